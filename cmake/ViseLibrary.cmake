@@ -1,0 +1,20 @@
+# libvise, shared and static, from the layers.
+get_property(layers GLOBAL PROPERTY VISE_LAYERS)
+set(vise_objects)
+foreach(layer ${layers})
+  list(APPEND vise_objects $<TARGET_OBJECTS:${layer}>)
+endforeach()
+
+add_library(vise_shared SHARED ${vise_objects})
+add_library(vise_static STATIC ${vise_objects})
+set_target_properties(vise_shared vise_static PROPERTIES OUTPUT_NAME vise LINKER_LANGUAGE C)
+set_target_properties(vise_shared PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+foreach(library vise_shared vise_static)
+  target_include_directories(${library} PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:include>)
+endforeach()
+target_link_libraries(vise_shared PRIVATE vise_flags vise_dependencies)
+target_link_libraries(vise_static PUBLIC $<BUILD_INTERFACE:vise_dependencies>)
+if(VISE_SANITIZE)
+  target_link_options(vise_static PUBLIC -fsanitize=${VISE_SANITIZE})
+endif()

@@ -1,0 +1,143 @@
+/*
+ * The one interface between training and whatever computes a step. A backend owns weights, optimizer state and
+ * scratch memory for one net; it never reads files and knows nothing of epochs, stopping or metrics. The host CPU
+ * backends are in cpu/; a CUDA backend fills the same table.
+ */
+#ifndef VISE_I_BACKEND_H
+#define VISE_I_BACKEND_H
+
+#include "host/base/error.h"
+#include "host/base/net.h"
+#include "vise/train.h"
+
+/* How features or targets are scaled while they are gathered: (x - shift[c]) / scale[c] in float64, then rounded to
+   the backend's type. With uniform true shift and scale hold one number for all columns; NULL: no scaling. */
+typedef struct vise_i_scaling {
+  const double *shift, *scale;
+  bool uniform;
+} vise_i_scaling;
+
+/* Rows to compute on. y holds either class labels (one column of integers in [0, K), y_is_class true) or values
+   [n_rows, K]. Losses other than cross-entropy turn class labels with K > 1 into one-hot targets. y.data is NULL where
+   there are no targets (forward, external loss). */
+typedef struct vise_i_data {
+  vise_array x, y;
+  bool y_is_class;
+  const double *row_weights; /* [n_rows] or NULL */
+  vise_i_scaling x_scaling, y_scaling;
+} vise_i_data;
+
+/* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
+typedef struct vise_i_step_spec {
+  const vise_i_net *net;              /* borrowed for the backend's life */
+  vise_loss loss;
+  vise_mse_reduction mse_reduction;
+  double label_smoothing;
+  const double *class_weights;        /* [K] (K = 1 with bce or hinge: [2]) or NULL; borrowed for the backend's life */
+  vise_optimizer optimizer;
+  double momentum, rho, beta1, beta2, eps, max_update; /* max_update 0: off */
+  bool nesterov;
+  double k2, k1, kF, k2d;
+  bool prox_l1, penalize_bias;
+  bool clip_value;
+  double clip_lo, clip_hi;
+  double clip_norm;                   /* 0: off */
+  vise_clip_norm_type clip_norm_type;
+  vise_norm_p clip_norm_p;
+  bool clip_norm_torch_eps;
+  vise_clip_scope clip_scope;
+  double box_lo[VISE_MAX_LAYERS], box_hi[VISE_MAX_LAYERS]; /* -+infinity: open */
+  bool clamp_bias;
+  double max_norm;                    /* 0: off */
+  vise_max_norm_scope max_norm_scope;
+  vise_nonfinite nonfinite;
+  uint64_t max_skips;                 /* consecutive */
+  bool use_mask;                      /* a mask will be set; it may also be set later when this is true */
+  bool assert_projection;             /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
+  size_t max_batch;                   /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
+  int n_threads;                      /* >= 1 */
+} vise_i_step_spec;
+
+/* What may change from step to step. */
+typedef struct vise_i_hyper {
+  double lr;            /* eta, schedule applied */
+  double clip_factor;   /* times clip_lo, clip_hi, clip_norm */
+  double clamp_factor;  /* times box_lo, box_hi */
+} vise_i_hyper;
+
+/* Scalars of the optimizer's and the skip policy's state. */
+typedef struct vise_i_counters {
+  uint64_t applied_steps;       /* t */
+  double beta1_t, beta2_t;      /* beta^t by repeated multiplication in float64, 1 at t = 0 */
+  uint64_t consecutive_skips;
+} vise_i_counters;
+
+/* Flat arrays of state, each [n_params] of the backend's dtype, but the mask, which is uint8_t. */
+typedef enum vise_i_state {
+  VISE_I_PARAMS,
+  VISE_I_MOMENT1,  /* v of sgd and rmsprop, m of adam */
+  VISE_I_MOMENT2,  /* s of rmsprop and adam */
+  VISE_I_MASK
+} vise_i_state;
+
+typedef struct vise_i_backend vise_i_backend;
+
+typedef struct vise_i_backend_ops {
+  const char *name;
+  vise_dtype dtype; /* of params and moments: VISE_F32 or VISE_F64 */
+
+  vise_status (*create)(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err);
+  void (*destroy)(vise_i_backend *backend);
+
+  /* Whether the optimizer keeps this array at all. get and set copy whole arrays; set of a moment that is not kept is
+     VISE_ERR_INTERNAL. Setting PARAMS does not project. */
+  bool (*has_state)(const vise_i_backend *backend, vise_i_state which);
+  vise_status (*get_state)(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err);
+  vise_status (*set_state)(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err);
+  vise_i_counters (*get_counters)(const vise_i_backend *backend);
+  void (*set_counters)(vise_i_backend *backend, const vise_i_counters *counters);
+
+  /* Applies mask, box and max-norm to the weights (with mask: to the moments too). */
+  vise_status (*project)(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err);
+
+  /* Training data, borrowed until the next bind or destroy. */
+  vise_status (*bind)(vise_i_backend *backend, const vise_i_data *data, vise_error *err);
+  /* Row indices into the bound data, in the order of the epoch; copied or borrowed until the next call. */
+  vise_status (*set_order)(vise_i_backend *backend, const size_t *rows, size_t n_rows, vise_error *err);
+
+  /*
+   * Steps 0..n_steps: step i takes order[first + i*batch ...] (batch rows; the last may have fewer, up to the end of
+   * the order), hyper[i], and fills stats[i] except step and epoch. Ends early, with VISE_ERR_NONFINITE, after a step
+   * that reached the skip limit (skip policy) or was non-finite (halt policy). *n_done counts attempted steps.
+   */
+  vise_status (*run)(vise_i_backend *backend, size_t first, size_t batch, size_t n_steps, const vise_i_hyper *hyper,
+                     vise_step_stats *stats, size_t *n_done, vise_error *err);
+
+  /* One step on all rows of data (at most max_batch). delta is NULL, or for the external loss [n_rows, K] of f32 or
+     f64; the reported loss is then external_loss. */
+  vise_status (*step)(vise_i_backend *backend, const vise_i_data *data, const vise_array *delta,
+                      double external_loss, const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err);
+
+  /* Raw outputs of rows[0..n) of data (rows NULL: 0..n-1): out [n, K] as double. Any n. */
+  vise_status (*forward)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n, double *out,
+                         vise_error *err);
+
+  /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
+     out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. */
+  vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n,
+                               double *out, double *loss, double *penalty, vise_error *err);
+
+  /* Per-tensor counts of the last step, [n_tensors]; owned by the backend. */
+  const vise_tensor_stats *(*tensor_stats)(const vise_i_backend *backend);
+
+  uint64_t (*n_launches)(const vise_i_backend *backend); /* device kernel launches so far; 0 on the CPU */
+} vise_i_backend_ops;
+
+/* The table of a backend of this build, or NULL with a reason (a constant text) in *why_not. `auto` is resolved by
+   the caller. */
+const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char **why_not);
+
+extern const vise_i_backend_ops vise_i_backend_cpu;   /* float32, fast */
+extern const vise_i_backend_ops vise_i_backend_cpu64; /* float64, the oracle */
+
+#endif

@@ -1,0 +1,19 @@
+/* Element access to vise_array, for code that is not on a hot path. */
+#ifndef VISE_I_ARRAY_H
+#define VISE_I_ARRAY_H
+
+#include <stdbool.h>
+
+#include "host/base/error.h"
+#include "vise/types.h"
+
+/* Element (r, c) as double (i64 beyond 2^53 is rounded). No bounds check. */
+double vise_i_array_get(const vise_array *array, size_t r, size_t c);
+
+/* Finds the first non-finite element, in row order; false if there is none. */
+bool vise_i_array_find_nonfinite(const vise_array *array, size_t *row, size_t *col);
+
+/* Data pointer not NULL (unless empty), sizes without overflow. `what` names it in the message. */
+VISE_WARN_UNUSED vise_status vise_i_array_validate(const vise_array *array, const char *what, vise_error *err);
+
+#endif

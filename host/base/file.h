@@ -1,0 +1,49 @@
+/* Files and folders: bounded reading, and writing that replaces a file as a whole or not at all. */
+#ifndef VISE_I_FILE_H
+#define VISE_I_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "host/base/error.h"
+
+/* Reads a whole regular file of at most max_bytes into *out (malloc'ed, a zero byte behind the end not counted). */
+VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, size_t *out_n,
+                                              vise_error *err);
+
+/* A file being written beside its final place. */
+typedef struct vise_i_writer {
+  FILE *stream;
+  char *path, *temporary_path;
+} vise_i_writer;
+
+/* begin opens "<path>.tmp-<pid>"; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon removes
+   the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and abandon
+   must be called. Disk-full and other errors are VISE_ERR_IO. */
+VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes,
+                                                 vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err);
+void vise_i_writer_abandon(vise_i_writer *writer);
+
+/* begin, write, commit. */
+VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *data, size_t n_bytes, vise_error *err);
+
+/* fsync of a folder, so that a rename in it lasts. */
+VISE_WARN_UNUSED vise_status vise_i_sync_dir(const char *path, vise_error *err);
+/* mkdir; an existing folder is no error. Parents must exist. */
+VISE_WARN_UNUSED vise_status vise_i_make_dir(const char *path, vise_error *err);
+/* Removes a folder and everything in it; links are removed, not followed. A missing one is no error. */
+VISE_WARN_UNUSED vise_status vise_i_remove_tree(const char *path, vise_error *err);
+/* True when path exists and is a folder without entries; *exists tells whether it exists at all. */
+bool vise_i_dir_is_empty(const char *path, bool *exists);
+
+/* malloc'ed "<a>/<b>". */
+VISE_WARN_UNUSED vise_status vise_i_path_join(char **out, const char *a, const char *b, vise_error *err);
+
+/* Seconds of a monotonic clock. */
+double vise_i_now(void);
+
+#endif

@@ -1,0 +1,29 @@
+/* What the training layer needs of a dataset beyond the public calls. */
+#ifndef VISE_I_DATASET_H
+#define VISE_I_DATASET_H
+
+#include "host/base/error.h"
+#include "vise/dataset.h"
+
+/* The whole stored arrays (of all rows, also for a selection), owned by the dataset. targets is NULL without targets;
+   row_weights is NULL when all are 1. */
+const vise_array *vise_i_dataset_features(const vise_dataset *dataset);
+const vise_array *vise_i_dataset_targets(const vise_dataset *dataset);
+const double *vise_i_dataset_row_weights(const vise_dataset *dataset);
+
+/* The rows of the stored arrays that belong to this dataset, in order: [vise_dataset_n_rows]; NULL: all of them. */
+const size_t *vise_i_dataset_rows(const vise_dataset *dataset);
+
+/* Mean and standard deviation (ddof 0; 0 -> 1) of each feature or target column over the dataset's rows, two passes in
+   float64. shift, scale: [n_features] or [n_targets]. */
+void vise_i_dataset_fit_features(const vise_dataset *dataset, double *shift, double *scale);
+void vise_i_dataset_fit_targets(const vise_dataset *dataset, double *shift, double *scale);
+
+/* Checks that the one target column holds integers in [0, n_classes). VISE_ERR_VALUE names dataset, row and value. */
+VISE_WARN_UNUSED vise_status vise_i_dataset_check_labels(const vise_dataset *dataset, size_t n_classes,
+                                                         vise_error *err);
+/* Checks that every target is 0 or 1 (allow_minus_one: or -1). */
+VISE_WARN_UNUSED vise_status vise_i_dataset_check_binary(const vise_dataset *dataset, bool allow_minus_one,
+                                                         vise_error *err);
+
+#endif

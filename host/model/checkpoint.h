@@ -1,0 +1,44 @@
+/*
+ * Checkpoint folders: "<parent>/step-000000123/" with state.json (scalars, and the xxh64 of every other file) and
+ * safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then renamed: it is whole or
+ * not there. Reading verifies every hash.
+ */
+#ifndef VISE_I_CHECKPOINT_H
+#define VISE_I_CHECKPOINT_H
+
+#include <jansson.h>
+
+#include "host/base/error.h"
+#include "host/model/safetensors.h"
+
+/* One file of a checkpoint: "<name>.safetensors". */
+typedef struct vise_i_checkpoint_part {
+  const char *name;
+  const vise_i_st_tensor *tensors;
+  size_t n_tensors;
+} vise_i_checkpoint_part;
+
+/* Writes the folder dir (must not exist). state is borrowed; doubles in it must be finite (write bit patterns as hex text
+   for others) and are written with 17 digits. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_write(const char *dir, const json_t *state,
+                                                     const vise_i_checkpoint_part *parts, size_t n_parts,
+                                                     vise_error *err);
+
+/* Reads and verifies: *out_state is a new reference. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_read_state(const char *dir, json_t **out_state, vise_error *err);
+/* Opens one part after its hash was verified. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_read_part(const char *dir, const char *name, vise_i_st_file **out,
+                                                         vise_error *err);
+/* Verifies all of a folder without keeping anything. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_verify(const char *dir, vise_error *err);
+
+/* Steps of the checkpoint folders "step-N" in parent, newest first; *out malloc'ed (NULL when none). A missing parent
+   holds none. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *out_n,
+                                                    vise_error *err);
+/* malloc'ed "<parent>/step-%09llu". */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_path(char **out, const char *parent, uint64_t step, vise_error *err);
+/* Removes all but the newest `keep` folders, and temporary ones left by a crash. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_prune(const char *parent, size_t keep, vise_error *err);
+
+#endif

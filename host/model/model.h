@@ -1,0 +1,22 @@
+/* What the training layer needs of a model beyond the public calls. */
+#ifndef VISE_I_MODEL_H
+#define VISE_I_MODEL_H
+
+#include "host/base/error.h"
+#include "host/base/net.h"
+#include "vise/model.h"
+
+const vise_i_net *vise_i_model_net(const vise_model *model);
+/* The flat parameters, float or double as vise_model_dtype says; owned by the model. */
+void *vise_i_model_params(vise_model *model);
+const void *vise_i_model_const_params(const vise_model *model);
+
+/* A weight operation on bare flat parameters; mask (in and out, uint8_t [n_params]) may be NULL except for prune.
+   Used by the model's public call and by training. max_abs fills m = max|W| per layer, for frozen_m. */
+VISE_WARN_UNUSED vise_status vise_i_weight_op_apply(const vise_i_net *net, vise_dtype dtype, void *params,
+                                                    uint8_t *mask, const vise_weight_op *op,
+                                                    vise_weight_op_report *report, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_weight_op_validate(const vise_weight_op *op, size_t n_layers, vise_error *err);
+void vise_i_weight_op_max_abs(const vise_i_net *net, vise_dtype dtype, const void *params, double *m);
+
+#endif

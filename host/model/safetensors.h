@@ -1,0 +1,47 @@
+/* The safetensors file format: named tensors with a JSON header. Reading is strict (bounds, overlaps, gaps, duplicate
+   keys, sizes) and bounded before anything is allocated; writing goes beside, syncs and renames. */
+#ifndef VISE_I_SAFETENSORS_H
+#define VISE_I_SAFETENSORS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "host/base/error.h"
+
+typedef enum vise_i_st_dtype { VISE_I_ST_U8, VISE_I_ST_I64, VISE_I_ST_F32, VISE_I_ST_F64 } vise_i_st_dtype;
+
+#define VISE_I_ST_MAX_DIMS 4
+
+/* One tensor. For writing, data and name are borrowed; for reading they point into the file object. */
+typedef struct vise_i_st_tensor {
+  const char *name;
+  vise_i_st_dtype dtype;
+  size_t n_dims, dims[VISE_I_ST_MAX_DIMS];
+  const void *data; /* aligned to 8 bytes when read */
+} vise_i_st_tensor;
+
+/* One metadata entry. */
+typedef struct vise_i_st_meta {
+  const char *key, *value;
+} vise_i_st_meta;
+
+VISE_WARN_UNUSED vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
+                                             const vise_i_st_meta *meta, size_t n_meta, vise_error *err);
+
+typedef struct vise_i_st_file vise_i_st_file;
+
+VISE_WARN_UNUSED vise_status vise_i_st_read(const char *path, vise_i_st_file **out, vise_error *err);
+/* The same from memory (copied); name is used in messages. For tests and fuzzing. */
+VISE_WARN_UNUSED vise_status vise_i_st_parse(const char *name, const uint8_t *bytes, size_t n_bytes,
+                                             vise_i_st_file **out, vise_error *err);
+void vise_i_st_free(vise_i_st_file *file);
+size_t vise_i_st_n_tensors(const vise_i_st_file *file);
+const vise_i_st_tensor *vise_i_st_at(const vise_i_st_file *file, size_t i);
+/* NULL if there is none of that name. */
+const vise_i_st_tensor *vise_i_st_find(const vise_i_st_file *file, const char *name);
+const char *vise_i_st_metadata(const vise_i_st_file *file, const char *key);
+/* Bytes of one element; number of elements. */
+size_t vise_i_st_dtype_size(vise_i_st_dtype dtype);
+size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor);
+
+#endif
