@@ -1,0 +1,28 @@
+/* Checks of a training configuration. Each refused option is named as on the command line ("--nesterov"). */
+#ifndef VISE_I_TRAIN_CONFIG_H
+#define VISE_I_TRAIN_CONFIG_H
+
+#include "host/base/error.h"
+#include "host/base/net.h"
+#include "vise/train.h"
+
+/* The options alone and against each other: ranges, contradictions. VISE_ERR_USAGE. */
+VISE_WARN_UNUSED vise_status vise_i_config_validate(const vise_train_config *config, vise_error *err);
+
+/* The options against the net: layers of --clamp-layer and of the weight operation, outputs that the loss needs, the
+   number of class weights. VISE_ERR_USAGE. */
+VISE_WARN_UNUSED vise_status vise_i_config_validate_net(const vise_train_config *config, const vise_i_net *net,
+                                                        vise_error *err);
+
+/* The options against the data: validation data for patience, batch and drop-last, scaling, class weights. Any of the
+   data sets may be NULL. VISE_ERR_USAGE. Shapes and labels are checked by vise_i_view_make. */
+VISE_WARN_UNUSED vise_status vise_i_config_validate_data(const vise_train_config *config, const vise_i_net *net,
+                                                         const vise_dataset *train, const vise_dataset *validation,
+                                                         vise_error *err);
+
+/* A box of which something else needs that it contains 0 (mask, prune, proximal L1, max-norm, ...): VISE_ERR_USAGE
+   naming `needed_by`. */
+VISE_WARN_UNUSED vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config, size_t n_layers,
+                                                                 const char *needed_by, vise_error *err);
+
+#endif
