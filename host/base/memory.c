@@ -1,0 +1,67 @@
+#include "host/base/memory.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool vise_i_size_mul(size_t a, size_t b, size_t *out) {
+  size_t product;
+  if (__builtin_mul_overflow(a, b, &product)) return false;
+  *out = product;
+  return true;
+}
+
+bool vise_i_size_add(size_t a, size_t b, size_t *out) {
+  size_t sum;
+  if (__builtin_add_overflow(a, b, &sum)) return false;
+  *out = sum;
+  return true;
+}
+
+enum { ALIGNMENT = 64 };
+
+typedef enum { PLAIN, ZERO, ALIGNED } kind;
+
+static vise_status allocate(void *out_pointer, size_t count, size_t element_bytes, kind how, const char *what,
+                            vise_error *err) {
+  size_t n_bytes;
+  if (!vise_i_size_mul(count, element_bytes, &n_bytes) || n_bytes > PTRDIFF_MAX - ALIGNMENT) {
+    return vise_i_fail(err, VISE_ERR_MEMORY, "%s: %zu elements of %zu bytes do not fit in memory", what, count,
+                       element_bytes);
+  }
+  if (n_bytes == 0) n_bytes = 1;
+  void *memory = NULL;
+  if (how == ALIGNED) {
+    size_t rounded = (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    memory = aligned_alloc(ALIGNMENT, rounded);
+  } else {
+    memory = how == ZERO ? calloc(n_bytes, 1) : malloc(n_bytes);
+  }
+  if (!memory) return vise_i_fail_memory(err, n_bytes, what);
+  memcpy(out_pointer, &memory, sizeof memory); /* out_pointer is the address of a pointer of any type */
+  return VISE_OK;
+}
+
+vise_status vise_i_alloc(void *out_pointer, size_t count, size_t element_bytes, const char *what, vise_error *err) {
+  return allocate(out_pointer, count, element_bytes, PLAIN, what, err);
+}
+
+vise_status vise_i_alloc_zero(void *out_pointer, size_t count, size_t element_bytes, const char *what,
+                              vise_error *err) {
+  return allocate(out_pointer, count, element_bytes, ZERO, what, err);
+}
+
+vise_status vise_i_alloc_aligned(void *out_pointer, size_t count, size_t element_bytes, const char *what,
+                                 vise_error *err) {
+  return allocate(out_pointer, count, element_bytes, ALIGNED, what, err);
+}
+
+vise_status vise_i_copy_text(char **out, const char *text, vise_error *err) {
+  size_t n_bytes = strlen(text) + 1;
+  char *copy = NULL;
+  vise_status status = vise_i_alloc(&copy, n_bytes, 1, "a text", err);
+  if (status != VISE_OK) return status;
+  memcpy(copy, text, n_bytes);
+  *out = copy;
+  return VISE_OK;
+}

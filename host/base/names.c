@@ -1,0 +1,35 @@
+/* Names of the public enumerations, both ways, from the tables in vise/types.h. */
+#include <string.h>
+
+#include "host/base/error.h"
+#include "vise/types.h"
+
+static vise_status parse_name(const char *kind, const char *const *names, size_t n, const char *name, size_t *out,
+                              vise_error *err) {
+  char known[256] = "";
+  for (size_t i = 0; i < n; ++i) {
+    if (name && strcmp(names[i], name) == 0) {
+      *out = i;
+      return VISE_OK;
+    }
+    size_t room = sizeof known - strlen(known) - 1;
+    if (i > 0) strncat(known, ", ", room);
+    room = sizeof known - strlen(known) - 1;
+    strncat(known, names[i], room);
+  }
+  return vise_i_fail(err, VISE_ERR_USAGE, "%s: '%s' is unknown; it can be %s", kind, name ? name : "(null)", known);
+}
+
+#define ITEM_NAME(symbol, name) name,
+#define DEFINE(type, TABLE)                                                                             \
+  static const char *const type##_names[] = {TABLE(ITEM_NAME)};                                         \
+  const char *type##_name(type value) {                                                                 \
+    return (size_t)value < (size_t)type##_count_ ? type##_names[value] : "?";                           \
+  }                                                                                                     \
+  vise_status type##_parse(const char *name, type *out, vise_error *err) {                              \
+    size_t i;                                                                                           \
+    vise_status status = parse_name(#type + sizeof "vise", type##_names, type##_count_, name, &i, err); \
+    if (status == VISE_OK) *out = (type)i;                                                              \
+    return status;                                                                                      \
+  }
+VISE_ENUM_LIST(DEFINE)

@@ -1,0 +1,75 @@
+#include "host/base/net.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+
+/* Parameters are counted by 32 bits in the generator that draws them, and by size_t elsewhere. */
+#define MAX_TENSOR_ELEMENTS ((size_t)UINT32_MAX)
+
+void vise_net_config_init(vise_net_config *config) {
+  memset(config, 0, sizeof *config);
+  config->struct_size = sizeof *config;
+  config->activation = VISE_RELU;
+  config->bias = true;
+}
+
+static void add_tensor(vise_i_net *net, size_t layer, size_t n_rows, size_t n_cols, bool is_bias) {
+  vise_i_tensor *tensor = &net->tensors[net->n_tensors++];
+  tensor->offset = net->n_params;
+  tensor->n_rows = n_rows;
+  tensor->n_cols = n_cols;
+  tensor->layer = layer;
+  tensor->is_bias = is_bias;
+  snprintf(tensor->name, sizeof tensor->name, "%zu.%s", 2 * layer, is_bias ? "bias" : "weight");
+  net->n_params += n_rows * n_cols;
+}
+
+vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise_error *err) {
+  if (config->struct_size != sizeof *config) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "vise_net_config: struct_size is %zu, expected %zu: "
+                       "call vise_net_config_init",
+                       config->struct_size, sizeof *config);
+  }
+  if (config->n_layers < 1 || config->n_layers > VISE_MAX_LAYERS) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "net: %zu linear layers, expected 1 to %d", config->n_layers,
+                       VISE_MAX_LAYERS);
+  }
+  if ((size_t)config->activation >= (size_t)vise_activation_count_) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "net: unknown activation %d", (int)config->activation);
+  }
+  vise_i_net net;
+  memset(&net, 0, sizeof net);
+  net.n_layers = config->n_layers;
+  net.activation = config->activation;
+  net.bias = config->bias;
+  for (size_t i = 0; i <= config->n_layers; ++i) {
+    size_t width = config->widths[i];
+    if (width < 1 || width > VISE_MAX_WIDTH) {
+      return vise_i_fail(err, VISE_ERR_SHAPE, "net: width %zu at position %zu, expected 1 to %d", width, i,
+                         VISE_MAX_WIDTH);
+    }
+    net.widths[i] = width;
+  }
+  for (size_t l = 0; l < config->n_layers; ++l) {
+    size_t n;
+    if (!vise_i_size_mul(net.widths[l], net.widths[l + 1], &n) || n > MAX_TENSOR_ELEMENTS) {
+      return vise_i_fail(err, VISE_ERR_SHAPE, "net: layer %zu has %zu x %zu weights, more than %zu", l,
+                         net.widths[l + 1], net.widths[l], MAX_TENSOR_ELEMENTS);
+    }
+    add_tensor(&net, l, net.widths[l + 1], net.widths[l], false);
+    if (net.bias) add_tensor(&net, l, net.widths[l + 1], 1, true);
+  }
+  *out = net;
+  return VISE_OK;
+}
+
+size_t vise_i_net_weight(const vise_i_net *net, size_t layer) {
+  return net->bias ? 2 * layer : layer;
+}
+
+size_t vise_i_net_bias(const vise_i_net *net, size_t layer) {
+  return vise_i_net_weight(net, layer) + 1;
+}
