@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * Datasets: features, targets and row weights, read from files or taken from memory. Values keep the type of their
  * source until a batch is gathered. A dataset is immutable once made and may be shared by threads and trainers.
  */
@@ -13,20 +14,20 @@ extern "C" {
 
 typedef struct vise_dataset vise_dataset;
 
-/* Where a dataset is read from. Initialise with vise_dataset_source_init; strings are borrowed for the call. */
+/** Where a dataset is read from. Initialise with vise_dataset_source_init; strings are borrowed for the call. */
 typedef struct vise_dataset_source {
   size_t struct_size;
-  const char *features_path;    /* .npy, .csv, .csv.gz, IDX or IDX .gz; the kind is told by the content, then the name */
-  const char *labels_path;      /* the same kinds; NULL: targets are columns of a CSV, see target */
-  const char *target;           /* CSV without labels_path: NAME, INDEX (from 0, negative from the end) or a comma
-                                   list of these; NULL: the last column; "": no targets at all (prediction) */
-  const char *row_weights_path; /* one non-negative number a row; NULL: all 1 */
-  bool target_optional;         /* with target given: a CSV that lacks these columns is read without targets */
+  const char *features_path; /**< .npy, .csv, .csv.gz, IDX or IDX .gz; the kind is told by the content, then the name */
+  const char *labels_path;   /**< the same kinds; NULL: targets are columns of a CSV, see target */
+  const char *target;        /**< CSV without labels_path: NAME, INDEX (from 0, negative from the end) or a comma
+                                list of these; NULL: the last column; "": no targets at all (prediction) */
+  const char *row_weights_path; /**< one non-negative number a row; NULL: all 1 */
+  bool target_optional;         /**< with target given: a CSV that lacks these columns is read without targets */
 } vise_dataset_source;
 
 VISE_API void vise_dataset_source_init(vise_dataset_source *source);
 
-/*
+/**
  * Reads a dataset. Every value is checked to be finite; every file to be whole; rows to agree in number.
  * An IDX or NPY array of more than two dimensions is flattened to [n_rows, the rest]; one of one dimension is
  * [n_rows, 1]. CSV feature columns become f64; CSV target columns i64 when all their values are integers, else f64.
@@ -36,7 +37,7 @@ VISE_API void vise_dataset_source_init(vise_dataset_source *source);
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_load(const vise_dataset_source *source, vise_dataset **out,
                                                         vise_error *err);
 
-/*
+/**
  * A dataset over arrays in memory. features is [n_rows, n_features]; targets (may be NULL) [n_rows, n_targets];
  * row_weights (may be NULL) [n_rows, 1]. With copy true the data are copied; else they are borrowed and must outlive
  * the dataset and everything made from it. Values are checked to be finite.
@@ -46,14 +47,14 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_from_arrays(const vise_array 
                                                                const vise_array *row_weights, bool copy,
                                                                vise_dataset **out, vise_error *err);
 
-/*
+/**
  * The rows rows[0..n_rows) of dataset, in this order, as a dataset of its own that shares the data (no copy of
  * values). Each index must be below vise_dataset_n_rows(dataset). Errors: VISE_ERR_SHAPE, VISE_ERR_MEMORY.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_select(const vise_dataset *dataset, const size_t *rows,
                                                           size_t n_rows, vise_dataset **out, vise_error *err);
 
-/*
+/**
  * Splits off floor(fraction * n_rows) rows for validation: by a permutation seeded with seed, or the last rows when
  * shuffle is false. Both parts keep the file order among themselves. 0 < fraction < 1; both parts must be non-empty.
  * Errors: VISE_ERR_USAGE, VISE_ERR_MEMORY.
@@ -62,25 +63,25 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_split(const vise_dataset *dat
                                                          uint64_t seed, vise_dataset **out_train,
                                                          vise_dataset **out_validation, vise_error *err);
 
-/* NULL is allowed. Data shared with selections live until the last of them is freed. */
+/** NULL is allowed. Data shared with selections live until the last of them is freed. */
 VISE_API void vise_dataset_free(vise_dataset *dataset);
 
 VISE_API size_t vise_dataset_n_rows(const vise_dataset *dataset);
 VISE_API size_t vise_dataset_n_features(const vise_dataset *dataset);
-/* Columns of the targets; 0 without targets. */
+/** Columns of the targets; 0 without targets. */
 VISE_API size_t vise_dataset_n_targets(const vise_dataset *dataset);
 VISE_API vise_dtype vise_dataset_feature_dtype(const vise_dataset *dataset);
 VISE_API vise_dtype vise_dataset_target_dtype(const vise_dataset *dataset);
-/* Largest target value + 1 when there is one target column of non-negative integers (of any dtype, an IDX or NPY of
+/** Largest target value + 1 when there is one target column of non-negative integers (of any dtype, an IDX or NPY of
    floats that are all integers included); else 0. The number of classes that the labels need. */
 VISE_API size_t vise_dataset_n_classes(const vise_dataset *dataset);
-/* True when the features came from an IDX file of bytes (whose default scale is unit). */
+/** True when the features came from an IDX file of bytes (whose default scale is unit). */
 VISE_API bool vise_dataset_is_idx(const vise_dataset *dataset);
-/* Name of the source for messages ("digits.csv", "array"); owned by the dataset. */
+/** Name of the source for messages ("digits.csv", "array"); owned by the dataset. */
 VISE_API const char *vise_dataset_name(const vise_dataset *dataset);
-/* Bytes that the values take in memory (shared data counted in full). */
+/** Bytes that the values take in memory (shared data counted in full). */
 VISE_API size_t vise_dataset_n_bytes(const vise_dataset *dataset);
-/* Copies row `row` of the unscaled features to out[n_features], of the targets to out[n_targets]. */
+/** Copies row `row` of the unscaled features to out[n_features], of the targets to out[n_targets]. */
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_get_features(const vise_dataset *dataset, size_t row, double *out,
                                                                 vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_get_targets(const vise_dataset *dataset, size_t row, double *out,

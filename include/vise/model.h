@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * Models: a multilayer perceptron (or, with one layer, a linear model), its weights, and what is needed to use it
  * again: loss and scaling. Weights are kept in float32 or float64. Not thread-safe while being written.
  *
@@ -15,7 +16,7 @@
 extern "C" {
 #endif
 
-/* Most linear layers a net may have, and the widest one. */
+/** Most linear layers a net may have, and the widest one. */
 #define VISE_MAX_LAYERS 64
 #define VISE_MAX_WIDTH 1048576
 
@@ -23,62 +24,63 @@ typedef struct vise_model vise_model;
 
 typedef struct vise_net_config {
   size_t struct_size;
-  size_t n_layers;                     /* linear layers, 1..VISE_MAX_LAYERS */
-  size_t widths[VISE_MAX_LAYERS + 1];  /* n_layers + 1 of them, each 1..VISE_MAX_WIDTH */
-  vise_activation activation;          /* of the hidden layers; default relu */
-  bool bias;                           /* default true */
+  size_t n_layers;                    /**< linear layers, 1..VISE_MAX_LAYERS */
+  size_t widths[VISE_MAX_LAYERS + 1]; /**< n_layers + 1 of them, each 1..VISE_MAX_WIDTH */
+  vise_activation activation;         /**< of the hidden layers; default relu */
+  bool bias;                          /**< default true */
 } vise_net_config;
 
 VISE_API void vise_net_config_init(vise_net_config *config);
 
-/* A model with all weights 0. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
+/** A model with all weights 0. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
    Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype,
                                                         vise_model **out, vise_error *err);
 VISE_API void vise_model_free(vise_model *model);
 
-/* A deep copy, weights converted to dtype. */
+/** A deep copy, weights converted to dtype. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out,
                                                        vise_error *err);
 
-/* Draws the initial weights; they depend on seed, shape and scheme alone, and are equal in float32 and float64. */
+/** Draws the initial weights; they depend on seed, shape and scheme alone, and are equal in float32 and float64. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed,
                                                             vise_error *err);
 
-/* Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
+/** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
    chain of fitting shapes (activation relu and no scaling are then assumed).
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
-/* Writes a .safetensors file beside `path`, syncs it and renames it; an existing file is replaced as a whole or not. */
+/** Writes a .safetensors file beside `path`, syncs it and renames it; an existing file is replaced as a whole or not.
+ */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err);
 
 VISE_API size_t vise_model_n_layers(const vise_model *model);
-VISE_API size_t vise_model_width(const vise_model *model, size_t i); /* i in 0..n_layers; 0 outside */
+VISE_API size_t vise_model_width(const vise_model *model, size_t i); /**< i in 0..n_layers; 0 outside */
 VISE_API vise_activation vise_model_activation(const vise_model *model);
 VISE_API bool vise_model_has_bias(const vise_model *model);
 VISE_API vise_dtype vise_model_dtype(const vise_model *model);
 VISE_API size_t vise_model_n_parameters(const vise_model *model);
 VISE_API size_t vise_model_n_tensors(const vise_model *model);
-/* Name of tensor i, owned by the model; NULL outside. */
+/** Name of tensor i, owned by the model; NULL outside. */
 VISE_API const char *vise_model_tensor_name(const vise_model *model, size_t i);
-/* Shape of tensor i: a weight is [n_rows, n_cols], a bias [n_rows, 1]. Either pointer may be NULL. */
+/** Shape of tensor i: a weight is [n_rows, n_cols], a bias [n_rows, 1]. Either pointer may be NULL. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_tensor_shape(const vise_model *model, size_t i, size_t *n_rows,
                                                               size_t *n_cols, vise_error *err);
-/* Copies tensor i out of, or into, the model. n is the number of elements and must fit exactly. */
+/** Copies tensor i out of, or into, the model. n is the number of elements and must fit exactly. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_get_tensor(const vise_model *model, size_t i, double *out, size_t n,
                                                             vise_error *err);
-VISE_API VISE_WARN_UNUSED vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *values,
-                                                            size_t n, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *values, size_t n,
+                                                            vise_error *err);
 
-/* What the model was trained for; saved in the file. Reductions and smoothing belong to the loss. */
+/** What the model was trained for; saved in the file. Reductions and smoothing belong to the loss. */
 VISE_API vise_loss vise_model_loss(const vise_model *model);
 VISE_API void vise_model_set_loss(vise_model *model, vise_loss loss, vise_mse_reduction reduction,
                                   double label_smoothing);
 VISE_API vise_mse_reduction vise_model_mse_reduction(const vise_model *model);
 VISE_API double vise_model_label_smoothing(const vise_model *model);
 
-/*
+/**
  * Scaling of the features (targets): the net sees (x - shift) / scale, elementwise. kind none clears it; unit means
  * shift 0, scale 255 for all; for standard shift and scale are [widths[0]] ([widths[n_layers]]) and scale > 0.
  * get: copies to shift and scale (either may be NULL); for kind none they receive 0 and 1.
@@ -92,35 +94,43 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_target_scaling(vise_model *
 VISE_API vise_scale vise_model_feature_scaling(const vise_model *model, double *shift, double *scale);
 VISE_API vise_scale vise_model_target_scaling(const vise_model *model, double *shift, double *scale);
 
-/* One-shot weight operations; see step.md's "Relative weight operations". */
+/**
+ * A one-shot weight operation, per tensor; biases are exempt. With m = max|W| and tau = t * m:
+ *  - rel-clip: |w| >= tau becomes tau * sign(w) (literal: t * sign(w), the variant of the published code);
+ *  - rel-retain: |w| < tau becomes 0 (magnitude pruning by threshold);
+ *  - rel-drop-large: |w| >= tau becomes 0;
+ *  - prune: the floor(fraction * n + 0.5) smallest |w| become 0, ties by index; their mask persists.
+ *
+ * Initialise with vise_weight_op_init.
+ */
 typedef struct vise_weight_op {
   size_t struct_size;
   vise_weight_op_kind kind;
-  double t;                  /* rel-*: 0 < t <= 1; tau = t * m */
-  bool literal;              /* rel-clip: write t*sign(w) instead of tau*sign(w) */
-  double fraction;           /* prune: 0..1 */
-  vise_prune_scope scope;    /* prune */
-  const size_t *layers;      /* linear layers to work on; NULL: all */
+  double t;               /**< rel-*: 0 < t <= 1; tau = t * m */
+  bool literal;           /**< rel-clip: write t*sign(w) instead of tau*sign(w) */
+  double fraction;        /**< prune: 0..1 */
+  vise_prune_scope scope; /**< prune */
+  const size_t *layers;   /**< linear layers to work on; NULL: all */
   size_t n_layers;
-  const double *frozen_m;    /* rel-*: m per linear layer [model's n_layers] in place of max|W|; NULL: computed */
+  const double *frozen_m; /**< rel-*: m per linear layer [model's n_layers] in place of max|W|; NULL: computed */
 } vise_weight_op;
 
 VISE_API void vise_weight_op_init(vise_weight_op *op);
 
 typedef struct vise_weight_op_report {
-  size_t n_considered;  /* weights in the layers worked on */
-  size_t n_reached;     /* rel-*: |w| >= tau; prune: weights set to 0 */
-  double norm_before;   /* Frobenius norm over these layers */
+  size_t n_considered; /**< weights in the layers worked on */
+  size_t n_reached;    /**< rel-*: |w| >= tau; prune: weights set to 0 */
+  double norm_before;  /**< Frobenius norm over these layers */
   double norm_after;
 } vise_weight_op_report;
 
-/* Applies op to the weights (biases exempt). prune also sets the model's mask, joined with an existing one.
+/** Applies op to the weights (biases exempt). prune also sets the model's mask, joined with an existing one.
    report may be NULL. Errors: VISE_ERR_USAGE, VISE_ERR_VALUE (non-finite weight), VISE_ERR_MEMORY; the model is
    untouched then. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_apply_weight_op(vise_model *model, const vise_weight_op *op,
                                                                  vise_weight_op_report *report, vise_error *err);
 
-/* The sparsity mask: one byte a parameter in flat order, 1 = kept, 0 = pruned; biases are always 1.
+/** The sparsity mask: one byte a parameter in flat order, 1 = kept, 0 = pruned; biases are always 1.
    vise_model_mask returns NULL when there is none; owned by the model. set with NULL removes it; setting a mask
    also zeroes the weights it prunes. */
 VISE_API const uint8_t *vise_model_mask(const vise_model *model);

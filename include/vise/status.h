@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * Status codes and error text. Every call of Vise that can fail returns a vise_status and takes an optional
  * vise_error, owned by the caller, that receives the text.
  *
@@ -28,7 +29,8 @@
 extern "C" {
 #endif
 
-/* The one table of codes: X(symbol, value, short text). */
+/** The one table of codes: X(symbol, value, short text). */
+/* clang-format off */
 #define VISE_STATUS_TABLE(X) \
   X(VISE_OK, 0, "ok") \
   X(VISE_ERR_USAGE, 1, "bad usage: an argument or option is wrong, or contradicts another") \
@@ -42,29 +44,35 @@ extern "C" {
   X(VISE_ERR_DEVICE, 9, "the device failed; the trainer is poisoned") \
   X(VISE_ERR_STATE, 10, "the object is not in a state in which this call is allowed") \
   X(VISE_ERR_INTERNAL, 11, "a fault in Vise itself")
+/* clang-format on */
 
 #define VISE_STATUS_ENUM_(symbol, value, text) symbol = value,
 typedef enum vise_status { VISE_STATUS_TABLE(VISE_STATUS_ENUM_) } vise_status;
 #undef VISE_STATUS_ENUM_
 
-/* Length of the text in a vise_error, terminating zero included; longer texts are cut. */
+/** Length of the text in a vise_error, terminating zero included; longer texts are cut. */
 #define VISE_ERROR_TEXT_BYTES 1024
 
-/* Caller-owned error text: what went wrong, where, which value, and what would be right. */
+/** Caller-owned error text: what went wrong, where, which value, and what would be right. */
 typedef struct vise_error {
   vise_status code;
   char text[VISE_ERROR_TEXT_BYTES];
 } vise_error;
 
-#define VISE_ERROR_INIT {VISE_OK, {0}}
+#define VISE_ERROR_INIT \
+  {                     \
+    VISE_OK, {          \
+      0                 \
+    }                   \
+  }
 
-/* Makes *err ready for (re)use. NULL is allowed. */
+/** Makes *err ready for (re)use. NULL is allowed. */
 VISE_API void vise_error_clear(vise_error *err);
 
-/* A constant one-line text for a code; never NULL. Not to be freed. */
+/** A constant one-line text for a code; never NULL. Not to be freed. */
 VISE_API const char *vise_status_text(vise_status status);
 
-/* The symbol of a code ("VISE_ERR_SHAPE"); never NULL. Not to be freed. */
+/** The symbol of a code ("VISE_ERR_SHAPE"); never NULL. Not to be freed. */
 VISE_API const char *vise_status_name(vise_status status);
 
 #ifdef __cplusplus

@@ -1,6 +1,7 @@
-/*
+/**
+ * @file
  * Training: the configuration of a step and of its limits, and the trainer that runs it. What a step computes, and
- * in which order, is stated at vise_train_config and, in full, in the project's step contract.
+ * in which order, is stated at vise_train_config.
  * A trainer is used by one thread at a time. The number of BLAS threads is a property of the process.
  */
 #ifndef VISE_TRAIN_H
@@ -13,140 +14,163 @@
 extern "C" {
 #endif
 
-/* A schedule of a factor over steps: warm * f as in the contract ("Counting, order, schedules"). */
+/**
+ * A schedule of a factor over steps. At step s (from 0) of T planned ones the factor is warm * f, with
+ * warm = min(1, (s + 1) / warmup_steps), p = clamp((s - warmup_steps) / (T - warmup_steps), 0, 1) and
+ *  - constant: f = 1;
+ *  - linear: f = 1 - (1 - r) p;
+ *  - cosine: f = r + (1 - r) (1 + cos(pi p)) / 2;
+ *  - step: f = gamma^floor(epoch / step_epochs), epoch from 0.
+ */
 typedef struct vise_schedule_config {
   vise_schedule kind;
-  uint64_t warmup_steps;  /* 0 */
-  double final_ratio;     /* linear, cosine: r (0) */
-  double gamma;           /* step: factor each step_epochs epochs (0.1) */
-  uint64_t step_epochs;   /* step (30) */
+  uint64_t warmup_steps; /**< 0 */
+  double final_ratio;    /**< linear, cosine: r (0) */
+  double gamma;          /**< step: factor each step_epochs epochs (0.1) */
+  uint64_t step_epochs;  /**< step (30) */
 } vise_schedule_config;
 
-/* A box for one linear layer's weights (and, with clamp_bias, its biases): lo <= hi, +-infinity = open. */
+/** A box for one linear layer's weights (and, with clamp_bias, its biases): lo <= hi, +-infinity = open. */
 typedef struct vise_layer_clamp {
   size_t layer;
   double lo, hi;
 } vise_layer_clamp;
 
-/* When a weight operation is applied: once, after a step or after an epoch, or after every step. */
+/** When a weight operation is applied: once, after a step or after an epoch, or after every step. */
 typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY } vise_weight_op_timing;
 
-/* Everything that defines a training. Initialise with vise_train_config_init (the defaults are in brackets). */
+/**
+ * Everything that defines a training. Initialise with vise_train_config_init (the defaults are in brackets).
+ *
+ * A step computes, in this order:
+ *  1. outputs, data loss and its gradient g for the batch;
+ *  2. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 4);
+ *  3. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
+ *  4. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
+ *  5. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
+ *  6. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
+ *  7. w = max(0, 1 - lr * decoupled_decay) w - d;
+ *  8. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
+ *  9. the mask, then the box (clamp), then max_norm.
+ *
+ * Strengths: k2 = 2 l2 and k1 = l1 (lambda_w2), k2 = l2 and k1 = l1 (half; PyTorch's weight_decay is l2 with half,
+ * clip_scope data and penalize_bias), k2 = l2/m and k1 = l1/(2m) (over_m; m rows trained on).
+ */
 typedef struct vise_train_config {
   size_t struct_size;
 
   /* loss */
-  vise_loss loss;                    /* [cross-entropy] */
-  vise_mse_reduction mse_reduction;  /* [half_mean] */
-  double label_smoothing;            /* cross-entropy: 0 <= x < 1 [0] */
-  const double *class_weights;       /* n_class_weights >= 0 numbers, borrowed for vise_trainer_create [NULL] */
+  vise_loss loss;                   /**< [cross-entropy] */
+  vise_mse_reduction mse_reduction; /**< [half_mean] */
+  double label_smoothing;           /**< cross-entropy: 0 <= x < 1 [0] */
+  const double *class_weights;      /**< n_class_weights >= 0 numbers, borrowed for vise_trainer_create [NULL] */
   size_t n_class_weights;
 
   /* data */
-  vise_scale scale;   /* of the features [auto: unit for byte IDX data, else none] */
-  bool scale_target;  /* z-score of the targets (mse, huber) [false] */
+  vise_scale scale;  /**< of the features [auto: unit for byte IDX data, else none] */
+  bool scale_target; /**< z-score of the targets (mse, huber) [false] */
 
   /* optimizer */
-  vise_optimizer optimizer;          /* [sgd] */
-  double lr;                         /* [0.01] */
-  double momentum;                   /* sgd, rmsprop: 0 <= mu < 1 [0] */
-  bool nesterov;                     /* sgd with momentum [false] */
-  double rho;                        /* rmsprop [0.9] */
-  double beta1, beta2;               /* adam [0.9, 0.999] */
-  double eps;                        /* rmsprop, adam [1e-8] */
-  double max_update;                 /* |eta*u| <= this; 0 = off [0] */
-  vise_schedule_config lr_schedule;  /* [constant] */
+  vise_optimizer optimizer;         /**< [sgd] */
+  double lr;                        /**< [0.01] */
+  double momentum;                  /**< sgd, rmsprop: 0 <= mu < 1 [0] */
+  bool nesterov;                    /**< sgd with momentum [false] */
+  double rho;                       /**< rmsprop [0.9] */
+  double beta1, beta2;              /**< adam [0.9, 0.999] */
+  double eps;                       /**< rmsprop, adam [1e-8] */
+  double max_update;                /**< |eta*u| <= this; 0 = off [0] */
+  vise_schedule_config lr_schedule; /**< [constant] */
 
   /* penalties */
-  double l2, l1;                                 /* in the units of penalty_convention [0] */
-  double norm_penalty;                           /* kF of the unsquared Frobenius norm [0] */
-  vise_penalty_convention penalty_convention;    /* [lambda_w2] */
-  double decoupled_decay;                        /* k2d [0] */
-  bool prox_l1;                                  /* L1 by its proximal map instead of the subgradient [false] */
-  bool penalize_bias;                            /* [false] */
+  double l2, l1;                              /**< in the units of penalty_convention [0] */
+  double norm_penalty;                        /**< kF of the unsquared Frobenius norm [0] */
+  vise_penalty_convention penalty_convention; /**< [lambda_w2] */
+  double decoupled_decay;                     /**< k2d [0] */
+  bool prox_l1;                               /**< L1 by its proximal map instead of the subgradient [false] */
+  bool penalize_bias;                         /**< [false] */
 
   /* clipping of gradients */
-  bool clip_value;                    /* [false] */
+  bool clip_value; /**< [false] */
   double clip_value_lo, clip_value_hi;
-  double clip_norm;                   /* M; 0 = off [0] */
-  vise_clip_norm_type clip_norm_type; /* [global] */
-  vise_norm_p clip_norm_p;            /* [2] */
-  bool clip_norm_torch_eps;           /* [false] */
-  vise_clip_scope clip_scope;         /* [total] */
-  vise_schedule_config clip_schedule; /* factor on the bounds of both clips [constant] */
+  double clip_norm;                   /**< M; 0 = off [0] */
+  vise_clip_norm_type clip_norm_type; /**< [global] */
+  vise_norm_p clip_norm_p;            /**< [2] */
+  bool clip_norm_torch_eps;           /**< [false] */
+  vise_clip_scope clip_scope;         /**< [total] */
+  vise_schedule_config clip_schedule; /**< factor on the bounds of both clips [constant] */
 
   /* projections of weights */
-  bool clamp;                           /* a box for all layers [false] */
+  bool clamp; /**< a box for all layers [false] */
   double clamp_lo, clamp_hi;
-  const vise_layer_clamp *layer_clamps; /* override clamp for their layers, borrowed for create [NULL] */
+  const vise_layer_clamp *layer_clamps; /**< override clamp for their layers, borrowed for create [NULL] */
   size_t n_layer_clamps;
-  bool clamp_bias;                      /* [false] */
-  vise_schedule_config clamp_schedule;  /* factor on the box [constant] */
-  double max_norm;                      /* R; 0 = off [0] */
-  vise_max_norm_scope max_norm_scope;   /* [unit] */
+  bool clamp_bias;                     /**< [false] */
+  vise_schedule_config clamp_schedule; /**< factor on the box [constant] */
+  double max_norm;                     /**< R; 0 = off [0] */
+  vise_max_norm_scope max_norm_scope;  /**< [unit] */
 
   /* relative weight operation during training */
-  vise_weight_op weight_op;             /* [none] */
+  vise_weight_op weight_op; /**< [none] */
   vise_weight_op_timing weight_op_at;
-  uint64_t weight_op_when;              /* the step or epoch (from 1), after which it is applied */
+  uint64_t weight_op_when; /**< the step or epoch (from 1), after which it is applied */
 
   /* batches and order */
-  size_t batch;      /* rows; 0 = all rows [64] */
-  bool shuffle;      /* [true] */
-  bool drop_last;    /* [false] */
-  uint64_t seed;     /* of the sample order [0] */
+  size_t batch;   /**< rows; 0 = all rows [64] */
+  bool shuffle;   /**< [true] */
+  bool drop_last; /**< [false] */
+  uint64_t seed;  /**< of the sample order [0] */
 
   /* limits and stopping; 0 or false = off */
-  uint64_t epochs;                  /* [10] */
-  uint64_t steps;                   /* [0] */
-  bool stop_loss_on;                /* [false] */
-  double stop_loss;                 /* epoch-mean data loss <= this */
-  double stop_projected_gradient;   /* [0] */
-  uint64_t patience;                /* epochs without improvement of the validation loss [0] */
-  double min_delta;                 /* [0] */
-  vise_nonfinite nonfinite;         /* [skip] */
-  uint64_t max_skips;               /* consecutive skips that end the run [8] */
+  uint64_t epochs;                /**< [10] */
+  uint64_t steps;                 /**< [0] */
+  bool stop_loss_on;              /**< [false] */
+  double stop_loss;               /**< epoch-mean data loss <= this */
+  double stop_projected_gradient; /**< [0] */
+  uint64_t patience;              /**< epochs without improvement of the validation loss [0] */
+  double min_delta;               /**< [0] */
+  vise_nonfinite nonfinite;       /**< [skip] */
+  uint64_t max_skips;             /**< consecutive skips that end the run [8] */
 
   /* where and how */
-  vise_backend backend;        /* [auto] */
-  vise_step_mode step_mode;    /* [auto]; modes other than auto need the cuda backend */
-  vise_precision precision;    /* [auto] */
-  uint64_t steps_per_launch;   /* cuda [0 = chosen by the backend] */
-  int n_threads;               /* cpu backends; 0 = chosen [0] */
-  int device;                  /* cuda [0] */
-  bool assert_projection;      /* debug: verify after every step that box, mask and max-norm hold [false] */
+  vise_backend backend;      /**< [auto] */
+  vise_step_mode step_mode;  /**< [auto]; modes other than auto need the cuda backend */
+  vise_precision precision;  /**< [auto] */
+  uint64_t steps_per_launch; /**< cuda [0 = chosen by the backend] */
+  int n_threads;             /**< cpu backends; 0 = chosen [0] */
+  int device;                /**< cuda [0] */
+  bool assert_projection;    /**< debug: verify after every step that box, mask and max-norm hold [false] */
 } vise_train_config;
 
 VISE_API void vise_train_config_init(vise_train_config *config);
 
-/* What one step reports; all at the weights before the update unless said otherwise. */
+/** What one step reports; all at the weights before the update unless said otherwise. */
 typedef struct vise_step_stats {
-  uint64_t step;               /* 1-based, attempted steps */
-  uint64_t epoch;              /* 1-based; 0 for batches of the caller's own */
-  size_t n_rows;               /* of the batch */
-  double loss;                 /* data loss */
-  double penalty;              /* value of the penalties */
-  double lr;                   /* eta of this step */
-  double grad_norm;            /* global 2-norm entering the norm clip */
-  double grad_norm_clipped;    /* and leaving it */
-  uint64_t n_clipped_values;   /* entries changed by the value clip */
-  bool norm_clipped;           /* the norm clip scaled something */
-  uint64_t n_at_lo, n_at_hi;   /* boxed entries equal to their bound, after the update */
-  uint64_t n_boxed;            /* entries that have a finite bound */
-  uint64_t n_nonfinite;        /* gradient entries */
-  uint64_t n_correct;          /* rows classified rightly (classification losses; else 0) */
+  uint64_t step;             /**< 1-based, attempted steps */
+  uint64_t epoch;            /**< 1-based; 0 for batches of the caller's own */
+  size_t n_rows;             /**< of the batch */
+  double loss;               /**< data loss */
+  double penalty;            /**< value of the penalties */
+  double lr;                 /**< eta of this step */
+  double grad_norm;          /**< global 2-norm entering the norm clip */
+  double grad_norm_clipped;  /**< and leaving it */
+  uint64_t n_clipped_values; /**< entries changed by the value clip */
+  bool norm_clipped;         /**< the norm clip scaled something */
+  uint64_t n_at_lo, n_at_hi; /**< boxed entries equal to their bound, after the update */
+  uint64_t n_boxed;          /**< entries that have a finite bound */
+  uint64_t n_nonfinite;      /**< gradient entries */
+  uint64_t n_correct;        /**< rows classified rightly (classification losses; else 0) */
   bool skipped;
-  int bad_tensor;              /* first tensor with a non-finite gradient; -1: none (or only the loss) */
+  int bad_tensor; /**< first tensor with a non-finite gradient; -1: none (or only the loss) */
 } vise_step_stats;
 
-/* Per-tensor counts of the last step. */
+/** Per-tensor counts of the last step. */
 typedef struct vise_tensor_stats {
   uint64_t n_nonfinite, n_clipped_values, n_at_lo, n_at_hi;
 } vise_tensor_stats;
 
 typedef struct vise_trainer vise_trainer;
 
-/*
+/**
  * Makes a trainer. The model (borrowed, must outlive the trainer) supplies the starting weights and the mask, and
  * receives the scaling, the loss and, at vise_trainer_sync, the weights. Its dtype must be f64 for cpu64 and f32 for
  * the others. train may be NULL when only the caller's own batches are used; validation and test may be NULL.
@@ -160,86 +184,86 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_create(const vise_train_confi
                                                           vise_error *err);
 VISE_API void vise_trainer_free(vise_trainer *trainer);
 
-/* The backend, precision and threads that "auto" became. */
+/** The backend, precision and threads that "auto" became. */
 VISE_API vise_backend vise_trainer_backend(const vise_trainer *trainer);
 VISE_API int vise_trainer_n_threads(const vise_trainer *trainer);
 VISE_API vise_scale vise_trainer_scale(const vise_trainer *trainer);
 
-/* Runs the next n_steps steps on the training data (the epoch advances by itself; no limit or stopping rule is
+/** Runs the next n_steps steps on the training data (the epoch advances by itself; no limit or stopping rule is
    applied, but a skip limit or halt ends the call with VISE_ERR_NONFINITE). stats receives n_steps records, or is
    NULL. n_done (may be NULL) receives the number of steps attempted, also on failure. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
                                                         size_t *n_done, vise_error *err);
 
-/* One step on a batch of the caller's own: x [n, n_features], y [n, n_targets] (class labels: [n, 1]), row_weights
+/** One step on a batch of the caller's own: x [n, n_features], y [n, n_targets] (class labels: [n, 1]), row_weights
    [n, 1] or NULL. Scaling applies as to the training data. Values are checked as for a dataset. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_batch(vise_trainer *trainer, const vise_array *x,
                                                               const vise_array *y, const vise_array *row_weights,
                                                               vise_step_stats *stats, vise_error *err);
 
-/* Loss `external`: one step with the caller's gradient of the loss with respect to the outputs, delta
+/** Loss `external`: one step with the caller's gradient of the loss with respect to the outputs, delta
    [n, n_outputs] (f32 or f64), for the inputs x [n, n_features]. The reported loss is `loss`, the caller's own. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_external(vise_trainer *trainer, const vise_array *x,
                                                                  const vise_array *delta, double loss,
                                                                  vise_step_stats *stats, vise_error *err);
 
-/* Outputs of the net at the current weights for x [n, n_features]: out [n, n_outputs], raw (before any softmax,
+/** Outputs of the net at the current weights for x [n, n_features]: out [n, n_outputs], raw (before any softmax,
    target scaling not undone). */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_forward(vise_trainer *trainer, const vise_array *x, double *out,
                                                            vise_error *err);
 
-/* Sets lr (before its schedule) for the steps to come. Errors: VISE_ERR_USAGE (negative or not finite). */
+/** Sets lr (before its schedule) for the steps to come. Errors: VISE_ERR_USAGE (negative or not finite). */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_set_lr(vise_trainer *trainer, double lr, vise_error *err);
 
-/* Per-tensor counts of the last step: out[n_tensors]. */
+/** Per-tensor counts of the last step: out[n_tensors]. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_tensor_stats(const vise_trainer *trainer, vise_tensor_stats *out,
                                                                 size_t n, vise_error *err);
 
-/* Copies the current weights and mask into the model. */
+/** Copies the current weights and mask into the model. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err);
 
-/* Writes a checkpoint folder (made beside, synced, renamed; must not exist), or reads one. After a restore the
+/** Writes a checkpoint folder (made beside, synced, renamed; must not exist), or reads one. After a restore the
    trainer continues with the same bits as the one that was saved; a failed restore leaves the trainer as it was. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_save(vise_trainer *trainer, const char *dir, vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_restore(vise_trainer *trainer, const char *dir, vise_error *err);
 
 /* ---- the whole run -------------------------------------------------------------------------------------------- */
 
-/* Numbers on a data set; NaN where a number does not exist. */
+/** Numbers on a data set; NaN where a number does not exist. */
 typedef struct vise_metrics {
   size_t n_rows;
-  double loss;      /* data loss */
-  double accuracy;  /* classification losses */
-  double rmse, r2;  /* mse, huber; in the units of the targets */
+  double loss;     /**< data loss */
+  double accuracy; /**< classification losses */
+  double rmse, r2; /**< mse, huber; in the units of the targets */
 } vise_metrics;
 
-/* State of a run at the end of an epoch, or at a moment within one (for a progress display). */
+/** State of a run at the end of an epoch, or at a moment within one (for a progress display). */
 typedef struct vise_progress {
-  uint64_t step, epoch;            /* epoch: from 1 */
-  uint64_t planned_steps;          /* 0 when unlimited */
+  uint64_t step, epoch;   /**< epoch: from 1 */
+  uint64_t planned_steps; /**< 0 when unlimited */
   uint64_t steps_per_epoch;
-  bool epoch_ended;                /* the metrics below are those of the epoch that just ended */
-  double train_loss;               /* mean over the epoch so far, at pre-update weights */
-  vise_metrics train, validation, test; /* n_rows 0 where not evaluated */
-  double seconds;                  /* since the run (or its resumption) started */
-  const vise_step_stats *last;     /* the last step; never NULL */
+  bool epoch_ended;                     /**< the metrics below are those of the epoch that just ended */
+  double train_loss;                    /**< mean over the epoch so far, at pre-update weights */
+  vise_metrics train, validation, test; /**< n_rows 0 where not evaluated */
+  double seconds;                       /**< since the run (or its resumption) started */
+  const vise_step_stats *last;          /**< the last step; never NULL */
 } vise_progress;
 
 typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
 
 typedef struct vise_run_config {
   size_t struct_size;
-  const char *out_dir;         /* NULL: nothing is saved */
-  bool overwrite;              /* out_dir may hold an earlier run, which is removed */
-  bool resume;                 /* go on from the newest checkpoint in out_dir that verifies */
-  const char *config_json;     /* written as out_dir/config.json; NULL: none */
-  uint64_t checkpoint_every;   /* steps; 0: at the end of each epoch */
-  uint64_t log_every;          /* steps between "step" events; 0: none */
-  /* Asked between steps; true ends the run (state saved, reason interrupted). NULL: never. */
+  const char *out_dir;       /**< NULL: nothing is saved */
+  bool overwrite;            /**< out_dir may hold an earlier run, which is removed */
+  bool resume;               /**< go on from the newest checkpoint in out_dir that verifies */
+  const char *config_json;   /**< written as out_dir/config.json; NULL: none */
+  uint64_t checkpoint_every; /**< steps; 0: at the end of each epoch */
+  uint64_t log_every;        /**< steps between "step" events; 0: none */
+  /** Asked between steps; true ends the run (state saved, reason interrupted). NULL: never. */
   bool (*interrupted)(void *user);
-  /* Called at the end of each epoch and about ten times a second. NULL: never. */
+  /** Called at the end of each epoch and about ten times a second. NULL: never. */
   void (*progress)(void *user, const vise_progress *progress);
-  /* Warnings and notes. NULL: dropped. */
+  /** Warnings and notes. NULL: dropped. */
   void (*log)(void *user, vise_log_level level, const char *message);
   void *user;
 } vise_run_config;
@@ -248,21 +272,21 @@ VISE_API void vise_run_config_init(vise_run_config *config);
 
 typedef struct vise_run_result {
   vise_stop_reason reason;
-  uint64_t steps, epochs;          /* attempted steps and completed epochs, in all */
-  uint64_t launches;               /* kernel launches; 0 on the CPU */
-  uint64_t n_skipped;              /* steps, in all */
-  uint64_t n_norm_clipped;         /* steps whose norm clip was active */
-  uint64_t n_clipped_values;       /* entries, over all steps */
-  uint64_t n_at_lo, n_at_hi, n_boxed; /* at the end */
-  uint64_t n_zero_weights, n_weights; /* at the end; biases not counted */
-  uint64_t best_epoch;             /* with patience: whose weights were restored; else 0 */
+  uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */
+  uint64_t launches;                  /**< kernel launches; 0 on the CPU */
+  uint64_t n_skipped;                 /**< steps, in all */
+  uint64_t n_norm_clipped;            /**< steps whose norm clip was active */
+  uint64_t n_clipped_values;          /**< entries, over all steps */
+  uint64_t n_at_lo, n_at_hi, n_boxed; /**< at the end */
+  uint64_t n_zero_weights, n_weights; /**< at the end; biases not counted */
+  uint64_t best_epoch;                /**< with patience: whose weights were restored; else 0 */
   double seconds;
-  double seconds_to_first_step;    /* from the start of the run */
+  double seconds_to_first_step; /**< from the start of the run */
   vise_metrics train, validation, test;
-  uint64_t resumed_from_step;      /* 0: fresh */
+  uint64_t resumed_from_step; /**< 0: fresh */
 } vise_run_result;
 
-/*
+/**
  * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model as the contract of the
  * command line says, and syncs the model. The reason of the end is in result. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled; errors met before anything was written leave out_dir as it was.

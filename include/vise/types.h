@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * The enumerations of the API, each from one table X(symbol, name); the names are those of the command line and
  * of config.json. For each enumeration E there is
  *   const char *E_name(E value)                                   the name, or "?" for a value outside the table
@@ -17,6 +18,7 @@
 extern "C" {
 #endif
 
+/* clang-format off */
 /* Element types of arrays. */
 #define VISE_DTYPE_TABLE(X) X(VISE_U8, "u8") X(VISE_I32, "i32") X(VISE_I64, "i64") X(VISE_F32, "f32") X(VISE_F64, "f64")
 
@@ -76,7 +78,8 @@ extern "C" {
   X(VISE_PRECISION_AUTO, "auto") X(VISE_FP32, "fp32") X(VISE_TF32, "tf32") X(VISE_BF16, "bf16")
 
 #define VISE_STOP_REASON_TABLE(X) \
-  X(VISE_STOP_NONE, "running") X(VISE_STOP_EPOCHS, "epochs") X(VISE_STOP_STEPS, "steps") X(VISE_STOP_LOSS, "stop-loss") \
+  X(VISE_STOP_NONE, "running") X(VISE_STOP_EPOCHS, "epochs") X(VISE_STOP_STEPS, "steps") \
+  X(VISE_STOP_LOSS, "stop-loss") \
   X(VISE_STOP_PATIENCE, "patience") X(VISE_STOP_PROJECTED_GRADIENT, "projected-gradient") \
   X(VISE_STOP_SKIPS, "max-skips") X(VISE_STOP_HALT, "nonfinite") X(VISE_STOP_INTERRUPTED, "interrupted") \
   X(VISE_STOP_ERROR, "error")
@@ -84,43 +87,45 @@ extern "C" {
 #define VISE_OUTPUT_TABLE(X) \
   X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class")
 
+/* clang-format on */
+
 /* All tables: T(type, TABLE). Used here for the declarations and in the library for the functions. */
-#define VISE_ENUM_LIST(T) \
-  T(vise_dtype, VISE_DTYPE_TABLE) \
-  T(vise_activation, VISE_ACTIVATION_TABLE) \
-  T(vise_init_scheme, VISE_INIT_SCHEME_TABLE) \
-  T(vise_loss, VISE_LOSS_TABLE) \
-  T(vise_mse_reduction, VISE_MSE_REDUCTION_TABLE) \
-  T(vise_optimizer, VISE_OPTIMIZER_TABLE) \
-  T(vise_schedule, VISE_SCHEDULE_TABLE) \
+#define VISE_ENUM_LIST(T)                                   \
+  T(vise_dtype, VISE_DTYPE_TABLE)                           \
+  T(vise_activation, VISE_ACTIVATION_TABLE)                 \
+  T(vise_init_scheme, VISE_INIT_SCHEME_TABLE)               \
+  T(vise_loss, VISE_LOSS_TABLE)                             \
+  T(vise_mse_reduction, VISE_MSE_REDUCTION_TABLE)           \
+  T(vise_optimizer, VISE_OPTIMIZER_TABLE)                   \
+  T(vise_schedule, VISE_SCHEDULE_TABLE)                     \
   T(vise_penalty_convention, VISE_PENALTY_CONVENTION_TABLE) \
-  T(vise_clip_norm_type, VISE_CLIP_NORM_TYPE_TABLE) \
-  T(vise_norm_p, VISE_NORM_P_TABLE) \
-  T(vise_clip_scope, VISE_CLIP_SCOPE_TABLE) \
-  T(vise_max_norm_scope, VISE_MAX_NORM_SCOPE_TABLE) \
-  T(vise_nonfinite, VISE_NONFINITE_TABLE) \
-  T(vise_scale, VISE_SCALE_TABLE) \
-  T(vise_weight_op_kind, VISE_WEIGHT_OP_TABLE) \
-  T(vise_prune_scope, VISE_PRUNE_SCOPE_TABLE) \
-  T(vise_backend, VISE_BACKEND_TABLE) \
-  T(vise_step_mode, VISE_STEP_MODE_TABLE) \
-  T(vise_precision, VISE_PRECISION_TABLE) \
-  T(vise_stop_reason, VISE_STOP_REASON_TABLE) \
+  T(vise_clip_norm_type, VISE_CLIP_NORM_TYPE_TABLE)         \
+  T(vise_norm_p, VISE_NORM_P_TABLE)                         \
+  T(vise_clip_scope, VISE_CLIP_SCOPE_TABLE)                 \
+  T(vise_max_norm_scope, VISE_MAX_NORM_SCOPE_TABLE)         \
+  T(vise_nonfinite, VISE_NONFINITE_TABLE)                   \
+  T(vise_scale, VISE_SCALE_TABLE)                           \
+  T(vise_weight_op_kind, VISE_WEIGHT_OP_TABLE)              \
+  T(vise_prune_scope, VISE_PRUNE_SCOPE_TABLE)               \
+  T(vise_backend, VISE_BACKEND_TABLE)                       \
+  T(vise_step_mode, VISE_STEP_MODE_TABLE)                   \
+  T(vise_precision, VISE_PRECISION_TABLE)                   \
+  T(vise_stop_reason, VISE_STOP_REASON_TABLE)               \
   T(vise_output, VISE_OUTPUT_TABLE)
 
 #define VISE_ENUM_ITEM_(symbol, name) symbol,
-#define VISE_ENUM_DECLARE_(type, TABLE) \
+#define VISE_ENUM_DECLARE_(type, TABLE)                            \
   typedef enum type { TABLE(VISE_ENUM_ITEM_) type##_count_ } type; \
-  VISE_API const char *type##_name(type value); \
+  VISE_API const char *type##_name(type value);                    \
   VISE_API VISE_WARN_UNUSED vise_status type##_parse(const char *name, type *out, vise_error *err);
 VISE_ENUM_LIST(VISE_ENUM_DECLARE_)
 #undef VISE_ENUM_DECLARE_
 #undef VISE_ENUM_ITEM_
 
-/* Bytes of one element. */
+/** Bytes of one element. */
 VISE_API size_t vise_dtype_size(vise_dtype dtype);
 
-/*
+/**
  * A two-dimensional array in the caller's memory: element (r, c) is data[r * row_stride + c * col_stride], strides
  * in elements. A C-ordered [n_rows, n_cols] array has row_stride n_cols and col_stride 1; a Fortran-ordered one
  * row_stride 1 and col_stride n_rows. Vise never writes through an array that it takes as input.
@@ -132,7 +137,7 @@ typedef struct vise_array {
   size_t row_stride, col_stride;
 } vise_array;
 
-/* A C-ordered array over data. */
+/** A C-ordered array over data. */
 VISE_API vise_array vise_array_of(const void *data, vise_dtype dtype, size_t n_rows, size_t n_cols);
 
 #ifdef __cplusplus

@@ -1,4 +1,5 @@
-/* Vise: trains neural nets with hard regularization. This header includes the whole public API. */
+/** @file
+ * Vise: trains neural nets with hard regularization. This header includes the whole public API. */
 #ifndef VISE_VISE_H
 #define VISE_VISE_H
 
