@@ -1,0 +1,25 @@
+/* A model made ready to run forward over a dataset: what evaluation and prediction share. */
+#ifndef VISE_I_INFERENCE_H
+#define VISE_I_INFERENCE_H
+
+#include "host/backend/backend.h"
+#include "host/train/data_view.h"
+#include "vise/evaluate.h"
+
+typedef struct vise_i_inference {
+  const vise_i_backend_ops *ops;
+  vise_i_backend *backend; /* holds the model's weights */
+  vise_model *model;       /* a copy in the backend's type */
+  vise_i_scales scales;
+  vise_i_view view;
+  size_t n_outputs, chunk; /* chunk: rows at a time */
+} vise_i_inference;
+
+/* Picks the backend and checks the dataset against the model. *out is untouched on failure.
+   Errors: those of vise_evaluate. */
+VISE_WARN_UNUSED vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *dataset,
+                                                   const vise_eval_config *config, bool need_targets,
+                                                   vise_i_inference *out, vise_error *err);
+void vise_i_inference_close(vise_i_inference *inference);
+
+#endif

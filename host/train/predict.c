@@ -1,0 +1,124 @@
+/* Outputs of a model for every row of a dataset. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "host/base/memory.h"
+#include "host/model/model.h"
+#include "host/train/inference.h"
+#include "vise/evaluate.h"
+
+size_t vise_predict_width(const vise_model *model, vise_output output) {
+  return output == VISE_OUTPUT_CLASS ? 1 : vise_model_width(model, vise_model_n_layers(model));
+}
+
+static vise_status check_output(const vise_model *model, vise_output output, vise_error *err) {
+  vise_loss loss = vise_model_loss(model);
+  if (output == VISE_OUTPUT_PROBABILITY && loss != VISE_LOSS_CROSS_ENTROPY && loss != VISE_LOSS_BCE) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "output probability needs a model trained with cross-entropy or bce; this one has the loss %s: "
+                       "use raw%s",
+                       vise_loss_name(loss), loss == VISE_LOSS_HINGE ? " or class" : "");
+  }
+  if (output == VISE_OUTPUT_CLASS && (loss == VISE_LOSS_MSE || loss == VISE_LOSS_HUBER)) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "output class needs a model that classifies; this one has the loss %s: use raw",
+                       vise_loss_name(loss));
+  }
+  if ((int)output < 0 || output >= vise_output_count_) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "output %d: expected raw, probability or class", (int)output);
+  }
+  return VISE_OK;
+}
+
+static double sigmoid(double z) {
+  /* exp of a positive number could overflow to infinity. */
+  if (z >= 0) return 1.0 / (1.0 + exp(-z));
+  double e = exp(z);
+  return e / (1.0 + e);
+}
+
+static void softmax(const double *z, size_t n, double *out) {
+  double largest = z[0], sum = 0.0;
+  for (size_t k = 1; k < n; k++) {
+    if (z[k] > largest) largest = z[k];
+  }
+  for (size_t k = 0; k < n; k++) {
+    out[k] = exp(z[k] - largest);
+    sum += out[k];
+  }
+  for (size_t k = 0; k < n; k++) out[k] /= sum;
+}
+
+static double class_of(const double *z, size_t n) {
+  if (n == 1) return z[0] > 0.0 ? 1.0 : 0.0;
+  size_t best = 0;
+  for (size_t k = 1; k < n; k++) {
+    if (z[k] > z[best]) best = k;
+  }
+  return (double)best;
+}
+
+/* One row of raw outputs z[n] to what was asked for. */
+static void convert_row(const double *z, size_t n, vise_output output, vise_loss loss, const vise_i_scaling *y,
+                        double *out) {
+  if (output == VISE_OUTPUT_CLASS) {
+    out[0] = class_of(z, n);
+  } else if (output == VISE_OUTPUT_PROBABILITY && loss == VISE_LOSS_CROSS_ENTROPY) {
+    softmax(z, n, out);
+  } else {
+    for (size_t k = 0; k < n; k++) {
+      size_t c = y->uniform ? 0 : k;
+      out[k] = z[k];
+      if (output == VISE_OUTPUT_PROBABILITY) {
+        out[k] = sigmoid(z[k]);
+      } else if (y->scale != NULL) {
+        out[k] = z[k] * y->scale[c] + y->shift[c];
+      }
+    }
+  }
+}
+
+/* Rows of the view by their place in it: place[i] = stored row of first + i. */
+static vise_status forward_all(const vise_i_inference *it, double *raw, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t *place = NULL;
+  VISE_TRY(vise_i_alloc(&place, it->chunk, sizeof *place, "row numbers", err));
+  for (size_t first = 0; first < it->view.n_rows; first += it->chunk) {
+    size_t n = it->view.n_rows - first < it->chunk ? it->view.n_rows - first : it->chunk;
+    for (size_t i = 0; i < n; i++) place[i] = vise_i_view_row(&it->view, first + i);
+    VISE_TRY(it->ops->forward(it->backend, &it->view.data, place, n, raw + first * it->n_outputs, err));
+  }
+done:
+  free(place);
+  return status;
+}
+
+vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, const vise_eval_config *config,
+                         vise_output output, double *out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_inference it = {0};
+  double *raw = NULL;
+  size_t n_raw = 0;
+  if (model == NULL || dataset == NULL || config == NULL || out == NULL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "vise_predict: model, dataset, config and out must not be NULL");
+  }
+  VISE_TRY(check_output(model, output, err));
+  VISE_TRY(vise_i_inference_open(model, dataset, config, false, &it, err));
+  if (!vise_i_size_mul(it.view.n_rows, it.n_outputs, &n_raw)) {
+    status =
+        vise_i_fail(err, VISE_ERR_MEMORY, "%zu rows of %zu outputs do not fit in memory", it.view.n_rows, it.n_outputs);
+    goto done;
+  }
+  /* Not straight into out, which stays untouched when a later row fails. */
+  VISE_TRY(vise_i_alloc(&raw, n_raw, sizeof *raw, "outputs of a prediction", err));
+  VISE_TRY(forward_all(&it, raw, err));
+  vise_i_scaling y = vise_i_scales_y(&it.scales);
+  size_t width = vise_predict_width(model, output);
+  for (size_t i = 0; i < it.view.n_rows; i++) {
+    convert_row(raw + i * it.n_outputs, it.n_outputs, output, vise_model_loss(model), &y, out + i * width);
+  }
+done:
+  free(raw);
+  vise_i_inference_close(&it);
+  return status;
+}
