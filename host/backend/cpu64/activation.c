@@ -1,0 +1,68 @@
+/* Activation functions of the hidden layers and their derivatives. A NaN comes out as NaN. */
+#include <math.h>
+
+#include "host/backend/cpu64/cpu64.h"
+
+#define LEAKY_SLOPE 0.01
+
+/* 1 / (1 + exp(-v)), with an argument of exp that cannot overflow. */
+static double sigmoid(double v) {
+  if (v < 0) {
+    double e = exp(v);
+    return e / (1 + e);
+  }
+  return 1 / (1 + exp(-v));
+}
+
+/* Distribution function and density of the standard normal. */
+static double normal_cdf(double v) {
+  return 0.5 * (1 + erf(v * M_SQRT1_2));
+}
+
+static double normal_density(double v) {
+  return 0.5 * M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * v * v);
+}
+
+double vise_i_cpu64_activation(vise_activation kind, double v) {
+  switch (kind) {
+    case VISE_RELU:
+      return v < 0 ? 0 : v;
+    case VISE_LEAKY_RELU:
+      return v < 0 ? LEAKY_SLOPE * v : v;
+    case VISE_SILU:
+      return v * sigmoid(v);
+    case VISE_TANH:
+      return tanh(v);
+    case VISE_SIGMOID:
+      return sigmoid(v);
+    case VISE_GELU:
+      return v * normal_cdf(v);
+    default:
+      return v;
+  }
+}
+
+/* At the kinks: relu'(0) = 0, leaky-relu'(0) = 0.01, as PyTorch. */
+double vise_i_cpu64_activation_derivative(vise_activation kind, double v) {
+  double s;
+  if (isnan(v)) return v;
+  switch (kind) {
+    case VISE_RELU:
+      return v > 0 ? 1 : 0;
+    case VISE_LEAKY_RELU:
+      return v > 0 ? 1 : LEAKY_SLOPE;
+    case VISE_SILU:
+      s = sigmoid(v);
+      return s * (1 + v * (1 - s));
+    case VISE_TANH:
+      s = tanh(v);
+      return 1 - s * s;
+    case VISE_SIGMOID:
+      s = sigmoid(v);
+      return s * (1 - s);
+    case VISE_GELU:
+      return normal_cdf(v) + v * normal_density(v);
+    default:
+      return 1;
+  }
+}

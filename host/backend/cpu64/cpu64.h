@@ -1,0 +1,138 @@
+/*
+ * The float64 backend: the step contract in its plainest executable form, and the oracle for every other backend.
+ * Products are dgemm calls; everything else is a simple loop beside its formula. Rows are worked on in chunks, so that
+ * a batch of any size needs little memory; nothing is allocated after create.
+ *
+ * One topic a file: gather.c (rows to float64), activation.c, loss.c, gradient.c (forward and backward), penalty.c,
+ * clip.c, optimizer.c, project.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).
+ */
+#ifndef VISE_I_CPU64_H
+#define VISE_I_CPU64_H
+
+#include "host/backend/backend.h"
+
+/* Label of a row whose targets are values. */
+#define VISE_I_NO_LABEL ((size_t)-1)
+
+/* Notation: K outputs, L linear layers, chunk rows at a time. Matrices are in C order. */
+struct vise_i_backend {
+  vise_i_step_spec spec;
+  const vise_i_net *net;
+
+  /* state; an array that is not kept is NULL */
+  double *params, *moment1, *moment2; /* [n_params] */
+  uint8_t *mask;                      /* [n_params], 1 = kept */
+  vise_i_counters counters;
+
+  /* the bound training data and the order of its rows, both borrowed */
+  vise_i_data bound;
+  bool is_bound;
+  const size_t *order;
+  size_t n_order;
+
+  /* scratch */
+  size_t chunk;
+  double *grad;                            /* [n_params] */
+  double *preactivations[VISE_MAX_LAYERS]; /* z_l [chunk, widths[l + 1]]; the last are the outputs */
+  double *activations[VISE_MAX_LAYERS];    /* input of layer l [chunk, widths[l]]; the first are the features */
+  double *delta, *delta_below;             /* dL/dz of the layer at hand and of the one below [chunk, widest] */
+  double *targets;                         /* [chunk, K] values, or one-hot */
+  size_t *labels;                          /* [chunk] class, or VISE_I_NO_LABEL */
+  double *row_weights;                     /* [chunk] */
+  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
+};
+
+/* Number of outputs K. */
+size_t vise_i_cpu64_n_outputs(const vise_i_backend *b);
+
+/* ---- gather.c -------------------------------------------------------------------------------------------------- */
+
+/* Shapes of data against the net; with_targets: and the targets against the loss. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *data,
+                                                     bool with_targets, vise_error *err);
+/* Every class label among rows[0..n) (rows NULL: 0..n-1) is an integer in [0, K); *out = the sum over these rows of row
+   weight * class weight (n when there are neither). */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_sum_weights(const vise_i_backend *b, const vise_i_data *data,
+                                                      const size_t *rows, size_t n, double *out, vise_error *err);
+/* Rows rows[0..n) (rows NULL: first, first+1, ...), n <= chunk, into activations[0]; into targets, labels, row_weights.
+ */
+void vise_i_cpu64_gather_features(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
+                                  size_t n);
+void vise_i_cpu64_gather_targets(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
+                                 size_t n);
+/* Class weight of a gathered row; 1 without class weights. target is its first target value. */
+double vise_i_cpu64_class_weight(const vise_i_backend *b, size_t label, double target);
+
+/* ---- activation.c ---------------------------------------------------------------------------------------------- */
+
+double vise_i_cpu64_activation(vise_activation kind, double v);
+double vise_i_cpu64_activation_derivative(vise_activation kind, double v);
+
+/* ---- loss.c ---------------------------------------------------------------------------------------------------- */
+
+/* What the sum over rows (and outputs) of the weighted loss is divided by. */
+double vise_i_cpu64_loss_denominator(const vise_i_backend *b, double sum_weights);
+/* The part of the loss that the n gathered rows with outputs z [n, K] contribute; fills delta = dL/dz [n, K] and adds
+   the number of rows classified rightly to *n_correct. */
+double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
+                         uint64_t *n_correct);
+
+/* ---- gradient.c ------------------------------------------------------------------------------------------------ */
+
+/* Outputs of the n gathered rows, into preactivations[L - 1]. */
+void vise_i_cpu64_forward(vise_i_backend *b, size_t n);
+/* Data loss over rows[0..n) as one batch, and its gradient into grad [n_params]. delta is NULL or the caller's [n, K]
+   (external loss; *loss is then 0). Fails before it writes anything. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
+                                                   size_t n, const vise_array *delta, double *grad, double *loss,
+                                                   uint64_t *n_correct, vise_error *err);
+
+/* ---- penalty.c ------------------------------------------------------------------------------------------------- */
+
+/* The strengths that hold for one tensor: 0 for a bias unless biases are penalized. */
+typedef struct vise_i_cpu64_strengths {
+  double k2, k1, kF, k2d;
+} vise_i_cpu64_strengths;
+vise_i_cpu64_strengths vise_i_cpu64_tensor_strengths(const vise_i_backend *b, size_t tensor);
+
+/* Value of the penalties at the current weights (k1 sum |w| also when L1 is applied by its proximal map). */
+double vise_i_cpu64_penalty(const vise_i_backend *b);
+/* grad += gradient of the penalties at the current weights; L1's subgradient only if with_l1. */
+void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, double *grad);
+
+/* ---- clip.c ---------------------------------------------------------------------------------------------------- */
+
+/* 2-norm without overflow: a = max |v|; 0 if a = 0, else a * sqrt(sum (v/a)^2). NaN if an element is NaN. */
+double vise_i_cpu64_norm2(const double *v, size_t n);
+/* max |v|; NaN if an element is NaN. */
+double vise_i_cpu64_norm_inf(const double *v, size_t n);
+/* Clips grad by value to factor * [clip_lo, clip_hi]; counts per tensor. Does nothing when value clip is off. */
+void vise_i_cpu64_clip_value(vise_i_backend *b, double factor);
+/* Clips grad by norm to M = factor * clip_norm; true if something was scaled. Does nothing when norm clip is off. */
+bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor);
+
+/* ---- optimizer.c ----------------------------------------------------------------------------------------------- */
+
+/* Advances t, and updates moments and weights from grad: direction, cap, decoupled decay, proximal L1. */
+void vise_i_cpu64_update(vise_i_backend *b, double lr);
+
+/* ---- project.c ------------------------------------------------------------------------------------------------- */
+
+/* Mask on weights and moments; then box * clamp_factor and max-norm on the weights. */
+void vise_i_cpu64_apply_mask(vise_i_backend *b);
+void vise_i_cpu64_project(vise_i_backend *b, double clamp_factor);
+/* Counts entries at their bounds, per tensor and into stats. */
+void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step_stats *stats);
+/* Verifies mask, box and max-norm: VISE_ERR_INTERNAL names the entry that breaks one. NaN passes. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_verify_projection(const vise_i_backend *b, double clamp_factor,
+                                                            vise_error *err);
+
+/* ---- step.c ---------------------------------------------------------------------------------------------------- */
+
+/* One step on rows[0..n) of data, steps 1 to 13 of the contract. stats (without step and epoch) is filled when the
+   status is VISE_OK or VISE_ERR_NONFINITE. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
+                                               const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
+                                               vise_step_stats *stats, vise_error *err);
+
+#endif

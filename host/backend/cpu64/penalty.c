@@ -1,0 +1,56 @@
+/*
+ * Penalties, per tensor with weights w:
+ *   k2/2 sum w^2 + k1 sum |w| + kF ||w||,   gradient  k2 w + k1 sign(w) + kF w/||w||,
+ * with sign(0) = 0 and w/||w|| = 0 where ||w|| = 0. A strength of 0 contributes nothing, whatever the weights are.
+ */
+#include <math.h>
+
+#include "host/backend/cpu64/cpu64.h"
+
+vise_i_cpu64_strengths vise_i_cpu64_tensor_strengths(const vise_i_backend *b, size_t tensor) {
+  vise_i_cpu64_strengths none = {0, 0, 0, 0};
+  vise_i_cpu64_strengths all = {b->spec.k2, b->spec.k1, b->spec.kF, b->spec.k2d};
+  return b->net->tensors[tensor].is_bias && !b->spec.penalize_bias ? none : all;
+}
+
+static size_t n_elements(const vise_i_tensor *tensor) {
+  return tensor->n_rows * tensor->n_cols;
+}
+
+double vise_i_cpu64_penalty(const vise_i_backend *b) {
+  double value = 0;
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    vise_i_cpu64_strengths k = vise_i_cpu64_tensor_strengths(b, t);
+    const double *w = b->params + b->net->tensors[t].offset;
+    size_t n = n_elements(&b->net->tensors[t]);
+    double sum_squares = 0, sum_abs = 0;
+    for (size_t i = 0; i < n; i++) {
+      sum_squares += w[i] * w[i];
+      sum_abs += fabs(w[i]);
+    }
+    if (k.k2 != 0) value += 0.5 * k.k2 * sum_squares;
+    if (k.k1 != 0) value += k.k1 * sum_abs;
+    if (k.kF != 0) value += k.kF * vise_i_cpu64_norm2(w, n);
+  }
+  return value;
+}
+
+/* sign(0) = 0; NaN stays NaN. */
+static double sign(double w) {
+  return w > 0 ? 1 : (w < 0 ? -1 : w);
+}
+
+void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, double *grad) {
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    vise_i_cpu64_strengths k = vise_i_cpu64_tensor_strengths(b, t);
+    const double *w = b->params + b->net->tensors[t].offset;
+    double *g = grad + b->net->tensors[t].offset;
+    size_t n = n_elements(&b->net->tensors[t]);
+    double norm = k.kF != 0 ? vise_i_cpu64_norm2(w, n) : 0;
+    for (size_t i = 0; i < n; i++) {
+      if (k.k2 != 0) g[i] += k.k2 * w[i];
+      if (k.k1 != 0 && with_l1) g[i] += k.k1 * sign(w[i]);
+      if (norm != 0) g[i] += k.kF * (w[i] / norm);
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/* One step: the order of the contract, and what happens when numbers are not finite. */
+#include <math.h>
+#include <string.h>
+
+#include "host/backend/cpu64/cpu64.h"
+
+static uint64_t count_nonfinite(const vise_i_backend *b, size_t tensor) {
+  const vise_i_tensor *info = &b->net->tensors[tensor];
+  const double *g = b->grad + info->offset;
+  uint64_t count = 0;
+  for (size_t i = 0; i < info->n_rows * info->n_cols; i++) count += !isfinite(g[i]);
+  return count;
+}
+
+/* First tensor of grad with a non-finite entry, or -1. */
+static int first_bad_tensor(const vise_i_backend *b) {
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    if (count_nonfinite(b, t) > 0) return (int)t;
+  }
+  return -1;
+}
+
+/* Steps 3 to 6: counts, penalties and clips, all on b->grad; fills their part of stats. */
+static void shape_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  bool with_l1 = !b->spec.prox_l1;
+  memset(b->tensor_stats, 0, sizeof b->tensor_stats);
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    b->tensor_stats[t].n_nonfinite = count_nonfinite(b, t);
+    stats->n_nonfinite += b->tensor_stats[t].n_nonfinite;
+  }
+  stats->bad_tensor = first_bad_tensor(b);
+  if (b->spec.clip_scope == VISE_CLIP_SCOPE_TOTAL) {
+    vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
+    if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
+  }
+  vise_i_cpu64_clip_value(b, hyper->clip_factor);
+  for (size_t t = 0; t < b->net->n_tensors; t++) stats->n_clipped_values += b->tensor_stats[t].n_clipped_values;
+  stats->grad_norm = vise_i_cpu64_norm2(b->grad, b->net->n_params);
+  stats->norm_clipped = vise_i_cpu64_clip_norm(b, hyper->clip_factor);
+  stats->grad_norm_clipped = vise_i_cpu64_norm2(b->grad, b->net->n_params);
+  if (b->spec.clip_scope == VISE_CLIP_SCOPE_DATA) {
+    vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
+    if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
+  }
+}
+
+/* Step 7, before any state is written: true when this step must not be applied. */
+static bool must_skip(vise_i_backend *b, const vise_step_stats *stats) {
+  if (isfinite(stats->loss) && isfinite(stats->grad_norm) && stats->bad_tensor < 0) return false;
+  return b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
+}
+
+/* The error that ends a run after a skipped step, or VISE_OK when it goes on. */
+static vise_status after_skip(const vise_i_backend *b, const vise_step_stats *stats, vise_error *err) {
+  const char *where = stats->bad_tensor >= 0 ? b->net->tensors[stats->bad_tensor].name : "none";
+  bool halt = b->spec.nonfinite == VISE_NONFINITE_HALT;
+  if (!halt && b->counters.consecutive_skips < b->spec.max_skips) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_NONFINITE,
+                     "%llu steps in a row were not finite (%s): loss %g, gradient norm %g, first bad tensor %s; a "
+                     "smaller learning rate, clipping or scaled features may help",
+                     (unsigned long long)b->counters.consecutive_skips, halt ? "policy halt" : "the limit of skips",
+                     stats->loss, stats->grad_norm, where);
+}
+
+vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
+                              const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
+                              vise_step_stats *stats, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_step_stats s = {.n_rows = n, .lr = hyper->lr, .bad_tensor = -1};
+  VISE_TRY(vise_i_cpu64_gradient(b, data, rows, n, delta, b->grad, &s.loss, &s.n_correct, err));
+  if (delta) s.loss = external_loss;
+  s.penalty = vise_i_cpu64_penalty(b);
+  shape_gradient(b, hyper, &s);
+  s.skipped = must_skip(b, &s);
+  if (s.skipped) {
+    b->counters.consecutive_skips++;
+    status = after_skip(b, &s, err);
+  } else {
+    b->counters.consecutive_skips = 0;
+    vise_i_cpu64_update(b, hyper->lr);
+    vise_i_cpu64_apply_mask(b);
+    vise_i_cpu64_project(b, hyper->clamp_factor);
+    if (b->spec.assert_projection) VISE_TRY(vise_i_cpu64_verify_projection(b, hyper->clamp_factor, err));
+  }
+  vise_i_cpu64_count_bounds(b, hyper->clamp_factor, &s);
+  s.step = stats->step;
+  s.epoch = stats->epoch;
+  *stats = s;
+done:
+  return status;
+}
