@@ -19,8 +19,8 @@ VISE_WARN_UNUSED vise_status vise_i_resolve_backend(vise_backend requested, vise
 VISE_WARN_UNUSED vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops *ops, const vise_model *model,
                                                         vise_error *err);
 
-/* n_threads, or for 0 the number chosen for this machine. */
-int vise_i_resolve_threads(int n_threads);
+/* n_threads, or for 0 the number chosen for this machine, net and batch. */
+int vise_i_resolve_threads(int n_threads, const vise_i_net *net, size_t max_batch);
 
 /* Gradient-level strengths of --l2 and --l1 by the penalty convention; n_rows = m, the rows trained on. */
 void vise_i_resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1);

@@ -1,0 +1,249 @@
+/* Loss, accuracy, RMSE and R^2 in float64. The formulas are those of the step's losses. */
+#include "host/train/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/array.h"
+#include "host/base/memory.h"
+
+/* One output column: running mean and sum of squared deviations of the targets (Welford), squared residuals. */
+typedef struct column {
+  double mean, deviation, residual;
+} column;
+
+struct vise_i_metrics_sums {
+  vise_i_metrics_spec spec;
+  size_t n_rows, n_correct;
+  double loss, weight; /* sum over rows of weight * loss of the row (not yet divided by anything), and of the weights */
+  column *columns;     /* [n_outputs], for mse and huber */
+};
+
+vise_i_metrics_spec vise_i_metrics_spec_of_model(const vise_model *model) {
+  return (vise_i_metrics_spec){.loss = vise_model_loss(model),
+                               .mse_reduction = vise_model_mse_reduction(model),
+                               .label_smoothing = vise_model_label_smoothing(model),
+                               .n_outputs = vise_model_width(model, vise_model_n_layers(model))};
+}
+
+vise_i_metrics_spec vise_i_metrics_spec_of_step(const vise_i_step_spec *step) {
+  return (vise_i_metrics_spec){.loss = step->loss,
+                               .mse_reduction = step->mse_reduction,
+                               .label_smoothing = step->label_smoothing,
+                               .class_weights = step->class_weights,
+                               .n_outputs = step->net->widths[step->net->n_layers]};
+}
+
+vise_metrics vise_i_metrics_none(void) {
+  return (vise_metrics){.n_rows = 0, .loss = NAN, .accuracy = NAN, .rmse = NAN, .r2 = NAN};
+}
+
+static bool is_regression(vise_loss loss) {
+  return loss == VISE_LOSS_MSE || loss == VISE_LOSS_HUBER;
+}
+
+vise_status vise_i_metrics_begin(const vise_i_metrics_spec *spec, vise_i_metrics_sums **out, vise_error *err) {
+  vise_status status;
+  vise_i_metrics_sums *sums = NULL;
+  VISE_TRY(vise_i_alloc_zero(&sums, 1, sizeof(*sums), "metrics", err));
+  sums->spec = *spec;
+  if (is_regression(spec->loss)) {
+    VISE_TRY(vise_i_alloc_zero(&sums->columns, spec->n_outputs, sizeof(column), "metrics", err));
+  }
+  *out = sums;
+  sums = NULL;
+done:
+  vise_i_metrics_free(sums);
+  return status;
+}
+
+void vise_i_metrics_free(vise_i_metrics_sums *sums) {
+  if (sums == NULL) return;
+  free(sums->columns);
+  free(sums);
+}
+
+/* First index of the largest number; a NaN is never the largest. */
+static size_t argmax(const double *z, size_t n) {
+  size_t best = 0;
+  for (size_t k = 1; k < n; k++) {
+    if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
+  }
+  return best;
+}
+
+/* -log softmax(z)[label], smoothed as in PyTorch; class weights are multiplied in here, because smoothing mixes them.
+ */
+static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z, size_t label) {
+  const size_t n = spec->n_outputs;
+  const double *weights = spec->class_weights;
+  const double max = z[argmax(z, n)];
+  double sum = 0;
+  for (size_t k = 0; k < n; k++) sum += exp(z[k] - max);
+  const double log_sum = log(sum);
+  const double own = (log_sum - (z[label] - max)) * (weights != NULL ? weights[label] : 1);
+  if (!(spec->label_smoothing > 0)) return own;
+  double all = 0;
+  for (size_t k = 0; k < n; k++) all += (log_sum - (z[k] - max)) * (weights != NULL ? weights[k] : 1);
+  return (1 - spec->label_smoothing) * own + spec->label_smoothing / (double)n * all;
+}
+
+/* Loss of one output; the sum over outputs is divided by finish. */
+static double element_loss(vise_loss loss, double z, double y) {
+  switch (loss) {
+    case VISE_LOSS_BCE:
+      return (z > 0 ? z : 0) - z * y + log1p(exp(-fabs(z)));
+    case VISE_LOSS_HINGE: {
+      const double margin = 1 - (y > 0 ? z : -z);
+      return margin < 0 ? 0 : margin; /* a NaN stays NaN */
+    }
+    case VISE_LOSS_HUBER: {
+      const double r = fabs(z - y);
+      return r < 1 ? 0.5 * r * r : r - 0.5;
+    }
+    default:
+      return (z - y) * (z - y);
+  }
+}
+
+/* Target of output k of stored row r, unscaled. */
+static double target(const vise_i_data *data, size_t r, size_t k) {
+  if (!data->y_is_class) return vise_i_array_get(&data->y, r, k);
+  return vise_i_array_get(&data->y, r, 0) == (double)k ? 1 : 0;
+}
+
+static bool is_correct(const vise_i_metrics_spec *spec, const vise_i_data *data, size_t r, const double *z) {
+  const size_t n = spec->n_outputs;
+  if (n == 1) return (z[0] > 0) == (vise_i_array_get(&data->y, r, 0) > 0);
+  const size_t predicted = argmax(z, n);
+  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)predicted;
+  size_t expected = 0;
+  for (size_t k = 1; k < n; k++) {
+    if (vise_i_array_get(&data->y, r, k) > vise_i_array_get(&data->y, r, expected)) expected = k;
+  }
+  return predicted == expected;
+}
+
+/* Weight of the class of stored row r. */
+static double class_weight(const vise_i_metrics_spec *spec, const vise_i_data *data, size_t r) {
+  if (spec->class_weights == NULL) return 1;
+  const double y = vise_i_array_get(&data->y, r, 0);
+  if (data->y_is_class) return spec->class_weights[(size_t)y];
+  return spec->class_weights[y > 0 ? 1 : 0];
+}
+
+static void add_to_column(column *c, size_t n_before, double y, double residual) {
+  const double deviation = y - c->mean;
+  c->mean += deviation / (double)(n_before + 1);
+  c->deviation += deviation * (y - c->mean);
+  c->residual += residual * residual;
+}
+
+static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r, const double *z) {
+  const vise_i_metrics_spec *spec = &sums->spec;
+  const double row_weight = data->row_weights != NULL ? data->row_weights[r] : 1;
+  const double weight = class_weight(spec, data, r);
+  const vise_i_scaling *scaling = &data->y_scaling;
+  double loss = 0;
+  if (spec->loss == VISE_LOSS_CROSS_ENTROPY) {
+    loss = cross_entropy_row(spec, z, (size_t)vise_i_array_get(&data->y, r, 0));
+  } else {
+    for (size_t k = 0; k < spec->n_outputs; k++) {
+      const double y = target(data, r, k);
+      double shift = 0, scale = 1;
+      if (scaling->scale != NULL) {
+        shift = scaling->shift[scaling->uniform ? 0 : k];
+        scale = scaling->scale[scaling->uniform ? 0 : k];
+      }
+      loss += element_loss(spec->loss, z[k], (y - shift) / scale);
+      if (sums->columns != NULL) add_to_column(&sums->columns[k], sums->n_rows, y, z[k] * scale + shift - y);
+    }
+    loss *= weight;
+  }
+  sums->loss += row_weight * loss;
+  sums->weight += row_weight * weight;
+  if (sums->columns == NULL && is_correct(spec, data, r, z)) sums->n_correct++;
+  sums->n_rows++;
+}
+
+void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size_t first, size_t n,
+                        const double *outputs) {
+  if (sums->spec.loss == VISE_LOSS_EXTERNAL || view->data.y.data == NULL) {
+    sums->n_rows += n;
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    add_row(sums, &view->data, vise_i_view_row(view, first + i), outputs + i * sums->spec.n_outputs);
+  }
+}
+
+/* What the sum of row losses is divided by. */
+static double divisor(const vise_i_metrics_sums *sums) {
+  const double n_outputs = (double)sums->spec.n_outputs;
+  switch (sums->spec.loss) {
+    case VISE_LOSS_MSE:
+      if (sums->spec.mse_reduction == VISE_MSE_HALF_SUM) return 2;
+      return (sums->spec.mse_reduction == VISE_MSE_MEAN ? n_outputs : 2) * sums->weight;
+    case VISE_LOSS_HUBER:
+    case VISE_LOSS_BCE:
+      return n_outputs * sums->weight;
+    default:
+      return sums->weight;
+  }
+}
+
+void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out) {
+  *out = vise_i_metrics_none();
+  out->n_rows = sums->n_rows;
+  if (sums->spec.loss == VISE_LOSS_EXTERNAL || sums->n_rows == 0) return;
+  out->loss = sums->loss / divisor(sums);
+  if (sums->columns == NULL) {
+    out->accuracy = (double)sums->n_correct / (double)sums->n_rows;
+    return;
+  }
+  double residual = 0, r2 = 0;
+  for (size_t k = 0; k < sums->spec.n_outputs; k++) {
+    const column *c = &sums->columns[k];
+    residual += c->residual;
+    /* A constant column: 1 when it is hit exactly, else 0 (scikit-learn's rule). */
+    r2 += c->deviation > 0 ? 1 - c->residual / c->deviation : (c->residual > 0 ? 0 : 1);
+  }
+  out->rmse = sqrt(residual / ((double)sums->n_rows * (double)sums->spec.n_outputs));
+  out->r2 = sums->n_rows < 2 ? NAN : r2 / (double)sums->spec.n_outputs;
+}
+
+size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs) {
+  size_t chunk = ((size_t)4 << 20) / sizeof(double) / (n_outputs > 0 ? n_outputs : 1);
+  if (chunk > 4096) chunk = 4096;
+  if (chunk > n_rows) chunk = n_rows;
+  return chunk > 0 ? chunk : 1;
+}
+
+vise_status vise_i_metrics_of_view(const vise_i_backend_ops *ops, vise_i_backend *backend,
+                                   const vise_i_metrics_spec *spec, const vise_i_view *view, size_t chunk,
+                                   vise_metrics *out, vise_error *err) {
+  vise_status status;
+  vise_i_metrics_sums *sums = NULL;
+  double *outputs = NULL;
+  size_t *rows = NULL;
+  if (chunk == 0) chunk = vise_i_metrics_chunk(view->n_rows, spec->n_outputs);
+  if (chunk > view->n_rows) chunk = view->n_rows;
+  VISE_TRY(vise_i_metrics_begin(spec, &sums, err));
+  size_t n_values = 0;
+  if (!vise_i_size_mul(chunk, spec->n_outputs, &n_values)) n_values = SIZE_MAX / 2;
+  VISE_TRY(vise_i_alloc(&outputs, n_values, sizeof(double), "outputs", err));
+  VISE_TRY(vise_i_alloc(&rows, chunk, sizeof(size_t), "row indices", err));
+  for (size_t first = 0; first < view->n_rows; first += chunk) {
+    const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
+    for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
+    VISE_TRY(ops->forward(backend, &view->data, rows, n, outputs, err));
+    vise_i_metrics_add(sums, view, first, n, outputs);
+  }
+  vise_i_metrics_finish(sums, out);
+done:
+  free(rows);
+  free(outputs);
+  vise_i_metrics_free(sums);
+  return status;
+}
