@@ -1,0 +1,72 @@
+/* Targets as class labels. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/base/array.h"
+#include "host/data/storage.h"
+
+enum { PLACE_BYTES = 48 };
+
+/* ":17" for a CSV, else ": row 15 (from 0)". */
+static const char *place(char buffer[PLACE_BYTES], const vise_dataset *ds, size_t stored_row) {
+  const size_t first = ds->storage->targets_first_line;
+  if (first != 0) {
+    snprintf(buffer, PLACE_BYTES, ":%zu", first + stored_row);
+  } else {
+    snprintf(buffer, PLACE_BYTES, ": row %zu (from 0)", stored_row);
+  }
+  return buffer;
+}
+
+/* A label that counts: an integer of 0 or more that a double holds exactly. */
+static bool is_label(double v) {
+  return v >= 0 && v < 9007199254740992.0 && v == floor(v);
+}
+
+size_t vise_dataset_n_classes(const vise_dataset *ds) {
+  const vise_array *y = &ds->storage->targets.array;
+  double largest = -1;
+  if (y->n_cols != 1) return 0;
+  for (size_t r = 0; r < ds->n_rows; r++) {
+    const double v = vise_i_array_get(y, vise_i_stored_row(ds, r), 0);
+    if (!is_label(v)) return 0;
+    if (v > largest) largest = v;
+  }
+  return (size_t)largest + 1;
+}
+
+vise_status vise_i_dataset_check_labels(const vise_dataset *ds, size_t n_classes, vise_error *err) {
+  const vise_i_storage *s = ds->storage;
+  const vise_array *y = &s->targets.array;
+  char where[PLACE_BYTES];
+  if (y->n_cols != 1) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "%s: %zu target columns; class labels need exactly one", s->targets_name,
+                       y->n_cols);
+  }
+  for (size_t r = 0; r < ds->n_rows; r++) {
+    const size_t stored = vise_i_stored_row(ds, r);
+    const double v = vise_i_array_get(y, stored, 0);
+    if (is_label(v) && v < (double)n_classes) continue;
+    return vise_i_fail(err, VISE_ERR_VALUE, "%s%s: label %.17g; labels must be integers from 0 to %zu (%zu classes)",
+                       s->targets_name, place(where, ds, stored), v, n_classes - 1, n_classes);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_dataset_check_binary(const vise_dataset *ds, bool allow_minus_one, vise_error *err) {
+  const vise_i_storage *s = ds->storage;
+  const vise_array *y = &s->targets.array;
+  char where[PLACE_BYTES];
+  if (y->n_cols == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: has no targets", s->name);
+  for (size_t r = 0; r < ds->n_rows; r++) {
+    const size_t stored = vise_i_stored_row(ds, r);
+    for (size_t c = 0; c < y->n_cols; c++) {
+      const double v = vise_i_array_get(y, stored, c);
+      if (v == 0 || v == 1 || (allow_minus_one && v == -1)) continue;
+      return vise_i_fail(err, VISE_ERR_VALUE, "%s%s: target %zu is %.17g; must be 0 or 1%s", s->targets_name,
+                         place(where, ds, stored), c, v, allow_minus_one ? ", or -1" : "");
+    }
+  }
+  return VISE_OK;
+}

@@ -1,0 +1,83 @@
+/* The readers: each makes arrays of an input and trusts nothing in it. */
+#ifndef VISE_I_READER_H
+#define VISE_I_READER_H
+
+#include "host/base/error.h"
+#include "host/data/input.h"
+#include "vise/types.h"
+
+/* An array and the allocation that it lies in. */
+typedef struct vise_i_table {
+  void *memory; /* free() */
+  vise_array array;
+} vise_i_table;
+
+/* What the header of an NPY or IDX file says. Sizes are checked not to overflow, not to agree with the file. */
+typedef struct vise_i_layout {
+  vise_dtype dtype;
+  bool fortran, big_endian;
+  size_t n_rows, n_cols;
+  size_t header_bytes, data_bytes;
+} vise_i_layout;
+
+enum {
+  VISE_I_NPY_HEADER_MAX = 12 + 65536, /* bytes that are looked at for a header */
+  VISE_I_IDX_HEADER_MAX = 4 + 4 * 255,
+};
+
+/* Parses the header at the start of bytes[0..n), n being HEADER_MAX or the whole content if shorter. */
+VISE_WARN_UNUSED vise_status vise_i_npy_header(const char *name, const uint8_t *bytes, size_t n, vise_i_layout *layout,
+                                               vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_idx_header(const char *name, const uint8_t *bytes, size_t n, vise_i_layout *layout,
+                                               vise_error *err);
+/* Fills layout's sizes from dtype, header_bytes and the dimensions (flattened to two). */
+VISE_WARN_UNUSED vise_status vise_i_layout_shape(vise_i_layout *layout, const char *name, const size_t *dims,
+                                                 size_t n_dims, vise_error *err);
+
+/* Reads an input of kind NPY or IDX. Nothing is allocated before the header agrees with the size of the file. */
+VISE_WARN_UNUSED vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error *err);
+
+/* The columns of a CSV file. */
+typedef struct vise_i_csv {
+  vise_i_table features, targets; /* f64; targets i64 when all are integers; targets.array.n_cols 0: no targets */
+  size_t first_line;              /* line of the first row of values; row r is in line first_line + r */
+} vise_i_csv;
+
+/* Reads a CSV; target and target_optional as in vise_dataset_source. */
+VISE_WARN_UNUSED vise_status vise_i_csv_read(vise_i_input *input, const char *target, bool target_optional,
+                                             vise_i_csv *out, vise_error *err);
+
+/* The same over memory (gzip data or not); name is used in messages. */
+VISE_WARN_UNUSED vise_status vise_i_npy_parse(const char *name, const uint8_t *bytes, size_t n, vise_i_table *out,
+                                              vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_idx_parse(const char *name, const uint8_t *bytes, size_t n, vise_i_table *out,
+                                              vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_csv_parse(const char *name, const uint8_t *bytes, size_t n, const char *target,
+                                              bool target_optional, vise_i_csv *out, vise_error *err);
+
+/* Turns a C-ordered f64 table into i64, in place, if all values are integers of at most 2^53. */
+void vise_i_table_to_integers(vise_i_table *table);
+
+/* VISE_ERR_VALUE naming the first non-finite element, if there is one. */
+VISE_WARN_UNUSED vise_status vise_i_check_finite(const vise_array *array, const char *name, vise_error *err);
+
+/* Picks target columns for the reader of CSV. names is NULL without a header line. */
+typedef struct vise_i_columns {
+  const char *file;
+  size_t n_cols;
+  const char *const *names;
+} vise_i_columns;
+
+/* slots[c] = -1 for a feature column, else the place of column c among the targets. *n_targets 0: no targets. */
+VISE_WARN_UNUSED vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, bool target_optional,
+                                             int32_t *slots, size_t *n_targets, vise_error *err);
+
+/* Text of a decimal number to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
+typedef enum vise_i_number { VISE_I_NUMBER, VISE_I_NOT_A_NUMBER, VISE_I_NOT_FINITE } vise_i_number;
+vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, double *out);
+
+/* text[0..n) made fit for a message: cut after about 40 bytes, what is not printable replaced. */
+enum { VISE_I_QUOTE_BYTES = 48 };
+const char *vise_i_quote(char buffer[VISE_I_QUOTE_BYTES], const char *text, size_t n);
+
+#endif
