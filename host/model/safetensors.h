@@ -25,8 +25,18 @@ typedef struct vise_i_st_meta {
   const char *key, *value;
 } vise_i_st_meta;
 
+/* Tensors are laid out in the order given, wider elements first, so that each is aligned. A name or key that JSON cannot
+   hold, or that comes twice, is VISE_ERR_INTERNAL; a header over VISE_I_ST_MAX_HEADER_BYTES VISE_ERR_SHAPE. */
 VISE_WARN_UNUSED vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
                                              const vise_i_st_meta *meta, size_t n_meta, vise_error *err);
+
+/* The same; *out_bytes and *out_xxh64 receive size and hash of the file, for a checkpoint's table. */
+VISE_WARN_UNUSED vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors,
+                                                    size_t n_tensors, const vise_i_st_meta *meta, size_t n_meta,
+                                                    uint64_t *out_bytes, uint64_t *out_xxh64, vise_error *err);
+
+/* Longest header, as in the format's own implementation. */
+#define VISE_I_ST_MAX_HEADER_BYTES 100000000
 
 typedef struct vise_i_st_file vise_i_st_file;
 
@@ -40,6 +50,8 @@ const vise_i_st_tensor *vise_i_st_at(const vise_i_st_file *file, size_t i);
 /* NULL if there is none of that name. */
 const vise_i_st_tensor *vise_i_st_find(const vise_i_st_file *file, const char *name);
 const char *vise_i_st_metadata(const vise_i_st_file *file, const char *key);
+/* Name in the file ("F32"); "?" for a value outside the enumeration. */
+const char *vise_i_st_dtype_name(vise_i_st_dtype dtype);
 /* Bytes of one element; number of elements. */
 size_t vise_i_st_dtype_size(vise_i_st_dtype dtype);
 size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor);

@@ -1,0 +1,38 @@
+/* Initial weights. */
+#include <math.h>
+#include <string.h>
+
+#include "host/base/rng.h"
+#include "host/model/model_struct.h"
+
+/* Half the width of the uniform distribution of a tensor's elements; 0: the tensor is all 0. */
+static float bound_of(vise_init_scheme scheme, const vise_i_net *net, const vise_i_tensor *tensor) {
+  double in = (double)net->widths[tensor->layer], out = (double)net->widths[tensor->layer + 1];
+  if (scheme == VISE_INIT_LINEAR) return (float)(1.0 / sqrt(in));
+  if (tensor->is_bias) return 0;
+  if (scheme == VISE_INIT_HE) return (float)sqrt(6.0 / in);
+  if (scheme == VISE_INIT_GLOROT) return (float)sqrt(6.0 / (in + out));
+  return 0;
+}
+
+vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed, vise_error *err) {
+  if ((size_t)scheme >= (size_t)vise_init_scheme_count_) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "model: unknown initialisation scheme %d", (int)scheme);
+  }
+  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+    const vise_i_tensor *tensor = &model->net.tensors[t];
+    float bound = bound_of(scheme, &model->net, tensor);
+    for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; ++i) {
+      float w = 0;
+      if (bound > 0) {
+        uint32_t counter[4] = {(uint32_t)i, (uint32_t)t, 0, VISE_I_STREAM_INIT}, words[4];
+        vise_i_philox(seed, counter, words);
+        /* 2u - 1 is exact in float, so that this rounds once, alike on every device. */
+        w = (2.0f * vise_i_uniform_f32(words[0]) - 1.0f) * bound;
+      }
+      vise_i_param_set(model->dtype, model->params, tensor->offset + i, (double)w);
+    }
+  }
+  vise_i_model_apply_mask(model);
+  return VISE_OK;
+}

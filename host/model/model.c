@@ -1,0 +1,192 @@
+/* Making models, and asking them. */
+#include "host/model/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/model/model_struct.h"
+
+vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, vise_model **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_model *model = NULL;
+  if (dtype != VISE_F32 && dtype != VISE_F64) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "model: weights of type %s, expected f32 or f64", vise_dtype_name(dtype));
+  }
+  VISE_TRY(vise_i_alloc_zero(&model, 1, sizeof *model, "a model", err));
+  VISE_TRY(vise_i_net_make(config, &model->net, err));
+  model->dtype = dtype;
+  VISE_TRY(vise_i_alloc_aligned(&model->params, model->net.n_params, vise_dtype_size(dtype), "the weights", err));
+  memset(model->params, 0, model->net.n_params * vise_dtype_size(dtype)); /* all zero bits are the number 0 */
+  model->features.n = model->net.widths[0];
+  model->targets.n = model->net.widths[model->net.n_layers];
+  model->features.kind = model->targets.kind = VISE_SCALE_NONE;
+  model->loss = model->targets.n == 1 ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
+  model->mse_reduction = VISE_MSE_HALF_MEAN;
+  *out = model;
+  return VISE_OK;
+done:
+  vise_model_free(model);
+  return status;
+}
+
+void vise_model_free(vise_model *model) {
+  if (!model) return;
+  free(model->params);
+  free(model->mask);
+  vise_i_scaler_free(&model->features);
+  vise_i_scaler_free(&model->targets);
+  free(model);
+}
+
+static void config_of(const vise_i_net *net, vise_net_config *config) {
+  vise_net_config_init(config);
+  config->n_layers = net->n_layers;
+  for (size_t i = 0; i <= net->n_layers; ++i) config->widths[i] = net->widths[i];
+  config->activation = net->activation;
+  config->bias = net->bias;
+}
+
+/* A finite double that float cannot hold must not become infinite unseen. */
+static vise_status check_fits(vise_dtype dtype, const vise_i_tensor *tensor, size_t element, double value,
+                              vise_error *err) {
+  if (dtype == VISE_F64 || !isfinite(value) || isfinite((float)value)) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_VALUE, "tensor '%s', element %zu: %.17g does not fit in float32", tensor->name,
+                     element, value);
+}
+
+vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_model *copy = NULL;
+  vise_net_config config;
+  config_of(&model->net, &config);
+  VISE_TRY(vise_model_create(&config, dtype, &copy, err));
+  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+    const vise_i_tensor *place = &model->net.tensors[t];
+    for (size_t i = 0; i < place->n_rows * place->n_cols; ++i) {
+      double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
+      VISE_TRY(check_fits(dtype, place, i, value, err));
+      vise_i_param_set(dtype, copy->params, place->offset + i, value);
+    }
+  }
+  vise_model_set_loss(copy, model->loss, model->mse_reduction, model->label_smoothing);
+  VISE_TRY(vise_i_scaler_set(&copy->features, "feature", model->features.kind, model->features.shift,
+                             model->features.scale, err));
+  VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
+                             err));
+  if (model->mask) {
+    VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
+    memcpy(copy->mask, model->mask, model->net.n_params);
+  }
+  *out = copy;
+  copy = NULL;
+done:
+  vise_model_free(copy);
+  return status;
+}
+
+size_t vise_model_n_layers(const vise_model *model) {
+  return model->net.n_layers;
+}
+
+size_t vise_model_width(const vise_model *model, size_t i) {
+  return i <= model->net.n_layers ? model->net.widths[i] : 0;
+}
+
+vise_activation vise_model_activation(const vise_model *model) {
+  return model->net.activation;
+}
+
+bool vise_model_has_bias(const vise_model *model) {
+  return model->net.bias;
+}
+
+vise_dtype vise_model_dtype(const vise_model *model) {
+  return model->dtype;
+}
+
+size_t vise_model_n_parameters(const vise_model *model) {
+  return model->net.n_params;
+}
+
+size_t vise_model_n_tensors(const vise_model *model) {
+  return model->net.n_tensors;
+}
+
+const char *vise_model_tensor_name(const vise_model *model, size_t i) {
+  return i < model->net.n_tensors ? model->net.tensors[i].name : NULL;
+}
+
+static vise_status check_tensor(const vise_model *model, size_t i, vise_error *err) {
+  if (i < model->net.n_tensors) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor %zu: the model has %zu, counted from 0", i, model->net.n_tensors);
+}
+
+static vise_status check_elements(const vise_model *model, size_t i, size_t n, vise_error *err) {
+  vise_status status = check_tensor(model, i, err);
+  if (status != VISE_OK) return status;
+  const vise_i_tensor *tensor = &model->net.tensors[i];
+  if (n == tensor->n_rows * tensor->n_cols) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor '%s': %zu elements given, expected %zu x %zu", tensor->name, n,
+                     tensor->n_rows, tensor->n_cols);
+}
+
+vise_status vise_model_tensor_shape(const vise_model *model, size_t i, size_t *n_rows, size_t *n_cols,
+                                    vise_error *err) {
+  vise_status status = check_tensor(model, i, err);
+  if (status != VISE_OK) return status;
+  if (n_rows) *n_rows = model->net.tensors[i].n_rows;
+  if (n_cols) *n_cols = model->net.tensors[i].n_cols;
+  return VISE_OK;
+}
+
+vise_status vise_model_get_tensor(const vise_model *model, size_t i, double *out, size_t n, vise_error *err) {
+  vise_status status = check_elements(model, i, n, err);
+  if (status != VISE_OK) return status;
+  size_t offset = model->net.tensors[i].offset;
+  for (size_t k = 0; k < n; ++k) out[k] = vise_i_param_get(model->dtype, model->params, offset + k);
+  return VISE_OK;
+}
+
+vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *values, size_t n, vise_error *err) {
+  vise_status status = check_elements(model, i, n, err);
+  if (status != VISE_OK) return status;
+  for (size_t k = 0; k < n; ++k) { /* all are checked before the first is written */
+    status = check_fits(model->dtype, &model->net.tensors[i], k, values[k], err);
+    if (status != VISE_OK) return status;
+  }
+  size_t offset = model->net.tensors[i].offset;
+  for (size_t k = 0; k < n; ++k) vise_i_param_set(model->dtype, model->params, offset + k, values[k]);
+  return VISE_OK;
+}
+
+vise_loss vise_model_loss(const vise_model *model) {
+  return model->loss;
+}
+
+void vise_model_set_loss(vise_model *model, vise_loss loss, vise_mse_reduction reduction, double label_smoothing) {
+  model->loss = loss;
+  model->mse_reduction = reduction;
+  model->label_smoothing = label_smoothing;
+}
+
+vise_mse_reduction vise_model_mse_reduction(const vise_model *model) {
+  return model->mse_reduction;
+}
+
+double vise_model_label_smoothing(const vise_model *model) {
+  return model->label_smoothing;
+}
+
+const vise_i_net *vise_i_model_net(const vise_model *model) {
+  return &model->net;
+}
+
+void *vise_i_model_params(vise_model *model) {
+  return model->params;
+}
+
+const void *vise_i_model_const_params(const vise_model *model) {
+  return model->params;
+}

@@ -1,0 +1,162 @@
+/* Models as safetensors files. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/model/model_struct.h"
+#include "host/model/safetensors.h"
+
+/* The metadata entry that holds the description; see model_meta.c. */
+#define META_KEY "vise"
+
+vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err) {
+  vise_i_st_tensor tensors[2 * VISE_MAX_LAYERS];
+  char *description = NULL;
+  vise_status status = vise_i_model_meta_format(model, &description, err);
+  if (status != VISE_OK) return status;
+  size_t element = vise_dtype_size(model->dtype);
+  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+    const vise_i_tensor *tensor = &model->net.tensors[t];
+    tensors[t] = (vise_i_st_tensor){.name = tensor->name,
+                                    .dtype = model->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32,
+                                    .n_dims = tensor->is_bias ? 1 : 2,
+                                    .dims = {tensor->n_rows, tensor->n_cols},
+                                    .data = (const char *)model->params + tensor->offset * element};
+  }
+  const vise_i_st_meta meta[] = {{"format", "pt"}, {META_KEY, description}};
+  status = vise_i_st_write(path, tensors, model->net.n_tensors, meta, 2, err);
+  free(description);
+  return status;
+}
+
+/* The one type of all tensors, and how many numbers they hold. */
+static vise_status survey(const vise_i_st_file *file, const char *path, vise_dtype *out_dtype, size_t *out_n,
+                          vise_error *err) {
+  size_t n = 0;
+  if (vise_i_st_n_tensors(file) == 0) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensors; a model has '0.weight' at least", path);
+  }
+  const vise_i_st_tensor *first = vise_i_st_at(file, 0);
+  for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
+    const vise_i_st_tensor *tensor = vise_i_st_at(file, i);
+    if (tensor->dtype != VISE_I_ST_F32 && tensor->dtype != VISE_I_ST_F64) {
+      return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%.60s' is %s, expected F32 or F64", path, tensor->name,
+                         vise_i_st_dtype_name(tensor->dtype));
+    }
+    if (tensor->dtype != first->dtype) {
+      return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%.60s' is %s but '%.60s' is %s; expected one type for all",
+                         path, tensor->name, vise_i_st_dtype_name(tensor->dtype), first->name,
+                         vise_i_st_dtype_name(first->dtype));
+    }
+    n += vise_i_st_n_elements(tensor);
+  }
+  *out_dtype = first->dtype == VISE_I_ST_F64 ? VISE_F64 : VISE_F32;
+  *out_n = n;
+  return VISE_OK;
+}
+
+/* The net that the tensors' names and shapes describe, for a file without the metadata of Vise. */
+static vise_status deduce_net(const vise_i_st_file *file, const char *path, vise_net_config *config, vise_error *err) {
+  char name[32];
+  vise_net_config_init(config);
+  for (size_t l = 0;; ++l) {
+    snprintf(name, sizeof name, "%zu.weight", 2 * l);
+    const vise_i_st_tensor *weight = vise_i_st_find(file, name);
+    if (!weight) break;
+    if (l >= VISE_MAX_LAYERS) {
+      return vise_i_fail(err, VISE_ERR_SHAPE, "%s: more than %d linear layers", path, VISE_MAX_LAYERS);
+    }
+    if (weight->n_dims != 2) {
+      return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%s' has %zu dimensions, expected 2: [outputs, inputs]", path,
+                         name, weight->n_dims);
+    }
+    if (l > 0 && weight->dims[1] != config->widths[l]) {
+      return vise_i_fail(err, VISE_ERR_SHAPE,
+                         "%s: tensor '%s' is [%zu, %zu], expected [*, %zu], the outputs of "
+                         "'%zu.weight'",
+                         path, name, weight->dims[0], weight->dims[1], config->widths[l], 2 * l - 2);
+    }
+    config->widths[l] = weight->dims[1];
+    config->widths[l + 1] = weight->dims[0];
+    config->n_layers = l + 1;
+  }
+  if (config->n_layers == 0) {
+    return vise_i_fail(err, VISE_ERR_SHAPE,
+                       "%s: no tensor '0.weight'; expected the names of an nn.Sequential of Linear "
+                       "and activation modules: '0.weight', '0.bias', '2.weight', ... (the first here is '%.60s')",
+                       path, vise_i_st_at(file, 0)->name);
+  }
+  config->bias = vise_i_st_find(file, "0.bias") != NULL;
+  return VISE_OK;
+}
+
+static vise_status check_names(const vise_i_st_file *file, const vise_i_net *net, const char *path, vise_error *err) {
+  for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
+    const char *name = vise_i_st_at(file, i)->name;
+    bool known = false;
+    for (size_t t = 0; t < net->n_tensors && !known; ++t) known = strcmp(name, net->tensors[t].name) == 0;
+    if (!known) {
+      return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%.60s' has no place in a net of %zu linear layers %s bias",
+                         path, name, net->n_layers, net->bias ? "with" : "without");
+    }
+  }
+  return VISE_OK;
+}
+
+static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *place, const char *path,
+                               vise_model *model, vise_error *err) {
+  const vise_i_st_tensor *found = vise_i_st_find(file, place->name);
+  if (!found) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensor '%s'", path, place->name);
+  size_t n_dims = place->is_bias ? 1 : 2;
+  if (found->n_dims != n_dims || found->dims[0] != place->n_rows ||
+      (!place->is_bias && found->dims[1] != place->n_cols)) {
+    char expected[64];
+    if (place->is_bias) {
+      snprintf(expected, sizeof expected, "[%zu]", place->n_rows);
+    } else {
+      snprintf(expected, sizeof expected, "[%zu, %zu]", place->n_rows, place->n_cols);
+    }
+    return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%s' has another shape than the net needs, %s", path,
+                       place->name, expected);
+  }
+  size_t n = place->n_rows * place->n_cols, element = vise_dtype_size(model->dtype);
+  memcpy((char *)model->params + place->offset * element, found->data, n * element);
+  for (size_t i = 0; i < n; ++i) {
+    double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
+    if (!isfinite(value)) {
+      return vise_i_fail(err, VISE_ERR_VALUE, "%s: tensor '%s', element %zu is %g, expected a finite number", path,
+                         place->name, i, value);
+    }
+  }
+  return VISE_OK;
+}
+
+vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_st_file *file = NULL;
+  vise_model *model = NULL;
+  vise_dtype dtype = VISE_F32;
+  size_t n_numbers = 0;
+  VISE_TRY(vise_i_st_read(path, &file, err));
+  VISE_TRY(survey(file, path, &dtype, &n_numbers, err));
+  const char *description = vise_i_st_metadata(file, META_KEY);
+  if (description) {
+    VISE_TRY(vise_i_model_meta_parse(description, path, dtype, n_numbers, &model, err));
+  } else {
+    vise_net_config config;
+    VISE_TRY(deduce_net(file, path, &config, err));
+    VISE_TRY(vise_model_create(&config, dtype, &model, err));
+  }
+  VISE_TRY(check_names(file, &model->net, path, err));
+  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+    VISE_TRY(take_tensor(file, &model->net.tensors[t], path, model, err));
+  }
+  *out = model;
+  model = NULL;
+done:
+  vise_model_free(model);
+  vise_i_st_free(file);
+  return status;
+}

@@ -1,0 +1,199 @@
+/*
+ * A model's description as JSON: {"format_version": 1, "vise_version": "0.1.0", "widths": [784, 128, 10],
+ * "activation": "relu", "bias": true, "loss": "cross-entropy", "mse_reduction": "half_mean", "label_smoothing": 0.0,
+ * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}}.
+ * It travels as one text in the metadata of a safetensors file, so that the tensors are those of the net alone.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/model/model_struct.h"
+
+#define FORMAT_VERSION 1
+
+static json_t *number_array(const double *values, size_t n) {
+  json_t *array = json_array();
+  for (size_t i = 0; i < n; ++i) {
+    if (json_array_append_new(array, json_real(values[i])) != 0) {
+      json_decref(array);
+      return NULL;
+    }
+  }
+  return array;
+}
+
+static json_t *format_scaler(const vise_i_scaler *scaler) {
+  if (scaler->kind != VISE_SCALE_STANDARD) return json_pack("{s:s}", "kind", vise_scale_name(scaler->kind));
+  return json_pack("{s:s, s:o, s:o}", "kind", vise_scale_name(scaler->kind), "shift",
+                   number_array(scaler->shift, scaler->n), "scale", number_array(scaler->scale, scaler->n));
+}
+
+static json_t *format_widths(const vise_i_net *net) {
+  json_t *array = json_array();
+  for (size_t i = 0; i <= net->n_layers; ++i) {
+    if (json_array_append_new(array, json_integer((json_int_t)net->widths[i])) != 0) {
+      json_decref(array);
+      return NULL;
+    }
+  }
+  return array;
+}
+
+vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err) {
+  if (!isfinite(model->label_smoothing)) {
+    return vise_i_fail(err, VISE_ERR_VALUE, "model: label smoothing is %g, expected 0 <= x < 1",
+                       model->label_smoothing);
+  }
+  json_t *object = json_pack(
+      "{s:i, s:s, s:o, s:s, s:b, s:s, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION, "vise_version",
+      VISE_VERSION_TEXT, "widths", format_widths(&model->net), "activation",
+      vise_activation_name(model->net.activation), "bias", (int)model->net.bias, "loss", vise_loss_name(model->loss),
+      "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
+      "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
+  char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+  json_decref(object);
+  if (!text) return vise_i_fail_memory(err, 0, "a model's description");
+  *out = text;
+  return VISE_OK;
+}
+
+/* A field of the description; NULL (and the error written) when it is missing. */
+static const json_t *field(const json_t *object, const char *key, const char *name, vise_error *err) {
+  const json_t *value = json_object_get(object, key);
+  if (!value) vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise have no \"%s\"", name, key);
+  return value;
+}
+
+static vise_status bad(const char *key, const char *name, const char *expected, vise_error *err) {
+  return vise_i_fail(err, VISE_ERR_FORMAT, "%s: metadata of Vise, \"%s\": expected %s", name, key, expected);
+}
+
+static vise_status parse_version(const json_t *object, const char *name, vise_error *err) {
+  const json_t *value = field(object, "format_version", name, err);
+  if (!value) return VISE_ERR_FORMAT;
+  if (!json_is_integer(value) || json_integer_value(value) < 1) return bad("format_version", name, "1", err);
+  if (json_integer_value(value) > FORMAT_VERSION) {
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: written by a newer Vise (format %lld); this one reads format %d",
+                       name, (long long)json_integer_value(value), FORMAT_VERSION);
+  }
+  return VISE_OK;
+}
+
+static vise_status parse_net(const json_t *object, const char *name, vise_net_config *config, vise_error *err) {
+  const json_t *widths = field(object, "widths", name, err);
+  const json_t *activation = field(object, "activation", name, err);
+  const json_t *bias = field(object, "bias", name, err);
+  if (!widths || !activation || !bias) return VISE_ERR_FORMAT;
+  size_t n = json_array_size(widths);
+  if (n < 2 || n > VISE_MAX_LAYERS + 1) return bad("widths", name, "2 to 65 integers", err);
+  vise_net_config_init(config);
+  config->n_layers = n - 1;
+  for (size_t i = 0; i < n; ++i) {
+    const json_t *width = json_array_get(widths, i);
+    if (!json_is_integer(width) || json_integer_value(width) < 1 || json_integer_value(width) > VISE_MAX_WIDTH) {
+      return bad("widths", name, "integers from 1 to 1048576", err);
+    }
+    config->widths[i] = (size_t)json_integer_value(width);
+  }
+  if (!json_is_string(activation) ||
+      vise_activation_parse(json_string_value(activation), &config->activation, NULL) != VISE_OK) {
+    return bad("activation", name, "the name of an activation", err);
+  }
+  if (!json_is_boolean(bias)) return bad("bias", name, "true or false", err);
+  config->bias = json_is_true(bias);
+  return VISE_OK;
+}
+
+static vise_status parse_loss(const json_t *object, const char *name, vise_model *model, vise_error *err) {
+  const json_t *loss = field(object, "loss", name, err);
+  const json_t *reduction = field(object, "mse_reduction", name, err);
+  const json_t *smoothing = field(object, "label_smoothing", name, err);
+  if (!loss || !reduction || !smoothing) return VISE_ERR_FORMAT;
+  if (!json_is_string(loss) || vise_loss_parse(json_string_value(loss), &model->loss, NULL) != VISE_OK) {
+    return bad("loss", name, "the name of a loss", err);
+  }
+  if (!json_is_string(reduction) ||
+      vise_mse_reduction_parse(json_string_value(reduction), &model->mse_reduction, NULL) != VISE_OK) {
+    return bad("mse_reduction", name, "the name of a reduction", err);
+  }
+  model->label_smoothing = json_number_value(smoothing);
+  if (!json_is_number(smoothing) || !(model->label_smoothing >= 0 && model->label_smoothing < 1)) {
+    return bad("label_smoothing", name, "a number, 0 <= x < 1", err);
+  }
+  return VISE_OK;
+}
+
+static vise_status parse_numbers(const json_t *array, const char *key, const char *name, double *out, size_t n,
+                                 vise_error *err) {
+  if (!json_is_array(array) || json_array_size(array) != n) {
+    return bad(key, name, "shift and scale of as many numbers as the net has columns there", err);
+  }
+  for (size_t i = 0; i < n; ++i) {
+    if (!json_is_number(json_array_get(array, i))) return bad(key, name, "numbers in shift and scale", err);
+    out[i] = json_number_value(json_array_get(array, i));
+  }
+  return VISE_OK;
+}
+
+static vise_status parse_scaler(const json_t *object, const char *key, const char *name, vise_i_scaler *scaler,
+                                vise_error *err) {
+  vise_status status = VISE_OK;
+  double *shift = NULL, *scale = NULL;
+  const json_t *value = field(object, key, name, err);
+  if (!value) return VISE_ERR_FORMAT;
+  const char *kind_text = json_string_value(json_object_get(value, "kind"));
+  vise_scale kind;
+  if (!kind_text || vise_scale_parse(kind_text, &kind, NULL) != VISE_OK || kind == VISE_SCALE_AUTO) {
+    return bad(key, name, "kind none, unit or standard", err);
+  }
+  if (kind == VISE_SCALE_STANDARD) {
+    VISE_TRY(vise_i_alloc(&shift, scaler->n, sizeof *shift, "scaling", err));
+    VISE_TRY(vise_i_alloc(&scale, scaler->n, sizeof *scale, "scaling", err));
+    VISE_TRY(parse_numbers(json_object_get(value, "shift"), key, name, shift, scaler->n, err));
+    VISE_TRY(parse_numbers(json_object_get(value, "scale"), key, name, scale, scaler->n, err));
+  }
+  status = vise_i_scaler_set(scaler, key, kind, shift, scale, NULL);
+  if (status == VISE_ERR_VALUE) status = bad(key, name, "finite shifts and finite scales > 0", err);
+  if (status == VISE_ERR_MEMORY) vise_i_fail_memory(err, scaler->n * sizeof *shift, "scaling");
+done:
+  free(shift);
+  free(scale);
+  return status;
+}
+
+vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype, size_t n_numbers,
+                                    vise_model **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_model *model = NULL;
+  vise_net_config config;
+  vise_i_net net;
+  json_error_t reason;
+  json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+  if (!object && json_error_code(&reason) == json_error_out_of_memory) {
+    return vise_i_fail_memory(err, strlen(text), "a model's description");
+  }
+  if (!json_is_object(object)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise are no JSON object", name));
+  }
+  VISE_TRY(parse_version(object, name, err));
+  VISE_TRY(parse_net(object, name, &config, err));
+  VISE_TRY(vise_i_net_make(&config, &net, err));
+  if (net.n_params != n_numbers) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE,
+                         "%s: the tensors hold %zu numbers, but the net in the metadata of Vise "
+                         "has %zu parameters",
+                         name, n_numbers, net.n_params));
+  }
+  VISE_TRY(vise_model_create(&config, dtype, &model, err));
+  VISE_TRY(parse_loss(object, name, model, err));
+  VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));
+  VISE_TRY(parse_scaler(object, "target_scaling", name, &model->targets, err));
+  *out = model;
+  model = NULL;
+done:
+  vise_model_free(model);
+  json_decref(object);
+  return status;
+}

@@ -1,0 +1,63 @@
+/* The insides of a model, shared by the files of this layer alone. */
+#ifndef VISE_I_MODEL_STRUCT_H
+#define VISE_I_MODEL_STRUCT_H
+
+#include <jansson.h>
+
+#include "host/base/error.h"
+#include "host/base/net.h"
+#include "vise/model.h"
+
+/* Scaling of one side of the net: shift and scale are [n] for kind standard, else NULL. */
+typedef struct vise_i_scaler {
+  vise_scale kind;
+  size_t n;
+  double *shift, *scale;
+} vise_i_scaler;
+
+struct vise_model {
+  vise_i_net net;
+  vise_dtype dtype;
+  void *params;  /* float or double [net.n_params] */
+  uint8_t *mask; /* [net.n_params] or NULL */
+  vise_loss loss;
+  vise_mse_reduction mse_reduction;
+  double label_smoothing;
+  vise_i_scaler features, targets;
+};
+
+/* One parameter of either type. Storing rounds to the type. */
+static inline double vise_i_param_get(vise_dtype dtype, const void *params, size_t i) {
+  return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
+}
+
+static inline void vise_i_param_set(vise_dtype dtype, void *params, size_t i, double value) {
+  if (dtype == VISE_F64) {
+    ((double *)params)[i] = value;
+  } else {
+    ((float *)params)[i] = (float)value;
+  }
+}
+
+/* Sets scaler of n columns; side ("feature", "target") is for messages. */
+VISE_WARN_UNUSED vise_status vise_i_scaler_set(vise_i_scaler *scaler, const char *side, vise_scale kind,
+                                               const double *shift, const double *scale, vise_error *err);
+void vise_i_scaler_free(vise_i_scaler *scaler);
+
+/* The model's description (all but weights and mask) as a JSON text with 17 digits, and back: parse makes a model with
+   zero weights. text and name (of the file, for messages) are borrowed; *out of format is to be freed with free().
+   n_numbers is what the file's tensors hold: a description of another number of parameters is refused before memory
+   is taken for it. */
+VISE_WARN_UNUSED vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype,
+                                                     size_t n_numbers, vise_model **out, vise_error *err);
+
+/* Zeroes the weights that the model's mask prunes; nothing without a mask. */
+void vise_i_model_apply_mask(vise_model *model);
+
+/* Zeroes the floor(fraction*n + 0.5) smallest |w| of the chosen layers and clears their mask bytes; returns how many
+   weights that is. All weights must be finite. chosen: [net->n_layers]. */
+size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8_t *mask, const bool *chosen,
+                    double fraction, vise_prune_scope scope);
+
+#endif

@@ -1,0 +1,154 @@
+/* Writing safetensors. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "host/base/file.h"
+#include "host/base/memory.h"
+#include "host/model/safetensors.h"
+
+/* Adds value (taken over) under key, which must be new. */
+static vise_status add(json_t *object, const char *key, json_t *value, vise_error *err) {
+  if (json_object_get(object, key)) {
+    json_decref(value);
+    return vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: the name '%s' comes twice", key);
+  }
+  if (!value || json_object_set_new(object, key, value) != 0) {
+    return vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: '%s' or its value is not UTF-8, or memory is short", key);
+  }
+  return VISE_OK;
+}
+
+static json_t *describe(const vise_i_st_tensor *tensor, size_t begin, size_t end) {
+  json_t *shape = json_array();
+  for (size_t d = 0; d < tensor->n_dims; ++d) {
+    if (json_array_append_new(shape, json_integer((json_int_t)tensor->dims[d])) != 0) {
+      json_decref(shape);
+      return NULL;
+    }
+  }
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", vise_i_st_dtype_name(tensor->dtype), "shape", shape, "data_offsets",
+                   (json_int_t)begin, (json_int_t)end);
+}
+
+/* The order of the data: by element size, widest first, else as given. order: [n]. */
+static void lay_out(const vise_i_st_tensor *tensors, size_t n, size_t *order) {
+  size_t at = 0;
+  for (size_t size = 8; size >= 1; size /= 2) {
+    for (size_t i = 0; i < n; ++i) {
+      if (vise_i_st_dtype_size(tensors[i].dtype) == size) order[at++] = i;
+    }
+  }
+}
+
+static vise_status build_header(const vise_i_st_tensor *tensors, const size_t *order, size_t n,
+                                const vise_i_st_meta *meta, size_t n_meta, json_t **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  json_t *header = json_object(), *metadata = NULL;
+  size_t at = 0;
+  if (!header) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
+  if (n_meta > 0) {
+    metadata = json_object();
+    VISE_TRY(add(header, "__metadata__", json_incref(metadata), err));
+    for (size_t i = 0; i < n_meta; ++i) VISE_TRY(add(metadata, meta[i].key, json_string(meta[i].value), err));
+  }
+  for (size_t i = 0; i < n; ++i) {
+    const vise_i_st_tensor *tensor = &tensors[order[i]];
+    size_t n_bytes = vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype);
+    VISE_TRY(add(header, tensor->name, describe(tensor, at, at + n_bytes), err));
+    at += n_bytes;
+  }
+  *out = header;
+  header = NULL;
+done:
+  json_decref(metadata);
+  json_decref(header);
+  return status;
+}
+
+/* The bytes before the data: length, header, spaces up to a multiple of 8. malloc'ed. */
+static vise_status encode_header(const char *path, const json_t *header, uint8_t **out, size_t *out_n,
+                                 vise_error *err) {
+  vise_status status = VISE_OK;
+  uint8_t *bytes = NULL;
+  char *text = json_dumps(header, JSON_COMPACT);
+  if (!text) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
+  size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
+  if (padded > VISE_I_ST_MAX_HEADER_BYTES) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: the header would have %zu bytes, the format allows %d", path, padded,
+                         VISE_I_ST_MAX_HEADER_BYTES));
+  }
+  VISE_TRY(vise_i_alloc(&bytes, padded + 8, 1, "a safetensors header", err));
+  uint64_t n_header = padded;
+  memcpy(bytes, &n_header, 8);
+  memset(bytes + 8, ' ', padded);
+  memcpy(bytes + 8, text, n_text);
+  *out = bytes;
+  *out_n = padded + 8;
+done:
+  free(text);
+  return status;
+}
+
+/* Where the bytes go, and what is known of them so far. */
+typedef struct sink {
+  vise_i_writer writer;
+  XXH64_state_t *hash;
+  uint64_t n_bytes;
+} sink;
+
+static vise_status put(sink *to, const void *data, size_t n_bytes, vise_error *err) {
+  if (n_bytes == 0) return VISE_OK;
+  if (XXH64_update(to->hash, data, n_bytes) != XXH_OK) return vise_i_fail(err, VISE_ERR_INTERNAL, "XXH64_update");
+  to->n_bytes += n_bytes;
+  return vise_i_writer_write(&to->writer, data, n_bytes, err);
+}
+
+static vise_status put_all(sink *to, const uint8_t *header, size_t n_header, const vise_i_st_tensor *tensors,
+                           const size_t *order, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  VISE_TRY(put(to, header, n_header, err));
+  for (size_t i = 0; i < n; ++i) {
+    const vise_i_st_tensor *tensor = &tensors[order[i]];
+    VISE_TRY(put(to, tensor->data, vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype), err));
+  }
+done:
+  return status;
+}
+
+vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
+                                   const vise_i_st_meta *meta, size_t n_meta, uint64_t *out_bytes, uint64_t *out_xxh64,
+                                   vise_error *err) {
+  vise_status status = VISE_OK;
+  json_t *header = NULL;
+  uint8_t *encoded = NULL;
+  size_t *order = NULL, n_encoded = 0;
+  sink to = {.hash = XXH64_createState()};
+  if (!to.hash || XXH64_reset(to.hash, 0) != XXH_OK) VISE_TRY(vise_i_fail_memory(err, sizeof to, "a hash"));
+  VISE_TRY(vise_i_alloc(&order, n_tensors, sizeof *order, "tensors", err));
+  lay_out(tensors, n_tensors, order);
+  VISE_TRY(build_header(tensors, order, n_tensors, meta, n_meta, &header, err));
+  VISE_TRY(encode_header(path, header, &encoded, &n_encoded, err));
+  VISE_TRY(vise_i_writer_begin(&to.writer, path, err));
+  status = put_all(&to, encoded, n_encoded, tensors, order, n_tensors, err);
+  if (status == VISE_OK) {
+    VISE_TRY(vise_i_writer_commit(&to.writer, err));
+    *out_bytes = to.n_bytes;
+    *out_xxh64 = XXH64_digest(to.hash);
+  } else {
+    vise_i_writer_abandon(&to.writer);
+  }
+done:
+  XXH64_freeState(to.hash);
+  free(order);
+  free(encoded);
+  json_decref(header);
+  return status;
+}
+
+vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
+                            const vise_i_st_meta *meta, size_t n_meta, vise_error *err) {
+  uint64_t n_bytes, hash;
+  return vise_i_st_write_hashed(path, tensors, n_tensors, meta, n_meta, &n_bytes, &hash, err);
+}
