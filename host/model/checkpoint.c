@@ -47,7 +47,7 @@ static vise_status write_part(const char *dir, const vise_i_checkpoint_part *par
   static const vise_i_st_meta meta[] = {{"format", "pt"}};
   vise_status status = VISE_OK;
   char *path = NULL, hash[17];
-  uint64_t n_bytes, xxh64;
+  uint64_t n_bytes = 0, xxh64 = 0;
   VISE_TRY(part_path(&path, dir, part->name, err));
   VISE_TRY(vise_i_st_write_hashed(path, part->tensors, part->n_tensors, meta, 1, &n_bytes, &xxh64, err));
   hash_text(xxh64, hash);
@@ -226,7 +226,7 @@ static vise_status verify_listed(const char *dir, const json_t *files, vise_erro
   json_object_foreach((json_t *)(uintptr_t)files, file_name, listed) {
     char *path = NULL;
     uint8_t *bytes = NULL;
-    size_t n_bytes;
+    size_t n_bytes = 0;
     vise_status status = read_listed(dir, file_name, listed, &path, &bytes, &n_bytes, err);
     free(path);
     free(bytes);
@@ -256,7 +256,7 @@ vise_status vise_i_checkpoint_read_part(const char *dir, const char *name, vise_
   json_t *object = NULL;
   char *path = NULL, *read_path = NULL;
   uint8_t *bytes = NULL;
-  size_t n_bytes;
+  size_t n_bytes = 0;
   VISE_TRY(part_path(&path, dir, name, err));
   VISE_TRY(read_table(dir, &object, err));
   const char *file_name = strrchr(path, '/') + 1;

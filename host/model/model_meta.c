@@ -144,7 +144,7 @@ static vise_status parse_scaler(const json_t *object, const char *key, const cha
   const json_t *value = field(object, key, name, err);
   if (!value) return VISE_ERR_FORMAT;
   const char *kind_text = json_string_value(json_object_get(value, "kind"));
-  vise_scale kind;
+  vise_scale kind = VISE_SCALE_NONE;
   if (!kind_text || vise_scale_parse(kind_text, &kind, NULL) != VISE_OK || kind == VISE_SCALE_AUTO) {
     return bad(key, name, "kind none, unit or standard", err);
   }

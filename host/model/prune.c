@@ -48,7 +48,7 @@ static size_t prune_spans(vise_dtype dtype, void *params, uint8_t *mask, const s
   size_t k = (size_t)floor(fraction * (double)n + 0.5);
   if (k > n) k = n;
   if (k == 0) return 0;
-  size_t n_ties;
+  size_t n_ties = 0;
   uint64_t last = select_key(dtype, params, spans, n_spans, k, &n_ties);
   for (size_t s = 0; s < n_spans; ++s) {
     for (size_t i = spans[s].offset; i < spans[s].offset + spans[s].n; ++i) {

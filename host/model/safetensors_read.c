@@ -122,7 +122,7 @@ static vise_status parse_shape(const char *file, const char *name, const json_t 
 static vise_status parse_entry(const char *file, const char *name, const json_t *value, size_t data_bytes, entry *out,
                                vise_error *err) {
   vise_status status = VISE_OK;
-  size_t n_bytes;
+  size_t n_bytes = 0;
   const json_t *offsets = json_object_get(value, "data_offsets");
   out->tensor.name = name;
   if (!json_is_object(value) || json_object_size(value) != 3) {
@@ -277,7 +277,7 @@ done:
 
 vise_status vise_i_st_read(const char *path, vise_i_st_file **out, vise_error *err) {
   uint8_t *bytes = NULL;
-  size_t n_bytes;
+  size_t n_bytes = 0;
   vise_status status = vise_i_read_file(path, PTRDIFF_MAX - 1, &bytes, &n_bytes, err);
   if (status != VISE_OK) return status;
   status = vise_i_st_parse(path, bytes, n_bytes, out, err);
