@@ -123,7 +123,8 @@ typedef struct vise_i_backend_ops {
                          vise_error *err);
 
   /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
-     out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. */
+     out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. The L1 penalty is
+     part of both, with sign(0) = 0, also when steps apply it by its proximal map (so too in vise_step_stats.penalty). */
   vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n,
                                double *out, double *loss, double *penalty, vise_error *err);
 

@@ -64,6 +64,7 @@ def case(name, target="labels", widths=(FEATURES, 11, OUTPUTS), activation="relu
          steps=300, row_weights=False, mask=False, **spec):
     unknown = set(spec) - set(DEFAULTS)
     assert not unknown, unknown
+    spec = dict(dict(loss="cross-entropy"), **spec)
     return dict(name=name, target=target, widths=list(widths), activation=activation, bias=bias, lr=lr, batch=batch,
                 steps=steps, row_weights=row_weights, mask=mask, spec=spec)
 
@@ -206,6 +207,8 @@ class Step:
             self.masks = [torch.tensor(rng.rand(*p.shape) < 0.6 if not b else np.ones(p.shape, bool))
                           for p, b in zip(self.params, self.is_bias)]
             self.apply_masks()
+        with torch.no_grad():
+            self.project()
         self.make_optimizer()
         self.totals = dict(clipped_values=0, norm_clipped=0, correct=0)
 
