@@ -113,16 +113,15 @@ static double target(const vise_i_data *data, size_t r, size_t k) {
   return vise_i_array_get(&data->y, r, 0) == (double)k ? 1 : 0;
 }
 
+/* The label is the largest output; with several columns of labels every one must be right. */
 static bool is_correct(const vise_i_metrics_spec *spec, const vise_i_data *data, size_t r, const double *z) {
   const size_t n = spec->n_outputs;
   if (n == 1) return (z[0] > 0) == (vise_i_array_get(&data->y, r, 0) > 0);
-  const size_t predicted = argmax(z, n);
-  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)predicted;
-  size_t expected = 0;
-  for (size_t k = 1; k < n; k++) {
-    if (vise_i_array_get(&data->y, r, k) > vise_i_array_get(&data->y, r, expected)) expected = k;
+  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)argmax(z, n);
+  for (size_t k = 0; k < n; k++) {
+    if ((z[k] > 0) != (vise_i_array_get(&data->y, r, k) > 0)) return false;
   }
-  return predicted == expected;
+  return true;
 }
 
 /* Weight of the class of stored row r. */

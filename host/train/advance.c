@@ -1,0 +1,205 @@
+/* Steps on the training data: the order of the rows, schedules, epochs, counts, and weight operations on their day. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/base/rng.h"
+#include "host/train/schedule.h"
+#include "host/train/trainer.h"
+
+static vise_i_hyper hyper_at(const vise_trainer *t, uint64_t s, uint64_t epoch) {
+  const uint64_t planned = vise_i_planned_steps(&t->config, t->steps_per_epoch);
+  return (vise_i_hyper){
+      .lr = t->state.lr * vise_i_schedule_factor(&t->config.lr_schedule, s, epoch, planned),
+      .clip_factor = vise_i_schedule_factor(&t->config.clip_schedule, s, epoch, planned),
+      .clamp_factor = vise_i_schedule_factor(&t->config.clamp_schedule, s, epoch, planned),
+  };
+}
+
+vise_i_hyper vise_i_trainer_hyper_ahead(const vise_trainer *trainer, uint64_t ahead) {
+  return hyper_at(trainer, trainer->state.step + ahead, trainer->state.epoch);
+}
+
+vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer) {
+  return vise_i_trainer_hyper_ahead(trainer, 0);
+}
+
+vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer) {
+  const vise_i_train_state *s = &trainer->state;
+  if (s->step == 0) return vise_i_trainer_hyper(trainer);
+  return hyper_at(trainer, s->step - 1, s->steps_in_epoch == 0 && s->epoch > 0 ? s->epoch - 1 : s->epoch);
+}
+
+/* The backend has the order of the epoch at hand. */
+static vise_status ensure_order(vise_trainer *t, vise_error *err) {
+  if (t->order_is_set && t->order_epoch == t->state.epoch) return VISE_OK;
+  if (!t->config.shuffle && t->order_is_set) {
+    t->order_epoch = t->state.epoch;
+    return VISE_OK;
+  }
+  const size_t n = t->train.n_rows;
+  if (t->config.shuffle) {
+    vise_i_permutation(t->config.seed, VISE_I_STREAM_ORDER, (uint32_t)t->state.epoch, t->order, n);
+    for (size_t i = 0; i < n; i++) t->order[i] = vise_i_view_row(&t->train, t->order[i]);
+  } else {
+    for (size_t i = 0; i < n; i++) t->order[i] = vise_i_view_row(&t->train, i);
+  }
+  const vise_status status = t->ops->set_order(t->backend, t->order, t->n_per_epoch, err);
+  if (status != VISE_OK) return status;
+  t->order_is_set = true;
+  t->order_epoch = t->state.epoch;
+  return VISE_OK;
+}
+
+void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch) {
+  vise_i_train_state *s = &trainer->state;
+  s->step++;
+  if (stats->skipped) {
+    if (s->n_skipped == 0) {
+      s->first_skip_step = s->step;
+      s->first_bad_tensor = stats->bad_tensor;
+    }
+    s->n_skipped++;
+  } else {
+    /* What a clip did to a step that was not taken says nothing. */
+    s->n_clipped_values += stats->n_clipped_values;
+    if (stats->norm_clipped) s->n_norm_clipped++;
+  }
+  if (in_epoch) {
+    s->steps_in_epoch++;
+    if (!stats->skipped) {
+      s->current.loss += (double)stats->n_rows * stats->loss;
+      s->current.rows += (double)stats->n_rows;
+      s->current.correct += stats->n_correct;
+    }
+  }
+  trainer->last_stats = *stats;
+  trainer->has_stepped = true;
+}
+
+vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoch_sums *sums) {
+  vise_metrics metrics = vise_i_metrics_none();
+  metrics.n_rows = (size_t)sums->rows;
+  if (!(sums->rows > 0)) return metrics;
+  const vise_loss loss = trainer->config.loss;
+  metrics.loss = sums->loss / sums->rows;
+  if (loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE) {
+    metrics.accuracy = (double)sums->correct / sums->rows;
+  }
+  return metrics;
+}
+
+static bool weight_op_is_due(const vise_trainer *t, bool skipped, bool epoch_ended) {
+  const vise_train_config *config = &t->config;
+  if (config->weight_op.kind == VISE_WEIGHT_OP_NONE) return false;
+  switch (config->weight_op_at) {
+    case VISE_AT_STEP:
+      return t->state.step == config->weight_op_when;
+    case VISE_AT_EPOCH:
+      return epoch_ended && t->state.epoch == config->weight_op_when;
+    default:
+      return !skipped; /* a skipped step leaves the weights bit-identical */
+  }
+}
+
+vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, bool epoch_ended, vise_error *err) {
+  if (!weight_op_is_due(trainer, skipped, epoch_ended)) return VISE_OK;
+  vise_status status;
+  vise_trainer *t = trainer;
+  void *params = NULL;
+  uint8_t *mask = NULL;
+  vise_weight_op op = t->config.weight_op;
+  double m[VISE_MAX_LAYERS];
+  VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
+  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
+  if (op.kind == VISE_PRUNE) {
+    VISE_TRY(vise_i_alloc(&mask, t->net->n_params, 1, "mask", err));
+    VISE_TRY(t->ops->get_state(t->backend, VISE_I_MASK, mask, err));
+  }
+  const bool freezes = t->config.weight_op_at == VISE_AT_EVERY && op.frozen_m == NULL &&
+                       (op.kind == VISE_REL_CLIP || op.kind == VISE_REL_DROP_LARGE);
+  if (freezes) {
+    /* Recomputed at every step, m would shrink the weights as t^k. */
+    if (!t->state.has_frozen_m) vise_i_weight_op_max_abs(t->net, t->ops->dtype, params, m);
+    op.frozen_m = t->state.has_frozen_m ? t->state.frozen_m : m;
+  }
+  VISE_TRY(vise_i_weight_op_apply(t->net, t->ops->dtype, params, mask, &op, NULL, err));
+  if (freezes && !t->state.has_frozen_m) {
+    memcpy(t->state.frozen_m, m, t->net->n_layers * sizeof(double));
+    t->state.has_frozen_m = true;
+  }
+  VISE_TRY(t->ops->set_state(t->backend, VISE_I_PARAMS, params, err));
+  if (mask != NULL) {
+    VISE_TRY(t->ops->set_state(t->backend, VISE_I_MASK, mask, err));
+    t->has_mask = true;
+  }
+  const vise_i_hyper hyper = vise_i_trainer_last_hyper(t);
+  VISE_TRY(t->ops->project(t->backend, &hyper, err));
+done:
+  free(params);
+  free(mask);
+  return status;
+}
+
+/* How many of n_steps may go to the backend at once. */
+static size_t segment(const vise_trainer *t, size_t n_steps) {
+  const vise_i_train_state *s = &t->state;
+  const vise_train_config *config = &t->config;
+  size_t n = n_steps < VISE_I_SEGMENT_STEPS ? n_steps : VISE_I_SEGMENT_STEPS;
+  if (t->steps_per_epoch - s->steps_in_epoch < n) n = (size_t)(t->steps_per_epoch - s->steps_in_epoch);
+  if (config->weight_op.kind == VISE_WEIGHT_OP_NONE || n == 0) return n;
+  if (config->weight_op_at == VISE_AT_EVERY) return 1;
+  if (config->weight_op_at == VISE_AT_STEP && s->step < config->weight_op_when &&
+      config->weight_op_when - s->step < n) {
+    n = (size_t)(config->weight_op_when - s->step);
+  }
+  return n;
+}
+
+vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats, size_t *n_done,
+                                   vise_error *err) {
+  vise_status status;
+  vise_trainer *t = trainer;
+  vise_i_train_state *s = &t->state;
+  size_t done_steps = 0;
+  VISE_TRY(vise_i_trainer_check(t, err));
+  if (!t->has_train) VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data"));
+  VISE_TRY(ensure_order(t, err));
+  const size_t n = segment(t, n_steps);
+  if (n == 0) goto done;
+  for (size_t i = 0; i < n; i++) t->hyper[i] = vise_i_trainer_hyper_ahead(t, i);
+  memset(t->stats, 0, n * sizeof(*t->stats));
+  status =
+      t->ops->run(t->backend, (size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats, &done_steps, err);
+  for (size_t i = 0; i < done_steps; i++) {
+    t->stats[i].step = s->step + 1;
+    t->stats[i].epoch = s->epoch + 1;
+    vise_i_trainer_count(t, &t->stats[i], true);
+  }
+  if (stats != NULL && done_steps > 0) memcpy(stats, t->stats, done_steps * sizeof(*stats));
+  const bool ended = s->steps_in_epoch == t->steps_per_epoch;
+  if (ended) {
+    s->last = s->current;
+    memset(&s->current, 0, sizeof(s->current));
+    s->steps_in_epoch = 0;
+    s->epoch++;
+  }
+  if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(t, t->last_stats.skipped, ended, err);
+done:
+  *n_done = done_steps;
+  return vise_i_trainer_note(t, status, err);
+}
+
+vise_status vise_trainer_step(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats, size_t *n_done,
+                              vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t total = 0;
+  while (status == VISE_OK && total < n_steps) {
+    size_t now = 0;
+    status = vise_i_trainer_advance(trainer, n_steps - total, stats != NULL ? stats + total : NULL, &now, err);
+    total += now;
+  }
+  if (n_done != NULL) *n_done = total;
+  return status;
+}

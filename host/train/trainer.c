@@ -1,0 +1,283 @@
+/* Making, asking and freeing a trainer. */
+#include "host/train/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/data/dataset.h"
+#include "host/train/config.h"
+#include "host/train/resolve.h"
+#include "host/train/schedule.h"
+
+vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err) {
+  if (trainer->poison == VISE_OK) return VISE_OK;
+  return vise_i_fail(err, trainer->poison, "the trainer failed before: %s", trainer->poison_text);
+}
+
+vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err) {
+  if (status == VISE_ERR_DEVICE && trainer->poison == VISE_OK) {
+    trainer->poison = status;
+    if (err != NULL) memcpy(trainer->poison_text, err->text, sizeof(trainer->poison_text));
+  }
+  return status;
+}
+
+size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
+  return trainer->net->n_params * vise_dtype_size(trainer->ops->dtype);
+}
+
+/* A copy of n elements, or NULL for none. */
+static vise_status copy_array(void *out_pointer, const void *from, size_t n, size_t element_bytes, vise_error *err) {
+  void *copy = NULL;
+  if (n > 0 && from != NULL) {
+    const vise_status status = vise_i_alloc(&copy, n, element_bytes, "training options", err);
+    if (status != VISE_OK) return status;
+    memcpy(copy, from, n * element_bytes);
+  }
+  memcpy(out_pointer, &copy, sizeof(copy));
+  return VISE_OK;
+}
+
+/* The trainer's own copy of everything that config points to. */
+static vise_status copy_config(vise_trainer *t, const vise_train_config *config, vise_error *err) {
+  vise_status status;
+  const vise_weight_op *op = &config->weight_op;
+  VISE_TRY(copy_array(&t->class_weights, config->class_weights, config->n_class_weights, sizeof(double), err));
+  VISE_TRY(copy_array(&t->layer_clamps, config->layer_clamps, config->n_layer_clamps, sizeof(vise_layer_clamp), err));
+  if (op->kind != VISE_WEIGHT_OP_NONE) {
+    VISE_TRY(copy_array(&t->weight_op_layers, op->layers, op->n_layers, sizeof(size_t), err));
+    VISE_TRY(copy_array(&t->weight_op_m, op->frozen_m, t->net->n_layers, sizeof(double), err));
+  }
+  t->config = *config;
+  t->config.class_weights = t->class_weights;
+  t->config.layer_clamps = t->layer_clamps;
+  t->config.weight_op.layers = t->weight_op_layers;
+  t->config.weight_op.frozen_m = t->weight_op_m;
+done:
+  return status;
+}
+
+static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, &t->ops, &t->which, err));
+  if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: --backend %s has no devices; leave it 0",
+                         config->device, t->ops->name));
+  }
+  if (t->which != VISE_BACKEND_CUDA && config->steps_per_launch != 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--steps-per-launch %llu: --backend %s has no launches; leave it 0",
+                         (unsigned long long)config->steps_per_launch, t->ops->name));
+  }
+  VISE_TRY(vise_i_resolve_check_dtype(t->ops, t->model, err));
+done:
+  return status;
+}
+
+/* A mean over rows of no weight does not exist. */
+static vise_status check_row_weights(const vise_i_view *view, vise_error *err) {
+  const double *weights = view->data.row_weights;
+  if (weights == NULL) return VISE_OK;
+  for (size_t i = 0; i < view->n_rows; i++) {
+    if (weights[vise_i_view_row(view, i)] > 0) return VISE_OK;
+  }
+  return vise_i_fail(err, VISE_ERR_VALUE, "%s: --row-weights are 0 in every row", vise_dataset_name(view->dataset));
+}
+
+static vise_status make_view(vise_trainer *t, const vise_dataset *dataset, vise_i_view *view, bool *has,
+                             vise_error *err) {
+  vise_status status = VISE_OK;
+  if (dataset == NULL) goto done;
+  const bool need_targets = t->config.loss != VISE_LOSS_EXTERNAL;
+  VISE_TRY(vise_i_view_make(dataset, t->net, t->config.loss, need_targets, &t->scales, view, err));
+  VISE_TRY(check_row_weights(view, err));
+  *has = true;
+done:
+  return status;
+}
+
+static vise_status make_views(vise_trainer *t, const vise_dataset *train, const vise_dataset *validation,
+                              const vise_dataset *test, vise_error *err) {
+  vise_status status;
+  /* Shapes before the fit, which writes as many numbers as the data have columns. */
+  vise_i_scales none = {.x_kind = VISE_SCALE_NONE, .y_kind = VISE_SCALE_NONE};
+  vise_i_view view;
+  if (train != NULL) VISE_TRY(vise_i_view_make(train, t->net, t->config.loss, true, &none, &view, err));
+  VISE_TRY(vise_i_scales_fit(&t->config, t->model, train, &t->scales, err));
+  VISE_TRY(make_view(t, train, &t->train, &t->has_train, err));
+  VISE_TRY(make_view(t, validation, &t->validation, &t->has_validation, err));
+  VISE_TRY(make_view(t, test, &t->test, &t->has_test, err));
+  if (t->has_train) {
+    const size_t n = t->train.n_rows;
+    t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
+    t->steps_per_epoch = t->config.drop_last ? n / t->batch : (n - 1) / t->batch + 1;
+    t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
+    VISE_TRY(vise_i_alloc(&t->order, n, sizeof(size_t), "the order of the rows", err));
+  }
+done:
+  return status;
+}
+
+/* A backend with the trainer's weights, mask and data; t->backend is only replaced when all went well. */
+static vise_status make_backend(vise_trainer *t, const vise_i_step_spec *spec, const void *params, const uint8_t *mask,
+                                vise_i_backend **out, vise_error *err) {
+  vise_status status;
+  vise_i_backend *backend = NULL;
+  VISE_TRY(t->ops->create(spec, &backend, err));
+  VISE_TRY(t->ops->set_state(backend, VISE_I_PARAMS, params, err));
+  if (mask != NULL) VISE_TRY(t->ops->set_state(backend, VISE_I_MASK, mask, err));
+  if (t->has_train) VISE_TRY(t->ops->bind(backend, &t->train.data, err));
+  *out = backend;
+  backend = NULL;
+done:
+  if (backend != NULL) t->ops->destroy(backend);
+  return status;
+}
+
+static vise_status start_backend(vise_trainer *t, vise_error *err) {
+  vise_status status;
+  const uint8_t *mask = vise_model_mask(t->model);
+  const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
+  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "--mask", err));
+  VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
+                               err));
+  VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
+  t->has_mask = mask != NULL;
+  const vise_i_hyper hyper = vise_i_trainer_hyper(t);
+  VISE_TRY(t->ops->project(t->backend, &hyper, err));
+done:
+  return status;
+}
+
+vise_status vise_trainer_create(const vise_train_config *config, vise_model *model, const vise_dataset *train,
+                                const vise_dataset *validation, const vise_dataset *test, vise_trainer **out,
+                                vise_error *err) {
+  vise_status status;
+  vise_trainer *t = NULL;
+  VISE_TRY(vise_i_config_validate(config, err));
+  VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
+  t->model = model;
+  t->net = vise_i_model_net(model);
+  VISE_TRY(vise_i_config_validate_net(config, t->net, err));
+  VISE_TRY(vise_i_config_validate_data(config, t->net, train, validation, err));
+  VISE_TRY(choose_backend(t, config, err));
+  VISE_TRY(copy_config(t, config, err));
+  VISE_TRY(make_views(t, train, validation, test, err));
+  VISE_TRY(vise_i_alloc_zero(&t->hyper, VISE_I_SEGMENT_STEPS, sizeof(*t->hyper), "a trainer", err));
+  VISE_TRY(vise_i_alloc_zero(&t->stats, VISE_I_SEGMENT_STEPS, sizeof(*t->stats), "a trainer", err));
+  t->state.lr = config->lr;
+  t->state.first_bad_tensor = -1;
+  t->state.best_loss = INFINITY;
+  t->last_stats.bad_tensor = -1;
+  VISE_TRY(start_backend(t, err));
+  VISE_TRY(vise_i_scales_store(&t->scales, model, err));
+  vise_model_set_loss(model, config->loss, config->mse_reduction, config->label_smoothing);
+  *out = t;
+  t = NULL;
+done:
+  vise_trainer_free(t);
+  return status;
+}
+
+void vise_trainer_free(vise_trainer *trainer) {
+  if (trainer == NULL) return;
+  if (trainer->backend != NULL) trainer->ops->destroy(trainer->backend);
+  vise_i_scales_free(&trainer->scales);
+  free(trainer->class_weights);
+  free(trainer->layer_clamps);
+  free(trainer->weight_op_layers);
+  free(trainer->weight_op_m);
+  free(trainer->order);
+  free(trainer->best_params);
+  free(trainer->hyper);
+  free(trainer->stats);
+  free(trainer);
+}
+
+vise_status vise_i_trainer_rebuild(vise_trainer *t, size_t max_batch, bool use_mask, vise_error *err) {
+  vise_status status;
+  void *values = NULL;
+  uint8_t *mask = NULL;
+  vise_i_backend *made = NULL;
+  vise_i_step_spec spec = t->spec;
+  spec.max_batch = max_batch;
+  spec.use_mask = use_mask;
+  VISE_TRY(vise_i_alloc(&values, vise_i_trainer_n_bytes(t), 1, "weights", err));
+  if (t->has_mask) {
+    VISE_TRY(vise_i_alloc(&mask, t->net->n_params, 1, "mask", err));
+    VISE_TRY(t->ops->get_state(t->backend, VISE_I_MASK, mask, err));
+  }
+  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, values, err));
+  VISE_TRY(make_backend(t, &spec, values, mask, &made, err));
+  const vise_i_state moments[] = {VISE_I_MOMENT1, VISE_I_MOMENT2};
+  for (size_t i = 0; i < 2; i++) {
+    if (!t->ops->has_state(made, moments[i])) continue;
+    VISE_TRY(t->ops->get_state(t->backend, moments[i], values, err));
+    VISE_TRY(t->ops->set_state(made, moments[i], values, err));
+  }
+  const vise_i_counters counters = t->ops->get_counters(t->backend);
+  t->ops->set_counters(made, &counters);
+  t->ops->destroy(t->backend);
+  t->backend = made;
+  t->spec = spec;
+  t->order_is_set = false;
+  made = NULL;
+done:
+  if (made != NULL) t->ops->destroy(made);
+  free(mask);
+  free(values);
+  return status;
+}
+
+vise_backend vise_trainer_backend(const vise_trainer *trainer) {
+  return trainer->which;
+}
+
+int vise_trainer_n_threads(const vise_trainer *trainer) {
+  return trainer->spec.n_threads;
+}
+
+vise_scale vise_trainer_scale(const vise_trainer *trainer) {
+  return trainer->scales.x_kind;
+}
+
+vise_status vise_trainer_set_lr(vise_trainer *trainer, double lr, vise_error *err) {
+  if (!(lr >= 0) || !isfinite(lr)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "learning rate %g: expected a finite number of at least 0", lr);
+  }
+  trainer->state.lr = lr;
+  return VISE_OK;
+}
+
+vise_status vise_trainer_tensor_stats(const vise_trainer *trainer, vise_tensor_stats *out, size_t n, vise_error *err) {
+  if (n != trainer->net->n_tensors) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "room for %zu tensors, the net has %zu", n, trainer->net->n_tensors);
+  }
+  memcpy(out, trainer->ops->tensor_stats(trainer->backend), n * sizeof(*out));
+  return VISE_OK;
+}
+
+vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise_error *err) {
+  vise_status status;
+  void *values = NULL;
+  uint8_t *mask = NULL;
+  const size_t n_bytes = vise_i_trainer_n_bytes(trainer);
+  VISE_TRY(vise_i_trainer_check(trainer, err));
+  VISE_TRY(vise_i_alloc(&values, n_bytes, 1, "weights", err));
+  VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_PARAMS, values, err));
+  if (trainer->has_mask) {
+    VISE_TRY(vise_i_alloc(&mask, trainer->net->n_params, 1, "mask", err));
+    VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_MASK, mask, err));
+    VISE_TRY(vise_model_set_mask(trainer->model, mask, trainer->net->n_params, err));
+  }
+  memcpy(vise_i_model_params(trainer->model), params != NULL ? params : values, n_bytes);
+done:
+  free(values);
+  free(mask);
+  return status;
+}
+
+vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err) {
+  return vise_i_trainer_store(trainer, NULL, err);
+}

@@ -1,0 +1,121 @@
+/* The insides of a trainer, shared by the files of the training layer. */
+#ifndef VISE_I_TRAINER_H
+#define VISE_I_TRAINER_H
+
+#include <jansson.h>
+
+#include "host/backend/backend.h"
+#include "host/model/model.h"
+#include "host/train/data_view.h"
+#include "host/train/metrics.h"
+#include "vise/train.h"
+
+/* Sums over the unskipped batches of one epoch. */
+typedef struct vise_i_epoch_sums {
+  double loss, rows; /* sum of N_i * loss_i, sum of N_i */
+  uint64_t correct;
+} vise_i_epoch_sums;
+
+/* What changes from step to step outside the backend. All of it goes into a checkpoint. */
+typedef struct vise_i_train_state {
+  uint64_t step;             /* attempted steps */
+  uint64_t epoch;            /* completed epochs */
+  uint64_t steps_in_epoch;   /* attempted in the epoch at hand */
+  double lr;                 /* before its schedule */
+  vise_i_epoch_sums current; /* of the epoch at hand */
+  vise_i_epoch_sums last;    /* of the last completed epoch */
+  uint64_t n_skipped, n_norm_clipped, n_clipped_values;
+  uint64_t first_skip_step; /* 0: none yet */
+  int first_bad_tensor;     /* of that step; -1: the loss alone */
+  bool has_frozen_m;
+  double frozen_m[VISE_MAX_LAYERS]; /* of a weight operation at every step */
+  uint64_t best_epoch;              /* patience: 0 before the first validation */
+  double best_loss;
+} vise_i_train_state;
+
+struct vise_trainer {
+  vise_train_config config; /* its pointers are to the copies below */
+  double *class_weights;
+  vise_layer_clamp *layer_clamps;
+  size_t *weight_op_layers;
+  double *weight_op_m;
+
+  vise_model *model; /* borrowed */
+  const vise_i_net *net;
+  const vise_i_backend_ops *ops;
+  vise_i_backend *backend;
+  vise_backend which;
+  vise_i_step_spec spec;
+  vise_i_scales scales;
+  bool has_mask; /* one was set in the backend */
+
+  bool has_train, has_validation, has_test;
+  vise_i_view train, validation, test;
+  size_t batch; /* rows of a full batch of the training data */
+  uint64_t steps_per_epoch;
+  size_t n_per_epoch; /* rows of an epoch: all, or with drop_last those of whole batches */
+  size_t *order;      /* stored rows in the order of the epoch [train.n_rows] */
+  bool order_is_set;
+  uint64_t order_epoch; /* the epoch that order is for */
+
+  vise_i_train_state state;
+  void *best_params; /* patience: weights at the best validation loss, or NULL */
+  vise_step_stats last_stats;
+  bool has_stepped;
+
+  /* Room for one call of the backend's run. */
+  vise_i_hyper *hyper;
+  vise_step_stats *stats;
+
+  vise_status poison; /* a device error that every later call returns */
+  char poison_text[VISE_ERROR_TEXT_BYTES];
+};
+
+/* Most steps given to the backend at a time. */
+#define VISE_I_SEGMENT_STEPS 256
+
+/* VISE_OK, or the error that poisoned the trainer. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err);
+/* Poisons the trainer when status is VISE_ERR_DEVICE; returns status. */
+vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err);
+
+/* eta and the factors for the next step. */
+vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer);
+/* The same as of `ahead` steps later in the same epoch. */
+vise_i_hyper vise_i_trainer_hyper_ahead(const vise_trainer *trainer, uint64_t ahead);
+/* eta and the factors of the last step (of the next one before the first). */
+vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer);
+
+/* Remakes the backend for batches of up to max_batch rows, or for a mask, with all of its state. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_rebuild(vise_trainer *trainer, size_t max_batch, bool use_mask,
+                                                    vise_error *err);
+
+/*
+ * Up to n_steps steps on the training data, not past the end of the epoch, nor past a moment at which a weight
+ * operation is due (it is applied here). stats (may be NULL) receives *n_done records. When the epoch ended,
+ * state.epoch went up, state.steps_in_epoch is 0 and state.last holds its sums.
+ */
+VISE_WARN_UNUSED vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
+                                                    size_t *n_done, vise_error *err);
+/* Takes one step's record into the counts of the run; for a step of the training data also into the epoch's sums. */
+void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch);
+/* After a step that was just counted: applies the weight operation if it is due. epoch_ended: also by epoch. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, bool epoch_ended,
+                                                            vise_error *err);
+
+/* Copies params (of the backend's type) and the current mask into the model; params NULL: the current ones. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise_error *err);
+
+/* Means of an epoch: loss over unskipped batches, accuracy (classification). */
+vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoch_sums *sums);
+
+/* Writes a checkpoint with `run` (borrowed, may be NULL) in it; or reads one, *run receiving a new reference (NULL:
+   there was none; run itself may be NULL). */
+VISE_WARN_UNUSED vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *run, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_trainer_restore(vise_trainer *trainer, const char *dir, json_t **run,
+                                                    vise_error *err);
+
+/* Bytes of the flat parameters. */
+size_t vise_i_trainer_n_bytes(const vise_trainer *trainer);
+
+#endif
