@@ -139,19 +139,19 @@ static vise_status parse_descr(const parser *p, const header *h, vise_dtype *out
   const char order = ordered ? h->descr[0] : '<';
   const char *type = h->descr + (ordered ? 1 : 0);
   const size_t n = h->n_descr - (ordered ? 1 : 0);
-  bool big_endian = false;
   for (size_t k = 0; n == 2 && k < sizeof known / sizeof known[0]; k++) {
     if (memcmp(type, known[k].text, 2) != 0) continue;
-    big_endian = order == '>' && known[k].dtype != VISE_U8; /* bytes have no order */
-    if (big_endian) break;
+    if (order == '>' && known[k].dtype != VISE_U8) { /* bytes have no order */
+      return vise_i_fail(p->err, VISE_ERR_FORMAT,
+                         "%s: dtype '>%s' is big-endian, which is not supported; save array.astype('<%s')", p->name,
+                         known[k].text, known[k].text);
+    }
     *out = known[k].dtype;
     return VISE_OK;
   }
   return vise_i_fail(p->err, VISE_ERR_FORMAT,
-                     "%s: dtype '%s'%s is not supported; supported are u1, i4, i8, f4 and f8, little-endian (save "
-                     "array.astype('%s'))",
-                     p->name, vise_i_quote(quote, h->descr, h->n_descr), big_endian ? " (big-endian)" : "",
-                     n > 0 && type[0] == 'f' ? "<f4" : "<i4");
+                     "%s: dtype '%s' is not supported; supported are u1, i4, i8, f4 and f8 (save array.astype('%s'))",
+                     p->name, vise_i_quote(quote, h->descr, h->n_descr), n > 0 && type[0] == 'f' ? "<f4" : "<i4");
 }
 
 /* The length and start of the dictionary text. */
