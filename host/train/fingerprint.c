@@ -1,0 +1,233 @@
+#include "host/train/fingerprint.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "host/base/memory.h"
+#include "host/train/schedule.h"
+
+/* Rows that are hashed: enough to tell data apart, few enough to cost nothing. */
+#define SAMPLED_ROWS 256
+
+/* An object being filled; the first failure stays. */
+typedef struct builder {
+  json_t *object;
+  bool failed;
+} builder;
+
+static void put(builder *b, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void put(builder *b, const char *key, const char *format, ...) {
+  char text[512];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  if (json_object_set_new(b->object, key, json_string(text)) != 0) b->failed = true;
+}
+
+static void put_number(builder *b, const char *key, double value) {
+  put(b, key, "%.17g", value);
+}
+
+static void put_flag(builder *b, const char *key, bool value) {
+  put(b, key, "%s", value ? "yes" : "no");
+}
+
+static void put_hash(builder *b, const char *key, const void *data, size_t n_bytes) {
+  if (n_bytes == 0) return;
+  put(b, key, "hash %016llx", (unsigned long long)XXH64(data, n_bytes, 0));
+}
+
+static void put_schedule(builder *b, const char *prefix, const vise_schedule_config *schedule) {
+  char key[64];
+  snprintf(key, sizeof(key), "%s-schedule", prefix);
+  put(b, key, "%s", vise_schedule_name(schedule->kind));
+  snprintf(key, sizeof(key), "%s-warmup-steps", prefix);
+  put(b, strcmp(prefix, "--lr") == 0 ? "--warmup-steps" : key, "%" PRIu64, schedule->warmup_steps);
+  snprintf(key, sizeof(key), "%s-final-ratio", prefix);
+  put_number(b, key, schedule->final_ratio);
+  snprintf(key, sizeof(key), "%s-gamma", prefix);
+  put_number(b, key, schedule->gamma);
+  snprintf(key, sizeof(key), "%s-step-epochs", prefix);
+  put(b, key, "%" PRIu64, schedule->step_epochs);
+}
+
+static void put_net(builder *b, const vise_trainer *t) {
+  char text[512] = "";
+  size_t n = 0;
+  for (size_t i = 0; i <= t->net->n_layers && n < sizeof(text); i++) {
+    const int wrote = snprintf(text + n, sizeof(text) - n, "%s%zu", i == 0 ? "" : "-", t->net->widths[i]);
+    n += wrote > 0 ? (size_t)wrote : 0;
+  }
+  put(b, "--layers", "%s", text);
+  put(b, "--activation", "%s", vise_activation_name(t->net->activation));
+  put_flag(b, "--bias", t->net->bias);
+  put(b, "--backend", "%s", vise_backend_name(t->which));
+}
+
+static void put_optimizer(builder *b, const vise_train_config *c) {
+  put(b, "--loss", "%s", vise_loss_name(c->loss));
+  put(b, "--mse-reduction", "%s", vise_mse_reduction_name(c->mse_reduction));
+  put_number(b, "--label-smoothing", c->label_smoothing);
+  put_hash(b, "--class-weights", c->class_weights, c->n_class_weights * sizeof(double));
+  put(b, "--optimizer", "%s", vise_optimizer_name(c->optimizer));
+  put_number(b, "--lr", c->lr);
+  put_number(b, "--momentum", c->momentum);
+  put_flag(b, "--nesterov", c->nesterov);
+  put_number(b, "--rho", c->rho);
+  put_number(b, "--beta1", c->beta1);
+  put_number(b, "--beta2", c->beta2);
+  put_number(b, "--eps", c->eps);
+  put_number(b, "--max-update", c->max_update);
+  put_schedule(b, "--lr", &c->lr_schedule);
+  put_schedule(b, "clip", &c->clip_schedule);
+  put_schedule(b, "clamp", &c->clamp_schedule);
+}
+
+static void put_regularization(builder *b, const vise_train_config *c) {
+  put_number(b, "--l2", c->l2);
+  put_number(b, "--l1", c->l1);
+  put_number(b, "--norm-penalty", c->norm_penalty);
+  put(b, "--penalty-convention", "%s", vise_penalty_convention_name(c->penalty_convention));
+  put_number(b, "--decoupled-decay", c->decoupled_decay);
+  put_flag(b, "--prox-l1", c->prox_l1);
+  put_flag(b, "--penalize-bias", c->penalize_bias);
+  if (c->clip_value) put(b, "--clip-value", "%.17g:%.17g", c->clip_value_lo, c->clip_value_hi);
+  put_number(b, "--clip-norm", c->clip_norm);
+  put(b, "--clip-norm-type", "%s", vise_clip_norm_type_name(c->clip_norm_type));
+  put(b, "--clip-norm-p", "%s", vise_norm_p_name(c->clip_norm_p));
+  put_flag(b, "--clip-norm-torch-eps", c->clip_norm_torch_eps);
+  put(b, "--clip-scope", "%s", vise_clip_scope_name(c->clip_scope));
+  if (c->clamp) put(b, "--clamp", "%.17g:%.17g", c->clamp_lo, c->clamp_hi);
+  for (size_t i = 0; i < c->n_layer_clamps; i++) {
+    char key[48];
+    snprintf(key, sizeof(key), "--clamp-layer %zu", c->layer_clamps[i].layer);
+    put(b, key, "%.17g:%.17g", c->layer_clamps[i].lo, c->layer_clamps[i].hi);
+  }
+  put_flag(b, "--clamp-bias", c->clamp_bias);
+  put_number(b, "--max-norm", c->max_norm);
+  put(b, "--max-norm-scope", "%s", vise_max_norm_scope_name(c->max_norm_scope));
+}
+
+static void put_weight_op(builder *b, const vise_train_config *c, size_t n_layers) {
+  const vise_weight_op *op = &c->weight_op;
+  const char *timings[] = {"step", "epoch", "every"};
+  put(b, "--weight-op", "%s", vise_weight_op_kind_name(op->kind));
+  if (op->kind == VISE_WEIGHT_OP_NONE) return;
+  if (c->weight_op_at == VISE_AT_EVERY) {
+    put(b, "--weight-op-at", "every");
+  } else {
+    put(b, "--weight-op-at", "%s:%" PRIu64, timings[c->weight_op_at], c->weight_op_when);
+  }
+  put_number(b, "--weight-op-t", op->t);
+  put_number(b, "--weight-op-fraction", op->fraction);
+  put_flag(b, "literal", op->literal);
+  put(b, "scope", "%s", vise_prune_scope_name(op->scope));
+  if (op->layers != NULL) put_hash(b, "layers", op->layers, op->n_layers * sizeof(size_t));
+  if (op->frozen_m != NULL) put_hash(b, "frozen_m", op->frozen_m, n_layers * sizeof(double));
+}
+
+static void put_schedule_end(builder *b, const vise_trainer *t) {
+  const vise_schedule_config *schedules[] = {&t->config.lr_schedule, &t->config.clip_schedule,
+                                             &t->config.clamp_schedule};
+  for (size_t i = 0; i < 3; i++) {
+    if (schedules[i]->kind != VISE_SCHEDULE_LINEAR && schedules[i]->kind != VISE_SCHEDULE_COSINE) continue;
+    put(b, "--epochs and --steps (planned steps of the schedule)", "%" PRIu64,
+        vise_i_planned_steps(&t->config, t->steps_per_epoch));
+    return;
+  }
+}
+
+static void put_scales(builder *b, const vise_i_scales *scales, size_t n_features, size_t n_outputs) {
+  const size_t n = scales->x_kind == VISE_SCALE_UNIT ? 1 : n_features;
+  put(b, "--scale", "%s", vise_scale_name(scales->x_kind));
+  if (scales->x_shift != NULL) {
+    put_hash(b, "the training data (their means)", scales->x_shift, n * sizeof(double));
+    put_hash(b, "the training data (their deviations)", scales->x_scale, n * sizeof(double));
+  }
+  put(b, "--scale-target", "%s", vise_scale_name(scales->y_kind));
+  if (scales->y_shift != NULL) {
+    put_hash(b, "the training targets (their means)", scales->y_shift, n_outputs * sizeof(double));
+  }
+}
+
+static vise_status put_data(builder *b, const vise_trainer *t, vise_error *err) {
+  vise_status status = VISE_OK;
+  double *row = NULL;
+  put(b, "--batch", "%zu", t->has_train ? t->batch : t->config.batch);
+  put_flag(b, "--shuffle", t->config.shuffle);
+  put_flag(b, "--drop-last", t->config.drop_last);
+  put(b, "--seed", "%" PRIu64, t->config.seed);
+  put(b, "--nonfinite", "%s", vise_nonfinite_name(t->config.nonfinite));
+  put(b, "the number of training rows", "%zu", t->has_train ? t->train.n_rows : 0);
+  if (!t->has_train) goto done;
+  const vise_dataset *dataset = t->train.dataset;
+  const size_t n_rows = t->train.n_rows, n_features = vise_dataset_n_features(dataset);
+  const size_t n_targets = vise_dataset_n_targets(dataset);
+  VISE_TRY(vise_i_alloc(&row, n_features + n_targets, sizeof(double), "a row", err));
+  uint64_t hash = 0;
+  for (size_t i = 0; i < SAMPLED_ROWS && i < n_rows; i++) {
+    const size_t r = n_rows <= SAMPLED_ROWS ? i : i * (n_rows / SAMPLED_ROWS);
+    VISE_TRY(vise_dataset_get_features(dataset, r, row, err));
+    if (n_targets > 0) VISE_TRY(vise_dataset_get_targets(dataset, r, row + n_features, err));
+    hash = XXH64(row, (n_features + n_targets) * sizeof(double), hash);
+  }
+  put(b, "the training data", "hash %016llx", (unsigned long long)hash);
+done:
+  free(row);
+  return status;
+}
+
+vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, vise_error *err) {
+  vise_status status;
+  const vise_train_config *config = &trainer->config;
+  builder b = {.object = json_object()};
+  if (b.object == NULL) return vise_i_fail_memory(err, sizeof(json_t), "a checkpoint");
+  put_net(&b, trainer);
+  put_optimizer(&b, config);
+  put_regularization(&b, config);
+  put_weight_op(&b, config, trainer->net->n_layers);
+  put_schedule_end(&b, trainer);
+  put_scales(&b, &trainer->scales, trainer->net->widths[0], trainer->net->widths[trainer->net->n_layers]);
+  VISE_TRY(put_data(&b, trainer, err));
+  if (b.failed) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
+  *out = b.object;
+  b.object = NULL;
+done:
+  json_decref(b.object);
+  return status;
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  return text != NULL ? text : "not set";
+}
+
+/* First key of a whose text differs in b; NULL: none. */
+static const char *first_difference(const json_t *a, const json_t *b) {
+  const char *key;
+  json_t *value;
+  /* jansson's iteration takes a non-const object, and writes nothing. */
+  json_t *object = json_incref((json_t *)(uintptr_t)a);
+  const char *found = NULL;
+  json_object_foreach(object, key, value) {
+    if (found == NULL && strcmp(text_of(a, key), text_of(b, key)) != 0) found = key;
+  }
+  json_decref(object);
+  return found;
+}
+
+vise_status vise_i_fingerprint_compare(const json_t *saved, const json_t *now, const char *dir, vise_error *err) {
+  const char *key = first_difference(now, saved);
+  if (key == NULL) key = first_difference(saved, now);
+  if (key == NULL) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_USAGE,
+                     "%s was made with %s = %s, now it is %s; only limits, logging and threads may change when a run "
+                     "goes on",
+                     dir, key, text_of(saved, key), text_of(now, key));
+}
