@@ -1,0 +1,209 @@
+#include "host/train/out_dir.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/base/file.h"
+#include "host/base/memory.h"
+#include "host/model/checkpoint.h"
+
+#define CHECKPOINTS_KEPT 2
+
+void vise_i_note(const vise_i_notes *notes, vise_log_level level, const char *format, ...) {
+  if (notes->log == NULL) return;
+  char text[VISE_ERROR_TEXT_BYTES + 256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof(text), format, arguments);
+  va_end(arguments);
+  notes->log(notes->user, level, text);
+}
+
+void vise_i_out_dir_close(vise_i_out_dir *out) {
+  vise_i_jsonl_close(&out->metrics);
+  free(out->dir);
+  free(out->config);
+  free(out->model);
+  free(out->mask);
+  free(out->checkpoints);
+  free(out->metrics_path);
+  *out = (vise_i_out_dir)VISE_I_OUT_DIR_INIT;
+}
+
+static vise_status name_files(vise_i_out_dir *out, const char *dir, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_copy_text(&out->dir, dir, err));
+  VISE_TRY(vise_i_path_join(&out->config, dir, "config.json", err));
+  VISE_TRY(vise_i_path_join(&out->model, dir, "model.safetensors", err));
+  VISE_TRY(vise_i_path_join(&out->mask, dir, "mask.safetensors", err));
+  VISE_TRY(vise_i_path_join(&out->checkpoints, dir, "checkpoints", err));
+  VISE_TRY(vise_i_path_join(&out->metrics_path, dir, "metrics.jsonl", err));
+done:
+  return status;
+}
+
+static vise_status write_config(const vise_i_out_dir *out, const char *config_json, vise_error *err) {
+  if (config_json == NULL) return VISE_OK;
+  return vise_i_write_file(out->config, config_json, strlen(config_json), err);
+}
+
+static vise_status remove_earlier_run(const vise_i_out_dir *out, vise_error *err) {
+  const char *paths[] = {out->model, out->mask, out->checkpoints, out->metrics_path, out->config};
+  for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+    const vise_status status = vise_i_remove_tree(paths[i], err);
+    if (status != VISE_OK) return status;
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool overwrite, const char *config_json,
+                                  vise_error *err) {
+  vise_status status;
+  bool exists = false;
+  VISE_TRY(name_files(out, dir, err));
+  const bool empty = vise_i_dir_is_empty(dir, &exists);
+  if (exists && !empty && !overwrite) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
+                         "--out %s is not empty: choose another folder, go on with its run "
+                         "(--resume), or replace it (--overwrite)",
+                         dir));
+  }
+  VISE_TRY(vise_i_make_dir(dir, err));
+  if (exists && overwrite) VISE_TRY(remove_earlier_run(out, err));
+  VISE_TRY(write_config(out, config_json, err));
+  VISE_TRY(vise_i_make_dir(out->checkpoints, err));
+  VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
+  VISE_TRY(vise_i_sync_dir(dir, err));
+done:
+  return status;
+}
+
+/* Index of the newest checkpoint that verifies, or n; those before it are named to the user. */
+static vise_status find_whole(const vise_i_out_dir *out, const uint64_t *steps, size_t n, const vise_i_notes *notes,
+                              size_t *out_found, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t i = 0;
+  for (; i < n; i++) {
+    char *path = NULL;
+    vise_error why = VISE_ERROR_INIT;
+    VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err));
+    const vise_status verified = vise_i_checkpoint_verify(path, &why);
+    if (verified != VISE_OK && verified != VISE_ERR_MEMORY) {
+      vise_i_note(notes, VISE_LOG_WARNING, "%s is damaged and passed over: %s", path, why.text);
+    }
+    free(path);
+    if (verified == VISE_ERR_MEMORY) return vise_i_fail(err, verified, "%s", why.text);
+    if (verified == VISE_OK) break;
+  }
+  *out_found = i;
+done:
+  return status;
+}
+
+/* The run's own part of a checkpoint. */
+static json_t *make_run(const vise_i_out_dir *out, const vise_trainer *trainer) {
+  return json_pack("{s:I, s:b}", "metrics_bytes", (json_int_t)out->metrics.n_bytes, "patience",
+                   trainer->config.patience > 0);
+}
+
+static vise_status open_metrics(vise_i_out_dir *out, const json_t *run, const vise_i_notes *notes, vise_error *err) {
+  const json_t *bytes = json_object_get(run, "metrics_bytes");
+  /* A checkpoint that no run wrote says nothing of the file: it is kept whole. */
+  uint64_t keep = 0;
+  struct stat info;
+  if (json_is_integer(bytes) && json_integer_value(bytes) >= 0) {
+    keep = (uint64_t)json_integer_value(bytes);
+  } else if (stat(out->metrics_path, &info) == 0) {
+    keep = (uint64_t)info.st_size;
+  }
+  bool was_short = false;
+  const vise_status status = vise_i_jsonl_open(&out->metrics, out->metrics_path, keep, &was_short, err);
+  if (status == VISE_OK && was_short) {
+    vise_i_note(notes, VISE_LOG_WARNING, "%s is shorter than when the checkpoint was written: lines are missing",
+                out->metrics_path);
+  }
+  return status;
+}
+
+static vise_status remove_damaged(const vise_i_out_dir *out, const uint64_t *steps, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  for (size_t i = 0; i < n && status == VISE_OK; i++) {
+    char *path = NULL;
+    status = vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err);
+    if (status == VISE_OK) status = vise_i_remove_tree(path, err);
+    free(path);
+  }
+  return status;
+}
+
+vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_trainer *trainer, const char *config_json,
+                                  const vise_i_notes *notes, vise_error *err) {
+  vise_status status;
+  uint64_t *steps = NULL;
+  size_t n = 0, found = 0;
+  char *path = NULL;
+  json_t *run = NULL;
+  VISE_TRY(name_files(out, dir, err));
+  VISE_TRY(vise_i_checkpoint_list(out->checkpoints, &steps, &n, err));
+  if (n == 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--resume %s: there is no checkpoint in %s; start a new run with --out",
+                         dir, out->checkpoints));
+  }
+  VISE_TRY(find_whole(out, steps, n, notes, &found, err));
+  if (found == n) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "--resume %s: none of the %zu checkpoints in %s is whole", dir, n,
+                         out->checkpoints));
+  }
+  VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
+  VISE_TRY(vise_i_trainer_restore(trainer, path, &run, err));
+  if (trainer->config.patience > 0 && !json_is_true(json_object_get(run, "patience"))) {
+    /* Patience counts from here when the run had none so far. */
+    trainer->state.best_epoch = trainer->state.epoch;
+    trainer->state.best_loss = INFINITY;
+  }
+  VISE_TRY(open_metrics(out, run, notes, err));
+  VISE_TRY(remove_damaged(out, steps, found, err));
+  VISE_TRY(write_config(out, config_json, err));
+  out->has_checkpoint = true;
+  out->checkpoint_step = trainer->state.step;
+done:
+  free(steps);
+  free(path);
+  json_decref(run);
+  return status;
+}
+
+vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer, vise_error *err) {
+  vise_status status;
+  char *path = NULL;
+  json_t *run = NULL;
+  if (out->has_checkpoint && out->checkpoint_step == trainer->state.step) return VISE_OK;
+  VISE_TRY(vise_i_jsonl_sync(&out->metrics, err));
+  VISE_TRY(vise_i_make_dir(out->checkpoints, err));
+  VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, trainer->state.step, err));
+  VISE_TRY(vise_i_remove_tree(path, err));
+  run = make_run(out, trainer);
+  if (run == NULL) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
+  VISE_TRY(vise_i_trainer_save(trainer, path, run, err));
+  out->has_checkpoint = true;
+  out->checkpoint_step = trainer->state.step;
+  VISE_TRY(vise_i_checkpoint_prune(out->checkpoints, CHECKPOINTS_KEPT, err));
+done:
+  free(path);
+  json_decref(run);
+  return status;
+}
+
+vise_status vise_i_out_dir_save_model(const vise_i_out_dir *out, const vise_model *model, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_model_save(model, out->model, err));
+  if (vise_model_mask(model) != NULL) VISE_TRY(vise_model_save_mask(model, out->mask, err));
+done:
+  return status;
+}

@@ -1,0 +1,153 @@
+#include "host/train/stopping.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+
+static double param_at(const vise_trainer *t, const void *params, size_t i) {
+  return t->ops->dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
+}
+
+/* The box of a tensor's entries, rounded as the backend's weights are. */
+static void box_of(const vise_trainer *t, const vise_i_tensor *tensor, double factor, double *lo, double *hi) {
+  const bool exempt = tensor->is_bias && !t->spec.clamp_bias;
+  *lo = exempt ? -INFINITY : t->spec.box_lo[tensor->layer];
+  *hi = exempt ? INFINITY : t->spec.box_hi[tensor->layer];
+  if (isfinite(*lo)) *lo *= factor;
+  if (isfinite(*hi)) *hi *= factor;
+  if (t->ops->dtype == VISE_F32) {
+    *lo = (double)(float)*lo;
+    *hi = (double)(float)*hi;
+  }
+}
+
+void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64_t *n_at_lo, uint64_t *n_at_hi,
+                         uint64_t *n_boxed) {
+  const double factor = vise_i_trainer_last_hyper(trainer).clamp_factor;
+  *n_at_lo = *n_at_hi = *n_boxed = 0;
+  for (size_t k = 0; k < trainer->net->n_tensors; k++) {
+    const vise_i_tensor *tensor = &trainer->net->tensors[k];
+    const size_t n = tensor->n_rows * tensor->n_cols;
+    double lo, hi;
+    box_of(trainer, tensor, factor, &lo, &hi);
+    if (isinf(lo) && isinf(hi)) continue;
+    *n_boxed += n;
+    for (size_t i = 0; i < n; i++) {
+      const double w = param_at(trainer, params, tensor->offset + i);
+      *n_at_lo += w == lo;
+      *n_at_hi += w == hi;
+    }
+  }
+}
+
+/* v <- v min(1, R/||v||); the norm by the largest entry, so that no square overflows. */
+static void bound_norm(double max_norm, double *v, size_t n) {
+  double largest = 0, sum = 0;
+  for (size_t i = 0; i < n; i++) largest = fabs(v[i]) > largest ? fabs(v[i]) : largest;
+  if (largest == 0) return;
+  for (size_t i = 0; i < n; i++) sum += (v[i] / largest) * (v[i] / largest);
+  const double norm = largest * sqrt(sum);
+  if (norm <= max_norm) return;
+  for (size_t i = 0; i < n; i++) v[i] *= max_norm / norm;
+}
+
+/* P on v [n_params] in place, without the mask. */
+static void project(const vise_trainer *t, double *v) {
+  const double factor = vise_i_trainer_last_hyper(t).clamp_factor;
+  for (size_t k = 0; k < t->net->n_tensors; k++) {
+    const vise_i_tensor *tensor = &t->net->tensors[k];
+    double lo, hi, *w = v + tensor->offset;
+    box_of(t, tensor, factor, &lo, &hi);
+    for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
+    if (!(t->spec.max_norm > 0) || tensor->is_bias) continue;
+    const bool by_row = t->spec.max_norm_scope == VISE_MAX_NORM_UNIT;
+    const size_t n_groups = by_row ? tensor->n_rows : 1;
+    const size_t n_each = by_row ? tensor->n_cols : tensor->n_rows * tensor->n_cols;
+    for (size_t i = 0; i < n_groups; i++) bound_norm(t->spec.max_norm, w + i * n_each, n_each);
+  }
+}
+
+/* g_i = 0 where the L1 subgradient at w_i = 0 contains 0. There sign(w_i) = 0, so that g_i has no part of L1. */
+static void zero_where_l1_holds(const vise_trainer *t, const void *params, double *g) {
+  for (size_t k = 0; k < t->net->n_tensors; k++) {
+    const vise_i_tensor *tensor = &t->net->tensors[k];
+    const bool penalized = !tensor->is_bias || t->spec.penalize_bias;
+    if (!(t->spec.k1 > 0) || !penalized) continue;
+    for (size_t i = tensor->offset; i < tensor->offset + tensor->n_rows * tensor->n_cols; i++) {
+      if (param_at(t, params, i) == 0 && fabs(g[i]) <= t->spec.k1) g[i] = 0;
+    }
+  }
+}
+
+vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_error *err) {
+  vise_status status;
+  vise_trainer *t = trainer;
+  void *params = NULL;
+  double *v = NULL;
+  uint8_t *mask = NULL;
+  const size_t n = t->net->n_params;
+  VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
+  VISE_TRY(vise_i_alloc(&v, n, sizeof(double), "the gradient", err));
+  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
+  VISE_TRY(t->ops->full_gradient(t->backend, &t->train.data, t->train.rows, t->train.n_rows, v, NULL, NULL, err));
+  if (t->has_mask) {
+    VISE_TRY(vise_i_alloc(&mask, n, 1, "mask", err));
+    VISE_TRY(t->ops->get_state(t->backend, VISE_I_MASK, mask, err));
+  }
+  zero_where_l1_holds(t, params, v);
+  for (size_t i = 0; i < n; i++) v[i] = mask != NULL && mask[i] == 0 ? 0 : param_at(t, params, i) - v[i];
+  project(t, v);
+  double largest = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double distance = fabs(v[i] - param_at(t, params, i));
+    if (!(distance <= largest)) largest = distance;
+    if (isnan(largest)) break;
+  }
+  *out = largest;
+done:
+  free(params);
+  free(v);
+  free(mask);
+  return status;
+}
+
+vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_trainer *t = trainer;
+  if (t->config.patience == 0 || !(validation_loss < t->state.best_loss - t->config.min_delta)) return VISE_OK;
+  if (t->best_params == NULL) VISE_TRY(vise_i_alloc(&t->best_params, vise_i_trainer_n_bytes(t), 1, "weights", err));
+  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, t->best_params, err));
+  t->state.best_loss = validation_loss;
+  t->state.best_epoch = t->state.epoch;
+done:
+  return status;
+}
+
+vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise_error *err) {
+  const vise_train_config *config = &trainer->config;
+  const vise_i_train_state *s = &trainer->state;
+  vise_stop_reason reason = VISE_STOP_NONE;
+  if (config->epochs > 0 && s->epoch >= config->epochs) reason = VISE_STOP_EPOCHS;
+  if (config->steps > 0 && s->step >= config->steps) reason = VISE_STOP_STEPS;
+  if (s->epoch > 0 && s->steps_in_epoch == 0) {
+    if (config->patience > 0 && s->epoch - s->best_epoch >= config->patience) reason = VISE_STOP_PATIENCE;
+    if (config->stop_projected_gradient > 0) {
+      double distance = NAN;
+      const vise_status status = vise_i_projected_gradient(trainer, &distance, err);
+      if (status != VISE_OK) return status;
+      if (distance <= config->stop_projected_gradient) reason = VISE_STOP_PROJECTED_GRADIENT;
+    }
+    if (config->stop_loss_on && vise_i_epoch_metrics(trainer, &s->last).loss <= config->stop_loss) {
+      reason = VISE_STOP_LOSS;
+    }
+  }
+  *out = reason;
+  return VISE_OK;
+}
+
+bool vise_i_stop_is_possible(const vise_train_config *config) {
+  return config->epochs > 0 || config->steps > 0 || config->patience > 0 || config->stop_loss_on ||
+         config->stop_projected_gradient > 0;
+}

@@ -1,0 +1,28 @@
+/* When a run ends by itself. */
+#ifndef VISE_I_STOPPING_H
+#define VISE_I_STOPPING_H
+
+#include "host/train/trainer.h"
+
+/*
+ * ||P(w - g) - w||_inf in float64 at the current weights: g the unclipped total gradient over all training rows, with
+ * g_i = 0 where w_i = 0 and |g_i| <= k1 (the L1 subgradient there contains 0); P the projection on mask, box and
+ * max-norm. The plain gradient does not vanish at an active bound; this does.
+ */
+VISE_WARN_UNUSED vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_error *err);
+
+/* Takes the validation loss of the epoch that just ended: remembers the weights when it is the best so far by more than
+ * min_delta. Does nothing without patience. */
+VISE_WARN_UNUSED vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss, vise_error *err);
+
+/* Why the run ends here, or VISE_STOP_NONE. Rules that are checked per epoch are checked at the end of one. */
+VISE_WARN_UNUSED vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise_error *err);
+
+/* Whether config has any limit or rule that can end a run. */
+bool vise_i_stop_is_possible(const vise_train_config *config);
+
+/* Entries of params (of the backend's type) at the bounds of their box under the last step's schedule. */
+void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64_t *n_at_lo, uint64_t *n_at_hi,
+                         uint64_t *n_boxed);
+
+#endif
