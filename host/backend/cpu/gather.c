@@ -1,0 +1,268 @@
+/* Rows of any type and order into the float arrays of a step; labels checked, weights summed. */
+#include <math.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/simd.h"
+#include "host/base/array.h"
+
+/* How a column is scaled: by nothing, by one pair for all, or by its own pair. */
+typedef enum scale_mode { SCALE_NONE, SCALE_UNIFORM, SCALE_COLUMNS } scale_mode;
+
+typedef struct scaling {
+  scale_mode mode;
+  const double *shift, *inverse;
+} scaling;
+
+static scaling scaling_of(const vise_i_backend *b, const vise_i_scaling *given, vise_i_cpu_source source,
+                          bool targets) {
+  const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
+  const size_t at = (size_t)source * (n_in + n_out) + (targets ? n_in : 0);
+  const scale_mode mode = !given->shift ? SCALE_NONE : given->uniform ? SCALE_UNIFORM : SCALE_COLUMNS;
+  return (scaling){mode, b->scale_shift + at, b->scale_inverse + at};
+}
+
+static void prepare(const vise_i_scaling *given, size_t n, double *shift, double *inverse) {
+  if (!given->shift) return;
+  const size_t n_given = given->uniform ? 1 : n;
+  for (size_t i = 0; i < n_given; i++) {
+    shift[i] = given->shift[i];
+    inverse[i] = 1.0 / given->scale[i];
+  }
+}
+
+/* The bytes' table holds the exact quotients. Dividing as floats vectorizes, so it is taken where it gives these bits
+   for all 256 (it does for shift 0 and a scale that is a float). */
+static void prepare_bytes(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source) {
+  const vise_i_scaling *s = &data->x_scaling;
+  float *table = b->byte_table[source];
+  b->byte_divisor[source] = 0;
+  if (data->x.dtype != VISE_U8 || (s->shift && !s->uniform)) return;
+  const double shift = s->shift ? s->shift[0] : 0, scale = s->shift ? s->scale[0] : 1;
+  const float divisor = (float)scale;
+  bool same = true;
+  for (int i = 0; i < 256; i++) {
+    table[i] = (float)((i - shift) / scale);
+    if (!((float)i / divisor == table[i])) same = false;
+  }
+  if (same) b->byte_divisor[source] = divisor;
+}
+
+void vise_i_cpu_prepare_scaling(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source) {
+  const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
+  const size_t at = (size_t)source * (n_in + n_out);
+  prepare(&data->x_scaling, n_in, b->scale_shift + at, b->scale_inverse + at);
+  prepare(&data->y_scaling, n_out, b->scale_shift + at + n_in, b->scale_inverse + at + n_in);
+  prepare_bytes(b, data, source);
+}
+
+/* One row of contiguous values of type T. */
+#define DEFINE_CONVERT_ROW(name, T)                                                                              \
+  VISE_I_CLONES static void convert_row_##name(const T *restrict in, float *restrict out, size_t n, scaling s) { \
+    if (s.mode == SCALE_NONE) {                                                                                  \
+      for (size_t c = 0; c < n; c++) out[c] = (float)in[c];                                                      \
+    } else if (s.mode == SCALE_UNIFORM) {                                                                        \
+      const double shift = s.shift[0], inverse = s.inverse[0];                                                   \
+      for (size_t c = 0; c < n; c++) out[c] = (float)(((double)in[c] - shift) * inverse);                        \
+    } else {                                                                                                     \
+      const double *restrict shift = s.shift, *restrict inverse = s.inverse;                                     \
+      for (size_t c = 0; c < n; c++) out[c] = (float)(((double)in[c] - shift[c]) * inverse[c]);                  \
+    }                                                                                                            \
+  }
+DEFINE_CONVERT_ROW(u8, uint8_t)
+DEFINE_CONVERT_ROW(i32, int32_t)
+DEFINE_CONVERT_ROW(i64, int64_t)
+DEFINE_CONVERT_ROW(f32, float)
+DEFINE_CONVERT_ROW(f64, double)
+
+VISE_I_CLONES static void divide_bytes(const uint8_t *restrict in, float *restrict out, size_t n, float divisor) {
+  for (size_t c = 0; c < n; c++) out[c] = (float)in[c] / divisor;
+}
+
+static void convert_row(vise_dtype dtype, const void *in, float *out, size_t n, scaling s) {
+  switch (dtype) {
+    case VISE_U8:
+      convert_row_u8(in, out, n, s);
+      return;
+    case VISE_I32:
+      convert_row_i32(in, out, n, s);
+      return;
+    case VISE_I64:
+      convert_row_i64(in, out, n, s);
+      return;
+    case VISE_F32:
+      convert_row_f32(in, out, n, s);
+      return;
+    case VISE_F64:
+      convert_row_f64(in, out, n, s);
+      return;
+    case vise_dtype_count_:
+      return;
+  }
+}
+
+static inline double element(const void *data, vise_dtype dtype, size_t i) {
+  switch (dtype) {
+    case VISE_U8:
+      return ((const uint8_t *)data)[i];
+    case VISE_I32:
+      return ((const int32_t *)data)[i];
+    case VISE_I64:
+      return (double)((const int64_t *)data)[i];
+    case VISE_F32:
+      return (double)((const float *)data)[i];
+    case VISE_F64:
+      return ((const double *)data)[i];
+    case vise_dtype_count_:
+      break;
+  }
+  return 0;
+}
+
+static inline float scaled(double x, const scaling *s, size_t column) {
+  if (s->mode == SCALE_NONE) return (float)x;
+  const size_t c = s->mode == SCALE_UNIFORM ? 0 : column;
+  return (float)((x - s->shift[c]) * s->inverse[c]);
+}
+
+/* Any strides, into out[row * out_row + column * out_column]; column by column, the way such arrays lie in memory. */
+static void gather_strided(const vise_array *from, const size_t *rows, size_t first, size_t n, scaling s, float *out,
+                           size_t out_row, size_t out_column) {
+  for (size_t c = 0; c < from->n_cols; c++) {
+    for (size_t r = 0; r < n; r++) {
+      const size_t row = rows ? rows[r] : first + r;
+      const double x = element(from->data, from->dtype, row * from->row_stride + c * from->col_stride);
+      out[r * out_row + c * out_column] = scaled(x, &s, c);
+    }
+  }
+}
+
+/* Asks for a row that comes soon: the order is random, so the hardware cannot guess it. */
+static void prefetch_row(const char *row, size_t n_bytes) {
+  for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
+}
+
+void vise_i_cpu_gather_x(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
+                         size_t first, size_t n) {
+  enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
+  const vise_array *x = &data->x;
+  const scaling s = scaling_of(b, &data->x_scaling, source, false);
+  const size_t n_cols = x->n_cols;
+  if (x->col_stride != 1) {
+    gather_strided(x, rows, first, n, s, b->x, n_cols, 1);
+    return;
+  }
+  const bool bytes = x->dtype == VISE_U8 && s.mode != SCALE_COLUMNS;
+  const float divisor = b->byte_divisor[source];
+  const float *table = b->byte_table[source];
+  const size_t n_row_bytes = x->row_stride * vise_dtype_size(x->dtype);
+  const size_t n_fetch =
+      n_cols * vise_dtype_size(x->dtype) < PREFETCH_BYTES ? n_cols * vise_dtype_size(x->dtype) : (size_t)PREFETCH_BYTES;
+  for (size_t r = 0; r < n; r++) {
+    if (rows && r + AHEAD < n) prefetch_row((const char *)x->data + rows[r + AHEAD] * n_row_bytes, n_fetch);
+    const void *in = (const char *)x->data + (rows ? rows[r] : first + r) * n_row_bytes;
+    float *out = b->x + r * n_cols;
+    if (bytes && divisor != 0) {
+      divide_bytes(in, out, n_cols, divisor);
+    } else if (bytes) {
+      for (size_t c = 0; c < n_cols; c++) out[c] = table[((const uint8_t *)in)[c]];
+    } else {
+      convert_row(x->dtype, in, out, n_cols, s);
+    }
+  }
+}
+
+/* With one output a class label is a value, 0 or 1. */
+static bool has_labels(const vise_i_backend *b, const vise_i_data *data) {
+  return data->y_is_class && b->net->widths[b->net->n_layers] > 1;
+}
+
+vise_status vise_i_cpu_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
+                                  vise_error *err) {
+  const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
+  const bool labels = has_labels(b, data);
+  const size_t n_targets = labels ? 1 : n_out;
+  if (data->x.n_cols != n_in) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
+  }
+  if (!with_targets) return VISE_OK;
+  if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
+  if (data->y.n_cols != n_targets) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu columns, expected %zu", data->y.n_cols, n_targets);
+  }
+  if (data->y.n_rows != data->x.n_rows) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
+  }
+  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
+  }
+  if (b->class_weights && !labels &&
+      !(n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE))) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
+  }
+  return VISE_OK;
+}
+
+/* Class weight of a row by its first target, unscaled: a label, or with one output the sign of a value. */
+static double class_weight(const vise_i_backend *b, bool labels, double y) {
+  if (!b->class_weights) return 1;
+  return (double)b->class_weights[labels ? (size_t)y : y > 0];
+}
+
+vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
+                                   double *out, vise_error *err) {
+  const vise_array *y = &data->y;
+  const double n_classes = (double)b->net->widths[b->net->n_layers];
+  const bool labels = has_labels(b, data);
+  double sum = 0;
+  for (size_t r = 0; r < n; r++) {
+    const size_t row = rows ? rows[r] : r;
+    const double value = element(y->data, y->dtype, row * y->row_stride);
+    if (labels && !(value >= 0 && value < n_classes && value == floor(value))) {
+      return vise_i_fail(err, VISE_ERR_VALUE, "row %zu: label %g, expected an integer from 0 to %.0f", row, value,
+                         n_classes - 1);
+    }
+    sum += (data->row_weights ? data->row_weights[row] : 1) * class_weight(b, labels, value);
+  }
+  *out = sum;
+  return VISE_OK;
+}
+
+static void gather_labels(vise_i_backend *b, const vise_array *y, const size_t *rows, size_t first, size_t n) {
+  const size_t n_out = b->net->widths[b->net->n_layers];
+  for (size_t r = 0; r < n; r++) {
+    b->labels[r] = (int32_t)element(y->data, y->dtype, (rows ? rows[r] : first + r) * y->row_stride);
+  }
+  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY) return;
+  const float off = b->spec.loss == VISE_LOSS_HINGE ? -1.0f : 0.0f; /* one-hot */
+  for (size_t i = 0; i < n_out * n; i++) b->y[i] = off;
+  for (size_t r = 0; r < n; r++) b->y[(size_t)b->labels[r] * n + r] = 1.0f;
+}
+
+void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
+                         size_t first, size_t n) {
+  const size_t n_out = b->net->widths[b->net->n_layers];
+  const vise_array *y = &data->y;
+  b->has_labels = has_labels(b, data);
+  if (b->has_labels) {
+    gather_labels(b, y, rows, first, n);
+  } else {
+    gather_strided(y, rows, first, n, scaling_of(b, &data->y_scaling, source, true), b->y, 1, n);
+    if (b->spec.loss == VISE_LOSS_HINGE) {
+      for (size_t i = 0; i < n_out * n; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
+    }
+  }
+  for (size_t r = 0; r < n; r++) {
+    const size_t row = rows ? rows[r] : first + r;
+    double weight = data->row_weights ? data->row_weights[row] : 1;
+    /* Label smoothing spreads a row over all classes, so cross-entropy takes the class weights itself. */
+    if (b->class_weights && b->spec.loss != VISE_LOSS_CROSS_ENTROPY) {
+      weight *= class_weight(b, b->has_labels, element(y->data, y->dtype, row * y->row_stride));
+    }
+    b->row_weight[r] = (float)weight;
+  }
+}
+
+void vise_i_cpu_gather_delta(vise_i_backend *b, const vise_array *delta, size_t first, size_t n) {
+  const scaling none = {SCALE_NONE, NULL, NULL};
+  gather_strided(delta, NULL, first, n, none, b->delta[0], 1, n);
+}

@@ -1,0 +1,149 @@
+/* From the gradient of the data loss to what the optimizer gets: penalties, clips, and whether all is finite. Nothing
+   is written to the gradient: the update forms the same numbers again from the coefficients found here. */
+#include <math.h>
+
+#include "host/backend/cpu/cpu.h"
+
+#define TORCH_EPS 1e-6
+
+void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    vise_i_cpu_tensor *t = &b->tensors[i];
+    double c2 = t->k2;
+    if (t->kF != 0) {
+      const double norm = sqrt(vise_i_cpu_sum_squares(t->w, t->n));
+      if (norm != 0) c2 += t->kF / norm;
+    }
+    t->c2 = (float)c2;
+    t->c1 = l1 ? (float)t->k1 : 0.0f;
+  }
+}
+
+static double penalty_value(const vise_i_cpu_tensor *t, double sum_sq, double sum_abs) {
+  double value = 0;
+  if (t->k2 != 0) value += 0.5 * t->k2 * sum_sq;
+  if (t->k1 != 0) value += t->k1 * sum_abs;
+  if (t->kF != 0) value += t->kF * sqrt(sum_sq);
+  return value;
+}
+
+double vise_i_cpu_penalty(const vise_i_backend *b) {
+  double value = 0;
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    double sum_abs = 0;
+    if (t->k1 != 0) {
+      for (size_t j = 0; j < t->n; j++) sum_abs += fabs((double)t->w[j]);
+    }
+    value += penalty_value(t, t->k2 != 0 || t->kF != 0 ? vise_i_cpu_sum_squares(t->w, t->n) : 0, sum_abs);
+  }
+  return value;
+}
+
+void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    double *o = out + t->shape->offset;
+    for (size_t j = 0; j < t->n; j++) {
+      const double w = (double)t->w[j];
+      if (t->c2 != 0) o[j] += (double)t->c2 * w;
+      if (t->c1 != 0) o[j] += (double)t->c1 * (w > 0 ? 1 : (w < 0 ? -1 : w));
+    }
+  }
+}
+
+vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_cpu_tensor *t,
+                                         const vise_i_hyper *hyper) {
+  const bool clip = b->spec.clip_value;
+  return (vise_i_cpu_shaping){
+      .c2 = t->c2,
+      .c1 = t->c1,
+      .lo = clip ? (float)(b->spec.clip_lo * hyper->clip_factor) : -INFINITY,
+      .hi = clip ? (float)(b->spec.clip_hi * hyper->clip_factor) : INFINITY,
+      .penalty_last = b->spec.clip_scope == VISE_CLIP_SCOPE_DATA,
+  };
+}
+
+/* Entries of the data gradient that are not finite; the passes only tell that there may be some. */
+static uint64_t count_nonfinite(const vise_i_cpu_tensor *t) {
+  uint64_t count = 0;
+  for (size_t j = 0; j < t->n; j++) count += !isfinite(t->g[j]);
+  return count;
+}
+
+/* What a norm is scaled with to be at most `most`. */
+static double scale_for(const vise_i_step_spec *spec, double norm, double most) {
+  if (spec->clip_norm_torch_eps) {
+    const double scale = most / (norm + TORCH_EPS);
+    return scale > 1 ? 1 : scale; /* NaN stays */
+  }
+  return norm <= most ? 1 : most / norm;
+}
+
+/* The norm that is clipped, of units [first, first + n). */
+static double norm_of(const vise_i_backend *b, size_t first, size_t n) {
+  double sum = 0;
+  float most = 0;
+  for (size_t u = first; u < first + n; u++) {
+    sum += b->unit_sum_sq[u];
+    most = b->unit_max[u] > most ? b->unit_max[u] : most;
+  }
+  if (b->spec.clip_norm_p == VISE_NORM_2) return sqrt(sum);
+  return isnan(sum) ? sum : (double)most;
+}
+
+/* Fills unit_scale and the norms of stats. */
+static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  const bool global = b->spec.clip_norm_type == VISE_CLIP_GLOBAL, on = b->spec.clip_norm != 0;
+  const double most = b->spec.clip_norm * hyper->clip_factor;
+  double sum = 0, clipped_sum = 0, scale = 1;
+  for (size_t u = 0; u < b->n_units; u++) sum += b->unit_sum_sq[u];
+  if (global && on) scale = scale_for(&b->spec, norm_of(b, 0, b->n_units), most);
+  for (size_t u = 0; u < b->n_units; u++) {
+    if (!global && on) scale = scale_for(&b->spec, norm_of(b, u, 1), most);
+    b->unit_scale[u] = (float)scale;
+    if (scale != 1) stats->norm_clipped = true;
+    clipped_sum += scale * scale * b->unit_sum_sq[u];
+  }
+  stats->grad_norm = sqrt(sum);
+  stats->grad_norm_clipped = stats->norm_clipped ? sqrt(clipped_sum) : stats->grad_norm;
+}
+
+bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  const vise_i_step_spec *spec = &b->spec;
+  const bool want_max = spec->clip_norm != 0 && spec->clip_norm_p == VISE_NORM_INF;
+  bool finite = true;
+  int first_overflow = -1; /* of the gradient with penalties */
+  vise_i_cpu_set_penalty(b, !spec->prox_l1);
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    vise_i_cpu_tensor *t = &b->tensors[i];
+    const size_t n_each = t->n / t->n_units;
+    const bool penalized = t->k2 != 0 || t->k1 != 0 || t->kF != 0;
+    const vise_i_cpu_shaping shaping = vise_i_cpu_shaping_of(b, t, hyper);
+    vise_i_cpu_sums all = {0};
+    for (size_t u = 0; u < t->n_units; u++) {
+      vise_i_cpu_sums sums = {0};
+      vise_i_cpu_sum_unit(t->g + u * n_each, t->w + u * n_each, n_each, &shaping, penalized, t->k1 != 0,
+                          spec->clip_value, want_max, &sums);
+      b->unit_sum_sq[t->first_unit + u] = sums.sum_sq;
+      b->unit_max[t->first_unit + u] = sums.max_abs;
+      all.n_clipped += sums.n_clipped;
+      all.nonfinite |= sums.nonfinite;
+      all.w_sum_sq += sums.w_sum_sq;
+      all.w_sum_abs += sums.w_sum_abs;
+    }
+    stats->penalty += penalty_value(t, all.w_sum_sq, all.w_sum_abs);
+    b->tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
+    stats->n_clipped_values += all.n_clipped;
+    if (all.nonfinite) {
+      b->tensor_stats[i].n_nonfinite = count_nonfinite(t);
+      stats->n_nonfinite += b->tensor_stats[i].n_nonfinite;
+      if (stats->bad_tensor < 0 && b->tensor_stats[i].n_nonfinite > 0) stats->bad_tensor = (int)i;
+      if (finite) first_overflow = (int)i;
+      finite = false;
+    }
+  }
+  if (stats->bad_tensor < 0) stats->bad_tensor = first_overflow;
+  scale_units(b, hyper, stats);
+  return finite && isfinite(stats->grad_norm);
+}

@@ -1,0 +1,225 @@
+/* Losses and their gradients at the outputs. Outputs, targets and gradients lie output by output, [K, n], so that the
+   loops run along the batch; sums over outputs and rows are in float64. */
+#include <math.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/simd.h"
+
+/* x[i] = exp(x[i]). */
+VISE_I_CLONES static void exp_all(float *x, size_t n) {
+  size_t i = 0;
+  for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) vise_i_store(x + i, vise_i_exp(vise_i_load(x + i)));
+  if (i < n) vise_i_store_part(x + i, vise_i_exp(vise_i_load_part(x + i, n - i)), n - i);
+}
+
+/* most[r] = largest output of row r, arg[r] its index (as a float; the lowest where several are largest). A NaN in the
+   first output stays; one in another comes out in the sum of exponentials. */
+VISE_I_CLONES static void row_maxima(const float *restrict z, size_t n_out, size_t n, float *restrict most,
+                                     int32_t *restrict arg) {
+  memcpy(most, z, n * sizeof *z);
+  memset(arg, 0, n * sizeof *arg);
+  for (size_t k = 1; k < n_out; k++) {
+    const float *restrict zk = z + k * n;
+    for (size_t r = 0; r < n; r++) {
+      const int more = zk[r] > most[r];
+      most[r] = more ? zk[r] : most[r];
+      arg[r] = more ? (int32_t)k : arg[r];
+    }
+  }
+}
+
+/* d = exp(z - most), sum[r] = sum of them over the outputs. */
+VISE_I_CLONES static void shifted(const float *restrict z, const float *restrict most, float *restrict d, size_t n_out,
+                                  size_t n) {
+  for (size_t k = 0; k < n_out; k++) {
+    for (size_t r = 0; r < n; r++) d[k * n + r] = z[k * n + r] - most[r];
+  }
+}
+
+VISE_I_CLONES static void row_sums(const float *restrict d, double *restrict sum, size_t n_out, size_t n) {
+  memset(sum, 0, n * sizeof *sum);
+  for (size_t k = 0; k < n_out; k++) {
+    for (size_t r = 0; r < n; r++) sum[r] += (double)d[k * n + r];
+  }
+}
+
+/* d[k, r] = d[k, r] * a[r] - c[r] * w_k; the label's own term follows. */
+VISE_I_CLONES static void scale_rows(float *restrict d, const float *restrict a, const float *restrict c,
+                                     const float *class_weights, size_t n_out, size_t n) {
+  for (size_t k = 0; k < n_out; k++) {
+    const float w = class_weights ? class_weights[k] : 1.0f;
+    for (size_t r = 0; r < n; r++) d[k * n + r] = d[k * n + r] * a[r] - c[r] * w;
+  }
+}
+
+/* Softmax cross-entropy with PyTorch's label smoothing s: for a row of weight r and label y,
+   r * ((1-s) w_y (lse - z_y) + s/K sum_k w_k (lse - z_k)). */
+static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weight_sum, double *loss,
+                          uint64_t *n_correct) {
+  const float *z = b->act[b->net->n_layers - 1];
+  float *d = b->delta[0], *most = b->row_tmp[0], *a = b->row_tmp[1], *c = b->row_tmp[2], *own = b->row_tmp[3];
+  const double smoothing = b->spec.label_smoothing;
+  const double all_weights = b->class_weights ? b->class_weight_sum : (double)n_out;
+  int32_t *arg = (int32_t *)(void *)a; /* read before a is written */
+  uint64_t correct = 0;
+  row_maxima(z, n_out, n, most, arg);
+  for (size_t r = 0; r < n; r++) correct += arg[r] == b->labels[r];
+  shifted(z, most, d, n_out, n);
+
+  /* what the loss needs of the shifted outputs, before they become exponentials */
+  for (size_t r = 0; r < n; r++) own[r] = d[(size_t)b->labels[r] * n + r];
+  if (smoothing > 0) {
+    for (size_t r = 0; r < n; r++) {
+      double weighted = 0;
+      for (size_t k = 0; k < n_out; k++) {
+        weighted += (b->class_weights ? (double)b->class_weights[k] : 1.0) * (double)d[k * n + r];
+      }
+      c[r] = (float)weighted;
+    }
+  }
+  exp_all(d, n_out * n);
+  row_sums(d, b->row_sum, n_out, n);
+
+  double total = 0;
+  for (size_t r = 0; r < n; r++) {
+    const double weight = (double)b->row_weight[r];
+    const double class_weight = b->class_weights ? (double)b->class_weights[b->labels[r]] : 1;
+    const double log_sum = log(b->row_sum[r]), on_label = weight * (1 - smoothing) * class_weight;
+    double row = on_label * (log_sum - (double)own[r]), spread = 0;
+    if (smoothing > 0) {
+      spread = weight * smoothing / (double)n_out;
+      row += spread * (all_weights * log_sum - (double)c[r]);
+    }
+    total += row;
+    a[r] = (float)((on_label + spread * all_weights) / (b->row_sum[r] * weight_sum));
+    c[r] = (float)(spread / weight_sum);
+    own[r] = (float)(on_label / weight_sum);
+  }
+  scale_rows(d, a, c, b->class_weights, n_out, n);
+  for (size_t r = 0; r < n; r++) d[(size_t)b->labels[r] * n + r] -= own[r];
+  *loss = total / weight_sum;
+  *n_correct = correct;
+}
+
+/* One output of bce for a row of weight w (divided by what the mean divides by): the value in float64. */
+static inline double bce_row(const float *restrict z, const float *restrict y, const float *restrict e,
+                             float *restrict d, const float *restrict w, size_t n, float scale) {
+  double total = 0;
+  for (size_t r = 0; r < n; r++) {
+    /* e = exp(-|z|): nothing overflows, and small values keep their digits */
+    const float positive = z[r] < 0 ? 0 : z[r];
+    const float p = (z[r] < 0 ? e[r] : 1.0f) / (1.0f + e[r]);
+    total += (double)w[r] * ((double)positive - (double)z[r] * (double)y[r] + log1p((double)e[r]));
+    d[r] = (p - y[r]) * (w[r] * scale);
+  }
+  return total;
+}
+
+static double bce(vise_i_backend *b, size_t n_out, size_t n, float scale) {
+  const float *z = b->act[b->net->n_layers - 1];
+  float *e = b->row_tmp[0];
+  double total = 0;
+  for (size_t k = 0; k < n_out; k++) {
+    for (size_t r = 0; r < n; r++) e[r] = -fabsf(z[k * n + r]);
+    exp_all(e, n);
+    total += bce_row(z + k * n, b->y + k * n, e, b->delta[0] + k * n, b->row_weight, n, scale);
+  }
+  return total;
+}
+
+VISE_I_CLONES static void squared_row(const float *restrict z, const float *restrict y, float *restrict d,
+                                      const float *restrict w, double *restrict sum, size_t n, float scale) {
+  for (size_t r = 0; r < n; r++) {
+    const float e = z[r] - y[r];
+    sum[r] += (double)e * (double)e;
+    d[r] = e * (w[r] * scale);
+  }
+}
+
+VISE_I_CLONES static void huber_row(const float *restrict z, const float *restrict y, float *restrict d,
+                                    const float *restrict w, double *restrict sum, size_t n, float scale) {
+  for (size_t r = 0; r < n; r++) {
+    const float e = z[r] - y[r];
+    const float c = e < -1.0f ? -1.0f : (e > 1.0f ? 1.0f : e); /* the gradient; NaN stays */
+    sum[r] += (double)c * ((double)e - 0.5 * (double)c);       /* e^2/2 inside, |e| - 1/2 outside */
+    d[r] = c * (w[r] * scale);
+  }
+}
+
+VISE_I_CLONES static void hinge_row(const float *restrict z, const float *restrict y, float *restrict d,
+                                    const float *restrict w, double *restrict sum, size_t n, float scale) {
+  for (size_t r = 0; r < n; r++) {
+    const float gap = 1.0f - y[r] * z[r];
+    sum[r] += (double)(gap < 0 ? 0 : gap);
+    d[r] = gap > 0 ? -y[r] * (w[r] * scale) : (gap != gap ? gap : 0.0f);
+  }
+}
+
+/* Losses that are sums over outputs of a term of its own for each. */
+static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale) {
+  const float *z = b->act[b->net->n_layers - 1];
+  double *sum = b->row_sum, total = 0;
+  memset(sum, 0, n * sizeof *sum);
+  for (size_t k = 0; k < n_out; k++) {
+    const float *zk = z + k * n, *yk = b->y + k * n;
+    float *dk = b->delta[0] + k * n;
+    if (b->spec.loss == VISE_LOSS_MSE) squared_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
+  }
+  for (size_t r = 0; r < n; r++) total += (double)b->row_weight[r] * sum[r];
+  return total;
+}
+
+/* With class labels the largest output must be the label's; without, every output must have the sign of its target. */
+static uint64_t count_correct(vise_i_backend *b, size_t n_out, size_t n) {
+  const float *z = b->act[b->net->n_layers - 1];
+  int32_t *flag = (int32_t *)(void *)b->row_tmp[1];
+  uint64_t correct = 0;
+  if (b->has_labels) {
+    row_maxima(z, n_out, n, b->row_tmp[0], flag);
+    for (size_t r = 0; r < n; r++) correct += flag[r] == b->labels[r];
+    return correct;
+  }
+  for (size_t r = 0; r < n; r++) flag[r] = 1;
+  for (size_t k = 0; k < n_out; k++) {
+    for (size_t r = 0; r < n; r++) flag[r] &= (z[k * n + r] > 0) == (b->y[k * n + r] > 0);
+  }
+  for (size_t r = 0; r < n; r++) correct += (uint64_t)flag[r];
+  return correct;
+}
+
+void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *loss, uint64_t *n_correct) {
+  const size_t n_out = b->net->widths[b->net->n_layers];
+  const double n_entries = weight_sum * (double)n_out;
+  *n_correct = 0;
+  switch (b->spec.loss) {
+    case VISE_LOSS_CROSS_ENTROPY:
+      cross_entropy(b, n_out, n, weight_sum, loss, n_correct);
+      return;
+    case VISE_LOSS_BCE:
+      *loss = bce(b, n_out, n, (float)(1 / n_entries)) / n_entries;
+      *n_correct = count_correct(b, n_out, n);
+      return;
+    case VISE_LOSS_MSE:
+      if (b->spec.mse_reduction == VISE_MSE_MEAN) {
+        *loss = by_outputs(b, n_out, n, (float)(2 / n_entries)) / n_entries;
+      } else if (b->spec.mse_reduction == VISE_MSE_HALF_SUM) {
+        *loss = by_outputs(b, n_out, n, 1.0f) / 2;
+      } else {
+        *loss = by_outputs(b, n_out, n, (float)(1 / weight_sum)) / (2 * weight_sum);
+      }
+      return;
+    case VISE_LOSS_HUBER:
+      *loss = by_outputs(b, n_out, n, (float)(1 / n_entries)) / n_entries;
+      return;
+    case VISE_LOSS_HINGE:
+      *loss = by_outputs(b, n_out, n, (float)(1 / weight_sum)) / weight_sum;
+      *n_correct = count_correct(b, n_out, n);
+      return;
+    case VISE_LOSS_EXTERNAL:
+    case vise_loss_count_:
+      *loss = NAN;
+      return;
+  }
+}

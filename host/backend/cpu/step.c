@@ -1,0 +1,72 @@
+/* One step: gradient of a batch, then the order of the contract, with the decision to skip before anything is written.
+ */
+#include <math.h>
+
+#include "host/backend/cpu/cpu.h"
+
+vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source,
+                                const size_t *rows, size_t n, const vise_array *delta, double *loss,
+                                uint64_t *n_correct, vise_error *err) {
+  vise_status status = VISE_OK;
+  double weight_sum = 1, sum_loss = 0;
+  uint64_t sum_correct = 0;
+  if (!delta) VISE_TRY(vise_i_cpu_sum_weights(b, data, rows, n, &weight_sum, err));
+  for (size_t first = 0; first < n; first += b->chunk) {
+    const size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
+    const size_t *chunk_rows = rows ? rows + first : NULL;
+    vise_i_cpu_gather_x(b, data, source, chunk_rows, first, n_chunk);
+    vise_i_cpu_forward(b, n_chunk);
+    if (delta) {
+      vise_i_cpu_gather_delta(b, delta, first, n_chunk);
+    } else {
+      double part;
+      uint64_t part_correct;
+      vise_i_cpu_gather_y(b, data, source, chunk_rows, first, n_chunk);
+      vise_i_cpu_loss(b, n_chunk, weight_sum, &part, &part_correct);
+      sum_loss += part;
+      sum_correct += part_correct;
+    }
+    vise_i_cpu_backward(b, n_chunk, first > 0);
+  }
+  *loss = sum_loss;
+  *n_correct = sum_correct;
+done:
+  return status;
+}
+
+/* The error that ends a run after a skipped step, or VISE_OK when it goes on. */
+static vise_status after_skip(const vise_i_backend *b, const vise_step_stats *stats, vise_error *err) {
+  const bool halt = b->spec.nonfinite == VISE_NONFINITE_HALT;
+  if (!halt && b->counters.consecutive_skips < b->spec.max_skips) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_NONFINITE,
+                     "%llu steps in a row were not finite (%s): loss %g, gradient norm %g, first bad tensor %s; a "
+                     "smaller learning rate, clipping or scaled features may help",
+                     (unsigned long long)b->counters.consecutive_skips, halt ? "policy halt" : "the limit of skips",
+                     stats->loss, stats->grad_norm,
+                     stats->bad_tensor >= 0 ? b->net->tensors[stats->bad_tensor].name : "none");
+}
+
+vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
+                            size_t n, const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
+                            vise_step_stats *stats, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_step_stats s = {.step = stats->step, .epoch = stats->epoch, .n_rows = n, .lr = hyper->lr, .bad_tensor = -1};
+  VISE_TRY(vise_i_cpu_gradient(b, data, source, rows, n, delta, &s.loss, &s.n_correct, err));
+  if (delta) s.loss = external_loss;
+  const bool finite = vise_i_cpu_reduce_gradient(b, hyper, &s) && isfinite(s.loss);
+  vise_i_cpu_set_box(b, hyper);
+  s.skipped = !finite && b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
+  if (s.skipped) {
+    b->counters.consecutive_skips++;
+    vise_i_cpu_count_bounds(b);
+    status = after_skip(b, &s, err);
+  } else {
+    b->counters.consecutive_skips = 0;
+    vise_i_cpu_update(b, hyper);
+    if (b->spec.assert_projection) VISE_TRY(vise_i_cpu_check_projection(b, err));
+  }
+  vise_i_cpu_sum_bounds(b, &s);
+  *stats = s;
+done:
+  return status;
+}

@@ -1,0 +1,198 @@
+/*
+ * The pass that writes: gradient (formed again as in reduce.c), norm scale, optimizer, cap, decay, proximal L1, mask
+ * and box for each element, and counts of entries at their bounds. One loop for each optimizer and kind of penalty,
+ * free of branches, so that all of them vectorize; the float operations are those of the contract in its order.
+ */
+#include <math.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/simd.h"
+
+typedef enum direction { SGD, SGD_MOMENTUM, SGD_NESTEROV, RMSPROP, RMSPROP_MOMENTUM, ADAM, N_DIRECTIONS } direction;
+
+/* PLAIN: no penalty and none of the rarer options; L2: the same with c2*w; GENERAL: all but a mask; MASKED: all. */
+typedef enum generality { PLAIN, L2, GENERAL, MASKED, N_GENERALITIES } generality;
+
+typedef struct update_args {
+  vise_i_cpu_shaping shaping;
+  float scale, lr, cap, keep, shrink, lo, hi;
+  float mu, rho, rho_rest, beta1, beta1_rest, beta2, beta2_rest, eps, correct1, correct2;
+} update_args;
+
+typedef struct bound_counts {
+  uint64_t n_lo, n_hi;
+} bound_counts;
+
+VISE_I_INLINE float clamp1(float x, float lo, float hi) {
+  return x < lo ? lo : (x > hi ? hi : x);
+}
+
+VISE_I_INLINE float sign1(float w) {
+  return w > 0 ? 1.0f : (w < 0 ? -1.0f : w);
+}
+
+/* The gradient as the optimizer gets it. */
+VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality kind) {
+  const vise_i_cpu_shaping *s = &a->shaping;
+  if (kind == PLAIN) return g * a->scale;
+  if (kind == L2) return (g + w * s->c2) * a->scale;
+  const float penalty = w * s->c2 + sign1(w) * s->c1;
+  const float before = s->penalty_last ? 0.0f : penalty, behind = s->penalty_last ? penalty : 0.0f;
+  return clamp1(g + before, s->lo, s->hi) * a->scale + behind;
+}
+
+/* The direction u of the optimizer; advances the moments. */
+VISE_I_INLINE float step_direction(const update_args *a, float g, float *m1, float *m2, direction kind) {
+  switch (kind) {
+    case SGD:
+      return g;
+    case SGD_MOMENTUM:
+      return *m1 = a->mu * *m1 + g;
+    case SGD_NESTEROV:
+      *m1 = a->mu * *m1 + g;
+      return g + a->mu * *m1;
+    case RMSPROP:
+    case RMSPROP_MOMENTUM: {
+      *m2 = a->rho * *m2 + a->rho_rest * g * g;
+      const float u = g / (sqrtf(*m2) + a->eps);
+      if (kind == RMSPROP) return u;
+      return *m1 = a->mu * *m1 + u;
+    }
+    case ADAM:
+      *m1 = a->beta1 * *m1 + a->beta1_rest * g;
+      *m2 = a->beta2 * *m2 + a->beta2_rest * g * g;
+      return (*m1 * a->correct1) / (sqrtf(*m2 * a->correct2) + a->eps);
+    case N_DIRECTIONS:
+      break;
+  }
+  return g;
+}
+
+/* sign(w) max(|w| - by, 0), with a true zero where |w| <= by; by 0 changes nothing. */
+VISE_I_INLINE float shrink1(float w, float by) {
+  const float rest = fabsf(w) - by;
+  return rest <= 0 ? 0.0f : (w < 0 ? -rest : rest);
+}
+
+VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
+                                       float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
+                                       direction how, generality kind) {
+  const update_args local = *args, *a = &local; /* the compiler then sees that stores leave it alone */
+  const bool first = how != SGD && how != RMSPROP, second = how == RMSPROP || how == RMSPROP_MOMENTUM || how == ADAM;
+  uint32_t n_lo = 0, n_hi = 0;
+  for (size_t i = 0; i < n; i++) {
+    float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
+    float d = a->lr * step_direction(a, shaped(a, g[i], x, kind), &v1, &v2, how);
+    if (kind >= GENERAL) {
+      d = clamp1(d, -a->cap, a->cap);
+      x = shrink1(a->keep * x - d, a->shrink);
+    } else {
+      x = x - d;
+    }
+    if (kind == MASKED) {
+      x = mask[i] ? x : 0.0f;
+      v1 = mask[i] ? v1 : 0.0f;
+      v2 = mask[i] ? v2 : 0.0f;
+    }
+    x = clamp1(x, a->lo, a->hi);
+    n_lo += x == a->lo;
+    n_hi += x == a->hi;
+    w[i] = x;
+    if (first) m1[i] = v1;
+    if (second) m2[i] = v2;
+  }
+  return (bound_counts){n_lo, n_hi};
+}
+
+#define DEFINE_ONE(how, kind)                                                                                        \
+  VISE_I_CLONES static bound_counts update_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
+                                                          float *m2, const uint8_t *mask, size_t n) {                \
+    return update_leaf(a, w, g, m1, m2, mask, n, how, kind);                                                         \
+  }
+#define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL) DEFINE_ONE(how, MASKED)
+DEFINE(SGD)
+DEFINE(SGD_MOMENTUM)
+DEFINE(SGD_NESTEROV)
+DEFINE(RMSPROP)
+DEFINE(RMSPROP_MOMENTUM)
+DEFINE(ADAM)
+
+typedef bound_counts update_function(const update_args *, float *, const float *, float *, float *, const uint8_t *,
+                                     size_t);
+#define ROW(how) \
+  { update_##how##_PLAIN, update_##how##_L2, update_##how##_GENERAL, update_##how##_MASKED }
+static update_function *const functions[N_DIRECTIONS][N_GENERALITIES] = {
+    ROW(SGD), ROW(SGD_MOMENTUM), ROW(SGD_NESTEROV), ROW(RMSPROP), ROW(RMSPROP_MOMENTUM), ROW(ADAM),
+};
+
+static direction direction_of(const vise_i_step_spec *spec) {
+  const bool momentum = spec->momentum > 0;
+  if (spec->optimizer == VISE_ADAM) return ADAM;
+  if (spec->optimizer == VISE_RMSPROP) return momentum ? RMSPROP_MOMENTUM : RMSPROP;
+  if (!momentum) return SGD;
+  return spec->nesterov ? SGD_NESTEROV : SGD_MOMENTUM;
+}
+
+static generality generality_of(const vise_i_backend *b, const vise_i_cpu_tensor *t) {
+  const vise_i_step_spec *spec = &b->spec;
+  if (t->mask) return MASKED;
+  if (spec->clip_value || spec->max_update > 0 || t->k1 != 0 || t->k2d != 0) return GENERAL;
+  if (t->c2 == 0) return PLAIN;
+  return spec->clip_scope == VISE_CLIP_SCOPE_DATA ? GENERAL : L2;
+}
+
+static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hyper) {
+  const vise_i_step_spec *spec = &b->spec;
+  return (update_args){
+      .lr = (float)hyper->lr,
+      .cap = spec->max_update > 0 ? (float)spec->max_update : INFINITY,
+      .mu = (float)spec->momentum,
+      .rho = (float)spec->rho,
+      .rho_rest = (float)(1 - spec->rho),
+      .beta1 = (float)spec->beta1,
+      .beta1_rest = (float)(1 - spec->beta1),
+      .beta2 = (float)spec->beta2,
+      .beta2_rest = (float)(1 - spec->beta2),
+      .eps = (float)spec->eps,
+      .correct1 = (float)(1 / (1 - b->counters.beta1_t)),
+      .correct2 = (float)(1 / (1 - b->counters.beta2_t)),
+  };
+}
+
+static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
+  enum { LEAF = 1 << 20 }; /* counts of a leaf fit 32 bits */
+  const vise_i_cpu_tensor *t = &b->tensors[index];
+  update_function *update = functions[direction_of(&b->spec)][generality_of(b, t)];
+  const size_t n_each = t->n / t->n_units;
+  const double keep = 1 - hyper->lr * t->k2d;
+  bound_counts all = {0, 0};
+  a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
+  a.keep = keep < 0 ? 0.0f : (float)keep;
+  a.shrink = b->spec.prox_l1 ? (float)(hyper->lr * t->k1) : 0.0f;
+  a.lo = t->lo;
+  a.hi = t->hi;
+  for (size_t u = 0; u < t->n_units; u++) {
+    a.scale = b->unit_scale[t->first_unit + u];
+    for (size_t i = u * n_each; i < (u + 1) * n_each; i += LEAF) {
+      const size_t left = (u + 1) * n_each - i, n = left < LEAF ? left : LEAF;
+      const bound_counts c = update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
+                                    t->mask ? t->mask + i : NULL, n);
+      all.n_lo += c.n_lo;
+      all.n_hi += c.n_hi;
+    }
+  }
+  b->tensor_stats[index].n_at_lo = isfinite(t->lo) ? all.n_lo : 0;
+  b->tensor_stats[index].n_at_hi = isfinite(t->hi) ? all.n_hi : 0;
+}
+
+void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper) {
+  b->counters.applied_steps++;
+  b->counters.beta1_t *= b->spec.beta1;
+  b->counters.beta2_t *= b->spec.beta2;
+  const update_args common = common_args(b, hyper);
+  for (size_t i = 0; i < b->net->n_tensors; i++) update_tensor(b, i, common, hyper);
+  if (b->spec.max_norm > 0) {
+    vise_i_cpu_max_norm(b);
+    vise_i_cpu_count_bounds(b);
+  }
+}
