@@ -1,0 +1,254 @@
+/* The loop of a run: steps, ends of epochs, events, checkpoints, interruption. */
+#include "host/train/run.h"
+
+#include <string.h>
+
+#include "host/base/file.h"
+#include "host/train/schedule.h"
+#include "host/train/stopping.h"
+
+/* Steps are given to the backend for about this long at a time; between, the caller is asked and told. */
+#define SEGMENT_SECONDS 0.01
+#define PROGRESS_SECONDS 0.1
+
+void vise_run_config_init(vise_run_config *config) {
+  memset(config, 0, sizeof(*config));
+  config->struct_size = sizeof(*config);
+}
+
+static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
+  if (config == NULL || config->struct_size != sizeof(*config)) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "vise_run_config has size %zu, expected %zu: initialise it with "
+                       "vise_run_config_init",
+                       config == NULL ? 0 : config->struct_size, sizeof(*config));
+  }
+  if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
+  if (config->overwrite && config->resume) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "--overwrite and --resume contradict each other");
+  }
+  if (config->out_dir == NULL && (config->overwrite || config->resume)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "--%s needs --out", config->overwrite ? "overwrite" : "resume");
+  }
+  if (config->out_dir != NULL && config->out_dir[0] == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "--out is empty: expected a folder");
+  }
+  if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give --epochs, --steps or a stopping rule");
+  }
+  return VISE_OK;
+}
+
+static vise_status open_run(vise_i_run *run, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_run_config *config = &run->config;
+  if (config->out_dir == NULL) goto done;
+  if (config->resume) {
+    VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
+    run->resumed_from_step = run->trainer->state.step;
+  } else {
+    VISE_TRY(vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, err));
+  }
+  run->saves = true;
+done:
+  return status;
+}
+
+void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
+  if (run->config.progress == NULL) return;
+  const vise_trainer *t = run->trainer;
+  const double now = vise_i_now();
+  const vise_i_epoch_sums *sums = epoch_ended ? &t->state.last : &t->state.current;
+  vise_progress progress = {
+      .step = t->state.step,
+      .epoch = epoch_ended ? t->state.epoch : t->state.epoch + 1,
+      .planned_steps = vise_i_planned_steps(&t->config, t->steps_per_epoch),
+      .steps_per_epoch = t->steps_per_epoch,
+      .epoch_ended = epoch_ended,
+      .train = vise_i_epoch_metrics(t, sums),
+      .validation = run->validation,
+      .test = run->test,
+      .seconds = now - run->start,
+      .last = &t->last_stats,
+  };
+  progress.train_loss = progress.train.loss;
+  run->last_progress = now;
+  run->config.progress(run->config.user, &progress);
+}
+
+/* ---- events ----------------------------------------------------------------------------------------------------- */
+
+static void set(json_t *event, const char *key, json_t *value) {
+  /* A failure shows as a missing key only when memory is exhausted, and then the dump fails too. */
+  (void)json_object_set_new(event, key, value);
+}
+
+static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
+  json_t *event = json_object();
+  set(event, "event", json_string("step"));
+  set(event, "step", json_integer((json_int_t)s->step));
+  set(event, "epoch", json_integer((json_int_t)s->epoch));
+  set(event, "loss", vise_i_jsonl_number(s->loss));
+  set(event, "penalty", vise_i_jsonl_number(s->penalty));
+  set(event, "lr", vise_i_jsonl_number(s->lr));
+  set(event, "grad_norm", vise_i_jsonl_number(s->grad_norm));
+  set(event, "grad_norm_clipped", vise_i_jsonl_number(s->grad_norm_clipped));
+  set(event, "clipped_values", json_integer((json_int_t)s->n_clipped_values));
+  set(event, "at_bound", json_integer((json_int_t)(s->n_at_lo + s->n_at_hi)));
+  set(event, "skipped", json_boolean(s->skipped));
+  return vise_i_jsonl_append(&run->out.metrics, event, err);
+}
+
+static void set_metrics(json_t *event, const char *prefix, const vise_metrics *metrics, bool classifies) {
+  char key[32];
+  snprintf(key, sizeof(key), "%s_loss", prefix);
+  set(event, key, vise_i_jsonl_number(metrics->loss));
+  if (!classifies) return;
+  snprintf(key, sizeof(key), "%s_accuracy", prefix);
+  set(event, key, vise_i_jsonl_number(metrics->accuracy));
+}
+
+static vise_status log_epoch(vise_i_run *run, vise_error *err) {
+  const vise_trainer *t = run->trainer;
+  const vise_loss loss = t->config.loss;
+  const bool classifies = loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
+  const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
+  json_t *event = json_object();
+  set(event, "event", json_string("epoch"));
+  set(event, "step", json_integer((json_int_t)t->state.step));
+  set(event, "epoch", json_integer((json_int_t)t->state.epoch));
+  set_metrics(event, "train", &train, classifies);
+  if (t->has_validation) set_metrics(event, "val", &run->validation, classifies);
+  if (t->has_test) set_metrics(event, "test", &run->test, classifies);
+  set(event, "seconds", vise_i_jsonl_number(vise_i_now() - run->start));
+  return vise_i_jsonl_append(&run->out.metrics, event, err);
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------------- */
+
+vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_trainer *t = run->trainer;
+  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
+  if (t->has_validation) {
+    VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->validation, 0, &run->validation, err));
+  }
+  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->test, 0, &run->test, err));
+  run->evaluated = true;
+  run->evaluated_step = t->state.step;
+done:
+  return vise_i_trainer_note(t, status, err);
+}
+
+static vise_status end_epoch(vise_i_run *run, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_run_evaluate(run, err));
+  VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
+  if (run->saves) VISE_TRY(log_epoch(run, err));
+  vise_i_run_report(run, true);
+done:
+  return status;
+}
+
+/* How many steps to take now: to the next limit or checkpoint, and not for too long. */
+static size_t next_segment(const vise_i_run *run) {
+  const vise_trainer *t = run->trainer;
+  const uint64_t step = t->state.step, every = run->config.checkpoint_every;
+  uint64_t n = run->segment;
+  if (t->config.steps > 0 && t->config.steps - step < n) n = t->config.steps - step;
+  if (run->saves && every > 0 && every - step % every < n) n = every - step % every;
+  return (size_t)n;
+}
+
+static void adapt_segment(vise_i_run *run, double seconds) {
+  if (seconds < SEGMENT_SECONDS / 4 && run->segment < VISE_I_SEGMENT_STEPS) run->segment *= 2;
+  if (seconds > SEGMENT_SECONDS && run->segment > 1) run->segment /= 2;
+}
+
+static void note_first_skip(vise_i_run *run, const vise_step_stats *s) {
+  const vise_trainer *t = run->trainer;
+  if (s->step != t->state.first_skip_step) return;
+  vise_i_note(&run->notes, VISE_LOG_WARNING,
+              "step %llu: %s not finite%s%s; the batch is skipped (further skips are only counted)",
+              (unsigned long long)s->step, s->bad_tensor >= 0 ? "the gradient is" : "the loss or its gradient is",
+              s->bad_tensor >= 0 ? ", first in " : "", s->bad_tensor >= 0 ? t->net->tensors[s->bad_tensor].name : "");
+}
+
+/* One segment of steps with its events. *ended: an epoch ended with it. */
+static vise_status take_steps(vise_i_run *run, vise_step_stats *stats, bool *ended, vise_error *err) {
+  vise_trainer *t = run->trainer;
+  const uint64_t epoch = t->state.epoch, every = run->config.log_every;
+  const double before = vise_i_now();
+  size_t n_done = 0;
+  vise_status status = vise_i_trainer_advance(t, next_segment(run), stats, &n_done, err);
+  const double after = vise_i_now();
+  if (n_done > 0 && run->first_step == 0) run->first_step = after;
+  adapt_segment(run, after - before);
+  for (size_t i = 0; i < n_done; i++) {
+    if (stats[i].skipped) note_first_skip(run, &stats[i]);
+    if (!run->saves || every == 0 || stats[i].step % every != 0) continue;
+    const vise_status logged = log_step(run, &stats[i], err);
+    if (logged != VISE_OK) return logged;
+  }
+  *ended = t->state.epoch != epoch;
+  return status;
+}
+
+static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
+  const uint64_t every = run->config.checkpoint_every;
+  if (!run->saves) return false;
+  return every == 0 ? epoch_ended : run->trainer->state.step % every == 0;
+}
+
+/* Steps until there is a reason to stop. */
+static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *err) {
+  vise_status status;
+  vise_trainer *t = run->trainer;
+  vise_step_stats stats[VISE_I_SEGMENT_STEPS];
+  VISE_TRY(vise_i_stop_check(t, reason, err));
+  while (*reason == VISE_STOP_NONE) {
+    bool ended = false;
+    if (run->config.interrupted != NULL && run->config.interrupted(run->config.user)) {
+      *reason = VISE_STOP_INTERRUPTED;
+      break;
+    }
+    VISE_TRY(take_steps(run, stats, &ended, err));
+    if (ended) VISE_TRY(end_epoch(run, err));
+    VISE_TRY(vise_i_stop_check(t, reason, err));
+    if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
+    if (checkpoint_is_due(run, ended)) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, t, err));
+    if (!ended && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, false);
+  }
+done:
+  if (status == VISE_ERR_NONFINITE) {
+    *reason = t->config.nonfinite == VISE_NONFINITE_HALT ? VISE_STOP_HALT : VISE_STOP_SKIPS;
+  } else if (status != VISE_OK) {
+    *reason = VISE_STOP_ERROR;
+  }
+  return status;
+}
+
+vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config, vise_run_result *result,
+                             vise_error *err) {
+  vise_status status;
+  vise_error own = VISE_ERROR_INIT;
+  vise_stop_reason reason = VISE_STOP_NONE;
+  vise_i_run run = {.trainer = trainer,
+                    .start = vise_i_now(),
+                    .segment = 1,
+                    .validation = vise_i_metrics_none(),
+                    .test = vise_i_metrics_none(),
+                    .out = VISE_I_OUT_DIR_INIT};
+  if (err == NULL) err = &own; /* notes and the poison need the text */
+  run.last_progress = run.start;
+  VISE_TRY(vise_i_trainer_check(trainer, err));
+  VISE_TRY(check_config(trainer, config, err));
+  run.config = *config;
+  run.notes = (vise_i_notes){.log = config->log, .user = config->user};
+  VISE_TRY(open_run(&run, err));
+  status = loop(&run, &reason, err);
+  status = vise_i_run_finish(&run, status, reason, result, err);
+done:
+  vise_i_out_dir_close(&run.out);
+  return status;
+}

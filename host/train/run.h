@@ -1,0 +1,36 @@
+/* A run in progress, shared by its loop and its end. */
+#ifndef VISE_I_RUN_H
+#define VISE_I_RUN_H
+
+#include "host/train/out_dir.h"
+#include "host/train/trainer.h"
+
+typedef struct vise_i_run {
+  vise_trainer *trainer;
+  vise_run_config config;
+  vise_i_notes notes;
+  vise_i_out_dir out;
+  bool saves; /* out is in use */
+
+  double start, last_progress, first_step; /* of the clock; first_step 0: none yet */
+  size_t segment;                          /* steps given to the backend at a time */
+  vise_metrics validation, test;           /* newest ones */
+  bool evaluated;
+  uint64_t evaluated_step;
+  uint64_t resumed_from_step;
+} vise_i_run;
+
+/* Validation and test metrics at the backend's current weights. */
+VISE_WARN_UNUSED vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err);
+
+/* Calls the progress function of the caller. */
+void vise_i_run_report(vise_i_run *run, bool epoch_ended);
+
+/*
+ * Ends the run for reason: last checkpoint, best weights, model and its files, "end" event, result. status and err are
+ * those of the loop; the status returned is that of the whole run. result is filled in any case.
+ */
+VISE_WARN_UNUSED vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_reason reason,
+                                               vise_run_result *result, vise_error *err);
+
+#endif
