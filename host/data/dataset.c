@@ -96,10 +96,6 @@ done:
 static vise_status table_of(const vise_array *array, bool copy, const char *what, vise_i_table *out, vise_error *err) {
   vise_status status = vise_i_array_validate(array, what, err);
   if (status != VISE_OK) return status;
-  if (array->n_rows == 0 || array->n_cols == 0) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "%s: %zu rows and %zu columns; needs at least one of each", what,
-                       array->n_rows, array->n_cols);
-  }
   status = vise_i_check_finite(array, what, err);
   if (status != VISE_OK) return status;
   *out = (vise_i_table){NULL, *array};
