@@ -133,13 +133,11 @@ static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *
   return VISE_OK;
 }
 
-vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
+vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *path, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
-  vise_i_st_file *file = NULL;
   vise_model *model = NULL;
   vise_dtype dtype = VISE_F32;
   size_t n_numbers = 0;
-  VISE_TRY(vise_i_st_read(path, &file, err));
   VISE_TRY(survey(file, path, &dtype, &n_numbers, err));
   const char *description = vise_i_st_metadata(file, META_KEY);
   if (description) {
@@ -157,6 +155,14 @@ vise_status vise_model_load(const char *path, vise_model **out, vise_error *err)
   model = NULL;
 done:
   vise_model_free(model);
+  return status;
+}
+
+vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
+  vise_i_st_file *file = NULL;
+  vise_status status = vise_i_st_read(path, &file, err);
+  if (status != VISE_OK) return status;
+  status = vise_i_model_from_tensors(file, path, out, err);
   vise_i_st_free(file);
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "host/base/error.h"
 #include "host/base/net.h"
+#include "host/model/safetensors.h"
 #include "vise/model.h"
 
 /* Scaling of one side of the net: shift and scale are [n] for kind standard, else NULL. */
@@ -51,6 +52,10 @@ void vise_i_scaler_free(vise_i_scaler *scaler);
 VISE_WARN_UNUSED vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype,
                                                      size_t n_numbers, vise_model **out, vise_error *err);
+
+/* The model in a file that was read; path is for messages. */
+VISE_WARN_UNUSED vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *path, vise_model **out,
+                                                       vise_error *err);
 
 /* Zeroes the weights that the model's mask prunes; nothing without a mask. */
 void vise_i_model_apply_mask(vise_model *model);

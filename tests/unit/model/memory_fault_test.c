@@ -1,4 +1,8 @@
-/* Every allocation fails once, in Vise and in jansson: the call says so, leaks nothing and leaves its outputs alone. */
+/*
+ * Every allocation of Vise fails once, and those of jansson while it builds and prints: the call says so, leaks nothing
+ * and leaves its outputs alone. jansson's parser is spared: release 2.14 writes out of bounds itself when its text
+ * buffer cannot grow.
+ */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -71,17 +75,24 @@ static vise_status masks(vise_error *err) {
   return status == VISE_OK ? vise_model_load_mask(source, mask_path, err) : status;
 }
 
-static vise_status checkpoint(vise_error *err) {
+static vise_status write_checkpoint(vise_error *err) {
   static const double numbers[2] = {1, 2};
   const vise_i_st_tensor tensor = {.name = "m", .dtype = VISE_I_ST_F64, .n_dims = 1, .dims = {2}, .data = numbers};
   const vise_i_checkpoint_part part = {"moments", &tensor, 1};
+  json_t *state = json_pack("{s:i, s:[f, f]}", "step", 1, "numbers", 0.5, 0.25);
+  if (!state) return vise_i_fail_memory(err, 1, "the test's state");
+  vise_status status = vise_i_checkpoint_write(checkpoint_path, state, &part, 1, err);
+  json_decref(state);
+  return status;
+}
+
+static vise_status checkpoint(vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_st_file *file = NULL;
-  json_t *state = json_pack("{s:i, s:[f, f]}", "step", 1, "numbers", 0.5, 0.25), *read = NULL;
+  json_t *read = NULL;
   uint64_t *steps = NULL;
   size_t n = 0;
-  if (!state) return vise_i_fail_memory(err, 1, "the test's state");
-  VISE_TRY(vise_i_checkpoint_write(checkpoint_path, state, &part, 1, err));
+  VISE_TRY(write_checkpoint(err));
   VISE_TRY(vise_i_checkpoint_verify(checkpoint_path, err));
   VISE_TRY(vise_i_checkpoint_read_state(checkpoint_path, &read, err));
   VISE_TRY(vise_i_checkpoint_read_part(checkpoint_path, "moments", &file, err));
@@ -94,7 +105,6 @@ done:
   free(steps);
   vise_i_st_free(file);
   json_decref(read);
-  json_decref(state);
   return status;
 }
 
@@ -113,10 +123,8 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
     if (status == VISE_OK) continue;
     cr_assert(has_failed, "%s", err.text);
     cr_assert_eq(err.code, status);
-    /* Not all of them are told as what they are: jansson calls some a syntax error. */
-    cr_assert(
-        status == VISE_ERR_MEMORY || status == VISE_ERR_IO || status == VISE_ERR_FORMAT || status == VISE_ERR_INTERNAL,
-        "allocation %zu: %s", n, err.text);
+    cr_assert(status == VISE_ERR_MEMORY || status == VISE_ERR_IO || status == VISE_ERR_INTERNAL, "allocation %zu: %s",
+              n, err.text);
     cr_assert_neq(err.text[0], '\0');
   }
   cr_assert_geq(n, at_least, "%zu allocations only", n);
@@ -124,7 +132,6 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
 
 static void set_up(void) {
   rig_make_folder();
-  json_set_alloc_funcs(__wrap_malloc, free);
   source = rig_full_model(VISE_F32);
   model_path = rig_path("m.safetensors");
   mask_path = rig_path("mask.safetensors");
@@ -146,18 +153,24 @@ Test(memory_fault, clone_all) {
 }
 
 Test(memory_fault, save) {
+  json_set_alloc_funcs(__wrap_malloc, free);
   fail_each(save, 50);
 }
 
 Test(memory_fault, load) {
   cr_assert_eq(save(NULL), VISE_OK);
-  fail_each(load, 50);
+  fail_each(load, 10);
 }
 
 Test(memory_fault, masks) {
-  fail_each(masks, 30);
+  fail_each(masks, 10);
 }
 
 Test(memory_fault, checkpoints) {
-  fail_each(checkpoint, 50);
+  fail_each(checkpoint, 20);
+}
+
+Test(memory_fault, checkpoint_writing) {
+  json_set_alloc_funcs(__wrap_malloc, free);
+  fail_each(write_checkpoint, 40);
 }

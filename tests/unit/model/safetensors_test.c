@@ -1,10 +1,12 @@
 #include "host/model/safetensors.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/file.h"
 #include "tests/unit/model/rig.h"
 
 TestSuite(safetensors, .init = rig_make_folder, .fini = rig_remove_folder);
@@ -192,4 +194,26 @@ Test(safetensors, what_cannot_be_written_is_refused) {
   cr_assert_eq(vise_i_st_write(path, twice, 1, NULL, 0, NULL), VISE_ERR_IO);
   free(path);
   free(folder);
+}
+
+/* The fuzzer's corpus: its names say what must become of each file. */
+Test(safetensors, corpus_is_read_or_refused_as_named) {
+  static const char folder[] = VISE_SOURCE_DIR "/tests/fuzz/corpus/safetensors";
+  size_t n_ok = 0, n_bad = 0;
+  DIR *dir = opendir(folder);
+  cr_assert_not_null(dir);
+  for (struct dirent *entry; (entry = readdir(dir));) {
+    if (entry->d_name[0] == '.') continue;
+    bool ok = strncmp(entry->d_name, "ok-", 3) == 0;
+    vise_error err = VISE_ERROR_INIT;
+    vise_i_st_file *file = NULL;
+    char *path = NULL;
+    cr_assert_eq(vise_i_path_join(&path, folder, entry->d_name, NULL), VISE_OK);
+    cr_assert_eq(vise_i_st_read(path, &file, &err), ok ? VISE_OK : VISE_ERR_FORMAT, "%s: %s", path, err.text);
+    vise_i_st_free(file);
+    free(path);
+    ++*(ok ? &n_ok : &n_bad);
+  }
+  closedir(dir);
+  cr_assert(n_ok >= 14 && n_bad >= 36, "%zu and %zu files", n_ok, n_bad);
 }
