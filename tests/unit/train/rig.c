@@ -1,0 +1,172 @@
+#include "rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/base/file.h"
+#include "host/base/rng.h"
+
+vise_error rig_err = VISE_ERROR_INIT;
+
+static double uniform(uint64_t seed, uint32_t stream, size_t i) {
+  const uint32_t counter[4] = {(uint32_t)i, stream, 0, 77};
+  uint32_t out[4];
+  vise_i_philox(seed, counter, out);
+  return (double)vise_i_uniform_f32(out[0]) * 2 - 1;
+}
+
+vise_dataset *rig_dataset(const double *x, size_t n_rows, size_t n_features, const double *y, size_t n_targets) {
+  vise_dataset *dataset = NULL;
+  const vise_array features = vise_array_of(x, VISE_F64, n_rows, n_features);
+  const vise_array targets = vise_array_of(y, VISE_F64, n_rows, n_targets);
+  OK(vise_dataset_from_arrays(&features, y != NULL ? &targets : NULL, NULL, true, &dataset, &rig_err));
+  return dataset;
+}
+
+vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, uint64_t seed) {
+  double *x = malloc(n_rows * n_features * sizeof(double));
+  int64_t *y = malloc(n_rows * sizeof(int64_t));
+  vise_dataset *dataset = NULL;
+  for (size_t i = 0; i < n_rows * n_features; i++) x[i] = uniform(seed, 0, i);
+  for (size_t i = 0; i < n_rows; i++) {
+    const double s = x[i * n_features] + 0.5 * x[i * n_features + 1] + 0.3 * uniform(seed, 1, i);
+    const double place = (s + 1.8) / 3.6 * (double)n_classes;
+    y[i] = (int64_t)place;
+    if (y[i] >= (int64_t)n_classes) y[i] = (int64_t)n_classes - 1;
+  }
+  const vise_array features = vise_array_of(x, VISE_F64, n_rows, n_features);
+  const vise_array targets = vise_array_of(y, VISE_I64, n_rows, 1);
+  OK(vise_dataset_from_arrays(&features, &targets, NULL, true, &dataset, &rig_err));
+  free(x);
+  free(y);
+  return dataset;
+}
+
+vise_dataset *rig_regression(size_t n_rows, size_t n_features, uint64_t seed) {
+  double *x = malloc(n_rows * n_features * sizeof(double)), *y = malloc(n_rows * sizeof(double));
+  for (size_t i = 0; i < n_rows * n_features; i++) x[i] = uniform(seed, 0, i);
+  for (size_t i = 0; i < n_rows; i++) {
+    y[i] = 1 + 0.2 * uniform(seed, 1, i);
+    for (size_t k = 0; k < n_features; k++) y[i] += x[i * n_features + k] * (k % 2 == 0 ? 2 : -1);
+  }
+  vise_dataset *dataset = rig_dataset(x, n_rows, n_features, y, 1);
+  free(x);
+  free(y);
+  return dataset;
+}
+
+vise_model *rig_model(const size_t *widths, size_t n, bool bias, vise_dtype dtype) {
+  vise_net_config config;
+  vise_model *model = NULL;
+  vise_net_config_init(&config);
+  config.n_layers = n - 1;
+  memcpy(config.widths, widths, n * sizeof(*widths));
+  config.bias = bias;
+  OK(vise_model_create(&config, dtype, &model, &rig_err));
+  OK(vise_model_initialize(model, VISE_INIT_LINEAR, 1, &rig_err));
+  return model;
+}
+
+double *rig_params(const vise_model *model) {
+  double *out = malloc(vise_model_n_parameters(model) * sizeof(double));
+  size_t at = 0;
+  for (size_t i = 0; i < vise_model_n_tensors(model); i++) {
+    size_t n_rows = 0, n_cols = 0;
+    OK(vise_model_tensor_shape(model, i, &n_rows, &n_cols, &rig_err));
+    OK(vise_model_get_tensor(model, i, out + at, n_rows * n_cols, &rig_err));
+    at += n_rows * n_cols;
+  }
+  return out;
+}
+
+bool rig_same_params(const vise_model *a, const vise_model *b) {
+  double *p = rig_params(a), *q = rig_params(b);
+  const size_t n = vise_model_n_parameters(a);
+  const bool same = n == vise_model_n_parameters(b) && memcmp(p, q, n * sizeof(double)) == 0;
+  free(p);
+  free(q);
+  return same;
+}
+
+void rig_folder(char path[256]) {
+  const char *base = getenv("TMPDIR");
+  snprintf(path, 256, "%s/vise-train-XXXXXX", base != NULL ? base : "/tmp");
+  cr_assert(mkdtemp(path) != NULL, "%s: no temporary folder", path);
+}
+
+void rig_remove(const char *path) {
+  OK(vise_i_remove_tree(path, &rig_err));
+}
+
+const char *rig_path(const char *folder, const char *name) {
+  static char paths[4][512];
+  static size_t at;
+  at = (at + 1) % 4;
+  snprintf(paths[at], sizeof(paths[at]), "%s/%s", folder, name);
+  return paths[at];
+}
+
+bool rig_exists(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0;
+}
+
+char *rig_read(const char *path) {
+  uint8_t *bytes = NULL;
+  size_t n = 0;
+  OK(vise_i_read_file(path, 1 << 24, &bytes, &n, &rig_err));
+  return (char *)bytes;
+}
+
+char *rig_metrics(const char *folder) {
+  char *text = rig_read(rig_path(folder, "metrics.jsonl"));
+  char *to = text;
+  for (const char *from = text; *from != 0;) {
+    const char *key = "\"seconds\":";
+    if (strncmp(from, key, strlen(key)) == 0) {
+      from += strlen(key);
+      while (*from != 0 && *from != '}' && *from != ',') from++;
+      continue;
+    }
+    *to++ = *from++;
+  }
+  *to = 0;
+  return text;
+}
+
+static void remember_log(void *user, vise_log_level level, const char *message) {
+  rig_notes *notes = user;
+  const size_t n = strlen(notes->log);
+  snprintf(notes->log + n, sizeof(notes->log) - n, "%s%s\n", level == VISE_LOG_WARNING ? "warning: " : "", message);
+}
+
+static void remember_progress(void *user, const vise_progress *progress) {
+  rig_notes *notes = user;
+  cr_assert(progress->last != NULL);
+  notes->n_progress++;
+  if (!progress->epoch_ended) return;
+  notes->n_epochs++;
+  notes->last_epoch = *progress;
+}
+
+static bool answer(void *user) {
+  rig_notes *notes = user;
+  notes->n_asked++;
+  return notes->interrupt_at > 0 && notes->n_asked >= notes->interrupt_at;
+}
+
+vise_run_config rig_run_config(const char *out_dir, rig_notes *notes) {
+  vise_run_config config;
+  vise_run_config_init(&config);
+  config.out_dir = out_dir;
+  if (notes != NULL) {
+    config.log = remember_log;
+    config.progress = remember_progress;
+    config.interrupted = answer;
+    config.user = notes;
+  }
+  return config;
+}

@@ -1,0 +1,65 @@
+/* What the tests of the training layer share: small data sets, models, folders, and runs that remember what was said.
+ */
+#ifndef VISE_TEST_TRAIN_RIG_H
+#define VISE_TEST_TRAIN_RIG_H
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#include "vise/vise.h"
+
+/* Fails the test with the error's text unless the call returned VISE_OK. */
+#define OK(call)                                                                                        \
+  do {                                                                                                  \
+    vise_error_clear(&rig_err);                                                                         \
+    const vise_status rig_status = (call);                                                              \
+    cr_assert_eq(rig_status, VISE_OK, "%s: %s: %s", #call, vise_status_name(rig_status), rig_err.text); \
+  } while (0)
+
+/* Fails the test unless the call returned code with a text that contains `part`. */
+#define REFUSED(call, code, part)                                                                               \
+  do {                                                                                                          \
+    vise_error_clear(&rig_err);                                                                                 \
+    const vise_status rig_status = (call);                                                                      \
+    cr_assert_eq(rig_status, code, "%s: %s, expected %s: %s", #call, vise_status_name(rig_status),              \
+                 vise_status_name(code), rig_err.text);                                                         \
+    cr_assert(strstr(rig_err.text, part) != NULL, "%s: \"%s\" does not say \"%s\"", #call, rig_err.text, part); \
+  } while (0)
+
+extern vise_error rig_err;
+
+/* Class labels 0..n_classes-1 (i64, one column) that depend on n_features features (f64); values are set by seed. */
+vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, uint64_t seed);
+/* One target column of f64: a noisy linear function of the features. */
+vise_dataset *rig_regression(size_t n_rows, size_t n_features, uint64_t seed);
+/* A copy of C-ordered values as a dataset; targets may be NULL. */
+vise_dataset *rig_dataset(const double *x, size_t n_rows, size_t n_features, const double *y, size_t n_targets);
+
+/* A net with these widths (n of them), relu, bias as given; weights by the linear scheme with seed 1. */
+vise_model *rig_model(const size_t *widths, size_t n, bool bias, vise_dtype dtype);
+/* A double for each parameter, to be freed. */
+double *rig_params(const vise_model *model);
+/* Whether both have the same bits. */
+bool rig_same_params(const vise_model *a, const vise_model *b);
+
+/* A new folder to be removed with rig_remove; the path of a file in it (valid until the next call but three). */
+void rig_folder(char path[256]);
+void rig_remove(const char *path);
+const char *rig_path(const char *folder, const char *name);
+bool rig_exists(const char *path);
+/* A whole file, to be freed. */
+char *rig_read(const char *path);
+/* metrics.jsonl of a folder with the numbers of "seconds" cut out; to be freed. */
+char *rig_metrics(const char *folder);
+
+/* What a run said: the log lines, one behind the other, and how often progress was called. */
+typedef struct rig_notes {
+  char log[8192];
+  size_t n_progress, n_epochs, n_asked, interrupt_at; /* interrupt_at: the how manieth question is answered by yes */
+  vise_progress last_epoch;
+} rig_notes;
+/* A run configuration that reports to notes. */
+vise_run_config rig_run_config(const char *out_dir, rig_notes *notes);
+
+#endif
