@@ -1,0 +1,45 @@
+/* The commands, and how each ends. */
+#ifndef VISE_I_CLI_CLI_H
+#define VISE_I_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "host/cli/options.h"
+
+/* Exit codes beside 0 and 128 + signal. */
+enum { VISE_I_CLI_FAILED = 1, VISE_I_CLI_NOTHING_DONE = 2 };
+
+/* Each gets argv with argv[0] = "vise <command>" and returns the exit code. */
+int vise_i_cli_train(int argc, char **argv);
+int vise_i_cli_eval(int argc, char **argv);
+int vise_i_cli_predict(int argc, char **argv);
+int vise_i_cli_prune(int argc, char **argv);
+int vise_i_cli_check(int argc, char **argv);
+int vise_i_cli_info(int argc, char **argv);
+
+/* Prints "vise train: <text>", behind a usage error where the help is, and returns exit_code. */
+int vise_i_cli_report_error(vise_i_cli_command command, const vise_error *err, vise_status status, int exit_code);
+
+/* Flushes standard output: exit_code, or 1 with a message when what was printed could not be written. */
+int vise_i_cli_end_output(vise_i_cli_command command, int exit_code);
+
+/* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
+void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
+/* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to object. */
+void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics);
+/* A real, or null when not finite; a new reference. */
+json_t *vise_i_cli_json_real(double value);
+/* Writes JSON with 17 digits and frees it. */
+void vise_i_cli_print_json(json_t *value);
+/* "  box lower bound        3.21 %   (1 of 2)". */
+void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, const char *of_what);
+
+/* Prints what is trained on, what is trained, where, and which regularization is on. */
+void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *training);
+/* The table of what the regularization did. n_parameters: entries of one gradient. */
+void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_result *result, size_t n_parameters);
+
+/* Fails with VISE_ERR_IO when the folder that path lies in does not exist or cannot be written. */
+VISE_WARN_UNUSED vise_status vise_i_cli_check_folder(const char *path, vise_error *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* vise eval: loss and accuracy of a saved model. */
+#include "host/cli/cli.h"
+#include "host/cli/use.h"
+
+static void print_text(const vise_model *model, const vise_metrics *metrics) {
+  (void)printf("rows %zu  ", metrics->n_rows);
+  vise_i_cli_print_metrics(stdout, metrics);
+  (void)printf("  (%s)\n", vise_loss_name(vise_model_loss(model)));
+}
+
+static void print_json(const vise_i_cli_options *options, const vise_model *model, const vise_metrics *metrics) {
+  json_t *object = json_object();
+  (void)json_object_set_new(object, "model", json_string(options->model));
+  (void)json_object_set_new(object, "data", json_string(options->data));
+  (void)json_object_set_new(object, "loss_name", json_string(vise_loss_name(vise_model_loss(model))));
+  vise_i_cli_metrics_json(object, metrics);
+  vise_i_cli_print_json(object);
+}
+
+int vise_i_cli_eval(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+  vise_model *model = NULL;
+  vise_dataset *dataset = NULL;
+  vise_metrics metrics;
+  vise_eval_config config;
+  vise_i_cli_options_init(&options, VISE_I_CLI_EVAL);
+  vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
+  if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
+  if (status == VISE_OK) status = vise_i_cli_load_labelled(&options, &dataset, &err);
+  if (status == VISE_OK) {
+    vise_i_cli_eval_config(&options, dataset, &config);
+    status = vise_evaluate(model, dataset, &config, &metrics, &err);
+  }
+  int code = 0;
+  if (status != VISE_OK) {
+    code = vise_i_cli_report_error(VISE_I_CLI_EVAL, &err, status, VISE_I_CLI_NOTHING_DONE);
+  } else {
+    if (options.json) {
+      print_json(&options, model, &metrics);
+    } else {
+      print_text(model, &metrics);
+    }
+    code = vise_i_cli_end_output(VISE_I_CLI_EVAL, 0);
+  }
+  vise_dataset_free(dataset);
+  vise_model_free(model);
+  vise_i_cli_options_free(&options);
+  return code;
+}

@@ -1,0 +1,29 @@
+/* What a run shows while it goes: a bar that is redrawn in place on a terminal, else one plain line an epoch. */
+#ifndef VISE_I_CLI_PROGRESS_H
+#define VISE_I_CLI_PROGRESS_H
+
+#include "vise/vise.h"
+
+typedef struct vise_i_cli_progress {
+  bool quiet, bar;
+  bool drawn;      /* a bar is on the screen's last line */
+  uint64_t epochs; /* limit, 0: none */
+  bool rate_known;
+  uint64_t first_step; /* where the rate is measured from (a resumed run starts late) */
+  double first_seconds;
+  vise_metrics shown; /* of the last epoch: validation, else test, else training */
+  const char *shown_name;
+} vise_i_cli_progress;
+
+/* All output goes to standard error; a bar is chosen when that is a terminal. */
+void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs);
+void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
+/* A line of text above the bar. */
+void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message);
+/* Leaves the last bar on the screen and goes to a new line. */
+void vise_i_cli_progress_end(vise_i_cli_progress *progress);
+
+/* "0:07", "1:02:03"; buffer of at least 32 bytes. */
+void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes);
+
+#endif

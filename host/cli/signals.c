@@ -1,0 +1,39 @@
+#include "host/cli/signals.h"
+
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+
+static volatile sig_atomic_t caught = 0;
+
+static void restore_default(int number) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_DFL;
+  (void)sigaction(number, &action, NULL);
+}
+
+static void remember(int number) {
+  caught = number;
+  restore_default(SIGINT);
+  restore_default(SIGTERM);
+}
+
+void vise_i_cli_signals_install(void) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  (void)sigemptyset(&action.sa_mask);
+  (void)sigaddset(&action.sa_mask, SIGINT);
+  (void)sigaddset(&action.sa_mask, SIGTERM);
+  action.sa_flags = SA_RESTART; /* a read or write that is under way must not fail */
+  action.sa_handler = remember;
+  /* Also where the shell of a background job ignores SIGINT: who sends it wants the run to end. */
+  (void)sigaction(SIGINT, &action, NULL);
+  (void)sigaction(SIGTERM, &action, NULL);
+  action.sa_handler = SIG_IGN;
+  (void)sigaction(SIGPIPE, &action, NULL);
+}
+
+int vise_i_cli_signal_caught(void) {
+  return (int)caught;
+}
