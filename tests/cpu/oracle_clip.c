@@ -216,6 +216,21 @@ Test(oracle_clip, nan_propagates_through_norms) {
   }
 }
 
+Test(oracle_clip, clip_factor_scales_the_norm_bound) {
+  rig r;
+  const double w[] = {3, 4, -7, 0, 0, 0};
+  double g[N_PARAMS];
+  rig_make(&r);
+  r.spec.clip_norm = 7;
+  r.spec.clip_norm_p = VISE_NORM_INF;
+  r.hyper.clip_factor = 0.5;
+  apply(&r, w, g);
+  cr_expect(g[0] == 1.5 && g[1] == 2 && g[2] == -3.5 && r.stats.norm_clipped);
+  r.hyper.clip_factor = 0; /* the end of a schedule: nothing is left */
+  apply(&r, w, g);
+  cr_expect(g[0] == 0 && g[1] == 0 && g[2] == 0 && r.stats.norm_clipped && r.stats.grad_norm_clipped == 0);
+}
+
 /* k2 w is clipped with scope total, and added behind the clips with scope data. */
 Test(oracle_clip, scope_decides_whether_the_penalty_is_clipped) {
   rig r;

@@ -324,6 +324,26 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
   }
 }
 
+/* beta^t by repeated multiplication, as the state is saved and restored: not by pow, which rounds otherwise. */
+Test(oracle_update, powers_of_beta_are_products) {
+  const double start[N_PARAMS] = {0};
+  double beta1_t = 1, beta2_t = 1;
+  rig r;
+  rig_make(&r);
+  r.spec.optimizer = VISE_ADAM;
+  rig_start(&r, start);
+  cr_expect(OPS->get_counters(r.b).applied_steps == 0 && OPS->get_counters(r.b).beta1_t == 1);
+  for (uint64_t t = 1; t <= 1000; t++) {
+    vise_i_counters c;
+    apply(&r, no_gradient);
+    beta1_t *= 0.9;
+    beta2_t *= 0.999;
+    c = OPS->get_counters(r.b);
+    cr_assert(c.applied_steps == t && c.beta1_t == beta1_t && c.beta2_t == beta2_t, "t = %lu", t);
+  }
+  OPS->destroy(r.b);
+}
+
 /* Steps first..last of a fixed sequence of gradients. */
 static void apply_sequence(rig *r, uint64_t first, uint64_t last) {
   for (uint64_t k = first; k <= last; k++) {

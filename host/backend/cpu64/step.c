@@ -55,11 +55,17 @@ static vise_status after_skip(const vise_i_backend *b, const vise_step_stats *st
   const char *where = stats->bad_tensor >= 0 ? b->net->tensors[stats->bad_tensor].name : "none";
   bool halt = b->spec.nonfinite == VISE_NONFINITE_HALT;
   if (!halt && b->counters.consecutive_skips < b->spec.max_skips) return VISE_OK;
+  if (halt) {
+    return vise_i_fail(
+        err, VISE_ERR_NONFINITE,
+        "the step is not finite (policy halt): loss %g, gradient norm %g, first bad tensor %s; a smaller "
+        "learning rate, clipping or scaled features may help",
+        stats->loss, stats->grad_norm, where);
+  }
   return vise_i_fail(err, VISE_ERR_NONFINITE,
-                     "%llu steps in a row were not finite (%s): loss %g, gradient norm %g, first bad tensor %s; a "
-                     "smaller learning rate, clipping or scaled features may help",
-                     (unsigned long long)b->counters.consecutive_skips, halt ? "policy halt" : "the limit of skips",
-                     stats->loss, stats->grad_norm, where);
+                     "%llu steps in a row were not finite, the limit of skips: loss %g, gradient norm %g, first bad "
+                     "tensor %s; a smaller learning rate, clipping or scaled features may help",
+                     (unsigned long long)b->counters.consecutive_skips, stats->loss, stats->grad_norm, where);
 }
 
 vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
