@@ -125,7 +125,7 @@ vise_status vise_dataset_from_arrays(const vise_array *features, const vise_arra
                                      const vise_array *row_weights, bool copy, vise_dataset **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_storage parts = {0};
-  if (features == NULL) return vise_i_fail(err, VISE_ERR_SHAPE, "array: no features given");
+  if (features == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "array: no features given");
   VISE_TRY(table_of(features, copy, "features", &parts.features, err));
   if (targets != NULL) VISE_TRY(table_of(targets, copy, "targets", &parts.targets, err));
   if (row_weights != NULL) {

@@ -20,7 +20,8 @@ typedef struct vise_dataset_source {
   const char *features_path; /**< .npy, .csv, .csv.gz, IDX or IDX .gz; the kind is told by the content, then the name */
   const char *labels_path;   /**< the same kinds; NULL: targets are columns of a CSV, see target */
   const char *target;        /**< CSV without labels_path: NAME, INDEX (from 0, negative from the end) or a comma
-                                list of these; NULL: the last column; "": no targets at all (prediction) */
+                                list of these, a column of that NAME winning over an INDEX; NULL: the last column;
+                                "": no targets at all (prediction). With labels_path only if target_optional */
   const char *row_weights_path; /**< one non-negative number a row; NULL: all 1 */
   bool target_optional;         /**< with target given: a CSV that lacks these columns is read without targets */
 } vise_dataset_source;
@@ -41,7 +42,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_load(const vise_dataset_sourc
  * A dataset over arrays in memory. features is [n_rows, n_features]; targets (may be NULL) [n_rows, n_targets];
  * row_weights (may be NULL) [n_rows, 1]. With copy true the data are copied; else they are borrowed and must outlive
  * the dataset and everything made from it. Values are checked to be finite.
- * Errors: VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_MEMORY.
+ * Errors: VISE_ERR_USAGE (a NULL pointer, an unknown dtype), VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_MEMORY.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_from_arrays(const vise_array *features, const vise_array *targets,
                                                                const vise_array *row_weights, bool copy,
