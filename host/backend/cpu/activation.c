@@ -2,36 +2,39 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 
-bool vise_i_cpu_activation_keeps_pre(vise_activation kind) {
+VISE_I_INLINE bool keeps_pre(vise_activation kind) {
   return kind == VISE_SILU || kind == VISE_GELU;
+}
+
+bool vise_i_cpu_activation_keeps_pre(vise_activation kind) {
+  return keeps_pre(kind);
 }
 
 /* Up to 0.63 an odd polynomial, so that small values keep their digits (fitted; relative error 5e-9), else through
    the exponential. */
-VISE_I_INLINE vise_i_vf tanh_of(vise_i_vf x) {
-  const vise_i_vf a = vise_i_abs(x), s = x * x;
-  vise_i_vf p = s * -0.00566079095f + 0.0206020102f;
+VISE_I_INLINE float tanh_of(float x) {
+  const float a = fabsf(x), s = x * x;
+  float p = s * -0.00566079095f + 0.0206020102f;
   p = p * s + -0.0537292324f;
   p = p * s + 0.133313283f;
   p = p * s + -0.333332777f;
-  const vise_i_vf small = x + x * (s * p);
-  const vise_i_vf large = 1.0f - 2.0f / (vise_i_exp(a + a) + 1.0f);
-  const vise_i_vf with_sign = (vise_i_vf)((vise_i_vi)large | ((vise_i_vi)x & INT32_MIN));
-  return vise_i_select(a < 0.63f, small, with_sign);
+  const float small = x + x * (s * p);
+  const float large = copysignf(1.0f - 2.0f / (vise_i_exp(a + a) + 1.0f), x);
+  return a < 0.63f ? small : large;
 }
 
 /* The exponential of -|x| never overflows; both branches keep their relative precision. */
-VISE_I_INLINE vise_i_vf sigmoid_of(vise_i_vf x) {
-  const vise_i_vf e = vise_i_exp(-vise_i_abs(x)), d = 1.0f + e;
-  return vise_i_select(x < 0.0f, e, vise_i_splat(1.0f)) / d;
+VISE_I_INLINE float sigmoid_of(float x) {
+  const float e = vise_i_exp(-fabsf(x));
+  return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
 /* Phi(x), the normal distribution: erfc(v) = t P(t) exp(-v^2), t = 1/(1 + 0.35 v), for v = |x|/sqrt(2) (fitted; error
    1.1e-8 of exp(-v^2)); e receives exp(-x^2/2). */
-VISE_I_INLINE vise_i_vf normal_of(vise_i_vf x, vise_i_vf *e) {
-  const vise_i_vf v = vise_i_abs(x) * 0.707106781f;
-  const vise_i_vf t = 1.0f / (1.0f + v * 0.35f);
-  vise_i_vf p = t * 0.058772724f + -0.35487497f;
+VISE_I_INLINE float normal_of(float x, float *e) {
+  const float v = fabsf(x) * 0.707106781f;
+  const float t = 1.0f / (1.0f + v * 0.35f);
+  float p = t * 0.058772724f + -0.35487497f;
   p = p * t + 0.7246588f;
   p = p * t + -0.57406545f;
   p = p * t + 0.5226858f;
@@ -40,17 +43,17 @@ VISE_I_INLINE vise_i_vf normal_of(vise_i_vf x, vise_i_vf *e) {
   p = p * t + 0.19299722f;
   p = p * t + 0.19771472f;
   *e = vise_i_exp(x * x * -0.5f);
-  const vise_i_vf tail = (t * p) * *e * 0.5f;
-  return vise_i_select(x < 0.0f, tail, 1.0f - tail);
+  const float tail = (t * p) * *e * 0.5f;
+  return x < 0.0f ? tail : 1.0f - tail;
 }
 
-VISE_I_INLINE vise_i_vf value_of(vise_activation kind, vise_i_vf z) {
-  vise_i_vf e;
+VISE_I_INLINE float value_of(vise_activation kind, float z) {
+  float e;
   switch (kind) {
     case VISE_RELU:
-      return vise_i_select(z < 0.0f, vise_i_splat(0.0f), z);
+      return z < 0.0f ? 0.0f : z;
     case VISE_LEAKY_RELU:
-      return vise_i_select(z < 0.0f, z * 0.01f, z);
+      return z < 0.0f ? z * 0.01f : z;
     case VISE_SILU:
       return z * sigmoid_of(z);
     case VISE_TANH:
@@ -67,79 +70,64 @@ VISE_I_INLINE vise_i_vf value_of(vise_activation kind, vise_i_vf z) {
 }
 
 /* From a = f(z), and z where it is kept. */
-VISE_I_INLINE vise_i_vf derivative_of(vise_activation kind, vise_i_vf a, vise_i_vf z) {
-  const vise_i_vf one = vise_i_splat(1.0f), zero = vise_i_splat(0.0f);
+VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
+  float e, s;
   switch (kind) {
     case VISE_RELU:
-      return vise_i_select(a > 0.0f, one, zero);
+      return a > 0.0f ? 1.0f : 0.0f;
     case VISE_LEAKY_RELU:
-      return vise_i_select(a > 0.0f, one, vise_i_splat(0.01f));
-    case VISE_SILU: {
-      const vise_i_vf s = sigmoid_of(z);
+      return a > 0.0f ? 1.0f : 0.01f;
+    case VISE_SILU:
+      s = sigmoid_of(z);
       return s * (1.0f + z * (1.0f - s));
-    }
     case VISE_TANH:
       return 1.0f - a * a;
     case VISE_SIGMOID:
       return a * (1.0f - a);
-    case VISE_GELU: {
-      vise_i_vf e;
-      const vise_i_vf phi = normal_of(z, &e);
-      return phi + z * e * 0.398942280f;
-    }
+    case VISE_GELU:
+      s = normal_of(z, &e);
+      return s + z * e * 0.398942280f;
     case VISE_IDENTITY:
     case vise_activation_count_:
       break;
   }
-  return one;
+  return 1.0f;
 }
 
-VISE_I_INLINE void activate(vise_activation kind, float *act, float *pre, const float *bias, size_t width, size_t n) {
+VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *restrict pre, const float *bias,
+                            size_t width, size_t n) {
+  const bool keep = keeps_pre(kind);
   for (size_t r = 0; r < width; r++) {
-    float *row = act + r * n, *pre_row = pre ? pre + r * n : NULL;
     const float shift = bias ? bias[r] : 0.0f;
-    size_t i = 0;
-    for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) {
-      const vise_i_vf z = vise_i_load(row + i) + shift;
-      if (pre_row) vise_i_store(pre_row + i, z);
-      vise_i_store(row + i, value_of(kind, z));
-    }
-    if (i < n) {
-      const vise_i_vf z = vise_i_load_part(row + i, n - i) + shift;
-      if (pre_row) vise_i_store_part(pre_row + i, z, n - i);
-      vise_i_store_part(row + i, value_of(kind, z), n - i);
+    for (size_t i = r * n; i < (r + 1) * n; i++) {
+      const float z = act[i] + shift;
+      if (keep) pre[i] = z;
+      act[i] = value_of(kind, z);
     }
   }
 }
 
-/* Sums of a row are in float64: two vectors of eight, then the eight. */
-VISE_I_INLINE void backward(vise_activation kind, float *delta, const float *act, const float *pre, float *bias_grad,
-                            bool add, size_t width, size_t n) {
+/* Sums of a row are in float64. */
+VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const float *restrict act,
+                            const float *restrict pre, float *bias_grad, bool add, size_t width, size_t n) {
+  const bool keep = keeps_pre(kind);
   for (size_t r = 0; r < width; r++) {
-    float *row = delta + r * n;
-    const float *a = act + r * n, *z = pre ? pre + r * n : a;
-    vise_i_vd8 low = {0}, high = {0};
+    float *restrict d = delta + r * n;
+    const float *restrict a = act + r * n, *restrict z = keep ? pre + r * n : a;
+    double lanes[VISE_I_LANES] = {0};
     size_t i = 0;
     for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) {
-      vise_i_vf d = vise_i_load(row + i);
-      if (kind != VISE_IDENTITY) {
-        d *= derivative_of(kind, vise_i_load(a + i), vise_i_load(z + i));
-        vise_i_store(row + i, d);
+      for (size_t j = 0; j < VISE_I_LANES; j++) {
+        if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
+        lanes[j] += (double)d[i + j];
       }
-      low += vise_i_low_half(d);
-      high += vise_i_high_half(d);
     }
-    if (i < n) {
-      vise_i_vf d = vise_i_load_part(row + i, n - i);
-      if (kind != VISE_IDENTITY) {
-        d *= derivative_of(kind, vise_i_load_part(a + i, n - i), vise_i_load_part(z + i, n - i));
-        vise_i_store_part(row + i, d, n - i);
-      }
-      low += vise_i_low_half(d);
-      high += vise_i_high_half(d);
+    for (size_t j = 0; i + j < n; j++) {
+      if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
+      lanes[j] += (double)d[i + j];
     }
     if (bias_grad) {
-      const float sum = (float)vise_i_sum_lanes(low + high);
+      const float sum = (float)vise_i_sum_lanes(lanes);
       bias_grad[r] = add ? bias_grad[r] + sum : sum;
     }
   }

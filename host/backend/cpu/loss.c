@@ -7,9 +7,7 @@
 
 /* x[i] = exp(x[i]). */
 VISE_I_CLONES static void exp_all(float *x, size_t n) {
-  size_t i = 0;
-  for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) vise_i_store(x + i, vise_i_exp(vise_i_load(x + i)));
-  if (i < n) vise_i_store_part(x + i, vise_i_exp(vise_i_load_part(x + i, n - i)), n - i);
+  for (size_t i = 0; i < n; i++) x[i] = vise_i_exp(x[i]);
 }
 
 /* most[r] = largest output of row r, arg[r] its index (as a float; the lowest where several are largest). A NaN in the

@@ -34,7 +34,7 @@ VISE_I_CLONES static void multiply_all(float *w, size_t n, float by) {
 }
 
 VISE_I_CLONES static void clamp_all(float *w, size_t n, float lo, float hi) {
-  for (size_t i = 0; i < n; i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
+  for (size_t i = 0; i < n; i++) w[i] = vise_i_clamp(w[i], lo, hi);
 }
 
 VISE_I_CLONES static size_t count_equal(const float *w, size_t n, float value) {

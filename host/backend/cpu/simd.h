@@ -1,10 +1,13 @@
 /*
- * Vectors for the hot loops. Sixteen floats wide whatever the machine has: the compiler splits them, so that the lanes
- * of a reduction, and with them its bits, do not depend on the instruction set.
+ * For loops that the compiler is to vectorize: they are written on plain floats, without branches (selects instead),
+ * and compiled for several instruction sets. Reductions keep sixteen sums apart, whatever the width of a vector is, so
+ * that their bits do not depend on it. (Vector types of GNU C would say the same, but GCC 12 lowers those that are
+ * wider than the machine's to slow code.)
  */
 #ifndef VISE_I_CPU_SIMD_H
 #define VISE_I_CPU_SIMD_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -21,93 +24,46 @@
 
 #define VISE_I_INLINE static inline __attribute__((always_inline))
 
+/* Sums that a reduction keeps apart. */
 enum { VISE_I_LANES = 16 };
 
-typedef float vise_i_vf __attribute__((vector_size(64)));
-typedef int32_t vise_i_vi __attribute__((vector_size(64)));
-typedef float vise_i_vf8 __attribute__((vector_size(32)));
-typedef double vise_i_vd8 __attribute__((vector_size(64)));
-
-VISE_I_INLINE vise_i_vf vise_i_load(const float *p) {
-  vise_i_vf v;
-  memcpy(&v, p, sizeof v);
-  return v;
+/* Their sum, in a fixed order. */
+VISE_I_INLINE double vise_i_sum_lanes(const double lanes[VISE_I_LANES]) {
+  double s[VISE_I_LANES / 2];
+  for (int i = 0; i < 8; i++) s[i] = lanes[i] + lanes[i + 8];
+  return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
 }
 
-VISE_I_INLINE void vise_i_store(float *p, vise_i_vf v) {
-  memcpy(p, &v, sizeof v);
-}
-
-/* The first n < 16 floats, zeros behind them. */
-VISE_I_INLINE vise_i_vf vise_i_load_part(const float *p, size_t n) {
-  vise_i_vf v = {0};
-  memcpy(&v, p, n * sizeof *p);
-  return v;
-}
-
-VISE_I_INLINE void vise_i_store_part(float *p, vise_i_vf v, size_t n) {
-  memcpy(p, &v, n * sizeof *p);
-}
-
-/* Lanes below n all ones, the others zero. */
-VISE_I_INLINE vise_i_vi vise_i_lanes_below(size_t n) {
-  const vise_i_vi lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  return lane < (int32_t)n;
-}
-
-VISE_I_INLINE vise_i_vf vise_i_splat(float x) {
-  return (vise_i_vf){0} + x;
-}
-
-/* m ? a : b in each lane. */
-VISE_I_INLINE vise_i_vf vise_i_select(vise_i_vi m, vise_i_vf a, vise_i_vf b) {
-  return (vise_i_vf)(((vise_i_vi)a & m) | ((vise_i_vi)b & ~m));
-}
-
-VISE_I_INLINE vise_i_vf vise_i_abs(vise_i_vf x) {
-  return (vise_i_vf)((vise_i_vi)x & 0x7fffffff);
-}
-
-/* x < lo ? lo : (x > hi ? hi : x); NaN stays NaN. */
-VISE_I_INLINE vise_i_vf vise_i_clamp(vise_i_vf x, vise_i_vf lo, vise_i_vf hi) {
-  return vise_i_select(x < lo, lo, vise_i_select(x > hi, hi, x));
-}
-
-VISE_I_INLINE vise_i_vd8 vise_i_low_half(vise_i_vf x) {
-  vise_i_vf8 h;
-  memcpy(&h, &x, sizeof h);
-  return __builtin_convertvector(h, vise_i_vd8);
-}
-
-VISE_I_INLINE vise_i_vd8 vise_i_high_half(vise_i_vf x) {
-  vise_i_vf8 h;
-  memcpy(&h, (const char *)&x + sizeof h, sizeof h);
-  return __builtin_convertvector(h, vise_i_vd8);
-}
-
-/* Sum of the lanes, in a fixed order. */
-VISE_I_INLINE double vise_i_sum_lanes(vise_i_vd8 v) {
-  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+/* x < lo ? lo : (x > hi ? hi : x) for lo <= hi, in the form that becomes one max and one min; NaN stays NaN. */
+VISE_I_INLINE float vise_i_clamp(float x, float lo, float hi) {
+  const float y = lo > x ? lo : x;
+  return hi < y ? hi : y;
 }
 
 /* exp(x) to about one unit in the last place: x = n ln 2 + r, Taylor's series for exp(r) (its next term is below 6e-9),
    then 2^n in two factors, so that results down to the smallest denormal and up to infinity come out right. */
-VISE_I_INLINE vise_i_vf vise_i_exp(vise_i_vf x) {
+VISE_I_INLINE float vise_i_exp(float x) {
   const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-  const vise_i_vf xc = vise_i_clamp(x, vise_i_splat(-104.0f), vise_i_splat(89.0f));
-  const vise_i_vf t = xc * 1.44269504f + shifter;
-  const vise_i_vf n = t - shifter;
-  const vise_i_vf r = (xc - n * 0.693145752f) - n * 1.42860682e-6f; /* n times the first part is exact */
-  vise_i_vf p = r * (1.0f / 5040) + 1.0f / 720;
+  const float xc = vise_i_clamp(x, -104.0f, 89.0f);
+  const float t = xc * 1.44269504f + shifter;
+  const float n = t - shifter;
+  const float r = (xc - n * 0.693145752f) - n * 1.42860682e-6f; /* n times the first part is exact */
+  float p = r * (1.0f / 5040) + 1.0f / 720;
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
   p = p * r + 1.0f / 6;
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
-  const vise_i_vi k = (vise_i_vi)t - (vise_i_vi)vise_i_splat(shifter);
-  const vise_i_vi k1 = k >> 1, k2 = k - k1;
-  return (p * (vise_i_vf)((k1 + 127) << 23)) * (vise_i_vf)((k2 + 127) << 23);
+  uint32_t bits; /* of t: a constant plus n; unsigned, since a NaN leaves anything here */
+  memcpy(&bits, &t, sizeof bits);
+  const uint32_t k = bits - 0x4b400000u;
+  const uint32_t k1 = (uint32_t)((int32_t)k >> 1), k2 = k - k1;
+  const uint32_t e1 = (k1 + 127u) << 23, e2 = (k2 + 127u) << 23;
+  float f1, f2;
+  memcpy(&f1, &e1, sizeof f1);
+  memcpy(&f2, &e2, sizeof f2);
+  return (p * f1) * f2;
 }
 
 #endif

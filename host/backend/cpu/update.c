@@ -23,10 +23,6 @@ typedef struct bound_counts {
   uint64_t n_lo, n_hi;
 } bound_counts;
 
-VISE_I_INLINE float clamp1(float x, float lo, float hi) {
-  return x < lo ? lo : (x > hi ? hi : x);
-}
-
 VISE_I_INLINE float sign1(float w) {
   return w > 0 ? 1.0f : (w < 0 ? -1.0f : w);
 }
@@ -38,7 +34,7 @@ VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality ki
   if (kind == L2) return (g + w * s->c2) * a->scale;
   const float penalty = w * s->c2 + sign1(w) * s->c1;
   const float before = s->penalty_last ? 0.0f : penalty, behind = s->penalty_last ? penalty : 0.0f;
-  return clamp1(g + before, s->lo, s->hi) * a->scale + behind;
+  return vise_i_clamp(g + before, s->lo, s->hi) * a->scale + behind;
 }
 
 /* The direction u of the optimizer; advances the moments. */
@@ -84,7 +80,7 @@ VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict 
     float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
     float d = a->lr * step_direction(a, shaped(a, g[i], x, kind), &v1, &v2, how);
     if (kind >= GENERAL) {
-      d = clamp1(d, -a->cap, a->cap);
+      d = vise_i_clamp(d, -a->cap, a->cap);
       x = shrink1(a->keep * x - d, a->shrink);
     } else {
       x = x - d;
@@ -94,7 +90,7 @@ VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict 
       v1 = mask[i] ? v1 : 0.0f;
       v2 = mask[i] ? v2 : 0.0f;
     }
-    x = clamp1(x, a->lo, a->hi);
+    x = vise_i_clamp(x, a->lo, a->hi);
     n_lo += x == a->lo;
     n_hi += x == a->hi;
     w[i] = x;
