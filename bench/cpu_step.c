@@ -1,0 +1,272 @@
+/*
+ * Times the training step of the cpu backend beside its matrix products alone:
+ *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads 0] [--repeats 300] [--optimizer sgd]
+ * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
+ * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
+ * printed, and the ratio of step to products.
+ */
+#include <cblas.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/threads.h"
+
+enum { N_ROWS = 8192, STEPS = 5, MAX_REPEATS = 100000 };
+
+typedef struct bench {
+  vise_i_net net;
+  vise_i_backend *b;
+  vise_i_data data;
+  size_t batch, first;
+  size_t *order;
+  vise_i_hyper hyper[STEPS];
+  vise_step_stats stats[STEPS];
+} bench;
+
+static double now_us(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
+}
+
+static void stop(const char *message) {
+  fprintf(stderr, "bench_cpu_step: %s\n", message);
+  exit(2);
+}
+
+static void *must_alloc(size_t n_bytes) {
+  void *p = calloc(n_bytes, 1);
+  if (!p) stop("out of memory");
+  return p;
+}
+
+/* ---- what is timed: one step each ------------------------------------------------------------------------------ */
+
+static void time_step(bench *s) {
+  vise_error err = VISE_ERROR_INIT;
+  size_t n_done;
+  if (s->first + STEPS * s->batch > N_ROWS) s->first = 0;
+  if (vise_i_backend_cpu.run(s->b, s->first, s->batch, STEPS, s->hyper, s->stats, &n_done, &err) != VISE_OK) {
+    stop(err.text);
+  }
+  s->first += STEPS * s->batch;
+}
+
+/* The products of a step as the backend calls them. */
+static void time_products(bench *s) {
+  vise_i_backend *b = s->b;
+  const vise_i_net *net = &s->net;
+  const int n = (int)s->batch, last = (int)net->n_layers - 1;
+  for (int l = 0; l <= last; l++) {
+    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
+    const float *w = b->tensors[vise_i_net_weight(net, (size_t)l)].w;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
+                l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
+  }
+  for (int l = last; l >= 0; l--) {
+    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
+    float *g = b->tensors[vise_i_net_weight(net, (size_t)l)].g;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
+                l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
+    if (l == 0) break;
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[vise_i_net_weight(net, (size_t)l)].w,
+                in, b->delta[0], n, 0, b->delta[1], n);
+  }
+}
+
+static void time_forward(bench *s) {
+  vise_i_cpu_forward(s->b, s->batch);
+}
+
+static void time_backward(bench *s) {
+  vise_i_cpu_backward(s->b, s->batch, false);
+}
+
+static void time_gather(bench *s) {
+  double weight_sum;
+  vise_error err = VISE_ERROR_INIT;
+  if (s->first + STEPS * s->batch > N_ROWS) s->first = 0;
+  if (vise_i_cpu_sum_weights(s->b, &s->data, s->order + s->first, s->batch, &weight_sum, &err) != VISE_OK) {
+    stop(err.text);
+  }
+  vise_i_cpu_gather_x(s->b, &s->data, VISE_I_CPU_BOUND, s->order + s->first, 0, s->batch);
+  vise_i_cpu_gather_y(s->b, &s->data, VISE_I_CPU_BOUND, s->order + s->first, 0, s->batch);
+  s->first += s->batch;
+}
+
+static void time_loss(bench *s) {
+  double loss;
+  uint64_t n_correct;
+  vise_i_cpu_loss(s->b, s->batch, (double)s->batch, &loss, &n_correct);
+}
+
+static void time_reduce(bench *s) {
+  vise_step_stats stats = {.bad_tensor = -1};
+  vise_i_cpu_reduce_gradient(s->b, &s->hyper[0], &stats);
+}
+
+static void time_update(bench *s) {
+  vise_i_cpu_update(s->b, &s->hyper[0]);
+}
+
+typedef struct part {
+  const char *name;
+  void (*run)(bench *);
+  int n_steps; /* that one call does */
+  double *times;
+  double least, median;
+} part;
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+static void measure(bench *s, part *parts, size_t n_parts, size_t repeats) {
+  for (size_t p = 0; p < n_parts; p++) parts[p].times = must_alloc(repeats * sizeof(double));
+  for (size_t r = 0; r < repeats; r++) {
+    for (size_t p = 0; p < n_parts; p++) {
+      const int calls = STEPS / parts[p].n_steps;
+      parts[p].run(s);
+      const double start = now_us();
+      for (int i = 0; i < calls; i++) parts[p].run(s);
+      parts[p].times[r] = (now_us() - start) / STEPS;
+    }
+  }
+  for (size_t p = 0; p < n_parts; p++) {
+    qsort(parts[p].times, repeats, sizeof(double), compare);
+    parts[p].least = parts[p].times[0];
+    parts[p].median = parts[p].times[repeats / 2];
+    free(parts[p].times);
+  }
+}
+
+/* ---- set-up ---------------------------------------------------------------------------------------------------- */
+
+typedef struct options {
+  vise_net_config net;
+  size_t batch, repeats;
+  int n_threads;
+  vise_optimizer optimizer;
+} options;
+
+static void parse_layers(const char *text, vise_net_config *net) {
+  size_t n = 0;
+  for (const char *at = text; *at && n <= VISE_MAX_LAYERS; n++) {
+    char *end;
+    net->widths[n] = strtoul(at, &end, 10);
+    if (end == at) stop("--layers: widths separated by '-', as 784-128-10");
+    at = *end == '-' ? end + 1 : end;
+  }
+  if (n < 2) stop("--layers: at least two widths, as 784-10");
+  net->n_layers = n - 1;
+}
+
+static options parse(int argc, char **argv) {
+  options o = {
+      .net = {.struct_size = sizeof o.net, .activation = VISE_RELU, .bias = true}, .batch = 64, .repeats = 300};
+  parse_layers("784-128-10", &o.net);
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 >= argc) stop("every option takes a value");
+    const char *value = argv[i + 1];
+    if (strcmp(argv[i], "--layers") == 0) {
+      parse_layers(value, &o.net);
+    } else if (strcmp(argv[i], "--batch") == 0) {
+      o.batch = strtoul(value, NULL, 10);
+    } else if (strcmp(argv[i], "--threads") == 0) {
+      o.n_threads = atoi(value);
+    } else if (strcmp(argv[i], "--repeats") == 0) {
+      o.repeats = strtoul(value, NULL, 10);
+    } else if (strcmp(argv[i], "--optimizer") == 0) {
+      if (vise_optimizer_parse(value, &o.optimizer, NULL) != VISE_OK) stop("--optimizer: sgd, rmsprop or adam");
+    } else {
+      stop("unknown option; see the head of bench/cpu_step.c");
+    }
+  }
+  if (o.batch < 1 || o.batch * STEPS > N_ROWS) stop("--batch: 1 to 1638");
+  if (o.repeats < 1 || o.repeats > MAX_REPEATS) stop("--repeats: 1 to 100000");
+  return o;
+}
+
+static vise_i_step_spec make_spec(const bench *s, const options *o) {
+  vise_i_step_spec spec = {
+      .net = &s->net,
+      .loss = VISE_LOSS_CROSS_ENTROPY,
+      .optimizer = o->optimizer,
+      .rho = 0.9,
+      .beta1 = 0.9,
+      .beta2 = 0.999,
+      .eps = 1e-8,
+      .k2 = 2e-5,
+      .clip_norm = 5,
+      .max_skips = 8,
+      .max_batch = o->batch,
+      .n_threads = o->n_threads > 0 ? o->n_threads : vise_i_cpu_default_threads(&s->net, o->batch),
+  };
+  for (size_t l = 0; l < s->net.n_layers; l++) {
+    spec.box_lo[l] = -0.5;
+    spec.box_hi[l] = 0.5;
+  }
+  return spec;
+}
+
+int main(int argc, char **argv) {
+  const options o = parse(argc, argv);
+  vise_error err = VISE_ERROR_INIT;
+  bench s = {.batch = o.batch};
+  if (vise_i_net_make(&o.net, &s.net, &err) != VISE_OK) stop(err.text);
+  const vise_i_step_spec spec = make_spec(&s, &o);
+  const size_t n_in = s.net.widths[0], n_out = s.net.widths[s.net.n_layers];
+  uint8_t *x = must_alloc(N_ROWS * n_in);
+  int32_t *y = must_alloc(N_ROWS * sizeof *y);
+  float *w = must_alloc(s.net.n_params * sizeof *w);
+  s.order = must_alloc(N_ROWS * sizeof *s.order);
+  srand(1);
+  for (size_t i = 0; i < N_ROWS * n_in; i++) x[i] = rand() % 5 ? 0 : (uint8_t)rand(); /* as sparse as digits */
+  for (size_t i = 0; i < N_ROWS; i++) y[i] = rand() % (int)n_out;
+  for (size_t i = 0; i < N_ROWS; i++) s.order[i] = (i * 3571) % N_ROWS;
+  for (size_t i = 0; i < s.net.n_params; i++) w[i] = 0.07f * ((float)rand() / (float)RAND_MAX - 0.5f);
+  const double shift = 0, scale = 255;
+  s.data = (vise_i_data){
+      .x = vise_array_of(x, VISE_U8, N_ROWS, n_in),
+      .y = vise_array_of(y, VISE_I32, N_ROWS, 1),
+      .y_is_class = true,
+      .x_scaling = {&shift, &scale, true},
+  };
+  for (int i = 0; i < STEPS; i++) s.hyper[i] = (vise_i_hyper){0.1, 1, 1};
+
+  const vise_i_backend_ops *ops = &vise_i_backend_cpu;
+  if (ops->create(&spec, &s.b, &err) != VISE_OK || ops->set_state(s.b, VISE_I_PARAMS, w, &err) != VISE_OK ||
+      ops->bind(s.b, &s.data, &err) != VISE_OK || ops->set_order(s.b, s.order, N_ROWS, &err) != VISE_OK) {
+    stop(err.text);
+  }
+  part parts[] = {
+      {.name = "step", .run = time_step, .n_steps = STEPS},
+      {.name = "products alone", .run = time_products, .n_steps = 1},
+      {.name = "  gather", .run = time_gather, .n_steps = 1},
+      {.name = "  forward with products", .run = time_forward, .n_steps = 1},
+      {.name = "  loss", .run = time_loss, .n_steps = 1},
+      {.name = "  backward with products", .run = time_backward, .n_steps = 1},
+      {.name = "  norms, penalty", .run = time_reduce, .n_steps = 1},
+      {.name = "  update", .run = time_update, .n_steps = 1},
+  };
+  measure(&s, parts, sizeof parts / sizeof parts[0], o.repeats);
+  printf("batch %zu, %zu parameters, %d thread(s), OpenBLAS core %s\n", o.batch, s.net.n_params, spec.n_threads,
+         openblas_get_corename());
+  printf("%-26s %10s %10s  (us a step)\n", "", "least", "median");
+  for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++) {
+    printf("%-26s %10.1f %10.1f\n", parts[p].name, parts[p].least, parts[p].median);
+  }
+  printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
+         parts[0].median / parts[1].median);
+  ops->destroy(s.b);
+  free(x);
+  free(y);
+  free(w);
+  free(s.order);
+  return 0;
+}
