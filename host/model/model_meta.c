@@ -42,9 +42,14 @@ static json_t *format_widths(const vise_i_net *net) {
 }
 
 vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err) {
-  if (!isfinite(model->label_smoothing)) {
+  if (!(model->label_smoothing >= 0 && model->label_smoothing < 1)) {
     return vise_i_fail(err, VISE_ERR_VALUE, "model: label smoothing is %g, expected 0 <= x < 1",
                        model->label_smoothing);
+  }
+  if ((size_t)model->loss >= (size_t)vise_loss_count_ ||
+      (size_t)model->mse_reduction >= (size_t)vise_mse_reduction_count_) {
+    return vise_i_fail(err, VISE_ERR_VALUE, "model: unknown loss %d or reduction %d", (int)model->loss,
+                       (int)model->mse_reduction);
   }
   json_t *object = json_pack(
       "{s:i, s:s, s:o, s:s, s:b, s:s, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION, "vise_version",

@@ -32,7 +32,8 @@ typedef struct vise_net_config {
 
 VISE_API void vise_net_config_init(vise_net_config *config);
 
-/** A model with all weights 0. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
+/** A model with all weights 0, no scaling, no mask, and the loss mse (one output) or cross-entropy (more) until another
+   is set. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
    Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype,
                                                         vise_model **out, vise_error *err);
@@ -52,7 +53,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
 /** Writes a .safetensors file beside `path`, syncs it and renames it; an existing file is replaced as a whole or not.
- */
+   Errors: VISE_ERR_IO, VISE_ERR_VALUE (a loss or smoothing that does not exist), VISE_ERR_SHAPE (scaling of so many
+   columns that the header would be over the format's 100 MB), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err);
 
 VISE_API size_t vise_model_n_layers(const vise_model *model);

@@ -207,6 +207,21 @@ Test(model_file, missing_files_and_folders_are_told) {
   free(path);
 }
 
+Test(model_file, a_loss_that_could_not_be_read_again_is_not_written) {
+  vise_model *model = rig_full_model(VISE_F32);
+  char *path = rig_path("m.safetensors"), *folder = rig_path(".");
+  vise_model_set_loss(model, VISE_LOSS_CROSS_ENTROPY, VISE_MSE_MEAN, NAN);
+  cr_assert_eq(vise_model_save(model, path, NULL), VISE_ERR_VALUE);
+  vise_model_set_loss(model, VISE_LOSS_CROSS_ENTROPY, VISE_MSE_MEAN, 1);
+  cr_assert_eq(vise_model_save(model, path, NULL), VISE_ERR_VALUE);
+  vise_model_set_loss(model, (vise_loss)77, VISE_MSE_MEAN, 0);
+  cr_assert_eq(vise_model_save(model, path, NULL), VISE_ERR_VALUE);
+  cr_assert_eq(rig_n_entries(folder), 0);
+  vise_model_free(model);
+  free(folder);
+  free(path);
+}
+
 Test(model_file, masks_are_kept_in_their_own_file) {
   vise_model *model = rig_full_model(VISE_F32), *other = NULL, *small = NULL;
   static const size_t widths[] = {5, 7, 0}, shape[] = {7, 5, 3, 0};
