@@ -1,6 +1,6 @@
 /*
- * Checkpoint folders: "<parent>/step-000000123/" with state.json (scalars, and the xxh64 of every other file) and
- * safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then renamed: it is whole or
+ * Checkpoint folders: "<parent>/step-000000123/" with state.json (scalars, and the xxh64 of itself and of every
+ * other file) and safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then renamed: it is whole or
  * not there. Reading verifies every hash.
  */
 #ifndef VISE_I_CHECKPOINT_H
