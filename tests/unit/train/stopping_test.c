@@ -1,0 +1,265 @@
+/* The rules that end a run, and the contract's numbers of data A through the public calls. */
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "rig.h"
+
+static double *numbers(const json_t *array) {
+  double *out = malloc(json_array_size(array) * sizeof(double));
+  for (size_t i = 0; i < json_array_size(array); i++) out[i] = json_number_value(json_array_get(array, i));
+  return out;
+}
+
+static vise_dataset *data_a(void) {
+  json_t *root = json_load_file(VISE_SOURCE_DIR "/tests/golden/data_a.json", 0, NULL);
+  cr_assert(root != NULL);
+  double *x = numbers(json_object_get(root, "x")), *y = numbers(json_object_get(root, "y"));
+  cr_assert_eq(json_array_size(json_object_get(root, "x")), 100);
+  vise_dataset *dataset = rig_dataset(x, 100, 1, y, 1);
+  free(x);
+  free(y);
+  json_decref(root);
+  return dataset;
+}
+
+static vise_model *line(double w, double b) {
+  const size_t widths[] = {1, 1};
+  vise_model *model = rig_model(widths, 2, true, VISE_F64);
+  OK(vise_model_set_tensor(model, 0, &w, 1, &rig_err));
+  OK(vise_model_set_tensor(model, 1, &b, 1, &rig_err));
+  return model;
+}
+
+/* 1/n sum r^2 + 0.01 w^2, full batch, value clip 0.5 on the total gradient. */
+static vise_train_config config_a(uint64_t steps) {
+  vise_train_config config;
+  vise_train_config_init(&config);
+  config.loss = VISE_LOSS_MSE;
+  config.mse_reduction = VISE_MSE_MEAN;
+  config.l2 = 0.01;
+  config.backend = VISE_BACKEND_CPU64;
+  config.lr = 0.01;
+  config.batch = 0;
+  config.epochs = 0;
+  config.steps = steps;
+  config.clip_value = true;
+  config.clip_value_lo = -0.5;
+  config.clip_value_hi = 0.5;
+  config.assert_projection = true;
+  return config;
+}
+
+/* Runs from (0.05, 0); returns w and b. */
+static vise_run_result run_a(const vise_train_config *config, double *w, double *b) {
+  vise_dataset *train = data_a();
+  vise_model *model = line(0.05, 0);
+  vise_trainer *trainer = NULL;
+  const vise_run_config run = rig_run_config(NULL, NULL);
+  vise_run_result result;
+  OK(vise_trainer_create(config, model, train, train, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  OK(vise_model_get_tensor(model, 0, w, 1, &rig_err));
+  OK(vise_model_get_tensor(model, 1, b, 1, &rig_err));
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_dataset_free(train);
+  return result;
+}
+
+#define NEAR(got, wanted, tolerance) \
+  cr_expect(fabs((got) - (wanted)) <= (tolerance), "%s = %.9f, expected %.9f", #got, (double)(got), (double)(wanted))
+
+Test(stopping, the_contracts_clipped_descent) {
+  double w = 0, b = 0;
+  vise_train_config config = config_a(1000);
+  vise_run_result result = run_a(&config, &w, &b);
+  NEAR(w, 2.516765, 5e-7);
+  NEAR(b, 2.329732, 5e-7);
+  cr_expect_eq(result.n_clipped_values, 859);
+  cr_expect_eq(result.reason, VISE_STOP_STEPS);
+  config = config_a(20000);
+  run_a(&config, &w, &b);
+  NEAR(w, 2.649681, 5e-7);
+  NEAR(b, 2.261796, 5e-7);
+}
+
+Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
+  double w = 0, b = 0;
+  vise_train_config config = config_a(100000);
+  config.clamp = true;
+  config.clamp_lo = -2.5;
+  config.clamp_hi = 2.5;
+  config.stop_projected_gradient = 1e-9;
+  vise_run_result result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT, "%s", vise_stop_reason_name(result.reason));
+  cr_expect_lt(result.steps, 20000);
+  cr_expect(w == 2.5);
+  NEAR(b, 2.332564, 5e-7);
+  cr_expect(result.n_at_hi == 1 && result.n_at_lo == 0 && result.n_boxed == 1);
+  config.clamp_lo = -1;
+  config.clamp_hi = 1;
+  result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
+  cr_expect(w == 1);
+  NEAR(b, 3.041755, 5e-7);
+  NEAR(result.validation.loss + 0.01 * w * w, 0.580, 5e-4);
+  config.clamp_bias = true;
+  result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
+  cr_expect(w == 1 && b == 1);
+  cr_expect_eq(result.n_boxed, 2);
+  NEAR(result.validation.loss + 0.01 * w * w, 4.749, 5e-4);
+}
+
+Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
+  double w = 0, b = 0;
+  vise_train_config config = config_a(200000);
+  config.l1 = 10;
+  config.prox_l1 = true;
+  config.stop_projected_gradient = 1e-9;
+  vise_run_result result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
+  cr_expect(w == 0, "w = %g", w);
+  cr_expect_eq(result.n_zero_weights, 1);
+  config = config_a(200000);
+  config.max_norm = 1.5;
+  config.stop_projected_gradient = 1e-9;
+  result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
+  NEAR(w, 1.5, 1e-12);
+}
+
+Test(stopping, at_a_loss) {
+  double w = 0, b = 0;
+  vise_train_config config = config_a(100000);
+  config.stop_loss_on = true;
+  config.stop_loss = 1;
+  const vise_run_result result = run_a(&config, &w, &b);
+  cr_expect_eq(result.reason, VISE_STOP_LOSS);
+  cr_expect(result.train.loss <= 1 && result.train.loss > 0.9, "%g", result.train.loss);
+  cr_expect_eq(result.steps, result.epochs);
+}
+
+Test(stopping, by_the_first_of_two_limits) {
+  double w = 0, b = 0;
+  vise_train_config config = config_a(7);
+  config.epochs = 5;
+  vise_run_result result = run_a(&config, &w, &b);
+  cr_expect(result.reason == VISE_STOP_EPOCHS && result.steps == 5);
+  config.epochs = 9;
+  result = run_a(&config, &w, &b);
+  cr_expect(result.reason == VISE_STOP_STEPS && result.steps == 7);
+}
+
+/* ---- patience --------------------------------------------------------------------------------------------------- */
+
+/* Few training rows and a wide net: it learns them by heart, and the validation loss goes up again. */
+typedef struct overfit {
+  vise_dataset *train, *validation;
+  vise_train_config config;
+} overfit;
+
+static const size_t wide[] = {4, 24, 3};
+
+static overfit make_overfit(vise_backend backend) {
+  overfit o = {.train = rig_classes(15, 4, 3, 1), .validation = rig_classes(40, 4, 3, 2)};
+  vise_train_config_init(&o.config);
+  o.config.backend = backend;
+  o.config.lr = 0.5;
+  o.config.batch = 5;
+  o.config.epochs = 500;
+  o.config.patience = 10;
+  return o;
+}
+
+static void check_best(vise_backend backend, vise_dtype dtype) {
+  overfit o = make_overfit(backend);
+  vise_model *model = rig_model(wide, 3, true, dtype), *twin = rig_model(wide, 3, true, dtype), *loaded = NULL;
+  vise_trainer *trainer = NULL;
+  char folder[256];
+  rig_folder(folder);
+  const vise_run_config run = rig_run_config(folder, NULL);
+  vise_run_result result;
+  OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
+  cr_assert_gt(result.best_epoch, 0);
+  cr_expect_eq(result.epochs, result.best_epoch + 10);
+  vise_trainer_free(trainer);
+  OK(vise_trainer_create(&o.config, twin, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_step(trainer, (size_t)(3 * result.best_epoch), NULL, NULL, &rig_err));
+  OK(vise_trainer_sync(trainer, &rig_err));
+  cr_expect(rig_same_params(model, twin), "the model has not the weights of epoch %llu",
+            (unsigned long long)result.best_epoch);
+  OK(vise_model_load(rig_path(folder, "model.safetensors"), &loaded, &rig_err));
+  cr_expect(rig_same_params(loaded, twin));
+  vise_eval_config eval;
+  vise_eval_config_init(&eval);
+  eval.backend = backend;
+  vise_metrics metrics;
+  OK(vise_evaluate(loaded, o.validation, &eval, &metrics, &rig_err));
+  cr_expect(fabs(metrics.loss - result.validation.loss) <= 1e-6 * metrics.loss);
+  cr_expect(metrics.accuracy == result.validation.accuracy);
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_model_free(twin);
+  vise_model_free(loaded);
+  vise_dataset_free(o.train);
+  vise_dataset_free(o.validation);
+  rig_remove(folder);
+}
+
+Test(stopping, patience_restores_the_best_weights) {
+  check_best(VISE_BACKEND_CPU64, VISE_F64);
+  check_best(VISE_BACKEND_CPU, VISE_F32);
+}
+
+Test(stopping, patience_counts_only_improvements_above_min_delta) {
+  overfit o = make_overfit(VISE_BACKEND_CPU64);
+  o.config.min_delta = 100;
+  o.config.patience = 4;
+  vise_model *model = rig_model(wide, 3, true, VISE_F64);
+  vise_trainer *trainer = NULL;
+  const vise_run_config run = rig_run_config(NULL, NULL);
+  vise_run_result result;
+  OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
+  cr_expect_eq(result.best_epoch, 1);
+  cr_expect_eq(result.epochs, 5);
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_dataset_free(o.train);
+  vise_dataset_free(o.validation);
+}
+
+/* More patience later: the run goes on from its last weights, not from the best ones. */
+Test(stopping, a_run_that_lost_patience_can_go_on) {
+  overfit o = make_overfit(VISE_BACKEND_CPU64);
+  vise_model *model = rig_model(wide, 3, true, VISE_F64), *whole = rig_model(wide, 3, true, VISE_F64);
+  vise_trainer *trainer = NULL;
+  char folder[256];
+  rig_folder(folder);
+  vise_run_config run = rig_run_config(folder, NULL);
+  vise_run_result result, expected;
+  OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  vise_trainer_free(trainer);
+  o.config.patience = 20;
+  run.resume = true;
+  OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  vise_trainer_free(trainer);
+  run = rig_run_config(NULL, NULL);
+  OK(vise_trainer_create(&o.config, whole, o.train, o.validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &expected, &rig_err));
+  vise_trainer_free(trainer);
+  cr_expect_eq(result.epochs, expected.epochs);
+  cr_expect_eq(result.best_epoch, expected.best_epoch);
+  cr_expect(rig_same_params(model, whole));
+  vise_model_free(model);
+  vise_model_free(whole);
+  vise_dataset_free(o.train);
+  vise_dataset_free(o.validation);
+  rig_remove(folder);
+}
