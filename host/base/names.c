@@ -28,7 +28,7 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
   }                                                                                                     \
   vise_status type##_parse(const char *name, type *out, vise_error *err) {                              \
     size_t i;                                                                                           \
-    vise_status status = parse_name(#type + sizeof "vise", type##_names, type##_count_, name, &i, err); \
+    vise_status status = parse_name(&#type[sizeof "vise"], type##_names, type##_count_, name, &i, err); \
     if (status == VISE_OK) *out = (type)i;                                                              \
     return status;                                                                                      \
   }
