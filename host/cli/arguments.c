@@ -1,5 +1,6 @@
 /* From argv to options: exact names only, then glibc's argp, then --config or --resume below what was typed. */
 #include <argp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,11 +49,11 @@ static size_t word_distance(const char *a, const char *b) {
 
 static vise_status fail_unknown(vise_i_cli_command command, const char *name, vise_error *err) {
   const char *nearest = NULL;
-  size_t least = 4; /* further away is no help */
+  size_t least = 3; /* further away is no help */
   for (size_t i = 0; i < vise_i_cli_table_n; i++) {
     if ((vise_i_cli_table[i].commands & command) == 0) continue;
     size_t distance = word_distance(name, vise_i_cli_table[i].name);
-    if (distance < least && distance < strlen(name)) {
+    if (distance < least && 2 * distance < strlen(name)) {
       least = distance;
       nearest = vise_i_cli_table[i].name;
     }
@@ -84,37 +85,53 @@ static vise_status check_names(vise_i_cli_command command, int argc, char **argv
 
 /* ---- argp ----------------------------------------------------------------------------------------------------- */
 
-/* The help of one row: text, names, default, how to negate. */
-static void write_help(const vise_i_cli_options *defaults, size_t row, char *buffer) {
-  const vise_i_cli_option *option = &vise_i_cli_table[row];
-  int used = snprintf(buffer, HELP_BYTES, "%s", option->help);
-  size_t at = used < 0 ? 0 : (size_t)used;
-  for (int i = 0; option->names != NULL && option->names->name_at(i) != NULL && at < HELP_BYTES; i++) {
-    const char *name = option->names->name_at(i);
-    if (option->names->refused != NULL && strcmp(name, option->names->refused) == 0) continue;
-    used = snprintf(buffer + at, HELP_BYTES - at, "%s%s", i == 0 ? ": " : ", ", name);
-    at += used < 0 ? 0 : (size_t)used;
-  }
-  if (at >= HELP_BYTES) return;
-  if (option->type == VISE_I_CLI_FLAG) {
-    char negated[64];
-    vise_i_cli_negated_name(option, negated, sizeof negated);
-    (void)snprintf(buffer + at, HELP_BYTES - at, " (default no; --%s negates)", negated);
-    return;
-  }
-  json_t *value = vise_i_cli_get(defaults, row);
+/* Appends to a help text of HELP_BYTES; what does not fit is cut. */
+static void append(char *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void append(char *buffer, const char *format, ...) {
+  size_t at = strlen(buffer);
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(buffer + at, HELP_BYTES - at, format, arguments);
+  va_end(arguments);
+}
+
+static void append_default(char *buffer, const vise_i_cli_option *option, const json_t *value) {
   if (json_is_real(value)) {
     char number[40];
     vise_i_cli_format_real(json_real_value(value), number, sizeof number);
-    (void)snprintf(buffer + at, HELP_BYTES - at, " (default %s)", number);
+    append(buffer, "default %s)", number);
   } else if (json_is_integer(value)) {
-    (void)snprintf(buffer + at, HELP_BYTES - at, " (default %lld)", (long long)json_integer_value(value));
+    append(buffer, "default %lld)", (long long)json_integer_value(value));
   } else if (json_is_string(value)) {
-    (void)snprintf(buffer + at, HELP_BYTES - at, " (default %s)", json_string_value(value));
-  } else if (option->type != VISE_I_CLI_PATH && option->type != VISE_I_CLI_TEXT &&
-             strcmp(option->name, "layers") != 0) {
-    (void)snprintf(buffer + at, HELP_BYTES - at, " (default %s)", strcmp(option->name, "batch") == 0 ? "auto" : "off");
+    append(buffer, "default %s)", json_string_value(value));
+  } else {
+    append(buffer, "default %s)", strcmp(option->name, "batch") == 0 ? "auto" : "off");
   }
+}
+
+/* The help of one row: text, names, default, how to negate. Files and --layers say themselves what holds without them.
+ */
+static void write_help(const vise_i_cli_options *defaults, size_t row, char *buffer) {
+  const vise_i_cli_option *option = &vise_i_cli_table[row];
+  buffer[0] = '\0';
+  append(buffer, "%s", option->help);
+  if (option->type == VISE_I_CLI_FLAG) {
+    char negated[64];
+    vise_i_cli_negated_name(option, negated, sizeof negated);
+    append(buffer, " (default no; --%s negates)", negated);
+    return;
+  }
+  bool explains_itself = option->type == VISE_I_CLI_PATH || option->type == VISE_I_CLI_TEXT;
+  if (explains_itself || (strcmp(option->name, "layers") == 0 && option->set == vise_i_cli_set_layers)) return;
+  append(buffer, " (");
+  for (int i = 0; option->names != NULL && option->names->name_at(i) != NULL; i++) {
+    const char *name = option->names->name_at(i);
+    if (option->names->refused != NULL && strcmp(name, option->names->refused) == 0) continue;
+    append(buffer, "%s%s", i == 0 ? "" : ", ", name);
+  }
+  if (option->names != NULL) append(buffer, "; ");
+  json_t *value = vise_i_cli_get(defaults, row);
+  append_default(buffer, option, value);
   json_decref(value);
 }
 
