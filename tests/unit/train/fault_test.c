@@ -1,0 +1,166 @@
+/* A full disk at every place of a run: no write that fails leaves a broken checkpoint or model as the newest. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "host/model/checkpoint.h"
+#include "rig.h"
+
+static const size_t widths[] = {4, 6, 3};
+
+typedef struct scene {
+  vise_dataset *train;
+  vise_train_config config;
+  char folder[256];
+  bool resume, patience;
+} scene;
+
+static void set_scene(scene *s) {
+  s->train = rig_classes(23, 4, 3, 1);
+  vise_train_config_init(&s->config);
+  s->config.backend = VISE_BACKEND_CPU64;
+  s->config.optimizer = VISE_ADAM;
+  s->config.batch = 5;
+  s->config.n_threads = 1;
+  s->config.weight_op.kind = VISE_PRUNE; /* so that there is a mask too */
+  s->config.weight_op.fraction = 0.3;
+  s->config.weight_op_at = VISE_AT_STEP;
+  s->config.weight_op_when = 2;
+}
+
+static vise_status run_epochs(const scene *s, uint64_t epochs, vise_model **out) {
+  vise_model *model = rig_model(widths, 3, true, VISE_F64);
+  vise_trainer *trainer = NULL;
+  vise_train_config config = s->config;
+  config.epochs = epochs;
+  vise_run_config run = rig_run_config(s->folder, NULL);
+  run.resume = s->resume;
+  run.log_every = 1;
+  run.config_json = "{\"epochs\": \"as asked\"}\n";
+  OK(vise_trainer_create(&config, model, s->train, NULL, NULL, &trainer, &rig_err));
+  vise_run_result result;
+  vise_error_clear(&rig_err);
+  const vise_status status = vise_trainer_run(trainer, &run, &result, &rig_err);
+  vise_trainer_free(trainer);
+  if (out != NULL) {
+    *out = model;
+  } else {
+    vise_model_free(model);
+  }
+  return status;
+}
+
+/* The status of run_epochs in a child whose files cannot grow over limit bytes. */
+static vise_status run_on_full_disk(const scene *s, uint64_t epochs, size_t limit) {
+  const pid_t child = fork();
+  cr_assert_geq(child, 0);
+  if (child == 0) {
+    const struct rlimit files = {limit, limit};
+    signal(SIGXFSZ, SIG_IGN);
+    _exit(setrlimit(RLIMIT_FSIZE, &files) == 0 ? (int)run_epochs(s, epochs, NULL) : 99);
+  }
+  int result = 0;
+  cr_assert_eq(waitpid(child, &result, 0), child);
+  cr_assert(WIFEXITED(result), "limit %zu: the child crashed", limit);
+  return (vise_status)WEXITSTATUS(result);
+}
+
+/* Every checkpoint that is there is whole, the model loads, and nothing temporary but of checkpoints stays. */
+static size_t check_folder(const scene *s, size_t limit) {
+  uint64_t *steps = NULL;
+  size_t n = 0;
+  char checkpoints[300];
+  snprintf(checkpoints, sizeof(checkpoints), "%s/checkpoints", s->folder);
+  OK(vise_i_checkpoint_list(checkpoints, &steps, &n, &rig_err));
+  for (size_t i = 0; i < n; i++) {
+    char *path = NULL;
+    vise_error err = VISE_ERROR_INIT;
+    OK(vise_i_checkpoint_path(&path, checkpoints, steps[i], &rig_err));
+    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "limit %zu: %s", limit, err.text);
+    free(path);
+  }
+  free(steps);
+  const char *model_path = rig_path(s->folder, "model.safetensors");
+  if (rig_exists(model_path)) {
+    vise_model *model = NULL;
+    vise_error err = VISE_ERROR_INIT;
+    cr_assert_eq(vise_model_load(model_path, &model, &err), VISE_OK, "limit %zu: %s", limit, err.text);
+    vise_model_free(model);
+  }
+  return n;
+}
+
+static void check_lines(const scene *s, size_t limit) {
+  if (!rig_exists(rig_path(s->folder, "metrics.jsonl"))) return;
+  char *text = rig_read(rig_path(s->folder, "metrics.jsonl"));
+  const size_t n = strlen(text);
+  cr_assert(n == 0 || text[n - 1] == '\n', "limit %zu: half a line in metrics.jsonl", limit);
+  free(text);
+}
+
+/* The largest file of a run, so that the limits go past it. */
+static size_t largest_file(const char *folder) {
+  size_t largest = 0;
+  DIR *dir = opendir(folder);
+  cr_assert(dir != NULL);
+  for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+    char path[600];
+    struct stat info;
+    if (entry->d_name[0] == '.') continue;
+    snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
+    if (stat(path, &info) != 0) continue;
+    const size_t size = S_ISDIR(info.st_mode) ? largest_file(path) : (size_t)info.st_size;
+    if (size > largest) largest = size;
+  }
+  closedir(dir);
+  return largest;
+}
+
+static void check_all_limits(bool resume) {
+  scene s = {.resume = false};
+  vise_model *reference = NULL;
+  set_scene(&s);
+  rig_folder(s.folder);
+  OK(run_epochs(&s, 4, &reference));
+  const size_t end = largest_file(s.folder) + 64;
+  rig_remove(s.folder);
+  size_t n_failed = 0, n_ended = 0;
+  for (size_t limit = 0; limit < end; limit += 23) {
+    rig_folder(s.folder);
+    s.resume = false;
+    if (resume) OK(run_epochs(&s, 2, NULL));
+    s.resume = resume;
+    const vise_status status = run_on_full_disk(&s, 4, limit);
+    cr_assert(status == VISE_OK || status == VISE_ERR_IO, "limit %zu: %s", limit, vise_status_name(status));
+    n_failed += status == VISE_ERR_IO;
+    n_ended += status == VISE_OK;
+    const size_t n = check_folder(&s, limit);
+    check_lines(&s, limit);
+    if (resume) cr_assert_gt(n, 0, "limit %zu: the last good checkpoint is gone", limit);
+    if (n > 0) {
+      vise_model *model = NULL;
+      s.resume = true;
+      OK(run_epochs(&s, 4, &model));
+      cr_assert(rig_same_params(model, reference), "limit %zu: other bits after the disk had room again", limit);
+      vise_model_free(model);
+    }
+    rig_remove(s.folder);
+  }
+  cr_expect_gt(n_failed, 10);
+  cr_expect_gt(n_ended, 0);
+  vise_model_free(reference);
+  vise_dataset_free(s.train);
+}
+
+Test(full_disk, leaves_a_new_run_whole_or_without_checkpoints) {
+  check_all_limits(false);
+}
+
+Test(full_disk, keeps_the_last_good_checkpoint_of_a_run_that_goes_on) {
+  check_all_limits(true);
+}
