@@ -1,0 +1,189 @@
+/* Help, version, and commands that are not there. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tool.h"
+
+TestSuite(cli_help, .init = tool_enter, .fini = tool_leave);
+
+/* The options of each command in the contract. */
+static const char *const train_options[] = {"train",
+                                            "train-labels",
+                                            "target",
+                                            "test",
+                                            "test-labels",
+                                            "val-fraction",
+                                            "val",
+                                            "val-labels",
+                                            "row-weights",
+                                            "class-weights",
+                                            "label-smoothing",
+                                            "scale",
+                                            "scale-target",
+                                            "layers",
+                                            "no-bias",
+                                            "init-scheme",
+                                            "activation",
+                                            "loss",
+                                            "mse-reduction",
+                                            "optimizer",
+                                            "lr",
+                                            "momentum",
+                                            "nesterov",
+                                            "rho",
+                                            "beta1",
+                                            "beta2",
+                                            "eps",
+                                            "lr-schedule",
+                                            "warmup-steps",
+                                            "lr-final-ratio",
+                                            "lr-gamma",
+                                            "lr-step-epochs",
+                                            "l2",
+                                            "l1",
+                                            "norm-penalty",
+                                            "penalty-convention",
+                                            "decoupled-decay",
+                                            "prox-l1",
+                                            "penalize-bias",
+                                            "clip-value",
+                                            "clip-norm",
+                                            "clip-norm-type",
+                                            "clip-norm-p",
+                                            "clip-norm-torch-eps",
+                                            "clip-scope",
+                                            "max-update",
+                                            "clamp",
+                                            "clamp-layer",
+                                            "clamp-bias",
+                                            "max-norm",
+                                            "max-norm-scope",
+                                            "weight-op",
+                                            "weight-op-at",
+                                            "weight-op-t",
+                                            "weight-op-fraction",
+                                            "mask",
+                                            "batch",
+                                            "epochs",
+                                            "steps",
+                                            "shuffle",
+                                            "drop-last",
+                                            "seed",
+                                            "stop-loss",
+                                            "stop-projected-gradient",
+                                            "patience",
+                                            "min-delta",
+                                            "nonfinite",
+                                            "max-skips",
+                                            "backend",
+                                            "step",
+                                            "steps-per-launch",
+                                            "precision",
+                                            "threads",
+                                            "device",
+                                            "init",
+                                            "resume",
+                                            "out",
+                                            "overwrite",
+                                            "checkpoint-every",
+                                            "log-every",
+                                            "quiet",
+                                            "config",
+                                            "help",
+                                            "version",
+                                            "clip-schedule",
+                                            "clamp-schedule",
+                                            "clip-final-ratio",
+                                            "clamp-final-ratio",
+                                            "assert-projection",
+                                            "weight-op-literal",
+                                            "weight-op-scope",
+                                            NULL};
+static const char *const use_options[] = {"model",     "data", "labels", "target", "batch",   "backend", "threads",
+                                          "precision", "json", "config", "help",   "version", NULL};
+static const char *const predict_options[] = {"model",     "data", "labels", "target", "batch",  "backend", "threads",
+                                              "precision", "json", "out",    "output", "config", NULL};
+static const char *const prune_options[] = {"model",  "json", "op",       "t",      "literal", "fraction", "scope",
+                                            "layers", "out",  "mask-out", "config", "help",    NULL};
+static const char *const info_options[] = {"json", "plan", "config", "help", "version", NULL};
+
+static void expect_options(const char *command, const char *const *options) {
+  tool_result result = tool_run(command);
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  cr_assert_str_eq(result.err, "");
+  for (size_t i = 0; options[i] != NULL; i++) {
+    char with_value[64], flag[64], last[64];
+    snprintf(with_value, sizeof with_value, "--%s=", options[i]);
+    snprintf(flag, sizeof flag, "--%s ", options[i]);
+    snprintf(last, sizeof last, "--%s\n", options[i]);
+    cr_assert(strstr(result.out, with_value) || strstr(result.out, flag) || strstr(result.out, last),
+              "%s does not list --%s", command, options[i]);
+  }
+  tool_free(&result);
+}
+
+Test(cli_help, lists_every_option_of_the_contract) {
+  expect_options("train --help", train_options);
+  expect_options("check --help", train_options);
+  expect_options("eval --help", use_options);
+  expect_options("predict --help", predict_options);
+  expect_options("prune --help", prune_options);
+  expect_options("info --help", info_options);
+}
+
+Test(cli_help, names_defaults_and_groups) {
+  tool_result result = tool_run("train --help");
+  SAYS(result.out, "default 0.01)");
+  SAYS(result.out, "default 64)");
+  SAYS(result.out, "cosine; default");
+  SAYS(result.out, "Clipping of gradients:");
+  SAYS(result.out, "--no-nesterov");
+  SAYS_NOT(result.out, "external");
+  tool_free(&result);
+}
+
+Test(cli_help, names_the_commands) {
+  const char *const words[] = {"--help", "-h", "help"};
+  for (size_t i = 0; i < 3; i++) {
+    tool_result result = tool_run(words[i]);
+    cr_assert_eq(result.code, 0);
+    SAYS(result.out, "train");
+    SAYS(result.out, "predict");
+    SAYS(result.out, "sweep");
+    tool_free(&result);
+  }
+}
+
+Test(cli_help, prints_the_version) {
+  const char *const calls[] = {"--version", "train --version", "info --version"};
+  for (size_t i = 0; i < 3; i++) {
+    tool_result result = tool_run(calls[i]);
+    cr_assert_eq(result.code, 0, "%s", calls[i]);
+    cr_assert(strncmp(result.out, "vise 0.", 7) == 0, "%s", result.out);
+    tool_free(&result);
+  }
+}
+
+Test(cli_help, refuses_commands_that_are_not_there) {
+  tool_expect_refused("sweep --train a.csv", "later version");
+  tool_expect_refused("bench", "later version");
+  tool_expect_refused("trian", "unknown command 'trian'");
+  tool_expect_refused("--frobnicate", "unknown option");
+  tool_expect_refused("", "Usage: vise");
+  tool_expect_refused("info --plan --train a.csv --layers 3-4", "cuda backend");
+}
+
+Test(cli_help, info_tells_backends) {
+  tool_result result = tool_run("info");
+  cr_assert_eq(result.code, 0);
+  SAYS(result.out, "cpu64");
+  SAYS(result.out, "available");
+  tool_free(&result);
+  result = tool_run("info --json");
+  json_t *info = tool_json_text(result.out);
+  cr_assert(json_array_size(json_object_get(info, "backends")) >= 3);
+  cr_assert(json_is_string(json_object_get(info, "version")));
+  cr_assert(json_is_string(json_object_get(info, "build")));
+  json_decref(info);
+  tool_free(&result);
+}

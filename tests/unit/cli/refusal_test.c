@@ -1,0 +1,234 @@
+/* Bad input: exit code 2, a message that names what is wrong, nothing printed and no file left. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "tool.h"
+
+static void enter(void) {
+  tool_enter();
+  tool_write_classes("iris.csv", 30);
+  tool_write_line("line.csv", 30);
+  tool_write_npy("x.npy", "y.npy", 30);
+}
+
+TestSuite(cli_refusal, .init = enter, .fini = tool_leave);
+
+/* A wrong option or value of train, and words of the message. */
+typedef struct refused {
+  const char *options, *says;
+} refused;
+
+static void expect_all(const char *before, const refused *rows, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    char arguments[1024];
+    snprintf(arguments, sizeof arguments, "%s %s", before, rows[i].options);
+    tool_expect_refused(arguments, rows[i].says);
+  }
+}
+#define EXPECT_ALL(before, rows) expect_all(before, rows, sizeof rows / sizeof *rows)
+
+Test(cli_refusal, unknown_and_abbreviated_options) {
+  static const refused rows[] = {
+      {"--frobnicate", "unknown option --frobnicate"},
+      {"--clip-nrom 5", "is --clip-norm meant"},
+      {"--epoch 3", "is --epochs meant"}, /* no abbreviations: they would change with every new option */
+      {"--clip-n 5", "unknown option --clip-n"},
+      {"--no-clip-norm", "unknown option --no-clip-norm"},
+      {"-x", "invalid option"},
+      {"more.csv", "unexpected argument 'more.csv'"},
+      {"--lr", "requires an argument"},
+      {"--nesterov=yes", "doesn't allow an argument"},
+  };
+  EXPECT_ALL("train --train iris.csv --out run", rows);
+}
+
+Test(cli_refusal, numbers_that_are_none) {
+  static const refused rows[] = {
+      {"--lr fast", "--lr: 'fast' is not a number"},
+      {"--lr 0.1x", "--lr: '0.1x' is not a number"},
+      {"--lr 0,1", "is not a number"},
+      {"--lr 0x10", "is not a number"},
+      {"--lr nan", "is not a number"},
+      {"--lr inf", "is not a number"},
+      {"--lr 1e999", "too large"},
+      {"--lr -1", "--lr: '-1' must be >= 0"},
+      {"--lr=", "is not a number"},
+      {"--momentum 1", "--momentum: '1' must be >= 0 and < 1"},
+      {"--beta1 1", "must be >= 0 and < 1"},
+      {"--eps 0", "must be > 0"},
+      {"--epochs 0", "must be >= 1"},
+      {"--epochs 1.5", "not a whole number"},
+      {"--epochs -3", "not a whole number"},
+      {"--steps 99999999999999999999999", "too large"},
+      {"--seed -1", "not a whole number"},
+      {"--batch 0", "--batch: '0' is neither"},
+      {"--batch some", "nor full"},
+      {"--threads 0", "--threads"},
+      {"--threads 4096", "--threads"},
+      {"--val-fraction 1", "must be > 0 and < 1"},
+      {"--val-fraction 0", "--val-fraction"},
+      {"--label-smoothing 1", "< 1"},
+      {"--clip-norm 0", "must be > 0 (or off)"},
+      {"--clip-norm -5", "must be > 0"},
+      {"--max-skips 0", "must be >= 1"},
+      {"--device x", "--device"},
+  };
+  EXPECT_ALL("train --train iris.csv --out run", rows);
+}
+
+Test(cli_refusal, names_that_are_none) {
+  static const refused rows[] = {
+      {"--loss cross_entropy", "cross-entropy"},
+      {"--loss external", "library"},
+      {"--activation swish", "gelu"},
+      {"--optimizer adamw", "rmsprop"},
+      {"--backend gpu", "cpu64"},
+      {"--backend cuda", "CUDA"},
+      {"--scale max", "standard"},
+      {"--lr-schedule poly", "cosine"},
+      {"--clip-norm-p 1", "inf"},
+      {"--nonfinite ignore", "propagate"},
+      {"--precision fp16", "bf16"},
+      {"--init-scheme xavier", "glorot"},
+      {"--shuffle maybe", "neither yes nor no"},
+      {"--penalty-convention full", "over_m"},
+      {"--precision tf32", "tf32"},
+      {"--step fused", "fused"},
+  };
+  EXPECT_ALL("train --train iris.csv --out run", rows);
+}
+
+Test(cli_refusal, ranges_layers_and_lists) {
+  static const refused rows[] = {
+      {"--clamp 0", "must be > 0"},
+      {"--clamp -1", "must be > 0"},
+      {"--clamp 1:-1", "lower bound is above"},
+      {"--clamp 1:", "is not a number"},
+      {"--clamp 1:2:3", "is not a number"},
+      {"--clamp nan", "is not a number"},
+      {"--clip-value -0.5", "must be > 0"},
+      {"--clip-value 1:0", "lower bound is above"},
+      {"--clamp-layer 0.5", "is not L=LO:HI"},
+      {"--clamp-layer x=0.5", "not a whole number"},
+      {"--clamp-layer 0=1:-1", "lower bound is above"},
+      {"--clamp-layer 0=1 --clamp-layer 0=2", "has bounds already"},
+      {"--clamp-layer 7=1", "7"},
+      {"--layers 3", "two or more"},
+      {"--layers 3--3", "'' is not a layer size"},
+      {"--layers 3-auto-3", "first and the last"},
+      {"--layers 3-0-3", "'0' is not a layer size"},
+      {"--layers 3-x-3", "'x' is not a layer size"},
+      {"--layers 4-8-3", "has 3 features"},
+      {"--layers 3-8-2", "2"}, /* label 2 needs three outputs */
+      {"--class-weights 1,-1,1", "is negative"},
+      {"--class-weights 1,,1", "is not a number"},
+      {"--class-weights 1,2", "class"},
+      {"--weight-op-at step:0 --weight-op prune --weight-op-fraction 0.5", "counted from 1"},
+      {"--weight-op-at tomorrow --weight-op prune --weight-op-fraction 0.5", "step:N, epoch:N or every"},
+  };
+  EXPECT_ALL("train --train iris.csv --out run", rows);
+}
+
+Test(cli_refusal, contradictions) {
+  static const refused rows[] = {
+      {"--train iris.csv --val iris.csv --val-fraction 0.2", "contradict"},
+      {"--train x.npy --train-labels y.npy --target 0", "contradict"},
+      {"--train iris.csv --val-labels y.npy", "--val-labels needs --val"},
+      {"--train iris.csv --test-labels y.npy", "--test-labels needs --test"},
+      {"--train iris.csv --patience 3", "needs validation data"},
+      {"--train iris.csv --weight-op rel-clip --weight-op-t 0.5", "--weight-op-at"},
+      {"--train iris.csv --weight-op rel-clip --weight-op-at every", "--weight-op-t"},
+      {"--train iris.csv --weight-op prune --weight-op-at step:3", "--weight-op-fraction"},
+      {"--train iris.csv --weight-op prune --weight-op-at step:3 --weight-op-fraction 0.1 --weight-op-t 0.1", "rel-*"},
+      {"--train iris.csv --weight-op-at step:3", "--weight-op-at needs --weight-op"},
+      {"--train iris.csv --weight-op-t 0.5", "rel-*"},
+      {"--train iris.csv --weight-op-literal", "rel-clip"},
+      {"--train iris.csv --nesterov", "nesterov"},
+      {"--train iris.csv --optimizer adam --momentum 0.9", "momentum"},
+      {"--train iris.csv --overwrite", "--overwrite needs --out"},
+      {"--train iris.csv --epochs off", "--epochs off needs --steps"},
+      {"--train iris.csv --clamp 0.1:1 --l1 0.1 --prox-l1 --out run", "0"},
+      {"--train iris.csv --resume run --out other", "--resume and --out contradict"},
+      {"--train iris.csv --resume run --overwrite", "--resume and --overwrite contradict"},
+      {"--resume run --init m.safetensors", "--resume and --init contradict"},
+      {"--resume run --config c.json", "--resume and --config contradict"},
+      {"--layers 3-4-3", "--train is missing"},
+  };
+  EXPECT_ALL("train", rows);
+}
+
+Test(cli_refusal, data) {
+  tool_write_text("ragged.csv", "a,b,c\n1,2,0\n1,2\n");
+  tool_write_text("words.csv", "a,b,c\n1,2,0\n1,many,1\n");
+  tool_write_text("nan.csv", "a,b,c\n1,2,0\n1,nan,1\n");
+  tool_write_text("empty.csv", "");
+  tool_write_text("noise.npy", "\x93NUMPY but not really");
+  tool_write_npy("short-x.npy", "short-y.npy", 20);
+  static const refused rows[] = {
+      {"--train missing.csv", "missing.csv"},
+      {"--train ragged.csv", "ragged.csv:3"},
+      {"--train words.csv", "words.csv:3"},
+      {"--train nan.csv", "nan.csv:3"},
+      {"--train empty.csv", "empty.csv"},
+      {"--train noise.npy --train-labels y.npy", "noise.npy"},
+      {"--train x.npy", "x.npy"},
+      {"--train x.npy --train-labels short-y.npy", "20"},
+      {"--train iris.csv --target species", "species"},
+      {"--train iris.csv --target 9", "9"},
+      {"--train iris.csv --test line.csv", "line.csv"},
+      {"--train line.csv", "cross-entropy needs"},
+      {"--train iris.csv --loss bce --layers 3-1", "iris.csv"},
+      {"--train iris.csv --row-weights short-y.npy", "20"},
+      {"--train iris.csv --scale unit", "unit"},
+      {"--train iris.csv --init missing.safetensors", "missing.safetensors"},
+      {"--train iris.csv --init x.npy", "x.npy"},
+      {"--train iris.csv --mask x.npy", "x.npy"},
+      {"--train iris.csv --out no/such/place", "no/such/place"},
+      {"--resume nothing-here", "nothing-here"},
+  };
+  EXPECT_ALL("train", rows);
+}
+
+Test(cli_refusal, a_folder_that_holds_something) {
+  cr_assert_eq(mkdir("full", 0700), 0);
+  tool_write_text("full/letter.txt", "dear");
+  tool_expect_refused("train --train iris.csv --epochs 1 --out full", "not empty");
+  cr_assert(tool_exists("full/letter.txt"));
+  cr_assert_not(tool_exists("full/config.json"));
+}
+
+Test(cli_refusal, other_commands) {
+  tool_expect_ok("train --train iris.csv --layers auto-4-auto --epochs 1 --out run");
+  static const refused rows[] = {
+      {"eval --data iris.csv", "--model is missing"},
+      {"eval --model run/model.safetensors", "--data is missing"},
+      {"eval --model iris.csv --data iris.csv", "iris.csv"},
+      {"eval --model run/model.safetensors --data line.csv", "2"},
+      {"eval --model run/model.safetensors --data x.npy", "x.npy"},
+      {"eval --model run/model.safetensors --data iris.csv --layers 3-4", "unknown option --layers"},
+      {"predict --model run/model.safetensors --data iris.csv", "--out is missing"},
+      {"predict --model run/model.safetensors --data iris.csv --out p.txt", "must end in .npy or .csv"},
+      {"predict --model run/model.safetensors --data iris.csv --out no/p.csv", "the folder no does not exist"},
+      {"predict --model run/model.safetensors --data y.npy --out p.csv", "1 feature columns"},
+      {"predict --model run/model.safetensors --data iris.csv --out p.csv --output logits", "probability"},
+      {"prune --model run/model.safetensors --out q.safetensors", "--op is missing"},
+      {"prune --model run/model.safetensors --op none --out q.safetensors", "--op is missing"},
+      {"prune --model run/model.safetensors --op prune --out q.safetensors", "--fraction"},
+      {"prune --model run/model.safetensors --op prune --fraction 1.5 --out q.safetensors", "<= 1"},
+      {"prune --model run/model.safetensors --op rel-clip --out q.safetensors", "--t"},
+      {"prune --model run/model.safetensors --op rel-clip --t 2 --out q.safetensors", "<= 1"},
+      {"prune --model run/model.safetensors --op rel-clip --t 0.5", "--out is missing"},
+      {"prune --model run/model.safetensors --op rel-clip --t 0.5 --mask-out m.safetensors", "--mask-out needs"},
+      {"prune --model run/model.safetensors --op rel-retain --t 0.5 --literal --out q.safetensors", "rel-clip"},
+      {"prune --model run/model.safetensors --op rel-clip --t 0.5 --layers 5 --out q.safetensors", "5"},
+      {"prune --model run/model.safetensors --op rel-clip --t 0.5 --layers 0,x --out q.safetensors", "whole number"},
+      {"prune --model run/model.safetensors --op prune --fraction 0.5 --out a --mask-out a", "contradict"},
+      {"prune --model run/model.safetensors --op prune --fraction 0.5 --out no/q.safetensors", "the folder no"},
+      {"check --layers auto-4-3", "need --train"},
+      {"check --train iris.csv --lr x", "--lr"},
+      {"check --backend cuda", "CUDA"},
+      {"info --layers 3", "unknown option"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) tool_expect_refused(rows[i].options, rows[i].says);
+}

@@ -1,0 +1,155 @@
+/* Interruption by signals, and --resume. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tool.h"
+
+static void enter(void) {
+  tool_enter();
+  tool_write_classes("iris.csv", 120);
+}
+
+TestSuite(cli_resume, .init = enter, .fini = tool_leave, .timeout = 120);
+
+/* A run that lasts until it is stopped: as many epochs as no test waits for. */
+#define ENDLESS "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
+
+static void sleep_ms(long ms) {
+  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void wait_for(const char *path) {
+  for (int i = 0; i < 3000 && !tool_exists(path); i++) sleep_ms(10);
+  cr_assert(tool_exists(path), "%s did not appear", path);
+}
+
+/* Interrupts an endless run with a signal once it has written a checkpoint; returns the step it stopped at. */
+static long interrupt(const char *arguments, int number, int code, const char *dir) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
+  pid_t pid = tool_start(arguments, "call");
+  wait_for(path);
+  sleep_ms(50);
+  cr_assert_eq(kill(pid, number), 0);
+  tool_result result = tool_wait(pid, "call");
+  cr_assert_eq(result.code, code, "%d: %s", result.code, result.err);
+  cr_assert_not(result.killed);
+  const char *line = strstr(result.err, "interrupted at step ");
+  cr_assert(line != NULL, "%s", result.err);
+  char resume[256];
+  snprintf(resume, sizeof resume, "; resume with: vise train --resume %s\n", dir);
+  SAYS(line, resume);
+  long step = strtol(line + 20, NULL, 10);
+  tool_free(&result);
+  return step;
+}
+
+Test(cli_resume, after_ctrl_c_equals_an_uninterrupted_run) {
+  long step = interrupt(ENDLESS "--out run", SIGINT, 130, "run");
+  char arguments[512];
+  snprintf(arguments, sizeof arguments, "train --resume run --steps %ld --quiet", step + 25);
+  tool_expect_ok(arguments);
+  snprintf(arguments, sizeof arguments, ENDLESS "--out whole --steps %ld --quiet", step + 25);
+  tool_expect_ok(arguments);
+  cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
+  json_t *config = tool_json("run/config.json");
+  cr_assert_eq(json_integer_value(json_object_get(config, "steps")), step + 25);
+  json_decref(config);
+}
+
+Test(cli_resume, after_sigterm_is_143_and_twice) {
+  long first = interrupt(ENDLESS "--out run --backend cpu64 --checkpoint-every 1000", SIGTERM, 143, "run");
+  long second = interrupt("train --resume run", SIGTERM, 143, "run");
+  cr_assert(second >= first, "%ld after %ld", second, first);
+}
+
+Test(cli_resume, without_out_says_that_nothing_is_saved) {
+  size_t before = tool_count_files() + 2;
+  pid_t pid = tool_start(ENDLESS, "call");
+  for (int i = 0; i < 1000; i++) {
+    char *text = tool_read("call.err", NULL);
+    bool trains = strstr(text, "epoch 2/") != NULL;
+    free(text);
+    if (trains) break;
+    sleep_ms(10);
+  }
+  cr_assert_eq(kill(pid, SIGINT), 0);
+  tool_result result = tool_wait(pid, "call");
+  cr_assert_eq(result.code, 130);
+  SAYS(result.err, "nothing was saved: give --out DIR");
+  cr_assert_eq(tool_count_files(), before);
+  tool_free(&result);
+}
+
+Test(cli_resume, more_epochs_equal_one_long_run) {
+  tool_expect_ok("train --train iris.csv --layers 3-9-3 --optimizer adam --epochs 3 --threads 1 --quiet --out run");
+  tool_expect_ok("train --resume run --epochs 7 --threads 2 --log-every 1");
+  tool_expect_ok("train --train iris.csv --layers 3-9-3 --optimizer adam --epochs 7 --threads 1 --quiet --out whole");
+  cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
+}
+
+Test(cli_resume, tells_where_it_goes_on) {
+  tool_expect_ok("train --train iris.csv --epochs 3 --quiet --out run");
+  tool_result result = tool_run("train --resume run --epochs 5 --no-quiet");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out, "10 steps, 5 epochs, resumed from step 6");
+  SAYS(result.err, "epoch 4/5");
+  SAYS_NOT(result.err, "epoch 3/5");
+  tool_free(&result);
+}
+
+Test(cli_resume, refuses_changes_of_what_is_computed) {
+  tool_expect_ok("train --train iris.csv --epochs 2 --lr 0.1 --quiet --out run");
+  static const char *const changes[] = {"--lr 0.2",      "--seed 1",          "--layers 3-4-3",   "--batch 5",
+                                        "--clamp 1",     "--clamp-layer 0=1", "--no-bias",        "--shuffle no",
+                                        "--train x.csv", "--nonfinite halt",  "--optimizer adam", "--backend cpu64"};
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    char arguments[256], says[64];
+    snprintf(arguments, sizeof arguments, "train --resume run --epochs 4 %s", changes[i]);
+    snprintf(says, sizeof says, "%.*s cannot be changed by --resume", (int)strcspn(changes[i], " "), changes[i]);
+    tool_expect_refused(arguments, says);
+  }
+  /* What is said again is no change. */
+  tool_expect_ok("train --resume run --epochs 3 --lr 1e-1 --train iris.csv --batch 64 --layers 3-3 --backend cpu");
+}
+
+Test(cli_resume, refuses_limits_under_a_schedule_that_plans) {
+  tool_expect_ok("train --train iris.csv --epochs 2 --lr-schedule cosine --quiet --out cosine");
+  tool_expect_refused("train --resume cosine --epochs 4",
+                      "--epochs cannot be changed by --resume: under a linear or cosine");
+  tool_expect_refused("train --resume cosine --stop-loss 0.1", "--stop-loss cannot be changed");
+  tool_expect_ok("train --resume cosine --epochs 2 --log-every 5");
+  tool_expect_ok(
+      "train --train iris.csv --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 --quiet "
+      "--out box");
+  tool_expect_refused("train --resume box --steps 9", "--steps cannot be changed");
+  tool_expect_ok("train --train iris.csv --epochs 2 --lr-schedule step --quiet --out step");
+  tool_expect_ok("train --resume step --epochs 4");
+}
+
+Test(cli_resume, passes_over_a_damaged_checkpoint) {
+  tool_expect_ok("train --train iris.csv --epochs 3 --quiet --out run");
+  tool_write_text("run/checkpoints/step-000000006/state.json", "{");
+  tool_result result = tool_run("train --resume run --epochs 4");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.err, "step-000000006");
+  SAYS(result.out, "resumed from step 4");
+  tool_free(&result);
+}
+
+Test(cli_resume, a_second_signal_kills) {
+  pid_t pid = tool_start(ENDLESS "--out run", "call");
+  wait_for("run/metrics.jsonl");
+  cr_assert_eq(kill(pid, SIGSTOP), 0);
+  cr_assert_eq(kill(pid, SIGINT), 0);
+  cr_assert_eq(kill(pid, SIGTERM), 0);
+  cr_assert_eq(kill(pid, SIGCONT), 0);
+  tool_result result = tool_wait(pid, "call");
+  /* Both were pending: whichever came first was remembered, the other had its default effect. */
+  cr_assert(result.killed, "%d: %s", result.code, result.err);
+  tool_free(&result);
+}
