@@ -1,0 +1,46 @@
+/* A training described once and run on both CPU backends. */
+#ifndef VISE_T_CPU_CASE_H
+#define VISE_T_CPU_CASE_H
+
+#include "host/backend/backend.h"
+
+enum { CPU_CASE_MAX_STEPS = 32 };
+
+/* Start from cpu_case_make and change fields. */
+typedef struct cpu_case {
+  size_t n_layers, widths[8];
+  vise_activation activation;
+  bool bias;
+  size_t n_rows, batch, n_steps;
+  bool class_labels, row_weights, class_weights, mask;
+  double target_low,
+      target_high; /* values of targets that are no labels: uniform between, or only these two if binary */
+  bool binary;
+  double lr, clip_factor, clamp_factor;
+  vise_i_step_spec spec; /* net is filled in by the run */
+} cpu_case;
+
+/* Cross-entropy with class labels on 13-17-5, batches of 12 of 31 rows, 6 steps of plain SGD. */
+cpu_case cpu_case_make(void);
+void cpu_case_shape(cpu_case *c, size_t n_layers, const size_t *widths);
+
+/* What a run leaves; free with cpu_result_free. */
+typedef struct cpu_result {
+  vise_i_net net;
+  size_t n_outputs;                              /* of all rows */
+  double *params, *moment1, *moment2, *gradient; /* [n_params]; a moment is NULL where it is not kept */
+  double *outputs;                               /* [n_rows * K], at the end */
+  double loss, penalty;                          /* over all rows, at the end */
+  vise_step_stats stats[CPU_CASE_MAX_STEPS];
+  uint64_t tensor_sum[4]; /* the last step's tensor stats, summed over tensors */
+} cpu_result;
+
+/* Runs the steps (consecutive rows, again and again), each as a run of one. Ends the test program on failure. */
+cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops);
+void cpu_result_free(cpu_result *r);
+
+/* Compares cpu with cpu64: text (n_text bytes) says what differs; true if nothing does. The tolerances are times
+   `slack` those of the table in cpu_case.c. */
+bool cpu_case_agrees(const cpu_case *c, double slack, char *text, size_t n_text);
+
+#endif
