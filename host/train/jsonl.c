@@ -35,11 +35,14 @@ done:
 
 vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *err) {
   vise_status status = VISE_OK;
-  char *line = object != NULL ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
-  json_decref(object);
-  if (line == NULL) return vise_i_fail_memory(err, 256, "a line of metrics");
-  const size_t n = strlen(line) + 1;
-  line[n - 1] = '\n'; /* in place of the terminating zero: n bytes are written */
+  char *line = NULL;
+  const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
+  /* Into a buffer of our own: json_dumps of release 2.14 drops a key when there was no memory for it. */
+  size_t n = object != NULL ? json_dumpb(object, NULL, 0, flags) : 0;
+  if (n == 0) VISE_TRY(vise_i_fail_memory(err, 256, "a line of metrics"));
+  VISE_TRY(vise_i_alloc(&line, n + 1, 1, "a line of metrics", err));
+  if (json_dumpb(object, line, n, flags) != n) VISE_TRY(vise_i_fail_memory(err, n, "a line of metrics"));
+  line[n++] = '\n';
   size_t written = 0;
   while (written < n) {
     const ssize_t now = pwrite(file->fd, line + written, n - written, (off_t)(file->n_bytes + written));
@@ -53,6 +56,8 @@ vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *
     written += (size_t)now;
   }
   if (status == VISE_OK) file->n_bytes += n;
+done:
+  json_decref(object);
   free(line);
   return status;
 }

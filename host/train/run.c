@@ -78,34 +78,60 @@ void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
-static void set(json_t *event, const char *key, json_t *value) {
-  /* A failure shows as a missing key only when memory is exhausted, and then the dump fails too. */
-  (void)json_object_set_new(event, key, value);
+/* An event being made; a failure to add to it stays. */
+typedef struct event {
+  json_t *object;
+  bool failed;
+} event;
+
+static event make_event(const char *name) {
+  event e = {.object = json_object()};
+  e.failed = json_object_set_new(e.object, "event", json_string(name)) != 0;
+  return e;
+}
+
+static void set(event *e, const char *key, json_t *value) {
+  if (json_object_set_new(e->object, key, value) != 0) e->failed = true;
+}
+
+static void set_count(event *e, const char *key, uint64_t value) {
+  set(e, key, json_integer((json_int_t)value));
+}
+
+static void set_number(event *e, const char *key, double value) {
+  set(e, key, vise_i_jsonl_number(value));
+}
+
+static vise_status append(vise_i_run *run, event *e, vise_error *err) {
+  if (e->failed) {
+    json_decref(e->object);
+    e->object = NULL; /* append says that memory is exhausted */
+  }
+  return vise_i_jsonl_append(&run->out.metrics, e->object, err);
 }
 
 static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
-  json_t *event = json_object();
-  set(event, "event", json_string("step"));
-  set(event, "step", json_integer((json_int_t)s->step));
-  set(event, "epoch", json_integer((json_int_t)s->epoch));
-  set(event, "loss", vise_i_jsonl_number(s->loss));
-  set(event, "penalty", vise_i_jsonl_number(s->penalty));
-  set(event, "lr", vise_i_jsonl_number(s->lr));
-  set(event, "grad_norm", vise_i_jsonl_number(s->grad_norm));
-  set(event, "grad_norm_clipped", vise_i_jsonl_number(s->grad_norm_clipped));
-  set(event, "clipped_values", json_integer((json_int_t)s->n_clipped_values));
-  set(event, "at_bound", json_integer((json_int_t)(s->n_at_lo + s->n_at_hi)));
-  set(event, "skipped", json_boolean(s->skipped));
-  return vise_i_jsonl_append(&run->out.metrics, event, err);
+  event e = make_event("step");
+  set_count(&e, "step", s->step);
+  set_count(&e, "epoch", s->epoch);
+  set_number(&e, "loss", s->loss);
+  set_number(&e, "penalty", s->penalty);
+  set_number(&e, "lr", s->lr);
+  set_number(&e, "grad_norm", s->grad_norm);
+  set_number(&e, "grad_norm_clipped", s->grad_norm_clipped);
+  set_count(&e, "clipped_values", s->n_clipped_values);
+  set_count(&e, "at_bound", s->n_at_lo + s->n_at_hi);
+  set(&e, "skipped", json_boolean(s->skipped));
+  return append(run, &e, err);
 }
 
-static void set_metrics(json_t *event, const char *prefix, const vise_metrics *metrics, bool classifies) {
+static void set_metrics(event *e, const char *prefix, const vise_metrics *metrics, bool classifies) {
   char key[32];
   snprintf(key, sizeof(key), "%s_loss", prefix);
-  set(event, key, vise_i_jsonl_number(metrics->loss));
+  set_number(e, key, metrics->loss);
   if (!classifies) return;
   snprintf(key, sizeof(key), "%s_accuracy", prefix);
-  set(event, key, vise_i_jsonl_number(metrics->accuracy));
+  set_number(e, key, metrics->accuracy);
 }
 
 static vise_status log_epoch(vise_i_run *run, vise_error *err) {
@@ -113,15 +139,14 @@ static vise_status log_epoch(vise_i_run *run, vise_error *err) {
   const vise_loss loss = t->config.loss;
   const bool classifies = loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
   const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
-  json_t *event = json_object();
-  set(event, "event", json_string("epoch"));
-  set(event, "step", json_integer((json_int_t)t->state.step));
-  set(event, "epoch", json_integer((json_int_t)t->state.epoch));
-  set_metrics(event, "train", &train, classifies);
-  if (t->has_validation) set_metrics(event, "val", &run->validation, classifies);
-  if (t->has_test) set_metrics(event, "test", &run->test, classifies);
-  set(event, "seconds", vise_i_jsonl_number(vise_i_now() - run->start));
-  return vise_i_jsonl_append(&run->out.metrics, event, err);
+  event e = make_event("epoch");
+  set_count(&e, "step", t->state.step);
+  set_count(&e, "epoch", t->state.epoch);
+  set_metrics(&e, "train", &train, classifies);
+  if (t->has_validation) set_metrics(&e, "val", &run->validation, classifies);
+  if (t->has_test) set_metrics(&e, "test", &run->test, classifies);
+  set_number(&e, "seconds", vise_i_now() - run->start);
+  return append(run, &e, err);
 }
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
