@@ -168,9 +168,6 @@ vise_status vise_array_save(const char *path, const vise_array *array, const cha
   }
   vise_status status = vise_i_array_validate(array, "array to save", err);
   if (status != VISE_OK) return status;
-  if (!npy && array->n_cols == 0) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "%s: an array without columns cannot be written as CSV; use .npy", path);
-  }
   if (!npy && header != NULL) {
     size_t n_names = count_names(header);
     if (strpbrk(header, "\r\n") != NULL) {

@@ -32,8 +32,8 @@ typedef enum vise_i_check_part { VISE_I_CHECK_DATA_LOSS, VISE_I_CHECK_PENALTY } 
 typedef struct vise_i_gradient_verdict {
   size_t n_entries; /* looked at */
   size_t n_kinks;   /* of these: left out, because the loss has a kink there */
-  double worst;     /* largest |analytic - numeric| of the others */
-  double tolerance;
+  double worst;     /* |analytic - numeric| of the entry that comes nearest to, or goes furthest beyond, its limit */
+  double tolerance; /* that limit */
   bool passed;
 } vise_i_gradient_verdict;
 

@@ -7,6 +7,7 @@
 #include "host/model/model.h"
 #include "host/train/check.h"
 #include "host/train/resolve.h"
+#include "host/train/trainer.h"
 
 /* A full batch of a large data set would take minutes here and show nothing more. */
 #define MAX_BATCH 1024
@@ -16,8 +17,9 @@ static double weight(const vise_model *model, size_t i) {
   return vise_model_dtype(model) == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
 }
 
+/* A NaN stays. */
 static void raise_to(double *worst, double value) {
-  if (!(value <= *worst)) *worst = value;
+  if (!isnan(*worst) && !(value <= *worst)) *worst = value;
 }
 
 /* How far w lies beyond the bound in direction `sign`, relative to the bound. */
@@ -27,10 +29,12 @@ static double beyond(double w, double bound, double sign) {
   return bound == 0.0 ? excess : excess / fabs(bound);
 }
 
-static void verify_box(const vise_i_step_spec *spec, const vise_model *model, vise_i_check_run *run) {
+static void verify_box(const vise_i_step_spec *spec, double factor, const vise_model *model, vise_i_check_run *run) {
   for (size_t k = 0; k < spec->net->n_tensors; k++) {
     const vise_i_tensor *t = &spec->net->tensors[k];
     double lo = spec->box_lo[t->layer], hi = spec->box_hi[t->layer];
+    if (isfinite(lo)) lo *= factor;
+    if (isfinite(hi)) hi *= factor;
     if ((t->is_bias && !spec->clamp_bias) || (isinf(lo) && isinf(hi))) continue;
     run->has_box = true;
     for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
@@ -78,7 +82,7 @@ static vise_status copy_params(const vise_model *model, double **out, vise_error
 
 /* Steps one at a time, verifying after each. Returns VISE_OK when it ended before a skipped step. */
 static vise_status run_steps(vise_trainer *trainer, const vise_model *model, const vise_i_step_spec *spec,
-                             bool box_is_constant, size_t max_steps, vise_i_check_run *run, vise_error *err) {
+                             size_t max_steps, vise_i_check_run *run, vise_error *err) {
   while (run->n_steps < max_steps) {
     vise_error step_error = VISE_ERROR_INIT;
     vise_step_stats stats = {0};
@@ -87,7 +91,7 @@ static vise_status run_steps(vise_trainer *trainer, const vise_model *model, con
     if (status != VISE_OK) return vise_i_fail(err, status, "%s", step_error.text);
     status = vise_trainer_sync(trainer, err);
     if (status != VISE_OK) return status;
-    if (box_is_constant) verify_box(spec, model, run);
+    verify_box(spec, vise_i_trainer_last_hyper(trainer).clamp_factor, model, run);
     verify_mask(model, run);
     verify_max_norm(spec, model, run);
     run->loss[run->n_steps++] = stats.loss;
@@ -118,8 +122,7 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   VISE_TRY(vise_trainer_sync(trainer, err)); /* for the weights as projected at the start */
   VISE_TRY(vise_i_resolve_spec(&c, vise_i_model_net(copy), n_rows, vise_model_mask(copy) != NULL, &spec, err));
   VISE_TRY(copy_params(copy, &result.start, err));
-  bool box_is_constant = c.clamp_schedule.kind == VISE_SCHEDULE_CONSTANT && c.clamp_schedule.warmup_steps == 0;
-  VISE_TRY(run_steps(trainer, copy, &spec, box_is_constant, max_steps, &result, err));
+  VISE_TRY(run_steps(trainer, copy, &spec, max_steps, &result, err));
   VISE_TRY(copy_params(copy, &result.params, err));
   *run = result;
   result = (vise_i_check_run){0};

@@ -36,7 +36,7 @@ static vise_status value_at(const vise_i_check_point *point, vise_i_check_part p
 static double rounding_factor(const vise_i_check_point *point, vise_i_check_part part) {
   double n_terms = part == VISE_I_CHECK_PENALTY ? (double)point->net->n_params
                                                 : (double)point->n_rows * (double)point->net->widths[0];
-  return 32.0 + sqrt(n_terms);
+  return 8.0 + sqrt(n_terms) / 8.0;
 }
 
 static vise_status try_step(const vise_i_check_point *point, vise_i_check_part part, size_t entry, double h,
@@ -63,9 +63,19 @@ static bool is_kink(const difference *d, double analytic, double tolerance) {
   return high - low > 4.0 * tolerance && analytic >= low - tolerance && analytic <= high + tolerance;
 }
 
+/* Keeps the entry whose error is the largest part of what it is allowed. */
+static void note_worst(vise_i_gradient_verdict *verdict, double error, double tolerance) {
+  bool first = verdict->worst == 0.0 && verdict->tolerance == 0.0;
+  if (first || (error != 0.0 && !(error / tolerance <= verdict->worst / verdict->tolerance))) {
+    verdict->worst = error;
+    verdict->tolerance = tolerance;
+  }
+}
+
 static vise_status check_entry(const vise_i_check_point *point, vise_i_check_part part, size_t entry, double analytic,
                                double value, double truncation, vise_i_gradient_verdict *verdict, vise_error *err) {
-  double w = point->params[entry], h = FIRST_STEP * fmax(1.0, fabs(w)), first_error = 0.0, tolerance = 0.0;
+  double w = point->params[entry], h = FIRST_STEP * fmax(1.0, fabs(w)), first_error = 0.0, first_tolerance = 0.0;
+  double tolerance = 0.0;
   difference d = {0};
   for (int i = 0; i < N_TRIES; i++, h /= 10.0) {
     vise_status status = try_step(point, part, entry, h, value, &d, err);
@@ -74,10 +84,10 @@ static vise_status check_entry(const vise_i_check_point *point, vise_i_check_par
     double error = fabs(d.central - analytic);
     if (i == 0) {
       first_error = error;
-      if (tolerance > verdict->tolerance) verdict->tolerance = tolerance;
+      first_tolerance = tolerance;
     }
     if (error <= tolerance) {
-      if (i == 0 && error > verdict->worst) verdict->worst = error;
+      if (i == 0) note_worst(verdict, error, tolerance);
       return VISE_OK;
     }
   }
@@ -86,7 +96,7 @@ static vise_status check_entry(const vise_i_check_point *point, vise_i_check_par
     return VISE_OK;
   }
   verdict->passed = false;
-  if (!(first_error <= verdict->worst)) verdict->worst = first_error;
+  note_worst(verdict, first_error, first_tolerance);
   return VISE_OK;
 }
 
@@ -119,13 +129,16 @@ vise_status vise_i_check_tensor(const vise_i_check_point *point, vise_i_check_pa
   }
   double truncation = RELATIVE_TOLERANCE * fabs(analytic[t->offset + largest]);
   /* The last one is the largest entry, which else could be wrong, unseen, and widen the tolerance for the others. */
-  for (size_t k = 0; k <= n_chosen; k++) {
+  for (size_t k = 0; k < n_chosen + (n_chosen < n ? 1 : 0); k++) {
     size_t entry = t->offset + (k < n_chosen ? choose_entry(point, tensor, n, k, n_chosen) : largest);
     status = check_entry(point, part, entry, analytic[entry], value, truncation, &found, err);
     if (status != VISE_OK) return status;
     found.n_entries++;
   }
-  if (found.n_kinks > found.n_entries / 2) found.passed = false;
+  if (found.n_kinks > found.n_entries / 2) {
+    found.passed = false;
+    found.worst = NAN;
+  }
   *verdict = found;
   return point->ops->set_state(point->backend, VISE_I_PARAMS, point->params, err);
 }
