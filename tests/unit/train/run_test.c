@@ -309,6 +309,29 @@ Test(run, ends_at_the_limit_of_skips_or_at_once) {
   ends_by_skips(VISE_NONFINITE_HALT, 1u << 4, 8, 2, VISE_STOP_HALT);
 }
 
+Test(run, counts_skips_across_a_resumption) {
+  const size_t one[] = {1, 1};
+  vise_dataset *train = overflowing(0xfff);
+  vise_model *model = rig_model(one, 2, true, VISE_F64);
+  vise_train_config config = in_order(VISE_NONFINITE_SKIP);
+  config.max_skips = 5;
+  config.steps = 3;
+  char folder[256];
+  rig_folder(folder);
+  vise_run_config run = rig_run_config(folder, NULL);
+  vise_run_result result;
+  OK(run_with(&config, train, NULL, &run, model, &result));
+  cr_expect_eq(result.n_skipped, 3);
+  config.steps = 0;
+  run.resume = true;
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_NONFINITE, "not finite");
+  cr_expect_eq(result.steps, 5);
+  cr_expect_eq(result.n_skipped, 5);
+  vise_model_free(model);
+  vise_dataset_free(train);
+  rig_remove(folder);
+}
+
 Test(run, propagates_when_told) {
   const size_t one[] = {1, 1};
   vise_dataset *train = overflowing(1u << 4);
@@ -397,6 +420,29 @@ Test(run, an_operation_at_every_step_freezes_its_maximum) {
     vise_model_free(once);
     vise_model_free(often);
   }
+  vise_dataset_free(train);
+}
+
+Test(run, an_operation_at_every_step_leaves_a_skipped_one_alone) {
+  const size_t one[] = {1, 1};
+  vise_dataset *train = overflowing(1);
+  vise_model *model = rig_model(one, 2, true, VISE_F64), *start = rig_model(one, 2, true, VISE_F64);
+  vise_train_config config = in_order(VISE_NONFINITE_SKIP);
+  config.weight_op.kind = VISE_REL_CLIP;
+  config.weight_op.t = 0.5;
+  config.weight_op_at = VISE_AT_EVERY;
+  vise_trainer *trainer = NULL;
+  vise_step_stats stats;
+  OK(vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &rig_err));
+  OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
+  OK(vise_trainer_sync(trainer, &rig_err));
+  cr_expect(stats.skipped && rig_same_params(model, start));
+  OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
+  OK(vise_trainer_sync(trainer, &rig_err));
+  cr_expect(!stats.skipped && !rig_same_params(model, start));
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_model_free(start);
   vise_dataset_free(train);
 }
 

@@ -185,6 +185,17 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
   cr_assert_gt(result.best_epoch, 0);
   cr_expect_eq(result.epochs, result.best_epoch + 10);
+  /* The trainer itself stays at the last weights. */
+  vise_model *last = rig_model(wide, 3, true, dtype);
+  vise_trainer *other = NULL;
+  vise_step_stats went_on, expected;
+  OK(vise_trainer_create(&o.config, last, o.train, o.validation, NULL, &other, &rig_err));
+  OK(vise_trainer_step(other, (size_t)result.steps, NULL, NULL, &rig_err));
+  OK(vise_trainer_step(other, 1, &expected, NULL, &rig_err));
+  OK(vise_trainer_step(trainer, 1, &went_on, NULL, &rig_err));
+  cr_expect(went_on.loss == expected.loss && went_on.grad_norm == expected.grad_norm && went_on.step == expected.step);
+  vise_trainer_free(other);
+  vise_model_free(last);
   vise_trainer_free(trainer);
   OK(vise_trainer_create(&o.config, twin, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_step(trainer, (size_t)(3 * result.best_epoch), NULL, NULL, &rig_err));
