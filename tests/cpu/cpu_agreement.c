@@ -250,15 +250,9 @@ static bool allowed(const cpu_case *c) {
   return !c->class_weights || c->class_labels;
 }
 
-/* Kinks of relu and jumps of the subgradients make float32 part from float64 here and there: 20 times the tolerance. */
-static double slack_of(const cpu_case *c) {
-  const bool kink = c->activation == VISE_RELU || c->activation == VISE_LEAKY_RELU || c->spec.k1 > 0;
-  return kink || c->spec.optimizer != VISE_SGD ? 20 : 1;
-}
-
 static void expect_agreement(const cpu_case *c, const char *first, const char *second) {
   char text[256];
-  if (!cpu_case_agrees(c, slack_of(c), text, sizeof text)) {
+  if (!cpu_case_agrees(c, 1, text, sizeof text)) {
     cr_expect(false, "%s + %s, %zu-%zu.., batch %zu: %s", first, second, c->widths[0], c->widths[1], c->batch, text);
   }
 }

@@ -158,6 +158,40 @@ Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
   }
 }
 
+/* Products large enough for BLAS to share them out. */
+Test(cpu_steps, two_threads_keep_their_bits) {
+  static const size_t widths[] = {300, 128, 10};
+  const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
+  vise_i_step_spec spec = rig_spec(&net);
+  double *params = calloc(net.n_params, sizeof *params), *x = calloc(64 * 300, sizeof *x), y[64];
+  double *ends[2];
+  uint64_t state = 3;
+  rig_fill(&state, 0.1, params, net.n_params);
+  rig_fill(&state, 1, x, 64 * 300);
+  for (size_t i = 0; i < 64; i++) y[i] = (double)(i % 10);
+  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.n_threads = 2;
+  const vise_i_data data = rig_data(x, 64, 300, y, 1, true, NULL);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  for (int run = 0; run < 2; run++) {
+    vise_i_backend *b = rig_create(OPS, &spec, params);
+    for (int step = 0; step < 10; step++) {
+      vise_error err = VISE_ERROR_INIT;
+      vise_step_stats stats = {0};
+      cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+    }
+    ends[run] = calloc(net.n_params, sizeof *ends[run]);
+    rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, ends[run]);
+    OPS->destroy(b);
+  }
+  cr_expect(memcmp(ends[0], ends[1], net.n_params * sizeof *ends[0]) == 0);
+  cr_expect(memcmp(ends[0], params, net.n_params * sizeof *params) != 0);
+  free(ends[0]);
+  free(ends[1]);
+  free(params);
+  free(x);
+}
+
 Test(cpu_steps, state_carries_a_training_over) {
   rig *r = make_rig(VISE_ADAM);
   vise_i_backend *whole = start(r), *first = start(r), *second = start(r);
