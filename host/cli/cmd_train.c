@@ -167,7 +167,6 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   config.progress = on_progress;
   config.log = on_log;
   config.user = view;
-  vise_i_cli_signals_install();
   vise_i_cli_progress_begin(&view->progress, options->quiet, options->training.epochs);
   status = vise_trainer_run(trainer, &config, result, err);
   vise_i_cli_progress_end(&view->progress);
@@ -212,6 +211,8 @@ int vise_i_cli_train(int argc, char **argv) {
   vise_i_cli_options_init(&options, VISE_I_CLI_TRAIN);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = place_resumed(&options, &err);
+  /* From here on a signal leaves a run that can be resumed, be it at step 0. */
+  if (status == VISE_OK) vise_i_cli_signals_install();
   if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
   if (status == VISE_OK) {
     status =

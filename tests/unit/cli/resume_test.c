@@ -12,7 +12,7 @@ static void enter(void) {
   tool_write_classes("iris.csv", 120);
 }
 
-TestSuite(cli_resume, .init = enter, .fini = tool_leave, .timeout = 120);
+TestSuite(cli_resume, .init = enter, .fini = tool_leave);
 
 /* A run that lasts until it is stopped: as many epochs as no test waits for. */
 #define ENDLESS "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
@@ -27,13 +27,22 @@ static void wait_for(const char *path) {
   cr_assert(tool_exists(path), "%s did not appear", path);
 }
 
-/* Interrupts an endless run with a signal once it has written a checkpoint; returns the step it stopped at. */
+/* Waits until the call has said something. */
+static void wait_for_text(const char *path, const char *part) {
+  bool said = false;
+  for (int i = 0; i < 3000 && !said; i++) {
+    char *text = tool_read(path, NULL);
+    said = strstr(text, part) != NULL;
+    free(text);
+    if (!said) sleep_ms(10);
+  }
+  cr_assert(said, "%s never said \"%s\"", path, part);
+}
+
+/* Interrupts an endless run with a signal in the middle of its work; returns the step it stopped at. */
 static long interrupt(const char *arguments, int number, int code, const char *dir) {
-  char path[128];
-  snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
   pid_t pid = tool_start(arguments, "call");
-  wait_for(path);
-  sleep_ms(50);
+  wait_for_text("call.err", "epoch ");
   cr_assert_eq(kill(pid, number), 0);
   tool_result result = tool_wait(pid, "call");
   cr_assert_eq(result.code, code, "%d: %s", result.code, result.err);
@@ -70,13 +79,7 @@ Test(cli_resume, after_sigterm_is_143_and_twice) {
 Test(cli_resume, without_out_says_that_nothing_is_saved) {
   size_t before = tool_count_files() + 2;
   pid_t pid = tool_start(ENDLESS, "call");
-  for (int i = 0; i < 1000; i++) {
-    char *text = tool_read("call.err", NULL);
-    bool trains = strstr(text, "epoch 2/") != NULL;
-    free(text);
-    if (trains) break;
-    sleep_ms(10);
-  }
+  wait_for_text("call.err", "epoch 2/");
   cr_assert_eq(kill(pid, SIGINT), 0);
   tool_result result = tool_wait(pid, "call");
   cr_assert_eq(result.code, 130);
@@ -139,6 +142,36 @@ Test(cli_resume, passes_over_a_damaged_checkpoint) {
   SAYS(result.err, "step-000000006");
   SAYS(result.out, "resumed from step 4");
   tool_free(&result);
+}
+
+/* Waits until the process has a handler for SIGTERM. */
+static void wait_for_handler(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+  for (int i = 0; i < 30000; i++) {
+    char *text = tool_read(path, NULL);
+    const char *mask = strstr(text, "SigCgt:");
+    bool handled = mask != NULL && (strtoull(mask + 7, NULL, 16) >> (SIGTERM - 1) & 1) != 0;
+    free(text);
+    if (handled) return;
+    nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
+  }
+  cr_assert_fail("SIGTERM was never handled");
+}
+
+Test(cli_resume, a_signal_before_the_first_step_is_kept) {
+  tool_write_classes("big.csv", 60000); /* takes a while to read */
+  pid_t pid = tool_start("train --train big.csv --layers 3-4-3 --epochs 2 --threads 1 --out run", "call");
+  wait_for_handler(pid);
+  cr_assert_eq(kill(pid, SIGTERM), 0);
+  tool_result result = tool_wait(pid, "call");
+  cr_assert_eq(result.code, 143, "%d: %s", result.code, result.err);
+  cr_assert_not(result.killed);
+  SAYS(result.err, "resume with: vise train --resume run");
+  tool_free(&result);
+  tool_expect_ok("train --resume run --quiet");
+  tool_expect_ok("train --train big.csv --layers 3-4-3 --epochs 2 --threads 1 --quiet --out whole");
+  cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
 
 Test(cli_resume, a_second_signal_kills) {

@@ -13,7 +13,7 @@ static void enter(void) {
   tool_write_classes("iris.csv", 600);
 }
 
-TestSuite(cli_terminal, .init = enter, .fini = tool_leave, .timeout = 60);
+TestSuite(cli_terminal, .init = enter, .fini = tool_leave);
 
 /* Runs a training on a terminal of this width; returns all it showed. */
 static char *run_on_terminal(unsigned short columns, const char *last_option) {
