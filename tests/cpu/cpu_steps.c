@@ -340,3 +340,32 @@ Test(cpu_steps, small_nets_get_one_thread) {
   cr_expect(vise_i_cpu_default_threads(&l, 256) >= 1);
   cr_expect(vise_i_cpu_default_threads(&l, 256) >= vise_i_cpu_default_threads(&l, 1));
 }
+
+/* A NaN in one output's gradient must reach every weight through the norm, for both norms, in both backends. */
+Test(cpu_steps, a_nan_norm_spreads_when_propagated) {
+  static const size_t widths[] = {3, 4};
+  const vise_i_net net = rig_net(1, widths, VISE_RELU, true);
+  const vise_i_backend_ops *both[] = {&vise_i_backend_cpu, &vise_i_backend_cpu64};
+  const double params[16] = {0.5, 0.25}, x[3] = {1, 2, 3}, delta[4] = {NAN, 0.1, 0.2, 0.3};
+  const vise_i_data data = rig_data(x, 1, 3, NULL, 0, false, NULL);
+  const vise_array given = {delta, VISE_F64, 1, 4, 4, 1};
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  for (int p = VISE_NORM_2; p <= VISE_NORM_INF; p++) {
+    for (int i = 0; i < 2; i++) {
+      vise_i_step_spec spec = rig_spec(&net);
+      vise_error err = VISE_ERROR_INIT;
+      vise_step_stats stats = {0};
+      double after[16];
+      spec.loss = VISE_LOSS_EXTERNAL;
+      spec.nonfinite = VISE_NONFINITE_PROPAGATE;
+      spec.clip_norm = 1;
+      spec.clip_norm_p = (vise_norm_p)p;
+      vise_i_backend *b = rig_create(both[i], &spec, params);
+      cr_assert(both[i]->step(b, &data, &given, 1, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+      rig_get_state(both[i], b, VISE_I_PARAMS, net.n_params, after);
+      for (size_t k = 0; k < net.n_params; k++) cr_expect(isnan(after[k]), "%s[%zu] %g", both[i]->name, k, after[k]);
+      cr_expect(stats.n_nonfinite == 4 && stats.bad_tensor == 0 && !stats.skipped);
+      both[i]->destroy(b);
+    }
+  }
+}
