@@ -1,5 +1,5 @@
 """Checks that the PyTorch step of these scripts is the step of Vise: both run in float64 from the same weights over the
-same rows in file order, and every loss and all final weights must agree.
+same rows in file order, and every loss and all final weights must agree. The hand-written variant must, too.
 
     python3 bench/peers/verify_step.py [--vise build/bin/vise] [--steps 100] [--tolerance 1e-9]
 
@@ -57,6 +57,14 @@ def run_torch(start, settings, steps, x, y):
     return losses, norms, [p.detach() for p in params]
 
 
+def manual_error(start, expected, steps, x, y):
+    """How far the hand-written backward pass of the speed comparison ends from autograd's, with the job's settings."""
+    params = [p.clone() for p in start]
+    for i in range(steps):
+        torch_step.step_manual(params, x[i * BATCH : (i + 1) * BATCH], y[i * BATCH : (i + 1) * BATCH])
+    return max((a - b).abs().max().item() for a, b in zip(params, expected))
+
+
 def compare(name, settings, arguments, x, y):
     torch.manual_seed(0)
     start = torch_step.initial_parameters(torch.float64)
@@ -73,7 +81,10 @@ def compare(name, settings, arguments, x, y):
     weight_error = max((a - b).abs().max().item() for a, b in zip(got, expected))
     clipped = sum(norm > settings["clip_norm"] for norm in norms)
     at_bound = sum((w.abs() == settings["clamp"]).sum().item() for w in expected[0::2])
-    agreed = all(error <= arguments.tolerance for error in (loss_error, norm_error, weight_error))
+    errors = [loss_error, norm_error, weight_error]
+    if name == "job":
+        errors.append(manual_error(start, expected, arguments.steps, x, y))
+    agreed = all(error <= arguments.tolerance for error in errors)
     print(f"{name},{arguments.steps},{loss_error:.3g},{norm_error:.3g},{weight_error:.3g},{clipped},{at_bound},"
           f"{'yes' if agreed else 'NO'}", flush=True)
     return agreed
