@@ -182,7 +182,9 @@ static error_t collect_option(int key, char *argument, struct argp_state *state)
 static const char *command_summary(vise_i_cli_command command) {
   switch (command) {
     case VISE_I_CLI_TRAIN:
-      return "Trains a model and, with --out, saves it.";
+      return "Trains a model and, with --out, saves it.\v"
+             "An option that is off by default takes the word off too, which undoes what --config says. config.json in "
+             "--out has every option as it was resolved, files by their whole path; --config repeats the run.";
     case VISE_I_CLI_EVAL:
       return "Prints loss and accuracy (or RMSE and R^2) of a saved model.";
     case VISE_I_CLI_PREDICT:
