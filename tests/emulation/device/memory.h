@@ -4,6 +4,7 @@
 #include <cuda_runtime_api.h>
 
 #include <cstddef>
+#include <string>
 
 namespace emu {
 
@@ -28,5 +29,10 @@ void host_memory_add(void *pointer, size_t bytes);
 void host_memory_remove(void *pointer);
 // Whether the range lies in such memory.
 bool host_memory_contains(const void *pointer, size_t bytes);
+
+// Where an address lies: " (8 bytes past the end of ...)", or empty when near no allocation.
+std::string memory_describe(const void *address);
+// The reserved addresses that all allocations come from; start is nullptr before the first.
+char *memory_arena(size_t *bytes);
 
 }  // namespace emu

@@ -24,6 +24,8 @@ namespace emu {
 void yield(EMU_SITE);
 // In the random order: sometimes a yield. At accesses where threads meet (atomics).
 void maybe_switch(EMU_SITE);
+// This thread has changed memory that others may wait for: it is not merely polling.
+void note_change();
 
 // ---- barriers --------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,7 @@ EMU_UNCHECKED inline void atomic_store(T *address, T value, Memory order, EMU_SI
   check_aligned(address, sizeof(T), EMU_HERE);
   maybe_switch(EMU_HERE);
   note_atomic_store(address, sizeof(T), order);
+  note_change();
   std::memcpy(address, &value, sizeof value);
 }
 // old = *address; *address = next(old); returns old
@@ -123,6 +126,7 @@ EMU_UNCHECKED inline T atomic_rmw(T *address, Memory order, F next, EMU_SITE) {
   T old;
   std::memcpy(&old, address, sizeof old);
   const T value = next(old);
+  if (std::memcmp(&value, &old, sizeof value) != 0) note_change();
   std::memcpy(address, &value, sizeof value);
   return old;
 }

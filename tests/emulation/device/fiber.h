@@ -1,0 +1,25 @@
+// A fiber: a stack and the registers saved on it. Only the scheduler enters fibers; a fiber leaves to the scheduler.
+#pragma once
+#include <cstddef>
+
+namespace emu {
+
+struct Fiber {
+  void *saved = nullptr;  // stack pointer, or the ucontext where there is no hand-made switch
+  char *stack = nullptr;
+  void *fake_stack = nullptr;  // AddressSanitizer's
+};
+
+// Gives the fiber a stack, so that the first enter calls entry, which must not return. colour spreads the first frames
+// of many fibers over the cache.
+void fiber_make(Fiber &fiber, void (*entry)(), unsigned colour);
+void fiber_enter(Fiber &fiber);
+// From the fiber that was entered; for_good: it is never entered again.
+void fiber_leave(Fiber &fiber, bool for_good);
+// First thing in entry.
+void fiber_begun();
+// Takes the stack back, of a fiber that has ended or is given up where it stands. False: its stack had overflowed.
+bool fiber_release(Fiber &fiber);
+bool fiber_owns(const Fiber &fiber, const void *address);
+
+}  // namespace emu

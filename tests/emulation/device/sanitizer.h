@@ -1,0 +1,60 @@
+// AddressSanitizer's interface, or nothing where it is off.
+#pragma once
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define EMU_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EMU_ASAN 1
+#endif
+#endif
+
+#if EMU_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+#endif
+
+namespace emu {
+
+inline void poison(void *start, size_t bytes) {
+#if EMU_ASAN
+  __asan_poison_memory_region(start, bytes);
+#else
+  (void)start, (void)bytes;
+#endif
+}
+
+inline void unpoison(void *start, size_t bytes) {
+#if EMU_ASAN
+  __asan_unpoison_memory_region(start, bytes);
+#else
+  (void)start, (void)bytes;
+#endif
+}
+
+// Copies and fills that AddressSanitizer does not look at: between the parts of a section there are red zones.
+#if EMU_ASAN && defined(__x86_64__)
+inline void raw_copy(void *to, const void *from, size_t bytes) {
+  asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+inline void raw_fill(void *to, int value, size_t bytes) {
+  asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
+}
+#elif EMU_ASAN
+__attribute__((no_sanitize("address"))) inline void raw_copy(void *to, const void *from, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) static_cast<volatile char *>(to)[i] = static_cast<const volatile char *>(from)[i];
+}
+__attribute__((no_sanitize("address"))) inline void raw_fill(void *to, int value, size_t bytes) {
+  for (size_t i = 0; i < bytes; ++i) static_cast<volatile char *>(to)[i] = static_cast<char>(value);
+}
+#else
+inline void raw_copy(void *to, const void *from, size_t bytes) {
+  __builtin_memcpy(to, from, bytes);
+}
+inline void raw_fill(void *to, int value, size_t bytes) {
+  __builtin_memset(to, value, bytes);
+}
+#endif
+
+}  // namespace emu
