@@ -1,0 +1,134 @@
+# The emulated CUDA device in three builds ("flavours"), and what is built on it:
+#   plain   -O2
+#   asan    AddressSanitizer and UBSan, which know of fibers and of the edges of shared and device memory
+#   race    kernels report each access to the race checker
+#
+#   vise_emulated_kernels(TARGET FLAVOUR kernels.cu...)   an object library of kernels
+#   vise_emulated_program(TARGET FLAVOUR SOURCES ... [KERNELS ...] [LIBRARIES ...])
+#   vise_emulated_test(NAME SOURCES ... [KERNELS ...] [LIBRARIES ...] [FLAVOURS ...] [SCHEDULES ...] [SMS ...]
+#                      [ARGUMENTS ...] [TIMEOUT seconds])
+#       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
+#       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip
+find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS $ENV{CUDA_PATH}/include /usr/local/cuda/include REQUIRED)
+include(CheckCXXSourceRuns)
+
+set(VISE_EMU_DIR ${CMAKE_CURRENT_LIST_DIR})
+set(VISE_EMU_FLAVOURS plain asan race)
+set(VISE_EMU_SCHEDULES forward reverse random:1 random:2)
+set(VISE_EMU_SM_COUNTS 1 4 8 132)
+
+# fmaf in one instruction, where the machine that builds has it: the bits are the same, the time is not.
+set(CMAKE_REQUIRED_FLAGS -mfma)
+check_cxx_source_runs("#include <cmath>\nint main(int n, char **) { return std::fmaf(n, 0.0f, 0.0f) != 0; }" VISE_HAS_FMA)
+unset(CMAKE_REQUIRED_FLAGS)
+
+function(vise_emu_flavour flavour)
+  set(all -g -Wall -Wextra -Wno-unknown-pragmas $<$<BOOL:${VISE_WERROR}>:-Werror>)
+  # A misaligned access must stop the kernel: UBSan's check without its run time.
+  set(kernels -ffp-contract=off -fno-lto -fsanitize=alignment -fsanitize-undefined-trap-on-error)
+  if(VISE_HAS_FMA)
+    list(APPEND kernels -mfma)
+  endif()
+  set(link)
+  if(flavour STREQUAL asan)
+    set(link -fsanitize=address,undefined)
+    list(APPEND all -O1 -fno-omit-frame-pointer ${link} -fno-sanitize-recover=all)
+    list(REMOVE_ITEM kernels -fsanitize=alignment -fsanitize-undefined-trap-on-error)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      list(APPEND kernels -fsanitize-sections=emu_shared) # red zones between shared objects
+    endif()
+  else()
+    list(APPEND all -O2)
+  endif()
+  if(flavour STREQUAL race)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+      list(APPEND kernels -fsanitize=thread --param=tsan-instrument-func-entry-exit=0
+        --param=tsan-distinguish-volatile=1)
+    else()
+      list(APPEND kernels -fsanitize=thread "SHELL:-mllvm -tsan-instrument-func-entry-exit=0"
+        "SHELL:-mllvm -tsan-distinguish-volatile=1")
+    endif()
+  endif()
+
+  add_library(vise_emu_flags_${flavour} INTERFACE)
+  target_compile_features(vise_emu_flags_${flavour} INTERFACE cxx_std_17)
+  target_include_directories(vise_emu_flags_${flavour} INTERFACE ${VISE_EMU_DIR}/include ${PROJECT_SOURCE_DIR}
+    ${PROJECT_SOURCE_DIR}/include)
+  target_include_directories(vise_emu_flags_${flavour} SYSTEM INTERFACE ${VISE_CUDA_INCLUDE})
+  target_compile_definitions(vise_emu_flags_${flavour} INTERFACE _GNU_SOURCE
+    VISE_EMU_FLAVOUR="${flavour}")
+  target_compile_options(vise_emu_flags_${flavour} INTERFACE ${all})
+  target_link_options(vise_emu_flags_${flavour} INTERFACE ${link})
+  add_library(vise_emu_kernel_flags_${flavour} INTERFACE)
+  target_link_libraries(vise_emu_kernel_flags_${flavour} INTERFACE vise_emu_flags_${flavour})
+  target_compile_options(vise_emu_kernel_flags_${flavour} INTERFACE ${kernels})
+
+  # The device half, and the host half: the CUDA runtime and cuBLAS.
+  file(GLOB device CONFIGURE_DEPENDS ${VISE_EMU_DIR}/device/*.cpp)
+  if(flavour STREQUAL race)
+    file(GLOB race CONFIGURE_DEPENDS ${VISE_EMU_DIR}/race/*.cpp)
+    list(REMOVE_ITEM race ${VISE_EMU_DIR}/race/race_none.cpp)
+  else()
+    set(race ${VISE_EMU_DIR}/race/race_none.cpp)
+  endif()
+  add_library(vise_emu_device_${flavour} STATIC ${device} ${race})
+  target_link_libraries(vise_emu_device_${flavour} PUBLIC vise_emu_flags_${flavour} rt)
+  file(GLOB host CONFIGURE_DEPENDS ${VISE_EMU_DIR}/host/*.cpp)
+  if(host)
+    add_library(vise_emu_host_${flavour} STATIC ${host})
+    target_link_libraries(vise_emu_host_${flavour} PUBLIC vise_emu_device_${flavour} PkgConfig::OPENBLAS)
+  else()
+    add_library(vise_emu_host_${flavour} INTERFACE)
+  endif()
+endfunction()
+
+foreach(flavour ${VISE_EMU_FLAVOURS})
+  vise_emu_flavour(${flavour})
+endforeach()
+
+function(vise_emulated_kernels target flavour)
+  set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
+  add_library(${target} OBJECT ${ARGN})
+  target_link_libraries(${target} PRIVATE vise_emu_kernel_flags_${flavour})
+endfunction()
+
+function(vise_emulated_program target flavour)
+  cmake_parse_arguments(arg "" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
+  add_executable(${target} ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  if(arg_KERNELS)
+    vise_emulated_kernels(${target}_kernels ${flavour} ${arg_KERNELS})
+    target_link_libraries(${target} PRIVATE ${target}_kernels)
+  endif()
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} vise_emu_host_${flavour} vise_emu_device_${flavour} m)
+endfunction()
+
+function(vise_emulated_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
+  foreach(part FLAVOURS SCHEDULES)
+    if(NOT arg_${part})
+      set(arg_${part} ${VISE_EMU_${part}})
+    endif()
+  endforeach()
+  if(NOT arg_SMS)
+    set(arg_SMS ${VISE_EMU_SM_COUNTS})
+  endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  foreach(flavour ${arg_FLAVOURS})
+    set(program emulated_${name}_${flavour})
+    vise_emulated_program(${program} ${flavour} SOURCES ${arg_SOURCES} KERNELS ${arg_KERNELS} LIBRARIES ${arg_LIBRARIES})
+    foreach(schedule ${arg_SCHEDULES})
+      string(REPLACE ":" "" short ${schedule})
+      foreach(sms ${arg_SMS})
+        set(test emulation.${flavour}.${name}.${short}.${sms}sm)
+        add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS})
+        set_tests_properties(${test} PROPERTIES LABELS "emulation;emulation-${flavour}" TIMEOUT ${arg_TIMEOUT}
+          SKIP_RETURN_CODE 77 ENVIRONMENT
+          "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};ASAN_OPTIONS=detect_stack_use_after_return=0"
+          FAIL_REGULAR_EXPRESSION "LeakSanitizer: detected;runtime error:;ERROR: AddressSanitizer;Tested: 0 ")
+      endforeach()
+    endforeach()
+  endforeach()
+endfunction()
