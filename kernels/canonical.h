@@ -1,0 +1,100 @@
+/*
+ * The canonical order of sums, as plain C: what every kernel must equal bit for bit, however its work is cut. Sums are
+ * in float64; squares of floats are exact there.
+ *
+ *   leaf    up to 32 consecutive values, added as neighbours: (0+1), (2+3), ... then pairs of those, and so on.
+ *   tree    n items. Node j of level k covers the items [j n >> k, (j+1) n >> k); it is the sum of its two halves, the
+ *           nodes 2j and 2j+1 of level k+1, left + right. A node of one item is that item. So each of 2^k CTAs owns a
+ *           whole node of about equal size, for any n, and a tree of 2^d <= 32 slots is d shuffles of a warp.
+ *   vector  the tree over its leaves.
+ *   matrix  rows in groups of four. A cell is the same leaf of the four rows, (row 0 + row 1) + (row 2 + row 3); a
+ *           group is the tree over its cells, the matrix the tree over its groups.
+ *   net     tensors one after the other, from the left.
+ *
+ * What is missing (the end of the last leaf, the rows of the last group) adds nothing; since every sum ends with + 0.0,
+ * an implementation may as well add zeros. Maxima and counts need no order.
+ */
+#ifndef VISE_K_CANONICAL_H
+#define VISE_K_CANONICAL_H
+
+#include <stddef.h>
+
+#include "kernels/device.cuh"
+
+enum { VISE_LEAF = 32, VISE_GROUP_ROWS = 4 };
+
+/* First item of node j of the level. */
+VISE_BOTH uint32_t vise_tree_begin(uint32_t j, int level, uint32_t n) {
+  return (uint32_t)((uint64_t)j * n >> level);
+}
+
+/* The level at which every node has at most one item: the least d with 2^d >= n. */
+VISE_BOTH int vise_tree_depth(uint32_t n) {
+  int depth = 0;
+  while (((uint64_t)1 << depth) < n) depth++;
+  return depth;
+}
+
+VISE_BOTH uint32_t vise_n_leaves(uint32_t n_columns) {
+  return n_columns / VISE_LEAF + (n_columns % VISE_LEAF != 0);
+}
+
+VISE_BOTH uint32_t vise_n_groups(uint32_t n_rows) {
+  return n_rows / VISE_GROUP_ROWS + (n_rows % VISE_GROUP_ROWS != 0);
+}
+
+/* ---- the reference, for the host ---- */
+
+static inline double vise_canonical_leaf(const double *values, size_t n) {
+  double sums[VISE_LEAF] = {0};
+  for (size_t i = 0; i < n; i++) sums[i] = values[i];
+  for (size_t width = 1; width < VISE_LEAF; width *= 2) {
+    for (size_t i = 0; i < VISE_LEAF; i += 2 * width) sums[i] += sums[i + width];
+  }
+  return sums[0] + 0.0;
+}
+
+static inline double vise_canonical_node(const double *items, uint32_t n, uint32_t j, int level) {
+  const uint32_t begin = vise_tree_begin(j, level, n), end = vise_tree_begin(j + 1, level, n);
+  if (begin == end) return 0.0;
+  if (begin + 1 == end) return items[begin];
+  return vise_canonical_node(items, n, 2 * j, level + 1) + vise_canonical_node(items, n, 2 * j + 1, level + 1);
+}
+
+static inline double vise_canonical_tree(const double *items, uint32_t n) {
+  return vise_canonical_node(items, n, 0, 0) + 0.0;
+}
+
+/* values[n]; scratch[vise_n_leaves(n)]. */
+static inline double vise_canonical_vector(const double *values, uint32_t n, double *scratch) {
+  for (uint32_t leaf = 0; leaf < vise_n_leaves(n); leaf++) {
+    const uint32_t left = n - leaf * VISE_LEAF;
+    scratch[leaf] = vise_canonical_leaf(values + leaf * VISE_LEAF, left < VISE_LEAF ? left : (uint32_t)VISE_LEAF);
+  }
+  return vise_canonical_tree(scratch, vise_n_leaves(n));
+}
+
+/* Sum of squares of x[n_rows][n_columns], rows stride apart; cells[vise_n_leaves(n_columns)] and
+   groups[vise_n_groups(n_rows)] are scratch, groups leaves with the sums of the groups. */
+static inline double vise_canonical_squares(const float *x, uint32_t n_rows, uint32_t n_columns, size_t stride,
+                                            double *cells, double *groups) {
+  for (uint32_t group = 0; group < vise_n_groups(n_rows); group++) {
+    for (uint32_t leaf = 0; leaf < vise_n_leaves(n_columns); leaf++) {
+      double rows[VISE_GROUP_ROWS] = {0};
+      for (uint32_t r = 0; r < VISE_GROUP_ROWS && group * VISE_GROUP_ROWS + r < n_rows; r++) {
+        const float *row = x + (size_t)(group * VISE_GROUP_ROWS + r) * stride;
+        double squares[VISE_LEAF];
+        uint32_t n = 0;
+        for (uint32_t c = leaf * VISE_LEAF; n < VISE_LEAF && c < n_columns; c++) {
+          squares[n++] = (double)row[c] * (double)row[c];
+        }
+        rows[r] = vise_canonical_leaf(squares, n);
+      }
+      cells[leaf] = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+    }
+    groups[group] = vise_canonical_tree(cells, vise_n_leaves(n_columns));
+  }
+  return vise_canonical_tree(groups, vise_n_groups(n_rows));
+}
+
+#endif
