@@ -1,0 +1,44 @@
+// What tests ask of the emulated CUDA device beyond CUDA's own calls, for C and C++. On a real device there is nothing
+// to link with: tests that include this run on the emulation only.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+  uint64_t launches;              // kernels that ran, those of graphs and cuBLAS among them
+  uint64_t cooperative_launches;  // of these
+  uint64_t library_calls;         // of these, work of cuBLAS
+  uint64_t graph_launches;
+  uint64_t copies, copied_bytes, memsets;
+  uint64_t allocations, frees, host_allocations;
+  uint64_t synchronizations;  // calls that make the host wait
+} emu_counts;
+
+emu_counts emu_read_counts(void);
+void emu_reset_counts(void);
+
+// Multiprocessors of the device from now on, as VISE_EMU_SMS.
+void emu_set_sms(int sms);
+// Bytes of device memory, as VISE_EMU_MEMORY.
+void emu_set_memory(size_t bytes);
+// 1: work waits in its stream until the program waits for it, as VISE_EMU_STREAMS=deferred.
+void emu_set_deferred(int deferred);
+// 0: reports are kept and not printed, as VISE_EMU_QUIET=1.
+void emu_set_printing(int printing);
+
+// The last report of a misuse or of a failing kernel ("" when there was none), and forgetting it.
+const char *emu_last_report(void);
+void emu_forget_report(void);
+
+size_t emu_live_allocations(void);  // of device memory
+size_t emu_live_host_allocations(void);
+size_t emu_live_handles(void);  // streams, events, graphs, executable graphs and cuBLAS handles together
+size_t emu_pending_work(void);  // queued and not yet run, over all streams
+
+#ifdef __cplusplus
+}
+#endif

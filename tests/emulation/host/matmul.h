@@ -1,0 +1,67 @@
+// The arithmetic behind the cuBLAS calls, on CBLAS: D = epilogue(alpha op(A) op(B) + beta C), in float.
+#pragma once
+#include <cublasLt.h>
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace emu {
+
+// A column-major matrix as it lies in memory; a row-major one is the transpose of such a one.
+struct Matrix {
+  void *data = nullptr;
+  cudaDataType type = CUDA_R_32F;                     // CUDA_R_32F or CUDA_R_16BF
+  int64_t rows = 0, columns = 0, ld = 0, stride = 0;  // stride: from one matrix of a batch to the next, in elements
+};
+
+// What happens to the inputs on their way into the multiplication.
+enum class Round { kNone, kTf32, kBf16 };
+
+struct Epilogue {
+  cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
+  void *bias = nullptr;  // or gradient of the bias
+  cudaDataType bias_type = CUDA_R_32F;
+  int64_t bias_stride = 0;
+  void *aux = nullptr;  // mask of RELU (bits) or input of GELU
+  int64_t aux_ld = 0, aux_stride = 0;
+  cudaDataType aux_type = CUDA_R_32F;
+};
+
+struct Product {
+  const char *name = "";
+  bool transpose_a = false, transpose_b = false;
+  Matrix a, b, c, d;  // as stored; c may be d
+  Round round = Round::kNone;
+  int batches = 1;
+  bool scalars_on_device = false;
+  float alpha = 1, beta = 0;                                    // or
+  const float *device_alpha = nullptr, *device_beta = nullptr;  // read when the work runs
+  Epilogue epilogue;
+};
+
+bool type_known(cudaDataType type);
+size_t type_size(cudaDataType type);
+float load(const void *data, cudaDataType type, int64_t index);
+void store(void *data, cudaDataType type, int64_t index, float value);
+float round_tf32(float value);  // to 10 bits of mantissa, ties away from zero (cvt.rna.tf32)
+float round_bf16(float value);  // to nearest even
+
+// Queues the product in the stream (or captures it). Addresses are checked when it runs.
+cublasStatus_t submit_product(const Product &product, cudaStream_t stream);
+// Any other work of the library.
+cublasStatus_t submit_library(cudaStream_t stream, const char *name, void (*run)(const void *), const void *data,
+                              size_t bytes);
+// A device fault when the range is no device (or pinned) memory. For work that runs.
+bool accessible(const char *name, const char *what, const void *data, size_t bytes);
+
+// Handles, so that one that was destroyed is noticed and one that leaks is counted.
+void note_library_handle(void *handle);
+bool forget_library_handle(void *handle);  // false: it was none
+bool library_handle_exists(const void *handle);
+
+void apply_epilogue(const Product &product, int batch, const float *a, const float *b, float *result);
+
+}  // namespace emu
