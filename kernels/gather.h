@@ -3,10 +3,8 @@
 #define VISE_K_GATHER_H
 
 #include <cuda_runtime_api.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -19,7 +17,8 @@ typedef enum vise_k_type { VISE_K_U8, VISE_K_I32, VISE_K_I64, VISE_K_F32, VISE_K
 typedef enum vise_k_scaling { VISE_K_SCALE_NONE, VISE_K_SCALE_UNIFORM, VISE_K_SCALE_COLUMNS } vise_k_scaling;
 
 /* What all batches of a data set share. Bytes without scaling or with one pair take one of 256 values: those of
-   byte_values, or, where byte_divisor is not 0, byte / byte_divisor. vise_k_gather_bytes fills the three. */
+   byte_values, or, where byte_divisor is not 0, byte / byte_divisor. vise_k_gather_bytes (kernels/gather_bytes.h) fills
+   the three. */
 typedef struct vise_k_source {
   const void *x;    /* device memory that no launch writes; element (r, c) at x + r * row_bytes + c * element size */
   size_t row_bytes; /* multiple of the element size */
@@ -41,26 +40,6 @@ typedef struct vise_k_gather {
 } vise_k_gather;
 
 cudaError_t vise_k_gather_run(const vise_k_gather *arguments, cudaStream_t stream);
-
-/* A quotient of a byte from its product with the rounded inverse and one correction; kernels compute the same. */
-static inline float vise_k_byte_quotient(float byte, float divisor, float inverse) {
-  const float quotient = byte * inverse;
-  return fmaf(fmaf(-quotient, divisor, byte), inverse, quotient);
-}
-
-/* The 256 values of a byte, (byte - shift) / scale rounded once (shift 0, scale 1 for none), and divisor and inverse
-   where dividing gives all of these bits, else 0 and 0. */
-static inline void vise_k_gather_bytes(double shift, double scale, float values[256], float *divisor, float *inverse) {
-  const float by = (float)scale, one_by = 1.0f / by;
-  int same = 1;
-  for (int i = 0; i < 256; i++) {
-    values[i] = (float)((i - shift) / scale);
-    const float quotient = vise_k_byte_quotient((float)i, by, one_by);
-    if (memcmp(&quotient, &values[i], sizeof quotient) != 0) same = 0;
-  }
-  *divisor = same ? by : 0.0f;
-  *inverse = same ? one_by : 0.0f;
-}
 
 #ifdef __cplusplus
 }
