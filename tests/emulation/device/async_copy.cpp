@@ -3,7 +3,16 @@
 
 namespace emu {
 
+namespace {
+// Where the race checker says the accesses are.
+void set_site(const char *file, int line) {
+  current->file = file;
+  current->line = line;
+}
+}  // namespace
+
 void async_copy(void *destination, const void *source, size_t bytes, size_t source_bytes, const char *file, int line) {
+  set_site(file, line);
   if ((bytes != 4 && bytes != 8 && bytes != 16) || source_bytes > bytes) {
     fail(file, line, "cp.async of %zu bytes from %zu: 4, 8 or 16 are possible", bytes, source_bytes);
   }
@@ -35,11 +44,13 @@ void finish_groups(int before) {
 }  // namespace
 
 void async_wait(int pending, const char *file, int line) {
+  set_site(file, line);
   if (pending < 0) fail(file, line, "cp.async.wait_group %d", pending);
   finish_groups(current->open_group - pending);
 }
 
-void async_wait_all(const char *, int) {
+void async_wait_all(const char *file, int line) {
+  set_site(file, line);
   finish_groups(current->open_group + 1);
 }
 
@@ -60,6 +71,7 @@ static_assert(sizeof(MBarrier) == 8);
 constexpr unsigned kMagic = 5;
 
 MBarrier read(const uint64_t *barrier, const char *file, int line) {
+  set_site(file, line);
   check_aligned(barrier, 8, file, line);
   MBarrier value;
   memcpy(&value, barrier, sizeof value);
@@ -97,6 +109,7 @@ bool run_one_copy(uint64_t *barrier, const char *file, int line) {
 }  // namespace
 
 void mbarrier_init(uint64_t *barrier, unsigned count, const char *file, int line) {
+  set_site(file, line);
   check_aligned(barrier, 8, file, line);
   if (!is_shared(barrier)) fail(file, line, "mbarrier.init: %p is not shared memory", static_cast<void *>(barrier));
   if (count == 0 || count > 4095) fail(file, line, "mbarrier.init: count %u", count);
@@ -135,6 +148,7 @@ bool mbarrier_try_wait(uint64_t *barrier, unsigned parity, const char *file, int
 }
 
 void bulk_copy(void *destination, const void *source, size_t bytes, uint64_t *barrier, const char *file, int line) {
+  set_site(file, line);
   check_aligned(destination, 16, file, line);
   check_aligned(source, 16, file, line);
   if (bytes % 16 != 0) fail(file, line, "cp.async.bulk of %zu bytes: not a multiple of 16", bytes);

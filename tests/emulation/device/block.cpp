@@ -35,6 +35,9 @@ void release(Block *block, Barrier &barrier) {
     race_block_barrier(block);
   } else {
     race_meet(barrier.waiting.data(), barrier.waiting.size());
+    if (barrier.arrived_only) {
+      for (Thread *thread : barrier.waiting) race_object_acquire(thread, &barrier);
+    }
   }
   for (Thread *thread : barrier.waiting) make_ready(thread);
   barrier.waiting.clear();

@@ -28,6 +28,7 @@ constexpr size_t kStacksAtOnce = 64;
 constexpr uint64_t kCanary[4] = {0x5aa5c33c0ff01e2d, 0x0123456789abcdef, 0x5aa5c33c0ff01e2d, 0xfedcba9876543210};
 
 std::vector<char *> spare_stacks;
+std::vector<char *> chunks;  // of kStacksAtOnce stacks
 
 char *take_stack() {
   if (spare_stacks.empty()) {
@@ -37,6 +38,7 @@ char *take_stack() {
       perror("emulation: no memory for the stacks of fibers");
       abort();
     }
+    chunks.push_back(static_cast<char *>(memory));
     for (size_t i = kStacksAtOnce; i-- > 0;) spare_stacks.push_back(static_cast<char *>(memory) + i * kStackSize);
   }
   char *stack = spare_stacks.back();
@@ -177,6 +179,14 @@ bool fiber_release(Fiber &fiber) {
 bool fiber_owns(const Fiber &fiber, const void *address) {
   const auto *byte = static_cast<const char *>(address);
   return byte >= fiber.stack && byte < fiber.stack + kStackSize;
+}
+
+bool fiber_stacks_contain(const void *address) {
+  const auto *byte = static_cast<const char *>(address);
+  for (const char *chunk : chunks) {
+    if (byte >= chunk && byte < chunk + kStacksAtOnce * kStackSize) return true;
+  }
+  return false;
 }
 
 }  // namespace emu

@@ -21,5 +21,6 @@ void fiber_begun();
 // Takes the stack back, of a fiber that has ended or is given up where it stands. False: its stack had overflowed.
 bool fiber_release(Fiber &fiber);
 bool fiber_owns(const Fiber &fiber, const void *address);
+bool fiber_stacks_contain(const void *address);  // any fiber's
 
 }  // namespace emu

@@ -17,7 +17,7 @@ namespace emu {
 
 namespace {
 
-constexpr size_t kArena = size_t(64) << 30;  // addresses only; pages are mapped as they are allocated
+constexpr size_t kArena = size_t(16) << 30;  // addresses only; pages are mapped as they are allocated
 constexpr size_t kPage = 4096, kAlign = 256;
 constexpr unsigned char kNan = 0xff, kCanary = 0xa5;
 
@@ -108,6 +108,7 @@ cudaError_t memory_free(void *pointer) {
   madvise(a.page, a.page_bytes, MADV_DONTNEED);
   mprotect(a.page, a.page_bytes, PROT_NONE);
   freed[found->first] = a.bytes;
+  race_memory_freed(a.page, a.page_bytes);
   used -= a.bytes;
   live.erase(found);
   ++counters().frees;

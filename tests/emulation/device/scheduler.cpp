@@ -46,6 +46,7 @@ std::unique_ptr<Block> take_block(int n_threads) {
     block = std::move(spare_blocks.back());
     spare_blocks.pop_back();
   } else {
+    for (auto &spare : spare_blocks) race_drop_block(spare.get());
     spare_blocks.clear();
     block.reset(new Block());
     block->n_threads = n_threads;
@@ -117,7 +118,6 @@ void drop_blocks() {
     for (int i = 0; i < block->n_threads; ++i) fiber_release(block->threads[static_cast<size_t>(i)].fiber);
     spare_blocks.push_back(std::move(block));
   }
-  race_drop_wave();
   grid->blocks.clear();
   grid->clusters.clear();
 }
@@ -214,7 +214,6 @@ bool run_block(Block *block) {
   }
   if (block->ended()) {
     async_block_ended(block);
-    race_end_block(block);
     shared_end_block(block);
   }
   return progress;
@@ -325,6 +324,8 @@ void note_change() {
 
 void maybe_switch(const char *file, int line) {
   if (!current) return;
+  current->file = file;
+  current->line = line;
   if (++current->polls > 256) {  // a loop of loads that never waits: others must run
     yield(file, line);
   } else if (settings().order == Order::kRandom && random_number() % 8 == 0) {

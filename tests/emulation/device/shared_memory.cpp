@@ -108,9 +108,9 @@ void shared_load(Block *block) {
 
 void shared_end_block(Block *block) {
   loaded = nullptr;  // the section's bytes die with it
-  const size_t end = stride - kPage, statics = shared_static_bytes();
+  const size_t end = stride - kPage;
 #if !EMU_ASAN
-  for (size_t i = statics; i < end; ++i) {
+  for (size_t i = shared_static_bytes(); i < end; ++i) {
     if (i == dynamic_offset) i += dynamic_bytes;
     if (i >= end || static_cast<unsigned char>(block->store[i]) == kCanary) continue;
     record_error(

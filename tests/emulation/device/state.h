@@ -176,8 +176,8 @@ void race_begin_launch();
 void race_end_launch();  // records what was found as an error
 void race_begin_wave();
 void race_make_block(Block *block);
-void race_end_block(Block *block);
-void race_drop_wave();
+void race_drop_block(Block *block);  // before its memory goes
+void race_memory_freed(const void *start, size_t bytes);
 void race_block_barrier(Block *block);                     // all of its threads have met
 void race_meet(Thread *const *threads, size_t n_threads);  // these have met
 void race_cluster_arrive(Thread *thread);
@@ -185,7 +185,7 @@ void race_cluster_complete(Cluster *cluster);
 void race_cluster_wait(Thread *thread);
 void race_grid_barrier();
 void race_object_release(const void *address);  // by the running thread, with no access
-void race_object_acquire(const void *address);
+void race_object_acquire(Thread *thread, const void *address);
 bool race_enabled();
 
 }  // namespace emu

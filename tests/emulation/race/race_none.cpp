@@ -23,9 +23,9 @@ void race_begin_wave() {
 }
 void race_make_block(Block *) {
 }
-void race_end_block(Block *) {
+void race_drop_block(Block *) {
 }
-void race_drop_wave() {
+void race_memory_freed(const void *, size_t) {
 }
 void race_block_barrier(Block *) {
 }
@@ -41,7 +41,7 @@ void race_grid_barrier() {
 }
 void race_object_release(const void *) {
 }
-void race_object_acquire(const void *) {
+void race_object_acquire(Thread *, const void *) {
 }
 bool race_enabled() {
   return false;
