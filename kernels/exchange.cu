@@ -8,7 +8,7 @@
  * Memory      per round and CTA: 1 KB written, 1 KB and 16 bytes a member read, 32 bytes written.
  * Numerics    float64 sums in the order of members.
  * Limits      at most 1024 members; all CTAs resident (cooperative launch).
- * Oracle      the sums are computed in the test (tests/emulation/tests/kernel_exchange.cpp).
+ * Oracle      the sums are computed in the test (tests/emulation/kernel_tests/kernel_exchange.c).
  */
 #include "kernels/exchange.cuh"
 #include "kernels/launch.cuh"

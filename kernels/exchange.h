@@ -14,8 +14,8 @@ extern "C" {
 
    Exchanges are numbered by epochs that may wrap around. A launch is given the range that begins at first_epoch, one
    for each exchange; the next launch begins where that range ends, whether the launch completed or not: what an aborted
-   launch left behind is of its own epochs and cannot be taken for what a later one writes. Nothing is ever reset. The
-   memory is zeroed when it is allocated, and then the first epoch is 1. */
+   launch left behind is of its own epochs and cannot be taken for what a later one writes. Nothing is ever reset; new
+   memory is prepared once by vise_k_exchange_prepare, and then the first epoch may be any. */
 typedef struct vise_k_exchange {
   void *slots;        /* device memory, aligned to 16 bytes: vise_k_exchange_bytes(n_slots) for each team */
   uint32_t n_slots;   /* payloads of one exchange, at least one for each CTA of the team; every slot is written in
@@ -27,6 +27,18 @@ typedef struct vise_k_exchange {
 /* Two sets of slots: while some CTAs still read one, others write the next. */
 static inline size_t vise_k_exchange_bytes(uint32_t n_slots) {
   return (size_t)2 * 16 * n_slots;
+}
+
+/* New memory of n_teams teams. Even epochs use the first set of a team, odd ones the second: a set filled with numbers
+   of the other kind matches none. Asynchronous; n_teams + 1 memsets, never needed in a step. */
+static inline cudaError_t vise_k_exchange_prepare(void *slots, uint32_t n_teams, uint32_t n_slots,
+                                                  cudaStream_t stream) {
+  const size_t n_team = vise_k_exchange_bytes(n_slots);
+  cudaError_t error = cudaMemsetAsync(slots, 0, n_teams * n_team, stream);
+  for (uint32_t team = 0; team < n_teams && error == cudaSuccess; team++) {
+    error = cudaMemsetAsync((char *)slots + team * n_team, 0xff, n_team / 2, stream);
+  }
+  return error;
 }
 
 /* n_rounds exchanges in one launch of n_teams teams of exchange.n_members CTAs (n_slots = n_members). In round r the

@@ -10,7 +10,7 @@
  * Numerics    conversion and scaling in float64, rounded once; bytes from the 256 values they can take. The bits are
  *             those of host/backend/cpu/gather.c.
  * Limits      2^32 - 1 rows, 2^31 columns.
- * Oracle      the formula in C, bit for bit (tests/emulation/tests/kernel_gather.cpp).
+ * Oracle      the formula in C, bit for bit (tests/emulation/kernel_tests/kernel_gather.c).
  */
 #include "kernels/gather.cuh"
 #include "kernels/launch.cuh"
@@ -26,7 +26,7 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) gather_warp_per_segment_
   for (uint64_t unit = (uint64_t)blockIdx.x * N_WARPS + threadIdx.x / 32; unit < n_units;
        unit += (uint64_t)gridDim.x * N_WARPS) {
     const uint32_t r = (uint32_t)(unit / n_segments), first = (uint32_t)(unit % n_segments) * SEGMENT;
-    const uint32_t left = s->n_columns - first, end = first + (left < SEGMENT ? left : SEGMENT);
+    const uint32_t left = s->n_columns - first, end = first + (left < SEGMENT ? left : (uint32_t)SEGMENT);
     const char *row = (const char *)s->x + (p.rows ? p.rows[r] : (size_t)p.first_row + r) * s->row_bytes;
     float *out = p.out + r * p.out_stride;
     const uint32_t end_vectors = vectors ? first + (end - first) / 4 * 4 : first;

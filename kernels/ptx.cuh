@@ -144,6 +144,7 @@ PTX uint4 ptx_data_set_16(const void *p) {
       : "l"(p));
   return v;
 }
+PTX_DATA_SET(ptx_data_set_1, uint16_t, "u8", "h") /* PTX has no 8-bit registers */
 #elif defined(VISE_EMULATED)
 #define PTX_DATA_SET(name, T, type, constraint)  \
   static inline T name(const void *p PTX_SITE) { \
@@ -153,11 +154,13 @@ PTX uint4 ptx_data_set_16(const void *p) {
     return v;                                    \
   }
 PTX_DATA_SET(ptx_data_set_16, uint4, "", "")
+static inline uint16_t ptx_data_set_1(const void *p) {
+  return *static_cast<const uint8_t *>(p);
+}
 #endif
 #if defined(__CUDACC__) || defined(VISE_EMULATED)
 PTX_DATA_SET(ptx_data_set_8, uint64_t, "u64", "l")
 PTX_DATA_SET(ptx_data_set_4, uint32_t, "u32", "r")
-PTX_DATA_SET(ptx_data_set_1, uint16_t, "u8", "h") /* PTX has no 8-bit registers */
 #endif
 
 /* ---- cp.async: global to shared memory behind the program's back --------------------------------------------------
