@@ -1,8 +1,6 @@
 /* The vise tool: picks the command. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/cli/cli.h"
 
@@ -46,17 +44,7 @@ static int run_command(const command_row *command, int argc, char **argv) {
   return command->run(argc - 1, argv + 1);
 }
 
-/* OpenBLAS chose its kernels before main began; where it chose badly for this processor (AVX2 kernels on one with
-   AVX-512 cost 1.6 times the time of a step) the tool starts anew with the better choice in the environment. With the
-   variable set there is no advice, so that this happens once; where exec fails the slower kernels do. */
-static void choose_blas_core(char **argv) {
-  const char *core = vise_blas_core_advice();
-  if (core == NULL || setenv("OPENBLAS_CORETYPE", core, 0) != 0) return;
-  (void)execv("/proc/self/exe", argv);
-}
-
 int main(int argc, char **argv) {
-  choose_blas_core(argv);
   if (argc < 2) {
     print_usage(stderr);
     return VISE_I_CLI_NOTHING_DONE;

@@ -67,14 +67,6 @@ VISE_API size_t vise_list_backends(vise_backend_info *out, size_t n);
 /** A constant text of build options ("compiler=..., blas=..., cuda=no"). */
 VISE_API const char *vise_build_options(void);
 
-/**
- * The value of the environment variable OPENBLAS_CORETYPE that would give this processor faster kernels than those
- * OpenBLAS chose when it was loaded, or NULL when its choice stands. OpenBLAS takes AVX2 kernels on processors that it
- * does not know, also where they have AVX-512; it reads the variable at start, so set it before the process starts (the
- * vise tool starts itself anew with it). A constant text; NULL too when the variable is set already.
- */
-VISE_API const char *vise_blas_core_advice(void);
-
 /** Writes array to path as .npy (C order, little-endian) or, when the name ends in .csv, as CSV with 17 digits; columns
    named by header (comma-separated, NULL: no header line; ignored for .npy). Written beside, synced and renamed. */
 VISE_API VISE_WARN_UNUSED vise_status vise_array_save(const char *path, const vise_array *array, const char *header,
