@@ -16,9 +16,10 @@ namespace emu {
 namespace {
 
 constexpr double kTick = 0.05;  // CPU seconds
+#if !EMU_ASAN
 constexpr int kSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
-
 struct sigaction previous[4];
+#endif
 bool timer_made;
 timer_t timer;
 volatile sig_atomic_t ticks, expired;
@@ -50,12 +51,14 @@ void leave_from_handler(int signal, const void *address, const void *context) {
   fiber_leave(current->fiber, true);
 }
 
+#if !EMU_ASAN
 void on_fault(int signal, siginfo_t *info, void *context) {
   if (current) leave_from_handler(signal, info->si_addr, context);
   for (size_t i = 0; i < 4; ++i) {  // not a kernel's: as if this handler had not been
     if (kSignals[i] == signal) sigaction(signal, &previous[i], nullptr);
   }
 }
+#endif
 
 void on_tick(int signal, siginfo_t *, void *context) {
   if (!grid) return;

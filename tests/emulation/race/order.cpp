@@ -37,9 +37,9 @@ const void *place_of(const void *address) {
 
 void learn(Thread *thread, const KnowledgeRef &what) {
   RaceThread &race = of(thread);
-  if (!what || race.last_joined == what.get()) return;
+  if (!what || race.last_joined == what) return;
   race.known = joined(race.known, what);
-  race.last_joined = what.get();
+  race.last_joined = what;
 }
 
 // The union of what the threads know; each then knows it.

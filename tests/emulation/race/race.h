@@ -11,10 +11,10 @@ enum class Access : uint8_t { kNone, kRead, kWrite, kAtomicRead, kAtomicWrite };
 
 struct RaceThread {
   uint32_t clock = 1;
-  uint32_t lanes_epoch = 0;                // the epoch of its block that lanes belongs to
-  uint32_t lanes[kWarpSize] = {};          // clocks of its warp that it knows of
-  KnowledgeRef known;                      // of other blocks; of its own block since the last barrier
-  const Knowledge *last_joined = nullptr;  // polls join the same again and again
+  uint32_t lanes_epoch = 0;        // the epoch of its block that lanes belongs to
+  uint32_t lanes[kWarpSize] = {};  // clocks of its warp that it knows of
+  KnowledgeRef known;              // of other blocks; of its own block since the last barrier
+  KnowledgeRef last_joined;        // polls join the same again and again
   // The last fence: what later relaxed stores release; and what earlier relaxed loads have seen.
   bool fenced = false;
   uint32_t fence_epoch = 0, fence_clock = 0;

@@ -262,3 +262,15 @@ inline double min(double a, double b) {
 inline double max(double a, double b) {
   return fmax(a, b);
 }
+inline double min(float a, double b) {
+  return fmin(a, b);
+}
+inline double min(double a, float b) {
+  return fmin(a, b);
+}
+inline double max(float a, double b) {
+  return fmax(a, b);
+}
+inline double max(double a, float b) {
+  return fmax(a, b);
+}
