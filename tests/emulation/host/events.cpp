@@ -24,6 +24,15 @@ std::vector<CUevent_st *> &events() {
   static std::vector<CUevent_st *> list;
   return list;
 }
+// Kept, so that no new event has the address of an old one.
+std::vector<std::unique_ptr<CUevent_st>> &retired() {
+  static std::vector<std::unique_ptr<CUevent_st>> list;
+  return list;
+}
+void retire(CUevent_st *event) {
+  event->record.reset();  // lives on with whoever waits for it
+  retired().emplace_back(event);
+}
 bool exists(cudaEvent_t event) {
   return std::find(events().begin(), events().end(), event) != events().end();
 }
@@ -34,7 +43,7 @@ constexpr unsigned kFlags = cudaEventBlockingSync | cudaEventDisableTiming | cud
 
 namespace emu {
 void drop_events() {
-  for (CUevent_st *event : events()) delete event;
+  for (CUevent_st *event : events()) retire(event);
   events().clear();
 }
 size_t live_events() {
@@ -70,7 +79,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   emu::enter(__func__);
   NEED_EVENT(event);
   events().erase(std::find(events().begin(), events().end(), event));
-  delete event;  // the record lives on with whoever waits for it
+  retire(event);
   return cudaSuccess;
 }
 

@@ -8,6 +8,13 @@
 #include <cstdint>
 #include <string>
 
+struct cublasContext {
+  cudaStream_t stream = nullptr;
+  cublasMath_t math = CUBLAS_DEFAULT_MATH;
+  cublasPointerMode_t pointers = CUBLAS_POINTER_MODE_HOST;
+  cublasAtomicsMode_t atomics = CUBLAS_ATOMICS_NOT_ALLOWED;
+};
+
 namespace emu {
 
 // A column-major matrix as it lies in memory; a row-major one is the transpose of such a one.

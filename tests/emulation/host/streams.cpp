@@ -16,6 +16,7 @@ struct State {
   std::shared_ptr<CUstream_st> legacy, per_thread;
   std::vector<std::shared_ptr<CUstream_st>> live;     // those above among them
   std::vector<std::shared_ptr<CUstream_st>> leaving;  // destroyed with work still queued
+  std::vector<std::shared_ptr<CUstream_st>> retired;  // kept, so that no new stream has the address of an old one
   unsigned long long next_id = 1;
   int deferred = -1;
   uint64_t random = 0;
@@ -160,11 +161,15 @@ bool host_range_queued(const void *start, size_t bytes) {
 }
 
 void drop_streams() {
-  const int mode = state().deferred;
-  for (const auto *list : {&state().live, &state().leaving})
-    for (const auto &stream : *list) stream->queue.clear(), stream->finished = stream->queued;
-  state() = State();
-  state().deferred = mode;
+  State &s = state();
+  for (const auto *list : {&s.live, &s.leaving})
+    for (const auto &stream : *list) {
+      stream->queue.clear();
+      stream->finished = stream->queued;
+      if (stream != s.legacy && stream != s.per_thread) s.retired.push_back(stream);
+    }
+  s.live = {s.legacy, s.per_thread};
+  s.leaving.clear();
 }
 
 }  // namespace emu
@@ -206,6 +211,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   auto &live = state().live;
   live.erase(std::remove(live.begin(), live.end(), stream), live.end());
   if (!stream->queue.empty()) state().leaving.push_back(stream);  // its work is still to be done
+  state().retired.push_back(stream);
   return cudaSuccess;
 }
 
