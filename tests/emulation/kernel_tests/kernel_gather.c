@@ -16,9 +16,10 @@ static void fill(vise_k_type type, unsigned char *x, size_t n_bytes, uint64_t *s
     memcpy(x + i, &bits, 4);
   }
   for (size_t i = n_bytes / 4 * 4; i < n_bytes; i++) x[i] = (unsigned char)rig_draw(state);
-  if (type == VISE_K_I64) {  // many of middling size
+  if (type == VISE_K_I64) {  // many of middling size; some that are another float by way of double
     for (size_t i = 0; i + 8 <= n_bytes; i += 16) {
-      const int64_t value = (int64_t)rig_draw(state) - 1000000000;
+      const int64_t tie = ((int64_t)1 << 60) + ((int64_t)1 << 36) + 1, middling = (int64_t)rig_draw(state) - 1000000000;
+      const int64_t value = i % 64 == 0 ? tie : middling;
       memcpy(x + i, &value, 8);
     }
   }
