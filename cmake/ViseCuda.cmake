@@ -1,7 +1,7 @@
 # The CUDA kernels. VISE_CUDA=AUTO builds them where nvcc is found, ON insists, OFF does without.
 #
-# vise_kernel(NAME) compiles kernels/NAME.cu for every architecture, host side included, warnings as errors, into
-# kernels/NAME.o, and keeps what ptxas reports (NAME.ptxas) and the PTX (NAME.keep/) for tests/kernels_check.
+# vise_kernel(NAME [FOLDER]) compiles FOLDER/NAME.cu (of kernels/) for every architecture, host side included, warnings
+# as errors, into NAME.o, and keeps what ptxas reports (NAME.ptxas) and the PTX (NAME.keep/) for tests/kernels_check.
 set(VISE_CUDA_ARCHITECTURES 80 90 100 120) # machine code; the PTX of compute_90 serves what comes later
 
 set(VISE_HAS_NVCC FALSE)
@@ -31,16 +31,20 @@ set(VISE_KERNEL_FOLDER ${PROJECT_BINARY_DIR}/kernels)
 set(VISE_KERNELS)
 function(vise_kernel name)
   set(base ${VISE_KERNEL_FOLDER}/${name})
+  set(folder kernels ${ARGN})
+  list(GET folder -1 folder)
+  set(source ${PROJECT_SOURCE_DIR}/${folder}/${name}.cu)
   # ptxas reports on every kernel; only a failure is worth a reader's time.
   add_custom_command(OUTPUT ${base}.o BYPRODUCTS ${base}.ptxas
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${base}.keep
     COMMAND ${CMAKE_COMMAND} -E make_directory ${base}.keep
     COMMAND sh -c "log=$1; shift; \"$@\" > \"$log\" 2>&1 || { cat \"$log\" >&2; exit 1; }" sh ${base}.ptxas
       ${VISE_NVCC} ${VISE_NVCC_FLAGS} ${VISE_NVCC_TARGETS} --keep --keep-dir ${base}.keep -MD -MT ${base}.o
-      -MF ${base}.d -c ${PROJECT_SOURCE_DIR}/kernels/${name}.cu -o ${base}.o
-    DEPENDS ${PROJECT_SOURCE_DIR}/kernels/${name}.cu ${PROJECT_SOURCE_DIR}/cmake/ViseCuda.cmake
+      -MF ${base}.d -c ${source} -o ${base}.o
+    COMMAND find ${base}.keep -type f ! -name *.ptx -delete
+    DEPENDS ${source} ${PROJECT_SOURCE_DIR}/cmake/ViseCuda.cmake
     DEPFILE ${base}.d
-    COMMENT "Compiling kernels/${name}.cu for every architecture" VERBATIM)
+    COMMENT "Compiling ${folder}/${name}.cu for every architecture" VERBATIM)
   set(VISE_KERNELS ${VISE_KERNELS} ${name} PARENT_SCOPE)
 endfunction()
 
@@ -50,6 +54,9 @@ if(VISE_HAS_NVCC AND NOT VISE_SANITIZE)
   vise_kernel(exchange)
   vise_kernel(gather)
   vise_kernel(reduce)
+  if(VISE_TESTS)
+    vise_kernel(ptx_kernels tests/emulation/kernel_tests) # every instruction of ptx.cuh
+  endif()
   list(TRANSFORM VISE_KERNELS REPLACE "(.+)" "${VISE_KERNEL_FOLDER}/\\1.o" OUTPUT_VARIABLE VISE_KERNEL_OBJECTS)
   add_custom_target(vise_kernels ALL DEPENDS ${VISE_KERNEL_OBJECTS})
 endif()
