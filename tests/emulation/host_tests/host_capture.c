@@ -30,7 +30,11 @@ static void lost(void) {
   cr_assert_eq(emu_live_handles(), 0);
 }
 
-TestSuite(capture, .init = begin);
+static void end(void) {
+  OK(cudaDeviceReset());
+}
+
+TestSuite(capture, .init = begin, .fini = end);
 
 Test(capture, synchronizing_the_stream) {
   FAILS(cudaErrorStreamCaptureUnsupported, cudaStreamSynchronize(s));

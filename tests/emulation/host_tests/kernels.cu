@@ -30,6 +30,12 @@ static __global__ void meet(int *counts, int *out) {
 }
 VISE_KERNEL(meet);
 
+// A barrier over the grid, which only a cooperative launch may have.
+static __global__ void alone() {
+  cooperative_groups::this_grid().sync();
+}
+VISE_KERNEL(alone);
+
 // out[block] = rank in its cluster * 100 + blocks of the cluster.
 static __global__ void ranks(int *out) {
   cooperative_groups::cluster_group cluster = cooperative_groups::this_cluster();
@@ -52,6 +58,7 @@ const void *const kernel_add = reinterpret_cast<const void *>(&add);
 const void *const kernel_copy_plus = reinterpret_cast<const void *>(&copy_plus);
 const void *const kernel_poke = reinterpret_cast<const void *>(&poke);
 const void *const kernel_meet = reinterpret_cast<const void *>(&meet);
+const void *const kernel_alone = reinterpret_cast<const void *>(&alone);
 const void *const kernel_ranks = reinterpret_cast<const void *>(&ranks);
 const void *const kernel_shared_bytes = reinterpret_cast<const void *>(&shared_bytes);
 }
