@@ -14,6 +14,8 @@
 
 static void cpu_destroy(vise_i_backend *b) {
   if (!b) return;
+  vise_i_team_destroy(b->team);
+  free(b->parts);
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     free(b->act[l]);
     free(b->pre[l]);
@@ -160,6 +162,8 @@ static vise_status cpu_create(const vise_i_step_spec *spec, vise_i_backend **out
   VISE_TRY(alloc_state(b, err));
   VISE_TRY(alloc_scratch(b, err));
   place_tensors(b);
+  VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
+  VISE_TRY(vise_i_alloc_aligned(&b->parts, vise_i_team_size(b->team), sizeof *b->parts, "threads", err));
   *out = b;
   b = NULL;
 done:
@@ -167,8 +171,9 @@ done:
   return status;
 }
 
-static void set_threads(const vise_i_backend *b) {
-  if (openblas_get_num_threads() != b->spec.n_threads) openblas_set_num_threads(b->spec.n_threads);
+/* The threads are the team's: they share a whole step, and each multiplies by itself. */
+static void claim_blas(void) {
+  if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
 }
 
 /* The array of state `which` and its size in bytes; NULL when it is not kept. */
@@ -259,7 +264,7 @@ static vise_status cpu_run(vise_i_backend *b, size_t first, size_t batch, size_t
                            vise_step_stats *stats, size_t *n_done, vise_error *err) {
   vise_status status = VISE_OK;
   size_t done_steps = 0;
-  set_threads(b);
+  claim_blas();
   VISE_TRY(check_batch(b, batch, err));
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has steps one by one only");
@@ -285,7 +290,7 @@ static vise_status cpu_step(vise_i_backend *b, const vise_i_data *data, const vi
                             const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n = data->x.n_rows, n_out = b->net->widths[b->net->n_layers];
-  set_threads(b);
+  claim_blas();
   VISE_TRY(check_batch(b, n, err));
   if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss, and it alone, takes a delta");
@@ -308,7 +313,7 @@ static vise_status cpu_forward(vise_i_backend *b, const vise_i_data *data, const
   vise_status status = VISE_OK;
   const size_t n_out = b->net->widths[b->net->n_layers];
   const float *z = b->act[b->net->n_layers - 1];
-  set_threads(b);
+  claim_blas();
   VISE_TRY(vise_i_cpu_check_data(b, data, false, err));
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
   for (size_t first = 0; first < n; first += b->chunk) {
@@ -328,7 +333,7 @@ static vise_status cpu_full_gradient(vise_i_backend *b, const vise_i_data *data,
   vise_status status = VISE_OK;
   double data_loss;
   uint64_t n_correct;
-  set_threads(b);
+  claim_blas();
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has no gradient of its own");
     goto done;

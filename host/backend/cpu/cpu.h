@@ -7,6 +7,7 @@
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts, the check of the projection
+ *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
  * The inputs of the net lie row by row, [n, in]; everything behind the first layer lies feature by feature, [width, n]:
  * OpenBLAS is fastest with these orders, biases are constant along a row, and the loss vectorizes over the batch.
  */
@@ -14,6 +15,7 @@
 #define VISE_I_CPU_H
 
 #include "host/backend/backend.h"
+#include "host/backend/cpu/team.h"
 
 /* One tensor: its arrays (parts of the flat ones) and its part of the current step. */
 typedef struct vise_i_cpu_tensor {
@@ -38,6 +40,9 @@ struct vise_i_backend {
   vise_i_cpu_tensor tensors[2 * VISE_MAX_LAYERS];
   float *params, *grads, *moment1, *moment2; /* [n_params], moments or NULL */
   uint8_t *mask;                             /* [n_params] or NULL */
+
+  vise_i_team *team; /* NULL: one thread */
+  struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor */
 
   size_t n_units;
   float *unit_scale;   /* [n_units]: what the norm clip multiplies a unit with */
@@ -131,6 +136,20 @@ void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_
                          bool l1, bool value_clip, bool want_max, vise_i_cpu_sums *sums);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
+
+/* What a thread found in its part of a tensor, on cache lines of its own. */
+typedef struct vise_i_cpu_part {
+  vise_i_cpu_sums sums;
+  uint64_t n_at_lo, n_at_hi;
+  char spare[128 - sizeof(vise_i_cpu_sums) - 2 * sizeof(uint64_t)];
+} vise_i_cpu_part;
+
+/* Work that is worth a second thread: a microsecond or so is lost by sharing it. */
+enum { VISE_I_CPU_SHARE_PRODUCT = 400000 /* multiply-adds */, VISE_I_CPU_SHARE_ELEMENTS = 16384 };
+/* The team where the work is worth it, else NULL. */
+static inline vise_i_team *vise_i_cpu_team_for(const vise_i_backend *b, size_t work, size_t least) {
+  return work >= least ? b->team : NULL;
+}
 
 /* ---- gradient.c ---- */
 /* Penalty gradient coefficients of each tensor for the current weights; l1: with the subgradient of L1. */

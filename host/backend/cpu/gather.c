@@ -141,34 +141,50 @@ static void prefetch_row(const char *row, size_t n_bytes) {
   for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
 }
 
-void vise_i_cpu_gather_x(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
-                         size_t first, size_t n) {
+/* Rows being gathered; the threads share them. */
+typedef struct gather_work {
+  vise_i_backend *b;
+  const vise_array *x;
+  scaling scaling;
+  const float *table;
+  float divisor;
+  const size_t *rows;
+  size_t first, n;
+} gather_work;
+
+static void gather_part(void *context, size_t part, size_t n_parts) {
   enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
-  const vise_array *x = &data->x;
-  const scaling s = scaling_of(b, &data->x_scaling, source, false);
-  const size_t n_cols = x->n_cols;
-  if (x->col_stride != 1) {
-    gather_strided(x, rows, first, n, s, b->x, n_cols, 1);
-    return;
-  }
-  const bool bytes = x->dtype == VISE_U8 && s.mode != SCALE_COLUMNS;
-  const float divisor = b->byte_divisor[source];
-  const float *table = b->byte_table[source];
-  const size_t n_row_bytes = x->row_stride * vise_dtype_size(x->dtype);
-  const size_t n_fetch =
-      n_cols * vise_dtype_size(x->dtype) < PREFETCH_BYTES ? n_cols * vise_dtype_size(x->dtype) : (size_t)PREFETCH_BYTES;
-  for (size_t r = 0; r < n; r++) {
-    if (rows && r + AHEAD < n) prefetch_row((const char *)x->data + rows[r + AHEAD] * n_row_bytes, n_fetch);
-    const void *in = (const char *)x->data + (rows ? rows[r] : first + r) * n_row_bytes;
-    float *out = b->x + r * n_cols;
-    if (bytes && divisor != 0) {
-      divide_bytes(in, out, n_cols, divisor);
+  const gather_work *work = context;
+  const vise_array *x = work->x;
+  const size_t *rows = work->rows, n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype);
+  const bool bytes = x->dtype == VISE_U8 && work->scaling.mode != SCALE_COLUMNS;
+  const size_t n_row_bytes = x->row_stride * n_element;
+  const size_t n_fetch = n_cols * n_element < PREFETCH_BYTES ? n_cols * n_element : (size_t)PREFETCH_BYTES;
+  size_t r, end;
+  vise_i_team_slice(work->n, 1, part, n_parts, &r, &end);
+  for (; r < end; r++) {
+    if (rows && r + AHEAD < end) prefetch_row((const char *)x->data + rows[r + AHEAD] * n_row_bytes, n_fetch);
+    const void *in = (const char *)x->data + (rows ? rows[r] : work->first + r) * n_row_bytes;
+    float *out = work->b->x + r * n_cols;
+    if (bytes && work->divisor != 0) {
+      divide_bytes(in, out, n_cols, work->divisor);
     } else if (bytes) {
-      for (size_t c = 0; c < n_cols; c++) out[c] = table[((const uint8_t *)in)[c]];
+      for (size_t c = 0; c < n_cols; c++) out[c] = work->table[((const uint8_t *)in)[c]];
     } else {
-      convert_row(x->dtype, in, out, n_cols, s);
+      convert_row(x->dtype, in, out, n_cols, work->scaling);
     }
   }
+}
+
+void vise_i_cpu_gather_x(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
+                         size_t first, size_t n) {
+  const scaling s = scaling_of(b, &data->x_scaling, source, false);
+  if (data->x.col_stride != 1) {
+    gather_strided(&data->x, rows, first, n, s, b->x, data->x.n_cols, 1);
+    return;
+  }
+  gather_work work = {b, &data->x, s, b->byte_table[source], b->byte_divisor[source], rows, first, n};
+  vise_i_team_run(vise_i_cpu_team_for(b, n * data->x.n_cols, VISE_I_CPU_SHARE_ELEMENTS), gather_part, &work);
 }
 
 /* With one output a class label is a value, 0 or 1. */

@@ -6,6 +6,9 @@
 
 #define TORCH_EPS 1e-6
 
+/* Parts of a tensor begin at multiples of this. */
+enum { ALIGN_ELEMENTS = 1024 };
+
 void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
@@ -109,29 +112,79 @@ static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_
   stats->grad_norm_clipped = stats->norm_clipped ? sqrt(clipped_sum) : stats->grad_norm;
 }
 
+/* One tensor being summed. The threads share its units or, where there is one, the elements of that. */
+typedef struct reduce_work {
+  vise_i_backend *b;
+  const vise_i_cpu_tensor *tensor;
+  vise_i_cpu_shaping shaping;
+  bool penalized, want_max;
+} reduce_work;
+
+static vise_i_cpu_sums sum_range(const reduce_work *work, size_t first, size_t n) {
+  const vise_i_cpu_tensor *t = work->tensor;
+  vise_i_cpu_sums sums = {0};
+  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, work->penalized, t->k1 != 0,
+                      work->b->spec.clip_value, work->want_max, &sums);
+  return sums;
+}
+
+static void add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums) {
+  all->sum_sq += sums->sum_sq;
+  all->max_abs = sums->max_abs > all->max_abs ? sums->max_abs : all->max_abs;
+  all->n_clipped += sums->n_clipped;
+  all->nonfinite |= sums->nonfinite;
+  all->w_sum_sq += sums->w_sum_sq;
+  all->w_sum_abs += sums->w_sum_abs;
+}
+
+static void reduce_part(void *context, size_t part, size_t n_parts) {
+  const reduce_work *work = context;
+  const vise_i_cpu_tensor *t = work->tensor;
+  vise_i_cpu_sums all = {0};
+  size_t first, end;
+  if (t->n_units == 1) {
+    vise_i_team_slice(t->n, ALIGN_ELEMENTS, part, n_parts, &first, &end);
+    all = sum_range(work, first, end - first);
+  } else {
+    const size_t n_each = t->n / t->n_units;
+    vise_i_team_slice(t->n_units, 1, part, n_parts, &first, &end);
+    for (size_t u = first; u < end; u++) {
+      const vise_i_cpu_sums sums = sum_range(work, u * n_each, n_each);
+      work->b->unit_sum_sq[t->first_unit + u] = sums.sum_sq;
+      work->b->unit_max[t->first_unit + u] = sums.max_abs;
+      add_sums(&all, &sums);
+    }
+  }
+  work->b->parts[part].sums = all;
+}
+
+static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor *t, const vise_i_hyper *hyper) {
+  reduce_work work = {
+      .b = b,
+      .tensor = t,
+      .shaping = vise_i_cpu_shaping_of(b, t, hyper),
+      .penalized = t->k2 != 0 || t->k1 != 0 || t->kF != 0,
+      .want_max = b->spec.clip_norm != 0 && b->spec.clip_norm_p == VISE_NORM_INF,
+  };
+  vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
+  vise_i_team_run(team, reduce_part, &work);
+  vise_i_cpu_sums all = b->parts[0].sums;
+  for (size_t p = 1; p < vise_i_team_size(team); p++) add_sums(&all, &b->parts[p].sums);
+  if (!isfinite(all.sum_sq)) all.nonfinite = true;
+  if (t->n_units == 1) {
+    b->unit_sum_sq[t->first_unit] = all.sum_sq;
+    b->unit_max[t->first_unit] = all.max_abs;
+  }
+  return all;
+}
+
 bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  const vise_i_step_spec *spec = &b->spec;
-  const bool want_max = spec->clip_norm != 0 && spec->clip_norm_p == VISE_NORM_INF;
   bool finite = true;
   int first_overflow = -1; /* of the gradient with penalties */
-  vise_i_cpu_set_penalty(b, !spec->prox_l1);
+  vise_i_cpu_set_penalty(b, !b->spec.prox_l1);
   for (size_t i = 0; i < b->net->n_tensors; i++) {
-    vise_i_cpu_tensor *t = &b->tensors[i];
-    const size_t n_each = t->n / t->n_units;
-    const bool penalized = t->k2 != 0 || t->k1 != 0 || t->kF != 0;
-    const vise_i_cpu_shaping shaping = vise_i_cpu_shaping_of(b, t, hyper);
-    vise_i_cpu_sums all = {0};
-    for (size_t u = 0; u < t->n_units; u++) {
-      vise_i_cpu_sums sums = {0};
-      vise_i_cpu_sum_unit(t->g + u * n_each, t->w + u * n_each, n_each, &shaping, penalized, t->k1 != 0,
-                          spec->clip_value, want_max, &sums);
-      b->unit_sum_sq[t->first_unit + u] = sums.sum_sq;
-      b->unit_max[t->first_unit + u] = sums.max_abs;
-      all.n_clipped += sums.n_clipped;
-      all.nonfinite |= sums.nonfinite;
-      all.w_sum_sq += sums.w_sum_sq;
-      all.w_sum_abs += sums.w_sum_abs;
-    }
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    const vise_i_cpu_sums all = reduce_tensor(b, t, hyper);
     stats->penalty += penalty_value(t, all.w_sum_sq, all.w_sum_abs);
     b->tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
     stats->n_clipped_values += all.n_clipped;

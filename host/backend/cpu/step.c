@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
+#include "host/backend/nonfinite.h"
 
 vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source,
                                 const size_t *rows, size_t n, const vise_array *delta, double *loss,
@@ -34,18 +35,6 @@ done:
   return status;
 }
 
-/* The error that ends a run after a skipped step, or VISE_OK when it goes on. */
-static vise_status after_skip(const vise_i_backend *b, const vise_step_stats *stats, vise_error *err) {
-  const bool halt = b->spec.nonfinite == VISE_NONFINITE_HALT;
-  if (!halt && b->counters.consecutive_skips < b->spec.max_skips) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_NONFINITE,
-                     "%llu steps in a row were not finite (%s): loss %g, gradient norm %g, first bad tensor %s; a "
-                     "smaller learning rate, clipping or scaled features may help",
-                     (unsigned long long)b->counters.consecutive_skips, halt ? "policy halt" : "the limit of skips",
-                     stats->loss, stats->grad_norm,
-                     stats->bad_tensor >= 0 ? b->net->tensors[stats->bad_tensor].name : "none");
-}
-
 vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
                             size_t n, const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
                             vise_step_stats *stats, vise_error *err) {
@@ -59,7 +48,7 @@ vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_c
   if (s.skipped) {
     b->counters.consecutive_skips++;
     vise_i_cpu_count_bounds(b);
-    status = after_skip(b, &s, err);
+    status = vise_i_after_skip(&b->spec, b->counters.consecutive_skips, &s, err);
   } else {
     b->counters.consecutive_skips = 0;
     vise_i_cpu_update(b, hyper);

@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-/* Multiply-adds of a step for which one more thread pays; measured with OpenBLAS on nets of two layers. */
+/* Multiply-adds of a step for which one more thread pays; measured on nets of two layers. */
 static const double MULTIPLY_ADDS_PER_THREAD = 6e6;
 
 static int n_processors(void) {

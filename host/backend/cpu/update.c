@@ -155,30 +155,56 @@ static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hype
   };
 }
 
-static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
-  enum { LEAF = 1 << 20 }; /* counts of a leaf fit 32 bits */
-  const vise_i_cpu_tensor *t = &b->tensors[index];
-  update_function *update = functions[direction_of(&b->spec)][generality_of(b, t)];
+/* One tensor being updated; the threads share its elements. */
+typedef struct update_work {
+  vise_i_backend *b;
+  const vise_i_cpu_tensor *tensor;
+  update_function *update;
+  update_args args;
+} update_work;
+
+static void update_part(void *context, size_t part, size_t n_parts) {
+  enum { LEAF = 1 << 20, ALIGN = 1024 }; /* counts of a leaf fit 32 bits */
+  const update_work *work = context;
+  const vise_i_cpu_tensor *t = work->tensor;
   const size_t n_each = t->n / t->n_units;
-  const double keep = 1 - hyper->lr * t->k2d;
+  update_args a = work->args;
   bound_counts all = {0, 0};
+  size_t i, end;
+  vise_i_team_slice(t->n, ALIGN, part, n_parts, &i, &end);
+  while (i < end) {
+    const size_t unit = i / n_each, unit_end = (unit + 1) * n_each;
+    size_t n = (unit_end < end ? unit_end : end) - i;
+    if (n > LEAF) n = LEAF;
+    a.scale = work->b->unit_scale[t->first_unit + unit];
+    const bound_counts c = work->update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
+                                        t->mask ? t->mask + i : NULL, n);
+    all.n_lo += c.n_lo;
+    all.n_hi += c.n_hi;
+    i += n;
+  }
+  work->b->parts[part].n_at_lo = all.n_lo;
+  work->b->parts[part].n_at_hi = all.n_hi;
+}
+
+static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
+  const vise_i_cpu_tensor *t = &b->tensors[index];
+  const double keep = 1 - hyper->lr * t->k2d;
   a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
   a.keep = keep < 0 ? 0.0f : (float)keep;
   a.shrink = b->spec.prox_l1 ? (float)(hyper->lr * t->k1) : 0.0f;
   a.lo = t->lo;
   a.hi = t->hi;
-  for (size_t u = 0; u < t->n_units; u++) {
-    a.scale = b->unit_scale[t->first_unit + u];
-    for (size_t i = u * n_each; i < (u + 1) * n_each; i += LEAF) {
-      const size_t left = (u + 1) * n_each - i, n = left < LEAF ? left : LEAF;
-      const bound_counts c = update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
-                                    t->mask ? t->mask + i : NULL, n);
-      all.n_lo += c.n_lo;
-      all.n_hi += c.n_hi;
-    }
+  update_work work = {b, t, functions[direction_of(&b->spec)][generality_of(b, t)], a};
+  vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
+  vise_i_team_run(team, update_part, &work);
+  uint64_t n_lo = 0, n_hi = 0;
+  for (size_t p = 0; p < vise_i_team_size(team); p++) {
+    n_lo += b->parts[p].n_at_lo;
+    n_hi += b->parts[p].n_at_hi;
   }
-  b->tensor_stats[index].n_at_lo = isfinite(t->lo) ? all.n_lo : 0;
-  b->tensor_stats[index].n_at_hi = isfinite(t->hi) ? all.n_hi : 0;
+  b->tensor_stats[index].n_at_lo = isfinite(t->lo) ? n_lo : 0;
+  b->tensor_stats[index].n_at_hi = isfinite(t->hi) ? n_hi : 0;
 }
 
 void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper) {
