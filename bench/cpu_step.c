@@ -1,5 +1,5 @@
 /*
- * Times the training step of the cpu backend beside its matrix products alone:
+ * Times the training step of the cpu backend beside its matrix products alone (these always on one thread):
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads 0] [--repeats 300] [--optimizer sgd]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
@@ -56,7 +56,7 @@ static void time_step(bench *s) {
   s->first += STEPS * s->batch;
 }
 
-/* The products of a step as the backend calls them. */
+/* The products of a step, on one thread whatever the step has: BLAS's own threads would spin beside the step's. */
 static void time_products(bench *s) {
   vise_i_backend *b = s->b;
   const vise_i_net *net = &s->net;
@@ -246,7 +246,7 @@ int main(int argc, char **argv) {
   }
   part parts[] = {
       {.name = "step", .run = time_step, .n_steps = STEPS},
-      {.name = "products alone", .run = time_products, .n_steps = 1},
+      {.name = "products, one thread", .run = time_products, .n_steps = 1},
       {.name = "  gather", .run = time_gather, .n_steps = 1},
       {.name = "  forward with products", .run = time_forward, .n_steps = 1},
       {.name = "  loss", .run = time_loss, .n_steps = 1},

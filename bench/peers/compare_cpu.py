@@ -5,6 +5,7 @@
 Vise trains the main job on the real files; its steps per second are those of whole epochs, from the "seconds" in
 metrics.jsonl, the first epoch left out as warm-up. The peers come from cpu_step.py. Each round runs everything once, so
 that a disturbance hits all alike; the best round of each row counts. The last lines give Vise's best over the peers'.
+OPENBLAS_* variables of the environment are dropped for all, so that every library takes its own choice of kernels.
 """
 
 import argparse
@@ -16,6 +17,9 @@ import sys
 import tempfile
 
 from common import BATCH, CLAMP, CLIP_NORM, L2, LR, MNIST, ROOT, print_context, quantiles
+
+for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
+    del os.environ[name]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
