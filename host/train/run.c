@@ -193,6 +193,7 @@ static void adapt_segment(vise_i_run *run, double seconds) {
 static void note_first_skip(vise_i_run *run, const vise_step_stats *s) {
   const vise_trainer *t = run->trainer;
   if (s->step != t->state.first_skip_step) return;
+  if (t->config.nonfinite == VISE_NONFINITE_HALT) return; /* the error that ends the run says it */
   vise_i_note(&run->notes, VISE_LOG_WARNING,
               "step %llu: %s not finite%s%s; the batch is skipped (further skips are only counted)",
               (unsigned long long)s->step, s->bad_tensor >= 0 ? "the gradient is" : "the loss or its gradient is",

@@ -293,6 +293,8 @@ Test(cpu_steps, halt_ends_at_once_and_propagate_goes_on) {
   cr_expect(OPS->run(b, 0, BATCH, STEPS, r->hyper, r->stats, &n_done, &err) == VISE_ERR_NONFINITE && n_done == 1);
   cr_expect(r->stats[0].skipped && r->stats[0].n_nonfinite > 0 && r->stats[0].bad_tensor == 0);
   cr_expect(OPS->tensor_stats(b)[0].n_nonfinite > 0);
+  cr_expect(strstr(err.text, "the step was not finite (policy halt): loss nan, gradient norm nan, first in 0.weight"),
+            "%s", err.text);
   expect_no_change(r, b, before, "halt");
   free(before);
   OPS->destroy(b);

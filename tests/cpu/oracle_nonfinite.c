@@ -240,6 +240,9 @@ static size_t run_bad(rig *r, vise_status expected, vise_step_stats *stats) {
   cr_assert(OPS->bind(r->b, &r->data, NULL) == VISE_OK && OPS->set_order(r->b, order, 20, NULL) == VISE_OK);
   cr_expect(OPS->run(r->b, 0, 2, 10, hyper, stats, &n_done, &err) == expected);
   cr_expect((expected != VISE_OK) == (strstr(err.text, "0.weight") != NULL), "message: %s", err.text);
+  const bool halt = r->spec.nonfinite == VISE_NONFINITE_HALT;
+  const char *said = halt ? "the step was not finite (policy halt): loss nan" : "5 steps in a row were not finite";
+  cr_expect((expected != VISE_OK) == (strstr(err.text, said) != NULL), "message: %s", err.text);
   return n_done;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/backend/cpu64/cpu64.h"
+#include "host/backend/nonfinite.h"
 
 static uint64_t count_nonfinite(const vise_i_backend *b, size_t tensor) {
   const vise_i_tensor *info = &b->net->tensors[tensor];
@@ -50,24 +51,6 @@ static bool must_skip(vise_i_backend *b, const vise_step_stats *stats) {
   return b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
 }
 
-/* The error that ends a run after a skipped step, or VISE_OK when it goes on. */
-static vise_status after_skip(const vise_i_backend *b, const vise_step_stats *stats, vise_error *err) {
-  const char *where = stats->bad_tensor >= 0 ? b->net->tensors[stats->bad_tensor].name : "none";
-  bool halt = b->spec.nonfinite == VISE_NONFINITE_HALT;
-  if (!halt && b->counters.consecutive_skips < b->spec.max_skips) return VISE_OK;
-  if (halt) {
-    return vise_i_fail(
-        err, VISE_ERR_NONFINITE,
-        "the step is not finite (policy halt): loss %g, gradient norm %g, first bad tensor %s; a smaller "
-        "learning rate, clipping or scaled features may help",
-        stats->loss, stats->grad_norm, where);
-  }
-  return vise_i_fail(err, VISE_ERR_NONFINITE,
-                     "%llu steps in a row were not finite, the limit of skips: loss %g, gradient norm %g, first bad "
-                     "tensor %s; a smaller learning rate, clipping or scaled features may help",
-                     (unsigned long long)b->counters.consecutive_skips, stats->loss, stats->grad_norm, where);
-}
-
 vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
                               const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
                               vise_step_stats *stats, vise_error *err) {
@@ -80,7 +63,7 @@ vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
   s.skipped = must_skip(b, &s);
   if (s.skipped) {
     b->counters.consecutive_skips++;
-    status = after_skip(b, &s, err);
+    status = vise_i_after_skip(&b->spec, b->counters.consecutive_skips, &s, err);
   } else {
     b->counters.consecutive_skips = 0;
     vise_i_cpu64_update(b, hyper->lr);

@@ -283,10 +283,13 @@ static void ends_by_skips(vise_nonfinite policy, uint32_t bad, uint64_t max_skip
   config.max_skips = max_skips;
   char folder[256];
   rig_folder(folder);
-  const vise_run_config run = rig_run_config(folder, NULL);
+  rig_notes notes = {.n_progress = 0};
+  const vise_run_config run = rig_run_config(folder, &notes);
   vise_run_result result;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_NONFINITE, "not finite");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_NONFINITE,
+          steps == 5 ? "5 steps in a row were not finite" : "not finite");
   cr_expect_eq(result.reason, reason);
+  cr_expect_eq(strstr(notes.log, "skipped") == NULL, policy == VISE_NONFINITE_HALT, "said: %s", notes.log);
   cr_expect_eq(result.steps, steps);
   if (bad == 0xfff) cr_expect(rig_same_params(model, start), "skipped steps changed the weights");
   size_t n = 0;
