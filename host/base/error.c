@@ -57,5 +57,6 @@ vise_status vise_i_fail_errno(vise_error *err, vise_status code, int errno_value
 }
 
 vise_status vise_i_fail_memory(vise_error *err, size_t n_bytes, const char *what) {
+  if (n_bytes == 0) return vise_i_fail(err, VISE_ERR_MEMORY, "out of memory for %s", what);
   return vise_i_fail(err, VISE_ERR_MEMORY, "out of memory: %zu bytes for %s", n_bytes, what);
 }

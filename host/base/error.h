@@ -15,13 +15,13 @@ vise_status vise_i_fail(vise_error *err, vise_status code, const char *format, .
 vise_status vise_i_fail_errno(vise_error *err, vise_status code, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Out of memory while allocating n_bytes for `what`. */
+/* Out of memory while allocating n_bytes (0: not known) for `what`. */
 vise_status vise_i_fail_memory(vise_error *err, size_t n_bytes, const char *what);
 
 /* In a function with `vise_status status` and a `done:` exit that cleans up: leaves on failure. */
-#define VISE_TRY(call) \
-  do { \
-    status = (call); \
+#define VISE_TRY(call)                \
+  do {                                \
+    status = (call);                  \
     if (status != VISE_OK) goto done; \
   } while (0)
 

@@ -15,6 +15,7 @@
 #include <xxhash.h>
 
 #include "host/base/file.h"
+#include "host/base/json_text.h"
 #include "host/base/memory.h"
 
 #define STATE_FILE "state.json"
@@ -70,13 +71,11 @@ static vise_status encode_state(const json_t *state, json_t *files, char **out, 
   char *body = NULL, *text = NULL;
   json_t *copy = json_deep_copy(state); /* a reference would be counted in the caller's borrowed object */
   json_t *object = json_pack("{s:i, s:O, s:o}", "version", VERSION, "files", files, "state", copy);
-  if (object) body = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-  if (!body) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
-  if (strlen(body) > MAX_STATE_BYTES - PREFIX_BYTES) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "a checkpoint's state of %zu bytes; arrays belong in its parts",
-                         strlen(body)));
+  size_t n = 0; /* of the body: its '{' makes way for the prefix, a line end comes behind */
+  VISE_TRY(vise_i_json_text(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17), "a checkpoint's state", &body, &n, err));
+  if (n > MAX_STATE_BYTES - PREFIX_BYTES) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "a checkpoint's state of %zu bytes; arrays belong in its parts", n));
   }
-  size_t n = strlen(body); /* its '{' makes way for the prefix, a line end comes behind */
   VISE_TRY(vise_i_alloc(&text, PREFIX_BYTES + n + 1, 1, "a checkpoint's state", err));
   memcpy(text + PREFIX_BYTES, body + 1, n - 1);
   text[PREFIX_BYTES + n - 1] = '\n';

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 
@@ -57,11 +58,10 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
       vise_activation_name(model->net.activation), "bias", (int)model->net.bias, "loss", vise_loss_name(model->loss),
       "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
       "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
-  char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+  vise_status status =
+      vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a model's description", out, NULL, err);
   json_decref(object);
-  if (!text) return vise_i_fail_memory(err, 0, "a model's description");
-  *out = text;
-  return VISE_OK;
+  return status;
 }
 
 /* A field of the description; NULL (and the error written) when it is missing. */

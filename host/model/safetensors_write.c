@@ -5,19 +5,44 @@
 #include <xxhash.h>
 
 #include "host/base/file.h"
+#include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/model/safetensors.h"
 
+/* Asked before jansson sees the text: it says no more than "no" to what is not UTF-8 and to a shortage of memory. */
+static bool is_utf8(const char *text) {
+  const unsigned char *c = (const unsigned char *)text;
+  while (*c) {
+    const unsigned char first = *c++,
+                        least = first == 0xe0   ? 0xa0
+                                : first == 0xf0 ? 0x90
+                                                : 0x80,
+                        most = first == 0xed   ? 0x9f
+                               : first == 0xf4 ? 0x8f
+                                               : 0xbf;
+    if (first < 0x80) continue;
+    if (first < 0xc2 || first > 0xf4 || *c < least || *c > most) return false;
+    for (int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3; more > 0; --more, ++c) {
+      if ((*c & 0xc0) != 0x80) return false;
+    }
+  }
+  return true;
+}
+
 /* Adds value (taken over) under key, which must be new. */
 static vise_status add(json_t *object, const char *key, json_t *value, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (!value) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
   if (json_object_get(object, key)) {
-    json_decref(value);
-    return vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: the name '%s' comes twice", key);
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: the name '%s' comes twice", key));
   }
-  if (!value || json_object_set_new(object, key, value) != 0) {
-    return vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: '%s' or its value is not UTF-8, or memory is short", key);
+  if (!is_utf8(key) || (json_is_string(value) && !is_utf8(json_string_value(value)))) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: '%s' or its value is not UTF-8", key));
   }
-  return VISE_OK;
+  if (json_object_set(object, key, value) != 0) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
+done:
+  json_decref(value);
+  return status;
 }
 
 static json_t *describe(const vise_i_st_tensor *tensor, size_t begin, size_t end) {
@@ -51,7 +76,7 @@ static vise_status build_header(const vise_i_st_tensor *tensors, const size_t *o
   if (n_meta > 0) {
     metadata = json_object();
     VISE_TRY(add(header, "__metadata__", json_incref(metadata), err));
-    for (size_t i = 0; i < n_meta; ++i) VISE_TRY(add(metadata, meta[i].key, json_string(meta[i].value), err));
+    for (size_t i = 0; i < n_meta; ++i) VISE_TRY(add(metadata, meta[i].key, json_string_nocheck(meta[i].value), err));
   }
   for (size_t i = 0; i < n; ++i) {
     const vise_i_st_tensor *tensor = &tensors[order[i]];
@@ -72,9 +97,10 @@ static vise_status encode_header(const char *path, const json_t *header, uint8_t
                                  vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *bytes = NULL;
-  char *text = json_dumps(header, JSON_COMPACT);
-  if (!text) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
-  size_t n_text = strlen(text), padded = (n_text + 7) / 8 * 8;
+  char *text = NULL;
+  size_t n_text = 0;
+  VISE_TRY(vise_i_json_text(header, JSON_COMPACT, "a safetensors header", &text, &n_text, err));
+  size_t padded = (n_text + 7) / 8 * 8;
   if (padded > VISE_I_ST_MAX_HEADER_BYTES) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: the header would have %zu bytes, the format allows %d", path, padded,
                          VISE_I_ST_MAX_HEADER_BYTES));

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/json_text.h"
 #include "host/base/memory.h"
 
 vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t keep_bytes, bool *was_short,
@@ -36,14 +37,9 @@ done:
 vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *err) {
   vise_status status = VISE_OK;
   char *line = NULL;
-  const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
-  /* Into a buffer of our own: json_dumps of release 2.14 drops a key when there was no memory for it. */
-  size_t n = object != NULL ? json_dumpb(object, NULL, 0, flags) : 0;
-  if (n == 0) VISE_TRY(vise_i_fail_memory(err, 256, "a line of metrics"));
-  VISE_TRY(vise_i_alloc(&line, n + 1, 1, "a line of metrics", err));
-  if (json_dumpb(object, line, n, flags) != n) VISE_TRY(vise_i_fail_memory(err, n, "a line of metrics"));
-  line[n++] = '\n';
-  size_t written = 0;
+  size_t n = 0, written = 0;
+  VISE_TRY(vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a line of metrics", &line, &n, err));
+  line[n++] = '\n'; /* in the place of the zero */
   while (written < n) {
     const ssize_t now = pwrite(file->fd, line + written, n - written, (off_t)(file->n_bytes + written));
     if (now < 0 && errno == EINTR) continue;
