@@ -6,7 +6,7 @@
 #   vise_emulated_kernels(TARGET FLAVOUR kernels.cu...)   an object library of kernels
 #   vise_emulated_program(TARGET FLAVOUR SOURCES ... [KERNELS ...] [LIBRARIES ...])
 #   vise_emulated_test(NAME SOURCES ... [KERNELS ...] [LIBRARIES ...] [FLAVOURS ...] [SCHEDULES ...] [SMS ...]
-#                      [ARGUMENTS ...] [TIMEOUT seconds])
+#                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options])
 #       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
 #       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip
 find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS $ENV{CUDA_PATH}/include /usr/local/cuda/include REQUIRED)
@@ -106,7 +106,7 @@ function(vise_emulated_program target flavour)
 endfunction()
 
 function(vise_emulated_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
   foreach(part FLAVOURS SCHEDULES)
     if(NOT arg_${part})
       set(arg_${part} ${VISE_EMU_${part}})
@@ -128,7 +128,7 @@ function(vise_emulated_test name)
         add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS})
         set_tests_properties(${test} PROPERTIES LABELS "emulation;emulation-${flavour}" TIMEOUT ${arg_TIMEOUT}
           SKIP_RETURN_CODE 77 ENVIRONMENT
-          "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};ASAN_OPTIONS=detect_stack_use_after_return=0"
+          "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};ASAN_OPTIONS=detect_stack_use_after_return=0:${arg_ASAN}"
           FAIL_REGULAR_EXPRESSION "LeakSanitizer: detected;runtime error:;ERROR: AddressSanitizer;Tested: 0 ")
       endforeach()
     endforeach()

@@ -203,7 +203,7 @@ bool run_block(Block *block) {
     Thread *thread = pick(block);
     resume(thread);
     if (grid->failed) return true;
-    progress |= thread->state != State::kYield || thread->progressed;
+    progress |= thread->state != State::kYield;
     if (signals_expired()) {
       record_error(cudaErrorLaunchTimeout, nullptr, "", 0,
                    format_text("no end after %g s of CPU time (VISE_EMU_TIMEOUT):", settings().stuck_seconds) +
@@ -313,7 +313,6 @@ void wait_as(State state, const char *file, int line) {
 
 void yield(const char *file, int line) {
   current->polls = 0;
-  current->progressed = false;
   current->block->yielded.push_back(current);
   wait_as(State::kYield, file, line);
 }
@@ -329,7 +328,6 @@ void maybe_switch(const char *file, int line) {
   if (++current->polls > 256) {  // a loop of loads that never waits: others must run
     yield(file, line);
   } else if (settings().order == Order::kRandom && random_number() % 8 == 0) {
-    current->progressed = true;
     current->block->yielded.push_back(current);
     wait_as(State::kYield, file, line);
   }

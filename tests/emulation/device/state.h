@@ -37,7 +37,6 @@ struct Thread {
   uint3 index{};
   int rank = 0;  // in the block
   State state = State::kReady;
-  bool progressed = true;  // the last yield was not for want of another thread
   uint32_t polls = 0;      // atomic loads since it last changed anything
   // Where it waits.
   const char *file = "";
