@@ -108,8 +108,35 @@ def check_build(options):
     return faults
 
 
+GOOD_REPORT = """ptxas info    : Compiling entry function 'k' for 'sm_80'
+ptxas info    : Function properties for k
+    0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads
+ptxas info    : Used 40 registers, used 1 barriers, 16 bytes smem
+"""
+SEEDED_REPORTS = [  # report, PTX, what it must be refused for (None: nothing)
+    (GOOD_REPORT, ".entry k()", "not compiled for sm_90"),
+    (GOOD_REPORT + GOOD_REPORT.replace("80", "90"), ".entry k()", None),
+    (GOOD_REPORT + GOOD_REPORT.replace("80", "90"), "", "no kernel in it"),
+    (GOOD_REPORT + GOOD_REPORT.replace("80", "90"), None, "no PTX was kept"),
+    (GOOD_REPORT + GOOD_REPORT.replace("80", "90").replace("Used", "used"), ".entry k()", "reports no registers"),
+    (GOOD_REPORT + GOOD_REPORT.replace("80", "90").replace("k\n    0 bytes", "f\n    8 bytes"), ".entry k()",
+     "f (sm_90): has a stack frame of 8 bytes"),
+    ("", ".entry k()", "ptxas reports no kernel"),
+]
+
+
+def check_reports(work):
+    for report, text, expected in SEEDED_REPORTS:
+        ptx = work / "report.ptx"
+        ptx.write_text(text or "", encoding="utf-8")
+        faults, _ = check_kernel(report, [] if text is None else [ptx], [80, 90])
+        if (expected is None and faults) or (expected and not any(expected in fault for fault in faults)):
+            yield f"a report that must be refused for '{expected}': {faults}"
+
+
 def check_seeded(options):
-    """Each seeded file must be refused for what its first line says, and for nothing else, or pass."""
+    """Each seeded file must be refused for what its first line says, or pass."""
+    yield from check_reports(options.work)
     sources = sorted(options.seeded.glob("*.cu"))
     if not sources:
         yield f"{options.seeded}: no seeded kernels"
