@@ -9,6 +9,7 @@ static void begin(void) {
   OK(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
   d = device_floats(16);
   OK(cudaMemset(d, 0, 64));
+  OK(cudaDeviceSynchronize());  // a non-blocking stream does not wait for it
   OK(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal));
   OK(launch_add(d, 16, 1.0f, s));
 }

@@ -1,3 +1,5 @@
+#include <time.h>
+
 #include "check.h"
 
 TestSuite(events, .init = quiet);
@@ -48,6 +50,27 @@ Test(events, elapsed_time) {
   OK(cudaEventDestroy(b));
   OK(cudaEventDestroy(untimed));
   OK(cudaFree(d));
+}
+
+static void pass_time(void *data) {
+  nanosleep(data, NULL);
+}
+
+Test(events, real_clock) {
+  setenv("VISE_EMU_CLOCK", "real", 1);
+  cudaEvent_t a, b;
+  float ms = 0;
+  struct timespec pause = {.tv_nsec = 20000000};
+  OK(cudaEventCreate(&a));
+  OK(cudaEventCreate(&b));
+  OK(cudaEventRecord(a, NULL));
+  OK(cudaLaunchHostFunc(NULL, pass_time, &pause));
+  OK(cudaEventRecord(b, NULL));
+  OK(cudaEventSynchronize(b));
+  OK(cudaEventElapsedTime(&ms, a, b));
+  cr_assert(ms >= 20.0f, "%g ms", (double)ms);
+  OK(cudaEventDestroy(a));
+  OK(cudaEventDestroy(b));
 }
 
 Test(events, query_makes_progress) {

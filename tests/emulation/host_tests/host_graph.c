@@ -271,6 +271,7 @@ Test(graph, launched_into_a_capture) {
   cudaGraph_t inner, outer;
   cudaGraphExec_t exec, whole;
   OK(cudaMemset(d, 0, 64));
+  OK(cudaDeviceSynchronize());
   OK(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal));
   OK(launch_add(d, 16, 1.0f, s));
   OK(launch_copy_plus(d, d, 16, 1.0f, s));

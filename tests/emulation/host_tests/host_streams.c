@@ -177,6 +177,15 @@ Test(streams, host_functions) {
   FAILS(cudaErrorInvalidValue, cudaLaunchHostFunc(NULL, NULL, NULL));
 }
 
+Test(streams, mode_of_the_environment) {
+  static int flag;
+  setenv("VISE_EMU_STREAMS", "deferred", 1);
+  OK(cudaLaunchHostFunc(NULL, set_flag, &flag));
+  cr_assert_eq(emu_pending_work(), 1);
+  OK(cudaDeviceSynchronize());
+  cr_assert_eq(flag, 1);
+}
+
 Test(streams, counters) {
   float *d = device_floats(64), host[64];
   cudaGraph_t graph;
