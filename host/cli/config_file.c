@@ -1,6 +1,10 @@
 /* --config FILE: a JSON object whose keys are the names of options. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/cli/options.h"
 #include "host/cli/parse.h"
@@ -70,16 +74,29 @@ static vise_status set_key(vise_i_cli_options *options, const char *path, const 
   return set_value(options, row, path, value, err);
 }
 
-vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err) {
-  json_error_t where;
-  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-  if (root == NULL) {
-    if (json_error_code(&where) == json_error_cannot_open_file) {
-      return vise_i_cli_fail(err, VISE_ERR_IO, "%s", where.text);
-    }
-    return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
-  }
+static vise_status load(const char *path, json_t **out, vise_error *err) {
+  /* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below. */
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+  struct stat info;
   vise_status status = VISE_OK;
+  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a regular file; give a file of options in JSON", path);
+  } else {
+    json_error_t where;
+    *out = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
+    if (*out == NULL) {
+      status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
+    }
+  }
+  (void)close(fd);
+  return status;
+}
+
+vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err) {
+  json_t *root = NULL;
+  vise_status status = load(path, &root, err);
+  if (status != VISE_OK) return status;
   if (!json_is_object(root)) {
     status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: not a JSON object of options", path);
   } else {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/signals.h"
 
 typedef struct command_row {
   const char *name, *title; /* title: argv[0] of the command, for messages */
@@ -45,6 +46,7 @@ static int run_command(const command_row *command, int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+  vise_i_cli_signals_prepare();
   if (argc < 2) {
     print_usage(stderr);
     return VISE_I_CLI_NOTHING_DONE;

@@ -148,12 +148,26 @@ static vise_status set_text(vise_i_cli_options *options, const vise_i_cli_option
   return VISE_OK;
 }
 
+/* The names of the option, without the one that is refused. */
+static vise_status fail_name(const vise_i_cli_option *option, const char *text, vise_status status, vise_error *err) {
+  char known[256] = "";
+  const char *refused = option->names->refused, *name;
+  for (int i = 0; (name = option->names->name_at(i)) != NULL; i++) {
+    if (refused != NULL && strcmp(name, refused) == 0) continue;
+    size_t used = strlen(known);
+    (void)snprintf(known + used, sizeof known - used, "%s%s", used > 0 ? ", " : "", name);
+  }
+  return vise_i_cli_fail(err, status, "'%s' is unknown; it can be %s", text, known);
+}
+
 static vise_status set_enum(vise_i_cli_options *options, const vise_i_cli_option *option, const char *text,
                             vise_error *err) {
   if (option->names->refused != NULL && strcmp(text, option->names->refused) == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is for programs that use the library", text);
   }
-  return option->names->parse(text, field(options, option), err);
+  vise_status status = option->names->parse(text, field(options, option), NULL);
+  if (status != VISE_OK) return fail_name(option, text, status, err);
+  return VISE_OK;
 }
 
 vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text, vise_i_cli_source source,

@@ -94,6 +94,12 @@ static vise_status output_width(const vise_i_cli_options *options, const vise_i_
                            "for numbers choose --loss mse, and see --target",
                            vise_dataset_name(setup->train));
   }
+  if (setup->n_classes > VISE_MAX_WIDTH) {
+    return vise_i_cli_fail(
+        err, VISE_ERR_VALUE,
+        "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
+        vise_dataset_name(setup->train), setup->n_classes - 1, VISE_MAX_WIDTH - 1);
+  }
   *out = setup->n_classes;
   return VISE_OK;
 }

@@ -19,6 +19,17 @@ static void remember(int number) {
   restore_default(SIGTERM);
 }
 
+static void ignore(int number) {
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = SIG_IGN;
+  (void)sigaction(number, &action, NULL);
+}
+
+void vise_i_cli_signals_prepare(void) {
+  ignore(SIGXFSZ);
+}
+
 void vise_i_cli_signals_install(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
@@ -30,8 +41,7 @@ void vise_i_cli_signals_install(void) {
   /* Also where the shell of a background job ignores SIGINT: who sends it wants the run to end. */
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
-  action.sa_handler = SIG_IGN;
-  (void)sigaction(SIGPIPE, &action, NULL);
+  ignore(SIGPIPE);
 }
 
 int vise_i_cli_signal_caught(void) {

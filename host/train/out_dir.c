@@ -67,6 +67,10 @@ vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool ove
   vise_status status;
   bool exists = false;
   VISE_TRY(name_files(out, dir, err));
+  struct stat info;
+  if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--out %s is a file: choose a folder", dir));
+  }
   const bool empty = vise_i_dir_is_empty(dir, &exists);
   if (exists && !empty && !overwrite) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
@@ -157,8 +161,10 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
   }
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "--resume %s: none of the %zu checkpoints in %s is whole", dir, n,
-                         out->checkpoints));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
+                         "--resume %s: none of the %zu checkpoints in %s is whole; start again with "
+                         "--config %s --out %s --overwrite",
+                         dir, n, out->checkpoints, out->config, dir));
   }
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
   VISE_TRY(vise_i_trainer_restore(trainer, path, &run, err));

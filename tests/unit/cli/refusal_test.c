@@ -81,6 +81,7 @@ Test(cli_refusal, names_that_are_none) {
   static const refused rows[] = {
       {"--loss cross_entropy", "cross-entropy"},
       {"--loss external", "library"},
+      {"--loss foo", "--loss: 'foo' is unknown; it can be cross-entropy, bce, mse, huber, hinge\n"},
       {"--activation swish", "gelu"},
       {"--optimizer adamw", "rmsprop"},
       {"--backend gpu", "cpu64"},
@@ -163,6 +164,8 @@ Test(cli_refusal, data) {
   tool_write_text("words.csv", "a,b,c\n1,2,0\n1,many,1\n");
   tool_write_text("nan.csv", "a,b,c\n1,2,0\n1,nan,1\n");
   tool_write_text("empty.csv", "");
+  tool_write_text("far.csv", "a,b\n1,0\n2,5000000000\n");
+  cr_assert_eq(mkfifo("pipe", 0600), 0);
   tool_write_text("noise.npy", "\x93NUMPY but not really");
   tool_write_npy("short-x.npy", "short-y.npy", 20);
   static const refused rows[] = {
@@ -185,6 +188,12 @@ Test(cli_refusal, data) {
       {"--train iris.csv --init x.npy", "x.npy"},
       {"--train iris.csv --mask x.npy", "x.npy"},
       {"--train iris.csv --out no/such/place", "no/such/place"},
+      {"--train iris.csv --out line.csv", "--out line.csv is a file"},
+      {"--train iris.csv --out line.csv --overwrite", "--out line.csv is a file"},
+      {"--train far.csv", "far.csv: the largest class label is 5000000000"},
+      {"--train iris.csv --config missing.json", "missing.json: cannot be opened: No such file"},
+      {"--train iris.csv --config .", ".: is not a regular file"},
+      {"--train iris.csv --config pipe", "pipe: is not a regular file"}, /* and no writer is waited for */
       {"--resume nothing-here", "nothing-here"},
   };
   EXPECT_ALL("train", rows);

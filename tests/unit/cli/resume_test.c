@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -185,4 +186,20 @@ Test(cli_resume, a_second_signal_kills) {
   /* Both were pending: whichever came first was remembered, the other had its default effect. */
   cr_assert(result.killed, "%d: %s", result.code, result.err);
   tool_free(&result);
+}
+
+Test(cli_resume, a_file_that_may_not_grow_further_is_an_error_and_the_run_goes_on_later) {
+  const struct rlimit before = {RLIM_INFINITY, RLIM_INFINITY}, low = {32 << 10, RLIM_INFINITY};
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+  tool_result result = tool_run(ENDLESS "--log-every 1 --quiet --out run");
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+  cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
+  cr_assert_not(result.killed);
+  SAYS(result.err, "run/metrics.jsonl: cannot be written: File too large");
+  tool_free(&result);
+  tool_expect_ok("train --resume run --epochs 200 --quiet");
+  tool_expect_ok(
+      "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 --quiet "
+      "--out whole");
+  cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
