@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "bugs.h"
+#include "kernels/ptx.cuh"
 #include "run.h"
 
 namespace cg = cooperative_groups;
@@ -122,6 +123,17 @@ __global__ void read_unwritten(float *out, int bug) {
   if (!bug || t != 7) tile[t] = 1;
   __syncthreads();
   out[t] = tile[t];
+}
+
+// C = A B of one mma, A[m][k] = m + k and B[k][n] = k - n; the bug gives each lane B's second half transposed.
+__global__ void wrong_fragment(float *out, int bug) {
+  const int g = static_cast<int>(threadIdx.x) / 4, t = static_cast<int>(threadIdx.x) % 4;
+  const auto number = [](int v) { return __float_as_uint(static_cast<float>(v)); };
+  const uint32_t a[4] = {number(g + t), number(g + 8 + t), number(g + t + 4), number(g + 8 + t + 4)};
+  const uint32_t b[2] = {number(t - g), bug ? number(g - t - 4) : number(t + 4 - g)};
+  float c[4] = {};
+  ptx_mma_tf32(c, a, b);
+  for (int i = 0; i < 4; ++i) out[(g + i / 2 * 8) * 8 + t * 2 + i % 2] = c[i];
 }
 
 // ---- addresses -------------------------------------------------------------------------------------------------
@@ -336,6 +348,14 @@ int run_outside_mask(int bug) {
 int run_unwritten(int bug) {
   return in_block<read_unwritten>(bug, one);
 }
+int run_fragment(int bug) {
+  Buffer<float> out(128);
+  return judge(emu::run({dim3(1), dim3(32)}, wrong_fragment, out.get(), bug), out, 128, [](int i) {
+    float sum = 0;
+    for (int k = 0; k < 8; ++k) sum += static_cast<float>((i / 8 + k) * (k - i % 8));
+    return sum;
+  });
+}
 int run_write_past(int bug) {
   return in_block<write_past>(bug, one);
 }
@@ -449,6 +469,7 @@ extern "C" const bug bugs[] = {
     {"exited lane in a mask", run_exited_lane, "exited", kAllBuilds, kAllSchedules},
     {"caller outside its mask", run_outside_mask, "is not in its mask", kAllBuilds, kAllSchedules},
     {"unwritten shared memory", run_unwritten, "?", kAllBuilds, kAllSchedules},
+    {"wrong mma fragment", run_fragment, "?", kAllBuilds, kAllSchedules},
     {"global write just past the end", run_write_past, "past the end", kAllBuilds, kAllSchedules},
     {"global write far past the end", run_write_far, "llocat", kAllBuilds, kAllSchedules},
     {"global read just past the end", run_read_past, "past the end", kAsan | kRace, kAllSchedules},

@@ -3,8 +3,8 @@
 #pragma once
 #include <math.h>
 
-#include <cfenv>
 #include <cmath>
+#include <limits>
 
 #include "emu/builtins.h"
 
@@ -141,13 +141,11 @@ inline float __saturatef(float x) {
 namespace emu {
 template <class I, class F>
 inline I to_integer(F rounded) {
-  constexpr F low =
-      static_cast<F>(static_cast<I>(I(1) << (sizeof(I) * 8 - 1)) < 0 ? -__builtin_ldexp(1, sizeof(I) * 8 - 1) : 0);
-  constexpr F beyond = static_cast<F>(__builtin_ldexp(1, sizeof(I) * 8 - (low < 0)));
-  const I most = static_cast<I>(low < 0 ? static_cast<I>(~(I(1) << (sizeof(I) * 8 - 1))) : static_cast<I>(~I(0)));
+  constexpr I least = std::numeric_limits<I>::min(), most = std::numeric_limits<I>::max();
+  const F beyond = static_cast<F>(most / 2 + 1) * 2;  // a power of two
   if (rounded != rounded) return 0;
-  if (rounded < low) return low < 0 ? static_cast<I>(-most - 1) : 0;
-  return rounded >= beyond ? most : static_cast<I>(rounded);
+  if (rounded >= beyond) return most;
+  return rounded < static_cast<F>(least) ? least : static_cast<I>(rounded);
 }
 }  // namespace emu
 inline int __float2int_rn(float x) {
