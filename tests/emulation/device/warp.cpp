@@ -9,12 +9,16 @@ bool same_text(const char *a, const char *b) {
   return a == b || strcmp(a, b) == 0;
 }
 
-// Ends the launch when a lane that has arrived does something else than this one.
-void check_lane(const Thread *me, const Thread *other) {
+// Whether another lane has arrived at the same operation. Ends the launch when it waits for this lane elsewhere; a lane
+// that waits for some others first may yet come.
+bool has_come(const Warp &warp, const Thread *me, int lane) {
+  if (!(warp.arrived >> lane & 1)) return false;
+  const Thread *other = warp.lanes[lane];
   if (other->mask == me->mask && other->line == me->line && same_text(other->operation, me->operation) &&
       same_text(other->file, me->file)) {
-    return;
+    return true;
   }
+  if (!(other->mask >> me->lane() & 1)) return false;
   fail(me->file, me->line, "%s: lane %d is here with mask 0x%08x, lane %d at %s:%d in %s with mask 0x%08x",
        me->operation, me->lane(), me->mask, other->lane(), other->file, other->line, other->operation, other->mask);
 }
@@ -38,9 +42,10 @@ void warp_collective(unsigned mask, const char *operation, const void *input, vo
   me->output = output;
   me->file = file;
   me->line = line;
-  for (unsigned rest = warp.arrived & mask; rest; rest &= rest - 1) check_lane(me, warp.lanes[__builtin_ctz(rest)]);
   warp.arrived |= own;
-  if ((warp.arrived & mask) != mask) {
+  bool complete = true;
+  for (unsigned rest = mask & ~own; rest; rest &= rest - 1) complete &= has_come(warp, me, __builtin_ctz(rest));
+  if (!complete) {
     wait_as(State::kWarp, file, line);
     return;
   }
