@@ -11,9 +11,13 @@ static bool ends_in(const char *text, const char *end) {
   return n > m && strcmp(text + n - m, end) == 0;
 }
 
-static vise_status check_out(const char *out, vise_error *err) {
+static vise_status check_out(const vise_i_cli_options *options, vise_error *err) {
+  const char *out = options->out;
   if (!ends_in(out, ".npy") && !ends_in(out, ".csv")) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out: '%s' must end in .npy or .csv", out);
+  }
+  if (vise_i_cli_same_file(out, options->data)) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s would replace the rows of --data: choose another file", out);
   }
   return vise_i_cli_check_folder(out, err);
 }
@@ -103,7 +107,7 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_dataset *dataset = NULL;
   vise_i_cli_options_init(&options, VISE_I_CLI_PREDICT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
-  if (status == VISE_OK) status = check_out(options.out, &err);
+  if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
   int code = status == VISE_OK ? predict_and_save(&options, model, dataset)

@@ -1,7 +1,7 @@
 /* What can only be told once all options are known: contradictions, and values that several options make together. */
 #include <string.h>
 
-#include "host/cli/options.h"
+#include "host/cli/cli.h"
 #include "host/cli/parse.h"
 
 static vise_status fail_needs(const char *option, const char *needed, vise_error *err) {
@@ -113,7 +113,7 @@ static vise_status check_prune(const vise_i_cli_options *options, vise_error *er
   if (options->out == NULL && options->mask_out == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give the file for the changed model");
   }
-  if (options->out != NULL && options->mask_out != NULL && strcmp(options->out, options->mask_out) == 0) {
+  if (options->out != NULL && options->mask_out != NULL && vise_i_cli_same_file(options->out, options->mask_out)) {
     return fail_both("out", "mask-out", "they name the same file", err);
   }
   return VISE_OK;

@@ -1,10 +1,11 @@
 #include "host/cli/signals.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
-static volatile sig_atomic_t caught = 0;
+static atomic_int caught = 0; /* two threads may each get a signal at the same time */
 
 static void restore_default(int number) {
   struct sigaction action;
@@ -14,9 +15,9 @@ static void restore_default(int number) {
 }
 
 static void remember(int number) {
-  caught = number;
   restore_default(SIGINT);
   restore_default(SIGTERM);
+  if (atomic_exchange(&caught, number) != 0) (void)raise(number); /* the second one kills, once this returns */
 }
 
 static void ignore(int number) {
@@ -45,5 +46,5 @@ void vise_i_cli_signals_install(void) {
 }
 
 int vise_i_cli_signal_caught(void) {
-  return (int)caught;
+  return atomic_load(&caught);
 }
