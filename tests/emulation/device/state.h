@@ -37,7 +37,7 @@ struct Thread {
   uint3 index{};
   int rank = 0;  // in the block
   State state = State::kReady;
-  uint32_t polls = 0;      // atomic loads since it last changed anything
+  uint32_t polls = 0;  // atomic loads since it last changed anything
   // Where it waits.
   const char *file = "";
   int line = 0;
