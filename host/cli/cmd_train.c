@@ -107,11 +107,11 @@ static const char *reason_text(vise_stop_reason reason) {
   }
 }
 
-static void print_result_set(const char *name, const vise_metrics *metrics) {
+static void print_result_set(const char *name, const vise_metrics *metrics, const char *note) {
   if (metrics->n_rows == 0) return;
   (void)printf("%-15s ", name);
   vise_i_cli_print_metrics(stdout, metrics);
-  (void)printf("  (%zu rows)\n", metrics->n_rows);
+  (void)printf("  (%zu rows%s)\n", metrics->n_rows, note);
 }
 
 static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup *setup, const vise_run_result *result) {
@@ -126,9 +126,10 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
   (void)printf(")\n");
   if (result->best_epoch > 0)
     (void)printf("%-15s %" PRIu64 ", whose weights were kept\n", "best epoch", result->best_epoch);
-  print_result_set("train", &result->train);
-  print_result_set("validation", &result->validation);
-  print_result_set("test", &result->test);
+  /* The weights changed while these were collected, and with patience they are not the ones that were kept. */
+  print_result_set("train", &result->train, ", while it was trained on in the last epoch");
+  print_result_set("validation", &result->validation, "");
+  print_result_set("test", &result->test, "");
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));
   if (options->out != NULL) {
     (void)printf("%-15s %s/model.safetensors\n", "saved", options->out);

@@ -9,9 +9,11 @@
 #                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options])
 #       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
 #       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip
+# The target `emulation` builds all programs.
 find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS $ENV{CUDA_PATH}/include /usr/local/cuda/include REQUIRED)
 include(CheckCXXSourceRuns)
 
+add_custom_target(emulation)
 set(VISE_EMU_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(VISE_EMU_FLAVOURS plain asan race)
 set(VISE_EMU_SCHEDULES forward reverse random:1 random:2)
@@ -98,6 +100,7 @@ function(vise_emulated_program target flavour)
   cmake_parse_arguments(arg "" "" "SOURCES;KERNELS;LIBRARIES" ${ARGN})
   add_executable(${target} ${arg_SOURCES})
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX)
+  add_dependencies(emulation ${target})
   if(arg_KERNELS)
     vise_emulated_kernels(${target}_kernels ${flavour} ${arg_KERNELS})
     target_link_libraries(${target} PRIVATE ${target}_kernels)

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -87,6 +88,10 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
   VISE_TRY(vise_i_alloc_zero(&team->workers, n_workers, sizeof *team->workers, "threads", err));
   pthread_mutex_init(&team->mutex, NULL);
   pthread_cond_init(&team->wake, NULL);
+  /* A program's signals are for its own threads: a handler must not find itself on one of these. */
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   /* n_parts is read by a worker only after the first work was announced. */
   for (; n_started < n_workers; n_started++) {
     worker *w = &team->workers[n_started];
@@ -94,6 +99,7 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
     w->part = n_started + 1;
     if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break;
   }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   team->n_parts = n_started + 1;
   *out = team;
   return VISE_OK;
