@@ -29,11 +29,11 @@ typedef struct vise_i_data {
 
 /* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
 typedef struct vise_i_step_spec {
-  const vise_i_net *net;              /* borrowed for the backend's life */
+  const vise_i_net *net; /* borrowed for the backend's life */
   vise_loss loss;
   vise_mse_reduction mse_reduction;
   double label_smoothing;
-  const double *class_weights;        /* [K] (K = 1 with bce or hinge: [2]) or NULL; borrowed for the backend's life */
+  const double *class_weights; /* [K] (K = 1 with bce or hinge: [2]) or NULL; borrowed for the backend's life */
   vise_optimizer optimizer;
   double momentum, rho, beta1, beta2, eps, max_update; /* max_update 0: off */
   bool nesterov;
@@ -41,42 +41,42 @@ typedef struct vise_i_step_spec {
   bool prox_l1, penalize_bias;
   bool clip_value;
   double clip_lo, clip_hi;
-  double clip_norm;                   /* 0: off */
+  double clip_norm; /* 0: off */
   vise_clip_norm_type clip_norm_type;
   vise_norm_p clip_norm_p;
   bool clip_norm_torch_eps;
   vise_clip_scope clip_scope;
   double box_lo[VISE_MAX_LAYERS], box_hi[VISE_MAX_LAYERS]; /* -+infinity: open */
   bool clamp_bias;
-  double max_norm;                    /* 0: off */
+  double max_norm; /* 0: off */
   vise_max_norm_scope max_norm_scope;
   vise_nonfinite nonfinite;
-  uint64_t max_skips;                 /* consecutive */
-  bool use_mask;                      /* a mask will be set; it may also be set later when this is true */
-  bool assert_projection;             /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
-  size_t max_batch;                   /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
-  int n_threads;                      /* >= 1 */
+  uint64_t max_skips;     /* consecutive */
+  bool use_mask;          /* a mask will be set; it may also be set later when this is true */
+  bool assert_projection; /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
+  size_t max_batch;       /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
+  int n_threads;          /* >= 1 */
 } vise_i_step_spec;
 
 /* What may change from step to step. */
 typedef struct vise_i_hyper {
-  double lr;            /* eta, schedule applied */
-  double clip_factor;   /* times clip_lo, clip_hi, clip_norm */
-  double clamp_factor;  /* times box_lo, box_hi */
+  double lr;           /* eta, schedule applied */
+  double clip_factor;  /* times clip_lo, clip_hi, clip_norm */
+  double clamp_factor; /* times box_lo, box_hi */
 } vise_i_hyper;
 
 /* Scalars of the optimizer's and the skip policy's state. */
 typedef struct vise_i_counters {
-  uint64_t applied_steps;       /* t */
-  double beta1_t, beta2_t;      /* beta^t by repeated multiplication in float64, 1 at t = 0 */
+  uint64_t applied_steps;  /* t */
+  double beta1_t, beta2_t; /* beta^t by repeated multiplication in float64, 1 at t = 0 */
   uint64_t consecutive_skips;
 } vise_i_counters;
 
 /* Flat arrays of state, each [n_params] of the backend's dtype, but the mask, which is uint8_t. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
-  VISE_I_MOMENT1,  /* v of sgd and rmsprop, m of adam */
-  VISE_I_MOMENT2,  /* s of rmsprop and adam */
+  VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
+  VISE_I_MOMENT2, /* s of rmsprop and adam */
   VISE_I_MASK
 } vise_i_state;
 
@@ -115,8 +115,8 @@ typedef struct vise_i_backend_ops {
 
   /* One step on all rows of data (at most max_batch). delta is NULL, or for the external loss [n_rows, K] of f32 or
      f64; the reported loss is then external_loss. */
-  vise_status (*step)(vise_i_backend *backend, const vise_i_data *data, const vise_array *delta,
-                      double external_loss, const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err);
+  vise_status (*step)(vise_i_backend *backend, const vise_i_data *data, const vise_array *delta, double external_loss,
+                      const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err);
 
   /* Raw outputs of rows[0..n) of data (rows NULL: 0..n-1): out [n, K] as double. Any n. */
   vise_status (*forward)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n, double *out,
@@ -124,7 +124,8 @@ typedef struct vise_i_backend_ops {
 
   /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
      out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. The L1 penalty is
-     part of both, with sign(0) = 0, also when steps apply it by its proximal map (so too in vise_step_stats.penalty). */
+     part of both, with sign(0) = 0, also when steps apply it by its proximal map (so too in vise_step_stats.penalty).
+   */
   vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n,
                                double *out, double *loss, double *penalty, vise_error *err);
 

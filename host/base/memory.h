@@ -12,11 +12,11 @@ bool vise_i_size_mul(size_t a, size_t b, size_t *out);
 bool vise_i_size_add(size_t a, size_t b, size_t *out);
 
 /* Allocates count * element_bytes bytes (at least one), zeroed or not, for `what` (used in the message).
-   *out is untouched on failure (VISE_ERR_MEMORY). Free with free(). */
+ *out is untouched on failure (VISE_ERR_MEMORY). Free with free(). */
 VISE_WARN_UNUSED vise_status vise_i_alloc(void *out_pointer, size_t count, size_t element_bytes, const char *what,
                                           vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_alloc_zero(void *out_pointer, size_t count, size_t element_bytes,
-                                               const char *what, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_alloc_zero(void *out_pointer, size_t count, size_t element_bytes, const char *what,
+                                               vise_error *err);
 /* The same, aligned to 64 bytes for the arrays of numeric loops. */
 VISE_WARN_UNUSED vise_status vise_i_alloc_aligned(void *out_pointer, size_t count, size_t element_bytes,
                                                   const char *what, vise_error *err);

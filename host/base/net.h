@@ -6,11 +6,11 @@
 #include "vise/model.h"
 
 typedef struct vise_i_tensor {
-  size_t offset;          /* into the flat parameters */
-  size_t n_rows, n_cols;  /* a bias is [n_rows, 1] */
+  size_t offset;         /* into the flat parameters */
+  size_t n_rows, n_cols; /* a bias is [n_rows, 1] */
   size_t layer;
   bool is_bias;
-  char name[24];          /* "0.weight" */
+  char name[24]; /* "0.weight" */
 } vise_i_tensor;
 
 typedef struct vise_i_net {
@@ -18,7 +18,7 @@ typedef struct vise_i_net {
   size_t widths[VISE_MAX_LAYERS + 1];
   vise_activation activation;
   bool bias;
-  size_t n_tensors;                          /* n_layers, or 2 * n_layers with bias */
+  size_t n_tensors;                           /* n_layers, or 2 * n_layers with bias */
   vise_i_tensor tensors[2 * VISE_MAX_LAYERS]; /* W_0, b_0, W_1, ... */
   size_t n_params;
 } vise_i_net;

@@ -7,8 +7,13 @@
 #include <stdint.h>
 
 /* Streams: the last counter word, so that no two uses share draws. */
-enum { VISE_I_STREAM_INIT = 0, VISE_I_STREAM_ORDER = 1, VISE_I_STREAM_SPLIT = 2, VISE_I_STREAM_FOLDS = 3,
-       VISE_I_STREAM_CHECK = 4 };
+enum {
+  VISE_I_STREAM_INIT = 0,
+  VISE_I_STREAM_ORDER = 1,
+  VISE_I_STREAM_SPLIT = 2,
+  VISE_I_STREAM_FOLDS = 3,
+  VISE_I_STREAM_CHECK = 4
+};
 
 /* out = Philox(key = seed, counter). */
 void vise_i_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[4]);

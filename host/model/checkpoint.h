@@ -1,7 +1,7 @@
 /*
  * Checkpoint folders: "<parent>/step-000000123/" with state.json (scalars, and the xxh64 of itself and of every
- * other file) and safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then renamed: it is whole or
- * not there. Reading verifies every hash.
+ * other file) and safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then
+ * renamed: it is whole or not there. Reading verifies every hash.
  */
 #ifndef VISE_I_CHECKPOINT_H
 #define VISE_I_CHECKPOINT_H
@@ -18,8 +18,8 @@ typedef struct vise_i_checkpoint_part {
   size_t n_tensors;
 } vise_i_checkpoint_part;
 
-/* Writes the folder dir (must not exist). state is borrowed; doubles in it must be finite (write bit patterns as hex text
-   for others) and are written with 17 digits. */
+/* Writes the folder dir (must not exist). state is borrowed; doubles in it must be finite (write bit patterns as hex
+   text for others) and are written with 17 digits. */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_write(const char *dir, const json_t *state,
                                                      const vise_i_checkpoint_part *parts, size_t n_parts,
                                                      vise_error *err);
@@ -34,8 +34,7 @@ VISE_WARN_UNUSED vise_status vise_i_checkpoint_verify(const char *dir, vise_erro
 
 /* Steps of the checkpoint folders "step-N" in parent, newest first; *out malloc'ed (NULL when none). A missing parent
    holds none. */
-VISE_WARN_UNUSED vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *out_n,
-                                                    vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *out_n, vise_error *err);
 /* malloc'ed "<parent>/step-%09llu". */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_path(char **out, const char *parent, uint64_t step, vise_error *err);
 /* Removes all but the newest `keep` folders, and temporary ones left by a crash. */

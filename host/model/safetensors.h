@@ -25,15 +25,15 @@ typedef struct vise_i_st_meta {
   const char *key, *value;
 } vise_i_st_meta;
 
-/* Tensors are laid out in the order given, wider elements first, so that each is aligned. A name or key that JSON cannot
-   hold, or that comes twice, is VISE_ERR_INTERNAL; a header over VISE_I_ST_MAX_HEADER_BYTES VISE_ERR_SHAPE. */
+/* Tensors are laid out in the order given, wider elements first, so that each is aligned. A name or key that JSON
+   cannot hold, or that comes twice, is VISE_ERR_INTERNAL; a header over VISE_I_ST_MAX_HEADER_BYTES VISE_ERR_SHAPE. */
 VISE_WARN_UNUSED vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
                                              const vise_i_st_meta *meta, size_t n_meta, vise_error *err);
 
 /* The same; *out_bytes and *out_xxh64 receive size and hash of the file, for a checkpoint's table. */
-VISE_WARN_UNUSED vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors,
-                                                    size_t n_tensors, const vise_i_st_meta *meta, size_t n_meta,
-                                                    uint64_t *out_bytes, uint64_t *out_xxh64, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
+                                                    const vise_i_st_meta *meta, size_t n_meta, uint64_t *out_bytes,
+                                                    uint64_t *out_xxh64, vise_error *err);
 
 /* Longest header, as in the format's own implementation. */
 #define VISE_I_ST_MAX_HEADER_BYTES 100000000

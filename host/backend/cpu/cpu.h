@@ -41,7 +41,7 @@ struct vise_i_backend {
   float *params, *grads, *moment1, *moment2; /* [n_params], moments or NULL */
   uint8_t *mask;                             /* [n_params] or NULL */
 
-  vise_i_team *team; /* NULL: one thread */
+  vise_i_team *team;             /* NULL: one thread */
   struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor */
 
   size_t n_units;
