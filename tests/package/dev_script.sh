@@ -38,12 +38,19 @@ expect() {
     exit 1
   fi
 }
-expect 0 '30 passed, 0 failed' CODE=0
-expect 0 '24 passed, 0 failed, 6 skipped' SKIPPED=2
-expect 1 '27 passed, 3 failed' FAILURES=1 CODE=8
-expect 1 '20 passed, 1 failed' BROKEN=asan
-expect 1 '30 passed, 3 failed' CODE=1
-expect 1 '0 passed, 3 failed' TESTS=0
+# Two machines: with the headers of a CUDA toolkit, and without.
+mkdir -p cuda/include
+: >cuda/include/cuda_runtime_api.h
+export CUDA_PATH="$PWD/cuda"
+expect 0 '40 passed, 0 failed' CODE=0
+expect 0 '32 passed, 0 failed, 8 skipped' SKIPPED=2
+expect 1 '36 passed, 4 failed' FAILURES=1 CODE=8
+expect 1 '30 passed, 1 failed' BROKEN=asan
+expect 1 '30 passed, 1 failed' BROKEN=emulation
+expect 1 '40 passed, 4 failed' CODE=1
+expect 1 '0 passed, 4 failed' TESTS=0
+expect 0 '30 passed, 0 failed, 1 skipped' CUDA_PATH="$PWD/none"
+grep -q 'No CUDA toolkit here' output
 grep -q 'did not run (VISE_WITHOUT_PYTORCH=1)' output
 
 code=0
