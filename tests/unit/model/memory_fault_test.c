@@ -10,42 +10,8 @@
 
 #include "host/base/file.h"
 #include "host/model/checkpoint.h"
+#include "tests/support/allocation_fault.h"
 #include "tests/unit/model/rig.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *memory, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *memory, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-
-static bool armed;
-static size_t until_failure; /* counts down to the one that fails */
-static bool has_failed;
-
-static bool fails_now(void) {
-  if (!armed || has_failed) return false;
-  has_failed = until_failure-- == 0;
-  return has_failed;
-}
-
-void *__wrap_malloc(size_t n) {
-  return fails_now() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *memory, size_t n) {
-  return fails_now() ? NULL : __real_realloc(memory, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-  return fails_now() ? NULL : __real_aligned_alloc(alignment, n);
-}
 
 static vise_model *source;
 static char *model_path, *mask_path, *checkpoint_path;
@@ -57,10 +23,10 @@ static size_t n_whole;
 static bool is_whole(const char *path) {
   uint8_t *bytes = NULL;
   size_t n = 0;
-  const bool was_armed = armed;
-  armed = false;
+  const bool was_armed = fault.armed;
+  fault_disarm();
   cr_assert_eq(vise_i_read_file(path, SIZE_MAX, &bytes, &n, NULL), VISE_OK);
-  armed = was_armed;
+  fault.armed = was_armed;
   if (!whole) {
     whole = bytes;
     n_whole = n;
@@ -137,16 +103,14 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
   size_t n = 0;
   for (;; ++n) {
     vise_error err = VISE_ERROR_INIT;
-    has_failed = false;
-    until_failure = n;
-    armed = true;
+    fault_arm(n);
     vise_status status = call(&err);
-    armed = false;
+    fault_disarm();
     cr_assert_eq(vise_i_remove_tree(checkpoint_path, NULL), VISE_OK);
-    if (status == VISE_OK && !has_failed) break;
+    if (status == VISE_OK && !fault.has_failed) break;
     /* A stream's buffer that could not be had is no error; all else is one, and told. */
     if (status == VISE_OK) continue;
-    cr_assert(has_failed, "%s", err.text);
+    cr_assert(fault.has_failed, "%s", err.text);
     cr_assert_eq(err.code, status);
     cr_assert(status == VISE_ERR_MEMORY || status == VISE_ERR_IO, "allocation %zu: %s: %s", n, vise_status_text(status),
               err.text);

@@ -7,40 +7,7 @@
 #include "host/base/file.h"
 #include "host/model/checkpoint.h"
 #include "rig.h"
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *memory, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *memory, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-
-static bool armed, has_failed;
-static size_t until_failure; /* counts down to the one that fails */
-
-static bool fails_now(void) {
-  if (!armed || has_failed) return false;
-  has_failed = until_failure-- == 0;
-  return has_failed;
-}
-
-void *__wrap_malloc(size_t n) {
-  return fails_now() ? NULL : __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t size) {
-  return fails_now() ? NULL : __real_calloc(n, size);
-}
-
-void *__wrap_realloc(void *memory, size_t n) {
-  return fails_now() ? NULL : __real_realloc(memory, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-  return fails_now() ? NULL : __real_aligned_alloc(alignment, n);
-}
+#include "tests/support/allocation_fault.h"
 
 static const size_t widths[] = {4, 6, 3};
 
@@ -102,12 +69,10 @@ static void check_every_allocation(bool resume) {
     }
     s.config.epochs = 2;
     vise_error err = VISE_ERROR_INIT;
-    has_failed = false;
-    until_failure = i;
-    armed = true;
+    fault_arm(i);
     const vise_status status = make_and_run(&s, resume, &err);
-    armed = false;
-    if (!has_failed) break;
+    fault_disarm();
+    if (!fault.has_failed) break;
     n_refused += status == VISE_ERR_MEMORY;
     /* The folder layer calls one that it has no memory to name unreadable; the file layer cannot tell a string that is
        not UTF-8 from one that found no memory, and says both. */
