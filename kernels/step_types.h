@@ -1,0 +1,220 @@
+/*
+ * What the host tells the fused step and what it gets back, as plain C without CUDA: the net as it lies in device
+ * memory, the phases that the plan made (host/plan), options, one record for each step, state, statistics.
+ *
+ * Device layout. Parameters, moments, gradients and mask share one layout: a weight is [n_out][ld], ld a multiple of 8,
+ * a bias [n_out]; each tensor begins at a multiple of 32 elements. What is not part of a tensor is 0 and stays 0.
+ * Activations and deltas of a batch are [n_rows][ld_out], ld_out a multiple of 8.
+ */
+#ifndef VISE_K_STEP_TYPES_H
+#define VISE_K_STEP_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels/source.h"
+
+enum {
+  VISE_K_MAX_LAYERS = 16,
+  VISE_K_MAX_TENSORS = 2 * VISE_K_MAX_LAYERS,
+  VISE_K_MAX_PHASES = 2 * VISE_K_MAX_LAYERS + 8,
+  VISE_K_NARROW = 64,       /* most outputs of a net whose rows phase does the last layer by itself */
+  VISE_K_ROW_BLOCK = 8,     /* most rows that a CTA takes at a time in that phase */
+  VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
+  VISE_K_STEP_THREADS = 256 /* of a CTA */
+};
+
+/* In the order of vise_activation, vise_loss, vise_optimizer (include/vise/types.h); host/backend/cuda asserts it. */
+typedef enum vise_k_activation {
+  VISE_K_RELU,
+  VISE_K_LEAKY_RELU,
+  VISE_K_SILU,
+  VISE_K_TANH,
+  VISE_K_SIGMOID,
+  VISE_K_GELU,
+  VISE_K_IDENTITY
+} vise_k_activation;
+typedef enum vise_k_loss {
+  VISE_K_CROSS_ENTROPY,
+  VISE_K_BCE,
+  VISE_K_MSE,
+  VISE_K_HUBER,
+  VISE_K_HINGE,
+  VISE_K_EXTERNAL
+} vise_k_loss;
+typedef enum vise_k_optimizer { VISE_K_SGD, VISE_K_RMSPROP, VISE_K_ADAM } vise_k_optimizer;
+
+/* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. */
+typedef enum vise_k_tile { VISE_K_TILE_8, VISE_K_TILE_32, VISE_K_TILE_64, VISE_K_TILE_128, VISE_K_N_TILES } vise_k_tile;
+
+/* Sides of the (square) tiles. */
+static inline uint32_t vise_k_tile_side(vise_k_tile tile) {
+  return tile == VISE_K_TILE_8 ? 8 : tile == VISE_K_TILE_32 ? 32 : tile == VISE_K_TILE_64 ? 64 : 128;
+}
+
+typedef struct vise_k_layer {
+  uint32_t n_in, n_out;
+  uint32_t ld;     /* elements between rows of the weight */
+  uint32_t ld_out; /* floats between rows of outputs and deltas */
+  uint64_t weight; /* first element of the weight, and of the bias, in the device layout */
+  uint64_t bias;
+  uint64_t out;   /* first float, in the activation memory, of the layer's activations a = f(z) [n_rows][ld_out]; of the
+                     last layer: its outputs z, present where the rows phase is VISE_K_LOSS or the mode forward */
+  uint64_t pre;   /* of z, where silu and gelu need it; hidden layers only */
+  uint64_t delta; /* of dL/dz */
+  uint32_t weight_cells, bias_cells; /* first cell of the sums of each tensor (kernels/canonical.h: [groups][leaves]) */
+  uint32_t weight_rows, bias_rows;   /* first leaf of the sums by rows: [rows][leaves] */
+  uint32_t weight_groups, bias_groups;         /* first group */
+  uint32_t weight_units, bias_units;           /* first unit: rows of a weight, 1 of a bias */
+  uint32_t first_weight_tile, first_bias_tile; /* in the gradient phase's list of tiles */
+  uint8_t gradient_tile;                       /* vise_k_tile of the weight gradient */
+} vise_k_layer;
+
+/* What a team does between two exchanges. */
+typedef enum vise_k_phase_kind {
+  VISE_K_FORWARD,  /* a_l = f(a_{l-1} W^T + b) in tiles */
+  VISE_K_ROWS,     /* narrow outputs: last layer, loss, its delta and the delta of the layer below, by blocks of rows */
+  VISE_K_LOSS,     /* wide outputs: loss and its delta, a warp to a row */
+  VISE_K_DELTA,    /* dL/dz_l = (dL/dz_{l+1} W_{l+1}) f'(z_l) in tiles */
+  VISE_K_GRADIENT, /* dL/dW_l and dL/db_l of all layers, in tiles that stay where they are; sums of squares */
+  VISE_K_SUM,      /* the sums of groups and units from those of cells, shared by all CTAs */
+  VISE_K_UPDATE,   /* clips by norm, optimizer, mask and box on the tiles of VISE_K_GRADIENT */
+  VISE_K_UNIT_SUM, /* like VISE_K_SUM, of the new weights, for max-norm */
+  VISE_K_MAX_NORM  /* max-norm on the same tiles */
+} vise_k_phase_kind;
+
+typedef struct vise_k_phase {
+  uint8_t kind;     /* vise_k_phase_kind */
+  uint8_t layer;    /* of forward and delta */
+  uint8_t tile;     /* vise_k_tile of forward and delta */
+  uint8_t exchange; /* the team exchanges before this phase */
+} vise_k_phase;
+
+/* How weights are updated. What a strength or switch means is in host/backend/backend.h (vise_i_step_spec). */
+typedef struct vise_k_step_options {
+  uint8_t activation, loss, optimizer;
+  uint8_t mse_reduction; /* 0 half_mean, 1 mean, 2 half_sum */
+  uint8_t nesterov, prox_l1, penalize_bias, clip_value;
+  uint8_t clip_norm_type; /* 0 global, 1 tensor, 2 unit */
+  uint8_t clip_norm_inf, clip_norm_torch_eps, clip_scope_data;
+  uint8_t clamp_bias, max_norm_tensor;
+  uint8_t nonfinite;      /* 0 skip, 1 halt, 2 propagate */
+  uint8_t labels;         /* targets are class labels (one column), not values */
+  uint8_t classification; /* accuracy is counted */
+  uint64_t max_skips;
+  double label_smoothing;
+  double momentum, rho, beta1, beta2, eps, max_update;
+  double k2, k1, kF, k2d;
+  double clip_lo, clip_hi, clip_norm, max_norm;
+  double box_lo[VISE_K_MAX_LAYERS], box_hi[VISE_K_MAX_LAYERS];
+} vise_k_step_options;
+
+/* What one step needs to know; written by the host before the launch, read by it from device memory. */
+typedef struct vise_k_step_record {
+  double lr, clip_factor, clamp_factor;
+  double denominator;     /* what the weighted sum of the rows' losses is divided by */
+  double external_loss;   /* reported by the external loss */
+  uint32_t first, n_rows; /* rows order[first .. first + n_rows) of the data */
+} vise_k_step_record;
+
+typedef struct vise_k_tensor_counts {
+  uint32_t n_nonfinite, n_clipped_values, n_at_lo, n_at_hi;
+} vise_k_tensor_counts;
+
+/* What one step reports; written by it. */
+typedef struct vise_k_step_stats {
+  double loss, penalty, grad_norm, grad_norm_clipped;
+  uint32_t n_correct;
+  int32_t bad_tensor;
+  uint32_t skipped, norm_clipped;
+  vise_k_tensor_counts tensors[VISE_K_MAX_TENSORS];
+} vise_k_step_stats;
+
+/* What a trainer carries from launch to launch, in device memory. A launch begins at record `cursor` and moves it. */
+typedef struct vise_k_step_state {
+  uint64_t applied_steps;
+  double beta1_t, beta2_t;
+  uint64_t consecutive_skips;
+  uint32_t cursor; /* index into records and stats of the next step */
+  uint32_t epoch;  /* of the next exchange */
+  uint32_t parity; /* which half of weight_sums is that of the current weights */
+  uint32_t halted; /* a skip limit or halt was met: launches do nothing until the host clears it */
+} vise_k_step_state;
+
+typedef enum vise_k_step_mode {
+  VISE_K_STEP,          /* whole steps */
+  VISE_K_FORWARD_ONLY,  /* outputs of the record's rows into the last layer's out */
+  VISE_K_GRADIENT_ONLY, /* the total gradient, penalties included, no clip, into gradients */
+  VISE_K_PROJECT        /* mask, box, max-norm; sums of the weights */
+} vise_k_step_mode;
+
+/* All that a launch is given. Constant over the steps of a training, so that launches are alike (a graph can replay
+   them). Arrays are device memory. */
+typedef struct vise_k_step {
+  uint32_t n_layers;
+  uint32_t n_phases;
+  uint32_t n_members;        /* CTAs of the team */
+  uint32_t n_steps;          /* records to take in this launch; other modes: 1 */
+  uint32_t n_gradient_tiles; /* weights and biases of all layers */
+  uint32_t n_held;           /* gradient tiles of a CTA that stay in shared memory; the others go to gradients */
+  uint32_t held_floats;      /* of a held tile */
+  uint32_t row_block;        /* rows at a time in VISE_K_ROWS, 1 to VISE_K_ROW_BLOCK */
+  uint32_t max_rows;         /* of a batch */
+  uint32_t n_cells, n_row_leaves, n_groups, n_units; /* of all tensors */
+  uint8_t mode;                                      /* vise_k_step_mode */
+  uint8_t has_bias, has_mask, has_moment1, has_moment2, has_pre;
+  uint8_t sums_by_rows;       /* gradient sums are kept by rows (norm clip by units) */
+  uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
+  uint8_t weight_sums_needed; /* some penalty is on */
+  vise_k_layer layers[VISE_K_MAX_LAYERS];
+  vise_k_phase phases[VISE_K_MAX_PHASES];
+  vise_k_step_options options;
+  vise_k_source x, y;          /* rows of the data set; y.x NULL: none (forward, external) */
+  const uint32_t *order;       /* rows of x and y; NULL: 0, 1, 2, ... */
+  const float *row_weights;    /* [rows of x] or NULL */
+  const float *class_weights;  /* [K] (one output: [2]) or NULL */
+  const float *external_delta; /* [n_rows][K] of the external loss */
+  const vise_k_step_record *records;
+  vise_k_step_stats *stats;
+  vise_k_step_state *state;
+  void *slots;                                   /* of the exchange, for n_members */
+  float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
+  const uint8_t *mask;                           /* device layout, 1 = kept */
+  float *activations;                            /* see vise_k_layer */
+  double *row_losses;                            /* [max_rows] */
+  double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
+  float *gradient_max;                           /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
+  double *weight_sums; /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
+  double *norm_sums;   /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
+  double *group_sums;  /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
+  double *unit_sums;   /* [n_units]: sums of squares of rows (gradient, then new weights); or NULL */
+  float *unit_max;     /* [n_units]; or NULL */
+  uint32_t *progress;  /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
+} vise_k_step;
+
+/* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
+   In this order: fixed things, payloads of the exchange, partial sums of split products, stages, held tiles. */
+enum { VISE_K_FIXED_BYTES = 4096, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
+
+static inline size_t vise_k_step_payload_bytes(uint32_t n_members) {
+  return (size_t)(n_members + 15) / 16 * 16 * 16;
+}
+
+static inline size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, uint32_t held_floats) {
+  return VISE_K_FIXED_BYTES + vise_k_step_payload_bytes(n_members) + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES +
+         (size_t)n_held * held_floats * sizeof(float);
+}
+
+/* The kernels; each has the code of some tiles. In tf32 and bf16 tiles of 64 and 128 are made by the matrix units, the
+   smaller ones in float32. */
+typedef enum vise_k_variant {
+  VISE_K_SMALL_F32, /* tiles 8 and 32 */
+  VISE_K_LARGE_F32, /* all tiles */
+  VISE_K_TF32,      /* all tiles */
+  VISE_K_BF16,      /* all tiles */
+  VISE_K_N_VARIANTS
+} vise_k_variant;
+
+/* Tiles of the gradient phase are 32, 64 or 128; those of forward and delta any of the variant. */
+
+#endif
