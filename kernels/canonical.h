@@ -36,7 +36,13 @@ VISE_BOTH uint32_t vise_tree_begin(uint32_t j, int level, uint32_t n) {
 /* The level at which every node has at most one item: the least d with 2^d >= n. */
 VISE_BOTH int vise_tree_depth(uint32_t n) {
   int depth = 0;
-  while (((uint64_t)1 << depth) < n) depth++;
+  if (n > 1) {
+#if defined(__CUDA_ARCH__)
+    depth = 32 - __clz((int)(n - 1));
+#else
+    depth = 32 - __builtin_clz(n - 1);
+#endif
+  }
   return depth;
 }
 

@@ -60,67 +60,72 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
   return m;
 }
 
-/* What a warp does to one cell of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
-                             const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+/* Shapes the gradients of four rows of a column: g arrives plain, leaves shaped, and is stored. */
+VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
+                             const vise_tile_memory *to, uint32_t row, uint32_t column, unsigned inside, vise_four *g) {
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data;
-  const float lo = (float)(step->record.clip_factor * o->clip_lo), hi = (float)(step->record.clip_factor * o->clip_hi);
+  const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data, clips = o->clip_value && !only;
+  const float lo = (float)(step->record.clip_factor * o->clip_lo);
+  const float hi = (float)(step->record.clip_factor * o->clip_hi);
+  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
   const int penalized = vise_strengths_any(k);
-  double squares[VISE_GROUP_ROWS];
-  uint32_t max_bits[VISE_GROUP_ROWS];
-#pragma unroll
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, penalized ? inside : 0);
+#pragma unroll 1
   for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r;
-    const int inside =
-        tile_row < t->n_rows && t->row + tile_row < t->tensor.n_rows && t->column + column < t->tensor.n_columns;
-    float g = inside ? c[tile_row * t->side + column] : 0.0f;
-    const int bad = !vise_is_finite(g);
-    int bad_total = 0;
-    if (penalized && inside) {
-      const size_t at = t->tensor.first + (size_t)(t->row + tile_row) * t->tensor.ld + t->column + column;
-      const float penalty = vise_penalty_gradient(k, p->params[at]);
-      if (total) g += penalty;
-      bad_total = !vise_is_finite(total ? g : fabsf(g) + fabsf(penalty));
+    const int here = inside >> r & 1;
+    float new_g = g->v[0];
+    const int bad = !vise_is_finite(new_g);
+    int bad_total = 0, clipped = 0;
+    if (penalized && here) {
+      const float penalty = vise_penalty_gradient(k, w.v[0]);
+      if (total) new_g += penalty;
+      bad_total = !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
     }
-    int clipped = 0;
-    if (o->clip_value && !only) {
-      clipped = g < lo || g > hi;
-      g = g < lo ? lo : (g > hi ? hi : g);
-    }
-    if (!inside) {
-      clipped = 0;
-      g = 0.0f;
+    if (clips && here) {
+      clipped = new_g < lo || new_g > hi;
+      new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
     }
     vise_step_note_bad(&step->bad_gradient, bad, t->index);
     vise_step_note_bad(&step->bad_total, bad_total, t->index);
     vise_step_count(&step->counts.n_nonfinite, bad);
     vise_step_count(&step->counts.n_clipped_values, clipped);
-    if (inside) to->base[(size_t)tile_row * to->ld + column] = g;
-    squares[r] = (double)g * (double)g;
-    max_bits[r] = vise_bits_f32(fabsf(g));
+    if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
+    vise_rotate(g, new_g);
+    vise_rotate(&w, 0.0f);
   }
-  if (only) return;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
-  vise_store_sums(p->gradient_sums, p->sums_by_rows, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(squares));
-  if (!p->gradient_max) return;
-  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns);
+}
+
+/* Largest magnitudes of a cell, by rows or of all four. */
+VISE_FN void vise_store_max(const vise_k_step *p, const vise_step_tensor *t, uint32_t row, uint32_t leaf,
+                            const vise_four *g) {
+  const uint32_t n_leaves = vise_n_leaves(t->n_columns), lane = threadIdx.x % 32;
   uint32_t most = 0;
 #pragma unroll
   for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t row_most = __reduce_max_sync(0xffffffffu, max_bits[r]);
+    const uint32_t row_most = __reduce_max_sync(0xffffffffu, vise_bits_f32(fabsf(g->v[r])));
     most = row_most > most ? row_most : most;
-    if (p->sums_by_rows && threadIdx.x % 32 == 0 && matrix_row + r < t->tensor.n_rows) {
-      p->gradient_max[t->tensor.row_leaves + (size_t)(matrix_row + r) * n_leaves + matrix_leaf] =
-          vise_f32_bits(row_most);
+    if (p->sums_by_rows && lane == 0 && row + r < t->n_rows) {
+      p->gradient_max[t->row_leaves + (size_t)(row + r) * n_leaves + leaf] = vise_f32_bits(row_most);
     }
   }
-  if (!p->sums_by_rows && threadIdx.x % 32 == 0) {
-    p->gradient_max[t->tensor.cells + (size_t)(matrix_row / VISE_GROUP_ROWS) * n_leaves + matrix_leaf] =
-        vise_f32_bits(most);
+  if (!p->sums_by_rows && lane == 0) {
+    p->gradient_max[t->cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] = vise_f32_bits(most);
   }
+}
+
+/* What a warp does to one cell of the tile: c [rows][side] is the plain gradient in shared memory. */
+VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
+                             const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+  const vise_k_step *p = &step->p;
+  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
+  const unsigned inside = vise_rows_inside(t, row, column);
+  vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
+  vise_shape_rows(step, t, k, to, row, column, inside, &g);
+  if (p->mode == VISE_K_GRADIENT_ONLY) return;
+  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
+  vise_store_sums(p->gradient_sums, p->sums_by_rows, &t->tensor, matrix_row, matrix_leaf, vise_sum_squares_of_rows(&g));
+  if (p->gradient_max) vise_store_max(p, &t->tensor, matrix_row, matrix_leaf, &g);
 }
 
 /* Adds the counts of the tile to those of its tensor in the step's statistics. All threads; counts are 0 after it. Only
@@ -147,6 +152,7 @@ VISE_FN int vise_cell_exists(const vise_step_tile *t, uint32_t row, uint32_t lea
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const float *c, const vise_tile_memory *to) {
   const vise_strengths k = vise_strengths_of(step, t);
   const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+#pragma unroll 1
   for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
     const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
     if (vise_cell_exists(t, row, leaf)) vise_shape_cell(step, t, &k, c, to, row, leaf);
@@ -183,7 +189,7 @@ VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, float 
 }
 
 /* kF / ||W|| of each tensor, 0 where the norm is 0. */
-VISE_STEP_FN void vise_norm_strengths(void) {
+VISE_FN_CALLED void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (p->options.kF == 0.0) return;

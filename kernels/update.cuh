@@ -90,67 +90,72 @@ VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
-VISE_FN void vise_measure_cell(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const float w[VISE_GROUP_ROWS], unsigned inside, uint32_t row, uint32_t leaf) {
+VISE_FN void vise_measure_cell(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
+                               unsigned inside, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
+  const int boxed_lo = vise_is_finite(u->lo), boxed_hi = vise_is_finite(u->hi);
 #pragma unroll
   for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
     const int counts = inside >> r & 1;
-    vise_step_count(&step->counts.n_at_lo, counts && vise_is_finite(u->lo) && w[r] == u->lo);
-    vise_step_count(&step->counts.n_at_hi, counts && vise_is_finite(u->hi) && w[r] == u->hi);
+    if (boxed_lo) vise_step_count(&step->counts.n_at_lo, counts && w->v[r] == u->lo);
+    if (boxed_hi) vise_step_count(&step->counts.n_at_hi, counts && w->v[r] == u->hi);
   }
   if (!p->weight_sums_needed) return;
-  double terms[VISE_GROUP_ROWS];
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) terms[r] = (double)w[r] * (double)w[r];
+  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
   double *sums = vise_weight_sums(p, step->state.parity + 1, 0);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(terms));
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) terms[r] = (double)fabsf(w[r]);
+  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_squares_of_rows(w));
   sums = vise_weight_sums(p, step->state.parity + 1, 1);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(terms));
+  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf,
+                  vise_sum_four_rows((double)fabsf(w->v[0]), (double)fabsf(w->v[1]), (double)fabsf(w->v[2]),
+                                     (double)fabsf(w->v[3])));
+}
+
+/* New values of four rows, and of their moments, to memory; w leaves with the new values. */
+VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                              const vise_tile_memory *from, uint32_t row, uint32_t column, unsigned inside,
+                              vise_four *w) {
+  const vise_k_step *p = &step->p;
+  const int project = p->mode == VISE_K_PROJECT;
+  const int by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four m1 = vise_load_four(p->moment1 + at, t->tensor.ld, p->has_moment1 ? inside : 0);
+  vise_four m2 = vise_load_four(p->moment2 + at, t->tensor.ld, p->has_moment2 ? inside : 0);
+  vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++, at += t->tensor.ld) {
+    float new_w = w->v[0], new_m1 = m1.v[0], new_m2 = m2.v[0];
+    if (inside >> r & 1) {
+      if (!project) {
+        const float scale = by_units ? (float)vise_unit_scale(t->tensor.units + t->row + row + r) : u->scale;
+        new_w = vise_new_weight(step, u, scale, g.v[0], new_w, &new_m1, &new_m2);
+      }
+      if (p->has_mask && !p->mask[at]) new_w = new_m1 = new_m2 = 0.0f;
+      new_w = vise_clamp_f32(new_w, u->lo, u->hi);
+      p->params[at] = new_w;
+      if (p->has_moment1) p->moment1[at] = new_m1;
+      if (p->has_moment2) p->moment2[at] = new_m2;
+    }
+    vise_rotate(w, new_w);
+    vise_rotate(&g, 0.0f);
+    vise_rotate(&m1, 0.0f);
+    vise_rotate(&m2, 0.0f);
+  }
 }
 
 VISE_FN void vise_update_cell(vise_step *step, const vise_step_tile *t, const vise_update *u,
                               const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const int project = p->mode == VISE_K_PROJECT,
-            by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
-  float new_w[VISE_GROUP_ROWS];
-  unsigned inside = 0;
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r, matrix_row = t->row + tile_row;
-    new_w[r] = 0.0f;
-    if (tile_row >= t->n_rows || matrix_row >= t->tensor.n_rows || t->column + column >= t->tensor.n_columns) continue;
-    inside |= 1u << r;
-    const size_t at = t->tensor.first + (size_t)matrix_row * t->tensor.ld + t->column + column;
-    float w = p->params[at];
-    if (!step->skip) {
-      float m1 = p->has_moment1 ? p->moment1[at] : 0.0f, m2 = p->has_moment2 ? p->moment2[at] : 0.0f;
-      if (!project) {
-        const float scale = by_units ? (float)vise_unit_scale(step, t->tensor.units + matrix_row) : u->scale;
-        w = vise_new_weight(step, u, scale, from->base[(size_t)tile_row * from->ld + column], w, &m1, &m2);
-      }
-      if (p->has_mask && !p->mask[at]) w = m1 = m2 = 0.0f;
-      w = vise_clamp_f32(w, u->lo, u->hi);
-      p->params[at] = w;
-      if (p->has_moment1) p->moment1[at] = m1;
-      if (p->has_moment2) p->moment2[at] = m2;
-    }
-    new_w[r] = w;
-  }
+  const unsigned inside = vise_rows_inside(t, row, column);
+  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
+  if (!step->skip) vise_update_rows(step, t, u, from, row, column, inside, &w);
   if (!p->norm_sums) {
-    vise_measure_cell(step, t, u, new_w, inside, row, leaf);
+    vise_measure_cell(step, t, u, &w, inside, row, leaf);
     return;
   }
-  double squares[VISE_GROUP_ROWS];
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) squares[r] = (double)new_w[r] * (double)new_w[r];
   vise_store_sums(p->norm_sums, !p->options.max_norm_tensor, &t->tensor, t->row + row, t->column / VISE_LEAF + leaf,
-                  vise_sum_four_rows(squares));
+                  vise_sum_squares_of_rows(&w));
 }
 
 /* R / norm where the norm is above R, else 1; NaN spreads. */
@@ -163,37 +168,40 @@ VISE_FN void vise_max_norm_cell(vise_step *step, const vise_step_tile *t, const 
                                 uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  float new_w[VISE_GROUP_ROWS];
-  unsigned inside = 0;
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r, matrix_row = t->row + tile_row;
-    new_w[r] = 0.0f;
-    if (tile_row >= t->n_rows || matrix_row >= t->tensor.n_rows || t->column + column >= t->tensor.n_columns) continue;
-    inside |= 1u << r;
-    const size_t at = t->tensor.first + (size_t)matrix_row * t->tensor.ld + t->column + column;
-    new_w[r] = p->params[at];
-    if (step->skip || t->tensor.is_bias) continue;
-    const double square =
-        p->options.max_norm_tensor ? step->weight_squares[t->index] : p->norm_unit_sums[t->tensor.units + matrix_row];
-    const float scale = vise_bound_scale(p->options.max_norm, square);
-    if (scale == 1.0f) continue;
-    new_w[r] *= scale;
-    p->params[at] = new_w[r];
+  const unsigned inside = vise_rows_inside(t, row, column);
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
+  if (!step->skip && !t->tensor.is_bias) {
+#pragma unroll 1
+    for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++, at += t->tensor.ld) {
+      float new_w = w.v[0];
+      if (inside >> r & 1) {
+        const float scale = vise_bound_scale(
+            p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
+                                                            : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
+        if (scale != 1.0f) {
+          new_w *= scale;
+          p->params[at] = new_w;
+        }
+      }
+      vise_rotate(&w, new_w);
+    }
   }
-  vise_measure_cell(step, t, u, new_w, inside, row, leaf);
+  vise_measure_cell(step, t, u, &w, inside, row, leaf);
 }
 
 /* The update, or the max-norm, of all tiles of this CTA. */
-VISE_STEP_FN void vise_update_tiles(int max_norm) {
+VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   uint32_t i = 0;
+#pragma unroll 1
   for (uint32_t tile = blockIdx.x; tile < p->n_gradient_tiles; tile += p->n_members, i++) {
     const vise_step_tile t = vise_step_tile_at(p, tile);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
     const uint32_t n_across = t.side / VISE_LEAF, n_cells = vise_ceil_div(t.n_rows, VISE_GROUP_ROWS) * n_across;
+#pragma unroll 1
     for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
       const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
       if (!vise_cell_exists(&t, row, leaf)) continue;
@@ -208,13 +216,13 @@ VISE_STEP_FN void vise_update_tiles(int max_norm) {
 }
 
 /* After the last exchange: the scales, then the tiles. */
-VISE_STEP_FN void vise_update_phase(void) {
+VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
   if (step->p.mode != VISE_K_PROJECT) vise_decide();
   vise_update_tiles(0);
 }
 
-VISE_STEP_FN void vise_max_norm_phase(void) {
+VISE_FN_CALLED void vise_max_norm_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (p->options.max_norm_tensor) {
