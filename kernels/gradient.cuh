@@ -4,7 +4,7 @@
  * values, sums squares. The tile then stays in shared memory until the update phase; those for which there is no room
  * go to device memory.
  *
- * A warp shapes four rows x 32 columns at a time, a lane one column: the group and leaf of the canonical order.
+ * A warp shapes a strip of four rows x 32 columns at a time, a lane one column.
  */
 #ifndef VISE_K_GRADIENT_CUH
 #define VISE_K_GRADIENT_CUH
@@ -72,7 +72,7 @@ VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vis
   const int penalized = vise_strengths_any(k);
   vise_four w = vise_load_four(p->params + at, t->tensor.ld, penalized ? inside : 0);
 #pragma unroll 1
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int here = inside >> r & 1;
     float new_g = g->v[0];
     const int bad = !vise_is_finite(new_g);
@@ -96,36 +96,49 @@ VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vis
   }
 }
 
-/* Largest magnitudes of a cell, by rows or of all four. */
-VISE_FN void vise_store_max(const vise_k_step *p, const vise_step_tensor *t, uint32_t row, uint32_t leaf,
-                            const vise_four *g) {
-  const uint32_t n_leaves = vise_n_leaves(t->n_columns), lane = threadIdx.x % 32;
+/* Largest magnitudes of four rows: into those of rows, or of the cell, which begins with 0. */
+VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t leaf, const vise_four *g) {
+  const vise_k_step *p = &step->p;
+  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns), lane = threadIdx.x % 32, matrix_row = t->row + row;
   uint32_t most = 0;
 #pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const uint32_t row_most = __reduce_max_sync(0xffffffffu, vise_bits_f32(fabsf(g->v[r])));
     most = row_most > most ? row_most : most;
-    if (p->sums_by_rows && lane == 0 && row + r < t->n_rows) {
-      p->gradient_max[t->row_leaves + (size_t)(row + r) * n_leaves + leaf] = vise_f32_bits(row_most);
+    if (p->sums_by_rows && lane == 0 && matrix_row + r < t->tensor.n_rows) {
+      const size_t at = (size_t)(matrix_row + r) * n_leaves + t->column / VISE_LEAF + leaf;
+      p->gradient_max[t->tensor.row_leaves + at] = vise_f32_bits(row_most);
     }
   }
   if (!p->sums_by_rows && lane == 0) {
-    p->gradient_max[t->cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] = vise_f32_bits(most);
+    atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], most);
   }
 }
 
-/* What a warp does to one cell of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
-                             const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+/* After a barrier: the largest magnitudes of the cells to memory; 0 again. */
+VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
+  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  if (threadIdx.x >= n_cells) return;
+  const uint32_t group = t->row / VISE_GROUP_ROWS + threadIdx.x / n_across;
+  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
+  if (group < vise_n_groups(t->tensor.n_rows) && leaf < n_leaves) {
+    step->p.gradient_max[t->tensor.cells + (size_t)group * n_leaves + leaf] =
+        vise_f32_bits(step->cell_max[threadIdx.x]);
+  }
+  step->cell_max[threadIdx.x] = 0;
+}
+
+/* What a warp does to one strip of the tile: c [rows][side] is the plain gradient in shared memory. */
+VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
+                              const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
   vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
   vise_shape_rows(step, t, k, to, row, column, inside, &g);
   if (p->mode == VISE_K_GRADIENT_ONLY) return;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
-  vise_store_sums(p->gradient_sums, p->sums_by_rows, &t->tensor, matrix_row, matrix_leaf, vise_sum_squares_of_rows(&g));
-  if (p->gradient_max) vise_store_max(p, &t->tensor, matrix_row, matrix_leaf, &g);
+  vise_note_strip(p->gradient_sums, p->sums_by_rows, 0, t, row, leaf, vise_sum_squares_of_rows(&g));
+  if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
 }
 
 /* Adds the counts of the tile to those of its tensor in the step's statistics. All threads; counts are 0 after it. Only
@@ -144,18 +157,25 @@ VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
 }
 
-/* Whether the leaf of a warp's task has columns of the tensor, and its group rows. */
-VISE_FN int vise_cell_exists(const vise_step_tile *t, uint32_t row, uint32_t leaf) {
+/* Whether a strip of the tile has entries of the tensor. */
+VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t leaf) {
   return t->row + row < t->tensor.n_rows && t->column + leaf * VISE_LEAF < t->tensor.n_columns;
 }
 
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const float *c, const vise_tile_memory *to) {
   const vise_strengths k = vise_strengths_of(step, t);
-  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  const vise_k_step *p = &step->p;
+  const uint32_t n_across = t->side / VISE_LEAF, n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) * n_across;
+  vise_clear_strips();
 #pragma unroll 1
-  for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
-    const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
-    if (vise_cell_exists(t, row, leaf)) vise_shape_cell(step, t, &k, c, to, row, leaf);
+  for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
+    const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, c, to, row, leaf);
+  }
+  __syncthreads();
+  if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {
+    vise_store_cells(p->gradient_sums, 0, t);
+    if (p->gradient_max) vise_store_cell_max(step, t);
   }
   vise_flush_counts(step, t);
 }

@@ -8,57 +8,63 @@
 
 #include "kernels/step_context.cuh"
 
-/* The lanes hold one column of a leaf of four rows: the sum over the leaf of row lane % 4. Each step of the butterfly
-   adds neighbours, and the first two also share the rows among the lanes. */
-VISE_FN_CALLED double vise_sum_four_rows(double row0, double row1, double row2, double row3) {
-  const uint32_t lane = threadIdx.x % 32;
-  const int odd = lane & 1, upper = lane & 2;
-  /* even lanes go on with rows 0 and 2, odd ones with 1 and 3; then the lower of two pairs with the first of these */
-  const double give_first = odd ? row0 : row1, give_second = odd ? row2 : row3;
-  const double first = (odd ? row1 : row0) + __shfl_xor_sync(0xffffffffu, give_first, 1);
-  const double second = (odd ? row3 : row2) + __shfl_xor_sync(0xffffffffu, give_second, 1);
-  double sum = (upper ? second : first) + __shfl_xor_sync(0xffffffffu, upper ? first : second, 2);
-  for (int step = 4; step < VISE_LEAF; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  return sum;
-}
-
 VISE_FN double vise_sum_squares_of_rows(const vise_four *x) {
   return vise_sum_four_rows((double)x->v[0] * (double)x->v[0], (double)x->v[1] * (double)x->v[1],
                             (double)x->v[2] * (double)x->v[2], (double)x->v[3] * (double)x->v[3]);
 }
 
-/* From the sums of the rows in lanes 0 to 3 the sum of the cell, in all lanes. */
-VISE_FN double vise_sum_cell(double row_sum) {
-  const double pair = row_sum + __shfl_xor_sync(0xffffffffu, row_sum, 1);
-  return pair + __shfl_xor_sync(0xffffffffu, pair, 2);
+/* Sums of the strips of the tile at hand, in shared memory: [cell of the tile][strip], of up to two quantities. */
+enum { VISE_TILE_CELLS = 16, VISE_TILE_STRIPS = VISE_TILE_CELLS * VISE_STRIPS };
+
+VISE_FN double *vise_tile_strips(int which) {
+  return (double *)vise_step_split() + which * VISE_TILE_STRIPS;
 }
 
-/* Stores the sums of a cell whose rows' sums are in lanes 0 to 3. by_rows: into leaves of rows, else into cells. */
-VISE_FN void vise_store_sums(double *sums, int by_rows, const vise_step_tensor *t, uint32_t row, uint32_t leaf,
+/* What is not part of the tensor adds nothing: all strips 0 to begin with. Ends with all threads together. */
+VISE_FN void vise_clear_strips(void) {
+  static_assert(2 * VISE_TILE_STRIPS == VISE_K_STEP_THREADS, "a strip for each thread");
+  vise_tile_strips(0)[threadIdx.x] = 0.0;
+  __syncthreads();
+}
+
+/* Notes the sums of a strip, whose rows' sums are in lanes 0 to 3; row and leaf count within the tile. by_rows: they go
+   to memory, into leaves of rows. */
+VISE_FN void vise_note_strip(double *sums, int by_rows, int which, const vise_step_tile *t, uint32_t row, uint32_t leaf,
                              double row_sum) {
-  const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(t->n_columns);
+  const uint32_t lane = threadIdx.x % 32;
   if (by_rows) {
-    if (lane < VISE_GROUP_ROWS && row + lane < t->n_rows) {
-      sums[t->row_leaves + (size_t)(row + lane) * n_leaves + leaf] = row_sum;
-    }
+    const uint32_t matrix_row = t->row + row + lane;
+    const size_t at = (size_t)matrix_row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + leaf;
+    if (lane < VISE_STRIP_ROWS && matrix_row < t->tensor.n_rows) sums[t->tensor.row_leaves + at] = row_sum;
     return;
   }
-  const double cell = vise_sum_cell(row_sum);
-  if (lane == 0) sums[t->cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] = cell;
+  const double strip = vise_sum_strip(row_sum);
+  const uint32_t cell = row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf;
+  if (lane == 0) vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
+}
+
+/* After a barrier: the cells of the tile to memory. */
+VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) {
+  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  if (threadIdx.x >= n_cells) return;
+  const uint32_t row = t->row + threadIdx.x / n_across * VISE_GROUP_ROWS;
+  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
+  if (row >= t->tensor.n_rows || leaf >= n_leaves) return;
+  sums[t->tensor.cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] =
+      vise_sum_strips(vise_tile_strips(which) + threadIdx.x * VISE_STRIPS);
 }
 
 /* The sum of a group by a warp; items: shared memory of the warp, [256]. */
 VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_tensor *t, uint32_t group,
                               double *items) {
-  const uint32_t n_leaves = vise_n_leaves(t->n_columns), row = group * VISE_GROUP_ROWS;
+  const uint32_t n_leaves = vise_n_leaves(t->n_columns);
   if (!by_rows) return vise_sum_tree_warp(sums + t->cells + (size_t)group * n_leaves, n_leaves);
+  const uint32_t row = group * VISE_GROUP_ROWS + threadIdx.x % 32;
 #pragma unroll 1
-  for (uint32_t leaf = threadIdx.x % 32; leaf < n_leaves; leaf += 32) {
-    double rows[VISE_GROUP_ROWS];
-    for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-      rows[r] = row + r < t->n_rows ? sums[t->row_leaves + (size_t)(row + r) * n_leaves + leaf] : 0.0;
-    }
-    items[leaf] = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+  for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
+    const double own = row < t->n_rows ? sums[t->row_leaves + (size_t)row * n_leaves + leaf] : 0.0;
+    const double cell = vise_sum_lanes(own, VISE_GROUP_ROWS);
+    if (threadIdx.x % 32 == 0) items[leaf] = cell;
   }
   __syncwarp();
   const double sum = vise_sum_tree_warp(items, n_leaves);

@@ -90,22 +90,19 @@ VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
-VISE_FN void vise_measure_cell(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
-                               unsigned inside, uint32_t row, uint32_t leaf) {
+VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
+                                unsigned inside, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const int boxed_lo = vise_is_finite(u->lo), boxed_hi = vise_is_finite(u->hi);
 #pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int counts = inside >> r & 1;
     if (boxed_lo) vise_step_count(&step->counts.n_at_lo, counts && w->v[r] == u->lo);
     if (boxed_hi) vise_step_count(&step->counts.n_at_hi, counts && w->v[r] == u->hi);
   }
   if (!p->weight_sums_needed) return;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
-  double *sums = vise_weight_sums(p, step->state.parity + 1, 0);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_squares_of_rows(w));
-  sums = vise_weight_sums(p, step->state.parity + 1, 1);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf,
+  vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
+  vise_note_strip(NULL, 0, 1, t, row, leaf,
                   vise_sum_four_rows((double)fabsf(w->v[0]), (double)fabsf(w->v[1]), (double)fabsf(w->v[2]),
                                      (double)fabsf(w->v[3])));
 }
@@ -122,7 +119,7 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
   vise_four m2 = vise_load_four(p->moment2 + at, t->tensor.ld, p->has_moment2 ? inside : 0);
   vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
 #pragma unroll 1
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++, at += t->tensor.ld) {
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
     float new_w = w->v[0], new_m1 = m1.v[0], new_m2 = m2.v[0];
     if (inside >> r & 1) {
       if (!project) {
@@ -142,8 +139,8 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
   }
 }
 
-VISE_FN void vise_update_cell(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                              const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
+VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                               const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
@@ -151,11 +148,10 @@ VISE_FN void vise_update_cell(vise_step *step, const vise_step_tile *t, const vi
   vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
   if (!step->skip) vise_update_rows(step, t, u, from, row, column, inside, &w);
   if (!p->norm_sums) {
-    vise_measure_cell(step, t, u, &w, inside, row, leaf);
+    vise_measure_strip(step, t, u, &w, inside, row, leaf);
     return;
   }
-  vise_store_sums(p->norm_sums, !p->options.max_norm_tensor, &t->tensor, t->row + row, t->column / VISE_LEAF + leaf,
-                  vise_sum_squares_of_rows(&w));
+  vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
 }
 
 /* R / norm where the norm is above R, else 1; NaN spreads. */
@@ -164,8 +160,8 @@ VISE_FN float vise_bound_scale(double most, double square) {
   return norm <= most ? 1.0f : (float)(most / norm);
 }
 
-VISE_FN void vise_max_norm_cell(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
-                                uint32_t leaf) {
+VISE_FN void vise_max_norm_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
+                                 uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
@@ -173,7 +169,7 @@ VISE_FN void vise_max_norm_cell(vise_step *step, const vise_step_tile *t, const 
   vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
   if (!step->skip && !t->tensor.is_bias) {
 #pragma unroll 1
-    for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++, at += t->tensor.ld) {
+    for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
       float new_w = w.v[0];
       if (inside >> r & 1) {
         const float scale = vise_bound_scale(
@@ -187,30 +183,42 @@ VISE_FN void vise_max_norm_cell(vise_step *step, const vise_step_tile *t, const 
       vise_rotate(&w, new_w);
     }
   }
-  vise_measure_cell(step, t, u, &w, inside, row, leaf);
+  vise_measure_strip(step, t, u, &w, inside, row, leaf);
+}
+
+/* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
+VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int max_norm) {
+  const vise_k_step *p = &step->p;
+  if (p->norm_sums && !max_norm) {
+    if (p->options.max_norm_tensor) vise_store_cells(p->norm_sums, 0, t);
+  } else if (p->weight_sums_needed) {
+    vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
+    vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
+  }
 }
 
 /* The update, or the max-norm, of all tiles of this CTA. */
 VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  uint32_t i = 0;
 #pragma unroll 1
-  for (uint32_t tile = blockIdx.x; tile < p->n_gradient_tiles; tile += p->n_members, i++) {
-    const vise_step_tile t = vise_step_tile_at(p, tile);
+  for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
+    const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
-    const uint32_t n_across = t.side / VISE_LEAF, n_cells = vise_ceil_div(t.n_rows, VISE_GROUP_ROWS) * n_across;
+    const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
+    vise_clear_strips();
 #pragma unroll 1
-    for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
-      const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
-      if (!vise_cell_exists(&t, row, leaf)) continue;
+    for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
+      const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+      if (!vise_strip_exists(&t, row, leaf)) continue;
       if (max_norm) {
-        vise_max_norm_cell(step, &t, &u, row, leaf);
+        vise_max_norm_strip(step, &t, &u, row, leaf);
       } else {
-        vise_update_cell(step, &t, &u, &from, row, leaf);
+        vise_update_strip(step, &t, &u, &from, row, leaf);
       }
     }
+    __syncthreads();
+    vise_store_weight_cells(step, &t, max_norm);
     vise_flush_counts(step, &t);
   }
 }

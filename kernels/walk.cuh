@@ -38,6 +38,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
     step->counts = vise_k_tensor_counts();
   }
+  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (blockIdx.x == 0) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
