@@ -1,0 +1,79 @@
+/* The arrays of a plan: how large they are, where they lie, and whether they fit. */
+#include "host/plan/plan.h"
+
+static const struct {
+  const char *name;
+  size_t element_bytes;
+} ARRAYS[VISE_I_PLAN_N_ARRAYS] = {
+    [VISE_I_PLAN_PARAMS] = {"weights", sizeof(float)},
+    [VISE_I_PLAN_MOMENT1] = {"first moments", sizeof(float)},
+    [VISE_I_PLAN_MOMENT2] = {"second moments", sizeof(float)},
+    [VISE_I_PLAN_GRADIENTS] = {"gradients", sizeof(float)},
+    [VISE_I_PLAN_MASK] = {"mask", sizeof(uint8_t)},
+    [VISE_I_PLAN_ACTIVATIONS] = {"activations", sizeof(float)},
+    [VISE_I_PLAN_ROW_LOSSES] = {"losses of rows", sizeof(double)},
+    [VISE_I_PLAN_GRADIENT_SUMS] = {"sums of gradients", sizeof(double)},
+    [VISE_I_PLAN_GRADIENT_MAX] = {"largest gradients", sizeof(float)},
+    [VISE_I_PLAN_WEIGHT_SUMS] = {"sums of weights", sizeof(double)},
+    [VISE_I_PLAN_NORM_SUMS] = {"norms of weights", sizeof(double)},
+    [VISE_I_PLAN_GROUP_SUMS] = {"sums of groups", sizeof(double)},
+    [VISE_I_PLAN_UNIT_SUMS] = {"sums of units", sizeof(double)},
+    [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
+    [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
+};
+
+const char *vise_i_plan_array_name(vise_i_plan_array_id id) {
+  return ARRAYS[id].name;
+}
+
+static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan) {
+  const vise_k_step *step = &plan->step;
+  const vise_k_step_options *o = &step->options;
+  vise_i_plan_array *a = plan->arrays;
+  a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
+  a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
+  if (request->forward_only) return;
+  const bool by_units = o->clip_norm != 0 && o->clip_norm_type == 2;
+  const bool by_max = o->clip_norm != 0 && o->clip_norm_inf;
+  const bool norm_by_units = o->max_norm != 0 && !o->max_norm_tensor;
+  const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
+  if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
+  if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;
+  if (step->has_mask) a[VISE_I_PLAN_MASK].n_elements = plan->n_params;
+  a[VISE_I_PLAN_GRADIENTS].n_elements = plan->n_params;
+  a[VISE_I_PLAN_ROW_LOSSES].n_elements = step->max_rows;
+  a[VISE_I_PLAN_GRADIENT_SUMS].n_elements = n_sums;
+  if (by_max) a[VISE_I_PLAN_GRADIENT_MAX].n_elements = n_sums;
+  if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = (size_t)4 * step->n_cells;
+  if (o->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
+  if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
+  if (by_units || norm_by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = step->n_units;
+  if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
+}
+
+static size_t aligned(size_t n) {
+  return (n + VISE_I_PLAN_ALIGN - 1) / VISE_I_PLAN_ALIGN * VISE_I_PLAN_ALIGN;
+}
+
+vise_status vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err) {
+  const size_t most = request->machine.memory_bytes;
+  size_t at = request->guard_bytes, largest = 0;
+  count_elements(request, plan);
+  for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
+    vise_i_plan_array *array = &plan->arrays[i];
+    array->n_bytes = array->n_elements * ARRAYS[i].element_bytes;
+    if (array->n_elements == 0) continue;
+    array->offset = at;
+    at += aligned(array->n_bytes) + request->guard_bytes;
+    if (array->n_bytes > plan->arrays[largest].n_bytes) largest = i;
+  }
+  plan->n_bytes = at;
+  plan->guard_bytes = request->guard_bytes;
+  if (most == 0 || at <= most) return VISE_OK;
+  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS;
+  return vise_i_fail(err, VISE_ERR_MEMORY,
+                     "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
+                     "%zu bytes, are the %s of %s: use %s",
+                     at, at - most, most, plan->arrays[largest].n_bytes, ARRAYS[largest].name,
+                     by_rows ? "a batch" : "the net", by_rows ? "a smaller --batch" : "smaller --layers");
+}
