@@ -57,6 +57,15 @@ typedef struct vise_i_step_spec {
   size_t max_batch;       /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
   int n_threads;          /* >= 1 */
   int device;             /* which GPU; the CPU backends have 0 */
+
+  /* Of the CUDA backend; the others refuse or ignore them before (host/train/resolve.c). */
+  vise_step_mode step_mode;
+  vise_precision precision;
+  uint64_t steps_per_launch;  /* 0: chosen */
+  size_t device_memory_limit; /* bytes; 0: what is free */
+  int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
+  int n_ctas;                 /* for tests: of the team, 0: chosen */
+  size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
 
 /* What may change from step to step. */

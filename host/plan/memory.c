@@ -55,25 +55,47 @@ static size_t aligned(size_t n) {
   return (n + VISE_I_PLAN_ALIGN - 1) / VISE_I_PLAN_ALIGN * VISE_I_PLAN_ALIGN;
 }
 
-vise_status vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err) {
-  const size_t most = request->machine.memory_bytes;
-  size_t at = request->guard_bytes, largest = 0;
+static void put(vise_i_plan_array *array, size_t guard_bytes, size_t *at) {
+  if (array->n_bytes == 0) return;
+  array->offset = *at;
+  *at += aligned(array->n_bytes) + guard_bytes;
+}
+
+void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan) {
+  plan->guard_bytes = request->guard_bytes;
+  plan->n_bytes = request->guard_bytes;
   count_elements(request, plan);
   for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     vise_i_plan_array *array = &plan->arrays[i];
     array->n_bytes = array->n_elements * ARRAYS[i].element_bytes;
-    if (array->n_elements == 0) continue;
-    array->offset = at;
-    at += aligned(array->n_bytes) + request->guard_bytes;
-    if (array->n_bytes > plan->arrays[largest].n_bytes) largest = i;
+    put(array, plan->guard_bytes, &plan->n_bytes);
   }
-  plan->n_bytes = at;
-  plan->guard_bytes = request->guard_bytes;
-  if (most == 0 || at <= most) return VISE_OK;
+}
+
+void vise_i_plan_join(vise_i_plan *a, vise_i_plan *b) {
+  size_t at = a->guard_bytes;
+  for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
+    if (i == VISE_I_PLAN_SLOTS) continue;
+    vise_i_plan_array *larger = a->arrays[i].n_bytes < b->arrays[i].n_bytes ? &b->arrays[i] : &a->arrays[i];
+    put(larger, a->guard_bytes, &at);
+    a->arrays[i] = b->arrays[i] = *larger;
+  }
+  put(&a->arrays[VISE_I_PLAN_SLOTS], a->guard_bytes, &at);
+  put(&b->arrays[VISE_I_PLAN_SLOTS], a->guard_bytes, &at);
+  a->n_bytes = b->n_bytes = at;
+}
+
+vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vise_error *err) {
+  size_t largest = 0;
+  if (n_bytes == 0 || plan->n_bytes <= n_bytes) return VISE_OK;
+  for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
+    if (plan->arrays[i].n_bytes > plan->arrays[largest].n_bytes) largest = i;
+  }
   const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS;
   return vise_i_fail(err, VISE_ERR_MEMORY,
                      "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
                      "%zu bytes, are the %s of %s: use %s",
-                     at, at - most, most, plan->arrays[largest].n_bytes, ARRAYS[largest].name,
-                     by_rows ? "a batch" : "the net", by_rows ? "a smaller --batch" : "smaller --layers");
+                     plan->n_bytes, plan->n_bytes - n_bytes, n_bytes, plan->arrays[largest].n_bytes,
+                     ARRAYS[largest].name, by_rows ? "a batch" : "the net",
+                     by_rows ? "a smaller --batch" : "smaller --layers");
 }

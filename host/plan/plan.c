@@ -7,7 +7,7 @@ enum {
   MOST_GROUPS_WITHOUT_PHASE = 512, /* more are added up once, in a phase of their own */
   ROWS_STAGE_FLOATS = 8192,        /* what VISE_K_ROWS has room for: rows of inputs of the last layer */
   ROWS_PARTIAL_FLOATS = 6144,      /* and partial sums of its outputs */
-  MOST_ROWS = 1 << 30
+  MOST_ROWS = 65536                /* what the sums of a batch have room for */
 };
 
 static uint64_t ceil_div(uint64_t a, uint64_t b) {
@@ -198,7 +198,8 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
     step->row_block = VISE_K_ROW_BLOCK;
   }
   VISE_TRY(choose_shared(request, &plan, err));
-  VISE_TRY(vise_i_plan_memory(request, &plan, err));
+  vise_i_plan_memory(request, &plan);
+  VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));
   *out = plan;
 done:
   return status;

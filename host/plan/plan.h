@@ -78,6 +78,13 @@ typedef struct vise_i_plan {
    not fit: the largest array and what is missing are named). */
 VISE_WARN_UNUSED vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *out, vise_error *err);
 
+/* Lets two plans of one net share their arrays, each as large as the larger needs, but for the memory of the exchange:
+   places all of both in one piece of memory, whose size is then n_bytes of each. */
+void vise_i_plan_join(vise_i_plan *a, vise_i_plan *b);
+
+/* VISE_ERR_MEMORY, naming the largest array and what is missing, if the plan needs more than n_bytes (0: any). */
+VISE_WARN_UNUSED vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vise_error *err);
+
 /* The step of another mode on the same memory. */
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out);
 
@@ -107,7 +114,7 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Chooses tiles of all products and the variant for n_ctas CTAs. */
 void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan);
-/* Sizes and places of the arrays; checks them against the memory. */
-VISE_WARN_UNUSED vise_status vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err);
+/* Sizes and places of the arrays. */
+void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan);
 
 #endif

@@ -44,6 +44,29 @@ Test(plan_memory, arrays_of_options) {
   cr_expect(a[VISE_I_PLAN_MASK].n_bytes == plan.n_params && a[VISE_I_PLAN_MOMENT2].n_bytes == 4 * plan.n_params);
 }
 
+Test(plan_memory, joined_plans_share_all_but_the_exchange) {
+  static const size_t widths[] = {20, 10, 3};
+  plan_case few = plan_case_make(2, widths, 16), many = plan_case_make(2, widths, 1000);
+  few.request.guard_bytes = many.request.guard_bytes = 256;
+  many.options.k2 = 1; /* keeps sums that the other does not */
+  vise_i_plan a = plan_case_plan(&few), b = plan_case_plan(&many);
+  const size_t activations = b.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes;
+  vise_i_plan_join(&a, &b);
+  size_t at = 0;
+  for (int i = 0; i < VISE_I_PLAN_SLOTS; i++) {
+    cr_expect(memcmp(&a.arrays[i], &b.arrays[i], sizeof a.arrays[i]) == 0);
+    if (a.arrays[i].n_bytes == 0) continue;
+    cr_expect(a.arrays[i].offset >= at + 256);
+    at = a.arrays[i].offset + a.arrays[i].n_bytes;
+  }
+  cr_expect(a.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes == activations && a.arrays[VISE_I_PLAN_WEIGHT_SUMS].n_bytes > 0);
+  cr_expect(a.arrays[VISE_I_PLAN_SLOTS].offset >= at + 256);
+  at = a.arrays[VISE_I_PLAN_SLOTS].offset + a.arrays[VISE_I_PLAN_SLOTS].n_bytes;
+  cr_expect(b.arrays[VISE_I_PLAN_SLOTS].offset >= at + 256);
+  at = b.arrays[VISE_I_PLAN_SLOTS].offset + b.arrays[VISE_I_PLAN_SLOTS].n_bytes;
+  cr_expect(a.n_bytes == b.n_bytes && a.n_bytes >= at + 256);
+}
+
 Test(plan_memory, too_little_names_the_largest_array) {
   static const size_t widths[] = {100, 2000, 3};
   vise_error err = VISE_ERROR_INIT;
@@ -78,6 +101,9 @@ Test(plan_memory, refuses_what_cannot_be) {
   c = plan_case_make(2, widths, 1);
   c.request.n_ctas = 133;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "133"), "%s", err.text);
+  vise_error_clear(&err);
+  c = plan_case_make(2, widths, 65537);
+  cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "65537"), "%s", err.text);
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 0);
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "not 0"), "%s", err.text);
