@@ -11,12 +11,17 @@
  *           group is the tree over its cells, the matrix the tree over its groups.
  *   net     tensors one after the other, from the left.
  *
+ *   product an element of a matrix product, in float32: K in slices of vise_slice_length(K), fmaf in the order of K
+ *           inside a slice, the slices added in order, + 0.0f at the end (so that a sum of zeros has one sign, also
+ * where an implementation goes on with zeros behind the last k).
+ *
  * What is missing (the end of the last leaf, the rows of the last group) adds nothing; since every sum ends with + 0.0,
  * an implementation may as well add zeros. Maxima and counts need no order.
  */
 #ifndef VISE_K_CANONICAL_H
 #define VISE_K_CANONICAL_H
 
+#include <math.h>
 #include <stddef.h>
 
 #include "kernels/device.cuh"
@@ -43,7 +48,28 @@ VISE_BOTH uint32_t vise_n_groups(uint32_t n_rows) {
   return n_rows / VISE_GROUP_ROWS + (n_rows % VISE_GROUP_ROWS != 0);
 }
 
+/* Length of the slices of a sum over n, a multiple of 32: at most 32 slices up to n = 32768, so that small products can
+   be shared by many threads, and long ones for large n, where their sums are few. */
+VISE_BOTH uint32_t vise_slice_length(uint32_t n) {
+  uint32_t length = 32;
+  while (length < 1024 && length * 32 < n) length *= 2;
+  return length;
+}
+
 /* ---- the reference, for the host ---- */
+
+/* Element of a product: a[n], b[n] with the given strides. */
+static inline float vise_canonical_product(const float *a, size_t a_stride, const float *b, size_t b_stride,
+                                           uint32_t n) {
+  const uint32_t length = vise_slice_length(n);
+  float total = 0.0f;
+  for (uint32_t begin = 0; begin < n; begin += length) {
+    float sum = 0.0f;
+    for (uint32_t k = begin; k < n && k < begin + length; k++) sum = fmaf(a[k * a_stride], b[k * b_stride], sum);
+    total += sum;
+  }
+  return total + 0.0f;
+}
 
 static inline double vise_canonical_leaf(const double *values, size_t n) {
   double sums[VISE_LEAF] = {0};

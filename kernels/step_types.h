@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/device.cuh"
 #include "kernels/source.h"
 
 enum {
@@ -48,7 +49,7 @@ typedef enum vise_k_optimizer { VISE_K_SGD, VISE_K_RMSPROP, VISE_K_ADAM } vise_k
 typedef enum vise_k_tile { VISE_K_TILE_8, VISE_K_TILE_32, VISE_K_TILE_64, VISE_K_TILE_128, VISE_K_N_TILES } vise_k_tile;
 
 /* Sides of the (square) tiles. */
-static inline uint32_t vise_k_tile_side(vise_k_tile tile) {
+VISE_BOTH uint32_t vise_k_tile_side(vise_k_tile tile) {
   return tile == VISE_K_TILE_8 ? 8 : tile == VISE_K_TILE_32 ? 32 : tile == VISE_K_TILE_64 ? 64 : 128;
 }
 
@@ -112,9 +113,11 @@ typedef struct vise_k_step_options {
 /* What one step needs to know; written by the host before the launch, read by it from device memory. */
 typedef struct vise_k_step_record {
   double lr, clip_factor, clamp_factor;
-  double denominator;     /* what the weighted sum of the rows' losses is divided by */
-  double external_loss;   /* reported by the external loss */
-  uint32_t first, n_rows; /* rows order[first .. first + n_rows) of the data */
+  double denominator;               /* what the weighted sum of the rows' losses is divided by */
+  double external_loss;             /* reported by the external loss */
+  uint32_t first, n_rows;           /* rows order[first .. first + n_rows) of the data */
+  uint32_t next_first, next_n_rows; /* the rows of the next record, which this step gathers ahead; 0, 0: none, and the
+                                       next step gathers for itself */
 } vise_k_step_record;
 
 typedef struct vise_k_tensor_counts {
@@ -135,10 +138,13 @@ typedef struct vise_k_step_state {
   uint64_t applied_steps;
   double beta1_t, beta2_t;
   uint64_t consecutive_skips;
-  uint32_t cursor; /* index into records and stats of the next step */
-  uint32_t epoch;  /* of the next exchange */
-  uint32_t parity; /* which half of weight_sums is that of the current weights */
-  uint32_t halted; /* a skip limit or halt was met: launches do nothing until the host clears it */
+  uint32_t cursor;   /* index into records and stats of the next step */
+  uint32_t epoch;    /* of the next exchange */
+  uint32_t parity;   /* which half of weight_sums is that of the current weights */
+  uint32_t halted;   /* a skip limit or halt was met: launches do nothing until the host clears it */
+  uint32_t gathered; /* 0, or 1 + the half of inputs that holds the rows of the step at cursor; the host sets 0 whenever
+                        it sets the cursor */
+  uint32_t reserved;
 } vise_k_step_state;
 
 typedef enum vise_k_step_mode {
@@ -159,6 +165,7 @@ typedef struct vise_k_step {
   uint32_t n_held;           /* gradient tiles of a CTA that stay in shared memory; the others go to gradients */
   uint32_t held_floats;      /* of a held tile */
   uint32_t row_block;        /* rows at a time in VISE_K_ROWS, 1 to VISE_K_ROW_BLOCK */
+  uint32_t ld_inputs;        /* floats between gathered rows, a multiple of 8 */
   uint32_t max_rows;         /* of a batch */
   uint32_t n_cells, n_row_leaves, n_groups, n_units; /* of all tensors */
   uint8_t mode;                                      /* vise_k_step_mode */
@@ -181,27 +188,30 @@ typedef struct vise_k_step {
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
   const uint8_t *mask;                           /* device layout, 1 = kept */
   float *activations;                            /* see vise_k_layer */
-  double *row_losses;                            /* [max_rows] */
-  double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
-  float *gradient_max;                           /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
-  double *weight_sums; /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
-  double *norm_sums;   /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
-  double *group_sums;  /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
-  double *unit_sums;   /* [n_units]: sums of squares of rows (gradient, then new weights); or NULL */
-  float *unit_max;     /* [n_units]; or NULL */
-  uint32_t *progress;  /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
+  float *inputs;          /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
+  double *row_losses;     /* [max_rows] */
+  double *gradient_sums;  /* [n_cells], or by rows [n_row_leaves]: sums of squares */
+  float *gradient_max;    /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
+  double *weight_sums;    /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
+  double *norm_sums;      /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
+  double *group_sums;     /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
+  double *unit_sums;      /* [n_units]: sums of squares of the gradient's units, with a norm clip by units; or NULL */
+  float *unit_max;        /* [n_units]: largest magnitudes of the same, with clip_norm_inf; or NULL */
+  double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
+  uint32_t *progress;     /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
 } vise_k_step;
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
-   In this order: fixed things, payloads of the exchange, partial sums of split products, stages, held tiles. */
-enum { VISE_K_FIXED_BYTES = 4096, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
+   In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
+   exchange, held tiles. */
+enum { VISE_K_FIXED_BYTES = 8192, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
-static inline size_t vise_k_step_payload_bytes(uint32_t n_members) {
+VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_members) {
   return (size_t)(n_members + 15) / 16 * 16 * 16;
 }
 
-static inline size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, uint32_t held_floats) {
-  return VISE_K_FIXED_BYTES + vise_k_step_payload_bytes(n_members) + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES +
+VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, uint32_t held_floats) {
+  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES + vise_k_step_payload_bytes(n_members) +
          (size_t)n_held * held_floats * sizeof(float);
 }
 

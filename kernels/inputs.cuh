@@ -1,0 +1,39 @@
+/*
+ * The rows of a batch from the data set, converted and scaled to floats: into one half of the inputs memory while the
+ * other is still in use, so that a step gathers the rows of the next one where it would only wait.
+ */
+#ifndef VISE_K_INPUTS_CUH
+#define VISE_K_INPUTS_CUH
+
+#include "kernels/gather.cuh"
+#include "kernels/step_context.cuh"
+
+enum { VISE_GATHER_SEGMENT = 128 };
+
+VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
+  return p->inputs + (size_t)half * p->max_rows * p->ld_inputs;
+}
+
+/* Rows order[first .. first + n_rows) into the half; the warps of the team take segments of 128 columns, a lane four.
+ */
+VISE_STEP_FN void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
+  const vise_k_step *p = &vise_step_here()->p;
+  const vise_k_source *s = &p->x;
+  float *inputs = vise_inputs_half(p, half);
+  const uint32_t n_segments = vise_ceil_div(s->n_columns, VISE_GATHER_SEGMENT), n_units = n_rows * n_segments;
+  const int vectors = vise_gather_vectors(s);
+  for (uint32_t unit = blockIdx.x + threadIdx.x / 32 * p->n_members; unit < n_units;
+       unit += p->n_members * VISE_STEP_WARPS) {
+    const uint32_t r = unit / n_segments, c = unit % n_segments * VISE_GATHER_SEGMENT + threadIdx.x % 32 * 4;
+    const size_t row = p->order ? p->order[first + r] : (size_t)first + r;
+    const char *from = (const char *)s->x + row * s->row_bytes;
+    float *to = inputs + (size_t)r * p->ld_inputs + c;
+    if (vectors && c + 4 <= s->n_columns) {
+      *(float4 *)to = vise_gather_four(s, from, c);
+    } else {
+      for (uint32_t i = 0; i < 4 && c + i < s->n_columns; i++) to[i] = vise_gather_one(s, from, c + i);
+    }
+  }
+}
+
+#endif

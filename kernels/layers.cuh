@@ -1,0 +1,66 @@
+/* Around the products of a layer: their operands, and the epilogues of the forward and delta phases, which add the bias
+   and apply the activation, or multiply by the activation's slope. */
+#ifndef VISE_K_LAYERS_CUH
+#define VISE_K_LAYERS_CUH
+
+#include "kernels/activation.cuh"
+#include "kernels/stage.cuh"
+
+/* a = f(z), z = c + b, of a tile of rows x units; z too where it will be needed. The last layer's a is z. */
+VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
+                                   const float *c) {
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  const uint32_t n_rows = step->record.n_rows;
+  const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
+  float *out = p->activations + l->out;
+  float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
+  const float *bias = p->has_bias ? p->params + l->bias : NULL;
+  for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    if (row >= n_rows || unit >= l->n_out) continue;
+    const float z = bias ? c[i] + bias[unit] : c[i];
+    const size_t at = (size_t)row * l->ld_out + unit;
+    if (pre) pre[at] = z;
+    out[at] = vise_activation_f32(kind, z);
+  }
+}
+
+/* f'(z) of hidden layer l at a row and unit. */
+VISE_FN float vise_slope_at(const vise_k_step *p, const vise_k_layer *l, uint32_t row, uint32_t unit) {
+  const size_t at = (size_t)row * l->ld_out + unit;
+  const float z = vise_activation_needs_z(p->options.activation) ? p->activations[l->pre + at] : 0.0f;
+  return vise_activation_slope_f32(p->options.activation, p->activations[l->out + at], z);
+}
+
+/* dL/dz = c f'(z) of a tile of rows x units. */
+VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
+                                 const float *c) {
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    if (row >= step->record.n_rows || unit >= l->n_out) continue;
+    p->activations[l->delta + (size_t)row * l->ld_out + unit] = c[i] * vise_slope_at(p, l, row, unit);
+  }
+}
+
+/* The inputs of a layer for the rows of the batch: activations of the layer below, or the gathered rows. */
+VISE_FN vise_operand vise_operand_inputs(const vise_step *step, uint32_t layer) {
+  const vise_k_step *p = &step->p;
+  if (layer == 0) return vise_operand_of(step->inputs, p->ld_inputs, step->record.n_rows, p->layers[0].n_in);
+  const vise_k_layer *below = &p->layers[layer - 1];
+  return vise_operand_of(p->activations + below->out, below->ld_out, step->record.n_rows, below->n_out);
+}
+
+VISE_FN vise_operand vise_operand_weights(const vise_k_step *p, uint32_t layer) {
+  const vise_k_layer *l = &p->layers[layer];
+  return vise_operand_of(p->params + l->weight, l->ld, l->n_out, l->n_in);
+}
+
+VISE_FN vise_operand vise_operand_deltas(vise_step *step, uint32_t layer) {
+  const vise_k_layer *l = &step->p.layers[layer];
+  return vise_operand_of(step->p.activations + l->delta, l->ld_out, step->record.n_rows, l->n_out);
+}
+
+#endif

@@ -1,0 +1,225 @@
+/*
+ * One tile of a matrix product in float32, by a CTA: c[m][n] = sum over k of a(m, k) b(n, k), in the canonical order
+ * (kernels/canonical.h), for operands that lie along k or along m and n. So one loop serves
+ *   forward    a = inputs (along k), b = weights (along k)
+ *   delta      a = deltas above (along k), b = weights (along n)
+ *   gradient   a = deltas (along m), b = inputs (along n), k = rows of the batch.
+ *
+ * Work        a thread computes TM x TN elements; SIDE / TM * SIDE / TN threads are a group. Small tiles leave room for
+ *             several groups, which take the slices of k in turn; their sums meet in shared memory and are added in
+ *             the order of slices.
+ * Memory      operands pass shared memory in stages of 32 k for each group, double-buffered: the copies of the next
+ *             stage are on their way while this one is multiplied. One barrier a stage.
+ * Numerics    bits depend on a, b and the length of k alone, not on the tile.
+ */
+#ifndef VISE_K_PRODUCT_F32_CUH
+#define VISE_K_PRODUCT_F32_CUH
+
+#include "kernels/stage.cuh"
+
+/* Which of the tile's rows (or columns) is the i-th of a thread with coordinate t. Eight come as two quads half a tile
+   apart, so that the threads of a warp read neighbouring quads. */
+template <int SIDE, int T>
+static __device__ __forceinline__ uint32_t vise_tile_index(uint32_t t, uint32_t i) {
+  return T == 8 ? i / 4 * (SIDE / 2) + t * 4 + i % 4 : t * T + i;
+}
+
+/* Quad `quad` of the row whose index in the tile is m, of an operand along k. */
+template <int GROUPS, int SWIZZLE>
+static __device__ __forceinline__ float4 vise_quad_along_k(const float *stage, uint32_t group, uint32_t m,
+                                                           uint32_t quad) {
+  return *(const float4 *)(stage + (m * GROUPS + group) * 32 + (quad ^ (m / SWIZZLE & 7)) * 4);
+}
+
+/* The thread's T values at one k of an operand along m; row: where that k begins. */
+template <int SIDE, int T>
+static __device__ __forceinline__ void vise_row_along_m(const float *row, uint32_t t, float f[T]) {
+  if constexpr (T == 2) {
+    const float2 v = *(const float2 *)(row + t * 2);
+    f[0] = v.x;
+    f[1] = v.y;
+  } else {
+#pragma unroll
+    for (int i = 0; i < T; i += 4) {
+      const float4 v = *(const float4 *)(row + vise_tile_index<SIDE, T>(t, i));
+      f[i] = v.x;
+      f[i + 1] = v.y;
+      f[i + 2] = v.z;
+      f[i + 3] = v.w;
+    }
+  }
+}
+
+/* Four k of the thread's T rows or columns: f[step][i]. */
+template <int SIDE, int GROUPS, int T, int ALONG_K>
+static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32_t group, uint32_t t, uint32_t quad,
+                                                      float f[4][T]) {
+  if constexpr (ALONG_K) {
+#pragma unroll
+    for (int i = 0; i < T; i++) {
+      const float4 v = vise_quad_along_k<GROUPS, (T < 4 ? T : 4)>(stage, group, vise_tile_index<SIDE, T>(t, i), quad);
+      f[0][i] = v.x;
+      f[1][i] = v.y;
+      f[2][i] = v.z;
+      f[3][i] = v.w;
+    }
+  } else {
+#pragma unroll
+    for (int k = 0; k < 4; k++) vise_row_along_m<SIDE, T>(stage + (group * 32 + quad * 4 + k) * SIDE, t, f[k]);
+  }
+}
+
+/* sums += four k of a stage, in the order of k. The operand along k that comes last is read row by row, so that fewer
+   registers are needed at a time. */
+template <int SIDE, int GROUPS, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+static __device__ __forceinline__ void vise_multiply_quad(const float *a, const float *b, uint32_t group, uint32_t ty,
+                                                          uint32_t tx, uint32_t quad, float sums[TM][TN]) {
+  float fa[4][TM];
+  vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
+  if constexpr (B_ALONG_K) {
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+      const float4 v = vise_quad_along_k<GROUPS, (TN < 4 ? TN : 4)>(b, group, vise_tile_index<SIDE, TN>(tx, j), quad);
+      const float fb[4] = {v.x, v.y, v.z, v.w};
+#pragma unroll
+      for (int step = 0; step < 4; step++) {
+#pragma unroll
+        for (int i = 0; i < TM; i++) sums[i][j] = fmaf(fa[step][i], fb[step], sums[i][j]);
+      }
+    }
+  } else {
+#pragma unroll
+    for (int step = 0; step < 4; step++) {
+      float fb[TN];
+      vise_row_along_m<SIDE, TN>(b + (group * 32 + quad * 4 + step) * SIDE, tx, fb);
+#pragma unroll
+      for (int i = 0; i < TM; i++) {
+#pragma unroll
+        for (int j = 0; j < TN; j++) sums[i][j] = fmaf(fa[step][i], fb[j], sums[i][j]);
+      }
+    }
+  }
+}
+
+/* Slices end: their sums join the totals in the order of slices. Of one group each thread keeps the totals of its own
+   elements; of several, thread t those of elements t, t + 256, ... of the tile, of n_sums slices. */
+template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
+static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint32_t group, uint32_t ty, uint32_t tx,
+                                                       uint32_t n_sums, float totals[N_TOTALS]) {
+  float *split = vise_step_split();
+#pragma unroll
+  for (int i = 0; i < TM; i++) {
+#pragma unroll
+    for (int j = 0; j < TN; j++) {
+      if constexpr (GROUPS == 1) {
+        totals[(i * TN + j) % N_TOTALS] += sums[i][j];
+      } else {
+        split[group * (SIDE * SIDE) + vise_tile_index<SIDE, TM>(ty, i) * SIDE + vise_tile_index<SIDE, TN>(tx, j)] =
+            sums[i][j];
+      }
+      sums[i][j] = 0.0f;
+    }
+  }
+  if constexpr (GROUPS > 1) {
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
+      if (at < SIDE * SIDE) {
+        for (uint32_t g = 0; g < n_sums; g++) totals[i] += split[g * (SIDE * SIDE) + at];
+      }
+    }
+  }
+}
+
+template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
+static __device__ __forceinline__ void vise_store_totals(const float totals[N_TOTALS], uint32_t ty, uint32_t tx,
+                                                         float *c) {
+  if constexpr (GROUPS == 1) {
+#pragma unroll
+    for (int i = 0; i < TM; i++) {
+#pragma unroll
+      for (int j = 0; j < TN; j++) {
+        c[vise_tile_index<SIDE, TM>(ty, i) * SIDE + vise_tile_index<SIDE, TN>(tx, j)] =
+            totals[(i * TN + j) % N_TOTALS] + 0.0f;
+      }
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
+      if (at < SIDE * SIDE) c[at] = totals[i] + 0.0f;
+    }
+  }
+}
+
+/* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+VISE_STEP_FN void vise_product_f32(void) {
+  enum {
+    ACROSS = SIDE / TN,
+    GROUP_THREADS = SIDE / TM * ACROSS,
+    GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
+    STAGE = SIDE * GROUPS * 32,
+    N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
+  };
+  const vise_step *const step = vise_step_here();
+  float *const stages = vise_step_stage();
+  const uint32_t group = threadIdx.x / GROUP_THREADS, in_group = threadIdx.x % GROUP_THREADS;
+  const uint32_t ty = in_group / ACROSS, tx = in_group % ACROSS;
+  const vise_operand a = step->a, b = step->b;
+  const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
+  const uint32_t length = vise_slice_length(n_k), n_slices = vise_ceil_div(n_k, length);
+  const uint32_t n_chunks = vise_ceil_div(n_k < length ? n_k : length, 32);
+  const uint32_t n_stages = vise_ceil_div(n_slices, GROUPS) * n_chunks;
+  float sums[TM][TN], totals[N_TOTALS];
+#pragma unroll
+  for (int i = 0; i < N_TOTALS; i++) totals[i] = 0.0f;
+#pragma unroll
+  for (int i = 0; i < TM; i++) {
+#pragma unroll
+    for (int j = 0; j < TN; j++) sums[i][j] = 0.0f;
+  }
+  /* Turn i starts the copies of stage i and multiplies stage i - 1. */
+  uint32_t first_slice = 0, chunk = 0, next_slice = 0, next_chunk = 0;
+#pragma unroll 1
+  for (uint32_t turn = 0; turn <= n_stages; turn++) {
+    if (turn > 0) {
+      ptx_cp_async_wait(0);
+      __syncthreads();
+    }
+    if (turn < n_stages) {
+      float *to = stages + turn % 2 * (2 * STAGE);
+      const uint32_t k0 = next_slice * length + next_chunk * 32;
+      vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
+      vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
+      ptx_cp_async_commit();
+      next_chunk++;
+      if (next_chunk == n_chunks) {
+        next_chunk = 0;
+        next_slice += GROUPS;
+      }
+    }
+    if (turn == 0) continue;
+    const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
+    if ((first_slice + group) * length + chunk * 32 < n_k) {
+#pragma unroll 1
+      for (uint32_t quad = 0; quad < 8; quad++) {
+        vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(now, now + STAGE, group, ty, tx, quad, sums);
+      }
+    }
+    chunk++;
+    if (chunk == n_chunks) {
+      const uint32_t left = n_slices - first_slice;
+      vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, group, ty, tx, left < GROUPS ? left : (uint32_t)GROUPS,
+                                                      totals);
+      chunk = 0;
+      first_slice += GROUPS;
+    }
+  }
+  __syncthreads();
+  vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, ty, tx, vise_step_floats() + step->c);
+  __syncthreads();
+}
+
+#endif

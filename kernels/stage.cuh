@@ -1,0 +1,53 @@
+/*
+ * Operands of matrix products on their way to shared memory, by quads of four neighbouring floats.
+ *
+ * A stage holds, of `side` rows or columns m of the product and of `groups` thread groups, 32 values of k each. Whether
+ * memory runs along k or along m decides the layout, so that quads stay quads:
+ *   along k   [m][group][8 quads]; quad q lies at q ^ swizzle(m), so that threads reading the same quad of different m
+ *             meet different banks.
+ *   along m   [group][32 k][side + pad].
+ * What lies outside of the operand is 0.
+ */
+#ifndef VISE_K_STAGE_CUH
+#define VISE_K_STAGE_CUH
+
+#include "kernels/step_context.cuh"
+
+VISE_FN vise_operand vise_operand_of(const float *base, uint32_t ld, uint32_t n_rows, uint32_t n_columns) {
+  vise_operand o;
+  o.base = base;
+  o.ld = ld;
+  o.n_rows = n_rows;
+  o.n_columns = n_columns;
+  return o;
+}
+
+/* Elements (row, column .. column + 4), column a multiple of 4, to shared memory; pending until copies are waited for.
+ */
+VISE_FN void vise_stage_quad(const vise_operand *o, uint32_t row, uint32_t column, float *to) {
+  const int inside = row < o->n_rows && column < o->n_columns;
+  const uint32_t left = inside ? o->n_columns - column : 0;
+  ptx_cp_async_16(to, inside ? o->base + (size_t)row * o->ld + column : o->base, left < 4 ? 4 * left : 16);
+}
+
+/* Stages m0 .. m0 + SIDE and, for each of GROUPS groups g, k from k0 + g * k_step on. SWIZZLE: neighbouring m that
+   share a swizzle. */
+template <int SIDE, int GROUPS, int ALONG_K, int SWIZZLE, int PAD>
+static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_t m0, uint32_t k0, uint32_t k_step,
+                                                  float *to) {
+  const uint32_t n_quads = SIDE * GROUPS * 8;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < n_quads; i += VISE_K_STEP_THREADS) {
+    if constexpr (ALONG_K) {
+      const uint32_t quad = i % 8, group = i / 8 % GROUPS, m = i / (8 * GROUPS);
+      const uint32_t at = (m * GROUPS + group) * 32 + ((quad ^ (m / SWIZZLE & 7)) * 4);
+      vise_stage_quad(o, m0 + m, k0 + group * k_step + quad * 4, to + at);
+    } else {
+      const uint32_t quad = i % (SIDE / 4), k = i / (SIDE / 4);
+      const uint32_t from = k0 + k / 32 * k_step + k % 32;
+      vise_stage_quad(o, from, m0 + quad * 4, to + k * (SIDE + PAD) + quad * 4);
+    }
+  }
+}
+
+#endif

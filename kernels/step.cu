@@ -1,0 +1,41 @@
+/* Launching the fused step: host code alone. */
+#include <limits.h>
+
+#include "kernels/launch.cuh"
+#include "kernels/step.h"
+#include "kernels/step_variants.h"
+
+static const void *kernel_of(vise_k_variant variant) {
+  switch (variant) {
+    case VISE_K_SMALL_F32:
+      return vise_k_step_small_f32();
+    case VISE_K_LARGE_F32:
+      return vise_k_step_large_f32();
+    case VISE_K_TF32:
+      return vise_k_step_tf32();
+    case VISE_K_BF16:
+      return vise_k_step_bf16();
+    default:
+      return NULL;
+  }
+}
+
+cudaError_t vise_k_step_prepare(vise_k_variant variant, size_t shared_bytes, int *n_ctas_per_sm) {
+  const void *kernel = kernel_of(variant);
+  if (!kernel || shared_bytes > INT_MAX) return cudaErrorInvalidValue;
+  const cudaError_t error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
+  if (error != cudaSuccess) return error;
+  return cudaOccupancyMaxActiveBlocksPerMultiprocessor(n_ctas_per_sm, kernel, VISE_K_STEP_THREADS, shared_bytes);
+}
+
+cudaError_t vise_k_step_run(vise_k_variant variant, const vise_k_step *step, size_t shared_bytes, cudaStream_t stream) {
+  const void *kernel = kernel_of(variant);
+  if (!kernel || step->n_members == 0 || step->n_layers == 0 || step->n_layers > VISE_K_MAX_LAYERS) {
+    return cudaErrorInvalidValue;
+  }
+  if (step->n_phases > VISE_K_MAX_PHASES || step->n_steps == 0) return cudaErrorInvalidValue;
+  vise_k_step p = *step;
+  void *arguments[] = {&p};
+  return vise_launch(kernel, p.n_members, VISE_K_STEP_THREADS, shared_bytes, 1, stream, arguments);
+}

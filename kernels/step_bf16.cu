@@ -1,0 +1,10 @@
+/* step_bf16: the fused step, see kernels/step_kernel.cuh. */
+#define VISE_STEP_NAME step_bf16
+#define VISE_STEP_LARGE 1
+#define VISE_STEP_MMA VISE_MMA_BF16
+#include "kernels/step_kernel.cuh"
+#include "kernels/step_variants.h"
+
+const void *vise_k_step_bf16(void) {
+  return (const void *)step_bf16;
+}

@@ -1,0 +1,156 @@
+/* What the parts of the fused step share within a CTA: its shared memory, its place in the team, small helpers. */
+#ifndef VISE_K_STEP_CONTEXT_CUH
+#define VISE_K_STEP_CONTEXT_CUH
+
+#include "kernels/exchange.cuh"
+#include "kernels/reduce.cuh"
+#include "kernels/step_types.h"
+
+enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
+
+/* A matrix of floats as it lies in memory: element (row, column) at base + row * ld + column. */
+typedef struct vise_operand {
+  const float *base;
+  uint32_t ld, n_rows, n_columns;
+} vise_operand;
+
+/* What a CTA carries through a step, at the start of its shared memory. */
+typedef struct vise_step {
+  vise_k_step p;
+  vise_k_step_record record;
+  vise_k_step_state state;
+  double tree[VISE_TREE_SCRATCH];
+  double gradient_squares[VISE_K_MAX_TENSORS]; /* of the gradient after the value clip */
+  double
+      weight_squares[VISE_K_MAX_TENSORS]; /* of the weights at the start of the step, or, for max-norm, of new ones */
+  double weight_magnitudes[VISE_K_MAX_TENSORS];
+  double penalty;
+  float gradient_max[VISE_K_MAX_TENSORS];
+  float scales[VISE_K_MAX_TENSORS];         /* of the norm clip, by tensors; of units they are formed where needed */
+  float norm_strengths[VISE_K_MAX_TENSORS]; /* kF / ||W|| of each tensor */
+  float correct1, correct2;                 /* Adam's 1 / (1 - beta^t) of this step */
+  const float *inputs;                      /* the gathered rows of this step */
+  uint32_t n_correct;
+  uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or VISE_NO_TENSOR */
+  uint32_t skip;
+  vise_k_tensor_counts counts; /* of the tile at hand */
+  /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
+  vise_operand a, b;
+  uint32_t m0, n0, n_k, c;
+} vise_step;
+
+/* Functions of their own, so that the compiler meets each big part once; they find the step in shared memory. */
+#define VISE_STEP_FN static __device__ __noinline__
+
+VISE_FN vise_step *vise_step_here(void) {
+  VISE_DYNAMIC_SHARED(unsigned char, shared);
+  return (vise_step *)shared;
+}
+VISE_FN float *vise_step_floats(void) {
+  VISE_DYNAMIC_SHARED(float, shared);
+  return shared;
+}
+enum {
+  VISE_SPLIT_AT = VISE_K_FIXED_BYTES / 4, /* floats from the start of the shared memory */
+  VISE_STAGE_AT = VISE_SPLIT_AT + VISE_K_SPLIT_BYTES / 4,
+  VISE_PAYLOAD_AT = VISE_STAGE_AT + VISE_K_STAGE_BYTES / 4
+};
+static_assert(sizeof(vise_step) <= VISE_K_FIXED_BYTES, "the step does not fit its place in shared memory");
+VISE_FN float *vise_step_split(void) {
+  return vise_step_floats() + VISE_SPLIT_AT;
+}
+VISE_FN float *vise_step_stage(void) {
+  return vise_step_floats() + VISE_STAGE_AT;
+}
+/* First float of held tile i. */
+VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
+  return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
+}
+
+VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
+  return (a + b - 1) / b;
+}
+
+VISE_FN int vise_is_finite(float x) {
+  return (vise_bits_f32(x) & 0x7f800000u) != 0x7f800000u;
+}
+
+VISE_FN int vise_is_finite_f64(double x) {
+  return x - x == 0.0;
+}
+
+/* sqrt of float64 by the instruction that rounds as IEEE wants. */
+VISE_FN double vise_sqrt_f64(double x) {
+  return sqrt(x);
+}
+
+/* The parameters of tensor `tensor` (W_0, b_0, W_1, ... or W_0, W_1, ...) as a matrix: a bias is [1][n_out]. */
+typedef struct vise_step_tensor {
+  uint64_t first;
+  uint32_t n_rows, n_columns, ld;
+  uint32_t cells, row_leaves, groups, units; /* first ones */
+  uint32_t layer;
+  int is_bias;
+} vise_step_tensor;
+
+VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
+  return p->has_bias ? 2 * p->n_layers : p->n_layers;
+}
+
+VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tensor) {
+  vise_step_tensor t;
+  t.layer = p->has_bias ? tensor / 2 : tensor;
+  t.is_bias = p->has_bias && tensor % 2;
+  const vise_k_layer *l = &p->layers[t.layer];
+  t.first = t.is_bias ? l->bias : l->weight;
+  t.n_rows = t.is_bias ? 1 : l->n_out;
+  t.n_columns = t.is_bias ? l->n_out : l->n_in;
+  t.ld = t.is_bias ? l->n_out : l->ld;
+  t.cells = t.is_bias ? l->bias_cells : l->weight_cells;
+  t.row_leaves = t.is_bias ? l->bias_rows : l->weight_rows;
+  t.groups = t.is_bias ? l->bias_groups : l->weight_groups;
+  t.units = t.is_bias ? l->bias_units : l->weight_units;
+  return t;
+}
+
+/* One of the tiles of the gradient and update phases. */
+typedef struct vise_step_tile {
+  vise_step_tensor tensor;
+  uint32_t index;                     /* of the tensor */
+  uint32_t row, column, side, n_rows; /* its corner; columns in memory, rows; both in elements */
+} vise_step_tile;
+
+VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
+  vise_step_tile t;
+  uint32_t layer = 0;
+  while (layer + 1 < p->n_layers && tile >= p->layers[layer + 1].first_weight_tile) layer++;
+  const vise_k_layer *l = &p->layers[layer];
+  const int is_bias = p->has_bias && tile >= l->first_bias_tile;
+  t.index = p->has_bias ? 2 * layer + (uint32_t)is_bias : layer;
+  t.tensor = vise_step_tensor_at(p, t.index);
+  if (is_bias) {
+    t.row = 0;
+    t.column = (tile - l->first_bias_tile) * VISE_K_BIAS_TILE;
+    t.side = VISE_K_BIAS_TILE;
+    t.n_rows = 1;
+  } else {
+    t.side = vise_k_tile_side((vise_k_tile)l->gradient_tile);
+    const uint32_t n_across = vise_ceil_div(l->n_in, t.side), at = tile - l->first_weight_tile;
+    t.row = at / n_across * t.side;
+    t.column = at % n_across * t.side;
+    t.n_rows = t.side;
+  }
+  return t;
+}
+
+/* The lowest of the lanes' numbers goes to *lowest (shared memory). */
+VISE_FN void vise_step_note_bad(uint32_t *lowest, int bad, uint32_t tensor) {
+  if (__any_sync(0xffffffffu, bad) && threadIdx.x % 32 == 0) atomicMin(lowest, tensor);
+}
+
+VISE_FN void vise_step_count(uint32_t *count, int counts) {
+  const unsigned lanes = __ballot_sync(0xffffffffu, counts);
+  if (lanes != 0 && threadIdx.x % 32 == 0) atomicAdd(count, (uint32_t)__popc(lanes));
+}
+
+#endif

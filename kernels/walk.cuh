@@ -1,0 +1,164 @@
+/*
+ * The step as a walk through its phases, many steps in a launch. Between phases the team exchanges where the plan says
+ * so: what was written before is then seen by all, and flags of losses and gradients that are not finite travel with
+ * it.
+ *
+ * What each thread of the team must agree on (skip, halt, counters) is computed by every CTA from the same numbers.
+ */
+#ifndef VISE_K_WALK_CUH
+#define VISE_K_WALK_CUH
+
+#include "kernels/rows.cuh"
+#include "kernels/update.cuh"
+
+VISE_FN void vise_step_arrive(vise_step *step, vise_exchange *x) {
+  __syncthreads();
+  vise_exchange_arrive(x, blockIdx.x, 0.0, vise_step_flags(step));
+}
+
+VISE_FN void vise_step_wait(vise_step *step, vise_exchange *x) {
+  vise_exchange_wait(x);
+  for (uint32_t i = threadIdx.x; i < x->n_members; i += VISE_K_STEP_THREADS) {
+    if (x->flags[i]) vise_step_join(step, x->flags[i]);
+  }
+  __syncthreads();
+}
+
+VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
+  vise_step_arrive(step, x);
+  vise_step_wait(step, x);
+}
+
+/* Statistics of the step that this CTA alone reports; the others only add counts. */
+VISE_FN void vise_step_begin(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  if (threadIdx.x == 0) {
+    step->record = p->records[step->state.cursor];
+    step->n_correct = step->loss_is_bad = step->skip = 0;
+    step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
+    step->counts = vise_k_tensor_counts();
+  }
+  if (blockIdx.x == 0) {
+    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+    for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0 && p->options.loss == VISE_K_EXTERNAL)
+    step->loss_is_bad = !vise_is_finite_f64(step->record.external_loss);
+  if (threadIdx.x == 0 && p->options.loss != VISE_K_EXTERNAL && p->mode != VISE_K_FORWARD_ONLY) {
+    step->loss_is_bad = !vise_is_finite_f64(1.0 / step->record.denominator);
+  }
+  __syncthreads();
+}
+
+/* Loss of the batch: leaves of 32 rows, the tree over leaves. One CTA; all threads get it. */
+VISE_FN double vise_batch_loss(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
+  double *leaves = (double *)vise_step_stage();
+  for (uint32_t leaf = threadIdx.x / 32; leaf < n_leaves; leaf += VISE_STEP_WARPS) {
+    const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
+    const double sum = vise_sum_lanes(r < n_rows ? p->row_losses[r] : 0.0, VISE_LEAF);
+    if (threadIdx.x % 32 == 0) leaves[leaf] = sum;
+  }
+  __syncthreads();
+  const double sum = vise_sum_tree_cta(leaves, n_leaves, step->tree);
+  return sum / step->record.denominator;
+}
+
+/* Penalty at the weights of the start of the step. One CTA; step->penalty. */
+VISE_FN void vise_batch_penalty(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  if (!p->weight_sums_needed) {
+    if (threadIdx.x == 0) step->penalty = 0.0;
+    __syncthreads();
+    return;
+  }
+  /* The parity has not moved yet: these are the old weights' sums. */
+  if (p->sum_phase && p->mode == VISE_K_STEP) {
+    vise_sum_tensors(p->group_sums + p->n_groups, step->weight_squares);
+    vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
+  } else {
+    double *scratch = (double *)vise_step_stage();
+    vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, scratch, step->weight_squares);
+    vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 1), 0, scratch, step->weight_magnitudes);
+  }
+  if (threadIdx.x == 0) {
+    double value = 0.0;
+    for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
+      if (vise_step_tensor_at(p, tensor).is_bias && !p->options.penalize_bias) continue;
+      if (p->options.k2 != 0.0) value += 0.5 * p->options.k2 * step->weight_squares[tensor];
+      if (p->options.k1 != 0.0) value += p->options.k1 * step->weight_magnitudes[tensor];
+      if (p->options.kF != 0.0) value += p->options.kF * vise_sqrt_f64(step->weight_squares[tensor]);
+    }
+    step->penalty = value;
+  }
+  __syncthreads();
+}
+
+/* Square of the gradient's norm after a clip by units, and whether one was scaled: each thread takes units in turn. */
+VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
+  const vise_k_step *p = &step->p;
+  double *sums = (double *)vise_step_stage();
+  double sum = 0.0;
+  int any = 0;
+  for (uint32_t unit = threadIdx.x; unit < p->n_units; unit += VISE_K_STEP_THREADS) {
+    const double scale = (double)(float)vise_unit_scale(step, unit);
+    any = any || scale != 1.0;
+    sum += scale * scale * p->unit_sums[unit];
+  }
+  __syncthreads();
+  sums[threadIdx.x] = sum;
+  *clipped = __syncthreads_or(any);
+  return vise_sum_tree_cta(sums, VISE_K_STEP_THREADS, step->tree);
+}
+
+/* The numbers of the step, by the first CTA: after the update phase's exchange, before the next step's. */
+VISE_STEP_FN void vise_step_report(void) {
+  vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const vise_k_step_options *o = &p->options;
+  __syncthreads();
+  const double loss = o->loss == VISE_K_EXTERNAL ? step->record.external_loss : vise_batch_loss(step);
+  vise_batch_penalty(step);
+  double norm = 0.0, after = 0.0;
+  int clipped = 0;
+  if (p->mode == VISE_K_STEP) {
+    if (!(o->clip_norm > 0.0 && o->clip_norm_type != 2)) vise_gradient_squares();
+    norm = vise_sqrt_f64(vise_sum_of_net(step, step->gradient_squares));
+    after = norm;
+    if (o->clip_norm > 0.0 && o->clip_norm_type == 2) {
+      const double square = vise_clipped_units(step, &clipped);
+      if (clipped) after = vise_sqrt_f64(square);
+    } else if (o->clip_norm > 0.0) {
+      double square = 0.0;
+      for (uint32_t t = 0; t < vise_step_n_tensors(p); t++) {
+        const double scale = (double)step->scales[t];
+        square += scale * scale * step->gradient_squares[t];
+        clipped = clipped || scale != 1.0;
+      }
+      if (clipped) after = vise_sqrt_f64(square);
+    }
+  }
+  if (threadIdx.x == 0) {
+    vise_k_step_stats *stats = &p->stats[step->state.cursor];
+    stats->loss = loss;
+    stats->penalty = step->penalty;
+    stats->grad_norm = norm;
+    stats->grad_norm_clipped = after;
+    const uint32_t bad = step->bad_gradient != VISE_NO_TENSOR ? step->bad_gradient : step->bad_total;
+    stats->bad_tensor = bad == VISE_NO_TENSOR ? -1 : (int32_t)bad;
+    stats->skipped = step->skip;
+    stats->norm_clipped = (uint32_t)clipped;
+  }
+  __syncthreads();
+}
+
+/* Rows classified rightly: every CTA adds its own, after an exchange has followed the clearing of the record. */
+VISE_FN void vise_add_correct(vise_step *step) {
+  if (threadIdx.x == 0 && step->n_correct > 0) {
+    atomicAdd(&step->p.stats[step->state.cursor].n_correct, step->n_correct);
+  }
+}
+
+#endif
