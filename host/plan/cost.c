@@ -22,9 +22,9 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   const vise_k_step *step = &plan->step;
   const double rows = step->max_rows;
   const bool trains = step->mode == VISE_K_STEP;
-  vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US};
+  vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US, .n_exchanges = 1};
   for (uint32_t p = 0; p < step->n_phases; p++) cost.n_exchanges += step->phases[p].exchange;
-  cost.bytes = rows * (double)row_bytes;
+  cost.bytes = rows * ((double)row_bytes + 3 * sizeof(float) * step->layers[0].n_in); /* gathered once, read twice */
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     const double weights = (double)layer->n_in * layer->n_out, outs = rows * layer->n_out;

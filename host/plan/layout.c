@@ -38,6 +38,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const uint64_t rows = request->max_rows;
   ends at = {0};
+  step->ld_inputs = (uint32_t)up(net->widths[0], LD_ALIGN);
   for (size_t l = 0; l < net->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
     const bool hidden = l + 1 < net->n_layers;

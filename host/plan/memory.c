@@ -10,6 +10,7 @@ static const struct {
     [VISE_I_PLAN_MOMENT2] = {"second moments", sizeof(float)},
     [VISE_I_PLAN_GRADIENTS] = {"gradients", sizeof(float)},
     [VISE_I_PLAN_MASK] = {"mask", sizeof(uint8_t)},
+    [VISE_I_PLAN_INPUTS] = {"gathered rows", sizeof(float)},
     [VISE_I_PLAN_ACTIVATIONS] = {"activations", sizeof(float)},
     [VISE_I_PLAN_ROW_LOSSES] = {"losses of rows", sizeof(double)},
     [VISE_I_PLAN_GRADIENT_SUMS] = {"sums of gradients", sizeof(double)},
@@ -19,6 +20,7 @@ static const struct {
     [VISE_I_PLAN_GROUP_SUMS] = {"sums of groups", sizeof(double)},
     [VISE_I_PLAN_UNIT_SUMS] = {"sums of units", sizeof(double)},
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
+    [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
 };
 
@@ -32,6 +34,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   vise_i_plan_array *a = plan->arrays;
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
+  a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
   if (request->forward_only) return;
   const bool by_units = o->clip_norm != 0 && o->clip_norm_type == 2;
   const bool by_max = o->clip_norm != 0 && o->clip_norm_inf;
@@ -47,7 +50,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = (size_t)4 * step->n_cells;
   if (o->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
   if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
-  if (by_units || norm_by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = step->n_units;
+  if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = step->n_units;
+  if (norm_by_units) a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements = step->n_units;
   if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
 }
 
@@ -91,7 +95,7 @@ vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vi
   for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     if (plan->arrays[i].n_bytes > plan->arrays[largest].n_bytes) largest = i;
   }
-  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS;
+  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS;
   return vise_i_fail(err, VISE_ERR_MEMORY,
                      "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
                      "%zu bytes, are the %s of %s: use %s",

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kernels/canonical.h"
+
 enum {
   MOST_GROUPS_WITHOUT_PHASE = 512, /* more are added up once, in a phase of their own */
   ROWS_STAGE_FLOATS = 8192,        /* what VISE_K_ROWS has room for: rows of inputs of the last layer */
@@ -14,17 +16,10 @@ static uint64_t ceil_div(uint64_t a, uint64_t b) {
   return (a + b - 1) / b;
 }
 
-/* Length of the slices in which a product is summed (kernels/canonical.h). */
-static uint32_t slice_length(uint32_t n) {
-  uint32_t length = 32;
-  while (length < 1024 && length * 32 < n) length *= 2;
-  return length;
-}
-
 /* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
 static uint32_t most_row_block(const vise_k_layer *last) {
   const uint32_t n_in = (last->n_in + 3) / 4 * 4;
-  const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, slice_length(last->n_in));
+  const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in));
   uint64_t block = VISE_K_ROW_BLOCK;
   if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
   if (ROWS_PARTIAL_FLOATS / n_partial < block) block = ROWS_PARTIAL_FLOATS / n_partial;

@@ -44,6 +44,7 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_MOMENT2,
   VISE_I_PLAN_GRADIENTS,
   VISE_I_PLAN_MASK,
+  VISE_I_PLAN_INPUTS,
   VISE_I_PLAN_ACTIVATIONS,
   VISE_I_PLAN_ROW_LOSSES,
   VISE_I_PLAN_GRADIENT_SUMS,
@@ -53,6 +54,7 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_GROUP_SUMS,
   VISE_I_PLAN_UNIT_SUMS,
   VISE_I_PLAN_UNIT_MAX,
+  VISE_I_PLAN_NORM_UNIT_SUMS,
   VISE_I_PLAN_SLOTS,
   VISE_I_PLAN_N_ARRAYS
 } vise_i_plan_array_id;
@@ -97,7 +99,7 @@ const char *vise_i_plan_variant_name(vise_k_variant variant);
 
 /* What a step of max_rows rows takes, and the time that it cannot be shorter than, at the stated rates. */
 typedef struct vise_i_plan_cost {
-  uint32_t n_exchanges;
+  uint32_t n_exchanges;                     /* between phases, and one to begin with: the rows are there */
   double flop, bytes;                       /* bytes: read and written outside the SMs */
   double flop_per_us, bytes_per_us;         /* rates assumed */
   double launch_us, exchange_us;            /* of one launch, of one exchange */

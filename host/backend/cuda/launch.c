@@ -17,6 +17,7 @@ vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n
   const vise_k_step *step = &team->step;
   team->state.cursor = 0;
   team->state.halted = 0;
+  team->state.gathered = 0;
   b->mail->state = team->state;
   VISE_I_CUDA_TRY(
       b, cudaMemcpyAsync(step->state, &b->mail->state, sizeof b->mail->state, cudaMemcpyHostToDevice, b->copies));

@@ -105,6 +105,7 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->moment2 = array_at(b, plan, VISE_I_PLAN_MOMENT2);
   step->gradients = array_at(b, plan, VISE_I_PLAN_GRADIENTS);
   step->mask = array_at(b, plan, VISE_I_PLAN_MASK);
+  step->inputs = array_at(b, plan, VISE_I_PLAN_INPUTS);
   step->activations = array_at(b, plan, VISE_I_PLAN_ACTIVATIONS);
   step->row_losses = array_at(b, plan, VISE_I_PLAN_ROW_LOSSES);
   step->gradient_sums = array_at(b, plan, VISE_I_PLAN_GRADIENT_SUMS);
@@ -114,6 +115,7 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->group_sums = array_at(b, plan, VISE_I_PLAN_GROUP_SUMS);
   step->unit_sums = array_at(b, plan, VISE_I_PLAN_UNIT_SUMS);
   step->unit_max = array_at(b, plan, VISE_I_PLAN_UNIT_MAX);
+  step->norm_unit_sums = array_at(b, plan, VISE_I_PLAN_NORM_UNIT_SUMS);
   step->slots = array_at(b, plan, VISE_I_PLAN_SLOTS);
   step->state = place(p, sizeof(vise_k_step_state));
   step->records = place(p, n_records * sizeof(vise_k_step_record));

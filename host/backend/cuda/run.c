@@ -169,6 +169,12 @@ static void fill_records(vise_i_backend *b, const block *k) {
         .n_rows = (uint32_t)n,
     };
   }
+  /* A step gathers the rows of the next one, where these are in the same place. */
+  for (size_t i = 0; i + 1 < k->n; i++) {
+    if ((i + 1) % k->steps_of_piece == 0) continue;
+    b->mail->records[i].next_first = b->mail->records[i + 1].first;
+    b->mail->records[i].next_n_rows = b->mail->records[i + 1].n_rows;
+  }
 }
 
 /* Steps [at, at + n) of the block, up to steps_per_launch in each launch. */

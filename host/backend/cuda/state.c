@@ -112,7 +112,7 @@ vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
     options->box_hi[l] = INFINITY;
   }
   options->max_norm = 0;
-  open.step.norm_sums = NULL;
+  open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
   const vise_k_step step = vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
   return launch_project(b, &step, 1, err);

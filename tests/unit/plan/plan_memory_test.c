@@ -41,6 +41,7 @@ Test(plan_memory, arrays_of_options) {
   cr_expect(a[VISE_I_PLAN_GRADIENT_MAX].n_elements == 15 && a[VISE_I_PLAN_NORM_SUMS].n_elements == 15);
   cr_expect(a[VISE_I_PLAN_WEIGHT_SUMS].n_elements == 4 * 6 && a[VISE_I_PLAN_GROUP_SUMS].n_elements == 3 * 6);
   cr_expect(a[VISE_I_PLAN_UNIT_SUMS].n_elements == 15 && a[VISE_I_PLAN_UNIT_MAX].n_elements == 15);
+  cr_expect(a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements == 15 && a[VISE_I_PLAN_INPUTS].n_elements == 2 * 16 * 24);
   cr_expect(a[VISE_I_PLAN_MASK].n_bytes == plan.n_params && a[VISE_I_PLAN_MOMENT2].n_bytes == 4 * plan.n_params);
 }
 

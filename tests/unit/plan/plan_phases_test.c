@@ -95,7 +95,8 @@ Test(plan_phases, forward_only) {
   cr_expect_str_eq(text, "F0 F1!");
   cr_expect(plan.step.mode == VISE_K_FORWARD_ONLY && plan.step.n_held == 0);
   for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
-    const bool kept = i == VISE_I_PLAN_PARAMS || i == VISE_I_PLAN_ACTIVATIONS || i == VISE_I_PLAN_SLOTS;
+    const bool kept =
+        i == VISE_I_PLAN_PARAMS || i == VISE_I_PLAN_INPUTS || i == VISE_I_PLAN_ACTIVATIONS || i == VISE_I_PLAN_SLOTS;
     cr_expect((plan.arrays[i].n_bytes > 0) == kept, "%s", vise_i_plan_array_name((vise_i_plan_array_id)i));
   }
 }
