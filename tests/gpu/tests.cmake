@@ -10,3 +10,8 @@ set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
 set(rig ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c ${PROJECT_SOURCE_DIR}/tests/support/trajectory.c)
 
 vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES forward SMS 1 132)
+
+# cuda against cpu64 shares the cases of the CPU backends' tests.
+set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
+  ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c)
+vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
