@@ -1,26 +1,65 @@
-# The CUDA kernels. VISE_CUDA=AUTO builds them where nvcc is found, ON insists, OFF does without.
+# The CUDA backend and its kernels. VISE_CUDA=AUTO builds them where the CUDA toolkit is found, ON insists, OFF does
+# without. The sanitizer builds instrument host code only and have neither.
 #
-# vise_kernel(NAME [FOLDER]) compiles FOLDER/NAME.cu (of kernels/) for every architecture, host side included, warnings
-# as errors, into NAME.o, and keeps what ptxas reports (NAME.ptxas) and the PTX (NAME.keep/) for tests/kernels_check.
+#   VISE_HAS_NVCC           there is a compiler for kernels
+#   VISE_HAS_CUDA           this build has the backend; links with vise_cuda_headers and vise_cuda_runtime (the static
+#                           one, so that programs start where there is no driver) are in order then
+#   vise_kernel(NAME [FOLDER])   compiles FOLDER/NAME.cu (of kernels/) for every architecture, host side included,
+#                           warnings as errors, into NAME.o, and keeps what ptxas reports (NAME.ptxas) and the PTX
+#                           (NAME.keep/) for tests/kernels_check
 set(VISE_CUDA_ARCHITECTURES 80 90 100 120) # machine code; the PTX of compute_90 serves what comes later
 
 set(VISE_HAS_NVCC FALSE)
+set(VISE_HAS_CUDA FALSE)
 if(NOT VISE_CUDA STREQUAL "OFF")
   find_program(VISE_NVCC nvcc HINTS ENV CUDA_HOME ENV CUDA_PATH PATHS /usr/local/cuda/bin
     DOC "The CUDA compiler")
+  set(toolkit)
   if(VISE_NVCC)
     set(VISE_HAS_NVCC TRUE)
-  elseif(VISE_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "VISE_CUDA=ON: nvcc not found; put it on the PATH or set VISE_NVCC, or use AUTO or OFF")
-  else()
-    message(STATUS "CUDA: nvcc not found, kernels are not compiled")
+    get_filename_component(toolkit ${VISE_NVCC} REALPATH)
+    get_filename_component(toolkit ${toolkit} DIRECTORY)
+    get_filename_component(toolkit ${toolkit} DIRECTORY)
   endif()
+  find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS ${toolkit}/include $ENV{CUDA_PATH}/include
+    /usr/local/cuda/include)
+  find_library(VISE_CUDART_STATIC cudart_static HINTS ${toolkit}/lib64 ${toolkit}/lib $ENV{CUDA_PATH}/lib64
+    /usr/local/cuda/lib64)
+  set(missing)
+  foreach(part NVCC CUDA_INCLUDE CUDART_STATIC)
+    if(NOT VISE_${part})
+      list(APPEND missing VISE_${part})
+    endif()
+  endforeach()
+  list(JOIN missing ", " missing)
+  if(missing AND VISE_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "VISE_CUDA=ON: the CUDA toolkit lacks ${missing}; set these or CUDA_PATH, or use AUTO or OFF")
+  elseif(missing)
+    message(STATUS "CUDA: not found: ${missing}; there will be no CUDA backend")
+  elseif(NOT VISE_SANITIZE)
+    set(VISE_HAS_CUDA TRUE)
+  endif()
+elseif(VISE_EMULATION)
+  find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS $ENV{CUDA_PATH}/include /usr/local/cuda/include REQUIRED)
+endif()
+
+add_library(vise_cuda_headers INTERFACE)
+if(VISE_CUDA_INCLUDE)
+  target_include_directories(vise_cuda_headers SYSTEM INTERFACE ${VISE_CUDA_INCLUDE})
+  target_compile_definitions(vise_cuda_headers INTERFACE VISE_HAS_CUDA=1)
+endif()
+add_library(vise_cuda_runtime INTERFACE)
+if(VISE_HAS_CUDA)
+  target_link_libraries(vise_cuda_runtime INTERFACE ${VISE_CUDART_STATIC} rt dl pthread)
 endif()
 
 # No contraction that the source does not ask for, IEEE division and square root, subnormals kept: the same bits on
 # every GPU and in the emulation.
 set(VISE_NVCC_FLAGS -std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true -Werror all-warnings
-  -Xptxas -v -I${PROJECT_SOURCE_DIR} -Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off,-fPIC)
+  -Xptxas -v -I${PROJECT_SOURCE_DIR} --threads 2 -lineinfo)
+# The host side beside the kernels is written like C and needs nothing of a C++ library.
+list(APPEND VISE_NVCC_FLAGS
+  -Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-threadsafe-statics)
 set(VISE_NVCC_TARGETS)
 foreach(architecture ${VISE_CUDA_ARCHITECTURES})
   list(APPEND VISE_NVCC_TARGETS -gencode arch=compute_${architecture},code=sm_${architecture})
@@ -48,15 +87,19 @@ function(vise_kernel name)
   set(VISE_KERNELS ${VISE_KERNELS} ${name} PARENT_SCOPE)
 endfunction()
 
-# Once is enough: the sanitizer builds instrument host code only.
+set(VISE_KERNEL_OBJECTS) # those of the library
 if(VISE_HAS_NVCC AND NOT VISE_SANITIZE)
   file(MAKE_DIRECTORY ${VISE_KERNEL_FOLDER})
-  vise_kernel(exchange)
-  vise_kernel(gather)
-  vise_kernel(reduce)
+  file(GLOB kernels CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/kernels ${PROJECT_SOURCE_DIR}/kernels/*.cu)
+  foreach(kernel ${kernels})
+    string(REPLACE .cu "" kernel ${kernel})
+    vise_kernel(${kernel})
+    list(APPEND VISE_KERNEL_OBJECTS ${VISE_KERNEL_FOLDER}/${kernel}.o)
+  endforeach()
+  set(objects ${VISE_KERNEL_OBJECTS})
   if(VISE_TESTS)
     vise_kernel(ptx_kernels tests/emulation/kernel_tests) # every instruction of ptx.cuh
+    list(APPEND objects ${VISE_KERNEL_FOLDER}/ptx_kernels.o)
   endif()
-  list(TRANSFORM VISE_KERNELS REPLACE "(.+)" "${VISE_KERNEL_FOLDER}/\\1.o" OUTPUT_VARIABLE VISE_KERNEL_OBJECTS)
-  add_custom_target(vise_kernels ALL DEPENDS ${VISE_KERNEL_OBJECTS})
+  add_custom_target(vise_kernels ALL DEPENDS ${objects})
 endif()

@@ -18,6 +18,12 @@ foreach(export vise-targets vise-static-targets)
   install(EXPORT ${export} NAMESPACE vise:: DESTINATION ${VISE_PACKAGE_DIR} COMPONENT development)
 endforeach()
 
+set(VISE_CUDA_LIBRARY_FOLDER)
+set(VISE_PC_CUDA)
+if(VISE_HAS_CUDA)
+  get_filename_component(VISE_CUDA_LIBRARY_FOLDER ${VISE_CUDART_STATIC} DIRECTORY)
+  set(VISE_PC_CUDA " -L${VISE_CUDA_LIBRARY_FOLDER} -lcudart_static -lrt -ldl -lpthread")
+endif()
 configure_package_config_file(cmake/vise-config.cmake.in vise-config.cmake INSTALL_DESTINATION ${VISE_PACKAGE_DIR})
 # Before 1.0 a minor version may break what was built against the one before it.
 write_basic_package_version_file(vise-config-version.cmake COMPATIBILITY SameMinorVersion)

@@ -1,4 +1,7 @@
-# vise_layer(NAME sources...): one layer of the library as an object library vise_NAME, with the common flags.
+# vise_layer(NAME sources... [CUDA sources...] [WITHOUT_CUDA sources...]): one layer of the library as an object library
+# vise_NAME, with the common flags; and what a build with the CUDA backend has more, and one without in its place.
+# With VISE_EMULATION also vise_NAME_emulated and vise_NAME_emulated_asan: the layer of a build that has the backend, for
+# tests/emulation to link with the emulated device.
 add_library(vise_flags INTERFACE)
 target_include_directories(vise_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
 target_compile_definitions(vise_flags INTERFACE _GNU_SOURCE VISE_BUILDING_LIBRARY)
@@ -13,8 +16,28 @@ if(VISE_SANITIZE)
   target_link_options(vise_flags INTERFACE -fsanitize=${VISE_SANITIZE})
 endif()
 
+function(vise_layer_objects target)
+  add_library(${target} OBJECT ${ARGN})
+  target_link_libraries(${target} PRIVATE vise_flags vise_dependencies)
+endfunction()
+
 function(vise_layer name)
-  add_library(vise_${name} OBJECT ${ARGN})
-  target_link_libraries(vise_${name} PRIVATE vise_flags vise_dependencies)
+  cmake_parse_arguments(arg "" "" "CUDA;WITHOUT_CUDA" ${ARGN})
+  if(VISE_HAS_CUDA)
+    vise_layer_objects(vise_${name} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
+    target_link_libraries(vise_${name} PRIVATE vise_cuda_headers)
+  else()
+    vise_layer_objects(vise_${name} ${arg_UNPARSED_ARGUMENTS} ${arg_WITHOUT_CUDA})
+  endif()
   set_property(GLOBAL APPEND PROPERTY VISE_LAYERS vise_${name})
+  if(VISE_EMULATION)
+    foreach(target vise_${name}_emulated vise_${name}_emulated_asan)
+      vise_layer_objects(${target} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
+      target_link_libraries(${target} PRIVATE vise_cuda_headers)
+      set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
+    endforeach()
+    target_compile_options(vise_${name}_emulated_asan PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all
+      -fno-omit-frame-pointer -g -UNDEBUG)
+    target_compile_definitions(vise_${name}_emulated_asan PRIVATE VISE_I_NO_CLONES)
+  endif()
 endfunction()

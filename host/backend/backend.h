@@ -1,7 +1,7 @@
 /*
  * The one interface between training and whatever computes a step. A backend owns weights, optimizer state and
- * scratch memory for one net; it never reads files and knows nothing of epochs, stopping or metrics. The host CPU
- * backends are in cpu/; a CUDA backend fills the same table.
+ * scratch memory for one net; it never reads files and knows nothing of epochs, stopping or metrics. The backends
+ * are in cpu/, cpu64/ and cuda/.
  */
 #ifndef VISE_I_BACKEND_H
 #define VISE_I_BACKEND_H
@@ -56,6 +56,16 @@ typedef struct vise_i_step_spec {
   bool assert_projection; /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
   size_t max_batch;       /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
   int n_threads;          /* >= 1 */
+  int device;             /* which GPU; the CPU backends have 0 */
+
+  /* Of the CUDA backend; the others refuse or ignore them before (host/train/resolve.c). */
+  vise_step_mode step_mode;
+  vise_precision precision;
+  uint64_t steps_per_launch;  /* 0: chosen */
+  size_t device_memory_limit; /* bytes; 0: what is free */
+  int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
+  int n_ctas;                 /* for tests: of the team, 0: chosen */
+  size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
 
 /* What may change from step to step. */
@@ -135,11 +145,12 @@ typedef struct vise_i_backend_ops {
   uint64_t (*n_launches)(const vise_i_backend *backend); /* device kernel launches so far; 0 on the CPU */
 } vise_i_backend_ops;
 
-/* The table of a backend of this build, or NULL with a reason (a constant text) in *why_not. `auto` is resolved by
-   the caller. */
+/* The table of a backend that this build has and this machine can run, or NULL with a reason (a constant text) in
+ *why_not. `auto` is resolved by the caller. */
 const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char **why_not);
 
 extern const vise_i_backend_ops vise_i_backend_cpu;   /* float32, fast */
 extern const vise_i_backend_ops vise_i_backend_cpu64; /* float64, the oracle */
+extern const vise_i_backend_ops vise_i_backend_cuda;  /* only in builds with VISE_HAS_CUDA; ask vise_i_backend_find */
 
 #endif

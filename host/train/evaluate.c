@@ -48,6 +48,7 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   it.chunk = vise_i_metrics_chunk(it.view.n_rows, it.n_outputs);
   if (config->batch > 0 && config->batch < it.chunk) it.chunk = config->batch;
   vise_i_resolve_forward_spec(it.model, net, it.chunk, config->n_threads, &spec);
+  spec.device = config->device;
   VISE_TRY(it.ops->create(&spec, &it.backend, err));
   VISE_TRY(it.ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
   *out = it;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "host/backend/backend.h"
+#include "host/backend/cuda/device.h"
 #include "vise/evaluate.h"
 
 /* The build passes these; the library is the only place that knows them. */
@@ -26,9 +27,24 @@ const char *vise_version(void) {
   return VISE_VERSION_TEXT;
 }
 
+#define BUILD_OPTIONS(cuda)                                                          \
+  "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT \
+  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda ", mpi=no, nccl=no"
+
 const char *vise_build_options(void) {
-  return "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT
-         ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=no, mpi=no, nccl=no";
+  return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");
+}
+
+/* The first usable device, and how many there are beside it. */
+static void describe_cuda(char *text, size_t n_bytes) {
+  const int n_devices = vise_i_cuda_n_devices();
+  for (int i = 0; i < n_devices; i++) {
+    vise_i_cuda_device device;
+    if (vise_i_cuda_describe(i, &device, NULL) != VISE_OK || !device.usable) continue;
+    snprintf(text, n_bytes, "float32, device %d of %d: %.120s", i, n_devices, device.name);
+    return;
+  }
+  snprintf(text, n_bytes, "float32");
 }
 
 static void describe(vise_backend backend, vise_backend_info *info) {
@@ -37,12 +53,13 @@ static void describe(vise_backend backend, vise_backend_info *info) {
   info->available = vise_i_backend_find(backend, &why_not) != NULL;
   if (!info->available) {
     snprintf(info->detail, sizeof info->detail, "%s", why_not != NULL ? why_not : "not part of this build");
-    return;
+  } else if (backend == VISE_BACKEND_CUDA) {
+    describe_cuda(info->detail, sizeof info->detail);
+  } else { /* OpenBLAS picks its kernels for the processor at start-up; its text names them. */
+    snprintf(info->detail, sizeof info->detail, "%s, %ld processors, %s",
+             backend == VISE_BACKEND_CPU64 ? "float64, reference" : "float32", sysconf(_SC_NPROCESSORS_ONLN),
+             openblas_get_config());
   }
-  /* OpenBLAS picks its kernels for the processor at start-up; its text names them. */
-  snprintf(info->detail, sizeof info->detail, "%s, %ld processors, %s",
-           backend == VISE_BACKEND_CPU64 ? "float64, reference" : "float32", sysconf(_SC_NPROCESSORS_ONLN),
-           openblas_get_config());
 }
 
 size_t vise_list_backends(vise_backend_info *out, size_t n) {
@@ -50,4 +67,25 @@ size_t vise_list_backends(vise_backend_info *out, size_t n) {
   size_t n_backends = sizeof backends / sizeof backends[0];
   for (size_t i = 0; i < n && i < n_backends; i++) describe(backends[i], &out[i]);
   return n_backends;
+}
+
+size_t vise_list_devices(vise_device_info *out, size_t n) {
+  const int n_devices = vise_i_cuda_n_devices();
+  for (int i = 0; i < n_devices && (size_t)i < n; i++) {
+    vise_error err = VISE_ERROR_INIT;
+    vise_i_cuda_device device = {0};
+    vise_device_info info = {.index = i};
+    if (vise_i_cuda_describe(i, &device, &err) == VISE_OK) {
+      snprintf(info.name, sizeof info.name, "%s", device.name);
+    } else {
+      snprintf(info.name, sizeof info.name, "%.*s", (int)sizeof info.name - 1, err.text);
+    }
+    info.usable = device.usable;
+    info.compute_major = device.major;
+    info.compute_minor = device.minor;
+    info.n_multiprocessors = device.n_sms;
+    info.memory_bytes = device.n_bytes;
+    out[i] = info;
+  }
+  return (size_t)n_devices;
 }

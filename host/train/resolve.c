@@ -132,6 +132,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;
   made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
+  made.device = config->device;
   *spec = made;
   return VISE_OK;
 }

@@ -64,6 +64,20 @@ typedef struct vise_backend_info {
 /** Fills out[i] for i < n with the backends; returns how many there are. */
 VISE_API size_t vise_list_backends(vise_backend_info *out, size_t n);
 
+/** One GPU of this machine, as vise_train_config.device counts them. */
+typedef struct vise_device_info {
+  int index;
+  bool usable;                      /**< by the cuda backend: compute capability 8.0 or more */
+  char name[256];                   /**< what it is, or the error with which it answers */
+  int compute_major, compute_minor; /**< compute capability */
+  int n_multiprocessors;
+  uint64_t memory_bytes;
+} vise_device_info;
+
+/** Fills out[i] for i < n with the GPUs; returns how many there are: 0 without a GPU, its driver or the cuda backend.
+ */
+VISE_API size_t vise_list_devices(vise_device_info *out, size_t n);
+
 /** A constant text of build options ("compiler=..., blas=..., cuda=no"). */
 VISE_API const char *vise_build_options(void);
 

@@ -215,8 +215,8 @@ static void compare_stats(verdict *v, const cpu_result *got, const cpu_result *r
   for (size_t k = 0; k < 4; k++) compare_counts(v, "sum over tensors", k, got->tensor_sum[k], sums[k], 0);
 }
 
-bool cpu_case_agrees(const cpu_case *c, double slack, char *text, size_t n_text) {
-  cpu_result got = cpu_case_run(c, &vise_i_backend_cpu), ref = cpu_case_run(c, &vise_i_backend_cpu64);
+bool cpu_case_agrees(const cpu_case *c, const vise_i_backend_ops *ops, double slack, char *text, size_t n_text) {
+  cpu_result got = cpu_case_run(c, ops), ref = cpu_case_run(c, &vise_i_backend_cpu64);
   const size_t n = ref.net.n_params;
   verdict v = {true, text, n_text};
   compare_stats(&v, &got, &ref, c->n_steps, slack);

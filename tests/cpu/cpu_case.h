@@ -1,4 +1,4 @@
-/* A training described once and run on both CPU backends. */
+/* A training described once and run on several backends. */
 #ifndef VISE_T_CPU_CASE_H
 #define VISE_T_CPU_CASE_H
 
@@ -39,8 +39,8 @@ typedef struct cpu_result {
 cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops);
 void cpu_result_free(cpu_result *r);
 
-/* Compares cpu with cpu64: text (n_text bytes) says what differs; true if nothing does. The tolerances are times
-   `slack` those of the table in cpu_case.c. */
-bool cpu_case_agrees(const cpu_case *c, double slack, char *text, size_t n_text);
+/* Compares a float32 backend with cpu64: text (n_text bytes) says what differs; true if nothing does. The tolerances
+   are times `slack` those of the table in cpu_case.c. */
+bool cpu_case_agrees(const cpu_case *c, const vise_i_backend_ops *ops, double slack, char *text, size_t n_text);
 
 #endif

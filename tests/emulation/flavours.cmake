@@ -6,11 +6,14 @@
 #   vise_emulated_kernels(TARGET FLAVOUR kernels.cu...)   an object library of kernels
 #   vise_emulated_program(TARGET FLAVOUR SOURCES ... [KERNELS ...] [LIBRARIES ...])
 #   vise_emulated_test(NAME SOURCES ... [KERNELS ...] [LIBRARIES ...] [FLAVOURS ...] [SCHEDULES ...] [SMS ...]
-#                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options])
+#                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options] [LIBVISE])
 #       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
-#       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip
+#       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip. They run in the source folder.
+#       LIBVISE: with Vise's host code, CUDA backend included, and all its kernels (library.cmake)
 # The target `emulation` builds all programs.
-find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS $ENV{CUDA_PATH}/include /usr/local/cuda/include REQUIRED)
+if(NOT VISE_CUDA_INCLUDE)
+  message(FATAL_ERROR "VISE_EMULATION needs the headers of the CUDA toolkit (cuda_runtime_api.h): set CUDA_PATH")
+endif()
 include(CheckCXXSourceRuns)
 
 add_custom_target(emulation)
@@ -109,7 +112,7 @@ function(vise_emulated_program target flavour)
 endfunction()
 
 function(vise_emulated_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
+  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
   foreach(part FLAVOURS SCHEDULES)
     if(NOT arg_${part})
       set(arg_${part} ${VISE_EMU_${part}})
@@ -123,12 +126,16 @@ function(vise_emulated_test name)
   endif()
   foreach(flavour ${arg_FLAVOURS})
     set(program emulated_${name}_${flavour})
-    vise_emulated_program(${program} ${flavour} SOURCES ${arg_SOURCES} KERNELS ${arg_KERNELS} LIBRARIES ${arg_LIBRARIES})
+    set(libraries ${arg_LIBRARIES})
+    if(arg_LIBVISE)
+      list(APPEND libraries vise_emulated_library_${flavour})
+    endif()
+    vise_emulated_program(${program} ${flavour} SOURCES ${arg_SOURCES} KERNELS ${arg_KERNELS} LIBRARIES ${libraries})
     foreach(schedule ${arg_SCHEDULES})
       string(REPLACE ":" "" short ${schedule})
       foreach(sms ${arg_SMS})
         set(test emulation.${flavour}.${name}.${short}.${sms}sm)
-        add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS})
+        add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
         set_tests_properties(${test} PROPERTIES LABELS "emulation;emulation-${flavour}" TIMEOUT ${arg_TIMEOUT}
           SKIP_RETURN_CODE 77 ENVIRONMENT
           "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};ASAN_OPTIONS=detect_stack_use_after_return=0:${arg_ASAN}"

@@ -15,7 +15,7 @@ ALLOWED = {
     "host/base": {PUBLIC, "host/base"},
     "host/data": {PUBLIC, "host/base", "host/data"},
     "host/model": {PUBLIC, "host/base", "host/model"},
-    "host/plan": {PUBLIC, "host/base", "host/plan"},
+    "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # plain C of theirs
     "host/backend": {PUBLIC, "host/base", "host/plan", "host/backend", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/data", "host/model", "host/backend", "host/train"},
     "host/cli": {PUBLIC, "host/cli"},

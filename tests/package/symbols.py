@@ -25,10 +25,15 @@ def exported():
     return {line.split()[-1].split("@")[0] for line in lines}
 
 
+# What nvcc adds to each kernel's object to register it with the CUDA runtime.
+OF_NVCC = re.compile(r"_ZL20__cudaFatCubinHandle$|_ZL\d+__cuda_fatbin_\w+$|_Z(GV)?Z\d+__device_stub__")
+
+
 def mutable_globals():
     for line in output("objdump", "-t", f"{PREFIX}/lib/libvise.a").splitlines():
         match = re.search(r"\s\.(data|bss)(?:\.(?!rel\.ro)\S+)?\s+([0-9a-f]+)\s+(\S+)$", line)
-        if match and int(match.group(2), 16) > 0 and not match.group(3).startswith("."):
+        if match and int(match.group(2), 16) > 0 and not match.group(3).startswith(".") \
+                and not OF_NVCC.match(match.group(3)):
             yield match.group(3)
 
 

@@ -1,0 +1,129 @@
+/* The table of the CUDA backend: making and freeing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+#include "host/base/memory.h"
+
+static void destroy(vise_i_backend *b) {
+  if (!b) return;
+  if (b->steps) (void)cudaStreamSynchronize(b->steps);
+  if (b->copies) (void)cudaStreamSynchronize(b->copies);
+  vise_i_cuda_unbind(b);
+  vise_i_cuda_free_all(b);
+  free(b);
+}
+
+/* The seam for other ways to run a step: there is one so far. */
+static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err) {
+  if (spec->step_mode == VISE_STEP_AUTO || spec->step_mode == VISE_STEP_FUSED) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step %s: this version has only fused",
+                     vise_step_mode_name(spec->step_mode));
+}
+
+/* The kernel of a team may use the shared memory that it needs, and has room on the device. The most that there is, so
+   that no backend takes back what another has asked for. */
+static vise_status prepare(vise_i_backend *b, const vise_i_cuda_team *team, vise_error *err) {
+  vise_status status = VISE_OK;
+  int n_ctas = 0;
+  VISE_I_CUDA_TRY(b, vise_k_step_prepare(team->plan.variant, b->most_shared, &n_ctas));
+  if (n_ctas < 1) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "CUDA device %d: a multiprocessor has no room for the step",
+                         b->spec.device));
+  }
+done:
+  return status;
+}
+
+static vise_status send_class_weights(vise_i_backend *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t n_out = b->net->widths[b->net->n_layers], n = n_out == 1 ? 2 : n_out;
+  float *weights = NULL;
+  if (!b->class_weights) return VISE_OK;
+  VISE_TRY(vise_i_alloc(&weights, n, sizeof *weights, "class weights", err));
+  for (size_t k = 0; k < n; k++) weights[k] = (float)b->spec.class_weights[k];
+  VISE_TRY(vise_i_cuda_upload(b, b->class_weights, weights, n * sizeof *weights, err));
+done:
+  free(weights);
+  return status;
+}
+
+/* Until one is set, the mask keeps everything. */
+static vise_status open_mask(vise_i_backend *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  uint8_t *mask = NULL;
+  if (!b->train.step.has_mask) return VISE_OK;
+  VISE_TRY(vise_i_alloc(&mask, b->net->n_params, 1, "mask", err));
+  memset(mask, 1, b->net->n_params);
+  VISE_TRY(vise_i_cuda_set_state(b, VISE_I_MASK, mask, err));
+done:
+  free(mask);
+  return status;
+}
+
+static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_backend *b = NULL;
+  VISE_TRY(check_step_mode(spec, err));
+  VISE_TRY(vise_i_cuda_choose(spec->device, err));
+  VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
+  b->spec = *spec;
+  b->net = spec->net;
+  b->memory_limit = spec->device_memory_limit;
+  b->train.state.beta1_t = b->train.state.beta2_t = 1;
+  b->wide.state.beta1_t = b->wide.state.beta2_t = 1;
+  b->sums_are_old = true;
+  VISE_TRY(vise_i_cuda_plan(b, err));
+  VISE_TRY(prepare(b, &b->train, err));
+  VISE_TRY(prepare(b, &b->wide, err));
+  VISE_TRY(vise_i_cuda_alloc_all(b, err));
+  VISE_TRY(send_class_weights(b, err));
+  VISE_TRY(open_mask(b, err));
+  *out = b;
+  b = NULL;
+done:
+  destroy(b);
+  return status;
+}
+
+static vise_i_counters get_counters(const vise_i_backend *b) {
+  const vise_k_step_state *state = &b->train.state;
+  return (vise_i_counters){state->applied_steps, state->beta1_t, state->beta2_t, state->consecutive_skips};
+}
+
+static void set_counters(vise_i_backend *b, const vise_i_counters *counters) {
+  vise_k_step_state *state = &b->train.state;
+  state->applied_steps = counters->applied_steps;
+  state->beta1_t = counters->beta1_t;
+  state->beta2_t = counters->beta2_t;
+  state->consecutive_skips = counters->consecutive_skips;
+}
+
+static const vise_tensor_stats *tensor_stats(const vise_i_backend *b) {
+  return b->tensor_stats;
+}
+
+static uint64_t n_launches(const vise_i_backend *b) {
+  return b->n_launches;
+}
+
+const vise_i_backend_ops vise_i_backend_cuda = {
+    .name = "cuda",
+    .dtype = VISE_F32,
+    .create = create,
+    .destroy = destroy,
+    .has_state = vise_i_cuda_has_state,
+    .get_state = vise_i_cuda_get_state,
+    .set_state = vise_i_cuda_set_state,
+    .get_counters = get_counters,
+    .set_counters = set_counters,
+    .project = vise_i_cuda_project,
+    .bind = vise_i_cuda_bind,
+    .set_order = vise_i_cuda_set_order,
+    .run = vise_i_cuda_run,
+    .step = vise_i_cuda_step,
+    .forward = vise_i_cuda_forward,
+    .full_gradient = vise_i_cuda_full_gradient,
+    .tensor_stats = tensor_stats,
+    .n_launches = n_launches,
+};

@@ -1,0 +1,241 @@
+/*
+ * The CUDA backend: what its files share. A step is one launch of the fused kernel (kernels/step.h) by the plan of
+ * host/plan.
+ *   backend.c  making and freeing; the table
+ *   options.c  the spec as the kernel's options, and the plans
+ *   memory.c   the arena, streams, copies through pinned memory, errors
+ *   launch.c   state and records to the device, launches, statistics back
+ *   state.c    weights, moments, mask; projection
+ *   data.c     rows of data as the device has them; weights and labels of rows
+ *   run.c      steps of an epoch, resident or in chunks
+ *   single.c   a step on the caller's batch, outputs, full gradient
+ *   verify.c   the debug mode that asserts the projection
+ *
+ * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
+ * A CUDA error poisons the backend: this call and every later one return it.
+ */
+#ifndef VISE_I_CUDA_H
+#define VISE_I_CUDA_H
+
+#include <cuda_runtime_api.h>
+
+#include "host/backend/backend.h"
+#include "host/backend/cuda/device.h"
+#include "host/plan/plan.h"
+#include "kernels/step.h"
+
+enum {
+  VISE_I_CUDA_RECORDS = 256, /* most steps between two looks at the statistics */
+  VISE_I_CUDA_PINNED_BYTES = 4 << 20,
+  VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at a time, about */
+  VISE_I_CUDA_WIDE_ROWS = 4096
+};
+
+/* What host and device send each other around launches; pinned. */
+typedef struct vise_i_cuda_mail {
+  vise_k_step_state state;
+  vise_k_step_record records[VISE_I_CUDA_RECORDS];
+  vise_k_step_stats stats[VISE_I_CUDA_RECORDS];
+  uint32_t progress; /* written by the device while it runs */
+} vise_i_cuda_mail;
+
+/* A team with its plan and state: one for steps, and one for many rows at a time (outputs, full gradients). Both work
+   on the same weights and memory, but have an exchange of their own. */
+typedef struct vise_i_cuda_team {
+  vise_i_plan plan;
+  vise_k_step step;        /* with pointers, without data */
+  vise_k_step_state state; /* as the device left it, or as it shall be at the next launch */
+} vise_i_cuda_team;
+
+/* Rows of data in device memory: x [n_rows][x_row_bytes], y, weights (float), one after the other. */
+typedef struct vise_i_cuda_rows {
+  char *memory; /* borrowed; NULL while only a layout */
+  size_t n_rows;
+  size_t x_row_bytes, y_row_bytes; /* y_row_bytes 0: no targets */
+  bool weighted;
+  size_t y_at, weights_at, n_bytes;
+} vise_i_cuda_rows;
+
+/* Whose scaling a source has: each has its own place on the device. */
+typedef enum vise_i_cuda_scales { VISE_I_CUDA_BOUND, VISE_I_CUDA_SINGLE, VISE_I_CUDA_N_SCALES } vise_i_cuda_scales;
+
+/* The scaling of one array of data, on host (pinned) and device. */
+typedef struct vise_i_cuda_scaling {
+  double *shift, *inverse; /* [columns] */
+  float *byte_values;      /* [256] */
+} vise_i_cuda_scaling;
+
+/* The rows of the data set that are on the device: all of them, or two chunks that take turns. */
+typedef struct vise_i_cuda_bound {
+  bool is_bound, resident;
+  vise_i_data data;
+  char *memory; /* owned */
+  size_t n_bytes;
+  vise_i_cuda_rows rows[2];
+  vise_k_source x, y;    /* without places */
+  uint32_t *order;       /* device [n_rows], resident only */
+  double *row_factors;   /* host [n_rows]: row weight times class weight; NULL: all 1 */
+  const size_t *indices; /* host, borrowed: the order of the epoch */
+  size_t n_indices;
+} vise_i_cuda_bound;
+
+struct vise_i_backend {
+  vise_i_step_spec spec;
+  const vise_i_net *net;
+  vise_i_cuda_team train, wide;
+  size_t memory_limit; /* for everything, 0: what the device has */
+  size_t most_shared;  /* bytes of a CTA */
+
+  char *arena; /* device */
+  size_t arena_bytes;
+  float *class_weights;  /* device, or NULL */
+  float *external_delta; /* device [max_batch][K], or NULL */
+  vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2], pinned_scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
+
+  char *pinned; /* one block for all of the following */
+  vise_i_cuda_mail *mail;
+  char *buffers[2];       /* [VISE_I_CUDA_PINNED_BYTES] */
+  cudaEvent_t copied[2];  /* the copy of the buffer is done */
+  cudaEvent_t done[2];    /* the steps on the chunk are done */
+  cudaEvent_t ready, ran; /* data for the next launch are there; the launches so far are done */
+  cudaStream_t steps, copies;
+
+  vise_i_cuda_bound bound;
+  char *single; /* device rows of a call's own data; grows */
+  size_t single_bytes;
+  float *flat;       /* host [n_params of the device layout] */
+  bool sums_are_old; /* the weights were set: their sums are of others */
+
+  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
+  uint64_t n_launches, n_idle_launches; /* of steps; of those, apart, that came after a halt */
+  vise_status poison;
+  char poison_text[VISE_ERROR_TEXT_BYTES];
+};
+
+/* ---- memory.c ---- */
+
+/* In a function with `status`, `err` and `done:`. */
+#define VISE_I_CUDA_TRY(b, call) VISE_TRY(vise_i_cuda_check((b), (call), #call, __FILE__, __LINE__, err))
+
+/* VISE_OK, or the error with expression and place, which poisons the backend. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *expression,
+                                               const char *file, int line, vise_error *err);
+/* First in every call: the poison, if there is one, else the backend's device becomes the current one. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_enter(vise_i_backend *b, vise_error *err);
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err);
+void vise_i_cuda_free_all(vise_i_backend *b);
+/* Device memory beside the arena; VISE_ERR_MEMORY (no poison) where there is none. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes, const char *what, char **out,
+                                               vise_error *err);
+/* Bytes that may still be allocated. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err);
+
+/* Through pinned memory, and waiting for it. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
+                                                vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
+                                                  vise_error *err);
+
+/* For tests: VISE_ERR_INTERNAL, naming the array, if something was written between arrays (spec.guard_bytes). */
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err);
+
+/* ---- options.c ---- */
+
+void vise_i_cuda_options(const vise_i_step_spec *spec, vise_k_step_options *out);
+/* Both plans, joined. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err);
+/* The bounds of a tensor's entries; infinite where it has none. */
+void vise_i_cuda_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi);
+
+/* ---- launch.c ---- */
+
+/* Sends the team's state, its cursor at 0 and not halted, and the first n records of the mail. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
+/* Lets the next launch wait for the copies so far. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
+                                                const vise_k_step *step, vise_error *err);
+/* Waits for the launches, and fetches the state and n statistics into the mail. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
+/* send, launch, receive of one record. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step,
+                                              vise_error *err);
+/* The i-th statistics of the mail as the interface has them; keeps the tensors' for tensor_stats. */
+void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats);
+
+/* The team's step in another mode. */
+vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode mode);
+
+/* ---- state.c ---- */
+
+bool vise_i_cuda_has_state(const vise_i_backend *b, vise_i_state which);
+VISE_WARN_UNUSED vise_status vise_i_cuda_get_state(vise_i_backend *b, vise_i_state which, void *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const void *values,
+                                                   vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err);
+/* Before steps: the sums of the weights are those of the weights. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err);
+/* A float array in the device layout, from b->flat to out [n_params]. */
+void vise_i_cuda_unpack(const vise_i_backend *b, float *out);
+
+/* ---- data.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
+                                                    vise_error *err);
+/* Labels of rows [n] (NULL: 0, 1, ...) are classes; no labels: VISE_OK. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data,
+                                                      const size_t *rows, size_t n, vise_error *err);
+bool vise_i_cuda_has_labels(const vise_i_backend *b, const vise_i_data *data);
+/* Row weight times class weight. */
+double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row);
+/* What the sum of the rows' losses is divided by, from the sum of their factors. */
+double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum);
+
+/* Where n_rows rows of such data lie. */
+vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets, size_t n_rows);
+/* Sends the scaling of the data and describes them; x and y of the result have no places yet. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_scales which,
+                                                 vise_k_source *x, vise_k_source *y, vise_error *err);
+/* Puts rows[0..n) of data (NULL: first_row, first_row + 1, ...) at place `at` of the device rows; asynchronous. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data,
+                                                  const vise_i_cuda_rows *to, size_t at, const size_t *rows,
+                                                  size_t first_row, size_t n, vise_error *err);
+/* Makes the step read these rows. */
+void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
+                           const vise_i_cuda_rows *rows, bool labels);
+
+/* ---- run.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err);
+void vise_i_cuda_unbind(vise_i_backend *b);
+VISE_WARN_UNUSED vise_status vise_i_cuda_set_order(vise_i_backend *b, const size_t *rows, size_t n_rows,
+                                                   vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_run(vise_i_backend *b, size_t first, size_t batch, size_t n_steps,
+                                             const vise_i_hyper *hyper, vise_step_stats *stats, size_t *n_done,
+                                             vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_batch(const vise_i_backend *b, size_t n, vise_error *err);
+/* After a step: the error of a skip that ends the run, or of a projection that does not hold. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *stats,
+                                                    const vise_i_hyper *hyper, uint64_t *consecutive_skips,
+                                                    vise_error *err);
+
+/* ---- single.c ---- */
+
+/* Device memory for the rows of a call's own data: at least n_bytes. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_grow_single(vise_i_backend *b, size_t n_bytes, vise_error *err);
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const vise_array *delta,
+                                              double external_loss, const vise_i_hyper *hyper, vise_step_stats *stats,
+                                              vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
+                                                 size_t n, double *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
+                                                       size_t n, double *out, double *loss, double *penalty,
+                                                       vise_error *err);
+
+/* ---- verify.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_verify(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err);
+
+#endif

@@ -1,0 +1,228 @@
+/* Data as the device has them: elements keep their type, rows lie densely (features padded to 16 bytes), labels and
+   values of targets as they came, row weights as floats. */
+#include <math.h>
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+#include "host/base/array.h"
+#include "kernels/gather_bytes.h"
+
+enum { ROW_ALIGN = 16 };
+
+static size_t n_outputs(const vise_i_backend *b) {
+  return b->net->widths[b->net->n_layers];
+}
+
+/* With one output a class label is a value, 0 or 1. */
+bool vise_i_cuda_has_labels(const vise_i_backend *b, const vise_i_data *data) {
+  return data->y_is_class && n_outputs(b) > 1;
+}
+
+vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
+                                   vise_error *err) {
+  const size_t n_in = b->net->widths[0], n_out = n_outputs(b);
+  const bool labels = vise_i_cuda_has_labels(b, data);
+  const bool binary = n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE);
+  const size_t n_targets = labels ? 1 : n_out;
+  if (data->x.n_cols != n_in) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
+  }
+  if (data->x.n_rows > UINT32_MAX) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, --backend cuda counts up to %u", data->x.n_rows,
+                       UINT32_MAX);
+  }
+  if (!with_targets) return VISE_OK;
+  if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
+  if (data->y.n_cols != n_targets) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu columns, expected %zu", data->y.n_cols, n_targets);
+  }
+  if (data->y.n_rows != data->x.n_rows) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
+  }
+  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
+  }
+  if (b->spec.class_weights && !labels && !binary) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
+                                     vise_error *err) {
+  const double n_classes = (double)n_outputs(b);
+  if (!vise_i_cuda_has_labels(b, data)) return VISE_OK;
+  for (size_t i = 0; i < n; i++) {
+    const size_t row = rows ? rows[i] : i;
+    const double label = vise_i_array_get(&data->y, row, 0);
+    if (label >= 0 && label < n_classes && label == floor(label)) continue;
+    return vise_i_fail(err, VISE_ERR_VALUE, "row %zu: label %g, expected an integer from 0 to %.0f", row, label,
+                       n_classes - 1);
+  }
+  return VISE_OK;
+}
+
+double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row) {
+  double factor = data->row_weights ? data->row_weights[row] : 1;
+  if (b->spec.class_weights && data->y.data) {
+    const double y = vise_i_array_get(&data->y, row, 0);
+    factor *= b->spec.class_weights[vise_i_cuda_has_labels(b, data) ? (size_t)y : y > 0];
+  }
+  return factor;
+}
+
+double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum) {
+  const double n_out = (double)spec->net->widths[spec->net->n_layers];
+  switch (spec->loss) {
+    case VISE_LOSS_MSE:
+      if (spec->mse_reduction == VISE_MSE_HALF_SUM) return 1;
+      return spec->mse_reduction == VISE_MSE_MEAN ? sum * n_out : sum;
+    case VISE_LOSS_HUBER:
+    case VISE_LOSS_BCE:
+      return sum * n_out;
+    default:
+      return sum;
+  }
+}
+
+/* ---- where rows lie ---- */
+
+static size_t aligned(size_t n, size_t to) {
+  return (n + to - 1) / to * to;
+}
+
+vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
+                                    size_t n_rows) {
+  vise_i_cuda_rows r = {.n_rows = n_rows, .weighted = data->row_weights != NULL};
+  (void)b;
+  r.x_row_bytes = aligned(data->x.n_cols * vise_dtype_size(data->x.dtype), ROW_ALIGN);
+  if (with_targets) r.y_row_bytes = data->y.n_cols * vise_dtype_size(data->y.dtype);
+  r.y_at = aligned(n_rows * r.x_row_bytes, VISE_I_PLAN_ALIGN);
+  r.weights_at = aligned(r.y_at + n_rows * r.y_row_bytes, VISE_I_PLAN_ALIGN);
+  r.n_bytes = aligned(r.weights_at + (r.weighted ? n_rows * sizeof(float) : 0), VISE_I_PLAN_ALIGN);
+  return r;
+}
+
+/* ---- scaling ---- */
+
+static vise_status send_array(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+  vise_status status = VISE_OK;
+  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, b->copies));
+done:
+  return status;
+}
+
+static vise_status make_source(vise_i_backend *b, const vise_array *array, const vise_i_scaling *scaling,
+                               const vise_i_cuda_scaling *device, const vise_i_cuda_scaling *pinned, size_t row_bytes,
+                               vise_k_source *out, vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t n = array->n_cols;
+  const bool scaled = scaling->shift != NULL;
+  vise_k_source s = {.row_bytes = row_bytes, .type = (vise_k_type)array->dtype, .n_columns = (uint32_t)n};
+  if (scaled) s.scaling = scaling->uniform ? VISE_K_SCALE_UNIFORM : VISE_K_SCALE_COLUMNS;
+  if (s.scaling == VISE_K_SCALE_UNIFORM) {
+    s.shift = scaling->shift[0];
+    s.inverse = 1 / scaling->scale[0];
+  }
+  if (s.scaling == VISE_K_SCALE_COLUMNS) {
+    for (size_t c = 0; c < n; c++) {
+      pinned->shift[c] = scaling->shift[c];
+      pinned->inverse[c] = 1 / scaling->scale[c];
+    }
+    VISE_TRY(send_array(b, device->shift, pinned->shift, n * sizeof(double), err));
+    VISE_TRY(send_array(b, device->inverse, pinned->inverse, n * sizeof(double), err));
+    s.column_shift = device->shift;
+    s.column_inverse = device->inverse;
+  } else if (array->dtype == VISE_U8) {
+    vise_k_gather_bytes(scaled ? scaling->shift[0] : 0, scaled ? scaling->scale[0] : 1, pinned->byte_values,
+                        &s.byte_divisor, &s.byte_inverse);
+    VISE_TRY(send_array(b, device->byte_values, pinned->byte_values, 256 * sizeof(float), err));
+    s.byte_values = device->byte_values;
+  }
+  *out = s;
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_scales which, vise_k_source *x,
+                                vise_k_source *y, vise_error *err) {
+  vise_status status;
+  const vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, data->y.data != NULL, 1);
+  static const vise_i_scaling none;
+  *y = (vise_k_source){0};
+  VISE_TRY(make_source(b, &data->x, &data->x_scaling, &b->scales[which][0], &b->pinned_scales[which][0],
+                       rows.x_row_bytes, x, err));
+  if (!data->y.data) goto done;
+  VISE_TRY(make_source(b, &data->y, vise_i_cuda_has_labels(b, data) ? &none : &data->y_scaling, &b->scales[which][1],
+                       &b->pinned_scales[which][1], rows.y_row_bytes, y, err));
+done:
+  return status;
+}
+
+/* ---- rows ---- */
+
+static void copy_elements(char *out, const char *in, size_t n, size_t stride, size_t element_bytes) {
+  for (size_t c = 0; c < n; c++) memcpy(out + c * element_bytes, in + c * stride * element_bytes, element_bytes);
+}
+
+/* A row as it is, with zeros up to row_bytes. */
+static void copy_row(char *out, const vise_array *from, size_t row, size_t row_bytes) {
+  const size_t element_bytes = vise_dtype_size(from->dtype), n_bytes = from->n_cols * element_bytes;
+  const char *in = (const char *)from->data + row * from->row_stride * element_bytes;
+  if (from->col_stride == 1) {
+    memcpy(out, in, n_bytes);
+  } else {
+    copy_elements(out, in, from->n_cols, from->col_stride, element_bytes);
+  }
+  memset(out + n_bytes, 0, row_bytes - n_bytes);
+}
+
+/* Rows into a buffer, part after part. */
+static void gather(const vise_i_data *data, const vise_i_cuda_rows *r, const size_t *rows, size_t first_row, size_t n,
+                   char *buffer) {
+  char *x = buffer, *y = x + n * r->x_row_bytes, *weights = y + n * r->y_row_bytes;
+  for (size_t i = 0; i < n; i++) {
+    const size_t row = rows ? rows[i] : first_row + i;
+    copy_row(x + i * r->x_row_bytes, &data->x, row, r->x_row_bytes);
+    if (r->y_row_bytes > 0) copy_row(y + i * r->y_row_bytes, &data->y, row, r->y_row_bytes);
+    if (r->weighted) {
+      const float weight = (float)data->row_weights[row];
+      memcpy(weights + i * sizeof weight, &weight, sizeof weight);
+    }
+  }
+}
+
+vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, const vise_i_cuda_rows *to, size_t at,
+                                 const size_t *rows, size_t first_row, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t weight_bytes = to->weighted ? sizeof(float) : 0;
+  const size_t most = VISE_I_CUDA_PINNED_BYTES / (to->x_row_bytes + to->y_row_bytes + weight_bytes);
+  for (size_t i = 0, k = 0; i < n; i += most, k ^= 1) {
+    const size_t m = n - i < most ? n - i : most;
+    const char *x = b->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;
+    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
+    gather(data, to, rows ? rows + i : NULL, first_row + i, m, b->buffers[k]);
+    VISE_TRY(send_array(b, to->memory + (at + i) * to->x_row_bytes, x, m * to->x_row_bytes, err));
+    if (to->y_row_bytes > 0) {
+      VISE_TRY(send_array(b, to->memory + to->y_at + (at + i) * to->y_row_bytes, y, m * to->y_row_bytes, err));
+    }
+    if (to->weighted) {
+      VISE_TRY(send_array(b, to->memory + to->weights_at + (at + i) * sizeof(float), weights, m * sizeof(float), err));
+    }
+    VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
+  }
+done:
+  return status;
+}
+
+void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
+                           const vise_i_cuda_rows *rows, bool labels) {
+  (void)b;
+  step->x = *x;
+  step->x.x = rows->memory;
+  step->y = *y;
+  step->y.x = rows->y_row_bytes > 0 ? rows->memory + rows->y_at : NULL;
+  step->row_weights = rows->weighted ? (const float *)(const void *)(rows->memory + rows->weights_at) : NULL;
+  step->order = NULL;
+  step->options.labels = labels;
+}

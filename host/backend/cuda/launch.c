@@ -1,0 +1,100 @@
+/* What goes to the device before launches and comes back after them. */
+#include <math.h>
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+
+vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ready, b->copies));
+  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->steps, b->ready, 0));
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_step *step = &team->step;
+  team->state.cursor = 0;
+  team->state.halted = 0;
+  team->state.gathered = 0;
+  b->mail->state = team->state;
+  VISE_I_CUDA_TRY(
+      b, cudaMemcpyAsync(step->state, &b->mail->state, sizeof b->mail->state, cudaMemcpyHostToDevice, b->copies));
+  VISE_I_CUDA_TRY(b, cudaMemcpyAsync((void *)(uintptr_t)step->records, b->mail->records, n * sizeof *b->mail->records,
+                                     cudaMemcpyHostToDevice, b->copies));
+  VISE_TRY(vise_i_cuda_await_copies(b, err));
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team, const vise_k_step *step,
+                               vise_error *err) {
+  vise_status status = VISE_OK;
+  VISE_I_CUDA_TRY(b, vise_k_step_run(team->plan.variant, step, team->plan.shared_bytes, b->steps));
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_step *step = &team->step;
+  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
+  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
+  VISE_I_CUDA_TRY(
+      b, cudaMemcpyAsync(&b->mail->state, step->state, sizeof b->mail->state, cudaMemcpyDeviceToHost, b->copies));
+  VISE_I_CUDA_TRY(
+      b, cudaMemcpyAsync(b->mail->stats, step->stats, n * sizeof *b->mail->stats, cudaMemcpyDeviceToHost, b->copies));
+  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+  team->state = b->mail->state;
+done:
+  return status;
+}
+
+vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode mode) {
+  vise_i_plan plan = team->plan;
+  vise_k_step step;
+  plan.step = team->step;
+  vise_i_plan_mode(&plan, mode, &step);
+  return step;
+}
+
+vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_cuda_send(b, team, 1, err));
+  VISE_TRY(vise_i_cuda_launch(b, team, step, err));
+  VISE_TRY(vise_i_cuda_receive(b, team, 1, err));
+done:
+  return status;
+}
+
+void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  const vise_k_step_stats *from = &b->mail->stats[i];
+  vise_step_stats s = {
+      .step = stats->step,
+      .epoch = stats->epoch,
+      .n_rows = n_rows,
+      .loss = from->loss,
+      .penalty = from->penalty,
+      .lr = hyper->lr,
+      .grad_norm = from->grad_norm,
+      .grad_norm_clipped = from->grad_norm_clipped,
+      .norm_clipped = from->norm_clipped != 0,
+      .n_correct = from->n_correct,
+      .skipped = from->skipped != 0,
+      .bad_tensor = from->bad_tensor,
+  };
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    const vise_k_tensor_counts *n = &from->tensors[t];
+    const vise_i_tensor *tensor = &b->net->tensors[t];
+    float lo, hi;
+    b->tensor_stats[t] = (vise_tensor_stats){n->n_nonfinite, n->n_clipped_values, n->n_at_lo, n->n_at_hi};
+    s.n_nonfinite += n->n_nonfinite;
+    s.n_clipped_values += n->n_clipped_values;
+    s.n_at_lo += n->n_at_lo;
+    s.n_at_hi += n->n_at_hi;
+    vise_i_cuda_box(&b->spec, tensor, hyper->clamp_factor, &lo, &hi);
+    if (isfinite(lo) || isfinite(hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
+  }
+  *stats = s;
+}

@@ -1,0 +1,119 @@
+/* Weights, moments and mask between the flat arrays of the interface and the padded ones of the device; projection. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+#include "host/base/memory.h"
+
+/* First element and row length of a tensor in the device layout. A bias is one row. */
+static void place_of(const vise_i_backend *b, size_t tensor, uint64_t *first, size_t *n_rows, size_t *n_columns,
+                     size_t *ld) {
+  const vise_i_tensor *t = &b->net->tensors[tensor];
+  const vise_k_layer *layer = &b->train.step.layers[t->layer];
+  *first = t->is_bias ? layer->bias : layer->weight;
+  *n_rows = t->is_bias ? 1 : t->n_rows;
+  *n_columns = t->is_bias ? t->n_rows : t->n_cols;
+  *ld = t->is_bias ? t->n_rows : layer->ld;
+}
+
+/* Rows of all tensors from one layout to the other. */
+static void repack(const vise_i_backend *b, char *device, char *flat, size_t element_bytes, bool to_device) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    uint64_t first;
+    size_t n_rows, n_columns, ld;
+    place_of(b, i, &first, &n_rows, &n_columns, &ld);
+    for (size_t r = 0; r < n_rows; r++) {
+      char *padded = device + (first + r * ld) * element_bytes;
+      char *dense = flat + (b->net->tensors[i].offset + r * n_columns) * element_bytes;
+      memcpy(to_device ? padded : dense, to_device ? dense : padded, n_columns * element_bytes);
+    }
+  }
+}
+
+void vise_i_cuda_unpack(const vise_i_backend *b, float *out) {
+  repack(b, (char *)b->flat, (char *)out, sizeof(float), false);
+}
+
+static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *element_bytes) {
+  const vise_k_step *step = &b->train.step;
+  *element_bytes = which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(float);
+  switch (which) {
+    case VISE_I_PARAMS:
+      return step->params;
+    case VISE_I_MOMENT1:
+      return step->moment1;
+    case VISE_I_MOMENT2:
+      return step->moment2;
+    case VISE_I_MASK:
+      return (void *)(uintptr_t)step->mask;
+  }
+  return NULL;
+}
+
+bool vise_i_cuda_has_state(const vise_i_backend *b, vise_i_state which) {
+  size_t element_bytes;
+  return state_array(b, which, &element_bytes) != NULL;
+}
+
+vise_status vise_i_cuda_get_state(vise_i_backend *b, vise_i_state which, void *out, vise_error *err) {
+  vise_status status;
+  size_t element_bytes;
+  const void *from = state_array(b, which, &element_bytes);
+  VISE_TRY(vise_i_cuda_enter(b, err));
+  if (!from) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
+  VISE_TRY(vise_i_cuda_download(b, b->flat, from, b->train.plan.n_params * element_bytes, err));
+  repack(b, (char *)b->flat, out, element_bytes, false);
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const void *values, vise_error *err) {
+  vise_status status;
+  size_t element_bytes;
+  void *to = state_array(b, which, &element_bytes);
+  const size_t n_bytes = b->train.plan.n_params * (which == VISE_I_MASK ? 1 : sizeof(float));
+  VISE_TRY(vise_i_cuda_enter(b, err));
+  if (!to) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
+  memset(b->flat, 0, n_bytes); /* what is between tensors is 0 */
+  repack(b, (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
+  VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
+  if (which == VISE_I_PARAMS) b->sums_are_old = true;
+done:
+  return status;
+}
+
+static vise_status launch_project(vise_i_backend *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
+  vise_status status;
+  b->mail->records[0] =
+      (vise_k_step_record){.clip_factor = 1, .clamp_factor = clamp_factor, .denominator = 1, .n_rows = 1};
+  VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
+  b->sums_are_old = false;
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_project(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_cuda_enter(b, err));
+  const vise_k_step step = vise_i_cuda_mode_step(&b->train, VISE_K_PROJECT);
+  VISE_TRY(launch_project(b, &step, hyper->clamp_factor, err));
+done:
+  return status;
+}
+
+/* A projection onto everything: it changes no weight and sums them all. */
+vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
+  vise_i_cuda_team open = b->train;
+  vise_k_step_options *options = &open.step.options;
+  if (!b->sums_are_old || !b->train.step.weight_sums_needed) return VISE_OK;
+  for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) {
+    options->box_lo[l] = -INFINITY;
+    options->box_hi[l] = INFINITY;
+  }
+  options->max_norm = 0;
+  open.step.norm_sums = open.step.norm_unit_sums = NULL;
+  open.step.has_mask = 0;
+  const vise_k_step step = vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
+  return launch_project(b, &step, 1, err);
+}

@@ -1,0 +1,47 @@
+/* What a planned step takes: arithmetic, bytes, exchanges, and the time that these allow. */
+#include "host/plan/plan.h"
+
+/*
+ * The rates are those of a Hopper at 1980 MHz. A multiprocessor makes 128 fused multiply-adds a clock in float32, and
+ * through mma.sync about two thirds of 1024 in tf32 and 2048 in bf16. All of a small step's data is in the L2 cache, of
+ * which a multiprocessor reads about 30,000 bytes in a microsecond; beyond that cache, what the device memory moves
+ * is the bound.
+ */
+#define CLOCKS_PER_US 1980.0
+#define L2_BYTES_PER_US_AND_SM 30000.0
+#define MEMORY_BYTES_PER_US 4300000.0
+#define L2_BYTES 4e7
+#define LAUNCH_US 1.3
+#define EXCHANGE_US 0.65
+
+static double flop_per_clock(vise_k_variant variant) {
+  return variant == VISE_K_TF32 ? 1365 : variant == VISE_K_BF16 ? 2730 : 256;
+}
+
+void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out) {
+  const vise_k_step *step = &plan->step;
+  const double rows = step->max_rows;
+  const bool trains = step->mode == VISE_K_STEP;
+  vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US, .n_exchanges = 1};
+  for (uint32_t p = 0; p < step->n_phases; p++) cost.n_exchanges += step->phases[p].exchange;
+  cost.bytes = rows * ((double)row_bytes + 3 * sizeof(float) * step->layers[0].n_in); /* gathered once, read twice */
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    const vise_k_layer *layer = &step->layers[l];
+    const double weights = (double)layer->n_in * layer->n_out, outs = rows * layer->n_out;
+    const int n_products = !trains ? 1 : l == 0 ? 2 : 3;
+    /* weights: read forward, for the delta below, and to be updated, then written; outputs and deltas written and read
+     */
+    const int n_moments = trains ? step->has_moment1 + step->has_moment2 : 0;
+    cost.flop += n_products * 2 * rows * weights;
+    cost.bytes += sizeof(float) * weights * (n_products + (trains ? 1 + 2 * n_moments : 0));
+    cost.bytes += sizeof(float) * outs * (trains ? 5 : 2);
+  }
+  const double l2 = L2_BYTES_PER_US_AND_SM * step->n_members;
+  cost.flop_per_us = flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;
+  cost.bytes_per_us = plan->n_bytes < L2_BYTES || l2 < MEMORY_BYTES_PER_US ? l2 : MEMORY_BYTES_PER_US;
+  cost.arithmetic_us = cost.flop / cost.flop_per_us;
+  cost.memory_us = cost.bytes / cost.bytes_per_us;
+  cost.wait_us = cost.launch_us + cost.n_exchanges * cost.exchange_us;
+  cost.floor_us = cost.wait_us + (cost.arithmetic_us > cost.memory_us ? cost.arithmetic_us : cost.memory_us);
+  *out = cost;
+}

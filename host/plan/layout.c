@@ -1,0 +1,66 @@
+/* Where tensors, activations and sums of a plan lie. */
+#include "host/plan/plan.h"
+#include "kernels/canonical.h"
+
+enum { TENSOR_ALIGN = 32, LD_ALIGN = 8 };
+
+static uint64_t up(uint64_t n, uint64_t to) {
+  return (n + to - 1) / to * to;
+}
+
+/* Running ends of everything that tensors have parts of. */
+typedef struct ends {
+  uint64_t params, activations;
+  uint64_t cells, row_leaves, groups, units;
+} ends;
+
+static void place_sums(ends *at, uint64_t n_rows, uint64_t n_columns, uint32_t *cells, uint32_t *rows, uint32_t *groups,
+                       uint32_t *units) {
+  const uint64_t leaves = vise_n_leaves((uint32_t)n_columns), n_groups = vise_n_groups((uint32_t)n_rows);
+  *cells = (uint32_t)at->cells;
+  *rows = (uint32_t)at->row_leaves;
+  *groups = (uint32_t)at->groups;
+  *units = (uint32_t)at->units;
+  at->cells += n_groups * leaves;
+  at->row_leaves += n_rows * leaves;
+  at->groups += n_groups;
+  at->units += n_rows;
+}
+
+static uint64_t take(uint64_t *at, uint64_t n) {
+  const uint64_t begin = *at;
+  *at = up(begin + n, TENSOR_ALIGN);
+  return begin;
+}
+
+void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
+  const vise_i_net *net = request->net;
+  vise_k_step *step = &plan->step;
+  const uint64_t rows = request->max_rows;
+  ends at = {0};
+  step->ld_inputs = (uint32_t)up(net->widths[0], LD_ALIGN);
+  for (size_t l = 0; l < net->n_layers; l++) {
+    vise_k_layer *layer = &step->layers[l];
+    const bool hidden = l + 1 < net->n_layers;
+    layer->n_in = (uint32_t)net->widths[l];
+    layer->n_out = (uint32_t)net->widths[l + 1];
+    layer->ld = (uint32_t)up(layer->n_in, LD_ALIGN);
+    layer->ld_out = (uint32_t)up(layer->n_out, LD_ALIGN);
+    layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
+    place_sums(&at, layer->n_out, layer->n_in, &layer->weight_cells, &layer->weight_rows, &layer->weight_groups,
+               &layer->weight_units);
+    if (net->bias) {
+      layer->bias = take(&at.params, layer->n_out);
+      place_sums(&at, 1, layer->n_out, &layer->bias_cells, &layer->bias_rows, &layer->bias_groups, &layer->bias_units);
+    }
+    layer->out = take(&at.activations, rows * layer->ld_out);
+    if (hidden && step->has_pre) layer->pre = take(&at.activations, rows * layer->ld_out);
+    if (!request->forward_only) layer->delta = take(&at.activations, rows * layer->ld_out);
+  }
+  plan->n_params = at.params;
+  plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = at.activations;
+  step->n_cells = (uint32_t)at.cells;
+  step->n_row_leaves = (uint32_t)at.row_leaves;
+  step->n_groups = (uint32_t)at.groups;
+  step->n_units = (uint32_t)at.units;
+}

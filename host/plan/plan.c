@@ -1,0 +1,212 @@
+/* Phases, CTAs and shared memory of a plan. */
+#include "host/plan/plan.h"
+
+#include <string.h>
+
+#include "kernels/canonical.h"
+
+enum {
+  MOST_GROUPS_WITHOUT_PHASE = 512, /* more are added up once, in a phase of their own */
+  ROWS_STAGE_FLOATS = 8192,        /* what VISE_K_ROWS has room for: rows of inputs of the last layer */
+  ROWS_PARTIAL_FLOATS = 6144,      /* and partial sums of its outputs */
+  MOST_ROWS = 65536                /* what the sums of a batch have room for */
+};
+
+static uint64_t ceil_div(uint64_t a, uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+/* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
+static uint32_t most_row_block(const vise_k_layer *last) {
+  const uint32_t n_in = (last->n_in + 3) / 4 * 4;
+  const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in));
+  uint64_t block = VISE_K_ROW_BLOCK;
+  if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
+  if (ROWS_PARTIAL_FLOATS / n_partial < block) block = ROWS_PARTIAL_FLOATS / n_partial;
+  return (uint32_t)block;
+}
+
+static void add(vise_k_step *step, vise_k_phase_kind kind, uint32_t layer, uint8_t tile, bool exchange) {
+  step->phases[step->n_phases++] =
+      (vise_k_phase){.kind = (uint8_t)kind, .layer = (uint8_t)layer, .tile = tile, .exchange = exchange};
+}
+
+static void add_forward(const vise_i_plan *plan, vise_k_step *step, uint32_t n) {
+  for (uint32_t l = 0; l < n; l++) add(step, VISE_K_FORWARD, l, plan->forward_tile[l], l > 0);
+}
+
+static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
+  const uint32_t n = step->n_layers;
+  uint32_t deltas = n - 1; /* hidden layers whose delta has a phase of its own */
+  add_forward(plan, step, plan->narrow ? n - 1 : n);
+  if (plan->narrow) {
+    add(step, VISE_K_ROWS, n - 1, 0, n > 1);
+    if (n > 1) deltas = n - 2;
+  } else {
+    add(step, VISE_K_LOSS, n - 1, 0, true);
+  }
+  while (deltas-- > 0) add(step, VISE_K_DELTA, deltas, plan->delta_tile[deltas], true);
+  add(step, VISE_K_GRADIENT, 0, 0, true);
+}
+
+static void add_max_norm(vise_k_step *step) {
+  if (step->options.max_norm == 0) return;
+  if (!step->options.max_norm_tensor) add(step, VISE_K_UNIT_SUM, 0, 0, true);
+  add(step, VISE_K_MAX_NORM, 0, 0, true);
+}
+
+static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *step) {
+  memset(step->phases, 0, sizeof step->phases);
+  step->n_phases = 0;
+  step->mode = (uint8_t)mode;
+  step->n_steps = 1;
+  switch (mode) {
+    case VISE_K_FORWARD_ONLY:
+      add_forward(plan, step, step->n_layers);
+      return;
+    case VISE_K_GRADIENT_ONLY:
+      add_to_gradient(plan, step);
+      step->n_held = 0;
+      return;
+    case VISE_K_PROJECT:
+      add(step, VISE_K_UPDATE, 0, 0, false);
+      add_max_norm(step);
+      return;
+    case VISE_K_STEP:
+      add_to_gradient(plan, step);
+      if (step->sum_phase) add(step, VISE_K_SUM, 0, 0, true);
+      add(step, VISE_K_UPDATE, 0, 0, true);
+      add_max_norm(step);
+      return;
+  }
+}
+
+void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out) {
+  *out = plan->step;
+  add_phases(plan, mode, out);
+}
+
+uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
+  const vise_k_layer *layer = &step->layers[phase->layer];
+  const uint64_t side = vise_k_tile_side((vise_k_tile)phase->tile);
+  switch ((vise_k_phase_kind)phase->kind) {
+    case VISE_K_FORWARD:
+    case VISE_K_DELTA:
+      return ceil_div(n_rows, side) * ceil_div(layer->n_out, side);
+    case VISE_K_ROWS:
+      return ceil_div(n_rows, step->row_block);
+    case VISE_K_LOSS:
+      return ceil_div(n_rows, VISE_K_STEP_THREADS / 32);
+    case VISE_K_GRADIENT:
+    case VISE_K_UPDATE:
+    case VISE_K_MAX_NORM:
+      return step->n_gradient_tiles;
+    case VISE_K_SUM:
+    case VISE_K_UNIT_SUM:
+      return 0;
+  }
+  return 0;
+}
+
+/* CTAs that some phase has work for, row blocks counted as single rows. */
+static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *step) {
+  uint64_t most = 1;
+  if (request->n_ctas > 0) return request->n_ctas;
+  step->row_block = 1;
+  for (uint32_t p = 0; p < step->n_phases; p++) {
+    const uint64_t n = vise_i_plan_n_tiles(step, &step->phases[p], request->max_rows);
+    if (n > most) most = n;
+  }
+  return most < request->machine.n_sms ? (uint32_t)most : request->machine.n_sms;
+}
+
+static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err) {
+  vise_k_step *step = &plan->step;
+  const size_t base = vise_k_step_shared_bytes(step->n_members, 0, 0), most = request->machine.shared_bytes;
+  if (base > most) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a CTA needs %zu bytes of shared memory, the device has %zu", base,
+                       most);
+  }
+  if (!request->forward_only) {
+    const uint64_t each = ceil_div(step->n_gradient_tiles, step->n_members);
+    const uint64_t room = (most - base) / (step->held_floats * sizeof(float));
+    step->n_held = (uint32_t)(each < room ? each : room);
+  }
+  plan->shared_bytes = vise_k_step_shared_bytes(step->n_members, step->n_held, step->held_floats);
+  return VISE_OK;
+}
+
+static vise_status check_request(const vise_i_plan_request *request, vise_error *err) {
+  if (request->net->n_layers > VISE_K_MAX_LAYERS) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes up to %d layers, the net has %zu",
+                       VISE_K_MAX_LAYERS, request->net->n_layers);
+  }
+  for (size_t i = 0; i <= request->net->n_layers; i++) {
+    if (request->net->widths[i] <= VISE_I_PLAN_MOST_WIDTH) continue;
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes layers of up to %d units, the net has %zu",
+                       VISE_I_PLAN_MOST_WIDTH, request->net->widths[i]);
+  }
+  if (request->max_rows < 1 || request->max_rows > MOST_ROWS) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes batches of 1 to %d rows, not %zu", MOST_ROWS,
+                       request->max_rows);
+  }
+  if (request->machine.n_sms < 1 || request->machine.n_sms > VISE_I_PLAN_MOST_CTAS) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a device of %u multiprocessors, expected 1 to %d",
+                       request->machine.n_sms, VISE_I_PLAN_MOST_CTAS);
+  }
+  if (request->n_ctas > request->machine.n_sms) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%u CTAs on a device of %u multiprocessors", request->n_ctas,
+                       request->machine.n_sms);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *out, vise_error *err) {
+  vise_status status;
+  const vise_k_step_options *o = request->options;
+  const vise_i_net *net = request->net;
+  vise_i_plan plan;
+  vise_k_step *step = &plan.step;
+  memset(&plan, 0, sizeof plan);
+  VISE_TRY(check_request(request, err));
+  step->options = *o;
+  step->n_layers = (uint32_t)net->n_layers;
+  step->max_rows = (uint32_t)request->max_rows;
+  step->has_bias = net->bias;
+  step->has_mask = request->has_mask;
+  step->has_moment1 = request->has_moment1;
+  step->has_moment2 = request->has_moment2;
+  step->has_pre = o->activation == VISE_K_SILU || o->activation == VISE_K_GELU;
+  step->weight_sums_needed = o->k2 != 0 || o->k1 != 0 || o->kF != 0;
+  step->sums_by_rows = o->clip_norm != 0 && o->clip_norm_type == 2;
+  vise_i_plan_layout(request, &plan);
+  step->sum_phase = step->sums_by_rows || step->n_groups > MOST_GROUPS_WITHOUT_PHASE;
+  vise_i_plan_tiles(request, request->n_ctas > 0 ? request->n_ctas : request->machine.n_sms, &plan);
+  plan.narrow = step->layers[step->n_layers - 1].n_out <= VISE_K_NARROW;
+  add_phases(&plan, request->forward_only ? VISE_K_FORWARD_ONLY : VISE_K_STEP, step);
+  step->n_members = choose_members(request, step);
+  step->row_block = (uint32_t)ceil_div(request->max_rows, step->n_members);
+  if (plan.narrow) {
+    const uint32_t most = most_row_block(&step->layers[step->n_layers - 1]);
+    if (step->row_block > most) step->row_block = most;
+  } else if (step->row_block > VISE_K_ROW_BLOCK) {
+    step->row_block = VISE_K_ROW_BLOCK;
+  }
+  VISE_TRY(choose_shared(request, &plan, err));
+  vise_i_plan_memory(request, &plan);
+  VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));
+  *out = plan;
+done:
+  return status;
+}
+
+const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
+  static const char *const names[] = {"forward", "rows",   "loss",     "delta",   "gradient",
+                                      "sum",     "update", "unit sum", "max-norm"};
+  return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
+}
+
+const char *vise_i_plan_variant_name(vise_k_variant variant) {
+  static const char *const names[] = {"small fp32", "large fp32", "tf32", "bf16"};
+  return (size_t)variant < sizeof names / sizeof *names ? names[variant] : "?";
+}

@@ -1,0 +1,122 @@
+/*
+ * The schedule of the fused step: from a net, a batch, options and a machine to phases, tiles, CTAs and memory. A pure
+ * function, without I/O and without CUDA; what the kernel makes of a plan is in kernels/step_types.h.
+ */
+#ifndef VISE_I_PLAN_H
+#define VISE_I_PLAN_H
+
+#include "host/base/error.h"
+#include "host/base/net.h"
+#include "kernels/step_types.h"
+
+typedef struct vise_i_plan_machine {
+  uint32_t n_sms;
+  size_t shared_bytes; /* of a CTA, with opt-in */
+  size_t memory_bytes; /* the plan may take; 0: any amount */
+} vise_i_plan_machine;
+
+/* An H200, where a plan is asked for on a machine without a device. */
+#define VISE_I_PLAN_H200 ((vise_i_plan_machine){132, (size_t)227 * 1024, 0})
+
+typedef struct vise_i_plan_request {
+  const vise_i_net *net;
+  const vise_k_step_options *options; /* copied */
+  size_t max_rows;                    /* of a batch, at least 1 */
+  vise_precision precision;           /* auto is fp32 */
+  vise_i_plan_machine machine;
+  bool forward_only; /* outputs alone: no gradients, moments, sums */
+  bool has_moment1, has_moment2, has_mask;
+  uint32_t n_ctas;    /* 0: chosen */
+  int tile;           /* a vise_k_tile for all products (gradients: at least 32), -1: chosen */
+  size_t guard_bytes; /* between and around the arrays, multiple of VISE_I_PLAN_ALIGN */
+} vise_i_plan_request;
+
+enum {
+  VISE_I_PLAN_ALIGN = 256,
+  VISE_I_PLAN_MOST_CTAS = 1024,
+  VISE_I_PLAN_MOST_WIDTH = 8192 /* units of a layer that the kernels have room for */
+};
+
+/* The arrays of a plan, in the order in which they lie. */
+typedef enum vise_i_plan_array_id {
+  VISE_I_PLAN_PARAMS,
+  VISE_I_PLAN_MOMENT1,
+  VISE_I_PLAN_MOMENT2,
+  VISE_I_PLAN_GRADIENTS,
+  VISE_I_PLAN_MASK,
+  VISE_I_PLAN_INPUTS,
+  VISE_I_PLAN_ACTIVATIONS,
+  VISE_I_PLAN_ROW_LOSSES,
+  VISE_I_PLAN_GRADIENT_SUMS,
+  VISE_I_PLAN_GRADIENT_MAX,
+  VISE_I_PLAN_WEIGHT_SUMS,
+  VISE_I_PLAN_NORM_SUMS,
+  VISE_I_PLAN_GROUP_SUMS,
+  VISE_I_PLAN_UNIT_SUMS,
+  VISE_I_PLAN_UNIT_MAX,
+  VISE_I_PLAN_NORM_UNIT_SUMS,
+  VISE_I_PLAN_SLOTS,
+  VISE_I_PLAN_N_ARRAYS
+} vise_i_plan_array_id;
+
+typedef struct vise_i_plan_array {
+  size_t n_elements, n_bytes; /* 0 where the array is not kept */
+  size_t offset;              /* bytes from the start of the plan's memory, multiple of VISE_I_PLAN_ALIGN */
+} vise_i_plan_array;
+
+typedef struct vise_i_plan {
+  vise_k_variant variant;
+  vise_k_step step; /* of whole steps (or forward only); pointers and sources NULL */
+  size_t shared_bytes;
+  uint64_t n_params; /* elements of the device layout, of params, moments, gradients and mask */
+  vise_i_plan_array arrays[VISE_I_PLAN_N_ARRAYS];
+  size_t n_bytes, guard_bytes; /* of all arrays, guards included */
+  uint8_t forward_tile[VISE_K_MAX_LAYERS];
+  uint8_t delta_tile[VISE_K_MAX_LAYERS]; /* of VISE_K_DELTA(l), l a hidden layer */
+  bool narrow;                           /* VISE_K_ROWS does the last layer */
+} vise_i_plan;
+
+/* Errors: VISE_ERR_UNSUPPORTED (too many layers, units, rows, CTAs, too little shared memory), VISE_ERR_MEMORY (does
+   not fit: the largest array and what is missing are named). */
+VISE_WARN_UNUSED vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *out, vise_error *err);
+
+/* Lets two plans of one net share their arrays, each as large as the larger needs, but for the memory of the exchange:
+   places all of both in one piece of memory, whose size is then n_bytes of each. */
+void vise_i_plan_join(vise_i_plan *a, vise_i_plan *b);
+
+/* VISE_ERR_MEMORY, naming the largest array and what is missing, if the plan needs more than n_bytes (0: any). */
+VISE_WARN_UNUSED vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vise_error *err);
+
+/* The step of another mode on the same memory. */
+void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out);
+
+/* Tiles or blocks of rows of a phase for n_rows rows; 0 for phases of sums. */
+uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows);
+
+const char *vise_i_plan_array_name(vise_i_plan_array_id id);
+const char *vise_i_plan_phase_name(vise_k_phase_kind kind);
+const char *vise_i_plan_variant_name(vise_k_variant variant);
+
+/* What a step of max_rows rows takes, and the time that it cannot be shorter than, at the stated rates. */
+typedef struct vise_i_plan_cost {
+  uint32_t n_exchanges;                     /* between phases, and one to begin with: the rows are there */
+  double flop, bytes;                       /* bytes: read and written outside the SMs */
+  double flop_per_us, bytes_per_us;         /* rates assumed */
+  double launch_us, exchange_us;            /* of one launch, of one exchange */
+  double arithmetic_us, memory_us, wait_us; /* flop and bytes at the rates; launch and exchanges */
+  double floor_us;                          /* the longer of the first two, and wait_us */
+} vise_i_plan_cost;
+
+/* row_bytes: of the features and targets of a row of data. */
+void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out);
+
+/* ---- the parts of vise_i_plan_make ---- */
+
+/* Fills the layers: places in the device layout, in the activations, of sums, and the counts of all of these. */
+void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan);
+/* Chooses tiles of all products and the variant for n_ctas CTAs. */
+void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan);
+/* Sizes and places of the arrays. */
+void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan);
+
+#endif

@@ -1,0 +1,144 @@
+/* Which tiles the products of a step are cut into. */
+#include "host/plan/plan.h"
+
+#define N_ROUNDS_MOST 1e18
+
+/*
+ * How much of a multiprocessor's float32 rate a tile of the variant reaches, of long products; and what a tile takes
+ * before and after its products, in the time of that many multiplications at the full rate. Estimates from registers
+ * and shared memory traffic, to be replaced by measurements; they decide speed, never bits in fp32.
+ */
+static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
+    [VISE_K_SMALL_F32] = {0.10, 0.40, 0, 0},
+    [VISE_K_LARGE_F32] = {0.10, 0.40, 0.75, 0.95},
+    [VISE_K_TF32] = {0.10, 0.40, 2.5, 4.0},
+    [VISE_K_BF16] = {0.10, 0.40, 4.0, 8.0},
+};
+#define TILE_OVERHEAD 60000.0
+
+/* The matrix units want this much of each dimension. */
+enum { LEAST_OF_MATRIX_UNITS = 64 };
+
+static uint64_t ceil_div(uint64_t a, uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+static uint64_t n_tiles_of(uint64_t n_rows, uint64_t n_columns, vise_k_tile tile) {
+  const uint64_t side = vise_k_tile_side(tile);
+  return ceil_div(n_rows, side) * ceil_div(n_columns, side);
+}
+
+/* Of one tile, in multiplications at the full rate. */
+static double tile_cost(vise_k_variant variant, vise_k_tile tile, double depth) {
+  const double side = vise_k_tile_side(tile);
+  return side * side * depth / EFFICIENCY[variant][tile] + TILE_OVERHEAD;
+}
+
+/* The variant that has every tile in the precision. */
+static vise_k_variant full_variant(vise_precision precision) {
+  return precision == VISE_TF32 ? VISE_K_TF32 : precision == VISE_BF16 ? VISE_K_BF16 : VISE_K_LARGE_F32;
+}
+
+static bool allowed(vise_k_variant variant, vise_k_tile tile, uint64_t m, uint64_t n, uint64_t depth) {
+  if (tile < VISE_K_TILE_64) return true;
+  const uint64_t side = vise_k_tile_side(tile);
+  if (m <= side / 2 || n <= side / 2) return false; /* at least half of the tile is there */
+  return variant == VISE_K_LARGE_F32 ||
+         (m >= LEAST_OF_MATRIX_UNITS && n >= LEAST_OF_MATRIX_UNITS && depth >= LEAST_OF_MATRIX_UNITS);
+}
+
+/* [m, depth] times [depth, n] by itself in a phase. */
+static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64_t depth, uint32_t n_ctas) {
+  vise_k_tile best = VISE_K_TILE_8;
+  double best_cost = N_ROUNDS_MOST;
+  for (int t = VISE_K_TILE_8; t < VISE_K_N_TILES; t++) {
+    if (!allowed(variant, (vise_k_tile)t, m, n, depth)) continue;
+    const double rounds = (double)ceil_div(n_tiles_of(m, n, (vise_k_tile)t), n_ctas);
+    const double cost = rounds * tile_cost(variant, (vise_k_tile)t, (double)depth);
+    if (cost < best_cost) {
+      best_cost = cost;
+      best = (vise_k_tile)t;
+    }
+  }
+  return best;
+}
+
+/* All weight gradients are one phase, CTA c taking the tiles c, c + n_ctas, ...: what the busiest has to do when no
+   tile is larger than `most`. */
+static double gradient_cost(const vise_i_plan_request *request, vise_k_variant variant, vise_k_tile most,
+                            uint32_t n_ctas, uint8_t *tiles) {
+  const vise_i_net *net = request->net;
+  double load[VISE_I_PLAN_MOST_CTAS] = {0}, busiest = 0;
+  uint64_t at = 0; /* the CTA that is next */
+  for (size_t l = 0; l < net->n_layers; l++) {
+    const uint64_t m = net->widths[l + 1], n = net->widths[l], depth = request->max_rows;
+    vise_k_tile tile = most;
+    while (tile > VISE_K_TILE_32 && !allowed(variant, tile, m, n, depth)) tile = (vise_k_tile)(tile - 1);
+    tiles[l] = (uint8_t)tile;
+    const uint64_t n_tiles = n_tiles_of(m, n, tile);
+    const double cost = tile_cost(variant, tile, (double)depth);
+    for (uint64_t c = 0; c < n_ctas; c++) {
+      const uint64_t behind = (c + n_ctas - at) % n_ctas; /* of the CTA that takes the layer's first tile */
+      if (behind < n_tiles) load[c] += cost * (double)((n_tiles - behind - 1) / n_ctas + 1);
+    }
+    at = (at + n_tiles) % n_ctas;
+  }
+  for (uint32_t c = 0; c < n_ctas; c++) busiest = load[c] > busiest ? load[c] : busiest;
+  return busiest;
+}
+
+static void choose_gradient(const vise_i_plan_request *request, vise_k_variant variant, uint32_t n_ctas,
+                            vise_k_step *step) {
+  double best_cost = N_ROUNDS_MOST;
+  for (int t = VISE_K_TILE_32; t < VISE_K_N_TILES; t++) {
+    uint8_t tiles[VISE_K_MAX_LAYERS];
+    if (request->tile >= 0 && t != (request->tile < VISE_K_TILE_32 ? VISE_K_TILE_32 : request->tile)) continue;
+    const double cost = gradient_cost(request, variant, (vise_k_tile)t, n_ctas, tiles);
+    if (!(cost < best_cost) && request->tile < 0) continue;
+    best_cost = cost;
+    for (uint32_t l = 0; l < step->n_layers; l++) {
+      step->layers[l].gradient_tile = request->tile >= 0 ? (uint8_t)t : tiles[l];
+    }
+  }
+}
+
+/* First tile of each tensor, the number of all, and the floats of the largest. */
+static void place_gradient_tiles(vise_k_step *step) {
+  uint32_t at = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    vise_k_layer *layer = &step->layers[l];
+    const uint32_t side = vise_k_tile_side((vise_k_tile)layer->gradient_tile);
+    layer->first_weight_tile = at;
+    at += (uint32_t)n_tiles_of(layer->n_out, layer->n_in, (vise_k_tile)layer->gradient_tile);
+    layer->first_bias_tile = at;
+    if (step->has_bias) at += (uint32_t)ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    if (side * side > step->held_floats) step->held_floats = side * side;
+  }
+  step->n_gradient_tiles = at;
+}
+
+void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan) {
+  vise_k_step *step = &plan->step;
+  const vise_k_variant full = full_variant(request->precision);
+  const uint64_t rows = request->max_rows;
+  bool small = full == VISE_K_LARGE_F32;
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    const vise_k_layer *layer = &step->layers[l];
+    plan->forward_tile[l] = (uint8_t)choose(full, rows, layer->n_out, layer->n_in, n_ctas);
+    if (request->tile >= 0) plan->forward_tile[l] = (uint8_t)request->tile;
+    if (plan->forward_tile[l] > VISE_K_TILE_32) small = false;
+    if (l + 1 == step->n_layers) break;
+    const vise_k_layer *above = &step->layers[l + 1];
+    plan->delta_tile[l] = (uint8_t)choose(full, rows, layer->n_out, above->n_out, n_ctas);
+    if (request->tile >= 0) plan->delta_tile[l] = (uint8_t)request->tile;
+    if (plan->delta_tile[l] > VISE_K_TILE_32 && !request->forward_only) small = false;
+  }
+  if (!request->forward_only) {
+    choose_gradient(request, full, n_ctas, step);
+    for (uint32_t l = 0; l < step->n_layers; l++) {
+      if (step->layers[l].gradient_tile > VISE_K_TILE_32) small = false;
+    }
+    place_gradient_tiles(step);
+  }
+  plan->variant = small ? VISE_K_SMALL_F32 : full;
+}

@@ -1,0 +1,42 @@
+/*
+ * The main function of the native GPU tests. Without a usable GPU it runs nothing and ends with 77, which CTest reports
+ * as skipped; with VISE_REQUIRE_GPU=1 that is a failure, and so are a skipped test and a program without tests.
+ */
+#include <criterion/criterion.h>
+#include <criterion/hooks.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cuda/device.h"
+
+enum { SKIPPED = 77 };
+
+static size_t n_run, n_skipped;
+
+ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
+  n_run = stats->nb_tests;
+  n_skipped = stats->tests_skipped;
+}
+
+static int run(int argc, char **argv, bool required) {
+  struct criterion_test_set *tests = criterion_initialize();
+  int code = 0;
+  if (criterion_handle_args(argc, argv, true)) {
+    code = criterion_run_all_tests(tests) ? 0 : 1;
+    if (n_run == 0 || (required && n_skipped > 0)) {
+      fprintf(stderr, "%zu tests ran, %zu were skipped: that is no pass\n", n_run - n_skipped, n_skipped);
+      code = 1;
+    }
+  }
+  criterion_finalize(tests);
+  return code;
+}
+
+int main(int argc, char **argv) {
+  const char *why_not = NULL, *require = getenv("VISE_REQUIRE_GPU");
+  const bool required = require != NULL && strcmp(require, "1") == 0;
+  if (vise_i_cuda_find(&why_not) != NULL) return run(argc, argv, required);
+  fprintf(stderr, "%s: %s\n", required ? "VISE_REQUIRE_GPU=1" : "skipped", why_not);
+  return required ? 1 : SKIPPED;
+}

@@ -1,0 +1,17 @@
+# The tests of the CUDA backend. tests/gpu/CMakeLists.txt builds each for a GPU, tests/emulation/gpu_tests for the emulated
+# device:
+#
+#   vise_gpu_test(NAME SOURCES test.c... [FLAVOURS ...] [SCHEDULES ...] [SMS ...] [TIMEOUT seconds])
+#
+# The middle three are for the emulation (tests/emulation/flavours.cmake). A test may include private headers and the
+# CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What it
+# reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
+set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
+set(rig ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c ${PROJECT_SOURCE_DIR}/tests/support/trajectory.c)
+
+vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES forward SMS 1 132)
+
+# cuda against cpu64 shares the cases of the CPU backends' tests.
+set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
+  ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c)
+vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)

@@ -1,0 +1,109 @@
+/* The list of phases: each kind where it belongs, and an exchange before whatever reads what others wrote. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/plan/plan_rig.h"
+
+/* "F0 F1! L! D0! G! S! U!" with ! where the team exchanges before. */
+static void spell(const vise_k_step *s, char *text, size_t n) {
+  static const char letters[] = "FRLDGSUNM";
+  size_t at = 0;
+  text[0] = 0;
+  for (uint32_t p = 0; p < s->n_phases; p++) {
+    const vise_k_phase *phase = &s->phases[p];
+    const bool layered = phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
+    at += (size_t)snprintf(text + at, n - at, "%s%c", p > 0 ? " " : "", letters[phase->kind]);
+    if (layered) at += (size_t)snprintf(text + at, n - at, "%u", phase->layer);
+    if (phase->exchange) at += (size_t)snprintf(text + at, n - at, "!");
+  }
+}
+
+static void expect_phases(const plan_case *c, vise_k_step_mode mode, const char *expected) {
+  char text[256];
+  vise_k_step step;
+  const vise_i_plan plan = plan_case_plan(c);
+  vise_i_plan_mode(&plan, mode, &step);
+  spell(&step, text, sizeof text);
+  cr_expect_str_eq(text, expected);
+  cr_expect(step.mode == mode && step.n_steps == 1);
+  if (mode == VISE_K_STEP) cr_expect(memcmp(&step, &plan.step, sizeof step) == 0);
+  if (mode == VISE_K_GRADIENT_ONLY) cr_expect(step.n_held == 0);
+}
+
+Test(plan_phases, narrow_nets) {
+  static const size_t one[] = {7, 3}, two[] = {7, 5, 64}, four[] = {7, 5, 4, 3, 1};
+  const plan_case c1 = plan_case_make(1, one, 9), c2 = plan_case_make(2, two, 9), c4 = plan_case_make(4, four, 9);
+  expect_phases(&c1, VISE_K_STEP, "R G! U!");
+  expect_phases(&c2, VISE_K_STEP, "F0 R! G! U!");
+  expect_phases(&c4, VISE_K_STEP, "F0 F1! F2! R! D1! D0! G! U!");
+  expect_phases(&c1, VISE_K_FORWARD_ONLY, "F0");
+  expect_phases(&c4, VISE_K_FORWARD_ONLY, "F0 F1! F2! F3!");
+  expect_phases(&c1, VISE_K_GRADIENT_ONLY, "R G!");
+  expect_phases(&c4, VISE_K_GRADIENT_ONLY, "F0 F1! F2! R! D1! D0! G!");
+  expect_phases(&c4, VISE_K_PROJECT, "U");
+}
+
+Test(plan_phases, wide_nets) {
+  static const size_t one[] = {7, 65}, three[] = {7, 5, 4, 100};
+  const plan_case c1 = plan_case_make(1, one, 9), c3 = plan_case_make(3, three, 9);
+  expect_phases(&c1, VISE_K_STEP, "F0 L! G! U!");
+  expect_phases(&c3, VISE_K_STEP, "F0 F1! F2! L! D1! D0! G! U!");
+  expect_phases(&c3, VISE_K_GRADIENT_ONLY, "F0 F1! F2! L! D1! D0! G!");
+}
+
+Test(plan_phases, sums_and_max_norm) {
+  static const size_t two[] = {7, 5, 3}, many[] = {2000, 2100, 3};
+  plan_case c = plan_case_make(2, two, 9), large = plan_case_make(2, many, 9);
+  c.options.clip_norm = 1;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
+  c.options.clip_norm_type = 2;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U!");
+  expect_phases(&large, VISE_K_STEP, "F0 R! G! S! U!");
+  c.options.max_norm = 1;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U! N! M!");
+  expect_phases(&c, VISE_K_PROJECT, "U N! M!");
+  expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! G!");
+  c.options.max_norm_tensor = 1;
+  c.options.clip_norm_type = 1;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U! M!");
+  expect_phases(&c, VISE_K_PROJECT, "U M!");
+}
+
+static void check_room(const plan_case *c, const vise_i_plan *plan) {
+  (void)c;
+  for (int mode = VISE_K_STEP; mode <= VISE_K_PROJECT; mode++) {
+    vise_k_step step;
+    vise_i_plan_mode(plan, (vise_k_step_mode)mode, &step);
+    cr_expect(step.n_phases >= 1 && step.n_phases <= VISE_K_MAX_PHASES);
+    cr_expect(step.phases[0].exchange == 0);
+    for (uint32_t p = 1; p < step.n_phases; p++) cr_expect(step.phases[p].exchange == 1);
+  }
+}
+
+Test(plan_phases, all_but_the_first_begin_with_an_exchange) {
+  plan_for_all(check_room);
+}
+
+Test(plan_phases, forward_only) {
+  static const size_t two[] = {7, 5, 100};
+  plan_case c = plan_case_make(2, two, 4096);
+  c.request.forward_only = true;
+  const vise_i_plan plan = plan_case_plan(&c);
+  char text[64];
+  spell(&plan.step, text, sizeof text);
+  cr_expect_str_eq(text, "F0 F1!");
+  cr_expect(plan.step.mode == VISE_K_FORWARD_ONLY && plan.step.n_held == 0);
+  for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
+    const bool kept =
+        i == VISE_I_PLAN_PARAMS || i == VISE_I_PLAN_INPUTS || i == VISE_I_PLAN_ACTIVATIONS || i == VISE_I_PLAN_SLOTS;
+    cr_expect((plan.arrays[i].n_bytes > 0) == kept, "%s", vise_i_plan_array_name((vise_i_plan_array_id)i));
+  }
+}
+
+Test(plan_phases, names) {
+  for (int k = VISE_K_FORWARD; k <= VISE_K_MAX_NORM; k++) {
+    cr_expect(vise_i_plan_phase_name((vise_k_phase_kind)k)[0] != '?');
+  }
+  for (int v = 0; v < VISE_K_N_VARIANTS; v++) cr_expect(vise_i_plan_variant_name((vise_k_variant)v)[0] != '?');
+}

@@ -1,0 +1,165 @@
+/* Tiles, layout and CTAs: what every plan keeps, and the worked example of the design. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/canonical.h"
+#include "tests/unit/plan/plan_rig.h"
+
+static uint64_t ceil_div(uint64_t a, uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+/* The tiles of all tensors follow each other without a gap, and those of a tensor cover it, none in vain. */
+static void check_gradient_tiles(const plan_case *c, const vise_i_plan *plan) {
+  const vise_k_step *s = &plan->step;
+  uint64_t at = 0, largest = 0;
+  for (uint32_t l = 0; l < s->n_layers; l++) {
+    const vise_k_layer *layer = &s->layers[l];
+    const uint64_t side = vise_k_tile_side((vise_k_tile)layer->gradient_tile);
+    const uint64_t down = ceil_div(layer->n_out, side), across = ceil_div(layer->n_in, side);
+    cr_expect(layer->n_in == c->net.widths[l] && layer->n_out == c->net.widths[l + 1]);
+    cr_expect(layer->gradient_tile >= VISE_K_TILE_32 && layer->gradient_tile < VISE_K_N_TILES);
+    cr_expect(layer->first_weight_tile == at);
+    cr_expect((down - 1) * side < layer->n_out && (across - 1) * side < layer->n_in, "a tile of nothing");
+    at += down * across;
+    cr_expect(layer->first_bias_tile == at);
+    if (s->has_bias) at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    largest = side * side > largest ? side * side : largest;
+  }
+  cr_expect(s->n_gradient_tiles == at && s->held_floats == largest);
+}
+
+Test(plan, every_weight_is_in_one_tile) {
+  plan_for_all(check_gradient_tiles);
+}
+
+/* Elements of each tensor are its own: [begin, end) of tensors ascend, aligned. */
+static void check_layout(const plan_case *c, const vise_i_plan *plan) {
+  (void)c;
+  const vise_k_step *s = &plan->step;
+  uint64_t end = 0, cells = 0, leaves = 0, groups = 0, units = 0, activations = 0;
+  for (uint32_t l = 0; l < s->n_layers; l++) {
+    const vise_k_layer *layer = &s->layers[l];
+    const uint32_t n_leaves = vise_n_leaves(layer->n_in), n_groups = vise_n_groups(layer->n_out);
+    cr_expect(layer->ld % 8 == 0 && layer->ld >= layer->n_in && layer->ld < layer->n_in + 8);
+    cr_expect(layer->ld_out % 8 == 0 && layer->ld_out >= layer->n_out && layer->ld_out < layer->n_out + 8);
+    cr_expect(layer->weight % 32 == 0 && layer->weight >= end);
+    end = layer->weight + (uint64_t)layer->n_out * layer->ld;
+    cr_expect(layer->weight_cells == cells && layer->weight_rows == leaves);
+    cr_expect(layer->weight_groups == groups && layer->weight_units == units);
+    cells += (uint64_t)n_groups * n_leaves;
+    leaves += (uint64_t)layer->n_out * n_leaves;
+    groups += n_groups;
+    units += layer->n_out;
+    if (s->has_bias) {
+      cr_expect(layer->bias % 32 == 0 && layer->bias >= end);
+      end = layer->bias + layer->n_out;
+      cr_expect(layer->bias_cells == cells && layer->bias_rows == leaves);
+      cr_expect(layer->bias_groups == groups && layer->bias_units == units);
+      cells += vise_n_leaves(layer->n_out);
+      leaves += vise_n_leaves(layer->n_out);
+      groups += 1;
+      units += 1;
+    }
+    const uint64_t n = (uint64_t)s->max_rows * layer->ld_out;
+    const bool hidden = l + 1 < s->n_layers;
+    const uint64_t parts[] = {layer->out, hidden && s->has_pre ? layer->pre : UINT64_MAX, layer->delta};
+    for (size_t i = 0; i < 3; i++) {
+      if (parts[i] == UINT64_MAX) continue;
+      cr_expect(parts[i] % 32 == 0 && parts[i] >= activations, "activations of layer %u overlap", l);
+      activations = parts[i] + n;
+    }
+  }
+  cr_expect(plan->n_params >= end && plan->n_params < end + 32 && plan->n_params % 32 == 0);
+  cr_expect(s->n_cells == cells && s->n_row_leaves == leaves && s->n_groups == groups && s->n_units == units);
+  cr_expect(plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements >= activations);
+}
+
+Test(plan, tensors_sums_and_activations_do_not_overlap) {
+  plan_for_all(check_layout);
+}
+
+static void check_team(const plan_case *c, const vise_i_plan *plan) {
+  const vise_k_step *s = &plan->step;
+  cr_expect(s->n_members >= 1 && s->n_members <= c->request.machine.n_sms);
+  cr_expect(plan->shared_bytes <= c->request.machine.shared_bytes);
+  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_members, s->n_held, s->held_floats));
+  const uint64_t each = ceil_div(s->n_gradient_tiles, s->n_members);
+  cr_expect(s->n_held <= each);
+  if (s->n_held < each) {
+    cr_expect(vise_k_step_shared_bytes(s->n_members, s->n_held + 1, s->held_floats) > c->request.machine.shared_bytes,
+              "a tile more would fit");
+  }
+  const vise_k_layer *last = &s->layers[s->n_layers - 1];
+  cr_expect(s->row_block >= 1 && s->row_block <= VISE_K_ROW_BLOCK);
+  if (plan->narrow) {
+    cr_expect(s->row_block * ((last->n_in + 3) / 4 * 4) <= 8192);
+    cr_expect(s->row_block * last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in)) <= 6144);
+  }
+  const bool large = plan->variant != VISE_K_SMALL_F32;
+  for (uint32_t p = 0; p < s->n_phases; p++) {
+    if (!large) cr_expect(s->phases[p].tile <= VISE_K_TILE_32);
+    if (c->request.tile >= 0 && (s->phases[p].kind == VISE_K_FORWARD || s->phases[p].kind == VISE_K_DELTA)) {
+      cr_expect(s->phases[p].tile == c->request.tile);
+    }
+  }
+  cr_expect(c->request.precision == VISE_FP32
+                ? plan->variant <= VISE_K_LARGE_F32
+                : plan->variant == (c->request.precision == VISE_TF32 ? VISE_K_TF32 : VISE_K_BF16));
+}
+
+Test(plan, the_team_fits_the_machine) {
+  plan_for_all(check_team);
+}
+
+Test(plan, the_worked_example) {
+  static const size_t widths[] = {784, 128, 10};
+  plan_case c = plan_case_make(2, widths, 64);
+  c.options.k2 = 1e-4;
+  c.options.clip_norm = 5;
+  const vise_i_plan plan = plan_case_plan(&c);
+  const vise_k_step *s = &plan.step;
+  cr_expect(plan.variant == VISE_K_SMALL_F32 && plan.narrow);
+  cr_expect(s->n_members == 128, "%u", s->n_members);
+  cr_expect(s->row_block == 1);
+  cr_expect(s->n_gradient_tiles == 4 * 25 + 1 + 4 + 1 && s->n_held == 1);
+  cr_assert(s->n_phases == 4);
+  cr_expect(s->phases[0].kind == VISE_K_FORWARD && s->phases[0].tile == VISE_K_TILE_8 && !s->phases[0].exchange);
+  cr_expect(vise_i_plan_n_tiles(s, &s->phases[0], 64) == 128);
+  cr_expect(s->phases[1].kind == VISE_K_ROWS && vise_i_plan_n_tiles(s, &s->phases[1], 64) == 64);
+  cr_expect(s->phases[2].kind == VISE_K_GRADIENT && s->phases[3].kind == VISE_K_UPDATE);
+  for (int p = 1; p < 4; p++) cr_expect(s->phases[p].exchange == 1);
+  vise_i_plan_cost cost;
+  vise_i_plan_cost_of(&plan, 784 + 1, &cost);
+  cr_expect(cost.n_exchanges == 4);
+  cr_expect(cost.flop == 2.0 * 64 * (2.0 * 784 * 128 + 3.0 * 128 * 10), "%g", cost.flop);
+  cr_expect(cost.floor_us > 3 && cost.floor_us < 7, "%g", cost.floor_us);
+}
+
+Test(plan, large_products_use_large_tiles) {
+  static const size_t widths[] = {4096, 4096, 4096, 4096};
+  static const struct {
+    vise_precision precision;
+    vise_k_variant variant;
+  } cases[] = {{VISE_FP32, VISE_K_LARGE_F32}, {VISE_TF32, VISE_K_TF32}, {VISE_BF16, VISE_K_BF16}};
+  for (size_t i = 0; i < 3; i++) {
+    plan_case c = plan_case_make(3, widths, 4096);
+    c.request.precision = cases[i].precision;
+    const vise_i_plan plan = plan_case_plan(&c);
+    cr_expect(plan.variant == cases[i].variant && !plan.narrow && plan.step.n_members == 132);
+    for (int l = 0; l < 3; l++) {
+      cr_expect(plan.forward_tile[l] >= VISE_K_TILE_64 && plan.step.layers[l].gradient_tile >= VISE_K_TILE_64);
+    }
+  }
+}
+
+/* Small products stay in float32 tiles also where the precision has matrix units. */
+Test(plan, thin_products_are_not_for_matrix_units) {
+  static const size_t widths[] = {2000, 2000, 16};
+  plan_case c = plan_case_make(2, widths, 32);
+  c.request.precision = VISE_BF16;
+  const vise_i_plan plan = plan_case_plan(&c);
+  cr_expect(plan.variant == VISE_K_BF16);
+  cr_expect(plan.forward_tile[0] <= VISE_K_TILE_32 && plan.step.layers[0].gradient_tile == VISE_K_TILE_32);
+}
