@@ -1,6 +1,6 @@
-# vise_layer(NAME sources... [CUDA sources...] [WITHOUT_CUDA sources...]): one layer of the library as an object library
-# vise_NAME, with the common flags; and what a build with the CUDA backend has more, and one without in its place.
-# With VISE_EMULATION also vise_NAME_emulated and vise_NAME_emulated_asan: the layer of a build that has the backend, for
+# vise_layer(NAME sources... [CUDA sources...] [WITHOUT_CUDA sources...]): one layer of the library as an object
+# library vise_NAME, with the common flags; and what a build with the CUDA backend has more, and one without in its
+# place. With VISE_EMULATION also vise_NAME_emulated and vise_NAME_emulated_asan: the layer of a build that has the backend, for
 # tests/emulation to link with the emulated device.
 add_library(vise_flags INTERFACE)
 target_include_directories(vise_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Everything that needs a GPU, in one go: `./dev gpu` calls this. Needs a POSIX shell, and GNU's timeout and tar.
 #
-#   run.sh --bin DIR [--out DIR] [--only PARTS] [--seconds N] [--pack]   with the programs in DIR, in the source folder
-#   run.sh --kit DIR ...                            with those of a kit (make_kit.sh), on a machine that has nothing else
-#   run.sh --reference VISE DIR                     trains on the emulated device what a GPU must repeat bit by bit
+#   run.sh --bin DIR [--out DIR] [--only PARTS] [--seconds N] [--pack]   programs in DIR, called in the source folder
+#   run.sh --kit DIR ...              with the programs of a kit (make_kit.sh), on a machine that has nothing else
+#   run.sh --reference VISE DIR       trains on the emulated device what a GPU must repeat bit by bit
 #
-# PARTS of tests,bench,sanitize run in this order, so that what matters most is done when time runs out: N seconds in all
-# (default 480), besides each step's own limit. A failing step stops no later one. Leaves in --out (default build/gpu)
-# summary.txt, machine.txt and a log of each step, with --pack in one logs.tar.gz (brought up to date after each step).
+# PARTS of tests,bench,sanitize run in this order, so that what matters most is done when time runs out: N seconds in
+# all (default 480), besides each step's own limit. A failing step stops no later one. Leaves in --out (default
+# build/gpu) summary.txt, machine.txt, results as CSV, and a log of each step, with --pack (and --kit) in one
+# logs.tar.gz that is brought up to date after each step.
 # Exit status 0: no step failed; 1: one failed; 2: nothing was done.
 set -eu
 
@@ -151,7 +152,7 @@ part_tests() {
 
 part_bench() {
   if "$bin/vise" bench --help >/dev/null 2>&1; then
-    step bench-quick 120 "$bin/vise" bench --quick
+    step bench-quick 120 "$bin/vise" bench --quick --csv "$out/bench.csv"
   else
     absent bench-quick "this version has no vise bench"
   fi
