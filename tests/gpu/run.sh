@@ -110,10 +110,10 @@ ran_tests() {
   grep -q 'Tested: [1-9]' "$1" || echo "no test ran"
 }
 
-# Accuracy of the last epoch, over 95 %: far below what this job reaches in two, far above what a broken one does.
+# The test accuracy after the last epoch is what the CPU reaches (0.957), give or take a little.
 learned() {
   sed -n 's/.*"event":"epoch".*"test_accuracy":\([0-9.]*\).*/\1/p' "$work/epochs/metrics.jsonl" | tail -n 1 |
-    awk '{ a = $1 } END { if (!(a > 0.95 && a <= 1) && !(a > 95 && a <= 100)) print "test accuracy " a }'
+    awk '{ a = $1 } END { if (!(a >= 0.95 && a <= 0.97)) print "test accuracy " a }'
 }
 
 part_tests() {
@@ -142,7 +142,7 @@ part_tests() {
       step many-steps-give-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/launches/model.safetensors"
     fi
     check=learned
-    step train-two-epochs 60 "$bin/vise" $mnist_job --epochs 2 --test $mnist/t10k-images-idx3-ubyte.gz \
+    step train-three-epochs 60 "$bin/vise" $mnist_job --epochs 3 --test $mnist/t10k-images-idx3-ubyte.gz \
       --test-labels $mnist/t10k-labels-idx1-ubyte.gz --out "$work/epochs"
   }
   step check-against-cpu64 120 "$bin/vise" check --backend cuda
