@@ -15,3 +15,4 @@ vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES 
 set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
   ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c)
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
+vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${rig} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8 TIMEOUT 600)

@@ -115,6 +115,7 @@ vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
       .has_mask = spec->use_mask,
       .n_ctas = (uint32_t)spec->n_ctas,
       .tile = spec->forced_tile - 1,
+      .parts = spec->gradient_parts,
       .guard_bytes = spec->guard_bytes,
   };
   VISE_TRY(describe_machine(b, &request.machine, err));
