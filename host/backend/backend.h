@@ -27,6 +27,9 @@ typedef struct vise_i_data {
   vise_i_scaling x_scaling, y_scaling;
 } vise_i_data;
 
+/* Most steps of one call of run, and so of one launch (--steps-per-launch). */
+#define VISE_I_MOST_STEPS 4096
+
 /* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
 typedef struct vise_i_step_spec {
   const vise_i_net *net; /* borrowed for the backend's life */
