@@ -18,6 +18,7 @@ VISE_FN void vise_step_arrive(vise_step *step, vise_exchange *x) {
 
 VISE_FN void vise_step_wait(vise_step *step, vise_exchange *x) {
   vise_exchange_wait(x);
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < x->n_members; i += VISE_K_STEP_THREADS) {
     if (x->flags[i]) vise_step_join(step, x->flags[i]);
   }
@@ -41,6 +42,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (blockIdx.x == 0) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+#pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
   }
   __syncthreads();
