@@ -36,6 +36,9 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_DELTA:
       vise_delta_phase(layer, tile);
       return;
+    case VISE_K_PARTS:
+      vise_parts_phase();
+      return;
     case VISE_K_GRADIENT:
       vise_gradient_phase();
       return;

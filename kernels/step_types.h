@@ -77,6 +77,7 @@ typedef enum vise_k_phase_kind {
   VISE_K_ROWS,     /* narrow outputs: last layer, loss, its delta and the delta of the layer below, by blocks of rows */
   VISE_K_LOSS,     /* wide outputs: loss and its delta, a warp to a row */
   VISE_K_DELTA,    /* dL/dz_l = (dL/dz_{l+1} W_{l+1}) f'(z_l) in tiles */
+  VISE_K_PARTS,    /* sums of dL/dW_l and dL/db_l over single slices of a large batch, by tiles and slices */
   VISE_K_GRADIENT, /* dL/dW_l and dL/db_l of all layers, in tiles that stay where they are; sums of squares */
   VISE_K_SUM,      /* the sums of groups and units from those of cells, shared by all CTAs */
   VISE_K_UPDATE,   /* clips by norm, optimizer, mask and box on the tiles of VISE_K_GRADIENT */
@@ -173,6 +174,8 @@ typedef struct vise_k_step {
   uint8_t sums_by_rows;       /* gradient sums are kept by rows (norm clip by units) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
+  uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
+  uint64_t n_params;          /* elements of the device layout */
   vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
   vise_k_step_options options;
@@ -186,8 +189,9 @@ typedef struct vise_k_step {
   vise_k_step_state *state;
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
-  const uint8_t *mask;                           /* device layout, 1 = kept */
-  float *activations;                            /* see vise_k_layer */
+  float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
+  const uint8_t *mask;    /* device layout, 1 = kept */
+  float *activations;     /* see vise_k_layer */
   float *inputs;          /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
   double *row_losses;     /* [max_rows] */
   double *gradient_sums;  /* [n_cells], or by rows [n_row_leaves]: sums of squares */
