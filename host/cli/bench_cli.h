@@ -24,6 +24,7 @@ typedef struct vise_i_cli_bench_output {
 void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine);
 json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine);
 void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
+json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
 /* The heading of the CSV. bench/peers print the same columns. */
 void vise_i_cli_bench_csv_heading(FILE *stream);
 void vise_i_cli_bench_row(vise_i_cli_bench_output *output, const vise_bench_row *row);

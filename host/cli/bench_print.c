@@ -68,6 +68,25 @@ void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n) {
   }
 }
 
+json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n) {
+  json_t *list = json_array();
+  for (size_t i = 0; i < n; i++) {
+    const vise_bench_case *c = &cases[i];
+    json_t *item = json_object(), *widths = json_array();
+    for (size_t l = 0; l <= c->n_layers; l++)
+      (void)json_array_append_new(widths, json_integer((json_int_t)c->widths[l]));
+    (void)json_object_set_new(item, "name", json_string(c->name));
+    (void)json_object_set_new(item, "widths", widths);
+    (void)json_object_set_new(item, "batch", json_integer((json_int_t)c->batch));
+    (void)json_object_set_new(item, "loss", json_string(vise_loss_name(c->loss)));
+    (void)json_object_set_new(item, "byte_features", json_boolean(c->byte_features));
+    (void)json_object_set_new(item, "flop", json_real(vise_bench_step_flop(c)));
+    (void)json_object_set_new(item, "bytes", json_real(vise_bench_step_bytes(c, sizeof(float))));
+    (void)json_array_append_new(list, item);
+  }
+  return list;
+}
+
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
 /* A column of the CSV, and a key of the JSON. */

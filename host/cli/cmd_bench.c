@@ -109,7 +109,11 @@ int vise_i_cli_bench(int argc, char **argv) {
   if (status == VISE_OK) status = make_config(&options, &config, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
   if (status == VISE_OK && options.list) {
-    vise_i_cli_bench_print_cases(cases, n_cases);
+    if (options.json) {
+      vise_i_cli_print_json(vise_i_cli_bench_cases_json(cases, n_cases));
+    } else {
+      vise_i_cli_bench_print_cases(cases, n_cases);
+    }
     code = 0;
   } else if (status == VISE_OK) {
     config.cases = cases;

@@ -29,7 +29,7 @@ done:
   return status;
 }
 
-/* At least `seconds` of steps, in calls that double; what one of the last call took. */
+/* At least `seconds` of steps, in calls that double; what a step of the fastest took. */
 static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_seconds, vise_error *err) {
   vise_status status = VISE_OK;
   const double end = vise_i_bench_now() + seconds;
@@ -37,7 +37,7 @@ static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_s
   double took = 0;
   do {
     VISE_TRY(run(trainer, n_steps, &took, err));
-    *step_seconds = took / (double)n_steps;
+    *step_seconds = fmin(*step_seconds, took / (double)n_steps);
     if (took < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
   } while (vise_i_bench_now() < end);
 done:
@@ -75,7 +75,7 @@ static void plan(double seconds, double step_seconds, size_t multiple, vise_benc
 vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple, vise_bench_row *row,
                               vise_error *err) {
   vise_status status;
-  double step_seconds = 0, times[MAX_REPEATS];
+  double step_seconds = INFINITY, times[MAX_REPEATS];
   VISE_TRY(warm_up(trainer, 0.2 * seconds, &step_seconds, err));
   plan(seconds, step_seconds, steps_multiple, row);
   const uint64_t launches = trainer->ops->n_launches(trainer->backend);

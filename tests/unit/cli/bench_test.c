@@ -116,6 +116,14 @@ Test(cli_bench, lists_cases) {
   SAYS(result.out, "policy");
   SAYS(result.out, "mse");
   tool_free(&result);
+  result = tool_run("bench --list --json --case policy");
+  json_t *list = tool_json_text(result.out);
+  const json_t *policy = json_array_get(list, 0);
+  cr_assert_eq(json_array_size(list), 1);
+  cr_assert_eq(json_integer_value(json_object_get(policy, "batch")), 64);
+  cr_assert_eq(json_integer_value(json_array_get(json_object_get(policy, "widths"), 3)), 6);
+  json_decref(list);
+  tool_free(&result);
 }
 
 Test(cli_bench, refuses_what_it_does_not_know) {
