@@ -2,7 +2,7 @@
 
     python3 bench/peers/compare.py --out DIR [--case NAME,... | --grid [--widths ..] [--depths ..] [--batch ..]]
         [--seconds 1] [--total-seconds N] [--threads 1,2] [--peers torch,jax,sklearn] [--variants NAME,...]
-        [--devices cpu,cuda] [--precision fp32,...] [--quick]
+        [--devices cpu,cuda] [--precision fp32,...] [--max-cpu-flop N] [--quick]
 
 Writes DIR/rows.csv (every measurement, in the columns of vise bench --csv, and vise_over_this: the best of Vise over
 this row, on the same device, in the same precision), DIR/summary.csv (a line for each case) and, with matplotlib, plots
@@ -17,6 +17,7 @@ import csv
 import datetime
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ class Peer:
     """A peer's program with one number of threads, asked case by case."""
 
     def __init__(self, name, device, threads, arguments):
+        self.device = device
         self.title = f"{name} on {device}" + (f", {threads} threads" if device == "cpu" else "")
         command = [sys.executable, os.path.join(HERE, SCRIPTS[name]), "--serve", "--device", device, "--vise",
                    arguments.vise, "--seconds", str(arguments.seconds), "--threads", str(threads), "--precision",
@@ -109,9 +111,8 @@ def commit():
     return (done.stdout.strip() or "unknown") + (" and changes" if changed.stdout.strip() else "")
 
 
-def headers(info):
-    given = " ".join(sys.argv[1:])
-    return [f"command: python3 bench/peers/compare.py {given}", f"commit: {commit()}",
+def headers(info, given):
+    return ["command: python3 bench/peers/compare.py " + " ".join(map(shlex.quote, given)), f"commit: {commit()}",
             f"date: {datetime.date.today().isoformat()}", f"cpu: {cpu_name()}",
             f"vise: {info['version']}, {info['build']}", f"load before: {os.getloadavg()[0]:.2f}"]
 
@@ -207,7 +208,7 @@ def spread(cases):
     return [case for _, case in sorted(enumerate(cases), key=lambda item: item[0] * GOLDEN % 1)]
 
 
-def parse():
+def parse(given):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     case_options(parser)
     parser.add_argument("--out", required=True)
@@ -219,8 +220,10 @@ def parse():
     parser.add_argument("--variants", default="", help="of the peers; without it: all")
     parser.add_argument("--devices", type=lambda t: t.split(","), default=["cpu", "cuda"])
     parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--max-cpu-flop", type=float, default=1.2e11,
+                        help="leave out, on the CPU, cases with larger steps (default 1.2e11)")
     parser.add_argument("--quick", action="store_true", help="two cases, few variants, a short look")
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(given)
     if arguments.quick:
         if not given_case_options(arguments):
             arguments.case = QUICK["case"]
@@ -247,12 +250,13 @@ def nvidia_is_here():
     return os.path.exists("/dev/nvidia0") or os.path.exists("/dev/dxg")
 
 
-def main():
-    arguments = parse()
+def main(given=None):
+    given = sys.argv[1:] if given is None else given
+    arguments = parse(given)
     start = time.monotonic()
     os.makedirs(arguments.out, exist_ok=True)
     info, backends = what_vise_has(arguments.vise)
-    comments, notes, rows = headers(info), [], []
+    comments, notes, rows = headers(info, given), [], []
 
     def note(text):
         if text not in notes:
@@ -264,6 +268,11 @@ def main():
     if not nvidia_is_here() and "cuda" in arguments.devices:
         note("cuda: left out: no NVIDIA device here")
     cases = list_cases(arguments.vise, given_case_options(arguments))
+    large = [case.name for case in cases if case.flop > arguments.max_cpu_flop]
+    if large and "cpu" in arguments.devices:
+        note(f"cpu: {len(large)} of {len(cases)} cases left out: a step takes over {arguments.max_cpu_flop:g} FLOP")
+    if not nvidia_is_here():
+        cases = [case for case in cases if case.name not in large]
     if arguments.total_seconds:
         cases = spread(cases)
     peers = make_peers(arguments, nvidia_is_here())
@@ -273,13 +282,17 @@ def main():
                 note(f"{len(cases) - i} of {len(cases)} cases: left out: the {arguments.total_seconds:g} s are over")
                 break
             got = []
-            if "cpu" in arguments.devices:
+            on_cpu = "cpu" in arguments.devices and case.name not in large
+            if on_cpu:
                 for threads in arguments.threads:
                     got += measure_vise(case, threads, "cpu,cpu64", arguments, note)
             if "cuda" in arguments.devices and "cuda" in backends:
                 got += measure_vise(case, 1, "unfused,unfused-graph,fused,fused-many", arguments, note)
             for peer in peers:
-                got += peer.measure(case, note)
+                if on_cpu or peer.device != "cpu":
+                    got += peer.measure(case, note)
+            if not got:
+                continue
             add_ratios(got)
             rows += got
             write(os.path.join(arguments.out, "rows.csv"), comments + notes, list(COLUMNS) + ["vise_over_this"], rows)

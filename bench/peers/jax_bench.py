@@ -99,6 +99,11 @@ class Jit:
         for i in range(first, first + n):
             self.params, self.loss = self.one(self.params, *data, i)
 
+    def set_order(self, order):
+        import jax.numpy as jnp
+
+        self.order = jnp.asarray(order)
+
     def wait(self):
         self.params[0][0].block_until_ready()
         self.loss.block_until_ready()

@@ -23,6 +23,10 @@ class Eager:
     def prepare(self):
         self.step = functools.partial(torch_step.step_manual, self.params, **self.settings)
 
+    def set_order(self, order):
+        """order: int64 [n_batches, batch], as many batches as before."""
+        self.order = list(order.unbind())
+
     def run(self, first, n):
         for i in range(first, first + n):
             rows = self.order[i % len(self.order)]
@@ -155,6 +159,10 @@ class Graph(Eager):
             for _ in range(n):
                 loss = self.one_step()
         return graph, loss
+
+    def set_order(self, order):
+        self.rows.copy_(order)
+        self.at.zero_()
 
     def run(self, first, n):
         while n >= self.steps > 1:
