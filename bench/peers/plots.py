@@ -62,7 +62,6 @@ def some(values):
 
 def save(figure, folder, name):
     path = os.path.join(folder, name)
-    figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
     print(f"plot: {path}")
@@ -75,7 +74,8 @@ def lines(best, folder, along, name):
     layers, fixed = some([p[1] for p in places]), some([p[other] for p in places])
     if len({p[along] for p in places}) < 2:
         return
-    figure, axes = plt.subplots(len(layers), len(fixed), figsize=(3.4 * len(fixed), 2.9 * len(layers)), squeeze=False)
+    figure, axes = plt.subplots(len(layers), len(fixed), figsize=(3.4 * len(fixed), 2.9 * len(layers)), squeeze=False,
+                                layout="constrained")
     for i, n_layers in enumerate(layers):
         for j, value in enumerate(fixed):
             axis = axes[i][j]
@@ -92,8 +92,7 @@ def lines(best, folder, along, name):
             axis.set_ylabel("steps/s")
             axis.grid(True, which="both", alpha=0.2)
     handles = {label: handle for axis in axes.flat for handle, label in zip(*axis.get_legend_handles_labels())}
-    figure.legend(handles.values(), handles.keys(), loc="lower center", ncol=max(len(handles), 1), fontsize=8)
-    figure.subplots_adjust(bottom=0.2)
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncol=max(len(handles), 1), fontsize=8)
     save(figure, folder, name)
 
 
@@ -113,7 +112,8 @@ def speed_up_map(best, device, folder):
         return
     layers = sorted({p[1] for p in values})
     widths, batches = sorted({p[0] for p in values}), sorted({p[2] for p in values})
-    figure, axes = plt.subplots(1, len(layers), figsize=(1.5 + 4.4 * len(layers), 4.2), squeeze=False)
+    figure, axes = plt.subplots(1, len(layers), figsize=(1.5 + 4.4 * len(layers), 4.2), squeeze=False,
+                                layout="constrained")
     top = max(max(values.values()), 1 / min(values.values()), 1.1)
     for axis, n_layers in zip(axes[0], layers):
         cells = [[values.get((w, n_layers, b), float("nan")) for w in widths] for b in batches]
@@ -126,19 +126,16 @@ def speed_up_map(best, device, folder):
         axis.set_yticks(range(len(batches)), batches, fontsize=7)
         axis.set_title(f"{n_layers} layers, {device}: Vise over the best peer", fontsize=9)
         axis.set_xlabel("width")
-        axis.set_ylabel("batch")
-    figure.colorbar(image, ax=list(axes[0]))
-    path = os.path.join(folder, f"speed-up-map-{device}.svg")
-    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
-    plt.close(figure)
-    print(f"plot: {path}")
+    axes[0][0].set_ylabel("batch")
+    figure.colorbar(image, ax=axes, shrink=0.9)
+    save(figure, folder, f"speed-up-map-{device}.svg")
 
 
 def bars(best, device, folder):
     values = {case: x for case, x in ratios(best, device).items() if not place(case)}
     if not values:
         return
-    figure, axis = plt.subplots(figsize=(6.5, 0.8 + 0.4 * len(values)))
+    figure, axis = plt.subplots(figsize=(6.5, 0.9 + 0.4 * len(values)), layout="constrained")
     drawn = axis.barh(list(values), list(values.values()), color=COLOURS["vise"])
     axis.bar_label(drawn, fmt="%.2f", padding=3, fontsize=8)
     axis.axvline(1, color="black", linewidth=0.8)

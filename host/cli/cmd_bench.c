@@ -29,6 +29,7 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
   config->tolerance_factor = options->tolerance;
   config->n_threads = (int)options->n_threads;
   config->device = options->training.device;
+  if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
   config->report = on_row;
   config->note = on_note;
   const vise_status status = vise_i_cli_bench_modes(options->modes, &config->modes, err);

@@ -242,7 +242,7 @@ const vise_i_cli_option vise_i_cli_table[] = {
     ENUM("backend", vise_backend, "cuda where there is one, else cpu (float32); cpu64 is the float64 reference", PLACE,
          T | EP, FIXED, training.backend),
     ENUM("step", vise_step_mode, "how a step is run (other than auto: cuda)", PLACE, T, FIXED, training.step_mode),
-    COUNT("steps-per-launch", "cuda: steps in one launch", PLACE, T, FIXED, training.steps_per_launch, OFF, 1),
+    COUNT("steps-per-launch", "cuda: steps in one launch", PLACE, T | B, FIXED, training.steps_per_launch, OFF, 1),
     ENUM("precision", vise_precision, "of the matrix products", PLACE, T | EP, FIXED, training.precision),
     CUSTOM("threads", "N", "CPU threads", PLACE, T | EP | B, FREE, 0, threads),
     CUSTOM("device", "N", "which GPU", PLACE, T | B, FIXED, 0, device),
@@ -276,7 +276,8 @@ const vise_i_cli_option vise_i_cli_table[] = {
     TEXT("batch", "N,...", "with --layers the batches (without it: 64), with --grid these batches only", CASES, B,
          batches),
     TEXT("mode", "NAME,...",
-         "cpu, cpu64 (float64, the reference), fused (one step a launch), fused-many, unfused, unfused-graph (without "
+         "cpu, cpu64 (float64, the reference), fused (one step a launch), fused-many (--steps-per-launch, or 256), "
+         "unfused, unfused-graph (without "
          "it: all)",
          CASES, B, modes),
     TEXT("precision", "NAME,...", "of the modes that have a choice: fp32, tf32, bf16 (without it: all)", CASES, B,

@@ -108,8 +108,9 @@ static const char *const prune_options[] = {"model",  "json", "op",       "t",  
 static const char *const info_options[] = {"json", "plan", "config", "help", "version", NULL};
 
 static const char *const bench_options[] = {
-    "case",  "grid", "layers",        "batch",     "mode",   "precision", "seconds", "csv",  "json",   "threads",
-    "quick", "list", "total-seconds", "tolerance", "widths", "depths",    "device",  "help", "config", NULL};
+    "case",   "grid",   "layers",           "batch",  "mode", "precision",     "seconds",
+    "csv",    "json",   "threads",          "quick",  "list", "total-seconds", "tolerance",
+    "widths", "depths", "steps-per-launch", "device", "help", "config",        NULL};
 
 static void expect_options(const char *command, const char *const *options) {
   tool_result result = tool_run(command);

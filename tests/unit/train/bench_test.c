@@ -281,6 +281,7 @@ Test(bench, leaves_out_what_would_take_too_long) {
   vise_bench_config config = short_config(cases, 2, &h);
   vise_bench_result result;
   OK(vise_bench_find_case("large-4096x4", &cases[1], &rig_err));
+  config.modes = 1u << VISE_BENCH_CPU | 1u << VISE_BENCH_CPU64;
   OK(vise_bench_run(&config, &result, &rig_err));
   cr_assert_eq(result.n_rows, 2);
   cr_assert(strstr(h.notes, "large-4096x4, cpu fp32: left out: three steps") != NULL, "%s", h.notes);
