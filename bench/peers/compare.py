@@ -139,11 +139,11 @@ def best(rows):
 
 
 def groups(rows):
-    """Rows by case, device and precision. cpu64 is the only one of its precision and stands beside fp32."""
+    """Rows by case, batch, device and precision. cpu64 is the only one of its precision and stands beside fp32."""
     out = {}
     for row in rows:
         precision = "fp32" if row["precision"] == "fp64" else row["precision"]
-        out.setdefault((row["case"], row["device"], precision), []).append(row)
+        out.setdefault((row["case"], row["batch"], row["device"], precision), []).append(row)
     return out
 
 
@@ -158,8 +158,8 @@ def summarize(rows):
     """One line for each group: the best of every family, and Vise's best over the best peer that does the same step,
     and over scikit-learn, which does less."""
     out = []
-    for (case, device, precision), group in groups(rows).items():
-        line = {"case": case, "shape": group[0]["shape"], "batch": group[0]["batch"], "device": device,
+    for (case, batch, device, precision), group in groups(rows).items():
+        line = {"case": case, "shape": group[0]["shape"], "batch": batch, "device": device,
                 "precision": precision}
         top = {name: best([row for row in group if family(row) == name]) for name in
                ("vise", "pytorch", "jax", "sklearn")}
@@ -179,10 +179,10 @@ def ratio(ours, theirs):
 
 
 def print_summary(lines):
-    print(f"\n{'case':<22} {'device':<6} {'prec':<5} {'vise':>11} {'pytorch':>11} {'jax':>11} {'sklearn':>11} "
+    print(f"\n{'case':<22} {'batch':>6} {'device':<6} {'prec':<5} {'vise':>11} {'pytorch':>11} {'jax':>11} {'sklearn':>11} "
           f"{'x-peer':>7} {'x-skl':>7}  best of vise, best peers (steps/s; mode/threads)")
     for line in lines:
-        print(f"{line['case']:<22} {line['device']:<6} {line['precision']:<5} {line['vise'] or '-':>11} "
+        print(f"{line['case']:<22} {line['batch']:>6} {line['device']:<6} {line['precision']:<5} {line['vise'] or '-':>11} "
               f"{line['pytorch'] or '-':>11} {line['jax'] or '-':>11} {line['sklearn'] or '-':>11} "
               f"{line['over_best_peer'] or '-':>7} {line['over_sklearn'] or '-':>7}  "
               + ", ".join(line[k] for k in ("vise_variant", "pytorch_variant", "jax_variant") if line[k]))
