@@ -1,5 +1,5 @@
-"""What the benchmarks of the peers share: the cases of `vise bench`, their data, the training of Vise that every peer is
-verified by, the clock, and rows in the columns of `vise bench --csv`."""
+"""What the benchmarks of the peers share: the cases of `vise bench`, their data, the training of Vise that every peer
+is verified by, the clock, and rows in the columns of `vise bench --csv`."""
 
 import argparse
 import dataclasses
@@ -66,7 +66,8 @@ def case_of(item):
 
 def list_cases(tool, arguments):
     """The cases that these options of vise bench ask for."""
-    done = subprocess.run([tool, "bench", "--list", "--json"] + arguments, stdout=subprocess.PIPE, check=True, text=True)
+    command = [tool, "bench", "--list", "--json"] + arguments
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     return [case_of(item) for item in json.loads(done.stdout)]
 
 
@@ -191,8 +192,9 @@ class Verdict:
 
 
 class Clock:
-    """Times run(first, n), which does steps first to first + n: a warm-up (whose best call tells the number of steps), then up to nine repeats of whole calls in
-    about `seconds`. wait() returns once all work is done."""
+    """Times run(first, n), which does steps first to first + n: a warm-up, whose best call tells the number of steps,
+    then up to nine repeats of whole calls in about `seconds`. wait() returns once all work is done. The steps of a call
+    are a multiple of `multiple`, if there is time for it."""
 
     def __init__(self, run, seconds, wait=lambda: None, multiple=1):
         self.run, self.wait, self.done = run, wait, 0

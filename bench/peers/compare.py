@@ -179,11 +179,11 @@ def ratio(ours, theirs):
 
 
 def print_summary(lines):
-    print(f"\n{'case':<22} {'batch':>6} {'device':<6} {'prec':<5} {'vise':>11} {'pytorch':>11} {'jax':>11} {'sklearn':>11} "
-          f"{'x-peer':>7} {'x-skl':>7}  best of vise, best peers (steps/s; mode/threads)")
+    print(f"\n{'case':<22} {'batch':>6} {'device':<6} {'prec':<5} {'vise':>11} {'pytorch':>11} {'jax':>11} "
+          f"{'sklearn':>11} {'x-peer':>7} {'x-skl':>7}  best of vise, best peers (steps/s; mode/threads)")
     for line in lines:
-        print(f"{line['case']:<22} {line['batch']:>6} {line['device']:<6} {line['precision']:<5} {line['vise'] or '-':>11} "
-              f"{line['pytorch'] or '-':>11} {line['jax'] or '-':>11} {line['sklearn'] or '-':>11} "
+        print(f"{line['case']:<22} {line['batch']:>6} {line['device']:<6} {line['precision']:<5} "
+              f"{line['vise'] or '-':>11} {line['pytorch'] or '-':>11} {line['jax'] or '-':>11} {line['sklearn'] or '-':>11} "
               f"{line['over_best_peer'] or '-':>7} {line['over_sklearn'] or '-':>7}  "
               + ", ".join(line[k] for k in ("vise_variant", "pytorch_variant", "jax_variant") if line[k]))
     slower = [line["case"] for line in lines for key in ("over_best_peer", "over_sklearn")
@@ -297,9 +297,9 @@ def main(given=None):
             rows += got
             write(os.path.join(arguments.out, "rows.csv"), comments + notes, list(COLUMNS) + ["vise_over_this"], rows)
             for line in summarize(got):
-                print(f"{line['case']:<22} {line['device']:<5} vise {line['vise'] or '-':>10} ({line['vise_variant']})  "
-                      f"pytorch {line['pytorch'] or '-':>10} ({line['pytorch_variant']})  jax {line['jax'] or '-':>10}  "
-                      f"sklearn {line['sklearn'] or '-':>10}  x {line['over_best_peer'] or '-'}", flush=True)
+                print(f"{line['case']:<22} {line['device']:<5} vise {line['vise'] or '-':>10} "
+                      f"({line['vise_variant']})  pytorch {line['pytorch'] or '-':>10} "
+                      f"({line['pytorch_variant']})  jax {line['jax'] or '-':>10}  sklearn {line['sklearn'] or '-':>10}  x {line['over_best_peer'] or '-'}", flush=True)
     finally:
         for peer in peers:
             peer.close()

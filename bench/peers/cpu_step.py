@@ -2,7 +2,8 @@
 
     python3 bench/peers/cpu_step.py [--threads 1,2] [--steps 300] [--repeats 5] [--variants NAME,...]
 
-The ways of PyTorch are those of torch_ways.py, here on the real MNIST. Prints CSV: peer, variant, threads, steps_per_s, us_per_step (median of the repeats), spread ((max - min) / median).
+The ways of PyTorch are those of torch_ways.py, here on the real MNIST. Prints CSV: peer, variant, threads, steps_per_s,
+us_per_step (median of the repeats), spread ((max - min) / median).
 All data lie in memory as float32 tensors, batches are gathered by index_select from a permutation made beforehand; a
 repeat times --steps consecutive steps, after a warm-up. Each thread count runs in a process of its own.
 

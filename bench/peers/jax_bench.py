@@ -1,4 +1,4 @@
-"""The cases of vise bench in JAX: a jitted step, and lax.scan over many steps; verified by a training of vise cpu64, then timed.
+"""The cases of vise bench in JAX, as a jitted step and as a scan over many: verified by vise cpu64, then timed.
 
     python3 bench/peers/jax_bench.py [--case mnist-64,policy] [--device auto] [--threads 1] [--precision fp32]
                                      [--variants jit,scan] [--seconds 1]
