@@ -180,14 +180,16 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const flo
   vise_flush_counts(step, t);
 }
 
-/* dL/db of VISE_K_BIAS_TILE units over rows first_row .. first_row + n_rows of the batch, in slices of the given
-   length: threads of (unit, every second slice), 32 slices at a time. Ends with all threads together. */
-VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, uint32_t first_row, uint32_t n_rows,
-                                uint32_t length, float *c) {
+/* dL/db of the VISE_K_BIAS_TILE units of a layer from `column` on, over rows first_row .. first_row + n_rows of the
+   batch in slices of the given length, to float step->c of the shared memory: threads of (unit, every second slice), 32
+   slices at a time. Ends with all threads together. */
+VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t first_row, uint32_t n_rows,
+                                       uint32_t length) {
   enum { SLICES = 32, LANES = VISE_K_STEP_THREADS / VISE_K_BIAS_TILE };
-  const vise_operand deltas = vise_operand_deltas(step, t->tensor.layer);
+  const vise_step *const step = vise_step_here();
+  const vise_operand deltas = vise_operand_deltas(step, layer);
   const uint32_t n_slices = vise_ceil_div(n_rows, length);
-  const uint32_t at = threadIdx.x % VISE_K_BIAS_TILE, unit = t->column + at;
+  const uint32_t at = threadIdx.x % VISE_K_BIAS_TILE, unit = column + at;
   const float *base = deltas.base + (size_t)first_row * deltas.ld + unit;
   float *split = vise_step_split(), total = 0.0f;
 #pragma unroll 1
@@ -210,7 +212,7 @@ VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, uint32
     }
     __syncthreads();
   }
-  if (threadIdx.x < VISE_K_BIAS_TILE) c[at] = total + 0.0f;
+  if (threadIdx.x < VISE_K_BIAS_TILE) vise_step_floats()[step->c + at] = total + 0.0f;
   __syncthreads();
 }
 

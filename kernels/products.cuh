@@ -99,6 +99,7 @@ VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t be
 /* The plain gradient of a tile in c (shared memory) to its place among the sums of a slice. */
 VISE_FN void vise_store_part(vise_step *step, const vise_step_tile *t, uint32_t slice, const float *c) {
   float *to = step->p.parts + slice * step->p.n_params + t->tensor.first;
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
     if (row < t->tensor.n_rows && column < t->tensor.n_columns) to[(size_t)row * t->tensor.ld + column] = c[i];
@@ -108,6 +109,7 @@ VISE_FN void vise_store_part(vise_step *step, const vise_step_tile *t, uint32_t 
 /* The plain gradient of a tile from the sums of all slices, in their order, to c. */
 VISE_FN void vise_add_parts(vise_step *step, const vise_step_tile *t, float *c) {
   const uint32_t n_rows = step->record.n_rows, n_slices = vise_ceil_div(n_rows, vise_slice_length(n_rows));
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
     float total = 0.0f;
@@ -132,7 +134,9 @@ VISE_FN_CALLED void vise_parts_phase(void) {
     const uint32_t slice = i / step->p.n_gradient_tiles, begin = slice * length, left = n_rows - begin;
     const uint32_t n = left < length ? left : length;
     if (t.tensor.is_bias) {
-      vise_bias_gradient(step, &t, begin, n, length, vise_step_stage());
+      if (threadIdx.x == 0) step->c = VISE_STAGE_AT;
+      __syncthreads();
+      vise_bias_gradient(t.tensor.layer, t.column, begin, n, length);
     } else {
       vise_gradient_operands(step, t.tensor.layer, begin, n, length);
       vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, VISE_STAGE_AT);
@@ -153,7 +157,7 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   if (step->p.gradient_parts) {
     vise_add_parts(step, &t, c);
   } else if (t.tensor.is_bias) {
-    vise_bias_gradient(step, &t, 0, n_rows, vise_slice_length(n_rows), c);
+    vise_bias_gradient(t.tensor.layer, t.column, 0, n_rows, vise_slice_length(n_rows));
   }
   vise_shape_tile(step, &t, c, &to);
 }

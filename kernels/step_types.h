@@ -148,6 +148,17 @@ typedef struct vise_k_step_state {
   uint32_t reserved;
 } vise_k_step_state;
 
+/* Where the first CTA is, in clocks of its multiprocessor, in the last step of a launch: the marks of phase i are
+   VISE_K_CLOCK_PHASES + 2 i, when it begins (the exchange before it is over), and the next, when it ends. */
+typedef enum vise_k_clock {
+  VISE_K_CLOCK_LAUNCH, /* the launch began */
+  VISE_K_CLOCK_STEP,   /* state and record are there */
+  VISE_K_CLOCK_INPUTS, /* the rows are there */
+  VISE_K_CLOCK_END,    /* statistics are written */
+  VISE_K_CLOCK_PHASES,
+  VISE_K_N_CLOCKS = VISE_K_CLOCK_PHASES + 2 * VISE_K_MAX_PHASES
+} vise_k_clock;
+
 typedef enum vise_k_step_mode {
   VISE_K_STEP,          /* whole steps */
   VISE_K_FORWARD_ONLY,  /* outputs of the record's rows into the last layer's out */
@@ -202,6 +213,7 @@ typedef struct vise_k_step {
   double *unit_sums;      /* [n_units]: sums of squares of the gradient's units, with a norm clip by units; or NULL */
   float *unit_max;        /* [n_units]: largest magnitudes of the same, with clip_norm_inf; or NULL */
   double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
+  uint64_t *clocks;       /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
   uint32_t *progress;     /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
 } vise_k_step;
 
