@@ -61,6 +61,7 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   const uint32_t gathered = step->state.gathered;
   if (threadIdx.x == 0) step->inputs = vise_inputs_half(&step->p, gathered ? gathered - 1 : 0);
+  if (gathered) __syncthreads(); /* the first phase reads the place; otherwise the exchange is between */
   if (gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(step->record.first, step->record.n_rows, 0);
   vise_step_exchange(step, x);
