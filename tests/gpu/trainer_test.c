@@ -66,6 +66,26 @@ Test(trainer, auto_is_cuda_where_there_is_one) {
   end(&t);
 }
 
+/* Sixteen layers are all it takes; auto then is cpu, by name it is an error. */
+Test(trainer, auto_is_cpu_for_nets_that_cuda_does_not_take) {
+  size_t widths[18];
+  vise_error err = VISE_ERROR_INIT;
+  vise_trainer *trainer = NULL;
+  for (size_t i = 0; i < 18; i++) widths[i] = 3;
+  vise_train_config config = config_of();
+  vise_dataset *data = rig_classes(20, 3, 3, 1);
+  vise_model *model = rig_model(widths, 18, true, VISE_F32);
+  cr_expect_eq(vise_trainer_create(&config, model, data, NULL, NULL, &trainer, &err), VISE_ERR_UNSUPPORTED);
+  cr_expect(strstr(err.text, "up to 16 layers") != NULL, "%s", err.text);
+  vise_error_clear(&err);
+  config.backend = VISE_BACKEND_AUTO;
+  cr_assert_eq(vise_trainer_create(&config, model, data, NULL, NULL, &trainer, &err), VISE_OK, "%s", err.text);
+  cr_expect_eq(vise_trainer_backend(trainer), VISE_BACKEND_CPU);
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_dataset_free(data);
+}
+
 Test(trainer, run_counts_launches) {
   static const uint64_t per_launch[] = {1, 3};
   for (size_t i = 0; i < 2; i++) {
