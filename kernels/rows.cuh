@@ -181,7 +181,7 @@ VISE_FN_CALLED void vise_rows_phase(void) {
   m.partial = m.inputs + block * m.ld_in;
   m.weight = p->params + last->weight;
   if (p->n_layers > 1 && vise_rows_weight_is_near(last)) m.weight = vise_step_floats() + VISE_ROWS_WEIGHT_AT;
-    ptx_cp_async_wait(0); /* also where there are no rows for this CTA: the stages are used again */
+  ptx_cp_async_wait(0); /* also where there are no rows for this CTA: the stages are used again */
   /* Rows that a block lacks have deltas too: of 0. */
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < VISE_K_ROW_BLOCK * VISE_K_NARROW; i += VISE_K_STEP_THREADS) m.delta[i] = 0.0f;

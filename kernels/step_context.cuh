@@ -169,6 +169,11 @@ VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside
   return f;
 }
 
+/* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles. */
+VISE_FN int vise_step_reports(const vise_step *step) {
+  return blockIdx.x + 1 == step->p.n_members;
+}
+
 /* The lowest of the lanes' numbers goes to *lowest (shared memory). */
 VISE_FN void vise_step_note_bad(uint32_t *lowest, int bad, uint32_t tensor) {
   if (__any_sync(0xffffffffu, bad) && threadIdx.x % 32 == 0) atomicMin(lowest, tensor);

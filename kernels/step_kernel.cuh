@@ -67,9 +67,10 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   vise_step_exchange(step, x);
 }
 
-/* Between arrival and wait, where the CTA would be idle: the rows of the next step. */
+/* Between arrival and wait, where the CTA would be idle: record and rows of the next step. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   if (step->record.next_n_rows == 0) return;
+  if (threadIdx.x == 0) step->state.record = step->p.records[step->state.cursor + 1];
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
   vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
 }
@@ -106,7 +107,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
 VISE_FN void vise_step_end(vise_step *step) {
   const vise_k_step *p = &step->p;
   if (p->mode == VISE_K_STEP) vise_add_correct(step);
-  if (blockIdx.x == 0 && (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY)) vise_step_report();
+  if (vise_step_reports(step) && (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY)) vise_step_report();
   __syncthreads();
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
@@ -114,7 +115,8 @@ VISE_FN void vise_step_end(vise_step *step) {
     if (p->mode == VISE_K_STEP || p->mode == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
-    if (p->mode == VISE_K_STEP && blockIdx.x == 0 && p->progress) ptx_store_release_sys(p->progress, state->cursor);
+    if (p->mode == VISE_K_STEP && vise_step_reports(step) && p->progress)
+      ptx_store_release_sys(p->progress, state->cursor);
   }
   __syncthreads();
 }
@@ -156,7 +158,7 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   }
   /* A whole step has exchanged since every CTA read the state; other modes may not have. */
   if (step->p.mode != VISE_K_STEP) vise_step_exchange(step, &x);
-  if (blockIdx.x == 0 && threadIdx.x == 0) {
+  if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;
     *step->p.state = step->state;
   }

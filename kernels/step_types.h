@@ -143,9 +143,10 @@ typedef struct vise_k_step_state {
   uint32_t epoch;    /* of the next exchange */
   uint32_t parity;   /* which half of weight_sums is that of the current weights */
   uint32_t halted;   /* a skip limit or halt was met: launches do nothing until the host clears it */
-  uint32_t gathered; /* 0, or 1 + the half of inputs that holds the rows of the step at cursor; the host sets 0 whenever
-                        it sets the cursor */
+  uint32_t gathered; /* 0, or 1 + the half of inputs that holds the rows of the step at cursor, whose record is below;
+                        the host sets 0 whenever it sets the cursor */
   uint32_t reserved;
+  vise_k_step_record record;
 } vise_k_step_state;
 
 /* Where the first CTA is, in clocks of its multiprocessor, in the last step of a launch: the marks of phase i are

@@ -35,13 +35,13 @@ VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
 VISE_FN void vise_step_begin(vise_step *step) {
   const vise_k_step *p = &step->p;
   if (threadIdx.x == 0) {
-    step->record = p->records[step->state.cursor];
+    step->record = step->state.gathered ? step->state.record : p->records[step->state.cursor];
     step->n_correct = step->loss_is_bad = step->skip = 0;
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
     step->counts = vise_k_tensor_counts();
   }
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
-  if (blockIdx.x == 0) {
+  if (vise_step_reports(step)) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
@@ -120,7 +120,7 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   return vise_sum_tree_cta(sums, VISE_K_STEP_THREADS, step->tree);
 }
 
-/* The numbers of the step, by the first CTA: after the update phase's exchange, before the next step's. */
+/* The numbers of the step, by one CTA: after the update phase's exchange, before the next step's. */
 VISE_FN_CALLED void vise_step_report(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
