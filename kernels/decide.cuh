@@ -22,9 +22,8 @@ VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
 }
 
 /* Factor of a gradient whose norm is given: norm <= M ? 1 : M / norm; a NaN spreads. */
-VISE_FN double vise_clip_scale(vise_step *step, double norm) {
-  const vise_k_step_options *o = &step->p.options;
-  const double most = step->record.clip_factor * o->clip_norm;
+VISE_FN double vise_clip_scale(const vise_k_step_options *o, double clip_factor, double norm) {
+  const double most = clip_factor * o->clip_norm;
   if (o->clip_norm_torch_eps) {
     const double scale = most / (norm + 1e-6);
     return scale > 1.0 ? 1.0 : scale;
@@ -33,10 +32,9 @@ VISE_FN double vise_clip_scale(vise_step *step, double norm) {
 }
 
 /* Scale of a unit of the tensor; the sums of units are there. */
-VISE_FN double vise_unit_scale(vise_step *step, uint32_t unit) {
-  const vise_k_step *p = &step->p;
-  return vise_clip_scale(step,
-                         p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]));
+VISE_FN double vise_unit_scale(const vise_k_step *p, double clip_factor, uint32_t unit) {
+  const double norm = p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]);
+  return vise_clip_scale(&p->options, clip_factor, norm);
 }
 
 /* Sum over tensors from the left. */
@@ -100,7 +98,7 @@ VISE_STEP_FN void vise_decide(void) {
       norm = vise_sqrt_f64(o->clip_norm_type == 0 ? vise_sum_of_net(step, step->gradient_squares)
                                                   : step->gradient_squares[threadIdx.x]);
     }
-    step->scales[threadIdx.x] = (float)vise_clip_scale(step, norm);
+    step->scales[threadIdx.x] = (float)vise_clip_scale(o, step->record.clip_factor, norm);
   }
   __syncthreads();
 }

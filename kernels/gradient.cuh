@@ -17,15 +17,20 @@ typedef struct vise_strengths {
   float k2, k1, kF_by_norm;
 } vise_strengths;
 
-VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
-  const vise_k_step_options *o = &step->p.options;
-  const int exempt = t->tensor.is_bias && !o->penalize_bias;
-  const int with_l1 = !o->prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
+/* norm_strength: kF / ||W||, looked at where kF is not 0. */
+VISE_FN vise_strengths vise_strengths_make(const vise_k_step *p, int is_bias, const float *norm_strength) {
+  const vise_k_step_options *o = &p->options;
+  const int exempt = is_bias && !o->penalize_bias;
+  const int with_l1 = !o->prox_l1 || p->mode == VISE_K_GRADIENT_ONLY;
   vise_strengths k;
   k.k2 = exempt ? 0.0f : (float)o->k2;
   k.k1 = exempt || !with_l1 ? 0.0f : (float)o->k1;
-  k.kF_by_norm = exempt || o->kF == 0.0 ? 0.0f : step->norm_strengths[t->index];
+  k.kF_by_norm = exempt || o->kF == 0.0 ? 0.0f : *norm_strength;
   return k;
+}
+
+VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
+  return vise_strengths_make(&step->p, t->tensor.is_bias, &step->norm_strengths[t->index]);
 }
 
 VISE_FN int vise_strengths_any(const vise_strengths *k) {
@@ -38,6 +43,42 @@ VISE_FN float vise_penalty_gradient(const vise_strengths *k, float w) {
   if (k->k2 != 0.0f) g = k->k2 * w;
   if (k->k1 != 0.0f) g += w > 0.0f ? k->k1 : (w < 0.0f ? -k->k1 : w);
   if (k->kF_by_norm != 0.0f) g = fmaf(k->kF_by_norm, w, g);
+  return g;
+}
+
+/* What becomes of the gradient's entries before norms are known. */
+typedef struct vise_shaping {
+  vise_strengths k;
+  float lo, hi;
+  int penalized, total; /* some strength is not 0; penalties are part of what is clipped */
+  int clips;
+} vise_shaping;
+
+VISE_FN vise_shaping vise_shaping_make(const vise_k_step *p, const vise_strengths *k, double clip_factor) {
+  const vise_k_step_options *o = &p->options;
+  const int only = p->mode == VISE_K_GRADIENT_ONLY;
+  vise_shaping s;
+  s.k = *k;
+  s.lo = (float)(clip_factor * o->clip_lo);
+  s.hi = (float)(clip_factor * o->clip_hi);
+  s.penalized = vise_strengths_any(k);
+  s.total = only || !o->clip_scope_data;
+  s.clips = o->clip_value && !only;
+  return s;
+}
+
+/* The entry g at weight w with its penalty, clipped; whether the total is not finite, whether it was clipped. */
+VISE_FN float vise_shape_entry(const vise_shaping *s, float g, float w, int *bad_total, int *clipped) {
+  *bad_total = *clipped = 0;
+  if (s->penalized) {
+    const float penalty = vise_penalty_gradient(&s->k, w);
+    if (s->total) g += penalty;
+    *bad_total = !vise_is_finite(s->total ? g : fabsf(g) + fabsf(penalty));
+  }
+  if (s->clips) {
+    *clipped = g < s->lo || g > s->hi;
+    g = g < s->lo ? s->lo : (g > s->hi ? s->hi : g);
+  }
   return g;
 }
 
@@ -64,11 +105,8 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
 VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
                              const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
-  const vise_k_step_options *o = &p->options;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data;
-  const float lo = (float)(step->record.clip_factor * o->clip_lo), hi = (float)(step->record.clip_factor * o->clip_hi);
-  const int penalized = vise_strengths_any(k);
+  const vise_shaping shaping = vise_shaping_make(p, k, step->record.clip_factor);
   double squares[VISE_GROUP_ROWS];
   uint32_t max_bits[VISE_GROUP_ROWS];
 #pragma unroll
@@ -78,20 +116,14 @@ VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vis
         tile_row < t->n_rows && t->row + tile_row < t->tensor.n_rows && t->column + column < t->tensor.n_columns;
     float g = inside ? c[tile_row * t->side + column] : 0.0f;
     const int bad = !vise_is_finite(g);
-    int bad_total = 0;
-    if (penalized && inside) {
-      const size_t at = t->tensor.first + (size_t)(t->row + tile_row) * t->tensor.ld + t->column + column;
-      const float penalty = vise_penalty_gradient(k, p->params[at]);
-      if (total) g += penalty;
-      bad_total = !vise_is_finite(total ? g : fabsf(g) + fabsf(penalty));
+    int bad_total, clipped;
+    float w = 0.0f;
+    if (shaping.penalized && inside) {
+      w = p->params[t->tensor.first + (size_t)(t->row + tile_row) * t->tensor.ld + t->column + column];
     }
-    int clipped = 0;
-    if (o->clip_value && !only) {
-      clipped = g < lo || g > hi;
-      g = g < lo ? lo : (g > hi ? hi : g);
-    }
+    g = vise_shape_entry(&shaping, g, w, &bad_total, &clipped);
     if (!inside) {
-      clipped = 0;
+      bad_total = clipped = 0;
       g = 0.0f;
     }
     vise_step_note_bad(&step->bad_gradient, bad, t->index);
@@ -102,7 +134,7 @@ VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vis
     squares[r] = (double)g * (double)g;
     max_bits[r] = vise_bits_f32(fabsf(g));
   }
-  if (only) return;
+  if (p->mode == VISE_K_GRADIENT_ONLY) return;
   const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
   vise_store_sums(p->gradient_sums, p->sums_by_rows, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(squares));
   if (!p->gradient_max) return;
@@ -182,7 +214,13 @@ VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, float 
   __syncthreads();
 }
 
-/* kF / ||W|| of each tensor, 0 where the norm is 0. */
+/* kF / ||W||, 0 where the norm is 0, from ||W||^2. */
+VISE_FN float vise_norm_strength(double kF, double square) {
+  const double norm = vise_sqrt_f64(square);
+  return norm == 0.0 ? 0.0f : (float)(kF / norm);
+}
+
+/* The same of each tensor. */
 VISE_STEP_FN void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
@@ -190,8 +228,7 @@ VISE_STEP_FN void vise_norm_strengths(void) {
   vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, (double *)vise_step_stage(),
                          step->weight_squares);
   if (threadIdx.x < vise_step_n_tensors(p)) {
-    const double norm = vise_sqrt_f64(step->weight_squares[threadIdx.x]);
-    step->norm_strengths[threadIdx.x] = norm == 0.0 ? 0.0f : (float)(p->options.kF / norm);
+    step->norm_strengths[threadIdx.x] = vise_norm_strength(p->options.kF, step->weight_squares[threadIdx.x]);
   }
   __syncthreads();
 }

@@ -40,7 +40,7 @@ typedef struct vise_step {
 } vise_step;
 
 /* Functions of their own, so that the compiler meets each big part once; they find the step in shared memory. */
-#define VISE_STEP_FN static __device__ __noinline__
+#define VISE_STEP_FN [[maybe_unused]] static __device__ __noinline__
 
 VISE_FN vise_step *vise_step_here(void) {
   VISE_DYNAMIC_SHARED(unsigned char, shared);

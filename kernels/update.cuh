@@ -13,46 +13,57 @@
 typedef struct vise_update {
   vise_strengths penalty; /* added after the clips; zeros where it was part of the clipped gradient */
   float lr, keep, shrink, cap, scale, lo, hi;
-  int boxed;
+  float correct1, correct2; /* Adam's */
 } vise_update;
 
 /* Bounds of a tensor's box; infinite ones stay so under any factor. */
-VISE_FN void vise_box_of(vise_step *step, const vise_step_tile *t, float *lo, float *hi) {
-  const vise_k_step_options *o = &step->p.options;
-  const double factor = step->record.clamp_factor;
-  const int exempt = t->tensor.is_bias && !o->clamp_bias;
-  const double low = o->box_lo[t->tensor.layer], high = o->box_hi[t->tensor.layer];
+VISE_FN void vise_box_of(const vise_k_step_options *o, double factor, const vise_step_tensor *t, float *lo, float *hi) {
+  const int exempt = t->is_bias && !o->clamp_bias;
+  const double low = o->box_lo[t->layer], high = o->box_hi[t->layer];
   *lo = exempt || !vise_is_finite_f64(low) ? (exempt ? -INFINITY : (float)low) : (float)(low * factor);
   *hi = exempt || !vise_is_finite_f64(high) ? (exempt ? INFINITY : (float)high) : (float)(high * factor);
 }
 
-VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
-  const vise_k_step_options *o = &step->p.options;
-  const int exempt = t->tensor.is_bias && !o->penalize_bias;
+/* norm_strength as in vise_strengths_make; scale: of the norm clip by tensors, looked at where there is one. */
+VISE_FN vise_update vise_update_make(const vise_k_step *p, const vise_k_step_record *record, const vise_step_tensor *t,
+                                     const float *norm_strength, const float *scale) {
+  const vise_k_step_options *o = &p->options;
+  const int exempt = t->is_bias && !o->penalize_bias;
   vise_update u;
-  u.penalty = vise_strengths_of(step, t);
+  u.penalty = vise_strengths_make(p, t->is_bias, norm_strength);
   if (!o->clip_scope_data) u.penalty.k2 = u.penalty.k1 = u.penalty.kF_by_norm = 0.0f;
-  const double keep = 1.0 - step->record.lr * (exempt ? 0.0 : o->k2d);
-  u.lr = (float)step->record.lr;
+  const double keep = 1.0 - record->lr * (exempt ? 0.0 : o->k2d);
+  u.lr = (float)record->lr;
   u.keep = keep < 0.0 ? 0.0f : (float)keep;
-  u.shrink = o->prox_l1 && !exempt ? (float)(step->record.lr * o->k1) : 0.0f;
+  u.shrink = o->prox_l1 && !exempt ? (float)(record->lr * o->k1) : 0.0f;
   u.cap = o->max_update > 0.0 ? (float)o->max_update : INFINITY;
-  u.scale = o->clip_norm > 0.0 && o->clip_norm_type != 2 ? step->scales[t->index] : 1.0f;
-  vise_box_of(step, t, &u.lo, &u.hi);
+  u.scale = o->clip_norm > 0.0 && o->clip_norm_type != 2 ? *scale : 1.0f;
+  u.correct1 = u.correct2 = 1.0f;
+  vise_box_of(o, record->clamp_factor, t, &u.lo, &u.hi);
+  return u;
+}
+
+VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
+  vise_update u =
+      vise_update_make(&step->p, &step->record, &t->tensor, &step->norm_strengths[t->index], &step->scales[t->index]);
+  if (step->p.options.optimizer == VISE_K_ADAM) {
+    u.correct1 = step->correct1;
+    u.correct2 = step->correct2;
+  }
   return u;
 }
 
 /* The direction of the optimizer; advances the moments. */
-VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
-  const vise_k_step_options *o = &step->p.options;
+VISE_FN float vise_direction(const vise_k_step *p, const vise_update *u, float g, float *m1, float *m2) {
+  const vise_k_step_options *o = &p->options;
   const float mu = (float)o->momentum;
   switch (o->optimizer) {
     case VISE_K_RMSPROP: {
       const float rho = (float)o->rho, rest = (float)(1.0 - o->rho);
       *m2 = fmaf(rho, *m2, rest * g * g);
-      const float u = g / (sqrtf(*m2) + (float)o->eps);
-      if (!step->p.has_moment1) return u;
-      *m1 = fmaf(mu, *m1, u);
+      const float direction = g / (sqrtf(*m2) + (float)o->eps);
+      if (!p->has_moment1) return direction;
+      *m1 = fmaf(mu, *m1, direction);
       return *m1;
     }
     case VISE_K_ADAM: {
@@ -60,10 +71,10 @@ VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
       const float beta2 = (float)o->beta2, rest2 = (float)(1.0 - o->beta2);
       *m1 = fmaf(beta1, *m1, rest1 * g);
       *m2 = fmaf(beta2, *m2, rest2 * g * g);
-      return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)o->eps);
+      return *m1 * u->correct1 / (sqrtf(*m2 * u->correct2) + (float)o->eps);
     }
     default:
-      if (!step->p.has_moment1) return g;
+      if (!p->has_moment1) return g;
       *m1 = fmaf(mu, *m1, g);
       return o->nesterov ? fmaf(mu, *m1, g) : *m1;
   }
@@ -80,10 +91,10 @@ VISE_FN float vise_clamp_f32(float x, float lo, float hi) {
 }
 
 /* New value of a weight from its gradient as the gradient phase left it. */
-VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale, float g, float w, float *m1,
+VISE_FN float vise_new_weight(const vise_k_step *p, const vise_update *u, float scale, float g, float w, float *m1,
                               float *m2) {
   g = g * scale + vise_penalty_gradient(&u->penalty, w);
-  const float d = vise_clamp_f32(u->lr * vise_direction(step, g, m1, m2), -u->cap, u->cap);
+  const float d = vise_clamp_f32(u->lr * vise_direction(p, u, g, m1, m2), -u->cap, u->cap);
   w = u->keep * w - d;
   if (u->shrink > 0.0f) w = vise_shrink_f32(w, u->shrink);
   return w;
@@ -131,8 +142,9 @@ VISE_FN void vise_update_cell(vise_step *step, const vise_step_tile *t, const vi
     if (!step->skip) {
       float m1 = p->has_moment1 ? p->moment1[at] : 0.0f, m2 = p->has_moment2 ? p->moment2[at] : 0.0f;
       if (!project) {
-        const float scale = by_units ? (float)vise_unit_scale(step, t->tensor.units + matrix_row) : u->scale;
-        w = vise_new_weight(step, u, scale, from->base[(size_t)tile_row * from->ld + column], w, &m1, &m2);
+        const float scale =
+            by_units ? (float)vise_unit_scale(p, step->record.clip_factor, t->tensor.units + matrix_row) : u->scale;
+        w = vise_new_weight(p, u, scale, from->base[(size_t)tile_row * from->ld + column], w, &m1, &m2);
       }
       if (p->has_mask && !p->mask[at]) w = m1 = m2 = 0.0f;
       w = vise_clamp_f32(w, u->lo, u->hi);

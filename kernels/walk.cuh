@@ -103,7 +103,7 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   double sum = 0.0;
   int any = 0;
   for (uint32_t unit = threadIdx.x; unit < p->n_units; unit += VISE_K_STEP_THREADS) {
-    const double scale = (double)(float)vise_unit_scale(step, unit);
+    const double scale = (double)(float)vise_unit_scale(p, step->record.clip_factor, unit);
     any = any || scale != 1.0;
     sum += scale * scale * p->unit_sums[unit];
   }
