@@ -22,7 +22,7 @@ VISE_FN float vise_normal_f32(float z) {
   return 0.5f * (p * t) * vise_exp_f32(z * z * -0.5f);
 }
 
-VISE_FN float vise_activation_f32(uint32_t kind, float z) {
+VISE_FN_CALLED float vise_activation_f32(uint32_t kind, float z) {
   switch (kind) {
     case VISE_K_RELU:
       return z < 0.0f ? 0.0f : z;
@@ -47,7 +47,7 @@ VISE_FN int vise_activation_needs_z(uint32_t kind) {
 }
 
 /* f'(z), from a = f(z), and from z where it is needed (else anything). */
-VISE_FN float vise_activation_slope_f32(uint32_t kind, float a, float z) {
+VISE_FN_CALLED float vise_activation_slope_f32(uint32_t kind, float a, float z) {
   switch (kind) {
     case VISE_K_RELU:
       return a > 0.0f ? 1.0f : 0.0f;

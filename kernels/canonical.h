@@ -7,8 +7,9 @@
  *           nodes 2j and 2j+1 of level k+1, left + right. A node of one item is that item. So each of 2^k CTAs owns a
  *           whole node of about equal size, for any n, and a tree of 2^d <= 32 slots is d shuffles of a warp.
  *   vector  the tree over its leaves.
- *   matrix  rows in groups of four. A cell is the same leaf of the four rows, (row 0 + row 1) + (row 2 + row 3); a
- *           group is the tree over its cells, the matrix the tree over its groups.
+ *   matrix  rows in groups of 32. A cell is the same leaf of the 32 rows, whose sums are added as neighbours like the
+ *           values of a leaf; a group is the tree over its cells, the matrix the tree over its groups. So a tile of
+ *           32 x 32 becomes one number, and four rows are added by a warp that has them side by side.
  *   net     tensors one after the other, from the left.
  *
  *   product an element of a matrix product, in float32: K in slices of vise_slice_length(K), fmaf in the order of K
@@ -26,7 +27,7 @@
 
 #include "kernels/device.cuh"
 
-enum { VISE_LEAF = 32, VISE_GROUP_ROWS = 4 };
+enum { VISE_LEAF = 32, VISE_GROUP_ROWS = 32 };
 
 /* First item of node j of the level. */
 VISE_BOTH uint32_t vise_tree_begin(uint32_t j, int level, uint32_t n) {
@@ -36,7 +37,13 @@ VISE_BOTH uint32_t vise_tree_begin(uint32_t j, int level, uint32_t n) {
 /* The level at which every node has at most one item: the least d with 2^d >= n. */
 VISE_BOTH int vise_tree_depth(uint32_t n) {
   int depth = 0;
-  while (((uint64_t)1 << depth) < n) depth++;
+  if (n > 1) {
+#if defined(__CUDA_ARCH__)
+    depth = 32 - __clz((int)(n - 1));
+#else
+    depth = 32 - __builtin_clz(n - 1);
+#endif
+  }
   return depth;
 }
 
@@ -116,7 +123,7 @@ static inline double vise_canonical_squares(const float *x, uint32_t n_rows, uin
         }
         rows[r] = vise_canonical_leaf(squares, n);
       }
-      cells[leaf] = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+      cells[leaf] = vise_canonical_leaf(rows, VISE_GROUP_ROWS);
     }
     groups[group] = vise_canonical_tree(cells, vise_n_leaves(n_columns));
   }

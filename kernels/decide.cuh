@@ -22,8 +22,10 @@ VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
 }
 
 /* Factor of a gradient whose norm is given: norm <= M ? 1 : M / norm; a NaN spreads. */
-VISE_FN double vise_clip_scale(const vise_k_step_options *o, double clip_factor, double norm) {
-  const double most = clip_factor * o->clip_norm;
+VISE_FN_CALLED double vise_clip_scale(double norm) {
+  const vise_step *const step = vise_step_here();
+  const vise_k_step_options *o = &step->p.options;
+  const double most = step->record.clip_factor * o->clip_norm;
   if (o->clip_norm_torch_eps) {
     const double scale = most / (norm + 1e-6);
     return scale > 1.0 ? 1.0 : scale;
@@ -32,20 +34,21 @@ VISE_FN double vise_clip_scale(const vise_k_step_options *o, double clip_factor,
 }
 
 /* Scale of a unit of the tensor; the sums of units are there. */
-VISE_FN double vise_unit_scale(const vise_k_step *p, double clip_factor, uint32_t unit) {
-  const double norm = p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]);
-  return vise_clip_scale(&p->options, clip_factor, norm);
+VISE_FN_CALLED double vise_unit_scale(uint32_t unit) {
+  const vise_k_step *p = &vise_step_here()->p;
+  return vise_clip_scale(p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]));
 }
 
 /* Sum over tensors from the left. */
 VISE_FN double vise_sum_of_net(vise_step *step, const double *tensors) {
   double sum = 0.0;
+#pragma unroll 1
   for (uint32_t t = 0; t < vise_step_n_tensors(&step->p); t++) sum += tensors[t];
   return sum;
 }
 
 /* Squares of the gradient by tensors, into the shared memory of this CTA. */
-VISE_STEP_FN void vise_gradient_squares(void) {
+VISE_FN_CALLED void vise_gradient_squares(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (p->sum_phase) {
@@ -57,7 +60,7 @@ VISE_STEP_FN void vise_gradient_squares(void) {
 }
 
 /* Sets step->skip, step->scales, Adam's corrections and the new counters of the state. */
-VISE_STEP_FN void vise_decide(void) {
+VISE_FN_CALLED void vise_decide(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
@@ -88,6 +91,7 @@ VISE_STEP_FN void vise_decide(void) {
     if (o->clip_norm_inf) {
       uint32_t bits = vise_bits_f32(step->gradient_max[threadIdx.x]);
       if (o->clip_norm_type == 0) {
+#pragma unroll 1
         for (uint32_t t = 0; t < vise_step_n_tensors(p); t++) {
           const uint32_t other = vise_bits_f32(step->gradient_max[t]);
           bits = other > bits ? other : bits;
@@ -98,7 +102,7 @@ VISE_STEP_FN void vise_decide(void) {
       norm = vise_sqrt_f64(o->clip_norm_type == 0 ? vise_sum_of_net(step, step->gradient_squares)
                                                   : step->gradient_squares[threadIdx.x]);
     }
-    step->scales[threadIdx.x] = (float)vise_clip_scale(o, step->record.clip_factor, norm);
+    step->scales[threadIdx.x] = (float)vise_clip_scale(norm);
   }
   __syncthreads();
 }

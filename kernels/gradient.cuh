@@ -4,7 +4,7 @@
  * values, sums squares. The tile then stays in shared memory until the update phase; those for which there is no room
  * go to device memory.
  *
- * A warp shapes four rows x 32 columns at a time, a lane one column: the group and leaf of the canonical order.
+ * A warp shapes a strip of four rows x 32 columns at a time, a lane one column.
  */
 #ifndef VISE_K_GRADIENT_CUH
 #define VISE_K_GRADIENT_CUH
@@ -17,20 +17,15 @@ typedef struct vise_strengths {
   float k2, k1, kF_by_norm;
 } vise_strengths;
 
-/* norm_strength: kF / ||W||, looked at where kF is not 0. */
-VISE_FN vise_strengths vise_strengths_make(const vise_k_step *p, int is_bias, const float *norm_strength) {
-  const vise_k_step_options *o = &p->options;
-  const int exempt = is_bias && !o->penalize_bias;
-  const int with_l1 = !o->prox_l1 || p->mode == VISE_K_GRADIENT_ONLY;
+VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
+  const vise_k_step_options *o = &step->p.options;
+  const int exempt = t->tensor.is_bias && !o->penalize_bias;
+  const int with_l1 = !o->prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
   vise_strengths k;
   k.k2 = exempt ? 0.0f : (float)o->k2;
   k.k1 = exempt || !with_l1 ? 0.0f : (float)o->k1;
-  k.kF_by_norm = exempt || o->kF == 0.0 ? 0.0f : *norm_strength;
+  k.kF_by_norm = exempt || o->kF == 0.0 ? 0.0f : step->norm_strengths[t->index];
   return k;
-}
-
-VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
-  return vise_strengths_make(&step->p, t->tensor.is_bias, &step->norm_strengths[t->index]);
 }
 
 VISE_FN int vise_strengths_any(const vise_strengths *k) {
@@ -43,42 +38,6 @@ VISE_FN float vise_penalty_gradient(const vise_strengths *k, float w) {
   if (k->k2 != 0.0f) g = k->k2 * w;
   if (k->k1 != 0.0f) g += w > 0.0f ? k->k1 : (w < 0.0f ? -k->k1 : w);
   if (k->kF_by_norm != 0.0f) g = fmaf(k->kF_by_norm, w, g);
-  return g;
-}
-
-/* What becomes of the gradient's entries before norms are known. */
-typedef struct vise_shaping {
-  vise_strengths k;
-  float lo, hi;
-  int penalized, total; /* some strength is not 0; penalties are part of what is clipped */
-  int clips;
-} vise_shaping;
-
-VISE_FN vise_shaping vise_shaping_make(const vise_k_step *p, const vise_strengths *k, double clip_factor) {
-  const vise_k_step_options *o = &p->options;
-  const int only = p->mode == VISE_K_GRADIENT_ONLY;
-  vise_shaping s;
-  s.k = *k;
-  s.lo = (float)(clip_factor * o->clip_lo);
-  s.hi = (float)(clip_factor * o->clip_hi);
-  s.penalized = vise_strengths_any(k);
-  s.total = only || !o->clip_scope_data;
-  s.clips = o->clip_value && !only;
-  return s;
-}
-
-/* The entry g at weight w with its penalty, clipped; whether the total is not finite, whether it was clipped. */
-VISE_FN float vise_shape_entry(const vise_shaping *s, float g, float w, int *bad_total, int *clipped) {
-  *bad_total = *clipped = 0;
-  if (s->penalized) {
-    const float penalty = vise_penalty_gradient(&s->k, w);
-    if (s->total) g += penalty;
-    *bad_total = !vise_is_finite(s->total ? g : fabsf(g) + fabsf(penalty));
-  }
-  if (s->clips) {
-    *clipped = g < s->lo || g > s->hi;
-    g = g < s->lo ? s->lo : (g > s->hi ? s->hi : g);
-  }
   return g;
 }
 
@@ -101,58 +60,85 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
   return m;
 }
 
-/* What a warp does to one cell of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_cell(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
-                             const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+/* Shapes the gradients of four rows of a column: g arrives plain, leaves shaped, and is stored. */
+VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
+                             const vise_tile_memory *to, uint32_t row, uint32_t column, unsigned inside, vise_four *g) {
   const vise_k_step *p = &step->p;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const vise_shaping shaping = vise_shaping_make(p, k, step->record.clip_factor);
-  double squares[VISE_GROUP_ROWS];
-  uint32_t max_bits[VISE_GROUP_ROWS];
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r;
-    const int inside =
-        tile_row < t->n_rows && t->row + tile_row < t->tensor.n_rows && t->column + column < t->tensor.n_columns;
-    float g = inside ? c[tile_row * t->side + column] : 0.0f;
-    const int bad = !vise_is_finite(g);
-    int bad_total, clipped;
-    float w = 0.0f;
-    if (shaping.penalized && inside) {
-      w = p->params[t->tensor.first + (size_t)(t->row + tile_row) * t->tensor.ld + t->column + column];
+  const vise_k_step_options *o = &p->options;
+  const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data, clips = o->clip_value && !only;
+  const float lo = (float)(step->record.clip_factor * o->clip_lo);
+  const float hi = (float)(step->record.clip_factor * o->clip_hi);
+  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  const int penalized = vise_strengths_any(k);
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, penalized ? inside : 0);
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
+    const int here = inside >> r & 1;
+    float new_g = g->v[0];
+    const int bad = !vise_is_finite(new_g);
+    int bad_total = 0, clipped = 0;
+    if (penalized && here) {
+      const float penalty = vise_penalty_gradient(k, w.v[0]);
+      if (total) new_g += penalty;
+      bad_total = !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
     }
-    g = vise_shape_entry(&shaping, g, w, &bad_total, &clipped);
-    if (!inside) {
-      bad_total = clipped = 0;
-      g = 0.0f;
+    if (clips && here) {
+      clipped = new_g < lo || new_g > hi;
+      new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
     }
     vise_step_note_bad(&step->bad_gradient, bad, t->index);
     vise_step_note_bad(&step->bad_total, bad_total, t->index);
     vise_step_count(&step->counts.n_nonfinite, bad);
     vise_step_count(&step->counts.n_clipped_values, clipped);
-    if (inside) to->base[(size_t)tile_row * to->ld + column] = g;
-    squares[r] = (double)g * (double)g;
-    max_bits[r] = vise_bits_f32(fabsf(g));
+    if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
+    vise_rotate(g, new_g);
+    vise_rotate(&w, 0.0f);
   }
-  if (p->mode == VISE_K_GRADIENT_ONLY) return;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
-  vise_store_sums(p->gradient_sums, p->sums_by_rows, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(squares));
-  if (!p->gradient_max) return;
-  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns);
+}
+
+/* Largest magnitudes of four rows: into those of rows, or of the cell, which begins with 0. */
+VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t leaf, const vise_four *g) {
+  const vise_k_step *p = &step->p;
+  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns), lane = threadIdx.x % 32, matrix_row = t->row + row;
   uint32_t most = 0;
 #pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t row_most = __reduce_max_sync(0xffffffffu, max_bits[r]);
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
+    const uint32_t row_most = __reduce_max_sync(0xffffffffu, vise_bits_f32(fabsf(g->v[r])));
     most = row_most > most ? row_most : most;
-    if (p->sums_by_rows && threadIdx.x % 32 == 0 && matrix_row + r < t->tensor.n_rows) {
-      p->gradient_max[t->tensor.row_leaves + (size_t)(matrix_row + r) * n_leaves + matrix_leaf] =
-          vise_f32_bits(row_most);
+    if (p->sums_by_rows && lane == 0 && matrix_row + r < t->tensor.n_rows) {
+      const size_t at = (size_t)(matrix_row + r) * n_leaves + t->column / VISE_LEAF + leaf;
+      p->gradient_max[t->tensor.row_leaves + at] = vise_f32_bits(row_most);
     }
   }
-  if (!p->sums_by_rows && threadIdx.x % 32 == 0) {
-    p->gradient_max[t->tensor.cells + (size_t)(matrix_row / VISE_GROUP_ROWS) * n_leaves + matrix_leaf] =
-        vise_f32_bits(most);
+  if (!p->sums_by_rows && lane == 0) {
+    atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], most);
   }
+}
+
+/* After a barrier: the largest magnitudes of the cells to memory; 0 again. */
+VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
+  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  if (threadIdx.x >= n_cells) return;
+  const uint32_t group = t->row / VISE_GROUP_ROWS + threadIdx.x / n_across;
+  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
+  if (group < vise_n_groups(t->tensor.n_rows) && leaf < n_leaves) {
+    step->p.gradient_max[t->tensor.cells + (size_t)group * n_leaves + leaf] =
+        vise_f32_bits(step->cell_max[threadIdx.x]);
+  }
+  step->cell_max[threadIdx.x] = 0;
+}
+
+/* What a warp does to one strip of the tile: c [rows][side] is the plain gradient in shared memory. */
+VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
+                              const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+  const vise_k_step *p = &step->p;
+  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
+  const unsigned inside = vise_rows_inside(t, row, column);
+  vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
+  vise_shape_rows(step, t, k, to, row, column, inside, &g);
+  if (p->mode == VISE_K_GRADIENT_ONLY) return;
+  vise_note_strip(p->gradient_sums, p->sums_by_rows, 0, t, row, leaf, vise_sum_squares_of_rows(&g));
+  if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
 }
 
 /* Adds the counts of the tile to those of its tensor in the step's statistics. All threads; counts are 0 after it. Only
@@ -171,17 +157,25 @@ VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
 }
 
-/* Whether the leaf of a warp's task has columns of the tensor, and its group rows. */
-VISE_FN int vise_cell_exists(const vise_step_tile *t, uint32_t row, uint32_t leaf) {
+/* Whether a strip of the tile has entries of the tensor. */
+VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t leaf) {
   return t->row + row < t->tensor.n_rows && t->column + leaf * VISE_LEAF < t->tensor.n_columns;
 }
 
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const float *c, const vise_tile_memory *to) {
   const vise_strengths k = vise_strengths_of(step, t);
-  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
-  for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
-    const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
-    if (vise_cell_exists(t, row, leaf)) vise_shape_cell(step, t, &k, c, to, row, leaf);
+  const vise_k_step *p = &step->p;
+  const uint32_t n_across = t->side / VISE_LEAF, n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) * n_across;
+  vise_clear_strips();
+#pragma unroll 1
+  for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
+    const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, c, to, row, leaf);
+  }
+  __syncthreads();
+  if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {
+    vise_store_cells(p->gradient_sums, 0, t);
+    if (p->gradient_max) vise_store_cell_max(step, t);
   }
   vise_flush_counts(step, t);
 }
@@ -214,21 +208,16 @@ VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, float 
   __syncthreads();
 }
 
-/* kF / ||W||, 0 where the norm is 0, from ||W||^2. */
-VISE_FN float vise_norm_strength(double kF, double square) {
-  const double norm = vise_sqrt_f64(square);
-  return norm == 0.0 ? 0.0f : (float)(kF / norm);
-}
-
-/* The same of each tensor. */
-VISE_STEP_FN void vise_norm_strengths(void) {
+/* kF / ||W|| of each tensor, 0 where the norm is 0. */
+VISE_FN_CALLED void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (p->options.kF == 0.0) return;
   vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, (double *)vise_step_stage(),
                          step->weight_squares);
   if (threadIdx.x < vise_step_n_tensors(p)) {
-    step->norm_strengths[threadIdx.x] = vise_norm_strength(p->options.kF, step->weight_squares[threadIdx.x]);
+    const double norm = vise_sqrt_f64(step->weight_squares[threadIdx.x]);
+    step->norm_strengths[threadIdx.x] = norm == 0.0 ? 0.0f : (float)(p->options.kF / norm);
   }
   __syncthreads();
 }

@@ -16,12 +16,13 @@ VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
 
 /* Rows order[first .. first + n_rows) into the half; the warps of the team take segments of 128 columns, a lane four.
  */
-VISE_STEP_FN void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
+VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
   const vise_k_step *p = &vise_step_here()->p;
   const vise_k_source *s = &p->x;
   float *inputs = vise_inputs_half(p, half);
   const uint32_t n_segments = vise_ceil_div(s->n_columns, VISE_GATHER_SEGMENT), n_units = n_rows * n_segments;
   const int vectors = vise_gather_vectors(s);
+#pragma unroll 1
   for (uint32_t unit = blockIdx.x + threadIdx.x / 32 * p->n_members; unit < n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
     const uint32_t r = unit / n_segments, c = unit % n_segments * VISE_GATHER_SEGMENT + threadIdx.x % 32 * 4;
@@ -31,6 +32,7 @@ VISE_STEP_FN void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t hal
     if (vectors && c + 4 <= s->n_columns) {
       *(float4 *)to = vise_gather_four(s, from, c);
     } else {
+#pragma unroll 1
       for (uint32_t i = 0; i < 4 && c + i < s->n_columns; i++) to[i] = vise_gather_one(s, from, c + i);
     }
   }

@@ -126,6 +126,7 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
     for (int i = 0; i < N_TOTALS; i++) {
       const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
       if (at < SIDE * SIDE) {
+#pragma unroll 1
         for (uint32_t g = 0; g < n_sums; g++) totals[i] += split[g * (SIDE * SIDE) + at];
       }
     }
@@ -155,7 +156,7 @@ static __device__ __forceinline__ void vise_store_totals(const float totals[N_TO
 
 /* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
-VISE_STEP_FN void vise_product_f32(void) {
+VISE_FN_CALLED void vise_product_f32(void) {
   enum {
     ACROSS = SIDE / TN,
     GROUP_THREADS = SIDE / TM * ACROSS,

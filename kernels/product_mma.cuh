@@ -60,7 +60,7 @@ static __device__ __forceinline__ void vise_mma_load_b(const float *stage, uint3
 
 /* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int MMA, int A_ALONG_K, int B_ALONG_K>
-VISE_STEP_FN void vise_product_mma(void) {
+VISE_FN_CALLED void vise_product_mma(void) {
   enum {
     STAGE = 32 * (SIDE + VISE_MMA_PAD),
     WARP_M = SIDE / 2,

@@ -17,17 +17,23 @@
 #define VISE_PRODUCT_LARGE(side, t) vise_product_f32<side, t, t, A_ALONG_K, B_ALONG_K>()
 #endif
 
-/* The tile at (m0, n0) of the product of a and b over n_k, to float `c` of the shared memory, with all threads. */
+/* The operands of the products that follow; seen after the next barrier. */
+VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t n_k) {
+  if (threadIdx.x == 0) {
+    step->a = a;
+    step->b = b;
+    step->n_k = n_k;
+  }
+}
+
+/* The tile at (m0, n0) of a b, to float `c` of the shared memory, with all threads. What the CTA had to do before with
+   the stages and with c must be done in program order only: there is a barrier here. */
 template <int A_ALONG_K, int B_ALONG_K>
-static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t tile, const vise_operand *a,
-                                                    const vise_operand *b, uint32_t m0, uint32_t n0, uint32_t n_k,
+static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t tile, uint32_t m0, uint32_t n0,
                                                     uint32_t c) {
   if (threadIdx.x == 0) {
-    step->a = *a;
-    step->b = *b;
     step->m0 = m0;
     step->n0 = n0;
-    step->n_k = n_k;
     step->c = c;
   }
   __syncthreads();
@@ -50,49 +56,64 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
   }
 }
 
-VISE_STEP_FN void vise_forward_phase(uint32_t layer, uint32_t tile) {
+VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
-  const vise_k_layer *l = &step->p.layers[layer];
-  const vise_operand a = vise_operand_inputs(step, layer), b = vise_operand_weights(&step->p, layer);
-  const uint32_t side = vise_k_tile_side((vise_k_tile)tile), n_down = vise_ceil_div(a.n_rows, side);
-  const uint32_t n_tiles = n_down * vise_ceil_div(l->n_out, side);
+  const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
+  const uint32_t n_down = vise_ceil_div(n_rows, side);
+  const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+  vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer),
+                        step->p.layers[layer].n_in);
+#pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
-    const uint32_t row = i % n_down * side, unit = i / n_down * side;
-    vise_product<1, 1>(step, tile, &a, &b, row, unit, l->n_in, VISE_STAGE_AT);
-    vise_forward_epilogue(step, layer, row, unit, side, vise_step_stage());
+    vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
+    vise_forward_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
+    __syncthreads();
   }
 }
 
-VISE_STEP_FN void vise_delta_phase(uint32_t layer, uint32_t tile) {
+VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
-  const vise_k_layer *l = &step->p.layers[layer];
-  const vise_operand a = vise_operand_deltas(step, layer + 1), b = vise_operand_weights(&step->p, layer + 1);
-  const uint32_t side = vise_k_tile_side((vise_k_tile)tile), n_down = vise_ceil_div(a.n_rows, side);
-  const uint32_t n_tiles = n_down * vise_ceil_div(l->n_out, side);
+  const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
+  const uint32_t n_down = vise_ceil_div(n_rows, side);
+  const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+  vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1),
+                        step->p.layers[layer + 1].n_out);
+#pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
-    const uint32_t row = i % n_down * side, unit = i / n_down * side;
-    vise_product<1, 0>(step, tile, &a, &b, row, unit, a.n_columns, VISE_STAGE_AT);
-    vise_delta_epilogue(step, layer, row, unit, side, vise_step_stage());
+    vise_product<1, 0>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
+    vise_delta_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
+    __syncthreads();
   }
 }
 
-VISE_STEP_FN void vise_gradient_phase(void) {
+/* A tile of the gradient phase, its i-th of this CTA: product or sum, then what is done to it before norms are known.
+ */
+VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
+  const vise_step_tile t = vise_step_tile_at(&step->p, tile);
+  const vise_tile_memory to = vise_tile_memory_of(step, &t, i);
+  float *c = vise_step_floats() + step->c;
+  if (t.tensor.is_bias) vise_bias_gradient(step, &t, c);
+  vise_shape_tile(step, &t, c, &to);
+}
+
+VISE_FN_CALLED void vise_gradient_phase(void) {
+  vise_step *const step = vise_step_here();
   vise_norm_strengths();
-  uint32_t i = 0;
-  for (uint32_t tile = blockIdx.x; tile < p->n_gradient_tiles; tile += p->n_members, i++) {
-    const vise_step_tile t = vise_step_tile_at(p, tile);
-    const vise_tile_memory to = vise_tile_memory_of(step, &t, i);
-    const uint32_t c = i < p->n_held ? vise_step_held_at(p, i) : (uint32_t)VISE_STAGE_AT;
+#pragma unroll 1
+  for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
+    const uint32_t tile = blockIdx.x + i * step->p.n_members;
+    const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
+    const vise_step_tile t = vise_step_tile_at(&step->p, tile);
     if (t.tensor.is_bias) {
+      if (threadIdx.x == 0) step->c = c;
       __syncthreads();
-      vise_bias_gradient(step, &t, vise_step_floats() + c);
     } else {
-      const vise_operand a = vise_operand_deltas(step, t.tensor.layer), b = vise_operand_inputs(step, t.tensor.layer);
-      vise_product<0, 0>(step, p->layers[t.tensor.layer].gradient_tile, &a, &b, t.row, t.column, a.n_rows, c);
+      vise_product_operands(step, vise_operand_deltas(step, t.tensor.layer), vise_operand_inputs(step, t.tensor.layer),
+                            step->record.n_rows);
+      vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, c);
     }
-    vise_shape_tile(step, &t, vise_step_floats() + c, &to);
+    vise_shape_gradient_tile(tile, i);
   }
 }
 

@@ -9,8 +9,37 @@
 /* `width` (2, 4, ... 32) neighbouring lanes, lane 0 of them being a multiple of width; all of them get the sum. A leaf
    is width 32. Addition commutes, so both lanes of a pair have the same bits. */
 VISE_FN double vise_sum_lanes(double value, int width) {
+#pragma unroll
   for (int step = 1; step < width; step *= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
   return value;
+}
+
+/* A warp adds four rows of a leaf at a time, a strip; eight strips are a cell. */
+enum { VISE_STRIP_ROWS = 4, VISE_STRIPS = VISE_GROUP_ROWS / VISE_STRIP_ROWS };
+
+/* The lanes hold one column of a leaf of four rows: the sum over the leaf of row lane % 4. Each step of the butterfly
+   adds neighbours, and the first two also share the rows among the lanes. */
+VISE_FN_CALLED double vise_sum_four_rows(double row0, double row1, double row2, double row3) {
+  const uint32_t lane = threadIdx.x % 32;
+  const int odd = lane & 1, upper = lane & 2;
+  /* even lanes go on with rows 0 and 2, odd ones with 1 and 3; then the lower of two pairs with the first of these */
+  const double give_first = odd ? row0 : row1, give_second = odd ? row2 : row3;
+  const double first = (odd ? row1 : row0) + __shfl_xor_sync(0xffffffffu, give_first, 1);
+  const double second = (odd ? row3 : row2) + __shfl_xor_sync(0xffffffffu, give_second, 1);
+  double sum = (upper ? second : first) + __shfl_xor_sync(0xffffffffu, upper ? first : second, 2);
+  for (int step = 4; step < VISE_LEAF; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
+  return sum;
+}
+
+/* From the sums of the rows in lanes 0 to 3 their sum, in all lanes. */
+VISE_FN double vise_sum_strip(double row_sum) {
+  const double pair = row_sum + __shfl_xor_sync(0xffffffffu, row_sum, 1);
+  return pair + __shfl_xor_sync(0xffffffffu, pair, 2);
+}
+
+/* The cell of its strips. */
+VISE_FN double vise_sum_strips(const double strips[VISE_STRIPS]) {
+  return ((strips[0] + strips[1]) + (strips[2] + strips[3])) + ((strips[4] + strips[5]) + (strips[6] + strips[7]));
 }
 
 /* The value of slot `slot` of the 2^depth slots of the lowest level of a tree: one of the n items, or 0. */
@@ -20,10 +49,11 @@ VISE_FN double vise_tree_slot(const double *items, uint32_t n, int depth, uint32
 }
 
 /* The tree over items[n], n <= 1024, by one warp; all lanes get the sum. */
-VISE_FN double vise_sum_tree_warp(const double *items, uint32_t n) {
+VISE_FN_CALLED double vise_sum_tree_warp(const double *items, uint32_t n) {
   const int depth = vise_tree_depth(n), upper = depth > 5 ? depth - 5 : 0;
   const uint32_t lane = threadIdx.x % 32;
   double sums = 0;
+#pragma unroll 1
   for (uint32_t node = 0; node < 1u << upper; node++) {
     const uint32_t slot = node * 32 + lane;
     const double value = slot < 1u << depth ? vise_tree_slot(items, n, depth, slot) : 0.0;
@@ -37,12 +67,14 @@ enum { VISE_TREE_SCRATCH = 32 };
 
 /* The tree over items[n], n <= 32768, by a CTA of whole warps; all threads get the sum. scratch: shared memory,
    [VISE_TREE_SCRATCH]. items and scratch are safe to write again when it returns. */
-VISE_FN double vise_sum_tree_cta(const double *items, uint32_t n, double *scratch) {
+VISE_FN_CALLED double vise_sum_tree_cta(const double *items, uint32_t n, double *scratch) {
   /* Each warp takes whole nodes of the level that has 32 of them (of level 0 when there are few items). */
   const int depth = vise_tree_depth(n), top = depth > 5 ? 5 : 0;
   const uint32_t lane = threadIdx.x % 32, n_below = 1u << (depth - top);
+#pragma unroll 1
   for (uint32_t node = threadIdx.x / 32; node < 1u << top; node += blockDim.x / 32) {
     double sums = 0;
+#pragma unroll 1
     for (uint32_t part = 0; part * 32 < n_below; part++) {
       const uint32_t below = part * 32 + lane;
       const double value = below < n_below ? vise_tree_slot(items, n, depth, node * n_below + below) : 0.0;

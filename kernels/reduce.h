@@ -13,7 +13,7 @@ typedef struct vise_k_sum_squares {
   const float *x;
   uint32_t n_rows, n_columns; /* 1 to 8192 each */
   size_t stride;
-  double *groups;           /* out [vise_n_groups(n_rows)]: the sums of each four rows */
+  double *groups;           /* out [vise_n_groups(n_rows)]: the sums of each 32 rows */
   double *sum;              /* out: one number */
   vise_k_exchange exchange; /* one exchange; n_slots = n_members = CTAs to use, at most 1024 */
 } vise_k_sum_squares;

@@ -41,6 +41,7 @@ VISE_FN double vise_row_sum(const vise_row *row) {
 VISE_FN float vise_row_max(const vise_row *row, uint32_t *index) {
   float most = -INFINITY;
   uint32_t at = 0xffffffffu;
+#pragma unroll 1
   for (uint32_t k = threadIdx.x % 32; k < row->n_out; k += 32) {
     if (row->z[k] > most || at == 0xffffffffu) {
       most = row->z[k];
@@ -69,6 +70,7 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
   const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(row->n_out);
   const float q = (float)p->options.label_smoothing, own = (1.0f - q) * vise_class_weight(p, label);
   const float spread = q / (float)row->n_out;
+#pragma unroll 1
   for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
     const uint32_t k = leaf * 32 + lane;
     float e = 0.0f;
@@ -81,18 +83,21 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
   const float sum = (float)vise_row_sum(row), log_sum = vise_log_f32(sum);
   double smooth = 0.0, all_weights = 1.0;
   if (q > 0.0f) {
+#pragma unroll 1
     for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
       const uint32_t k = leaf * 32 + lane;
       const float term = k < row->n_out ? vise_class_weight(p, k) * (log_sum - (row->z[k] - most)) : 0.0f;
       vise_row_leaf(row, leaf, (double)term);
     }
     smooth = vise_row_sum(row);
+#pragma unroll 1
     for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
       const uint32_t k = leaf * 32 + lane;
       vise_row_leaf(row, leaf, k < row->n_out ? (double)vise_class_weight(p, k) : 0.0);
     }
     all_weights = vise_row_sum(row);
   }
+#pragma unroll 1
   for (uint32_t k = lane; k < row->n_out; k += 32) {
     const float probability = row->delta[k] / sum;
     float d = own * (k == label ? probability - 1.0f : probability);
@@ -129,10 +134,16 @@ VISE_FN double vise_output_loss(const vise_k_step *p, float z, float y, float *d
   }
 }
 
+/* Element k of a row of the targets. */
+VISE_FN_CALLED float vise_target_f32(size_t data_row, uint32_t k) {
+  const vise_k_source *y = &vise_step_here()->p.y;
+  return vise_gather_one(y, (const char *)y->x + data_row * y->row_bytes, k);
+}
+
 /* Target of output k: a value, or of a label 1 or 0. */
 VISE_FN float vise_row_target(const vise_k_step *p, const vise_row *row, uint32_t label, uint32_t k) {
   if (p->options.labels) return k == label ? 1.0f : 0.0f;
-  return vise_gather_one(&p->y, (const char *)p->y.x + row->data_row * p->y.row_bytes, k);
+  return vise_target_f32(row->data_row, k);
 }
 
 /* Value of the row, delta written, *right: whether it is classified rightly. All lanes get the value. */
@@ -142,7 +153,7 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, double d
   float weight = p->row_weights ? p->row_weights[row->data_row] : 1.0f;
   uint32_t label = 0, best;
   if (p->options.labels) {
-    label = (uint32_t)vise_gather_one(&p->y, (const char *)p->y.x + row->data_row * p->y.row_bytes, 0);
+    label = (uint32_t)vise_target_f32(row->data_row, 0);
   }
   const float most = vise_row_max(row, &best);
   int same = p->options.labels ? best == label : 1;
@@ -154,6 +165,7 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, double d
       const int positive = !p->options.labels && vise_row_target(p, row, 0, 0) > 0.0f;
       weight *= p->class_weights[p->options.labels ? label : (uint32_t)positive];
     }
+#pragma unroll 1
     for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
       const uint32_t k = leaf * 32 + lane;
       double term = 0.0;

@@ -13,11 +13,13 @@
 #include "kernels/row_loss.cuh"
 
 /* Loss and delta of a row by its warp: z and delta anywhere, delta also to `also` unless NULL. */
-VISE_FN void vise_loss_of_row(vise_step *step, uint32_t r, const float *z, float *delta, float *also) {
+VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, float *also) {
+  vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32, n_out = p->layers[p->n_layers - 1].n_out;
   if (p->options.loss == VISE_K_EXTERNAL) {
     const float *given = p->external_delta + (size_t)r * n_out;
+#pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) delta[k] = given[k];
     if (lane == 0) p->row_losses[r] = 0.0;
   } else {
@@ -37,18 +39,19 @@ VISE_FN void vise_loss_of_row(vise_step *step, uint32_t r, const float *z, float
     }
   }
   if (also) {
+#pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) also[k] = delta[k];
   }
 }
 
-VISE_STEP_FN void vise_loss_phase(void) {
+VISE_FN_CALLED void vise_loss_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_rows = step->record.n_rows, n_warps = p->n_members * VISE_STEP_WARPS;
   for (uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; r < n_rows; r += n_warps) {
     const size_t at = (size_t)r * last->ld_out;
-    vise_loss_of_row(step, r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
+    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
   }
 }
 
@@ -98,6 +101,7 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
   for (uint32_t i = threadIdx.x; i < n * n_out; i += VISE_K_STEP_THREADS) {
     const uint32_t k = i % n_out, r = i / n_out;
     float z = 0.0f;
+#pragma unroll 1
     for (uint32_t slice = 0; slice < n_slices; slice++) z += m->partial[(r * n_slices + slice) * n_out + k];
     z += 0.0f;
     m->z[r * VISE_K_NARROW + k] = p->has_bias ? z + p->params[last->bias + k] : z;
@@ -139,7 +143,7 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, u
   }
 }
 
-VISE_STEP_FN void vise_rows_phase(void) {
+VISE_FN_CALLED void vise_rows_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
@@ -161,7 +165,7 @@ VISE_STEP_FN void vise_rows_phase(void) {
     __syncthreads();
     if (warp < n) {
       float *delta = p->activations + last->delta + (size_t)(row0 + warp) * last->ld_out;
-      vise_loss_of_row(step, row0 + warp, m.z + warp * VISE_K_NARROW, m.delta + warp * VISE_K_NARROW, delta);
+      vise_loss_of_row(row0 + warp, m.z + warp * VISE_K_NARROW, m.delta + warp * VISE_K_NARROW, delta);
     }
     __syncthreads();
     if (p->n_layers > 1) vise_rows_delta_below(step, &m, row0, n);

@@ -34,14 +34,13 @@ typedef struct vise_step {
   uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or VISE_NO_TENSOR */
   uint32_t skip;
   vise_k_tensor_counts counts; /* of the tile at hand */
+  uint32_t cell_max[16];       /* of the tile at hand: bits of the largest magnitudes; 0 between tiles */
   /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
   uint32_t m0, n0, n_k, c;
 } vise_step;
 
-/* Functions of their own, so that the compiler meets each big part once; they find the step in shared memory. */
-#define VISE_STEP_FN [[maybe_unused]] static __device__ __noinline__
-
+/* Called functions find the step in shared memory. */
 VISE_FN vise_step *vise_step_here(void) {
   VISE_DYNAMIC_SHARED(unsigned char, shared);
   return (vise_step *)shared;
@@ -141,6 +140,33 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
     t.n_rows = t.side;
   }
   return t;
+}
+
+/* Four neighbouring rows of one column, with what is kept of them; the loops over rows rotate these, so that their long
+   bodies are compiled once and their values stay in registers. */
+typedef struct vise_four {
+  float v[VISE_STRIP_ROWS];
+} vise_four;
+
+VISE_FN void vise_rotate(vise_four *f, float last) {
+  f->v[0] = f->v[1];
+  f->v[1] = f->v[2];
+  f->v[2] = f->v[3];
+  f->v[3] = last;
+}
+
+/* Which of the rows row .. row + 4 of the tile are rows of the tensor at this lane's column. */
+VISE_FN unsigned vise_rows_inside(const vise_step_tile *t, uint32_t row, uint32_t column) {
+  if (t->column + column >= t->tensor.n_columns) return 0;
+  const uint32_t here = t->n_rows - row, there = t->tensor.n_rows - t->row - row, n = here < there ? here : there;
+  return n >= VISE_STRIP_ROWS ? (1u << VISE_STRIP_ROWS) - 1 : (1u << n) - 1;
+}
+
+VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside) {
+  vise_four f;
+#pragma unroll
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) f.v[r] = inside >> r & 1 ? from[(size_t)r * ld] : 0.0f;
+  return f;
 }
 
 /* The lowest of the lanes' numbers goes to *lowest (shared memory). */

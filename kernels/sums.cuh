@@ -8,51 +8,63 @@
 
 #include "kernels/step_context.cuh"
 
-/* The lanes hold one column of a leaf of four rows: the sum over the leaf of row lane % 4. Each step of the butterfly
-   adds neighbours, and the first two also share the rows among the lanes. */
-VISE_FN double vise_sum_four_rows(const double rows[VISE_GROUP_ROWS]) {
-  const uint32_t lane = threadIdx.x % 32;
-  const int odd = lane & 1, upper = lane & 2;
-  /* even lanes go on with rows 0 and 2, odd ones with 1 and 3; then the lower of two pairs with the first of these */
-  const double give_first = odd ? rows[0] : rows[1], give_second = odd ? rows[2] : rows[3];
-  const double first = (odd ? rows[1] : rows[0]) + __shfl_xor_sync(0xffffffffu, give_first, 1);
-  const double second = (odd ? rows[3] : rows[2]) + __shfl_xor_sync(0xffffffffu, give_second, 1);
-  double sum = (upper ? second : first) + __shfl_xor_sync(0xffffffffu, upper ? first : second, 2);
-  for (int step = 4; step < VISE_LEAF; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  return sum;
+VISE_FN double vise_sum_squares_of_rows(const vise_four *x) {
+  return vise_sum_four_rows((double)x->v[0] * (double)x->v[0], (double)x->v[1] * (double)x->v[1],
+                            (double)x->v[2] * (double)x->v[2], (double)x->v[3] * (double)x->v[3]);
 }
 
-/* From the sums of the rows in lanes 0 to 3 the sum of the cell, in all lanes. */
-VISE_FN double vise_sum_cell(double row_sum) {
-  const double pair = row_sum + __shfl_xor_sync(0xffffffffu, row_sum, 1);
-  return pair + __shfl_xor_sync(0xffffffffu, pair, 2);
+/* Sums of the strips of the tile at hand, in shared memory: [cell of the tile][strip], of up to two quantities. */
+enum { VISE_TILE_CELLS = 16, VISE_TILE_STRIPS = VISE_TILE_CELLS * VISE_STRIPS };
+
+VISE_FN double *vise_tile_strips(int which) {
+  return (double *)vise_step_split() + which * VISE_TILE_STRIPS;
 }
 
-/* Stores the sums of a cell whose rows' sums are in lanes 0 to 3. by_rows: into leaves of rows, else into cells. */
-VISE_FN void vise_store_sums(double *sums, int by_rows, const vise_step_tensor *t, uint32_t row, uint32_t leaf,
+/* What is not part of the tensor adds nothing: all strips 0 to begin with. Ends with all threads together. */
+VISE_FN void vise_clear_strips(void) {
+  static_assert(2 * VISE_TILE_STRIPS == VISE_K_STEP_THREADS, "a strip for each thread");
+  vise_tile_strips(0)[threadIdx.x] = 0.0;
+  __syncthreads();
+}
+
+/* Notes the sums of a strip, whose rows' sums are in lanes 0 to 3; row and leaf count within the tile. by_rows: they go
+   to memory, into leaves of rows. */
+VISE_FN void vise_note_strip(double *sums, int by_rows, int which, const vise_step_tile *t, uint32_t row, uint32_t leaf,
                              double row_sum) {
-  const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(t->n_columns);
+  const uint32_t lane = threadIdx.x % 32;
   if (by_rows) {
-    if (lane < VISE_GROUP_ROWS && row + lane < t->n_rows) {
-      sums[t->row_leaves + (size_t)(row + lane) * n_leaves + leaf] = row_sum;
-    }
+    const uint32_t matrix_row = t->row + row + lane;
+    const size_t at = (size_t)matrix_row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + leaf;
+    if (lane < VISE_STRIP_ROWS && matrix_row < t->tensor.n_rows) sums[t->tensor.row_leaves + at] = row_sum;
     return;
   }
-  const double cell = vise_sum_cell(row_sum);
-  if (lane == 0) sums[t->cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] = cell;
+  const double strip = vise_sum_strip(row_sum);
+  const uint32_t cell = row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf;
+  if (lane == 0) vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
+}
+
+/* After a barrier: the cells of the tile to memory. */
+VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) {
+  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  if (threadIdx.x >= n_cells) return;
+  const uint32_t row = t->row + threadIdx.x / n_across * VISE_GROUP_ROWS;
+  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
+  if (row >= t->tensor.n_rows || leaf >= n_leaves) return;
+  sums[t->tensor.cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] =
+      vise_sum_strips(vise_tile_strips(which) + threadIdx.x * VISE_STRIPS);
 }
 
 /* The sum of a group by a warp; items: shared memory of the warp, [256]. */
 VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_tensor *t, uint32_t group,
                               double *items) {
-  const uint32_t n_leaves = vise_n_leaves(t->n_columns), row = group * VISE_GROUP_ROWS;
+  const uint32_t n_leaves = vise_n_leaves(t->n_columns);
   if (!by_rows) return vise_sum_tree_warp(sums + t->cells + (size_t)group * n_leaves, n_leaves);
-  for (uint32_t leaf = threadIdx.x % 32; leaf < n_leaves; leaf += 32) {
-    double rows[VISE_GROUP_ROWS];
-    for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-      rows[r] = row + r < t->n_rows ? sums[t->row_leaves + (size_t)(row + r) * n_leaves + leaf] : 0.0;
-    }
-    items[leaf] = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+  const uint32_t row = group * VISE_GROUP_ROWS + threadIdx.x % 32;
+#pragma unroll 1
+  for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
+    const double own = row < t->n_rows ? sums[t->row_leaves + (size_t)row * n_leaves + leaf] : 0.0;
+    const double cell = vise_sum_lanes(own, VISE_GROUP_ROWS);
+    if (threadIdx.x % 32 == 0) items[leaf] = cell;
   }
   __syncwarp();
   const double sum = vise_sum_tree_warp(items, n_leaves);
@@ -63,20 +75,23 @@ VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_t
 /* Which tensor a group, or a unit, of all tensors belongs to. */
 VISE_FN uint32_t vise_tensor_of_group(const vise_k_step *p, uint32_t group) {
   uint32_t tensor = 0;
+#pragma unroll 1
   while (tensor + 1 < vise_step_n_tensors(p) && group >= vise_step_tensor_at(p, tensor + 1).groups) tensor++;
   return tensor;
 }
 VISE_FN uint32_t vise_tensor_of_unit(const vise_k_step *p, uint32_t unit) {
   uint32_t tensor = 0;
+#pragma unroll 1
   while (tensor + 1 < vise_step_n_tensors(p) && unit >= vise_step_tensor_at(p, tensor + 1).units) tensor++;
   return tensor;
 }
 
 /* Sums of all groups into groups[n_groups], by warps first, first + step, ... of the team or of the CTA. */
-VISE_STEP_FN void vise_sum_groups(const double *sums, int by_rows, double *groups, uint32_t first, uint32_t n_warps) {
+VISE_FN_CALLED void vise_sum_groups(const double *sums, int by_rows, double *groups, uint32_t first, uint32_t n_warps) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   double *items = (double *)vise_step_split() + threadIdx.x / 32 * 256;
+#pragma unroll 1
   for (uint32_t group = first; group < p->n_groups; group += n_warps) {
     const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_group(p, group));
     const double sum = vise_group_sum(sums, by_rows, &t, group - t.groups, items);
@@ -85,10 +100,11 @@ VISE_STEP_FN void vise_sum_groups(const double *sums, int by_rows, double *group
 }
 
 /* Sums of squares, and with max not NULL largest magnitudes into unit_max, of all units, by the warps of the team. */
-VISE_STEP_FN void vise_sum_units(const double *sums, double *out, const float *max) {
+VISE_FN_CALLED void vise_sum_units(const double *sums, double *out, const float *max) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32;
+#pragma unroll 1
   for (uint32_t unit = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; unit < p->n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_unit(p, unit));
@@ -98,6 +114,7 @@ VISE_STEP_FN void vise_sum_units(const double *sums, double *out, const float *m
     if (lane == 0) out[unit] = sum;
     if (max) {
       uint32_t bits = 0;
+#pragma unroll 1
       for (uint32_t leaf = lane; leaf < n_leaves; leaf += 32) {
         const uint32_t other = vise_bits_f32(max[at + leaf]);
         bits = other > bits ? other : bits;
@@ -110,10 +127,11 @@ VISE_STEP_FN void vise_sum_units(const double *sums, double *out, const float *m
 
 /* Sums of the tensors into out[n_tensors] (shared memory), from the groups' sums: a warp to a tensor, the CTA to one of
    many groups. Begins and ends with all threads together. */
-VISE_STEP_FN void vise_sum_tensors(const double *groups, double *out) {
+VISE_FN_CALLED void vise_sum_tensors(const double *groups, double *out) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t n_tensors = vise_step_n_tensors(p), warp = threadIdx.x / 32;
+#pragma unroll 1
   for (uint32_t tensor = warp; tensor < n_tensors; tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
     const uint32_t n_groups = vise_n_groups(t.n_rows);
@@ -121,6 +139,7 @@ VISE_STEP_FN void vise_sum_tensors(const double *groups, double *out) {
     const double sum = vise_sum_tree_warp(groups + t.groups, n_groups);
     if (threadIdx.x % 32 == 0) out[tensor] = sum;
   }
+#pragma unroll 1
   for (uint32_t tensor = 0; tensor < n_tensors; tensor++) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
     const uint32_t n_groups = vise_n_groups(t.n_rows);
@@ -133,7 +152,7 @@ VISE_STEP_FN void vise_sum_tensors(const double *groups, double *out) {
 
 /* The same from cells or rows, by this CTA alone; scratch: memory of this CTA, [VISE_K_ALONE_GROUPS]. */
 enum { VISE_K_ALONE_GROUPS = 8192 };
-VISE_STEP_FN void vise_sum_tensors_alone(const double *sums, int by_rows, double *scratch, double *out) {
+VISE_FN_CALLED void vise_sum_tensors_alone(const double *sums, int by_rows, double *scratch, double *out) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   __syncthreads();
@@ -144,9 +163,11 @@ VISE_STEP_FN void vise_sum_tensors_alone(const double *sums, int by_rows, double
     return;
   }
   double *items = (double *)vise_step_split() + threadIdx.x / 32 * 256;
+#pragma unroll 1
   for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
     const uint32_t n_groups = vise_n_groups(t.n_rows);
+#pragma unroll 1
     for (uint32_t group = threadIdx.x / 32; group < n_groups; group += VISE_STEP_WARPS) {
       const double sum = vise_group_sum(sums, by_rows, &t, group, items);
       if (threadIdx.x % 32 == 0) scratch[group] = sum;
@@ -159,15 +180,17 @@ VISE_STEP_FN void vise_sum_tensors_alone(const double *sums, int by_rows, double
 }
 
 /* Largest magnitude of each tensor by a warp to a tensor, into out[n_tensors] (shared memory). */
-VISE_STEP_FN void vise_max_tensors(float *out) {
+VISE_FN_CALLED void vise_max_tensors(float *out) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+#pragma unroll 1
   for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
     const size_t n_leaves = vise_n_leaves(t.n_columns);
     const size_t n = p->sums_by_rows ? t.n_rows * n_leaves : vise_n_groups(t.n_rows) * n_leaves;
     const float *max = p->gradient_max + (p->sums_by_rows ? t.row_leaves : t.cells);
     uint32_t bits = 0;
+#pragma unroll 1
     for (size_t i = threadIdx.x % 32; i < n; i += 32) {
       const uint32_t other = vise_bits_f32(max[i]);
       bits = other > bits ? other : bits;
@@ -184,7 +207,7 @@ VISE_FN double *vise_weight_sums(const vise_k_step *p, uint32_t parity, int magn
 }
 
 /* VISE_K_SUM: sums of groups of the gradient and of the weights at the start of the step; units of the gradient. */
-VISE_STEP_FN void vise_sum_phase(void) {
+VISE_FN_CALLED void vise_sum_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t first = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32, n_warps = p->n_members * VISE_STEP_WARPS;
@@ -198,7 +221,7 @@ VISE_STEP_FN void vise_sum_phase(void) {
 }
 
 /* VISE_K_UNIT_SUM: sums of squares of the rows of the new weights. */
-VISE_STEP_FN void vise_norm_unit_sums(void) {
+VISE_FN_CALLED void vise_norm_unit_sums(void) {
   const vise_k_step *p = &vise_step_here()->p;
   vise_sum_units(p->norm_sums, p->norm_unit_sums, NULL);
 }

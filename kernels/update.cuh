@@ -13,57 +13,46 @@
 typedef struct vise_update {
   vise_strengths penalty; /* added after the clips; zeros where it was part of the clipped gradient */
   float lr, keep, shrink, cap, scale, lo, hi;
-  float correct1, correct2; /* Adam's */
+  int boxed;
 } vise_update;
 
 /* Bounds of a tensor's box; infinite ones stay so under any factor. */
-VISE_FN void vise_box_of(const vise_k_step_options *o, double factor, const vise_step_tensor *t, float *lo, float *hi) {
-  const int exempt = t->is_bias && !o->clamp_bias;
-  const double low = o->box_lo[t->layer], high = o->box_hi[t->layer];
+VISE_FN void vise_box_of(vise_step *step, const vise_step_tile *t, float *lo, float *hi) {
+  const vise_k_step_options *o = &step->p.options;
+  const double factor = step->record.clamp_factor;
+  const int exempt = t->tensor.is_bias && !o->clamp_bias;
+  const double low = o->box_lo[t->tensor.layer], high = o->box_hi[t->tensor.layer];
   *lo = exempt || !vise_is_finite_f64(low) ? (exempt ? -INFINITY : (float)low) : (float)(low * factor);
   *hi = exempt || !vise_is_finite_f64(high) ? (exempt ? INFINITY : (float)high) : (float)(high * factor);
 }
 
-/* norm_strength as in vise_strengths_make; scale: of the norm clip by tensors, looked at where there is one. */
-VISE_FN vise_update vise_update_make(const vise_k_step *p, const vise_k_step_record *record, const vise_step_tensor *t,
-                                     const float *norm_strength, const float *scale) {
-  const vise_k_step_options *o = &p->options;
-  const int exempt = t->is_bias && !o->penalize_bias;
-  vise_update u;
-  u.penalty = vise_strengths_make(p, t->is_bias, norm_strength);
-  if (!o->clip_scope_data) u.penalty.k2 = u.penalty.k1 = u.penalty.kF_by_norm = 0.0f;
-  const double keep = 1.0 - record->lr * (exempt ? 0.0 : o->k2d);
-  u.lr = (float)record->lr;
-  u.keep = keep < 0.0 ? 0.0f : (float)keep;
-  u.shrink = o->prox_l1 && !exempt ? (float)(record->lr * o->k1) : 0.0f;
-  u.cap = o->max_update > 0.0 ? (float)o->max_update : INFINITY;
-  u.scale = o->clip_norm > 0.0 && o->clip_norm_type != 2 ? *scale : 1.0f;
-  u.correct1 = u.correct2 = 1.0f;
-  vise_box_of(o, record->clamp_factor, t, &u.lo, &u.hi);
-  return u;
-}
-
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
-  vise_update u =
-      vise_update_make(&step->p, &step->record, &t->tensor, &step->norm_strengths[t->index], &step->scales[t->index]);
-  if (step->p.options.optimizer == VISE_K_ADAM) {
-    u.correct1 = step->correct1;
-    u.correct2 = step->correct2;
-  }
+  const vise_k_step_options *o = &step->p.options;
+  const int exempt = t->tensor.is_bias && !o->penalize_bias;
+  vise_update u;
+  u.penalty = vise_strengths_of(step, t);
+  if (!o->clip_scope_data) u.penalty.k2 = u.penalty.k1 = u.penalty.kF_by_norm = 0.0f;
+  const double keep = 1.0 - step->record.lr * (exempt ? 0.0 : o->k2d);
+  u.lr = (float)step->record.lr;
+  u.keep = keep < 0.0 ? 0.0f : (float)keep;
+  u.shrink = o->prox_l1 && !exempt ? (float)(step->record.lr * o->k1) : 0.0f;
+  u.cap = o->max_update > 0.0 ? (float)o->max_update : INFINITY;
+  u.scale = o->clip_norm > 0.0 && o->clip_norm_type != 2 ? step->scales[t->index] : 1.0f;
+  vise_box_of(step, t, &u.lo, &u.hi);
   return u;
 }
 
 /* The direction of the optimizer; advances the moments. */
-VISE_FN float vise_direction(const vise_k_step *p, const vise_update *u, float g, float *m1, float *m2) {
-  const vise_k_step_options *o = &p->options;
+VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
+  const vise_k_step_options *o = &step->p.options;
   const float mu = (float)o->momentum;
   switch (o->optimizer) {
     case VISE_K_RMSPROP: {
       const float rho = (float)o->rho, rest = (float)(1.0 - o->rho);
       *m2 = fmaf(rho, *m2, rest * g * g);
-      const float direction = g / (sqrtf(*m2) + (float)o->eps);
-      if (!p->has_moment1) return direction;
-      *m1 = fmaf(mu, *m1, direction);
+      const float u = g / (sqrtf(*m2) + (float)o->eps);
+      if (!step->p.has_moment1) return u;
+      *m1 = fmaf(mu, *m1, u);
       return *m1;
     }
     case VISE_K_ADAM: {
@@ -71,10 +60,10 @@ VISE_FN float vise_direction(const vise_k_step *p, const vise_update *u, float g
       const float beta2 = (float)o->beta2, rest2 = (float)(1.0 - o->beta2);
       *m1 = fmaf(beta1, *m1, rest1 * g);
       *m2 = fmaf(beta2, *m2, rest2 * g * g);
-      return *m1 * u->correct1 / (sqrtf(*m2 * u->correct2) + (float)o->eps);
+      return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)o->eps);
     }
     default:
-      if (!p->has_moment1) return g;
+      if (!step->p.has_moment1) return g;
       *m1 = fmaf(mu, *m1, g);
       return o->nesterov ? fmaf(mu, *m1, g) : *m1;
   }
@@ -91,78 +80,78 @@ VISE_FN float vise_clamp_f32(float x, float lo, float hi) {
 }
 
 /* New value of a weight from its gradient as the gradient phase left it. */
-VISE_FN float vise_new_weight(const vise_k_step *p, const vise_update *u, float scale, float g, float w, float *m1,
+VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale, float g, float w, float *m1,
                               float *m2) {
   g = g * scale + vise_penalty_gradient(&u->penalty, w);
-  const float d = vise_clamp_f32(u->lr * vise_direction(p, u, g, m1, m2), -u->cap, u->cap);
+  const float d = vise_clamp_f32(u->lr * vise_direction(step, g, m1, m2), -u->cap, u->cap);
   w = u->keep * w - d;
   if (u->shrink > 0.0f) w = vise_shrink_f32(w, u->shrink);
   return w;
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
-VISE_FN void vise_measure_cell(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const float w[VISE_GROUP_ROWS], unsigned inside, uint32_t row, uint32_t leaf) {
+VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
+                                unsigned inside, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
-  const uint32_t matrix_row = t->row + row, matrix_leaf = t->column / VISE_LEAF + leaf;
+  const int boxed_lo = vise_is_finite(u->lo), boxed_hi = vise_is_finite(u->hi);
 #pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int counts = inside >> r & 1;
-    vise_step_count(&step->counts.n_at_lo, counts && vise_is_finite(u->lo) && w[r] == u->lo);
-    vise_step_count(&step->counts.n_at_hi, counts && vise_is_finite(u->hi) && w[r] == u->hi);
+    if (boxed_lo) vise_step_count(&step->counts.n_at_lo, counts && w->v[r] == u->lo);
+    if (boxed_hi) vise_step_count(&step->counts.n_at_hi, counts && w->v[r] == u->hi);
   }
   if (!p->weight_sums_needed) return;
-  double terms[VISE_GROUP_ROWS];
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) terms[r] = (double)w[r] * (double)w[r];
-  double *sums = vise_weight_sums(p, step->state.parity + 1, 0);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(terms));
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) terms[r] = (double)fabsf(w[r]);
-  sums = vise_weight_sums(p, step->state.parity + 1, 1);
-  vise_store_sums(sums, 0, &t->tensor, matrix_row, matrix_leaf, vise_sum_four_rows(terms));
+  vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
+  vise_note_strip(NULL, 0, 1, t, row, leaf,
+                  vise_sum_four_rows((double)fabsf(w->v[0]), (double)fabsf(w->v[1]), (double)fabsf(w->v[2]),
+                                     (double)fabsf(w->v[3])));
 }
 
-VISE_FN void vise_update_cell(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                              const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
+/* New values of four rows, and of their moments, to memory; w leaves with the new values. */
+VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                              const vise_tile_memory *from, uint32_t row, uint32_t column, unsigned inside,
+                              vise_four *w) {
+  const vise_k_step *p = &step->p;
+  const int project = p->mode == VISE_K_PROJECT;
+  const int by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four m1 = vise_load_four(p->moment1 + at, t->tensor.ld, p->has_moment1 ? inside : 0);
+  vise_four m2 = vise_load_four(p->moment2 + at, t->tensor.ld, p->has_moment2 ? inside : 0);
+  vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
+    float new_w = w->v[0], new_m1 = m1.v[0], new_m2 = m2.v[0];
+    if (inside >> r & 1) {
+      if (!project) {
+        const float scale = by_units ? (float)vise_unit_scale(t->tensor.units + t->row + row + r) : u->scale;
+        new_w = vise_new_weight(step, u, scale, g.v[0], new_w, &new_m1, &new_m2);
+      }
+      if (p->has_mask && !p->mask[at]) new_w = new_m1 = new_m2 = 0.0f;
+      new_w = vise_clamp_f32(new_w, u->lo, u->hi);
+      p->params[at] = new_w;
+      if (p->has_moment1) p->moment1[at] = new_m1;
+      if (p->has_moment2) p->moment2[at] = new_m2;
+    }
+    vise_rotate(w, new_w);
+    vise_rotate(&g, 0.0f);
+    vise_rotate(&m1, 0.0f);
+    vise_rotate(&m2, 0.0f);
+  }
+}
+
+VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                               const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const int project = p->mode == VISE_K_PROJECT,
-            by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
-  float new_w[VISE_GROUP_ROWS];
-  unsigned inside = 0;
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r, matrix_row = t->row + tile_row;
-    new_w[r] = 0.0f;
-    if (tile_row >= t->n_rows || matrix_row >= t->tensor.n_rows || t->column + column >= t->tensor.n_columns) continue;
-    inside |= 1u << r;
-    const size_t at = t->tensor.first + (size_t)matrix_row * t->tensor.ld + t->column + column;
-    float w = p->params[at];
-    if (!step->skip) {
-      float m1 = p->has_moment1 ? p->moment1[at] : 0.0f, m2 = p->has_moment2 ? p->moment2[at] : 0.0f;
-      if (!project) {
-        const float scale =
-            by_units ? (float)vise_unit_scale(p, step->record.clip_factor, t->tensor.units + matrix_row) : u->scale;
-        w = vise_new_weight(p, u, scale, from->base[(size_t)tile_row * from->ld + column], w, &m1, &m2);
-      }
-      if (p->has_mask && !p->mask[at]) w = m1 = m2 = 0.0f;
-      w = vise_clamp_f32(w, u->lo, u->hi);
-      p->params[at] = w;
-      if (p->has_moment1) p->moment1[at] = m1;
-      if (p->has_moment2) p->moment2[at] = m2;
-    }
-    new_w[r] = w;
-  }
+  const unsigned inside = vise_rows_inside(t, row, column);
+  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
+  if (!step->skip) vise_update_rows(step, t, u, from, row, column, inside, &w);
   if (!p->norm_sums) {
-    vise_measure_cell(step, t, u, new_w, inside, row, leaf);
+    vise_measure_strip(step, t, u, &w, inside, row, leaf);
     return;
   }
-  double squares[VISE_GROUP_ROWS];
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) squares[r] = (double)new_w[r] * (double)new_w[r];
-  vise_store_sums(p->norm_sums, !p->options.max_norm_tensor, &t->tensor, t->row + row, t->column / VISE_LEAF + leaf,
-                  vise_sum_four_rows(squares));
+  vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
 }
 
 /* R / norm where the norm is above R, else 1; NaN spreads. */
@@ -171,62 +160,77 @@ VISE_FN float vise_bound_scale(double most, double square) {
   return norm <= most ? 1.0f : (float)(most / norm);
 }
 
-VISE_FN void vise_max_norm_cell(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
-                                uint32_t leaf) {
+VISE_FN void vise_max_norm_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
+                                 uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  float new_w[VISE_GROUP_ROWS];
-  unsigned inside = 0;
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_GROUP_ROWS; r++) {
-    const uint32_t tile_row = row + r, matrix_row = t->row + tile_row;
-    new_w[r] = 0.0f;
-    if (tile_row >= t->n_rows || matrix_row >= t->tensor.n_rows || t->column + column >= t->tensor.n_columns) continue;
-    inside |= 1u << r;
-    const size_t at = t->tensor.first + (size_t)matrix_row * t->tensor.ld + t->column + column;
-    new_w[r] = p->params[at];
-    if (step->skip || t->tensor.is_bias) continue;
-    const double square =
-        p->options.max_norm_tensor ? step->weight_squares[t->index] : p->norm_unit_sums[t->tensor.units + matrix_row];
-    const float scale = vise_bound_scale(p->options.max_norm, square);
-    if (scale == 1.0f) continue;
-    new_w[r] *= scale;
-    p->params[at] = new_w[r];
+  const unsigned inside = vise_rows_inside(t, row, column);
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
+  if (!step->skip && !t->tensor.is_bias) {
+#pragma unroll 1
+    for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
+      float new_w = w.v[0];
+      if (inside >> r & 1) {
+        const float scale = vise_bound_scale(
+            p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
+                                                            : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
+        if (scale != 1.0f) {
+          new_w *= scale;
+          p->params[at] = new_w;
+        }
+      }
+      vise_rotate(&w, new_w);
+    }
   }
-  vise_measure_cell(step, t, u, new_w, inside, row, leaf);
+  vise_measure_strip(step, t, u, &w, inside, row, leaf);
+}
+
+/* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
+VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int max_norm) {
+  const vise_k_step *p = &step->p;
+  if (p->norm_sums && !max_norm) {
+    if (p->options.max_norm_tensor) vise_store_cells(p->norm_sums, 0, t);
+  } else if (p->weight_sums_needed) {
+    vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
+    vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
+  }
 }
 
 /* The update, or the max-norm, of all tiles of this CTA. */
-VISE_STEP_FN void vise_update_tiles(int max_norm) {
+VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  uint32_t i = 0;
-  for (uint32_t tile = blockIdx.x; tile < p->n_gradient_tiles; tile += p->n_members, i++) {
-    const vise_step_tile t = vise_step_tile_at(p, tile);
+#pragma unroll 1
+  for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
+    const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
-    const uint32_t n_across = t.side / VISE_LEAF, n_cells = vise_ceil_div(t.n_rows, VISE_GROUP_ROWS) * n_across;
-    for (uint32_t cell = threadIdx.x / 32; cell < n_cells; cell += VISE_STEP_WARPS) {
-      const uint32_t row = cell / n_across * VISE_GROUP_ROWS, leaf = cell % n_across;
-      if (!vise_cell_exists(&t, row, leaf)) continue;
+    const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
+    vise_clear_strips();
+#pragma unroll 1
+    for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
+      const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+      if (!vise_strip_exists(&t, row, leaf)) continue;
       if (max_norm) {
-        vise_max_norm_cell(step, &t, &u, row, leaf);
+        vise_max_norm_strip(step, &t, &u, row, leaf);
       } else {
-        vise_update_cell(step, &t, &u, &from, row, leaf);
+        vise_update_strip(step, &t, &u, &from, row, leaf);
       }
     }
+    __syncthreads();
+    vise_store_weight_cells(step, &t, max_norm);
     vise_flush_counts(step, &t);
   }
 }
 
 /* After the last exchange: the scales, then the tiles. */
-VISE_STEP_FN void vise_update_phase(void) {
+VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
   if (step->p.mode != VISE_K_PROJECT) vise_decide();
   vise_update_tiles(0);
 }
 
-VISE_STEP_FN void vise_max_norm_phase(void) {
+VISE_FN_CALLED void vise_max_norm_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (p->options.max_norm_tensor) {

@@ -38,6 +38,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
     step->counts = vise_k_tensor_counts();
   }
+  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (blockIdx.x == 0) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
@@ -56,6 +57,7 @@ VISE_FN double vise_batch_loss(vise_step *step) {
   const vise_k_step *p = &step->p;
   const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
   double *leaves = (double *)vise_step_stage();
+#pragma unroll 1
   for (uint32_t leaf = threadIdx.x / 32; leaf < n_leaves; leaf += VISE_STEP_WARPS) {
     const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
     const double sum = vise_sum_lanes(r < n_rows ? p->row_losses[r] : 0.0, VISE_LEAF);
@@ -85,6 +87,7 @@ VISE_FN void vise_batch_penalty(vise_step *step) {
   }
   if (threadIdx.x == 0) {
     double value = 0.0;
+#pragma unroll 1
     for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
       if (vise_step_tensor_at(p, tensor).is_bias && !p->options.penalize_bias) continue;
       if (p->options.k2 != 0.0) value += 0.5 * p->options.k2 * step->weight_squares[tensor];
@@ -102,8 +105,9 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   double *sums = (double *)vise_step_stage();
   double sum = 0.0;
   int any = 0;
+#pragma unroll 1
   for (uint32_t unit = threadIdx.x; unit < p->n_units; unit += VISE_K_STEP_THREADS) {
-    const double scale = (double)(float)vise_unit_scale(p, step->record.clip_factor, unit);
+    const double scale = (double)(float)vise_unit_scale(unit);
     any = any || scale != 1.0;
     sum += scale * scale * p->unit_sums[unit];
   }
@@ -114,7 +118,7 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
 }
 
 /* The numbers of the step, by the first CTA: after the update phase's exchange, before the next step's. */
-VISE_STEP_FN void vise_step_report(void) {
+VISE_FN_CALLED void vise_step_report(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
@@ -132,6 +136,7 @@ VISE_STEP_FN void vise_step_report(void) {
       if (clipped) after = vise_sqrt_f64(square);
     } else if (o->clip_norm > 0.0) {
       double square = 0.0;
+#pragma unroll 1
       for (uint32_t t = 0; t < vise_step_n_tensors(p); t++) {
         const double scale = (double)step->scales[t];
         square += scale * scale * step->gradient_squares[t];
