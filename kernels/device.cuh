@@ -15,7 +15,9 @@
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
 #define VISE_FN static __device__ __forceinline__
+#if !defined(VISE_FN_CALLED) /* a source whose code is short may have it inline */
 #define VISE_FN_CALLED static __device__ __noinline__
+#endif
 #define VISE_BOTH static __host__ __device__ __forceinline__
 #define VISE_KERNEL(k)
 #define VISE_DYNAMIC_SHARED(T, name)                                           \
@@ -26,7 +28,9 @@
 #include <cuda_runtime.h>
 #endif
 #define VISE_FN static inline
+#if !defined(VISE_FN_CALLED)
 #define VISE_FN_CALLED static inline
+#endif
 #define VISE_BOTH static inline
 #endif
 

@@ -12,7 +12,8 @@
  *   vise_k_unfused_gradient    penalties, value clip, sums of squares
  *   vise_k_unfused_decide      norms, scales, skip; statistics; the state moves on to the next record
  *   vise_k_unfused_update      optimizer and projection
- * and, where options ask for them, vise_k_unfused_sums, _norms and _max_norm between (see host/backend/cuda).
+ * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _norms (max-norm by tensors) and
+ * _max_norm after _update.
  *
  * With bf16 weights, inputs, activations and deltas that cuBLAS reads are in bf16, in memory of their own with the same
  * layout; weights, outputs of the last layer and gradients stay float32.
@@ -48,12 +49,8 @@ typedef struct vise_k_unfused {
   uint16_t *params16, *activations16, *inputs16; /* bf16, as params, activations, one half of inputs; or all NULL */
 } vise_k_unfused;
 
-/* What vise_k_unfused_sums adds up. */
-typedef enum vise_k_unfused_sum {
-  VISE_K_SUM_GRADIENT, /* groups of the gradient's and the weights' sums, units of the gradient */
-  VISE_K_SUM_WEIGHTS,  /* groups of the weights' squares at the start of the step */
-  VISE_K_SUM_NEW       /* groups of the new weights' squares */
-} vise_k_unfused_sum;
+/* Once for each device: allows the shared memory that the largest nets take. */
+cudaError_t vise_k_unfused_prepare(void);
 
 /* n_rows is that of the step's record. */
 cudaError_t vise_k_unfused_begin(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream);
@@ -67,8 +64,9 @@ cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32
 /* dL/db of the layers whose bit is set. */
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream);
 cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
-cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, vise_k_unfused_sum what, uint32_t n_sms, cudaStream_t stream);
-/* norm_strengths, or with new_weights max_norm_scales, after the sums where the step has a phase for them. */
+/* Sums of groups, and of units of the gradient: where the step has a phase for them (sum_phase). */
+cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
+/* norm_strengths, or with new_weights max_norm_scales. */
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream);
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);

@@ -7,9 +7,8 @@
  *
  * Formulas    those of the fused step, by the same functions: sums.cuh, decide.cuh, walk.cuh.
  * Layout      kernels/step_types.h. decide writes context, state and the step's statistics.
- * Work        warps take groups and units in turn; the others are one CTA, which the cells of a small net or the groups
- *             of a larger one are few enough for.
- * Memory      sums once, 8 bytes a lane, coalesced; 40 KB of shared memory.
+ * Work        warps take groups and units in turn; the others are one CTA, for there is one number to 1024 weights.
+ * Memory      sums once, 8 bytes a lane, coalesced; 40 KB of shared memory, more for nets of over 2048 groups.
  * Numerics    float64, canonical order (kernels/canonical.h).
  * Limits      those of the plan.
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
@@ -17,63 +16,36 @@
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 
-/* Beside what vise_step_context.cuh places: the groups of a small net, or the leaves of a batch. */
-enum { SHARED_BYTES = VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + 2048 * 8 };
+/* Of vise_sum_tensors_alone the groups, of vise_batch_loss the leaves of a batch. */
+enum { MOST_SCRATCH = 8192, BATCH_LEAVES = 2048 };
 
-/* The step into shared memory, where the functions of the fused step look for it. */
-VISE_FN vise_step *open_step(const vise_k_unfused *u) {
-  vise_step *const step = vise_step_here();
-  const uint32_t *from = (const uint32_t *)&u->step;
-  uint32_t *to = (uint32_t *)&step->p;
-  for (uint32_t i = threadIdx.x; i < sizeof u->step / 4; i += VISE_UNFUSED_THREADS) to[i] = from[i];
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    const vise_k_unfused_context *c = u->context;
-    step->p.n_members = gridDim.x;
-    step->state = *u->step.state;
-    step->record = c->record;
-    step->loss_is_bad = c->loss_is_bad;
-    step->bad_gradient = c->bad_gradient;
-    step->bad_total = c->bad_total;
-    step->skip = 0;
-    step->correct1 = step->correct2 = 1.0f;
-  }
-  __syncthreads();
-  return step;
+static size_t shared_bytes(uint32_t n_groups) {
+  const size_t n = n_groups > BATCH_LEAVES ? n_groups : (size_t)BATCH_LEAVES;
+  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + (n < MOST_SCRATCH ? n : (size_t)MOST_SCRATCH) * sizeof(double);
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
-    unfused_sums_warp_per_group(const __grid_constant__ vise_k_unfused u, uint32_t what) {
+    unfused_sums_warp_per_group(const __grid_constant__ vise_k_unfused u) {
   if (!u.context->active) return;
-  const vise_k_step *p = &open_step(&u)->p;
-  const uint32_t first = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32, n_warps = gridDim.x * VISE_STEP_WARPS;
-  if (what == VISE_K_SUM_GRADIENT) {
-    vise_sum_phase();
-  } else if (what == VISE_K_SUM_WEIGHTS) {
-    vise_sum_groups(vise_weight_sums(p, u.context->parity, 0), 0, p->group_sums + p->n_groups, first, n_warps);
-  } else {
-    vise_sum_groups(p->norm_sums, 0, p->group_sums, first, n_warps);
-  }
+  vise_unfused_open(&u);
+  vise_sum_phase();
 }
 VISE_KERNEL(unfused_sums_warp_per_group);
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_norms_one_cta(const __grid_constant__ vise_k_unfused u, int new_weights) {
   if (!u.context->active) return;
-  vise_step *const step = open_step(&u);
+  vise_step *const step = vise_unfused_open(&u);
   const vise_k_step *p = &step->p;
   const uint32_t tensor = threadIdx.x;
-  if (p->sum_phase) {
-    vise_sum_tensors(p->group_sums + (new_weights ? 0 : p->n_groups), step->weight_squares);
-  } else {
-    const double *sums = new_weights ? p->norm_sums : vise_weight_sums(p, u.context->parity, 0);
-    vise_sum_tensors_alone(sums, 0, (double *)vise_step_stage(), step->weight_squares);
-  }
-  if (tensor >= vise_step_n_tensors(p)) return;
   if (new_weights) {
-    u.context->max_norm_scales[tensor] = vise_bound_scale(p->options.max_norm, step->weight_squares[tensor]);
+    vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
+    if (tensor < vise_step_n_tensors(p)) {
+      u.context->max_norm_scales[tensor] = vise_bound_scale(p->options.max_norm, step->weight_squares[tensor]);
+    }
   } else {
-    u.context->norm_strengths[tensor] = vise_norm_strength(p->options.kF, step->weight_squares[tensor]);
+    vise_norm_strengths();
+    if (tensor < vise_step_n_tensors(p)) u.context->norm_strengths[tensor] = step->norm_strengths[tensor];
   }
 }
 VISE_KERNEL(unfused_norms_one_cta);
@@ -81,8 +53,15 @@ VISE_KERNEL(unfused_norms_one_cta);
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_decide_one_cta(const __grid_constant__ vise_k_unfused u) {
   if (!u.context->active) return;
-  vise_step *const step = open_step(&u);
+  vise_step *const step = vise_unfused_open(&u);
   vise_k_unfused_context *c = u.context;
+  if (threadIdx.x == 0) {
+    step->state = *u.step.state;
+    step->loss_is_bad = c->loss_is_bad;
+    step->bad_gradient = c->bad_gradient;
+    step->bad_total = c->bad_total;
+  }
+  __syncthreads();
   vise_decide();
   vise_step_report();
   if (threadIdx.x < vise_step_n_tensors(&step->p)) c->scales[threadIdx.x] = step->scales[threadIdx.x];
@@ -100,20 +79,33 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 }
 VISE_KERNEL(unfused_decide_one_cta);
 
-cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, vise_k_unfused_sum what, uint32_t n_sms, cudaStream_t stream) {
+cudaError_t vise_k_unfused_prepare(void) {
+  const void *const kernels[] = {(const void *)unfused_sums_warp_per_group, (const void *)unfused_norms_one_cta,
+                                 (const void *)unfused_decide_one_cta};
+  for (int i = 0; i < 3; i++) {
+    const cudaError_t error =
+        cudaFuncSetAttribute(kernels[i], cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes(MOST_SCRATCH));
+    if (error != cudaSuccess) return error;
+  }
+  return cudaSuccess;
+}
+
+cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
   const uint32_t n = u->step.sums_by_rows && u->step.n_units > u->step.n_groups ? u->step.n_units : u->step.n_groups;
-  uint32_t which = (uint32_t)what;
-  void *arguments[] = {(void *)u, &which};
-  return vise_launch((const void *)unfused_sums_warp_per_group, vise_unfused_ctas(n, n_sms), VISE_UNFUSED_THREADS,
-                     SHARED_BYTES, 0, stream, arguments);
+  void *arguments[] = {(void *)u};
+  return vise_launch((const void *)unfused_sums_warp_per_group,
+                     vise_unfused_ctas((n + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS, n_sms), VISE_UNFUSED_THREADS,
+                     shared_bytes(0), 0, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream) {
   void *arguments[] = {(void *)u, &new_weights};
-  return vise_launch((const void *)unfused_norms_one_cta, 1, VISE_UNFUSED_THREADS, SHARED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_norms_one_cta, 1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0,
+                     stream, arguments);
 }
 
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_decide_one_cta, 1, VISE_UNFUSED_THREADS, SHARED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_decide_one_cta, 1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0,
+                     stream, arguments);
 }
