@@ -3,11 +3,6 @@
 #ifndef VISE_K_UNFUSED_CUH
 #define VISE_K_UNFUSED_CUH
 
-/* Kernels of one purpose each: functions that the fused step calls are inline here. */
-#if defined(__CUDACC__)
-#define VISE_FN_CALLED static __device__ __forceinline__
-#endif
-
 #include "kernels/launch.cuh"
 #include "kernels/step_context.cuh"
 #include "kernels/unfused.h"

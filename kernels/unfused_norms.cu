@@ -13,6 +13,7 @@
  * Limits      those of the plan.
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
  */
+#define VISE_ALL_INLINE
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 

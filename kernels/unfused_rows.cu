@@ -16,6 +16,7 @@
  * Limits      those of the plan (host/plan).
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
  */
+#define VISE_ALL_INLINE
 #include "kernels/activation.cuh"
 #include "kernels/row_loss.cuh"
 #include "kernels/unfused.cuh"

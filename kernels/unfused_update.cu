@@ -15,6 +15,7 @@
  * sums float64 in canonical order. A step that is skipped writes no weight and no moment. Limits      those of the
  * plan. Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
  */
+#define VISE_ALL_INLINE
 #include "kernels/unfused.cuh"
 #include "kernels/update.cuh"
 
