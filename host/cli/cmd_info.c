@@ -78,18 +78,17 @@ static void print_json(const findings *f) {
 int vise_i_cli_info(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
-  /* train's options may follow --plan, so it is seen before they are refused as unknown. */
+  /* With --plan come the options of train instead. */
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--plan") == 0) {
-      (void)fprintf(stderr, "vise info: --plan shows the plan of the cuda backend, which this build has not\n");
-      return VISE_I_CLI_NOTHING_DONE;
-    }
+    if (strcmp(argv[i], "--plan") == 0) return vise_i_cli_plan(argc, argv);
   }
   vise_i_cli_options_init(&options, VISE_I_CLI_INFO);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK && options.plan) {
-    status =
-        vise_i_cli_fail(&err, VISE_ERR_UNSUPPORTED, "plan: the plan of the cuda backend, which this build has not");
+    status = vise_i_cli_fail(&err, VISE_ERR_USAGE, "--plan is for the command line only");
+  }
+  if (status == VISE_OK && options.plan_sms > 0) {
+    status = vise_i_cli_fail(&err, VISE_ERR_USAGE, "--plan-sms needs --plan");
   }
   int code = 0;
   if (status != VISE_OK) {

@@ -77,9 +77,8 @@ static void resolve(vise_i_cli_options *options, const vise_trainer *trainer) {
   training->scale = vise_trainer_scale(trainer);
   training->n_threads = vise_trainer_n_threads(trainer);
   options->n_threads = training->n_threads > 0 ? (uint64_t)training->n_threads : 0;
-  if (training->precision == VISE_PRECISION_AUTO && training->backend == VISE_BACKEND_CPU) {
-    training->precision = VISE_FP32;
-  }
+  training->precision = vise_trainer_precision(trainer);
+  training->step_mode = vise_trainer_step_mode(trainer);
 }
 
 /* ---- after ---------------------------------------------------------------------------------------------------- */

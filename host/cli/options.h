@@ -57,6 +57,7 @@ typedef struct vise_i_cli_options {
 
   char *model, *data, *labels, *mask_out;
   bool json, plan;
+  uint64_t plan_sms;
   vise_output output;
   vise_weight_op op;
   size_t *op_layers;
@@ -147,6 +148,7 @@ VISE_I_CLI_CUSTOM_DECLARE(batch)
 VISE_I_CLI_CUSTOM_DECLARE(stop_loss)
 VISE_I_CLI_CUSTOM_DECLARE(threads)
 VISE_I_CLI_CUSTOM_DECLARE(device)
+VISE_I_CLI_CUSTOM_DECLARE(device_memory_limit)
 VISE_I_CLI_CUSTOM_DECLARE(op_layers)
 
 /* argv after the command word (argv[0] is "vise train") into *options, --config and --resume included. Prints help or

@@ -236,7 +236,7 @@ void vise_i_cli_clear_stop_loss(vise_i_cli_options *options) {
   options->training.stop_loss_on = false;
 }
 
-/* ---- --threads, --device ---- */
+/* ---- --threads, --device, --device-memory-limit ---- */
 
 vise_status vise_i_cli_set_threads(vise_i_cli_options *options, const char *text, vise_error *err) {
   uint64_t n = 0;
@@ -273,6 +273,36 @@ json_t *vise_i_cli_get_device(const vise_i_cli_options *options) {
 
 void vise_i_cli_clear_device(vise_i_cli_options *options) {
   options->training.device = 0;
+}
+
+vise_status vise_i_cli_set_device_memory_limit(vise_i_cli_options *options, const char *text, vise_error *err) {
+  static const char suffixes[] = "KMG";
+  char digits[32];
+  uint64_t n = 0;
+  const size_t length = strlen(text);
+  const char *suffix = length > 1 ? strchr(suffixes, text[length - 1]) : NULL;
+  const unsigned shift = suffix != NULL ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
+  const size_t n_digits = length - (suffix != NULL);
+  vise_error inner = VISE_ERROR_INIT;
+  if (n_digits >= sizeof digits) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is too large", text);
+  memcpy(digits, text, n_digits);
+  digits[n_digits] = '\0';
+  if (vise_i_cli_parse_count(digits, &n, &inner) != VISE_OK || n == 0) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not a number of bytes above 0, as in 1000000, 500M or 8G",
+                           text);
+  }
+  if (n > (uint64_t)SIZE_MAX >> shift) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is too large", text);
+  options->training.device_memory_limit = (size_t)(n << shift);
+  return VISE_OK;
+}
+
+json_t *vise_i_cli_get_device_memory_limit(const vise_i_cli_options *options) {
+  const size_t limit = options->training.device_memory_limit;
+  return limit == 0 ? json_null() : json_integer((json_int_t)limit);
+}
+
+void vise_i_cli_clear_device_memory_limit(vise_i_cli_options *options) {
+  options->training.device_memory_limit = 0;
 }
 
 /* ---- prune's --layers ---- */

@@ -243,6 +243,10 @@ const vise_i_cli_option vise_i_cli_table[] = {
     ENUM("precision", vise_precision, "of the matrix products", PLACE, T | EP, FIXED, training.precision),
     CUSTOM("threads", "N", "CPU threads", PLACE, T | EP, FREE, 0, threads),
     CUSTOM("device", "N", "which GPU", PLACE, T, FIXED, 0, device),
+    CUSTOM("device-memory-limit", "BYTES",
+           "cuda: take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M "
+           "and G mean 2^10, 2^20 and 2^30",
+           PLACE, T, FREE, OFF, device_memory_limit),
 
     {"out", "DIR",
      "folder for config.json, metrics.jsonl, model.safetensors and checkpoints (without it nothing is saved)",
@@ -260,8 +264,12 @@ const vise_i_cli_option vise_i_cli_table[] = {
     {"out", "FILE", "where to write the changed model: .safetensors", VISE_I_CLI_PATH, SAVING, P, LOCAL, AT(out),
      .max = 0},
     PATH("mask-out", "where to write the mask: .safetensors (with --op prune)", SAVING, P, LOCAL, mask_out),
-    FLAG("plan", "the memory and launch plan of the cuda backend for train's options", SAVING, VISE_I_CLI_INFO, LOCAL,
-         plan),
+    FLAG("plan",
+         "what the cuda backend would run for the options of train that follow: phases, tiles, memory, and the time "
+         "that they allow; needs no GPU",
+         SAVING, VISE_I_CLI_INFO, LOCAL, plan),
+    COUNT("plan-sms", "with --plan: for an H200 of so many multiprocessors instead of the GPU here", SAVING,
+          VISE_I_CLI_INFO, LOCAL, plan_sms, OFF, 1),
     FLAG("json", "results as JSON", SAVING, EP | P | VISE_I_CLI_CHECK | VISE_I_CLI_INFO, LOCAL, json),
 
     PATH("config", "options from a JSON file, by the same names without dashes; the command line wins", MORE, ALL,

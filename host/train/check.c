@@ -29,6 +29,9 @@
 #define WEIGHTS_TOLERANCE_ADAPTIVE 5e-2
 #define LOSS_TOLERANCE_SGD 1e-4
 #define LOSS_TOLERANCE_ADAPTIVE 1e-2
+/* Products of tf32 have 11 bits, those of bf16 8: so many times the above. */
+#define TF32_TIMES 50
+#define BF16_TIMES 400
 
 typedef struct reporter {
   void (*report)(void *user, const vise_check_item *item);
@@ -217,6 +220,11 @@ static void report_agreement(reporter *r, const char *name, const vise_train_con
   bool sgd = config->optimizer == VISE_SGD;
   double weights_tolerance = sgd ? WEIGHTS_TOLERANCE_SGD : WEIGHTS_TOLERANCE_ADAPTIVE;
   double loss_tolerance = sgd ? LOSS_TOLERANCE_SGD : LOSS_TOLERANCE_ADAPTIVE, weights = NAN, loss = NAN;
+  if (config->backend == VISE_BACKEND_CUDA && config->precision > VISE_FP32) {
+    const double times = config->precision == VISE_TF32 ? TF32_TIMES : BF16_TIMES;
+    weights_tolerance = fmin(times * weights_tolerance, 0.5);
+    loss_tolerance = fmin(times * loss_tolerance, 0.2);
+  }
   if (run->n_steps == reference->n_steps) {
     weights = vise_i_check_weight_difference(net, reference->start, reference->params, run->params, weights_tolerance);
     loss = vise_i_check_loss_difference(reference->loss, run->loss, run->n_steps);
@@ -247,7 +255,7 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
     if (ops == NULL || (config->backend != VISE_BACKEND_AUTO && config->backend != others[i])) continue;
     c.backend = others[i];
     VISE_TRY(vise_i_check_train(&c, model64, dataset, reference.n_steps, &run, err));
-    report_agreement(r, name, config, vise_i_model_net(model64), &reference, &run);
+    report_agreement(r, name, &c, vise_i_model_net(model64), &reference, &run);
     report_constraints(r, name, ops->dtype, &run);
     vise_i_check_run_free(&run);
   }

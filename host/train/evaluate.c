@@ -49,6 +49,7 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   if (config->batch > 0 && config->batch < it.chunk) it.chunk = config->batch;
   vise_i_resolve_forward_spec(it.model, net, it.chunk, config->n_threads, &spec);
   spec.device = config->device;
+  spec.precision = config->precision;
   VISE_TRY(it.ops->create(&spec, &it.backend, err));
   VISE_TRY(it.ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
   *out = it;

@@ -68,6 +68,9 @@ static void put_net(builder *b, const vise_trainer *t) {
   put(b, "--activation", "%s", vise_activation_name(t->net->activation));
   put_flag(b, "--bias", t->net->bias);
   put(b, "--backend", "%s", vise_backend_name(t->which));
+  if (t->which != VISE_BACKEND_CUDA) return; /* the others have no choice, and checkpoints from before there was one */
+  put(b, "--step", "%s", vise_step_mode_name(t->spec.step_mode));
+  put(b, "--precision", "%s", vise_precision_name(t->spec.precision));
 }
 
 static void put_optimizer(builder *b, const vise_train_config *c) {

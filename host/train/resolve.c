@@ -133,8 +133,18 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
   if (made.max_batch == 0) made.max_batch = 1;
   made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
   made.device = config->device;
+  made.step_mode = config->step_mode;
+  made.precision = config->precision;
+  made.steps_per_launch = config->steps_per_launch;
+  made.device_memory_limit = config->device_memory_limit;
   *spec = made;
   return VISE_OK;
+}
+
+void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec) {
+  if (backend == VISE_BACKEND_CPU64) return;
+  if (spec->precision == VISE_PRECISION_AUTO) spec->precision = VISE_FP32;
+  if (backend == VISE_BACKEND_CUDA && spec->step_mode == VISE_STEP_AUTO) spec->step_mode = VISE_STEP_FUSED;
 }
 
 void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net, size_t max_batch, int n_threads,

@@ -70,6 +70,11 @@ static vise_status choose_backend(vise_trainer *t, const vise_train_config *conf
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--steps-per-launch %llu: --backend %s has no launches; leave it 0",
                          (unsigned long long)config->steps_per_launch, t->ops->name));
   }
+  if (t->which != VISE_BACKEND_CUDA && config->device_memory_limit != 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                         "--device-memory-limit %zu: --backend %s has no devices; leave it off",
+                         config->device_memory_limit, t->ops->name));
+  }
   VISE_TRY(vise_i_resolve_check_dtype(t->ops, t->model, err));
 done:
   return status;
@@ -142,6 +147,7 @@ static vise_status start_backend(vise_trainer *t, vise_error *err) {
   if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "--mask", err));
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
                                err));
+  vise_i_resolve_way(t->which, &t->spec);
   VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
   t->has_mask = mask != NULL;
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
@@ -232,6 +238,14 @@ done:
 
 vise_backend vise_trainer_backend(const vise_trainer *trainer) {
   return trainer->which;
+}
+
+vise_step_mode vise_trainer_step_mode(const vise_trainer *trainer) {
+  return trainer->spec.step_mode;
+}
+
+vise_precision vise_trainer_precision(const vise_trainer *trainer) {
+  return trainer->spec.precision;
 }
 
 int vise_trainer_n_threads(const vise_trainer *trainer) {

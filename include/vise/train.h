@@ -132,13 +132,15 @@ typedef struct vise_train_config {
   uint64_t max_skips;             /**< consecutive skips that end the run [8] */
 
   /* where and how */
-  vise_backend backend;      /**< [auto] */
-  vise_step_mode step_mode;  /**< [auto]; modes other than auto need the cuda backend */
-  vise_precision precision;  /**< [auto] */
-  uint64_t steps_per_launch; /**< cuda [0 = chosen by the backend] */
-  int n_threads;             /**< cpu backends; 0 = chosen [0] */
-  int device;                /**< cuda [0] */
-  bool assert_projection;    /**< debug: verify after every step that box, mask and max-norm hold [false] */
+  vise_backend backend;       /**< [auto] */
+  vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
+  vise_precision precision;   /**< [auto] */
+  uint64_t steps_per_launch;  /**< cuda [0 = chosen by the backend] */
+  int n_threads;              /**< cpu backends; 0 = chosen [0] */
+  int device;                 /**< cuda [0] */
+  size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
+                                 chunks, with the same results [0 = what is free] */
+  bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
 } vise_train_config;
 
 VISE_API void vise_train_config_init(vise_train_config *config);
@@ -184,8 +186,11 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_create(const vise_train_confi
                                                           vise_error *err);
 VISE_API void vise_trainer_free(vise_trainer *trainer);
 
-/** The backend, precision and threads that "auto" became. */
+/** The backend, step, precision and threads that "auto" became. Step and precision stay auto where a backend has no
+    choice. */
 VISE_API vise_backend vise_trainer_backend(const vise_trainer *trainer);
+VISE_API vise_step_mode vise_trainer_step_mode(const vise_trainer *trainer);
+VISE_API vise_precision vise_trainer_precision(const vise_trainer *trainer);
 VISE_API int vise_trainer_n_threads(const vise_trainer *trainer);
 VISE_API vise_scale vise_trainer_scale(const vise_trainer *trainer);
 

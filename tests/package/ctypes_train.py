@@ -58,7 +58,7 @@ class TrainConfig(ctypes.Structure):
         ("stop_projected_gradient", c_double), ("patience", c_uint64), ("min_delta", c_double), ("nonfinite", c_int),
         ("max_skips", c_uint64),
         ("backend", c_int), ("step_mode", c_int), ("precision", c_int), ("steps_per_launch", c_uint64),
-        ("n_threads", c_int), ("device", c_int), ("assert_projection", c_bool),
+        ("n_threads", c_int), ("device", c_int), ("device_memory_limit", c_size_t), ("assert_projection", c_bool),
     ]
 
 

@@ -2,7 +2,7 @@
  * The CUDA backend: what its files share. A step is one launch of the fused kernel (kernels/step.h) by the plan of
  * host/plan.
  *   backend.c  making and freeing; the table
- *   options.c  the spec as the kernel's options, and the plans
+ *   plans.c    the plans of its two teams
  *   memory.c   the arena, streams, copies through pinned memory, errors
  *   launch.c   state and records to the device, launches, statistics back
  *   state.c    weights, moments, mask; projection
@@ -21,6 +21,7 @@
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
+#include "host/backend/step_options.h"
 #include "host/plan/plan.h"
 #include "kernels/step.h"
 
@@ -140,13 +141,10 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_backend *b, void *to, c
 /* For tests: VISE_ERR_INTERNAL, naming the array, if something was written between arrays (spec.guard_bytes). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err);
 
-/* ---- options.c ---- */
+/* ---- plans.c ---- */
 
-void vise_i_cuda_options(const vise_i_step_spec *spec, vise_k_step_options *out);
 /* Both plans, joined. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err);
-/* The bounds of a tensor's entries; infinite where it has none. */
-void vise_i_cuda_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi);
 
 /* ---- launch.c ---- */
 

@@ -77,6 +77,7 @@ vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error 
                              .minor = properties.minor,
                              .n_sms = properties.multiProcessorCount,
                              .n_bytes = properties.totalGlobalMem,
+                             .shared_bytes = properties.sharedMemPerBlockOptin,
                              .usable = properties.major >= VISE_I_CUDA_MIN_MAJOR};
   snprintf(made.name, sizeof made.name, "%s", properties.name);
   *out = made;

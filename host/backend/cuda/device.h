@@ -14,8 +14,9 @@ typedef struct vise_i_cuda_device {
   char name[256];
   int major, minor; /* compute capability */
   int n_sms;
-  uint64_t n_bytes; /* of memory */
-  bool usable;      /* new enough */
+  uint64_t n_bytes;    /* of memory */
+  size_t shared_bytes; /* of a CTA, with opt-in */
+  bool usable;         /* new enough */
 } vise_i_cuda_device;
 
 /* Whether the CUDA backend is part of this build. */

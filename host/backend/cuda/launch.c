@@ -93,7 +93,7 @@ void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i
     s.n_clipped_values += n->n_clipped_values;
     s.n_at_lo += n->n_at_lo;
     s.n_at_hi += n->n_at_hi;
-    vise_i_cuda_box(&b->spec, tensor, hyper->clamp_factor, &lo, &hi);
+    vise_i_step_box(&b->spec, tensor, hyper->clamp_factor, &lo, &hi);
     if (isfinite(lo) || isfinite(hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
   }
   *stats = s;

@@ -11,7 +11,7 @@
 static vise_status verify_entries(const vise_i_backend *b, const vise_i_tensor *t, const float *w, const uint8_t *mask,
                                   double clamp_factor, vise_error *err) {
   float lo, hi;
-  vise_i_cuda_box(&b->spec, t, clamp_factor, &lo, &hi);
+  vise_i_step_box(&b->spec, t, clamp_factor, &lo, &hi);
   for (size_t i = 0; i < t->n_rows * t->n_cols; i++) {
     if (w[i] < lo || w[i] > hi) {
       return vise_i_fail(err, VISE_ERR_INTERNAL, "%s[%zu] = %.9g is outside its box [%.9g, %.9g] after a step", t->name,

@@ -62,6 +62,32 @@ Test(cli_config, config_json_has_everything_resolved) {
   free(text);
 }
 
+/* Sizes of memory have suffixes; the file has bytes. What only a GPU has is refused elsewhere, by name. */
+Test(cli_config, device_memory_limit) {
+  static const struct {
+    const char *text, *bytes;
+  } cases[] = {{"1000", "1000"}, {"3K", "3072"}, {"5M", "5242880"}, {"2G", "2147483648"}};
+  char arguments[256];
+  for (size_t i = 0; i < 4; i++) {
+    char says[128];
+    snprintf(arguments, sizeof arguments, "train --train iris.csv --backend cpu --device-memory-limit %s",
+             cases[i].text);
+    snprintf(says, sizeof says, "--device-memory-limit %s: --backend cpu has no devices", cases[i].bytes);
+    tool_expect_refused(arguments, says);
+  }
+  static const char *const wrong[] = {
+      "0", "M", "-5", "1.5G", "3T", "20000000000G", "99999999999999999999999999999999999"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    snprintf(arguments, sizeof arguments, "train --train iris.csv --device-memory-limit=%s", wrong[i]);
+    tool_expect_refused(arguments, wrong[i]);
+  }
+  tool_expect_ok("train --train iris.csv --epochs 1 --device-memory-limit off --quiet --out run");
+  json_t *config = tool_json("run/config.json");
+  cr_assert(json_is_null(json_object_get(config, "device-memory-limit")));
+  cr_assert_str_eq(json_string_value(json_object_get(config, "precision")), "fp32");
+  json_decref(config);
+}
+
 Test(cli_config, works_from_another_folder) {
   cr_assert_eq(mkdir("elsewhere", 0700), 0);
   tool_expect_ok("train --train iris.csv --epochs 2 --quiet --out run");

@@ -92,6 +92,7 @@ CHANGE(precision_64, c->backend = VISE_BACKEND_CPU64; c->precision = VISE_FP32)
 CHANGE(backend_cuda, c->backend = VISE_BACKEND_CUDA)
 CHANGE(device_one, c->device = 1)
 CHANGE(launches, c->steps_per_launch = 4)
+CHANGE(device_memory, c->device_memory_limit = 1000)
 CHANGE(dtype, c->backend = VISE_BACKEND_CPU64)
 
 static const refused table[] = {
@@ -164,6 +165,7 @@ static const refused table[] = {
     {backend_cuda, VISE_ERR_UNSUPPORTED, "--backend cuda"},
     {device_one, VISE_ERR_UNSUPPORTED, "--device 1"},
     {launches, VISE_ERR_UNSUPPORTED, "--steps-per-launch 4"},
+    {device_memory, VISE_ERR_UNSUPPORTED, "--device-memory-limit 1000"},
     {dtype, VISE_ERR_USAGE, "--backend cpu64 needs a model of f64, this one is f32"},
 };
 

@@ -1,7 +1,6 @@
-/* The spec of a step in the words of the kernel, and the plans made from it. */
-#include <math.h>
+#include "host/backend/step_options.h"
 
-#include "host/backend/cuda/cuda.h"
+#include <math.h>
 
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), "kernels and API count alike")
 SAME(VISE_RELU, VISE_K_RELU);
@@ -35,7 +34,7 @@ SAME(VISE_I64, VISE_K_I64);
 SAME(VISE_F32, VISE_K_F32);
 SAME(VISE_F64, VISE_K_F64);
 
-void vise_i_cuda_options(const vise_i_step_spec *spec, vise_k_step_options *out) {
+void vise_i_step_options(const vise_i_step_spec *spec, vise_k_step_options *out) {
   *out = (vise_k_step_options){
       .activation = (uint8_t)spec->net->activation,
       .loss = (uint8_t)spec->loss,
@@ -81,35 +80,21 @@ static float scaled_bound(double bound, double factor) {
   return (float)(isfinite(bound) ? bound * factor : bound);
 }
 
-void vise_i_cuda_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi) {
+void vise_i_step_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi) {
   const bool exempt = tensor->is_bias && !spec->clamp_bias;
   *lo = exempt ? -INFINITY : scaled_bound(spec->box_lo[tensor->layer], factor);
   *hi = exempt ? INFINITY : scaled_bound(spec->box_hi[tensor->layer], factor);
 }
 
-/* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
-static vise_status describe_machine(vise_i_backend *b, vise_i_plan_machine *out, vise_error *err) {
-  vise_status status;
-  int n_sms = 0, shared = 0;
-  size_t available = 0;
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, b->spec.device));
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
-  b->most_shared = (size_t)shared;
-  *out = (vise_i_plan_machine){(uint32_t)n_sms, (size_t)shared, available};
-done:
-  return status;
-}
-
-vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
-  vise_status status;
-  vise_k_step_options options;
-  const vise_i_step_spec *spec = &b->spec;
-  vise_i_plan_request request = {
-      .net = b->net,
-      .options = &options,
+vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise_i_plan_machine *machine,
+                                        vise_k_step_options *options) {
+  vise_i_step_options(spec, options);
+  return (vise_i_plan_request){
+      .net = spec->net,
+      .options = options,
       .max_rows = spec->max_batch,
       .precision = spec->precision,
+      .machine = *machine,
       .has_moment1 = spec->optimizer == VISE_ADAM || spec->momentum > 0,
       .has_moment2 = spec->optimizer == VISE_ADAM || spec->optimizer == VISE_RMSPROP,
       .has_mask = spec->use_mask,
@@ -117,21 +102,4 @@ vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
       .tile = spec->forced_tile - 1,
       .guard_bytes = spec->guard_bytes,
   };
-  VISE_TRY(describe_machine(b, &request.machine, err));
-  vise_i_cuda_options(spec, &options);
-  VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
-  /* Many rows at a time where that costs little beside the rest. */
-  const size_t available = request.machine.memory_bytes, most = available / 4;
-  for (size_t rows = VISE_I_CUDA_WIDE_ROWS;; rows /= 2) {
-    if (rows < spec->max_batch) rows = spec->max_batch;
-    request.max_rows = rows;
-    request.machine.memory_bytes = 0;
-    VISE_TRY(vise_i_plan_make(&request, &b->wide.plan, err));
-    if (rows == spec->max_batch) break;
-    if (b->wide.plan.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes <= most && b->wide.plan.n_bytes <= 2 * most) break;
-  }
-  vise_i_plan_join(&b->train.plan, &b->wide.plan);
-  VISE_TRY(vise_i_plan_check_memory(&b->train.plan, available, err));
-done:
-  return status;
 }

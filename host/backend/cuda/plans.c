@@ -1,0 +1,40 @@
+/* The plans of the two teams on this device. */
+#include "host/backend/cuda/cuda.h"
+
+/* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
+static vise_status describe_machine(vise_i_backend *b, vise_i_plan_machine *out, vise_error *err) {
+  vise_status status;
+  int n_sms = 0, shared = 0;
+  size_t available = 0;
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, b->spec.device));
+  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  b->most_shared = (size_t)shared;
+  *out = (vise_i_plan_machine){(uint32_t)n_sms, (size_t)shared, available};
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
+  vise_status status;
+  vise_k_step_options options;
+  vise_i_plan_machine machine;
+  const vise_i_step_spec *spec = &b->spec;
+  VISE_TRY(describe_machine(b, &machine, err));
+  vise_i_plan_request request = vise_i_step_request(spec, &machine, &options);
+  VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
+  /* Many rows at a time where that costs little beside the rest. */
+  const size_t available = request.machine.memory_bytes, most = available / 4;
+  for (size_t rows = VISE_I_CUDA_WIDE_ROWS;; rows /= 2) {
+    if (rows < spec->max_batch) rows = spec->max_batch;
+    request.max_rows = rows;
+    request.machine.memory_bytes = 0;
+    VISE_TRY(vise_i_plan_make(&request, &b->wide.plan, err));
+    if (rows == spec->max_batch) break;
+    if (b->wide.plan.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes <= most && b->wide.plan.n_bytes <= 2 * most) break;
+  }
+  vise_i_plan_join(&b->train.plan, &b->wide.plan);
+  VISE_TRY(vise_i_plan_check_memory(&b->train.plan, available, err));
+done:
+  return status;
+}

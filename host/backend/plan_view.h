@@ -1,0 +1,12 @@
+/* The plan of the fused step as the API shows it. */
+#ifndef VISE_I_PLAN_VIEW_H
+#define VISE_I_PLAN_VIEW_H
+
+#include "host/backend/backend.h"
+#include "vise/plan.h"
+
+/* device NULL: an H200. row_bytes: of the features and targets of a row of data. Errors: those of vise_i_plan_make. */
+VISE_WARN_UNUSED vise_status vise_i_plan_view(const vise_i_step_spec *spec, const vise_plan_device *device,
+                                              size_t row_bytes, vise_plan *out, vise_error *err);
+
+#endif

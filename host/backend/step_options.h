@@ -1,0 +1,15 @@
+/* The spec of a step in the words of the kernels and their plan; plain C, also in builds without CUDA. */
+#ifndef VISE_I_STEP_OPTIONS_H
+#define VISE_I_STEP_OPTIONS_H
+
+#include "host/backend/backend.h"
+#include "host/plan/plan.h"
+
+void vise_i_step_options(const vise_i_step_spec *spec, vise_k_step_options *out);
+/* What is asked of the plan of a step on the machine; borrows options, which it fills. */
+vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise_i_plan_machine *machine,
+                                        vise_k_step_options *options);
+/* The bounds of a tensor's entries; infinite where it has none. */
+void vise_i_step_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi);
+
+#endif

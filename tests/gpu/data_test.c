@@ -1,0 +1,287 @@
+/* How data come in, and what is computed on any number of rows: every type, both orders, every scaling; predictions,
+   full gradients, the caller's own delta; the state's way to the device and back; trainings of PyTorch. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+#include "tests/support/backend_rig.h"
+#include "tests/support/trajectory.h"
+
+enum { N = 37, N_IN = 19, N_OUT = 3 };
+
+static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
+static const size_t SIZES[] = {1, 4, 8, 4, 8};
+
+static void put(void *data, vise_dtype dtype, size_t i, double v) {
+  switch (dtype) {
+    case VISE_U8:
+      ((uint8_t *)data)[i] = (uint8_t)v;
+      return;
+    case VISE_I32:
+      ((int32_t *)data)[i] = (int32_t)v;
+      return;
+    case VISE_I64:
+      ((int64_t *)data)[i] = (int64_t)v;
+      return;
+    case VISE_F32:
+      ((float *)data)[i] = (float)v;
+      return;
+    default:
+      ((double *)data)[i] = v;
+  }
+}
+
+/* Layout 0: C order; 1: Fortran order; 2: C order with gaps between rows. */
+static vise_array make_array(vise_dtype dtype, int layout, size_t n_rows, size_t n_cols, bool as_label) {
+  const size_t gap = layout == 2 ? 3 : 0;
+  const size_t row_stride = layout == 1 ? 1 : n_cols + gap, col_stride = layout == 1 ? n_rows : 1;
+  void *data = calloc(n_rows * (n_cols + gap), SIZES[dtype]);
+  cr_assert(data != NULL);
+  for (size_t r = 0; r < n_rows; r++) {
+    for (size_t c = 0; c < n_cols; c++) {
+      put(data, dtype, r * row_stride + c * col_stride, (double)(as_label ? r % N_OUT : (r * 31 + c * 17) % 251));
+    }
+  }
+  return (vise_array){data, dtype, n_rows, n_cols, row_stride, col_stride};
+}
+
+static void free_array(vise_array *a) {
+  free((void *)(uintptr_t)a->data);
+}
+
+/* A linear map: what is gathered is seen at once. */
+static vise_i_net linear_net(double *params) {
+  static const size_t widths[] = {N_IN, N_OUT};
+  const vise_i_net net = rig_net(1, widths, VISE_IDENTITY, true);
+  uint64_t state = 5;
+  rig_fill(&state, 0.25, params, net.n_params);
+  return net;
+}
+
+Test(data, every_type_order_and_scaling) {
+  double params[(N_IN + 1) * N_OUT], shift[N_IN], scale[N_IN], out[N * N_OUT + 2], ref[N * N_OUT];
+  const double unit_shift = 0, unit_scale = 255, odd_shift = 3, odd_scale = 0.7;
+  const vise_i_net net = linear_net(params);
+  size_t rows[N];
+  for (size_t c = 0; c < N_IN; c++) {
+    shift[c] = 100 + (double)c;
+    scale[c] = 40 + 3 * (double)c;
+  }
+  for (size_t i = 0; i < N; i++) rows[i] = (i * 5) % N;
+  const vise_i_scaling scalings[] = {
+      {NULL, NULL, false}, {&unit_shift, &unit_scale, true}, {&odd_shift, &odd_scale, true}, {shift, scale, false}};
+  vise_i_step_spec spec = rig_spec(&net);
+  spec.max_batch = 10;
+  vise_i_backend *b = rig_create(OPS, &spec, params), *oracle = rig_create(&vise_i_backend_cpu64, &spec, params);
+  for (size_t i = 0; i < 4 * 5 * 3; i++) {
+    const vise_dtype dtype = (vise_dtype)(i / 3 % 5);
+    vise_error err = VISE_ERROR_INIT;
+    size_t worst;
+    vise_array x = make_array(dtype, (int)(i % 3), N, N_IN, false);
+    const vise_i_data data = {.x = x, .x_scaling = scalings[i / 15]};
+    out[0] = out[N * N_OUT + 1] = 12345;
+    cr_assert(OPS->forward(b, &data, rows, N, out + 1, &err) == VISE_OK, "%s", err.text);
+    cr_assert(vise_i_backend_cpu64.forward(oracle, &data, rows, N, ref, &err) == VISE_OK, "%s", err.text);
+    cr_expect(out[0] == 12345 && out[N * N_OUT + 1] == 12345, "wrote outside the outputs");
+    cr_expect(rig_compare(out + 1, ref, N * N_OUT, 2e-4, 1e-5, &worst) == 0, "scaling %zu, %s, layout %zu: %g, not %g",
+              i / 15, vise_dtype_name(dtype), i % 3, out[1 + worst], ref[worst]);
+    free_array(&x);
+  }
+  OPS->destroy(b);
+  vise_i_backend_cpu64.destroy(oracle);
+}
+
+/* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
+Test(data, targets_of_every_type) {
+  for (int values = 0; values < 2; values++) {
+    double params[(N_IN + 1) * N_OUT], first[(N_IN + 1) * N_OUT], end[(N_IN + 1) * N_OUT];
+    const double shift = 0, scale = 255;
+    const vise_i_net net = linear_net(params);
+    size_t order[N];
+    for (size_t i = 0; i < N; i++) order[i] = (i * 7) % N;
+    vise_i_step_spec spec = rig_spec(&net);
+    spec.loss = values ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
+    spec.max_batch = 10;
+    for (int dtype = VISE_U8; dtype <= VISE_F64; dtype++) {
+      for (int layout = 0; layout < 3; layout++) {
+        vise_error err = VISE_ERROR_INIT;
+        const vise_i_hyper hyper[4] = {rig_hyper(0.01), rig_hyper(0.01), rig_hyper(0.01), rig_hyper(0.01)};
+        vise_step_stats stats[4] = {{0}};
+        size_t n_done;
+        vise_array x = make_array(VISE_U8, layout, N, N_IN, false);
+        vise_array y = make_array((vise_dtype)dtype, layout, N, values ? N_OUT : 1, !values);
+        const vise_i_data data = {.x = x,
+                                  .y = y,
+                                  .y_is_class = !values,
+                                  .x_scaling = {&shift, &scale, true},
+                                  .y_scaling = {&shift, &scale, true}};
+        vise_i_backend *b = rig_create(OPS, &spec, params);
+        cr_assert(OPS->bind(b, &data, &err) == VISE_OK && OPS->set_order(b, order, N, &err) == VISE_OK, "%s", err.text);
+        cr_assert(OPS->run(b, 0, 10, 4, hyper, stats, &n_done, &err) == VISE_OK, "%s", err.text);
+        cr_expect(stats[3].n_rows == 7 && !stats[3].skipped && stats[3].loss > 0);
+        rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, end);
+        if (dtype == VISE_I32 && layout == 0) memcpy(first, end, sizeof end);
+        if (dtype >= VISE_I32) {
+          cr_expect(memcmp(first, end, sizeof end) == 0, "%s, layout %d", vise_dtype_name((vise_dtype)dtype), layout);
+        }
+        OPS->destroy(b);
+        free_array(&x);
+        free_array(&y);
+      }
+    }
+    cr_expect(memcmp(first, params, sizeof first) != 0);
+  }
+}
+
+Test(data, refuses_what_does_not_fit) {
+  double params[(N_IN + 1) * N_OUT], x[4 * N_IN] = {0}, y[4] = {0, 1, 3, 2};
+  const vise_i_net net = linear_net(params);
+  vise_i_step_spec spec = rig_spec(&net);
+  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.max_batch = 4;
+  vise_i_backend *b = rig_create(OPS, &spec, params);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  vise_step_stats stats = {0};
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_data data = rig_data(x, 4, N_IN, y, 1, true, NULL);
+  const size_t order[] = {0, 4};
+  cr_expect(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_ERR_VALUE);
+  cr_expect(strstr(err.text, "row 2") && strstr(err.text, "label 3"), "%s", err.text);
+  cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_VALUE);
+  cr_expect(OPS->set_order(b, order, 1, NULL) == VISE_ERR_INTERNAL, "an order without data");
+  y[2] = 1;
+  cr_assert(OPS->bind(b, &data, NULL) == VISE_OK);
+  cr_expect(OPS->set_order(b, order, 2, NULL) == VISE_ERR_INTERNAL, "row 4 of 4");
+  data = rig_data(x, 4, N_IN - 1, y, 1, true, NULL);
+  cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_SHAPE);
+  data = rig_data(x, 4, N_IN, NULL, 0, true, NULL);
+  cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_SHAPE);
+  OPS->destroy(b);
+}
+
+/* The external loss with delta = (yhat - y)/N must train as mse does. */
+Test(data, external_delta_is_the_gradient_of_the_outputs) {
+  static const size_t widths[] = {N_IN, 8, N_OUT};
+  const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
+  double *params = calloc(net.n_params, sizeof *params), *a = calloc(net.n_params, sizeof *a);
+  double *c = calloc(net.n_params, sizeof *c), x[N * N_IN], y[N * N_OUT], out[N * N_OUT];
+  uint64_t state = 9;
+  rig_fill(&state, 0.3, params, net.n_params);
+  rig_fill(&state, 1, x, N * N_IN);
+  rig_fill(&state, 1, y, N * N_OUT);
+  const vise_i_data data = rig_data(x, N, N_IN, y, N_OUT, false, NULL);
+  const vise_i_data inputs = rig_data(x, N, N_IN, NULL, 0, false, NULL);
+  vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
+  mse.max_batch = external.max_batch = N;
+  external.loss = VISE_LOSS_EXTERNAL;
+  vise_i_backend *m = rig_create(OPS, &mse, params), *e = rig_create(OPS, &external, params);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  for (int step = 0; step < 5; step++) {
+    vise_error err = VISE_ERROR_INIT;
+    vise_step_stats sm = {0}, se = {0};
+    float delta[N_OUT * N]; /* in Fortran order */
+    cr_assert(OPS->forward(e, &data, NULL, N, out, &err) == VISE_OK);
+    for (size_t r = 0; r < N; r++) {
+      for (size_t k = 0; k < N_OUT; k++) delta[k * N + r] = (float)((out[r * N_OUT + k] - y[r * N_OUT + k]) / N);
+    }
+    const vise_array given = {delta, VISE_F32, N, N_OUT, 1, N};
+    cr_assert(OPS->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
+    cr_assert(OPS->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
+    cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
+  }
+  size_t worst;
+  rig_get_state(OPS, m, VISE_I_PARAMS, net.n_params, a);
+  rig_get_state(OPS, e, VISE_I_PARAMS, net.n_params, c);
+  cr_expect(rig_compare(c, a, net.n_params, 1e-6, 0, &worst) == 0, "[%zu]: %g and %g", worst, c[worst], a[worst]);
+  OPS->destroy(m);
+  OPS->destroy(e);
+  free(params);
+  free(a);
+  free(c);
+}
+
+/* Many rows come in parts when memory is short: outputs keep their bits, gradients their value. */
+Test(data, parts_of_many_rows) {
+  enum { ROWS = 700 };
+  static const size_t widths[] = {N_IN, 11, N_OUT};
+  const vise_i_net net = rig_net(2, widths, VISE_GELU, true);
+  double *params = calloc(net.n_params, sizeof *params), *x = calloc(ROWS * N_IN, sizeof *x),
+         *y = calloc(ROWS, sizeof *y);
+  double *whole = calloc(ROWS * N_OUT, sizeof *whole), *parts = calloc(ROWS * N_OUT, sizeof *parts);
+  double *g[2] = {calloc(net.n_params, sizeof *g[0]), calloc(net.n_params, sizeof *g[1])}, loss[2], penalty[2];
+  uint64_t state = 10;
+  rig_fill(&state, 0.3, params, net.n_params);
+  rig_fill(&state, 1, x, ROWS * N_IN);
+  for (size_t i = 0; i < ROWS; i++) y[i] = (double)(i % N_OUT);
+  const vise_i_data data = rig_data(x, ROWS, N_IN, y, 1, true, NULL);
+  vise_i_step_spec spec = rig_spec(&net);
+  spec.max_batch = 1;
+  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.k2 = 0.1;
+  spec.k1 = 0.01;
+  spec.kF = 0.02;
+  spec.prox_l1 = true;
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_backend *b = rig_create(OPS, &spec, params);
+  cr_assert(OPS->forward(b, &data, NULL, ROWS, whole, &err) == VISE_OK, "%s", err.text);
+  cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[0], &loss[0], &penalty[0], &err) == VISE_OK, "%s", err.text);
+  b->single_bytes = 20000; /* as if there were no more */
+  cr_assert(OPS->forward(b, &data, NULL, ROWS, parts, &err) == VISE_OK, "%s", err.text);
+  cr_expect(memcmp(whole, parts, ROWS * N_OUT * sizeof *whole) == 0);
+  cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[1], &loss[1], &penalty[1], &err) == VISE_OK, "%s", err.text);
+  size_t worst;
+  cr_expect(rig_compare(g[1], g[0], net.n_params, 1e-6, 1e-5, &worst) == 0, "[%zu]: %g and %g", worst, g[1][worst],
+            g[0][worst]);
+  cr_expect(rig_near(loss[1], loss[0], 0, 1e-6) && penalty[0] == penalty[1] && penalty[0] > 0);
+  OPS->destroy(b);
+  free(params);
+  free(x);
+  free(y);
+  free(whole);
+  free(parts);
+  free(g[0]);
+  free(g[1]);
+}
+
+/* Ragged tensors come back as they went. */
+Test(data, state_there_and_back) {
+  static const size_t widths[] = {13, 31, 7, 1};
+  for (int bias = 0; bias < 2; bias++) {
+    const vise_i_net net = rig_net(3, widths, VISE_TANH, bias);
+    vise_i_step_spec spec = rig_spec(&net);
+    vise_error err = VISE_ERROR_INIT;
+    float *in = calloc(net.n_params, sizeof *in), *out = calloc(net.n_params, sizeof *out);
+    uint8_t *mask = calloc(net.n_params, 1), *mask_out = calloc(net.n_params, 1);
+    double *params = calloc(net.n_params, sizeof *params);
+    spec.optimizer = VISE_ADAM;
+    spec.use_mask = true;
+    spec.max_batch = 3;
+    vise_i_backend *b = rig_create(OPS, &spec, params);
+    cr_assert(OPS->get_state(b, VISE_I_MASK, mask_out, &err) == VISE_OK);
+    for (size_t i = 0; i < net.n_params; i++) cr_assert(mask_out[i] == 1, "a new mask keeps all");
+    for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
+      for (size_t i = 0; i < net.n_params; i++) in[i] = (float)i + 0.25f * (float)which;
+      cr_assert(OPS->set_state(b, (vise_i_state)which, in, &err) == VISE_OK);
+      cr_assert(OPS->get_state(b, (vise_i_state)which, out, &err) == VISE_OK);
+      cr_expect(memcmp(in, out, net.n_params * sizeof *in) == 0);
+    }
+    for (size_t i = 0; i < net.n_params; i++) mask[i] = i % 3 == 0;
+    cr_assert(OPS->set_state(b, VISE_I_MASK, mask, &err) == VISE_OK);
+    cr_assert(OPS->get_state(b, VISE_I_MASK, mask_out, &err) == VISE_OK);
+    cr_expect(memcmp(mask, mask_out, net.n_params) == 0);
+    OPS->destroy(b);
+    spec.optimizer = VISE_SGD;
+    spec.use_mask = false;
+    b = rig_create(OPS, &spec, params);
+    cr_expect(!OPS->has_state(b, VISE_I_MOMENT1) && !OPS->has_state(b, VISE_I_MASK));
+    cr_expect(OPS->set_state(b, VISE_I_MOMENT1, in, &err) == VISE_ERR_INTERNAL);
+    OPS->destroy(b);
+    free(in);
+    free(out);
+    free(mask);
+    free(mask_out);
+    free(params);
+  }
+}
