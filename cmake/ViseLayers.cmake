@@ -34,6 +34,7 @@ function(vise_layer name)
     foreach(target vise_${name}_emulated vise_${name}_emulated_asan)
       vise_layer_objects(${target} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
       target_link_libraries(${target} PRIVATE vise_cuda_headers)
+      target_compile_definitions(${target} PRIVATE VISE_I_LINKED_CUBLAS) # the emulated one
       set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     endforeach()
     target_compile_options(vise_${name}_emulated_asan PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -66,7 +66,7 @@ VISE_FN vise_step *vise_unfused_open(const vise_k_unfused *u) {
     step->skip = c->skip;
     step->correct1 = c->correct1;
     step->correct2 = c->correct2;
-    step->loss_is_bad = 0;
+    step->n_correct = step->loss_is_bad = 0;
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
   }
   __syncthreads();

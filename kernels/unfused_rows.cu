@@ -7,7 +7,7 @@
  * unfused_slope_quad_per_thread       delta = dL/da f'(z)
  * unfused_bias_warp_per_row           dL/db = sum of delta over the batch
  *
- * Formulas    those of the fused step, by the same functions: gather.cuh, activation.cuh, row_loss.cuh.
+ * Formulas    those of the fused step, by the same functions: gather.cuh, activation.cuh, rows.cuh.
  * Layout      kernels/step_types.h; a quad never crosses a row, since rows are multiples of 8 elements. In place where
  *             activate and slope have one array.
  * Work        as the names say, 256 threads to a CTA (bias: 1024, for 32 units); no loops over the grid but in bias.
@@ -18,7 +18,7 @@
  */
 #define VISE_ALL_INLINE
 #include "kernels/activation.cuh"
-#include "kernels/row_loss.cuh"
+#include "kernels/rows.cuh"
 #include "kernels/unfused.cuh"
 
 enum { SEGMENT = 128, BIAS_THREADS = 1024, BIAS_UNITS = 32 };
@@ -138,53 +138,32 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 }
 VISE_KERNEL(unfused_slope_quad_per_thread);
 
-/* Loss and delta of row r by its warp; whether it is classified rightly. */
-VISE_FN int loss_of_row(const vise_k_unfused *u, uint32_t r, double *leaves) {
-  const vise_k_step *p = &u->step;
-  const vise_k_layer *last = &p->layers[p->n_layers - 1];
-  const uint32_t lane = threadIdx.x % 32, n_out = last->n_out;
-  float *delta = p->activations + last->delta + (size_t)r * last->ld_out;
-  int right = 0;
-  if (p->options.loss == VISE_K_EXTERNAL) {
-    const float *given = p->external_delta + (size_t)r * n_out;
-    for (uint32_t k = lane; k < n_out; k += 32) delta[k] = given[k];
-  } else {
-    const vise_k_step_record *record = &u->context->record;
-    vise_row row;
-    row.z = p->activations + last->out + (size_t)r * last->ld_out;
-    row.delta = delta;
-    row.n_out = n_out;
-    row.data_row = p->order ? p->order[record->first + r] : (size_t)record->first + r;
-    row.leaves = leaves;
-    const double value = vise_row_loss(p, &row, record->denominator, &right);
-    if (lane == 0) {
-      p->row_losses[r] = value;
-      if (!vise_is_finite_f64(value)) atomicOr(&u->context->loss_is_bad, 1u);
-    }
+/* The row's deltas in bf16 as well, by its warp. */
+VISE_FN void narrow_delta(const vise_k_unfused *u, size_t at, uint32_t n_out) {
+  __syncwarp();
+  for (uint32_t k = threadIdx.x % 32 * 4; k < n_out; k += 128) {
+    float v[4];
+    vise_quad_load(u->step.activations + at + k, v);
+    vise_quad_store16(u->activations16 + at + k, v);
   }
-  if (u->activations16) {
-    __syncwarp();
-    uint16_t *also = u->activations16 + last->delta + (size_t)r * last->ld_out;
-    for (uint32_t k = lane * 4; k < n_out; k += 128) {
-      float v[4];
-      vise_quad_load(delta + k, v);
-      vise_quad_store16(also + k, v);
-    }
-  }
-  return right;
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_loss_warp_per_row(const __grid_constant__ vise_k_unfused u) {
-  __shared__ double leaves[VISE_STEP_WARPS * VISE_MAX_OUTPUT_LEAVES];
-  const uint32_t warp = threadIdx.x / 32, r = blockIdx.x * VISE_STEP_WARPS + warp;
-  int right = 0;
   if (!u.context->active) return;
-  if (r < u.context->record.n_rows) right = loss_of_row(&u, r, leaves + warp * VISE_MAX_OUTPUT_LEAVES);
-  const int n = __syncthreads_count(right && threadIdx.x % 32 == 0);
-  if (n > 0 && threadIdx.x == 0 && u.step.options.classification) {
-    atomicAdd(&u.step.stats[u.context->index].n_correct, (uint32_t)n);
+  vise_step *const step = vise_unfused_open(&u);
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *last = &p->layers[p->n_layers - 1];
+  const uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
+  if (r < step->record.n_rows) {
+    const size_t at = (size_t)r * last->ld_out;
+    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
+    if (u.activations16) narrow_delta(&u, last->delta + at, last->n_out);
   }
+  __syncthreads();
+  if (threadIdx.x > 0) return;
+  if (step->n_correct > 0) atomicAdd(&p->stats[u.context->index].n_correct, step->n_correct);
+  if (step->loss_is_bad) atomicOr(&u.context->loss_is_bad, 1u);
 }
 VISE_KERNEL(unfused_loss_warp_per_row);
 
@@ -251,7 +230,7 @@ cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32
 cudaError_t vise_k_unfused_loss(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
   return vise_launch((const void *)unfused_loss_warp_per_row, (n_rows + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS,
-                     VISE_UNFUSED_THREADS, 0, 0, stream, arguments);
+                     VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES, 0, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream) {

@@ -21,3 +21,5 @@ vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS
   SMS 4 TIMEOUT 600)
 vise_gpu_test(data SOURCES ${gpu}/data_test.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 600)
 vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 900)
+vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain asan SCHEDULES forward
+  SMS 4 TIMEOUT 900)
