@@ -23,3 +23,5 @@ vise_gpu_test(data SOURCES ${gpu}/data_test.c ${rig} FLAVOURS plain asan SCHEDUL
 vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 900)
 vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain asan SCHEDULES forward
   SMS 4 TIMEOUT 900)
+vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race
+  SCHEDULES forward random:1 SMS 4 TIMEOUT 600)
