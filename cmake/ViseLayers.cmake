@@ -1,6 +1,6 @@
-# vise_layer(NAME sources... [CUDA sources...] [WITHOUT_CUDA sources...]): one layer of the library as an object library
-# vise_NAME, with the common flags; and what a build with the CUDA backend has more, and one without in its place.
-# With VISE_EMULATION also vise_NAME_emulated and vise_NAME_emulated_asan: the layer of a build that has the backend, for
+# vise_layer(NAME sources... [CUDA sources...] [WITHOUT_CUDA sources...]): one layer of the library as an object
+# library vise_NAME, with the common flags; and what a build with the CUDA backend has more, and one without in its
+# place. With VISE_EMULATION also vise_NAME_emulated and vise_NAME_emulated_asan: the layer of a build that has the backend, for
 # tests/emulation to link with the emulated device.
 add_library(vise_flags INTERFACE)
 target_include_directories(vise_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
@@ -25,7 +25,9 @@ function(vise_layer name)
   cmake_parse_arguments(arg "" "" "CUDA;WITHOUT_CUDA" ${ARGN})
   if(VISE_HAS_CUDA)
     vise_layer_objects(vise_${name} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
-    target_link_libraries(vise_${name} PRIVATE vise_cuda_headers)
+    if(arg_CUDA) # the others do without its headers
+      target_link_libraries(vise_${name} PRIVATE vise_cuda_headers)
+    endif()
   else()
     vise_layer_objects(vise_${name} ${arg_UNPARSED_ARGUMENTS} ${arg_WITHOUT_CUDA})
   endif()
@@ -33,8 +35,10 @@ function(vise_layer name)
   if(VISE_EMULATION)
     foreach(target vise_${name}_emulated vise_${name}_emulated_asan)
       vise_layer_objects(${target} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
-      target_link_libraries(${target} PRIVATE vise_cuda_headers)
-      target_compile_definitions(${target} PRIVATE VISE_I_LINKED_CUBLAS) # the emulated one
+      if(arg_CUDA)
+        target_link_libraries(${target} PRIVATE vise_cuda_headers)
+        target_compile_definitions(${target} PRIVATE VISE_I_LINKED_CUBLAS) # the emulated one
+      endif()
       set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     endforeach()
     target_compile_options(vise_${name}_emulated_asan PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all

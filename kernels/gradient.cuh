@@ -180,31 +180,39 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const flo
   vise_flush_counts(step, t);
 }
 
-/* dL/db of VISE_K_BIAS_TILE units: threads of (unit, every second slice of the batch), 32 slices at a time. */
-VISE_FN void vise_bias_gradient(vise_step *step, const vise_step_tile *t, float *c) {
+/* dL/db of the VISE_K_BIAS_TILE units of a layer from `column` on, over rows first_row .. first_row + n_rows of the
+   batch in slices of the given length, to float step->c of the shared memory: threads of (unit, every second slice), 32
+   slices at a time. Ends with all threads together. */
+VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t first_row, uint32_t n_rows,
+                                       uint32_t length) {
   enum { SLICES = 32, LANES = VISE_K_STEP_THREADS / VISE_K_BIAS_TILE };
-  const vise_operand deltas = vise_operand_deltas(step, t->tensor.layer);
-  const uint32_t n_rows = deltas.n_rows, length = vise_slice_length(n_rows), n_slices = vise_ceil_div(n_rows, length);
-  const uint32_t at = threadIdx.x % VISE_K_BIAS_TILE, unit = t->column + at;
-  float total = 0.0f;
+  const vise_step *const step = vise_step_here();
+  const vise_operand deltas = vise_operand_deltas(step, layer);
+  const uint32_t n_slices = vise_ceil_div(n_rows, length);
+  const uint32_t at = threadIdx.x % VISE_K_BIAS_TILE, unit = column + at;
+  const float *base = deltas.base + (size_t)first_row * deltas.ld + unit;
+  float *split = vise_step_split(), total = 0.0f;
+#pragma unroll 1
   for (uint32_t first = 0; first < n_slices; first += SLICES) {
     const uint32_t n = n_slices - first < SLICES ? n_slices - first : (uint32_t)SLICES;
+#pragma unroll 1
     for (uint32_t slice = threadIdx.x / VISE_K_BIAS_TILE; slice < n; slice += LANES) {
       const uint32_t begin = (first + slice) * length, end = begin + length < n_rows ? begin + length : n_rows;
       float sum = 0.0f;
       if (unit < deltas.n_columns) {
-#pragma unroll 8
-        for (uint32_t row = begin; row < end; row++) sum += deltas.base[(size_t)row * deltas.ld + unit];
+#pragma unroll 16
+        for (uint32_t row = begin; row < end; row++) sum += base[(size_t)row * deltas.ld];
       }
-      vise_step_split()[slice * VISE_K_BIAS_TILE + at] = sum;
+      split[slice * VISE_K_BIAS_TILE + at] = sum;
     }
     __syncthreads();
     if (threadIdx.x < VISE_K_BIAS_TILE) {
-      for (uint32_t slice = 0; slice < n; slice++) total += vise_step_split()[slice * VISE_K_BIAS_TILE + at];
+#pragma unroll 1
+      for (uint32_t slice = 0; slice < n; slice++) total += split[slice * VISE_K_BIAS_TILE + at];
     }
     __syncthreads();
   }
-  if (threadIdx.x < VISE_K_BIAS_TILE) c[at] = total + 0.0f;
+  if (threadIdx.x < VISE_K_BIAS_TILE) vise_step_floats()[step->c + at] = total + 0.0f;
   __syncthreads();
 }
 

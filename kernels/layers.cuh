@@ -16,6 +16,7 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
   float *out = p->activations + l->out;
   float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
   const float *bias = p->has_bias ? p->params + l->bias : NULL;
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + i / side, unit = unit0 + i % side;
     if (row >= n_rows || unit >= l->n_out) continue;
@@ -38,6 +39,7 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
                                  const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + i / side, unit = unit0 + i % side;
     if (row >= step->record.n_rows || unit >= l->n_out) continue;
@@ -58,7 +60,7 @@ VISE_FN vise_operand vise_operand_weights(const vise_k_step *p, uint32_t layer) 
   return vise_operand_of(p->params + l->weight, l->ld, l->n_out, l->n_in);
 }
 
-VISE_FN vise_operand vise_operand_deltas(vise_step *step, uint32_t layer) {
+VISE_FN vise_operand vise_operand_deltas(const vise_step *step, uint32_t layer) {
   const vise_k_layer *l = &step->p.layers[layer];
   return vise_operand_of(step->p.activations + l->delta, l->ld_out, step->record.n_rows, l->n_out);
 }

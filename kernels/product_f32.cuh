@@ -170,7 +170,7 @@ VISE_FN_CALLED void vise_product_f32(void) {
   const uint32_t ty = in_group / ACROSS, tx = in_group % ACROSS;
   const vise_operand a = step->a, b = step->b;
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
-  const uint32_t length = vise_slice_length(n_k), n_slices = vise_ceil_div(n_k, length);
+  const uint32_t length = step->length, n_slices = vise_ceil_div(n_k, length);
   const uint32_t n_chunks = vise_ceil_div(n_k < length ? n_k : length, 32);
   const uint32_t n_stages = vise_ceil_div(n_slices, GROUPS) * n_chunks;
   float sums[TM][TN], totals[N_TOTALS];

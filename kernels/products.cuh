@@ -17,12 +17,13 @@
 #define VISE_PRODUCT_LARGE(side, t) vise_product_f32<side, t, t, A_ALONG_K, B_ALONG_K>()
 #endif
 
-/* The operands of the products that follow; seen after the next barrier. */
-VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t n_k) {
+/* The operands of the products that follow, over k in slices of the given length; seen after the next barrier. */
+VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t n_k, uint32_t length) {
   if (threadIdx.x == 0) {
     step->a = a;
     step->b = b;
     step->n_k = n_k;
+    step->length = length;
   }
 }
 
@@ -62,7 +63,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
   vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer),
-                        step->p.layers[layer].n_in);
+                        step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
     vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
@@ -77,7 +78,7 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
   vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1),
-                        step->p.layers[layer + 1].n_out);
+                        step->p.layers[layer + 1].n_out, vise_slice_length(step->p.layers[layer + 1].n_out));
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
     vise_product<1, 0>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
@@ -86,14 +87,78 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   }
 }
 
-/* A tile of the gradient phase, its i-th of this CTA: product or sum, then what is done to it before norms are known.
- */
+/* The operands of the weight gradient of a layer over rows begin .. begin + n of the batch. */
+VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t begin, uint32_t n, uint32_t length) {
+  vise_operand a = vise_operand_deltas(step, layer), b = vise_operand_inputs(step, layer);
+  a.base += (size_t)begin * a.ld;
+  b.base += (size_t)begin * b.ld;
+  a.n_rows = b.n_rows = n;
+  vise_product_operands(step, a, b, n, length);
+}
+
+/* The plain gradient of a tile in c (shared memory) to its place among the sums of a slice. */
+VISE_FN void vise_store_part(vise_step *step, const vise_step_tile *t, uint32_t slice, const float *c) {
+  float *to = step->p.parts + slice * step->p.n_params + t->tensor.first;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
+    if (row < t->tensor.n_rows && column < t->tensor.n_columns) to[(size_t)row * t->tensor.ld + column] = c[i];
+  }
+}
+
+/* The plain gradient of a tile from the sums of all slices, in their order, to c. */
+VISE_FN void vise_add_parts(vise_step *step, const vise_step_tile *t, float *c) {
+  const uint32_t n_rows = step->record.n_rows, n_slices = vise_ceil_div(n_rows, vise_slice_length(n_rows));
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
+    float total = 0.0f;
+    if (row < t->tensor.n_rows && column < t->tensor.n_columns) {
+      const float *from = step->p.parts + t->tensor.first + (size_t)row * t->tensor.ld + column;
+#pragma unroll 8
+      for (uint32_t slice = 0; slice < n_slices; slice++) total += from[slice * step->p.n_params];
+    }
+    c[i] = total + 0.0f;
+  }
+  __syncthreads();
+}
+
+/* VISE_K_PARTS: the CTAs take pairs of slice and tile in turn. */
+VISE_FN_CALLED void vise_parts_phase(void) {
+  vise_step *const step = vise_step_here();
+  const uint32_t n_rows = step->record.n_rows, length = vise_slice_length(n_rows);
+  const uint32_t n_parts = vise_ceil_div(n_rows, length) * step->p.n_gradient_tiles;
+#pragma unroll 1
+  for (uint32_t i = blockIdx.x; i < n_parts; i += step->p.n_members) {
+    const vise_step_tile t = vise_step_tile_at(&step->p, i % step->p.n_gradient_tiles);
+    const uint32_t slice = i / step->p.n_gradient_tiles, begin = slice * length, left = n_rows - begin;
+    const uint32_t n = left < length ? left : length;
+    if (t.tensor.is_bias) {
+      if (threadIdx.x == 0) step->c = VISE_STAGE_AT;
+      __syncthreads();
+      vise_bias_gradient(t.tensor.layer, t.column, begin, n, length);
+    } else {
+      vise_gradient_operands(step, t.tensor.layer, begin, n, length);
+      vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, VISE_STAGE_AT);
+    }
+    vise_store_part(step, &t, slice, vise_step_stage());
+    __syncthreads();
+  }
+}
+
+/* A tile of the gradient phase, its i-th of this CTA, in c: sum, if it has no product, and what is done to it before
+   norms are known. */
 VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   vise_step *const step = vise_step_here();
   const vise_step_tile t = vise_step_tile_at(&step->p, tile);
   const vise_tile_memory to = vise_tile_memory_of(step, &t, i);
+  const uint32_t n_rows = step->record.n_rows;
   float *c = vise_step_floats() + step->c;
-  if (t.tensor.is_bias) vise_bias_gradient(step, &t, c);
+  if (step->p.gradient_parts) {
+    vise_add_parts(step, &t, c);
+  } else if (t.tensor.is_bias) {
+    vise_bias_gradient(t.tensor.layer, t.column, 0, n_rows, vise_slice_length(n_rows));
+  }
   vise_shape_tile(step, &t, c, &to);
 }
 
@@ -102,15 +167,14 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
   vise_norm_strengths();
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
-    const uint32_t tile = blockIdx.x + i * step->p.n_members;
+    const uint32_t tile = blockIdx.x + i * step->p.n_members, n_rows = step->record.n_rows;
     const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
     const vise_step_tile t = vise_step_tile_at(&step->p, tile);
-    if (t.tensor.is_bias) {
+    if (t.tensor.is_bias || step->p.gradient_parts) {
       if (threadIdx.x == 0) step->c = c;
       __syncthreads();
     } else {
-      vise_product_operands(step, vise_operand_deltas(step, t.tensor.layer), vise_operand_inputs(step, t.tensor.layer),
-                            step->record.n_rows);
+      vise_gradient_operands(step, t.tensor.layer, 0, n_rows, vise_slice_length(n_rows));
       vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, c);
     }
     vise_shape_gradient_tile(tile, i);

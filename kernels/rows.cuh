@@ -49,6 +49,7 @@ VISE_FN_CALLED void vise_loss_phase(void) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_rows = step->record.n_rows, n_warps = p->n_members * VISE_STEP_WARPS;
+#pragma unroll 1
   for (uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; r < n_rows; r += n_warps) {
     const size_t at = (size_t)r * last->ld_out;
     vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
@@ -57,16 +58,37 @@ VISE_FN_CALLED void vise_loss_phase(void) {
 
 /* What the rows phase keeps in the stages. */
 typedef struct vise_rows_shared {
-  float *inputs;  /* [VISE_K_ROW_BLOCK][ld_in], zeros behind n_in */
-  float *partial; /* [row][slice][n_out] */
-  float *z;       /* [VISE_K_ROW_BLOCK][VISE_K_NARROW] */
-  float *delta;   /* the same */
+  float *inputs;       /* [VISE_K_ROW_BLOCK][ld_in], zeros behind n_in */
+  float *partial;      /* [row][slice][n_out] */
+  float *z;            /* [VISE_K_ROW_BLOCK][VISE_K_NARROW] */
+  float *delta;        /* the same */
+  const float *weight; /* of the last layer, in either memory */
   uint32_t ld_in;
 } vise_rows_shared;
+
+/* Where the last weight is in shared memory, behind what the phase keeps in the stages, if it has room there. */
+enum { VISE_ROWS_WEIGHT_FLOATS = 3072, VISE_ROWS_WEIGHT_AT = VISE_PAYLOAD_AT - VISE_ROWS_WEIGHT_FLOATS };
+
+VISE_FN int vise_rows_weight_is_near(const vise_k_layer *last) {
+  return last->n_out * last->ld <= VISE_ROWS_WEIGHT_FLOATS;
+}
+
+/* Starts to load the last weight; the rows phase waits for it. */
+VISE_FN_CALLED void vise_rows_load_weights(void) {
+  const vise_k_step *p = &vise_step_here()->p;
+  const vise_k_layer *last = &p->layers[p->n_layers - 1];
+  if (!vise_rows_weight_is_near(last)) return;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x * 4; i < last->n_out * last->ld; i += VISE_K_STEP_THREADS * 4) {
+    ptx_cp_async_16(vise_step_floats() + VISE_ROWS_WEIGHT_AT + i, p->params + last->weight + i, 16);
+  }
+  ptx_cp_async_commit();
+}
 
 VISE_FN void vise_rows_load(vise_step *step, const vise_rows_shared *m, uint32_t row0, uint32_t n) {
   const vise_operand in = vise_operand_inputs(step, step->p.n_layers - 1);
   const uint32_t n_quads = m->ld_in / 4;
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < n * n_quads; i += VISE_K_STEP_THREADS) {
     const uint32_t r = i / n_quads, column = i % n_quads * 4;
     vise_stage_quad(&in, row0 + r, column, m->inputs + r * m->ld_in + column);
@@ -81,11 +103,11 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_out = last->n_out, length = vise_slice_length(last->n_in);
   const uint32_t n_slices = vise_ceil_div(last->n_in, length);
-  const float *weight = p->params + last->weight;
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < n * n_slices * n_out; i += VISE_K_STEP_THREADS) {
     const uint32_t k = i % n_out, slice = i / n_out % n_slices, r = i / (n_out * n_slices);
     const uint32_t begin = slice * length, end = begin + length < m->ld_in ? begin + length : m->ld_in;
-    const float *a = m->inputs + r * m->ld_in, *w = weight + (size_t)k * last->ld;
+    const float *a = m->inputs + r * m->ld_in, *w = m->weight + (size_t)k * last->ld;
     float sum = 0.0f;
 #pragma unroll 4
     for (uint32_t at = begin; at < end; at += 4) {
@@ -98,6 +120,7 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
     m->partial[i] = sum;
   }
   __syncthreads();
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < n * n_out; i += VISE_K_STEP_THREADS) {
     const uint32_t k = i % n_out, r = i / n_out;
     float z = 0.0f;
@@ -112,19 +135,21 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
 VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, uint32_t row0, uint32_t n) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
-  const float *weight = p->params + last->weight;
   const int needs_z = vise_activation_needs_z(p->options.activation);
+#pragma unroll 1
   for (uint32_t unit = threadIdx.x; unit < below->n_out; unit += VISE_K_STEP_THREADS) {
     float totals[VISE_K_ROW_BLOCK];
 #pragma unroll
     for (int r = 0; r < VISE_K_ROW_BLOCK; r++) totals[r] = 0.0f;
+#pragma unroll 1
     for (uint32_t begin = 0; begin < last->n_out; begin += 32) { /* slices: n_out is at most 1024 */
       const uint32_t end = begin + 32 < last->n_out ? begin + 32 : last->n_out;
       float sums[VISE_K_ROW_BLOCK];
 #pragma unroll
       for (int r = 0; r < VISE_K_ROW_BLOCK; r++) sums[r] = 0.0f;
+#pragma unroll 4
       for (uint32_t k = begin; k < end; k++) {
-        const float w = weight[(size_t)k * last->ld + unit];
+        const float w = m->weight[(size_t)k * last->ld + unit];
 #pragma unroll
         for (int r = 0; r < VISE_K_ROW_BLOCK; r++) sums[r] = fmaf(m->delta[r * VISE_K_NARROW + k], w, sums[r]);
       }
@@ -154,8 +179,13 @@ VISE_FN_CALLED void vise_rows_phase(void) {
   m.delta = m.z + VISE_K_ROW_BLOCK * VISE_K_NARROW;
   m.inputs = m.delta + VISE_K_ROW_BLOCK * VISE_K_NARROW;
   m.partial = m.inputs + block * m.ld_in;
+  m.weight = p->params + last->weight;
+  if (p->n_layers > 1 && vise_rows_weight_is_near(last)) m.weight = vise_step_floats() + VISE_ROWS_WEIGHT_AT;
+    ptx_cp_async_wait(0); /* also where there are no rows for this CTA: the stages are used again */
   /* Rows that a block lacks have deltas too: of 0. */
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < VISE_K_ROW_BLOCK * VISE_K_NARROW; i += VISE_K_STEP_THREADS) m.delta[i] = 0.0f;
+#pragma unroll 1
   for (uint32_t row0 = blockIdx.x * block; row0 < n_rows; row0 += p->n_members * block) {
     const uint32_t n = n_rows - row0 < block ? n_rows - row0 : block;
     __syncthreads();

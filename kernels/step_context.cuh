@@ -37,7 +37,7 @@ typedef struct vise_step {
   uint32_t cell_max[16];       /* of the tile at hand: bits of the largest magnitudes; 0 between tiles */
   /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
-  uint32_t m0, n0, n_k, c;
+  uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
 } vise_step;
 
 /* Called functions find the step in shared memory. */

@@ -36,6 +36,9 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_DELTA:
       vise_delta_phase(layer, tile);
       return;
+    case VISE_K_PARTS:
+      vise_parts_phase();
+      return;
     case VISE_K_GRADIENT:
       vise_gradient_phase();
       return;
@@ -58,6 +61,7 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   const uint32_t gathered = step->state.gathered;
   if (threadIdx.x == 0) step->inputs = vise_inputs_half(&step->p, gathered ? gathered - 1 : 0);
+  if (gathered) __syncthreads(); /* the first phase reads the place; otherwise the exchange is between */
   if (gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(step->record.first, step->record.n_rows, 0);
   vise_step_exchange(step, x);
@@ -70,18 +74,31 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
 }
 
-/* One step; before the update phase, the last exchange of most, the next rows are gathered. */
+/* Notes when the first CTA is here. */
+VISE_FN void vise_step_mark(const vise_step *step, uint32_t mark) {
+  if (step->p.clocks && blockIdx.x == 0 && threadIdx.x == 0) step->p.clocks[mark] = (uint64_t)clock64();
+}
+
+/* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
+   step. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
   vise_step_begin(step);
+  vise_step_mark(step, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
+  vise_step_mark(step, VISE_K_CLOCK_INPUTS);
+#pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
       vise_step_arrive(step, x);
+      if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_inputs_ahead(step);
-      vise_step_wait(step, x);
+      vise_exchange_wait(x);
+      if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
     }
+    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
+    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i + 1);
   }
 }
 
@@ -106,6 +123,7 @@ VISE_FN void vise_step_end(vise_step *step) {
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
   const uint32_t *from = (const uint32_t *)p;
   uint32_t *to = (uint32_t *)&step->p;
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < sizeof *p / 4; i += VISE_K_STEP_THREADS) to[i] = from[i];
   if (threadIdx.x == 0) step->state = *p->state;
   __syncthreads();
@@ -125,12 +143,15 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
   vise_step_load(step, &given);
+  vise_step_mark(step, VISE_K_CLOCK_LAUNCH);
   if (step->state.halted) return;
   vise_exchange x = vise_step_open(step);
+#pragma unroll 1
   for (uint32_t i = 0; i < step->p.n_steps; i++) {
     if (i > 0) vise_step_exchange(step, &x);
     vise_step_walk(step, &x);
     vise_step_end(step);
+    vise_step_mark(step, VISE_K_CLOCK_END);
     if (step->state.halted) break;
   }
   /* A whole step has exchanged since every CTA read the state; other modes may not have. */

@@ -77,6 +77,7 @@ typedef enum vise_k_phase_kind {
   VISE_K_ROWS,     /* narrow outputs: last layer, loss, its delta and the delta of the layer below, by blocks of rows */
   VISE_K_LOSS,     /* wide outputs: loss and its delta, a warp to a row */
   VISE_K_DELTA,    /* dL/dz_l = (dL/dz_{l+1} W_{l+1}) f'(z_l) in tiles */
+  VISE_K_PARTS,    /* sums of dL/dW_l and dL/db_l over single slices of a large batch, by tiles and slices */
   VISE_K_GRADIENT, /* dL/dW_l and dL/db_l of all layers, in tiles that stay where they are; sums of squares */
   VISE_K_SUM,      /* the sums of groups and units from those of cells, shared by all CTAs */
   VISE_K_UPDATE,   /* clips by norm, optimizer, mask and box on the tiles of VISE_K_GRADIENT */
@@ -147,6 +148,17 @@ typedef struct vise_k_step_state {
   uint32_t reserved;
 } vise_k_step_state;
 
+/* Where the first CTA is, in clocks of its multiprocessor, in the last step of a launch: the marks of phase i are
+   VISE_K_CLOCK_PHASES + 2 i, when it begins (the exchange before it is over), and the next, when it ends. */
+typedef enum vise_k_clock {
+  VISE_K_CLOCK_LAUNCH, /* the launch began */
+  VISE_K_CLOCK_STEP,   /* state and record are there */
+  VISE_K_CLOCK_INPUTS, /* the rows are there */
+  VISE_K_CLOCK_END,    /* statistics are written */
+  VISE_K_CLOCK_PHASES,
+  VISE_K_N_CLOCKS = VISE_K_CLOCK_PHASES + 2 * VISE_K_MAX_PHASES
+} vise_k_clock;
+
 typedef enum vise_k_step_mode {
   VISE_K_STEP,          /* whole steps */
   VISE_K_FORWARD_ONLY,  /* outputs of the record's rows into the last layer's out */
@@ -173,6 +185,8 @@ typedef struct vise_k_step {
   uint8_t sums_by_rows;       /* gradient sums are kept by rows (norm clip by units) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
+  uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
+  uint64_t n_params;          /* elements of the device layout */
   vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
   vise_k_step_options options;
@@ -186,8 +200,9 @@ typedef struct vise_k_step {
   vise_k_step_state *state;
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
-  const uint8_t *mask;                           /* device layout, 1 = kept */
-  float *activations;                            /* see vise_k_layer */
+  float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
+  const uint8_t *mask;    /* device layout, 1 = kept */
+  float *activations;     /* see vise_k_layer */
   float *inputs;          /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
   double *row_losses;     /* [max_rows] */
   double *gradient_sums;  /* [n_cells], or by rows [n_row_leaves]: sums of squares */
@@ -198,6 +213,7 @@ typedef struct vise_k_step {
   double *unit_sums;      /* [n_units]: sums of squares of the gradient's units, with a norm clip by units; or NULL */
   float *unit_max;        /* [n_units]: largest magnitudes of the same, with clip_norm_inf; or NULL */
   double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
+  uint64_t *clocks;       /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
   uint32_t *progress;     /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
 } vise_k_step;
 

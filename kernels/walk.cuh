@@ -13,11 +13,13 @@
 
 VISE_FN void vise_step_arrive(vise_step *step, vise_exchange *x) {
   __syncthreads();
-  vise_exchange_arrive(x, blockIdx.x, 0.0, vise_step_flags(step));
+  if (threadIdx.x == 0) vise_exchange_publish(x, blockIdx.x, 0.0, vise_step_flags(step));
 }
 
-VISE_FN void vise_step_wait(vise_step *step, vise_exchange *x) {
-  vise_exchange_wait(x);
+/* Every CTA repeats its own flags in each exchange of a step, so it is enough to join those of the last one, before the
+   update. */
+VISE_FN void vise_step_join_all(vise_step *step, const vise_exchange *x) {
+#pragma unroll 1
   for (uint32_t i = threadIdx.x; i < x->n_members; i += VISE_K_STEP_THREADS) {
     if (x->flags[i]) vise_step_join(step, x->flags[i]);
   }
@@ -26,7 +28,7 @@ VISE_FN void vise_step_wait(vise_step *step, vise_exchange *x) {
 
 VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
   vise_step_arrive(step, x);
-  vise_step_wait(step, x);
+  vise_exchange_wait(x);
 }
 
 /* Statistics of the step that this CTA alone reports; the others only add counts. */
@@ -41,6 +43,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (blockIdx.x == 0) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+#pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
   }
   __syncthreads();

@@ -27,6 +27,9 @@ typedef struct vise_i_data {
   vise_i_scaling x_scaling, y_scaling;
 } vise_i_data;
 
+/* Most steps of one call of run, and so of one launch (--steps-per-launch). */
+#define VISE_I_MOST_STEPS 4096
+
 /* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
 typedef struct vise_i_step_spec {
   const vise_i_net *net; /* borrowed for the backend's life */
@@ -66,6 +69,7 @@ typedef struct vise_i_step_spec {
   int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
   int n_ctas;                 /* for tests: of the team, 0: chosen */
   int without_epilogues;      /* for tests of unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
+  int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
   size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
 

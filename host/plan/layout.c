@@ -57,7 +57,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     if (hidden && step->has_pre) layer->pre = take(&at.activations, rows * layer->ld_out);
     if (!request->forward_only) layer->delta = take(&at.activations, rows * layer->ld_out);
   }
-  plan->n_params = at.params;
+  plan->n_params = step->n_params = at.params;
   plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = at.activations;
   step->n_cells = (uint32_t)at.cells;
   step->n_row_leaves = (uint32_t)at.row_leaves;

@@ -9,6 +9,7 @@ static const struct {
     [VISE_I_PLAN_MOMENT1] = {"first moments", sizeof(float)},
     [VISE_I_PLAN_MOMENT2] = {"second moments", sizeof(float)},
     [VISE_I_PLAN_GRADIENTS] = {"gradients", sizeof(float)},
+    [VISE_I_PLAN_PARTS] = {"partial gradients", sizeof(float)},
     [VISE_I_PLAN_MASK] = {"mask", sizeof(uint8_t)},
     [VISE_I_PLAN_INPUTS] = {"gathered rows", sizeof(float)},
     [VISE_I_PLAN_ACTIVATIONS] = {"activations", sizeof(float)},
@@ -44,6 +45,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;
   if (step->has_mask) a[VISE_I_PLAN_MASK].n_elements = plan->n_params;
   a[VISE_I_PLAN_GRADIENTS].n_elements = plan->n_params;
+  if (step->gradient_parts) a[VISE_I_PLAN_PARTS].n_elements = vise_i_plan_most_slices(step->max_rows) * plan->n_params;
   a[VISE_I_PLAN_ROW_LOSSES].n_elements = step->max_rows;
   a[VISE_I_PLAN_GRADIENT_SUMS].n_elements = n_sums;
   if (by_max) a[VISE_I_PLAN_GRADIENT_MAX].n_elements = n_sums;

@@ -9,7 +9,7 @@ enum {
   MOST_GROUPS_WITHOUT_PHASE = 512, /* more are added up once, in a phase of their own */
   ROWS_STAGE_FLOATS = 8192,        /* what VISE_K_ROWS has room for: rows of inputs of the last layer */
   ROWS_PARTIAL_FLOATS = 6144,      /* and partial sums of its outputs */
-  MOST_ROWS = 65536                /* what the sums of a batch have room for */
+  MOST_ROWS = 1 << 18              /* what the sums of a batch have room for */
 };
 
 static uint64_t ceil_div(uint64_t a, uint64_t b) {
@@ -46,6 +46,7 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
     add(step, VISE_K_LOSS, n - 1, 0, true);
   }
   while (deltas-- > 0) add(step, VISE_K_DELTA, deltas, plan->delta_tile[deltas], true);
+  if (step->gradient_parts) add(step, VISE_K_PARTS, 0, 0, true);
   add(step, VISE_K_GRADIENT, 0, 0, true);
 }
 
@@ -97,6 +98,8 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return ceil_div(n_rows, step->row_block);
     case VISE_K_LOSS:
       return ceil_div(n_rows, VISE_K_STEP_THREADS / 32);
+    case VISE_K_PARTS:
+      return step->n_gradient_tiles * ceil_div(n_rows, vise_slice_length((uint32_t)n_rows));
     case VISE_K_GRADIENT:
     case VISE_K_UPDATE:
     case VISE_K_MAX_NORM:
@@ -201,8 +204,8 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward", "rows",   "loss",     "delta",   "gradient",
-                                      "sum",     "update", "unit sum", "max-norm"};
+  static const char *const names[] = {"forward",  "rows", "loss",   "delta",    "parts",
+                                      "gradient", "sum",  "update", "unit sum", "max-norm"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

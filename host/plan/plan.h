@@ -28,6 +28,7 @@ typedef struct vise_i_plan_request {
   bool has_moment1, has_moment2, has_mask;
   uint32_t n_ctas;    /* 0: chosen */
   int tile;           /* a vise_k_tile for all products (gradients: at least 32), -1: chosen */
+  int parts;          /* gradients in parts: 1 always (where the batch has slices), 0 chosen, -1 never */
   size_t guard_bytes; /* between and around the arrays, multiple of VISE_I_PLAN_ALIGN */
 } vise_i_plan_request;
 
@@ -43,6 +44,7 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_MOMENT1,
   VISE_I_PLAN_MOMENT2,
   VISE_I_PLAN_GRADIENTS,
+  VISE_I_PLAN_PARTS,
   VISE_I_PLAN_MASK,
   VISE_I_PLAN_INPUTS,
   VISE_I_PLAN_ACTIVATIONS,
@@ -109,6 +111,9 @@ typedef struct vise_i_plan_cost {
 
 /* row_bytes: of the features and targets of a row of data. */
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out);
+
+/* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
+size_t vise_i_plan_most_slices(size_t n_rows);
 
 /* ---- the parts of vise_i_plan_make ---- */
 

@@ -1,5 +1,6 @@
 /* Which tiles the products of a step are cut into. */
 #include "host/plan/plan.h"
+#include "kernels/canonical.h"
 
 #define N_ROUNDS_MOST 1e18
 
@@ -15,6 +16,10 @@ static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
     [VISE_K_BF16] = {0.10, 0.40, 4.0, 8.0},
 };
 #define TILE_OVERHEAD 60000.0
+/* Of gradients in parts, in the same unit: an exchange, and a float that is written and read. */
+#define PARTS_EXCHANGE 165000.0
+#define PARTS_FLOAT 70.0
+#define MOST_PARTS_FLOATS ((size_t)64 << 20)
 
 /* The matrix units want this much of each dimension. */
 enum { LEAST_OF_MATRIX_UNITS = 64 };
@@ -63,20 +68,29 @@ static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64
   return best;
 }
 
+/* Slices of 32 up to 1024 rows; then at most 32, until they can grow no longer than 1024. */
+size_t vise_i_plan_most_slices(size_t n_rows) {
+  const size_t of_32 = ceil_div(n_rows, 32), of_1024 = ceil_div(n_rows, 1024);
+  if (of_32 < 32) return of_32;
+  return of_1024 < 32 ? 32 : of_1024;
+}
+
 /* All weight gradients are one phase, CTA c taking the tiles c, c + n_ctas, ...: what the busiest has to do when no
-   tile is larger than `most`. */
-static double gradient_cost(const vise_i_plan_request *request, vise_k_variant variant, vise_k_tile most,
+   tile is larger than `most`. With parts, each tile is so many products of a slice of the batch. */
+static double gradient_cost(const vise_i_plan_request *request, vise_k_variant variant, vise_k_tile most, bool parts,
                             uint32_t n_ctas, uint8_t *tiles) {
   const vise_i_net *net = request->net;
+  const uint64_t depth = request->max_rows, length = vise_slice_length((uint32_t)depth);
+  const uint64_t n_parts = parts ? ceil_div(depth, length) : 1;
   double load[VISE_I_PLAN_MOST_CTAS] = {0}, busiest = 0;
   uint64_t at = 0; /* the CTA that is next */
   for (size_t l = 0; l < net->n_layers; l++) {
-    const uint64_t m = net->widths[l + 1], n = net->widths[l], depth = request->max_rows;
+    const uint64_t m = net->widths[l + 1], n = net->widths[l];
     vise_k_tile tile = most;
     while (tile > VISE_K_TILE_32 && !allowed(variant, tile, m, n, depth)) tile = (vise_k_tile)(tile - 1);
     tiles[l] = (uint8_t)tile;
-    const uint64_t n_tiles = n_tiles_of(m, n, tile);
-    const double cost = tile_cost(variant, tile, (double)depth);
+    const uint64_t n_tiles = n_tiles_of(m, n, tile) * n_parts;
+    const double cost = tile_cost(variant, tile, (double)(parts ? length : depth));
     for (uint64_t c = 0; c < n_ctas; c++) {
       const uint64_t behind = (c + n_ctas - at) % n_ctas; /* of the CTA that takes the layer's first tile */
       if (behind < n_tiles) load[c] += cost * (double)((n_tiles - behind - 1) / n_ctas + 1);
@@ -87,17 +101,33 @@ static double gradient_cost(const vise_i_plan_request *request, vise_k_variant v
   return busiest;
 }
 
+/* What parts cost besides their products: an exchange, and writing and reading them, which the CTAs share. */
+static double parts_cost(const vise_i_plan_request *request, uint32_t n_ctas) {
+  const double n_floats = (double)request->net->n_params * (double)vise_i_plan_most_slices(request->max_rows);
+  return PARTS_EXCHANGE + PARTS_FLOAT * n_floats / n_ctas;
+}
+
+/* Gradients in parts where the tiles are too few for the CTAs and the batch is large. The memory of parts is bounded.
+ */
 static void choose_gradient(const vise_i_plan_request *request, vise_k_variant variant, uint32_t n_ctas,
-                            vise_k_step *step) {
+                            vise_i_plan *plan) {
+  vise_k_step *step = &plan->step;
+  const size_t n_slices = vise_i_plan_most_slices(request->max_rows);
+  const bool may = n_slices > 1 && n_slices * plan->n_params <= MOST_PARTS_FLOATS && request->parts >= 0;
   double best_cost = N_ROUNDS_MOST;
   for (int t = VISE_K_TILE_32; t < VISE_K_N_TILES; t++) {
-    uint8_t tiles[VISE_K_MAX_LAYERS];
     if (request->tile >= 0 && t != (request->tile < VISE_K_TILE_32 ? VISE_K_TILE_32 : request->tile)) continue;
-    const double cost = gradient_cost(request, variant, (vise_k_tile)t, n_ctas, tiles);
-    if (!(cost < best_cost) && request->tile < 0) continue;
-    best_cost = cost;
-    for (uint32_t l = 0; l < step->n_layers; l++) {
-      step->layers[l].gradient_tile = request->tile >= 0 ? (uint8_t)t : tiles[l];
+    for (int parts = 0; parts < (may ? 2 : 1); parts++) {
+      uint8_t tiles[VISE_K_MAX_LAYERS];
+      if (may && request->parts > 0 && !parts) continue;
+      double cost = gradient_cost(request, variant, (vise_k_tile)t, parts, n_ctas, tiles);
+      if (parts) cost += parts_cost(request, n_ctas);
+      if (!(cost < best_cost)) continue;
+      best_cost = cost;
+      step->gradient_parts = (uint8_t)parts;
+      for (uint32_t l = 0; l < step->n_layers; l++) {
+        step->layers[l].gradient_tile = request->tile >= 0 ? (uint8_t)t : tiles[l];
+      }
     }
   }
 }
@@ -134,7 +164,7 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
     if (plan->delta_tile[l] > VISE_K_TILE_32 && !request->forward_only) small = false;
   }
   if (!request->forward_only) {
-    choose_gradient(request, full, n_ctas, step);
+    choose_gradient(request, full, n_ctas, plan);
     for (uint32_t l = 0; l < step->n_layers; l++) {
       if (step->layers[l].gradient_tile > VISE_K_TILE_32) small = false;
     }

@@ -146,7 +146,7 @@ done:
 static size_t segment(const vise_trainer *t, size_t n_steps) {
   const vise_i_train_state *s = &t->state;
   const vise_train_config *config = &t->config;
-  size_t n = n_steps < VISE_I_SEGMENT_STEPS ? n_steps : VISE_I_SEGMENT_STEPS;
+  size_t n = n_steps < t->segment_steps ? n_steps : t->segment_steps;
   if (t->steps_per_epoch - s->steps_in_epoch < n) n = (size_t)(t->steps_per_epoch - s->steps_in_epoch);
   if (config->weight_op.kind == VISE_WEIGHT_OP_NONE || n == 0) return n;
   if (config->weight_op_at == VISE_AT_EVERY) return 1;

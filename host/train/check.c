@@ -30,8 +30,8 @@
 #define LOSS_TOLERANCE_SGD 1e-4
 #define LOSS_TOLERANCE_ADAPTIVE 1e-2
 /* Products of tf32 have 11 bits, those of bf16 8: so many times the above. */
-#define TF32_TIMES 50
-#define BF16_TIMES 400
+#define TF32_TIMES 30
+#define BF16_TIMES 200
 
 typedef struct reporter {
   void (*report)(void *user, const vise_check_item *item);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/backend/backend.h"
 #include "host/model/model.h"
 
 void vise_train_config_init(vise_train_config *config) {
@@ -255,6 +256,10 @@ static vise_status check_stopping(const vise_train_config *c, vise_error *err) {
   }
   if (c->n_threads < 0 || c->n_threads > 4096) {
     return vise_i_fail(err, VISE_ERR_USAGE, "--threads %d: expected 0 (chosen) to 4096", c->n_threads);
+  }
+  if (c->steps_per_launch > VISE_I_MOST_STEPS) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "--steps-per-launch %llu: expected up to %d",
+                       (unsigned long long)c->steps_per_launch, VISE_I_MOST_STEPS);
   }
   if (c->device < 0) return vise_i_fail(err, VISE_ERR_USAGE, "--device %d: expected 0 or more", c->device);
   return VISE_OK;

@@ -179,7 +179,9 @@ done:
 static size_t next_segment(const vise_i_run *run) {
   const vise_trainer *t = run->trainer;
   const uint64_t step = t->state.step, every = run->config.checkpoint_every;
+  const uint64_t in_launch = t->config.steps_per_launch;
   uint64_t n = run->segment;
+  if (in_launch > 0) n = n < in_launch ? in_launch : n / in_launch * in_launch;
   if (t->config.steps > 0 && t->config.steps - step < n) n = t->config.steps - step;
   if (run->saves && every > 0 && every - step % every < n) n = every - step % every;
   return (size_t)n;
@@ -201,12 +203,13 @@ static void note_first_skip(vise_i_run *run, const vise_step_stats *s) {
 }
 
 /* One segment of steps with its events. *ended: an epoch ended with it. */
-static vise_status take_steps(vise_i_run *run, vise_step_stats *stats, bool *ended, vise_error *err) {
+static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   vise_trainer *t = run->trainer;
+  const vise_step_stats *stats = t->stats;
   const uint64_t epoch = t->state.epoch, every = run->config.log_every;
   const double before = vise_i_now();
   size_t n_done = 0;
-  vise_status status = vise_i_trainer_advance(t, next_segment(run), stats, &n_done, err);
+  vise_status status = vise_i_trainer_advance(t, next_segment(run), NULL, &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
@@ -230,7 +233,6 @@ static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
 static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *err) {
   vise_status status;
   vise_trainer *t = run->trainer;
-  vise_step_stats stats[VISE_I_SEGMENT_STEPS];
   VISE_TRY(vise_i_stop_check(t, reason, err));
   while (*reason == VISE_STOP_NONE) {
     bool ended = false;
@@ -238,7 +240,7 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
       *reason = VISE_STOP_INTERRUPTED;
       break;
     }
-    VISE_TRY(take_steps(run, stats, &ended, err));
+    VISE_TRY(take_steps(run, &ended, err));
     if (ended) VISE_TRY(end_epoch(run, err));
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */

@@ -170,8 +170,10 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(copy_config(t, config, err));
   VISE_TRY(make_views(t, train, validation, test, err));
-  VISE_TRY(vise_i_alloc_zero(&t->hyper, VISE_I_SEGMENT_STEPS, sizeof(*t->hyper), "a trainer", err));
-  VISE_TRY(vise_i_alloc_zero(&t->stats, VISE_I_SEGMENT_STEPS, sizeof(*t->stats), "a trainer", err));
+  t->segment_steps = VISE_I_SEGMENT_STEPS;
+  if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
+  VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
+  VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
   t->state.lr = config->lr;
   t->state.first_bad_tensor = -1;
   t->state.best_loss = INFINITY;

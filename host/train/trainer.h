@@ -63,15 +63,16 @@ struct vise_trainer {
   vise_step_stats last_stats;
   bool has_stepped;
 
-  /* Room for one call of the backend's run. */
+  /* Room for one call of the backend's run: for VISE_I_SEGMENT_STEPS steps, or those of a launch where these are more. */
   vise_i_hyper *hyper;
   vise_step_stats *stats;
+  size_t segment_steps;
 
   vise_status poison; /* a device error that every later call returns */
   char poison_text[VISE_ERROR_TEXT_BYTES];
 };
 
-/* Most steps given to the backend at a time. */
+/* Most steps given to the backend at a time, unless a launch takes more. */
 #define VISE_I_SEGMENT_STEPS 256
 
 /* VISE_OK, or the error that poisoned the trainer. */

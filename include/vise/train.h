@@ -135,7 +135,7 @@ typedef struct vise_train_config {
   vise_backend backend;       /**< [auto] */
   vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
   vise_precision precision;   /**< [auto] */
-  uint64_t steps_per_launch;  /**< cuda [0 = chosen by the backend] */
+  uint64_t steps_per_launch;  /**< cuda, up to 4096 [0 = chosen by the backend] */
   int n_threads;              /**< cpu backends; 0 = chosen [0] */
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in

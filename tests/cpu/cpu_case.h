@@ -8,7 +8,7 @@ enum { CPU_CASE_MAX_STEPS = 32 };
 
 /* Start from cpu_case_make and change fields. */
 typedef struct cpu_case {
-  size_t n_layers, widths[8];
+  size_t n_layers, widths[17];
   vise_activation activation;
   bool bias;
   size_t n_rows, batch, n_steps;

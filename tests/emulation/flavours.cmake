@@ -112,7 +112,8 @@ function(vise_emulated_program target flavour)
 endfunction()
 
 function(vise_emulated_test name)
-  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS" ${ARGN})
+  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS"
+    ${ARGN})
   foreach(part FLAVOURS SCHEDULES)
     if(NOT arg_${part})
       set(arg_${part} ${VISE_EMU_${part}})

@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "kernels/step_types.h"
 #include "tests/cpu/cpu_options.h"
 
 static bool agrees(const cpu_case *c, const char *first, const char *second) {
@@ -130,4 +131,59 @@ Test(agreement, full_batch) {
   cpu_option_apply(&c, "mse");
   cpu_option_apply(&c, "row weights");
   agrees(&c, "full batch", "mse, row weights");
+}
+
+/* The most layers, units and outputs. */
+Test(agreement, extremes) {
+  static const struct shape {
+    size_t n_layers, widths[17], batch;
+  } shapes[] = {{16, {9, 8, 7, 6, 5, 4, 3, 4, 5, 6, 7, 8, 9, 8, 7, 6, 5}, 7},
+                {16, {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 70}, 3},
+                {1, {8192, 3}, 2},
+                {2, {3, 8192, 2}, 3},
+                {1, {2, 8192}, 2}};
+  for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+    cpu_case c = cpu_case_make();
+    cpu_case_shape(&c, shapes[s].n_layers, shapes[s].widths);
+    c.batch = shapes[s].batch;
+    c.n_rows = 2 * c.batch + 1;
+    c.n_steps = 3;
+    cpu_option_apply(&c, "norm clip per unit");
+    cpu_option_apply(&c, "l2");
+    agrees(&c, "norm clip per unit, l2", "extremes");
+  }
+}
+
+/* Products by the matrix units, in tiles of 64 and 128: within their precision of float64, and the same bits twice. */
+static void precision(vise_precision precision, double slack) {
+  static const struct shape {
+    size_t n_layers, widths[8], batch;
+  } shapes[] = {{2, {64, 64, 64}, 64}, {3, {65, 130, 70, 10}, 67}, {1, {129, 3}, 20}};
+  for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+    for (int tile = VISE_K_TILE_64; tile <= VISE_K_TILE_128; tile++) {
+      char text[256];
+      cpu_case c = cpu_case_make();
+      cpu_case_shape(&c, shapes[s].n_layers, shapes[s].widths);
+      c.batch = shapes[s].batch;
+      c.n_rows = 2 * c.batch + 5;
+      c.n_steps = 3;
+      c.spec.precision = precision;
+      c.spec.forced_tile = 1 + tile;
+      cr_expect(cpu_case_agrees(&c, &vise_i_backend_cuda, slack, text, sizeof text), "%s, shape %zu, tile %d: %s",
+                vise_precision_name(precision), s, tile, text);
+      cr_expect(!cpu_case_agrees(&c, &vise_i_backend_cuda, 1, text, sizeof text) || s == 2,
+                "%s, shape %zu, tile %d: as exact as float32", vise_precision_name(precision), s, tile);
+      cpu_result a = cpu_case_run(&c, &vise_i_backend_cuda), b = cpu_case_run(&c, &vise_i_backend_cuda);
+      cr_expect(memcmp(a.params, b.params, a.net.n_params * sizeof *a.params) == 0);
+      cpu_result_free(&a);
+      cpu_result_free(&b);
+    }
+  }
+}
+
+Test(agreement, tf32) {
+  precision(VISE_TF32, 100);
+}
+Test(agreement, bf16) {
+  precision(VISE_BF16, 1000);
 }

@@ -227,7 +227,7 @@ Test(steps, a_device_error_poisons) {
   vise_i_backend *b = gpu_rig_start(r);
   double out[RIG_ROWS * RIG_OUT];
   float *state = gpu_rig_snapshot(r, b);
-  b->train.step.params = (float *)(uintptr_t)256; /* no memory of the device */
+  b->train.step.n_members = 100000; /* more than any device holds at once */
   run(b, r, 0, 2, VISE_ERR_DEVICE, 0, r->stats, &first);
   cr_expect(strstr(first.text, "CUDA device 0: ") && strstr(first.text, ".c:"), "%s", first.text);
   run(b, r, 0, 2, VISE_ERR_DEVICE, 0, r->stats, &later);

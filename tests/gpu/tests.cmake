@@ -1,11 +1,11 @@
-# The tests of the CUDA backend. tests/gpu/CMakeLists.txt builds each for a GPU, tests/emulation/gpu_tests for the emulated
-# device:
+# The tests of the CUDA backend. tests/gpu/CMakeLists.txt builds each for a GPU, tests/emulation/gpu_tests for the
+# emulated device:
 #
 #   vise_gpu_test(NAME SOURCES test.c... [FLAVOURS ...] [SCHEDULES ...] [SMS ...] [TIMEOUT seconds])
 #
 # The middle three are for the emulation (tests/emulation/flavours.cmake). A test may include private headers and the
-# CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What it
-# reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
+# CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What
+# it reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
 set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
 set(rig ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c ${PROJECT_SOURCE_DIR}/tests/support/trajectory.c)
 
@@ -25,3 +25,4 @@ vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases}
   SMS 4 TIMEOUT 900)
 vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race
   SCHEDULES forward random:1 SMS 4 TIMEOUT 600)
+vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${rig} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8 TIMEOUT 600)

@@ -15,7 +15,7 @@ ALLOWED = {
     "host/base": {PUBLIC, "host/base"},
     "host/data": {PUBLIC, "host/base", "host/data"},
     "host/model": {PUBLIC, "host/base", "host/model"},
-    "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # plain C of theirs
+    "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/plan", "host/backend", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/data", "host/model", "host/backend", "host/train"},
     "host/cli": {PUBLIC, "host/cli"},
@@ -58,6 +58,21 @@ def include_faults(path, part, source):
             yield f"{path}:{number}: {part} must not include {target_part} ({name})"
 
 
+# Includes CUDA's headers for nvcc and C++ alone.
+PLAIN_FOR_C = {"kernels/device.cuh"}
+
+
+def cuda_faults(root, path, source, seen):
+    """Headers of CUDA that path includes, directly or through headers of the project."""
+    for name in re.findall(r'^\s*#\s*include\s+["<]([^">]+)[">]', source, re.M):
+        if re.match(r"(cuda|cublas|cooperative_groups|driver_types|vector_types)", name):
+            yield f"includes {name}"
+        elif name not in seen and os.path.isfile(os.path.join(root, name)):
+            seen.add(name)
+            with open(os.path.join(root, name), encoding="utf-8") as file:
+                yield from (f"{fault}, by {name}" for fault in cuda_faults(root, name, file.read(), seen))
+
+
 def length_faults(path, source):
     lines = source.count("\n")
     if lines > MAX_FILE_LINES:
@@ -96,6 +111,9 @@ def faults(root):
                     yield f"{path}: no part of the project has this folder"
                 if part is not None:
                     yield from include_faults(path, part, source)
+                    if part == "host/plan":
+                        yield from (f"{path}: host/plan must not see CUDA: {fault}"
+                                    for fault in cuda_faults(root, path, source, set(PLAIN_FOR_C)))
                     if part != "host/cli":
                         yield from print_faults(path, source)
                 yield from length_faults(path, source)
@@ -108,6 +126,11 @@ SEEDED = [
     ("host/data/a.c", '#include "host/model/model.h"\n', "host/data must not include host/model"),
     ("host/model/a.h", '#  include "host/train/config.h"\n', "host/model must not include host/train"),
     ("host/backend/cpu/a.c", '#include "host/data/dataset.h"\n', "host/backend must not include host/data"),
+    ("host/plan/a.c", '#include "host/backend/backend.h"\n', "host/plan must not include host/backend"),
+    ("host/plan/a.c", "#include <cuda_runtime_api.h>\n", "host/plan must not see CUDA: includes cuda_runtime_api.h"),
+    ("host/plan/a.c", '#include "kernels/step.h"\n',
+     "includes cuda_runtime_api.h, by kernels/exchange.h, by kernels/step.h",
+     {"kernels/step.h": '#include "kernels/exchange.h"\n', "kernels/exchange.h": "#include <cuda_runtime_api.h>\n"}),
     ("host/cli/a.c", '#include "host/base/error.h"\n', "host/cli must not include host/base"),
     ("host/cli/b.c", '#include <host/base/error.h>\n', "host/cli must not include host/base"),
     ("include/vise/a.h", '#include "host/base/error.h"\n', "include/vise must not include host/base"),
@@ -122,23 +145,25 @@ SEEDED = [
 ]
 CLEAN = [
     ("host/cli/a.c", '#include <stdio.h>\n#include "vise/vise.h"\n#include "host/cli/parse.h"\nvoid f(void) { exit(1); }\n'),
+    ("host/plan/a.c", '#include "kernels/canonical.h"\n#include "host/base/net.h"\n'),
     ("host/train/a.c", '#include <math.h>\n#include "host/backend/backend.h"\n/* printf("no"); */\nchar *s = "exit(1)";\n'),
     ("host/backend/a.c", '#include "host/plan/plan.h"\n#include "kernels/step.h"\n#include "vise/train.h"\n'),
     ("host/base/a.c", "int f(void) {\n" + "  snprintf(t, n, x);\n" * 98 + "}\n"),
 ]
 
 
-def faults_of(path, source):
+def faults_of(path, source, others=None):
     with tempfile.TemporaryDirectory() as root:
-        os.makedirs(os.path.join(root, os.path.dirname(path)))
-        with open(os.path.join(root, path), "w", encoding="utf-8") as file:
-            file.write(source)
+        for name, text in {path: source, **(others or {})}.items():
+            os.makedirs(os.path.join(root, os.path.dirname(name)), exist_ok=True)
+            with open(os.path.join(root, name), "w", encoding="utf-8") as file:
+                file.write(text)
         return list(faults(root))
 
 
 def self_test():
-    for path, source, expected in SEEDED:
-        found = faults_of(path, source)
+    for path, source, expected, *others in SEEDED:
+        found = faults_of(path, source, *others)
         if len(found) != 1 or expected not in found[0]:
             yield f"seeded violation in {path}: expected one fault with '{expected}', found {found}"
     for path, source in CLEAN:

@@ -27,7 +27,7 @@
 #include "kernels/step.h"
 
 enum {
-  VISE_I_CUDA_RECORDS = 256, /* most steps between two looks at the statistics */
+  VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
   VISE_I_CUDA_PINNED_BYTES = 4 << 20,
   VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at a time, about */
   VISE_I_CUDA_WIDE_ROWS = 4096

@@ -105,6 +105,7 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->moment1 = array_at(b, plan, VISE_I_PLAN_MOMENT1);
   step->moment2 = array_at(b, plan, VISE_I_PLAN_MOMENT2);
   step->gradients = array_at(b, plan, VISE_I_PLAN_GRADIENTS);
+  step->parts = array_at(b, plan, VISE_I_PLAN_PARTS);
   step->mask = array_at(b, plan, VISE_I_PLAN_MASK);
   step->inputs = array_at(b, plan, VISE_I_PLAN_INPUTS);
   step->activations = array_at(b, plan, VISE_I_PLAN_ACTIVATIONS);

@@ -7,7 +7,7 @@
 
 /* "F0 F1! L! D0! G! S! U!" with ! where the team exchanges before. */
 static void spell(const vise_k_step *s, char *text, size_t n) {
-  static const char letters[] = "FRLDGSUNM";
+  static const char letters[] = "FRLDPGSUNM";
   size_t at = 0;
   text[0] = 0;
   for (uint32_t p = 0; p < s->n_phases; p++) {
@@ -53,13 +53,13 @@ Test(plan_phases, wide_nets) {
 }
 
 Test(plan_phases, sums_and_max_norm) {
-  static const size_t two[] = {7, 5, 3}, many[] = {2000, 2100, 3};
-  plan_case c = plan_case_make(2, two, 9), large = plan_case_make(2, many, 9);
+  static const size_t two[] = {7, 5, 3}, many[] = {8, 8192, 8192, 3};
+  plan_case c = plan_case_make(2, two, 9), large = plan_case_make(3, many, 9);
   c.options.clip_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
   c.options.clip_norm_type = 2;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U!");
-  expect_phases(&large, VISE_K_STEP, "F0 R! G! S! U!");
+  expect_phases(&large, VISE_K_STEP, "F0 F1! R! D0! G! S! U!");
   c.options.max_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U! N! M!");
   expect_phases(&c, VISE_K_PROJECT, "U N! M!");
@@ -83,6 +83,18 @@ static void check_room(const plan_case *c, const vise_i_plan *plan) {
 
 Test(plan_phases, all_but_the_first_begin_with_an_exchange) {
   plan_for_all(check_room);
+}
+
+Test(plan_phases, gradients_in_parts) {
+  static const size_t two[] = {7, 5, 3};
+  plan_case c = plan_case_make(2, two, 33);
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
+  c.request.parts = 1;
+  expect_phases(&c, VISE_K_STEP, "F0 R! P! G! U!");
+  expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! P! G!");
+  cr_expect(plan_case_plan(&c).arrays[VISE_I_PLAN_PARTS].n_elements == 2 * plan_case_plan(&c).n_params);
+  c.max_rows = 32; /* one slice */
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
 }
 
 Test(plan_phases, forward_only) {

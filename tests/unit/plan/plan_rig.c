@@ -51,6 +51,7 @@ static void vary(plan_case *c, unsigned i) {
   c->request.machine.n_sms = i % 4 == 0 ? 1 : i % 4 == 1 ? 8 : 132;
   c->request.machine.shared_bytes = shared[i % 3] * 1024;
   c->request.tile = i % 11 < 4 ? (int)(i % 11) : -1;
+  c->request.parts = (int)(i % 13 % 3) - 1;
   c->request.guard_bytes = i % 9 == 0 ? 512 : 0;
 }
 
