@@ -9,7 +9,7 @@
  *   vise_k_unfused_loss        losses and deltas of the rows
  *   for each hidden layer      dL/da by cuBLAS, then vise_k_unfused_slope where cuBLAS does not
  *   for each layer             dL/dW, dL/db by cuBLAS; vise_k_unfused_bias for all dL/db that cuBLAS does not make
- *   vise_k_unfused_gradient    penalties, value clip, sums of squares
+ *   vise_k_unfused_gradient    penalties, value clip, sums of squares; sums of 32 row losses each
  *   vise_k_unfused_decide      norms, scales, skip; statistics; the state moves on to the next record
  *   vise_k_unfused_update      optimizer and projection
  * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _norms (max-norm by tensors) and
@@ -46,6 +46,7 @@ typedef struct vise_k_unfused_context {
 typedef struct vise_k_unfused {
   vise_k_step step; /* of whole steps, with data */
   vise_k_unfused_context *context;
+  double *loss_leaves;                           /* [leaves of max_rows]: sums of 32 row losses each */
   uint16_t *params16, *activations16, *inputs16; /* bf16, as params, activations, one half of inputs; or all NULL */
 } vise_k_unfused;
 
@@ -63,7 +64,7 @@ cudaError_t vise_k_unfused_loss(const vise_k_unfused *u, uint32_t n_rows, cudaSt
 cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, cudaStream_t stream);
 /* dL/db of the layers whose bit is set. */
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream);
-cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
+cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, uint32_t n_sms, cudaStream_t stream);
 /* Sums of groups, and of units of the gradient: where the step has a phase for them (sum_phase). */
 cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
 /* norm_strengths, or with new_weights max_norm_scales. */

@@ -8,7 +8,7 @@
  * Formulas    those of the fused step, by the same functions: sums.cuh, decide.cuh, walk.cuh.
  * Layout      kernels/step_types.h. decide writes context, state and the step's statistics.
  * Work        warps take groups and units in turn; the others are one CTA, for there is one number to 1024 weights.
- * Memory      sums once, 8 bytes a lane, coalesced; 40 KB of shared memory, more for nets of over 2048 groups.
+ * Memory      sums once, 8 bytes a lane, coalesced; 26 to 88 KB of shared memory.
  * Numerics    float64, canonical order (kernels/canonical.h).
  * Limits      those of the plan.
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
@@ -17,11 +17,11 @@
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 
-/* Of vise_sum_tensors_alone the groups, of vise_batch_loss the leaves of a batch. */
-enum { MOST_SCRATCH = 8192, BATCH_LEAVES = 2048 };
+/* Numbers in the scratch memory: groups of vise_sum_tensors_alone. */
+enum { LEAST_SCRATCH = 256, MOST_SCRATCH = 8192 };
 
 static size_t shared_bytes(uint32_t n_groups) {
-  const size_t n = n_groups > BATCH_LEAVES ? n_groups : (size_t)BATCH_LEAVES;
+  const size_t n = n_groups > LEAST_SCRATCH ? n_groups : (size_t)LEAST_SCRATCH;
   return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + (n < MOST_SCRATCH ? n : (size_t)MOST_SCRATCH) * sizeof(double);
 }
 
@@ -51,6 +51,17 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 }
 VISE_KERNEL(unfused_norms_one_cta);
 
+/* The loss of the batch from its leaves. The report takes it as it takes that of an external loss, which is known. */
+VISE_FN void report_loss(const vise_k_unfused *u, vise_step *step) {
+  if (step->p.options.loss == VISE_K_EXTERNAL) return;
+  const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
+  if (threadIdx.x == 0) {
+    step->record.external_loss = sum / step->record.denominator;
+    step->p.options.loss = VISE_K_EXTERNAL;
+  }
+  __syncthreads();
+}
+
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_decide_one_cta(const __grid_constant__ vise_k_unfused u) {
   if (!u.context->active) return;
@@ -63,6 +74,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     step->bad_total = c->bad_total;
   }
   __syncthreads();
+  report_loss(&u, step);
   vise_decide();
   vise_step_report();
   if (threadIdx.x < vise_step_n_tensors(&step->p)) c->scales[threadIdx.x] = step->scales[threadIdx.x];

@@ -1,7 +1,8 @@
 /*
  * The unfused step's kernels on all tensors of the net at once.
  *
- * unfused_gradient_cta_per_cell     g += penalties; value clip; counts, sums of squares, largest magnitudes
+ * unfused_gradient_cta_per_cell     g += penalties; value clip; counts, sums of squares, largest magnitudes; leaves of
+ *                                   the batch's loss
  * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of the new
  * weights unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums in place of
  * update's unfused_narrow_quad_per_thread    the weights in bf16
@@ -117,15 +118,27 @@ VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const shaping *s, d
   if (p->gradient_max) note_max(p, c, max, f.max_bits);
 }
 
+/* By all warps of the launch: sums of 32 row losses each, for the report. */
+VISE_FN void sum_row_losses(const vise_k_unfused *u, vise_step *step) {
+  const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
+#pragma unroll 4
+  for (uint32_t leaf = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; leaf < n_leaves;
+       leaf += gridDim.x * VISE_STEP_WARPS) {
+    const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
+    const double sum = vise_sum_lanes(r < n_rows ? u->step.row_losses[r] : 0.0, VISE_LEAF);
+    if (threadIdx.x % 32 == 0) u->loss_leaves[leaf] = sum;
+  }
+}
+
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_gradient_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][VISE_STRIPS]; /* of this cell and of the one before, which may still be read */
   __shared__ uint32_t max[2][VISE_STRIPS];
   if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
-  shaping s = {};
+  sum_row_losses(&u, step);
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
-  s = shaping_of(step, &c.t);
+  shaping s = shaping_of(step, &c.t);
   for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(&step->p, cell);
     if (here.t.index != c.t.index) {
@@ -325,10 +338,12 @@ VISE_KERNEL(unfused_narrow_quad_per_thread);
 
 /* ---- launches ---- */
 
-cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
+cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, uint32_t n_sms, cudaStream_t stream) {
+  const uint32_t n_for_rows = (vise_n_leaves(n_rows) + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS;
+  const uint32_t n = u->step.n_cells > n_for_rows ? u->step.n_cells : n_for_rows;
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_gradient_cta_per_cell, vise_unfused_ctas(u->step.n_cells, n_sms),
-                     VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_gradient_cta_per_cell, vise_unfused_ctas(n, n_sms), VISE_UNFUSED_THREADS,
+                     VISE_K_FIXED_BYTES, 0, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {

@@ -55,28 +55,15 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
   }
 }
 
-/* The least device memory limit, to 512 bytes, with which a backend can be made, and with_data be given its data, which
-   then come in chunks. */
-static size_t least_limit(const gpu_rig *r, bool with_data) {
-  vise_i_step_spec spec = r->spec;
-  for (spec.device_memory_limit = 4096; spec.device_memory_limit < (size_t)1 << 24; spec.device_memory_limit += 512) {
-    vise_i_backend *b = NULL;
-    if (OPS->create(&spec, &b, NULL) != VISE_OK) continue;
-    const bool bound = !with_data || OPS->bind(b, &r->data, NULL) == VISE_OK;
-    cr_assert(!bound || !with_data || !b->bound.resident, "the data fit as soon as anything did");
-    OPS->destroy(b);
-    if (bound) return spec.device_memory_limit;
-  }
-  cr_assert(false, "16 MB are too little");
-  return 0;
-}
-
 Test(unfused_steps, chunks_are_as_resident_data) {
   for (size_t m = 0; m < 2; m++) {
     gpu_rig *r = make(VISE_ADAM, MODES[m]);
     vise_step_stats stats[RIG_STEPS];
     float *resident = gpu_rig_train(r, RIG_STEPS, r->stats);
-    r->spec.device_memory_limit = least_limit(r, true);
+    r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 3 * RIG_BATCH);
+    vise_i_backend *b = gpu_rig_start(r);
+    cr_expect(!b->bound.resident && b->bound.rows[0].n_rows < RIG_ROWS / 2);
+    OPS->destroy(b);
     float *cut = gpu_rig_train(r, RIG_STEPS, stats);
     cr_expect(gpu_rig_same(r, resident, cut) && gpu_rig_same_stats(r->stats, stats, RIG_STEPS), "%s",
               vise_step_mode_name(MODES[m]));
@@ -426,11 +413,15 @@ Test(unfused_steps, refuses_what_it_cannot_do) {
             err.text);
   vise_error_clear(&err);
   r->spec.steps_per_launch = 0;
-  r->spec.step_mode = VISE_STEP_FUSED;
-  r->spec.device_memory_limit = least_limit(r, false);
-  r->spec.step_mode = VISE_STEP_UNFUSED;
-  cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_MEMORY && b == NULL);
-  cr_expect(strstr(err.text, "the unfused step takes") != NULL, "%s", err.text);
+  r->spec.device_memory_limit = gpu_rig_limit(r, 0);
+  vise_status status = VISE_OK;
+  while (status == VISE_OK) {
+    r->spec.device_memory_limit -= 512;
+    status = OPS->create(&r->spec, &b, &err);
+    if (status == VISE_OK) OPS->destroy(b);
+  }
+  cr_expect(status == VISE_ERR_MEMORY);
+  cr_expect(strstr(err.text, "bytes") != NULL && strstr(err.text, "more") != NULL, "%s", err.text);
   gpu_rig_free(r);
 }
 

@@ -74,6 +74,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
   b->spec = *spec;
+  b->spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
   b->memory_limit = spec->device_memory_limit;
   b->train.state.beta1_t = b->train.state.beta2_t = 1;
@@ -83,7 +84,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(prepare(b, &b->train, err));
   VISE_TRY(prepare(b, &b->wide, err));
   VISE_TRY(vise_i_cuda_alloc_all(b, err));
-  if (is_unfused(spec)) VISE_TRY(vise_i_unfused_create(b, err));
+  if (is_unfused(&b->spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
   *out = b;

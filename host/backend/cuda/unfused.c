@@ -5,8 +5,13 @@
 #include <string.h>
 
 #include "host/base/memory.h"
+#include "kernels/canonical.h"
 
-enum { MASK_ALIGN = 128 }; /* bits between columns of a mask, as cuBLAS wants them */
+enum {
+  MASK_ALIGN = 128, /* bits between columns of a mask, as cuBLAS wants them */
+  MOST_CELLS_FOR_ONE =
+      2048 /* sums of 32 x 32 weights that one CTA adds up in about the time of a launch (not measured) */
+};
 
 /* What NVIDIA recommends for cuBLAS: from Hopper on, and before. */
 #define WORKSPACE_BYTES ((size_t)32 << 20)
@@ -35,13 +40,15 @@ static size_t n_activations(const vise_k_step *step) {
 }
 
 /* Once to count, once with memory. */
-static void place_all(vise_i_backend *b, size_t n_workspace) {
-  vise_i_unfused *u = b->unfused;
-  const vise_k_step *step = &b->train.step;
+static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
+  const vise_k_step *step = &b->train.plan.step;
   u->n_bytes = 0;
   u->context = place(u, sizeof *u->context);
-  u->n_workspace = n_workspace;
-  u->workspace = place(u, n_workspace);
+  u->loss_leaves = place(u, vise_n_leaves(step->max_rows) * sizeof(double));
+  if (step->sum_phase || step->n_cells > MOST_CELLS_FOR_ONE) {
+    u->group_sums = place(u, (size_t)3 * step->n_groups * sizeof(double));
+  }
+  u->workspace = place(u, u->n_workspace);
   for (uint32_t l = 0; l + 1 < step->n_layers && step->options.activation == VISE_K_RELU; l++) {
     u->mask_ld[l] = (int64_t)(step->layers[l].n_out + MASK_ALIGN - 1) / MASK_ALIGN * MASK_ALIGN;
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
@@ -52,38 +59,49 @@ static void place_all(vise_i_backend *b, size_t n_workspace) {
   u->inputs16 = place(u, (size_t)step->max_rows * step->ld_inputs * sizeof(uint16_t));
 }
 
-static vise_status describe_device(vise_i_backend *b, size_t *n_workspace, vise_error *err) {
+static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_error *err) {
   vise_status status = VISE_OK;
   int n_sms = 0, major = 0;
   VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
   VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->spec.device));
-  b->unfused->n_sms = (uint32_t)n_sms;
-  *n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
+  u->n_sms = (uint32_t)n_sms;
+  u->n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
   /* Under a limit data come first: with less cuBLAS has fewer algorithms to choose from. */
-  if (b->memory_limit > 0 && *n_workspace > b->memory_limit / 16) *n_workspace = b->memory_limit / 16 / 256 * 256;
+  if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
 done:
+  return status;
+}
+
+vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_unfused counted;
+  memset(&counted, 0, sizeof counted);
+  if (b->spec.step_mode == VISE_STEP_FUSED) goto done;
+  VISE_TRY(describe_device(b, &counted, err));
+  place_all(b, &counted);
+done:
+  if (status == VISE_OK) *out = counted.n_bytes;
   return status;
 }
 
 static vise_status allocate(vise_i_backend *b, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
-  size_t n_workspace = 0, available = 0;
-  VISE_TRY(describe_device(b, &n_workspace, err));
-  place_all(b, n_workspace);
+  size_t available = 0, n_bytes = 0;
+  VISE_TRY(vise_i_unfused_count(b, &n_bytes, err));
   VISE_TRY(vise_i_cuda_available(b, &available, err));
-  if (b->memory_limit > 0 && u->n_bytes > available) {
+  if (b->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "--device-memory-limit %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
                          "are left",
-                         b->memory_limit, u->n_bytes, u->n_bytes - available));
+                         b->memory_limit, n_bytes, n_bytes - available));
   }
-  VISE_TRY(vise_i_cuda_alloc(b, u->n_bytes, "the unfused step", &u->memory, err));
-  place_all(b, n_workspace);
+  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the unfused step", &u->memory, err));
+  VISE_TRY(describe_device(b, u, err));
+  place_all(b, u);
   VISE_I_CUDA_TRY(b, cudaMemsetAsync(u->memory, 0, u->n_bytes, b->copies));
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
 done:
-  if (status != VISE_OK) u->n_bytes = 0;
   return status;
 }
 
@@ -166,12 +184,12 @@ done:
   return status;
 }
 
-static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, vise_error *err) {
+static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, uint32_t n_rows, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step_options *o = &k->step.options;
   const uint32_t n_sms = b->unfused->n_sms;
   if (o->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
-  LAUNCH(vise_k_unfused_gradient(k, n_sms, b->steps));
+  LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->steps));
   if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->steps));
   LAUNCH(vise_k_unfused_decide(k, b->steps));
   LAUNCH(vise_k_unfused_update(k, n_sms, b->steps));
@@ -189,7 +207,7 @@ static vise_status launch_all(vise_i_backend *b, const vise_k_unfused *k, const 
   LAUNCH(vise_k_unfused_begin(k, shape->n_rows, b->steps));
   VISE_TRY(launch_forward(b, k, shape, err));
   VISE_TRY(launch_backward(b, k, shape, err));
-  VISE_TRY(launch_update(b, k, err));
+  VISE_TRY(launch_update(b, k, shape->n_rows, err));
 done:
   return status;
 }
@@ -278,11 +296,14 @@ vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, si
   vise_status status;
   vise_i_unfused *u = b->unfused;
   vise_i_unfused_shape *shape = NULL;
-  const vise_k_unfused k = {.step = *step,
-                            .context = u->context,
-                            .params16 = u->params16,
-                            .activations16 = u->activations16,
-                            .inputs16 = u->inputs16};
+  vise_k_unfused k = {.step = *step,
+                      .context = u->context,
+                      .loss_leaves = u->loss_leaves,
+                      .params16 = u->params16,
+                      .activations16 = u->activations16,
+                      .inputs16 = u->inputs16};
+  k.step.sum_phase = u->group_sums != NULL;
+  k.step.group_sums = u->group_sums;
   VISE_TRY(shape_of(b, n_rows, &shape, err));
   if (u->params16 && u->params16_are_old) {
     VISE_I_CUDA_TRY(b, vise_k_unfused_narrow(&k, b->train.plan.n_params, b->steps));

@@ -49,7 +49,9 @@ typedef struct vise_i_unfused {
   char *memory; /* one block for all of the following */
   size_t n_bytes;
   vise_k_unfused_context *context;
-  char *workspace; /* of cuBLAS */
+  double *loss_leaves; /* of row losses */
+  double *group_sums;  /* [3][n_groups] of nets for which these are summed by all multiprocessors; or NULL */
+  char *workspace;     /* of cuBLAS */
   size_t n_workspace;
   char *masks[VISE_K_MAX_LAYERS]; /* of relu, bits: [max_rows][mask_ld] */
   int64_t mask_ld[VISE_K_MAX_LAYERS];
@@ -59,6 +61,8 @@ typedef struct vise_i_unfused {
   uint32_t next_shape;
 } vise_i_unfused;
 
+/* Bytes that it will take beside the arena, once the train plan is made; 0 where steps are fused. */
+VISE_WARN_UNUSED vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err);
 /* Makes b->unfused, after the arena. VISE_ERR_UNSUPPORTED without cuBLAS. */
 VISE_WARN_UNUSED vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err);
 void vise_i_unfused_destroy(vise_i_backend *b);
