@@ -3,7 +3,11 @@
 #define VISE_I_PLAN_VIEW_H
 
 #include "host/backend/backend.h"
+#include "host/base/net.h"
 #include "vise/plan.h"
+
+/* Whether the fused step takes such a net: not too many layers, nor units in one. */
+bool vise_i_plan_takes(const vise_i_net *net);
 
 /* device NULL: an H200. row_bytes: of the features and targets of a row of data. Errors: those of vise_i_plan_make. */
 VISE_WARN_UNUSED vise_status vise_i_plan_view(const vise_i_step_spec *spec, const vise_plan_device *device,

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/plan_view.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/model/model.h"
@@ -160,7 +161,7 @@ static vise_status check_gradients(const vise_train_config *config, const vise_m
   const vise_i_net *net = vise_i_model_net(model64);
   gradient_parts parts = {0};
   vise_i_step_spec spec;
-  VISE_TRY(vise_i_resolve_backend(VISE_BACKEND_CPU64, VISE_STEP_AUTO, VISE_PRECISION_AUTO, &ops, NULL, err));
+  VISE_TRY(vise_i_resolve_backend(VISE_BACKEND_CPU64, VISE_STEP_AUTO, VISE_PRECISION_AUTO, NULL, &ops, NULL, err));
   VISE_TRY(vise_i_scales_fit(config, model64, dataset, &parts.scales, err));
   VISE_TRY(vise_i_view_make(dataset, net, config->loss, true, &parts.scales, &parts.view, err));
   VISE_TRY(vise_i_resolve_spec(config, net, parts.view.n_rows, false, &spec, err));
@@ -253,6 +254,10 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
     const char *why_not = NULL, *name = vise_backend_name(others[i]);
     const vise_i_backend_ops *ops = vise_i_backend_find(others[i], &why_not);
     if (ops == NULL || (config->backend != VISE_BACKEND_AUTO && config->backend != others[i])) continue;
+    if (others[i] == VISE_BACKEND_CUDA && config->backend == VISE_BACKEND_AUTO &&
+        !vise_i_plan_takes(vise_i_model_net(model64))) {
+      continue;
+    }
     c.backend = others[i];
     VISE_TRY(vise_i_check_train(&c, model64, dataset, reference.n_steps, &run, err));
     report_agreement(r, name, &c, vise_i_model_net(model64), &reference, &run);
@@ -282,7 +287,7 @@ vise_status vise_check(const vise_train_config *config, const vise_model *model,
     goto done;
   }
   /* What is asked for by name must exist here, though every backend is checked by its own. */
-  VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, &ops, NULL, err));
+  VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, NULL, &ops, NULL, err));
   VISE_TRY(vise_model_clone(model, VISE_F64, &model64, err));
   VISE_TRY(vise_i_config_validate_net(config, vise_i_model_net(model64), err));
   VISE_TRY(check_gradients(config, model64, dataset, &r, err));

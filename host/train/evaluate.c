@@ -38,7 +38,8 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   vise_i_inference it = {0};
   vise_i_step_spec spec;
   VISE_TRY(check_arguments(config, err));
-  VISE_TRY(vise_i_resolve_backend(config->backend, VISE_STEP_AUTO, config->precision, &it.ops, NULL, err));
+  VISE_TRY(vise_i_resolve_backend(config->backend, VISE_STEP_AUTO, config->precision, vise_i_model_net(model), &it.ops,
+                                  NULL, err));
   /* A copy in the backend's type, so that any model can be used on any backend. */
   VISE_TRY(vise_model_clone(model, it.ops->dtype, &it.model, err));
   VISE_TRY(vise_i_scales_of_model(model, &it.scales, err));

@@ -5,16 +5,18 @@
 #include <string.h>
 
 #include "host/backend/cpu/threads.h"
+#include "host/backend/plan_view.h"
 #include "host/backend/step_options.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,
-                                   const vise_i_backend_ops **out_ops, vise_backend *out_backend, vise_error *err) {
+                                   const vise_i_net *net, const vise_i_backend_ops **out_ops, vise_backend *out_backend,
+                                   vise_error *err) {
   const char *why_not = NULL;
   vise_backend backend = requested;
   const vise_i_backend_ops *ops = NULL;
   if (requested == VISE_BACKEND_AUTO) {
     backend = VISE_BACKEND_CUDA;
-    ops = vise_i_backend_find(backend, &why_not);
+    ops = net == NULL || vise_i_plan_takes(net) ? vise_i_backend_find(backend, &why_not) : NULL;
     if (ops == NULL) {
       backend = VISE_BACKEND_CPU;
       ops = vise_i_backend_find(backend, &why_not);

@@ -7,13 +7,14 @@
 #include "vise/train.h"
 
 /*
- * Picks the backend: auto is cuda where this build and machine have one that fits, else cpu. *out_backend (may be NULL)
- * receives what auto became. Step modes, precisions and options that only CUDA has are refused elsewhere.
- * Errors: VISE_ERR_UNSUPPORTED.
+ * Picks the backend: auto is cuda where this build and machine have one that takes the net (NULL: any), else cpu.
+ * *out_backend (may be NULL) receives what auto became. Step modes, precisions and options that only CUDA has are
+ * refused elsewhere. Errors: VISE_ERR_UNSUPPORTED.
  */
 VISE_WARN_UNUSED vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode,
-                                                    vise_precision precision, const vise_i_backend_ops **out_ops,
-                                                    vise_backend *out_backend, vise_error *err);
+                                                    vise_precision precision, const vise_i_net *net,
+                                                    const vise_i_backend_ops **out_ops, vise_backend *out_backend,
+                                                    vise_error *err);
 
 /* VISE_ERR_USAGE unless the model's weights have the backend's type; says which to use. */
 VISE_WARN_UNUSED vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops *ops, const vise_model *model,

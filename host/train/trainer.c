@@ -61,7 +61,8 @@ done:
 
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
-  VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, &t->ops, &t->which, err));
+  VISE_TRY(
+      vise_i_resolve_backend(config->backend, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: --backend %s has no devices; leave it 0",
                          config->device, t->ops->name));

@@ -63,7 +63,8 @@ struct vise_trainer {
   vise_step_stats last_stats;
   bool has_stepped;
 
-  /* Room for one call of the backend's run: for VISE_I_SEGMENT_STEPS steps, or those of a launch where these are more. */
+  /* Room for one call of the backend's run: for VISE_I_SEGMENT_STEPS steps, or those of a launch where these are more.
+   */
   vise_i_hyper *hyper;
   vise_step_stats *stats;
   size_t segment_steps;
