@@ -24,7 +24,7 @@ vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${rig} FLAVOURS pl
 vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain asan SCHEDULES forward
   SMS 4 TIMEOUT 900)
 vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race
-  SCHEDULES forward random:1 SMS 4 TIMEOUT 600)
+  SCHEDULES forward random:1 SMS 1 8 TIMEOUT 600)
 vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${rig} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8 TIMEOUT 600)
 vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c FLAVOURS plain asan
   SCHEDULES forward SMS 4 TIMEOUT 300)

@@ -133,6 +133,24 @@ Test(unfused_agreement, shapes) {
   }
 }
 
+/* So many weights that their sums are shared by all multiprocessors. */
+Test(unfused_agreement, a_large_net) {
+  static const size_t widths[] = {1500, 1500, 2};
+  static const char *const names[] = {"norm clip", "frobenius"};
+  for (size_t o = 0; o < 2; o++) {
+    cpu_case c = unfused_case(0);
+    cpu_case_shape(&c, 2, widths);
+    c.spec.device_memory_limit = 0;
+    c.activation = VISE_RELU;
+    c.batch = 3;
+    c.n_rows = 7;
+    c.n_steps = 2;
+    c.spec.assert_projection = false;
+    cpu_option_apply(&c, names[o]);
+    agrees(&c, 1, names[o], "a large net");
+  }
+}
+
 /* Products of 11 and of 8 bits. eps keeps gradients that are all rounding from deciding the step of adam and rmsprop.
  */
 static void low_precision(vise_precision precision, double slack) {
