@@ -147,7 +147,8 @@ typedef struct vise_i_backend_ops {
   /* Per-tensor counts of the last step, [n_tensors]; owned by the backend. */
   const vise_tensor_stats *(*tensor_stats)(const vise_i_backend *backend);
 
-  uint64_t (*n_launches)(const vise_i_backend *backend); /* device kernel launches so far; 0 on the CPU */
+  /* Of steps so far: kernels, calls of cuBLAS, nodes of graphs; 0 on the CPU. */
+  uint64_t (*n_launches)(const vise_i_backend *backend);
 } vise_i_backend_ops;
 
 /* The table of a backend that this build has and this machine can run, or NULL with a reason (a constant text) in
