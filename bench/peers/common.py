@@ -28,11 +28,11 @@ def read_idx(path):
     return np.frombuffer(raw, np.uint8, -1, 4 + 4 * n_dims).reshape(shape)
 
 
-def read_mnist(part):
-    """part: "train" or "t10k". Images as float64 in [0, 1], [n, 784]; labels as int64, [n]."""
+def read_mnist(part, dtype=np.float64):
+    """part: "train" or "t10k". Images of dtype in [0, 1], [n, 784]; labels as int64, [n]."""
     images = read_idx(os.path.join(MNIST, f"{part}-images-idx3-ubyte.gz"))
     labels = read_idx(os.path.join(MNIST, f"{part}-labels-idx1-ubyte.gz"))
-    return images.reshape(len(images), -1) / 255.0, labels.astype(np.int64)
+    return images.reshape(len(images), -1) / dtype(255), labels.astype(np.int64)
 
 
 def cpu_name():

@@ -2,7 +2,8 @@
 
     python3 bench/peers/cpu_step.py [--threads 1,2] [--steps 300] [--repeats 5] [--variants NAME,...]
 
-Prints CSV: peer, variant, threads, steps_per_s, us_per_step (median of the repeats), spread ((max - min) / median).
+The ways of PyTorch are those of torch_ways.py, here on the real MNIST. Prints CSV: peer, variant, threads, steps_per_s,
+us_per_step (median of the repeats), spread ((max - min) / median).
 All data lie in memory as float32 tensors, batches are gathered by index_select from a permutation made beforehand; a
 repeat times --steps consecutive steps, after a warm-up. Each thread count runs in a process of its own.
 
@@ -16,85 +17,22 @@ import subprocess
 import sys
 import time
 
-from common import BATCH, L2, LR, N_HIDDEN, print_context, quantiles, read_mnist
+from common import BATCH, CLAMP, CLIP_NORM, L2, LR, N_HIDDEN, print_context, quantiles, read_mnist
 
 
-def torch_variants():
+def time_torch(name, kind, data, steps, repeats, threads):
     import torch
-    import torch.nn.functional as F
 
     import torch_step
-    from common import CLAMP, CLIP_NORM, N_IN, N_OUT
-
-    def leaf():
-        return [p.requires_grad_(True) for p in torch_step.initial_parameters()]
-
-    def module(fused):
-        """nn.Sequential, clip_grad_norm_, torch.optim.SGD. The penalty is added before the clip, as in the job."""
-        net = torch.nn.Sequential(torch.nn.Linear(N_IN, N_HIDDEN), torch.nn.ReLU(), torch.nn.Linear(N_HIDDEN, N_OUT))
-        params = list(net.parameters())
-        weights = [p for p in params if p.dim() == 2]
-        kind = {"fused": True} if fused else {"foreach": True}
-        optimizer = torch.optim.SGD(params, lr=LR, **kind)
-
-        def step(x, y):
-            optimizer.zero_grad(set_to_none=True)
-            F.cross_entropy(net(x), y).backward()
-            with torch.no_grad():
-                torch._foreach_add_([w.grad for w in weights], weights, alpha=2 * L2)
-                torch.nn.utils.clip_grad_norm_(params, CLIP_NORM, foreach=True)
-                optimizer.step()
-                torch._foreach_clamp_min_(weights, -CLAMP)
-                torch._foreach_clamp_max_(weights, CLAMP)
-
-        return step
-
-    def bound(function, params):
-        return lambda x, y: function(params, x, y)
-
-    def compiled_autograd():
-        params = leaf()
-        gradient = torch.compile(
-            lambda p, x, y: torch.autograd.grad(F.cross_entropy(torch_step.forward(p, x), y), p), dynamic=False
-        )
-        update = torch.compile(torch_step.update, dynamic=False)
-
-        def step(x, y):
-            grads = list(gradient(params, x, y))
-            with torch.no_grad():
-                update(params, grads)
-
-        return step
-
-    def compiled_manual():
-        return bound(torch.compile(torch_step.step_manual, dynamic=False), torch_step.initial_parameters())
-
-    return {
-        "eager-module-foreach": lambda: module(False),
-        "eager-module-fused": lambda: module(True),
-        "eager-autograd-foreach": lambda: bound(torch_step.step_autograd, leaf()),
-        "eager-manual-foreach": lambda: bound(torch_step.step_manual, torch_step.initial_parameters()),
-        "compile-autograd": compiled_autograd,
-        "compile-manual": compiled_manual,
-    }
-
-
-def time_torch(name, make, data, steps, repeats, threads):
-    import torch
 
     x, y, order = data
-    step = make()
-
-    def run(first, n):
-        for i in range(first, first + n):
-            rows = order[i % len(order)]
-            step(x.index_select(0, rows), y.index_select(0, rows))
-
-    run(0, 50)
+    settings = {"lr": LR, "l2": L2, "clip_norm": CLIP_NORM, "clamp": CLAMP}
+    way = kind(torch_step.initial_parameters(), (x, y, list(order)), settings)
+    way.run(0, 50)
     seconds = []
     for repeat in range(repeats):
         start = time.perf_counter()
-        run(50 + repeat * steps, steps)
+        way.run(50 + repeat * steps, steps)
         seconds.append((time.perf_counter() - start) / steps)
     report(f"pytorch-{torch.__version__}", name, threads, seconds)
 
@@ -126,17 +64,19 @@ def run_one_count(arguments, threads):
     import numpy as np
     import torch
 
+    from torch_ways import ON_ALL
+
     torch.set_num_threads(threads)
     images, labels = read_mnist("train")
     x, y = torch.from_numpy(images.astype(np.float32)), torch.from_numpy(labels)
     torch.manual_seed(0)
     full = len(x) // BATCH * BATCH
     order = torch.randperm(len(x))[:full].view(-1, BATCH)
-    for name, make in torch_variants().items():
+    for name, kind in ON_ALL.items():
         if arguments.variants and name not in arguments.variants:
             continue
         try:
-            time_torch(name, make, (x, y, order), arguments.steps, arguments.repeats, threads)
+            time_torch(name, kind, (x, y, order), arguments.steps, arguments.repeats, threads)
         except Exception as error:  # torch.compile needs a compiler, which not every machine has
             print(f"# {name}, {threads} threads: not available here ({type(error).__name__})", flush=True)
     if not arguments.variants or "sklearn" in arguments.variants:

@@ -196,6 +196,11 @@ static const char *command_summary(vise_i_cli_command command) {
              "options; without --train it makes up a small data set.";
     case VISE_I_CLI_INFO:
       return "Prints backends, versions and build options.";
+    case VISE_I_CLI_BENCH:
+      return "Times the training step on this machine, verified against cpu64 before it is timed: cases x modes x "
+             "precisions, without --case, --grid or --layers the named cases.\v"
+             "Exits with 1 when a verification failed; such a row has no times. What this build or machine has not is "
+             "left out with a note.";
   }
   return "";
 }

@@ -18,6 +18,7 @@ int vise_i_cli_check(int argc, char **argv);
 int vise_i_cli_info(int argc, char **argv);
 /* vise info with --plan among its arguments. */
 int vise_i_cli_plan(int argc, char **argv);
+int vise_i_cli_bench(int argc, char **argv);
 
 /* Prints "vise train: <text>", behind a usage error where the help is, and returns exit_code. */
 int vise_i_cli_report_error(vise_i_cli_command command, const vise_error *err, vise_status status, int exit_code);

@@ -19,7 +19,7 @@ static const command_row commands[] = {
     {"check", "vise check", "gradient and backend agreement test on this machine", vise_i_cli_check},
     {"info", "vise info", "backends, versions, build options", vise_i_cli_info},
     {"sweep", "vise sweep", "grid or random search with k-fold cross-validation (in a later version)", NULL},
-    {"bench", "vise bench", "time the step on this machine (in a later version)", NULL},
+    {"bench", "vise bench", "time the step on this machine", vise_i_cli_bench},
 };
 
 static void print_usage(FILE *stream) {

@@ -22,6 +22,8 @@ const char *vise_i_cli_command_name(vise_i_cli_command command) {
       return "check";
     case VISE_I_CLI_INFO:
       return "info";
+    case VISE_I_CLI_BENCH:
+      return "bench";
   }
   return "?";
 }
@@ -47,6 +49,7 @@ void vise_i_cli_options_init(vise_i_cli_options *options, vise_i_cli_command com
   vise_weight_op_init(&options->op);
   options->op.t = 0;
   options->op.fraction = 0;
+  options->seconds = options->tolerance = 1;
 }
 
 void vise_i_cli_options_free(vise_i_cli_options *options) {

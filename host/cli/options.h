@@ -16,7 +16,8 @@ typedef enum vise_i_cli_command {
   VISE_I_CLI_PREDICT = 4,
   VISE_I_CLI_PRUNE = 8,
   VISE_I_CLI_CHECK = 16,
-  VISE_I_CLI_INFO = 32
+  VISE_I_CLI_INFO = 32,
+  VISE_I_CLI_BENCH = 64
 } vise_i_cli_command;
 
 /* The word of a command: "train". */
@@ -62,6 +63,11 @@ typedef struct vise_i_cli_options {
   vise_weight_op op;
   size_t *op_layers;
   size_t n_op_layers;
+
+  /* Of bench: lists as typed, and how long. */
+  char *cases, *shape, *batches, *widths_list, *depths, *modes, *precisions, *csv;
+  bool quick, grid, list;
+  double seconds, total_seconds, tolerance;
 } vise_i_cli_options;
 
 typedef enum vise_i_cli_type {

@@ -139,6 +139,7 @@ vise_status vise_i_cli_options_finish(vise_i_cli_options *options, vise_error *e
       }
       return VISE_OK;
     case VISE_I_CLI_INFO:
+    case VISE_I_CLI_BENCH:
       return VISE_OK;
   }
   return VISE_OK;

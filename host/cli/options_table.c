@@ -46,6 +46,7 @@ enum {
   STOPPING,
   PLACE,
   SAVING,
+  CASES,
   MORE
 };
 const char *const vise_i_cli_groups[] = {"",
@@ -61,13 +62,15 @@ const char *const vise_i_cli_groups[] = {"",
                                          "Stopping:",
                                          "Where and how to compute:",
                                          "Saving and showing:",
+                                         "What to time:",
                                          "More:",
                                          NULL};
 
 #define T (VISE_I_CLI_TRAIN | VISE_I_CLI_CHECK)
 #define EP (VISE_I_CLI_EVAL | VISE_I_CLI_PREDICT)
 #define P VISE_I_CLI_PRUNE
-#define ALL (T | EP | P | VISE_I_CLI_INFO)
+#define B VISE_I_CLI_BENCH
+#define ALL (T | EP | P | B | VISE_I_CLI_INFO)
 #define AT(member) offsetof(vise_i_cli_options, member)
 #define OFF VISE_I_CLI_CAN_BE_OFF
 #define LO VISE_I_CLI_MIN_OPEN
@@ -242,10 +245,10 @@ const vise_i_cli_option vise_i_cli_table[] = {
          "how a step is run (cuda): fused, one kernel; unfused, cuBLAS and a kernel for each other operation; "
          "unfused-graph, that replayed",
          PLACE, T, FIXED, training.step_mode),
-    COUNT("steps-per-launch", "cuda: steps in one launch", PLACE, T, FIXED, training.steps_per_launch, OFF, 1),
+    COUNT("steps-per-launch", "cuda: steps in one launch", PLACE, T | B, FIXED, training.steps_per_launch, OFF, 1),
     ENUM("precision", vise_precision, "of the matrix products", PLACE, T | EP, FIXED, training.precision),
-    CUSTOM("threads", "N", "CPU threads", PLACE, T | EP, FREE, 0, threads),
-    CUSTOM("device", "N", "which GPU", PLACE, T, FIXED, 0, device),
+    CUSTOM("threads", "N", "CPU threads", PLACE, T | EP | B, FREE, 0, threads),
+    CUSTOM("device", "N", "which GPU", PLACE, T | B, FIXED, 0, device),
     CUSTOM("device-memory-limit", "BYTES",
            "cuda: take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M "
            "and G mean 2^10, 2^20 and 2^30",
@@ -273,7 +276,29 @@ const vise_i_cli_option vise_i_cli_table[] = {
          SAVING, VISE_I_CLI_INFO, LOCAL, plan),
     COUNT("plan-sms", "with --plan: for an H200 of so many multiprocessors instead of the GPU here", SAVING,
           VISE_I_CLI_INFO, LOCAL, plan_sms, OFF, 1),
-    FLAG("json", "results as JSON", SAVING, EP | P | VISE_I_CLI_CHECK | VISE_I_CLI_INFO, LOCAL, json),
+    FLAG("json", "results as JSON", SAVING, EP | P | B | VISE_I_CLI_CHECK | VISE_I_CLI_INFO, LOCAL, json),
+    PATH("csv", "write the measurements to this file too", SAVING, B, LOCAL, csv),
+
+    TEXT("case", "NAME,...", "cases by their names, of the named ones and the grid's", CASES, B, cases),
+    FLAG("grid", "widths 32 to 4096 x 2, 4 and 8 layers x batches 32 to 16384", CASES, B, LOCAL, grid),
+    TEXT("widths", "N,...", "of the grid: these widths only", CASES, B, widths_list),
+    TEXT("depths", "N,...", "of the grid: these numbers of layers only", CASES, B, depths),
+    TEXT("layers", "A-B-C", "a net of these sizes; cross-entropy, or mse for one output", CASES, B, shape),
+    TEXT("batch", "N,...", "with --layers the batches (without it: 64), with --grid these batches only", CASES, B,
+         batches),
+    TEXT("mode", "NAME,...",
+         "cpu, cpu64 (float64, the reference), fused (one step a launch), fused-many (--steps-per-launch, or 256), "
+         "unfused, unfused-graph (without "
+         "it: all)",
+         CASES, B, modes),
+    TEXT("precision", "NAME,...", "of the modes that have a choice: fp32, tf32, bf16 (without it: all)", CASES, B,
+         precisions),
+    FLAG("quick", "small cases first and a short look at each: ends within a minute", CASES, B, LOCAL, quick),
+    REAL("seconds", "to time each row for", CASES, B, LOCAL, seconds, LO, 0, 0),
+    REAL("total-seconds", "leave out the cases that would not end within it", CASES, B, LOCAL, total_seconds, OFF | LO,
+         0, 0),
+    REAL("tolerance", "factor on what the verification allows", CASES, B, LOCAL, tolerance, 0, 0, 0),
+    FLAG("list", "print the cases and time nothing", CASES, B, LOCAL, list),
 
     PATH("config", "options from a JSON file, by the same names without dashes; the command line wins", MORE, ALL,
          LOCAL, config),

@@ -77,6 +77,12 @@ extern "C" {
 #define VISE_PRECISION_TABLE(X) \
   X(VISE_PRECISION_AUTO, "auto") X(VISE_FP32, "fp32") X(VISE_TF32, "tf32") X(VISE_BF16, "bf16")
 
+/* How the benchmark runs the step: the modes of the cuda backend beside the CPU's. fused has one step a launch, fused-many
+   as many as fit. */
+#define VISE_BENCH_MODE_TABLE(X) \
+  X(VISE_BENCH_CPU, "cpu") X(VISE_BENCH_UNFUSED, "unfused") X(VISE_BENCH_UNFUSED_GRAPH, "unfused-graph") \
+  X(VISE_BENCH_FUSED, "fused") X(VISE_BENCH_FUSED_MANY, "fused-many") X(VISE_BENCH_CPU64, "cpu64")
+
 #define VISE_STOP_REASON_TABLE(X) \
   X(VISE_STOP_NONE, "running") X(VISE_STOP_EPOCHS, "epochs") X(VISE_STOP_STEPS, "steps") \
   X(VISE_STOP_LOSS, "stop-loss") \
@@ -110,6 +116,7 @@ extern "C" {
   T(vise_backend, VISE_BACKEND_TABLE)                       \
   T(vise_step_mode, VISE_STEP_MODE_TABLE)                   \
   T(vise_precision, VISE_PRECISION_TABLE)                   \
+  T(vise_bench_mode, VISE_BENCH_MODE_TABLE)                 \
   T(vise_stop_reason, VISE_STOP_REASON_TABLE)               \
   T(vise_output, VISE_OUTPUT_TABLE)
 

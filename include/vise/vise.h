@@ -3,6 +3,7 @@
 #ifndef VISE_VISE_H
 #define VISE_VISE_H
 
+#include "vise/bench.h"
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
 #include "vise/model.h"

@@ -29,6 +29,7 @@ Test(steps, launches_are_counted) {
     r->spec.steps_per_launch = cases[i].per_launch;
     vise_i_backend *b = gpu_rig_start(r);
     cr_expect(OPS->n_launches(b) == 0);
+    cr_assert(cudaDeviceSynchronize() == cudaSuccess); /* the order may still be on its way */
     const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
     run(b, r, 0, 13, VISE_OK, 13, r->stats, &err);
     cr_expect(OPS->n_launches(b) == cases[i].n_launches && b->n_idle_launches == 0);
@@ -272,6 +273,7 @@ Test(steps, guards_stay_as_they_are) {
     cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_OK, "%s", err.text);
     const vise_i_plan_array *moments = &b->train.plan.arrays[VISE_I_PLAN_MOMENT1];
     cr_assert(cudaMemset(b->arena + moments->offset + moments->n_bytes + 3, 0, 1) == cudaSuccess);
+    cr_assert(cudaDeviceSynchronize() == cudaSuccess);
     cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_ERR_INTERNAL && strstr(err.text, "behind the first moments"),
               "%s", err.text);
     free(gradient);

@@ -1,0 +1,34 @@
+"""The grid of vise bench on the CPU: cpu and cpu64 of Vise, PyTorch and scikit-learn. One command with a time budget:
+
+    python3 bench/peers/grid_cpu.py [--total-seconds 3600] [--out build/bench-results/grid-cpu] [options of compare.py]
+
+This is compare.py with other defaults: all cases of the grid whose step takes at most 5e10 FLOP, in an order that
+spreads over it, so that a shorter budget leaves a coarser grid; of PyTorch the ways that need no compiler (--variants ''
+takes all). summary.csv has a line for each case: the steps/s of each side's best, of cpu64, and the ratios.
+"""
+
+import os
+import sys
+
+from common import ROOT
+from compare import main
+
+DEFAULTS = {
+    "--out": os.path.relpath(os.path.join(ROOT, "build", "bench-results", "grid-cpu")),
+    "--total-seconds": "3600",
+    "--seconds": "0.3",
+    "--max-cpu-flop": "5e10",
+    "--devices": "cpu",
+    "--peers": "torch,sklearn",
+    "--variants": "eager-module-fused,eager-autograd-foreach,eager-manual-foreach",
+}
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    names = {text.split("=")[0] for text in given}
+    if not names & {"--case", "--layers", "--grid"}:
+        given = given + ["--grid"]
+    for name, value in DEFAULTS.items():
+        if name not in names:
+            given += [name, value]
+    main(given)

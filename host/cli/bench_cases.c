@@ -1,0 +1,155 @@
+/* From the options of vise bench to cases, modes and precisions. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/bench_cli.h"
+#include "host/cli/parse.h"
+
+/* Calls use for each piece of a comma list. */
+static vise_status for_each(const char *option, const char *list, void *user,
+                            vise_status (*use)(void *user, const char *piece, vise_error *err), vise_error *err) {
+  vise_status status = VISE_OK;
+  char *copy = strdup(list), *rest = copy, *piece;
+  if (copy == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  while (status == VISE_OK && (piece = strsep(&rest, ",")) != NULL) {
+    vise_error inner = VISE_ERROR_INIT;
+    status = use(user, piece, &inner);
+    if (status != VISE_OK) (void)vise_i_cli_fail(err, status, "--%s: %s", option, inner.text);
+  }
+  free(copy);
+  return status;
+}
+
+static vise_status add_mode(void *user, const char *piece, vise_error *err) {
+  vise_bench_mode mode;
+  const vise_status status = vise_bench_mode_parse(piece, &mode, err);
+  if (status == VISE_OK) *(unsigned *)user |= 1u << mode;
+  return status;
+}
+
+static vise_status add_precision(void *user, const char *piece, vise_error *err) {
+  vise_precision precision;
+  if (strcmp(piece, "auto") == 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'auto' is none to be timed");
+  const vise_status status = vise_precision_parse(piece, &precision, err);
+  if (status == VISE_OK) *(unsigned *)user |= 1u << precision;
+  return status;
+}
+
+vise_status vise_i_cli_bench_modes(const char *list, unsigned *out, vise_error *err) {
+  *out = 0;
+  return list == NULL ? VISE_OK : for_each("mode", list, out, add_mode, err);
+}
+
+vise_status vise_i_cli_bench_precisions(const char *list, unsigned *out, vise_error *err) {
+  *out = 0;
+  return list == NULL ? VISE_OK : for_each("precision", list, out, add_precision, err);
+}
+
+/* ---- cases ------------------------------------------------------------------------------------------------------ */
+
+typedef struct case_list {
+  vise_bench_case *items;
+  size_t n;
+} case_list;
+
+static vise_status add_case(case_list *list, const vise_bench_case *item, vise_error *err) {
+  vise_bench_case *longer = realloc(list->items, (list->n + 1) * sizeof *longer);
+  if (longer == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  list->items = longer;
+  list->items[list->n++] = *item;
+  return VISE_OK;
+}
+
+static vise_status add_by_name(void *user, const char *piece, vise_error *err) {
+  vise_bench_case found;
+  const vise_status status = vise_bench_find_case(piece, &found, err);
+  return status == VISE_OK ? add_case(user, &found, err) : status;
+}
+
+/* A list of sizes that filters; without one everything passes. */
+typedef struct filter {
+  size_t *sizes, n;
+} filter;
+
+static vise_status read_filter(const char *option, const char *text, filter *out, vise_error *err) {
+  vise_error inner = VISE_ERROR_INIT;
+  if (text == NULL) return VISE_OK;
+  const vise_status status = vise_i_cli_parse_size_list(text, &out->sizes, &out->n, &inner);
+  return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--%s: %s", option, inner.text);
+}
+
+static bool passes(const filter *f, size_t size) {
+  for (size_t i = 0; i < f->n; i++) {
+    if (f->sizes[i] == size) return true;
+  }
+  return f->n == 0;
+}
+
+static vise_status add_set(case_list *list, vise_bench_set set, const filter *widths, const filter *depths,
+                           const filter *batches, vise_error *err) {
+  const size_t n = vise_bench_list_cases(set, NULL, 0), before = list->n;
+  vise_bench_case *all = calloc(n, sizeof *all);
+  if (all == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  vise_status status = VISE_OK;
+  (void)vise_bench_list_cases(set, all, n);
+  for (size_t i = 0; status == VISE_OK && i < n; i++) {
+    const vise_bench_case *c = &all[i];
+    if (!passes(widths, c->widths[0]) || !passes(depths, c->n_layers) || !passes(batches, c->batch)) continue;
+    status = add_case(list, c, err);
+  }
+  free(all);
+  if (status == VISE_OK && list->n == before) {
+    status = vise_i_cli_fail(err, VISE_ERR_USAGE, "--grid: no case has these --widths, --depths and --batch");
+  }
+  return status;
+}
+
+static vise_status add_shape(case_list *list, const char *text, const filter *batches, vise_error *err) {
+  size_t widths[VISE_MAX_LAYERS + 1], n = 0;
+  vise_error inner = VISE_ERROR_INIT;
+  vise_bench_case made;
+  vise_status status = vise_i_cli_parse_layers(text, VISE_MAX_LAYERS + 1, widths, &n, &inner);
+  if (status == VISE_OK && (widths[0] == 0 || widths[n - 1] == 0)) {
+    status = vise_i_cli_fail(&inner, VISE_ERR_USAGE, "'%s': there are no data to take auto from", text);
+  }
+  for (size_t i = 0; status == VISE_OK && i < (batches->n == 0 ? 1 : batches->n); i++) {
+    status = vise_bench_make_case(widths, n - 1, batches->n == 0 ? 64 : batches->sizes[i], &made, &inner);
+    if (status == VISE_OK) status = add_case(list, &made, &inner);
+  }
+  return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--layers: %s", inner.text);
+}
+
+static vise_status check_together(const vise_i_cli_options *options, vise_error *err) {
+  if ((options->widths_list != NULL || options->depths != NULL) && !options->grid) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --grid", options->depths != NULL ? "depths" : "widths");
+  }
+  if (options->batches != NULL && !options->grid && options->shape == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--batch needs --grid or --layers: the named cases have their own");
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench_case **out, size_t *n,
+                                   vise_error *err) {
+  case_list list = {NULL, 0};
+  filter widths = {NULL, 0}, depths = {NULL, 0}, batches = {NULL, 0};
+  const filter all = {NULL, 0};
+  vise_status status = check_together(options, err);
+  if (status == VISE_OK) status = read_filter("widths", options->widths_list, &widths, err);
+  if (status == VISE_OK) status = read_filter("depths", options->depths, &depths, err);
+  if (status == VISE_OK) status = read_filter("batch", options->batches, &batches, err);
+  if (status == VISE_OK && options->cases != NULL) status = for_each("case", options->cases, &list, add_by_name, err);
+  if (status == VISE_OK && options->shape != NULL) status = add_shape(&list, options->shape, &batches, err);
+  if (status == VISE_OK && options->grid) status = add_set(&list, VISE_BENCH_GRID, &widths, &depths, &batches, err);
+  if (status == VISE_OK && list.n == 0) status = add_set(&list, VISE_BENCH_NAMED, &all, &all, &all, err);
+  free(widths.sizes);
+  free(depths.sizes);
+  free(batches.sizes);
+  if (status != VISE_OK) {
+    free(list.items);
+    return status;
+  }
+  *out = list.items;
+  *n = list.n;
+  return VISE_OK;
+}

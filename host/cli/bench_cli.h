@@ -1,0 +1,32 @@
+/* The parts of vise bench. */
+#ifndef VISE_I_CLI_BENCH_CLI_H
+#define VISE_I_CLI_BENCH_CLI_H
+
+#include <stdio.h>
+
+#include "host/cli/options.h"
+
+/* The cases that the options ask for; *out is malloc'ed. */
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench_case **out, size_t *n,
+                                                    vise_error *err);
+/* Bits of the modes and precisions in a comma list; NULL: 0, all. */
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_modes(const char *list, unsigned *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_precisions(const char *list, unsigned *out, vise_error *err);
+
+/* Where rows go, as they come. */
+typedef struct vise_i_cli_bench_output {
+  FILE *csv;    /* NULL: none */
+  json_t *rows; /* NULL: a table on standard output */
+  size_t n_rows;
+} vise_i_cli_bench_output;
+
+/* Version, build and machine: lines that begin with prefix. */
+void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine);
+json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine);
+void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
+json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
+/* The heading of the CSV. bench/peers print the same columns. */
+void vise_i_cli_bench_csv_heading(FILE *stream);
+void vise_i_cli_bench_row(vise_i_cli_bench_output *output, const vise_bench_row *row);
+
+#endif

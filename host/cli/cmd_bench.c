@@ -1,0 +1,129 @@
+/* vise bench: times the step on this machine. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/bench_cli.h"
+#include "host/cli/cli.h"
+#include "host/cli/parse.h"
+
+/* --quick: what a row gets, and when the last case may start to be sure to end within a minute. */
+#define QUICK_SECONDS 0.2
+#define QUICK_TOTAL_SECONDS 50
+
+static void on_row(void *user, const vise_bench_row *row) {
+  vise_i_cli_bench_row(user, row);
+}
+
+static void on_note(void *user, const char *text) {
+  vise_i_cli_bench_output *output = user;
+  (void)fprintf(stderr, "note: %s\n", text);
+  if (output->csv != NULL) (void)fprintf(output->csv, "# note: %s\n", text);
+}
+
+static vise_status make_config(const vise_i_cli_options *options, vise_bench_config *config, vise_error *err) {
+  vise_bench_config_init(config);
+  config->seconds = options->quick && !vise_i_cli_given(options, "seconds") ? QUICK_SECONDS : options->seconds;
+  config->total_seconds =
+      options->quick && !vise_i_cli_given(options, "total-seconds") ? QUICK_TOTAL_SECONDS : options->total_seconds;
+  config->tolerance_factor = options->tolerance;
+  config->n_threads = (int)options->n_threads;
+  config->device = options->training.device;
+  if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
+  config->report = on_row;
+  config->note = on_note;
+  const vise_status status = vise_i_cli_bench_modes(options->modes, &config->modes, err);
+  return status == VISE_OK ? vise_i_cli_bench_precisions(options->precisions, &config->precisions, err) : status;
+}
+
+static vise_status open_csv(const char *path, int argc, char **argv, const vise_bench_machine *machine, FILE **out,
+                            vise_error *err) {
+  if (path == NULL) return VISE_OK;
+  FILE *stream = fopen(path, "w");
+  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: %s", path, strerror(errno));
+  (void)fputs("# command:", stream);
+  for (int i = 0; i < argc; i++) (void)fprintf(stream, " %s", argv[i]);
+  (void)fputs("\n", stream);
+  vise_i_cli_bench_print_machine(stream, "# ", machine);
+  vise_i_cli_bench_csv_heading(stream);
+  *out = stream;
+  return VISE_OK;
+}
+
+static vise_status close_csv(const char *path, FILE *stream, vise_error *err) {
+  if (stream == NULL) return VISE_OK;
+  const bool failed = ferror(stream) != 0;
+  if (fclose(stream) == 0 && !failed) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: could not be written whole", path);
+}
+
+static void print_json(const vise_bench_machine *machine, json_t *rows, bool verified) {
+  json_t *object = json_object();
+  (void)json_object_set_new(object, "version", json_string(vise_version()));
+  (void)json_object_set_new(object, "build", json_string(vise_build_options()));
+  (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(machine));
+  (void)json_object_set(object, "rows", rows);
+  (void)json_object_set_new(object, "verified", json_boolean(verified));
+  vise_i_cli_print_json(object);
+}
+
+/* Everything behind the reading of options; *code is the exit code of what was done. */
+static vise_status bench(const vise_i_cli_options *options, int argc, char **argv, vise_bench_config *config, int *code,
+                         vise_error *err) {
+  vise_bench_machine machine;
+  vise_bench_result result = {0, 0};
+  vise_i_cli_bench_output output = {NULL, options->json ? json_array() : NULL, 0};
+  vise_status status = vise_bench_measure_machine(config, &machine, err);
+  if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &machine, &output.csv, err);
+  if (status == VISE_OK) {
+    config->machine = &machine;
+    config->user = &output;
+    if (!options->json) vise_i_cli_bench_print_machine(stdout, "", &machine);
+    (void)fflush(stdout);
+    *code = VISE_I_CLI_FAILED; /* from here on work has begun */
+    status = vise_bench_run(config, &result, err);
+    if (status == VISE_OK && result.n_rows == 0) {
+      *code = VISE_I_CLI_NOTHING_DONE;
+      status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
+    }
+    if (status == VISE_OK && options->json) print_json(&machine, output.rows, result.n_failed == 0);
+    const vise_status closed = close_csv(options->csv, output.csv, err);
+    if (status == VISE_OK) status = closed;
+  }
+  if (status == VISE_OK) *code = result.n_failed == 0 ? 0 : VISE_I_CLI_FAILED;
+  if (status == VISE_OK && result.n_failed > 0) {
+    (void)fprintf(stderr, "vise bench: the verification of %zu of %zu rows failed\n", result.n_failed, result.n_rows);
+  }
+  json_decref(output.rows);
+  return status;
+}
+
+int vise_i_cli_bench(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+  vise_bench_config config;
+  vise_bench_case *cases = NULL;
+  size_t n_cases = 0;
+  int code = VISE_I_CLI_NOTHING_DONE;
+  vise_i_cli_options_init(&options, VISE_I_CLI_BENCH);
+  vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
+  if (status == VISE_OK) status = make_config(&options, &config, &err);
+  if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
+  if (status == VISE_OK && options.list) {
+    if (options.json) {
+      vise_i_cli_print_json(vise_i_cli_bench_cases_json(cases, n_cases));
+    } else {
+      vise_i_cli_bench_print_cases(cases, n_cases);
+    }
+    code = 0;
+  } else if (status == VISE_OK) {
+    config.cases = cases;
+    config.n_cases = n_cases;
+    status = bench(&options, argc, argv, &config, &code, &err);
+  }
+  code = status != VISE_OK ? vise_i_cli_report_error(VISE_I_CLI_BENCH, &err, status, code)
+                           : vise_i_cli_end_output(VISE_I_CLI_BENCH, code);
+  free(cases);
+  vise_i_cli_options_free(&options);
+  return code;
+}

@@ -1,0 +1,285 @@
+/* The benchmark: cases x modes x precisions, each verified, then timed. */
+#include "host/train/bench.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/model/model.h"
+
+enum { MAX_WAYS = vise_bench_mode_count_ * vise_precision_count_ };
+/* What verifying a mode may take of cpu64, over what timing it takes; and how much longer than `seconds` the three
+   repeats of a large step may take. */
+#define VERIFY_SHARE 2.0
+#define LONGEST_ROW 10.0
+
+/* A run, and what its rows have in common. */
+typedef struct bench_run {
+  const vise_bench_config *config;
+  const vise_bench_machine *machine;
+  double start;
+  vise_i_bench_way ways[MAX_WAYS];
+  size_t n_ways;
+  vise_bench_result result;
+} bench_run;
+
+/* One case at work. */
+typedef struct case_run {
+  const vise_bench_case *bench_case;
+  vise_i_bench_data data;
+  vise_i_bench_check checks[VISE_I_BENCH_MAX_CHECKS];
+  vise_i_bench_trace references[VISE_I_BENCH_MAX_CHECKS];
+  size_t n_checks;
+  vise_bench_row rows[MAX_WAYS];
+  size_t n_rows;
+} case_run;
+
+void vise_bench_config_init(vise_bench_config *config) {
+  *config =
+      (vise_bench_config){.struct_size = sizeof *config, .seconds = 1, .tolerance_factor = 1, .steps_per_launch = 256};
+}
+
+static void note(const bench_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void note(const bench_run *run, const char *format, ...) {
+  char text[VISE_ERROR_TEXT_BYTES + 128];
+  va_list arguments;
+  if (run->config->note == NULL) return;
+  va_start(arguments, format);
+  (void)vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  run->config->note(run->config->user, text);
+}
+
+/* ---- what there is ---------------------------------------------------------------------------------------------- */
+
+static bool is_asked(unsigned bits, int which) {
+  return bits == 0 || (bits >> which & 1u) != 0;
+}
+
+/* The precisions of a mode; auto stands for the only one of cpu64. */
+static size_t precisions_of(vise_bench_mode mode, const vise_precision **out) {
+  static const vise_precision all[] = {VISE_FP32, VISE_TF32, VISE_BF16}, none[] = {VISE_PRECISION_AUTO};
+  *out = mode == VISE_BENCH_CPU64 ? none : all;
+  return mode == VISE_BENCH_CPU64 || mode == VISE_BENCH_CPU ? 1 : sizeof all / sizeof *all;
+}
+
+/* All ways that are asked for and that this build has; one note for the modes that it has not. */
+static void choose_ways(bench_run *run) {
+  char missing[160] = "";
+  const char *why = NULL;
+  for (int m = 0; m < vise_bench_mode_count_; m++) {
+    const vise_bench_mode mode = (vise_bench_mode)m;
+    const vise_precision *precisions = NULL;
+    const char *why_not = NULL;
+    if (!is_asked(run->config->modes, m)) continue;
+    if (vise_i_backend_find(vise_i_bench_backend(mode), &why_not) == NULL) {
+      const size_t used = strlen(missing);
+      (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "", vise_bench_mode_name(mode));
+      why = why_not;
+      continue;
+    }
+    const size_t n = precisions_of(mode, &precisions), before = run->n_ways;
+    for (size_t p = 0; p < n; p++) {
+      const bool chosen = mode == VISE_BENCH_CPU64 || is_asked(run->config->precisions, (int)precisions[p]);
+      if (chosen) run->ways[run->n_ways++] = (vise_i_bench_way){mode, precisions[p]};
+    }
+    if (run->n_ways == before) note(run, "%s: left out: it has none of the precisions", vise_bench_mode_name(mode));
+  }
+  if (why != NULL) note(run, "%s: left out: %s", missing, why);
+}
+
+/* ---- one case --------------------------------------------------------------------------------------------------- */
+
+static const char *precision_name(vise_precision precision) {
+  return precision == VISE_PRECISION_AUTO ? "fp64" : vise_precision_name(precision);
+}
+
+/* The trainings that the modes are compared with. The second reference must itself agree with the first one. */
+static vise_status make_references(const bench_run *run, case_run *c, vise_error *err) {
+  vise_status status = VISE_OK;
+  c->n_checks = vise_i_bench_plan(c->bench_case, run->machine, VERIFY_SHARE * run->config->seconds, c->checks);
+  for (size_t i = 0; i < c->n_checks; i++) {
+    const vise_i_bench_way way = {c->checks[i].reference,
+                                  c->checks[i].reference == VISE_BENCH_CPU64 ? VISE_PRECISION_AUTO : VISE_FP32};
+    VISE_TRY(vise_i_bench_trace_make(run->config, c->bench_case, &c->data, &way, c->checks[i].batch,
+                                     c->checks[i].n_steps, &c->references[i], err));
+  }
+done:
+  return status;
+}
+
+static vise_status verify(const bench_run *run, case_run *c, const vise_i_bench_way *way, const vise_i_net *net,
+                          vise_bench_row *row, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_bench_trace trace = {0};
+  row->verified_batch = c->checks[0].batch;
+  if (way->mode == VISE_BENCH_CPU64) {
+    row->is_reference = row->verified = true;
+    return VISE_OK;
+  }
+  for (size_t i = 0; i < c->n_checks; i++) {
+    if (c->checks[i].reference == way->mode) continue;
+    VISE_TRY(vise_i_bench_trace_make(run->config, c->bench_case, &c->data, way, c->checks[i].batch,
+                                     c->checks[i].n_steps, &trace, err));
+    vise_i_bench_compare(net, &c->references[i], &trace, way->precision, run->config->tolerance_factor, row);
+    vise_i_bench_trace_free(&trace);
+    if (!row->verified) break;
+  }
+done:
+  return status;
+}
+
+/* A row, verified and timed. */
+static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench_way *way, vise_bench_row *row,
+                           vise_error *err) {
+  vise_status status;
+  vise_model *model = NULL;
+  vise_trainer *trainer = NULL;
+  const size_t multiple = way->mode == VISE_BENCH_FUSED_MANY ? (size_t)run->config->steps_per_launch : 1;
+  VISE_TRY(vise_i_bench_trainer_make(run->config, c->bench_case, &c->data, way, c->bench_case->batch, &model, &trainer,
+                                     err));
+  if (vise_trainer_backend(trainer) != VISE_BACKEND_CUDA) row->n_threads = vise_trainer_n_threads(trainer);
+  VISE_TRY(verify(run, c, way, vise_i_model_net(model), row, err));
+  if (!row->verified) goto done;
+  VISE_TRY(vise_i_bench_time(trainer, run->config->seconds, multiple, row, err));
+  vise_i_bench_derive(run->machine, row);
+done:
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  return status;
+}
+
+/* Whether three steps in this way would take far longer than a row should. */
+static bool is_too_slow(const bench_run *run, const vise_bench_case *bench_case, const vise_i_bench_way *way) {
+  const vise_bench_rate *rate = vise_i_bench_find_rate(run->machine, vise_i_bench_backend(way->mode), way->precision);
+  return rate != NULL &&
+         3 * vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s > LONGEST_ROW * run->config->seconds;
+}
+
+static bool is_any_timed(const bench_run *run, const vise_bench_case *bench_case) {
+  for (size_t i = 0; i < run->n_ways; i++) {
+    if (!is_too_slow(run, bench_case, &run->ways[i])) return true;
+  }
+  return false;
+}
+
+static vise_status measure_ways(bench_run *run, case_run *c, vise_error *err) {
+  for (size_t i = 0; i < run->n_ways; i++) {
+    const vise_i_bench_way *way = &run->ways[i];
+    const char *name = c->bench_case->name, *mode = vise_bench_mode_name(way->mode);
+    const char *precision = precision_name(way->precision);
+    vise_error inner = VISE_ERROR_INIT;
+    vise_bench_row row = {.bench_case = c->bench_case, .mode = way->mode, .precision = way->precision};
+    if (is_too_slow(run, c->bench_case, way)) {
+      note(run, "%s, %s %s: left out: three steps would take more than %g s", name, mode, precision,
+           LONGEST_ROW * run->config->seconds);
+      continue;
+    }
+    row.us_median = row.us_min = row.us_q1 = row.us_q3 = row.us_max = NAN;
+    row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
+    row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
+    const vise_status status = measure(run, c, way, &row, &inner);
+    if (status == VISE_ERR_UNSUPPORTED || status == VISE_ERR_MEMORY) {
+      note(run, "%s, %s %s: left out: %s", name, mode, precision, inner.text);
+      continue;
+    }
+    if (status != VISE_OK) return vise_i_fail(err, status, "%s, %s %s: %s", name, mode, precision, inner.text);
+    if (!row.verified) run->result.n_failed++;
+    c->rows[c->n_rows++] = row;
+  }
+  return VISE_OK;
+}
+
+static double median_of(const case_run *c, vise_bench_mode mode, vise_precision precision) {
+  for (size_t i = 0; i < c->n_rows; i++) {
+    if (c->rows[i].mode == mode && c->rows[i].precision == precision) return c->rows[i].us_median;
+  }
+  return NAN;
+}
+
+/* The ratios need all rows of the case. */
+static void report_rows(bench_run *run, case_run *c) {
+  for (size_t i = 0; i < c->n_rows; i++) {
+    vise_bench_row *row = &c->rows[i];
+    row->x_unfused = median_of(c, VISE_BENCH_UNFUSED, row->precision) / row->us_median;
+    row->x_unfused_graph = median_of(c, VISE_BENCH_UNFUSED_GRAPH, row->precision) / row->us_median;
+    if (run->config->report != NULL) run->config->report(run->config->user, row);
+  }
+  run->result.n_rows += c->n_rows;
+}
+
+static vise_status run_case(bench_run *run, const vise_bench_case *bench_case, vise_error *err) {
+  vise_status status;
+  case_run c = {.bench_case = bench_case};
+  if (is_any_timed(run, bench_case)) {
+    VISE_TRY(vise_i_bench_data_make(bench_case, &c.data, err));
+    VISE_TRY(make_references(run, &c, err));
+  }
+  VISE_TRY(measure_ways(run, &c, err));
+  report_rows(run, &c);
+done:
+  for (size_t i = 0; i < VISE_I_BENCH_MAX_CHECKS; i++) vise_i_bench_trace_free(&c.references[i]);
+  vise_i_bench_data_free(&c.data);
+  return status;
+}
+
+/* ---- the run ---------------------------------------------------------------------------------------------------- */
+
+/* About what a case takes: verification, warm-up, times, and the three repeats of steps too long for all that. */
+static double expected_seconds(const bench_run *run, const vise_bench_case *bench_case) {
+  double sum = VERIFY_SHARE * run->config->seconds;
+  for (size_t i = 0; i < run->n_ways; i++) {
+    const vise_bench_rate *rate =
+        vise_i_bench_find_rate(run->machine, vise_i_bench_backend(run->ways[i].mode), run->ways[i].precision);
+    const double step = rate == NULL ? 0 : vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s;
+    const double row = 1.3 * run->config->seconds + 6 * step;
+    if (!is_too_slow(run, bench_case, &run->ways[i])) sum += row;
+  }
+  return sum;
+}
+
+static vise_status check_config(const vise_bench_config *config, vise_error *err) {
+  if (config == NULL || config->cases == NULL || config->n_cases == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "the benchmark has no cases");
+  }
+  if (!(config->seconds > 0) || !(config->total_seconds >= 0) || !(config->tolerance_factor >= 0)) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "the benchmark: seconds %g must be > 0, total seconds %g and the tolerance's factor %g >= 0",
+                       config->seconds, config->total_seconds, config->tolerance_factor);
+  }
+  for (size_t i = 0; i < config->n_cases; i++) {
+    const vise_status status = vise_i_bench_check_case(&config->cases[i], err);
+    if (status != VISE_OK) return status;
+  }
+  return VISE_OK;
+}
+
+vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out, vise_error *err) {
+  vise_status status;
+  vise_bench_machine measured;
+  bench_run run = {.config = config, .start = vise_i_bench_now()};
+  size_t n_late = 0;
+  VISE_TRY(check_config(config, err));
+  run.machine = config->machine;
+  if (run.machine == NULL) {
+    VISE_TRY(vise_bench_measure_machine(config, &measured, err));
+    run.machine = &measured;
+  }
+  choose_ways(&run);
+  for (size_t i = 0; i < config->n_cases && run.n_ways > 0; i++) {
+    const double left = config->total_seconds - (vise_i_bench_now() - run.start);
+    if (config->total_seconds > 0 && expected_seconds(&run, &config->cases[i]) > left) {
+      n_late++;
+      continue;
+    }
+    VISE_TRY(run_case(&run, &config->cases[i], err));
+  }
+  if (n_late > 0) {
+    note(&run, "%zu of %zu cases: left out: they would not have ended within %g s", n_late, config->n_cases,
+         config->total_seconds);
+  }
+  if (out != NULL) *out = run.result;
+done:
+  return status;
+}

@@ -1,0 +1,113 @@
+/* Timing whole calls of the trainer, and what follows from the times. */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "host/train/bench.h"
+#include "host/train/trainer.h"
+
+enum { MIN_REPEATS = 3, MAX_REPEATS = 9, MAX_STEPS = 10000000 };
+
+double vise_i_bench_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Seconds of n_steps steps in one call; the call returns once their statistics are here, so a device has finished. */
+static vise_status run(vise_trainer *trainer, size_t n_steps, double *seconds, vise_error *err) {
+  vise_status status;
+  const vise_i_bench_device *device = vise_i_bench_device_find(trainer->which);
+  const bool by_events = device != NULL && device->clock_start != NULL && device->clock_stop != NULL;
+  const double start = vise_i_bench_now();
+  double by_device = 0;
+  if (by_events) VISE_TRY(device->clock_start(trainer->backend, err));
+  VISE_TRY(vise_trainer_step(trainer, n_steps, NULL, NULL, err));
+  if (by_events) VISE_TRY(device->clock_stop(trainer->backend, &by_device, err));
+  *seconds = by_events ? by_device : vise_i_bench_now() - start;
+done:
+  return status;
+}
+
+/* At least `seconds` of steps, in calls that double; what a step of the fastest took. */
+static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_seconds, vise_error *err) {
+  vise_status status = VISE_OK;
+  const double end = vise_i_bench_now() + seconds;
+  size_t n_steps = 1;
+  double took = 0;
+  do {
+    VISE_TRY(run(trainer, n_steps, &took, err));
+    *step_seconds = fmin(*step_seconds, took / (double)n_steps);
+    if (took < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
+  } while (vise_i_bench_now() < end);
+done:
+  return status;
+}
+
+static double quantile(const double *sorted, size_t n, double q) {
+  const double at = q * (double)(n - 1);
+  const size_t below = (size_t)at;
+  return below + 1 < n ? sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]) : sorted[n - 1];
+}
+
+static int compare(const void *a, const void *b) {
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+void vise_i_bench_summarize(double *times_us, size_t n, vise_bench_row *row) {
+  qsort(times_us, n, sizeof *times_us, compare);
+  row->us_min = times_us[0];
+  row->us_q1 = quantile(times_us, n, 0.25);
+  row->us_median = quantile(times_us, n, 0.5);
+  row->us_q3 = quantile(times_us, n, 0.75);
+  row->us_max = times_us[n - 1];
+}
+
+/* Steps of one repeat and how many repeats, for steps of about step_seconds. */
+static void plan(double seconds, double step_seconds, size_t multiple, vise_bench_row *row) {
+  const double n = seconds / fmax(step_seconds, 1e-9);
+  row->n_repeats = n < MIN_REPEATS ? MIN_REPEATS : n > MAX_REPEATS ? MAX_REPEATS : (size_t)n;
+  row->steps_per_repeat = (size_t)fmin(fmax(n / (double)row->n_repeats, 1), MAX_STEPS);
+  if (multiple > 1 && row->steps_per_repeat >= multiple) row->steps_per_repeat -= row->steps_per_repeat % multiple;
+}
+
+vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple, vise_bench_row *row,
+                              vise_error *err) {
+  vise_status status;
+  double step_seconds = INFINITY, times[MAX_REPEATS];
+  VISE_TRY(warm_up(trainer, 0.2 * seconds, &step_seconds, err));
+  plan(seconds, step_seconds, steps_multiple, row);
+  const uint64_t launches = trainer->ops->n_launches(trainer->backend);
+  for (size_t r = 0; r < row->n_repeats; r++) {
+    VISE_TRY(run(trainer, row->steps_per_repeat, &times[r], err));
+    times[r] *= 1e6 / (double)row->steps_per_repeat;
+  }
+  const double n_launches = (double)(trainer->ops->n_launches(trainer->backend) - launches);
+  if (trainer->which == VISE_BACKEND_CUDA) {
+    row->launches_per_step = n_launches / (double)(row->n_repeats * row->steps_per_repeat);
+  }
+  vise_i_bench_summarize(times, row->n_repeats, row);
+done:
+  return status;
+}
+
+const vise_bench_rate *vise_i_bench_find_rate(const vise_bench_machine *machine, vise_backend backend,
+                                              vise_precision precision) {
+  for (size_t i = 0; i < machine->n_rates; i++) {
+    const vise_bench_rate *rate = &machine->rates[i];
+    if (rate->backend == backend && rate->precision == precision) return rate;
+  }
+  return NULL;
+}
+
+void vise_i_bench_derive(const vise_bench_machine *machine, vise_bench_row *row) {
+  const size_t element_bytes = row->mode == VISE_BENCH_CPU64 ? sizeof(double) : sizeof(float);
+  const vise_bench_rate *rate = vise_i_bench_find_rate(machine, vise_i_bench_backend(row->mode), row->precision);
+  row->steps_per_s = 1e6 / row->us_median;
+  row->bytes_per_s = row->steps_per_s * vise_bench_step_bytes(row->bench_case, element_bytes);
+  row->flop_per_s = row->steps_per_s * vise_bench_step_flop(row->bench_case);
+  if (rate == NULL) return;
+  row->share_of_copy = row->bytes_per_s / rate->copy_bytes_per_s;
+  row->share_of_gemm = row->flop_per_s / rate->gemm_flop_per_s;
+}

@@ -1,0 +1,136 @@
+/**
+ * @file
+ * Timing the training step on this machine: cases x modes x precisions, each result verified before it is timed.
+ *
+ * Every case trains on made-up random data with the same regularization: L2 1e-5, the gradient's norm clipped to 5, a
+ * box of +-0.5 around the weights, steps with non-finite numbers skipped; SGD without momentum. Rows are read in one
+ * fixed random order, so that batches are gathered from all over memory and no order is drawn while the clock runs.
+ */
+#ifndef VISE_BENCH_H
+#define VISE_BENCH_H
+
+#include "vise/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** A net, its loss and a batch. */
+typedef struct vise_bench_case {
+  char name[64];
+  size_t n_layers;                    /**< linear layers */
+  size_t widths[VISE_MAX_LAYERS + 1]; /**< n_layers + 1 of them */
+  vise_loss loss;                     /**< cross-entropy, or mse with as many targets as outputs */
+  size_t batch;
+  bool byte_features; /**< features are bytes, scaled by 1/255; else float32 */
+} vise_bench_case;
+
+/** named: the nets that are talked about; grid: widths 32 to 4096 x 2, 4 and 8 layers x batches 32 to 16384. */
+typedef enum vise_bench_set { VISE_BENCH_NAMED, VISE_BENCH_GRID } vise_bench_set;
+
+/** Fills out[i] for i < n with the cases of set (out may be NULL when n is 0); returns how many there are. */
+VISE_API size_t vise_bench_list_cases(vise_bench_set set, vise_bench_case *out, size_t n);
+
+/** The case of this name, of either set. Errors: VISE_ERR_USAGE (listing the named ones). */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_find_case(const char *name, vise_bench_case *out, vise_error *err);
+
+/** A case of the caller's own: cross-entropy, or mse for one output; float32 features; named by its sizes.
+   Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE. */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_make_case(const size_t *widths, size_t n_layers, size_t batch,
+                                                           vise_bench_case *out, vise_error *err);
+
+/**
+ * Floating-point operations of one step: those of its matrix products, a multiply-add counting as 2; for a layer of
+ * in x out and a batch of N 2 N in out forward, as many for the weights' gradient and, but for the first layer, as many
+ * for the gradient of its inputs. Biases, activations, loss, norms and update are not counted.
+ */
+VISE_API double vise_bench_step_flop(const vise_bench_case *bench_case);
+
+/**
+ * The least bytes that one step must move between memory and a processor whose scratch memory is unlimited: the rows of
+ * the batch as they are stored and their targets read once, the parameters of element_bytes read once and written once.
+ */
+VISE_API double vise_bench_step_bytes(const vise_bench_case *bench_case, size_t element_bytes);
+
+/** What a backend reaches with nothing but copying, and with nothing but a product of two 1024 x 1024 matrices (of the
+   backend's own choice for devices). */
+typedef struct vise_bench_rate {
+  vise_backend backend;
+  vise_precision precision; /**< auto for cpu64, which has float64 alone */
+  double copy_bytes_per_s;  /**< bytes read plus bytes written; NaN: not measured */
+  double gemm_flop_per_s;   /**< NaN: not measured */
+} vise_bench_rate;
+
+enum { VISE_BENCH_MAX_RATES = 8 };
+
+/** The machine that the numbers are of. */
+typedef struct vise_bench_machine {
+  char cpu[128];
+  int n_processors; /**< that this process may run on */
+  char blas[256];
+  char device[256]; /**< of the cuda backend; empty without one */
+  size_t n_rates;
+  vise_bench_rate rates[VISE_BENCH_MAX_RATES];
+} vise_bench_machine;
+
+/** One measurement. Times are microseconds a step; a number that does not exist is NaN. */
+typedef struct vise_bench_row {
+  const vise_bench_case *bench_case; /**< valid during the call */
+  vise_bench_mode mode;
+  vise_precision precision; /**< auto for cpu64 */
+  int n_threads;            /**< 0 for the device modes */
+  bool is_reference;        /**< cpu64, which the others are verified by */
+  bool verified;            /**< true for the reference */
+  double worst_error;       /**< of the weights, as a share of the way that they went; the reference: 0 */
+  double tolerance;         /**< what was allowed */
+  double worst_loss_error, loss_tolerance;
+  size_t verified_batch; /**< rows that cpu64 was given: fewer than the batch where a step of it takes too long */
+  size_t n_repeats, steps_per_repeat;
+  double us_median, us_min, us_q1, us_q3, us_max;
+  double steps_per_s, bytes_per_s, flop_per_s; /**< by the median and the counts above */
+  double launches_per_step;                    /**< kernel launches; NaN on the CPU */
+  double x_unfused, x_unfused_graph;           /**< how many times as fast as these, in the same run */
+  double share_of_copy, share_of_gemm;         /**< of the machine's rates */
+} vise_bench_row;
+
+typedef struct vise_bench_config {
+  size_t struct_size;
+  const vise_bench_case *cases; /**< borrowed */
+  size_t n_cases;
+  unsigned modes;                    /**< bit m: vise_bench_mode m; 0: all [0] */
+  unsigned precisions;               /**< bit p: vise_precision p, for modes that have a choice; 0: all [0] */
+  double seconds;                    /**< to time each row for, about [1] */
+  double total_seconds;              /**< cases that would not end within it are left out; 0: no limit [0] */
+  double tolerance_factor;           /**< on what the verification allows [1] */
+  uint64_t steps_per_launch;         /**< of fused-many [256] */
+  int n_threads, device;             /**< as in vise_train_config [0] */
+  const vise_bench_machine *machine; /**< from vise_bench_measure_machine, borrowed; NULL: measured first [NULL] */
+  void (*report)(void *user, const vise_bench_row *row); /**< each row, case by case; NULL: none */
+  void (*note)(void *user, const char *text);            /**< what was left out, and why; NULL: dropped */
+  void *user;
+} vise_bench_config;
+
+VISE_API void vise_bench_config_init(vise_bench_config *config);
+
+typedef struct vise_bench_result {
+  size_t n_rows, n_failed; /**< failed: the verification; such a row has no times */
+} vise_bench_result;
+
+/** Names the machine and measures its rates, with the threads and the device of config. Takes about a second.
+   Errors: VISE_ERR_MEMORY, VISE_ERR_DEVICE. */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_bench_config *config,
+                                                                 vise_bench_machine *out, vise_error *err);
+
+/**
+ * Runs the cases. For each mode and precision: a few steps are compared with cpu64 from the same weights; then it is
+ * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device. What this build or machine
+ * has not is left out with one note.
+ * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0), VISE_ERR_MEMORY, VISE_ERR_DEVICE.
+ */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,
+                                                     vise_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

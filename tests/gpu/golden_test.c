@@ -1,0 +1,98 @@
+/*
+ * The bits of float32 training are those of this table: on the emulated device, on every GPU, whatever the schedule,
+ * the number of multiprocessors or the plan. A change of the canonical order (kernels/canonical.h), of a function of
+ * kernels/math_f32.cuh or of a formula changes them; then the table is made anew from what the test prints, and the
+ * commit says why.
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "tests/support/backend_rig.h"
+
+enum { N_STEPS = 100 };
+
+typedef struct golden {
+  const char *name;
+  size_t n_layers, widths[4], n_rows, batch;
+  vise_activation activation;
+  vise_loss loss;
+  vise_optimizer optimizer;
+  bool labels;
+  uint64_t weights; /* XXH3 of the float32 weights after N_STEPS steps */
+} golden;
+
+static const golden GOLDEN[] = {
+    {"classifier", 2, {196, 64, 10}, 300, 64, VISE_RELU, VISE_LOSS_CROSS_ENTROPY, VISE_SGD, true, 0x25f8e493b43f6ce5},
+    {"regression", 3, {32, 96, 96, 1}, 150, 50, VISE_GELU, VISE_LOSS_MSE, VISE_ADAM, false, 0x846e5e3ca6717921},
+    {"policy", 3, {17, 64, 64, 6}, 100, 33, VISE_TANH, VISE_LOSS_HUBER, VISE_RMSPROP, false, 0x90777d8c78878c81},
+};
+
+static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
+  vise_i_step_spec spec = rig_spec(net);
+  spec.loss = g->loss;
+  spec.optimizer = g->optimizer;
+  spec.momentum = g->optimizer == VISE_ADAM ? 0 : 0.9;
+  spec.k2 = 1e-4;
+  spec.k1 = g->optimizer == VISE_SGD ? 0 : 1e-5;
+  spec.clip_norm = 1;
+  spec.max_batch = g->batch;
+  for (size_t l = 0; l < g->n_layers; l++) {
+    spec.box_lo[l] = -0.25;
+    spec.box_hi[l] = 0.25;
+  }
+  return spec;
+}
+
+static uint64_t train(const golden *g) {
+  vise_error err = VISE_ERROR_INIT;
+  const vise_i_backend_ops *ops = &vise_i_backend_cuda;
+  const vise_i_net net = rig_net(g->n_layers, g->widths, g->activation, true);
+  const vise_i_step_spec spec = spec_of(g, &net);
+  const size_t n_in = g->widths[0], n_out = g->widths[g->n_layers], n_y = g->labels ? 1 : n_out;
+  double *x = malloc(g->n_rows * n_in * sizeof *x), *y = malloc(g->n_rows * n_y * sizeof *y);
+  double *params = malloc(net.n_params * sizeof *params);
+  size_t *order = malloc(g->n_rows * sizeof *order);
+  uint64_t state = 20261127;
+  rig_fill(&state, 1, x, g->n_rows * n_in);
+  rig_fill(&state, 1, y, g->n_rows * n_y);
+  rig_fill(&state, 0.25, params, net.n_params);
+  for (size_t i = 0; i < g->n_rows; i++) {
+    order[i] = i * 7 % g->n_rows;
+    if (g->labels) y[i] = floor((y[i] + 1) / 2 * (double)n_out);
+  }
+  const vise_i_data data = rig_data(x, g->n_rows, n_in, y, n_y, g->labels, NULL);
+  vise_i_backend *b = rig_create(ops, &spec, params);
+  cr_assert_eq(ops->bind(b, &data, &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(ops->set_order(b, order, g->n_rows, &err), VISE_OK, "%s", err.text);
+  const size_t per_epoch = (g->n_rows - 1) / g->batch + 1;
+  for (size_t s = 0; s < N_STEPS;) {
+    vise_step_stats stats[N_STEPS] = {{0}};
+    vise_i_hyper hyper[N_STEPS];
+    const size_t at = s % per_epoch, left = per_epoch - at, n = N_STEPS - s < left ? N_STEPS - s : left;
+    size_t n_done;
+    for (size_t i = 0; i < n; i++) hyper[i] = rig_hyper(0.05 / (1 + 0.01 * (double)(s + i)));
+    cr_assert_eq(ops->run(b, at * g->batch, g->batch, n, hyper, stats, &n_done, &err), VISE_OK, "%s", err.text);
+    cr_assert(isfinite(stats[n - 1].loss) && !stats[n - 1].skipped, "step %zu: loss %g", s + n, stats[n - 1].loss);
+    s += n;
+  }
+  float *end = malloc(net.n_params * sizeof *end);
+  cr_assert_eq(ops->get_state(b, VISE_I_PARAMS, end, &err), VISE_OK, "%s", err.text);
+  const uint64_t hash = XXH3_64bits(end, net.n_params * sizeof *end);
+  ops->destroy(b);
+  free(x);
+  free(y);
+  free(params);
+  free(order);
+  free(end);
+  return hash;
+}
+
+Test(golden, weights_after_100_steps) {
+  for (size_t i = 0; i < sizeof GOLDEN / sizeof *GOLDEN; i++) {
+    const uint64_t got = train(&GOLDEN[i]);
+    cr_expect_eq(got, GOLDEN[i].weights, "%s: 0x%016llx, expected 0x%016llx", GOLDEN[i].name, (unsigned long long)got,
+                 (unsigned long long)GOLDEN[i].weights);
+  }
+}
