@@ -23,10 +23,11 @@ if(NOT VISE_CUDA STREQUAL "OFF")
   endif()
   find_path(VISE_CUDA_INCLUDE cuda_runtime_api.h HINTS ${toolkit}/include $ENV{CUDA_PATH}/include
     /usr/local/cuda/include)
+  find_path(VISE_CUBLAS_INCLUDE cublasLt.h HINTS ${VISE_CUDA_INCLUDE}) # declarations; the library is loaded at run time
   find_library(VISE_CUDART_STATIC cudart_static HINTS ${toolkit}/lib64 ${toolkit}/lib $ENV{CUDA_PATH}/lib64
     /usr/local/cuda/lib64)
   set(missing)
-  foreach(part NVCC CUDA_INCLUDE CUDART_STATIC)
+  foreach(part NVCC CUDA_INCLUDE CUBLAS_INCLUDE CUDART_STATIC)
     if(NOT VISE_${part})
       list(APPEND missing VISE_${part})
     endif()

@@ -1,7 +1,8 @@
 /* What lets one source be read by nvcc, by the emulation of the device and, where it is plain arithmetic, by a C
    compiler:
      VISE_FN           a function of the device, or of the host where a C compiler reads it
-     VISE_FN_CALLED    the same, compiled once and called: for what many places use, or whose code is long
+     VISE_FN_CALLED    the same, compiled once and called: for what many places use, or whose code is long; in sources
+                       of small kernels, which define VISE_ALL_INLINE first, it is VISE_FN
      VISE_BOTH         a function that kernels and the host code beside them share
      VISE_KERNEL(k)    after a kernel: makes it launchable through its address
      VISE_DYNAMIC_SHARED(T, name)   the dynamic shared memory of a kernel, as a T *, 1024-byte aligned
@@ -15,7 +16,11 @@
 #if defined(__CUDACC__)
 #include <cuda_runtime.h>
 #define VISE_FN static __device__ __forceinline__
+#if defined(VISE_ALL_INLINE)
+#define VISE_FN_CALLED VISE_FN
+#else
 #define VISE_FN_CALLED static __device__ __noinline__
+#endif
 #define VISE_BOTH static __host__ __device__ __forceinline__
 #define VISE_KERNEL(k)
 #define VISE_DYNAMIC_SHARED(T, name)                                           \

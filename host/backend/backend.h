@@ -68,6 +68,7 @@ typedef struct vise_i_step_spec {
   size_t device_memory_limit; /* bytes; 0: what is free */
   int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
   int n_ctas;                 /* for tests: of the team, 0: chosen */
+  int without_epilogues;      /* for tests of unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
   int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
   size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
@@ -146,7 +147,8 @@ typedef struct vise_i_backend_ops {
   /* Per-tensor counts of the last step, [n_tensors]; owned by the backend. */
   const vise_tensor_stats *(*tensor_stats)(const vise_i_backend *backend);
 
-  uint64_t (*n_launches)(const vise_i_backend *backend); /* device kernel launches so far; 0 on the CPU */
+  /* Of steps so far: kernels, calls of cuBLAS, nodes of graphs; 0 on the CPU. */
+  uint64_t (*n_launches)(const vise_i_backend *backend);
 } vise_i_backend_ops;
 
 /* The table of a backend that this build has and this machine can run, or NULL with a reason (a constant text) in

@@ -104,3 +104,9 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
       .guard_bytes = spec->guard_bytes,
   };
 }
+
+vise_step_mode vise_i_step_mode_of(const vise_i_step_spec *spec) {
+  if (spec->step_mode != VISE_STEP_AUTO) return spec->step_mode;
+  if (spec->steps_per_launch > 1) return VISE_STEP_FUSED;
+  return vise_i_plan_choose_step(spec->net, spec->max_batch, spec->precision);
+}

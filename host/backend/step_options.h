@@ -12,4 +12,8 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
 /* The bounds of a tensor's entries; infinite where it has none. */
 void vise_i_step_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double factor, float *lo, float *hi);
 
+/* The step mode of the spec on the cuda backend, with auto as chosen by vise_i_plan_choose_step; auto with several
+   steps to a launch is fused, which alone has them. */
+vise_step_mode vise_i_step_mode_of(const vise_i_step_spec *spec);
+
 #endif

@@ -241,7 +241,10 @@ const vise_i_cli_option vise_i_cli_table[] = {
 
     ENUM("backend", vise_backend, "cuda where there is one, else cpu (float32); cpu64 is the float64 reference", PLACE,
          T | EP, FIXED, training.backend),
-    ENUM("step", vise_step_mode, "how a step is run (other than auto: cuda)", PLACE, T, FIXED, training.step_mode),
+    ENUM("step", vise_step_mode,
+         "how a step is run (cuda): fused, one kernel; unfused, cuBLAS and a kernel for each other operation; "
+         "unfused-graph, that replayed",
+         PLACE, T, FIXED, training.step_mode),
     COUNT("steps-per-launch", "cuda: steps in one launch", PLACE, T | B, FIXED, training.steps_per_launch, OFF, 1),
     ENUM("precision", vise_precision, "of the matrix products", PLACE, T | EP, FIXED, training.precision),
     CUSTOM("threads", "N", "CPU threads", PLACE, T | EP | B, FREE, 0, threads),

@@ -115,6 +115,10 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
 /* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
 size_t vise_i_plan_most_slices(size_t n_rows);
 
+/* What --step auto is: a pure function of net, rows of a batch and precision, so that bits and checkpoints do not
+   depend on the machine. VISE_STEP_FUSED or VISE_STEP_UNFUSED_GRAPH. */
+vise_step_mode vise_i_plan_choose_step(const vise_i_net *net, size_t batch, vise_precision precision);
+
 /* ---- the parts of vise_i_plan_make ---- */
 
 /* Fills the layers: places in the device layout, in the activations, of sums, and the counts of all of these. */

@@ -6,6 +6,7 @@
 
 #include "host/backend/cpu/threads.h"
 #include "host/backend/plan_view.h"
+#include "host/backend/step_options.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,
                                    const vise_i_net *net, const vise_i_backend_ops **out_ops, vise_backend *out_backend,
@@ -146,7 +147,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
 void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec) {
   if (backend == VISE_BACKEND_CPU64) return;
   if (spec->precision == VISE_PRECISION_AUTO) spec->precision = VISE_FP32;
-  if (backend == VISE_BACKEND_CUDA && spec->step_mode == VISE_STEP_AUTO) spec->step_mode = VISE_STEP_FUSED;
+  if (backend == VISE_BACKEND_CUDA) spec->step_mode = vise_i_step_mode_of(spec);
 }
 
 void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net, size_t max_batch, int n_threads,

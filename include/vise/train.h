@@ -278,7 +278,8 @@ VISE_API void vise_run_config_init(vise_run_config *config);
 typedef struct vise_run_result {
   vise_stop_reason reason;
   uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */
-  uint64_t launches;                  /**< kernel launches; 0 on the CPU */
+  uint64_t launches;                  /**< of steps: kernels (unfused: with calls of cuBLAS, or nodes of the
+                                             graph); 0 on the CPU */
   uint64_t n_skipped;                 /**< steps, in all */
   uint64_t n_norm_clipped;            /**< steps whose norm clip was active */
   uint64_t n_clipped_values;          /**< entries, over all steps */

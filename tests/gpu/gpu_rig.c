@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/cuda/unfused.h"
+
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 
 gpu_rig *gpu_rig_make(vise_optimizer optimizer) {
@@ -106,7 +108,7 @@ size_t gpu_rig_limit(const gpu_rig *r, size_t extra) {
   for (;;) {
     spec.device_memory_limit = limit;
     vise_i_backend *b = rig_create(OPS, &spec, r->params);
-    const size_t next = b->arena_bytes + extra;
+    const size_t next = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + extra;
     OPS->destroy(b);
     if (limit != 0 && next >= limit) return limit;
     limit = next;

@@ -252,12 +252,6 @@ Test(steps, refuses_what_does_not_fit) {
   cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_MEMORY && b == NULL);
   cr_expect(strstr(err.text, "more than the 4000 there are") != NULL, "%s", err.text);
   vise_error_clear(&err);
-  r->spec.device_memory_limit = 0;
-  r->spec.step_mode = VISE_STEP_UNFUSED;
-  cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "--step unfused"), "%s",
-            err.text);
-  vise_error_clear(&err);
-  r->spec.step_mode = VISE_STEP_FUSED;
   r->spec.device_memory_limit = gpu_rig_limit(r, 1000);
   b = rig_create(OPS, &r->spec, r->params);
   cr_expect(OPS->bind(b, &r->data, &err) == VISE_ERR_MEMORY && strstr(err.text, "two batches of data"), "%s", err.text);

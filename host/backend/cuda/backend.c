@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
 
 static void destroy(vise_i_backend *b) {
@@ -10,15 +11,20 @@ static void destroy(vise_i_backend *b) {
   if (b->steps) (void)cudaStreamSynchronize(b->steps);
   if (b->copies) (void)cudaStreamSynchronize(b->copies);
   vise_i_cuda_unbind(b);
+  vise_i_unfused_destroy(b);
   vise_i_cuda_free_all(b);
   free(b);
 }
 
-/* The seam for other ways to run a step: there is one so far. */
+static bool is_unfused(const vise_i_step_spec *spec) {
+  return spec->step_mode == VISE_STEP_UNFUSED || spec->step_mode == VISE_STEP_UNFUSED_GRAPH;
+}
+
 static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err) {
-  if (spec->step_mode == VISE_STEP_AUTO || spec->step_mode == VISE_STEP_FUSED) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step %s: this version has only fused",
-                     vise_step_mode_name(spec->step_mode));
+  if (!is_unfused(spec) || spec->steps_per_launch <= 1) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                     "--steps-per-launch %llu: --step %s launches each step by itself; leave it 0, or use --step fused",
+                     (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
 }
 
 /* The kernel of a team may use the shared memory that it needs, and has room on the device. The most that there is, so
@@ -68,6 +74,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
   b->spec = *spec;
+  b->spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
   b->memory_limit = spec->device_memory_limit;
   b->train.state.beta1_t = b->train.state.beta2_t = 1;
@@ -77,6 +84,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(prepare(b, &b->train, err));
   VISE_TRY(prepare(b, &b->wide, err));
   VISE_TRY(vise_i_cuda_alloc_all(b, err));
+  if (is_unfused(&b->spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
   *out = b;

@@ -9,6 +9,7 @@
  *   data.c     rows of data as the device has them; weights and labels of rows
  *   run.c      steps of an epoch, resident or in chunks
  *   single.c   a step on the caller's batch, outputs, full gradient
+ *   unfused.h  another way to run a step, behind vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
  *
  * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
@@ -80,8 +81,11 @@ typedef struct vise_i_cuda_bound {
   size_t n_indices;
 } vise_i_cuda_bound;
 
+struct vise_i_unfused; /* host/backend/cuda/unfused.h */
+
 struct vise_i_backend {
   vise_i_step_spec spec;
+  struct vise_i_unfused *unfused; /* NULL: steps are fused */
   const vise_i_net *net;
   vise_i_cuda_team train, wide;
   size_t memory_limit; /* for everything, 0: what the device has */
@@ -109,6 +113,9 @@ struct vise_i_backend {
 
   vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
   uint64_t n_launches, n_idle_launches; /* of steps; of those, apart, that came after a halt */
+  uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or of an unfused step kernels and calls of cuBLAS, or of
+                          a replayed one nodes of the graph */
+  uint64_t n_captures; /* of graphs */
   vise_status poison;
   char poison_text[VISE_ERROR_TEXT_BYTES];
 };
@@ -152,8 +159,9 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err
 VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
 /* Lets the next launch wait for the copies so far. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err);
+/* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
-                                                const vise_k_step *step, vise_error *err);
+                                                const vise_k_step *step, size_t at, vise_error *err);
 /* Waits for the launches, and fetches the state and n statistics into the mail. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
 /* send, launch, receive of one record. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/unfused.h"
 
 vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
@@ -28,9 +29,13 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team, const vise_k_step *step,
+vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team, const vise_k_step *step, size_t at,
                                vise_error *err) {
   vise_status status = VISE_OK;
+  if (b->unfused && step->mode == VISE_K_STEP) {
+    return vise_i_unfused_launch(b, step, b->mail->records[at].n_rows, step->x.x != b->single, err);
+  }
+  b->n_launched = 1;
   VISE_I_CUDA_TRY(b, vise_k_step_run(team->plan.variant, step, team->plan.shared_bytes, b->steps));
 done:
   return status;
@@ -62,7 +67,7 @@ vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode
 vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_cuda_send(b, team, 1, err));
-  VISE_TRY(vise_i_cuda_launch(b, team, step, err));
+  VISE_TRY(vise_i_cuda_launch(b, team, step, 0, err));
   VISE_TRY(vise_i_cuda_receive(b, team, 1, err));
 done:
   return status;

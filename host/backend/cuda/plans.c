@@ -1,5 +1,5 @@
 /* The plans of the two teams on this device. */
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/unfused.h"
 
 /* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
 static vise_status describe_machine(vise_i_backend *b, vise_i_plan_machine *out, vise_error *err) {
@@ -19,12 +19,14 @@ vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
   vise_status status;
   vise_k_step_options options;
   vise_i_plan_machine machine;
+  size_t other = 0;
   const vise_i_step_spec *spec = &b->spec;
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine, &options);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
   /* Many rows at a time where that costs little beside the rest. */
-  const size_t available = request.machine.memory_bytes, most = available / 4;
+  VISE_TRY(vise_i_unfused_count(b, &other, err));
+  const size_t available = machine.memory_bytes > other ? machine.memory_bytes - other : 1, most = available / 4;
   for (size_t rows = VISE_I_CUDA_WIDE_ROWS;; rows /= 2) {
     if (rows < spec->max_batch) rows = spec->max_batch;
     request.max_rows = rows;

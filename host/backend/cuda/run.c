@@ -145,6 +145,7 @@ typedef struct block {
   size_t steps_of_piece; /* all of the block when resident */
   size_t n_launches;
   uint16_t starts[VISE_I_CUDA_RECORDS]; /* first step of each launch */
+  uint32_t counts[VISE_I_CUDA_RECORDS]; /* what each counts for, b->n_launched */
 } block;
 
 static size_t rows_of_step(const vise_i_backend *b, const block *k, size_t step) {
@@ -180,11 +181,13 @@ static void fill_records(vise_i_backend *b, const block *k) {
 /* Steps [at, at + n) of the block, up to steps_per_launch in each launch. */
 static vise_status launch_steps(vise_i_backend *b, block *k, vise_k_step *step, size_t at, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
-  const uint64_t most = b->spec.steps_per_launch > 0 ? b->spec.steps_per_launch : n;
+  const uint64_t fused_most = b->spec.steps_per_launch > 0 ? b->spec.steps_per_launch : n;
+  const uint64_t most = b->unfused ? 1 : fused_most;
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
-    k->starts[k->n_launches++] = (uint16_t)at;
-    VISE_TRY(vise_i_cuda_launch(b, &b->train, step, err));
+    VISE_TRY(vise_i_cuda_launch(b, &b->train, step, at, err));
+    k->starts[k->n_launches] = (uint16_t)at;
+    k->counts[k->n_launches++] = b->n_launched;
   }
 done:
   return status;
@@ -229,9 +232,9 @@ vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *sta
 static void count_launches(vise_i_backend *b, const block *k, size_t n_done) {
   for (size_t i = 0; i < k->n_launches; i++) {
     if (k->starts[i] < n_done) {
-      b->n_launches++;
+      b->n_launches += k->counts[i];
     } else {
-      b->n_idle_launches++;
+      b->n_idle_launches += k->counts[i];
     }
   }
 }

@@ -93,7 +93,7 @@ vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const v
   vise_i_cuda_read_rows(b, &step, &x, &y, &rows, !delta && vise_i_cuda_has_labels(b, data));
   step.n_steps = 1;
   VISE_TRY(vise_i_cuda_call(b, &b->train, &step, err));
-  b->n_launches++;
+  b->n_launches += b->n_launched;
   vise_i_cuda_report(b, 0, n, hyper, stats);
   VISE_TRY(vise_i_cuda_after_step(b, stats, hyper, &skips, err));
 done:

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
 
 /* First element and row length of a tensor in the device layout. A bias is one row. */
@@ -79,6 +80,7 @@ vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const v
   repack(b, (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
   VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
   if (which == VISE_I_PARAMS) b->sums_are_old = true;
+  if (which == VISE_I_PARAMS && b->unfused) b->unfused->params16_are_old = true;
 done:
   return status;
 }
@@ -89,6 +91,7 @@ static vise_status launch_project(vise_i_backend *b, const vise_k_step *step, do
       (vise_k_step_record){.clip_factor = 1, .clamp_factor = clamp_factor, .denominator = 1, .n_rows = 1};
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
+  if (b->unfused) b->unfused->params16_are_old = true;
 done:
   return status;
 }

@@ -1,0 +1,320 @@
+/* The unfused step: its memory, its launches, its graphs. */
+#include "host/backend/cuda/unfused.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "kernels/canonical.h"
+
+enum {
+  MASK_ALIGN = 128, /* bits between columns of a mask, as cuBLAS wants them */
+  MOST_CELLS_FOR_ONE =
+      2048 /* sums of 32 x 32 weights that one CTA adds up in about the time of a launch (not measured) */
+};
+
+/* What NVIDIA recommends for cuBLAS: from Hopper on, and before. */
+#define WORKSPACE_BYTES ((size_t)32 << 20)
+#define WORKSPACE_BYTES_BEFORE ((size_t)4 << 20)
+
+/* ---- memory ---- */
+
+static void *place(vise_i_unfused *u, size_t n_bytes) {
+  void *memory = u->memory ? u->memory + u->n_bytes : NULL;
+  u->n_bytes += (n_bytes + VISE_I_PLAN_ALIGN - 1) / VISE_I_PLAN_ALIGN * VISE_I_PLAN_ALIGN;
+  return memory;
+}
+
+/* Floats of the activation memory of steps; that of the plan may be larger, for outputs of many rows at a time. */
+static size_t n_activations(const vise_k_step *step) {
+  uint64_t end = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    const vise_k_layer *layer = &step->layers[l];
+    const uint64_t places[] = {layer->out, layer->pre, layer->delta};
+    for (size_t i = 0; i < 3; i++) {
+      const uint64_t this_end = places[i] + (uint64_t)step->max_rows * layer->ld_out;
+      if (this_end > end) end = this_end;
+    }
+  }
+  return (size_t)end;
+}
+
+/* Once to count, once with memory. */
+static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
+  const vise_k_step *step = &b->train.plan.step;
+  u->n_bytes = 0;
+  u->context = place(u, sizeof *u->context);
+  u->loss_leaves = place(u, vise_n_leaves(step->max_rows) * sizeof(double));
+  if (step->sum_phase || step->n_cells > MOST_CELLS_FOR_ONE) {
+    u->group_sums = place(u, (size_t)3 * step->n_groups * sizeof(double));
+  }
+  u->workspace = place(u, u->n_workspace);
+  for (uint32_t l = 0; l + 1 < step->n_layers && step->options.activation == VISE_K_RELU; l++) {
+    u->mask_ld[l] = (int64_t)(step->layers[l].n_out + MASK_ALIGN - 1) / MASK_ALIGN * MASK_ALIGN;
+    u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
+  }
+  if (b->spec.precision != VISE_BF16) return;
+  u->params16 = place(u, b->train.plan.n_params * sizeof(uint16_t));
+  u->activations16 = place(u, n_activations(step) * sizeof(uint16_t));
+  u->inputs16 = place(u, (size_t)step->max_rows * step->ld_inputs * sizeof(uint16_t));
+}
+
+static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_error *err) {
+  vise_status status = VISE_OK;
+  int n_sms = 0, major = 0;
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->spec.device));
+  u->n_sms = (uint32_t)n_sms;
+  u->n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
+  /* Under a limit data come first: with less cuBLAS has fewer algorithms to choose from. */
+  if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
+done:
+  return status;
+}
+
+vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_unfused counted;
+  memset(&counted, 0, sizeof counted);
+  if (b->spec.step_mode == VISE_STEP_FUSED) goto done;
+  VISE_TRY(describe_device(b, &counted, err));
+  place_all(b, &counted);
+done:
+  if (status == VISE_OK) *out = counted.n_bytes;
+  return status;
+}
+
+static vise_status allocate(vise_i_backend *b, vise_error *err) {
+  vise_status status;
+  vise_i_unfused *u = b->unfused;
+  size_t available = 0, n_bytes = 0;
+  VISE_TRY(vise_i_unfused_count(b, &n_bytes, err));
+  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  if (b->memory_limit > 0 && n_bytes > available) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
+                         "--device-memory-limit %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
+                         "are left",
+                         b->memory_limit, n_bytes, n_bytes - available));
+  }
+  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the unfused step", &u->memory, err));
+  VISE_TRY(describe_device(b, u, err));
+  place_all(b, u);
+  VISE_I_CUDA_TRY(b, cudaMemsetAsync(u->memory, 0, u->n_bytes, b->copies));
+  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+done:
+  return status;
+}
+
+vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_alloc_zero(&b->unfused, 1, sizeof *b->unfused, "the unfused step", err));
+  vise_i_unfused *u = b->unfused;
+  u->replays = b->spec.step_mode == VISE_STEP_UNFUSED_GRAPH;
+  u->params16_are_old = true;
+  VISE_TRY(vise_i_blas_open(&u->blas, err));
+  VISE_I_CUDA_TRY(b, vise_k_unfused_prepare());
+  VISE_TRY(allocate(b, err));
+done:
+  return status;
+}
+
+void vise_i_unfused_destroy(vise_i_backend *b) {
+  vise_i_unfused *u = b->unfused;
+  if (!u) return;
+  for (size_t i = 0; i < VISE_I_UNFUSED_SHAPES; i++) vise_i_unfused_close_shape(u, &u->shapes[i]);
+  vise_i_blas_close(&u->blas);
+  if (u->memory) (void)cudaFree(u->memory);
+  free(u);
+  b->unfused = NULL;
+}
+
+/* ---- the launches of a step ---- */
+
+/* A launch of a kernel or a product, counted. */
+#define LAUNCH(call)            \
+  do {                          \
+    VISE_I_CUDA_TRY(b, (call)); \
+    b->n_launched++;            \
+  } while (0)
+#define MULTIPLY(product)                               \
+  do {                                                  \
+    VISE_TRY(vise_i_unfused_multiply(b, product, err)); \
+    b->n_launched++;                                    \
+  } while (0)
+
+static bool makes_relu(cublasLtEpilogue_t e) {
+  return e == CUBLASLT_EPILOGUE_RELU || e == CUBLASLT_EPILOGUE_RELU_BIAS || e == CUBLASLT_EPILOGUE_RELU_AUX ||
+         e == CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
+}
+
+static vise_status launch_forward(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+                                  vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_step *step = &k->step;
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
+    const bool plain = l + 1 == step->n_layers || step->options.activation == VISE_K_IDENTITY;
+    const bool add_bias = step->has_bias && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+    MULTIPLY(&shape->forward[l]);
+    if (makes_relu(epilogue) || (plain && !add_bias)) continue;
+    LAUNCH(vise_k_unfused_activate(k, l, shape->n_rows, add_bias, b->steps));
+  }
+  LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->steps));
+done:
+  return status;
+}
+
+static vise_status launch_backward(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+                                   vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_step *step = &k->step;
+  uint32_t biases = 0;
+  for (uint32_t l = step->n_layers; l-- > 0;) {
+    if (l > 0) {
+      MULTIPLY(&shape->delta[l - 1]);
+      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->options.activation != VISE_K_IDENTITY) {
+        LAUNCH(vise_k_unfused_slope(k, l - 1, shape->n_rows, b->steps));
+      }
+    }
+    MULTIPLY(&shape->gradient[l]);
+    if (step->has_bias && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
+  }
+  if (biases) LAUNCH(vise_k_unfused_bias(k, biases, b->steps));
+done:
+  return status;
+}
+
+static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, uint32_t n_rows, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_step_options *o = &k->step.options;
+  const uint32_t n_sms = b->unfused->n_sms;
+  if (o->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
+  LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->steps));
+  if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->steps));
+  LAUNCH(vise_k_unfused_decide(k, b->steps));
+  LAUNCH(vise_k_unfused_update(k, n_sms, b->steps));
+  if (o->max_norm == 0) goto done;
+  if (o->max_norm_tensor) LAUNCH(vise_k_unfused_norms(k, 1, b->steps));
+  LAUNCH(vise_k_unfused_max_norm(k, b->steps));
+done:
+  return status;
+}
+
+static vise_status launch_all(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+                              vise_error *err) {
+  vise_status status = VISE_OK;
+  b->n_launched = 0;
+  LAUNCH(vise_k_unfused_begin(k, shape->n_rows, b->steps));
+  VISE_TRY(launch_forward(b, k, shape, err));
+  VISE_TRY(launch_backward(b, k, shape, err));
+  VISE_TRY(launch_update(b, k, shape->n_rows, err));
+done:
+  return status;
+}
+
+/* ---- shapes and graphs ---- */
+
+/* Of the shape for n_rows rows; the oldest makes room for a new one. */
+static vise_status shape_of(vise_i_backend *b, size_t n_rows, vise_i_unfused_shape **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_unfused *u = b->unfused;
+  for (size_t i = 0; i < VISE_I_UNFUSED_SHAPES; i++) {
+    if (u->shapes[i].n_rows != n_rows) continue;
+    *out = &u->shapes[i];
+    return VISE_OK;
+  }
+  vise_i_unfused_shape *shape = &u->shapes[u->next_shape++ % VISE_I_UNFUSED_SHAPES];
+  if (shape->n_rows > 0) VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* it may still be in use */
+  vise_i_unfused_close_shape(u, shape);
+  shape->n_rows = (uint32_t)n_rows;
+  VISE_TRY(vise_i_unfused_open_shape(b, shape, err));
+  *out = shape;
+done:
+  if (status != VISE_OK && shape->n_rows == n_rows) vise_i_unfused_close_shape(u, shape);
+  return status;
+}
+
+static bool same_source(const vise_k_source *a, const vise_k_source *b) {
+  return a->x == b->x && a->row_bytes == b->row_bytes && a->type == b->type && a->n_columns == b->n_columns &&
+         a->scaling == b->scaling && memcmp(&a->shift, &b->shift, sizeof a->shift) == 0 &&
+         memcmp(&a->inverse, &b->inverse, sizeof a->inverse) == 0 && a->column_shift == b->column_shift &&
+         a->column_inverse == b->column_inverse && a->byte_values == b->byte_values &&
+         memcmp(&a->byte_divisor, &b->byte_divisor, sizeof a->byte_divisor) == 0 &&
+         memcmp(&a->byte_inverse, &b->byte_inverse, sizeof a->byte_inverse) == 0;
+}
+
+/* All that steps of one backend may differ in. */
+static bool same_step(const vise_k_step *a, const vise_k_step *b) {
+  return same_source(&a->x, &b->x) && same_source(&a->y, &b->y) && a->order == b->order &&
+         a->row_weights == b->row_weights && a->options.labels == b->options.labels;
+}
+
+static vise_status capture(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+                           vise_i_unfused_graph *out, vise_error *err) {
+  vise_status status;
+  cudaGraph_t graph = NULL;
+  size_t n_nodes = 0;
+  VISE_I_CUDA_TRY(b, cudaStreamBeginCapture(b->steps, cudaStreamCaptureModeThreadLocal));
+  status = launch_all(b, k, shape, err);
+  const cudaError_t ended = cudaStreamEndCapture(b->steps, &graph);
+  if (status != VISE_OK) goto done;
+  VISE_I_CUDA_TRY(b, ended);
+  VISE_I_CUDA_TRY(b, cudaGraphGetNodes(graph, NULL, &n_nodes));
+  VISE_I_CUDA_TRY(b, cudaGraphInstantiateWithFlags(&out->graph, graph, 0));
+  out->step = k->step;
+  out->n_launches = (uint32_t)n_nodes;
+done:
+  if (graph) (void)cudaGraphDestroy(graph);
+  return status;
+}
+
+static vise_status replay_step(vise_i_backend *b, const vise_k_unfused *k, vise_i_unfused_shape *shape,
+                               vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_unfused_graph *graph = NULL;
+  for (size_t g = 0; g < VISE_I_UNFUSED_GRAPHS; g++) {
+    if (shape->graphs[g].graph && same_step(&shape->graphs[g].step, &k->step)) graph = &shape->graphs[g];
+  }
+  if (!graph) {
+    graph = &shape->graphs[shape->next_graph++ % VISE_I_UNFUSED_GRAPHS];
+    if (graph->graph) {
+      VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
+      VISE_I_CUDA_TRY(b, cudaGraphExecDestroy(graph->graph));
+      graph->graph = NULL;
+    }
+    VISE_TRY(capture(b, k, shape, graph, err));
+    b->n_captures++;
+  }
+  VISE_I_CUDA_TRY(b, cudaGraphLaunch(graph->graph, b->steps));
+  b->n_launched = graph->n_launches;
+done:
+  return status;
+}
+
+vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, size_t n_rows, bool replay,
+                                  vise_error *err) {
+  vise_status status;
+  vise_i_unfused *u = b->unfused;
+  vise_i_unfused_shape *shape = NULL;
+  vise_k_unfused k = {.step = *step,
+                      .context = u->context,
+                      .loss_leaves = u->loss_leaves,
+                      .params16 = u->params16,
+                      .activations16 = u->activations16,
+                      .inputs16 = u->inputs16};
+  k.step.sum_phase = u->group_sums != NULL;
+  k.step.group_sums = u->group_sums;
+  VISE_TRY(shape_of(b, n_rows, &shape, err));
+  if (u->params16 && u->params16_are_old) {
+    VISE_I_CUDA_TRY(b, vise_k_unfused_narrow(&k, b->train.plan.n_params, b->steps));
+  }
+  u->params16_are_old = false;
+  if (u->replays && replay && shape->has_run) {
+    VISE_TRY(replay_step(b, &k, shape, err));
+  } else {
+    VISE_TRY(launch_all(b, &k, shape, err));
+  }
+  shape->has_run = true;
+done:
+  return status;
+}

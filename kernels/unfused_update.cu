@@ -1,0 +1,367 @@
+/*
+ * The unfused step's kernels on all tensors of the net at once.
+ *
+ * unfused_gradient_cta_per_cell     g += penalties; value clip; counts, sums of squares, largest magnitudes; leaves of
+ *                                   the batch's loss
+ * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of the new
+ * weights unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums in place of
+ * update's unfused_narrow_quad_per_thread    the weights in bf16
+ *
+ * Formulas    those of the fused step, by the same functions: gradient.cuh, update.cuh.
+ * Layout      kernels/step_types.h; gradients, weights and moments in place.
+ * Work        a CTA takes cells of 32 rows x 32 columns in turn, a lane four neighbours; with max-norm it takes the 32
+ *             rows of a group.
+ * Memory      gradient: g, and w where there is a penalty, read; g written where it may have changed. update: g, w, m,
+ * s read, w, m, s written. 16 bytes a lane, coalesced; 8 bytes for each 1024 entries and kind of sum. Numerics float32;
+ * sums float64 in canonical order. A step that is skipped writes no weight and no moment. Limits      those of the
+ * plan. Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
+ */
+#define VISE_ALL_INLINE
+#include "kernels/unfused.cuh"
+#include "kernels/update.cuh"
+
+/* ---- gradient ---- */
+
+/* How the gradient of a tensor is shaped. */
+typedef struct shaping {
+  vise_strengths k;
+  float lo, hi;
+  int penalized, total, clips;
+} shaping;
+
+VISE_FN shaping shaping_of(vise_step *step, const vise_step_tile *t) {
+  const vise_k_step_options *o = &step->p.options;
+  shaping s;
+  s.k = vise_strengths_of(step, t);
+  s.lo = (float)(step->record.clip_factor * o->clip_lo);
+  s.hi = (float)(step->record.clip_factor * o->clip_hi);
+  s.penalized = vise_strengths_any(&s.k);
+  s.total = !o->clip_scope_data;
+  s.clips = o->clip_value;
+  return s;
+}
+
+/* What a lane finds in its quad. */
+typedef struct finding {
+  uint32_t n_nonfinite, n_clipped, max_bits;
+  int bad_total;
+} finding;
+
+/* The quad with penalties and clipped; 0 where the tensor has no entry. */
+VISE_FN finding shape_quad(const shaping *s, uint32_t n, float g[4], const float w[4]) {
+  finding f = {0, 0, 0, 0};
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    if (i >= n) {
+      g[i] = 0.0f;
+      continue;
+    }
+    f.n_nonfinite += !vise_is_finite(g[i]);
+    if (s->penalized) {
+      const float penalty = vise_penalty_gradient(&s->k, w[i]);
+      if (s->total) g[i] += penalty;
+      f.bad_total |= !vise_is_finite(s->total ? g[i] : fabsf(g[i]) + fabsf(penalty));
+    }
+    if (s->clips) {
+      f.n_clipped += g[i] < s->lo || g[i] > s->hi;
+      g[i] = vise_clamp_f32(g[i], s->lo, s->hi);
+    }
+    const uint32_t bits = vise_bits_f32(fabsf(g[i]));
+    f.max_bits = bits > f.max_bits ? bits : f.max_bits;
+  }
+  return f;
+}
+
+/* Largest magnitudes of the leaves of rows to memory, or that of a warp's strip to `strips`. */
+VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, uint32_t *strips, uint32_t bits) {
+#pragma unroll
+  for (int step = 1; step < 8; step *= 2) {
+    const uint32_t other = __shfl_xor_sync(0xffffffffu, bits, step);
+    bits = other > bits ? other : bits;
+  }
+  if (p->sums_by_rows) {
+    const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
+    if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) {
+      p->gradient_max[c->t.tensor.row_leaves + at] = vise_f32_bits(bits);
+    }
+    return;
+  }
+  bits = __reduce_max_sync(0xffffffffu, bits);
+  if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = bits;
+}
+
+/* After a barrier, one thread: sum and largest magnitude of the cell. */
+VISE_FN void store_cell(const vise_k_step *p, const vise_cell *c, const double *strips, const uint32_t *max) {
+  const size_t at = vise_cell_place(c);
+  uint32_t bits = 0;
+  p->gradient_sums[at] = vise_sum_strips(strips);
+  if (!p->gradient_max) return;
+  for (uint32_t i = 0; i < VISE_STRIPS; i++) bits = max[i] > bits ? max[i] : bits;
+  p->gradient_max[at] = vise_f32_bits(bits);
+}
+
+VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const shaping *s, double *strips, uint32_t *max) {
+  const vise_k_step *p = &step->p;
+  float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  double squares[4];
+  if (c->n > 0) vise_quad_load(p->gradients + c->at, g);
+  if (c->n > 0 && s->penalized) vise_quad_load(p->params + c->at, w);
+  const finding f = shape_quad(s, c->n, g, w);
+  if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
+  vise_step_note_bad(&step->bad_gradient, f.n_nonfinite > 0, c->t.index);
+  vise_step_note_bad(&step->bad_total, f.bad_total, c->t.index);
+  vise_cell_count(&step->counts.n_nonfinite, f.n_nonfinite);
+  if (s->clips) vise_cell_count(&step->counts.n_clipped_values, f.n_clipped);
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) squares[i] = (double)g[i] * (double)g[i];
+  vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, squares);
+  if (p->gradient_max) note_max(p, c, max, f.max_bits);
+}
+
+/* By all warps of the launch: sums of 32 row losses each, for the report. */
+VISE_FN void sum_row_losses(const vise_k_unfused *u, vise_step *step) {
+  const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
+#pragma unroll 4
+  for (uint32_t leaf = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; leaf < n_leaves;
+       leaf += gridDim.x * VISE_STEP_WARPS) {
+    const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
+    const double sum = vise_sum_lanes(r < n_rows ? u->step.row_losses[r] : 0.0, VISE_LEAF);
+    if (threadIdx.x % 32 == 0) u->loss_leaves[leaf] = sum;
+  }
+}
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_gradient_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
+  __shared__ double strips[2][VISE_STRIPS]; /* of this cell and of the one before, which may still be read */
+  __shared__ uint32_t max[2][VISE_STRIPS];
+  if (!u.context->active) return;
+  vise_step *const step = vise_unfused_open(&u);
+  sum_row_losses(&u, step);
+  vise_cell c = vise_cell_at(&step->p, blockIdx.x);
+  shaping s = shaping_of(step, &c.t);
+  for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
+    const vise_cell here = vise_cell_at(&step->p, cell);
+    if (here.t.index != c.t.index) {
+      vise_flush_counts(step, &c.t);
+      s = shaping_of(step, &here.t);
+    }
+    c = here;
+    shape_cell(step, &c, &s, strips[half], max[half]);
+    if (step->p.sums_by_rows) continue;
+    __syncthreads();
+    if (threadIdx.x == 0) store_cell(&step->p, &c, strips[half], max[half]);
+  }
+  vise_flush_counts(step, &c.t);
+  if (threadIdx.x > 0) return;
+  if (step->bad_gradient != VISE_NO_TENSOR) atomicMin(&u.context->bad_gradient, step->bad_gradient);
+  if (step->bad_total != VISE_NO_TENSOR) atomicMin(&u.context->bad_total, step->bad_total);
+}
+VISE_KERNEL(unfused_gradient_cta_per_cell);
+
+/* ---- update ---- */
+
+/* Counts entries at their bounds, and notes the sums of the weights that the next step reports. */
+VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4],
+                          double (*strips)[VISE_STRIPS]) {
+  double squares[4], magnitudes[4];
+  uint32_t n_lo = 0, n_hi = 0;
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    n_lo += i < c->n && w[i] == how->lo;
+    n_hi += i < c->n && w[i] == how->hi;
+    squares[i] = (double)w[i] * (double)w[i];
+    magnitudes[i] = (double)fabsf(w[i]);
+  }
+  if (vise_is_finite(how->lo)) vise_cell_count(&step->counts.n_at_lo, n_lo);
+  if (vise_is_finite(how->hi)) vise_cell_count(&step->counts.n_at_hi, n_hi);
+  if (!step->p.weight_sums_needed) return;
+  vise_cell_note(NULL, 0, c, strips[0], squares);
+  vise_cell_note(NULL, 0, c, strips[1], magnitudes);
+}
+
+/* After a barrier, one thread: the sums of the cell. */
+VISE_FN void store_measures(vise_step *step, const vise_cell *c, double (*strips)[VISE_STRIPS]) {
+  const size_t at = vise_cell_place(c);
+  if (!step->p.weight_sums_needed) return;
+  vise_weight_sums(&step->p, step->state.parity + 1, 0)[at] = vise_sum_strips(strips[0]);
+  vise_weight_sums(&step->p, step->state.parity + 1, 1)[at] = vise_sum_strips(strips[1]);
+}
+
+VISE_FN void store_weights(const vise_k_unfused *u, const vise_cell *c, const float w[4]) {
+  vise_quad_store(u->step.params + c->at, w);
+  if (u->params16) vise_quad_store16(u->params16 + c->at, w);
+}
+
+/* New weights and moments of the lane's quad, w in place. */
+VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
+                         float w[4]) {
+  const vise_k_step *p = &step->p;
+  float g[4], m1[4] = {0.0f, 0.0f, 0.0f, 0.0f}, m2[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  float scale = how->scale;
+  uint32_t mask = 0x01010101u;
+  vise_quad_load(p->gradients + c->at, g);
+  if (p->has_moment1) vise_quad_load(p->moment1 + c->at, m1);
+  if (p->has_moment2) vise_quad_load(p->moment2 + c->at, m2);
+  if (p->has_mask) mask = *(const uint32_t *)(p->mask + c->at);
+  if (p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2) {
+    scale = (float)vise_unit_scale(c->t.tensor.units + c->row);
+  }
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    if (i >= c->n) { /* what is not part of a tensor stays 0 */
+      w[i] = m1[i] = m2[i] = 0.0f;
+      continue;
+    }
+    w[i] = vise_new_weight(step, how, scale, g[i], w[i], &m1[i], &m2[i]);
+    if (!(mask >> 8 * i & 0xff)) w[i] = m1[i] = m2[i] = 0.0f;
+    w[i] = vise_clamp_f32(w[i], how->lo, how->hi);
+  }
+  store_weights(u, c, w);
+  if (p->has_moment1) vise_quad_store(p->moment1 + c->at, m1);
+  if (p->has_moment2) vise_quad_store(p->moment2 + c->at, m2);
+}
+
+/* A cell's new weights, and what is noted of them. */
+VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
+                         double (*strips)[VISE_STRIPS]) {
+  const vise_k_step *p = &step->p;
+  float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  if (c->n > 0) {
+    vise_quad_load(p->params + c->at, w);
+    if (!step->skip) update_quad(u, step, c, how, w);
+  }
+  if (!p->norm_sums) {
+    measure_cell(step, c, how, w, strips);
+    return;
+  }
+  double squares[4];
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
+  vise_cell_note(p->norm_sums, !p->options.max_norm_tensor, c, strips[0], squares);
+}
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
+  __shared__ double strips[2][2][VISE_STRIPS];
+  if (!u.context->active) return;
+  vise_step *const step = vise_unfused_open(&u);
+  const vise_k_step *p = &step->p;
+  const int by_rows = p->norm_sums && !p->options.max_norm_tensor;
+  const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
+  vise_cell c = vise_cell_at(p, blockIdx.x);
+  vise_update how = vise_update_of(step, &c.t);
+  for (uint32_t cell = blockIdx.x, half = 0; cell < p->n_cells; cell += gridDim.x, half ^= 1) {
+    const vise_cell here = vise_cell_at(p, cell);
+    if (here.t.index != c.t.index) {
+      vise_flush_counts(step, &c.t);
+      how = vise_update_of(step, &here.t);
+    }
+    c = here;
+    update_cell(&u, step, &c, &how, strips[half]);
+    if (!has_sums) continue;
+    __syncthreads();
+    if (threadIdx.x > 0) continue;
+    if (p->norm_sums) {
+      p->norm_sums[vise_cell_place(&c)] = vise_sum_strips(strips[half][0]);
+    } else {
+      store_measures(step, &c, strips[half]);
+    }
+  }
+  vise_flush_counts(step, &c.t);
+}
+VISE_KERNEL(unfused_update_cta_per_cell);
+
+/* ---- max-norm ---- */
+
+/* The scales of the rows of a group, by its warps, into scales [VISE_GROUP_ROWS] (shared memory). */
+VISE_FN void scale_rows(const vise_k_unfused *u, vise_step *step, const vise_step_tensor *t, uint32_t tensor,
+                        uint32_t group, float *scales) {
+  const vise_k_step *p = &step->p;
+  const uint32_t n_leaves = vise_n_leaves(t->n_columns);
+  for (uint32_t i = threadIdx.x / 32; i < VISE_GROUP_ROWS; i += VISE_STEP_WARPS) {
+    const uint32_t row = group * VISE_GROUP_ROWS + i;
+    float scale = 1.0f;
+    if (!step->skip && !t->is_bias && row < t->n_rows) {
+      if (p->options.max_norm_tensor) {
+        scale = u->context->max_norm_scales[tensor];
+      } else {
+        const double *leaves = p->norm_sums + t->row_leaves + (size_t)row * n_leaves;
+        scale = vise_bound_scale(p->options.max_norm, vise_sum_tree_warp(leaves, n_leaves));
+      }
+    }
+    if (threadIdx.x % 32 == 0) scales[i] = scale;
+  }
+  __syncthreads();
+}
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_max_norm_cta_per_group(const __grid_constant__ vise_k_unfused u) {
+  __shared__ float scales[VISE_GROUP_ROWS];
+  __shared__ double strips[2][2][VISE_STRIPS];
+  if (!u.context->active) return;
+  vise_step *const step = vise_unfused_open(&u);
+  const uint32_t tensor = vise_tensor_of_group(&step->p, blockIdx.x);
+  const vise_step_tensor t = vise_step_tensor_at(&step->p, tensor);
+  const uint32_t group = blockIdx.x - t.groups, n_leaves = vise_n_leaves(t.n_columns);
+  scale_rows(&u, step, &t, tensor, group, scales);
+  vise_cell c = vise_cell_of(&t, tensor, group, 0);
+  const vise_update how = vise_update_of(step, &c.t);
+  const float scale = scales[threadIdx.x / 8];
+  for (uint32_t leaf = 0, half = 0; leaf < n_leaves; leaf++, half ^= 1) {
+    float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    c = vise_cell_of(&t, tensor, group, leaf);
+    if (c.n > 0) vise_quad_load(step->p.params + c.at, w);
+    if (c.n > 0 && scale != 1.0f) {
+#pragma unroll
+      for (uint32_t i = 0; i < 4; i++) w[i] *= scale;
+      store_weights(&u, &c, w);
+    }
+    measure_cell(step, &c, &how, w, strips[half]);
+    __syncthreads();
+    if (threadIdx.x == 0) store_measures(step, &c, strips[half]);
+  }
+  vise_flush_counts(step, &c.t);
+}
+VISE_KERNEL(unfused_max_norm_cta_per_group);
+
+/* ---- bf16 ---- */
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_narrow_quad_per_thread(const __grid_constant__ vise_k_unfused u, uint64_t n_quads) {
+  const uint64_t quad = (uint64_t)blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x;
+  float w[4];
+  if (quad >= n_quads) return;
+  vise_quad_load(u.step.params + quad * 4, w);
+  vise_quad_store16(u.params16 + quad * 4, w);
+}
+VISE_KERNEL(unfused_narrow_quad_per_thread);
+
+/* ---- launches ---- */
+
+cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, uint32_t n_sms, cudaStream_t stream) {
+  const uint32_t n_for_rows = (vise_n_leaves(n_rows) + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS;
+  const uint32_t n = u->step.n_cells > n_for_rows ? u->step.n_cells : n_for_rows;
+  void *arguments[] = {(void *)u};
+  return vise_launch((const void *)unfused_gradient_cta_per_cell, vise_unfused_ctas(n, n_sms), VISE_UNFUSED_THREADS,
+                     VISE_K_FIXED_BYTES, 0, stream, arguments);
+}
+
+cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
+  void *arguments[] = {(void *)u};
+  return vise_launch((const void *)unfused_update_cta_per_cell, vise_unfused_ctas(u->step.n_cells, n_sms),
+                     VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0, stream, arguments);
+}
+
+cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream) {
+  void *arguments[] = {(void *)u};
+  return vise_launch((const void *)unfused_max_norm_cta_per_group, u->step.n_groups, VISE_UNFUSED_THREADS,
+                     VISE_K_FIXED_BYTES, 0, stream, arguments);
+}
+
+cudaError_t vise_k_unfused_narrow(const vise_k_unfused *u, uint64_t n_params, cudaStream_t stream) {
+  uint64_t n_quads = (n_params + 3) / 4;
+  void *arguments[] = {(void *)u, &n_quads};
+  return vise_launch((const void *)unfused_narrow_quad_per_thread,
+                     (unsigned)((n_quads + VISE_UNFUSED_THREADS - 1) / VISE_UNFUSED_THREADS), VISE_UNFUSED_THREADS, 0,
+                     0, stream, arguments);
+}

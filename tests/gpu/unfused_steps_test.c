@@ -1,0 +1,446 @@
+/* The unfused step, launched and replayed: the same bits, the numbers of its launches, what a replay must see anew,
+   steps that are not finite, data in chunks, steps on the caller's batch, errors. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cuda/unfused.h"
+#include "tests/emulation/host/emulation.h"
+#include "tests/gpu/gpu_rig.h"
+
+static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
+static const vise_step_mode MODES[] = {VISE_STEP_UNFUSED, VISE_STEP_UNFUSED_GRAPH};
+
+/* Only the emulated device counts. */
+extern emu_counts emu_read_counts(void) __attribute__((weak));
+
+static gpu_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
+  gpu_rig *r = gpu_rig_make(optimizer);
+  r->spec.step_mode = mode;
+  r->spec.device_memory_limit = (size_t)64 << 20; /* keeps the workspace of cuBLAS small */
+  return r;
+}
+
+static void run(vise_i_backend *b, const gpu_rig *r, size_t first_step, size_t n, vise_status expected,
+                size_t n_expected, vise_step_stats *stats, vise_error *err) {
+  size_t n_done = 12345;
+  vise_error_clear(err);
+  const vise_status status = OPS->run(b, first_step * RIG_BATCH, RIG_BATCH, n, r->hyper, stats, &n_done, err);
+  cr_expect(status == expected, "%s: %s", vise_status_name(status), err->text);
+  cr_expect(n_done == n_expected, "%zu steps, expected %zu", n_done, n_expected);
+}
+
+/* ---- bits ---- */
+
+Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
+  static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
+  static const size_t per_call[] = {1, 5, RIG_STEPS};
+  for (int i = 0; i < 2 * 3 * 3; i++) {
+    gpu_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
+    vise_step_stats stats[RIG_STEPS];
+    r->net.activation = activations[i / 9];
+    r->spec.precision = (vise_precision)(VISE_FP32 + i % 3);
+    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+    for (size_t k = 0; k < 6; k++) {
+      r->spec.step_mode = MODES[k % 2];
+      float *end = gpu_rig_train(r, per_call[k / 2], stats);
+      cr_expect(gpu_rig_same(r, reference, end), "case %d, %zu steps a call, %s", i, per_call[k / 2],
+                vise_step_mode_name(MODES[k % 2]));
+      cr_expect(gpu_rig_same_stats(r->stats, stats, RIG_STEPS), "case %d: the statistics differ", i);
+      free(end);
+    }
+    free(reference);
+    gpu_rig_free(r);
+  }
+}
+
+Test(unfused_steps, chunks_are_as_resident_data) {
+  for (size_t m = 0; m < 2; m++) {
+    gpu_rig *r = make(VISE_ADAM, MODES[m]);
+    vise_step_stats stats[RIG_STEPS];
+    float *resident = gpu_rig_train(r, RIG_STEPS, r->stats);
+    r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 3 * RIG_BATCH);
+    vise_i_backend *b = gpu_rig_start(r);
+    cr_expect(!b->bound.resident && b->bound.rows[0].n_rows < RIG_ROWS / 2);
+    OPS->destroy(b);
+    float *cut = gpu_rig_train(r, RIG_STEPS, stats);
+    cr_expect(gpu_rig_same(r, resident, cut) && gpu_rig_same_stats(r->stats, stats, RIG_STEPS), "%s",
+              vise_step_mode_name(MODES[m]));
+    free(resident);
+    free(cut);
+    gpu_rig_free(r);
+  }
+}
+
+/* ---- launches ---- */
+
+static void plain(vise_i_step_spec *s) {
+  s->k2 = s->k1 = s->kF = s->k2d = s->clip_norm = s->max_norm = 0;
+  s->clip_value = s->use_mask = false;
+}
+static void with_penalties(vise_i_step_spec *s) {
+  plain(s);
+  s->k2 = s->k1 = 1e-3;
+  s->clip_value = true;
+  s->clip_norm = 1;
+  s->clip_norm_type = VISE_CLIP_GLOBAL;
+}
+static void with_norm(vise_i_step_spec *s) {
+  plain(s);
+  s->kF = 1e-3;
+}
+static void by_units(vise_i_step_spec *s) {
+  plain(s);
+  s->clip_norm = 1;
+}
+static void bound_units(vise_i_step_spec *s) {
+  plain(s);
+  s->max_norm = 1;
+}
+static void bound_tensors(vise_i_step_spec *s) {
+  bound_units(s);
+  s->max_norm_scope = VISE_MAX_NORM_TENSOR;
+}
+
+static const struct counted {
+  const char *name;
+  vise_activation activation;
+  int without_epilogues;
+  void (*set)(vise_i_step_spec *spec);
+  uint64_t
+      n_launches; /* of a step: gather, 2 + 1 + 2 products, loss, gradient, decide, update; and what more is asked */
+} counted[] = {{"plain", VISE_RELU, 0, plain, 10},
+               {"identity", VISE_IDENTITY, 0, plain, 10},
+               {"penalties and clips", VISE_RELU, 0, with_penalties, 10},
+               {"tanh", VISE_TANH, 0, plain, 12},
+               {"gelu", VISE_GELU, 0, plain, 12},
+               {"frobenius", VISE_RELU, 0, with_norm, 11},
+               {"norm clip by units", VISE_RELU, 0, by_units, 11},
+               {"max-norm", VISE_RELU, 0, bound_units, 11},
+               {"max-norm by tensors", VISE_RELU, 0, bound_tensors, 12},
+               {"without masks", VISE_RELU, 1, plain, 11},
+               {"without epilogues", VISE_RELU, 2, plain, 14}};
+
+/* What one call of run does on the emulated device. */
+static void expect_counts(const emu_counts *a, const emu_counts *b, uint64_t n_steps, uint64_t n_each, bool replayed,
+                          const char *what) {
+  cr_expect(b->launches - a->launches == n_steps * n_each, "%s: %d launches", what, (int)(b->launches - a->launches));
+  cr_expect(b->library_calls - a->library_calls == n_steps * 5, "%s", what);
+  cr_expect(b->graph_launches - a->graph_launches == (replayed ? n_steps : 0), "%s", what);
+  cr_expect(b->cooperative_launches == a->cooperative_launches && b->memsets == a->memsets, "%s", what);
+  cr_expect(b->allocations == a->allocations && b->host_allocations == a->host_allocations, "%s", what);
+  /* state and records there, state and statistics back, whatever the number of steps */
+  cr_expect(b->copies - a->copies == 4 && b->synchronizations - a->synchronizations == 1, "%s: %d copies, %d waits",
+            what, (int)(b->copies - a->copies), (int)(b->synchronizations - a->synchronizations));
+}
+
+Test(unfused_steps, launches_are_few_and_counted) {
+  for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
+    for (size_t m = 0; m < 2; m++) {
+      const struct counted *c = &counted[i];
+      gpu_rig *r = make(VISE_ADAM, MODES[m]);
+      vise_error err = VISE_ERROR_INIT;
+      r->net.activation = c->activation;
+      r->spec.without_epilogues = c->without_epilogues;
+      c->set(&r->spec);
+      vise_i_backend *b = gpu_rig_start(r);
+      run(b, r, 0, 2, VISE_OK, 2, r->stats, &err); /* the first plain, then a capture */
+      for (size_t n = 1; n <= 9; n += 4) {
+        const uint64_t launched = OPS->n_launches(b);
+        const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
+        run(b, r, 2, n, VISE_OK, n, r->stats, &err);
+        if (emu_read_counts) { /* elsewhere products may be several kernels, or cuBLAS lack an epilogue */
+          const emu_counts after = emu_read_counts();
+          cr_expect(OPS->n_launches(b) - launched == n * c->n_launches, "%s: %d launches in %zu steps", c->name,
+                    (int)(OPS->n_launches(b) - launched), n);
+          expect_counts(&before, &after, n, c->n_launches, m > 0, c->name);
+        }
+        cr_expect((OPS->n_launches(b) - launched) % n == 0);
+      }
+      cr_expect(b->n_captures == m && b->mail->progress == 9);
+      OPS->destroy(b);
+      gpu_rig_free(r);
+    }
+  }
+}
+
+/* One graph for full batches, one for the last of an epoch, captured when they come the second time. */
+Test(unfused_steps, each_batch_size_is_captured_once) {
+  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED_GRAPH);
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_backend *b = gpu_rig_start(r);
+  static const uint64_t captures[] = {1, 2, 2, 2};
+  for (size_t epoch = 0; epoch < 4; epoch++) {
+    run(b, r, 0, 13, VISE_OK, 13, r->stats, &err);
+    cr_expect(r->stats[12].n_rows == RIG_ROWS % RIG_BATCH && b->n_captures == captures[epoch]);
+  }
+  /* New data in another place are captured anew; in the same place they need not be. */
+  cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
+  run(b, r, 0, 13, VISE_OK, 13, r->stats, &err);
+  cr_expect(b->n_captures <= 4);
+  OPS->destroy(b);
+  gpu_rig_free(r);
+}
+
+/* ---- what a replay must see anew ---- */
+
+/* Rates, bounds and scales of clips change with every step, in graphs that were captured with the first ones. */
+Test(unfused_steps, changed_rates_and_bounds) {
+  for (size_t m = 0; m < 2; m++) {
+    gpu_rig *r = make(VISE_SGD, MODES[m]);
+    r->data.row_weights = NULL;
+    float *constant = gpu_rig_train(r, RIG_STEPS, NULL);
+    for (size_t i = 0; i < RIG_STEPS; i++) {
+      r->hyper[i] = (vise_i_hyper){0.05 / (1 + (double)i), 1 + 0.1 * (double)(i % 4), 1 - 0.03 * (double)i};
+    }
+    vise_i_backend *b = gpu_rig_start(r);
+    gpu_rig_run(r, b, RIG_STEPS, 4, r->stats);
+    cr_expect(b->n_captures == m, "%d captures", (int)b->n_captures);
+    float *changed = gpu_rig_snapshot(r, b);
+    OPS->destroy(b);
+    cr_expect(!gpu_rig_same(r, constant, changed));
+    const vise_i_backend_ops *oracle = &vise_i_backend_cpu64;
+    double *reference = calloc(r->net.n_params, sizeof *reference);
+    b = rig_create(oracle, &r->spec, r->params);
+    vise_error err = VISE_ERROR_INIT;
+    cr_assert(oracle->project(b, &r->hyper[0], &err) == VISE_OK && oracle->bind(b, &r->data, &err) == VISE_OK &&
+              oracle->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
+    for (size_t s = 0; s < RIG_STEPS; s++) {
+      size_t n_done;
+      vise_step_stats stats = {0};
+      cr_assert(oracle->run(b, s % 13 * RIG_BATCH, RIG_BATCH, 1, &r->hyper[s], &stats, &n_done, &err) == VISE_OK);
+      cr_expect(rig_near(r->stats[s].loss, stats.loss, 5e-5, 5e-5) && r->stats[s].lr == r->hyper[s].lr);
+      cr_expect(rig_near(r->stats[s].grad_norm_clipped, stats.grad_norm_clipped, 5e-5, 5e-5));
+    }
+    rig_get_state(oracle, b, VISE_I_PARAMS, r->net.n_params, reference);
+    oracle->destroy(b);
+    size_t n_bad = 0;
+    for (size_t i = 0; i < r->net.n_params; i++) n_bad += !rig_near((double)changed[i], reference[i], 2e-5, 2e-5);
+    cr_expect(n_bad == 0, "%zu weights of %zu differ from cpu64's", n_bad, r->net.n_params);
+    free(constant);
+    free(changed);
+    free(reference);
+    gpu_rig_free(r);
+  }
+}
+
+/* Weights that are set, and projected, between replays. */
+Test(unfused_steps, weights_set_from_outside) {
+  for (size_t m = 0; m < 2; m++) {
+    for (int precision = VISE_FP32; precision <= VISE_BF16; precision++) {
+      gpu_rig *r = make(VISE_SGD, MODES[m]);
+      vise_error err = VISE_ERROR_INIT;
+      r->spec.precision = (vise_precision)precision;
+      r->spec.momentum = 0;
+      vise_i_backend *b = gpu_rig_start(r);
+      run(b, r, 0, 3, VISE_OK, 3, r->stats, &err);
+      float *first = gpu_rig_snapshot(r, b);
+      run(b, r, 3, 4, VISE_OK, 4, r->stats, &err);
+      float *ahead = gpu_rig_snapshot(r, b);
+      cr_expect(!gpu_rig_same(r, first, ahead));
+      cr_assert(OPS->set_state(b, VISE_I_PARAMS, first, &err) == VISE_OK);
+      cr_assert(OPS->project(b, &r->hyper[0], &err) == VISE_OK);
+      run(b, r, 3, 4, VISE_OK, 4, r->stats, &err);
+      float *again = gpu_rig_snapshot(r, b);
+      cr_expect(gpu_rig_same(r, ahead, again), "%s", vise_precision_name((vise_precision)precision));
+      free(first);
+      free(ahead);
+      free(again);
+      OPS->destroy(b);
+      gpu_rig_free(r);
+    }
+  }
+}
+
+/* ---- not finite ---- */
+
+static void expect_untouched(const gpu_rig *r, vise_i_backend *b, const float *before, const char *what) {
+  float *after = gpu_rig_snapshot(r, b);
+  cr_expect(gpu_rig_same(r, before, after), "%s: state was touched", what);
+  free(after);
+}
+
+Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
+  static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
+  const double bad[] = {NAN, INFINITY, -INFINITY};
+  for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
+    gpu_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
+    const char *name = vise_optimizer_name(r->spec.optimizer);
+    r->net.activation = activations[i / 18];
+    r->spec.max_skips = 3;
+    vise_i_backend *b = gpu_rig_start(r);
+    vise_error err = VISE_ERROR_INIT;
+    run(b, r, 0, 4, VISE_OK, 4, r->stats, &err);
+    const uint64_t at_lo = r->stats[3].n_at_lo, launched = OPS->n_launches(b);
+    float *before = gpu_rig_snapshot(r, b);
+    for (size_t j = 0; j < RIG_ROWS * RIG_IN; j += 3) r->x[j] = bad[i % 3];
+    cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
+    run(b, r, 4, 5, VISE_ERR_NONFINITE, 3, r->stats, &err);
+    cr_expect(strstr(err.text, "3 steps in a row") != NULL, "%s", err.text);
+    for (size_t s = 0; s < 3; s++) {
+      cr_expect(r->stats[s].skipped && r->stats[s].n_at_lo == at_lo && r->stats[s].n_rows == RIG_BATCH);
+    }
+    cr_expect(OPS->get_counters(b).applied_steps == 4 && OPS->get_counters(b).consecutive_skips == 3);
+    cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 && b->n_idle_launches == launched / 4 * 2);
+    expect_untouched(r, b, before, name);
+    free(before);
+    OPS->destroy(b);
+    gpu_rig_free(r);
+  }
+}
+
+Test(unfused_steps, goes_on_after_skips) {
+  for (size_t m = 0; m < 2; m++) {
+    gpu_rig *r = make(VISE_ADAM, MODES[m]);
+    vise_error err = VISE_ERROR_INIT;
+    r->x[r->order[0] * RIG_IN + 5] = NAN;
+    r->spec.max_skips = 1;
+    vise_i_backend *b = gpu_rig_start(r);
+    run(b, r, 0, 3, VISE_ERR_NONFINITE, 1, r->stats, &err);
+    run(b, r, 1, 3, VISE_OK, 3, r->stats, &err);
+    cr_expect(!r->stats[0].skipped && OPS->get_counters(b).applied_steps == 3);
+    cr_expect(OPS->get_counters(b).consecutive_skips == 0);
+    OPS->destroy(b);
+    gpu_rig_free(r);
+  }
+}
+
+Test(unfused_steps, nonfinite_weights_skip_without_a_trace) {
+  for (size_t m = 0; m < 2; m++) {
+    gpu_rig *r = make(VISE_RMSPROP, MODES[m]);
+    vise_error err = VISE_ERROR_INIT;
+    vise_i_backend *b = gpu_rig_start(r);
+    run(b, r, 0, 2, VISE_OK, 2, r->stats, &err);
+    float *state = gpu_rig_snapshot(r, b);
+    state[r->net.tensors[0].offset + 40] = NAN;
+    cr_assert(OPS->set_state(b, VISE_I_PARAMS, state, &err) == VISE_OK);
+    run(b, r, 2, 2, VISE_OK, 2, r->stats, &err);
+    cr_expect(r->stats[0].skipped && r->stats[1].skipped && isnan(r->stats[0].loss));
+    expect_untouched(r, b, state, "a weight that is NaN");
+    free(state);
+    OPS->destroy(b);
+    gpu_rig_free(r);
+  }
+}
+
+Test(unfused_steps, penalty_overflow_skips_despite_the_value_clip) {
+  for (int scope = VISE_CLIP_SCOPE_TOTAL; scope <= VISE_CLIP_SCOPE_DATA; scope++) {
+    gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+    vise_error err = VISE_ERROR_INIT;
+    r->spec.k2 = 1e39;
+    r->spec.clip_scope = (vise_clip_scope)scope;
+    vise_i_backend *b = gpu_rig_start(r);
+    float *before = gpu_rig_snapshot(r, b);
+    run(b, r, 0, 1, VISE_OK, 1, r->stats, &err);
+    cr_expect(r->stats[0].skipped && r->stats[0].bad_tensor == 0 && r->stats[0].n_nonfinite == 0);
+    expect_untouched(r, b, before, vise_clip_scope_name((vise_clip_scope)scope));
+    free(before);
+    OPS->destroy(b);
+    gpu_rig_free(r);
+  }
+}
+
+/* ---- steps on the caller's batch ---- */
+
+/* The same rows in the same order, with the batch at another place each time. */
+Test(unfused_steps, a_step_is_as_a_run) {
+  for (size_t m = 0; m < 2; m++) {
+    gpu_rig *r = make(VISE_ADAM, MODES[m]);
+    vise_error err = VISE_ERROR_INIT;
+    vise_step_stats stats = {0};
+    for (size_t i = 0; i < RIG_ROWS; i++) r->order[i] = i;
+    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+    vise_i_backend *b = gpu_rig_start(r);
+    for (size_t s = 0; s < RIG_STEPS; s++) {
+      const size_t at = s % 13 * RIG_BATCH, left = RIG_ROWS - at, n = left < RIG_BATCH ? left : RIG_BATCH;
+      const vise_i_data batch =
+          rig_data(r->x + at * RIG_IN, n, RIG_IN, r->y + at, 1, true, r->data.row_weights ? r->row_weights + at : NULL);
+      cr_assert(OPS->step(b, &batch, NULL, 0, &r->hyper[s], &stats, &err) == VISE_OK, "%s", err.text);
+      cr_expect(gpu_rig_same_stats(&stats, &r->stats[s], 1), "step %zu", s);
+    }
+    cr_expect(b->n_captures == 0);
+    float *end = gpu_rig_snapshot(r, b);
+    cr_expect(gpu_rig_same(r, reference, end));
+    free(end);
+    free(reference);
+    OPS->destroy(b);
+    gpu_rig_free(r);
+  }
+}
+
+Test(unfused_steps, external_deltas) {
+  const vise_i_backend_ops *both[] = {OPS, &vise_i_backend_cpu64};
+  double *ends[2], delta[RIG_BATCH * RIG_OUT];
+  gpu_rig *r = make(VISE_ADAM, VISE_STEP_UNFUSED);
+  uint64_t state = 5;
+  rig_fill(&state, 0.1, delta, RIG_BATCH * RIG_OUT);
+  r->spec.loss = VISE_LOSS_EXTERNAL;
+  const vise_array given = {delta, VISE_F64, RIG_BATCH, RIG_OUT, RIG_OUT, 1};
+  for (size_t k = 0; k < 2; k++) {
+    vise_error err = VISE_ERROR_INIT;
+    vise_i_backend *b = rig_create(both[k], &r->spec, r->params);
+    vise_i_data batch = rig_data(r->x, RIG_BATCH, RIG_IN, r->y, 1, true, NULL);
+    batch.y.data = NULL;
+    cr_assert(both[k]->project(b, &r->hyper[0], &err) == VISE_OK);
+    for (size_t s = 0; s < 4; s++) {
+      vise_step_stats stats = {0};
+      const double loss = s == 2 ? NAN : 1.5;
+      cr_assert(both[k]->step(b, &batch, &given, loss, &r->hyper[0], &stats, &err) == VISE_OK, "%s", err.text);
+      cr_expect(stats.skipped == (s == 2) && (s == 2 || stats.loss == 1.5));
+    }
+    ends[k] = calloc(r->net.n_params, sizeof(double));
+    rig_get_state(both[k], b, VISE_I_PARAMS, r->net.n_params, ends[k]);
+    both[k]->destroy(b);
+  }
+  size_t n_bad = 0;
+  for (size_t i = 0; i < r->net.n_params; i++) n_bad += !rig_near(ends[0][i], ends[1][i], 2e-5, 2e-5);
+  cr_expect(n_bad == 0, "%zu weights differ", n_bad);
+  free(ends[0]);
+  free(ends[1]);
+  gpu_rig_free(r);
+}
+
+/* ---- errors ---- */
+
+Test(unfused_steps, refuses_what_it_cannot_do) {
+  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_backend *b = NULL;
+  r->spec.steps_per_launch = 2;
+  cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_UNSUPPORTED && b == NULL);
+  cr_expect(strstr(err.text, "--steps-per-launch 2: --step unfused launches each step by itself") != NULL, "%s",
+            err.text);
+  vise_error_clear(&err);
+  r->spec.steps_per_launch = 0;
+  r->spec.device_memory_limit = gpu_rig_limit(r, 0);
+  vise_status status = VISE_OK;
+  while (status == VISE_OK) {
+    r->spec.device_memory_limit -= 512;
+    status = OPS->create(&r->spec, &b, &err);
+    if (status == VISE_OK) OPS->destroy(b);
+  }
+  cr_expect(status == VISE_ERR_MEMORY);
+  cr_expect(strstr(err.text, "bytes") != NULL && strstr(err.text, "more") != NULL, "%s", err.text);
+  gpu_rig_free(r);
+}
+
+static void expect_poison(vise_step_mode mode) {
+  gpu_rig *r = make(VISE_SGD, mode);
+  vise_error first = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
+  vise_i_backend *b = gpu_rig_start(r);
+  b->train.step.moment1 = (float *)(uintptr_t)256; /* no memory of the device */
+  run(b, r, 0, 3, VISE_ERR_DEVICE, 0, r->stats, &first);
+  run(b, r, 0, 3, VISE_ERR_DEVICE, 0, r->stats, &later);
+  cr_expect(strstr(later.text, "CUDA device 0: ") != NULL, "%s", later.text);
+  cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
+  OPS->destroy(b);
+  gpu_rig_free(r);
+}
+
+Test(unfused_steps, a_device_error_poisons) {
+  expect_poison(VISE_STEP_UNFUSED);
+}
+Test(unfused_steps, a_device_error_poisons_replays) {
+  expect_poison(VISE_STEP_UNFUSED_GRAPH);
+}
