@@ -171,7 +171,8 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(copy_config(t, config, err));
   VISE_TRY(make_views(t, train, validation, test, err));
-  t->segment_steps = VISE_I_SEGMENT_STEPS;
+  /* A device waits between the calls of its backend: there as many steps as one takes. */
+  t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));

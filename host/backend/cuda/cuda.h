@@ -11,6 +11,7 @@
  *   single.c   a step on the caller's batch, outputs, full gradient
  *   unfused.h  another way to run a step, behind vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
+ *   meter.c    what vise bench measures it by
  *
  * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
  * A CUDA error poisons the backend: this call and every later one return it.
@@ -81,6 +82,17 @@ typedef struct vise_i_cuda_bound {
   size_t n_indices;
 } vise_i_cuda_bound;
 
+/* What vise bench measures by; all zero while it does not. */
+typedef struct vise_i_cuda_watch {
+  bool runs;                 /* between clock_start and clock_stop */
+  cudaEvent_t began, ended;  /* of the whole */
+  cudaEvent_t first, last;   /* around the launches of a block of steps */
+  double launch_seconds;     /* of all blocks so far */
+  uint64_t *clocks;          /* device [VISE_K_N_CLOCKS], or NULL */
+  uint64_t steps_per_launch; /* of spec, while clocks are noted */
+  uint32_t n_steps;          /* of the launch that noted them */
+} vise_i_cuda_watch;
+
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
 
 struct vise_i_backend {
@@ -111,6 +123,7 @@ struct vise_i_backend {
   float *flat;       /* host [n_params of the device layout] */
   bool sums_are_old; /* the weights were set: their sums are of others */
 
+  vise_i_cuda_watch watch;
   vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
   uint64_t n_launches, n_idle_launches; /* of steps; of those, apart, that came after a halt */
   uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or of an unfused step kernels and calls of cuBLAS, or of
@@ -239,6 +252,14 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i
 VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
                                                        size_t n, double *out, double *loss, double *penalty,
                                                        vise_error *err);
+
+/* ---- meter.c ---- */
+
+/* Around the launches of a block: events, while the watch runs. The block is done when end is called. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_begin(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_launched(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_end(vise_i_backend *b, vise_error *err);
+void vise_i_cuda_watch_free(vise_i_backend *b);
 
 /* ---- verify.c ---- */
 

@@ -208,6 +208,7 @@ void vise_i_cuda_free_all(vise_i_backend *b) {
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
+  vise_i_cuda_watch_free(b);
   if (b->steps) (void)cudaStreamDestroy(b->steps);
   if (b->copies) (void)cudaStreamDestroy(b->copies);
   if (b->single) (void)cudaFree(b->single);

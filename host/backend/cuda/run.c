@@ -185,6 +185,10 @@ static vise_status launch_steps(vise_i_backend *b, block *k, vise_k_step *step, 
   const uint64_t most = b->unfused ? 1 : fused_most;
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
+    /* The last launch of a block gathers nothing ahead: the clocks of the one before it are kept. */
+    const bool is_last = at + step->n_steps == k->n;
+    step->clocks = is_last && k->n_launches > 0 ? NULL : b->watch.clocks;
+    if (step->clocks) b->watch.n_steps = step->n_steps;
     VISE_TRY(vise_i_cuda_launch(b, &b->train, step, at, err));
     k->starts[k->n_launches] = (uint16_t)at;
     k->counts[k->n_launches++] = b->n_launched;
@@ -245,8 +249,11 @@ static vise_status run_block(vise_i_backend *b, block *k, vise_step_stats *stats
   k->steps_of_piece = b->bound.resident ? k->n : b->bound.rows[0].n_rows / k->batch;
   fill_records(b, k);
   VISE_TRY(vise_i_cuda_send(b, &b->train, k->n, err));
+  VISE_TRY(vise_i_cuda_watch_begin(b, err));
   VISE_TRY(b->bound.resident ? run_resident(b, k, err) : run_chunks(b, k, err));
+  VISE_TRY(vise_i_cuda_watch_launched(b, err));
   VISE_TRY(vise_i_cuda_receive(b, &b->train, k->n, err));
+  VISE_TRY(vise_i_cuda_watch_end(b, err));
   const size_t n = b->train.state.cursor;
   if (n > k->n || (n < k->n && !b->train.state.halted)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device did %zu of %zu steps", n, k->n));
