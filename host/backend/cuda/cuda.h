@@ -8,6 +8,7 @@
  *   state.c    weights, moments, mask; projection
  *   data.c     rows of data as the device has them; weights and labels of rows
  *   run.c      steps of an epoch, resident or in chunks
+ *   kept.c     rows that stay on the device between calls
  *   single.c   a step on the caller's batch, outputs, full gradient
  *   unfused.h  another way to run a step, behind vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
@@ -31,7 +32,8 @@ enum {
   VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
   VISE_I_CUDA_PINNED_BYTES = 4 << 20,
   VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at a time, about */
-  VISE_I_CUDA_WIDE_ROWS = 4096
+  VISE_I_CUDA_WIDE_ROWS = 4096,
+  VISE_I_CUDA_MOST_KEPT = 3 /* data sets: training, validation, test */
 };
 
 /* What host and device send each other around launches; pinned. */
@@ -93,6 +95,12 @@ typedef struct vise_i_cuda_watch {
   uint32_t n_steps;          /* of the launch that noted them */
 } vise_i_cuda_watch;
 
+/* Rows of data that do not change, by their id. */
+typedef struct vise_i_cuda_kept {
+  uint64_t id;           /* 0: free */
+  vise_i_cuda_rows rows; /* features alone; memory NULL: there was no room */
+} vise_i_cuda_kept;
+
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
 
 struct vise_i_backend {
@@ -118,6 +126,7 @@ struct vise_i_backend {
   cudaStream_t steps, copies;
 
   vise_i_cuda_bound bound;
+  vise_i_cuda_kept kept[VISE_I_CUDA_MOST_KEPT];
   char *single; /* device rows of a call's own data; grows */
   size_t single_bytes;
   float *flat;       /* host [n_params of the device layout] */
@@ -238,6 +247,15 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_check_batch(const vise_i_backend *b, si
 VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *stats,
                                                     const vise_i_hyper *hyper, uint64_t *consecutive_skips,
                                                     vise_error *err);
+
+/* ---- kept.c ---- */
+
+/* Whether all rows of the data are on the device, where the data have an id; the first time they are sent, if there is
+   room. Only the features of *out are there. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_rows *out,
+                                              bool *is_kept, vise_error *err);
+void vise_i_cuda_forget(vise_i_backend *b);
+size_t vise_i_cuda_kept_bytes(const vise_i_backend *b);
 
 /* ---- single.c ---- */
 

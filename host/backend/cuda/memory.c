@@ -39,7 +39,8 @@ done:
 vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n_free = 0, n_total = 0;
-  const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes;
+  const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes +
+                      vise_i_cuda_kept_bytes(b);
   if (b->memory_limit > 0) {
     *out = b->memory_limit > used ? b->memory_limit - used : 1;
     return VISE_OK;

@@ -15,6 +15,7 @@
 /* ---- data ---- */
 
 void vise_i_cuda_unbind(vise_i_backend *b) {
+  vise_i_cuda_forget(b); /* data to train on come first */
   if (b->bound.memory) (void)cudaFree(b->bound.memory);
   free(b->bound.row_factors);
   memset(&b->bound, 0, sizeof b->bound);
