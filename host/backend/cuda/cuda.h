@@ -122,6 +122,7 @@ struct vise_i_backend {
   char *buffers[2];       /* [VISE_I_CUDA_PINNED_BYTES] */
   cudaEvent_t copied[2];  /* the copy of the buffer is done */
   cudaEvent_t done[2];    /* the steps on the chunk are done */
+  cudaEvent_t fetched[2]; /* statistics of a piece of a block are in the mail */
   cudaEvent_t ready, ran; /* data for the next launch are there; the launches so far are done */
   cudaStream_t steps, copies;
 
@@ -184,8 +185,11 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_er
 /* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
                                                 const vise_k_step *step, size_t at, vise_error *err);
-/* Waits for the launches, and fetches the state and n statistics into the mail. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
+/* Once the launches so far are done, fetches statistics [first, first + n) into the mail; does not wait. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_fetch(vise_i_backend *b, const vise_i_cuda_team *team, size_t first, size_t n,
+                                               vise_error *err);
+/* Waits for the launches and for all that is fetched, and fetches the state. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, vise_error *err);
 /* send, launch, receive of one record. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step,
                                               vise_error *err);

@@ -149,7 +149,8 @@ static size_t place_pinned(vise_i_backend *b) {
 
 static vise_status make_streams(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
-  cudaEvent_t *const events[] = {&b->copied[0], &b->copied[1], &b->done[0], &b->done[1], &b->ready, &b->ran};
+  cudaEvent_t *const events[] = {&b->copied[0],  &b->copied[1],  &b->done[0], &b->done[1],
+                                 &b->fetched[0], &b->fetched[1], &b->ready,   &b->ran};
   VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->steps, cudaStreamNonBlocking));
   VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->copies, cudaStreamNonBlocking));
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
@@ -204,7 +205,8 @@ done:
 }
 
 void vise_i_cuda_free_all(vise_i_backend *b) {
-  cudaEvent_t const events[] = {b->copied[0], b->copied[1], b->done[0], b->done[1], b->ready, b->ran};
+  cudaEvent_t const events[] = {b->copied[0],  b->copied[1],  b->done[0], b->done[1],
+                                b->fetched[0], b->fetched[1], b->ready,   b->ran};
   if (cudaSetDevice(b->spec.device) != cudaSuccess) (void)cudaGetLastError();
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
