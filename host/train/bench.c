@@ -251,7 +251,8 @@ static double expected_seconds(const bench_run *run, const vise_bench_case *benc
   for (size_t i = 0; i < run->n_ways; i++) {
     const vise_bench_rate *rate =
         vise_i_bench_find_rate(run->machine, vise_i_bench_backend(run->ways[i].mode), run->ways[i].precision);
-    const double step = rate == NULL ? 0 : vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s;
+    const double step =
+        rate == NULL || isnan(rate->gemm_flop_per_s) ? 0 : vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s;
     const double row = 1.3 * run->config->seconds + 6 * step;
     if (!is_too_slow(run, bench_case, &run->ways[i])) sum += row;
   }

@@ -158,7 +158,7 @@ sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))
 END
 }
 
-# Four minutes in all: the named cases in every mode, the phases of MNIST's net, then each peer.
+# About four minutes in all: the named cases in every mode, the phases of MNIST's net, then each peer.
 part_bench() {
   if "$bin/vise" bench --help >/dev/null 2>&1; then
     step bench-named 110 "$bin/vise" bench --seconds 0.2 --total-seconds 85 \
