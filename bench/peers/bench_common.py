@@ -19,7 +19,8 @@ from common import CLAMP, CLIP_NORM, L2, ROOT
 COLUMNS = ("tool", "mode", "device", "case", "shape", "batch", "precision", "threads", "verified", "worst_error",
            "tolerance", "us_per_step", "us_min", "us_q1", "us_q3", "us_max", "repeats", "steps_per_repeat",
            "steps_per_s", "gb_per_s", "tflop_per_s", "launches_per_step", "x_unfused", "x_unfused_graph",
-           "share_of_copy", "share_of_gemm", "verified_batch")
+           "share_of_copy", "share_of_gemm", "verified_batch", "us_host", "us_launches", "floor_us",
+           "share_of_floor")
 END = "# end"  # behind the rows of a case that was asked for through --serve
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -129,9 +130,34 @@ def plan_reference(case):
     return dataclasses.replace(case, batch=max(int(case.batch * VERIFY_FLOP / case.flop), 16)), 1
 
 
-def train_reference(tool, full_case):
-    from safetensors.numpy import load_file, save_file
+def save_file(arrays, path):
+    """float32 arrays by name as safetensors: the length of a JSON heading, the heading, the numbers."""
+    heading, blocks, at = {}, [], 0
+    for name, array in arrays.items():
+        block = np.ascontiguousarray(array, "<f4").tobytes()
+        heading[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [at, at + len(block)]}
+        blocks.append(block)
+        at += len(block)
+    text = json.dumps(heading).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as stream:
+        stream.write(len(text).to_bytes(8, "little") + text + b"".join(blocks))
 
+
+def load_file(path):
+    with open(path, "rb") as stream:
+        raw = stream.read()
+    start = 8 + int.from_bytes(raw[:8], "little")
+    types = {"F32": "<f4", "F64": "<f8"}
+    out = {}
+    for name, item in json.loads(raw[8:start]).items():
+        if name != "__metadata__" and item["dtype"] in types:
+            begin, end = item["data_offsets"]
+            out[name] = np.frombuffer(raw[start + begin:start + end], types[item["dtype"]]).reshape(item["shape"])
+    return out
+
+
+def train_reference(tool, full_case):
     case, n_steps = plan_reference(full_case)
     x, y = make_data(case, case.batch * n_steps, 1)
     start = start_weights(case)

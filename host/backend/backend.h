@@ -25,6 +25,8 @@ typedef struct vise_i_data {
   bool y_is_class;
   const double *row_weights; /* [n_rows] or NULL */
   vise_i_scaling x_scaling, y_scaling;
+  uint64_t id; /* not 0: of all data that one backend is given, those with this id are the same stored rows (x) with the
+                  same contents, as long as the backend lives; it may keep them on its device */
 } vise_i_data;
 
 /* Most steps of one call of run, and so of one launch (--steps-per-launch). */

@@ -1,6 +1,7 @@
 /* Which backends this build has, and this machine can run. */
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
+#include "host/backend/meter.h"
 
 const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char **why_not) {
   const char *reason = "not a backend";
@@ -20,4 +21,8 @@ const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char *
   }
   if (why_not) *why_not = reason;
   return NULL;
+}
+
+const vise_i_meter *vise_i_meter_find(vise_backend backend) {
+  return backend == VISE_BACKEND_CUDA ? vise_i_cuda_meter() : NULL;
 }

@@ -1,5 +1,6 @@
 /* What host/backend/cuda/device.h promises, in builds without the CUDA backend. */
 #include "host/backend/cuda/device.h"
+#include "host/backend/meter.h"
 
 bool vise_i_cuda_is_built(void) {
   return false;
@@ -26,4 +27,8 @@ vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error 
 
 vise_status vise_i_cuda_choose(int index, vise_error *err) {
   return vise_i_cuda_no_such_device(index, 0, err);
+}
+
+const vise_i_meter *vise_i_cuda_meter(void) {
+  return NULL;
 }

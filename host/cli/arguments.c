@@ -199,8 +199,11 @@ static const char *command_summary(vise_i_cli_command command) {
     case VISE_I_CLI_BENCH:
       return "Times the training step on this machine, verified against cpu64 before it is timed: cases x modes x "
              "precisions, without --case, --grid or --layers the named cases.\v"
-             "Exits with 1 when a verification failed; such a row has no times. What this build or machine has not is "
-             "left out with a note.";
+             "Times of the device modes are by CUDA events around whole calls; --phases shows where a fused step "
+             "spends "
+             "its own. Exits with 1 when a verification failed; such a row has no times. What this build or machine "
+             "has "
+             "not is left out with a note.";
   }
   return "";
 }

@@ -18,6 +18,8 @@ typedef struct vise_i_cli_bench_output {
   FILE *csv;    /* NULL: none */
   json_t *rows; /* NULL: a table on standard output */
   size_t n_rows;
+  json_t *phases; /* as rows */
+  size_t n_phases;
 } vise_i_cli_bench_output;
 
 /* Version, build and machine: lines that begin with prefix. */
@@ -27,6 +29,7 @@ void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
 json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
 /* The heading of the CSV. bench/peers print the same columns. */
 void vise_i_cli_bench_csv_heading(FILE *stream);
+void vise_i_cli_bench_phase(vise_i_cli_bench_output *output, const vise_bench_phase *phase);
 void vise_i_cli_bench_row(vise_i_cli_bench_output *output, const vise_bench_row *row);
 
 #endif

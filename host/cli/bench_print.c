@@ -24,6 +24,15 @@ static void write_shape(const vise_bench_case *c, char *out) {
 
 /* ---- the machine ------------------------------------------------------------------------------------------------ */
 
+__attribute__((format(printf, 2, 0))) static void print_rate(FILE *stream, const char *format, const char *without,
+                                                             double rate) {
+  if (isnan(rate)) {
+    (void)fputs(without, stream);
+  } else {
+    (void)fprintf(stream, format, rate);
+  }
+}
+
 void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine) {
   (void)fprintf(stream, "%smachine   %s, %d processors\n", prefix, machine->cpu, machine->n_processors);
   (void)fprintf(stream, "%sblas      %s\n", prefix, machine->blas);
@@ -32,10 +41,12 @@ void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise
   (void)fprintf(stream, "%sbuild     %s\n", prefix, vise_build_options());
   for (size_t i = 0; i < machine->n_rates; i++) {
     const vise_bench_rate *rate = &machine->rates[i];
-    (void)fprintf(stream, "%s%s %-5s %s: copies %.1f GB/s, products %.4g TFLOP/s\n", prefix,
-                  i == 0 ? "rates    " : "         ", vise_backend_name(rate->backend), precision_name(rate->precision),
-                  1e-9 * rate->copy_bytes_per_s, 1e-12 * rate->gemm_flop_per_s);
+    (void)fprintf(stream, "%s%s %-5s %s:", prefix, i == 0 ? "rates    " : "         ", vise_backend_name(rate->backend),
+                  precision_name(rate->precision));
+    print_rate(stream, " copies %.1f GB/s", " copies not measured", 1e-9 * rate->copy_bytes_per_s);
+    print_rate(stream, ", products %.4g TFLOP/s\n", ", products not measured\n", 1e-12 * rate->gemm_flop_per_s);
   }
+  if (machine->device_note[0] != '\0') (void)fprintf(stream, "%snote      %s\n", prefix, machine->device_note);
 }
 
 json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine) {
@@ -54,6 +65,8 @@ json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine) {
     (void)json_array_append_new(rates, item);
   }
   (void)json_object_set_new(object, "rates", rates);
+  (void)json_object_set_new(object, "device_note",
+                            machine->device_note[0] == '\0' ? json_null() : json_string(machine->device_note));
   return object;
 }
 
@@ -95,7 +108,7 @@ typedef struct number {
   double value;
 } number;
 
-enum { N_NUMBERS = 18 };
+enum { N_NUMBERS = 22 };
 
 static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
   const number numbers[N_NUMBERS] = {{"worst_error", row->worst_error},
@@ -115,7 +128,11 @@ static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
                                      {"x_unfused_graph", row->x_unfused_graph},
                                      {"share_of_copy", row->share_of_copy},
                                      {"share_of_gemm", row->share_of_gemm},
-                                     {"verified_batch", (double)row->verified_batch}};
+                                     {"verified_batch", (double)row->verified_batch},
+                                     {"us_host", row->us_host},
+                                     {"us_launches", row->us_launches},
+                                     {"floor_us", row->floor_us},
+                                     {"share_of_floor", row->share_of_floor}};
   memcpy(out, numbers, sizeof numbers);
 }
 
@@ -175,9 +192,9 @@ static void cell(int width, const char *format, double value) {
 
 static void print_table_row(const vise_bench_row *row, bool first) {
   if (first) {
-    (void)printf("\n%-18s %-13s %-5s %3s %11s %11s %11s %10s %8s %8s %8s %9s %7s %6s %6s  %s\n", "case", "mode", "prec",
-                 "thr", "us/step", "q1", "q3", "steps/s", "GB/s", "TFLOP/s", "launches", "x-unfused", "x-graph", "copy",
-                 "gemm", "verified");
+    (void)printf("\n%-18s %-13s %-5s %3s %11s %11s %11s %10s %8s %8s %8s %9s %7s %6s %6s %6s  %s\n", "case", "mode",
+                 "prec", "thr", "us/step", "q1", "q3", "steps/s", "GB/s", "TFLOP/s", "launches", "x-unfused", "x-graph",
+                 "copy", "gemm", "floor", "verified");
   }
   (void)printf("%-18s %-13s %-5s %3d", row->bench_case->name, vise_bench_mode_name(row->mode),
                precision_name(row->precision), row->n_threads);
@@ -192,6 +209,7 @@ static void print_table_row(const vise_bench_row *row, bool first) {
   cell(7, "%.2f", row->x_unfused_graph);
   cell(6, "%.2f", row->share_of_copy);
   cell(6, "%.2f", row->share_of_gemm);
+  cell(6, "%.2f", row->share_of_floor);
   (void)printf("  %s", verdict(row));
   if (!row->verified) {
     (void)printf(": weights off by %.3g (allowed %.3g), loss by %.3g (allowed %.3g)", row->worst_error, row->tolerance,

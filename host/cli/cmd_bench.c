@@ -15,6 +15,10 @@ static void on_row(void *user, const vise_bench_row *row) {
   vise_i_cli_bench_row(user, row);
 }
 
+static void on_phase(void *user, const vise_bench_phase *phase) {
+  vise_i_cli_bench_phase(user, phase);
+}
+
 static void on_note(void *user, const char *text) {
   vise_i_cli_bench_output *output = user;
   (void)fprintf(stderr, "note: %s\n", text);
@@ -32,6 +36,7 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
   if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
   config->report = on_row;
   config->note = on_note;
+  if (options->phases) config->phase = on_phase;
   const vise_status status = vise_i_cli_bench_modes(options->modes, &config->modes, err);
   return status == VISE_OK ? vise_i_cli_bench_precisions(options->precisions, &config->precisions, err) : status;
 }
@@ -57,12 +62,13 @@ static vise_status close_csv(const char *path, FILE *stream, vise_error *err) {
   return vise_i_cli_fail(err, VISE_ERR_IO, "%s: could not be written whole", path);
 }
 
-static void print_json(const vise_bench_machine *machine, json_t *rows, bool verified) {
+static void print_json(const vise_bench_machine *machine, const vise_i_cli_bench_output *output, bool verified) {
   json_t *object = json_object();
   (void)json_object_set_new(object, "version", json_string(vise_version()));
   (void)json_object_set_new(object, "build", json_string(vise_build_options()));
   (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(machine));
-  (void)json_object_set(object, "rows", rows);
+  (void)json_object_set(object, "rows", output->rows);
+  (void)json_object_set(object, "phases", output->phases);
   (void)json_object_set_new(object, "verified", json_boolean(verified));
   vise_i_cli_print_json(object);
 }
@@ -72,7 +78,8 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
                          vise_error *err) {
   vise_bench_machine machine;
   vise_bench_result result = {0, 0};
-  vise_i_cli_bench_output output = {NULL, options->json ? json_array() : NULL, 0};
+  vise_i_cli_bench_output output = {.rows = options->json ? json_array() : NULL,
+                                    .phases = options->json ? json_array() : NULL};
   vise_status status = vise_bench_measure_machine(config, &machine, err);
   if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &machine, &output.csv, err);
   if (status == VISE_OK) {
@@ -86,7 +93,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
       *code = VISE_I_CLI_NOTHING_DONE;
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
-    if (status == VISE_OK && options->json) print_json(&machine, output.rows, result.n_failed == 0);
+    if (status == VISE_OK && options->json) print_json(&machine, &output, result.n_failed == 0);
     const vise_status closed = close_csv(options->csv, output.csv, err);
     if (status == VISE_OK) status = closed;
   }
@@ -95,6 +102,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
     (void)fprintf(stderr, "vise bench: the verification of %zu of %zu rows failed\n", result.n_failed, result.n_rows);
   }
   json_decref(output.rows);
+  json_decref(output.phases);
   return status;
 }
 

@@ -66,7 +66,7 @@ typedef struct vise_i_cli_options {
 
   /* Of bench: lists as typed, and how long. */
   char *cases, *shape, *batches, *widths_list, *depths, *modes, *precisions, *csv;
-  bool quick, grid, list;
+  bool quick, grid, list, phases;
   double seconds, total_seconds, tolerance;
 } vise_i_cli_options;
 

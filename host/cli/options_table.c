@@ -294,6 +294,8 @@ const vise_i_cli_option vise_i_cli_table[] = {
     TEXT("precision", "NAME,...", "of the modes that have a choice: fp32, tf32, bf16 (without it: all)", CASES, B,
          precisions),
     FLAG("quick", "small cases first and a short look at each: ends within a minute", CASES, B, LOCAL, quick),
+    FLAG("phases", "also where the time of a fused step goes: its phases and exchanges, by clocks read in the kernel",
+         CASES, B, LOCAL, phases),
     REAL("seconds", "to time each row for", CASES, B, LOCAL, seconds, LO, 0, 0),
     REAL("total-seconds", "leave out the cases that would not end within it", CASES, B, LOCAL, total_seconds, OFF | LO,
          0, 0),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/model/model.h"
+#include "host/train/trainer.h"
 
 enum { MAX_WAYS = vise_bench_mode_count_ * vise_precision_count_ };
 /* What verifying a mode may take of cpu64, over what timing it takes; and how much longer than `seconds` the three
@@ -130,6 +131,19 @@ done:
   return status;
 }
 
+static bool is_fused(vise_bench_mode mode) {
+  return mode == VISE_BENCH_FUSED || mode == VISE_BENCH_FUSED_MANY;
+}
+
+static double floor_of(const vise_trainer *trainer, const vise_bench_case *bench_case, uint64_t steps_per_launch) {
+  const vise_i_meter *meter = vise_i_meter_find(trainer->which);
+  const size_t element = bench_case->byte_features ? 1 : sizeof(float);
+  const size_t n_targets = bench_case->loss == VISE_LOSS_CROSS_ENTROPY ? 1 : bench_case->widths[bench_case->n_layers];
+  if (meter == NULL) return NAN;
+  return meter->floor_us(trainer->backend, bench_case->widths[0] * element + n_targets * sizeof(float),
+                         steps_per_launch);
+}
+
 /* A row, verified and timed. */
 static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench_way *way, vise_bench_row *row,
                            vise_error *err) {
@@ -143,7 +157,11 @@ static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench
   VISE_TRY(verify(run, c, way, vise_i_model_net(model), row, err));
   if (!row->verified) goto done;
   VISE_TRY(vise_i_bench_time(trainer, run->config->seconds, multiple, row, err));
+  row->floor_us = floor_of(trainer, c->bench_case, multiple);
   vise_i_bench_derive(run->machine, row);
+  if (run->config->phase != NULL && is_fused(way->mode)) {
+    VISE_TRY(vise_i_bench_phases(run->config, c->bench_case, way, trainer, err));
+  }
 done:
   vise_trainer_free(trainer);
   vise_model_free(model);
@@ -178,6 +196,7 @@ static vise_status measure_ways(bench_run *run, case_run *c, vise_error *err) {
     }
     row.us_median = row.us_min = row.us_q1 = row.us_q3 = row.us_max = NAN;
     row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
+    row.us_host = row.us_launches = row.floor_us = row.share_of_floor = NAN;
     row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
     const vise_status status = measure(run, c, way, &row, &inner);
     if (status == VISE_ERR_UNSUPPORTED || status == VISE_ERR_MEMORY) {
@@ -232,7 +251,8 @@ static double expected_seconds(const bench_run *run, const vise_bench_case *benc
   for (size_t i = 0; i < run->n_ways; i++) {
     const vise_bench_rate *rate =
         vise_i_bench_find_rate(run->machine, vise_i_bench_backend(run->ways[i].mode), run->ways[i].precision);
-    const double step = rate == NULL ? 0 : vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s;
+    const double step =
+        rate == NULL || isnan(rate->gemm_flop_per_s) ? 0 : vise_bench_step_flop(bench_case) / rate->gemm_flop_per_s;
     const double row = 1.3 * run->config->seconds + 6 * step;
     if (!is_too_slow(run, bench_case, &run->ways[i])) sum += row;
   }

@@ -4,6 +4,7 @@
 #define VISE_I_BENCH_H
 
 #include "host/backend/backend.h"
+#include "host/backend/meter.h"
 #include "vise/bench.h"
 
 /* ---- cases and their data ---- */
@@ -72,7 +73,8 @@ void vise_i_bench_compare(const vise_i_net *net, const vise_i_bench_trace *refer
 
 /* ---- timing ---- */
 
-/* Warms trainer up and times it for about `seconds`; fills repeats, times and launches of row. */
+/* Warms trainer up and times it for about `seconds`; fills repeats, times and launches of row. Times are those of the
+   device's events where its backend has some, else of the host's clock. */
 VISE_WARN_UNUSED vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple,
                                                vise_bench_row *row, vise_error *err);
 /* Median, quartiles (interpolated) and extremes of n >= 1 times into row. Sorts times. */
@@ -84,20 +86,17 @@ const vise_bench_rate *vise_i_bench_find_rate(const vise_bench_machine *machine,
                                               vise_precision precision);
 double vise_i_bench_now(void); /* seconds of a monotonic clock */
 
-/* ---- devices ---- */
+/* ---- phases ---- */
 
-/* What a backend may bring to be measured by. Every member may be NULL. */
-typedef struct vise_i_bench_device {
-  /* "NVIDIA H200, driver ..., CUDA ..., 1980 MHz" */
-  vise_status (*describe)(int device, char *text, size_t n_bytes, vise_error *err);
-  /* Fills copy_bytes_per_s and gemm_flop_per_s of rate, whose backend and precision are set. */
-  vise_status (*measure)(int device, int n_threads, vise_bench_rate *rate, vise_error *err);
-  /* Events of the device around the steps in between; stop waits for the device. NULL: the clock of the host. */
-  vise_status (*clock_start)(vise_i_backend *backend, vise_error *err);
-  vise_status (*clock_stop)(vise_i_backend *backend, double *seconds, vise_error *err);
-} vise_i_bench_device;
+/* Launches of which the medians of a step's parts are taken. */
+enum { VISE_I_BENCH_PHASE_LAUNCHES = 21 };
 
-/* NULL: the backend brings nothing; its steps are timed by the host's clock and have no shares. */
-const vise_i_bench_device *vise_i_bench_device_find(vise_backend backend);
+/* Runs launches of trainer, whose step is fused, with clocks; reports the parts of a step. */
+VISE_WARN_UNUSED vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_bench_case *bench_case,
+                                                 const vise_i_bench_way *way, vise_trainer *trainer, vise_error *err);
+/* Medians of the parts over n >= 1 launches with the same parts, in microseconds and as shares of the whole; the rows
+   of out have case, mode and precision of their own afterwards. Returns how many. */
+size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t n, double clocks_per_us,
+                                     vise_bench_phase out[VISE_I_METER_MOST_PARTS]);
 
 #endif

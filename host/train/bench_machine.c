@@ -13,11 +13,6 @@
 enum { GEMM_N = 1024, REPEATS = 5 };
 #define COPY_BYTES ((size_t)64 << 20) /* more than caches hold */
 
-const vise_i_bench_device *vise_i_bench_device_find(vise_backend backend) {
-  (void)backend;
-  return NULL;
-}
-
 /* The model that /proc names, or else the architecture. */
 static void name_cpu(char *out, size_t n_bytes) {
   char line[256];
@@ -121,16 +116,15 @@ static vise_status measure_device(const vise_bench_config *config, vise_bench_ma
   static const vise_precision precisions[] = {VISE_FP32, VISE_TF32, VISE_BF16};
   vise_status status = VISE_OK;
   const char *why_not = NULL;
-  const vise_i_bench_device *device = vise_i_bench_device_find(VISE_BACKEND_CUDA);
+  const vise_i_meter *meter = vise_i_meter_find(VISE_BACKEND_CUDA);
   if (vise_i_backend_find(VISE_BACKEND_CUDA, &why_not) == NULL) return VISE_OK;
   (void)snprintf(machine->device, sizeof machine->device, "number %d", config->device);
-  if (device == NULL) return VISE_OK;
-  if (device->describe != NULL) {
-    VISE_TRY(device->describe(config->device, machine->device, sizeof machine->device, err));
-  }
-  for (size_t p = 0; device->measure != NULL && p < sizeof precisions / sizeof *precisions; p++) {
+  if (meter == NULL) return VISE_OK;
+  VISE_TRY(meter->describe(config->device, machine->device, sizeof machine->device, err));
+  for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
     vise_bench_rate rate = {VISE_BACKEND_CUDA, precisions[p], NAN, NAN};
-    VISE_TRY(device->measure(config->device, config->n_threads, &rate, err));
+    VISE_TRY(meter->measure(config->device, precisions[p], &rate.copy_bytes_per_s, &rate.gemm_flop_per_s,
+                            machine->device_note, sizeof machine->device_note, err));
     machine->rates[machine->n_rates++] = rate;
   }
 done:

@@ -14,17 +14,21 @@ double vise_i_bench_now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Seconds of n_steps steps in one call; the call returns once their statistics are here, so a device has finished. */
-static vise_status run(vise_trainer *trainer, size_t n_steps, double *seconds, vise_error *err) {
+/* What a call took: by the clock that counts, by the host's, and of its launches alone (NaN without a device). */
+typedef struct call_time {
+  double seconds, host, launches;
+} call_time;
+
+/* n_steps steps in one call, which returns once their statistics are here: a device has finished then. */
+static vise_status run(vise_trainer *trainer, size_t n_steps, call_time *out, vise_error *err) {
   vise_status status;
-  const vise_i_bench_device *device = vise_i_bench_device_find(trainer->which);
-  const bool by_events = device != NULL && device->clock_start != NULL && device->clock_stop != NULL;
+  const vise_i_meter *meter = vise_i_meter_find(trainer->which);
+  if (meter != NULL) VISE_TRY(meter->clock_start(trainer->backend, err));
   const double start = vise_i_bench_now();
-  double by_device = 0;
-  if (by_events) VISE_TRY(device->clock_start(trainer->backend, err));
   VISE_TRY(vise_trainer_step(trainer, n_steps, NULL, NULL, err));
-  if (by_events) VISE_TRY(device->clock_stop(trainer->backend, &by_device, err));
-  *seconds = by_events ? by_device : vise_i_bench_now() - start;
+  const double host = vise_i_bench_now() - start;
+  *out = (call_time){host, host, NAN};
+  if (meter != NULL) VISE_TRY(meter->clock_stop(trainer->backend, &out->seconds, &out->launches, err));
 done:
   return status;
 }
@@ -34,11 +38,11 @@ static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_s
   vise_status status = VISE_OK;
   const double end = vise_i_bench_now() + seconds;
   size_t n_steps = 1;
-  double took = 0;
+  call_time took = {0, 0, 0};
   do {
     VISE_TRY(run(trainer, n_steps, &took, err));
-    *step_seconds = fmin(*step_seconds, took / (double)n_steps);
-    if (took < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
+    *step_seconds = fmin(*step_seconds, took.host / (double)n_steps);
+    if (took.host < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
   } while (vise_i_bench_now() < end);
 done:
   return status;
@@ -53,6 +57,11 @@ static double quantile(const double *sorted, size_t n, double q) {
 static int compare(const void *a, const void *b) {
   const double x = *(const double *)a, y = *(const double *)b;
   return (x > y) - (x < y);
+}
+
+static double median(double *times, size_t n) {
+  qsort(times, n, sizeof *times, compare);
+  return quantile(times, n, 0.5);
 }
 
 void vise_i_bench_summarize(double *times_us, size_t n, vise_bench_row *row) {
@@ -75,18 +84,24 @@ static void plan(double seconds, double step_seconds, size_t multiple, vise_benc
 vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple, vise_bench_row *row,
                               vise_error *err) {
   vise_status status;
-  double step_seconds = INFINITY, times[MAX_REPEATS];
+  double step_seconds = INFINITY, times[MAX_REPEATS], by_host[MAX_REPEATS], launching[MAX_REPEATS];
+  call_time took = {0, 0, 0};
   VISE_TRY(warm_up(trainer, 0.2 * seconds, &step_seconds, err));
   plan(seconds, step_seconds, steps_multiple, row);
   const uint64_t launches = trainer->ops->n_launches(trainer->backend);
   for (size_t r = 0; r < row->n_repeats; r++) {
-    VISE_TRY(run(trainer, row->steps_per_repeat, &times[r], err));
-    times[r] *= 1e6 / (double)row->steps_per_repeat;
+    const double us = 1e6 / (double)row->steps_per_repeat;
+    VISE_TRY(run(trainer, row->steps_per_repeat, &took, err));
+    times[r] = us * took.seconds;
+    by_host[r] = us * took.host;
+    launching[r] = us * took.launches;
   }
   const double n_launches = (double)(trainer->ops->n_launches(trainer->backend) - launches);
   if (trainer->which == VISE_BACKEND_CUDA) {
     row->launches_per_step = n_launches / (double)(row->n_repeats * row->steps_per_repeat);
+    row->us_launches = median(launching, row->n_repeats);
   }
+  row->us_host = median(by_host, row->n_repeats);
   vise_i_bench_summarize(times, row->n_repeats, row);
 done:
   return status;
@@ -107,6 +122,7 @@ void vise_i_bench_derive(const vise_bench_machine *machine, vise_bench_row *row)
   row->steps_per_s = 1e6 / row->us_median;
   row->bytes_per_s = row->steps_per_s * vise_bench_step_bytes(row->bench_case, element_bytes);
   row->flop_per_s = row->steps_per_s * vise_bench_step_flop(row->bench_case);
+  row->share_of_floor = row->floor_us / row->us_median;
   if (rate == NULL) return;
   row->share_of_copy = row->bytes_per_s / rate->copy_bytes_per_s;
   row->share_of_gemm = row->flop_per_s / rate->gemm_flop_per_s;

@@ -5,11 +5,18 @@
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
+#include "host/train/commit.h"
 #include "vise/evaluate.h"
 
-/* The build passes these; the library is the only place that knows them. */
+/* host/train/commit.h is made by the build: VISE_COMMIT_TEXT, where it is known. It passes these too; the library is
+ * the only place that knows them. */
 #if !defined(VISE_VERSION_TEXT) || !defined(VISE_BUILD_TYPE_TEXT) || !defined(VISE_BLAS_TEXT)
 #error "VISE_VERSION_TEXT, VISE_BUILD_TYPE_TEXT and VISE_BLAS_TEXT come from host/train/CMakeLists.txt"
+#endif
+#ifdef VISE_COMMIT_TEXT
+#define COMMIT ", commit=" VISE_COMMIT_TEXT
+#else
+#define COMMIT ""
 #endif
 #ifndef VISE_SANITIZE_TEXT
 #define VISE_SANITIZE_TEXT "none"
@@ -29,7 +36,7 @@ const char *vise_version(void) {
 
 #define BUILD_OPTIONS(cuda)                                                          \
   "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT \
-  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda ", mpi=no, nccl=no"
+  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda ", mpi=no, nccl=no" COMMIT
 
 const char *vise_build_options(void) {
   return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");

@@ -188,7 +188,7 @@ static size_t next_segment(const vise_i_run *run) {
 }
 
 static void adapt_segment(vise_i_run *run, double seconds) {
-  if (seconds < SEGMENT_SECONDS / 4 && run->segment < VISE_I_SEGMENT_STEPS) run->segment *= 2;
+  if (seconds < SEGMENT_SECONDS / 4 && run->segment < run->trainer->segment_steps) run->segment *= 2;
   if (seconds > SEGMENT_SECONDS && run->segment > 1) run->segment /= 2;
 }
 

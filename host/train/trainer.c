@@ -103,6 +103,24 @@ done:
   return status;
 }
 
+/* Data sets that share their stored rows are the same to a backend. The trainer's live as long as it does. */
+static void name_data(vise_trainer *t) {
+  vise_i_view *const views[] = {&t->train, &t->validation, &t->test};
+  const bool has[] = {t->has_train, t->has_validation, t->has_test};
+  for (uint64_t i = 0; i < 3; i++) {
+    if (!has[i]) continue;
+    views[i]->data.id = i + 1;
+    for (uint64_t k = 0; k < i; k++) {
+      const vise_array *a = &views[i]->data.x, *other = &views[k]->data.x;
+      if (has[k] && a->data == other->data && a->n_rows == other->n_rows && a->row_stride == other->row_stride &&
+          a->col_stride == other->col_stride && a->dtype == other->dtype) {
+        views[i]->data.id = views[k]->data.id;
+        break;
+      }
+    }
+  }
+}
+
 static vise_status make_views(vise_trainer *t, const vise_dataset *train, const vise_dataset *validation,
                               const vise_dataset *test, vise_error *err) {
   vise_status status;
@@ -114,6 +132,7 @@ static vise_status make_views(vise_trainer *t, const vise_dataset *train, const 
   VISE_TRY(make_view(t, train, &t->train, &t->has_train, err));
   VISE_TRY(make_view(t, validation, &t->validation, &t->has_validation, err));
   VISE_TRY(make_view(t, test, &t->test, &t->has_test, err));
+  name_data(t);
   if (t->has_train) {
     const size_t n = t->train.n_rows;
     t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
@@ -171,7 +190,8 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(copy_config(t, config, err));
   VISE_TRY(make_views(t, train, validation, test, err));
-  t->segment_steps = VISE_I_SEGMENT_STEPS;
+  /* A device waits between the calls of its backend: there as many steps as one takes. */
+  t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));

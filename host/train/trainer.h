@@ -63,8 +63,7 @@ struct vise_trainer {
   vise_step_stats last_stats;
   bool has_stepped;
 
-  /* Room for one call of the backend's run: for VISE_I_SEGMENT_STEPS steps, or those of a launch where these are more.
-   */
+  /* Room for one call of the backend's run: for segment_steps steps. */
   vise_i_hyper *hyper;
   vise_step_stats *stats;
   size_t segment_steps;
@@ -73,7 +72,7 @@ struct vise_trainer {
   char poison_text[VISE_ERROR_TEXT_BYTES];
 };
 
-/* Most steps given to the backend at a time, unless a launch takes more. */
+/* Most steps given to a backend on the CPU at a time; a device gets up to VISE_I_MOST_STEPS. */
 #define VISE_I_SEGMENT_STEPS 256
 
 /* VISE_OK, or the error that poisoned the trainer. */

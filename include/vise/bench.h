@@ -68,12 +68,14 @@ typedef struct vise_bench_machine {
   char cpu[128];
   int n_processors; /**< that this process may run on */
   char blas[256];
-  char device[256]; /**< of the cuda backend; empty without one */
+  char device[256];      /**< of the cuda backend, with driver and clock; empty without one */
+  char device_note[256]; /**< why one of its rates was not measured; empty: all were */
   size_t n_rates;
   vise_bench_rate rates[VISE_BENCH_MAX_RATES];
 } vise_bench_machine;
 
-/** One measurement. Times are microseconds a step; a number that does not exist is NaN. */
+/** One measurement. Times are microseconds a step, by events of the device for the device modes; a number that does not
+ * exist is NaN. */
 typedef struct vise_bench_row {
   const vise_bench_case *bench_case; /**< valid during the call */
   vise_bench_mode mode;
@@ -89,9 +91,27 @@ typedef struct vise_bench_row {
   double us_median, us_min, us_q1, us_q3, us_max;
   double steps_per_s, bytes_per_s, flop_per_s; /**< by the median and the counts above */
   double launches_per_step;                    /**< kernel launches; NaN on the CPU */
-  double x_unfused, x_unfused_graph;           /**< how many times as fast as these, in the same run */
-  double share_of_copy, share_of_gemm;         /**< of the machine's rates */
+  double us_host;     /**< median by the host's clock around the same calls; on the CPU as us_median */
+  double us_launches; /**< median of the launches alone, without what host and device send each other; NaN on the CPU */
+  double floor_us;    /**< that the plan of the fused step cannot be faster than; NaN for other modes */
+  double share_of_floor;               /**< floor_us over us_median */
+  double x_unfused, x_unfused_graph;   /**< how many times as fast as these, in the same run */
+  double share_of_copy, share_of_gemm; /**< of the machine's rates */
 } vise_bench_row;
+
+/** A part of a step of the fused modes, in its order: "start", "gather", the phases of the plan (vise info --plan),
+   "end". */
+typedef struct vise_bench_phase {
+  const vise_bench_case *bench_case; /**< valid during the call */
+  vise_bench_mode mode;
+  vise_precision precision;
+  char name[32];
+  bool is_first;                 /**< of its row's parts */
+  double us_wait, us_work;       /**< medians: in the exchange before it, and in the part; NaN: there is none */
+  double share_wait, share_work; /**< of all parts together; NaN where the time is */
+  size_t n_launches;             /**< that the medians are of */
+  double clock_mhz;              /**< of the multiprocessors, measured, by which clocks became times */
+} vise_bench_phase;
 
 typedef struct vise_bench_config {
   size_t struct_size;
@@ -105,8 +125,10 @@ typedef struct vise_bench_config {
   uint64_t steps_per_launch;         /**< of fused-many [256] */
   int n_threads, device;             /**< as in vise_train_config [0] */
   const vise_bench_machine *machine; /**< from vise_bench_measure_machine, borrowed; NULL: measured first [NULL] */
-  void (*report)(void *user, const vise_bench_row *row); /**< each row, case by case; NULL: none */
-  void (*note)(void *user, const char *text);            /**< what was left out, and why; NULL: dropped */
+  void (*report)(void *user, const vise_bench_row *row);    /**< each row, case by case; NULL: none */
+  void (*note)(void *user, const char *text);               /**< what was left out, and why; NULL: dropped */
+  void (*phase)(void *user, const vise_bench_phase *phase); /**< the parts of each fused row, before the rows of the
+                                                                 case; NULL: no clocks are read in the step [NULL] */
   void *user;
 } vise_bench_config;
 
@@ -123,8 +145,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_benc
 
 /**
  * Runs the cases. For each mode and precision: a few steps are compared with cpu64 from the same weights; then it is
- * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device. What this build or machine
- * has not is left out with one note.
+ * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device: all that a call does is in
+ * the times, but shuffling. What this build or machine has not is left out with one note.
  * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0), VISE_ERR_MEMORY, VISE_ERR_DEVICE.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,

@@ -94,6 +94,78 @@ Test(data, every_type_order_and_scaling) {
 }
 
 /* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
+/* Outputs of rows 0.., or of every other row from the last, of data with this id. */
+static void forward_with_id(vise_i_backend *b, const vise_array *x, uint64_t id, bool mixed, double *out) {
+  enum { MANY = 9000 };
+  static size_t rows[MANY];
+  vise_error err = VISE_ERROR_INIT;
+  const vise_i_data data = {.x = *x, .id = id};
+  cr_assert_leq(x->n_rows, MANY);
+  for (size_t i = 0; i < x->n_rows; i++) rows[i] = mixed ? (x->n_rows - 1 + 7 * i) % x->n_rows : i;
+  cr_assert(OPS->forward(b, &data, mixed ? rows : NULL, x->n_rows, out, &err) == VISE_OK, "%s", err.text);
+}
+
+static void expect_same(const double *a, const double *b, size_t n, bool same, const char *what) {
+  cr_expect_eq(memcmp(a, b, n * sizeof *a) == 0, same, "%s", what);
+}
+
+Test(data, rows_with_an_id_are_sent_once) {
+  enum { MANY = 9000, BATCH = 10 };
+  double params[(N_IN + 1) * N_OUT];
+  const vise_i_net net = linear_net(params);
+  const size_t n = MANY * N_OUT;
+  double *once = malloc(n * sizeof *once), *again = malloc(n * sizeof *again);
+  for (int limited = 0; limited < 2; limited++) {
+    vise_i_step_spec spec = rig_spec(&net);
+    spec.max_batch = BATCH;
+    vise_i_backend *b = rig_create(OPS, &spec, params);
+    vise_array x = make_array(VISE_U8, 0, MANY, N_IN, false);
+    if (limited) { /* room for less than twice the rows */
+      b->memory_limit = b->arena_bytes + (size_t)MANY * 32 + 65536;
+    }
+    for (int mixed = 0; mixed < 2; mixed++) {
+      forward_with_id(b, &x, 0, mixed, once);
+      forward_with_id(b, &x, 7, mixed, again);
+      expect_same(once, again, n, true, "an id changes no bit");
+    }
+    cr_expect_eq(vise_i_cuda_kept_bytes(b) > 0, !limited);
+    /* What breaks the promise of the id tells whether the rows were sent again. */
+    memset((void *)(uintptr_t)x.data, 1, (size_t)MANY * N_IN);
+    forward_with_id(b, &x, 7, true, again);
+    expect_same(once, again, n, !limited, "rows stay on the device where there is room");
+    forward_with_id(b, &x, 0, true, once);
+    forward_with_id(b, &x, 8, true, again);
+    expect_same(once, again, n, true, "another id, other rows");
+    vise_i_cuda_forget(b);
+    cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
+    forward_with_id(b, &x, 7, true, again);
+    expect_same(once, again, n, true, "what was forgotten is sent again");
+    OPS->destroy(b);
+    free_array(&x);
+  }
+  free(once);
+  free(again);
+}
+
+Test(data, bound_rows_serve_outputs_too) {
+  double params[(N_IN + 1) * N_OUT], once[N * N_OUT], again[N * N_OUT];
+  const vise_i_net net = linear_net(params);
+  vise_i_step_spec spec = rig_spec(&net);
+  vise_error err = VISE_ERROR_INIT;
+  spec.max_batch = 10;
+  vise_i_backend *b = rig_create(OPS, &spec, params);
+  vise_array x = make_array(VISE_F32, 2, N, N_IN, false), y = make_array(VISE_I32, 0, N, 1, true);
+  const vise_i_data data = {.x = x, .y = y, .y_is_class = true, .id = 3};
+  cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
+  forward_with_id(b, &x, 0, true, once);
+  forward_with_id(b, &x, 3, true, again);
+  expect_same(once, again, N * N_OUT, true, "the bound rows are the same");
+  cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
+  OPS->destroy(b);
+  free_array(&x);
+  free_array(&y);
+}
+
 Test(data, targets_of_every_type) {
   for (int values = 0; values < 2; values++) {
     double params[(N_IN + 1) * N_OUT], first[(N_IN + 1) * N_OUT], end[(N_IN + 1) * N_OUT];

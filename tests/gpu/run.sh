@@ -150,23 +150,41 @@ part_tests() {
 
 # ---- part: bench ------------------------------------------------------------------------------------------------
 
+# has_modules NAME...: whether python3 has them, without importing them.
+has_modules() {
+  python3 - "$@" <<'END' 2>/dev/null
+import importlib.util, sys
+sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))
+END
+}
+
+# About four minutes in all: the named cases in every mode, the phases of MNIST's net, then each peer.
 part_bench() {
   if "$bin/vise" bench --help >/dev/null 2>&1; then
-    step bench-quick 120 "$bin/vise" bench --quick --csv "$out/bench.csv"
+    step bench-named 110 "$bin/vise" bench --seconds 0.2 --total-seconds 85 \
+      --mode unfused,unfused-graph,fused,fused-many --csv "$out/bench.csv"
+    may_be_absent=--phases
+    step bench-phases 30 "$bin/vise" bench --seconds 0.1 --case mnist-64 --mode fused,fused-many --phases \
+      --csv "$out/phases.csv"
   else
-    absent bench-quick "this version has no vise bench"
+    absent bench-named "this version has no vise bench"
   fi
-  # Peers are called as SCRIPT --vise PROGRAM --out FILE.csv, by a Python that has PyTorch.
+  # A peer X is called as bench/peers/X_gpu.py --vise PROGRAM --out FILE.csv, by a Python that has X.
+  set --
   for script in bench/peers/*_gpu.py; do
-    name=peers-$(basename "$script" .py)
+    peer=$(basename "$script" _gpu.py)
     if ! [ -f "$script" ]; then
       absent peers "there is no bench/peers/*_gpu.py"
-    elif ! python3 -c 'import importlib.util as i; [i.find_spec(n).name for n in ("torch", "numpy")]' 2>/dev/null; then
-      absent "$name" "no python3 with torch and numpy"
+    elif ! has_modules "$peer" numpy; then
+      absent "peers-$peer" "no python3 with $peer and numpy"
     else
-      step "$name" 180 python3 "$script" --vise "$bin/vise" --out "$out/$(basename "$script" .py).csv"
+      step "peers-$peer" 90 python3 "$script" --vise "$bin/vise" --out "$out/${peer}_gpu.csv"
+      set -- "$@" "$out/${peer}_gpu.csv"
     fi
   done
+  if [ -f "$out/bench.csv" ] && command -v python3 >/dev/null 2>&1; then
+    step bench-summary 20 python3 bench/peers/summarize_gpu_run.py --out "$out/bench-summary.csv" "$out/bench.csv" "$@"
+  fi
 }
 
 # ---- part: sanitize ---------------------------------------------------------------------------------------------
@@ -268,6 +286,7 @@ fi
 logs=$out/logs
 [ -z "$pack" ] || logs=$work/logs
 rm -rf "$out/logs" "$out/summary.txt" "$out/machine.txt" "$out/logs.tar.gz"
+rm -f "$out/bench.csv" "$out/phases.csv" "$out/torch_gpu.csv" "$out/jax_gpu.csv" "$out/bench-summary.csv"
 mkdir -p "$logs"
 PATH=$PATH:/usr/local/cuda/bin
 export VISE_REQUIRE_GPU=1 PATH

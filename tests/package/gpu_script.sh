@@ -9,9 +9,15 @@ cd "$WORK/gpu_script"
 
 cat >programs/vise <<'END'
 #!/bin/sh
-# `train` writes the text $MODEL (with --steps-per-launch, $LAUNCHES) as a model, and reports $ACCURACY.
+# `bench --csv FILE` makes the file, and `train` writes the text $MODEL (with --steps-per-launch, $LAUNCHES) as a model, and reports $ACCURACY.
 case $1 in
-  bench) exit "${BENCH:-0}" ;;
+  bench)
+    while [ $# != 0 ]; do
+      [ "$1" != --csv ] || : >"$2"
+      shift
+    done
+    exit "${BENCH:-0}"
+    ;;
   train) ;;
   *) exit 0 ;;
 esac
@@ -44,7 +50,7 @@ cat >tools/compute-sanitizer <<'END'
 echo "========= ${SUMMARY-ERROR SUMMARY: 0 errors}"
 [ -z "${SUMMARY-x}" ] || echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)"
 END
-printf '#!/bin/sh\nexit 1\n' >tools/python3
+printf '#!/bin/sh\n[ "$1" = - ] && exit "${MODULES:-1}"\nexit "${PEER:-0}"\n' >tools/python3
 chmod +x programs/* tools/*
 PATH=$PWD/tools:$PATH
 
@@ -70,14 +76,20 @@ expect() {
   fi
 }
 
-# tests: 2 programs, 7 steps with training; bench: 1 step and no peers; sanitize: 4 tools x 2 programs.
-expect 0 '18 passed, 0 failed, 2 absent'
-[ "$(tail -n 1 out/summary.txt)" = '18 passed, 0 failed, 2 absent' ]
+# tests: 2 programs, 7 steps with training; bench: 2 steps, a summary and no peers; sanitize: 4 tools x 2 programs.
+expect 0 '20 passed, 0 failed, 2 absent'
+[ "$(tail -n 1 out/summary.txt)" = '20 passed, 0 failed, 2 absent' ]
 [ -f out/logs/test-one.log ] && [ -f out/logs/racecheck-kernel_two.log ] && grep -q '^commit: ' out/machine.txt
 expect 0 '9 passed, 0 failed, 1 absent' -- --only tests
 expect 0 '8 passed, 0 failed, 0 absent' -- --only sanitize
 expect 0 '8 passed, 0 failed, 2 absent' BENCH=2 -- --only bench,sanitize
 expect 0 '7 passed, 0 failed, 2 absent' LAUNCHES=refused -- --only tests
+: >bench/peers/torch_gpu.py
+: >bench/peers/jax_gpu.py
+expect 0 '3 passed, 0 failed, 2 absent' -- --only bench
+expect 0 '5 passed, 0 failed, 0 absent' MODULES=0 -- --only bench
+expect 1 '2 passed, 3 failed, 0 absent' MODULES=0 PEER=1 -- --only bench
+rm bench/peers/*
 # What must not pass.
 expect 1 '7 passed, 2 failed, 1 absent' CODE=1 -- --only tests
 expect 1 '7 passed, 2 failed, 1 absent' TESTED=0 -- --only tests

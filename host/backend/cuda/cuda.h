@@ -8,9 +8,11 @@
  *   state.c    weights, moments, mask; projection
  *   data.c     rows of data as the device has them; weights and labels of rows
  *   run.c      steps of an epoch, resident or in chunks
+ *   kept.c     rows that stay on the device between calls
  *   single.c   a step on the caller's batch, outputs, full gradient
  *   unfused.h  another way to run a step, behind vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
+ *   meter.c    what vise bench measures it by
  *
  * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
  * A CUDA error poisons the backend: this call and every later one return it.
@@ -30,7 +32,8 @@ enum {
   VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
   VISE_I_CUDA_PINNED_BYTES = 4 << 20,
   VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at a time, about */
-  VISE_I_CUDA_WIDE_ROWS = 4096
+  VISE_I_CUDA_WIDE_ROWS = 4096,
+  VISE_I_CUDA_MOST_KEPT = 3 /* data sets: training, validation, test */
 };
 
 /* What host and device send each other around launches; pinned. */
@@ -81,6 +84,23 @@ typedef struct vise_i_cuda_bound {
   size_t n_indices;
 } vise_i_cuda_bound;
 
+/* What vise bench measures by; all zero while it does not. */
+typedef struct vise_i_cuda_watch {
+  bool runs;                 /* between clock_start and clock_stop */
+  cudaEvent_t began, ended;  /* of the whole */
+  cudaEvent_t first, last;   /* around the launches of a block of steps */
+  double launch_seconds;     /* of all blocks so far */
+  uint64_t *clocks;          /* device [VISE_K_N_CLOCKS], or NULL */
+  uint64_t steps_per_launch; /* of spec, while clocks are noted */
+  uint32_t n_steps;          /* of the launch that noted them */
+} vise_i_cuda_watch;
+
+/* Rows of data that do not change, by their id. */
+typedef struct vise_i_cuda_kept {
+  uint64_t id;           /* 0: free */
+  vise_i_cuda_rows rows; /* features alone; memory NULL: there was no room */
+} vise_i_cuda_kept;
+
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
 
 struct vise_i_backend {
@@ -102,15 +122,18 @@ struct vise_i_backend {
   char *buffers[2];       /* [VISE_I_CUDA_PINNED_BYTES] */
   cudaEvent_t copied[2];  /* the copy of the buffer is done */
   cudaEvent_t done[2];    /* the steps on the chunk are done */
+  cudaEvent_t fetched[2]; /* statistics of a piece of a block are in the mail */
   cudaEvent_t ready, ran; /* data for the next launch are there; the launches so far are done */
   cudaStream_t steps, copies;
 
   vise_i_cuda_bound bound;
+  vise_i_cuda_kept kept[VISE_I_CUDA_MOST_KEPT];
   char *single; /* device rows of a call's own data; grows */
   size_t single_bytes;
   float *flat;       /* host [n_params of the device layout] */
   bool sums_are_old; /* the weights were set: their sums are of others */
 
+  vise_i_cuda_watch watch;
   vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
   uint64_t n_launches, n_idle_launches; /* of steps; of those, apart, that came after a halt */
   uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or of an unfused step kernels and calls of cuBLAS, or of
@@ -162,8 +185,11 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_er
 /* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
                                                 const vise_k_step *step, size_t at, vise_error *err);
-/* Waits for the launches, and fetches the state and n statistics into the mail. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
+/* Once the launches so far are done, fetches statistics [first, first + n) into the mail; does not wait. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_fetch(vise_i_backend *b, const vise_i_cuda_team *team, size_t first, size_t n,
+                                               vise_error *err);
+/* Waits for the launches and for all that is fetched, and fetches the state. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, vise_error *err);
 /* send, launch, receive of one record. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step,
                                               vise_error *err);
@@ -226,6 +252,15 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_backend *b, const vis
                                                     const vise_i_hyper *hyper, uint64_t *consecutive_skips,
                                                     vise_error *err);
 
+/* ---- kept.c ---- */
+
+/* Whether all rows of the data are on the device, where the data have an id; the first time they are sent, if there is
+   room. Only the features of *out are there. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_rows *out,
+                                              bool *is_kept, vise_error *err);
+void vise_i_cuda_forget(vise_i_backend *b);
+size_t vise_i_cuda_kept_bytes(const vise_i_backend *b);
+
 /* ---- single.c ---- */
 
 /* Device memory for the rows of a call's own data: at least n_bytes. */
@@ -239,6 +274,14 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i
 VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
                                                        size_t n, double *out, double *loss, double *penalty,
                                                        vise_error *err);
+
+/* ---- meter.c ---- */
+
+/* Around the launches of a block: events, while the watch runs. The block is done when end is called. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_begin(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_launched(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_end(vise_i_backend *b, vise_error *err);
+void vise_i_cuda_watch_free(vise_i_backend *b);
 
 /* ---- verify.c ---- */
 

@@ -41,15 +41,24 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
+vise_status vise_i_cuda_fetch(vise_i_backend *b, const vise_i_cuda_team *team, size_t first, size_t n,
+                              vise_error *err) {
+  vise_status status = VISE_OK;
+  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
+  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
+  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->mail->stats + first, team->step.stats + first, n * sizeof *b->mail->stats,
+                                     cudaMemcpyDeviceToHost, b->copies));
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
   VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
   VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
   VISE_I_CUDA_TRY(
       b, cudaMemcpyAsync(&b->mail->state, step->state, sizeof b->mail->state, cudaMemcpyDeviceToHost, b->copies));
-  VISE_I_CUDA_TRY(
-      b, cudaMemcpyAsync(b->mail->stats, step->stats, n * sizeof *b->mail->stats, cudaMemcpyDeviceToHost, b->copies));
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
   team->state = b->mail->state;
 done:
@@ -68,7 +77,8 @@ vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vi
   vise_status status;
   VISE_TRY(vise_i_cuda_send(b, team, 1, err));
   VISE_TRY(vise_i_cuda_launch(b, team, step, 0, err));
-  VISE_TRY(vise_i_cuda_receive(b, team, 1, err));
+  VISE_TRY(vise_i_cuda_fetch(b, team, 0, 1, err));
+  VISE_TRY(vise_i_cuda_receive(b, team, err));
 done:
   return status;
 }

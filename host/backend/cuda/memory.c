@@ -39,7 +39,8 @@ done:
 vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n_free = 0, n_total = 0;
-  const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes;
+  const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes +
+                      vise_i_cuda_kept_bytes(b);
   if (b->memory_limit > 0) {
     *out = b->memory_limit > used ? b->memory_limit - used : 1;
     return VISE_OK;
@@ -148,7 +149,8 @@ static size_t place_pinned(vise_i_backend *b) {
 
 static vise_status make_streams(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
-  cudaEvent_t *const events[] = {&b->copied[0], &b->copied[1], &b->done[0], &b->done[1], &b->ready, &b->ran};
+  cudaEvent_t *const events[] = {&b->copied[0],  &b->copied[1],  &b->done[0], &b->done[1],
+                                 &b->fetched[0], &b->fetched[1], &b->ready,   &b->ran};
   VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->steps, cudaStreamNonBlocking));
   VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->copies, cudaStreamNonBlocking));
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
@@ -203,11 +205,13 @@ done:
 }
 
 void vise_i_cuda_free_all(vise_i_backend *b) {
-  cudaEvent_t const events[] = {b->copied[0], b->copied[1], b->done[0], b->done[1], b->ready, b->ran};
+  cudaEvent_t const events[] = {b->copied[0],  b->copied[1],  b->done[0], b->done[1],
+                                b->fetched[0], b->fetched[1], b->ready,   b->ran};
   if (cudaSetDevice(b->spec.device) != cudaSuccess) (void)cudaGetLastError();
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
+  vise_i_cuda_watch_free(b);
   if (b->steps) (void)cudaStreamDestroy(b->steps);
   if (b->copies) (void)cudaStreamDestroy(b->copies);
   if (b->single) (void)cudaFree(b->single);

@@ -11,10 +11,12 @@
 #include "host/base/memory.h"
 
 #define CHUNK_BYTES ((size_t)64 << 20)
+enum { REPORT_STEPS = 512 };
 
 /* ---- data ---- */
 
 void vise_i_cuda_unbind(vise_i_backend *b) {
+  vise_i_cuda_forget(b); /* data to train on come first */
   if (b->bound.memory) (void)cudaFree(b->bound.memory);
   free(b->bound.row_factors);
   memset(&b->bound, 0, sizeof b->bound);
@@ -142,6 +144,11 @@ done:
 typedef struct block {
   size_t first, batch, n; /* places in the order, rows of a full batch, steps */
   const vise_i_hyper *hyper;
+  vise_step_stats *stats;
+  size_t n_reported;   /* steps that were taken in */
+  uint64_t skips;      /* consecutive ones before the next of them */
+  vise_status verdict; /* of the latest */
+  vise_error verdict_text;
   size_t steps_of_piece; /* all of the block when resident */
   size_t n_launches;
   uint16_t starts[VISE_I_CUDA_RECORDS]; /* first step of each launch */
@@ -185,6 +192,10 @@ static vise_status launch_steps(vise_i_backend *b, block *k, vise_k_step *step, 
   const uint64_t most = b->unfused ? 1 : fused_most;
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
+    /* The last launch of a block gathers nothing ahead: the clocks of the one before it are kept. */
+    const bool is_last = at + step->n_steps == k->n;
+    step->clocks = is_last && k->n_launches > 0 ? NULL : b->watch.clocks;
+    if (step->clocks) b->watch.n_steps = step->n_steps;
     VISE_TRY(vise_i_cuda_launch(b, &b->train, step, at, err));
     k->starts[k->n_launches] = (uint16_t)at;
     k->counts[k->n_launches++] = b->n_launched;
@@ -193,12 +204,47 @@ done:
   return status;
 }
 
+vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *stats, const vise_i_hyper *hyper,
+                                   uint64_t *consecutive_skips, vise_error *err) {
+  *consecutive_skips = stats->skipped ? *consecutive_skips + 1 : 0;
+  if (stats->skipped) return vise_i_after_skip(&b->spec, *consecutive_skips, stats, err);
+  return b->spec.assert_projection ? vise_i_cuda_verify(b, hyper, err) : VISE_OK;
+}
+
+/* Takes in the steps up to `end`, or to the one that ends the run, which k->verdict then says. */
+static void report_to(vise_i_backend *b, block *k, size_t end) {
+  for (; k->n_reported < end && k->verdict == VISE_OK; k->n_reported++) {
+    const size_t i = k->n_reported;
+    vise_i_cuda_report(b, i, rows_of_step(b, k, i), &k->hyper[i], &k->stats[i]);
+    k->verdict = vise_i_cuda_after_step(b, &k->stats[i], &k->hyper[i], &k->skips, &k->verdict_text);
+  }
+}
+
+/* The steps of a piece, so that the host takes in one while the device works on the next: whole launches. */
+static size_t steps_of_report(const vise_i_backend *b, const block *k) {
+  const size_t in_launch = b->spec.steps_per_launch > 0 ? (size_t)b->spec.steps_per_launch : 1;
+  const size_t n = in_launch < REPORT_STEPS ? REPORT_STEPS / in_launch * in_launch : in_launch;
+  return n < k->n ? n : k->n;
+}
+
 static vise_status run_resident(vise_i_backend *b, block *k, vise_error *err) {
+  vise_status status = VISE_OK;
   vise_k_step step = b->train.step;
+  const size_t most = steps_of_report(b, k);
   vise_i_cuda_read_rows(b, &step, &b->bound.x, &b->bound.y, &b->bound.rows[0],
                         vise_i_cuda_has_labels(b, &b->bound.data));
   step.order = b->bound.order;
-  return launch_steps(b, k, &step, 0, k->n, err);
+  for (size_t at = 0, c = 0; at < k->n && k->verdict == VISE_OK; at += most, c ^= 1) {
+    const size_t n = k->n - at < most ? k->n - at : most;
+    VISE_TRY(launch_steps(b, k, &step, at, n, err));
+    VISE_TRY(vise_i_cuda_fetch(b, &b->train, at, n, err));
+    VISE_I_CUDA_TRY(b, cudaEventRecord(b->fetched[c], b->copies));
+    if (at == 0) continue;
+    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->fetched[c ^ 1]));
+    report_to(b, k, at);
+  }
+done:
+  return status;
 }
 
 /* While the device works on one chunk, the host fills the other. */
@@ -221,13 +267,6 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *stats, const vise_i_hyper *hyper,
-                                   uint64_t *consecutive_skips, vise_error *err) {
-  *consecutive_skips = stats->skipped ? *consecutive_skips + 1 : 0;
-  if (stats->skipped) return vise_i_after_skip(&b->spec, *consecutive_skips, stats, err);
-  return b->spec.assert_projection ? vise_i_cuda_verify(b, hyper, err) : VISE_OK;
-}
-
 /* Launches that came after a halt did nothing; they are counted apart. */
 static void count_launches(vise_i_backend *b, const block *k, size_t n_done) {
   for (size_t i = 0; i < k->n_launches; i++) {
@@ -239,25 +278,28 @@ static void count_launches(vise_i_backend *b, const block *k, size_t n_done) {
   }
 }
 
-static vise_status run_block(vise_i_backend *b, block *k, vise_step_stats *stats, size_t *n_done, vise_error *err) {
+static vise_status run_block(vise_i_backend *b, block *k, size_t *n_done, vise_error *err) {
   vise_status status;
-  uint64_t skips = b->train.state.consecutive_skips;
+  k->skips = b->train.state.consecutive_skips;
+  k->verdict_text = (vise_error)VISE_ERROR_INIT;
   k->steps_of_piece = b->bound.resident ? k->n : b->bound.rows[0].n_rows / k->batch;
   fill_records(b, k);
   VISE_TRY(vise_i_cuda_send(b, &b->train, k->n, err));
+  VISE_TRY(vise_i_cuda_watch_begin(b, err));
   VISE_TRY(b->bound.resident ? run_resident(b, k, err) : run_chunks(b, k, err));
-  VISE_TRY(vise_i_cuda_receive(b, &b->train, k->n, err));
+  VISE_TRY(vise_i_cuda_watch_launched(b, err));
+  if (!b->bound.resident) VISE_TRY(vise_i_cuda_fetch(b, &b->train, 0, k->n, err));
+  VISE_TRY(vise_i_cuda_receive(b, &b->train, err));
+  VISE_TRY(vise_i_cuda_watch_end(b, err));
   const size_t n = b->train.state.cursor;
-  if (n > k->n || (n < k->n && !b->train.state.halted)) {
+  if (n > k->n || n < k->n_reported || (n < k->n && !b->train.state.halted)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device did %zu of %zu steps", n, k->n));
   }
   count_launches(b, k, n);
-  for (size_t i = 0; i < n; i++) {
-    vise_i_cuda_report(b, i, rows_of_step(b, k, i), &k->hyper[i], &stats[i]);
-    status = vise_i_cuda_after_step(b, &stats[i], &k->hyper[i], &skips, err);
-    if (status == VISE_OK || status == VISE_ERR_NONFINITE) ++*n_done;
-    if (status != VISE_OK) goto done;
-  }
+  report_to(b, k, n);
+  const bool last_counts = k->verdict == VISE_OK || k->verdict == VISE_ERR_NONFINITE;
+  *n_done += last_counts ? k->n_reported : k->n_reported - 1;
+  if (k->verdict != VISE_OK) VISE_TRY(vise_i_fail(err, k->verdict, "%s", k->verdict_text.text));
   if (n < k->n) status = vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device halted after %zu of %zu steps", n, k->n);
 done:
   return status;
@@ -289,8 +331,9 @@ vise_status vise_i_cuda_run(vise_i_backend *b, size_t first, size_t batch, size_
     block k = {.first = first + done_steps * batch,
                .batch = batch,
                .n = left < most ? left : most,
-               .hyper = hyper + done_steps};
-    VISE_TRY(run_block(b, &k, stats + done_steps, &done_steps, err));
+               .hyper = hyper + done_steps,
+               .stats = stats + done_steps};
+    VISE_TRY(run_block(b, &k, &done_steps, err));
   }
 done:
   *n_done = done_steps;

@@ -13,6 +13,10 @@ vise_status vise_i_cuda_grow_single(vise_i_backend *b, size_t n_bytes, vise_erro
   b->single = NULL;
   b->single_bytes = 0;
   VISE_TRY(vise_i_cuda_available(b, &available, err));
+  if (n_bytes > available) {
+    vise_i_cuda_forget(b);
+    VISE_TRY(vise_i_cuda_available(b, &available, err));
+  }
   if (b->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "--device-memory-limit %zu: the rows of a call take %zu bytes, %zu more than are left",
@@ -168,15 +172,71 @@ done:
   return status;
 }
 
+static bool are_neighbours(const size_t *rows, size_t n) {
+  for (size_t i = 1; i < n; i++) {
+    if (rows[i] != rows[0] + i) return false;
+  }
+  return true;
+}
+
+/* Sends indices of rows, for the kernel to gather by. */
+static vise_status send_indices(vise_i_backend *b, const size_t *rows, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  uint32_t *out = (uint32_t *)(void *)b->buffers[0];
+  VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[0]));
+  for (size_t i = 0; i < n; i++) out[i] = (uint32_t)rows[i];
+  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->single, out, n * sizeof *out, cudaMemcpyHostToDevice, b->copies));
+  VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[0], b->copies));
+done:
+  return status;
+}
+
+/* Rows of one launch: as many as the plan takes, and as fit into a buffer. */
+static size_t most_indices(const vise_i_backend *b) {
+  const size_t most = VISE_I_CUDA_PINNED_BYTES / sizeof(uint32_t), n = b->wide.plan.step.max_rows;
+  return n < most ? n : most;
+}
+
+/* Outputs of rows that are on the device. */
+static vise_status forward_kept(vise_i_backend *b, const vise_i_data *inputs, const vise_i_cuda_rows *kept,
+                                const size_t *rows, size_t n, double *out, vise_error *err) {
+  vise_status status;
+  vise_k_source x, y;
+  const size_t n_out = b->net->widths[b->net->n_layers];
+  const vise_i_hyper hyper = {0, 1, 1};
+  const size_t most = most_indices(b);
+  VISE_TRY(vise_i_cuda_sources(b, inputs, VISE_I_CUDA_SINGLE, &x, &y, err));
+  vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
+  vise_i_cuda_read_rows(b, &step, &x, &y, kept, false);
+  for (size_t first = 0; first < n; first += most) {
+    const size_t m = n - first < most ? n - first : most;
+    const bool dense = !rows || are_neighbours(rows + first, m);
+    b->mail->records[0] = record_of(&hyper, 1, m);
+    b->mail->records[0].first = (uint32_t)(!dense ? 0 : rows ? rows[first] : first);
+    if (!dense) VISE_TRY(send_indices(b, rows + first, m, err));
+    step.order = dense ? NULL : (const uint32_t *)(const void *)b->single;
+    VISE_TRY(vise_i_cuda_call(b, &b->wide, &step, err));
+    VISE_TRY(fetch_outputs(b, m, out + first * n_out, err));
+  }
+done:
+  return status;
+}
+
 vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n, double *out,
                                 vise_error *err) {
   vise_status status;
   parts p;
+  vise_i_cuda_rows kept;
+  bool is_kept = false;
   const size_t n_out = b->net->widths[b->net->n_layers];
   const vise_i_hyper hyper = {0, 1, 1};
-  const vise_i_data inputs = {.x = data->x, .x_scaling = data->x_scaling}; /* targets stay behind */
+  const vise_i_data inputs = {.x = data->x, .x_scaling = data->x_scaling, .id = data->id}; /* targets stay behind */
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_cuda_check_data(b, data, false, err));
+  /* First, as it may have to make room. */
+  if (data->id != 0) VISE_TRY(vise_i_cuda_grow_single(b, most_indices(b) * sizeof(uint32_t), err));
+  VISE_TRY(vise_i_cuda_keep(b, &inputs, &kept, &is_kept, err));
+  if (is_kept) return forward_kept(b, &inputs, &kept, rows, n, out, err);
   VISE_TRY(open_parts(b, &inputs, rows, n, false, &p, err));
   vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
   for (size_t first = 0; first < n; first += p.layout.n_rows) {

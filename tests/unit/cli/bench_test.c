@@ -11,7 +11,7 @@ TestSuite(cli_bench, .init = tool_enter, .fini = tool_leave);
 static const char columns[] =
     "tool,mode,device,case,shape,batch,precision,threads,verified,worst_error,tolerance,us_per_step,us_min,us_q1,us_q3,"
     "us_max,repeats,steps_per_repeat,steps_per_s,gb_per_s,tflop_per_s,launches_per_step,x_unfused,x_unfused_graph,"
-    "share_of_copy,share_of_gemm,verified_batch";
+    "share_of_copy,share_of_gemm,verified_batch,us_host,us_launches,floor_us,share_of_floor";
 
 static size_t count(const char *text, char what) {
   size_t n = 0;
@@ -86,7 +86,7 @@ Test(cli_bench, a_failed_verification_is_seen) {
   size_t n_bytes = 0;
   char *text = tool_read("rows.csv", &n_bytes);
   SAYS(text, ",fp32,1,no,");
-  SAYS(text, ",0,,,,,,0,0,,,,,,,,,16\n"); /* no times */
+  SAYS(text, ",0,,,,,,0,0,,,,,,,,,16,,,,\n"); /* no times */
   free(text);
   result = tool_run(SHORT " --tolerance 0 --json");
   cr_assert_eq(result.code, 1);

@@ -1,0 +1,78 @@
+/*
+ * Rows that stay on the device between calls: of data that do not change, as the caller says by an id (vise_i_data).
+ * A validation set is then sent once, not in each epoch. What shares its rows with the bound data is there already.
+ */
+#include <string.h>
+
+#include "host/backend/cuda/cuda.h"
+
+void vise_i_cuda_forget(vise_i_backend *b) {
+  for (size_t i = 0; i < VISE_I_CUDA_MOST_KEPT; i++) {
+    if (b->kept[i].rows.memory) (void)cudaFree(b->kept[i].rows.memory);
+  }
+  memset(b->kept, 0, sizeof b->kept);
+}
+
+size_t vise_i_cuda_kept_bytes(const vise_i_backend *b) {
+  size_t n_bytes = 0;
+  for (size_t i = 0; i < VISE_I_CUDA_MOST_KEPT; i++) {
+    if (b->kept[i].rows.memory) n_bytes += b->kept[i].rows.n_bytes;
+  }
+  return n_bytes;
+}
+
+static bool is_bound(const vise_i_backend *b, const vise_i_data *data) {
+  const vise_array *x = &b->bound.data.x;
+  return b->bound.is_bound && b->bound.resident && b->bound.data.id == data->id && x->data == data->x.data &&
+         x->n_rows == data->x.n_rows;
+}
+
+/* Sends all rows, unless they would take more than half of what is left. */
+static vise_status keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_kept *kept, vise_error *err) {
+  vise_status status;
+  vise_error inner = VISE_ERROR_INIT;
+  size_t available = 0;
+  char *memory = NULL;
+  vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, false, data->x.n_rows);
+  kept->id = data->id;
+  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  if (rows.n_bytes > available / 2) goto done;
+  const vise_status allocated = vise_i_cuda_alloc(b, rows.n_bytes, "rows of data", &memory, &inner);
+  if (allocated == VISE_ERR_MEMORY) goto done; /* they come part by part, as they did */
+  if (allocated != VISE_OK) VISE_TRY(vise_i_fail(err, allocated, "%s", inner.text));
+  rows.memory = memory;
+  status = vise_i_cuda_put_rows(b, data, &rows, 0, NULL, 0, rows.n_rows, err);
+  if (status == VISE_OK) {
+    kept->rows = rows;
+  } else {
+    (void)cudaStreamSynchronize(b->copies);
+    (void)cudaFree(memory);
+  }
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_rows *out, bool *is_kept,
+                             vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_cuda_kept *place = NULL;
+  *is_kept = false;
+  if (data->id == 0) return VISE_OK;
+  if (is_bound(b, data)) {
+    *out = b->bound.rows[0];
+    out->y_row_bytes = 0;
+    out->weighted = false;
+    *is_kept = true;
+    return VISE_OK;
+  }
+  for (size_t i = VISE_I_CUDA_MOST_KEPT; i-- > 0;) {
+    if (b->kept[i].id == 0 || b->kept[i].id == data->id) place = &b->kept[i];
+    if (b->kept[i].id == data->id) break;
+  }
+  if (!place) return VISE_OK;
+  if (place->id == 0) VISE_TRY(keep(b, data, place, err));
+  *out = place->rows;
+  *is_kept = place->rows.memory != NULL;
+done:
+  return status;
+}

@@ -1,0 +1,57 @@
+/* What a backend on a device brings to be measured by (vise bench): what the device is and reaches, its own clock, the
+   time that the step's plan allows, and where the time of a step goes. */
+#ifndef VISE_I_METER_H
+#define VISE_I_METER_H
+
+#include "host/backend/backend.h"
+
+enum { VISE_I_METER_MOST_PARTS = 64 };
+
+/* A part of a step in clocks of a multiprocessor: the exchange before it, and the part itself. NaN: there is none. */
+typedef struct vise_i_meter_part {
+  char name[32];
+  double wait, work;
+} vise_i_meter_part;
+
+/* The parts of one launch's last step, in order. */
+typedef struct vise_i_meter_parts {
+  size_t n;
+  vise_i_meter_part parts[VISE_I_METER_MOST_PARTS];
+  double launch_clocks;  /* from the start of the launch to the end of its last step */
+  double launch_seconds; /* of all launches of the latest call of run, by events around them */
+} vise_i_meter_parts;
+
+typedef struct vise_i_meter {
+  /* "NVIDIA H200, compute capability 9.0, 132 SMs, ..." */
+  vise_status (*describe)(int device, char *text, size_t n_bytes, vise_error *err);
+
+  /* Bytes read and written each second by copies within the device, and floating-point operations each second of large
+     products. A rate that cannot be measured is NaN, with the reason in note. Takes some tenths of a second. */
+  vise_status (*measure)(int device, vise_precision precision, double *copy_bytes_per_s, double *gemm_flop_per_s,
+                         char *note, size_t n_note_bytes, vise_error *err);
+
+  /* Events of the device around the calls of run in between; stop waits for the device. *launch_seconds is what the
+     launches took, without what the host sent, fetched and did between them. */
+  vise_status (*clock_start)(vise_i_backend *backend, vise_error *err);
+  vise_status (*clock_stop)(vise_i_backend *backend, double *seconds, double *launch_seconds, vise_error *err);
+
+  /* The time that the plan cannot be faster than, in microseconds a step; NaN for steps without a plan. row_bytes: of
+     the features and targets of a row. */
+  double (*floor_us)(const vise_i_backend *backend, size_t row_bytes, uint64_t steps_per_launch);
+
+  /* From now on launches of steps_per_launch steps note clocks; the launch that is read is the last but one of a call
+     of run, which begins and ends as most launches do, or its only one. VISE_ERR_UNSUPPORTED for steps without a plan.
+   */
+  vise_status (*parts_open)(vise_i_backend *backend, uint64_t steps_per_launch, vise_error *err);
+  vise_status (*parts_read)(vise_i_backend *backend, vise_i_meter_parts *out, vise_error *err);
+  /* As before parts_open. Harmless without it. */
+  void (*parts_close)(vise_i_backend *backend);
+} vise_i_meter;
+
+/* NULL: the backend brings nothing. */
+const vise_i_meter *vise_i_meter_find(vise_backend backend);
+
+/* Of the CUDA backend; NULL in builds without it. */
+const vise_i_meter *vise_i_cuda_meter(void);
+
+#endif

@@ -1,0 +1,75 @@
+/* The phases of a fused step: a table, comment lines in the CSV, or JSON. */
+#include <math.h>
+
+#include "host/cli/bench_cli.h"
+#include "host/cli/cli.h"
+
+static void print_number(FILE *stream, const char *separator, const char *format, double value) {
+  char text[32] = "";
+  if (!isnan(value)) (void)snprintf(text, sizeof text, format, value);
+  (void)fprintf(stream, "%s%s", separator, text);
+}
+
+/* Other readers of the CSV skip lines that begin with #. */
+static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
+  if (first) {
+    (void)fputs("# phase,case,mode,batch,precision,name,us_wait,us_work,share_wait,share_work,launches,clock_mhz\n",
+                stream);
+  }
+  (void)fprintf(stream, "# phase,%s,%s,%zu,%s,%s", p->bench_case->name, vise_bench_mode_name(p->mode),
+                p->bench_case->batch, vise_precision_name(p->precision), p->name);
+  print_number(stream, ",", "%.6g", p->us_wait);
+  print_number(stream, ",", "%.6g", p->us_work);
+  print_number(stream, ",", "%.6g", p->share_wait);
+  print_number(stream, ",", "%.6g", p->share_work);
+  (void)fprintf(stream, ",%zu,%.6g\n", p->n_launches, p->clock_mhz);
+}
+
+static json_t *phase_json(const vise_bench_phase *p) {
+  json_t *object = json_object();
+  (void)json_object_set_new(object, "case", json_string(p->bench_case->name));
+  (void)json_object_set_new(object, "mode", json_string(vise_bench_mode_name(p->mode)));
+  (void)json_object_set_new(object, "batch", json_integer((json_int_t)p->bench_case->batch));
+  (void)json_object_set_new(object, "precision", json_string(vise_precision_name(p->precision)));
+  (void)json_object_set_new(object, "name", json_string(p->name));
+  (void)json_object_set_new(object, "us_wait", vise_i_cli_json_real(p->us_wait));
+  (void)json_object_set_new(object, "us_work", vise_i_cli_json_real(p->us_work));
+  (void)json_object_set_new(object, "share_wait", vise_i_cli_json_real(p->share_wait));
+  (void)json_object_set_new(object, "share_work", vise_i_cli_json_real(p->share_work));
+  (void)json_object_set_new(object, "launches", json_integer((json_int_t)p->n_launches));
+  (void)json_object_set_new(object, "clock_mhz", vise_i_cli_json_real(p->clock_mhz));
+  return object;
+}
+
+static void print_cell(int width, double factor, double value) {
+  if (isnan(value)) {
+    (void)printf(" %*s", width, "-");
+  } else {
+    (void)printf(" %*.2f", width, factor * value);
+  }
+}
+
+static void print_table(const vise_bench_phase *p) {
+  if (p->is_first) {
+    (void)printf("\n%s, %s %s: the first CTA, medians of %zu launches, %.0f MHz\n", p->bench_case->name,
+                 vise_bench_mode_name(p->mode), vise_precision_name(p->precision), p->n_launches, p->clock_mhz);
+    (void)printf("%-12s %14s %10s %7s %7s\n", "phase", "exchange us", "us", "ex. %", "%");
+  }
+  (void)printf("%-12s", p->name);
+  print_cell(14, 1, p->us_wait);
+  print_cell(10, 1, p->us_work);
+  print_cell(7, 100, p->share_wait);
+  print_cell(7, 100, p->share_work);
+  (void)printf("\n");
+  (void)fflush(stdout);
+}
+
+void vise_i_cli_bench_phase(vise_i_cli_bench_output *output, const vise_bench_phase *phase) {
+  if (output->csv != NULL) print_csv(output->csv, phase, output->n_phases == 0);
+  if (output->phases != NULL) {
+    (void)json_array_append_new(output->phases, phase_json(phase));
+  } else {
+    print_table(phase);
+  }
+  output->n_phases++;
+}

@@ -1,0 +1,153 @@
+/* vise bench on the device: every mode and precision is verified and timed, launches are counted, phases add up. */
+#include "vise/bench.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_ROWS = 16, MAX_PHASES = 128, STEPS_PER_LAUNCH = 4 };
+
+typedef struct heard {
+  vise_bench_row rows[MAX_ROWS];
+  size_t n_rows;
+  vise_bench_phase phases[MAX_PHASES];
+  size_t n_phases;
+  char notes[2048];
+} heard;
+
+static void on_row(void *user, const vise_bench_row *row) {
+  heard *h = user;
+  cr_assert(h->n_rows < MAX_ROWS);
+  h->rows[h->n_rows++] = *row;
+}
+
+static void on_phase(void *user, const vise_bench_phase *phase) {
+  heard *h = user;
+  cr_assert(h->n_phases < MAX_PHASES);
+  h->phases[h->n_phases++] = *phase;
+}
+
+static void on_note(void *user, const char *text) {
+  heard *h = user;
+  const size_t used = strlen(h->notes);
+  (void)snprintf(h->notes + used, sizeof h->notes - used, "%s\n", text);
+}
+
+static void run(unsigned precisions, bool with_phases, heard *h, vise_bench_machine *machine) {
+  static const size_t widths[] = {9, 7, 3};
+  static vise_bench_case c;
+  vise_error err = VISE_ERROR_INIT;
+  vise_bench_config config;
+  vise_bench_result result;
+  memset(h, 0, sizeof *h);
+  cr_assert_eq(vise_bench_make_case(widths, 2, 16, &c, &err), VISE_OK, "%s", err.text);
+  vise_bench_config_init(&config);
+  config.cases = &c;
+  config.n_cases = 1;
+  config.modes =
+      1u << VISE_BENCH_UNFUSED | 1u << VISE_BENCH_UNFUSED_GRAPH | 1u << VISE_BENCH_FUSED | 1u << VISE_BENCH_FUSED_MANY;
+  config.precisions = precisions;
+  config.seconds = 0.01;
+  config.n_threads = 1;
+  config.steps_per_launch = STEPS_PER_LAUNCH;
+  config.report = on_row;
+  config.note = on_note;
+  if (with_phases) config.phase = on_phase;
+  config.user = h;
+  cr_assert_eq(vise_bench_measure_machine(&config, machine, &err), VISE_OK, "%s", err.text);
+  config.machine = machine;
+  cr_assert_eq(vise_bench_run(&config, &result, &err), VISE_OK, "%s", err.text);
+  cr_expect_eq(result.n_failed, 0);
+  cr_expect_eq(result.n_rows, h->n_rows);
+}
+
+static bool is_fused(vise_bench_mode mode) {
+  return mode == VISE_BENCH_FUSED || mode == VISE_BENCH_FUSED_MANY;
+}
+
+static bool has(const heard *h, vise_bench_mode mode, vise_precision precision) {
+  for (size_t i = 0; i < h->n_rows; i++) {
+    if (h->rows[i].mode == mode && h->rows[i].precision == precision) return true;
+  }
+  return false;
+}
+
+static void check_row(const vise_bench_row *row, const vise_bench_machine *machine) {
+  const char *name = vise_bench_mode_name(row->mode);
+  cr_expect(row->verified && row->worst_error <= row->tolerance, "%s", name);
+  cr_expect(row->us_median > 0 && row->us_host > 0 && row->us_launches > 0, "%s: %g, %g, %g", name, row->us_median,
+            row->us_host, row->us_launches);
+  cr_expect(row->us_launches <= row->us_median * 1.01, "%s: launches %g of %g", name, row->us_launches, row->us_median);
+  cr_expect(isfinite(row->floor_us) == is_fused(row->mode), "%s", name);
+  cr_expect(isfinite(row->share_of_floor) == is_fused(row->mode), "%s", name);
+  cr_expect(row->x_unfused > 0 && row->x_unfused_graph > 0, "%s", name);
+  cr_expect(row->share_of_copy > 0, "%s", name);
+  cr_expect(row->share_of_gemm > 0 || machine->device_note[0] != '\0', "%s", name);
+  switch (row->mode) {
+    case VISE_BENCH_FUSED:
+      cr_expect_eq(row->launches_per_step, 1);
+      break;
+    case VISE_BENCH_FUSED_MANY: /* calls of a few steps have a launch of their own */
+      cr_expect(row->launches_per_step >= 1.0 / STEPS_PER_LAUNCH && row->launches_per_step <= 1, "%g",
+                row->launches_per_step);
+      break;
+    default:
+      cr_expect(row->launches_per_step >= 8, "%s: %g", name, row->launches_per_step);
+  }
+}
+
+Test(bench, every_mode_is_verified_and_timed) {
+  heard h;
+  vise_bench_machine machine;
+  run(0, false, &h, &machine);
+  cr_expect_eq(h.n_phases, 0, "clocks are read unasked");
+  cr_expect(strstr(machine.device, "compute capability ") != NULL && strstr(machine.device, "runtime CUDA ") != NULL,
+            "%s", machine.device);
+  cr_expect_eq(machine.n_rates, 5);
+  for (size_t i = 2; i < machine.n_rates; i++) cr_expect(machine.rates[i].copy_bytes_per_s > 0);
+  for (size_t i = 0; i < h.n_rows; i++) check_row(&h.rows[i], &machine);
+  const vise_precision precisions[] = {VISE_FP32, VISE_TF32, VISE_BF16};
+  for (size_t p = 0; p < 3; p++) {
+    cr_expect(has(&h, VISE_BENCH_FUSED, precisions[p]) && has(&h, VISE_BENCH_FUSED_MANY, precisions[p]), "%s", h.notes);
+    if (machine.device_note[0] != '\0') continue; /* no cuBLAS */
+    cr_expect(has(&h, VISE_BENCH_UNFUSED, precisions[p]), "%s", h.notes);
+    cr_expect(has(&h, VISE_BENCH_UNFUSED_GRAPH, precisions[p]), "%s", h.notes);
+  }
+  /* Steps of one launch share what it takes. */
+  double floors[2] = {NAN, NAN};
+  for (size_t i = 0; i < h.n_rows; i++) {
+    if (h.rows[i].precision == VISE_FP32 && is_fused(h.rows[i].mode)) {
+      floors[h.rows[i].mode == VISE_BENCH_FUSED_MANY] = h.rows[i].floor_us;
+    }
+  }
+  cr_expect(floors[1] > 0 && floors[1] < floors[0], "%g, %g", floors[0], floors[1]);
+}
+
+Test(bench, phases_add_up) {
+  heard h;
+  vise_bench_machine machine;
+  static const char *const names[] = {"start", "gather", "forward 0", "rows", "gradient", "update", "end"};
+  enum { N = sizeof names / sizeof *names };
+  run(1u << VISE_FP32, true, &h, &machine);
+  cr_assert_eq(h.n_phases, 2 * N);
+  for (size_t i = 0; i < h.n_phases; i += N) {
+    double sum = 0;
+    const bool many = h.phases[i].mode == VISE_BENCH_FUSED_MANY;
+    for (size_t k = 0; k < N; k++) {
+      const vise_bench_phase *p = &h.phases[i + k];
+      cr_expect_str_eq(p->name, names[k]);
+      cr_expect_eq(p->is_first, k == 0);
+      cr_expect_eq(p->mode, h.phases[i].mode);
+      cr_expect_eq(isnan(p->us_work), many && k == 0, "%s", p->name);
+      cr_expect_eq(isnan(p->us_wait), k < 3 || k == N - 1, "%s", p->name);
+      cr_expect(!(p->us_work < 0) && !(p->us_wait < 0), "%s", p->name);
+      cr_expect(p->clock_mhz > 0);
+      if (!isnan(p->share_wait)) sum += p->share_wait;
+      if (!isnan(p->share_work)) sum += p->share_work;
+    }
+    cr_expect_float_eq(sum, 1, 1e-9);
+  }
+  cr_expect_neq(h.phases[0].mode, h.phases[N].mode);
+  for (size_t i = 0; i < h.n_rows; i++) check_row(&h.rows[i], &machine);
+}
