@@ -10,7 +10,8 @@
 enum { MIN_BATCH = 16 };
 
 /* What a few steps may differ by: weights as a share of the way that they went, losses relative (check.h). The inputs
-   of tf32's products have 11 bits and those of bf16's have 8. */
+   of tf32's products have 11 bits and those of bf16's have 8. In float32 it is units of relu within rounding of 0, of
+   which wide nets have many, that decide differently: up to 3e-3 at 4096 units. */
 typedef struct tolerances {
   double weights, loss;
 } tolerances;
@@ -22,7 +23,7 @@ static tolerances allowed(vise_precision precision) {
     case VISE_BF16:
       return (tolerances){1e-1, 3e-2};
     default:
-      return (tolerances){1e-3, 1e-4};
+      return (tolerances){5e-3, 1e-4};
   }
 }
 
