@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/backend/cpu/cpu.h"
 #include "tests/cpu/cpu_options.h"
+#include "tests/support/backend_rig.h"
 
 static void expect_agreement(const cpu_case *c, const char *first, const char *second) {
   char text[256];
@@ -87,6 +89,40 @@ Test(cpu_agreement, batches_above_a_chunk_are_one_batch) {
   cpu_option_apply(&c, "mse");
   cpu_option_apply(&c, "row weights");
   expect_agreement(&c, "full batch", "mse, row weights");
+}
+
+/* Large batches of small nets are shared by rows, each thread having a gradient of its own. */
+Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
+  static const char *const more[] = {"plain",       "silu",          "mse",     "hinge of signs", "bce of bits",
+                                     "row weights", "class weights", "no bias", "mask",           "label smoothing"};
+  for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+    for (int n_threads = 2; n_threads <= 3; n_threads++) {
+      cpu_case c = cpu_case_make();
+      c.n_rows = 2600; /* an epoch ends with a batch too small for this */
+      c.batch = 1500;
+      c.n_steps = 3;
+      c.spec.n_threads = n_threads;
+      cpu_option_apply(&c, more[i]);
+      expect_agreement(&c, "by rows", more[i]);
+    }
+  }
+}
+
+Test(cpu_agreement, which_batches_go_by_rows) {
+  static const size_t small[] = {64, 64, 10}, wide[] = {64, 1024, 10};
+  for (int n_threads = 1; n_threads <= 2; n_threads++) {
+    vise_error err = VISE_ERROR_INIT;
+    const vise_i_net nets[] = {rig_net(2, small, VISE_RELU, true), rig_net(2, wide, VISE_RELU, true)};
+    for (int i = 0; i < 2; i++) {
+      vise_i_step_spec spec = rig_spec(&nets[i]);
+      vise_i_backend *b;
+      spec.n_threads = n_threads;
+      cr_assert_eq(vise_i_backend_cpu.create(&spec, &b, &err), VISE_OK, "%s", err.text);
+      cr_expect_eq(vise_i_cpu_goes_by_rows(b, 4096), n_threads == 2 && i == 0);
+      cr_expect_not(vise_i_cpu_goes_by_rows(b, 64));
+      vise_i_backend_cpu.destroy(b);
+    }
+  }
 }
 
 /* The comparison itself: a wrong strength must be seen. */

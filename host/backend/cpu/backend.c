@@ -12,16 +12,26 @@
 #define CHUNK_ROWS_MOST 1024
 #define CHUNK_ELEMENTS ((size_t)4 << 20)
 
-static void cpu_destroy(vise_i_backend *b) {
-  if (!b) return;
-  vise_i_team_destroy(b->team);
-  free(b->parts);
+void vise_i_cpu_free_rows(vise_i_backend *b) {
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     free(b->act[l]);
     free(b->pre[l]);
   }
   for (int i = 0; i < 2; i++) free(b->delta[i]);
   for (int i = 0; i < 4; i++) free(b->row_tmp[i]);
+  free(b->x);
+  free(b->y);
+  free(b->labels);
+  free(b->row_weight);
+  free(b->row_sum);
+}
+
+static void cpu_destroy(vise_i_backend *b) {
+  if (!b) return;
+  vise_i_cpu_views_destroy(b);
+  vise_i_team_destroy(b->team);
+  free(b->parts);
+  vise_i_cpu_free_rows(b);
   free(b->params);
   free(b->grads);
   free(b->moment1);
@@ -30,11 +40,6 @@ static void cpu_destroy(vise_i_backend *b) {
   free(b->unit_scale);
   free(b->unit_sum_sq);
   free(b->unit_max);
-  free(b->x);
-  free(b->y);
-  free(b->labels);
-  free(b->row_weight);
-  free(b->row_sum);
   free(b->class_weights);
   free(b->scale_shift);
   free(b->scale_inverse);
@@ -70,32 +75,44 @@ static vise_status alloc_rows(vise_i_backend *b, float **out, size_t width, cons
   return vise_i_alloc_aligned(out, b->chunk * width, sizeof **out, what, err); /* within CHUNK_ELEMENTS or one row */
 }
 
-static vise_status alloc_scratch(vise_i_backend *b, vise_error *err) {
+static size_t widest_behind_inputs(const vise_i_net *net) {
+  size_t widest = 0;
+  for (size_t l = 1; l <= net->n_layers; l++) {
+    if (net->widths[l] > widest) widest = net->widths[l];
+  }
+  return widest;
+}
+
+vise_status vise_i_cpu_alloc_rows(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_net *net = b->net;
-  const size_t n_in = net->widths[0], n_out = net->widths[net->n_layers];
-  size_t widest = n_in, widest_behind = 0;
-  for (size_t l = 1; l <= net->n_layers; l++) {
-    if (net->widths[l] > widest_behind) widest_behind = net->widths[l];
-  }
-  if (widest_behind > widest) widest = widest_behind;
-  b->chunk = b->spec.max_batch < CHUNK_ROWS_LEAST ? CHUNK_ROWS_LEAST : b->spec.max_batch;
-  if (b->chunk > CHUNK_ROWS_MOST) b->chunk = CHUNK_ROWS_MOST;
-  if (b->chunk > CHUNK_ELEMENTS / widest) b->chunk = CHUNK_ELEMENTS / widest;
   for (size_t l = 0; l < net->n_layers; l++) {
     const bool keeps = l + 1 < net->n_layers && vise_i_cpu_activation_keeps_pre(net->activation);
     VISE_TRY(alloc_rows(b, &b->act[l], net->widths[l + 1], "activations", err));
     if (keeps) VISE_TRY(alloc_rows(b, &b->pre[l], net->widths[l + 1], "activations", err));
   }
-  VISE_TRY(alloc_rows(b, &b->x, n_in, "features of a batch", err));
-  VISE_TRY(alloc_rows(b, &b->y, n_out, "targets of a batch", err));
+  VISE_TRY(alloc_rows(b, &b->x, net->widths[0], "features of a batch", err));
+  VISE_TRY(alloc_rows(b, &b->y, net->widths[net->n_layers], "targets of a batch", err));
   for (int i = 0; i < 2; i++) {
-    VISE_TRY(alloc_rows(b, &b->delta[i], widest_behind, "gradients of activations", err));
+    VISE_TRY(alloc_rows(b, &b->delta[i], widest_behind_inputs(net), "gradients of activations", err));
   }
   for (int i = 0; i < 4; i++) VISE_TRY(alloc_rows(b, &b->row_tmp[i], 1, "scratch of the loss", err));
   VISE_TRY(alloc_rows(b, &b->row_weight, 1, "row weights of a batch", err));
   VISE_TRY(vise_i_alloc_aligned(&b->row_sum, b->chunk, sizeof(double), "scratch of the loss", err));
   VISE_TRY(vise_i_alloc_aligned(&b->labels, b->chunk, sizeof(int32_t), "labels of a batch", err));
+done:
+  return status;
+}
+
+static vise_status alloc_scratch(vise_i_backend *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_i_net *net = b->net;
+  const size_t n_in = net->widths[0], n_out = net->widths[net->n_layers], behind = widest_behind_inputs(net);
+  const size_t widest = behind > n_in ? behind : n_in;
+  b->chunk = b->spec.max_batch < CHUNK_ROWS_LEAST ? CHUNK_ROWS_LEAST : b->spec.max_batch;
+  if (b->chunk > CHUNK_ROWS_MOST) b->chunk = CHUNK_ROWS_MOST;
+  if (b->chunk > CHUNK_ELEMENTS / widest) b->chunk = CHUNK_ELEMENTS / widest;
+  VISE_TRY(vise_i_cpu_alloc_rows(b, err));
   VISE_TRY(vise_i_alloc_zero(&b->scale_shift, 2 * (n_in + n_out), sizeof(double), "scaling", err));
   VISE_TRY(vise_i_alloc_zero(&b->scale_inverse, 2 * (n_in + n_out), sizeof(double), "scaling", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_scale, b->n_units, sizeof(float), "norms of units", err));
@@ -164,6 +181,7 @@ static vise_status cpu_create(const vise_i_step_spec *spec, vise_i_backend **out
   place_tensors(b);
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
   VISE_TRY(vise_i_alloc_aligned(&b->parts, vise_i_team_size(b->team), sizeof *b->parts, "threads", err));
+  VISE_TRY(vise_i_cpu_views_create(b, err));
   *out = b;
   b = NULL;
 done:

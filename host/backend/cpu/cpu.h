@@ -8,6 +8,7 @@
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts, the check of the projection
  *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
+ *   by_rows.c  large batches of small nets, of which each thread takes rows through the whole net
  * The inputs of the net lie row by row, [n, in]; everything behind the first layer lies feature by feature, [width, n]:
  * OpenBLAS is fastest with these orders, biases are constant along a row, and the loss vectorizes over the batch.
  */
@@ -42,7 +43,8 @@ struct vise_i_backend {
   uint8_t *mask;                             /* [n_params] or NULL */
 
   vise_i_team *team;             /* NULL: one thread */
-  struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor */
+  struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor or batch */
+  vise_i_backend *views;         /* [vise_i_team_size]: for batches that go by rows, or NULL */
 
   size_t n_units;
   float *unit_scale;   /* [n_units]: what the norm clip multiplies a unit with */
@@ -134,14 +136,18 @@ vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_c
    bounds of shaping are finite. What is false may be left out, for speed. */
 void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping, bool penalized,
                          bool l1, bool value_clip, bool want_max, vise_i_cpu_sums *sums);
+/* to[i] += from[i]. */
+void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
-/* What a thread found in its part of a tensor, on cache lines of its own. */
+/* What a thread found in its part of a tensor or of a batch, on cache lines of its own. */
 typedef struct vise_i_cpu_part {
   vise_i_cpu_sums sums;
   uint64_t n_at_lo, n_at_hi;
-  char spare[128 - sizeof(vise_i_cpu_sums) - 2 * sizeof(uint64_t)];
+  double loss;
+  uint64_t n_correct;
+  char spare[128 - sizeof(vise_i_cpu_sums) - 4 * sizeof(uint64_t)];
 } vise_i_cpu_part;
 
 /* Work that is worth a second thread: a microsecond or so is lost by sharing it. */
@@ -178,7 +184,23 @@ void vise_i_cpu_sum_bounds(const vise_i_backend *b, vise_step_stats *stats);
 /* Verifies that mask, box and max-norm hold. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err);
 
+/* ---- backend.c ---- */
+/* Scratch for b->chunk rows; free also what was allocated before a failure. */
+VISE_WARN_UNUSED vise_status vise_i_cpu_alloc_rows(vise_i_backend *b, vise_error *err);
+void vise_i_cpu_free_rows(vise_i_backend *b);
+
 /* ---- step.c ---- */
+/* Rows first..end of a batch of n rows: rows[first..end), or first, first + 1, ... where rows is NULL. */
+typedef struct vise_i_cpu_batch {
+  const vise_i_data *data;
+  vise_i_cpu_source source;
+  const size_t *rows;
+  size_t n, first, end;
+  const vise_array *delta; /* of the external loss, or NULL */
+  double weight_sum;       /* of the whole batch */
+} vise_i_cpu_batch;
+/* Adds to *loss and *n_correct; b->grads receives the gradient of these rows' part of the loss. */
+void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct);
 /* Data loss over rows[0..n) (NULL: 0..n-1) as one batch, and its gradient into b->grads. delta is NULL or the caller's
    [n, K] (*loss is then 0). */
 VISE_WARN_UNUSED vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source,
@@ -189,5 +211,13 @@ VISE_WARN_UNUSED vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_dat
                                              const size_t *rows, size_t n, const vise_array *delta,
                                              double external_loss, const vise_i_hyper *hyper, vise_step_stats *stats,
                                              vise_error *err);
+
+/* ---- by_rows.c ---- */
+/* Makes the views where batches may go by rows; to be called when all else of b is there. */
+VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err);
+void vise_i_cpu_views_destroy(vise_i_backend *b);
+bool vise_i_cpu_goes_by_rows(const vise_i_backend *b, size_t n);
+/* As vise_i_cpu_gradient_of_rows, for all rows of the batch. */
+void vise_i_cpu_gradient_by_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct);
 
 #endif

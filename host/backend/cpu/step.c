@@ -5,29 +5,38 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/nonfinite.h"
 
+void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct) {
+  for (size_t first = batch->first; first < batch->end; first += b->chunk) {
+    const size_t n = batch->end - first < b->chunk ? batch->end - first : b->chunk;
+    const size_t *rows = batch->rows ? batch->rows + first : NULL;
+    vise_i_cpu_gather_x(b, batch->data, batch->source, rows, first, n);
+    vise_i_cpu_forward(b, n);
+    if (batch->delta) {
+      vise_i_cpu_gather_delta(b, batch->delta, first, n);
+    } else {
+      double part;
+      uint64_t part_correct;
+      vise_i_cpu_gather_y(b, batch->data, batch->source, rows, first, n);
+      vise_i_cpu_loss(b, n, batch->weight_sum, &part, &part_correct);
+      *loss += part;
+      *n_correct += part_correct;
+    }
+    vise_i_cpu_backward(b, n, first > batch->first);
+  }
+}
+
 vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source,
                                 const size_t *rows, size_t n, const vise_array *delta, double *loss,
                                 uint64_t *n_correct, vise_error *err) {
   vise_status status = VISE_OK;
-  double weight_sum = 1, sum_loss = 0;
+  vise_i_cpu_batch batch = {data, source, rows, n, 0, n, delta, 1};
+  double sum_loss = 0;
   uint64_t sum_correct = 0;
-  if (!delta) VISE_TRY(vise_i_cpu_sum_weights(b, data, rows, n, &weight_sum, err));
-  for (size_t first = 0; first < n; first += b->chunk) {
-    const size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
-    const size_t *chunk_rows = rows ? rows + first : NULL;
-    vise_i_cpu_gather_x(b, data, source, chunk_rows, first, n_chunk);
-    vise_i_cpu_forward(b, n_chunk);
-    if (delta) {
-      vise_i_cpu_gather_delta(b, delta, first, n_chunk);
-    } else {
-      double part;
-      uint64_t part_correct;
-      vise_i_cpu_gather_y(b, data, source, chunk_rows, first, n_chunk);
-      vise_i_cpu_loss(b, n_chunk, weight_sum, &part, &part_correct);
-      sum_loss += part;
-      sum_correct += part_correct;
-    }
-    vise_i_cpu_backward(b, n_chunk, first > 0);
+  if (!delta) VISE_TRY(vise_i_cpu_sum_weights(b, data, rows, n, &batch.weight_sum, err));
+  if (vise_i_cpu_goes_by_rows(b, n)) {
+    vise_i_cpu_gradient_by_rows(b, &batch, &sum_loss, &sum_correct);
+  } else {
+    vise_i_cpu_gradient_of_rows(b, &batch, &sum_loss, &sum_correct);
   }
   *loss = sum_loss;
   *n_correct = sum_correct;

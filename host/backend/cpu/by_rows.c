@@ -1,0 +1,120 @@
+/*
+ * Large batches of small nets: each thread takes rows of the batch through the whole net, some at a time so that they
+ * stay in its cache, into a gradient of its own; then the gradients are added, in the order of the threads. So threads
+ * meet once a batch and not at every layer, and products keep their long side.
+ *
+ * A thread works on a backend like any other (a "view"): weights, data and scaling are those of the real one, scratch
+ * and gradient its own, and it has no team. The first view has the scratch and the gradient of the real one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/base/memory.h"
+
+enum {
+  LEAST_ROWS = 256,          /* of a batch, for each thread */
+  LEAST_CHUNK = 128,         /* rows at a time; wider nets fit fewer into a cache and are shared by layers */
+  CACHE_FLOATS = 128 * 1024, /* of a processor's own cache that activations may take */
+  ALIGN_ROWS = 16
+};
+
+/* Rows at a time. */
+static size_t chunk_of(const vise_i_net *net) {
+  size_t width = 0;
+  for (size_t l = 0; l <= net->n_layers; l++) width += net->widths[l];
+  return CACHE_FLOATS / width / ALIGN_ROWS * ALIGN_ROWS;
+}
+
+static vise_i_backend *view_of(const vise_i_backend *b, size_t i) {
+  return b->views + i;
+}
+
+/* Scratch and gradient of `to` stay, all else becomes that of b. */
+static void renew(vise_i_backend *to, const vise_i_backend *b) {
+  const vise_i_backend own = *to;
+  *to = *b;
+  to->team = NULL;
+  to->views = NULL;
+  to->chunk = own.chunk;
+  to->x = own.x;
+  to->y = own.y;
+  to->labels = own.labels;
+  to->row_weight = own.row_weight;
+  to->row_sum = own.row_sum;
+  to->grads = own.grads;
+  memcpy(to->act, own.act, sizeof to->act);
+  memcpy(to->pre, own.pre, sizeof to->pre);
+  memcpy(to->delta, own.delta, sizeof to->delta);
+  memcpy(to->row_tmp, own.row_tmp, sizeof to->row_tmp);
+  for (size_t t = 0; t < b->net->n_tensors; t++) to->tensors[t].g = to->grads + b->net->tensors[t].offset;
+}
+
+vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
+  if (n_views < 2 || chunk < LEAST_CHUNK || b->spec.max_batch < n_views * LEAST_ROWS) return VISE_OK;
+  VISE_TRY(vise_i_alloc_zero(&b->views, n_views, sizeof *b->views, "threads", err));
+  *view_of(b, 0) = *b;
+  for (size_t i = 1; i < n_views; i++) {
+    vise_i_backend *view = view_of(b, i);
+    view->net = b->net;
+    view->chunk = chunk < b->chunk ? chunk : b->chunk;
+    VISE_TRY(vise_i_alloc_aligned(&view->grads, b->net->n_params, sizeof(float), "gradient of a thread", err));
+    VISE_TRY(vise_i_cpu_alloc_rows(view, err));
+  }
+  view_of(b, 0)->chunk = view_of(b, 1)->chunk;
+done:
+  return status;
+}
+
+void vise_i_cpu_views_destroy(vise_i_backend *b) {
+  if (!b->views) return;
+  for (size_t i = 1; i < vise_i_team_size(b->team); i++) {
+    vise_i_cpu_free_rows(view_of(b, i));
+    free(view_of(b, i)->grads);
+  }
+  free(b->views);
+}
+
+bool vise_i_cpu_goes_by_rows(const vise_i_backend *b, size_t n) {
+  return b->views != NULL && n >= vise_i_team_size(b->team) * LEAST_ROWS;
+}
+
+typedef struct rows_work {
+  vise_i_backend *b;
+  const vise_i_cpu_batch *batch;
+} rows_work;
+
+static void rows_part(void *context, size_t part, size_t n_parts) {
+  const rows_work *work = context;
+  vise_i_backend *view = view_of(work->b, part);
+  vise_i_cpu_batch rows = *work->batch;
+  vise_i_team_slice(work->batch->n, ALIGN_ROWS, part, n_parts, &rows.first, &rows.end);
+  renew(view, work->b);
+  vise_i_cpu_part *found = &work->b->parts[part];
+  found->loss = 0;
+  found->n_correct = 0;
+  vise_i_cpu_gradient_of_rows(view, &rows, &found->loss, &found->n_correct);
+}
+
+static void add_part(void *context, size_t part, size_t n_parts) {
+  enum { ALIGN = 1024, BLOCK = 4096 };
+  const vise_i_backend *b = context;
+  size_t begin, end;
+  vise_i_team_slice(b->net->n_params, ALIGN, part, n_parts, &begin, &end);
+  for (size_t at = begin; at < end; at += BLOCK) {
+    const size_t n = end - at < BLOCK ? end - at : BLOCK;
+    for (size_t i = 1; i < n_parts; i++) vise_i_cpu_add(b->grads + at, view_of(b, i)->grads + at, n);
+  }
+}
+
+void vise_i_cpu_gradient_by_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct) {
+  rows_work work = {b, batch};
+  vise_i_team_run(b->team, rows_part, &work);
+  vise_i_team_run(b->team, add_part, b);
+  for (size_t p = 0; p < vise_i_team_size(b->team); p++) {
+    *loss += b->parts[p].loss;
+    *n_correct += b->parts[p].n_correct;
+  }
+}
