@@ -18,6 +18,7 @@ import datetime
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,8 @@ for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
 
 
 class Peer:
-    """A peer's program with one number of threads, asked case by case."""
+    """A peer's program with one number of threads, asked case by case. While it is not asked it is stopped, since
+    threads that start, compile or spin would take their time from whoever is measured."""
 
     def __init__(self, name, device, threads, arguments):
         self.device = device
@@ -48,20 +50,31 @@ class Peer:
                    arguments.precision]
         if arguments.variants:
             command += ["--variants", arguments.variants]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                        start_new_session=True)
         self.gone = False
+        self.signal(signal.SIGSTOP)
+
+    def signal(self, number):
+        """To the program and what it started."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass
 
     def measure(self, case, note):
         """The rows of one case."""
         rows = []
         if self.gone:
             return rows
+        self.signal(signal.SIGCONT)
         try:
             print(json.dumps(vars(case)), file=self.process.stdin, flush=True)
         except BrokenPipeError:
             pass  # what it said before it ended is still to be read
         for line in map(str.strip, self.process.stdout):
             if line == END:
+                self.signal(signal.SIGSTOP)
                 return rows
             if line.startswith("#"):
                 if not line.startswith(("# command", "# cpu")):
@@ -74,6 +87,7 @@ class Peer:
         return rows
 
     def close(self):
+        self.signal(signal.SIGCONT)
         self.process.stdin.close()
         self.process.stdout.close()
         self.process.wait()
@@ -275,6 +289,7 @@ def main(given=None):
         cases = [case for case in cases if case.name not in large]
     if arguments.total_seconds:
         cases = spread(cases)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the peers must not stay behind, stopped
     peers = make_peers(arguments, nvidia_is_here())
     try:
         for i, case in enumerate(cases):
