@@ -50,6 +50,7 @@ cat >tools/compute-sanitizer <<'END'
 echo "========= ${SUMMARY-ERROR SUMMARY: 0 errors}"
 [ -z "${SUMMARY-x}" ] || echo "========= RACECHECK SUMMARY: 0 hazards displayed (0 errors, 0 warnings)"
 END
+# shellcheck disable=SC2016 # for the script that it writes
 printf '#!/bin/sh\n[ "$1" = - ] && exit "${MODULES:-1}"\nexit "${PEER:-0}"\n' >tools/python3
 chmod +x programs/* tools/*
 PATH=$PWD/tools:$PATH
