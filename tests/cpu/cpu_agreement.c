@@ -109,7 +109,7 @@ Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
 }
 
 Test(cpu_agreement, which_batches_go_by_rows) {
-  static const size_t small[] = {64, 64, 10}, wide[] = {64, 1024, 10};
+  static const size_t small[] = {64, 64, 10}, wide[] = {64, 4096, 10};
   for (int n_threads = 1; n_threads <= 2; n_threads++) {
     vise_error err = VISE_ERROR_INIT;
     const vise_i_net nets[] = {rig_net(2, small, VISE_RELU, true), rig_net(2, wide, VISE_RELU, true)};

@@ -14,7 +14,7 @@
 
 enum {
   LEAST_ROWS = 256,          /* of a batch, for each thread */
-  LEAST_CHUNK = 128,         /* rows at a time; wider nets fit fewer into a cache and are shared by layers */
+  LEAST_CHUNK = 48,          /* rows at a time; wider nets fit fewer into a cache and are shared by layers */
   CACHE_FLOATS = 128 * 1024, /* of a processor's own cache that activations may take */
   ALIGN_ROWS = 16
 };
