@@ -7,7 +7,8 @@
 #   vise_kernel(NAME [FOLDER])   compiles FOLDER/NAME.cu (of kernels/) for every architecture, host side included,
 #                           warnings as errors, into NAME.o, and keeps what ptxas reports (NAME.ptxas) and the PTX
 #                           (NAME.keep/) for tests/kernels_check
-set(VISE_CUDA_ARCHITECTURES 80 90 100 120) # machine code; the PTX of compute_90 serves what comes later
+set(VISE_CUDA_ARCHITECTURES 80 90 100 120 CACHE STRING
+  "Compute capabilities to make machine code for; the PTX of compute_90 serves what comes later")
 
 set(VISE_HAS_NVCC FALSE)
 set(VISE_HAS_CUDA FALSE)

@@ -278,7 +278,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 if [ -n "$kit" ]; then
-  tar -xzf "$kit/kit.tar.gz" -C "$work" || die "$kit is no kit (./dev gpu --prepare makes one)"
+  # A bare machine may have no xz, but it has Python.
+  tar -xJf "$kit/kit.tar.xz" -C "$work" 2>/dev/null ||
+    python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$kit/kit.tar.xz" "$work" ||
+    die "$kit is no kit (./dev gpu --prepare makes one)"
   cd "$work/kit"
   bin=$PWD/bin
 fi

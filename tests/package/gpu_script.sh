@@ -123,6 +123,6 @@ mkdir packed
 mv bin packed/kit_bin
 mkdir packed/kit
 mv packed/kit_bin packed/kit/bin
-tar -czf kit/kit.tar.gz -C packed kit
+tar -cJf kit/kit.tar.xz -C packed kit
 expect 0 '9 passed, 0 failed, 1 absent' -- --kit kit --only tests
 [ ! -d out/logs ] && tar -tzf out/logs.tar.gz | grep -q logs/train.log
