@@ -1,4 +1,4 @@
-"""The grid of vise bench on the CPU: cpu and cpu64 of Vise, PyTorch and scikit-learn. One command with a time budget:
+"""The grid of vise bench on the CPU: cpu and cpu64 of Vise, PyTorch, JAX and scikit-learn. One command with a time budget:
 
     python3 bench/peers/grid_cpu.py [--total-seconds 3600] [--out build/bench-results/grid-cpu] [options of compare.py]
 
@@ -19,8 +19,8 @@ DEFAULTS = {
     "--seconds": "0.3",
     "--max-cpu-flop": "5e10",
     "--devices": "cpu",
-    "--peers": "torch,sklearn",
-    "--variants": "eager-module-fused,eager-autograd-foreach,eager-manual-foreach",
+    "--peers": "torch,jax,sklearn",
+    "--variants": "eager-module-fused,eager-autograd-foreach,eager-manual-foreach,jit,scan",
 }
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts, the check of the projection
  *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
- *   by_rows.c  large batches of small nets, of which each thread takes rows through the whole net
+ *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
  * The inputs of the net lie row by row, [n, in]; everything behind the first layer lies feature by feature, [width, n]:
  * OpenBLAS is fastest with these orders, biases are constant along a row, and the loss vectorizes over the batch.
  */
