@@ -115,8 +115,6 @@ VISE_FN void vise_step_end(vise_step *step) {
     if (p->mode == VISE_K_STEP || p->mode == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
-    if (p->mode == VISE_K_STEP && vise_step_reports(step) && p->progress)
-      ptx_store_release_sys(p->progress, state->cursor);
   }
   __syncthreads();
 }
@@ -161,6 +159,8 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;
     *step->p.state = step->state;
+    /* A release here, or in every step, would hold up the team; the end of the launch makes it seen. */
+    if (step->p.mode == VISE_K_STEP && step->p.progress) *(volatile uint32_t *)step->p.progress = step->state.cursor;
   }
 }
 VISE_KERNEL(VISE_STEP_NAME);
