@@ -76,8 +76,8 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
 }
 
 /* Notes when the first CTA is here. */
-VISE_FN void vise_step_mark(const vise_step *step, uint32_t mark) {
-  if (step->p.clocks && blockIdx.x == 0 && threadIdx.x == 0) step->p.clocks[mark] = (uint64_t)clock64();
+VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
+  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
 }
 
 /* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
@@ -85,9 +85,9 @@ VISE_FN void vise_step_mark(const vise_step *step, uint32_t mark) {
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
   vise_step_begin(step);
-  vise_step_mark(step, VISE_K_CLOCK_STEP);
+  vise_step_mark(p->clocks, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
-  vise_step_mark(step, VISE_K_CLOCK_INPUTS);
+  vise_step_mark(p->clocks, VISE_K_CLOCK_INPUTS);
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
@@ -97,9 +97,9 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
       vise_exchange_wait(x);
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
     }
-    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i);
+    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
-    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i + 1);
+    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i + 1);
   }
 }
 
@@ -119,13 +119,12 @@ VISE_FN void vise_step_end(vise_step *step) {
   __syncthreads();
 }
 
-/* Parameters of the launch and state to shared memory. */
+/* Parameters of the launch and state to shared memory; the state by the last threads, which may have no parameters. */
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
-  const uint32_t *from = (const uint32_t *)p;
-  uint32_t *to = (uint32_t *)&step->p;
-#pragma unroll 1
-  for (uint32_t i = threadIdx.x; i < sizeof *p / 4; i += VISE_K_STEP_THREADS) to[i] = from[i];
-  if (threadIdx.x == 0) step->state = *p->state;
+  const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 8;
+  const uint64_t word = has_word ? ((const uint64_t *)p->state)[at] : 0;
+  vise_step_copy(step, p);
+  if (has_word) ((uint64_t *)&step->state)[at] = word;
   __syncthreads();
 }
 
@@ -142,8 +141,8 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
+  vise_step_mark(given.clocks, VISE_K_CLOCK_LAUNCH);
   vise_step_load(step, &given);
-  vise_step_mark(step, VISE_K_CLOCK_LAUNCH);
   if (step->state.halted) return;
   vise_exchange x = vise_step_open(step);
 #pragma unroll 1
@@ -151,7 +150,7 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     if (i > 0) vise_step_exchange(step, &x);
     vise_step_walk(step, &x);
     vise_step_end(step);
-    vise_step_mark(step, VISE_K_CLOCK_END);
+    vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
     if (step->state.halted) break;
   }
   /* A whole step has exchanged since every CTA read the state; other modes may not have. */

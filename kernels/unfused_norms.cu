@@ -27,16 +27,18 @@ static size_t shared_bytes(uint32_t n_groups) {
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_sums_warp_per_group(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
-  vise_unfused_open(&u);
+  vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
+  if (threadIdx.x == 0) step->p.n_members = gridDim.x;
+  __syncthreads();
   vise_sum_phase();
 }
 VISE_KERNEL(unfused_sums_warp_per_group);
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_norms_one_cta(const __grid_constant__ vise_k_unfused u, int new_weights) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const vise_k_step *p = &step->p;
   const uint32_t tensor = threadIdx.x;
   if (new_weights) {
@@ -64,8 +66,8 @@ VISE_FN void report_loss(const vise_k_unfused *u, vise_step *step) {
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_decide_one_cta(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   vise_k_unfused_context *c = u.context;
   if (threadIdx.x == 0) {
     step->state = *u.step.state;

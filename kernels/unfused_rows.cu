@@ -150,8 +150,8 @@ VISE_FN void narrow_delta(const vise_k_unfused *u, size_t at, uint32_t n_out) {
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_loss_warp_per_row(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
