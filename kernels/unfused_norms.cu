@@ -8,7 +8,7 @@
  * Formulas    those of the fused step, by the same functions: sums.cuh, decide.cuh, walk.cuh.
  * Layout      kernels/step_types.h. decide writes context, state and the step's statistics.
  * Work        warps take groups and units in turn; the others are one CTA, for there is one number to 1024 weights.
- * Memory      sums once, 8 bytes a lane, coalesced; 26 to 88 KB of shared memory.
+ * Memory      sums once, 8 bytes a lane, coalesced; 26 to 56 KB of shared memory.
  * Numerics    float64, canonical order (kernels/canonical.h).
  * Limits      those of the plan.
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
@@ -17,12 +17,10 @@
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 
-/* Numbers in the scratch memory: groups of vise_sum_tensors_alone. */
-enum { LEAST_SCRATCH = 256, MOST_SCRATCH = 8192 };
-
+/* Numbers in the scratch memory: a group each, or one of each thread. */
 static size_t shared_bytes(uint32_t n_groups) {
-  const size_t n = n_groups > LEAST_SCRATCH ? n_groups : (size_t)LEAST_SCRATCH;
-  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + (n < MOST_SCRATCH ? n : (size_t)MOST_SCRATCH) * sizeof(double);
+  const size_t n = n_groups > VISE_UNFUSED_THREADS ? n_groups : (size_t)VISE_UNFUSED_THREADS;
+  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + n * sizeof(double);
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
@@ -98,8 +96,8 @@ cudaError_t vise_k_unfused_prepare(void) {
   const void *const kernels[] = {(const void *)unfused_sums_warp_per_group, (const void *)unfused_norms_one_cta,
                                  (const void *)unfused_decide_one_cta};
   for (int i = 0; i < 3; i++) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(kernels[i], cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes(MOST_SCRATCH));
+    const cudaError_t error = cudaFuncSetAttribute(kernels[i], cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                   (int)shared_bytes(VISE_MOST_GROUPS));
     if (error != cudaSuccess) return error;
   }
   return cudaSuccess;
