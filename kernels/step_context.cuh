@@ -25,6 +25,8 @@ typedef struct vise_step {
       weight_squares[VISE_K_MAX_TENSORS]; /* of the weights at the start of the step, or, for max-norm, of new ones */
   double weight_magnitudes[VISE_K_MAX_TENSORS];
   double penalty;
+  double inverse;            /* 1 / the record's denominator */
+  uint32_t inverse_is_known; /* it is that of the next record already */
   float gradient_max[VISE_K_MAX_TENSORS];
   float scales[VISE_K_MAX_TENSORS];         /* of the norm clip, by tensors; of units they are formed where needed */
   float norm_strengths[VISE_K_MAX_TENSORS]; /* kF / ||W|| of each tensor */

@@ -57,22 +57,58 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
   }
 }
 
+enum { VISE_RECORD_WORDS = sizeof(vise_k_step_record) / 8 };
+
+/* Record and inputs of the step, of the step before if that has them ahead; counts and flags to 0. Statistics are
+   cleared by the CTA that reports; the others only add counts. */
+VISE_FN void vise_step_begin(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  const uint32_t gathered = step->state.gathered;
+  const vise_k_step_record *record = gathered ? &step->state.record : &p->records[step->state.cursor];
+  if (threadIdx.x < VISE_RECORD_WORDS) {
+    ((uint64_t *)&step->record)[threadIdx.x] = ((const uint64_t *)record)[threadIdx.x];
+  }
+  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
+  if (threadIdx.x == 0) {
+    const int external = p->options.loss == VISE_K_EXTERNAL;
+    if (!step->inverse_is_known) step->inverse = 1.0 / record->denominator;
+    step->inverse_is_known = 0;
+    step->loss_is_bad = !vise_is_finite_f64(external ? record->external_loss : step->inverse);
+    step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
+    step->n_correct = step->skip = 0;
+    step->counts = vise_k_tensor_counts();
+    step->inputs = vise_inputs_half(p, gathered ? gathered - 1 : 0);
+  }
+  if (vise_step_reports(step)) {
+    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+#pragma unroll 1
+    for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
+  }
+  __syncthreads();
+}
+
 /* The rows of this step, unless the step before has gathered them. */
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
-  const uint32_t gathered = step->state.gathered;
-  if (threadIdx.x == 0) step->inputs = vise_inputs_half(&step->p, gathered ? gathered - 1 : 0);
-  if (gathered) __syncthreads(); /* the first phase reads the place; otherwise the exchange is between */
-  if (gathered || step->p.mode == VISE_K_PROJECT) return;
+  if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(step->record.first, step->record.n_rows, 0);
   vise_step_exchange(step, x);
 }
 
-/* Between arrival and wait, where the CTA would be idle: record and rows of the next step. */
+/* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
+   waits for no member of a team of up to 128; the losses of this step, which take the inverse, are made. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   if (step->record.next_n_rows == 0) return;
-  if (threadIdx.x == 0) step->state.record = step->p.records[step->state.cursor + 1];
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
+  const uint32_t at = threadIdx.x - VISE_K_STEP_THREADS / 2, has_word = at < VISE_RECORD_WORDS;
+  const vise_k_step_record *next = &step->p.records[step->state.cursor + 1];
+  const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
+  const double denominator = at == 0 ? next->denominator : 1.0;
   vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
+  if (has_word) ((uint64_t *)&step->state.record)[at] = word;
+  if (at == 0) {
+    step->inverse = 1.0 / denominator;
+    step->inverse_is_known = 1;
+  }
 }
 
 /* Notes when the first CTA is here. */
@@ -125,6 +161,7 @@ VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
   const uint64_t word = has_word ? ((const uint64_t *)p->state)[at] : 0;
   vise_step_copy(step, p);
   if (has_word) ((uint64_t *)&step->state)[at] = word;
+  if (threadIdx.x == 0) step->inverse_is_known = 0;
   __syncthreads();
 }
 

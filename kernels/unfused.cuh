@@ -58,6 +58,7 @@ VISE_FN vise_step *vise_unfused_open(const vise_k_unfused *u) {
   }
   if (threadIdx.x == 0) {
     step->record = c->record;
+    step->inverse = c->inverse;
     step->state.cursor = c->index;
     step->state.parity = c->parity;
     step->counts = vise_k_tensor_counts();

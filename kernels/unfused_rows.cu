@@ -37,7 +37,8 @@ VISE_FN void begin_step(const vise_k_unfused *u, uint32_t cursor) {
   c->index = cursor;
   c->parity = p->state->parity;
   c->skip = 0;
-  c->loss_is_bad = !vise_is_finite_f64(external ? record.external_loss : 1.0 / record.denominator);
+  c->inverse = 1.0 / record.denominator;
+  c->loss_is_bad = !vise_is_finite_f64(external ? record.external_loss : c->inverse);
   c->bad_gradient = c->bad_total = VISE_NO_TENSOR;
 }
 

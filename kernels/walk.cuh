@@ -31,30 +31,6 @@ VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
   vise_exchange_wait(x);
 }
 
-/* Statistics of the step that this CTA alone reports; the others only add counts. */
-VISE_FN void vise_step_begin(vise_step *step) {
-  const vise_k_step *p = &step->p;
-  if (threadIdx.x == 0) {
-    step->record = step->state.gathered ? step->state.record : p->records[step->state.cursor];
-    step->n_correct = step->loss_is_bad = step->skip = 0;
-    step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
-    step->counts = vise_k_tensor_counts();
-  }
-  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
-  if (vise_step_reports(step)) {
-    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
-#pragma unroll 1
-    for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
-  }
-  __syncthreads();
-  if (threadIdx.x == 0 && p->options.loss == VISE_K_EXTERNAL)
-    step->loss_is_bad = !vise_is_finite_f64(step->record.external_loss);
-  if (threadIdx.x == 0 && p->options.loss != VISE_K_EXTERNAL && p->mode != VISE_K_FORWARD_ONLY) {
-    step->loss_is_bad = !vise_is_finite_f64(1.0 / step->record.denominator);
-  }
-  __syncthreads();
-}
-
 /* Loss of the batch: leaves of 32 rows, the tree over leaves. One CTA; all threads get it. */
 VISE_FN double vise_batch_loss(vise_step *step) {
   const vise_k_step *p = &step->p;
