@@ -24,7 +24,7 @@ typedef struct vise_step {
   double
       weight_squares[VISE_K_MAX_TENSORS]; /* of the weights at the start of the step, or, for max-norm, of new ones */
   double weight_magnitudes[VISE_K_MAX_TENSORS];
-  double penalty;
+  double loss, penalty;      /* in the CTA that reports */
   double inverse;            /* 1 / the record's denominator */
   uint32_t inverse_is_known; /* it is that of the next record already */
   float gradient_max[VISE_K_MAX_TENSORS];
@@ -200,7 +200,8 @@ VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside
   return f;
 }
 
-/* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles. */
+/* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles, or none
+   where the plan could add a CTA for this. */
 VISE_FN int vise_step_reports(const vise_step *step) {
   return blockIdx.x + 1 == step->p.n_members;
 }

@@ -117,7 +117,7 @@ VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
 }
 
 /* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
-   step. */
+   step; and the report of loss and penalty. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
   vise_step_begin(step);
@@ -129,7 +129,10 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
     if (p->phases[i].exchange) {
       vise_step_arrive(step, x);
       if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
-      if (p->phases[i].kind == VISE_K_UPDATE) vise_step_inputs_ahead(step);
+      if (p->phases[i].kind == VISE_K_UPDATE) {
+        vise_step_inputs_ahead(step);
+        if (vise_step_reports(step)) vise_step_report_ahead(step);
+      }
       vise_exchange_wait(x);
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
     }
@@ -139,12 +142,16 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   }
 }
 
-/* Moves the state of every CTA to the next step; the sums of the new weights become the current ones. */
+/* Reports the step, and moves the state of every CTA to the next one; the sums of the new weights become the current
+   ones. Before it and after it all threads meet. */
 VISE_FN void vise_step_end(vise_step *step) {
   const vise_k_step *p = &step->p;
   if (p->mode == VISE_K_STEP) vise_add_correct(step);
-  if (vise_step_reports(step) && (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY)) vise_step_report();
-  __syncthreads();
+  if (vise_step_reports(step)) {
+    if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
+    if (vise_penalty_is_late(p)) vise_batch_penalty();
+    if (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY) vise_step_report();
+  }
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
@@ -152,7 +159,6 @@ VISE_FN void vise_step_end(vise_step *step) {
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
   }
-  __syncthreads();
 }
 
 /* Parameters of the launch and state to shared memory; the state by the last threads, which may have no parameters. */
@@ -175,6 +181,21 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
   return vise_exchange_open(&given, 0, values, (uint32_t *)(values + p->n_members));
 }
 
+/*
+ * The team does not wait for the report: one CTA makes it after it has arrived, in two parts. What it reads must not be
+ * written by a CTA that has gone on, until the reporting CTA arrives the next time:
+ *
+ *   arrived for the update      row_losses: exchanged before the gradient phase, written again by the next step, which
+ *                               begins after one more arrival. weight_sums: of this step's parity; the update and the
+ *                               max-norm write the other one, the next step's update this one.
+ *   arrived for the next step   gradient_sums, group_sums, unit_sums, unit_max: written again in or after the next
+ *                               gradient phase, before which the team exchanges whatever the net. (The rows phase of
+ *                               a net of one layer follows no exchange; it writes row_losses, which are read by then.)
+ *
+ * Both hold in weak memory: the reads happen before the barrier and the release of the next arrival, that before the
+ * acquire and the write of the other CTA. What is written, the step's statistics, no CTA reads; the others add to
+ * counts in them, each its own word, after an exchange that followed their clearing.
+ */
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
@@ -183,14 +204,20 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   if (step->state.halted) return;
   vise_exchange x = vise_step_open(step);
 #pragma unroll 1
-  for (uint32_t i = 0; i < step->p.n_steps; i++) {
-    if (i > 0) vise_step_exchange(step, &x);
+  for (uint32_t i = 1;; i++) {
     vise_step_walk(step, &x);
+    const int goes_on = i < step->p.n_steps && !step->state.halted;
+    if (goes_on) {
+      vise_step_arrive(step, &x);
+    } else {
+      __syncthreads();
+    }
     vise_step_end(step);
     vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
-    if (step->state.halted) break;
+    if (!goes_on) break;
+    vise_exchange_wait(&x);
   }
-  /* A whole step has exchanged since every CTA read the state; other modes may not have. */
+  /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
   if (step->p.mode != VISE_K_STEP) vise_step_exchange(step, &x);
   if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;

@@ -51,15 +51,14 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 }
 VISE_KERNEL(unfused_norms_one_cta);
 
-/* The loss of the batch from its leaves. The report takes it as it takes that of an external loss, which is known. */
+/* The loss of the batch from its leaves. */
 VISE_FN void report_loss(const vise_k_unfused *u, vise_step *step) {
-  if (step->p.options.loss == VISE_K_EXTERNAL) return;
-  const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
-  if (threadIdx.x == 0) {
-    step->record.external_loss = sum / step->record.denominator;
-    step->p.options.loss = VISE_K_EXTERNAL;
+  double loss = step->record.external_loss;
+  if (step->p.options.loss != VISE_K_EXTERNAL) {
+    const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
+    loss = sum / step->record.denominator;
   }
-  __syncthreads();
+  if (threadIdx.x == 0) step->loss = loss;
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
@@ -75,6 +74,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   }
   __syncthreads();
   report_loss(&u, step);
+  vise_batch_penalty();
   vise_decide();
   vise_step_report();
   if (threadIdx.x < vise_step_n_tensors(&step->p)) c->scales[threadIdx.x] = step->scales[threadIdx.x];
