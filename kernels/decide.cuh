@@ -82,8 +82,10 @@ VISE_FN_CALLED void vise_decide(void) {
       state->applied_steps++;
       state->beta1_t *= o->beta1;
       state->beta2_t *= o->beta2;
-      step->correct1 = (float)(1.0 / (1.0 - state->beta1_t));
-      step->correct2 = (float)(1.0 / (1.0 - state->beta2_t));
+      if (o->optimizer == VISE_K_ADAM) {
+        step->correct1 = (float)(1.0 / (1.0 - state->beta1_t));
+        step->correct2 = (float)(1.0 / (1.0 - state->beta2_t));
+      }
     }
   }
   if (by_tensors && threadIdx.x < vise_step_n_tensors(p)) {

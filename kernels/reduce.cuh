@@ -50,14 +50,22 @@ VISE_FN double vise_tree_slot(const double *items, uint32_t n, int depth, uint32
 
 /* The tree over items[n], n <= 1024, by one warp; all lanes get the sum. */
 VISE_FN_CALLED double vise_sum_tree_warp(const double *items, uint32_t n) {
-  const int depth = vise_tree_depth(n), upper = depth > 5 ? depth - 5 : 0;
+  const int depth = vise_tree_depth(n);
   const uint32_t lane = threadIdx.x % 32;
+  if (depth <= 5) { /* neighbours of 2^depth lanes each have all items: no more steps than the tree has levels */
+    const int width = 1 << depth;
+    double sum = vise_tree_slot(items, n, depth, lane % (uint32_t)width);
+#pragma unroll
+    for (int step = 1; step < 32; step *= 2) {
+      if (step >= width) break;
+      sum += __shfl_xor_sync(0xffffffffu, sum, step);
+    }
+    return sum + 0.0;
+  }
   double sums = 0;
 #pragma unroll 1
-  for (uint32_t node = 0; node < 1u << upper; node++) {
-    const uint32_t slot = node * 32 + lane;
-    const double value = slot < 1u << depth ? vise_tree_slot(items, n, depth, slot) : 0.0;
-    const double sum = vise_sum_lanes(value, 32);
+  for (uint32_t node = 0; node < 1u << (depth - 5); node++) {
+    const double sum = vise_sum_lanes(vise_tree_slot(items, n, depth, node * 32 + lane), 32);
     if (lane == node) sums = sum;
   }
   return vise_sum_lanes(sums, 32) + 0.0;

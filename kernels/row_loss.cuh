@@ -147,9 +147,9 @@ VISE_FN float vise_row_target(const vise_k_step *p, const vise_row *row, uint32_
 }
 
 /* Value of the row, delta written, *right: whether it is classified rightly. All lanes get the value. */
-VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, double denominator, int *right) {
+VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *right) {
   const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(row->n_out);
-  const float inverse = (float)(1.0 / denominator);
+  const float inverse = (float)vise_step_here()->inverse;
   float weight = p->row_weights ? p->row_weights[row->data_row] : 1.0f;
   uint32_t label = 0, best;
   if (p->options.labels) {

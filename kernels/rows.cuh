@@ -31,7 +31,7 @@ VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, f
     row.n_out = n_out;
     row.data_row = p->order ? p->order[record->first + r] : (size_t)record->first + r;
     row.leaves = (double *)vise_step_split() + threadIdx.x / 32 * VISE_MAX_OUTPUT_LEAVES;
-    const double value = vise_row_loss(p, &row, record->denominator, &right);
+    const double value = vise_row_loss(p, &row, &right);
     if (lane == 0) {
       p->row_losses[r] = value;
       if (!vise_is_finite_f64(value)) atomicOr(&step->loss_is_bad, 1u);

@@ -24,7 +24,9 @@ typedef struct vise_step {
   double
       weight_squares[VISE_K_MAX_TENSORS]; /* of the weights at the start of the step, or, for max-norm, of new ones */
   double weight_magnitudes[VISE_K_MAX_TENSORS];
-  double penalty;
+  double loss, penalty;      /* in the CTA that reports */
+  double inverse;            /* 1 / the record's denominator */
+  uint32_t inverse_is_known; /* it is that of the next record already */
   float gradient_max[VISE_K_MAX_TENSORS];
   float scales[VISE_K_MAX_TENSORS];         /* of the norm clip, by tensors; of units they are formed where needed */
   float norm_strengths[VISE_K_MAX_TENSORS]; /* kF / ||W|| of each tensor */
@@ -64,6 +66,35 @@ VISE_FN float *vise_step_stage(void) {
 /* First float of held tile i. */
 VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
   return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
+}
+
+/* The parameters of a launch to shared memory: 8 bytes at a time and only what the net has, since each thread reads an
+   address of its own, one after the other, through a constant cache that is cold. Seen after a barrier. */
+VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
+  enum {
+    LAYERS = offsetof(vise_k_step, layers) / 8,
+    LAYER = sizeof(vise_k_layer) / 8,
+    PHASES = offsetof(vise_k_step, phases) / 8,
+    LO = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_lo)) / 8,
+    HI = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_hi)) / 8
+  };
+  static_assert(offsetof(vise_k_step, layers) % 8 == 0 && offsetof(vise_k_step, phases) % 8 == 0, "words of 8 bytes");
+  static_assert(sizeof(vise_k_phase) * 2 == 8 && VISE_K_MAX_PHASES % 2 == 0, "two phases to a word");
+  static_assert(LAYERS < PHASES && PHASES < LO && LO < HI, "the order of the gaps");
+  const uint32_t n_layers = p->n_layers, no_layers = VISE_K_MAX_LAYERS - n_layers;
+  const uint32_t n_pairs = (p->n_phases + 1) / 2, no_pairs = VISE_K_MAX_PHASES / 2 - n_pairs;
+  const uint32_t n = (uint32_t)(sizeof *p / 8) - no_layers * (LAYER + 2) - no_pairs;
+  const uint64_t *from = (const uint64_t *)p;
+  uint64_t *to = (uint64_t *)&step->p;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < n; i += VISE_K_STEP_THREADS) {
+    uint32_t at = i;
+    if (at >= LAYERS + n_layers * LAYER) at += no_layers * LAYER;
+    if (at >= PHASES + n_pairs) at += no_pairs;
+    if (at >= LO + n_layers) at += no_layers;
+    if (at >= HI + n_layers) at += no_layers;
+    to[at] = from[at];
+  }
 }
 
 VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
@@ -169,7 +200,8 @@ VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside
   return f;
 }
 
-/* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles. */
+/* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles, or none
+   where the plan could add a CTA for this. */
 VISE_FN int vise_step_reports(const vise_step *step) {
   return blockIdx.x + 1 == step->p.n_members;
 }

@@ -57,77 +57,117 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
   }
 }
 
+enum { VISE_RECORD_WORDS = sizeof(vise_k_step_record) / 8 };
+
+/* Record and inputs of the step, of the step before if that has them ahead; counts and flags to 0. Statistics are
+   cleared by the CTA that reports; the others only add counts. */
+VISE_FN void vise_step_begin(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  const uint32_t gathered = step->state.gathered;
+  const vise_k_step_record *record = gathered ? &step->state.record : &p->records[step->state.cursor];
+  if (threadIdx.x < VISE_RECORD_WORDS) {
+    ((uint64_t *)&step->record)[threadIdx.x] = ((const uint64_t *)record)[threadIdx.x];
+  }
+  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
+  if (threadIdx.x == 0) {
+    const int external = p->options.loss == VISE_K_EXTERNAL;
+    if (!step->inverse_is_known) step->inverse = 1.0 / record->denominator;
+    step->inverse_is_known = 0;
+    step->loss_is_bad = !vise_is_finite_f64(external ? record->external_loss : step->inverse);
+    step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
+    step->n_correct = step->skip = 0;
+    step->counts = vise_k_tensor_counts();
+    step->inputs = vise_inputs_half(p, gathered ? gathered - 1 : 0);
+  }
+  if (vise_step_reports(step)) {
+    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+#pragma unroll 1
+    for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
+  }
+  __syncthreads();
+}
+
 /* The rows of this step, unless the step before has gathered them. */
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
-  const uint32_t gathered = step->state.gathered;
-  if (threadIdx.x == 0) step->inputs = vise_inputs_half(&step->p, gathered ? gathered - 1 : 0);
-  if (gathered) __syncthreads(); /* the first phase reads the place; otherwise the exchange is between */
-  if (gathered || step->p.mode == VISE_K_PROJECT) return;
+  if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(step->record.first, step->record.n_rows, 0);
   vise_step_exchange(step, x);
 }
 
-/* Between arrival and wait, where the CTA would be idle: record and rows of the next step. */
+/* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
+   waits for no member of a team of up to 128; the losses of this step, which take the inverse, are made. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   if (step->record.next_n_rows == 0) return;
-  if (threadIdx.x == 0) step->state.record = step->p.records[step->state.cursor + 1];
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
+  const uint32_t at = threadIdx.x - VISE_K_STEP_THREADS / 2, has_word = at < VISE_RECORD_WORDS;
+  const vise_k_step_record *next = &step->p.records[step->state.cursor + 1];
+  const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
+  const double denominator = at == 0 ? next->denominator : 1.0;
   vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
+  if (has_word) ((uint64_t *)&step->state.record)[at] = word;
+  if (at == 0) {
+    step->inverse = 1.0 / denominator;
+    step->inverse_is_known = 1;
+  }
 }
 
 /* Notes when the first CTA is here. */
-VISE_FN void vise_step_mark(const vise_step *step, uint32_t mark) {
-  if (step->p.clocks && blockIdx.x == 0 && threadIdx.x == 0) step->p.clocks[mark] = (uint64_t)clock64();
+VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
+  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
 }
 
 /* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
-   step. */
+   step; and the report of loss and penalty. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
   vise_step_begin(step);
-  vise_step_mark(step, VISE_K_CLOCK_STEP);
+  vise_step_mark(p->clocks, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
-  vise_step_mark(step, VISE_K_CLOCK_INPUTS);
+  vise_step_mark(p->clocks, VISE_K_CLOCK_INPUTS);
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
       vise_step_arrive(step, x);
       if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
-      if (p->phases[i].kind == VISE_K_UPDATE) vise_step_inputs_ahead(step);
+      if (p->phases[i].kind == VISE_K_UPDATE) {
+        vise_step_inputs_ahead(step);
+        if (vise_step_reports(step)) vise_step_report_ahead(step);
+      }
       vise_exchange_wait(x);
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
     }
-    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i);
+    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
-    vise_step_mark(step, VISE_K_CLOCK_PHASES + 2 * i + 1);
+    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i + 1);
   }
 }
 
-/* Moves the state of every CTA to the next step; the sums of the new weights become the current ones. */
+/* Reports the step, and moves the state of every CTA to the next one; the sums of the new weights become the current
+   ones. Before it and after it all threads meet. */
 VISE_FN void vise_step_end(vise_step *step) {
   const vise_k_step *p = &step->p;
   if (p->mode == VISE_K_STEP) vise_add_correct(step);
-  if (vise_step_reports(step) && (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY)) vise_step_report();
-  __syncthreads();
+  if (vise_step_reports(step)) {
+    if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
+    if (vise_penalty_is_late(p)) vise_batch_penalty();
+    if (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY) vise_step_report();
+  }
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
     if (p->mode == VISE_K_STEP || p->mode == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
-    if (p->mode == VISE_K_STEP && vise_step_reports(step) && p->progress)
-      ptx_store_release_sys(p->progress, state->cursor);
   }
-  __syncthreads();
 }
 
-/* Parameters of the launch and state to shared memory. */
+/* Parameters of the launch and state to shared memory; the state by the last threads, which may have no parameters. */
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
-  const uint32_t *from = (const uint32_t *)p;
-  uint32_t *to = (uint32_t *)&step->p;
-#pragma unroll 1
-  for (uint32_t i = threadIdx.x; i < sizeof *p / 4; i += VISE_K_STEP_THREADS) to[i] = from[i];
-  if (threadIdx.x == 0) step->state = *p->state;
+  const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 8;
+  const uint64_t word = has_word ? ((const uint64_t *)p->state)[at] : 0;
+  vise_step_copy(step, p);
+  if (has_word) ((uint64_t *)&step->state)[at] = word;
+  if (threadIdx.x == 0) step->inverse_is_known = 0;
   __syncthreads();
 }
 
@@ -141,26 +181,49 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
   return vise_exchange_open(&given, 0, values, (uint32_t *)(values + p->n_members));
 }
 
+/*
+ * The team does not wait for the report: one CTA makes it after it has arrived, in two parts. What it reads must not be
+ * written by a CTA that has gone on, until the reporting CTA arrives the next time:
+ *
+ *   arrived for the update      row_losses: exchanged before the gradient phase, written again by the next step, which
+ *                               begins after one more arrival. weight_sums: of this step's parity; the update and the
+ *                               max-norm write the other one, the next step's update this one.
+ *   arrived for the next step   gradient_sums, group_sums, unit_sums, unit_max: written again in or after the next
+ *                               gradient phase, before which the team exchanges whatever the net. (The rows phase of
+ *                               a net of one layer follows no exchange; it writes row_losses, which are read by then.)
+ *
+ * Both hold in weak memory: the reads happen before the barrier and the release of the next arrival, that before the
+ * acquire and the write of the other CTA. What is written, the step's statistics, no CTA reads; the others add to
+ * counts in them, each its own word, after an exchange that followed their clearing.
+ */
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
+  vise_step_mark(given.clocks, VISE_K_CLOCK_LAUNCH);
   vise_step_load(step, &given);
-  vise_step_mark(step, VISE_K_CLOCK_LAUNCH);
   if (step->state.halted) return;
   vise_exchange x = vise_step_open(step);
 #pragma unroll 1
-  for (uint32_t i = 0; i < step->p.n_steps; i++) {
-    if (i > 0) vise_step_exchange(step, &x);
+  for (uint32_t i = 1;; i++) {
     vise_step_walk(step, &x);
+    const int goes_on = i < step->p.n_steps && !step->state.halted;
+    if (goes_on) {
+      vise_step_arrive(step, &x);
+    } else {
+      __syncthreads();
+    }
     vise_step_end(step);
-    vise_step_mark(step, VISE_K_CLOCK_END);
-    if (step->state.halted) break;
+    vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
+    if (!goes_on) break;
+    vise_exchange_wait(&x);
   }
-  /* A whole step has exchanged since every CTA read the state; other modes may not have. */
+  /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
   if (step->p.mode != VISE_K_STEP) vise_step_exchange(step, &x);
   if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;
     *step->p.state = step->state;
+    /* A release here, or in every step, would hold up the team; the end of the launch makes it seen. */
+    if (step->p.mode == VISE_K_STEP && step->p.progress) *(volatile uint32_t *)step->p.progress = step->state.cursor;
   }
 }
 VISE_KERNEL(VISE_STEP_NAME);

@@ -215,7 +215,7 @@ typedef struct vise_k_step {
   float *unit_max;        /* [n_units]: largest magnitudes of the same, with clip_norm_inf; or NULL */
   double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
   uint64_t *clocks;       /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
-  uint32_t *progress;     /* host memory mapped for the device, or NULL: number of steps done, modulo 2^32 */
+  uint32_t *progress;     /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
 } vise_k_step;
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------

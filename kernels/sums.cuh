@@ -13,6 +13,12 @@ VISE_FN double vise_sum_squares_of_rows(const vise_four *x) {
                             (double)x->v[2] * (double)x->v[2], (double)x->v[3] * (double)x->v[3]);
 }
 
+/* Groups of a weight, and of all tensors, at most: of layers of 8192 units, whose biases are a group each. */
+enum {
+  VISE_MOST_TENSOR_GROUPS = 8192 / VISE_GROUP_ROWS,
+  VISE_MOST_GROUPS = VISE_K_MAX_LAYERS * (VISE_MOST_TENSOR_GROUPS + 1)
+};
+
 /* Sums of the strips of the tile at hand, in shared memory: [cell of the tile][strip], of up to two quantities. */
 enum { VISE_TILE_CELLS = 16, VISE_TILE_STRIPS = VISE_TILE_CELLS * VISE_STRIPS };
 
@@ -125,58 +131,27 @@ VISE_FN_CALLED void vise_sum_units(const double *sums, double *out, const float 
   }
 }
 
-/* Sums of the tensors into out[n_tensors] (shared memory), from the groups' sums: a warp to a tensor, the CTA to one of
-   many groups. Begins and ends with all threads together. */
+/* Sums of the tensors into out[n_tensors] (shared memory), from the groups' sums: a warp to a tensor. Begins and ends
+   with all threads together. */
 VISE_FN_CALLED void vise_sum_tensors(const double *groups, double *out) {
-  vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  const uint32_t n_tensors = vise_step_n_tensors(p), warp = threadIdx.x / 32;
+  const vise_k_step *p = &vise_step_here()->p;
+  static_assert(VISE_MOST_TENSOR_GROUPS <= 1024, "a warp adds up to 1024 groups");
 #pragma unroll 1
-  for (uint32_t tensor = warp; tensor < n_tensors; tensor += VISE_STEP_WARPS) {
+  for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
-    const uint32_t n_groups = vise_n_groups(t.n_rows);
-    if (n_groups > 1024) continue;
-    const double sum = vise_sum_tree_warp(groups + t.groups, n_groups);
+    const double sum = vise_sum_tree_warp(groups + t.groups, vise_n_groups(t.n_rows));
     if (threadIdx.x % 32 == 0) out[tensor] = sum;
-  }
-#pragma unroll 1
-  for (uint32_t tensor = 0; tensor < n_tensors; tensor++) {
-    const vise_step_tensor t = vise_step_tensor_at(p, tensor);
-    const uint32_t n_groups = vise_n_groups(t.n_rows);
-    if (n_groups <= 1024) continue;
-    const double sum = vise_sum_tree_cta(groups + t.groups, n_groups, step->tree);
-    if (threadIdx.x == 0) out[tensor] = sum;
   }
   __syncthreads();
 }
 
-/* The same from cells or rows, by this CTA alone; scratch: memory of this CTA, [VISE_K_ALONE_GROUPS]. */
-enum { VISE_K_ALONE_GROUPS = 8192 };
+/* The same from cells or rows, by this CTA alone; scratch: memory of this CTA, [groups of all tensors]. */
 VISE_FN_CALLED void vise_sum_tensors_alone(const double *sums, int by_rows, double *scratch, double *out) {
-  vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
+  static_assert(VISE_MOST_GROUPS * sizeof(double) <= VISE_K_STAGE_BYTES, "the stages are the scratch memory");
   __syncthreads();
-  if (p->n_groups <= VISE_K_ALONE_GROUPS) {
-    vise_sum_groups(sums, by_rows, scratch, threadIdx.x / 32, VISE_STEP_WARPS);
-    __syncthreads();
-    vise_sum_tensors(scratch, out);
-    return;
-  }
-  double *items = (double *)vise_step_split() + threadIdx.x / 32 * 256;
-#pragma unroll 1
-  for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
-    const vise_step_tensor t = vise_step_tensor_at(p, tensor);
-    const uint32_t n_groups = vise_n_groups(t.n_rows);
-#pragma unroll 1
-    for (uint32_t group = threadIdx.x / 32; group < n_groups; group += VISE_STEP_WARPS) {
-      const double sum = vise_group_sum(sums, by_rows, &t, group, items);
-      if (threadIdx.x % 32 == 0) scratch[group] = sum;
-    }
-    __syncthreads();
-    const double sum = vise_sum_tree_cta(scratch, n_groups, step->tree);
-    if (threadIdx.x == 0) out[tensor] = sum;
-  }
+  vise_sum_groups(sums, by_rows, scratch, threadIdx.x / 32, VISE_STEP_WARPS);
   __syncthreads();
+  vise_sum_tensors(scratch, out);
 }
 
 /* Largest magnitude of each tensor by a warp to a tensor, into out[n_tensors] (shared memory). */

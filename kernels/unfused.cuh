@@ -44,22 +44,21 @@ VISE_FN void vise_quad_store16(uint16_t *to, const float v[4]) {
   *(uint2 *)to = bits;
 }
 
-/* Step and context into the shared memory, where the functions of the fused step look for them. All threads. */
+/* Step and context into the shared memory, where the functions of the fused step look for them; NULL where a halt was
+   met before and there is nothing to do. All threads. */
 VISE_FN vise_step *vise_unfused_open(const vise_k_unfused *u) {
   vise_step *const step = vise_step_here();
   const vise_k_unfused_context *c = u->context;
-  const uint32_t *from = (const uint32_t *)&u->step;
-  uint32_t *to = (uint32_t *)&step->p;
-#pragma unroll 4
-  for (uint32_t i = threadIdx.x; i < sizeof u->step / 4; i += VISE_UNFUSED_THREADS) to[i] = from[i];
+  const uint32_t active = c->active; /* on its way while the parameters are copied */
+  vise_step_copy(step, &u->step);
+  if (!active) return NULL;
   if (threadIdx.x < VISE_K_MAX_TENSORS) {
     step->scales[threadIdx.x] = c->scales[threadIdx.x];
     step->norm_strengths[threadIdx.x] = c->norm_strengths[threadIdx.x];
   }
-  __syncthreads();
   if (threadIdx.x == 0) {
-    step->p.n_members = gridDim.x;
     step->record = c->record;
+    step->inverse = c->inverse;
     step->state.cursor = c->index;
     step->state.parity = c->parity;
     step->counts = vise_k_tensor_counts();

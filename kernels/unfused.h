@@ -38,6 +38,7 @@ typedef struct vise_k_unfused_context {
   uint32_t skip;
   uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or 255 */
   float correct1, correct2;                      /* Adam's 1 / (1 - beta^t) */
+  double inverse;                                /* 1 / the record's denominator */
   float scales[VISE_K_MAX_TENSORS];              /* of the norm clip, by tensors */
   float norm_strengths[VISE_K_MAX_TENSORS];      /* kF / ||W|| */
   float max_norm_scales[VISE_K_MAX_TENSORS];     /* of max-norm by tensors */

@@ -8,7 +8,7 @@
  * Formulas    those of the fused step, by the same functions: sums.cuh, decide.cuh, walk.cuh.
  * Layout      kernels/step_types.h. decide writes context, state and the step's statistics.
  * Work        warps take groups and units in turn; the others are one CTA, for there is one number to 1024 weights.
- * Memory      sums once, 8 bytes a lane, coalesced; 26 to 88 KB of shared memory.
+ * Memory      sums once, 8 bytes a lane, coalesced; 26 to 56 KB of shared memory.
  * Numerics    float64, canonical order (kernels/canonical.h).
  * Limits      those of the plan.
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
@@ -17,26 +17,26 @@
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 
-/* Numbers in the scratch memory: groups of vise_sum_tensors_alone. */
-enum { LEAST_SCRATCH = 256, MOST_SCRATCH = 8192 };
-
+/* Numbers in the scratch memory: a group each, or one of each thread. */
 static size_t shared_bytes(uint32_t n_groups) {
-  const size_t n = n_groups > LEAST_SCRATCH ? n_groups : (size_t)LEAST_SCRATCH;
-  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + (n < MOST_SCRATCH ? n : (size_t)MOST_SCRATCH) * sizeof(double);
+  const size_t n = n_groups > VISE_UNFUSED_THREADS ? n_groups : (size_t)VISE_UNFUSED_THREADS;
+  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + n * sizeof(double);
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_sums_warp_per_group(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
-  vise_unfused_open(&u);
+  vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
+  if (threadIdx.x == 0) step->p.n_members = gridDim.x;
+  __syncthreads();
   vise_sum_phase();
 }
 VISE_KERNEL(unfused_sums_warp_per_group);
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_norms_one_cta(const __grid_constant__ vise_k_unfused u, int new_weights) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const vise_k_step *p = &step->p;
   const uint32_t tensor = threadIdx.x;
   if (new_weights) {
@@ -51,21 +51,20 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 }
 VISE_KERNEL(unfused_norms_one_cta);
 
-/* The loss of the batch from its leaves. The report takes it as it takes that of an external loss, which is known. */
+/* The loss of the batch from its leaves. */
 VISE_FN void report_loss(const vise_k_unfused *u, vise_step *step) {
-  if (step->p.options.loss == VISE_K_EXTERNAL) return;
-  const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
-  if (threadIdx.x == 0) {
-    step->record.external_loss = sum / step->record.denominator;
-    step->p.options.loss = VISE_K_EXTERNAL;
+  double loss = step->record.external_loss;
+  if (step->p.options.loss != VISE_K_EXTERNAL) {
+    const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
+    loss = sum / step->record.denominator;
   }
-  __syncthreads();
+  if (threadIdx.x == 0) step->loss = loss;
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_decide_one_cta(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   vise_k_unfused_context *c = u.context;
   if (threadIdx.x == 0) {
     step->state = *u.step.state;
@@ -75,6 +74,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   }
   __syncthreads();
   report_loss(&u, step);
+  vise_batch_penalty();
   vise_decide();
   vise_step_report();
   if (threadIdx.x < vise_step_n_tensors(&step->p)) c->scales[threadIdx.x] = step->scales[threadIdx.x];
@@ -87,7 +87,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     state->gathered = 0;
     state->cursor++;
     *u.step.state = *state;
-    if (u.step.progress) ptx_store_release_sys(u.step.progress, state->cursor);
+    if (u.step.progress) *(volatile uint32_t *)u.step.progress = state->cursor;
   }
 }
 VISE_KERNEL(unfused_decide_one_cta);
@@ -96,8 +96,8 @@ cudaError_t vise_k_unfused_prepare(void) {
   const void *const kernels[] = {(const void *)unfused_sums_warp_per_group, (const void *)unfused_norms_one_cta,
                                  (const void *)unfused_decide_one_cta};
   for (int i = 0; i < 3; i++) {
-    const cudaError_t error =
-        cudaFuncSetAttribute(kernels[i], cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes(MOST_SCRATCH));
+    const cudaError_t error = cudaFuncSetAttribute(kernels[i], cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                   (int)shared_bytes(VISE_MOST_GROUPS));
     if (error != cudaSuccess) return error;
   }
   return cudaSuccess;

@@ -37,7 +37,8 @@ VISE_FN void begin_step(const vise_k_unfused *u, uint32_t cursor) {
   c->index = cursor;
   c->parity = p->state->parity;
   c->skip = 0;
-  c->loss_is_bad = !vise_is_finite_f64(external ? record.external_loss : 1.0 / record.denominator);
+  c->inverse = 1.0 / record.denominator;
+  c->loss_is_bad = !vise_is_finite_f64(external ? record.external_loss : c->inverse);
   c->bad_gradient = c->bad_total = VISE_NO_TENSOR;
 }
 
@@ -104,9 +105,9 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
   const int narrow = is_narrow(&u, layer), keeps_z = vise_activation_needs_z(kind);
-  const size_t at = ((size_t)blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
-  const uint32_t column = (uint32_t)(at % l->ld_out);
-  if (at >= (size_t)n_rows * l->ld_out || column >= l->n_out) return;
+  const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4; /* of up to 2^18 rows of 2^13 */
+  const uint32_t column = at % l->ld_out;
+  if (at >= n_rows * l->ld_out || column >= l->n_out) return;
   float z[4], a[4], bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, (keeps_z ? l->pre : l->out) + at, z);
   if (add_bias) vise_quad_load(p->params + l->bias + column, bias);
@@ -126,8 +127,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t kind = p->options.activation;
   const int narrow = is_narrow(&u, layer);
-  const size_t at = ((size_t)blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
-  if (at >= (size_t)n_rows * l->ld_out) return;
+  const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
+  if (at >= n_rows * l->ld_out) return;
   float d[4], a[4], z[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, l->delta + at, d);
   load_quad(&u, narrow, l->out + at, a);
@@ -150,8 +151,8 @@ VISE_FN void narrow_delta(const vise_k_unfused *u, size_t at, uint32_t n_out) {
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_loss_warp_per_row(const __grid_constant__ vise_k_unfused u) {
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;

@@ -134,8 +134,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_gradient_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][VISE_STRIPS]; /* of this cell and of the one before, which may still be read */
   __shared__ uint32_t max[2][VISE_STRIPS];
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   sum_row_losses(&u, step);
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
   shaping s = shaping_of(step, &c.t);
@@ -243,8 +243,8 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][2][VISE_STRIPS];
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const vise_k_step *p = &step->p;
   const int by_rows = p->norm_sums && !p->options.max_norm_tensor;
   const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
@@ -298,8 +298,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_max_norm_cta_per_group(const __grid_constant__ vise_k_unfused u) {
   __shared__ float scales[VISE_GROUP_ROWS];
   __shared__ double strips[2][2][VISE_STRIPS];
-  if (!u.context->active) return;
   vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
   const uint32_t tensor = vise_tensor_of_group(&step->p, blockIdx.x);
   const vise_step_tensor t = vise_step_tensor_at(&step->p, tensor);
   const uint32_t group = blockIdx.x - t.groups, n_leaves = vise_n_leaves(t.n_columns);

@@ -31,32 +31,9 @@ VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
   vise_exchange_wait(x);
 }
 
-/* Statistics of the step that this CTA alone reports; the others only add counts. */
-VISE_FN void vise_step_begin(vise_step *step) {
-  const vise_k_step *p = &step->p;
-  if (threadIdx.x == 0) {
-    step->record = step->state.gathered ? step->state.record : p->records[step->state.cursor];
-    step->n_correct = step->loss_is_bad = step->skip = 0;
-    step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
-    step->counts = vise_k_tensor_counts();
-  }
-  if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
-  if (vise_step_reports(step)) {
-    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
-#pragma unroll 1
-    for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
-  }
-  __syncthreads();
-  if (threadIdx.x == 0 && p->options.loss == VISE_K_EXTERNAL)
-    step->loss_is_bad = !vise_is_finite_f64(step->record.external_loss);
-  if (threadIdx.x == 0 && p->options.loss != VISE_K_EXTERNAL && p->mode != VISE_K_FORWARD_ONLY) {
-    step->loss_is_bad = !vise_is_finite_f64(1.0 / step->record.denominator);
-  }
-  __syncthreads();
-}
-
-/* Loss of the batch: leaves of 32 rows, the tree over leaves. One CTA; all threads get it. */
-VISE_FN double vise_batch_loss(vise_step *step) {
+/* Loss of the batch, step->loss: leaves of 32 rows, the tree over leaves. One CTA, by its stages. */
+VISE_FN_CALLED void vise_batch_loss(void) {
+  vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
   double *leaves = (double *)vise_step_stage();
@@ -68,11 +45,17 @@ VISE_FN double vise_batch_loss(vise_step *step) {
   }
   __syncthreads();
   const double sum = vise_sum_tree_cta(leaves, n_leaves, step->tree);
-  return sum / step->record.denominator;
+  if (threadIdx.x == 0) step->loss = sum / step->record.denominator;
 }
 
-/* Penalty at the weights of the start of the step. One CTA; step->penalty. */
-VISE_FN void vise_batch_penalty(vise_step *step) {
+/* Whether the sums of the weights are made by VISE_K_SUM. */
+VISE_FN int vise_penalty_is_late(const vise_k_step *p) {
+  return p->sum_phase && p->mode == VISE_K_STEP;
+}
+
+/* Penalty at the weights of the start of the step, step->penalty. One CTA, by its stages. */
+VISE_FN_CALLED void vise_batch_penalty(void) {
+  vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (!p->weight_sums_needed) {
     if (threadIdx.x == 0) step->penalty = 0.0;
@@ -80,7 +63,7 @@ VISE_FN void vise_batch_penalty(vise_step *step) {
     return;
   }
   /* The parity has not moved yet: these are the old weights' sums. */
-  if (p->sum_phase && p->mode == VISE_K_STEP) {
+  if (vise_penalty_is_late(p)) {
     vise_sum_tensors(p->group_sums + p->n_groups, step->weight_squares);
     vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
   } else {
@@ -120,14 +103,22 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   return vise_sum_tree_cta(sums, VISE_K_STEP_THREADS, step->tree);
 }
 
-/* The numbers of the step, by one CTA: after the update phase's exchange, before the next step's. */
+/* What one CTA can say of the step once the gradient is made. */
+VISE_FN void vise_step_report_ahead(vise_step *step) {
+  if (step->p.options.loss != VISE_K_EXTERNAL) {
+    vise_batch_loss();
+  } else if (threadIdx.x == 0) {
+    step->loss = step->record.external_loss;
+  }
+  if (!vise_penalty_is_late(&step->p)) vise_batch_penalty();
+}
+
+/* The numbers of the step, by the same CTA: loss and penalty are known, and skip and scales of a whole step. */
 VISE_FN_CALLED void vise_step_report(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
   __syncthreads();
-  const double loss = o->loss == VISE_K_EXTERNAL ? step->record.external_loss : vise_batch_loss(step);
-  vise_batch_penalty(step);
   double norm = 0.0, after = 0.0;
   int clipped = 0;
   if (p->mode == VISE_K_STEP) {
@@ -150,7 +141,7 @@ VISE_FN_CALLED void vise_step_report(void) {
   }
   if (threadIdx.x == 0) {
     vise_k_step_stats *stats = &p->stats[step->state.cursor];
-    stats->loss = loss;
+    stats->loss = step->loss;
     stats->penalty = step->penalty;
     stats->grad_norm = norm;
     stats->grad_norm_clipped = after;
@@ -162,7 +153,7 @@ VISE_FN_CALLED void vise_step_report(void) {
   __syncthreads();
 }
 
-/* Rows classified rightly: every CTA adds its own, after an exchange has followed the clearing of the record. */
+/* Rows classified rightly: every CTA adds its own, after an exchange has followed the clearing of the statistics. */
 VISE_FN void vise_add_correct(vise_step *step) {
   if (threadIdx.x == 0 && step->n_correct > 0) {
     atomicAdd(&step->p.stats[step->state.cursor].n_correct, step->n_correct);

@@ -111,7 +111,8 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
   return 0;
 }
 
-/* CTAs that some phase has work for, row blocks counted as single rows. */
+/* CTAs that some phase has work for, row blocks counted as single rows; and one more, where there is room, to report.
+ */
 static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *step) {
   uint64_t most = 1;
   if (request->n_ctas > 0) return request->n_ctas;
@@ -120,6 +121,7 @@ static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *
     const uint64_t n = vise_i_plan_n_tiles(step, &step->phases[p], request->max_rows);
     if (n > most) most = n;
   }
+  if (most > 1 && !request->forward_only) most++; /* one alone has nobody to wait for */
   return most < request->machine.n_sms ? (uint32_t)most : request->machine.n_sms;
 }
 

@@ -12,6 +12,8 @@ typedef struct cpu_case {
   vise_activation activation;
   bool bias;
   size_t n_rows, batch, n_steps;
+  size_t steps_per_call; /* 0: one; a call ends with the rows */
+  size_t bad_every;      /* while the steps run a feature of each such row of the order is NaN; 0: of none */
   bool class_labels, row_weights, class_weights, mask;
   double target_low,
       target_high; /* values of targets that are no labels: uniform between, or only these two if binary */
@@ -35,12 +37,14 @@ typedef struct cpu_result {
   uint64_t tensor_sum[4]; /* the last step's tensor stats, summed over tensors */
 } cpu_result;
 
-/* Runs the steps (consecutive rows, again and again), each as a run of one. Ends the test program on failure. */
+/* Runs the steps (consecutive rows, again and again). Ends the test program on failure. */
 cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops);
 void cpu_result_free(cpu_result *r);
 
-/* Compares a float32 backend with cpu64: text (n_text bytes) says what differs; true if nothing does. The tolerances
-   are times `slack` those of the table in cpu_case.c. */
+/* Compares what a float32 backend made of the case with cpu64: text (n_text bytes) says what differs; true if nothing
+   does. The tolerances are times `slack` those of the table in cpu_case.c. */
+bool cpu_result_agrees(const cpu_case *c, const cpu_result *got, double slack, char *text, size_t n_text);
+/* The same of a run of its own. */
 bool cpu_case_agrees(const cpu_case *c, const vise_i_backend_ops *ops, double slack, char *text, size_t n_text);
 
 #endif

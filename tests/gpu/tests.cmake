@@ -20,6 +20,8 @@ vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS p
   SMS 4 TIMEOUT 600)
 vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan SCHEDULES forward random:1
   SMS 4 TIMEOUT 600)
+vise_gpu_test(launches SOURCES ${gpu}/launches_test.c ${gpu}/gpu_rig.c ${cases} FLAVOURS plain race SCHEDULES random:1
+  SMS 4 TIMEOUT 900)
 vise_gpu_test(data SOURCES ${gpu}/data_test.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 600)
 vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 900)
 vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4

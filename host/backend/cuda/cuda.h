@@ -41,7 +41,7 @@ typedef struct vise_i_cuda_mail {
   vise_k_step_state state;
   vise_k_step_record records[VISE_I_CUDA_RECORDS];
   vise_k_step_stats stats[VISE_I_CUDA_RECORDS];
-  uint32_t progress; /* written by the device while it runs */
+  uint32_t progress; /* steps done since the state was sent; written by the device as each launch ends */
 } vise_i_cuda_mail;
 
 /* A team with its plan and state: one for steps, and one for many rows at a time (outputs, full gradients). Both work

@@ -16,7 +16,7 @@ Test(cli_plan, shows_the_worked_example) {
   SAYS(result.out, "132 multiprocessors");
   SAYS(result.out, "assumed");
   SAYS(result.out, "784-128-10, batches of 64 rows");
-  SAYS(result.out, "small fp32, 128 CTAs of 256 threads");
+  SAYS(result.out, "small fp32, 129 CTAs of 256 threads");
   SAYS(result.out, "128 tiles of 8 x 8");
   SAYS(result.out, "after an exchange");
   SAYS(result.out, "floor");

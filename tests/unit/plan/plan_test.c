@@ -121,7 +121,7 @@ Test(plan, the_worked_example) {
   const vise_i_plan plan = plan_case_plan(&c);
   const vise_k_step *s = &plan.step;
   cr_expect(plan.variant == VISE_K_SMALL_F32 && plan.narrow);
-  cr_expect(s->n_members == 128, "%u", s->n_members);
+  cr_expect(s->n_members == 129, "%u", s->n_members); /* one of them reports */
   cr_expect(s->row_block == 1);
   cr_expect(s->n_gradient_tiles == 4 * 25 + 1 + 4 + 1 && s->n_held == 1);
   cr_assert(s->n_phases == 4);
@@ -135,6 +135,24 @@ Test(plan, the_worked_example) {
   cr_expect(cost.n_exchanges == 4);
   cr_expect(cost.flop == 2.0 * 64 * (2.0 * 784 * 128 + 3.0 * 128 * 10), "%g", cost.flop);
   cr_expect(cost.floor_us > 3 && cost.floor_us < 7, "%g", cost.floor_us);
+}
+
+/* One more than there is work for, to report; one alone, or all that there are, stay so. */
+Test(plan, a_cta_to_report_where_there_is_room) {
+  static const struct {
+    size_t n_layers, widths[3], rows;
+    uint32_t n_sms, n_members;
+  } cases[] = {{2, {784, 128, 10}, 64, 132, 129}, {2, {784, 128, 10}, 64, 129, 129}, {2, {784, 128, 10}, 64, 128, 128},
+               {2, {784, 128, 10}, 64, 1, 1},     {1, {4, 3}, 9, 132, 10},           {1, {4, 3}, 1, 132, 1}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    plan_case c = plan_case_make(cases[i].n_layers, cases[i].widths, cases[i].rows);
+    c.net.bias = i < 5;
+    c.request.machine.n_sms = cases[i].n_sms;
+    const vise_i_plan plan = plan_case_plan(&c);
+    cr_expect(plan.step.n_members == cases[i].n_members, "case %zu: %u", i, plan.step.n_members);
+    c.request.n_ctas = 1;
+    cr_expect(plan_case_plan(&c).step.n_members == 1);
+  }
 }
 
 Test(plan, large_products_use_large_tiles) {

@@ -1,0 +1,186 @@
+/*
+ * Many steps in a launch: the team goes on while one CTA reports, and gathers ahead. What each step reports and leaves
+ * is that of cpu64, and in every bit that of launches of one step, also where steps are skipped or end the run.
+ */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/cpu/cpu_options.h"
+#include "tests/gpu/gpu_rig.h"
+
+static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
+static const uint64_t PER_LAUNCH[] = {1, 2, 7};
+enum { N_LAUNCHES = sizeof PER_LAUNCH / sizeof *PER_LAUNCH };
+
+static bool same(const double *a, const double *b, size_t n) {
+  return !a == !b && (!a || memcmp(a, b, n * sizeof *a) == 0);
+}
+
+/* The eight steps of an epoch: launches of one step agree with cpu64, the others with these. */
+static void check(cpu_case *c, const char *what) {
+  char text[256];
+  cpu_result results[N_LAUNCHES], *first = &results[0];
+  c->n_rows = 7 * c->batch + 1;
+  c->n_steps = c->steps_per_call = 8;
+  c->spec.assert_projection = false; /* it takes the steps one by one */
+  for (size_t i = 0; i < N_LAUNCHES; i++) {
+    cpu_result *r = &results[i];
+    c->spec.steps_per_launch = PER_LAUNCH[i];
+    *r = cpu_case_run(c, OPS);
+    const size_t n = r->net.n_params;
+    cr_expect(gpu_rig_same_stats(first->stats, r->stats, c->n_steps) &&
+                  memcmp(first->tensor_sum, r->tensor_sum, sizeof r->tensor_sum) == 0,
+              "%s, %zu layers, launches of %d: statistics", what, c->n_layers, (int)PER_LAUNCH[i]);
+    cr_expect(
+        same(first->params, r->params, n) && same(first->moment1, r->moment1, n) && same(first->moment2, r->moment2, n),
+        "%s, %zu layers, launches of %d: weights", what, c->n_layers, (int)PER_LAUNCH[i]);
+  }
+  cr_expect(cpu_result_agrees(c, first, 1, text, sizeof text), "%s, %zu layers %zu-%zu.., bad rows %zu: %s", what,
+            c->n_layers, c->widths[0], c->widths[1], c->bad_every, text);
+  for (size_t i = 0; i < N_LAUNCHES; i++) cpu_result_free(&results[i]);
+}
+
+/* Of one layer, whose losses come without an exchange, or with; narrow and wide outputs; many exchanges. */
+static const struct shape {
+  size_t n_layers, widths[6];
+} SHAPES[] = {{1, {9, 3}}, {1, {9, 70}}, {2, {33, 20, 5}}, {2, {12, 9, 66}}, {4, {9, 8, 7, 6, 3}}};
+
+static void options_over_shapes(const char *const *options, size_t n) {
+  for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
+    for (size_t o = 0; o < n; o++) {
+      cpu_case c = cpu_case_make();
+      cpu_case_shape(&c, SHAPES[s].n_layers, SHAPES[s].widths);
+      c.bad_every = (s + o) % 2 ? 30 : 0; /* in the third and fifth step */
+      cpu_option_apply(&c, options[o]);
+      check(&c, options[o]);
+    }
+  }
+}
+
+Test(launches, without_sums_of_weights) {
+  static const char *const options[] = {"plain", "adam", "nesterov"};
+  options_over_shapes(options, 3);
+}
+
+Test(launches, penalties) {
+  static const char *const options[] = {"l2", "frobenius", "l1"};
+  options_over_shapes(options, 3);
+}
+
+Test(launches, norm_clips) {
+  static const char *const options[] = {"norm clip", "norm clip per tensor", "norm clip inf"};
+  options_over_shapes(options, 3);
+}
+
+Test(launches, norm_clips_by_units) {
+  static const char *const options[] = {"norm clip per unit", "norm clip per unit inf"};
+  options_over_shapes(options, 2);
+}
+
+Test(launches, max_norm) {
+  static const char *const options[] = {"max-norm", "max-norm per tensor", "box"};
+  options_over_shapes(options, 3);
+}
+
+/* A penalty beside norms of units, whose sums a phase makes; max-norm beside both; gradients in parts. */
+Test(launches, together) {
+  for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
+    cpu_case c = cpu_case_make();
+    cpu_case_shape(&c, SHAPES[s].n_layers, SHAPES[s].widths);
+    c.batch = 33;
+    c.bad_every = s % 2 ? 75 : 0;
+    c.spec.gradient_parts = 1;
+    cpu_option_apply(&c, "l2");
+    check(&c, "parts");
+    cpu_option_apply(&c, "norm clip per unit");
+    cpu_option_apply(&c, "max-norm");
+    check(&c, "parts, clip by units, max-norm");
+    cpu_option_apply(&c, "norm clip per tensor");
+    cpu_option_apply(&c, "max-norm per tensor");
+    c.spec.gradient_parts = 0;
+    check(&c, "clip by tensors, max-norm by tensors");
+  }
+}
+
+/* On four multiprocessors: three members have work, the fourth reports. */
+Test(launches, member_without_work) {
+  static const char *const options[] = {"plain", "l2", "norm clip per tensor", "norm clip per unit", "max-norm"};
+  for (size_t o = 0; o < sizeof options / sizeof *options; o++) {
+    cpu_case c = cpu_case_make();
+    cpu_case_shape(&c, 1 + o % 2, (const size_t[]){9, 7, 3});
+    c.batch = 3;
+    c.bias = o % 2 == 0;
+    c.bad_every = 8;
+    cpu_option_apply(&c, options[o]);
+    check(&c, options[o]);
+  }
+}
+
+/* ---- launches that end before their steps ---- */
+
+typedef struct ending {
+  vise_step_stats stats[RIG_STEPS];
+  float *state;
+  vise_i_counters counters;
+  uint32_t progress;
+} ending;
+
+/* Up to nine steps, which end after n; then two more. */
+static ending end_early(gpu_rig *r, uint64_t per_launch, size_t n) {
+  ending e = {.state = NULL};
+  vise_error err = VISE_ERROR_INIT;
+  size_t n_done = 0;
+  r->spec.steps_per_launch = per_launch;
+  vise_i_backend *b = gpu_rig_start(r);
+  cr_expect(OPS->run(b, 0, RIG_BATCH, 9, r->hyper, e.stats, &n_done, &err) == VISE_ERR_NONFINITE, "%s", err.text);
+  cr_expect(n_done == n, "launches of %d: %zu steps, expected %zu", (int)per_launch, n_done, n);
+  e.progress = b->mail->progress;
+  cr_expect(e.progress == n);
+  vise_error_clear(&err);
+  cr_expect(OPS->run(b, 9 * RIG_BATCH, RIG_BATCH, 2, r->hyper, e.stats + 9, &n_done, &err) == VISE_OK, "%s", err.text);
+  e.counters = OPS->get_counters(b);
+  e.state = gpu_rig_snapshot(r, b);
+  OPS->destroy(b);
+  return e;
+}
+
+static void ends_alike(gpu_rig *r, size_t n, uint64_t applied) {
+  ending first = end_early(r, 1, n);
+  cr_expect(first.counters.applied_steps == applied && first.counters.consecutive_skips == 0);
+  for (size_t i = 1; i < N_LAUNCHES; i++) {
+    ending e = end_early(r, PER_LAUNCH[i], n);
+    cr_expect(gpu_rig_same_stats(first.stats, e.stats, n) && gpu_rig_same_stats(first.stats + 9, e.stats + 9, 2),
+              "launches of %d", (int)PER_LAUNCH[i]);
+    cr_expect(gpu_rig_same(r, first.state, e.state), "launches of %d", (int)PER_LAUNCH[i]);
+    cr_expect(memcmp(&first.counters, &e.counters, sizeof e.counters) == 0);
+    free(e.state);
+  }
+  free(first.state);
+}
+
+/* A feature of the first row of the step. */
+static void spoil(gpu_rig *r, size_t step) {
+  r->x[r->order[step * RIG_BATCH] * RIG_IN + 2] = NAN;
+}
+
+Test(launches, end_with_a_halt) {
+  for (size_t last = 0; last < 9; last += 4) {
+    gpu_rig *r = gpu_rig_make(VISE_ADAM);
+    r->spec.nonfinite = VISE_NONFINITE_HALT;
+    spoil(r, last);
+    ends_alike(r, last + 1, last + 2);
+    gpu_rig_free(r);
+  }
+}
+
+Test(launches, end_with_too_many_skips) {
+  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  r->spec.max_skips = 2;
+  spoil(r, 1);
+  spoil(r, 4);
+  spoil(r, 5);
+  ends_alike(r, 6, 5);
+  gpu_rig_free(r);
+}
