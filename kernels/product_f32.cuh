@@ -101,6 +101,29 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
   }
 }
 
+/* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
+   in the order of groups. Groups behind them have sums of 0, which change nothing. */
+template <int SIDE, int GROUPS, int N_TOTALS>
+static __device__ __forceinline__ void vise_add_slices(const float *split, uint32_t n_sums, float totals[N_TOTALS]) {
+  enum { N = GROUPS < 8 ? GROUPS : 8 };
+#pragma unroll 1
+  for (uint32_t first = 0; first < GROUPS && first < n_sums; first += N) {
+    float sums[N_TOTALS][N];
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
+      const int inside = SIDE * SIDE >= VISE_K_STEP_THREADS || at < SIDE * SIDE;
+#pragma unroll
+      for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * (SIDE * SIDE) + at] : 0.0f;
+    }
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+#pragma unroll
+      for (int g = 0; g < N; g++) totals[i] += sums[i][g];
+    }
+  }
+}
+
 /* Slices end: their sums join the totals in the order of slices. Of one group each thread keeps the totals of its own
    elements; of several, thread t those of elements t, t + 256, ... of the tile, of n_sums slices. */
 template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
@@ -122,14 +145,7 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
   }
   if constexpr (GROUPS > 1) {
     __syncthreads();
-#pragma unroll
-    for (int i = 0; i < N_TOTALS; i++) {
-      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
-      if (at < SIDE * SIDE) {
-#pragma unroll 1
-        for (uint32_t g = 0; g < n_sums; g++) totals[i] += split[g * (SIDE * SIDE) + at];
-      }
-    }
+    vise_add_slices<SIDE, GROUPS, N_TOTALS>(split, n_sums, totals);
   }
 }
 
