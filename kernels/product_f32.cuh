@@ -197,11 +197,12 @@ VISE_FN_CALLED void vise_product_f32(void) {
 #pragma unroll
     for (int j = 0; j < TN; j++) sums[i][j] = 0.0f;
   }
-  /* Turn i starts the copies of stage i and multiplies stage i - 1. */
+  /* Turn i starts the copies of stage i and multiplies stage i - 1. The first two stages have free buffers: their
+     copies are both started before the first is waited for. */
   uint32_t first_slice = 0, chunk = 0, next_slice = 0, next_chunk = 0;
 #pragma unroll 1
   for (uint32_t turn = 0; turn <= n_stages; turn++) {
-    if (turn > 0) {
+    if (turn > 1) {
       ptx_cp_async_wait(0);
       __syncthreads();
     }
@@ -210,14 +211,18 @@ VISE_FN_CALLED void vise_product_f32(void) {
       const uint32_t k0 = next_slice * length + next_chunk * 32;
       vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
       vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
-      ptx_cp_async_commit();
       next_chunk++;
       if (next_chunk == n_chunks) {
         next_chunk = 0;
         next_slice += GROUPS;
       }
     }
+    ptx_cp_async_commit(); /* of one stage, the group of turn 1 is empty */
     if (turn == 0) continue;
+    if (turn == 1) {
+      ptx_cp_async_wait(1);
+      __syncthreads();
+    }
     const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
     if ((first_slice + group) * length + chunk * 32 < n_k) {
 #pragma unroll 1
