@@ -15,8 +15,7 @@ VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
 }
 
 /* Rows order[first .. first + n_rows) into the half; the warps of the team take segments of 128 columns, a lane four.
-   The last warps of a CTA come first: where there are few segments, the others poll meanwhile.
- */
+   The last warps of a CTA come first: where there are few segments, the others poll meanwhile. */
 VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
   const vise_k_step *p = &vise_step_here()->p;
   const vise_k_source *s = &p->x;

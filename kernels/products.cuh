@@ -66,6 +66,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
                         step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
+    vise_load_bias(step, layer, i / n_down * side, side);
     vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
     vise_forward_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
     __syncthreads();

@@ -12,8 +12,15 @@
 #include "kernels/layers.cuh"
 #include "kernels/row_loss.cuh"
 
-/* Loss and delta of a row by its warp: z and delta anywhere, delta also to `also` unless NULL. */
-VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, float *also) {
+VISE_FN size_t vise_data_row(const vise_step *step, uint32_t r) {
+  const size_t at = (size_t)step->record.first + r;
+  return step->p.order ? step->p.order[at] : at;
+}
+
+/* Loss and delta of a row by its warp: z and delta anywhere, delta also to `also` unless NULL. targets: see vise_row.
+ */
+VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *delta, float *also,
+                                           const float *targets) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32, n_out = p->layers[p->n_layers - 1].n_out;
@@ -24,14 +31,14 @@ VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, f
     if (lane == 0) p->row_losses[r] = 0.0;
   } else {
     vise_row row;
-    const vise_k_step_record *record = &step->record;
     int right;
     row.z = z;
     row.delta = delta;
     row.n_out = n_out;
-    row.data_row = p->order ? p->order[record->first + r] : (size_t)record->first + r;
+    row.data_row = targets && !p->row_weights ? 0 : vise_data_row(step, r); /* read for targets and weight alone */
+    row.targets = targets;
     row.leaves = (double *)vise_step_split() + threadIdx.x / 32 * VISE_MAX_OUTPUT_LEAVES;
-    const double value = vise_row_loss(p, &row, record->denominator, &right);
+    const double value = vise_row_loss(p, &row, step->record.denominator, &right);
     if (lane == 0) {
       p->row_losses[r] = value;
       if (!vise_is_finite_f64(value)) atomicOr(&step->loss_is_bad, 1u);
@@ -42,6 +49,10 @@ VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, f
 #pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) also[k] = delta[k];
   }
+}
+
+VISE_FN void vise_loss_of_row(uint32_t r, const float *z, float *delta, float *also) {
+  vise_loss_of_known_row(r, z, delta, also, NULL);
 }
 
 VISE_FN_CALLED void vise_loss_phase(void) {
@@ -73,16 +84,32 @@ VISE_FN int vise_rows_weight_is_near(const vise_k_layer *last) {
   return last->n_out * last->ld <= VISE_ROWS_WEIGHT_FLOATS;
 }
 
-/* Starts to load the last weight; the rows phase waits for it. */
-VISE_FN_CALLED void vise_rows_load_weights(void) {
-  const vise_k_step *p = &vise_step_here()->p;
-  const vise_k_layer *last = &p->layers[p->n_layers - 1];
-  if (!vise_rows_weight_is_near(last)) return;
+/* The targets of the first rows that this CTA takes, by its last warps. */
+VISE_FN void vise_rows_load_targets(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  const uint32_t r = VISE_STEP_WARPS - 1 - threadIdx.x / 32, row = blockIdx.x * p->row_block + r;
+  const uint32_t n = p->options.labels ? 1 : p->layers[p->n_layers - 1].n_out;
+  if (p->options.loss == VISE_K_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
 #pragma unroll 1
-  for (uint32_t i = threadIdx.x * 4; i < last->n_out * last->ld; i += VISE_K_STEP_THREADS * 4) {
+  for (uint32_t k = threadIdx.x % 32; k < n; k += 32) {
+    step->targets[r * VISE_K_NARROW + k] = vise_target_f32(vise_data_row(step, row), k);
+  }
+}
+
+/* Starts to load what the rows phase needs besides its inputs: the last weight, bias, targets. That phase waits for
+   them. */
+VISE_FN_CALLED void vise_rows_load_weights(void) {
+  vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *last = &p->layers[p->n_layers - 1];
+  vise_load_bias(step, p->n_layers - 1, 0, VISE_K_NARROW);
+  const uint32_t n_near = vise_rows_weight_is_near(last) ? last->n_out * last->ld : 0;
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x * 4; i < n_near; i += VISE_K_STEP_THREADS * 4) {
     ptx_cp_async_16(vise_step_floats() + VISE_ROWS_WEIGHT_AT + i, p->params + last->weight + i, 16);
   }
   ptx_cp_async_commit();
+  vise_rows_load_targets(step);
 }
 
 VISE_FN void vise_rows_load(vise_step *step, const vise_rows_shared *m, uint32_t row0, uint32_t n) {
@@ -127,7 +154,7 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
 #pragma unroll 1
     for (uint32_t slice = 0; slice < n_slices; slice++) z += m->partial[(r * n_slices + slice) * n_out + k];
     z += 0.0f;
-    m->z[r * VISE_K_NARROW + k] = p->has_bias ? z + p->params[last->bias + k] : z;
+    m->z[r * VISE_K_NARROW + k] = p->has_bias ? z + ((const float *)step->bias)[k] : z;
   }
 }
 
@@ -173,6 +200,7 @@ VISE_FN_CALLED void vise_rows_phase(void) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_rows = step->record.n_rows, block = p->row_block, warp = threadIdx.x / 32;
+  const uint32_t first = blockIdx.x * block;
   vise_rows_shared m;
   m.ld_in = vise_ceil_div(last->n_in, 4) * 4;
   m.z = vise_step_stage();
@@ -180,13 +208,14 @@ VISE_FN_CALLED void vise_rows_phase(void) {
   m.inputs = m.delta + VISE_K_ROW_BLOCK * VISE_K_NARROW;
   m.partial = m.inputs + block * m.ld_in;
   m.weight = p->params + last->weight;
-  if (p->n_layers > 1 && vise_rows_weight_is_near(last)) m.weight = vise_step_floats() + VISE_ROWS_WEIGHT_AT;
+  if (vise_rows_weight_is_near(last)) m.weight = vise_step_floats() + VISE_ROWS_WEIGHT_AT;
+  if (p->n_layers == 1) vise_rows_load_weights(); /* there is no exchange before this phase */
   ptx_cp_async_wait(0); /* also where there are no rows for this CTA: the stages are used again */
   /* Rows that a block lacks have deltas too: of 0. */
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < VISE_K_ROW_BLOCK * VISE_K_NARROW; i += VISE_K_STEP_THREADS) m.delta[i] = 0.0f;
 #pragma unroll 1
-  for (uint32_t row0 = blockIdx.x * block; row0 < n_rows; row0 += p->n_members * block) {
+  for (uint32_t row0 = first; row0 < n_rows; row0 += p->n_members * block) {
     const uint32_t n = n_rows - row0 < block ? n_rows - row0 : block;
     __syncthreads();
     vise_rows_load(step, &m, row0, n);
@@ -195,7 +224,8 @@ VISE_FN_CALLED void vise_rows_phase(void) {
     __syncthreads();
     if (warp < n) {
       float *delta = p->activations + last->delta + (size_t)(row0 + warp) * last->ld_out;
-      vise_loss_of_row(row0 + warp, m.z + warp * VISE_K_NARROW, m.delta + warp * VISE_K_NARROW, delta);
+      const float *targets = row0 == first ? step->targets + warp * VISE_K_NARROW : NULL;
+      vise_loss_of_known_row(row0 + warp, m.z + warp * VISE_K_NARROW, m.delta + warp * VISE_K_NARROW, delta, targets);
     }
     __syncthreads();
     if (p->n_layers > 1) vise_rows_delta_below(step, &m, row0, n);

@@ -38,6 +38,9 @@ typedef struct vise_step {
   /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
+  /* Fetched ahead: biases of the units at hand; targets (or labels) of the first rows in VISE_K_ROWS, [row][output]. */
+  float4 bias[VISE_K_BIAS_TILE / 4];
+  float targets[VISE_K_ROW_BLOCK * VISE_K_NARROW];
 } vise_step;
 
 /* Called functions find the step in shared memory. */
