@@ -18,7 +18,7 @@ static uint64_t ceil_div(uint64_t a, uint64_t b) {
 
 /* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
 static uint32_t most_row_block(const vise_k_layer *last) {
-  const uint32_t n_in = (last->n_in + 3) / 4 * 4;
+  const uint32_t n_in = (last->n_in + 31) / 32 * 32;
   const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in));
   uint64_t block = VISE_K_ROW_BLOCK;
   if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;

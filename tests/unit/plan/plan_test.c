@@ -94,7 +94,7 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   const vise_k_layer *last = &s->layers[s->n_layers - 1];
   cr_expect(s->row_block >= 1 && s->row_block <= VISE_K_ROW_BLOCK);
   if (plan->narrow) {
-    cr_expect(s->row_block * ((last->n_in + 3) / 4 * 4) <= 8192);
+    cr_expect(s->row_block * ((last->n_in + 31) / 32 * 32) <= 8192);
     cr_expect(s->row_block * last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in)) <= 6144);
   }
   const bool large = plan->variant != VISE_K_SMALL_F32;
