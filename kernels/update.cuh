@@ -109,14 +109,15 @@ VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const 
 
 /* New values of four rows, and of their moments, to memory; w leaves with the new values. */
 VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                              const vise_tile_memory *from, uint32_t row, uint32_t column, unsigned inside,
-                              vise_four *w) {
+                              const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+                              uint32_t column, unsigned inside, vise_four *w) {
   const vise_k_step *p = &step->p;
   const int project = p->mode == VISE_K_PROJECT;
   const int by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
   size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four m1 = vise_load_four(p->moment1 + at, t->tensor.ld, p->has_moment1 ? inside : 0);
-  vise_four m2 = vise_load_four(p->moment2 + at, t->tensor.ld, p->has_moment2 ? inside : 0);
+  const size_t in_tile = (size_t)row * values->ld + column;
+  vise_four m1 = vise_load_four(values->moment1 + in_tile, values->ld, p->has_moment1 ? inside : 0);
+  vise_four m2 = vise_load_four(values->moment2 + in_tile, values->ld, p->has_moment2 ? inside : 0);
   vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
@@ -140,13 +141,13 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
 }
 
 VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
+                               const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+                               uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
-  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
-  if (!step->skip) vise_update_rows(step, t, u, from, row, column, inside, &w);
+  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
+  if (!step->skip) vise_update_rows(step, t, u, values, from, row, column, inside, &w);
   if (!p->norm_sums) {
     vise_measure_strip(step, t, u, &w, inside, row, leaf);
     return;
@@ -203,6 +204,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
     const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
+    const vise_tile_values values = vise_tile_values_of(step, &t, i);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
     const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
@@ -214,7 +216,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
       if (max_norm) {
         vise_max_norm_strip(step, &t, &u, row, leaf);
       } else {
-        vise_update_strip(step, &t, &u, &from, row, leaf);
+        vise_update_strip(step, &t, &u, &values, &from, row, leaf);
       }
     }
     __syncthreads();
