@@ -125,29 +125,29 @@ VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vis
   const float hi = (float)(step->record.clip_factor * o->clip_hi);
   const int penalized = vise_strengths_any(k);
   vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, penalized ? inside : 0);
+  uint32_t n_bad = 0, n_bad_total = 0, n_clipped = 0;
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int here = inside >> r & 1;
     float new_g = g->v[0];
-    const int bad = !vise_is_finite(new_g);
-    int bad_total = 0, clipped = 0;
+    n_bad += !vise_is_finite(new_g);
     if (penalized && here) {
       const float penalty = vise_penalty_gradient(k, w.v[0]);
       if (total) new_g += penalty;
-      bad_total = !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
+      n_bad_total += !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
     }
     if (clips && here) {
-      clipped = new_g < lo || new_g > hi;
+      n_clipped += new_g < lo || new_g > hi;
       new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
     }
-    vise_step_note_bad(&step->bad_gradient, bad, t->index);
-    vise_step_note_bad(&step->bad_total, bad_total, t->index);
-    vise_step_count(&step->counts.n_nonfinite, bad);
-    vise_step_count(&step->counts.n_clipped_values, clipped);
     if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
     vise_rotate(g, new_g);
     vise_rotate(&w, 0.0f);
   }
+  vise_step_note_bad(&step->bad_gradient, n_bad > 0, t->index);
+  vise_step_note_bad(&step->bad_total, n_bad_total > 0, t->index);
+  vise_step_count(&step->counts.n_nonfinite, n_bad);
+  if (clips) vise_step_count(&step->counts.n_clipped_values, n_clipped);
 }
 
 /* Largest magnitudes of four rows: into those of rows, or of the cell, which begins with 0. */

@@ -239,10 +239,10 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
   }
 }
 
-/* A weight of the last layer, [n_out][ld], as it is read below the outputs: swizzled in shared memory, or plain. */
+/* The weight of the last layer, [n_out][ld], in shared or device memory; swizzles: all of their bits, or 0 for none. */
 typedef struct vise_rows_weight {
   const float *base;
-  uint32_t ld, near;
+  uint32_t ld, swizzles;
 } vise_rows_weight;
 
 /* (W^T delta) of a unit, for N rows of the block. What is missing behind the last output is 0 and changes nothing. */
@@ -263,8 +263,10 @@ static __device__ __forceinline__ void vise_rows_sum_unit(const vise_rows_shared
       float w[BATCH];
 #pragma unroll
       for (uint32_t i = 0; i < BATCH; i++) {
-        const uint32_t k = first + i, swizzle = weight.near ? vise_rows_swizzle((k << m->lanes_log) + slice) : 0;
-        w[i] = k < n_out ? weight.base[(size_t)k * weight.ld + (unit ^ swizzle)] : 0.0f;
+        const uint32_t k = first + i < n_out ? first + i : first;
+        const uint32_t swizzle = vise_rows_swizzle((k << m->lanes_log) + slice) & weight.swizzles;
+        const float here = weight.base[(size_t)k * weight.ld + (unit ^ swizzle)];
+        w[i] = first + i < n_out ? here : 0.0f;
       }
 #pragma unroll
       for (int r = 0; r < N; r++) {
@@ -286,7 +288,8 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, u
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
   const int needs_z = vise_activation_needs_z(p->options.activation);
-  const vise_rows_weight near = {vise_rows_near_weight(), m->ld, 1}, far = {p->params + last->weight, last->ld, 0};
+  const vise_rows_weight near = {vise_rows_near_weight(), m->ld, vise_rows_swizzle(7)};
+  const vise_rows_weight far = {p->params + last->weight, last->ld, 0};
 #pragma unroll 1
   for (uint32_t unit = threadIdx.x; unit < below->n_out; unit += VISE_K_STEP_THREADS) {
     const uint32_t swizzle = vise_rows_swizzle(unit >> m->length_log);

@@ -187,9 +187,10 @@ VISE_FN void vise_step_note_bad(uint32_t *lowest, int bad, uint32_t tensor) {
   if (__any_sync(0xffffffffu, bad) && threadIdx.x % 32 == 0) atomicMin(lowest, tensor);
 }
 
-VISE_FN void vise_step_count(uint32_t *count, int counts) {
-  const unsigned lanes = __ballot_sync(0xffffffffu, counts);
-  if (lanes != 0 && threadIdx.x % 32 == 0) atomicAdd(count, (uint32_t)__popc(lanes));
+/* Adds what the lanes counted. */
+VISE_FN void vise_step_count(uint32_t *count, uint32_t n) {
+  const uint32_t sum = __reduce_add_sync(0xffffffffu, n);
+  if (sum > 0 && threadIdx.x % 32 == 0) atomicAdd(count, sum);
 }
 
 #endif

@@ -93,13 +93,14 @@ VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale
 VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
                                 unsigned inside, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
-  const int boxed_lo = vise_is_finite(u->lo), boxed_hi = vise_is_finite(u->hi);
+  uint32_t n_at_lo = 0, n_at_hi = 0;
 #pragma unroll
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const int counts = inside >> r & 1;
-    if (boxed_lo) vise_step_count(&step->counts.n_at_lo, counts && w->v[r] == u->lo);
-    if (boxed_hi) vise_step_count(&step->counts.n_at_hi, counts && w->v[r] == u->hi);
+    n_at_lo += (inside >> r & 1) && w->v[r] == u->lo;
+    n_at_hi += (inside >> r & 1) && w->v[r] == u->hi;
   }
+  if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
+  if (vise_is_finite(u->hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
   if (!p->weight_sums_needed) return;
   vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
   vise_note_strip(NULL, 0, 1, t, row, leaf,
@@ -140,51 +141,48 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
   }
 }
 
-VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
-                               uint32_t leaf) {
-  const vise_k_step *p = &step->p;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const unsigned inside = vise_rows_inside(t, row, column);
-  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
-  if (!step->skip) vise_update_rows(step, t, u, values, from, row, column, inside, &w);
-  if (!p->norm_sums) {
-    vise_measure_strip(step, t, u, &w, inside, row, leaf);
-    return;
-  }
-  vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
-}
-
 /* R / norm where the norm is above R, else 1; NaN spreads. */
 VISE_FN float vise_bound_scale(double most, double square) {
   const double norm = vise_sqrt_f64(square);
   return norm <= most ? 1.0f : (float)(most / norm);
 }
 
-VISE_FN void vise_max_norm_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
-                                 uint32_t leaf) {
+/* Max-norm of four rows: values to memory where they change; w leaves with them. */
+VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t column, unsigned inside,
+                             vise_four *w) {
+  const vise_k_step *p = &step->p;
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
+    float new_w = w->v[0];
+    if (inside >> r & 1) {
+      const float scale = vise_bound_scale(
+          p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
+                                                          : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
+      if (scale != 1.0f) {
+        new_w *= scale;
+        p->params[at] = new_w;
+      }
+    }
+    vise_rotate(w, new_w);
+  }
+}
+
+/* A strip of the update, or of the max-norm, whose values are those of device memory. */
+VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                               const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+                               uint32_t leaf, int max_norm) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
-  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
-  if (!step->skip && !t->tensor.is_bias) {
-#pragma unroll 1
-    for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
-      float new_w = w.v[0];
-      if (inside >> r & 1) {
-        const float scale = vise_bound_scale(
-            p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
-                                                            : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
-        if (scale != 1.0f) {
-          new_w *= scale;
-          p->params[at] = new_w;
-        }
-      }
-      vise_rotate(&w, new_w);
-    }
+  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
+  if (!step->skip && !max_norm) vise_update_rows(step, t, u, values, from, row, column, inside, &w);
+  if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_rows(step, t, row, column, inside, &w);
+  if (p->norm_sums && !max_norm) {
+    vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
+  } else {
+    vise_measure_strip(step, t, u, &w, inside, row, leaf);
   }
-  vise_measure_strip(step, t, u, &w, inside, row, leaf);
 }
 
 /* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
@@ -204,7 +202,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
     const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
-    const vise_tile_values values = vise_tile_values_of(step, &t, i);
+    const vise_tile_values values = vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
     const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
@@ -212,12 +210,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
     for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
       const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
-      if (!vise_strip_exists(&t, row, leaf)) continue;
-      if (max_norm) {
-        vise_max_norm_strip(step, &t, &u, row, leaf);
-      } else {
-        vise_update_strip(step, &t, &u, &values, &from, row, leaf);
-      }
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &t, &u, &values, &from, row, leaf, max_norm);
     }
     __syncthreads();
     vise_store_weight_cells(step, &t, max_norm);
