@@ -223,12 +223,13 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
   const vise_tile_memory to = vise_tile_memory_of(step, t, i);
   const vise_strengths k = vise_strengths_of(step, t);
   const vise_k_step *p = &step->p;
-  const uint32_t n_across = t->side / VISE_LEAF, n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) * n_across;
+  const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
+  const uint32_t n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << across_log;
   ptx_cp_async_wait(0);
   vise_clear_strips();
 #pragma unroll 1
   for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
-    const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+    const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
     if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, &values, c, &to, row, leaf);
   }
   __syncthreads();

@@ -21,16 +21,16 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
                                    const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t n_rows = step->record.n_rows;
+  const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
   float *out = p->activations + l->out;
   float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
   const float *bias = p->has_bias ? (const float *)step->bias : NULL;
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
-    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= n_rows || unit >= l->n_out) continue;
-    const float z = bias ? c[i] + bias[i % side] : c[i];
+    const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
     const size_t at = (size_t)row * l->ld_out + unit;
     if (pre) pre[at] = z;
     out[at] = vise_activation_f32(kind, z);
@@ -49,9 +49,10 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
                                  const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
+  const uint32_t side_log = (uint32_t)vise_tree_depth(side);
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
-    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= step->record.n_rows || unit >= l->n_out) continue;
     p->activations[l->delta + (size_t)row * l->ld_out + unit] = c[i] * vise_slope_at(p, l, row, unit);
   }

@@ -24,11 +24,17 @@ static __device__ __forceinline__ uint32_t vise_tile_index(uint32_t t, uint32_t 
   return T == 8 ? i / 4 * (SIDE / 2) + t * 4 + i % 4 : t * T + i;
 }
 
-/* Quad `quad` of the row whose index in the tile is m, of an operand along k. */
-template <int GROUPS, int SWIZZLE>
-static __device__ __forceinline__ float4 vise_quad_along_k(const float *stage, uint32_t group, uint32_t m,
-                                                           uint32_t quad) {
-  return *(const float4 *)(stage + (m * GROUPS + group) * 32 + (quad ^ (m / SWIZZLE & 7)) * 4);
+/* Quad `quad` of the thread's first row, of an operand along k; that of its i-th is at a constant distance, because the
+   rows of a thread share a swizzle. */
+template <int SIDE, int GROUPS, int T>
+static __device__ __forceinline__ const float *vise_quads_along_k(const float *stage, uint32_t group, uint32_t t,
+                                                                  uint32_t quad) {
+  static_assert(T <= 4 || SIDE % 64 == 0, "the rows of a thread share a swizzle");
+  return stage + (vise_tile_index<SIDE, T>(t, 0) * GROUPS + group) * 32 + (quad ^ (t & 7)) * 4;
+}
+template <int SIDE, int GROUPS, int T>
+static __device__ __forceinline__ float4 vise_quad_of_row(const float *quads, uint32_t i) {
+  return *(const float4 *)(quads + vise_tile_index<SIDE, T>(0, i) * GROUPS * 32);
 }
 
 /* The thread's T values at one k of an operand along m; row: where that k begins. */
@@ -55,9 +61,10 @@ template <int SIDE, int GROUPS, int T, int ALONG_K>
 static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32_t group, uint32_t t, uint32_t quad,
                                                       float f[4][T]) {
   if constexpr (ALONG_K) {
+    const float *quads = vise_quads_along_k<SIDE, GROUPS, T>(stage, group, t, quad);
 #pragma unroll
     for (int i = 0; i < T; i++) {
-      const float4 v = vise_quad_along_k<GROUPS, (T < 4 ? T : 4)>(stage, group, vise_tile_index<SIDE, T>(t, i), quad);
+      const float4 v = vise_quad_of_row<SIDE, GROUPS, T>(quads, i);
       f[0][i] = v.x;
       f[1][i] = v.y;
       f[2][i] = v.z;
@@ -77,9 +84,10 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
   float fa[4][TM];
   vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
   if constexpr (B_ALONG_K) {
+    const float *quads = vise_quads_along_k<SIDE, GROUPS, TN>(b, group, tx, quad);
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      const float4 v = vise_quad_along_k<GROUPS, (TN < 4 ? TN : 4)>(b, group, vise_tile_index<SIDE, TN>(tx, j), quad);
+      const float4 v = vise_quad_of_row<SIDE, GROUPS, TN>(quads, j);
       const float fb[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
       for (int step = 0; step < 4; step++) {
@@ -178,6 +186,7 @@ VISE_FN_CALLED void vise_product_f32(void) {
     GROUP_THREADS = SIDE / TM * ACROSS,
     GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
     STAGE = SIDE * GROUPS * 32,
+    UNROLL = TM * TN < 8 ? 4 : 1, /* quads: few products hide neither the loads of others nor their addresses */
     N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
   };
   const vise_step *const step = vise_step_here();
@@ -225,7 +234,7 @@ VISE_FN_CALLED void vise_product_f32(void) {
     }
     const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
     if ((first_slice + group) * length + chunk * 32 < n_k) {
-#pragma unroll 1
+#pragma unroll(UNROLL)
       for (uint32_t quad = 0; quad < 8; quad++) {
         vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(now, now + STAGE, group, ty, tx, quad, sums);
       }

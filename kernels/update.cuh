@@ -205,11 +205,12 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
     const vise_tile_values values = vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
-    const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
+    const uint32_t across_log = (uint32_t)vise_tree_depth(t.side / VISE_LEAF);
+    const uint32_t n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) << across_log;
     vise_clear_strips();
 #pragma unroll 1
     for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
-      const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
+      const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
       if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &t, &u, &values, &from, row, leaf, max_norm);
     }
     __syncthreads();
