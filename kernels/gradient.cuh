@@ -60,6 +60,11 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
   return m;
 }
 
+/* First float of the weights of near tile i, of its first moments (array 1) or of the others. */
+VISE_FN uint32_t vise_near_at(const vise_k_step *p, uint32_t i, uint32_t array) {
+  return vise_step_held_at(p, p->n_held + i * vise_k_step_near_arrays(p) + array);
+}
+
 /* Where weights and moments under the tile are read: element (row, column) of the tile at row * ld + column. */
 typedef struct vise_tile_values {
   const float *weights, *moment1, *moment2;
@@ -70,7 +75,7 @@ VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_ti
   const vise_k_step *p = &step->p;
   vise_tile_values v;
   if (i < p->n_near) {
-    v.weights = vise_step_floats() + vise_step_near_at(p, i, 0);
+    v.weights = vise_step_floats() + vise_near_at(p, i, 0);
     v.moment1 = v.weights + p->held_floats;
     v.moment2 = p->has_moment1 ? v.moment1 + p->held_floats : v.moment1;
     v.ld = t->side;
@@ -108,7 +113,7 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
 #pragma unroll 1
     for (uint32_t array = 0; array < vise_k_step_near_arrays(p); array++) {
       const float *from = array == 0 ? p->params : array == 1 && p->has_moment1 ? p->moment1 : p->moment2;
-      vise_load_near_tile(&t, from, vise_step_floats() + vise_step_near_at(p, i, array));
+      vise_load_near_tile(&t, from, vise_step_floats() + vise_near_at(p, i, array));
     }
   }
   ptx_cp_async_commit();

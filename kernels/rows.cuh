@@ -12,9 +12,10 @@
 #include "kernels/layers.cuh"
 #include "kernels/row_loss.cuh"
 
-VISE_FN size_t vise_data_row(const vise_step *step, uint32_t r) {
-  const size_t at = (size_t)step->record.first + r;
-  return step->p.order ? step->p.order[at] : at;
+/* Row r of the batch in the data set. */
+VISE_FN size_t vise_data_row(const vise_k_step *p, const vise_k_step_record *record, uint32_t r) {
+  const size_t at = (size_t)record->first + r;
+  return p->order ? p->order[at] : at;
 }
 
 /* Loss and delta of a row by its warp: z and delta anywhere, delta also to `also` unless NULL. targets: see vise_row.
@@ -31,14 +32,15 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
     if (lane == 0) p->row_losses[r] = 0.0;
   } else {
     vise_row row;
+    const vise_k_step_record *record = &step->record;
     int right;
     row.z = z;
     row.delta = delta;
     row.n_out = n_out;
-    row.data_row = targets && !p->row_weights ? 0 : vise_data_row(step, r); /* read for targets and weight alone */
+    row.data_row = targets && !p->row_weights ? 0 : vise_data_row(p, record, r); /* for targets and weight alone */
     row.targets = targets;
     row.leaves = (double *)vise_step_split() + threadIdx.x / 32 * VISE_MAX_OUTPUT_LEAVES;
-    const double value = vise_row_loss(p, &row, step->record.denominator, &right);
+    const double value = vise_row_loss(p, &row, record->denominator, &right);
     if (lane == 0) {
       p->row_losses[r] = value;
       if (!vise_is_finite_f64(value)) atomicOr(&step->loss_is_bad, 1u);
@@ -132,7 +134,7 @@ VISE_FN void vise_rows_load_targets(vise_step *step) {
   if (p->options.loss == VISE_K_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
 #pragma unroll 1
   for (uint32_t k = threadIdx.x % 32; k < n; k += 32) {
-    step->targets[r * VISE_K_NARROW + k] = vise_target_f32(vise_data_row(step, row), k);
+    step->targets[r * VISE_K_NARROW + k] = vise_target_f32(vise_data_row(p, &step->record, row), k);
   }
 }
 

@@ -69,11 +69,6 @@ VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
   return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
 }
 
-/* First float of the weights of near tile i, of its first moments (array 1) or of the others. */
-VISE_FN uint32_t vise_step_near_at(const vise_k_step *p, uint32_t i, uint32_t array) {
-  return vise_step_held_at(p, p->n_held + i * vise_k_step_near_arrays(p) + array);
-}
-
 VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
   return (a + b - 1) / b;
 }

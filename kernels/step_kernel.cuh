@@ -80,8 +80,8 @@ VISE_FN void vise_step_mark(const vise_step *step, uint32_t mark) {
   if (step->p.clocks && blockIdx.x == 0 && threadIdx.x == 0) step->p.clocks[mark] = (uint64_t)clock64();
 }
 
-/* One step. Between arrival and wait stand loads of what is there already: the last weight, those under the tiles of
-   the gradient, and the rows of the next step. */
+/* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
+   step. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
   vise_step_begin(step);
@@ -92,8 +92,8 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
       vise_step_arrive(step, x);
-      if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
       if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
+      if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_inputs_ahead(step);
       vise_exchange_wait(x);
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
