@@ -60,40 +60,99 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
   return m;
 }
 
+/* First float of the weights of near tile i, of its first moments (array 1) or of the others. */
+VISE_FN uint32_t vise_near_at(const vise_k_step *p, uint32_t i, uint32_t array) {
+  return vise_step_held_at(p, p->n_held + i * vise_k_step_near_arrays(p) + array);
+}
+
+/* Where weights and moments under the tile are read: element (row, column) of the tile at row * ld + column. */
+typedef struct vise_tile_values {
+  const float *weights, *moment1, *moment2;
+  uint32_t ld;
+} vise_tile_values;
+
+VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_tile *t, uint32_t i) {
+  const vise_k_step *p = &step->p;
+  vise_tile_values v;
+  if (i < p->n_near) {
+    v.weights = vise_step_floats() + vise_near_at(p, i, 0);
+    v.moment1 = v.weights + p->held_floats;
+    v.moment2 = p->has_moment1 ? v.moment1 + p->held_floats : v.moment1;
+    v.ld = t->side;
+  } else {
+    const size_t at = t->tensor.first + (size_t)t->row * t->tensor.ld + t->column;
+    v.weights = p->params + at;
+    v.moment1 = p->moment1 + at;
+    v.moment2 = p->moment2 + at;
+    v.ld = t->tensor.ld;
+  }
+  return v;
+}
+
+/* Starts to copy what device memory has under the tile, from the tensor's array, to shared memory as [row][side]. */
+VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, float *to) {
+  const uint32_t quads_log = (uint32_t)vise_tree_depth(t->side / 4);
+  const uint32_t column = (threadIdx.x & ((1u << quads_log) - 1)) * 4;
+  const uint32_t left = t->tensor.n_rows - t->row, n_rows = left < t->n_rows ? left : t->n_rows;
+  if (t->column + column >= t->tensor.n_columns) return;
+#pragma unroll 1
+  for (uint32_t row = threadIdx.x >> quads_log; row < n_rows; row += VISE_K_STEP_THREADS >> quads_log) {
+    const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+    ptx_cp_async_16(to + row * t->side + column, from + at, 16); /* behind the columns memory has room for a quad */
+  }
+}
+
+/* Starts to copy weights and moments of near tiles, which only this CTA writes, in its update: so it can be called
+   while the team waits. The gradient phase waits for them. */
+VISE_FN_CALLED void vise_load_near_tiles(void) {
+  vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+#pragma unroll 1
+  for (uint32_t i = 0; i < p->n_near && blockIdx.x + i * p->n_members < p->n_gradient_tiles; i++) {
+    const vise_step_tile t = vise_step_tile_at(p, blockIdx.x + i * p->n_members);
+#pragma unroll 1
+    for (uint32_t array = 0; array < vise_k_step_near_arrays(p); array++) {
+      const float *from = array == 0 ? p->params : array == 1 && p->has_moment1 ? p->moment1 : p->moment2;
+      vise_load_near_tile(&t, from, vise_step_floats() + vise_near_at(p, i, array));
+    }
+  }
+  ptx_cp_async_commit();
+}
+
 /* Shapes the gradients of four rows of a column: g arrives plain, leaves shaped, and is stored. */
 VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
-                             const vise_tile_memory *to, uint32_t row, uint32_t column, unsigned inside, vise_four *g) {
+                             const vise_tile_values *values, const vise_tile_memory *to, uint32_t row, uint32_t column,
+                             unsigned inside, vise_four *g) {
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
   const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data, clips = o->clip_value && !only;
   const float lo = (float)(step->record.clip_factor * o->clip_lo);
   const float hi = (float)(step->record.clip_factor * o->clip_hi);
-  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
   const int penalized = vise_strengths_any(k);
-  vise_four w = vise_load_four(p->params + at, t->tensor.ld, penalized ? inside : 0);
+  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, penalized ? inside : 0);
+  uint32_t n_bad = 0, n_bad_total = 0, n_clipped = 0;
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int here = inside >> r & 1;
     float new_g = g->v[0];
-    const int bad = !vise_is_finite(new_g);
-    int bad_total = 0, clipped = 0;
+    n_bad += !vise_is_finite(new_g);
     if (penalized && here) {
       const float penalty = vise_penalty_gradient(k, w.v[0]);
       if (total) new_g += penalty;
-      bad_total = !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
+      n_bad_total += !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
     }
     if (clips && here) {
-      clipped = new_g < lo || new_g > hi;
+      n_clipped += new_g < lo || new_g > hi;
       new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
     }
-    vise_step_note_bad(&step->bad_gradient, bad, t->index);
-    vise_step_note_bad(&step->bad_total, bad_total, t->index);
-    vise_step_count(&step->counts.n_nonfinite, bad);
-    vise_step_count(&step->counts.n_clipped_values, clipped);
     if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
     vise_rotate(g, new_g);
     vise_rotate(&w, 0.0f);
   }
+  vise_step_note_bad(&step->bad_gradient, n_bad > 0, t->index);
+  vise_step_note_bad(&step->bad_total, n_bad_total > 0, t->index);
+  vise_step_count(&step->counts.n_nonfinite, n_bad);
+  if (clips) vise_step_count(&step->counts.n_clipped_values, n_clipped);
 }
 
 /* Largest magnitudes of four rows: into those of rows, or of the cell, which begins with 0. */
@@ -129,13 +188,14 @@ VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
 }
 
 /* What a warp does to one strip of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_strengths *k, const float *c,
-                              const vise_tile_memory *to, uint32_t row, uint32_t leaf) {
+VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
+                              const vise_tile_values *values, const float *c, const vise_tile_memory *to, uint32_t row,
+                              uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
   vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
-  vise_shape_rows(step, t, k, to, row, column, inside, &g);
+  vise_shape_rows(step, t, k, values, to, row, column, inside, &g);
   if (p->mode == VISE_K_GRADIENT_ONLY) return;
   vise_note_strip(p->gradient_sums, p->sums_by_rows, 0, t, row, leaf, vise_sum_squares_of_rows(&g));
   if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
@@ -162,15 +222,20 @@ VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t le
   return t->row + row < t->tensor.n_rows && t->column + leaf * VISE_LEAF < t->tensor.n_columns;
 }
 
-VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, const float *c, const vise_tile_memory *to) {
+/* What is done to the i-th tile of this CTA before norms are known. */
+VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t i, const float *c) {
+  const vise_tile_values values = vise_tile_values_of(step, t, i);
+  const vise_tile_memory to = vise_tile_memory_of(step, t, i);
   const vise_strengths k = vise_strengths_of(step, t);
   const vise_k_step *p = &step->p;
-  const uint32_t n_across = t->side / VISE_LEAF, n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) * n_across;
+  const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
+  const uint32_t n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << across_log;
+  ptx_cp_async_wait(0);
   vise_clear_strips();
 #pragma unroll 1
   for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
-    const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
-    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, c, to, row, leaf);
+    const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
+    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, &values, c, &to, row, leaf);
   }
   __syncthreads();
   if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {

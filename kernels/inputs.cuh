@@ -15,7 +15,7 @@ VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
 }
 
 /* Rows order[first .. first + n_rows) into the half; the warps of the team take segments of 128 columns, a lane four.
- */
+   The last warps of a CTA come first: where there are few segments, the others poll meanwhile. */
 VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
   const vise_k_step *p = &vise_step_here()->p;
   const vise_k_source *s = &p->x;
@@ -23,7 +23,7 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
   const uint32_t n_segments = vise_ceil_div(s->n_columns, VISE_GATHER_SEGMENT), n_units = n_rows * n_segments;
   const int vectors = vise_gather_vectors(s);
 #pragma unroll 1
-  for (uint32_t unit = blockIdx.x + threadIdx.x / 32 * p->n_members; unit < n_units;
+  for (uint32_t unit = blockIdx.x + (VISE_STEP_WARPS - 1 - threadIdx.x / 32) * p->n_members; unit < n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
     const uint32_t r = unit / n_segments, c = unit % n_segments * VISE_GATHER_SEGMENT + threadIdx.x % 32 * 4;
     const size_t row = p->order ? p->order[first + r] : (size_t)first + r;

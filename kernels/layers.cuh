@@ -6,21 +6,31 @@
 #include "kernels/activation.cuh"
 #include "kernels/stage.cuh"
 
+/* Starts to copy the biases of n units from `unit` on, both multiples of 4 and n up to VISE_K_BIAS_TILE, to step->bias;
+   whoever waits for later copies waits for these. */
+VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint32_t n) {
+  const vise_k_layer *l = &step->p.layers[layer];
+  const uint32_t at = threadIdx.x * 4, left = l->n_out - (unit + at);
+  if (!step->p.has_bias || at >= n || unit + at >= l->n_out) return;
+  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->bias + unit + at, left < 4 ? 4 * left : 16);
+  ptx_cp_async_commit();
+}
+
 /* a = f(z), z = c + b, of a tile of rows x units; z too where it will be needed. The last layer's a is z. */
 VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
                                    const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t n_rows = step->record.n_rows;
+  const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
   float *out = p->activations + l->out;
   float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
-  const float *bias = p->has_bias ? p->params + l->bias : NULL;
+  const float *bias = p->has_bias ? (const float *)step->bias : NULL;
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
-    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= n_rows || unit >= l->n_out) continue;
-    const float z = bias ? c[i] + bias[unit] : c[i];
+    const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
     const size_t at = (size_t)row * l->ld_out + unit;
     if (pre) pre[at] = z;
     out[at] = vise_activation_f32(kind, z);
@@ -39,9 +49,10 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
                                  const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
+  const uint32_t side_log = (uint32_t)vise_tree_depth(side);
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
-    const uint32_t row = row0 + i / side, unit = unit0 + i % side;
+    const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= step->record.n_rows || unit >= l->n_out) continue;
     p->activations[l->delta + (size_t)row * l->ld_out + unit] = c[i] * vise_slope_at(p, l, row, unit);
   }

@@ -24,11 +24,17 @@ static __device__ __forceinline__ uint32_t vise_tile_index(uint32_t t, uint32_t 
   return T == 8 ? i / 4 * (SIDE / 2) + t * 4 + i % 4 : t * T + i;
 }
 
-/* Quad `quad` of the row whose index in the tile is m, of an operand along k. */
-template <int GROUPS, int SWIZZLE>
-static __device__ __forceinline__ float4 vise_quad_along_k(const float *stage, uint32_t group, uint32_t m,
-                                                           uint32_t quad) {
-  return *(const float4 *)(stage + (m * GROUPS + group) * 32 + (quad ^ (m / SWIZZLE & 7)) * 4);
+/* Quad `quad` of the thread's first row, of an operand along k; that of its i-th is at a constant distance, because the
+   rows of a thread share a swizzle. */
+template <int SIDE, int GROUPS, int T>
+static __device__ __forceinline__ const float *vise_quads_along_k(const float *stage, uint32_t group, uint32_t t,
+                                                                  uint32_t quad) {
+  static_assert(T <= 4 || SIDE % 64 == 0, "the rows of a thread share a swizzle");
+  return stage + (vise_tile_index<SIDE, T>(t, 0) * GROUPS + group) * 32 + (quad ^ (t & 7)) * 4;
+}
+template <int SIDE, int GROUPS, int T>
+static __device__ __forceinline__ float4 vise_quad_of_row(const float *quads, uint32_t i) {
+  return *(const float4 *)(quads + vise_tile_index<SIDE, T>(0, i) * GROUPS * 32);
 }
 
 /* The thread's T values at one k of an operand along m; row: where that k begins. */
@@ -55,9 +61,10 @@ template <int SIDE, int GROUPS, int T, int ALONG_K>
 static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32_t group, uint32_t t, uint32_t quad,
                                                       float f[4][T]) {
   if constexpr (ALONG_K) {
+    const float *quads = vise_quads_along_k<SIDE, GROUPS, T>(stage, group, t, quad);
 #pragma unroll
     for (int i = 0; i < T; i++) {
-      const float4 v = vise_quad_along_k<GROUPS, (T < 4 ? T : 4)>(stage, group, vise_tile_index<SIDE, T>(t, i), quad);
+      const float4 v = vise_quad_of_row<SIDE, GROUPS, T>(quads, i);
       f[0][i] = v.x;
       f[1][i] = v.y;
       f[2][i] = v.z;
@@ -77,9 +84,10 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
   float fa[4][TM];
   vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
   if constexpr (B_ALONG_K) {
+    const float *quads = vise_quads_along_k<SIDE, GROUPS, TN>(b, group, tx, quad);
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      const float4 v = vise_quad_along_k<GROUPS, (TN < 4 ? TN : 4)>(b, group, vise_tile_index<SIDE, TN>(tx, j), quad);
+      const float4 v = vise_quad_of_row<SIDE, GROUPS, TN>(quads, j);
       const float fb[4] = {v.x, v.y, v.z, v.w};
 #pragma unroll
       for (int step = 0; step < 4; step++) {
@@ -97,6 +105,29 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
 #pragma unroll
         for (int j = 0; j < TN; j++) sums[i][j] = fmaf(fa[step][i], fb[j], sums[i][j]);
       }
+    }
+  }
+}
+
+/* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
+   in the order of groups. Groups behind them have sums of 0, which change nothing. */
+template <int SIDE, int GROUPS, int N_TOTALS>
+static __device__ __forceinline__ void vise_add_slices(const float *split, uint32_t n_sums, float totals[N_TOTALS]) {
+  enum { N = GROUPS < 8 ? GROUPS : 8 };
+#pragma unroll 1
+  for (uint32_t first = 0; first < GROUPS && first < n_sums; first += N) {
+    float sums[N_TOTALS][N];
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
+      const int inside = SIDE * SIDE >= VISE_K_STEP_THREADS || at < SIDE * SIDE;
+#pragma unroll
+      for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * (SIDE * SIDE) + at] : 0.0f;
+    }
+#pragma unroll
+    for (int i = 0; i < N_TOTALS; i++) {
+#pragma unroll
+      for (int g = 0; g < N; g++) totals[i] += sums[i][g];
     }
   }
 }
@@ -122,14 +153,7 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
   }
   if constexpr (GROUPS > 1) {
     __syncthreads();
-#pragma unroll
-    for (int i = 0; i < N_TOTALS; i++) {
-      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
-      if (at < SIDE * SIDE) {
-#pragma unroll 1
-        for (uint32_t g = 0; g < n_sums; g++) totals[i] += split[g * (SIDE * SIDE) + at];
-      }
-    }
+    vise_add_slices<SIDE, GROUPS, N_TOTALS>(split, n_sums, totals);
   }
 }
 
@@ -162,6 +186,7 @@ VISE_FN_CALLED void vise_product_f32(void) {
     GROUP_THREADS = SIDE / TM * ACROSS,
     GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
     STAGE = SIDE * GROUPS * 32,
+    UNROLL = TM * TN < 8 ? 4 : 1, /* quads: few products hide neither the loads of others nor their addresses */
     N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
   };
   const vise_step *const step = vise_step_here();
@@ -181,11 +206,12 @@ VISE_FN_CALLED void vise_product_f32(void) {
 #pragma unroll
     for (int j = 0; j < TN; j++) sums[i][j] = 0.0f;
   }
-  /* Turn i starts the copies of stage i and multiplies stage i - 1. */
+  /* Turn i starts the copies of stage i and multiplies stage i - 1. The first two stages have free buffers: their
+     copies are both started before the first is waited for. */
   uint32_t first_slice = 0, chunk = 0, next_slice = 0, next_chunk = 0;
 #pragma unroll 1
   for (uint32_t turn = 0; turn <= n_stages; turn++) {
-    if (turn > 0) {
+    if (turn > 1) {
       ptx_cp_async_wait(0);
       __syncthreads();
     }
@@ -194,17 +220,21 @@ VISE_FN_CALLED void vise_product_f32(void) {
       const uint32_t k0 = next_slice * length + next_chunk * 32;
       vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
       vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
-      ptx_cp_async_commit();
       next_chunk++;
       if (next_chunk == n_chunks) {
         next_chunk = 0;
         next_slice += GROUPS;
       }
     }
+    ptx_cp_async_commit(); /* of one stage, the group of turn 1 is empty */
     if (turn == 0) continue;
+    if (turn == 1) {
+      ptx_cp_async_wait(1);
+      __syncthreads();
+    }
     const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
     if ((first_slice + group) * length + chunk * 32 < n_k) {
-#pragma unroll 1
+#pragma unroll(UNROLL)
       for (uint32_t quad = 0; quad < 8; quad++) {
         vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(now, now + STAGE, group, ty, tx, quad, sums);
       }

@@ -66,6 +66,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
                         step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
+    vise_load_bias(step, layer, i / n_down * side, side);
     vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
     vise_forward_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
     __syncthreads();
@@ -151,7 +152,6 @@ VISE_FN_CALLED void vise_parts_phase(void) {
 VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   vise_step *const step = vise_step_here();
   const vise_step_tile t = vise_step_tile_at(&step->p, tile);
-  const vise_tile_memory to = vise_tile_memory_of(step, &t, i);
   const uint32_t n_rows = step->record.n_rows;
   float *c = vise_step_floats() + step->c;
   if (step->p.gradient_parts) {
@@ -159,7 +159,7 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   } else if (t.tensor.is_bias) {
     vise_bias_gradient(t.tensor.layer, t.column, 0, n_rows, vise_slice_length(n_rows));
   }
-  vise_shape_tile(step, &t, c, &to);
+  vise_shape_tile(step, &t, i, c);
 }
 
 VISE_FN_CALLED void vise_gradient_phase(void) {

@@ -20,7 +20,8 @@ typedef struct vise_row {
   float *delta;   /* [n_out], written; no other memory */
   uint32_t n_out;
   size_t data_row;
-  double *leaves; /* shared memory, [VISE_MAX_OUTPUT_LEAVES], of this warp */
+  const float *targets; /* [n_out], or the label; NULL: read them from the data set */
+  double *leaves;       /* shared memory, [VISE_MAX_OUTPUT_LEAVES], of this warp */
 } vise_row;
 
 /* The sum over outputs of the lanes' terms; term(k) is what lanes hold for leaf k / 32. Called for each leaf in turn;
@@ -143,7 +144,7 @@ VISE_FN_CALLED float vise_target_f32(size_t data_row, uint32_t k) {
 /* Target of output k: a value, or of a label 1 or 0. */
 VISE_FN float vise_row_target(const vise_k_step *p, const vise_row *row, uint32_t label, uint32_t k) {
   if (p->options.labels) return k == label ? 1.0f : 0.0f;
-  return vise_target_f32(row->data_row, k);
+  return row->targets ? row->targets[k] : vise_target_f32(row->data_row, k);
 }
 
 /* Value of the row, delta written, *right: whether it is classified rightly. All lanes get the value. */
@@ -153,7 +154,7 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
   float weight = p->row_weights ? p->row_weights[row->data_row] : 1.0f;
   uint32_t label = 0, best;
   if (p->options.labels) {
-    label = (uint32_t)vise_target_f32(row->data_row, 0);
+    label = (uint32_t)(row->targets ? row->targets[0] : vise_target_f32(row->data_row, 0));
   }
   const float most = vise_row_max(row, &best);
   int same = p->options.labels ? best == label : 1;

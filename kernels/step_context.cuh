@@ -8,9 +8,19 @@
 
 enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 
-/* A matrix of floats as it lies in memory: element (row, column) at base + row * ld + column. */
+/* By what tiles of 64 and 128 are multiplied: VISE_STEP_MMA of a kernel's source file. */
+#define VISE_MMA_TF32 1
+#define VISE_MMA_BF16 2
+#ifndef VISE_STEP_MMA
+#define VISE_STEP_MMA 0
+#endif
+
+/* A matrix as it lies in memory: element (row, column) at base + row * ld + column, in bf16 at base16 + the same. */
 typedef struct vise_operand {
   const float *base;
+#if VISE_STEP_MMA == VISE_MMA_BF16
+  const uint16_t *base16;
+#endif
   uint32_t ld, n_rows, n_columns;
 } vise_operand;
 
@@ -40,6 +50,9 @@ typedef struct vise_step {
   /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
+  /* Fetched ahead: biases of the units at hand; targets (or labels) of the first rows in VISE_K_ROWS, [row][output]. */
+  float4 bias[VISE_K_BIAS_TILE / 4];
+  float targets[VISE_K_ROW_BLOCK * VISE_K_NARROW];
 } vise_step;
 
 /* Called functions find the step in shared memory. */
@@ -96,6 +109,28 @@ VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
     to[at] = from[at];
   }
 }
+
+/* What products read is stored through these, so that its copies in bf16 are right at any time. */
+#if VISE_STEP_MMA == VISE_MMA_BF16
+VISE_FN uint16_t vise_bf16(float x) {
+  return (uint16_t)ptx_bf16x2(x, 0.0f);
+}
+VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
+  p->params[at] = x;
+  p->params16[at] = vise_bf16(x);
+}
+VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
+  p->activations[at] = x;
+  p->activations16[at] = vise_bf16(x);
+}
+#else
+VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
+  p->params[at] = x;
+}
+VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
+  p->activations[at] = x;
+}
+#endif
 
 VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
   return (a + b - 1) / b;
@@ -211,9 +246,10 @@ VISE_FN void vise_step_note_bad(uint32_t *lowest, int bad, uint32_t tensor) {
   if (__any_sync(0xffffffffu, bad) && threadIdx.x % 32 == 0) atomicMin(lowest, tensor);
 }
 
-VISE_FN void vise_step_count(uint32_t *count, int counts) {
-  const unsigned lanes = __ballot_sync(0xffffffffu, counts);
-  if (lanes != 0 && threadIdx.x % 32 == 0) atomicAdd(count, (uint32_t)__popc(lanes));
+/* Adds what the lanes counted. */
+VISE_FN void vise_step_count(uint32_t *count, uint32_t n) {
+  const uint32_t sum = __reduce_add_sync(0xffffffffu, n);
+  if (sum > 0 && threadIdx.x % 32 == 0) atomicAdd(count, sum);
 }
 
 #endif

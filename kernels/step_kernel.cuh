@@ -128,6 +128,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
       vise_step_arrive(step, x);
+      if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
       if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
       if (p->phases[i].kind == VISE_K_UPDATE) {
         vise_step_inputs_ahead(step);

@@ -177,6 +177,7 @@ typedef struct vise_k_step {
   uint32_t n_gradient_tiles; /* weights and biases of all layers */
   uint32_t n_held;           /* gradient tiles of a CTA that stay in shared memory; the others go to gradients */
   uint32_t held_floats;      /* of a held tile */
+  uint32_t n_near;           /* tiles of a CTA whose weights and moments come to shared memory ahead of the gradient */
   uint32_t row_block;        /* rows at a time in VISE_K_ROWS, 1 to VISE_K_ROW_BLOCK */
   uint32_t ld_inputs;        /* floats between gathered rows, a multiple of 8 */
   uint32_t max_rows;         /* of a batch */
@@ -220,7 +221,7 @@ typedef struct vise_k_step {
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
-   exchange, held tiles. */
+   exchange, held tiles, weights and moments of near tiles. */
 enum { VISE_K_FIXED_BYTES = 8192, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
 VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_members) {
@@ -230,6 +231,11 @@ VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_members) {
 VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, uint32_t held_floats) {
   return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES + vise_k_step_payload_bytes(n_members) +
          (size_t)n_held * held_floats * sizeof(float);
+}
+
+/* Tiles of numbers to each near tile: weights, and the moments that there are. */
+VISE_BOTH uint32_t vise_k_step_near_arrays(const vise_k_step *p) {
+  return 1u + p->has_moment1 + p->has_moment2;
 }
 
 /* The kernels; each has the code of some tiles. In tf32 and bf16 tiles of 64 and 128 are made by the matrix units, the

@@ -93,13 +93,14 @@ VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale
 VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
                                 unsigned inside, uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
-  const int boxed_lo = vise_is_finite(u->lo), boxed_hi = vise_is_finite(u->hi);
+  uint32_t n_at_lo = 0, n_at_hi = 0;
 #pragma unroll
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const int counts = inside >> r & 1;
-    if (boxed_lo) vise_step_count(&step->counts.n_at_lo, counts && w->v[r] == u->lo);
-    if (boxed_hi) vise_step_count(&step->counts.n_at_hi, counts && w->v[r] == u->hi);
+    n_at_lo += (inside >> r & 1) && w->v[r] == u->lo;
+    n_at_hi += (inside >> r & 1) && w->v[r] == u->hi;
   }
+  if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
+  if (vise_is_finite(u->hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
   if (!p->weight_sums_needed) return;
   vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
   vise_note_strip(NULL, 0, 1, t, row, leaf,
@@ -109,14 +110,15 @@ VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const 
 
 /* New values of four rows, and of their moments, to memory; w leaves with the new values. */
 VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                              const vise_tile_memory *from, uint32_t row, uint32_t column, unsigned inside,
-                              vise_four *w) {
+                              const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+                              uint32_t column, unsigned inside, vise_four *w) {
   const vise_k_step *p = &step->p;
   const int project = p->mode == VISE_K_PROJECT;
   const int by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
   size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four m1 = vise_load_four(p->moment1 + at, t->tensor.ld, p->has_moment1 ? inside : 0);
-  vise_four m2 = vise_load_four(p->moment2 + at, t->tensor.ld, p->has_moment2 ? inside : 0);
+  const size_t in_tile = (size_t)row * values->ld + column;
+  vise_four m1 = vise_load_four(values->moment1 + in_tile, values->ld, p->has_moment1 ? inside : 0);
+  vise_four m2 = vise_load_four(values->moment2 + in_tile, values->ld, p->has_moment2 ? inside : 0);
   vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
@@ -128,7 +130,7 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
       }
       if (p->has_mask && !p->mask[at]) new_w = new_m1 = new_m2 = 0.0f;
       new_w = vise_clamp_f32(new_w, u->lo, u->hi);
-      p->params[at] = new_w;
+      vise_put_param(p, at, new_w);
       if (p->has_moment1) p->moment1[at] = new_m1;
       if (p->has_moment2) p->moment2[at] = new_m2;
     }
@@ -139,51 +141,48 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
   }
 }
 
-VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const vise_tile_memory *from, uint32_t row, uint32_t leaf) {
-  const vise_k_step *p = &step->p;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const unsigned inside = vise_rows_inside(t, row, column);
-  const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
-  if (!step->skip) vise_update_rows(step, t, u, from, row, column, inside, &w);
-  if (!p->norm_sums) {
-    vise_measure_strip(step, t, u, &w, inside, row, leaf);
-    return;
-  }
-  vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
-}
-
 /* R / norm where the norm is above R, else 1; NaN spreads. */
 VISE_FN float vise_bound_scale(double most, double square) {
   const double norm = vise_sqrt_f64(square);
   return norm <= most ? 1.0f : (float)(most / norm);
 }
 
-VISE_FN void vise_max_norm_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
-                                 uint32_t leaf) {
+/* Max-norm of four rows: values to memory where they change; w leaves with them. */
+VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t column, unsigned inside,
+                             vise_four *w) {
+  const vise_k_step *p = &step->p;
+  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
+    float new_w = w->v[0];
+    if (inside >> r & 1) {
+      const float scale = vise_bound_scale(
+          p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
+                                                          : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
+      if (scale != 1.0f) {
+        new_w *= scale;
+        vise_put_param(p, at, new_w);
+      }
+    }
+    vise_rotate(w, new_w);
+  }
+}
+
+/* A strip of the update, or of the max-norm, whose values are those of device memory. */
+VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
+                               const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+                               uint32_t leaf, int max_norm) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
-  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  vise_four w = vise_load_four(p->params + at, t->tensor.ld, inside);
-  if (!step->skip && !t->tensor.is_bias) {
-#pragma unroll 1
-    for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
-      float new_w = w.v[0];
-      if (inside >> r & 1) {
-        const float scale = vise_bound_scale(
-            p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
-                                                            : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
-        if (scale != 1.0f) {
-          new_w *= scale;
-          p->params[at] = new_w;
-        }
-      }
-      vise_rotate(&w, new_w);
-    }
+  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
+  if (!step->skip && !max_norm) vise_update_rows(step, t, u, values, from, row, column, inside, &w);
+  if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_rows(step, t, row, column, inside, &w);
+  if (p->norm_sums && !max_norm) {
+    vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
+  } else {
+    vise_measure_strip(step, t, u, &w, inside, row, leaf);
   }
-  vise_measure_strip(step, t, u, &w, inside, row, leaf);
 }
 
 /* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
@@ -203,19 +202,16 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
     const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
+    const vise_tile_values values = vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i);
     const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
     const vise_update u = vise_update_of(step, &t);
-    const uint32_t n_across = t.side / VISE_LEAF, n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) * n_across;
+    const uint32_t across_log = (uint32_t)vise_tree_depth(t.side / VISE_LEAF);
+    const uint32_t n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) << across_log;
     vise_clear_strips();
 #pragma unroll 1
     for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
-      const uint32_t row = strip / n_across * VISE_STRIP_ROWS, leaf = strip % n_across;
-      if (!vise_strip_exists(&t, row, leaf)) continue;
-      if (max_norm) {
-        vise_max_norm_strip(step, &t, &u, row, leaf);
-      } else {
-        vise_update_strip(step, &t, &u, &from, row, leaf);
-      }
+      const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &t, &u, &values, &from, row, leaf, max_norm);
     }
     __syncthreads();
     vise_store_weight_cells(step, &t, max_norm);

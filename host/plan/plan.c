@@ -18,7 +18,7 @@ static uint64_t ceil_div(uint64_t a, uint64_t b) {
 
 /* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
 static uint32_t most_row_block(const vise_k_layer *last) {
-  const uint32_t n_in = (last->n_in + 3) / 4 * 4;
+  const uint32_t n_in = (last->n_in + 31) / 32 * 32;
   const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in));
   uint64_t block = VISE_K_ROW_BLOCK;
   if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
@@ -85,6 +85,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out) {
   *out = plan->step;
   add_phases(plan, mode, out);
+  if (mode != VISE_K_STEP) out->n_near = 0;
 }
 
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
@@ -136,8 +137,11 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
     const uint64_t each = ceil_div(step->n_gradient_tiles, step->n_members);
     const uint64_t room = (most - base) / (step->held_floats * sizeof(float));
     step->n_held = (uint32_t)(each < room ? each : room);
+    const uint64_t room_near = (room - step->n_held) / vise_k_step_near_arrays(step);
+    step->n_near = (uint32_t)(each < room_near ? each : room_near);
   }
-  plan->shared_bytes = vise_k_step_shared_bytes(step->n_members, step->n_held, step->held_floats);
+  plan->shared_bytes = vise_k_step_shared_bytes(
+      step->n_members, step->n_held + step->n_near * vise_k_step_near_arrays(step), step->held_floats);
   return VISE_OK;
 }
 

@@ -141,6 +141,7 @@ Test(agreement, extremes) {
                 {16, {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 70}, 3},
                 {1, {8192, 3}, 2},
                 {2, {3, 8192, 2}, 3},
+                {2, {3, 1500, 2}, 3}, /* slices of 64 of a last weight in shared memory */
                 {1, {2, 8192}, 2}};
   for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
     cpu_case c = cpu_case_make();

@@ -29,6 +29,7 @@ static void expect_phases(const plan_case *c, vise_k_step_mode mode, const char 
   cr_expect(step.mode == mode && step.n_steps == 1);
   if (mode == VISE_K_STEP) cr_expect(memcmp(&step, &plan.step, sizeof step) == 0);
   if (mode == VISE_K_GRADIENT_ONLY) cr_expect(step.n_held == 0);
+  if (mode != VISE_K_STEP) cr_expect(step.n_near == 0);
 }
 
 Test(plan_phases, narrow_nets) {

@@ -84,17 +84,24 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   const vise_k_step *s = &plan->step;
   cr_expect(s->n_members >= 1 && s->n_members <= c->request.machine.n_sms);
   cr_expect(plan->shared_bytes <= c->request.machine.shared_bytes);
-  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_members, s->n_held, s->held_floats));
+  const uint32_t n_arrays = vise_k_step_near_arrays(s), n_tiles = s->n_held + s->n_near * n_arrays;
+  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_members, n_tiles, s->held_floats));
   const uint64_t each = ceil_div(s->n_gradient_tiles, s->n_members);
   cr_expect(s->n_held <= each);
   if (s->n_held < each) {
     cr_expect(vise_k_step_shared_bytes(s->n_members, s->n_held + 1, s->held_floats) > c->request.machine.shared_bytes,
               "a tile more would fit");
   }
+  cr_expect(s->n_near <= each && n_arrays == 1u + s->has_moment1 + s->has_moment2);
+  if (s->n_near < each && !c->request.forward_only) {
+    cr_expect(
+        vise_k_step_shared_bytes(s->n_members, n_tiles + n_arrays, s->held_floats) > c->request.machine.shared_bytes,
+        "weights of a tile more would fit");
+  }
   const vise_k_layer *last = &s->layers[s->n_layers - 1];
   cr_expect(s->row_block >= 1 && s->row_block <= VISE_K_ROW_BLOCK);
   if (plan->narrow) {
-    cr_expect(s->row_block * ((last->n_in + 3) / 4 * 4) <= 8192);
+    cr_expect(s->row_block * ((last->n_in + 31) / 32 * 32) <= 8192);
     cr_expect(s->row_block * last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in)) <= 6144);
   }
   const bool large = plan->variant != VISE_K_SMALL_F32;
@@ -123,7 +130,7 @@ Test(plan, the_worked_example) {
   cr_expect(plan.variant == VISE_K_SMALL_F32 && plan.narrow);
   cr_expect(s->n_members == 129, "%u", s->n_members); /* one of them reports */
   cr_expect(s->row_block == 1);
-  cr_expect(s->n_gradient_tiles == 4 * 25 + 1 + 4 + 1 && s->n_held == 1);
+  cr_expect(s->n_gradient_tiles == 4 * 25 + 1 + 4 + 1 && s->n_held == 1 && s->n_near == 1);
   cr_assert(s->n_phases == 4);
   cr_expect(s->phases[0].kind == VISE_K_FORWARD && s->phases[0].tile == VISE_K_TILE_8 && !s->phases[0].exchange);
   cr_expect(vise_i_plan_n_tiles(s, &s->phases[0], 64) == 128);
