@@ -42,6 +42,13 @@ VISE_FN_CALLED void vise_loss_of_row(uint32_t r, const float *z, float *delta, f
 #pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) also[k] = delta[k];
   }
+#if VISE_STEP_MMA == VISE_MMA_BF16
+  const vise_k_layer *last = &p->layers[p->n_layers - 1];
+#pragma unroll 1
+  for (uint32_t k = lane; k < n_out; k += 32) {
+    p->activations16[last->delta + (size_t)r * last->ld_out + k] = vise_bf16(delta[k]);
+  }
+#endif
 }
 
 VISE_FN_CALLED void vise_loss_phase(void) {
@@ -162,7 +169,7 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, u
         const size_t at = (size_t)(row0 + r) * below->ld_out + unit;
         const float z = needs_z ? p->activations[below->pre + at] : 0.0f;
         const float slope = vise_activation_slope_f32(p->options.activation, m->inputs[r * m->ld_in + unit], z);
-        p->activations[below->delta + at] = (totals[r] + 0.0f) * slope;
+        vise_put_activation(p, below->delta + at, (totals[r] + 0.0f) * slope);
       }
     }
   }

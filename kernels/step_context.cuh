@@ -8,9 +8,19 @@
 
 enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 
-/* A matrix of floats as it lies in memory: element (row, column) at base + row * ld + column. */
+/* By what tiles of 64 and 128 are multiplied: VISE_STEP_MMA of a kernel's source file. */
+#define VISE_MMA_TF32 1
+#define VISE_MMA_BF16 2
+#ifndef VISE_STEP_MMA
+#define VISE_STEP_MMA 0
+#endif
+
+/* A matrix as it lies in memory: element (row, column) at base + row * ld + column, in bf16 at base16 + the same. */
 typedef struct vise_operand {
   const float *base;
+#if VISE_STEP_MMA == VISE_MMA_BF16
+  const uint16_t *base16;
+#endif
   uint32_t ld, n_rows, n_columns;
 } vise_operand;
 
@@ -65,6 +75,28 @@ VISE_FN float *vise_step_stage(void) {
 VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
   return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
 }
+
+/* What products read is stored through these, so that its copies in bf16 are right at any time. */
+#if VISE_STEP_MMA == VISE_MMA_BF16
+VISE_FN uint16_t vise_bf16(float x) {
+  return (uint16_t)ptx_bf16x2(x, 0.0f);
+}
+VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
+  p->params[at] = x;
+  p->params16[at] = vise_bf16(x);
+}
+VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
+  p->activations[at] = x;
+  p->activations16[at] = vise_bf16(x);
+}
+#else
+VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
+  p->params[at] = x;
+}
+VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
+  p->activations[at] = x;
+}
+#endif
 
 VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
   return (a + b - 1) / b;

@@ -128,7 +128,7 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
       }
       if (p->has_mask && !p->mask[at]) new_w = new_m1 = new_m2 = 0.0f;
       new_w = vise_clamp_f32(new_w, u->lo, u->hi);
-      p->params[at] = new_w;
+      vise_put_param(p, at, new_w);
       if (p->has_moment1) p->moment1[at] = new_m1;
       if (p->has_moment2) p->moment2[at] = new_m2;
     }
@@ -177,7 +177,7 @@ VISE_FN void vise_max_norm_strip(vise_step *step, const vise_step_tile *t, const
                                                             : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
         if (scale != 1.0f) {
           new_w *= scale;
-          p->params[at] = new_w;
+          vise_put_param(p, at, new_w);
         }
       }
       vise_rotate(&w, new_w);
