@@ -26,20 +26,45 @@ static __device__ __forceinline__ uint32_t vise_bf16_at(uint32_t row, uint32_t c
   return (row * (SIDE / VISE_BF16_CHUNK) + (chunk ^ (row & 7))) * VISE_BF16_CHUNK;
 }
 
-/* Starts the copies of SIDE m from m0 on and of 32 k from k0 on; what lies outside of the operand becomes 0. */
+/* What a thread copies of an operand: a chunk of every ROW_STEP-th row of each stage. */
 template <int SIDE, int ALONG_K>
-static __device__ __forceinline__ void vise_bf16_stage(const vise_operand *o, uint32_t m0, uint32_t k0, uint16_t *to) {
-  const uint32_t in_row = ALONG_K ? 4 : SIDE / VISE_BF16_CHUNK, n_rows = ALONG_K ? SIDE : 32;
-  const uint32_t chunk = threadIdx.x % in_row;
-  const uint32_t column = (ALONG_K ? k0 : m0) + chunk * VISE_BF16_CHUNK;
-  const uint32_t left = column < o->n_columns ? o->n_columns - column : 0;
-  const uint32_t n_bytes = left < VISE_BF16_CHUNK ? 2 * left : 16;
+struct vise_bf16_source {
+  enum {
+    IN_ROW = ALONG_K ? 4 : SIDE / VISE_BF16_CHUNK,
+    ROW_STEP = VISE_K_STEP_THREADS / IN_ROW,
+    N_ROWS = (ALONG_K ? SIDE : 32) / ROW_STEP
+  };
+  const uint16_t *from; /* the first, of the first stage */
+  uint32_t ld, rows_left, columns_left, to;
+};
+
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ vise_bf16_source<SIDE, ALONG_K> vise_bf16_open(const vise_operand *o, uint32_t m0) {
+  vise_bf16_source<SIDE, ALONG_K> s;
+  const uint32_t chunk = threadIdx.x % s.IN_ROW, row = threadIdx.x / s.IN_ROW;
+  const uint32_t first_row = ALONG_K ? m0 + row : row, first_column = (ALONG_K ? 0 : m0) + chunk * VISE_BF16_CHUNK;
+  s.from = o->base16 + (size_t)first_row * o->ld + first_column;
+  s.ld = o->ld;
+  s.rows_left = first_row < o->n_rows ? o->n_rows - first_row : 0;
+  s.columns_left = first_column < o->n_columns ? o->n_columns - first_column : 0;
+  s.to = vise_bf16_at<SIDE, ALONG_K>(row, chunk);
+  return s;
+}
+
+/* Starts the copies of the 32 k from k0 on; what lies outside of the operand becomes 0. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_bf16_copy(const vise_bf16_source<SIDE, ALONG_K> *s, uint32_t k0,
+                                                      uint16_t *to) {
+  const uint32_t passed_rows = ALONG_K ? 0 : k0, passed_columns = ALONG_K ? k0 : 0;
+  const uint32_t rows = s->rows_left > passed_rows ? s->rows_left - passed_rows : 0;
+  const uint32_t columns = s->columns_left > passed_columns ? s->columns_left - passed_columns : 0;
+  const uint32_t n_bytes = columns < VISE_BF16_CHUNK ? 2 * columns : 16;
+  const uint16_t *from = s->from + (size_t)passed_rows * s->ld + passed_columns;
 #pragma unroll
-  for (uint32_t row = threadIdx.x / in_row; row < n_rows; row += VISE_K_STEP_THREADS / in_row) {
-    const uint32_t from = (ALONG_K ? m0 : k0) + row;
-    const int inside = n_bytes > 0 && from < o->n_rows;
-    ptx_cp_async_16(to + vise_bf16_at<SIDE, ALONG_K>(row, chunk),
-                    inside ? o->base16 + (size_t)from * o->ld + column : o->base16, inside ? n_bytes : 0);
+  for (uint32_t i = 0; i < s->N_ROWS; i++) {
+    /* the swizzle repeats within ROW_STEP rows */
+    ptx_cp_async_16(to + s->to + i * s->ROW_STEP * s->IN_ROW * VISE_BF16_CHUNK,
+                    from + (size_t)(i * s->ROW_STEP) * s->ld, i * s->ROW_STEP < rows ? n_bytes : 0);
   }
 }
 
@@ -96,8 +121,9 @@ VISE_FN_CALLED void vise_product_bf16(void) {
   const vise_step *const step = vise_step_here();
   uint16_t *const stages = (uint16_t *)vise_step_stage();
   float *const c = vise_step_floats() + step->c;
-  const vise_operand a = step->a, b = step->b;
-  const uint32_t m0 = step->m0, n0 = step->n0, n_stages = vise_ceil_div(step->n_k, 32);
+  const vise_bf16_source<SIDE, A_ALONG_K> a = vise_bf16_open<SIDE, A_ALONG_K>(&step->a, step->m0);
+  const vise_bf16_source<SIDE, B_ALONG_K> b = vise_bf16_open<SIDE, B_ALONG_K>(&step->b, step->n0);
+  const uint32_t n_stages = vise_ceil_div(step->n_k, 32);
   const uint32_t warp = threadIdx.x / 32, m = warp / 4 * WARP_M, n = warp % 4 * WARP_N;
   vise_bf16_fragments<N_M, N_N> first, second; /* of either half of a stage */
   float sums[N_M][N_N][4];
@@ -110,8 +136,8 @@ VISE_FN_CALLED void vise_product_bf16(void) {
 #pragma unroll 1
   for (uint32_t i = 0; i < VISE_BF16_STAGES; i++) {
     if (i < n_stages) {
-      vise_bf16_stage<SIDE, A_ALONG_K>(&a, m0, i * 32, stages + i * STAGE);
-      vise_bf16_stage<SIDE, B_ALONG_K>(&b, n0, i * 32, stages + i * STAGE + 32 * SIDE);
+      vise_bf16_copy(&a, i * 32, stages + i * STAGE);
+      vise_bf16_copy(&b, i * 32, stages + i * STAGE + 32 * SIDE);
     }
     ptx_cp_async_commit();
   }
@@ -128,8 +154,8 @@ VISE_FN_CALLED void vise_product_bf16(void) {
       ptx_cp_async_wait(VISE_BF16_STAGES - 2);
       __syncthreads(); /* the next stage is there, and all warps have read this one */
       if (next < n_stages) {
-        vise_bf16_stage<SIDE, A_ALONG_K>(&a, m0, next * 32, here);
-        vise_bf16_stage<SIDE, B_ALONG_K>(&b, n0, next * 32, here + 32 * SIDE);
+        vise_bf16_copy(&a, next * 32, here);
+        vise_bf16_copy(&b, next * 32, here + 32 * SIDE);
       }
       ptx_cp_async_commit();
       vise_bf16_load<SIDE, A_ALONG_K, B_ALONG_K>(stages + (i + 1) % VISE_BF16_STAGES * STAGE, m, n, 0, &first);

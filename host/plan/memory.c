@@ -14,7 +14,7 @@ static const struct {
     [VISE_I_PLAN_INPUTS] = {"gathered rows", sizeof(float)},
     [VISE_I_PLAN_ACTIVATIONS] = {"activations", sizeof(float)},
     [VISE_I_PLAN_PARAMS16] = {"weights in bf16", sizeof(uint16_t)},
-    [VISE_I_PLAN_INPUTS16] = {"gathered rows in bf16", sizeof(uint16_t)},
+    [VISE_I_PLAN_INPUTS16] = {"rows in bf16", sizeof(uint16_t)},
     [VISE_I_PLAN_ACTIVATIONS16] = {"activations in bf16", sizeof(uint16_t)},
     [VISE_I_PLAN_ROW_LOSSES] = {"losses of rows", sizeof(double)},
     [VISE_I_PLAN_GRADIENT_SUMS] = {"sums of gradients", sizeof(double)},
