@@ -4,8 +4,8 @@
  *
  * Work        warps 2 x 4 over the tile; a warp makes SIDE/2 x SIDE/4 in blocks of 16 x 8.
  * Memory      stages of 32 k in float32, double-buffered asynchronous copies. Along k the quads of neighbouring rows
- * are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks. Numerics    order
- * and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
+ *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks.
+ * Numerics    order and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
  */
 #ifndef VISE_K_PRODUCT_TF32_CUH
 #define VISE_K_PRODUCT_TF32_CUH
