@@ -30,10 +30,22 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
     const char *from = (const char *)s->x + row * s->row_bytes;
     float *to = inputs + (size_t)r * p->ld_inputs + c;
     if (vectors && c + 4 <= s->n_columns) {
-      *(float4 *)to = vise_gather_four(s, from, c);
+      const float4 x = vise_gather_four(s, from, c);
+      *(float4 *)to = x;
+#if VISE_STEP_MMA == VISE_MMA_BF16
+      uint2 x16;
+      x16.x = ptx_bf16x2(x.x, x.y);
+      x16.y = ptx_bf16x2(x.z, x.w);
+      *(uint2 *)(p->inputs16 + (to - p->inputs)) = x16;
+#endif
     } else {
 #pragma unroll 1
-      for (uint32_t i = 0; i < 4 && c + i < s->n_columns; i++) to[i] = vise_gather_one(s, from, c + i);
+      for (uint32_t i = 0; i < 4 && c + i < s->n_columns; i++) {
+        to[i] = vise_gather_one(s, from, c + i);
+#if VISE_STEP_MMA == VISE_MMA_BF16
+        p->inputs16[to + i - p->inputs] = vise_bf16(to[i]);
+#endif
+      }
     }
   }
 }

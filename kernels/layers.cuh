@@ -23,7 +23,6 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
-  float *out = p->activations + l->out;
   float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
   const float *bias = p->has_bias ? (const float *)step->bias : NULL;
 #pragma unroll 1
@@ -33,7 +32,7 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
     const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
     const size_t at = (size_t)row * l->ld_out + unit;
     if (pre) pre[at] = z;
-    out[at] = vise_activation_f32(kind, z);
+    vise_put_activation(p, l->out + at, vise_activation_f32(kind, z));
   }
 }
 
@@ -54,26 +53,31 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= step->record.n_rows || unit >= l->n_out) continue;
-    p->activations[l->delta + (size_t)row * l->ld_out + unit] = c[i] * vise_slope_at(p, l, row, unit);
+    vise_put_activation(p, l->delta + (size_t)row * l->ld_out + unit, c[i] * vise_slope_at(p, l, row, unit));
   }
 }
 
 /* The inputs of a layer for the rows of the batch: activations of the layer below, or the gathered rows. */
 VISE_FN vise_operand vise_operand_inputs(const vise_step *step, uint32_t layer) {
   const vise_k_step *p = &step->p;
-  if (layer == 0) return vise_operand_of(step->inputs, p->ld_inputs, step->record.n_rows, p->layers[0].n_in);
+  const uint32_t n_rows = step->record.n_rows;
+  if (layer == 0) {
+    return vise_operand_of(p->inputs, p->inputs16, (size_t)(step->inputs - p->inputs), p->ld_inputs, n_rows,
+                           p->layers[0].n_in);
+  }
   const vise_k_layer *below = &p->layers[layer - 1];
-  return vise_operand_of(p->activations + below->out, below->ld_out, step->record.n_rows, below->n_out);
+  return vise_operand_of(p->activations, p->activations16, below->out, below->ld_out, n_rows, below->n_out);
 }
 
 VISE_FN vise_operand vise_operand_weights(const vise_k_step *p, uint32_t layer) {
   const vise_k_layer *l = &p->layers[layer];
-  return vise_operand_of(p->params + l->weight, l->ld, l->n_out, l->n_in);
+  return vise_operand_of(p->params, p->params16, l->weight, l->ld, l->n_out, l->n_in);
 }
 
 VISE_FN vise_operand vise_operand_deltas(const vise_step *step, uint32_t layer) {
-  const vise_k_layer *l = &step->p.layers[layer];
-  return vise_operand_of(step->p.activations + l->delta, l->ld_out, step->record.n_rows, l->n_out);
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  return vise_operand_of(p->activations, p->activations16, l->delta, l->ld_out, step->record.n_rows, l->n_out);
 }
 
 #endif

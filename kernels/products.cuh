@@ -9,10 +9,13 @@
 #include "kernels/gradient.cuh"
 #include "kernels/layers.cuh"
 #include "kernels/product_f32.cuh"
-#include "kernels/product_mma.cuh"
 
-#if VISE_STEP_MMA
-#define VISE_PRODUCT_LARGE(side, t) vise_product_mma<side, VISE_STEP_MMA, A_ALONG_K, B_ALONG_K>()
+#if VISE_STEP_MMA == VISE_MMA_BF16
+#include "kernels/product_bf16.cuh"
+#define VISE_PRODUCT_LARGE(side, t) vise_product_bf16<side, A_ALONG_K, B_ALONG_K>()
+#elif VISE_STEP_MMA == VISE_MMA_TF32
+#include "kernels/product_tf32.cuh"
+#define VISE_PRODUCT_LARGE(side, t) vise_product_tf32<side, A_ALONG_K, B_ALONG_K>()
 #else
 #define VISE_PRODUCT_LARGE(side, t) vise_product_f32<side, t, t, A_ALONG_K, B_ALONG_K>()
 #endif
@@ -91,9 +94,8 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
 /* The operands of the weight gradient of a layer over rows begin .. begin + n of the batch. */
 VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t begin, uint32_t n, uint32_t length) {
   vise_operand a = vise_operand_deltas(step, layer), b = vise_operand_inputs(step, layer);
-  a.base += (size_t)begin * a.ld;
-  b.base += (size_t)begin * b.ld;
-  a.n_rows = b.n_rows = n;
+  vise_operand_take_rows(&a, begin, n);
+  vise_operand_take_rows(&b, begin, n);
   vise_product_operands(step, a, b, n, length);
 }
 

@@ -13,13 +13,29 @@
 
 #include "kernels/step_context.cuh"
 
-VISE_FN vise_operand vise_operand_of(const float *base, uint32_t ld, uint32_t n_rows, uint32_t n_columns) {
+/* Part of one of the step's arrays, whose copy in bf16 is array16: elements from `at` on. */
+VISE_FN vise_operand vise_operand_of(const float *array, const uint16_t *array16, size_t at, uint32_t ld,
+                                     uint32_t n_rows, uint32_t n_columns) {
   vise_operand o;
-  o.base = base;
+  o.base = array + at;
+#if VISE_STEP_MMA == VISE_MMA_BF16
+  o.base16 = array16 + at;
+#else
+  (void)array16;
+#endif
   o.ld = ld;
   o.n_rows = n_rows;
   o.n_columns = n_columns;
   return o;
+}
+
+/* n rows from row `begin` on. */
+VISE_FN void vise_operand_take_rows(vise_operand *o, uint32_t begin, uint32_t n) {
+  o->base += (size_t)begin * o->ld;
+#if VISE_STEP_MMA == VISE_MMA_BF16
+  o->base16 += (size_t)begin * o->ld;
+#endif
+  o->n_rows = n;
 }
 
 /* Elements (row, column .. column + 4), column a multiple of 4, to shared memory; pending until copies are waited for.

@@ -4,7 +4,8 @@
  *
  * Device layout. Parameters, moments, gradients and mask share one layout: a weight is [n_out][ld], ld a multiple of 8,
  * a bias [n_out]; each tensor begins at a multiple of 32 elements. What is not part of a tensor is 0 and stays 0.
- * Activations and deltas of a batch are [n_rows][ld_out], ld_out a multiple of 8.
+ * Activations and deltas of a batch are [n_rows][ld_out], ld_out a multiple of 8. In bf16 what products read is kept a
+ * second time, rounded to nearest even, in arrays of the same layout: whoever writes one writes the other.
  */
 #ifndef VISE_K_STEP_TYPES_H
 #define VISE_K_STEP_TYPES_H
@@ -203,12 +204,13 @@ typedef struct vise_k_step {
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
   float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
-  const uint8_t *mask;    /* device layout, 1 = kept */
-  float *activations;     /* see vise_k_layer */
-  float *inputs;          /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
-  double *row_losses;     /* [max_rows] */
-  double *gradient_sums;  /* [n_cells], or by rows [n_row_leaves]: sums of squares */
-  float *gradient_max;    /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
+  const uint8_t *mask; /* device layout, 1 = kept */
+  float *activations;  /* see vise_k_layer */
+  float *inputs;       /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
+  uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
+  double *row_losses;                            /* [max_rows] */
+  double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
+  float *gradient_max;                           /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
   double *weight_sums;    /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
   double *norm_sums;      /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
   double *group_sums;     /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */

@@ -15,8 +15,9 @@
  * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _norms (max-norm by tensors) and
  * _max_norm after _update.
  *
- * With bf16 weights, inputs, activations and deltas that cuBLAS reads are in bf16, in memory of their own with the same
- * layout; weights, outputs of the last layer and gradients stay float32.
+ * In bf16 cuBLAS reads the step's copies of weights, inputs, activations and deltas (the first half of inputs16).
+ * Activations and deltas of hidden layers are there alone, in bf16; weights, outputs of the last layer and gradients stay
+ * float32.
  */
 #ifndef VISE_K_UNFUSED_H
 #define VISE_K_UNFUSED_H
@@ -47,8 +48,7 @@ typedef struct vise_k_unfused_context {
 typedef struct vise_k_unfused {
   vise_k_step step; /* of whole steps, with data */
   vise_k_unfused_context *context;
-  double *loss_leaves;                           /* [leaves of max_rows]: sums of 32 row losses each */
-  uint16_t *params16, *activations16, *inputs16; /* bf16, as params, activations, one half of inputs; or all NULL */
+  double *loss_leaves; /* [leaves of max_rows]: sums of 32 row losses each */
 } vise_k_unfused;
 
 /* Once for each device: allows the shared memory that the largest nets take. */
@@ -73,8 +73,6 @@ cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaS
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
 cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream);
-/* All n_params weights into params16: no part of a step. */
-cudaError_t vise_k_unfused_narrow(const vise_k_unfused *u, uint64_t n_params, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -69,8 +69,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
       if (column + i < s->n_columns) v[i] = vise_gather_one(s, from, column + i);
     }
   }
-  if (u.inputs16) {
-    vise_quad_store16(u.inputs16 + at, v);
+  if (u.step.inputs16) {
+    vise_quad_store16(u.step.inputs16 + at, v);
   } else {
     vise_quad_store(p->inputs + at, v);
   }
@@ -79,12 +79,12 @@ VISE_KERNEL(unfused_gather_warp_per_segment);
 
 /* Whether a layer's activations are in bf16: those of hidden layers are what products read. */
 VISE_FN int is_narrow(const vise_k_unfused *u, uint32_t layer) {
-  return u->activations16 && layer + 1 < u->step.n_layers;
+  return u->step.activations16 && layer + 1 < u->step.n_layers;
 }
 
 VISE_FN void load_quad(const vise_k_unfused *u, int narrow, size_t at, float out[4]) {
   if (narrow) {
-    vise_quad_load16(u->activations16 + at, out);
+    vise_quad_load16(u->step.activations16 + at, out);
   } else {
     vise_quad_load(u->step.activations + at, out);
   }
@@ -92,7 +92,7 @@ VISE_FN void load_quad(const vise_k_unfused *u, int narrow, size_t at, float out
 
 VISE_FN void store_quad(const vise_k_unfused *u, int narrow, size_t at, const float v[4]) {
   if (narrow) {
-    vise_quad_store16(u->activations16 + at, v);
+    vise_quad_store16(u->step.activations16 + at, v);
   } else {
     vise_quad_store(u->step.activations + at, v);
   }
@@ -145,7 +145,7 @@ VISE_FN void narrow_delta(const vise_k_unfused *u, size_t at, uint32_t n_out) {
   for (uint32_t k = threadIdx.x % 32 * 4; k < n_out; k += 128) {
     float v[4];
     vise_quad_load(u->step.activations + at + k, v);
-    vise_quad_store16(u->activations16 + at + k, v);
+    vise_quad_store16(u->step.activations16 + at + k, v);
   }
 }
 
@@ -159,7 +159,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   if (r < step->record.n_rows) {
     const size_t at = (size_t)r * last->ld_out;
     vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
-    if (u.activations16) narrow_delta(&u, last->delta + at, last->n_out);
+    if (u.step.activations16) narrow_delta(&u, last->delta + at, last->n_out);
   }
   __syncthreads();
   if (threadIdx.x > 0) return;
@@ -181,14 +181,14 @@ extern "C" __global__ void __launch_bounds__(BIAS_THREADS)
     block -= n;
   }
   const vise_k_layer *l = &p->layers[layer];
-  const int narrow = u.activations16 != NULL;
+  const int narrow = u.step.activations16 != NULL;
   const uint32_t unit = block * BIAS_UNITS + lane, n_rows = u.context->record.n_rows;
   float sum = 0.0f;
   if (unit < l->n_out) {
 #pragma unroll 4
     for (uint32_t r = warp; r < n_rows; r += BIAS_THREADS / 32) {
       const size_t at = l->delta + (size_t)r * l->ld_out + unit;
-      sum += narrow ? vise_f32_bits((uint32_t)u.activations16[at] << 16) : p->activations[at];
+      sum += narrow ? vise_f32_bits((uint32_t)u.step.activations16[at] << 16) : p->activations[at];
     }
   }
   sums[warp][lane] = sum;

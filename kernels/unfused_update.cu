@@ -3,9 +3,8 @@
  *
  * unfused_gradient_cta_per_cell     g += penalties; value clip; counts, sums of squares, largest magnitudes; leaves of
  *                                   the batch's loss
- * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of the new
- * weights unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums in place of
- * update's unfused_narrow_quad_per_thread    the weights in bf16
+ * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of new weights
+ * unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums instead of update's
  *
  * Formulas    those of the fused step, by the same functions: gradient.cuh, update.cuh.
  * Layout      kernels/step_types.h; gradients, weights and moments in place.
@@ -189,7 +188,7 @@ VISE_FN void store_measures(vise_step *step, const vise_cell *c, double (*strips
 
 VISE_FN void store_weights(const vise_k_unfused *u, const vise_cell *c, const float w[4]) {
   vise_quad_store(u->step.params + c->at, w);
-  if (u->params16) vise_quad_store16(u->params16 + c->at, w);
+  if (u->step.params16) vise_quad_store16(u->step.params16 + c->at, w);
 }
 
 /* New weights and moments of the lane's quad, w in place. */
@@ -324,18 +323,6 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
 }
 VISE_KERNEL(unfused_max_norm_cta_per_group);
 
-/* ---- bf16 ---- */
-
-extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
-    unfused_narrow_quad_per_thread(const __grid_constant__ vise_k_unfused u, uint64_t n_quads) {
-  const uint64_t quad = (uint64_t)blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x;
-  float w[4];
-  if (quad >= n_quads) return;
-  vise_quad_load(u.step.params + quad * 4, w);
-  vise_quad_store16(u.params16 + quad * 4, w);
-}
-VISE_KERNEL(unfused_narrow_quad_per_thread);
-
 /* ---- launches ---- */
 
 cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, uint32_t n_sms, cudaStream_t stream) {
@@ -356,12 +343,4 @@ cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream
   void *arguments[] = {(void *)u};
   return vise_launch((const void *)unfused_max_norm_cta_per_group, u->step.n_groups, VISE_UNFUSED_THREADS,
                      VISE_K_FIXED_BYTES, 0, stream, arguments);
-}
-
-cudaError_t vise_k_unfused_narrow(const vise_k_unfused *u, uint64_t n_params, cudaStream_t stream) {
-  uint64_t n_quads = (n_params + 3) / 4;
-  void *arguments[] = {(void *)u, &n_quads};
-  return vise_launch((const void *)unfused_narrow_quad_per_thread,
-                     (unsigned)((n_quads + VISE_UNFUSED_THREADS - 1) / VISE_UNFUSED_THREADS), VISE_UNFUSED_THREADS, 0,
-                     0, stream, arguments);
 }

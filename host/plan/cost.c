@@ -22,19 +22,22 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   const vise_k_step *step = &plan->step;
   const double rows = step->max_rows;
   const bool trains = step->mode == VISE_K_STEP;
+  /* What products read, and what is stored of it: in bf16 a copy beside the float. */
+  const double f = sizeof(float), read = plan->variant == VISE_K_BF16 ? 2 : f;
+  const double stored = plan->variant == VISE_K_BF16 ? f + 2 : f;
   vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US, .n_exchanges = 1};
   for (uint32_t p = 0; p < step->n_phases; p++) cost.n_exchanges += step->phases[p].exchange;
-  cost.bytes = rows * ((double)row_bytes + 3 * sizeof(float) * step->layers[0].n_in); /* gathered once, read twice */
+  cost.bytes = rows * ((double)row_bytes + (stored + 2 * read) * step->layers[0].n_in); /* gathered once, read twice */
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     const double weights = (double)layer->n_in * layer->n_out, outs = rows * layer->n_out;
     const int n_products = !trains ? 1 : l == 0 ? 2 : 3;
     /* weights: read forward, for the delta below, and to be updated, then written; outputs and deltas written and read
      */
-    const int n_moments = trains ? step->has_moment1 + step->has_moment2 : 0;
+    const int n_moments = step->has_moment1 + step->has_moment2, n_reads = l == 0 || !trains ? 1 : 2;
     cost.flop += n_products * 2 * rows * weights;
-    cost.bytes += sizeof(float) * weights * (n_products + (trains ? 1 + 2 * n_moments : 0));
-    cost.bytes += sizeof(float) * outs * (trains ? 5 : 2);
+    cost.bytes += weights * (n_reads * read + (trains ? f + stored + 2 * f * n_moments : 0));
+    cost.bytes += outs * (trains ? 2 * stored + 3 * read : stored + read);
   }
   const double l2 = L2_BYTES_PER_US_AND_SM * step->n_members;
   cost.flop_per_us = flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;

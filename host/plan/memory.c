@@ -13,6 +13,9 @@ static const struct {
     [VISE_I_PLAN_MASK] = {"mask", sizeof(uint8_t)},
     [VISE_I_PLAN_INPUTS] = {"gathered rows", sizeof(float)},
     [VISE_I_PLAN_ACTIVATIONS] = {"activations", sizeof(float)},
+    [VISE_I_PLAN_PARAMS16] = {"weights in bf16", sizeof(uint16_t)},
+    [VISE_I_PLAN_INPUTS16] = {"rows in bf16", sizeof(uint16_t)},
+    [VISE_I_PLAN_ACTIVATIONS16] = {"activations in bf16", sizeof(uint16_t)},
     [VISE_I_PLAN_ROW_LOSSES] = {"losses of rows", sizeof(double)},
     [VISE_I_PLAN_GRADIENT_SUMS] = {"sums of gradients", sizeof(double)},
     [VISE_I_PLAN_GRADIENT_MAX] = {"largest gradients", sizeof(float)},
@@ -36,6 +39,11 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
   a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
+  if (plan->variant == VISE_K_BF16) {
+    a[VISE_I_PLAN_PARAMS16].n_elements = plan->n_params;
+    a[VISE_I_PLAN_INPUTS16].n_elements = a[VISE_I_PLAN_INPUTS].n_elements;
+    a[VISE_I_PLAN_ACTIVATIONS16].n_elements = a[VISE_I_PLAN_ACTIVATIONS].n_elements;
+  }
   if (request->forward_only) return;
   const bool by_units = o->clip_norm != 0 && o->clip_norm_type == 2;
   const bool by_max = o->clip_norm != 0 && o->clip_norm_inf;
@@ -97,7 +105,7 @@ vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vi
   for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     if (plan->arrays[i].n_bytes > plan->arrays[largest].n_bytes) largest = i;
   }
-  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS;
+  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS; /* larger than in bf16 */
   return vise_i_fail(err, VISE_ERR_MEMORY,
                      "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
                      "%zu bytes, are the %s of %s: use %s",

@@ -110,6 +110,9 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->mask = array_at(b, plan, VISE_I_PLAN_MASK);
   step->inputs = array_at(b, plan, VISE_I_PLAN_INPUTS);
   step->activations = array_at(b, plan, VISE_I_PLAN_ACTIVATIONS);
+  step->params16 = array_at(b, plan, VISE_I_PLAN_PARAMS16);
+  step->inputs16 = array_at(b, plan, VISE_I_PLAN_INPUTS16);
+  step->activations16 = array_at(b, plan, VISE_I_PLAN_ACTIVATIONS16);
   step->row_losses = array_at(b, plan, VISE_I_PLAN_ROW_LOSSES);
   step->gradient_sums = array_at(b, plan, VISE_I_PLAN_GRADIENT_SUMS);
   step->gradient_max = array_at(b, plan, VISE_I_PLAN_GRADIENT_MAX);

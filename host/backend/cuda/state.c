@@ -6,6 +6,7 @@
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
+#include "kernels/round_bf16.h"
 
 /* First element and row length of a tensor in the device layout. A bias is one row. */
 static void place_of(const vise_i_backend *b, size_t tensor, uint64_t *first, size_t *n_rows, size_t *n_columns,
@@ -80,7 +81,10 @@ vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const v
   repack(b, (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
   VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
   if (which == VISE_I_PARAMS) b->sums_are_old = true;
-  if (which == VISE_I_PARAMS && b->unfused) b->unfused->params16_are_old = true;
+  if (which == VISE_I_PARAMS && b->train.step.params16) {
+    const vise_k_step *step = &b->train.step;
+    VISE_I_CUDA_TRY(b, vise_k_round_bf16(step->params, step->params16, step->n_params, b->steps));
+  }
 done:
   return status;
 }
@@ -91,7 +95,6 @@ static vise_status launch_project(vise_i_backend *b, const vise_k_step *step, do
       (vise_k_step_record){.clip_factor = 1, .clamp_factor = clamp_factor, .denominator = 1, .n_rows = 1};
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
-  if (b->unfused) b->unfused->params16_are_old = true;
 done:
   return status;
 }

@@ -25,20 +25,6 @@ static void *place(vise_i_unfused *u, size_t n_bytes) {
   return memory;
 }
 
-/* Floats of the activation memory of steps; that of the plan may be larger, for outputs of many rows at a time. */
-static size_t n_activations(const vise_k_step *step) {
-  uint64_t end = 0;
-  for (uint32_t l = 0; l < step->n_layers; l++) {
-    const vise_k_layer *layer = &step->layers[l];
-    const uint64_t places[] = {layer->out, layer->pre, layer->delta};
-    for (size_t i = 0; i < 3; i++) {
-      const uint64_t this_end = places[i] + (uint64_t)step->max_rows * layer->ld_out;
-      if (this_end > end) end = this_end;
-    }
-  }
-  return (size_t)end;
-}
-
 /* Once to count, once with memory. */
 static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
   const vise_k_step *step = &b->train.plan.step;
@@ -53,10 +39,6 @@ static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
     u->mask_ld[l] = (int64_t)(step->layers[l].n_out + MASK_ALIGN - 1) / MASK_ALIGN * MASK_ALIGN;
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
   }
-  if (b->spec.precision != VISE_BF16) return;
-  u->params16 = place(u, b->train.plan.n_params * sizeof(uint16_t));
-  u->activations16 = place(u, n_activations(step) * sizeof(uint16_t));
-  u->inputs16 = place(u, (size_t)step->max_rows * step->ld_inputs * sizeof(uint16_t));
 }
 
 static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_error *err) {
@@ -110,7 +92,6 @@ vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err) {
   VISE_TRY(vise_i_alloc_zero(&b->unfused, 1, sizeof *b->unfused, "the unfused step", err));
   vise_i_unfused *u = b->unfused;
   u->replays = b->spec.step_mode == VISE_STEP_UNFUSED_GRAPH;
-  u->params16_are_old = true;
   VISE_TRY(vise_i_blas_open(&u->blas, err));
   VISE_I_CUDA_TRY(b, vise_k_unfused_prepare());
   VISE_TRY(allocate(b, err));
@@ -296,19 +277,10 @@ vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, si
   vise_status status;
   vise_i_unfused *u = b->unfused;
   vise_i_unfused_shape *shape = NULL;
-  vise_k_unfused k = {.step = *step,
-                      .context = u->context,
-                      .loss_leaves = u->loss_leaves,
-                      .params16 = u->params16,
-                      .activations16 = u->activations16,
-                      .inputs16 = u->inputs16};
+  vise_k_unfused k = {.step = *step, .context = u->context, .loss_leaves = u->loss_leaves};
   k.step.sum_phase = u->group_sums != NULL;
   k.step.group_sums = u->group_sums;
   VISE_TRY(shape_of(b, n_rows, &shape, err));
-  if (u->params16 && u->params16_are_old) {
-    VISE_I_CUDA_TRY(b, vise_k_unfused_narrow(&k, b->train.plan.n_params, b->steps));
-  }
-  u->params16_are_old = false;
   if (u->replays && replay && shape->has_run) {
     VISE_TRY(replay_step(b, &k, shape, err));
   } else {

@@ -55,8 +55,6 @@ typedef struct vise_i_unfused {
   size_t n_workspace;
   char *masks[VISE_K_MAX_LAYERS]; /* of relu, bits: [max_rows][mask_ld] */
   int64_t mask_ld[VISE_K_MAX_LAYERS];
-  uint16_t *params16, *activations16, *inputs16; /* bf16 */
-  bool params16_are_old;
   vise_i_unfused_shape shapes[VISE_I_UNFUSED_SHAPES];
   uint32_t next_shape;
 } vise_i_unfused;

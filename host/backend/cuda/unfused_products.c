@@ -153,16 +153,16 @@ done:
 /* ---- operands ---- */
 
 static bool is_bf16(const vise_i_backend *b) {
-  return b->unfused->params16 != NULL;
+  return b->train.step.params16 != NULL;
 }
 
 static void *params_at(const vise_i_backend *b, uint64_t at) {
-  return is_bf16(b) ? (void *)(b->unfused->params16 + at) : (void *)(b->train.step.params + at);
+  return is_bf16(b) ? (void *)(b->train.step.params16 + at) : (void *)(b->train.step.params + at);
 }
 
 /* wide: in float32 whatever the precision. */
 static void *activations_at(const vise_i_backend *b, uint64_t at, bool wide) {
-  return is_bf16(b) && !wide ? (void *)(b->unfused->activations16 + at) : (void *)(b->train.step.activations + at);
+  return is_bf16(b) && !wide ? (void *)(b->train.step.activations16 + at) : (void *)(b->train.step.activations + at);
 }
 
 /* What a layer reads: rows gathered, or the activations below. */
@@ -173,7 +173,7 @@ static const void *inputs_of(const vise_i_backend *b, size_t l, uint64_t *ld) {
     return activations_at(b, step->layers[l - 1].out, false);
   }
   *ld = step->ld_inputs;
-  return is_bf16(b) ? (const void *)b->unfused->inputs16 : (const void *)step->inputs;
+  return is_bf16(b) ? (const void *)step->inputs16 : (const void *)step->inputs;
 }
 
 /* Adds an epilogue to those that are tried, unless the tests do without. */

@@ -1,0 +1,180 @@
+/*
+ * One tile of a matrix product by the matrix units (mma.sync m16n8k16), by a CTA of 8 warps: as vise_product_f32, from
+ * the copies of the operands in bf16, with sums in float32.
+ *
+ * Work: warps 2 x 4 over the tile; a warp makes SIDE/2 x SIDE/4 in blocks of 16 x 8.
+ *
+ * Memory: stages of 32 k, of which three are under way while one is multiplied. Operands that run along k in memory lie
+ * as [m][4 chunks] of 8 k, the others as [k][SIDE/8 chunks] of 8 m; a chunk is 16 bytes, what a copy moves and a row of
+ * ldmatrix reads. Chunks are swizzled, so that the 8 rows of a matrix, and the chunks that 8 threads copy, lie in
+ * different banks. Fragments of the next 16 k are loaded while the present ones are multiplied.
+ *
+ * Numerics: order and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
+ */
+#ifndef VISE_K_PRODUCT_BF16_CUH
+#define VISE_K_PRODUCT_BF16_CUH
+
+#include "kernels/stage.cuh"
+
+enum { VISE_BF16_STAGES = 4, VISE_BF16_CHUNK = 8 };
+static_assert(VISE_BF16_STAGES * 2 * 32 * 128 * sizeof(uint16_t) <= VISE_K_STAGE_BYTES, "the stages do not fit");
+
+/* Where chunk `chunk` of a row of a stage is: rows are m with chunks of k, or k with chunks of m. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ uint32_t vise_bf16_at(uint32_t row, uint32_t chunk) {
+  if (ALONG_K) return (row * 4 + (chunk ^ (row / 2 & 3))) * VISE_BF16_CHUNK;
+  return (row * (SIDE / VISE_BF16_CHUNK) + (chunk ^ (row & 7))) * VISE_BF16_CHUNK;
+}
+
+/* What a thread copies of an operand: a chunk of every ROW_STEP-th row of each stage. */
+template <int SIDE, int ALONG_K>
+struct vise_bf16_source {
+  enum {
+    IN_ROW = ALONG_K ? 4 : SIDE / VISE_BF16_CHUNK,
+    ROW_STEP = VISE_K_STEP_THREADS / IN_ROW,
+    N_ROWS = (ALONG_K ? SIDE : 32) / ROW_STEP
+  };
+  const uint16_t *from; /* the first, of the first stage */
+  uint32_t ld, rows_left, columns_left, to;
+};
+
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ vise_bf16_source<SIDE, ALONG_K> vise_bf16_open(const vise_operand *o, uint32_t m0) {
+  vise_bf16_source<SIDE, ALONG_K> s;
+  const uint32_t chunk = threadIdx.x % s.IN_ROW, row = threadIdx.x / s.IN_ROW;
+  const uint32_t first_row = ALONG_K ? m0 + row : row, first_column = (ALONG_K ? 0 : m0) + chunk * VISE_BF16_CHUNK;
+  s.from = o->base16 + (size_t)first_row * o->ld + first_column;
+  s.ld = o->ld;
+  s.rows_left = first_row < o->n_rows ? o->n_rows - first_row : 0;
+  s.columns_left = first_column < o->n_columns ? o->n_columns - first_column : 0;
+  s.to = vise_bf16_at<SIDE, ALONG_K>(row, chunk);
+  return s;
+}
+
+/* Starts the copies of the 32 k from k0 on; what lies outside of the operand becomes 0. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_bf16_copy(const vise_bf16_source<SIDE, ALONG_K> *s, uint32_t k0,
+                                                      uint16_t *to) {
+  const uint32_t passed_rows = ALONG_K ? 0 : k0, passed_columns = ALONG_K ? k0 : 0;
+  const uint32_t rows = s->rows_left > passed_rows ? s->rows_left - passed_rows : 0;
+  const uint32_t columns = s->columns_left > passed_columns ? s->columns_left - passed_columns : 0;
+  const uint32_t n_bytes = columns < VISE_BF16_CHUNK ? 2 * columns : 16;
+  const uint16_t *from = s->from + (size_t)passed_rows * s->ld + passed_columns;
+#pragma unroll
+  for (uint32_t i = 0; i < s->N_ROWS; i++) {
+    /* the swizzle repeats within ROW_STEP rows */
+    ptx_cp_async_16(to + s->to + i * s->ROW_STEP * s->IN_ROW * VISE_BF16_CHUNK,
+                    from + (size_t)(i * s->ROW_STEP) * s->ld, i * s->ROW_STEP < rows ? n_bytes : 0);
+  }
+}
+
+/* The fragment of a, 16 x 16 at (m, k) of a stage, and of b twice, 16 x 8 at (k, n) and (k, n + 8); see the layouts in
+   ptx.cuh. Lane l gives the address of row l % 8 of matrix l / 8. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_bf16_load_a(const uint16_t *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
+  const uint32_t row = threadIdx.x % 8, second = threadIdx.x / 8 % 2 * 8, fourth = threadIdx.x / 16 % 2 * 8;
+  if (ALONG_K) {
+    ptx_ldmatrix_x4(f, stage + vise_bf16_at<SIDE, 1>(m + second + row, (k + fourth) / VISE_BF16_CHUNK));
+  } else {
+    ptx_ldmatrix_x4_transposed(f, stage + vise_bf16_at<SIDE, 0>(k + fourth + row, (m + second) / VISE_BF16_CHUNK));
+  }
+}
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_bf16_load_b(const uint16_t *stage, uint32_t n, uint32_t k, uint32_t f[4]) {
+  const uint32_t row = threadIdx.x % 8, second = threadIdx.x / 8 % 2 * 8, fourth = threadIdx.x / 16 % 2 * 8;
+  if (ALONG_K) {
+    ptx_ldmatrix_x4(f, stage + vise_bf16_at<SIDE, 1>(n + fourth + row, (k + second) / VISE_BF16_CHUNK));
+  } else {
+    ptx_ldmatrix_x4_transposed(f, stage + vise_bf16_at<SIDE, 0>(k + second + row, (n + fourth) / VISE_BF16_CHUNK));
+  }
+}
+
+/* What a warp multiplies at a time. */
+template <int N_M, int N_N>
+struct vise_bf16_fragments {
+  uint32_t a[N_M][4], b[N_N][2];
+};
+
+template <int SIDE, int A_ALONG_K, int B_ALONG_K, int N_M, int N_N>
+static __device__ __forceinline__ void vise_bf16_load(const uint16_t *stage, uint32_t m, uint32_t n, uint32_t k,
+                                                      vise_bf16_fragments<N_M, N_N> *f) {
+#pragma unroll
+  for (int i = 0; i < N_M; i++) vise_bf16_load_a<SIDE, A_ALONG_K>(stage, m + i * 16, k, f->a[i]);
+#pragma unroll
+  for (int j = 0; j < N_N; j += 2) vise_bf16_load_b<SIDE, B_ALONG_K>(stage + 32 * SIDE, n + j * 8, k, f->b[j]);
+}
+
+template <int N_M, int N_N>
+static __device__ __forceinline__ void vise_bf16_multiply(float sums[N_M][N_N][4],
+                                                          const vise_bf16_fragments<N_M, N_N> *f) {
+#pragma unroll
+  for (int i = 0; i < N_M; i++) {
+#pragma unroll
+    for (int j = 0; j < N_N; j++) ptx_mma_bf16(sums[i][j], f->a[i], f->b[j]);
+  }
+}
+
+/* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+template <int SIDE, int A_ALONG_K, int B_ALONG_K>
+VISE_FN_CALLED void vise_product_bf16(void) {
+  enum { STAGE = 2 * 32 * SIDE, WARP_M = SIDE / 2, WARP_N = SIDE / 4, N_M = WARP_M / 16, N_N = WARP_N / 8 };
+  const vise_step *const step = vise_step_here();
+  uint16_t *const stages = (uint16_t *)vise_step_stage();
+  float *const c = vise_step_floats() + step->c;
+  const vise_bf16_source<SIDE, A_ALONG_K> a = vise_bf16_open<SIDE, A_ALONG_K>(&step->a, step->m0);
+  const vise_bf16_source<SIDE, B_ALONG_K> b = vise_bf16_open<SIDE, B_ALONG_K>(&step->b, step->n0);
+  const uint32_t n_stages = vise_ceil_div(step->n_k, 32);
+  const uint32_t warp = threadIdx.x / 32, m = warp / 4 * WARP_M, n = warp % 4 * WARP_N;
+  vise_bf16_fragments<N_M, N_N> first, second; /* of either half of a stage */
+  float sums[N_M][N_N][4];
+#pragma unroll
+  for (int i = 0; i < N_M; i++) {
+#pragma unroll
+    for (int j = 0; j < N_N; j++) sums[i][j][0] = sums[i][j][1] = sums[i][j][2] = sums[i][j][3] = 0.0f;
+  }
+  /* One group of copies for each stage, empty behind the last. */
+#pragma unroll 1
+  for (uint32_t i = 0; i < VISE_BF16_STAGES; i++) {
+    if (i < n_stages) {
+      vise_bf16_copy(&a, i * 32, stages + i * STAGE);
+      vise_bf16_copy(&b, i * 32, stages + i * STAGE + 32 * SIDE);
+    }
+    ptx_cp_async_commit();
+  }
+  ptx_cp_async_wait(VISE_BF16_STAGES - 1);
+  __syncthreads();
+  vise_bf16_load<SIDE, A_ALONG_K, B_ALONG_K>(stages, m, n, 0, &first);
+#pragma unroll 1
+  for (uint32_t i = 0; i < n_stages; i++) {
+    uint16_t *const here = stages + i % VISE_BF16_STAGES * STAGE;
+    vise_bf16_load<SIDE, A_ALONG_K, B_ALONG_K>(here, m, n, 16, &second);
+    vise_bf16_multiply<N_M, N_N>(sums, &first);
+    if (i + 1 < n_stages) {
+      const uint32_t next = i + VISE_BF16_STAGES;
+      ptx_cp_async_wait(VISE_BF16_STAGES - 2);
+      __syncthreads(); /* the next stage is there, and all warps have read this one */
+      if (next < n_stages) {
+        vise_bf16_copy(&a, next * 32, here);
+        vise_bf16_copy(&b, next * 32, here + 32 * SIDE);
+      }
+      ptx_cp_async_commit();
+      vise_bf16_load<SIDE, A_ALONG_K, B_ALONG_K>(stages + (i + 1) % VISE_BF16_STAGES * STAGE, m, n, 0, &first);
+    }
+    vise_bf16_multiply<N_M, N_N>(sums, &second);
+  }
+  ptx_cp_async_wait(0);
+  __syncthreads();
+  const uint32_t g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int i = 0; i < N_M; i++) {
+#pragma unroll
+    for (int j = 0; j < N_N; j++) {
+      float *at = c + (m + i * 16 + g) * SIDE + n + j * 8 + 2 * t;
+      *(float2 *)at = make_float2(sums[i][j][0], sums[i][j][1]);
+      *(float2 *)(at + 8 * SIDE) = make_float2(sums[i][j][2], sums[i][j][3]);
+    }
+  }
+  __syncthreads();
+}
+
+#endif

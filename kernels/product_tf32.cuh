@@ -1,0 +1,109 @@
+/*
+ * One tile of a matrix product by the matrix units (mma.sync), by a CTA of 8 warps: as vise_product_f32, with operands
+ * rounded to tf32 when they leave shared memory and sums in float32.
+ *
+ * Work        warps 2 x 4 over the tile; a warp makes SIDE/2 x SIDE/4 in blocks of 16 x 8.
+ * Memory      stages of 32 k in float32, double-buffered asynchronous copies. Along k the quads of neighbouring rows
+ *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks.
+ * Numerics    order and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
+ */
+#ifndef VISE_K_PRODUCT_TF32_CUH
+#define VISE_K_PRODUCT_TF32_CUH
+
+#include "kernels/stage.cuh"
+
+enum { VISE_TF32_PAD = 8 };
+
+/* Element (m, k) of a stage. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ float vise_tf32_element(const float *stage, uint32_t m, uint32_t k) {
+  if (ALONG_K) return stage[m * 32 + (k / 4 ^ (m & 7)) * 4 + k % 4];
+  return stage[k * (SIDE + VISE_TF32_PAD) + m];
+}
+
+/* The fragment of a (16 x 8 at row m) and of b (8 x 8 at column m); see the layout in ptx.cuh. */
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_tf32_load_a(const float *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
+  const uint32_t g = m + threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  f[0] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t));
+  f[1] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g + 8, k + t));
+  f[2] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
+  f[3] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g + 8, k + t + 4));
+}
+template <int SIDE, int ALONG_K>
+static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint32_t m, uint32_t k, uint32_t f[2]) {
+  const uint32_t g = m + threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+  f[0] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t));
+  f[1] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
+}
+
+/* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+template <int SIDE, int A_ALONG_K, int B_ALONG_K>
+VISE_FN_CALLED void vise_product_tf32(void) {
+  enum {
+    STAGE = 32 * (SIDE + VISE_TF32_PAD),
+    WARP_M = SIDE / 2,
+    WARP_N = SIDE / 4,
+    N_M = WARP_M / 16,
+    N_N = WARP_N / 8
+  };
+  const vise_step *const step = vise_step_here();
+  float *const stages = vise_step_stage(), *const c = vise_step_floats() + step->c;
+  const vise_operand a = step->a, b = step->b;
+  const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
+  const uint32_t warp = threadIdx.x / 32, m = warp / 4 * WARP_M, n = warp % 4 * WARP_N;
+  const uint32_t n_stages = vise_ceil_div(n_k, 32);
+  float sums[N_M][N_N][4];
+#pragma unroll
+  for (int i = 0; i < N_M; i++) {
+#pragma unroll
+    for (int j = 0; j < N_N; j++) sums[i][j][0] = sums[i][j][1] = sums[i][j][2] = sums[i][j][3] = 0.0f;
+  }
+  /* Turn i starts the copies of stage i and multiplies stage i - 1. */
+#pragma unroll 1
+  for (uint32_t turn = 0; turn <= n_stages; turn++) {
+    if (turn > 0) {
+      ptx_cp_async_wait(0);
+      __syncthreads();
+    }
+    if (turn < n_stages) {
+      float *to = stages + turn % 2 * (2 * STAGE);
+      vise_stage<SIDE, 1, A_ALONG_K, 1, VISE_TF32_PAD>(&a, m0, turn * 32, 0, to);
+      vise_stage<SIDE, 1, B_ALONG_K, 1, VISE_TF32_PAD>(&b, n0, turn * 32, 0, to + STAGE);
+      ptx_cp_async_commit();
+    }
+    if (turn == 0) continue;
+    const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
+#pragma unroll
+    for (uint32_t k = 0; k < 32; k += 8) {
+      uint32_t fa[N_M][4], fb[N_N][2];
+#pragma unroll
+      for (int i = 0; i < N_M; i++) vise_tf32_load_a<SIDE, A_ALONG_K>(now, m + i * 16, k, fa[i]);
+#pragma unroll
+      for (int j = 0; j < N_N; j++) vise_tf32_load_b<SIDE, B_ALONG_K>(now + STAGE, n + j * 8, k, fb[j]);
+#pragma unroll
+      for (int i = 0; i < N_M; i++) {
+#pragma unroll
+        for (int j = 0; j < N_N; j++) {
+          ptx_mma_tf32(sums[i][j], fa[i], fb[j]);
+        }
+      }
+    }
+  }
+  __syncthreads();
+  const uint32_t g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
+#pragma unroll
+  for (int i = 0; i < N_M; i++) {
+#pragma unroll
+    for (int j = 0; j < N_N; j++) {
+      float *at = c + (m + i * 16 + g) * SIDE + n + j * 8 + 2 * t;
+      at[0] = sums[i][j][0];
+      at[1] = sums[i][j][1];
+      at[8 * SIDE] = sums[i][j][2];
+      at[8 * SIDE + 1] = sums[i][j][3];
+    }
+  }
+  __syncthreads();
+}
+
+#endif
