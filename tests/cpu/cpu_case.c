@@ -137,6 +137,7 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
     require(ops->run(b, at, c->batch, 1, &hyper, &r.stats[s], &n_done, &err), &err);
     at = at + c->batch >= c->n_rows ? 0 : at + c->batch;
   }
+  r.n_launches = ops->n_launches(b);
   for (size_t t = 0; t < r.net.n_tensors; t++) {
     const vise_tensor_stats *ts = &ops->tensor_stats(b)[t];
     const uint64_t counts[4] = {ts->n_nonfinite, ts->n_clipped_values, ts->n_at_lo, ts->n_at_hi};

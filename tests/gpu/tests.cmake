@@ -16,7 +16,7 @@ vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES 
 
 # cuda against cpu64 shares the cases of the CPU backends' tests.
 set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
-  ${rig})
+  ${support}/agreement.c ${rig})
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
 # Other numbers of multiprocessors: golden.
 vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES forward random:1 SMS 4
@@ -25,13 +25,13 @@ vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan 
   TIMEOUT 600)
 vise_gpu_test(data SOURCES ${gpu}/data_test.c ${support}/trajectory.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4
   TIMEOUT 600)
-vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${support}/trajectory.c ${rig} FLAVOURS plain SCHEDULES forward
-  SMS 1 TIMEOUT 900)
+vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${support}/trajectory.c ${rig} FLAVOURS plain
+  SCHEDULES forward SMS 1 TIMEOUT 900)
 vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4
   TIMEOUT 900)
 vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 900)
-vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${rig} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8
+vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8
   TIMEOUT 600)
 vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
