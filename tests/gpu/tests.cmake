@@ -23,7 +23,7 @@ vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan ra
   TIMEOUT 600)
 vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES forward random:1 SMS 4
   TIMEOUT 600)
-vise_gpu_test(data SOURCES ${gpu}/data_test.c ${support}/trajectory.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4
+vise_gpu_test(data SOURCES ${gpu}/data_test.c ${support}/data_rig.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4
   TIMEOUT 600)
 vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${support}/trajectory.c ${rig} FLAVOURS plain
   SCHEDULES forward SMS 1 TIMEOUT 900)
