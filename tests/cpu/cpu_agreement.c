@@ -51,7 +51,7 @@ Test(cpu_agreement, which_batches_go_by_rows) {
   static const struct net_case {
     size_t widths[3], least; /* rows, for two threads; 0: none do */
   } cases[] = {{{64, 64, 10}, 64}, {{784, 128, 10}, 128}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+  for (size_t i = 0; i < N_OF(cases); i++) {
     for (int n_threads = 1; n_threads <= 2; n_threads++) {
       const vise_i_net net = rig_net(2, cases[i].widths, VISE_RELU, true);
       const size_t least = cases[i].least;
