@@ -11,6 +11,11 @@ const vise_i_net *vise_i_model_net(const vise_model *model);
 void *vise_i_model_params(vise_model *model);
 const void *vise_i_model_const_params(const vise_model *model);
 
+/* One parameter of either type. */
+static inline double vise_i_param_get(vise_dtype dtype, const void *params, size_t i) {
+  return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
+}
+
 /* A weight operation on bare flat parameters; mask (in and out, uint8_t [n_params]) may be NULL except for prune.
    Used by the model's public call and by training. max_abs fills m = max|W| per layer, for frozen_m. */
 VISE_WARN_UNUSED vise_status vise_i_weight_op_apply(const vise_i_net *net, vise_dtype dtype, void *params,

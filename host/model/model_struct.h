@@ -6,6 +6,7 @@
 
 #include "host/base/error.h"
 #include "host/base/net.h"
+#include "host/model/model.h"
 #include "host/model/safetensors.h"
 #include "vise/model.h"
 
@@ -27,11 +28,7 @@ struct vise_model {
   vise_i_scaler features, targets;
 };
 
-/* One parameter of either type. Storing rounds to the type. */
-static inline double vise_i_param_get(vise_dtype dtype, const void *params, size_t i) {
-  return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
-}
-
+/* Storing rounds to the type; vise_i_param_get reads. */
 static inline void vise_i_param_set(vise_dtype dtype, void *params, size_t i, double value) {
   if (dtype == VISE_F64) {
     ((double *)params)[i] = value;

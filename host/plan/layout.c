@@ -4,10 +4,6 @@
 
 enum { TENSOR_ALIGN = 32, LD_ALIGN = 8 };
 
-static uint64_t up(uint64_t n, uint64_t to) {
-  return (n + to - 1) / to * to;
-}
-
 /* Running ends of everything that tensors have parts of. */
 typedef struct ends {
   uint64_t params, activations;
@@ -29,7 +25,7 @@ static void place_sums(ends *at, uint64_t n_rows, uint64_t n_columns, uint32_t *
 
 static uint64_t take(uint64_t *at, uint64_t n) {
   const uint64_t begin = *at;
-  *at = up(begin + n, TENSOR_ALIGN);
+  *at = vise_i_round_up(begin + n, TENSOR_ALIGN);
   return begin;
 }
 
@@ -38,14 +34,14 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const uint64_t rows = request->max_rows;
   ends at = {0};
-  step->ld_inputs = (uint32_t)up(net->widths[0], LD_ALIGN);
+  step->ld_inputs = (uint32_t)vise_i_round_up(net->widths[0], LD_ALIGN);
   for (size_t l = 0; l < net->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
     const bool hidden = l + 1 < net->n_layers;
     layer->n_in = (uint32_t)net->widths[l];
     layer->n_out = (uint32_t)net->widths[l + 1];
-    layer->ld = (uint32_t)up(layer->n_in, LD_ALIGN);
-    layer->ld_out = (uint32_t)up(layer->n_out, LD_ALIGN);
+    layer->ld = (uint32_t)vise_i_round_up(layer->n_in, LD_ALIGN);
+    layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
     layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
     place_sums(&at, layer->n_out, layer->n_in, &layer->weight_cells, &layer->weight_rows, &layer->weight_groups,
                &layer->weight_units);

@@ -65,14 +65,10 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
 }
 
-static size_t aligned(size_t n) {
-  return (n + VISE_I_PLAN_ALIGN - 1) / VISE_I_PLAN_ALIGN * VISE_I_PLAN_ALIGN;
-}
-
 static void put(vise_i_plan_array *array, size_t guard_bytes, size_t *at) {
   if (array->n_bytes == 0) return;
   array->offset = *at;
-  *at += aligned(array->n_bytes) + guard_bytes;
+  *at += vise_i_round_up(array->n_bytes, VISE_I_PLAN_ALIGN) + guard_bytes;
 }
 
 void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan) {

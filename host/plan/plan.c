@@ -12,14 +12,10 @@ enum {
   MOST_ROWS = 1 << 18              /* what the sums of a batch have room for */
 };
 
-static uint64_t ceil_div(uint64_t a, uint64_t b) {
-  return (a + b - 1) / b;
-}
-
 /* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
 static uint32_t most_row_block(const vise_k_layer *last) {
-  const uint32_t n_in = (last->n_in + 31) / 32 * 32;
-  const uint64_t n_partial = (uint64_t)last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in));
+  const uint32_t n_in = (uint32_t)vise_i_round_up(last->n_in, 32);
+  const uint64_t n_partial = (uint64_t)last->n_out * vise_i_ceil_div(last->n_in, vise_slice_length(last->n_in));
   uint64_t block = VISE_K_ROW_BLOCK;
   if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
   if (ROWS_PARTIAL_FLOATS / n_partial < block) block = ROWS_PARTIAL_FLOATS / n_partial;
@@ -94,13 +90,13 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
   switch ((vise_k_phase_kind)phase->kind) {
     case VISE_K_FORWARD:
     case VISE_K_DELTA:
-      return ceil_div(n_rows, side) * ceil_div(layer->n_out, side);
+      return vise_i_ceil_div(n_rows, side) * vise_i_ceil_div(layer->n_out, side);
     case VISE_K_ROWS:
-      return ceil_div(n_rows, step->row_block);
+      return vise_i_ceil_div(n_rows, step->row_block);
     case VISE_K_LOSS:
-      return ceil_div(n_rows, VISE_K_STEP_THREADS / 32);
+      return vise_i_ceil_div(n_rows, VISE_K_STEP_THREADS / 32);
     case VISE_K_PARTS:
-      return step->n_gradient_tiles * ceil_div(n_rows, vise_slice_length((uint32_t)n_rows));
+      return step->n_gradient_tiles * vise_i_ceil_div(n_rows, vise_slice_length((uint32_t)n_rows));
     case VISE_K_GRADIENT:
     case VISE_K_UPDATE:
     case VISE_K_MAX_NORM:
@@ -134,7 +130,7 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
                        most);
   }
   if (!request->forward_only) {
-    const uint64_t each = ceil_div(step->n_gradient_tiles, step->n_members);
+    const uint64_t each = vise_i_ceil_div(step->n_gradient_tiles, step->n_members);
     const uint64_t room = (most - base) / (step->held_floats * sizeof(float));
     step->n_held = (uint32_t)(each < room ? each : room);
     const uint64_t room_near = (room - step->n_held) / vise_k_step_near_arrays(step);
@@ -194,7 +190,7 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   plan.narrow = step->layers[step->n_layers - 1].n_out <= VISE_K_NARROW;
   add_phases(&plan, request->forward_only ? VISE_K_FORWARD_ONLY : VISE_K_STEP, step);
   step->n_members = choose_members(request, step);
-  step->row_block = (uint32_t)ceil_div(request->max_rows, step->n_members);
+  step->row_block = (uint32_t)vise_i_ceil_div(request->max_rows, step->n_members);
   if (plan.narrow) {
     const uint32_t most = most_row_block(&step->layers[step->n_layers - 1]);
     if (step->row_block > most) step->row_block = most;

@@ -124,6 +124,15 @@ vise_step_mode vise_i_plan_choose_step(const vise_i_net *net, size_t batch, vise
 
 /* ---- the parts of vise_i_plan_make ---- */
 
+static inline uint64_t vise_i_ceil_div(uint64_t a, uint64_t b) {
+  return (a + b - 1) / b;
+}
+
+/* The least multiple of `to` that holds n. */
+static inline uint64_t vise_i_round_up(uint64_t n, uint64_t to) {
+  return vise_i_ceil_div(n, to) * to;
+}
+
 /* Fills the layers: places in the device layout, in the activations, of sums, and the counts of all of these. */
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Chooses tiles of all products and the variant for n_ctas CTAs. */

@@ -24,13 +24,9 @@ static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
 /* The matrix units want this much of each dimension. */
 enum { LEAST_OF_MATRIX_UNITS = 64 };
 
-static uint64_t ceil_div(uint64_t a, uint64_t b) {
-  return (a + b - 1) / b;
-}
-
 static uint64_t n_tiles_of(uint64_t n_rows, uint64_t n_columns, vise_k_tile tile) {
   const uint64_t side = vise_k_tile_side(tile);
-  return ceil_div(n_rows, side) * ceil_div(n_columns, side);
+  return vise_i_ceil_div(n_rows, side) * vise_i_ceil_div(n_columns, side);
 }
 
 /* Of one tile, in multiplications at the full rate. */
@@ -58,7 +54,7 @@ static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64
   double best_cost = N_ROUNDS_MOST;
   for (int t = VISE_K_TILE_8; t < VISE_K_N_TILES; t++) {
     if (!allowed(variant, (vise_k_tile)t, m, n, depth)) continue;
-    const double rounds = (double)ceil_div(n_tiles_of(m, n, (vise_k_tile)t), n_ctas);
+    const double rounds = (double)vise_i_ceil_div(n_tiles_of(m, n, (vise_k_tile)t), n_ctas);
     const double cost = rounds * tile_cost(variant, (vise_k_tile)t, (double)depth);
     if (cost < best_cost) {
       best_cost = cost;
@@ -70,7 +66,7 @@ static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64
 
 /* Slices of 32 up to 1024 rows; then at most 32, until they can grow no longer than 1024. */
 size_t vise_i_plan_most_slices(size_t n_rows) {
-  const size_t of_32 = ceil_div(n_rows, 32), of_1024 = ceil_div(n_rows, 1024);
+  const size_t of_32 = vise_i_ceil_div(n_rows, 32), of_1024 = vise_i_ceil_div(n_rows, 1024);
   if (of_32 < 32) return of_32;
   return of_1024 < 32 ? 32 : of_1024;
 }
@@ -81,7 +77,7 @@ static double gradient_cost(const vise_i_plan_request *request, vise_k_variant v
                             uint32_t n_ctas, uint8_t *tiles) {
   const vise_i_net *net = request->net;
   const uint64_t depth = request->max_rows, length = vise_slice_length((uint32_t)depth);
-  const uint64_t n_parts = parts ? ceil_div(depth, length) : 1;
+  const uint64_t n_parts = parts ? vise_i_ceil_div(depth, length) : 1;
   double load[VISE_I_PLAN_MOST_CTAS] = {0}, busiest = 0;
   uint64_t at = 0; /* the CTA that is next */
   for (size_t l = 0; l < net->n_layers; l++) {
@@ -141,7 +137,7 @@ static void place_gradient_tiles(vise_k_step *step) {
     layer->first_weight_tile = at;
     at += (uint32_t)n_tiles_of(layer->n_out, layer->n_in, (vise_k_tile)layer->gradient_tile);
     layer->first_bias_tile = at;
-    if (step->has_bias) at += (uint32_t)ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    if (step->has_bias) at += (uint32_t)vise_i_ceil_div(layer->n_out, VISE_K_BIAS_TILE);
     if (side * side > step->held_floats) step->held_floats = side * side;
   }
   step->n_gradient_tiles = at;

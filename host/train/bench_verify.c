@@ -2,8 +2,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "host/base/memory.h"
-#include "host/model/model.h"
 #include "host/train/bench.h"
 #include "host/train/check.h"
 
@@ -27,17 +25,6 @@ static tolerances allowed(vise_precision precision) {
   }
 }
 
-static vise_status copy_params(const vise_model *model, double **out, vise_error *err) {
-  const size_t n = vise_model_n_parameters(model);
-  const void *params = vise_i_model_const_params(model);
-  const vise_status status = vise_i_alloc(out, n, sizeof **out, "weights to compare", err);
-  if (status != VISE_OK) return status;
-  for (size_t i = 0; i < n; i++) {
-    (*out)[i] = vise_model_dtype(model) == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
-  }
-  return VISE_OK;
-}
-
 vise_status vise_i_bench_trace_make(const vise_bench_config *config, const vise_bench_case *bench_case,
                                     const vise_i_bench_data *data, const vise_i_bench_way *way, size_t batch,
                                     size_t n_steps, vise_i_bench_trace *out, vise_error *err) {
@@ -47,10 +34,10 @@ vise_status vise_i_bench_trace_make(const vise_bench_config *config, const vise_
   vise_step_stats stats[VISE_I_BENCH_VERIFY_STEPS];
   vise_i_bench_trace trace = {.batch = batch, .n_steps = n_steps};
   VISE_TRY(vise_i_bench_trainer_make(config, bench_case, data, way, batch, &model, &trainer, err));
-  VISE_TRY(copy_params(model, &trace.start, err));
+  VISE_TRY(vise_i_check_copy_params(model, &trace.start, err));
   VISE_TRY(vise_trainer_step(trainer, n_steps, stats, NULL, err));
   VISE_TRY(vise_trainer_sync(trainer, err));
-  VISE_TRY(copy_params(model, &trace.params, err));
+  VISE_TRY(vise_i_check_copy_params(model, &trace.params, err));
   for (size_t i = 0; i < n_steps; i++) trace.loss[i] = stats[i].skipped ? NAN : stats[i].loss;
   *out = trace;
   trace = (vise_i_bench_trace){0};

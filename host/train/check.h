@@ -70,6 +70,8 @@ VISE_WARN_UNUSED vise_status vise_i_check_train(const vise_train_config *config,
                                                 const vise_dataset *dataset, size_t max_steps, vise_i_check_run *run,
                                                 vise_error *err);
 void vise_i_check_run_free(vise_i_check_run *run);
+/* The model's parameters as doubles, to be freed. */
+VISE_WARN_UNUSED vise_status vise_i_check_copy_params(const vise_model *model, double **out, vise_error *err);
 
 /*
  * Largest difference of a float32 run from the reference over the tensors, as a share of the way that the tensor went:

@@ -13,8 +13,7 @@
 #define MAX_BATCH 1024
 
 static double weight(const vise_model *model, size_t i) {
-  const void *params = vise_i_model_const_params(model);
-  return vise_model_dtype(model) == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
+  return vise_i_param_get(vise_model_dtype(model), vise_i_model_const_params(model), i);
 }
 
 /* A NaN stays. */
@@ -72,7 +71,7 @@ static void verify_mask(const vise_model *model, vise_i_check_run *run) {
   }
 }
 
-static vise_status copy_params(const vise_model *model, double **out, vise_error *err) {
+vise_status vise_i_check_copy_params(const vise_model *model, double **out, vise_error *err) {
   size_t n = vise_model_n_parameters(model);
   vise_status status = vise_i_alloc(out, n, sizeof **out, "weights to compare", err);
   if (status != VISE_OK) return status;
@@ -121,9 +120,9 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   VISE_TRY(vise_trainer_create(&c, copy, dataset, NULL, NULL, &trainer, err));
   VISE_TRY(vise_trainer_sync(trainer, err)); /* for the weights as projected at the start */
   VISE_TRY(vise_i_resolve_spec(&c, vise_i_model_net(copy), n_rows, vise_model_mask(copy) != NULL, &spec, err));
-  VISE_TRY(copy_params(copy, &result.start, err));
+  VISE_TRY(vise_i_check_copy_params(copy, &result.start, err));
   VISE_TRY(run_steps(trainer, copy, &spec, max_steps, &result, err));
-  VISE_TRY(copy_params(copy, &result.params, err));
+  VISE_TRY(vise_i_check_copy_params(copy, &result.params, err));
   *run = result;
   result = (vise_i_check_run){0};
 done:

@@ -16,8 +16,7 @@ static void count_zeros(const vise_trainer *t, const void *params, vise_run_resu
     const size_t n = tensor->n_rows * tensor->n_cols;
     result->n_weights += n;
     for (size_t i = tensor->offset; i < tensor->offset + n; i++) {
-      const bool zero = t->ops->dtype == VISE_F64 ? ((const double *)params)[i] == 0 : ((const float *)params)[i] == 0;
-      result->n_zero_weights += zero;
+      result->n_zero_weights += vise_i_param_get(t->ops->dtype, params, i) == 0;
     }
   }
 }

@@ -7,7 +7,7 @@
 #include "host/base/memory.h"
 
 static double param_at(const vise_trainer *t, const void *params, size_t i) {
-  return t->ops->dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
+  return vise_i_param_get(t->ops->dtype, params, i);
 }
 
 /* The box of a tensor's entries, rounded as the backend's weights are. */

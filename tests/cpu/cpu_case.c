@@ -158,6 +158,7 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   require(ops->set_order(b, m.order, c->n_rows, &err), &err);
   run_steps(c, ops, b, &hyper, r.stats);
   set_bad_rows(c, &m, 0.5);
+  r.n_launches = ops->n_launches(b);
   for (size_t t = 0; t < r.net.n_tensors; t++) {
     const vise_tensor_stats *ts = &ops->tensor_stats(b)[t];
     const uint64_t counts[4] = {ts->n_nonfinite, ts->n_clipped_values, ts->n_at_lo, ts->n_at_hi};

@@ -34,6 +34,7 @@ typedef struct cpu_result {
   double *outputs;                               /* [n_rows * K], at the end */
   double loss, penalty;                          /* over all rows, at the end */
   vise_step_stats stats[CPU_CASE_MAX_STEPS];
+  uint64_t n_launches;
   uint64_t tensor_sum[4]; /* the last step's tensor stats, summed over tensors */
 } cpu_result;
 

@@ -6,7 +6,7 @@
 
 #include "host/backend/cpu/threads.h"
 #include "host/backend/cuda/device.h"
-#include "tests/support/backend_rig.h"
+#include "tests/support/step_checks.h"
 
 /* Calls of the allocator from the library and the tests (the linker sends them here), not from libraries. */
 static size_t n_allocations;
@@ -41,121 +41,32 @@ int __wrap_posix_memalign(void **out, size_t alignment, size_t n) {
   return __real_posix_memalign(out, alignment, n);
 }
 
-enum { ROWS = 100, BATCH = 8, STEPS = 20, N_IN = 33, N_OUT = 7 };
-
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cpu;
 
-typedef struct rig {
-  vise_i_net net;
-  vise_i_step_spec spec;
-  vise_i_data data;
-  double *params, x[ROWS * N_IN], y[ROWS];
-  size_t order[STEPS * BATCH];
-  vise_i_hyper hyper[STEPS];
-  vise_step_stats stats[STEPS];
-} rig;
-
-/* A net with everything switched on. */
-static rig *make_rig(vise_optimizer optimizer) {
-  static const size_t widths[] = {N_IN, 21, N_OUT};
-  rig *r = calloc(1, sizeof *r);
-  uint64_t state = 77;
-  r->net = rig_net(2, widths, VISE_SILU, true);
-  r->spec = rig_spec(&r->net);
-  r->spec.loss = VISE_LOSS_CROSS_ENTROPY;
-  r->spec.optimizer = optimizer;
-  r->spec.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
-  r->spec.k2 = 1e-3;
-  r->spec.k1 = 1e-4;
-  r->spec.kF = 1e-4;
-  r->spec.k2d = 1e-3;
-  r->spec.clip_value = true;
-  r->spec.clip_lo = -0.05;
-  r->spec.clip_hi = 0.05;
-  r->spec.clip_norm = 0.1;
-  r->spec.clip_norm_type = VISE_CLIP_UNIT;
-  r->spec.max_norm = 1;
-  r->spec.use_mask = true;
+/* One order for all steps; the projection is verified after each. */
+static step_rig *make_rig(vise_optimizer optimizer) {
+  step_rig *r = step_rig_make(OPS, optimizer);
   r->spec.assert_projection = true;
-  r->spec.max_batch = BATCH;
-  for (size_t l = 0; l < 2; l++) {
-    r->spec.box_lo[l] = -0.2;
-    r->spec.box_hi[l] = 0.2;
-  }
-  r->params = calloc(r->net.n_params, sizeof *r->params);
-  rig_fill(&state, 0.3, r->params, r->net.n_params);
-  rig_fill(&state, 1, r->x, ROWS * N_IN);
-  for (size_t i = 0; i < ROWS; i++) r->y[i] = (double)(i % N_OUT);
-  for (size_t i = 0; i < STEPS * BATCH; i++) r->order[i] = (i * 13) % ROWS;
-  for (size_t i = 0; i < STEPS; i++) r->hyper[i] = rig_hyper(0.05);
-  r->data = rig_data(r->x, ROWS, N_IN, r->y, 1, true, NULL);
+  r->data.row_weights = NULL;
+  r->n_order = RIG_STEPS * RIG_BATCH;
   return r;
-}
-
-static void free_rig(rig *r) {
-  free(r->params);
-  free(r);
-}
-
-static vise_i_backend *start(rig *r) {
-  vise_error err = VISE_ERROR_INIT;
-  vise_i_backend *b = rig_create(OPS, &r->spec, r->params);
-  cr_assert(OPS->project(b, &r->hyper[0], &err) == VISE_OK && OPS->bind(b, &r->data, &err) == VISE_OK &&
-                OPS->set_order(b, r->order, STEPS * BATCH, &err) == VISE_OK,
-            "%s", err.text);
-  return b;
-}
-
-/* All state, one array after the other; n_params * 3 floats, absent moments 0. */
-static float *snapshot(const rig *r, vise_i_backend *b) {
-  float *all = calloc(3 * r->net.n_params, sizeof *all);
-  for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
-    vise_error err = VISE_ERROR_INIT;
-    if (!OPS->has_state(b, (vise_i_state)which)) continue;
-    cr_assert(OPS->get_state(b, (vise_i_state)which, all + (size_t)which * r->net.n_params, &err) == VISE_OK);
-  }
-  return all;
-}
-
-static bool same_state(const rig *r, const float *a, const float *b) {
-  return memcmp(a, b, 3 * r->net.n_params * sizeof *a) == 0;
-}
-
-static void expect_no_change(const rig *r, vise_i_backend *b, const float *before, const char *what) {
-  float *after = snapshot(r, b);
-  cr_expect(same_state(r, before, after), "%s: state was touched", what);
-  free(after);
 }
 
 Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
   for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
-    rig *r = make_rig((vise_optimizer)optimizer);
-    vise_i_backend *once = start(r), *again = start(r), *singly = start(r);
-    vise_error err = VISE_ERROR_INIT;
-    vise_step_stats stats[STEPS], single[STEPS];
-    size_t n_done;
-    memset(stats, 0, sizeof stats);
-    memset(single, 0, sizeof single);
-    cr_assert(OPS->run(once, 0, BATCH, STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK && n_done == STEPS, "%s",
-              err.text);
-    cr_assert(OPS->run(again, 0, BATCH, STEPS, r->hyper, stats, &n_done, &err) == VISE_OK && n_done == STEPS);
-    for (size_t s = 0; s < STEPS; s++) {
-      cr_assert(OPS->run(singly, s * BATCH, BATCH, 1, r->hyper, &single[s], &n_done, &err) == VISE_OK && n_done == 1);
-    }
-    float *a = snapshot(r, once), *b = snapshot(r, again), *c = snapshot(r, singly);
-    cr_expect(same_state(r, a, b), "%s: two runs differ", vise_optimizer_name((vise_optimizer)optimizer));
-    cr_expect(same_state(r, a, c), "%s: one call differs from twenty", vise_optimizer_name((vise_optimizer)optimizer));
-    for (size_t s = 0; s < STEPS; s++) {
-      cr_expect(stats[s].loss == r->stats[s].loss && single[s].loss == r->stats[s].loss &&
-                single[s].grad_norm == r->stats[s].grad_norm && single[s].penalty == r->stats[s].penalty);
-    }
-    free(a);
-    free(b);
-    free(c);
-    OPS->destroy(once);
-    OPS->destroy(again);
-    OPS->destroy(singly);
-    free_rig(r);
+    step_rig *r = make_rig((vise_optimizer)optimizer);
+    const char *name = vise_optimizer_name((vise_optimizer)optimizer);
+    vise_step_stats stats[RIG_STEPS], single[RIG_STEPS];
+    float *once = step_rig_train(r, RIG_STEPS, r->stats), *again = step_rig_train(r, RIG_STEPS, stats);
+    float *singly = step_rig_train(r, 1, single);
+    cr_expect(step_rig_same(r, once, again), "%s: two runs differ", name);
+    cr_expect(step_rig_same(r, once, singly), "%s: one call differs from twenty", name);
+    cr_expect(step_rig_same_stats(r->stats, stats, RIG_STEPS), "%s: statistics of two runs", name);
+    cr_expect(step_rig_same_stats(r->stats, single, RIG_STEPS), "%s: statistics of twenty calls", name);
+    free(once);
+    free(again);
+    free(singly);
+    step_rig_free(r);
   }
 }
 
@@ -194,137 +105,100 @@ Test(cpu_steps, two_threads_keep_their_bits) {
 }
 
 Test(cpu_steps, state_carries_a_training_over) {
-  rig *r = make_rig(VISE_ADAM);
-  vise_i_backend *whole = start(r), *first = start(r), *second = start(r);
+  step_rig *r = make_rig(VISE_ADAM);
+  vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
-  size_t n_done;
-  cr_assert(OPS->run(whole, 0, BATCH, STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-  cr_assert(OPS->run(first, 0, BATCH, 9, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-  float *half = snapshot(r, first);
+  float *whole = step_rig_train(r, RIG_STEPS, NULL);
+  step_rig_run(r, first, 9, 9, NULL);
+  float *half = step_rig_snapshot(r, first);
   const vise_i_counters counters = OPS->get_counters(first);
   cr_expect(counters.applied_steps == 9 && rig_near(counters.beta1_t, pow(0.9, 9), 1e-15, 0));
   for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
     cr_assert(OPS->set_state(second, (vise_i_state)which, half + (size_t)which * r->net.n_params, &err) == VISE_OK);
   }
   OPS->set_counters(second, &counters);
-  cr_assert(OPS->run(second, 9 * BATCH, BATCH, STEPS - 9, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-  float *a = snapshot(r, whole), *b = snapshot(r, second);
-  cr_expect(same_state(r, a, b));
+  step_rig_expect(r, second, 9, RIG_STEPS - 9, VISE_OK, RIG_STEPS - 9, &err);
+  float *end = step_rig_snapshot(r, second);
+  cr_expect(step_rig_same(r, whole, end));
+  free(whole);
   free(half);
-  free(a);
-  free(b);
-  OPS->destroy(whole);
+  free(end);
   OPS->destroy(first);
   OPS->destroy(second);
-  free_rig(r);
+  step_rig_free(r);
 }
 
 Test(cpu_steps, no_allocation_inside_a_step) {
-  rig *r = make_rig(VISE_ADAM);
-  vise_i_backend *b = start(r);
+  step_rig *r = make_rig(VISE_ADAM);
+  vise_i_backend *b = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   size_t n_done;
   free(malloc(1));
   cr_assert(n_allocations > 0, "allocations are not counted");
   const size_t before = n_allocations;
-  cr_assert(OPS->run(b, 0, BATCH, STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
+  cr_assert(OPS->run(b, 0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
   vise_i_data few = r->data;
   few.x.n_rows = few.y.n_rows = 5;
   cr_assert(OPS->step(b, &few, NULL, 0, &r->hyper[0], &r->stats[0], &err) == VISE_OK, "%s", err.text);
   cr_expect(n_allocations == before, "%zu allocations", n_allocations - before);
   OPS->destroy(b);
-  free_rig(r);
+  step_rig_free(r);
+}
+
+Test(cpu_steps, changed_rates_and_bounds) {
+  step_rig *r = make_rig(VISE_SGD);
+  OPS->destroy(check_changing_rates(r, RIG_STEPS));
+  step_rig_free(r);
 }
 
 Test(cpu_steps, nonfinite_data_skip_without_a_trace) {
   const double bad[] = {NAN, INFINITY, -INFINITY, 1e39}; /* the last is beyond float32 */
   for (size_t i = 0; i < 4; i++) {
     for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
-      rig *r = make_rig((vise_optimizer)optimizer);
-      r->spec.max_skips = 3;
-      vise_i_backend *b = start(r);
-      vise_error err = VISE_ERROR_INIT;
-      size_t n_done;
-      cr_assert(OPS->run(b, 0, BATCH, 4, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-      const uint64_t at_lo = r->stats[3].n_at_lo;
-      float *before = snapshot(r, b);
-      for (size_t j = 0; j < ROWS * N_IN; j += 3) r->x[j] = bad[i]; /* the data are borrowed */
-      cr_expect(OPS->run(b, 4 * BATCH, BATCH, 5, r->hyper, r->stats, &n_done, &err) == VISE_ERR_NONFINITE);
-      cr_expect(n_done == 3, "%zu steps until the limit of 3 skips", n_done);
-      for (size_t s = 0; s < n_done; s++) {
-        cr_expect(r->stats[s].skipped && r->stats[s].n_at_lo == at_lo && r->stats[s].n_rows == BATCH);
-      }
-      cr_expect(OPS->get_counters(b).applied_steps == 4 && OPS->get_counters(b).consecutive_skips == 3);
-      cr_expect(strstr(err.text, "3 steps in a row") != NULL, "%s", err.text);
-      expect_no_change(r, b, before, vise_optimizer_name((vise_optimizer)optimizer));
-      free(before);
-      OPS->destroy(b);
-      free_rig(r);
+      step_rig *r = make_rig((vise_optimizer)optimizer);
+      uint64_t launched;
+      OPS->destroy(check_nonfinite_data(r, bad[i], false, &launched));
+      step_rig_free(r);
     }
   }
 }
 
-/* A gradient that overflows only with its penalty, behind a value clip that would hide it. */
+Test(cpu_steps, goes_on_after_skips) {
+  step_rig *r = make_rig(VISE_ADAM);
+  check_going_on_after_skips(r);
+  step_rig_free(r);
+}
+
+Test(cpu_steps, nonfinite_weights_skip_without_a_trace) {
+  step_rig *r = make_rig(VISE_RMSPROP);
+  check_nonfinite_weights(r);
+  step_rig_free(r);
+}
+
 Test(cpu_steps, penalty_overflow_skips_despite_the_value_clip) {
-  for (int scope = VISE_CLIP_SCOPE_TOTAL; scope <= VISE_CLIP_SCOPE_DATA; scope++) {
-    rig *r = make_rig(VISE_SGD);
-    r->spec.k2 = 1e39;
-    r->spec.clip_scope = (vise_clip_scope)scope;
-    vise_i_backend *b = start(r);
-    vise_error err = VISE_ERROR_INIT;
-    size_t n_done;
-    float *before = snapshot(r, b);
-    cr_assert(OPS->run(b, 0, BATCH, 1, r->hyper, r->stats, &n_done, &err) == VISE_OK, "%s", err.text);
-    cr_expect(r->stats[0].skipped && r->stats[0].bad_tensor == 0 && r->stats[0].n_nonfinite == 0);
-    expect_no_change(r, b, before, vise_clip_scope_name((vise_clip_scope)scope));
-    free(before);
-    OPS->destroy(b);
-    free_rig(r);
-  }
+  step_rig *r = make_rig(VISE_SGD);
+  check_penalty_overflow(r);
+  step_rig_free(r);
 }
 
 Test(cpu_steps, halt_ends_at_once_and_propagate_goes_on) {
-  rig *r = make_rig(VISE_SGD);
-  r->x[r->order[0] * N_IN] = NAN;
-  r->spec.nonfinite = VISE_NONFINITE_HALT;
-  vise_i_backend *b = start(r);
-  vise_error err = VISE_ERROR_INIT;
-  size_t n_done;
-  float *before = snapshot(r, b);
-  cr_expect(OPS->run(b, 0, BATCH, STEPS, r->hyper, r->stats, &n_done, &err) == VISE_ERR_NONFINITE && n_done == 1);
-  cr_expect(r->stats[0].skipped && r->stats[0].n_nonfinite > 0 && r->stats[0].bad_tensor == 0);
-  cr_expect(OPS->tensor_stats(b)[0].n_nonfinite > 0);
-  cr_expect(strstr(err.text, "the step was not finite (policy halt): loss nan, gradient norm nan, first in 0.weight"),
-            "%s", err.text);
-  expect_no_change(r, b, before, "halt");
-  free(before);
-  OPS->destroy(b);
-
-  r->spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-  vise_error_clear(&err);
-  b = start(r);
-  cr_assert(OPS->run(b, 0, BATCH, 2, r->hyper, r->stats, &n_done, &err) == VISE_OK && n_done == 2, "%s", err.text);
-  cr_expect(!r->stats[0].skipped && !r->stats[1].skipped && isnan(r->stats[1].loss));
-  float *after = snapshot(r, b);
-  size_t n_nan = 0;
-  for (size_t i = 0; i < r->net.n_params; i++) n_nan += isnan(after[i]);
-  cr_expect(n_nan > 0, "no NaN went through clip, clamp and max-norm");
-  free(after);
-  OPS->destroy(b);
-  free_rig(r);
+  step_rig *r = make_rig(VISE_SGD);
+  OPS->destroy(check_halt(r));
+  check_propagate(r);
+  step_rig_free(r);
 }
 
 Test(cpu_steps, moments_that_are_not_kept_are_refused) {
-  rig *r = make_rig(VISE_SGD);
+  step_rig *r = make_rig(VISE_SGD);
   r->spec.momentum = 0;
   r->spec.use_mask = false;
-  vise_i_backend *b = start(r);
+  vise_i_backend *b = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   cr_expect(!OPS->has_state(b, VISE_I_MOMENT1) && !OPS->has_state(b, VISE_I_MOMENT2) &&
             !OPS->has_state(b, VISE_I_MASK));
   cr_expect(OPS->set_state(b, VISE_I_MOMENT1, r->params, &err) == VISE_ERR_INTERNAL);
   OPS->destroy(b);
-  free_rig(r);
+  step_rig_free(r);
 }
 
 Test(cpu_steps, backends_are_found_or_say_why_not) {

@@ -38,6 +38,15 @@ static void problem_make(problem *p, vise_mse_reduction reduction) {
   p->clipped_values = 0;
 }
 
+/* mean, L2 and values clipped at 0.5 */
+static void problem_make_clipped(problem *p) {
+  problem_make(p, VISE_MSE_MEAN);
+  p->spec.k2 = 0.02;
+  p->spec.clip_value = true;
+  p->spec.clip_lo = -0.5;
+  p->spec.clip_hi = 0.5;
+}
+
 static void problem_run(problem *p, double lr, size_t n_steps) {
   vise_i_data data = rig_data(p->x, N_A, 1, p->y, 1, false, NULL);
   vise_i_hyper hyper = rig_hyper(lr);
@@ -75,11 +84,7 @@ Test(oracle_numbers, data_a_least_squares_and_ridge) {
 
 Test(oracle_numbers, data_a_value_clip) {
   problem p;
-  problem_make(&p, VISE_MSE_MEAN);
-  p.spec.k2 = 0.02;
-  p.spec.clip_value = true;
-  p.spec.clip_lo = -0.5;
-  p.spec.clip_hi = 0.5;
+  problem_make_clipped(&p);
   problem_run(&p, 0.01, 1000);
   expect(&p, 2.516765, 2.329732);
   cr_expect(p.clipped_values == 859, "%lu components clipped, expected 859", p.clipped_values);
@@ -89,11 +94,7 @@ Test(oracle_numbers, data_a_value_clip) {
 
 Test(oracle_numbers, data_a_box) {
   problem p;
-  problem_make(&p, VISE_MSE_MEAN);
-  p.spec.k2 = 0.02;
-  p.spec.clip_value = true;
-  p.spec.clip_lo = -0.5;
-  p.spec.clip_hi = 0.5;
+  problem_make_clipped(&p);
   p.spec.box_lo[0] = -2.5;
   p.spec.box_hi[0] = 2.5;
   problem_run(&p, 0.01, 20000);

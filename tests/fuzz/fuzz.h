@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "host/base/array.h"
+#include "host/data/reader.h"
 #include "vise/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -32,6 +33,22 @@ static inline void fuzz_check_array(const vise_array *array) {
   for (size_t r = 0; r < array->n_rows; r++) {
     for (size_t c = 0; c < array->n_cols; c++) FUZZ_CHECK(isfinite(vise_i_array_get(array, r, c)));
   }
+}
+
+/* A reader of one table. */
+static inline void fuzz_table(vise_status (*parse)(const char *name, const uint8_t *bytes, size_t n, vise_i_table *out,
+                                                   vise_error *err),
+                              const uint8_t *bytes, size_t n) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_table table = {0};
+  const vise_status status = parse("fuzz", bytes, n, &table, &err);
+  fuzz_check_status(status, &err);
+  if (status != VISE_OK) {
+    FUZZ_CHECK(table.memory == NULL);
+    return;
+  }
+  fuzz_check_array(&table.array);
+  free(table.memory);
 }
 
 #endif

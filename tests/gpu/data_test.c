@@ -1,69 +1,21 @@
 /* How data come in, and what is computed on any number of rows: every type, both orders, every scaling; predictions,
-   full gradients, the caller's own delta; the state's way to the device and back; trainings of PyTorch. */
+   full gradients, the caller's own delta; the state's way to the device and back. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
-#include "tests/support/backend_rig.h"
-#include "tests/support/trajectory.h"
+#include "tests/support/data_rig.h"
 
-enum { N = 37, N_IN = 19, N_OUT = 3 };
+enum { N = DATA_ROWS, N_IN = DATA_IN, N_OUT = DATA_OUT };
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
-static const size_t SIZES[] = {1, 4, 8, 4, 8};
-
-static void put(void *data, vise_dtype dtype, size_t i, double v) {
-  switch (dtype) {
-    case VISE_U8:
-      ((uint8_t *)data)[i] = (uint8_t)v;
-      return;
-    case VISE_I32:
-      ((int32_t *)data)[i] = (int32_t)v;
-      return;
-    case VISE_I64:
-      ((int64_t *)data)[i] = (int64_t)v;
-      return;
-    case VISE_F32:
-      ((float *)data)[i] = (float)v;
-      return;
-    default:
-      ((double *)data)[i] = v;
-  }
-}
-
-/* Layout 0: C order; 1: Fortran order; 2: C order with gaps between rows. */
-static vise_array make_array(vise_dtype dtype, int layout, size_t n_rows, size_t n_cols, bool as_label) {
-  const size_t gap = layout == 2 ? 3 : 0;
-  const size_t row_stride = layout == 1 ? 1 : n_cols + gap, col_stride = layout == 1 ? n_rows : 1;
-  void *data = calloc(n_rows * (n_cols + gap), SIZES[dtype]);
-  cr_assert(data != NULL);
-  for (size_t r = 0; r < n_rows; r++) {
-    for (size_t c = 0; c < n_cols; c++) {
-      put(data, dtype, r * row_stride + c * col_stride, (double)(as_label ? r % N_OUT : (r * 31 + c * 17) % 251));
-    }
-  }
-  return (vise_array){data, dtype, n_rows, n_cols, row_stride, col_stride};
-}
-
-static void free_array(vise_array *a) {
-  free((void *)(uintptr_t)a->data);
-}
-
-/* A linear map: what is gathered is seen at once. */
-static vise_i_net linear_net(double *params) {
-  static const size_t widths[] = {N_IN, N_OUT};
-  const vise_i_net net = rig_net(1, widths, VISE_IDENTITY, true);
-  uint64_t state = 5;
-  rig_fill(&state, 0.25, params, net.n_params);
-  return net;
-}
 
 Test(data, every_type_order_and_scaling) {
-  double params[(N_IN + 1) * N_OUT], shift[N_IN], scale[N_IN], out[N * N_OUT + 2], ref[N * N_OUT];
+  double params[DATA_PARAMS], shift[N_IN], scale[N_IN], out[N * N_OUT + 2], ref[N * N_OUT];
   const double unit_shift = 0, unit_scale = 255, odd_shift = 3, odd_scale = 0.7;
-  const vise_i_net net = linear_net(params);
+  const vise_i_net net = data_linear_net(params);
   size_t rows[N];
   for (size_t c = 0; c < N_IN; c++) {
     shift[c] = 100 + (double)c;
@@ -79,7 +31,7 @@ Test(data, every_type_order_and_scaling) {
     const vise_dtype dtype = (vise_dtype)(i / 3 % 5);
     vise_error err = VISE_ERROR_INIT;
     size_t worst;
-    vise_array x = make_array(dtype, (int)(i % 3), N, N_IN, false);
+    vise_array x = data_array(dtype, (int)(i % 3), N, N_IN, false);
     const vise_i_data data = {.x = x, .x_scaling = scalings[i / 15]};
     out[0] = out[N * N_OUT + 1] = 12345;
     cr_assert(OPS->forward(b, &data, rows, N, out + 1, &err) == VISE_OK, "%s", err.text);
@@ -87,13 +39,12 @@ Test(data, every_type_order_and_scaling) {
     cr_expect(out[0] == 12345 && out[N * N_OUT + 1] == 12345, "wrote outside the outputs");
     cr_expect(rig_compare(out + 1, ref, N * N_OUT, 2e-4, 1e-5, &worst) == 0, "scaling %zu, %s, layout %zu: %g, not %g",
               i / 15, vise_dtype_name(dtype), i % 3, out[1 + worst], ref[worst]);
-    free_array(&x);
+    data_array_free(&x);
   }
   OPS->destroy(b);
   vise_i_backend_cpu64.destroy(oracle);
 }
 
-/* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
 /* Outputs of rows 0.., or of every other row from the last, of data with this id. */
 static void forward_with_id(vise_i_backend *b, const vise_array *x, uint64_t id, bool mixed, double *out) {
   enum { MANY = 9000 };
@@ -111,15 +62,15 @@ static void expect_same(const double *a, const double *b, size_t n, bool same, c
 
 Test(data, rows_with_an_id_are_sent_once) {
   enum { MANY = 9000, BATCH = 10 };
-  double params[(N_IN + 1) * N_OUT];
-  const vise_i_net net = linear_net(params);
+  double params[DATA_PARAMS];
+  const vise_i_net net = data_linear_net(params);
   const size_t n = MANY * N_OUT;
   double *once = malloc(n * sizeof *once), *again = malloc(n * sizeof *again);
   for (int limited = 0; limited < 2; limited++) {
     vise_i_step_spec spec = rig_spec(&net);
     spec.max_batch = BATCH;
     vise_i_backend *b = rig_create(OPS, &spec, params);
-    vise_array x = make_array(VISE_U8, 0, MANY, N_IN, false);
+    vise_array x = data_array(VISE_U8, 0, MANY, N_IN, false);
     if (limited) { /* room for less than twice the rows */
       b->memory_limit = b->arena_bytes + (size_t)MANY * 32 + 65536;
     }
@@ -141,20 +92,20 @@ Test(data, rows_with_an_id_are_sent_once) {
     forward_with_id(b, &x, 7, true, again);
     expect_same(once, again, n, true, "what was forgotten is sent again");
     OPS->destroy(b);
-    free_array(&x);
+    data_array_free(&x);
   }
   free(once);
   free(again);
 }
 
 Test(data, bound_rows_serve_outputs_too) {
-  double params[(N_IN + 1) * N_OUT], once[N * N_OUT], again[N * N_OUT];
-  const vise_i_net net = linear_net(params);
+  double params[DATA_PARAMS], once[N * N_OUT], again[N * N_OUT];
+  const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
   vise_error err = VISE_ERROR_INIT;
   spec.max_batch = 10;
   vise_i_backend *b = rig_create(OPS, &spec, params);
-  vise_array x = make_array(VISE_F32, 2, N, N_IN, false), y = make_array(VISE_I32, 0, N, 1, true);
+  vise_array x = data_array(VISE_F32, 2, N, N_IN, false), y = data_array(VISE_I32, 0, N, 1, true);
   const vise_i_data data = {.x = x, .y = y, .y_is_class = true, .id = 3};
   cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
   forward_with_id(b, &x, 0, true, once);
@@ -162,15 +113,16 @@ Test(data, bound_rows_serve_outputs_too) {
   expect_same(once, again, N * N_OUT, true, "the bound rows are the same");
   cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
   OPS->destroy(b);
-  free_array(&x);
-  free_array(&y);
+  data_array_free(&x);
+  data_array_free(&y);
 }
 
+/* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
 Test(data, targets_of_every_type) {
   for (int values = 0; values < 2; values++) {
-    double params[(N_IN + 1) * N_OUT], first[(N_IN + 1) * N_OUT], end[(N_IN + 1) * N_OUT];
+    double params[DATA_PARAMS], first[DATA_PARAMS], end[DATA_PARAMS];
     const double shift = 0, scale = 255;
-    const vise_i_net net = linear_net(params);
+    const vise_i_net net = data_linear_net(params);
     size_t order[N];
     for (size_t i = 0; i < N; i++) order[i] = (i * 7) % N;
     vise_i_step_spec spec = rig_spec(&net);
@@ -182,8 +134,8 @@ Test(data, targets_of_every_type) {
         const vise_i_hyper hyper[4] = {rig_hyper(0.01), rig_hyper(0.01), rig_hyper(0.01), rig_hyper(0.01)};
         vise_step_stats stats[4] = {{0}};
         size_t n_done;
-        vise_array x = make_array(VISE_U8, layout, N, N_IN, false);
-        vise_array y = make_array((vise_dtype)dtype, layout, N, values ? N_OUT : 1, !values);
+        vise_array x = data_array(VISE_U8, layout, N, N_IN, false);
+        vise_array y = data_array((vise_dtype)dtype, layout, N, values ? N_OUT : 1, !values);
         const vise_i_data data = {.x = x,
                                   .y = y,
                                   .y_is_class = !values,
@@ -199,8 +151,8 @@ Test(data, targets_of_every_type) {
           cr_expect(memcmp(first, end, sizeof end) == 0, "%s, layout %d", vise_dtype_name((vise_dtype)dtype), layout);
         }
         OPS->destroy(b);
-        free_array(&x);
-        free_array(&y);
+        data_array_free(&x);
+        data_array_free(&y);
       }
     }
     cr_expect(memcmp(first, params, sizeof first) != 0);
@@ -208,8 +160,8 @@ Test(data, targets_of_every_type) {
 }
 
 Test(data, refuses_what_does_not_fit) {
-  double params[(N_IN + 1) * N_OUT], x[4 * N_IN] = {0}, y[4] = {0, 1, 3, 2};
-  const vise_i_net net = linear_net(params);
+  double params[DATA_PARAMS], x[4 * N_IN] = {0}, y[4] = {0, 1, 3, 2};
+  const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
   spec.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.max_batch = 4;
@@ -233,45 +185,8 @@ Test(data, refuses_what_does_not_fit) {
   OPS->destroy(b);
 }
 
-/* The external loss with delta = (yhat - y)/N must train as mse does. */
 Test(data, external_delta_is_the_gradient_of_the_outputs) {
-  static const size_t widths[] = {N_IN, 8, N_OUT};
-  const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
-  double *params = calloc(net.n_params, sizeof *params), *a = calloc(net.n_params, sizeof *a);
-  double *c = calloc(net.n_params, sizeof *c), x[N * N_IN], y[N * N_OUT], out[N * N_OUT];
-  uint64_t state = 9;
-  rig_fill(&state, 0.3, params, net.n_params);
-  rig_fill(&state, 1, x, N * N_IN);
-  rig_fill(&state, 1, y, N * N_OUT);
-  const vise_i_data data = rig_data(x, N, N_IN, y, N_OUT, false, NULL);
-  const vise_i_data inputs = rig_data(x, N, N_IN, NULL, 0, false, NULL);
-  vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
-  mse.max_batch = external.max_batch = N;
-  external.loss = VISE_LOSS_EXTERNAL;
-  vise_i_backend *m = rig_create(OPS, &mse, params), *e = rig_create(OPS, &external, params);
-  const vise_i_hyper hyper = rig_hyper(0.1);
-  for (int step = 0; step < 5; step++) {
-    vise_error err = VISE_ERROR_INIT;
-    vise_step_stats sm = {0}, se = {0};
-    float delta[N_OUT * N]; /* in Fortran order */
-    cr_assert(OPS->forward(e, &data, NULL, N, out, &err) == VISE_OK);
-    for (size_t r = 0; r < N; r++) {
-      for (size_t k = 0; k < N_OUT; k++) delta[k * N + r] = (float)((out[r * N_OUT + k] - y[r * N_OUT + k]) / N);
-    }
-    const vise_array given = {delta, VISE_F32, N, N_OUT, 1, N};
-    cr_assert(OPS->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
-    cr_assert(OPS->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
-    cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
-  }
-  size_t worst;
-  rig_get_state(OPS, m, VISE_I_PARAMS, net.n_params, a);
-  rig_get_state(OPS, e, VISE_I_PARAMS, net.n_params, c);
-  cr_expect(rig_compare(c, a, net.n_params, 1e-6, 0, &worst) == 0, "[%zu]: %g and %g", worst, c[worst], a[worst]);
-  OPS->destroy(m);
-  OPS->destroy(e);
-  free(params);
-  free(a);
-  free(c);
+  check_external_delta(OPS);
 }
 
 /* Many rows come in parts when memory is short: outputs keep their bits, gradients their value. */

@@ -54,6 +54,8 @@ static uint64_t train(const golden *g) {
   double *x = malloc(g->n_rows * n_in * sizeof *x), *y = malloc(g->n_rows * n_y * sizeof *y);
   double *params = malloc(net.n_params * sizeof *params);
   size_t *order = malloc(g->n_rows * sizeof *order);
+  vise_i_hyper hyper[N_STEPS];
+  vise_step_stats stats[N_STEPS];
   uint64_t state = 20261127;
   rig_fill(&state, 1, x, g->n_rows * n_in);
   rig_fill(&state, 1, y, g->n_rows * n_y);
@@ -62,20 +64,12 @@ static uint64_t train(const golden *g) {
     order[i] = i * 7 % g->n_rows;
     if (g->labels) y[i] = floor((y[i] + 1) / 2 * (double)n_out);
   }
+  for (size_t s = 0; s < N_STEPS; s++) hyper[s] = rig_hyper(0.05 / (1 + 0.01 * (double)s));
   const vise_i_data data = rig_data(x, g->n_rows, n_in, y, n_y, g->labels, NULL);
-  vise_i_backend *b = rig_create(ops, &spec, params);
-  cr_assert_eq(ops->bind(b, &data, &err), VISE_OK, "%s", err.text);
-  cr_assert_eq(ops->set_order(b, order, g->n_rows, &err), VISE_OK, "%s", err.text);
-  const size_t per_epoch = (g->n_rows - 1) / g->batch + 1;
-  for (size_t s = 0; s < N_STEPS;) {
-    vise_step_stats stats[N_STEPS] = {{0}};
-    vise_i_hyper hyper[N_STEPS];
-    const size_t at = s % per_epoch, left = per_epoch - at, n = N_STEPS - s < left ? N_STEPS - s : left;
-    size_t n_done;
-    for (size_t i = 0; i < n; i++) hyper[i] = rig_hyper(0.05 / (1 + 0.01 * (double)(s + i)));
-    cr_assert_eq(ops->run(b, at * g->batch, g->batch, n, hyper, stats, &n_done, &err), VISE_OK, "%s", err.text);
-    cr_assert(isfinite(stats[n - 1].loss) && !stats[n - 1].skipped, "step %zu: loss %g", s + n, stats[n - 1].loss);
-    s += n;
+  vise_i_backend *b = rig_begin(ops, &spec, params, &hyper[0], &data, order, g->n_rows);
+  rig_run(ops, b, g->n_rows, g->batch, N_STEPS, N_STEPS, hyper, stats);
+  for (size_t s = 0; s < N_STEPS; s++) {
+    cr_assert(isfinite(stats[s].loss) && !stats[s].skipped, "step %zu: loss %g", s + 1, stats[s].loss);
   }
   float *end = malloc(net.n_params * sizeof *end);
   cr_assert_eq(ops->get_state(b, VISE_I_PARAMS, end, &err), VISE_OK, "%s", err.text);

@@ -1,78 +1,51 @@
 /* Gradients in parts: the sums of slices of the batch made apart and added in their order, bit for bit as in one. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "tests/support/backend_rig.h"
+#include "tests/support/agreement.h"
 
-typedef struct shape {
-  size_t n_layers, widths[4], batch, n_rows;
-} shape;
+static const agreement CUDA = {.ops = &vise_i_backend_cuda, .slack = 1};
 
-/* Weights and first moments after an epoch and a half, the last batch of the epoch being a partial one. */
-static void train(const shape *s, int parts, int tile, double *params, double *moments, uint64_t *n_launches) {
-  vise_error err = VISE_ERROR_INIT;
-  const vise_i_backend_ops *ops = &vise_i_backend_cuda;
-  const vise_i_net net = rig_net(s->n_layers, s->widths, VISE_TANH, true);
-  vise_i_step_spec spec = rig_spec(&net);
-  spec.momentum = 0.5;
-  spec.k2 = 0.01;
-  spec.clip_norm = 0.5;
-  spec.max_batch = s->batch;
-  spec.gradient_parts = parts;
-  spec.forced_tile = tile;
-  const size_t n_in = s->widths[0], n_out = s->widths[s->n_layers];
-  double *x = malloc(s->n_rows * n_in * sizeof *x), *y = malloc(s->n_rows * n_out * sizeof *y);
-  double *start = malloc(net.n_params * sizeof *start);
-  size_t *order = malloc(s->n_rows * sizeof *order);
-  uint64_t state = 99;
-  rig_fill(&state, 1, x, s->n_rows * n_in);
-  rig_fill(&state, 1, y, s->n_rows * n_out);
-  rig_fill(&state, 0.3, start, net.n_params);
-  for (size_t i = 0; i < s->n_rows; i++) order[i] = s->n_rows - 1 - i;
-  const vise_i_data data = rig_data(x, s->n_rows, n_in, y, n_out, false, NULL);
-  vise_i_backend *b = rig_create(ops, &spec, start);
-  cr_assert_eq(ops->bind(b, &data, &err), VISE_OK, "%s", err.text);
-  cr_assert_eq(ops->set_order(b, order, s->n_rows, &err), VISE_OK, "%s", err.text);
-  const size_t per_epoch = (s->n_rows - 1) / s->batch + 1;
-  const vise_i_hyper hyper = rig_hyper(0.1);
-  for (size_t i = 0; i < per_epoch + 1; i++) {
-    vise_step_stats stats = {0};
-    size_t n_done;
-    cr_assert_eq(ops->run(b, i % per_epoch * s->batch, s->batch, 1, &hyper, &stats, &n_done, &err), VISE_OK, "%s",
-                 err.text);
-    cr_assert(stats.grad_norm > 0 && !stats.skipped);
+static void expect_same(const double *got, const double *whole, size_t n, const char *what) {
+  for (size_t k = 0; k < n; k++) {
+    cr_assert(memcmp(&got[k], &whole[k], sizeof *got) == 0, "%s: [%zu] %.9g, whole %.9g", what, k, got[k], whole[k]);
   }
-  rig_get_state(ops, b, VISE_I_PARAMS, net.n_params, params);
-  rig_get_state(ops, b, VISE_I_MOMENT1, net.n_params, moments);
-  *n_launches = ops->n_launches(b);
-  ops->destroy(b);
-  free(x);
-  free(y);
-  free(start);
-  free(order);
+}
+
+/* parts: as in vise_i_step_spec. */
+static cpu_result train(const cpu_case *c, int parts, int tile) {
+  cpu_case own = *c;
+  own.spec.gradient_parts = parts;
+  own.spec.forced_tile = tile;
+  const cpu_result r = cpu_case_run(&own, CUDA.ops);
+  for (size_t s = 0; s < c->n_steps; s++) cr_assert(r.stats[s].grad_norm > 0 && !r.stats[s].skipped);
+  return r;
 }
 
 Test(gradient_parts, give_the_bits_of_the_whole) {
-  static const shape shapes[] = {
-      {1, {5, 3}, 33, 50},
-      {2, {33, 65, 7}, 100, 250},
-      {3, {17, 64, 64, 6}, 1500, 1501}, /* slices of 64; the last batch has one row */
+  static const agreement_shape shapes[] = {
+      {1, {5, 3}, 33}, {2, {33, 65, 7}, 100}, {3, {17, 64, 64, 6}, 1500}, /* slices of 64; the last batch has one row */
   };
-  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-    const vise_i_net net = rig_net(shapes[i].n_layers, shapes[i].widths, VISE_TANH, true);
-    const size_t n = net.n_params;
-    double *whole = malloc(4 * n * sizeof *whole), *parts = whole + 2 * n;
-    uint64_t n_launches[2];
-    train(&shapes[i], -1, 0, whole, whole + n, &n_launches[0]);
+  static const size_t n_rows[] = {50, 250, 1501};
+  for (size_t i = 0; i < N_OF(shapes); i++) {
+    /* An epoch, whose last batch is a partial one, and one step more. */
+    cpu_case c = agreement_case_of(&CUDA, &shapes[i], n_rows[i], (n_rows[i] - 1) / shapes[i].batch + 2, 0);
+    cpu_option_apply(&c, "mse");
+    c.spec.momentum = 0.5;
+    c.spec.k2 = 0.01;
+    c.spec.clip_norm = 0.5;
+    c.spec.assert_projection = false;
+    cpu_result whole = train(&c, -1, 0);
     for (int tile = 2; tile <= 4; tile++) { /* 32, 64, 128 */
-      train(&shapes[i], 1, tile, parts, parts + n, &n_launches[1]);
-      for (size_t k = 0; k < 2 * n; k++) {
-        cr_assert(memcmp(&whole[k], &parts[k], sizeof *whole) == 0, "shape %zu, tile %d: [%zu] %.9g, whole %.9g", i,
-                  tile, k, parts[k], whole[k]);
-      }
-      cr_assert_eq(n_launches[0], n_launches[1]);
+      char what[64];
+      (void)snprintf(what, sizeof what, "shape %zu, tile %d", i, tile);
+      cpu_result parts = train(&c, 1, tile);
+      expect_same(parts.params, whole.params, whole.net.n_params, what);
+      expect_same(parts.moment1, whole.moment1, whole.net.n_params, what);
+      cr_assert_eq(parts.n_launches, whole.n_launches, "%s", what);
+      cpu_result_free(&parts);
     }
-    free(whole);
+    cpu_result_free(&whole);
   }
 }

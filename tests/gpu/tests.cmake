@@ -7,33 +7,37 @@
 # CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What
 # it reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
 set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
-set(rig ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c ${PROJECT_SOURCE_DIR}/tests/support/trajectory.c)
+set(support ${PROJECT_SOURCE_DIR}/tests/support)
+set(rig ${support}/backend_rig.c)
+# Trainings with everything switched on, of which cuda and cpu share what must hold of steps.
+set(step_rig ${gpu}/gpu_rig.c ${support}/step_rig.c ${support}/step_checks.c ${rig})
 
 vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES forward SMS 1 132)
 
 # cuda against cpu64 shares the cases of the CPU backends' tests.
 set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
-  ${PROJECT_SOURCE_DIR}/tests/support/backend_rig.c)
+  ${support}/agreement.c ${rig})
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
 # Other numbers of multiprocessors: golden.
-vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race SCHEDULES forward random:1
-  SMS 4 TIMEOUT 600)
-vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan SCHEDULES forward random:1
-  SMS 4 TIMEOUT 600)
-vise_gpu_test(launches SOURCES ${gpu}/launches_test.c ${gpu}/gpu_rig.c ${cases} FLAVOURS plain race SCHEDULES random:1
-  SMS 4 TIMEOUT 900)
-vise_gpu_test(data SOURCES ${gpu}/data_test.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 600)
-vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 900)
+vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES forward random:1 SMS 4
+  TIMEOUT 600)
+vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES forward random:1 SMS 4
+  TIMEOUT 600)
+vise_gpu_test(launches SOURCES ${gpu}/launches_test.c ${step_rig} ${cases} FLAVOURS plain race SCHEDULES random:1 SMS 4
+  TIMEOUT 900)
+vise_gpu_test(data SOURCES ${gpu}/data_test.c ${support}/data_rig.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4
+  TIMEOUT 600)
+vise_gpu_test(trajectories SOURCES ${gpu}/trajectories_test.c ${support}/trajectory.c ${rig} FLAVOURS plain
+  SCHEDULES forward SMS 1 TIMEOUT 900)
 vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4
   TIMEOUT 900)
-vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race
+vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 900)
-vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${rig} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8 TIMEOUT 600)
-vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4
-  TIMEOUT 300)
+vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8
+  TIMEOUT 600)
+vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4 TIMEOUT 300)
 vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
-vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${gpu}/gpu_rig.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1
-  TIMEOUT 300)
+vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
 vise_gpu_test(bench SOURCES ${gpu}/bench_test.c FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)
 vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c FLAVOURS plain asan
   SCHEDULES forward SMS 4 TIMEOUT 300)

@@ -8,6 +8,7 @@
 #include "host/backend/cuda/unfused.h"
 #include "tests/emulation/host/emulation.h"
 #include "tests/gpu/gpu_rig.h"
+#include "tests/support/step_checks.h"
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 static const vise_step_mode MODES[] = {VISE_STEP_UNFUSED, VISE_STEP_UNFUSED_GRAPH};
@@ -20,15 +21,6 @@ static gpu_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
   r->spec.step_mode = mode;
   r->spec.device_memory_limit = (size_t)64 << 20; /* keeps the workspace of cuBLAS small */
   return r;
-}
-
-static void run(vise_i_backend *b, const gpu_rig *r, size_t first_step, size_t n, vise_status expected,
-                size_t n_expected, vise_step_stats *stats, vise_error *err) {
-  size_t n_done = 12345;
-  vise_error_clear(err);
-  const vise_status status = OPS->run(b, first_step * RIG_BATCH, RIG_BATCH, n, r->hyper, stats, &n_done, err);
-  cr_expect(status == expected, "%s: %s", vise_status_name(status), err->text);
-  cr_expect(n_done == n_expected, "%zu steps, expected %zu", n_done, n_expected);
 }
 
 /* ---- bits ---- */
@@ -145,11 +137,11 @@ Test(unfused_steps, launches_are_few_and_counted) {
       r->spec.without_epilogues = c->without_epilogues;
       c->set(&r->spec);
       vise_i_backend *b = gpu_rig_start(r);
-      run(b, r, 0, 2, VISE_OK, 2, r->stats, &err); /* the first plain, then a capture */
+      step_rig_expect(r, b, 0, 2, VISE_OK, 2, &err); /* the first plain, then a capture */
       for (size_t n = 1; n <= 9; n += 4) {
         const uint64_t launched = OPS->n_launches(b);
         const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
-        run(b, r, 2, n, VISE_OK, n, r->stats, &err);
+        step_rig_expect(r, b, 2, n, VISE_OK, n, &err);
         if (emu_read_counts) { /* elsewhere products may be several kernels, or cuBLAS lack an epilogue */
           const emu_counts after = emu_read_counts();
           cr_expect(OPS->n_launches(b) - launched == n * c->n_launches, "%s: %d launches in %zu steps", c->name,
@@ -172,12 +164,12 @@ Test(unfused_steps, each_batch_size_is_captured_once) {
   vise_i_backend *b = gpu_rig_start(r);
   static const uint64_t captures[] = {1, 2, 2, 2};
   for (size_t epoch = 0; epoch < 4; epoch++) {
-    run(b, r, 0, 13, VISE_OK, 13, r->stats, &err);
+    step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
     cr_expect(r->stats[12].n_rows == RIG_ROWS % RIG_BATCH && b->n_captures == captures[epoch]);
   }
   /* New data in another place are captured anew; in the same place they need not be. */
   cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
-  run(b, r, 0, 13, VISE_OK, 13, r->stats, &err);
+  step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
   cr_expect(b->n_captures <= 4);
   OPS->destroy(b);
   gpu_rig_free(r);
@@ -189,38 +181,9 @@ Test(unfused_steps, each_batch_size_is_captured_once) {
 Test(unfused_steps, changed_rates_and_bounds) {
   for (size_t m = 0; m < 2; m++) {
     gpu_rig *r = make(VISE_SGD, MODES[m]);
-    r->data.row_weights = NULL;
-    float *constant = gpu_rig_train(r, RIG_STEPS, NULL);
-    for (size_t i = 0; i < RIG_STEPS; i++) {
-      r->hyper[i] = (vise_i_hyper){0.05 / (1 + (double)i), 1 + 0.1 * (double)(i % 4), 1 - 0.03 * (double)i};
-    }
-    vise_i_backend *b = gpu_rig_start(r);
-    gpu_rig_run(r, b, RIG_STEPS, 4, r->stats);
+    vise_i_backend *b = check_changing_rates(r, 4);
     cr_expect(b->n_captures == m, "%d captures", (int)b->n_captures);
-    float *changed = gpu_rig_snapshot(r, b);
     OPS->destroy(b);
-    cr_expect(!gpu_rig_same(r, constant, changed));
-    const vise_i_backend_ops *oracle = &vise_i_backend_cpu64;
-    double *reference = calloc(r->net.n_params, sizeof *reference);
-    b = rig_create(oracle, &r->spec, r->params);
-    vise_error err = VISE_ERROR_INIT;
-    cr_assert(oracle->project(b, &r->hyper[0], &err) == VISE_OK && oracle->bind(b, &r->data, &err) == VISE_OK &&
-              oracle->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
-    for (size_t s = 0; s < RIG_STEPS; s++) {
-      size_t n_done;
-      vise_step_stats stats = {0};
-      cr_assert(oracle->run(b, s % 13 * RIG_BATCH, RIG_BATCH, 1, &r->hyper[s], &stats, &n_done, &err) == VISE_OK);
-      cr_expect(rig_near(r->stats[s].loss, stats.loss, 5e-5, 5e-5) && r->stats[s].lr == r->hyper[s].lr);
-      cr_expect(rig_near(r->stats[s].grad_norm_clipped, stats.grad_norm_clipped, 5e-5, 5e-5));
-    }
-    rig_get_state(oracle, b, VISE_I_PARAMS, r->net.n_params, reference);
-    oracle->destroy(b);
-    size_t n_bad = 0;
-    for (size_t i = 0; i < r->net.n_params; i++) n_bad += !rig_near((double)changed[i], reference[i], 2e-5, 2e-5);
-    cr_expect(n_bad == 0, "%zu weights of %zu differ from cpu64's", n_bad, r->net.n_params);
-    free(constant);
-    free(changed);
-    free(reference);
     gpu_rig_free(r);
   }
 }
@@ -234,14 +197,14 @@ Test(unfused_steps, weights_set_from_outside) {
       r->spec.precision = (vise_precision)precision;
       r->spec.momentum = 0;
       vise_i_backend *b = gpu_rig_start(r);
-      run(b, r, 0, 3, VISE_OK, 3, r->stats, &err);
+      step_rig_expect(r, b, 0, 3, VISE_OK, 3, &err);
       float *first = gpu_rig_snapshot(r, b);
-      run(b, r, 3, 4, VISE_OK, 4, r->stats, &err);
+      step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
       float *ahead = gpu_rig_snapshot(r, b);
       cr_expect(!gpu_rig_same(r, first, ahead));
       cr_assert(OPS->set_state(b, VISE_I_PARAMS, first, &err) == VISE_OK);
       cr_assert(OPS->project(b, &r->hyper[0], &err) == VISE_OK);
-      run(b, r, 3, 4, VISE_OK, 4, r->stats, &err);
+      step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
       float *again = gpu_rig_snapshot(r, b);
       cr_expect(gpu_rig_same(r, ahead, again), "%s", vise_precision_name((vise_precision)precision));
       free(first);
@@ -255,36 +218,15 @@ Test(unfused_steps, weights_set_from_outside) {
 
 /* ---- not finite ---- */
 
-static void expect_untouched(const gpu_rig *r, vise_i_backend *b, const float *before, const char *what) {
-  float *after = gpu_rig_snapshot(r, b);
-  cr_expect(gpu_rig_same(r, before, after), "%s: state was touched", what);
-  free(after);
-}
-
 Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
   static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
   const double bad[] = {NAN, INFINITY, -INFINITY};
   for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
     gpu_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
-    const char *name = vise_optimizer_name(r->spec.optimizer);
+    uint64_t launched;
     r->net.activation = activations[i / 18];
-    r->spec.max_skips = 3;
-    vise_i_backend *b = gpu_rig_start(r);
-    vise_error err = VISE_ERROR_INIT;
-    run(b, r, 0, 4, VISE_OK, 4, r->stats, &err);
-    const uint64_t at_lo = r->stats[3].n_at_lo, launched = OPS->n_launches(b);
-    float *before = gpu_rig_snapshot(r, b);
-    for (size_t j = 0; j < RIG_ROWS * RIG_IN; j += 3) r->x[j] = bad[i % 3];
-    cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
-    run(b, r, 4, 5, VISE_ERR_NONFINITE, 3, r->stats, &err);
-    cr_expect(strstr(err.text, "3 steps in a row") != NULL, "%s", err.text);
-    for (size_t s = 0; s < 3; s++) {
-      cr_expect(r->stats[s].skipped && r->stats[s].n_at_lo == at_lo && r->stats[s].n_rows == RIG_BATCH);
-    }
-    cr_expect(OPS->get_counters(b).applied_steps == 4 && OPS->get_counters(b).consecutive_skips == 3);
+    vise_i_backend *b = check_nonfinite_data(r, bad[i % 3], true, &launched);
     cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 && b->n_idle_launches == launched / 4 * 2);
-    expect_untouched(r, b, before, name);
-    free(before);
     OPS->destroy(b);
     gpu_rig_free(r);
   }
@@ -293,15 +235,7 @@ Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
 Test(unfused_steps, goes_on_after_skips) {
   for (size_t m = 0; m < 2; m++) {
     gpu_rig *r = make(VISE_ADAM, MODES[m]);
-    vise_error err = VISE_ERROR_INIT;
-    r->x[r->order[0] * RIG_IN + 5] = NAN;
-    r->spec.max_skips = 1;
-    vise_i_backend *b = gpu_rig_start(r);
-    run(b, r, 0, 3, VISE_ERR_NONFINITE, 1, r->stats, &err);
-    run(b, r, 1, 3, VISE_OK, 3, r->stats, &err);
-    cr_expect(!r->stats[0].skipped && OPS->get_counters(b).applied_steps == 3);
-    cr_expect(OPS->get_counters(b).consecutive_skips == 0);
-    OPS->destroy(b);
+    check_going_on_after_skips(r);
     gpu_rig_free(r);
   }
 }
@@ -309,36 +243,15 @@ Test(unfused_steps, goes_on_after_skips) {
 Test(unfused_steps, nonfinite_weights_skip_without_a_trace) {
   for (size_t m = 0; m < 2; m++) {
     gpu_rig *r = make(VISE_RMSPROP, MODES[m]);
-    vise_error err = VISE_ERROR_INIT;
-    vise_i_backend *b = gpu_rig_start(r);
-    run(b, r, 0, 2, VISE_OK, 2, r->stats, &err);
-    float *state = gpu_rig_snapshot(r, b);
-    state[r->net.tensors[0].offset + 40] = NAN;
-    cr_assert(OPS->set_state(b, VISE_I_PARAMS, state, &err) == VISE_OK);
-    run(b, r, 2, 2, VISE_OK, 2, r->stats, &err);
-    cr_expect(r->stats[0].skipped && r->stats[1].skipped && isnan(r->stats[0].loss));
-    expect_untouched(r, b, state, "a weight that is NaN");
-    free(state);
-    OPS->destroy(b);
+    check_nonfinite_weights(r);
     gpu_rig_free(r);
   }
 }
 
 Test(unfused_steps, penalty_overflow_skips_despite_the_value_clip) {
-  for (int scope = VISE_CLIP_SCOPE_TOTAL; scope <= VISE_CLIP_SCOPE_DATA; scope++) {
-    gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
-    vise_error err = VISE_ERROR_INIT;
-    r->spec.k2 = 1e39;
-    r->spec.clip_scope = (vise_clip_scope)scope;
-    vise_i_backend *b = gpu_rig_start(r);
-    float *before = gpu_rig_snapshot(r, b);
-    run(b, r, 0, 1, VISE_OK, 1, r->stats, &err);
-    cr_expect(r->stats[0].skipped && r->stats[0].bad_tensor == 0 && r->stats[0].n_nonfinite == 0);
-    expect_untouched(r, b, before, vise_clip_scope_name((vise_clip_scope)scope));
-    free(before);
-    OPS->destroy(b);
-    gpu_rig_free(r);
-  }
+  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  check_penalty_overflow(r);
+  gpu_rig_free(r);
 }
 
 /* ---- steps on the caller's batch ---- */
@@ -429,10 +342,10 @@ static void expect_poison(vise_step_mode mode) {
   gpu_rig *r = make(VISE_SGD, mode);
   vise_error first = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
   vise_i_backend *b = gpu_rig_start(r);
-  run(b, r, 0, 1, VISE_OK, 1, r->stats, &first);
+  step_rig_expect(r, b, 0, 1, VISE_OK, 1, &first);
   b->unfused->n_sms = 0; /* launches of no CTAs, which are refused, in the middle of a capture too */
-  run(b, r, 0, 3, VISE_ERR_DEVICE, 0, r->stats, &first);
-  run(b, r, 0, 3, VISE_ERR_DEVICE, 0, r->stats, &later);
+  step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &first);
+  step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &later);
   cr_expect(strstr(later.text, "CUDA device 0: ") != NULL, "%s", later.text);
   cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
   OPS->destroy(b);

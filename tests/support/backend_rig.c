@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void require(vise_status status, const char *what, const vise_error *err) {
   if (status == VISE_OK) return;
@@ -85,6 +86,34 @@ vise_i_backend *rig_create(const vise_i_backend_ops *ops, const vise_i_step_spec
   require(ops->create(spec, &b, &err), "rig_create", &err);
   rig_set_params(ops, b, spec->net->n_params, params);
   return b;
+}
+
+vise_i_backend *rig_begin(const vise_i_backend_ops *ops, const vise_i_step_spec *spec, const double *params,
+                          const vise_i_hyper *hyper, const vise_i_data *data, const size_t *order, size_t n_order) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_backend *b = rig_create(ops, spec, params);
+  require(ops->project(b, hyper, &err), "rig_begin: project", &err);
+  require(ops->bind(b, data, &err), "rig_begin: bind", &err);
+  require(ops->set_order(b, order, n_order, &err), "rig_begin: set_order", &err);
+  return b;
+}
+
+void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, size_t batch, size_t n_steps,
+             size_t most, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  const size_t per_epoch = (n_order - 1) / batch + 1;
+  memset(stats, 0, n_steps * sizeof *stats);
+  for (size_t s = 0, n; s < n_steps; s += n) {
+    vise_error err = VISE_ERROR_INIT;
+    const size_t at = s % per_epoch;
+    size_t n_done;
+    n = n_steps - s < most ? n_steps - s : most;
+    if (n > per_epoch - at) n = per_epoch - at;
+    require(ops->run(b, at * batch, batch, n, hyper + s, stats + s, &n_done, &err), "rig_run", &err);
+    if (n_done != n) {
+      fprintf(stderr, "rig_run: %zu steps of %zu\n", n_done, n);
+      abort();
+    }
+  }
 }
 
 void rig_get_state(const vise_i_backend_ops *ops, vise_i_backend *b, vise_i_state which, size_t n, double *out) {

@@ -24,6 +24,13 @@ vise_i_data rig_data(const double *x, size_t n, size_t n_in, const double *y, si
 /* A backend with the given parameters (doubles, rounded to its type). Ends the test program on failure. */
 vise_i_backend *rig_create(const vise_i_backend_ops *ops, const vise_i_step_spec *spec, const double *params);
 void rig_set_params(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n, const double *params);
+/* A backend as a training begins: with the parameters, projected by hyper, with data and order. */
+vise_i_backend *rig_begin(const vise_i_backend_ops *ops, const vise_i_step_spec *spec, const double *params,
+                          const vise_i_hyper *hyper, const vise_i_data *data, const size_t *order, size_t n_order);
+/* n_steps steps from the first on, through an order of n_order rows again and again. Each call of run has up to `most`
+   steps and none goes past the end of the order. hyper and stats [n_steps]. */
+void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, size_t batch, size_t n_steps,
+             size_t most, const vise_i_hyper *hyper, vise_step_stats *stats);
 /* A float array of state as doubles. */
 void rig_get_state(const vise_i_backend_ops *ops, vise_i_backend *b, vise_i_state which, size_t n, double *out);
 

@@ -1,5 +1,6 @@
 #include "tests/support/trajectory.h"
 
+#include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -291,4 +292,47 @@ done:
   ops->destroy(b);
   free(order);
   return status;
+}
+
+/* ---- against PyTorch ---- */
+
+/* Largest error over the reported steps, relative to 1 + |ref|; NaN counts as infinite. */
+static double worst_report(const trajectory *t, const vise_step_stats *stats) {
+  double worst = 0;
+  for (size_t i = 0; i < t->n_reported; i++) {
+    const vise_step_stats *s = &stats[t->reported_steps[i] - 1];
+    const double got[4] = {s->loss, s->penalty, s->grad_norm, s->grad_norm_clipped};
+    const double ref[4] = {t->losses[i], t->penalties[i], t->grad_norms[i], t->grad_norms_clipped[i]};
+    for (size_t k = 0; k < 4; k++) {
+      const double error = fabs(got[k] - ref[k]) / (1 + fabs(ref[k]));
+      if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
+    }
+  }
+  return worst;
+}
+
+void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
+                          void (*more)(const trajectory *t, const vise_step_stats *stats)) {
+  size_t n_cases;
+  trajectory *cases = trajectory_load_all(VISE_SOURCE_DIR "/tests/golden/trajectories.json", &n_cases);
+  cr_assert(n_cases >= 70);
+  for (size_t c = 0; c < n_cases; c++) {
+    const trajectory *t = &cases[c];
+    vise_error err = VISE_ERROR_INIT;
+    vise_step_stats *stats = calloc(t->n_steps, sizeof *stats);
+    double *final = calloc(t->net.n_params, sizeof *final);
+    size_t worst;
+    cr_assert(trajectory_run(t, ops, final, stats, &err) == VISE_OK, "%s: %s", t->name, err.text);
+    const double weight = t->spec.optimizer == VISE_ADAM ? tolerance->adam_weight : tolerance->weight;
+    const size_t n_bad = rig_compare(final, t->final, t->net.n_params, weight, 0, &worst);
+    const double reported = worst_report(t, stats);
+    cr_log_info("%s: weights %g, reports %g", t->name, fabs(final[worst] - t->final[worst]), reported);
+    cr_expect(n_bad == 0, "%s: %zu weights differ, worst [%zu] = %.17g, PyTorch %.17g", t->name, n_bad, worst,
+              final[worst], t->final[worst]);
+    cr_expect(reported <= tolerance->report, "%s: a reported loss, penalty or norm is off by %g", t->name, reported);
+    if (more) more(t, stats);
+    free(stats);
+    free(final);
+  }
+  trajectory_free_all(cases, n_cases);
 }

@@ -39,4 +39,15 @@ void trajectory_free_all(trajectory *cases, size_t n_cases);
 VISE_WARN_UNUSED vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, double *final,
                                             vise_step_stats *stats, vise_error *err);
 
+/* What a backend may differ by from PyTorch's float64: weights (of adam apart), and relative to 1 + |ref| the reported
+   losses, penalties and norms. */
+typedef struct trajectory_tolerance {
+  double weight, adam_weight, report;
+} trajectory_tolerance;
+
+/* Every case of tests/golden/trajectories.json on a backend: its weights, its reports, and `more` of them, which may be
+   NULL; stats [t->n_steps]. */
+void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
+                          void (*more)(const trajectory *t, const vise_step_stats *stats));
+
 #endif

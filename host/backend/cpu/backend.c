@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/check_data.h"
 #include "host/backend/cpu/cpu.h"
 #include "host/base/memory.h"
 
@@ -248,7 +249,7 @@ static vise_status cpu_project(vise_i_backend *b, const vise_i_hyper *hyper, vis
 
 static vise_status cpu_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err) {
   vise_status status = VISE_OK;
-  VISE_TRY(vise_i_cpu_check_data(b, data, b->spec.loss != VISE_LOSS_EXTERNAL, err));
+  VISE_TRY(vise_i_check_data(&b->spec, data, b->spec.loss != VISE_LOSS_EXTERNAL, err));
   b->data = *data;
   b->is_bound = true;
   b->order = NULL;
@@ -314,7 +315,7 @@ static vise_status cpu_step(vise_i_backend *b, const vise_i_data *data, const vi
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss, and it alone, takes a delta");
     goto done;
   }
-  VISE_TRY(vise_i_cpu_check_data(b, data, !delta, err));
+  VISE_TRY(vise_i_check_data(&b->spec, data, !delta, err));
   if (delta && (delta->n_rows != n || delta->n_cols != n_out)) {
     status = vise_i_fail(err, VISE_ERR_SHAPE, "delta is [%zu, %zu], expected [%zu, %zu]", delta->n_rows, delta->n_cols,
                          n, n_out);
@@ -332,7 +333,7 @@ static vise_status cpu_forward(vise_i_backend *b, const vise_i_data *data, const
   const size_t n_out = b->net->widths[b->net->n_layers];
   const float *z = b->act[b->net->n_layers - 1];
   claim_blas();
-  VISE_TRY(vise_i_cpu_check_data(b, data, false, err));
+  VISE_TRY(vise_i_check_data(&b->spec, data, false, err));
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
   for (size_t first = 0; first < n; first += b->chunk) {
     const size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
@@ -356,7 +357,7 @@ static vise_status cpu_full_gradient(vise_i_backend *b, const vise_i_data *data,
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has no gradient of its own");
     goto done;
   }
-  VISE_TRY(vise_i_cpu_check_data(b, data, true, err));
+  VISE_TRY(vise_i_check_data(&b->spec, data, true, err));
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
   VISE_TRY(vise_i_cpu_gradient(b, data, VISE_I_CPU_SINGLE, rows, n, NULL, &data_loss, &n_correct, err));
   for (size_t i = 0; i < b->net->n_params; i++) out[i] = (double)b->grads[i];

@@ -78,9 +78,6 @@ struct vise_i_backend {
 typedef enum vise_i_cpu_source { VISE_I_CPU_BOUND, VISE_I_CPU_SINGLE } vise_i_cpu_source;
 
 /* ---- gather.c ---- */
-/* Shapes of data against the net; with_targets: and the targets against the loss. */
-VISE_WARN_UNUSED vise_status vise_i_cpu_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
-                                                   vise_error *err);
 /* Prepares the scaling constants for data. */
 void vise_i_cpu_prepare_scaling(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source);
 /* Sum over rows[0..n) (NULL: 0..n-1) of row weight * class weight, which means divide by; checks class labels. */

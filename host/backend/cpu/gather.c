@@ -1,6 +1,7 @@
 /* Rows of any type and order into the float arrays of a step; labels checked, weights summed. */
 #include <math.h>
 
+#include "host/backend/check_data.h"
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 #include "host/base/array.h"
@@ -187,37 +188,6 @@ void vise_i_cpu_gather_x(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
   vise_i_team_run(vise_i_cpu_team_for(b, n * data->x.n_cols, VISE_I_CPU_SHARE_ELEMENTS), gather_part, &work);
 }
 
-/* With one output a class label is a value, 0 or 1. */
-static bool has_labels(const vise_i_backend *b, const vise_i_data *data) {
-  return data->y_is_class && b->net->widths[b->net->n_layers] > 1;
-}
-
-vise_status vise_i_cpu_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
-                                  vise_error *err) {
-  const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
-  const bool labels = has_labels(b, data);
-  const size_t n_targets = labels ? 1 : n_out;
-  if (data->x.n_cols != n_in) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
-  }
-  if (!with_targets) return VISE_OK;
-  if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
-  if (data->y.n_cols != n_targets) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu columns, expected %zu", data->y.n_cols, n_targets);
-  }
-  if (data->y.n_rows != data->x.n_rows) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
-  }
-  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
-  }
-  if (b->class_weights && !labels &&
-      !(n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE))) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
-  }
-  return VISE_OK;
-}
-
 /* Class weight of a row by its first target, unscaled: a label, or with one output the sign of a value. */
 static double class_weight(const vise_i_backend *b, bool labels, double y) {
   if (!b->class_weights) return 1;
@@ -228,7 +198,7 @@ vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *d
                                    double *out, vise_error *err) {
   const vise_array *y = &data->y;
   const double n_classes = (double)b->net->widths[b->net->n_layers];
-  const bool labels = has_labels(b, data);
+  const bool labels = vise_i_has_labels(b->net, data);
   double sum = 0;
   for (size_t r = 0; r < n; r++) {
     const size_t row = rows ? rows[r] : r;
@@ -258,7 +228,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
                          size_t first, size_t n) {
   const size_t n_out = b->net->widths[b->net->n_layers];
   const vise_array *y = &data->y;
-  b->has_labels = has_labels(b, data);
+  b->has_labels = vise_i_has_labels(b->net, data);
   if (b->has_labels) {
     gather_labels(b, y, rows, first, n);
   } else {

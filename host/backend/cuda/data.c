@@ -3,54 +3,29 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/backend/check_data.h"
 #include "host/backend/cuda/cuda.h"
 #include "host/base/array.h"
 #include "kernels/gather_bytes.h"
 
 enum { ROW_ALIGN = 16 };
 
-static size_t n_outputs(const vise_i_backend *b) {
-  return b->net->widths[b->net->n_layers];
-}
-
-/* With one output a class label is a value, 0 or 1. */
 bool vise_i_cuda_has_labels(const vise_i_backend *b, const vise_i_data *data) {
-  return data->y_is_class && n_outputs(b) > 1;
+  return vise_i_has_labels(b->net, data);
 }
 
 vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                    vise_error *err) {
-  const size_t n_in = b->net->widths[0], n_out = n_outputs(b);
-  const bool labels = vise_i_cuda_has_labels(b, data);
-  const bool binary = n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE);
-  const size_t n_targets = labels ? 1 : n_out;
-  if (data->x.n_cols != n_in) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
-  }
   if (data->x.n_rows > UINT32_MAX) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, --backend cuda counts up to %u", data->x.n_rows,
                        UINT32_MAX);
   }
-  if (!with_targets) return VISE_OK;
-  if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
-  if (data->y.n_cols != n_targets) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu columns, expected %zu", data->y.n_cols, n_targets);
-  }
-  if (data->y.n_rows != data->x.n_rows) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
-  }
-  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
-  }
-  if (b->spec.class_weights && !labels && !binary) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
-  }
-  return VISE_OK;
+  return vise_i_check_data(&b->spec, data, with_targets, err);
 }
 
 vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
                                      vise_error *err) {
-  const double n_classes = (double)n_outputs(b);
+  const double n_classes = (double)b->net->widths[b->net->n_layers];
   if (!vise_i_cuda_has_labels(b, data)) return VISE_OK;
   for (size_t i = 0; i < n; i++) {
     const size_t row = rows ? rows[i] : i;
@@ -87,19 +62,15 @@ double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum) {
 
 /* ---- where rows lie ---- */
 
-static size_t aligned(size_t n, size_t to) {
-  return (n + to - 1) / to * to;
-}
-
 vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                     size_t n_rows) {
   vise_i_cuda_rows r = {.n_rows = n_rows, .weighted = data->row_weights != NULL};
   (void)b;
-  r.x_row_bytes = aligned(data->x.n_cols * vise_dtype_size(data->x.dtype), ROW_ALIGN);
+  r.x_row_bytes = vise_i_round_up(data->x.n_cols * vise_dtype_size(data->x.dtype), ROW_ALIGN);
   if (with_targets) r.y_row_bytes = data->y.n_cols * vise_dtype_size(data->y.dtype);
-  r.y_at = aligned(n_rows * r.x_row_bytes, VISE_I_PLAN_ALIGN);
-  r.weights_at = aligned(r.y_at + n_rows * r.y_row_bytes, VISE_I_PLAN_ALIGN);
-  r.n_bytes = aligned(r.weights_at + (r.weighted ? n_rows * sizeof(float) : 0), VISE_I_PLAN_ALIGN);
+  r.y_at = vise_i_round_up(n_rows * r.x_row_bytes, VISE_I_PLAN_ALIGN);
+  r.weights_at = vise_i_round_up(r.y_at + n_rows * r.y_row_bytes, VISE_I_PLAN_ALIGN);
+  r.n_bytes = vise_i_round_up(r.weights_at + (r.weighted ? n_rows * sizeof(float) : 0), VISE_I_PLAN_ALIGN);
   return r;
 }
 

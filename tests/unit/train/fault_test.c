@@ -8,7 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "host/model/checkpoint.h"
 #include "rig.h"
 
 static const size_t widths[] = {4, 6, 3};
@@ -72,19 +71,7 @@ static vise_status run_on_full_disk(const scene *s, uint64_t epochs, size_t limi
 
 /* Every checkpoint that is there is whole, the model loads, and nothing temporary but of checkpoints stays. */
 static size_t check_folder(const scene *s, size_t limit) {
-  uint64_t *steps = NULL;
-  size_t n = 0;
-  char checkpoints[300];
-  snprintf(checkpoints, sizeof(checkpoints), "%s/checkpoints", s->folder);
-  OK(vise_i_checkpoint_list(checkpoints, &steps, &n, &rig_err));
-  for (size_t i = 0; i < n; i++) {
-    char *path = NULL;
-    vise_error err = VISE_ERROR_INIT;
-    OK(vise_i_checkpoint_path(&path, checkpoints, steps[i], &rig_err));
-    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "limit %zu: %s", limit, err.text);
-    free(path);
-  }
-  free(steps);
+  const size_t n = rig_whole_checkpoints(s->folder, "limit", limit);
   const char *model_path = rig_path(s->folder, "model.safetensors");
   if (rig_exists(model_path)) {
     vise_model *model = NULL;

@@ -4,8 +4,6 @@
  */
 #include <stdlib.h>
 
-#include "host/base/file.h"
-#include "host/model/checkpoint.h"
 #include "rig.h"
 #include "tests/support/allocation_fault.h"
 
@@ -30,22 +28,6 @@ static vise_status make_and_run(const scene *s, bool resume, vise_error *err) {
   if (status == VISE_OK) status = vise_trainer_run(trainer, &run, NULL, err);
   vise_trainer_free(trainer);
   return status;
-}
-
-static void check_checkpoints(const scene *s, size_t i) {
-  uint64_t *steps = NULL;
-  size_t n = 0;
-  char parent[300];
-  snprintf(parent, sizeof(parent), "%s/checkpoints", s->folder);
-  OK(vise_i_checkpoint_list(parent, &steps, &n, &rig_err));
-  for (size_t k = 0; k < n; k++) {
-    char *path = NULL;
-    vise_error err = VISE_ERROR_INIT;
-    OK(vise_i_checkpoint_path(&path, parent, steps[k], &rig_err));
-    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "allocation %zu: %s", i, err.text);
-    free(path);
-  }
-  free(steps);
 }
 
 static void check_every_allocation(bool resume) {
@@ -78,7 +60,7 @@ static void check_every_allocation(bool resume) {
        not UTF-8 from one that found no memory, and says both. */
     const bool said = status == VISE_ERR_MEMORY || status == VISE_ERR_IO || strstr(err.text, "memory") != NULL;
     cr_assert(status == VISE_OK || said, "allocation %zu: %s: %s", i, vise_status_name(status), err.text);
-    check_checkpoints(&s, i);
+    (void)rig_whole_checkpoints(s.folder, "allocation", i);
   }
   cr_expect_gt(i, 50, "%zu allocations", i);
   cr_expect_gt(n_refused, i / 2, "%zu of %zu failures were noticed", n_refused, i);

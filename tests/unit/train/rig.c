@@ -8,6 +8,7 @@
 
 #include "host/base/file.h"
 #include "host/base/rng.h"
+#include "host/model/checkpoint.h"
 
 vise_error rig_err = VISE_ERROR_INIT;
 
@@ -114,6 +115,23 @@ const char *rig_path(const char *folder, const char *name) {
 bool rig_exists(const char *path) {
   struct stat info;
   return stat(path, &info) == 0;
+}
+
+size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
+  uint64_t *steps = NULL;
+  size_t n = 0;
+  char parent[300];
+  snprintf(parent, sizeof(parent), "%s/checkpoints", folder);
+  OK(vise_i_checkpoint_list(parent, &steps, &n, &rig_err));
+  for (size_t k = 0; k < n; k++) {
+    char *path = NULL;
+    vise_error err = VISE_ERROR_INIT;
+    OK(vise_i_checkpoint_path(&path, parent, steps[k], &rig_err));
+    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "%s %zu: %s", what, i, err.text);
+    free(path);
+  }
+  free(steps);
+  return n;
 }
 
 char *rig_read(const char *path) {

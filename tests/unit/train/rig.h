@@ -48,6 +48,10 @@ void rig_folder(char path[256]);
 void rig_remove(const char *path);
 const char *rig_path(const char *folder, const char *name);
 bool rig_exists(const char *path);
+/* Fails the test unless every checkpoint of a run's folder is whole; how many there are. What and i are for the
+ * message.
+ */
+size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i);
 /* A whole file, to be freed. */
 char *rig_read(const char *path);
 /* metrics.jsonl of a folder with the numbers of "seconds" cut out; to be freed. */

@@ -1,0 +1,93 @@
+#include "tests/support/data_rig.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+double data_value(size_t r, size_t c) {
+  return (double)((r * 31 + c * 17) % 251);
+}
+
+static void put(void *data, vise_dtype dtype, size_t i, double v) {
+  switch (dtype) {
+    case VISE_U8:
+      ((uint8_t *)data)[i] = (uint8_t)v;
+      return;
+    case VISE_I32:
+      ((int32_t *)data)[i] = (int32_t)v;
+      return;
+    case VISE_I64:
+      ((int64_t *)data)[i] = (int64_t)v;
+      return;
+    case VISE_F32:
+      ((float *)data)[i] = (float)v;
+      return;
+    default:
+      ((double *)data)[i] = v;
+  }
+}
+
+vise_array data_array(vise_dtype dtype, int layout, size_t n_rows, size_t n_cols, bool as_label) {
+  const size_t gap = layout == 2 ? 3 : 0;
+  const size_t row_stride = layout == 1 ? 1 : n_cols + gap, col_stride = layout == 1 ? n_rows : 1;
+  void *data = calloc(n_rows * (n_cols + gap), vise_dtype_size(dtype));
+  cr_assert(data != NULL);
+  for (size_t r = 0; r < n_rows; r++) {
+    for (size_t c = 0; c < n_cols; c++) {
+      put(data, dtype, r * row_stride + c * col_stride, as_label ? (double)(r % DATA_OUT) : data_value(r, c));
+    }
+  }
+  return (vise_array){data, dtype, n_rows, n_cols, row_stride, col_stride};
+}
+
+void data_array_free(const vise_array *a) {
+  free((void *)(uintptr_t)a->data);
+}
+
+vise_i_net data_linear_net(double *params) {
+  static const size_t widths[] = {DATA_IN, DATA_OUT};
+  const vise_i_net net = rig_net(1, widths, VISE_IDENTITY, true);
+  uint64_t state = 5;
+  rig_fill(&state, 0.25, params, net.n_params);
+  return net;
+}
+
+void check_external_delta(const vise_i_backend_ops *ops) {
+  enum { N = DATA_ROWS, K = DATA_OUT };
+  static const size_t widths[] = {DATA_IN, 8, K};
+  const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
+  double *params = calloc(net.n_params, sizeof *params), *a = calloc(net.n_params, sizeof *a);
+  double *c = calloc(net.n_params, sizeof *c), x[N * DATA_IN], y[N * K], out[N * K];
+  uint64_t state = 9;
+  rig_fill(&state, 0.3, params, net.n_params);
+  rig_fill(&state, 1, x, N * DATA_IN);
+  rig_fill(&state, 1, y, N * K);
+  const vise_i_data data = rig_data(x, N, DATA_IN, y, K, false, NULL);
+  const vise_i_data inputs = rig_data(x, N, DATA_IN, NULL, 0, false, NULL);
+  vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
+  mse.max_batch = external.max_batch = N;
+  external.loss = VISE_LOSS_EXTERNAL;
+  vise_i_backend *m = rig_create(ops, &mse, params), *e = rig_create(ops, &external, params);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  for (int step = 0; step < 5; step++) {
+    vise_error err = VISE_ERROR_INIT;
+    vise_step_stats sm = {0}, se = {0};
+    float delta[K * N]; /* in Fortran order */
+    cr_assert(ops->forward(e, &data, NULL, N, out, &err) == VISE_OK, "%s", err.text);
+    for (size_t r = 0; r < N; r++) {
+      for (size_t k = 0; k < K; k++) delta[k * N + r] = (float)((out[r * K + k] - y[r * K + k]) / N);
+    }
+    const vise_array given = {delta, VISE_F32, N, K, 1, N};
+    cr_assert(ops->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
+    cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
+  }
+  size_t worst;
+  rig_get_state(ops, m, VISE_I_PARAMS, net.n_params, a);
+  rig_get_state(ops, e, VISE_I_PARAMS, net.n_params, c);
+  cr_expect(rig_compare(c, a, net.n_params, 1e-6, 0, &worst) == 0, "[%zu]: %g and %g", worst, c[worst], a[worst]);
+  ops->destroy(m);
+  ops->destroy(e);
+  free(params);
+  free(a);
+  free(c);
+}

@@ -1,0 +1,22 @@
+/* Small data of every type and order, and a net whose outputs show what was gathered. */
+#ifndef VISE_T_DATA_RIG_H
+#define VISE_T_DATA_RIG_H
+
+#include "tests/support/backend_rig.h"
+
+enum { DATA_ROWS = 37, DATA_IN = 19, DATA_OUT = 3, DATA_PARAMS = (DATA_IN + 1) * DATA_OUT };
+
+/* Value of row r, column c: a whole number below 251. */
+double data_value(size_t r, size_t c);
+/* An array of such values, or of class labels r % DATA_OUT. Layout 0: C order; 1: Fortran order; 2: C order with gaps
+   between rows. */
+vise_array data_array(vise_dtype dtype, int layout, size_t n_rows, size_t n_cols, bool as_label);
+void data_array_free(const vise_array *a);
+
+/* A linear map of DATA_IN inputs to DATA_OUT outputs, with biases; params [DATA_PARAMS]. */
+vise_i_net data_linear_net(double *params);
+
+/* The external loss with delta = (yhat - y)/DATA_ROWS must train as mse does. */
+void check_external_delta(const vise_i_backend_ops *ops);
+
+#endif
