@@ -3,6 +3,7 @@ is verified by, the clock, and rows in the columns of `vise bench --csv`."""
 
 import argparse
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -92,12 +93,24 @@ def scaled(case, x):
     return x.astype(np.float32) / np.float32(255) if case.byte_features else x
 
 
+@functools.lru_cache(maxsize=1)
+def timed_data(case):
+    """What a case is timed with, made once for all variants: x as float32, y, and an order of the rows in batches. Not to
+    be written to."""
+    x, y = make_data(case, case.n_rows, 2)
+    return scaled(case, x), y, np.random.default_rng(3).permutation(len(x)).reshape(-1, case.batch)
+
+
 def start_weights(case, seed=0):
-    """W0, b0, W1, b1, ... in float32, within the box."""
+    """W0, b0, W1, b1, ... in float32, within the box. Not to be written to."""
+    return draw_weights(case.widths, case.settings["clamp"], seed)
+
+
+@functools.lru_cache(maxsize=1)
+def draw_weights(widths, clamp, seed):
     random = np.random.default_rng(seed)
-    clamp = case.settings["clamp"]
     out = []
-    for n_in, n_out in zip(case.widths, case.widths[1:]):
+    for n_in, n_out in zip(widths, widths[1:]):
         for shape in ((n_out, n_in), (n_out,)):
             bound = 1 / math.sqrt(n_in)
             drawn = random.uniform(-bound, bound, shape).astype(np.float32)
