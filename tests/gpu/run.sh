@@ -190,8 +190,10 @@ programs() {
     name=${program##*/test_gpu_}
     if is_first "$name"; then half=first; else half=rest; fi
     [ $half = "$1" ] || continue
+    limit=60
+    case $name in *agreement) limit=120 ;; esac # a thousand trainings
     check=ran_tests
-    careful_step "test-$name" 60 "$program" --jobs 1 --verbose --timeout 30
+    careful_step "test-$name" $limit "$program" --jobs 1 --verbose --timeout 30
   done
 }
 
