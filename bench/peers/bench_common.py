@@ -102,8 +102,8 @@ def timed_data(case):
 
 
 def start_weights(case, seed=0):
-    """W0, b0, W1, b1, ... in float32, within the box. Not to be written to."""
-    return draw_weights(case.widths, case.settings["clamp"], seed)
+    """W0, b0, W1, b1, ... in float32, within the box."""
+    return [w.copy() for w in draw_weights(case.widths, case.settings["clamp"], seed)]
 
 
 @functools.lru_cache(maxsize=1)
