@@ -47,6 +47,7 @@ for name in device kernel_two other; do
 #!/bin/sh
 [ "$VISE_REQUIRE_GPU" = 1 ] || exit 1
 [ -z "${SLEEP:-}" ] || sleep "$SLEEP"
+[ -z "${HUNG:-}" ] || echo "[FAIL] one::test: Timed out. (30.00s)"
 echo "[====] Synthesis: Tested: ${TESTED:-3} | Passing: 3 | Failing: 0 | Crashing: 0 "
 exit "${CODE:-0}"
 END
@@ -161,6 +162,7 @@ mv programs/device programs/test_gpu_device
 expect 1 '12 passed, 2 failed, 3 absent, 1 skipped after others hung' SLEEP=20 LIMIT=2 -- --only tests,bench
 summary_has '^test-device  *FAILED  *124 .*stopped after 60 s'
 summary_has '^test-other  *skipped '
+expect 1 '8 passed, 2 failed, 1 absent, 1 skipped after others hung' CODE=1 HUNG=1 -- --only tests
 # Trainings that hang leave the tests to say why, and what is timed is what does not hang.
 expect 1 '6 passed, 3 failed, 3 absent, 4 skipped after others hung' HANG=20 LIMIT=2 -- --only bits,bench
 summary_has '^train-three-epochs  *skipped '
