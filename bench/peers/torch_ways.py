@@ -118,9 +118,14 @@ class CompileManual(Eager):
 
 
 class CompileReduceOverhead(CompileManual):
-    """Inductor's own CUDA graphs."""
+    """Inductor's own CUDA graphs. It makes none of a function that changes its inputs, unless these stay in one place."""
 
     options = {"mode": "reduce-overhead"}
+
+    def prepare(self):
+        for p in self.params:
+            torch._dynamo.mark_static_address(p)
+        super().prepare()
 
 
 class Graph(Eager):

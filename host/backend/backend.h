@@ -71,6 +71,7 @@ typedef struct vise_i_step_spec {
   int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
   int n_ctas;                 /* for tests: of the team, 0: chosen */
   int without_epilogues;      /* for tests of unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
+  size_t workspace_bytes;     /* for tests of unfused: of cuBLAS; 0: chosen */
   int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
   size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;

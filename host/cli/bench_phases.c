@@ -23,6 +23,7 @@ static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
   print_number(stream, ",", "%.6g", p->share_wait);
   print_number(stream, ",", "%.6g", p->share_work);
   (void)fprintf(stream, ",%zu,%.6g\n", p->n_launches, p->clock_mhz);
+  (void)fflush(stream);
 }
 
 static json_t *phase_json(const vise_bench_phase *p) {

@@ -22,7 +22,9 @@ static void on_phase(void *user, const vise_bench_phase *phase) {
 static void on_note(void *user, const char *text) {
   vise_i_cli_bench_output *output = user;
   (void)fprintf(stderr, "note: %s\n", text);
-  if (output->csv != NULL) (void)fprintf(output->csv, "# note: %s\n", text);
+  if (output->csv == NULL) return;
+  (void)fprintf(output->csv, "# note: %s\n", text);
+  (void)fflush(output->csv);
 }
 
 static vise_status make_config(const vise_i_cli_options *options, vise_bench_config *config, vise_error *err) {
@@ -51,6 +53,7 @@ static vise_status open_csv(const char *path, int argc, char **argv, const vise_
   (void)fputs("\n", stream);
   vise_i_cli_bench_print_machine(stream, "# ", machine);
   vise_i_cli_bench_csv_heading(stream);
+  (void)fflush(stream); /* what is in the file by then stays, however the run ends */
   *out = stream;
   return VISE_OK;
 }
@@ -73,11 +76,21 @@ static void print_json(const vise_bench_machine *machine, const vise_i_cli_bench
   vise_i_cli_print_json(object);
 }
 
+static void print_failures(const vise_bench_result *result) {
+  const size_t n_wrong = result->n_failed - result->n_errors;
+  if (n_wrong > 0) {
+    (void)fprintf(stderr, "vise bench: the verification of %zu of %zu rows failed\n", n_wrong, result->n_rows);
+  }
+  if (result->n_errors > 0) {
+    (void)fprintf(stderr, "vise bench: %zu measurements ended in an error; the notes say why\n", result->n_errors);
+  }
+}
+
 /* Everything behind the reading of options; *code is the exit code of what was done. */
 static vise_status bench(const vise_i_cli_options *options, int argc, char **argv, vise_bench_config *config, int *code,
                          vise_error *err) {
   vise_bench_machine machine;
-  vise_bench_result result = {0, 0};
+  vise_bench_result result = {0, 0, 0};
   vise_i_cli_bench_output output = {.rows = options->json ? json_array() : NULL,
                                     .phases = options->json ? json_array() : NULL};
   vise_status status = vise_bench_measure_machine(config, &machine, err);
@@ -89,7 +102,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
     (void)fflush(stdout);
     *code = VISE_I_CLI_FAILED; /* from here on work has begun */
     status = vise_bench_run(config, &result, err);
-    if (status == VISE_OK && result.n_rows == 0) {
+    if (status == VISE_OK && result.n_rows == 0 && result.n_errors == 0) {
       *code = VISE_I_CLI_NOTHING_DONE;
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
@@ -98,9 +111,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
     if (status == VISE_OK) status = closed;
   }
   if (status == VISE_OK) *code = result.n_failed == 0 ? 0 : VISE_I_CLI_FAILED;
-  if (status == VISE_OK && result.n_failed > 0) {
-    (void)fprintf(stderr, "vise bench: the verification of %zu of %zu rows failed\n", result.n_failed, result.n_rows);
-  }
+  if (status == VISE_OK) print_failures(&result);
   json_decref(output.rows);
   json_decref(output.phases);
   return status;

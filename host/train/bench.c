@@ -33,7 +33,7 @@ typedef struct case_run {
   vise_i_bench_trace references[VISE_I_BENCH_MAX_CHECKS];
   size_t n_checks;
   vise_bench_row rows[MAX_WAYS];
-  size_t n_rows;
+  size_t n_rows, n_reported;
 } case_run;
 
 void vise_bench_config_init(vise_bench_config *config) {
@@ -58,34 +58,51 @@ static bool is_asked(unsigned bits, int which) {
   return bits == 0 || (bits >> which & 1u) != 0;
 }
 
-/* The precisions of a mode; auto stands for the only one of cpu64. */
-static size_t precisions_of(vise_bench_mode mode, const vise_precision **out) {
-  static const vise_precision all[] = {VISE_FP32, VISE_TF32, VISE_BF16}, none[] = {VISE_PRECISION_AUTO};
-  *out = mode == VISE_BENCH_CPU64 ? none : all;
-  return mode == VISE_BENCH_CPU64 || mode == VISE_BENCH_CPU ? 1 : sizeof all / sizeof *all;
+static bool is_there(vise_bench_mode mode, const char **why_not) {
+  return vise_i_backend_find(vise_i_bench_backend(mode), why_not) != NULL;
 }
 
-/* All ways that are asked for and that this build has; one note for the modes that it has not. */
+static bool has_way(const bench_run *run, vise_bench_mode mode) {
+  for (size_t i = 0; i < run->n_ways; i++) {
+    if (run->ways[i].mode == mode) return true;
+  }
+  return false;
+}
+
+static void add_way(bench_run *run, vise_bench_mode mode, vise_precision precision) {
+  const char *why_not = NULL;
+  if (!is_asked(run->config->modes, mode) || !is_there(mode, &why_not)) return;
+  if (mode != VISE_BENCH_CPU64 && !is_asked(run->config->precisions, (int)precision)) return;
+  run->ways[run->n_ways++] = (vise_i_bench_way){mode, precision};
+}
+
+/* All ways that are asked for and that this build has, those first that the ratios of the others need. */
 static void choose_ways(bench_run *run) {
+  static const vise_precision precisions[] = {VISE_FP32, VISE_TF32, VISE_BF16};
+  static const vise_bench_mode on_device[] = {VISE_BENCH_UNFUSED, VISE_BENCH_UNFUSED_GRAPH, VISE_BENCH_FUSED,
+                                              VISE_BENCH_FUSED_MANY};
+  add_way(run, VISE_BENCH_CPU, VISE_FP32);
+  add_way(run, VISE_BENCH_CPU64, VISE_PRECISION_AUTO);
+  for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
+    for (size_t m = 0; m < sizeof on_device / sizeof *on_device; m++) add_way(run, on_device[m], precisions[p]);
+  }
+}
+
+/* One note for the modes that this build has not, and one for each that has none of the precisions. */
+static void note_missing(const bench_run *run) {
   char missing[160] = "";
   const char *why = NULL;
   for (int m = 0; m < vise_bench_mode_count_; m++) {
     const vise_bench_mode mode = (vise_bench_mode)m;
-    const vise_precision *precisions = NULL;
     const char *why_not = NULL;
-    if (!is_asked(run->config->modes, m)) continue;
-    if (vise_i_backend_find(vise_i_bench_backend(mode), &why_not) == NULL) {
-      const size_t used = strlen(missing);
-      (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "", vise_bench_mode_name(mode));
-      why = why_not;
+    if (!is_asked(run->config->modes, m) || has_way(run, mode)) continue;
+    if (is_there(mode, &why_not)) {
+      note(run, "%s: left out: it has none of the precisions", vise_bench_mode_name(mode));
       continue;
     }
-    const size_t n = precisions_of(mode, &precisions), before = run->n_ways;
-    for (size_t p = 0; p < n; p++) {
-      const bool chosen = mode == VISE_BENCH_CPU64 || is_asked(run->config->precisions, (int)precisions[p]);
-      if (chosen) run->ways[run->n_ways++] = (vise_i_bench_way){mode, precisions[p]};
-    }
-    if (run->n_ways == before) note(run, "%s: left out: it has none of the precisions", vise_bench_mode_name(mode));
+    const size_t used = strlen(missing);
+    (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "", vise_bench_mode_name(mode));
+    why = why_not;
   }
   if (why != NULL) note(run, "%s: left out: %s", missing, why);
 }
@@ -182,32 +199,36 @@ static bool is_any_timed(const bench_run *run, const vise_bench_case *bench_case
   return false;
 }
 
-static vise_status measure_ways(bench_run *run, case_run *c, vise_error *err) {
-  for (size_t i = 0; i < run->n_ways; i++) {
-    const vise_i_bench_way *way = &run->ways[i];
-    const char *name = c->bench_case->name, *mode = vise_bench_mode_name(way->mode);
-    const char *precision = precision_name(way->precision);
-    vise_error inner = VISE_ERROR_INIT;
-    vise_bench_row row = {.bench_case = c->bench_case, .mode = way->mode, .precision = way->precision};
-    if (is_too_slow(run, c->bench_case, way)) {
-      note(run, "%s, %s %s: left out: three steps would take more than %g s", name, mode, precision,
-           LONGEST_ROW * run->config->seconds);
-      continue;
-    }
-    row.us_median = row.us_min = row.us_q1 = row.us_q3 = row.us_max = NAN;
-    row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
-    row.us_host = row.us_launches = row.floor_us = row.share_of_floor = NAN;
-    row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
-    const vise_status status = measure(run, c, way, &row, &inner);
-    if (status == VISE_ERR_UNSUPPORTED || status == VISE_ERR_MEMORY) {
-      note(run, "%s, %s %s: left out: %s", name, mode, precision, inner.text);
-      continue;
-    }
-    if (status != VISE_OK) return vise_i_fail(err, status, "%s, %s %s: %s", name, mode, precision, inner.text);
-    if (!row.verified) run->result.n_failed++;
-    c->rows[c->n_rows++] = row;
+/* What kept a way, or a whole case, from being measured. A lack is no failure; whatever it is, the run goes on. */
+static void note_error(bench_run *run, const char *what, vise_status status, const vise_error *error) {
+  const bool lacks = status == VISE_ERR_UNSUPPORTED || status == VISE_ERR_MEMORY;
+  note(run, "%s: %s: %s", what, lacks ? "left out" : "failed", error->text);
+  if (lacks) return;
+  run->result.n_failed++;
+  run->result.n_errors++;
+}
+
+static void measure_way(bench_run *run, case_run *c, const vise_i_bench_way *way) {
+  char what[160];
+  vise_error inner = VISE_ERROR_INIT;
+  vise_bench_row row = {.bench_case = c->bench_case, .mode = way->mode, .precision = way->precision};
+  (void)snprintf(what, sizeof what, "%s, %s %s", c->bench_case->name, vise_bench_mode_name(way->mode),
+                 precision_name(way->precision));
+  if (is_too_slow(run, c->bench_case, way)) {
+    note(run, "%s: left out: three steps would take more than %g s", what, LONGEST_ROW * run->config->seconds);
+    return;
   }
-  return VISE_OK;
+  row.us_median = row.us_min = row.us_q1 = row.us_q3 = row.us_max = NAN;
+  row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
+  row.us_host = row.us_launches = row.floor_us = row.share_of_floor = NAN;
+  row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
+  const vise_status status = measure(run, c, way, &row, &inner);
+  if (status != VISE_OK) {
+    note_error(run, what, status, &inner);
+    return;
+  }
+  if (!row.verified) run->result.n_failed++;
+  c->rows[c->n_rows++] = row;
 }
 
 static double median_of(const case_run *c, vise_bench_mode mode, vise_precision precision) {
@@ -217,30 +238,48 @@ static double median_of(const case_run *c, vise_bench_mode mode, vise_precision 
   return NAN;
 }
 
-/* The ratios need all rows of the case. */
-static void report_rows(bench_run *run, case_run *c) {
-  for (size_t i = 0; i < c->n_rows; i++) {
-    vise_bench_row *row = &c->rows[i];
+/* Whether a way from the next-th on is one that rows of this precision are compared with. */
+static bool is_awaited(const bench_run *run, size_t next, vise_precision precision) {
+  for (size_t i = next; i < run->n_ways; i++) {
+    const vise_i_bench_way *way = &run->ways[i];
+    const bool is_compared_with = way->mode == VISE_BENCH_UNFUSED || way->mode == VISE_BENCH_UNFUSED_GRAPH;
+    if (is_compared_with && way->precision == precision) return true;
+  }
+  return false;
+}
+
+/* Rows, in their order, as soon as their ratios are known: what is reported is not lost when the run is stopped. */
+static void report_rows(bench_run *run, case_run *c, size_t next) {
+  for (; c->n_reported < c->n_rows; c->n_reported++) {
+    vise_bench_row *row = &c->rows[c->n_reported];
+    if (is_awaited(run, next, row->precision)) return;
     row->x_unfused = median_of(c, VISE_BENCH_UNFUSED, row->precision) / row->us_median;
     row->x_unfused_graph = median_of(c, VISE_BENCH_UNFUSED_GRAPH, row->precision) / row->us_median;
     if (run->config->report != NULL) run->config->report(run->config->user, row);
+    run->result.n_rows++;
   }
-  run->result.n_rows += c->n_rows;
 }
 
-static vise_status run_case(bench_run *run, const vise_bench_case *bench_case, vise_error *err) {
-  vise_status status;
-  case_run c = {.bench_case = bench_case};
-  if (is_any_timed(run, bench_case)) {
-    VISE_TRY(vise_i_bench_data_make(bench_case, &c.data, err));
-    VISE_TRY(make_references(run, &c, err));
-  }
-  VISE_TRY(measure_ways(run, &c, err));
-  report_rows(run, &c);
+static vise_status prepare_case(const bench_run *run, case_run *c, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (!is_any_timed(run, c->bench_case)) return VISE_OK;
+  VISE_TRY(vise_i_bench_data_make(c->bench_case, &c->data, err));
+  VISE_TRY(make_references(run, c, err));
 done:
+  return status;
+}
+
+static void run_case(bench_run *run, const vise_bench_case *bench_case) {
+  case_run c = {.bench_case = bench_case};
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = prepare_case(run, &c, &inner);
+  if (status != VISE_OK) note_error(run, bench_case->name, status, &inner);
+  for (size_t i = 0; i < run->n_ways && status == VISE_OK; i++) {
+    measure_way(run, &c, &run->ways[i]);
+    report_rows(run, &c, i + 1);
+  }
   for (size_t i = 0; i < VISE_I_BENCH_MAX_CHECKS; i++) vise_i_bench_trace_free(&c.references[i]);
   vise_i_bench_data_free(&c.data);
-  return status;
 }
 
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
@@ -287,13 +326,14 @@ vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *o
     run.machine = &measured;
   }
   choose_ways(&run);
+  note_missing(&run);
   for (size_t i = 0; i < config->n_cases && run.n_ways > 0; i++) {
     const double left = config->total_seconds - (vise_i_bench_now() - run.start);
     if (config->total_seconds > 0 && expected_seconds(&run, &config->cases[i]) > left) {
       n_late++;
       continue;
     }
-    VISE_TRY(run_case(&run, &config->cases[i], err));
+    run_case(&run, &config->cases[i]);
   }
   if (n_late > 0) {
     note(&run, "%zu of %zu cases: left out: they would not have ended within %g s", n_late, config->n_cases,

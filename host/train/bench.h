@@ -11,9 +11,10 @@
 
 VISE_WARN_UNUSED vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_error *err);
 
-/* Random rows for a case. Zero-initialise; free with vise_i_bench_data_free. */
+/* Random rows and weights for a case. Zero-initialise; free with vise_i_bench_data_free. */
 typedef struct vise_i_bench_data {
   void *features, *targets;
+  float *weights;              /* that every training starts from */
   vise_dataset *stored, *rows; /* rows: all of stored in a random order */
 } vise_i_bench_data;
 

@@ -4,6 +4,7 @@
 
 #include "host/base/memory.h"
 #include "host/base/rng.h"
+#include "host/model/model.h"
 #include "host/train/bench.h"
 
 enum { LIKE_MNIST = 60000, MIN_BATCHES = 4, SEED = 1, WORDS = 4 };
@@ -88,11 +89,44 @@ done:
   return status;
 }
 
+static vise_status make_model(const vise_bench_case *bench_case, vise_dtype dtype, vise_model **out, vise_error *err) {
+  vise_net_config net;
+  vise_net_config_init(&net);
+  net.n_layers = bench_case->n_layers;
+  memcpy(net.widths, bench_case->widths, (net.n_layers + 1) * sizeof *net.widths);
+  return vise_model_create(&net, dtype, out, err);
+}
+
+/* Once for all trainings of a case: drawing the weights of a large net takes seconds. */
+static vise_status draw_weights(const vise_bench_case *bench_case, float **out, vise_error *err) {
+  vise_status status;
+  vise_model *model = NULL;
+  VISE_TRY(make_model(bench_case, VISE_F32, &model, err));
+  VISE_TRY(vise_model_initialize(model, VISE_INIT_LINEAR, SEED, err));
+  const size_t n = vise_model_n_parameters(model);
+  VISE_TRY(vise_i_alloc(out, n, sizeof **out, "weights of the benchmark", err));
+  memcpy(*out, vise_i_model_const_params(model), n * sizeof **out);
+done:
+  vise_model_free(model);
+  return status;
+}
+
+static void set_weights(vise_model *model, const float *weights) {
+  const size_t n = vise_model_n_parameters(model);
+  void *params = vise_i_model_params(model);
+  if (vise_model_dtype(model) == VISE_F32) {
+    memcpy(params, weights, n * sizeof *weights);
+  } else {
+    for (size_t i = 0; i < n; i++) ((double *)params)[i] = (double)weights[i];
+  }
+}
+
 vise_status vise_i_bench_data_make(const vise_bench_case *bench_case, vise_i_bench_data *out, vise_error *err) {
   vise_status status;
   vise_i_bench_data data = {0};
   size_t *order = NULL;
   const size_t n_rows = vise_i_bench_n_rows(bench_case);
+  VISE_TRY(draw_weights(bench_case, &data.weights, err));
   VISE_TRY(fill(bench_case, n_rows, &data, err));
   VISE_TRY(vise_i_alloc(&order, n_rows, sizeof *order, "order of the benchmark", err));
   vise_i_permutation(SEED, VISE_I_STREAM_ORDER, 0, order, n_rows);
@@ -110,6 +144,7 @@ void vise_i_bench_data_free(vise_i_bench_data *data) {
   vise_dataset_free(data->stored);
   free(data->features);
   free(data->targets);
+  free(data->weights);
   *data = (vise_i_bench_data){0};
 }
 
@@ -165,13 +200,9 @@ vise_status vise_i_bench_trainer_make(const vise_bench_config *config, const vis
                                       vise_model **out_model, vise_trainer **out_trainer, vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
-  vise_net_config net;
   const vise_train_config training = train_config(config, bench_case, way, batch);
-  vise_net_config_init(&net);
-  net.n_layers = bench_case->n_layers;
-  memcpy(net.widths, bench_case->widths, (net.n_layers + 1) * sizeof *net.widths);
-  VISE_TRY(vise_model_create(&net, way->mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32, &model, err));
-  VISE_TRY(vise_model_initialize(model, VISE_INIT_LINEAR, SEED, err));
+  VISE_TRY(make_model(bench_case, way->mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32, &model, err));
+  set_weights(model, data->weights);
   VISE_TRY(vise_trainer_create(&training, model, data->rows, NULL, NULL, out_trainer, err));
   *out_model = model;
   model = NULL;

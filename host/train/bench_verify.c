@@ -8,7 +8,8 @@
 enum { MIN_BATCH = 16 };
 
 /* What a few steps may differ by: weights as a share of the way that they went, losses relative (check.h). The inputs
-   of tf32's products have 11 bits and those of bf16's have 8. In float32 it is units of relu within rounding of 0, of
+   of tf32's products have 11 bits and those of bf16's have 8: up to 2e-2 of rounding in MNIST's net in tf32, and a
+   GPU's cuBLAS may cut them, which errs more and to one side. In float32 it is units of relu within rounding of 0, of
    which wide nets have many, that decide differently: up to 3e-3 at 4096 units. */
 typedef struct tolerances {
   double weights, loss;
@@ -17,7 +18,7 @@ typedef struct tolerances {
 static tolerances allowed(vise_precision precision) {
   switch (precision) {
     case VISE_TF32:
-      return (tolerances){2e-2, 5e-3};
+      return (tolerances){5e-2, 1e-2};
     case VISE_BF16:
       return (tolerances){1e-1, 3e-2};
     default:

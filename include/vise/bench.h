@@ -125,17 +125,18 @@ typedef struct vise_bench_config {
   uint64_t steps_per_launch;         /**< of fused-many [256] */
   int n_threads, device;             /**< as in vise_train_config [0] */
   const vise_bench_machine *machine; /**< from vise_bench_measure_machine, borrowed; NULL: measured first [NULL] */
-  void (*report)(void *user, const vise_bench_row *row);    /**< each row, case by case; NULL: none */
-  void (*note)(void *user, const char *text);               /**< what was left out, and why; NULL: dropped */
-  void (*phase)(void *user, const vise_bench_phase *phase); /**< the parts of each fused row, before the rows of the
-                                                                 case; NULL: no clocks are read in the step [NULL] */
+  void (*report)(void *user, const vise_bench_row *row); /**< each row once it and its ratios are known; NULL: none */
+  void (*note)(void *user, const char *text);            /**< what was left out, and why; NULL: dropped */
+  void (*phase)(void *user, const vise_bench_phase *phase); /**< the parts of each fused row, before the row; NULL: no
+                                                                 clocks are read in the step [NULL] */
   void *user;
 } vise_bench_config;
 
 VISE_API void vise_bench_config_init(vise_bench_config *config);
 
 typedef struct vise_bench_result {
-  size_t n_rows, n_failed; /**< failed: the verification; such a row has no times */
+  size_t n_rows, n_failed; /**< failed: the verification, so that the row has no times, or an error */
+  size_t n_errors;         /**< of these, those that an error ended: they have no row, and a note says why */
 } vise_bench_result;
 
 /** Names the machine and measures its rates, with the threads and the device of config. Takes about a second.
@@ -146,8 +147,10 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_benc
 /**
  * Runs the cases. For each mode and precision: a few steps are compared with cpu64 from the same weights; then it is
  * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device: all that a call does is in
- * the times, but shuffling. What this build or machine has not is left out with one note.
- * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0), VISE_ERR_MEMORY, VISE_ERR_DEVICE.
+ * the times, but shuffling. What this build or machine has not is left out with one note. An error, also of the device,
+ * is told in a note and counted, and the run goes on with the next mode.
+ * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0); without a machine in config also
+ * those of vise_bench_measure_machine.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,
                                                      vise_error *err);

@@ -6,13 +6,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tests/emulation/host/emulation.h"
+
+/* Only the emulated device fails when it is told to. */
+extern void emu_fail_products_after(uint64_t calls) __attribute__((weak));
+
 enum { MAX_ROWS = 16, MAX_PHASES = 128, STEPS_PER_LAUNCH = 4 };
 
 typedef struct heard {
   vise_bench_row rows[MAX_ROWS];
   size_t n_rows;
   vise_bench_phase phases[MAX_PHASES];
-  size_t n_phases;
+  size_t n_phases, n_rows_before_phases;
   char notes[2048];
 } heard;
 
@@ -25,6 +30,7 @@ static void on_row(void *user, const vise_bench_row *row) {
 static void on_phase(void *user, const vise_bench_phase *phase) {
   heard *h = user;
   cr_assert(h->n_phases < MAX_PHASES);
+  if (h->n_phases == 0) h->n_rows_before_phases = h->n_rows;
   h->phases[h->n_phases++] = *phase;
 }
 
@@ -34,12 +40,12 @@ static void on_note(void *user, const char *text) {
   (void)snprintf(h->notes + used, sizeof h->notes - used, "%s\n", text);
 }
 
-static void run(unsigned precisions, bool with_phases, heard *h, vise_bench_machine *machine) {
+/* The modes of a device on a small net. */
+static vise_bench_config short_config(heard *h) {
   static const size_t widths[] = {9, 7, 3};
   static vise_bench_case c;
   vise_error err = VISE_ERROR_INIT;
   vise_bench_config config;
-  vise_bench_result result;
   memset(h, 0, sizeof *h);
   cr_assert_eq(vise_bench_make_case(widths, 2, 16, &c, &err), VISE_OK, "%s", err.text);
   vise_bench_config_init(&config);
@@ -47,18 +53,25 @@ static void run(unsigned precisions, bool with_phases, heard *h, vise_bench_mach
   config.n_cases = 1;
   config.modes =
       1u << VISE_BENCH_UNFUSED | 1u << VISE_BENCH_UNFUSED_GRAPH | 1u << VISE_BENCH_FUSED | 1u << VISE_BENCH_FUSED_MANY;
-  config.precisions = precisions;
   config.seconds = 0.01;
   config.n_threads = 1;
   config.steps_per_launch = STEPS_PER_LAUNCH;
   config.report = on_row;
   config.note = on_note;
-  if (with_phases) config.phase = on_phase;
   config.user = h;
+  return config;
+}
+
+static void run(unsigned precisions, bool with_phases, heard *h, vise_bench_machine *machine) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_bench_result result;
+  vise_bench_config config = short_config(h);
+  config.precisions = precisions;
+  if (with_phases) config.phase = on_phase;
   cr_assert_eq(vise_bench_measure_machine(&config, machine, &err), VISE_OK, "%s", err.text);
   config.machine = machine;
   cr_assert_eq(vise_bench_run(&config, &result, &err), VISE_OK, "%s", err.text);
-  cr_expect_eq(result.n_failed, 0);
+  cr_expect(result.n_failed == 0 && result.n_errors == 0, "%s", h->notes);
   cr_expect_eq(result.n_rows, h->n_rows);
 }
 
@@ -131,6 +144,8 @@ Test(bench, phases_add_up) {
   enum { N = sizeof names / sizeof *names };
   run(1u << VISE_FP32, true, &h, &machine);
   cr_assert_eq(h.n_phases, 2 * N);
+  /* Rows do not wait for others than those that they are compared with. */
+  cr_expect_eq(h.n_rows_before_phases, machine.device_note[0] == '\0' ? 2 : 0);
   for (size_t i = 0; i < h.n_phases; i += N) {
     double sum = 0;
     const bool many = h.phases[i].mode == VISE_BENCH_FUSED_MANY;
@@ -150,4 +165,44 @@ Test(bench, phases_add_up) {
   }
   cr_expect_neq(h.phases[0].mode, h.phases[N].mode);
   for (size_t i = 0; i < h.n_rows; i++) check_row(&h.rows[i], &machine);
+}
+
+/* cuBLAS fails in the middle of the first way: the others are measured, or left out for want of products. */
+Test(bench, an_error_ends_no_other_row) {
+  enum { PRODUCTS = 5, MORE = 2 };
+  heard h;
+  vise_bench_machine machine;
+  vise_bench_result result;
+  vise_error err = VISE_ERROR_INIT;
+  if (!emu_fail_products_after) return;
+  vise_bench_config config = short_config(&h);
+  config.precisions = 1u << VISE_FP32;
+  cr_assert_eq(vise_bench_measure_machine(&config, &machine, &err), VISE_OK, "%s", err.text);
+  config.machine = &machine;
+  emu_fail_products_after(PRODUCTS + MORE); /* each is tried once before the first step */
+  cr_assert_eq(vise_bench_run(&config, &result, &err), VISE_OK, "%s", err.text);
+  emu_fail_products_after(UINT64_MAX);
+  cr_expect(result.n_rows == 2 && result.n_failed == 1 && result.n_errors == 1, "%zu rows, %zu failed, %zu errors",
+            result.n_rows, result.n_failed, result.n_errors);
+  cr_expect(has(&h, VISE_BENCH_FUSED, VISE_FP32) && has(&h, VISE_BENCH_FUSED_MANY, VISE_FP32));
+  for (size_t i = 0; i < h.n_rows; i++) {
+    cr_expect(h.rows[i].verified && h.rows[i].us_median > 0 && isnan(h.rows[i].x_unfused));
+  }
+  cr_expect(strstr(h.notes, "unfused fp32: failed: cuBLAS status") != NULL, "%s", h.notes);
+  cr_expect(strstr(h.notes, "unfused-graph fp32: left out: ") != NULL, "%s", h.notes);
+}
+
+Test(bench, a_rate_that_cublas_refuses_is_empty) {
+  heard h;
+  vise_bench_machine machine;
+  vise_error err = VISE_ERROR_INIT;
+  if (!emu_fail_products_after) return;
+  const vise_bench_config config = short_config(&h);
+  emu_fail_products_after(1);
+  cr_assert_eq(vise_bench_measure_machine(&config, &machine, &err), VISE_OK, "%s", err.text);
+  emu_fail_products_after(UINT64_MAX);
+  cr_expect(strstr(machine.device_note, "cuBLAS status") != NULL, "%s", machine.device_note);
+  for (size_t i = 2; i < machine.n_rates; i++) {
+    cr_expect(machine.rates[i].copy_bytes_per_s > 0 && isnan(machine.rates[i].gemm_flop_per_s));
+  }
 }

@@ -117,6 +117,28 @@ Test(data, bound_rows_serve_outputs_too) {
   data_array_free(&y);
 }
 
+Test(data, buffers_are_no_larger_than_what_they_carry) {
+  enum { FEW = 100, MANY = 40000, LEAST = 1 << 16 };
+  static const size_t n_rows[] = {FEW, MANY, FEW},
+                      n_bytes[] = {LEAST, VISE_I_CUDA_PINNED_BYTES, VISE_I_CUDA_PINNED_BYTES};
+  double params[DATA_PARAMS];
+  const vise_i_net net = data_linear_net(params);
+  vise_i_step_spec spec = rig_spec(&net);
+  spec.max_batch = 10;
+  double *x = calloc((size_t)MANY * (N_IN + N_OUT), sizeof *x);
+  cr_assert(x != NULL);
+  vise_i_backend *b = rig_create(OPS, &spec, params);
+  cr_expect_eq(b->buffer_bytes, LEAST);
+  for (size_t i = 0; i < sizeof n_rows / sizeof *n_rows; i++) {
+    vise_error err = VISE_ERROR_INIT;
+    const vise_i_data data = rig_data(x, n_rows[i], N_IN, x + (size_t)MANY * N_IN, N_OUT, false, NULL);
+    cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
+    cr_expect_eq(b->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i], b->buffer_bytes);
+  }
+  OPS->destroy(b);
+  free(x);
+}
+
 /* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
 Test(data, targets_of_every_type) {
   for (int values = 0; values < 2; values++) {

@@ -1,9 +1,12 @@
 /*
  * The main function of the native GPU tests. Without a usable GPU it runs nothing and ends with 77, which CTest reports
  * as skipped; with VISE_REQUIRE_GPU=1 that is a failure, and so are a skipped test and a program without tests.
+ * --timeout holds for each test.
  */
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
+#include <criterion/internal/ordered-set.h>
+#include <criterion/options.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +22,20 @@ ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
   n_skipped = stats->tests_skipped;
 }
 
+/* Criterion 2.4 takes the option and does nothing by it; a limit that a test has of its own it keeps. */
+static void limit_each(const struct criterion_test_set *tests, double seconds) {
+  FOREACH_SET(struct criterion_suite_set * suite, tests->suites) {
+    FOREACH_SET(struct criterion_test * test, suite->tests) {
+      if (!(test->data->timeout > 0)) test->data->timeout = seconds;
+    }
+  }
+}
+
 static int run(int argc, char **argv, bool required) {
   struct criterion_test_set *tests = criterion_initialize();
   int code = 0;
   if (criterion_handle_args(argc, argv, true)) {
+    if (criterion_options.timeout > 0) limit_each(tests, criterion_options.timeout);
     code = criterion_run_all_tests(tests) ? 0 : 1;
     if (n_run == 0 || (required && n_skipped > 0)) {
       fprintf(stderr, "%zu tests ran, %zu were skipped: that is no pass\n", n_run - n_skipped, n_skipped);
@@ -33,7 +46,8 @@ static int run(int argc, char **argv, bool required) {
   return code;
 }
 
-int main(int argc, char **argv) {
+/* Criterion runs each test in a process that starts at main, which it finds by its name: it must not be hidden. */
+__attribute__((visibility("default"))) int main(int argc, char **argv) {
   const char *why_not = NULL, *require = getenv("VISE_REQUIRE_GPU");
   const bool required = require != NULL && strcmp(require, "1") == 0;
   if (vise_i_cuda_find(&why_not) != NULL) return run(argc, argv, required);

@@ -5,10 +5,17 @@
 #   run.sh --kit DIR ...              with the programs of a kit (make_kit.sh), on a machine that has nothing else
 #   run.sh --reference VISE DIR       trains on the emulated device what a GPU must repeat bit by bit
 #
-# PARTS of tests,bench,sanitize run in this order, so that what matters most is done when time runs out: N seconds in
-# all (default 480), besides each step's own limit. A failing step stops no later one. Leaves in --out (default
-# build/gpu) summary.txt, machine.txt, results as CSV, and a log of each step, with --pack (and --kit) in one
-# logs.tar.gz that is brought up to date after each step.
+# PARTS of bits,bench,rest,sanitize run in this order, so that what matters most is done when time runs out; `tests`
+# are bits (the bits of trainings, and the tests of the device, the kernels and golden files) and rest (all other tests).
+# N seconds in all (default 480), besides each step's own limit; what these do not suffice for is absent, and the last
+# line names it. A failing step stops no later one, but after two programs that had to be stopped no test is begun.
+# Where a command may take ten minutes, two calls do everything, each with another --out:
+#
+#   run.sh ... --seconds 560 --only bits,bench        and then        run.sh ... --only rest,sanitize
+#
+# Leaves in --out (default build/gpu) summary.txt, machine.txt, results as CSV (bench.csv, torch_gpu.csv, jax_gpu.csv,
+# bench-summary.csv), and a log of each step, with --pack (and --kit) in one logs.tar.gz: at most eight files. All of
+# them are up to date after each step, and the CSVs of benchmarks after each row.
 # Exit status 0: no step failed; 1: one failed; 2: nothing was done.
 set -eu
 
@@ -28,30 +35,43 @@ reference_steps=20
 n_passed=0
 n_failed=0
 n_absent=0
+n_skipped=0
+late=
+n_stopped=0 # of careful steps
 check=
 may_be_absent=
+
+# What was written is never half there, even where a log grows meanwhile (tar then ends with 1).
+pack_logs() {
+  [ -n "$pack" ] || return 0
+  tar -czf "$out/logs.tar.gz.new" -C "${logs%/logs}" logs 2>/dev/null || :
+  mv -f "$out/logs.tar.gz.new" "$out/logs.tar.gz" || :
+}
 
 # record NAME RESULT CODE SECONDS NOTE
 record() {
   case $2 in
     passed) n_passed=$((n_passed + 1)) ;;
     absent) n_absent=$((n_absent + 1)) ;;
+    skipped) n_skipped=$((n_skipped + 1)) ;;
     *) n_failed=$((n_failed + 1)) ;;
   esac
   printf '%-36s %-7s %5s %8s  %s\n' "$1" "$2" "$3" "$4" "logs/$1.log${5:+  ($5)}" | tee -a "$out/summary.txt"
-  [ -z "$pack" ] || tar -czf "$out/logs.tar.gz" -C "${logs%/logs}" logs
+  pack_logs
 }
 
 # step NAME SECONDS COMMAND...: runs it with a log of its own. For this one step, `check` names a function of the log
 # that says what is wrong with it, and may_be_absent an option: where it is what is not available (exit status 2, and
-# named in the log), that is no failure.
+# named in the log), that is no failure. Nor is it one that the time for all steps is over.
 step() {
   name=$1
   limit=$2
   shift 2
   log=$logs/$name.log
   left=$((deadline - $(date +%s)))
-  [ "$limit" -le "$left" ] || limit=$left
+  cut=
+  stopped=
+  [ "$limit" -le "$left" ] || { limit=$left && cut=1; }
   printf '$ %s\n' "$*" >"$log"
   begin=$(date +%s.%N)
   code=124
@@ -62,7 +82,7 @@ step() {
     timeout -k 5 "$limit" "$@" >>"$log" 2>&1 </dev/null || code=$?
     case $code in
       0) [ -z "$check" ] || note=$("$check" "$log") ;;
-      124 | 137) note="stopped after $limit s" ;;
+      124 | 137) note="stopped after $limit s${cut:+, when no time was left}" ;;
     esac
   fi
   took=$(echo "$begin $(date +%s.%N)" | awk '{ printf "%.1f", $2 - $1 }')
@@ -72,10 +92,36 @@ step() {
   elif [ "$code" = 2 ] && [ -n "$may_be_absent" ] && tail -n +2 "$log" | grep -qe "$may_be_absent"; then
     result=absent
     note="this version does not have it"
+  elif [ "$code" = 124 ] || [ "$code" = 137 ]; then
+    if [ -n "$cut" ]; then
+      result=absent
+      late="$late $name"
+    else
+      stopped=1
+    fi
   fi
   check=
   may_be_absent=
   record "$name" $result "$code" "$took" "$note"
+}
+
+# careful_step, as step: but not after two that had to be stopped, or had a test that was, since a device that hangs would
+# take all the time.
+careful_step() {
+  if [ "$n_stopped" -lt 2 ]; then
+    step "$@"
+    if [ -n "$stopped" ] || grep -q ': Timed out' "$log"; then n_stopped=$((n_stopped + 1)); fi
+  else
+    check=
+    may_be_absent=
+    skip "$1"
+  fi
+}
+
+# skip NAME
+skip() {
+  echo "not run: two before it had to be stopped" >"$logs/$1.log"
+  record "$1" skipped - - "not run: two before it had to be stopped"
 }
 
 # absent NAME WHY
@@ -89,12 +135,14 @@ absent() {
 describe_machine() {
   echo "commit: $(cat COMMIT 2>/dev/null || git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown)"
   date -u '+date: %Y-%m-%d %H:%M UTC'
-  "$bin/vise" info 2>&1 || :
+  timeout -k 5 60 "$bin/vise" info 2>&1 || echo "vise info: exit status $?"
   uname -a
   sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null || :
   lscpu 2>/dev/null | grep -E '^(Model name|CPU\(s\)|NUMA node\(s\))' || :
   [ ! -f TOOLKIT ] || sed 's/^/built with: /' TOOLKIT
   nvcc --version 2>/dev/null | tail -n 2 || echo "no nvcc here"
+  echo "cuBLAS beside what the loader knows: ${cublas:-none}" | tr '\n' ' ' && echo
+  ldconfig -p 2>/dev/null | grep libcublasLt || echo "the loader knows no libcublasLt"
   if command -v nvidia-smi >/dev/null 2>&1; then
     timeout 30 nvidia-smi || :
     timeout 30 nvidia-smi -q -d MEMORY,CLOCK,POWER,PERFORMANCE,ECC,COMPUTE || :
@@ -103,7 +151,20 @@ describe_machine() {
   fi
 }
 
-# ---- part: tests ------------------------------------------------------------------------------------------------
+# The files of a cuBLAS that the loader may not look for, 13 before 12: PyTorch's and JAX's wheels bring one, a toolkit
+# has its own.
+find_cublas() {
+  timeout 20 python3 -c 'import glob, os, sys
+for version in ("13", "12"):
+    for folder in sys.path:
+        for file in sorted(glob.glob(os.path.join(folder, "nvidia", "*", "lib", "libcublasLt.so." + version))):
+            print(os.path.abspath(file))' 2>/dev/null || :
+  for file in /usr/local/cuda/lib64/libcublasLt.so.1[23]; do
+    [ ! -e "$file" ] || echo "$file"
+  done
+}
+
+# ---- parts: bits and rest, the tests ------------------------------------------------------------------------------
 
 # That none was skipped is seen to by the program (main.c).
 ran_tests() {
@@ -116,36 +177,59 @@ learned() {
     awk '{ a = $1 } END { if (!(a >= 0.95 && a <= 0.97)) print "test accuracy " a }'
 }
 
-part_tests() {
-  n_programs=0
+is_first() {
+  case $1 in
+    device | golden | kernel_*) return 0 ;;
+    *) return 1 ;;
+  esac
+}
+
+# programs first|rest: those tests, each with a limit of its own and one for each test in it.
+programs() {
   for program in "$bin"/test_gpu_*; do
     [ -x "$program" ] || continue
-    n_programs=$((n_programs + 1))
+    name=${program##*/test_gpu_}
+    if is_first "$name"; then half=first; else half=rest; fi
+    [ $half = "$1" ] || continue
+    limit=60
+    case $name in *agreement) limit=120 ;; esac # a thousand trainings
     check=ran_tests
-    step "test-${program##*/test_gpu_}" 120 "$program" --jobs 1
+    careful_step "test-$name" $limit "$program" --jobs 1 --verbose --timeout 30
   done
-  [ $n_programs != 0 ] || step test-programs-are-built 10 ls "$bin"/test_gpu_device
-  # shellcheck disable=SC2086 # lists of options
-  {
-    step train 60 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/train"
-    step train-again 60 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/again"
-    step train-gives-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/again/model.safetensors"
-    if [ -f expected/model.safetensors ]; then
-      step train-gives-the-bits-of-emulation 10 cmp "$work/train/model.safetensors" expected/model.safetensors
-    else
-      absent train-gives-the-bits-of-emulation "there is no reference model (./dev gpu --prepare makes one)"
-    fi
-    may_be_absent=--steps-per-launch
-    step train-many-steps-a-launch 60 "$bin/vise" $mnist_job --steps $reference_steps --steps-per-launch 7 \
-      --out "$work/launches"
-    if [ -f "$work/launches/model.safetensors" ]; then
-      step many-steps-give-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/launches/model.safetensors"
-    fi
-    check=learned
-    step train-three-epochs 60 "$bin/vise" $mnist_job --epochs 3 --test $mnist/t10k-images-idx3-ubyte.gz \
-      --test-labels $mnist/t10k-labels-idx1-ubyte.gz --out "$work/epochs"
-  }
-  step check-against-cpu64 120 "$bin/vise" check --backend cuda
+}
+
+# shellcheck disable=SC2086 # lists of options
+trainings() {
+  careful_step train 30 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/train"
+  careful_step train-again 30 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/again"
+  step train-gives-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/again/model.safetensors"
+  if [ -f expected/model.safetensors ]; then
+    step train-gives-the-bits-of-emulation 10 cmp "$work/train/model.safetensors" expected/model.safetensors
+  else
+    absent train-gives-the-bits-of-emulation "there is no reference model (./dev gpu --prepare makes one)"
+  fi
+  may_be_absent=--steps-per-launch
+  careful_step train-many-steps-a-launch 30 "$bin/vise" $mnist_job --steps $reference_steps --steps-per-launch 7 \
+    --out "$work/launches"
+  if [ -f "$work/launches/model.safetensors" ]; then
+    step many-steps-give-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/launches/model.safetensors"
+  fi
+  check=learned
+  careful_step train-three-epochs 30 "$bin/vise" $mnist_job --epochs 3 --test $mnist/t10k-images-idx3-ubyte.gz \
+    --test-labels $mnist/t10k-labels-idx1-ubyte.gz --out "$work/epochs"
+  careful_step check-against-cpu64 60 "$bin/vise" check --backend cuda
+}
+
+part_bits() {
+  trainings
+  n_stopped_trainings=$n_stopped
+  n_stopped=0 # the tests say why trainings hang
+  step test-programs-are-built 10 ls "$bin/test_gpu_device"
+  programs first
+}
+
+part_rest() {
+  programs rest
 }
 
 # ---- part: bench ------------------------------------------------------------------------------------------------
@@ -158,27 +242,51 @@ sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))
 END
 }
 
-# About four minutes in all: the named cases in every mode, the phases of MNIST's net, then each peer.
+# take_in FILE [REGEXP]: puts the lines of FILE (that match) behind those of bench.csv, and removes it.
+take_in() {
+  [ -f "$1" ] || return 0
+  heading=
+  [ ! -s "$out/bench.csv" ] || heading='^tool,'
+  grep -e "${2:-}" "$1" | { if [ -n "$heading" ]; then grep -v "$heading"; else cat; fi; } >>"$out/bench.csv" || :
+  rm -f "$1"
+}
+
+# About seven minutes in all: the named cases in every mode, the large one, the phases of MNIST's net, then each peer.
 part_bench() {
+  modes=unfused,unfused-graph,fused,fused-many
+  # Where trainings hang, what does not launch that kernel can still be timed.
+  [ "$n_stopped_trainings" -lt 2 ] || modes=unfused,unfused-graph
   if "$bin/vise" bench --help >/dev/null 2>&1; then
-    step bench-named 110 "$bin/vise" bench --seconds 0.2 --total-seconds 85 \
-      --mode unfused,unfused-graph,fused,fused-many --csv "$out/bench.csv"
-    may_be_absent=--phases
-    step bench-phases 30 "$bin/vise" bench --seconds 0.1 --case mnist-64 --mode fused,fused-many --phases \
-      --csv "$out/phases.csv"
+    rm -f "$out/bench.csv"
+    step bench-named 110 "$bin/vise" bench --case mnist-64,mnist-128,tabular,policy,classic-64x4,classic-128x4 \
+      --seconds 0.2 --total-seconds 85 --mode $modes --csv "$out/bench.csv"
+    step bench-large 90 "$bin/vise" bench --case large-4096x4 --seconds 0.2 --mode $modes --csv "$out/part.csv"
+    take_in "$out/part.csv"
+    if [ "$n_stopped_trainings" -lt 2 ]; then
+      may_be_absent=--phases
+      step bench-phases 30 "$bin/vise" bench --seconds 0.1 --case mnist-64 --mode fused,fused-many --phases \
+        --csv "$out/part.csv"
+      take_in "$out/part.csv" '^# phase,'
+    else
+      skip bench-phases
+    fi
   else
     absent bench-named "this version has no vise bench"
   fi
-  # A peer X is called as bench/peers/X_gpu.py --vise PROGRAM --out FILE.csv, by a Python that has X.
+  # A peer X is called as bench/peers/X_gpu.py --vise PROGRAM --out FILE.csv --limit SECONDS, by a Python that has X and
+  # brings its own libraries.
   set --
-  for script in bench/peers/*_gpu.py; do
+  for script in bench/peers/torch_gpu.py bench/peers/jax_gpu.py; do
     peer=$(basename "$script" _gpu.py)
     if ! [ -f "$script" ]; then
-      absent peers "there is no bench/peers/*_gpu.py"
+      absent "peers-$peer" "there is no $script"
     elif ! has_modules "$peer" numpy; then
       absent "peers-$peer" "no python3 with $peer and numpy"
     else
-      step "peers-$peer" 90 python3 "$script" --vise "$bin/vise" --out "$out/${peer}_gpu.csv"
+      peer_seconds=$((deadline - $(date +%s) - 10))
+      [ $peer_seconds -le 130 ] || peer_seconds=130
+      step "peers-$peer" 140 env LD_LIBRARY_PATH="$library_path" python3 "$script" --vise "$bin/vise" \
+        --limit $peer_seconds --out "$out/${peer}_gpu.csv"
       set -- "$@" "$out/${peer}_gpu.csv"
     fi
   done
@@ -201,8 +309,12 @@ sanitize() {
   what=$2
   limit=$3
   shift 3
+  # Tests provoke errors of the API, which are no findings.
+  api=
+  [ "$tool" != memcheck ] || api='--report-api-errors no'
   check=is_clean
-  step "$tool-$what" "$limit" "$sanitizer" --tool "$tool" --error-exitcode 9 --target-processes all \
+  # shellcheck disable=SC2086 # words
+  step "$tool-$what" "$limit" "$sanitizer" --tool "$tool" $api --error-exitcode 9 --target-processes all \
     --require-cuda-init no "$@"
 }
 
@@ -264,8 +376,8 @@ while [ $# != 0 ]; do
 done
 for part in $(echo "$only" | tr ',' ' '); do
   case $part in
-    tests | bench | sanitize) ;;
-    *) die "--only $only: the parts are tests, bench and sanitize" ;;
+    tests | bits | bench | rest | sanitize) ;;
+    *) die "--only $only: the parts are tests (bits and rest), bench and sanitize" ;;
   esac
 done
 case $seconds in
@@ -289,18 +401,29 @@ fi
 logs=$out/logs
 [ -z "$pack" ] || logs=$work/logs
 rm -rf "$out/logs" "$out/summary.txt" "$out/machine.txt" "$out/logs.tar.gz"
-rm -f "$out/bench.csv" "$out/phases.csv" "$out/torch_gpu.csv" "$out/jax_gpu.csv" "$out/bench-summary.csv"
+rm -f "$out/bench.csv" "$out/part.csv" "$out/torch_gpu.csv" "$out/jax_gpu.csv" "$out/bench-summary.csv"
 mkdir -p "$logs"
-PATH=$PATH:/usr/local/cuda/bin
-export VISE_REQUIRE_GPU=1 PATH
 deadline=$(($(date +%s) + seconds))
+PATH=$PATH:/usr/local/cuda/bin
+cublas=$(find_cublas)
+library_path=${LD_LIBRARY_PATH:-}
+LD_LIBRARY_PATH=$library_path$(echo "$cublas" | while read -r file; do printf '%s' "${file:+:${file%/*}}"; done)
+LD_LIBRARY_PATH=${LD_LIBRARY_PATH#:}
+export VISE_REQUIRE_GPU=1 PATH LD_LIBRARY_PATH
 
 describe_machine >"$out/machine.txt" 2>&1
 printf '%-36s %-7s %5s %8s  %s\n' step result exit seconds log | tee "$out/summary.txt"
-for part in tests bench sanitize; do
+n_stopped_trainings=0
+for part in bits bench rest sanitize; do
   case ",$only," in
     *",$part,"*) "part_$part" ;;
+    *,tests,*) case $part in bits | rest) "part_$part" ;; esac ;;
   esac
 done
-printf '%d passed, %d failed, %d absent\n' $n_passed $n_failed $n_absent | tee -a "$out/summary.txt"
+{
+  printf '%d passed, %d failed, %d absent' $n_passed $n_failed $n_absent
+  [ $n_skipped = 0 ] || printf ', %d skipped after others hung' $n_skipped
+  [ -z "$late" ] || printf '; no time was left for:%s' "$late"
+  echo
+} | tee -a "$out/summary.txt"
 [ $n_failed = 0 ] && [ $n_passed != 0 ]

@@ -99,8 +99,9 @@ static void low_precision(vise_precision precision, double slack) {
   }
 }
 
+/* A GPU's cuBLAS may cut the inputs to 11 bits where kernels and emulation round: twice the error. */
 Test(unfused_agreement, tf32) {
-  low_precision(VISE_TF32, 60);
+  low_precision(VISE_TF32, 120);
 }
 Test(unfused_agreement, bf16) {
   low_precision(VISE_BF16, 400);

@@ -13,13 +13,14 @@
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 static const vise_step_mode MODES[] = {VISE_STEP_UNFUSED, VISE_STEP_UNFUSED_GRAPH};
 
-/* Only the emulated device counts. */
+/* Only the emulated device counts, and refuses what it is told to. */
 extern emu_counts emu_read_counts(void) __attribute__((weak));
+extern void emu_refuse_epilogue(unsigned epilogue) __attribute__((weak));
 
 static gpu_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
   gpu_rig *r = gpu_rig_make(optimizer);
   r->spec.step_mode = mode;
-  r->spec.device_memory_limit = (size_t)64 << 20; /* keeps the workspace of cuBLAS small */
+  r->spec.workspace_bytes = (size_t)4 << 20; /* the same under every limit: cuBLAS chooses its algorithms by it */
   return r;
 }
 
@@ -155,6 +156,47 @@ Test(unfused_steps, launches_are_few_and_counted) {
       gpu_rig_free(r);
     }
   }
+}
+
+/* cuBLAS may find an algorithm for an epilogue and then not run it. */
+Test(unfused_steps, a_refused_epilogue_is_left_to_a_kernel) {
+  static const cublasLtEpilogue_t refused[] = {CUBLASLT_EPILOGUE_DRELU, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
+                                               CUBLASLT_EPILOGUE_BGRADB};
+  if (!emu_refuse_epilogue) return;
+  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  r->net.activation = VISE_RELU;
+  plain(&r->spec);
+  float *reference = gpu_rig_train(r, RIG_STEPS, NULL);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    size_t n_bad = 0;
+    emu_refuse_epilogue(refused[i]);
+    vise_i_backend *b = gpu_rig_start(r);
+    gpu_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
+    cr_expect_eq(OPS->n_launches(b), RIG_STEPS * 11, "epilogue %d: %d launches", (int)refused[i],
+                 (int)OPS->n_launches(b));
+    float *end = gpu_rig_snapshot(r, b);
+    for (size_t k = 0; k < r->net.n_params; k++) n_bad += !rig_near((double)end[k], (double)reference[k], 1e-5, 1e-5);
+    cr_expect_eq(n_bad, 0, "epilogue %d: %zu weights", (int)refused[i], n_bad);
+    free(end);
+    OPS->destroy(b);
+  }
+  free(reference);
+  gpu_rig_free(r);
+}
+
+Test(unfused_steps, a_refused_product_is_no_error_of_the_device) {
+  if (!emu_refuse_epilogue) return;
+  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  vise_error err = VISE_ERROR_INIT;
+  r->spec.without_epilogues = 2;
+  emu_refuse_epilogue(CUBLASLT_EPILOGUE_DEFAULT);
+  vise_i_backend *b = gpu_rig_start(r);
+  run(b, r, 0, 1, VISE_ERR_UNSUPPORTED, 0, r->stats, &err);
+  cr_expect(strstr(err.text, "cuBLAS has no product of ") != NULL, "%s", err.text);
+  emu_refuse_epilogue(0);
+  run(b, r, 0, 1, VISE_OK, 1, r->stats, &err);
+  OPS->destroy(b);
+  gpu_rig_free(r);
 }
 
 /* One graph for full batches, one for the last of an epoch, captured when they come the second time. */

@@ -21,7 +21,8 @@ static vise_status find_functions(vise_i_blas *out, vise_error *err) {
 
 #else
 
-/* The newest first: it knows the newest devices. */
+/* The newest first: it knows the newest devices. Version 12 does as well: what is not opaque (the algorithm, the result
+   of the heuristic, the numbers of attributes and epilogues) has not changed. */
 static void *open_library(void) {
   static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so", "libcublasLt.so.12"};
   void *library = NULL;

@@ -30,8 +30,8 @@
 
 enum {
   VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
-  VISE_I_CUDA_PINNED_BYTES = 4 << 20,
-  VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at a time, about */
+  VISE_I_CUDA_PINNED_BYTES = 4 << 20,      /* of a buffer for copies, at most */
+  VISE_I_CUDA_SINGLE_BYTES = 16 << 20,     /* rows of evaluation on the device at a time, about */
   VISE_I_CUDA_WIDE_ROWS = 4096,
   VISE_I_CUDA_MOST_KEPT = 3 /* data sets: training, validation, test */
 };
@@ -117,9 +117,10 @@ struct vise_i_backend {
   float *external_delta; /* device [max_batch][K], or NULL */
   vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2], pinned_scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
 
-  char *pinned; /* one block for all of the following */
+  char *pinned; /* one block for the mail and the pinned scales */
   vise_i_cuda_mail *mail;
-  char *buffers[2];       /* [VISE_I_CUDA_PINNED_BYTES] */
+  char *buffers[2]; /* [buffer_bytes], pinned, one block; NULL until something is to be copied */
+  size_t buffer_bytes;
   cudaEvent_t copied[2];  /* the copy of the buffer is done */
   cudaEvent_t done[2];    /* the steps on the chunk are done */
   cudaEvent_t fetched[2]; /* statistics of a piece of a block are in the mail */
@@ -162,6 +163,8 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes
 /* Bytes that may still be allocated. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err);
 
+/* Before b->buffers are used for n_bytes in all: they grow up to that, or to VISE_I_CUDA_PINNED_BYTES. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err);
 /* Through pinned memory, and waiting for it. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
                                                 vise_error *err);

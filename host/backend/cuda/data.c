@@ -165,9 +165,10 @@ static void gather(const vise_i_data *data, const vise_i_cuda_rows *r, const siz
 
 vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, const vise_i_cuda_rows *to, size_t at,
                                  const size_t *rows, size_t first_row, size_t n, vise_error *err) {
-  vise_status status = VISE_OK;
-  const size_t weight_bytes = to->weighted ? sizeof(float) : 0;
-  const size_t most = VISE_I_CUDA_PINNED_BYTES / (to->x_row_bytes + to->y_row_bytes + weight_bytes);
+  vise_status status;
+  const size_t row_bytes = to->x_row_bytes + to->y_row_bytes + (to->weighted ? sizeof(float) : 0);
+  VISE_TRY(vise_i_cuda_reserve(b, n * row_bytes, err));
+  const size_t most = b->buffer_bytes / row_bytes;
   for (size_t i = 0, k = 0; i < n; i += most, k ^= 1) {
     const size_t m = n - i < most ? n - i : most;
     const char *x = b->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;

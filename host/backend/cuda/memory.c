@@ -7,7 +7,7 @@
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/unfused.h"
 
-enum { GUARD_BYTE = 0xA5, ALIGN = VISE_I_PLAN_ALIGN };
+enum { GUARD_BYTE = 0xA5, ALIGN = VISE_I_PLAN_ALIGN, LEAST_BUFFER_BYTES = 1 << 16 };
 
 /* Left to the driver and to others when there is no limit. */
 #define SPARE_BYTES ((size_t)64 << 20)
@@ -146,7 +146,6 @@ static size_t place_pinned(vise_i_backend *b) {
   placer p = {b->pinned, 0, 0};
   b->mail = place(&p, sizeof(vise_i_cuda_mail));
   place_scales(b, &p, b->pinned_scales);
-  for (int k = 0; k < 2; k++) b->buffers[k] = place(&p, VISE_I_CUDA_PINNED_BYTES);
   return p.at;
 }
 
@@ -220,16 +219,37 @@ void vise_i_cuda_free_all(vise_i_backend *b) {
   if (b->single) (void)cudaFree(b->single);
   if (b->arena) (void)cudaFree(b->arena);
   if (b->pinned) (void)cudaFreeHost(b->pinned);
+  if (b->buffers[0]) (void)cudaFreeHost(b->buffers[0]);
   free(b->flat);
   (void)cudaGetLastError(); /* a poisoned device refuses all of this, which changes nothing */
 }
 
 /* ---- copies ---- */
 
-vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+/* Memory is pinned at a millisecond for some megabytes: a small training does with little of it. */
+vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
-  for (size_t at = 0, k = 0; at < n_bytes; at += VISE_I_CUDA_PINNED_BYTES, k ^= 1) {
-    const size_t n = n_bytes - at < VISE_I_CUDA_PINNED_BYTES ? n_bytes - at : VISE_I_CUDA_PINNED_BYTES;
+  void *memory = NULL;
+  size_t each = b->buffer_bytes > 0 ? b->buffer_bytes : LEAST_BUFFER_BYTES;
+  while (each < n_bytes && each < VISE_I_CUDA_PINNED_BYTES) each *= 2;
+  if (each == b->buffer_bytes) return VISE_OK;
+  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies)); /* they may be in use */
+  if (b->buffers[0]) VISE_I_CUDA_TRY(b, cudaFreeHost(b->buffers[0]));
+  b->buffers[0] = b->buffers[1] = NULL;
+  b->buffer_bytes = 0;
+  VISE_I_CUDA_TRY(b, cudaHostAlloc(&memory, 2 * each, cudaHostAllocDefault));
+  b->buffers[0] = memory;
+  b->buffers[1] = b->buffers[0] + each;
+  b->buffer_bytes = each;
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
+  for (size_t at = 0, k = 0; at < n_bytes; at += b->buffer_bytes, k ^= 1) {
+    const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
     memcpy(b->buffers[k], (const char *)from + at, n);
     VISE_I_CUDA_TRY(b, cudaMemcpyAsync((char *)to + at, b->buffers[k], n, cudaMemcpyHostToDevice, b->copies));
@@ -244,8 +264,9 @@ vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, 
   vise_status status = VISE_OK;
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
-  for (size_t at = 0; at < n_bytes; at += VISE_I_CUDA_PINNED_BYTES) {
-    const size_t n = n_bytes - at < VISE_I_CUDA_PINNED_BYTES ? n_bytes - at : VISE_I_CUDA_PINNED_BYTES;
+  VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
+  for (size_t at = 0; at < n_bytes; at += b->buffer_bytes) {
+    const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
     VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->buffers[0], (const char *)from + at, n, cudaMemcpyDeviceToHost, b->copies));
     VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
     memcpy((char *)to + at, b->buffers[0], n);

@@ -101,7 +101,7 @@ static vise_status parts_open(vise_i_backend *b, uint64_t steps_per_launch, vise
   if (!w->clocks) {
     VISE_TRY(vise_i_cuda_alloc(b, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
     w->clocks = (uint64_t *)(void *)memory;
-    VISE_I_CUDA_TRY(b, cudaMemset(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks));
+    VISE_I_CUDA_TRY(b, cudaMemsetAsync(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks, b->steps));
     w->steps_per_launch = b->spec.steps_per_launch;
     w->n_steps = 0;
   }

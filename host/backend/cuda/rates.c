@@ -31,6 +31,13 @@ static vise_status check(int device, cudaError_t error, const char *expression, 
 /* In a function with `status`, `err`, `done:` and `device`. */
 #define CUDA_TRY(call) VISE_TRY(check(device, (call), #call, err))
 
+/* What cuBLAS refuses leaves a rate unmeasured and is no error of the device. */
+static vise_status check_blas(cublasStatus_t error, const char *expression, vise_error *err) {
+  if (error == CUBLAS_STATUS_SUCCESS) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "products: cuBLAS status %d from %s", (int)error, expression);
+}
+#define BLAS_TRY(call) VISE_TRY(check_blas((call), #call, err))
+
 /* ---- what it is ---- */
 
 /* "580.65.06", as the kernel module says; empty where there is none. */
@@ -115,6 +122,7 @@ static vise_status make_numbers(int device, size_t n_bytes, bool bf16, void **ou
   }
   CUDA_TRY(cudaMalloc(out, n_bytes));
   CUDA_TRY(cudaMemcpy(*out, words, n_bytes, cudaMemcpyHostToDevice));
+  CUDA_TRY(cudaStreamSynchronize(NULL)); /* streams that do not wait for the default one read them */
 done:
   free(words);
   return status;
@@ -174,15 +182,13 @@ static vise_status product_make(int device, const vise_i_blas *blas, vise_precis
   VISE_TRY(make_numbers(device, n * (bf16 ? 2 : 4), bf16, &p->b, err));
   CUDA_TRY(cudaMalloc(&p->c, n * sizeof(float)));
   CUDA_TRY(cudaMalloc(&p->workspace, WORKSPACE_BYTES));
-  VISE_I_BLAS_TRY(blas->operation_create(&p->operation, compute, CUDA_R_32F));
-  VISE_I_BLAS_TRY(blas->layout_create(&p->in, bf16 ? CUDA_R_16BF : CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
-  VISE_I_BLAS_TRY(blas->layout_create(&p->out, CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
-  VISE_I_BLAS_TRY(blas->preference_create(&p->preference));
-  VISE_I_BLAS_TRY(
-      blas->preference_set(p->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace));
+  BLAS_TRY(blas->operation_create(&p->operation, compute, CUDA_R_32F));
+  BLAS_TRY(blas->layout_create(&p->in, bf16 ? CUDA_R_16BF : CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
+  BLAS_TRY(blas->layout_create(&p->out, CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
+  BLAS_TRY(blas->preference_create(&p->preference));
+  BLAS_TRY(blas->preference_set(p->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace));
   memset(&result, 0, sizeof result);
-  VISE_I_BLAS_TRY(
-      blas->choose(blas->handle, p->operation, p->in, p->in, p->out, p->out, p->preference, 1, &result, &n_found));
+  BLAS_TRY(blas->choose(blas->handle, p->operation, p->in, p->in, p->out, p->out, p->preference, 1, &result, &n_found));
   if (n_found < 1) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "cuBLAS has no product of this size"));
   p->algorithm = result.algo;
 done:
@@ -200,8 +206,8 @@ static vise_status measure_products(int device, const vise_i_blas *blas, const s
   for (int r = 0; r <= REPEATS; r++) {
     CUDA_TRY(cudaEventRecord(w->start, w->stream));
     for (int i = 0; i < CALLS; i++) {
-      VISE_I_BLAS_TRY(blas->multiply(blas->handle, p.operation, &one, p.a, p.in, p.b, p.in, &zero, p.c, p.out, p.c,
-                                     p.out, &p.algorithm, p.workspace, WORKSPACE_BYTES, w->stream));
+      BLAS_TRY(blas->multiply(blas->handle, p.operation, &one, p.a, p.in, p.b, p.in, &zero, p.c, p.out, p.c, p.out,
+                              &p.algorithm, p.workspace, WORKSPACE_BYTES, w->stream));
     }
     VISE_TRY(stopwatch_read(device, w, &took, err));
     if (r > 0) best = fmin(best, took);
@@ -224,11 +230,14 @@ vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, doub
   VISE_TRY(vise_i_cuda_choose(device, err));
   VISE_TRY(stopwatch_make(device, &w, err));
   vise_status measured = measure_copy(device, &w, copy_bytes_per_s, &inner);
-  if (measured == VISE_OK) measured = vise_i_blas_open(&blas, &inner);
+  if (measured == VISE_OK) {
+    if (vise_i_blas_open(&blas, &inner) != VISE_OK) measured = VISE_ERR_UNSUPPORTED;
+  }
   if (measured == VISE_OK) measured = measure_products(device, &blas, &w, precision, gemm_flop_per_s, &inner);
   /* What is missing, or does not fit, is no reason not to time steps; a device that fails is. */
   if (measured == VISE_ERR_UNSUPPORTED || measured == VISE_ERR_MEMORY) {
     (void)snprintf(note, n_note_bytes, "%s", inner.text);
+    CUDA_TRY(cudaStreamSynchronize(w.stream)); /* cuBLAS may have met an error of the device */
   } else if (measured != VISE_OK) {
     VISE_TRY(vise_i_fail(err, measured, "%s", inner.text));
   }

@@ -105,10 +105,11 @@ done:
 }
 
 static vise_status send_order(vise_i_backend *b, const size_t *rows, size_t n, vise_error *err) {
-  enum { PART = VISE_I_CUDA_PINNED_BYTES / sizeof(uint32_t) };
-  vise_status status = VISE_OK;
-  for (size_t at = 0, k = 0; at < n; at += PART, k ^= 1) {
-    const size_t m = n - at < PART ? n - at : (size_t)PART;
+  vise_status status;
+  VISE_TRY(vise_i_cuda_reserve(b, n * sizeof(uint32_t), err));
+  const size_t part = b->buffer_bytes / sizeof(uint32_t);
+  for (size_t at = 0, k = 0; at < n; at += part, k ^= 1) {
+    const size_t m = n - at < part ? n - at : part;
     uint32_t *out = (uint32_t *)(void *)b->buffers[k];
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
     for (size_t i = 0; i < m; i++) out[i] = (uint32_t)rows[at + i];

@@ -31,11 +31,12 @@ done:
 /* ---- a step ---- */
 
 static vise_status send_delta(vise_i_backend *b, const vise_array *delta, vise_error *err) {
-  vise_status status = VISE_OK;
-  enum { PART = VISE_I_CUDA_PINNED_BYTES / sizeof(float) };
+  vise_status status;
   const size_t n = delta->n_rows * delta->n_cols;
-  for (size_t at = 0, k = 0; at < n; at += PART, k ^= 1) {
-    const size_t m = n - at < PART ? n - at : (size_t)PART;
+  VISE_TRY(vise_i_cuda_reserve(b, n * sizeof(float), err));
+  const size_t part = b->buffer_bytes / sizeof(float);
+  for (size_t at = 0, k = 0; at < n; at += part, k ^= 1) {
+    const size_t m = n - at < part ? n - at : part;
     float *out = (float *)(void *)b->buffers[k];
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
     for (size_t i = 0; i < m; i++) {
@@ -152,10 +153,11 @@ done:
 
 /* Outputs [n][ld] of the last launch, as doubles without padding. */
 static vise_status fetch_outputs(vise_i_backend *b, size_t n, double *out, vise_error *err) {
-  vise_status status = VISE_OK;
+  vise_status status;
   const vise_k_layer *last = &b->wide.step.layers[b->net->n_layers - 1];
   const float *from = b->wide.step.activations + last->out;
-  const size_t most = VISE_I_CUDA_PINNED_BYTES / (last->ld_out * sizeof(float));
+  VISE_TRY(vise_i_cuda_reserve(b, n * last->ld_out * sizeof(float), err));
+  const size_t most = b->buffer_bytes / (last->ld_out * sizeof(float));
   const float *z = (const float *)(const void *)b->buffers[0];
   for (size_t first = 0; first < n; first += most) {
     const size_t m = n - first < most ? n - first : most;
@@ -181,7 +183,8 @@ static bool are_neighbours(const size_t *rows, size_t n) {
 
 /* Sends indices of rows, for the kernel to gather by. */
 static vise_status send_indices(vise_i_backend *b, const size_t *rows, size_t n, vise_error *err) {
-  vise_status status = VISE_OK;
+  vise_status status;
+  VISE_TRY(vise_i_cuda_reserve(b, n * sizeof(uint32_t), err));
   uint32_t *out = (uint32_t *)(void *)b->buffers[0];
   VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[0]));
   for (size_t i = 0; i < n; i++) out[i] = (uint32_t)rows[i];

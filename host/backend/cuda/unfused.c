@@ -50,6 +50,7 @@ static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_er
   u->n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
   /* Under a limit data come first: with less cuBLAS has fewer algorithms to choose from. */
   if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
+  if (b->spec.workspace_bytes > 0) u->n_workspace = b->spec.workspace_bytes;
 done:
   return status;
 }

@@ -1,14 +1,18 @@
 /*
  * The matrix products of the unfused step. Rows of batches and weights are rows in memory and so columns to cuBLAS:
- * with X [rows][n_in], W [n_out][n_in], D = dL/dZ [rows][n_out] as we have them, cuBLAS is asked for forward   Z' = W
- * X'             n_out x rows,  bias and relu (with its mask) as epilogues delta     (D W)' = W' D'        n_in x rows,
- * relu's derivative by the mask gradient  (D' X)' = X' D        n_in x n_out,  the bias gradient from the sums over
- * rows of D An epilogue that cuBLAS does not have for the types at hand is left to a kernel: candidates are tried in
- * order.
+ * with X [rows][n_in], W [n_out][n_in], D = dL/dZ [rows][n_out] as we have them, cuBLAS is asked for
+ *
+ *   forward   Z' = W X'         n_out x rows,  bias and relu (with its mask) as epilogues
+ *   delta     (D W)' = W' D'    n_in x rows,   relu's derivative by the mask
+ *   gradient  (D' X)' = X' D    n_in x n_out,  the bias gradient from the sums over rows of D
+ *
+ * An epilogue that cuBLAS does not have for the types at hand is left to a kernel: candidates are tried in order.
  */
 #include <string.h>
 
 #include "host/backend/cuda/unfused.h"
+
+enum { MOST_ALGORITHMS = 4 };
 
 /* A product before cuBLAS knows of it: D [m x n] = op(A) op(B), k terms each. */
 typedef struct request {
@@ -83,23 +87,51 @@ done:
   return status;
 }
 
-/* The first of the epilogues that cuBLAS has an algorithm for, and the algorithm that it thinks best. */
-static vise_status choose(vise_i_unfused *u, const request *r, vise_i_product *p, vise_error *err) {
+static cublasStatus_t multiply(const vise_i_backend *b, const vise_i_product *p) {
+  const vise_i_unfused *u = b->unfused;
+  const float one = 1, zero = 0;
+  return u->blas.multiply(u->blas.handle, p->operation, &one, p->pa, p->a, p->pb, p->b, &zero, p->pd, p->d, p->pd, p->d,
+                          &p->algorithm, u->workspace, u->n_workspace, b->steps);
+}
+
+vise_status vise_i_unfused_multiply(vise_i_backend *b, const vise_i_product *p, vise_error *err) {
   vise_status status;
+  VISE_I_BLAS_TRY(multiply(b, p));
+done:
+  return status;
+}
+
+/* An algorithm for the product with the epilogue that is set: the best in cuBLAS' opinion of those that it also runs,
+   since it promises some that it then refuses. What lies in the targets is of no use yet, and the stream of steps
+   captures nothing. Returns why there is none. */
+static cublasStatus_t find_algorithm(vise_i_backend *b, cublasLtMatmulPreference_t preference, vise_i_product *p) {
+  const vise_i_unfused *u = b->unfused;
+  cublasLtMatmulHeuristicResult_t results[MOST_ALGORITHMS];
+  int n = 0;
+  memset(results, 0, sizeof results);
+  cublasStatus_t found =
+      u->blas.choose(u->blas.handle, p->operation, p->a, p->b, p->d, p->d, preference, MOST_ALGORITHMS, results, &n);
+  if (found != CUBLAS_STATUS_SUCCESS) return found;
+  found = CUBLAS_STATUS_NOT_SUPPORTED;
+  for (int i = 0; i < n && found != CUBLAS_STATUS_SUCCESS; i++) {
+    p->algorithm = results[i].algo;
+    found = results[i].state != CUBLAS_STATUS_SUCCESS ? results[i].state : multiply(b, p);
+  }
+  return found;
+}
+
+/* The first of the epilogues that cuBLAS has an algorithm for, and the algorithm. */
+static vise_status choose(vise_i_backend *b, const request *r, vise_i_product *p, vise_error *err) {
+  vise_status status;
+  vise_i_unfused *u = b->unfused;
   cublasLtMatmulPreference_t preference = NULL;
   VISE_TRY(make_preference(u, r, &preference, err));
   for (size_t i = 0;; i++) {
-    cublasLtMatmulHeuristicResult_t result;
-    int n = 0;
-    memset(&result, 0, sizeof result);
     VISE_TRY(set_epilogue(u, r, r->epilogues[i], p, err));
-    const cublasStatus_t found =
-        u->blas.choose(u->blas.handle, p->operation, p->a, p->b, p->d, p->d, preference, 1, &result, &n);
-    if (found == CUBLAS_STATUS_SUCCESS && n > 0 && result.state == CUBLAS_STATUS_SUCCESS) {
-      p->algorithm = result.algo;
-      break;
-    }
+    const cublasStatus_t found = find_algorithm(b, preference, p);
+    if (found == CUBLAS_STATUS_SUCCESS) break;
     if (r->epilogues[i] != CUBLASLT_EPILOGUE_DEFAULT) continue;
+    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* or is it the device that fails? */
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
                          "--step unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
                          (unsigned long long)r->m, (unsigned long long)r->n, (unsigned long long)r->k, (int)found));
@@ -135,17 +167,7 @@ static vise_status open_product(vise_i_backend *b, const request *r, vise_i_prod
   p->pa = r->a;
   p->pb = r->b;
   p->pd = r->d;
-  VISE_TRY(choose(u, r, p, err));
-done:
-  return status;
-}
-
-vise_status vise_i_unfused_multiply(vise_i_backend *b, const vise_i_product *p, vise_error *err) {
-  vise_status status = VISE_OK;
-  const vise_i_unfused *u = b->unfused;
-  const float one = 1, zero = 0;
-  VISE_I_BLAS_TRY(u->blas.multiply(u->blas.handle, p->operation, &one, p->pa, p->a, p->pb, p->b, &zero, p->pd, p->d,
-                                   p->pd, p->d, &p->algorithm, u->workspace, u->n_workspace, b->steps));
+  VISE_TRY(choose(b, r, p, err));
 done:
   return status;
 }

@@ -224,9 +224,30 @@ cublasStatus_t read_product(const Operation &o, const void *a, const Layout &la,
   return read_epilogue(o, p->d, &p->epilogue);
 }
 
+// What a test has asked for.
+struct Refusals {
+  unsigned epilogue = 0;
+  uint64_t calls_left = UINT64_MAX;
+} refusals;
+
+cublasStatus_t as_tests_want(unsigned epilogue) {
+  if (refusals.epilogue != 0 && epilogue == refusals.epilogue) return CUBLAS_STATUS_NOT_SUPPORTED;
+  if (refusals.calls_left == 0) return CUBLAS_STATUS_EXECUTION_FAILED;
+  if (refusals.calls_left != UINT64_MAX) --refusals.calls_left;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
 }  // namespace
 
 extern "C" {
+
+void emu_refuse_epilogue(unsigned epilogue) {
+  refusals.epilogue = epilogue;
+}
+
+void emu_fail_products_after(uint64_t calls) {
+  refusals.calls_left = calls;
+}
 
 cublasStatus_t cublasLtCreate(cublasLtHandle_t *handle) {
   if (!handle) return CUBLAS_STATUS_INVALID_VALUE;
@@ -378,6 +399,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   const cublasStatus_t status = read_product(inside<Operation>(desc), a, inside<Layout>(la), b, inside<Layout>(lb), c,
                                              inside<Layout>(lc), d, inside<Layout>(ld), &product);
   if (status) return status;
+  if (const cublasStatus_t refused = as_tests_want(product.epilogue.kind)) return refused;
   if (product.scalars_on_device) {
     product.device_alpha = static_cast<const float *>(alpha);
     product.device_beta = static_cast<const float *>(beta);

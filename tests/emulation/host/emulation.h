@@ -29,6 +29,11 @@ void emu_set_memory(size_t bytes);
 void emu_set_deferred(int deferred);
 // 0: reports are kept and not printed, as VISE_EMU_QUIET=1.
 void emu_set_printing(int printing);
+// From now on cublasLtMatmul refuses products with this epilogue, for which the heuristic goes on to find algorithms;
+// 0: none is refused.
+void emu_refuse_epilogue(unsigned epilogue);
+// After so many further calls every cublasLtMatmul ends with CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
+void emu_fail_products_after(uint64_t calls);
 
 // The last report of a misuse or of a failing kernel ("" when there was none), and forgetting it.
 const char *emu_last_report(void);
