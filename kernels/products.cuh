@@ -1,7 +1,9 @@
 /*
  * The three products of a step, in the tiles that this kernel has. A kernel's source file chooses them before it
- * includes this: VISE_STEP_LARGE   0: tiles of 8 and 32; 1: all VISE_STEP_MMA     0: all in float32; VISE_MMA_TF32,
- * VISE_MMA_BF16: tiles of 64 and 128 by the matrix units
+ * includes this:
+ *
+ * VISE_STEP_LARGE   0: tiles of 8 and 32; 1: all
+ * VISE_STEP_MMA     0: all in float32; VISE_MMA_TF32, VISE_MMA_BF16: tiles of 64 and 128 by the matrix units
  */
 #ifndef VISE_K_PRODUCTS_CUH
 #define VISE_K_PRODUCTS_CUH

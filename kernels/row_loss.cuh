@@ -4,7 +4,8 @@
  * Formulas    those of host/backend/cpu64/loss.c. With r the row weight, c the class weight and D the record's
  *             denominator: value r c row_i (not yet divided by D), delta r c d_k / D; cross-entropy has c inside row_i.
  * Numerics    terms in float32 (exp, log, log1p of math_f32.cuh), sums over outputs in float64 in canonical order:
- * leaves of 32 outputs, the tree over leaves. Oracle      host/backend/cpu64/loss.c, by tolerance.
+ *             leaves of 32 outputs, the tree over leaves.
+ * Oracle      host/backend/cpu64/loss.c, by tolerance.
  */
 #ifndef VISE_K_ROW_LOSS_CUH
 #define VISE_K_ROW_LOSS_CUH

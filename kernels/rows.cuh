@@ -2,9 +2,10 @@
  * The phases that end the forward pass, by rows of the batch.
  *
  * VISE_K_ROWS   nets with up to VISE_K_NARROW outputs: a CTA takes row_block rows and does all that is left of them:
- * the last layer's outputs, loss, delta, and the delta of the layer below, so that the team need not meet in between.
- * Inputs of the rows, partial sums, outputs and deltas are in shared memory, so is the last weight where there is room;
- * else it is read through the caches. VISE_K_LOSS   wider nets: the outputs are in memory; a warp takes a row.
+ *               the last layer's outputs, loss, delta, and the delta of the layer below, so that the team need not meet
+ *               in between. Inputs of the rows, partial sums, outputs and deltas are in shared memory, so is the last
+ *               weight where there is room; else it is read through the caches.
+ * VISE_K_LOSS   wider nets: the outputs are in memory; a warp takes a row.
  */
 #ifndef VISE_K_ROWS_CUH
 #define VISE_K_ROWS_CUH

@@ -5,15 +5,17 @@
  * Formula     one or many training steps, in the order of host/backend/cpu64/step.c: gather, forward, loss, backward,
  *             penalties, clips, optimizer, projection, statistics.
  * Layout      kernels/step_types.h. params, moments, activations, sums, statistics and state are read and written by
- * the launch; data set, order, records, masks and weights of rows and classes are only read. Work        a team of CTAs
- * of 256 threads walks through the phases that the host planned; in each a CTA takes tiles, blocks of rows or warps'
- * worth of them in turn: member, member + n_members, ... Tiles of the gradient stay with their CTA until it updates the
- * weights under them. Memory      see host/plan, which counts it for a given net; no gradient leaves the chip where its
- * tiles can be held. Numerics    fp32: canonical order (kernels/canonical.h), so the bits depend on nothing but data,
- * options and the order of the rows. tf32 and bf16: products of the tiles of 64 and 128 by the matrix units, the rest
- * in float32; the same bits on the same kind of GPU. Limits      16 layers, widths 8192; one CTA to a multiprocessor;
- * all resident (cooperative launch). Oracle      host/backend/cpu64, by tolerance (tests/gpu); fp32 also against itself
- * on the emulated device, bit for bit.
+ *             the launch; data set, order, records, masks and weights of rows and classes are only read.
+ * Work        a team of CTAs of 256 threads walks through the phases that the host planned; in each a CTA takes tiles,
+ *             blocks of rows or warps' worth of them in turn: member, member + n_members, ... Tiles of the gradient
+ *             stay with their CTA until it updates the weights under them.
+ * Memory      see host/plan, which counts it for a given net; no gradient leaves the chip where its tiles can be held.
+ * Numerics    fp32: canonical order (kernels/canonical.h), so the bits depend on nothing but data, options and the
+ *             order of the rows. tf32 and bf16: products of the tiles of 64 and 128 by the matrix units, the rest in
+ *             float32; the same bits on the same kind of GPU.
+ * Limits      16 layers, widths 8192; one CTA to a multiprocessor; all resident (cooperative launch).
+ * Oracle      host/backend/cpu64, by tolerance (tests/gpu); fp32 also against itself on the emulated device, bit for
+ *             bit.
  */
 #ifndef VISE_K_STEP_KERNEL_CUH
 #define VISE_K_STEP_KERNEL_CUH

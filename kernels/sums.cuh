@@ -1,6 +1,6 @@
 /*
  * The sums of a step in the canonical order (kernels/canonical.h): squares of gradients and weights over tensors and
- * units. The warps that make or update a tile leave a number for each cell (four rows x 32 columns), or for each leaf
+ * units. The warps that make or update a tile leave a number for each cell (32 rows x 32 columns), or for each leaf
  * of a row where norms of units are asked for; here these become groups, tensors, units.
  */
 #ifndef VISE_K_SUMS_CUH

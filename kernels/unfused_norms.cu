@@ -11,7 +11,7 @@
  * Memory      sums once, 8 bytes a lane, coalesced; 26 to 56 KB of shared memory.
  * Numerics    float64, canonical order (kernels/canonical.h).
  * Limits      those of the plan.
- * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
+ * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_agreement_test.c).
  */
 #define VISE_ALL_INLINE
 #include "kernels/unfused.cuh"

@@ -14,7 +14,7 @@
  * Memory      every operand once, 16 bytes a lane (bf16: 8; bias: 4), coalesced.
  * Numerics    float32; bf16 rounded to nearest even where it is stored. Same bits in every run.
  * Limits      those of the plan (host/plan).
- * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
+ * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_agreement_test.c).
  */
 #define VISE_ALL_INLINE
 #include "kernels/activation.cuh"

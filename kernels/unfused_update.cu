@@ -11,9 +11,10 @@
  * Work        a CTA takes cells of 32 rows x 32 columns in turn, a lane four neighbours; with max-norm it takes the 32
  *             rows of a group.
  * Memory      gradient: g, and w where there is a penalty, read; g written where it may have changed. update: g, w, m,
- * s read, w, m, s written. 16 bytes a lane, coalesced; 8 bytes for each 1024 entries and kind of sum. Numerics float32;
- * sums float64 in canonical order. A step that is skipped writes no weight and no moment. Limits      those of the
- * plan. Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_test.c).
+ *             s read, w, m, s written. 16 bytes a lane, coalesced; 8 bytes for each 1024 entries and kind of sum.
+ * Numerics    float32; sums float64 in canonical order. A step that is skipped writes no weight and no moment.
+ * Limits      those of the plan.
+ * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_agreement_test.c).
  */
 #define VISE_ALL_INLINE
 #include "kernels/unfused.cuh"
