@@ -191,10 +191,10 @@ Test(unfused_steps, a_refused_product_is_no_error_of_the_device) {
   r->spec.without_epilogues = 2;
   emu_refuse_epilogue(CUBLASLT_EPILOGUE_DEFAULT);
   vise_i_backend *b = gpu_rig_start(r);
-  run(b, r, 0, 1, VISE_ERR_UNSUPPORTED, 0, r->stats, &err);
+  step_rig_expect(r, b, 0, 1, VISE_ERR_UNSUPPORTED, 0, &err);
   cr_expect(strstr(err.text, "cuBLAS has no product of ") != NULL, "%s", err.text);
   emu_refuse_epilogue(0);
-  run(b, r, 0, 1, VISE_OK, 1, r->stats, &err);
+  step_rig_expect(r, b, 0, 1, VISE_OK, 1, &err);
   OPS->destroy(b);
   gpu_rig_free(r);
 }
