@@ -53,18 +53,18 @@ static void expect_rows(const vise_i_backend *b, size_t n_rows) {
   cr_expect(n_wrong(step->inputs, step->inputs16, 0, n_rows, step->layers[0].n_in, step->ld_inputs) == 0);
 }
 
-static void follow(gpu_rig *r) {
+static void follow(step_rig *r) {
   vise_error err = VISE_ERROR_INIT;
   float *start = calloc(r->net.n_params, sizeof *start);
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   expect_params(b, "projected");
-  gpu_rig_run(r, b, 5, 3, NULL);
+  step_rig_run(r, b, 5, 3, NULL);
   expect_params(b, "trained");
   if (r->spec.step_mode == VISE_STEP_FUSED) expect_rows(b, RIG_BATCH);
   for (size_t i = 0; i < r->net.n_params; i++) start[i] = (float)r->params[i];
   cr_assert(OPS->set_state(b, VISE_I_PARAMS, start, &err) == VISE_OK, "%s", err.text);
   expect_params(b, "set");
-  gpu_rig_run(r, b, 3, 1, NULL);
+  step_rig_run(r, b, 3, 1, NULL);
   expect_params(b, "trained again");
   OPS->destroy(b);
   free(start);
@@ -74,7 +74,7 @@ Test(bf16, copies_follow) {
   for (int mode = VISE_STEP_FUSED; mode <= VISE_STEP_UNFUSED_GRAPH; mode++) {
     for (int max_norm = 0; max_norm < 3; max_norm++) {
       for (int tile = VISE_K_TILE_8; tile <= VISE_K_TILE_128; tile++) {
-        gpu_rig *r = gpu_rig_make(VISE_ADAM);
+        step_rig *r = gpu_rig_make(VISE_ADAM);
         if (mode != VISE_STEP_FUSED && tile > VISE_K_TILE_8) tile = VISE_K_TILE_128;
         r->spec.precision = VISE_BF16;
         r->spec.step_mode = (vise_step_mode)mode;
@@ -82,7 +82,7 @@ Test(bf16, copies_follow) {
         if (max_norm == 0) r->spec.max_norm = 0;
         if (max_norm == 2) r->spec.max_norm_scope = VISE_MAX_NORM_TENSOR;
         follow(r);
-        gpu_rig_free(r);
+        step_rig_free(r);
       }
     }
   }
@@ -91,7 +91,7 @@ Test(bf16, copies_follow) {
 /* Outputs wider than the rows phase takes: their deltas are written by another. */
 Test(bf16, copies_of_wide_outputs_follow) {
   static const size_t widths[] = {RIG_IN, 40, 90};
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   uint64_t state = 5;
   free(r->params);
   r->net = rig_net(2, widths, VISE_GELU, true);
@@ -100,5 +100,5 @@ Test(bf16, copies_of_wide_outputs_follow) {
   r->spec.precision = VISE_BF16;
   r->spec.forced_tile = 1 + VISE_K_TILE_64;
   follow(r);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }

@@ -7,12 +7,12 @@
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 
-static void expect_same(const gpu_rig *r, const float *reference, const vise_step_stats *stats, size_t most,
+static void expect_same(const step_rig *r, const float *reference, const vise_step_stats *stats, size_t most,
                         const char *what) {
   vise_step_stats own[RIG_STEPS];
-  float *end = gpu_rig_train(r, most, own);
-  cr_expect(gpu_rig_same(r, reference, end), "%s: the weights differ", what);
-  cr_expect(gpu_rig_same_stats(stats, own, RIG_STEPS), "%s: the statistics differ", what);
+  float *end = step_rig_train(r, most, own);
+  cr_expect(step_rig_same(r, reference, end), "%s: the weights differ", what);
+  cr_expect(step_rig_same_stats(stats, own, RIG_STEPS), "%s: the statistics differ", what);
   free(end);
 }
 
@@ -20,8 +20,8 @@ Test(bits, steps_per_launch_and_per_call) {
   static const uint64_t per_launch[] = {1, 7, 0};
   static const size_t per_call[] = {1, 5, RIG_STEPS};
   for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
-    gpu_rig *r = gpu_rig_make((vise_optimizer)optimizer);
-    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+    step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
+    float *reference = step_rig_train(r, RIG_STEPS, r->stats);
     for (size_t i = 0; i < 3; i++) {
       for (size_t k = 0; k < 3; k++) {
         r->spec.steps_per_launch = per_launch[i];
@@ -29,58 +29,58 @@ Test(bits, steps_per_launch_and_per_call) {
       }
     }
     free(reference);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 Test(bits, ctas) {
-  gpu_rig *r = gpu_rig_make(VISE_ADAM);
-  vise_i_backend *b = gpu_rig_start(r);
+  step_rig *r = gpu_rig_make(VISE_ADAM);
+  vise_i_backend *b = step_rig_start(r);
   const int most = (int)b->train.step.n_members;
   OPS->destroy(b);
-  float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+  float *reference = step_rig_train(r, RIG_STEPS, r->stats);
   for (int n = 1; n <= most; n = n < 3 ? n + 1 : 2 * n + 1) {
     r->spec.n_ctas = n;
     expect_same(r, reference, r->stats, RIG_STEPS, "CTAs");
   }
   free(reference);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(bits, tiles) {
   for (int type = VISE_CLIP_GLOBAL; type <= VISE_CLIP_UNIT; type++) {
-    gpu_rig *r = gpu_rig_make(VISE_RMSPROP);
+    step_rig *r = gpu_rig_make(VISE_RMSPROP);
     r->spec.clip_norm_type = (vise_clip_norm_type)type;
-    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+    float *reference = step_rig_train(r, RIG_STEPS, r->stats);
     for (int tile = VISE_K_TILE_8; tile < VISE_K_N_TILES; tile++) {
       r->spec.forced_tile = 1 + tile;
       expect_same(r, reference, r->stats, RIG_STEPS, "tiles");
     }
     free(reference);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 /* The comparison itself: another strength is seen. */
 Test(bits, comparison_sees_another_training) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   vise_step_stats stats[RIG_STEPS];
-  float *a = gpu_rig_train(r, RIG_STEPS, r->stats);
+  float *a = step_rig_train(r, RIG_STEPS, r->stats);
   r->spec.k2 *= 1.001;
-  float *b = gpu_rig_train(r, RIG_STEPS, stats);
-  cr_expect(!gpu_rig_same(r, a, b) && !gpu_rig_same_stats(stats, r->stats, RIG_STEPS));
+  float *b = step_rig_train(r, RIG_STEPS, stats);
+  cr_expect(!step_rig_same(r, a, b) && !step_rig_same_stats(stats, r->stats, RIG_STEPS));
   free(a);
   free(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(bits, data_in_chunks) {
   static const size_t n_rows[] = {RIG_BATCH, 2 * RIG_BATCH + 3, 41};
-  gpu_rig *r = gpu_rig_make(VISE_ADAM);
-  float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+  step_rig *r = gpu_rig_make(VISE_ADAM);
+  float *reference = step_rig_train(r, RIG_STEPS, r->stats);
   for (size_t i = 0; i < 3; i++) {
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, n_rows[i]);
-    vise_i_backend *b = gpu_rig_start(r);
+    vise_i_backend *b = step_rig_start(r);
     cr_assert(b->bound.is_bound && !b->bound.resident, "the limit of %zu rows is not met", n_rows[i]);
     cr_expect(b->bound.rows[0].n_rows < RIG_ROWS / 2 && b->bound.rows[0].n_rows >= RIG_BATCH);
     cr_expect(b->arena_bytes + b->single_bytes + b->bound.n_bytes <= r->spec.device_memory_limit);
@@ -94,18 +94,18 @@ Test(bits, data_in_chunks) {
     r->spec.device_memory_limit = 0;
   }
   free(reference);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(bits, state_carries_a_training_over) {
   for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
-    gpu_rig *r = gpu_rig_make((vise_optimizer)optimizer);
-    float *whole = gpu_rig_train(r, RIG_STEPS, NULL);
-    vise_i_backend *first = gpu_rig_start(r), *second = gpu_rig_start(r);
+    step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
+    float *whole = step_rig_train(r, RIG_STEPS, NULL);
+    vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
     vise_error err = VISE_ERROR_INIT;
     size_t n_done;
-    gpu_rig_run(r, first, 9, 9, NULL);
-    float *half = gpu_rig_snapshot(r, first);
+    step_rig_run(r, first, 9, 9, NULL);
+    float *half = step_rig_snapshot(r, first);
     const vise_i_counters counters = OPS->get_counters(first);
     cr_expect(counters.applied_steps == 9 && counters.consecutive_skips == 0);
     for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
@@ -115,25 +115,25 @@ Test(bits, state_carries_a_training_over) {
     OPS->set_counters(second, &counters);
     cr_assert(OPS->run(second, 9 * RIG_BATCH, RIG_BATCH, 4, r->hyper, r->stats, &n_done, &err) == VISE_OK);
     cr_assert(OPS->run(second, 0, RIG_BATCH, 7, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-    float *end = gpu_rig_snapshot(r, second);
-    cr_expect(gpu_rig_same(r, whole, end), "%s", vise_optimizer_name((vise_optimizer)optimizer));
+    float *end = step_rig_snapshot(r, second);
+    cr_expect(step_rig_same(r, whole, end), "%s", vise_optimizer_name((vise_optimizer)optimizer));
     free(whole);
     free(half);
     free(end);
     OPS->destroy(first);
     OPS->destroy(second);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 /* Rows of the data set by their order, and the same rows as the caller's own batch. */
 Test(bits, run_and_step_are_the_same) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
-  vise_i_backend *run = gpu_rig_start(r), *step = gpu_rig_start(r);
+  step_rig *r = gpu_rig_make(VISE_SGD);
+  vise_i_backend *run = step_rig_start(r), *step = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   vise_step_stats by_run[3], by_step[3];
   memset(by_step, 0, sizeof by_step);
-  gpu_rig_run(r, run, 3, 3, by_run);
+  step_rig_run(r, run, 3, 3, by_run);
   for (size_t s = 0; s < 3; s++) {
     double x[RIG_BATCH * RIG_IN], y[RIG_BATCH], weights[RIG_BATCH];
     for (size_t i = 0; i < RIG_BATCH; i++) {
@@ -145,13 +145,13 @@ Test(bits, run_and_step_are_the_same) {
     const vise_i_data own = rig_data(x, RIG_BATCH, RIG_IN, y, 1, true, weights);
     cr_assert(OPS->step(step, &own, NULL, 0, &r->hyper[s], &by_step[s], &err) == VISE_OK, "%s", err.text);
   }
-  cr_expect(gpu_rig_same_stats(by_run, by_step, 3));
+  cr_expect(step_rig_same_stats(by_run, by_step, 3));
   cr_expect(OPS->n_launches(step) == 3);
-  float *a = gpu_rig_snapshot(r, run), *b = gpu_rig_snapshot(r, step);
-  cr_expect(gpu_rig_same(r, a, b));
+  float *a = step_rig_snapshot(r, run), *b = step_rig_snapshot(r, step);
+  cr_expect(step_rig_same(r, a, b));
   free(a);
   free(b);
   OPS->destroy(run);
   OPS->destroy(step);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }

@@ -5,15 +5,6 @@
 #include "host/backend/cuda/cuda.h"
 #include "tests/support/step_rig.h"
 
-#define gpu_rig step_rig
-#define gpu_rig_free step_rig_free
-#define gpu_rig_start step_rig_start
-#define gpu_rig_run step_rig_run
-#define gpu_rig_snapshot step_rig_snapshot
-#define gpu_rig_same step_rig_same
-#define gpu_rig_train step_rig_train
-#define gpu_rig_same_stats step_rig_same_stats
-
 step_rig *gpu_rig_make(vise_optimizer optimizer);
 
 /* A device memory limit that leaves `extra` bytes beside the step, and one that leaves room for two chunks of n_rows

@@ -30,7 +30,7 @@ static void check(cpu_case *c, const char *what) {
     c->spec.steps_per_launch = PER_LAUNCH[i];
     *r = cpu_case_run(c, OPS);
     const size_t n = r->net.n_params;
-    cr_expect(gpu_rig_same_stats(first->stats, r->stats, c->n_steps) &&
+    cr_expect(step_rig_same_stats(first->stats, r->stats, c->n_steps) &&
                   memcmp(first->tensor_sum, r->tensor_sum, sizeof r->tensor_sum) == 0,
               "%s, %zu layers, launches of %d: statistics", what, c->n_layers, (int)PER_LAUNCH[i]);
     cr_expect(
@@ -128,12 +128,12 @@ typedef struct ending {
 } ending;
 
 /* Up to nine steps, which end after n; then two more. */
-static ending end_early(gpu_rig *r, uint64_t per_launch, size_t n) {
+static ending end_early(step_rig *r, uint64_t per_launch, size_t n) {
   ending e = {.state = NULL};
   vise_error err = VISE_ERROR_INIT;
   size_t n_done = 0;
   r->spec.steps_per_launch = per_launch;
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   cr_expect(OPS->run(b, 0, RIG_BATCH, 9, r->hyper, e.stats, &n_done, &err) == VISE_ERR_NONFINITE, "%s", err.text);
   cr_expect(n_done == n, "launches of %d: %zu steps, expected %zu", (int)per_launch, n_done, n);
   e.progress = b->mail->progress;
@@ -141,19 +141,19 @@ static ending end_early(gpu_rig *r, uint64_t per_launch, size_t n) {
   vise_error_clear(&err);
   cr_expect(OPS->run(b, 9 * RIG_BATCH, RIG_BATCH, 2, r->hyper, e.stats + 9, &n_done, &err) == VISE_OK, "%s", err.text);
   e.counters = OPS->get_counters(b);
-  e.state = gpu_rig_snapshot(r, b);
+  e.state = step_rig_snapshot(r, b);
   OPS->destroy(b);
   return e;
 }
 
-static void ends_alike(gpu_rig *r, size_t n, uint64_t applied) {
+static void ends_alike(step_rig *r, size_t n, uint64_t applied) {
   ending first = end_early(r, 1, n);
   cr_expect(first.counters.applied_steps == applied && first.counters.consecutive_skips == 0);
   for (size_t i = 1; i < N_LAUNCHES; i++) {
     ending e = end_early(r, PER_LAUNCH[i], n);
-    cr_expect(gpu_rig_same_stats(first.stats, e.stats, n) && gpu_rig_same_stats(first.stats + 9, e.stats + 9, 2),
+    cr_expect(step_rig_same_stats(first.stats, e.stats, n) && step_rig_same_stats(first.stats + 9, e.stats + 9, 2),
               "launches of %d", (int)PER_LAUNCH[i]);
-    cr_expect(gpu_rig_same(r, first.state, e.state), "launches of %d", (int)PER_LAUNCH[i]);
+    cr_expect(step_rig_same(r, first.state, e.state), "launches of %d", (int)PER_LAUNCH[i]);
     cr_expect(memcmp(&first.counters, &e.counters, sizeof e.counters) == 0);
     free(e.state);
   }
@@ -161,26 +161,26 @@ static void ends_alike(gpu_rig *r, size_t n, uint64_t applied) {
 }
 
 /* A feature of the first row of the step. */
-static void spoil(gpu_rig *r, size_t step) {
+static void spoil(step_rig *r, size_t step) {
   r->x[r->order[step * RIG_BATCH] * RIG_IN + 2] = NAN;
 }
 
 Test(launches, end_with_a_halt) {
   for (size_t last = 0; last < 9; last += 4) {
-    gpu_rig *r = gpu_rig_make(VISE_ADAM);
+    step_rig *r = gpu_rig_make(VISE_ADAM);
     r->spec.nonfinite = VISE_NONFINITE_HALT;
     spoil(r, last);
     ends_alike(r, last + 1, last + 2);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 Test(launches, end_with_too_many_skips) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   r->spec.max_skips = 2;
   spoil(r, 1);
   spoil(r, 4);
   spoil(r, 5);
   ends_alike(r, 6, 5);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/gpu/gpu_rig.h"
+#include "host/backend/cuda/cuda.h"
+#include "tests/support/step_rig.h"
 
 enum { STEPS = 1100, IN = 4, OUT = 3, PER_LAUNCH = 7 };
 
@@ -79,7 +80,7 @@ Test(long_runs, one_call_is_as_many) {
     if (i == 0) {
       memcpy(first, r->stats, STEPS * sizeof *first);
     } else {
-      cr_expect(gpu_rig_same_stats(first, r->stats, STEPS), "%d steps a launch", (int)per_launch[i - 1]);
+      cr_expect(step_rig_same_stats(first, r->stats, STEPS), "%d steps a launch", (int)per_launch[i - 1]);
       cr_expect(memcmp(weights[0], weights[1], sizeof weights[0]) == 0);
     }
     if (i == 1) cr_expect_eq(OPS->n_launches(b), (STEPS + PER_LAUNCH - 1) / PER_LAUNCH);

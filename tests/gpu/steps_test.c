@@ -16,10 +16,10 @@ extern emu_counts emu_read_counts(void) __attribute__((weak));
 Test(steps, launches_are_counted) {
   static const struct { uint64_t per_launch, n_launches; } cases[] = {{1, 13}, {7, 2}, {0, 1}, {100, 1}};
   for (size_t i = 0; i < 4; i++) {
-    gpu_rig *r = gpu_rig_make(VISE_ADAM);
+    step_rig *r = gpu_rig_make(VISE_ADAM);
     vise_error err = VISE_ERROR_INIT;
     r->spec.steps_per_launch = cases[i].per_launch;
-    vise_i_backend *b = gpu_rig_start(r);
+    vise_i_backend *b = step_rig_start(r);
     cr_expect(OPS->n_launches(b) == 0);
     cr_assert(cudaDeviceSynchronize() == cudaSuccess); /* the order may still be on its way */
     const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
@@ -36,28 +36,28 @@ Test(steps, launches_are_counted) {
     }
     cr_expect(b->mail->progress == 13);
     OPS->destroy(b);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 Test(steps, launches_of_chunks_end_with_them) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   vise_error err = VISE_ERROR_INIT;
   r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 4 * RIG_BATCH);
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   const size_t steps = b->bound.rows[0].n_rows / RIG_BATCH;
   cr_assert(!b->bound.resident && steps >= 3 && steps < 7);
   step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
   cr_expect(OPS->n_launches(b) == (13 + steps - 1) / steps);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* Every step sees the rate and the bounds of its own record, within one launch as well. */
 Test(steps, changed_rates_and_bounds) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   OPS->destroy(check_changing_rates(r, RIG_STEPS));
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* ---- not finite ---- */
@@ -67,54 +67,54 @@ Test(steps, nonfinite_data_skip_without_a_trace) {
   for (size_t i = 0; i < 4; i++) {
     for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
       for (uint64_t per_launch = 0; per_launch < 2; per_launch++) {
-        gpu_rig *r = gpu_rig_make((vise_optimizer)optimizer);
+        step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
         uint64_t launched;
         r->spec.steps_per_launch = per_launch;
         vise_i_backend *b = check_nonfinite_data(r, bad[i], true, &launched);
         cr_expect(OPS->n_launches(b) == (per_launch ? 7 : 2) && b->n_idle_launches == (per_launch ? 2 : 0));
         OPS->destroy(b);
-        gpu_rig_free(r);
+        step_rig_free(r);
       }
     }
   }
 }
 
 Test(steps, goes_on_after_skips) {
-  gpu_rig *r = gpu_rig_make(VISE_ADAM);
+  step_rig *r = gpu_rig_make(VISE_ADAM);
   check_going_on_after_skips(r);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(steps, nonfinite_weights_skip_without_a_trace) {
-  gpu_rig *r = gpu_rig_make(VISE_RMSPROP);
+  step_rig *r = gpu_rig_make(VISE_RMSPROP);
   check_nonfinite_weights(r);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(steps, penalty_overflow_skips_despite_the_value_clip) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   check_penalty_overflow(r);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(steps, halt_ends_at_once_and_propagate_goes_on) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   r->spec.steps_per_launch = 1;
   vise_i_backend *b = check_halt(r);
   cr_expect(OPS->n_launches(b) == 1 && b->n_idle_launches == 9);
   OPS->destroy(b);
   check_propagate(r);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* ---- errors ---- */
 
 Test(steps, a_device_error_poisons) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   vise_error first = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   double out[RIG_ROWS * RIG_OUT];
-  float *state = gpu_rig_snapshot(r, b);
+  float *state = step_rig_snapshot(r, b);
   b->train.step.n_members = 100000; /* more than any device holds at once */
   step_rig_expect(r, b, 0, 2, VISE_ERR_DEVICE, 0, &first);
   cr_expect(strstr(first.text, "CUDA device 0: ") && strstr(first.text, ".c:"), "%s", first.text);
@@ -128,11 +128,11 @@ Test(steps, a_device_error_poisons) {
   cr_expect(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, NULL) == VISE_ERR_DEVICE);
   free(state);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(steps, refuses_what_does_not_fit) {
-  gpu_rig *r = gpu_rig_make(VISE_SGD);
+  step_rig *r = gpu_rig_make(VISE_SGD);
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = NULL;
   r->spec.device_memory_limit = 4000;
@@ -143,18 +143,18 @@ Test(steps, refuses_what_does_not_fit) {
   b = rig_create(OPS, &r->spec, r->params);
   cr_expect(OPS->bind(b, &r->data, &err) == VISE_ERR_MEMORY && strstr(err.text, "two batches of data"), "%s", err.text);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(steps, guards_stay_as_they_are) {
   for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
-    gpu_rig *r = gpu_rig_make((vise_optimizer)optimizer);
+    step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
     vise_error err = VISE_ERROR_INIT;
     double out[RIG_ROWS * RIG_OUT], *gradient = calloc(r->net.n_params, sizeof *gradient);
     r->spec.guard_bytes = 256;
     r->spec.clip_norm_p = VISE_NORM_INF;
-    vise_i_backend *b = gpu_rig_start(r);
-    gpu_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
+    vise_i_backend *b = step_rig_start(r);
+    step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
     cr_assert(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, &err) == VISE_OK, "%s", err.text);
     cr_assert(OPS->full_gradient(b, &r->data, NULL, RIG_ROWS, gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
     cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_OK, "%s", err.text);
@@ -165,6 +165,6 @@ Test(steps, guards_stay_as_they_are) {
               "%s", err.text);
     free(gradient);
     OPS->destroy(b);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }

@@ -17,8 +17,8 @@ static const vise_step_mode MODES[] = {VISE_STEP_UNFUSED, VISE_STEP_UNFUSED_GRAP
 extern emu_counts emu_read_counts(void) __attribute__((weak));
 extern void emu_refuse_epilogue(unsigned epilogue) __attribute__((weak));
 
-static gpu_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
-  gpu_rig *r = gpu_rig_make(optimizer);
+static step_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
+  step_rig *r = gpu_rig_make(optimizer);
   r->spec.step_mode = mode;
   r->spec.workspace_bytes = (size_t)4 << 20; /* the same under every limit: cuBLAS chooses its algorithms by it */
   return r;
@@ -30,39 +30,39 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
   static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
   static const size_t per_call[] = {1, 5, RIG_STEPS};
   for (int i = 0; i < 2 * 3 * 3; i++) {
-    gpu_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
+    step_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
     vise_step_stats stats[RIG_STEPS];
     r->net.activation = activations[i / 9];
     r->spec.precision = (vise_precision)(VISE_FP32 + i % 3);
-    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
+    float *reference = step_rig_train(r, RIG_STEPS, r->stats);
     for (size_t k = 0; k < 6; k++) {
       r->spec.step_mode = MODES[k % 2];
-      float *end = gpu_rig_train(r, per_call[k / 2], stats);
-      cr_expect(gpu_rig_same(r, reference, end), "case %d, %zu steps a call, %s", i, per_call[k / 2],
+      float *end = step_rig_train(r, per_call[k / 2], stats);
+      cr_expect(step_rig_same(r, reference, end), "case %d, %zu steps a call, %s", i, per_call[k / 2],
                 vise_step_mode_name(MODES[k % 2]));
-      cr_expect(gpu_rig_same_stats(r->stats, stats, RIG_STEPS), "case %d: the statistics differ", i);
+      cr_expect(step_rig_same_stats(r->stats, stats, RIG_STEPS), "case %d: the statistics differ", i);
       free(end);
     }
     free(reference);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 Test(unfused_steps, chunks_are_as_resident_data) {
   for (size_t m = 0; m < 2; m++) {
-    gpu_rig *r = make(VISE_ADAM, MODES[m]);
+    step_rig *r = make(VISE_ADAM, MODES[m]);
     vise_step_stats stats[RIG_STEPS];
-    float *resident = gpu_rig_train(r, RIG_STEPS, r->stats);
+    float *resident = step_rig_train(r, RIG_STEPS, r->stats);
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 3 * RIG_BATCH);
-    vise_i_backend *b = gpu_rig_start(r);
+    vise_i_backend *b = step_rig_start(r);
     cr_expect(!b->bound.resident && b->bound.rows[0].n_rows < RIG_ROWS / 2);
     OPS->destroy(b);
-    float *cut = gpu_rig_train(r, RIG_STEPS, stats);
-    cr_expect(gpu_rig_same(r, resident, cut) && gpu_rig_same_stats(r->stats, stats, RIG_STEPS), "%s",
+    float *cut = step_rig_train(r, RIG_STEPS, stats);
+    cr_expect(step_rig_same(r, resident, cut) && step_rig_same_stats(r->stats, stats, RIG_STEPS), "%s",
               vise_step_mode_name(MODES[m]));
     free(resident);
     free(cut);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
@@ -132,12 +132,12 @@ Test(unfused_steps, launches_are_few_and_counted) {
   for (size_t i = 0; i < sizeof counted / sizeof *counted; i++) {
     for (size_t m = 0; m < 2; m++) {
       const struct counted *c = &counted[i];
-      gpu_rig *r = make(VISE_ADAM, MODES[m]);
+      step_rig *r = make(VISE_ADAM, MODES[m]);
       vise_error err = VISE_ERROR_INIT;
       r->net.activation = c->activation;
       r->spec.without_epilogues = c->without_epilogues;
       c->set(&r->spec);
-      vise_i_backend *b = gpu_rig_start(r);
+      vise_i_backend *b = step_rig_start(r);
       step_rig_expect(r, b, 0, 2, VISE_OK, 2, &err); /* the first plain, then a capture */
       for (size_t n = 1; n <= 9; n += 4) {
         const uint64_t launched = OPS->n_launches(b);
@@ -153,7 +153,7 @@ Test(unfused_steps, launches_are_few_and_counted) {
       }
       cr_expect(b->n_captures == m && b->mail->progress == 9);
       OPS->destroy(b);
-      gpu_rig_free(r);
+      step_rig_free(r);
     }
   }
 }
@@ -163,47 +163,47 @@ Test(unfused_steps, a_refused_epilogue_is_left_to_a_kernel) {
   static const cublasLtEpilogue_t refused[] = {CUBLASLT_EPILOGUE_DRELU, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
                                                CUBLASLT_EPILOGUE_BGRADB};
   if (!emu_refuse_epilogue) return;
-  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   r->net.activation = VISE_RELU;
   plain(&r->spec);
-  float *reference = gpu_rig_train(r, RIG_STEPS, NULL);
+  float *reference = step_rig_train(r, RIG_STEPS, NULL);
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     size_t n_bad = 0;
     emu_refuse_epilogue(refused[i]);
-    vise_i_backend *b = gpu_rig_start(r);
-    gpu_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
+    vise_i_backend *b = step_rig_start(r);
+    step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
     cr_expect_eq(OPS->n_launches(b), RIG_STEPS * 11, "epilogue %d: %d launches", (int)refused[i],
                  (int)OPS->n_launches(b));
-    float *end = gpu_rig_snapshot(r, b);
+    float *end = step_rig_snapshot(r, b);
     for (size_t k = 0; k < r->net.n_params; k++) n_bad += !rig_near((double)end[k], (double)reference[k], 1e-5, 1e-5);
     cr_expect_eq(n_bad, 0, "epilogue %d: %zu weights", (int)refused[i], n_bad);
     free(end);
     OPS->destroy(b);
   }
   free(reference);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(unfused_steps, a_refused_product_is_no_error_of_the_device) {
   if (!emu_refuse_epilogue) return;
-  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   vise_error err = VISE_ERROR_INIT;
   r->spec.without_epilogues = 2;
   emu_refuse_epilogue(CUBLASLT_EPILOGUE_DEFAULT);
-  vise_i_backend *b = gpu_rig_start(r);
-  run(b, r, 0, 1, VISE_ERR_UNSUPPORTED, 0, r->stats, &err);
+  vise_i_backend *b = step_rig_start(r);
+  step_rig_expect(r, b, 0, 1, VISE_ERR_UNSUPPORTED, 0, &err);
   cr_expect(strstr(err.text, "cuBLAS has no product of ") != NULL, "%s", err.text);
   emu_refuse_epilogue(0);
-  run(b, r, 0, 1, VISE_OK, 1, r->stats, &err);
+  step_rig_expect(r, b, 0, 1, VISE_OK, 1, &err);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* One graph for full batches, one for the last of an epoch, captured when they come the second time. */
 Test(unfused_steps, each_batch_size_is_captured_once) {
-  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED_GRAPH);
+  step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED_GRAPH);
   vise_error err = VISE_ERROR_INIT;
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   static const uint64_t captures[] = {1, 2, 2, 2};
   for (size_t epoch = 0; epoch < 4; epoch++) {
     step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
@@ -214,7 +214,7 @@ Test(unfused_steps, each_batch_size_is_captured_once) {
   step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
   cr_expect(b->n_captures <= 4);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* ---- what a replay must see anew ---- */
@@ -222,11 +222,11 @@ Test(unfused_steps, each_batch_size_is_captured_once) {
 /* Rates, bounds and scales of clips change with every step, in graphs that were captured with the first ones. */
 Test(unfused_steps, changed_rates_and_bounds) {
   for (size_t m = 0; m < 2; m++) {
-    gpu_rig *r = make(VISE_SGD, MODES[m]);
+    step_rig *r = make(VISE_SGD, MODES[m]);
     vise_i_backend *b = check_changing_rates(r, 4);
     cr_expect(b->n_captures == m, "%d captures", (int)b->n_captures);
     OPS->destroy(b);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
@@ -234,26 +234,26 @@ Test(unfused_steps, changed_rates_and_bounds) {
 Test(unfused_steps, weights_set_from_outside) {
   for (size_t m = 0; m < 2; m++) {
     for (int precision = VISE_FP32; precision <= VISE_BF16; precision++) {
-      gpu_rig *r = make(VISE_SGD, MODES[m]);
+      step_rig *r = make(VISE_SGD, MODES[m]);
       vise_error err = VISE_ERROR_INIT;
       r->spec.precision = (vise_precision)precision;
       r->spec.momentum = 0;
-      vise_i_backend *b = gpu_rig_start(r);
+      vise_i_backend *b = step_rig_start(r);
       step_rig_expect(r, b, 0, 3, VISE_OK, 3, &err);
-      float *first = gpu_rig_snapshot(r, b);
+      float *first = step_rig_snapshot(r, b);
       step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
-      float *ahead = gpu_rig_snapshot(r, b);
-      cr_expect(!gpu_rig_same(r, first, ahead));
+      float *ahead = step_rig_snapshot(r, b);
+      cr_expect(!step_rig_same(r, first, ahead));
       cr_assert(OPS->set_state(b, VISE_I_PARAMS, first, &err) == VISE_OK);
       cr_assert(OPS->project(b, &r->hyper[0], &err) == VISE_OK);
       step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
-      float *again = gpu_rig_snapshot(r, b);
-      cr_expect(gpu_rig_same(r, ahead, again), "%s", vise_precision_name((vise_precision)precision));
+      float *again = step_rig_snapshot(r, b);
+      cr_expect(step_rig_same(r, ahead, again), "%s", vise_precision_name((vise_precision)precision));
       free(first);
       free(ahead);
       free(again);
       OPS->destroy(b);
-      gpu_rig_free(r);
+      step_rig_free(r);
     }
   }
 }
@@ -264,36 +264,32 @@ Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
   static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
   const double bad[] = {NAN, INFINITY, -INFINITY};
   for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
-    gpu_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
+    step_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
     uint64_t launched;
     r->net.activation = activations[i / 18];
     vise_i_backend *b = check_nonfinite_data(r, bad[i % 3], true, &launched);
     cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 && b->n_idle_launches == launched / 4 * 2);
     OPS->destroy(b);
-    gpu_rig_free(r);
+    step_rig_free(r);
+  }
+}
+
+static void in_both_modes(vise_optimizer optimizer, void (*check)(step_rig *r)) {
+  for (size_t m = 0; m < 2; m++) {
+    step_rig *r = make(optimizer, MODES[m]);
+    check(r);
+    step_rig_free(r);
   }
 }
 
 Test(unfused_steps, goes_on_after_skips) {
-  for (size_t m = 0; m < 2; m++) {
-    gpu_rig *r = make(VISE_ADAM, MODES[m]);
-    check_going_on_after_skips(r);
-    gpu_rig_free(r);
-  }
+  in_both_modes(VISE_ADAM, check_going_on_after_skips);
 }
-
 Test(unfused_steps, nonfinite_weights_skip_without_a_trace) {
-  for (size_t m = 0; m < 2; m++) {
-    gpu_rig *r = make(VISE_RMSPROP, MODES[m]);
-    check_nonfinite_weights(r);
-    gpu_rig_free(r);
-  }
+  in_both_modes(VISE_RMSPROP, check_nonfinite_weights);
 }
-
 Test(unfused_steps, penalty_overflow_skips_despite_the_value_clip) {
-  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
-  check_penalty_overflow(r);
-  gpu_rig_free(r);
+  in_both_modes(VISE_SGD, check_penalty_overflow);
 }
 
 /* ---- steps on the caller's batch ---- */
@@ -301,33 +297,33 @@ Test(unfused_steps, penalty_overflow_skips_despite_the_value_clip) {
 /* The same rows in the same order, with the batch at another place each time. */
 Test(unfused_steps, a_step_is_as_a_run) {
   for (size_t m = 0; m < 2; m++) {
-    gpu_rig *r = make(VISE_ADAM, MODES[m]);
+    step_rig *r = make(VISE_ADAM, MODES[m]);
     vise_error err = VISE_ERROR_INIT;
     vise_step_stats stats = {0};
     for (size_t i = 0; i < RIG_ROWS; i++) r->order[i] = i;
-    float *reference = gpu_rig_train(r, RIG_STEPS, r->stats);
-    vise_i_backend *b = gpu_rig_start(r);
+    float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+    vise_i_backend *b = step_rig_start(r);
     for (size_t s = 0; s < RIG_STEPS; s++) {
       const size_t at = s % 13 * RIG_BATCH, left = RIG_ROWS - at, n = left < RIG_BATCH ? left : RIG_BATCH;
       const vise_i_data batch =
           rig_data(r->x + at * RIG_IN, n, RIG_IN, r->y + at, 1, true, r->data.row_weights ? r->row_weights + at : NULL);
       cr_assert(OPS->step(b, &batch, NULL, 0, &r->hyper[s], &stats, &err) == VISE_OK, "%s", err.text);
-      cr_expect(gpu_rig_same_stats(&stats, &r->stats[s], 1), "step %zu", s);
+      cr_expect(step_rig_same_stats(&stats, &r->stats[s], 1), "step %zu", s);
     }
     cr_expect(b->n_captures == 0);
-    float *end = gpu_rig_snapshot(r, b);
-    cr_expect(gpu_rig_same(r, reference, end));
+    float *end = step_rig_snapshot(r, b);
+    cr_expect(step_rig_same(r, reference, end));
     free(end);
     free(reference);
     OPS->destroy(b);
-    gpu_rig_free(r);
+    step_rig_free(r);
   }
 }
 
 Test(unfused_steps, external_deltas) {
   const vise_i_backend_ops *both[] = {OPS, &vise_i_backend_cpu64};
   double *ends[2], delta[RIG_BATCH * RIG_OUT];
-  gpu_rig *r = make(VISE_ADAM, VISE_STEP_UNFUSED);
+  step_rig *r = make(VISE_ADAM, VISE_STEP_UNFUSED);
   uint64_t state = 5;
   rig_fill(&state, 0.1, delta, RIG_BATCH * RIG_OUT);
   r->spec.loss = VISE_LOSS_EXTERNAL;
@@ -348,18 +344,18 @@ Test(unfused_steps, external_deltas) {
     rig_get_state(both[k], b, VISE_I_PARAMS, r->net.n_params, ends[k]);
     both[k]->destroy(b);
   }
-  size_t n_bad = 0;
-  for (size_t i = 0; i < r->net.n_params; i++) n_bad += !rig_near(ends[0][i], ends[1][i], 2e-5, 2e-5);
-  cr_expect(n_bad == 0, "%zu weights differ", n_bad);
+  size_t worst;
+  const size_t n_bad = rig_compare(ends[0], ends[1], r->net.n_params, 2e-5, 2e-5, &worst);
+  cr_expect(n_bad == 0, "%zu weights differ, most [%zu]", n_bad, worst);
   free(ends[0]);
   free(ends[1]);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 /* ---- errors ---- */
 
 Test(unfused_steps, refuses_what_it_cannot_do) {
-  gpu_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
+  step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = NULL;
   r->spec.steps_per_launch = 2;
@@ -377,13 +373,13 @@ Test(unfused_steps, refuses_what_it_cannot_do) {
   }
   cr_expect(status == VISE_ERR_MEMORY);
   cr_expect(strstr(err.text, "bytes") != NULL && strstr(err.text, "more") != NULL, "%s", err.text);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 static void expect_poison(vise_step_mode mode) {
-  gpu_rig *r = make(VISE_SGD, mode);
+  step_rig *r = make(VISE_SGD, mode);
   vise_error first = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
-  vise_i_backend *b = gpu_rig_start(r);
+  vise_i_backend *b = step_rig_start(r);
   step_rig_expect(r, b, 0, 1, VISE_OK, 1, &first);
   b->unfused->n_sms = 0; /* launches of no CTAs, which are refused, in the middle of a capture too */
   step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &first);
@@ -391,7 +387,7 @@ static void expect_poison(vise_step_mode mode) {
   cr_expect(strstr(later.text, "CUDA device 0: ") != NULL, "%s", later.text);
   cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
   OPS->destroy(b);
-  gpu_rig_free(r);
+  step_rig_free(r);
 }
 
 Test(unfused_steps, a_device_error_poisons) {
