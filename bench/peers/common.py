@@ -4,6 +4,7 @@ import gzip
 import os
 import platform
 import statistics
+import subprocess
 import sys
 
 import numpy as np
@@ -46,12 +47,23 @@ def cpu_name():
     return f"{platform.machine()}, {os.cpu_count()} cores"
 
 
-def print_context(**versions):
-    """Comment lines that say by what and where the numbers below were made."""
+def commit():
+    """Of the repository, and whether there are changes."""
+    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, check=False)
+    changed = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], stdout=subprocess.PIPE,
+                             stderr=subprocess.DEVNULL, text=True, check=False)
+    return (done.stdout.strip() or "unknown") + (" and changes" if changed.stdout.strip() else "")
+
+
+def print_context(*streams, **versions):
+    """Comment lines that say by what and where the numbers below were made, to stdout and the streams."""
     arguments = [os.path.relpath(os.path.abspath(sys.argv[0]), ROOT)] + sys.argv[1:]
-    print("# command: python3 " + " ".join(arguments))
-    print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()))
-    print("# cpu: " + cpu_name(), flush=True)
+    for stream in (sys.stdout,) + streams:
+        print("# command: python3 " + " ".join(arguments), file=stream)
+        print("# commit: " + commit(), file=stream)
+        print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()), file=stream)
+        print("# cpu: " + cpu_name(), file=stream, flush=True)
 
 
 def quantiles(values):

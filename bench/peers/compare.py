@@ -25,7 +25,7 @@ import tempfile
 import time
 
 from bench_common import COLUMNS, END, ROOT, case_options, given_case_options, list_cases
-from common import cpu_name
+from common import commit, cpu_name
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPTS = {"torch": "torch_bench.py", "jax": "jax_bench.py", "sklearn": "sklearn_bench.py"}
@@ -115,14 +115,6 @@ def what_vise_has(tool):
     done = subprocess.run([tool, "info", "--json"], stdout=subprocess.PIPE, check=True, text=True)
     info = json.loads(done.stdout)
     return info, [item["backend"] for item in info["backends"] if item["available"]]
-
-
-def commit():
-    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, check=False)
-    changed = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, text=True, check=False)
-    return (done.stdout.strip() or "unknown") + (" and changes" if changed.stdout.strip() else "")
 
 
 def headers(info, given):

@@ -259,12 +259,13 @@ def main():
         return
     for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
         del os.environ[name]
-    print_context(vise=subprocess.run([arguments.vise, "--version"], stdout=subprocess.PIPE, check=True,
-                                      text=True).stdout.split()[1])
+    version = subprocess.run([arguments.vise, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()[1]
     if arguments.out is None:
+        print_context(vise=version)
         run(arguments, None)
         return
     with open(arguments.out, "w", encoding="utf-8") as stream:
+        print_context(stream, vise=version)
         run(arguments, stream)
 
 
