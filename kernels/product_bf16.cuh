@@ -2,8 +2,6 @@
  * One tile of a matrix product by the matrix units (mma.sync m16n8k16), by a CTA of 8 warps: as vise_product_f32, from
  * the copies of the operands in bf16, with sums in float32.
  *
- * Work: warps 2 x 4 over the tile; a warp makes SIDE/2 x SIDE/4 in blocks of 16 x 8.
- *
  * Memory: stages of 32 k, of which three are under way while one is multiplied. Operands that run along k in memory lie
  * as [m][4 chunks] of 8 k, the others as [k][SIDE/8 chunks] of 8 m; a chunk is 16 bytes, what a copy moves and a row of
  * ldmatrix reads. Chunks are swizzled, so that the 8 rows of a matrix, and the chunks that 8 threads copy, lie in
@@ -14,7 +12,7 @@
 #ifndef VISE_K_PRODUCT_BF16_CUH
 #define VISE_K_PRODUCT_BF16_CUH
 
-#include "kernels/stage.cuh"
+#include "kernels/product_mma.cuh"
 
 enum { VISE_BF16_STAGES = 4, VISE_BF16_CHUNK = 8 };
 static_assert(VISE_BF16_STAGES * 2 * 32 * 128 * sizeof(uint16_t) <= VISE_K_STAGE_BYTES, "the stages do not fit");
@@ -68,24 +66,15 @@ static __device__ __forceinline__ void vise_bf16_copy(const vise_bf16_source<SID
   }
 }
 
-/* The fragment of a, 16 x 16 at (m, k) of a stage, and of b twice, 16 x 8 at (k, n) and (k, n + 8); see the layouts in
-   ptx.cuh. Lane l gives the address of row l % 8 of matrix l / 8. */
+/* Four matrices of 8 x 8 by ldmatrix; (m, k) in the stage is where that begins of which this lane gives a row. */
 template <int SIDE, int ALONG_K>
-static __device__ __forceinline__ void vise_bf16_load_a(const uint16_t *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
-  const uint32_t row = threadIdx.x % 8, second = threadIdx.x / 8 % 2 * 8, fourth = threadIdx.x / 16 % 2 * 8;
+static __device__ __forceinline__ void vise_bf16_load_four(const uint16_t *stage, uint32_t m, uint32_t k,
+                                                           uint32_t f[4]) {
+  const uint32_t row = threadIdx.x % 8;
   if (ALONG_K) {
-    ptx_ldmatrix_x4(f, stage + vise_bf16_at<SIDE, 1>(m + second + row, (k + fourth) / VISE_BF16_CHUNK));
+    ptx_ldmatrix_x4(f, stage + vise_bf16_at<SIDE, 1>(m + row, k / VISE_BF16_CHUNK));
   } else {
-    ptx_ldmatrix_x4_transposed(f, stage + vise_bf16_at<SIDE, 0>(k + fourth + row, (m + second) / VISE_BF16_CHUNK));
-  }
-}
-template <int SIDE, int ALONG_K>
-static __device__ __forceinline__ void vise_bf16_load_b(const uint16_t *stage, uint32_t n, uint32_t k, uint32_t f[4]) {
-  const uint32_t row = threadIdx.x % 8, second = threadIdx.x / 8 % 2 * 8, fourth = threadIdx.x / 16 % 2 * 8;
-  if (ALONG_K) {
-    ptx_ldmatrix_x4(f, stage + vise_bf16_at<SIDE, 1>(n + fourth + row, (k + second) / VISE_BF16_CHUNK));
-  } else {
-    ptx_ldmatrix_x4_transposed(f, stage + vise_bf16_at<SIDE, 0>(k + second + row, (n + fourth) / VISE_BF16_CHUNK));
+    ptx_ldmatrix_x4_transposed(f, stage + vise_bf16_at<SIDE, 0>(k + row, m / VISE_BF16_CHUNK));
   }
 }
 
@@ -95,13 +84,19 @@ struct vise_bf16_fragments {
   uint32_t a[N_M][4], b[N_N][2];
 };
 
+/* The fragments of a, 16 x 16 each, and of b, two of 16 x 8 at a time; their order is that of ptx.cuh. */
 template <int SIDE, int A_ALONG_K, int B_ALONG_K, int N_M, int N_N>
 static __device__ __forceinline__ void vise_bf16_load(const uint16_t *stage, uint32_t m, uint32_t n, uint32_t k,
                                                       vise_bf16_fragments<N_M, N_N> *f) {
+  const uint32_t second = threadIdx.x / 8 % 2 * 8, fourth = threadIdx.x / 16 % 2 * 8;
 #pragma unroll
-  for (int i = 0; i < N_M; i++) vise_bf16_load_a<SIDE, A_ALONG_K>(stage, m + i * 16, k, f->a[i]);
+  for (int i = 0; i < N_M; i++) {
+    vise_bf16_load_four<SIDE, A_ALONG_K>(stage, m + i * 16 + second, k + fourth, f->a[i]);
+  }
 #pragma unroll
-  for (int j = 0; j < N_N; j += 2) vise_bf16_load_b<SIDE, B_ALONG_K>(stage + 32 * SIDE, n + j * 8, k, f->b[j]);
+  for (int j = 0; j < N_N; j += 2) {
+    vise_bf16_load_four<SIDE, B_ALONG_K>(stage + 32 * SIDE, n + j * 8 + fourth, k + second, f->b[j]);
+  }
 }
 
 template <int N_M, int N_N>
@@ -117,21 +112,17 @@ static __device__ __forceinline__ void vise_bf16_multiply(float sums[N_M][N_N][4
 /* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_bf16(void) {
-  enum { STAGE = 2 * 32 * SIDE, WARP_M = SIDE / 2, WARP_N = SIDE / 4, N_M = WARP_M / 16, N_N = WARP_N / 8 };
+  enum { STAGE = 2 * 32 * SIDE, N_M = SIDE / 32, N_N = SIDE / 32 };
   const vise_step *const step = vise_step_here();
   uint16_t *const stages = (uint16_t *)vise_step_stage();
   float *const c = vise_step_floats() + step->c;
   const vise_bf16_source<SIDE, A_ALONG_K> a = vise_bf16_open<SIDE, A_ALONG_K>(&step->a, step->m0);
   const vise_bf16_source<SIDE, B_ALONG_K> b = vise_bf16_open<SIDE, B_ALONG_K>(&step->b, step->n0);
   const uint32_t n_stages = vise_ceil_div(step->n_k, 32);
-  const uint32_t warp = threadIdx.x / 32, m = warp / 4 * WARP_M, n = warp % 4 * WARP_N;
+  const uint32_t m = vise_mma_row<SIDE>(), n = vise_mma_column<SIDE>();
   vise_bf16_fragments<N_M, N_N> first, second; /* of either half of a stage */
   float sums[N_M][N_N][4];
-#pragma unroll
-  for (int i = 0; i < N_M; i++) {
-#pragma unroll
-    for (int j = 0; j < N_N; j++) sums[i][j][0] = sums[i][j][1] = sums[i][j][2] = sums[i][j][3] = 0.0f;
-  }
+  vise_mma_clear<N_M, N_N>(sums);
   /* One group of copies for each stage, empty behind the last. */
 #pragma unroll 1
   for (uint32_t i = 0; i < VISE_BF16_STAGES; i++) {
@@ -163,18 +154,7 @@ VISE_FN_CALLED void vise_product_bf16(void) {
     vise_bf16_multiply<N_M, N_N>(sums, &second);
   }
   ptx_cp_async_wait(0);
-  __syncthreads();
-  const uint32_t g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
-  for (int i = 0; i < N_M; i++) {
-#pragma unroll
-    for (int j = 0; j < N_N; j++) {
-      float *at = c + (m + i * 16 + g) * SIDE + n + j * 8 + 2 * t;
-      *(float2 *)at = make_float2(sums[i][j][0], sums[i][j][1]);
-      *(float2 *)(at + 8 * SIDE) = make_float2(sums[i][j][2], sums[i][j][3]);
-    }
-  }
-  __syncthreads();
+  vise_mma_store<SIDE, N_M, N_N>(sums, c);
 }
 
 #endif

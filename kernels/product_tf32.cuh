@@ -2,7 +2,7 @@
  * One tile of a matrix product by the matrix units (mma.sync), by a CTA of 8 warps: as vise_product_f32, with operands
  * rounded to tf32 when they leave shared memory and sums in float32.
  *
- * Work        warps 2 x 4 over the tile; a warp makes SIDE/2 x SIDE/4 in blocks of 16 x 8.
+ * Work        product_mma.cuh.
  * Memory      stages of 32 k in float32, double-buffered asynchronous copies. Along k the quads of neighbouring rows
  *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks.
  * Numerics    order and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
@@ -10,7 +10,7 @@
 #ifndef VISE_K_PRODUCT_TF32_CUH
 #define VISE_K_PRODUCT_TF32_CUH
 
-#include "kernels/stage.cuh"
+#include "kernels/product_mma.cuh"
 
 enum { VISE_TF32_PAD = 8 };
 
@@ -40,25 +40,15 @@ static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint
 /* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_tf32(void) {
-  enum {
-    STAGE = 32 * (SIDE + VISE_TF32_PAD),
-    WARP_M = SIDE / 2,
-    WARP_N = SIDE / 4,
-    N_M = WARP_M / 16,
-    N_N = WARP_N / 8
-  };
+  enum { STAGE = 32 * (SIDE + VISE_TF32_PAD), N_M = SIDE / 32, N_N = SIDE / 32 };
   const vise_step *const step = vise_step_here();
   float *const stages = vise_step_stage(), *const c = vise_step_floats() + step->c;
   const vise_operand a = step->a, b = step->b;
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
-  const uint32_t warp = threadIdx.x / 32, m = warp / 4 * WARP_M, n = warp % 4 * WARP_N;
+  const uint32_t m = vise_mma_row<SIDE>(), n = vise_mma_column<SIDE>();
   const uint32_t n_stages = vise_ceil_div(n_k, 32);
   float sums[N_M][N_N][4];
-#pragma unroll
-  for (int i = 0; i < N_M; i++) {
-#pragma unroll
-    for (int j = 0; j < N_N; j++) sums[i][j][0] = sums[i][j][1] = sums[i][j][2] = sums[i][j][3] = 0.0f;
-  }
+  vise_mma_clear<N_M, N_N>(sums);
   /* Turn i starts the copies of stage i and multiplies stage i - 1. */
 #pragma unroll 1
   for (uint32_t turn = 0; turn <= n_stages; turn++) {
@@ -84,26 +74,11 @@ VISE_FN_CALLED void vise_product_tf32(void) {
 #pragma unroll
       for (int i = 0; i < N_M; i++) {
 #pragma unroll
-        for (int j = 0; j < N_N; j++) {
-          ptx_mma_tf32(sums[i][j], fa[i], fb[j]);
-        }
+        for (int j = 0; j < N_N; j++) ptx_mma_tf32(sums[i][j], fa[i], fb[j]);
       }
     }
   }
-  __syncthreads();
-  const uint32_t g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-#pragma unroll
-  for (int i = 0; i < N_M; i++) {
-#pragma unroll
-    for (int j = 0; j < N_N; j++) {
-      float *at = c + (m + i * 16 + g) * SIDE + n + j * 8 + 2 * t;
-      at[0] = sums[i][j][0];
-      at[1] = sums[i][j][1];
-      at[8 * SIDE] = sums[i][j][2];
-      at[8 * SIDE + 1] = sums[i][j][3];
-    }
-  }
-  __syncthreads();
+  vise_mma_store<SIDE, N_M, N_N>(sums, c);
 }
 
 #endif

@@ -221,7 +221,6 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_check_data(const vise_i_backend *b, con
 /* Labels of rows [n] (NULL: 0, 1, ...) are classes; no labels: VISE_OK. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data,
                                                       const size_t *rows, size_t n, vise_error *err);
-bool vise_i_cuda_has_labels(const vise_i_backend *b, const vise_i_data *data);
 /* Row weight times class weight. */
 double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row);
 /* What the sum of the rows' losses is divided by, from the sum of their factors. */

@@ -10,10 +10,6 @@
 
 enum { ROW_ALIGN = 16 };
 
-bool vise_i_cuda_has_labels(const vise_i_backend *b, const vise_i_data *data) {
-  return vise_i_has_labels(b->net, data);
-}
-
 vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                    vise_error *err) {
   if (data->x.n_rows > UINT32_MAX) {
@@ -26,7 +22,7 @@ vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *d
 vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
                                      vise_error *err) {
   const double n_classes = (double)b->net->widths[b->net->n_layers];
-  if (!vise_i_cuda_has_labels(b, data)) return VISE_OK;
+  if (!vise_i_has_labels(b->net, data)) return VISE_OK;
   for (size_t i = 0; i < n; i++) {
     const size_t row = rows ? rows[i] : i;
     const double label = vise_i_array_get(&data->y, row, 0);
@@ -41,7 +37,7 @@ double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, 
   double factor = data->row_weights ? data->row_weights[row] : 1;
   if (b->spec.class_weights && data->y.data) {
     const double y = vise_i_array_get(&data->y, row, 0);
-    factor *= b->spec.class_weights[vise_i_cuda_has_labels(b, data) ? (size_t)y : y > 0];
+    factor *= b->spec.class_weights[vise_i_has_labels(b->net, data) ? (size_t)y : y > 0];
   }
   return factor;
 }
@@ -124,7 +120,7 @@ vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise
   VISE_TRY(make_source(b, &data->x, &data->x_scaling, &b->scales[which][0], &b->pinned_scales[which][0],
                        rows.x_row_bytes, x, err));
   if (!data->y.data) goto done;
-  VISE_TRY(make_source(b, &data->y, vise_i_cuda_has_labels(b, data) ? &none : &data->y_scaling, &b->scales[which][1],
+  VISE_TRY(make_source(b, &data->y, vise_i_has_labels(b->net, data) ? &none : &data->y_scaling, &b->scales[which][1],
                        &b->pinned_scales[which][1], rows.y_row_bytes, y, err));
 done:
   return status;

@@ -7,7 +7,7 @@
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/unfused.h"
 
-enum { GUARD_BYTE = 0xA5, ALIGN = VISE_I_PLAN_ALIGN, LEAST_BUFFER_BYTES = 1 << 16 };
+enum { GUARD_BYTE = 0xA5, LEAST_BUFFER_BYTES = 1 << 16 };
 
 /* Left to the driver and to others when there is no limit. */
 #define SPARE_BYTES ((size_t)64 << 20)
@@ -66,10 +66,6 @@ vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes, const char *wha
 
 /* ---- the arena: the plan's arrays, then what this backend adds ---- */
 
-static size_t aligned(size_t n) {
-  return (n + ALIGN - 1) / ALIGN * ALIGN;
-}
-
 /* Hands out places; with base NULL it only counts. */
 typedef struct placer {
   char *base;
@@ -78,7 +74,7 @@ typedef struct placer {
 
 static void *place(placer *p, size_t n_bytes) {
   void *memory = p->base ? p->base + p->at : NULL;
-  p->at += aligned(n_bytes) + p->guard;
+  p->at += vise_i_round_up(n_bytes, VISE_I_PLAN_ALIGN) + p->guard;
   return memory;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/check_data.h"
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/nonfinite.h"
 #include "host/base/memory.h"
@@ -233,7 +234,7 @@ static vise_status run_resident(vise_i_backend *b, block *k, vise_error *err) {
   vise_k_step step = b->train.step;
   const size_t most = steps_of_report(b, k);
   vise_i_cuda_read_rows(b, &step, &b->bound.x, &b->bound.y, &b->bound.rows[0],
-                        vise_i_cuda_has_labels(b, &b->bound.data));
+                        vise_i_has_labels(b->net, &b->bound.data));
   step.order = b->bound.order;
   for (size_t at = 0, c = 0; at < k->n && k->verdict == VISE_OK; at += most, c ^= 1) {
     const size_t n = k->n - at < most ? k->n - at : most;
@@ -251,7 +252,7 @@ done:
 /* While the device works on one chunk, the host fills the other. */
 static vise_status run_chunks(vise_i_backend *b, block *k, vise_error *err) {
   vise_status status = VISE_OK;
-  const bool labels = vise_i_cuda_has_labels(b, &b->bound.data);
+  const bool labels = vise_i_has_labels(b->net, &b->bound.data);
   for (size_t at = 0, c = 0; at < k->n; at += k->steps_of_piece, c ^= 1) {
     const size_t n = k->n - at < k->steps_of_piece ? k->n - at : k->steps_of_piece;
     const size_t place = k->first + at * k->batch;

@@ -2,6 +2,7 @@
    part at a time. */
 #include <string.h>
 
+#include "host/backend/check_data.h"
 #include "host/backend/cuda/cuda.h"
 #include "host/base/array.h"
 
@@ -95,7 +96,7 @@ vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const v
   for (size_t i = 0; i < n; i++) sum += delta ? 1 : vise_i_cuda_row_factor(b, data, i);
   b->mail->records[0] = record_of(hyper, delta ? 1 : vise_i_cuda_denominator(&b->spec, sum), n);
   b->mail->records[0].external_loss = external_loss;
-  vise_i_cuda_read_rows(b, &step, &x, &y, &rows, !delta && vise_i_cuda_has_labels(b, data));
+  vise_i_cuda_read_rows(b, &step, &x, &y, &rows, !delta && vise_i_has_labels(b->net, data));
   step.n_steps = 1;
   VISE_TRY(vise_i_cuda_call(b, &b->train, &step, err));
   b->n_launches += b->n_launched;
@@ -145,7 +146,7 @@ static vise_status run_part(vise_i_backend *b, const parts *p, vise_k_step *step
                             vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_cuda_put_rows(b, p->data, &p->layout, 0, p->rows ? p->rows + first : NULL, first, n, err));
-  vise_i_cuda_read_rows(b, step, &p->x, &p->y, &p->layout, vise_i_cuda_has_labels(b, p->data));
+  vise_i_cuda_read_rows(b, step, &p->x, &p->y, &p->layout, vise_i_has_labels(b->net, p->data));
   VISE_TRY(vise_i_cuda_call(b, &b->wide, step, err));
 done:
   return status;

@@ -21,7 +21,7 @@ enum {
 
 static void *place(vise_i_unfused *u, size_t n_bytes) {
   void *memory = u->memory ? u->memory + u->n_bytes : NULL;
-  u->n_bytes += (n_bytes + VISE_I_PLAN_ALIGN - 1) / VISE_I_PLAN_ALIGN * VISE_I_PLAN_ALIGN;
+  u->n_bytes += vise_i_round_up(n_bytes, VISE_I_PLAN_ALIGN);
   return memory;
 }
 
@@ -36,7 +36,7 @@ static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
   }
   u->workspace = place(u, u->n_workspace);
   for (uint32_t l = 0; l + 1 < step->n_layers && step->options.activation == VISE_K_RELU; l++) {
-    u->mask_ld[l] = (int64_t)(step->layers[l].n_out + MASK_ALIGN - 1) / MASK_ALIGN * MASK_ALIGN;
+    u->mask_ld[l] = (int64_t)vise_i_round_up(step->layers[l].n_out, MASK_ALIGN);
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
   }
 }
