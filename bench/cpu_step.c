@@ -3,7 +3,7 @@
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads 0] [--repeats 300] [--optimizer sgd]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
- * printed, and the ratio of step to products.
+ * printed, and the ratio of the step to the products.
  */
 #include <cblas.h>
 #include <math.h>
@@ -56,17 +56,19 @@ static void time_step(bench *s) {
   s->first += STEPS * s->batch;
 }
 
-/* The products of a step, on one thread whatever the step has: BLAS's own threads would spin beside the step's. */
+/* The products of a step, always on one thread: BLAS's own threads would spin alongside the step's. */
 static void time_products(bench *s) {
   vise_i_backend *b = s->b;
   const vise_i_net *net = &s->net;
   const int n = (int)s->batch, last = (int)net->n_layers - 1;
+
   for (int l = 0; l <= last; l++) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
     const float *w = b->tensors[vise_i_net_weight(net, (size_t)l)].w;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
   }
+
   for (int l = last; l >= 0; l--) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
     float *g = b->tensors[vise_i_net_weight(net, (size_t)l)].g;
@@ -116,7 +118,7 @@ static void time_update(bench *s) {
 typedef struct part {
   const char *name;
   void (*run)(bench *);
-  int n_steps; /* that one call does */
+  int n_steps; /* in one call */
   double *times;
   double least, median;
 } part;
@@ -128,6 +130,7 @@ static int compare(const void *a, const void *b) {
 
 static void measure(bench *s, part *parts, size_t n_parts, size_t repeats) {
   for (size_t p = 0; p < n_parts; p++) parts[p].times = must_alloc(repeats * sizeof(double));
+
   for (size_t r = 0; r < repeats; r++) {
     for (size_t p = 0; p < n_parts; p++) {
       const int calls = STEPS / parts[p].n_steps;
@@ -137,6 +140,7 @@ static void measure(bench *s, part *parts, size_t n_parts, size_t repeats) {
       parts[p].times[r] = (now_us() - start) / STEPS;
     }
   }
+
   for (size_t p = 0; p < n_parts; p++) {
     qsort(parts[p].times, repeats, sizeof(double), compare);
     parts[p].least = parts[p].times[0];
@@ -170,9 +174,11 @@ static options parse(int argc, char **argv) {
   options o = {
       .net = {.struct_size = sizeof o.net, .activation = VISE_RELU, .bias = true}, .batch = 64, .repeats = 300};
   parse_layers("784-128-10", &o.net);
+
   for (int i = 1; i < argc; i += 2) {
     if (i + 1 >= argc) stop("every option takes a value");
     const char *value = argv[i + 1];
+
     if (strcmp(argv[i], "--layers") == 0) {
       parse_layers(value, &o.net);
     } else if (strcmp(argv[i], "--batch") == 0) {
@@ -187,6 +193,7 @@ static options parse(int argc, char **argv) {
       stop("unknown option; see the head of bench/cpu_step.c");
     }
   }
+
   if (o.batch < 1 || o.batch * STEPS > N_ROWS) stop("--batch: 1 to 1638");
   if (o.repeats < 1 || o.repeats > MAX_REPEATS) stop("--repeats: 1 to 100000");
   return o;
@@ -207,10 +214,12 @@ static vise_i_step_spec make_spec(const bench *s, const options *o) {
       .max_batch = o->batch,
       .n_threads = o->n_threads > 0 ? o->n_threads : vise_i_cpu_default_threads(&s->net, o->batch),
   };
+
   for (size_t l = 0; l < s->net.n_layers; l++) {
     spec.box_lo[l] = -0.5;
     spec.box_hi[l] = 0.5;
   }
+
   return spec;
 }
 
@@ -220,16 +229,19 @@ int main(int argc, char **argv) {
   bench s = {.batch = o.batch};
   if (vise_i_net_make(&o.net, &s.net, &err) != VISE_OK) stop(err.text);
   const vise_i_step_spec spec = make_spec(&s, &o);
+
   const size_t n_in = s.net.widths[0], n_out = s.net.widths[s.net.n_layers];
   uint8_t *x = must_alloc(N_ROWS * n_in);
   int32_t *y = must_alloc(N_ROWS * sizeof *y);
   float *w = must_alloc(s.net.n_params * sizeof *w);
   s.order = must_alloc(N_ROWS * sizeof *s.order);
+
   srand(1);
   for (size_t i = 0; i < N_ROWS * n_in; i++) x[i] = rand() % 5 ? 0 : (uint8_t)rand(); /* as sparse as digits */
   for (size_t i = 0; i < N_ROWS; i++) y[i] = rand() % (int)n_out;
   for (size_t i = 0; i < N_ROWS; i++) s.order[i] = (i * 3571) % N_ROWS;
   for (size_t i = 0; i < s.net.n_params; i++) w[i] = 0.07f * ((float)rand() / (float)RAND_MAX - 0.5f);
+
   const double shift = 0, scale = 255;
   s.data = (vise_i_data){
       .x = vise_array_of(x, VISE_U8, N_ROWS, n_in),
@@ -244,6 +256,7 @@ int main(int argc, char **argv) {
       ops->bind(s.b, &s.data, &err) != VISE_OK || ops->set_order(s.b, s.order, N_ROWS, &err) != VISE_OK) {
     stop(err.text);
   }
+
   part parts[] = {
       {.name = "step", .run = time_step, .n_steps = STEPS},
       {.name = "products, one thread", .run = time_products, .n_steps = 1},
@@ -254,6 +267,7 @@ int main(int argc, char **argv) {
       {.name = "  norms, penalty", .run = time_reduce, .n_steps = 1},
       {.name = "  update", .run = time_update, .n_steps = 1},
   };
+
   measure(&s, parts, sizeof parts / sizeof parts[0], o.repeats);
   printf("batch %zu, %zu parameters, %d thread(s), OpenBLAS core %s\n", o.batch, s.net.n_params, spec.n_threads,
          openblas_get_corename());
@@ -263,6 +277,7 @@ int main(int argc, char **argv) {
   }
   printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
          parts[0].median / parts[1].median);
+
   ops->destroy(s.b);
   free(x);
   free(y);

@@ -26,6 +26,7 @@ vise_array vise_array_of(const void *data, vise_dtype dtype, size_t n_rows, size
 
 double vise_i_array_get(const vise_array *array, size_t r, size_t c) {
   size_t i = r * array->row_stride + c * array->col_stride;
+
   switch (array->dtype) {
     case VISE_U8:
       return ((const uint8_t *)array->data)[i];
@@ -62,6 +63,7 @@ vise_status vise_i_array_validate(const vise_array *array, const char *what, vis
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: shape [%zu, %zu] holds no values", what, array->n_rows, array->n_cols);
   }
   if (!array->data) return vise_i_fail(err, VISE_ERR_USAGE, "%s: the data pointer is NULL", what);
+
   size_t rows, cols, last, n_bytes;
   if (!vise_i_size_mul(array->n_rows - 1, array->row_stride, &rows) ||
       !vise_i_size_mul(array->n_cols - 1, array->col_stride, &cols) || !vise_i_size_add(rows, cols, &last) ||
@@ -69,5 +71,6 @@ vise_status vise_i_array_validate(const vise_array *array, const char *what, vis
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: shape [%zu, %zu] with strides %zu, %zu does not fit in memory", what,
                        array->n_rows, array->n_cols, array->row_stride, array->col_stride);
   }
+
   return VISE_OK;
 }

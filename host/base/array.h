@@ -13,7 +13,7 @@ double vise_i_array_get(const vise_array *array, size_t r, size_t c);
 /* Finds the first non-finite element, in row order; false if there is none. */
 bool vise_i_array_find_nonfinite(const vise_array *array, size_t *row, size_t *col);
 
-/* Data pointer not NULL (unless empty), sizes without overflow. `what` names it in the message. */
+/* Checks that there are data, and that the sizes do not overflow. `what` names the array in messages. */
 VISE_WARN_UNUSED vise_status vise_i_array_validate(const vise_array *array, const char *what, vise_error *err);
 
 #endif

@@ -48,11 +48,13 @@ vise_status vise_i_fail_errno(vise_error *err, vise_status code, int errno_value
     va_start(arguments, format);
     write_text(err, code, format, arguments);
     va_end(arguments);
+
     char reason[128];
     const char *text = strerror_r(errno_value, reason, sizeof reason); /* the GNU form */
     size_t used = strlen(err->text);
     snprintf(err->text + used, sizeof err->text - used, ": %s", text);
   }
+
   return code;
 }
 

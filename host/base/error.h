@@ -11,7 +11,7 @@
 vise_status vise_i_fail(vise_error *err, vise_status code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The same with ": <strerror(errno_value)>" behind the text. */
+/* The same, followed by ": <strerror(errno_value)>". */
 vise_status vise_i_fail_errno(vise_error *err, vise_status code, int errno_value, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 

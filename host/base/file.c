@@ -20,6 +20,7 @@ static vise_status open_regular(const char *path, size_t max_bytes, int *out_fd,
   /* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
+
   struct stat info;
   vise_status status = VISE_OK;
   if (fstat(fd, &info) != 0) {
@@ -31,10 +32,12 @@ static vise_status open_regular(const char *path, size_t max_bytes, int *out_fd,
     status = vise_i_fail(err, VISE_ERR_IO, "%s: %lld bytes, more than the %zu allowed here", path,
                          (long long)info.st_size, max_bytes);
   }
+
   if (status != VISE_OK) {
     close(fd);
     return status;
   }
+
   *out_fd = fd;
   *out_n = (size_t)info.st_size;
   return VISE_OK;
@@ -45,9 +48,11 @@ vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, 
   uint8_t *bytes = NULL;
   size_t n_bytes = 0, done = 0;
   int fd = -1;
+
   VISE_TRY(open_regular(path, max_bytes, &fd, &n_bytes, err));
   if (n_bytes == SIZE_MAX) VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY, "%s: too large", path));
   VISE_TRY(vise_i_alloc(&bytes, n_bytes + 1, 1, path, err));
+
   while (done < n_bytes) {
     ssize_t got = read(fd, bytes + done, n_bytes - done);
     if (got < 0 && errno == EINTR) continue;
@@ -58,10 +63,12 @@ vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, 
     }
     done += (size_t)got;
   }
+
   bytes[n_bytes] = 0;
   *out = bytes;
   *out_n = n_bytes;
   bytes = NULL;
+
 done:
   if (fd >= 0) close(fd);
   free(bytes);
@@ -102,13 +109,16 @@ vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_er
   vise_status status = VISE_OK;
   vise_i_writer made = {0};
   size_t n = strlen(path) + 32;
+
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
   VISE_TRY(vise_i_alloc(&made.temporary_path, n, 1, "a path", err));
   snprintf(made.temporary_path, n, "%s.tmp-%ld", path, (long)getpid());
   made.stream = fopen(made.temporary_path, "wbe");
   if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
+
   *writer = made;
   return VISE_OK;
+
 done:
   writer_clear(&made);
   return status;
@@ -130,19 +140,23 @@ void vise_i_writer_abandon(vise_i_writer *writer) {
 vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
   vise_status status = VISE_OK;
   char *parent = NULL;
+
   VISE_TRY(parent_of(writer->path, &parent, err));
   if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
   }
+
   int failed = fclose(writer->stream) != 0;
   writer->stream = NULL;
   if (failed) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
+
   if (rename(writer->temporary_path, writer->path) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
   }
   free(writer->temporary_path);
   writer->temporary_path = NULL;
   VISE_TRY(vise_i_sync_dir(parent, err));
+
 done:
   free(parent);
   vise_i_writer_abandon(writer);

@@ -9,7 +9,7 @@
 
 #include "host/base/error.h"
 
-/* Reads a whole regular file of at most max_bytes into *out (malloc'ed, a zero byte behind the end not counted). */
+/* Reads a whole regular file of at most max_bytes into *out (malloc'ed, with an uncounted zero byte at the end). */
 VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, size_t *out_n,
                                               vise_error *err);
 
@@ -33,9 +33,9 @@ VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *dat
 
 /* fsync of a folder, so that a rename in it lasts. */
 VISE_WARN_UNUSED vise_status vise_i_sync_dir(const char *path, vise_error *err);
-/* mkdir; an existing folder is no error. Parents must exist. */
+/* mkdir; an existing folder is not an error. Parents must exist. */
 VISE_WARN_UNUSED vise_status vise_i_make_dir(const char *path, vise_error *err);
-/* Removes a folder and everything in it; links are removed, not followed. A missing one is no error. */
+/* Removes a folder and everything in it; links are removed, not followed. A missing one is not an error. */
 VISE_WARN_UNUSED vise_status vise_i_remove_tree(const char *path, vise_error *err);
 /* True when path exists and is a folder without entries; *exists tells whether it exists at all. */
 bool vise_i_dir_is_empty(const char *path, bool *exists);

@@ -50,6 +50,7 @@ static vise_status remove_at(int parent_fd, const char *name, const char *path, 
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
   }
   if (depth >= MAX_DEPTH) return vise_i_fail(err, VISE_ERR_IO, "%s: deeper than %d folders", path, MAX_DEPTH);
+
   int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
   DIR *dir = fdopendir(fd);
@@ -57,11 +58,13 @@ static vise_status remove_at(int parent_fd, const char *name, const char *path, 
     close(fd);
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be read", path, name);
   }
+
   vise_status status = VISE_OK;
   for (struct dirent *entry; status == VISE_OK && (entry = readdir(dir));) {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
     status = remove_at(dirfd(dir), entry->d_name, path, depth + 1, err);
   }
+
   closedir(dir);
   if (status == VISE_OK && unlinkat(parent_fd, name, AT_REMOVEDIR) != 0) {
     status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);

@@ -7,8 +7,8 @@
 
 #include "host/base/error.h"
 
-/* *out: value in jansson's flags as a malloc'ed text of *out_n bytes (out_n may be NULL) and a zero; `what` names it
-   where memory is short. value may be NULL: what made it ran out of memory. The outputs are untouched on failure. */
+/* *out: value as a malloc'ed, zero-terminated text of *out_n bytes (out_n may be NULL); flags are jansson's; `what`
+   names it if memory runs out. A NULL value means that making it ran out of memory. The outputs are set on success. */
 VISE_WARN_UNUSED vise_status vise_i_json_text(const json_t *value, size_t flags, const char *what, char **out,
                                               size_t *out_n, vise_error *err);
 

@@ -30,6 +30,7 @@ static vise_status allocate(void *out_pointer, size_t count, size_t element_byte
                        element_bytes);
   }
   if (n_bytes == 0) n_bytes = 1;
+
   void *memory = NULL;
   if (how == ALIGNED) {
     size_t rounded = (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -37,6 +38,7 @@ static vise_status allocate(void *out_pointer, size_t count, size_t element_byte
   } else {
     memory = how == ZERO ? calloc(n_bytes, 1) : malloc(n_bytes);
   }
+
   if (!memory) return vise_i_fail_memory(err, n_bytes, what);
   memcpy(out_pointer, &memory, sizeof memory); /* out_pointer is the address of a pointer of any type */
   return VISE_OK;

@@ -1,4 +1,4 @@
-/* Sizes whose arithmetic is checked, and allocation by them. */
+/* Checked size arithmetic, and allocation. */
 #ifndef VISE_I_MEMORY_H
 #define VISE_I_MEMORY_H
 

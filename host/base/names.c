@@ -7,16 +7,19 @@
 static vise_status parse_name(const char *kind, const char *const *names, size_t n, const char *name, size_t *out,
                               vise_error *err) {
   char known[256] = "";
+
   for (size_t i = 0; i < n; ++i) {
     if (name && strcmp(names[i], name) == 0) {
       *out = i;
       return VISE_OK;
     }
+
     size_t room = sizeof known - strlen(known) - 1;
     if (i > 0) strncat(known, ", ", room);
     room = sizeof known - strlen(known) - 1;
     strncat(known, names[i], room);
   }
+
   return vise_i_fail(err, VISE_ERR_USAGE, "%s: '%s' is unknown; it can be %s", kind, name ? name : "(null)", known);
 }
 

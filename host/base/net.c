@@ -5,7 +5,7 @@
 
 #include "host/base/memory.h"
 
-/* Parameters are counted by 32 bits in the generator that draws them, and by size_t elsewhere. */
+/* The generator that draws parameters counts them in 32 bits; everything else uses size_t. */
 #define MAX_TENSOR_ELEMENTS ((size_t)UINT32_MAX)
 
 void vise_net_config_init(vise_net_config *config) {
@@ -33,6 +33,7 @@ vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise
                        "call vise_net_config_init",
                        config->struct_size, sizeof *config);
   }
+
   if (config->n_layers < 1 || config->n_layers > VISE_MAX_LAYERS) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "net: %zu linear layers, expected 1 to %d", config->n_layers,
                        VISE_MAX_LAYERS);
@@ -40,11 +41,13 @@ vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise
   if ((size_t)config->activation >= (size_t)vise_activation_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "net: unknown activation %d", (int)config->activation);
   }
+
   vise_i_net net;
   memset(&net, 0, sizeof net);
   net.n_layers = config->n_layers;
   net.activation = config->activation;
   net.bias = config->bias;
+
   for (size_t i = 0; i <= config->n_layers; ++i) {
     size_t width = config->widths[i];
     if (width < 1 || width > VISE_MAX_WIDTH) {
@@ -53,6 +56,7 @@ vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise
     }
     net.widths[i] = width;
   }
+
   for (size_t l = 0; l < config->n_layers; ++l) {
     size_t n;
     if (!vise_i_size_mul(net.widths[l], net.widths[l + 1], &n) || n > MAX_TENSOR_ELEMENTS) {
@@ -62,6 +66,7 @@ vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise
     add_tensor(&net, l, net.widths[l + 1], net.widths[l], false);
     if (net.bias) add_tensor(&net, l, net.widths[l + 1], 1, true);
   }
+
   *out = net;
   return VISE_OK;
 }

@@ -1,5 +1,5 @@
 /* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): counter-based, so that a
-   draw depends on seed and place alone. The CUDA kernels have the same generator. */
+   draw depends on seed and counter alone. The CUDA kernels have the same generator. */
 #ifndef VISE_I_RNG_H
 #define VISE_I_RNG_H
 

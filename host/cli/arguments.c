@@ -1,4 +1,4 @@
-/* From argv to options: exact names only, then glibc's argp, then --config or --resume below what was typed. */
+/* From argv to options: exact names only, then glibc's argp, then --config or --resume under what was typed. */
 #include <argp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,11 +27,12 @@ static bool is_builtin(const char *name) {
   return strcmp(name, "help") == 0 || strcmp(name, "usage") == 0 || strcmp(name, "version") == 0;
 }
 
-/* Edit distance of two short words. */
+/* Edit distance between two short words. */
 static size_t word_distance(const char *a, const char *b) {
   size_t row[64];
   size_t n = strlen(b);
   if (n >= sizeof row / sizeof *row || strlen(a) >= 64) return 64;
+
   for (size_t j = 0; j <= n; j++) row[j] = j;
   for (size_t i = 1; a[i - 1] != '\0'; i++) {
     size_t diagonal = row[0];
@@ -44,12 +45,14 @@ static size_t word_distance(const char *a, const char *b) {
       row[j] = best;
     }
   }
+
   return row[n];
 }
 
 static vise_status fail_unknown(vise_i_cli_command command, const char *name, vise_error *err) {
   const char *nearest = NULL;
-  size_t least = 3; /* further away is no help */
+  size_t least = 3; /* a name further away is no help */
+
   for (size_t i = 0; i < vise_i_cli_table_n; i++) {
     if ((vise_i_cli_table[i].commands & command) == 0) continue;
     size_t distance = word_distance(name, vise_i_cli_table[i].name);
@@ -58,6 +61,7 @@ static vise_status fail_unknown(vise_i_cli_command command, const char *name, vi
       nearest = vise_i_cli_table[i].name;
     }
   }
+
   if (nearest != NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "unknown option --%s; is --%s meant?", name, nearest);
   }
@@ -69,17 +73,20 @@ static vise_status check_names(vise_i_cli_command command, int argc, char **argv
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--") == 0) break;
     if (strncmp(argv[i], "--", 2) != 0) continue;
+
     char name[64];
     size_t length = strcspn(argv[i] + 2, "=");
     if (length >= sizeof name) length = sizeof name - 1;
     memcpy(name, argv[i] + 2, length);
     name[length] = '\0';
+
     bool negated = false;
     if (is_builtin(name)) continue;
     int row = vise_i_cli_find(command, name, &negated);
     if (row < 0) return fail_unknown(command, name, err);
     if (vise_i_cli_table[row].type != VISE_I_CLI_FLAG && strchr(argv[i], '=') == NULL) i++;
   }
+
   return VISE_OK;
 }
 
@@ -109,20 +116,22 @@ static void append_default(char *buffer, const vise_i_cli_option *option, const 
   }
 }
 
-/* The help of one row: text, names, default, how to negate. Files and --layers say themselves what holds without them.
- */
+/* The help for one row: text, names, default, how to negate it. Files and --layers state their own defaults. */
 static void write_help(const vise_i_cli_options *defaults, size_t row, char *buffer) {
   const vise_i_cli_option *option = &vise_i_cli_table[row];
   buffer[0] = '\0';
   append(buffer, "%s", option->help);
+
   if (option->type == VISE_I_CLI_FLAG) {
     char negated[64];
     vise_i_cli_negated_name(option, negated, sizeof negated);
     append(buffer, " (default no; --%s negates)", negated);
     return;
   }
+
   bool explains_itself = option->type == VISE_I_CLI_PATH || option->type == VISE_I_CLI_TEXT;
   if (explains_itself || (strcmp(option->name, "layers") == 0 && option->set == vise_i_cli_set_layers)) return;
+
   append(buffer, " (");
   for (int i = 0; option->names != NULL && option->names->name_at(i) != NULL; i++) {
     const char *name = option->names->name_at(i);
@@ -130,12 +139,13 @@ static void write_help(const vise_i_cli_options *defaults, size_t row, char *buf
     append(buffer, "%s%s", i == 0 ? "" : ", ", name);
   }
   if (option->names != NULL) append(buffer, "; ");
+
   json_t *value = vise_i_cli_get(defaults, row);
   append_default(buffer, option, value);
   json_decref(value);
 }
 
-/* What argp needs of a command: options with their texts. */
+/* What argp needs for a command: its options and their texts. */
 typedef struct argp_texts {
   struct argp_option options[3 * VISE_I_CLI_MAX_OPTIONS];
   char help[VISE_I_CLI_MAX_OPTIONS][HELP_BYTES];
@@ -145,19 +155,23 @@ typedef struct argp_texts {
 static void build_texts(argp_texts *texts, const vise_i_cli_options *defaults) {
   size_t n = 0;
   int heading = 0;
+
   for (size_t i = 0; i < vise_i_cli_table_n; i++) {
     const vise_i_cli_option *option = &vise_i_cli_table[i];
     if ((option->commands & defaults->command) == 0) continue;
+
     if (option->group != heading) {
       heading = option->group;
       texts->options[n++] = (struct argp_option){.doc = vise_i_cli_groups[heading], .group = heading};
     }
+
     write_help(defaults, i, texts->help[i]);
     texts->options[n++] = (struct argp_option){.name = option->name,
                                                .key = KEY_OPTION + (int)i,
                                                .arg = option->argument,
                                                .doc = texts->help[i],
                                                .group = option->group};
+
     if (option->type == VISE_I_CLI_FLAG) {
       vise_i_cli_negated_name(option, texts->negated[i], sizeof texts->negated[i]);
       texts->options[n++] = (struct argp_option){
@@ -213,7 +227,7 @@ static void print_version(FILE *stream, struct argp_state *state) {
   (void)fprintf(stream, "vise %s\n", vise_version());
 }
 
-/* Runs argp; it prints help, version and usage errors itself, and exits for them. */
+/* Runs argp, which prints help, version and usage errors itself and then exits. */
 static vise_status collect(vise_i_cli_options *options, int argc, char **argv, typed_list *list, vise_error *err) {
   argp_texts *texts = calloc(1, sizeof *texts);
   list->items = calloc((size_t)argc, sizeof *list->items);
@@ -221,11 +235,13 @@ static vise_status collect(vise_i_cli_options *options, int argc, char **argv, t
     free(texts);
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   }
+
   build_texts(texts, options);
   argp_err_exit_status = 2;
   argp_program_version_hook = print_version;
   struct argp argp = {.options = texts->options, .parser = collect_option, .doc = command_summary(options->command)};
   error_t failed = argp_parse(&argp, argc, argv, 0, NULL, list);
+
   free(texts);
   if (failed != 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s", strerror(failed));
   return VISE_OK;
@@ -264,14 +280,17 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
   const vise_train_config *training = &options->training;
   bool planned =
       moves(training->lr_schedule.kind) || moves(training->clip_schedule.kind) || moves(training->clamp_schedule.kind);
+
   for (size_t i = 0; i < list->n; i++) {
     int row = list->items[i].row;
     const vise_i_cli_option *option = &vise_i_cli_table[row];
     if (option->change == VISE_I_CLI_FREE || option->change == VISE_I_CLI_PLACE) continue;
+
     json_t *after = vise_i_cli_get(options, (size_t)row);
     bool same = after != NULL && json_equal(before[row], after);
     json_decref(after);
     if (same) continue;
+
     if (option->change == VISE_I_CLI_FIXED) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE,
                              "--%s cannot be changed by --resume, which allows changes to limits, "
@@ -285,12 +304,14 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
                              option->name);
     }
   }
+
   return VISE_OK;
 }
 
 static vise_status resume(vise_i_cli_options *options, const typed_list *list, const char *dir, vise_error *err) {
   static const char *const refused[] = {"config", "out", "overwrite", "init"};
   bool training = options->command == VISE_I_CLI_TRAIN;
+
   for (size_t i = 0; training && i < sizeof refused / sizeof *refused; i++) {
     if (typed_text(options, list, refused[i]) != NULL) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE,
@@ -299,15 +320,18 @@ static vise_status resume(vise_i_cli_options *options, const typed_list *list, c
                              refused[i]);
     }
   }
+
   char *path = NULL;
   if (asprintf(&path, "%s/config.json", dir) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   vise_status status = vise_i_cli_config_read(options, path, err);
   free(path);
   if (status != VISE_OK) return status;
+
   json_t *before[VISE_I_CLI_MAX_OPTIONS] = {NULL};
   for (size_t i = 0; i < vise_i_cli_table_n; i++) {
     if ((vise_i_cli_table[i].commands & options->command) != 0) before[i] = vise_i_cli_get(options, i);
   }
+
   status = apply_typed(options, list, err);
   if (status == VISE_OK && training) status = check_changes(options, list, before, err);
   for (size_t i = 0; i < vise_i_cli_table_n; i++) json_decref(before[i]);
@@ -319,8 +343,10 @@ vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, ch
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "-h") == 0) argv[i] = help;
   }
+
   vise_status status = check_names(options->command, argc, argv, err);
   if (status != VISE_OK) return status;
+
   typed_list list = {NULL, 0};
   status = collect(options, argc, argv, &list, err);
   if (status == VISE_OK) {
@@ -333,6 +359,7 @@ vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, ch
       if (status == VISE_OK) status = apply_typed(options, &list, err);
     }
   }
+
   free(list.items);
   return status == VISE_OK ? vise_i_cli_options_finish(options, err) : status;
 }

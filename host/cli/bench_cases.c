@@ -66,7 +66,7 @@ static vise_status add_by_name(void *user, const char *piece, vise_error *err) {
   return status == VISE_OK ? add_case(user, &found, err) : status;
 }
 
-/* A list of sizes that filters; without one everything passes. */
+/* Sizes that pass; an empty list passes everything. */
 typedef struct filter {
   size_t *sizes, n;
 } filter;
@@ -90,6 +90,7 @@ static vise_status add_set(case_list *list, vise_bench_set set, const filter *wi
   const size_t n = vise_bench_list_cases(set, NULL, 0), before = list->n;
   vise_bench_case *all = calloc(n, sizeof *all);
   if (all == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
   vise_status status = VISE_OK;
   (void)vise_bench_list_cases(set, all, n);
   for (size_t i = 0; status == VISE_OK && i < n; i++) {
@@ -97,6 +98,7 @@ static vise_status add_set(case_list *list, vise_bench_set set, const filter *wi
     if (!passes(widths, c->widths[0]) || !passes(depths, c->n_layers) || !passes(batches, c->batch)) continue;
     status = add_case(list, c, err);
   }
+
   free(all);
   if (status == VISE_OK && list->n == before) {
     status = vise_i_cli_fail(err, VISE_ERR_USAGE, "--grid: no case has these --widths, --depths and --batch");
@@ -108,14 +110,17 @@ static vise_status add_shape(case_list *list, const char *text, const filter *ba
   size_t widths[VISE_MAX_LAYERS + 1], n = 0;
   vise_error inner = VISE_ERROR_INIT;
   vise_bench_case made;
+
   vise_status status = vise_i_cli_parse_layers(text, VISE_MAX_LAYERS + 1, widths, &n, &inner);
   if (status == VISE_OK && (widths[0] == 0 || widths[n - 1] == 0)) {
     status = vise_i_cli_fail(&inner, VISE_ERR_USAGE, "'%s': there are no data to take auto from", text);
   }
+
   for (size_t i = 0; status == VISE_OK && i < (batches->n == 0 ? 1 : batches->n); i++) {
     status = vise_bench_make_case(widths, n - 1, batches->n == 0 ? 64 : batches->sizes[i], &made, &inner);
     if (status == VISE_OK) status = add_case(list, &made, &inner);
   }
+
   return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--layers: %s", inner.text);
 }
 
@@ -134,14 +139,17 @@ vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench
   case_list list = {NULL, 0};
   filter widths = {NULL, 0}, depths = {NULL, 0}, batches = {NULL, 0};
   const filter all = {NULL, 0};
+
   vise_status status = check_together(options, err);
   if (status == VISE_OK) status = read_filter("widths", options->widths_list, &widths, err);
   if (status == VISE_OK) status = read_filter("depths", options->depths, &depths, err);
   if (status == VISE_OK) status = read_filter("batch", options->batches, &batches, err);
+
   if (status == VISE_OK && options->cases != NULL) status = for_each("case", options->cases, &list, add_by_name, err);
   if (status == VISE_OK && options->shape != NULL) status = add_shape(&list, options->shape, &batches, err);
   if (status == VISE_OK && options->grid) status = add_set(&list, VISE_BENCH_GRID, &widths, &depths, &batches, err);
   if (status == VISE_OK && list.n == 0) status = add_set(&list, VISE_BENCH_NAMED, &all, &all, &all, err);
+
   free(widths.sizes);
   free(depths.sizes);
   free(batches.sizes);
@@ -149,6 +157,7 @@ vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench
     free(list.items);
     return status;
   }
+
   *out = list.items;
   *n = list.n;
   return VISE_OK;

@@ -1,4 +1,4 @@
-/* The parts of vise bench. */
+/* What the files of vise bench share. */
 #ifndef VISE_I_CLI_BENCH_CLI_H
 #define VISE_I_CLI_BENCH_CLI_H
 
@@ -9,25 +9,25 @@
 /* The cases that the options ask for; *out is malloc'ed. */
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench_case **out, size_t *n,
                                                     vise_error *err);
-/* Bits of the modes and precisions in a comma list; NULL: 0, all. */
+/* The modes and precisions in a comma list, as bits; NULL gives 0, which means all. */
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_modes(const char *list, unsigned *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_precisions(const char *list, unsigned *out, vise_error *err);
 
-/* Where rows go, as they come. */
+/* Where rows are written as they come. */
 typedef struct vise_i_cli_bench_output {
   FILE *csv;    /* NULL: none */
   json_t *rows; /* NULL: a table on standard output */
   size_t n_rows;
-  json_t *phases; /* as rows */
+  json_t *phases; /* NULL: likewise */
   size_t n_phases;
 } vise_i_cli_bench_output;
 
-/* Version, build and machine: lines that begin with prefix. */
+/* Prints version, build and machine; each line begins with prefix. */
 void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine);
 json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine);
 void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
 json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
-/* The heading of the CSV. bench/peers print the same columns. */
+/* The heading of the CSV. The tools in bench/peers print the same columns. */
 void vise_i_cli_bench_csv_heading(FILE *stream);
 void vise_i_cli_bench_phase(vise_i_cli_bench_output *output, const vise_bench_phase *phase);
 void vise_i_cli_bench_row(vise_i_cli_bench_output *output, const vise_bench_row *row);

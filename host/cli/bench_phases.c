@@ -16,12 +16,14 @@ static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
     (void)fputs("# phase,case,mode,batch,precision,name,us_wait,us_work,share_wait,share_work,launches,clock_mhz\n",
                 stream);
   }
+
   (void)fprintf(stream, "# phase,%s,%s,%zu,%s,%s", p->bench_case->name, vise_bench_mode_name(p->mode),
                 p->bench_case->batch, vise_precision_name(p->precision), p->name);
   print_number(stream, ",", "%.6g", p->us_wait);
   print_number(stream, ",", "%.6g", p->us_work);
   print_number(stream, ",", "%.6g", p->share_wait);
   print_number(stream, ",", "%.6g", p->share_work);
+
   (void)fprintf(stream, ",%zu,%.6g\n", p->n_launches, p->clock_mhz);
   (void)fflush(stream);
 }
@@ -33,12 +35,14 @@ static json_t *phase_json(const vise_bench_phase *p) {
   (void)json_object_set_new(object, "batch", json_integer((json_int_t)p->bench_case->batch));
   (void)json_object_set_new(object, "precision", json_string(vise_precision_name(p->precision)));
   (void)json_object_set_new(object, "name", json_string(p->name));
+
   (void)json_object_set_new(object, "us_wait", vise_i_cli_json_real(p->us_wait));
   (void)json_object_set_new(object, "us_work", vise_i_cli_json_real(p->us_work));
   (void)json_object_set_new(object, "share_wait", vise_i_cli_json_real(p->share_wait));
   (void)json_object_set_new(object, "share_work", vise_i_cli_json_real(p->share_work));
   (void)json_object_set_new(object, "launches", json_integer((json_int_t)p->n_launches));
   (void)json_object_set_new(object, "clock_mhz", vise_i_cli_json_real(p->clock_mhz));
+
   return object;
 }
 
@@ -56,11 +60,13 @@ static void print_table(const vise_bench_phase *p) {
                  vise_bench_mode_name(p->mode), vise_precision_name(p->precision), p->n_launches, p->clock_mhz);
     (void)printf("%-12s %14s %10s %7s %7s\n", "phase", "exchange us", "us", "ex. %", "%");
   }
+
   (void)printf("%-12s", p->name);
   print_cell(14, 1, p->us_wait);
   print_cell(10, 1, p->us_work);
   print_cell(7, 100, p->share_wait);
   print_cell(7, 100, p->share_work);
+
   (void)printf("\n");
   (void)fflush(stdout);
 }

@@ -39,6 +39,7 @@ void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise
   (void)fprintf(stream, "%sdevice    %s\n", prefix, machine->device[0] == '\0' ? "none" : machine->device);
   (void)fprintf(stream, "%svise      %s\n", prefix, vise_version());
   (void)fprintf(stream, "%sbuild     %s\n", prefix, vise_build_options());
+
   for (size_t i = 0; i < machine->n_rates; i++) {
     const vise_bench_rate *rate = &machine->rates[i];
     (void)fprintf(stream, "%s%s %-5s %s:", prefix, i == 0 ? "rates    " : "         ", vise_backend_name(rate->backend),
@@ -46,15 +47,18 @@ void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise
     print_rate(stream, " copies %.1f GB/s", " copies not measured", 1e-9 * rate->copy_bytes_per_s);
     print_rate(stream, ", products %.4g TFLOP/s\n", ", products not measured\n", 1e-12 * rate->gemm_flop_per_s);
   }
+
   if (machine->device_note[0] != '\0') (void)fprintf(stream, "%snote      %s\n", prefix, machine->device_note);
 }
 
 json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine) {
   json_t *object = json_object(), *rates = json_array();
+
   (void)json_object_set_new(object, "cpu", json_string(machine->cpu));
   (void)json_object_set_new(object, "processors", json_integer(machine->n_processors));
   (void)json_object_set_new(object, "blas", json_string(machine->blas));
   (void)json_object_set_new(object, "device", machine->device[0] == '\0' ? json_null() : json_string(machine->device));
+
   for (size_t i = 0; i < machine->n_rates; i++) {
     const vise_bench_rate *rate = &machine->rates[i];
     json_t *item = json_object();
@@ -64,6 +68,7 @@ json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine) {
     (void)json_object_set_new(item, "gemm_flop_per_s", vise_i_cli_json_real(rate->gemm_flop_per_s));
     (void)json_array_append_new(rates, item);
   }
+
   (void)json_object_set_new(object, "rates", rates);
   (void)json_object_set_new(object, "device_note",
                             machine->device_note[0] == '\0' ? json_null() : json_string(machine->device_note));
@@ -88,6 +93,7 @@ json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n) {
     json_t *item = json_object(), *widths = json_array();
     for (size_t l = 0; l <= c->n_layers; l++)
       (void)json_array_append_new(widths, json_integer((json_int_t)c->widths[l]));
+
     (void)json_object_set_new(item, "name", json_string(c->name));
     (void)json_object_set_new(item, "widths", widths);
     (void)json_object_set_new(item, "batch", json_integer((json_int_t)c->batch));
@@ -97,12 +103,13 @@ json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n) {
     (void)json_object_set_new(item, "bytes", json_real(vise_bench_step_bytes(c, sizeof(float))));
     (void)json_array_append_new(list, item);
   }
+
   return list;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------- */
 
-/* A column of the CSV, and a key of the JSON. */
+/* A column in the CSV and a key in the JSON. */
 typedef struct number {
   const char *name;
   double value;
@@ -133,6 +140,7 @@ static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
                                      {"us_launches", row->us_launches},
                                      {"floor_us", row->floor_us},
                                      {"share_of_floor", row->share_of_floor}};
+
   memcpy(out, numbers, sizeof numbers);
 }
 
@@ -149,11 +157,13 @@ static void print_csv(FILE *stream, const vise_bench_row *row, const char *shape
   number numbers[N_NUMBERS];
   const bool on_cpu = row->mode == VISE_BENCH_CPU || row->mode == VISE_BENCH_CPU64;
   list_numbers(row, numbers);
+
   (void)fprintf(stream, "vise-%s,%s,%s,%s,%s,%zu,%s,", vise_version(), vise_bench_mode_name(row->mode),
                 on_cpu ? "cpu" : "cuda", row->bench_case->name, shape, row->bench_case->batch,
                 precision_name(row->precision));
   if (on_cpu) (void)fprintf(stream, "%d", row->n_threads);
   (void)fprintf(stream, ",%s", row->is_reference ? "reference" : row->verified ? "yes" : "no");
+
   for (size_t i = 0; i < N_NUMBERS; i++) {
     if (isnan(numbers[i].value)) {
       (void)fputs(",", stream);
@@ -161,6 +171,7 @@ static void print_csv(FILE *stream, const vise_bench_row *row, const char *shape
       (void)fprintf(stream, ",%.6g", numbers[i].value);
     }
   }
+
   (void)fputs("\n", stream);
   (void)fflush(stream);
 }
@@ -169,6 +180,7 @@ static json_t *row_json(const vise_bench_row *row, const char *shape) {
   number numbers[N_NUMBERS];
   json_t *object = json_object();
   list_numbers(row, numbers);
+
   (void)json_object_set_new(object, "mode", json_string(vise_bench_mode_name(row->mode)));
   (void)json_object_set_new(object, "case", json_string(row->bench_case->name));
   (void)json_object_set_new(object, "shape", json_string(shape));
@@ -177,13 +189,15 @@ static json_t *row_json(const vise_bench_row *row, const char *shape) {
   (void)json_object_set_new(object, "threads", json_integer(row->n_threads));
   (void)json_object_set_new(object, "verified", json_boolean(row->verified));
   (void)json_object_set_new(object, "reference", json_boolean(row->is_reference));
+
   for (size_t i = 0; i < N_NUMBERS; i++) {
     (void)json_object_set_new(object, numbers[i].name, vise_i_cli_json_real(numbers[i].value));
   }
+
   return object;
 }
 
-/* A number of `width` places, or a dash. */
+/* Prints a number, or a dash for NaN, `width` characters wide. */
 static void cell(int width, const char *format, double value) {
   char text[32] = "-";
   if (!isnan(value)) (void)snprintf(text, sizeof text, format, value);
@@ -196,6 +210,7 @@ static void print_table_row(const vise_bench_row *row, bool first) {
                  "prec", "thr", "us/step", "q1", "q3", "steps/s", "GB/s", "TFLOP/s", "launches", "x-unfused", "x-graph",
                  "copy", "gemm", "floor", "verified");
   }
+
   (void)printf("%-18s %-13s %-5s %3d", row->bench_case->name, vise_bench_mode_name(row->mode),
                precision_name(row->precision), row->n_threads);
   cell(11, "%.1f", row->us_median);
@@ -210,6 +225,7 @@ static void print_table_row(const vise_bench_row *row, bool first) {
   cell(6, "%.2f", row->share_of_copy);
   cell(6, "%.2f", row->share_of_gemm);
   cell(6, "%.2f", row->share_of_floor);
+
   (void)printf("  %s", verdict(row));
   if (!row->verified) {
     (void)printf(": weights off by %.3g (allowed %.3g), loss by %.3g (allowed %.3g)", row->worst_error, row->tolerance,
@@ -217,6 +233,7 @@ static void print_table_row(const vise_bench_row *row, bool first) {
   } else if (row->verified_batch < row->bench_case->batch) {
     (void)printf(" (by cpu64 on %zu rows)", row->verified_batch);
   }
+
   (void)printf("\n");
   (void)fflush(stdout);
 }

@@ -6,7 +6,7 @@
 
 #include "host/cli/options.h"
 
-/* Exit codes beside 0 and 128 + signal. */
+/* Exit codes besides 0 and 128 + signal. */
 enum { VISE_I_CLI_FAILED = 1, VISE_I_CLI_NOTHING_DONE = 2 };
 
 /* Each gets argv with argv[0] = "vise <command>" and returns the exit code. */
@@ -20,10 +20,10 @@ int vise_i_cli_info(int argc, char **argv);
 int vise_i_cli_plan(int argc, char **argv);
 int vise_i_cli_bench(int argc, char **argv);
 
-/* Prints "vise train: <text>", behind a usage error where the help is, and returns exit_code. */
+/* Prints "vise train: <text>", after a usage error also how to get help, and returns exit_code. */
 int vise_i_cli_report_error(vise_i_cli_command command, const vise_error *err, vise_status status, int exit_code);
 
-/* Flushes standard output: exit_code, or 1 with a message when what was printed could not be written. */
+/* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */
 int vise_i_cli_end_output(vise_i_cli_command command, int exit_code);
 
 /* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
@@ -37,9 +37,9 @@ void vise_i_cli_print_json(json_t *value);
 /* "  box lower bound        3.21 %   (1 of 2)". */
 void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, const char *of_what);
 
-/* Prints what is trained on, what is trained, where, and which regularization is on. */
+/* Prints which regularization is on, in one line. */
 void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *training);
-/* The table of what the regularization did. n_parameters: entries of one gradient. */
+/* Prints a table of what the regularization did. n_parameters: entries in one gradient. */
 void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_result *result, size_t n_parameters);
 
 /* Fails with VISE_ERR_IO when the folder that path lies in does not exist or cannot be written. */

@@ -7,7 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/parse.h"
 
-/* --quick: what a row gets, and when the last case may start to be sure to end within a minute. */
+/* --quick: seconds for a row, and the total beyond which cases are left out, to end within a minute. */
 #define QUICK_SECONDS 0.2
 #define QUICK_TOTAL_SECONDS 50
 
@@ -29,6 +29,7 @@ static void on_note(void *user, const char *text) {
 
 static vise_status make_config(const vise_i_cli_options *options, vise_bench_config *config, vise_error *err) {
   vise_bench_config_init(config);
+
   config->seconds = options->quick && !vise_i_cli_given(options, "seconds") ? QUICK_SECONDS : options->seconds;
   config->total_seconds =
       options->quick && !vise_i_cli_given(options, "total-seconds") ? QUICK_TOTAL_SECONDS : options->total_seconds;
@@ -36,9 +37,11 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
   config->n_threads = (int)options->n_threads;
   config->device = options->training.device;
   if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
+
   config->report = on_row;
   config->note = on_note;
   if (options->phases) config->phase = on_phase;
+
   const vise_status status = vise_i_cli_bench_modes(options->modes, &config->modes, err);
   return status == VISE_OK ? vise_i_cli_bench_precisions(options->precisions, &config->precisions, err) : status;
 }
@@ -48,12 +51,14 @@ static vise_status open_csv(const char *path, int argc, char **argv, const vise_
   if (path == NULL) return VISE_OK;
   FILE *stream = fopen(path, "w");
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: %s", path, strerror(errno));
+
   (void)fputs("# command:", stream);
   for (int i = 0; i < argc; i++) (void)fprintf(stream, " %s", argv[i]);
   (void)fputs("\n", stream);
   vise_i_cli_bench_print_machine(stream, "# ", machine);
   vise_i_cli_bench_csv_heading(stream);
-  (void)fflush(stream); /* what is in the file by then stays, however the run ends */
+  (void)fflush(stream); /* what is written so far stays, however the run ends */
+
   *out = stream;
   return VISE_OK;
 }
@@ -86,32 +91,38 @@ static void print_failures(const vise_bench_result *result) {
   }
 }
 
-/* Everything behind the reading of options; *code is the exit code of what was done. */
+/* Everything after the options are read; *code receives the exit code. */
 static vise_status bench(const vise_i_cli_options *options, int argc, char **argv, vise_bench_config *config, int *code,
                          vise_error *err) {
   vise_bench_machine machine;
   vise_bench_result result = {0, 0, 0};
   vise_i_cli_bench_output output = {.rows = options->json ? json_array() : NULL,
                                     .phases = options->json ? json_array() : NULL};
+
   vise_status status = vise_bench_measure_machine(config, &machine, err);
   if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &machine, &output.csv, err);
+
   if (status == VISE_OK) {
     config->machine = &machine;
     config->user = &output;
     if (!options->json) vise_i_cli_bench_print_machine(stdout, "", &machine);
     (void)fflush(stdout);
+
     *code = VISE_I_CLI_FAILED; /* from here on work has begun */
     status = vise_bench_run(config, &result, err);
     if (status == VISE_OK && result.n_rows == 0 && result.n_errors == 0) {
       *code = VISE_I_CLI_NOTHING_DONE;
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
+
     if (status == VISE_OK && options->json) print_json(&machine, &output, result.n_failed == 0);
     const vise_status closed = close_csv(options->csv, output.csv, err);
     if (status == VISE_OK) status = closed;
   }
+
   if (status == VISE_OK) *code = result.n_failed == 0 ? 0 : VISE_I_CLI_FAILED;
   if (status == VISE_OK) print_failures(&result);
+
   json_decref(output.rows);
   json_decref(output.phases);
   return status;
@@ -124,10 +135,12 @@ int vise_i_cli_bench(int argc, char **argv) {
   vise_bench_case *cases = NULL;
   size_t n_cases = 0;
   int code = VISE_I_CLI_NOTHING_DONE;
+
   vise_i_cli_options_init(&options, VISE_I_CLI_BENCH);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = make_config(&options, &config, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
+
   if (status == VISE_OK && options.list) {
     if (options.json) {
       vise_i_cli_print_json(vise_i_cli_bench_cases_json(cases, n_cases));
@@ -140,8 +153,10 @@ int vise_i_cli_bench(int argc, char **argv) {
     config.n_cases = n_cases;
     status = bench(&options, argc, argv, &config, &code, &err);
   }
+
   code = status != VISE_OK ? vise_i_cli_report_error(VISE_I_CLI_BENCH, &err, status, code)
                            : vise_i_cli_end_output(VISE_I_CLI_BENCH, code);
+
   free(cases);
   vise_i_cli_options_free(&options);
   return code;

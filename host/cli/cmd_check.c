@@ -14,12 +14,14 @@ static void on_item(void *user, const vise_check_item *item) {
   check_view *view = user;
   view->n++;
   view->n_failed += !item->passed;
+
   if (view->items == NULL) {
     (void)printf("%s  %-52s error %.3g, allowed %.3g\n", item->passed ? "PASS" : "FAIL", item->name, item->worst,
                  item->tolerance);
     (void)fflush(stdout);
     return;
   }
+
   json_t *object = json_object();
   (void)json_object_set_new(object, "name", json_string(item->name));
   (void)json_object_set_new(object, "error", vise_i_cli_json_real(item->worst));
@@ -31,12 +33,14 @@ static void on_item(void *user, const vise_check_item *item) {
 static void print_notes(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
   static const char *const ignored[] = {"out", "overwrite", "checkpoint-every", "log-every"};
   if (options->quiet) return;
+
   if (setup->made_up) {
     json_t *layers = vise_i_cli_get_layers(options);
     (void)fprintf(stderr, "note: no --train: checking a net %s on %zu made-up rows\n", json_string_value(layers),
                   vise_dataset_n_rows(setup->train));
     json_decref(layers);
   }
+
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
     int row = vise_i_cli_find(options->command, ignored[i], NULL);
     if (row >= 0 && options->source[row] == VISE_I_CLI_FROM_LINE) {
@@ -49,6 +53,7 @@ static vise_status check(const vise_i_cli_options *options, const vise_i_cli_set
                          vise_error *err) {
   check_view view = {options->json ? json_array() : NULL, 0, 0};
   print_notes(options, setup);
+
   vise_status status = vise_check(&options->training, setup->model, setup->train, on_item, &view, all_passed, err);
   if (status == VISE_OK && view.items != NULL) {
     json_t *object = json_object();
@@ -58,6 +63,7 @@ static vise_status check(const vise_i_cli_options *options, const vise_i_cli_set
   } else if (status == VISE_OK) {
     (void)printf("%zu checks, %zu failed\n", view.n, view.n_failed);
   }
+
   json_decref(view.items);
   return status;
 }
@@ -67,13 +73,16 @@ int vise_i_cli_check(int argc, char **argv) {
   vise_i_cli_options options;
   vise_i_cli_setup setup;
   bool all_passed = false;
+
   memset(&setup, 0, sizeof setup);
   vise_i_cli_options_init(&options, VISE_I_CLI_CHECK);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
   if (status == VISE_OK) status = check(&options, &setup, &all_passed, &err);
+
   int code = status != VISE_OK ? vise_i_cli_report_error(VISE_I_CLI_CHECK, &err, status, VISE_I_CLI_NOTHING_DONE)
                                : vise_i_cli_end_output(VISE_I_CLI_CHECK, all_passed ? 0 : VISE_I_CLI_FAILED);
+
   vise_i_cli_setup_free(&setup);
   vise_i_cli_options_free(&options);
   return code;

@@ -24,14 +24,17 @@ int vise_i_cli_eval(int argc, char **argv) {
   vise_dataset *dataset = NULL;
   vise_metrics metrics;
   vise_eval_config config;
+
   vise_i_cli_options_init(&options, VISE_I_CLI_EVAL);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = vise_i_cli_load_labelled(&options, &dataset, &err);
+
   if (status == VISE_OK) {
     vise_i_cli_eval_config(&options, dataset, &config);
     status = vise_evaluate(model, dataset, &config, &metrics, &err);
   }
+
   int code = 0;
   if (status != VISE_OK) {
     code = vise_i_cli_report_error(VISE_I_CLI_EVAL, &err, status, VISE_I_CLI_NOTHING_DONE);
@@ -43,6 +46,7 @@ int vise_i_cli_eval(int argc, char **argv) {
     }
     code = vise_i_cli_end_output(VISE_I_CLI_EVAL, 0);
   }
+
   vise_dataset_free(dataset);
   vise_model_free(model);
   vise_i_cli_options_free(&options);

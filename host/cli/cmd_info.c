@@ -32,11 +32,13 @@ static void print_text(const findings *f) {
   (void)printf("vise      %s\n", vise_version());
   (void)printf("build     %s\n", vise_build_options());
   (void)printf("jansson   %s\n", jansson_version_str());
+
   for (size_t i = 0; i < f->n_backends; i++) {
     (void)printf("%s %-9s %s%s%s\n", i == 0 ? "backends " : "         ", vise_backend_name(backends[i].backend),
                  backends[i].available ? "available" : "not available", backends[i].detail[0] == '\0' ? "" : ": ",
                  backends[i].detail);
   }
+
   if (f->n_devices == 0) (void)printf("devices   none\n");
   for (size_t i = 0; i < f->n_devices; i++) print_device(i == 0 ? "devices" : "", &f->devices[i]);
 }
@@ -57,6 +59,7 @@ static json_t *json_of_device(const vise_device_info *device) {
 static void print_json(const findings *f) {
   const vise_backend_info *backends = f->backends;
   json_t *object = json_object(), *list = json_array(), *devices = json_array();
+
   for (size_t i = 0; i < f->n_backends; i++) {
     json_t *item = json_object();
     (void)json_object_set_new(item, "backend", json_string(vise_backend_name(backends[i].backend)));
@@ -64,10 +67,12 @@ static void print_json(const findings *f) {
     (void)json_object_set_new(item, "detail", json_string(backends[i].detail));
     (void)json_array_append_new(list, item);
   }
+
   (void)json_object_set_new(object, "version", json_string(vise_version()));
   (void)json_object_set_new(object, "build", json_string(vise_build_options()));
   (void)json_object_set_new(object, "jansson", json_string(jansson_version_str()));
   (void)json_object_set_new(object, "backends", list);
+
   for (size_t i = 0; i < f->n_devices; i++) {
     (void)json_array_append_new(devices, json_of_device(&f->devices[i]));
   }
@@ -78,10 +83,12 @@ static void print_json(const findings *f) {
 int vise_i_cli_info(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
-  /* With --plan come the options of train instead. */
+
+  /* With --plan, the options are those of train. */
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--plan") == 0) return vise_i_cli_plan(argc, argv);
   }
+
   vise_i_cli_options_init(&options, VISE_I_CLI_INFO);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK && options.plan) {
@@ -90,6 +97,7 @@ int vise_i_cli_info(int argc, char **argv) {
   if (status == VISE_OK && options.plan_sms > 0) {
     status = vise_i_cli_fail(&err, VISE_ERR_USAGE, "--plan-sms needs --plan");
   }
+
   int code = 0;
   if (status != VISE_OK) {
     code = vise_i_cli_report_error(VISE_I_CLI_INFO, &err, status, VISE_I_CLI_NOTHING_DONE);
@@ -102,6 +110,7 @@ int vise_i_cli_info(int argc, char **argv) {
     }
     code = vise_i_cli_end_output(VISE_I_CLI_INFO, 0);
   }
+
   vise_i_cli_options_free(&options);
   return code;
 }

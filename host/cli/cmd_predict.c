@@ -27,16 +27,19 @@ static vise_status make_header(vise_output output, size_t n_columns, char **out,
   const char *name = output == VISE_OUTPUT_CLASS         ? "class"
                      : output == VISE_OUTPUT_PROBABILITY ? "probability"
                                                          : "output";
+
   char *text = NULL;
   size_t n_bytes = 0;
   FILE *stream = open_memstream(&text, &n_bytes);
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
   if (n_columns == 1) (void)fputs(name, stream);
   for (size_t i = 0; n_columns > 1 && i < n_columns; i++) (void)fprintf(stream, "%s%s_%zu", i == 0 ? "" : ",", name, i);
   if (fclose(stream) != 0) {
     free(text);
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   }
+
   *out = text;
   return VISE_OK;
 }
@@ -47,8 +50,10 @@ static vise_status save(const vise_i_cli_options *options, const double *values,
   char *header = NULL;
   int64_t *classes = NULL;
   vise_array array = vise_array_of(values, VISE_F64, n_rows, n_columns);
+
   vise_status status = make_header(options->output, n_columns, &header, err);
   if (status != VISE_OK) return status;
+
   if (options->output == VISE_OUTPUT_CLASS) {
     classes = calloc(n_rows * n_columns, sizeof *classes);
     if (classes == NULL) {
@@ -58,6 +63,7 @@ static vise_status save(const vise_i_cli_options *options, const double *values,
       array = vise_array_of(classes, VISE_I64, n_rows, n_columns);
     }
   }
+
   if (status == VISE_OK) status = vise_array_save(options->out, &array, header, err);
   free(classes);
   free(header);
@@ -70,6 +76,7 @@ static void print_done(const vise_i_cli_options *options, size_t n_rows, size_t 
                   n_columns == 1 ? "" : "s", vise_output_name(options->output));
     return;
   }
+
   json_t *object = json_object();
   (void)json_object_set_new(object, "model", json_string(options->model));
   (void)json_object_set_new(object, "data", json_string(options->data));
@@ -85,15 +92,18 @@ static int predict_and_save(const vise_i_cli_options *options, const vise_model 
   vise_error err = VISE_ERROR_INIT;
   vise_eval_config config;
   vise_i_cli_eval_config(options, dataset, &config);
+
   size_t n_rows = vise_dataset_n_rows(dataset), n_columns = vise_predict_width(model, options->output);
   double *values = calloc(n_rows, n_columns * sizeof *values);
   vise_status status = values != NULL ? vise_predict(model, dataset, &config, options->output, values, &err)
                                       : vise_i_cli_fail(&err, VISE_ERR_MEMORY, "out of memory for %zu outputs", n_rows);
+
   int code = VISE_I_CLI_NOTHING_DONE;
   if (status == VISE_OK) {
     status = save(options, values, n_rows, n_columns, &err);
     code = VISE_I_CLI_FAILED;
   }
+
   free(values);
   if (status != VISE_OK) return vise_i_cli_report_error(VISE_I_CLI_PREDICT, &err, status, code);
   print_done(options, n_rows, n_columns);
@@ -105,13 +115,16 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_i_cli_options options;
   vise_model *model = NULL;
   vise_dataset *dataset = NULL;
+
   vise_i_cli_options_init(&options, VISE_I_CLI_PREDICT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
+
   int code = status == VISE_OK ? predict_and_save(&options, model, dataset)
                                : vise_i_cli_report_error(VISE_I_CLI_PREDICT, &err, status, VISE_I_CLI_NOTHING_DONE);
+
   vise_dataset_free(dataset);
   vise_model_free(model);
   vise_i_cli_options_free(&options);

@@ -18,11 +18,13 @@ static void print_json(const vise_i_cli_options *options, const vise_weight_op_r
   json_t *object = json_object();
   (void)json_object_set_new(object, "model", json_string(options->model));
   (void)json_object_set_new(object, "op", json_string(vise_weight_op_kind_name(options->op.kind)));
+
   (void)json_object_set_new(object, "considered", json_integer((json_int_t)report->n_considered));
   (void)json_object_set_new(object, "reached", json_integer((json_int_t)report->n_reached));
   (void)json_object_set_new(object, "zero", json_integer((json_int_t)n_zero));
   (void)json_object_set_new(object, "norm_before", vise_i_cli_json_real(report->norm_before));
   (void)json_object_set_new(object, "norm_after", vise_i_cli_json_real(report->norm_after));
+
   (void)json_object_set_new(object, "out", options->out == NULL ? json_null() : json_string(options->out));
   (void)json_object_set_new(object, "mask_out",
                             options->mask_out == NULL ? json_null() : json_string(options->mask_out));
@@ -36,20 +38,23 @@ static bool works_on(const vise_i_cli_options *options, size_t layer) {
   return options->n_op_layers == 0;
 }
 
-/* Zeros among the weights of the layers that were worked on. */
+/* Counts the zeros among the weights of the layers worked on. */
 static vise_status count_zeros(const vise_i_cli_options *options, const vise_model *model, size_t *out,
                                vise_error *err) {
   size_t n_zero = 0, stride = vise_model_has_bias(model) ? 2 : 1;
   for (size_t layer = 0; layer < vise_model_n_layers(model); layer++) {
     if (!works_on(options, layer)) continue;
+
     size_t n = vise_model_width(model, layer) * vise_model_width(model, layer + 1);
     double *weights = calloc(n, sizeof *weights);
     if (weights == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for layer %zu", layer);
+
     vise_status status = vise_model_get_tensor(model, layer * stride, weights, n, err);
     for (size_t i = 0; status == VISE_OK && i < n; i++) n_zero += !(weights[i] < 0) && !(weights[i] > 0);
     free(weights);
     if (status != VISE_OK) return status;
   }
+
   *out = n_zero;
   return VISE_OK;
 }
@@ -73,15 +78,18 @@ int vise_i_cli_prune(int argc, char **argv) {
   vise_weight_op_report report;
   size_t n_zero = 0;
   int code = VISE_I_CLI_NOTHING_DONE;
+
   vise_i_cli_options_init(&options, VISE_I_CLI_PRUNE);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = change(&options, model, &report, &n_zero, &err);
+
   if (status == VISE_OK) {
     code = VISE_I_CLI_FAILED;
     if (options.out != NULL) status = vise_model_save(model, options.out, &err);
     if (status == VISE_OK && options.mask_out != NULL) status = vise_model_save_mask(model, options.mask_out, &err);
   }
+
   if (status != VISE_OK) {
     code = vise_i_cli_report_error(VISE_I_CLI_PRUNE, &err, status, code);
   } else {
@@ -92,6 +100,7 @@ int vise_i_cli_prune(int argc, char **argv) {
     }
     code = vise_i_cli_end_output(VISE_I_CLI_PRUNE, 0);
   }
+
   vise_model_free(model);
   vise_i_cli_options_free(&options);
   return code;

@@ -1,4 +1,4 @@
-/* vise train: reads the data, trains, says what came out. */
+/* vise train: reads the data, trains, reports the result. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 /* What the callbacks of a run share. */
 typedef struct run_view {
   vise_i_cli_progress progress;
-  bool began; /* the first step was about to be taken: from here on a failure is one of the work */
+  bool began; /* the first step is due: a failure from here on means that work had begun */
 } run_view;
 
 static bool on_poll(void *user) {
@@ -39,10 +39,11 @@ static void print_rows(const char *name, const vise_dataset *dataset) {
   (void)fprintf(stderr, "%-15s %s: %zu rows\n", name, vise_dataset_name(dataset), vise_dataset_n_rows(dataset));
 }
 
-/* The first lines: what is trained on, what is trained, where, and with which regularization. */
+/* The first lines: the data, the net, the backend and the regularization. */
 static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
   const vise_train_config *training = &options->training;
   const vise_dataset *train = setup->train;
+
   (void)fprintf(stderr, "%-15s %s: %zu rows, %zu features (%s)", "data", vise_dataset_name(train),
                 vise_dataset_n_rows(train), vise_dataset_n_features(train),
                 vise_dtype_name(vise_dataset_feature_dtype(train)));
@@ -53,24 +54,28 @@ static void print_start(const vise_i_cli_options *options, const vise_i_cli_setu
                   vise_dataset_n_targets(train) == 1 ? "" : "s");
   }
   (void)fprintf(stderr, ", scale %s\n", vise_scale_name(training->scale));
+
   print_rows("validation", setup->validation);
   print_rows("test", setup->test);
+
   json_t *layers = vise_i_cli_get_layers(options);
   (void)fprintf(stderr, "%-15s %s%s, %zu parameters, %s\n", "net", json_string_value(layers),
                 options->no_bias ? " without biases" : "", vise_model_n_parameters(setup->model),
                 options->n_widths == 2 ? "a linear model" : vise_activation_name(options->activation));
   json_decref(layers);
+
   (void)fprintf(stderr, "%-15s %s, %d thread%s\n", "backend", vise_backend_name(training->backend), training->n_threads,
                 training->n_threads == 1 ? "" : "s");
   char lr[40];
   vise_i_cli_format_real(training->lr, lr, sizeof lr);
   (void)fprintf(stderr, "%-15s %s, %s, learning rate %s\n", "training", vise_loss_name(training->loss),
                 vise_optimizer_name(training->optimizer), lr);
+
   vise_i_cli_print_regularization(stderr, training);
   if (options->out == NULL) (void)fprintf(stderr, "note: nothing will be saved; give --out DIR to keep the model\n");
 }
 
-/* What "auto" became, so that config.json says it. */
+/* Replaces "auto" by what it became, so that config.json records it. */
 static void resolve(vise_i_cli_options *options, const vise_trainer *trainer) {
   vise_train_config *training = &options->training;
   training->backend = vise_trainer_backend(trainer);
@@ -117,19 +122,23 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
   char time[32];
   uint64_t steps_now = result->steps - result->resumed_from_step;
   vise_i_cli_format_time(result->seconds, time, sizeof time);
+
   (void)printf("%-15s %s (%s)\n", "ended by", vise_stop_reason_name(result->reason), reason_text(result->reason));
   (void)printf("%-15s %" PRIu64 " steps, %" PRIu64 " epochs", "done", result->steps, result->epochs);
   if (result->resumed_from_step > 0) (void)printf(", resumed from step %" PRIu64, result->resumed_from_step);
   (void)printf("\n%-15s %s (%.2f s", "time", time, result->seconds);
   if (result->seconds > 0 && steps_now > 0) (void)printf(", %.0f steps/s", (double)steps_now / result->seconds);
   (void)printf(")\n");
+
   if (result->best_epoch > 0)
     (void)printf("%-15s %" PRIu64 ", whose weights were kept\n", "best epoch", result->best_epoch);
+
   /* The weights changed while these were collected, and with patience they are not the ones that were kept. */
   print_result_set("train", &result->train, ", while it was trained on in the last epoch");
   print_result_set("validation", &result->validation, "");
   print_result_set("test", &result->test, "");
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));
+
   if (options->out != NULL) {
     (void)printf("%-15s %s/model.safetensors\n", "saved", options->out);
   } else {
@@ -155,6 +164,7 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   char *config_text = NULL;
   vise_status status = vise_i_cli_config_text(options, &config_text, err);
   if (status != VISE_OK) return status;
+
   vise_run_config config;
   vise_run_config_init(&config);
   config.out_dir = options->out;
@@ -167,34 +177,39 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   config.progress = on_progress;
   config.log = on_log;
   config.user = view;
+
   vise_i_cli_progress_begin(&view->progress, options->quiet, options->training.epochs);
   status = vise_trainer_run(trainer, &config, result, err);
   vise_i_cli_progress_end(&view->progress);
+
   free(config_text);
   return status;
 }
 
-/* Trains with a trainer that exists; returns the exit code. */
+/* Trains and prints the result; returns the exit code. */
 static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_trainer *trainer) {
   vise_error err = VISE_ERROR_INIT;
   vise_run_result result;
   memset(&result, 0, sizeof result);
   run_view view;
   memset(&view, 0, sizeof view);
+
   resolve(options, trainer);
   if (!options->quiet) print_start(options, setup);
+
   vise_status status = run(options, trainer, &view, &result, &err);
   if (status != VISE_OK) {
     bool worked = view.began || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
     return vise_i_cli_report_error(VISE_I_CLI_TRAIN, &err, status,
                                    worked ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE);
   }
+
   if (result.reason == VISE_STOP_INTERRUPTED) return end_interrupted(options, &result);
   print_end(options, setup, &result);
   return vise_i_cli_end_output(VISE_I_CLI_TRAIN, 0);
 }
 
-/* --resume DIR: the run lives in DIR, whatever its config.json was made for. */
+/* --resume DIR: the run stays in DIR, whatever its config.json says. */
 static vise_status place_resumed(vise_i_cli_options *options, vise_error *err) {
   if (options->resume == NULL) return VISE_OK;
   free(options->out);
@@ -207,19 +222,23 @@ int vise_i_cli_train(int argc, char **argv) {
   vise_i_cli_options options;
   vise_i_cli_setup setup;
   vise_trainer *trainer = NULL;
+
   memset(&setup, 0, sizeof setup);
   vise_i_cli_options_init(&options, VISE_I_CLI_TRAIN);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = place_resumed(&options, &err);
-  /* From here on a signal leaves a run that can be resumed, be it at step 0. */
+
+  /* From here on a signal leaves a run that can be resumed, even at step 0. */
   if (status == VISE_OK) vise_i_cli_signals_install();
   if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
   if (status == VISE_OK) {
     status =
         vise_trainer_create(&options.training, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
   }
+
   int code = status == VISE_OK ? train_and_report(&options, &setup, trainer)
                                : vise_i_cli_report_error(VISE_I_CLI_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
+
   vise_trainer_free(trainer);
   vise_i_cli_setup_free(&setup);
   vise_i_cli_options_free(&options);

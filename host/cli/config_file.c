@@ -9,7 +9,7 @@
 #include "host/cli/options.h"
 #include "host/cli/parse.h"
 
-/* Puts the text that the command line would have for value into buffer (or points into value). NULL: no such text. */
+/* The text that the command line would have for value, in buffer or in value itself; NULL: there is none. */
 static const char *value_text(const vise_i_cli_option *option, const json_t *value, char *buffer, size_t n_bytes) {
   switch (json_typeof(value)) {
     case JSON_STRING:
@@ -39,12 +39,14 @@ static vise_status set_value(vise_i_cli_options *options, int row, const char *p
   char buffer[64];
   vise_error inner = VISE_ERROR_INIT;
   const char *text = value_text(option, value, buffer, sizeof buffer);
+
   if (text == NULL) {
     const char *wanted = option->type == VISE_I_CLI_FLAG         ? "true or false"
                          : option->flags & VISE_I_CLI_REPEATABLE ? "an array of texts"
                                                                  : "a text or a number";
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: the value of \"%s\" must be %s", path, option->name, wanted);
   }
+
   vise_status status = vise_i_cli_set(options, row, text, VISE_I_CLI_FROM_FILE, &inner);
   if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s: \"%s\": %s", path, option->name, inner.text);
   return VISE_OK;
@@ -59,11 +61,13 @@ static vise_status set_key(vise_i_cli_options *options, const char *path, const 
                            "the dashes",
                            path, key, vise_i_cli_command_name(options->command));
   }
+
   const vise_i_cli_option *option = &vise_i_cli_table[row];
   if (strcmp(key, "config") == 0 || strcmp(key, "resume") == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: \"%s\" is for the command line only", path, key);
   }
-  if (json_is_null(value)) return VISE_OK; /* not given: config.json writes so what is off */
+
+  if (json_is_null(value)) return VISE_OK; /* not given: config.json has null for what is off */
   if (option->flags & VISE_I_CLI_REPEATABLE && json_is_array(value)) {
     for (size_t i = 0; i < json_array_size(value); i++) {
       vise_status status = set_value(options, row, path, json_array_get(value, i), err);
@@ -71,6 +75,7 @@ static vise_status set_key(vise_i_cli_options *options, const char *path, const 
     }
     return VISE_OK;
   }
+
   return set_value(options, row, path, value, err);
 }
 
@@ -78,6 +83,7 @@ static vise_status load(const char *path, json_t **out, vise_error *err) {
   /* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below. */
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+
   struct stat info;
   vise_status status = VISE_OK;
   if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
@@ -89,6 +95,7 @@ static vise_status load(const char *path, json_t **out, vise_error *err) {
       status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
     }
   }
+
   (void)close(fd);
   return status;
 }
@@ -97,6 +104,7 @@ vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path
   json_t *root = NULL;
   vise_status status = load(path, &root, err);
   if (status != VISE_OK) return status;
+
   if (!json_is_object(root)) {
     status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: not a JSON object of options", path);
   } else {
@@ -107,6 +115,7 @@ vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path
       if (status != VISE_OK) break;
     }
   }
+
   json_decref(root);
   return status;
 }

@@ -47,14 +47,17 @@ static int run_command(const command_row *command, int argc, char **argv) {
 
 int main(int argc, char **argv) {
   vise_i_cli_signals_prepare();
+
   if (argc < 2) {
     print_usage(stderr);
     return VISE_I_CLI_NOTHING_DONE;
   }
+
   const char *word = argv[1];
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     if (strcmp(word, commands[i].name) == 0) return run_command(&commands[i], argc, argv);
   }
+
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "help") == 0) {
     print_usage(stdout);
     return 0;
@@ -63,6 +66,7 @@ int main(int argc, char **argv) {
     (void)printf("vise %s\n", vise_version());
     return 0;
   }
+
   (void)fprintf(stderr, "vise: unknown %s '%s'\nTry 'vise --help' for the commands.\n",
                 word[0] == '-' ? "option" : "command", word);
   return VISE_I_CLI_NOTHING_DONE;

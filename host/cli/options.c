@@ -39,13 +39,16 @@ static const void *const_field(const vise_i_cli_options *options, const vise_i_c
 void vise_i_cli_options_init(vise_i_cli_options *options, vise_i_cli_command command) {
   memset(options, 0, sizeof *options);
   options->command = command;
+
   vise_train_config_init(&options->training);
   options->training.weight_op.t = 0;
   options->training.weight_op.fraction = 0;
+
   options->activation = VISE_RELU;
   options->init_scheme = VISE_INIT_LINEAR;
   options->output = VISE_OUTPUT_RAW;
   options->batch = command == VISE_I_CLI_TRAIN || command == VISE_I_CLI_CHECK ? options->training.batch : 0;
+
   vise_weight_op_init(&options->op);
   options->op.t = 0;
   options->op.fraction = 0;
@@ -61,6 +64,7 @@ void vise_i_cli_options_free(vise_i_cli_options *options) {
       *text = NULL;
     }
   }
+
   vise_i_cli_clear_class_weights(options);
   vise_i_cli_clear_clamp_layer(options);
   vise_i_cli_clear_op_layers(options);
@@ -78,10 +82,12 @@ int vise_i_cli_find(vise_i_cli_command command, const char *name, bool *negated)
   for (size_t i = 0; i < vise_i_cli_table_n; i++) {
     const vise_i_cli_option *option = &vise_i_cli_table[i];
     if ((option->commands & command) == 0) continue;
+
     if (strcmp(option->name, name) == 0) {
       if (negated != NULL) *negated = false;
       return (int)i;
     }
+
     if (negated != NULL && option->type == VISE_I_CLI_FLAG) {
       char other[64];
       vise_i_cli_negated_name(option, other, sizeof other);
@@ -91,6 +97,7 @@ int vise_i_cli_find(vise_i_cli_command command, const char *name, bool *negated)
       }
     }
   }
+
   return -1;
 }
 
@@ -99,7 +106,7 @@ bool vise_i_cli_given(const vise_i_cli_options *options, const char *name) {
   return i >= 0 && options->source[i] != VISE_I_CLI_DEFAULT;
 }
 
-/* "must be > 0 and < 1": the interval of a number in words. */
+/* "must be > 0 and < 1": the allowed interval in words. */
 static vise_status fail_range(const vise_i_cli_option *option, const char *text, vise_error *err) {
   char lower[64], upper[64] = "";
   char number[40];
@@ -124,6 +131,7 @@ static vise_status set_number(vise_i_cli_options *options, const vise_i_cli_opti
   double real = 0;
   uint64_t count = 0;
   bool off = option->flags & VISE_I_CLI_CAN_BE_OFF && strcmp(text, "off") == 0;
+
   if (!off) {
     vise_status status = option->type == VISE_I_CLI_REAL ? vise_i_cli_parse_real(text, false, &real, err)
                                                          : vise_i_cli_parse_count(text, &count, err);
@@ -132,6 +140,7 @@ static vise_status set_number(vise_i_cli_options *options, const vise_i_cli_opti
       return fail_range(option, text, err);
     }
   }
+
   if (option->type == VISE_I_CLI_REAL) {
     *(double *)field(options, option) = real;
   } else {
@@ -151,7 +160,7 @@ static vise_status set_text(vise_i_cli_options *options, const vise_i_cli_option
   return VISE_OK;
 }
 
-/* The names of the option, without the one that is refused. */
+/* Lists the option's names, except the one that is refused. */
 static vise_status fail_name(const vise_i_cli_option *option, const char *text, vise_status status, vise_error *err) {
   char known[256] = "";
   const char *refused = option->names->refused, *name;
@@ -176,8 +185,10 @@ static vise_status set_enum(vise_i_cli_options *options, const vise_i_cli_option
 vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text, vise_i_cli_source source,
                            vise_error *err) {
   const vise_i_cli_option *option = &vise_i_cli_table[i];
-  /* A list on the command line replaces the one of the file instead of adding to it. */
+
+  /* A list on the command line replaces the one in the file instead of adding to it. */
   if (option->flags & VISE_I_CLI_REPEATABLE && options->source[i] != source) option->clear(options);
+
   vise_status status = VISE_ERR_INTERNAL;
   switch (option->type) {
     case VISE_I_CLI_FLAG:
@@ -207,11 +218,12 @@ vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,
       }
       break;
   }
+
   if (status == VISE_OK) options->source[i] = (unsigned char)source;
   return status;
 }
 
-/* The path as it is understood from any folder. */
+/* The path made absolute, to hold from any folder. */
 static json_t *path_json(const char *path) {
   if (path == NULL) return json_null();
   if (*path == '/') return json_string(path);
@@ -226,6 +238,7 @@ json_t *vise_i_cli_get(const vise_i_cli_options *options, size_t i) {
   const vise_i_cli_option *option = &vise_i_cli_table[i];
   const void *place = const_field(options, option);
   bool can_be_off = option->flags & VISE_I_CLI_CAN_BE_OFF;
+
   switch (option->type) {
     case VISE_I_CLI_FLAG:
       return json_boolean(*(const bool *)place);
@@ -245,7 +258,7 @@ json_t *vise_i_cli_get(const vise_i_cli_options *options, size_t i) {
       uint64_t value = *(const uint64_t *)place;
       if (can_be_off && value == 0) return json_null();
       if (value <= INT64_MAX) return json_integer((json_int_t)value);
-      return json_sprintf("%llu", (unsigned long long)value); /* JSON integers of jansson are signed */
+      return json_sprintf("%llu", (unsigned long long)value); /* jansson's integers are signed */
     }
     case VISE_I_CLI_ENUM:
       return json_string(option->names->name(place));

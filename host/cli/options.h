@@ -1,5 +1,5 @@
 /*
- * The options of all commands. One table (options_table.c) says for each its name, argument, help, group, commands,
+ * The options of all commands. One table (options_table.c) gives the name, argument, help, group and commands of each,
  * where its value lies in vise_i_cli_options, and which values are allowed; the command line, --help, --config and
  * config.json are all made from it.
  */
@@ -20,7 +20,7 @@ typedef enum vise_i_cli_command {
   VISE_I_CLI_BENCH = 64
 } vise_i_cli_command;
 
-/* The word of a command: "train". */
+/* The command's name: "train". */
 const char *vise_i_cli_command_name(vise_i_cli_command command);
 
 /* Where a value came from; a later one wins. */
@@ -43,7 +43,7 @@ typedef struct vise_i_cli_options {
   bool no_bias;
   vise_activation activation;
   vise_init_scheme init_scheme;
-  vise_train_config training; /* lends its fields to the table; complete only after vise_i_cli_options_finish */
+  vise_train_config training; /* the table sets fields of it; complete only after vise_i_cli_options_finish */
   vise_layer_clamp *layer_clamps;
   size_t n_layer_clamps;
   double clip_final_ratio, clamp_final_ratio;
@@ -64,7 +64,7 @@ typedef struct vise_i_cli_options {
   size_t *op_layers;
   size_t n_op_layers;
 
-  /* Of bench: lists as typed, and how long. */
+  /* vise bench: lists as typed, and how long to run. */
   char *cases, *shape, *batches, *widths_list, *depths, *modes, *precisions, *csv;
   bool quick, grid, list, phases;
   double seconds, total_seconds, tolerance;
@@ -81,7 +81,7 @@ typedef enum vise_i_cli_type {
   VISE_I_CLI_CUSTOM
 } vise_i_cli_type;
 
-/* What --resume lets a user change. Options of the kind "place" belong to one call and are not kept in config.json. */
+/* What --resume lets a user change. Options of the kind "place" belong to one call and stay out of config.json. */
 typedef enum vise_i_cli_change {
   VISE_I_CLI_FIXED,
   VISE_I_CLI_LIMIT,
@@ -118,24 +118,23 @@ struct vise_i_cli_option {
 
 extern const vise_i_cli_option vise_i_cli_table[];
 extern const size_t vise_i_cli_table_n;
-/* Headings of the groups, by their number; the last is NULL. */
+/* Headings by group number; the last is NULL. */
 extern const char *const vise_i_cli_groups[];
 
 /* Fills *options with the defaults of command. Free with vise_i_cli_options_free (which may be called twice). */
 void vise_i_cli_options_init(vise_i_cli_options *options, vise_i_cli_command command);
 void vise_i_cli_options_free(vise_i_cli_options *options);
 
-/* The row of this name that command has; -1 if none. With negated (not NULL) also "--no-X" of a flag X, and "--X" of a
-   flag "no-X"; *negated tells which it was. */
+/* The command's row with this name; -1: none. If negated is not NULL, "--no-X" is found for a flag X too, and "--X" for
+   a flag "no-X"; *negated tells which it was. */
 int vise_i_cli_find(vise_i_cli_command command, const char *name, bool *negated);
 /* The name that turns flag `option` off again: buffer receives "no-nesterov", or "bias" for "no-bias". */
 void vise_i_cli_negated_name(const vise_i_cli_option *option, char *buffer, size_t n_bytes);
 
-/* Sets row i from text (flags: "true" or "false"). The error says what is wrong with text but not where it came from.
- */
+/* Sets row i from text (flags: "true" or "false"). The error says what is wrong with text, not where it came from. */
 VISE_WARN_UNUSED vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,
                                             vise_i_cli_source source, vise_error *err);
-/* The value of row i as JSON (a new reference, NULL out of memory): null when off; paths absolute. */
+/* The value of row i as JSON (a new reference, NULL when out of memory): null when off; paths absolute. */
 json_t *vise_i_cli_get(const vise_i_cli_options *options, size_t i);
 bool vise_i_cli_given(const vise_i_cli_options *options, const char *name);
 
@@ -157,18 +156,18 @@ VISE_I_CLI_CUSTOM_DECLARE(device)
 VISE_I_CLI_CUSTOM_DECLARE(device_memory_limit)
 VISE_I_CLI_CUSTOM_DECLARE(op_layers)
 
-/* argv after the command word (argv[0] is "vise train") into *options, --config and --resume included. Prints help or
-   version, or usage errors of argp, and exits for them. */
+/* Reads argv after the command word (argv[0] is "vise train") into *options, --config and --resume included. Prints
+   help, version and argp's usage errors, and exits after them. */
 VISE_WARN_UNUSED vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, char **argv,
                                                         vise_error *err);
 
 /* Reads a JSON file of options (config_file.c). */
 VISE_WARN_UNUSED vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err);
 
-/* Contradictions, and the parts of options->training that depend on several options. Called once all is set. */
+/* Refuses contradictions and fills in what depends on several options. Called once everything is set. */
 VISE_WARN_UNUSED vise_status vise_i_cli_options_finish(vise_i_cli_options *options, vise_error *err);
 
-/* The text of config.json for these options (malloc'ed) (config_write.c). */
+/* The text of config.json for these options (config_write.c); malloc'ed. */
 VISE_WARN_UNUSED vise_status vise_i_cli_config_text(const vise_i_cli_options *options, char **out, vise_error *err);
 
 #endif

@@ -44,12 +44,14 @@ vise_status vise_i_cli_set_class_weights(vise_i_cli_options *options, const char
   size_t n = 0;
   vise_status status = vise_i_cli_parse_real_list(text, &values, &n, err);
   if (status != VISE_OK) return status;
+
   for (size_t i = 0; i < n; i++) {
     if (values[i] < 0) {
       free(values);
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s': weight %zu is negative", text, i);
     }
   }
+
   free(options->class_weights);
   options->class_weights = values;
   options->n_class_weights = n;
@@ -116,20 +118,24 @@ vise_status vise_i_cli_set_clamp_layer(vise_i_cli_options *options, const char *
   char layer_text[32];
   uint64_t layer = 0;
   vise_layer_clamp clamp = {0};
+
   if (equals == NULL || (size_t)(equals - text) >= sizeof layer_text) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not L=LO:HI, as in 0=-0.5:0.5", text);
   }
+
   memcpy(layer_text, text, (size_t)(equals - text));
   layer_text[equals - text] = '\0';
   vise_status status = vise_i_cli_parse_count(layer_text, &layer, err);
   if (status == VISE_OK) status = vise_i_cli_parse_range(equals + 1, &clamp.lo, &clamp.hi, err);
   if (status != VISE_OK) return status;
+
   clamp.layer = (size_t)layer;
   for (size_t i = 0; i < options->n_layer_clamps; i++) {
     if (options->layer_clamps[i].layer == clamp.layer) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s': layer %zu has bounds already", text, clamp.layer);
     }
   }
+
   vise_layer_clamp *longer =
       realloc(options->layer_clamps, (options->n_layer_clamps + 1) * sizeof *options->layer_clamps);
   if (longer == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
@@ -145,11 +151,13 @@ json_t *vise_i_cli_get_clamp_layer(const vise_i_cli_options *options) {
     json_t *range = range_json(clamp->lo, clamp->hi);
     json_t *item = range == NULL ? NULL : json_sprintf("%zu=%s", clamp->layer, json_string_value(range));
     json_decref(range);
+
     if (json_array_append_new(list, item) != 0) {
       json_decref(list);
       return NULL;
     }
   }
+
   return list;
 }
 
@@ -164,16 +172,19 @@ void vise_i_cli_clear_clamp_layer(vise_i_cli_options *options) {
 vise_status vise_i_cli_set_weight_op_at(vise_i_cli_options *options, const char *text, vise_error *err) {
   vise_weight_op_timing at = VISE_AT_EVERY;
   uint64_t when = 0;
+
   if (strcmp(text, "every") != 0) {
     const char *number = strchr(text, ':');
     at = strncmp(text, "step:", 5) == 0 ? VISE_AT_STEP : VISE_AT_EPOCH;
     if (number == NULL || (at == VISE_AT_EPOCH && strncmp(text, "epoch:", 6) != 0)) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not step:N, epoch:N or every", text);
     }
+
     vise_status status = vise_i_cli_parse_count(number + 1, &when, err);
     if (status != VISE_OK) return status;
     if (when == 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s': steps and epochs are counted from 1", text);
   }
+
   options->training.weight_op_at = at;
   options->training.weight_op_when = when;
   options->weight_op_at_given = true;
@@ -197,12 +208,14 @@ void vise_i_cli_clear_weight_op_at(vise_i_cli_options *options) {
 vise_status vise_i_cli_set_batch(vise_i_cli_options *options, const char *text, vise_error *err) {
   uint64_t rows = 0;
   bool full = strcmp(text, "full") == 0;
+
   if (!full) {
     vise_error inner = VISE_ERROR_INIT;
     if (vise_i_cli_parse_count(text, &rows, &inner) != VISE_OK || rows == 0) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is neither a number of rows >= 1 nor full", text);
     }
   }
+
   options->batch = (size_t)rows;
   options->batch_full = full;
   return VISE_OK;
@@ -284,13 +297,16 @@ vise_status vise_i_cli_set_device_memory_limit(vise_i_cli_options *options, cons
   const unsigned shift = suffix != NULL ? 10 * (unsigned)(suffix - suffixes + 1) : 0;
   const size_t n_digits = length - (suffix != NULL);
   vise_error inner = VISE_ERROR_INIT;
+
   if (n_digits >= sizeof digits) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is too large", text);
   memcpy(digits, text, n_digits);
   digits[n_digits] = '\0';
+
   if (vise_i_cli_parse_count(digits, &n, &inner) != VISE_OK || n == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not a number of bytes above 0, as in 1000000, 500M or 8G",
                            text);
   }
+
   if (n > (uint64_t)SIZE_MAX >> shift) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is too large", text);
   options->training.device_memory_limit = (size_t)(n << shift);
   return VISE_OK;

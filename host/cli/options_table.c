@@ -49,6 +49,7 @@ enum {
   CASES,
   MORE
 };
+
 const char *const vise_i_cli_groups[] = {"",
                                          "Data:",
                                          "Net:",
@@ -80,7 +81,7 @@ const char *const vise_i_cli_groups[] = {"",
 #define FREE VISE_I_CLI_FREE
 #define LOCAL VISE_I_CLI_PLACE
 
-/* A row of each type. */
+/* One macro for each type of row. */
 #define FLAG(name, help, group, cmd, change, at) \
   { name, NULL, help, VISE_I_CLI_FLAG, group, cmd, change, AT(at), .max = 0 }
 #define TEXT(name, arg, help, group, cmd, at) \

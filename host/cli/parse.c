@@ -27,15 +27,18 @@ static bool parse_infinity(const char *text, double *out) {
 
 vise_status vise_i_cli_parse_real(const char *text, bool allow_infinity, double *out, vise_error *err) {
   if (allow_infinity && parse_infinity(text, out)) return VISE_OK;
+
   /* strtod would also take blanks, hexadecimal, "nan" and "infinity". */
   bool plain = *text != '\0' && strspn(text, "+-.0123456789eE") == strlen(text);
   char *end = NULL;
   errno = 0;
   double value = plain ? strtod(text, &end) : 0;
+
   if (!plain || end == text || *end != '\0') {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not a number", text);
   }
   if (!isfinite(value)) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is too large for a number", text);
+
   *out = value;
   return VISE_OK;
 }
@@ -63,6 +66,7 @@ vise_status vise_i_cli_parse_yes_no(const char *text, bool *out, vise_error *err
 vise_status vise_i_cli_parse_range(const char *text, double *lo, double *hi, vise_error *err) {
   const char *colon = strchr(text, ':');
   double low = 0, high = 0;
+
   if (colon == NULL) {
     vise_status status = vise_i_cli_parse_real(text, true, &high, err);
     if (status != VISE_OK) return status;
@@ -76,24 +80,27 @@ vise_status vise_i_cli_parse_range(const char *text, double *lo, double *hi, vis
     if (length >= sizeof first) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not LO:HI", text);
     memcpy(first, text, length);
     first[length] = '\0';
+
     vise_status status = vise_i_cli_parse_real(first, true, &low, err);
     if (status == VISE_OK) status = vise_i_cli_parse_real(colon + 1, true, &high, err);
     if (status != VISE_OK) return status;
   }
+
   if (!(low <= high)) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s': the lower bound is above the upper one", text);
   }
+
   *lo = low;
   *hi = high;
   return VISE_OK;
 }
 
-/* Cuts the next piece up to `separator` off *rest into buffer; false at the end or when it does not fit. */
+/* Moves the text before the next `separator` from *rest to buffer, cut to fit; false at the end. */
 static bool next_piece(const char **rest, char separator, char *buffer, size_t n_bytes) {
   if (*rest == NULL) return false;
   const char *end = strchr(*rest, separator);
   size_t length = end == NULL ? strlen(*rest) : (size_t)(end - *rest);
-  if (length >= n_bytes) length = n_bytes - 1; /* no number is that long: the parser will refuse what is left */
+  if (length >= n_bytes) length = n_bytes - 1; /* no sensible number is that long */
   memcpy(buffer, *rest, length);
   buffer[length] = '\0';
   *rest = end == NULL ? NULL : end + 1;
@@ -104,12 +111,14 @@ vise_status vise_i_cli_parse_layers(const char *text, size_t max_n, size_t *widt
   char piece[64];
   const char *rest = text;
   size_t count = 0;
+
   while (next_piece(&rest, '-', piece, sizeof piece)) {
     bool at_end = count == 0 || rest == NULL;
     uint64_t width = 0;
     if (count >= max_n) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' has more than %zu sizes", text, max_n);
     }
+
     if (strcmp(piece, "auto") == 0) {
       if (!at_end) {
         return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s': auto is possible for the first and the last size only",
@@ -122,8 +131,10 @@ vise_status vise_i_cli_parse_layers(const char *text, size_t max_n, size_t *widt
                                text, piece);
       }
     }
+
     widths[count++] = (size_t)width;
   }
+
   if (count < 2) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "'%s' is not two or more sizes; write them as in 784-128-10", text);
   }
@@ -142,6 +153,7 @@ vise_status vise_i_cli_parse_real_list(const char *text, double **out, size_t *n
   size_t count = count_pieces(text), i = 0;
   double *values = calloc(count, sizeof *values);
   if (values == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
   char piece[64];
   const char *rest = text;
   while (next_piece(&rest, ',', piece, sizeof piece)) {
@@ -151,6 +163,7 @@ vise_status vise_i_cli_parse_real_list(const char *text, double **out, size_t *n
       return status;
     }
   }
+
   *out = values;
   *n = count;
   return VISE_OK;
@@ -160,6 +173,7 @@ vise_status vise_i_cli_parse_size_list(const char *text, size_t **out, size_t *n
   size_t count = count_pieces(text), i = 0;
   size_t *values = calloc(count, sizeof *values);
   if (values == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
   char piece[64];
   const char *rest = text;
   while (next_piece(&rest, ',', piece, sizeof piece)) {
@@ -171,6 +185,7 @@ vise_status vise_i_cli_parse_size_list(const char *text, size_t **out, size_t *n
     }
     values[i++] = (size_t)value;
   }
+
   *out = values;
   *n = count;
   return VISE_OK;

@@ -1,5 +1,5 @@
 /* Strict parsing of what a user types: the whole text must be the value. Messages quote the text and say what would be
-   right; the caller adds where it came from. The tool never calls setlocale, so the C locale's numbers hold. */
+   right; the caller adds where it came from. The tool never calls setlocale, so numbers are those of the C locale. */
 #ifndef VISE_I_CLI_PARSE_H
 #define VISE_I_CLI_PARSE_H
 
@@ -21,7 +21,7 @@ VISE_WARN_UNUSED vise_status vise_i_cli_parse_count(const char *text, uint64_t *
 VISE_WARN_UNUSED vise_status vise_i_cli_parse_yes_no(const char *text, bool *out, vise_error *err);
 /* "X" (X > 0, meaning -X:X) or "LO:HI" with LO <= HI; infinities allowed. */
 VISE_WARN_UNUSED vise_status vise_i_cli_parse_range(const char *text, double *lo, double *hi, vise_error *err);
-/* "784-128-10": 2 to max_n sizes >= 1, or "auto" (given as 0) for the first and the last. *n receives how many. */
+/* "784-128-10": 2 to max_n sizes >= 1, or "auto" (given as 0) for the first and the last. *n receives their count. */
 VISE_WARN_UNUSED vise_status vise_i_cli_parse_layers(const char *text, size_t max_n, size_t *widths, size_t *n,
                                                      vise_error *err);
 /* Comma lists; *out is malloc'ed. */

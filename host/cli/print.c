@@ -60,7 +60,7 @@ void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, co
 
 /* ---- regularization ------------------------------------------------------------------------------------------- */
 
-/* Items of a list, ", " between them. */
+/* A list being printed, ", " between its items. */
 typedef struct item_list {
   FILE *stream;
   size_t n;
@@ -90,13 +90,16 @@ void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *trai
   item_list list = {stream, 0};
   (void)fprintf(stream, "regularization  ");
   const char *convention = vise_penalty_convention_name(training->penalty_convention);
+
   item_number(&list, "l2", training->l2, convention);
   item_number(&list, training->prox_l1 ? "l1 (proximal)" : "l1", training->l1, convention);
   item_number(&list, "norm penalty", training->norm_penalty, "");
   item_number(&list, "decoupled decay", training->decoupled_decay, "");
+
   if (training->clip_value) item_range(&list, "value clip", training->clip_value_lo, training->clip_value_hi);
   item_number(&list, "norm clip", training->clip_norm, vise_clip_norm_type_name(training->clip_norm_type));
   item_number(&list, "largest update", training->max_update, "");
+
   if (training->clamp) item_range(&list, "box", training->clamp_lo, training->clamp_hi);
   for (size_t i = 0; i < training->n_layer_clamps; i++) {
     char name[48];
@@ -104,32 +107,38 @@ void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *trai
     item_range(&list, name, training->layer_clamps[i].lo, training->layer_clamps[i].hi);
   }
   item_number(&list, "max-norm", training->max_norm, vise_max_norm_scope_name(training->max_norm_scope));
+
   if (training->weight_op.kind != VISE_WEIGHT_OP_NONE) {
     begin_item(&list);
     (void)fputs(vise_weight_op_kind_name(training->weight_op.kind), stream);
   }
+
   (void)fprintf(stream, "%s\n", list.n == 0 ? "none" : "");
 }
 
 void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_result *result, size_t n_parameters) {
   (void)printf("what the regularization did\n");
+
   if (result->n_boxed > 0) {
     vise_i_cli_print_share("weights at the lower bound", result->n_at_lo, result->n_boxed, "boxed");
     vise_i_cli_print_share("weights at the upper bound", result->n_at_hi, result->n_boxed, "boxed");
   } else {
     (void)printf("  %-34s %10s\n", "weights at a bound", "no box");
   }
+
   if (training->clip_norm > 0) {
     vise_i_cli_print_share("steps whose norm was clipped", result->n_norm_clipped, result->steps, "");
   } else {
     (void)printf("  %-34s %10s\n", "steps whose norm was clipped", "off");
   }
+
   if (training->clip_value) {
     uint64_t n_entries = (result->steps - result->n_skipped) * (uint64_t)n_parameters;
     vise_i_cli_print_share("gradient entries value-clipped", result->n_clipped_values, n_entries, "");
   } else {
     (void)printf("  %-34s %10s\n", "gradient entries value-clipped", "off");
   }
+
   vise_i_cli_print_share("zero weights", result->n_zero_weights, result->n_weights, "");
   vise_i_cli_print_share("skipped steps", result->n_skipped, result->steps, "");
 }

@@ -17,6 +17,7 @@ void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes) {
     (void)snprintf(buffer, n_bytes, "-:--");
     return;
   }
+
   unsigned long total = (unsigned long)(seconds + 0.5);
   unsigned long hours = total / 3600, minutes = total / 60 % 60;
   if (hours > 0) {
@@ -42,7 +43,7 @@ static size_t terminal_columns(void) {
   return columns > MAX_COLUMNS ? MAX_COLUMNS : columns;
 }
 
-/* Steps a second since the first report; 0 while unknown. */
+/* Steps per second since the first report; 0 while unknown. */
 static double steps_per_second(vise_i_cli_progress *progress, const vise_progress *state) {
   if (!progress->rate_known) {
     progress->rate_known = true;
@@ -54,7 +55,7 @@ static double steps_per_second(vise_i_cli_progress *progress, const vise_progres
   return seconds > 0 && state->step > progress->first_step ? (double)(state->step - progress->first_step) / seconds : 0;
 }
 
-/* The fields beside the bar, the most important first; returns how many. */
+/* Writes the fields beside the bar, the most important first; returns their number. */
 static size_t write_fields(const vise_i_cli_progress *progress, const vise_progress *state, double rate,
                            char fields[MAX_FIELDS][FIELD_BYTES]) {
   size_t n = 0;
@@ -64,12 +65,14 @@ static size_t write_fields(const vise_i_cli_progress *progress, const vise_progr
     (void)snprintf(fields[n++], FIELD_BYTES, "epoch %" PRIu64, state->epoch);
   }
   (void)snprintf(fields[n++], FIELD_BYTES, "loss %.4g", state->train_loss);
+
   const vise_metrics *shown = &progress->shown;
   if (shown->n_rows > 0 && !isnan(shown->accuracy)) {
     (void)snprintf(fields[n++], FIELD_BYTES, "%s accuracy %.2f %%", progress->shown_name, 100 * shown->accuracy);
   } else if (shown->n_rows > 0 && !isnan(shown->rmse)) {
     (void)snprintf(fields[n++], FIELD_BYTES, "%s RMSE %.4g", progress->shown_name, shown->rmse);
   }
+
   if (rate > 0 && state->planned_steps >= state->step && state->planned_steps > 0) {
     char left[32];
     vise_i_cli_format_time((double)(state->planned_steps - state->step) / rate, left, sizeof left);
@@ -83,16 +86,19 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
   char fields[MAX_FIELDS][FIELD_BYTES];
   size_t n = write_fields(progress, state, steps_per_second(progress, state), fields);
   size_t columns = terminal_columns() - 1; /* the last column would wrap on some terminals */
+
   size_t used = 0, kept = 0;
   while (kept < n && used + strlen(fields[kept]) + (kept > 0 ? 2 : 0) <= columns) {
     used += strlen(fields[kept]) + (kept > 0 ? 2 : 0);
     kept++;
   }
+
   uint64_t in_epoch = state->steps_per_epoch == 0 ? 0 : state->step % state->steps_per_epoch;
   double share = state->planned_steps > 0     ? (double)state->step / (double)state->planned_steps
                  : state->steps_per_epoch > 0 ? (double)in_epoch / (double)state->steps_per_epoch
                                               : 0;
   if (share > 1) share = 1;
+
   char bar[WIDEST_BAR + 8] = "";
   if (used + LEAST_BAR + 9 <= columns) {
     size_t width = columns - used - 9; /* "[] 100 %  " with its separators */
@@ -101,6 +107,7 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
     for (size_t i = 0; i < width; i++) bar[i] = i < full ? '=' : i == full ? '>' : ' ';
     bar[width] = '\0';
   }
+
   (void)fputc('\r', stderr);
   for (size_t i = 0; i < kept; i++) {
     (void)fprintf(stderr, "%s%s", i > 0 ? "  " : "", fields[i]);
@@ -130,11 +137,13 @@ static void print_epoch(const vise_i_cli_progress *progress, const vise_progress
 
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state) {
   if (progress->quiet) return;
+
   if (state->epoch_ended) {
     bool validated = state->validation.n_rows > 0, tested = state->test.n_rows > 0;
     progress->shown = validated ? state->validation : tested ? state->test : state->train;
     progress->shown_name = validated ? "val" : tested ? "test" : "train";
   }
+
   if (progress->bar) {
     draw_bar(progress, state);
   } else if (state->epoch_ended) {

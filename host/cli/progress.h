@@ -1,4 +1,4 @@
-/* What a run shows while it goes: a bar that is redrawn in place on a terminal, else one plain line an epoch. */
+/* What a run shows while it lasts: a bar redrawn in place on a terminal, else one plain line per epoch. */
 #ifndef VISE_I_CLI_PROGRESS_H
 #define VISE_I_CLI_PROGRESS_H
 
@@ -11,11 +11,11 @@ typedef struct vise_i_cli_progress {
   bool rate_known;
   uint64_t first_step; /* where the rate is measured from (a resumed run starts late) */
   double first_seconds;
-  vise_metrics shown; /* of the last epoch: validation, else test, else training */
+  vise_metrics shown; /* metrics of the last epoch: validation, else test, else training */
   const char *shown_name;
 } vise_i_cli_progress;
 
-/* All output goes to standard error; a bar is chosen when that is a terminal. */
+/* All output goes to standard error; a bar is drawn when that is a terminal. */
 void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs);
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
 /* A line of text above the bar. */

@@ -23,6 +23,7 @@ static vise_status load_all(const vise_i_cli_options *options, vise_i_cli_setup 
   vise_dataset *loaded = NULL;
   vise_status status = load(options->train, options->train_labels, options, true, &loaded, err);
   if (status != VISE_OK) return status;
+
   setup->n_classes = vise_dataset_n_classes(loaded);
   if (options->val_fraction > 0) {
     status = vise_dataset_split(loaded, options->val_fraction, options->training.shuffle, options->training.seed,
@@ -31,6 +32,7 @@ static vise_status load_all(const vise_i_cli_options *options, vise_i_cli_setup 
   } else {
     setup->train = loaded;
   }
+
   if (status == VISE_OK && options->val != NULL) {
     status = load(options->val, options->val_labels, options, false, &setup->validation, err);
   }
@@ -40,7 +42,7 @@ static vise_status load_all(const vise_i_cli_options *options, vise_i_cli_setup 
   return status;
 }
 
-/* Vigna's splitmix64, as a number in [-1, 1): the rows of check need no more than variety. */
+/* Vigna's splitmix64, as a number in [-1, 1): check's made-up rows need only variety. */
 static double next_number(uint64_t *state) {
   uint64_t z = *state += 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -49,16 +51,18 @@ static double next_number(uint64_t *state) {
   return (double)(z >> 11) * 0x1p-52 - 1.0;
 }
 
-/* Random rows for the sizes in options->widths. */
+/* Makes random rows for the sizes in options->widths. */
 static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   enum { N_ROWS = 96 };
   vise_loss loss = options->training.loss;
   size_t n_features = options->widths[0], n_outputs = options->widths[options->n_widths - 1];
   bool labels = loss == VISE_LOSS_CROSS_ENTROPY || (loss == VISE_LOSS_HINGE && n_outputs > 1);
   size_t n_targets = labels ? 1 : n_outputs;
+
   double *features = calloc(n_features, N_ROWS * sizeof *features);
   double *targets = calloc(n_targets, N_ROWS * sizeof *targets);
   vise_status status = VISE_OK;
+
   if (features == NULL || targets == NULL) {
     status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %d made-up rows", (int)N_ROWS);
   } else {
@@ -69,12 +73,14 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
       bool binary = loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
       targets[i] = labels ? (double)(i % n_outputs) : binary ? (double)(number > 0) : number;
     }
+
     vise_array x = vise_array_of(features, VISE_F64, N_ROWS, n_features);
     vise_array y = vise_array_of(targets, VISE_F64, N_ROWS, n_targets);
     status = vise_dataset_from_arrays(&x, &y, NULL, true, &setup->train, err);
     setup->n_classes = labels ? n_outputs : 0;
     setup->made_up = true;
   }
+
   free(features);
   free(targets);
   return status;
@@ -88,6 +94,7 @@ static vise_status output_width(const vise_i_cli_options *options, const vise_i_
     *out = vise_dataset_n_targets(setup->train);
     return VISE_OK;
   }
+
   if (setup->n_classes == 0) {
     return vise_i_cli_fail(err, VISE_ERR_VALUE,
                            "%s: cross-entropy needs one target column of class labels 0, 1, 2, ...; "
@@ -100,14 +107,16 @@ static vise_status output_width(const vise_i_cli_options *options, const vise_i_
         "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
         vise_dataset_name(setup->train), setup->n_classes - 1, VISE_MAX_WIDTH - 1);
   }
+
   *out = setup->n_classes;
   return VISE_OK;
 }
 
-/* Replaces "auto" by the data's sizes and compares what was typed with them. */
+/* Replaces "auto" by the data's sizes, and refuses typed inputs that differ from them. */
 static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
   size_t n_features = vise_dataset_n_features(setup->train);
   size_t *widths = options->widths, last = options->n_widths - 1;
+
   if (widths[0] == 0) widths[0] = n_features;
   if (widths[0] != n_features) {
     return vise_i_cli_fail(err, VISE_ERR_SHAPE,
@@ -115,6 +124,7 @@ static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_
                            "auto first",
                            widths[0], vise_dataset_name(setup->train), n_features, n_features);
   }
+
   if (widths[last] == 0) return output_width(options, setup, &widths[last], err);
   return VISE_OK;
 }
@@ -127,22 +137,25 @@ static vise_status copy_tensors(const vise_model *from, vise_model *to, vise_err
     size_t n_rows = 0, n_cols = 0;
     status = vise_model_tensor_shape(from, i, &n_rows, &n_cols, err);
     if (status != VISE_OK) break;
+
     double *values = calloc(n_rows * n_cols, sizeof *values);
     if (values == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the initial weights");
     status = vise_model_get_tensor(from, i, values, n_rows * n_cols, err);
     if (status == VISE_OK) status = vise_model_set_tensor(to, i, values, n_rows * n_cols, err);
     free(values);
   }
+
   return status;
 }
 
-/* Takes sizes, biases and activation from the file where they were not typed; refuses where they differ. */
+/* Takes sizes, biases and activation from the file where they were not typed; other typed sizes or biases fail. */
 static vise_status adopt_net(vise_i_cli_options *options, const vise_model *initial, vise_error *err) {
   size_t n_layers = vise_model_n_layers(initial);
   if (options->n_widths != 0 && options->n_widths != n_layers + 1) {
     return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers has %zu layers but %s has %zu", options->n_widths - 1,
                            options->init, n_layers);
   }
+
   for (size_t i = 0; i <= n_layers; i++) {
     size_t width = vise_model_width(initial, i);
     if (options->n_widths != 0 && options->widths[i] != 0 && options->widths[i] != width) {
@@ -150,13 +163,16 @@ static vise_status adopt_net(vise_i_cli_options *options, const vise_model *init
                              options->widths[i], options->init, width);
     }
   }
+
   for (size_t i = 0; i <= n_layers; i++) options->widths[i] = vise_model_width(initial, i);
   options->n_widths = n_layers + 1;
+
   bool has_bias = vise_model_has_bias(initial);
   if (vise_i_cli_given(options, "no-bias") && options->no_bias == has_bias) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %s biases",
                            options->no_bias ? "no-bias" : "bias", options->init, has_bias ? "" : "no");
   }
+
   options->no_bias = !has_bias;
   if (!vise_i_cli_given(options, "activation")) options->activation = vise_model_activation(initial);
   return VISE_OK;
@@ -170,11 +186,14 @@ static vise_status make_model(const vise_i_cli_options *options, const vise_mode
   memcpy(net.widths, options->widths, options->n_widths * sizeof *net.widths);
   net.activation = options->activation;
   net.bias = !options->no_bias;
+
   vise_dtype dtype = options->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
   vise_status status = vise_model_create(&net, dtype, &setup->model, err);
   if (status != VISE_OK) return status;
+
   status = initial != NULL ? copy_tensors(initial, setup->model, err)
                            : vise_model_initialize(setup->model, options->init_scheme, options->training.seed, err);
+
   /* A checkpoint has its own mask, which pruning may have changed since. */
   if (status == VISE_OK && options->mask != NULL && options->resume == NULL) {
     status = vise_model_load_mask(setup->model, options->mask, err);
@@ -196,6 +215,7 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
     options->n_widths = 2;
   }
   if (status != VISE_OK) return status;
+
   if (options->train != NULL) {
     status = load_all(options, setup, err);
   } else if (options->widths[0] == 0 || options->widths[options->n_widths - 1] == 0) {
@@ -203,6 +223,7 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   } else {
     status = make_up(options, setup, err);
   }
+
   if (status == VISE_OK) status = resolve_widths(options, setup, err);
   return status == VISE_OK ? make_model(options, initial, setup, err) : status;
 }
@@ -210,7 +231,7 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
 vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_model *initial = NULL;
   memset(setup, 0, sizeof *setup);
-  /* What --resume restores needs no initial weights; their file may be gone. */
+  /* --resume restores all weights, so it needs no initial ones; their file may be gone. */
   if (options->init != NULL && options->resume == NULL) {
     vise_status status = vise_model_load(options->init, &initial, err);
     if (status != VISE_OK) return status;

@@ -7,12 +7,12 @@
 typedef struct vise_i_cli_setup {
   vise_dataset *train, *validation, *test; /* validation and test may be NULL */
   vise_model *model;
-  size_t n_classes; /* that the labels need; 0: they are no class labels */
+  size_t n_classes; /* that the labels need; 0: they are not class labels */
   bool made_up;     /* the rows are random numbers (check without --train) */
 } vise_i_cli_setup;
 
-/* Reads the data, splits, fills "auto" sizes in (options->widths, no_bias and activation become what is used) and makes
-   the initial model. *setup is to be freed also on failure. */
+/* Reads and splits the data, fills in "auto" sizes (options->widths, no_bias and activation become what is used) and
+   makes the initial model. *setup must be freed on failure too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup,
                                                    vise_error *err);
 void vise_i_cli_setup_free(vise_i_cli_setup *setup);

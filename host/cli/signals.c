@@ -34,12 +34,14 @@ void vise_i_cli_signals_prepare(void) {
 void vise_i_cli_signals_install(void) {
   struct sigaction action;
   memset(&action, 0, sizeof action);
+
   (void)sigemptyset(&action.sa_mask);
   (void)sigaddset(&action.sa_mask, SIGINT);
   (void)sigaddset(&action.sa_mask, SIGTERM);
-  action.sa_flags = SA_RESTART; /* a read or write that is under way must not fail */
+  action.sa_flags = SA_RESTART; /* a read or write in progress must not fail */
   action.sa_handler = remember;
-  /* Also where the shell of a background job ignores SIGINT: who sends it wants the run to end. */
+
+  /* Also in a background job, whose shell ignores SIGINT: whoever sends it wants the run to end. */
   (void)sigaction(SIGINT, &action, NULL);
   (void)sigaction(SIGTERM, &action, NULL);
   ignore(SIGPIPE);

@@ -19,24 +19,27 @@ vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n
                                      vise_error *err) {
   vise_dataset_source source;
   vise_dataset *dataset = NULL;
+
   make_source(options, &source);
   source.target_optional = true;
   bool guess = options->labels == NULL && options->target == NULL;
   if (guess) source.target = "";
   vise_status status = vise_dataset_load(&source, &dataset, err);
   if (status != VISE_OK) return status;
+
   size_t n_columns = vise_dataset_n_features(dataset);
   if (guess && n_columns == n_features + 1) {
     vise_error ignored = VISE_ERROR_INIT;
     vise_dataset *without_target = NULL;
     source.target = NULL;
-    /* Only a CSV can be read so; for other kinds the message below is the right one. */
+    /* Only a CSV can be read this way; for other kinds the message below is the right one. */
     if (vise_dataset_load(&source, &without_target, &ignored) == VISE_OK) {
       vise_dataset_free(dataset);
       dataset = without_target;
       n_columns = vise_dataset_n_features(dataset);
     }
   }
+
   if (n_columns != n_features) {
     status = vise_i_cli_fail(err, VISE_ERR_SHAPE,
                              "%s: %zu feature columns, but %s expects %zu (one target column more is "
@@ -45,6 +48,7 @@ vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n
     vise_dataset_free(dataset);
     return status;
   }
+
   *out = dataset;
   return VISE_OK;
 }

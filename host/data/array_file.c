@@ -9,35 +9,40 @@
 #include "host/base/memory.h"
 #include "host/data/reader.h"
 
-/* deflate cannot make more than 1032 bytes of one. */
+/* deflate expands one byte to at most 1032. */
 enum { DEFLATE_RATIO = 1032, ALIGNMENT = 64 };
 
 vise_status vise_i_layout_shape(vise_i_layout *layout, const char *name, const size_t *dims, size_t n_dims,
                                 vise_error *err) {
   size_t n_cols = 1, n_values, n_data_bytes, n_total;
+
   for (size_t d = 0; d < n_dims; d++) {
     if (dims[d] == 0) {
       return vise_i_fail(err, VISE_ERR_SHAPE, "%s: has no values: dimension %zu of %zu is 0", name, d, n_dims);
     }
     if (d > 0 && !vise_i_size_mul(n_cols, dims[d], &n_cols)) goto too_large;
   }
+
   if (!vise_i_size_mul(n_cols, dims[0], &n_values) ||
       !vise_i_size_mul(n_values, vise_dtype_size(layout->dtype), &n_data_bytes) ||
       !vise_i_size_add(n_data_bytes, layout->header_bytes + ALIGNMENT, &n_total) || n_total > SIZE_MAX / 2) {
     goto too_large;
   }
+
   layout->n_rows = dims[0];
   layout->n_cols = n_cols;
   layout->data_bytes = n_data_bytes;
   return VISE_OK;
+
 too_large:
   return vise_i_fail(err, VISE_ERR_FORMAT, "%s: its header announces more values than any memory can hold", name);
 }
 
-/* Does the announced size fit the size of the file? Asked before anything is allocated. */
+/* Does the announced size fit the size of the file? Checked before anything is allocated. */
 static vise_status check_size(const vise_i_input *input, const vise_i_layout *l, vise_error *err) {
   const size_t announced = l->header_bytes + l->data_bytes;
   const char *dtype = vise_dtype_name(l->dtype);
+
   if (input->gzip) {
     size_t most;
     if (vise_i_size_mul(input->n_bytes, DEFLATE_RATIO, &most) && announced > most) {
@@ -47,6 +52,7 @@ static vise_status check_size(const vise_i_input *input, const vise_i_layout *l,
     }
     return VISE_OK;
   }
+
   if (announced == input->n_bytes) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_FORMAT,
                      "%s: %s: its header announces %zu x %zu %s, %zu bytes in all, but it has %zu", input->name,
@@ -65,12 +71,12 @@ static void swap_bytes(void *data, vise_dtype dtype, size_t n_bytes) {
   }
 }
 
-/* The values into fresh memory: *memory to be freed, *data where they lie in it. prefix[0..n_prefix) is read already.
- */
+/* Reads the values into new memory (free *out_memory) at *out_data; prefix[0..n_prefix) was read already. */
 static vise_status read_values(vise_i_input *input, const vise_i_layout *l, const uint8_t *prefix, size_t n_prefix,
                                uint8_t **out_memory, uint8_t **out_data, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *memory = NULL;
+
   if (input->gzip) {
     /* libdeflate writes header and values in one piece: the header is placed so that the values are aligned. */
     const size_t pad = (ALIGNMENT - l->header_bytes % ALIGNMENT) % ALIGNMENT;
@@ -82,16 +88,20 @@ static vise_status read_values(vise_i_input *input, const vise_i_layout *l, cons
     const size_t have = n_prefix - l->header_bytes;
     const size_t first = have < l->data_bytes ? have : l->data_bytes;
     size_t got = 0;
+
     VISE_TRY(vise_i_alloc_aligned(&memory, l->data_bytes, 1, input->name, err));
     memcpy(memory, prefix + l->header_bytes, first);
     VISE_TRY(vise_i_input_read(input, memory + first, l->data_bytes - first, &got, err));
     if (got < l->data_bytes - first) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: became shorter while it was read", input->name));
     }
+
     *out_data = memory;
   }
+
   *out_memory = memory;
   memory = NULL;
+
 done:
   free(memory);
   return status;
@@ -104,20 +114,24 @@ vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error
   const size_t most = npy ? VISE_I_NPY_HEADER_MAX : VISE_I_IDX_HEADER_MAX;
   size_t n_prefix = 0;
   vise_i_layout l;
+
   VISE_TRY(vise_i_alloc(&prefix, most, 1, "file header", err));
   VISE_TRY(vise_i_input_read(input, prefix, most, &n_prefix, err));
   VISE_TRY((npy ? vise_i_npy_header : vise_i_idx_header)(input->name, prefix, n_prefix, &l, err));
   VISE_TRY(check_size(input, &l, err));
   VISE_TRY(read_values(input, &l, prefix, n_prefix, &memory, &data, err));
+
   if (l.big_endian) swap_bytes(data, l.dtype, l.data_bytes);
   vise_array array = vise_array_of(data, l.dtype, l.n_rows, l.n_cols);
   if (l.fortran) {
     array.row_stride = 1;
     array.col_stride = l.n_rows;
   }
+
   VISE_TRY(vise_i_check_finite(&array, input->name, err));
   *out = (vise_i_table){memory, array};
   memory = NULL;
+
 done:
   free(memory);
   free(prefix);
@@ -143,7 +157,7 @@ vise_status vise_i_idx_parse(const char *name, const uint8_t *bytes, size_t n, v
   return parse_memory(VISE_I_KIND_IDX, name, bytes, n, out, err);
 }
 
-/* Without an early exit, so that it is vectorised. */
+/* No early exit, so that the loops are vectorised. */
 static bool block_has_nonfinite(const void *data, vise_dtype dtype, size_t n) {
   int bad = 0;
   if (dtype == VISE_F32) {

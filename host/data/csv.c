@@ -44,10 +44,12 @@ static vise_status grow(void *pointer, size_t *capacity, size_t needed, size_t e
   void *memory;
   size_t wanted, n_bytes;
   memcpy(&memory, pointer, sizeof memory); /* the address of a pointer of any type */
+
   if (needed <= *capacity) return VISE_OK;
   if (!vise_i_size_add(needed, needed / 2 + 64, &wanted) || !vise_i_size_mul(wanted, element_bytes, &n_bytes)) {
     return vise_i_fail_memory(r->err, SIZE_MAX, r->name);
   }
+
   void *bigger = realloc(memory, n_bytes);
   if (bigger == NULL) return vise_i_fail_memory(r->err, n_bytes, r->name);
   memcpy(pointer, &bigger, sizeof bigger);
@@ -61,15 +63,18 @@ static vise_status fail_field(reader *r, const char *text, size_t n, vise_i_numb
     const char *full = r->names[r->column];
     snprintf(column, sizeof column, " (\"%s\")", vise_i_quote(name, full, strlen(full)));
   }
+
   if (n == 0) {
     return vise_i_fail(r->err, VISE_ERR_VALUE, "%s:%zu: column %zu%s: the field is empty; fill it in or drop the row",
                        r->name, r->line, r->column, column);
   }
+
   vise_i_quote(quote, text, n);
   if (what == VISE_I_NOT_FINITE) {
     return vise_i_fail(r->err, VISE_ERR_VALUE, "%s:%zu: column %zu%s: \"%s\" is not finite (or too large for f64)",
                        r->name, r->line, r->column, column, quote);
   }
+
   return vise_i_fail(r->err, VISE_ERR_VALUE, "%s:%zu: column %zu%s: \"%s\" is not a number%s", r->name, r->line,
                      r->column, column, quote,
                      memchr(text, ';', n) != NULL || memchr(text, '\t', n) != NULL
@@ -118,24 +123,29 @@ static vise_status begin_columns(reader *r) {
   const char *text;
   vise_status status;
   const char **texts = NULL;
+
   r->n_cols = r->column;
   r->shape_line = r->line;
   status = vise_i_alloc(&texts, r->n_cols, sizeof *texts, "column names", r->err);
   if (status != VISE_OK) return status;
+
   text = r->text;
   for (size_t c = 0; c < r->n_cols; c++, text += strlen(text) + 1) {
     texts[c] = text;
     /* "nan" is a bad value rather than a name: the row must not be lost silently. */
     if (vise_i_number_parse(text, strlen(text), r->c_locale, &v) == VISE_I_NOT_A_NUMBER) header = true;
   }
+
   r->names = texts;
   status = vise_i_alloc(&r->slots, r->n_cols, sizeof *r->slots, "columns", r->err);
   if (status != VISE_OK) return status;
   const vise_i_columns columns = {r->name, r->n_cols, header ? texts : NULL};
   status = vise_i_csv_pick(&columns, r->target, r->target_optional, r->slots, &r->targets.n_cols, r->err);
   if (status != VISE_OK) return status;
+
   r->features.n_cols = r->n_cols - r->targets.n_cols;
   if (header) return VISE_OK;
+
   r->names = NULL;
   r->first_line = r->line;
   status = make_room(r);
@@ -145,6 +155,7 @@ static vise_status begin_columns(reader *r) {
     if (what != VISE_I_NUMBER) status = fail_field(r, texts[c], strlen(texts[c]), what);
     if (status == VISE_OK) put(r, c, v);
   }
+
   r->column = r->n_cols;
   r->n_rows = status == VISE_OK ? 1 : 0;
   free(texts);
@@ -163,13 +174,16 @@ static vise_status begin_row(reader *r) {
 
 static vise_status take_field(reader *r, const char *text, size_t n) {
   double v;
+
   if (r->column == 0) {
     const vise_status status = begin_row(r);
     if (status != VISE_OK) return status;
   }
+
   for (const char *at = text; (at = memchr(at, '\n', n - (size_t)(at - text))) != NULL; at++) r->field_lines++;
   if (r->slots == NULL) return keep_text(r, text, n);
-  if (r->column >= r->n_cols) return VISE_OK; /* counted; told at the end of the row */
+  if (r->column >= r->n_cols) return VISE_OK; /* counted; reported at the end of the row */
+
   const vise_i_number what = vise_i_number_parse(text, n, r->c_locale, &v);
   if (what != VISE_I_NUMBER) return fail_field(r, text, n, what);
   put(r, r->column, v);
@@ -198,6 +212,7 @@ static vise_status end_row(reader *r) {
 static void on_line_end(int end, void *data) {
   reader *r = data;
   if (r->status != VISE_OK) return;
+
   if (r->column > 0) {
     r->status = end_row(r);
     r->column = 0;
@@ -207,6 +222,7 @@ static void on_line_end(int end, void *data) {
   } else if (end != -1) {
     r->blank_line = r->line;
   }
+
   r->after_cr = end == '\r';
   r->line += 1 + r->field_lines;
   r->field_lines = 0;
@@ -226,14 +242,17 @@ static vise_status read_chunks(reader *r, vise_i_input *input, struct csv_parser
     const vise_status status = vise_i_input_read(input, chunk, CHUNK_BYTES, &got, r->err);
     if (status != VISE_OK) return status;
     if (got == 0) break;
+
     if (first && got >= 3 && memcmp(chunk, "\xef\xbb\xbf", 3) == 0) skip = 3; /* byte order mark */
     if (memchr(chunk, 0, got) != NULL) {
       return vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: holds zero bytes (after line %zu), so it is no CSV text",
                          r->name, r->line);
     }
+
     const size_t parsed = csv_parse(csv, chunk + skip, got - skip, on_field, on_line_end, r);
     if (r->status != VISE_OK) return r->status;
     if (parsed != got - skip) return fail_syntax(r, csv);
+
     /* entry_pos is the length so far of the field that goes on in the next chunk. */
     if (csv->entry_pos > FIELD_BYTES_MAX) {
       return vise_i_fail(r->err, VISE_ERR_FORMAT,
@@ -242,6 +261,7 @@ static vise_status read_chunks(reader *r, vise_i_input *input, struct csv_parser
                          r->name, r->line, r->column, FIELD_BYTES_MAX);
     }
   }
+
   if (csv_fini(csv, on_field, on_line_end, r) != 0) return fail_syntax(r, csv);
   return r->status;
 }
@@ -252,17 +272,20 @@ static vise_status finish(reader *r, vise_i_csv *out) {
     return vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: %s", r->name,
                        r->slots == NULL ? "holds no rows" : "holds a header line but no rows of numbers");
   }
+
   rows *parts[] = {&r->features, &r->targets};
   vise_i_table *tables[] = {&out->features, &out->targets};
   for (size_t k = 0; k < 2; k++) {
     const size_t n = r->n_rows * parts[k]->n_cols;
     *tables[k] = (vise_i_table){0};
     if (parts[k]->n_cols == 0) continue;
+
     double *fitted = realloc(parts[k]->values, n * sizeof(double));
     tables[k]->memory = fitted != NULL ? fitted : parts[k]->values;
     tables[k]->array = vise_array_of(tables[k]->memory, VISE_F64, r->n_rows, parts[k]->n_cols);
     parts[k]->values = NULL;
   }
+
   vise_i_table_to_integers(&out->targets);
   out->first_line = r->first_line;
   return VISE_OK;
@@ -275,14 +298,18 @@ vise_status vise_i_csv_read(vise_i_input *input, const char *target, bool target
   struct csv_parser csv;
   char *chunk = NULL;
   bool csv_live = false;
+
   r.c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   if (r.c_locale == (locale_t)0) VISE_TRY(vise_i_fail_memory(err, 4096, "the C locale"));
   VISE_TRY(vise_i_alloc(&chunk, CHUNK_BYTES, 1, "CSV buffer", err));
+
   csv_live = csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) == 0;
   if (!csv_live) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "libcsv cannot be set up"));
   csv_set_blk_size(&csv, 4096);
+
   VISE_TRY(read_chunks(&r, input, &csv, chunk));
   VISE_TRY(finish(&r, out));
+
 done:
   if (csv_live) csv_free(&csv);
   if (r.c_locale != (locale_t)0) freelocale(r.c_locale);
@@ -310,9 +337,11 @@ void vise_i_table_to_integers(vise_i_table *table) {
   const size_t n = a->n_rows * a->n_cols;
   double *values = table->memory;
   if (n == 0 || a->dtype != VISE_F64) return;
+
   for (size_t k = 0; k < n; k++) {
     if (!(fabs(values[k]) <= 9007199254740992.0 && values[k] == nearbyint(values[k]))) return;
   }
+
   for (size_t k = 0; k < n; k++) {
     const int64_t v = (int64_t)values[k];
     memcpy(&values[k], &v, sizeof v);

@@ -4,7 +4,7 @@
 
 #include "host/data/reader.h"
 
-/* What a column asked for turned out to be. */
+/* The outcome of looking for a column. */
 typedef enum pick { PICK_FOUND, PICK_MISSING, PICK_AMBIGUOUS } pick;
 
 static pick find_name(const vise_i_columns *columns, const char *text, size_t n, size_t *out) {
@@ -16,16 +16,18 @@ static pick find_name(const vise_i_columns *columns, const char *text, size_t n,
   return n_found == 0 ? PICK_MISSING : (n_found == 1 ? PICK_FOUND : PICK_AMBIGUOUS);
 }
 
-/* [+-]digits, as a column index. *is_index false when the text is no integer at all. */
+/* [+-]digits, as a column index. *is_index is false if the text is not an integer. */
 static pick find_index(const vise_i_columns *columns, const char *text, size_t n, bool *is_index, size_t *out) {
   size_t k = n > 0 && (text[0] == '-' || text[0] == '+') ? 1 : 0;
   const bool negative = k == 1 && text[0] == '-';
   size_t value = 0;
+
   *is_index = k < n;
   for (; k < n; k++) {
     if (text[k] < '0' || text[k] > '9') *is_index = false;
     if (value <= columns->n_cols) value = value * 10 + (size_t)(text[k] - '0');
   }
+
   if (!*is_index) return PICK_MISSING;
   if (negative ? value < 1 || value > columns->n_cols : value >= columns->n_cols) return PICK_MISSING;
   *out = negative ? columns->n_cols - value : value;
@@ -36,6 +38,7 @@ static vise_status fail_missing(const vise_i_columns *columns, const char *text,
                                 vise_error *err) {
   char quote[VISE_I_QUOTE_BYTES], first[VISE_I_QUOTE_BYTES], last[VISE_I_QUOTE_BYTES];
   vise_i_quote(quote, text, n);
+
   if (is_index) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "%s: has no target column %s; it has %zu columns, 0 to %zu (or -1 to -%zu from the end)",
@@ -47,6 +50,7 @@ static vise_status fail_missing(const vise_i_columns *columns, const char *text,
                        "an index from 0 to %zu",
                        columns->file, quote, columns->n_cols - 1);
   }
+
   const char *f = columns->names[0], *l = columns->names[columns->n_cols - 1];
   return vise_i_fail(err, VISE_ERR_USAGE,
                      "%s: has no target column \"%s\"; its %zu columns go from \"%s\" to \"%s\" (an index works too)",
@@ -63,18 +67,20 @@ static vise_status mark(const vise_i_columns *columns, size_t column, int32_t *s
   return VISE_OK;
 }
 
-/* One entry of the list. A missing one is counted and the first kept for the message. */
+/* One entry of the list; *missing tells whether there is no such column. */
 static vise_status pick_one(const vise_i_columns *columns, const char *text, size_t n, int32_t *slots,
                             size_t *n_targets, bool *missing, vise_error *err) {
   char quote[VISE_I_QUOTE_BYTES];
   size_t column = 0;
   bool is_index = false;
   *missing = false;
+
   pick p = find_name(columns, text, n, &column);
   if (p == PICK_AMBIGUOUS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: more than one column is named \"%s\"; give the index of the target",
                        columns->file, vise_i_quote(quote, text, n));
   }
+
   if (p == PICK_MISSING) p = find_index(columns, text, n, &is_index, &column);
   *missing = p == PICK_MISSING;
   if (*missing) return fail_missing(columns, text, n, is_index, err);
@@ -86,11 +92,13 @@ static vise_status pick_list(const vise_i_columns *columns, const char *target, 
   vise_error first_missing = VISE_ERROR_INIT;
   size_t n_missing = 0;
   bool missing = false;
+
   for (const char *at = target;;) {
     const char *comma = strchr(at, ',');
     const char *end = comma != NULL ? comma : at + strlen(at), *next = end;
     while (at < end && *at == ' ') at++;
     while (end > at && end[-1] == ' ') end--;
+
     vise_error entry = VISE_ERROR_INIT;
     const vise_status status = pick_one(columns, at, (size_t)(end - at), slots, n_targets, &missing, &entry);
     if (missing) {
@@ -99,9 +107,11 @@ static vise_status pick_list(const vise_i_columns *columns, const char *target, 
     } else if (status != VISE_OK) {
       return vise_i_fail(err, status, "%s", entry.text);
     }
+
     if (comma == NULL) break;
     at = next + 1;
   }
+
   if (n_missing == 0 || (target_optional && *n_targets == 0)) return VISE_OK;
   return vise_i_fail(err, first_missing.code, "%s", first_missing.text);
 }
@@ -111,6 +121,7 @@ vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, b
   vise_status status = VISE_OK;
   size_t n = 0, column = 0;
   for (size_t c = 0; c < columns->n_cols; c++) slots[c] = -1;
+
   if (target == NULL) {
     status = mark(columns, columns->n_cols - 1, slots, &n, err);
   } else if (find_name(columns, target, strlen(target), &column) == PICK_FOUND && target[0] != 0) {
@@ -118,6 +129,7 @@ vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, b
   } else if (target[0] != 0) {
     status = pick_list(columns, target, target_optional, slots, &n, err);
   }
+
   if (status != VISE_OK) return status;
   if (n == columns->n_cols) {
     return vise_i_fail(err, VISE_ERR_USAGE,
@@ -125,6 +137,7 @@ vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, b
                        "commas)",
                        columns->file, n, n == 1 ? "" : "s");
   }
+
   *n_targets = n;
   return VISE_OK;
 }

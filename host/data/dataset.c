@@ -48,19 +48,23 @@ vise_status vise_i_dataset_make(vise_i_storage *parts, const char *name, const c
                                 vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_storage *storage = NULL;
+
   VISE_TRY(check_sizes(parts, name, targets_name, err));
   VISE_TRY(vise_i_copy_text(&parts->name, name, err));
   VISE_TRY(vise_i_copy_text(&parts->targets_name, targets_name, err));
   VISE_TRY(vise_i_alloc(&storage, 1, sizeof *storage, "a dataset", err));
+
   vise_dataset *dataset = view(storage, NULL, parts->features.array.n_rows, err);
   if (dataset == NULL) {
     free(storage);
     VISE_TRY(VISE_ERR_MEMORY);
   }
+
   memcpy(storage, parts, sizeof *storage);
   atomic_init(&storage->n_references, 1);
   *out = dataset;
   return VISE_OK;
+
 done:
   free_parts(parts);
   return status;
@@ -71,10 +75,12 @@ vise_status vise_i_row_weights(const vise_array *array, size_t n_rows, const cha
   vise_status status = VISE_OK;
   double *weights = NULL;
   double sum = 0;
+
   if (array->n_rows != n_rows || array->n_cols != 1) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: row weights are %zu x %zu, expected %zu x 1 (one for each row)", name,
                        array->n_rows, array->n_cols, n_rows);
   }
+
   VISE_TRY(vise_i_alloc(&weights, n_rows, sizeof *weights, "row weights", err));
   for (size_t r = 0; r < n_rows; r++) {
     weights[r] = vise_i_array_get(array, r, 0);
@@ -85,8 +91,10 @@ vise_status vise_i_row_weights(const vise_array *array, size_t n_rows, const cha
     sum += weights[r];
   }
   if (!(sum > 0)) VISE_TRY(vise_i_fail(err, VISE_ERR_VALUE, "%s: all row weights are 0", name));
+
   *out = weights;
   weights = NULL;
+
 done:
   free(weights);
   return status;
@@ -98,14 +106,17 @@ static vise_status table_of(const vise_array *array, bool copy, const char *what
   if (status != VISE_OK) return status;
   status = vise_i_check_finite(array, what, err);
   if (status != VISE_OK) return status;
+
   *out = (vise_i_table){NULL, *array};
   if (!copy) return VISE_OK;
+
   const size_t size = vise_dtype_size(array->dtype);
   size_t n_values;
   if (!vise_i_size_mul(array->n_rows, array->n_cols, &n_values)) return vise_i_fail_memory(err, SIZE_MAX, what);
   char *memory = NULL;
   status = vise_i_alloc_aligned(&memory, n_values, size, what, err);
   if (status != VISE_OK) return status;
+
   const char *in = array->data;
   for (size_t r = 0; r < array->n_rows; r++) {
     char *row = memory + r * array->n_cols * size;
@@ -117,6 +128,7 @@ static vise_status table_of(const vise_array *array, bool copy, const char *what
       memcpy(row + c * size, in + (r * array->row_stride + c * array->col_stride) * size, size);
     }
   }
+
   *out = (vise_i_table){memory, vise_array_of(memory, array->dtype, array->n_rows, array->n_cols)};
   return VISE_OK;
 }
@@ -126,6 +138,7 @@ vise_status vise_dataset_from_arrays(const vise_array *features, const vise_arra
   vise_status status = VISE_OK;
   vise_i_storage parts = {0};
   if (features == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "array: no features given");
+
   VISE_TRY(table_of(features, copy, "features", &parts.features, err));
   if (targets != NULL) VISE_TRY(table_of(targets, copy, "targets", &parts.targets, err));
   if (row_weights != NULL) {
@@ -133,6 +146,7 @@ vise_status vise_dataset_from_arrays(const vise_array *features, const vise_arra
     VISE_TRY(vise_i_row_weights(row_weights, features->n_rows, "row weights", &parts.row_weights, err));
   }
   return vise_i_dataset_make(&parts, "array", "targets", out, err);
+
 done:
   free_parts(&parts);
   return status;
@@ -154,12 +168,14 @@ static vise_status share(const vise_dataset *dataset, size_t *rows, size_t n_row
 vise_status vise_dataset_select(const vise_dataset *dataset, const size_t *rows, size_t n_rows, vise_dataset **out,
                                 vise_error *err) {
   size_t *stored = NULL;
+
   if (n_rows == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no rows selected", vise_dataset_name(dataset));
   for (size_t r = 0; r < n_rows; r++) {
     if (rows[r] < dataset->n_rows) continue;
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: row %zu selected, but there are %zu rows", vise_dataset_name(dataset),
                        rows[r], dataset->n_rows);
   }
+
   const vise_status status = vise_i_alloc(&stored, n_rows, sizeof *stored, "selected rows", err);
   if (status != VISE_OK) return status;
   for (size_t r = 0; r < n_rows; r++) stored[r] = vise_i_stored_row(dataset, rows[r]);
@@ -173,6 +189,7 @@ vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, boo
   size_t *order = NULL, *train_rows = NULL, *validation_rows = NULL;
   bool *chosen = NULL;
   vise_dataset *train = NULL;
+
   if (!(fraction > 0 && fraction < 1)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "validation fraction %g; must be between 0 and 1", fraction);
   }
@@ -181,10 +198,12 @@ vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, boo
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: a validation fraction of %g of %zu rows leaves %s without rows",
                        vise_dataset_name(dataset), fraction, n, n_validation == 0 ? "validation" : "training");
   }
+
   VISE_TRY(vise_i_alloc_zero(&chosen, n, sizeof *chosen, "split", err));
   VISE_TRY(vise_i_alloc(&train_rows, n - n_validation, sizeof *train_rows, "split", err));
   VISE_TRY(vise_i_alloc(&validation_rows, n_validation, sizeof *validation_rows, "split", err));
   VISE_TRY(vise_i_alloc(&order, n, sizeof *order, "split", err));
+
   if (shuffle) vise_i_permutation(seed, VISE_I_STREAM_SPLIT, 0, order, n);
   for (size_t k = 0; k < n_validation; k++) chosen[shuffle ? order[k] : n - 1 - k] = true;
   for (size_t r = 0, t = 0, v = 0; r < n; r++) {
@@ -194,6 +213,7 @@ vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, boo
       train_rows[t++] = vise_i_stored_row(dataset, r);
     }
   }
+
   size_t *rows = train_rows;
   train_rows = NULL;
   VISE_TRY(share(dataset, rows, n - n_validation, &train, err));
@@ -202,6 +222,7 @@ vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, boo
   VISE_TRY(share(dataset, rows, n_validation, out_validation, err));
   *out_train = train;
   train = NULL;
+
 done:
   vise_dataset_free(train);
   free(train_rows);

@@ -1,11 +1,11 @@
-/* What the training layer needs of a dataset beyond the public calls. */
+/* What the training layer needs from a dataset beyond the public calls. */
 #ifndef VISE_I_DATASET_H
 #define VISE_I_DATASET_H
 
 #include "host/base/error.h"
 #include "vise/dataset.h"
 
-/* The whole stored arrays (of all rows, also for a selection), owned by the dataset. targets is NULL without targets;
+/* The whole stored arrays (all rows, even for a selection), owned by the dataset. targets is NULL without targets;
    row_weights is NULL when all are 1. */
 const vise_array *vise_i_dataset_features(const vise_dataset *dataset);
 const vise_array *vise_i_dataset_targets(const vise_dataset *dataset);

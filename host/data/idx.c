@@ -19,9 +19,11 @@ vise_status vise_i_idx_header(const char *name, const uint8_t *bytes, size_t n, 
                               vise_error *err) {
   size_t dims[255];
   size_t t = 0;
+
   if (n < 4 || bytes[0] != 0 || bytes[1] != 0) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: no IDX header (0, 0, type, number of dimensions)", name);
   }
+
   while (t < sizeof types / sizeof types[0] && types[t].code != bytes[2]) t++;
   if (t == sizeof types / sizeof types[0] || !types[t].supported) {
     return vise_i_fail(err, VISE_ERR_FORMAT,
@@ -29,16 +31,19 @@ vise_status vise_i_idx_header(const char *name, const uint8_t *bytes, size_t n, 
                        "and 0x0e (f64)",
                        name, bytes[2], t < sizeof types / sizeof types[0] ? types[t].text : "unknown");
   }
+
   const size_t n_dims = bytes[3];
   if (n_dims == 0) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: IDX header with 0 dimensions; needs 1 or more", name);
   if (n < 4 + 4 * n_dims) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: truncated within its IDX header of %zu dimensions (%zu bytes)", name,
                        n_dims, n);
   }
+
   for (size_t d = 0; d < n_dims; d++) {
     const uint8_t *b = bytes + 4 + 4 * d;
     dims[d] = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | (size_t)b[3];
   }
+
   vise_i_layout l = {.dtype = types[t].dtype, .big_endian = true, .header_bytes = 4 + 4 * n_dims};
   const vise_status status = vise_i_layout_shape(&l, name, dims, n_dims, err);
   if (status == VISE_OK) *layout = l;

@@ -22,6 +22,7 @@ static vise_status read_raw(const vise_i_input *input, size_t offset, uint8_t *b
     if (*got > 0) memcpy(buffer, input->bytes + offset, *got);
     return VISE_OK;
   }
+
   size_t done = 0;
   while (done < n) {
     /* Linux reads at most 2 GiB at once; short reads go round again. */
@@ -31,6 +32,7 @@ static vise_status read_raw(const vise_i_input *input, size_t offset, uint8_t *b
     if (r == 0) break;
     done += (size_t)r;
   }
+
   *got = done;
   return VISE_OK;
 }
@@ -52,6 +54,7 @@ static vise_status refill(vise_i_input *input, vise_error *err) {
 /* At the end of a member: the next one, the end of the file (*ended), or bytes that do not belong there. */
 static vise_status next_member(vise_i_input *input, bool *ended, vise_error *err) {
   *ended = false;
+
   if (input->z.avail_in == 0) {
     const vise_status status = refill(input, err);
     if (status != VISE_OK) return status;
@@ -60,6 +63,7 @@ static vise_status next_member(vise_i_input *input, bool *ended, vise_error *err
       return VISE_OK;
     }
   }
+
   if (input->z.next_in[0] != 0x1f) return fail_gzip(input, "bytes after the end of the gzip data", err);
   if (inflateReset(&input->z) != Z_OK) return vise_i_fail(err, VISE_ERR_INTERNAL, "%s: zlib reset", input->name);
   input->z_ended = false;
@@ -70,6 +74,7 @@ static vise_status read_gzip(vise_i_input *input, uint8_t *buffer, size_t n, siz
   z_stream *z = &input->z;
   size_t done = 0;
   *got = 0;
+
   while (done < n) {
     vise_status status;
     if (input->z_ended) {
@@ -78,16 +83,19 @@ static vise_status read_gzip(vise_i_input *input, uint8_t *buffer, size_t n, siz
       if (status != VISE_OK) return status;
       if (ended) break;
     }
+
     if (z->avail_in == 0) {
       status = refill(input, err);
       if (status != VISE_OK) return status;
       if (z->avail_in == 0) return fail_gzip(input, "the gzip data are truncated", err);
     }
+
     const size_t want = n - done < Z_IN_BYTES ? n - done : Z_IN_BYTES;
     z->next_out = buffer + done;
     z->avail_out = (uInt)want;
     const int r = inflate(z, Z_NO_FLUSH);
     done += want - z->avail_out;
+
     if (r == Z_STREAM_END) {
       input->z_ended = true;
     } else if (r == Z_MEM_ERROR) {
@@ -97,6 +105,7 @@ static vise_status read_gzip(vise_i_input *input, uint8_t *buffer, size_t n, siz
                          input->name, z->msg != NULL ? z->msg : "no deflate stream");
     }
   }
+
   *got = done;
   return VISE_OK;
 }
@@ -107,6 +116,7 @@ vise_status vise_i_input_read(vise_i_input *input, void *buffer, size_t n, size_
   const size_t first = n < rest ? n : rest;
   memcpy(out, input->head + input->head_offset, first);
   input->head_offset += first;
+
   size_t more = 0;
   if (first < n) {
     vise_status status;
@@ -118,6 +128,7 @@ vise_status vise_i_input_read(vise_i_input *input, void *buffer, size_t n, size_
     }
     if (status != VISE_OK) return status;
   }
+
   *got = first + more;
   return VISE_OK;
 }
@@ -137,6 +148,7 @@ static bool named(const char *name, const char *end) {
 static vise_status tell_kind(vise_i_input *input, vise_error *err) {
   const uint8_t *h = input->head;
   const size_t n = input->n_head;
+
   if (n >= 6 && memcmp(h, "\x93NUMPY", 6) == 0) {
     input->kind = VISE_I_KIND_NPY;
   } else if (n >= 2 && h[0] == 0 && h[1] == 0) {
@@ -160,17 +172,20 @@ static vise_status tell_kind(vise_i_input *input, vise_error *err) {
   } else {
     input->kind = VISE_I_KIND_CSV;
   }
+
   return VISE_OK;
 }
 
-/* Shared end of both ways to open: recognises gzip, reads the head, tells the kind. */
+/* The common part of both ways to open: recognises gzip, reads the head, tells the kind. */
 static vise_status begin(vise_i_input *input, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t magic[2];
   size_t n_magic = 0;
+
   if (input->n_bytes == 0) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is empty", input->name);
   status = read_raw(input, 0, magic, sizeof magic, &n_magic, err);
   if (status != VISE_OK) return status;
+
   if (n_magic == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
     status = vise_i_alloc(&input->z_in, Z_IN_BYTES, 1, "gzip buffer", err);
     if (status != VISE_OK) return status;
@@ -178,6 +193,7 @@ static vise_status begin(vise_i_input *input, vise_error *err) {
     input->z_live = true;
     input->gzip = true;
   }
+
   size_t n_head = 0;
   status = vise_i_input_read(input, input->head, VISE_I_INPUT_HEAD, &n_head, err);
   if (status != VISE_OK) return status;
@@ -198,10 +214,12 @@ vise_status vise_i_input_open(vise_i_input *input, const char *path, vise_error 
   vise_status status = VISE_OK;
   struct stat st;
   *input = (vise_i_input){.name = path, .fd = -1};
-  /* Without O_NONBLOCK opening a pipe would wait for its writer. */
+
+  /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
   const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
   input->fd = fd;
+
   if (fstat(fd, &st) != 0) {
     status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path);
   } else if (S_ISDIR(st.st_mode)) {
@@ -214,6 +232,7 @@ vise_status vise_i_input_open(vise_i_input *input, const char *path, vise_error 
     input->n_bytes = (size_t)st.st_size;
     status = begin(input, err);
   }
+
   if (status != VISE_OK) vise_i_input_close(input);
   return status;
 }
@@ -230,6 +249,7 @@ static vise_status diagnose(const char *name, const uint8_t *in, size_t n_in, si
   vise_i_input again = {.fd = -1};
   uint8_t *scrap = NULL;
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc(&scrap, Z_IN_BYTES, 1, "gzip buffer", err));
   status = vise_i_input_open_memory(&again, name, in, n_in, err);
   for (size_t seen = 0; status == VISE_OK && seen <= n_out;) {
@@ -238,9 +258,11 @@ static vise_status diagnose(const char *name, const uint8_t *in, size_t n_in, si
     seen += got;
     if (got < Z_IN_BYTES) break;
   }
+
   if (status == VISE_OK) {
     status = vise_i_fail(err, VISE_ERR_FORMAT, "%s: the gzip data are damaged; copy or download the file again", name);
   }
+
 done:
   vise_i_input_close(&again);
   free(scrap);
@@ -250,6 +272,7 @@ done:
 static vise_status gunzip_members(const char *name, const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out,
                                   struct libdeflate_decompressor *inflater, vise_error *err) {
   size_t used = 0, made = 0;
+
   while (used < n_in) {
     size_t member_in = 0, member_out = 0;
     const enum libdeflate_result r = libdeflate_gzip_decompress_ex(inflater, in + used, n_in - used, out + made,
@@ -262,6 +285,7 @@ static vise_status gunzip_members(const char *name, const uint8_t *in, size_t n_
     used += member_in;
     made += member_out;
   }
+
   if (made < n_out) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: truncated: holds %zu bytes, its header announces %zu", name, made,
                        n_out);
@@ -275,6 +299,7 @@ vise_status vise_i_input_gunzip(vise_i_input *input, void *out, size_t n, vise_e
   const uint8_t *in = input->bytes;
   struct libdeflate_decompressor *inflater = libdeflate_alloc_decompressor();
   if (inflater == NULL) return vise_i_fail_memory(err, 1 << 16, "gunzip");
+
   if (in == NULL) {
     size_t got = 0;
     VISE_TRY(vise_i_alloc(&raw, input->n_bytes, 1, input->name, err));
@@ -284,7 +309,9 @@ vise_status vise_i_input_gunzip(vise_i_input *input, void *out, size_t n, vise_e
     }
     in = raw;
   }
+
   VISE_TRY(gunzip_members(input->name, in, input->n_bytes, out, n, inflater, err));
+
 done:
   free(raw);
   libdeflate_free_decompressor(inflater);

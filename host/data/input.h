@@ -1,4 +1,4 @@
-/* The bytes of a data file, from disk or from memory, gunzipped on the way when they are gzip data. */
+/* The bytes of a data file, from disk or from memory, gunzipped on the way if they are gzip data. */
 #ifndef VISE_I_INPUT_H
 #define VISE_I_INPUT_H
 
@@ -13,18 +13,19 @@ typedef enum vise_i_kind { VISE_I_KIND_NPY, VISE_I_KIND_IDX, VISE_I_KIND_CSV } v
 
 enum { VISE_I_INPUT_HEAD = 8 };
 
-/* Zero it with `= {0}` or open it before close is called. Not to be moved once open (zlib points into it). */
+/* Zero it with `= {0}` or open it before closing it. It must not move once open (zlib points into it). */
 typedef struct vise_i_input {
   const char *name; /* the path, for messages; borrowed */
   vise_i_kind kind; /* by the first bytes of the content, then by the name */
   bool gzip;
   size_t n_bytes; /* of the file or memory as it is (compressed, if gzip) */
+
   /* The rest is private to input.c. */
-  int fd;               /* with bytes == NULL */
-  const uint8_t *bytes; /* of memory, else NULL */
+  int fd;               /* if bytes == NULL */
+  const uint8_t *bytes; /* the memory, or NULL */
   size_t offset;        /* of the next raw byte */
   uint8_t head[VISE_I_INPUT_HEAD];
-  size_t n_head, head_offset; /* content read to tell the kind, given out again first */
+  size_t n_head, head_offset; /* content read to tell the kind, returned first */
   z_stream z;
   bool z_live, z_ended; /* z_ended: at the end of a gzip member */
   uint8_t *z_in;

@@ -19,7 +19,7 @@ static const char *place(char buffer[PLACE_BYTES], const vise_dataset *ds, size_
   return buffer;
 }
 
-/* A label that counts: an integer of 0 or more that a double holds exactly. */
+/* A valid label: an integer >= 0 that a double holds exactly. */
 static bool is_label(double v) {
   return v >= 0 && v < 9007199254740992.0 && v == floor(v);
 }
@@ -40,10 +40,12 @@ vise_status vise_i_dataset_check_labels(const vise_dataset *ds, size_t n_classes
   const vise_i_storage *s = ds->storage;
   const vise_array *y = &s->targets.array;
   char where[PLACE_BYTES];
+
   if (y->n_cols != 1) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: %zu target columns; class labels need exactly one", s->targets_name,
                        y->n_cols);
   }
+
   for (size_t r = 0; r < ds->n_rows; r++) {
     const size_t stored = vise_i_stored_row(ds, r);
     const double v = vise_i_array_get(y, stored, 0);
@@ -59,6 +61,7 @@ vise_status vise_i_dataset_check_binary(const vise_dataset *ds, bool allow_minus
   const vise_array *y = &s->targets.array;
   char where[PLACE_BYTES];
   if (y->n_cols == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: has no targets", s->name);
+
   for (size_t r = 0; r < ds->n_rows; r++) {
     const size_t stored = vise_i_stored_row(ds, r);
     for (size_t c = 0; c < y->n_cols; c++) {

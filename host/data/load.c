@@ -1,4 +1,4 @@
-/* vise_dataset_load: which file is what, and one dataset of them. */
+/* vise_dataset_load: which file is what, and one dataset from them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +14,7 @@ static vise_status load_column_file(const char *path, vise_i_table *out, size_t 
   vise_i_input input;
   vise_status status = vise_i_input_open(&input, path, err);
   if (status != VISE_OK) return status;
+
   *first_line = 0;
   if (input.kind == VISE_I_KIND_CSV) {
     vise_i_csv csv;
@@ -26,6 +27,7 @@ static vise_status load_column_file(const char *path, vise_i_table *out, size_t 
   } else {
     status = vise_i_array_read(&input, out, err);
   }
+
   vise_i_input_close(&input);
   return status;
 }
@@ -34,6 +36,7 @@ static vise_status load_features(const vise_dataset_source *s, vise_i_storage *p
   vise_i_input input;
   vise_status status = vise_i_input_open(&input, s->features_path, err);
   if (status != VISE_OK) return status;
+
   if (input.kind == VISE_I_KIND_CSV) {
     vise_i_csv csv;
     status = vise_i_csv_read(&input, s->labels_path != NULL ? "" : s->target, s->target_optional, &csv, err);
@@ -51,6 +54,7 @@ static vise_status load_features(const vise_dataset_source *s, vise_i_storage *p
     status = vise_i_array_read(&input, &parts->features, err);
     parts->is_idx = input.kind == VISE_I_KIND_IDX && status == VISE_OK && parts->features.array.dtype == VISE_U8;
   }
+
   vise_i_input_close(&input);
   return status;
 }
@@ -60,9 +64,11 @@ static vise_status check_source(const vise_dataset_source *given, vise_dataset_s
     return vise_i_fail(err, VISE_ERR_USAGE, "dataset source: struct_size is %zu; call vise_dataset_source_init first",
                        given->struct_size);
   }
+
   vise_dataset_source_init(s);
   memcpy(s, given, given->struct_size);
   s->struct_size = sizeof *s;
+
   if (s->features_path == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "dataset source: no file of features given");
   if (s->labels_path != NULL && s->target != NULL && !s->target_optional) {
     return vise_i_fail(err, VISE_ERR_USAGE,
@@ -78,8 +84,10 @@ vise_status vise_dataset_load(const vise_dataset_source *source, vise_dataset **
   vise_i_storage parts = {0};
   vise_i_table weights = {0};
   size_t ignored_line;
+
   VISE_TRY(check_source(source, &s, err));
   VISE_TRY(load_features(&s, &parts, err));
+
   if (s.labels_path != NULL) {
     VISE_TRY(load_column_file(s.labels_path, &parts.targets, &parts.targets_first_line, err));
   }
@@ -88,9 +96,11 @@ vise_status vise_dataset_load(const vise_dataset_source *source, vise_dataset **
     VISE_TRY(
         vise_i_row_weights(&weights.array, parts.features.array.n_rows, s.row_weights_path, &parts.row_weights, err));
   }
+
   status =
       vise_i_dataset_make(&parts, s.features_path, s.labels_path != NULL ? s.labels_path : s.features_path, out, err);
   parts = (vise_i_storage){0}; /* taken over, also on failure */
+
 done:
   free(weights.memory);
   free(parts.features.memory);

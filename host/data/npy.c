@@ -64,6 +64,7 @@ static bool take_string(parser *p, const char **out, size_t *n) {
 static vise_status parse_shape(parser *p, header *h) {
   h->n_dims = 0;
   if (!take(p, '(')) return malformed(p, "the shape, as (rows, columns)");
+
   while (!take(p, ')')) {
     size_t dim = 0;
     skip_space(p);
@@ -74,8 +75,10 @@ static vise_status parse_shape(parser *p, header *h) {
       dim = dim * 10 + digit;
     }
     if (p->at < p->end && *p->at == 'L') p->at++; /* Python 2 wrote (3L, 4L) */
+
     if (h->n_dims == MAX_DIMS) return malformed(p, "at most 64 dimensions");
     h->dims[h->n_dims++] = dim;
+
     if (take(p, ',')) continue;
     if (take(p, ')')) break;
     return malformed(p, "',' or ')' in the shape");
@@ -88,6 +91,7 @@ static vise_status parse_item(parser *p, header *h) {
   size_t n;
   if (!take_string(p, &key, &n)) return malformed(p, "a key in quotes");
   if (!take(p, ':')) return malformed(p, "':'");
+
   if (n == 5 && memcmp(key, "descr", n) == 0 && !h->has_descr) {
     h->has_descr = true;
     skip_space(p);
@@ -98,16 +102,19 @@ static vise_status parse_item(parser *p, header *h) {
     if (!take_string(p, &h->descr, &h->n_descr)) return malformed(p, "the dtype in quotes");
     return VISE_OK;
   }
+
   if (n == 13 && memcmp(key, "fortran_order", n) == 0 && !h->has_order) {
     h->has_order = true;
     h->fortran = take_word(p, "True");
     if (!h->fortran && !take_word(p, "False")) return malformed(p, "True or False");
     return VISE_OK;
   }
+
   if (n == 5 && memcmp(key, "shape", n) == 0 && !h->has_shape) {
     h->has_shape = true;
     return parse_shape(p, h);
   }
+
   return malformed(p, "one each of 'descr', 'fortran_order' and 'shape'");
 }
 
@@ -120,6 +127,7 @@ static vise_status parse_dictionary(parser *p, header *h) {
     if (take(p, '}')) break;
     return malformed(p, "',' or '}'");
   }
+
   skip_space(p);
   if (p->at != p->end) return malformed(p, "nothing behind '}'");
   if (!h->has_descr || !h->has_order || !h->has_shape) {
@@ -135,10 +143,12 @@ static vise_status parse_descr(const parser *p, const header *h, vise_dtype *out
     vise_dtype dtype;
   } known[] = {{"u1", VISE_U8}, {"i4", VISE_I32}, {"i8", VISE_I64}, {"f4", VISE_F32}, {"f8", VISE_F64}};
   char quote[VISE_I_QUOTE_BYTES];
+
   const bool ordered = h->n_descr > 0 && strchr("<>|=", h->descr[0]) != NULL && h->descr[0] != 0;
   const char order = ordered ? h->descr[0] : '<';
   const char *type = h->descr + (ordered ? 1 : 0);
   const size_t n = h->n_descr - (ordered ? 1 : 0);
+
   for (size_t k = 0; n == 2 && k < sizeof known / sizeof known[0]; k++) {
     if (memcmp(type, known[k].text, 2) != 0) continue;
     if (order == '>' && known[k].dtype != VISE_U8) { /* bytes have no order */
@@ -149,6 +159,7 @@ static vise_status parse_descr(const parser *p, const header *h, vise_dtype *out
     *out = known[k].dtype;
     return VISE_OK;
   }
+
   return vise_i_fail(p->err, VISE_ERR_FORMAT,
                      "%s: dtype '%s' is not supported; supported are u1, i4, i8, f4 and f8 (save array.astype('%s'))",
                      p->name, vise_i_quote(quote, h->descr, h->n_descr), n > 0 && type[0] == 'f' ? "<f4" : "<i4");
@@ -162,15 +173,18 @@ static vise_status parse_preamble(const char *name, const uint8_t *b, size_t n, 
         err, VISE_ERR_FORMAT, "%s: %s", name,
         n >= 6 && memcmp(b, "\x93NUMPY", 6) == 0 ? "truncated within its NPY header" : "no NPY header (\\x93NUMPY)");
   }
+
   const unsigned version = b[6];
   if (version < 1 || version > 3 || b[7] != 0) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: NPY version %u.%u is not known; known are 1.0, 2.0 and 3.0", name,
                        version, (unsigned)b[7]);
   }
+
   *start = version == 1 ? 10 : 12;
   if (n < *start) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: truncated within its NPY header", name);
   *length = (size_t)b[8] | (size_t)b[9] << 8;
   if (version > 1) *length |= (size_t)b[10] << 16 | (size_t)b[11] << 24;
+
   if (*length > VISE_I_NPY_HEADER_MAX - *start) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: NPY header of %zu bytes; at most %d are read", name, *length,
                        VISE_I_NPY_HEADER_MAX - 12);
@@ -186,13 +200,16 @@ vise_status vise_i_npy_header(const char *name, const uint8_t *bytes, size_t n, 
   size_t start = 0, length = 0;
   vise_status status = parse_preamble(name, bytes, n, &start, &length, err);
   if (status != VISE_OK) return status;
+
   const char *text = (const char *)bytes + start;
   parser p = {name, text, text + length, err};
   header h = {0};
   vise_i_layout l = {.header_bytes = start + length};
+
   status = parse_dictionary(&p, &h);
   if (status == VISE_OK) status = parse_descr(&p, &h, &l.dtype);
   if (status != VISE_OK) return status;
+
   if (h.n_dims == 0) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: is a single number (shape ()); needs one dimension or more", name);
   }
@@ -201,6 +218,7 @@ vise_status vise_i_npy_header(const char *name, const uint8_t *bytes, size_t n, 
                        "%s: %zu dimensions in Fortran order; save numpy.ascontiguousarray(array), or reshape to two",
                        name, h.n_dims);
   }
+
   l.fortran = h.fortran;
   status = vise_i_layout_shape(&l, name, h.dims, h.n_dims, err);
   if (status == VISE_OK) *layout = l;

@@ -19,18 +19,21 @@ static bool is_digit(char c) {
 }
 
 /* [+-] digits [. digits] [e [+-] digits] and nothing else: strtod would also take hexadecimal, "nan(...)" and, in some
-   locales, a decimal comma. The zero behind the text ends every loop. */
+   locales, a decimal comma. The zero after the text ends every loop. */
 static bool scan_decimal(const char *s, size_t n, decimal *d) {
   const char *end = s + n;
   int n_digits = 0;
   bool any = false;
+
   *d = (decimal){.negative = *s == '-'};
   if (*s == '-' || *s == '+') s++;
+
   for (bool fraction = false;; s++) {
     if (*s == '.' && !fraction) {
       fraction = true;
       continue;
     }
+
     if (!is_digit(*s)) break;
     any = true;
     if (n_digits < 19) {
@@ -42,17 +45,20 @@ static bool scan_decimal(const char *s, size_t n, decimal *d) {
     }
   }
   if (!any) return false;
+
   if (*s == 'e' || *s == 'E') {
     int e = 0;
     s++;
     const bool minus = *s == '-';
     if (*s == '-' || *s == '+') s++;
     if (!is_digit(*s)) return false;
+
     for (; is_digit(*s); s++) {
       if (e < 100000) e = e * 10 + (*s - '0');
     }
     if (d->exponent > -100000) d->exponent += minus ? -e : e;
   }
+
   return s == end;
 }
 
@@ -73,13 +79,15 @@ vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, do
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
   decimal d;
   if (!scan_decimal(text, n, &d)) return is_nonfinite_word(text, n) ? VISE_I_NOT_FINITE : VISE_I_NOT_A_NUMBER;
-  /* Both factors exact: the one rounding of the product or quotient is the right one (Clinger 1990). */
+
+  /* Both operands are exact, so the one rounding of the product or quotient is correct (Clinger 1990). */
   if (!d.cut && d.mantissa <= UINT64_C(1) << 53 && d.exponent >= -22 && d.exponent <= 22) {
     const double m = (double)d.mantissa;
     const double v = d.exponent < 0 ? m / powers[-d.exponent] : m * powers[d.exponent];
     *out = d.negative ? -v : v;
     return VISE_I_NUMBER;
   }
+
   const double v = strtod_l(text, NULL, (locale_t)c_locale);
   if (!isfinite(v)) return VISE_I_NOT_FINITE;
   *out = v;
@@ -89,10 +97,10 @@ vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, do
 const char *vise_i_quote(char buffer[VISE_I_QUOTE_BYTES], const char *text, size_t n) {
   const size_t most = VISE_I_QUOTE_BYTES - 4;
   size_t shown = n < most ? n : most;
-  while (n > most && shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80) shown--; /* no half of a character */
+  while (n > most && shown > 0 && ((unsigned char)text[shown] & 0xc0) == 0x80) shown--; /* no half characters */
   for (size_t k = 0; k < shown; k++) {
     const unsigned char c = (unsigned char)text[k];
-    /* Bytes of UTF-8 are let through, control characters are not. */
+    /* UTF-8 bytes pass, control characters do not. */
     buffer[k] = c < 32 || c == 127 ? '?' : (char)c;
   }
   memcpy(buffer + shown, n > most ? "..." : "", n > most ? 4 : 1);

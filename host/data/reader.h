@@ -1,4 +1,4 @@
-/* The readers: each makes arrays of an input and trusts nothing in it. */
+/* The readers: each makes arrays from an input and trusts nothing in it. */
 #ifndef VISE_I_READER_H
 #define VISE_I_READER_H
 
@@ -6,13 +6,13 @@
 #include "host/data/input.h"
 #include "vise/types.h"
 
-/* An array and the allocation that it lies in. */
+/* An array and the memory that holds it. */
 typedef struct vise_i_table {
   void *memory; /* free() */
   vise_array array;
 } vise_i_table;
 
-/* What the header of an NPY or IDX file says. Sizes are checked not to overflow, not to agree with the file. */
+/* What the header of an NPY or IDX file says. Sizes are checked for overflow, not against the file. */
 typedef struct vise_i_layout {
   vise_dtype dtype;
   bool fortran, big_endian;
@@ -21,7 +21,7 @@ typedef struct vise_i_layout {
 } vise_i_layout;
 
 enum {
-  VISE_I_NPY_HEADER_MAX = 12 + 65536, /* bytes that are looked at for a header */
+  VISE_I_NPY_HEADER_MAX = 12 + 65536, /* bytes read to find a header */
   VISE_I_IDX_HEADER_MAX = 4 + 4 * 255,
 };
 
@@ -61,7 +61,7 @@ void vise_i_table_to_integers(vise_i_table *table);
 /* VISE_ERR_VALUE naming the first non-finite element, if there is one. */
 VISE_WARN_UNUSED vise_status vise_i_check_finite(const vise_array *array, const char *name, vise_error *err);
 
-/* Picks target columns for the reader of CSV. names is NULL without a header line. */
+/* The columns of a CSV file, to pick targets from. names is NULL without a header line. */
 typedef struct vise_i_columns {
   const char *file;
   size_t n_cols;
@@ -72,11 +72,11 @@ typedef struct vise_i_columns {
 VISE_WARN_UNUSED vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, bool target_optional,
                                              int32_t *slots, size_t *n_targets, vise_error *err);
 
-/* Text of a decimal number to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
+/* Decimal text to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
 typedef enum vise_i_number { VISE_I_NUMBER, VISE_I_NOT_A_NUMBER, VISE_I_NOT_FINITE } vise_i_number;
 vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, double *out);
 
-/* text[0..n) made fit for a message: cut after about 40 bytes, what is not printable replaced. */
+/* text[0..n) for use in a message: cut after about 40 bytes, control characters replaced. */
 enum { VISE_I_QUOTE_BYTES = 48 };
 const char *vise_i_quote(char buffer[VISE_I_QUOTE_BYTES], const char *text, size_t n);
 

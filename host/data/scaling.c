@@ -56,33 +56,39 @@ static void pass(const vise_dataset *ds, const vise_array *a, const double *offs
   }
 }
 
-/* A column whose sums overflow: the same over x / max|x|. */
+/* A column whose sums overflow: the same, computed from x / max|x|. */
 static void fit_huge(const vise_dataset *ds, const vise_array *a, size_t c, double *shift, double *scale) {
   const double n = (double)ds->n_rows;
   double largest = 0, mean = 0, sum = 0;
+
   for (size_t r = 0; r < ds->n_rows; r++) {
     const double v = fabs(vise_i_array_get(a, vise_i_stored_row(ds, r), c));
     if (v > largest) largest = v;
   }
+
   for (size_t r = 0; r < ds->n_rows; r++) mean += vise_i_array_get(a, vise_i_stored_row(ds, r), c) / largest / n;
   for (size_t r = 0; r < ds->n_rows; r++) {
     const double d = vise_i_array_get(a, vise_i_stored_row(ds, r), c) / largest - mean;
     sum += d * d / n;
   }
+
   shift[c] = mean * largest;
   scale[c] = sum > 0 ? sqrt(sum) * largest : 1;
 }
 
 static void fit(const vise_dataset *ds, const vise_array *a, double *shift, double *scale) {
   const double n = (double)ds->n_rows;
-  /* Sums are taken from the first row: a constant column then has a deviation of exactly 0, whatever its value. scale
-     holds the sums meanwhile. */
+
+  /* Sums are relative to the first row: a constant column then has a deviation of exactly 0, whatever its value. Until
+     the end, scale holds the sums. */
   for (size_t c = 0; c < a->n_cols; c++) shift[c] = vise_i_array_get(a, vise_i_stored_row(ds, 0), c);
   memset(scale, 0, a->n_cols * sizeof *scale);
   pass(ds, a, shift, false, scale);
   for (size_t c = 0; c < a->n_cols; c++) shift[c] += scale[c] / n;
+
   memset(scale, 0, a->n_cols * sizeof *scale);
   pass(ds, a, shift, true, scale);
+
   for (size_t c = 0; c < a->n_cols; c++) {
     if (!isfinite(shift[c]) || !isfinite(scale[c])) {
       fit_huge(ds, a, c, shift, scale);

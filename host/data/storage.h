@@ -7,7 +7,7 @@
 #include "host/data/dataset.h"
 #include "host/data/reader.h"
 
-/* The values, shared by a dataset and the selections made from it. Immutable but for the count. */
+/* The values, shared by a dataset and the selections made from it. Immutable except for the count. */
 typedef struct vise_i_storage {
   atomic_size_t n_references;
   char *name, *targets_name;      /* of the sources of features and targets */

@@ -49,9 +49,11 @@ static vise_status write_part(const char *dir, const vise_i_checkpoint_part *par
   vise_status status = VISE_OK;
   char *path = NULL, hash[17];
   uint64_t n_bytes = 0, xxh64 = 0;
+
   VISE_TRY(part_path(&path, dir, part->name, err));
   VISE_TRY(vise_i_st_write_hashed(path, part->tensors, part->n_tensors, meta, 1, &n_bytes, &xxh64, err));
   hash_text(xxh64, hash);
+
   const char *file_name = strrchr(path, '/') + 1;
   if (json_object_get(files, file_name)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: part '%s' comes twice", dir, part->name));
@@ -60,6 +62,7 @@ static vise_status write_part(const char *dir, const vise_i_checkpoint_part *par
       0) {
     VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
   }
+
 done:
   free(path);
   return status;
@@ -71,19 +74,23 @@ static vise_status encode_state(const json_t *state, json_t *files, char **out, 
   char *body = NULL, *text = NULL;
   json_t *copy = json_deep_copy(state); /* a reference would be counted in the caller's borrowed object */
   json_t *object = json_pack("{s:i, s:O, s:o}", "version", VERSION, "files", files, "state", copy);
-  size_t n = 0; /* of the body: its '{' makes way for the prefix, a line end comes behind */
+  size_t n = 0; /* of the body: its '{' makes way for the prefix, a line end is added */
+
   VISE_TRY(vise_i_json_text(object, JSON_INDENT(1) | JSON_REAL_PRECISION(17), "a checkpoint's state", &body, &n, err));
   if (n > MAX_STATE_BYTES - PREFIX_BYTES) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "a checkpoint's state of %zu bytes; arrays belong in its parts", n));
   }
+
   VISE_TRY(vise_i_alloc(&text, PREFIX_BYTES + n + 1, 1, "a checkpoint's state", err));
   memcpy(text + PREFIX_BYTES, body + 1, n - 1);
   text[PREFIX_BYTES + n - 1] = '\n';
   text[PREFIX_BYTES + n] = '\0';
+
   char prefix[PREFIX_BYTES + 1];
   snprintf(prefix, sizeof prefix, PREFIX_FORMAT, (unsigned long long)XXH64(text + PREFIX_BYTES, n, 0));
   memcpy(text, prefix, PREFIX_BYTES);
   *out = text;
+
 done:
   json_decref(object);
   free(body);
@@ -108,15 +115,19 @@ static vise_status temporary_path(const char *dir, char **out_parent, char **out
   char *parent = NULL, *temporary = NULL;
   const char *slash = strrchr(dir, '/');
   const char *name = slash ? slash + 1 : dir;
+
   if (!*name) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is no name for a checkpoint", dir));
   VISE_TRY(vise_i_copy_text(&parent, slash ? dir : ".", err));
   if (slash) parent[slash == dir ? 1 : slash - dir] = '\0';
+
   size_t n = strlen(dir) + 40;
   VISE_TRY(vise_i_alloc(&temporary, n, 1, "a path", err));
   snprintf(temporary, n, "%s/.%s.tmp-%ld", parent, name, (long)getpid());
+
   *out_parent = parent;
   *out_temporary = temporary;
   parent = NULL;
+
 done:
   free(parent);
   return status;
@@ -129,25 +140,30 @@ vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const 
   json_t *files = json_object();
   bool made = false;
   struct stat info;
+
   if (!files) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
   if (lstat(dir, &info) == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: exists already; a checkpoint is never written over", dir));
   }
+
   VISE_TRY(temporary_path(dir, &parent, &temporary, err));
-  VISE_TRY(vise_i_remove_tree(temporary, err)); /* of an earlier process with this number */
+  VISE_TRY(vise_i_remove_tree(temporary, err)); /* left by an earlier process with this id */
   VISE_TRY(vise_i_make_dir(temporary, err));
   made = true;
+
   for (size_t i = 0; i < n_parts; ++i) VISE_TRY(write_part(temporary, &parts[i], files, err));
   VISE_TRY(write_state(temporary, state, files, err));
   VISE_TRY(vise_i_sync_dir(temporary, err));
+
   if (rename(temporary, dir) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", dir));
   }
   made = false;
   VISE_TRY(vise_i_sync_dir(parent, err));
+
 done:
   if (made) {
-    vise_status leftover = vise_i_remove_tree(temporary, NULL); /* the first error is the one to tell */
+    vise_status leftover = vise_i_remove_tree(temporary, NULL); /* the first error is the one to report */
     (void)leftover;
   }
   json_decref(files);
@@ -164,16 +180,20 @@ static vise_status read_table(const char *dir, json_t **out, vise_error *err) {
   size_t n_bytes = 0;
   json_t *object = NULL;
   json_error_t reason;
+
   VISE_TRY(vise_i_path_join(&path, dir, STATE_FILE, err));
   VISE_TRY(vise_i_read_file(path, MAX_STATE_BYTES, &bytes, &n_bytes, err));
+
   if (n_bytes < PREFIX_BYTES) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: cut after %zu bytes", path, n_bytes));
   snprintf(prefix, sizeof prefix, PREFIX_FORMAT,
            (unsigned long long)XXH64(bytes + PREFIX_BYTES, n_bytes - PREFIX_BYTES, 0));
   if (memcmp(bytes, prefix, PREFIX_BYTES) != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: damaged: it does not have the hash that it states", path));
   }
+
   object = json_loadb((const char *)bytes, n_bytes, JSON_REJECT_DUPLICATES, &reason);
   if (!object) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
+
   if (json_integer_value(json_object_get(object, "version")) != VERSION) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: not of checkpoint version %d; was it written by a newer Vise?",
                          path, VERSION));
@@ -181,7 +201,9 @@ static vise_status read_table(const char *dir, json_t **out, vise_error *err) {
   if (!json_is_object(json_object_get(object, "files")) || !json_object_get(object, "state")) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: no \"files\" or no \"state\"", path));
   }
+
   *out = json_incref(object);
+
 done:
   json_decref(object);
   free(bytes);
@@ -198,24 +220,29 @@ static vise_status read_listed(const char *dir, const char *file_name, const jso
   size_t n_bytes = 0;
   const char *expected = json_string_value(json_object_get(listed, "xxh64"));
   json_int_t expected_bytes = json_integer_value(json_object_get(listed, "bytes"));
+
   if (!expected || expected_bytes < 0 || strchr(file_name, '/')) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s/" STATE_FILE ": bad entry for '%.80s'", dir, file_name));
   }
+
   VISE_TRY(vise_i_path_join(&path, dir, file_name, err));
   VISE_TRY(vise_i_read_file(path, PTRDIFF_MAX - 1, &bytes, &n_bytes, err));
   if (n_bytes != (size_t)expected_bytes) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: damaged: %zu bytes, expected %lld", path, n_bytes,
                          (long long)expected_bytes));
   }
+
   hash_text(XXH64(bytes, n_bytes, 0), hash);
   if (strcmp(hash, expected) != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: damaged: its hash is %s, expected %.16s", path, hash, expected));
   }
+
   *out_path = path;
   *out = bytes;
   *out_n = n_bytes;
   path = NULL;
   bytes = NULL;
+
 done:
   free(path);
   free(bytes);
@@ -225,6 +252,7 @@ done:
 static vise_status verify_listed(const char *dir, const json_t *files, vise_error *err) {
   const char *file_name;
   json_t *listed;
+
   /* The iteration macro wants a mutable object and does not change it. */
   json_object_foreach((json_t *)(uintptr_t)files, file_name, listed) {
     char *path = NULL;
@@ -235,6 +263,7 @@ static vise_status verify_listed(const char *dir, const json_t *files, vise_erro
     free(bytes);
     if (status != VISE_OK) return status;
   }
+
   return VISE_OK;
 }
 
@@ -260,13 +289,17 @@ vise_status vise_i_checkpoint_read_part(const char *dir, const char *name, vise_
   char *path = NULL, *read_path = NULL;
   uint8_t *bytes = NULL;
   size_t n_bytes = 0;
+
   VISE_TRY(part_path(&path, dir, name, err));
   VISE_TRY(read_table(dir, &object, err));
+
   const char *file_name = strrchr(path, '/') + 1;
   const json_t *listed = json_object_get(json_object_get(object, "files"), file_name);
   if (!listed) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: holds no '%s'", dir, file_name));
+
   VISE_TRY(read_listed(dir, file_name, listed, &read_path, &bytes, &n_bytes, err));
   VISE_TRY(vise_i_st_parse(read_path, bytes, n_bytes, out, err));
+
 done:
   json_decref(object);
   free(path);

@@ -1,7 +1,7 @@
 /*
  * Checkpoint folders: "<parent>/step-000000123/" with state.json (scalars, and the xxh64 of itself and of every
- * other file) and safetensors files. A folder is made beside as ".step-000000123.tmp-<pid>", every file synced, then
- * renamed: it is whole or not there. Reading verifies every hash.
+ * other file) and safetensors files. A folder is written as ".step-000000123.tmp-<pid>", every file synced, then
+ * renamed: it is complete or absent. Reading verifies every hash.
  */
 #ifndef VISE_I_CHECKPOINT_H
 #define VISE_I_CHECKPOINT_H
@@ -26,10 +26,10 @@ VISE_WARN_UNUSED vise_status vise_i_checkpoint_write(const char *dir, const json
 
 /* Reads and verifies: *out_state is a new reference. */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_read_state(const char *dir, json_t **out_state, vise_error *err);
-/* Opens one part after its hash was verified. */
+/* Opens one part after verifying its hash. */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_read_part(const char *dir, const char *name, vise_i_st_file **out,
                                                          vise_error *err);
-/* Verifies all of a folder without keeping anything. */
+/* Verifies a whole folder, keeping nothing. */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_verify(const char *dir, vise_error *err);
 
 /* Steps of the checkpoint folders "step-N" in parent, newest first; *out malloc'ed (NULL when none). A missing parent

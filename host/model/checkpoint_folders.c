@@ -60,9 +60,11 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
   size_t n = 0, capacity = 0;
   DIR *dir = opendir(parent);
   if (!dir && errno != ENOENT) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
+
   for (struct dirent *entry; dir && (entry = readdir(dir));) {
     uint64_t step;
     if (!parse_name(entry->d_name, &step) || !is_folder(dir, entry->d_name)) continue;
+
     if (n == capacity) {
       capacity = capacity ? 2 * capacity : 16;
       uint64_t *grown = realloc(steps, capacity * sizeof *steps);
@@ -75,6 +77,7 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
     }
     steps[n++] = step;
   }
+
   if (dir) closedir(dir);
   if (n > 0) qsort(steps, n, sizeof *steps, newest_first);
   *out = steps;
@@ -86,15 +89,18 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
 static vise_status remove_step(const char *parent, uint64_t step, vise_error *err) {
   vise_status status = VISE_OK;
   char *path = NULL, *away = NULL, name[NAME_BYTES], away_name[NAME_BYTES + 32];
+
   name_of(step, name);
   snprintf(away_name, sizeof away_name, ".%s" TEMPORARY_INSIDE "%ld", name, (long)getpid());
   VISE_TRY(vise_i_checkpoint_path(&path, parent, step, err));
   VISE_TRY(vise_i_path_join(&away, parent, away_name, err));
+
   VISE_TRY(vise_i_remove_tree(away, err));
   if (rename(path, away) != 0 && errno != ENOENT) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be removed", path));
   }
   VISE_TRY(vise_i_remove_tree(away, err));
+
 done:
   free(path);
   free(away);
@@ -108,6 +114,7 @@ static vise_status remove_temporaries(const char *parent, vise_error *err) {
     if (errno == ENOENT) return VISE_OK;
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
   }
+
   for (struct dirent *entry; status == VISE_OK && (entry = readdir(dir));) {
     char *path = NULL;
     if (!is_temporary(entry->d_name) || !is_folder(dir, entry->d_name)) continue;
@@ -115,6 +122,7 @@ static vise_status remove_temporaries(const char *parent, vise_error *err) {
     if (status == VISE_OK) status = vise_i_remove_tree(path, err);
     free(path);
   }
+
   closedir(dir);
   return status;
 }

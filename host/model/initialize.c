@@ -19,9 +19,11 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
   if ((size_t)scheme >= (size_t)vise_init_scheme_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "model: unknown initialisation scheme %d", (int)scheme);
   }
+
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *tensor = &model->net.tensors[t];
     float bound = bound_of(scheme, &model->net, tensor);
+
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; ++i) {
       float w = 0;
       if (bound > 0) {
@@ -33,6 +35,7 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
       vise_i_param_set(model->dtype, model->params, tensor->offset + i, (double)w);
     }
   }
+
   vise_i_model_apply_mask(model);
   return VISE_OK;
 }

@@ -29,6 +29,7 @@ static vise_status check_mask(const vise_i_net *net, const uint8_t *mask, const 
       }
     }
   }
+
   return VISE_OK;
 }
 
@@ -65,6 +66,7 @@ static vise_status copy_tensor(const vise_i_st_file *file, const vise_i_tensor *
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensor '%s'; a mask has one for each weight of the model", path,
                        weight->name);
   }
+
   if (found->dtype != VISE_I_ST_U8) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s' is %s, expected U8", path, weight->name,
                        vise_i_st_dtype_name(found->dtype));
@@ -73,6 +75,7 @@ static vise_status copy_tensor(const vise_i_st_file *file, const vise_i_tensor *
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%s' does not have the weight's shape [%zu, %zu]", path,
                        weight->name, weight->n_rows, weight->n_cols);
   }
+
   memcpy(mask + weight->offset, found->data, weight->n_rows * weight->n_cols);
   return VISE_OK;
 }
@@ -81,17 +84,20 @@ vise_status vise_model_load_mask(vise_model *model, const char *path, vise_error
   vise_status status = VISE_OK;
   vise_i_st_file *file = NULL;
   uint8_t *mask = NULL;
+
   VISE_TRY(vise_i_st_read(path, &file, err));
   if (vise_i_st_n_tensors(file) != model->net.n_layers) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: %zu tensors, expected %zu (one for each weight of the model)", path,
                          vise_i_st_n_tensors(file), model->net.n_layers));
   }
+
   VISE_TRY(vise_i_alloc(&mask, model->net.n_params, 1, "a mask", err));
   memset(mask, 1, model->net.n_params);
   for (size_t l = 0; l < model->net.n_layers; ++l) {
     VISE_TRY(copy_tensor(file, &model->net.tensors[vise_i_net_weight(&model->net, l)], mask, path, err));
   }
   VISE_TRY(set_mask(model, mask, path, err));
+
 done:
   free(mask);
   vise_i_st_free(file);
@@ -102,6 +108,7 @@ vise_status vise_model_save_mask(const vise_model *model, const char *path, vise
   static const vise_i_st_meta meta[] = {{"format", "pt"}};
   vise_i_st_tensor tensors[VISE_MAX_LAYERS];
   if (!model->mask) return vise_i_fail(err, VISE_ERR_STATE, "%s: the model has no mask to save", path);
+
   for (size_t l = 0; l < model->net.n_layers; ++l) {
     const vise_i_tensor *weight = &model->net.tensors[vise_i_net_weight(&model->net, l)];
     tensors[l] = (vise_i_st_tensor){.name = weight->name,
@@ -110,5 +117,6 @@ vise_status vise_model_save_mask(const vise_model *model, const char *path, vise
                                     .dims = {weight->n_rows, weight->n_cols},
                                     .data = model->mask + weight->offset};
   }
+
   return vise_i_st_write(path, tensors, model->net.n_layers, meta, 1, err);
 }

@@ -1,4 +1,4 @@
-/* Making models, and asking them. */
+/* Creating and querying models. */
 #include "host/model/model.h"
 
 #include <math.h>
@@ -14,18 +14,22 @@ vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, v
   if (dtype != VISE_F32 && dtype != VISE_F64) {
     return vise_i_fail(err, VISE_ERR_USAGE, "model: weights of type %s, expected f32 or f64", vise_dtype_name(dtype));
   }
+
   VISE_TRY(vise_i_alloc_zero(&model, 1, sizeof *model, "a model", err));
   VISE_TRY(vise_i_net_make(config, &model->net, err));
   model->dtype = dtype;
   VISE_TRY(vise_i_alloc_aligned(&model->params, model->net.n_params, vise_dtype_size(dtype), "the weights", err));
   memset(model->params, 0, model->net.n_params * vise_dtype_size(dtype)); /* all zero bits are the number 0 */
+
   model->features.n = model->net.widths[0];
   model->targets.n = model->net.widths[model->net.n_layers];
   model->features.kind = model->targets.kind = VISE_SCALE_NONE;
   model->loss = model->targets.n == 1 ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
   model->mse_reduction = VISE_MSE_HALF_MEAN;
+
   *out = model;
   return VISE_OK;
+
 done:
   vise_model_free(model);
   return status;
@@ -48,7 +52,7 @@ static void config_of(const vise_i_net *net, vise_net_config *config) {
   config->bias = net->bias;
 }
 
-/* A finite double that float cannot hold must not become infinite unseen. */
+/* A finite double that float cannot hold must not become infinite unnoticed. */
 static vise_status check_fits(vise_dtype dtype, const vise_i_tensor *tensor, size_t element, double value,
                               vise_error *err) {
   if (dtype == VISE_F64 || !isfinite(value) || isfinite((float)value)) return VISE_OK;
@@ -60,8 +64,10 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   vise_status status = VISE_OK;
   vise_model *copy = NULL;
   vise_net_config config;
+
   config_of(&model->net, &config);
   VISE_TRY(vise_model_create(&config, dtype, &copy, err));
+
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *place = &model->net.tensors[t];
     for (size_t i = 0; i < place->n_rows * place->n_cols; ++i) {
@@ -70,17 +76,21 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
       vise_i_param_set(dtype, copy->params, place->offset + i, value);
     }
   }
+
   vise_model_set_loss(copy, model->loss, model->mse_reduction, model->label_smoothing);
   VISE_TRY(vise_i_scaler_set(&copy->features, "feature", model->features.kind, model->features.shift,
                              model->features.scale, err));
   VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
                              err));
+
   if (model->mask) {
     VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
     memcpy(copy->mask, model->mask, model->net.n_params);
   }
+
   *out = copy;
   copy = NULL;
+
 done:
   vise_model_free(copy);
   return status;

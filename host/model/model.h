@@ -1,4 +1,4 @@
-/* What the training layer needs of a model beyond the public calls. */
+/* What the training layer needs from a model beyond the public calls. */
 #ifndef VISE_I_MODEL_H
 #define VISE_I_MODEL_H
 

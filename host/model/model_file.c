@@ -16,6 +16,7 @@ vise_status vise_model_save(const vise_model *model, const char *path, vise_erro
   char *description = NULL;
   vise_status status = vise_i_model_meta_format(model, &description, err);
   if (status != VISE_OK) return status;
+
   size_t element = vise_dtype_size(model->dtype);
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *tensor = &model->net.tensors[t];
@@ -25,6 +26,7 @@ vise_status vise_model_save(const vise_model *model, const char *path, vise_erro
                                     .dims = {tensor->n_rows, tensor->n_cols},
                                     .data = (const char *)model->params + tensor->offset * element};
   }
+
   const vise_i_st_meta meta[] = {{"format", "pt"}, {META_KEY, description}};
   status = vise_i_st_write(path, tensors, model->net.n_tensors, meta, 2, err);
   free(description);
@@ -38,6 +40,7 @@ static vise_status survey(const vise_i_st_file *file, const char *path, vise_dty
   if (vise_i_st_n_tensors(file) == 0) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensors; a model has '0.weight' at least", path);
   }
+
   const vise_i_st_tensor *first = vise_i_st_at(file, 0);
   for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
     const vise_i_st_tensor *tensor = vise_i_st_at(file, i);
@@ -50,8 +53,10 @@ static vise_status survey(const vise_i_st_file *file, const char *path, vise_dty
                          path, tensor->name, vise_i_st_dtype_name(tensor->dtype), first->name,
                          vise_i_st_dtype_name(first->dtype));
     }
+
     n += vise_i_st_n_elements(tensor);
   }
+
   *out_dtype = first->dtype == VISE_I_ST_F64 ? VISE_F64 : VISE_F32;
   *out_n = n;
   return VISE_OK;
@@ -61,10 +66,12 @@ static vise_status survey(const vise_i_st_file *file, const char *path, vise_dty
 static vise_status deduce_net(const vise_i_st_file *file, const char *path, vise_net_config *config, vise_error *err) {
   char name[32];
   vise_net_config_init(config);
+
   for (size_t l = 0;; ++l) {
     snprintf(name, sizeof name, "%zu.weight", 2 * l);
     const vise_i_st_tensor *weight = vise_i_st_find(file, name);
     if (!weight) break;
+
     if (l >= VISE_MAX_LAYERS) {
       return vise_i_fail(err, VISE_ERR_SHAPE, "%s: more than %d linear layers", path, VISE_MAX_LAYERS);
     }
@@ -78,16 +85,19 @@ static vise_status deduce_net(const vise_i_st_file *file, const char *path, vise
                          "'%zu.weight'",
                          path, name, weight->dims[0], weight->dims[1], config->widths[l], 2 * l - 2);
     }
+
     config->widths[l] = weight->dims[1];
     config->widths[l + 1] = weight->dims[0];
     config->n_layers = l + 1;
   }
+
   if (config->n_layers == 0) {
     return vise_i_fail(err, VISE_ERR_SHAPE,
                        "%s: no tensor '0.weight'; expected the names of an nn.Sequential of Linear "
                        "and activation modules: '0.weight', '0.bias', '2.weight', ... (the first here is '%.60s')",
                        path, vise_i_st_at(file, 0)->name);
   }
+
   config->bias = vise_i_st_find(file, "0.bias") != NULL;
   return VISE_OK;
 }
@@ -109,6 +119,7 @@ static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *
                                vise_model *model, vise_error *err) {
   const vise_i_st_tensor *found = vise_i_st_find(file, place->name);
   if (!found) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensor '%s'", path, place->name);
+
   size_t n_dims = place->is_bias ? 1 : 2;
   if (found->n_dims != n_dims || found->dims[0] != place->n_rows ||
       (!place->is_bias && found->dims[1] != place->n_cols)) {
@@ -118,11 +129,14 @@ static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *
     } else {
       snprintf(expected, sizeof expected, "[%zu, %zu]", place->n_rows, place->n_cols);
     }
+
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%s' has another shape than the net needs, %s", path,
                        place->name, expected);
   }
+
   size_t n = place->n_rows * place->n_cols, element = vise_dtype_size(model->dtype);
   memcpy((char *)model->params + place->offset * element, found->data, n * element);
+
   for (size_t i = 0; i < n; ++i) {
     double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
     if (!isfinite(value)) {
@@ -138,6 +152,7 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
   vise_model *model = NULL;
   vise_dtype dtype = VISE_F32;
   size_t n_numbers = 0;
+
   VISE_TRY(survey(file, path, &dtype, &n_numbers, err));
   const char *description = vise_i_st_metadata(file, META_KEY);
   if (description) {
@@ -147,12 +162,15 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
     VISE_TRY(deduce_net(file, path, &config, err));
     VISE_TRY(vise_model_create(&config, dtype, &model, err));
   }
+
   VISE_TRY(check_names(file, &model->net, path, err));
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     VISE_TRY(take_tensor(file, &model->net.tensors[t], path, model, err));
   }
+
   *out = model;
   model = NULL;
+
 done:
   vise_model_free(model);
   return status;

@@ -52,12 +52,14 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
     return vise_i_fail(err, VISE_ERR_VALUE, "model: unknown loss %d or reduction %d", (int)model->loss,
                        (int)model->mse_reduction);
   }
+
   json_t *object = json_pack(
       "{s:i, s:s, s:o, s:s, s:b, s:s, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION, "vise_version",
       VISE_VERSION_TEXT, "widths", format_widths(&model->net), "activation",
       vise_activation_name(model->net.activation), "bias", (int)model->net.bias, "loss", vise_loss_name(model->loss),
       "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
       "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
+
   vise_status status =
       vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a model's description", out, NULL, err);
   json_decref(object);
@@ -91,10 +93,12 @@ static vise_status parse_net(const json_t *object, const char *name, vise_net_co
   const json_t *activation = field(object, "activation", name, err);
   const json_t *bias = field(object, "bias", name, err);
   if (!widths || !activation || !bias) return VISE_ERR_FORMAT;
+
   size_t n = json_array_size(widths);
   if (n < 2 || n > VISE_MAX_LAYERS + 1) return bad("widths", name, "2 to 65 integers", err);
   vise_net_config_init(config);
   config->n_layers = n - 1;
+
   for (size_t i = 0; i < n; ++i) {
     const json_t *width = json_array_get(widths, i);
     if (!json_is_integer(width) || json_integer_value(width) < 1 || json_integer_value(width) > VISE_MAX_WIDTH) {
@@ -102,10 +106,12 @@ static vise_status parse_net(const json_t *object, const char *name, vise_net_co
     }
     config->widths[i] = (size_t)json_integer_value(width);
   }
+
   if (!json_is_string(activation) ||
       vise_activation_parse(json_string_value(activation), &config->activation, NULL) != VISE_OK) {
     return bad("activation", name, "the name of an activation", err);
   }
+
   if (!json_is_boolean(bias)) return bad("bias", name, "true or false", err);
   config->bias = json_is_true(bias);
   return VISE_OK;
@@ -116,6 +122,7 @@ static vise_status parse_loss(const json_t *object, const char *name, vise_model
   const json_t *reduction = field(object, "mse_reduction", name, err);
   const json_t *smoothing = field(object, "label_smoothing", name, err);
   if (!loss || !reduction || !smoothing) return VISE_ERR_FORMAT;
+
   if (!json_is_string(loss) || vise_loss_parse(json_string_value(loss), &model->loss, NULL) != VISE_OK) {
     return bad("loss", name, "the name of a loss", err);
   }
@@ -123,6 +130,7 @@ static vise_status parse_loss(const json_t *object, const char *name, vise_model
       vise_mse_reduction_parse(json_string_value(reduction), &model->mse_reduction, NULL) != VISE_OK) {
     return bad("mse_reduction", name, "the name of a reduction", err);
   }
+
   model->label_smoothing = json_number_value(smoothing);
   if (!json_is_number(smoothing) || !(model->label_smoothing >= 0 && model->label_smoothing < 1)) {
     return bad("label_smoothing", name, "a number, 0 <= x < 1", err);
@@ -148,20 +156,24 @@ static vise_status parse_scaler(const json_t *object, const char *key, const cha
   double *shift = NULL, *scale = NULL;
   const json_t *value = field(object, key, name, err);
   if (!value) return VISE_ERR_FORMAT;
+
   const char *kind_text = json_string_value(json_object_get(value, "kind"));
   vise_scale kind = VISE_SCALE_NONE;
   if (!kind_text || vise_scale_parse(kind_text, &kind, NULL) != VISE_OK || kind == VISE_SCALE_AUTO) {
     return bad(key, name, "kind none, unit or standard", err);
   }
+
   if (kind == VISE_SCALE_STANDARD) {
     VISE_TRY(vise_i_alloc(&shift, scaler->n, sizeof *shift, "scaling", err));
     VISE_TRY(vise_i_alloc(&scale, scaler->n, sizeof *scale, "scaling", err));
     VISE_TRY(parse_numbers(json_object_get(value, "shift"), key, name, shift, scaler->n, err));
     VISE_TRY(parse_numbers(json_object_get(value, "scale"), key, name, scale, scaler->n, err));
   }
+
   status = vise_i_scaler_set(scaler, key, kind, shift, scale, NULL);
   if (status == VISE_ERR_VALUE) status = bad(key, name, "finite shifts and finite scales > 0", err);
   if (status == VISE_ERR_MEMORY) vise_i_fail_memory(err, scaler->n * sizeof *shift, "scaling");
+
 done:
   free(shift);
   free(scale);
@@ -176,12 +188,14 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
   vise_i_net net;
   json_error_t reason;
   json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+
   if (!object && json_error_code(&reason) == json_error_out_of_memory) {
     return vise_i_fail_memory(err, strlen(text), "a model's description");
   }
   if (!json_is_object(object)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise are no JSON object", name));
   }
+
   VISE_TRY(parse_version(object, name, err));
   VISE_TRY(parse_net(object, name, &config, err));
   VISE_TRY(vise_i_net_make(&config, &net, err));
@@ -191,12 +205,15 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
                          "has %zu parameters",
                          name, n_numbers, net.n_params));
   }
+
   VISE_TRY(vise_model_create(&config, dtype, &model, err));
   VISE_TRY(parse_loss(object, name, model, err));
   VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));
   VISE_TRY(parse_scaler(object, "target_scaling", name, &model->targets, err));
+
   *out = model;
   model = NULL;
+
 done:
   vise_model_free(model);
   json_decref(object);

@@ -1,4 +1,4 @@
-/* The insides of a model, shared by the files of this layer alone. */
+/* The insides of a model, shared only by the files of this layer. */
 #ifndef VISE_I_MODEL_STRUCT_H
 #define VISE_I_MODEL_STRUCT_H
 
@@ -43,9 +43,9 @@ VISE_WARN_UNUSED vise_status vise_i_scaler_set(vise_i_scaler *scaler, const char
 void vise_i_scaler_free(vise_i_scaler *scaler);
 
 /* The model's description (all but weights and mask) as a JSON text with 17 digits, and back: parse makes a model with
-   zero weights. text and name (of the file, for messages) are borrowed; *out of format is to be freed with free().
-   n_numbers is what the file's tensors hold: a description of another number of parameters is refused before memory
-   is taken for it. */
+   zero weights. text and name (of the file, for messages) are borrowed; free() the *out of format. n_numbers is what
+   the file's tensors hold: a description with another number of parameters is refused before memory is allocated for
+   it. */
 VISE_WARN_UNUSED vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype,
                                                      size_t n_numbers, vise_model **out, vise_error *err);

@@ -1,7 +1,7 @@
 /*
  * Pruning by magnitude: which weights are the k smallest, ties by index. Selection works on the bits of |w|, which
- * order like the numbers when read as integers: eight passes over the weights find the k-th smallest exactly, in linear
- * time whatever the data, and without memory.
+ * sort like the numbers when read as integers: eight passes over the weights find the k-th smallest exactly, in linear
+ * time whatever the data, and without extra memory.
  */
 #include <math.h>
 #include <string.h>
@@ -24,6 +24,7 @@ static uint64_t key_of(vise_dtype dtype, const void *params, size_t i) {
 static uint64_t select_key(vise_dtype dtype, const void *params, const span *spans, size_t n_spans, size_t k,
                            size_t *n_ties) {
   uint64_t prefix = 0, prefix_mask = 0;
+
   for (int shift = 56; shift >= 0; shift -= 8) {
     size_t counts[256] = {0};
     for (size_t s = 0; s < n_spans; ++s) {
@@ -32,11 +33,13 @@ static uint64_t select_key(vise_dtype dtype, const void *params, const span *spa
         if ((key & prefix_mask) == prefix) ++counts[(key >> shift) & 255];
       }
     }
+
     unsigned digit = 0;
     while (k > counts[digit]) k -= counts[digit++];
     prefix |= (uint64_t)digit << shift;
     prefix_mask |= (uint64_t)255 << shift;
   }
+
   *n_ties = k;
   return prefix;
 }
@@ -48,8 +51,10 @@ static size_t prune_spans(vise_dtype dtype, void *params, uint8_t *mask, const s
   size_t k = (size_t)floor(fraction * (double)n + 0.5);
   if (k > n) k = n;
   if (k == 0) return 0;
+
   size_t n_ties = 0;
   uint64_t last = select_key(dtype, params, spans, n_spans, k, &n_ties);
+
   for (size_t s = 0; s < n_spans; ++s) {
     for (size_t i = spans[s].offset; i < spans[s].offset + spans[s].n; ++i) {
       uint64_t key = key_of(dtype, params, i);
@@ -59,6 +64,7 @@ static size_t prune_spans(vise_dtype dtype, void *params, uint8_t *mask, const s
       mask[i] = 0;
     }
   }
+
   return k;
 }
 
@@ -66,10 +72,12 @@ size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8
                     double fraction, vise_prune_scope scope) {
   span spans[VISE_MAX_LAYERS];
   size_t n_spans = 0, n_pruned = 0;
+
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (!chosen[l]) continue;
     const vise_i_tensor *weight = &net->tensors[vise_i_net_weight(net, l)];
     spans[n_spans++] = (span){weight->offset, weight->n_rows * weight->n_cols};
+
     if (scope == VISE_PRUNE_TENSOR) {
       n_pruned += prune_spans(dtype, params, mask, &spans[n_spans - 1], 1, fraction);
     } else if (scope == VISE_PRUNE_ROW) {
@@ -79,6 +87,7 @@ size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8
       }
     }
   }
+
   if (scope == VISE_PRUNE_GLOBAL) n_pruned = prune_spans(dtype, params, mask, spans, n_spans, fraction);
   return n_pruned;
 }

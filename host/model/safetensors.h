@@ -1,5 +1,5 @@
 /* The safetensors file format: named tensors with a JSON header. Reading is strict (bounds, overlaps, gaps, duplicate
-   keys, sizes) and bounded before anything is allocated; writing goes beside, syncs and renames. */
+   keys, sizes) and bounded before anything is allocated; writing goes to a temporary file, then syncs and renames. */
 #ifndef VISE_I_SAFETENSORS_H
 #define VISE_I_SAFETENSORS_H
 

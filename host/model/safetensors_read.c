@@ -1,7 +1,7 @@
 /*
- * Reading safetensors: 8 bytes of header length (little-endian), a JSON header, the data. The header is the one thing
- * that is believed, and only after every statement in it was checked against the bytes that are there: each tensor's
- * range has the size of its shape, and the ranges, put in order, cover the data without gap or overlap.
+ * Reading safetensors: 8 bytes of header length (little-endian), a JSON header, the data. Only the header is
+ * trusted, and only after every statement in it was checked against the bytes of the file: each tensor's range has the
+ * size of its shape, and the ranges, put in order, cover the data without gap or overlap.
  */
 #include <jansson.h>
 #include <stdbool.h>
@@ -52,7 +52,7 @@ size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor) {
   return n;
 }
 
-/* A name from a file, made fit for a message: cut, and without control characters. */
+/* A name from a file, for use in a message: cut, control characters replaced. */
 typedef struct shown {
   char text[64];
 } shown;
@@ -74,12 +74,14 @@ static vise_status parse_dtype(const char *file, const char *name, const json_t 
   if (!text) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': \"dtype\" is missing or no text", file, show(name).text);
   }
+
   for (size_t i = 0; i < N_DTYPES; ++i) {
     if (strcmp(text, dtypes[i].name) == 0) {
       *out = (vise_i_st_dtype)i;
       return VISE_OK;
     }
   }
+
   if (strcmp(text, "F16") == 0 || strcmp(text, "BF16") == 0) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s' is %s, which Vise does not read; convert it to F32 first",
                        file, show(name).text, text);
@@ -104,6 +106,7 @@ static vise_status parse_shape(const char *file, const char *name, const json_t 
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': %zu dimensions, at most %d are read", file,
                        show(name).text, json_array_size(value), VISE_I_ST_MAX_DIMS);
   }
+
   size_t n = vise_i_st_dtype_size(tensor->dtype);
   tensor->n_dims = json_array_size(value);
   for (size_t d = 0; d < tensor->n_dims; ++d) {
@@ -115,6 +118,7 @@ static vise_status parse_shape(const char *file, const char *name, const json_t 
       return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': the shape's size overflows", file, show(name).text);
     }
   }
+
   *n_bytes = n;
   return VISE_OK;
 }
@@ -125,17 +129,21 @@ static vise_status parse_entry(const char *file, const char *name, const json_t 
   size_t n_bytes = 0;
   const json_t *offsets = json_object_get(value, "data_offsets");
   out->tensor.name = name;
+
   if (!json_is_object(value) || json_object_size(value) != 3) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': expected an object of dtype, shape and data_offsets",
                        file, show(name).text);
   }
+
   VISE_TRY(parse_dtype(file, name, json_object_get(value, "dtype"), &out->tensor.dtype, err));
   VISE_TRY(parse_shape(file, name, json_object_get(value, "shape"), &out->tensor, &n_bytes, err));
+
   if (json_array_size(offsets) != 2 || !parse_size(json_array_get(offsets, 0), &out->begin) ||
       !parse_size(json_array_get(offsets, 1), &out->end)) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': \"data_offsets\" is not two integers >= 0", file,
                        show(name).text);
   }
+
   if (out->begin > out->end || out->end > data_bytes) {
     return vise_i_fail(err, VISE_ERR_FORMAT,
                        "%s: tensor '%s': bytes %zu to %zu lie outside the %zu bytes of data "
@@ -146,6 +154,7 @@ static vise_status parse_entry(const char *file, const char *name, const json_t 
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': %zu bytes of data, but dtype and shape need %zu", file,
                        show(name).text, out->end - out->begin, n_bytes);
   }
+
 done:
   return status;
 }
@@ -154,6 +163,7 @@ static vise_status check_metadata(const char *file, const json_t *metadata, vise
   if (!json_is_object(metadata)) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: " METADATA " is not an object", file);
   }
+
   for (void *i = json_object_iter((json_t *)(uintptr_t)metadata); i;
        i = json_object_iter_next((json_t *)(uintptr_t)metadata, i)) {
     if (!json_is_string(json_object_iter_value(i))) {
@@ -173,6 +183,7 @@ static int by_place(const void *a, const void *b) {
 
 static vise_status check_cover(const char *file, const entry *entries, size_t n, size_t data_bytes, vise_error *err) {
   size_t end = 0;
+
   for (size_t i = 0; i < n; ++i) {
     if (entries[i].begin < end) {
       return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensors '%s' and '%s' overlap", file,
@@ -184,6 +195,7 @@ static vise_status check_cover(const char *file, const entry *entries, size_t n,
     }
     end = entries[i].end;
   }
+
   if (end != data_bytes) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: %zu bytes of data, but the tensors end at %zu", file, data_bytes,
                        end);
@@ -194,10 +206,12 @@ static vise_status check_cover(const char *file, const entry *entries, size_t n,
 static vise_status parse_header(const char *file, const uint8_t *bytes, size_t n_bytes, json_t **out, size_t *out_data,
                                 vise_error *err) {
   uint64_t n_header = 0;
+
   if (n_bytes < LENGTH_BYTES) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: %zu bytes; a safetensors file has at least %d", file, n_bytes,
                        LENGTH_BYTES + 2);
   }
+
   memcpy(&n_header, bytes, LENGTH_BYTES);
   if (n_header > VISE_I_ST_MAX_HEADER_BYTES) {
     return vise_i_fail(err, VISE_ERR_FORMAT,
@@ -205,6 +219,7 @@ static vise_status parse_header(const char *file, const uint8_t *bytes, size_t n
                        "safetensors file?",
                        file, (unsigned long long)n_header, VISE_I_ST_MAX_HEADER_BYTES);
   }
+
   if (n_header > n_bytes - LENGTH_BYTES) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: a header of %llu bytes, but only %zu follow; the file is cut", file,
                        (unsigned long long)n_header, n_bytes - LENGTH_BYTES);
@@ -213,6 +228,7 @@ static vise_status parse_header(const char *file, const uint8_t *bytes, size_t n
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: the header does not begin with '{'; is this a safetensors file?",
                        file);
   }
+
   json_error_t reason;
   json_t *header = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)n_header, JSON_REJECT_DUPLICATES, &reason);
   if (!header) {
@@ -221,6 +237,7 @@ static vise_status parse_header(const char *file, const uint8_t *bytes, size_t n
     }
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: header, byte %d: %s", file, reason.position, show(reason.text).text);
   }
+
   *out = header;
   *out_data = LENGTH_BYTES + (size_t)n_header;
   return VISE_OK;
@@ -231,9 +248,11 @@ static vise_status take_data(vise_i_st_file *file, const entry *entries, size_t 
                              vise_error *err) {
   vise_status status = VISE_OK;
   size_t total = 0, at = 0;
+
   for (size_t i = 0; i < n; ++i) total += (entries[i].end - entries[i].begin + 7) / 8 * 8;
   VISE_TRY(vise_i_alloc_aligned(&file->data, total, 1, "tensors", err));
   VISE_TRY(vise_i_alloc(&file->tensors, n, sizeof *file->tensors, "tensors", err));
+
   for (size_t i = 0; i < n; ++i) {
     size_t n_bytes = entries[i].end - entries[i].begin;
     if (n_bytes > 0) memcpy(file->data + at, data + entries[i].begin, n_bytes);
@@ -242,6 +261,7 @@ static vise_status take_data(vise_i_st_file *file, const entry *entries, size_t 
     at += (n_bytes + 7) / 8 * 8;
   }
   file->n_tensors = n;
+
 done:
   return status;
 }
@@ -252,9 +272,11 @@ vise_status vise_i_st_parse(const char *name, const uint8_t *bytes, size_t n_byt
   vise_i_st_file *file = NULL;
   entry *entries = NULL;
   size_t n = 0, data_at = 0;
+
   VISE_TRY(vise_i_alloc_zero(&file, 1, sizeof *file, "a safetensors file", err));
   VISE_TRY(parse_header(name, bytes, n_bytes, &file->header, &data_at, err));
   VISE_TRY(vise_i_alloc_zero(&entries, json_object_size(file->header), sizeof *entries, "tensors", err));
+
   for (void *i = json_object_iter(file->header); i; i = json_object_iter_next(file->header, i)) {
     const char *key = json_object_iter_key(i);
     if (strcmp(key, METADATA) == 0) {
@@ -264,11 +286,14 @@ vise_status vise_i_st_parse(const char *name, const uint8_t *bytes, size_t n_byt
       ++n;
     }
   }
+
   qsort(entries, n, sizeof *entries, by_place);
   VISE_TRY(check_cover(name, entries, n, n_bytes - data_at, err));
   VISE_TRY(take_data(file, entries, n, bytes + data_at, err));
+
   *out = file;
   file = NULL;
+
 done:
   free(entries);
   vise_i_st_free(file);

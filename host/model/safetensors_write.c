@@ -9,7 +9,7 @@
 #include "host/base/memory.h"
 #include "host/model/safetensors.h"
 
-/* Asked before jansson sees the text: it says no more than "no" to what is not UTF-8 and to a shortage of memory. */
+/* Checked before jansson sees the text: its failure does not tell bad UTF-8 from lack of memory. */
 static bool is_utf8(const char *text) {
   const unsigned char *c = (const unsigned char *)text;
   while (*c) {
@@ -20,6 +20,7 @@ static bool is_utf8(const char *text) {
                         most = first == 0xed   ? 0x9f
                                : first == 0xf4 ? 0x8f
                                                : 0xbf;
+
     if (first < 0x80) continue;
     if (first < 0xc2 || first > 0xf4 || *c < least || *c > most) return false;
     for (int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3; more > 0; --more, ++c) {
@@ -32,6 +33,7 @@ static bool is_utf8(const char *text) {
 /* Adds value (taken over) under key, which must be new. */
 static vise_status add(json_t *object, const char *key, json_t *value, vise_error *err) {
   vise_status status = VISE_OK;
+
   if (!value) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
   if (json_object_get(object, key)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: the name '%s' comes twice", key));
@@ -39,7 +41,9 @@ static vise_status add(json_t *object, const char *key, json_t *value, vise_erro
   if (!is_utf8(key) || (json_is_string(value) && !is_utf8(json_string_value(value)))) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: '%s' or its value is not UTF-8", key));
   }
+
   if (json_object_set(object, key, value) != 0) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
+
 done:
   json_decref(value);
   return status;
@@ -72,20 +76,24 @@ static vise_status build_header(const vise_i_st_tensor *tensors, const size_t *o
   vise_status status = VISE_OK;
   json_t *header = json_object(), *metadata = NULL;
   size_t at = 0;
+
   if (!header) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
   if (n_meta > 0) {
     metadata = json_object();
     VISE_TRY(add(header, "__metadata__", json_incref(metadata), err));
     for (size_t i = 0; i < n_meta; ++i) VISE_TRY(add(metadata, meta[i].key, json_string_nocheck(meta[i].value), err));
   }
+
   for (size_t i = 0; i < n; ++i) {
     const vise_i_st_tensor *tensor = &tensors[order[i]];
     size_t n_bytes = vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype);
     VISE_TRY(add(header, tensor->name, describe(tensor, at, at + n_bytes), err));
     at += n_bytes;
   }
+
   *out = header;
   header = NULL;
+
 done:
   json_decref(metadata);
   json_decref(header);
@@ -99,19 +107,23 @@ static vise_status encode_header(const char *path, const json_t *header, uint8_t
   uint8_t *bytes = NULL;
   char *text = NULL;
   size_t n_text = 0;
+
   VISE_TRY(vise_i_json_text(header, JSON_COMPACT, "a safetensors header", &text, &n_text, err));
   size_t padded = (n_text + 7) / 8 * 8;
   if (padded > VISE_I_ST_MAX_HEADER_BYTES) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: the header would have %zu bytes, the format allows %d", path, padded,
                          VISE_I_ST_MAX_HEADER_BYTES));
   }
+
   VISE_TRY(vise_i_alloc(&bytes, padded + 8, 1, "a safetensors header", err));
   uint64_t n_header = padded;
   memcpy(bytes, &n_header, 8);
   memset(bytes + 8, ' ', padded);
   memcpy(bytes + 8, text, n_text);
+
   *out = bytes;
   *out_n = padded + 8;
+
 done:
   free(text);
   return status;
@@ -151,11 +163,13 @@ vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *ten
   uint8_t *encoded = NULL;
   size_t *order = NULL, n_encoded = 0;
   sink to = {.hash = XXH64_createState()};
+
   if (!to.hash || XXH64_reset(to.hash, 0) != XXH_OK) VISE_TRY(vise_i_fail_memory(err, sizeof to, "a hash"));
   VISE_TRY(vise_i_alloc(&order, n_tensors, sizeof *order, "tensors", err));
   lay_out(tensors, n_tensors, order);
   VISE_TRY(build_header(tensors, order, n_tensors, meta, n_meta, &header, err));
   VISE_TRY(encode_header(path, header, &encoded, &n_encoded, err));
+
   VISE_TRY(vise_i_writer_begin(&to.writer, path, err));
   status = put_all(&to, encoded, n_encoded, tensors, order, n_tensors, err);
   if (status == VISE_OK) {
@@ -165,6 +179,7 @@ vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *ten
   } else {
     vise_i_writer_abandon(&to.writer);
   }
+
 done:
   XXH64_freeState(to.hash);
   free(order);

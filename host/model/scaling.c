@@ -20,6 +20,7 @@ static vise_status check_arrays(const char *side, size_t n, const double *shift,
   if (!shift || !scale) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s scaling: standard needs shift and scale, %zu numbers each", side, n);
   }
+
   for (size_t i = 0; i < n; ++i) {
     if (!isfinite(shift[i])) {
       return vise_i_fail(err, VISE_ERR_VALUE, "%s scaling, column %zu: shift is %g, expected a finite number", side, i,
@@ -37,10 +38,12 @@ vise_status vise_i_scaler_set(vise_i_scaler *scaler, const char *side, vise_scal
                               const double *scale, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_scaler made = {.kind = kind, .n = scaler->n, .shift = NULL, .scale = NULL};
+
   if (kind != VISE_SCALE_NONE && kind != VISE_SCALE_UNIT && kind != VISE_SCALE_STANDARD) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s scaling: kind '%s', expected none, unit or standard", side,
                        vise_scale_name(kind));
   }
+
   if (kind == VISE_SCALE_STANDARD) {
     VISE_TRY(check_arrays(side, made.n, shift, scale, err));
     VISE_TRY(vise_i_alloc(&made.shift, made.n, sizeof *made.shift, "scaling", err));
@@ -48,9 +51,11 @@ vise_status vise_i_scaler_set(vise_i_scaler *scaler, const char *side, vise_scal
     memcpy(made.shift, shift, made.n * sizeof *shift);
     memcpy(made.scale, scale, made.n * sizeof *scale);
   }
+
   vise_i_scaler_free(scaler);
   *scaler = made;
   return VISE_OK;
+
 done:
   vise_i_scaler_free(&made);
   return status;

@@ -1,5 +1,5 @@
 /*
- * Relative weight operations. m and tau are of the weights' own type: for float weights tau = (float)t * m, rounded to
+ * Relative weight operations. m and tau have the weights' own type: for float weights tau = (float)t * m, rounded to
  * float once, so that the comparison and the value written are what a float32 computation elsewhere would have.
  */
 #include <math.h>
@@ -25,9 +25,11 @@ static bool is_relative(vise_weight_op_kind kind) {
 static vise_status validate_layers(const vise_weight_op *op, size_t n_layers, bool *chosen, vise_error *err) {
   for (size_t l = 0; l < n_layers; ++l) chosen[l] = !op->layers;
   if (!op->layers) return VISE_OK;
+
   if (op->n_layers == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "weight operation: an empty list of layers; give NULL for all of them");
   }
+
   for (size_t i = 0; i < op->n_layers; ++i) {
     size_t layer = op->layers[i];
     if (layer >= n_layers) {
@@ -51,6 +53,7 @@ static vise_status validate(const vise_weight_op *op, size_t n_layers, bool *cho
   if ((size_t)op->kind >= (size_t)vise_weight_op_kind_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "weight operation: unknown kind %d", (int)op->kind);
   }
+
   const char *name = vise_weight_op_kind_name(op->kind);
   if (is_relative(op->kind) && !(op->t > 0 && op->t <= 1)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: t is %g, expected 0 < t <= 1", name, op->t);
@@ -61,12 +64,14 @@ static vise_status validate(const vise_weight_op *op, size_t n_layers, bool *cho
   if (op->frozen_m && !is_relative(op->kind)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: frozen_m belongs to the rel- operations alone", name);
   }
+
   if (op->kind == VISE_PRUNE && !(op->fraction >= 0 && op->fraction <= 1)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "prune: fraction is %g, expected 0 to 1", op->fraction);
   }
   if ((size_t)op->scope >= (size_t)vise_prune_scope_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "prune: unknown scope %d", (int)op->scope);
   }
+
   vise_status status = validate_layers(op, n_layers, chosen, err);
   if (status != VISE_OK) return status;
   for (size_t l = 0; op->frozen_m && l < n_layers; ++l) {
@@ -104,13 +109,15 @@ void vise_i_weight_op_max_abs(const vise_i_net *net, vise_dtype dtype, const voi
   for (size_t l = 0; l < net->n_layers; ++l) m[l] = max_abs(weight_of(net, l), dtype, params);
 }
 
-/* Frobenius norm over the chosen layers, by their largest entry so that no square overflows. */
+/* Frobenius norm over the chosen layers, scaled by their largest entry so that no square overflows. */
 static double norm_of(const vise_i_net *net, vise_dtype dtype, const void *params, const bool *chosen) {
   double largest = 0, sum = 0;
+
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (chosen[l]) largest = fmax(largest, max_abs(weight_of(net, l), dtype, params));
   }
   if (largest == 0) return 0;
+
   for (size_t l = 0; l < net->n_layers; ++l) {
     const vise_i_tensor *tensor = weight_of(net, l);
     for (size_t i = 0; chosen[l] && i < n_elements(tensor); ++i) {
@@ -118,6 +125,7 @@ static double norm_of(const vise_i_net *net, vise_dtype dtype, const void *param
       sum += scaled * scaled;
     }
   }
+
   return largest * sqrt(sum);
 }
 
@@ -135,6 +143,7 @@ static vise_status check_finite(const vise_i_net *net, vise_dtype dtype, const v
       }
     }
   }
+
   return VISE_OK;
 }
 
@@ -146,16 +155,19 @@ static size_t apply_relative(const vise_i_tensor *tensor, vise_dtype dtype, void
   double m = op->frozen_m ? op->frozen_m[tensor->layer] : max_abs(tensor, dtype, params);
   double tau = own_product(dtype, op->t, m), written = op->literal ? op->t : tau;
   size_t n_reached = 0;
+
   for (size_t i = tensor->offset; i < tensor->offset + n_elements(tensor); ++i) {
     double w = vise_i_param_get(dtype, params, i);
     bool reached = fabs(w) >= tau;
     n_reached += reached;
+
     if (op->kind == VISE_REL_CLIP) {
       if (reached && w != 0) vise_i_param_set(dtype, params, i, w > 0 ? written : -written);
     } else if (reached == (op->kind == VISE_REL_DROP_LARGE)) {
       vise_i_param_set(dtype, params, i, 0);
     }
   }
+
   return n_reached;
 }
 
@@ -164,24 +176,29 @@ vise_status vise_i_weight_op_apply(const vise_i_net *net, vise_dtype dtype, void
   vise_status status = VISE_OK;
   bool chosen[VISE_MAX_LAYERS];
   vise_weight_op_report made = {0};
+
   VISE_TRY(validate(op, net->n_layers, chosen, err));
   VISE_TRY(check_finite(net, dtype, params, chosen, err));
   if (op->kind == VISE_PRUNE && !mask) {
     return vise_i_fail(err, VISE_ERR_INTERNAL, "prune: no mask to write to");
   }
+
   if (report) made.norm_before = norm_of(net, dtype, params, chosen);
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (!chosen[l]) continue;
     made.n_considered += n_elements(weight_of(net, l));
     if (is_relative(op->kind)) made.n_reached += apply_relative(weight_of(net, l), dtype, params, op);
   }
+
   if (op->kind == VISE_PRUNE) {
     made.n_reached = vise_i_prune(net, dtype, params, mask, chosen, op->fraction, op->scope);
   }
+
   if (report) {
     made.norm_after = norm_of(net, dtype, params, chosen);
     *report = made;
   }
+
 done:
   return status;
 }
@@ -190,16 +207,19 @@ vise_status vise_model_apply_weight_op(vise_model *model, const vise_weight_op *
                                        vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *mask = NULL;
+
   if (op->kind == VISE_PRUNE && !model->mask) {
     VISE_TRY(vise_i_alloc(&mask, model->net.n_params, 1, "a mask", err));
     memset(mask, 1, model->net.n_params);
   }
+
   VISE_TRY(
       vise_i_weight_op_apply(&model->net, model->dtype, model->params, mask ? mask : model->mask, op, report, err));
   if (mask) {
     model->mask = mask;
     mask = NULL;
   }
+
 done:
   free(mask);
   return status;

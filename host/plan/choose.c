@@ -1,19 +1,19 @@
-/* Which way of running a step "auto" is: the fused one, or cuBLAS with a kernel for each other operation. */
+/* How "auto" runs a step: fused, or with cuBLAS and a kernel for each other operation. */
 #include <math.h>
 
 #include "host/plan/plan.h"
 
 /*
- * From how many multiplications on, in a step's matrix products, the unfused step replayed from a graph is taken.
- * fp32 is always fused: its bits are the same everywhere, and no library's are. For tf32 and bf16 the numbers are to
- * come from measurements (vise bench on a GPU); none has been made, so these are fused as well, whatever their size.
+ * Multiplications in a step's matrix products from which the unfused step, replayed from a graph, is used. fp32 is
+ * always fused: its bits are the same everywhere, which no library guarantees. For tf32 and bf16 the numbers should
+ * come from measurements (vise bench on a GPU); none has been made yet, so these are always fused too.
  */
 static const struct {
   vise_precision precision;
   double from_multiplications;
 } UNFUSED[] = {{VISE_TF32, INFINITY}, {VISE_BF16, INFINITY}};
 
-/* Forward, gradient of the weights, and but for the first layer that of the inputs. */
+/* Forward, gradient of the weights and, except in the first layer, of the inputs. */
 static double multiplications(const vise_i_net *net, size_t batch) {
   double n = 0;
   for (size_t l = 0; l < net->n_layers; l++) {

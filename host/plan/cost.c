@@ -1,11 +1,11 @@
-/* What a planned step takes: arithmetic, bytes, exchanges, and the time that these allow. */
+/* What a planned step takes: arithmetic, bytes, exchanges, and the least time for these. */
 #include "host/plan/plan.h"
 
 /*
  * The rates are those of a Hopper at 1980 MHz. A multiprocessor makes 128 fused multiply-adds a clock in float32, and
- * through mma.sync about two thirds of 1024 in tf32 and 2048 in bf16. All of a small step's data is in the L2 cache, of
- * which a multiprocessor reads about 30,000 bytes in a microsecond; beyond that cache, what the device memory moves
- * is the bound.
+ * through mma.sync about two thirds of 1024 in tf32 and 2048 in bf16. All data of a small step is in the L2 cache, from
+ * which a multiprocessor reads about 30,000 bytes in a microsecond; a larger step is bound by the bandwidth of the
+ * device memory.
  */
 #define CLOCKS_PER_US 1980.0
 #define L2_BYTES_PER_US_AND_SM 30000.0
@@ -22,26 +22,32 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   const vise_k_step *step = &plan->step;
   const double rows = step->max_rows;
   const bool trains = step->mode == VISE_K_STEP;
-  /* What products read, and what is stored of it: in bf16 a copy beside the float. */
+
+  /* Bytes that products read, and that are stored, of each number: in bf16 a copy beside the float. */
   const double f = sizeof(float), read = plan->variant == VISE_K_BF16 ? 2 : f;
   const double stored = plan->variant == VISE_K_BF16 ? f + 2 : f;
+
   vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US, .n_exchanges = 1};
   for (uint32_t p = 0; p < step->n_phases; p++) cost.n_exchanges += step->phases[p].exchange;
   cost.bytes = rows * ((double)row_bytes + (stored + 2 * read) * step->layers[0].n_in); /* gathered once, read twice */
+
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     const double weights = (double)layer->n_in * layer->n_out, outs = rows * layer->n_out;
     const int n_products = !trains ? 1 : l == 0 ? 2 : 3;
-    /* weights: read forward, for the delta below, and to be updated, then written; outputs and deltas written and read
-     */
+
+    /* weights: read forward, for the delta below and for the update, then written; outputs, deltas: written, read */
     const int n_moments = step->has_moment1 + step->has_moment2, n_reads = l == 0 || !trains ? 1 : 2;
+
     cost.flop += n_products * 2 * rows * weights;
     cost.bytes += weights * (n_reads * read + (trains ? f + stored + 2 * f * n_moments : 0));
     cost.bytes += outs * (trains ? 2 * stored + 3 * read : stored + read);
   }
+
   const double l2 = L2_BYTES_PER_US_AND_SM * step->n_members;
   cost.flop_per_us = flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;
   cost.bytes_per_us = plan->n_bytes < L2_BYTES || l2 < MEMORY_BYTES_PER_US ? l2 : MEMORY_BYTES_PER_US;
+
   cost.arithmetic_us = cost.flop / cost.flop_per_us;
   cost.memory_us = cost.bytes / cost.bytes_per_us;
   cost.wait_us = cost.launch_us + cost.n_exchanges * cost.exchange_us;

@@ -4,7 +4,7 @@
 
 enum { TENSOR_ALIGN = 32, LD_ALIGN = 8 };
 
-/* Running ends of everything that tensors have parts of. */
+/* The end so far of each array that tensors have parts in. */
 typedef struct ends {
   uint64_t params, activations;
   uint64_t cells, row_leaves, groups, units;
@@ -34,6 +34,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const uint64_t rows = request->max_rows;
   ends at = {0};
+
   step->ld_inputs = (uint32_t)vise_i_round_up(net->widths[0], LD_ALIGN);
   for (size_t l = 0; l < net->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
@@ -42,17 +43,21 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->n_out = (uint32_t)net->widths[l + 1];
     layer->ld = (uint32_t)vise_i_round_up(layer->n_in, LD_ALIGN);
     layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
+
     layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
     place_sums(&at, layer->n_out, layer->n_in, &layer->weight_cells, &layer->weight_rows, &layer->weight_groups,
                &layer->weight_units);
+
     if (net->bias) {
       layer->bias = take(&at.params, layer->n_out);
       place_sums(&at, 1, layer->n_out, &layer->bias_cells, &layer->bias_rows, &layer->bias_groups, &layer->bias_units);
     }
+
     layer->out = take(&at.activations, rows * layer->ld_out);
     if (hidden && step->has_pre) layer->pre = take(&at.activations, rows * layer->ld_out);
     if (!request->forward_only) layer->delta = take(&at.activations, rows * layer->ld_out);
   }
+
   plan->n_params = step->n_params = at.params;
   plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = at.activations;
   step->n_cells = (uint32_t)at.cells;

@@ -36,6 +36,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   const vise_k_step *step = &plan->step;
   const vise_k_step_options *o = &step->options;
   vise_i_plan_array *a = plan->arrays;
+
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
   a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
@@ -44,16 +45,20 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
     a[VISE_I_PLAN_INPUTS16].n_elements = a[VISE_I_PLAN_INPUTS].n_elements;
     a[VISE_I_PLAN_ACTIVATIONS16].n_elements = a[VISE_I_PLAN_ACTIVATIONS].n_elements;
   }
+
   if (request->forward_only) return;
+
   const bool by_units = o->clip_norm != 0 && o->clip_norm_type == 2;
   const bool by_max = o->clip_norm != 0 && o->clip_norm_inf;
   const bool norm_by_units = o->max_norm != 0 && !o->max_norm_tensor;
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
+
   if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
   if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;
   if (step->has_mask) a[VISE_I_PLAN_MASK].n_elements = plan->n_params;
   a[VISE_I_PLAN_GRADIENTS].n_elements = plan->n_params;
   if (step->gradient_parts) a[VISE_I_PLAN_PARTS].n_elements = vise_i_plan_most_slices(step->max_rows) * plan->n_params;
+
   a[VISE_I_PLAN_ROW_LOSSES].n_elements = step->max_rows;
   a[VISE_I_PLAN_GRADIENT_SUMS].n_elements = n_sums;
   if (by_max) a[VISE_I_PLAN_GRADIENT_MAX].n_elements = n_sums;
@@ -98,10 +103,12 @@ void vise_i_plan_join(vise_i_plan *a, vise_i_plan *b) {
 vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vise_error *err) {
   size_t largest = 0;
   if (n_bytes == 0 || plan->n_bytes <= n_bytes) return VISE_OK;
+
   for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     if (plan->arrays[i].n_bytes > plan->arrays[largest].n_bytes) largest = i;
   }
-  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS; /* larger than in bf16 */
+
+  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS; /* bf16 ones are smaller */
   return vise_i_fail(err, VISE_ERR_MEMORY,
                      "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
                      "%zu bytes, are the %s of %s: use %s",

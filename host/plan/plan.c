@@ -12,7 +12,7 @@ enum {
   MOST_ROWS = 1 << 18              /* what the sums of a batch have room for */
 };
 
-/* Most rows that VISE_K_ROWS can take at a time, at least 1 for all layers that there may be. */
+/* Most rows that VISE_K_ROWS can take at a time; at least 1 for every possible layer. */
 static uint32_t most_row_block(const vise_k_layer *last) {
   const uint32_t n_in = (uint32_t)vise_i_round_up(last->n_in, 32);
   const uint64_t n_partial = (uint64_t)last->n_out * vise_i_ceil_div(last->n_in, vise_slice_length(last->n_in));
@@ -34,6 +34,7 @@ static void add_forward(const vise_i_plan *plan, vise_k_step *step, uint32_t n) 
 static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
   const uint32_t n = step->n_layers;
   uint32_t deltas = n - 1; /* hidden layers whose delta has a phase of its own */
+
   add_forward(plan, step, plan->narrow ? n - 1 : n);
   if (plan->narrow) {
     add(step, VISE_K_ROWS, n - 1, 0, n > 1);
@@ -41,6 +42,7 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
   } else {
     add(step, VISE_K_LOSS, n - 1, 0, true);
   }
+
   while (deltas-- > 0) add(step, VISE_K_DELTA, deltas, plan->delta_tile[deltas], true);
   if (step->gradient_parts) add(step, VISE_K_PARTS, 0, 0, true);
   add(step, VISE_K_GRADIENT, 0, 0, true);
@@ -57,6 +59,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
   step->n_phases = 0;
   step->mode = (uint8_t)mode;
   step->n_steps = 1;
+
   switch (mode) {
     case VISE_K_FORWARD_ONLY:
       add_forward(plan, step, step->n_layers);
@@ -87,6 +90,7 @@ void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_ste
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
   const vise_k_layer *layer = &step->layers[phase->layer];
   const uint64_t side = vise_k_tile_side((vise_k_tile)phase->tile);
+
   switch ((vise_k_phase_kind)phase->kind) {
     case VISE_K_FORWARD:
     case VISE_K_DELTA:
@@ -108,8 +112,7 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
   return 0;
 }
 
-/* CTAs that some phase has work for, row blocks counted as single rows; and one more, where there is room, to report.
- */
+/* CTAs that some phase has work for (row blocks count as single rows), and one more to report if there is room. */
 static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *step) {
   uint64_t most = 1;
   if (request->n_ctas > 0) return request->n_ctas;
@@ -125,10 +128,12 @@ static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *
 static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err) {
   vise_k_step *step = &plan->step;
   const size_t base = vise_k_step_shared_bytes(step->n_members, 0, 0), most = request->machine.shared_bytes;
+
   if (base > most) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a CTA needs %zu bytes of shared memory, the device has %zu", base,
                        most);
   }
+
   if (!request->forward_only) {
     const uint64_t each = vise_i_ceil_div(step->n_gradient_tiles, step->n_members);
     const uint64_t room = (most - base) / (step->held_floats * sizeof(float));
@@ -136,6 +141,7 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
     const uint64_t room_near = (room - step->n_held) / vise_k_step_near_arrays(step);
     step->n_near = (uint32_t)(each < room_near ? each : room_near);
   }
+
   plan->shared_bytes = vise_k_step_shared_bytes(
       step->n_members, step->n_held + step->n_near * vise_k_step_near_arrays(step), step->held_floats);
   return VISE_OK;
@@ -151,10 +157,12 @@ static vise_status check_request(const vise_i_plan_request *request, vise_error 
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes layers of up to %d units, the net has %zu",
                        VISE_I_PLAN_MOST_WIDTH, request->net->widths[i]);
   }
+
   if (request->max_rows < 1 || request->max_rows > MOST_ROWS) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes batches of 1 to %d rows, not %zu", MOST_ROWS,
                        request->max_rows);
   }
+
   if (request->machine.n_sms < 1 || request->machine.n_sms > VISE_I_PLAN_MOST_CTAS) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a device of %u multiprocessors, expected 1 to %d",
                        request->machine.n_sms, VISE_I_PLAN_MOST_CTAS);
@@ -172,8 +180,10 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   const vise_i_net *net = request->net;
   vise_i_plan plan;
   vise_k_step *step = &plan.step;
+
   memset(&plan, 0, sizeof plan);
   VISE_TRY(check_request(request, err));
+
   step->options = *o;
   step->n_layers = (uint32_t)net->n_layers;
   step->max_rows = (uint32_t)request->max_rows;
@@ -184,12 +194,15 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   step->has_pre = o->activation == VISE_K_SILU || o->activation == VISE_K_GELU;
   step->weight_sums_needed = o->k2 != 0 || o->k1 != 0 || o->kF != 0;
   step->sums_by_rows = o->clip_norm != 0 && o->clip_norm_type == 2;
+
   vise_i_plan_layout(request, &plan);
   step->sum_phase = step->sums_by_rows || step->n_groups > MOST_GROUPS_WITHOUT_PHASE;
   vise_i_plan_tiles(request, request->n_ctas > 0 ? request->n_ctas : request->machine.n_sms, &plan);
+
   plan.narrow = step->layers[step->n_layers - 1].n_out <= VISE_K_NARROW;
   add_phases(&plan, request->forward_only ? VISE_K_FORWARD_ONLY : VISE_K_STEP, step);
   step->n_members = choose_members(request, step);
+
   step->row_block = (uint32_t)vise_i_ceil_div(request->max_rows, step->n_members);
   if (plan.narrow) {
     const uint32_t most = most_row_block(&step->layers[step->n_layers - 1]);
@@ -197,10 +210,12 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   } else if (step->row_block > VISE_K_ROW_BLOCK) {
     step->row_block = VISE_K_ROW_BLOCK;
   }
+
   VISE_TRY(choose_shared(request, &plan, err));
   vise_i_plan_memory(request, &plan);
   VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));
   *out = plan;
+
 done:
   return status;
 }

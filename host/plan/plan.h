@@ -12,7 +12,7 @@
 typedef struct vise_i_plan_machine {
   uint32_t n_sms;
   size_t shared_bytes; /* of a CTA, with opt-in */
-  size_t memory_bytes; /* the plan may take; 0: any amount */
+  size_t memory_bytes; /* that the plan may take; 0: any amount */
 } vise_i_plan_machine;
 
 /* An H200, where a plan is asked for on a machine without a device. */
@@ -65,7 +65,7 @@ typedef enum vise_i_plan_array_id {
 } vise_i_plan_array_id;
 
 typedef struct vise_i_plan_array {
-  size_t n_elements, n_bytes; /* 0 where the array is not kept */
+  size_t n_elements, n_bytes; /* 0 if the array is not used */
   size_t offset;              /* bytes from the start of the plan's memory, multiple of VISE_I_PLAN_ALIGN */
 } vise_i_plan_array;
 
@@ -85,8 +85,8 @@ typedef struct vise_i_plan {
    not fit: the largest array and what is missing are named). */
 VISE_WARN_UNUSED vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *out, vise_error *err);
 
-/* Lets two plans of one net share their arrays, each as large as the larger needs, but for the memory of the exchange:
-   places all of both in one piece of memory, whose size is then n_bytes of each. */
+/* Lets two plans of one net share their arrays, each as large as the larger plan needs, except for the exchange: places
+   all arrays of both in one block of memory, whose size becomes n_bytes of each. */
 void vise_i_plan_join(vise_i_plan *a, vise_i_plan *b);
 
 /* VISE_ERR_MEMORY, naming the largest array and what is missing, if the plan needs more than n_bytes (0: any). */
@@ -95,16 +95,16 @@ VISE_WARN_UNUSED vise_status vise_i_plan_check_memory(const vise_i_plan *plan, s
 /* The step of another mode on the same memory. */
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out);
 
-/* Tiles or blocks of rows of a phase for n_rows rows; 0 for phases of sums. */
+/* Tiles or row blocks in a phase for n_rows rows; 0 for phases of sums. */
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows);
 
 const char *vise_i_plan_array_name(vise_i_plan_array_id id);
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind);
 const char *vise_i_plan_variant_name(vise_k_variant variant);
 
-/* What a step of max_rows rows takes, and the time that it cannot be shorter than, at the stated rates. */
+/* What a step of max_rows rows takes, and its least possible time at the stated rates. */
 typedef struct vise_i_plan_cost {
-  uint32_t n_exchanges;                     /* between phases, and one to begin with: the rows are there */
+  uint32_t n_exchanges;                     /* between phases, and one at the start: the rows are there */
   double flop, bytes;                       /* bytes: read and written outside the SMs */
   double flop_per_us, bytes_per_us;         /* rates assumed */
   double launch_us, exchange_us;            /* of one launch, of one exchange */
@@ -112,13 +112,13 @@ typedef struct vise_i_plan_cost {
   double floor_us;                          /* the longer of the first two, and wait_us */
 } vise_i_plan_cost;
 
-/* row_bytes: of the features and targets of a row of data. */
+/* row_bytes: bytes of features and targets in a row of data. */
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out);
 
 /* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
 size_t vise_i_plan_most_slices(size_t n_rows);
 
-/* What --step auto is: a pure function of net, rows of a batch and precision, so that bits and checkpoints do not
+/* What --step auto means: a pure function of net, rows of a batch and precision, so that bits and checkpoints do not
    depend on the machine. VISE_STEP_FUSED or VISE_STEP_UNFUSED_GRAPH. */
 vise_step_mode vise_i_plan_choose_step(const vise_i_net *net, size_t batch, vise_precision precision);
 
@@ -128,16 +128,16 @@ static inline uint64_t vise_i_ceil_div(uint64_t a, uint64_t b) {
   return (a + b - 1) / b;
 }
 
-/* The least multiple of `to` that holds n. */
+/* The least multiple of `to` that is at least n. */
 static inline uint64_t vise_i_round_up(uint64_t n, uint64_t to) {
   return vise_i_ceil_div(n, to) * to;
 }
 
-/* Fills the layers: places in the device layout, in the activations, of sums, and the counts of all of these. */
+/* Fills the layers: where parameters, activations and sums lie, and the totals of these. */
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Chooses tiles of all products and the variant for n_ctas CTAs. */
 void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan);
-/* Sizes and places of the arrays. */
+/* Sets sizes and places of the arrays. */
 void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan);
 
 #endif

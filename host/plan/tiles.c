@@ -5,9 +5,9 @@
 #define N_ROUNDS_MOST 1e18
 
 /*
- * How much of a multiprocessor's float32 rate a tile of the variant reaches, of long products; and what a tile takes
- * before and after its products, in the time of that many multiplications at the full rate. Estimates from registers
- * and shared memory traffic, to be replaced by measurements; they decide speed, never bits in fp32.
+ * How much of a multiprocessor's float32 rate a tile of the variant reaches in long products; and what a tile takes
+ * before and after its products, as a number of multiplications at the full rate. Estimates from registers and shared
+ * memory traffic, to be replaced by measurements; they decide speed, never bits in fp32.
  */
 static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
     [VISE_K_SMALL_F32] = {0.10, 0.40, 0, 0},
@@ -16,12 +16,12 @@ static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
     [VISE_K_BF16] = {0.10, 0.40, 4.0, 8.0},
 };
 #define TILE_OVERHEAD 60000.0
-/* Of gradients in parts, in the same unit: an exchange, and a float that is written and read. */
+/* Cost of gradients in parts, in the same unit: an exchange, and a float that is written and read. */
 #define PARTS_EXCHANGE 165000.0
 #define PARTS_FLOAT 70.0
 #define MOST_PARTS_FLOATS ((size_t)64 << 20)
 
-/* The matrix units want this much of each dimension. */
+/* Least size of each dimension for the matrix units. */
 enum { LEAST_OF_MATRIX_UNITS = 64 };
 
 static uint64_t n_tiles_of(uint64_t n_rows, uint64_t n_columns, vise_k_tile tile) {
@@ -29,13 +29,13 @@ static uint64_t n_tiles_of(uint64_t n_rows, uint64_t n_columns, vise_k_tile tile
   return vise_i_ceil_div(n_rows, side) * vise_i_ceil_div(n_columns, side);
 }
 
-/* Of one tile, in multiplications at the full rate. */
+/* Cost of one tile, in multiplications at the full rate. */
 static double tile_cost(vise_k_variant variant, vise_k_tile tile, double depth) {
   const double side = vise_k_tile_side(tile);
   return side * side * depth / EFFICIENCY[variant][tile] + TILE_OVERHEAD;
 }
 
-/* The variant that has every tile in the precision. */
+/* The variant that has every tile of the precision. */
 static vise_k_variant full_variant(vise_precision precision) {
   return precision == VISE_TF32 ? VISE_K_TF32 : precision == VISE_BF16 ? VISE_K_BF16 : VISE_K_LARGE_F32;
 }
@@ -43,15 +43,16 @@ static vise_k_variant full_variant(vise_precision precision) {
 static bool allowed(vise_k_variant variant, vise_k_tile tile, uint64_t m, uint64_t n, uint64_t depth) {
   if (tile < VISE_K_TILE_64) return true;
   const uint64_t side = vise_k_tile_side(tile);
-  if (m <= side / 2 || n <= side / 2) return false; /* at least half of the tile is there */
+  if (m <= side / 2 || n <= side / 2) return false; /* half of the tile would be empty */
   return variant == VISE_K_LARGE_F32 ||
          (m >= LEAST_OF_MATRIX_UNITS && n >= LEAST_OF_MATRIX_UNITS && depth >= LEAST_OF_MATRIX_UNITS);
 }
 
-/* [m, depth] times [depth, n] by itself in a phase. */
+/* The best tile for [m, depth] times [depth, n], alone in its phase. */
 static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64_t depth, uint32_t n_ctas) {
   vise_k_tile best = VISE_K_TILE_8;
   double best_cost = N_ROUNDS_MOST;
+
   for (int t = VISE_K_TILE_8; t < VISE_K_N_TILES; t++) {
     if (!allowed(variant, (vise_k_tile)t, m, n, depth)) continue;
     const double rounds = (double)vise_i_ceil_div(n_tiles_of(m, n, (vise_k_tile)t), n_ctas);
@@ -61,18 +62,19 @@ static vise_k_tile choose(vise_k_variant variant, uint64_t m, uint64_t n, uint64
       best = (vise_k_tile)t;
     }
   }
+
   return best;
 }
 
-/* Slices of 32 up to 1024 rows; then at most 32, until they can grow no longer than 1024. */
+/* Slices of 32 rows up to 1024 rows; then at most 32 slices, until these would exceed 1024 rows. */
 size_t vise_i_plan_most_slices(size_t n_rows) {
   const size_t of_32 = vise_i_ceil_div(n_rows, 32), of_1024 = vise_i_ceil_div(n_rows, 1024);
   if (of_32 < 32) return of_32;
   return of_1024 < 32 ? 32 : of_1024;
 }
 
-/* All weight gradients are one phase, CTA c taking the tiles c, c + n_ctas, ...: what the busiest has to do when no
-   tile is larger than `most`. With parts, each tile is so many products of a slice of the batch. */
+/* All weight gradients are one phase, CTA c taking the tiles c, c + n_ctas, ...: the work of the busiest CTA when no
+   tile is larger than `most`. With parts, each tile is one product for each slice of the batch. */
 static double gradient_cost(const vise_i_plan_request *request, vise_k_variant variant, vise_k_tile most, bool parts,
                             uint32_t n_ctas, uint8_t *tiles) {
   const vise_i_net *net = request->net;
@@ -80,19 +82,22 @@ static double gradient_cost(const vise_i_plan_request *request, vise_k_variant v
   const uint64_t n_parts = parts ? vise_i_ceil_div(depth, length) : 1;
   double load[VISE_I_PLAN_MOST_CTAS] = {0}, busiest = 0;
   uint64_t at = 0; /* the CTA that is next */
+
   for (size_t l = 0; l < net->n_layers; l++) {
     const uint64_t m = net->widths[l + 1], n = net->widths[l];
     vise_k_tile tile = most;
     while (tile > VISE_K_TILE_32 && !allowed(variant, tile, m, n, depth)) tile = (vise_k_tile)(tile - 1);
     tiles[l] = (uint8_t)tile;
+
     const uint64_t n_tiles = n_tiles_of(m, n, tile) * n_parts;
     const double cost = tile_cost(variant, tile, (double)(parts ? length : depth));
     for (uint64_t c = 0; c < n_ctas; c++) {
-      const uint64_t behind = (c + n_ctas - at) % n_ctas; /* of the CTA that takes the layer's first tile */
+      const uint64_t behind = (c + n_ctas - at) % n_ctas; /* CTAs after the one with the layer's first tile */
       if (behind < n_tiles) load[c] += cost * (double)((n_tiles - behind - 1) / n_ctas + 1);
     }
     at = (at + n_tiles) % n_ctas;
   }
+
   for (uint32_t c = 0; c < n_ctas; c++) busiest = load[c] > busiest ? load[c] : busiest;
   return busiest;
 }
@@ -103,22 +108,24 @@ static double parts_cost(const vise_i_plan_request *request, uint32_t n_ctas) {
   return PARTS_EXCHANGE + PARTS_FLOAT * n_floats / n_ctas;
 }
 
-/* Gradients in parts where the tiles are too few for the CTAs and the batch is large. The memory of parts is bounded.
- */
+/* Gradients in parts if the tiles are too few for the CTAs and the batch is large. The memory of parts is bounded. */
 static void choose_gradient(const vise_i_plan_request *request, vise_k_variant variant, uint32_t n_ctas,
                             vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const size_t n_slices = vise_i_plan_most_slices(request->max_rows);
   const bool may = n_slices > 1 && n_slices * plan->n_params <= MOST_PARTS_FLOATS && request->parts >= 0;
   double best_cost = N_ROUNDS_MOST;
+
   for (int t = VISE_K_TILE_32; t < VISE_K_N_TILES; t++) {
     if (request->tile >= 0 && t != (request->tile < VISE_K_TILE_32 ? VISE_K_TILE_32 : request->tile)) continue;
     for (int parts = 0; parts < (may ? 2 : 1); parts++) {
       uint8_t tiles[VISE_K_MAX_LAYERS];
       if (may && request->parts > 0 && !parts) continue;
+
       double cost = gradient_cost(request, variant, (vise_k_tile)t, parts, n_ctas, tiles);
       if (parts) cost += parts_cost(request, n_ctas);
       if (!(cost < best_cost)) continue;
+
       best_cost = cost;
       step->gradient_parts = (uint8_t)parts;
       for (uint32_t l = 0; l < step->n_layers; l++) {
@@ -128,18 +135,20 @@ static void choose_gradient(const vise_i_plan_request *request, vise_k_variant v
   }
 }
 
-/* First tile of each tensor, the number of all, and the floats of the largest. */
+/* First tile of each tensor, the number of all tiles, and the floats of the largest. */
 static void place_gradient_tiles(vise_k_step *step) {
   uint32_t at = 0;
   for (uint32_t l = 0; l < step->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
     const uint32_t side = vise_k_tile_side((vise_k_tile)layer->gradient_tile);
+
     layer->first_weight_tile = at;
     at += (uint32_t)n_tiles_of(layer->n_out, layer->n_in, (vise_k_tile)layer->gradient_tile);
     layer->first_bias_tile = at;
     if (step->has_bias) at += (uint32_t)vise_i_ceil_div(layer->n_out, VISE_K_BIAS_TILE);
     if (side * side > step->held_floats) step->held_floats = side * side;
   }
+
   step->n_gradient_tiles = at;
 }
 
@@ -148,17 +157,20 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
   const vise_k_variant full = full_variant(request->precision);
   const uint64_t rows = request->max_rows;
   bool small = full == VISE_K_LARGE_F32;
+
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     plan->forward_tile[l] = (uint8_t)choose(full, rows, layer->n_out, layer->n_in, n_ctas);
     if (request->tile >= 0) plan->forward_tile[l] = (uint8_t)request->tile;
     if (plan->forward_tile[l] > VISE_K_TILE_32) small = false;
+
     if (l + 1 == step->n_layers) break;
     const vise_k_layer *above = &step->layers[l + 1];
     plan->delta_tile[l] = (uint8_t)choose(full, rows, layer->n_out, above->n_out, n_ctas);
     if (request->tile >= 0) plan->delta_tile[l] = (uint8_t)request->tile;
     if (plan->delta_tile[l] > VISE_K_TILE_32 && !request->forward_only) small = false;
   }
+
   if (!request->forward_only) {
     choose_gradient(request, full, n_ctas, plan);
     for (uint32_t l = 0; l < step->n_layers; l++) {
@@ -166,5 +178,6 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
     }
     place_gradient_tiles(step);
   }
+
   plan->variant = small ? VISE_K_SMALL_F32 : full;
 }

@@ -1,4 +1,4 @@
-/* Steps on the training data: the order of the rows, schedules, epochs, counts, and weight operations on their day. */
+/* Steps on the training data: the order of the rows, schedules, epochs, counts, and weight operations when due. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +31,14 @@ vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer) {
   return hyper_at(trainer, s->step - 1, s->steps_in_epoch == 0 && s->epoch > 0 ? s->epoch - 1 : s->epoch);
 }
 
-/* The backend has the order of the epoch at hand. */
+/* Gives the backend the row order of this epoch. */
 static vise_status ensure_order(vise_trainer *t, vise_error *err) {
   if (t->order_is_set && t->order_epoch == t->state.epoch) return VISE_OK;
   if (!t->config.shuffle && t->order_is_set) {
     t->order_epoch = t->state.epoch;
     return VISE_OK;
   }
+
   const size_t n = t->train.n_rows;
   if (t->config.shuffle) {
     vise_i_permutation(t->config.seed, VISE_I_STREAM_ORDER, (uint32_t)t->state.epoch, t->order, n);
@@ -45,6 +46,7 @@ static vise_status ensure_order(vise_trainer *t, vise_error *err) {
   } else {
     for (size_t i = 0; i < n; i++) t->order[i] = vise_i_view_row(&t->train, i);
   }
+
   const vise_status status = t->ops->set_order(t->backend, t->order, t->n_per_epoch, err);
   if (status != VISE_OK) return status;
   t->order_is_set = true;
@@ -54,6 +56,7 @@ static vise_status ensure_order(vise_trainer *t, vise_error *err) {
 
 void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch) {
   vise_i_train_state *s = &trainer->state;
+
   s->step++;
   if (stats->skipped) {
     if (s->n_skipped == 0) {
@@ -62,10 +65,11 @@ void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, b
     }
     s->n_skipped++;
   } else {
-    /* What a clip did to a step that was not taken says nothing. */
+    /* Clipping in a step that was not taken does not count. */
     s->n_clipped_values += stats->n_clipped_values;
     if (stats->norm_clipped) s->n_norm_clipped++;
   }
+
   if (in_epoch) {
     s->steps_in_epoch++;
     if (!stats->skipped) {
@@ -74,6 +78,7 @@ void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, b
       s->current.correct += stats->n_correct;
     }
   }
+
   trainer->last_stats = *stats;
   trainer->has_stepped = true;
 }
@@ -105,18 +110,21 @@ static bool weight_op_is_due(const vise_trainer *t, bool skipped, bool epoch_end
 
 vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, bool epoch_ended, vise_error *err) {
   if (!weight_op_is_due(trainer, skipped, epoch_ended)) return VISE_OK;
+
   vise_status status;
   vise_trainer *t = trainer;
   void *params = NULL;
   uint8_t *mask = NULL;
   vise_weight_op op = t->config.weight_op;
   double m[VISE_MAX_LAYERS];
+
   VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
   if (op.kind == VISE_PRUNE) {
     VISE_TRY(vise_i_alloc(&mask, t->net->n_params, 1, "mask", err));
     VISE_TRY(t->ops->get_state(t->backend, VISE_I_MASK, mask, err));
   }
+
   const bool freezes = t->config.weight_op_at == VISE_AT_EVERY && op.frozen_m == NULL &&
                        (op.kind == VISE_REL_CLIP || op.kind == VISE_REL_DROP_LARGE);
   if (freezes) {
@@ -124,18 +132,22 @@ vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, 
     if (!t->state.has_frozen_m) vise_i_weight_op_max_abs(t->net, t->ops->dtype, params, m);
     op.frozen_m = t->state.has_frozen_m ? t->state.frozen_m : m;
   }
+
   VISE_TRY(vise_i_weight_op_apply(t->net, t->ops->dtype, params, mask, &op, NULL, err));
   if (freezes && !t->state.has_frozen_m) {
     memcpy(t->state.frozen_m, m, t->net->n_layers * sizeof(double));
     t->state.has_frozen_m = true;
   }
+
   VISE_TRY(t->ops->set_state(t->backend, VISE_I_PARAMS, params, err));
   if (mask != NULL) {
     VISE_TRY(t->ops->set_state(t->backend, VISE_I_MASK, mask, err));
     t->has_mask = true;
   }
+
   const vise_i_hyper hyper = vise_i_trainer_last_hyper(t);
   VISE_TRY(t->ops->project(t->backend, &hyper, err));
+
 done:
   free(params);
   free(mask);
@@ -148,12 +160,14 @@ static size_t segment(const vise_trainer *t, size_t n_steps) {
   const vise_train_config *config = &t->config;
   size_t n = n_steps < t->segment_steps ? n_steps : t->segment_steps;
   if (t->steps_per_epoch - s->steps_in_epoch < n) n = (size_t)(t->steps_per_epoch - s->steps_in_epoch);
+
   if (config->weight_op.kind == VISE_WEIGHT_OP_NONE || n == 0) return n;
   if (config->weight_op_at == VISE_AT_EVERY) return 1;
   if (config->weight_op_at == VISE_AT_STEP && s->step < config->weight_op_when &&
       config->weight_op_when - s->step < n) {
     n = (size_t)(config->weight_op_when - s->step);
   }
+
   return n;
 }
 
@@ -163,21 +177,26 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_s
   vise_trainer *t = trainer;
   vise_i_train_state *s = &t->state;
   size_t done_steps = 0;
+
   VISE_TRY(vise_i_trainer_check(t, err));
   if (!t->has_train) VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data"));
   VISE_TRY(ensure_order(t, err));
+
   const size_t n = segment(t, n_steps);
   if (n == 0) goto done;
+
   for (size_t i = 0; i < n; i++) t->hyper[i] = vise_i_trainer_hyper_ahead(t, i);
   memset(t->stats, 0, n * sizeof(*t->stats));
   status =
       t->ops->run(t->backend, (size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats, &done_steps, err);
+
   for (size_t i = 0; i < done_steps; i++) {
     t->stats[i].step = s->step + 1;
     t->stats[i].epoch = s->epoch + 1;
     vise_i_trainer_count(t, &t->stats[i], true);
   }
   if (stats != NULL && done_steps > 0) memcpy(stats, t->stats, done_steps * sizeof(*stats));
+
   const bool ended = s->steps_in_epoch == t->steps_per_epoch;
   if (ended) {
     s->last = s->current;
@@ -186,6 +205,7 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_s
     s->epoch++;
   }
   if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(t, t->last_stats.skipped, ended, err);
+
 done:
   *n_done = done_steps;
   return vise_i_trainer_note(t, status, err);

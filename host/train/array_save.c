@@ -15,7 +15,7 @@
 #error "NPY files are written little-endian, as the numbers lie in memory; this machine is not little-endian"
 #endif
 
-/* Magic and version (8), header length (2), then the header; NumPy aligns the values behind it to 64 bytes. */
+/* Magic and version (8), header length (2), then the header; NumPy aligns the values after it to 64 bytes. */
 #define NPY_PREAMBLE_BYTES 10
 #define NPY_HEADER_BYTES 192
 /* Text and values are handed to the writer in pieces of about this size. */
@@ -52,13 +52,16 @@ static vise_status write_npy_header(vise_i_writer *writer, const vise_array *arr
   int n = snprintf(header + NPY_PREAMBLE_BYTES, sizeof header - NPY_PREAMBLE_BYTES,
                    "{'descr': '%s', 'fortran_order': False, 'shape': (%zu, %zu), }", npy_descr(array->dtype),
                    array->n_rows, array->n_cols);
+
   size_t used = NPY_PREAMBLE_BYTES + (size_t)n + 1; /* with the newline that ends the header */
   size_t total = (used + 63) / 64 * 64;
+
   memset(header + used - 1, ' ', total - used);
   header[total - 1] = '\n';
   memcpy(header, "\x93NUMPY\x01\x00", 8);
   header[8] = (char)((total - NPY_PREAMBLE_BYTES) & 0xff);
   header[9] = (char)((total - NPY_PREAMBLE_BYTES) >> 8);
+
   return vise_i_writer_write(writer, header, total, err);
 }
 
@@ -66,8 +69,10 @@ static vise_status write_npy(vise_i_writer *writer, const vise_array *array, vis
   vise_status status = VISE_OK;
   unsigned char *chunk = NULL;
   size_t size = vise_dtype_size(array->dtype), used = 0;
+
   VISE_TRY(vise_i_alloc(&chunk, CHUNK_BYTES, 1, "a buffer for writing an NPY file", err));
   VISE_TRY(write_npy_header(writer, array, err));
+
   for (size_t r = 0; r < array->n_rows; r++) {
     for (size_t c = 0; c < array->n_cols; c++) {
       if (used + size > CHUNK_BYTES) {
@@ -79,6 +84,7 @@ static vise_status write_npy(vise_i_writer *writer, const vise_array *array, vis
     }
   }
   if (used > 0) VISE_TRY(vise_i_writer_write(writer, chunk, used, err));
+
 done:
   free(chunk);
   return status;
@@ -92,8 +98,10 @@ static size_t format_cell(char *out, vise_dtype dtype, const unsigned char *at) 
     float f32;
     double f64;
   } v;
+
   memcpy(&v, at, vise_dtype_size(dtype) < sizeof v ? vise_dtype_size(dtype) : sizeof v);
   int n = 0;
+
   switch (dtype) {
     case VISE_U8:
       n = snprintf(out, CELL_BYTES, "%u", (unsigned)at[0]);
@@ -111,6 +119,7 @@ static size_t format_cell(char *out, vise_dtype dtype, const unsigned char *at) 
       n = snprintf(out, CELL_BYTES, "%.17g", v.f64);
       break;
   }
+
   return (size_t)n;
 }
 
@@ -118,16 +127,19 @@ static vise_status write_csv(vise_i_writer *writer, const vise_array *array, con
   vise_status status = VISE_OK;
   char *chunk = NULL;
   size_t size = vise_dtype_size(array->dtype), used = 0;
+
   /* The caller's program may have set a locale whose decimal point is a comma. */
   locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
   locale_t before = (locale_t)0;
   if (plain == (locale_t)0) return vise_i_fail(err, VISE_ERR_MEMORY, "out of memory for the C locale");
   before = uselocale(plain);
+
   VISE_TRY(vise_i_alloc(&chunk, CHUNK_BYTES, 1, "a buffer for writing a CSV file", err));
   if (header != NULL) {
     VISE_TRY(vise_i_writer_write(writer, header, strlen(header), err));
     VISE_TRY(vise_i_writer_write(writer, "\n", 1, err));
   }
+
   for (size_t r = 0; r < array->n_rows; r++) {
     for (size_t c = 0; c < array->n_cols; c++) {
       if (used + CELL_BYTES + 1 > CHUNK_BYTES) {
@@ -139,6 +151,7 @@ static vise_status write_csv(vise_i_writer *writer, const vise_array *array, con
     }
   }
   if (used > 0) VISE_TRY(vise_i_writer_write(writer, chunk, used, err));
+
 done:
   uselocale(before);
   freelocale(plain);
@@ -159,15 +172,19 @@ static size_t count_names(const char *header) {
 
 vise_status vise_array_save(const char *path, const vise_array *array, const char *header, vise_error *err) {
   vise_i_writer writer;
+
   if (path == NULL || array == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_array_save: path and array must not be NULL");
   }
+
   bool npy = has_extension(path, ".npy");
   if (!npy && !has_extension(path, ".csv")) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: the name must end in .npy or .csv, which choose the format", path);
   }
+
   vise_status status = vise_i_array_validate(array, "array to save", err);
   if (status != VISE_OK) return status;
+
   if (!npy && header != NULL) {
     size_t n_names = count_names(header);
     if (strpbrk(header, "\r\n") != NULL) {
@@ -178,6 +195,7 @@ vise_status vise_array_save(const char *path, const vise_array *array, const cha
                          array->n_cols);
     }
   }
+
   status = vise_i_writer_begin(&writer, path, err);
   if (status != VISE_OK) return status;
   status = npy ? write_npy(&writer, array, err) : write_csv(&writer, array, header, err);

@@ -1,4 +1,4 @@
-/* Steps and forward passes on rows of the caller's own. */
+/* Steps and forward passes on the caller's own rows. */
 #include "host/train/trainer.h"
 
 /* Counts the step, and applies a weight operation that is due. */
@@ -32,18 +32,22 @@ vise_status vise_trainer_step_batch(vise_trainer *trainer, const vise_array *x, 
   vise_dataset *dataset = NULL;
   vise_i_view view;
   vise_step_stats made = {.bad_tensor = -1};
+
   VISE_TRY(vise_i_trainer_check(trainer, err));
   if (trainer->config.loss == VISE_LOSS_EXTERNAL) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the loss is external: use vise_trainer_step_external"));
   }
   if (y == NULL) VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "a batch without targets (y is NULL)"));
+
   VISE_TRY(view_of_arrays(trainer, x, y, row_weights, &dataset, &view, err));
   if (view.n_rows > trainer->spec.max_batch) {
     VISE_TRY(vise_i_trainer_rebuild(trainer, view.n_rows, trainer->spec.use_mask, err));
   }
+
   const vise_i_hyper hyper = vise_i_trainer_hyper(trainer);
   status = trainer->ops->step(trainer->backend, &view.data, NULL, 0, &hyper, &made, err);
   status = finish_step(trainer, status, &made, stats, err);
+
 done:
   vise_dataset_free(dataset);
   return status;
@@ -51,6 +55,7 @@ done:
 
 static vise_status check_delta(const vise_trainer *t, const vise_array *x, const vise_array *delta, vise_error *err) {
   const size_t n_outputs = t->net->widths[t->net->n_layers];
+
   if (delta == NULL || delta->data == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "delta is NULL");
   if (delta->dtype != VISE_F32 && delta->dtype != VISE_F64) {
     return vise_i_fail(err, VISE_ERR_USAGE, "delta is %s, expected f32 or f64", vise_dtype_name(delta->dtype));
@@ -61,6 +66,7 @@ static vise_status check_delta(const vise_trainer *t, const vise_array *x, const
                        "for each output",
                        delta->n_rows, delta->n_cols, x->n_rows, n_outputs);
   }
+
   return VISE_OK;
 }
 
@@ -70,19 +76,23 @@ vise_status vise_trainer_step_external(vise_trainer *trainer, const vise_array *
   vise_dataset *dataset = NULL;
   vise_i_view view;
   vise_step_stats made = {.bad_tensor = -1};
+
   VISE_TRY(vise_i_trainer_check(trainer, err));
   if (trainer->config.loss != VISE_LOSS_EXTERNAL) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the loss is %s, not external: use vise_trainer_step_batch",
                          vise_loss_name(trainer->config.loss)));
   }
+
   VISE_TRY(view_of_arrays(trainer, x, NULL, NULL, &dataset, &view, err));
   VISE_TRY(check_delta(trainer, x, delta, err));
   if (view.n_rows > trainer->spec.max_batch) {
     VISE_TRY(vise_i_trainer_rebuild(trainer, view.n_rows, trainer->spec.use_mask, err));
   }
+
   const vise_i_hyper hyper = vise_i_trainer_hyper(trainer);
   status = trainer->ops->step(trainer->backend, &view.data, delta, loss, &hyper, &made, err);
   status = finish_step(trainer, status, &made, stats, err);
+
 done:
   vise_dataset_free(dataset);
   return status;

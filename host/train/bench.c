@@ -10,8 +10,8 @@
 #include "host/train/trainer.h"
 
 enum { MAX_WAYS = vise_bench_mode_count_ * vise_precision_count_ };
-/* What verifying a mode may take of cpu64, over what timing it takes; and how much longer than `seconds` the three
-   repeats of a large step may take. */
+/* Time that cpu64 may take to verify a mode, relative to timing it; and how many times `seconds` the three repeats of
+   a large step may take. */
 #define VERIFY_SHARE 2.0
 #define LONGEST_ROW 10.0
 
@@ -76,7 +76,7 @@ static void add_way(bench_run *run, vise_bench_mode mode, vise_precision precisi
   run->ways[run->n_ways++] = (vise_i_bench_way){mode, precision};
 }
 
-/* All ways that are asked for and that this build has, those first that the ratios of the others need. */
+/* All ways asked for that this build has; those that the ratios of the others need come first. */
 static void choose_ways(bench_run *run) {
   static const vise_precision precisions[] = {VISE_FP32, VISE_TF32, VISE_BF16};
   static const vise_bench_mode on_device[] = {VISE_BENCH_UNFUSED, VISE_BENCH_UNFUSED_GRAPH, VISE_BENCH_FUSED,
@@ -88,22 +88,26 @@ static void choose_ways(bench_run *run) {
   }
 }
 
-/* One note for the modes that this build has not, and one for each that has none of the precisions. */
+/* One note for the modes missing from this build, and one for each that has none of the precisions. */
 static void note_missing(const bench_run *run) {
   char missing[160] = "";
   const char *why = NULL;
+
   for (int m = 0; m < vise_bench_mode_count_; m++) {
     const vise_bench_mode mode = (vise_bench_mode)m;
     const char *why_not = NULL;
+
     if (!is_asked(run->config->modes, m) || has_way(run, mode)) continue;
     if (is_there(mode, &why_not)) {
       note(run, "%s: left out: it has none of the precisions", vise_bench_mode_name(mode));
       continue;
     }
+
     const size_t used = strlen(missing);
     (void)snprintf(missing + used, sizeof missing - used, "%s%s", used > 0 ? ", " : "", vise_bench_mode_name(mode));
     why = why_not;
   }
+
   if (why != NULL) note(run, "%s: left out: %s", missing, why);
 }
 
@@ -113,7 +117,7 @@ static const char *precision_name(vise_precision precision) {
   return precision == VISE_PRECISION_AUTO ? "fp64" : vise_precision_name(precision);
 }
 
-/* The trainings that the modes are compared with. The second reference must itself agree with the first one. */
+/* The trainings that the modes are compared with. The second reference must itself agree with the first. */
 static vise_status make_references(const bench_run *run, case_run *c, vise_error *err) {
   vise_status status = VISE_OK;
   c->n_checks = vise_i_bench_plan(c->bench_case, run->machine, VERIFY_SHARE * run->config->seconds, c->checks);
@@ -131,11 +135,13 @@ static vise_status verify(const bench_run *run, case_run *c, const vise_i_bench_
                           vise_bench_row *row, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_bench_trace trace = {0};
+
   row->verified_batch = c->checks[0].batch;
   if (way->mode == VISE_BENCH_CPU64) {
     row->is_reference = row->verified = true;
     return VISE_OK;
   }
+
   for (size_t i = 0; i < c->n_checks; i++) {
     if (c->checks[i].reference == way->mode) continue;
     VISE_TRY(vise_i_bench_trace_make(run->config, c->bench_case, &c->data, way, c->checks[i].batch,
@@ -144,6 +150,7 @@ static vise_status verify(const bench_run *run, case_run *c, const vise_i_bench_
     vise_i_bench_trace_free(&trace);
     if (!row->verified) break;
   }
+
 done:
   return status;
 }
@@ -161,24 +168,28 @@ static double floor_of(const vise_trainer *trainer, const vise_bench_case *bench
                          steps_per_launch);
 }
 
-/* A row, verified and timed. */
+/* Verifies and times a row. */
 static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench_way *way, vise_bench_row *row,
                            vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
   vise_trainer *trainer = NULL;
   const size_t multiple = way->mode == VISE_BENCH_FUSED_MANY ? (size_t)run->config->steps_per_launch : 1;
+
   VISE_TRY(vise_i_bench_trainer_make(run->config, c->bench_case, &c->data, way, c->bench_case->batch, &model, &trainer,
                                      err));
   if (vise_trainer_backend(trainer) != VISE_BACKEND_CUDA) row->n_threads = vise_trainer_n_threads(trainer);
+
   VISE_TRY(verify(run, c, way, vise_i_model_net(model), row, err));
   if (!row->verified) goto done;
+
   VISE_TRY(vise_i_bench_time(trainer, run->config->seconds, multiple, row, err));
   row->floor_us = floor_of(trainer, c->bench_case, multiple);
   vise_i_bench_derive(run->machine, row);
   if (run->config->phase != NULL && is_fused(way->mode)) {
     VISE_TRY(vise_i_bench_phases(run->config, c->bench_case, way, trainer, err));
   }
+
 done:
   vise_trainer_free(trainer);
   vise_model_free(model);
@@ -199,7 +210,7 @@ static bool is_any_timed(const bench_run *run, const vise_bench_case *bench_case
   return false;
 }
 
-/* What kept a way, or a whole case, from being measured. A lack is no failure; whatever it is, the run goes on. */
+/* Why a way, or a whole case, was not measured. Something missing is not a failure; the run goes on anyway. */
 static void note_error(bench_run *run, const char *what, vise_status status, const vise_error *error) {
   const bool lacks = status == VISE_ERR_UNSUPPORTED || status == VISE_ERR_MEMORY;
   note(run, "%s: %s: %s", what, lacks ? "left out" : "failed", error->text);
@@ -212,21 +223,26 @@ static void measure_way(bench_run *run, case_run *c, const vise_i_bench_way *way
   char what[160];
   vise_error inner = VISE_ERROR_INIT;
   vise_bench_row row = {.bench_case = c->bench_case, .mode = way->mode, .precision = way->precision};
+
   (void)snprintf(what, sizeof what, "%s, %s %s", c->bench_case->name, vise_bench_mode_name(way->mode),
                  precision_name(way->precision));
+
   if (is_too_slow(run, c->bench_case, way)) {
     note(run, "%s: left out: three steps would take more than %g s", what, LONGEST_ROW * run->config->seconds);
     return;
   }
+
   row.us_median = row.us_min = row.us_q1 = row.us_q3 = row.us_max = NAN;
   row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
   row.us_host = row.us_launches = row.floor_us = row.share_of_floor = NAN;
   row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
+
   const vise_status status = measure(run, c, way, &row, &inner);
   if (status != VISE_OK) {
     note_error(run, what, status, &inner);
     return;
   }
+
   if (!row.verified) run->result.n_failed++;
   c->rows[c->n_rows++] = row;
 }
@@ -238,7 +254,7 @@ static double median_of(const case_run *c, vise_bench_mode mode, vise_precision 
   return NAN;
 }
 
-/* Whether a way from the next-th on is one that rows of this precision are compared with. */
+/* Whether a way from number `next` on is one that rows of this precision are compared with. */
 static bool is_awaited(const bench_run *run, size_t next, vise_precision precision) {
   for (size_t i = next; i < run->n_ways; i++) {
     const vise_i_bench_way *way = &run->ways[i];
@@ -284,7 +300,7 @@ static void run_case(bench_run *run, const vise_bench_case *bench_case) {
 
 /* ---- the run ---------------------------------------------------------------------------------------------------- */
 
-/* About what a case takes: verification, warm-up, times, and the three repeats of steps too long for all that. */
+/* Rough time of a case: verification, warm-up, timing, and three repeats where steps are too long for that. */
 static double expected_seconds(const bench_run *run, const vise_bench_case *bench_case) {
   double sum = VERIFY_SHARE * run->config->seconds;
   for (size_t i = 0; i < run->n_ways; i++) {
@@ -307,10 +323,12 @@ static vise_status check_config(const vise_bench_config *config, vise_error *err
                        "the benchmark: seconds %g must be > 0, total seconds %g and the tolerance's factor %g >= 0",
                        config->seconds, config->total_seconds, config->tolerance_factor);
   }
+
   for (size_t i = 0; i < config->n_cases; i++) {
     const vise_status status = vise_i_bench_check_case(&config->cases[i], err);
     if (status != VISE_OK) return status;
   }
+
   return VISE_OK;
 }
 
@@ -319,14 +337,17 @@ vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *o
   vise_bench_machine measured;
   bench_run run = {.config = config, .start = vise_i_bench_now()};
   size_t n_late = 0;
+
   VISE_TRY(check_config(config, err));
   run.machine = config->machine;
   if (run.machine == NULL) {
     VISE_TRY(vise_bench_measure_machine(config, &measured, err));
     run.machine = &measured;
   }
+
   choose_ways(&run);
   note_missing(&run);
+
   for (size_t i = 0; i < config->n_cases && run.n_ways > 0; i++) {
     const double left = config->total_seconds - (vise_i_bench_now() - run.start);
     if (config->total_seconds > 0 && expected_seconds(&run, &config->cases[i]) > left) {
@@ -335,11 +356,13 @@ vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *o
     }
     run_case(&run, &config->cases[i]);
   }
+
   if (n_late > 0) {
     note(&run, "%zu of %zu cases: left out: they would not have ended within %g s", n_late, config->n_cases,
          config->total_seconds);
   }
   if (out != NULL) *out = run.result;
+
 done:
   return status;
 }

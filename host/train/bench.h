@@ -1,5 +1,5 @@
-/* The parts of the benchmark. Comparing and counting take what they work on as arguments, so that tests can give them
-   something wrong. */
+/* The parts of the benchmark. What compares and counts takes its data as arguments, so that tests can pass wrong
+   data. */
 #ifndef VISE_I_BENCH_H
 #define VISE_I_BENCH_H
 
@@ -14,7 +14,7 @@ VISE_WARN_UNUSED vise_status vise_i_bench_check_case(const vise_bench_case *benc
 /* Random rows and weights for a case. Zero-initialise; free with vise_i_bench_data_free. */
 typedef struct vise_i_bench_data {
   void *features, *targets;
-  float *weights;              /* that every training starts from */
+  float *weights;              /* every training starts from these */
   vise_dataset *stored, *rows; /* rows: all of stored in a random order */
 } vise_i_bench_data;
 
@@ -43,7 +43,7 @@ VISE_WARN_UNUSED vise_status vise_i_bench_trainer_make(const vise_bench_config *
 
 enum { VISE_I_BENCH_VERIFY_STEPS = 3, VISE_I_BENCH_MAX_CHECKS = 2 };
 
-/* A short training to compare by, or with. Zero-initialise; free with vise_i_bench_trace_free. */
+/* A short training: the reference, or what is compared with it. Zero-initialise; free with vise_i_bench_trace_free. */
 typedef struct vise_i_bench_trace {
   size_t batch, n_steps;
   double loss[VISE_I_BENCH_VERIFY_STEPS];
@@ -58,7 +58,7 @@ void vise_i_bench_trace_free(vise_i_bench_trace *trace);
 
 /*
  * What a case is compared with: cpu64 at the whole batch, or, where one step of that would take longer than
- * `seconds`, cpu64 on as many rows as it can do and cpu (verified so) at the whole batch.
+ * `seconds`, cpu64 on as many rows as it can do and cpu (verified by that) at the whole batch.
  */
 typedef struct vise_i_bench_check {
   vise_bench_mode reference;
@@ -68,14 +68,14 @@ typedef struct vise_i_bench_check {
 size_t vise_i_bench_plan(const vise_bench_case *bench_case, const vise_bench_machine *machine, double seconds,
                          vise_i_bench_check checks[VISE_I_BENCH_MAX_CHECKS]);
 
-/* Takes the comparison of `got` with `reference` into row's errors, tolerances and `verified`; a NaN fails. */
+/* Puts the comparison of `got` with `reference` into row's errors, tolerances and `verified`; a NaN fails. */
 void vise_i_bench_compare(const vise_i_net *net, const vise_i_bench_trace *reference, const vise_i_bench_trace *got,
                           vise_precision precision, double tolerance_factor, vise_bench_row *row);
 
 /* ---- timing ---- */
 
-/* Warms trainer up and times it for about `seconds`; fills repeats, times and launches of row. Times are those of the
-   device's events where its backend has some, else of the host's clock. */
+/* Warms trainer up and times it for about `seconds`; fills repeats, times and launches of row. Times come from
+   the device's events where its backend has them, else from the host's clock. */
 VISE_WARN_UNUSED vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple,
                                                vise_bench_row *row, vise_error *err);
 /* Median, quartiles (interpolated) and extremes of n >= 1 times into row. Sorts times. */
@@ -89,14 +89,14 @@ double vise_i_bench_now(void); /* seconds of a monotonic clock */
 
 /* ---- phases ---- */
 
-/* Launches of which the medians of a step's parts are taken. */
+/* Launches over which the medians of a step's parts are taken. */
 enum { VISE_I_BENCH_PHASE_LAUNCHES = 21 };
 
 /* Runs launches of trainer, whose step is fused, with clocks; reports the parts of a step. */
 VISE_WARN_UNUSED vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_bench_case *bench_case,
                                                  const vise_i_bench_way *way, vise_trainer *trainer, vise_error *err);
-/* Medians of the parts over n >= 1 launches with the same parts, in microseconds and as shares of the whole; the rows
-   of out have case, mode and precision of their own afterwards. Returns how many. */
+/* Medians of the parts over n >= 1 launches with the same parts, in microseconds and as shares of the whole; the
+   caller then sets case, mode and precision in out. Returns the number of parts. */
 size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t n, double clocks_per_us,
                                      vise_bench_phase out[VISE_I_METER_MOST_PARTS]);
 

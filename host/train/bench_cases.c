@@ -74,6 +74,7 @@ vise_status vise_bench_find_case(const char *name, vise_bench_case *out, vise_er
   vise_bench_case found;
   char known[512] = "";
   if (name == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_find_case: name must not be NULL");
+
   for (size_t i = 0; i < N_NAMED + N_GRID; i++) {
     if (i < N_NAMED) {
       named_at(i, &found);
@@ -82,11 +83,13 @@ vise_status vise_bench_find_case(const char *name, vise_bench_case *out, vise_er
     } else {
       grid_at(i - N_NAMED, &found);
     }
+
     if (strcmp(found.name, name) == 0) {
       *out = found;
       return VISE_OK;
     }
   }
+
   return vise_i_fail(err, VISE_ERR_USAGE, "'%s' is no case of the benchmark; it can be %s, or one of the grid as in %s",
                      name, known, "grid-w256-l4-b1024");
 }
@@ -95,6 +98,7 @@ vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_erro
   vise_net_config config;
   vise_i_net net;
   const size_t n_layers = bench_case->n_layers;
+
   if (n_layers == 0 || n_layers > VISE_MAX_LAYERS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "a case of the benchmark with %zu layers: expected 1 to %d", n_layers,
                        VISE_MAX_LAYERS);
@@ -106,6 +110,7 @@ vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_erro
                        "the benchmark has cross-entropy for two and more outputs, and mse; not %s for %zu",
                        vise_loss_name(bench_case->loss), bench_case->widths[n_layers]);
   }
+
   vise_net_config_init(&config);
   config.n_layers = n_layers;
   memcpy(config.widths, bench_case->widths, (n_layers + 1) * sizeof *config.widths);
@@ -116,10 +121,12 @@ vise_status vise_bench_make_case(const size_t *widths, size_t n_layers, size_t b
                                  vise_error *err) {
   vise_bench_case made = {.batch = batch};
   size_t used = 0;
+
   if (widths == NULL || out == NULL || n_layers == 0 || n_layers > VISE_MAX_LAYERS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_make_case: %zu layers, expected 1 to %d and no NULL", n_layers,
                        VISE_MAX_LAYERS);
   }
+
   made.n_layers = n_layers;
   for (size_t l = 0; l <= n_layers; l++) {
     made.widths[l] = widths[l];
@@ -127,6 +134,7 @@ vise_status vise_bench_make_case(const size_t *widths, size_t n_layers, size_t b
       used += (size_t)snprintf(made.name + used, sizeof made.name - used, "%s%zu", l == 0 ? "" : "-", widths[l]);
     }
   }
+
   made.loss = widths[n_layers] == 1 ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
   const vise_status status = vise_i_bench_check_case(&made, err);
   if (status == VISE_OK) *out = made;

@@ -47,7 +47,7 @@ static void fill_reals(float *out, size_t n, uint32_t array) {
   for (size_t i = 0; i < n; i++) out[i] = 2.0f * vise_i_uniform_f32(draw(&d, i)) - 1.0f;
 }
 
-/* As sparse as digits: four of five are 0. */
+/* As sparse as digits: four in five are 0. */
 static void fill_bytes(uint8_t *out, size_t n, uint32_t array) {
   draws d = {.array = array};
   for (size_t i = 0; i < n; i++) {
@@ -65,12 +65,15 @@ static vise_status fill(const vise_bench_case *bench_case, size_t n_rows, vise_i
   vise_status status;
   const size_t n_in = bench_case->widths[0], n_out = n_targets(bench_case);
   size_t n_features, n_values;
+
   if (!vise_i_size_mul(n_rows, n_in, &n_features) || !vise_i_size_mul(n_rows, n_out, &n_values)) {
     return vise_i_fail_memory(err, 0, "rows of the benchmark");
   }
+
   VISE_TRY(vise_i_alloc(&data->features, n_features, bench_case->byte_features ? 1 : sizeof(float),
                         "rows of the benchmark", err));
   VISE_TRY(vise_i_alloc(&data->targets, n_values, sizeof(float), "targets of the benchmark", err));
+
   if (bench_case->byte_features) {
     fill_bytes(data->features, n_features, 0);
   } else {
@@ -81,10 +84,12 @@ static vise_status fill(const vise_bench_case *bench_case, size_t n_rows, vise_i
   } else {
     fill_reals(data->targets, n_values, 1);
   }
+
   const vise_array features =
       vise_array_of(data->features, bench_case->byte_features ? VISE_U8 : VISE_F32, n_rows, n_in);
   const vise_array targets = vise_array_of(data->targets, has_labels(bench_case) ? VISE_I32 : VISE_F32, n_rows, n_out);
   VISE_TRY(vise_dataset_from_arrays(&features, &targets, NULL, false, &data->stored, err));
+
 done:
   return status;
 }
@@ -126,13 +131,16 @@ vise_status vise_i_bench_data_make(const vise_bench_case *bench_case, vise_i_ben
   vise_i_bench_data data = {0};
   size_t *order = NULL;
   const size_t n_rows = vise_i_bench_n_rows(bench_case);
+
   VISE_TRY(draw_weights(bench_case, &data.weights, err));
   VISE_TRY(fill(bench_case, n_rows, &data, err));
   VISE_TRY(vise_i_alloc(&order, n_rows, sizeof *order, "order of the benchmark", err));
   vise_i_permutation(SEED, VISE_I_STREAM_ORDER, 0, order, n_rows);
   VISE_TRY(vise_dataset_select(data.stored, order, n_rows, &data.rows, err));
+
   *out = data;
   data = (vise_i_bench_data){0};
+
 done:
   free(order);
   vise_i_bench_data_free(&data);
@@ -173,18 +181,22 @@ static vise_train_config train_config(const vise_bench_config *config, const vis
                                       const vise_i_bench_way *way, size_t batch) {
   vise_train_config made;
   const bool on_device = vise_i_bench_backend(way->mode) == VISE_BACKEND_CUDA;
+
   vise_train_config_init(&made);
   made.loss = bench_case->loss;
   made.scale = bench_case->byte_features ? VISE_SCALE_UNIT : VISE_SCALE_NONE;
   made.lr = has_labels(bench_case) ? 0.1 : 0.01;
+
   made.l2 = 1e-5;
   made.clip_norm = 5;
   made.clamp = true;
   made.clamp_lo = -0.5;
   made.clamp_hi = 0.5;
+
   made.batch = batch;
   made.shuffle = false; /* the rows lie in a random order already */
   made.drop_last = true;
+
   made.backend = vise_i_bench_backend(way->mode);
   made.step_mode = step_mode(way->mode);
   made.precision = way->precision;
@@ -192,6 +204,7 @@ static vise_train_config train_config(const vise_bench_config *config, const vis
   if (on_device) made.device = config->device;
   if (way->mode == VISE_BENCH_FUSED) made.steps_per_launch = 1;
   if (way->mode == VISE_BENCH_FUSED_MANY) made.steps_per_launch = config->steps_per_launch;
+
   return made;
 }
 
@@ -201,11 +214,13 @@ vise_status vise_i_bench_trainer_make(const vise_bench_config *config, const vis
   vise_status status;
   vise_model *model = NULL;
   const vise_train_config training = train_config(config, bench_case, way, batch);
+
   VISE_TRY(make_model(bench_case, way->mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32, &model, err));
   set_weights(model, data->weights);
   VISE_TRY(vise_trainer_create(&training, model, data->rows, NULL, NULL, out_trainer, err));
   *out_model = model;
   model = NULL;
+
 done:
   vise_model_free(model);
   return status;

@@ -1,4 +1,4 @@
-/* Where the time of a fused step goes, by the clocks that its launches note. */
+/* Where the time of a fused step goes, by the clocks that its launches record. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "host/train/bench.h"
 #include "host/train/trainer.h"
 
-/* Steps of the launch that clocks are measured by: long enough that what a launch takes beside them is little. */
+/* Length of the launch that measures the clock: long enough that the overhead of a launch is small. */
 #define CLOCK_SECONDS 5e-3
 #define MOST_HOST_SECONDS 0.1 /* an emulated device has a clock of its own */
 enum { FEW_STEPS = 8 };
@@ -32,6 +32,7 @@ size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t 
   double scratch[VISE_I_BENCH_PHASE_LAUNCHES], sum = 0;
   const size_t n_parts = launches[0].n;
   if (n > VISE_I_BENCH_PHASE_LAUNCHES) n = VISE_I_BENCH_PHASE_LAUNCHES;
+
   for (size_t p = 0; p < n_parts; p++) {
     vise_bench_phase *phase = &out[p];
     *phase = (vise_bench_phase){.is_first = p == 0, .n_launches = n, .clock_mhz = clocks_per_us};
@@ -41,50 +42,58 @@ size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t 
     if (!isnan(phase->us_wait)) sum += phase->us_wait;
     if (!isnan(phase->us_work)) sum += phase->us_work;
   }
+
   for (size_t p = 0; p < n_parts; p++) {
     out[p].share_wait = out[p].us_wait / sum;
     out[p].share_work = out[p].us_work / sum;
   }
+
   return n_parts;
 }
 
-/* So many steps in one call of the backend: of one epoch, so that none ends in between. Fewer where an epoch has fewer;
- *n says how many. */
+/* Takes *n steps of one epoch in one call of the backend, so that no epoch ends in between. Where an epoch has fewer,
+ *n becomes that. */
 static vise_status step_within_epoch(vise_trainer *t, size_t *n, bool *is_long, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_meter *meter = vise_i_meter_find(t->which);
   const size_t left = (size_t)(t->steps_per_epoch - t->state.steps_in_epoch);
   double seconds = 0, launches = 0;
+
   if (*n > t->steps_per_epoch) *n = (size_t)t->steps_per_epoch;
   if (left < *n) VISE_TRY(vise_trainer_step(t, left, NULL, NULL, err));
+
   VISE_TRY(meter->clock_start(t->backend, err));
   const double start = vise_i_bench_now();
   VISE_TRY(vise_trainer_step(t, *n, NULL, NULL, err));
   VISE_TRY(meter->clock_stop(t->backend, &seconds, &launches, err));
   *is_long = launches >= CLOCK_SECONDS || vise_i_bench_now() - start >= MOST_HOST_SECONDS;
+
 done:
   return status;
 }
 
-/* Clocks of a multiprocessor in a microsecond, by one launch of many steps and the events around it. */
+/* Clocks of a multiprocessor per microsecond, from one launch of many steps and the events around it. */
 static vise_status measure_clock(vise_trainer *t, double *clocks_per_us, vise_error *err) {
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(t->which);
   vise_i_meter_parts parts;
   bool is_long = false;
   size_t n = FEW_STEPS, taken;
+
   VISE_TRY(meter->parts_open(t->backend, t->segment_steps, err));
   do {
     taken = n;
     VISE_TRY(step_within_epoch(t, &taken, &is_long, err));
     n *= 2;
   } while (!is_long && taken == n / 2 && n <= t->segment_steps); /* fewer: an epoch has no more */
+
   VISE_TRY(meter->parts_read(t->backend, &parts, err));
   *clocks_per_us = parts.launch_clocks / (1e6 * parts.launch_seconds);
   if (!(*clocks_per_us > 0) || !isfinite(*clocks_per_us)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_DEVICE, "the clocks of the device do not go: %g in %g s", parts.launch_clocks,
                          parts.launch_seconds));
   }
+
 done:
   return status;
 }
@@ -102,7 +111,7 @@ done:
   return status;
 }
 
-/* Launches of as many steps as the mode has, but at least two to an epoch. */
+/* As many steps as the mode puts in a launch, but at least two launches an epoch. */
 static uint64_t steps_of_launch(const vise_bench_config *config, const vise_trainer *t, vise_bench_mode mode) {
   const uint64_t most = t->steps_per_epoch >= 2 ? t->steps_per_epoch / 2 : 1;
   const uint64_t asked = mode == VISE_BENCH_FUSED ? 1 : config->steps_per_launch;
@@ -117,13 +126,16 @@ vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_benc
   vise_i_meter_parts *launches = NULL;
   vise_bench_phase phases[VISE_I_METER_MOST_PARTS];
   double clocks_per_us = NAN;
+
   if (meter == NULL) return VISE_OK;
+
   VISE_TRY(vise_i_alloc(&launches, VISE_I_BENCH_PHASE_LAUNCHES, sizeof *launches, "phases of a step", err));
   VISE_TRY(measure_clock(trainer, &clocks_per_us, err));
   VISE_TRY(meter->parts_open(trainer->backend, steps_per_launch, err));
   for (size_t i = 0; i < VISE_I_BENCH_PHASE_LAUNCHES; i++) {
     VISE_TRY(sample(trainer, steps_per_launch, &launches[i], err));
   }
+
   const size_t n = vise_i_bench_phases_summarize(launches, VISE_I_BENCH_PHASE_LAUNCHES, clocks_per_us, phases);
   for (size_t p = 0; p < n; p++) {
     phases[p].bench_case = bench_case;
@@ -131,6 +143,7 @@ vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_benc
     phases[p].precision = way->precision;
     config->phase(config->user, &phases[p]);
   }
+
 done:
   if (meter != NULL) meter->parts_close(trainer->backend);
   free(launches);

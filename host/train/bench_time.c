@@ -14,12 +14,12 @@ double vise_i_bench_now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* What a call took: by the clock that counts, by the host's, and of its launches alone (NaN without a device). */
+/* Times of a call: by the clock that counts, by the host's, and of its launches alone (NaN without a device). */
 typedef struct call_time {
   double seconds, host, launches;
 } call_time;
 
-/* n_steps steps in one call, which returns once their statistics are here: a device has finished then. */
+/* Takes n_steps steps in one call. It returns with their statistics, so a device has finished by then. */
 static vise_status run(vise_trainer *trainer, size_t n_steps, call_time *out, vise_error *err) {
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(trainer->which);
@@ -33,17 +33,19 @@ done:
   return status;
 }
 
-/* At least `seconds` of steps, in calls that double; what a step of the fastest took. */
+/* Steps for at least `seconds`, in calls that double; *step_seconds: a step of the fastest. */
 static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_seconds, vise_error *err) {
   vise_status status = VISE_OK;
   const double end = vise_i_bench_now() + seconds;
   size_t n_steps = 1;
   call_time took = {0, 0, 0};
+
   do {
     VISE_TRY(run(trainer, n_steps, &took, err));
     *step_seconds = fmin(*step_seconds, took.host / (double)n_steps);
     if (took.host < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
   } while (vise_i_bench_now() < end);
+
 done:
   return status;
 }
@@ -86,8 +88,10 @@ vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t step
   vise_status status;
   double step_seconds = INFINITY, times[MAX_REPEATS], by_host[MAX_REPEATS], launching[MAX_REPEATS];
   call_time took = {0, 0, 0};
+
   VISE_TRY(warm_up(trainer, 0.2 * seconds, &step_seconds, err));
   plan(seconds, step_seconds, steps_multiple, row);
+
   const uint64_t launches = trainer->ops->n_launches(trainer->backend);
   for (size_t r = 0; r < row->n_repeats; r++) {
     const double us = 1e6 / (double)row->steps_per_repeat;
@@ -96,6 +100,7 @@ vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t step
     by_host[r] = us * took.host;
     launching[r] = us * took.launches;
   }
+
   const double n_launches = (double)(trainer->ops->n_launches(trainer->backend) - launches);
   if (trainer->which == VISE_BACKEND_CUDA) {
     row->launches_per_step = n_launches / (double)(row->n_repeats * row->steps_per_repeat);
@@ -103,6 +108,7 @@ vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t step
   }
   row->us_host = median(by_host, row->n_repeats);
   vise_i_bench_summarize(times, row->n_repeats, row);
+
 done:
   return status;
 }

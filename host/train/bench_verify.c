@@ -7,10 +7,10 @@
 
 enum { MIN_BATCH = 16 };
 
-/* What a few steps may differ by: weights as a share of the way that they went, losses relative (check.h). The inputs
-   of tf32's products have 11 bits and those of bf16's have 8: up to 2e-2 of rounding in MNIST's net in tf32, and a
-   GPU's cuBLAS may cut them, which errs more and to one side. In float32 it is units of relu within rounding of 0, of
-   which wide nets have many, that decide differently: up to 3e-3 at 4096 units. */
+/* How much a few steps may differ: weights as a share of the distance they moved, losses relative (check.h). Inputs of
+   products have 11 bits in tf32 and 8 in bf16: up to 2e-2 of rounding in MNIST's net in tf32, and a GPU's cuBLAS may
+   truncate them, which errs more and to one side. In float32 it is relu units within rounding of 0, of which wide nets
+   have many, that switch differently: up to 3e-3 at 4096 units. */
 typedef struct tolerances {
   double weights, loss;
 } tolerances;
@@ -34,14 +34,17 @@ vise_status vise_i_bench_trace_make(const vise_bench_config *config, const vise_
   vise_trainer *trainer = NULL;
   vise_step_stats stats[VISE_I_BENCH_VERIFY_STEPS];
   vise_i_bench_trace trace = {.batch = batch, .n_steps = n_steps};
+
   VISE_TRY(vise_i_bench_trainer_make(config, bench_case, data, way, batch, &model, &trainer, err));
   VISE_TRY(vise_i_check_copy_params(model, &trace.start, err));
   VISE_TRY(vise_trainer_step(trainer, n_steps, stats, NULL, err));
   VISE_TRY(vise_trainer_sync(trainer, err));
   VISE_TRY(vise_i_check_copy_params(model, &trace.params, err));
   for (size_t i = 0; i < n_steps; i++) trace.loss[i] = stats[i].skipped ? NAN : stats[i].loss;
+
   *out = trace;
   trace = (vise_i_bench_trace){0};
+
 done:
   vise_i_bench_trace_free(&trace);
   vise_trainer_free(trainer);
@@ -64,14 +67,17 @@ size_t vise_i_bench_plan(const vise_bench_case *bench_case, const vise_bench_mac
                          vise_i_bench_check checks[VISE_I_BENCH_MAX_CHECKS]) {
   const double flop = vise_bench_step_flop(bench_case);
   const double step64 = flop / rate_of(machine, VISE_BACKEND_CPU64, VISE_PRECISION_AUTO);
+
   checks[0] = (vise_i_bench_check){VISE_BENCH_CPU64, bench_case->batch, VISE_I_BENCH_VERIFY_STEPS};
   if (VISE_I_BENCH_VERIFY_STEPS * step64 <= seconds) return 1;
   checks[0].n_steps = 1;
   if (step64 <= seconds) return 1;
+
   const double rows = floor((double)bench_case->batch * seconds / step64);
   checks[0].batch = rows > MIN_BATCH ? (size_t)rows : MIN_BATCH;
   if (checks[0].batch > bench_case->batch) checks[0].batch = bench_case->batch;
   checks[1] = (vise_i_bench_check){VISE_BENCH_CPU, bench_case->batch, 1};
+
   return flop / rate_of(machine, VISE_BACKEND_CPU, VISE_FP32) <= 4 * seconds ? 2 : 1;
 }
 
@@ -84,10 +90,12 @@ void vise_i_bench_compare(const vise_i_net *net, const vise_i_bench_trace *refer
                           vise_precision precision, double tolerance_factor, vise_bench_row *row) {
   const tolerances limits = allowed(precision);
   double weights = NAN, loss = NAN;
+
   if (reference->n_steps == got->n_steps && reference->batch == got->batch) {
     weights = vise_i_check_weight_difference(net, reference->start, reference->params, got->params, limits.weights);
     loss = vise_i_check_loss_difference(reference->loss, got->loss, got->n_steps);
   }
+
   row->worst_error = worse(row->worst_error, weights);
   row->worst_loss_error = worse(row->worst_loss_error, loss);
   row->tolerance = tolerance_factor * limits.weights;

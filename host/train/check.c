@@ -1,4 +1,4 @@
-/* The self-check: gradients of the oracle against differences, backends against the oracle. */
+/* The self-check: gradients of the oracle against finite differences, backends against the oracle. */
 #include "host/train/check.h"
 
 #include <float.h>
@@ -19,18 +19,18 @@
 #define MAX_ROWS 64
 #define MAX_ENTRIES 200
 #define MIN_ENTRIES 4
-/* Floating-point operations that the differences may take, about: ten seconds of one core. */
+/* About how many floating-point operations the differences may take: ten seconds of one core. */
 #define BUDGET 1e11
 
 /*
- * How far a float32 training of 20 steps may be from float64, as a share of the way (check.h). rmsprop and adam divide
- * by the size of the gradient, so that entries whose gradient is mere rounding still move by a whole step.
+ * How far a float32 training of 20 steps may be from float64, as a share of the distance moved (check.h). rmsprop and
+ * adam divide by the size of the gradient, so that entries whose gradient is mere rounding still move by a whole step.
  */
 #define WEIGHTS_TOLERANCE_SGD 1e-3
 #define WEIGHTS_TOLERANCE_ADAPTIVE 5e-2
 #define LOSS_TOLERANCE_SGD 1e-4
 #define LOSS_TOLERANCE_ADAPTIVE 1e-2
-/* Products of tf32 have 11 bits, those of bf16 8: so many times the above. */
+/* Products have 11 bits in tf32 and 8 in bf16: factors on the above. */
 #define TF32_TIMES 30
 #define BF16_TIMES 200
 
@@ -69,10 +69,12 @@ static vise_status choose_rows(gradient_parts *parts, vise_error *err) {
   const double *weights = parts->view.data.row_weights;
   vise_status status = vise_i_alloc(&parts->rows, n_chosen, sizeof *parts->rows, "rows of the check", err);
   if (status != VISE_OK) return status;
+
   for (size_t k = 0; k < n_chosen; k++) {
     size_t row = vise_i_view_row(&parts->view, (size_t)((double)k / (double)n_chosen * (double)n));
     if (weights == NULL || weights[row] > 0.0) parts->rows[parts->n_rows++] = row;
   }
+
   if (parts->n_rows == 0) {
     return vise_i_fail(err, VISE_ERR_VALUE, "%s: the rows of the check all have the weight 0",
                        vise_dataset_name(parts->view.dataset));
@@ -80,7 +82,7 @@ static vise_status choose_rows(gradient_parts *parts, vise_error *err) {
   return VISE_OK;
 }
 
-/* Weights off the places where many kinks meet: all at 0, say, as --init-scheme zeros and masks leave them. */
+/* Moves weights off places where many kinks meet, such as 0, where --init-scheme zeros and masks leave them. */
 static void move_off_kinks(const vise_i_net *net, uint64_t seed, double *params) {
   for (size_t k = 0; k < net->n_tensors; k++) {
     const vise_i_tensor *t = &net->tensors[k];
@@ -127,9 +129,11 @@ static vise_status compare_part(const vise_i_check_point *point, vise_i_check_pa
     char note[64] = "";
     vise_status status = vise_i_check_tensor(point, part, k, analytic, &verdict, err);
     if (status != VISE_OK) return status;
+
     if (verdict.n_kinks > 0) {
       snprintf(note, sizeof note, " (%zu of %zu entries left out at kinks)", verdict.n_kinks, verdict.n_entries);
     }
+
     report_item(r, verdict.worst, verdict.tolerance, verdict.passed, "%s of %s%s",
                 part == VISE_I_CHECK_PENALTY ? "penalty gradient" : "gradient", point->net->tensors[k].name, note);
   }
@@ -161,16 +165,20 @@ static vise_status check_gradients(const vise_train_config *config, const vise_m
   const vise_i_net *net = vise_i_model_net(model64);
   gradient_parts parts = {0};
   vise_i_step_spec spec;
+
   VISE_TRY(vise_i_resolve_backend(VISE_BACKEND_CPU64, VISE_STEP_AUTO, VISE_PRECISION_AUTO, NULL, &ops, NULL, err));
   VISE_TRY(vise_i_scales_fit(config, model64, dataset, &parts.scales, err));
   VISE_TRY(vise_i_view_make(dataset, net, config->loss, true, &parts.scales, &parts.view, err));
   VISE_TRY(vise_i_resolve_spec(config, net, parts.view.n_rows, false, &spec, err));
+
   spec.prox_l1 = false; /* for the gradient its penalty is the plain L1 */
   spec.max_batch = MAX_ROWS;
+
   VISE_TRY(choose_rows(&parts, err));
   VISE_TRY(allocate_parts(model64, spec.k2 != 0.0 || spec.k1 != 0.0 || spec.kF != 0.0, &parts, err));
   move_off_kinks(net, config->seed, parts.params);
   VISE_TRY(analytic_gradients(ops, &spec, &parts, err));
+
   VISE_TRY(ops->create(&spec, &parts.backend, err));
   vise_i_check_point point = {.ops = ops,
                               .backend = parts.backend,
@@ -182,11 +190,13 @@ static vise_status check_gradients(const vise_train_config *config, const vise_m
                               .scratch = parts.scratch,
                               .seed = config->seed,
                               .max_entries = entries_within_budget(net, parts.n_rows)};
+
   VISE_TRY(compare_part(&point, VISE_I_CHECK_DATA_LOSS, parts.data_gradient, r, err));
   point.n_rows = 1; /* penalties do not look at the data */
   if (parts.penalty_gradient != NULL) {
     VISE_TRY(compare_part(&point, VISE_I_CHECK_PENALTY, parts.penalty_gradient, r, err));
   }
+
 done:
   if (parts.backend != NULL) ops->destroy(parts.backend);
   vise_i_scales_free(&parts.scales);
@@ -201,9 +211,10 @@ done:
 /* ---- backends ---- */
 
 static void report_constraints(reporter *r, const char *name, vise_dtype dtype, const vise_i_check_run *run) {
-  /* A bound of float32 is the bound rounded; a norm that was just made R is R but for rounding. */
+  /* A bound is rounded in float32; a norm that was just set to R is R up to rounding. */
   double box_tolerance = dtype == VISE_F64 ? 0.0 : (double)FLT_EPSILON;
   double norm_tolerance = dtype == VISE_F64 ? 1e-12 : 1e-5;
+
   if (run->has_box) {
     report_item(r, run->box, box_tolerance, run->box <= box_tolerance, "%s: box after every step", name);
   }
@@ -221,15 +232,18 @@ static void report_agreement(reporter *r, const char *name, const vise_train_con
   bool sgd = config->optimizer == VISE_SGD;
   double weights_tolerance = sgd ? WEIGHTS_TOLERANCE_SGD : WEIGHTS_TOLERANCE_ADAPTIVE;
   double loss_tolerance = sgd ? LOSS_TOLERANCE_SGD : LOSS_TOLERANCE_ADAPTIVE, weights = NAN, loss = NAN;
+
   if (config->backend == VISE_BACKEND_CUDA && config->precision > VISE_FP32) {
     const double times = config->precision == VISE_TF32 ? TF32_TIMES : BF16_TIMES;
     weights_tolerance = fmin(times * weights_tolerance, 0.5);
     loss_tolerance = fmin(times * loss_tolerance, 0.2);
   }
+
   if (run->n_steps == reference->n_steps) {
     weights = vise_i_check_weight_difference(net, reference->start, reference->params, run->params, weights_tolerance);
     loss = vise_i_check_loss_difference(reference->loss, run->loss, run->n_steps);
   }
+
   report_item(r, loss, loss_tolerance, loss <= loss_tolerance, "%s: loss of %zu steps", name, reference->n_steps);
   report_item(r, weights, weights_tolerance, weights <= weights_tolerance, "%s: weights after %zu steps", name,
               reference->n_steps);
@@ -241,6 +255,7 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
   vise_status status = VISE_OK;
   vise_train_config c = *config;
   vise_i_check_run reference = {0}, run = {0};
+
   c.backend = VISE_BACKEND_CPU64;
   VISE_TRY(vise_i_check_train(&c, model64, dataset, VISE_I_CHECK_STEPS, &reference, err));
   if (reference.n_steps == 0) {
@@ -249,6 +264,7 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
                          "scale of the data (--scale standard) and at --init");
     goto done;
   }
+
   report_constraints(r, "cpu64", VISE_F64, &reference);
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     const char *why_not = NULL, *name = vise_backend_name(others[i]);
@@ -258,12 +274,14 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
         !vise_i_plan_takes(vise_i_model_net(model64))) {
       continue;
     }
+
     c.backend = others[i];
     VISE_TRY(vise_i_check_train(&c, model64, dataset, reference.n_steps, &run, err));
     report_agreement(r, name, &c, vise_i_model_net(model64), &reference, &run);
     report_constraints(r, name, ops->dtype, &run);
     vise_i_check_run_free(&run);
   }
+
 done:
   vise_i_check_run_free(&reference);
   vise_i_check_run_free(&run);
@@ -277,22 +295,27 @@ vise_status vise_check(const vise_train_config *config, const vise_model *model,
   vise_model *model64 = NULL;
   const vise_i_backend_ops *ops = NULL;
   reporter r = {.report = report, .user = user, .all_passed = true};
+
   if (config == NULL || model == NULL || dataset == NULL || all_passed == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_check: config, model, dataset and all_passed must not be NULL");
   }
+
   VISE_TRY(vise_i_config_validate(config, err));
   if (config->loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_USAGE,
                          "the external loss has no value that could be differentiated; choose another --loss");
     goto done;
   }
-  /* What is asked for by name must exist here, though every backend is checked by its own. */
+
+  /* What is asked for by name must exist here, though every backend is checked separately. */
   VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, NULL, &ops, NULL, err));
   VISE_TRY(vise_model_clone(model, VISE_F64, &model64, err));
   VISE_TRY(vise_i_config_validate_net(config, vise_i_model_net(model64), err));
+
   VISE_TRY(check_gradients(config, model64, dataset, &r, err));
   VISE_TRY(check_backends(config, model64, dataset, &r, err));
   *all_passed = r.all_passed;
+
 done:
   vise_model_free(model64);
   return status;

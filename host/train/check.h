@@ -1,5 +1,5 @@
-/* The parts of the self-check. The comparing functions take what they compare as arguments, so that tests can give
-   them something wrong. */
+/* The parts of the self-check. The comparing functions take their data as arguments, so that tests can pass wrong
+   data. */
 #ifndef VISE_I_CHECK_H
 #define VISE_I_CHECK_H
 
@@ -74,7 +74,7 @@ void vise_i_check_run_free(vise_i_check_run *run);
 VISE_WARN_UNUSED vise_status vise_i_check_copy_params(const vise_model *model, double **out, vise_error *err);
 
 /*
- * Largest difference of a float32 run from the reference over the tensors, as a share of the way that the tensor went:
+ * Largest difference of a float32 run from the reference over the tensors, as a share of the distance the tensor moved:
  * ||w - w_ref|| / (||w_ref - w_start|| + 20 eps32/tolerance ||w_ref||); the second term is what rounding the
  * stored weights at each step may do. NaN when anything is not a number.
  */

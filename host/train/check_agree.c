@@ -35,6 +35,7 @@ static void verify_box(const vise_i_step_spec *spec, double factor, const vise_m
     if (isfinite(lo)) lo *= factor;
     if (isfinite(hi)) hi *= factor;
     if ((t->is_bias && !spec->clamp_bias) || (isinf(lo) && isinf(hi))) continue;
+
     run->has_box = true;
     for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
       raise_to(&run->box, beyond(weight(model, i), hi, 1.0));
@@ -46,11 +47,13 @@ static void verify_box(const vise_i_step_spec *spec, double factor, const vise_m
 static void verify_max_norm(const vise_i_step_spec *spec, const vise_model *model, vise_i_check_run *run) {
   if (spec->max_norm == 0.0) return;
   run->has_max_norm = true;
+
   for (size_t k = 0; k < spec->net->n_tensors; k++) {
     const vise_i_tensor *t = &spec->net->tensors[k];
     bool by_row = spec->max_norm_scope == VISE_MAX_NORM_UNIT;
     size_t n_units = by_row ? t->n_rows : 1, n = t->n_rows * t->n_cols / n_units;
     if (t->is_bias) continue;
+
     for (size_t u = 0; u < n_units; u++) {
       double sum = 0.0;
       for (size_t i = 0; i < n; i++) {
@@ -88,13 +91,16 @@ static vise_status run_steps(vise_trainer *trainer, const vise_model *model, con
     vise_status status = vise_trainer_step(trainer, 1, &stats, NULL, &step_error);
     if (status == VISE_ERR_NONFINITE || (status == VISE_OK && stats.skipped)) return VISE_OK;
     if (status != VISE_OK) return vise_i_fail(err, status, "%s", step_error.text);
+
     status = vise_trainer_sync(trainer, err);
     if (status != VISE_OK) return status;
+
     verify_box(spec, vise_i_trainer_last_hyper(trainer).clamp_factor, model, run);
     verify_mask(model, run);
     verify_max_norm(spec, model, run);
     run->loss[run->n_steps++] = stats.loss;
   }
+
   return VISE_OK;
 }
 
@@ -107,6 +113,7 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   vise_i_step_spec spec;
   vise_i_check_run result = {0};
   size_t n_rows = vise_dataset_n_rows(dataset);
+
   if (c.backend == VISE_BACKEND_CPU || c.backend == VISE_BACKEND_CPU64) {
     c.step_mode = VISE_STEP_AUTO;
     c.precision = VISE_PRECISION_AUTO;
@@ -116,15 +123,18 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   c.patience = 0; /* there is no validation data here */
   c.assert_projection = true;
   if ((c.batch == 0 || c.batch > MAX_BATCH) && n_rows > MAX_BATCH) c.batch = MAX_BATCH;
+
   VISE_TRY(vise_model_clone(model, c.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32, &copy, err));
   VISE_TRY(vise_trainer_create(&c, copy, dataset, NULL, NULL, &trainer, err));
   VISE_TRY(vise_trainer_sync(trainer, err)); /* for the weights as projected at the start */
   VISE_TRY(vise_i_resolve_spec(&c, vise_i_model_net(copy), n_rows, vise_model_mask(copy) != NULL, &spec, err));
+
   VISE_TRY(vise_i_check_copy_params(copy, &result.start, err));
   VISE_TRY(run_steps(trainer, copy, &spec, max_steps, &result, err));
   VISE_TRY(vise_i_check_copy_params(copy, &result.params, err));
   *run = result;
   result = (vise_i_check_run){0};
+
 done:
   vise_i_check_run_free(&result);
   vise_trainer_free(trainer);
@@ -144,16 +154,19 @@ double vise_i_check_weight_difference(const vise_i_net *net, const double *start
   for (size_t k = 0; k < net->n_tensors; k++) {
     const vise_i_tensor *t = &net->tensors[k];
     double difference = 0.0, way = 0.0, size = 0.0;
+
     for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
       double d = params[i] - reference[i], moved = reference[i] - start[i];
       difference += d * d;
       way += moved * moved;
       size += reference[i] * reference[i];
     }
+
     if (difference == 0.0) continue;
     double allowed = sqrt(way) + VISE_I_CHECK_STEPS * (double)FLT_EPSILON / tolerance * sqrt(size);
     raise_to(&worst, sqrt(difference) / allowed);
   }
+
   return worst;
 }
 

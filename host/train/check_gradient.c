@@ -19,9 +19,11 @@ static vise_status value_at(const vise_i_check_point *point, vise_i_check_part p
   double loss = 0.0, penalty = 0.0;
   vise_status status = point->ops->set_state(point->backend, VISE_I_PARAMS, point->params, err);
   if (status != VISE_OK) return status;
+
   status = point->ops->full_gradient(point->backend, point->data, point->rows, point->n_rows, point->scratch, &loss,
                                      &penalty, err);
   if (status != VISE_OK) return status;
+
   *out = part == VISE_I_CHECK_PENALTY ? penalty : loss;
   if (!isfinite(*out)) {
     return vise_i_fail(err, VISE_ERR_NONFINITE,
@@ -42,6 +44,7 @@ static double rounding_factor(const vise_i_check_point *point, vise_i_check_part
 static vise_status try_step(const vise_i_check_point *point, vise_i_check_part part, size_t entry, double h,
                             double value, difference *out, vise_error *err) {
   double w = point->params[entry], above = w + h, below = w - h, value_above = 0.0, value_below = 0.0;
+
   point->params[entry] = above;
   vise_status status = value_at(point, part, &value_above, err);
   if (status == VISE_OK) {
@@ -50,6 +53,7 @@ static vise_status try_step(const vise_i_check_point *point, vise_i_check_part p
   }
   point->params[entry] = w;
   if (status != VISE_OK) return status;
+
   out->central = (value_above - value_below) / (above - below);
   out->right = (value_above - value) / (above - w);
   out->left = (value - value_below) / (w - below);
@@ -77,9 +81,11 @@ static vise_status check_entry(const vise_i_check_point *point, vise_i_check_par
   double w = point->params[entry], h = FIRST_STEP * fmax(1.0, fabs(w)), first_error = 0.0, first_tolerance = 0.0;
   double tolerance = 0.0;
   difference d = {0};
+
   for (int i = 0; i < N_TRIES; i++, h /= 10.0) {
     vise_status status = try_step(point, part, entry, h, value, &d, err);
     if (status != VISE_OK) return status;
+
     tolerance = truncation + d.rounding;
     double error = fabs(d.central - analytic);
     if (i == 0) {
@@ -91,10 +97,12 @@ static vise_status check_entry(const vise_i_check_point *point, vise_i_check_par
       return VISE_OK;
     }
   }
+
   if (is_kink(&d, analytic, tolerance)) {
     verdict->n_kinks++;
     return VISE_OK;
   }
+
   verdict->passed = false;
   note_worst(verdict, first_error, first_tolerance);
   return VISE_OK;
@@ -118,8 +126,10 @@ vise_status vise_i_check_tensor(const vise_i_check_point *point, vise_i_check_pa
   size_t n_chosen = n < point->max_entries ? n : point->max_entries;
   vise_i_gradient_verdict found = {.passed = true};
   double value = 0.0;
+
   vise_status status = value_at(point, part, &value, err);
   if (status != VISE_OK) return status;
+
   for (size_t i = 0; i < n; i++) {
     if (fabs(analytic[t->offset + i]) > fabs(analytic[t->offset + largest])) largest = i;
     if (!isfinite(analytic[t->offset + i])) {
@@ -127,18 +137,21 @@ vise_status vise_i_check_tensor(const vise_i_check_point *point, vise_i_check_pa
       return VISE_OK;
     }
   }
+
   double truncation = RELATIVE_TOLERANCE * fabs(analytic[t->offset + largest]);
-  /* The last one is the largest entry, which else could be wrong, unseen, and widen the tolerance for the others. */
+  /* The last one is the largest entry: unseen, it could be wrong and widen the tolerance for the others. */
   for (size_t k = 0; k < n_chosen + (n_chosen < n ? 1 : 0); k++) {
     size_t entry = t->offset + (k < n_chosen ? choose_entry(point, tensor, n, k, n_chosen) : largest);
     status = check_entry(point, part, entry, analytic[entry], value, truncation, &found, err);
     if (status != VISE_OK) return status;
     found.n_entries++;
   }
+
   if (found.n_kinks > found.n_entries / 2) {
     found.passed = false;
     found.worst = NAN;
   }
+
   *verdict = found;
   return point->ops->set_state(point->backend, VISE_I_PARAMS, point->params, err);
 }

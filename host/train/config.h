@@ -20,8 +20,8 @@ VISE_WARN_UNUSED vise_status vise_i_config_validate_data(const vise_train_config
                                                          const vise_dataset *train, const vise_dataset *validation,
                                                          vise_error *err);
 
-/* A box of which something else needs that it contains 0 (mask, prune, proximal L1, max-norm, ...): VISE_ERR_USAGE
-   naming `needed_by`. */
+/* Refuses a box without 0 where something else needs 0 in it (mask, prune, proximal L1, max-norm, ...):
+   VISE_ERR_USAGE naming `needed_by`. */
 VISE_WARN_UNUSED vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config, size_t n_layers,
                                                                  const char *needed_by, vise_error *err);
 

@@ -20,11 +20,13 @@ void vise_i_scales_free(vise_i_scales *scales) {
 static vise_status alloc_pair(size_t n, double **shift, double **scale, vise_error *err) {
   vise_status status;
   double *a = NULL, *b = NULL;
+
   VISE_TRY(vise_i_alloc(&a, n, sizeof(double), "scaling", err));
   VISE_TRY(vise_i_alloc(&b, n, sizeof(double), "scaling", err));
   *shift = a;
   *scale = b;
   a = b = NULL;
+
 done:
   free(a);
   free(b);
@@ -75,10 +77,12 @@ static vise_status fit_features(const vise_train_config *config, const vise_mode
                                 vise_i_scales *scales, vise_error *err) {
   const bool bytes = train != NULL && vise_dataset_feature_dtype(train) == VISE_U8;
   vise_scale kind = config->scale;
+
   if (kind == VISE_SCALE_AUTO) {
     if (vise_model_feature_scaling(model, NULL, NULL) != VISE_SCALE_NONE) return read_features(model, scales, err);
     kind = bytes && vise_dataset_is_idx(train) ? VISE_SCALE_UNIT : VISE_SCALE_NONE;
   }
+
   if (kind == VISE_SCALE_NONE) return VISE_OK;
   if (kind == VISE_SCALE_UNIT) {
     if (train != NULL && !bytes) {
@@ -87,9 +91,11 @@ static vise_status fit_features(const vise_train_config *config, const vise_mode
     }
     return set_unit(scales, err);
   }
+
   if (train == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "--scale standard needs training data to be fitted on");
   const vise_status status = alloc_pair(vise_dataset_n_features(train), &scales->x_shift, &scales->x_scale, err);
   if (status != VISE_OK) return status;
+
   scales->x_kind = VISE_SCALE_STANDARD;
   vise_i_dataset_fit_features(train, scales->x_shift, scales->x_scale);
   return VISE_OK;
@@ -142,6 +148,7 @@ vise_i_scaling vise_i_scales_y(const vise_i_scales *scales) {
 static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, vise_loss loss, vise_error *err) {
   const size_t n_targets = vise_dataset_n_targets(dataset);
   const char *name = vise_dataset_name(dataset);
+
   if (n_targets == 0)
     return vise_i_fail(err, VISE_ERR_USAGE, "%s has no targets, and --loss %s needs them", name, vise_loss_name(loss));
   if (loss == VISE_LOSS_CROSS_ENTROPY && n_targets != 1) {
@@ -150,11 +157,13 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
                        "labels",
                        name, n_targets);
   }
+
   if (n_targets == 1 && n_outputs > 1) return vise_i_dataset_check_labels(dataset, n_outputs, err);
   if (n_targets != n_outputs) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s has %zu target columns, the net has %zu outputs: expected as many%s",
                        name, n_targets, n_outputs, n_outputs > 1 ? ", or one of class labels" : "");
   }
+
   if (loss == VISE_LOSS_BCE) return vise_i_dataset_check_binary(dataset, false, err);
   if (loss == VISE_LOSS_HINGE) return vise_i_dataset_check_binary(dataset, true, err);
   return VISE_OK;
@@ -163,14 +172,17 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
 vise_status vise_i_view_make(const vise_dataset *dataset, const vise_i_net *net, vise_loss loss, bool need_targets,
                              const vise_i_scales *scales, vise_i_view *view, vise_error *err) {
   const size_t n_outputs = net->widths[net->n_layers];
+
   if (vise_dataset_n_features(dataset) != net->widths[0]) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s has %zu features, the net has %zu inputs", vise_dataset_name(dataset),
                        vise_dataset_n_features(dataset), net->widths[0]);
   }
+
   vise_i_view made = {.rows = vise_i_dataset_rows(dataset), .n_rows = vise_dataset_n_rows(dataset), .dataset = dataset};
   made.data.x = *vise_i_dataset_features(dataset);
   made.data.x_scaling = vise_i_scales_x(scales);
   made.data.row_weights = vise_i_dataset_row_weights(dataset);
+
   if (need_targets) {
     const vise_status status = check_targets(dataset, n_outputs, loss, err);
     if (status != VISE_OK) return status;
@@ -178,6 +190,7 @@ vise_status vise_i_view_make(const vise_dataset *dataset, const vise_i_net *net,
     made.data.y_is_class = made.data.y.n_cols == 1 && n_outputs > 1;
     if (!made.data.y_is_class) made.data.y_scaling = vise_i_scales_y(scales);
   }
+
   *view = made;
   return VISE_OK;
 }

@@ -46,7 +46,7 @@ typedef struct vise_i_view {
 } vise_i_view;
 
 /*
- * Makes the view and checks the dataset against the net: number of features; with need_targets, that there are targets
+ * Makes the view and checks the dataset against the net: number of features; with need_targets, that it has targets
  * and that they fit the loss (one column of labels in [0, K), or K columns; 0/1 for bce; 0/1 or -1/+1 for hinge).
  * Without need_targets the targets are left out (data.y.data NULL).
  * Errors: VISE_ERR_SHAPE (widths), VISE_ERR_VALUE (labels; names dataset, row, value), VISE_ERR_USAGE (no targets).
@@ -55,7 +55,7 @@ VISE_WARN_UNUSED vise_status vise_i_view_make(const vise_dataset *dataset, const
                                               bool need_targets, const vise_i_scales *scales, vise_i_view *view,
                                               vise_error *err);
 
-/* The stored row behind row i of the view. */
+/* The stored row of row i of the view. */
 size_t vise_i_view_row(const vise_i_view *view, size_t i);
 
 #endif

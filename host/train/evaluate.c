@@ -37,25 +37,30 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   vise_status status = VISE_OK;
   vise_i_inference it = {0};
   vise_i_step_spec spec;
+
   VISE_TRY(check_arguments(config, err));
   VISE_TRY(vise_i_resolve_backend(config->backend, VISE_STEP_AUTO, config->precision, vise_i_model_net(model), &it.ops,
                                   NULL, err));
   /* A copy in the backend's type, so that any model can be used on any backend. */
   VISE_TRY(vise_model_clone(model, it.ops->dtype, &it.model, err));
   VISE_TRY(vise_i_scales_of_model(model, &it.scales, err));
+
   const vise_i_net *net = vise_i_model_net(it.model);
   VISE_TRY(vise_i_view_make(dataset, net, vise_model_loss(model), need_targets, &it.scales, &it.view, err));
   it.n_outputs = net->widths[net->n_layers];
   it.chunk = vise_i_metrics_chunk(it.view.n_rows, it.n_outputs);
   if (config->batch > 0 && config->batch < it.chunk) it.chunk = config->batch;
+
   vise_i_resolve_forward_spec(it.model, net, it.chunk, config->n_threads, &spec);
   spec.device = config->device;
   spec.precision = config->precision;
   VISE_TRY(it.ops->create(&spec, &it.backend, err));
   VISE_TRY(it.ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
+
+  /* The view borrows the arrays of the scales, which do not move. */
   *out = it;
-  /* The view borrows the scales by their arrays, which have not moved. */
   return VISE_OK;
+
 done:
   vise_i_inference_close(&it);
   return status;
@@ -65,6 +70,7 @@ vise_status vise_evaluate(const vise_model *model, const vise_dataset *dataset, 
                           vise_metrics *out, vise_error *err) {
   vise_i_inference inference = {0};
   vise_metrics metrics;
+
   if (model == NULL || dataset == NULL || config == NULL || out == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_evaluate: model, dataset, config and out must not be NULL");
   }
@@ -73,12 +79,15 @@ vise_status vise_evaluate(const vise_model *model, const vise_dataset *dataset, 
                        "the model was trained with the external loss, whose value Vise cannot compute; "
                        "set another with vise_model_set_loss, or use predict");
   }
+
   vise_status status = vise_i_inference_open(model, dataset, config, true, &inference, err);
   if (status != VISE_OK) return status;
+
   vise_i_metrics_spec spec = vise_i_metrics_spec_of_model(inference.model);
   status =
       vise_i_metrics_of_view(inference.ops, inference.backend, &spec, &inference.view, inference.chunk, &metrics, err);
   if (status == VISE_OK) *out = metrics;
+
   vise_i_inference_close(&inference);
   return status;
 }

@@ -45,10 +45,12 @@ static void put_hash(builder *b, const char *key, const void *data, size_t n_byt
 
 static void put_schedule(builder *b, const char *prefix, const vise_schedule_config *schedule) {
   char key[64];
+
   snprintf(key, sizeof(key), "%s-schedule", prefix);
   put(b, key, "%s", vise_schedule_name(schedule->kind));
   snprintf(key, sizeof(key), "%s-warmup-steps", prefix);
   put(b, strcmp(prefix, "--lr") == 0 ? "--warmup-steps" : key, "%" PRIu64, schedule->warmup_steps);
+
   snprintf(key, sizeof(key), "%s-final-ratio", prefix);
   put_number(b, key, schedule->final_ratio);
   snprintf(key, sizeof(key), "%s-gamma", prefix);
@@ -60,15 +62,18 @@ static void put_schedule(builder *b, const char *prefix, const vise_schedule_con
 static void put_net(builder *b, const vise_trainer *t) {
   char text[512] = "";
   size_t n = 0;
+
   for (size_t i = 0; i <= t->net->n_layers && n < sizeof(text); i++) {
     const int wrote = snprintf(text + n, sizeof(text) - n, "%s%zu", i == 0 ? "" : "-", t->net->widths[i]);
     n += wrote > 0 ? (size_t)wrote : 0;
   }
+
   put(b, "--layers", "%s", text);
   put(b, "--activation", "%s", vise_activation_name(t->net->activation));
   put_flag(b, "--bias", t->net->bias);
+
   put(b, "--backend", "%s", vise_backend_name(t->which));
-  if (t->which != VISE_BACKEND_CUDA) return; /* the others have no choice, and checkpoints from before there was one */
+  if (t->which != VISE_BACKEND_CUDA) return; /* the others have no choice, older checkpoints neither */
   put(b, "--step", "%s", vise_step_mode_name(t->spec.step_mode));
   put(b, "--precision", "%s", vise_precision_name(t->spec.precision));
 }
@@ -78,6 +83,7 @@ static void put_optimizer(builder *b, const vise_train_config *c) {
   put(b, "--mse-reduction", "%s", vise_mse_reduction_name(c->mse_reduction));
   put_number(b, "--label-smoothing", c->label_smoothing);
   put_hash(b, "--class-weights", c->class_weights, c->n_class_weights * sizeof(double));
+
   put(b, "--optimizer", "%s", vise_optimizer_name(c->optimizer));
   put_number(b, "--lr", c->lr);
   put_number(b, "--momentum", c->momentum);
@@ -87,6 +93,7 @@ static void put_optimizer(builder *b, const vise_train_config *c) {
   put_number(b, "--beta2", c->beta2);
   put_number(b, "--eps", c->eps);
   put_number(b, "--max-update", c->max_update);
+
   put_schedule(b, "--lr", &c->lr_schedule);
   put_schedule(b, "clip", &c->clip_schedule);
   put_schedule(b, "clamp", &c->clamp_schedule);
@@ -100,12 +107,14 @@ static void put_regularization(builder *b, const vise_train_config *c) {
   put_number(b, "--decoupled-decay", c->decoupled_decay);
   put_flag(b, "--prox-l1", c->prox_l1);
   put_flag(b, "--penalize-bias", c->penalize_bias);
+
   if (c->clip_value) put(b, "--clip-value", "%.17g:%.17g", c->clip_value_lo, c->clip_value_hi);
   put_number(b, "--clip-norm", c->clip_norm);
   put(b, "--clip-norm-type", "%s", vise_clip_norm_type_name(c->clip_norm_type));
   put(b, "--clip-norm-p", "%s", vise_norm_p_name(c->clip_norm_p));
   put_flag(b, "--clip-norm-torch-eps", c->clip_norm_torch_eps);
   put(b, "--clip-scope", "%s", vise_clip_scope_name(c->clip_scope));
+
   if (c->clamp) put(b, "--clamp", "%.17g:%.17g", c->clamp_lo, c->clamp_hi);
   for (size_t i = 0; i < c->n_layer_clamps; i++) {
     char key[48];
@@ -113,6 +122,7 @@ static void put_regularization(builder *b, const vise_train_config *c) {
     put(b, key, "%.17g:%.17g", c->layer_clamps[i].lo, c->layer_clamps[i].hi);
   }
   put_flag(b, "--clamp-bias", c->clamp_bias);
+
   put_number(b, "--max-norm", c->max_norm);
   put(b, "--max-norm-scope", "%s", vise_max_norm_scope_name(c->max_norm_scope));
 }
@@ -120,13 +130,16 @@ static void put_regularization(builder *b, const vise_train_config *c) {
 static void put_weight_op(builder *b, const vise_train_config *c, size_t n_layers) {
   const vise_weight_op *op = &c->weight_op;
   const char *timings[] = {"step", "epoch", "every"};
+
   put(b, "--weight-op", "%s", vise_weight_op_kind_name(op->kind));
   if (op->kind == VISE_WEIGHT_OP_NONE) return;
+
   if (c->weight_op_at == VISE_AT_EVERY) {
     put(b, "--weight-op-at", "every");
   } else {
     put(b, "--weight-op-at", "%s:%" PRIu64, timings[c->weight_op_at], c->weight_op_when);
   }
+
   put_number(b, "--weight-op-t", op->t);
   put_number(b, "--weight-op-fraction", op->fraction);
   put_flag(b, "literal", op->literal);
@@ -162,17 +175,20 @@ static void put_scales(builder *b, const vise_i_scales *scales, size_t n_feature
 static vise_status put_data(builder *b, const vise_trainer *t, vise_error *err) {
   vise_status status = VISE_OK;
   double *row = NULL;
+
   put(b, "--batch", "%zu", t->has_train ? t->batch : t->config.batch);
   put_flag(b, "--shuffle", t->config.shuffle);
   put_flag(b, "--drop-last", t->config.drop_last);
   put(b, "--seed", "%" PRIu64, t->config.seed);
   put(b, "--nonfinite", "%s", vise_nonfinite_name(t->config.nonfinite));
   put(b, "the number of training rows", "%zu", t->has_train ? t->train.n_rows : 0);
+
   if (!t->has_train) goto done;
   const vise_dataset *dataset = t->train.dataset;
   const size_t n_rows = t->train.n_rows, n_features = vise_dataset_n_features(dataset);
   const size_t n_targets = vise_dataset_n_targets(dataset);
   VISE_TRY(vise_i_alloc(&row, n_features + n_targets, sizeof(double), "a row", err));
+
   uint64_t hash = 0;
   for (size_t i = 0; i < SAMPLED_ROWS && i < n_rows; i++) {
     const size_t r = n_rows <= SAMPLED_ROWS ? i : i * (n_rows / SAMPLED_ROWS);
@@ -181,6 +197,7 @@ static vise_status put_data(builder *b, const vise_trainer *t, vise_error *err) 
     hash = XXH64(row, (n_features + n_targets) * sizeof(double), hash);
   }
   put(b, "the training data", "hash %016llx", (unsigned long long)hash);
+
 done:
   free(row);
   return status;
@@ -191,16 +208,19 @@ vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, v
   const vise_train_config *config = &trainer->config;
   builder b = {.object = json_object()};
   if (b.object == NULL) return vise_i_fail_memory(err, sizeof(json_t), "a checkpoint");
+
   put_net(&b, trainer);
   put_optimizer(&b, config);
   put_regularization(&b, config);
   put_weight_op(&b, config, trainer->net->n_layers);
   put_schedule_end(&b, trainer);
   put_scales(&b, &trainer->scales, trainer->net->widths[0], trainer->net->widths[trainer->net->n_layers]);
+
   VISE_TRY(put_data(&b, trainer, err));
   if (b.failed) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
   *out = b.object;
   b.object = NULL;
+
 done:
   json_decref(b.object);
   return status;

@@ -8,8 +8,8 @@
 #include "host/train/commit.h"
 #include "vise/evaluate.h"
 
-/* host/train/commit.h is made by the build: VISE_COMMIT_TEXT, where it is known. It passes these too; the library is
- * the only place that knows them. */
+/* The build makes host/train/commit.h (VISE_COMMIT_TEXT, where it is known) and passes these; the library is the only
+ * place that knows them. */
 #if !defined(VISE_VERSION_TEXT) || !defined(VISE_BUILD_TYPE_TEXT) || !defined(VISE_BLAS_TEXT)
 #error "VISE_VERSION_TEXT, VISE_BUILD_TYPE_TEXT and VISE_BLAS_TEXT come from host/train/CMakeLists.txt"
 #endif
@@ -42,7 +42,7 @@ const char *vise_build_options(void) {
   return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");
 }
 
-/* The first usable device, and how many there are beside it. */
+/* The first usable device, and how many there are. */
 static void describe_cuda(char *text, size_t n_bytes) {
   const int n_devices = vise_i_cuda_n_devices();
   for (int i = 0; i < n_devices; i++) {
@@ -58,6 +58,7 @@ static void describe(vise_backend backend, vise_backend_info *info) {
   const char *why_not = NULL;
   info->backend = backend;
   info->available = vise_i_backend_find(backend, &why_not) != NULL;
+
   if (!info->available) {
     snprintf(info->detail, sizeof info->detail, "%s", why_not != NULL ? why_not : "not part of this build");
   } else if (backend == VISE_BACKEND_CUDA) {
@@ -82,11 +83,13 @@ size_t vise_list_devices(vise_device_info *out, size_t n) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_cuda_device device = {0};
     vise_device_info info = {.index = i};
+
     if (vise_i_cuda_describe(i, &device, &err) == VISE_OK) {
       snprintf(info.name, sizeof info.name, "%s", device.name);
     } else {
       snprintf(info.name, sizeof info.name, "%.*s", (int)sizeof info.name - 1, err.text);
     }
+
     info.usable = device.usable;
     info.compute_major = device.major;
     info.compute_minor = device.minor;
@@ -94,5 +97,6 @@ size_t vise_list_devices(vise_device_info *out, size_t n) {
     info.memory_bytes = device.n_bytes;
     out[i] = info;
   }
+
   return (size_t)n_devices;
 }

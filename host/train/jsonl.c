@@ -16,19 +16,23 @@ vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t kee
   vise_status status;
   vise_i_jsonl made = VISE_I_JSONL_INIT;
   struct stat info;
+
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
   made.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
   if (made.fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
   if (fstat(made.fd, &info) != 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path));
+
   const bool is_short = (uint64_t)info.st_size < keep_bytes;
   made.n_bytes = is_short ? (uint64_t)info.st_size : keep_bytes;
   if (ftruncate(made.fd, (off_t)made.n_bytes) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be cut to %llu bytes", path,
                                (unsigned long long)made.n_bytes));
   }
+
   if (was_short != NULL) *was_short = is_short;
   *file = made;
   return VISE_OK;
+
 done:
   vise_i_jsonl_close(&made);
   return status;
@@ -38,8 +42,10 @@ vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *
   vise_status status = VISE_OK;
   char *line = NULL;
   size_t n = 0, written = 0;
+
   VISE_TRY(vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a line of metrics", &line, &n, err));
   line[n++] = '\n'; /* in the place of the zero */
+
   while (written < n) {
     const ssize_t now = pwrite(file->fd, line + written, n - written, (off_t)(file->n_bytes + written));
     if (now < 0 && errno == EINTR) continue;
@@ -52,6 +58,7 @@ vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *
     written += (size_t)now;
   }
   if (status == VISE_OK) file->n_bytes += n;
+
 done:
   json_decref(object);
   free(line);

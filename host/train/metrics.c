@@ -46,6 +46,7 @@ static bool is_regression(vise_loss loss) {
 vise_status vise_i_metrics_begin(const vise_i_metrics_spec *spec, vise_i_metrics_sums **out, vise_error *err) {
   vise_status status;
   vise_i_metrics_sums *sums = NULL;
+
   VISE_TRY(vise_i_alloc_zero(&sums, 1, sizeof(*sums), "metrics", err));
   sums->spec = *spec;
   if (is_regression(spec->loss)) {
@@ -53,6 +54,7 @@ vise_status vise_i_metrics_begin(const vise_i_metrics_spec *spec, vise_i_metrics
   }
   *out = sums;
   sums = NULL;
+
 done:
   vise_i_metrics_free(sums);
   return status;
@@ -73,23 +75,24 @@ static size_t argmax(const double *z, size_t n) {
   return best;
 }
 
-/* -log softmax(z)[label], smoothed as in PyTorch; class weights are multiplied in here, because smoothing mixes them.
- */
+/* -log softmax(z)[label], smoothed as in PyTorch; class weights are applied here, because smoothing mixes them. */
 static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z, size_t label) {
   const size_t n = spec->n_outputs;
   const double *weights = spec->class_weights;
   const double max = z[argmax(z, n)];
+
   double sum = 0;
   for (size_t k = 0; k < n; k++) sum += exp(z[k] - max);
   const double log_sum = log(sum);
   const double own = (log_sum - (z[label] - max)) * (weights != NULL ? weights[label] : 1);
   if (!(spec->label_smoothing > 0)) return own;
+
   double all = 0;
   for (size_t k = 0; k < n; k++) all += (log_sum - (z[k] - max)) * (weights != NULL ? weights[k] : 1);
   return (1 - spec->label_smoothing) * own + spec->label_smoothing / (double)n * all;
 }
 
-/* Loss of one output; the sum over outputs is divided by finish. */
+/* Loss of one output; finish divides the sum over outputs. */
 static double element_loss(vise_loss loss, double z, double y) {
   switch (loss) {
     case VISE_LOSS_BCE:
@@ -145,6 +148,7 @@ static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r
   const double weight = class_weight(spec, data, r);
   const vise_i_scaling *scaling = &data->y_scaling;
   double loss = 0;
+
   if (spec->loss == VISE_LOSS_CROSS_ENTROPY) {
     loss = cross_entropy_row(spec, z, (size_t)vise_i_array_get(&data->y, r, 0));
   } else {
@@ -155,11 +159,13 @@ static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r
         shift = scaling->shift[scaling->uniform ? 0 : k];
         scale = scaling->scale[scaling->uniform ? 0 : k];
       }
+
       loss += element_loss(spec->loss, z[k], (y - shift) / scale);
       if (sums->columns != NULL) add_to_column(&sums->columns[k], sums->n_rows, y, z[k] * scale + shift - y);
     }
     loss *= weight;
   }
+
   sums->loss += row_weight * loss;
   sums->weight += row_weight * weight;
   if (sums->columns == NULL && is_correct(spec, data, r, z)) sums->n_correct++;
@@ -180,6 +186,7 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
 /* What the sum of row losses is divided by. */
 static double divisor(const vise_i_metrics_sums *sums) {
   const double n_outputs = (double)sums->spec.n_outputs;
+
   switch (sums->spec.loss) {
     case VISE_LOSS_MSE:
       if (sums->spec.mse_reduction == VISE_MSE_HALF_SUM) return 2;
@@ -196,11 +203,13 @@ void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out) {
   *out = vise_i_metrics_none();
   out->n_rows = sums->n_rows;
   if (sums->spec.loss == VISE_LOSS_EXTERNAL || sums->n_rows == 0) return;
+
   out->loss = sums->loss / divisor(sums);
   if (sums->columns == NULL) {
     out->accuracy = (double)sums->n_correct / (double)sums->n_rows;
     return;
   }
+
   double residual = 0, r2 = 0;
   for (size_t k = 0; k < sums->spec.n_outputs; k++) {
     const column *c = &sums->columns[k];
@@ -208,6 +217,7 @@ void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out) {
     /* A constant column: 1 when it is hit exactly, else 0 (scikit-learn's rule). */
     r2 += c->deviation > 0 ? 1 - c->residual / c->deviation : (c->residual > 0 ? 0 : 1);
   }
+
   out->rmse = sqrt(residual / ((double)sums->n_rows * (double)sums->spec.n_outputs));
   out->r2 = sums->n_rows < 2 ? NAN : r2 / (double)sums->spec.n_outputs;
 }
@@ -226,13 +236,16 @@ vise_status vise_i_metrics_of_view(const vise_i_backend_ops *ops, vise_i_backend
   vise_i_metrics_sums *sums = NULL;
   double *outputs = NULL;
   size_t *rows = NULL;
+
   if (chunk == 0) chunk = vise_i_metrics_chunk(view->n_rows, spec->n_outputs);
   if (chunk > view->n_rows) chunk = view->n_rows;
+
   VISE_TRY(vise_i_metrics_begin(spec, &sums, err));
   size_t n_values = 0;
   if (!vise_i_size_mul(chunk, spec->n_outputs, &n_values)) n_values = SIZE_MAX / 2;
   VISE_TRY(vise_i_alloc(&outputs, n_values, sizeof(double), "outputs", err));
   VISE_TRY(vise_i_alloc(&rows, chunk, sizeof(size_t), "row indices", err));
+
   for (size_t first = 0; first < view->n_rows; first += chunk) {
     const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
     for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
@@ -240,6 +253,7 @@ vise_status vise_i_metrics_of_view(const vise_i_backend_ops *ops, vise_i_backend
     vise_i_metrics_add(sums, view, first, n, outputs);
   }
   vise_i_metrics_finish(sums, out);
+
 done:
   free(rows);
   free(outputs);

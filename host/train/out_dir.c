@@ -66,11 +66,13 @@ vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool ove
                                   vise_error *err) {
   vise_status status;
   bool exists = false;
+
   VISE_TRY(name_files(out, dir, err));
   struct stat info;
   if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--out %s is a file: choose a folder", dir));
   }
+
   const bool empty = vise_i_dir_is_empty(dir, &exists);
   if (exists && !empty && !overwrite) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
@@ -78,12 +80,14 @@ vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool ove
                          "(--resume), or replace it (--overwrite)",
                          dir));
   }
+
   VISE_TRY(vise_i_make_dir(dir, err));
   if (exists && overwrite) VISE_TRY(remove_earlier_run(out, err));
   VISE_TRY(write_config(out, config_json, err));
   VISE_TRY(vise_i_make_dir(out->checkpoints, err));
   VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
   VISE_TRY(vise_i_sync_dir(dir, err));
+
 done:
   return status;
 }
@@ -97,14 +101,17 @@ static vise_status find_whole(const vise_i_out_dir *out, const uint64_t *steps, 
     char *path = NULL;
     vise_error why = VISE_ERROR_INIT;
     VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err));
+
     const vise_status verified = vise_i_checkpoint_verify(path, &why);
     if (verified != VISE_OK && verified != VISE_ERR_MEMORY) {
       vise_i_note(notes, VISE_LOG_WARNING, "%s is damaged and passed over: %s", path, why.text);
     }
+
     free(path);
     if (verified == VISE_ERR_MEMORY) return vise_i_fail(err, verified, "%s", why.text);
     if (verified == VISE_OK) break;
   }
+
   *out_found = i;
 done:
   return status;
@@ -118,7 +125,8 @@ static json_t *make_run(const vise_i_out_dir *out, const vise_trainer *trainer) 
 
 static vise_status open_metrics(vise_i_out_dir *out, const json_t *run, const vise_i_notes *notes, vise_error *err) {
   const json_t *bytes = json_object_get(run, "metrics_bytes");
-  /* A checkpoint that no run wrote says nothing of the file: it is kept whole. */
+
+  /* A checkpoint that no run wrote says nothing about the file: keep it whole. */
   uint64_t keep = 0;
   struct stat info;
   if (json_is_integer(bytes) && json_integer_value(bytes) >= 0) {
@@ -126,6 +134,7 @@ static vise_status open_metrics(vise_i_out_dir *out, const json_t *run, const vi
   } else if (stat(out->metrics_path, &info) == 0) {
     keep = (uint64_t)info.st_size;
   }
+
   bool was_short = false;
   const vise_status status = vise_i_jsonl_open(&out->metrics, out->metrics_path, keep, &was_short, err);
   if (status == VISE_OK && was_short) {
@@ -153,12 +162,14 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
   size_t n = 0, found = 0;
   char *path = NULL;
   json_t *run = NULL;
+
   VISE_TRY(name_files(out, dir, err));
   VISE_TRY(vise_i_checkpoint_list(out->checkpoints, &steps, &n, err));
   if (n == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--resume %s: there is no checkpoint in %s; start a new run with --out",
                          dir, out->checkpoints));
   }
+
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
@@ -166,6 +177,7 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
                          "--config %s --out %s --overwrite",
                          dir, n, out->checkpoints, out->config, dir));
   }
+
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
   VISE_TRY(vise_i_trainer_restore(trainer, path, &run, err));
   if (trainer->config.patience > 0 && !json_is_true(json_object_get(run, "patience"))) {
@@ -173,11 +185,13 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
     trainer->state.best_epoch = trainer->state.epoch;
     trainer->state.best_loss = INFINITY;
   }
+
   VISE_TRY(open_metrics(out, run, notes, err));
   VISE_TRY(remove_damaged(out, steps, found, err));
   VISE_TRY(write_config(out, config_json, err));
   out->has_checkpoint = true;
   out->checkpoint_step = trainer->state.step;
+
 done:
   free(steps);
   free(path);
@@ -189,17 +203,21 @@ vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer
   vise_status status;
   char *path = NULL;
   json_t *run = NULL;
+
   if (out->has_checkpoint && out->checkpoint_step == trainer->state.step) return VISE_OK;
+
   VISE_TRY(vise_i_jsonl_sync(&out->metrics, err));
   VISE_TRY(vise_i_make_dir(out->checkpoints, err));
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, trainer->state.step, err));
   VISE_TRY(vise_i_remove_tree(path, err));
+
   run = make_run(out, trainer);
   if (run == NULL) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
   VISE_TRY(vise_i_trainer_save(trainer, path, run, err));
   out->has_checkpoint = true;
   out->checkpoint_step = trainer->state.step;
   VISE_TRY(vise_i_checkpoint_prune(out->checkpoints, CHECKPOINTS_KEPT, err));
+
 done:
   free(path);
   json_decref(run);

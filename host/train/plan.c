@@ -20,26 +20,31 @@ vise_status vise_plan_make(const vise_train_config *config, const vise_net_confi
   vise_i_net made;
   vise_i_step_spec spec;
   vise_plan_device limited = {0};
+
   if (net == NULL || out == NULL)
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_plan_make: net and out must not be NULL");
+
   VISE_TRY(vise_i_config_validate(config, err));
   VISE_TRY(vise_i_net_make(net, &made, err));
   VISE_TRY(vise_i_config_validate_net(config, &made, err));
   if (config->batch == 0 && n_rows == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--batch full needs --train: the plan depends on the number of rows"));
   }
+
   VISE_TRY(vise_i_resolve_spec(config, &made, n_rows, config->weight_op.kind == VISE_PRUNE, &spec, err));
   vise_i_resolve_way(VISE_BACKEND_CUDA, &spec);
   if (spec.step_mode != VISE_STEP_FUSED) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step %s: only the fused step has a plan",
                          vise_step_mode_name(spec.step_mode)));
   }
+
   if (config->device_memory_limit > 0 && device != NULL) {
     limited = *device;
     limited.memory_bytes = config->device_memory_limit;
     device = &limited;
   }
   VISE_TRY(vise_i_plan_view(&spec, device, row_bytes, out, err));
+
 done:
   return status;
 }

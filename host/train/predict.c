@@ -13,6 +13,7 @@ size_t vise_predict_width(const vise_model *model, vise_output output) {
 
 static vise_status check_output(const vise_model *model, vise_output output, vise_error *err) {
   vise_loss loss = vise_model_loss(model);
+
   if (output == VISE_OUTPUT_PROBABILITY && loss != VISE_LOSS_CROSS_ENTROPY && loss != VISE_LOSS_BCE) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "output probability needs a model trained with cross-entropy or bce; this one has the loss %s: "
@@ -27,6 +28,7 @@ static vise_status check_output(const vise_model *model, vise_output output, vis
   if ((int)output < 0 || output >= vise_output_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "output %d: expected raw, probability or class", (int)output);
   }
+
   return VISE_OK;
 }
 
@@ -58,7 +60,7 @@ static double class_of(const double *z, size_t n) {
   return (double)best;
 }
 
-/* One row of raw outputs z[n] to what was asked for. */
+/* Turns one row of raw outputs z[n] into what was asked for. */
 static void convert_row(const double *z, size_t n, vise_output output, vise_loss loss, const vise_i_scaling *y,
                         double *out) {
   if (output == VISE_OUTPUT_CLASS) {
@@ -69,6 +71,7 @@ static void convert_row(const double *z, size_t n, vise_output output, vise_loss
     for (size_t k = 0; k < n; k++) {
       size_t c = y->uniform ? 0 : k;
       out[k] = z[k];
+
       if (output == VISE_OUTPUT_PROBABILITY) {
         out[k] = sigmoid(z[k]);
       } else if (y->scale != NULL) {
@@ -78,16 +81,18 @@ static void convert_row(const double *z, size_t n, vise_output output, vise_loss
   }
 }
 
-/* Rows of the view by their place in it: place[i] = stored row of first + i. */
+/* Raw outputs of all rows of the view; place[i]: the stored row of row first + i. */
 static vise_status forward_all(const vise_i_inference *it, double *raw, vise_error *err) {
   vise_status status = VISE_OK;
   size_t *place = NULL;
+
   VISE_TRY(vise_i_alloc(&place, it->chunk, sizeof *place, "row numbers", err));
   for (size_t first = 0; first < it->view.n_rows; first += it->chunk) {
     size_t n = it->view.n_rows - first < it->chunk ? it->view.n_rows - first : it->chunk;
     for (size_t i = 0; i < n; i++) place[i] = vise_i_view_row(&it->view, first + i);
     VISE_TRY(it->ops->forward(it->backend, &it->view.data, place, n, raw + first * it->n_outputs, err));
   }
+
 done:
   free(place);
   return status;
@@ -99,9 +104,11 @@ vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, c
   vise_i_inference it = {0};
   double *raw = NULL;
   size_t n_raw = 0;
+
   if (model == NULL || dataset == NULL || config == NULL || out == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_predict: model, dataset, config and out must not be NULL");
   }
+
   VISE_TRY(check_output(model, output, err));
   VISE_TRY(vise_i_inference_open(model, dataset, config, false, &it, err));
   if (!vise_i_size_mul(it.view.n_rows, it.n_outputs, &n_raw)) {
@@ -109,14 +116,17 @@ vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, c
         vise_i_fail(err, VISE_ERR_MEMORY, "%zu rows of %zu outputs do not fit in memory", it.view.n_rows, it.n_outputs);
     goto done;
   }
+
   /* Not straight into out, which stays untouched when a later row fails. */
   VISE_TRY(vise_i_alloc(&raw, n_raw, sizeof *raw, "outputs of a prediction", err));
   VISE_TRY(forward_all(&it, raw, err));
+
   vise_i_scaling y = vise_i_scales_y(&it.scales);
   size_t width = vise_predict_width(model, output);
   for (size_t i = 0; i < it.view.n_rows; i++) {
     convert_row(raw + i * it.n_outputs, it.n_outputs, output, vise_model_loss(model), &y, out + i * width);
   }
+
 done:
   free(raw);
   vise_i_inference_close(&it);

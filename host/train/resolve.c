@@ -14,6 +14,7 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
   const char *why_not = NULL;
   vise_backend backend = requested;
   const vise_i_backend_ops *ops = NULL;
+
   if (requested == VISE_BACKEND_AUTO) {
     backend = VISE_BACKEND_CUDA;
     ops = net == NULL || vise_i_plan_takes(net) ? vise_i_backend_find(backend, &why_not) : NULL;
@@ -24,11 +25,13 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
   } else {
     ops = vise_i_backend_find(backend, &why_not);
   }
+
   const char *name = vise_backend_name(backend);
   if (ops == NULL) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--backend %s: %s", name,
                        why_not != NULL ? why_not : "not available");
   }
+
   if (backend != VISE_BACKEND_CUDA && step_mode != VISE_STEP_AUTO) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step %s: --backend %s has only auto; the others are cuda's",
                        vise_step_mode_name(step_mode), name);
@@ -41,6 +44,7 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--precision %s: --backend cpu has only fp32",
                        vise_precision_name(precision));
   }
+
   *out_ops = ops;
   if (out_backend != NULL) *out_backend = backend;
   return VISE_OK;
@@ -94,6 +98,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
   if (config->penalty_convention == VISE_OVER_M && penalized && n_rows == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "--penalty-convention over_m needs training data, to know m");
   }
+
   vise_i_step_spec made = {
       .net = net,
       .loss = config->loss,
@@ -128,18 +133,22 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
       .use_mask = use_mask,
       .assert_projection = config->assert_projection,
   };
+
   vise_i_resolve_penalties(config, n_rows, &made.k2, &made.k1);
   if (!penalized) made.k2 = made.k1 = 0; /* 0/0 under over_m without rows */
   resolve_boxes(config, &made);
+
   made.max_batch = config->batch;
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;
   made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
+
   made.device = config->device;
   made.step_mode = config->step_mode;
   made.precision = config->precision;
   made.steps_per_launch = config->steps_per_launch;
   made.device_memory_limit = config->device_memory_limit;
+
   *spec = made;
   return VISE_OK;
 }
@@ -166,10 +175,12 @@ void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net,
       .max_skips = 1,
       .max_batch = max_batch > 0 ? max_batch : 1,
   };
+
   made.n_threads = vise_i_resolve_threads(n_threads, net, made.max_batch);
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     made.box_lo[l] = -INFINITY;
     made.box_hi[l] = INFINITY;
   }
+
   *spec = made;
 }

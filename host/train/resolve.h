@@ -34,7 +34,7 @@ void vise_i_resolve_penalties(const vise_train_config *config, size_t n_rows, do
 VISE_WARN_UNUSED vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_net *net, size_t n_rows,
                                                  bool use_mask, vise_i_step_spec *spec, vise_error *err);
 
-/* What step mode and precision "auto" are on the backend. */
+/* Replaces step mode and precision "auto" by what they are on the backend. */
 void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec);
 
 /* A spec for forward passes only: the model's loss, plain sgd, no penalties, clips or boxes. */

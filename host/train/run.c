@@ -7,7 +7,7 @@
 #include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
-/* Steps are given to the backend for about this long at a time; between, the caller is asked and told. */
+/* The backend gets steps for about this long at a time; in between, the caller is asked and told. */
 #define SEGMENT_SECONDS 0.01
 #define PROGRESS_SECONDS 0.1
 
@@ -23,6 +23,7 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
                        "vise_run_config_init",
                        config == NULL ? 0 : config->struct_size, sizeof(*config));
   }
+
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
   if (config->overwrite && config->resume) {
     return vise_i_fail(err, VISE_ERR_USAGE, "--overwrite and --resume contradict each other");
@@ -33,6 +34,7 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
   if (config->out_dir != NULL && config->out_dir[0] == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "--out is empty: expected a folder");
   }
+
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give --epochs, --steps or a stopping rule");
   }
@@ -43,6 +45,7 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_run_config *config = &run->config;
   if (config->out_dir == NULL) goto done;
+
   if (config->resume) {
     VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
     run->resumed_from_step = run->trainer->state.step;
@@ -50,12 +53,14 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
     VISE_TRY(vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, err));
   }
   run->saves = true;
+
 done:
   return status;
 }
 
 void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
   if (run->config.progress == NULL) return;
+
   const vise_trainer *t = run->trainer;
   const double now = vise_i_now();
   const vise_i_epoch_sums *sums = epoch_ended ? &t->state.last : &t->state.current;
@@ -71,6 +76,7 @@ void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
       .seconds = now - run->start,
       .last = &t->last_stats,
   };
+
   progress.train_loss = progress.train.loss;
   run->last_progress = now;
   run->config.progress(run->config.user, &progress);
@@ -112,6 +118,7 @@ static vise_status append(vise_i_run *run, event *e, vise_error *err) {
 
 static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
   event e = make_event("step");
+
   set_count(&e, "step", s->step);
   set_count(&e, "epoch", s->epoch);
   set_number(&e, "loss", s->loss);
@@ -122,6 +129,7 @@ static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_erro
   set_count(&e, "clipped_values", s->n_clipped_values);
   set_count(&e, "at_bound", s->n_at_lo + s->n_at_hi);
   set(&e, "skipped", json_boolean(s->skipped));
+
   return append(run, &e, err);
 }
 
@@ -139,6 +147,7 @@ static vise_status log_epoch(vise_i_run *run, vise_error *err) {
   const vise_loss loss = t->config.loss;
   const bool classifies = loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
   const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
+
   event e = make_event("epoch");
   set_count(&e, "step", t->state.step);
   set_count(&e, "epoch", t->state.epoch);
@@ -146,6 +155,7 @@ static vise_status log_epoch(vise_i_run *run, vise_error *err) {
   if (t->has_validation) set_metrics(&e, "val", &run->validation, classifies);
   if (t->has_test) set_metrics(&e, "test", &run->test, classifies);
   set_number(&e, "seconds", vise_i_now() - run->start);
+
   return append(run, &e, err);
 }
 
@@ -155,12 +165,14 @@ vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   vise_status status = VISE_OK;
   vise_trainer *t = run->trainer;
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
+
   if (t->has_validation) {
     VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->validation, 0, &run->validation, err));
   }
   if (t->has_test) VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->test, 0, &run->test, err));
   run->evaluated = true;
   run->evaluated_step = t->state.step;
+
 done:
   return vise_i_trainer_note(t, status, err);
 }
@@ -209,16 +221,19 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   const uint64_t epoch = t->state.epoch, every = run->config.log_every;
   const double before = vise_i_now();
   size_t n_done = 0;
+
   vise_status status = vise_i_trainer_advance(t, next_segment(run), NULL, &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
+
   for (size_t i = 0; i < n_done; i++) {
     if (stats[i].skipped) note_first_skip(run, &stats[i]);
     if (!run->saves || every == 0 || stats[i].step % every != 0) continue;
     const vise_status logged = log_step(run, &stats[i], err);
     if (logged != VISE_OK) return logged;
   }
+
   *ended = t->state.epoch != epoch;
   return status;
 }
@@ -233,6 +248,7 @@ static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
 static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *err) {
   vise_status status;
   vise_trainer *t = run->trainer;
+
   VISE_TRY(vise_i_stop_check(t, reason, err));
   while (*reason == VISE_STOP_NONE) {
     bool ended = false;
@@ -240,13 +256,16 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
       *reason = VISE_STOP_INTERRUPTED;
       break;
     }
+
     VISE_TRY(take_steps(run, &ended, err));
     if (ended) VISE_TRY(end_epoch(run, err));
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
+
     if (checkpoint_is_due(run, ended)) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, t, err));
     if (!ended && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, false);
   }
+
 done:
   if (status == VISE_ERR_NONFINITE) {
     *reason = t->config.nonfinite == VISE_NONFINITE_HALT ? VISE_STOP_HALT : VISE_STOP_SKIPS;
@@ -267,15 +286,19 @@ vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *confi
                     .validation = vise_i_metrics_none(),
                     .test = vise_i_metrics_none(),
                     .out = VISE_I_OUT_DIR_INIT};
+
   if (err == NULL) err = &own; /* notes and the poison need the text */
   run.last_progress = run.start;
   VISE_TRY(vise_i_trainer_check(trainer, err));
   VISE_TRY(check_config(trainer, config, err));
+
   run.config = *config;
   run.notes = (vise_i_notes){.log = config->log, .user = config->user};
   VISE_TRY(open_run(&run, err));
+
   status = loop(&run, &reason, err);
   status = vise_i_run_finish(&run, status, reason, result, err);
+
 done:
   vise_i_out_dir_close(&run.out);
   return status;

@@ -25,14 +25,17 @@ static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run
   const vise_trainer *t = run->trainer;
   const vise_i_train_state *s = &t->state;
   const double now = vise_i_now();
+
   memset(result, 0, sizeof(*result));
   result->reason = reason;
   result->steps = s->step;
   result->epochs = s->epoch;
   result->launches = t->ops->n_launches(t->backend);
+
   result->n_skipped = s->n_skipped;
   result->n_norm_clipped = s->n_norm_clipped;
   result->n_clipped_values = s->n_clipped_values;
+
   result->seconds = now - run->start;
   result->seconds_to_first_step = run->first_step > 0 ? run->first_step - run->start : 0;
   result->train = vise_i_epoch_metrics(t, s->steps_in_epoch > 0 ? &s->current : &s->last);
@@ -41,8 +44,8 @@ static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run
   result->resumed_from_step = run->resumed_from_step;
 }
 
-/* Evaluates, and stores in the model, the weights of the best epoch under the box of the end; the backend keeps its
-   own. */
+/* Evaluates the weights of the best epoch, projected on the final box, and stores them in the model; the backend keeps
+   its own. */
 static vise_status store_best(vise_i_run *run, vise_error *err) {
   vise_status status;
   vise_trainer *t = run->trainer;
@@ -50,15 +53,19 @@ static vise_status store_best(vise_i_run *run, vise_error *err) {
   const vise_i_hyper hyper = vise_i_trainer_last_hyper(t);
   void *current = NULL, *best = NULL;
   bool changed = false;
+
   VISE_TRY(vise_i_alloc(&current, n_bytes, 1, "weights", err));
   VISE_TRY(vise_i_alloc(&best, n_bytes, 1, "weights", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, current, err));
+
   changed = true;
   VISE_TRY(t->ops->set_state(t->backend, VISE_I_PARAMS, t->best_params, err));
   VISE_TRY(t->ops->project(t->backend, &hyper, err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, best, err));
+
   VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_trainer_store(t, best, err));
+
 done:
   if (changed) {
     const vise_status back = t->ops->set_state(t->backend, VISE_I_PARAMS, current, err);
@@ -74,15 +81,18 @@ static vise_status store_model(vise_i_run *run, vise_stop_reason reason, uint64_
   vise_status status;
   vise_trainer *t = run->trainer;
   const bool interrupted = reason == VISE_STOP_INTERRUPTED;
+
   if (!interrupted && t->config.patience > 0 && t->best_params != NULL) {
     *best_epoch = t->state.best_epoch;
     return store_best(run, err);
   }
-  /* Who interrupts does not want to wait for an evaluation. */
+
+  /* Whoever interrupts does not want to wait for an evaluation. */
   if (!interrupted && !(run->evaluated && run->evaluated_step == t->state.step)) {
     VISE_TRY(vise_i_run_evaluate(run, err));
   }
   VISE_TRY(vise_i_trainer_store(t, NULL, err));
+
 done:
   return status;
 }
@@ -112,21 +122,25 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
   vise_trainer *t = run->trainer;
   uint64_t best_epoch = 0;
   vise_error ignored = VISE_ERROR_INIT;
+
   if (status == VISE_OK) {
     status = save(run, reason, &best_epoch, err);
     if (status != VISE_OK) reason = VISE_STOP_ERROR;
   }
+
   if (status != VISE_OK && t->poison == VISE_OK) {
-    /* The first error is what counts; the model still gets the weights that there are. */
+    /* The first error is what counts; the model still gets the current weights. */
     if (vise_i_trainer_store(t, NULL, &ignored) != VISE_OK) vise_error_clear(&ignored);
     best_epoch = 0;
   }
+
   vise_run_result made;
   fill_result(run, reason, &made);
   made.best_epoch = best_epoch;
   const void *params = vise_i_model_const_params(t->model);
   vise_i_count_bounds(t, params, &made.n_at_lo, &made.n_at_hi, &made.n_boxed);
   count_zeros(t, params, &made);
+
   if (run->saves) {
     const vise_status logged = log_end(run, &made, status == VISE_OK ? err : &ignored);
     if (status == VISE_OK && logged != VISE_OK) {
@@ -134,6 +148,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
       made.reason = VISE_STOP_ERROR;
     }
   }
+
   if (result != NULL) *result = made;
   return status;
 }

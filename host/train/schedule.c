@@ -15,6 +15,7 @@ double vise_i_schedule_factor(const vise_schedule_config *schedule, uint64_t s, 
   const uint64_t warmup = schedule->warmup_steps;
   const double warm = s < warmup ? ((double)s + 1) / (double)warmup : 1;
   const double r = schedule->final_ratio;
+
   switch (schedule->kind) {
     case VISE_SCHEDULE_STEP:
       return warm * pow(schedule->gamma, (double)(epoch / schedule->step_epochs));

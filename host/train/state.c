@@ -67,6 +67,7 @@ static void add_number(fields *f, const char *key, double *number) {
 
 static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
   fields f = {.n_counts = 0};
+
   add_count(&f, "step", &s->step);
   add_count(&f, "epoch", &s->epoch);
   add_count(&f, "steps_in_epoch", &s->steps_in_epoch);
@@ -79,6 +80,7 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
   add_count(&f, "best_epoch", &s->best_epoch);
   add_count(&f, "applied_steps", &c->applied_steps);
   add_count(&f, "consecutive_skips", &c->consecutive_skips);
+
   add_number(&f, "lr", &s->lr);
   add_number(&f, "epoch_loss_sum", &s->current.loss);
   add_number(&f, "epoch_rows", &s->current.rows);
@@ -87,6 +89,7 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
   add_number(&f, "best_loss", &s->best_loss);
   add_number(&f, "beta1_t", &c->beta1_t);
   add_number(&f, "beta2_t", &c->beta2_t);
+
   return f;
 }
 
@@ -96,6 +99,7 @@ static vise_status make_state(vise_trainer *t, json_t *run, json_t **out, vise_e
   vise_i_train_state copy = t->state;
   vise_i_counters counters = t->ops->get_counters(t->backend);
   const fields f = fields_of(&copy, &counters);
+
   VISE_TRY(vise_i_fingerprint_make(t, &training, err));
   int bad = json_object_set_new(state, "format", json_integer(FORMAT_VERSION));
   bad |= json_object_set(state, "training", training);
@@ -104,14 +108,17 @@ static vise_status make_state(vise_trainer *t, json_t *run, json_t **out, vise_e
   }
   for (size_t i = 0; i < f.n_numbers; i++) bad |= json_object_set_new(state, f.bit_keys[i], bits_of(*f.numbers[i]));
   bad |= json_object_set_new(state, "first_bad_tensor", json_integer(t->state.first_bad_tensor));
+
   if (t->state.has_frozen_m) {
     frozen = json_array();
     for (size_t l = 0; l < t->net->n_layers; l++) bad |= json_array_append_new(frozen, bits_of(t->state.frozen_m[l]));
     bad |= json_object_set(state, "frozen_m", frozen);
   }
+
   if (run != NULL) bad |= json_object_set(state, "run", run);
   if (bad != 0) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
   *out = json_incref(state);
+
 done:
   json_decref(state);
   json_decref(training);
@@ -124,10 +131,12 @@ static vise_status parse_frozen(const vise_trainer *t, const json_t *state, cons
   const json_t *frozen = json_object_get(state, "frozen_m");
   s->has_frozen_m = frozen != NULL;
   if (frozen == NULL) return VISE_OK;
+
   if (json_array_size(frozen) != t->net->n_layers) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: \"frozen_m\" has %zu entries, expected %zu", dir,
                        json_array_size(frozen), t->net->n_layers);
   }
+
   for (size_t l = 0; l < t->net->n_layers; l++) {
     json_t *entry = json_pack("{s:O}", "frozen_m", json_array_get(frozen, l));
     const vise_status status = get_bits(entry, "frozen_m", dir, &s->frozen_m[l], err);
@@ -142,31 +151,36 @@ static vise_status parse_state(const vise_trainer *t, const json_t *state, const
   vise_status status;
   uint64_t version = 0;
   const fields f = fields_of(s, counters);
+
   VISE_TRY(get_count(state, "format", dir, &version, err));
   if (version != FORMAT_VERSION) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: a checkpoint of format %" PRIu64 ", this version reads %d", dir,
                          version, FORMAT_VERSION));
   }
+
   for (size_t i = 0; i < f.n_counts; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
   for (size_t i = 0; i < f.n_numbers; i++) VISE_TRY(get_bits(state, f.bit_keys[i], dir, f.numbers[i], err));
+
   const json_t *bad_tensor = json_object_get(state, "first_bad_tensor");
   if (!json_is_integer(bad_tensor) || json_integer_value(bad_tensor) < -1 ||
       json_integer_value(bad_tensor) >= (json_int_t)t->net->n_tensors) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: \"first_bad_tensor\" is not a tensor", dir));
   }
   s->first_bad_tensor = (int)json_integer_value(bad_tensor);
+
   if (t->has_train && s->steps_in_epoch >= t->steps_per_epoch) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: step %" PRIu64 " of an epoch of %" PRIu64, dir,
                          s->steps_in_epoch, t->steps_per_epoch));
   }
   VISE_TRY(parse_frozen(t, state, dir, s, err));
+
 done:
   return status;
 }
 
 /* ---- arrays ----------------------------------------------------------------------------------------------------- */
 
-/* The arrays of a trainer; NULL for those that there are not. */
+/* The arrays of a trainer; NULL for those it does not have. */
 enum { ARRAY_PARAMS, ARRAY_MOMENT1, ARRAY_MOMENT2, ARRAY_MASK, ARRAY_BEST, N_ARRAYS };
 static const char *const array_names[N_ARRAYS] = {"params", "moment1", "moment2", "mask", "best"};
 static const vise_i_state array_states[ARRAY_BEST] = {VISE_I_PARAMS, VISE_I_MOMENT1, VISE_I_MOMENT2, VISE_I_MASK};
@@ -191,6 +205,7 @@ static vise_i_st_dtype stored_dtype(const vise_trainer *t, size_t i) {
 static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n = t->net->n_params;
+
   for (size_t i = 0; i < N_ARRAYS; i++) {
     bool kept;
     if (i == ARRAY_MASK) {
@@ -199,6 +214,7 @@ static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
       kept = i == ARRAY_BEST ? t->best_params != NULL : t->ops->has_state(t->backend, array_states[i]);
     }
     if (!kept) continue;
+
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
     if (i == ARRAY_BEST) {
       memcpy(a->data[i], t->best_params, vise_i_trainer_n_bytes(t));
@@ -206,6 +222,7 @@ static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
       VISE_TRY(t->ops->get_state(t->backend, array_states[i], a->data[i], err));
     }
   }
+
 done:
   return status;
 }
@@ -217,9 +234,11 @@ vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *
   arrays a = {{NULL}};
   vise_i_st_tensor tensors[N_ARRAYS];
   vise_i_checkpoint_part part = {.name = "tensors", .tensors = tensors, .n_tensors = 0};
+
   VISE_TRY(vise_i_trainer_check(t, err));
   VISE_TRY(make_state(t, run, &state, err));
   VISE_TRY(collect(t, &a, err));
+
   for (size_t i = 0; i < N_ARRAYS; i++) {
     if (a.data[i] == NULL) continue;
     tensors[part.n_tensors++] = (vise_i_st_tensor){.name = array_names[i],
@@ -229,6 +248,7 @@ vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *
                                                    .data = a.data[i]};
   }
   VISE_TRY(vise_i_checkpoint_write(dir, state, &part, 1, err));
+
 done:
   json_decref(state);
   free_arrays(&a);
@@ -240,10 +260,12 @@ static vise_status read_arrays(const vise_trainer *t, const char *dir, arrays *a
   vise_status status;
   vise_i_st_file *file = NULL;
   const size_t n = t->net->n_params;
+
   VISE_TRY(vise_i_checkpoint_read_part(dir, "tensors", &file, err));
   for (size_t i = 0; i < N_ARRAYS; i++) {
     const vise_i_st_tensor *tensor = vise_i_st_find(file, array_names[i]);
     const bool needed = i != ARRAY_MASK && i != ARRAY_BEST && t->ops->has_state(t->backend, array_states[i]);
+
     if (tensor == NULL && !needed) continue;
     if (tensor == NULL || tensor->dtype != stored_dtype(t, i) || vise_i_st_n_elements(tensor) != n) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
@@ -251,9 +273,11 @@ static vise_status read_arrays(const vise_trainer *t, const char *dir, arrays *a
                            "%s",
                            dir, array_names[i], n, i == ARRAY_MASK ? "u8" : vise_dtype_name(t->ops->dtype)));
     }
+
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
     memcpy(a->data[i], tensor->data, n * element_bytes(t, i));
   }
+
 done:
   vise_i_st_free(file);
   return status;
@@ -261,18 +285,21 @@ done:
 
 static vise_status put_arrays(vise_trainer *t, const arrays *a, vise_error *err) {
   vise_status status = VISE_OK;
+
   for (size_t i = 0; i < ARRAY_BEST; i++) {
     if (a->data[i] == NULL || !t->ops->has_state(t->backend, array_states[i])) continue;
     VISE_TRY(t->ops->set_state(t->backend, array_states[i], a->data[i], err));
   }
+
   if (a->data[ARRAY_MASK] == NULL && t->spec.use_mask) {
-    /* The one that was saved had pruned nothing yet. */
+    /* The saved trainer had pruned nothing yet. */
     uint8_t *ones = NULL;
     VISE_TRY(vise_i_alloc(&ones, t->net->n_params, 1, "mask", err));
     memset(ones, 1, t->net->n_params);
     status = t->ops->set_state(t->backend, VISE_I_MASK, ones, err);
     free(ones);
   }
+
 done:
   return status;
 }
@@ -284,26 +311,31 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, const char *dir, json_
   arrays a = {{NULL}};
   vise_i_train_state restored = t->state;
   vise_i_counters counters;
+
   VISE_TRY(vise_i_trainer_check(t, err));
   VISE_TRY(vise_i_checkpoint_read_state(dir, &state, err));
   VISE_TRY(vise_i_fingerprint_make(t, &now, err));
   VISE_TRY(vise_i_fingerprint_compare(json_object_get(state, "training"), now, dir, err));
   VISE_TRY(parse_state(t, state, dir, &restored, &counters, err));
+
   VISE_TRY(read_arrays(t, dir, &a, err));
   if (a.data[ARRAY_MASK] != NULL && !t->spec.use_mask) {
     VISE_TRY(vise_i_trainer_rebuild(t, t->spec.max_batch, true, err));
   }
   VISE_TRY(put_arrays(t, &a, err));
+
   t->ops->set_counters(t->backend, &counters);
   t->state = restored;
   t->has_mask = a.data[ARRAY_MASK] != NULL;
   t->order_is_set = false;
   t->has_stepped = false;
   t->last_stats = (vise_step_stats){.step = restored.step, .epoch = restored.epoch + 1, .bad_tensor = -1};
+
   free(t->best_params);
   t->best_params = a.data[ARRAY_BEST];
   a.data[ARRAY_BEST] = NULL;
   if (run != NULL) *run = json_incref(json_object_get(state, "run"));
+
 done:
   json_decref(state);
   json_decref(now);

@@ -27,12 +27,14 @@ void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64
                          uint64_t *n_boxed) {
   const double factor = vise_i_trainer_last_hyper(trainer).clamp_factor;
   *n_at_lo = *n_at_hi = *n_boxed = 0;
+
   for (size_t k = 0; k < trainer->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &trainer->net->tensors[k];
     const size_t n = tensor->n_rows * tensor->n_cols;
     double lo, hi;
     box_of(trainer, tensor, factor, &lo, &hi);
     if (isinf(lo) && isinf(hi)) continue;
+
     *n_boxed += n;
     for (size_t i = 0; i < n; i++) {
       const double w = param_at(trainer, params, tensor->offset + i);
@@ -61,6 +63,7 @@ static void project(const vise_trainer *t, double *v) {
     double lo, hi, *w = v + tensor->offset;
     box_of(t, tensor, factor, &lo, &hi);
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
+
     if (!(t->spec.max_norm > 0) || tensor->is_bias) continue;
     const bool by_row = t->spec.max_norm_scope == VISE_MAX_NORM_UNIT;
     const size_t n_groups = by_row ? tensor->n_rows : 1;
@@ -69,7 +72,7 @@ static void project(const vise_trainer *t, double *v) {
   }
 }
 
-/* g_i = 0 where the L1 subgradient at w_i = 0 contains 0. There sign(w_i) = 0, so that g_i has no part of L1. */
+/* g_i = 0 where the L1 subgradient at w_i = 0 contains 0. There sign(w_i) = 0, so that g_i has no L1 term. */
 static void zero_where_l1_holds(const vise_trainer *t, const void *params, double *g) {
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
@@ -88,17 +91,21 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
   double *v = NULL;
   uint8_t *mask = NULL;
   const size_t n = t->net->n_params;
+
   VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
   VISE_TRY(vise_i_alloc(&v, n, sizeof(double), "the gradient", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
   VISE_TRY(t->ops->full_gradient(t->backend, &t->train.data, t->train.rows, t->train.n_rows, v, NULL, NULL, err));
+
   if (t->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, n, 1, "mask", err));
     VISE_TRY(t->ops->get_state(t->backend, VISE_I_MASK, mask, err));
   }
+
   zero_where_l1_holds(t, params, v);
   for (size_t i = 0; i < n; i++) v[i] = mask != NULL && mask[i] == 0 ? 0 : param_at(t, params, i) - v[i];
   project(t, v);
+
   double largest = 0;
   for (size_t i = 0; i < n; i++) {
     const double distance = fabs(v[i] - param_at(t, params, i));
@@ -106,6 +113,7 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
     if (isnan(largest)) break;
   }
   *out = largest;
+
 done:
   free(params);
   free(v);
@@ -129,8 +137,10 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
   const vise_train_config *config = &trainer->config;
   const vise_i_train_state *s = &trainer->state;
   vise_stop_reason reason = VISE_STOP_NONE;
+
   if (config->epochs > 0 && s->epoch >= config->epochs) reason = VISE_STOP_EPOCHS;
   if (config->steps > 0 && s->step >= config->steps) reason = VISE_STOP_STEPS;
+
   if (s->epoch > 0 && s->steps_in_epoch == 0) {
     if (config->patience > 0 && s->epoch - s->best_epoch >= config->patience) reason = VISE_STOP_PATIENCE;
     if (config->stop_projected_gradient > 0) {
@@ -143,6 +153,7 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
       reason = VISE_STOP_LOSS;
     }
   }
+
   *out = reason;
   return VISE_OK;
 }

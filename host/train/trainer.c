@@ -44,25 +44,30 @@ static vise_status copy_array(void *out_pointer, const void *from, size_t n, siz
 static vise_status copy_config(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
   const vise_weight_op *op = &config->weight_op;
+
   VISE_TRY(copy_array(&t->class_weights, config->class_weights, config->n_class_weights, sizeof(double), err));
   VISE_TRY(copy_array(&t->layer_clamps, config->layer_clamps, config->n_layer_clamps, sizeof(vise_layer_clamp), err));
   if (op->kind != VISE_WEIGHT_OP_NONE) {
     VISE_TRY(copy_array(&t->weight_op_layers, op->layers, op->n_layers, sizeof(size_t), err));
     VISE_TRY(copy_array(&t->weight_op_m, op->frozen_m, t->net->n_layers, sizeof(double), err));
   }
+
   t->config = *config;
   t->config.class_weights = t->class_weights;
   t->config.layer_clamps = t->layer_clamps;
   t->config.weight_op.layers = t->weight_op_layers;
   t->config.weight_op.frozen_m = t->weight_op_m;
+
 done:
   return status;
 }
 
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
+
   VISE_TRY(
       vise_i_resolve_backend(config->backend, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
+
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: --backend %s has no devices; leave it 0",
                          config->device, t->ops->name));
@@ -77,11 +82,12 @@ static vise_status choose_backend(vise_trainer *t, const vise_train_config *conf
                          config->device_memory_limit, t->ops->name));
   }
   VISE_TRY(vise_i_resolve_check_dtype(t->ops, t->model, err));
+
 done:
   return status;
 }
 
-/* A mean over rows of no weight does not exist. */
+/* Rows that all weigh 0 have no mean. */
 static vise_status check_row_weights(const vise_i_view *view, vise_error *err) {
   const double *weights = view->data.row_weights;
   if (weights == NULL) return VISE_OK;
@@ -103,10 +109,11 @@ done:
   return status;
 }
 
-/* Data sets that share their stored rows are the same to a backend. The trainer's live as long as it does. */
+/* Data sets that share their stored rows get one id: they are the same to a backend. They outlive the trainer. */
 static void name_data(vise_trainer *t) {
   vise_i_view *const views[] = {&t->train, &t->validation, &t->test};
   const bool has[] = {t->has_train, t->has_validation, t->has_test};
+
   for (uint64_t i = 0; i < 3; i++) {
     if (!has[i]) continue;
     views[i]->data.id = i + 1;
@@ -124,15 +131,18 @@ static void name_data(vise_trainer *t) {
 static vise_status make_views(vise_trainer *t, const vise_dataset *train, const vise_dataset *validation,
                               const vise_dataset *test, vise_error *err) {
   vise_status status;
-  /* Shapes before the fit, which writes as many numbers as the data have columns. */
+
+  /* Check shapes before the fit, which writes as many numbers as the data have columns. */
   vise_i_scales none = {.x_kind = VISE_SCALE_NONE, .y_kind = VISE_SCALE_NONE};
   vise_i_view view;
   if (train != NULL) VISE_TRY(vise_i_view_make(train, t->net, t->config.loss, true, &none, &view, err));
+
   VISE_TRY(vise_i_scales_fit(&t->config, t->model, train, &t->scales, err));
   VISE_TRY(make_view(t, train, &t->train, &t->has_train, err));
   VISE_TRY(make_view(t, validation, &t->validation, &t->has_validation, err));
   VISE_TRY(make_view(t, test, &t->test, &t->has_test, err));
   name_data(t);
+
   if (t->has_train) {
     const size_t n = t->train.n_rows;
     t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
@@ -140,6 +150,7 @@ static vise_status make_views(vise_trainer *t, const vise_dataset *train, const 
     t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
     VISE_TRY(vise_i_alloc(&t->order, n, sizeof(size_t), "the order of the rows", err));
   }
+
 done:
   return status;
 }
@@ -149,12 +160,14 @@ static vise_status make_backend(vise_trainer *t, const vise_i_step_spec *spec, c
                                 vise_i_backend **out, vise_error *err) {
   vise_status status;
   vise_i_backend *backend = NULL;
+
   VISE_TRY(t->ops->create(spec, &backend, err));
   VISE_TRY(t->ops->set_state(backend, VISE_I_PARAMS, params, err));
   if (mask != NULL) VISE_TRY(t->ops->set_state(backend, VISE_I_MASK, mask, err));
   if (t->has_train) VISE_TRY(t->ops->bind(backend, &t->train.data, err));
   *out = backend;
   backend = NULL;
+
 done:
   if (backend != NULL) t->ops->destroy(backend);
   return status;
@@ -164,14 +177,17 @@ static vise_status start_backend(vise_trainer *t, vise_error *err) {
   vise_status status;
   const uint8_t *mask = vise_model_mask(t->model);
   const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
+
   if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "--mask", err));
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
                                err));
   vise_i_resolve_way(t->which, &t->spec);
+
   VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
   t->has_mask = mask != NULL;
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
   VISE_TRY(t->ops->project(t->backend, &hyper, err));
+
 done:
   return status;
 }
@@ -181,29 +197,35 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
                                 vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
+
   VISE_TRY(vise_i_config_validate(config, err));
   VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
   t->model = model;
   t->net = vise_i_model_net(model);
   VISE_TRY(vise_i_config_validate_net(config, t->net, err));
   VISE_TRY(vise_i_config_validate_data(config, t->net, train, validation, err));
+
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(copy_config(t, config, err));
   VISE_TRY(make_views(t, train, validation, test, err));
-  /* A device waits between the calls of its backend: there as many steps as one takes. */
+
+  /* A device idles between backend calls, so it gets as many steps as one call takes. */
   t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
+
   t->state.lr = config->lr;
   t->state.first_bad_tensor = -1;
   t->state.best_loss = INFINITY;
   t->last_stats.bad_tensor = -1;
+
   VISE_TRY(start_backend(t, err));
   VISE_TRY(vise_i_scales_store(&t->scales, model, err));
   vise_model_set_loss(model, config->loss, config->mse_reduction, config->label_smoothing);
   *out = t;
   t = NULL;
+
 done:
   vise_trainer_free(t);
   return status;
@@ -211,6 +233,7 @@ done:
 
 void vise_trainer_free(vise_trainer *trainer) {
   if (trainer == NULL) return;
+
   if (trainer->backend != NULL) trainer->ops->destroy(trainer->backend);
   vise_i_scales_free(&trainer->scales);
   free(trainer->class_weights);
@@ -230,8 +253,10 @@ vise_status vise_i_trainer_rebuild(vise_trainer *t, size_t max_batch, bool use_m
   uint8_t *mask = NULL;
   vise_i_backend *made = NULL;
   vise_i_step_spec spec = t->spec;
+
   spec.max_batch = max_batch;
   spec.use_mask = use_mask;
+
   VISE_TRY(vise_i_alloc(&values, vise_i_trainer_n_bytes(t), 1, "weights", err));
   if (t->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, t->net->n_params, 1, "mask", err));
@@ -239,12 +264,14 @@ vise_status vise_i_trainer_rebuild(vise_trainer *t, size_t max_batch, bool use_m
   }
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, values, err));
   VISE_TRY(make_backend(t, &spec, values, mask, &made, err));
+
   const vise_i_state moments[] = {VISE_I_MOMENT1, VISE_I_MOMENT2};
   for (size_t i = 0; i < 2; i++) {
     if (!t->ops->has_state(made, moments[i])) continue;
     VISE_TRY(t->ops->get_state(t->backend, moments[i], values, err));
     VISE_TRY(t->ops->set_state(made, moments[i], values, err));
   }
+
   const vise_i_counters counters = t->ops->get_counters(t->backend);
   t->ops->set_counters(made, &counters);
   t->ops->destroy(t->backend);
@@ -252,6 +279,7 @@ vise_status vise_i_trainer_rebuild(vise_trainer *t, size_t max_batch, bool use_m
   t->spec = spec;
   t->order_is_set = false;
   made = NULL;
+
 done:
   if (made != NULL) t->ops->destroy(made);
   free(mask);
@@ -300,15 +328,18 @@ vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise
   void *values = NULL;
   uint8_t *mask = NULL;
   const size_t n_bytes = vise_i_trainer_n_bytes(trainer);
+
   VISE_TRY(vise_i_trainer_check(trainer, err));
   VISE_TRY(vise_i_alloc(&values, n_bytes, 1, "weights", err));
   VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_PARAMS, values, err));
+
   if (trainer->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, trainer->net->n_params, 1, "mask", err));
     VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_MASK, mask, err));
     VISE_TRY(vise_model_set_mask(trainer->model, mask, trainer->net->n_params, err));
   }
   memcpy(vise_i_model_params(trainer->model), params != NULL ? params : values, n_bytes);
+
 done:
   free(values);
   free(mask);

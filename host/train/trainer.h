@@ -34,7 +34,7 @@ typedef struct vise_i_train_state {
 } vise_i_train_state;
 
 struct vise_trainer {
-  vise_train_config config; /* its pointers are to the copies below */
+  vise_train_config config; /* its pointers lead to the copies below */
   double *class_weights;
   vise_layer_clamp *layer_clamps;
   size_t *weight_op_layers;
@@ -82,9 +82,9 @@ vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const
 
 /* eta and the factors for the next step. */
 vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer);
-/* The same as of `ahead` steps later in the same epoch. */
+/* The same for `ahead` steps later in the same epoch. */
 vise_i_hyper vise_i_trainer_hyper_ahead(const vise_trainer *trainer, uint64_t ahead);
-/* eta and the factors of the last step (of the next one before the first). */
+/* eta and the factors of the last step (before the first: of the next). */
 vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer);
 
 /* Remakes the backend for batches of up to max_batch rows, or for a mask, with all of its state. */
@@ -98,9 +98,9 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_rebuild(vise_trainer *trainer, size_
  */
 VISE_WARN_UNUSED vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
                                                     size_t *n_done, vise_error *err);
-/* Takes one step's record into the counts of the run; for a step of the training data also into the epoch's sums. */
+/* Adds one step's record to the counts of the run; for a step on the training data also to the epoch's sums. */
 void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch);
-/* After a step that was just counted: applies the weight operation if it is due. epoch_ended: also by epoch. */
+/* Applies the weight operation if it is due after the step just counted; epoch_ended: also if due by epoch. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, bool epoch_ended,
                                                             vise_error *err);
 

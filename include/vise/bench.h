@@ -25,7 +25,7 @@ typedef struct vise_bench_case {
   bool byte_features; /**< features are bytes, scaled by 1/255; else float32 */
 } vise_bench_case;
 
-/** named: the nets that are talked about; grid: widths 32 to 4096 x 2, 4 and 8 layers x batches 32 to 16384. */
+/** named: well-known nets; grid: widths 32 to 4096 x 2, 4 and 8 layers x batches 32 to 16384. */
 typedef enum vise_bench_set { VISE_BENCH_NAMED, VISE_BENCH_GRID } vise_bench_set;
 
 /** Fills out[i] for i < n with the cases of set (out may be NULL when n is 0); returns how many there are. */
@@ -40,9 +40,9 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_make_case(const size_t *widths,
                                                            vise_bench_case *out, vise_error *err);
 
 /**
- * Floating-point operations of one step: those of its matrix products, a multiply-add counting as 2; for a layer of
- * in x out and a batch of N 2 N in out forward, as many for the weights' gradient and, but for the first layer, as many
- * for the gradient of its inputs. Biases, activations, loss, norms and update are not counted.
+ * Floating-point operations of one step: those of its matrix products, a multiply-add counting as 2. A layer of in x
+ * out and a batch of N rows take 2 N in out forward, as many for the gradient of the weights and, except in the first
+ * layer, as many for the gradient of the inputs. Biases, activations, loss, norms and update are not counted.
  */
 VISE_API double vise_bench_step_flop(const vise_bench_case *bench_case);
 
@@ -52,8 +52,8 @@ VISE_API double vise_bench_step_flop(const vise_bench_case *bench_case);
  */
 VISE_API double vise_bench_step_bytes(const vise_bench_case *bench_case, size_t element_bytes);
 
-/** What a backend reaches with nothing but copying, and with nothing but a product of two 1024 x 1024 matrices (of the
-   backend's own choice for devices). */
+/** What a backend reaches when it only copies, and when it only multiplies two 1024 x 1024 matrices (on devices, of a
+   size that the backend chooses). */
 typedef struct vise_bench_rate {
   vise_backend backend;
   vise_precision precision; /**< auto for cpu64, which has float64 alone */
@@ -63,68 +63,72 @@ typedef struct vise_bench_rate {
 
 enum { VISE_BENCH_MAX_RATES = 8 };
 
-/** The machine that the numbers are of. */
+/** The machine that was measured. */
 typedef struct vise_bench_machine {
   char cpu[128];
-  int n_processors; /**< that this process may run on */
+  int n_processors; /**< those this process may run on */
   char blas[256];
-  char device[256];      /**< of the cuda backend, with driver and clock; empty without one */
+  char device[256];      /**< the cuda backend's, with driver and clock; empty without one */
   char device_note[256]; /**< why one of its rates was not measured; empty: all were */
   size_t n_rates;
   vise_bench_rate rates[VISE_BENCH_MAX_RATES];
 } vise_bench_machine;
 
-/** One measurement. Times are microseconds a step, by events of the device for the device modes; a number that does not
- * exist is NaN. */
+/** One measurement. Times are microseconds per step, by events of the device for the device modes; a number that does
+ * not exist is NaN. */
 typedef struct vise_bench_row {
   const vise_bench_case *bench_case; /**< valid during the call */
   vise_bench_mode mode;
   vise_precision precision; /**< auto for cpu64 */
   int n_threads;            /**< 0 for the device modes */
-  bool is_reference;        /**< cpu64, which the others are verified by */
-  bool verified;            /**< true for the reference */
-  double worst_error;       /**< of the weights, as a share of the way that they went; the reference: 0 */
-  double tolerance;         /**< what was allowed */
+
+  bool is_reference;  /**< cpu64, which the others are verified by */
+  bool verified;      /**< true for the reference */
+  double worst_error; /**< of the weights, relative to how far they moved; the reference: 0 */
+  double tolerance;   /**< what was allowed */
   double worst_loss_error, loss_tolerance;
-  size_t verified_batch; /**< rows that cpu64 was given: fewer than the batch where a step of it takes too long */
+  size_t verified_batch; /**< rows given to cpu64: fewer than the batch where its step takes too long */
+
   size_t n_repeats, steps_per_repeat;
   double us_median, us_min, us_q1, us_q3, us_max;
-  double steps_per_s, bytes_per_s, flop_per_s; /**< by the median and the counts above */
+  double steps_per_s, bytes_per_s, flop_per_s; /**< from the median and the counts above */
   double launches_per_step;                    /**< kernel launches; NaN on the CPU */
-  double us_host;     /**< median by the host's clock around the same calls; on the CPU as us_median */
+  double us_host;     /**< median by the host's clock around the same calls; on the CPU equal to us_median */
   double us_launches; /**< median of the launches alone, without what host and device send each other; NaN on the CPU */
-  double floor_us;    /**< that the plan of the fused step cannot be faster than; NaN for other modes */
-  double share_of_floor;               /**< floor_us over us_median */
+  double floor_us;    /**< least time of a fused step by its plan; NaN for other modes */
+  double share_of_floor; /**< floor_us over us_median */
+
   double x_unfused, x_unfused_graph;   /**< how many times as fast as these, in the same run */
   double share_of_copy, share_of_gemm; /**< of the machine's rates */
 } vise_bench_row;
 
-/** A part of a step of the fused modes, in its order: "start", "gather", the phases of the plan (vise info --plan),
-   "end". */
+/** A part of a fused step. In order these are "start", "gather", the phases of the plan (vise info --plan), "end". */
 typedef struct vise_bench_phase {
   const vise_bench_case *bench_case; /**< valid during the call */
   vise_bench_mode mode;
   vise_precision precision;
   char name[32];
-  bool is_first;                 /**< of its row's parts */
+  bool is_first;                 /**< among the parts of its row */
   double us_wait, us_work;       /**< medians: in the exchange before it, and in the part; NaN: there is none */
   double share_wait, share_work; /**< of all parts together; NaN where the time is */
-  size_t n_launches;             /**< that the medians are of */
-  double clock_mhz;              /**< of the multiprocessors, measured, by which clocks became times */
+  size_t n_launches;             /**< over which the medians are taken */
+  double clock_mhz;              /**< of the multiprocessors, measured; it turned clock counts into times */
 } vise_bench_phase;
 
 typedef struct vise_bench_config {
   size_t struct_size;
   const vise_bench_case *cases; /**< borrowed */
   size_t n_cases;
+
   unsigned modes;                    /**< bit m: vise_bench_mode m; 0: all [0] */
   unsigned precisions;               /**< bit p: vise_precision p, for modes that have a choice; 0: all [0] */
-  double seconds;                    /**< to time each row for, about [1] */
+  double seconds;                    /**< how long to time each row, about [1] */
   double total_seconds;              /**< cases that would not end within it are left out; 0: no limit [0] */
-  double tolerance_factor;           /**< on what the verification allows [1] */
+  double tolerance_factor;           /**< multiplies what the verification allows [1] */
   uint64_t steps_per_launch;         /**< of fused-many [256] */
   int n_threads, device;             /**< as in vise_train_config [0] */
   const vise_bench_machine *machine; /**< from vise_bench_measure_machine, borrowed; NULL: measured first [NULL] */
+
   void (*report)(void *user, const vise_bench_row *row); /**< each row once it and its ratios are known; NULL: none */
   void (*note)(void *user, const char *text);            /**< what was left out, and why; NULL: dropped */
   void (*phase)(void *user, const vise_bench_phase *phase); /**< the parts of each fused row, before the row; NULL: no
@@ -135,8 +139,8 @@ typedef struct vise_bench_config {
 VISE_API void vise_bench_config_init(vise_bench_config *config);
 
 typedef struct vise_bench_result {
-  size_t n_rows, n_failed; /**< failed: the verification, so that the row has no times, or an error */
-  size_t n_errors;         /**< of these, those that an error ended: they have no row, and a note says why */
+  size_t n_rows, n_failed; /**< failed: by verification, so that the row has no times, or by an error */
+  size_t n_errors;         /**< of these, failed by an error: they have no row, and a note says why */
 } vise_bench_result;
 
 /** Names the machine and measures its rates, with the threads and the device of config. Takes about a second.
@@ -146,9 +150,9 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_benc
 
 /**
  * Runs the cases. For each mode and precision: a few steps are compared with cpu64 from the same weights; then it is
- * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device: all that a call does is in
- * the times, but shuffling. What this build or machine has not is left out with one note. An error, also of the device,
- * is told in a note and counted, and the run goes on with the next mode.
+ * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device: the times cover all that a
+ * call does except shuffling. What this build or machine lacks is left out with one note. An error, even of the device,
+ * is reported in a note and counted, and the run goes on with the next mode.
  * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0); without a machine in config also
  * those of vise_bench_measure_machine.
  */

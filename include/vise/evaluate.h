@@ -68,21 +68,21 @@ VISE_API size_t vise_list_backends(vise_backend_info *out, size_t n);
 typedef struct vise_device_info {
   int index;
   bool usable;                      /**< by the cuda backend: compute capability 8.0 or more */
-  char name[256];                   /**< what it is, or the error with which it answers */
+  char name[256];                   /**< its name, or the error it answers with */
   int compute_major, compute_minor; /**< compute capability */
   int n_multiprocessors;
   uint64_t memory_bytes;
 } vise_device_info;
 
-/** Fills out[i] for i < n with the GPUs; returns how many there are: 0 without a GPU, its driver or the cuda backend.
- */
+/** Fills out[i] for i < n with the GPUs; returns their number: 0 without a GPU, its driver or the cuda backend. */
 VISE_API size_t vise_list_devices(vise_device_info *out, size_t n);
 
 /** A constant text of build options ("compiler=..., blas=..., cuda=no"). */
 VISE_API const char *vise_build_options(void);
 
 /** Writes array to path as .npy (C order, little-endian) or, when the name ends in .csv, as CSV with 17 digits; columns
-   named by header (comma-separated, NULL: no header line; ignored for .npy). Written beside, synced and renamed. */
+   named by header (comma-separated, NULL: no header line; ignored for .npy). Written under a temporary name,
+   synced and renamed. */
 VISE_API VISE_WARN_UNUSED vise_status vise_array_save(const char *path, const vise_array *array, const char *header,
                                                       vise_error *err);
 

@@ -52,7 +52,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
-/** Writes a .safetensors file beside `path`, syncs it and renames it; an existing file is replaced as a whole or not.
+/** Writes a .safetensors file beside `path`, syncs it and renames it; an existing file is replaced whole or not at all.
    Errors: VISE_ERR_IO, VISE_ERR_VALUE (a loss or smoothing that does not exist), VISE_ERR_SHAPE (scaling of so many
    columns that the header would be over the format's 100 MB), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err);

@@ -1,7 +1,7 @@
 /**
  * @file
  * What the cuda backend would run for a training: the phases of its fused step, their tiles, the memory they take, and
- * the time below which the step cannot go. It is the same on every machine, with or without a GPU.
+ * the least time the step can take. It is the same on every machine, with or without a GPU.
  */
 #ifndef VISE_PLAN_H
 #define VISE_PLAN_H
@@ -18,18 +18,18 @@ extern "C" {
 /** The GPU that a plan is for. */
 typedef struct vise_plan_device {
   int n_multiprocessors;
-  size_t shared_bytes; /**< of a block of threads, with opt-in */
+  size_t shared_bytes; /**< per block of threads, with opt-in */
   size_t memory_bytes; /**< that the step may take; 0: any amount */
 } vise_plan_device;
 
-/** What the team does between two exchanges. The texts are constant. */
+/** What the CTAs do between two exchanges. The texts are constant. */
 typedef struct vise_plan_phase {
   const char *name; /**< "gather" (the rows of the batch), "forward", "rows", "loss", "delta", "parts", "gradient",
                        "sum", "update", "unit sum", "max-norm" */
   int layer;        /**< from 0; -1: all */
   int tile;         /**< side of its tiles of a matrix product; 0: none, or several */
-  uint64_t n_tiles; /**< or blocks of rows; 0: sums shared out among all */
-  bool exchange;    /**< all wait for each other before it */
+  uint64_t n_tiles; /**< or blocks of rows; 0: sums shared out among all CTAs */
+  bool exchange;    /**< all CTAs wait for each other before it */
 } vise_plan_phase;
 
 typedef struct vise_plan_array {
@@ -39,19 +39,22 @@ typedef struct vise_plan_array {
 
 typedef struct vise_plan {
   const char *kernel; /**< "small fp32", "large fp32", "tf32", "bf16" */
-  size_t n_rows;      /**< of a batch */
+  size_t n_rows;      /**< in a batch */
+
   unsigned n_ctas, n_threads;
-  size_t shared_bytes;               /**< of a CTA */
+  size_t shared_bytes;               /**< per CTA */
   unsigned n_gradient_tiles, n_held; /**< tiles of the gradient; those that a CTA can keep on chip */
+
   size_t n_phases;
   vise_plan_phase phases[VISE_PLAN_MAX_PHASES];
   size_t n_arrays;
   vise_plan_array arrays[VISE_PLAN_MAX_ARRAYS]; /**< without the data set */
   size_t n_bytes;                               /**< of all arrays */
+
   unsigned n_exchanges;
-  double flop, bytes_moved;                 /**< of a step; bytes between the multiprocessors and caches or memory */
-  double flop_per_us, bytes_per_us;         /**< rates that are assumed: those of a Hopper GPU at 1980 MHz */
-  double launch_us, exchange_us;            /**< of one each, assumed */
+  double flop, bytes_moved;                 /**< per step; bytes between the multiprocessors and caches or memory */
+  double flop_per_us, bytes_per_us;         /**< assumed rates: those of a Hopper GPU at 1980 MHz */
+  double launch_us, exchange_us;            /**< for one each, assumed */
   double arithmetic_us, memory_us, wait_us; /**< at these rates; wait_us: launch and exchanges */
   double floor_us;                          /**< wait_us and the longer of the other two */
 } vise_plan;
@@ -65,7 +68,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_plan_make(const vise_train_config *co
                                                      size_t n_rows, size_t row_bytes, const vise_plan_device *device,
                                                      vise_plan *out, vise_error *err);
 
-/** The GPU of this machine with that index. Errors: VISE_ERR_UNSUPPORTED, VISE_ERR_DEVICE. */
+/** This machine's GPU with that index. Errors: VISE_ERR_UNSUPPORTED, VISE_ERR_DEVICE. */
 VISE_API VISE_WARN_UNUSED vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *err);
 
 #ifdef __cplusplus

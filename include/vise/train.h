@@ -112,7 +112,7 @@ typedef struct vise_train_config {
   /* relative weight operation during training */
   vise_weight_op weight_op; /**< [none] */
   vise_weight_op_timing weight_op_at;
-  uint64_t weight_op_when; /**< the step or epoch (from 1), after which it is applied */
+  uint64_t weight_op_when; /**< the step or epoch (from 1) after which it is applied */
 
   /* batches and order */
   size_t batch;   /**< rows; 0 = all rows [64] */
@@ -149,7 +149,7 @@ VISE_API void vise_train_config_init(vise_train_config *config);
 typedef struct vise_step_stats {
   uint64_t step;             /**< 1-based, attempted steps */
   uint64_t epoch;            /**< 1-based; 0 for batches of the caller's own */
-  size_t n_rows;             /**< of the batch */
+  size_t n_rows;             /**< in the batch */
   double loss;               /**< data loss */
   double penalty;            /**< value of the penalties */
   double lr;                 /**< eta of this step */
@@ -160,7 +160,7 @@ typedef struct vise_step_stats {
   uint64_t n_at_lo, n_at_hi; /**< boxed entries equal to their bound, after the update */
   uint64_t n_boxed;          /**< entries that have a finite bound */
   uint64_t n_nonfinite;      /**< gradient entries */
-  uint64_t n_correct;        /**< rows classified rightly (classification losses; else 0) */
+  uint64_t n_correct;        /**< rows classified correctly (classification losses; else 0) */
   bool skipped;
   int bad_tensor; /**< first tensor with a non-finite gradient; -1: none (or only the loss) */
 } vise_step_stats;
@@ -186,8 +186,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_create(const vise_train_confi
                                                           vise_error *err);
 VISE_API void vise_trainer_free(vise_trainer *trainer);
 
-/** The backend, step, precision and threads that "auto" became. Step and precision stay auto where a backend has no
-    choice. */
+/** The backend, step, precision and threads that "auto" became. Step and precision stay auto where a backend offers
+    no choice. */
 VISE_API vise_backend vise_trainer_backend(const vise_trainer *trainer);
 VISE_API vise_step_mode vise_trainer_step_mode(const vise_trainer *trainer);
 VISE_API vise_precision vise_trainer_precision(const vise_trainer *trainer);
@@ -227,8 +227,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_tensor_stats(const vise_train
 /** Copies the current weights and mask into the model. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err);
 
-/** Writes a checkpoint folder (made beside, synced, renamed; must not exist), or reads one. After a restore the
-   trainer continues with the same bits as the one that was saved; a failed restore leaves the trainer as it was. */
+/** Writes a checkpoint folder (made under a temporary name, synced, renamed; must not exist), or reads one. After a
+   restore the trainer continues with the same bits as the one that was saved; a failed restore leaves it as it was. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_save(vise_trainer *trainer, const char *dir, vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_restore(vise_trainer *trainer, const char *dir, vise_error *err);
 
@@ -280,12 +280,12 @@ typedef struct vise_run_result {
   uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */
   uint64_t launches;                  /**< of steps: kernels (unfused: with calls of cuBLAS, or nodes of the
                                              graph); 0 on the CPU */
-  uint64_t n_skipped;                 /**< steps, in all */
+  uint64_t n_skipped;                 /**< skipped steps, in all */
   uint64_t n_norm_clipped;            /**< steps whose norm clip was active */
   uint64_t n_clipped_values;          /**< entries, over all steps */
   uint64_t n_at_lo, n_at_hi, n_boxed; /**< at the end */
   uint64_t n_zero_weights, n_weights; /**< at the end; biases not counted */
-  uint64_t best_epoch;                /**< with patience: whose weights were restored; else 0 */
+  uint64_t best_epoch;                /**< with patience: the epoch whose weights were restored; else 0 */
   double seconds;
   double seconds_to_first_step; /**< from the start of the run */
   vise_metrics train, validation, test;
@@ -294,7 +294,7 @@ typedef struct vise_run_result {
 
 /**
  * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model as the contract of the
- * command line says, and syncs the model. The reason of the end is in result. max-skips and nonfinite return
+ * command line says, and syncs the model. result says why the run ended. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled; errors met before anything was written leave out_dir as it was.
  * Other errors: VISE_ERR_USAGE (out_dir not empty), VISE_ERR_IO, VISE_ERR_FORMAT (resume), VISE_ERR_DEVICE.
  */

@@ -77,8 +77,8 @@ extern "C" {
 #define VISE_PRECISION_TABLE(X) \
   X(VISE_PRECISION_AUTO, "auto") X(VISE_FP32, "fp32") X(VISE_TF32, "tf32") X(VISE_BF16, "bf16")
 
-/* How the benchmark runs the step: the modes of the cuda backend beside the CPU's. fused has one step a launch, fused-many
-   as many as fit. */
+/* How the benchmark runs the step: modes of the CPU and of the cuda backend. fused runs one step per launch, fused-many
+   runs many. */
 #define VISE_BENCH_MODE_TABLE(X) \
   X(VISE_BENCH_CPU, "cpu") X(VISE_BENCH_UNFUSED, "unfused") X(VISE_BENCH_UNFUSED_GRAPH, "unfused-graph") \
   X(VISE_BENCH_FUSED, "fused") X(VISE_BENCH_FUSED_MANY, "fused-many") X(VISE_BENCH_CPU64, "cpu64")

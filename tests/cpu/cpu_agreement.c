@@ -30,10 +30,11 @@ Test(cpu_agreement, batches_above_a_chunk_are_one_batch) {
   agreement_of_full_batches(&CPU, 3); /* summed over chunks of 1024 */
 }
 
-/* Batches that are large for their net are shared by rows, each thread having a gradient of its own. */
+/* Batches large for their net are split by rows; each thread then has its own gradient. */
 Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
   static const char *const more[] = {"plain",       "silu",          "mse",     "hinge of signs", "bce of bits",
                                      "row weights", "class weights", "no bias", "mask",           "label smoothing"};
+
   for (size_t i = 0; i < N_OF(more); i++) {
     for (int n_threads = 2; n_threads <= 3; n_threads++) {
       cpu_case c = cpu_case_make();
@@ -42,6 +43,7 @@ Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
       c.n_steps = 3;
       c.spec.n_threads = n_threads;
       cpu_option_apply(&c, more[i]);
+
       agreement_expect(&CPU, &c, "by rows", more[i]);
     }
   }
@@ -49,8 +51,9 @@ Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
 
 Test(cpu_agreement, which_batches_go_by_rows) {
   static const struct net_case {
-    size_t widths[3], least; /* rows, for two threads; 0: none do */
+    size_t widths[3], least; /* fewest rows that two threads split; 0: never */
   } cases[] = {{{64, 64, 10}, 64}, {{784, 128, 10}, 128}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
+
   for (size_t i = 0; i < N_OF(cases); i++) {
     for (int n_threads = 1; n_threads <= 2; n_threads++) {
       const vise_i_net net = rig_net(2, cases[i].widths, VISE_RELU, true);
@@ -58,8 +61,10 @@ Test(cpu_agreement, which_batches_go_by_rows) {
       vise_error err = VISE_ERROR_INIT;
       vise_i_step_spec spec = rig_spec(&net);
       vise_i_backend *b;
+
       spec.n_threads = n_threads;
       cr_assert_eq(vise_i_backend_cpu.create(&spec, &b, &err), VISE_OK, "%s", err.text);
+
       cr_expect_eq(vise_i_cpu_goes_by_rows(b, 4096), n_threads == 2 && least > 0, "net %zu", i);
       cr_expect_eq(vise_i_cpu_goes_by_rows(b, least), n_threads == 2 && least > 0, "net %zu", i);
       cr_expect_not(vise_i_cpu_goes_by_rows(b, least - (least > 0)), "net %zu", i);
@@ -74,12 +79,15 @@ Test(cpu_agreement, comparison_sees_another_training) {
   cpu_case a = cpu_case_make(), b = cpu_case_make();
   b.spec.k2 = 1e-3;
   cpu_result x = cpu_case_run(&a, &vise_i_backend_cpu), y = cpu_case_run(&b, &vise_i_backend_cpu);
+
   double most = 0;
   for (size_t i = 0; i < x.net.n_params; i++) most = fmax(most, fabs(x.params[i] - y.params[i]));
+
   cr_expect(most > 4e-5, "a penalty of 1e-3 moves no weight by more than the tolerance: %g", most);
   cr_expect(cpu_case_agrees(&a, &vise_i_backend_cpu, 1, text, sizeof text), "%s", text);
   cr_expect(!cpu_case_agrees(&a, &vise_i_backend_cpu, 1e-6, text, sizeof text),
             "float32 is not exact, but nothing was seen");
+
   cpu_result_free(&x);
   cpu_result_free(&y);
 }

@@ -10,7 +10,7 @@
 /* Float32 against float64 after a few steps on numbers of the order of 1: absolute and relative. */
 static const struct tolerance {
   double weight, moment, gradient, output, report;
-  double count; /* share of entries that may be counted differently, being within rounding of a bound */
+  double count; /* share of entries that may be counted differently: they lie within rounding of a bound */
 } F32 = {2e-5, 1e-4, 1e-4, 1e-4, 5e-5, 0.01};
 
 cpu_case cpu_case_make(void) {
@@ -31,6 +31,7 @@ cpu_case cpu_case_make(void) {
       .clamp_factor = 1,
       .spec = rig_spec(&no_net),
   };
+
   c.spec.loss = VISE_LOSS_CROSS_ENTROPY;
   c.spec.assert_projection = true;
   c.spec.eps = 1e-4;
@@ -66,6 +67,7 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
   const size_t n_in = c->widths[0], n_out = c->widths[c->n_layers], n_y = c->class_labels ? 1 : n_out;
   uint64_t state = 20240229;
   numbers m = {.x = doubles(c->n_rows * n_in), .y = doubles(c->n_rows * n_y), .params = doubles(net->n_params)};
+
   rig_fill(&state, 1, m.x, c->n_rows * n_in);
   for (size_t i = 0; i < c->n_rows * n_y; i++) {
     const double u = 0.5 * (rig_random(&state) + 1);
@@ -77,22 +79,27 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
       m.y[i] = c->target_low + u * (c->target_high - c->target_low);
     }
   }
+
   if (c->row_weights) {
     m.row_weights = doubles(c->n_rows);
     for (size_t i = 0; i < c->n_rows; i++) m.row_weights[i] = i % 5 == 0 ? 0 : rig_random(&state) + 1.5;
   }
+
   for (size_t k = 0; k < 64; k++) m.class_weights[k] = 0.25 * (double)(k % 7 + 1);
   for (size_t t = 0; t < net->n_tensors; t++) {
     const vise_i_tensor *tensor = &net->tensors[t];
     rig_fill(&state, 1 / sqrt((double)net->widths[tensor->layer]), m.params + tensor->offset,
              tensor->n_rows * tensor->n_cols);
   }
+
   m.mask = malloc(net->n_params);
   if (!m.mask) abort();
   for (size_t i = 0; i < net->n_params; i++) m.mask[i] = rig_random(&state) < 0.4;
+
   m.n_order = 0;
   m.order = malloc((c->n_rows + 1) * c->n_steps * sizeof *m.order);
   if (!m.order) abort();
+
   return m;
 }
 
@@ -118,18 +125,21 @@ static void run_steps(const cpu_case *c, const vise_i_backend_ops *ops, vise_i_b
   vise_error err = VISE_ERROR_INIT;
   vise_i_hyper all[CPU_CASE_MAX_STEPS];
   for (size_t s = 0; s < c->n_steps; s++) all[s] = *hyper;
+
   for (size_t s = 0, at = 0; s < c->n_steps;) {
     size_t n = (c->n_rows - at - 1) / c->batch + 1, n_done;
     const size_t most = c->steps_per_call > 0 ? c->steps_per_call : 1;
+
     if (n > most) n = most;
     if (n > c->n_steps - s) n = c->n_steps - s;
     require(ops->run(b, at, c->batch, n, all, &stats[s], &n_done, &err), &err);
+
     s += n;
     at = at + n * c->batch >= c->n_rows ? 0 : at + n * c->batch;
   }
 }
 
-/* A feature of some rows: NaN, or what is here. */
+/* Sets one feature of every bad row. */
 static void set_bad_rows(const cpu_case *c, numbers *m, double value) {
   for (size_t i = c->bad_every; c->bad_every > 0 && i <= c->n_rows; i += c->bad_every) {
     m->x[m->order[i - 1] * c->widths[0]] = value;
@@ -145,25 +155,30 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
       rig_data(m.x, c->n_rows, c->widths[0], m.y, c->class_labels ? 1 : n_out, c->class_labels, m.row_weights);
   vise_i_step_spec spec = c->spec;
   const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor};
+
   spec.net = &r.net;
   spec.max_batch = c->batch;
   spec.use_mask = c->mask;
   if (c->class_weights) spec.class_weights = m.class_weights;
+
   vise_i_backend *b = rig_create(ops, &spec, m.params);
   if (c->mask) require(ops->set_state(b, VISE_I_MASK, m.mask, &err), &err);
   require(ops->project(b, &hyper, &err), &err);
+
   for (size_t i = 0; i < c->n_rows; i++) m.order[i] = (i * 7) % c->n_rows;
   set_bad_rows(c, &m, NAN);
   require(ops->bind(b, &data, &err), &err);
   require(ops->set_order(b, m.order, c->n_rows, &err), &err);
   run_steps(c, ops, b, &hyper, r.stats);
   set_bad_rows(c, &m, 0.5);
+
   r.n_launches = ops->n_launches(b);
   for (size_t t = 0; t < r.net.n_tensors; t++) {
     const vise_tensor_stats *ts = &ops->tensor_stats(b)[t];
     const uint64_t counts[4] = {ts->n_nonfinite, ts->n_clipped_values, ts->n_at_lo, ts->n_at_hi};
     for (size_t k = 0; k < 4; k++) r.tensor_sum[k] += counts[k];
   }
+
   r.n_outputs = c->n_rows * n_out;
   r.outputs = doubles(r.n_outputs);
   r.gradient = doubles(r.net.n_params);
@@ -172,6 +187,7 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   r.moment2 = state_of(ops, b, VISE_I_MOMENT2, r.net.n_params);
   require(ops->forward(b, &data, NULL, c->n_rows, r.outputs, &err), &err);
   require(ops->full_gradient(b, &data, m.order, c->n_rows, r.gradient, &r.loss, &r.penalty, &err), &err);
+
   ops->destroy(b);
   free_numbers(&m);
   return r;
@@ -192,7 +208,7 @@ typedef struct verdict {
 } verdict;
 
 static void say(verdict *v, const char *what, size_t at, double got, double ref) {
-  if (!v->ok) return; /* the first difference is told */
+  if (!v->ok) return; /* only the first difference is reported */
   snprintf(v->text, v->n_text, "%s [%zu]: %.9g, cpu64 %.9g", what, at, got, ref);
   v->ok = false;
 }
@@ -213,13 +229,16 @@ static void compare_counts(verdict *v, const char *what, size_t at, uint64_t got
 
 static void compare_stats(verdict *v, const cpu_result *got, const cpu_result *ref, size_t n_steps, double slack) {
   const double few = floor(2 + F32.count * (double)ref->net.n_params);
+
   for (size_t i = 0; i < n_steps; i++) {
     const vise_step_stats *g = &got->stats[i], *r = &ref->stats[i];
     double gs[5] = {g->loss, g->penalty, g->grad_norm, g->grad_norm_clipped, g->lr};
     double rs[5] = {r->loss, r->penalty, r->grad_norm, r->grad_norm_clipped, r->lr};
+
     for (size_t k = 0; k < 5; k++) {
-      if (r->skipped && isnan(gs[k]) && isnan(rs[k])) gs[k] = rs[k] = 0; /* row weights of 0 alone: both skip */
+      if (r->skipped && isnan(gs[k]) && isnan(rs[k])) gs[k] = rs[k] = 0; /* all row weights are 0: both skip */
     }
+
     compare(v, "stats (loss, penalty, norm, clipped norm, lr)", gs, rs, 5, slack * F32.report);
     compare_counts(v, "rows", i, g->n_rows, r->n_rows, 0);
     compare_counts(v, "skipped", i, g->skipped, r->skipped, 0);
@@ -232,6 +251,7 @@ static void compare_stats(verdict *v, const cpu_result *got, const cpu_result *r
     compare_counts(v, "at hi", i, g->n_at_hi, r->n_at_hi, few);
     compare_counts(v, "correct", i, g->n_correct, r->n_correct, 1);
   }
+
   const vise_step_stats *last = &got->stats[n_steps - 1];
   const uint64_t sums[4] = {last->n_nonfinite, last->n_clipped_values, last->n_at_lo, last->n_at_hi};
   for (size_t k = 0; k < 4; k++) compare_counts(v, "sum over tensors", k, got->tensor_sum[k], sums[k], 0);
@@ -241,6 +261,7 @@ bool cpu_result_agrees(const cpu_case *c, const cpu_result *got, double slack, c
   cpu_result ref = cpu_case_run(c, &vise_i_backend_cpu64);
   const size_t n = ref.net.n_params;
   verdict v = {true, text, n_text};
+
   compare_stats(&v, got, &ref, c->n_steps, slack);
   compare(&v, "weight", got->params, ref.params, n, slack * F32.weight);
   compare(&v, "first moment", got->moment1, ref.moment1, n, slack * F32.moment);
@@ -249,6 +270,7 @@ bool cpu_result_agrees(const cpu_case *c, const cpu_result *got, double slack, c
   compare(&v, "full gradient", got->gradient, ref.gradient, n, slack * F32.gradient);
   compare(&v, "loss over all rows", &got->loss, &ref.loss, 1, slack * F32.report);
   compare(&v, "penalty at the end", &got->penalty, &ref.penalty, 1, slack * F32.report);
+
   cpu_result_free(&ref);
   return v.ok;
 }

@@ -13,10 +13,9 @@ typedef struct cpu_case {
   bool bias;
   size_t n_rows, batch, n_steps;
   size_t steps_per_call; /* 0: one; a call ends with the rows */
-  size_t bad_every;      /* while the steps run a feature of each such row of the order is NaN; 0: of none */
+  size_t bad_every;      /* this often a row of the order has a NaN feature while the steps run; 0: never */
   bool class_labels, row_weights, class_weights, mask;
-  double target_low,
-      target_high; /* values of targets that are no labels: uniform between, or only these two if binary */
+  double target_low, target_high; /* targets that are not labels: uniform between, or only these two if binary */
   bool binary;
   double lr, clip_factor, clamp_factor;
   vise_i_step_spec spec; /* net is filled in by the run */
@@ -29,7 +28,7 @@ void cpu_case_shape(cpu_case *c, size_t n_layers, const size_t *widths);
 /* What a run leaves; free with cpu_result_free. */
 typedef struct cpu_result {
   vise_i_net net;
-  size_t n_outputs;                              /* of all rows */
+  size_t n_outputs;                              /* n_rows * K */
   double *params, *moment1, *moment2, *gradient; /* [n_params]; a moment is NULL where it is not kept */
   double *outputs;                               /* [n_rows * K], at the end */
   double loss, penalty;                          /* over all rows, at the end */
@@ -38,14 +37,14 @@ typedef struct cpu_result {
   uint64_t tensor_sum[4]; /* the last step's tensor stats, summed over tensors */
 } cpu_result;
 
-/* Runs the steps (consecutive rows, again and again). Ends the test program on failure. */
+/* Runs the steps (consecutive rows, over and over). Ends the test program on failure. */
 cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops);
 void cpu_result_free(cpu_result *r);
 
-/* Compares what a float32 backend made of the case with cpu64: text (n_text bytes) says what differs; true if nothing
-   does. The tolerances are times `slack` those of the table in cpu_case.c. */
+/* Compares a float32 backend's result of the case with cpu64: true if they agree; if not, text (n_text bytes) says what
+   differs. Tolerances are `slack` times those in cpu_case.c. */
 bool cpu_result_agrees(const cpu_case *c, const cpu_result *got, double slack, char *text, size_t n_text);
-/* The same of a run of its own. */
+/* The same for a fresh run. */
 bool cpu_case_agrees(const cpu_case *c, const vise_i_backend_ops *ops, double slack, char *text, size_t n_text);
 
 #endif

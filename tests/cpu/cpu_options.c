@@ -1,4 +1,4 @@
-/* The options of a step, each as a change of a case. */
+/* The options of a step, each as a change to a case. */
 #include "tests/cpu/cpu_options.h"
 
 #include <math.h>
@@ -250,6 +250,7 @@ void cpu_option_everything(cpu_case *c) {
   c->n_rows = 200;
   c->batch = 64;
   c->n_steps = 12;
+
   smoothing(c);
   adam(c);
   l2(c);

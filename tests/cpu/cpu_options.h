@@ -12,11 +12,11 @@ typedef struct cpu_option {
 extern const cpu_option cpu_options[]; /* the first changes nothing */
 extern const size_t cpu_n_options;
 
-/* Class weights go with labels. */
+/* False where class weights meet targets that are not class labels. */
 bool cpu_option_allowed(const cpu_case *c);
 /* Adam with every penalty, clip and projection, on 97-64-31-10. */
 void cpu_option_everything(cpu_case *c);
-/* The option of this name; ends the test program if there is none. */
+/* Applies the named option; ends the test program if there is none. */
 void cpu_option_apply(cpu_case *c, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* What must hold to the bit: skipped steps, repeated runs, one call or many; and no allocation inside a step. */
+/* What must match bit for bit: skipped steps, repeated runs, one call or many; and no allocation inside a step. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,8 +8,9 @@
 #include "host/backend/cuda/device.h"
 #include "tests/support/step_checks.h"
 
-/* Calls of the allocator from the library and the tests (the linker sends them here), not from libraries. */
+/* Counts allocator calls by Vise and the tests (the linker sends them here), not those by other libraries. */
 static size_t n_allocations;
+
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t each);
 void *__real_realloc(void *p, size_t n);
@@ -20,22 +21,27 @@ void *__wrap_calloc(size_t n, size_t each);
 void *__wrap_realloc(void *p, size_t n);
 void *__wrap_aligned_alloc(size_t alignment, size_t n);
 int __wrap_posix_memalign(void **out, size_t alignment, size_t n);
+
 void *__wrap_malloc(size_t n) {
   n_allocations++;
   return __real_malloc(n);
 }
+
 void *__wrap_calloc(size_t n, size_t each) {
   n_allocations++;
   return __real_calloc(n, each);
 }
+
 void *__wrap_realloc(void *p, size_t n) {
   n_allocations++;
   return __real_realloc(p, n);
 }
+
 void *__wrap_aligned_alloc(size_t alignment, size_t n) {
   n_allocations++;
   return __real_aligned_alloc(alignment, n);
 }
+
 int __wrap_posix_memalign(void **out, size_t alignment, size_t n) {
   n_allocations++;
   return __real_posix_memalign(out, alignment, n);
@@ -57,12 +63,15 @@ Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
     step_rig *r = make_rig((vise_optimizer)optimizer);
     const char *name = vise_optimizer_name((vise_optimizer)optimizer);
     vise_step_stats stats[RIG_STEPS], single[RIG_STEPS];
+
     float *once = step_rig_train(r, RIG_STEPS, r->stats), *again = step_rig_train(r, RIG_STEPS, stats);
     float *singly = step_rig_train(r, 1, single);
+
     cr_expect(step_rig_same(r, once, again), "%s: two runs differ", name);
     cr_expect(step_rig_same(r, once, singly), "%s: one call differs from twenty", name);
     cr_expect(step_rig_same_stats(r->stats, stats, RIG_STEPS), "%s: statistics of two runs", name);
     cr_expect(step_rig_same_stats(r->stats, single, RIG_STEPS), "%s: statistics of twenty calls", name);
+
     free(once);
     free(again);
     free(singly);
@@ -70,7 +79,7 @@ Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
   }
 }
 
-/* Products large enough for BLAS to share them out. */
+/* Products large enough for BLAS to split among threads. */
 Test(cpu_steps, two_threads_keep_their_bits) {
   static const size_t widths[] = {300, 128, 10};
   const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
@@ -78,13 +87,16 @@ Test(cpu_steps, two_threads_keep_their_bits) {
   double *params = calloc(net.n_params, sizeof *params), *x = calloc(64 * 300, sizeof *x), y[64];
   double *ends[2];
   uint64_t state = 3;
+
   rig_fill(&state, 0.1, params, net.n_params);
   rig_fill(&state, 1, x, 64 * 300);
   for (size_t i = 0; i < 64; i++) y[i] = (double)(i % 10);
+
   spec.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.n_threads = 2;
   const vise_i_data data = rig_data(x, 64, 300, y, 1, true, NULL);
   const vise_i_hyper hyper = rig_hyper(0.1);
+
   for (int run = 0; run < 2; run++) {
     vise_i_backend *b = rig_create(OPS, &spec, params);
     for (int step = 0; step < 10; step++) {
@@ -92,12 +104,15 @@ Test(cpu_steps, two_threads_keep_their_bits) {
       vise_step_stats stats = {0};
       cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
     }
+
     ends[run] = calloc(net.n_params, sizeof *ends[run]);
     rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, ends[run]);
     OPS->destroy(b);
   }
+
   cr_expect(memcmp(ends[0], ends[1], net.n_params * sizeof *ends[0]) == 0);
   cr_expect(memcmp(ends[0], params, net.n_params * sizeof *params) != 0);
+
   free(ends[0]);
   free(ends[1]);
   free(params);
@@ -109,17 +124,21 @@ Test(cpu_steps, state_carries_a_training_over) {
   vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   float *whole = step_rig_train(r, RIG_STEPS, NULL);
+
   step_rig_run(r, first, 9, 9, NULL);
   float *half = step_rig_snapshot(r, first);
   const vise_i_counters counters = OPS->get_counters(first);
   cr_expect(counters.applied_steps == 9 && rig_near(counters.beta1_t, pow(0.9, 9), 1e-15, 0));
+
   for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
     cr_assert(OPS->set_state(second, (vise_i_state)which, half + (size_t)which * r->net.n_params, &err) == VISE_OK);
   }
   OPS->set_counters(second, &counters);
+
   step_rig_expect(r, second, 9, RIG_STEPS - 9, VISE_OK, RIG_STEPS - 9, &err);
   float *end = step_rig_snapshot(r, second);
   cr_expect(step_rig_same(r, whole, end));
+
   free(whole);
   free(half);
   free(end);
@@ -133,14 +152,18 @@ Test(cpu_steps, no_allocation_inside_a_step) {
   vise_i_backend *b = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   size_t n_done;
+
   free(malloc(1));
   cr_assert(n_allocations > 0, "allocations are not counted");
+
   const size_t before = n_allocations;
   cr_assert(OPS->run(b, 0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
+
   vise_i_data few = r->data;
   few.x.n_rows = few.y.n_rows = 5;
   cr_assert(OPS->step(b, &few, NULL, 0, &r->hyper[0], &r->stats[0], &err) == VISE_OK, "%s", err.text);
   cr_expect(n_allocations == before, "%zu allocations", n_allocations - before);
+
   OPS->destroy(b);
   step_rig_free(r);
 }
@@ -228,19 +251,23 @@ Test(cpu_steps, a_nan_norm_spreads_when_propagated) {
   const vise_i_data data = rig_data(x, 1, 3, NULL, 0, false, NULL);
   const vise_array given = {delta, VISE_F64, 1, 4, 4, 1};
   const vise_i_hyper hyper = rig_hyper(0.1);
+
   for (int p = VISE_NORM_2; p <= VISE_NORM_INF; p++) {
     for (int i = 0; i < 2; i++) {
       vise_i_step_spec spec = rig_spec(&net);
       vise_error err = VISE_ERROR_INIT;
       vise_step_stats stats = {0};
       double after[16];
+
       spec.loss = VISE_LOSS_EXTERNAL;
       spec.nonfinite = VISE_NONFINITE_PROPAGATE;
       spec.clip_norm = 1;
       spec.clip_norm_p = (vise_norm_p)p;
+
       vise_i_backend *b = rig_create(both[i], &spec, params);
       cr_assert(both[i]->step(b, &data, &given, 1, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
       rig_get_state(both[i], b, VISE_I_PARAMS, net.n_params, after);
+
       for (size_t k = 0; k < net.n_params; k++) cr_expect(isnan(after[k]), "%s[%zu] %g", both[i]->name, k, after[k]);
       cr_expect(stats.n_nonfinite == 4 && stats.bad_tensor == 0 && !stats.skipped);
       both[i]->destroy(b);

@@ -1,5 +1,4 @@
-/* The threads of the float32 backend: every part is done once, sleepers wake, and more threads compute the same step.
- */
+/* The threads of the float32 backend: every part is done once, sleepers wake, more threads compute the same step. */
 #include <criterion/criterion.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -27,6 +26,7 @@ Test(cpu_team, every_part_is_done_once_each_time) {
     cr_assert_eq(vise_i_team_create(n_threads, &team, NULL), VISE_OK);
     cr_assert_eq(vise_i_team_size(team), (size_t)n_threads);
     cr_assert_eq(team == NULL, n_threads == 1);
+
     counts c = {.n_parts = (size_t)n_threads};
     for (int run = 0; run < 300; run++) {
       if (run % 100 == 50) usleep(20000); /* the workers have gone to sleep by then */
@@ -35,6 +35,7 @@ Test(cpu_team, every_part_is_done_once_each_time) {
     }
     vise_i_team_destroy(team);
   }
+
   vise_i_team *idle = NULL; /* destroyed before it did anything, awake and asleep */
   cr_assert_eq(vise_i_team_create(3, &idle, NULL), VISE_OK);
   vise_i_team_destroy(idle);
@@ -45,6 +46,7 @@ Test(cpu_team, every_part_is_done_once_each_time) {
 
 Test(cpu_team, slices_cover_without_overlap) {
   static const size_t sizes[] = {0, 1, 15, 16, 17, 31, 33, 97, 1024, 100352};
+
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     for (size_t align = 1; align <= 1024; align *= 16) {
       for (size_t n_parts = 1; n_parts <= 7; n_parts++) {
@@ -73,13 +75,16 @@ static outcome train(const vise_i_backend_ops *ops, vise_i_step_spec *spec, int 
                      const double *params) {
   const size_t n = spec->net->n_params;
   outcome result = {.params = calloc(n, sizeof(double))};
+
   spec->n_threads = n_threads;
   vise_i_backend *b = rig_create(ops, spec, params);
   const vise_i_hyper hyper = rig_hyper(0.01);
+
   for (int step = 0; step < STEPS; step++) {
     vise_error err = VISE_ERROR_INIT;
     cr_assert(ops->step(b, data, NULL, 0, &hyper, &result.last, &err) == VISE_OK, "%s", err.text);
   }
+
   rig_get_state(ops, b, VISE_I_PARAMS, n, result.params);
   ops->destroy(b);
   return result;
@@ -91,10 +96,12 @@ Test(cpu_team, any_number_of_threads_computes_the_step_of_cpu64) {
   const vise_i_net net = rig_net(3, widths, VISE_TANH, true);
   double *params = calloc(net.n_params, sizeof *params), *x = calloc(ROWS * N_IN, sizeof *x), y[ROWS];
   uint64_t state = 11;
+
   rig_fill(&state, 0.1, params, net.n_params);
   rig_fill(&state, 1, x, ROWS * N_IN);
   for (size_t i = 0; i < ROWS; i++) y[i] = (double)(i % N_OUT);
   const vise_i_data data = rig_data(x, ROWS, N_IN, y, 1, true, NULL);
+
   for (int type = VISE_CLIP_GLOBAL; type <= VISE_CLIP_UNIT; type++) {
     vise_i_step_spec spec = rig_spec(&net);
     spec.loss = VISE_LOSS_CROSS_ENTROPY;
@@ -107,15 +114,18 @@ Test(cpu_team, any_number_of_threads_computes_the_step_of_cpu64) {
     spec.clip_value = true;
     spec.clip_lo = -0.01;
     spec.clip_hi = 0.02;
+
     for (size_t l = 0; l < net.n_layers; l++) {
       spec.box_lo[l] = -0.0625;
       spec.box_hi[l] = 0.09375;
     }
+
     const outcome expected = train(&vise_i_backend_cpu64, &spec, 1, &data, params);
     for (int n_threads = 1; n_threads <= MOST_THREADS; n_threads++) {
       const outcome got = train(&vise_i_backend_cpu, &spec, n_threads, &data, params);
       const outcome again = train(&vise_i_backend_cpu, &spec, n_threads, &data, params);
       size_t worst = 0;
+
       cr_expect(rig_compare(got.params, expected.params, net.n_params, 2e-5, 2e-5, &worst) == 0,
                 "%s, %d threads: weight %zu is %g, expected %g", vise_clip_norm_type_name((vise_clip_norm_type)type),
                 n_threads, worst, got.params[worst], expected.params[worst]);
@@ -126,11 +136,13 @@ Test(cpu_team, any_number_of_threads_computes_the_step_of_cpu64) {
       cr_expect(rig_near((double)got.last.n_at_hi, (double)expected.last.n_at_hi, 2, 0.001));
       cr_expect(rig_near((double)got.last.n_clipped_values, (double)expected.last.n_clipped_values, 3, 0.001));
       cr_expect(got.last.n_at_lo > 100 && got.last.n_clipped_values > 10 && got.last.norm_clipped);
+
       free(got.params);
       free(again.params);
     }
     free(expected.params);
   }
+
   free(params);
   free(x);
 }

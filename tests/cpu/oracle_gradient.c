@@ -60,26 +60,31 @@ static void fill_targets(rig *r, const loss_case *loss, uint64_t *seed) {
   r->data = rig_data(r->x, r->n, r->net.widths[0], r->y, n_y, is_class, NULL);
 }
 
-/* widths[n_layers] is replaced by 1 for losses of one output, by 2 at least for losses of class labels. */
+/* widths[n_layers] is replaced by 1 for losses of one output, by at least 2 for losses of class labels. */
 static void rig_make(rig *r, const loss_case *loss, vise_activation activation, size_t n_layers, const size_t *widths,
                      bool bias, size_t n) {
   uint64_t seed = 17 + n + n_layers;
   size_t own[VISE_MAX_LAYERS + 1];
+
   memcpy(own, widths, (n_layers + 1) * sizeof *own);
   if (loss->one_output) own[n_layers] = 1;
   if (loss->labels && own[n_layers] < 2) own[n_layers] = 2;
+
   r->net = rig_net(n_layers, own, activation, bias);
   cr_assert(r->net.n_params <= MAX_PARAMS && n <= MAX_ROWS);
+
   r->spec = rig_spec(&r->net);
   r->spec.loss = loss->loss;
   r->spec.mse_reduction = loss->reduction;
   r->spec.label_smoothing = loss->smoothing;
   r->n = n;
+
   for (size_t t = 0; t < r->net.n_tensors; t++) {
     const vise_i_tensor *tensor = &r->net.tensors[t];
     double scale = tensor->is_bias ? 0.5 : 1.7 / sqrt((double)tensor->n_cols);
     rig_fill(&seed, scale, r->params + tensor->offset, tensor->n_rows * tensor->n_cols);
   }
+
   rig_fill(&seed, 1.5, r->x, n * own[0]);
   fill_targets(r, loss, &seed);
 }
@@ -109,27 +114,32 @@ static double difference(rig *r, size_t i, double h) {
   return (up - down) / width;
 }
 
-/* Compares some entries (all of a small net, the last of every tensor included); a step that straddles a kink of relu,
-   huber or hinge is answered by smaller ones. */
+/* Compares some entries (all in a small net, and the last of every tensor). Where a step straddles a kink of relu,
+   huber or hinge, smaller ones are tried. */
 static void check_gradient(rig *r, const char *what) {
   static const double steps[] = {1e-5, 1e-6, 1e-7};
   double analytic[MAX_PARAMS];
   uint64_t seed = 3;
   size_t n = r->net.n_params, n_checks = n < MAX_ENTRIES ? n : MAX_ENTRIES;
+
   objective(r);
   memcpy(analytic, r->grad, n * sizeof *analytic);
+
   for (size_t k = 0; k < n_checks + r->net.n_tensors; k++) {
     size_t i = n <= MAX_ENTRIES ? k : (size_t)((rig_random(&seed) + 1) / 2 * (double)n);
     double numeric = 0;
     bool near = false;
+
     if (k >= n_checks) {
       const vise_i_tensor *tensor = &r->net.tensors[k - n_checks];
       i = tensor->offset + tensor->n_rows * tensor->n_cols - 1;
     }
+
     for (size_t s = 0; s < 3 && !near; s++) {
       numeric = difference(r, i, steps[s]);
       near = rig_near(numeric, analytic[i], 1e-7, 1e-6);
     }
+
     cr_expect(near, "%s: parameter %zu: gradient %.12g, difference %.12g", what, i, analytic[i], numeric);
   }
 }
@@ -155,6 +165,7 @@ static const shape shapes[] = {
 Test(oracle_gradient, matches_differences_for_every_loss_activation_and_shape) {
   static rig r;
   char what[160];
+
   for (size_t l = 0; l < N_LOSSES; l++) {
     for (int a = 0; a < (int)vise_activation_count_; a++) {
       for (size_t s = 0; s < N_SHAPES; s++) {
@@ -172,6 +183,7 @@ Test(oracle_gradient, matches_differences_with_row_and_class_weights) {
   static rig r;
   const size_t widths[] = {7, 13, 5};
   uint64_t seed = 5;
+
   for (size_t l = 0; l < N_LOSSES; l++) {
     rig_make(&r, &losses[l], VISE_TANH, 2, widths, true, 11);
     for (size_t i = 0; i < r.n; i++) r.row_weights[i] = 1 + rig_random(&seed);
@@ -179,6 +191,7 @@ Test(oracle_gradient, matches_differences_with_row_and_class_weights) {
     r.row_weights[3] = 0;
     r.data.row_weights = r.row_weights;
     if (losses[l].labels || losses[l].one_output) r.spec.class_weights = r.class_weights;
+
     rig_start(&r);
     check_gradient(&r, losses[l].name);
     OPS->destroy(r.b);
@@ -188,14 +201,17 @@ Test(oracle_gradient, matches_differences_with_row_and_class_weights) {
 Test(oracle_gradient, matches_differences_with_penalties) {
   static rig r;
   const size_t widths[] = {7, 13, 5};
+
   for (int mask = 1; mask < 16; mask++) {
     char what[64];
+
     rig_make(&r, &losses[0], VISE_SILU, 2, widths, true, 11);
     if (mask & 1) r.spec.k2 = 0.7;
     if (mask & 2) r.spec.k1 = 0.3;
     if (mask & 4) r.spec.kF = 0.9;
     r.spec.penalize_bias = (mask & 8) != 0;
     r.spec.prox_l1 = mask == 15; /* L1 stays in the objective */
+
     rig_start(&r);
     snprintf(what, sizeof what, "penalties %d", mask);
     check_gradient(&r, what);
@@ -203,20 +219,23 @@ Test(oracle_gradient, matches_differences_with_penalties) {
   }
 }
 
-/* The stated values of the penalties, and that biases are exempt unless asked. */
+/* Penalties have their documented values, and biases are exempt unless asked for. */
 Test(oracle_gradient, penalty_has_the_stated_value) {
   static rig r;
   const size_t widths[] = {2, 1};
   const double params[] = {3, -4, 12};
+
   for (int with_bias = 0; with_bias < 2; with_bias++) {
     double loss, penalty, expected = 0.5 * 0.1 * 25 + 0.01 * 7 + 2 * 5;
     if (with_bias) expected += 0.5 * 0.1 * 144 + 0.01 * 12 + 2 * 12;
+
     rig_make(&r, &losses[0], VISE_RELU, 1, widths, true, 4);
     memcpy(r.params, params, sizeof params);
     r.spec.k2 = 0.1;
     r.spec.k1 = 0.01;
     r.spec.kF = 2;
     r.spec.penalize_bias = with_bias;
+
     rig_start(&r);
     cr_assert(OPS->full_gradient(r.b, &r.data, NULL, r.n, r.grad, &loss, &penalty, NULL) == VISE_OK);
     cr_expect(rig_near(penalty, expected, 1e-14, 1e-14), "penalty %.17g, expected %.17g", penalty, expected);
@@ -224,7 +243,7 @@ Test(oracle_gradient, penalty_has_the_stated_value) {
   }
 }
 
-/* More rows than are held at a time: loss and gradient of the whole are the weighted means over its parts. */
+/* More rows than fit at a time: loss and gradient of the whole are the weighted means over its parts. */
 Test(oracle_gradient, many_rows_are_the_weighted_mean_of_parts) {
   static rig r;
   static double whole[MAX_PARAMS], sum[MAX_PARAMS];
@@ -233,6 +252,7 @@ Test(oracle_gradient, many_rows_are_the_weighted_mean_of_parts) {
   uint64_t seed = 5;
   double loss, part_loss, sum_loss = 0, total = 0;
   size_t worst;
+
   rig_make(&r, &losses[6], VISE_TANH, 2, widths, true, 2600);
   for (size_t i = 0; i < r.n; i++) {
     r.row_weights[i] = 1 + rig_random(&seed);
@@ -240,16 +260,20 @@ Test(oracle_gradient, many_rows_are_the_weighted_mean_of_parts) {
     rows[i] = r.n - 1 - i; /* backwards */
   }
   r.data.row_weights = r.row_weights;
+
   rig_start(&r);
   cr_assert(OPS->full_gradient(r.b, &r.data, NULL, r.n, whole, &loss, NULL, NULL) == VISE_OK);
+
   for (size_t p = 0; p < 5; p++) {
     double weight = 0;
+
     cr_assert(OPS->full_gradient(r.b, &r.data, rows + starts[p], starts[p + 1] - starts[p], r.grad, &part_loss, NULL,
                                  NULL) == VISE_OK);
     for (size_t i = starts[p]; i < starts[p + 1]; i++) weight += r.row_weights[rows[i]];
     sum_loss += weight / total * part_loss;
     for (size_t i = 0; i < r.net.n_params; i++) sum[i] += weight / total * r.grad[i];
   }
+
   cr_expect(rig_near(sum_loss, loss, 1e-13, 1e-13), "loss %.17g of the parts, %.17g of the whole", sum_loss, loss);
   cr_expect(rig_compare(sum, whole, r.net.n_params, 1e-13, 1e-13, &worst) == 0, "entry %zu: %.17g, %.17g", worst,
             sum[worst], whole[worst]);

@@ -32,14 +32,17 @@ typedef struct rig {
 static void rig_make(rig *r) {
   const size_t widths[] = {N_IN, N_HIDDEN, N_OUT};
   uint64_t seed = 11;
+
   memset(r, 0, sizeof *r);
   r->net = rig_net(2, widths, VISE_TANH, true);
   r->spec = rig_spec(&r->net);
   r->hyper = rig_hyper(0.01);
+
   rig_fill(&seed, 1, r->x, N * N_IN);
   rig_fill(&seed, 1, r->y, N * N_OUT);
   rig_fill(&seed, 0.5, r->params, N_PARAMS);
   for (size_t i = 0; i < N; i++) r->row_weights[i] = 1;
+
   r->data = rig_data(r->x, N, N_IN, r->y, N_OUT, false, r->row_weights);
 }
 
@@ -93,6 +96,7 @@ static void set_optimizer(rig *r, int kind) {
   static const vise_optimizer kinds[] = {VISE_SGD, VISE_SGD, VISE_RMSPROP, VISE_RMSPROP, VISE_ADAM};
   r->spec.optimizer = kinds[kind];
   r->spec.momentum = kind == 1 || kind == 3 ? 0.9 : 0;
+
   /* Everything that writes after the decision is on. */
   r->spec.k2d = 0.1;
   r->spec.k1 = 0.01;
@@ -105,19 +109,23 @@ static void set_optimizer(rig *r, int kind) {
 
 Test(oracle_nonfinite, skipped_step_changes_no_bit) {
   static const double bad[] = {NAN, INFINITY, -INFINITY};
+
   for (int optimizer = 0; optimizer < 5; optimizer++) {
     for (int where = 0; where < N_PLANTS; where++) {
       for (size_t k = 0; k < 3; k++) {
         rig r;
         snapshot before, after;
+
         rig_make(&r);
         set_optimizer(&r, optimizer);
         rig_warm_up(&r);
         take(&r, &before);
+
         plant_in_data(&r, (plant)where, bad[k]);
         r.hyper.clamp_factor = 0.5; /* nor does a smaller box reach a skipped step */
         cr_assert(step(&r) == VISE_OK);
         take(&r, &after);
+
         cr_expect(r.stats.skipped && (!isfinite(r.stats.loss) || r.stats.n_nonfinite > 0), "optimizer %d, plant %d, %g",
                   optimizer, where, bad[k]);
         cr_expect(same(&before, &after), "optimizer %d, plant %d, %g: state changed", optimizer, where, bad[k]);
@@ -131,13 +139,16 @@ Test(oracle_nonfinite, skipped_step_changes_no_bit) {
 Test(oracle_nonfinite, bad_weight_is_skipped_and_named) {
   rig r;
   snapshot before, after;
+
   rig_make(&r);
   rig_warm_up(&r);
   r.params[N_PARAMS - 1] = NAN; /* the last bias: all gradients become NaN */
   rig_set_params(OPS, r.b, N_PARAMS, r.params);
+
   take(&r, &before);
   cr_assert(step(&r) == VISE_OK);
   take(&r, &after);
+
   cr_expect(r.stats.skipped && r.stats.bad_tensor == 0 && isnan(r.stats.loss));
   cr_expect(same(&before, &after));
   OPS->destroy(r.b);
@@ -157,15 +168,16 @@ Test(oracle_nonfinite, entries_are_counted_per_tensor) {
   OPS->destroy(r.b);
 }
 
-/* Finite data gradient, penalty that overflows: the total gradient decides, in both clip scopes, and no clip hides it.
- */
+/* Finite data gradient, overflowing penalty: the total gradient decides in both clip scopes, and no clip hides it. */
 Test(oracle_nonfinite, overflow_of_the_penalty_is_seen) {
   for (int scope = 0; scope < 2; scope++) {
     rig r;
     snapshot before, after;
+
     rig_make(&r);
     rig_warm_up(&r);
     OPS->destroy(r.b);
+
     r.spec.k2 = 1e308;
     r.params[N_HIDDEN * N_IN + N_HIDDEN] = 3; /* first entry of the last weight: 3e308 */
     r.spec.clip_scope = scope ? VISE_CLIP_SCOPE_DATA : VISE_CLIP_SCOPE_TOTAL;
@@ -173,9 +185,11 @@ Test(oracle_nonfinite, overflow_of_the_penalty_is_seen) {
     r.spec.clip_lo = -1;
     r.spec.clip_hi = 1;
     r.b = rig_create(OPS, &r.spec, r.params);
+
     take(&r, &before);
     cr_assert(step(&r) == VISE_OK);
     take(&r, &after);
+
     cr_expect(r.stats.skipped && isfinite(r.stats.loss) && r.stats.n_nonfinite == 0 && r.stats.bad_tensor == 2,
               "scope %d: skipped %d, bad tensor %d", scope, r.stats.skipped, r.stats.bad_tensor);
     cr_expect(same(&before, &after));
@@ -188,20 +202,25 @@ Test(oracle_nonfinite, value_clip_does_not_hide_an_infinite_gradient) {
   double delta[N * N_OUT] = {0};
   vise_array delta_array = {delta, VISE_F64, N, N_OUT, N_OUT, 1};
   snapshot before, after;
+
   rig_make(&r);
   r.spec.loss = VISE_LOSS_EXTERNAL;
   r.spec.clip_value = true;
   r.spec.clip_lo = -1;
   r.spec.clip_hi = 1;
+
   r.b = rig_create(OPS, &r.spec, r.params);
   delta[3] = -INFINITY;
   take(&r, &before);
+
   cr_assert(OPS->step(r.b, &r.data, &delta_array, 0.5, &r.hyper, &r.stats, NULL) == VISE_OK);
   cr_expect(r.stats.skipped && r.stats.loss == 0.5 && r.stats.bad_tensor == 0);
+
   delta[3] = 1;
   cr_assert(OPS->step(r.b, &r.data, &delta_array, NAN, &r.hyper, &r.stats, NULL) == VISE_OK);
   take(&r, &after);
   cr_expect(r.stats.skipped && isnan(r.stats.loss) && r.stats.bad_tensor == -1 && r.stats.n_nonfinite == 0);
+
   cr_expect(same(&before, &after) && after.counters.consecutive_skips == 2);
   OPS->destroy(r.b);
 }
@@ -210,21 +229,26 @@ Test(oracle_nonfinite, value_clip_does_not_hide_an_infinite_gradient) {
 
 Test(oracle_nonfinite, a_good_step_forgives_skips_and_t_counts_applied_steps) {
   rig r;
+
   rig_make(&r);
   r.spec.optimizer = VISE_ADAM;
   r.spec.max_skips = 3;
   rig_warm_up(&r);
+
   for (int round = 0; round < 3; round++) {
     vise_i_counters c;
+
     r.x[0] = NAN;
     cr_assert(step(&r) == VISE_OK && step(&r) == VISE_OK);
     c = OPS->get_counters(r.b);
     cr_expect(c.consecutive_skips == 2 && c.applied_steps == (uint64_t)(2 + round));
+
     r.x[0] = 0.25;
     cr_assert(step(&r) == VISE_OK && !r.stats.skipped && r.stats.bad_tensor == -1);
     c = OPS->get_counters(r.b);
     cr_expect(c.consecutive_skips == 0 && c.applied_steps == (uint64_t)(3 + round));
   }
+
   cr_expect(rig_near(OPS->get_counters(r.b).beta1_t, pow(0.9, 5), 0, 1e-15));
   cr_expect(OPS->get_counters(r.b).beta2_t == 0.999 * 0.999 * 0.999 * 0.999 * 0.999);
   OPS->destroy(r.b);
@@ -236,10 +260,13 @@ static size_t run_bad(rig *r, vise_status expected, vise_step_stats *stats) {
   vise_i_hyper hyper[10];
   vise_error err = VISE_ERROR_INIT;
   size_t n_done = 0;
+
   for (size_t i = 0; i < 10; i++) hyper[i] = r->hyper;
   cr_assert(OPS->bind(r->b, &r->data, NULL) == VISE_OK && OPS->set_order(r->b, order, 20, NULL) == VISE_OK);
+
   cr_expect(OPS->run(r->b, 0, 2, 10, hyper, stats, &n_done, &err) == expected);
   cr_expect((expected != VISE_OK) == (strstr(err.text, "0.weight") != NULL), "message: %s", err.text);
+
   const bool halt = r->spec.nonfinite == VISE_NONFINITE_HALT;
   const char *said = halt ? "the step was not finite (policy halt): loss nan" : "5 steps in a row were not finite";
   cr_expect((expected != VISE_OK) == (strstr(err.text, said) != NULL), "message: %s", err.text);
@@ -250,13 +277,16 @@ Test(oracle_nonfinite, run_ends_at_the_limit_of_consecutive_skips) {
   rig r;
   snapshot before, after;
   vise_step_stats stats[10];
+
   rig_make(&r);
   r.spec.max_skips = 5;
   rig_warm_up(&r);
   for (size_t i = 0; i < N; i++) r.x[i * N_IN] = NAN;
+
   take(&r, &before);
   cr_expect(run_bad(&r, VISE_ERR_NONFINITE, stats) == 5);
   take(&r, &after);
+
   cr_expect(same(&before, &after) && after.counters.consecutive_skips == 5);
   for (size_t i = 0; i < 5; i++) cr_expect(stats[i].skipped && stats[i].n_rows == 2 && stats[i].bad_tensor == 0);
   OPS->destroy(r.b);
@@ -266,14 +296,17 @@ Test(oracle_nonfinite, halt_ends_after_the_first) {
   rig r;
   snapshot before, after;
   vise_step_stats stats[10];
+
   rig_make(&r);
   r.spec.nonfinite = VISE_NONFINITE_HALT;
   rig_warm_up(&r);
   r.x[4 * N_IN] = INFINITY; /* row 4: the third step. An infinite feature gives tanh 1, but an infinite gradient */
   r.x[4 * N_IN + 1] = NAN;
+
   take(&r, &before);
   cr_expect(run_bad(&r, VISE_ERR_NONFINITE, stats) == 3);
   take(&r, &after);
+
   cr_expect(stats[2].skipped && !stats[0].skipped && !stats[1].skipped);
   cr_expect(after.counters.applied_steps == before.counters.applied_steps + 2);
   cr_expect(!isnan(after.params[0]));
@@ -284,15 +317,18 @@ Test(oracle_nonfinite, propagate_applies_the_step) {
   rig r;
   snapshot after;
   vise_step_stats stats[10];
+
   rig_make(&r);
   r.spec.nonfinite = VISE_NONFINITE_PROPAGATE;
   r.spec.box_lo[0] = r.spec.box_lo[1] = -0.3;
   r.spec.box_hi[0] = r.spec.box_hi[1] = 0.3;
-  r.spec.assert_projection = true; /* NaN is no breach of the box */
+  r.spec.assert_projection = true; /* NaN does not breach the box */
   rig_warm_up(&r);
+
   for (size_t i = 0; i < N; i++) r.x[i * N_IN] = NAN;
   cr_expect(run_bad(&r, VISE_OK, stats) == 10);
   take(&r, &after);
+
   cr_expect(isnan(after.params[0]) && after.counters.applied_steps == 12 && after.counters.consecutive_skips == 0);
   cr_expect(!stats[0].skipped && stats[0].bad_tensor == 0 && stats[0].n_nonfinite == N_PARAMS);
   OPS->destroy(r.b);

@@ -24,11 +24,13 @@ static void problem_make(problem *p, vise_mse_reduction reduction) {
   const size_t widths[] = {1, 1};
   json_t *root = json_load_file(VISE_SOURCE_DIR "/tests/golden/data_a.json", 0, NULL);
   cr_assert(root && json_array_size(json_object_get(root, "x")) == N_A);
+
   for (size_t i = 0; i < N_A; i++) {
     p->x[i] = json_number_value(json_array_get(json_object_get(root, "x"), i));
     p->y[i] = json_number_value(json_array_get(json_object_get(root, "y"), i));
   }
   json_decref(root);
+
   p->net = rig_net(1, widths, VISE_RELU, true);
   p->spec = rig_spec(&p->net);
   p->spec.mse_reduction = reduction;
@@ -123,10 +125,12 @@ Test(oracle_numbers, data_b_penalty_over_m) {
   vise_step_stats stats;
   double w = 0;
   vise_i_backend *b;
+
   spec.k2 = 0.01 / 4; /* lambda2 / m */
   b = rig_create(OPS, &spec, &w);
   for (size_t s = 0; s < 500; s++) cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, NULL) == VISE_OK);
   rig_get_state(OPS, b, VISE_I_PARAMS, 1, &w);
+
   cr_expect(rig_near(w, 30 / 30.01, 1e-14, 0), "w = %.17g", w);
   OPS->destroy(b);
 }

@@ -5,12 +5,13 @@
 #include "tests/support/backend_rig.h"
 #include "tests/support/trajectory.h"
 
-/* The contract promises 1e-9; what is seen is some 1e-15. */
+/* The contract promises 1e-9; the actual error is about 1e-15. */
 #define TOLERANCE 1e-12
 
 static void check_totals(const trajectory *t, const vise_step_stats *stats) {
   const vise_step_stats *last = &stats[t->n_steps - 1];
   uint64_t clipped_values = 0, norm_clipped = 0, correct = 0;
+
   for (size_t s = 0; s < t->n_steps; s++) {
     clipped_values += stats[s].n_clipped_values;
     norm_clipped += stats[s].norm_clipped;
@@ -18,6 +19,7 @@ static void check_totals(const trajectory *t, const vise_step_stats *stats) {
     cr_expect(!stats[s].skipped && stats[s].bad_tensor == -1 && stats[s].n_nonfinite == 0, "%s: step %zu skipped",
               t->name, s + 1);
   }
+
   cr_expect(clipped_values == t->clipped_values, "%s: %lu values clipped, PyTorch %lu", t->name, clipped_values,
             t->clipped_values);
   cr_expect(norm_clipped == t->norm_clipped, "%s: %lu norms clipped, PyTorch %lu", t->name, norm_clipped,

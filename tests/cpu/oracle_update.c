@@ -78,14 +78,17 @@ Test(oracle_update, sgd_momentum_and_nesterov) {
   for (int kind = 0; kind < 3; kind++) {
     double mu = kind ? 0.8 : 0, v = 0, w = 1, expected[5];
     rig r;
+
     rig_make(&r);
     r.spec.momentum = mu;
     r.spec.nesterov = kind == 2;
+
     for (size_t s = 0; s < 5; s++) {
       v = mu * v + gradients[s];
       w -= 0.1 * (kind == 2 ? gradients[s] + mu * v : v);
       expected[s] = w;
     }
+
     check_one_weight(&r, expected, "sgd");
   }
 }
@@ -94,10 +97,12 @@ Test(oracle_update, rmsprop_and_adam) {
   for (int kind = 0; kind < 3; kind++) {
     double m = 0, s2 = 0, w = 1, expected[5];
     rig r;
+
     rig_make(&r);
     r.spec.optimizer = kind == 2 ? VISE_ADAM : VISE_RMSPROP;
     r.spec.momentum = kind == 1 ? 0.7 : 0;
     r.spec.eps = 0.01;
+
     for (size_t s = 0; s < 5; s++) {
       double g = gradients[s], t = (double)s + 1;
       if (kind == 2) {
@@ -111,6 +116,7 @@ Test(oracle_update, rmsprop_and_adam) {
       }
       expected[s] = w;
     }
+
     check_one_weight(&r, expected, kind == 2 ? "adam" : "rmsprop");
   }
 }
@@ -119,14 +125,17 @@ Test(oracle_update, rmsprop_and_adam) {
 Test(oracle_update, cap_bounds_the_update_not_the_momentum) {
   double v = 0, w = 1, expected[5];
   rig r;
+
   rig_make(&r);
   r.spec.momentum = 0.8;
   r.spec.max_update = 0.06;
+
   for (size_t s = 0; s < 5; s++) {
     v = 0.8 * v + gradients[s];
     w -= fmin(fmax(0.1 * v, -0.06), 0.06);
     expected[s] = w;
   }
+
   check_one_weight(&r, expected, "cap");
 }
 
@@ -137,16 +146,19 @@ Test(oracle_update, decoupled_decay_spares_biases_and_never_changes_signs) {
   const double decayed[] = {0.8, -1.6, 2.4, -3.2, 4, -4.8, 7, -8}, none[] = {0, 0, 0, 0, 0, 0, 7, -8};
   const double all[N_PARAMS] = {0};
   rig r;
+
   rig_make(&r);
   r.spec.k2d = 2;
   rig_start(&r, start);
   apply(&r, no_gradient);
   expect_all(r.params, decayed, "eta k2d = 0.2");
-  cr_expect(r.stats.penalty == 0); /* it is no part of the objective */
+  cr_expect(r.stats.penalty == 0); /* it is not part of the objective */
+
   r.hyper.lr = 0.7;
   apply(&r, no_gradient);
   expect_all(r.params, none, "eta k2d = 1.4");
   OPS->destroy(r.b);
+
   r.spec.penalize_bias = true;
   rig_start(&r, start);
   apply(&r, no_gradient);
@@ -158,10 +170,12 @@ Test(oracle_update, proximal_l1_makes_true_zeros) {
   const double start[] = {1, -1, 0.05, -0.05, 0.1, -0.1, 0.05, -0.05};
   const double ref[] = {0.9, -0.9, 0, 0, 0, 0, 0.05, -0.05};
   rig r;
+
   rig_make(&r);
   r.spec.k1 = 1;
   r.spec.prox_l1 = true;
   rig_start(&r, start);
+
   apply(&r, no_gradient);
   expect_all(r.params, ref, "prox");
   for (size_t i = 2; i < 6; i++) cr_expect(r.params[i] == 0);
@@ -183,10 +197,12 @@ Test(oracle_update, l1_subgradient_is_zero_at_zero) {
 Test(oracle_update, norm_penalty_of_a_zero_tensor_is_no_nan) {
   const double start[N_PARAMS] = {0, 0, 0, 0, 0, 0, 3, 4};
   rig r;
+
   rig_make(&r);
   r.spec.kF = 1;
   r.spec.penalize_bias = true;
   rig_start(&r, start);
+
   apply(&r, no_gradient);
   const double ref[N_PARAMS] = {0, 0, 0, 0, 0, 0, 3 - 0.1 * 0.6, 4 - 0.1 * 0.8};
   expect_all(r.params, ref, "norm penalty");
@@ -201,16 +217,20 @@ Test(oracle_update, a_pruned_weight_never_comes_back_nor_its_moments) {
   const uint8_t mask[] = {0, 1, 1, 0, 1, 1, 1, 1};
   double m[N_PARAMS], s[N_PARAMS];
   rig r;
+
   rig_make(&r);
   r.spec.optimizer = VISE_ADAM;
   r.spec.use_mask = true;
   rig_start(&r, start);
+
   apply(&r, w_grad); /* moments of the weights to come off are not 0 */
   cr_expect(r.params[0] != 0);
+
   cr_assert(OPS->set_state(r.b, VISE_I_MASK, mask, NULL) == VISE_OK);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
   cr_expect(r.params[0] != 0); /* setting it changes nothing yet */
   cr_assert(OPS->project(r.b, &r.hyper, NULL) == VISE_OK);
+
   for (int k = 0; k < 3; k++) {
     rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
     rig_get_state(OPS, r.b, VISE_I_MOMENT1, N_PARAMS, m);
@@ -219,6 +239,7 @@ Test(oracle_update, a_pruned_weight_never_comes_back_nor_its_moments) {
       bool zero = r.params[i] == 0 && m[i] == 0 && s[i] == 0;
       cr_expect(zero == !mask[i], "[%zu] = %g, %g, %g", i, r.params[i], m[i], s[i]);
     }
+
     apply(&r, w_grad);
   }
   OPS->destroy(r.b);
@@ -228,19 +249,23 @@ Test(oracle_update, box_is_counted_and_exempts_biases_unless_asked) {
   const double start[] = {-5, -1, 0.5, 2, 5, 1, -9, 9};
   const double ref[] = {-1, -1, 0.5, 2, 2, 1, -9, 9}, with_bias[] = {-1, -1, 0.5, 2, 2, 1, -1, 2};
   rig r;
+
   rig_make(&r);
   r.spec.box_lo[0] = -1;
   r.spec.box_hi[0] = 2;
   rig_start(&r, start);
+
   apply(&r, no_gradient);
   expect_all(r.params, ref, "box");
   cr_expect(r.stats.n_at_lo == 2 && r.stats.n_at_hi == 2 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
+
   r.spec.clamp_bias = true;
   rig_start(&r, start);
   cr_assert(OPS->project(r.b, &r.hyper, NULL) == VISE_OK);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
   expect_all(r.params, with_bias, "project");
+
   apply(&r, no_gradient);
   expect_all(r.params, with_bias, "box with biases");
   cr_expect(r.stats.n_at_lo == 3 && r.stats.n_at_hi == 3 && r.stats.n_boxed == 8);
@@ -252,13 +277,16 @@ Test(oracle_update, clamp_factor_scales_finite_bounds_only) {
   const double start[] = {-5, -1, 0.5, 2, 5, 1, -9, 9};
   const double half[] = {-5, -1, 0.5, 1, 1, 1, -9, 9}, zero[] = {-5, -1, 0, 0, 0, 0, -9, 9};
   rig r;
+
   rig_make(&r);
   r.spec.box_hi[0] = 2; /* lo stays open */
   r.hyper.clamp_factor = 0.5;
   rig_start(&r, start);
+
   apply(&r, no_gradient);
   expect_all(r.params, half, "factor 0.5");
   cr_expect(r.stats.n_at_lo == 0 && r.stats.n_at_hi == 3 && r.stats.n_boxed == 6);
+
   r.hyper.clamp_factor = 0;
   apply(&r, no_gradient);
   expect_all(r.params, zero, "factor 0");
@@ -272,15 +300,18 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   const double unit[] = {1.5, 2, 0, 0, 0, 0, 30, 40}, row2[] = {3, 4, 0, 0, 0, 12, 30, 40};
   const double tensor[] = {1.5, 2, 0, 0, 0, 6, 30, 40};
   rig r;
+
   rig_make(&r);
   r.spec.box_lo[0] = -4;
   r.spec.box_hi[0] = 4;
   r.spec.max_norm = 2.5;
   rig_start(&r, start);
+
   apply(&r, no_gradient);
   expect_all(r.params, unit, "unit");
   cr_expect(r.stats.n_at_hi == 0 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
+
   r.spec.box_lo[0] = -INFINITY;
   r.spec.box_hi[0] = INFINITY;
   r.spec.max_norm = 6.5;
@@ -303,19 +334,24 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
                {VISE_RMSPROP, 0, false, true},
                {VISE_RMSPROP, 0.9, true, true},
                {VISE_ADAM, 0, true, true}};
+
   for (size_t c = 0; c < 5; c++) {
     double values[N_PARAMS] = {1, 2, 3, 4, 5, 6, 7, 8}, back[N_PARAMS] = {0};
     rig r;
+
     rig_make(&r);
     r.spec.optimizer = cases[c].optimizer;
     r.spec.momentum = cases[c].momentum;
     rig_start(&r, values);
+
     cr_expect(OPS->has_state(r.b, VISE_I_PARAMS) && !OPS->has_state(r.b, VISE_I_MASK));
     cr_expect(OPS->has_state(r.b, VISE_I_MOMENT1) == cases[c].moment1 &&
               OPS->has_state(r.b, VISE_I_MOMENT2) == cases[c].moment2);
+
     for (int which = VISE_I_MOMENT1; which <= VISE_I_MASK; which++) {
       bool kept = OPS->has_state(r.b, (vise_i_state)which);
       vise_status expected = kept ? VISE_OK : VISE_ERR_INTERNAL;
+
       cr_expect(OPS->set_state(r.b, (vise_i_state)which, values, NULL) == expected);
       cr_expect(OPS->get_state(r.b, (vise_i_state)which, back, NULL) == expected);
       if (kept) cr_expect(memcmp(values, back, sizeof back) == 0);
@@ -324,17 +360,20 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
   }
 }
 
-/* beta^t by repeated multiplication, as the state is saved and restored: not by pow, which rounds otherwise. */
+/* beta^t by repeated multiplication, as the state is saved and restored: not by pow, which rounds differently. */
 Test(oracle_update, powers_of_beta_are_products) {
   const double start[N_PARAMS] = {0};
   double beta1_t = 1, beta2_t = 1;
   rig r;
+
   rig_make(&r);
   r.spec.optimizer = VISE_ADAM;
   rig_start(&r, start);
   cr_expect(OPS->get_counters(r.b).applied_steps == 0 && OPS->get_counters(r.b).beta1_t == 1);
+
   for (uint64_t t = 1; t <= 1000; t++) {
     vise_i_counters c;
+
     apply(&r, no_gradient);
     beta1_t *= 0.9;
     beta2_t *= 0.999;
@@ -354,23 +393,25 @@ static void apply_sequence(rig *r, uint64_t first, uint64_t last) {
   }
 }
 
-/* Weights, moments and counters are all that there is: a second backend that receives them goes on with the same bits.
- */
+/* Weights, moments and counters are the whole state: a second backend given them continues with the same bits. */
 Test(oracle_update, a_restored_backend_continues_with_the_same_bits) {
   uint64_t seed = 1;
   double params[N_PARAMS], moment1[N_PARAMS], moment2[N_PARAMS], uninterrupted[N_PARAMS];
   vise_i_counters counters;
   rig r;
+
   rig_make(&r);
   r.spec.optimizer = VISE_ADAM;
   r.spec.k2 = 0.1;
   rig_fill(&seed, 1, params, N_PARAMS);
   rig_start(&r, params);
+
   apply_sequence(&r, 1, 10);
   memcpy(params, r.params, sizeof params);
   rig_get_state(OPS, r.b, VISE_I_MOMENT1, N_PARAMS, moment1);
   rig_get_state(OPS, r.b, VISE_I_MOMENT2, N_PARAMS, moment2);
   counters = OPS->get_counters(r.b);
+
   apply_sequence(&r, 11, 20);
   memcpy(uninterrupted, r.params, sizeof uninterrupted);
   OPS->destroy(r.b);

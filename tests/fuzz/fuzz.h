@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
-/* A finding. */
+/* A false condition is a finding. */
 #define FUZZ_CHECK(condition)  \
   do {                         \
     if (!(condition)) abort(); \
@@ -35,7 +35,7 @@ static inline void fuzz_check_array(const vise_array *array) {
   }
 }
 
-/* A reader of one table. */
+/* Fuzzes a reader of one table. */
 static inline void fuzz_table(vise_status (*parse)(const char *name, const uint8_t *bytes, size_t n, vise_i_table *out,
                                                    vise_error *err),
                               const uint8_t *bytes, size_t n) {

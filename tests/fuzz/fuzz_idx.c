@@ -1,4 +1,4 @@
-/* Fuzz target: the reader of IDX (gzip data or not). */
+/* Fuzz target: the IDX reader (gzip data or not). */
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {

@@ -1,4 +1,4 @@
-/* Fuzz target: the reader of safetensors, and of models in them. */
+/* Fuzz target: the readers of safetensors and of the models in them. */
 #include <string.h>
 
 #include "fuzz.h"
@@ -21,14 +21,17 @@ static void check_model(const vise_model *model) {
   for (size_t i = 0; i < model->net.n_params; i++) {
     FUZZ_CHECK(isfinite(vise_i_param_get(model->dtype, model->params, i)));
   }
-  /* What was understood can be said again, and is then understood as the same. */
+
+  /* What was parsed can be formatted, and the text parses to the same. */
   char *text = NULL, *again = NULL;
   vise_model *other = NULL;
   vise_error err = VISE_ERROR_INIT;
+
   FUZZ_CHECK(vise_i_model_meta_format(model, &text, &err) == VISE_OK);
   FUZZ_CHECK(vise_i_model_meta_parse(text, "again", model->dtype, model->net.n_params, &other, &err) == VISE_OK);
   FUZZ_CHECK(vise_i_model_meta_format(other, &again, &err) == VISE_OK);
   FUZZ_CHECK(strcmp(text, again) == 0);
+
   vise_model_free(other);
   free(text);
   free(again);
@@ -39,14 +42,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
   vise_i_st_file *file = NULL;
   vise_model *model = NULL;
   vise_status status = vise_i_st_parse("fuzz", bytes, n, &file, &err);
+
   fuzz_check_status(status, &err);
   FUZZ_CHECK((status == VISE_OK) == (file != NULL));
   if (status != VISE_OK) return 0;
+
   check_tensors(file);
   status = vise_i_model_from_tensors(file, "fuzz", &model, &err);
   fuzz_check_status(status, &err);
   FUZZ_CHECK((status == VISE_OK) == (model != NULL));
   if (model) check_model(model);
+
   vise_model_free(model);
   vise_i_st_free(file);
   return 0;

@@ -44,7 +44,7 @@ Test(agreement, everything_at_once) {
   agreement_expect(&FUSED, &c, "everything", "at once");
 }
 
-/* One over each tile, sixteen layers, wide outputs; batches of many row blocks. */
+/* Widths one above each tile, many layers, wide outputs; batches of many row blocks. */
 Test(agreement, shapes) {
   static const agreement_shape shapes[] = {{2, {129, 65, 10}, 65}, {3, {65, 129, 33, 100}, 40},
                                            {2, {257, 9, 64}, 130}, {2, {9, 300, 3}, 20},
@@ -62,8 +62,9 @@ Test(agreement, extremes) {
                                            {16, {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 70}, 3},
                                            {1, {8192, 3}, 2},
                                            {2, {3, 8192, 2}, 3},
-                                           {2, {3, 1500, 2}, 3}, /* slices of 64 of a last weight in shared memory */
+                                           {2, {3, 1500, 2}, 3}, /* a last weight in shared memory, in slices of 64 */
                                            {1, {2, 8192}, 2}};
+
   for (size_t s = 0; s < N_OF(shapes); s++) {
     cpu_case c = agreement_case_of(&FUSED, &shapes[s], 2 * shapes[s].batch + 1, 3, 0);
     cpu_option_apply(&c, "norm clip per unit");
@@ -72,19 +73,22 @@ Test(agreement, extremes) {
   }
 }
 
-/* Products by the matrix units, in tiles of 64 and 128: within their precision of float64, and the same bits twice. */
+/* Products on tensor cores, in tiles of 64 and 128: as exact as their precision allows, and the same bits twice. */
 static void precision(vise_precision precision, double slack) {
   static const agreement_shape shapes[] = {{2, {64, 64, 64}, 64}, {3, {65, 130, 70, 10}, 67}, {1, {129, 3}, 20}};
+
   for (size_t s = 0; s < N_OF(shapes); s++) {
     for (int tile = VISE_K_TILE_64; tile <= VISE_K_TILE_128; tile++) {
       char text[256];
       cpu_case c = agreement_case_of(&FUSED, &shapes[s], 2 * shapes[s].batch + 5, 3, 0);
       c.spec.precision = precision;
       c.spec.forced_tile = 1 + tile;
+
       cr_expect(cpu_case_agrees(&c, &vise_i_backend_cuda, slack, text, sizeof text), "%s, shape %zu, tile %d: %s",
                 vise_precision_name(precision), s, tile, text);
       cr_expect(!cpu_case_agrees(&c, &vise_i_backend_cuda, 1, text, sizeof text) || s == 2,
                 "%s, shape %zu, tile %d: as exact as float32", vise_precision_name(precision), s, tile);
+
       cpu_result a = cpu_case_run(&c, &vise_i_backend_cuda), b = cpu_case_run(&c, &vise_i_backend_cuda);
       cr_expect(memcmp(a.params, b.params, a.net.n_params * sizeof *a.params) == 0);
       cpu_result_free(&a);

@@ -8,7 +8,7 @@
 
 #include "tests/emulation/host/emulation.h"
 
-/* Only the emulated device fails when it is told to. */
+/* Only the emulated device can be told to fail. */
 extern void emu_fail_products_after(uint64_t calls) __attribute__((weak));
 
 enum { MAX_ROWS = 16, MAX_PHASES = 128, STEPS_PER_LAUNCH = 4 };
@@ -40,14 +40,16 @@ static void on_note(void *user, const char *text) {
   (void)snprintf(h->notes + used, sizeof h->notes - used, "%s\n", text);
 }
 
-/* The modes of a device on a small net. */
+/* The device's modes on a small net. */
 static vise_bench_config short_config(heard *h) {
   static const size_t widths[] = {9, 7, 3};
   static vise_bench_case c;
   vise_error err = VISE_ERROR_INIT;
   vise_bench_config config;
+
   memset(h, 0, sizeof *h);
   cr_assert_eq(vise_bench_make_case(widths, 2, 16, &c, &err), VISE_OK, "%s", err.text);
+
   vise_bench_config_init(&config);
   config.cases = &c;
   config.n_cases = 1;
@@ -56,6 +58,7 @@ static vise_bench_config short_config(heard *h) {
   config.seconds = 0.01;
   config.n_threads = 1;
   config.steps_per_launch = STEPS_PER_LAUNCH;
+
   config.report = on_row;
   config.note = on_note;
   config.user = h;
@@ -88,6 +91,7 @@ static bool has(const heard *h, vise_bench_mode mode, vise_precision precision) 
 
 static void check_row(const vise_bench_row *row, const vise_bench_machine *machine) {
   const char *name = vise_bench_mode_name(row->mode);
+
   cr_expect(row->verified && row->worst_error <= row->tolerance, "%s", name);
   cr_expect(row->us_median > 0 && row->us_host > 0 && row->us_launches > 0, "%s: %g, %g, %g", name, row->us_median,
             row->us_host, row->us_launches);
@@ -97,11 +101,12 @@ static void check_row(const vise_bench_row *row, const vise_bench_machine *machi
   cr_expect(row->x_unfused > 0 && row->x_unfused_graph > 0, "%s", name);
   cr_expect(row->share_of_copy > 0, "%s", name);
   cr_expect(row->share_of_gemm > 0 || machine->device_note[0] != '\0', "%s", name);
+
   switch (row->mode) {
     case VISE_BENCH_FUSED:
       cr_expect_eq(row->launches_per_step, 1);
       break;
-    case VISE_BENCH_FUSED_MANY: /* calls of a few steps have a launch of their own */
+    case VISE_BENCH_FUSED_MANY: /* a call of fewer steps takes a launch of its own */
       cr_expect(row->launches_per_step >= 1.0 / STEPS_PER_LAUNCH && row->launches_per_step <= 1, "%g",
                 row->launches_per_step);
       break;
@@ -114,12 +119,15 @@ Test(bench, every_mode_is_verified_and_timed) {
   heard h;
   vise_bench_machine machine;
   run(0, false, &h, &machine);
+
   cr_expect_eq(h.n_phases, 0, "clocks are read unasked");
   cr_expect(strstr(machine.device, "compute capability ") != NULL && strstr(machine.device, "runtime CUDA ") != NULL,
             "%s", machine.device);
+
   cr_expect_eq(machine.n_rates, 5);
   for (size_t i = 2; i < machine.n_rates; i++) cr_expect(machine.rates[i].copy_bytes_per_s > 0);
   for (size_t i = 0; i < h.n_rows; i++) check_row(&h.rows[i], &machine);
+
   const vise_precision precisions[] = {VISE_FP32, VISE_TF32, VISE_BF16};
   for (size_t p = 0; p < 3; p++) {
     cr_expect(has(&h, VISE_BENCH_FUSED, precisions[p]) && has(&h, VISE_BENCH_FUSED_MANY, precisions[p]), "%s", h.notes);
@@ -127,13 +135,15 @@ Test(bench, every_mode_is_verified_and_timed) {
     cr_expect(has(&h, VISE_BENCH_UNFUSED, precisions[p]), "%s", h.notes);
     cr_expect(has(&h, VISE_BENCH_UNFUSED_GRAPH, precisions[p]), "%s", h.notes);
   }
-  /* Steps of one launch share what it takes. */
+
+  /* The steps of one launch share its cost. */
   double floors[2] = {NAN, NAN};
   for (size_t i = 0; i < h.n_rows; i++) {
     if (h.rows[i].precision == VISE_FP32 && is_fused(h.rows[i].mode)) {
       floors[h.rows[i].mode == VISE_BENCH_FUSED_MANY] = h.rows[i].floor_us;
     }
   }
+
   cr_expect(floors[1] > 0 && floors[1] < floors[0], "%g, %g", floors[0], floors[1]);
 }
 
@@ -142,13 +152,16 @@ Test(bench, phases_add_up) {
   vise_bench_machine machine;
   static const char *const names[] = {"start", "gather", "forward 0", "rows", "gradient", "update", "end"};
   enum { N = sizeof names / sizeof *names };
+
   run(1u << VISE_FP32, true, &h, &machine);
   cr_assert_eq(h.n_phases, 2 * N);
-  /* Rows do not wait for others than those that they are compared with. */
+  /* Rows wait only for the rows they are compared with. */
   cr_expect_eq(h.n_rows_before_phases, machine.device_note[0] == '\0' ? 2 : 0);
+
   for (size_t i = 0; i < h.n_phases; i += N) {
     double sum = 0;
     const bool many = h.phases[i].mode == VISE_BENCH_FUSED_MANY;
+
     for (size_t k = 0; k < N; k++) {
       const vise_bench_phase *p = &h.phases[i + k];
       cr_expect_str_eq(p->name, names[k]);
@@ -161,27 +174,33 @@ Test(bench, phases_add_up) {
       if (!isnan(p->share_wait)) sum += p->share_wait;
       if (!isnan(p->share_work)) sum += p->share_work;
     }
+
     cr_expect_float_eq(sum, 1, 1e-9);
   }
+
   cr_expect_neq(h.phases[0].mode, h.phases[N].mode);
   for (size_t i = 0; i < h.n_rows; i++) check_row(&h.rows[i], &machine);
 }
 
-/* cuBLAS fails in the middle of the first way: the others are measured, or left out for want of products. */
+/* cuBLAS fails midway through the first mode: the others are measured, or left out for lack of products. */
 Test(bench, an_error_ends_no_other_row) {
   enum { PRODUCTS = 5, MORE = 2 };
   heard h;
   vise_bench_machine machine;
   vise_bench_result result;
   vise_error err = VISE_ERROR_INIT;
+
   if (!emu_fail_products_after) return;
+
   vise_bench_config config = short_config(&h);
   config.precisions = 1u << VISE_FP32;
   cr_assert_eq(vise_bench_measure_machine(&config, &machine, &err), VISE_OK, "%s", err.text);
   config.machine = &machine;
+
   emu_fail_products_after(PRODUCTS + MORE); /* each is tried once before the first step */
   cr_assert_eq(vise_bench_run(&config, &result, &err), VISE_OK, "%s", err.text);
   emu_fail_products_after(UINT64_MAX);
+
   cr_expect(result.n_rows == 2 && result.n_failed == 1 && result.n_errors == 1, "%zu rows, %zu failed, %zu errors",
             result.n_rows, result.n_failed, result.n_errors);
   cr_expect(has(&h, VISE_BENCH_FUSED, VISE_FP32) && has(&h, VISE_BENCH_FUSED_MANY, VISE_FP32));
@@ -196,11 +215,14 @@ Test(bench, a_rate_that_cublas_refuses_is_empty) {
   heard h;
   vise_bench_machine machine;
   vise_error err = VISE_ERROR_INIT;
+
   if (!emu_fail_products_after) return;
+
   const vise_bench_config config = short_config(&h);
   emu_fail_products_after(1);
   cr_assert_eq(vise_bench_measure_machine(&config, &machine, &err), VISE_OK, "%s", err.text);
   emu_fail_products_after(UINT64_MAX);
+
   cr_expect(strstr(machine.device_note, "cuBLAS status") != NULL, "%s", machine.device_note);
   for (size_t i = 2; i < machine.n_rates; i++) {
     cr_expect(machine.rates[i].copy_bytes_per_s > 0 && isnan(machine.rates[i].gemm_flop_per_s));

@@ -1,4 +1,4 @@
-/* bf16: the copies that products read are the float arrays, rounded to nearest even, whoever has written these. */
+/* bf16: the copies that products read are the float arrays, rounded to nearest even, whatever wrote those. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -14,17 +14,19 @@ static uint16_t rounded(float x) {
   return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1)) >> 16);
 }
 
-/* Elements of n_rows rows of n_columns, ld apart, that are not the rounded floats. */
+/* Counts elements of n_rows rows of n_columns, ld apart, that are not the rounded floats. */
 static size_t n_wrong(const float *array, const uint16_t *array16, size_t first, size_t n_rows, size_t n_columns,
                       size_t ld) {
   const size_t n = n_rows * ld;
   float *x = calloc(n, sizeof *x);
   uint16_t *x16 = calloc(n, sizeof *x16);
   size_t wrong = 0;
+
   cr_assert(cudaDeviceSynchronize() == cudaSuccess);
   cr_assert(cudaMemcpy(x, array + first, n * sizeof *x, cudaMemcpyDeviceToHost) == cudaSuccess);
   cr_assert(cudaMemcpy(x16, array16 + first, n * sizeof *x16, cudaMemcpyDeviceToHost) == cudaSuccess);
   for (size_t i = 0; i < n; i++) wrong += i % ld < n_columns && x16[i] != rounded(x[i]);
+
   free(x);
   free(x16);
   return wrong;
@@ -39,7 +41,7 @@ static void expect_params(const vise_i_backend *b, const char *when) {
   }
 }
 
-/* What the last step of the fused kernel left of its batch. */
+/* What the fused kernel's last step left of its batch. */
 static void expect_rows(const vise_i_backend *b, size_t n_rows) {
   const vise_k_step *step = &b->train.step;
   for (uint32_t l = 0; l < step->n_layers; l++) {
@@ -57,15 +59,18 @@ static void follow(step_rig *r) {
   vise_error err = VISE_ERROR_INIT;
   float *start = calloc(r->net.n_params, sizeof *start);
   vise_i_backend *b = step_rig_start(r);
+
   expect_params(b, "projected");
   step_rig_run(r, b, 5, 3, NULL);
   expect_params(b, "trained");
   if (r->spec.step_mode == VISE_STEP_FUSED) expect_rows(b, RIG_BATCH);
+
   for (size_t i = 0; i < r->net.n_params; i++) start[i] = (float)r->params[i];
   cr_assert(OPS->set_state(b, VISE_I_PARAMS, start, &err) == VISE_OK, "%s", err.text);
   expect_params(b, "set");
   step_rig_run(r, b, 3, 1, NULL);
   expect_params(b, "trained again");
+
   OPS->destroy(b);
   free(start);
 }
@@ -76,11 +81,13 @@ Test(bf16, copies_follow) {
       for (int tile = VISE_K_TILE_8; tile <= VISE_K_TILE_128; tile++) {
         step_rig *r = gpu_rig_make(VISE_ADAM);
         if (mode != VISE_STEP_FUSED && tile > VISE_K_TILE_8) tile = VISE_K_TILE_128;
+
         r->spec.precision = VISE_BF16;
         r->spec.step_mode = (vise_step_mode)mode;
         r->spec.forced_tile = 1 + tile;
         if (max_norm == 0) r->spec.max_norm = 0;
         if (max_norm == 2) r->spec.max_norm_scope = VISE_MAX_NORM_TENSOR;
+
         follow(r);
         step_rig_free(r);
       }
@@ -88,15 +95,17 @@ Test(bf16, copies_follow) {
   }
 }
 
-/* Outputs wider than the rows phase takes: their deltas are written by another. */
+/* Outputs wider than the rows phase takes: another phase writes their deltas. */
 Test(bf16, copies_of_wide_outputs_follow) {
   static const size_t widths[] = {RIG_IN, 40, 90};
   step_rig *r = gpu_rig_make(VISE_SGD);
   uint64_t state = 5;
+
   free(r->params);
   r->net = rig_net(2, widths, VISE_GELU, true);
   r->params = calloc(r->net.n_params, sizeof *r->params);
   rig_fill(&state, 0.3, r->params, r->net.n_params);
+
   r->spec.precision = VISE_BF16;
   r->spec.forced_tile = 1 + VISE_K_TILE_64;
   follow(r);

@@ -1,4 +1,4 @@
-/* What must not change a bit: steps per launch and call, CTAs, tiles, where the data are, where a training was cut. */
+/* What must not change a bit: steps per launch and call, CTAs, tiles, where the data is, where a training was cut. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +19,18 @@ static void expect_same(const step_rig *r, const float *reference, const vise_st
 Test(bits, steps_per_launch_and_per_call) {
   static const uint64_t per_launch[] = {1, 7, 0};
   static const size_t per_call[] = {1, 5, RIG_STEPS};
+
   for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
     step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+
     for (size_t i = 0; i < 3; i++) {
       for (size_t k = 0; k < 3; k++) {
         r->spec.steps_per_launch = per_launch[i];
         expect_same(r, reference, r->stats, per_call[k], vise_optimizer_name((vise_optimizer)optimizer));
       }
     }
+
     free(reference);
     step_rig_free(r);
   }
@@ -38,11 +41,13 @@ Test(bits, ctas) {
   vise_i_backend *b = step_rig_start(r);
   const int most = (int)b->train.step.n_members;
   OPS->destroy(b);
+
   float *reference = step_rig_train(r, RIG_STEPS, r->stats);
   for (int n = 1; n <= most; n = n < 3 ? n + 1 : 2 * n + 1) {
     r->spec.n_ctas = n;
     expect_same(r, reference, r->stats, RIG_STEPS, "CTAs");
   }
+
   free(reference);
   step_rig_free(r);
 }
@@ -52,16 +57,18 @@ Test(bits, tiles) {
     step_rig *r = gpu_rig_make(VISE_RMSPROP);
     r->spec.clip_norm_type = (vise_clip_norm_type)type;
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+
     for (int tile = VISE_K_TILE_8; tile < VISE_K_N_TILES; tile++) {
       r->spec.forced_tile = 1 + tile;
       expect_same(r, reference, r->stats, RIG_STEPS, "tiles");
     }
+
     free(reference);
     step_rig_free(r);
   }
 }
 
-/* The comparison itself: another strength is seen. */
+/* The comparison itself: another penalty is seen. */
 Test(bits, comparison_sees_another_training) {
   step_rig *r = gpu_rig_make(VISE_SGD);
   vise_step_stats stats[RIG_STEPS];
@@ -78,6 +85,7 @@ Test(bits, data_in_chunks) {
   static const size_t n_rows[] = {RIG_BATCH, 2 * RIG_BATCH + 3, 41};
   step_rig *r = gpu_rig_make(VISE_ADAM);
   float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+
   for (size_t i = 0; i < 3; i++) {
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, n_rows[i]);
     vise_i_backend *b = step_rig_start(r);
@@ -85,14 +93,17 @@ Test(bits, data_in_chunks) {
     cr_expect(b->bound.rows[0].n_rows < RIG_ROWS / 2 && b->bound.rows[0].n_rows >= RIG_BATCH);
     cr_expect(b->arena_bytes + b->single_bytes + b->bound.n_bytes <= r->spec.device_memory_limit);
     OPS->destroy(b);
+
     for (uint64_t per_launch = 0; per_launch < 3; per_launch++) {
       r->spec.steps_per_launch = per_launch;
       expect_same(r, reference, r->stats, RIG_STEPS, "chunks");
       expect_same(r, reference, r->stats, 3, "chunks, three steps a call");
     }
+
     r->spec.steps_per_launch = 0;
     r->spec.device_memory_limit = 0;
   }
+
   free(reference);
   step_rig_free(r);
 }
@@ -104,19 +115,23 @@ Test(bits, state_carries_a_training_over) {
     vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
     vise_error err = VISE_ERROR_INIT;
     size_t n_done;
+
     step_rig_run(r, first, 9, 9, NULL);
     float *half = step_rig_snapshot(r, first);
     const vise_i_counters counters = OPS->get_counters(first);
     cr_expect(counters.applied_steps == 9 && counters.consecutive_skips == 0);
+
     for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
       if (!OPS->has_state(second, (vise_i_state)which)) continue;
       cr_assert(OPS->set_state(second, (vise_i_state)which, half + (size_t)which * r->net.n_params, &err) == VISE_OK);
     }
     OPS->set_counters(second, &counters);
+
     cr_assert(OPS->run(second, 9 * RIG_BATCH, RIG_BATCH, 4, r->hyper, r->stats, &n_done, &err) == VISE_OK);
     cr_assert(OPS->run(second, 0, RIG_BATCH, 7, r->hyper, r->stats, &n_done, &err) == VISE_OK);
     float *end = step_rig_snapshot(r, second);
     cr_expect(step_rig_same(r, whole, end), "%s", vise_optimizer_name((vise_optimizer)optimizer));
+
     free(whole);
     free(half);
     free(end);
@@ -132,8 +147,10 @@ Test(bits, run_and_step_are_the_same) {
   vise_i_backend *run = step_rig_start(r), *step = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
   vise_step_stats by_run[3], by_step[3];
+
   memset(by_step, 0, sizeof by_step);
   step_rig_run(r, run, 3, 3, by_run);
+
   for (size_t s = 0; s < 3; s++) {
     double x[RIG_BATCH * RIG_IN], y[RIG_BATCH], weights[RIG_BATCH];
     for (size_t i = 0; i < RIG_BATCH; i++) {
@@ -142,13 +159,16 @@ Test(bits, run_and_step_are_the_same) {
       y[i] = r->y[row];
       weights[i] = r->row_weights[row];
     }
+
     const vise_i_data own = rig_data(x, RIG_BATCH, RIG_IN, y, 1, true, weights);
     cr_assert(OPS->step(step, &own, NULL, 0, &r->hyper[s], &by_step[s], &err) == VISE_OK, "%s", err.text);
   }
+
   cr_expect(step_rig_same_stats(by_run, by_step, 3));
   cr_expect(OPS->n_launches(step) == 3);
   float *a = step_rig_snapshot(r, run), *b = step_rig_snapshot(r, step);
   cr_expect(step_rig_same(r, a, b));
+
   free(a);
   free(b);
   OPS->destroy(run);

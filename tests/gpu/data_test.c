@@ -1,5 +1,5 @@
-/* How data come in, and what is computed on any number of rows: every type, both orders, every scaling; predictions,
-   full gradients, the caller's own delta; the state's way to the device and back. */
+/* How data comes in, and what is computed on any number of rows: every type, both orders, every scaling; predictions,
+   full gradients, the caller's own delta; state sent to the device and back. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -17,35 +17,42 @@ Test(data, every_type_order_and_scaling) {
   const double unit_shift = 0, unit_scale = 255, odd_shift = 3, odd_scale = 0.7;
   const vise_i_net net = data_linear_net(params);
   size_t rows[N];
+
   for (size_t c = 0; c < N_IN; c++) {
     shift[c] = 100 + (double)c;
     scale[c] = 40 + 3 * (double)c;
   }
   for (size_t i = 0; i < N; i++) rows[i] = (i * 5) % N;
+
   const vise_i_scaling scalings[] = {
       {NULL, NULL, false}, {&unit_shift, &unit_scale, true}, {&odd_shift, &odd_scale, true}, {shift, scale, false}};
   vise_i_step_spec spec = rig_spec(&net);
   spec.max_batch = 10;
   vise_i_backend *b = rig_create(OPS, &spec, params), *oracle = rig_create(&vise_i_backend_cpu64, &spec, params);
+
   for (size_t i = 0; i < 4 * 5 * 3; i++) {
     const vise_dtype dtype = (vise_dtype)(i / 3 % 5);
     vise_error err = VISE_ERROR_INIT;
     size_t worst;
     vise_array x = data_array(dtype, (int)(i % 3), N, N_IN, false);
     const vise_i_data data = {.x = x, .x_scaling = scalings[i / 15]};
+
     out[0] = out[N * N_OUT + 1] = 12345;
     cr_assert(OPS->forward(b, &data, rows, N, out + 1, &err) == VISE_OK, "%s", err.text);
     cr_assert(vise_i_backend_cpu64.forward(oracle, &data, rows, N, ref, &err) == VISE_OK, "%s", err.text);
+
     cr_expect(out[0] == 12345 && out[N * N_OUT + 1] == 12345, "wrote outside the outputs");
     cr_expect(rig_compare(out + 1, ref, N * N_OUT, 2e-4, 1e-5, &worst) == 0, "scaling %zu, %s, layout %zu: %g, not %g",
               i / 15, vise_dtype_name(dtype), i % 3, out[1 + worst], ref[worst]);
+
     data_array_free(&x);
   }
+
   OPS->destroy(b);
   vise_i_backend_cpu64.destroy(oracle);
 }
 
-/* Outputs of rows 0.., or of every other row from the last, of data with this id. */
+/* Outputs of all rows of data with this id, in order or mixed. */
 static void forward_with_id(vise_i_backend *b, const vise_array *x, uint64_t id, bool mixed, double *out) {
   enum { MANY = 9000 };
   static size_t rows[MANY];
@@ -66,34 +73,41 @@ Test(data, rows_with_an_id_are_sent_once) {
   const vise_i_net net = data_linear_net(params);
   const size_t n = MANY * N_OUT;
   double *once = malloc(n * sizeof *once), *again = malloc(n * sizeof *again);
+
   for (int limited = 0; limited < 2; limited++) {
     vise_i_step_spec spec = rig_spec(&net);
     spec.max_batch = BATCH;
     vise_i_backend *b = rig_create(OPS, &spec, params);
     vise_array x = data_array(VISE_U8, 0, MANY, N_IN, false);
+
     if (limited) { /* room for less than twice the rows */
       b->memory_limit = b->arena_bytes + (size_t)MANY * 32 + 65536;
     }
+
     for (int mixed = 0; mixed < 2; mixed++) {
       forward_with_id(b, &x, 0, mixed, once);
       forward_with_id(b, &x, 7, mixed, again);
       expect_same(once, again, n, true, "an id changes no bit");
     }
     cr_expect_eq(vise_i_cuda_kept_bytes(b) > 0, !limited);
-    /* What breaks the promise of the id tells whether the rows were sent again. */
+
+    /* Breaking the promise of the id shows whether the rows were sent again. */
     memset((void *)(uintptr_t)x.data, 1, (size_t)MANY * N_IN);
     forward_with_id(b, &x, 7, true, again);
     expect_same(once, again, n, !limited, "rows stay on the device where there is room");
     forward_with_id(b, &x, 0, true, once);
     forward_with_id(b, &x, 8, true, again);
     expect_same(once, again, n, true, "another id, other rows");
+
     vise_i_cuda_forget(b);
     cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
     forward_with_id(b, &x, 7, true, again);
     expect_same(once, again, n, true, "what was forgotten is sent again");
+
     OPS->destroy(b);
     data_array_free(&x);
   }
+
   free(once);
   free(again);
 }
@@ -103,15 +117,19 @@ Test(data, bound_rows_serve_outputs_too) {
   const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
   vise_error err = VISE_ERROR_INIT;
+
   spec.max_batch = 10;
   vise_i_backend *b = rig_create(OPS, &spec, params);
+
   vise_array x = data_array(VISE_F32, 2, N, N_IN, false), y = data_array(VISE_I32, 0, N, 1, true);
   const vise_i_data data = {.x = x, .y = y, .y_is_class = true, .id = 3};
   cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
+
   forward_with_id(b, &x, 0, true, once);
   forward_with_id(b, &x, 3, true, again);
   expect_same(once, again, N * N_OUT, true, "the bound rows are the same");
   cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
+
   OPS->destroy(b);
   data_array_free(&x);
   data_array_free(&y);
@@ -124,32 +142,37 @@ Test(data, buffers_are_no_larger_than_what_they_carry) {
   double params[DATA_PARAMS];
   const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
+
   spec.max_batch = 10;
   double *x = calloc((size_t)MANY * (N_IN + N_OUT), sizeof *x);
   cr_assert(x != NULL);
   vise_i_backend *b = rig_create(OPS, &spec, params);
   cr_expect_eq(b->buffer_bytes, LEAST);
+
   for (size_t i = 0; i < sizeof n_rows / sizeof *n_rows; i++) {
     vise_error err = VISE_ERROR_INIT;
     const vise_i_data data = rig_data(x, n_rows[i], N_IN, x + (size_t)MANY * N_IN, N_OUT, false, NULL);
     cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
     cr_expect_eq(b->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i], b->buffer_bytes);
   }
+
   OPS->destroy(b);
   free(x);
 }
 
-/* Bound, with labels and values of every type; the order of the bytes leaves no trace. */
+/* Bound data with labels and values of every type; type and layout leave no trace. */
 Test(data, targets_of_every_type) {
   for (int values = 0; values < 2; values++) {
     double params[DATA_PARAMS], first[DATA_PARAMS], end[DATA_PARAMS];
     const double shift = 0, scale = 255;
     const vise_i_net net = data_linear_net(params);
     size_t order[N];
+
     for (size_t i = 0; i < N; i++) order[i] = (i * 7) % N;
     vise_i_step_spec spec = rig_spec(&net);
     spec.loss = values ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
     spec.max_batch = 10;
+
     for (int dtype = VISE_U8; dtype <= VISE_F64; dtype++) {
       for (int layout = 0; layout < 3; layout++) {
         vise_error err = VISE_ERROR_INIT;
@@ -163,20 +186,24 @@ Test(data, targets_of_every_type) {
                                   .y_is_class = !values,
                                   .x_scaling = {&shift, &scale, true},
                                   .y_scaling = {&shift, &scale, true}};
+
         vise_i_backend *b = rig_create(OPS, &spec, params);
         cr_assert(OPS->bind(b, &data, &err) == VISE_OK && OPS->set_order(b, order, N, &err) == VISE_OK, "%s", err.text);
         cr_assert(OPS->run(b, 0, 10, 4, hyper, stats, &n_done, &err) == VISE_OK, "%s", err.text);
+
         cr_expect(stats[3].n_rows == 7 && !stats[3].skipped && stats[3].loss > 0);
         rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, end);
         if (dtype == VISE_I32 && layout == 0) memcpy(first, end, sizeof end);
         if (dtype >= VISE_I32) {
           cr_expect(memcmp(first, end, sizeof end) == 0, "%s, layout %d", vise_dtype_name((vise_dtype)dtype), layout);
         }
+
         OPS->destroy(b);
         data_array_free(&x);
         data_array_free(&y);
       }
     }
+
     cr_expect(memcmp(first, params, sizeof first) != 0);
   }
 }
@@ -185,6 +212,7 @@ Test(data, refuses_what_does_not_fit) {
   double params[DATA_PARAMS], x[4 * N_IN] = {0}, y[4] = {0, 1, 3, 2};
   const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
+
   spec.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.max_batch = 4;
   vise_i_backend *b = rig_create(OPS, &spec, params);
@@ -193,17 +221,21 @@ Test(data, refuses_what_does_not_fit) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_data data = rig_data(x, 4, N_IN, y, 1, true, NULL);
   const size_t order[] = {0, 4};
+
   cr_expect(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_ERR_VALUE);
   cr_expect(strstr(err.text, "row 2") && strstr(err.text, "label 3"), "%s", err.text);
   cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_VALUE);
   cr_expect(OPS->set_order(b, order, 1, NULL) == VISE_ERR_INTERNAL, "an order without data");
+
   y[2] = 1;
   cr_assert(OPS->bind(b, &data, NULL) == VISE_OK);
   cr_expect(OPS->set_order(b, order, 2, NULL) == VISE_ERR_INTERNAL, "row 4 of 4");
+
   data = rig_data(x, 4, N_IN - 1, y, 1, true, NULL);
   cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_SHAPE);
   data = rig_data(x, 4, N_IN, NULL, 0, true, NULL);
   cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_SHAPE);
+
   OPS->destroy(b);
 }
 
@@ -221,10 +253,12 @@ Test(data, parts_of_many_rows) {
   double *whole = calloc(ROWS * N_OUT, sizeof *whole), *parts = calloc(ROWS * N_OUT, sizeof *parts);
   double *g[2] = {calloc(net.n_params, sizeof *g[0]), calloc(net.n_params, sizeof *g[1])}, loss[2], penalty[2];
   uint64_t state = 10;
+
   rig_fill(&state, 0.3, params, net.n_params);
   rig_fill(&state, 1, x, ROWS * N_IN);
   for (size_t i = 0; i < ROWS; i++) y[i] = (double)(i % N_OUT);
   const vise_i_data data = rig_data(x, ROWS, N_IN, y, 1, true, NULL);
+
   vise_i_step_spec spec = rig_spec(&net);
   spec.max_batch = 1;
   spec.loss = VISE_LOSS_CROSS_ENTROPY;
@@ -232,18 +266,22 @@ Test(data, parts_of_many_rows) {
   spec.k1 = 0.01;
   spec.kF = 0.02;
   spec.prox_l1 = true;
+
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = rig_create(OPS, &spec, params);
   cr_assert(OPS->forward(b, &data, NULL, ROWS, whole, &err) == VISE_OK, "%s", err.text);
   cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[0], &loss[0], &penalty[0], &err) == VISE_OK, "%s", err.text);
-  b->single_bytes = 20000; /* as if there were no more */
+
+  b->single_bytes = 20000; /* as if that were all */
   cr_assert(OPS->forward(b, &data, NULL, ROWS, parts, &err) == VISE_OK, "%s", err.text);
   cr_expect(memcmp(whole, parts, ROWS * N_OUT * sizeof *whole) == 0);
   cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[1], &loss[1], &penalty[1], &err) == VISE_OK, "%s", err.text);
+
   size_t worst;
   cr_expect(rig_compare(g[1], g[0], net.n_params, 1e-6, 1e-5, &worst) == 0, "[%zu]: %g and %g", worst, g[1][worst],
             g[0][worst]);
   cr_expect(rig_near(loss[1], loss[0], 0, 1e-6) && penalty[0] == penalty[1] && penalty[0] > 0);
+
   OPS->destroy(b);
   free(params);
   free(x);
@@ -254,7 +292,7 @@ Test(data, parts_of_many_rows) {
   free(g[1]);
 }
 
-/* Ragged tensors come back as they went. */
+/* Ragged tensors come back as they were sent. */
 Test(data, state_there_and_back) {
   static const size_t widths[] = {13, 31, 7, 1};
   for (int bias = 0; bias < 2; bias++) {
@@ -264,29 +302,35 @@ Test(data, state_there_and_back) {
     float *in = calloc(net.n_params, sizeof *in), *out = calloc(net.n_params, sizeof *out);
     uint8_t *mask = calloc(net.n_params, 1), *mask_out = calloc(net.n_params, 1);
     double *params = calloc(net.n_params, sizeof *params);
+
     spec.optimizer = VISE_ADAM;
     spec.use_mask = true;
     spec.max_batch = 3;
     vise_i_backend *b = rig_create(OPS, &spec, params);
+
     cr_assert(OPS->get_state(b, VISE_I_MASK, mask_out, &err) == VISE_OK);
     for (size_t i = 0; i < net.n_params; i++) cr_assert(mask_out[i] == 1, "a new mask keeps all");
+
     for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
       for (size_t i = 0; i < net.n_params; i++) in[i] = (float)i + 0.25f * (float)which;
       cr_assert(OPS->set_state(b, (vise_i_state)which, in, &err) == VISE_OK);
       cr_assert(OPS->get_state(b, (vise_i_state)which, out, &err) == VISE_OK);
       cr_expect(memcmp(in, out, net.n_params * sizeof *in) == 0);
     }
+
     for (size_t i = 0; i < net.n_params; i++) mask[i] = i % 3 == 0;
     cr_assert(OPS->set_state(b, VISE_I_MASK, mask, &err) == VISE_OK);
     cr_assert(OPS->get_state(b, VISE_I_MASK, mask_out, &err) == VISE_OK);
     cr_expect(memcmp(mask, mask_out, net.n_params) == 0);
     OPS->destroy(b);
+
     spec.optimizer = VISE_SGD;
     spec.use_mask = false;
     b = rig_create(OPS, &spec, params);
     cr_expect(!OPS->has_state(b, VISE_I_MOMENT1) && !OPS->has_state(b, VISE_I_MASK));
     cr_expect(OPS->set_state(b, VISE_I_MOMENT1, in, &err) == VISE_ERR_INTERNAL);
     OPS->destroy(b);
+
     free(in);
     free(out);
     free(mask);

@@ -1,8 +1,8 @@
 /*
- * The bits of float32 training are those of this table: on the emulated device, on every GPU, whatever the schedule,
- * the number of multiprocessors or the plan. A change of the canonical order (kernels/canonical.h), of a function of
- * kernels/math_f32.cuh or of a formula changes them; then the table is made anew from what the test prints, and the
- * commit says why.
+ * Float32 training gives the bits of this table on the emulated device and on every GPU, whatever the schedule, the
+ * number of multiprocessors or the plan. Changing the canonical order (kernels/canonical.h), a function in
+ * kernels/math_f32.cuh or a formula changes them: then update the table from what the test prints, and say why in the
+ * commit.
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -38,10 +38,12 @@ static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
   spec.k1 = g->optimizer == VISE_SGD ? 0 : 1e-5;
   spec.clip_norm = 1;
   spec.max_batch = g->batch;
+
   for (size_t l = 0; l < g->n_layers; l++) {
     spec.box_lo[l] = -0.25;
     spec.box_hi[l] = 0.25;
   }
+
   return spec;
 }
 
@@ -57,6 +59,7 @@ static uint64_t train(const golden *g) {
   vise_i_hyper hyper[N_STEPS];
   vise_step_stats stats[N_STEPS];
   uint64_t state = 20261127;
+
   rig_fill(&state, 1, x, g->n_rows * n_in);
   rig_fill(&state, 1, y, g->n_rows * n_y);
   rig_fill(&state, 0.25, params, net.n_params);
@@ -65,15 +68,19 @@ static uint64_t train(const golden *g) {
     if (g->labels) y[i] = floor((y[i] + 1) / 2 * (double)n_out);
   }
   for (size_t s = 0; s < N_STEPS; s++) hyper[s] = rig_hyper(0.05 / (1 + 0.01 * (double)s));
+
   const vise_i_data data = rig_data(x, g->n_rows, n_in, y, n_y, g->labels, NULL);
   vise_i_backend *b = rig_begin(ops, &spec, params, &hyper[0], &data, order, g->n_rows);
   rig_run(ops, b, g->n_rows, g->batch, N_STEPS, N_STEPS, hyper, stats);
+
   for (size_t s = 0; s < N_STEPS; s++) {
     cr_assert(isfinite(stats[s].loss) && !stats[s].skipped, "step %zu: loss %g", s + 1, stats[s].loss);
   }
+
   float *end = malloc(net.n_params * sizeof *end);
   cr_assert_eq(ops->get_state(b, VISE_I_PARAMS, end, &err), VISE_OK, "%s", err.text);
   const uint64_t hash = XXH3_64bits(end, net.n_params * sizeof *end);
+
   ops->destroy(b);
   free(x);
   free(y);

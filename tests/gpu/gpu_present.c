@@ -1,4 +1,4 @@
-/* Ends with 0 where there is a GPU that Vise can use, else with 77 and the reason on standard output. */
+/* Exits with 0 if there is a GPU that Vise can use, else with 77 and the reason on standard output. */
 #include <stdio.h>
 
 #include "host/backend/cuda/device.h"

@@ -6,7 +6,7 @@ step_rig *gpu_rig_make(vise_optimizer optimizer) {
   return step_rig_make(&vise_i_backend_cuda, optimizer);
 }
 
-/* The less there is, the less the step takes for many rows at a time. */
+/* The lower the limit, the less the step takes for many rows at a time: repeats until the limit suffices. */
 size_t gpu_rig_limit(const step_rig *r, size_t extra) {
   vise_i_step_spec spec = r->spec;
   size_t limit = 0;

@@ -1,4 +1,4 @@
-/* The training of tests/support/step_rig.h on cuda, and what is asked of the device's memory. */
+/* The training of tests/support/step_rig.h on cuda, and device memory limits for it. */
 #ifndef VISE_T_GPU_RIG_H
 #define VISE_T_GPU_RIG_H
 
@@ -7,8 +7,8 @@
 
 step_rig *gpu_rig_make(vise_optimizer optimizer);
 
-/* A device memory limit that leaves `extra` bytes beside the step, and one that leaves room for two chunks of n_rows
-   rows of the data in all. */
+/* Device memory limits: one that leaves `extra` bytes besides the step, one that leaves room for two chunks of n_rows
+   rows. */
 size_t gpu_rig_limit(const step_rig *r, size_t extra);
 size_t gpu_rig_limit_for_rows(const step_rig *r, size_t n_rows);
 

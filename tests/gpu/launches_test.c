@@ -1,6 +1,6 @@
 /*
  * Many steps in a launch: the team goes on while one CTA reports, and gathers ahead. What each step reports and leaves
- * is that of cpu64, and in every bit that of launches of one step, also where steps are skipped or end the run.
+ * agrees with cpu64, and to the bit with launches of one step, also where steps are skipped or end the run.
  */
 #include <criterion/criterion.h>
 #include <math.h>
@@ -18,17 +18,20 @@ static bool same(const double *a, const double *b, size_t n) {
   return !a == !b && (!a || memcmp(a, b, n * sizeof *a) == 0);
 }
 
-/* The eight steps of an epoch: launches of one step agree with cpu64, the others with these. */
+/* The eight steps of an epoch: launches of one step agree with cpu64, the others with them. */
 static void check(cpu_case *c, const char *what) {
   char text[256];
   cpu_result results[N_LAUNCHES], *first = &results[0];
+
   c->n_rows = 7 * c->batch + 1;
   c->n_steps = c->steps_per_call = 8;
-  c->spec.assert_projection = false; /* it takes the steps one by one */
+  c->spec.assert_projection = false; /* it would take the steps one by one */
+
   for (size_t i = 0; i < N_LAUNCHES; i++) {
     cpu_result *r = &results[i];
     c->spec.steps_per_launch = PER_LAUNCH[i];
     *r = cpu_case_run(c, OPS);
+
     const size_t n = r->net.n_params;
     cr_expect(step_rig_same_stats(first->stats, r->stats, c->n_steps) &&
                   memcmp(first->tensor_sum, r->tensor_sum, sizeof r->tensor_sum) == 0,
@@ -37,12 +40,13 @@ static void check(cpu_case *c, const char *what) {
         same(first->params, r->params, n) && same(first->moment1, r->moment1, n) && same(first->moment2, r->moment2, n),
         "%s, %zu layers, launches of %d: weights", what, c->n_layers, (int)PER_LAUNCH[i]);
   }
+
   cr_expect(cpu_result_agrees(c, first, 1, text, sizeof text), "%s, %zu layers %zu-%zu.., bad rows %zu: %s", what,
             c->n_layers, c->widths[0], c->widths[1], c->bad_every, text);
   for (size_t i = 0; i < N_LAUNCHES; i++) cpu_result_free(&results[i]);
 }
 
-/* Of one layer, whose losses come without an exchange, or with; narrow and wide outputs; many exchanges. */
+/* One layer, with and without an exchange for its losses; narrow and wide outputs; many exchanges. */
 static const struct shape {
   size_t n_layers, widths[6];
 } SHAPES[] = {{1, {9, 3}}, {1, {9, 70}}, {2, {33, 20, 5}}, {2, {12, 9, 66}}, {4, {9, 8, 7, 6, 3}}};
@@ -84,7 +88,7 @@ Test(launches, max_norm) {
   options_over_shapes(options, 2);
 }
 
-/* A penalty beside norms of units, whose sums a phase makes; max-norm beside both; gradients in parts. */
+/* A penalty with norms of units, whose sums a phase makes; max-norm with both; gradients in parts. */
 Test(launches, together) {
   for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
     cpu_case c = cpu_case_make();
@@ -92,11 +96,14 @@ Test(launches, together) {
     c.batch = 33;
     c.bad_every = s % 2 ? 75 : 0;
     c.spec.gradient_parts = 1;
+
     cpu_option_apply(&c, "l2");
     check(&c, "parts");
+
     cpu_option_apply(&c, "norm clip per unit");
     cpu_option_apply(&c, "max-norm");
     check(&c, "parts, clip by units, max-norm");
+
     cpu_option_apply(&c, "norm clip per tensor");
     cpu_option_apply(&c, "max-norm per tensor");
     c.spec.gradient_parts = 0;
@@ -118,7 +125,7 @@ Test(launches, member_without_work) {
   }
 }
 
-/* ---- launches that end before their steps ---- */
+/* ---- launches that end early ---- */
 
 typedef struct ending {
   vise_step_stats stats[RIG_STEPS];
@@ -127,19 +134,23 @@ typedef struct ending {
   uint32_t progress;
 } ending;
 
-/* Up to nine steps, which end after n; then two more. */
+/* A run of nine steps that ends after n; then two more. */
 static ending end_early(step_rig *r, uint64_t per_launch, size_t n) {
   ending e = {.state = NULL};
   vise_error err = VISE_ERROR_INIT;
   size_t n_done = 0;
+
   r->spec.steps_per_launch = per_launch;
   vise_i_backend *b = step_rig_start(r);
+
   cr_expect(OPS->run(b, 0, RIG_BATCH, 9, r->hyper, e.stats, &n_done, &err) == VISE_ERR_NONFINITE, "%s", err.text);
   cr_expect(n_done == n, "launches of %d: %zu steps, expected %zu", (int)per_launch, n_done, n);
   e.progress = b->mail->progress;
   cr_expect(e.progress == n);
+
   vise_error_clear(&err);
   cr_expect(OPS->run(b, 9 * RIG_BATCH, RIG_BATCH, 2, r->hyper, e.stats + 9, &n_done, &err) == VISE_OK, "%s", err.text);
+
   e.counters = OPS->get_counters(b);
   e.state = step_rig_snapshot(r, b);
   OPS->destroy(b);
@@ -149,6 +160,7 @@ static ending end_early(step_rig *r, uint64_t per_launch, size_t n) {
 static void ends_alike(step_rig *r, size_t n, uint64_t applied) {
   ending first = end_early(r, 1, n);
   cr_expect(first.counters.applied_steps == applied && first.counters.consecutive_skips == 0);
+
   for (size_t i = 1; i < N_LAUNCHES; i++) {
     ending e = end_early(r, PER_LAUNCH[i], n);
     cr_expect(step_rig_same_stats(first.stats, e.stats, n) && step_rig_same_stats(first.stats + 9, e.stats + 9, 2),
@@ -157,10 +169,11 @@ static void ends_alike(step_rig *r, size_t n, uint64_t applied) {
     cr_expect(memcmp(&first.counters, &e.counters, sizeof e.counters) == 0);
     free(e.state);
   }
+
   free(first.state);
 }
 
-/* A feature of the first row of the step. */
+/* Puts a NaN into the first row of the step. */
 static void spoil(step_rig *r, size_t step) {
   r->x[r->order[step * RIG_BATCH] * RIG_IN + 2] = NAN;
 }

@@ -1,7 +1,7 @@
 /*
- * The main function of the native GPU tests. Without a usable GPU it runs nothing and ends with 77, which CTest reports
- * as skipped; with VISE_REQUIRE_GPU=1 that is a failure, and so are a skipped test and a program without tests.
- * --timeout holds for each test.
+ * The main function of the native GPU tests. Without a usable GPU it runs nothing and exits with 77, which CTest
+ * reports as skipped; with VISE_REQUIRE_GPU=1 that is a failure, and so are a skipped test and a program without tests.
+ * --timeout applies to each test.
  */
 #include <criterion/criterion.h>
 #include <criterion/hooks.h>
@@ -22,7 +22,7 @@ ReportHook(POST_ALL)(struct criterion_global_stats *stats) {
   n_skipped = stats->tests_skipped;
 }
 
-/* Criterion 2.4 takes the option and does nothing by it; a limit that a test has of its own it keeps. */
+/* Criterion 2.4 accepts the option and ignores it; a test with its own limit keeps it. */
 static void limit_each(const struct criterion_test_set *tests, double seconds) {
   FOREACH_SET(struct criterion_suite_set * suite, tests->suites) {
     FOREACH_SET(struct criterion_test * test, suite->tests) {
@@ -34,6 +34,7 @@ static void limit_each(const struct criterion_test_set *tests, double seconds) {
 static int run(int argc, char **argv, bool required) {
   struct criterion_test_set *tests = criterion_initialize();
   int code = 0;
+
   if (criterion_handle_args(argc, argv, true)) {
     if (criterion_options.timeout > 0) limit_each(tests, criterion_options.timeout);
     code = criterion_run_all_tests(tests) ? 0 : 1;
@@ -42,11 +43,12 @@ static int run(int argc, char **argv, bool required) {
       code = 1;
     }
   }
+
   criterion_finalize(tests);
   return code;
 }
 
-/* Criterion runs each test in a process that starts at main, which it finds by its name: it must not be hidden. */
+/* Criterion runs each test in a process that starts at main, which it finds by name: it must not be hidden. */
 __attribute__((visibility("default"))) int main(int argc, char **argv) {
   const char *why_not = NULL, *require = getenv("VISE_REQUIRE_GPU");
   const bool required = require != NULL && strcmp(require, "1") == 0;

@@ -1,4 +1,4 @@
-/* Gradients in parts: the sums of slices of the batch made apart and added in their order, bit for bit as in one. */
+/* Gradients in parts: sums over slices of the batch, made apart and added in order, have the bits of the whole. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static void expect_same(const double *got, const double *whole, size_t n, const 
   }
 }
 
-/* parts: as in vise_i_step_spec. */
+/* parts: gradient_parts of vise_i_step_spec. */
 static cpu_result train(const cpu_case *c, int parts, int tile) {
   cpu_case own = *c;
   own.spec.gradient_parts = parts;
@@ -28,19 +28,22 @@ Test(gradient_parts, give_the_bits_of_the_whole) {
       {1, {5, 3}, 33}, {2, {33, 65, 7}, 100}, {3, {17, 64, 64, 6}, 1500}, /* slices of 64; the last batch has one row */
   };
   static const size_t n_rows[] = {50, 250, 1501};
+
   for (size_t i = 0; i < N_OF(shapes); i++) {
-    /* An epoch, whose last batch is a partial one, and one step more. */
+    /* An epoch, whose last batch is partial, and one more step. */
     cpu_case c = agreement_case_of(&CUDA, &shapes[i], n_rows[i], (n_rows[i] - 1) / shapes[i].batch + 2, 0);
     cpu_option_apply(&c, "mse");
     c.spec.momentum = 0.5;
     c.spec.k2 = 0.01;
     c.spec.clip_norm = 0.5;
     c.spec.assert_projection = false;
+
     cpu_result whole = train(&c, -1, 0);
     for (int tile = 2; tile <= 4; tile++) { /* 32, 64, 128 */
       char what[64];
       (void)snprintf(what, sizeof what, "shape %zu, tile %d", i, tile);
       cpu_result parts = train(&c, 1, tile);
+
       expect_same(parts.params, whole.params, whole.net.n_params, what);
       expect_same(parts.moment1, whole.moment1, whole.net.n_params, what);
       cr_assert_eq(parts.n_launches, whole.n_launches, "%s", what);

@@ -1,4 +1,4 @@
-/* Launches and what they cost beside; steps that are not finite; changed learning rates and bounds; errors. */
+/* Launches and their other costs; steps that are not finite; changed learning rates and bounds; errors. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -15,25 +15,31 @@ extern emu_counts emu_read_counts(void) __attribute__((weak));
 
 Test(steps, launches_are_counted) {
   static const struct { uint64_t per_launch, n_launches; } cases[] = {{1, 13}, {7, 2}, {0, 1}, {100, 1}};
+
   for (size_t i = 0; i < 4; i++) {
     step_rig *r = gpu_rig_make(VISE_ADAM);
     vise_error err = VISE_ERROR_INIT;
+
     r->spec.steps_per_launch = cases[i].per_launch;
     vise_i_backend *b = step_rig_start(r);
+
     cr_expect(OPS->n_launches(b) == 0);
-    cr_assert(cudaDeviceSynchronize() == cudaSuccess); /* the order may still be on its way */
+    cr_assert(cudaDeviceSynchronize() == cudaSuccess); /* the order may still be in flight */
     const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
+
     step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
     cr_expect(OPS->n_launches(b) == cases[i].n_launches && b->n_idle_launches == 0);
+
     if (emu_read_counts) {
       const emu_counts after = emu_read_counts();
       cr_expect(after.launches - before.launches == cases[i].n_launches);
       cr_expect(after.cooperative_launches - before.cooperative_launches == cases[i].n_launches);
       cr_expect(after.memsets == before.memsets && after.allocations == before.allocations);
       cr_expect(after.host_allocations == before.host_allocations);
-      /* state and records there, state and statistics back, whatever the number of steps */
+      /* state and records in, state and statistics out, whatever the number of steps */
       cr_expect(after.copies - before.copies == 4, "%d copies", (int)(after.copies - before.copies));
     }
+
     cr_expect(b->mail->progress == 13);
     OPS->destroy(b);
     step_rig_free(r);
@@ -64,14 +70,17 @@ Test(steps, changed_rates_and_bounds) {
 
 Test(steps, nonfinite_data_skip_without_a_trace) {
   const double bad[] = {NAN, INFINITY, -INFINITY, 1e39}; /* the last is beyond float32 */
+
   for (size_t i = 0; i < 4; i++) {
     for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
       for (uint64_t per_launch = 0; per_launch < 2; per_launch++) {
         step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
         uint64_t launched;
+
         r->spec.steps_per_launch = per_launch;
         vise_i_backend *b = check_nonfinite_data(r, bad[i], true, &launched);
         cr_expect(OPS->n_launches(b) == (per_launch ? 7 : 2) && b->n_idle_launches == (per_launch ? 2 : 0));
+
         OPS->destroy(b);
         step_rig_free(r);
       }
@@ -115,17 +124,20 @@ Test(steps, a_device_error_poisons) {
   vise_i_backend *b = step_rig_start(r);
   double out[RIG_ROWS * RIG_OUT];
   float *state = step_rig_snapshot(r, b);
+
   b->train.step.n_members = 100000; /* more than any device holds at once */
   step_rig_expect(r, b, 0, 2, VISE_ERR_DEVICE, 0, &first);
   cr_expect(strstr(first.text, "CUDA device 0: ") && strstr(first.text, ".c:"), "%s", first.text);
   step_rig_expect(r, b, 0, 2, VISE_ERR_DEVICE, 0, &later);
   cr_expect_str_eq(later.text, first.text);
+
   cr_expect(OPS->get_state(b, VISE_I_PARAMS, state, NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->set_state(b, VISE_I_PARAMS, state, NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->bind(b, &r->data, NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->set_order(b, r->order, RIG_ROWS, NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, NULL) == VISE_ERR_DEVICE);
+
   free(state);
   OPS->destroy(b);
   step_rig_free(r);
@@ -135,13 +147,16 @@ Test(steps, refuses_what_does_not_fit) {
   step_rig *r = gpu_rig_make(VISE_SGD);
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = NULL;
+
   r->spec.device_memory_limit = 4000;
   cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_MEMORY && b == NULL);
   cr_expect(strstr(err.text, "more than the 4000 there are") != NULL, "%s", err.text);
   vise_error_clear(&err);
+
   r->spec.device_memory_limit = gpu_rig_limit(r, 1000);
   b = rig_create(OPS, &r->spec, r->params);
   cr_expect(OPS->bind(b, &r->data, &err) == VISE_ERR_MEMORY && strstr(err.text, "two batches of data"), "%s", err.text);
+
   OPS->destroy(b);
   step_rig_free(r);
 }
@@ -151,18 +166,22 @@ Test(steps, guards_stay_as_they_are) {
     step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
     vise_error err = VISE_ERROR_INIT;
     double out[RIG_ROWS * RIG_OUT], *gradient = calloc(r->net.n_params, sizeof *gradient);
+
     r->spec.guard_bytes = 256;
     r->spec.clip_norm_p = VISE_NORM_INF;
     vise_i_backend *b = step_rig_start(r);
+
     step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
     cr_assert(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, &err) == VISE_OK, "%s", err.text);
     cr_assert(OPS->full_gradient(b, &r->data, NULL, RIG_ROWS, gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
     cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_OK, "%s", err.text);
+
     const vise_i_plan_array *moments = &b->train.plan.arrays[VISE_I_PLAN_MOMENT1];
     cr_assert(cudaMemset(b->arena + moments->offset + moments->n_bytes + 3, 0, 1) == cudaSuccess);
     cr_assert(cudaDeviceSynchronize() == cudaSuccess);
     cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_ERR_INTERNAL && strstr(err.text, "behind the first moments"),
               "%s", err.text);
+
     free(gradient);
     OPS->destroy(b);
     step_rig_free(r);

@@ -1,4 +1,4 @@
-/* Whole trainings on cuda through the API: launches, checkpoints, errors of the device. */
+/* Whole trainings on cuda through the API: launches, checkpoints, device errors. */
 #include "host/train/trainer.h"
 
 #include <criterion/criterion.h>
@@ -11,6 +11,7 @@
 static vise_train_config config_of(void) {
   vise_train_config config;
   vise_train_config_init(&config);
+
   config.backend = VISE_BACKEND_CUDA;
   config.optimizer = VISE_ADAM;
   config.l2 = 1e-3;
@@ -20,6 +21,7 @@ static vise_train_config config_of(void) {
   config.clamp_hi = 0.4;
   config.batch = 16;
   config.epochs = 4;
+
   return config;
 }
 
@@ -66,21 +68,25 @@ Test(trainer, auto_is_cuda_where_there_is_one) {
   end(&t);
 }
 
-/* Sixteen layers are all it takes; auto then is cpu, by name it is an error. */
+/* cuda takes up to sixteen layers; beyond that auto means cpu, and asking for cuda is an error. */
 Test(trainer, auto_is_cpu_for_nets_that_cuda_does_not_take) {
   size_t widths[18];
   vise_error err = VISE_ERROR_INIT;
   vise_trainer *trainer = NULL;
+
   for (size_t i = 0; i < 18; i++) widths[i] = 3;
   vise_train_config config = config_of();
   vise_dataset *data = rig_classes(20, 3, 3, 1);
   vise_model *model = rig_model(widths, 18, true, VISE_F32);
+
   cr_expect_eq(vise_trainer_create(&config, model, data, NULL, NULL, &trainer, &err), VISE_ERR_UNSUPPORTED);
   cr_expect(strstr(err.text, "up to 16 layers") != NULL, "%s", err.text);
   vise_error_clear(&err);
+
   config.backend = VISE_BACKEND_AUTO;
   cr_assert_eq(vise_trainer_create(&config, model, data, NULL, NULL, &trainer, &err), VISE_OK, "%s", err.text);
   cr_expect_eq(vise_trainer_backend(trainer), VISE_BACKEND_CPU);
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(data);
@@ -88,14 +94,17 @@ Test(trainer, auto_is_cpu_for_nets_that_cuda_does_not_take) {
 
 Test(trainer, run_counts_launches) {
   static const uint64_t per_launch[] = {1, 3};
+
   for (size_t i = 0; i < 2; i++) {
     vise_train_config config = config_of();
     vise_run_config run;
     vise_run_result result;
     vise_error err = VISE_ERROR_INIT;
+
     config.steps_per_launch = per_launch[i];
     training t = start(&config);
     vise_run_config_init(&run);
+
     cr_assert_eq(vise_trainer_run(t.trainer, &run, &result, &err), VISE_OK, "%s", err.text);
     cr_expect_eq(result.steps, 4 * 7);
     /* an epoch of 7 steps is cut into launches of 3, 3 and 1 */
@@ -109,16 +118,20 @@ Test(trainer, checkpoints_carry_on_with_the_same_bits) {
   const vise_train_config config = config_of();
   vise_error err = VISE_ERROR_INIT;
   char dir[256];
+
   rig_folder(dir);
   const char *const path = rig_path(dir, "checkpoint");
   training whole = start(&config), first = start(&config), second = start(&config);
+
   step(&whole, 17);
   step(&first, 10);
   cr_assert_eq(vise_trainer_save(first.trainer, path, &err), VISE_OK, "%s", err.text);
   cr_assert_eq(vise_trainer_restore(second.trainer, path, &err), VISE_OK, "%s", err.text);
   step(&second, 7);
+
   double *a = weights(&whole), *b = weights(&second);
   cr_expect(memcmp(a, b, vise_model_n_parameters(whole.model) * sizeof *a) == 0);
+
   free(a);
   free(b);
   end(&whole);
@@ -133,10 +146,12 @@ Test(trainer, batches_of_the_callers_own) {
   vise_error err = VISE_ERROR_INIT;
   training t = start(&config);
   double x[40 * 9], y[40], out[40 * 3];
+
   for (size_t i = 0; i < 40 * 9; i++) x[i] = (double)(i % 17) / 17;
   for (size_t i = 0; i < 40; i++) y[i] = (double)(i % 3);
   const vise_array features = vise_array_of(x, VISE_F64, 40, 9), labels = vise_array_of(y, VISE_F64, 40, 1);
   vise_step_stats stats;
+
   step(&t, 3);
   cr_assert_eq(vise_trainer_step_batch(t.trainer, &features, &labels, NULL, &stats, &err), VISE_OK, "%s", err.text);
   cr_expect(stats.n_rows == 40 && stats.step == 4 && stats.loss > 0);
@@ -145,29 +160,35 @@ Test(trainer, batches_of_the_callers_own) {
   end(&t);
 }
 
-/* The trainer keeps the error, and the checkpoint of before stays good. */
+/* The trainer keeps the error, and an earlier checkpoint stays good. */
 Test(trainer, a_device_error_poisons) {
   const vise_train_config config = config_of();
   vise_error err = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
   char dir[256];
   size_t n_done;
+
   rig_folder(dir);
   const char *const path = rig_path(dir, "checkpoint");
   training t = start(&config), other = start(&config);
+
   step(&t, 5);
   cr_assert_eq(vise_trainer_save(t.trainer, path, &err), VISE_OK, "%s", err.text);
+
   const uint32_t n_members = t.trainer->backend->train.step.n_members;
   t.trainer->backend->train.step.n_members = 100000;
   cr_expect_eq(vise_trainer_step(t.trainer, 1, NULL, &n_done, &err), VISE_ERR_DEVICE);
   t.trainer->backend->train.step.n_members = n_members;
+
   cr_expect_eq(vise_trainer_step(t.trainer, 1, NULL, &n_done, &later), VISE_ERR_DEVICE);
   cr_expect(strstr(later.text, "the trainer failed before: CUDA device 0: ") != NULL, "%s", later.text);
   cr_expect_eq(vise_trainer_sync(t.trainer, NULL), VISE_ERR_DEVICE);
   cr_expect_eq(vise_trainer_save(t.trainer, rig_path(dir, "never"), NULL), VISE_ERR_DEVICE);
   cr_expect(!rig_exists(rig_path(dir, "never")));
+
   vise_error_clear(&err);
   cr_expect_eq(vise_trainer_restore(other.trainer, path, &err), VISE_OK, "%s", err.text);
   step(&other, 2);
+
   end(&t);
   end(&other);
   rig_remove(dir);

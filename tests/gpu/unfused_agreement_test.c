@@ -4,7 +4,7 @@
 
 #include "tests/support/agreement.h"
 
-/* All epilogues of cuBLAS, some, none, and so on. */
+/* Case by case: all epilogues of cuBLAS, some, none, and so on. */
 static void set_unfused(cpu_case *c, size_t i) {
   c->spec.step_mode = VISE_STEP_UNFUSED;
   c->spec.without_epilogues = (int)(i % 3);
@@ -68,7 +68,7 @@ Test(unfused_agreement, shapes) {
   agreement_of_sums(&UNFUSED, shapes, N_OF(shapes));
 }
 
-/* So many weights that their sums are shared by all multiprocessors. */
+/* So many weights that all multiprocessors share in their sums. */
 Test(unfused_agreement, a_large_net) {
   static const agreement_shape shape = {2, {1500, 1500, 2}, 3};
   static const char *const names[] = {"norm clip", "frobenius"};
@@ -82,12 +82,12 @@ Test(unfused_agreement, a_large_net) {
   }
 }
 
-/* Products of 11 and of 8 bits. eps keeps gradients that are all rounding from deciding the step of adam and rmsprop.
- */
+/* Products of 11 and of 8 bits. eps keeps gradients of mere rounding from deciding the step of adam and rmsprop. */
 static void low_precision(vise_precision precision, double slack) {
   static const size_t widths[] = {40, 65, 31, 6};
   agreement a = UNFUSED;
   a.slack = slack;
+
   for (size_t o = 0; o < cpu_n_options; o++) {
     cpu_case c = agreement_case(&a, o);
     cpu_case_shape(&c, 3, widths);
@@ -99,7 +99,7 @@ static void low_precision(vise_precision precision, double slack) {
   }
 }
 
-/* A GPU's cuBLAS may cut the inputs to 11 bits where kernels and emulation round: twice the error. */
+/* A GPU's cuBLAS may truncate the inputs to 11 bits where kernels and emulation round: twice the error. */
 Test(unfused_agreement, tf32) {
   low_precision(VISE_TF32, 120);
 }

@@ -1,5 +1,5 @@
-/* The unfused step, launched and replayed: the same bits, the numbers of its launches, what a replay must see anew,
-   steps that are not finite, data in chunks, steps on the caller's batch, errors. */
+/* The unfused step, launched and replayed: the same bits, launch counts, what a replay must see anew, steps
+   that are not finite, data in chunks, steps on the caller's batch, errors. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 static const vise_step_mode MODES[] = {VISE_STEP_UNFUSED, VISE_STEP_UNFUSED_GRAPH};
 
-/* Only the emulated device counts, and refuses what it is told to. */
+/* Only the emulated device counts, and can be told to refuse. */
 extern emu_counts emu_read_counts(void) __attribute__((weak));
 extern void emu_refuse_epilogue(unsigned epilogue) __attribute__((weak));
 
@@ -29,12 +29,15 @@ static step_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
 Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
   static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
   static const size_t per_call[] = {1, 5, RIG_STEPS};
+
   for (int i = 0; i < 2 * 3 * 3; i++) {
     step_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
     vise_step_stats stats[RIG_STEPS];
+
     r->net.activation = activations[i / 9];
     r->spec.precision = (vise_precision)(VISE_FP32 + i % 3);
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+
     for (size_t k = 0; k < 6; k++) {
       r->spec.step_mode = MODES[k % 2];
       float *end = step_rig_train(r, per_call[k / 2], stats);
@@ -43,6 +46,7 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
       cr_expect(step_rig_same_stats(r->stats, stats, RIG_STEPS), "case %d: the statistics differ", i);
       free(end);
     }
+
     free(reference);
     step_rig_free(r);
   }
@@ -53,13 +57,16 @@ Test(unfused_steps, chunks_are_as_resident_data) {
     step_rig *r = make(VISE_ADAM, MODES[m]);
     vise_step_stats stats[RIG_STEPS];
     float *resident = step_rig_train(r, RIG_STEPS, r->stats);
+
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 3 * RIG_BATCH);
     vise_i_backend *b = step_rig_start(r);
     cr_expect(!b->bound.resident && b->bound.rows[0].n_rows < RIG_ROWS / 2);
     OPS->destroy(b);
+
     float *cut = step_rig_train(r, RIG_STEPS, stats);
     cr_expect(step_rig_same(r, resident, cut) && step_rig_same_stats(r->stats, stats, RIG_STEPS), "%s",
               vise_step_mode_name(MODES[m]));
+
     free(resident);
     free(cut);
     step_rig_free(r);
@@ -101,8 +108,7 @@ static const struct counted {
   vise_activation activation;
   int without_epilogues;
   void (*set)(vise_i_step_spec *spec);
-  uint64_t
-      n_launches; /* of a step: gather, 2 + 1 + 2 products, loss, gradient, decide, update; and what more is asked */
+  uint64_t n_launches; /* per step: gather, 2 + 1 + 2 products, loss, gradient, decide, update; and any extras */
 } counted[] = {{"plain", VISE_RELU, 0, plain, 10},
                {"identity", VISE_IDENTITY, 0, plain, 10},
                {"penalties and clips", VISE_RELU, 0, with_penalties, 10},
@@ -123,7 +129,7 @@ static void expect_counts(const emu_counts *a, const emu_counts *b, uint64_t n_s
   cr_expect(b->graph_launches - a->graph_launches == (replayed ? n_steps : 0), "%s", what);
   cr_expect(b->cooperative_launches == a->cooperative_launches && b->memsets == a->memsets, "%s", what);
   cr_expect(b->allocations == a->allocations && b->host_allocations == a->host_allocations, "%s", what);
-  /* state and records there, state and statistics back, whatever the number of steps */
+  /* state and records in, state and statistics out, whatever the number of steps */
   cr_expect(b->copies - a->copies == 4 && b->synchronizations - a->synchronizations == 1, "%s: %d copies, %d waits",
             what, (int)(b->copies - a->copies), (int)(b->synchronizations - a->synchronizations));
 }
@@ -134,23 +140,28 @@ Test(unfused_steps, launches_are_few_and_counted) {
       const struct counted *c = &counted[i];
       step_rig *r = make(VISE_ADAM, MODES[m]);
       vise_error err = VISE_ERROR_INIT;
+
       r->net.activation = c->activation;
       r->spec.without_epilogues = c->without_epilogues;
       c->set(&r->spec);
       vise_i_backend *b = step_rig_start(r);
       step_rig_expect(r, b, 0, 2, VISE_OK, 2, &err); /* the first plain, then a capture */
+
       for (size_t n = 1; n <= 9; n += 4) {
         const uint64_t launched = OPS->n_launches(b);
         const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
         step_rig_expect(r, b, 2, n, VISE_OK, n, &err);
+
         if (emu_read_counts) { /* elsewhere products may be several kernels, or cuBLAS lack an epilogue */
           const emu_counts after = emu_read_counts();
           cr_expect(OPS->n_launches(b) - launched == n * c->n_launches, "%s: %d launches in %zu steps", c->name,
                     (int)(OPS->n_launches(b) - launched), n);
           expect_counts(&before, &after, n, c->n_launches, m > 0, c->name);
         }
+
         cr_expect((OPS->n_launches(b) - launched) % n == 0);
       }
+
       cr_expect(b->n_captures == m && b->mail->progress == 9);
       OPS->destroy(b);
       step_rig_free(r);
@@ -162,11 +173,14 @@ Test(unfused_steps, launches_are_few_and_counted) {
 Test(unfused_steps, a_refused_epilogue_is_left_to_a_kernel) {
   static const cublasLtEpilogue_t refused[] = {CUBLASLT_EPILOGUE_DRELU, CUBLASLT_EPILOGUE_RELU_AUX_BIAS,
                                                CUBLASLT_EPILOGUE_BGRADB};
+
   if (!emu_refuse_epilogue) return;
+
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   r->net.activation = VISE_RELU;
   plain(&r->spec);
   float *reference = step_rig_train(r, RIG_STEPS, NULL);
+
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     size_t n_bad = 0;
     emu_refuse_epilogue(refused[i]);
@@ -174,45 +188,55 @@ Test(unfused_steps, a_refused_epilogue_is_left_to_a_kernel) {
     step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
     cr_expect_eq(OPS->n_launches(b), RIG_STEPS * 11, "epilogue %d: %d launches", (int)refused[i],
                  (int)OPS->n_launches(b));
+
     float *end = step_rig_snapshot(r, b);
     for (size_t k = 0; k < r->net.n_params; k++) n_bad += !rig_near((double)end[k], (double)reference[k], 1e-5, 1e-5);
     cr_expect_eq(n_bad, 0, "epilogue %d: %zu weights", (int)refused[i], n_bad);
+
     free(end);
     OPS->destroy(b);
   }
+
   free(reference);
   step_rig_free(r);
 }
 
 Test(unfused_steps, a_refused_product_is_no_error_of_the_device) {
   if (!emu_refuse_epilogue) return;
+
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   vise_error err = VISE_ERROR_INIT;
+
   r->spec.without_epilogues = 2;
   emu_refuse_epilogue(CUBLASLT_EPILOGUE_DEFAULT);
   vise_i_backend *b = step_rig_start(r);
+
   step_rig_expect(r, b, 0, 1, VISE_ERR_UNSUPPORTED, 0, &err);
   cr_expect(strstr(err.text, "cuBLAS has no product of ") != NULL, "%s", err.text);
   emu_refuse_epilogue(0);
   step_rig_expect(r, b, 0, 1, VISE_OK, 1, &err);
+
   OPS->destroy(b);
   step_rig_free(r);
 }
 
-/* One graph for full batches, one for the last of an epoch, captured when they come the second time. */
+/* One graph for full batches, one for the last of an epoch, each captured when it comes the second time. */
 Test(unfused_steps, each_batch_size_is_captured_once) {
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED_GRAPH);
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = step_rig_start(r);
   static const uint64_t captures[] = {1, 2, 2, 2};
+
   for (size_t epoch = 0; epoch < 4; epoch++) {
     step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
     cr_expect(r->stats[12].n_rows == RIG_ROWS % RIG_BATCH && b->n_captures == captures[epoch]);
   }
-  /* New data in another place are captured anew; in the same place they need not be. */
+
+  /* New data in another place is captured again; in the same place it need not be. */
   cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
   step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
   cr_expect(b->n_captures <= 4);
+
   OPS->destroy(b);
   step_rig_free(r);
 }
@@ -236,19 +260,23 @@ Test(unfused_steps, weights_set_from_outside) {
     for (int precision = VISE_FP32; precision <= VISE_BF16; precision++) {
       step_rig *r = make(VISE_SGD, MODES[m]);
       vise_error err = VISE_ERROR_INIT;
+
       r->spec.precision = (vise_precision)precision;
       r->spec.momentum = 0;
       vise_i_backend *b = step_rig_start(r);
+
       step_rig_expect(r, b, 0, 3, VISE_OK, 3, &err);
       float *first = step_rig_snapshot(r, b);
       step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
       float *ahead = step_rig_snapshot(r, b);
       cr_expect(!step_rig_same(r, first, ahead));
+
       cr_assert(OPS->set_state(b, VISE_I_PARAMS, first, &err) == VISE_OK);
       cr_assert(OPS->project(b, &r->hyper[0], &err) == VISE_OK);
       step_rig_expect(r, b, 3, 4, VISE_OK, 4, &err);
       float *again = step_rig_snapshot(r, b);
       cr_expect(step_rig_same(r, ahead, again), "%s", vise_precision_name((vise_precision)precision));
+
       free(first);
       free(ahead);
       free(again);
@@ -263,12 +291,15 @@ Test(unfused_steps, weights_set_from_outside) {
 Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
   static const vise_activation activations[] = {VISE_RELU, VISE_SILU};
   const double bad[] = {NAN, INFINITY, -INFINITY};
+
   for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
     step_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
     uint64_t launched;
+
     r->net.activation = activations[i / 18];
     vise_i_backend *b = check_nonfinite_data(r, bad[i % 3], true, &launched);
     cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 && b->n_idle_launches == launched / 4 * 2);
+
     OPS->destroy(b);
     step_rig_free(r);
   }
@@ -300,19 +331,24 @@ Test(unfused_steps, a_step_is_as_a_run) {
     step_rig *r = make(VISE_ADAM, MODES[m]);
     vise_error err = VISE_ERROR_INIT;
     vise_step_stats stats = {0};
+
     for (size_t i = 0; i < RIG_ROWS; i++) r->order[i] = i;
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
     vise_i_backend *b = step_rig_start(r);
+
     for (size_t s = 0; s < RIG_STEPS; s++) {
       const size_t at = s % 13 * RIG_BATCH, left = RIG_ROWS - at, n = left < RIG_BATCH ? left : RIG_BATCH;
       const vise_i_data batch =
           rig_data(r->x + at * RIG_IN, n, RIG_IN, r->y + at, 1, true, r->data.row_weights ? r->row_weights + at : NULL);
+
       cr_assert(OPS->step(b, &batch, NULL, 0, &r->hyper[s], &stats, &err) == VISE_OK, "%s", err.text);
       cr_expect(step_rig_same_stats(&stats, &r->stats[s], 1), "step %zu", s);
     }
+
     cr_expect(b->n_captures == 0);
     float *end = step_rig_snapshot(r, b);
     cr_expect(step_rig_same(r, reference, end));
+
     free(end);
     free(reference);
     OPS->destroy(b);
@@ -325,14 +361,17 @@ Test(unfused_steps, external_deltas) {
   double *ends[2], delta[RIG_BATCH * RIG_OUT];
   step_rig *r = make(VISE_ADAM, VISE_STEP_UNFUSED);
   uint64_t state = 5;
+
   rig_fill(&state, 0.1, delta, RIG_BATCH * RIG_OUT);
   r->spec.loss = VISE_LOSS_EXTERNAL;
   const vise_array given = {delta, VISE_F64, RIG_BATCH, RIG_OUT, RIG_OUT, 1};
+
   for (size_t k = 0; k < 2; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_backend *b = rig_create(both[k], &r->spec, r->params);
     vise_i_data batch = rig_data(r->x, RIG_BATCH, RIG_IN, r->y, 1, true, NULL);
     batch.y.data = NULL;
+
     cr_assert(both[k]->project(b, &r->hyper[0], &err) == VISE_OK);
     for (size_t s = 0; s < 4; s++) {
       vise_step_stats stats = {0};
@@ -340,13 +379,16 @@ Test(unfused_steps, external_deltas) {
       cr_assert(both[k]->step(b, &batch, &given, loss, &r->hyper[0], &stats, &err) == VISE_OK, "%s", err.text);
       cr_expect(stats.skipped == (s == 2) && (s == 2 || stats.loss == 1.5));
     }
+
     ends[k] = calloc(r->net.n_params, sizeof(double));
     rig_get_state(both[k], b, VISE_I_PARAMS, r->net.n_params, ends[k]);
     both[k]->destroy(b);
   }
+
   size_t worst;
   const size_t n_bad = rig_compare(ends[0], ends[1], r->net.n_params, 2e-5, 2e-5, &worst);
   cr_expect(n_bad == 0, "%zu weights differ, most [%zu]", n_bad, worst);
+
   free(ends[0]);
   free(ends[1]);
   step_rig_free(r);
@@ -358,19 +400,23 @@ Test(unfused_steps, refuses_what_it_cannot_do) {
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = NULL;
+
   r->spec.steps_per_launch = 2;
   cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_UNSUPPORTED && b == NULL);
   cr_expect(strstr(err.text, "--steps-per-launch 2: --step unfused launches each step by itself") != NULL, "%s",
             err.text);
+
   vise_error_clear(&err);
   r->spec.steps_per_launch = 0;
   r->spec.device_memory_limit = gpu_rig_limit(r, 0);
+
   vise_status status = VISE_OK;
   while (status == VISE_OK) {
     r->spec.device_memory_limit -= 512;
     status = OPS->create(&r->spec, &b, &err);
     if (status == VISE_OK) OPS->destroy(b);
   }
+
   cr_expect(status == VISE_ERR_MEMORY);
   cr_expect(strstr(err.text, "bytes") != NULL && strstr(err.text, "more") != NULL, "%s", err.text);
   step_rig_free(r);
@@ -380,12 +426,15 @@ static void expect_poison(vise_step_mode mode) {
   step_rig *r = make(VISE_SGD, mode);
   vise_error first = VISE_ERROR_INIT, later = VISE_ERROR_INIT;
   vise_i_backend *b = step_rig_start(r);
+
   step_rig_expect(r, b, 0, 1, VISE_OK, 1, &first);
-  b->unfused->n_sms = 0; /* launches of no CTAs, which are refused, in the middle of a capture too */
+  b->unfused->n_sms = 0; /* launches without CTAs are refused, in the middle of a capture too */
   step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &first);
   step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &later);
+
   cr_expect(strstr(later.text, "CUDA device 0: ") != NULL, "%s", later.text);
   cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
+
   OPS->destroy(b);
   step_rig_free(r);
 }

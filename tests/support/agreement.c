@@ -39,6 +39,7 @@ static void over_shapes(const agreement *a, size_t option, const stack *stacks, 
       c.n_rows = c.batch * 2 + c.batch / 2 + 1;
       c.n_steps = a->is_slow ? 3 : 4;
       if (a->is_slow) c.spec.assert_projection = s == 2;
+
       cpu_options[option].apply(&c);
       if (cpu_option_allowed(&c)) agreement_expect(a, &c, cpu_options[option].name, "alone");
     }
@@ -57,6 +58,7 @@ void agreement_over_shapes(const agreement *a, size_t part, size_t n_parts) {
   static const stack few[] = {
       {1, {1, 2}}, {1, {31, 33}}, {2, {33, 31, 2}}, {2, {40, 65, 66}}, {4, {16, 15, 16, 17, 6}}};
   static const size_t many_batches[] = {1, 7, 64}, few_batches[] = {1, 33};
+
   for (size_t o = part; o < cpu_n_options; o += n_parts) {
     if (a->is_slow) {
       over_shapes(a, o, few, N_OF(few), few_batches, N_OF(few_batches));
@@ -68,21 +70,26 @@ void agreement_over_shapes(const agreement *a, size_t part, size_t n_parts) {
 
 void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t least) {
   size_t n_pairs = 0;
+
   for (size_t i = 1 + part; i < cpu_n_options; i += n_parts) {
     for (size_t j = i + 1; j < cpu_n_options; j++) {
       if (strcmp(cpu_options[i].group, cpu_options[j].group) == 0) continue;
+
       cpu_case c = agreement_case(a, i + j);
       if (a->is_slow) {
         c.n_steps = 3;
         c.spec.assert_projection = false;
       }
+
       cpu_options[i].apply(&c);
       cpu_options[j].apply(&c);
       if (!cpu_option_allowed(&c)) continue;
+
       agreement_expect(a, &c, cpu_options[i].name, cpu_options[j].name);
       n_pairs++;
     }
   }
+
   cr_assert(n_pairs > least, "%zu pairs", n_pairs);
 }
 
@@ -90,6 +97,7 @@ void agreement_of_one_output(const agreement *a) {
   static const char *const losses[] = {"mse",         "mse mean",      "mse half_sum",   "huber",
                                        "bce of bits", "bce of labels", "hinge of signs", "hinge of labels"};
   static const size_t widths[] = {19, 8, 1};
+
   for (size_t i = 0; i < N_OF(losses); i++) {
     for (int weighted = 0; weighted < 2; weighted++) {
       cpu_case c = agreement_case(a, i);

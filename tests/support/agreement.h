@@ -1,4 +1,4 @@
-/* A float32 backend against cpu64: options alone over shapes and batches, in pairs, and more that all must agree in. */
+/* A float32 backend against cpu64: options alone over shapes and batches, in pairs, and other cases. */
 #ifndef VISE_T_AGREEMENT_H
 #define VISE_T_AGREEMENT_H
 
@@ -7,8 +7,8 @@
 typedef struct agreement {
   const vise_i_backend_ops *ops;
   double slack;                       /* times the tolerances of cpu_case_agrees */
-  void (*set)(cpu_case *c, size_t i); /* what cases have beside, i counting them in some way; NULL: nothing */
-  bool is_slow; /* loops over all options: fewer shapes and steps, the projection verified for the third shape alone */
+  void (*set)(cpu_case *c, size_t i); /* what else a case has, varied by i; NULL: nothing */
+  bool is_slow; /* loops over all options: fewer shapes and steps, the projection verified for the third shape only */
 } agreement;
 
 typedef struct agreement_shape {
@@ -17,21 +17,21 @@ typedef struct agreement_shape {
 
 #define N_OF(array) (sizeof(array) / sizeof *(array))
 
-/* The case of cpu_case_make as the backend has it; of a shape, its batch, some rows and steps. */
+/* The case of cpu_case_make with what `set` adds; the second also with a shape, its batch, rows and steps. */
 cpu_case agreement_case(const agreement *a, size_t i);
 cpu_case agreement_case_of(const agreement *a, const agreement_shape *shape, size_t n_rows, size_t n_steps, size_t i);
 
 /* Fails the test unless the backend agrees with cpu64; first and second name the case. */
 void agreement_expect(const agreement *a, const cpu_case *c, const char *first, const char *second);
 
-/* Options part, part + n_parts, ... alone, or as the first of pairs: Criterion runs tests side by side. There must be
-   more than `least` pairs. */
+/* Options part, part + n_parts, ... alone, or as the first of a pair: Criterion runs the parts in parallel. There must
+   be more than `least` pairs. */
 void agreement_over_shapes(const agreement *a, size_t part, size_t n_parts);
 void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t least);
 
 /* Every loss that may have one output, with and without weights of rows and classes. */
 void agreement_of_one_output(const agreement *a);
-/* Plain and with what needs sums, three steps on each shape. */
+/* Plain and with options that need sums, three steps on each shape. */
 void agreement_of_sums(const agreement *a, const agreement_shape *shapes, size_t n_shapes);
 /* 2500 rows, all in one batch. */
 void agreement_of_full_batches(const agreement *a, size_t n_steps);

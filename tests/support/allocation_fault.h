@@ -1,6 +1,6 @@
-/* Makes one allocation fail, for tests that let every one fail in turn. The program links with --wrap for malloc,
-   calloc, realloc and aligned_alloc (vise_allocation_fault_test in tests/CMakeLists.txt), so that the calls of Vise and
-   of the test come here, and those of shared libraries do not. */
+/* Makes one allocation fail, for tests that make each one fail in turn. The program links with --wrap for malloc,
+   calloc, realloc and aligned_alloc (vise_allocation_fault_test in tests/CMakeLists.txt), so that calls by Vise and
+   the test come here, and those by shared libraries do not. */
 #ifndef VISE_T_ALLOCATION_FAULT_H
 #define VISE_T_ALLOCATION_FAULT_H
 
@@ -13,10 +13,10 @@ typedef struct allocation_fault {
   size_t until_failure; /* counts down to the one that fails */
 } allocation_fault;
 
-/* The state of this program; one thread. */
+/* This program's state; for one thread only. */
 extern allocation_fault fault;
 
-/* Lets the allocation `after` that many others fail, from now on. */
+/* From now on lets `after` allocations succeed and the next one fail. */
 void fault_arm(size_t after);
 void fault_disarm(void);
 

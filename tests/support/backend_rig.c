@@ -33,10 +33,12 @@ vise_i_step_spec rig_spec(const vise_i_net *net) {
                            .max_skips = 8,
                            .max_batch = 4096,
                            .n_threads = 1};
+
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     spec.box_lo[l] = -INFINITY;
     spec.box_hi[l] = INFINITY;
   }
+
   return spec;
 }
 
@@ -102,12 +104,15 @@ void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, s
              size_t most, const vise_i_hyper *hyper, vise_step_stats *stats) {
   const size_t per_epoch = (n_order - 1) / batch + 1;
   memset(stats, 0, n_steps * sizeof *stats);
+
   for (size_t s = 0, n; s < n_steps; s += n) {
     vise_error err = VISE_ERROR_INIT;
     const size_t at = s % per_epoch;
     size_t n_done;
+
     n = n_steps - s < most ? n_steps - s : most;
     if (n > per_epoch - at) n = per_epoch - at;
+
     require(ops->run(b, at * batch, batch, n, hyper + s, stats + s, &n_done, &err), "rig_run", &err);
     if (n_done != n) {
       fprintf(stderr, "rig_run: %zu steps of %zu\n", n_done, n);
@@ -136,6 +141,7 @@ size_t rig_compare(const double *got, const double *ref, size_t n, double atol, 
   size_t n_bad = 0;
   double largest = -1;
   *worst = 0;
+
   for (size_t i = 0; i < n; i++) {
     double excess = fabs(got[i] - ref[i]) / (atol + rtol * fabs(ref[i]) + 1e-300);
     if (isnan(excess)) excess = INFINITY;
@@ -145,5 +151,6 @@ size_t rig_compare(const double *got, const double *ref, size_t n, double atol, 
       *worst = i;
     }
   }
+
   return n_bad;
 }

@@ -10,7 +10,7 @@ vise_i_net rig_net(size_t n_layers, const size_t *widths, vise_activation activa
 /* Plain SGD on the half_mean mse of net: no penalty, clip, box or mask; policy skip, limit 8; one thread. */
 vise_i_step_spec rig_spec(const vise_i_net *net);
 
-/* eta, and factors 1. */
+/* The rate lr, with factors 1. */
 vise_i_hyper rig_hyper(double lr);
 
 /* Pseudo-random numbers in [-1, 1), multiples of 2^-20 so that float32 holds them; *state is any start. */
@@ -24,11 +24,11 @@ vise_i_data rig_data(const double *x, size_t n, size_t n_in, const double *y, si
 /* A backend with the given parameters (doubles, rounded to its type). Ends the test program on failure. */
 vise_i_backend *rig_create(const vise_i_backend_ops *ops, const vise_i_step_spec *spec, const double *params);
 void rig_set_params(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n, const double *params);
-/* A backend as a training begins: with the parameters, projected by hyper, with data and order. */
+/* A backend ready to train: parameters set and projected by hyper, data bound, order set. */
 vise_i_backend *rig_begin(const vise_i_backend_ops *ops, const vise_i_step_spec *spec, const double *params,
                           const vise_i_hyper *hyper, const vise_i_data *data, const size_t *order, size_t n_order);
-/* n_steps steps from the first on, through an order of n_order rows again and again. Each call of run has up to `most`
-   steps and none goes past the end of the order. hyper and stats [n_steps]. */
+/* n_steps steps from the first on, through an order of n_order rows over and over. Each call of run has up to `most`
+   steps and never passes the end of the order. hyper and stats [n_steps]. */
 void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, size_t batch, size_t n_steps,
              size_t most, const vise_i_hyper *hyper, vise_step_stats *stats);
 /* A float array of state as doubles. */
@@ -36,7 +36,7 @@ void rig_get_state(const vise_i_backend_ops *ops, vise_i_backend *b, vise_i_stat
 
 /* |got - ref| <= atol + rtol |ref|; false for NaN. */
 bool rig_near(double got, double ref, double atol, double rtol);
-/* Number of elements that are not near; the worst one's index (of the largest excess, NaN first) to *worst. */
+/* Number of elements that fail rig_near; *worst is the index of the largest excess, NaN first. */
 size_t rig_compare(const double *got, const double *ref, size_t n, double atol, double rtol, size_t *worst);
 
 #endif

@@ -58,33 +58,40 @@ void check_external_delta(const vise_i_backend_ops *ops) {
   double *params = calloc(net.n_params, sizeof *params), *a = calloc(net.n_params, sizeof *a);
   double *c = calloc(net.n_params, sizeof *c), x[N * DATA_IN], y[N * K], out[N * K];
   uint64_t state = 9;
+
   rig_fill(&state, 0.3, params, net.n_params);
   rig_fill(&state, 1, x, N * DATA_IN);
   rig_fill(&state, 1, y, N * K);
   const vise_i_data data = rig_data(x, N, DATA_IN, y, K, false, NULL);
   const vise_i_data inputs = rig_data(x, N, DATA_IN, NULL, 0, false, NULL);
+
   vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
   mse.max_batch = external.max_batch = N;
   external.loss = VISE_LOSS_EXTERNAL;
   vise_i_backend *m = rig_create(ops, &mse, params), *e = rig_create(ops, &external, params);
   const vise_i_hyper hyper = rig_hyper(0.1);
+
   for (int step = 0; step < 5; step++) {
     vise_error err = VISE_ERROR_INIT;
     vise_step_stats sm = {0}, se = {0};
     float delta[K * N]; /* in Fortran order */
+
     cr_assert(ops->forward(e, &data, NULL, N, out, &err) == VISE_OK, "%s", err.text);
     for (size_t r = 0; r < N; r++) {
       for (size_t k = 0; k < K; k++) delta[k * N + r] = (float)((out[r * K + k] - y[r * K + k]) / N);
     }
     const vise_array given = {delta, VISE_F32, N, K, 1, N};
+
     cr_assert(ops->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
     cr_assert(ops->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
     cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
   }
+
   size_t worst;
   rig_get_state(ops, m, VISE_I_PARAMS, net.n_params, a);
   rig_get_state(ops, e, VISE_I_PARAMS, net.n_params, c);
   cr_expect(rig_compare(c, a, net.n_params, 1e-6, 0, &worst) == 0, "[%zu]: %g and %g", worst, c[worst], a[worst]);
+
   ops->destroy(m);
   ops->destroy(e);
   free(params);

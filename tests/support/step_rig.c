@@ -8,28 +8,35 @@ step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer)
   static const size_t widths[] = {RIG_IN, 21, RIG_OUT};
   step_rig *r = calloc(1, sizeof *r);
   uint64_t state = 77;
+
   r->ops = ops;
   r->net = rig_net(2, widths, VISE_SILU, true);
+
   r->spec = rig_spec(&r->net);
   r->spec.loss = VISE_LOSS_CROSS_ENTROPY;
   r->spec.optimizer = optimizer;
   r->spec.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
+
   r->spec.k2 = 1e-3;
   r->spec.k1 = 1e-4;
   r->spec.kF = 1e-4;
   r->spec.k2d = 1e-3;
+
   r->spec.clip_value = true;
   r->spec.clip_lo = -0.05;
   r->spec.clip_hi = 0.05;
   r->spec.clip_norm = 0.1;
   r->spec.clip_norm_type = VISE_CLIP_UNIT;
+
   r->spec.max_norm = 1;
   r->spec.use_mask = true;
   r->spec.max_batch = RIG_BATCH;
+
   for (size_t l = 0; l < 2; l++) {
     r->spec.box_lo[l] = -0.2;
     r->spec.box_hi[l] = 0.2;
   }
+
   r->params = calloc(r->net.n_params, sizeof *r->params);
   rig_fill(&state, 0.3, r->params, r->net.n_params);
   rig_fill(&state, 1, r->x, RIG_ROWS * RIG_IN);
@@ -37,9 +44,11 @@ step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer)
     r->y[i] = (double)(i % RIG_OUT);
     r->row_weights[i] = 0.5 + (double)(i % 3);
   }
+
   for (size_t i = 0; i < RIG_STEPS * RIG_BATCH; i++) r->order[i] = (i * 13) % RIG_ROWS;
   r->n_order = RIG_ROWS;
   for (size_t i = 0; i < RIG_STEPS; i++) r->hyper[i] = rig_hyper(0.05);
+
   r->data = rig_data(r->x, RIG_ROWS, RIG_IN, r->y, 1, true, r->row_weights);
   return r;
 }

@@ -17,25 +17,25 @@ typedef struct step_rig {
   vise_step_stats stats[RIG_STEPS];
 } step_rig;
 
-/* 33-21-7 with every penalty, clip and projection; 12 batches of 8 rows, the last of them 4, to an epoch of 100. */
+/* 33-21-7 with every penalty, clip and projection; an epoch of 100 rows is 12 batches of 8 and one of 4. */
 step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer);
 void step_rig_free(step_rig *r);
 
 /* A backend at the rig's weights, projected, with data and order. */
 vise_i_backend *step_rig_start(const step_rig *r);
-/* The rig's steps from the first on, through the order again and again; each call of run has up to `most` steps. */
+/* The rig's steps from the first on, through the order over and over; each call of run has up to `most` steps. */
 void step_rig_run(const step_rig *r, vise_i_backend *b, size_t n_steps, size_t most, vise_step_stats *stats);
-/* One call of run, of n steps from first_step of the order on, into r->stats; what it must return, steps done included.
-   The error's text goes to err. */
+/* One call of run, n steps from first_step of the order on, into r->stats; it must return `expected` and n_expected
+   steps done. The error's text goes to err. */
 void step_rig_expect(step_rig *r, vise_i_backend *b, size_t first_step, size_t n, vise_status expected,
                      size_t n_expected, vise_error *err);
 
 /* Weights and moments, [3 * n_params]; moments that are not kept are 0. */
 float *step_rig_snapshot(const step_rig *r, vise_i_backend *b);
 bool step_rig_same(const step_rig *r, const float *a, const float *b);
-/* Snapshot after all steps of a backend with the spec, in calls of `most`; stats [RIG_STEPS] may be NULL. */
+/* Trains a new backend for all steps, in calls of `most`; returns its snapshot; stats [RIG_STEPS] may be NULL. */
 float *step_rig_train(const step_rig *r, size_t most, vise_step_stats *stats);
-/* What steps reported is the same in every bit. */
+/* True if n steps reported the same bits. */
 bool step_rig_same_stats(const vise_step_stats *a, const vise_step_stats *b, size_t n);
 
 #endif

@@ -91,6 +91,7 @@ static bool read_enum(vise_i_step_spec *spec, const char *key, const json_t *val
       {"clip_scope", parse_vise_clip_scope, &spec->clip_scope},
       {"max_norm_scope", parse_vise_max_norm_scope, &spec->max_norm_scope},
   };
+
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     if (strcmp(fields[i].key, key) != 0) continue;
     if (!json_is_string(value)) die(key, "not a name");
@@ -121,6 +122,7 @@ static bool read_double(vise_i_step_spec *spec, const char *key, const json_t *v
       {"clip_norm", &spec->clip_norm},
       {"max_norm", &spec->max_norm},
   };
+
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     if (strcmp(fields[i].key, key) != 0) continue;
     *fields[i].field = number(value, key);
@@ -141,6 +143,7 @@ static bool read_flag(vise_i_step_spec *spec, const char *key, const json_t *val
       {"clip_norm_torch_eps", &spec->clip_norm_torch_eps},
       {"clamp_bias", &spec->clamp_bias},
   };
+
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
     if (strcmp(fields[i].key, key) != 0) continue;
     *fields[i].field = number(value, key) != 0;
@@ -149,7 +152,7 @@ static bool read_flag(vise_i_step_spec *spec, const char *key, const json_t *val
   return false;
 }
 
-/* One number for all layers, or one a layer, null being open. */
+/* One number for all layers, or one per layer; null is open. */
 static void read_box(const json_t *value, const char *key, size_t n_layers, double open, double *out) {
   for (size_t l = 0; l < n_layers; l++) {
     const json_t *one = json_is_array(value) ? json_array_get(value, l) : value;
@@ -160,6 +163,7 @@ static void read_box(const json_t *value, const char *key, size_t n_layers, doub
 static void read_spec(const json_t *settings, trajectory *t) {
   const char *key;
   json_t *value;
+
   t->spec = rig_spec(&t->net);
   json_object_foreach((json_t *)(uintptr_t)settings, key, value) {
     if (!strcmp(key, "box_lo")) {
@@ -174,6 +178,7 @@ static void read_spec(const json_t *settings, trajectory *t) {
       die(key, "unknown setting");
     }
   }
+
   t->spec.max_batch = t->batch;
   t->spec.use_mask = t->mask != NULL;
   t->spec.assert_projection = true;
@@ -214,15 +219,18 @@ static void read_mask(const json_t *item, trajectory *t) {
 
 static void read_reports(const json_t *item, trajectory *t) {
   const json_t *steps = member(item, "reported_steps"), *totals = member(item, "totals");
+
   t->n_reported = json_array_size(steps);
   if (t->n_reported > TRAJECTORY_MAX_REPORTED) die("reported_steps", "too many");
   for (size_t i = 0; i < t->n_reported; i++) {
     t->reported_steps[i] = (size_t)number(json_array_get(steps, i), "reported_steps");
   }
+
   copy_numbers(item, "losses", t->losses, t->n_reported);
   copy_numbers(item, "penalties", t->penalties, t->n_reported);
   copy_numbers(item, "grad_norms", t->grad_norms, t->n_reported);
   copy_numbers(item, "grad_norms_clipped", t->grad_norms_clipped, t->n_reported);
+
   t->clipped_values = size_member(totals, "clipped_values");
   t->norm_clipped = size_member(totals, "norm_clipped");
   t->correct = size_member(totals, "correct");
@@ -234,9 +242,11 @@ static void read_case(const json_t *item, const json_t *data, trajectory *t) {
   const char *name = json_string_value(member(item, "name"));
   char *copy = malloc(strlen(name) + 1);
   t->name = strcpy(copy, name);
+
   read_net(item, t);
   read_data(item, data, t);
   read_mask(item, t);
+
   t->lr = number(member(item, "lr"), "lr");
   t->batch = size_member(item, "batch");
   t->n_steps = size_member(item, "steps");
@@ -250,12 +260,15 @@ trajectory *trajectory_load_all(const char *path, size_t *n_cases) {
   json_error_t json_err;
   json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &json_err);
   trajectory *cases;
+
   if (!root) die(path, json_err.text);
   *n_cases = json_array_size(member(root, "cases"));
   cases = calloc(*n_cases + 1, sizeof *cases);
+
   for (size_t i = 0; i < *n_cases; i++) {
     read_case(json_array_get(member(root, "cases"), i), member(root, "data"), &cases[i]);
   }
+
   json_decref(root);
   return cases;
 }
@@ -279,15 +292,18 @@ vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, d
   vise_i_hyper hyper = rig_hyper(t->lr);
   vise_i_backend *b = rig_create(ops, &t->spec, t->initial);
   size_t *order = malloc(t->n_rows * sizeof *order), per_epoch = (t->n_rows + t->batch - 1) / t->batch, n_done;
+
   for (size_t i = 0; i < t->n_rows; i++) order[i] = i;
   if (t->mask) VISE_TRY(ops->set_state(b, VISE_I_MASK, t->mask, err));
   VISE_TRY(ops->project(b, &hyper, err));
   VISE_TRY(ops->bind(b, &t->data, err));
   VISE_TRY(ops->set_order(b, order, t->n_rows, err));
+
   for (size_t s = 0; s < t->n_steps; s++) {
     VISE_TRY(ops->run(b, s % per_epoch * t->batch, t->batch, 1, &hyper, &stats[s], &n_done, err));
   }
   rig_get_state(ops, b, VISE_I_PARAMS, t->net.n_params, final);
+
 done:
   ops->destroy(b);
   free(order);
@@ -299,6 +315,7 @@ done:
 /* Largest error over the reported steps, relative to 1 + |ref|; NaN counts as infinite. */
 static double worst_report(const trajectory *t, const vise_step_stats *stats) {
   double worst = 0;
+
   for (size_t i = 0; i < t->n_reported; i++) {
     const vise_step_stats *s = &stats[t->reported_steps[i] - 1];
     const double got[4] = {s->loss, s->penalty, s->grad_norm, s->grad_norm_clipped};
@@ -308,6 +325,7 @@ static double worst_report(const trajectory *t, const vise_step_stats *stats) {
       if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
     }
   }
+
   return worst;
 }
 
@@ -316,23 +334,28 @@ void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolera
   size_t n_cases;
   trajectory *cases = trajectory_load_all(VISE_SOURCE_DIR "/tests/golden/trajectories.json", &n_cases);
   cr_assert(n_cases >= 70);
+
   for (size_t c = 0; c < n_cases; c++) {
     const trajectory *t = &cases[c];
     vise_error err = VISE_ERROR_INIT;
     vise_step_stats *stats = calloc(t->n_steps, sizeof *stats);
     double *final = calloc(t->net.n_params, sizeof *final);
     size_t worst;
+
     cr_assert(trajectory_run(t, ops, final, stats, &err) == VISE_OK, "%s: %s", t->name, err.text);
     const double weight = t->spec.optimizer == VISE_ADAM ? tolerance->adam_weight : tolerance->weight;
     const size_t n_bad = rig_compare(final, t->final, t->net.n_params, weight, 0, &worst);
     const double reported = worst_report(t, stats);
     cr_log_info("%s: weights %g, reports %g", t->name, fabs(final[worst] - t->final[worst]), reported);
+
     cr_expect(n_bad == 0, "%s: %zu weights differ, worst [%zu] = %.17g, PyTorch %.17g", t->name, n_bad, worst,
               final[worst], t->final[worst]);
     cr_expect(reported <= tolerance->report, "%s: a reported loss, penalty or norm is off by %g", t->name, reported);
     if (more) more(t, stats);
+
     free(stats);
     free(final);
   }
+
   trajectory_free_all(cases, n_cases);
 }

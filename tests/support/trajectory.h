@@ -16,13 +16,13 @@ typedef struct trajectory {
   vise_i_step_spec spec; /* net and class_weights point into this case: do not copy a trajectory */
   double class_weights[16];
   double lr;
-  size_t batch, n_steps; /* consecutive rows in file order, again and again */
+  size_t batch, n_steps; /* consecutive rows in file order, over and over */
   size_t n_rows;
   double *x, *y, *row_weights; /* row_weights is NULL where all are 1 */
   uint8_t *mask;               /* [n_params] or NULL */
   double *initial, *final;     /* [n_params]; initial is before mask and box are applied */
   vise_i_data data;            /* over x, y and row_weights */
-  /* Of the steps reported_steps[i] (from 1): */
+  /* At the steps reported_steps[i] (from 1): */
   size_t n_reported, reported_steps[TRAJECTORY_MAX_REPORTED];
   double losses[TRAJECTORY_MAX_REPORTED], penalties[TRAJECTORY_MAX_REPORTED];
   double grad_norms[TRAJECTORY_MAX_REPORTED], grad_norms_clipped[TRAJECTORY_MAX_REPORTED];
@@ -30,8 +30,8 @@ typedef struct trajectory {
   uint64_t clipped_values, norm_clipped, correct, at_lo, at_hi;
 } trajectory;
 
-/* All cases of the file, in its order. Ends the test program, with a message, where the file is not as it should be; an
-   unknown setting is such a case. Free with trajectory_free_all. */
+/* All cases of the file, in its order. Ends the test program with a message if the file is wrong, also on an unknown
+   setting. Free with trajectory_free_all. */
 trajectory *trajectory_load_all(const char *path, size_t *n_cases);
 void trajectory_free_all(trajectory *cases, size_t n_cases);
 
@@ -39,13 +39,13 @@ void trajectory_free_all(trajectory *cases, size_t n_cases);
 VISE_WARN_UNUSED vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, double *final,
                                             vise_step_stats *stats, vise_error *err);
 
-/* What a backend may differ by from PyTorch's float64: weights (of adam apart), and relative to 1 + |ref| the reported
+/* How far a backend may be from PyTorch's float64: weights (adam's apart), and, relative to 1 + |ref|, the reported
    losses, penalties and norms. */
 typedef struct trajectory_tolerance {
   double weight, adam_weight, report;
 } trajectory_tolerance;
 
-/* Every case of tests/golden/trajectories.json on a backend: its weights, its reports, and `more` of them, which may be
+/* Every case of tests/golden/trajectories.json on a backend: weights, reports, and whatever `more` checks, which may be
    NULL; stats [t->n_steps]. */
 void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
                           void (*more)(const trajectory *t, const vise_step_stats *stats));

@@ -6,7 +6,7 @@
 
 #include "../fuzz.h"
 
-/* Exactly the bytes of the file, so that AddressSanitizer sees a read behind them. */
+/* Exactly the bytes of the file, so that AddressSanitizer catches a read past them. */
 static uint8_t *read_exactly(const char *path, size_t n) {
   uint8_t *bytes = malloc(n > 0 ? n : 1);
   FILE *stream = fopen(path, "rb");
@@ -22,10 +22,12 @@ int main(int argc, char **argv) {
   size_t n_files = 0, n_failed = 0;
   char path[4096];
   const int n_entries = argc == 2 ? scandir(argv[1], &entries, NULL, alphasort) : -1;
+
   if (n_entries < 0) {
     fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
     return 2;
   }
+
   for (int k = 0; k < n_entries; k++) {
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", argv[1], entries[k]->d_name);
@@ -43,6 +45,7 @@ int main(int argc, char **argv) {
     }
     free(entries[k]);
   }
+
   free(entries);
   printf("replayed %zu files of %s\n", n_files, argv[1]);
   return n_files > 0 && n_failed == 0 ? 0 : 1;

@@ -1,5 +1,5 @@
 // refused: has a stack frame
-// An array that is indexed by a value of run time lives in local memory.
+// An array indexed by a run-time value lives in local memory.
 extern "C" __global__ void stack_frame(int *x, int n) {
   int v[32];
   for (int i = 0; i < 32; i++) v[i] = x[i];

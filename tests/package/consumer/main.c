@@ -9,10 +9,12 @@ static vise_status fit(double *weight, double *bias, vise_error *err) {
   vise_dataset *data = NULL;
   vise_model *model = NULL;
   vise_trainer *trainer = NULL;
+
   vise_net_config net;
   vise_net_config_init(&net);
   net.n_layers = 1;
   net.widths[0] = net.widths[1] = 1;
+
   vise_train_config config;
   vise_train_config_init(&config);
   config.loss = VISE_LOSS_MSE;
@@ -27,6 +29,7 @@ static vise_status fit(double *weight, double *bias, vise_error *err) {
   if (status == VISE_OK) status = vise_trainer_sync(trainer, err);
   if (status == VISE_OK) status = vise_model_get_tensor(model, 0, weight, 1, err);
   if (status == VISE_OK) status = vise_model_get_tensor(model, 1, bias, 1, err);
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(data);

@@ -39,6 +39,7 @@ void train() {
   net.widths[1] = 16;
   net.widths[2] = 2;
   net.activation = VISE_TANH;
+
   vise_model *raw_model = nullptr;
   check(vise_model_create(&net, VISE_F32, &raw_model, &err), err);
   std::unique_ptr<vise_model, Free> model(raw_model);
@@ -51,6 +52,7 @@ void train() {
   config.clamp_lo = -2;
   config.clamp_hi = 2;
   config.backend = VISE_BACKEND_CPU;
+
   vise_trainer *raw_trainer = nullptr;
   check(vise_trainer_create(&config, model.get(), nullptr, nullptr, nullptr, &raw_trainer, &err), err);
   std::unique_ptr<vise_trainer, Free> trainer(raw_trainer);
@@ -59,9 +61,11 @@ void train() {
   const std::vector<std::int32_t> labels = {0, 1, 1, 0};
   const vise_array x = vise_array_of(points.data(), VISE_F32, 4, 2);
   const vise_array y = vise_array_of(labels.data(), VISE_I32, 4, 1);
+
   vise_step_stats first{}, last{};
   check(vise_trainer_step_batch(trainer.get(), &x, &y, nullptr, &first, &err), err);
   for (int i = 0; i < 300; i++) check(vise_trainer_step_batch(trainer.get(), &x, &y, nullptr, &last, &err), err);
+
   std::cout << "loss " << first.loss << " -> " << last.loss << " in " << last.step << " steps\n";
   if (!(last.loss < 0.2 * first.loss) || last.n_boxed != 64) throw std::runtime_error("the step did not train");
 }
