@@ -18,6 +18,7 @@ ALLOWED = {
     "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/plan", "host/backend", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/data", "host/model", "host/backend", "host/train"},
+    "host/bench": {PUBLIC, "host/base", "host/model", "host/backend", "host/train", "host/bench"},
     "host/cli": {PUBLIC, "host/cli"},
     "kernels": {"host/base", "kernels"},
 }
