@@ -1,12 +1,12 @@
 /* The benchmark verifies before it times, catches a step that is wrong, and counts and summarizes correctly. */
-#include "host/train/bench.h"
+#include "host/bench/bench.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "host/model/model.h"
-#include "rig.h"
+#include "tests/unit/train/rig.h"
 
 enum { MAX_HEARD = 32 };
 
@@ -139,14 +139,15 @@ static traces make_traces(void) {
   heard h = {0};
   const vise_bench_case c = small_case();
   const vise_bench_config config = short_config(&c, 1, &h);
-  const vise_i_bench_way cpu64 = {VISE_BENCH_CPU64, VISE_PRECISION_AUTO}, cpu = {VISE_BENCH_CPU, VISE_FP32};
   vise_i_bench_data data = {0};
+  const vise_i_bench_training reference = {&config, &c, &data, {VISE_BENCH_CPU64, VISE_PRECISION_AUTO}, c.batch};
+  const vise_i_bench_training got = {&config, &c, &data, {VISE_BENCH_CPU, VISE_FP32}, c.batch};
   vise_trainer *trainer = NULL;
 
   OK(vise_i_bench_data_make(&c, &data, &rig_err));
-  OK(vise_i_bench_trainer_make(&config, &c, &data, &cpu, c.batch, &t.model, &trainer, &rig_err));
-  OK(vise_i_bench_trace_make(&config, &c, &data, &cpu64, c.batch, 3, &t.reference, &rig_err));
-  OK(vise_i_bench_trace_make(&config, &c, &data, &cpu, c.batch, 3, &t.got, &rig_err));
+  OK(vise_i_bench_trainer_make(&got, &t.model, &trainer, &rig_err));
+  OK(vise_i_bench_trace_make(&reference, 3, &t.reference, &rig_err));
+  OK(vise_i_bench_trace_make(&got, 3, &t.got, &rig_err));
 
   vise_trainer_free(trainer);
   vise_i_bench_data_free(&data);

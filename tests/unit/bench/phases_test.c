@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "host/backend/step_parts.h"
-#include "host/train/bench.h"
-#include "rig.h"
+#include "host/bench/bench.h"
+#include "tests/unit/train/rig.h"
 
 /* Three phases, of which the second follows without an exchange. */
 static vise_k_step three_phases(void) {

@@ -1,6 +1,6 @@
 /* The plan of the fused step as the API shows it. */
-#ifndef VISE_I_PLAN_VIEW_H
-#define VISE_I_PLAN_VIEW_H
+#ifndef VISE_I_PUBLIC_PLAN_H
+#define VISE_I_PUBLIC_PLAN_H
 
 #include "host/backend/backend.h"
 #include "host/base/net.h"
@@ -10,7 +10,7 @@
 bool vise_i_plan_takes(const vise_i_net *net);
 
 /* device NULL: an H200. row_bytes: features and targets of one row of data. Errors: those of vise_i_plan_make. */
-VISE_WARN_UNUSED vise_status vise_i_plan_view(const vise_i_step_spec *spec, const vise_plan_device *device,
-                                              size_t row_bytes, vise_plan *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_device *device,
+                                                size_t row_bytes, vise_plan *out, vise_error *err);
 
 #endif

@@ -3,9 +3,9 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "host/train/bench.h"
-#include "rig.h"
+#include "host/bench/bench.h"
 #include "tests/support/allocation_fault.h"
+#include "tests/unit/train/rig.h"
 
 typedef struct heard {
   size_t n_rows, n_notes;

@@ -1,4 +1,4 @@
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
 
 #include "host/backend/step_options.h"
 
@@ -52,8 +52,8 @@ static void view_cost(const vise_i_plan *plan, size_t row_bytes, vise_plan *out)
   out->floor_us = cost.floor_us;
 }
 
-vise_status vise_i_plan_view(const vise_i_step_spec *spec, const vise_plan_device *device, size_t row_bytes,
-                             vise_plan *out, vise_error *err) {
+vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_device *device, size_t row_bytes,
+                               vise_plan *out, vise_error *err) {
   vise_i_plan plan;
   vise_k_step_options options;
   vise_i_plan_machine machine = VISE_I_PLAN_H200;
