@@ -16,7 +16,7 @@ static double element(const vise_model *model, size_t tensor, size_t i) {
 }
 
 /* Reference values from a separate Philox4x32-10 and float32 arithmetic in NumPy. */
-Test(initialize, draws_what_the_contract_says) {
+Test(initialize, draws_from_the_ranges_of_each_scheme) {
   for (int single = 0; single <= 1; ++single) {
     vise_model *model = rig_model(widths, true, single ? VISE_F32 : VISE_F64);
     cr_assert_eq(vise_model_initialize(model, VISE_INIT_LINEAR, 42, NULL), VISE_OK);

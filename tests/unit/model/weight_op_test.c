@@ -10,7 +10,7 @@
 #define CHECK_NEAR(got, ref, tolerance) \
   cr_assert(fabs((got) - (ref)) <= (tolerance), "%.17g instead of %.17g", (double)(got), (double)(ref))
 
-/* Data C of the contract: numpy.random.seed(0), rand(100, 100). */
+/* Data C of docs/step.md: numpy.random.seed(0), rand(100, 100). */
 static vise_model *data_c(vise_dtype dtype, double factor) {
   static const size_t widths[] = {100, 100, 0};
   vise_model *model = rig_model(widths, true, dtype);

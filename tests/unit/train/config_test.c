@@ -201,7 +201,7 @@ Test(config, refuses_what_contradicts_and_names_it) {
   vise_dataset_free(train);
 }
 
-Test(config, the_defaults_are_those_of_the_contract) {
+Test(config, the_defaults_are_the_documented_ones) {
   vise_train_config c;
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));

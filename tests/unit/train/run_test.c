@@ -28,7 +28,7 @@ static vise_status run_with(const vise_train_config *config, const vise_dataset 
 
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
-Test(run, leaves_the_files_of_the_contract) {
+Test(run, leaves_its_files) {
   vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
   vise_model *model = rig_model(widths, 3, true, VISE_F64), *loaded = NULL;
   vise_train_config config = small_config();

@@ -1,4 +1,4 @@
-/* The rules that end a run, and the contract's numbers for data A through the public calls. */
+/* The rules that end a run, and the numbers of data A (docs/step.md) through the public calls. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -73,7 +73,7 @@ static vise_run_result run_a(const vise_train_config *config, double *w, double 
 #define NEAR(got, wanted, tolerance) \
   cr_expect(fabs((got) - (wanted)) <= (tolerance), "%s = %.9f, expected %.9f", #got, (double)(got), (double)(wanted))
 
-Test(stopping, the_contracts_clipped_descent) {
+Test(stopping, the_clipped_descent_of_data_a) {
   double w = 0, b = 0;
   vise_train_config config = config_a(1000);
   vise_run_result result = run_a(&config, &w, &b);
