@@ -13,11 +13,12 @@ PUBLIC = "include/vise"
 ALLOWED = {
     PUBLIC: {PUBLIC},
     "host/base": {PUBLIC, "host/base"},
+    "host/options": {PUBLIC, "host/base", "host/options"},
     "host/data": {PUBLIC, "host/base", "host/data"},
-    "host/model": {PUBLIC, "host/base", "host/model"},
+    "host/model": {PUBLIC, "host/base", "host/options", "host/model"},
     "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/plan", "host/backend", "kernels"},
-    "host/train": {PUBLIC, "host/base", "host/data", "host/model", "host/backend", "host/train"},
+    "host/train": {PUBLIC, "host/base", "host/options", "host/data", "host/model", "host/backend", "host/train"},
     "host/cli": {PUBLIC, "host/cli"},
     "kernels": {"host/base", "kernels"},
 }
@@ -124,6 +125,7 @@ def faults(root):
 SEEDED = [
     ("host/base/a.c", '#include "host/data/dataset.h"\n', "host/base must not include host/data"),
     ("host/data/a.c", '#include "host/model/model.h"\n', "host/data must not include host/model"),
+    ("host/options/a.c", '#include "host/model/model.h"\n', "host/options must not include host/model"),
     ("host/model/a.h", '#  include "host/train/config.h"\n', "host/model must not include host/train"),
     ("host/backend/cpu/a.c", '#include "host/data/dataset.h"\n', "host/backend must not include host/data"),
     ("host/plan/a.c", '#include "host/backend/backend.h"\n', "host/plan must not include host/backend"),
