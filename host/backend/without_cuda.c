@@ -1,4 +1,4 @@
-/* What host/backend/cuda/device.h promises, in builds without the CUDA backend. */
+/* The functions of host/backend/cuda/device.h in builds without the CUDA backend. */
 #include "host/backend/cuda/device.h"
 #include "host/backend/meter.h"
 

@@ -6,13 +6,6 @@
 
 #include "host/options/options.h"
 
-const char *vise_i_option_field(const vise_option *option, size_t k, char buffer[VISE_I_FIELD_BYTES]) {
-  const char *at = option->field != NULL ? option->field : option->name;
-  for (; k > 0 && strchr(at, ',') != NULL; k--) at = strchr(at, ',') + 1;
-  snprintf(buffer, VISE_I_FIELD_BYTES, "%.*s", (int)strcspn(at, ","), at);
-  return buffer;
-}
-
 vise_status vise_i_option_check_number(const vise_option *option, const char *field, double value, const char *text,
                                        vise_error *err) {
   const bool above = option->flags & VISE_OPTION_MIN_OPEN ? value > option->min : value >= option->min;

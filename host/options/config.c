@@ -46,35 +46,9 @@ VISE_I_DEFINE_INIT(vise_train_config, assert_projection, train_defaults)
 VISE_I_DEFINE_INIT(vise_net_config, bias, net_defaults)
 VISE_I_DEFINE_INIT(vise_run_config, user, run_defaults)
 
-/* ---- finding ---------------------------------------------------------------------------------------------------- */
+/* ---- set, get, clear -------------------------------------------------------------------------------------------- */
 
-const vise_option *vise_option_at(size_t i) {
-  return i < vise_i_n_options ? &vise_i_options[i] : NULL;
-}
-
-/* "-" and "_" are one letter. */
-static bool same_name(const char *a, const char *b) {
-  for (; *a != '\0' && *b != '\0'; a++, b++) {
-    if ((*a == '_' ? '-' : *a) != (*b == '_' ? '-' : *b)) return false;
-  }
-  return *a == *b;
-}
-
-const vise_option *vise_option_find(const char *name, bool *negated) {
-  for (size_t i = 0; name != NULL && i < vise_i_n_options; i++) {
-    const vise_option *option = &vise_i_options[i];
-    char contrary[64] = "";
-    if (option->type == VISE_OPTION_FLAG) (void)vise_option_negated_name(option, contrary, sizeof contrary);
-
-    const bool found = same_name(name, option->name);
-    if (!found && !same_name(name, contrary)) continue;
-    if (negated != NULL) *negated = !found;
-    return option;
-  }
-  return NULL;
-}
-
-/* One call of set or get: the config's type in words, and whether all arguments are there. */
+/* The option of that name, which must be of that struct. */
 static vise_status find_in(vise_option_struct of, const char *type, const char *name, const vise_option **out,
                            bool *negated, vise_error *err) {
   const vise_option *option = vise_option_find(name, negated);
@@ -85,8 +59,6 @@ static vise_status find_in(vise_option_struct of, const char *type, const char *
   *out = option;
   return VISE_OK;
 }
-
-/* ---- set, get, clear -------------------------------------------------------------------------------------------- */
 
 typedef struct target {
   vise_option_struct of;

@@ -36,22 +36,6 @@ void vise_i_text_add_real(vise_i_text *text, double value) {
   vise_i_text_add(text, "%s", number);
 }
 
-const char *vise_option_topic_title(vise_option_topic topic) {
-#define TITLE(symbol, title) title,
-  static const char *const titles[] = {VISE_OPTION_TOPIC_TABLE(TITLE)};
-  return (size_t)topic < (size_t)vise_option_topic_count_ ? titles[topic] : "?";
-}
-
-size_t vise_option_negated_name(const vise_option *option, char *buffer, size_t n_bytes) {
-  vise_i_text text = {buffer, n_bytes, 0};
-  if (n_bytes > 0) buffer[0] = '\0';
-  if (option == NULL) return 0;
-
-  const bool negative = strncmp(option->name, "no-", 3) == 0;
-  vise_i_text_add(&text, "%s%s", negative ? "" : "no-", option->name + (negative ? 3 : 0));
-  return text.n;
-}
-
 static void add_names(vise_i_text *text, const vise_option *option) {
   const char *separator = "";
   for (size_t i = 0; option->names[i] != NULL; i++) {

@@ -1,6 +1,6 @@
 /*
- * The table of options (table.c), its values as text both ways (value.c, parse.c, format.c), and the checks of their
- * ranges (check.c). The public face is vise/options.h. A new option of a training is a field at the end of its struct
+ * The table of options (table.c, row.c), their values as text both ways (value.c, parse.c, format.c), and the checks of
+ * their ranges (check.c). The public face is vise/options.h. A new option of a training is a field at the end of its struct
  * and a row of the table; everything else follows from the row.
  */
 #ifndef VISE_I_OPTIONS_H

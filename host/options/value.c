@@ -305,36 +305,6 @@ done:
 
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
 
-/* Bytes that the k-th field of an option takes. */
-static size_t field_bytes(const vise_option *option, size_t k) {
-  switch (option->type) {
-    case VISE_OPTION_FLAG:
-    case VISE_OPTION_YES_NO:
-      return sizeof(bool);
-    case VISE_OPTION_INT:
-    case VISE_OPTION_NAME:
-      return sizeof(int);
-    case VISE_OPTION_WIDTHS:
-      return k == 0 ? sizeof(size_t) : (VISE_MAX_LAYERS + 1) * sizeof(size_t);
-    case VISE_OPTION_SWITCHED_REAL:
-    case VISE_OPTION_INTERVAL:
-      return k == 0 ? sizeof(bool) : sizeof(double);
-    case VISE_OPTION_MOMENT:
-      return k == 0 ? sizeof(vise_weight_op_timing) : sizeof(uint64_t);
-    default:
-      return sizeof(double);
-  }
-}
-
-bool vise_i_option_is_within(const vise_option *option, const void *config) {
-  size_t struct_size;
-  memcpy(&struct_size, config, sizeof struct_size);
-  for (size_t k = 0; k < VISE_OPTION_MAX_FIELDS && option->offsets[k] != 0; k++) {
-    if (option->offsets[k] + field_bytes(option, k) > struct_size) return false;
-  }
-  return true;
-}
-
 static vise_status set_by_type(const setting *s, vise_error *err) {
   switch (s->option->type) {
     case VISE_OPTION_FLAG:

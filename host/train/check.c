@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/model/model.h"

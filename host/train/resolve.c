@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/backend/cpu/threads.h"
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
 #include "host/backend/step_options.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,

@@ -15,8 +15,7 @@ set(step_rig ${gpu}/gpu_rig.c ${support}/step_rig.c ${support}/step_checks.c ${r
 vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES forward SMS 1 132)
 
 # cuda against cpu64 shares the cases of the CPU backends' tests.
-set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
-  ${support}/agreement.c ${rig})
+set(cases ${support}/cpu_case.c ${support}/cpu_options.c ${support}/agreement.c ${rig})
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
 # Other numbers of multiprocessors: golden.
 vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES forward random:1 SMS 4

@@ -84,16 +84,19 @@ const char *damage(const char *start, const Allocation &a) {
 void *memory_allocate(size_t bytes) {
   if (!arena) reserve();
   if (bytes > settings().memory || used + bytes > settings().memory) return nullptr;
+
   const size_t page_bytes = round_up(std::max<size_t>(bytes, 1), kPage);
   // An unmapped page before and after; the allocation ends as near to the one after as its alignment allows.
   if (arena_next + page_bytes + 2 * kPage > arena + kArena) return nullptr;
   Allocation a = {bytes, arena_next + kPage, page_bytes};
   if (mprotect(a.page, a.page_bytes, PROT_READ | PROT_WRITE) != 0) return nullptr;
   arena_next = a.page + a.page_bytes;
+
   char *start = a.page + a.page_bytes - round_up(std::max<size_t>(bytes, 1), kAlign);
   unpoison(a.page, a.page_bytes);
   memset(start, kNan, bytes);
   fill_slack(start, a);
+
   live.emplace(start, a);
   used += bytes;
   ++counters().allocations;
@@ -104,9 +107,11 @@ cudaError_t memory_free(void *pointer) {
   const auto found = live.find(static_cast<char *>(pointer));
   if (found == live.end()) return cudaErrorInvalidValue;
   const Allocation a = found->second;
+
   unpoison(a.page, a.page_bytes);
   madvise(a.page, a.page_bytes, MADV_DONTNEED);
   mprotect(a.page, a.page_bytes, PROT_NONE);
+
   freed[found->first] = a.bytes;
   race_memory_freed(a.page, a.page_bytes);
   used -= a.bytes;
@@ -161,6 +166,7 @@ const char *memory_check() {
 std::string memory_describe(const void *address) {
   const auto *byte = static_cast<const char *>(address);
   if (!arena || byte < arena || byte >= arena + kArena) return "";
+
   const auto here = before(address);
   if (here != live.end() && byte < here->first + here->second.bytes + 2 * kPage) {
     const auto offset = static_cast<size_t>(byte - here->first);
@@ -168,15 +174,18 @@ std::string memory_describe(const void *address) {
     return format_text(" (%zu bytes past the end of an allocation of %zu bytes)", offset - here->second.bytes,
                        here->second.bytes);
   }
+
   auto gone = freed.upper_bound(const_cast<char *>(byte));
   if (gone != freed.begin() && byte < std::prev(gone)->first + std::prev(gone)->second) {
     return format_text(" (freed memory, of an allocation of %zu bytes)", std::prev(gone)->second);
   }
+
   const auto next = live.upper_bound(const_cast<char *>(byte));
   if (next != live.end() && next->first - byte < static_cast<ptrdiff_t>(2 * kPage)) {
     return format_text(" (%zu bytes before an allocation of %zu bytes)", static_cast<size_t>(next->first - byte),
                        next->second.bytes);
   }
+
   return " (no allocation)";
 }
 

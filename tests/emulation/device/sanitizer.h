@@ -33,7 +33,7 @@ inline void unpoison(void *start, size_t bytes) {
 #endif
 }
 
-// Copies and fills that AddressSanitizer does not look at: between the parts of a section there are red zones.
+// Copies and fills that AddressSanitizer does not check: a section has red zones between its objects.
 #if EMU_ASAN && defined(__x86_64__)
 inline void raw_copy(void *to, const void *from, size_t bytes) {
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");

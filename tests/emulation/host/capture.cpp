@@ -73,16 +73,18 @@ cudaError_t join_capture(CUstream_st &stream, const std::shared_ptr<Capture> &ca
     invalidate(*capture, cudaErrorStreamCaptureMerge);
     return cudaErrorStreamCaptureMerge;
   }
+
   if (!stream.capture) {
     stream.capture = capture;
     capture->streams.push_back(&stream);
   }
   for (CUgraphNode_st *node : nodes)
     if (std::find(stream.tail.begin(), stream.tail.end(), node) == stream.tail.end()) stream.tail.push_back(node);
+
   return cudaSuccess;
 }
 
-// Whether every node captured by other streams comes before the end of the origin's.
+// Whether every node captured by other streams comes before the end of the origin stream.
 static bool joined(const Capture &capture) {
   std::vector<CUgraphNode_st *> before = capture.origin->tail;
   for (size_t i = 0; i < before.size(); ++i)
@@ -118,12 +120,14 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMo
     return misuse(cudaErrorInvalidValue, "%d is no mode of a capture", int(mode));
   if (stream->legacy) return misuse(cudaErrorStreamCaptureUnsupported, "the legacy stream cannot be captured");
   if (stream->capture) return misuse(cudaErrorIllegalState, "the stream is being captured already");
+
   auto capture = std::make_shared<Capture>();
   capture->id = emu::next_id++;
   capture->mode = mode;
   capture->origin = stream.get();
   capture->streams = {stream.get()};
   capture->graph = emu::new_graph();
+
   stream->capture = capture;
   emu::captures.push_back(capture);
   return cudaSuccess;
@@ -137,11 +141,13 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
   if (!capture) return misuse(cudaErrorIllegalState, "the stream is not being captured");
   *graph = nullptr;
   if (capture->origin != stream.get()) return result(emu::invalidate(*capture, cudaErrorStreamCaptureUnmatched));
+
   cudaError_t error = capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
   if (!error && !emu::joined(*capture)) {
     error = cudaErrorStreamCaptureUnjoined;
     emu::report(std::string(__func__) + ": a stream that the capture reached was not joined to it by an event");
   }
+
   emu::leave(capture);
   if (error)
     emu::delete_graph(capture->graph);
@@ -171,6 +177,7 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, enum cudaStreamCapture
   if (!status) return misuse(cudaErrorInvalidValue, "the place for the status is NULL");
   if (cudaError_t error = cudaStreamIsCapturing(handle, status)) return error;
   if (*status != cudaStreamCaptureStatusActive) return cudaSuccess;
+
   if (id) *id = stream->capture->id;
   if (graph) *graph = stream->capture->graph;
   if (dependencies) *dependencies = stream->tail.data();

@@ -1,5 +1,5 @@
-// The calls that copy and fill. What "synchronous" means is taken to the letter: cudaMemcpy from pageable memory and
-// between device addresses, and cudaMemset, may return before the device has done them, and with deferred streams do.
+// The calls that copy and fill. "Synchronous" is taken to the letter: cudaMemcpy from pageable memory and between
+// device addresses, and cudaMemset, may return before the device is done, and with deferred streams they do.
 #include <cstring>
 
 #include "tests/emulation/host/runtime.h"
@@ -63,7 +63,7 @@ Work work_of(const Fill &fill) {
   return work;
 }
 
-// The stream's work so far, for the legacy stream with what it waits for.
+// Runs the legacy stream's work so far, and all that it waits for.
 void wait_for_legacy() {
   emu::enqueue(emu::legacy_stream(), {[] {}, {}, nullptr, 0});
   emu::reach(emu::point_of(emu::legacy_stream()));
@@ -74,6 +74,7 @@ cudaError_t copy_now(Copy copy) {
   if (cudaError_t error = emu::refuse_unsafe()) return result(error);
   if (cudaError_t error = emu::check_copy(copy)) return error;
   if (copy.width == 0 || copy.height == 0) return cudaSuccess;
+
   const bool pageable = !emu::host_memory_contains(copy.from, 1);
   if (copy.kind == cudaMemcpyHostToDevice && pageable) {
     wait_for_legacy();
@@ -82,8 +83,10 @@ cudaError_t copy_now(Copy copy) {
       memcpy(copy.staged->data() + row * copy.width, static_cast<const char *>(copy.from) + row * copy.from_pitch,
              copy.width);
   }
+
   const bool waits = copy.kind != cudaMemcpyDeviceToDevice && !copy.staged;
   if (copy.kind != cudaMemcpyDeviceToDevice) ++emu::counters().synchronizations;
+
   if (cudaError_t error = emu::submit(cudaStreamLegacy, work_of(std::move(copy)))) return result(error);
   if (waits) emu::reach(emu::point_of(emu::legacy_stream()));
   return result(emu::sticky_error());

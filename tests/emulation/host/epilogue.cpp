@@ -27,6 +27,7 @@ struct Plan {
 
 Plan plan_of(cublasLtEpilogue_t kind) {
   Plan plan = {};
+
   switch (kind) {
     case CUBLASLT_EPILOGUE_RELU:
     case CUBLASLT_EPILOGUE_RELU_AUX:
@@ -66,6 +67,7 @@ Plan plan_of(cublasLtEpilogue_t kind) {
     default:
       break;
   }
+
   return plan;
 }
 
@@ -77,10 +79,12 @@ void apply_epilogue(const Product &p, int batch, const float *a, const float *b,
   const Plan plan = plan_of(e.kind);
   const int64_t m = p.d.rows, n = p.d.columns, k = p.transpose_a ? p.a.rows : p.a.columns;
   const bool bits = plan.relu_aux || plan.drelu, matrix = plan.gelu_aux || plan.dgelu;
+
   auto *bias = static_cast<unsigned char *>(e.bias) + size_t(e.bias_stride * batch) * type_size(e.bias_type);
   const bool any_bias = plan.bias || plan.bias_gradient || plan.gradient_a || plan.gradient_b;
   const int64_t bias_length = plan.gradient_b ? n : m;
   if (any_bias && !accessible(p.name, "bias", bias, size_t(bias_length) * type_size(e.bias_type))) return;
+
   auto *aux = static_cast<unsigned char *>(e.aux);
   if (bits) aux += e.aux_stride * batch / 8;
   if (matrix) aux += size_t(e.aux_stride * batch) * type_size(e.aux_type);
@@ -108,12 +112,14 @@ void apply_epilogue(const Product &p, int batch, const float *a, const float *b,
       if (plan.dgelu) x *= gelu_slope(load(aux, e.aux_type, at));
       if (plan.bias_gradient) sums[size_t(i)] += x;
     }
+
   if (plan.gradient_a)
     for (int64_t l = 0; l < k; ++l)
       for (int64_t i = 0; i < m; ++i) sums[size_t(i)] += a[i + l * m];
   if (plan.gradient_b)
     for (int64_t j = 0; j < n; ++j)
       for (int64_t l = 0; l < k; ++l) sums[size_t(j)] += b[l + j * k];
+
   if (plan.bias_gradient || plan.gradient_a || plan.gradient_b)
     for (int64_t i = 0; i < bias_length; ++i) store(bias, e.bias_type, i, sums[size_t(i)]);
 }

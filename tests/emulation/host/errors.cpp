@@ -9,7 +9,7 @@ namespace {
 
 struct State {
   cudaError_t last = cudaSuccess;
-  cudaError_t fault = cudaSuccess;  // of host-side work; those of kernels are device_error()
+  cudaError_t fault = cudaSuccess;  // from host-side work; a kernel's is device_error()
   std::string report;
   const char *call = "";
   bool host_function = false;

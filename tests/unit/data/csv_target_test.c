@@ -26,6 +26,7 @@ Test(csv_target, picks_by_name_index_and_list) {
       {unnamed, "3,-2,0", {0}, 9, 0}, {unnamed, "4,0,1,2", {5, 1, 2, 3}, 4, 4},
       {unnamed, "", {0}, 0, 1},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
@@ -33,6 +34,7 @@ Test(csv_target, picks_by_name_index_and_list) {
       EXPECT_ERROR(parse(cases[k].text, cases[k].target, false, &csv, &err), &err, VISE_ERR_USAGE, "asked for twice");
       continue;
     }
+
     EXPECT_OK(parse(cases[k].text, cases[k].target, false, &csv, &err), err);
     cr_assert_eq(csv.targets.array.n_cols, cases[k].n_targets, "case %zu", k);
     cr_assert_eq(csv.features.array.n_cols, 5 - cases[k].n_targets, "case %zu", k);
@@ -40,6 +42,7 @@ Test(csv_target, picks_by_name_index_and_list) {
     for (size_t c = 0; c < cases[k].n_targets; c++) {
       EXPECT_NEAR(vise_i_array_get(&csv.targets.array, 0, c), cases[k].targets[c], 0);
     }
+
     free(csv.features.memory);
     free(csv.targets.memory);
   }
@@ -65,6 +68,7 @@ Test(csv_target, refuses_what_is_not_there) {
       {"a,b,a\n1,2,3\n", "a", true, "more than one column is named \"a\""},
       {"y\n1\n", NULL, false, "has 1 column, all of them targets, so no features are left"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
@@ -78,12 +82,14 @@ Test(csv_target, optional_targets_may_be_missing) {
     const char *text, *target;
     size_t n_targets;
   } cases[] = {{named, "nope", 0}, {named, "nope,7", 0}, {unnamed, "y", 0}, {named, "e", 1}, {named, NULL, 1}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
     EXPECT_OK(parse(cases[k].text, cases[k].target, true, &csv, &err), err);
     cr_assert_eq(csv.targets.array.n_cols, cases[k].n_targets, "case %zu", k);
     cr_assert_eq(csv.features.array.n_cols, 5 - cases[k].n_targets, "case %zu", k);
+
     free(csv.features.memory);
     free(csv.targets.memory);
   }

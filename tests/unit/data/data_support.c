@@ -34,6 +34,7 @@ buffer make_npy(int version, const char *descr, const char *order, const char *s
       snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }\n", descr, order, shape);
   const uint8_t preamble[12] = {
       0x93, 'N', 'U', 'M', 'P', 'Y', (uint8_t)version, 0, (uint8_t)length, (uint8_t)(length >> 8), 0, 0};
+
   append(&b, preamble, version == 1 ? 10 : 12);
   append(&b, header, (size_t)length);
   append(&b, data, n);
@@ -44,13 +45,16 @@ buffer gzip_of(const buffer *b) {
   z_stream z = {0};
   buffer out = {0};
   cr_assert_eq(deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+
   out.n = deflateBound(&z, b->n);
   out.bytes = malloc(out.n);
   cr_assert(out.bytes != NULL);
+
   z.next_in = b->bytes;
   z.avail_in = (uInt)b->n;
   z.next_out = out.bytes;
   z.avail_out = (uInt)out.n;
+
   cr_assert_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
   out.n = z.total_out;
   deflateEnd(&z);

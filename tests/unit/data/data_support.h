@@ -23,7 +23,7 @@ void expect_error(vise_status status, const vise_error *err, vise_status code, c
 #define EXPECT_NEAR(got, ref, tol) \
   cr_assert(fabs((got) - (ref)) <= (tol), "%s: got %.17g, expected %.17g", #got, (double)(got), (double)(ref))
 
-/* Bytes put together piece by piece. */
+/* Bytes that grow by appending. */
 typedef struct buffer {
   uint8_t *bytes;
   size_t n;
@@ -32,11 +32,11 @@ void append(buffer *b, const void *data, size_t n);
 void append_u32_be(buffer *b, uint32_t v);
 /* An NPY file: header text and version, then data. */
 buffer make_npy(int version, const char *descr, const char *order, const char *shape, const void *data, size_t n);
-/* gzip data of b (one member); b stays. */
+/* b as gzip data (one member); b stays as it is. */
 buffer gzip_of(const buffer *b);
 void release_buffer(buffer *b);
 
-/* A fresh folder; "<folder>/<name>" in a static buffer, one of 16 that take turns; writing a file in it. */
+/* Make a fresh folder; "<folder>/<name>" in one of 16 static buffers used in turn; write a file in the folder. */
 const char *make_folder(void);
 const char *in_folder(const char *folder, const char *name);
 const char *write_bytes(const char *folder, const char *name, const void *data, size_t n);

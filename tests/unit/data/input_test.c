@@ -8,24 +8,29 @@ Test(input, refuses_what_is_no_file) {
   const char *folder = make_folder();
   vise_i_input input;
   vise_error err = VISE_ERROR_INIT;
+
   EXPECT_ERROR(vise_i_input_open(&input, in_folder(folder, "missing.csv"), &err), &err, VISE_ERR_IO,
                "missing.csv: cannot be opened: No such file");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_i_input_open(&input, folder, &err), &err, VISE_ERR_IO, "is a folder");
+
   vise_error_clear(&err);
   cr_assert_eq(mkfifo(in_folder(folder, "pipe.csv"), 0600), 0);
   EXPECT_ERROR(vise_i_input_open(&input, in_folder(folder, "pipe.csv"), &err), &err, VISE_ERR_IO,
                "is not a regular file");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_i_input_open(&input, "/dev/null", &err), &err, VISE_ERR_IO, "is not a regular file");
+
   vise_error_clear(&err);
   EXPECT_ERROR(vise_i_input_open(&input, write_text(folder, "empty.npy", ""), &err), &err, VISE_ERR_FORMAT,
                "empty.npy: is empty");
+
   vise_error_clear(&err);
   buffer nothing = {0};
   buffer z = gzip_of(&nothing);
   EXPECT_ERROR(vise_i_input_open(&input, write_bytes(folder, "empty.csv.gz", z.bytes, z.n), &err), &err,
                VISE_ERR_FORMAT, "empty.csv.gz: is empty inside");
+
   release_buffer(&z);
   remove_folder(folder);
 }
@@ -48,6 +53,7 @@ Test(input, tells_kinds_by_content_then_name) {
              {"train-ubyte", "1,2\n", "named as an IDX file"},
              {"a.csv.gz", "1,2\n", "named .gz but is not gzip data"},
              {"a.npz", "PK\x03\x04", "ZIP archive"}};
+
   for (size_t k = 0; k < sizeof good / sizeof good[0]; k++) {
     for (int gzip = 0; gzip < 2; gzip++) {
       vise_i_input input;
@@ -55,12 +61,14 @@ Test(input, tells_kinds_by_content_then_name) {
       uint8_t got[16];
       size_t n_got;
       buffer b = {0};
+
       append(&b, good[k].content, good[k].n);
       if (gzip) {
         buffer z = gzip_of(&b);
         release_buffer(&b);
         b = z;
       }
+
       EXPECT_OK(vise_i_input_open(&input, write_bytes(folder, good[k].name, b.bytes, b.n), &err), err);
       cr_assert(input.kind == good[k].kind && input.gzip == (gzip == 1), "%s", good[k].name);
       EXPECT_OK(vise_i_input_read(&input, got, sizeof got, &n_got, &err), err);
@@ -69,6 +77,7 @@ Test(input, tells_kinds_by_content_then_name) {
       release_buffer(&b);
     }
   }
+
   for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
     vise_i_input input;
     vise_error err = VISE_ERROR_INIT;

@@ -12,11 +12,13 @@ Test(kernel_philox, equals_the_hosts) {
       state = state * 6364136223846793005u + 1442695040888963407u;
       counter[j] = i % 7 == 0 ? UINT32_MAX * (uint32_t)(j % 2) : (uint32_t)(state >> 32);
     }
+
     const uint64_t seed = i % 5 == 0 ? UINT64_MAX : state;
     vise_i_philox(seed, counter, expected);
     vise_philox(seed, counter, got);
     cr_assert_arr_eq(got, expected, sizeof got);
     cr_assert_eq(vise_uniform_f32(got[0]), vise_i_uniform_f32(expected[0]));
+
     vise_philox(seed, counter, counter);
     cr_assert_arr_eq(counter, expected, sizeof counter);
   }

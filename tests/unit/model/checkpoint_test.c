@@ -53,9 +53,11 @@ Test(checkpoint, everything_written_is_read_back) {
   char *dir = step_path(123);
   cr_assert_not_null(strstr(dir, "/checkpoints/step-000000123"));
   cr_assert_eq(vise_i_checkpoint_verify(dir, &err), VISE_OK, "%s", err.text);
+
   json_t *state = NULL, *expected = example_state();
   cr_assert_eq(vise_i_checkpoint_read_state(dir, &state, &err), VISE_OK, "%s", err.text);
   cr_assert(json_equal(state, expected));
+
   for (int i = 0; i < 2; ++i) {
     vise_i_st_file *file = NULL;
     cr_assert_eq(vise_i_checkpoint_read_part(dir, parts[i].name, &file, &err), VISE_OK, "%s", err.text);
@@ -64,10 +66,12 @@ Test(checkpoint, everything_written_is_read_back) {
     cr_assert_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
     vise_i_st_free(file);
   }
+
   vise_i_st_file *none = NULL;
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "moments", &none, NULL), VISE_ERR_FORMAT);
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "../x", &none, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(dir), 3);
+
   json_decref(state);
   json_decref(expected);
   free(dir);
@@ -79,9 +83,11 @@ Test(checkpoint, is_never_written_over) {
   cr_assert_eq(write_step(1, NULL), VISE_ERR_IO);
   cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 1);
+
   json_t *state = example_state();
   char *nowhere = rig_path("missing/step-000000001");
   cr_assert_eq(vise_i_checkpoint_write(nowhere, state, parts, 2, NULL), VISE_ERR_IO);
+
   json_decref(state);
   free(nowhere);
   free(parent);
@@ -92,12 +98,14 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
   char *dir = step_path(5);
   size_t n_flips = 0;
+
   for (int f = 0; f < 3; ++f) {
     char *path = NULL;
     uint8_t *bytes;
     size_t n;
     cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
+
     for (size_t i = 0; i < n; ++i) {
       for (int bit = 0; bit < 8; ++bit, ++n_flips) {
         vise_error err = VISE_ERROR_INIT;
@@ -108,11 +116,13 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
         bytes[i] ^= (uint8_t)(1u << bit);
       }
     }
+
     rig_write(path, bytes, n);
     cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
     free(bytes);
     free(path);
   }
+
   cr_assert_gt(n_flips, 3000);
   free(dir);
 }
@@ -120,16 +130,19 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
 Test(checkpoint, any_cut_or_missing_file_is_found) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
   char *dir = step_path(5);
+
   for (int f = 0; f < 3; ++f) {
     char *path = NULL;
     uint8_t *bytes;
     size_t n;
     cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
+
     for (size_t cut = 0; cut < n; ++cut) {
       rig_write(path, bytes, cut);
       cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_FORMAT, "%s cut at %zu", file_names[f], cut);
     }
+
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_IO);
     rig_write(path, bytes, n);
@@ -147,12 +160,15 @@ Test(checkpoint, a_part_that_was_exchanged_is_not_read) {
   vise_i_st_tensor tensor = weight_tensors[0];
   vise_i_st_file *file = NULL;
   tensor.data = others;
+
   cr_assert_eq(vise_i_path_join(&path, dir, "model.safetensors", NULL), VISE_OK);
   cr_assert_eq(vise_i_st_write(path, &tensor, 1, NULL, 0, NULL), VISE_OK);
+
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "model", &file, NULL), VISE_ERR_FORMAT);
   cr_assert_null(file);
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "mask", &file, NULL), VISE_OK);
   vise_i_st_free(file);
+
   free(path);
   free(dir);
 }
@@ -176,9 +192,11 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   char *parent = rig_path("checkpoints");
   uint64_t *listed = NULL;
   size_t n = 99;
+
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   cr_assert(n == 0 && !listed);
   cr_assert_eq(vise_i_checkpoint_prune(parent, 2, NULL), VISE_OK);
+
   for (size_t i = 0; i < 5; ++i) cr_assert_eq(write_step(steps[i], NULL), VISE_OK);
   for (size_t i = 0; i < 7; ++i) make_entry(parent, junk_folders[i], true);
   make_entry(parent, "step-000000055", false);
@@ -187,11 +205,13 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   char *left_over = NULL;
   cr_assert_eq(vise_i_path_join(&left_over, parent, ".step-000000013.tmp-4242", NULL), VISE_OK);
   make_entry(left_over, "model.safetensors.tmp-4242", false);
+
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   static const uint64_t expected[] = {1000000000, 999999999, 12, 7, 0};
   cr_assert_eq(n, 5);
   cr_assert_eq(memcmp(listed, expected, sizeof expected), 0);
   free(listed);
+
   cr_assert_eq(vise_i_checkpoint_prune(parent, 2, NULL), VISE_OK);
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   cr_assert_eq(n, 2);
@@ -199,6 +219,7 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   free(listed);
   cr_assert_neq(access(left_over, F_OK), 0);
   cr_assert_eq(rig_n_entries(parent), 2 + 7 + 2);
+
   free(left_over);
   free(parent);
 }
@@ -221,13 +242,16 @@ static int write_in_child(void *user) {
 Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
   char *parent = rig_path("checkpoints"), *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
+
   for (size_t limit = 0; limit < 200; limit += 7) {
     cr_assert_eq(rig_with_full_disk(limit, write_in_child, NULL), VISE_ERR_IO, "limit %zu", limit);
     cr_assert_eq(rig_n_entries(parent), 1);
   }
+
   cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
   cr_assert_eq(rig_with_full_disk(100000, write_in_child, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 2);
+
   free(dir);
   free(parent);
 }

@@ -31,6 +31,7 @@ vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, ui
   double *x = malloc(n_rows * n_features * sizeof(double));
   int64_t *y = malloc(n_rows * sizeof(int64_t));
   vise_dataset *dataset = NULL;
+
   for (size_t i = 0; i < n_rows * n_features; i++) x[i] = uniform(seed, 0, i);
   for (size_t i = 0; i < n_rows; i++) {
     const double s = x[i * n_features] + 0.5 * x[i * n_features + 1] + 0.3 * uniform(seed, 1, i);
@@ -38,6 +39,7 @@ vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, ui
     y[i] = (int64_t)place;
     if (y[i] >= (int64_t)n_classes) y[i] = (int64_t)n_classes - 1;
   }
+
   const vise_array features = vise_array_of(x, VISE_F64, n_rows, n_features);
   const vise_array targets = vise_array_of(y, VISE_I64, n_rows, 1);
   OK(vise_dataset_from_arrays(&features, &targets, NULL, true, &dataset, &rig_err));
@@ -93,7 +95,7 @@ bool rig_same_params(const vise_model *a, const vise_model *b) {
 }
 
 void rig_folder(char path[256]) {
-  /* In memory where there is such a place: the tests sync hundreds of small files. */
+  /* In memory if possible: the tests sync hundreds of small files. */
   const char *base = getenv("TMPDIR");
   if (base == NULL) base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
   snprintf(path, 256, "%s/vise-train-XXXXXX", base);
@@ -123,6 +125,7 @@ size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
   char parent[300];
   snprintf(parent, sizeof(parent), "%s/checkpoints", folder);
   OK(vise_i_checkpoint_list(parent, &steps, &n, &rig_err));
+
   for (size_t k = 0; k < n; k++) {
     char *path = NULL;
     vise_error err = VISE_ERROR_INIT;
@@ -144,6 +147,7 @@ char *rig_read(const char *path) {
 char *rig_metrics(const char *folder) {
   char *text = rig_read(rig_path(folder, "metrics.jsonl"));
   char *to = text;
+
   for (const char *from = text; *from != 0;) {
     const char *key = "\"seconds\":";
     if (strncmp(from, key, strlen(key)) == 0) {
@@ -153,6 +157,7 @@ char *rig_metrics(const char *folder) {
     }
     *to++ = *from++;
   }
+
   *to = 0;
   return text;
 }

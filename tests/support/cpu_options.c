@@ -1,5 +1,5 @@
 /* The options of a step, each as a change to a case. */
-#include "tests/cpu/cpu_options.h"
+#include "tests/support/cpu_options.h"
 
 #include <math.h>
 #include <stdlib.h>

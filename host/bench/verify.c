@@ -2,7 +2,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "host/train/bench.h"
+#include "host/bench/bench.h"
 #include "host/train/check.h"
 
 enum { MIN_BATCH = 16 };
@@ -26,16 +26,15 @@ static tolerances allowed(vise_precision precision) {
   }
 }
 
-vise_status vise_i_bench_trace_make(const vise_bench_config *config, const vise_bench_case *bench_case,
-                                    const vise_i_bench_data *data, const vise_i_bench_way *way, size_t batch,
-                                    size_t n_steps, vise_i_bench_trace *out, vise_error *err) {
+vise_status vise_i_bench_trace_make(const vise_i_bench_training *training, size_t n_steps, vise_i_bench_trace *out,
+                                    vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
   vise_trainer *trainer = NULL;
   vise_step_stats stats[VISE_I_BENCH_VERIFY_STEPS];
-  vise_i_bench_trace trace = {.batch = batch, .n_steps = n_steps};
+  vise_i_bench_trace trace = {.batch = training->batch, .n_steps = n_steps};
 
-  VISE_TRY(vise_i_bench_trainer_make(config, bench_case, data, way, batch, &model, &trainer, err));
+  VISE_TRY(vise_i_bench_trainer_make(training, &model, &trainer, err));
   VISE_TRY(vise_i_check_copy_params(model, &trace.start, err));
   VISE_TRY(vise_trainer_step(trainer, n_steps, stats, NULL, err));
   VISE_TRY(vise_trainer_sync(trainer, err));

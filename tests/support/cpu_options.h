@@ -2,7 +2,7 @@
 #ifndef VISE_T_CPU_OPTIONS_H
 #define VISE_T_CPU_OPTIONS_H
 
-#include "tests/cpu/cpu_case.h"
+#include "tests/support/cpu_case.h"
 
 typedef struct cpu_option {
   const char *name, *group; /* two of a group exclude each other */

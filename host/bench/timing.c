@@ -1,18 +1,12 @@
 /* Timing whole calls of the trainer, and what follows from the times. */
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "host/train/bench.h"
+#include "host/base/file.h"
+#include "host/bench/bench.h"
 #include "host/train/trainer.h"
 
 enum { MIN_REPEATS = 3, MAX_REPEATS = 9, MAX_STEPS = 10000000 };
-
-double vise_i_bench_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* Times of a call: by the clock that counts, by the host's, and of its launches alone (NaN without a device). */
 typedef struct call_time {
@@ -24,9 +18,9 @@ static vise_status run(vise_trainer *trainer, size_t n_steps, call_time *out, vi
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(trainer->which);
   if (meter != NULL) VISE_TRY(meter->clock_start(trainer->backend, err));
-  const double start = vise_i_bench_now();
+  const double start = vise_i_now();
   VISE_TRY(vise_trainer_step(trainer, n_steps, NULL, NULL, err));
-  const double host = vise_i_bench_now() - start;
+  const double host = vise_i_now() - start;
   *out = (call_time){host, host, NAN};
   if (meter != NULL) VISE_TRY(meter->clock_stop(trainer->backend, &out->seconds, &out->launches, err));
 done:
@@ -36,7 +30,7 @@ done:
 /* Steps for at least `seconds`, in calls that double; *step_seconds: a step of the fastest. */
 static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_seconds, vise_error *err) {
   vise_status status = VISE_OK;
-  const double end = vise_i_bench_now() + seconds;
+  const double end = vise_i_now() + seconds;
   size_t n_steps = 1;
   call_time took = {0, 0, 0};
 
@@ -44,7 +38,7 @@ static vise_status warm_up(vise_trainer *trainer, double seconds, double *step_s
     VISE_TRY(run(trainer, n_steps, &took, err));
     *step_seconds = fmin(*step_seconds, took.host / (double)n_steps);
     if (took.host < 0.25 * seconds && n_steps < MAX_STEPS) n_steps *= 2;
-  } while (vise_i_bench_now() < end);
+  } while (vise_i_now() < end);
 
 done:
   return status;
@@ -61,9 +55,9 @@ static int compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static double median(double *times, size_t n) {
-  qsort(times, n, sizeof *times, compare);
-  return quantile(times, n, 0.5);
+double vise_i_bench_median(double *numbers, size_t n) {
+  qsort(numbers, n, sizeof *numbers, compare);
+  return quantile(numbers, n, 0.5);
 }
 
 void vise_i_bench_summarize(double *times_us, size_t n, vise_bench_row *row) {
@@ -104,9 +98,9 @@ vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t step
   const double n_launches = (double)(trainer->ops->n_launches(trainer->backend) - launches);
   if (trainer->which == VISE_BACKEND_CUDA) {
     row->launches_per_step = n_launches / (double)(row->n_repeats * row->steps_per_repeat);
-    row->us_launches = median(launching, row->n_repeats);
+    row->us_launches = vise_i_bench_median(launching, row->n_repeats);
   }
-  row->us_host = median(by_host, row->n_repeats);
+  row->us_host = vise_i_bench_median(by_host, row->n_repeats);
   vise_i_bench_summarize(times, row->n_repeats, row);
 
 done:

@@ -32,12 +32,19 @@ typedef struct vise_i_bench_way {
 } vise_i_bench_way;
 
 vise_backend vise_i_bench_backend(vise_bench_mode mode);
-/* Model and trainer of a case, run in this way on batches of `batch` rows. The caller frees both. */
-VISE_WARN_UNUSED vise_status vise_i_bench_trainer_make(const vise_bench_config *config,
-                                                       const vise_bench_case *bench_case, const vise_i_bench_data *data,
-                                                       const vise_i_bench_way *way, size_t batch,
-                                                       vise_model **out_model, vise_trainer **out_trainer,
-                                                       vise_error *err);
+
+/* A training of a case. */
+typedef struct vise_i_bench_training {
+  const vise_bench_config *config; /* threads, device, steps of a launch */
+  const vise_bench_case *bench_case;
+  const vise_i_bench_data *data;
+  vise_i_bench_way way;
+  size_t batch; /* rows */
+} vise_i_bench_training;
+
+/* Its model and trainer; the caller frees both. */
+VISE_WARN_UNUSED vise_status vise_i_bench_trainer_make(const vise_i_bench_training *training, vise_model **out_model,
+                                                       vise_trainer **out_trainer, vise_error *err);
 
 /* ---- verification ---- */
 
@@ -50,10 +57,8 @@ typedef struct vise_i_bench_trace {
   double *start, *params; /* [n_params] before and after */
 } vise_i_bench_trace;
 
-VISE_WARN_UNUSED vise_status vise_i_bench_trace_make(const vise_bench_config *config, const vise_bench_case *bench_case,
-                                                     const vise_i_bench_data *data, const vise_i_bench_way *way,
-                                                     size_t batch, size_t n_steps, vise_i_bench_trace *out,
-                                                     vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_bench_trace_make(const vise_i_bench_training *training, size_t n_steps,
+                                                     vise_i_bench_trace *out, vise_error *err);
 void vise_i_bench_trace_free(vise_i_bench_trace *trace);
 
 /*
@@ -78,14 +83,15 @@ void vise_i_bench_compare(const vise_i_net *net, const vise_i_bench_trace *refer
    the device's events where its backend has them, else from the host's clock. */
 VISE_WARN_UNUSED vise_status vise_i_bench_time(vise_trainer *trainer, double seconds, size_t steps_multiple,
                                                vise_bench_row *row, vise_error *err);
-/* Median, quartiles (interpolated) and extremes of n >= 1 times into row. Sorts times. */
+/* Both sort n >= 1 numbers. */
+double vise_i_bench_median(double *numbers, size_t n);
+/* Median, quartiles (interpolated) and extremes of times into row. */
 void vise_i_bench_summarize(double *times_us, size_t n, vise_bench_row *row);
 /* Rates and shares of a row whose median is known. */
 void vise_i_bench_derive(const vise_bench_machine *machine, vise_bench_row *row);
 /* The rates of a backend and precision; NULL: not measured. */
 const vise_bench_rate *vise_i_bench_find_rate(const vise_bench_machine *machine, vise_backend backend,
                                               vise_precision precision);
-double vise_i_bench_now(void); /* seconds of a monotonic clock */
 
 /* ---- phases ---- */
 

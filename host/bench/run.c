@@ -1,11 +1,11 @@
 /* The benchmark: cases x modes x precisions, each verified, then timed. */
-#include "host/train/bench.h"
-
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/file.h"
+#include "host/bench/bench.h"
 #include "host/model/model.h"
 #include "host/train/trainer.h"
 
@@ -117,6 +117,11 @@ static const char *precision_name(vise_precision precision) {
   return precision == VISE_PRECISION_AUTO ? "fp64" : vise_precision_name(precision);
 }
 
+static vise_i_bench_training training_of(const bench_run *run, const case_run *c, const vise_i_bench_way *way,
+                                         size_t batch) {
+  return (vise_i_bench_training){run->config, c->bench_case, &c->data, *way, batch};
+}
+
 /* The trainings that the modes are compared with. The second reference must itself agree with the first. */
 static vise_status make_references(const bench_run *run, case_run *c, vise_error *err) {
   vise_status status = VISE_OK;
@@ -124,8 +129,8 @@ static vise_status make_references(const bench_run *run, case_run *c, vise_error
   for (size_t i = 0; i < c->n_checks; i++) {
     const vise_i_bench_way way = {c->checks[i].reference,
                                   c->checks[i].reference == VISE_BENCH_CPU64 ? VISE_PRECISION_AUTO : VISE_FP32};
-    VISE_TRY(vise_i_bench_trace_make(run->config, c->bench_case, &c->data, &way, c->checks[i].batch,
-                                     c->checks[i].n_steps, &c->references[i], err));
+    const vise_i_bench_training training = training_of(run, c, &way, c->checks[i].batch);
+    VISE_TRY(vise_i_bench_trace_make(&training, c->checks[i].n_steps, &c->references[i], err));
   }
 done:
   return status;
@@ -144,8 +149,8 @@ static vise_status verify(const bench_run *run, case_run *c, const vise_i_bench_
 
   for (size_t i = 0; i < c->n_checks; i++) {
     if (c->checks[i].reference == way->mode) continue;
-    VISE_TRY(vise_i_bench_trace_make(run->config, c->bench_case, &c->data, way, c->checks[i].batch,
-                                     c->checks[i].n_steps, &trace, err));
+    const vise_i_bench_training training = training_of(run, c, way, c->checks[i].batch);
+    VISE_TRY(vise_i_bench_trace_make(&training, c->checks[i].n_steps, &trace, err));
     vise_i_bench_compare(net, &c->references[i], &trace, way->precision, run->config->tolerance_factor, row);
     vise_i_bench_trace_free(&trace);
     if (!row->verified) break;
@@ -174,10 +179,10 @@ static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench
   vise_status status;
   vise_model *model = NULL;
   vise_trainer *trainer = NULL;
+  const vise_i_bench_training training = training_of(run, c, way, c->bench_case->batch);
   const size_t multiple = way->mode == VISE_BENCH_FUSED_MANY ? (size_t)run->config->steps_per_launch : 1;
 
-  VISE_TRY(vise_i_bench_trainer_make(run->config, c->bench_case, &c->data, way, c->bench_case->batch, &model, &trainer,
-                                     err));
+  VISE_TRY(vise_i_bench_trainer_make(&training, &model, &trainer, err));
   if (vise_trainer_backend(trainer) != VISE_BACKEND_CUDA) row->n_threads = vise_trainer_n_threads(trainer);
 
   VISE_TRY(verify(run, c, way, vise_i_model_net(model), row, err));
@@ -335,7 +340,7 @@ static vise_status check_config(const vise_bench_config *config, vise_error *err
 vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out, vise_error *err) {
   vise_status status;
   vise_bench_machine measured;
-  bench_run run = {.config = config, .start = vise_i_bench_now()};
+  bench_run run = {.config = config, .start = vise_i_now()};
   size_t n_late = 0;
 
   VISE_TRY(check_config(config, err));
@@ -349,7 +354,7 @@ vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *o
   note_missing(&run);
 
   for (size_t i = 0; i < config->n_cases && run.n_ways > 0; i++) {
-    const double left = config->total_seconds - (vise_i_bench_now() - run.start);
+    const double left = config->total_seconds - (vise_i_now() - run.start);
     if (config->total_seconds > 0 && expected_seconds(&run, &config->cases[i]) > left) {
       n_late++;
       continue;

@@ -1,10 +1,10 @@
-/* From clocks of launches to a table of phases: by hand-made clocks. */
+/* From launch clocks to a table of phases, with hand-made clocks. */
 #include <math.h>
 #include <string.h>
 
 #include "host/backend/step_parts.h"
-#include "host/train/bench.h"
-#include "rig.h"
+#include "host/bench/bench.h"
+#include "tests/unit/train/rig.h"
 
 /* Three phases, of which the second follows without an exchange. */
 static vise_k_step three_phases(void) {
@@ -34,13 +34,15 @@ static void expect_part(const vise_i_meter_part *part, const char *name, double 
 }
 
 Test(bench_phases, clocks_become_parts) {
-  const uint64_t origins[] = {0, UINT64_MAX - 250}; /* the second goes through 0 */
+  const uint64_t origins[] = {0, UINT64_MAX - 250}; /* the second wraps around 0 */
   const vise_k_step step = three_phases();
+
   for (size_t i = 0; i < 2; i++) {
     uint64_t clocks[VISE_K_N_CLOCKS];
     vise_i_meter_parts parts;
     fill_clocks(clocks, origins[i]);
     vise_i_step_parts(&step, clocks, 1, &parts);
+
     cr_assert_eq(parts.n, 6);
     expect_part(&parts.parts[0], "start", NAN, 100);
     expect_part(&parts.parts[1], "gather", NAN, 30);
@@ -49,6 +51,7 @@ Test(bench_phases, clocks_become_parts) {
     expect_part(&parts.parts[4], "update", 100, 50);
     expect_part(&parts.parts[5], "end", NAN, 50);
     cr_expect_eq(parts.launch_clocks, 500);
+
     /* In a launch of many steps the start was long before the last of them. */
     vise_i_step_parts(&step, clocks, 2, &parts);
     expect_part(&parts.parts[0], "start", NAN, NAN);
@@ -71,14 +74,16 @@ Test(bench_phases, medians_and_shares) {
   vise_i_meter_parts launches[4];
   vise_bench_phase phases[VISE_I_METER_MOST_PARTS];
   const double waits[] = {20, 1000, 40, 30}, works[] = {100, 300, 200, 5000};
+
   memset(launches, 0, sizeof launches);
   for (size_t i = 0; i < 4; i++) {
     launches[i].n = 2;
     launches[i].parts[0] = (vise_i_meter_part){"gather", NAN, works[i]};
     launches[i].parts[1] = (vise_i_meter_part){"rows", waits[i], 30};
   }
+
   cr_assert_eq(vise_i_bench_phases_summarize(launches, 3, 2, phases), 2);
-  /* Clocks 200 + 40 + 30 of 2 MHz. */
+  /* 200 + 40 + 30 clocks at 2 MHz. */
   cr_expect_str_eq(phases[0].name, "gather");
   cr_expect(phases[0].is_first && !phases[1].is_first);
   cr_expect(isnan(phases[0].us_wait) && isnan(phases[0].share_wait));
@@ -90,6 +95,7 @@ Test(bench_phases, medians_and_shares) {
   cr_expect_float_eq(phases[1].share_work, 30.0 / 270, 1e-12);
   cr_expect_eq(phases[1].n_launches, 3);
   cr_expect_eq(phases[1].clock_mhz, 2);
+
   /* An even number of launches: the mean of the middle two. */
   (void)vise_i_bench_phases_summarize(launches, 4, 1, phases);
   cr_expect_eq(phases[0].us_work, 250);

@@ -1,10 +1,9 @@
 /* The plan of the cuda backend for a training that need not be run. */
-#include "vise/plan.h"
-
 #include "host/backend/cuda/device.h"
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
 #include "host/train/config.h"
 #include "host/train/resolve.h"
+#include "vise/plan.h"
 
 vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *err) {
   vise_i_cuda_device device;
@@ -46,7 +45,7 @@ vise_status vise_plan_make(const vise_train_config *given, const vise_net_config
     limited.memory_bytes = config->device_memory_limit;
     device = &limited;
   }
-  VISE_TRY(vise_i_plan_view(&spec, device, row_bytes, out, err));
+  VISE_TRY(vise_i_public_plan(&spec, device, row_bytes, out, err));
 
 done:
   return status;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/train/bench.h"
+#include "host/bench/bench.h"
 
 enum { CLASSES = 10 };
 

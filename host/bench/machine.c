@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "host/base/file.h"
 #include "host/base/memory.h"
-#include "host/train/bench.h"
+#include "host/bench/bench.h"
 
 enum { GEMM_N = 1024, REPEATS = 5 };
 #define COPY_BYTES ((size_t)64 << 20) /* more than caches hold */
@@ -49,10 +50,10 @@ static vise_status measure_copy(double *bytes_per_s, vise_error *err) {
   memcpy(to, from, COPY_BYTES);
 
   for (int r = 0; r < REPEATS; r++) {
-    const double start = vise_i_bench_now();
+    const double start = vise_i_now();
     from[(size_t)r] = (char)(to[(size_t)r + 1] + 1); /* each copy moves something new */
     memcpy(to, from, COPY_BYTES);
-    best = fmin(best, vise_i_bench_now() - start);
+    best = fmin(best, vise_i_now() - start);
   }
   *bytes_per_s = 2.0 * (double)COPY_BYTES / best;
 
@@ -88,7 +89,7 @@ static double time_gemm(const gemm *g, bool is_double) {
   double best = INFINITY;
 
   for (int r = 0; r <= REPEATS; r++) {
-    const double start = vise_i_bench_now();
+    const double start = vise_i_now();
     if (is_double) {
       cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_N, GEMM_N, GEMM_N, 1, g->d[0], GEMM_N, g->d[1],
                   GEMM_N, 0, g->d[2], GEMM_N);
@@ -96,7 +97,7 @@ static double time_gemm(const gemm *g, bool is_double) {
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_N, GEMM_N, GEMM_N, 1, g->f[0], GEMM_N, g->f[1],
                   GEMM_N, 0, g->f[2], GEMM_N);
     }
-    if (r > 0) best = fmin(best, vise_i_bench_now() - start);
+    if (r > 0) best = fmin(best, vise_i_now() - start);
   }
 
   return 2.0 * GEMM_N * (double)GEMM_N * GEMM_N / best;

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/file.h"
 #include "host/base/memory.h"
-#include "host/train/bench.h"
+#include "host/bench/bench.h"
 #include "host/train/trainer.h"
 
 /* Length of the launch that measures the clock: long enough that the overhead of a launch is small. */
@@ -12,19 +13,13 @@
 #define MOST_HOST_SECONDS 0.1 /* an emulated device has a clock of its own */
 enum { FEW_STEPS = 8 };
 
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* The median of one number of part p over the launches; NaN where one has none. */
 static double median_of(const vise_i_meter_parts *launches, size_t n, size_t p, bool wait, double *scratch) {
   for (size_t i = 0; i < n; i++) {
     scratch[i] = wait ? launches[i].parts[p].wait : launches[i].parts[p].work;
     if (isnan(scratch[i])) return NAN;
   }
-  qsort(scratch, n, sizeof *scratch, compare);
-  return n % 2 == 1 ? scratch[n / 2] : 0.5 * (scratch[n / 2 - 1] + scratch[n / 2]);
+  return vise_i_bench_median(scratch, n);
 }
 
 size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t n, double clocks_per_us,
@@ -63,10 +58,10 @@ static vise_status step_within_epoch(vise_trainer *t, size_t *n, bool *is_long, 
   if (left < *n) VISE_TRY(vise_trainer_step(t, left, NULL, NULL, err));
 
   VISE_TRY(meter->clock_start(t->backend, err));
-  const double start = vise_i_bench_now();
+  const double start = vise_i_now();
   VISE_TRY(vise_trainer_step(t, *n, NULL, NULL, err));
   VISE_TRY(meter->clock_stop(t->backend, &seconds, &launches, err));
-  *is_long = launches >= CLOCK_SECONDS || vise_i_bench_now() - start >= MOST_HOST_SECONDS;
+  *is_long = launches >= CLOCK_SECONDS || vise_i_now() - start >= MOST_HOST_SECONDS;
 
 done:
   return status;

@@ -1,4 +1,4 @@
-#include "tests/cpu/cpu_case.h"
+#include "tests/support/cpu_case.h"
 
 #include <math.h>
 #include <stdio.h>

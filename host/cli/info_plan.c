@@ -187,7 +187,7 @@ static vise_status take_own_options(int *argc, char **argv, uint64_t *n_sms, vis
   return VISE_OK;
 }
 
-int vise_i_cli_plan(int argc, char **argv) {
+int vise_i_cli_info_plan(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   plan_case c;
   vise_net_config net;

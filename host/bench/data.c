@@ -4,8 +4,8 @@
 
 #include "host/base/memory.h"
 #include "host/base/rng.h"
+#include "host/bench/bench.h"
 #include "host/model/model.h"
-#include "host/train/bench.h"
 
 enum { LIKE_MNIST = 60000, MIN_BATCHES = 4, SEED = 1, WORDS = 4 };
 #define MAX_BYTES ((size_t)256 << 20)
@@ -177,10 +177,11 @@ static vise_step_mode step_mode(vise_bench_mode mode) {
   }
 }
 
-static vise_train_config train_config(const vise_bench_config *config, const vise_bench_case *bench_case,
-                                      const vise_i_bench_way *way, size_t batch) {
+static vise_train_config train_config(const vise_i_bench_training *training) {
   vise_train_config made;
-  const bool on_device = vise_i_bench_backend(way->mode) == VISE_BACKEND_CUDA;
+  const vise_bench_config *config = training->config;
+  const vise_bench_case *bench_case = training->bench_case;
+  const vise_i_bench_way *way = &training->way;
 
   vise_train_config_init(&made);
   made.loss = bench_case->loss;
@@ -193,7 +194,7 @@ static vise_train_config train_config(const vise_bench_config *config, const vis
   made.clamp_lo = -0.5;
   made.clamp_hi = 0.5;
 
-  made.batch = batch;
+  made.batch = training->batch;
   made.shuffle = false; /* the rows lie in a random order already */
   made.drop_last = true;
 
@@ -201,23 +202,23 @@ static vise_train_config train_config(const vise_bench_config *config, const vis
   made.step_mode = step_mode(way->mode);
   made.precision = way->precision;
   made.n_threads = config->n_threads;
-  if (on_device) made.device = config->device;
+  if (made.backend == VISE_BACKEND_CUDA) made.device = config->device;
   if (way->mode == VISE_BENCH_FUSED) made.steps_per_launch = 1;
   if (way->mode == VISE_BENCH_FUSED_MANY) made.steps_per_launch = config->steps_per_launch;
 
   return made;
 }
 
-vise_status vise_i_bench_trainer_make(const vise_bench_config *config, const vise_bench_case *bench_case,
-                                      const vise_i_bench_data *data, const vise_i_bench_way *way, size_t batch,
-                                      vise_model **out_model, vise_trainer **out_trainer, vise_error *err) {
+vise_status vise_i_bench_trainer_make(const vise_i_bench_training *training, vise_model **out_model,
+                                      vise_trainer **out_trainer, vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
-  const vise_train_config training = train_config(config, bench_case, way, batch);
+  const vise_train_config config = train_config(training);
+  const vise_dtype dtype = training->way.mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32;
 
-  VISE_TRY(make_model(bench_case, way->mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32, &model, err));
-  set_weights(model, data->weights);
-  VISE_TRY(vise_trainer_create(&training, model, data->rows, NULL, NULL, out_trainer, err));
+  VISE_TRY(make_model(training->bench_case, dtype, &model, err));
+  set_weights(model, training->data->weights);
+  VISE_TRY(vise_trainer_create(&config, model, training->data->rows, NULL, NULL, out_trainer, err));
   *out_model = model;
   model = NULL;
 
