@@ -36,6 +36,9 @@ typedef struct vise_layer_clamp {
   double lo, hi;
 } vise_layer_clamp;
 
+/** Most steps of one launch of the cuda backend. */
+#define VISE_MAX_STEPS_PER_LAUNCH 4096
+
 /** When a weight operation is applied: once, after a step or after an epoch, or after every step. */
 typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY } vise_weight_op_timing;
 
@@ -139,15 +142,21 @@ typedef struct vise_train_config {
   vise_backend backend;       /**< [auto] */
   vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
   vise_precision precision;   /**< [auto] */
-  uint64_t steps_per_launch;  /**< cuda, up to 4096 [0 = chosen by the backend] */
+  uint64_t steps_per_launch;  /**< cuda, up to VISE_MAX_STEPS_PER_LAUNCH [0 = chosen by the backend] */
   int n_threads;              /**< cpu backends; 0 = chosen [0] */
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
                                  chunks, with the same results [0 = what is free] */
   bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
+
+  void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
 } vise_train_config;
 
+/** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
+    the header in use. */
+VISE_API void vise_train_config_init_sized(vise_train_config *config, size_t n_bytes);
 VISE_API void vise_train_config_init(vise_train_config *config);
+#define vise_train_config_init(config) vise_train_config_init_sized(config, sizeof *(config))
 
 /** What one step reports; all at the weights before the update unless said otherwise. */
 typedef struct vise_step_stats {
@@ -275,9 +284,13 @@ typedef struct vise_run_config {
   /** Warnings and notes. NULL: dropped. */
   void (*log)(void *user, vise_log_level level, const char *message);
   void *user;
+  void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
 } vise_run_config;
 
+/** Sets the defaults; see vise_train_config_init_sized. */
+VISE_API void vise_run_config_init_sized(vise_run_config *config, size_t n_bytes);
 VISE_API void vise_run_config_init(vise_run_config *config);
+#define vise_run_config_init(config) vise_run_config_init_sized(config, sizeof *(config))
 
 typedef struct vise_run_result {
   vise_stop_reason reason;

@@ -20,7 +20,7 @@ ALLOWED = {
     "host/table": {PUBLIC, "host/base"},
     "host/rule": {PUBLIC, "host/base"},
     "host/options": {PUBLIC, "host/base", "host/rule"},
-    "host/model": {PUBLIC, "host/base", "host/rule"},
+    "host/model": {PUBLIC, "host/base", "host/rule", "host/options"},
     "kernels": {PUBLIC, "host/base", "host/rule"},
     "host/plan": {PUBLIC, "host/base", "host/rule", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/rule", "host/plan", "kernels"},
