@@ -7,7 +7,7 @@
 #include "tests/support/numpy_legacy.h"
 #include "tests/unit/model/rig.h"
 
-/* Data C: numpy.random.seed(0), rand(100, 100). */
+/* Data C of docs/step.md: numpy.random.seed(0), rand(100, 100). */
 static vise_model *data_c(vise_dtype dtype, double factor) {
   static const size_t widths[] = {100, 100, 0};
   vise_model *model = rig_model(widths, true, dtype);

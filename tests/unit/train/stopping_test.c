@@ -1,4 +1,4 @@
-/* The rules that end a run, and known numbers for data A through the public calls. */
+/* The rules that end a run, and known numbers for data A (docs/step.md) through the public calls. */
 #include <jansson.h>
 #include <stdlib.h>
 
