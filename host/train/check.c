@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/backend/plan_view.h"
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/model/model.h"
@@ -296,9 +297,7 @@ vise_status vise_check(const vise_train_config *config, const vise_model *model,
   const vise_i_backend_ops *ops = NULL;
   reporter r = {.report = report, .user = user, .all_passed = true};
 
-  if (config == NULL || model == NULL || dataset == NULL || all_passed == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_check: config, model, dataset and all_passed must not be NULL");
-  }
+  VISE_ENTER(err, config, model, dataset, all_passed);
 
   VISE_TRY(vise_i_config_validate(config, err));
   if (config->loss == VISE_LOSS_EXTERNAL) {

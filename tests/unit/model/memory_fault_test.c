@@ -84,9 +84,9 @@ static vise_status checkpoint(vise_error *err) {
   uint64_t *steps = NULL;
   size_t n = 0;
   VISE_TRY(write_checkpoint(err));
-  VISE_TRY(vise_i_checkpoint_verify(checkpoint_path, err));
-  VISE_TRY(vise_i_checkpoint_read_state(checkpoint_path, &read, err));
-  VISE_TRY(vise_i_checkpoint_read_part(checkpoint_path, "moments", &file, err));
+  VISE_TRY(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(checkpoint_path), err));
+  VISE_TRY(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(checkpoint_path), &read, err));
+  VISE_TRY(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(checkpoint_path), "moments", &file, err));
   char *slash = strrchr(checkpoint_path, '/');
   *slash = '\0';
   status = vise_i_checkpoint_list(checkpoint_path, &steps, &n, err);

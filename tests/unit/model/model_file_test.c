@@ -90,7 +90,8 @@ static char *foreign_write(const foreign *f) {
   vise_error err = VISE_ERROR_INIT;
   char *path = rig_path("foreign.safetensors");
   const vise_i_st_meta meta[] = {{"vise", f->description}};
-  cr_assert_eq(vise_i_st_write(path, f->tensors, f->n, meta, f->description ? 1 : 0, &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){f->tensors, f->n, meta, f->description ? 1 : 0}, NULL, &err),
+               VISE_OK, "%s", err.text);
   return path;
 }
 
@@ -249,7 +250,7 @@ Test(model_file, masks_are_kept_in_their_own_file) {
   const vise_i_st_tensor tensors[] = {
       {.name = "0.weight", .dtype = VISE_I_ST_U8, .n_dims = 2, .dims = {7, 5}, .data = values},
       {.name = "2.weight", .dtype = VISE_I_ST_U8, .n_dims = 2, .dims = {3, 7}, .data = values + 35}};
-  cr_assert_eq(vise_i_st_write(path, tensors, 2, NULL, 0, NULL), VISE_OK);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){tensors, 2, NULL, 0}, NULL, NULL), VISE_OK);
   vise_error err = VISE_ERROR_INIT;
   cr_assert_eq(vise_model_load_mask(model, path, &err), VISE_ERR_VALUE);
   cr_assert_not_null(strstr(err.text, "mask.safetensors: tensor '0.weight', element 2 is 2"), "%s", err.text);

@@ -42,7 +42,7 @@ Test(safetensors, everything_written_is_read_back) {
   size_t n_raw;
   uint64_t n_header;
   char *path = rig_path("a.safetensors");
-  cr_assert_eq(vise_i_st_write(path, tensors, 5, meta, 2, &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){tensors, 5, meta, 2}, NULL, &err), VISE_OK, "%s", err.text);
   rig_read(path, &raw, &n_raw);
   memcpy(&n_header, raw, 8);
   cr_assert_eq(n_header % 8, 0);
@@ -186,12 +186,12 @@ Test(safetensors, what_cannot_be_written_is_refused) {
                                     {.name = "a", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w}};
   const vise_i_st_tensor bad[] = {{.name = "\xff", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w}};
   char *path = rig_path("a"), *folder = rig_path(".");
-  cr_assert_eq(vise_i_st_write(path, twice, 2, NULL, 0, NULL), VISE_ERR_INTERNAL);
-  cr_assert_eq(vise_i_st_write(path, bad, 1, NULL, 0, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 2, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){bad, 1, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(folder), 0);
   free(path);
   path = rig_path("missing/a");
-  cr_assert_eq(vise_i_st_write(path, twice, 1, NULL, 0, NULL), VISE_ERR_IO);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 1, NULL, 0}, NULL, NULL), VISE_ERR_IO);
   free(path);
   free(folder);
 }
