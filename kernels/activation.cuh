@@ -9,6 +9,7 @@
    v), v = |z| / sqrt 2 (a fit, relative error 2e-7), because 1 + erf loses its digits there. */
 VISE_FN float vise_normal_f32(float z) {
   if (z >= -1.0f || !(z == z)) return fmaf(0.5f, vise_erf_f32(z * 0.707106781f), 0.5f);
+
   const float v = z * -0.707106781f, t = 1.0f / fmaf(0.35f, v, 1.0f);
   float p = 0.058772724f;
   p = fmaf(p, t, -0.35487497f);
@@ -19,6 +20,7 @@ VISE_FN float vise_normal_f32(float z) {
   p = fmaf(p, t, 0.2198184f);
   p = fmaf(p, t, 0.19299722f);
   p = fmaf(p, t, 0.19771472f);
+
   return 0.5f * (p * t) * vise_exp_f32(z * z * -0.5f);
 }
 
@@ -46,7 +48,7 @@ VISE_FN int vise_activation_needs_z(uint32_t kind) {
   return kind == VISE_K_SILU || kind == VISE_K_GELU;
 }
 
-/* f'(z), from a = f(z), and from z where it is needed (else anything). */
+/* f'(z) from a = f(z), and from z where it is needed (ignored otherwise). */
 VISE_FN_CALLED float vise_activation_slope_f32(uint32_t kind, float a, float z) {
   switch (kind) {
     case VISE_K_RELU:

@@ -1,6 +1,6 @@
 /*
- * The canonical order of sums, as plain C: what every kernel must equal bit for bit, however its work is cut. Sums are
- * in float64; squares of floats are exact there.
+ * The canonical order of sums, as plain C: what every kernel must match bit for bit, however its work is split. Sums
+ * are in float64; squares of floats are exact there.
  *
  *   leaf    up to 32 consecutive values, added as neighbours: (0+1), (2+3), ... then pairs of those, and so on.
  *   tree    n items. Node j of level k covers the items [j n >> k, (j+1) n >> k); it is the sum of its two halves, the
@@ -13,8 +13,8 @@
  *   net     tensors one after the other, from the left.
  *
  *   product an element of a matrix product, in float32: K in slices of vise_slice_length(K), fmaf in the order of K
- *           inside a slice, the slices added in order, + 0.0f at the end (so that a sum of zeros has one sign, also
- * where an implementation goes on with zeros behind the last k).
+ *           inside a slice, the slices added in order, + 0.0f at the end (so that a sum of zeros has one sign, even
+ *           where an implementation runs on with zeros past the last k).
  *
  * What is missing (the end of the last leaf, the rows of the last group) adds nothing; since every sum ends with + 0.0,
  * an implementation may as well add zeros. Maxima and counts need no order.
@@ -56,7 +56,7 @@ VISE_BOTH uint32_t vise_n_groups(uint32_t n_rows) {
 }
 
 /* Length of the slices of a sum over n, a multiple of 32: at most 32 slices up to n = 32768, so that small products can
-   be shared by many threads, and long ones for large n, where their sums are few. */
+   be shared by many threads, and long ones for large n, so that there are few of them. */
 VISE_BOTH uint32_t vise_slice_length(uint32_t n) {
   uint32_t length = 32;
   while (length < 1024 && length * 32 < n) length *= 2;
@@ -108,7 +108,7 @@ static inline double vise_canonical_vector(const double *values, uint32_t n, dou
 }
 
 /* Sum of squares of x[n_rows][n_columns], rows stride apart; cells[vise_n_leaves(n_columns)] and
-   groups[vise_n_groups(n_rows)] are scratch, groups leaves with the sums of the groups. */
+   groups[vise_n_groups(n_rows)] are scratch, groups returns the sums of the groups. */
 static inline double vise_canonical_squares(const float *x, uint32_t n_rows, uint32_t n_columns, size_t stride,
                                             double *cells, double *groups) {
   for (uint32_t group = 0; group < vise_n_groups(n_rows); group++) {
@@ -123,10 +123,13 @@ static inline double vise_canonical_squares(const float *x, uint32_t n_rows, uin
         }
         rows[r] = vise_canonical_leaf(squares, n);
       }
+
       cells[leaf] = vise_canonical_leaf(rows, VISE_GROUP_ROWS);
     }
+
     groups[group] = vise_canonical_tree(cells, vise_n_leaves(n_columns));
   }
+
   return vise_canonical_tree(groups, vise_n_groups(n_rows));
 }
 

@@ -5,15 +5,15 @@
 
 #include "kernels/sums.cuh"
 
-/* What a CTA says of its part of the step in every exchange, and how the parts of all members are joined: bit 0 a loss
-   that is not finite, bits 8 to 15 and 16 to 23 one more than the lowest tensor with a bad gradient, 0 for none. */
+/* What a CTA reports about its part of the step in every exchange: bit 0, a loss that is not finite; bits 8 to 15 (data
+   alone) and 16 to 23 (with penalties), one more than the lowest tensor with a bad gradient, 0 for none. */
 VISE_FN uint32_t vise_step_flags(vise_step *step) {
   const uint32_t gradient = step->bad_gradient == VISE_NO_TENSOR ? 0 : step->bad_gradient + 1;
   const uint32_t total = step->bad_total == VISE_NO_TENSOR ? 0 : step->bad_total + 1;
   return (step->loss_is_bad ? 1u : 0u) | gradient << 8 | total << 16;
 }
 
-/* One thread: notes the flags of another member. */
+/* One thread: joins another member's flags to this CTA's. */
 VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
   const uint32_t gradient = flags >> 8 & 0xff, total = flags >> 16 & 0xff;
   if (flags & 1) atomicOr(&step->loss_is_bad, 1u);
@@ -21,7 +21,7 @@ VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
   if (total) atomicMin(&step->bad_total, total - 1);
 }
 
-/* Factor of a gradient whose norm is given: norm <= M ? 1 : M / norm; a NaN spreads. */
+/* Clip factor for a gradient of the given norm: norm <= M ? 1 : M / norm; NaN propagates. */
 VISE_FN_CALLED double vise_clip_scale(double norm) {
   const vise_step *const step = vise_step_here();
   const vise_k_step_options *o = &step->p.options;
@@ -33,7 +33,7 @@ VISE_FN_CALLED double vise_clip_scale(double norm) {
   return norm <= most ? 1.0 : most / norm;
 }
 
-/* Scale of a unit of the tensor; the sums of units are there. */
+/* Clip scale of a unit, once the sums of units are there. */
 VISE_FN_CALLED double vise_unit_scale(uint32_t unit) {
   const vise_k_step *p = &vise_step_here()->p;
   return vise_clip_scale(p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]));
@@ -47,7 +47,7 @@ VISE_FN double vise_sum_of_net(vise_step *step, const double *tensors) {
   return sum;
 }
 
-/* Squares of the gradient by tensors, into the shared memory of this CTA. */
+/* Sums of squares of the gradient by tensor, into this CTA's shared memory. */
 VISE_FN_CALLED void vise_gradient_squares(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
@@ -65,14 +65,17 @@ VISE_FN_CALLED void vise_decide(void) {
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
   const int by_tensors = o->clip_norm > 0.0 && o->clip_norm_type != 2;
+
   if (by_tensors) {
     vise_gradient_squares();
     if (o->clip_norm_inf) vise_max_tensors(step->gradient_max);
   }
+
   __syncthreads();
   if (threadIdx.x == 0) {
     step->skip = o->nonfinite != 2 &&
                  (step->loss_is_bad || step->bad_gradient != VISE_NO_TENSOR || step->bad_total != VISE_NO_TENSOR);
+
     vise_k_step_state *state = &step->state;
     if (step->skip) {
       state->consecutive_skips++;
@@ -88,6 +91,7 @@ VISE_FN_CALLED void vise_decide(void) {
       }
     }
   }
+
   if (by_tensors && threadIdx.x < vise_step_n_tensors(p)) {
     double norm;
     if (o->clip_norm_inf) {
@@ -104,8 +108,10 @@ VISE_FN_CALLED void vise_decide(void) {
       norm = vise_sqrt_f64(o->clip_norm_type == 0 ? vise_sum_of_net(step, step->gradient_squares)
                                                   : step->gradient_squares[threadIdx.x]);
     }
+
     step->scales[threadIdx.x] = (float)vise_clip_scale(norm);
   }
+
   __syncthreads();
 }
 

@@ -1,7 +1,7 @@
 /* What lets one source be read by nvcc, by the emulation of the device and, where it is plain arithmetic, by a C
    compiler:
      VISE_FN           a function of the device, or of the host where a C compiler reads it
-     VISE_FN_CALLED    the same, compiled once and called: for what many places use, or whose code is long; in sources
+     VISE_FN_CALLED    the same, compiled once and called: for code that is long or used in many places; in sources
                        of small kernels, which define VISE_ALL_INLINE first, it is VISE_FN
      VISE_BOTH         a function that kernels and the host code beside them share
      VISE_KERNEL(k)    after a kernel: makes it launchable through its address

@@ -19,18 +19,23 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) exchange_rounds(vise_k_e
   __shared__ double values[MAX_MEMBERS];
   __shared__ uint32_t flags[MAX_MEMBERS];
   __shared__ uint32_t partial[N_THREADS];
+
   const uint32_t n = p.exchange.n_members, team = blockIdx.x / n, member = blockIdx.x % n;
   const uint32_t right = member + 1 == n ? 0 : member + 1;
   vise_exchange x = vise_exchange_open(&p.exchange, team, values, flags);
+
   for (uint32_t round = 0; round < p.n_rounds; round++) {
     uint32_t *words = p.words + (size_t)(2 * team + round % 2) * n * N_THREADS;
     words[member * N_THREADS + threadIdx.x] = 256 * round + 31 * member + threadIdx.x;
+
     if (round == p.abort_round && member % 2 == 0) return;
     vise_exchange_arrive(&x, member, team + 1000.0 * member + round / 8.0, team + 7 * member + round);
     if (round == p.abort_round) return;
     vise_exchange_wait(&x);
+
     partial[threadIdx.x] = words[right * N_THREADS + threadIdx.x];
     __syncthreads();
+
     if (threadIdx.x == 0) {
       double sum = 0;
       uint32_t sum_flags = 0, sum_words = 0;
@@ -39,6 +44,7 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) exchange_rounds(vise_k_e
         sum_flags += flags[i];
       }
       for (uint32_t i = 0; i < N_THREADS; i++) sum_words += partial[i];
+
       const size_t at = ((size_t)team * p.n_rounds + round) * n + member;
       p.sums[at] = sum;
       p.checks[at] = (uint64_t)sum_flags << 32 | sum_words;

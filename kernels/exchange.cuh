@@ -3,10 +3,10 @@
  * arrive and wait, so that loads can be issued in between.
  *
  * A slot holds a float64 value, 32 flag bits and the epoch of the exchange, written and read as one 128-bit access:
- * who sees the epoch has the payload, with no second trip. Arriving releases all that the CTA wrote before; waiting
- * acquires it from every member. A slot is compared with its epoch for equality, so numbers may wrap; two sets of slots
- * alternate, because a member can arrive at epoch e + 2 only after every member has left epoch e. A team of one CTA
- * uses its shared memory alone.
+ * whoever sees the epoch has the payload, without a second trip. Arriving releases all that the CTA wrote before;
+ * waiting acquires it from every member. A slot is compared with its epoch for equality, so numbers may wrap; two sets
+ * of slots alternate, because a member can arrive at epoch e + 2 only after every member has left epoch e. A team of
+ * one CTA uses its shared memory alone.
  *
  * Why it is right in PTX's memory model: the writes of the CTA happen before its barrier, the barrier before the
  * release at gpu scope by the publishing thread, that before the acquire of the same 128 bits by a polling thread of
@@ -39,8 +39,8 @@ VISE_FN vise_exchange vise_exchange_open(const vise_k_exchange *given, uint32_t 
   return x;
 }
 
-/* The calling thread's part of an arrival with several slots: it fills one of them. Between the CTA's last write that
-   others shall see and the first publish there is a __syncthreads; so is there after the last use of values. */
+/* The calling thread's share of an arrival with several slots: it fills one of them. A __syncthreads must separate it
+   from the CTA's last write that others should see, and from the last use of values. */
 VISE_FN void vise_exchange_publish(const vise_exchange *x, uint32_t slot, double value, uint32_t flags) {
   if (x->n_members == 1) {
     x->values[slot] = value;
@@ -53,7 +53,7 @@ VISE_FN void vise_exchange_publish(const vise_exchange *x, uint32_t slot, double
   ptx_store_release_gpu_b128(x->slots + (size_t)(x->epoch & 1) * x->n_slots + slot, payload);
 }
 
-/* Arrives with one slot, of thread 0's value and flags. */
+/* Arrives with one slot, filled with thread 0's value and flags. */
 VISE_FN void vise_exchange_arrive(const vise_exchange *x, uint32_t slot, double value, uint32_t flags) {
   __syncthreads();
   if (threadIdx.x == 0) vise_exchange_publish(x, slot, value, flags);
@@ -69,12 +69,14 @@ VISE_FN void vise_exchange_wait(vise_exchange *x) {
         ptx_spin();
         payload = ptx_load_acquire_gpu_b128(set + slot);
       }
+
       double value;
       memcpy(&value, &payload.lo, sizeof value);
       x->values[slot] = value;
       x->flags[slot] = (uint32_t)(payload.hi >> 32);
     }
   }
+
   __syncthreads();
   x->epoch++;
 }

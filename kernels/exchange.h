@@ -14,12 +14,12 @@ extern "C" {
 
    Exchanges are numbered by epochs that may wrap around. A launch is given the range that begins at first_epoch, one
    for each exchange; the next launch begins where that range ends, whether the launch completed or not: what an aborted
-   launch left behind is of its own epochs and cannot be taken for what a later one writes. Nothing is ever reset; new
-   memory is prepared once by vise_k_exchange_prepare, and then the first epoch may be any. */
+   launch left behind has epochs of its own and cannot be mistaken for what a later one writes. Nothing is ever reset;
+   new memory is prepared once by vise_k_exchange_prepare, and then any first epoch will do. */
 typedef struct vise_k_exchange {
   void *slots;        /* device memory, aligned to 16 bytes: vise_k_exchange_bytes(n_slots) for each team */
   uint32_t n_slots;   /* payloads of one exchange, at least one for each CTA of the team; every slot is written in
-                         every exchange, and the same number in all launches on this memory */
+                         every exchange, and all launches on this memory have the same number */
   uint32_t n_members; /* CTAs of the team */
   uint32_t first_epoch;
 } vise_k_exchange;
@@ -29,8 +29,8 @@ static inline size_t vise_k_exchange_bytes(uint32_t n_slots) {
   return (size_t)2 * 16 * n_slots;
 }
 
-/* New memory of n_teams teams. Even epochs use the first set of a team, odd ones the second: a set filled with numbers
-   of the other kind matches none. Asynchronous; n_teams + 1 memsets, never needed in a step. */
+/* Prepares new memory for n_teams teams. Even epochs use the first set of a team, odd ones the second: a set filled
+   with numbers of the other kind matches none. Asynchronous; n_teams + 1 memsets, never needed in a step. */
 static inline cudaError_t vise_k_exchange_prepare(void *slots, uint32_t n_teams, uint32_t n_slots,
                                                   cudaStream_t stream) {
   const size_t n_team = vise_k_exchange_bytes(n_slots);
@@ -41,7 +41,7 @@ static inline cudaError_t vise_k_exchange_prepare(void *slots, uint32_t n_teams,
   return error;
 }
 
-/* n_rounds exchanges in one launch of n_teams teams of exchange.n_members CTAs (n_slots = n_members). In round r the
+/* n_rounds exchanges in one launch of n_teams teams of exchange.n_members CTAs (n_slots = n_members). In round r,
    member m of team t writes its 256 words of `words`, arrives with the value t + 1000 m + r / 8.0 and the flags
    t + 7 m + r, waits, and adds up what its right neighbour wrote. */
 typedef struct vise_k_exchange_rounds {

@@ -1,6 +1,6 @@
 /*
  * Elements of the data set as floats, four neighbours to a thread or one, through the non-coherent path: the same bits
- * as host/backend/cpu/gather.c. Vector reads need the alignment that vise_gather_vectors tells.
+ * as host/backend/cpu/gather.c. Vector reads need the alignment that vise_gather_vectors checks.
  */
 #ifndef VISE_K_GATHER_CUH
 #define VISE_K_GATHER_CUH
@@ -29,7 +29,7 @@ VISE_FN float vise_gather_byte(const vise_k_source *s, uint32_t byte, uint32_t c
   return s->byte_values[byte];
 }
 
-/* x is the value as float64, plain the value as float32: for 64-bit integers the one is not the other rounded. */
+/* x is the value as float64, plain the value as float32: for 64-bit integers plain is not x rounded. */
 VISE_FN float vise_gather_scaled(const vise_k_source *s, double x, float plain, uint32_t column) {
   if (s->scaling == VISE_K_SCALE_NONE) return plain;
   const int uniform = s->scaling == VISE_K_SCALE_UNIFORM;
@@ -73,6 +73,7 @@ VISE_FN float vise_gather_one(const vise_k_source *s, const char *row, uint32_t 
 /* The elements at row[column .. column + 4), column a multiple of 4. */
 VISE_FN float4 vise_gather_four(const vise_k_source *s, const char *row, uint32_t column) {
   float4 out;
+
   switch (vise_gather_element_bytes(s->type)) {
     case 1: {
       const uint32_t bytes = ptx_data_set_4(row + column);
@@ -93,6 +94,7 @@ VISE_FN float4 vise_gather_four(const vise_k_source *s, const char *row, uint32_
     default: {
       const uint4 lower = ptx_data_set_16(row + (size_t)column * 8);
       const uint4 upper = ptx_data_set_16(row + (size_t)column * 8 + 16);
+
       out.x = vise_gather_long(s, (uint64_t)lower.y << 32 | lower.x, column);
       out.y = vise_gather_long(s, (uint64_t)lower.w << 32 | lower.z, column + 1);
       out.z = vise_gather_long(s, (uint64_t)upper.y << 32 | upper.x, column + 2);

@@ -1,10 +1,10 @@
 /*
  * The gradient phase: dL/dW = delta^T a and dL/db = sum of delta over the batch, tile by tile, for all layers. On its
  * tile a CTA does what the step asks for before norms are known: counts what is not finite, adds penalties, clips
- * values, sums squares. The tile then stays in shared memory until the update phase; those for which there is no room
+ * values, sums squares. The tile then stays in shared memory until the update phase; those that do not fit
  * go to device memory.
  *
- * A warp shapes a strip of four rows x 32 columns at a time, a lane one column.
+ * A warp shapes a strip of four rows x 32 columns at a time, one column to a lane.
  */
 #ifndef VISE_K_GRADIENT_CUH
 #define VISE_K_GRADIENT_CUH
@@ -12,7 +12,7 @@
 #include "kernels/layers.cuh"
 #include "kernels/sums.cuh"
 
-/* Strengths of the penalties of a tensor, in float32. */
+/* A tensor's penalty strengths, in float32. */
 typedef struct vise_strengths {
   float k2, k1, kF_by_norm;
 } vise_strengths;
@@ -41,8 +41,8 @@ VISE_FN float vise_penalty_gradient(const vise_strengths *k, float w) {
   return g;
 }
 
-/* Where the tile's gradients are from the gradient to the update phase: element (row, column) at base + row * ld +
-   column, row and column within the tile. */
+/* Where the tile's gradients lie between the gradient and update phases: element (row, column) of the tile at base +
+   row * ld + column. */
 typedef struct vise_tile_memory {
   float *base;
   uint32_t ld;
@@ -60,7 +60,7 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
   return m;
 }
 
-/* First float of the weights of near tile i, of its first moments (array 1) or of the others. */
+/* First float of an array of near tile i: 0 its weights, then the moments that it has. */
 VISE_FN uint32_t vise_near_at(const vise_k_step *p, uint32_t i, uint32_t array) {
   return vise_step_held_at(p, p->n_held + i * vise_k_step_near_arrays(p) + array);
 }
@@ -74,6 +74,7 @@ typedef struct vise_tile_values {
 VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_tile *t, uint32_t i) {
   const vise_k_step *p = &step->p;
   vise_tile_values v;
+
   if (i < p->n_near) {
     v.weights = vise_step_floats() + vise_near_at(p, i, 0);
     v.moment1 = v.weights + p->held_floats;
@@ -86,10 +87,11 @@ VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_ti
     v.moment2 = p->moment2 + at;
     v.ld = t->tensor.ld;
   }
+
   return v;
 }
 
-/* Starts to copy what device memory has under the tile, from the tensor's array, to shared memory as [row][side]. */
+/* Starts to copy the tile's part of `from`, an array in the device layout, to shared memory as [row][side]. */
 VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, float *to) {
   const uint32_t quads_log = (uint32_t)vise_tree_depth(t->side / 4);
   const uint32_t column = (threadIdx.x & ((1u << quads_log) - 1)) * 4;
@@ -98,15 +100,16 @@ VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, flo
 #pragma unroll 1
   for (uint32_t row = threadIdx.x >> quads_log; row < n_rows; row += VISE_K_STEP_THREADS >> quads_log) {
     const size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-    ptx_cp_async_16(to + row * t->side + column, from + at, 16); /* behind the columns memory has room for a quad */
+    ptx_cp_async_16(to + row * t->side + column, from + at, 16); /* past the last column there is room for a quad */
   }
 }
 
-/* Starts to copy weights and moments of near tiles, which only this CTA writes, in its update: so it can be called
-   while the team waits. The gradient phase waits for them. */
+/* Starts to copy weights and moments of near tiles. Only this CTA writes them, in its update, so this can run while the
+   team waits. The gradient phase waits for the copies. */
 VISE_FN_CALLED void vise_load_near_tiles(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_near && blockIdx.x + i * p->n_members < p->n_gradient_tiles; i++) {
     const vise_step_tile t = vise_step_tile_at(p, blockIdx.x + i * p->n_members);
@@ -116,10 +119,11 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
       vise_load_near_tile(&t, from, vise_step_floats() + vise_near_at(p, i, array));
     }
   }
+
   ptx_cp_async_commit();
 }
 
-/* Shapes the gradients of four rows of a column: g arrives plain, leaves shaped, and is stored. */
+/* Shapes the gradients of four rows of a column: g comes in plain, goes out shaped, and is stored. */
 VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
                              const vise_tile_values *values, const vise_tile_memory *to, uint32_t row, uint32_t column,
                              unsigned inside, vise_four *g) {
@@ -129,52 +133,61 @@ VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vis
   const float lo = (float)(step->record.clip_factor * o->clip_lo);
   const float hi = (float)(step->record.clip_factor * o->clip_hi);
   const int penalized = vise_strengths_any(k);
+
   vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, penalized ? inside : 0);
   uint32_t n_bad = 0, n_bad_total = 0, n_clipped = 0;
+
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const int here = inside >> r & 1;
     float new_g = g->v[0];
     n_bad += !vise_is_finite(new_g);
+
     if (penalized && here) {
       const float penalty = vise_penalty_gradient(k, w.v[0]);
       if (total) new_g += penalty;
       n_bad_total += !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
     }
+
     if (clips && here) {
       n_clipped += new_g < lo || new_g > hi;
       new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
     }
+
     if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
     vise_rotate(g, new_g);
     vise_rotate(&w, 0.0f);
   }
+
   vise_step_note_bad(&step->bad_gradient, n_bad > 0, t->index);
   vise_step_note_bad(&step->bad_total, n_bad_total > 0, t->index);
   vise_step_count(&step->counts.n_nonfinite, n_bad);
   if (clips) vise_step_count(&step->counts.n_clipped_values, n_clipped);
 }
 
-/* Largest magnitudes of four rows: into those of rows, or of the cell, which begins with 0. */
+/* Largest magnitudes of four rows: stored by row, or joined into the cell's, which starts at 0. */
 VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t leaf, const vise_four *g) {
   const vise_k_step *p = &step->p;
   const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns), lane = threadIdx.x % 32, matrix_row = t->row + row;
   uint32_t most = 0;
+
 #pragma unroll
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
     const uint32_t row_most = __reduce_max_sync(0xffffffffu, vise_bits_f32(fabsf(g->v[r])));
     most = row_most > most ? row_most : most;
+
     if (p->sums_by_rows && lane == 0 && matrix_row + r < t->tensor.n_rows) {
       const size_t at = (size_t)(matrix_row + r) * n_leaves + t->column / VISE_LEAF + leaf;
       p->gradient_max[t->tensor.row_leaves + at] = vise_f32_bits(row_most);
     }
   }
+
   if (!p->sums_by_rows && lane == 0) {
     atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], most);
   }
 }
 
-/* After a barrier: the largest magnitudes of the cells to memory; 0 again. */
+/* After a barrier: stores the cells' largest magnitudes and resets them to 0. */
 VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
   const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
   if (threadIdx.x >= n_cells) return;
@@ -201,18 +214,20 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vi
   if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
 }
 
-/* Adds the counts of the tile to those of its tensor in the step's statistics. All threads; counts are 0 after it. Only
-   in whole steps is there an exchange between the clearing of the statistics and this. */
+/* Adds the tile's counts to those of its tensor in the step's statistics and resets them to 0. Called by all threads.
+   Only whole steps have an exchange between the clearing of the statistics and this. */
 VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
   if (threadIdx.x == 0 && step->p.mode == VISE_K_STEP) {
     vise_k_tensor_counts *to = &step->p.stats[step->state.cursor].tensors[t->index];
     const vise_k_tensor_counts *n = &step->counts;
+
     if (n->n_nonfinite) atomicAdd(&to->n_nonfinite, n->n_nonfinite);
     if (n->n_clipped_values) atomicAdd(&to->n_clipped_values, n->n_clipped_values);
     if (n->n_at_lo) atomicAdd(&to->n_at_lo, n->n_at_lo);
     if (n->n_at_hi) atomicAdd(&to->n_at_hi, n->n_at_hi);
   }
+
   if (threadIdx.x == 0) step->counts = vise_k_tensor_counts();
   __syncthreads();
 }
@@ -222,7 +237,7 @@ VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t le
   return t->row + row < t->tensor.n_rows && t->column + leaf * VISE_LEAF < t->tensor.n_columns;
 }
 
-/* What is done to the i-th tile of this CTA before norms are known. */
+/* What is done to this CTA's i-th tile before norms are known. */
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t i, const float *c) {
   const vise_tile_values values = vise_tile_values_of(step, t, i);
   const vise_tile_memory to = vise_tile_memory_of(step, t, i);
@@ -230,6 +245,7 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
   const vise_k_step *p = &step->p;
   const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
   const uint32_t n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << across_log;
+
   ptx_cp_async_wait(0);
   vise_clear_strips();
 #pragma unroll 1
@@ -237,17 +253,19 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
     const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
     if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, &values, c, &to, row, leaf);
   }
+
   __syncthreads();
   if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {
     vise_store_cells(p->gradient_sums, 0, t);
     if (p->gradient_max) vise_store_cell_max(step, t);
   }
+
   vise_flush_counts(step, t);
 }
 
 /* dL/db of the VISE_K_BIAS_TILE units of a layer from `column` on, over rows first_row .. first_row + n_rows of the
-   batch in slices of the given length, to float step->c of the shared memory: threads of (unit, every second slice), 32
-   slices at a time. Ends with all threads together. */
+   batch in slices of the given length, to shared memory at float step->c: a thread takes every second slice of a unit,
+   32 slices at a time. Ends with all threads together. */
 VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t first_row, uint32_t n_rows,
                                        uint32_t length) {
   enum { SLICES = 32, LANES = VISE_K_STEP_THREADS / VISE_K_BIAS_TILE };
@@ -257,9 +275,11 @@ VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t
   const uint32_t at = threadIdx.x % VISE_K_BIAS_TILE, unit = column + at;
   const float *base = deltas.base + (size_t)first_row * deltas.ld + unit;
   float *split = vise_step_split(), total = 0.0f;
+
 #pragma unroll 1
   for (uint32_t first = 0; first < n_slices; first += SLICES) {
     const uint32_t n = n_slices - first < SLICES ? n_slices - first : (uint32_t)SLICES;
+
 #pragma unroll 1
     for (uint32_t slice = threadIdx.x / VISE_K_BIAS_TILE; slice < n; slice += LANES) {
       const uint32_t begin = (first + slice) * length, end = begin + length < n_rows ? begin + length : n_rows;
@@ -270,6 +290,7 @@ VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t
       }
       split[slice * VISE_K_BIAS_TILE + at] = sum;
     }
+
     __syncthreads();
     if (threadIdx.x < VISE_K_BIAS_TILE) {
 #pragma unroll 1
@@ -277,6 +298,7 @@ VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t
     }
     __syncthreads();
   }
+
   if (threadIdx.x < VISE_K_BIAS_TILE) vise_step_floats()[step->c + at] = total + 0.0f;
   __syncthreads();
 }

@@ -1,6 +1,6 @@
 /*
  * The rows of a batch from the data set, converted and scaled to floats: into one half of the inputs memory while the
- * other is still in use, so that a step gathers the rows of the next one where it would only wait.
+ * other is still in use, so that a step gathers the next one's rows while it would only wait.
  */
 #ifndef VISE_K_INPUTS_CUH
 #define VISE_K_INPUTS_CUH
@@ -22,6 +22,7 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
   float *inputs = vise_inputs_half(p, half);
   const uint32_t n_segments = vise_ceil_div(s->n_columns, VISE_GATHER_SEGMENT), n_units = n_rows * n_segments;
   const int vectors = vise_gather_vectors(s);
+
 #pragma unroll 1
   for (uint32_t unit = blockIdx.x + (VISE_STEP_WARPS - 1 - threadIdx.x / 32) * p->n_members; unit < n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
@@ -29,6 +30,7 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
     const size_t row = p->order ? p->order[first + r] : (size_t)first + r;
     const char *from = (const char *)s->x + row * s->row_bytes;
     float *to = inputs + (size_t)r * p->ld_inputs + c;
+
     if (vectors && c + 4 <= s->n_columns) {
       const float4 x = vise_gather_four(s, from, c);
       *(float4 *)to = x;

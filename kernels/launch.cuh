@@ -1,4 +1,4 @@
-/* The one form of launch. */
+/* How every kernel is launched. */
 #ifndef VISE_K_LAUNCH_CUH
 #define VISE_K_LAUNCH_CUH
 
@@ -11,6 +11,7 @@ static inline cudaError_t vise_launch(const void *kernel, unsigned n_ctas, unsig
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeCooperative;
   attribute.val.cooperative = 1;
+
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(n_ctas, 1, 1);
   config.blockDim = dim3(n_threads, 1, 1);
@@ -18,6 +19,7 @@ static inline cudaError_t vise_launch(const void *kernel, unsigned n_ctas, unsig
   config.stream = stream;
   config.attrs = &attribute;
   config.numAttrs = cooperative ? 1 : 0;
+
   return cudaLaunchKernelExC(&config, kernel, arguments);
 }
 

@@ -16,7 +16,7 @@ VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint
   ptx_cp_async_commit();
 }
 
-/* a = f(z), z = c + b, of a tile of rows x units; z too where it will be needed. The last layer's a is z. */
+/* a = f(z), z = c + b, for a tile of rows x units; keeps z too where it will be needed. The last layer's a is z. */
 VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
                                    const float *c) {
   const vise_k_step *p = &step->p;
@@ -25,10 +25,12 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
   float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
   const float *bias = p->has_bias ? (const float *)step->bias : NULL;
+
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= n_rows || unit >= l->n_out) continue;
+
     const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
     const size_t at = (size_t)row * l->ld_out + unit;
     if (pre) pre[at] = z;
@@ -43,7 +45,7 @@ VISE_FN float vise_slope_at(const vise_k_step *p, const vise_k_layer *l, uint32_
   return vise_activation_slope_f32(p->options.activation, p->activations[l->out + at], z);
 }
 
-/* dL/dz = c f'(z) of a tile of rows x units. */
+/* dL/dz = c f'(z) for a tile of rows x units. */
 VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
                                  const float *c) {
   const vise_k_step *p = &step->p;

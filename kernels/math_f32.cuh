@@ -1,7 +1,7 @@
 /*
  * Elementary functions in float32 from fmaf, additions, multiplications and one IEEE division: the same bits on every
- * GPU, in the emulation and in C (compiled with -fmad=false, -ffp-contract=off). Subnormals are kept, NaN goes
- * through, infinities, zeros and their signs are as in C's <math.h>.
+ * GPU, in the emulation and in C (compiled with -fmad=false, -ffp-contract=off). Subnormals are kept, NaN
+ * propagates, infinities, zeros and their signs are as in C's <math.h>.
  *
  * Largest error in units in the last place, measured over all 2^32 arguments against the C library's float64
  * functions (tests/unit/kernels sweeps every exponent):
@@ -21,8 +21,10 @@ VISE_FN float vise_exp_f32(float x) {
   const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
   float c = x < -104.0f ? -104.0f : x;
   c = c > 89.0f ? 89.0f : c;
+
   const float t = fmaf(c, 1.44269504f, shifter), n = t - shifter;
   const float r = fmaf(n, -1.42860677e-6f, fmaf(n, -0.693145752f, c)); /* the first product is exact */
+
   float p = 0.00138210552f;
   p = fmaf(p, r, 0.00836867467f);
   p = fmaf(p, r, 0.0416682623f);
@@ -30,6 +32,7 @@ VISE_FN float vise_exp_f32(float x) {
   p = fmaf(p, r, 0.49999994f);
   p = fmaf(p, r, 1.0f);
   p = fmaf(p, r, 1.0f);
+
   const uint32_t k = vise_bits_f32(t) - 0x4b400000u; /* n; anything when x is NaN, and then p is NaN */
   const uint32_t half = (uint32_t)((int32_t)k >> 1), rest = k - half;
   return p * vise_f32_bits((half + 127u) << 23) * vise_f32_bits((rest + 127u) << 23);
@@ -46,6 +49,7 @@ VISE_FN float vise_log_reduced_f32(float f, float e) {
   q = fmaf(q, f, -0.250016034f);
   q = fmaf(q, f, 0.333333224f);
   q = fmaf(q, f, -0.499999881f);
+
   const float r = fmaf(f * f, q, f);
   return fmaf(e, 0.693145752f, fmaf(e, 1.42860677e-6f, r));
 }
@@ -81,6 +85,7 @@ VISE_FN float vise_tanh_f32(float x) {
     p = fmaf(p, s, -0.333332777f);
     return copysignf(fmaf(s * p, a, a), x);
   }
+
   return copysignf(1.0f - 2.0f / (vise_exp_f32(a + a) + 1.0f), x);
 }
 
@@ -98,6 +103,7 @@ VISE_FN float vise_erf_f32(float x) {
     p = fmaf(p, s, 0.128379166f);
     return copysignf(fmaf(p, a, a), x);
   }
+
   const float t = a > 4.0f ? 4.0f : a;
   float g = -0.000198222479f;
   g = fmaf(g, t, 0.00306550763f);
@@ -106,6 +112,7 @@ VISE_FN float vise_erf_f32(float x) {
   g = fmaf(g, t, 0.636976063f);
   g = fmaf(g, t, 1.12779725f);
   g = fmaf(g, t, 0.000166447615f);
+
   return copysignf(1.0f - vise_exp_f32(-g), x);
 }
 

@@ -9,6 +9,7 @@
 VISE_FN void vise_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[4]) {
   uint32_t key0 = (uint32_t)seed, key1 = (uint32_t)(seed >> 32);
   uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
+
   for (int round = 0; round < 10; round++) {
     const uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
     c0 = (uint32_t)(p1 >> 32) ^ c1 ^ key0;
@@ -18,6 +19,7 @@ VISE_FN void vise_philox(uint64_t seed, const uint32_t counter[4], uint32_t out[
     key0 += 0x9E3779B9u;
     key1 += 0xBB67AE85u;
   }
+
   out[0] = c0;
   out[1] = c1;
   out[2] = c2;

@@ -8,8 +8,8 @@
  * Work        a thread computes TM x TN elements; SIDE / TM * SIDE / TN threads are a group. Small tiles leave room for
  *             several groups, which take the slices of k in turn; their sums meet in shared memory and are added in
  *             the order of slices.
- * Memory      operands pass shared memory in stages of 32 k for each group, double-buffered: the copies of the next
- *             stage are on their way while this one is multiplied. One barrier a stage.
+ * Memory      operands pass through shared memory in stages of 32 k for each group, double-buffered: the copies of the
+ *             next stage are on their way while this one is multiplied. One barrier a stage.
  * Numerics    bits depend on a, b and the length of k alone, not on the tile.
  */
 #ifndef VISE_K_PRODUCT_F32_CUH
@@ -24,14 +24,15 @@ static __device__ __forceinline__ uint32_t vise_tile_index(uint32_t t, uint32_t 
   return T == 8 ? i / 4 * (SIDE / 2) + t * 4 + i % 4 : t * T + i;
 }
 
-/* Quad `quad` of the thread's first row, of an operand along k; that of its i-th is at a constant distance, because the
-   rows of a thread share a swizzle. */
+/* Quad `quad` of the thread's first row, of an operand along k; that of its i-th row is at a constant distance, because
+   the rows of a thread share a swizzle. */
 template <int SIDE, int GROUPS, int T>
 static __device__ __forceinline__ const float *vise_quads_along_k(const float *stage, uint32_t group, uint32_t t,
                                                                   uint32_t quad) {
   static_assert(T <= 4 || SIDE % 64 == 0, "the rows of a thread share a swizzle");
   return stage + (vise_tile_index<SIDE, T>(t, 0) * GROUPS + group) * 32 + (quad ^ (t & 7)) * 4;
 }
+
 template <int SIDE, int GROUPS, int T>
 static __device__ __forceinline__ float4 vise_quad_of_row(const float *quads, uint32_t i) {
   return *(const float4 *)(quads + vise_tile_index<SIDE, T>(0, i) * GROUPS * 32);
@@ -48,6 +49,7 @@ static __device__ __forceinline__ void vise_row_along_m(const float *row, uint32
 #pragma unroll
     for (int i = 0; i < T; i += 4) {
       const float4 v = *(const float4 *)(row + vise_tile_index<SIDE, T>(t, i));
+
       f[i] = v.x;
       f[i + 1] = v.y;
       f[i + 2] = v.z;
@@ -65,6 +67,7 @@ static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32
 #pragma unroll
     for (int i = 0; i < T; i++) {
       const float4 v = vise_quad_of_row<SIDE, GROUPS, T>(quads, i);
+
       f[0][i] = v.x;
       f[1][i] = v.y;
       f[2][i] = v.z;
@@ -83,12 +86,15 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
                                                           uint32_t tx, uint32_t quad, float sums[TM][TN]) {
   float fa[4][TM];
   vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
+
   if constexpr (B_ALONG_K) {
     const float *quads = vise_quads_along_k<SIDE, GROUPS, TN>(b, group, tx, quad);
+
 #pragma unroll
     for (int j = 0; j < TN; j++) {
       const float4 v = vise_quad_of_row<SIDE, GROUPS, TN>(quads, j);
       const float fb[4] = {v.x, v.y, v.z, v.w};
+
 #pragma unroll
       for (int step = 0; step < 4; step++) {
 #pragma unroll
@@ -100,6 +106,7 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
     for (int step = 0; step < 4; step++) {
       float fb[TN];
       vise_row_along_m<SIDE, TN>(b + (group * 32 + quad * 4 + step) * SIDE, tx, fb);
+
 #pragma unroll
       for (int i = 0; i < TM; i++) {
 #pragma unroll
@@ -110,13 +117,15 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
 }
 
 /* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
-   in the order of groups. Groups behind them have sums of 0, which change nothing. */
+   in the order of groups. Later groups have sums of 0, which change nothing. */
 template <int SIDE, int GROUPS, int N_TOTALS>
 static __device__ __forceinline__ void vise_add_slices(const float *split, uint32_t n_sums, float totals[N_TOTALS]) {
   enum { N = GROUPS < 8 ? GROUPS : 8 };
+
 #pragma unroll 1
   for (uint32_t first = 0; first < GROUPS && first < n_sums; first += N) {
     float sums[N_TOTALS][N];
+
 #pragma unroll
     for (int i = 0; i < N_TOTALS; i++) {
       const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
@@ -124,6 +133,7 @@ static __device__ __forceinline__ void vise_add_slices(const float *split, uint3
 #pragma unroll
       for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * (SIDE * SIDE) + at] : 0.0f;
     }
+
 #pragma unroll
     for (int i = 0; i < N_TOTALS; i++) {
 #pragma unroll
@@ -132,12 +142,13 @@ static __device__ __forceinline__ void vise_add_slices(const float *split, uint3
   }
 }
 
-/* Slices end: their sums join the totals in the order of slices. Of one group each thread keeps the totals of its own
-   elements; of several, thread t those of elements t, t + 256, ... of the tile, of n_sums slices. */
+/* When slices end, their sums join the totals in the order of slices. With one group each thread keeps the totals of
+   its own elements; with several, thread t keeps those of elements t, t + 256, ... of the tile, over n_sums slices. */
 template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
 static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint32_t group, uint32_t ty, uint32_t tx,
                                                        uint32_t n_sums, float totals[N_TOTALS]) {
   float *split = vise_step_split();
+
 #pragma unroll
   for (int i = 0; i < TM; i++) {
 #pragma unroll
@@ -151,6 +162,7 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
       sums[i][j] = 0.0f;
     }
   }
+
   if constexpr (GROUPS > 1) {
     __syncthreads();
     vise_add_slices<SIDE, GROUPS, N_TOTALS>(split, n_sums, totals);
@@ -178,7 +190,7 @@ static __device__ __forceinline__ void vise_store_totals(const float totals[N_TO
   }
 }
 
-/* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_f32(void) {
   enum {
@@ -186,18 +198,21 @@ VISE_FN_CALLED void vise_product_f32(void) {
     GROUP_THREADS = SIDE / TM * ACROSS,
     GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
     STAGE = SIDE * GROUPS * 32,
-    UNROLL = TM * TN < 8 ? 4 : 1, /* quads: few products hide neither the loads of others nor their addresses */
+    UNROLL = TM * TN < 8 ? 4 : 1, /* quads: so few products alone hide neither loads nor address arithmetic */
     N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
   };
+
   const vise_step *const step = vise_step_here();
   float *const stages = vise_step_stage();
   const uint32_t group = threadIdx.x / GROUP_THREADS, in_group = threadIdx.x % GROUP_THREADS;
   const uint32_t ty = in_group / ACROSS, tx = in_group % ACROSS;
+
   const vise_operand a = step->a, b = step->b;
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
   const uint32_t length = step->length, n_slices = vise_ceil_div(n_k, length);
   const uint32_t n_chunks = vise_ceil_div(n_k < length ? n_k : length, 32);
   const uint32_t n_stages = vise_ceil_div(n_slices, GROUPS) * n_chunks;
+
   float sums[TM][TN], totals[N_TOTALS];
 #pragma unroll
   for (int i = 0; i < N_TOTALS; i++) totals[i] = 0.0f;
@@ -206,6 +221,7 @@ VISE_FN_CALLED void vise_product_f32(void) {
 #pragma unroll
     for (int j = 0; j < TN; j++) sums[i][j] = 0.0f;
   }
+
   /* Turn i starts the copies of stage i and multiplies stage i - 1. The first two stages have free buffers: their
      copies are both started before the first is waited for. */
   uint32_t first_slice = 0, chunk = 0, next_slice = 0, next_chunk = 0;
@@ -215,23 +231,27 @@ VISE_FN_CALLED void vise_product_f32(void) {
       ptx_cp_async_wait(0);
       __syncthreads();
     }
+
     if (turn < n_stages) {
       float *to = stages + turn % 2 * (2 * STAGE);
       const uint32_t k0 = next_slice * length + next_chunk * 32;
       vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
       vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
+
       next_chunk++;
       if (next_chunk == n_chunks) {
         next_chunk = 0;
         next_slice += GROUPS;
       }
     }
-    ptx_cp_async_commit(); /* of one stage, the group of turn 1 is empty */
+
+    ptx_cp_async_commit(); /* with only one stage, the group of turn 1 is empty */
     if (turn == 0) continue;
     if (turn == 1) {
       ptx_cp_async_wait(1);
       __syncthreads();
     }
+
     const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
     if ((first_slice + group) * length + chunk * 32 < n_k) {
 #pragma unroll(UNROLL)
@@ -239,15 +259,18 @@ VISE_FN_CALLED void vise_product_f32(void) {
         vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(now, now + STAGE, group, ty, tx, quad, sums);
       }
     }
+
     chunk++;
     if (chunk == n_chunks) {
       const uint32_t left = n_slices - first_slice;
       vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, group, ty, tx, left < GROUPS ? left : (uint32_t)GROUPS,
                                                       totals);
+
       chunk = 0;
       first_slice += GROUPS;
     }
   }
+
   __syncthreads();
   vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, ty, tx, vise_step_floats() + step->c);
   __syncthreads();

@@ -10,6 +10,7 @@ template <int SIDE>
 static __device__ __forceinline__ uint32_t vise_mma_row(void) {
   return threadIdx.x / 128 * (SIDE / 2);
 }
+
 template <int SIDE>
 static __device__ __forceinline__ uint32_t vise_mma_column(void) {
   return threadIdx.x / 32 % 4 * (SIDE / 4);
@@ -24,12 +25,12 @@ static __device__ __forceinline__ void vise_mma_clear(float sums[N_M][N_N][4]) {
   }
 }
 
-/* The sums to c[SIDE][SIDE], which may overlap the stages: all threads of the CTA, which are together before and after.
- */
+/* Stores the sums to c[SIDE][SIDE], which may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int N_M, int N_N>
 static __device__ __forceinline__ void vise_mma_store(const float sums[N_M][N_N][4], float *c) {
   const uint32_t row = vise_mma_row<SIDE>() + threadIdx.x % 32 / 4;
   const uint32_t column = vise_mma_column<SIDE>() + threadIdx.x % 4 * 2;
+
   __syncthreads();
 #pragma unroll
   for (int i = 0; i < N_M; i++) {
@@ -40,6 +41,7 @@ static __device__ __forceinline__ void vise_mma_store(const float sums[N_M][N_N]
       *(float2 *)(at + 8 * SIDE) = make_float2(sums[i][j][2], sums[i][j][3]);
     }
   }
+
   __syncthreads();
 }
 

@@ -1,11 +1,11 @@
 /*
- * One tile of a matrix product by the matrix units (mma.sync), by a CTA of 8 warps: as vise_product_f32, with operands
- * rounded to tf32 when they leave shared memory and sums in float32.
+ * One tile of a matrix product by the matrix units (mma.sync), by a CTA of 8 warps: like vise_product_f32, with
+ * operands rounded to tf32 when they leave shared memory and sums in float32.
  *
  * Work        product_mma.cuh.
  * Memory      stages of 32 k in float32, double-buffered asynchronous copies. Along k the quads of neighbouring rows
  *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks.
- * Numerics    order and rounding of the unit's sums are its own: the same bits on the same kind of GPU.
+ * Numerics    the matrix unit sums in an order and rounding of its own: same bits only on the same kind of GPU.
  */
 #ifndef VISE_K_PRODUCT_TF32_CUH
 #define VISE_K_PRODUCT_TF32_CUH
@@ -30,6 +30,7 @@ static __device__ __forceinline__ void vise_tf32_load_a(const float *stage, uint
   f[2] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
   f[3] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g + 8, k + t + 4));
 }
+
 template <int SIDE, int ALONG_K>
 static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint32_t m, uint32_t k, uint32_t f[2]) {
   const uint32_t g = m + threadIdx.x % 32 / 4, t = threadIdx.x % 4;
@@ -37,7 +38,7 @@ static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint
   f[1] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
 }
 
-/* The product at hand (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_tf32(void) {
   enum { STAGE = 32 * (SIDE + VISE_TF32_PAD), N_M = SIDE / 32, N_N = SIDE / 32 };
@@ -47,8 +48,10 @@ VISE_FN_CALLED void vise_product_tf32(void) {
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
   const uint32_t m = vise_mma_row<SIDE>(), n = vise_mma_column<SIDE>();
   const uint32_t n_stages = vise_ceil_div(n_k, 32);
+
   float sums[N_M][N_N][4];
   vise_mma_clear<N_M, N_N>(sums);
+
   /* Turn i starts the copies of stage i and multiplies stage i - 1. */
 #pragma unroll 1
   for (uint32_t turn = 0; turn <= n_stages; turn++) {
@@ -56,14 +59,17 @@ VISE_FN_CALLED void vise_product_tf32(void) {
       ptx_cp_async_wait(0);
       __syncthreads();
     }
+
     if (turn < n_stages) {
       float *to = stages + turn % 2 * (2 * STAGE);
       vise_stage<SIDE, 1, A_ALONG_K, 1, VISE_TF32_PAD>(&a, m0, turn * 32, 0, to);
       vise_stage<SIDE, 1, B_ALONG_K, 1, VISE_TF32_PAD>(&b, n0, turn * 32, 0, to + STAGE);
       ptx_cp_async_commit();
     }
+
     if (turn == 0) continue;
     const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
+
 #pragma unroll
     for (uint32_t k = 0; k < 32; k += 8) {
       uint32_t fa[N_M][4], fb[N_N][2];
@@ -71,6 +77,7 @@ VISE_FN_CALLED void vise_product_tf32(void) {
       for (int i = 0; i < N_M; i++) vise_tf32_load_a<SIDE, A_ALONG_K>(now, m + i * 16, k, fa[i]);
 #pragma unroll
       for (int j = 0; j < N_N; j++) vise_tf32_load_b<SIDE, B_ALONG_K>(now + STAGE, n + j * 8, k, fb[j]);
+
 #pragma unroll
       for (int i = 0; i < N_M; i++) {
 #pragma unroll
@@ -78,6 +85,7 @@ VISE_FN_CALLED void vise_product_tf32(void) {
       }
     }
   }
+
   vise_mma_store<SIDE, N_M, N_N>(sums, c);
 }
 

@@ -22,7 +22,7 @@
 #define VISE_PRODUCT_LARGE(side, t) vise_product_f32<side, t, t, A_ALONG_K, B_ALONG_K>()
 #endif
 
-/* The operands of the products that follow, over k in slices of the given length; seen after the next barrier. */
+/* The operands of the products that follow, over k in slices of the given length; visible after the next barrier. */
 VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t n_k, uint32_t length) {
   if (threadIdx.x == 0) {
     step->a = a;
@@ -32,8 +32,8 @@ VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand
   }
 }
 
-/* The tile at (m0, n0) of a b, to float `c` of the shared memory, with all threads. What the CTA had to do before with
-   the stages and with c must be done in program order only: there is a barrier here. */
+/* By all threads: the tile at (m0, n0) of a b, to shared memory at float `c`. Earlier uses of the stages and of c need
+   only come first in program order: there is a barrier here. */
 template <int A_ALONG_K, int B_ALONG_K>
 static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t tile, uint32_t m0, uint32_t n0,
                                                     uint32_t c) {
@@ -43,6 +43,7 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
     step->c = c;
   }
   __syncthreads();
+
   switch (tile) {
 #if VISE_STEP_LARGE
     case VISE_K_TILE_128:
@@ -67,8 +68,10 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+
   vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer),
                         step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
+
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
     vise_load_bias(step, layer, i / n_down * side, side);
@@ -83,8 +86,10 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+
   vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1),
                         step->p.layers[layer + 1].n_out, vise_slice_length(step->p.layers[layer + 1].n_out));
+
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
     vise_product<1, 0>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
@@ -101,7 +106,7 @@ VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t be
   vise_product_operands(step, a, b, n, length);
 }
 
-/* The plain gradient of a tile in c (shared memory) to its place among the sums of a slice. */
+/* Stores a tile's plain gradient, in c (shared memory), in its place among the sums of a slice. */
 VISE_FN void vise_store_part(vise_step *step, const vise_step_tile *t, uint32_t slice, const float *c) {
   float *to = step->p.parts + slice * step->p.n_params + t->tensor.first;
 #pragma unroll 1
@@ -111,12 +116,14 @@ VISE_FN void vise_store_part(vise_step *step, const vise_step_tile *t, uint32_t 
   }
 }
 
-/* The plain gradient of a tile from the sums of all slices, in their order, to c. */
+/* Adds the sums of all slices, in their order, into c: a tile's plain gradient. */
 VISE_FN void vise_add_parts(vise_step *step, const vise_step_tile *t, float *c) {
   const uint32_t n_rows = step->record.n_rows, n_slices = vise_ceil_div(n_rows, vise_slice_length(n_rows));
+
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
+
     float total = 0.0f;
     if (row < t->tensor.n_rows && column < t->tensor.n_columns) {
       const float *from = step->p.parts + t->tensor.first + (size_t)row * t->tensor.ld + column;
@@ -125,6 +132,7 @@ VISE_FN void vise_add_parts(vise_step *step, const vise_step_tile *t, float *c) 
     }
     c[i] = total + 0.0f;
   }
+
   __syncthreads();
 }
 
@@ -133,11 +141,13 @@ VISE_FN_CALLED void vise_parts_phase(void) {
   vise_step *const step = vise_step_here();
   const uint32_t n_rows = step->record.n_rows, length = vise_slice_length(n_rows);
   const uint32_t n_parts = vise_ceil_div(n_rows, length) * step->p.n_gradient_tiles;
+
 #pragma unroll 1
   for (uint32_t i = blockIdx.x; i < n_parts; i += step->p.n_members) {
     const vise_step_tile t = vise_step_tile_at(&step->p, i % step->p.n_gradient_tiles);
     const uint32_t slice = i / step->p.n_gradient_tiles, begin = slice * length, left = n_rows - begin;
     const uint32_t n = left < length ? left : length;
+
     if (t.tensor.is_bias) {
       if (threadIdx.x == 0) step->c = VISE_STAGE_AT;
       __syncthreads();
@@ -146,13 +156,14 @@ VISE_FN_CALLED void vise_parts_phase(void) {
       vise_gradient_operands(step, t.tensor.layer, begin, n, length);
       vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, VISE_STAGE_AT);
     }
+
     vise_store_part(step, &t, slice, vise_step_stage());
     __syncthreads();
   }
 }
 
-/* A tile of the gradient phase, its i-th of this CTA, in c: sum, if it has no product, and what is done to it before
-   norms are known. */
+/* A tile of the gradient phase, this CTA's i-th, in c: adds it up if no product has made it, then does what comes
+   before norms are known. */
 VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   vise_step *const step = vise_step_here();
   const vise_step_tile t = vise_step_tile_at(&step->p, tile);
@@ -169,11 +180,13 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
 VISE_FN_CALLED void vise_gradient_phase(void) {
   vise_step *const step = vise_step_here();
   vise_norm_strengths();
+
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
     const uint32_t tile = blockIdx.x + i * step->p.n_members, n_rows = step->record.n_rows;
     const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
     const vise_step_tile t = vise_step_tile_at(&step->p, tile);
+
     if (t.tensor.is_bias || step->p.gradient_parts) {
       if (threadIdx.x == 0) step->c = c;
       __syncthreads();
@@ -181,6 +194,7 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
       vise_gradient_operands(step, t.tensor.layer, 0, n_rows, vise_slice_length(n_rows));
       vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, c);
     }
+
     vise_shape_gradient_tile(tile, i);
   }
 }

@@ -1,6 +1,6 @@
 /*
- * Every PTX instruction of the project. Beside each stands what it does where there is no such instruction: a model on
- * the emulated device, whose warp-wide part is plain C on arrays of 32 lanes, tested against the PTX manual's
+ * Every PTX instruction of the project. Beside each stands what takes its place where there is no such instruction: a
+ * model on the emulated device, whose warp-wide part is plain C on arrays of 32 lanes, tested against the PTX manual's
  * definitions (tests/unit/kernels/ptx_models_test.c). Kernels include this header and write no asm of their own.
  *
  * Conventions: ptx_NAME is called by kernels; vise_model_NAME is the model's plain part. Warp-wide instructions are
@@ -43,7 +43,7 @@ typedef struct
 ptx_b128;
 
 /* ---- waiting ------------------------------------------------------------------------------------------------------
-   In every loop that polls: nothing on a GPU, where a poll must not sleep; lets the other threads run otherwise. */
+   In every loop that polls: nothing on a GPU, where a poll must not sleep; elsewhere it lets other threads run. */
 #if defined(__CUDACC__)
 PTX void ptx_spin(void) {
 }
@@ -72,6 +72,7 @@ PTX_LOAD_U32(ptx_load_acquire_gpu, "gpu")
 PTX_LOAD_U32(ptx_load_acquire_sys, "sys")
 PTX_STORE_U32(ptx_store_release_gpu, "gpu")
 PTX_STORE_U32(ptx_store_release_sys, "sys")
+
 PTX ptx_b128 ptx_load_acquire_gpu_b128(const ptx_b128 *p) {
   ptx_b128 v;
   asm volatile("{ .reg .b128 v; ld.acquire.gpu.global.b128 v, [%2]; mov.b128 {%0, %1}, v; }"
@@ -80,6 +81,7 @@ PTX ptx_b128 ptx_load_acquire_gpu_b128(const ptx_b128 *p) {
                : "memory");
   return v;
 }
+
 PTX void ptx_store_release_gpu_b128(ptx_b128 *p, ptx_b128 v) {
   asm volatile("{ .reg .b128 v; mov.b128 v, {%1, %2}; st.release.gpu.global.b128 [%0], v; }" ::"l"(p), "l"(v.lo),
                "l"(v.hi)
@@ -111,6 +113,7 @@ PTX void ptx_store_release_gpu_b128(ptx_b128 *p, ptx_b128 v PTX_SITE) {
 PTX void ptx_red_release_gpu_add(uint32_t *p, uint32_t v) {
   asm volatile("red.release.gpu.global.add.u32 [%0], %1;" ::"l"(p), "r"(v) : "memory");
 }
+
 PTX uint32_t ptx_atom_acq_rel_gpu_add(uint32_t *p, uint32_t v) {
   uint32_t old;
   asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;" : "=r"(old) : "l"(p), "r"(v) : "memory");
@@ -137,6 +140,7 @@ PTX uint32_t ptx_atom_acq_rel_gpu_add(uint32_t *p, uint32_t v PTX_SITE) {
     asm("ld.global.nc.L1::no_allocate." type " %0, [%1]; // data set" : "=" constraint(v) : "l"(p)); \
     return v;                                                                                        \
   }
+
 PTX uint4 ptx_data_set_16(const void *p) {
   uint4 v;
   asm("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4]; // data set"
@@ -144,6 +148,7 @@ PTX uint4 ptx_data_set_16(const void *p) {
       : "l"(p));
   return v;
 }
+
 PTX_DATA_SET(ptx_data_set_1, uint16_t, "u8", "h") /* PTX has no 8-bit registers */
 #elif defined(VISE_EMULATED)
 #define PTX_DATA_SET(name, T, type, constraint)  \
@@ -163,7 +168,7 @@ PTX_DATA_SET(ptx_data_set_8, uint64_t, "u64", "l")
 PTX_DATA_SET(ptx_data_set_4, uint32_t, "u32", "r")
 #endif
 
-/* ---- cp.async: global to shared memory behind the program's back --------------------------------------------------
+/* ---- cp.async: asynchronous copies from global to shared memory ---------------------------------------------------
    n_source of the 4, 8 or 16 bytes are read, the rest of the destination is zeroed. Copies are collected by commit;
    ptx_cp_async_wait(N) waits until at most the N newest groups of the calling thread are pending; the copies of other
    threads need a barrier after that. N is a constant. */
@@ -171,6 +176,7 @@ PTX_DATA_SET(ptx_data_set_4, uint32_t, "u32", "r")
 PTX uint32_t ptx_shared_address(const void *p) {
   return (uint32_t)__cvta_generic_to_shared(p);
 }
+
 #define PTX_CP_ASYNC(name, policy, size)                                                                          \
   PTX void name(void *shared, const void *global, uint32_t n_source) {                                            \
     asm volatile("cp.async." policy ".shared.global [%0], [%1], " size ", %2;" ::"r"(ptx_shared_address(shared)), \
@@ -223,6 +229,7 @@ PTX void ptx_mbarrier_arrive_expect(uint64_t *barrier, uint32_t n_bytes) {
   PTX_SM90("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(ptx_shared_address(barrier)), "r"(n_bytes)
            : "memory");
 }
+
 PTX int ptx_mbarrier_try_wait(uint64_t *barrier, uint32_t parity) {
   uint32_t done = 0;
   PTX_SM90("{ .reg .pred p; mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2; selp.u32 %0, 1, 0, p; }"
@@ -231,12 +238,14 @@ PTX int ptx_mbarrier_try_wait(uint64_t *barrier, uint32_t parity) {
            : "memory");
   return (int)done;
 }
+
 PTX void ptx_bulk_copy(void *shared, const void *global, uint32_t n_bytes, uint64_t *barrier) {
   PTX_SM90("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
                ptx_shared_address(shared)),
            "l"(global), "r"(n_bytes), "r"(ptx_shared_address(barrier))
            : "memory");
 }
+
 PTX void ptx_fence_proxy_async(void) {
   PTX_SM90("fence.proxy.async.shared::cta;" ::: "memory");
 }
@@ -268,6 +277,7 @@ PTX uint32_t ptx_tf32(float x) {
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(x));
   return r;
 }
+
 PTX uint32_t ptx_bf16x2(float lower, float upper) {
   uint32_t r;
   asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(upper), "f"(lower));
@@ -279,11 +289,13 @@ static inline uint32_t ptx_tf32(float x) {
   const int finite = (bits & 0x7f800000u) != 0x7f800000u, nan = (bits & 0x7fffffffu) > 0x7f800000u;
   return nan ? 0x7fffffffu : (finite ? bits + 0x1000u : bits) & ~0x1fffu;
 }
+
 static inline uint32_t vise_model_bf16(float x) {
   const uint32_t bits = vise_bits_f32(x);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return 0x7fffu;
   return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
 }
+
 static inline uint32_t ptx_bf16x2(float lower, float upper) {
   return vise_model_bf16(upper) << 16 | vise_model_bf16(lower);
 }
@@ -308,6 +320,7 @@ static inline void vise_model_mma(int n_k, const float *a, const float *b, float
     }
   }
 }
+
 static inline void vise_model_mma_tf32(const uint32_t *const a[32], const uint32_t *const b[32], float *const d[32]) {
   float full_a[16 * 8], full_b[8 * 8];
   for (int lane = 0; lane < 32; lane++) {
@@ -319,6 +332,7 @@ static inline void vise_model_mma_tf32(const uint32_t *const a[32], const uint32
   }
   vise_model_mma(8, full_a, full_b, d);
 }
+
 static inline void vise_model_mma_bf16(const uint32_t *const a[32], const uint32_t *const b[32], float *const d[32]) {
   float full_a[16 * 16], full_b[16 * 8];
   for (int lane = 0; lane < 32; lane++) {
@@ -328,14 +342,17 @@ static inline void vise_model_mma_bf16(const uint32_t *const a[32], const uint32
       pair[0] = vise_f32_bits(a[lane][i] << 16);
       pair[1] = vise_f32_bits(a[lane][i] & 0xffff0000u);
     }
+
     for (int i = 0; i < 2; i++) {
       full_b[(2 * t + 8 * i) * 8 + g] = vise_f32_bits(b[lane][i] << 16);
       full_b[(2 * t + 8 * i + 1) * 8 + g] = vise_f32_bits(b[lane][i] & 0xffff0000u);
     }
   }
+
   vise_model_mma(16, full_a, full_b, d);
 }
 #endif
+
 #if defined(__CUDACC__)
 #define PTX_MMA(name, shape)                                                                        \
   PTX void name(float d[4], const uint32_t a[4], const uint32_t b[2]) {                             \
@@ -350,25 +367,30 @@ struct ptx_mma_operands {
   const uint32_t *a, *b;
   int bf16;
 };
+
 PTX void ptx_mma_lanes(unsigned, const void *const inputs[32], void *const outputs[32]) {
   const uint32_t *a[32], *b[32];
   float *d[32];
+
   for (int lane = 0; lane < 32; lane++) {
     const ptx_mma_operands *operands = static_cast<const ptx_mma_operands *>(inputs[lane]);
     a[lane] = operands->a;
     b[lane] = operands->b;
     d[lane] = static_cast<float *>(outputs[lane]);
   }
+
   if (static_cast<const ptx_mma_operands *>(inputs[0])->bf16) {
     vise_model_mma_bf16(a, b, d);
   } else {
     vise_model_mma_tf32(a, b, d);
   }
 }
+
 PTX void ptx_mma_tf32(float d[4], const uint32_t a[4], const uint32_t b[2] PTX_SITE) {
   const ptx_mma_operands operands = {a, b, 0};
   emu::warp_collective(0xffffffffu, "mma.m16n8k8.tf32", &operands, d, ptx_mma_lanes, EMU_HERE);
 }
+
 PTX void ptx_mma_bf16(float d[4], const uint32_t a[4], const uint32_t b[2] PTX_SITE) {
   const ptx_mma_operands operands = {a, b, 1};
   emu::warp_collective(0xffffffffu, "mma.m16n8k16.bf16", &operands, d, ptx_mma_lanes, EMU_HERE);
@@ -392,6 +414,7 @@ static inline void vise_model_ldmatrix(const void *const rows[32], int transpose
   }
 }
 #endif
+
 #if defined(__CUDACC__)
 #define PTX_LDMATRIX(name, shape)                                                         \
   PTX void name(uint32_t r[4], const void *row) {                                         \
@@ -408,17 +431,20 @@ PTX void ptx_ldmatrix_lanes(unsigned, const void *const rows[32], void *const ou
   for (int lane = 0; lane < 32; lane++) r[lane] = static_cast<uint32_t *>(outputs[lane]);
   vise_model_ldmatrix(rows, 0, r);
 }
+
 PTX void ptx_ldmatrix_lanes_transposed(unsigned, const void *const rows[32], void *const outputs[32]) {
   uint32_t *r[32];
   for (int lane = 0; lane < 32; lane++) r[lane] = static_cast<uint32_t *>(outputs[lane]);
   vise_model_ldmatrix(rows, 1, r);
 }
+
 PTX void ptx_ldmatrix(uint32_t r[4], const void *row, const char *operation, emu::WarpFunction lanes PTX_SITE) {
   if (!emu::is_shared(row)) emu::fail(EMU_HERE, "%s: address outside shared memory", operation);
   emu::check_aligned(row, 16, EMU_HERE);
   emu::note_read(row, 16);
   emu::warp_collective(0xffffffffu, operation, row, r, lanes, EMU_HERE);
 }
+
 PTX void ptx_ldmatrix_x4(uint32_t r[4], const void *row PTX_SITE) {
   ptx_ldmatrix(r, row, "ldmatrix.x4", ptx_ldmatrix_lanes, EMU_HERE);
 }

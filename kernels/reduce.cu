@@ -4,8 +4,8 @@
  * Formula     sum over i, j of x[i][j]^2, in float64, in the order of kernels/canonical.h.
  * Layout      x row-major, rows `stride` floats apart; groups and sum overlap nothing.
  * Work        a warp takes groups of 32 rows, four rows of a leaf at a time, a lane one column: four loads of 128
- * bytes, the sums of four leaves by shuffles, the cell to shared memory; then the warp adds up its cells. After one
- *             exchange the first CTA adds up the groups.
+ *             bytes, the sums of four leaves by shuffles, the cell to shared memory; then the warp adds up its cells.
+ *             After one exchange the first CTA adds up the groups.
  * Memory      read 4 bytes an element, coalesced; written 8 bytes a group.
  * Numerics    squares of floats are exact in float64; no float atomics. Bits depend on x and its shape alone.
  * Limits      8192 rows, 8192 columns, 1024 CTAs; all CTAs resident (cooperative launch).
@@ -31,6 +31,7 @@ static __device__ double sum_strip(const vise_k_sum_squares *p, uint32_t row, ui
 
 static __device__ double sum_group(const vise_k_sum_squares *p, uint32_t group, double *cells) {
   const uint32_t lane = threadIdx.x % 32, n_cells = vise_n_leaves(p->n_columns), first = group * VISE_GROUP_ROWS;
+
   for (uint32_t cell = 0; cell < n_cells; cell++) {
     double strips[VISE_STRIPS];
     for (uint32_t i = 0; i < VISE_STRIPS; i++) {
@@ -38,6 +39,7 @@ static __device__ double sum_group(const vise_k_sum_squares *p, uint32_t group, 
     }
     if (lane == 0) cells[cell] = vise_sum_strips(strips);
   }
+
   __syncwarp();
   const double sum = vise_sum_tree_warp(cells, n_cells);
   __syncwarp();
@@ -49,15 +51,19 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) sum_squares_warp_per_gro
   __shared__ double values[MAX_CTAS];
   __shared__ uint32_t flags[MAX_CTAS];
   __shared__ double scratch[VISE_TREE_SCRATCH];
+
   const uint32_t warp = threadIdx.x / 32, n_groups = vise_n_groups(p.n_rows);
   vise_exchange x = vise_exchange_open(&p.exchange, 0, values, flags);
+
   for (uint32_t group = blockIdx.x * N_WARPS + warp; group < n_groups; group += gridDim.x * N_WARPS) {
     const double sum = sum_group(&p, group, cells[warp]);
     if (threadIdx.x % 32 == 0) p.groups[group] = sum;
   }
+
   vise_exchange_arrive(&x, blockIdx.x, 0.0, 0);
   if (blockIdx.x != 0) return;
   vise_exchange_wait(&x);
+
   const double sum = vise_sum_tree_cta(p.groups, n_groups, scratch);
   if (threadIdx.x == 0) *p.sum = sum;
 }

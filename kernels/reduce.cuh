@@ -1,12 +1,11 @@
-/* Sums in the canonical order (kernels/canonical.h) by a thread, a warp and a CTA. Items that are missing count as 0.
- */
+/* Sums in the canonical order (kernels/canonical.h) by a thread, a warp and a CTA. Missing items count as 0. */
 #ifndef VISE_K_REDUCE_CUH
 #define VISE_K_REDUCE_CUH
 
 #include "kernels/canonical.h"
 #include "kernels/ptx.cuh"
 
-/* `width` (2, 4, ... 32) neighbouring lanes, lane 0 of them being a multiple of width; all of them get the sum. A leaf
+/* `width` (2, 4, ... 32) neighbouring lanes, the first of them a multiple of width; all of them get the sum. A leaf
    is width 32. Addition commutes, so both lanes of a pair have the same bits. */
 VISE_FN double vise_sum_lanes(double value, int width) {
 #pragma unroll
@@ -17,7 +16,7 @@ VISE_FN double vise_sum_lanes(double value, int width) {
 /* A warp adds four rows of a leaf at a time, a strip; eight strips are a cell. */
 enum { VISE_STRIP_ROWS = 4, VISE_STRIPS = VISE_GROUP_ROWS / VISE_STRIP_ROWS };
 
-/* The lanes hold one column of a leaf of four rows: the sum over the leaf of row lane % 4. Each step of the butterfly
+/* Each lane holds a column of a leaf of four rows; it gets the leaf's sum of row lane % 4. Each step of the butterfly
    adds neighbours, and the first two also share the rows among the lanes. */
 VISE_FN_CALLED double vise_sum_four_rows(double row0, double row1, double row2, double row3) {
   const uint32_t lane = threadIdx.x % 32;
@@ -31,13 +30,13 @@ VISE_FN_CALLED double vise_sum_four_rows(double row0, double row1, double row2, 
   return sum;
 }
 
-/* From the sums of the rows in lanes 0 to 3 their sum, in all lanes. */
+/* The sum, in all lanes, of the rows' sums in lanes 0 to 3. */
 VISE_FN double vise_sum_strip(double row_sum) {
   const double pair = row_sum + __shfl_xor_sync(0xffffffffu, row_sum, 1);
   return pair + __shfl_xor_sync(0xffffffffu, pair, 2);
 }
 
-/* The cell of its strips. */
+/* The sum of a cell from those of its strips. */
 VISE_FN double vise_sum_strips(const double strips[VISE_STRIPS]) {
   return ((strips[0] + strips[1]) + (strips[2] + strips[3])) + ((strips[4] + strips[5]) + (strips[6] + strips[7]));
 }
@@ -52,7 +51,8 @@ VISE_FN double vise_tree_slot(const double *items, uint32_t n, int depth, uint32
 VISE_FN_CALLED double vise_sum_tree_warp(const double *items, uint32_t n) {
   const int depth = vise_tree_depth(n);
   const uint32_t lane = threadIdx.x % 32;
-  if (depth <= 5) { /* neighbours of 2^depth lanes each have all items: no more steps than the tree has levels */
+
+  if (depth <= 5) { /* each run of 2^depth lanes has all items: no more steps than the tree has levels */
     const int width = 1 << depth;
     double sum = vise_tree_slot(items, n, depth, lane % (uint32_t)width);
 #pragma unroll
@@ -62,12 +62,14 @@ VISE_FN_CALLED double vise_sum_tree_warp(const double *items, uint32_t n) {
     }
     return sum + 0.0;
   }
+
   double sums = 0;
 #pragma unroll 1
   for (uint32_t node = 0; node < 1u << (depth - 5); node++) {
     const double sum = vise_sum_lanes(vise_tree_slot(items, n, depth, node * 32 + lane), 32);
     if (lane == node) sums = sum;
   }
+
   return vise_sum_lanes(sums, 32) + 0.0;
 }
 
@@ -79,6 +81,7 @@ VISE_FN_CALLED double vise_sum_tree_cta(const double *items, uint32_t n, double 
   /* Each warp takes whole nodes of the level that has 32 of them (of level 0 when there are few items). */
   const int depth = vise_tree_depth(n), top = depth > 5 ? 5 : 0;
   const uint32_t lane = threadIdx.x % 32, n_below = 1u << (depth - top);
+
 #pragma unroll 1
   for (uint32_t node = threadIdx.x / 32; node < 1u << top; node += blockDim.x / 32) {
     double sums = 0;
@@ -89,9 +92,11 @@ VISE_FN_CALLED double vise_sum_tree_cta(const double *items, uint32_t n, double 
       const double sum = vise_sum_lanes(value, 32);
       if (lane == part) sums = sum;
     }
+
     sums = vise_sum_lanes(sums, 32);
     if (lane == 0) scratch[node] = sums;
   }
+
   __syncthreads();
   const double sum = vise_sum_lanes(lane < 1u << top ? scratch[lane] : 0.0, 32) + 0.0;
   __syncthreads();

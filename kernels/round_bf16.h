@@ -1,4 +1,4 @@
-/* Copies in bf16 of what the host has put into device memory; steps keep those of what they write themselves. */
+/* Copies in bf16 of what the host has put into device memory; steps maintain those of what they write. */
 #ifndef VISE_K_ROUND_BF16_H
 #define VISE_K_ROUND_BF16_H
 

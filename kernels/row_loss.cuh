@@ -18,15 +18,15 @@ enum { VISE_MAX_OUTPUT_LEAVES = 256 }; /* 8192 outputs */
 
 typedef struct vise_row {
   const float *z; /* [n_out] outputs */
-  float *delta;   /* [n_out], written; no other memory */
+  float *delta;   /* [n_out], written */
   uint32_t n_out;
   size_t data_row;
   const float *targets; /* [n_out], or the label; NULL: read them from the data set */
   double *leaves;       /* shared memory, [VISE_MAX_OUTPUT_LEAVES], of this warp */
 } vise_row;
 
-/* The sum over outputs of the lanes' terms; term(k) is what lanes hold for leaf k / 32. Called for each leaf in turn;
-   the sum of the row is that of vise_row_sum after all leaves. */
+/* Adds up the lanes' terms for one leaf of 32 outputs. Called for each leaf in turn; then vise_row_sum gives the sum of
+   the row. */
 VISE_FN void vise_row_leaf(const vise_row *row, uint32_t leaf, double term) {
   const double sum = vise_sum_lanes(term, VISE_LEAF);
   if (threadIdx.x % 32 == 0) row->leaves[leaf] = sum;
@@ -43,6 +43,7 @@ VISE_FN double vise_row_sum(const vise_row *row) {
 VISE_FN float vise_row_max(const vise_row *row, uint32_t *index) {
   float most = -INFINITY;
   uint32_t at = 0xffffffffu;
+
 #pragma unroll 1
   for (uint32_t k = threadIdx.x % 32; k < row->n_out; k += 32) {
     if (row->z[k] > most || at == 0xffffffffu) {
@@ -50,6 +51,7 @@ VISE_FN float vise_row_max(const vise_row *row, uint32_t *index) {
       at = k;
     }
   }
+
   for (int step = 16; step > 0; step /= 2) {
     const float other = __shfl_xor_sync(0xffffffffu, most, step);
     const uint32_t other_at = __shfl_xor_sync(0xffffffffu, at, step);
@@ -58,6 +60,7 @@ VISE_FN float vise_row_max(const vise_row *row, uint32_t *index) {
       at = other_at;
     }
   }
+
   *index = at;
   return most;
 }
@@ -72,6 +75,7 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
   const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(row->n_out);
   const float q = (float)p->options.label_smoothing, own = (1.0f - q) * vise_class_weight(p, label);
   const float spread = q / (float)row->n_out;
+
 #pragma unroll 1
   for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
     const uint32_t k = leaf * 32 + lane;
@@ -82,6 +86,7 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
     }
     vise_row_leaf(row, leaf, (double)e);
   }
+
   const float sum = (float)vise_row_sum(row), log_sum = vise_log_f32(sum);
   double smooth = 0.0, all_weights = 1.0;
   if (q > 0.0f) {
@@ -92,6 +97,7 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
       vise_row_leaf(row, leaf, (double)term);
     }
     smooth = vise_row_sum(row);
+
 #pragma unroll 1
     for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
       const uint32_t k = leaf * 32 + lane;
@@ -99,6 +105,7 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
     }
     all_weights = vise_row_sum(row);
   }
+
 #pragma unroll 1
   for (uint32_t k = lane; k < row->n_out; k += 32) {
     const float probability = row->delta[k] / sum;
@@ -106,10 +113,11 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
     if (q > 0.0f) d = fmaf(spread, fmaf(probability, (float)all_weights, -vise_class_weight(p, k)), d);
     row->delta[k] = d * scale;
   }
+
   return (double)own * (double)(log_sum - (row->z[label] - most)) + (double)spread * smooth;
 }
 
-/* Value and derivative of one output of the other losses. */
+/* Value and derivative of one output, for the other losses. */
 VISE_FN double vise_output_loss(const vise_k_step *p, float z, float y, float *d) {
   switch (p->options.loss) {
     case VISE_K_BCE: {
@@ -142,23 +150,26 @@ VISE_FN_CALLED float vise_target_f32(size_t data_row, uint32_t k) {
   return vise_gather_one(y, (const char *)y->x + data_row * y->row_bytes, k);
 }
 
-/* Target of output k: a value, or of a label 1 or 0. */
+/* Target of output k: a value, or, for a label, 1 or 0. */
 VISE_FN float vise_row_target(const vise_k_step *p, const vise_row *row, uint32_t label, uint32_t k) {
   if (p->options.labels) return k == label ? 1.0f : 0.0f;
   return row->targets ? row->targets[k] : vise_target_f32(row->data_row, k);
 }
 
-/* Value of the row, delta written, *right: whether it is classified rightly. All lanes get the value. */
+/* Value of the row, delta written, *right: whether it is classified correctly. All lanes get the value. */
 VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *right) {
   const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(row->n_out);
   const float inverse = (float)vise_step_here()->inverse;
   float weight = p->row_weights ? p->row_weights[row->data_row] : 1.0f;
   uint32_t label = 0, best;
+
   if (p->options.labels) {
     label = (uint32_t)(row->targets ? row->targets[0] : vise_target_f32(row->data_row, 0));
   }
+
   const float most = vise_row_max(row, &best);
   int same = p->options.labels ? best == label : 1;
+
   double value;
   if (p->options.loss == VISE_K_CROSS_ENTROPY) {
     value = vise_row_cross_entropy(p, row, label, most, weight * inverse);
@@ -167,6 +178,7 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
       const int positive = !p->options.labels && vise_row_target(p, row, 0, 0) > 0.0f;
       weight *= p->class_weights[p->options.labels ? label : (uint32_t)positive];
     }
+
 #pragma unroll 1
     for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
       const uint32_t k = leaf * 32 + lane;
@@ -180,8 +192,10 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
       }
       vise_row_leaf(row, leaf, term);
     }
+
     value = vise_row_sum(row);
   }
+
   *right = __all_sync(0xffffffffu, same);
   return (double)weight * value;
 }

@@ -6,7 +6,7 @@
  *   along k   [m][group][8 quads]; quad q lies at q ^ swizzle(m), so that threads reading the same quad of different m
  *             meet different banks.
  *   along m   [group][32 k][side + pad].
- * What lies outside of the operand is 0.
+ * What lies outside the operand is 0.
  */
 #ifndef VISE_K_STAGE_CUH
 #define VISE_K_STAGE_CUH
@@ -23,6 +23,7 @@ VISE_FN vise_operand vise_operand_of(const float *array, const uint16_t *array16
 #else
   (void)array16;
 #endif
+
   o.ld = ld;
   o.n_rows = n_rows;
   o.n_columns = n_columns;
@@ -38,8 +39,7 @@ VISE_FN void vise_operand_take_rows(vise_operand *o, uint32_t begin, uint32_t n)
   o->n_rows = n;
 }
 
-/* Elements (row, column .. column + 4), column a multiple of 4, to shared memory; pending until copies are waited for.
- */
+/* Elements (row, column .. column + 4), column a multiple of 4, to shared memory, complete after a wait for copies. */
 VISE_FN void vise_stage_quad(const vise_operand *o, uint32_t row, uint32_t column, float *to) {
   const int inside = row < o->n_rows && column < o->n_columns;
   const uint32_t left = inside ? o->n_columns - column : 0;
@@ -71,8 +71,10 @@ static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_
     M_STEP = VISE_K_STEP_THREADS / (8 * GROUPS), /* rows of an operand along k that are staged at a time */
     K_STEP = VISE_K_STEP_THREADS / (SIDE / 4)    /* and of one along m */
   };
+
   static_assert(N * VISE_K_STEP_THREADS == SIDE * GROUPS * 8 && (K_STEP < 32 ? GROUPS == 1 : K_STEP % 32 == 0),
                 "the threads copy whole rows");
+
   const uint32_t i = threadIdx.x;
   if constexpr (ALONG_K) {
     static_assert(M_STEP % SWIZZLE == 0, "the swizzle of a thread's next row differs in bits that are 0 in its first");

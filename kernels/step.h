@@ -1,5 +1,5 @@
 /* The fused training step: one launch of one kernel. What it computes is in kernels/step_types.h and, for the host, in
-   host/backend/backend.h; how, in kernels/step.cuh. */
+   host/backend/backend.h; how, in kernels/step_kernel.cuh. */
 #ifndef VISE_K_STEP_H
 #define VISE_K_STEP_H
 

@@ -8,7 +8,7 @@
 
 enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 
-/* By what tiles of 64 and 128 are multiplied: VISE_STEP_MMA of a kernel's source file. */
+/* What multiplies tiles of 64 and 128: VISE_STEP_MMA of a kernel's source file. */
 #define VISE_MMA_TF32 1
 #define VISE_MMA_BF16 2
 #ifndef VISE_STEP_MMA
@@ -31,26 +31,29 @@ typedef struct vise_step {
   vise_k_step_state state;
   double tree[VISE_TREE_SCRATCH];
   double gradient_squares[VISE_K_MAX_TENSORS]; /* of the gradient after the value clip */
-  double
-      weight_squares[VISE_K_MAX_TENSORS]; /* of the weights at the start of the step, or, for max-norm, of new ones */
+  double weight_squares[VISE_K_MAX_TENSORS];   /* of the weights at the step's start; for max-norm, of new ones */
   double weight_magnitudes[VISE_K_MAX_TENSORS];
+
   double loss, penalty;      /* in the CTA that reports */
   double inverse;            /* 1 / the record's denominator */
-  uint32_t inverse_is_known; /* it is that of the next record already */
+  uint32_t inverse_is_known; /* it is already that of the next record */
   float gradient_max[VISE_K_MAX_TENSORS];
-  float scales[VISE_K_MAX_TENSORS];         /* of the norm clip, by tensors; of units they are formed where needed */
+  float scales[VISE_K_MAX_TENSORS];         /* of the norm clip, by tensor; those of units are formed where needed */
   float norm_strengths[VISE_K_MAX_TENSORS]; /* kF / ||W|| of each tensor */
   float correct1, correct2;                 /* Adam's 1 / (1 - beta^t) of this step */
   const float *inputs;                      /* the gathered rows of this step */
   uint32_t n_correct;
+
   uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or VISE_NO_TENSOR */
   uint32_t skip;
-  vise_k_tensor_counts counts; /* of the tile at hand */
-  uint32_t cell_max[16];       /* of the tile at hand: bits of the largest magnitudes; 0 between tiles */
-  /* The product at hand: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
+  vise_k_tensor_counts counts; /* of the current tile */
+  uint32_t cell_max[16];       /* of the current tile: bits of the largest magnitudes; 0 between tiles */
+
+  /* The current product: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
-  /* Fetched ahead: biases of the units at hand; targets (or labels) of the first rows in VISE_K_ROWS, [row][output]. */
+
+  /* Fetched ahead: biases of the current units; targets (or labels) of the first rows in VISE_K_ROWS, [row][output]. */
   float4 bias[VISE_K_BIAS_TILE / 4];
   float targets[VISE_K_ROW_BLOCK * VISE_K_NARROW];
 } vise_step;
@@ -60,29 +63,34 @@ VISE_FN vise_step *vise_step_here(void) {
   VISE_DYNAMIC_SHARED(unsigned char, shared);
   return (vise_step *)shared;
 }
+
 VISE_FN float *vise_step_floats(void) {
   VISE_DYNAMIC_SHARED(float, shared);
   return shared;
 }
+
 enum {
   VISE_SPLIT_AT = VISE_K_FIXED_BYTES / 4, /* floats from the start of the shared memory */
   VISE_STAGE_AT = VISE_SPLIT_AT + VISE_K_SPLIT_BYTES / 4,
   VISE_PAYLOAD_AT = VISE_STAGE_AT + VISE_K_STAGE_BYTES / 4
 };
 static_assert(sizeof(vise_step) <= VISE_K_FIXED_BYTES, "the step does not fit its place in shared memory");
+
 VISE_FN float *vise_step_split(void) {
   return vise_step_floats() + VISE_SPLIT_AT;
 }
+
 VISE_FN float *vise_step_stage(void) {
   return vise_step_floats() + VISE_STAGE_AT;
 }
+
 /* First float of held tile i. */
 VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
   return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
 }
 
-/* The parameters of a launch to shared memory: 8 bytes at a time and only what the net has, since each thread reads an
-   address of its own, one after the other, through a constant cache that is cold. Seen after a barrier. */
+/* Copies a launch's parameters to shared memory: 8 bytes at a time and only what the net has, since each thread
+   reads an address of its own, one after the other, through a constant cache that is cold. Visible after a barrier. */
 VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
   enum {
     LAYERS = offsetof(vise_k_step, layers) / 8,
@@ -91,14 +99,17 @@ VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
     LO = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_lo)) / 8,
     HI = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_hi)) / 8
   };
+
   static_assert(offsetof(vise_k_step, layers) % 8 == 0 && offsetof(vise_k_step, phases) % 8 == 0, "words of 8 bytes");
   static_assert(sizeof(vise_k_phase) * 2 == 8 && VISE_K_MAX_PHASES % 2 == 0, "two phases to a word");
   static_assert(LAYERS < PHASES && PHASES < LO && LO < HI, "the order of the gaps");
+
   const uint32_t n_layers = p->n_layers, no_layers = VISE_K_MAX_LAYERS - n_layers;
   const uint32_t n_pairs = (p->n_phases + 1) / 2, no_pairs = VISE_K_MAX_PHASES / 2 - n_pairs;
   const uint32_t n = (uint32_t)(sizeof *p / 8) - no_layers * (LAYER + 2) - no_pairs;
   const uint64_t *from = (const uint64_t *)p;
   uint64_t *to = (uint64_t *)&step->p;
+
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < n; i += VISE_K_STEP_THREADS) {
     uint32_t at = i;
@@ -115,10 +126,12 @@ VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
 VISE_FN uint16_t vise_bf16(float x) {
   return (uint16_t)ptx_bf16x2(x, 0.0f);
 }
+
 VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
   p->params[at] = x;
   p->params16[at] = vise_bf16(x);
 }
+
 VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
   p->activations[at] = x;
   p->activations16[at] = vise_bf16(x);
@@ -127,6 +140,7 @@ VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
 VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
   p->params[at] = x;
 }
+
 VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
   p->activations[at] = x;
 }
@@ -167,6 +181,7 @@ VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tens
   t.layer = p->has_bias ? tensor / 2 : tensor;
   t.is_bias = p->has_bias && tensor % 2;
   const vise_k_layer *l = &p->layers[t.layer];
+
   t.first = t.is_bias ? l->bias : l->weight;
   t.n_rows = t.is_bias ? 1 : l->n_out;
   t.n_columns = t.is_bias ? l->n_out : l->n_in;
@@ -175,6 +190,7 @@ VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tens
   t.row_leaves = t.is_bias ? l->bias_rows : l->weight_rows;
   t.groups = t.is_bias ? l->bias_groups : l->weight_groups;
   t.units = t.is_bias ? l->bias_units : l->weight_units;
+
   return t;
 }
 
@@ -189,10 +205,12 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
   vise_step_tile t;
   uint32_t layer = 0;
   while (layer + 1 < p->n_layers && tile >= p->layers[layer + 1].first_weight_tile) layer++;
+
   const vise_k_layer *l = &p->layers[layer];
   const int is_bias = p->has_bias && tile >= l->first_bias_tile;
   t.index = p->has_bias ? 2 * layer + (uint32_t)is_bias : layer;
   t.tensor = vise_step_tensor_at(p, t.index);
+
   if (is_bias) {
     t.row = 0;
     t.column = (tile - l->first_bias_tile) * VISE_K_BIAS_TILE;
@@ -205,11 +223,12 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
     t.column = at % n_across * t.side;
     t.n_rows = t.side;
   }
+
   return t;
 }
 
-/* Four neighbouring rows of one column, with what is kept of them; the loops over rows rotate these, so that their long
-   bodies are compiled once and their values stay in registers. */
+/* Four neighbouring rows of one column; the loops over rows rotate these, so that their long bodies are compiled once
+   and their values stay in registers. */
 typedef struct vise_four {
   float v[VISE_STRIP_ROWS];
 } vise_four;
@@ -221,7 +240,7 @@ VISE_FN void vise_rotate(vise_four *f, float last) {
   f->v[3] = last;
 }
 
-/* Which of the rows row .. row + 4 of the tile are rows of the tensor at this lane's column. */
+/* Bit i: whether row + i of the tile is a row of the tensor at this lane's column. */
 VISE_FN unsigned vise_rows_inside(const vise_step_tile *t, uint32_t row, uint32_t column) {
   if (t->column + column >= t->tensor.n_columns) return 0;
   const uint32_t here = t->n_rows - row, there = t->tensor.n_rows - t->row - row, n = here < there ? here : there;
@@ -241,7 +260,7 @@ VISE_FN int vise_step_reports(const vise_step *step) {
   return blockIdx.x + 1 == step->p.n_members;
 }
 
-/* The lowest of the lanes' numbers goes to *lowest (shared memory). */
+/* Lowers *lowest (shared memory) to the tensor if any lane's gradient is bad. */
 VISE_FN void vise_step_note_bad(uint32_t *lowest, int bad, uint32_t tensor) {
   if (__any_sync(0xffffffffu, bad) && threadIdx.x % 32 == 0) atomicMin(lowest, tensor);
 }

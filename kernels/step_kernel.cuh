@@ -61,15 +61,17 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
 
 enum { VISE_RECORD_WORDS = sizeof(vise_k_step_record) / 8 };
 
-/* Record and inputs of the step, of the step before if that has them ahead; counts and flags to 0. Statistics are
-   cleared by the CTA that reports; the others only add counts. */
+/* Sets up the step's record and inputs, which the step before may have fetched, and clears counts and flags. Statistics
+   are cleared by the CTA that reports; the others only add counts. */
 VISE_FN void vise_step_begin(vise_step *step) {
   const vise_k_step *p = &step->p;
   const uint32_t gathered = step->state.gathered;
   const vise_k_step_record *record = gathered ? &step->state.record : &p->records[step->state.cursor];
+
   if (threadIdx.x < VISE_RECORD_WORDS) {
     ((uint64_t *)&step->record)[threadIdx.x] = ((const uint64_t *)record)[threadIdx.x];
   }
+
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (threadIdx.x == 0) {
     const int external = p->options.loss == VISE_K_EXTERNAL;
@@ -81,11 +83,13 @@ VISE_FN void vise_step_begin(vise_step *step) {
     step->counts = vise_k_tensor_counts();
     step->inputs = vise_inputs_half(p, gathered ? gathered - 1 : 0);
   }
+
   if (vise_step_reports(step)) {
     uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
   }
+
   __syncthreads();
 }
 
@@ -97,14 +101,16 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
 }
 
 /* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
-   waits for no member of a team of up to 128; the losses of this step, which take the inverse, are made. */
+   waits for no member of a team of up to 128; this step's losses, which use the inverse, are done. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   if (step->record.next_n_rows == 0) return;
+
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
   const uint32_t at = threadIdx.x - VISE_K_STEP_THREADS / 2, has_word = at < VISE_RECORD_WORDS;
   const vise_k_step_record *next = &step->p.records[step->state.cursor + 1];
   const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
   const double denominator = at == 0 ? next->denominator : 1.0;
+
   vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
   if (has_word) ((uint64_t *)&step->state.record)[at] = word;
   if (at == 0) {
@@ -113,19 +119,21 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   }
 }
 
-/* Notes when the first CTA is here. */
+/* Notes when the first CTA gets here. */
 VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
   if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
 }
 
-/* One step. Between arrival and wait stand loads of what is there already: the last weight, and the rows of the next
-   step; and the report of loss and penalty. */
+/* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
+   and reports loss and penalty. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
   const vise_k_step *p = &step->p;
+
   vise_step_begin(step);
   vise_step_mark(p->clocks, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
   vise_step_mark(p->clocks, VISE_K_CLOCK_INPUTS);
+
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
     if (p->phases[i].exchange) {
@@ -136,9 +144,11 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
         vise_step_inputs_ahead(step);
         if (vise_step_reports(step)) vise_step_report_ahead(step);
       }
+
       vise_exchange_wait(x);
       if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
     }
+
     vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
     vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i + 1);
@@ -146,15 +156,17 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
 }
 
 /* Reports the step, and moves the state of every CTA to the next one; the sums of the new weights become the current
-   ones. Before it and after it all threads meet. */
+   ones. All threads meet before and after it. */
 VISE_FN void vise_step_end(vise_step *step) {
   const vise_k_step *p = &step->p;
+
   if (p->mode == VISE_K_STEP) vise_add_correct(step);
   if (vise_step_reports(step)) {
     if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
     if (vise_penalty_is_late(p)) vise_batch_penalty();
     if (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY) vise_step_report();
   }
+
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
@@ -164,7 +176,7 @@ VISE_FN void vise_step_end(vise_step *step) {
   }
 }
 
-/* Parameters of the launch and state to shared memory; the state by the last threads, which may have no parameters. */
+/* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
   const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 8;
   const uint64_t word = has_word ? ((const uint64_t *)p->state)[at] : 0;
@@ -206,26 +218,31 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   vise_step_load(step, &given);
   if (step->state.halted) return;
   vise_exchange x = vise_step_open(step);
+
 #pragma unroll 1
   for (uint32_t i = 1;; i++) {
     vise_step_walk(step, &x);
+
     const int goes_on = i < step->p.n_steps && !step->state.halted;
     if (goes_on) {
       vise_step_arrive(step, &x);
     } else {
       __syncthreads();
     }
+
     vise_step_end(step);
     vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
     if (!goes_on) break;
     vise_exchange_wait(&x);
   }
+
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
   if (step->p.mode != VISE_K_STEP) vise_step_exchange(step, &x);
+
   if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;
     *step->p.state = step->state;
-    /* A release here, or in every step, would hold up the team; the end of the launch makes it seen. */
+    /* A release here, or in every step, would hold up the team; the end of the launch makes it visible. */
     if (step->p.mode == VISE_K_STEP && step->p.progress) *(volatile uint32_t *)step->p.progress = step->state.cursor;
   }
 }

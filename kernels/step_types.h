@@ -36,6 +36,7 @@ typedef enum vise_k_activation {
   VISE_K_GELU,
   VISE_K_IDENTITY
 } vise_k_activation;
+
 typedef enum vise_k_loss {
   VISE_K_CROSS_ENTROPY,
   VISE_K_BCE,
@@ -44,6 +45,7 @@ typedef enum vise_k_loss {
   VISE_K_HINGE,
   VISE_K_EXTERNAL
 } vise_k_loss;
+
 typedef enum vise_k_optimizer { VISE_K_SGD, VISE_K_RMSPROP, VISE_K_ADAM } vise_k_optimizer;
 
 /* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. */
@@ -190,17 +192,21 @@ typedef struct vise_k_step {
   uint8_t weight_sums_needed; /* some penalty is on */
   uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
   uint64_t n_params;          /* elements of the device layout */
+
   vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
   vise_k_step_options options;
+
   vise_k_source x, y;          /* rows of the data set; y.x NULL: none (forward, external) */
   const uint32_t *order;       /* rows of x and y; NULL: 0, 1, 2, ... */
   const float *row_weights;    /* [rows of x] or NULL */
   const float *class_weights;  /* [K] (one output: [2]) or NULL */
   const float *external_delta; /* [n_rows][K] of the external loss */
+
   const vise_k_step_record *records;
   vise_k_step_stats *stats;
   vise_k_step_state *state;
+
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
   float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
@@ -235,7 +241,7 @@ VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, u
          (size_t)n_held * held_floats * sizeof(float);
 }
 
-/* Tiles of numbers to each near tile: weights, and the moments that there are. */
+/* Arrays kept for each near tile: weights, and the moments in use. */
 VISE_BOTH uint32_t vise_k_step_near_arrays(const vise_k_step *p) {
   return 1u + p->has_moment1 + p->has_moment2;
 }

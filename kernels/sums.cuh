@@ -19,7 +19,7 @@ enum {
   VISE_MOST_GROUPS = VISE_K_MAX_LAYERS * (VISE_MOST_TENSOR_GROUPS + 1)
 };
 
-/* Sums of the strips of the tile at hand, in shared memory: [cell of the tile][strip], of up to two quantities. */
+/* Sums of the strips of the current tile, in shared memory: [cell of the tile][strip], of up to two quantities. */
 enum { VISE_TILE_CELLS = 16, VISE_TILE_STRIPS = VISE_TILE_CELLS * VISE_STRIPS };
 
 VISE_FN double *vise_tile_strips(int which) {
@@ -49,7 +49,7 @@ VISE_FN void vise_note_strip(double *sums, int by_rows, int which, const vise_st
   if (lane == 0) vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
 }
 
-/* After a barrier: the cells of the tile to memory. */
+/* After a barrier: stores the cells of the tile. */
 VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) {
   const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
   if (threadIdx.x >= n_cells) return;
@@ -65,6 +65,7 @@ VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_t
                               double *items) {
   const uint32_t n_leaves = vise_n_leaves(t->n_columns);
   if (!by_rows) return vise_sum_tree_warp(sums + t->cells + (size_t)group * n_leaves, n_leaves);
+
   const uint32_t row = group * VISE_GROUP_ROWS + threadIdx.x % 32;
 #pragma unroll 1
   for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
@@ -72,6 +73,7 @@ VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_t
     const double cell = vise_sum_lanes(own, VISE_GROUP_ROWS);
     if (threadIdx.x % 32 == 0) items[leaf] = cell;
   }
+
   __syncwarp();
   const double sum = vise_sum_tree_warp(items, n_leaves);
   __syncwarp();
@@ -85,6 +87,7 @@ VISE_FN uint32_t vise_tensor_of_group(const vise_k_step *p, uint32_t group) {
   while (tensor + 1 < vise_step_n_tensors(p) && group >= vise_step_tensor_at(p, tensor + 1).groups) tensor++;
   return tensor;
 }
+
 VISE_FN uint32_t vise_tensor_of_unit(const vise_k_step *p, uint32_t unit) {
   uint32_t tensor = 0;
 #pragma unroll 1
@@ -92,7 +95,7 @@ VISE_FN uint32_t vise_tensor_of_unit(const vise_k_step *p, uint32_t unit) {
   return tensor;
 }
 
-/* Sums of all groups into groups[n_groups], by warps first, first + step, ... of the team or of the CTA. */
+/* Sums of all groups into groups[n_groups]; this warp, of the team or the CTA, takes first, first + n_warps, ... */
 VISE_FN_CALLED void vise_sum_groups(const double *sums, int by_rows, double *groups, uint32_t first, uint32_t n_warps) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
@@ -110,14 +113,17 @@ VISE_FN_CALLED void vise_sum_units(const double *sums, double *out, const float 
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32;
+
 #pragma unroll 1
   for (uint32_t unit = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; unit < p->n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_unit(p, unit));
     const uint32_t n_leaves = vise_n_leaves(t.n_columns);
     const size_t at = t.row_leaves + (size_t)(unit - t.units) * n_leaves;
+
     const double sum = vise_sum_tree_warp(sums + at, n_leaves);
     if (lane == 0) out[unit] = sum;
+
     if (max) {
       uint32_t bits = 0;
 #pragma unroll 1
@@ -158,12 +164,14 @@ VISE_FN_CALLED void vise_sum_tensors_alone(const double *sums, int by_rows, doub
 VISE_FN_CALLED void vise_max_tensors(float *out) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+
 #pragma unroll 1
   for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
     const size_t n_leaves = vise_n_leaves(t.n_columns);
     const size_t n = p->sums_by_rows ? t.n_rows * n_leaves : vise_n_groups(t.n_rows) * n_leaves;
     const float *max = p->gradient_max + (p->sums_by_rows ? t.row_leaves : t.cells);
+
     uint32_t bits = 0;
 #pragma unroll 1
     for (size_t i = threadIdx.x % 32; i < n; i += 32) {
@@ -173,6 +181,7 @@ VISE_FN_CALLED void vise_max_tensors(float *out) {
     bits = __reduce_max_sync(0xffffffffu, bits);
     if (threadIdx.x % 32 == 0) out[tensor] = vise_f32_bits(bits);
   }
+
   __syncthreads();
 }
 

@@ -44,18 +44,21 @@ VISE_FN void vise_quad_store16(uint16_t *to, const float v[4]) {
   *(uint2 *)to = bits;
 }
 
-/* Step and context into the shared memory, where the functions of the fused step look for them; NULL where a halt was
-   met before and there is nothing to do. All threads. */
+/* Step and context into the shared memory, where the functions of the fused step look for them; NULL after a halt,
+   when there is nothing to do. Called by all threads. */
 VISE_FN vise_step *vise_unfused_open(const vise_k_unfused *u) {
   vise_step *const step = vise_step_here();
   const vise_k_unfused_context *c = u->context;
   const uint32_t active = c->active; /* on its way while the parameters are copied */
+
   vise_step_copy(step, &u->step);
   if (!active) return NULL;
+
   if (threadIdx.x < VISE_K_MAX_TENSORS) {
     step->scales[threadIdx.x] = c->scales[threadIdx.x];
     step->norm_strengths[threadIdx.x] = c->norm_strengths[threadIdx.x];
   }
+
   if (threadIdx.x == 0) {
     step->record = c->record;
     step->inverse = c->inverse;
@@ -68,6 +71,7 @@ VISE_FN vise_step *vise_unfused_open(const vise_k_unfused *u) {
     step->n_correct = step->loss_is_bad = 0;
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
   }
+
   __syncthreads();
   return step;
 }
@@ -89,13 +93,16 @@ VISE_FN vise_cell vise_cell_of(const vise_step_tensor *tensor, uint32_t index, u
   c.t.column = leaf * VISE_LEAF;
   c.t.side = VISE_LEAF;
   c.t.n_rows = VISE_GROUP_ROWS;
+
   c.row = c.t.row + threadIdx.x / 8;
   const uint32_t column = c.t.column + threadIdx.x % 8 * 4;
   c.at = tensor->first + (uint64_t)c.row * tensor->ld + column;
+
   c.n = 0;
   if (c.row < tensor->n_rows && column < tensor->n_columns) {
     c.n = tensor->n_columns - column < 4 ? tensor->n_columns - column : 4;
   }
+
   return c;
 }
 
@@ -116,11 +123,13 @@ VISE_FN void vise_cell_note(double *sums, int by_rows, const vise_cell *c, doubl
   double row = (terms[0] + terms[1]) + (terms[2] + terms[3]);
 #pragma unroll
   for (int step = 1; step < 8; step *= 2) row += __shfl_xor_sync(0xffffffffu, row, step);
+
   if (by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
     if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) sums[c->t.tensor.row_leaves + at] = row;
     return;
   }
+
   row += __shfl_xor_sync(0xffffffffu, row, 8);
   row += __shfl_xor_sync(0xffffffffu, row, 16);
   if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = row;
@@ -132,7 +141,7 @@ VISE_FN size_t vise_cell_place(const vise_cell *c) {
   return c->t.tensor.cells + (size_t)(c->t.row / VISE_GROUP_ROWS) * n_leaves + c->t.column / VISE_LEAF;
 }
 
-/* Adds a lane's count to that of the tensor at hand. All lanes. */
+/* Adds the lanes' counts to that of the current tensor. Called by all lanes. */
 VISE_FN void vise_cell_count(uint32_t *count, uint32_t n) {
   const uint32_t sum = __reduce_add_sync(0xffffffffu, n);
   if (sum > 0 && threadIdx.x % 32 == 0) atomicAdd(count, sum);

@@ -4,7 +4,7 @@
  * records, state. What changes from step to step is read from device memory, so that a launch can be replayed.
  *
  * A step is, on one stream:
- *   vise_k_unfused_begin       clears what the step gathers up, gathers the rows
+ *   vise_k_unfused_begin       clears what the step accumulates, gathers the rows
  *   for each layer             z = W a + b by cuBLAS, then vise_k_unfused_activate where cuBLAS does not
  *   vise_k_unfused_loss        losses and deltas of the rows
  *   for each hidden layer      dL/da by cuBLAS, then vise_k_unfused_slope where cuBLAS does not
@@ -16,7 +16,7 @@
  * _max_norm after _update.
  *
  * In bf16 cuBLAS reads the step's copies of weights, inputs, activations and deltas (the first half of inputs16).
- * Activations and deltas of hidden layers are there alone, in bf16; weights, outputs of the last layer and gradients stay
+ * Activations and deltas of hidden layers exist in bf16 alone; weights, outputs of the last layer and gradients stay
  * float32.
  */
 #ifndef VISE_K_UNFUSED_H
@@ -33,7 +33,7 @@ extern "C" {
 /* What the kernels of one step tell each other; device memory, written by vise_k_unfused_begin and _decide. */
 typedef struct vise_k_unfused_context {
   vise_k_step_record record; /* of this step */
-  uint32_t active;           /* 0: a halt was met before, nothing is to be done */
+  uint32_t active;           /* 0: a halt was met before, there is nothing to do */
   uint32_t index;            /* of the step's statistics */
   uint32_t parity;           /* of the weights at its start */
   uint32_t skip;
@@ -56,18 +56,23 @@ cudaError_t vise_k_unfused_prepare(void);
 
 /* n_rows is that of the step's record. */
 cudaError_t vise_k_unfused_begin(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream);
+
 /* a = f(z) of a layer, z where cuBLAS has put it: in the place of a, or of z where the activation needs that later.
-   add_bias: cuBLAS has not. The last layer's a is z. */
+   add_bias: cuBLAS did not add it. The last layer's a is z. */
 cudaError_t vise_k_unfused_activate(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, int add_bias,
                                     cudaStream_t stream);
 cudaError_t vise_k_unfused_loss(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream);
+
 /* Times f'(z), in place, of a hidden layer. */
 cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, cudaStream_t stream);
+
 /* dL/db of the layers whose bit is set. */
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream);
 cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, uint32_t n_sms, cudaStream_t stream);
+
 /* Sums of groups, and of units of the gradient: where the step has a phase for them (sum_phase). */
 cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
+
 /* norm_strengths, or with new_weights max_norm_scales. */
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream);
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream);

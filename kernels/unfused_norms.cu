@@ -17,7 +17,7 @@
 #include "kernels/unfused.cuh"
 #include "kernels/walk.cuh"
 
-/* Numbers in the scratch memory: a group each, or one of each thread. */
+/* Scratch memory holds a number for each group, or for each thread. */
 static size_t shared_bytes(uint32_t n_groups) {
   const size_t n = n_groups > VISE_UNFUSED_THREADS ? n_groups : (size_t)VISE_UNFUSED_THREADS;
   return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + n * sizeof(double);
@@ -37,8 +37,10 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_norms_one_cta(const __grid_constant__ vise_k_unfused u, int new_weights) {
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
+
   const vise_k_step *p = &step->p;
   const uint32_t tensor = threadIdx.x;
+
   if (new_weights) {
     vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
     if (tensor < vise_step_n_tensors(p)) {
@@ -66,6 +68,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
   vise_k_unfused_context *c = u.context;
+
   if (threadIdx.x == 0) {
     step->state = *u.step.state;
     step->loss_is_bad = c->loss_is_bad;
@@ -73,16 +76,19 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     step->bad_total = c->bad_total;
   }
   __syncthreads();
+
   report_loss(&u, step);
   vise_batch_penalty();
   vise_decide();
   vise_step_report();
+
   if (threadIdx.x < vise_step_n_tensors(&step->p)) c->scales[threadIdx.x] = step->scales[threadIdx.x];
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     c->skip = step->skip;
     c->correct1 = step->correct1;
     c->correct2 = step->correct2;
+
     state->parity ^= 1;
     state->gathered = 0;
     state->cursor++;

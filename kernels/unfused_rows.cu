@@ -29,9 +29,11 @@ VISE_FN void begin_step(const vise_k_unfused *u, uint32_t cursor) {
   uint32_t *words = (uint32_t *)&p->stats[cursor];
   for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_UNFUSED_THREADS) words[i] = 0;
   if (threadIdx.x > 0) return;
+
   vise_k_unfused_context *c = u->context;
   const vise_k_step_record record = p->records[cursor];
   const int external = p->options.loss == VISE_K_EXTERNAL;
+
   c->record = record;
   c->active = 1;
   c->index = cursor;
@@ -47,20 +49,24 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const vise_k_step *p = &u.step;
   const vise_k_source *s = &p->x;
   const uint32_t cursor = p->state->cursor, halted = p->state->halted;
+
   if (halted) {
     if (blockIdx.x == 0 && threadIdx.x == 0) u.context->active = 0;
     return;
   }
   if (blockIdx.x == 0) begin_step(&u, cursor);
+
   const uint32_t n_segments = vise_ceil_div(s->n_columns, SEGMENT);
   const uint32_t unit = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
   const uint32_t r = unit / n_segments, column = unit % n_segments * SEGMENT + threadIdx.x % 32 * 4;
   const vise_k_step_record *record = &p->records[cursor];
   if (r >= record->n_rows || column >= s->n_columns) return;
+
   const size_t row = p->order ? p->order[record->first + r] : (size_t)record->first + r;
   const char *from = (const char *)s->x + row * s->row_bytes;
   const size_t at = (size_t)r * p->ld_inputs + column;
-  float v[4] = {0.0f, 0.0f, 0.0f, 0.0f}; /* what is behind a row stays 0 */
+
+  float v[4] = {0.0f, 0.0f, 0.0f, 0.0f}; /* past the end of a row it stays 0 */
   if (vise_gather_vectors(s) && column + 4 <= s->n_columns) {
     vise_quad_unpack(vise_gather_four(s, from, column), v);
   } else {
@@ -69,6 +75,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
       if (column + i < s->n_columns) v[i] = vise_gather_one(s, from, column + i);
     }
   }
+
   if (u.step.inputs16) {
     vise_quad_store16(u.step.inputs16 + at, v);
   } else {
@@ -105,17 +112,21 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
   const int narrow = is_narrow(&u, layer), keeps_z = vise_activation_needs_z(kind);
+
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4; /* of up to 2^18 rows of 2^13 */
   const uint32_t column = at % l->ld_out;
   if (at >= n_rows * l->ld_out || column >= l->n_out) return;
+
   float z[4], a[4], bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, (keeps_z ? l->pre : l->out) + at, z);
   if (add_bias) vise_quad_load(p->params + l->bias + column, bias);
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     z[i] = add_bias ? z[i] + bias[i] : z[i];
     a[i] = column + i < l->n_out ? vise_activation_f32(kind, z[i]) : 0.0f;
   }
+
   if (keeps_z && add_bias) store_quad(&u, narrow, l->pre + at, z);
   store_quad(&u, narrow, l->out + at, a);
 }
@@ -127,19 +138,22 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t kind = p->options.activation;
   const int narrow = is_narrow(&u, layer);
+
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
   if (at >= n_rows * l->ld_out) return;
+
   float d[4], a[4], z[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, l->delta + at, d);
   load_quad(&u, narrow, l->out + at, a);
   if (vise_activation_needs_z(kind)) load_quad(&u, narrow, l->pre + at, z);
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) d[i] *= vise_activation_slope_f32(kind, a[i], z[i]);
   store_quad(&u, narrow, l->delta + at, d);
 }
 VISE_KERNEL(unfused_slope_quad_per_thread);
 
-/* The row's deltas in bf16 as well, by its warp. */
+/* Stores the row's deltas in bf16 as well, by its warp. */
 VISE_FN void narrow_delta(const vise_k_unfused *u, size_t at, uint32_t n_out) {
   __syncwarp();
   for (uint32_t k = threadIdx.x % 32 * 4; k < n_out; k += 128) {
@@ -153,14 +167,17 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_loss_warp_per_row(const __grid_constant__ vise_k_unfused u) {
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
+
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
+
   if (r < step->record.n_rows) {
     const size_t at = (size_t)r * last->ld_out;
     vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
     if (u.step.activations16) narrow_delta(&u, last->delta + at, last->n_out);
   }
+
   __syncthreads();
   if (threadIdx.x > 0) return;
   if (step->n_correct > 0) atomicAdd(&p->stats[u.context->index].n_correct, step->n_correct);
@@ -175,14 +192,17 @@ extern "C" __global__ void __launch_bounds__(BIAS_THREADS)
   const uint32_t lane = threadIdx.x % 32, warp = threadIdx.x / 32;
   uint32_t layer = 0, block = blockIdx.x;
   if (!u.context->active) return;
+
   for (;; layer++) {
     const uint32_t n = layers >> layer & 1 ? vise_ceil_div(p->layers[layer].n_out, BIAS_UNITS) : 0;
     if (block < n) break;
     block -= n;
   }
+
   const vise_k_layer *l = &p->layers[layer];
   const int narrow = u.step.activations16 != NULL;
   const uint32_t unit = block * BIAS_UNITS + lane, n_rows = u.context->record.n_rows;
+
   float sum = 0.0f;
   if (unit < l->n_out) {
 #pragma unroll 4
@@ -191,9 +211,11 @@ extern "C" __global__ void __launch_bounds__(BIAS_THREADS)
       sum += narrow ? vise_f32_bits((uint32_t)u.step.activations16[at] << 16) : p->activations[at];
     }
   }
+
   sums[warp][lane] = sum;
   __syncthreads();
   if (warp > 0 || unit >= l->n_out) return;
+
   sum = 0.0f;
   for (uint32_t w = 0; w < BIAS_THREADS / 32; w++) sum += sums[w][lane];
   p->gradients[l->bias + unit] = sum;

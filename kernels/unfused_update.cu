@@ -47,38 +47,44 @@ typedef struct finding {
   int bad_total;
 } finding;
 
-/* The quad with penalties and clipped; 0 where the tensor has no entry. */
+/* Adds penalties to the quad and clips it; 0 where the tensor has no entry. */
 VISE_FN finding shape_quad(const shaping *s, uint32_t n, float g[4], const float w[4]) {
   finding f = {0, 0, 0, 0};
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     if (i >= n) {
       g[i] = 0.0f;
       continue;
     }
+
     f.n_nonfinite += !vise_is_finite(g[i]);
     if (s->penalized) {
       const float penalty = vise_penalty_gradient(&s->k, w[i]);
       if (s->total) g[i] += penalty;
       f.bad_total |= !vise_is_finite(s->total ? g[i] : fabsf(g[i]) + fabsf(penalty));
     }
+
     if (s->clips) {
       f.n_clipped += g[i] < s->lo || g[i] > s->hi;
       g[i] = vise_clamp_f32(g[i], s->lo, s->hi);
     }
+
     const uint32_t bits = vise_bits_f32(fabsf(g[i]));
     f.max_bits = bits > f.max_bits ? bits : f.max_bits;
   }
+
   return f;
 }
 
-/* Largest magnitudes of the leaves of rows to memory, or that of a warp's strip to `strips`. */
+/* Stores the largest magnitudes of leaves of rows, or that of a warp's strip in `strips`. */
 VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, uint32_t *strips, uint32_t bits) {
 #pragma unroll
   for (int step = 1; step < 8; step *= 2) {
     const uint32_t other = __shfl_xor_sync(0xffffffffu, bits, step);
     bits = other > bits ? other : bits;
   }
+
   if (p->sums_by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
     if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) {
@@ -86,6 +92,7 @@ VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, uint32_t *strips
     }
     return;
   }
+
   bits = __reduce_max_sync(0xffffffffu, bits);
   if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = bits;
 }
@@ -104,14 +111,17 @@ VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const shaping *s, d
   const vise_k_step *p = &step->p;
   float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   double squares[4];
+
   if (c->n > 0) vise_quad_load(p->gradients + c->at, g);
   if (c->n > 0 && s->penalized) vise_quad_load(p->params + c->at, w);
   const finding f = shape_quad(s, c->n, g, w);
   if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
+
   vise_step_note_bad(&step->bad_gradient, f.n_nonfinite > 0, c->t.index);
   vise_step_note_bad(&step->bad_total, f.bad_total, c->t.index);
   vise_cell_count(&step->counts.n_nonfinite, f.n_nonfinite);
   if (s->clips) vise_cell_count(&step->counts.n_clipped_values, f.n_clipped);
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) squares[i] = (double)g[i] * (double)g[i];
   vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, squares);
@@ -134,23 +144,28 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_gradient_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][VISE_STRIPS]; /* of this cell and of the one before, which may still be read */
   __shared__ uint32_t max[2][VISE_STRIPS];
+
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
   sum_row_losses(&u, step);
+
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
   shaping s = shaping_of(step, &c.t);
+
   for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(&step->p, cell);
     if (here.t.index != c.t.index) {
       vise_flush_counts(step, &c.t);
       s = shaping_of(step, &here.t);
     }
+
     c = here;
     shape_cell(step, &c, &s, strips[half], max[half]);
     if (step->p.sums_by_rows) continue;
     __syncthreads();
     if (threadIdx.x == 0) store_cell(&step->p, &c, strips[half], max[half]);
   }
+
   vise_flush_counts(step, &c.t);
   if (threadIdx.x > 0) return;
   if (step->bad_gradient != VISE_NO_TENSOR) atomicMin(&u.context->bad_gradient, step->bad_gradient);
@@ -165,6 +180,7 @@ VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update
                           double (*strips)[VISE_STRIPS]) {
   double squares[4], magnitudes[4];
   uint32_t n_lo = 0, n_hi = 0;
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     n_lo += i < c->n && w[i] == how->lo;
@@ -172,8 +188,10 @@ VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update
     squares[i] = (double)w[i] * (double)w[i];
     magnitudes[i] = (double)fabsf(w[i]);
   }
+
   if (vise_is_finite(how->lo)) vise_cell_count(&step->counts.n_at_lo, n_lo);
   if (vise_is_finite(how->hi)) vise_cell_count(&step->counts.n_at_hi, n_hi);
+
   if (!step->p.weight_sums_needed) return;
   vise_cell_note(NULL, 0, c, strips[0], squares);
   vise_cell_note(NULL, 0, c, strips[1], magnitudes);
@@ -199,41 +217,49 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
   float g[4], m1[4] = {0.0f, 0.0f, 0.0f, 0.0f}, m2[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   float scale = how->scale;
   uint32_t mask = 0x01010101u;
+
   vise_quad_load(p->gradients + c->at, g);
   if (p->has_moment1) vise_quad_load(p->moment1 + c->at, m1);
   if (p->has_moment2) vise_quad_load(p->moment2 + c->at, m2);
   if (p->has_mask) mask = *(const uint32_t *)(p->mask + c->at);
+
   if (p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2) {
     scale = (float)vise_unit_scale(c->t.tensor.units + c->row);
   }
+
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     if (i >= c->n) { /* what is not part of a tensor stays 0 */
       w[i] = m1[i] = m2[i] = 0.0f;
       continue;
     }
+
     w[i] = vise_new_weight(step, how, scale, g[i], w[i], &m1[i], &m2[i]);
     if (!(mask >> 8 * i & 0xff)) w[i] = m1[i] = m2[i] = 0.0f;
     w[i] = vise_clamp_f32(w[i], how->lo, how->hi);
   }
+
   store_weights(u, c, w);
   if (p->has_moment1) vise_quad_store(p->moment1 + c->at, m1);
   if (p->has_moment2) vise_quad_store(p->moment2 + c->at, m2);
 }
 
-/* A cell's new weights, and what is noted of them. */
+/* A cell's new weights, and their sums. */
 VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
                          double (*strips)[VISE_STRIPS]) {
   const vise_k_step *p = &step->p;
   float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+
   if (c->n > 0) {
     vise_quad_load(p->params + c->at, w);
     if (!step->skip) update_quad(u, step, c, how, w);
   }
+
   if (!p->norm_sums) {
     measure_cell(step, c, how, w, strips);
     return;
   }
+
   double squares[4];
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
@@ -243,21 +269,27 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][2][VISE_STRIPS];
+
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
+
   const vise_k_step *p = &step->p;
   const int by_rows = p->norm_sums && !p->options.max_norm_tensor;
   const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
+
   vise_cell c = vise_cell_at(p, blockIdx.x);
   vise_update how = vise_update_of(step, &c.t);
+
   for (uint32_t cell = blockIdx.x, half = 0; cell < p->n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(p, cell);
     if (here.t.index != c.t.index) {
       vise_flush_counts(step, &c.t);
       how = vise_update_of(step, &here.t);
     }
+
     c = here;
     update_cell(&u, step, &c, &how, strips[half]);
+
     if (!has_sums) continue;
     __syncthreads();
     if (threadIdx.x > 0) continue;
@@ -267,6 +299,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
       store_measures(step, &c, strips[half]);
     }
   }
+
   vise_flush_counts(step, &c.t);
 }
 VISE_KERNEL(unfused_update_cta_per_cell);
@@ -278,6 +311,7 @@ VISE_FN void scale_rows(const vise_k_unfused *u, vise_step *step, const vise_ste
                         uint32_t group, float *scales) {
   const vise_k_step *p = &step->p;
   const uint32_t n_leaves = vise_n_leaves(t->n_columns);
+
   for (uint32_t i = threadIdx.x / 32; i < VISE_GROUP_ROWS; i += VISE_STEP_WARPS) {
     const uint32_t row = group * VISE_GROUP_ROWS + i;
     float scale = 1.0f;
@@ -289,8 +323,10 @@ VISE_FN void scale_rows(const vise_k_unfused *u, vise_step *step, const vise_ste
         scale = vise_bound_scale(p->options.max_norm, vise_sum_tree_warp(leaves, n_leaves));
       }
     }
+
     if (threadIdx.x % 32 == 0) scales[i] = scale;
   }
+
   __syncthreads();
 }
 
@@ -298,28 +334,35 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_max_norm_cta_per_group(const __grid_constant__ vise_k_unfused u) {
   __shared__ float scales[VISE_GROUP_ROWS];
   __shared__ double strips[2][2][VISE_STRIPS];
+
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
+
   const uint32_t tensor = vise_tensor_of_group(&step->p, blockIdx.x);
   const vise_step_tensor t = vise_step_tensor_at(&step->p, tensor);
   const uint32_t group = blockIdx.x - t.groups, n_leaves = vise_n_leaves(t.n_columns);
+
   scale_rows(&u, step, &t, tensor, group, scales);
   vise_cell c = vise_cell_of(&t, tensor, group, 0);
   const vise_update how = vise_update_of(step, &c.t);
   const float scale = scales[threadIdx.x / 8];
+
   for (uint32_t leaf = 0, half = 0; leaf < n_leaves; leaf++, half ^= 1) {
     float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
     c = vise_cell_of(&t, tensor, group, leaf);
     if (c.n > 0) vise_quad_load(step->p.params + c.at, w);
+
     if (c.n > 0 && scale != 1.0f) {
 #pragma unroll
       for (uint32_t i = 0; i < 4; i++) w[i] *= scale;
       store_weights(&u, &c, w);
     }
+
     measure_cell(step, &c, &how, w, strips[half]);
     __syncthreads();
     if (threadIdx.x == 0) store_measures(step, &c, strips[half]);
   }
+
   vise_flush_counts(step, &c.t);
 }
 VISE_KERNEL(unfused_max_norm_cta_per_group);

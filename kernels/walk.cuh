@@ -31,18 +31,20 @@ VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
   vise_exchange_wait(x);
 }
 
-/* Loss of the batch, step->loss: leaves of 32 rows, the tree over leaves. One CTA, by its stages. */
+/* Loss of the batch, step->loss: leaves of 32 rows, the tree over leaves. By one CTA, in its stages. */
 VISE_FN_CALLED void vise_batch_loss(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const uint32_t n_rows = step->record.n_rows, n_leaves = vise_n_leaves(n_rows);
   double *leaves = (double *)vise_step_stage();
+
 #pragma unroll 1
   for (uint32_t leaf = threadIdx.x / 32; leaf < n_leaves; leaf += VISE_STEP_WARPS) {
     const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
     const double sum = vise_sum_lanes(r < n_rows ? p->row_losses[r] : 0.0, VISE_LEAF);
     if (threadIdx.x % 32 == 0) leaves[leaf] = sum;
   }
+
   __syncthreads();
   const double sum = vise_sum_tree_cta(leaves, n_leaves, step->tree);
   if (threadIdx.x == 0) step->loss = sum / step->record.denominator;
@@ -53,15 +55,17 @@ VISE_FN int vise_penalty_is_late(const vise_k_step *p) {
   return p->sum_phase && p->mode == VISE_K_STEP;
 }
 
-/* Penalty at the weights of the start of the step, step->penalty. One CTA, by its stages. */
+/* Penalty at the weights of the start of the step, step->penalty. By one CTA, in its stages. */
 VISE_FN_CALLED void vise_batch_penalty(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+
   if (!p->weight_sums_needed) {
     if (threadIdx.x == 0) step->penalty = 0.0;
     __syncthreads();
     return;
   }
+
   /* The parity has not moved yet: these are the old weights' sums. */
   if (vise_penalty_is_late(p)) {
     vise_sum_tensors(p->group_sums + p->n_groups, step->weight_squares);
@@ -71,6 +75,7 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
     vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, scratch, step->weight_squares);
     vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 1), 0, scratch, step->weight_magnitudes);
   }
+
   if (threadIdx.x == 0) {
     double value = 0.0;
 #pragma unroll 1
@@ -82,6 +87,7 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
     }
     step->penalty = value;
   }
+
   __syncthreads();
 }
 
@@ -91,12 +97,14 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   double *sums = (double *)vise_step_stage();
   double sum = 0.0;
   int any = 0;
+
 #pragma unroll 1
   for (uint32_t unit = threadIdx.x; unit < p->n_units; unit += VISE_K_STEP_THREADS) {
     const double scale = (double)(float)vise_unit_scale(unit);
     any = any || scale != 1.0;
     sum += scale * scale * p->unit_sums[unit];
   }
+
   __syncthreads();
   sums[threadIdx.x] = sum;
   *clipped = __syncthreads_or(any);
@@ -118,13 +126,16 @@ VISE_FN_CALLED void vise_step_report(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const vise_k_step_options *o = &p->options;
+
   __syncthreads();
   double norm = 0.0, after = 0.0;
   int clipped = 0;
+
   if (p->mode == VISE_K_STEP) {
     if (!(o->clip_norm > 0.0 && o->clip_norm_type != 2)) vise_gradient_squares();
     norm = vise_sqrt_f64(vise_sum_of_net(step, step->gradient_squares));
     after = norm;
+
     if (o->clip_norm > 0.0 && o->clip_norm_type == 2) {
       const double square = vise_clipped_units(step, &clipped);
       if (clipped) after = vise_sqrt_f64(square);
@@ -139,21 +150,24 @@ VISE_FN_CALLED void vise_step_report(void) {
       if (clipped) after = vise_sqrt_f64(square);
     }
   }
+
   if (threadIdx.x == 0) {
     vise_k_step_stats *stats = &p->stats[step->state.cursor];
     stats->loss = step->loss;
     stats->penalty = step->penalty;
     stats->grad_norm = norm;
     stats->grad_norm_clipped = after;
+
     const uint32_t bad = step->bad_gradient != VISE_NO_TENSOR ? step->bad_gradient : step->bad_total;
     stats->bad_tensor = bad == VISE_NO_TENSOR ? -1 : (int32_t)bad;
     stats->skipped = step->skip;
     stats->norm_clipped = (uint32_t)clipped;
   }
+
   __syncthreads();
 }
 
-/* Rows classified rightly: every CTA adds its own, after an exchange has followed the clearing of the statistics. */
+/* Rows classified correctly: every CTA adds its own, after an exchange has followed the clearing of the statistics. */
 VISE_FN void vise_add_correct(vise_step *step) {
   if (threadIdx.x == 0 && step->n_correct > 0) {
     atomicAdd(&step->p.stats[step->state.cursor].n_correct, step->n_correct);

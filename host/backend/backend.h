@@ -25,12 +25,12 @@ typedef struct vise_i_data {
   bool y_is_class;
   const double *row_weights; /* [n_rows] or NULL */
   vise_i_scaling x_scaling, y_scaling;
-  uint64_t id; /* not 0: of all data that one backend is given, those with this id are the same stored rows (x) with the
-                  same contents, as long as the backend lives; it may keep them on its device */
+  uint64_t id; /* if not 0: for one backend's whole life, data with this id are the same stored rows (x) with the same
+                  contents; it may keep them on its device */
 } vise_i_data;
 
-/* Most steps of one call of run, and so of one launch (--steps-per-launch). */
-#define VISE_I_MOST_STEPS 4096
+/* Most steps of one call of run, and so of one launch. */
+#define VISE_I_MOST_STEPS VISE_MAX_STEPS_PER_LAUNCH
 
 /* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
 typedef struct vise_i_step_spec {
@@ -63,15 +63,15 @@ typedef struct vise_i_step_spec {
   int n_threads;          /* >= 1 */
   int device;             /* which GPU; the CPU backends have 0 */
 
-  /* Of the CUDA backend; the others refuse or ignore them before (host/train/resolve.c). */
+  /* For the CUDA backend; for the others host/train/resolve.c refuses them, or they are ignored. */
   vise_step_mode step_mode;
   vise_precision precision;
   uint64_t steps_per_launch;  /* 0: chosen */
   size_t device_memory_limit; /* bytes; 0: what is free */
   int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
-  int n_ctas;                 /* for tests: of the team, 0: chosen */
+  int n_ctas;                 /* for tests: size of the team, 0: chosen */
   int without_epilogues;      /* for tests of unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
-  size_t workspace_bytes;     /* for tests of unfused: of cuBLAS; 0: chosen */
+  size_t workspace_bytes;     /* for tests of unfused: given to cuBLAS; 0: chosen */
   int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
   size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
@@ -90,7 +90,7 @@ typedef struct vise_i_counters {
   uint64_t consecutive_skips;
 } vise_i_counters;
 
-/* Flat arrays of state, each [n_params] of the backend's dtype, but the mask, which is uint8_t. */
+/* Flat arrays of state, each [n_params] of the backend's dtype, except the mask: uint8_t. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
   VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
@@ -107,8 +107,8 @@ typedef struct vise_i_backend_ops {
   vise_status (*create)(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err);
   void (*destroy)(vise_i_backend *backend);
 
-  /* Whether the optimizer keeps this array at all. get and set copy whole arrays; set of a moment that is not kept is
-     VISE_ERR_INTERNAL. Setting PARAMS does not project. */
+  /* Whether the optimizer keeps this array at all. get and set copy whole arrays; to set a moment that is not kept
+     is VISE_ERR_INTERNAL. Setting PARAMS does not project. */
   bool (*has_state)(const vise_i_backend *backend, vise_i_state which);
   vise_status (*get_state)(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err);
   vise_status (*set_state)(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err);
@@ -142,15 +142,14 @@ typedef struct vise_i_backend_ops {
 
   /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
      out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. The L1 penalty is
-     part of both, with sign(0) = 0, also when steps apply it by its proximal map (so too in vise_step_stats.penalty).
-   */
+     part of both, with sign(0) = 0, even if steps apply its proximal map (likewise in vise_step_stats.penalty). */
   vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n,
                                double *out, double *loss, double *penalty, vise_error *err);
 
   /* Per-tensor counts of the last step, [n_tensors]; owned by the backend. */
   const vise_tensor_stats *(*tensor_stats)(const vise_i_backend *backend);
 
-  /* Of steps so far: kernels, calls of cuBLAS, nodes of graphs; 0 on the CPU. */
+  /* Launches of all steps so far: kernels, cuBLAS calls, graph nodes; 0 on the CPU. */
   uint64_t (*n_launches)(const vise_i_backend *backend);
 } vise_i_backend_ops;
 

@@ -10,9 +10,11 @@ vise_status vise_i_check_data(const vise_i_step_spec *spec, const vise_i_data *d
   const bool labels = vise_i_has_labels(spec->net, data);
   const bool binary = n_out == 1 && (spec->loss == VISE_LOSS_BCE || spec->loss == VISE_LOSS_HINGE);
   const size_t n_targets = labels ? 1 : n_out;
+
   if (data->x.n_cols != n_in) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
   }
+
   if (!with_targets) return VISE_OK;
   if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
   if (data->y.n_cols != n_targets) {
@@ -21,11 +23,13 @@ vise_status vise_i_check_data(const vise_i_step_spec *spec, const vise_i_data *d
   if (data->y.n_rows != data->x.n_rows) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
   }
+
   if (spec->loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
   }
   if (spec->class_weights && !labels && !binary) {
     return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
   }
+
   return VISE_OK;
 }

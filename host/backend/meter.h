@@ -1,5 +1,5 @@
-/* What a backend on a device brings to be measured by (vise bench): what the device is and reaches, its own clock, the
-   time that the step's plan allows, and where the time of a step goes. */
+/* How vise bench measures a backend on a device: what the device is and reaches, its own clock, the time that the
+   step's plan allows, and where the time of a step goes. */
 #ifndef VISE_I_METER_H
 #define VISE_I_METER_H
 
@@ -7,7 +7,7 @@
 
 enum { VISE_I_METER_MOST_PARTS = 64 };
 
-/* A part of a step in clocks of a multiprocessor: the exchange before it, and the part itself. NaN: there is none. */
+/* A part of a step in clocks of a multiprocessor: the exchange before it, and the part itself. NaN: none. */
 typedef struct vise_i_meter_part {
   char name[32];
   double wait, work;
@@ -25,7 +25,7 @@ typedef struct vise_i_meter {
   /* "NVIDIA H200, compute capability 9.0, 132 SMs, ..." */
   vise_status (*describe)(int device, char *text, size_t n_bytes, vise_error *err);
 
-  /* Bytes read and written each second by copies within the device, and floating-point operations each second of large
+  /* Bytes read and written per second by copies within the device, and floating-point operations per second of large
      products. A rate that cannot be measured is NaN, with the reason in note. Takes some tenths of a second. */
   vise_status (*measure)(int device, vise_precision precision, double *copy_bytes_per_s, double *gemm_flop_per_s,
                          char *note, size_t n_note_bytes, vise_error *err);
@@ -35,23 +35,22 @@ typedef struct vise_i_meter {
   vise_status (*clock_start)(vise_i_backend *backend, vise_error *err);
   vise_status (*clock_stop)(vise_i_backend *backend, double *seconds, double *launch_seconds, vise_error *err);
 
-  /* The time that the plan cannot be faster than, in microseconds a step; NaN for steps without a plan. row_bytes: of
-     the features and targets of a row. */
+  /* The least time that the plan allows, in microseconds per step; NaN for steps without a plan. row_bytes: features
+     and targets of one row. */
   double (*floor_us)(const vise_i_backend *backend, size_t row_bytes, uint64_t steps_per_launch);
 
-  /* From now on launches of steps_per_launch steps note clocks; the launch that is read is the last but one of a call
-     of run, which begins and ends as most launches do, or its only one. VISE_ERR_UNSUPPORTED for steps without a plan.
-   */
+  /* From now on launches have steps_per_launch steps and record clocks; the launch that is read is the last but one in
+     a call of run, as it begins and ends like most, or its only one. VISE_ERR_UNSUPPORTED for steps without a plan. */
   vise_status (*parts_open)(vise_i_backend *backend, uint64_t steps_per_launch, vise_error *err);
   vise_status (*parts_read)(vise_i_backend *backend, vise_i_meter_parts *out, vise_error *err);
-  /* As before parts_open. Harmless without it. */
+  /* Undoes parts_open. Harmless without it. */
   void (*parts_close)(vise_i_backend *backend);
 } vise_i_meter;
 
-/* NULL: the backend brings nothing. */
+/* NULL: the backend has no meter. */
 const vise_i_meter *vise_i_meter_find(vise_backend backend);
 
-/* Of the CUDA backend; NULL in builds without it. */
+/* The CUDA backend's; NULL in builds without it. */
 const vise_i_meter *vise_i_cuda_meter(void);
 
 #endif

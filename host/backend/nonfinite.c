@@ -14,6 +14,7 @@ vise_status vise_i_after_skip(const vise_i_step_spec *spec, uint64_t consecutive
                               vise_error *err) {
   const bool halt = spec->nonfinite == VISE_NONFINITE_HALT;
   if (!halt && consecutive_skips < spec->max_skips) return VISE_OK;
+
   char what[64], loss[32], norm[32];
   if (halt || consecutive_skips == 1) {
     snprintf(what, sizeof what, "the step was not finite (%s)", halt ? "policy halt" : "no skips are allowed");
@@ -21,6 +22,7 @@ vise_status vise_i_after_skip(const vise_i_step_spec *spec, uint64_t consecutive
     snprintf(what, sizeof what, "%llu steps in a row were not finite (the limit of skips)",
              (unsigned long long)consecutive_skips);
   }
+
   return vise_i_fail(err, VISE_ERR_NONFINITE,
                      "%s: loss %s, gradient norm %s%s%s; a smaller learning rate, clipping or scaled features may help",
                      what, number_text(stats->loss, loss, sizeof loss),

@@ -1,10 +1,11 @@
-/* Which backends this build has, and this machine can run. */
+/* Which backends this build has and this machine can run. */
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
 #include "host/backend/meter.h"
 
 const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char **why_not) {
   const char *reason = "not a backend";
+
   switch (backend) {
     case VISE_BACKEND_CPU:
       return &vise_i_backend_cpu;
@@ -19,6 +20,7 @@ const vise_i_backend_ops *vise_i_backend_find(vise_backend backend, const char *
     case vise_backend_count_:
       break;
   }
+
   if (why_not) *why_not = reason;
   return NULL;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), "kernels and API count alike")
+
 SAME(VISE_RELU, VISE_K_RELU);
 SAME(VISE_LEAKY_RELU, VISE_K_LEAKY_RELU);
 SAME(VISE_SILU, VISE_K_SILU);
@@ -10,15 +11,18 @@ SAME(VISE_TANH, VISE_K_TANH);
 SAME(VISE_SIGMOID, VISE_K_SIGMOID);
 SAME(VISE_GELU, VISE_K_GELU);
 SAME(VISE_IDENTITY, VISE_K_IDENTITY);
+
 SAME(VISE_LOSS_CROSS_ENTROPY, VISE_K_CROSS_ENTROPY);
 SAME(VISE_LOSS_BCE, VISE_K_BCE);
 SAME(VISE_LOSS_MSE, VISE_K_MSE);
 SAME(VISE_LOSS_HUBER, VISE_K_HUBER);
 SAME(VISE_LOSS_HINGE, VISE_K_HINGE);
 SAME(VISE_LOSS_EXTERNAL, VISE_K_EXTERNAL);
+
 SAME(VISE_SGD, VISE_K_SGD);
 SAME(VISE_RMSPROP, VISE_K_RMSPROP);
 SAME(VISE_ADAM, VISE_K_ADAM);
+
 SAME(VISE_MSE_HALF_MEAN, 0);
 SAME(VISE_MSE_MEAN, 1);
 SAME(VISE_MSE_HALF_SUM, 2);
@@ -28,6 +32,7 @@ SAME(VISE_CLIP_UNIT, 2);
 SAME(VISE_NONFINITE_SKIP, 0);
 SAME(VISE_NONFINITE_HALT, 1);
 SAME(VISE_NONFINITE_PROPAGATE, 2);
+
 SAME(VISE_U8, VISE_K_U8);
 SAME(VISE_I32, VISE_K_I32);
 SAME(VISE_I64, VISE_K_I64);
@@ -70,6 +75,7 @@ void vise_i_step_options(const vise_i_step_spec *spec, vise_k_step_options *out)
       .clip_norm = spec->clip_norm,
       .max_norm = spec->max_norm,
   };
+
   for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) {
     out->box_lo[l] = spec->box_lo[l];
     out->box_hi[l] = spec->box_hi[l];
@@ -89,6 +95,7 @@ void vise_i_step_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, 
 vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise_i_plan_machine *machine,
                                         vise_k_step_options *options) {
   vise_i_step_options(spec, options);
+
   return (vise_i_plan_request){
       .net = spec->net,
       .options = options,

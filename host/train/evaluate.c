@@ -4,6 +4,7 @@
 #include "host/base/call.h"
 #include "host/base/struct.h"
 #include "host/model/model.h"
+#include "host/options/options.h"
 #include "host/train/inference.h"
 #include "host/train/resolve.h"
 
@@ -25,14 +26,8 @@ static vise_status take_config(const vise_eval_config *given, vise_eval_config *
   vise_status status = VISE_OK;
   *config = default_config();
   if (given != NULL) VISE_TRY(vise_i_config_take(config, sizeof *config, given, "vise_eval_config", err));
-
-  if (config->n_threads < 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--threads %d: expected a positive number, or 0 to have it chosen",
-                         config->n_threads));
-  }
-  if (config->device < 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--device %d: expected 0 or more", config->device));
-  }
+  VISE_TRY(vise_i_option_check_int("threads", config->n_threads, err));
+  VISE_TRY(vise_i_option_check_int("device", config->device, err));
 
 done:
   return status;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "host/base/file.h"
+#include "host/base/struct.h"
 #include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
@@ -14,26 +15,20 @@
 _Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
                "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
 
-static vise_run_config default_config(void) {
-  return (vise_run_config){.struct_size = sizeof(vise_run_config)};
-}
-
-VISE_I_DEFINE_INIT(vise_run_config, user, default_config)
-
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
   if (config->overwrite && config->resume) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--overwrite and --resume contradict each other");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`overwrite` and `resume` contradict each other");
   }
   if (config->out_dir == NULL && (config->overwrite || config->resume)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--%s needs --out", config->overwrite ? "overwrite" : "resume");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s` needs `out_dir`", config->overwrite ? "overwrite" : "resume");
   }
   if (config->out_dir != NULL && config->out_dir[0] == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--out is empty: expected a folder");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` is empty: expected a folder");
   }
 
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give --epochs, --steps or a stopping rule");
+    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
   return VISE_OK;
 }
@@ -278,7 +273,6 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
   vise_stop_reason reason = VISE_STOP_NONE;
   vise_run_result made;
   vise_i_run run = {.trainer = trainer,
-                    .config = default_config(),
                     .start = vise_i_now(),
                     .segment = 1,
                     .validation = vise_i_metrics_none(),
@@ -287,8 +281,10 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
 
   VISE_ENTER_TRAINER(err, trainer);
   run.last_progress = run.start;
-  if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof(run.config), config, "vise_run_config", err));
+  vise_run_config_init(&run.config);
+  if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
   VISE_TRY(check_config(trainer, &run.config, err));
+
   run.notes = (vise_i_notes){.log = run.config.log, .user = run.config.user};
   VISE_TRY(open_run(&run, err));
 

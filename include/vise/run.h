@@ -47,6 +47,7 @@ typedef struct vise_run_config {
   /** Warnings and notes. NULL: dropped. */
   void (*log)(void *user, vise_log_level level, const char *message);
   void *user;
+  void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
 } vise_run_config;
 
 VISE_API void vise_run_config_init(vise_run_config *config);
@@ -71,8 +72,8 @@ typedef struct vise_run_result {
 } vise_run_result;
 
 /**
- * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model to out_dir, and syncs the
- * model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
+ * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model to out_dir (docs/files.md), and
+ * syncs the model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled; errors met before anything was written leave out_dir as it was.
  * Other errors: VISE_ERR_USAGE (out_dir not empty), VISE_ERR_IO, VISE_ERR_FORMAT (resume), VISE_ERR_DEVICE.
  */

@@ -30,6 +30,7 @@
 #include "vise/evaluate.h"
 #include "vise/info.h"
 #include "vise/model.h"
+#include "vise/options.h"
 #include "vise/plan.h"
 #include "vise/run.h"
 #include "vise/status.h"

@@ -110,6 +110,9 @@ class Samples:
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]
+        if parameter.type == "vise_option*":
+            self.vise.vise_option_at.restype = ctypes.c_void_p
+            return ctypes.c_void_p(self.vise.vise_option_at(ctypes.c_size_t(0)))
         if hasattr(self.vise, parameter.type[:-1] + "_init"):
             return self.config(parameter.type[:-1])
         return ctypes.create_string_buffer(1 << 16)

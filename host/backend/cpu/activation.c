@@ -1,4 +1,4 @@
-/* Activations and their derivatives, fused with the bias before them and the bias gradient behind them. */
+/* Activations and their derivatives, fused with the bias before them and the bias gradient after them. */
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 
@@ -10,8 +10,8 @@ bool vise_i_cpu_activation_keeps_pre(vise_activation kind) {
   return keeps_pre(kind);
 }
 
-/* Up to 0.63 an odd polynomial, so that small values keep their digits (fitted; relative error 5e-9), else through
-   the exponential. */
+/* Up to 0.63 an odd polynomial, so that small values keep their digits (fitted; relative error 5e-9), else by the
+   exponential. */
 VISE_I_INLINE float tanh_of(float x) {
   const float a = fabsf(x), s = x * x;
   float p = s * -0.00566079095f + 0.0206020102f;
@@ -34,6 +34,7 @@ VISE_I_INLINE float sigmoid_of(float x) {
 VISE_I_INLINE float normal_of(float x, float *e) {
   const float v = fabsf(x) * 0.707106781f;
   const float t = 1.0f / (1.0f + v * 0.35f);
+
   float p = t * 0.058772724f + -0.35487497f;
   p = p * t + 0.7246588f;
   p = p * t + -0.57406545f;
@@ -42,6 +43,7 @@ VISE_I_INLINE float normal_of(float x, float *e) {
   p = p * t + 0.2198184f;
   p = p * t + 0.19299722f;
   p = p * t + 0.19771472f;
+
   *e = vise_i_exp(x * x * -0.5f);
   const float tail = (t * p) * *e * 0.5f;
   return x < 0.0f ? tail : 1.0f - tail;
@@ -49,6 +51,7 @@ VISE_I_INLINE float normal_of(float x, float *e) {
 
 VISE_I_INLINE float value_of(vise_activation kind, float z) {
   float e;
+
   switch (kind) {
     case VISE_RELU:
       return z < 0.0f ? 0.0f : z;
@@ -66,12 +69,14 @@ VISE_I_INLINE float value_of(vise_activation kind, float z) {
     case vise_activation_count_:
       break;
   }
+
   return z;
 }
 
-/* From a = f(z), and z where it is kept. */
+/* From a = f(z), and from z where the derivative needs it. */
 VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
   float e, s;
+
   switch (kind) {
     case VISE_RELU:
       return a > 0.0f ? 1.0f : 0.0f;
@@ -91,6 +96,7 @@ VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
     case vise_activation_count_:
       break;
   }
+
   return 1.0f;
 }
 
@@ -107,15 +113,17 @@ VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *re
   }
 }
 
-/* Sums of a row are in float64. */
+/* Rows are summed in float64. */
 VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const float *restrict act,
                             const float *restrict pre, float *bias_grad, bool add, size_t width, size_t n) {
   const bool keep = keeps_pre(kind);
+
   for (size_t r = 0; r < width; r++) {
     float *restrict d = delta + r * n;
     const float *restrict a = act + r * n, *restrict z = keep ? pre + r * n : a;
     double lanes[VISE_I_LANES] = {0};
     size_t i = 0;
+
     for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) {
       for (size_t j = 0; j < VISE_I_LANES; j++) {
         if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
@@ -126,6 +134,7 @@ VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const f
       if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
       lanes[j] += (double)d[i + j];
     }
+
     if (bias_grad) {
       const float sum = (float)vise_i_sum_lanes(lanes);
       bias_grad[r] = add ? bias_grad[r] + sum : sum;
@@ -133,7 +142,7 @@ VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const f
   }
 }
 
-/* One function of each kind, so that its loop holds nothing of the others. */
+/* One function per activation, so that each loop has nothing but its own. */
 #define DEFINE(name, KIND)                                                                                       \
   VISE_I_CLONES static void activate_##name(float *act, float *pre, const float *bias, size_t width, size_t n) { \
     activate(KIND, act, pre, bias, width, n);                                                                    \
@@ -142,6 +151,7 @@ VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const f
                                             bool add, size_t width, size_t n) {                                  \
     backward(KIND, delta, act, pre, bias_grad, add, width, n);                                                   \
   }
+
 DEFINE(relu, VISE_RELU)
 DEFINE(leaky_relu, VISE_LEAKY_RELU)
 DEFINE(silu, VISE_SILU)

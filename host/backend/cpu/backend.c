@@ -7,8 +7,8 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/base/memory.h"
 
-/* Rows worked on at a time: a training batch whole where it is not larger than this, and never more than some tens of
-   MiB of activations; small batches leave room for evaluation. */
+/* Rows worked on at a time: a training batch as a whole, within these bounds and some tens of MiB of activations; small
+   batches leave room for evaluation. */
 #define CHUNK_ROWS_LEAST 64
 #define CHUNK_ROWS_MOST 1024
 #define CHUNK_ELEMENTS ((size_t)4 << 20)
@@ -18,8 +18,10 @@ void vise_i_cpu_free_rows(vise_i_backend *b) {
     free(b->act[l]);
     free(b->pre[l]);
   }
+
   for (int i = 0; i < 2; i++) free(b->delta[i]);
   for (int i = 0; i < 4; i++) free(b->row_tmp[i]);
+
   free(b->x);
   free(b->y);
   free(b->labels);
@@ -29,21 +31,25 @@ void vise_i_cpu_free_rows(vise_i_backend *b) {
 
 static void cpu_destroy(vise_i_backend *b) {
   if (!b) return;
+
   vise_i_cpu_views_destroy(b);
   vise_i_team_destroy(b->team);
   free(b->parts);
   vise_i_cpu_free_rows(b);
+
   free(b->params);
   free(b->grads);
   free(b->moment1);
   free(b->moment2);
   free(b->mask);
+
   free(b->unit_scale);
   free(b->unit_sum_sq);
   free(b->unit_max);
   free(b->class_weights);
   free(b->scale_shift);
   free(b->scale_inverse);
+
   free(b);
 }
 
@@ -51,10 +57,12 @@ static vise_status alloc_state(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_step_spec *spec = &b->spec;
   const size_t n = b->net->n_params;
+
   VISE_TRY(vise_i_alloc_aligned(&b->params, n, sizeof(float), "weights", err));
   memset(b->params, 0, n * sizeof(float));
   VISE_TRY(vise_i_alloc_aligned(&b->grads, n, sizeof(float), "gradient", err));
   memset(b->grads, 0, n * sizeof(float));
+
   if (spec->optimizer == VISE_ADAM || spec->momentum > 0) {
     VISE_TRY(vise_i_alloc_aligned(&b->moment1, n, sizeof(float), "first moments", err));
     memset(b->moment1, 0, n * sizeof(float));
@@ -63,10 +71,12 @@ static vise_status alloc_state(vise_i_backend *b, vise_error *err) {
     VISE_TRY(vise_i_alloc_aligned(&b->moment2, n, sizeof(float), "second moments", err));
     memset(b->moment2, 0, n * sizeof(float));
   }
+
   if (spec->use_mask) {
     VISE_TRY(vise_i_alloc_aligned(&b->mask, n, sizeof(uint8_t), "mask", err));
     memset(b->mask, 1, n);
   }
+
 done:
   return status;
 }
@@ -87,20 +97,24 @@ static size_t widest_behind_inputs(const vise_i_net *net) {
 vise_status vise_i_cpu_alloc_rows(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_net *net = b->net;
+
   for (size_t l = 0; l < net->n_layers; l++) {
     const bool keeps = l + 1 < net->n_layers && vise_i_cpu_activation_keeps_pre(net->activation);
     VISE_TRY(alloc_rows(b, &b->act[l], net->widths[l + 1], "activations", err));
     if (keeps) VISE_TRY(alloc_rows(b, &b->pre[l], net->widths[l + 1], "activations", err));
   }
+
   VISE_TRY(alloc_rows(b, &b->x, net->widths[0], "features of a batch", err));
   VISE_TRY(alloc_rows(b, &b->y, net->widths[net->n_layers], "targets of a batch", err));
   for (int i = 0; i < 2; i++) {
     VISE_TRY(alloc_rows(b, &b->delta[i], widest_behind_inputs(net), "gradients of activations", err));
   }
+
   for (int i = 0; i < 4; i++) VISE_TRY(alloc_rows(b, &b->row_tmp[i], 1, "scratch of the loss", err));
   VISE_TRY(alloc_rows(b, &b->row_weight, 1, "row weights of a batch", err));
   VISE_TRY(vise_i_alloc_aligned(&b->row_sum, b->chunk, sizeof(double), "scratch of the loss", err));
   VISE_TRY(vise_i_alloc_aligned(&b->labels, b->chunk, sizeof(int32_t), "labels of a batch", err));
+
 done:
   return status;
 }
@@ -110,15 +124,18 @@ static vise_status alloc_scratch(vise_i_backend *b, vise_error *err) {
   const vise_i_net *net = b->net;
   const size_t n_in = net->widths[0], n_out = net->widths[net->n_layers], behind = widest_behind_inputs(net);
   const size_t widest = behind > n_in ? behind : n_in;
+
   b->chunk = b->spec.max_batch < CHUNK_ROWS_LEAST ? CHUNK_ROWS_LEAST : b->spec.max_batch;
   if (b->chunk > CHUNK_ROWS_MOST) b->chunk = CHUNK_ROWS_MOST;
   if (b->chunk > CHUNK_ELEMENTS / widest) b->chunk = CHUNK_ELEMENTS / widest;
+
   VISE_TRY(vise_i_cpu_alloc_rows(b, err));
   VISE_TRY(vise_i_alloc_zero(&b->scale_shift, 2 * (n_in + n_out), sizeof(double), "scaling", err));
   VISE_TRY(vise_i_alloc_zero(&b->scale_inverse, 2 * (n_in + n_out), sizeof(double), "scaling", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_scale, b->n_units, sizeof(float), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_sum_sq, b->n_units, sizeof(double), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_max, b->n_units, sizeof(float), "norms of units", err));
+
 done:
   return status;
 }
@@ -137,10 +154,12 @@ static vise_status copy_class_weights(vise_i_backend *b, vise_error *err) {
 
 static void describe_tensors(vise_i_backend *b) {
   const vise_i_step_spec *spec = &b->spec;
+
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_tensor *shape = &b->net->tensors[i];
     const bool penalized = !shape->is_bias || spec->penalize_bias;
     const bool by_row = spec->clip_norm != 0 && spec->clip_norm_type == VISE_CLIP_UNIT && !shape->is_bias;
+
     b->tensors[i] = (vise_i_cpu_tensor){
         .shape = shape,
         .n = shape->n_rows * shape->n_cols,
@@ -155,7 +174,7 @@ static void describe_tensors(vise_i_backend *b) {
   }
 }
 
-/* The tensors' parts of the flat arrays, once these exist. */
+/* Points the tensors into the flat arrays, once these exist. */
 static void place_tensors(vise_i_backend *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
@@ -171,11 +190,13 @@ static void place_tensors(vise_i_backend *b) {
 static vise_status cpu_create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_backend *b = NULL;
+
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
   b->spec = *spec;
   b->net = spec->net;
   b->counters.beta1_t = b->counters.beta2_t = 1;
   describe_tensors(b);
+
   VISE_TRY(copy_class_weights(b, err));
   VISE_TRY(alloc_state(b, err));
   VISE_TRY(alloc_scratch(b, err));
@@ -183,14 +204,16 @@ static vise_status cpu_create(const vise_i_step_spec *spec, vise_i_backend **out
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
   VISE_TRY(vise_i_alloc_aligned(&b->parts, vise_i_team_size(b->team), sizeof *b->parts, "threads", err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
+
   *out = b;
   b = NULL;
+
 done:
   cpu_destroy(b);
   return status;
 }
 
-/* The threads are the team's: they share a whole step, and each multiplies by itself. */
+/* The team's threads share a whole step, so in each of them BLAS has one thread. */
 static void claim_blas(void) {
   if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
 }
@@ -198,6 +221,7 @@ static void claim_blas(void) {
 /* The array of state `which` and its size in bytes; NULL when it is not kept. */
 static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *n_bytes) {
   *n_bytes = b->net->n_params * (which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(float));
+
   switch (which) {
     case VISE_I_PARAMS:
       return b->params;
@@ -208,6 +232,7 @@ static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *n_
     case VISE_I_MASK:
       return b->mask;
   }
+
   return NULL;
 }
 
@@ -283,23 +308,27 @@ static vise_status cpu_run(vise_i_backend *b, size_t first, size_t batch, size_t
                            vise_step_stats *stats, size_t *n_done, vise_error *err) {
   vise_status status = VISE_OK;
   size_t done_steps = 0;
+
   claim_blas();
   VISE_TRY(check_batch(b, batch, err));
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has steps one by one only");
     goto done;
   }
+
   for (size_t i = 0; i < n_steps; i++) {
     const size_t at = first + i * batch;
     if (at >= b->n_order) {
       status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: a batch at %zu, the order has %zu rows", at, b->n_order);
       goto done;
     }
+
     const size_t n = b->n_order - at < batch ? b->n_order - at : batch;
     status = vise_i_cpu_step(b, &b->data, VISE_I_CPU_BOUND, b->order + at, n, NULL, 0, &hyper[i], &stats[i], err);
     if (status == VISE_OK || status == VISE_ERR_NONFINITE) done_steps++;
     if (status != VISE_OK) goto done;
   }
+
 done:
   *n_done = done_steps;
   return status;
@@ -309,20 +338,24 @@ static vise_status cpu_step(vise_i_backend *b, const vise_i_data *data, const vi
                             const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n = data->x.n_rows, n_out = b->net->widths[b->net->n_layers];
+
   claim_blas();
   VISE_TRY(check_batch(b, n, err));
   if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss, and it alone, takes a delta");
     goto done;
   }
+
   VISE_TRY(vise_i_check_data(&b->spec, data, !delta, err));
   if (delta && (delta->n_rows != n || delta->n_cols != n_out)) {
     status = vise_i_fail(err, VISE_ERR_SHAPE, "delta is [%zu, %zu], expected [%zu, %zu]", delta->n_rows, delta->n_cols,
                          n, n_out);
     goto done;
   }
+
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
   status = vise_i_cpu_step(b, data, VISE_I_CPU_SINGLE, NULL, n, delta, external_loss, hyper, stats, err);
+
 done:
   return status;
 }
@@ -332,9 +365,11 @@ static vise_status cpu_forward(vise_i_backend *b, const vise_i_data *data, const
   vise_status status = VISE_OK;
   const size_t n_out = b->net->widths[b->net->n_layers];
   const float *z = b->act[b->net->n_layers - 1];
+
   claim_blas();
   VISE_TRY(vise_i_check_data(&b->spec, data, false, err));
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
+
   for (size_t first = 0; first < n; first += b->chunk) {
     const size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
     vise_i_cpu_gather_x(b, data, VISE_I_CPU_SINGLE, rows ? rows + first : NULL, first, n_chunk);
@@ -343,6 +378,7 @@ static vise_status cpu_forward(vise_i_backend *b, const vise_i_data *data, const
       for (size_t k = 0; k < n_out; k++) out[(first + r) * n_out + k] = (double)z[k * n_chunk + r];
     }
   }
+
 done:
   return status;
 }
@@ -352,19 +388,23 @@ static vise_status cpu_full_gradient(vise_i_backend *b, const vise_i_data *data,
   vise_status status = VISE_OK;
   double data_loss;
   uint64_t n_correct;
+
   claim_blas();
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has no gradient of its own");
     goto done;
   }
   VISE_TRY(vise_i_check_data(&b->spec, data, true, err));
+
   vise_i_cpu_prepare_scaling(b, data, VISE_I_CPU_SINGLE);
   VISE_TRY(vise_i_cpu_gradient(b, data, VISE_I_CPU_SINGLE, rows, n, NULL, &data_loss, &n_correct, err));
   for (size_t i = 0; i < b->net->n_params; i++) out[i] = (double)b->grads[i];
-  vise_i_cpu_set_penalty(b, true); /* L1 belongs to the objective also where steps apply it by its proximal map */
+  vise_i_cpu_set_penalty(b, true); /* L1 is part of the objective even if steps apply its proximal map */
   vise_i_cpu_add_penalty(b, out);
+
   if (loss) *loss = data_loss;
   if (penalty) *penalty = vise_i_cpu_penalty(b);
+
 done:
   return status;
 }

@@ -1,10 +1,10 @@
 /*
- * Batches that are large for their net: each thread takes rows of the batch through the whole net, some at a time so
- * that they stay in its cache, into a gradient of its own; then the gradients are added, in the order of the threads.
- * So threads meet once a batch and not at every layer, and products keep their long side.
+ * Batches that are large for their net: each thread takes its rows of the batch through the whole net, a few at a time
+ * so that they stay in its cache, into a gradient of its own; then the gradients are added in thread order. Threads
+ * thus meet once per batch and not at every layer, and products keep their long side.
  *
- * A thread works on a backend like any other (a "view"): weights, data and scaling are those of the real one, scratch
- * and gradient its own, and it has no team. The first view has the scratch and the gradient of the real one.
+ * Each thread works on a backend like any other (a "view"): it shares weights, data and scaling with the real one, has
+ * scratch and a gradient of its own, and no team. The first view uses the scratch and the gradient of the real one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 enum {
   LEAST_CHUNK = 96,          /* rows at a time; wider nets fit fewer into a cache and are shared by layers */
-  CACHE_FLOATS = 128 * 1024, /* of a processor's own cache that activations may take */
+  CACHE_FLOATS = 128 * 1024, /* activations that fit into a processor's own cache */
   ALIGN_ROWS = 16
 };
 
@@ -25,8 +25,8 @@ static size_t chunk_of(const vise_i_net *net) {
   return CACHE_FLOATS / width / ALIGN_ROWS * ALIGN_ROWS;
 }
 
-/* Rows of a batch, for each thread, from which on going by rows was measured to be the faster (two cores of an EPYC):
-   each thread prepares all weights for its products and has a gradient to add, which few rows do not pay for. */
+/* Rows per thread from which going by rows was measured to be faster (two cores of an EPYC): each thread prepares all
+   weights for its products and has a gradient to add, which does not pay for few rows. */
 static size_t least_rows(const vise_i_net *net) {
   return net->n_params <= 60000 ? 32 : net->n_params <= 128000 ? 64 : 256;
 }
@@ -35,12 +35,14 @@ static vise_i_backend *view_of(const vise_i_backend *b, size_t i) {
   return b->views + i;
 }
 
-/* Scratch and gradient of `to` stay, all else becomes that of b. */
+/* `to` keeps its scratch and gradient; all else is copied from b. */
 static void renew(vise_i_backend *to, const vise_i_backend *b) {
   const vise_i_backend own = *to;
   *to = *b;
+
   to->team = NULL;
   to->views = NULL;
+
   to->chunk = own.chunk;
   to->x = own.x;
   to->y = own.y;
@@ -52,6 +54,7 @@ static void renew(vise_i_backend *to, const vise_i_backend *b) {
   memcpy(to->pre, own.pre, sizeof to->pre);
   memcpy(to->delta, own.delta, sizeof to->delta);
   memcpy(to->row_tmp, own.row_tmp, sizeof to->row_tmp);
+
   for (size_t t = 0; t < b->net->n_tensors; t++) to->tensors[t].g = to->grads + b->net->tensors[t].offset;
 }
 
@@ -59,8 +62,10 @@ vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
   if (n_views < 2 || chunk < LEAST_CHUNK || b->spec.max_batch < n_views * least_rows(b->net)) return VISE_OK;
+
   VISE_TRY(vise_i_alloc_zero(&b->views, n_views, sizeof *b->views, "threads", err));
   *view_of(b, 0) = *b;
+
   for (size_t i = 1; i < n_views; i++) {
     vise_i_backend *view = view_of(b, i);
     view->net = b->net;
@@ -69,6 +74,7 @@ vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err) {
     VISE_TRY(vise_i_cpu_alloc_rows(view, err));
   }
   view_of(b, 0)->chunk = view_of(b, 1)->chunk;
+
 done:
   return status;
 }

@@ -9,7 +9,7 @@
  *   project.c  max-norm, projection by itself, counts, the check of the projection
  *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
  *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
- * The inputs of the net lie row by row, [n, in]; everything behind the first layer lies feature by feature, [width, n]:
+ * The inputs of the net are stored row by row, [n, in]; all that follows is stored feature by feature, [width, n]:
  * OpenBLAS is fastest with these orders, biases are constant along a row, and the loss vectorizes over the batch.
  */
 #ifndef VISE_I_CPU_H
@@ -27,7 +27,7 @@ typedef struct vise_i_cpu_tensor {
   float *w, *g, *m1, *m2; /* m1, m2: NULL where the optimizer keeps none */
   const uint8_t *mask;    /* NULL: none */
   double k2, k1, kF, k2d; /* penalty strengths of this tensor */
-  bool boxed;             /* of this step: a bound is finite */
+  bool boxed;             /* in this step: a bound is finite */
   /* of the current step */
   float c2, c1; /* penalty gradient: c2*w + c1*sign(w) */
   float lo, hi; /* box; infinite where open */
@@ -47,19 +47,19 @@ struct vise_i_backend {
   vise_i_backend *views;         /* [vise_i_team_size]: for batches that go by rows, or NULL */
 
   size_t n_units;
-  float *unit_scale;   /* [n_units]: what the norm clip multiplies a unit with */
-  double *unit_sum_sq; /* [n_units]: of the gradient entering the norm clip; NaN with a NaN among them */
-  float *unit_max;     /* [n_units]: largest magnitude, NaNs passed over */
+  float *unit_scale;   /* [n_units]: what the norm clip multiplies a unit by */
+  double *unit_sum_sq; /* [n_units]: of the gradient entering the norm clip; NaN if that has a NaN */
+  float *unit_max;     /* [n_units]: largest magnitude, NaNs ignored */
 
   size_t chunk;                /* rows worked on at a time; larger batches are summed over chunks */
   float *x;                    /* [chunk, widths[0]] */
   float *act[VISE_MAX_LAYERS]; /* outputs of layer l after its activation, [widths[l + 1], n] */
-  float *pre[VISE_MAX_LAYERS]; /* before it, where its derivative needs that (silu, gelu), else NULL */
-  float *delta[2];             /* [largest width behind the inputs, chunk] */
+  float *pre[VISE_MAX_LAYERS]; /* before it, if its derivative needs that (silu, gelu), else NULL */
+  float *delta[2];             /* [largest width after the inputs, chunk] */
   float *y;                    /* targets [K, n] */
   int32_t *labels;             /* [n] */
-  bool has_labels;             /* of the gathered rows: class labels rather than values */
-  float *row_weight;           /* [n]: row weight, times the class weight but for cross-entropy */
+  bool has_labels;             /* the gathered rows have class labels, not values */
+  float *row_weight;           /* [n]: row weight, times the class weight except in cross-entropy */
   float *row_tmp[4];           /* [n] scratch of the losses */
   double *row_sum;             /* [n] */
   float *class_weights;        /* [K] or [2], or NULL */
@@ -95,8 +95,9 @@ void vise_i_cpu_gather_delta(vise_i_backend *b, const vise_array *delta, size_t 
 /* ---- layers.c ---- */
 /* b->x to b->act, for n rows. */
 void vise_i_cpu_forward(vise_i_backend *b, size_t n);
-/* b->delta[0] (at the outputs) to b->grads; add: to what they hold. */
+/* From b->delta[0] (at the outputs) to b->grads; add: += instead of =. */
 void vise_i_cpu_backward(vise_i_backend *b, size_t n, bool add);
+
 /* ---- activation.c ---- */
 /* act = f(z + bias), row by row of [width, n]; z in act, bias NULL: none; pre (may be NULL) receives z + bias. */
 void vise_i_cpu_activate(vise_activation kind, float *act, float *pre, const float *bias, size_t width, size_t n);
@@ -107,25 +108,27 @@ void vise_i_cpu_activate_backward(vise_activation kind, float *delta, const floa
 bool vise_i_cpu_activation_keeps_pre(vise_activation kind);
 
 /* ---- loss.c ---- */
-/* From outputs and targets of n rows: b->delta[0], and the part of these rows in the loss whose weights sum to
-   weight_sum over all rows. */
+/* From outputs and targets of n rows: b->delta[0], and the part that these rows have in the loss, where weight_sum is
+   the sum of row weights over all rows. */
 void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *loss, uint64_t *n_correct);
 
 /* ---- reduce.c ---- */
 /* Sums over one unit of a tensor. */
 typedef struct vise_i_cpu_sums {
-  double sum_sq;      /* of the gradient, value clip applied */
-  float max_abs;      /* the same, NaNs passed over */
+  double sum_sq;      /* of the gradient after the value clip */
+  float max_abs;      /* of the same, NaNs ignored */
   uint64_t n_clipped; /* by value */
-  bool nonfinite;     /* an entry of the gradient with penalties, before the clip */
+  bool nonfinite;     /* some entry of the gradient with penalties, before the clip */
   double w_sum_sq, w_sum_abs;
 } vise_i_cpu_sums;
+
 /* How the gradient is shaped before its norm is taken. */
 typedef struct vise_i_cpu_shaping {
   float c2, c1;      /* penalty gradient */
   float lo, hi;      /* value clip; infinite: none */
-  bool penalty_last; /* clip_scope data: the penalty is added behind the clips */
+  bool penalty_last; /* clip_scope data: the penalty is added after the clips */
 } vise_i_cpu_shaping;
+
 /* The shaping of a tensor in this step (gradient.c); its penalty must be set. */
 vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_cpu_tensor *t,
                                          const vise_i_hyper *hyper);
@@ -138,7 +141,7 @@ void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
-/* What a thread found in its part of a tensor or of a batch, on cache lines of its own. */
+/* What a thread found in its part of a tensor or batch, on cache lines of its own. */
 typedef struct vise_i_cpu_part {
   vise_i_cpu_sums sums;
   uint64_t n_at_lo, n_at_hi;
@@ -147,9 +150,10 @@ typedef struct vise_i_cpu_part {
   char spare[128 - sizeof(vise_i_cpu_sums) - 4 * sizeof(uint64_t)];
 } vise_i_cpu_part;
 
-/* Work that is worth a second thread: a microsecond or so is lost by sharing it. */
+/* Work that is worth a second thread: sharing it costs about a microsecond. */
 enum { VISE_I_CPU_SHARE_PRODUCT = 400000 /* multiply-adds */, VISE_I_CPU_SHARE_ELEMENTS = 16384 };
-/* The team where the work is worth it, else NULL. */
+
+/* The team if the work is worth it, else NULL. */
 static inline vise_i_team *vise_i_cpu_team_for(const vise_i_backend *b, size_t work, size_t least) {
   return work >= least ? b->team : NULL;
 }
@@ -161,17 +165,18 @@ void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1);
 double vise_i_cpu_penalty(const vise_i_backend *b);
 /* out += their gradient, from c2 and c1. */
 void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out);
-/* Steps 3 to 6 of the contract, reading only: fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
+/* docs/step.md, 3 to 6, reading only: fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
    False when the gradient or its norm is not finite. */
 bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats);
+
 /* ---- update.c ---- */
-/* Steps 8 to 12 of the contract; counters advance; at-bound counts go to b->tensor_stats. The box must be set. */
+/* docs/step.md, 8 to 12; counters advance; at-bound counts go to b->tensor_stats. The box must be set. */
 void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper);
 
 /* ---- project.c ---- */
-/* Bounds of this step into the tensors. */
+/* Sets the tensors' bounds for this step. */
 void vise_i_cpu_set_box(vise_i_backend *b, const vise_i_hyper *hyper);
-/* Mask (weights and moments), box and max-norm. */
+/* Applies mask (weights and moments), box and max-norm. */
 void vise_i_cpu_project(vise_i_backend *b);
 /* Rescales what exceeds the max-norm. */
 void vise_i_cpu_max_norm(vise_i_backend *b);
@@ -182,7 +187,7 @@ void vise_i_cpu_sum_bounds(const vise_i_backend *b, vise_step_stats *stats);
 VISE_WARN_UNUSED vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err);
 
 /* ---- backend.c ---- */
-/* Scratch for b->chunk rows; free also what was allocated before a failure. */
+/* Scratch for b->chunk rows; free it also after a failure. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_alloc_rows(vise_i_backend *b, vise_error *err);
 void vise_i_cpu_free_rows(vise_i_backend *b);
 
@@ -196,6 +201,7 @@ typedef struct vise_i_cpu_batch {
   const vise_array *delta; /* of the external loss, or NULL */
   double weight_sum;       /* of the whole batch */
 } vise_i_cpu_batch;
+
 /* Adds to *loss and *n_correct; b->grads receives the gradient of these rows' part of the loss. */
 void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct);
 /* Data loss over rows[0..n) (NULL: 0..n-1) as one batch, and its gradient into b->grads. delta is NULL or the caller's
@@ -210,7 +216,7 @@ VISE_WARN_UNUSED vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_dat
                                              vise_error *err);
 
 /* ---- by_rows.c ---- */
-/* Makes the views where batches may go by rows; to be called when all else of b is there. */
+/* Makes the views if batches may go by rows; called when the rest of b is complete. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err);
 void vise_i_cpu_views_destroy(vise_i_backend *b);
 bool vise_i_cpu_goes_by_rows(const vise_i_backend *b, size_t n);

@@ -1,4 +1,4 @@
-/* Rows of any type and order into the float arrays of a step; labels checked, weights summed. */
+/* Gathers rows of any type and order into the float arrays of a step; checks labels, sums weights. */
 #include <math.h>
 
 #include "host/backend/check_data.h"
@@ -6,7 +6,7 @@
 #include "host/backend/cpu/simd.h"
 #include "host/base/array.h"
 
-/* How a column is scaled: by nothing, by one pair for all, or by its own pair. */
+/* How columns are scaled: not at all, by one pair for all, or each by its own. */
 typedef enum scale_mode { SCALE_NONE, SCALE_UNIFORM, SCALE_COLUMNS } scale_mode;
 
 typedef struct scaling {
@@ -31,13 +31,14 @@ static void prepare(const vise_i_scaling *given, size_t n, double *shift, double
   }
 }
 
-/* The bytes' table holds the exact quotients. Dividing as floats vectorizes, so it is taken where it gives these bits
-   for all 256 (it does for shift 0 and a scale that is a float). */
+/* The byte table holds the exact quotients. Float division vectorizes, so it is used if it gives the same bits for all
+   256 (it does for shift 0 and a scale that is a float). */
 static void prepare_bytes(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source) {
   const vise_i_scaling *s = &data->x_scaling;
   float *table = b->byte_table[source];
   b->byte_divisor[source] = 0;
   if (data->x.dtype != VISE_U8 || (s->shift && !s->uniform)) return;
+
   const double shift = s->shift ? s->shift[0] : 0, scale = s->shift ? s->scale[0] : 1;
   const float divisor = (float)scale;
   bool same = true;
@@ -45,6 +46,7 @@ static void prepare_bytes(vise_i_backend *b, const vise_i_data *data, vise_i_cpu
     table[i] = (float)((i - shift) / scale);
     if (!((float)i / divisor == table[i])) same = false;
   }
+
   if (same) b->byte_divisor[source] = divisor;
 }
 
@@ -69,6 +71,7 @@ void vise_i_cpu_prepare_scaling(vise_i_backend *b, const vise_i_data *data, vise
       for (size_t c = 0; c < n; c++) out[c] = (float)(((double)in[c] - shift[c]) * inverse[c]);                  \
     }                                                                                                            \
   }
+
 DEFINE_CONVERT_ROW(u8, uint8_t)
 DEFINE_CONVERT_ROW(i32, int32_t)
 DEFINE_CONVERT_ROW(i64, int64_t)
@@ -116,6 +119,7 @@ static inline double element(const void *data, vise_dtype dtype, size_t i) {
     case vise_dtype_count_:
       break;
   }
+
   return 0;
 }
 
@@ -125,7 +129,7 @@ static inline float scaled(double x, const scaling *s, size_t column) {
   return (float)((x - s->shift[c]) * s->inverse[c]);
 }
 
-/* Any strides, into out[row * out_row + column * out_column]; column by column, the way such arrays lie in memory. */
+/* Any strides, into out[row * out_row + column * out_column]; column by column, as such arrays are stored. */
 static void gather_strided(const vise_array *from, const size_t *rows, size_t first, size_t n, scaling s, float *out,
                            size_t out_row, size_t out_column) {
   for (size_t c = 0; c < from->n_cols; c++) {
@@ -137,7 +141,7 @@ static void gather_strided(const vise_array *from, const size_t *rows, size_t fi
   }
 }
 
-/* Asks for a row that comes soon: the order is random, so the hardware cannot guess it. */
+/* Asks for a row that is needed soon: the order is random, so hardware cannot guess it. */
 static void prefetch_row(const char *row, size_t n_bytes) {
   for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
 }
@@ -163,10 +167,12 @@ static void gather_part(void *context, size_t part, size_t n_parts) {
   const size_t n_fetch = n_cols * n_element < PREFETCH_BYTES ? n_cols * n_element : (size_t)PREFETCH_BYTES;
   size_t r, end;
   vise_i_team_slice(work->n, 1, part, n_parts, &r, &end);
+
   for (; r < end; r++) {
     if (rows && r + AHEAD < end) prefetch_row((const char *)x->data + rows[r + AHEAD] * n_row_bytes, n_fetch);
     const void *in = (const char *)x->data + (rows ? rows[r] : work->first + r) * n_row_bytes;
     float *out = work->b->x + r * n_cols;
+
     if (bytes && work->divisor != 0) {
       divide_bytes(in, out, n_cols, work->divisor);
     } else if (bytes) {
@@ -200,6 +206,7 @@ vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *d
   const double n_classes = (double)b->net->widths[b->net->n_layers];
   const bool labels = vise_i_has_labels(b->net, data);
   double sum = 0;
+
   for (size_t r = 0; r < n; r++) {
     const size_t row = rows ? rows[r] : r;
     const double value = element(y->data, y->dtype, row * y->row_stride);
@@ -209,6 +216,7 @@ vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *d
     }
     sum += (data->row_weights ? data->row_weights[row] : 1) * class_weight(b, labels, value);
   }
+
   *out = sum;
   return VISE_OK;
 }
@@ -229,6 +237,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
   const size_t n_out = b->net->widths[b->net->n_layers];
   const vise_array *y = &data->y;
   b->has_labels = vise_i_has_labels(b->net, data);
+
   if (b->has_labels) {
     gather_labels(b, y, rows, first, n);
   } else {
@@ -237,6 +246,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
       for (size_t i = 0; i < n_out * n; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
     }
   }
+
   for (size_t r = 0; r < n; r++) {
     const size_t row = rows ? rows[r] : first + r;
     double weight = data->row_weights ? data->row_weights[row] : 1;

@@ -1,5 +1,5 @@
-/* From the gradient of the data loss to what the optimizer gets: penalties, clips, and whether all is finite. Nothing
-   is written to the gradient: the update forms the same numbers again from the coefficients found here. */
+/* From the gradient of the data loss to what the optimizer gets: penalties, clips, and whether all is finite. The
+   gradient itself is not changed: the update forms the same numbers again from the coefficients found here. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
@@ -67,14 +67,14 @@ vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_c
   };
 }
 
-/* Entries of the data gradient that are not finite; the passes only tell that there may be some. */
+/* Non-finite entries of the data gradient; the passes only tell whether there may be some. */
 static uint64_t count_nonfinite(const vise_i_cpu_tensor *t) {
   uint64_t count = 0;
   for (size_t j = 0; j < t->n; j++) count += !isfinite(t->g[j]);
   return count;
 }
 
-/* What a norm is scaled with to be at most `most`. */
+/* The factor that makes a norm at most `most`. */
 static double scale_for(const vise_i_step_spec *spec, double norm, double most) {
   if (spec->clip_norm_torch_eps) {
     const double scale = most / (norm + TORCH_EPS);
@@ -83,7 +83,7 @@ static double scale_for(const vise_i_step_spec *spec, double norm, double most) 
   return norm <= most ? 1 : most / norm;
 }
 
-/* The norm that is clipped, of units [first, first + n). */
+/* The norm that is clipped, over units [first, first + n). */
 static double norm_of(const vise_i_backend *b, size_t first, size_t n) {
   double sum = 0;
   float most = 0;
@@ -100,19 +100,22 @@ static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_
   const bool global = b->spec.clip_norm_type == VISE_CLIP_GLOBAL, on = b->spec.clip_norm != 0;
   const double most = b->spec.clip_norm * hyper->clip_factor;
   double sum = 0, clipped_sum = 0, scale = 1;
+
   for (size_t u = 0; u < b->n_units; u++) sum += b->unit_sum_sq[u];
   if (global && on) scale = scale_for(&b->spec, norm_of(b, 0, b->n_units), most);
+
   for (size_t u = 0; u < b->n_units; u++) {
     if (!global && on) scale = scale_for(&b->spec, norm_of(b, u, 1), most);
     b->unit_scale[u] = (float)scale;
     if (scale != 1) stats->norm_clipped = true;
     clipped_sum += scale * scale * b->unit_sum_sq[u];
   }
+
   stats->grad_norm = sqrt(sum);
   stats->grad_norm_clipped = stats->norm_clipped ? sqrt(clipped_sum) : stats->grad_norm;
 }
 
-/* One tensor being summed. The threads share its units or, where there is one, the elements of that. */
+/* One tensor being summed. The threads share its units or, if it is one unit, its elements. */
 typedef struct reduce_work {
   vise_i_backend *b;
   const vise_i_cpu_tensor *tensor;
@@ -142,6 +145,7 @@ static void reduce_part(void *context, size_t part, size_t n_parts) {
   const vise_i_cpu_tensor *t = work->tensor;
   vise_i_cpu_sums all = {0};
   size_t first, end;
+
   if (t->n_units == 1) {
     vise_i_team_slice(t->n, ALIGN_ELEMENTS, part, n_parts, &first, &end);
     all = sum_range(work, first, end - first);
@@ -155,6 +159,7 @@ static void reduce_part(void *context, size_t part, size_t n_parts) {
       add_sums(&all, &sums);
     }
   }
+
   work->b->parts[part].sums = all;
 }
 
@@ -166,8 +171,10 @@ static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor 
       .penalized = t->k2 != 0 || t->k1 != 0 || t->kF != 0,
       .want_max = b->spec.clip_norm != 0 && b->spec.clip_norm_p == VISE_NORM_INF,
   };
+
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
   vise_i_team_run(team, reduce_part, &work);
+
   vise_i_cpu_sums all = b->parts[0].sums;
   for (size_t p = 1; p < vise_i_team_size(team); p++) add_sums(&all, &b->parts[p].sums);
   if (!isfinite(all.sum_sq)) all.nonfinite = true;
@@ -175,12 +182,14 @@ static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor 
     b->unit_sum_sq[t->first_unit] = all.sum_sq;
     b->unit_max[t->first_unit] = all.max_abs;
   }
+
   return all;
 }
 
 bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
   bool finite = true;
   int first_overflow = -1; /* of the gradient with penalties */
+
   vise_i_cpu_set_penalty(b, !b->spec.prox_l1);
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
@@ -188,6 +197,7 @@ bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vi
     stats->penalty += penalty_value(t, all.w_sum_sq, all.w_sum_abs);
     b->tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
     stats->n_clipped_values += all.n_clipped;
+
     if (all.nonfinite) {
       b->tensor_stats[i].n_nonfinite = count_nonfinite(t);
       stats->n_nonfinite += b->tensor_stats[i].n_nonfinite;
@@ -196,6 +206,7 @@ bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vi
       finite = false;
     }
   }
+
   if (stats->bad_tensor < 0) stats->bad_tensor = first_overflow;
   scale_units(b, hyper, stats);
   return finite && isfinite(stats->grad_norm);

@@ -3,8 +3,8 @@
 
 #include "host/backend/cpu/cpu.h"
 
-/* c [m, n] = op(a) op(b) + beta c, all row-major; b and c without padding; lda is the length of a's rows, more than it
-   takes part with where a is a part of a matrix. BLAS takes int sizes; the backend checked that they fit. */
+/* c [m, n] = op(a) op(b) + beta c, all row-major; b and c without padding; lda is the length of a's rows in memory,
+   larger than the product's if a is part of a matrix. BLAS takes int sizes (VISE_MAX_WIDTH fits). */
 static void multiply(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, size_t m, size_t n, size_t k, const float *a,
                      size_t lda, const float *b, float beta, float *c) {
   if (m == 0) return;
@@ -17,7 +17,7 @@ static void multiply(enum CBLAS_TRANSPOSE ta, enum CBLAS_TRANSPOSE tb, size_t m,
   cblas_sgemm(CblasRowMajor, ta, tb, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b, ldb, beta, c, (int)n);
 }
 
-/* Rows of a product that one thread takes are a multiple of this, which suits the kernels of BLAS. */
+/* A thread takes a multiple of this many rows of a product, which suits the kernels of BLAS. */
 enum { ALIGN_ROWS = 16 };
 
 /* One layer and one direction; the threads share the rows of what it computes. */
@@ -40,15 +40,18 @@ static void forward_part(void *context, size_t part, size_t n_parts) {
   const size_t l = work->layer, n = work->n, in = net->widths[l], out = net->widths[l + 1];
   const bool last = l + 1 == net->n_layers;
   size_t r, end;
+
   vise_i_team_slice(out, ALIGN_ROWS, part, n_parts, &r, &end);
   const float *w = b->tensors[vise_i_net_weight(net, l)].w + r * in;
   const float *bias = net->bias ? b->tensors[vise_i_net_bias(net, l)].w + r : NULL;
   float *act = b->act[l] + r * n, *pre = last || !b->pre[l] ? NULL : b->pre[l] + r * n;
+
   if (l == 0) {
     multiply(CblasNoTrans, CblasTrans, end - r, n, in, w, in, b->x, 0.0f, act);
   } else {
     multiply(CblasNoTrans, CblasNoTrans, end - r, n, in, w, in, b->act[l - 1], 0.0f, act);
   }
+
   vise_i_cpu_activate(last ? VISE_IDENTITY : net->activation, act, pre, bias, end - r, n);
 }
 
@@ -64,6 +67,7 @@ static void weight_gradient(const vise_i_backend *b, size_t l, const float *delt
                             bool add) {
   const size_t in = b->net->widths[l];
   const float beta = add ? 1.0f : 0.0f;
+
   if (n == 1) {
     const float *a = l == 0 ? b->x : b->act[l - 1];
     for (size_t r = 0; r < rows; r++) {
@@ -81,7 +85,7 @@ static void weight_gradient(const vise_i_backend *b, size_t l, const float *delt
   }
 }
 
-/* delta times the derivative of the activation, then the gradients of weights and biases that come of it. */
+/* delta times the derivative of the activation, then the gradients of weights and biases from it. */
 static void weights_part(void *context, size_t part, size_t n_parts) {
   const layer_work *work = context;
   vise_i_backend *b = work->b;
@@ -89,10 +93,12 @@ static void weights_part(void *context, size_t part, size_t n_parts) {
   const size_t l = work->layer, n = work->n;
   const bool last = l + 1 == net->n_layers;
   size_t r, end;
+
   vise_i_team_slice(net->widths[l + 1], ALIGN_ROWS, part, n_parts, &r, &end);
   float *delta = work->delta + r * n;
   const float *pre = last || !b->pre[l] ? NULL : b->pre[l] + r * n;
   float *bias_grad = net->bias ? b->tensors[vise_i_net_bias(net, l)].g + r : NULL;
+
   vise_i_cpu_activate_backward(last ? VISE_IDENTITY : net->activation, delta, b->act[l] + r * n, pre, bias_grad,
                                work->add, end - r, n);
   weight_gradient(b, l, delta, b->tensors[vise_i_net_weight(net, l)].g + r * net->widths[l], end - r, n, work->add);

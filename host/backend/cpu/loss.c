@@ -1,5 +1,5 @@
-/* Losses and their gradients at the outputs. Outputs, targets and gradients lie output by output, [K, n], so that the
-   loops run along the batch; sums over outputs and rows are in float64. */
+/* Losses and their gradients at the outputs. Outputs, targets and gradients are stored output by output, [K, n], so
+   that loops run along the batch; sums over outputs and rows are in float64. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
@@ -10,8 +10,8 @@ VISE_I_CLONES static void exp_all(float *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = vise_i_exp(x[i]);
 }
 
-/* most[r] = largest output of row r, arg[r] its index (as a float; the lowest where several are largest). A NaN in the
-   first output stays; one in another comes out in the sum of exponentials. */
+/* most[r] = largest output of row r, arg[r] its index (the lowest if several are largest). A NaN in the first output
+   stays; one in another shows in the sum of exponentials. */
 VISE_I_CLONES static void row_maxima(const float *restrict z, size_t n_out, size_t n, float *restrict most,
                                      int32_t *restrict arg) {
   memcpy(most, z, n * sizeof *z);
@@ -26,7 +26,7 @@ VISE_I_CLONES static void row_maxima(const float *restrict z, size_t n_out, size
   }
 }
 
-/* d = exp(z - most), sum[r] = sum of them over the outputs. */
+/* d = z - most. */
 VISE_I_CLONES static void shifted(const float *restrict z, const float *restrict most, float *restrict d, size_t n_out,
                                   size_t n) {
   for (size_t k = 0; k < n_out; k++) {
@@ -34,6 +34,7 @@ VISE_I_CLONES static void shifted(const float *restrict z, const float *restrict
   }
 }
 
+/* sum[r] = sum over the outputs. */
 VISE_I_CLONES static void row_sums(const float *restrict d, double *restrict sum, size_t n_out, size_t n) {
   memset(sum, 0, n * sizeof *sum);
   for (size_t k = 0; k < n_out; k++) {
@@ -41,7 +42,7 @@ VISE_I_CLONES static void row_sums(const float *restrict d, double *restrict sum
   }
 }
 
-/* d[k, r] = d[k, r] * a[r] - c[r] * w_k; the label's own term follows. */
+/* d[k, r] = d[k, r] * a[r] - c[r] * w_k; the caller subtracts the label's own term. */
 VISE_I_CLONES static void scale_rows(float *restrict d, const float *restrict a, const float *restrict c,
                                      const float *class_weights, size_t n_out, size_t n) {
   for (size_t k = 0; k < n_out; k++) {
@@ -60,11 +61,12 @@ static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weig
   const double all_weights = b->class_weights ? b->class_weight_sum : (double)n_out;
   int32_t *arg = (int32_t *)(void *)a; /* read before a is written */
   uint64_t correct = 0;
+
   row_maxima(z, n_out, n, most, arg);
   for (size_t r = 0; r < n; r++) correct += arg[r] == b->labels[r];
   shifted(z, most, d, n_out, n);
 
-  /* what the loss needs of the shifted outputs, before they become exponentials */
+  /* What the loss needs from the shifted outputs, before they become exponentials. */
   for (size_t r = 0; r < n; r++) own[r] = d[(size_t)b->labels[r] * n + r];
   if (smoothing > 0) {
     for (size_t r = 0; r < n; r++) {
@@ -75,6 +77,7 @@ static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weig
       c[r] = (float)weighted;
     }
   }
+
   exp_all(d, n_out * n);
   row_sums(d, b->row_sum, n_out, n);
 
@@ -88,18 +91,20 @@ static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weig
       spread = weight * smoothing / (double)n_out;
       row += spread * (all_weights * log_sum - (double)c[r]);
     }
+
     total += row;
     a[r] = (float)((on_label + spread * all_weights) / (b->row_sum[r] * weight_sum));
     c[r] = (float)(spread / weight_sum);
     own[r] = (float)(on_label / weight_sum);
   }
+
   scale_rows(d, a, c, b->class_weights, n_out, n);
   for (size_t r = 0; r < n; r++) d[(size_t)b->labels[r] * n + r] -= own[r];
   *loss = total / weight_sum;
   *n_correct = correct;
 }
 
-/* One output of bce for a row of weight w (divided by what the mean divides by): the value in float64. */
+/* One output of bce for n rows of weights w: the sum of its values in float64; scale is for the gradient d. */
 static inline double bce_row(const float *restrict z, const float *restrict y, const float *restrict e,
                              float *restrict d, const float *restrict w, size_t n, float scale) {
   double total = 0;
@@ -153,10 +158,11 @@ VISE_I_CLONES static void hinge_row(const float *restrict z, const float *restri
   }
 }
 
-/* Losses that are sums over outputs of a term of its own for each. */
+/* Losses that are sums of one term for each output. */
 static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale) {
   const float *z = b->act[b->net->n_layers - 1];
   double *sum = b->row_sum, total = 0;
+
   memset(sum, 0, n * sizeof *sum);
   for (size_t k = 0; k < n_out; k++) {
     const float *zk = z + k * n, *yk = b->y + k * n;
@@ -165,20 +171,23 @@ static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale)
     if (b->spec.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
     if (b->spec.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
   }
+
   for (size_t r = 0; r < n; r++) total += (double)b->row_weight[r] * sum[r];
   return total;
 }
 
-/* With class labels the largest output must be the label's; without, every output must have the sign of its target. */
+/* With class labels the largest output must be the label's; else every output must have the sign of its target. */
 static uint64_t count_correct(vise_i_backend *b, size_t n_out, size_t n) {
   const float *z = b->act[b->net->n_layers - 1];
   int32_t *flag = (int32_t *)(void *)b->row_tmp[1];
   uint64_t correct = 0;
+
   if (b->has_labels) {
     row_maxima(z, n_out, n, b->row_tmp[0], flag);
     for (size_t r = 0; r < n; r++) correct += flag[r] == b->labels[r];
     return correct;
   }
+
   for (size_t r = 0; r < n; r++) flag[r] = 1;
   for (size_t k = 0; k < n_out; k++) {
     for (size_t r = 0; r < n; r++) flag[r] &= (z[k * n + r] > 0) == (b->y[k * n + r] > 0);
@@ -191,6 +200,7 @@ void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *los
   const size_t n_out = b->net->widths[b->net->n_layers];
   const double n_entries = weight_sum * (double)n_out;
   *n_correct = 0;
+
   switch (b->spec.loss) {
     case VISE_LOSS_CROSS_ENTROPY:
       cross_entropy(b, n_out, n, weight_sum, loss, n_correct);

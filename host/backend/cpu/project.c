@@ -1,10 +1,10 @@
-/* Mask, box and max-norm by themselves; counting and checking what they promise. */
+/* Mask, box and max-norm outside the update; counting and checking what they promise. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 
-/* A norm ends within the rounding of its elements of R. */
+/* A bounded norm may exceed R by the rounding of its elements. */
 #define MAX_NORM_SLACK 1e-6
 
 static float scaled_bound(double bound, double factor) {
@@ -67,6 +67,7 @@ void vise_i_cpu_project(vise_i_backend *b) {
     }
     if (t->boxed) clamp_all(t->w, t->n, t->lo, t->hi);
   }
+
   if (b->spec.max_norm > 0) vise_i_cpu_max_norm(b);
 }
 
@@ -92,6 +93,7 @@ vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err
     const vise_i_cpu_tensor *t = &b->tensors[i];
     size_t n_each;
     const size_t n_groups = norm_groups(b, t, &n_each);
+
     for (size_t j = 0; j < t->n; j++) {
       const double w = (double)t->w[j];
       if (t->w[j] < t->lo || t->w[j] > t->hi) {
@@ -103,6 +105,7 @@ vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err
                            w);
       }
     }
+
     for (size_t u = 0; u < n_groups; u++) {
       const double norm = sqrt(vise_i_cpu_sum_squares(t->w + u * n_each, n_each));
       if (norm > b->spec.max_norm * (1 + MAX_NORM_SLACK)) {
@@ -111,5 +114,6 @@ vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err
       }
     }
   }
+
   return VISE_OK;
 }

@@ -1,7 +1,7 @@
 /*
- * The pass over gradients and weights that only reads. Squares of floats are exact in float64, so the sum of squares
+ * The read-only pass over gradients and weights. Squares of floats are exact in float64, so the sum of squares
  * neither overflows nor loses digits, and it is finite exactly when every entry is. Sums run over leaves of a fixed
- * size in sixteen lanes: their bits depend on nothing but the numbers. Penalty values are squared in float32 and added
+ * size in sixteen lanes: their bits depend only on the numbers. Penalty values are squared in float32 and added
  * in fours before they are widened (error below 3e-7 of the value), since they are reported, not used.
  */
 #include "host/backend/cpu/cpu.h"
@@ -15,24 +15,26 @@ typedef struct accumulators {
   int32_t n_clipped[LANES], nonfinite[LANES];
 } accumulators;
 
-/* What a leaf is to do; constants of each of the functions below, so that what is off costs nothing. */
+/* What to sum in a leaf; constant in each of the functions below, so that what is off costs nothing. */
 typedef struct wanted {
   bool l2, l1, clip, last, max_abs;
 } wanted;
 
-/* One entry, into one lane; w2 and w1 are the float sums of a group. */
+/* Adds one entry to one lane; w2 and w1 are the float sums of a group. */
 VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, float w, float *w2, float *w1,
                              const vise_i_cpu_shaping *s, wanted want) {
   float penalty = 0;
   if (want.l2) penalty = w * s->c2;
   if (want.l1) penalty += (w > 0 ? 1.0f : (w < 0 ? -1.0f : w)) * s->c1;
   const float total = want.l2 || want.l1 ? g + penalty : g;
+
   float t = want.last ? g : total;
   if (want.clip || want.last) acc->nonfinite[lane] |= !(fabsf(total) < INFINITY);
   if (want.clip) {
     acc->n_clipped[lane] += (t < s->lo) | (t > s->hi);
     t = vise_i_clamp(t, s->lo, s->hi);
   }
+
   acc->sum_sq[lane] += (double)t * (double)t;
   if (want.max_abs) acc->max_abs[lane] = fabsf(t) > acc->max_abs[lane] ? fabsf(t) : acc->max_abs[lane];
   if (want.l2) w2[lane] += w * w;
@@ -44,6 +46,7 @@ VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, si
   const vise_i_cpu_shaping local = *given, *s = &local;
   accumulators acc = {0};
   size_t i = 0;
+
   for (; i + GROUP <= n; i += GROUP) {
     float w2[LANES] = {0}, w1[LANES] = {0};
     for (size_t k = 0; k < GROUP; k += LANES) {
@@ -52,12 +55,14 @@ VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, si
     for (size_t j = 0; want.l2 && j < LANES; j++) acc.w2[j] += (double)w2[j];
     for (size_t j = 0; want.l1 && j < LANES; j++) acc.w1[j] += (double)w1[j];
   }
+
   for (size_t j = 0; i < n; i++, j = (j + 1) % LANES) {
     float w2[LANES] = {0}, w1[LANES] = {0};
     sum_entry(&acc, j, g[i], w[i], w2, w1, s, want);
     acc.w2[j] += (double)w2[j];
     acc.w1[j] += (double)w1[j];
   }
+
   sums->sum_sq += vise_i_sum_lanes(acc.sum_sq);
   sums->w_sum_sq += vise_i_sum_lanes(acc.w2);
   sums->w_sum_abs += vise_i_sum_lanes(acc.w1);
@@ -74,6 +79,7 @@ VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, si
                                             vise_i_cpu_sums *sums) {                                               \
     sum_leaf(g, w, n, s, sums, (wanted){__VA_ARGS__});                                                             \
   }
+
 DEFINE(plain, .l2 = false)
 DEFINE(l2, .l2 = true)
 DEFINE(clip, .clip = true)

@@ -1,8 +1,8 @@
 /*
- * For loops that the compiler is to vectorize: they are written on plain floats, without branches (selects instead),
- * and compiled for several instruction sets. Reductions keep sixteen sums apart, whatever the width of a vector is, so
- * that their bits do not depend on it. (Vector types of GNU C would say the same, but GCC 12 lowers those that are
- * wider than the machine's to slow code.)
+ * For loops that the compiler should vectorize: they use plain floats, have selects instead of branches, and are
+ * compiled for several instruction sets. Reductions keep sixteen separate sums, whatever the vector width, so that
+ * their bits do not depend on it. (GNU C's vector types would say the same, but GCC 12 turns those wider than the
+ * machine's into slow code.)
  */
 #ifndef VISE_I_CPU_SIMD_H
 #define VISE_I_CPU_SIMD_H
@@ -24,7 +24,7 @@
 
 #define VISE_I_INLINE static inline __attribute__((always_inline))
 
-/* Sums that a reduction keeps apart. */
+/* Separate sums in a reduction. */
 enum { VISE_I_LANES = 16 };
 
 /* Their sum, in a fixed order. */
@@ -48,6 +48,7 @@ VISE_I_INLINE float vise_i_exp(float x) {
   const float t = xc * 1.44269504f + shifter;
   const float n = t - shifter;
   const float r = (xc - n * 0.693145752f) - n * 1.42860682e-6f; /* n times the first part is exact */
+
   float p = r * (1.0f / 5040) + 1.0f / 720;
   p = p * r + 1.0f / 120;
   p = p * r + 1.0f / 24;
@@ -55,11 +56,13 @@ VISE_I_INLINE float vise_i_exp(float x) {
   p = p * r + 0.5f;
   p = p * r + 1.0f;
   p = p * r + 1.0f;
+
   uint32_t bits; /* of t: a constant plus n; unsigned, since a NaN leaves anything here */
   memcpy(&bits, &t, sizeof bits);
   const uint32_t k = bits - 0x4b400000u;
   const uint32_t k1 = (uint32_t)((int32_t)k >> 1), k2 = k - k1;
   const uint32_t e1 = (k1 + 127u) << 23, e2 = (k2 + 127u) << 23;
+
   float f1, f2;
   memcpy(&f1, &e1, sizeof f1);
   memcpy(&f2, &e2, sizeof f2);

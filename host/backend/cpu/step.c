@@ -1,5 +1,4 @@
-/* One step: gradient of a batch, then the order of the contract, with the decision to skip before anything is written.
- */
+/* One step: gradient of a batch, then the order of docs/step.md; whether to skip is decided before any write. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
@@ -11,6 +10,7 @@ void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batc
     const size_t *rows = batch->rows ? batch->rows + first : NULL;
     vise_i_cpu_gather_x(b, batch->data, batch->source, rows, first, n);
     vise_i_cpu_forward(b, n);
+
     if (batch->delta) {
       vise_i_cpu_gather_delta(b, batch->delta, first, n);
     } else {
@@ -21,6 +21,7 @@ void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batc
       *loss += part;
       *n_correct += part_correct;
     }
+
     vise_i_cpu_backward(b, n, first > batch->first);
   }
 }
@@ -32,14 +33,17 @@ vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise
   vise_i_cpu_batch batch = {data, source, rows, n, 0, n, delta, 1};
   double sum_loss = 0;
   uint64_t sum_correct = 0;
+
   if (!delta) VISE_TRY(vise_i_cpu_sum_weights(b, data, rows, n, &batch.weight_sum, err));
   if (vise_i_cpu_goes_by_rows(b, n)) {
     vise_i_cpu_gradient_by_rows(b, &batch, &sum_loss, &sum_correct);
   } else {
     vise_i_cpu_gradient_of_rows(b, &batch, &sum_loss, &sum_correct);
   }
+
   *loss = sum_loss;
   *n_correct = sum_correct;
+
 done:
   return status;
 }
@@ -49,11 +53,13 @@ vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_c
                             vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   vise_step_stats s = {.step = stats->step, .epoch = stats->epoch, .n_rows = n, .lr = hyper->lr, .bad_tensor = -1};
+
   VISE_TRY(vise_i_cpu_gradient(b, data, source, rows, n, delta, &s.loss, &s.n_correct, err));
   if (delta) s.loss = external_loss;
   const bool finite = vise_i_cpu_reduce_gradient(b, hyper, &s) && isfinite(s.loss);
   vise_i_cpu_set_box(b, hyper);
   s.skipped = !finite && b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
+
   if (s.skipped) {
     b->counters.consecutive_skips++;
     vise_i_cpu_count_bounds(b);
@@ -63,8 +69,10 @@ vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_c
     vise_i_cpu_update(b, hyper);
     if (b->spec.assert_projection) VISE_TRY(vise_i_cpu_check_projection(b, err));
   }
+
   vise_i_cpu_sum_bounds(b, &s);
   *stats = s;
+
 done:
   return status;
 }

@@ -10,8 +10,8 @@
 
 #include "host/base/memory.h"
 
-/* Spins before a worker sleeps, about 50 us; and before the caller, whose workers may have lost their processor, begins
-   to give its own away. */
+/* Spins before a worker sleeps, about 50 us; and before the caller, whose workers may have lost their processor,
+   starts to yield its own. */
 enum { WORKER_SPINS = 2000, CALLER_SPINS = 4000 };
 
 typedef struct worker {
@@ -26,8 +26,8 @@ struct vise_i_team {
   vise_i_team_work *work;
   void *context;
   bool stop;
-  _Atomic uint32_t generation; /* goes up with each thing to do; work, context and stop are written before */
-  _Atomic size_t n_pending;    /* workers still at it */
+  _Atomic uint32_t generation; /* goes up with each task; work, context and stop are written before */
+  _Atomic size_t n_pending;    /* workers still busy */
   _Atomic int n_sleeping;
   pthread_mutex_t mutex;
   pthread_cond_t wake;
@@ -46,8 +46,9 @@ static uint32_t wait_for_work(vise_i_team *team, uint32_t seen) {
     if (now != seen) return now;
     relax();
   }
-  /* Either the caller sees this sleeper behind its new generation, or the sleeper sees the generation: both sides write
-     first and read then, sequentially consistent. */
+
+  /* Either the caller sees this sleeper after its new generation, or the sleeper sees the generation: both sides first
+     write and then read, sequentially consistent. */
   pthread_mutex_lock(&team->mutex);
   atomic_fetch_add(&team->n_sleeping, 1);
   while (atomic_load(&team->generation) == seen) pthread_cond_wait(&team->wake, &team->mutex);
@@ -78,21 +79,25 @@ static void *worker_main(void *argument) {
 vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_team *team = NULL;
+
   if (n_threads <= 1) {
     *out = NULL;
     return VISE_OK;
   }
+
   const size_t n_workers = (size_t)n_threads - 1;
   size_t n_started = 0;
   VISE_TRY(vise_i_alloc_zero(&team, 1, sizeof *team, "threads", err));
   VISE_TRY(vise_i_alloc_zero(&team->workers, n_workers, sizeof *team->workers, "threads", err));
   pthread_mutex_init(&team->mutex, NULL);
   pthread_cond_init(&team->wake, NULL);
+
   /* A program's signals are for its own threads: a handler must not find itself on one of these. */
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  /* n_parts is read by a worker only after the first work was announced. */
+
+  /* Workers read n_parts only after the first work is announced. */
   for (; n_started < n_workers; n_started++) {
     worker *w = &team->workers[n_started];
     w->team = team;
@@ -100,9 +105,11 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
     if (pthread_create(&w->thread, NULL, worker_main, w) != 0) break;
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
+
   team->n_parts = n_started + 1;
   *out = team;
   return VISE_OK;
+
 done:
   free(team);
   return status;
@@ -124,11 +131,13 @@ void vise_i_team_run(vise_i_team *team, vise_i_team_work *work, void *context) {
     work(context, 0, 1);
     return;
   }
+
   team->work = work;
   team->context = context;
   atomic_store_explicit(&team->n_pending, team->n_parts - 1, memory_order_relaxed);
   announce(team);
   work(context, 0, team->n_parts);
+
   for (int i = 0; atomic_load_explicit(&team->n_pending, memory_order_acquire) != 0; i++) {
     if (i < CALLER_SPINS) {
       relax();

@@ -17,7 +17,7 @@ static int n_processors(void) {
 }
 
 int vise_i_cpu_default_threads(const vise_i_net *net, size_t batch) {
-  /* Each layer multiplies three times: forward, gradient of the weights, and (but for the first) of its inputs. */
+  /* Each layer multiplies three times: forward, gradient of the weights, and (except the first) of its inputs. */
   double work = 0;
   for (size_t l = 0; l < net->n_layers; l++) {
     work += (l ? 3.0 : 2.0) * (double)net->widths[l] * (double)net->widths[l + 1] * (double)batch;

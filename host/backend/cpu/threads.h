@@ -7,7 +7,7 @@
 #include "host/base/net.h"
 
 /* Threads for steps on batches of this many rows: one for each 6 million multiply-adds of a step (below that, waking a
-   thread costs more than it brings), at most one for each processor that this process may run on. At least 1. */
+   thread costs more than it gains), at most one for each processor that this process may run on. At least 1. */
 int vise_i_cpu_default_threads(const vise_i_net *net, size_t batch);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The pass that writes: gradient (formed again as in reduce.c), norm scale, optimizer, cap, decay, proximal L1, mask
  * and box for each element, and counts of entries at their bounds. One loop for each optimizer and kind of penalty,
- * free of branches, so that all of them vectorize; the float operations are those of the contract in its order.
+ * free of branches, so that all of them vectorize; the float operations are those of docs/step.md in its order.
  */
 #include <math.h>
 
@@ -27,7 +27,7 @@ VISE_I_INLINE float sign1(float w) {
   return w > 0 ? 1.0f : (w < 0 ? -1.0f : w);
 }
 
-/* The gradient as the optimizer gets it. */
+/* The gradient that the optimizer gets. */
 VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality kind) {
   const vise_i_cpu_shaping *s = &a->shaping;
   if (kind == PLAIN) return g * a->scale;
@@ -61,10 +61,11 @@ VISE_I_INLINE float step_direction(const update_args *a, float g, float *m1, flo
     case N_DIRECTIONS:
       break;
   }
+
   return g;
 }
 
-/* sign(w) max(|w| - by, 0), with a true zero where |w| <= by; by 0 changes nothing. */
+/* sign(w) max(|w| - by, 0), with a true zero where |w| <= by; by = 0 changes nothing. */
 VISE_I_INLINE float shrink1(float w, float by) {
   const float rest = fabsf(w) - by;
   return rest <= 0 ? 0.0f : (w < 0 ? -rest : rest);
@@ -73,23 +74,27 @@ VISE_I_INLINE float shrink1(float w, float by) {
 VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
                                        float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
                                        direction how, generality kind) {
-  const update_args local = *args, *a = &local; /* the compiler then sees that stores leave it alone */
+  const update_args local = *args, *a = &local; /* so the compiler sees that stores do not change it */
   const bool first = how != SGD && how != RMSPROP, second = how == RMSPROP || how == RMSPROP_MOMENTUM || how == ADAM;
   uint32_t n_lo = 0, n_hi = 0;
+
   for (size_t i = 0; i < n; i++) {
     float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
     float d = a->lr * step_direction(a, shaped(a, g[i], x, kind), &v1, &v2, how);
+
     if (kind >= GENERAL) {
       d = vise_i_clamp(d, -a->cap, a->cap);
       x = shrink1(a->keep * x - d, a->shrink);
     } else {
       x = x - d;
     }
+
     if (kind == MASKED) {
       x = mask[i] ? x : 0.0f;
       v1 = mask[i] ? v1 : 0.0f;
       v2 = mask[i] ? v2 : 0.0f;
     }
+
     x = vise_i_clamp(x, a->lo, a->hi);
     n_lo += x == a->lo;
     n_hi += x == a->hi;
@@ -97,6 +102,7 @@ VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict 
     if (first) m1[i] = v1;
     if (second) m2[i] = v2;
   }
+
   return (bound_counts){n_lo, n_hi};
 }
 
@@ -106,6 +112,7 @@ VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict 
     return update_leaf(a, w, g, m1, m2, mask, n, how, kind);                                                         \
   }
 #define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL) DEFINE_ONE(how, MASKED)
+
 DEFINE(SGD)
 DEFINE(SGD_MOMENTUM)
 DEFINE(SGD_NESTEROV)
@@ -139,6 +146,7 @@ static generality generality_of(const vise_i_backend *b, const vise_i_cpu_tensor
 
 static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hyper) {
   const vise_i_step_spec *spec = &b->spec;
+
   return (update_args){
       .lr = (float)hyper->lr,
       .cap = spec->max_update > 0 ? (float)spec->max_update : INFINITY,
@@ -172,10 +180,12 @@ static void update_part(void *context, size_t part, size_t n_parts) {
   bound_counts all = {0, 0};
   size_t i, end;
   vise_i_team_slice(t->n, ALIGN, part, n_parts, &i, &end);
+
   while (i < end) {
     const size_t unit = i / n_each, unit_end = (unit + 1) * n_each;
     size_t n = (unit_end < end ? unit_end : end) - i;
     if (n > LEAF) n = LEAF;
+
     a.scale = work->b->unit_scale[t->first_unit + unit];
     const bound_counts c = work->update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
                                         t->mask ? t->mask + i : NULL, n);
@@ -183,6 +193,7 @@ static void update_part(void *context, size_t part, size_t n_parts) {
     all.n_hi += c.n_hi;
     i += n;
   }
+
   work->b->parts[part].n_at_lo = all.n_lo;
   work->b->parts[part].n_at_hi = all.n_hi;
 }
@@ -190,14 +201,17 @@ static void update_part(void *context, size_t part, size_t n_parts) {
 static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
   const vise_i_cpu_tensor *t = &b->tensors[index];
   const double keep = 1 - hyper->lr * t->k2d;
+
   a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
   a.keep = keep < 0 ? 0.0f : (float)keep;
   a.shrink = b->spec.prox_l1 ? (float)(hyper->lr * t->k1) : 0.0f;
   a.lo = t->lo;
   a.hi = t->hi;
+
   update_work work = {b, t, functions[direction_of(&b->spec)][generality_of(b, t)], a};
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
   vise_i_team_run(team, update_part, &work);
+
   uint64_t n_lo = 0, n_hi = 0;
   for (size_t p = 0; p < vise_i_team_size(team); p++) {
     n_lo += b->parts[p].n_at_lo;

@@ -46,6 +46,7 @@ double vise_i_cpu64_activation(vise_activation kind, double v) {
 double vise_i_cpu64_activation_derivative(vise_activation kind, double v) {
   double s;
   if (isnan(v)) return v;
+
   switch (kind) {
     case VISE_RELU:
       return v > 0 ? 1 : 0;

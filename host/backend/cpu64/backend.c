@@ -13,10 +13,12 @@
 
 static void cpu64_destroy(vise_i_backend *b) {
   if (!b) return;
+
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     free(b->preactivations[l]);
     free(b->activations[l]);
   }
+
   free(b->params);
   free(b->moment1);
   free(b->moment2);
@@ -27,6 +29,7 @@ static void cpu64_destroy(vise_i_backend *b) {
   free(b->targets);
   free(b->labels);
   free(b->row_weights);
+
   free(b);
 }
 
@@ -41,14 +44,17 @@ static bool keeps_moment2(const vise_i_step_spec *spec) {
 static vise_status alloc_state(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n = b->net->n_params;
+
   VISE_TRY(vise_i_alloc_zero(&b->params, n, sizeof *b->params, "weights", err));
   VISE_TRY(vise_i_alloc_zero(&b->grad, n, sizeof *b->grad, "gradient", err));
   if (keeps_moment1(&b->spec)) VISE_TRY(vise_i_alloc_zero(&b->moment1, n, sizeof *b->moment1, "first moments", err));
   if (keeps_moment2(&b->spec)) VISE_TRY(vise_i_alloc_zero(&b->moment2, n, sizeof *b->moment2, "second moments", err));
+
   if (b->spec.use_mask) {
     VISE_TRY(vise_i_alloc(&b->mask, n, sizeof *b->mask, "mask", err));
     memset(b->mask, 1, n);
   }
+
 done:
   return status;
 }
@@ -63,19 +69,23 @@ static vise_status alloc_scratch(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_net *net = b->net;
   size_t widest = 0, n_out = vise_i_cpu64_n_outputs(b);
+
   for (size_t l = 0; l <= net->n_layers; l++) widest = net->widths[l] > widest ? net->widths[l] : widest;
   b->chunk = CHUNK_ELEMENTS / widest;
   if (b->chunk > CHUNK_ROWS) b->chunk = CHUNK_ROWS;
   if (b->chunk < 1) b->chunk = 1;
+
   for (size_t l = 0; l < net->n_layers; l++) {
     VISE_TRY(alloc_rows(&b->activations[l], b->chunk, net->widths[l], "activations", err));
     VISE_TRY(alloc_rows(&b->preactivations[l], b->chunk, net->widths[l + 1], "activations", err));
   }
+
   VISE_TRY(alloc_rows(&b->delta, b->chunk, widest, "gradients of activations", err));
   VISE_TRY(alloc_rows(&b->delta_below, b->chunk, widest, "gradients of activations", err));
   VISE_TRY(alloc_rows(&b->targets, b->chunk, n_out, "targets of a batch", err));
   VISE_TRY(vise_i_alloc(&b->labels, b->chunk, sizeof *b->labels, "labels of a batch", err));
   VISE_TRY(vise_i_alloc(&b->row_weights, b->chunk, sizeof *b->row_weights, "row weights of a batch", err));
+
 done:
   return status;
 }
@@ -83,14 +93,17 @@ done:
 static vise_status cpu64_create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_backend *b = NULL;
+
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
   b->spec = *spec;
   b->net = spec->net;
   b->counters.beta1_t = b->counters.beta2_t = 1;
+
   VISE_TRY(alloc_state(b, err));
   VISE_TRY(alloc_scratch(b, err));
   *out = b;
   b = NULL;
+
 done:
   cpu64_destroy(b);
   return status;
@@ -99,6 +112,7 @@ done:
 /* The array of state `which` and its size in bytes; NULL when it is not kept. */
 static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *n_bytes) {
   *n_bytes = b->net->n_params * (which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(double));
+
   switch (which) {
     case VISE_I_PARAMS:
       return b->params;
@@ -109,6 +123,7 @@ static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *n_
     case VISE_I_MASK:
       return b->mask;
   }
+
   return NULL;
 }
 
@@ -183,23 +198,27 @@ static vise_status cpu64_run(vise_i_backend *b, size_t first, size_t batch, size
                              vise_step_stats *stats, size_t *n_done, vise_error *err) {
   vise_status status = VISE_OK;
   size_t done_steps = 0;
+
   openblas_set_num_threads(b->spec.n_threads);
   VISE_TRY(check_batch(b, batch, err));
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss has steps one by one only");
     goto done;
   }
+
   for (size_t i = 0; i < n_steps; i++) {
     size_t at = first + i * batch, n;
     if (at >= b->n_order) {
       status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: a batch at %zu, the order has %zu rows", at, b->n_order);
       goto done;
     }
+
     n = b->n_order - at < batch ? b->n_order - at : batch;
     status = vise_i_cpu64_step(b, &b->bound, b->order + at, n, NULL, 0, &hyper[i], &stats[i], err);
     if (status == VISE_OK || status == VISE_ERR_NONFINITE) done_steps++;
     if (status != VISE_OK) goto done;
   }
+
 done:
   *n_done = done_steps;
   return status;
@@ -209,17 +228,20 @@ static vise_status cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
                               const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n = data->x.n_rows, n_out = vise_i_cpu64_n_outputs(b);
+
   openblas_set_num_threads(b->spec.n_threads);
   VISE_TRY(check_batch(b, n, err));
   if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss, and it alone, takes a delta");
     goto done;
   }
+
   if (delta && (delta->n_rows != n || delta->n_cols != n_out)) {
     status = vise_i_fail(err, VISE_ERR_SHAPE, "delta is [%zu, %zu], expected [%zu, %zu]", delta->n_rows, delta->n_cols,
                          n, n_out);
     goto done;
   }
+
   status = vise_i_cpu64_step(b, data, NULL, n, delta, external_loss, hyper, stats, err);
 done:
   return status;
@@ -229,14 +251,17 @@ static vise_status cpu64_forward(vise_i_backend *b, const vise_i_data *data, con
                                  vise_error *err) {
   vise_status status = VISE_OK;
   size_t n_out = vise_i_cpu64_n_outputs(b);
+
   openblas_set_num_threads(b->spec.n_threads);
   VISE_TRY(vise_i_cpu64_check_data(b, data, false, err));
+
   for (size_t first = 0; first < n; first += b->chunk) {
     size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
     vise_i_cpu64_gather_features(b, data, rows ? rows + first : NULL, first, n_chunk);
     vise_i_cpu64_forward(b, n_chunk);
     memcpy(out + first * n_out, b->preactivations[b->net->n_layers - 1], n_chunk * n_out * sizeof *out);
   }
+
 done:
   return status;
 }
@@ -246,16 +271,20 @@ static vise_status cpu64_full_gradient(vise_i_backend *b, const vise_i_data *dat
   vise_status status = VISE_OK;
   double data_loss;
   uint64_t n_correct;
+
   openblas_set_num_threads(b->spec.n_threads);
   if (b->spec.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss has no gradient of its own");
     goto done;
   }
+
   VISE_TRY(vise_i_cpu64_gradient(b, data, rows, n, NULL, out, &data_loss, &n_correct, err));
-  /* The gradient of the objective: L1 belongs to it also when steps apply it by its proximal map. */
+  /* L1 is part of the objective even if steps apply its proximal map. */
   vise_i_cpu64_add_penalty_gradient(b, true, out);
+
   if (loss) *loss = data_loss;
   if (penalty) *penalty = vise_i_cpu64_penalty(b);
+
 done:
   return status;
 }

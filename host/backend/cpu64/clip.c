@@ -42,12 +42,14 @@ void vise_i_cpu64_clip_value(vise_i_backend *b, double factor) {
 static bool clip_group(const vise_i_step_spec *spec, double max_norm, double *g, size_t n) {
   double norm = spec->clip_norm_p == VISE_NORM_INF ? vise_i_cpu64_norm_inf(g, n) : vise_i_cpu64_norm2(g, n);
   double scale;
+
   if (spec->clip_norm_torch_eps) {
     scale = max_norm / (norm + TORCH_EPS);
     if (scale > 1) scale = 1;
   } else {
     scale = norm <= max_norm ? 1 : max_norm / norm;
   }
+
   if (scale == 1) return false;
   for (size_t i = 0; i < n; i++) g[i] *= scale;
   return true;
@@ -56,8 +58,10 @@ static bool clip_group(const vise_i_step_spec *spec, double max_norm, double *g,
 bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor) {
   double max_norm = factor * b->spec.clip_norm;
   bool clipped = false;
+
   if (b->spec.clip_norm == 0) return false;
   if (b->spec.clip_norm_type == VISE_CLIP_GLOBAL) return clip_group(&b->spec, max_norm, b->grad, b->net->n_params);
+
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
     /* A unit is a row of a weight; a bias vector is one unit. */
@@ -68,5 +72,6 @@ bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor) {
       if (clip_group(&b->spec, max_norm, b->grad + tensor->offset + i * n_each, n_each)) clipped = true;
     }
   }
+
   return clipped;
 }

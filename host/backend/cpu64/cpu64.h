@@ -1,6 +1,6 @@
 /*
- * The float64 backend: the step contract in its plainest executable form, and the oracle for every other backend.
- * Products are dgemm calls; everything else is a simple loop beside its formula. Rows are worked on in chunks, so that
+ * The float64 backend: docs/step.md in its plainest executable form, and the oracle for every other backend.
+ * Products are dgemm calls; everything else is a simple loop next to its formula. Rows are worked on in chunks, so that
  * a batch of any size needs little memory; nothing is allocated after create.
  *
  * One topic a file: gather.c (rows to float64), activation.c, loss.c, gradient.c (forward and backward), penalty.c,
@@ -35,7 +35,7 @@ struct vise_i_backend {
   double *grad;                            /* [n_params] */
   double *preactivations[VISE_MAX_LAYERS]; /* z_l [chunk, widths[l + 1]]; the last are the outputs */
   double *activations[VISE_MAX_LAYERS];    /* input of layer l [chunk, widths[l]]; the first are the features */
-  double *delta, *delta_below;             /* dL/dz of the layer at hand and of the one below [chunk, widest] */
+  double *delta, *delta_below;             /* dL/dz of the current layer and of the one below [chunk, widest] */
   double *targets;                         /* [chunk, K] values, or one-hot */
   size_t *labels;                          /* [chunk] class, or VISE_I_NO_LABEL */
   double *row_weights;                     /* [chunk] */
@@ -47,15 +47,15 @@ size_t vise_i_cpu64_n_outputs(const vise_i_backend *b);
 
 /* ---- gather.c -------------------------------------------------------------------------------------------------- */
 
-/* Shapes of data against the net; with_targets: and the targets against the loss. */
+/* Checks shapes of data against the net and, if with_targets, targets against the loss. */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *data,
                                                      bool with_targets, vise_error *err);
-/* Every class label among rows[0..n) (rows NULL: 0..n-1) is an integer in [0, K); *out = the sum over these rows of row
-   weight * class weight (n when there are neither). */
+/* Checks that class labels of rows[0..n) (rows NULL: 0..n-1) are integers in [0, K); *out = the sum over these rows of
+   row weight * class weight (n without either). */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_sum_weights(const vise_i_backend *b, const vise_i_data *data,
                                                       const size_t *rows, size_t n, double *out, vise_error *err);
-/* Rows rows[0..n) (rows NULL: first, first+1, ...), n <= chunk, into activations[0]; into targets, labels, row_weights.
- */
+/* Rows rows[0..n) (rows NULL: first, first+1, ...), n <= chunk: features into activations[0]; the rest into targets,
+   labels, row_weights. */
 void vise_i_cpu64_gather_features(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
                                   size_t n);
 void vise_i_cpu64_gather_targets(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
@@ -73,7 +73,7 @@ double vise_i_cpu64_activation_derivative(vise_activation kind, double v);
 /* What the sum over rows (and outputs) of the weighted loss is divided by. */
 double vise_i_cpu64_loss_denominator(const vise_i_backend *b, double sum_weights);
 /* The part of the loss that the n gathered rows with outputs z [n, K] contribute; fills delta = dL/dz [n, K] and adds
-   the number of rows classified rightly to *n_correct. */
+   the number of correctly classified rows to *n_correct. */
 double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
                          uint64_t *n_correct);
 
@@ -129,7 +129,7 @@ VISE_WARN_UNUSED vise_status vise_i_cpu64_verify_projection(const vise_i_backend
 
 /* ---- step.c ---------------------------------------------------------------------------------------------------- */
 
-/* One step on rows[0..n) of data, steps 1 to 13 of the contract. stats (without step and epoch) is filled when the
+/* One step on rows[0..n) of data (docs/step.md, 1 to 13). stats (without step and epoch) is filled when the
    status is VISE_OK or VISE_ERR_NONFINITE. */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
                                                const vise_array *delta, double external_loss, const vise_i_hyper *hyper,

@@ -28,9 +28,11 @@ vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *
   size_t n_in = b->net->widths[0], n_out = vise_i_cpu64_n_outputs(b);
   bool binary = n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE);
   size_t n_targets;
+
   if (data->x.n_cols != n_in) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "features: %zu columns, the net takes %zu", data->x.n_cols, n_in);
   }
+
   if (!with_targets) return VISE_OK;
   if (!data->y.data) return vise_i_fail(err, VISE_ERR_SHAPE, "targets: none, the loss needs them");
   n_targets = has_labels(b, data) ? 1 : n_out;
@@ -40,12 +42,14 @@ vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *
   if (data->y.n_rows != data->x.n_rows) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
   }
+
   if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !has_labels(b, data)) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
   }
   if (b->spec.class_weights && !has_labels(b, data) && !binary) {
     return vise_i_fail(err, VISE_ERR_USAGE, "class weights need class labels");
   }
+
   return VISE_OK;
 }
 
@@ -59,6 +63,7 @@ vise_status vise_i_cpu64_sum_weights(const vise_i_backend *b, const vise_i_data 
                                      double *out, vise_error *err) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
   double sum = 0;
+
   for (size_t i = 0; i < n; i++) {
     size_t row = row_at(rows, 0, i), label = VISE_I_NO_LABEL;
     double y = vise_i_array_get(&data->y, row, 0);
@@ -71,6 +76,7 @@ vise_status vise_i_cpu64_sum_weights(const vise_i_backend *b, const vise_i_data 
     }
     sum += (data->row_weights ? data->row_weights[row] : 1) * vise_i_cpu64_class_weight(b, label, y);
   }
+
   *out = sum;
   return VISE_OK;
 }
@@ -89,10 +95,12 @@ void vise_i_cpu64_gather_features(vise_i_backend *b, const vise_i_data *data, co
 void vise_i_cpu64_gather_targets(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
                                  size_t n) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
+
   for (size_t i = 0; i < n; i++) {
     size_t row = row_at(rows, first, i);
     double *targets = b->targets + i * n_out;
     b->row_weights[i] = data->row_weights ? data->row_weights[row] : 1;
+
     if (has_labels(b, data)) {
       b->labels[i] = (size_t)vise_i_array_get(&data->y, row, 0);
       for (size_t c = 0; c < n_out; c++) targets[c] = c == b->labels[i] ? 1 : 0;

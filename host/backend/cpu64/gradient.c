@@ -55,6 +55,7 @@ static void backward(vise_i_backend *b, size_t n, double *grad) {
   for (size_t l = net->n_layers; l-- > 0;) {
     size_t n_in = net->widths[l], n_out = net->widths[l + 1];
     double *swap = b->delta;
+
     weight_gradient(b->delta, b->activations[l], n, n_in, n_out, grad + net->tensors[vise_i_net_weight(net, l)].offset);
     if (net->bias) {
       double *bias_grad = grad + net->tensors[vise_i_net_bias(net, l)].offset;
@@ -62,11 +63,13 @@ static void backward(vise_i_backend *b, size_t n, double *grad) {
         for (size_t k = 0; k < n_out; k++) bias_grad[k] += b->delta[i * n_out + k];
       }
     }
+
     if (l == 0) break;
     input_gradient(b->delta, weight_of(b, l), n, n_in, n_out, b->delta_below);
     for (size_t i = 0; i < n * n_in; i++) {
       b->delta_below[i] *= vise_i_cpu64_activation_derivative(net->activation, b->preactivations[l - 1][i]);
     }
+
     b->delta = b->delta_below;
     b->delta_below = swap;
   }
@@ -85,17 +88,20 @@ vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, co
   vise_status status = VISE_OK;
   double sum_weights, denominator = 1, sum_loss = 0;
   uint64_t correct = 0;
+
   VISE_TRY(vise_i_cpu64_check_data(b, data, !delta, err));
   if (!delta) {
     VISE_TRY(vise_i_cpu64_sum_weights(b, data, rows, n, &sum_weights, err));
     denominator = vise_i_cpu64_loss_denominator(b, sum_weights);
   }
+
   memset(grad, 0, b->net->n_params * sizeof *grad);
   for (size_t first = 0; first < n; first += b->chunk) {
     size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
     const size_t *chunk_rows = rows ? rows + first : NULL;
     vise_i_cpu64_gather_features(b, data, chunk_rows, first, n_chunk);
     vise_i_cpu64_forward(b, n_chunk);
+
     if (delta) {
       copy_delta(b, delta, first, n_chunk);
     } else {
@@ -103,10 +109,13 @@ vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, co
       sum_loss +=
           vise_i_cpu64_loss(b, b->preactivations[b->net->n_layers - 1], n_chunk, denominator, b->delta, &correct);
     }
+
     backward(b, n_chunk, grad);
   }
+
   *loss = sum_loss;
   *n_correct = correct;
+
 done:
   return status;
 }

@@ -2,7 +2,7 @@
  * Losses. For each there is a row function: value and gradient of the row's loss, unreduced. The loss of a batch is
  *   sum_i r_i * c_i * row_i / D,   r_i the row weight, c_i the class weight of its label (cross-entropy has c inside
  * row_i), with D from vise_i_cpu64_loss_denominator. Without weights D is N, N*K or 1; PyTorch's rule for weights
- * replaces N by their sum. Weights that sum to 0 make the loss 0/0, which the non-finite policy then meets.
+ * replaces N by their sum. Weights that sum to 0 make the loss 0/0, which the non-finite policy handles.
  */
 #include <math.h>
 
@@ -10,6 +10,7 @@
 
 double vise_i_cpu64_loss_denominator(const vise_i_backend *b, double sum_weights) {
   double n_out = (double)vise_i_cpu64_n_outputs(b);
+
   switch (b->spec.loss) {
     case VISE_LOSS_MSE:
       if (b->spec.mse_reduction == VISE_MSE_HALF_SUM) return 1;
@@ -74,25 +75,30 @@ static double hinge_row(const double *z, const double *y, size_t n_out, double *
  */
 static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t t, size_t n_out, double *delta) {
   double q = b->spec.label_smoothing, max = z[0], sum_exp = 0, sum_c = 0, smooth = 0, log_sum, c_t;
+
   for (size_t k = 1; k < n_out; k++) max = z[k] > max ? z[k] : max;
   for (size_t k = 0; k < n_out; k++) sum_exp += exp(z[k] - max);
   log_sum = log(sum_exp);
   c_t = vise_i_cpu64_class_weight(b, t, 0);
+
   for (size_t k = 0; k < n_out; k++) {
     double c = vise_i_cpu64_class_weight(b, k, 0);
     sum_c += c;
     if (q > 0) smooth += c * (log_sum - (z[k] - max));
   }
+
   for (size_t k = 0; k < n_out; k++) {
     double p = exp(z[k] - max) / sum_exp;
     delta[k] = (1 - q) * c_t * (p - (k == t ? 1 : 0));
     if (q > 0) delta[k] += q / (double)n_out * (p * sum_c - vise_i_cpu64_class_weight(b, k, 0));
   }
+
   return (1 - q) * c_t * (log_sum - (z[t] - max)) + q / (double)n_out * smooth;
 }
 
 static double row_loss(const vise_i_backend *b, const double *z, const double *y, size_t label, double *delta) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
+
   switch (b->spec.loss) {
     case VISE_LOSS_CROSS_ENTROPY:
       return cross_entropy_row(b, z, label, n_out, delta);
@@ -128,6 +134,7 @@ double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, dou
   bool classification =
       b->spec.loss == VISE_LOSS_CROSS_ENTROPY || b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE;
   double sum = 0;
+
   for (size_t i = 0; i < n; i++) {
     const double *z_row = z + i * n_out, *y_row = b->targets + i * n_out;
     double *delta_row = delta + i * n_out, weight = b->row_weights[i];
@@ -136,5 +143,6 @@ double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, dou
     for (size_t k = 0; k < n_out; k++) delta_row[k] = weight * delta_row[k] / denominator;
     if (classification && row_is_correct(z_row, y_row, b->labels[i], n_out)) *n_correct += 1;
   }
+
   return sum / denominator;
 }

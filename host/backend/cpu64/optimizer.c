@@ -48,14 +48,17 @@ static double shrink(double w, double t) {
 
 void vise_i_cpu64_update(vise_i_backend *b, double lr) {
   double cap = b->spec.max_update;
+
   b->counters.applied_steps++;
   b->counters.beta1_t *= b->spec.beta1;
   b->counters.beta2_t *= b->spec.beta2;
+
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
     vise_i_cpu64_strengths k = vise_i_cpu64_tensor_strengths(b, t);
     double keep = 1 - lr * k.k2d;
     if (keep < 0) keep = 0;
+
     for (size_t i = tensor->offset; i < tensor->offset + tensor->n_rows * tensor->n_cols; i++) {
       double d = lr * direction(b, i, b->grad[i]);
       if (cap > 0) d = d < -cap ? -cap : (d > cap ? cap : d); /* NaN stays NaN */

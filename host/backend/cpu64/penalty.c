@@ -24,14 +24,17 @@ double vise_i_cpu64_penalty(const vise_i_backend *b) {
     const double *w = b->params + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);
     double sum_squares = 0, sum_abs = 0;
+
     for (size_t i = 0; i < n; i++) {
       sum_squares += w[i] * w[i];
       sum_abs += fabs(w[i]);
     }
+
     if (k.k2 != 0) value += 0.5 * k.k2 * sum_squares;
     if (k.k1 != 0) value += k.k1 * sum_abs;
     if (k.kF != 0) value += k.kF * vise_i_cpu64_norm2(w, n);
   }
+
   return value;
 }
 
@@ -47,6 +50,7 @@ void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, do
     double *g = grad + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);
     double norm = k.kF != 0 ? vise_i_cpu64_norm2(w, n) : 0;
+
     for (size_t i = 0; i < n; i++) {
       if (k.k2 != 0) g[i] += k.k2 * w[i];
       if (k.k1 != 0 && with_l1) g[i] += k.k1 * sign(w[i]);

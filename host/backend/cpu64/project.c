@@ -3,10 +3,10 @@
 
 #include "host/backend/cpu64/cpu64.h"
 
-/* A max-norm projection ends within rounding of R. */
+/* A bounded norm may exceed R by rounding. */
 #define MAX_NORM_SLACK 1e-12
 
-/* The bounds of a tensor's entries; infinite ones stay so under any factor. Exempt biases have none. */
+/* The bounds of a tensor's entries; infinite ones stay infinite under any factor. Exempt biases have none. */
 static void box_of(const vise_i_backend *b, const vise_i_tensor *tensor, double factor, double *lo, double *hi) {
   bool exempt = tensor->is_bias && !b->spec.clamp_bias;
   *lo = exempt ? -INFINITY : b->spec.box_lo[tensor->layer];
@@ -56,6 +56,7 @@ void vise_i_cpu64_project(vise_i_backend *b, double clamp_factor) {
 
 void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step_stats *stats) {
   stats->n_at_lo = stats->n_at_hi = stats->n_boxed = 0;
+
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
     const double *w = b->params + tensor->offset;
@@ -63,10 +64,12 @@ void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step
     uint64_t n_at_lo = 0, n_at_hi = 0;
     double lo, hi;
     box_of(b, tensor, clamp_factor, &lo, &hi);
+
     for (size_t i = 0; i < n; i++) {
       if (isfinite(lo) && w[i] == lo) n_at_lo++;
       if (isfinite(hi) && w[i] == hi) n_at_hi++;
     }
+
     b->tensor_stats[t].n_at_lo = n_at_lo;
     b->tensor_stats[t].n_at_hi = n_at_hi;
     stats->n_at_lo += n_at_lo;
@@ -82,6 +85,7 @@ vise_status vise_i_cpu64_verify_projection(const vise_i_backend *b, double clamp
     size_t n_each, n_groups = norm_groups(b, tensor, &n_each);
     double lo, hi;
     box_of(b, tensor, clamp_factor, &lo, &hi);
+
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) {
       if (w[i] < lo || w[i] > hi) {
         return vise_i_fail(err, VISE_ERR_INTERNAL, "%s[%zu] = %.17g is outside its box [%.17g, %.17g] after a step",
@@ -92,6 +96,7 @@ vise_status vise_i_cpu64_verify_projection(const vise_i_backend *b, double clamp
                            w[i]);
       }
     }
+
     for (size_t i = 0; i < n_groups; i++) {
       double norm = vise_i_cpu64_norm2(w + i * n_each, n_each);
       if (norm > b->spec.max_norm * (1 + MAX_NORM_SLACK)) {
@@ -100,5 +105,6 @@ vise_status vise_i_cpu64_verify_projection(const vise_i_backend *b, double clamp
       }
     }
   }
+
   return VISE_OK;
 }

@@ -1,4 +1,4 @@
-/* One step: the order of the contract, and what happens when numbers are not finite. */
+/* One step in the order of docs/step.md, and what happens when numbers are not finite. */
 #include <math.h>
 #include <string.h>
 
@@ -24,21 +24,25 @@ static int first_bad_tensor(const vise_i_backend *b) {
 /* Steps 3 to 6: counts, penalties and clips, all on b->grad; fills their part of stats. */
 static void shape_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
   bool with_l1 = !b->spec.prox_l1;
+
   memset(b->tensor_stats, 0, sizeof b->tensor_stats);
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     b->tensor_stats[t].n_nonfinite = count_nonfinite(b, t);
     stats->n_nonfinite += b->tensor_stats[t].n_nonfinite;
   }
   stats->bad_tensor = first_bad_tensor(b);
+
   if (b->spec.clip_scope == VISE_CLIP_SCOPE_TOTAL) {
     vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
     if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
   }
+
   vise_i_cpu64_clip_value(b, hyper->clip_factor);
   for (size_t t = 0; t < b->net->n_tensors; t++) stats->n_clipped_values += b->tensor_stats[t].n_clipped_values;
   stats->grad_norm = vise_i_cpu64_norm2(b->grad, b->net->n_params);
   stats->norm_clipped = vise_i_cpu64_clip_norm(b, hyper->clip_factor);
   stats->grad_norm_clipped = vise_i_cpu64_norm2(b->grad, b->net->n_params);
+
   if (b->spec.clip_scope == VISE_CLIP_SCOPE_DATA) {
     vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
     if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
@@ -56,11 +60,13 @@ vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
                               vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   vise_step_stats s = {.n_rows = n, .lr = hyper->lr, .bad_tensor = -1};
+
   VISE_TRY(vise_i_cpu64_gradient(b, data, rows, n, delta, b->grad, &s.loss, &s.n_correct, err));
   if (delta) s.loss = external_loss;
   s.penalty = vise_i_cpu64_penalty(b);
   shape_gradient(b, hyper, &s);
   s.skipped = must_skip(b, &s);
+
   if (s.skipped) {
     b->counters.consecutive_skips++;
     status = vise_i_after_skip(&b->spec, b->counters.consecutive_skips, &s, err);
@@ -71,10 +77,12 @@ vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
     vise_i_cpu64_project(b, hyper->clamp_factor);
     if (b->spec.assert_projection) VISE_TRY(vise_i_cpu64_verify_projection(b, hyper->clamp_factor, err));
   }
+
   vise_i_cpu64_count_bounds(b, hyper->clamp_factor, &s);
   s.step = stats->step;
   s.epoch = stats->epoch;
   *stats = s;
+
 done:
   return status;
 }

@@ -23,12 +23,12 @@ static bool is_unfused(const vise_i_step_spec *spec) {
 static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err) {
   if (!is_unfused(spec) || spec->steps_per_launch <= 1) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                     "--steps-per-launch %llu: --step %s launches each step by itself; leave it 0, or use --step fused",
+                     "`steps_per_launch` %llu: `step_mode` %s launches each step by itself; leave it 0, or use `step_mode` fused",
                      (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
 }
 
-/* The kernel of a team may use the shared memory that it needs, and has room on the device. The most that there is, so
-   that no backend takes back what another has asked for. */
+/* Lets the kernel of a team use the device's most shared memory, so that no backend takes back what another asked for,
+   and checks that it has room. */
 static vise_status prepare(vise_i_backend *b, const vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   int n_ctas = 0;
@@ -54,7 +54,7 @@ done:
   return status;
 }
 
-/* Until one is set, the mask keeps everything. */
+/* Until a mask is set, everything is kept. */
 static vise_status open_mask(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *mask = NULL;
@@ -70,9 +70,11 @@ done:
 static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_backend *b = NULL;
+
   VISE_TRY(check_step_mode(spec, err));
   VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
+
   b->spec = *spec;
   b->spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
@@ -80,6 +82,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->train.state.beta1_t = b->train.state.beta2_t = 1;
   b->wide.state.beta1_t = b->wide.state.beta2_t = 1;
   b->sums_are_old = true;
+
   VISE_TRY(vise_i_cuda_plan(b, err));
   VISE_TRY(prepare(b, &b->train, err));
   VISE_TRY(prepare(b, &b->wide, err));
@@ -87,8 +90,10 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   if (is_unfused(&b->spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
+
   *out = b;
   b = NULL;
+
 done:
   destroy(b);
   return status;

@@ -21,12 +21,12 @@ static vise_status find_functions(vise_i_blas *out, vise_error *err) {
 
 #else
 
-/* The newest first: it knows the newest devices. Version 12 does as well: what is not opaque (the algorithm, the result
-   of the heuristic, the numbers of attributes and epilogues) has not changed. */
+/* Newest first, as it knows the newest devices. Version 12 works too: what is not opaque (the algorithm, the result of
+   the heuristic, the numbers of attributes and epilogues) is the same in both. */
 static void *open_library(void) {
   static const char *const names[] = {"libcublasLt.so.13", "libcublasLt.so", "libcublasLt.so.12"};
   void *library = NULL;
-  /* Once loaded it stays: what it keeps for the process is not made to be taken away. */
+  /* Once loaded it stays: its state for the process is not made to be unloaded. */
   for (size_t i = 0; !library && i < sizeof names / sizeof *names; i++) {
     library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
   }
@@ -37,19 +37,21 @@ static vise_status find_functions(vise_i_blas *out, vise_error *err) {
   out->library = open_library();
   if (!out->library) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                       "--step unfused needs cuBLAS: libcublasLt.so.13 was not found (nor libcublasLt.so, "
-                       "libcublasLt.so.12); install it or set LD_LIBRARY_PATH, or use --step fused");
+                       "`step_mode` unfused needs cuBLAS: libcublasLt.so.13 was not found (nor libcublasLt.so, "
+                       "libcublasLt.so.12); install it or set LD_LIBRARY_PATH, or use `step_mode` fused");
   }
+
 #define X(field, function)                                                                                             \
   {                                                                                                                    \
     void *const address = dlsym(out->library, #function);                                                              \
     if (!address) {                                                                                                    \
-      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step unfused: the cuBLAS that was found has no %s", #function); \
+      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` unfused: the cuBLAS that was found has no %s", #function); \
     }                                                                                                                  \
     memcpy(&out->field, &address, sizeof address);                                                                     \
   }
   VISE_I_BLAS_TABLE(X)
 #undef X
+
   return VISE_OK;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The functions of cuBLASLt that the unfused step calls. Vise is not linked with cuBLAS: the library is looked for when
- * it is needed. Under the emulation of the device (VISE_I_LINKED_CUBLAS) the functions are those that are linked in.
+ * The functions of cuBLASLt that the unfused step calls. Vise is not linked with cuBLAS: the library is loaded when it
+ * is needed. When the device is emulated (VISE_I_LINKED_CUBLAS) the functions are those linked in.
  */
 #ifndef VISE_I_CUDA_BLAS_H
 #define VISE_I_CUDA_BLAS_H
@@ -32,7 +32,7 @@ typedef struct vise_i_blas {
   cublasLtHandle_t handle; /* of the device that was current */
 } vise_i_blas;
 
-/* VISE_ERR_UNSUPPORTED where there is no cuBLAS, with the names that were tried. */
+/* VISE_ERR_UNSUPPORTED, with the names tried, if there is no cuBLAS. */
 VISE_WARN_UNUSED vise_status vise_i_blas_open(vise_i_blas *out, vise_error *err);
 void vise_i_blas_close(vise_i_blas *blas);
 

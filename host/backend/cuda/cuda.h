@@ -10,9 +10,9 @@
  *   run.c      steps of an epoch, resident or in chunks
  *   kept.c     rows that stay on the device between calls
  *   single.c   a step on the caller's batch, outputs, full gradient
- *   unfused.h  another way to run a step, behind vise_i_cuda_launch: its files are named there
+ *   unfused.h  another way to run a step, used by vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
- *   meter.c    what vise bench measures it by
+ *   meter.c    what vise bench measures with
  *
  * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
  * A CUDA error poisons the backend: this call and every later one return it.
@@ -30,8 +30,8 @@
 
 enum {
   VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
-  VISE_I_CUDA_PINNED_BYTES = 4 << 20,      /* of a buffer for copies, at most */
-  VISE_I_CUDA_SINGLE_BYTES = 16 << 20,     /* rows of evaluation on the device at a time, about */
+  VISE_I_CUDA_PINNED_BYTES = 4 << 20,      /* size of a copy buffer, at most */
+  VISE_I_CUDA_SINGLE_BYTES = 16 << 20,     /* rows of evaluation on the device at once, about */
   VISE_I_CUDA_WIDE_ROWS = 4096,
   VISE_I_CUDA_MOST_KEPT = 3 /* data sets: training, validation, test */
 };
@@ -45,23 +45,23 @@ typedef struct vise_i_cuda_mail {
 } vise_i_cuda_mail;
 
 /* A team with its plan and state: one for steps, and one for many rows at a time (outputs, full gradients). Both work
-   on the same weights and memory, but have an exchange of their own. */
+   on the same weights and memory, but each has its own exchange. */
 typedef struct vise_i_cuda_team {
   vise_i_plan plan;
   vise_k_step step;        /* with pointers, without data */
-  vise_k_step_state state; /* as the device left it, or as it shall be at the next launch */
+  vise_k_step_state state; /* as the device left it, or as it should be at the next launch */
 } vise_i_cuda_team;
 
 /* Rows of data in device memory: x [n_rows][x_row_bytes], y, weights (float), one after the other. */
 typedef struct vise_i_cuda_rows {
-  char *memory; /* borrowed; NULL while only a layout */
+  char *memory; /* borrowed; NULL: only a layout */
   size_t n_rows;
   size_t x_row_bytes, y_row_bytes; /* y_row_bytes 0: no targets */
   bool weighted;
   size_t y_at, weights_at, n_bytes;
 } vise_i_cuda_rows;
 
-/* Whose scaling a source has: each has its own place on the device. */
+/* Which data a scaling is for: each has its own place on the device. */
 typedef enum vise_i_cuda_scales { VISE_I_CUDA_BOUND, VISE_I_CUDA_SINGLE, VISE_I_CUDA_N_SCALES } vise_i_cuda_scales;
 
 /* The scaling of one array of data, on host (pinned) and device. */
@@ -70,35 +70,35 @@ typedef struct vise_i_cuda_scaling {
   float *byte_values;      /* [256] */
 } vise_i_cuda_scaling;
 
-/* The rows of the data set that are on the device: all of them, or two chunks that take turns. */
+/* The rows of the data set on the device: all of them, or two chunks that take turns. */
 typedef struct vise_i_cuda_bound {
   bool is_bound, resident;
   vise_i_data data;
   char *memory; /* owned */
   size_t n_bytes;
   vise_i_cuda_rows rows[2];
-  vise_k_source x, y;    /* without places */
+  vise_k_source x, y;    /* without addresses */
   uint32_t *order;       /* device [n_rows], resident only */
   double *row_factors;   /* host [n_rows]: row weight times class weight; NULL: all 1 */
   const size_t *indices; /* host, borrowed: the order of the epoch */
   size_t n_indices;
 } vise_i_cuda_bound;
 
-/* What vise bench measures by; all zero while it does not. */
+/* What vise bench measures with; all zero while it does not. */
 typedef struct vise_i_cuda_watch {
   bool runs;                 /* between clock_start and clock_stop */
   cudaEvent_t began, ended;  /* of the whole */
   cudaEvent_t first, last;   /* around the launches of a block of steps */
   double launch_seconds;     /* of all blocks so far */
   uint64_t *clocks;          /* device [VISE_K_N_CLOCKS], or NULL */
-  uint64_t steps_per_launch; /* of spec, while clocks are noted */
-  uint32_t n_steps;          /* of the launch that noted them */
+  uint64_t steps_per_launch; /* saved from spec while clocks are recorded */
+  uint32_t n_steps;          /* of the launch that recorded clocks */
 } vise_i_cuda_watch;
 
-/* Rows of data that do not change, by their id. */
+/* Rows of unchanging data, by their id. */
 typedef struct vise_i_cuda_kept {
   uint64_t id;           /* 0: free */
-  vise_i_cuda_rows rows; /* features alone; memory NULL: there was no room */
+  vise_i_cuda_rows rows; /* features only; memory NULL: no room */
 } vise_i_cuda_kept;
 
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
@@ -108,8 +108,8 @@ struct vise_i_backend {
   struct vise_i_unfused *unfused; /* NULL: steps are fused */
   const vise_i_net *net;
   vise_i_cuda_team train, wide;
-  size_t memory_limit; /* for everything, 0: what the device has */
-  size_t most_shared;  /* bytes of a CTA */
+  size_t memory_limit; /* for everything; 0: what the device has */
+  size_t most_shared;  /* bytes per CTA */
 
   char *arena; /* device */
   size_t arena_bytes;
@@ -132,14 +132,14 @@ struct vise_i_backend {
   char *single; /* device rows of a call's own data; grows */
   size_t single_bytes;
   float *flat;       /* host [n_params of the device layout] */
-  bool sums_are_old; /* the weights were set: their sums are of others */
+  bool sums_are_old; /* the weights were set after they were summed */
 
   vise_i_cuda_watch watch;
   vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
-  uint64_t n_launches, n_idle_launches; /* of steps; of those, apart, that came after a halt */
-  uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or of an unfused step kernels and calls of cuBLAS, or of
-                          a replayed one nodes of the graph */
-  uint64_t n_captures; /* of graphs */
+  uint64_t n_launches, n_idle_launches; /* of steps; those after a halt are counted apart */
+  uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or in an unfused step its kernels and cuBLAS calls, or
+                          its graph nodes if replayed */
+  uint64_t n_captures; /* graphs captured */
   vise_status poison;
   char poison_text[VISE_ERROR_TEXT_BYTES];
 };
@@ -152,20 +152,20 @@ struct vise_i_backend {
 /* VISE_OK, or the error with expression and place, which poisons the backend. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *expression,
                                                const char *file, int line, vise_error *err);
-/* First in every call: the poison, if there is one, else the backend's device becomes the current one. */
+/* First in every call: fails if the backend is poisoned, else makes its device the current one. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_enter(vise_i_backend *b, vise_error *err);
 
 VISE_WARN_UNUSED vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err);
 void vise_i_cuda_free_all(vise_i_backend *b);
-/* Device memory beside the arena; VISE_ERR_MEMORY (no poison) where there is none. */
+/* Device memory apart from the arena; VISE_ERR_MEMORY (no poison) if there is none. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes, const char *what, char **out,
                                                vise_error *err);
 /* Bytes that may still be allocated. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err);
 
-/* Before b->buffers are used for n_bytes in all: they grow up to that, or to VISE_I_CUDA_PINNED_BYTES. */
+/* Call before b->buffers are used for n_bytes in all: they grow to that, or to VISE_I_CUDA_PINNED_BYTES. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err);
-/* Through pinned memory, and waiting for it. */
+/* Copy through pinned memory, and wait. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
                                                 vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
@@ -176,14 +176,14 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_er
 
 /* ---- plans.c ---- */
 
-/* Both plans, joined. */
+/* Makes both plans and joins them. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err);
 
 /* ---- launch.c ---- */
 
 /* Sends the team's state, its cursor at 0 and not halted, and the first n records of the mail. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
-/* Lets the next launch wait for the copies so far. */
+/* Makes the next launch wait for the copies so far. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err);
 /* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
@@ -209,7 +209,7 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_get_state(vise_i_backend *b, vise_i_sta
 VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const void *values,
                                                    vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err);
-/* Before steps: the sums of the weights are those of the weights. */
+/* Before steps: sums the weights again if they were set. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err);
 /* A float array in the device layout, from b->flat to out [n_params]. */
 void vise_i_cuda_unpack(const vise_i_backend *b, float *out);
@@ -218,7 +218,7 @@ void vise_i_cuda_unpack(const vise_i_backend *b, float *out);
 
 VISE_WARN_UNUSED vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                                     vise_error *err);
-/* Labels of rows [n] (NULL: 0, 1, ...) are classes; no labels: VISE_OK. */
+/* Checks that labels of rows [n] (NULL: 0, 1, ...) are classes; VISE_OK without labels. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data,
                                                       const size_t *rows, size_t n, vise_error *err);
 /* Row weight times class weight. */
@@ -226,9 +226,9 @@ double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, 
 /* What the sum of the rows' losses is divided by, from the sum of their factors. */
 double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum);
 
-/* Where n_rows rows of such data lie. */
+/* Where n_rows rows of such data are stored. */
 vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets, size_t n_rows);
-/* Sends the scaling of the data and describes them; x and y of the result have no places yet. */
+/* Sends the scaling of the data and describes the data; *x and *y have no addresses yet. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_scales which,
                                                  vise_k_source *x, vise_k_source *y, vise_error *err);
 /* Puts rows[0..n) of data (NULL: first_row, first_row + 1, ...) at place `at` of the device rows; asynchronous. */
@@ -256,8 +256,8 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_backend *b, const vis
 
 /* ---- kept.c ---- */
 
-/* Whether all rows of the data are on the device, where the data have an id; the first time they are sent, if there is
-   room. Only the features of *out are there. */
+/* Whether all rows of data with an id are on the device; the first time they are sent, if there is room. *out has
+   features only. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_rows *out,
                                               bool *is_kept, vise_error *err);
 void vise_i_cuda_forget(vise_i_backend *b);

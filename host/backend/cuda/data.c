@@ -1,5 +1,5 @@
-/* Data as the device has them: elements keep their type, rows lie densely (features padded to 16 bytes), labels and
-   values of targets as they came, row weights as floats. */
+/* Data as the device has them: elements keep their type, rows are dense (features padded to 16 bytes), labels and
+   values of targets are as they came, row weights are floats. */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ enum { ROW_ALIGN = 16 };
 vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                    vise_error *err) {
   if (data->x.n_rows > UINT32_MAX) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, --backend cuda counts up to %u", data->x.n_rows,
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, `backend` cuda counts up to %u", data->x.n_rows,
                        UINT32_MAX);
   }
   return vise_i_check_data(&b->spec, data, with_targets, err);
@@ -44,6 +44,7 @@ double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, 
 
 double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum) {
   const double n_out = (double)spec->net->widths[spec->net->n_layers];
+
   switch (spec->loss) {
     case VISE_LOSS_MSE:
       if (spec->mse_reduction == VISE_MSE_HALF_SUM) return 1;
@@ -56,7 +57,7 @@ double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum) {
   }
 }
 
-/* ---- where rows lie ---- */
+/* ---- layout of rows ---- */
 
 vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                     size_t n_rows) {
@@ -86,11 +87,13 @@ static vise_status make_source(vise_i_backend *b, const vise_array *array, const
   const size_t n = array->n_cols;
   const bool scaled = scaling->shift != NULL;
   vise_k_source s = {.row_bytes = row_bytes, .type = (vise_k_type)array->dtype, .n_columns = (uint32_t)n};
+
   if (scaled) s.scaling = scaling->uniform ? VISE_K_SCALE_UNIFORM : VISE_K_SCALE_COLUMNS;
   if (s.scaling == VISE_K_SCALE_UNIFORM) {
     s.shift = scaling->shift[0];
     s.inverse = 1 / scaling->scale[0];
   }
+
   if (s.scaling == VISE_K_SCALE_COLUMNS) {
     for (size_t c = 0; c < n; c++) {
       pinned->shift[c] = scaling->shift[c];
@@ -106,6 +109,7 @@ static vise_status make_source(vise_i_backend *b, const vise_array *array, const
     VISE_TRY(send_array(b, device->byte_values, pinned->byte_values, 256 * sizeof(float), err));
     s.byte_values = device->byte_values;
   }
+
   *out = s;
 done:
   return status;
@@ -116,12 +120,15 @@ vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise
   vise_status status;
   const vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, data->y.data != NULL, 1);
   static const vise_i_scaling none;
+
   *y = (vise_k_source){0};
   VISE_TRY(make_source(b, &data->x, &data->x_scaling, &b->scales[which][0], &b->pinned_scales[which][0],
                        rows.x_row_bytes, x, err));
+
   if (!data->y.data) goto done;
   VISE_TRY(make_source(b, &data->y, vise_i_has_labels(b->net, data) ? &none : &data->y_scaling, &b->scales[which][1],
                        &b->pinned_scales[which][1], rows.y_row_bytes, y, err));
+
 done:
   return status;
 }
@@ -144,7 +151,7 @@ static void copy_row(char *out, const vise_array *from, size_t row, size_t row_b
   memset(out + n_bytes, 0, row_bytes - n_bytes);
 }
 
-/* Rows into a buffer, part after part. */
+/* Rows into a buffer: all features, then all targets, then all weights. */
 static void gather(const vise_i_data *data, const vise_i_cuda_rows *r, const size_t *rows, size_t first_row, size_t n,
                    char *buffer) {
   char *x = buffer, *y = x + n * r->x_row_bytes, *weights = y + n * r->y_row_bytes;
@@ -163,11 +170,14 @@ vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, con
                                  const size_t *rows, size_t first_row, size_t n, vise_error *err) {
   vise_status status;
   const size_t row_bytes = to->x_row_bytes + to->y_row_bytes + (to->weighted ? sizeof(float) : 0);
+
   VISE_TRY(vise_i_cuda_reserve(b, n * row_bytes, err));
   const size_t most = b->buffer_bytes / row_bytes;
+
   for (size_t i = 0, k = 0; i < n; i += most, k ^= 1) {
     const size_t m = n - i < most ? n - i : most;
     const char *x = b->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;
+
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
     gather(data, to, rows ? rows + i : NULL, first_row + i, m, b->buffers[k]);
     VISE_TRY(send_array(b, to->memory + (at + i) * to->x_row_bytes, x, m * to->x_row_bytes, err));
@@ -179,6 +189,7 @@ vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, con
     }
     VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
   }
+
 done:
   return status;
 }

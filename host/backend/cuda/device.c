@@ -11,9 +11,11 @@ bool vise_i_cuda_is_built(void) {
 static int count_devices(const char **why_not) {
   int n_devices = 0, driver = 0;
   const cudaError_t error = cudaGetDeviceCount(&n_devices);
+
   if (error == cudaSuccess) return n_devices;
-  (void)cudaGetLastError(); /* it must not be found by a later call that has nothing to do with it */
+  (void)cudaGetLastError(); /* a later, unrelated call must not find it */
   if (error == cudaErrorNoDevice) return 0;
+
   if (cudaDriverGetVersion(&driver) != cudaSuccess) driver = 0;
   if (driver == 0) {
     *why_not = "no CUDA device: there is no NVIDIA driver";
@@ -22,10 +24,11 @@ static int count_devices(const char **why_not) {
   } else {
     *why_not = "no CUDA device: the NVIDIA driver does not start (nvidia-smi may say why)";
   }
+
   return -1;
 }
 
-/* A device that went away or refuses is no usable one. */
+/* A device that is gone or refuses is not usable. */
 static bool is_usable(int index) {
   int major = 0;
   if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index) == cudaSuccess) {
@@ -53,11 +56,11 @@ int vise_i_cuda_n_devices(void) {
 }
 
 vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err) {
-  if (n_devices == 0) return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there is no CUDA device", index);
+  if (n_devices == 0) return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there is no CUDA device", index);
   if (n_devices == 1) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there is 1 CUDA device, 0", index);
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there is 1 CUDA device, 0", index);
   }
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there are %d CUDA devices, 0 %s %d", index, n_devices,
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there are %d CUDA devices, 0 %s %d", index, n_devices,
                      n_devices == 2 ? "and" : "to", n_devices - 1);
 }
 
@@ -71,8 +74,10 @@ vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error 
   struct cudaDeviceProp properties;
   const int n_devices = vise_i_cuda_n_devices();
   if (index < 0 || index >= n_devices) return vise_i_cuda_no_such_device(index, n_devices, err);
+
   const cudaError_t error = cudaGetDeviceProperties(&properties, index);
   if (error != cudaSuccess) return device_failed(index, "cudaGetDeviceProperties", error, err);
+
   vise_i_cuda_device made = {.major = properties.major,
                              .minor = properties.minor,
                              .n_sms = properties.multiProcessorCount,
@@ -80,6 +85,7 @@ vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error 
                              .shared_bytes = properties.sharedMemPerBlockOptin,
                              .usable = properties.major >= VISE_I_CUDA_MIN_MAJOR};
   snprintf(made.name, sizeof made.name, "%s", properties.name);
+
   *out = made;
   return VISE_OK;
 }
@@ -88,13 +94,16 @@ vise_status vise_i_cuda_choose(int index, vise_error *err) {
   int major = 0, minor = 0;
   const int n_devices = vise_i_cuda_n_devices();
   if (index < 0 || index >= n_devices) return vise_i_cuda_no_such_device(index, n_devices, err);
+
   cudaError_t error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
   if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index);
   if (error != cudaSuccess) return device_failed(index, "cudaDeviceGetAttribute", error, err);
+
   if (major < VISE_I_CUDA_MIN_MAJOR) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d has compute capability %d.%d, 8.0 or more is needed",
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d has compute capability %d.%d, 8.0 or more is needed",
                        index, major, minor);
   }
+
   error = cudaSetDevice(index);
   return error == cudaSuccess ? VISE_OK : device_failed(index, "cudaSetDevice", error, err);
 }

@@ -1,13 +1,13 @@
 /*
  * The GPUs of this machine. No CUDA types here: builds without the CUDA backend have these functions too
- * (host/backend/without_cuda.c), and say that there is none. All may be called from any thread.
+ * (host/backend/without_cuda.c), which report that it is missing. All may be called from any thread.
  */
 #ifndef VISE_I_CUDA_DEVICE_H
 #define VISE_I_CUDA_DEVICE_H
 
 #include "host/backend/backend.h"
 
-/* What the kernels are compiled for: compute capability 8.0 and all after it. */
+/* What the kernels are compiled for: compute capability 8.0 and later. */
 enum { VISE_I_CUDA_MIN_MAJOR = 8 };
 
 typedef struct vise_i_cuda_device {
@@ -22,21 +22,21 @@ typedef struct vise_i_cuda_device {
 /* Whether the CUDA backend is part of this build. */
 bool vise_i_cuda_is_built(void);
 
-/* The CUDA backend when there is a device that it can use; else NULL and the reason, a constant text. */
+/* The CUDA backend if it can use some device; else NULL and the reason, a constant text. */
 const vise_i_backend_ops *vise_i_cuda_find(const char **why_not);
 
-/* How many devices CUDA sees, usable or not; 0 as well where there is no driver. */
+/* How many devices CUDA sees, usable or not; 0 without a driver. */
 int vise_i_cuda_n_devices(void);
 
-/* Errors: those of vise_i_cuda_choose, but that any device may be described. */
+/* Errors: those of vise_i_cuda_choose, except that a device may be too old. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error *err);
 
-/* Makes the device the current one of the calling thread: the first thing that a backend does, and what each of its
-   calls does when it may come from another thread.
+/* Makes the device current in the calling thread: the first thing that a backend does. Its calls, which may come from
+   other threads, set it again.
    Errors: VISE_ERR_UNSUPPORTED (no such device, or too old), VISE_ERR_DEVICE (it does not answer). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_choose(int index, vise_error *err);
 
-/* The error for an index that none of the n_devices has. */
+/* The error for an index outside 0..n_devices. */
 vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Rows that stay on the device between calls: of data that do not change, as the caller says by an id (vise_i_data).
- * A validation set is then sent once, not in each epoch. What shares its rows with the bound data is there already.
+ * Rows that stay on the device between calls, for data that the caller marks as unchanging by an id (vise_i_data). A
+ * validation set is then sent once, not in each epoch. Data that share rows with the bound data are there already.
  */
 #include <string.h>
 
@@ -34,12 +34,15 @@ static vise_status keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_
   size_t available = 0;
   char *memory = NULL;
   vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, false, data->x.n_rows);
+
   kept->id = data->id;
   VISE_TRY(vise_i_cuda_available(b, &available, err));
   if (rows.n_bytes > available / 2) goto done;
+
   const vise_status allocated = vise_i_cuda_alloc(b, rows.n_bytes, "rows of data", &memory, &inner);
-  if (allocated == VISE_ERR_MEMORY) goto done; /* they come part by part, as they did */
+  if (allocated == VISE_ERR_MEMORY) goto done; /* they are sent part by part instead */
   if (allocated != VISE_OK) VISE_TRY(vise_i_fail(err, allocated, "%s", inner.text));
+
   rows.memory = memory;
   status = vise_i_cuda_put_rows(b, data, &rows, 0, NULL, 0, rows.n_rows, err);
   if (status == VISE_OK) {
@@ -48,6 +51,7 @@ static vise_status keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_
     (void)cudaStreamSynchronize(b->copies);
     (void)cudaFree(memory);
   }
+
 done:
   return status;
 }
@@ -58,6 +62,7 @@ vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_
   vise_i_cuda_kept *place = NULL;
   *is_kept = false;
   if (data->id == 0) return VISE_OK;
+
   if (is_bound(b, data)) {
     *out = b->bound.rows[0];
     out->y_row_bytes = 0;
@@ -65,14 +70,17 @@ vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_
     *is_kept = true;
     return VISE_OK;
   }
+
   for (size_t i = VISE_I_CUDA_MOST_KEPT; i-- > 0;) {
     if (b->kept[i].id == 0 || b->kept[i].id == data->id) place = &b->kept[i];
     if (b->kept[i].id == data->id) break;
   }
   if (!place) return VISE_OK;
+
   if (place->id == 0) VISE_TRY(keep(b, data, place, err));
   *out = place->rows;
   *is_kept = place->rows.memory != NULL;
+
 done:
   return status;
 }

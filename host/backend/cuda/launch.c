@@ -16,15 +16,18 @@ done:
 vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
+
   team->state.cursor = 0;
   team->state.halted = 0;
   team->state.gathered = 0;
   b->mail->state = team->state;
+
   VISE_I_CUDA_TRY(
       b, cudaMemcpyAsync(step->state, &b->mail->state, sizeof b->mail->state, cudaMemcpyHostToDevice, b->copies));
   VISE_I_CUDA_TRY(b, cudaMemcpyAsync((void *)(uintptr_t)step->records, b->mail->records, n * sizeof *b->mail->records,
                                      cudaMemcpyHostToDevice, b->copies));
   VISE_TRY(vise_i_cuda_await_copies(b, err));
+
 done:
   return status;
 }
@@ -99,10 +102,12 @@ void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i
       .skipped = from->skipped != 0,
       .bad_tensor = from->bad_tensor,
   };
+
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_k_tensor_counts *n = &from->tensors[t];
     const vise_i_tensor *tensor = &b->net->tensors[t];
     float lo, hi;
+
     b->tensor_stats[t] = (vise_tensor_stats){n->n_nonfinite, n->n_clipped_values, n->n_at_lo, n->n_at_hi};
     s.n_nonfinite += n->n_nonfinite;
     s.n_clipped_values += n->n_clipped_values;
@@ -111,5 +116,6 @@ void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i
     vise_i_step_box(&b->spec, tensor, hyper->clamp_factor, &lo, &hi);
     if (isfinite(lo) || isfinite(hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
   }
+
   *stats = s;
 }

@@ -9,22 +9,25 @@
 
 enum { GUARD_BYTE = 0xA5, LEAST_BUFFER_BYTES = 1 << 16 };
 
-/* Left to the driver and to others when there is no limit. */
+/* Left to the driver and others if there is no limit. */
 #define SPARE_BYTES ((size_t)64 << 20)
 
 vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *expression, const char *file, int line,
                               vise_error *err) {
   if (error == cudaSuccess) return VISE_OK;
   (void)cudaGetLastError();
+
   const char *name = strrchr(file, '/');
   vise_error own = VISE_ERROR_INIT;
   const vise_status status =
       vise_i_fail(&own, VISE_ERR_DEVICE, "CUDA device %d: %s (%s) from %s, %s:%d", b->spec.device,
                   cudaGetErrorString(error), cudaGetErrorName(error), expression, name ? name + 1 : file, line);
+
   if (b->poison == VISE_OK) {
     b->poison = status;
     memcpy(b->poison_text, own.text, sizeof b->poison_text);
   }
+
   return vise_i_fail(err, status, "%s", own.text);
 }
 
@@ -41,12 +44,15 @@ vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *er
   size_t n_free = 0, n_total = 0;
   const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes +
                       vise_i_cuda_kept_bytes(b);
+
   if (b->memory_limit > 0) {
     *out = b->memory_limit > used ? b->memory_limit - used : 1;
     return VISE_OK;
   }
+
   VISE_I_CUDA_TRY(b, cudaMemGetInfo(&n_free, &n_total));
   *out = n_free > 2 * SPARE_BYTES ? n_free - SPARE_BYTES : n_free / 2 + 1;
+
 done:
   return status;
 }
@@ -97,6 +103,7 @@ static void *array_at(const vise_i_backend *b, const vise_i_plan *plan, vise_i_p
 static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, size_t n_records) {
   vise_k_step *step = &team->step;
   const vise_i_plan *plan = &team->plan;
+
   *step = plan->step;
   step->params = array_at(b, plan, VISE_I_PLAN_PARAMS);
   step->moment1 = array_at(b, plan, VISE_I_PLAN_MOMENT1);
@@ -119,6 +126,7 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->unit_max = array_at(b, plan, VISE_I_PLAN_UNIT_MAX);
   step->norm_unit_sums = array_at(b, plan, VISE_I_PLAN_NORM_UNIT_SUMS);
   step->slots = array_at(b, plan, VISE_I_PLAN_SLOTS);
+
   step->state = place(p, sizeof(vise_k_step_state));
   step->records = place(p, n_records * sizeof(vise_k_step_record));
   step->stats = place(p, n_records * sizeof(vise_k_step_stats));
@@ -162,6 +170,7 @@ static vise_status clear_arena(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_guard = b->spec.guard_bytes;
   const vise_i_cuda_team *const teams[] = {&b->train, &b->wide};
+
   VISE_I_CUDA_TRY(b, cudaMemsetAsync(b->arena, n_guard > 0 ? GUARD_BYTE : 0, b->arena_bytes, b->copies));
   for (size_t t = 0; t < 2; t++) {
     const vise_k_step *step = &teams[t]->step;
@@ -172,7 +181,9 @@ static vise_status clear_arena(vise_i_backend *b, vise_error *err) {
     }
     VISE_I_CUDA_TRY(b, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->copies));
   }
+
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+
 done:
   return status;
 }
@@ -181,23 +192,28 @@ vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   void *memory = NULL;
   const size_t n_bytes = place_all(b), n_pinned = place_pinned(b);
+
   if (b->memory_limit > 0 && n_bytes > b->memory_limit) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "--device-memory-limit %zu: the step takes %zu bytes, %zu more, before there are any data",
+                         "`device_memory_limit` %zu: the step takes %zu bytes, %zu more, before there are any data",
                          b->memory_limit, n_bytes, n_bytes - b->memory_limit));
   }
+
   VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the step", &b->arena, err));
   b->arena_bytes = n_bytes;
   place_all(b);
+
   VISE_I_CUDA_TRY(b, cudaHostAlloc(&memory, n_pinned, cudaHostAllocMapped));
   b->pinned = memory;
   place_pinned(b);
   memset(b->mail, 0, sizeof *b->mail);
   VISE_I_CUDA_TRY(b, cudaHostGetDevicePointer(&memory, &b->mail->progress, 0));
   b->train.step.progress = memory;
+
   VISE_TRY(vise_i_alloc_zero(&b->flat, b->train.plan.n_params, sizeof(float), "weights", err));
   VISE_TRY(make_streams(b, err));
   VISE_TRY(clear_arena(b, err));
+
 done:
   return status;
 }
@@ -205,10 +221,12 @@ done:
 void vise_i_cuda_free_all(vise_i_backend *b) {
   cudaEvent_t const events[] = {b->copied[0],  b->copied[1],  b->done[0], b->done[1],
                                 b->fetched[0], b->fetched[1], b->ready,   b->ran};
+
   if (cudaSetDevice(b->spec.device) != cudaSuccess) (void)cudaGetLastError();
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
+
   vise_i_cuda_watch_free(b);
   if (b->steps) (void)cudaStreamDestroy(b->steps);
   if (b->copies) (void)cudaStreamDestroy(b->copies);
@@ -217,26 +235,30 @@ void vise_i_cuda_free_all(vise_i_backend *b) {
   if (b->pinned) (void)cudaFreeHost(b->pinned);
   if (b->buffers[0]) (void)cudaFreeHost(b->buffers[0]);
   free(b->flat);
-  (void)cudaGetLastError(); /* a poisoned device refuses all of this, which changes nothing */
+  (void)cudaGetLastError(); /* a poisoned device refuses all this, which is harmless */
 }
 
 /* ---- copies ---- */
 
-/* Memory is pinned at a millisecond for some megabytes: a small training does with little of it. */
+/* Pinning some megabytes takes a millisecond: a small training run pins only a little. */
 vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
   void *memory = NULL;
   size_t each = b->buffer_bytes > 0 ? b->buffer_bytes : LEAST_BUFFER_BYTES;
+
   while (each < n_bytes && each < VISE_I_CUDA_PINNED_BYTES) each *= 2;
   if (each == b->buffer_bytes) return VISE_OK;
+
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies)); /* they may be in use */
   if (b->buffers[0]) VISE_I_CUDA_TRY(b, cudaFreeHost(b->buffers[0]));
   b->buffers[0] = b->buffers[1] = NULL;
   b->buffer_bytes = 0;
+
   VISE_I_CUDA_TRY(b, cudaHostAlloc(&memory, 2 * each, cudaHostAllocDefault));
   b->buffers[0] = memory;
   b->buffers[1] = b->buffers[0] + each;
   b->buffer_bytes = each;
+
 done:
   return status;
 }
@@ -244,6 +266,7 @@ done:
 vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
+
   for (size_t at = 0, k = 0; at < n_bytes; at += b->buffer_bytes, k ^= 1) {
     const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
@@ -251,22 +274,27 @@ vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, si
     VISE_I_CUDA_TRY(b, cudaMemcpyAsync((char *)to + at, b->buffers[k], n, cudaMemcpyHostToDevice, b->copies));
     VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
   }
+
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+
 done:
   return status;
 }
 
 vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
+
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
   VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
+
   for (size_t at = 0; at < n_bytes; at += b->buffer_bytes) {
     const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
     VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->buffers[0], (const char *)from + at, n, cudaMemcpyDeviceToHost, b->copies));
     VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
     memcpy((char *)to + at, b->buffers[0], n);
   }
+
 done:
   return status;
 }
@@ -278,9 +306,11 @@ vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err) {
   unsigned char *bytes = NULL;
   const vise_i_plan *plan = &b->train.plan;
   const size_t n_guard = b->spec.guard_bytes;
+
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_alloc(&bytes, b->arena_bytes, 1, "guards", err));
   VISE_TRY(vise_i_cuda_download(b, bytes, b->arena, b->arena_bytes, err));
+
   for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     const vise_i_plan_array *array = &plan->arrays[i];
     if (array->n_bytes == 0) continue;
@@ -293,6 +323,7 @@ vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err) {
       goto done;
     }
   }
+
 done:
   free(bytes);
   return status;

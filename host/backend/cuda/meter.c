@@ -68,13 +68,16 @@ done:
 static vise_status clock_stop(vise_i_backend *b, double *seconds, double *launch_seconds, vise_error *err) {
   vise_status status;
   float ms = 0;
+
   b->watch.runs = false;
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.ended, b->steps));
   VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->watch.ended));
   VISE_I_CUDA_TRY(b, cudaEventElapsedTime(&ms, b->watch.began, b->watch.ended));
+
   *seconds = 1e-3 * (double)ms;
   *launch_seconds = b->watch.launch_seconds;
+
 done:
   return status;
 }
@@ -85,7 +88,7 @@ static double floor_us(const vise_i_backend *b, size_t row_bytes, uint64_t steps
   vise_i_plan_cost cost;
   if (b->unfused) return NAN;
   vise_i_plan_cost_of(&b->train.plan, row_bytes, &cost);
-  /* Steps of one launch share what it takes. */
+  /* Steps of one launch share its cost. */
   const double shared = steps_per_launch > 1 ? cost.launch_us * (1 - 1 / (double)steps_per_launch) : 0;
   return cost.floor_us - shared;
 }
@@ -96,8 +99,10 @@ static vise_status parts_open(vise_i_backend *b, uint64_t steps_per_launch, vise
   vise_status status;
   vise_i_cuda_watch *w = &b->watch;
   char *memory = NULL;
+
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (b->unfused) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "only the fused step has phases with clocks"));
+
   if (!w->clocks) {
     VISE_TRY(vise_i_cuda_alloc(b, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
     w->clocks = (uint64_t *)(void *)memory;
@@ -105,7 +110,9 @@ static vise_status parts_open(vise_i_backend *b, uint64_t steps_per_launch, vise
     w->steps_per_launch = b->spec.steps_per_launch;
     w->n_steps = 0;
   }
+
   b->spec.steps_per_launch = steps_per_launch;
+
 done:
   return status;
 }
@@ -113,13 +120,16 @@ done:
 static vise_status parts_read(vise_i_backend *b, vise_i_meter_parts *out, vise_error *err) {
   vise_status status;
   uint64_t clocks[VISE_K_N_CLOCKS];
+
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!b->watch.clocks || b->watch.n_steps == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: no launch has noted clocks"));
   }
+
   VISE_TRY(vise_i_cuda_download(b, clocks, b->watch.clocks, sizeof clocks, err));
   vise_i_step_parts(&b->train.step, clocks, b->watch.n_steps, out);
   out->launch_seconds = b->watch.launch_seconds;
+
 done:
   return status;
 }
@@ -143,5 +153,6 @@ const vise_i_meter *vise_i_cuda_meter(void) {
       .parts_read = parts_read,
       .parts_close = parts_close,
   };
+
   return &meter;
 }

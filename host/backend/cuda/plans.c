@@ -21,12 +21,15 @@ vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
   vise_i_plan_machine machine;
   size_t other = 0;
   const vise_i_step_spec *spec = &b->spec;
+
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine, &options);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
-  /* Many rows at a time where that costs little beside the rest. */
+
+  /* Many rows at a time, if that costs little next to the rest. */
   VISE_TRY(vise_i_unfused_count(b, &other, err));
   const size_t available = machine.memory_bytes > other ? machine.memory_bytes - other : 1, most = available / 4;
+
   for (size_t rows = VISE_I_CUDA_WIDE_ROWS;; rows /= 2) {
     if (rows < spec->max_batch) rows = spec->max_batch;
     request.max_rows = rows;
@@ -35,8 +38,10 @@ vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
     if (rows == spec->max_batch) break;
     if (b->wide.plan.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes <= most && b->wide.plan.n_bytes <= 2 * most) break;
   }
+
   vise_i_plan_join(&b->train.plan, &b->wide.plan);
   VISE_TRY(vise_i_plan_check_memory(&b->train.plan, available, err));
+
 done:
   return status;
 }

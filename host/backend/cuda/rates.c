@@ -11,7 +11,7 @@
 #include "host/backend/cuda/device.h"
 #include "host/base/memory.h"
 
-/* Copies and products that are large for a GPU; for the emulated device they only have to work. */
+/* Copies and products that are large for a GPU; on the emulated device they only have to work. */
 #ifdef VISE_I_LINKED_CUBLAS
 enum { GEMM_N = 64, CALLS = 2, REPEATS = 2, EMULATED = 1 };
 #define COPY_BYTES ((size_t)1 << 20)
@@ -28,19 +28,21 @@ static vise_status check(int device, cudaError_t error, const char *expression, 
                      "CUDA device %d: %s (%s) from %s", device, cudaGetErrorString(error), cudaGetErrorName(error),
                      expression);
 }
+
 /* In a function with `status`, `err`, `done:` and `device`. */
 #define CUDA_TRY(call) VISE_TRY(check(device, (call), #call, err))
 
-/* What cuBLAS refuses leaves a rate unmeasured and is no error of the device. */
+/* What cuBLAS refuses leaves a rate unmeasured; it is not an error of the device. */
 static vise_status check_blas(cublasStatus_t error, const char *expression, vise_error *err) {
   if (error == CUBLAS_STATUS_SUCCESS) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "products: cuBLAS status %d from %s", (int)error, expression);
 }
+
 #define BLAS_TRY(call) VISE_TRY(check_blas((call), #call, err))
 
 /* ---- what it is ---- */
 
-/* "580.65.06", as the kernel module says; empty where there is none. */
+/* "580.65.06 ", as the kernel module says; empty if there is none. */
 static void driver_release(char *out, size_t n_bytes) {
   char line[256] = "";
   FILE *file = fopen("/proc/driver/nvidia/version", "r");
@@ -59,17 +61,20 @@ vise_status vise_i_cuda_rates_describe(int device, char *text, size_t n_bytes, v
   vise_i_cuda_device d;
   char release[64];
   int driver = 0, runtime = 0, clock_khz = 0;
+
   VISE_TRY(vise_i_cuda_describe(device, &d, err));
   CUDA_TRY(cudaDriverGetVersion(&driver));
   CUDA_TRY(cudaRuntimeGetVersion(&runtime));
   CUDA_TRY(cudaDeviceGetAttribute(&clock_khz, cudaDevAttrClockRate, device));
   driver_release(release, sizeof release);
+
   (void)snprintf(text, n_bytes,
                  "%s%.80s, compute capability %d.%d, %d SMs, %.1f GiB, up to %d MHz, driver %s(CUDA %d.%d), runtime "
                  "CUDA %d.%d",
                  EMULATED ? "emulated on the CPU (its times mean nothing): " : "", d.name, d.major, d.minor, d.n_sms,
                  (double)d.n_bytes / 1073741824.0, clock_khz / 1000, release, driver / 1000, driver % 1000 / 10,
                  runtime / 1000, runtime % 1000 / 10);
+
 done:
   return status;
 }
@@ -114,15 +119,18 @@ static vise_status make_numbers(int device, size_t n_bytes, bool bf16, void **ou
   uint32_t *words = NULL;
   const size_t n = n_bytes / sizeof *words;
   uint32_t x = 12345;
+
   VISE_TRY(vise_i_alloc(&words, n, sizeof *words, "numbers to be copied", err));
   for (size_t i = 0; i < n; i++) {
     x = x * 1664525u + 1013904223u;
     /* Signs and mantissas at random, exponents of 0.5 to 1. */
     words[i] = bf16 ? (x & 0x807f807fu) | 0x3f003f00u : (x & 0x807fffffu) | 0x3f000000u;
   }
+
   CUDA_TRY(cudaMalloc(out, n_bytes));
   CUDA_TRY(cudaMemcpy(*out, words, n_bytes, cudaMemcpyHostToDevice));
   CUDA_TRY(cudaStreamSynchronize(NULL)); /* streams that do not wait for the default one read them */
+
 done:
   free(words);
   return status;
@@ -132,8 +140,10 @@ static vise_status measure_copy(int device, const stopwatch *w, double *bytes_pe
   vise_status status;
   void *from = NULL, *to = NULL;
   double best = INFINITY, took = 0;
+
   VISE_TRY(make_numbers(device, COPY_BYTES, false, &from, err));
   CUDA_TRY(cudaMalloc(&to, COPY_BYTES));
+
   for (int r = 0; r <= REPEATS; r++) {
     CUDA_TRY(cudaEventRecord(w->start, w->stream));
     for (int i = 0; i < CALLS; i++) {
@@ -142,7 +152,9 @@ static vise_status measure_copy(int device, const stopwatch *w, double *bytes_pe
     VISE_TRY(stopwatch_read(device, w, &took, err));
     if (r > 0) best = fmin(best, took);
   }
+
   *bytes_per_s = 2.0 * CALLS * (double)COPY_BYTES / best;
+
 done:
   if (from) (void)cudaFree(from);
   if (to) (void)cudaFree(to);
@@ -178,19 +190,23 @@ static vise_status product_make(int device, const vise_i_blas *blas, vise_precis
   const size_t n = (size_t)GEMM_N * GEMM_N;
   cublasLtMatmulHeuristicResult_t result;
   int n_found = 0;
+
   VISE_TRY(make_numbers(device, n * (bf16 ? 2 : 4), bf16, &p->a, err));
   VISE_TRY(make_numbers(device, n * (bf16 ? 2 : 4), bf16, &p->b, err));
   CUDA_TRY(cudaMalloc(&p->c, n * sizeof(float)));
   CUDA_TRY(cudaMalloc(&p->workspace, WORKSPACE_BYTES));
+
   BLAS_TRY(blas->operation_create(&p->operation, compute, CUDA_R_32F));
   BLAS_TRY(blas->layout_create(&p->in, bf16 ? CUDA_R_16BF : CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
   BLAS_TRY(blas->layout_create(&p->out, CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
   BLAS_TRY(blas->preference_create(&p->preference));
   BLAS_TRY(blas->preference_set(p->preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace));
+
   memset(&result, 0, sizeof result);
   BLAS_TRY(blas->choose(blas->handle, p->operation, p->in, p->in, p->out, p->out, p->preference, 1, &result, &n_found));
   if (n_found < 1) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "cuBLAS has no product of this size"));
   p->algorithm = result.algo;
+
 done:
   return status;
 }
@@ -201,8 +217,10 @@ static vise_status measure_products(int device, const vise_i_blas *blas, const s
   product p;
   const float one = 1, zero = 0;
   double best = INFINITY, took = 0;
+
   memset(&p, 0, sizeof p);
   VISE_TRY(product_make(device, blas, precision, &p, err));
+
   for (int r = 0; r <= REPEATS; r++) {
     CUDA_TRY(cudaEventRecord(w->start, w->stream));
     for (int i = 0; i < CALLS; i++) {
@@ -212,6 +230,7 @@ static vise_status measure_products(int device, const vise_i_blas *blas, const s
     VISE_TRY(stopwatch_read(device, w, &took, err));
     if (r > 0) best = fmin(best, took);
   }
+
   *flop_per_s = CALLS * 2.0 * GEMM_N * (double)GEMM_N * GEMM_N / best;
 done:
   (void)cudaStreamSynchronize(w->stream);
@@ -225,22 +244,26 @@ vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, doub
   stopwatch w = {NULL, NULL, NULL};
   vise_i_blas blas;
   vise_error inner = VISE_ERROR_INIT;
+
   memset(&blas, 0, sizeof blas);
   *copy_bytes_per_s = *gemm_flop_per_s = NAN;
   VISE_TRY(vise_i_cuda_choose(device, err));
   VISE_TRY(stopwatch_make(device, &w, err));
+
   vise_status measured = measure_copy(device, &w, copy_bytes_per_s, &inner);
   if (measured == VISE_OK) {
     if (vise_i_blas_open(&blas, &inner) != VISE_OK) measured = VISE_ERR_UNSUPPORTED;
   }
   if (measured == VISE_OK) measured = measure_products(device, &blas, &w, precision, gemm_flop_per_s, &inner);
-  /* What is missing, or does not fit, is no reason not to time steps; a device that fails is. */
+
+  /* A missing library or too little memory still lets steps be timed; a device that fails does not. */
   if (measured == VISE_ERR_UNSUPPORTED || measured == VISE_ERR_MEMORY) {
     (void)snprintf(note, n_note_bytes, "%s", inner.text);
     CUDA_TRY(cudaStreamSynchronize(w.stream)); /* cuBLAS may have met an error of the device */
   } else if (measured != VISE_OK) {
     VISE_TRY(vise_i_fail(err, measured, "%s", inner.text));
   }
+
 done:
   vise_i_blas_close(&blas);
   stopwatch_free(&w);

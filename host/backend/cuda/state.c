@@ -40,6 +40,7 @@ void vise_i_cuda_unpack(const vise_i_backend *b, float *out) {
 static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *element_bytes) {
   const vise_k_step *step = &b->train.step;
   *element_bytes = which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(float);
+
   switch (which) {
     case VISE_I_PARAMS:
       return step->params;
@@ -50,6 +51,7 @@ static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *el
     case VISE_I_MASK:
       return (void *)(uintptr_t)step->mask;
   }
+
   return NULL;
 }
 
@@ -75,16 +77,20 @@ vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const v
   size_t element_bytes;
   void *to = state_array(b, which, &element_bytes);
   const size_t n_bytes = b->train.plan.n_params * (which == VISE_I_MASK ? 1 : sizeof(float));
+
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!to) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
-  memset(b->flat, 0, n_bytes); /* what is between tensors is 0 */
+
+  memset(b->flat, 0, n_bytes); /* the padding is 0 */
   repack(b, (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
   VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
+
   if (which == VISE_I_PARAMS) b->sums_are_old = true;
   if (which == VISE_I_PARAMS && b->train.step.params16) {
     const vise_k_step *step = &b->train.step;
     VISE_I_CUDA_TRY(b, vise_k_round_bf16(step->params, step->params16, step->n_params, b->steps));
   }
+
 done:
   return status;
 }
@@ -108,11 +114,12 @@ done:
   return status;
 }
 
-/* A projection onto everything: it changes no weight and sums them all. */
+/* A projection without bounds: it changes no weight and sums them all. */
 vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
   vise_i_cuda_team open = b->train;
   vise_k_step_options *options = &open.step.options;
   if (!b->sums_are_old || !b->train.step.weight_sums_needed) return VISE_OK;
+
   for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) {
     options->box_lo[l] = -INFINITY;
     options->box_hi[l] = INFINITY;
@@ -120,6 +127,7 @@ vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
   options->max_norm = 0;
   open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
+
   const vise_k_step step = vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
   return launch_project(b, &step, 1, err);
 }

@@ -13,7 +13,7 @@ enum {
       2048 /* sums of 32 x 32 weights that one CTA adds up in about the time of a launch (not measured) */
 };
 
-/* What NVIDIA recommends for cuBLAS: from Hopper on, and before. */
+/* What NVIDIA recommends for cuBLAS: since Hopper, and before. */
 #define WORKSPACE_BYTES ((size_t)32 << 20)
 #define WORKSPACE_BYTES_BEFORE ((size_t)4 << 20)
 
@@ -29,12 +29,14 @@ static void *place(vise_i_unfused *u, size_t n_bytes) {
 static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
   const vise_k_step *step = &b->train.plan.step;
   u->n_bytes = 0;
+
   u->context = place(u, sizeof *u->context);
   u->loss_leaves = place(u, vise_n_leaves(step->max_rows) * sizeof(double));
   if (step->sum_phase || step->n_cells > MOST_CELLS_FOR_ONE) {
     u->group_sums = place(u, (size_t)3 * step->n_groups * sizeof(double));
   }
   u->workspace = place(u, u->n_workspace);
+
   for (uint32_t l = 0; l + 1 < step->n_layers && step->options.activation == VISE_K_RELU; l++) {
     u->mask_ld[l] = (int64_t)vise_i_round_up(step->layers[l].n_out, MASK_ALIGN);
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
@@ -44,13 +46,16 @@ static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
 static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_error *err) {
   vise_status status = VISE_OK;
   int n_sms = 0, major = 0;
+
   VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
   VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->spec.device));
   u->n_sms = (uint32_t)n_sms;
   u->n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
-  /* Under a limit data come first: with less cuBLAS has fewer algorithms to choose from. */
+
+  /* Under a limit data come first: less only leaves cuBLAS fewer algorithms. */
   if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
   if (b->spec.workspace_bytes > 0) u->n_workspace = b->spec.workspace_bytes;
+
 done:
   return status;
 }
@@ -71,19 +76,22 @@ static vise_status allocate(vise_i_backend *b, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
   size_t available = 0, n_bytes = 0;
+
   VISE_TRY(vise_i_unfused_count(b, &n_bytes, err));
   VISE_TRY(vise_i_cuda_available(b, &available, err));
   if (b->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "--device-memory-limit %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
+                         "`device_memory_limit` %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
                          "are left",
                          b->memory_limit, n_bytes, n_bytes - available));
   }
+
   VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the unfused step", &u->memory, err));
   VISE_TRY(describe_device(b, u, err));
   place_all(b, u);
   VISE_I_CUDA_TRY(b, cudaMemsetAsync(u->memory, 0, u->n_bytes, b->copies));
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+
 done:
   return status;
 }
@@ -118,6 +126,7 @@ void vise_i_unfused_destroy(vise_i_backend *b) {
     VISE_I_CUDA_TRY(b, (call)); \
     b->n_launched++;            \
   } while (0)
+
 #define MULTIPLY(product)                               \
   do {                                                  \
     VISE_TRY(vise_i_unfused_multiply(b, product, err)); \
@@ -133,14 +142,17 @@ static vise_status launch_forward(vise_i_backend *b, const vise_k_unfused *k, co
                                   vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &k->step;
+
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
     const bool plain = l + 1 == step->n_layers || step->options.activation == VISE_K_IDENTITY;
     const bool add_bias = step->has_bias && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+
     MULTIPLY(&shape->forward[l]);
     if (makes_relu(epilogue) || (plain && !add_bias)) continue;
     LAUNCH(vise_k_unfused_activate(k, l, shape->n_rows, add_bias, b->steps));
   }
+
   LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->steps));
 done:
   return status;
@@ -151,6 +163,7 @@ static vise_status launch_backward(vise_i_backend *b, const vise_k_unfused *k, c
   vise_status status = VISE_OK;
   const vise_k_step *step = &k->step;
   uint32_t biases = 0;
+
   for (uint32_t l = step->n_layers; l-- > 0;) {
     if (l > 0) {
       MULTIPLY(&shape->delta[l - 1]);
@@ -161,6 +174,7 @@ static vise_status launch_backward(vise_i_backend *b, const vise_k_unfused *k, c
     MULTIPLY(&shape->gradient[l]);
     if (step->has_bias && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
   }
+
   if (biases) LAUNCH(vise_k_unfused_bias(k, biases, b->steps));
 done:
   return status;
@@ -170,14 +184,17 @@ static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, uin
   vise_status status = VISE_OK;
   const vise_k_step_options *o = &k->step.options;
   const uint32_t n_sms = b->unfused->n_sms;
+
   if (o->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
   LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->steps));
   if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->steps));
   LAUNCH(vise_k_unfused_decide(k, b->steps));
   LAUNCH(vise_k_unfused_update(k, n_sms, b->steps));
+
   if (o->max_norm == 0) goto done;
   if (o->max_norm_tensor) LAUNCH(vise_k_unfused_norms(k, 1, b->steps));
   LAUNCH(vise_k_unfused_max_norm(k, b->steps));
+
 done:
   return status;
 }
@@ -196,21 +213,24 @@ done:
 
 /* ---- shapes and graphs ---- */
 
-/* Of the shape for n_rows rows; the oldest makes room for a new one. */
+/* The shape for n_rows rows; a new one replaces the oldest. */
 static vise_status shape_of(vise_i_backend *b, size_t n_rows, vise_i_unfused_shape **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_unfused *u = b->unfused;
+
   for (size_t i = 0; i < VISE_I_UNFUSED_SHAPES; i++) {
     if (u->shapes[i].n_rows != n_rows) continue;
     *out = &u->shapes[i];
     return VISE_OK;
   }
+
   vise_i_unfused_shape *shape = &u->shapes[u->next_shape++ % VISE_I_UNFUSED_SHAPES];
   if (shape->n_rows > 0) VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* it may still be in use */
   vise_i_unfused_close_shape(u, shape);
   shape->n_rows = (uint32_t)n_rows;
   VISE_TRY(vise_i_unfused_open_shape(b, shape, err));
   *out = shape;
+
 done:
   if (status != VISE_OK && shape->n_rows == n_rows) vise_i_unfused_close_shape(u, shape);
   return status;
@@ -225,7 +245,7 @@ static bool same_source(const vise_k_source *a, const vise_k_source *b) {
          memcmp(&a->byte_inverse, &b->byte_inverse, sizeof a->byte_inverse) == 0;
 }
 
-/* All that steps of one backend may differ in. */
+/* Compares all that may differ between steps of one backend. */
 static bool same_step(const vise_k_step *a, const vise_k_step *b) {
   return same_source(&a->x, &b->x) && same_source(&a->y, &b->y) && a->order == b->order &&
          a->row_weights == b->row_weights && a->options.labels == b->options.labels;
@@ -236,15 +256,18 @@ static vise_status capture(vise_i_backend *b, const vise_k_unfused *k, const vis
   vise_status status;
   cudaGraph_t graph = NULL;
   size_t n_nodes = 0;
+
   VISE_I_CUDA_TRY(b, cudaStreamBeginCapture(b->steps, cudaStreamCaptureModeThreadLocal));
   status = launch_all(b, k, shape, err);
   const cudaError_t ended = cudaStreamEndCapture(b->steps, &graph);
+
   if (status != VISE_OK) goto done;
   VISE_I_CUDA_TRY(b, ended);
   VISE_I_CUDA_TRY(b, cudaGraphGetNodes(graph, NULL, &n_nodes));
   VISE_I_CUDA_TRY(b, cudaGraphInstantiateWithFlags(&out->graph, graph, 0));
   out->step = k->step;
   out->n_launches = (uint32_t)n_nodes;
+
 done:
   if (graph) (void)cudaGraphDestroy(graph);
   return status;
@@ -254,9 +277,11 @@ static vise_status replay_step(vise_i_backend *b, const vise_k_unfused *k, vise_
                                vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_unfused_graph *graph = NULL;
+
   for (size_t g = 0; g < VISE_I_UNFUSED_GRAPHS; g++) {
     if (shape->graphs[g].graph && same_step(&shape->graphs[g].step, &k->step)) graph = &shape->graphs[g];
   }
+
   if (!graph) {
     graph = &shape->graphs[shape->next_graph++ % VISE_I_UNFUSED_GRAPHS];
     if (graph->graph) {
@@ -267,6 +292,7 @@ static vise_status replay_step(vise_i_backend *b, const vise_k_unfused *k, vise_
     VISE_TRY(capture(b, k, shape, graph, err));
     b->n_captures++;
   }
+
   VISE_I_CUDA_TRY(b, cudaGraphLaunch(graph->graph, b->steps));
   b->n_launched = graph->n_launches;
 done:
@@ -279,8 +305,10 @@ vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, si
   vise_i_unfused *u = b->unfused;
   vise_i_unfused_shape *shape = NULL;
   vise_k_unfused k = {.step = *step, .context = u->context, .loss_leaves = u->loss_leaves};
+
   k.step.sum_phase = u->group_sums != NULL;
   k.step.group_sums = u->group_sums;
+
   VISE_TRY(shape_of(b, n_rows, &shape, err));
   if (u->replays && replay && shape->has_run) {
     VISE_TRY(replay_step(b, &k, shape, err));
@@ -288,6 +316,7 @@ vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, si
     VISE_TRY(launch_all(b, &k, shape, err));
   }
   shape->has_run = true;
+
 done:
   return status;
 }

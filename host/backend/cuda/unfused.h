@@ -1,5 +1,5 @@
 /*
- * The unfused step: products by cuBLASLt and the kernels of kernels/unfused.h, a launch for each, on the stream of
+ * The unfused step: products by cuBLASLt and the kernels of kernels/unfused.h, one launch each, on the stream of
  * steps; or the same captured in a CUDA graph and replayed. It works on the memory and the records of the fused step's
  * team, so that everything around a step (data, statistics, state, projection, outputs) is the same for both.
  *   blas.c              cuBLAS
@@ -28,7 +28,7 @@ typedef struct vise_i_product {
 /* A captured step. A launch depends on nothing but the data that the step reads. */
 typedef struct vise_i_unfused_graph {
   cudaGraphExec_t graph;
-  vise_k_step step; /* that was captured */
+  vise_k_step step; /* as captured */
   uint32_t n_launches;
 } vise_i_unfused_graph;
 
@@ -50,7 +50,7 @@ typedef struct vise_i_unfused {
   size_t n_bytes;
   vise_k_unfused_context *context;
   double *loss_leaves; /* of row losses */
-  double *group_sums;  /* [3][n_groups] of nets for which these are summed by all multiprocessors; or NULL */
+  double *group_sums;  /* [3][n_groups], for nets where all multiprocessors sum them; or NULL */
   char *workspace;     /* of cuBLAS */
   size_t n_workspace;
   char *masks[VISE_K_MAX_LAYERS]; /* of relu, bits: [max_rows][mask_ld] */
@@ -59,8 +59,9 @@ typedef struct vise_i_unfused {
   uint32_t next_shape;
 } vise_i_unfused;
 
-/* Bytes that it will take beside the arena, once the train plan is made; 0 where steps are fused. */
+/* Bytes that it takes apart from the arena, by the train plan; 0 if steps are fused. */
 VISE_WARN_UNUSED vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err);
+
 /* Makes b->unfused, after the arena. VISE_ERR_UNSUPPORTED without cuBLAS. */
 VISE_WARN_UNUSED vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err);
 void vise_i_unfused_destroy(vise_i_backend *b);

@@ -53,15 +53,18 @@ static vise_status set_epilogue(vise_i_unfused *u, const request *r, cublasLtEpi
   vise_status status;
   const uint32_t kind = epilogue;
   SET_OPERATION(EPILOGUE, kind);
+
   if (has_bias(epilogue)) {
     const int32_t type = r->bias_type;
     SET_OPERATION(BIAS_POINTER, r->bias);
     SET_OPERATION(BIAS_DATA_TYPE, type);
   }
+
   if (has_mask(epilogue)) {
     SET_OPERATION(EPILOGUE_AUX_POINTER, r->mask);
     SET_OPERATION(EPILOGUE_AUX_LD, r->mask_ld);
   }
+
   p->epilogue = epilogue;
 done:
   return status;
@@ -78,11 +81,13 @@ static vise_status make_preference(vise_i_unfused *u, const request *r, cublasLt
                     {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(r->b)},
                     {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(r->d)},
                     {CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(r->d)}};
+
   VISE_I_BLAS_TRY(u->blas.preference_create(out));
   VISE_I_BLAS_TRY(u->blas.preference_set(*out, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace, sizeof workspace));
   for (size_t i = 0; i < sizeof alignments / sizeof *alignments; i++) {
     VISE_I_BLAS_TRY(u->blas.preference_set(*out, alignments[i].attribute, &alignments[i].bytes, sizeof(uint32_t)));
   }
+
 done:
   return status;
 }
@@ -101,41 +106,47 @@ done:
   return status;
 }
 
-/* An algorithm for the product with the epilogue that is set: the best in cuBLAS' opinion of those that it also runs,
-   since it promises some that it then refuses. What lies in the targets is of no use yet, and the stream of steps
-   captures nothing. Returns why there is none. */
+/* Finds an algorithm for the product with the epilogue that is set: the best, as cuBLAS ranks them, that also runs,
+   since it promises some that it then refuses. The targets hold nothing of use yet, and the stream of steps is not
+   capturing. Returns why there is none. */
 static cublasStatus_t find_algorithm(vise_i_backend *b, cublasLtMatmulPreference_t preference, vise_i_product *p) {
   const vise_i_unfused *u = b->unfused;
   cublasLtMatmulHeuristicResult_t results[MOST_ALGORITHMS];
   int n = 0;
+
   memset(results, 0, sizeof results);
   cublasStatus_t found =
       u->blas.choose(u->blas.handle, p->operation, p->a, p->b, p->d, p->d, preference, MOST_ALGORITHMS, results, &n);
   if (found != CUBLAS_STATUS_SUCCESS) return found;
+
   found = CUBLAS_STATUS_NOT_SUPPORTED;
   for (int i = 0; i < n && found != CUBLAS_STATUS_SUCCESS; i++) {
     p->algorithm = results[i].algo;
     found = results[i].state != CUBLAS_STATUS_SUCCESS ? results[i].state : multiply(b, p);
   }
+
   return found;
 }
 
-/* The first of the epilogues that cuBLAS has an algorithm for, and the algorithm. */
+/* Chooses the first epilogue that cuBLAS has an algorithm for, and the algorithm. */
 static vise_status choose(vise_i_backend *b, const request *r, vise_i_product *p, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
   cublasLtMatmulPreference_t preference = NULL;
+
   VISE_TRY(make_preference(u, r, &preference, err));
   for (size_t i = 0;; i++) {
     VISE_TRY(set_epilogue(u, r, r->epilogues[i], p, err));
     const cublasStatus_t found = find_algorithm(b, preference, p);
     if (found == CUBLAS_STATUS_SUCCESS) break;
+
     if (r->epilogues[i] != CUBLASLT_EPILOGUE_DEFAULT) continue;
-    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* or is it the device that fails? */
+    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* fails if the device itself did */
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "--step unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
+                         "`step_mode` unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
                          (unsigned long long)r->m, (unsigned long long)r->n, (unsigned long long)r->k, (int)found));
   }
+
 done:
   if (preference) (void)u->blas.preference_destroy(preference);
   return status;
@@ -155,19 +166,23 @@ static vise_status open_product(vise_i_backend *b, const request *r, vise_i_prod
   const cublasComputeType_t compute =
       b->spec.precision == VISE_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   const int32_t op_a = r->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = r->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
+
   close_product(u, p);
   VISE_I_BLAS_TRY(u->blas.operation_create(&p->operation, compute, CUDA_R_32F));
   SET_OPERATION(TRANSA, op_a);
   SET_OPERATION(TRANSB, op_b);
+
   VISE_I_BLAS_TRY(u->blas.layout_create(&p->a, r->in, r->transpose_a ? r->k : r->m, r->transpose_a ? r->m : r->k,
                                         (int64_t)r->ld_a));
   VISE_I_BLAS_TRY(u->blas.layout_create(&p->b, r->in, r->transpose_b ? r->n : r->k, r->transpose_b ? r->k : r->n,
                                         (int64_t)r->ld_b));
   VISE_I_BLAS_TRY(u->blas.layout_create(&p->d, r->out, r->m, r->n, (int64_t)r->ld_d));
+
   p->pa = r->a;
   p->pb = r->b;
   p->pd = r->d;
   VISE_TRY(choose(b, r, p, err));
+
 done:
   return status;
 }
@@ -198,7 +213,7 @@ static const void *inputs_of(const vise_i_backend *b, size_t l, uint64_t *ld) {
   return is_bf16(b) ? (const void *)step->inputs16 : (const void *)step->inputs;
 }
 
-/* Adds an epilogue to those that are tried, unless the tests do without. */
+/* Adds an epilogue to those to try, unless a test turns it off. */
 static void try_epilogue(const vise_i_backend *b, request *r, size_t *n, cublasLtEpilogue_t epilogue) {
   if (b->spec.without_epilogues >= (has_mask(epilogue) ? 1 : 2)) return;
   r->epilogues[(*n)++] = epilogue;
@@ -211,6 +226,7 @@ static vise_status open_forward(vise_i_backend *b, vise_i_unfused_shape *shape, 
   const uint64_t z = !last && step->has_pre ? layer->pre : layer->out;
   const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = last ? CUDA_R_32F : in;
   size_t n = 0;
+
   request r = {.transpose_a = true,
                .m = layer->n_out,
                .n = shape->n_rows,
@@ -226,12 +242,14 @@ static vise_status open_forward(vise_i_backend *b, vise_i_unfused_shape *shape, 
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
   r.b = inputs_of(b, l, &r.ld_b);
+
   if (relu && shape->delta[l].epilogue == CUBLASLT_EPILOGUE_DRELU) {
     try_epilogue(b, &r, &n, step->has_bias ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_AUX);
   } else if (relu) {
     try_epilogue(b, &r, &n, step->has_bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU);
   }
   if (step->has_bias && !(relu && n > 0 && has_mask(r.epilogues[0]))) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BIAS);
+
   r.epilogues[n] = CUBLASLT_EPILOGUE_DEFAULT;
   return open_product(b, &r, &shape->forward[l], err);
 }
@@ -242,6 +260,7 @@ static vise_status open_delta(vise_i_backend *b, vise_i_unfused_shape *shape, si
   const vise_k_layer *layer = &b->train.step.layers[l], *above = layer + 1;
   const cudaDataType type = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F;
   size_t n = 0;
+
   request r = {.m = layer->n_out,
                .n = shape->n_rows,
                .k = above->n_out,
@@ -255,6 +274,7 @@ static vise_status open_delta(vise_i_backend *b, vise_i_unfused_shape *shape, si
                .out = type,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
+
   if (with_mask) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_DRELU);
   r.epilogues[n] = CUBLASLT_EPILOGUE_DEFAULT;
   return open_product(b, &r, &shape->delta[l], err);
@@ -264,6 +284,7 @@ static vise_status open_gradient(vise_i_backend *b, vise_i_unfused_shape *shape,
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
   size_t n = 0;
+
   request r = {.transpose_b = true,
                .m = layer->n_in,
                .n = layer->n_out,
@@ -276,6 +297,7 @@ static vise_status open_gradient(vise_i_backend *b, vise_i_unfused_shape *shape,
                .out = CUDA_R_32F,
                .bias = step->gradients + layer->bias,
                .bias_type = CUDA_R_32F};
+
   r.a = inputs_of(b, l, &r.ld_a);
   if (step->has_bias) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BGRADB);
   r.epilogues[n] = CUBLASLT_EPILOGUE_DEFAULT;
@@ -285,17 +307,21 @@ static vise_status open_gradient(vise_i_backend *b, vise_i_unfused_shape *shape,
 vise_status vise_i_unfused_open_shape(vise_i_backend *b, vise_i_unfused_shape *shape, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &b->train.step;
+
   for (size_t l = 0; l < step->n_layers; l++) {
     const bool hidden = l + 1 < step->n_layers, relu = hidden && step->options.activation == VISE_K_RELU;
     if (hidden) VISE_TRY(open_delta(b, shape, l, relu, err));
     VISE_TRY(open_forward(b, shape, l, err));
+
     /* A mask that cuBLAS reads but does not write is of no use. */
     if (relu && shape->delta[l].epilogue == CUBLASLT_EPILOGUE_DRELU && !has_mask(shape->forward[l].epilogue)) {
       VISE_TRY(open_delta(b, shape, l, false, err));
       VISE_TRY(open_forward(b, shape, l, err));
     }
+
     VISE_TRY(open_gradient(b, shape, l, err));
   }
+
 done:
   return status;
 }

@@ -4,7 +4,7 @@
 namespace emu {
 
 namespace {
-// Where the race checker says the accesses are.
+// The call site that the race checker reports.
 void set_site(const char *file, int line) {
   current->file = file;
   current->line = line;
@@ -19,6 +19,7 @@ void async_copy(void *destination, const void *source, size_t bytes, size_t sour
   check_aligned(destination, bytes, file, line);
   check_aligned(source, bytes, file, line);
   if (!is_shared(destination)) fail(file, line, "cp.async: the destination %p is not shared memory", destination);
+
   note_write(destination, bytes);
   memset(destination, 0xff, bytes);
   current->copies.push_back({destination, source, bytes, source_bytes, current->open_group});
@@ -47,11 +48,6 @@ void async_wait(int pending, const char *file, int line) {
   set_site(file, line);
   if (pending < 0) fail(file, line, "cp.async.wait_group %d", pending);
   finish_groups(current->open_group - pending);
-}
-
-void async_wait_all(const char *file, int line) {
-  set_site(file, line);
-  finish_groups(current->open_group + 1);
 }
 
 void async_thread_exited(Thread *thread) {
@@ -87,22 +83,25 @@ void write(uint64_t *barrier, MBarrier value) {
   memcpy(barrier, &value, sizeof value);
 }
 
-// The copy engine runs only when somebody waits.
+// Completes one of the barrier's copies: copies are made only when somebody waits.
 bool run_one_copy(uint64_t *barrier, const char *file, int line) {
   auto &copies = current->block->bulk_copies;
   for (size_t i = 0; i < copies.size(); ++i) {
     const BulkCopy copy = copies[i];
     if (copy.barrier != barrier) continue;
+
     copies.erase(copies.begin() + static_cast<ptrdiff_t>(i));
     MBarrier value = read(barrier, file, line);
     if (value.transfer < copy.bytes) {
       fail(file, line, "mbarrier: %zu bytes arrive, %zu are expected", copy.bytes, static_cast<size_t>(value.transfer));
     }
+
     memcpy(copy.destination, copy.source, copy.bytes);
     value.transfer -= copy.bytes;
     write(barrier, value);
     return true;
   }
+
   return false;
 }
 
@@ -118,12 +117,6 @@ void mbarrier_init(uint64_t *barrier, unsigned count, const char *file, int line
   value.pending = value.expected = count;
   value.magic = kMagic;
   memcpy(barrier, &value, sizeof value);
-}
-
-void mbarrier_invalidate(uint64_t *barrier, const char *file, int line) {
-  read(barrier, file, line);
-  note_write(barrier, 8);
-  memset(barrier, 0xff, 8);
 }
 
 void mbarrier_arrive(uint64_t *barrier, unsigned expect_bytes, const char *file, int line) {
@@ -154,6 +147,7 @@ void bulk_copy(void *destination, const void *source, size_t bytes, uint64_t *ba
   if (bytes % 16 != 0) fail(file, line, "cp.async.bulk of %zu bytes: not a multiple of 16", bytes);
   if (!is_shared(destination)) fail(file, line, "cp.async.bulk: the destination %p is not shared memory", destination);
   read(barrier, file, line);
+
   note_read(source, bytes);
   note_write(destination, bytes);
   race_object_release(barrier);

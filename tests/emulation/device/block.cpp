@@ -1,4 +1,4 @@
-// Barriers of a block: __syncthreads is barrier 0 of the whole block; bar.sync and bar.arrive know sixteen.
+// Block barriers: __syncthreads is barrier 0 of the whole block; bar.sync and bar.arrive take numbers 0 to 15.
 #include "state.h"
 
 namespace emu {
@@ -10,7 +10,7 @@ void release(Block *block, Barrier &barrier) {
   const Thread *first = barrier.waiting[0];
   for (const Thread *thread : barrier.waiting) {
     votes += thread->predicate;
-    // Files are string literals, the same address for the same call site nearly always.
+    // File names are string literals: the same call site nearly always has the same address.
     if (thread->line != first->line || (thread->file != first->file && strcmp(thread->file, first->file) != 0)) {
       record_error(cudaErrorLaunchFailure, thread, thread->file, thread->line,
                    format_text("divergent barrier: thread %d of the block waits at %s:%d", first->rank, first->file,
@@ -18,6 +18,7 @@ void release(Block *block, Barrier &barrier) {
       return;
     }
   }
+
   const bool all = votes == static_cast<int>(barrier.waiting.size());
   for (Thread *thread : barrier.waiting) {
     switch (thread->vote) {
@@ -31,6 +32,7 @@ void release(Block *block, Barrier &barrier) {
         thread->vote_result = votes != 0;
     }
   }
+
   if (static_cast<int>(barrier.waiting.size()) == block->n_threads) {
     race_block_barrier(block);
   } else {
@@ -39,16 +41,18 @@ void release(Block *block, Barrier &barrier) {
       for (Thread *thread : barrier.waiting) race_object_acquire(thread, &barrier);
     }
   }
+
   for (Thread *thread : barrier.waiting) make_ready(thread);
   barrier.waiting.clear();
   barrier.threads = barrier.arrived_only = 0;
 }
 
-// Completes the barrier when all have come. A whole-block barrier waits for threads that exist and have not exited,
-// and then says that some have exited: CUDA wants every thread of the block there.
+// Completes the barrier once all have arrived. A whole-block barrier at which only exited threads are missing is an
+// error: CUDA wants every thread of the block there.
 void complete(Block *block, Barrier &barrier) {
   const int present = static_cast<int>(barrier.waiting.size()) + barrier.arrived_only;
   if (present == 0 || barrier.waiting.empty()) return;
+
   const int expected = barrier.threads ? barrier.threads : block->n_threads;
   if (present == expected) {
     release(block, barrier);
@@ -67,12 +71,14 @@ Barrier &join(int id, int threads, const char *file, int line) {
     fail(file, line, "barrier %d of %d threads: not a multiple of %d up to the block's %d threads", id, threads,
          kWarpSize, block->n_threads);
   }
+
   Barrier &barrier = block->barriers[id];
   if (barrier.waiting.empty() && barrier.arrived_only == 0) {
     barrier.threads = threads;
   } else if (barrier.threads != threads) {
     fail(file, line, "barrier %d: %d threads expected here, %d elsewhere", id, threads, barrier.threads);
   }
+
   return barrier;
 }
 
@@ -82,11 +88,13 @@ int block_barrier(int id, int threads, Vote vote, int predicate, const char *fil
   Thread *me = current;
   if (threads == me->block->n_threads) threads = 0;
   Barrier &barrier = join(id, threads, file, line);
+
   me->vote = vote;
   me->predicate = predicate != 0;
   me->file = file;
   me->line = line;
   me->state = State::kBlockBarrier;
+
   barrier.waiting.push_back(me);
   complete(me->block, barrier);
   wait_as(State::kBlockBarrier, file, line);

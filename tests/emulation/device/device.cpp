@@ -1,4 +1,4 @@
-// The emulated device itself: settings, counters, kernels known, and what a launch must satisfy.
+// The emulated device itself: settings, counters, known kernels, and the checks on a launch.
 #include <algorithm>
 #include <cstdlib>
 #include <unordered_map>
@@ -17,11 +17,13 @@ const char *environment(const char *name) {
 Settings from_environment() {
   Settings made = {};
   made.sms = std::max(1, *environment("VISE_EMU_SMS") ? atoi(environment("VISE_EMU_SMS")) : 4);
+
   const std::string order = environment("VISE_EMU_SCHEDULE");
   made.order = order == "reverse"                   ? Order::kReverse
                : order.compare(0, 6, "random") == 0 ? Order::kRandom
                                                     : Order::kForward;
   made.seed = order.size() > 7 ? strtoull(order.c_str() + 7, nullptr, 10) : 1;
+
   made.memory =
       *environment("VISE_EMU_MEMORY") ? strtoull(environment("VISE_EMU_MEMORY"), nullptr, 10) : size_t(4) << 30;
   made.stuck_seconds = *environment("VISE_EMU_TIMEOUT") ? atof(environment("VISE_EMU_TIMEOUT")) : 60;
@@ -72,22 +74,26 @@ int max_blocks_per_sm(int threads, size_t dynamic_shared, size_t static_shared) 
 
 cudaError_t check_launch(const Launch &launch) {
   if (!launch.kernel || !launch.kernel->call) return cudaErrorInvalidDeviceFunction;
+
   const dim3 g = launch.grid, b = launch.block, c = launch.cluster;
   const uint64_t threads = uint64_t(b.x) * b.y * b.z, blocks = uint64_t(g.x) * g.y * g.z;
   if (threads == 0 || b.x > 1024 || b.y > 1024 || b.z > 64 || threads > kThreadsPerBlock) {
     return cudaErrorInvalidConfiguration;
   }
   if (blocks == 0 || g.x > 2147483647u || g.y > 65535 || g.z > 65535) return cudaErrorInvalidConfiguration;
+
   const uint64_t per_cluster = uint64_t(c.x) * c.y * c.z;
   if (per_cluster == 0 || per_cluster > kClusterBlocks || g.x % c.x || g.y % c.y || g.z % c.z) {
     return cudaErrorInvalidClusterSize;
   }
+
   if (launch.dynamic_shared > launch.kernel->max_dynamic_shared) return cudaErrorInvalidValue;
   const int per_sm = max_blocks_per_sm(static_cast<int>(threads), launch.dynamic_shared);
   if (per_sm == 0) return cudaErrorInvalidValue;
   if (launch.cooperative && blocks > uint64_t(per_sm) * static_cast<uint64_t>(settings().sms)) {
     return cudaErrorCooperativeLaunchTooLarge;
   }
+
   return launch.arguments.size() == launch.kernel->n_arguments ? cudaSuccess : cudaErrorInvalidValue;
 }
 

@@ -1,5 +1,4 @@
 // Errors of running kernels: recorded with a report, sticky, never the end of the process.
-#include <cstdarg>
 #include <cstdio>
 #include <map>
 
@@ -11,12 +10,6 @@ namespace {
 
 cudaError_t sticky = cudaSuccess;
 std::string report;
-
-std::string format_arguments(const char *format, va_list arguments) {
-  char text[1024];
-  vsnprintf(text, sizeof text, format, arguments);
-  return text;
-}
 
 std::string place(const Thread *thread) {
   std::string text = "kernel " + (grid ? symbol_name(grid->launch->kernel->function) : std::string("?"));
@@ -48,6 +41,12 @@ const char *state_text(State state) {
 
 }  // namespace
 
+std::string format_arguments(const char *format, va_list arguments) {
+  char text[1024];
+  vsnprintf(text, sizeof text, format, arguments);
+  return text;
+}
+
 std::string format_text(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -70,7 +69,7 @@ void fail_with(cudaError_t error, const char *file, int line, const char *format
   const std::string text = format_arguments(format, arguments);
   va_end(arguments);
   record_error(error, current, file, line, text);
-  // The strings of this frame are lost with the fiber; all else of it is the kernel's.
+  // The fiber is left without unwinding, so this frame's string is freed by hand; the rest is the kernel's.
   const_cast<std::string &>(text).~basic_string();
   fiber_leave(current->fiber, true);
   __builtin_unreachable();
@@ -90,6 +89,7 @@ std::string waiting_summary() {
     int n_threads = 0;
     std::map<uint32_t, int> blocks;
   };
+
   std::map<std::string, Group> groups;
   for (const auto &block : grid->blocks) {
     for (int i = 0; i < block->n_threads; ++i) {
@@ -97,11 +97,13 @@ std::string waiting_summary() {
       std::string what = state_text(thread.state);
       if (thread.state == State::kWarp) what += std::string(" (") + thread.operation + ")";
       if (thread.state != State::kExited && thread.line) what += format_text(", %s:%d", thread.file, thread.line);
+
       Group &group = groups[what];
       ++group.n_threads;
       ++group.blocks[block->number];
     }
   }
+
   std::string text;
   for (const auto &entry : groups) {
     text += format_text("\n  %d threads of %zu blocks %s; blocks", entry.second.n_threads, entry.second.blocks.size(),
@@ -112,6 +114,7 @@ std::string waiting_summary() {
       ++shown;
     }
   }
+
   return text;
 }
 

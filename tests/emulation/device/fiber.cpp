@@ -17,18 +17,19 @@
 
 namespace emu {
 
-namespace {
-
 #if EMU_ASAN
 constexpr size_t kStackSize = 256 << 10;  // instrumented frames are large
 #else
 constexpr size_t kStackSize = 64 << 10;
 #endif
+
+namespace {
+
 constexpr size_t kStacksAtOnce = 64;
 constexpr uint64_t kCanary[4] = {0x5aa5c33c0ff01e2d, 0x0123456789abcdef, 0x5aa5c33c0ff01e2d, 0xfedcba9876543210};
 
 std::vector<char *> spare_stacks;
-std::vector<char *> chunks;  // of kStacksAtOnce stacks
+std::vector<char *> chunks;  // kStacksAtOnce stacks each
 
 char *take_stack() {
   if (spare_stacks.empty()) {
@@ -38,9 +39,11 @@ char *take_stack() {
       perror("emulation: no memory for the stacks of fibers");
       abort();
     }
+
     chunks.push_back(static_cast<char *>(memory));
     for (size_t i = kStacksAtOnce; i-- > 0;) spare_stacks.push_back(static_cast<char *>(memory) + i * kStackSize);
   }
+
   char *stack = spare_stacks.back();
   spare_stacks.pop_back();
   unpoison(stack, kStackSize);
@@ -49,7 +52,7 @@ char *take_stack() {
 }
 
 #if EMU_ASAN
-// What AddressSanitizer wants to know of the scheduler's own stack.
+// What AddressSanitizer wants to know about the scheduler's own stack.
 void *scheduler_fake;
 const void *scheduler_bottom;
 size_t scheduler_size;
@@ -83,7 +86,7 @@ void dispose(Fiber &fiber) {
 
 #else
 
-// System V x86-64: six registers are the callee's; the rest is dead at a call. The floating-point control words never
+// System V x86-64: six registers are callee-saved; the rest are dead at a call. The floating-point control words never
 // change in a kernel.
 extern "C" void emu_switch_stack(void **save, void *to);
 asm(R"(.text

@@ -4,6 +4,8 @@
 
 namespace emu {
 
+extern const size_t kStackSize;  // bytes of each fiber's stack
+
 struct Fiber {
   void *saved = nullptr;  // stack pointer, or the ucontext where there is no hand-made switch
   char *stack = nullptr;
@@ -14,13 +16,16 @@ struct Fiber {
 // of many fibers over the cache.
 void fiber_make(Fiber &fiber, void (*entry)(), unsigned colour);
 void fiber_enter(Fiber &fiber);
-// From the fiber that was entered; for_good: it is never entered again.
+
+// Called on the entered fiber; for_good: it is never entered again.
 void fiber_leave(Fiber &fiber, bool for_good);
-// First thing in entry.
+
+// The first call in entry.
 void fiber_begun();
-// Takes the stack back, of a fiber that has ended or is given up where it stands. False: its stack had overflowed.
+
+// Takes back the stack of a fiber that has ended or is abandoned. False: the stack had overflowed.
 bool fiber_release(Fiber &fiber);
 bool fiber_owns(const Fiber &fiber, const void *address);
-bool fiber_stacks_contain(const void *address);  // any fiber's
+bool fiber_stacks_contain(const void *address);  // any fiber's stack
 
 }  // namespace emu

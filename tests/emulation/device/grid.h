@@ -4,6 +4,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -15,18 +16,20 @@ namespace emu {
 
 // ---- kernels ---------------------------------------------------------------------------------------------------
 
-// What is known of a __global__ function. Made by emu::kernel_of at the first typed launch, or by VISE_KERNEL(k) at
+// What is known about a __global__ function. Made by emu::kernel_of at the first typed launch, or by VISE_KERNEL(k) at
 // start-up for kernels that are launched from C through their address.
 struct Kernel {
   const void *function = nullptr;
   void (*call)(const void *function, void *const *arguments) = nullptr;  // calls function in the running fiber
   size_t n_arguments = 0;
-  const size_t *sizes = nullptr;      // of each argument
+  const size_t *sizes = nullptr;      // one per argument
   size_t max_dynamic_shared = 49152;  // cudaFuncAttributeMaxDynamicSharedMemorySize: the host half sets it
 };
+
 // The registered kernel, or nullptr (cudaErrorInvalidDeviceFunction). Stays valid and may be modified.
 Kernel *find_kernel(const void *function);
 Kernel *register_kernel(const Kernel &kernel);  // the first registration of a function wins
+
 // Name of a function or of a static object of this program, from its symbol table; "?" when unknown.
 std::string symbol_name(const void *address);
 
@@ -43,12 +46,15 @@ struct Launch {
   // Copies the arguments at the moment of the launch call, as CUDA does.
   void copy_arguments(void *const *values);
 };
+
 // What cudaLaunchKernel and its relatives check before anything runs: dimensions, dynamic shared memory against
-// max_dynamic_shared, cluster size and divisibility, room for all blocks of a cooperative launch. cudaSuccess or the
-// error.
+// max_dynamic_shared, cluster size and divisibility, room for all blocks of a cooperative launch. Returns
+// cudaSuccess or the error.
 cudaError_t check_launch(const Launch &launch);
+
 // Runs the grid to its end and counts it. A sticky device error (see below) is returned without running.
 cudaError_t run_grid(const Launch &launch);
+
 // Resident blocks per emulated SM, 0 when one block does not fit; static shared memory is counted as given.
 int max_blocks_per_sm(int threads, size_t dynamic_shared, size_t static_shared = 0);
 
@@ -62,10 +68,10 @@ enum class Order { kForward, kReverse, kRandom };
 struct Settings {
   int sms;               // VISE_EMU_SMS: multiprocessors, default 4
   Order order;           // VISE_EMU_SCHEDULE: forward (default), reverse or random:SEED
-  uint64_t seed;         // of random; every launch continues one sequence, begun anew by reset_schedule
+  uint64_t seed;         // for random; all launches share one sequence, restarted by reset_schedule
   size_t memory;         // VISE_EMU_MEMORY: bytes of device memory, default 4 GiB
   double stuck_seconds;  // VISE_EMU_TIMEOUT: CPU seconds a launch may run without any end in sight, default 60
-  bool quiet;            // VISE_EMU_QUIET=1: reports are kept but not printed
+  bool quiet;            // VISE_EMU_QUIET=1: reports are stored but not printed
 };
 Settings &settings();
 void reset_schedule();  // starts the random sequence over, for a run that must equal another in the same process
@@ -73,20 +79,22 @@ void reset_schedule();  // starts the random sequence over, for a run that must 
 // ---- errors ----------------------------------------------------------------------------------------------------
 
 // As on a device, an error of a running kernel is sticky: every later launch returns it until reset_error, which stands
-// for cudaDeviceReset. The report says kernel, block, thread and call site, and what the others were doing.
+// for cudaDeviceReset. The report names the kernel, block, thread and call site, and what the others were doing.
 cudaError_t device_error();
 const std::string &device_report();
 void reset_error();
 
+std::string format_arguments(const char *format, va_list arguments);
+
 // ---- counters --------------------------------------------------------------------------------------------------
 
-// The device half counts launches, allocations and frees; the host half the rest. Tests read and reset.
+// The device half counts launches, allocations and frees; the host half the rest. Tests read and reset them.
 struct Counters {
-  uint64_t launches, cooperative_launches, graph_launches;
+  uint64_t launches, cooperative_launches, library_calls, graph_launches;
   uint64_t copies, copied_bytes, memsets;
   uint64_t allocations, frees, host_allocations;
   uint64_t synchronizations;
-  uint64_t switches;  // of fibers: the emulation's own cost
+  uint64_t switches;  // between fibers: the emulation's own cost
 };
 Counters &counters();
 inline void reset_counters() {
@@ -102,10 +110,12 @@ __attribute__((no_sanitize("thread"))) inline void call_with(const void *functio
   reinterpret_cast<void (*)(A...)>(const_cast<void *>(function))(
       *static_cast<std::remove_reference_t<A> *>(arguments[I])...);
 }
+
 template <class... A>
 __attribute__((no_sanitize("thread"))) void call_typed(const void *function, void *const *arguments) {
   call_with<A...>(function, arguments, std::index_sequence_for<A...>{});
 }
+
 template <class... A>
 Kernel *kernel_of(void (*function)(A...)) {
   static const size_t sizes[] = {sizeof(A)..., 0};

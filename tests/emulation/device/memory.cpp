@@ -43,10 +43,6 @@ void reserve() {
   arena = arena_next = static_cast<char *>(memory);
 }
 
-size_t round_up(size_t bytes, size_t to) {
-  return (bytes + to - 1) / to * to;
-}
-
 // The live allocation that starts at or before the address, whether or not it reaches that far.
 std::map<char *, Allocation>::iterator before(const void *address) {
   auto after = live.upper_bound(static_cast<char *>(const_cast<void *>(address)));
@@ -84,16 +80,19 @@ const char *damage(const char *start, const Allocation &a) {
 void *memory_allocate(size_t bytes) {
   if (!arena) reserve();
   if (bytes > settings().memory || used + bytes > settings().memory) return nullptr;
+
   const size_t page_bytes = round_up(std::max<size_t>(bytes, 1), kPage);
   // An unmapped page before and after; the allocation ends as near to the one after as its alignment allows.
   if (arena_next + page_bytes + 2 * kPage > arena + kArena) return nullptr;
   Allocation a = {bytes, arena_next + kPage, page_bytes};
   if (mprotect(a.page, a.page_bytes, PROT_READ | PROT_WRITE) != 0) return nullptr;
   arena_next = a.page + a.page_bytes;
+
   char *start = a.page + a.page_bytes - round_up(std::max<size_t>(bytes, 1), kAlign);
   unpoison(a.page, a.page_bytes);
   memset(start, kNan, bytes);
   fill_slack(start, a);
+
   live.emplace(start, a);
   used += bytes;
   ++counters().allocations;
@@ -104,9 +103,11 @@ cudaError_t memory_free(void *pointer) {
   const auto found = live.find(static_cast<char *>(pointer));
   if (found == live.end()) return cudaErrorInvalidValue;
   const Allocation a = found->second;
+
   unpoison(a.page, a.page_bytes);
   madvise(a.page, a.page_bytes, MADV_DONTNEED);
   mprotect(a.page, a.page_bytes, PROT_NONE);
+
   freed[found->first] = a.bytes;
   race_memory_freed(a.page, a.page_bytes);
   used -= a.bytes;
@@ -127,10 +128,6 @@ bool memory_contains(const void *pointer, size_t bytes, void **base, size_t *siz
   return bytes <= found->second.bytes - static_cast<size_t>(byte - found->first);
 }
 
-void memory_poison(void *pointer, size_t bytes) {
-  memset(pointer, kNan, bytes);
-}
-
 size_t memory_used() {
   return used;
 }
@@ -139,10 +136,8 @@ size_t memory_live() {
   return live.size();
 }
 
-size_t memory_free_all() {
-  const size_t n = live.size();
+void memory_free_all() {
   while (!live.empty()) memory_free(live.begin()->first);
-  return n;
 }
 
 const char *memory_check() {
@@ -161,6 +156,7 @@ const char *memory_check() {
 std::string memory_describe(const void *address) {
   const auto *byte = static_cast<const char *>(address);
   if (!arena || byte < arena || byte >= arena + kArena) return "";
+
   const auto here = before(address);
   if (here != live.end() && byte < here->first + here->second.bytes + 2 * kPage) {
     const auto offset = static_cast<size_t>(byte - here->first);
@@ -168,15 +164,18 @@ std::string memory_describe(const void *address) {
     return format_text(" (%zu bytes past the end of an allocation of %zu bytes)", offset - here->second.bytes,
                        here->second.bytes);
   }
+
   auto gone = freed.upper_bound(const_cast<char *>(byte));
   if (gone != freed.begin() && byte < std::prev(gone)->first + std::prev(gone)->second) {
     return format_text(" (freed memory, of an allocation of %zu bytes)", std::prev(gone)->second);
   }
+
   const auto next = live.upper_bound(const_cast<char *>(byte));
   if (next != live.end() && next->first - byte < static_cast<ptrdiff_t>(2 * kPage)) {
     return format_text(" (%zu bytes before an allocation of %zu bytes)", static_cast<size_t>(next->first - byte),
                        next->second.bytes);
   }
+
   return " (no allocation)";
 }
 

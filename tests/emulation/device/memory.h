@@ -8,31 +8,39 @@
 
 namespace emu {
 
+inline size_t round_up(size_t bytes, size_t to) {
+  return (bytes + to - 1) / to * to;
+}
+
 // Aligned to 256 bytes, filled with 0xff; nullptr when the emulated device's memory is spent.
 void *memory_allocate(size_t bytes);
+
 // cudaErrorInvalidValue for a pointer that is not the start of a live allocation.
 cudaError_t memory_free(void *pointer);
+
 // Whether [pointer, pointer + bytes) lies in one live allocation of device memory. base and size of that allocation
 // are set when not null (also when only pointer itself lies in it and the range overruns, for messages).
 bool memory_contains(const void *pointer, size_t bytes, void **base = nullptr, size_t *size = nullptr);
-// Fills an allocation with NaN bytes again.
-void memory_poison(void *pointer, size_t bytes);
-size_t memory_used();      // bytes in live allocations
-size_t memory_live();      // number of live allocations
-size_t memory_free_all();  // cudaDeviceReset; returns how many there were
-// Bytes written beside an allocation: the report's text, empty when all is well. run_grid asks after each launch; the
-// host half should ask after copies and memsets that it makes.
+
+size_t memory_used();    // bytes in live allocations
+size_t memory_live();    // number of live allocations
+void memory_free_all();  // cudaDeviceReset
+
+// The report of a write outside an allocation, or "" when there was none. run_grid calls it after each launch; the host
+// half should call it after copies and memsets of its own.
 const char *memory_check();
 
 // Host memory that kernels may touch (pinned or registered): the race build refuses other host pointers.
 void host_memory_add(void *pointer, size_t bytes);
 void host_memory_remove(void *pointer);
+
 // Whether the range lies in such memory.
 bool host_memory_contains(const void *pointer, size_t bytes);
 
-// Where an address lies: " (8 bytes past the end of ...)", or empty when near no allocation.
+// Where an address lies: " (8 bytes past the end of ...)"; "" outside the arena.
 std::string memory_describe(const void *address);
-// The reserved addresses that all allocations come from; start is nullptr before the first.
+
+// The reserved address range that all allocations come from; nullptr before the first one.
 char *memory_arena(size_t *bytes);
 
 }  // namespace emu

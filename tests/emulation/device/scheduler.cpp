@@ -8,7 +8,7 @@
 #include "memory.h"
 #include "state.h"
 
-// The kernels see these as const; each thread always reads its own values, so that this is true for it.
+// Kernels see these as const; each thread always reads its own values, so to it they are.
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
 
@@ -52,20 +52,24 @@ std::unique_ptr<Block> take_block(int n_threads) {
     block->n_threads = n_threads;
     block->threads.reset(new Thread[static_cast<size_t>(n_threads)]);
   }
+
   block->n_exited = block->n_ready = 0;
   block->warps.assign(static_cast<size_t>(n_threads + kWarpSize - 1) / kWarpSize, Warp());
   std::fill(std::begin(block->ready), std::end(block->ready), 0);
   block->yielded.clear();
   block->bulk_copies.clear();
+
   for (Barrier &barrier : block->barriers) {
     barrier.waiting.clear();
     barrier.threads = barrier.arrived_only = 0;
   }
+
   return block;
 }
 
 void make_threads(Block *block) {
   block->cursor = settings().order == Order::kReverse ? block->n_threads : -1;
+
   for (int i = 0; i < block->n_threads; ++i) {
     Thread &thread = block->threads[static_cast<size_t>(i)];
     const Fiber fiber = thread.fiber;
@@ -76,10 +80,12 @@ void make_threads(Block *block) {
     thread.fiber = fiber;
     thread.copies = std::move(copies);
     thread.race = race;
+
     thread.block = block;
     thread.rank = i;
     thread.index = position(static_cast<size_t>(i), blockDim);
     fiber_make(thread.fiber, &thread_main, static_cast<unsigned>(i));
+
     Warp &warp = block->warps[static_cast<size_t>(i) / kWarpSize];
     warp.lanes[thread.lane()] = &thread;
     warp.exist |= 1u << thread.lane();
@@ -93,9 +99,11 @@ void make_cluster(size_t number, size_t slot) {
   const dim3 clusters(blocks.x / size.x, blocks.y / size.y, blocks.z / size.z);
   const unsigned n_blocks = size.x * size.y * size.z;
   const uint3 at = position(number, clusters);
+
   std::unique_ptr<Cluster> cluster(new Cluster());
   const int n_threads = static_cast<int>(blockDim.x * blockDim.y * blockDim.z);
   cluster->n_threads = n_threads * static_cast<int>(n_blocks);
+
   for (unsigned rank = 0; rank < n_blocks; ++rank) {
     std::unique_ptr<Block> block = take_block(n_threads);
     const uint3 inside = position(rank, size);
@@ -104,11 +112,13 @@ void make_cluster(size_t number, size_t slot) {
     block->cluster = cluster.get();
     block->rank = rank;
     cluster->blocks.push_back(block.get());
+
     shared_make(block.get(), slot * n_blocks + rank);
     make_threads(block.get());
     race_make_block(block.get());
     grid->blocks.push_back(std::move(block));
   }
+
   grid->clusters.push_back(std::move(cluster));
 }
 
@@ -124,18 +134,20 @@ void drop_blocks() {
 
 // ---- running ---------------------------------------------------------------------------------------------------
 
-// The nearest set bit after (or before) the cursor, around the end.
+// The next set bit after the cursor, wrapping at the end.
 int next_above(const Block *block, int cursor) {
   const int n_words = (block->n_threads + 63) / 64;
   int start = cursor + 1;
   if (start >= block->n_threads) start = 0;
   int word = start / 64;
   uint64_t bits = block->ready[word] & (~uint64_t(0) << (start % 64));
+
   for (int i = 0; i <= n_words; ++i) {
     if (bits) return word * 64 + __builtin_ctzll(bits);
     word = word + 1 == n_words ? 0 : word + 1;
     bits = block->ready[word];
   }
+
   return -1;
 }
 
@@ -158,6 +170,7 @@ Thread *pick(Block *block) {
     default:
       rank = next_above(block, static_cast<int>(random_number() % static_cast<unsigned>(block->n_threads)) - 1);
   }
+
   block->cursor = rank;
   block->ready[rank / 64] &= ~(uint64_t(1) << (rank % 64));
   --block->n_ready;
@@ -167,12 +180,15 @@ Thread *pick(Block *block) {
 void thread_exited(Thread *thread) {
   Block *block = thread->block;
   if (!fiber_release(thread->fiber)) {
-    record_error(cudaErrorLaunchFailure, thread, "", 0, "the thread's stack has overflowed (64 KiB of local memory)");
+    record_error(cudaErrorLaunchFailure, thread, "", 0,
+                 format_text("the thread's stack has overflowed (%zu KiB of local memory)", kStackSize >> 10));
     return;
   }
+
   ++block->n_exited;
   ++block->cluster->n_exited;
   ++grid->n_exited;
+
   async_thread_exited(thread);
   warp_thread_exited(thread);
   block_thread_exited(block);
@@ -190,20 +206,23 @@ void resume(Thread *thread) {
   if (thread->state == State::kExited) thread_exited(thread);
 }
 
-// Lets the block's threads run until none is ready. Returns whether anything came about.
+// Lets the block's threads run until none is ready. Returns whether there was progress.
 bool run_block(Block *block) {
   for (Thread *thread : block->yielded) make_ready(thread);
   block->yielded.clear();
   if (block->n_ready == 0) return false;
+
   shared_load(block);
   blockIdx = block->index;
   bool progress = false;
   const bool random = settings().order == Order::kRandom;
+
   while (block->n_ready != 0) {
     Thread *thread = pick(block);
     resume(thread);
     if (grid->failed) return true;
     progress |= thread->state != State::kYield;
+
     if (signals_expired()) {
       record_error(cudaErrorLaunchTimeout, nullptr, "", 0,
                    format_text("no end after %g s of CPU time (VISE_EMU_TIMEOUT):", settings().stuck_seconds) +
@@ -212,14 +231,16 @@ bool run_block(Block *block) {
     }
     if (random && random_number() % 256 == 0) break;  // another block's turn
   }
+
   if (block->ended()) {
     async_block_ended(block);
     shared_end_block(block);
   }
+
   return progress;
 }
 
-// Rounds in which every thread only asked whether it may go on: then nothing can change any more, save by a thread that
+// Counts rounds in which every thread only polled: nothing can change any more then, except through a thread that
 // counts its own attempts.
 class Patience {
  public:
@@ -242,6 +263,7 @@ void run_resident() {
   for (auto &block : grid->blocks) order.push_back(block.get());
   if (settings().order == Order::kReverse) std::reverse(order.begin(), order.end());
   Patience patience;
+
   while (!order.empty()) {
     if (settings().order == Order::kRandom) std::shuffle(order.begin(), order.end(), random_sequence);
     bool progress = false, spinning = false, ended = false;
@@ -251,8 +273,10 @@ void run_resident() {
       spinning |= !block->yielded.empty() || block->n_ready != 0;
       ended |= block->ended();
     }
+
     if (ended)
       order.erase(std::remove_if(order.begin(), order.end(), [](Block *b) { return b->ended(); }), order.end());
+
     if (progress) {
       patience.renew();
     } else if (!spinning && !order.empty()) {
@@ -270,14 +294,16 @@ void run_waves(const Launch &launch) {
   const size_t n_clusters = size_t(launch.grid.x) * launch.grid.y * launch.grid.z / per_cluster;
   const size_t at_once =
       launch.cooperative ? n_clusters : std::min(n_clusters, std::max<size_t>(1, size_t(settings().sms) / per_cluster));
+
   std::vector<size_t> order(n_clusters);
   std::iota(order.begin(), order.end(), size_t(0));
   if (settings().order == Order::kReverse) std::reverse(order.begin(), order.end());
   if (settings().order == Order::kRandom) std::shuffle(order.begin(), order.end(), random_sequence);
   if (launch.cooperative) std::sort(order.begin(), order.end());
+
   shared_begin(at_once * per_cluster, launch.dynamic_shared);
   for (size_t first = 0; first < n_clusters && !grid->failed; first += at_once) {
-    race_begin_wave();
+    race_begin_wave(at_once * per_cluster);
     for (size_t i = first; i < std::min(first + at_once, n_clusters); ++i) make_cluster(order[i], i - first);
     run_resident();
     drop_blocks();
@@ -337,9 +363,11 @@ cudaError_t run_grid(const Launch &launch) {
   if (device_error() != cudaSuccess) return device_error();
   const cudaError_t refused = check_launch(launch);
   if (refused != cudaSuccess) return refused;
+
   if (!random_begun) reset_schedule();
   ++counters().launches;
   if (launch.cooperative) ++counters().cooperative_launches;
+
   Grid running;
   grid = &running;
   running.launch = &launch;
@@ -351,11 +379,13 @@ cudaError_t run_grid(const Launch &launch) {
   blockDim = launch.block;
   running.n_threads =
       uint64_t(launch.grid.x) * launch.grid.y * launch.grid.z * launch.block.x * launch.block.y * launch.block.z;
+
   race_begin_launch();
   signals_begin();
   run_waves(launch);
   signals_end();
   race_end_launch();
+
   const char *overrun = memory_check();
   if (*overrun) record_error(cudaErrorIllegalAddress, nullptr, "", 0, overrun);
   grid = nullptr;

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "memory.h"
 #include "sanitizer.h"
 #include "state.h"
 
@@ -24,11 +25,7 @@ __attribute__((section("emu_shared"), used)) char anchor[64];
 char *stores;
 size_t stores_bytes;
 size_t stride, n_stores, dynamic_bytes, dynamic_offset;
-Block *loaded;  // whose static part is in the section
-
-size_t round_up(size_t bytes, size_t to) {
-  return (bytes + to - 1) / to * to;
-}
+Block *loaded;  // the one whose static part is in the section
 
 bool in_section(const void *address) {
   const auto *byte = static_cast<const char *>(address);
@@ -71,11 +68,13 @@ bool shared_range_is_valid(size_t offset, size_t bytes) {
 void shared_begin(size_t n_blocks, size_t bytes) {
   const size_t data = round_up(round_up(shared_static_bytes(), kAlign) + round_up(bytes, kAlign), kPage);
   const bool same = stores && stride == data + kPage && n_stores >= n_blocks;
+
   stride = data + kPage;
   dynamic_bytes = bytes;
   dynamic_offset = data - round_up(bytes, kAlign);
   loaded = nullptr;
   if (same) return;
+
   if (stores) munmap(stores, stores_bytes);
   n_stores = n_blocks;
   stores_bytes = stride * n_blocks;
@@ -84,6 +83,7 @@ void shared_begin(size_t n_blocks, size_t bytes) {
     perror("emulation: no memory for shared memory");
     abort();
   }
+
   stores = static_cast<char *>(memory);
   for (size_t i = 0; i < n_blocks; ++i) mprotect(stores + (i + 1) * stride - kPage, kPage, PROT_NONE);
 }
@@ -113,6 +113,7 @@ void shared_end_block(Block *block) {
   for (size_t i = shared_static_bytes(); i < end; ++i) {
     if (i == dynamic_offset) i += dynamic_bytes;
     if (i >= end || static_cast<unsigned char>(block->store[i]) == kCanary) continue;
+
     record_error(
         cudaErrorIllegalAddress, &block->threads[0], "", 0,
         i >= dynamic_offset
@@ -122,6 +123,7 @@ void shared_end_block(Block *block) {
     break;
   }
 #endif
+
   // An ended block's shared memory may not be read by its cluster: it is NaN again.
   unpoison(block->store, end);
   memset(block->store, kNan, end);
@@ -140,9 +142,11 @@ bool shared_locate(const void *address, Block **block, size_t *offset) {
     *offset = static_cast<size_t>(byte - __start_emu_shared);
     return true;
   }
+
   if (!stores || byte < stores || byte >= stores + stores_bytes) return false;
   *offset = static_cast<size_t>(byte - stores) % stride;
   const char *store = byte - *offset;
+
   const Block *own = current->block;
   if (own->store == store) {
     *block = current->block;
@@ -153,16 +157,13 @@ bool shared_locate(const void *address, Block **block, size_t *offset) {
     *block = peer;
     return true;
   }
+
   *block = nullptr;  // another cluster's
   return true;
 }
 
 void *dynamic_shared() {
   return current->block->store + dynamic_offset;
-}
-
-size_t dynamic_shared_bytes() {
-  return dynamic_bytes;
 }
 
 bool is_shared(const void *pointer) {
@@ -174,10 +175,6 @@ uint32_t shared_address(const void *pointer, const char *file, int line) {
   size_t offset = 0;
   if (!own_offset(pointer, &offset)) fail(file, line, "%p is not an address of this block's shared memory", pointer);
   return static_cast<uint32_t>(offset);
-}
-
-void *shared_pointer(uint32_t address) {
-  return address < shared_static_bytes() ? __start_emu_shared + address : current->block->store + address;
 }
 
 void *map_shared_rank(const void *pointer, unsigned rank, const char *file, int line) {

@@ -27,7 +27,7 @@ Thread *ticked_thread;
 uint64_t ticked_switch;
 int ticked_times;
 
-// What made a thread leave from a handler; told by the scheduler, where it is safe to build text.
+// Why a thread left from a handler; the scheduler reports it, where building text is safe.
 int fault_signal;
 const void *fault_address, *fault_code;
 
@@ -54,7 +54,7 @@ void leave_from_handler(int signal, const void *address, const void *context) {
 #if !EMU_ASAN
 void on_fault(int signal, siginfo_t *info, void *context) {
   if (current) leave_from_handler(signal, info->si_addr, context);
-  for (size_t i = 0; i < 4; ++i) {  // not a kernel's: as if this handler had not been
+  for (size_t i = 0; i < 4; ++i) {  // not a kernel's fault: the previous handler's
     if (kSignals[i] == signal) sigaction(signal, &previous[i], nullptr);
   }
 }
@@ -63,8 +63,10 @@ void on_fault(int signal, siginfo_t *info, void *context) {
 void on_tick(int signal, siginfo_t *, void *context) {
   if (!grid) return;
   ++ticks;
+
   const double limit = settings().stuck_seconds;
   if (ticks * kTick > limit) expired = 1;
+
   if (current && current == ticked_thread && counters().switches == ticked_switch) {
     if (++ticked_times * kTick > (limit < 20 ? limit : 20)) leave_from_handler(signal, nullptr, context);
   } else {
@@ -118,10 +120,12 @@ void signals_begin() {
     make_timer();
     make_fault_stack();
   }
+
   fault_signal = 0;
   ticks = expired = 0;
   ticked_thread = nullptr;
   ticked_times = 0;
+
 #if !EMU_ASAN
   for (size_t i = 0; i < 4; ++i) {
     struct sigaction action = {};
@@ -131,6 +135,7 @@ void signals_begin() {
     sigaction(kSignals[i], &action, &previous[i]);
   }
 #endif
+
   if (timer_made) arm(kTick);
 }
 
@@ -152,6 +157,7 @@ bool signals_take_fault(Thread *thread) {
   if (fault_signal == 0) return false;
   const int signal = fault_signal;
   fault_signal = 0;
+
   const std::string at = source_of(fault_code);
   if (signal == SIGILL) {
     record_error(cudaErrorMisalignedAddress, thread, "", 0, std::string(misaligned_or_trap(fault_code)) + " at " + at);
@@ -164,6 +170,7 @@ bool signals_take_fault(Thread *thread) {
   } else {
     record_error(cudaErrorLaunchTimeout, thread, "", 0, "runs on without waiting or ending at " + at);
   }
+
   return true;
 }
 

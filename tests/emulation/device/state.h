@@ -28,7 +28,7 @@ struct BulkCopy {  // cp.async.bulk
   uint64_t *barrier;
 };
 
-struct RaceThread;  // what the race checker keeps of a thread
+struct RaceThread;  // what the race checker knows about a thread
 struct RaceBlock;
 
 struct Thread {
@@ -38,23 +38,29 @@ struct Thread {
   int rank = 0;  // in the block
   State state = State::kReady;
   uint32_t polls = 0;  // atomic loads since it last changed anything
+
   // Where it waits.
   const char *file = "";
   int line = 0;
+
   // Block barrier.
   Vote vote = Vote::kNone;
   int predicate = 0, vote_result = 0;
+
   // Warp collective.
   unsigned mask = 0;
   const char *operation = "";
   const void *input = nullptr;
   void *output = nullptr;
+
   // Cluster barrier.
   bool cluster_arrived = false;
   unsigned cluster_phase = 0;
+
   // cp.async.
   int open_group = 0;
   std::vector<AsyncCopy> copies;
+
   RaceThread *race = nullptr;
 
   int lane() const {
@@ -121,7 +127,7 @@ inline Warp &warp_of(Thread *thread) {
 // ---- scheduler.cpp ---------------------------------------------------------------------------------------------
 
 void make_ready(Thread *thread);
-// Leaves the running thread in a state of waiting; returns when it is made ready and picked.
+// Leaves the running thread waiting in this state; returns when it is made ready and picked.
 void wait_as(State state, const char *file, int line);
 uint64_t random_number();
 
@@ -143,7 +149,7 @@ void shared_make(Block *block, size_t slot);               // poisoned
 void shared_load(Block *block);                            // its static part into the section
 void shared_end_block(Block *block);                       // checks for overruns and poisons
 void shared_end();
-// The resident block and offset that an address of shared memory belongs to. False: it is none.
+// The resident block and offset that a shared memory address belongs to. False: not shared memory.
 bool shared_locate(const void *address, Block **block, size_t *offset);
 size_t shared_static_bytes();
 // Whether a range of offsets lies in the static part or in the dynamic part.
@@ -157,23 +163,23 @@ size_t shared_block_bytes();
 // The same without leaving: for the scheduler. thread may be nullptr.
 void record_error(cudaError_t error, const Thread *thread, const char *file, int line, const std::string &text);
 std::string waiting_summary();            // what the threads of the grid are doing
-std::string source_of(const void *code);  // file.cu:12 of an address of code
+std::string source_of(const void *code);  // file.cu:12 for a code address
 std::string format_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 // ---- signals.cpp -----------------------------------------------------------------------------------------------
 
-// Faults of kernels become errors of the launch while a grid runs, and a thread that never waits is ended.
+// While a grid runs, faults in kernels become launch errors, and a thread that never waits is ended.
 void signals_begin();
 void signals_end();
 bool signals_expired();  // the launch has run longer than the settings allow
-// A fault or the end of patience made the current thread leave: says so in an error. False: it did not.
+// If a fault or the timer made the thread leave, records the error and returns true.
 bool signals_take_fault(Thread *thread);
 
-// ---- race.cpp or race_none.cpp ---------------------------------------------------------------------------------
+// ---- race/order.cpp and shadow.cpp, or race_none.cpp -----------------------------------------------------------
 
 void race_begin_launch();
-void race_end_launch();  // records what was found as an error
-void race_begin_wave();
+void race_end_launch();                 // records what was found as an error
+void race_begin_wave(size_t n_blocks);  // the most that are resident at once
 void race_make_block(Block *block);
 void race_drop_block(Block *block);  // before its memory goes
 void race_memory_freed(const void *start, size_t bytes);
@@ -185,6 +191,5 @@ void race_cluster_wait(Thread *thread);
 void race_grid_barrier();
 void race_object_release(const void *address);  // by the running thread, with no access
 void race_object_acquire(Thread *thread, const void *address);
-bool race_enabled();
 
 }  // namespace emu

@@ -39,11 +39,13 @@ std::vector<Symbol> read_symbols() {
   std::ifstream file("/proc/self/exe", std::ios::binary);
   const std::string image((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   if (image.size() < sizeof(ElfW(Ehdr))) return symbols;
+
   ElfW(Ehdr) header;
   memcpy(&header, image.data(), sizeof header);
   std::vector<ElfW(Shdr)> sections(header.e_shnum);
   if (header.e_shoff + sections.size() * sizeof(ElfW(Shdr)) > image.size()) return symbols;
   memcpy(sections.data(), image.data() + header.e_shoff, sections.size() * sizeof(ElfW(Shdr)));
+
   for (const auto &section : sections) {
     if (section.sh_type != SHT_SYMTAB) continue;
     const auto &names = sections[section.sh_link];
@@ -56,6 +58,7 @@ std::vector<Symbol> read_symbols() {
       symbols.push_back({load_base() + symbol.st_value, symbol.st_size, name});
     }
   }
+
   std::sort(symbols.begin(), symbols.end(), [](const Symbol &a, const Symbol &b) { return a.address < b.address; });
   return symbols;
 }
@@ -88,11 +91,13 @@ std::string source_of(const void *code) {
   program[length > 0 ? length : 0] = 0;
   const std::string command = format_text("addr2line -s -e '%s' 0x%zx 2>/dev/null", program,
                                           static_cast<size_t>(reinterpret_cast<uintptr_t>(code) - load_base()));
+
   char line[512] = "";
   if (FILE *pipe = popen(command.c_str(), "r")) {
     if (!fgets(line, sizeof line, pipe)) line[0] = 0;
     pclose(pipe);
   }
+
   line[strcspn(line, " \n")] = 0;
   return line[0] && line[0] != '?' ? std::string(line) : symbol_name(code);
 }

@@ -32,10 +32,12 @@ void warp_collective(unsigned mask, const char *operation, const void *input, vo
   const unsigned own = 1u << me->lane();
   if (!(mask & own))
     fail(file, line, "%s: the caller's lane %d is not in its mask 0x%08x", operation, me->lane(), mask);
+
   mask &= warp.exist;
   if (mask & warp.exited) {
     fail(file, line, "%s: mask 0x%08x names lanes that have exited (0x%08x)", operation, mask, warp.exited);
   }
+
   me->mask = mask;
   me->operation = operation;
   me->input = input;
@@ -43,12 +45,14 @@ void warp_collective(unsigned mask, const char *operation, const void *input, vo
   me->file = file;
   me->line = line;
   warp.arrived |= own;
+
   bool complete = true;
   for (unsigned rest = mask & ~own; rest; rest &= rest - 1) complete &= has_come(warp, me, __builtin_ctz(rest));
   if (!complete) {
     wait_as(State::kWarp, file, line);
     return;
   }
+
   const void *inputs[kWarpSize] = {};
   void *outputs[kWarpSize] = {};
   Thread *met[kWarpSize];
@@ -60,6 +64,7 @@ void warp_collective(unsigned mask, const char *operation, const void *input, vo
     outputs[lane] = thread->output;
     met[n_met++] = thread;
   }
+
   if (compute) compute(mask, inputs, outputs);
   race_meet(met, n_met);
   warp.arrived &= ~mask;

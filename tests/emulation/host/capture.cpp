@@ -73,16 +73,18 @@ cudaError_t join_capture(CUstream_st &stream, const std::shared_ptr<Capture> &ca
     invalidate(*capture, cudaErrorStreamCaptureMerge);
     return cudaErrorStreamCaptureMerge;
   }
+
   if (!stream.capture) {
     stream.capture = capture;
     capture->streams.push_back(&stream);
   }
   for (CUgraphNode_st *node : nodes)
     if (std::find(stream.tail.begin(), stream.tail.end(), node) == stream.tail.end()) stream.tail.push_back(node);
+
   return cudaSuccess;
 }
 
-// Whether every node captured by other streams comes before the end of the origin's.
+// Whether every node captured by other streams comes before the end of the origin stream.
 static bool joined(const Capture &capture) {
   std::vector<CUgraphNode_st *> before = capture.origin->tail;
   for (size_t i = 0; i < before.size(); ++i)
@@ -105,25 +107,23 @@ using emu::Capture;
 using emu::misuse;
 using emu::result;
 
-#define FIND_STREAM(stream, handle)             \
-  const auto stream = emu::find_stream(handle); \
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
-
 extern "C" {
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMode mode) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (mode < cudaStreamCaptureModeGlobal || mode > cudaStreamCaptureModeRelaxed)
     return misuse(cudaErrorInvalidValue, "%d is no mode of a capture", int(mode));
   if (stream->legacy) return misuse(cudaErrorStreamCaptureUnsupported, "the legacy stream cannot be captured");
   if (stream->capture) return misuse(cudaErrorIllegalState, "the stream is being captured already");
+
   auto capture = std::make_shared<Capture>();
   capture->id = emu::next_id++;
   capture->mode = mode;
   capture->origin = stream.get();
   capture->streams = {stream.get()};
   capture->graph = emu::new_graph();
+
   stream->capture = capture;
   emu::captures.push_back(capture);
   return cudaSuccess;
@@ -131,17 +131,19 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMo
 
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!graph) return misuse(cudaErrorInvalidValue, "the place for the graph is NULL");
   const auto capture = stream->capture;
   if (!capture) return misuse(cudaErrorIllegalState, "the stream is not being captured");
   *graph = nullptr;
   if (capture->origin != stream.get()) return result(emu::invalidate(*capture, cudaErrorStreamCaptureUnmatched));
+
   cudaError_t error = capture->invalid ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
   if (!error && !emu::joined(*capture)) {
     error = cudaErrorStreamCaptureUnjoined;
     emu::report(std::string(__func__) + ": a stream that the capture reached was not joined to it by an event");
   }
+
   emu::leave(capture);
   if (error)
     emu::delete_graph(capture->graph);
@@ -152,7 +154,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t handle, enum cudaStreamCaptureStatus *status) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!status) return misuse(cudaErrorInvalidValue, "the place for the status is NULL");
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
@@ -167,10 +169,11 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, enum cudaStreamCapture
                                      cudaGraph_t *graph, const cudaGraphNode_t **dependencies,
                                      const cudaGraphEdgeData **edges, size_t *n) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!status) return misuse(cudaErrorInvalidValue, "the place for the status is NULL");
   if (cudaError_t error = cudaStreamIsCapturing(handle, status)) return error;
   if (*status != cudaStreamCaptureStatusActive) return cudaSuccess;
+
   if (id) *id = stream->capture->id;
   if (graph) *graph = stream->capture->graph;
   if (dependencies) *dependencies = stream->tail.data();

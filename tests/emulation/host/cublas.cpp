@@ -1,4 +1,4 @@
-// The cuBLAS calls that Vise makes, as work of a stream.
+// The cuBLAS calls that Vise makes, as work in a stream.
 #include "tests/emulation/host/matmul.h"
 #include "tests/emulation/host/runtime.h"
 
@@ -49,11 +49,13 @@ cublasStatus_t gemm(cublasHandle_t handle, const Arguments &g) {
   if (!emu::library_handle_exists(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!operation_known(g.ta) || !operation_known(g.tb) || g.m < 0 || g.n < 0 || g.k < 0 || g.batches < 0)
     return CUBLAS_STATUS_INVALID_VALUE;
+
   const bool ta = g.ta != CUBLAS_OP_N, tb = g.tb != CUBLAS_OP_N;
   const auto at_least = [](int ld, int rows) { return ld >= (rows > 1 ? rows : 1); };
   if (!at_least(g.lda, ta ? g.k : g.m) || !at_least(g.ldb, tb ? g.n : g.k) || !at_least(g.ldc, g.m))
     return CUBLAS_STATUS_INVALID_VALUE;
   if (!g.alpha || !g.beta) return CUBLAS_STATUS_INVALID_VALUE;
+
   Product p;
   p.name = g.name;
   p.transpose_a = ta;
@@ -63,6 +65,7 @@ cublasStatus_t gemm(cublasHandle_t handle, const Arguments &g) {
   p.c = p.d = matrix(g.c, g.c_type, false, g.m, g.n, g.ldc, g.stride_c);
   p.round = g.round;
   p.batches = g.batches;
+
   if (handle->pointers == CUBLAS_POINTER_MODE_DEVICE) {
     p.scalars_on_device = true;
     p.device_alpha = g.alpha;
@@ -71,6 +74,7 @@ cublasStatus_t gemm(cublasHandle_t handle, const Arguments &g) {
     p.alpha = *g.alpha;
     p.beta = *g.beta;
   }
+
   return emu::submit_product(p, handle->stream);
 }
 
@@ -103,7 +107,7 @@ cublasStatus_t gemm_ex(cublasHandle_t handle, Arguments g, cublasComputeType_t c
   const bool same = g.a_type == g.b_type && emu::type_known(g.a_type) && emu::type_known(g.c_type);
   if (!same || (g.a_type == CUDA_R_32F && g.c_type != CUDA_R_32F) || !round_of(*handle, compute, &g.round))
     return CUBLAS_STATUS_NOT_SUPPORTED;
-  if (g.a_type == CUDA_R_16BF) g.round = Round::kNone;  // they are
+  if (g.a_type == CUDA_R_16BF) g.round = Round::kNone;  // already rounded
   return gemm(handle, g);
 }
 
@@ -214,6 +218,7 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                                          const float *b, int ldb, long long stride_b, const float *beta, float *c,
                                          int ldc, long long stride_c, int batches) {
   NEED_HANDLE(handle);
+
   return gemm(handle, {"cublasSgemmStridedBatched",
                        ta,
                        tb,

@@ -29,14 +29,17 @@ void run_vector(const void *data) {
   const auto bytes = [&](int increment) {
     return v.n < 1 ? 0 : (size_t(v.n - 1) * size_t(std::abs(increment)) + 1) * sizeof(float);
   };
+
   if (v.n > 0 && v.x && !emu::accessible(v.name, "x", v.x, bytes(v.incx))) return;
   if (v.n > 0 && v.y && !emu::accessible(v.name, "y", v.y, bytes(v.incy))) return;
+
   const bool reads_alpha = v.kind == VectorCall::kScale || v.kind == VectorCall::kAxpy;
   if (v.on_device && reads_alpha) {
     if (!emu::accessible(v.name, "alpha", v.device_alpha, sizeof(float))) return;
     v.alpha = *v.device_alpha;
   }
   if (v.on_device && !reads_alpha && !emu::accessible(v.name, "the result", v.result, sizeof(float))) return;
+
   double sum = 0;
   for (int i = 0; i < v.n; ++i) {
     const int64_t ix = vector_at(i, v.n, v.incx), iy = vector_at(i, v.n, v.incy);
@@ -46,6 +49,7 @@ void run_vector(const void *data) {
     if (v.kind == VectorCall::kScale) v.y[iy] *= v.alpha;
     if (v.kind == VectorCall::kAxpy) v.y[iy] = std::fma(v.alpha, v.x[ix], v.y[iy]);
   }
+
   if (!reads_alpha) *v.result = float(v.kind == VectorCall::kNorm ? std::sqrt(sum) : sum);
 }
 

@@ -17,7 +17,7 @@ using emu::Matrix;
 using emu::Product;
 using emu::Round;
 
-// What lies in NVIDIA's semi-opaque descriptors.
+// What NVIDIA's semi-opaque descriptors hold here.
 struct Operation {
   int32_t compute = CUBLAS_COMPUTE_32F, scale = CUDA_R_32F, pointers = CUBLASLT_POINTER_MODE_HOST;
   int32_t transpose_a = CUBLAS_OP_N, transpose_b = CUBLAS_OP_N, transpose_c = CUBLAS_OP_N;
@@ -26,15 +26,14 @@ struct Operation {
   void *bias = nullptr, *aux = nullptr;
   int64_t bias_stride = 0, aux_ld = 0, aux_stride = 0;
 };
+
 struct Layout {
   uint32_t type = CUDA_R_32F;
   int32_t order = CUBLASLT_ORDER_COL, batches = 1;
   uint64_t rows = 0, columns = 0;
   int64_t ld = 0, stride = 0;
 };
-struct Preference {
-  uint64_t workspace = 0;
-};
+
 static_assert(sizeof(Operation) <= sizeof(cublasLtMatmulDescOpaque_t), "the operation fits");
 static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "the layout fits");
 
@@ -44,6 +43,7 @@ T inside(const Opaque *opaque) {
   memcpy(static_cast<void *>(&value), opaque->data, sizeof value);
   return value;
 }
+
 template <class T, class Opaque>
 void put(Opaque *opaque, const T &value) {
   static_assert(std::is_trivially_copyable<T>::value, "copied as bytes");
@@ -124,7 +124,7 @@ cublasStatus_t get(Opaque *opaque, Attribute attribute, void *value, size_t byte
   return CUBLAS_STATUS_SUCCESS;
 }
 
-// The matrix of a layout. A row-major one is kept as its transpose, which the caller turns back.
+// The matrix that a layout describes. A row-major one becomes its transpose, which the caller undoes.
 bool matrix_of(const Layout &l, const void *data, Matrix *out) {
   const bool row = l.order == CUBLASLT_ORDER_ROW;
   if ((!row && l.order != CUBLASLT_ORDER_COL) || !emu::type_known(cudaDataType(l.type)) || l.batches < 1) return false;
@@ -138,7 +138,8 @@ bool matrix_of(const Layout &l, const void *data, Matrix *out) {
 }
 
 bool bias_epilogue(uint32_t kind) {
-  return (kind & (CUBLASLT_EPILOGUE_BIAS | 16 | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)) != 0;
+  return (kind & (CUBLASLT_EPILOGUE_BIAS | emu::kBiasGradient | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)) !=
+         0;
 }
 
 bool epilogue_known(uint32_t kind) {
@@ -167,6 +168,7 @@ bool epilogue_known(uint32_t kind) {
 
 cublasStatus_t read_epilogue(const Operation &o, const Matrix &d, emu::Epilogue *e) {
   if (!epilogue_known(o.epilogue)) return CUBLAS_STATUS_INVALID_VALUE;
+
   e->kind = cublasLtEpilogue_t(o.epilogue);
   e->bias = o.bias;
   e->bias_type = o.bias_type < 0 ? d.type : cudaDataType(o.bias_type);
@@ -175,9 +177,11 @@ cublasStatus_t read_epilogue(const Operation &o, const Matrix &d, emu::Epilogue 
   e->aux_ld = o.aux_ld;
   e->aux_stride = o.aux_stride;
   e->aux_type = o.aux_type < 0 ? d.type : cudaDataType(o.aux_type);
+
   if (bias_epilogue(o.epilogue) && (!o.bias || !emu::type_known(e->bias_type))) return CUBLAS_STATUS_INVALID_VALUE;
-  if (!(o.epilogue & 128)) return CUBLAS_STATUS_SUCCESS;
-  const bool gelu = (o.epilogue & (CUBLASLT_EPILOGUE_GELU | 64)) != 0;
+  if (!(o.epilogue & emu::kAux)) return CUBLAS_STATUS_SUCCESS;
+
+  const bool gelu = (o.epilogue & (CUBLASLT_EPILOGUE_GELU | emu::kDgelu)) != 0;
   const int64_t multiple = gelu ? 8 : 128;
   if (!o.aux || o.aux_ld < d.rows || o.aux_ld % multiple || o.aux_stride % multiple) return CUBLAS_STATUS_INVALID_VALUE;
   return gelu && !emu::type_known(e->aux_type) ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
@@ -190,7 +194,7 @@ bool read_compute(const Operation &o, Round *round) {
   return *round != Round::kNone || o.compute == CUBLAS_COMPUTE_32F || o.compute == CUBLAS_COMPUTE_32F_PEDANTIC;
 }
 
-// The product that the descriptors describe. Everything but the scalars.
+// The product that the descriptors describe, without the scalars.
 cublasStatus_t read_product(const Operation &o, const void *a, const Layout &la, const void *b, const Layout &lb,
                             const void *c, const Layout &lc, void *d, const Layout &ld, Product *p) {
   p->name = "cublasLtMatmul";
@@ -199,26 +203,31 @@ cublasStatus_t read_product(const Operation &o, const void *a, const Layout &la,
   if (o.pointers != CUBLASLT_POINTER_MODE_HOST && o.pointers != CUBLASLT_POINTER_MODE_DEVICE)
     return CUBLAS_STATUS_NOT_SUPPORTED;
   if (ld.order != CUBLASLT_ORDER_COL && o.epilogue != CUBLASLT_EPILOGUE_DEFAULT) return CUBLAS_STATUS_NOT_SUPPORTED;
+
   if (!matrix_of(la, a, &p->a) || !matrix_of(lb, b, &p->b) || !matrix_of(lc, c, &p->c) || !matrix_of(ld, d, &p->d) ||
       lc.order != ld.order)
     return CUBLAS_STATUS_INVALID_VALUE;
   if (la.type != lb.type || lc.type != ld.type || (la.type == CUDA_R_32F && ld.type != CUDA_R_32F))
     return CUBLAS_STATUS_NOT_SUPPORTED;
+
   if (la.type == CUDA_R_16BF) p->round = Round::kNone;
   p->transpose_a = (o.transpose_a != CUBLAS_OP_N) != (la.order == CUBLASLT_ORDER_ROW);
   p->transpose_b = (o.transpose_b != CUBLAS_OP_N) != (lb.order == CUBLASLT_ORDER_ROW);
+
   if (ld.order == CUBLASLT_ORDER_ROW) {  // D' = op(B)' op(A)'
     std::swap(p->a, p->b);
     std::swap(p->transpose_a, p->transpose_b);
     p->transpose_a = !p->transpose_a;
     p->transpose_b = !p->transpose_b;
   }
+
   const int64_t m = p->transpose_a ? p->a.columns : p->a.rows, k = p->transpose_a ? p->a.rows : p->a.columns;
   const int64_t kb = p->transpose_b ? p->b.columns : p->b.rows, n = p->transpose_b ? p->b.rows : p->b.columns;
   if (k != kb || p->d.rows != m || p->d.columns != n || p->c.rows != m || p->c.columns != n)
     return CUBLAS_STATUS_INVALID_VALUE;
   if (la.batches != ld.batches || lb.batches != ld.batches || lc.batches != ld.batches)
     return CUBLAS_STATUS_INVALID_VALUE;
+
   p->batches = ld.batches;
   p->scalars_on_device = o.pointers == CUBLASLT_POINTER_MODE_DEVICE;
   return read_epilogue(o, p->d, &p->epilogue);
@@ -337,7 +346,7 @@ cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t layout,
 
 cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t preference, size_t size) {
   if (!preference || size < sizeof *preference) return CUBLAS_STATUS_INVALID_VALUE;
-  put(preference, Preference());
+  *preference = {};
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -356,12 +365,9 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     cublasLtMatmulPreferenceAttributes_t attribute, const void *value,
                                                     size_t bytes) {
   if (!preference || !value) return CUBLAS_STATUS_INVALID_VALUE;
-  if (attribute != CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) return CUBLAS_STATUS_SUCCESS;  // alignments and the like
-  if (bytes != sizeof(uint64_t)) return CUBLAS_STATUS_INVALID_VALUE;
-  Preference changed;
-  memcpy(&changed.workspace, value, bytes);
-  put(preference, changed);
-  return CUBLAS_STATUS_SUCCESS;
+  // The one algorithm here needs no workspace: what is preferred is not kept.
+  const bool workspace = attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+  return workspace && bytes != sizeof(uint64_t) ? CUBLAS_STATUS_INVALID_VALUE : CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,
@@ -372,12 +378,14 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   if (!emu::library_handle_exists(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!desc || !a || !b || !c || !d || !preference || requested < 1 || !results || !found)
     return CUBLAS_STATUS_INVALID_VALUE;
+
   *found = 0;
   Product product;
   const cublasStatus_t status =
       read_product(inside<Operation>(desc), nullptr, inside<Layout>(a), nullptr, inside<Layout>(b), nullptr,
                    inside<Layout>(c), nullptr, inside<Layout>(d), &product);
   if (status) return status;
+
   memset(&results[0], 0, sizeof results[0]);
   results[0].algo.data[0] = 1;
   results[0].wavesCount = 1;
@@ -390,16 +398,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               const void *c, cublasLtMatrixLayout_t lc, void *d, cublasLtMatrixLayout_t ld,
                               const cublasLtMatmulAlgo_t *, void *workspace, size_t workspace_bytes,
                               cudaStream_t stream) {
-  // A handle of cuBLAS serves as well.
+  // A cuBLAS handle works too.
   if (!emu::library_handle_exists(handle)) return CUBLAS_STATUS_NOT_INITIALIZED;
   if (!desc || !la || !lb || !lc || !ld || !alpha || !beta || !a || !b || !d) return CUBLAS_STATUS_INVALID_VALUE;
   if (workspace && workspace_bytes && !emu::memory_contains(workspace, workspace_bytes))
     return CUBLAS_STATUS_INVALID_VALUE;
+
   Product product;
   const cublasStatus_t status = read_product(inside<Operation>(desc), a, inside<Layout>(la), b, inside<Layout>(lb), c,
                                              inside<Layout>(lc), d, inside<Layout>(ld), &product);
   if (status) return status;
   if (const cublasStatus_t refused = as_tests_want(product.epilogue.kind)) return refused;
+
   if (product.scalars_on_device) {
     product.device_alpha = static_cast<const float *>(alpha);
     product.device_beta = static_cast<const float *>(beta);
@@ -408,6 +418,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
     memcpy(&product.beta, beta, sizeof product.beta);
     if (product.beta != 0 && !c) return CUBLAS_STATUS_INVALID_VALUE;
   }
+
   if (product.c.data == nullptr) product.c = product.d;
   return emu::submit_product(product, stream);
 }

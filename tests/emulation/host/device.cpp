@@ -1,5 +1,6 @@
 // The device: its properties (an imagined sm_90 with as many multiprocessors as VISE_EMU_SMS says), versions, limits,
 // reset. VISE_EMU_DEVICES=0 makes a machine without a device.
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,7 +12,7 @@ size_t live_streams();
 size_t live_events();
 size_t live_graphs();
 size_t live_executables();
-__attribute__((weak)) size_t live_library_handles() {  // without the cuBLAS part there are none
+__attribute__((weak)) size_t live_library_handles() {  // none without the cuBLAS part
   return 0;
 }
 }  // namespace emu
@@ -24,7 +25,9 @@ using emu::result;
 constexpr int kRegisters = 65536;
 constexpr int kVersion = CUDART_VERSION;
 unsigned device_flags;
-size_t limits[] = {1024, 1 << 20, 8 << 20, 0, 0, 64, 0};  // by cudaLimit
+using Limits = std::array<size_t, 7>;  // by cudaLimit
+constexpr Limits kDefaultLimits = {1024, 1 << 20, 8 << 20, 0, 0, 64, 0};
+Limits limits = kDefaultLimits;
 
 bool present() {
   const char *devices = getenv("VISE_EMU_DEVICES");
@@ -40,6 +43,7 @@ cudaError_t check_device(int device) {
 cudaDeviceProp properties() {
   cudaDeviceProp p;
   memset(&p, 0, sizeof p);
+
   snprintf(p.name, sizeof p.name, "Vise emulated device");
   memcpy(p.uuid.bytes, "vise-emulation!", 16);
   p.totalGlobalMem = emu::settings().memory;
@@ -47,11 +51,13 @@ cudaDeviceProp properties() {
   p.regsPerBlock = p.regsPerMultiprocessor = kRegisters;
   p.warpSize = emu::kWarpSize;
   p.memPitch = 2147483647;
+
   p.maxThreadsPerBlock = emu::kThreadsPerBlock;
   p.maxThreadsDim[0] = p.maxThreadsDim[1] = 1024;
   p.maxThreadsDim[2] = 64;
   p.maxGridSize[0] = 2147483647;
   p.maxGridSize[1] = p.maxGridSize[2] = 65535;
+
   p.totalConstMem = 65536;
   p.major = 9;
   p.minor = 0;
@@ -77,12 +83,14 @@ cudaDeviceProp properties() {
   p.hostRegisterSupported = 1;
   p.memoryPoolsSupported = 1;
   p.clusterLaunch = 1;
+
   return p;
 }
 
 // false: unknown to the emulation.
 bool attribute(cudaDeviceAttr name, int *value) {
   const cudaDeviceProp p = properties();
+
   switch (name) {
 #define X(attribute, member)   \
   case cudaDevAttr##attribute: \
@@ -135,6 +143,7 @@ bool attribute(cudaDeviceAttr name, int *value) {
     X(MemoryPoolsSupported, memoryPoolsSupported)
     X(ClusterLaunch, clusterLaunch)
 #undef X
+
     case cudaDevAttrClockRate:  // kHz
       *value = 1980000;
       return true;
@@ -268,11 +277,12 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
   return cudaSuccess;
 }
 
-// Everything that belongs to the device goes: memory, streams with what is queued in them, events, graphs; a sticky
-// error too, as if the process had begun anew.
+// Drops everything on the device: memory, streams with their queued work, events, graphs, and a sticky error, as if the
+// process had just started.
 cudaError_t cudaDeviceReset(void) {
   emu::enter(__func__);
   if (emu::in_host_function()) return result(cudaErrorNotPermitted);
+
   emu::drop_captures();
   emu::drop_streams();
   emu::drop_events();
@@ -281,7 +291,9 @@ cudaError_t cudaDeviceReset(void) {
   emu::drop_host_memory();
   emu::clear_errors();
   emu::reset_clock();
+
   device_flags = 0;
+  limits = kDefaultLimits;
   return cudaSuccess;
 }
 

@@ -9,9 +9,9 @@ extern "C" {
 #endif
 
 typedef struct {
-  uint64_t launches;              // kernels that ran, those of graphs and cuBLAS among them
-  uint64_t cooperative_launches;  // of these
-  uint64_t library_calls;         // of these, work of cuBLAS
+  uint64_t launches;              // kernels that ran, including those of graphs and cuBLAS
+  uint64_t cooperative_launches;  // among these
+  uint64_t library_calls;         // among these, made by cuBLAS
   uint64_t graph_launches;
   uint64_t copies, copied_bytes, memsets;
   uint64_t allocations, frees, host_allocations;
@@ -21,28 +21,27 @@ typedef struct {
 emu_counts emu_read_counts(void);
 void emu_reset_counts(void);
 
-// Multiprocessors of the device from now on, as VISE_EMU_SMS.
+// Sets the number of multiprocessors, like VISE_EMU_SMS.
 void emu_set_sms(int sms);
-// Bytes of device memory, as VISE_EMU_MEMORY.
+// Sets the bytes of device memory, like VISE_EMU_MEMORY.
 void emu_set_memory(size_t bytes);
-// 1: work waits in its stream until the program waits for it, as VISE_EMU_STREAMS=deferred.
+// 1: work stays in its stream until the program waits for it, like VISE_EMU_STREAMS=deferred.
 void emu_set_deferred(int deferred);
-// 0: reports are kept and not printed, as VISE_EMU_QUIET=1.
+// 0: reports are stored but not printed, like VISE_EMU_QUIET=1.
 void emu_set_printing(int printing);
-// From now on cublasLtMatmul refuses products with this epilogue, for which the heuristic goes on to find algorithms;
-// 0: none is refused.
+// Makes cublasLtMatmul refuse products with this epilogue, though the heuristic still finds algorithms for them; 0
+// refuses none.
 void emu_refuse_epilogue(unsigned epilogue);
-// After so many further calls every cublasLtMatmul ends with CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
+// After this many more calls every cublasLtMatmul returns CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
 void emu_fail_products_after(uint64_t calls);
 
-// The last report of a misuse or of a failing kernel ("" when there was none), and forgetting it.
+// The last report of a misuse or a failing kernel, "" when there was none.
 const char *emu_last_report(void);
-void emu_forget_report(void);
 
-size_t emu_live_allocations(void);  // of device memory
+size_t emu_live_allocations(void);  // in device memory
 size_t emu_live_host_allocations(void);
 size_t emu_live_handles(void);  // streams, events, graphs, executable graphs and cuBLAS handles together
-size_t emu_pending_work(void);  // queued and not yet run, over all streams
+size_t emu_pending_work(void);  // queued but not yet run, in all streams
 
 #ifdef __cplusplus
 }

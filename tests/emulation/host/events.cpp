@@ -1,4 +1,4 @@
-// Events. Recording makes a new record each time, so that a wait means the recording that was last when it was called.
+// Events. Each recording makes a new record, so that a wait means the latest recording at the time of the call.
 #include <algorithm>
 
 #include "tests/emulation/host/runtime.h"
@@ -24,7 +24,7 @@ std::vector<CUevent_st *> &events() {
   static std::vector<CUevent_st *> list;
   return list;
 }
-// Kept, so that no new event has the address of an old one.
+// Never freed, so that no new event has the address of an old one.
 std::vector<std::unique_ptr<CUevent_st>> &retired() {
   static std::vector<std::unique_ptr<CUevent_st>> list;
   return list;
@@ -86,8 +86,8 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
   EMU_ENTER();
   NEED_EVENT(event);
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
+
   auto record = std::make_shared<Record>();
   if (stream->capture) {
     if (stream->capture->invalid) return result(cudaErrorStreamCaptureInvalidated);
@@ -96,11 +96,13 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
     event->record = record;
     return cudaSuccess;
   }
+
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
   }
+
   event->record = record;
-  // The queue holds the record only weakly: it is held by those who can still ask.
+  // The queue has only a weak reference: those who can still ask own the record.
   std::weak_ptr<Record> weak = record;
   record->point.stream = stream;
   record->point.ticket = stream->queued + 1;
@@ -123,11 +125,11 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, uns
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned int flags) {
   EMU_ENTER();
   NEED_EVENT(event);
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (flags)
     return misuse(flags == cudaEventWaitExternal ? cudaErrorNotSupported : cudaErrorInvalidValue,
                   "flags 0x%x are not supported", flags);
+
   const auto record = event->record;
   if (record && record->capture) {
     if (record->capture->invalid) return result(cudaErrorStreamCaptureInvalidated);
@@ -135,13 +137,15 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned
   }
   if (stream->capture) {
     if (!record) return cudaSuccess;
-    // Work outside of the graph cannot be waited for by a node of it.
+    // A graph node cannot wait for work outside the graph.
     return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureIsolation));
   }
+
   if (!record) return cudaSuccess;  // never recorded: nothing to wait for
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
   }
+
   emu::enqueue(stream, {[] {}, {record->point}, nullptr, 0});
   return cudaSuccess;
 }
@@ -173,6 +177,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end) 
   NEED_EVENT(start);
   NEED_EVENT(end);
   if (!ms) return misuse(cudaErrorInvalidValue, "the place for the time is NULL");
+
   for (CUevent_st *event : {start, end}) {
     if (event->flags & cudaEventDisableTiming)
       return misuse(cudaErrorInvalidResourceHandle, "an event was made with cudaEventDisableTiming");
@@ -181,6 +186,7 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end) 
   }
   for (CUevent_st *event : {start, end})
     if (!emu::reached(event->record->point)) return result(cudaErrorNotReady);
+
   *ms = float(end->record->time - start->record->time);
   return cudaSuccess;
 }

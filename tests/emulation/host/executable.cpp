@@ -1,5 +1,5 @@
-// Executable graphs: instantiation, launches, updates. A launch keeps the plan of its moment, so that an update does
-// not reach launches that wait in a stream.
+// Executable graphs: instantiation, launches, updates. A launch holds the plan as it was then, so that updates do not
+// affect launches waiting in a stream.
 #include <algorithm>
 
 #include "tests/emulation/host/graph.h"
@@ -19,7 +19,6 @@ using Plan = std::vector<Step>;
 struct CUgraphExec_st {
   std::shared_ptr<const Plan> plan;
   emu::Point last;  // launches of one executable graph do not overlap
-  unsigned long long flags = 0;
 };
 
 namespace {
@@ -32,6 +31,7 @@ bool exists(cudaGraphExec_t exec) {
 
 Plan plan_of(const CUgraph_st &graph) {
   Plan plan;
+
   for (const auto &node : graph.nodes) {
     Step step;
     step.work = node->work;
@@ -41,10 +41,11 @@ Plan plan_of(const CUgraph_st &graph) {
         if (graph.nodes[i].get() == before) step.after.push_back(i);
     plan.push_back(std::move(step));
   }
+
   return plan;
 }
 
-// One node after the other, any that is ready: which, the schedule says.
+// Runs one node after the other; the schedule picks among those that are ready.
 void run_plan(const Plan &plan) {
   std::vector<bool> done(plan.size());
   for (;;) {
@@ -53,13 +54,14 @@ void run_plan(const Plan &plan) {
       if (!done[i] && std::all_of(plan[i].after.begin(), plan[i].after.end(), [&](size_t j) { return done[j]; }))
         ready.push_back(i);
     if (ready.empty()) return;
+
     const size_t i = ready[emu::pick(ready.size())];
     if (plan[i].enabled) emu::perform(plan[i].work);
     done[i] = true;
   }
 }
 
-// The plan for a change of the node's step, and that step; nullptr when the node is none of the graph's.
+// A copy of the plan to change, and the node's step in it; nullptr when the node is not in the graph.
 std::shared_ptr<Plan> changed_plan(cudaGraphExec_t exec, cudaGraphNode_t node, Step **step) {
   if (!exists(exec) || !emu::node_exists(node)) return nullptr;
   auto plan = std::make_shared<Plan>(*exec->plan);
@@ -97,14 +99,15 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsig
   EMU_ENTER();
   if (!exec || !emu::graph_exists(graph))
     return misuse(cudaErrorInvalidValue, "no such graph, or no place for the result");
+
   const unsigned long long known = cudaGraphInstantiateFlagAutoFreeOnLaunch | cudaGraphInstantiateFlagUpload |
                                    cudaGraphInstantiateFlagUseNodePriority;
   if (flags & cudaGraphInstantiateFlagDeviceLaunch)
     return misuse(cudaErrorNotSupported, "graphs launched by the device are not emulated");
   if (flags & ~known) return misuse(cudaErrorInvalidValue, "unknown flags 0x%llx", flags);
+
   *exec = new CUgraphExec_st();
   (*exec)->plan = std::make_shared<Plan>(plan_of(*graph));
-  (*exec)->flags = flags;
   executables.push_back(*exec);
   return cudaSuccess;
 }
@@ -131,11 +134,12 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
   EMU_ENTER();
   if (!exists(exec)) return misuse(cudaErrorInvalidValue, "the executable graph does not exist");
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
+
   if (stream->capture) {
     // Real CUDA makes a child graph; the same nodes in the captured graph do the same.
     if (stream->capture->invalid) return result(cudaErrorStreamCaptureInvalidated);
+
     std::vector<CUgraphNode_st *> made;
     for (const Step &step : *exec->plan) {
       std::vector<CUgraphNode_st *> after = stream->tail;
@@ -143,15 +147,18 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
       for (size_t i : step.after) after.push_back(made[i]);
       made.push_back(emu::add_node(stream->capture->graph, step.enabled ? step.work : emu::Work(), after));
     }
+
     if (!made.empty()) {
       made.push_back(emu::add_node(stream->capture->graph, emu::Work(), made));
       stream->tail = {made.back()};
     }
     return cudaSuccess;
   }
+
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
   }
+
   emu::Task task;
   if (exec->last.stream) task.after.push_back(exec->last);
   task.run = [plan = exec->plan] {
@@ -159,6 +166,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
     ++emu::counters().graph_launches;
     run_plan(*plan);
   };
+
   exec->last = emu::enqueue(stream, std::move(task));
   return cudaSuccess;
 }
@@ -222,19 +230,23 @@ cudaError_t cudaGraphExecUpdate(cudaGraphExec_t exec, cudaGraph_t graph, cudaGra
   EMU_ENTER();
   if (!exists(exec) || !emu::graph_exists(graph) || !info)
     return misuse(cudaErrorInvalidValue, "no such graphs, or no place for the result");
+
   *info = cudaGraphExecUpdateResultInfo();
   auto plan = std::make_shared<Plan>(plan_of(*graph));
   info->result =
       plan->size() == exec->plan->size() ? cudaGraphExecUpdateSuccess : cudaGraphExecUpdateErrorTopologyChanged;
+
   for (size_t i = 0; i < plan->size() && info->result == cudaGraphExecUpdateSuccess; ++i) {
     Step &now = (*plan)[i];
     const Step &old = (*exec->plan)[i];
     if (emu::type_of(now.work) != emu::type_of(old.work)) info->result = cudaGraphExecUpdateErrorNodeTypeChanged;
     if (now.after != old.after) info->result = cudaGraphExecUpdateErrorTopologyChanged;
     if (info->result != cudaGraphExecUpdateSuccess) info->errorNode = const_cast<CUgraphNode_st *>(now.origin);
+
     now.origin = old.origin;  // later changes still name the nodes of the first graph
     now.enabled = old.enabled;
   }
+
   if (info->result != cudaGraphExecUpdateSuccess) return result(cudaErrorGraphExecUpdateFailure);
   exec->plan = plan;
   return cudaSuccess;

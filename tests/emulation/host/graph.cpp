@@ -70,12 +70,14 @@ cudaError_t set_kernel(Work &work, const cudaKernelNodeParams *params) {
   if (!params) return misuse(cudaErrorInvalidValue, "the parameters are NULL");
   if (work.kind != Work::kKernel) return misuse(cudaErrorInvalidValue, "not a kernel node whose kernel is known");
   if (params->extra) return misuse(cudaErrorNotSupported, "`extra` is not emulated, use kernelParams");
+
   Launch launch;
   launch.grid = params->gridDim;
   launch.block = params->blockDim;
   launch.dynamic_shared = params->sharedMemBytes;
   launch.cluster = work.launch.cluster;  // attributes stay
   launch.cooperative = work.launch.cooperative;
+
   if (cudaError_t error = make_launch(launch, params->func, params->kernelParams)) return result(error);
   work.launch = std::move(launch);
   return cudaSuccess;
@@ -83,11 +85,7 @@ cudaError_t set_kernel(Work &work, const cudaKernelNodeParams *params) {
 
 cudaError_t set_copy(Work &work, void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
   if (work.kind != Work::kCopy) return misuse(cudaErrorInvalidValue, "not a memcpy node");
-  Copy copy;
-  copy.to = to;
-  copy.from = from;
-  copy.width = copy.to_pitch = copy.from_pitch = bytes;
-  copy.kind = kind;
+  Copy copy = flat_copy(to, from, bytes, kind);
   if (cudaError_t error = check_copy(copy)) return error;
   work.copy = copy;
   return cudaSuccess;
@@ -98,6 +96,7 @@ cudaError_t set_fill(Work &work, const cudaMemsetParams *params) {
   if (work.kind != Work::kFill) return misuse(cudaErrorInvalidValue, "not a memset node");
   if (params->elementSize != 1 && params->elementSize != 2 && params->elementSize != 4)
     return misuse(cudaErrorInvalidValue, "elements of %u bytes; 1, 2 or 4 are possible", params->elementSize);
+
   Fill fill;
   fill.to = params->dst;
   fill.width = params->width;
@@ -105,6 +104,7 @@ cudaError_t set_fill(Work &work, const cudaMemsetParams *params) {
   fill.pitch = params->height > 1 ? params->pitch : params->width * params->elementSize;
   fill.value = params->value;
   fill.element = params->elementSize;
+
   if (cudaError_t error = check_fill(fill)) return error;
   work.fill = fill;
   return cudaSuccess;
@@ -205,10 +205,12 @@ cudaError_t cudaGraphAddDependencies(cudaGraph_t graph, const cudaGraphNode_t *f
   EMU_ENTER();
   if (!emu::graph_exists(graph) || (n && (!from || !to)) || edges)
     return misuse(cudaErrorInvalidValue, "no such graph, NULL, or edge data (not emulated)");
+
   for (size_t i = 0; i < n; ++i) {
     if (!emu::node_exists(from[i]) || !emu::node_exists(to[i]) || from[i]->graph != graph || to[i]->graph != graph)
       return misuse(cudaErrorInvalidValue, "edge %zu: not two nodes of this graph", i);
     if (emu::comes_before(to[i], from[i])) return misuse(cudaErrorInvalidValue, "edge %zu would close a circle", i);
+
     auto &after = to[i]->after;
     if (std::find(after.begin(), after.end(), from[i]) != after.end())
       return misuse(cudaErrorInvalidValue, "edge %zu exists", i);
@@ -253,9 +255,11 @@ cudaError_t cudaGraphKernelNodeGetParams(cudaGraphNode_t node, struct cudaKernel
   NEED_NODE(node);
   if (!params) return misuse(cudaErrorInvalidValue, "the place for the parameters is NULL");
   if (node->work.kind != Work::kKernel) return misuse(cudaErrorInvalidValue, "not a kernel node whose kernel is known");
+
   emu::Launch &launch = node->work.launch;
   node->parameters.clear();
   for (auto &argument : launch.arguments) node->parameters.push_back(argument.data());
+
   *params = cudaKernelNodeParams();
   memcpy(&params->func, &launch.kernel->function, sizeof params->func);
   params->gridDim = launch.grid;

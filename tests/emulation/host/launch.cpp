@@ -10,7 +10,8 @@ cudaError_t make_launch(Launch &launch, const void *function, void **arguments) 
   launch.kernel = function ? find_kernel(function) : nullptr;
   if (!launch.kernel)
     return misuse(cudaErrorInvalidDeviceFunction, "no kernel is known at %p (VISE_KERNEL missing?)", function);
-  launch.arguments.resize(launch.kernel->n_arguments);  // they come last
+
+  launch.arguments.resize(launch.kernel->n_arguments);  // copied at the end
   if (cudaError_t error = check_launch(launch))
     return misuse(error,
                   "%s: grid (%u,%u,%u), block (%u,%u,%u), cluster (%u,%u,%u), %zu bytes of dynamic shared "
@@ -18,11 +19,13 @@ cudaError_t make_launch(Launch &launch, const void *function, void **arguments) 
                   symbol_name(function).c_str(), launch.grid.x, launch.grid.y, launch.grid.z, launch.block.x,
                   launch.block.y, launch.block.z, launch.cluster.x, launch.cluster.y, launch.cluster.z,
                   launch.dynamic_shared, launch.cooperative ? ", cooperative" : "");
+
   if (launch.kernel->n_arguments && !arguments)
     return misuse(cudaErrorInvalidValue, "%s takes %zu arguments, got none", symbol_name(function).c_str(),
                   launch.kernel->n_arguments);
   for (size_t i = 0; i < launch.kernel->n_arguments; ++i)
     if (!arguments[i]) return misuse(cudaErrorInvalidValue, "argument %zu is NULL", i);
+
   launch.copy_arguments(arguments);
   return cudaSuccess;
 }
@@ -37,9 +40,10 @@ cudaError_t launch_now(Launch launch, const void *function, void **arguments, cu
   return result(submit(stream, std::move(work)));
 }
 
-// Attributes of a launch that the emulation knows.
+// Reads the launch attributes that the emulation knows.
 cudaError_t read_attributes(const cudaLaunchConfig_t &config, Launch &launch) {
   if (config.numAttrs && !config.attrs) return misuse(cudaErrorInvalidValue, "attrs is NULL");
+
   for (unsigned i = 0; i < config.numAttrs; ++i) {
     const cudaLaunchAttribute &attribute = config.attrs[i];
     switch (attribute.id) {
@@ -49,7 +53,7 @@ cudaError_t read_attributes(const cudaLaunchConfig_t &config, Launch &launch) {
       case cudaLaunchAttributeCooperative:
         launch.cooperative = attribute.val.cooperative != 0;
         break;
-      case cudaLaunchAttributeIgnore:  // and hints of scheduling and caching
+      case cudaLaunchAttributeIgnore:  // and scheduling and caching hints
       case cudaLaunchAttributePriority:
       case cudaLaunchAttributeAccessPolicyWindow:
       case cudaLaunchAttributeSynchronizationPolicy:
@@ -62,6 +66,7 @@ cudaError_t read_attributes(const cudaLaunchConfig_t &config, Launch &launch) {
         return misuse(cudaErrorNotSupported, "launch attribute %d is not emulated", int(attribute.id));
     }
   }
+
   return cudaSuccess;
 }
 
@@ -73,7 +78,7 @@ Launch basic(dim3 grid, dim3 block, size_t shared) {
   return launch;
 }
 
-// Static shared memory of single kernels is not known to a host compiler.
+// A host compiler does not know each kernel's static shared memory.
 constexpr size_t kStaticShared = 0;
 
 }  // namespace
@@ -114,6 +119,7 @@ cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t *config, const void *fu
 cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute attribute, int value) {
   EMU_ENTER();
   NEED_KERNEL(kernel, function);
+
   switch (attribute) {
     case cudaFuncAttributeMaxDynamicSharedMemorySize:
       if (value < 0 || size_t(value) > emu::kSharedPerBlockOptin)
@@ -139,6 +145,7 @@ cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const v
   EMU_ENTER();
   NEED_KERNEL(kernel, function);
   if (!attributes) return misuse(cudaErrorInvalidValue, "the place for the attributes is NULL");
+
   memset(attributes, 0, sizeof *attributes);
   attributes->sharedSizeBytes = emu::kStaticShared;
   attributes->maxThreadsPerBlock = emu::kThreadsPerBlock;
@@ -195,12 +202,14 @@ cudaError_t cudaOccupancyMaxActiveClusters(int *clusters, const void *function, 
   EMU_ENTER();
   if (!clusters || !config) return misuse(cudaErrorInvalidValue, "NULL");
   NEED_KERNEL(kernel, function);
+
   emu::Launch launch = emu::basic(config->gridDim, config->blockDim, config->dynamicSmemBytes);
   if (cudaError_t error = emu::read_attributes(*config, launch)) return error;
   launch.kernel = kernel;
   launch.arguments.resize(kernel->n_arguments);
   launch.cooperative = false;
   if (cudaError_t error = emu::check_launch(launch)) return result(error);
+
   const int threads = int(config->blockDim.x * config->blockDim.y * config->blockDim.z);
   const int blocks = emu::max_blocks_per_sm(threads, config->dynamicSmemBytes, emu::kStaticShared);
   *clusters = blocks * emu::settings().sms / int(launch.cluster.x * launch.cluster.y * launch.cluster.z);

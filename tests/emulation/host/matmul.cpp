@@ -33,6 +33,7 @@ std::vector<float> dense(const Matrix &m, int batch, bool transpose, Round round
   std::vector<float> out(size_t(m.rows * m.columns));
   const void *data = batch_of(m, batch);
   const int64_t rows = transpose ? m.columns : m.rows;
+
   for (int64_t j = 0; j < m.columns; ++j)
     for (int64_t i = 0; i < m.rows; ++i) {
       float value = load(data, m.type, i + j * m.ld);
@@ -58,15 +59,18 @@ void multiply_plain(const Product &p, int batch, float alpha, float beta, int k)
 void multiply(const Product &p, int batch, float alpha, float beta, int k) {
   const int m = int(p.d.rows), n = int(p.d.columns);
   const std::vector<float> a = dense(p.a, batch, p.transpose_a, p.round), b = dense(p.b, batch, p.transpose_b, p.round);
+
   std::vector<float> result(size_t(m) * size_t(n), 0.0f);
   if (k)
     cblas_sgemm(CblasColMajor, CblasNoTrans, CblasNoTrans, m, n, k, alpha, a.data(), m, b.data(), k, 0.0f,
                 result.data(), m);
+
   if (beta != 0) {
     const void *c = batch_of(p.c, batch);
     for (int64_t j = 0; j < n; ++j)
       for (int64_t i = 0; i < m; ++i) result[size_t(i + j * m)] += beta * load(c, p.c.type, i + j * p.c.ld);
   }
+
   apply_epilogue(p, batch, a.data(), b.data(), result.data());
   void *d = batch_of(p.d, batch);
   for (int64_t j = 0; j < n; ++j)
@@ -82,6 +86,7 @@ void run_product(const Product &p) {
     alpha = *p.device_alpha;
     beta = *p.device_beta;
   }
+
   const int64_t k = p.transpose_a ? p.a.rows : p.a.columns;
   const int batches = p.batches;
   if (alpha != 0 && k != 0 &&
@@ -89,6 +94,7 @@ void run_product(const Product &p) {
     return;
   if (beta != 0 && !matrix_accessible(p.name, "C", p.c, batches)) return;
   if (!matrix_accessible(p.name, "D", p.d, batches)) return;
+
   for (int batch = 0; batch < batches; ++batch)
     if (plain(p))
       multiply_plain(p, batch, alpha, beta, int(k));
@@ -166,6 +172,7 @@ float round_bf16(float value) {
 
 bool accessible(const char *name, const char *what, const void *data, size_t bytes) {
   if (memory_contains(data, bytes) || host_memory_contains(data, bytes)) return true;
+
   void *base = nullptr;
   size_t size = 0;
   if (memory_contains(data, 1)) {
@@ -206,7 +213,7 @@ bool library_handle_exists(const void *handle) {
   return std::find(handles.begin(), handles.end(), handle) != handles.end();
 }
 
-size_t live_library_handles();  // instead of the weak one, device.cpp
+size_t live_library_handles();  // replaces the weak one in device.cpp
 size_t live_library_handles() {
   return handles.size();
 }

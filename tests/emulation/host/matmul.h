@@ -17,7 +17,7 @@ struct cublasContext {
 
 namespace emu {
 
-// A column-major matrix as it lies in memory; a row-major one is the transpose of such a one.
+// A column-major matrix as it lies in memory; a row-major one is given as its transpose.
 struct Matrix {
   void *data = nullptr;
   cudaDataType type = CUDA_R_32F;                     // CUDA_R_32F or CUDA_R_16BF
@@ -26,6 +26,14 @@ struct Matrix {
 
 // What happens to the inputs on their way into the multiplication.
 enum class Round { kNone, kTf32, kBf16 };
+
+// The bits that NVIDIA's epilogues are made of and that have no name of their own.
+enum EpilogueBit : unsigned {
+  kAux = CUBLASLT_EPILOGUE_RELU_AUX & ~CUBLASLT_EPILOGUE_RELU,
+  kDrelu = CUBLASLT_EPILOGUE_DRELU & ~kAux,
+  kDgelu = CUBLASLT_EPILOGUE_DGELU & ~kAux,
+  kBiasGradient = CUBLASLT_EPILOGUE_DRELU_BGRAD & ~CUBLASLT_EPILOGUE_DRELU,
+};
 
 struct Epilogue {
   cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
@@ -58,15 +66,17 @@ float round_bf16(float value);  // to nearest even
 
 // Queues the product in the stream (or captures it). Addresses are checked when it runs.
 cublasStatus_t submit_product(const Product &product, cudaStream_t stream);
-// Any other work of the library.
+
+// The same for any other library work.
 cublasStatus_t submit_library(cudaStream_t stream, const char *name, void (*run)(const void *), const void *data,
                               size_t bytes);
-// A device fault when the range is no device (or pinned) memory. For work that runs.
+
+// Raises a device fault unless the range is device or pinned memory. For work that is running.
 bool accessible(const char *name, const char *what, const void *data, size_t bytes);
 
-// Handles, so that one that was destroyed is noticed and one that leaks is counted.
+// Library handles: use after destruction is noticed, leaks are counted.
 void note_library_handle(void *handle);
-bool forget_library_handle(void *handle);  // false: it was none
+bool forget_library_handle(void *handle);  // false: not a handle
 bool library_handle_exists(const void *handle);
 
 void apply_epilogue(const Product &product, int batch, const float *a, const float *b, float *result);

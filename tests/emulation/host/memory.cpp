@@ -8,14 +8,13 @@
 namespace emu {
 namespace {
 
-// Pinned memory stands between guard zones that are looked at when it is freed. Under AddressSanitizer the guards are
+// Pinned memory stands between guard zones that are checked when it is freed. Under AddressSanitizer the guards are
 // small and the heap's own guards do the work.
-constexpr size_t kGuard = 4096;
+constexpr size_t kGuard = 4096, kAlign = 256;
 constexpr unsigned char kGuardByte = 0xa5;
 
 struct Pinned {
   size_t bytes = 0;
-  unsigned flags = 0;
   void *block = nullptr;  // nullptr: registered, not allocated
 };
 std::map<char *, Pinned> &pinned() {
@@ -32,35 +31,34 @@ std::map<char *, Pinned>::iterator find_pinned(void *pointer) {
   return static_cast<char *>(pointer) < after->first + after->second.bytes ? after : map.end();
 }
 
-size_t rounded(size_t bytes) {
-  return (bytes + 255) / 256 * 256;
-}
-
 cudaError_t host_allocate(void **pointer, size_t bytes, unsigned flags) {
   if (!pointer) return misuse(cudaErrorInvalidValue, "the place for the pointer is NULL");
   if (flags & ~unsigned(cudaHostAllocPortable | cudaHostAllocMapped | cudaHostAllocWriteCombined))
     return misuse(cudaErrorInvalidValue, "unknown flags 0x%x", flags);
   if (cudaError_t error = refuse_unsafe()) return result(error);
+
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
   if (bytes > SIZE_MAX / 2) return result(cudaErrorMemoryAllocation);
-  const size_t whole = 2 * kGuard + rounded(bytes);
-  auto *block = static_cast<char *>(aligned_alloc(kGuard, (whole + kGuard - 1) / kGuard * kGuard));
+
+  const size_t whole = 2 * kGuard + round_up(bytes, kAlign);
+  auto *block = static_cast<char *>(aligned_alloc(kGuard, round_up(whole, kGuard)));
   if (!block) return result(cudaErrorMemoryAllocation);
   memset(block, kGuardByte, whole);
   memset(block + kGuard, 0xff, bytes);  // NaN
-  pinned()[block + kGuard] = {bytes, flags, block};
+
+  pinned()[block + kGuard] = {bytes, block};
   host_memory_add(block + kGuard, bytes);
   ++counters().host_allocations;
   *pointer = block + kGuard;
   return cudaSuccess;
 }
 
-// "" or what was overwritten beside the allocation.
+// What was overwritten outside the allocation, or "".
 std::string damage(const char *start, const Pinned &allocation) {
   const auto *block = static_cast<const unsigned char *>(allocation.block);
   const auto *end = reinterpret_cast<const unsigned char *>(start) + allocation.bytes;
-  const auto *last = reinterpret_cast<const unsigned char *>(start) + rounded(allocation.bytes) + kGuard;
+  const auto *last = reinterpret_cast<const unsigned char *>(start) + round_up(allocation.bytes, kAlign) + kGuard;
   for (const unsigned char *p = block; p < block + kGuard; ++p)
     if (*p != kGuardByte) return std::to_string(block + kGuard - p) + " bytes before its start";
   for (const unsigned char *p = end; p < last; ++p)
@@ -109,13 +107,13 @@ cudaError_t cudaFree(void *pointer) {
 cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t handle) {
   EMU_ENTER();
   if (!pointer) return misuse(cudaErrorInvalidValue, "the place for the pointer is NULL");
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return misuse(cudaErrorNotSupported, "memory nodes of graphs are not emulated");
+
   *pointer = nullptr;
   if (bytes == 0) return misuse(cudaErrorInvalidValue, "0 bytes");
   *pointer = emu::memory_allocate(bytes);
-  if (!*pointer) {  // what is to be freed by then may make room
+  if (!*pointer) {  // queued frees may make room
     emu::reach(emu::point_of(stream));
     *pointer = emu::memory_allocate(bytes);
   }
@@ -124,12 +122,13 @@ cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t handle) {
 
 cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
   EMU_ENTER();
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return misuse(cudaErrorNotSupported, "memory nodes of graphs are not emulated");
+
   void *base = nullptr;
   if (!emu::memory_contains(pointer, 1, &base) || base != pointer)
     return misuse(cudaErrorInvalidValue, "%p is not the start of device memory (freed before?)", pointer);
+
   emu::enqueue(stream, {[pointer] {
                           if (emu::memory_free(pointer))
                             emu::device_fault(cudaErrorIllegalAddress, "cudaFreeAsync: %p was freed twice", pointer);
@@ -143,7 +142,7 @@ cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
 cudaError_t cudaMallocPitch(void **pointer, size_t *pitch, size_t width, size_t height) {
   EMU_ENTER();
   if (!pitch) return misuse(cudaErrorInvalidValue, "the place for the pitch is NULL");
-  *pitch = (width + 511) / 512 * 512;
+  *pitch = emu::round_up(width, 512);
   if (height && *pitch > SIZE_MAX / height) return result(cudaErrorMemoryAllocation);
   return cudaMalloc(pointer, *pitch * height);
 }
@@ -166,11 +165,13 @@ cudaError_t cudaFreeHost(void *pointer) {
   const auto found = emu::pinned().find(static_cast<char *>(pointer));
   if (found == emu::pinned().end() || !found->second.block)
     return misuse(cudaErrorInvalidValue, "%p is not the start of pinned memory (freed before?)", pointer);
+
   emu::run_everything();
   const std::string damage = emu::damage(found->first, found->second);
   if (!damage.empty())
     emu::device_fault(cudaErrorIllegalAddress, "cudaFreeHost: pinned memory of %zu bytes was overrun: a write %s",
                       found->second.bytes, damage.c_str());
+
   emu::host_memory_remove(pointer);
   free(found->second.block);
   emu::pinned().erase(found);
@@ -182,13 +183,15 @@ cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned int flags) {
   if (!pointer || !bytes) return misuse(cudaErrorInvalidValue, "NULL or 0 bytes");
   if (flags & ~unsigned(cudaHostRegisterPortable | cudaHostRegisterMapped | cudaHostRegisterReadOnly))
     return misuse(cudaErrorInvalidValue, "unknown flags 0x%x", flags);
+
   const auto before = emu::pinned().lower_bound(static_cast<char *>(pointer) + bytes);
   if (before != emu::pinned().begin()) {
     const auto &other = *std::prev(before);
     if (other.first + other.second.bytes > static_cast<char *>(pointer))
       return misuse(cudaErrorHostMemoryAlreadyRegistered, "a part of the range is pinned already");
   }
-  emu::pinned()[static_cast<char *>(pointer)] = {bytes, flags, nullptr};
+
+  emu::pinned()[static_cast<char *>(pointer)] = {bytes, nullptr};
   emu::host_memory_add(pointer, bytes);
   return cudaSuccess;
 }
@@ -216,10 +219,12 @@ cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned int fla
 cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *pointer) {
   EMU_ENTER();
   if (!attributes) return misuse(cudaErrorInvalidValue, "the place for the attributes is NULL");
+
   memset(attributes, 0, sizeof *attributes);
   void *const address = const_cast<void *>(pointer);
   attributes->type = cudaMemoryTypeUnregistered;
   attributes->device = cudaInvalidDeviceId;
+
   if (emu::memory_contains(pointer, 1)) {
     attributes->type = cudaMemoryTypeDevice;
     attributes->device = 0;
@@ -231,6 +236,7 @@ cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, c
   } else {
     attributes->hostPointer = address;
   }
+
   return cudaSuccess;
 }
 

@@ -25,11 +25,11 @@ namespace emu {
 cudaError_t enter(const char *name);
 // Notes an error as the last one and returns it.
 cudaError_t result(cudaError_t error);
-// A misuse that the emulation can explain: prints and keeps a report that begins with the call's name.
+// A misuse that the emulation can explain: stores and prints a report that begins with the call's name.
 cudaError_t misuse(cudaError_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-// Keeps a report, and prints it unless settings().quiet.
+// Stores a report, and prints it unless settings().quiet.
 void report(const std::string &text);
-// An error of work that already left the call behind it: sticky, as one of a kernel.
+// An error in work whose call has already returned: sticky, like a kernel's.
 void device_fault(cudaError_t error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 cudaError_t sticky_error();
 void clear_errors();         // cudaDeviceReset
@@ -48,11 +48,16 @@ struct Copy {
   cudaMemcpyKind kind = cudaMemcpyDefault;
   std::shared_ptr<std::vector<unsigned char>> staged;  // the source of a call that returns before the copy is done
 };
+inline Copy flat_copy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
+  return {to, from, bytes, bytes, bytes, 1, kind, nullptr};
+}
+
 struct Fill {
   void *to = nullptr;
   size_t pitch = 0, width = 0, height = 1;  // width in elements
   unsigned value = 0, element = 1;          // element in bytes: 1, 2 or 4
 };
+
 struct Work {
   enum Kind { kEmpty, kKernel, kCopy, kFill, kHost, kLibrary } kind = kEmpty;
   Launch launch;
@@ -62,11 +67,13 @@ struct Work {
   void *data = nullptr;
   std::function<void()> library;  // cuBLAS and the like: one kernel as far as counters and the clock go
 };
-// What a copy or fill may not do: wrong direction, memory that is not (or no longer) allocated, overruns.
+
+// Check a copy or fill: its direction, memory that is not (or no longer) allocated, overruns.
 cudaError_t check_copy(Copy &copy);  // turns cudaMemcpyDefault into the direction it means
 cudaError_t check_fill(const Fill &fill);
 void perform(const Work &work);  // errors become device faults
-// The current time of the emulated device in milliseconds (VISE_EMU_CLOCK), and the passing of it.
+
+// The emulated device's time in milliseconds (VISE_EMU_CLOCK), and what moves it on.
 double device_time();
 void advance_clock(const Work &work);
 void reset_clock();
@@ -74,10 +81,12 @@ void reset_clock();
 // ---- streams (streams.cpp) ---------------------------------------------------------------------------------------
 
 struct Capture;
+
 struct Point {  // "when the stream has finished so much work"
   std::shared_ptr<CUstream_st> stream;
   uint64_t ticket = 0;
 };
+
 struct Task {
   std::function<void()> run;
   std::vector<Point> after;
@@ -97,6 +106,7 @@ struct CUstream_st : std::enable_shared_from_this<CUstream_st> {
   std::shared_ptr<emu::Capture> capture;  // while capturing
   std::vector<CUgraphNode_st *> tail;     // captured nodes that the next one comes after
 };
+
 struct CUgraphNode_st {
   emu::Work work;
   std::vector<CUgraphNode_st *> after;
@@ -107,13 +117,18 @@ struct CUgraphNode_st {
 namespace emu {
 
 bool deferred();                                                // VISE_EMU_STREAMS, or what a test set
-std::shared_ptr<CUstream_st> find_stream(cudaStream_t handle);  // nullptr when it is none
+std::shared_ptr<CUstream_st> find_stream(cudaStream_t handle);  // nullptr when there is none
 std::shared_ptr<CUstream_st> legacy_stream();
-// Puts work into the stream, after what came before it there and after `after`, or into the stream's graph.
+
+#define EMU_FIND_STREAM(stream, handle)         \
+  const auto stream = emu::find_stream(handle); \
+  if (!stream) return emu::misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
+
+// Puts work into the stream, after all that is already there, or into the stream's graph.
 cudaError_t submit(cudaStream_t handle, Work work, const char *what = nullptr);
-// The same for what is no node of a graph: the caller has seen to captures.
+// The same for work that does not become a graph node: the caller has dealt with captures.
 Point enqueue(const std::shared_ptr<CUstream_st> &stream, Task task);
-Point point_of(const std::shared_ptr<CUstream_st> &stream);  // all that is queued now
+Point point_of(const std::shared_ptr<CUstream_st> &stream);  // after all that is queued now
 bool reached(const Point &point);
 void reach(const Point &point);  // runs what is needed
 void step(const Point &point);   // runs one piece of work
@@ -138,11 +153,12 @@ struct Capture {
   bool invalid = false;
   std::vector<CUstream_st *> streams;
 };
+
 // Calls that might synchronise or allocate are refused while a capture is under way (unless all are relaxed).
 cudaError_t refuse_unsafe();
-// Calls that wait for everything are refused during any capture; invalidates all.
+// Calls that wait for everything are refused during any capture, and invalidate all captures.
 cudaError_t refuse_synchronization();
-// Work of the legacy stream during the capture of a stream that synchronises with it.
+// Refuses legacy stream work during the capture of a stream that synchronises with it.
 cudaError_t refuse_implicit();
 cudaError_t invalidate(Capture &capture, cudaError_t error);
 cudaError_t capture_work(CUstream_st &stream, Work work);

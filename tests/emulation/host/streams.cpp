@@ -1,4 +1,4 @@
-// Streams: queues of work and the order in which the queues are worked off.
+// Streams: queues of work and the order in which they run.
 //
 // A piece of work knows what must be done before it (points of other streams: events it waits for, the legacy stream's
 // implicit order). Nothing else is ordered, and what is not ordered runs as the schedule says: deferred streams with
@@ -14,9 +14,9 @@ namespace {
 
 struct State {
   std::shared_ptr<CUstream_st> legacy, per_thread;
-  std::vector<std::shared_ptr<CUstream_st>> live;     // those above among them
+  std::vector<std::shared_ptr<CUstream_st>> live;     // including those above
   std::vector<std::shared_ptr<CUstream_st>> leaving;  // destroyed with work still queued
-  std::vector<std::shared_ptr<CUstream_st>> retired;  // kept, so that no new stream has the address of an old one
+  std::vector<std::shared_ptr<CUstream_st>> retired;  // never freed: no new stream has the address of an old one
   unsigned long long next_id = 1;
   int deferred = -1;
   uint64_t random = 0;
@@ -130,6 +130,7 @@ Point enqueue(const std::shared_ptr<CUstream_st> &stream, Task task) {
   } else if (!(stream->flags & cudaStreamNonBlocking) && !reached(point_of(s.legacy))) {
     task.after.push_back(point_of(s.legacy));
   }
+
   stream->queue.push_back(std::move(task));
   ++stream->queued;
   const Point point = point_of(stream);
@@ -166,8 +167,9 @@ void drop_streams() {
     for (const auto &stream : *list) {
       stream->queue.clear();
       stream->finished = stream->queued;
-      if (stream != s.legacy && stream != s.per_thread) s.retired.push_back(stream);
     }
+  for (const auto &stream : s.live)
+    if (stream != s.legacy && stream != s.per_thread) s.retired.push_back(stream);
   s.live = {s.legacy, s.per_thread};
   s.leaving.clear();
 }
@@ -210,24 +212,21 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   if (stream->capture) return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureUnsupported));
   auto &live = state().live;
   live.erase(std::remove(live.begin(), live.end(), stream), live.end());
-  if (!stream->queue.empty()) state().leaving.push_back(stream);  // its work is still to be done
+  if (!stream->queue.empty()) state().leaving.push_back(stream);  // its work still has to run
   state().retired.push_back(stream);
   return cudaSuccess;
 }
 
-#define FIND_STREAM(stream, handle)        \
-  const auto stream = find_stream(handle); \
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
-
 cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureUnsupported));
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
     // All that the legacy stream would wait for.
     emu::enqueue(stream, {[] {}, {}, nullptr, 0});
   }
+
   ++emu::counters().synchronizations;
   emu::reach(emu::point_of(stream));
   return result(emu::sticky_error());
@@ -235,11 +234,12 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
 
 cudaError_t cudaStreamQuery(cudaStream_t handle) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureUnsupported));
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
   }
+
   const emu::Point point = emu::point_of(stream);
   if (!emu::reached(point)) {
     emu::step(point);
@@ -259,7 +259,7 @@ cudaError_t cudaDeviceSynchronize(void) {
 
 cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned int *flags) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!flags) return misuse(cudaErrorInvalidValue, "the place for the flags is NULL");
   *flags = stream->flags;
   return cudaSuccess;
@@ -267,7 +267,7 @@ cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned int *flags) {
 
 cudaError_t cudaStreamGetPriority(cudaStream_t handle, int *priority) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!priority) return misuse(cudaErrorInvalidValue, "the place for the priority is NULL");
   *priority = stream->priority;
   return cudaSuccess;
@@ -275,7 +275,7 @@ cudaError_t cudaStreamGetPriority(cudaStream_t handle, int *priority) {
 
 cudaError_t cudaStreamGetId(cudaStream_t handle, unsigned long long *id) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!id) return misuse(cudaErrorInvalidValue, "the place for the id is NULL");
   *id = stream->id;
   return cudaSuccess;

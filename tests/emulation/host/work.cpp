@@ -1,4 +1,4 @@
-// Copies and fills: what they may not do, and doing them when their time has come.
+// Copies and fills: their checks, and running them when they are due.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -11,10 +11,9 @@ namespace {
 
 enum class Place { kHost, kDevice };
 
-uint64_t library_calls_;
 double fake_time;
 
-// Bytes from the first to the last that a rectangle covers.
+// Bytes from the first to the last one of a rectangle.
 size_t extent(size_t pitch, size_t width, size_t height) {
   return width == 0 || height == 0 ? 0 : pitch * (height - 1) + width;
 }
@@ -26,6 +25,7 @@ Place place_of(const void *pointer) {
 // One side of a copy or the target of a fill: the range must lie in one allocation of the right kind.
 cudaError_t check_side(const char *side, const void *pointer, size_t bytes, Place wanted) {
   if (!pointer) return misuse(cudaErrorInvalidValue, "the %s is NULL", side);
+
   if (wanted == Place::kDevice) {
     void *base = nullptr;
     size_t size = 0;
@@ -40,6 +40,7 @@ cudaError_t check_side(const char *side, const void *pointer, size_t bytes, Plac
     return misuse(cudaErrorInvalidValue, "the %s %p is not device memory: freed, never allocated, or of the host", side,
                   pointer);
   }
+
   if (memory_contains(pointer, 1))
     return misuse(cudaErrorInvalidValue, "the %s %p is device memory, the direction says host", side, pointer);
   if (host_memory_contains(pointer, 1) && !host_memory_contains(pointer, bytes))
@@ -57,10 +58,12 @@ void perform_copy(const Copy &copy) {
                  copy.width * copy.height, emu_last_report());
     return;
   }
+
   const auto *from = copy.staged ? copy.staged->data() : static_cast<const unsigned char *>(copy.from);
   const size_t from_pitch = copy.staged ? copy.width : copy.from_pitch;
   for (size_t row = 0; row < copy.height; ++row)
     memcpy(static_cast<unsigned char *>(copy.to) + row * copy.to_pitch, from + row * from_pitch, copy.width);
+
   ++counters().copies;
   counters().copied_bytes += copy.width * copy.height;
 }
@@ -70,6 +73,7 @@ void perform_fill(const Fill &fill) {
     device_fault(cudaErrorIllegalAddress, "a queued memset no longer fits its memory: %s", emu_last_report());
     return;
   }
+
   for (size_t row = 0; row < fill.height; ++row) {
     auto *to = static_cast<unsigned char *>(fill.to) + row * fill.pitch;
     if (fill.element == 1) {
@@ -78,6 +82,7 @@ void perform_fill(const Fill &fill) {
       for (size_t i = 0; i < fill.width; ++i) memcpy(to + i * fill.element, &fill.value, fill.element);
     }
   }
+
   ++counters().memsets;
 }
 
@@ -90,6 +95,7 @@ cudaError_t check_copy(Copy &copy) {
     return misuse(cudaErrorInvalidPitchValue, "rows of %zu bytes do not fit pitches of %zu and %zu", copy.width,
                   copy.to_pitch, copy.from_pitch);
   if (to_bytes == 0) return cudaSuccess;
+
   Place to = Place::kHost, from = Place::kHost;
   switch (copy.kind) {
     case cudaMemcpyHostToHost:
@@ -112,8 +118,10 @@ cudaError_t check_copy(Copy &copy) {
     default:
       return misuse(cudaErrorInvalidMemcpyDirection, "%d is no direction of a copy", int(copy.kind));
   }
+
   if (cudaError_t error = check_side("destination", copy.to, to_bytes, to)) return error;
   if (cudaError_t error = check_side("source", copy.from, from_bytes, from)) return error;
+
   const auto a = reinterpret_cast<uintptr_t>(copy.to), b = reinterpret_cast<uintptr_t>(copy.from);
   if (copy.height == 1 && a < b + copy.width && b < a + copy.width)
     return misuse(cudaErrorInvalidValue, "source and destination overlap");
@@ -134,11 +142,12 @@ cudaError_t check_fill(const Fill &fill) {
 
 void perform(const Work &work) {
   if (sticky_error()) return;
+
   switch (work.kind) {
     case Work::kEmpty:
       break;
     case Work::kKernel:
-      run_grid(work.launch);  // its error is sticky and found there
+      run_grid(work.launch);  // its error is sticky and found later
       break;
     case Work::kCopy:
       perform_copy(work.copy);
@@ -153,12 +162,13 @@ void perform(const Work &work) {
       break;
     case Work::kLibrary:
       ++counters().launches;
-      ++library_calls_;
+      ++counters().library_calls;
       work.library();
       if (const char *overrun = memory_check())
         if (*overrun) device_fault(cudaErrorIllegalAddress, "%s", overrun);
       break;
   }
+
   advance_clock(work);
 }
 
@@ -172,7 +182,7 @@ double device_time() {
   return duration<double, std::milli>(steady_clock::now().time_since_epoch()).count();
 }
 
-// A made-up device: 4 us a kernel, 2 us and 1 us per 25 KB a copy or fill. Exact in binary, so that differences are.
+// A made-up device: 4 us per kernel; 2 us plus 1 us per 25 KB for a copy or fill. Exact in binary, as differences are.
 void advance_clock(const Work &work) {
   const double us = 1.0 / 1024;
   if (work.kind == Work::kKernel || work.kind == Work::kLibrary) fake_time += 4 * us;
@@ -192,9 +202,10 @@ extern "C" {
 emu_counts emu_read_counts(void) {
   const emu::Counters &c = emu::counters();
   emu_counts counts = {};
+
   counts.launches = c.launches;
   counts.cooperative_launches = c.cooperative_launches;
-  counts.library_calls = emu::library_calls_;
+  counts.library_calls = c.library_calls;
   counts.graph_launches = c.graph_launches;
   counts.copies = c.copies;
   counts.copied_bytes = c.copied_bytes;
@@ -203,12 +214,12 @@ emu_counts emu_read_counts(void) {
   counts.frees = c.frees;
   counts.host_allocations = c.host_allocations;
   counts.synchronizations = c.synchronizations;
+
   return counts;
 }
 
 void emu_reset_counts(void) {
   emu::reset_counters();
-  emu::library_calls_ = 0;
 }
 
 void emu_set_sms(int sms) {

@@ -1,4 +1,4 @@
-// Words for the tests: errors by name, and kernels launched in one line.
+// Helpers for the tests: errors by name, and kernels launched in one line.
 #pragma once
 #include <criterion/criterion.h>
 #include <math.h>
@@ -16,7 +16,8 @@
               emu_last_report());                                                                                 \
   } while (0)
 #define OK(call) FAILS(cudaSuccess, call)
-// The last report holds these words.
+
+// The last report contains these words.
 #define REPORTS(words) cr_assert(strstr(emu_last_report(), words) != NULL, "no \"%s\" in: %s", words, emu_last_report())
 
 static inline void quiet(void) {
@@ -55,7 +56,7 @@ static inline cudaError_t launch_poke(float *data, long index, cudaStream_t stre
   return cudaLaunchKernel(kernel_poke, dim(1), dim(1), arguments, 0, stream);
 }
 
-// The value of an element of device memory, after all work.
+// An element of device memory, once all work is done.
 static inline float value_at(const float *data, size_t i) {
   float value = 0;
   OK(cudaDeviceSynchronize());

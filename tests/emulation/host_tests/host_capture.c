@@ -14,18 +14,21 @@ static void begin(void) {
   OK(launch_add(d, 16, 1.0f, s));
 }
 
-// The capture is lost: its stream refuses work, and its end gives no graph. Then all is as before.
+// The capture is lost: its stream refuses work, and ending it gives no graph. After that the stream works again.
 static void lost(void) {
   cudaGraph_t graph = (cudaGraph_t)&graph;
   enum cudaStreamCaptureStatus status;
   OK(cudaStreamIsCapturing(s, &status));
   cr_assert_eq(status, cudaStreamCaptureStatusInvalidated);
+
   FAILS(cudaErrorStreamCaptureInvalidated, launch_add(d, 16, 1.0f, s));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(s, &graph));
   cr_assert_null(graph);
+
   OK(launch_add(d, 16, 1.0f, s));
   OK(cudaStreamSynchronize(s));
   cr_assert_eq(value_at(d, 0), 1.0f);
+
   OK(cudaStreamDestroy(s));
   OK(cudaFree(d));
   cr_assert_eq(emu_live_handles(), 0);
@@ -123,12 +126,15 @@ Test(capture, legacy_stream) {
 Test(capture, legacy_work_beside_a_blocking_stream) {
   cudaGraph_t graph = NULL;
   cudaStream_t blocking;
+
   OK(cudaStreamEndCapture(s, &graph));
   OK(cudaGraphDestroy(graph));
   OK(cudaStreamCreate(&blocking));
+
   OK(cudaStreamBeginCapture(blocking, cudaStreamCaptureModeRelaxed));
   FAILS(cudaErrorStreamCaptureImplicit, cudaMemsetAsync(d, 0, 64, NULL));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(blocking, &graph));
+
   OK(cudaStreamBeginCapture(blocking, cudaStreamCaptureModeRelaxed));
   FAILS(cudaErrorStreamCaptureImplicit, cudaMemcpy(d, d + 8, 16, cudaMemcpyDeviceToDevice));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(blocking, &graph));
@@ -139,10 +145,12 @@ Test(capture, relaxed_mode_allocates) {
   void *p = NULL;
   OK(cudaStreamEndCapture(s, &graph));
   OK(cudaGraphDestroy(graph));
+
   OK(cudaStreamBeginCapture(s, cudaStreamCaptureModeRelaxed));
   OK(cudaMalloc(&p, 64));
   OK(cudaStreamEndCapture(s, &graph));
   OK(cudaGraphDestroy(graph));
+
   OK(cudaStreamBeginCapture(s, cudaStreamCaptureModeGlobal));
   enum cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
   OK(cudaThreadExchangeStreamCaptureMode(&mode));
@@ -156,15 +164,18 @@ Test(capture, not_joined) {
   cudaStream_t other;
   cudaEvent_t e;
   cudaGraph_t graph;
+
   OK(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
   OK(cudaEventCreate(&e));
   OK(cudaEventRecord(e, s));
   OK(cudaStreamWaitEvent(other, e, 0));
   OK(launch_add(d, 16, 1.0f, other));
+
   FAILS(cudaErrorStreamCaptureUnjoined, cudaStreamEndCapture(s, &graph));
   REPORTS("not joined");
   cr_assert_null(graph);
-  OK(launch_add(d, 16, 1.0f, other));  // out of the capture
+
+  OK(launch_add(d, 16, 1.0f, other));  // outside the capture now
   OK(cudaStreamSynchronize(other));
 }
 
@@ -172,10 +183,12 @@ Test(capture, ended_in_another_stream) {
   cudaStream_t other;
   cudaEvent_t e;
   cudaGraph_t graph;
+
   OK(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
   OK(cudaEventCreate(&e));
   OK(cudaEventRecord(e, s));
   OK(cudaStreamWaitEvent(other, e, 0));
+
   FAILS(cudaErrorStreamCaptureUnmatched, cudaStreamEndCapture(other, &graph));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(s, &graph));
 }
@@ -184,10 +197,12 @@ Test(capture, two_captures_do_not_merge) {
   cudaStream_t other;
   cudaEvent_t e;
   cudaGraph_t graph;
+
   OK(cudaStreamCreateWithFlags(&other, cudaStreamNonBlocking));
   OK(cudaEventCreate(&e));
   OK(cudaStreamBeginCapture(other, cudaStreamCaptureModeGlobal));
   OK(cudaEventRecord(e, s));
+
   FAILS(cudaErrorStreamCaptureMerge, cudaStreamWaitEvent(other, e, 0));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(other, &graph));
   FAILS(cudaErrorStreamCaptureInvalidated, cudaStreamEndCapture(s, &graph));

@@ -18,6 +18,7 @@ static float *da, *db, *dc, *dd, *dbias;
 static void begin(void) {
   quiet();
   uint32_t seed = 5;
+
   for (int i = 0; i < M * K + K * N + M * N + M; ++i) {
     seed = seed * 1664525u + 1013904223u;
     const float x = (float)(seed >> 8) / 8388608.0f - 1.0f;
@@ -27,12 +28,14 @@ static void begin(void) {
                                             : &bias[i - M * K - K * N - M * N];
     *at = x;
   }
+
   for (int j = 0; j < N; ++j)
     for (int i = 0; i < M; ++i) {
       double sum = 0;
       for (int k = 0; k < K; ++k) sum += (double)a[i + k * M] * (double)b[k + j * K];
       product[i + j * M] = (float)sum;
     }
+
   da = device_floats(M * K), db = device_floats(K * N), dc = device_floats(M * N), dd = device_floats(M * N);
   dbias = device_floats(M);
   OK(cudaMemcpy(da, a, sizeof a, cudaMemcpyHostToDevice));
@@ -116,13 +119,16 @@ Test(cublaslt, relu_mask_and_gradient) {
   unsigned char *mask = NULL, bits[N * 16];
   OK(cudaMalloc((void **)&mask, sizeof bits));
   OK(cudaMemset(mask, 0, sizeof bits));
+
   run(CUBLASLT_EPILOGUE_RELU_AUX_BIAS, dbias, mask, 128, out);
   OK(cudaMemcpy(bits, mask, sizeof bits, cudaMemcpyDeviceToHost));
   for (int j = 0; j < N; ++j)
     for (int i = 0; i < M; ++i) cr_assert_eq(bits[16 * j + i / 8] >> (i % 8) & 1, product[i + j * M] + bias[i] > 0);
+
   float *dsums = device_floats(M);
   run(CUBLASLT_EPILOGUE_DRELU_BGRAD, dsums, mask, 128, out);
   OK(cudaMemcpy(sums, dsums, sizeof sums, cudaMemcpyDeviceToHost));
+
   for (int i = 0; i < M; ++i) {
     double sum = 0;
     for (int j = 0; j < N; ++j) {
@@ -132,6 +138,7 @@ Test(cublaslt, relu_mask_and_gradient) {
     }
     near(sums[i], sum, "bias gradient", i);
   }
+
   OK(cudaFree(mask));
   OK(cudaFree(dsums));
 }
@@ -143,6 +150,7 @@ static double gelu(double x) {
 Test(cublaslt, gelu_and_gradient) {
   float out[M * N], input[16 * N];
   float *aux = device_floats(16 * N);
+
   run(CUBLASLT_EPILOGUE_GELU_AUX_BIAS, dbias, aux, 16, out);
   OK(cudaMemcpy(input, aux, sizeof input, cudaMemcpyDeviceToHost));
   for (int i = 0; i < M * N; ++i) {
@@ -150,17 +158,20 @@ Test(cublaslt, gelu_and_gradient) {
     near(out[i], gelu(x), "gelu", i);
     near(input[i % M + i / M * 16], x, "input of gelu", i);
   }
+
   run(CUBLASLT_EPILOGUE_DGELU, NULL, aux, 16, out);
   for (int i = 0; i < M * N; ++i) {
     const double x = (double)product[i] + (double)bias[i % M], h = 1e-5;
     near(out[i], (double)product[i] * (gelu(x + h) - gelu(x - h)) / (2 * h), "dgelu", i);
   }
+
   OK(cudaFree(aux));
 }
 
 Test(cublaslt, gradients_of_inputs) {
   float out[M * N], sums[M];
   float *dsums = device_floats(M);
+
   run(CUBLASLT_EPILOGUE_BGRADA, dsums, NULL, 0, out);
   OK(cudaMemcpy(sums, dsums, sizeof sums, cudaMemcpyDeviceToHost));
   for (int i = 0; i < M; ++i) {
@@ -168,6 +179,7 @@ Test(cublaslt, gradients_of_inputs) {
     for (int k = 0; k < K; ++k) sum += (double)a[i + k * M];
     near(sums[i], sum, "sum over A", i);
   }
+
   run(CUBLASLT_EPILOGUE_BGRADB, dsums, NULL, 0, out);
   OK(cudaMemcpy(sums, dsums, sizeof sums, cudaMemcpyDeviceToHost));
   for (int j = 0; j < N; ++j) {
@@ -175,6 +187,7 @@ Test(cublaslt, gradients_of_inputs) {
     for (int k = 0; k < K; ++k) sum += (double)b[k + j * K];
     near(sums[j], sum, "sum over B", j);
   }
+
   for (int i = 0; i < M * N; ++i) near(out[i], (double)product[i], "D", i);
   OK(cudaFree(dsums));
 }
@@ -186,24 +199,29 @@ Test(cublaslt, row_major_and_transposes) {
   float out[M * N];
   cublasLtMatrixLayout_t la, lb, ld;
   const cublasLtMatmulDesc_t desc = operation(CUBLASLT_EPILOGUE_DEFAULT, NULL, NULL, 0);
+
   DONE(cublasLtMatrixLayoutCreate(&la, CUDA_R_32F, K, M, M));
   DONE(cublasLtMatrixLayoutCreate(&lb, CUDA_R_32F, N, K, K));
   DONE(cublasLtMatrixLayoutCreate(&ld, CUDA_R_32F, N, M, M));
   DONE(cublasLtMatrixLayoutSetAttribute(la, CUBLASLT_MATRIX_LAYOUT_ORDER, &row, sizeof row));
   DONE(cublasLtMatrixLayoutSetAttribute(lb, CUBLASLT_MATRIX_LAYOUT_ORDER, &row, sizeof row));
   DONE(cublasLtMatrixLayoutSetAttribute(ld, CUBLASLT_MATRIX_LAYOUT_ORDER, &row, sizeof row));
+
   DONE(cublasLtMatmul(handle, desc, &one, db, lb, da, la, &zero, dd, ld, dd, ld, NULL, NULL, 0, NULL));
   OK(cudaMemcpy(out, dd, sizeof out, cudaMemcpyDeviceToHost));
   for (int i = 0; i < M * N; ++i) near(out[i], (double)product[i], "row-major", i);
+
   // A', transposed, times B', transposed, into a column-major D.
   cublasLtMatrixLayout_t column;
   DONE(cublasLtMatrixLayoutCreate(&column, CUDA_R_32F, M, N, M));
   DONE(cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_TRANSA, &transpose, sizeof transpose));
   DONE(cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_TRANSB, &transpose, sizeof transpose));
+
   OK(cudaMemset(dd, 0xff, sizeof out));
   DONE(cublasLtMatmul(handle, desc, &one, da, la, db, lb, &zero, dd, column, dd, column, NULL, NULL, 0, NULL));
   OK(cudaMemcpy(out, dd, sizeof out, cudaMemcpyDeviceToHost));
   for (int i = 0; i < M * N; ++i) near(out[i], (double)product[i], "transposed", i);
+
   DONE(cublasLtMatrixLayoutDestroy(column));
   DONE(cublasLtMatrixLayoutDestroy(la));
   DONE(cublasLtMatrixLayoutDestroy(lb));
@@ -218,6 +236,7 @@ Test(cublaslt, heuristic_and_refusals) {
   const uint64_t workspace = 1 << 20;
   const float one = 1, zero = 0;
   int found = 0;
+
   cublasLtMatmulDesc_t desc = operation(CUBLASLT_EPILOGUE_DEFAULT, NULL, NULL, 0);
   DONE(cublasLtMatrixLayoutCreate(&la, CUDA_R_32F, M, K, M));
   DONE(cublasLtMatrixLayoutCreate(&lb, CUDA_R_32F, K, N, K));
@@ -225,11 +244,13 @@ Test(cublaslt, heuristic_and_refusals) {
   DONE(cublasLtMatmulPreferenceCreate(&preference));
   DONE(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &workspace,
                                             sizeof workspace));
+
   DONE(cublasLtMatmulAlgoGetHeuristic(handle, desc, la, lb, ld, ld, preference, 1, &result, &found));
   cr_assert_eq(found, 1);
   cr_assert_eq(result.state, CUBLAS_STATUS_SUCCESS);
   DONE(cublasLtMatmul(handle, desc, &one, da, la, db, lb, &zero, dd, ld, dd, ld, &result.algo, NULL, 0, NULL));
-  // Shapes that do not fit, a handle that is none, a missing bias, a mask of odd width, sizes of attributes.
+
+  // Mismatched shapes, an invalid handle, a missing bias, a mask of odd width, wrong attribute sizes.
   STATUS(CUBLAS_STATUS_INVALID_VALUE,
          cublasLtMatmul(handle, desc, &one, da, lb, db, la, &zero, dd, ld, dd, ld, NULL, NULL, 0, NULL));
   STATUS(CUBLAS_STATUS_INVALID_VALUE,
@@ -238,11 +259,13 @@ Test(cublaslt, heuristic_and_refusals) {
          cublasLtMatmul(NULL, desc, &one, da, la, db, lb, &zero, dd, ld, dd, ld, NULL, NULL, 0, NULL));
   STATUS(CUBLAS_STATUS_INVALID_VALUE,
          cublasLtMatmulDescSetAttribute(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &workspace, sizeof workspace));
+
   uint32_t kind = 0;
   size_t written = 0;
   DONE(cublasLtMatmulDescGetAttribute(desc, CUBLASLT_MATMUL_DESC_EPILOGUE, &kind, sizeof kind, &written));
   cr_assert_eq(kind, CUBLASLT_EPILOGUE_DEFAULT);
   cr_assert_eq(written, sizeof kind);
+
   DONE(cublasLtMatmulDescDestroy(desc));
   desc = operation(CUBLASLT_EPILOGUE_BIAS, NULL, NULL, 0);
   STATUS(CUBLAS_STATUS_INVALID_VALUE, matmul(desc, 1, 0));
@@ -253,6 +276,7 @@ Test(cublaslt, heuristic_and_refusals) {
   DONE(cublasLtMatmulDescCreate(&desc, CUBLAS_COMPUTE_16F, CUDA_R_16F));
   STATUS(CUBLAS_STATUS_NOT_SUPPORTED, matmul(desc, 1, 0));
   DONE(cublasLtMatmulDescDestroy(desc));
+
   DONE(cublasLtMatmulPreferenceDestroy(preference));
   DONE(cublasLtMatrixLayoutDestroy(la));
   DONE(cublasLtMatrixLayoutDestroy(lb));

@@ -5,6 +5,7 @@ TestSuite(device, .init = quiet);
 Test(device, properties_and_attributes_agree) {
   struct cudaDeviceProp p;
   int value = 0;
+
   OK(cudaGetDeviceProperties(&p, 0));
   cr_assert_eq(p.major, 9);
   cr_assert_eq(p.minor, 0);
@@ -13,6 +14,7 @@ Test(device, properties_and_attributes_agree) {
   cr_assert_eq(p.sharedMemPerBlockOptin, 232448);
   cr_assert_eq(p.cooperativeLaunch, 1);
   cr_assert_eq(p.clusterLaunch, 1);
+
   const struct {
     enum cudaDeviceAttr name;
     size_t value;
@@ -27,6 +29,7 @@ Test(device, properties_and_attributes_agree) {
     OK(cudaDeviceGetAttribute(&value, pairs[i].name, 0));
     cr_assert_eq((size_t)value, pairs[i].value);
   }
+
   FAILS(cudaErrorInvalidValue, cudaDeviceGetAttribute(&value, (enum cudaDeviceAttr)9999, 0));
   emu_set_sms(132);
   OK(cudaDeviceGetAttribute(&value, cudaDevAttrMultiProcessorCount, 0));
@@ -37,9 +40,11 @@ Test(device, one_device) {
   int n = 0, device = 9;
   OK(cudaGetDeviceCount(&n));
   cr_assert_eq(n, 1);
+
   OK(cudaSetDevice(0));
   OK(cudaGetDevice(&device));
   cr_assert_eq(device, 0);
+
   FAILS(cudaErrorInvalidDevice, cudaSetDevice(1));
   FAILS(cudaErrorInvalidDevice, cudaSetDevice(-1));
   struct cudaDeviceProp p;
@@ -67,6 +72,10 @@ Test(device, versions_and_limits) {
   OK(cudaDeviceGetLimit(&stack, cudaLimitStackSize));
   cr_assert_eq(stack, 4096);
   FAILS(cudaErrorUnsupportedLimit, cudaDeviceSetLimit((enum cudaLimit)77, 1));
+
+  OK(cudaDeviceReset());
+  OK(cudaDeviceGetLimit(&stack, cudaLimitStackSize));
+  cr_assert_eq(stack, 1024);
 }
 
 Test(device, last_error) {
@@ -94,10 +103,12 @@ Test(device, sticky_error_of_deferred_work) {
   cudaStream_t s;
   OK(cudaStreamCreate(&s));
   OK(cudaMemset(d, 0, 16));
-  // A barrier over a grid that is not cooperative: the call returns before anything happened.
+
+  // A grid barrier in a launch that is not cooperative: the call returns before anything has happened.
   OK(cudaLaunchKernel(kernel_alone, dim(2), dim(32), NULL, 0, s));
   OK(launch_add(d, 4, 1.0f, s));
   emu_reset_counts();
+
   const cudaError_t error = cudaStreamSynchronize(s);
   cr_assert_neq(error, cudaSuccess);
   FAILS(error, launch_add(d, 4, 1.0f, s));
@@ -106,6 +117,7 @@ Test(device, sticky_error_of_deferred_work) {
   FAILS(error, cudaDeviceSynchronize());
   FAILS(error, cudaPeekAtLastError());
   cr_assert_eq(emu_read_counts().copies, 0);
+
   OK(cudaDeviceReset());
   OK(cudaGetLastError());
   OK(cudaDeviceSynchronize());

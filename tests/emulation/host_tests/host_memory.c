@@ -25,10 +25,12 @@ Test(memory, nothing_and_null) {
 Test(memory, alignment_and_counts) {
   emu_reset_counts();
   void *p[5];
+
   for (size_t i = 0; i < 5; ++i) {
     OK(cudaMalloc(&p[i], 1 + i * 37));
     cr_assert_eq((uintptr_t)p[i] % 256, 0);
   }
+
   cr_assert_eq(emu_live_allocations(), 5);
   for (int i = 0; i < 5; ++i) OK(cudaFree(p[i]));
   cr_assert_eq(emu_live_allocations(), 0);
@@ -41,12 +43,14 @@ Test(memory, limit) {
   size_t left = 0, total = 0;
   OK(cudaMemGetInfo(&left, &total));
   cr_assert_eq(total, 1 << 20);
+
   void *big = NULL, *small = NULL;
   FAILS(cudaErrorMemoryAllocation, cudaMalloc(&big, (1 << 20) + 1));
   cr_assert_null(big);
   FAILS(cudaErrorMemoryAllocation, cudaMalloc(&big, SIZE_MAX / 2));
   FAILS(cudaErrorMemoryAllocation, cudaGetLastError());
   OK(cudaGetLastError());
+
   OK(cudaMalloc(&big, 1 << 19));
   OK(cudaMemGetInfo(&left, &total));
   cr_assert_leq(left, 1 << 19);
@@ -62,8 +66,10 @@ Test(memory, freed_twice_or_in_the_middle) {
   OK(cudaFree(d));
   FAILS(cudaErrorInvalidValue, cudaFree(d));
   REPORTS("not the start of device memory");
+
   float host[4];
   FAILS(cudaErrorInvalidValue, cudaFree(host));
+
   float *h = pinned_floats(16);
   FAILS(cudaErrorInvalidValue, cudaFreeHost(h + 1));
   OK(cudaFreeHost(h));
@@ -110,6 +116,7 @@ Test(memory, registered) {
 Test(memory, pointer_attributes) {
   float *d = device_floats(16), *h = pinned_floats(16), local = 0;
   struct cudaPointerAttributes a;
+
   OK(cudaPointerGetAttributes(&a, d + 3));
   cr_assert_eq(a.type, cudaMemoryTypeDevice);
   cr_assert_eq(a.devicePointer, d + 3);
@@ -118,6 +125,7 @@ Test(memory, pointer_attributes) {
   cr_assert_eq(a.hostPointer, h + 15);
   OK(cudaPointerGetAttributes(&a, &local));
   cr_assert_eq(a.type, cudaMemoryTypeUnregistered);
+
   OK(cudaFree(d));
   OK(cudaPointerGetAttributes(&a, d));
   cr_assert_eq(a.type, cudaMemoryTypeUnregistered);
@@ -129,15 +137,18 @@ Test(memory, async_allocation) {
   OK(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking));
   emu_set_deferred(1);
   float *d = NULL, host[8];
+
   OK(cudaMallocAsync((void **)&d, sizeof host, s));
   OK(cudaMemsetAsync(d, 0, sizeof host, s));
   OK(launch_add(d, 8, 3.0f, s));
   OK(cudaMemcpyAsync(host, d, sizeof host, cudaMemcpyDeviceToHost, s));
   OK(cudaFreeAsync(d, s));
   cr_assert_eq(emu_live_allocations(), 1);
+
   OK(cudaStreamSynchronize(s));
   cr_assert_eq(emu_live_allocations(), 0);
   for (int i = 0; i < 8; ++i) cr_assert_eq(host[i], 3.0f);
+
   FAILS(cudaErrorInvalidValue, cudaFreeAsync(d, s));
   OK(cudaStreamDestroy(s));
 }
@@ -205,6 +216,7 @@ Test(memory, reset_frees_everything) {
   cudaEvent_t e;
   OK(cudaStreamCreate(&s));
   OK(cudaEventCreate(&e));
+
   OK(cudaDeviceReset());
   cr_assert_eq(emu_live_allocations(), 0);
   cr_assert_eq(emu_live_host_allocations(), 0);

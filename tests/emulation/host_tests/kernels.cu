@@ -22,7 +22,7 @@ static __global__ void poke(float *data, long index) {
 }
 VISE_KERNEL(poke);
 
-// Every block adds its part after a barrier over the grid: out[i] = number of blocks.
+// Every block counts itself before a grid barrier: out[i] = number of blocks.
 static __global__ void meet(int *counts, int *out) {
   if (threadIdx.x == 0) atomicAdd(counts, 1);
   cooperative_groups::this_grid().sync();
@@ -30,13 +30,13 @@ static __global__ void meet(int *counts, int *out) {
 }
 VISE_KERNEL(meet);
 
-// A barrier over the grid, which only a cooperative launch may have.
+// A grid barrier, which only a cooperative launch may use.
 static __global__ void alone() {
   cooperative_groups::this_grid().sync();
 }
 VISE_KERNEL(alone);
 
-// out[block] = rank in its cluster * 100 + blocks of the cluster.
+// out[block] = rank in its cluster * 100 + blocks in the cluster.
 static __global__ void ranks(int *out) {
   cooperative_groups::cluster_group cluster = cooperative_groups::this_cluster();
   if (threadIdx.x == 0) out[blockIdx.x] = int(cluster.block_rank() * 100 + cluster.num_blocks());
@@ -44,7 +44,7 @@ static __global__ void ranks(int *out) {
 }
 VISE_KERNEL(ranks);
 
-// The last byte of the dynamic shared memory travels through it.
+// Passes a value through the last byte of dynamic shared memory.
 static __global__ void shared_bytes(int *out, int bytes) {
   VISE_DYNAMIC_SHARED(unsigned char, room);
   room[bytes - 1] = 7;

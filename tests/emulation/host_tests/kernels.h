@@ -1,4 +1,4 @@
-// Addresses of the kernels in kernels.cu, and short words for the tests.
+// Addresses of the kernels in kernels.cu.
 #pragma once
 #include <cuda_runtime_api.h>
 

@@ -9,6 +9,7 @@ class thread_block {
   static void sync(EMU_SITE) {
     emu::block_barrier(0, 0, emu::Vote::kNone, 0, EMU_HERE);
   }
+
   static unsigned thread_rank() {
     return emu::thread_rank();
   }
@@ -18,6 +19,7 @@ class thread_block {
   static unsigned size() {
     return num_threads();
   }
+
   static dim3 group_index() {
     return dim3(blockIdx.x, blockIdx.y, blockIdx.z);
   }
@@ -40,6 +42,7 @@ class grid_group {
   static bool is_valid() {
     return true;
   }
+
   static unsigned long long num_blocks() {
     return 1ull * gridDim.x * gridDim.y * gridDim.z;
   }
@@ -55,6 +58,7 @@ class grid_group {
   static unsigned long long thread_rank() {
     return block_rank() * thread_block::num_threads() + thread_block::thread_rank();
   }
+
   static dim3 dim_blocks() {
     return dim3(gridDim.x, gridDim.y, gridDim.z);
   }
@@ -69,6 +73,7 @@ inline grid_group this_grid() {
 class cluster_group {
  public:
   struct arrival_token {};
+
   static void sync(EMU_SITE) {
     emu::cluster_barrier(true, true, EMU_HERE);
   }
@@ -82,6 +87,7 @@ class cluster_group {
   static void barrier_wait(arrival_token &&, EMU_SITE) {
     emu::cluster_barrier(false, true, EMU_HERE);
   }
+
   static unsigned block_rank() {
     return emu::cluster_rank();
   }
@@ -97,6 +103,7 @@ class cluster_group {
   static unsigned size() {
     return num_threads();
   }
+
   template <class T>
   static T *map_shared_rank(T *pointer, unsigned rank, EMU_SITE) {
     return static_cast<T *>(emu::map_shared_rank(pointer, rank, EMU_HERE));
@@ -106,7 +113,7 @@ inline cluster_group this_cluster() {
   return {};
 }
 
-// N threads of a warp that follow one another; N is a power of two up to 32.
+// N consecutive threads of a warp; N is a power of two up to 32.
 template <unsigned N, class Parent = void>
 class thread_block_tile {
   static_assert(N >= 1 && N <= 32 && (N & (N - 1)) == 0, "a tile is a power of two up to a warp");
@@ -127,6 +134,7 @@ class thread_block_tile {
   static unsigned meta_group_size() {
     return (thread_block::num_threads() + N - 1) / N;
   }
+
   static void sync(EMU_SITE) {
     emu::warp_collective(mask(), "tile.sync", nullptr, nullptr, nullptr, EMU_HERE);
   }
@@ -146,6 +154,7 @@ class thread_block_tile {
   static T shfl_xor(T value, unsigned lane_mask, EMU_SITE) {
     return __shfl_xor_sync(mask(), value, static_cast<int>(lane_mask), N, EMU_HERE);
   }
+
   static unsigned ballot(int predicate, EMU_SITE) {
     return __ballot_sync(mask(), predicate, EMU_HERE) >> first();
   }

@@ -1,4 +1,4 @@
-// The exchange of a team: payloads and plain data arrive, over the wrap of the epochs and after aborted launches.
+// The exchange of a team: payloads and plain data arrive, also when epochs wrap and after aborted launches.
 #include "kernels/exchange.h"
 #include "tests/emulation/kernel_tests/kernel_rig.h"
 
@@ -12,12 +12,14 @@ static team_memory make(uint32_t n_teams, uint32_t n_members, uint32_t first_epo
   memset(&m, 0, sizeof m);
   m.n_slot_bytes = n_teams * vise_k_exchange_bytes(n_members);
   m.n_word_bytes = (size_t)n_teams * 2 * n_members * 256 * 4;
+
   m.p.exchange.slots = rig_device(NULL, m.n_slot_bytes);
   RIG_OK(vise_k_exchange_prepare(m.p.exchange.slots, n_teams, n_members, 0));
   m.p.exchange.n_slots = m.p.exchange.n_members = n_members;
   m.p.exchange.first_epoch = first_epoch;
   m.p.n_teams = n_teams;
   m.p.words = rig_device(NULL, m.n_word_bytes);
+
   return m;
 }
 
@@ -32,14 +34,17 @@ static void launch(team_memory *m, uint32_t n_rounds, uint32_t abort_round) {
   const size_t n_results = (size_t)n_teams * n_rounds * n;
   double *sums = malloc(n_results * sizeof *sums);
   uint64_t *checks = malloc(n_results * sizeof *checks);
+
   m->p.n_rounds = n_rounds;
   m->p.abort_round = abort_round;
   m->p.sums = rig_device(NULL, n_results * sizeof *sums);
   m->p.checks = rig_device(NULL, n_results * sizeof *checks);
   RIG_OK(vise_k_exchange_run(&m->p, 0));
   m->p.exchange.first_epoch += n_rounds;
+
   rig_free(m->p.sums, sums, n_results * sizeof *sums);
   rig_free(m->p.checks, checks, n_results * sizeof *checks);
+
   const uint32_t n_done = n_rounds < abort_round ? n_rounds : abort_round;
   for (uint32_t team = 0; team < n_teams; team++) {
     for (uint32_t round = 0; round < n_done; round++) {
@@ -58,6 +63,7 @@ static void launch(team_memory *m, uint32_t n_rounds, uint32_t abort_round) {
       }
     }
   }
+
   free(sums);
   free(checks);
 }
@@ -114,11 +120,13 @@ Test(kernel_exchange, refuses_teams_that_cannot_be) {
   vise_k_exchange_rounds p;
   memset(&p, 0, sizeof p);
   p.n_teams = 1;
+
   p.exchange.n_members = p.exchange.n_slots = 0;
   cr_assert_eq(vise_k_exchange_run(&p, 0), cudaErrorInvalidValue);
   p.exchange.n_members = 2000;
   p.exchange.n_slots = 2000;
   cr_assert_eq(vise_k_exchange_run(&p, 0), cudaErrorInvalidValue);
+
   p.n_teams = 1000;  // more than any device holds at once
   p.exchange.n_members = p.exchange.n_slots = 1000;
   cr_assert_eq(vise_k_exchange_run(&p, 0), cudaErrorCooperativeLaunchTooLarge);

@@ -16,14 +16,16 @@ static void fill(vise_k_type type, unsigned char *x, size_t n_bytes, uint64_t *s
     memcpy(x + i, &bits, 4);
   }
   for (size_t i = n_bytes / 4 * 4; i < n_bytes; i++) x[i] = (unsigned char)rig_draw(state);
-  if (type == VISE_K_I64) {  // many of middling size; some that are another float by way of double
+
+  if (type == VISE_K_I64) {  // many of medium size; some that round differently through double
     for (size_t i = 0; i + 8 <= n_bytes; i += 16) {
       const int64_t tie = ((int64_t)1 << 60) + ((int64_t)1 << 36) + 1, middling = (int64_t)rig_draw(state) - 1000000000;
       const int64_t value = i % 64 == 0 ? tie : middling;
       memcpy(x + i, &value, 8);
     }
   }
-  if (type == VISE_K_F64) {  // not all beyond the range of float
+
+  if (type == VISE_K_F64) {  // not all outside the range of float
     for (size_t i = 0; i + 8 <= n_bytes; i += 16) {
       const double value = ((double)rig_draw(state) - 2e9) * 1e-9;
       memcpy(x + i, &value, 8);
@@ -38,6 +40,7 @@ static float expected(const vise_k_source *s, const double *shift, const double 
   float f32;
   double x = 0, f64;
   float plain = 0;
+
   switch (s->type) {
     case VISE_K_U8:
       if (s->scaling == VISE_K_SCALE_NONE) return (float)*at;
@@ -65,6 +68,7 @@ static float expected(const vise_k_source *s, const double *shift, const double 
       plain = (float)f64;
       break;
   }
+
   if (s->scaling == VISE_K_SCALE_NONE) return plain;
   if (s->scaling == VISE_K_SCALE_UNIFORM) return (float)((x - s->shift) * s->inverse);
   return (float)((x - shift[column]) * inverse[column]);
@@ -72,8 +76,8 @@ static float expected(const vise_k_source *s, const double *shift, const double 
 
 enum { DATA_ROWS = 11, BATCH = 7, MAX_COLUMNS = 784 };
 
-// offset: of the first element from an aligned address, in elements; pad: elements between rows; first: of the rows,
-// when they are not given one by one.
+// offset: elements from an aligned address to the first one; pad: elements between rows; listed: the rows are given one
+// by one.
 static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, size_t offset, size_t pad, int listed,
                   double scale_of_all) {
   uint64_t state = 1 + (uint64_t)n_columns;
@@ -81,6 +85,7 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
   const size_t n_bytes = offset * size + DATA_ROWS * row_bytes, out_stride = n_columns + pad;
   unsigned char *x = malloc(n_bytes);
   fill(type, x, n_bytes, &state);
+
   double shift[MAX_COLUMNS], inverse[MAX_COLUMNS];
   for (size_t c = 0; c < n_columns; c++) {
     shift[c] = 0.001 * (double)c - 0.3;
@@ -88,6 +93,7 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
   }
   float byte_values[256];
   const uint32_t rows[BATCH] = {3, 10, 0, 3, 9, 1, 7};
+
   vise_k_gather g;
   memset(&g, 0, sizeof g);
   vise_k_source *s = &g.source;
@@ -100,6 +106,7 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
   const double scale = uniform ? scale_of_all : 1;
   s->inverse = 1 / scale;
   vise_k_gather_bytes(s->shift, scale, byte_values, &s->byte_divisor, &s->byte_inverse);
+
   unsigned char *device_x = rig_device(x, n_bytes);
   double *device_shift = rig_device(shift, n_columns * sizeof *shift);
   double *device_inverse = rig_device(inverse, n_columns * sizeof *inverse);
@@ -107,6 +114,7 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
   uint32_t *device_rows = rig_device(rows, sizeof rows);
   float *out = malloc(BATCH * out_stride * sizeof *out),
         *device_out = rig_device(NULL, BATCH * out_stride * sizeof *out);
+
   s->x = device_x + offset * size;
   s->column_shift = device_shift;
   s->column_inverse = device_inverse;
@@ -116,8 +124,10 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
   g.n_rows = BATCH;
   g.out = device_out;
   g.out_stride = out_stride;
+
   RIG_OK(vise_k_gather_run(&g, 0));
   rig_free(device_out, out, BATCH * out_stride * sizeof *out);
+
   for (size_t r = 0; r < BATCH; r++) {
     const size_t row = listed ? rows[r] : 2 + r;
     for (size_t c = 0; c < out_stride; c++) {
@@ -127,12 +137,14 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
         cr_assert_eq(bits, 0xffffffffu, "padding written at row %zu column %zu", r, c);
         continue;
       }
+
       const float want = expected(s, shift, inverse, scale, x + offset * size + row * row_bytes + c * size, c);
       cr_assert(isnan(want) ? isnan(out[r * out_stride + c]) : memcmp(&want, &bits, 4) == 0,
                 "type %d scaling %d columns %u offset %zu row %zu column %zu: %a, expected %a", type, scaling,
                 n_columns, offset, r, c, out[r * out_stride + c], want);
     }
   }
+
   rig_free(device_x, NULL, n_bytes);
   rig_free(device_shift, NULL, n_columns * sizeof *shift);
   rig_free(device_inverse, NULL, n_columns * sizeof *inverse);

@@ -9,17 +9,20 @@ Test(kernel_ptx, math_has_the_bits_of_the_host) {
   static float x[N], out[N][PTX_N_MATH];
   static uint32_t draws[N];
   uint64_t state = 1;
+
   for (int i = 0; i < N; i++) {
     const uint32_t bits = rig_draw(&state);
     memcpy(&x[i], &bits, 4);
     if (i % 2) x[i] = (float)((int32_t)bits >> 8) * 0x1p-18f;  // from -32 to 32
   }
+
   float *device_x = rig_device(x, sizeof x), *device_out = rig_device(NULL, sizeof out);
   uint32_t *device_draws = rig_device(NULL, sizeof draws);
   RIG_OK(ptx_test_math(device_x, N, device_out, device_draws));
   rig_free(device_x, NULL, sizeof x);
   rig_free(device_out, out, sizeof out);
   rig_free(device_draws, draws, sizeof draws);
+
   for (int i = 0; i < N; i++) {
     const float want[PTX_N_MATH] = {vise_exp_f32(x[i]),  vise_log_f32(x[i]), vise_log1p_f32(x[i]),
                                     vise_tanh_f32(x[i]), vise_erf_f32(x[i]), vise_sigmoid_f32(x[i])};
@@ -27,6 +30,7 @@ Test(kernel_ptx, math_has_the_bits_of_the_host) {
       cr_assert(isnan(want[f]) ? isnan(out[i][f]) : memcmp(&want[f], &out[i][f], 4) == 0,
                 "function %d of %a: %a, expected %a", f, x[i], out[i][f], want[f]);
     }
+
     const uint32_t counter[4] = {1, 2, 3, 4};
     uint32_t draw[4];
     vise_philox((uint64_t)i, counter, draw);
@@ -41,11 +45,13 @@ static void check_copy(int kind, uint32_t n_last) {
   uint64_t state = 9;
   for (int i = 0; i < N_WORDS; i++) from[i] = rig_draw(&state);
   uint32_t *device_from = rig_device(from, sizeof from), *device_to = rig_device(NULL, sizeof to);
+
   if (kind == 0) RIG_OK(ptx_test_copy_async(device_from, device_to, n_last));
   if (kind == 1) RIG_OK(ptx_test_copy_async_small(device_from, device_to));
   if (kind == 2) RIG_OK(ptx_test_bulk_copy(device_from, device_to));
   rig_free(device_from, NULL, sizeof from);
   rig_free(device_to, to, sizeof to);
+
   for (int i = 0; i < N_WORDS; i++) {
     const int zero = i % 256 >= 252 && (uint32_t)(i % 256 - 252) * 4 >= n_last;
     cr_assert_eq(to[i], zero ? 0 : from[i], "kind %d, %u bytes last, word %d: %u", kind, n_last, i, to[i]);
@@ -70,6 +76,7 @@ Test(kernel_ptx, matrix_products) {
     a[i / 16][i % 16] = (float)(rig_draw(&state) % 15) - 7;
     b[i / 16][i % 16] = (float)(rig_draw(&state) % 15) - 7;
   }
+
   for (int tf32 = 0; tf32 < 2; tf32++) {
     float *device_a = rig_device(a, sizeof a), *device_b = rig_device(b, sizeof b),
           *device_d = rig_device(NULL, sizeof d);
@@ -77,6 +84,7 @@ Test(kernel_ptx, matrix_products) {
     rig_free(device_a, NULL, sizeof a);
     rig_free(device_b, NULL, sizeof b);
     rig_free(device_d, d, sizeof d);
+
     for (int i = 0; i < 16; i++) {
       for (int j = 0; j < 16; j++) {
         float sum = 0;  // of small integers: exact
@@ -94,14 +102,17 @@ Test(kernel_ptx, releases_and_acquires) {
   for (int repeat = 0; repeat < 3; repeat++) {
     uint32_t *device_words = rig_device(words, sizeof words);
     uint64_t *values = rig_device(NULL, N_CTAS * 32 * 8), *device_sums = rig_device(NULL, sizeof sums);
+
     RIG_OK(ptx_test_last_cta(device_words, device_words + 1, values, N_CTAS, device_sums));
     rig_free(device_words, words, sizeof words);
     rig_free(values, NULL, N_CTAS * 32 * 8);
     rig_free(device_sums, sums, sizeof sums);
+
     cr_assert_eq(words[0], 0);
     cr_assert_eq(sums[0], 1000u * (0 + 1 + 2 + 3) * 32 + 4 * 496);
     cr_assert_eq(sums[1], 77);
     cr_assert_eq(sums[4], 89);
+
     words[1] = words[2] = 0;
   }
 }

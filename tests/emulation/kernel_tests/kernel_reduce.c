@@ -14,9 +14,11 @@ static void check(uint32_t n_rows, uint32_t n_columns, size_t stride, const uint
     memcpy(&x[i], &kept, 4);
     if (i % stride >= n_columns) memset(&x[i], 0xff, 4);
   }
+
   double *cells = malloc(vise_n_leaves(n_columns) * sizeof *cells), *groups = malloc(n_groups * sizeof *groups);
   double *got_groups = malloc(n_groups * sizeof *groups);
   const double expected = vise_canonical_squares(x, n_rows, n_columns, stride, cells, groups);
+
   float *device_x = rig_device(x, n_elements * sizeof *x);
   for (size_t i = 0; i < n; i++) {
     double sum;
@@ -26,20 +28,24 @@ static void check(uint32_t n_rows, uint32_t n_columns, size_t stride, const uint
     p.n_rows = n_rows;
     p.n_columns = n_columns;
     p.stride = stride;
+
     p.groups = rig_device(NULL, n_groups * sizeof *groups);
     p.sum = rig_device(NULL, sizeof sum);
     p.exchange.slots = rig_device(NULL, vise_k_exchange_bytes(n_ctas[i]));
     RIG_OK(vise_k_exchange_prepare(p.exchange.slots, 1, n_ctas[i], 0));
     p.exchange.n_slots = p.exchange.n_members = n_ctas[i];
     p.exchange.first_epoch = (uint32_t)i;
+
     RIG_OK(vise_k_sum_squares_run(&p, 0));
     rig_free(p.sum, &sum, sizeof sum);
     rig_free(p.groups, got_groups, n_groups * sizeof *groups);
     rig_free(p.exchange.slots, NULL, vise_k_exchange_bytes(n_ctas[i]));
+
     cr_assert(memcmp(&sum, &expected, sizeof sum) == 0, "%u x %u by %u CTAs: %a, expected %a", n_rows, n_columns,
               n_ctas[i], sum, expected);
     cr_assert(memcmp(got_groups, groups, n_groups * sizeof *groups) == 0, "%u x %u: groups", n_rows, n_columns);
   }
+
   rig_free(device_x, NULL, n_elements * sizeof *x);
   free(x);
   free(cells);

@@ -1,11 +1,13 @@
-// What the tests of kernels share: device memory between guard bands, through the CUDA runtime alone, so that the tests
-// run on the emulated device and on a GPU.
+// What the kernel tests share: device memory between guard bands, through the CUDA runtime alone, so that the tests run
+// on the emulated device and on a GPU.
 #pragma once
 #include <criterion/criterion.h>
 #include <cuda_runtime_api.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tests/support/random.h"
 
 enum { RIG_GUARD = 256, RIG_GUARD_BYTE = 0xA5 };
 
@@ -15,7 +17,7 @@ enum { RIG_GUARD = 256, RIG_GUARD_BYTE = 0xA5 };
     cr_assert_eq(rig_error, cudaSuccess, "%s: %s", #call, cudaGetErrorString(rig_error)); \
   } while (0)
 
-// n_bytes of device memory with the given contents, or of NaN bytes where values is NULL.
+// n_bytes of device memory with the given contents, or NaN bytes when values is NULL.
 static inline void *rig_device(const void *values, size_t n_bytes) {
   unsigned char *host = (unsigned char *)malloc(n_bytes + 2 * RIG_GUARD), *device = NULL;
   memset(host, RIG_GUARD_BYTE, n_bytes + 2 * RIG_GUARD);
@@ -41,12 +43,7 @@ static inline void rig_free(void *device, void *out, size_t n_bytes) {
   free(host);
 }
 
-static inline uint32_t rig_draw(uint64_t *state) {
-  *state = *state * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(*state >> 32);
-}
-
-// How many CTAs of 256 threads with static shared memory of a few KB are surely resident at once.
+// How many CTAs of 256 threads with a few KB of static shared memory are surely resident at once.
 static inline uint32_t rig_resident_ctas(void) {
   int n_sms = 0;
   RIG_OK(cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, 0));

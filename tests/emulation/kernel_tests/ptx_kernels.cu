@@ -7,12 +7,14 @@
 extern "C" __global__ void math_thread_per_element(const float *x, uint32_t n, float *out, uint32_t *draws) {
   const uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
   if (i >= n) return;
+
   out[i * PTX_N_MATH + 0] = vise_exp_f32(x[i]);
   out[i * PTX_N_MATH + 1] = vise_log_f32(x[i]);
   out[i * PTX_N_MATH + 2] = vise_log1p_f32(x[i]);
   out[i * PTX_N_MATH + 3] = vise_tanh_f32(x[i]);
   out[i * PTX_N_MATH + 4] = vise_erf_f32(x[i]);
   out[i * PTX_N_MATH + 5] = vise_sigmoid_f32(x[i]);
+
   const uint32_t counter[4] = {1, 2, 3, 4};
   uint32_t draw[4];
   vise_philox(i, counter, draw);
@@ -28,8 +30,10 @@ cudaError_t ptx_test_math(const float *x, uint32_t n, float *out, uint32_t *draw
 extern "C" __global__ void copy_async_16(const uint32_t *from, uint32_t *to, uint32_t n_last) {
   __shared__ __align__(16) uint32_t buffers[2][256];
   const uint32_t i = threadIdx.x * 4;
+
   ptx_cp_async_16(&buffers[0][i], from + i, threadIdx.x == 63 ? n_last : 16);
   ptx_cp_async_commit();
+
   for (int chunk = 0; chunk < PTX_COPY_CHUNKS; chunk++) {
     if (chunk + 1 < PTX_COPY_CHUNKS) {
       ptx_cp_async_16(&buffers[(chunk + 1) % 2][i], from + 256 * (chunk + 1) + i, threadIdx.x == 63 ? n_last : 16);
@@ -50,6 +54,7 @@ cudaError_t ptx_test_copy_async(const uint32_t *from, uint32_t *to, uint32_t n_l
 
 extern "C" __global__ void copy_async_4_8(const uint32_t *from, uint32_t *to) {
   __shared__ __align__(16) uint32_t buffer[256];
+
   for (int chunk = 0; chunk < PTX_COPY_CHUNKS; chunk++) {
     const uint32_t *start = from + 256 * chunk;
     for (uint32_t k = 0; k < 4; k++) {
@@ -57,6 +62,7 @@ extern "C" __global__ void copy_async_4_8(const uint32_t *from, uint32_t *to) {
       if (chunk % 2 == 0) ptx_cp_async_4(&buffer[i], start + i, 4);
       if (chunk % 2 == 1 && i < 128) ptx_cp_async_8(&buffer[2 * i], start + 2 * i, 8);
     }
+
     ptx_cp_async_commit();
     ptx_cp_async_wait(0);
     __syncthreads();
@@ -74,6 +80,7 @@ cudaError_t ptx_test_copy_async_small(const uint32_t *from, uint32_t *to) {
 extern "C" __global__ void copy_bulk(const uint32_t *from, uint32_t *to) {
   __shared__ __align__(128) uint32_t buffers[2][256];
   __shared__ __align__(8) uint64_t barriers[2];
+
   if (threadIdx.x == 0) {
     for (int i = 0; i < 2; i++) ptx_mbarrier_init(&barriers[i], 1);
     ptx_mbarrier_fence_init();
@@ -82,12 +89,14 @@ extern "C" __global__ void copy_bulk(const uint32_t *from, uint32_t *to) {
       ptx_bulk_copy(buffers[i], from + 256 * i, 1024, &barriers[i]);
     }
   }
+
   __syncthreads();
   for (int chunk = 0; chunk < PTX_COPY_CHUNKS; chunk++) {
     const int half = chunk % 2;
     while (!ptx_mbarrier_try_wait(&barriers[half], (uint32_t)(chunk / 2 % 2))) ptx_spin();
     for (int k = 0; k < 4; k++) to[256 * chunk + 64 * k + threadIdx.x] = buffers[half][64 * k + threadIdx.x];
     __syncthreads();
+
     if (threadIdx.x == 0 && chunk + 2 < PTX_COPY_CHUNKS) {
       ptx_fence_proxy_async();
       ptx_mbarrier_arrive_expect(&barriers[half], 1024);
@@ -116,9 +125,11 @@ extern "C" __global__ void mma_bf16_warp(const float *a, const float *b, float *
     tile_b[i] = ptx_bf16x2(b[2 * i], b[2 * i + 1]);
   }
   __syncwarp();
+
   uint32_t fragment_a[4], fragment_b[4];
   ptx_ldmatrix_x4(fragment_a, &tile_a[lane % 16 * 8 + lane / 16 * 4]);
   ptx_ldmatrix_x4_transposed(fragment_b, &tile_b[lane % 16 * 8 + lane / 16 * 4]);
+
   for (int half = 0; half < 2; half++) {
     float sum[4] = {0, 0, 0, 0};
     ptx_mma_bf16(sum, fragment_a, fragment_b + 2 * half);
@@ -134,6 +145,7 @@ cudaError_t ptx_test_mma_bf16(const float *a, const float *b, float *d) {
 
 extern "C" __global__ void mma_tf32_warp(const float *a, const float *b, float *d) {
   const int group = (int)threadIdx.x / 4, thread = (int)threadIdx.x % 4;
+
   for (int half = 0; half < 2; half++) {
     float sum[4] = {0, 0, 0, 0};
     for (int k = 0; k < 16; k += 8) {
@@ -144,6 +156,7 @@ extern "C" __global__ void mma_tf32_warp(const float *a, const float *b, float *
       for (int i = 0; i < 2; i++) fragment_b[i] = ptx_tf32(b[(k + thread + 4 * i) * 16 + 8 * half + group]);
       ptx_mma_tf32(sum, fragment_a, fragment_b);
     }
+
     store_tile(d + 8 * half, sum);
   }
 }
@@ -156,10 +169,12 @@ cudaError_t ptx_test_mma_tf32(const float *a, const float *b, float *d) {
 
 extern "C" __global__ void last_cta(uint32_t *counter, uint32_t *flag, uint64_t *values, uint64_t *sum) {
   __shared__ uint32_t before;
+
   values[blockIdx.x * 32 + threadIdx.x] = 1000 * blockIdx.x + threadIdx.x;
   __syncthreads();
   if (threadIdx.x == 0) before = ptx_atom_acq_rel_gpu_add(counter, 1);
   __syncthreads();
+
   if (before == gridDim.x - 1) {
     uint64_t total = 0;
     for (uint32_t i = threadIdx.x; i < gridDim.x * 32; i += 32) total += values[i];
@@ -169,6 +184,7 @@ extern "C" __global__ void last_cta(uint32_t *counter, uint32_t *flag, uint64_t 
       ptx_red_release_gpu_add(counter, 0u - gridDim.x);
     }
   }
+
   if (threadIdx.x != 0) return;
   if (blockIdx.x == 1) {
     sum[2] = 77;

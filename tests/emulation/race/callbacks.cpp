@@ -83,7 +83,7 @@ void __tsan_vptr_update(void **, void *) {
 }
 void __tsan_vptr_read(void **) {
 }
-// Guards of static objects that host code beside kernels may have.
+// Guards of static objects that host code next to kernels may have.
 unsigned char __tsan_atomic8_load(const volatile unsigned char *p, int) {
   return *p;
 }

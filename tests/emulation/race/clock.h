@@ -1,6 +1,6 @@
-// Who knows what of whom. Time in a thread is its clock, raised whenever it tells others what it has done. A block
-// barrier raises the block's epoch: all of the block then know all that came before, and clocks need no comparing. What
-// is known of other blocks, and of threads of the own block since its last barrier, is in Knowledge.
+// Who knows what about whom. Time in a thread is its clock, raised whenever it tells others what it has done. A block
+// barrier raises the block's epoch: all its threads then know all that came before, and clocks need no comparing.
+// Knowledge holds what is known about other blocks and, since the last barrier, about threads of its own block.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -10,7 +10,7 @@
 
 namespace emu {
 
-// Of one block: everything before epoch, and of that epoch the first clocks of some threads.
+// What is known about one block: everything before epoch and, within it, some threads up to a clock.
 struct Known {
   uint32_t epoch = 0;
   std::vector<std::pair<uint16_t, uint32_t>> clocks;  // (thread, clock), sorted by thread

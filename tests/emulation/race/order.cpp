@@ -12,7 +12,7 @@ namespace {
 uint32_t last_age = 1;
 size_t n_slots;
 std::unordered_map<const void *, KnowledgeRef> objects;           // what was released where
-std::unordered_map<const Cluster *, KnowledgeRef> cluster_known;  // by the last cluster barrier
+std::unordered_map<const Cluster *, KnowledgeRef> cluster_known;  // from the last cluster barrier
 
 RaceThread &of(const Thread *thread) {
   return *thread->race;
@@ -27,7 +27,7 @@ uint32_t *valid_lanes(const Thread *thread) {
   return race.lanes;
 }
 
-// Shared memory has one address in all blocks: objects are known by the place in the block's store.
+// Shared memory has one address in all blocks: objects are identified by their place in the block's store.
 const void *place_of(const void *address) {
   Block *block = nullptr;
   size_t offset = 0;
@@ -42,7 +42,7 @@ void learn(Thread *thread, const KnowledgeRef &what) {
   race.last_joined = what;
 }
 
-// The union of what the threads know; each then knows it.
+// Gives each thread the union of what all of them know.
 void share_knowledge(Thread *const *threads, size_t n, bool own_clocks) {
   KnowledgeRef all = of(threads[0]).known;
   bool same = true;
@@ -51,9 +51,11 @@ void share_knowledge(Thread *const *threads, size_t n, bool own_clocks) {
     same = same && other == all;
     if (!same) all = joined(all, other);
   }
+
   if (own_clocks) {
     auto with = all ? std::make_shared<Knowledge>(*all) : std::make_shared<Knowledge>();
     const Block *block = threads[0]->block;
+
     Known own;
     own.epoch = block->race->epoch;
     for (size_t i = 0; i < n; ++i) {
@@ -69,6 +71,7 @@ void share_knowledge(Thread *const *threads, size_t n, bool own_clocks) {
   } else if (same) {
     return;
   }
+
   for (size_t i = 0; i < n; ++i) of(threads[i]).known = all;
 }
 
@@ -90,11 +93,13 @@ KnowledgeRef snapshot(Thread *thread) {
   auto made = race.known ? std::make_shared<Knowledge>(*race.known) : std::make_shared<Knowledge>();
   Known own;
   own.epoch = thread->block->race->epoch;
+
   const uint32_t *lanes = valid_lanes(thread);
   const int first = thread->rank - thread->lane();
   for (int lane = 0; lane < kWarpSize; ++lane) {
     if (lanes[lane]) own.clocks.emplace_back(static_cast<uint16_t>(first + lane), lanes[lane]);
   }
+
   own.add_clock(static_cast<uint16_t>(thread->rank), race.clock);
   made->at(thread->block->number).merge(own);
   ++race.clock;
@@ -113,9 +118,11 @@ void race_block_barrier(Block *block) {
 
 void race_meet(Thread *const *threads, size_t n) {
   if (n < 2) return;
+
   bool one_warp = true;
   for (size_t i = 1; i < n; ++i) one_warp = one_warp && threads[i]->rank / kWarpSize == threads[0]->rank / kWarpSize;
   share_knowledge(threads, n, !one_warp);
+
   if (one_warp) {
     uint32_t lanes[kWarpSize] = {};
     for (size_t i = 0; i < n; ++i) {
@@ -125,6 +132,7 @@ void race_meet(Thread *const *threads, size_t n) {
     for (size_t i = 0; i < n; ++i) lanes[threads[i]->lane()] = of(threads[i]).clock;
     for (size_t i = 0; i < n; ++i) memcpy(of(threads[i]).lanes, lanes, sizeof lanes);
   }
+
   for (size_t i = 0; i < n; ++i) ++of(threads[i]).clock;
 }
 
@@ -157,6 +165,7 @@ void race_cluster_complete(Cluster *cluster) {
       RaceThread &race = of(&thread);
       const bool exited = thread.state == State::kExited;  // counts as an arrival
       const uint32_t epoch = exited ? block->race->epoch : race.arrive_epoch;
+
       if (epoch > own.epoch) {
         own.epoch = epoch;
         own.clocks.clear();
@@ -166,6 +175,7 @@ void race_cluster_complete(Cluster *cluster) {
       }
     }
   }
+
   for (Block *block : cluster->blocks) {
     for (int i = 0; i < block->n_threads; ++i) {
       const KnowledgeRef &known = of(&block->threads[static_cast<size_t>(i)]).known;
@@ -174,6 +184,7 @@ void race_cluster_complete(Cluster *cluster) {
       last = known.get();
     }
   }
+
   cluster_known[cluster] = all;
 }
 
@@ -284,11 +295,11 @@ void race_end_launch() {
   global_age = shared_age = ++last_age;
 }
 
-void race_begin_wave() {
+void race_begin_wave(size_t n_blocks) {
   shared_age = ++last_age;
   n_slots = 0;
   cluster_known.clear();
-  shadow_begin_wave();
+  shadow_begin_wave(n_blocks);
 }
 
 void race_make_block(Block *block) {
@@ -309,10 +320,6 @@ void race_drop_block(Block *block) {
   }
   delete block->race;
   block->race = nullptr;
-}
-
-bool race_enabled() {
-  return true;
 }
 
 }  // namespace emu

@@ -12,10 +12,10 @@ enum class Access : uint8_t { kNone, kRead, kWrite, kAtomicRead, kAtomicWrite };
 struct RaceThread {
   uint32_t clock = 1;
   uint32_t lanes_epoch = 0;        // the epoch of its block that lanes belongs to
-  uint32_t lanes[kWarpSize] = {};  // clocks of its warp that it knows of
-  KnowledgeRef known;              // of other blocks; of its own block since the last barrier
+  uint32_t lanes[kWarpSize] = {};  // the clocks it knows in its warp
+  KnowledgeRef known;              // about other blocks; about its own since the last barrier
   KnowledgeRef last_joined;        // polls join the same again and again
-  // The last fence: what later relaxed stores release; and what earlier relaxed loads have seen.
+  // The last fence: what later relaxed stores release, and what earlier relaxed loads have seen.
   bool fenced = false;
   uint32_t fence_epoch = 0, fence_clock = 0;
   KnowledgeRef fence_known, seen;
@@ -36,12 +36,12 @@ KnowledgeRef snapshot(Thread *thread);  // all that it knows and has done; raise
 
 // ---- shadow.cpp --------------------------------------------------------------------------------------------------
 
-// One access of the running thread. code is where (an address of code, or a site of intern_site).
+// One access of the running thread. code says where: a code address, or a site from intern_site.
 void check_access(const void *address, size_t bytes, Access kind, uint32_t code);
 uint32_t intern_site(const char *file, int line);
 uint32_t code_of_address(const void *code);
-void shadow_begin_wave();
+void shadow_begin_wave(size_t n_blocks);
 void shadow_new_launch();
-std::string race_report();  // of this launch; empty when there was none
+std::string race_report();  // for this launch; empty when there was no race
 
 }  // namespace emu

@@ -1,5 +1,5 @@
-// Shadow memory: of each four bytes the last write and two reads. Every access of a kernel is compared with them, and
-// with the bounds of the memory it touches.
+// Shadow memory: for every four bytes, the last write and two reads. Every access of a kernel is compared with them,
+// and with the bounds of the memory it touches.
 #include <sys/mman.h>
 
 #include <cstdio>
@@ -63,6 +63,7 @@ bool is_atomic(Access kind) {
 bool happened_before(const Record &past, uint32_t age, const Record &now) {
   if (past.age != age) return true;
   const RaceThread &race = *current->race;
+
   if (past.block == now.block) {
     if (past.thread == now.thread || past.epoch < now.epoch) return true;
     if (past.thread / kWarpSize == now.thread / kWarpSize && race.lanes_epoch == now.epoch &&
@@ -70,6 +71,7 @@ bool happened_before(const Record &past, uint32_t age, const Record &now) {
       return true;
     }
   }
+
   if (!race.known) return false;
   const Known *known = race.known->of(past.block);
   return known && known->covers(past.epoch, past.thread, past.clock);
@@ -82,6 +84,7 @@ bool conflict(const Record &past, uint32_t age, const Record &now) {
 
 void report(const Record &past, const Record &now, const char *address, bool shared, size_t offset) {
   if (!seen_pairs.insert({past.code, now.code}).second || races.size() >= kMostReports) return;
+
   std::string where;
   if (!shared) {
     where = format_text("global memory %p%s", static_cast<const void *>(address), memory_describe(address).c_str());
@@ -91,11 +94,13 @@ void report(const Record &past, const Record &now, const char *address, bool sha
     const size_t begin = static_cast<size_t>(static_cast<char *>(dynamic_shared()) - current->block->store);
     where = format_text("dynamic shared memory, byte %zu", offset - begin);
   }
+
   races.push_back({past, now, where});
 }
 
 void touch(Cell &cell, uint32_t age, const Record &now, const char *address, bool shared, size_t offset) {
   if (conflict(cell.write, age, now)) report(cell.write, now, address, shared, offset);
+
   if (!is_write(now.kind)) {
     Record &first = cell.reads[0];
     const bool replace = first.kind == Access::kNone || (first.block == now.block && first.thread == now.thread) ||
@@ -103,6 +108,7 @@ void touch(Cell &cell, uint32_t age, const Record &now, const char *address, boo
     (replace ? first : cell.reads[1]) = now;
     return;
   }
+
   for (Record &read : cell.reads) {
     if (conflict(read, age, now)) report(read, now, address, shared, offset);
     read.kind = Access::kNone;
@@ -147,7 +153,7 @@ std::string describe_code(uint32_t code) {
             bytes, static_cast<const void *>(address), what, place);
 }
 
-// Memory that is nobody's or a thread's own: not checked for races. Anything else is not a kernel's to touch.
+// The program's own objects, stacks and pinned host memory: not checked for races. Kernels may touch nothing else.
 bool is_unchecked(const char *address, size_t bytes) {
   return (address >= &__executable_start && address < &_end) || fiber_owns(current->fiber, address) ||
          fiber_stacks_contain(address) || host_memory_contains(address, bytes);
@@ -169,6 +175,7 @@ uint32_t code_of_address(const void *code) {
 void check_access(const void *pointer, size_t bytes, Access kind, uint32_t code) {
   const Thread *thread = current;
   if (!thread) return;
+
   const auto *address = static_cast<const char *>(pointer);
   size_t arena_bytes = 0;
   const char *arena = memory_arena(&arena_bytes);
@@ -176,6 +183,7 @@ void check_access(const void *pointer, size_t bytes, Access kind, uint32_t code)
   Cell *cells;
   size_t offset;
   bool shared = true;
+
   if (arena && address >= arena && address < arena + arena_bytes) {
     if (!in_allocation(address, bytes)) illegal(address, bytes, kind, code, "outside allocated device memory");
     if (!global_cells) global_cells = reserve(arena_bytes / 4 * sizeof(Cell));
@@ -193,10 +201,12 @@ void check_access(const void *pointer, size_t bytes, Access kind, uint32_t code)
     if (is_unchecked(address, bytes)) return;
     illegal(address, bytes, kind, code, "memory of the host");
   }
+
   const uint32_t age = shared ? shared_age : global_age;
   const Block *own = thread->block;
   Record now = {age, own->number, own->race->epoch, thread->race->clock, code, static_cast<uint16_t>(thread->rank),
                 0,   kind};
+
   for (size_t word = offset & ~size_t(3); word < offset + bytes; word += 4) {
     const size_t low = word < offset ? offset - word : 0;
     const size_t high = offset + bytes - word < 4 ? offset + bytes - word : 4;
@@ -211,9 +221,7 @@ void shadow_new_launch() {
   seen_pairs.clear();
 }
 
-void shadow_begin_wave() {
-  const Launch &launch = *grid->launch;
-  const size_t n_blocks = size_t(launch.grid.x) * launch.grid.y * launch.grid.z;
+void shadow_begin_wave(size_t n_blocks) {
   const size_t bytes = n_blocks * (shared_block_bytes() / 4) * sizeof(Cell);
   if (bytes <= shared_cells_bytes) return;
   if (shared_cells) munmap(shared_cells, shared_cells_bytes);
@@ -226,7 +234,7 @@ void race_memory_freed(const void *start, size_t bytes) {
   size_t arena_bytes = 0;
   const char *arena = memory_arena(&arena_bytes);
   const size_t first = static_cast<size_t>(static_cast<const char *>(start) - arena) / 4;
-  // Whole pages of it; the addresses are not used again.
+  // Whole pages only; the addresses are not used again.
   auto *from = reinterpret_cast<char *>((reinterpret_cast<uintptr_t>(global_cells + first) + 4095) & ~uintptr_t(4095));
   auto *to = reinterpret_cast<char *>(reinterpret_cast<uintptr_t>(global_cells + first + bytes / 4) & ~uintptr_t(4095));
   if (to > from) madvise(from, static_cast<size_t>(to - from), MADV_DONTNEED);
@@ -234,15 +242,18 @@ void race_memory_freed(const void *start, size_t bytes) {
 
 std::string race_report() {
   if (races.empty()) return "";
+
   const auto text = [](const Record &r) {
     static const char *const kinds[] = {"", "read", "write", "atomic read", "atomic write"};
     return format_text("%s at %s by block %u thread %u", kinds[static_cast<int>(r.kind)], describe_code(r.code).c_str(),
                        r.block, r.thread);
   };
+
   std::string all = format_text("%zu pairs of accesses without order:", seen_pairs.size());
   for (const Race &race : races) {
     all += "\n  race on " + race.where + ": " + text(race.first) + ", " + text(race.second);
   }
+
   races.clear();
   return all;
 }

@@ -35,6 +35,7 @@ static int outcome(const bug *b, int with_bug, FILE *log) {
     fflush(NULL);
     _exit(status);
   }
+
   int status = 0;
   if (child < 0 || waitpid(child, &status, 0) != child) return -1;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
@@ -43,18 +44,22 @@ static int outcome(const bug *b, int with_bug, FILE *log) {
 static int check(const bug *b) {
   FILE *log = tmpfile();
   if (!log) return 1;
+
   const int correct = outcome(b, 0, log);
   const int seeded = outcome(b, 1, log);
   const int must = (b->builds & build_now()) && (b->schedules & schedule_now());
   const int good = correct == kRight && seeded != kUnexpectedReport && seeded >= 0 && (seeded != kRight || !must);
+
   if (!good || getenv("VISE_BUGS_VERBOSE")) {
     printf("%s: %s without the bug, %s with it (status %d and %d; %s)\n", b->name,
            correct == kRight ? "passes" : "FALSE ALARM", seeded == kRight ? "NOT CAUGHT" : "caught", correct, seeded,
            must ? "must be caught" : "may pass");
+
     char line[512];
     rewind(log);
     for (int i = 0; i < 40 && fgets(line, sizeof line, log); ++i) printf("    %s", line);
   }
+
   fclose(log);
   return !good;
 }

@@ -55,11 +55,13 @@ __global__ void bulk_piece(const float *in, float *out, int bug) {
   __shared__ __align__(16) float tile[kThreads];
   __shared__ uint64_t full;
   const int t = static_cast<int>(threadIdx.x);
+
   if (t == 0) {
     emu::mbarrier_init(&full, 1);
     emu::mbarrier_arrive(&full, sizeof tile);
     emu::bulk_copy(tile, in, sizeof tile, &full);
   }
+
   __syncthreads();
   while (!bug && !emu::mbarrier_try_wait(&full, 0)) {
   }
@@ -213,12 +215,14 @@ __global__ void fenced_neighbours(float *part, unsigned *arrived, float *out, in
   const unsigned n = gridDim.x, b = blockIdx.x;
   part[b * blockDim.x + threadIdx.x] = static_cast<float>(b);
   __syncthreads();
+
   if (threadIdx.x == 0) {
     if (!bug) __threadfence();
     atomicAdd(arrived, 1u);
     while (*static_cast<volatile unsigned *>(arrived) != n) __nanosleep(20);
     __threadfence();
   }
+
   __syncthreads();
   out[b * blockDim.x + threadIdx.x] = part[(b + 1) % n * blockDim.x + threadIdx.x];
 }
@@ -246,7 +250,7 @@ __global__ void team_misses_one(float *out, int bug) {
   if (!bug || blockIdx.x != 2) grid.sync();
 }
 
-// Not resident all at once: a spin on a block that has not begun.
+// Not all resident at once: a spin on a block that has not started.
 __global__ void waits_for_last(unsigned *flag, float *out, int bug) {
   if (blockIdx.x + 1 == gridDim.x && threadIdx.x == 0) emu::atomic_store(flag, 1u, emu::kRelease);
   if (bug && blockIdx.x == 0 && threadIdx.x == 0) {

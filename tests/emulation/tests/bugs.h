@@ -18,7 +18,7 @@ typedef struct {
 
 extern const bug bugs[];
 extern const int n_bugs;
-const char *bug_report(void);  // of the last failed launch
+const char *bug_report(void);  // the last failed launch's
 
 #ifdef __cplusplus
 }

@@ -6,27 +6,13 @@
 
 #include "builtins.h"
 #include "run.h"
+#include "tally.h"
 
 namespace cg = cooperative_groups;
 using emu::Buffer;
 using emu::Shape;
 
 namespace {
-
-// Counts a launch that failed, and results that differ.
-struct Tally {
-  int wrong = 0;
-  void launched(cudaError_t error) {
-    if (error != cudaSuccess) ++wrong;
-  }
-  template <class T>
-  void same(T got, T expected) {
-    if (std::memcmp(&got, &expected, sizeof got) != 0) ++wrong;
-  }
-  void holds(bool condition) {
-    if (!condition) ++wrong;
-  }
-};
 
 constexpr unsigned kAll = 0xffffffffu;
 
@@ -91,6 +77,7 @@ struct AtomicCells {
 };
 __global__ void use_atomics(AtomicCells *c) {
   const int t = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+
   atomicAdd(&c->sum, t);
   atomicMin(&c->low, -t);
   atomicMax(&c->high, t);
@@ -119,6 +106,7 @@ __global__ void tile_operations(int *out) {
   const auto warp = cg::tiled_partition<32>(block);
   const auto eight = cg::tiled_partition<8>(warp);
   const int t = static_cast<int>(block.thread_rank());
+
   out[t * 6] = eight.shfl_down(t, 1);
   out[t * 6 + 1] = static_cast<int>(eight.ballot(t % 2));
   out[t * 6 + 2] = cg::reduce(eight, t, cg::plus<int>());
@@ -145,8 +133,10 @@ __global__ void sum_over_cluster(int *out, int split) {
   VISE_DYNAMIC_SHARED(int, more);
   const auto cluster = cg::this_cluster();
   const int t = static_cast<int>(threadIdx.x);
+
   part[t] = static_cast<int>(blockIdx.x) * 100 + t;
   more[t] = -part[t];
+
   if (split) {
     auto token = cluster.barrier_arrive();
     out[1000 + blockIdx.x * blockDim.x + threadIdx.x] = t;
@@ -154,10 +144,12 @@ __global__ void sum_over_cluster(int *out, int split) {
   } else {
     cluster.sync();
   }
+
   int sum = 0;
   for (unsigned r = 0; r < cluster.num_blocks(); ++r) {
     sum += *cluster.map_shared_rank(&part[t], r) * 2 + *cluster.map_shared_rank(&more[t], r);
   }
+
   out[blockIdx.x * blockDim.x + threadIdx.x] = sum * 10 + static_cast<int>(cluster.block_rank());
   cluster.sync();
 }
@@ -165,6 +157,7 @@ __global__ void sum_over_cluster(int *out, int split) {
 __global__ void pass_between_halves(int *out) {
   __shared__ int box[32];
   const int t = static_cast<int>(threadIdx.x);
+
   for (int round = 0; round < 3; ++round) {
     if (t < 32) {
       box[t] = round * 32 + t;
@@ -176,68 +169,6 @@ __global__ void pass_between_halves(int *out) {
       emu::block_barrier(2, 64, emu::Vote::kNone, 0, __FILE__, 1);
     }
   }
-}
-
-__global__ void reverse_dynamic(float *out, int n) {
-  VISE_DYNAMIC_SHARED(float, tile);
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x)) tile[i] = static_cast<float>(i);
-  __syncthreads();
-  for (int i = static_cast<int>(threadIdx.x); i < n; i += static_cast<int>(blockDim.x)) out[i] = tile[n - 1 - i];
-}
-
-__global__ void copy_in_pieces(const float *in, float *out, int n_pieces) {
-  __shared__ __align__(16) float tile[2][64 * 4];
-  const int t = static_cast<int>(threadIdx.x);
-  emu::async_copy(&tile[0][t * 4], in + t * 4, 16, 16);
-  emu::async_commit();
-  for (int piece = 0; piece < n_pieces; ++piece) {
-    if (piece + 1 < n_pieces)
-      emu::async_copy(&tile[(piece + 1) & 1][t * 4], in + (piece + 1) * 256 + t * 4, 16, t == 9 ? 8 : 16);
-    emu::async_commit();
-    emu::async_wait(1);
-    __syncthreads();
-    for (int i = t; i < 256; i += 64) out[piece * 256 + i] = tile[piece & 1][255 - i];
-    __syncthreads();
-  }
-}
-
-__global__ void copy_in_bulk(const float *in, float *out, int n_pieces) {
-  __shared__ __align__(128) float tile[2][256];
-  __shared__ __align__(8) uint64_t full[2];
-  const int t = static_cast<int>(threadIdx.x);
-  if (t == 0) {
-    emu::mbarrier_init(&full[0], 1);
-    emu::mbarrier_init(&full[1], 1);
-  }
-  __syncthreads();
-  const auto issue = [&](int piece) {
-    if (t != 0) return;
-    emu::mbarrier_arrive(&full[piece & 1], sizeof tile[0]);
-    emu::bulk_copy(tile[piece & 1], in + piece * 256, sizeof tile[0], &full[piece & 1]);
-  };
-  issue(0);
-  for (int piece = 0; piece < n_pieces; ++piece) {
-    if (piece + 1 < n_pieces) issue(piece + 1);
-    while (!emu::mbarrier_try_wait(&full[piece & 1], static_cast<unsigned>(piece >> 1 & 1))) {
-    }
-    for (int i = t; i < 256; i += static_cast<int>(blockDim.x)) out[piece * 256 + i] = 2 * tile[piece & 1][i];
-    __syncthreads();
-  }
-}
-
-__global__ void read_unwritten(float *out) {
-  __shared__ float tile[32];
-  VISE_DYNAMIC_SHARED(float, more);
-  out[threadIdx.x * 2] = tile[threadIdx.x];
-  out[threadIdx.x * 2 + 1] = more[threadIdx.x];
-  __syncthreads();
-  tile[threadIdx.x] = more[threadIdx.x] = 1.0f;
-}
-
-__global__ void fail_on_request(int *out, int how) {
-  *out = how;
-  if (how == 1) __trap();
-  if (how == 2) __shfl_sync(2u, 1, 0);
 }
 
 }  // namespace
@@ -255,6 +186,7 @@ int check_indices(void) {
 
 int check_block_barriers(void) {
   Tally tally;
+
   for (unsigned n : {1u, 32u, 77u, 256u, 1024u}) {
     Buffer<int> out(n * 4);
     tally.launched(emu::run({dim3(1), dim3(n)}, vote_in_block, out.get()));
@@ -265,6 +197,7 @@ int check_block_barriers(void) {
       tally.same(out[t * 4 + 3], static_cast<int>(n > 42));
     }
   }
+
   return tally.wrong;
 }
 
@@ -273,6 +206,7 @@ static int check_shuffles_of() {
   Tally tally;
   Buffer<T> out(64 * 6);
   tally.launched(emu::run({dim3(1), dim3(64)}, shuffle_all<T>, out.get()));
+
   for (int t = 0; t < 64; ++t) {
     const int lane = t % 32, base = t - lane;
     const auto value = [&](int of) { return static_cast<T>((base + of) * 3 + 1); };
@@ -280,6 +214,7 @@ static int check_shuffles_of() {
                             lane ^ 9,   lane / 8 * 8 + 5,           lane % 4 == 3 ? lane : lane + 1};
     for (int i = 0; i < 6; ++i) tally.same(out[static_cast<size_t>(t * 6 + i)], value(sources[i]));
   }
+
   return tally.wrong;
 }
 int check_shuffles(void) {
@@ -291,12 +226,14 @@ int check_votes(void) {
   Tally tally;
   Buffer<unsigned> out(64 * 6);
   tally.launched(emu::run({dim3(1), dim3(64)}, vote_in_warp, out.get()));
+
   for (unsigned t = 0; t < 64; ++t) {
     unsigned fives = 0, fours = 0;
     for (unsigned lane = 0; lane < 32; ++lane) {
       if ((t / 32 * 32 + lane) % 5 == 0) fives |= 1u << lane;
       if (lane % 4 == t % 4) fours |= 1u << lane;
     }
+
     tally.same(out[t * 6], fives);
     tally.same(out[t * 6 + 1], t / 32 == 0 ? 2u : 0u);
     tally.same(out[t * 6 + 2], fours);
@@ -304,6 +241,7 @@ int check_votes(void) {
     tally.same(out[t * 6 + 4], t % 32 < 16 ? 0x0000ffffu : 0xffff0000u);
     tally.holds(out[t * 6 + 5] >> (t % 32) & 1);
   }
+
   return tally.wrong;
 }
 
@@ -311,6 +249,7 @@ int check_reductions(void) {
   Tally tally;
   Buffer<int> out(64 * 6);
   tally.launched(emu::run({dim3(1), dim3(64)}, reduce_in_warp, out.get()));
+
   for (int t = 0; t < 64; ++t) {
     const int base = t / 32 * 32;
     const size_t at = static_cast<size_t>(t) * 6;
@@ -321,6 +260,7 @@ int check_reductions(void) {
     tally.same(out[at + 4], ~15);
     tally.same(out[at + 5], 0);
   }
+
   return tally.wrong;
 }
 
@@ -330,8 +270,10 @@ int check_atomics(void) {
   AtomicCells start = {};
   start.bits_and = kAll;
   Buffer<AtomicCells> cell(1, start);
+
   tally.launched(emu::run({dim3(3), dim3(96)}, use_atomics, cell.get()));
   const AtomicCells c = cell[0];
+
   unsigned exclusive = 0;
   for (int t = 0; t < n; ++t) exclusive ^= static_cast<unsigned>(t);
   tally.same(c.sum, n * (n - 1) / 2);
@@ -347,6 +289,7 @@ int check_atomics(void) {
   tally.same(c.float_sum, 0.5f * static_cast<float>(n));
   tally.same(c.double_sum, 0.25 * n);
   tally.same(c.exchanged, 7);
+
   Buffer<unsigned> lock(1, 0u);
   Buffer<int> count(1, 0);
   tally.launched(emu::run({dim3(2), dim3(64)}, take_turns, lock.get(), count.get()));
@@ -357,12 +300,14 @@ int check_atomics(void) {
 int check_integers(void) {
   Tally tally;
   uint64_t state = 88172645463325252ull;
+
   for (int i = 0; i < 2000; ++i) {
     state ^= state << 13, state ^= state >> 7, state ^= state << 17;
     const auto a = static_cast<unsigned>(state), b = static_cast<unsigned>(state >> 32);
     tally.same(__umulhi(a, b), static_cast<unsigned>(static_cast<unsigned __int128>(a) * b >> 32));
     tally.same(__umul64hi(state, state * 3),
                static_cast<unsigned long long>(static_cast<unsigned __int128>(state) * (state * 3) >> 64));
+
     int count = 0, leading = 32, first = 0;
     unsigned reversed = 0;
     for (int bit = 31; bit >= 0; --bit) {
@@ -372,6 +317,7 @@ int check_integers(void) {
       first = bit + 1;
       reversed |= 1u << (31 - bit);
     }
+
     tally.same(__popc(a), count);
     tally.same(__clz(static_cast<int>(a)), leading);
     tally.same(__ffs(static_cast<int>(a)), first);
@@ -381,12 +327,14 @@ int check_integers(void) {
     tally.same(__byte_perm(a, b, 0x7531), (a >> 8 & 255) | (a >> 24) << 8 | (b >> 8 & 255) << 16 | b >> 24 << 24);
     tally.same(__float_as_uint(__uint_as_float(a)), a);
   }
+
   return tally.wrong;
 }
 
 int check_conversions(void) {
   Tally tally;
   const float big = 3e9f, nan = std::numeric_limits<float>::quiet_NaN();
+
   tally.same(__float2int_rn(2.5f), 2);
   tally.same(__float2int_rn(-3.5f), -4);
   tally.same(__float2int_rz(-3.9f), -3);
@@ -395,15 +343,19 @@ int check_conversions(void) {
   tally.same(__float2int_rn(big), 2147483647);
   tally.same(__float2int_rn(-big), std::numeric_limits<int>::min());
   tally.same(__float2int_rn(nan), 0);
+
   tally.same(__float2uint_rn(big), 3000000000u);
   tally.same(__float2uint_rn(-1.0f), 0u);
   tally.same(__float2uint_rn(1e20f), 4294967295u);
+
   tally.same(__double2ll_rn(1e300), std::numeric_limits<long long>::max());
   tally.same(__double2ll_rn(-2.5), -2ll);
+
   tally.same(__saturatef(nan), 0.0f);
   tally.same(__saturatef(1.5f), 1.0f);
   tally.same(min(1.0f, nan), 1.0f);
   tally.same(max(nan, 2.0), 2.0);
+
   tally.same(__fmaf_rn(1.0f + 0x1p-12f, 1.0f + 0x1p-12f, -1.0f), 0x1p-11f + 0x1p-24f);
   tally.same(__fadd_rn(__fmul_rn(1.0f + 0x1p-12f, 1.0f + 0x1p-12f), -1.0f), 0x1p-11f);
   return tally.wrong;
@@ -413,6 +365,7 @@ int check_tiles(void) {
   Tally tally;
   Buffer<int> out(64 * 6);
   tally.launched(emu::run({dim3(1), dim3(64)}, tile_operations, out.get()));
+
   for (int t = 0; t < 64; ++t) {
     const size_t at = static_cast<size_t>(t) * 6;
     tally.same(out[at], t % 8 == 7 ? t : t + 1);
@@ -422,6 +375,7 @@ int check_tiles(void) {
     tally.same(out[at + 4], t / 8 * 100 + t % 8);
     tally.same(out[at + 5], 2);
   }
+
   return tally.wrong;
 }
 
@@ -443,6 +397,7 @@ static int cluster_sums(int split) {
   Shape shape = {dim3(8), dim3(64), dim3(4)};
   shape.shared = 64 * sizeof(int);
   tally.launched(emu::run(shape, sum_over_cluster, out.get(), split));
+
   for (int block = 0; block < 8; ++block) {
     for (int t = 0; t < 64; ++t) {
       const int first = block / 4 * 4;
@@ -450,6 +405,7 @@ static int cluster_sums(int split) {
       tally.same(out[static_cast<size_t>(block * 64 + t)], sum * 10 + block % 4);
     }
   }
+
   return tally.wrong;
 }
 int check_cluster(void) {
@@ -464,115 +420,5 @@ int check_named_barriers(void) {
   Buffer<int> out(96);
   tally.launched(emu::run({dim3(1), dim3(96 - 32)}, pass_between_halves, out.get()));
   for (int i = 0; i < 96; ++i) tally.same(out[static_cast<size_t>(i)], i);
-  return tally.wrong;
-}
-
-int check_dynamic_shared(void) {
-  Tally tally;
-  for (int n : {1, 100, 12288, 50000}) {
-    Buffer<float> out(static_cast<size_t>(n));
-    Shape shape = {dim3(2), dim3(64)};
-    shape.shared = static_cast<size_t>(n) * sizeof(float);
-    shape.grid = dim3(1);
-    tally.launched(emu::run(shape, reverse_dynamic, out.get(), n));
-    for (int i = 0; i < n; ++i) tally.same(out[static_cast<size_t>(i)], static_cast<float>(n - 1 - i));
-  }
-  return tally.wrong;
-}
-
-int check_async_copies(void) {
-  Tally tally;
-  const int n_pieces = 5;
-  Buffer<float> in(256 * n_pieces), out(256 * n_pieces);
-  for (int i = 0; i < 256 * n_pieces; ++i) in[static_cast<size_t>(i)] = static_cast<float>(i + 1);
-  tally.launched(
-      emu::run({dim3(1), dim3(64)}, copy_in_pieces, static_cast<const float *>(in.get()), out.get(), n_pieces));
-  for (int i = 0; i < 256 * n_pieces; ++i) {
-    const int from = i / 256 * 256 + 255 - i % 256;
-    const bool filled = i >= 256 && (from % 256 == 38 || from % 256 == 39);
-    tally.same(out[static_cast<size_t>(i)], filled ? 0.0f : static_cast<float>(from + 1));
-  }
-  return tally.wrong;
-}
-
-int check_bulk_copies(void) {
-  Tally tally;
-  const int n_pieces = 7;
-  Buffer<float> in(256 * n_pieces), out(256 * n_pieces);
-  for (int i = 0; i < 256 * n_pieces; ++i) in[static_cast<size_t>(i)] = static_cast<float>(i);
-  tally.launched(
-      emu::run({dim3(1), dim3(64)}, copy_in_bulk, static_cast<const float *>(in.get()), out.get(), n_pieces));
-  for (int i = 0; i < 256 * n_pieces; ++i) tally.same(out[static_cast<size_t>(i)], 2.0f * static_cast<float>(i));
-  return tally.wrong;
-}
-
-int check_poison(void) {
-  Tally tally;
-  Buffer<float> out(64);
-  for (size_t i = 0; i < 64; ++i) tally.holds(std::isnan(out[i]));
-  Shape shape = {dim3(1), dim3(32)};
-  shape.shared = 32 * sizeof(float);
-  for (int round = 0; round < 2; ++round) {
-    for (size_t i = 0; i < 64; ++i) out[i] = 0;
-    tally.launched(emu::run(shape, read_unwritten, out.get()));
-    for (size_t i = 0; i < 64; ++i) tally.holds(std::isnan(out[i]));
-  }
-  return tally.wrong;
-}
-
-int check_memory(void) {
-  Tally tally;
-  const size_t before = emu::memory_used(), live = emu::memory_live();
-  void *a = emu::memory_allocate(1000), *b = emu::memory_allocate(0);
-  tally.holds(a && b && a != b && reinterpret_cast<uintptr_t>(a) % 256 == 0);
-  tally.holds(emu::memory_used() == before + 1000 && emu::memory_live() == live + 2);
-  void *base = nullptr;
-  size_t size = 0;
-  tally.holds(emu::memory_contains(static_cast<char *>(a) + 999, 1, &base, &size) && base == a && size == 1000);
-  tally.holds(!emu::memory_contains(static_cast<char *>(a) + 999, 2));
-  tally.holds(emu::memory_free(static_cast<char *>(a) + 256) == cudaErrorInvalidValue);
-  tally.holds(emu::memory_free(a) == cudaSuccess && emu::memory_free(a) == cudaErrorInvalidValue);
-  tally.holds(!emu::memory_contains(a, 1) && emu::memory_free(b) == cudaSuccess);
-  tally.holds(emu::memory_allocate(emu::settings().memory + 1) == nullptr);
-  return tally.wrong;
-}
-
-int check_errors(void) {
-  Tally tally;
-  emu::settings().quiet = true;
-  Buffer<int> out(1);
-  for (int how = 1; how <= 2; ++how) {
-    tally.holds(emu::run({dim3(2), dim3(32)}, fail_on_request, out.get(), how) == cudaErrorLaunchFailure);
-    tally.holds(emu::device_report().find("fail_on_request") != std::string::npos);
-    tally.holds(emu::device_report().find("builtins.cu:") != std::string::npos);
-    out[0] = -1;
-    tally.holds(emu::run({dim3(1), dim3(1)}, fail_on_request, out.get(), 0) == cudaErrorLaunchFailure && out[0] == -1);
-    emu::reset_error();
-    tally.launched(emu::run({dim3(1), dim3(1)}, fail_on_request, out.get(), 0));
-    tally.same(out[0], 0);
-  }
-  Shape shape = {dim3(1), dim3(1025)};
-  tally.holds(emu::run(shape, fail_on_request, out.get(), 0) == cudaErrorInvalidConfiguration);
-  shape = {dim3(6), dim3(32), dim3(4)};
-  tally.holds(emu::run(shape, fail_on_request, out.get(), 0) == cudaErrorInvalidClusterSize);
-  shape = {dim3(static_cast<unsigned>(emu::settings().sms * 2 + 1)), dim3(1024)};
-  shape.cooperative = true;
-  tally.holds(emu::run(shape, fail_on_request, out.get(), 0) == cudaErrorCooperativeLaunchTooLarge);
-  shape = {dim3(1), dim3(1)};
-  shape.shared = emu::kSharedPerBlockOptin + 1;
-  tally.holds(emu::run(shape, fail_on_request, out.get(), 0) == cudaErrorInvalidValue);
-  return tally.wrong;
-}
-
-int check_counters(void) {
-  Tally tally;
-  emu::reset_counters();
-  {
-    Buffer<int> out(256);
-    tally.launched(emu::run({dim3(1), dim3(32)}, write_indices, out.get()));
-    tally.launched(emu::run({dim3(2), dim3(32)}, write_indices, out.get()));
-  }
-  tally.holds(emu::counters().launches == 2 && emu::counters().cooperative_launches == 0);
-  tally.holds(emu::counters().allocations == 1 && emu::counters().frees == 1 && emu::counters().copies == 0);
   return tally.wrong;
 }

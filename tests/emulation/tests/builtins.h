@@ -1,4 +1,4 @@
-// Tests of what kernels may call, each against plain computation. Returns the number of wrong results.
+// Tests of what kernels may call, each against plain computation. Each returns the number of wrong results.
 #pragma once
 #ifdef __cplusplus
 extern "C" {

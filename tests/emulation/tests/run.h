@@ -16,6 +16,7 @@ template <class... P, class... A>
 cudaError_t run(const Shape &shape, void (*kernel)(P...), A... values) {
   return [&](P... parameters) {
     void *arguments[] = {const_cast<void *>(static_cast<const void *>(&parameters))..., nullptr};
+
     Launch launch;
     Kernel *known = kernel_of(kernel);
     known->max_dynamic_shared = kSharedPerBlockOptin;
@@ -25,6 +26,7 @@ cudaError_t run(const Shape &shape, void (*kernel)(P...), A... values) {
     launch.cluster = shape.cluster;
     launch.cooperative = shape.cooperative;
     launch.dynamic_shared = shape.shared;
+
     launch.copy_arguments(arguments);
     return run_grid(launch);
   }(values...);

@@ -47,6 +47,7 @@ static void step_on_host(weights *w) {
       d_hidden[m * kHidden + n] = hidden[m * kHidden + n] > 0 ? v : 0;
     }
   }
+
   for (int i = 0; i < kInputs * kHidden; ++i) {
     w->w1[i] = fmaf(-0.1f, dot(x, i / kHidden, 1, kInputs, d_hidden, i % kHidden, kHidden, 1, kBatch), w->w1[i]);
   }
@@ -54,6 +55,7 @@ static void step_on_host(weights *w) {
     const float gradient = dot(hidden, i / kClasses, 1, kHidden, d_scores, i % kClasses, kClasses, 1, kBatch);
     w->w2[i] = fmaf(-0.1f, gradient, w->w2[i]);
   }
+
   update_bias(w->b1, d_hidden, kHidden);
   update_bias(w->b2, d_scores, kClasses);
 }
@@ -64,12 +66,15 @@ int main(void) {
   for (int i = 0; i < kBatch; ++i) labels[i] = (int)((noise() + 1) * 4.99f);
   for (int i = 0; i < kInputs * kHidden; ++i) start.w1[i] = noise() * 0.05f;
   for (int i = 0; i < kHidden * kClasses; ++i) start.w2[i] = noise() * 0.1f;
+
   const int n_steps = 2;
   expected = start;
   for (int i = 0; i < n_steps; ++i) step_on_host(&expected);
+
   got = start;
   double seconds = 0;
   if (step_on_device(&got, x, labels, step_sms(), n_steps, &seconds) != 0) return 1;
+
   const int equal = memcmp(&got, &expected, sizeof got) == 0;
   printf("%.4f s a step with %d blocks, %s\n", seconds, step_sms(), equal ? "equal bits" : "DIFFERENT BITS");
   const char *limit = getenv("VISE_EMU_SECONDS");

@@ -10,7 +10,7 @@ typedef struct {
   float w1[kInputs * kHidden], b1[kHidden], w2[kHidden * kClasses], b2[kClasses];
 } weights;
 
-// Runs n_steps on the emulated device with n_blocks blocks; seconds is the time of a step. 0 when all launches worked.
+// Runs n_steps on the emulated device with n_blocks blocks; seconds is the time per step. 0 when all launches worked.
 int step_on_device(weights *w, const float *x, const int *labels, int n_blocks, int n_steps, double *seconds);
 int step_sms(void);  // of the emulated device
 

@@ -28,12 +28,15 @@ Test(memory, empty_zeroed_and_aligned) {
   void *empty = NULL;
   cr_assert_eq(vise_i_alloc(&empty, 0, 8, "nothing", NULL), VISE_OK);
   cr_assert_not_null(empty);
+
   unsigned char *zero = NULL;
   cr_assert_eq(vise_i_alloc_zero(&zero, 100, 3, "zeros", NULL), VISE_OK);
   for (int i = 0; i < 300; ++i) cr_assert_eq(zero[i], 0);
+
   double *aligned = NULL;
   cr_assert_eq(vise_i_alloc_aligned(&aligned, 7, sizeof *aligned, "numbers", NULL), VISE_OK);
   cr_assert_eq((uintptr_t)aligned % 64, 0);
+
   free(empty);
   free(zero);
   free(aligned);

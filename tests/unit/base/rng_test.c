@@ -16,6 +16,7 @@ Test(philox, known_answers) {
        {0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
        {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
   };
+
   for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
     uint32_t out[4];
     vise_i_philox(cases[i].key, cases[i].counter, out);
@@ -33,14 +34,17 @@ Test(permutation, is_one_and_depends_on_seed_stream_and_index) {
   enum { N = 1009 };
   size_t *rows = malloc(N * sizeof *rows), *other = malloc(N * sizeof *other);
   int seen[N] = {0};
+
   vise_i_permutation(3, VISE_I_STREAM_ORDER, 7, rows, N);
   for (int i = 0; i < N; ++i) {
     cr_assert_lt(rows[i], N);
     seen[rows[i]]++;
   }
   for (int i = 0; i < N; ++i) cr_assert_eq(seen[i], 1);
+
   vise_i_permutation(3, VISE_I_STREAM_ORDER, 7, other, N);
   cr_assert_arr_eq(rows, other, N * sizeof *rows);
+
   struct {
     uint64_t seed;
     uint32_t stream, index;
@@ -51,6 +55,7 @@ Test(permutation, is_one_and_depends_on_seed_stream_and_index) {
     for (int i = 0; i < N; ++i) same += rows[i] == other[i];
     cr_assert_lt(same, 20);
   }
+
   free(rows);
   free(other);
 }
@@ -58,11 +63,13 @@ Test(permutation, is_one_and_depends_on_seed_stream_and_index) {
 Test(permutation, every_order_of_three_is_as_likely) {
   int counts[27] = {0};
   enum { DRAWS = 60000 };
+
   for (uint32_t e = 0; e < DRAWS; ++e) {
     size_t rows[3];
     vise_i_permutation(11, VISE_I_STREAM_ORDER, e, rows, 3);
     counts[rows[0] * 9 + rows[1] * 3 + rows[2]]++;
   }
+
   double chi2 = 0;
   int orders = 0;
   for (int i = 0; i < 27; ++i) {
@@ -70,6 +77,7 @@ Test(permutation, every_order_of_three_is_as_likely) {
     orders++;
     chi2 += pow(counts[i] - DRAWS / 6.0, 2) / (DRAWS / 6.0);
   }
+
   cr_assert_eq(orders, 6);
   cr_assert(chi2 < 20.5, "chi-squared with 5 degrees of freedom: %g", chi2); /* 0.999 quantile */
 }

@@ -22,6 +22,7 @@ static size_t count(const char *text, char what) {
 Test(cli_bench, prints_the_machine_and_a_table) {
   tool_result result = tool_run(SHORT);
   cr_assert_eq(result.code, 0, "%s%s", result.out, result.err);
+
   cr_assert(strncmp(result.out, "machine ", 8) == 0, "%s", result.out);
   SAYS(result.out, "processors\n");
   SAYS(result.out, "\nblas      OpenBLAS");
@@ -31,6 +32,7 @@ Test(cli_bench, prints_the_machine_and_a_table) {
   SAYS(result.out, "cpu64         fp64");
   SAYS(result.out, "  yes\n");
   SAYS(result.out, "  reference\n");
+
   tool_free(&result);
   cr_assert_eq(tool_count_files(), 2);
 }
@@ -39,9 +41,11 @@ Test(cli_bench, writes_the_columns_of_the_csv) {
   tool_result result = tool_run(SHORT " --csv rows.csv");
   cr_assert_eq(result.code, 0, "%s", result.err);
   tool_free(&result);
+
   size_t n_bytes = 0, n_rows = 0, n_notes = 0;
   char *text = tool_read("rows.csv", &n_bytes), *rest = text, *line;
   bool has_heading = false;
+
   while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
     if (*line == '#') {
       n_notes++;
@@ -55,6 +59,7 @@ Test(cli_bench, writes_the_columns_of_the_csv) {
       n_rows++;
     }
   }
+
   cr_assert(has_heading && n_rows == 2 && n_notes >= 6);
   free(text);
 }
@@ -63,8 +68,10 @@ Test(cli_bench, prints_json) {
   tool_result result = tool_run(SHORT " --json");
   cr_assert_eq(result.code, 0, "%s", result.err);
   json_t *json = tool_json_text(result.out);
+
   cr_assert(json_is_true(json_object_get(json, "verified")));
   cr_assert(json_is_string(json_object_get(json_object_get(json, "machine"), "cpu")));
+
   const json_t *rows = json_object_get(json, "rows");
   cr_assert_eq(json_array_size(rows), 2);
   for (size_t i = 0; i < 2; i++) {
@@ -73,6 +80,7 @@ Test(cli_bench, prints_json) {
     cr_assert(json_is_null(json_object_get(row, "x_unfused")));
     cr_assert(json_is_true(json_object_get(row, "verified")));
   }
+
   json_decref(json);
   tool_free(&result);
 }
@@ -83,11 +91,13 @@ Test(cli_bench, a_failed_verification_is_seen) {
   SAYS(result.out, "NO: weights off by");
   SAYS(result.err, "verification of 1 of 2 rows failed");
   tool_free(&result);
+
   size_t n_bytes = 0;
   char *text = tool_read("rows.csv", &n_bytes);
   SAYS(text, ",fp32,1,no,");
   SAYS(text, ",0,,,,,,0,0,,,,,,,,,16,,,,\n"); /* no times */
   free(text);
+
   result = tool_run(SHORT " --tolerance 0 --json");
   cr_assert_eq(result.code, 1);
   json_t *json = tool_json_text(result.out);
@@ -104,18 +114,22 @@ Test(cli_bench, lists_cases) {
   SAYS(result.out, "large-4096x4");
   cr_assert_eq(count(result.out, '\n'), 8);
   tool_free(&result);
+
   result = tool_run("bench --list --grid");
   cr_assert_eq(count(result.out, '\n'), 241);
   tool_free(&result);
+
   result = tool_run("bench --list --grid --widths 64,256 --depths 4 --batch 32,1024,2048");
   cr_assert_eq(count(result.out, '\n'), 7);
   SAYS(result.out, "grid-w256-l4-b2048");
   tool_free(&result);
+
   result = tool_run("bench --list --case policy,grid-w32-l2-b32 --layers 5-1 --batch 8,16");
   cr_assert_eq(count(result.out, '\n'), 5);
   SAYS(result.out, "policy");
   SAYS(result.out, "mse");
   tool_free(&result);
+
   result = tool_run("bench --list --json --case policy");
   json_t *list = tool_json_text(result.out);
   const json_t *policy = json_array_get(list, 0);
@@ -129,17 +143,21 @@ Test(cli_bench, lists_cases) {
 Test(cli_bench, refuses_what_it_does_not_know) {
   tool_expect_refused("bench --case nope", "--case: 'nope' is no case of the benchmark; it can be mnist-64");
   tool_expect_refused("bench --case mnist-64,", "--case: '' is no case");
+
   tool_expect_refused("bench --mode fuse", "--mode: ");
   tool_expect_refused("bench --mode fuse", "'fuse' is unknown");
   tool_expect_refused("bench --precision fp64", "'fp64' is unknown");
   tool_expect_refused("bench --precision auto", "'auto' is none");
-  tool_expect_refused("bench --layers auto-3", "no data to take auto from");
+
+  tool_expect_refused("bench --layers auto-3", "auto needs data");
   tool_expect_refused("bench --layers 5", "two or more sizes");
   tool_expect_refused("bench --layers 5-3 --batch 0", "batch of 0");
   tool_expect_refused("bench --layers 5-3 --batch 8,x", "--batch: 'x' is not a whole number");
+
   tool_expect_refused("bench --batch 8", "--batch needs --grid or --layers");
   tool_expect_refused("bench --widths 64", "--widths needs --grid");
   tool_expect_refused("bench --grid --widths 63", "--grid: no case has these");
+
   tool_expect_refused("bench --seconds 0", "must be > 0");
   tool_expect_refused("bench --layers 5-3 --seconds 0.01 --csv gone/rows.csv", "gone/rows.csv");
   tool_expect_refused("bench --train a.csv", "unknown option --train");

@@ -20,12 +20,14 @@ Test(cli_check, makes_rows_up_for_every_loss) {
   cr_assert_eq(result.code, 0, "%s%s", result.out, result.err);
   SAYS(result.err, "made-up rows");
   tool_free(&result);
+
   expect_passed("check --layers 5-7-3");
   expect_passed("check --layers 5-7-3 --loss bce --activation gelu");
   expect_passed("check --layers 5-7-2 --loss mse --activation tanh --no-bias");
   expect_passed("check --layers 4-3-1 --loss huber --l2 0.1 --clamp 0.5");
   expect_passed("check --layers 4-6-1 --loss hinge --activation silu --quiet");
   expect_passed("check --layers 4-6-3 --loss hinge --optimizer adam");
+
   cr_assert_eq(tool_count_files(), 2);
 }
 
@@ -45,6 +47,7 @@ Test(cli_check, prints_json) {
   cr_assert_eq(result.code, 0);
   json_t *json = tool_json_text(result.out);
   cr_assert(json_is_true(json_object_get(json, "passed")));
+
   json_t *items = json_object_get(json, "items");
   cr_assert(json_array_size(items) >= 5);
   for (size_t i = 0; i < json_array_size(items); i++) {
@@ -53,6 +56,7 @@ Test(cli_check, prints_json) {
     double worst = json_number_value(json_object_get(item, "error"));
     cr_assert(worst <= json_number_value(json_object_get(item, "tolerance")));
   }
+
   json_decref(json);
   tool_free(&result);
 }

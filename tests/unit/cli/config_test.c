@@ -27,14 +27,18 @@ Test(cli_config, config_json_repeats_the_run_bit_for_bit) {
       "--loss hinge --prox-l1 --l1 0.001 --max-update 0.01 --steps 20 --threads 2 --clamp-bias --clamp 0.5 "
       "--clamp-schedule step --lr-gamma 0.5 --lr-step-epochs 1 --target kind --init-scheme he",
   };
+
   for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
     char arguments[1024], first[64], second[64];
+
     snprintf(arguments, sizeof arguments, "train --train iris.csv --epochs 4 --quiet --out first%zu %s", i, runs[i]);
     if (i == 4)
       snprintf(arguments, sizeof arguments, "train --train iris.csv --layers 3-3 --quiet --out first4 %s", runs[i]);
     tool_expect_ok(arguments);
+
     snprintf(arguments, sizeof arguments, "train --config first%zu/config.json --out second%zu", i, i);
     tool_expect_ok(arguments);
+
     snprintf(first, sizeof first, "first%zu/model.safetensors", i);
     snprintf(second, sizeof second, "second%zu/model.safetensors", i);
     cr_assert(tool_same_bytes(first, second), "run %zu", i);
@@ -47,6 +51,7 @@ Test(cli_config, config_json_repeats_the_run_bit_for_bit) {
 Test(cli_config, config_json_has_everything_resolved) {
   tool_expect_ok("train --train iris.csv --layers auto-6-auto --epochs 1 --lr 0.1 --quiet --out run");
   json_t *config = tool_json("run/config.json");
+
   cr_assert_str_eq(json_string_value(json_object_get(config, "layers")), "3-6-3");
   cr_assert_str_eq(json_string_value(json_object_get(config, "backend")), "cpu");
   cr_assert_str_eq(json_string_value(json_object_get(config, "scale")), "none");
@@ -57,17 +62,19 @@ Test(cli_config, config_json_has_everything_resolved) {
   cr_assert(json_is_true(json_object_get(config, "quiet")));
   cr_assert(json_object_get(config, "out") == NULL);
   json_decref(config);
+
   char *text = tool_read("run/config.json", NULL);
   SAYS(text, "\"lr\": 0.1,"); /* the shortest exact number */
   free(text);
 }
 
-/* Sizes of memory have suffixes; the file has bytes. What only a GPU has is refused elsewhere, by name. */
+/* Memory sizes may have suffixes; config.json holds bytes. Other backends refuse GPU options by name. */
 Test(cli_config, device_memory_limit) {
   static const struct {
     const char *text, *bytes;
   } cases[] = {{"1000", "1000"}, {"3K", "3072"}, {"5M", "5242880"}, {"2G", "2147483648"}};
   char arguments[256];
+
   for (size_t i = 0; i < 4; i++) {
     char says[128];
     snprintf(arguments, sizeof arguments, "train --train iris.csv --backend cpu --device-memory-limit %s",
@@ -75,12 +82,14 @@ Test(cli_config, device_memory_limit) {
     snprintf(says, sizeof says, "--device-memory-limit %s: --backend cpu has no devices", cases[i].bytes);
     tool_expect_refused(arguments, says);
   }
+
   static const char *const wrong[] = {
       "0", "M", "-5", "1.5G", "3T", "20000000000G", "99999999999999999999999999999999999"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     snprintf(arguments, sizeof arguments, "train --train iris.csv --device-memory-limit=%s", wrong[i]);
     tool_expect_refused(arguments, wrong[i]);
   }
+
   tool_expect_ok("train --train iris.csv --epochs 1 --device-memory-limit off --quiet --out run");
   json_t *config = tool_json("run/config.json");
   cr_assert(json_is_null(json_object_get(config, "device-memory-limit")));
@@ -104,6 +113,7 @@ Test(cli_config, takes_every_form_of_value) {
                   "\"shuffle\": false, \"clamp-layer\": [\"0=0.5\"], \"clip-norm\": null, \"batch\": \"full\", "
                   "\"seed\": 7, \"momentum\": 0.5, \"quiet\": true, \"patience\": \"off\"}");
   tool_expect_ok("train --config c.json --out run");
+
   json_t *config = tool_json("run/config.json");
   cr_assert_eq(json_number_value(json_object_get(config, "lr")), 0.25);
   cr_assert_eq(json_integer_value(json_object_get(config, "seed")), 7);
@@ -118,6 +128,7 @@ Test(cli_config, the_command_line_wins) {
                   "{\"train\": \"iris.csv\", \"epochs\": 5, \"lr\": 0.5, \"nesterov\": true, \"momentum\": 0.9, "
                   "\"clamp\": 0.5, \"clamp-layer\": [\"0=0.5\"], \"quiet\": true}");
   tool_expect_ok("train --config c.json --epochs 1 --lr 0.1 --no-nesterov --clamp off --clamp-layer 0=0.1 --out run");
+
   json_t *config = tool_json("run/config.json");
   cr_assert_eq(json_integer_value(json_object_get(config, "epochs")), 1);
   cr_assert_eq(json_number_value(json_object_get(config, "lr")), 0.1);
@@ -168,9 +179,11 @@ Test(cli_config, refuses_files_that_are_wrong) {
       {"{\"loss\": \"log\"}", "c.json: \"loss\""},
       {"{\"lr\": 1e999}", "c.json:1"},
   };
+
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     tool_write_text("c.json", rows[i].text);
     tool_expect_refused("train --config c.json --train iris.csv --out run", rows[i].says);
   }
+
   tool_expect_refused("train --config missing.json", "missing.json");
 }

@@ -1,4 +1,4 @@
-/* Help, version, and commands that are not there. */
+/* Help, version, and commands that do not exist. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -6,7 +6,7 @@
 
 TestSuite(cli_help, .init = tool_enter, .fini = tool_leave);
 
-/* The options of each command in the contract. */
+/* The options of each command that scripts rely on. */
 static const char *const train_options[] = {"train",
                                             "train-labels",
                                             "target",
@@ -117,6 +117,7 @@ static void expect_options(const char *command, const char *const *options) {
   tool_result result = tool_run(command);
   cr_assert_eq(result.code, 0, "%s", result.err);
   cr_assert_str_eq(result.err, "");
+
   for (size_t i = 0; options[i] != NULL; i++) {
     char with_value[64], flag[64], last[64];
     snprintf(with_value, sizeof with_value, "--%s=", options[i]);
@@ -125,10 +126,11 @@ static void expect_options(const char *command, const char *const *options) {
     cr_assert(strstr(result.out, with_value) || strstr(result.out, flag) || strstr(result.out, last),
               "%s does not list --%s", command, options[i]);
   }
+
   tool_free(&result);
 }
 
-Test(cli_help, lists_every_option_of_the_contract) {
+Test(cli_help, lists_every_option) {
   expect_options("train --help", train_options);
   expect_options("check --help", train_options);
   expect_options("eval --help", use_options);
@@ -184,6 +186,7 @@ Test(cli_help, info_tells_backends) {
   SAYS(result.out, "cpu64");
   SAYS(result.out, "available");
   tool_free(&result);
+
   result = tool_run("info --json");
   json_t *info = tool_json_text(result.out);
   cr_assert(json_array_size(json_object_get(info, "backends")) >= 3);

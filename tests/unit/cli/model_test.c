@@ -37,12 +37,14 @@ Test(cli_model, eval_prints_loss_and_accuracy) {
   SAYS(result.out, "rows 60  loss ");
   SAYS(result.out, "accuracy 100.00 %");
   tool_free(&result);
+
   static const char *const same[] = {"eval " MODEL "--data iris.csv --json",
                                      "eval " MODEL "--data iris.csv --target kind --json",
                                      "eval " MODEL "--data x.npy --labels y.npy --json --batch 7",
                                      "eval " MODEL "--data iris.csv --json --batch full --threads 1",
                                      "eval " MODEL "--data iris.csv --json --backend cpu64"};
   double loss = 0;
+
   for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
     json_t *json = json_of(same[i]);
     cr_assert_eq(number(json, "rows"), 60);
@@ -67,16 +69,18 @@ Test(cli_model, eval_of_numbers_prints_rmse) {
   tool_expect_refused("predict --model line/model.safetensors --data line.csv --out p.csv --output class", "class");
 }
 
-/* Reads the n_columns numbers of each line behind the header. */
+/* Reads the n_columns numbers of each line after the header. */
 static size_t read_csv(const char *path, size_t n_columns, double *out, size_t room) {
   char *text = tool_read(path, NULL), *at = strchr(text, '\n');
   size_t n = 0;
   cr_assert(at != NULL);
+
   for (at++; *at != '\0' && n < room;) {
     out[n++] = strtod(at, &at);
     cr_assert(*at == ',' || *at == '\n');
     at++;
   }
+
   cr_assert_eq(n % n_columns, 0);
   free(text);
   return n / n_columns;
@@ -87,9 +91,11 @@ Test(cli_model, predict_writes_each_output) {
   tool_expect_ok("predict " MODEL "--data iris.csv --out raw.csv");
   tool_expect_ok("predict " MODEL "--data iris.csv --out probability.csv --output probability");
   tool_expect_ok("predict " MODEL "--data iris.csv --out class.csv --output class");
+
   cr_assert_eq(read_csv("raw.csv", 3, raw, 180), 60);
   cr_assert_eq(read_csv("probability.csv", 3, probability, 180), 60);
   cr_assert_eq(read_csv("class.csv", 1, class_index, 60), 60);
+
   size_t bad = 0;
   for (size_t i = 0; i < 60; i++) {
     const double *z = &raw[3 * i], *p = &probability[3 * i];
@@ -101,6 +107,7 @@ Test(cli_model, predict_writes_each_output) {
     if (!(class_index[i] == (double)(i % 3))) bad++;
   }
   cr_assert_eq(bad, 0);
+
   char *text = tool_read("raw.csv", NULL);
   cr_assert(strncmp(text, "output_0,output_1,output_2\n", 27) == 0);
   free(text);
@@ -119,15 +126,18 @@ Test(cli_model, predict_takes_files_with_and_without_targets) {
   }
   fclose(bare);
   free(text);
+
   tool_expect_ok("predict " MODEL "--data iris.csv --out with.npy");
   tool_expect_ok("predict " MODEL "--data bare.csv --out without.npy");
   tool_expect_ok("predict " MODEL "--data iris.csv --target kind --out named.npy");
   tool_expect_ok("predict " MODEL "--data bare.csv --target kind --out lacking.npy");
   tool_expect_ok("predict " MODEL "--data iris.csv --target -1 --out indexed.npy");
+
   cr_assert(tool_same_bytes("with.npy", "without.npy"));
   cr_assert(tool_same_bytes("with.npy", "named.npy"));
   cr_assert(tool_same_bytes("with.npy", "lacking.npy"));
   cr_assert(tool_same_bytes("with.npy", "indexed.npy"));
+
   tool_expect_ok("predict " MODEL "--data x.npy --out numpy.npy");
   json_t *json = json_of("predict " MODEL "--data x.npy --out again.npy --json");
   cr_assert_eq(number(json, "rows"), 60);
@@ -145,16 +155,19 @@ Test(cli_model, prune_reports_what_changed) {
   cr_assert(number(json, "norm_after") <= number(json, "norm_before"));
   json_decref(json);
   cr_assert(tool_exists("q.safetensors") && tool_exists("m.safetensors"));
+
   json = json_of(
       "prune --model q.safetensors --op prune --fraction 0.5 --scope global --layers 1 --mask m.safetensors "
       "--out r.safetensors --json");
   cr_assert_eq(number(json, "considered"), 24);
   cr_assert_eq(number(json, "zero"), 12);
   json_decref(json);
+
   json = json_of("prune " MODEL "--op rel-retain --t 0.5 --layers 0,1 --out s.safetensors --json");
   cr_assert_eq(number(json, "considered"), 48);
   cr_assert_eq(number(json, "zero"), 48 - number(json, "reached"));
   json_decref(json);
+
   tool_result result = tool_run("prune " MODEL "--op rel-clip --t 0.1 --literal --out t.safetensors");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "reached the threshold");
@@ -171,6 +184,7 @@ Test(cli_model, damaged_models_are_refused) {
   fwrite(bytes, 1, n - 3, file);
   fclose(file);
   free(bytes);
+
   tool_expect_refused("eval --model cut.safetensors --data iris.csv", "cut.safetensors");
   tool_expect_refused("predict --model cut.safetensors --data iris.csv --out p.csv", "cut.safetensors");
   tool_expect_refused("prune --model cut.safetensors --op rel-clip --t 0.5 --out p", "cut.safetensors");

@@ -27,18 +27,22 @@ Test(cli_plan, as_json) {
   tool_result result = tool_run("info --plan --json --plan-sms=132 --layers 784-128-10 --optimizer adam");
   cr_assert_eq(result.code, 0, "%s", result.err);
   json_t *plan = tool_json_text(result.out);
+
   const json_t *phases = json_object_get(plan, "phases");
   cr_assert_eq(json_array_size(phases), 5);
   cr_assert_str_eq(json_string_value(json_object_get(json_array_get(phases, 0), "name")), "gather");
   cr_assert_str_eq(json_string_value(json_object_get(json_array_get(phases, 1), "name")), "forward");
   cr_assert_eq(json_integer_value(json_object_get(json_array_get(phases, 1), "tiles")), 128);
   cr_assert_str_eq(json_string_value(json_object_get(json_array_get(phases, 4), "name")), "update");
+
   cr_assert_eq(json_integer_value(json_object_get(plan, "exchanges")), 4);
   cr_assert_eq(json_integer_value(json_object_get(plan, "multiprocessors")), 132);
+
   const json_t *memory = json_object_get(plan, "memory");
   cr_assert_eq(json_integer_value(json_object_get(memory, "weights")),
                json_integer_value(json_object_get(memory, "second moments")));
   cr_assert(json_integer_value(json_object_get(memory, "weights")) >= 4 * (784 * 128 + 128 + 1280 + 10));
+
   cr_assert(json_real_value(json_object_get(plan, "floor_us")) > 1);
   json_decref(plan);
   tool_free(&result);
@@ -57,9 +61,11 @@ Test(cli_plan, refuses_what_has_no_plan) {
   tool_expect_refused("info --plan --layers auto-3", "--layers");
   tool_expect_refused("info --plan --layers 3-4-2 --batch full", "--batch full needs --train");
   tool_expect_refused("info --plan --plan-sms 132 --layers 3-9000-2", "9000");
+
   tool_expect_refused("info --plan --plan-sms 0 --layers 3-4", "--plan-sms");
   tool_expect_refused("info --plan --plan-sms", "--plan-sms");
   tool_expect_refused("info --plan-sms 4", "--plan-sms needs --plan");
+
   tool_expect_refused("info --plan --plan-sms 132 --layers 3-4 --step unfused", "--step unfused");
   tool_expect_refused("info --plan --plan-sms 132 --layers 3-4-2 --momentum 2", "--momentum");
   tool_expect_refused("info --plan --plan-sms 132 --layers 784-128-10 --device-memory-limit 1000",

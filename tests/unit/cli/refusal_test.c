@@ -14,7 +14,7 @@ static void enter(void) {
 
 TestSuite(cli_refusal, .init = enter, .fini = tool_leave);
 
-/* A wrong option or value of train, and words of the message. */
+/* A wrong option or value of train, and part of the message it causes. */
 typedef struct refused {
   const char *options, *says;
 } refused;
@@ -40,6 +40,7 @@ Test(cli_refusal, unknown_and_abbreviated_options) {
       {"--lr", "requires an argument"},
       {"--nesterov=yes", "doesn't allow an argument"},
   };
+
   EXPECT_ALL("train --train iris.csv --out run", rows);
 }
 
@@ -74,6 +75,7 @@ Test(cli_refusal, numbers_that_are_none) {
       {"--max-skips 0", "must be >= 1"},
       {"--device x", "--device"},
   };
+
   EXPECT_ALL("train --train iris.csv --out run", rows);
 }
 
@@ -97,6 +99,7 @@ Test(cli_refusal, names_that_are_none) {
       {"--precision tf32", "tf32"},
       {"--step fused", "fused"},
   };
+
   EXPECT_ALL("train --train iris.csv --out run", rows);
 }
 
@@ -128,6 +131,7 @@ Test(cli_refusal, ranges_layers_and_lists) {
       {"--weight-op-at step:0 --weight-op prune --weight-op-fraction 0.5", "counted from 1"},
       {"--weight-op-at tomorrow --weight-op prune --weight-op-fraction 0.5", "step:N, epoch:N or every"},
   };
+
   EXPECT_ALL("train --train iris.csv --out run", rows);
 }
 
@@ -156,6 +160,7 @@ Test(cli_refusal, contradictions) {
       {"--resume run --config c.json", "--resume and --config contradict"},
       {"--layers 3-4-3", "--train is missing"},
   };
+
   EXPECT_ALL("train", rows);
 }
 
@@ -168,6 +173,7 @@ Test(cli_refusal, data) {
   cr_assert_eq(mkfifo("pipe", 0600), 0);
   tool_write_text("noise.npy", "\x93NUMPY but not really");
   tool_write_npy("short-x.npy", "short-y.npy", 20);
+
   static const refused rows[] = {
       {"--train missing.csv", "missing.csv"},
       {"--train ragged.csv", "ragged.csv:3"},
@@ -193,9 +199,10 @@ Test(cli_refusal, data) {
       {"--train far.csv", "far.csv: the largest class label is 5000000000"},
       {"--train iris.csv --config missing.json", "missing.json: cannot be opened: No such file"},
       {"--train iris.csv --config .", ".: is not a regular file"},
-      {"--train iris.csv --config pipe", "pipe: is not a regular file"}, /* and no writer is waited for */
+      {"--train iris.csv --config pipe", "pipe: is not a regular file"}, /* without waiting for a writer */
       {"--resume nothing-here", "nothing-here"},
   };
+
   EXPECT_ALL("train", rows);
 }
 
@@ -209,6 +216,7 @@ Test(cli_refusal, a_folder_that_holds_something) {
 
 Test(cli_refusal, other_commands) {
   tool_expect_ok("train --train iris.csv --layers auto-4-auto --epochs 1 --out run");
+
   static const refused rows[] = {
       {"eval --data iris.csv", "--model is missing"},
       {"eval --model run/model.safetensors", "--data is missing"},
@@ -243,5 +251,6 @@ Test(cli_refusal, other_commands) {
       {"check --backend cuda", "CUDA"},
       {"info --layers 3", "unknown option"},
   };
+
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) tool_expect_refused(rows[i].options, rows[i].says);
 }

@@ -15,7 +15,7 @@ static void enter(void) {
 
 TestSuite(cli_resume, .init = enter, .fini = tool_leave);
 
-/* A run that lasts until it is stopped: as many epochs as no test waits for. */
+/* A run that lasts until it is stopped: more epochs than any test waits for. */
 #define ENDLESS "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
 
 static void sleep_ms(long ms) {
@@ -28,7 +28,7 @@ static void wait_for(const char *path) {
   cr_assert(tool_exists(path), "%s did not appear", path);
 }
 
-/* Waits until the call has said something. */
+/* Waits until the file contains `part`. */
 static void wait_for_text(const char *path, const char *part) {
   bool said = false;
   for (int i = 0; i < 3000 && !said; i++) {
@@ -45,14 +45,17 @@ static long interrupt(const char *arguments, int number, int code, const char *d
   pid_t pid = tool_start(arguments, "call");
   wait_for_text("call.err", "epoch ");
   cr_assert_eq(kill(pid, number), 0);
+
   tool_result result = tool_wait(pid, "call");
   cr_assert_eq(result.code, code, "%d: %s", result.code, result.err);
   cr_assert_not(result.killed);
+
   const char *line = strstr(result.err, "interrupted at step ");
   cr_assert(line != NULL, "%s", result.err);
   char resume[256];
   snprintf(resume, sizeof resume, "; resume with: vise train --resume %s\n", dir);
   SAYS(line, resume);
+
   long step = strtol(line + 20, NULL, 10);
   tool_free(&result);
   return step;
@@ -89,7 +92,7 @@ Test(cli_resume, without_out_says_that_nothing_is_saved) {
   tool_free(&result);
 }
 
-/* Batches of less than 64 rows are shared in a way that does not change the order of any sum. */
+/* How batches of fewer than 64 rows are shared among threads does not change the order of any sum. */
 Test(cli_resume, more_epochs_equal_one_long_run) {
   tool_expect_ok(
       "train --train iris.csv --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet --out run");
@@ -114,13 +117,15 @@ Test(cli_resume, refuses_changes_of_what_is_computed) {
   static const char *const changes[] = {"--lr 0.2",      "--seed 1",          "--layers 3-4-3",   "--batch 5",
                                         "--clamp 1",     "--clamp-layer 0=1", "--no-bias",        "--shuffle no",
                                         "--train x.csv", "--nonfinite halt",  "--optimizer adam", "--backend cpu64"};
+
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     char arguments[256], says[64];
     snprintf(arguments, sizeof arguments, "train --resume run --epochs 4 %s", changes[i]);
     snprintf(says, sizeof says, "%.*s cannot be changed by --resume", (int)strcspn(changes[i], " "), changes[i]);
     tool_expect_refused(arguments, says);
   }
-  /* What is said again is no change. */
+
+  /* Repeating a value is not a change. */
   tool_expect_ok("train --resume run --epochs 3 --lr 1e-1 --train iris.csv --batch 64 --layers 3-3 --backend cpu");
 }
 
@@ -130,10 +135,12 @@ Test(cli_resume, refuses_limits_under_a_schedule_that_plans) {
                       "--epochs cannot be changed by --resume: under a linear or cosine");
   tool_expect_refused("train --resume cosine --stop-loss 0.1", "--stop-loss cannot be changed");
   tool_expect_ok("train --resume cosine --epochs 2 --log-every 5");
+
   tool_expect_ok(
       "train --train iris.csv --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 --quiet "
       "--out box");
   tool_expect_refused("train --resume box --steps 9", "--steps cannot be changed");
+
   tool_expect_ok("train --train iris.csv --epochs 2 --lr-schedule step --quiet --out step");
   tool_expect_ok("train --resume step --epochs 4");
 }
@@ -152,6 +159,7 @@ Test(cli_resume, passes_over_a_damaged_checkpoint) {
 static void wait_for_handler(pid_t pid) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+
   for (int i = 0; i < 30000; i++) {
     char *text = tool_read(path, NULL);
     const char *mask = strstr(text, "SigCgt:");
@@ -160,6 +168,7 @@ static void wait_for_handler(pid_t pid) {
     if (handled) return;
     nanosleep(&(struct timespec){.tv_nsec = 100000}, NULL);
   }
+
   cr_assert_fail("SIGTERM was never handled");
 }
 
@@ -168,11 +177,13 @@ Test(cli_resume, a_signal_before_the_first_step_is_kept) {
   pid_t pid = tool_start("train --train big.csv --layers 3-4-3 --epochs 2 --threads 1 --out run", "call");
   wait_for_handler(pid);
   cr_assert_eq(kill(pid, SIGTERM), 0);
+
   tool_result result = tool_wait(pid, "call");
   cr_assert_eq(result.code, 143, "%d: %s", result.code, result.err);
   cr_assert_not(result.killed);
   SAYS(result.err, "resume with: vise train --resume run");
   tool_free(&result);
+
   tool_expect_ok("train --resume run --quiet");
   tool_expect_ok("train --train big.csv --layers 3-4-3 --epochs 2 --threads 1 --quiet --out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
@@ -185,6 +196,7 @@ Test(cli_resume, a_second_signal_kills) {
   cr_assert_eq(kill(pid, SIGINT), 0);
   cr_assert_eq(kill(pid, SIGTERM), 0);
   cr_assert_eq(kill(pid, SIGCONT), 0);
+
   tool_result result = tool_wait(pid, "call");
   /* Both were pending: whichever came first was remembered, the other had its default effect. */
   cr_assert(result.killed, "%d: %s", result.code, result.err);
@@ -196,10 +208,12 @@ Test(cli_resume, a_file_that_may_not_grow_further_is_an_error_and_the_run_goes_o
   cr_assert_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
   tool_result result = tool_run(ENDLESS "--log-every 1 --quiet --out run");
   cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+
   cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
   cr_assert_not(result.killed);
   SAYS(result.err, "run/metrics.jsonl: cannot be written: File too large");
   tool_free(&result);
+
   tool_expect_ok("train --resume run --epochs 200 --quiet");
   tool_expect_ok(
       "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 --quiet "

@@ -21,24 +21,27 @@ static char *run_on_terminal(unsigned short columns, const char *last_option) {
   int master = -1, status = 0;
   pid_t pid = forkpty(&master, NULL, NULL, &size);
   cr_assert(pid >= 0);
+
   if (pid == 0) {
     setenv("TERM", "xterm", 1);
     execl(TOOL_PATH, "vise", "train", "--train", "iris.csv", "--test", "iris.csv", "--layers", "3-32-3", "--epochs",
           "200", "--lr", "0.1", "--batch", "8", last_option, (char *)NULL);
     _exit(127);
   }
+
   size_t n = 0, room = 1 << 20;
   char *shown = malloc(room + 1);
   cr_assert(shown != NULL);
   for (ssize_t got; n < room && (got = read(master, shown + n, room - n)) > 0;) n += (size_t)got;
   shown[n] = '\0';
+
   close(master);
   cr_assert(waitpid(pid, &status, 0) == pid);
   cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s", shown);
   return shown;
 }
 
-/* Longest text between redraws, of the lines that the bar is in; *n_bars receives how many there were. */
+/* The longest text drawn as the bar; *n_bars receives how often the bar was drawn. */
 static size_t widest_bar(const char *shown, size_t *n_bars) {
   size_t widest = 0;
   *n_bars = 0;
@@ -54,8 +57,10 @@ Test(cli_terminal, draws_a_bar_in_place) {
   size_t n_bars = 0;
   char *shown = run_on_terminal(100, "--no-quiet");
   size_t widest = widest_bar(shown, &n_bars);
+
   cr_assert(n_bars >= 200, "%zu bars in %s", n_bars, shown);
   cr_assert(widest > 60 && widest < 100, "%zu columns", widest);
+
   SAYS(shown, "epoch 200/200 [====");
   SAYS(shown, "100 %");
   SAYS(shown, "loss ");

@@ -38,9 +38,11 @@ static void be_the_tool(const char *arguments, int out, int err) {
   static char program[] = "vise";
   char *argv[MAX_ARGUMENTS] = {program};
   size_t n = 1;
+
   snprintf(line, sizeof line, "%s", arguments);
   for (char *word = strtok(line, " "); word != NULL && n + 1 < MAX_ARGUMENTS; word = strtok(NULL, " "))
     argv[n++] = word;
+
   dup2(out, STDOUT_FILENO);
   dup2(err, STDERR_FILENO);
   execv(TOOL_PATH, argv);
@@ -51,6 +53,7 @@ static pid_t start(const char *arguments, const char *out_path, const char *err_
   int out = open(out_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   int err = open(err_path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
   cr_assert(out >= 0 && err >= 0);
+
   fflush(NULL);
   pid_t pid = fork();
   cr_assert(pid >= 0);
@@ -166,8 +169,10 @@ static FILE *create_npy(const char *path, const char *type, int n_rows, int n_co
                                 type, n_rows, n_cols)
                      : snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }",
                                 type, n_rows);
+
   for (; n < 117; n++) header[n] = ' ';
   header[n++] = '\n';
+
   fwrite("\x93NUMPY\x01\x00", 1, 8, file);
   fputc(n, file);
   fputc(0, file);
@@ -179,6 +184,7 @@ void tool_write_npy(const char *features_path, const char *labels_path, int n_ro
   FILE *features = create_npy(features_path, "<f8", n_rows, 3);
   FILE *labels = create_npy(labels_path, "<i8", n_rows, 0);
   uint64_t state = 7;
+
   for (int i = 0; i < n_rows; i++) {
     double x[3];
     int64_t kind = i % 3;
@@ -186,6 +192,7 @@ void tool_write_npy(const char *features_path, const char *labels_path, int n_ro
     fwrite(x, sizeof *x, 3, features);
     fwrite(&kind, sizeof kind, 1, labels);
   }
+
   fclose(features);
   fclose(labels);
 }
@@ -203,9 +210,11 @@ bool tool_exists(const char *path) {
 char *tool_read(const char *path, size_t *n_bytes) {
   FILE *file = fopen(path, "rb");
   cr_assert(file != NULL, "%s cannot be read", path);
+
   size_t n = 0, room = 1 << 16;
   char *bytes = malloc(room + 1);
   cr_assert(bytes != NULL);
+
   for (size_t got; (got = fread(bytes + n, 1, room - n, file)) > 0;) {
     n += got;
     if (n == room) {
@@ -214,6 +223,7 @@ char *tool_read(const char *path, size_t *n_bytes) {
       cr_assert(bytes != NULL);
     }
   }
+
   fclose(file);
   bytes[n] = '\0';
   if (n_bytes != NULL) *n_bytes = n;

@@ -29,8 +29,8 @@ void tool_free(tool_result *result);
 pid_t tool_start(const char *arguments, const char *name);
 tool_result tool_wait(pid_t pid, const char *name);
 
-/* Asserts on one call. expect_ok: exit code 0. refused: exit code 2, standard error has `says`, standard output is
-   empty and no file appeared in the current folder. */
+/* Assert about one call. expect_ok: exit code 0. expect_refused: exit code 2, standard error contains `says`, standard
+   output is empty and no file appeared in the current folder. */
 void tool_expect_ok(const char *arguments);
 void tool_expect_refused(const char *arguments, const char *says);
 
@@ -44,9 +44,9 @@ void tool_write_text(const char *path, const char *text);
 bool tool_exists(const char *path);
 char *tool_read(const char *path, size_t *n_bytes);
 bool tool_same_bytes(const char *a, const char *b);
-/* Entries of the current folder. */
+/* Number of entries in the current folder. */
 size_t tool_count_files(void);
-/* The JSON of a file; fails the test if there is none. */
+/* The JSON in a file; fails the test if there is none. */
 json_t *tool_json(const char *path);
 json_t *tool_json_text(const char *text);
 

@@ -17,6 +17,7 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
   tool_result result = tool_run(
       "train --train iris.csv --test iris.csv --val-fraction 0.2 --layers auto-8-auto --lr 0.1 --epochs 3 --l2 1e-3 "
       "--clip-norm 0.5 --clip-value 0.1 --clamp 0.3 --out run");
+
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "120 rows, 3 features (f64), 3 classes");
   SAYS(result.err, "30 rows");
@@ -28,6 +29,7 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
   SAYS_NOT(result.err, "\x1b"); /* not a terminal: plain lines */
   SAYS_NOT(result.err, "\r");
   SAYS_NOT(result.err, "note:");
+
   SAYS(result.out, "ended by        epochs");
   SAYS(result.out, "6 steps, 3 epochs");
   SAYS(result.out, "validation      loss ");
@@ -40,6 +42,7 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
   SAYS(result.out, "skipped steps");
   SAYS(result.out, "saved           run/model.safetensors");
   tool_free(&result);
+
   cr_assert(tool_exists("run/config.json") && tool_exists("run/metrics.jsonl") && tool_exists("run/model.safetensors"));
   cr_assert(tool_exists("run/checkpoints/step-000000006"));
 }
@@ -67,12 +70,14 @@ Test(cli_train, quiet_is_quiet) {
 Test(cli_train, learns_classes_from_csv_and_npy_alike) {
   const char *const common = "--layers 3-8-3 --lr 0.5 --epochs 30 --clip-norm 5 --clamp 2 --threads 1 --quiet";
   char arguments[512];
+
   snprintf(arguments, sizeof arguments, "train --train iris.csv --out csv %s", common);
   tool_result result = tool_run(arguments);
   cr_assert_eq(result.code, 0, "%s", result.err);
   const char *accuracy = strstr(result.out, "accuracy ");
   cr_assert(accuracy != NULL && strtod(accuracy + 9, NULL) > 95, "%s", result.out);
   tool_free(&result);
+
   snprintf(arguments, sizeof arguments, "train --train x.npy --train-labels y.npy --out npy --backend cpu64 %s",
            common);
   tool_expect_ok(arguments);
@@ -104,6 +109,7 @@ Test(cli_train, only_steps_means_unlimited_epochs) {
   tool_free(&result);
   tool_expect_ok("train --config run/config.json --out again");
   cr_assert(tool_same_bytes("run/model.safetensors", "again/model.safetensors"));
+
   result = tool_run("train --train iris.csv --steps 100 --epochs 7 --batch full --quiet");
   SAYS(result.out, "ended by        epochs");
   tool_free(&result);
@@ -114,6 +120,7 @@ Test(cli_train, stops_as_asked) {
   cr_assert_eq(result.code, 0);
   SAYS(result.out, "ended by        stop-loss");
   tool_free(&result);
+
   result =
       tool_run("train --train iris.csv --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 --quiet");
   cr_assert_eq(result.code, 0);
@@ -124,10 +131,12 @@ Test(cli_train, stops_as_asked) {
 
 Test(cli_train, fails_with_1_when_numbers_explode) {
   const char *const halts[] = {"--nonfinite halt", "--nonfinite skip --max-skips 3"};
+
   for (size_t i = 0; i < 2; i++) {
     char arguments[512];
     snprintf(arguments, sizeof arguments,
              "train --train line.csv --loss mse --lr 1e30 --epochs 50 --batch 10 --out run%zu %s", i, halts[i]);
+
     tool_result result = tool_run(arguments);
     cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
     SAYS(result.err, "vise train: ");
@@ -143,6 +152,7 @@ Test(cli_train, starts_from_given_weights) {
   SAYS(result.err, "3-5-3, 38 parameters, tanh");
   tool_free(&result);
   cr_assert(tool_same_bytes("first/model.safetensors", "second/model.safetensors"));
+
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-6-3 --out x", "size 1 is 6");
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-3 --out x", "has 1 layers");
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --no-bias --out x", "--init contradict");
@@ -154,6 +164,7 @@ Test(cli_train, keeps_a_mask_and_prunes) {
       "train --train iris.csv --layers 3-6-3 --epochs 2 --quiet --out first --weight-op prune "
       "--weight-op-fraction 0.5 --weight-op-at epoch:1 --weight-op-scope global");
   cr_assert(tool_exists("first/mask.safetensors"));
+
   tool_result result = tool_run(
       "train --train iris.csv --layers 3-6-3 --epochs 3 --lr 0.5 --quiet --out second "
       "--mask first/mask.safetensors --assert-projection");
@@ -166,15 +177,18 @@ Test(cli_train, negated_flags_and_lists) {
   tool_expect_ok(
       "train --train iris.csv --layers 3-4-3 --epochs 1 --no-bias --nesterov --no-nesterov --momentum 0.5 "
       "--clamp 0.2 --clamp-layer 1=-inf:0.1 --clamp-layer 0=0.05 --clip-norm 3 --clip-norm off --out run");
+
   json_t *config = tool_json("run/config.json");
   cr_assert(json_is_true(json_object_get(config, "no-bias")));
   cr_assert(json_is_false(json_object_get(config, "nesterov")));
   cr_assert(json_is_null(json_object_get(config, "clip-norm")));
+
   json_t *list = json_object_get(config, "clamp-layer");
   cr_assert_eq(json_array_size(list), 2);
   cr_assert_str_eq(json_string_value(json_array_get(list, 0)), "1=-inf:0.1");
   cr_assert_str_eq(json_string_value(json_array_get(list, 1)), "0=-0.05:0.05");
   json_decref(config);
+
   tool_expect_ok("train --train iris.csv --layers 3-4-3 --epochs 1 --no-bias --bias --out biased");
   config = tool_json("biased/config.json");
   cr_assert(json_is_false(json_object_get(config, "no-bias")));

@@ -1,4 +1,4 @@
-/* The fuzz corpora: ok-* is read, bad-* is refused with a text that names the file. */
+/* The fuzz corpora: ok-* is read, bad-* is refused with a message that names the file. */
 #include <dirent.h>
 #include <stdio.h>
 
@@ -9,11 +9,13 @@ static vise_status parse(const char *reader, const char *name, const uint8_t *by
   vise_i_table table = {0};
   vise_i_csv csv = {0};
   vise_status status;
+
   if (strcmp(reader, "csv") == 0) {
     status = vise_i_csv_parse(name, bytes, n, NULL, false, &csv, err);
   } else {
     status = (strcmp(reader, "npy") == 0 ? vise_i_npy_parse : vise_i_idx_parse)(name, bytes, n, &table, err);
   }
+
   free(table.memory);
   free(csv.features.memory);
   free(csv.targets.memory);
@@ -23,18 +25,22 @@ static vise_status parse(const char *reader, const char *name, const uint8_t *by
 Test(corpus, accepts_ok_and_refuses_bad) {
   static const char *const readers[] = {"npy", "idx", "csv"};
   size_t n_ok = 0, n_bad = 0;
+
   for (size_t k = 0; k < 3; k++) {
     char folder[512], path[1024];
     snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", VISE_SOURCE_DIR, readers[k]);
     DIR *dir = opendir(folder);
     cr_assert(dir != NULL, "%s", folder);
+
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
       vise_error err = VISE_ERROR_INIT;
       uint8_t *bytes;
       size_t n;
+
       if (entry->d_name[0] == '.') continue;
       snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
       EXPECT_OK(vise_i_read_file(path, 1 << 20, &bytes, &n, &err), err);
+
       const vise_status status = parse(readers[k], entry->d_name, bytes, n, &err);
       if (strncmp(entry->d_name, "ok-", 3) == 0) {
         n_ok++;
@@ -48,5 +54,6 @@ Test(corpus, accepts_ok_and_refuses_bad) {
     }
     closedir(dir);
   }
+
   cr_assert(n_ok >= 30 && n_bad >= 70, "%zu ok, %zu bad", n_ok, n_bad);
 }

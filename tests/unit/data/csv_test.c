@@ -1,4 +1,4 @@
-/* The CSV reader: what it accepts, and file, line and column of what it refuses. */
+/* The CSV reader: what it accepts, and the file, line and column it names when it refuses. */
 #include <stdio.h>
 
 #include "data_support.h"
@@ -32,13 +32,16 @@ Test(csv, reads_the_forms_of_one_table) {
       {"1e0,20e-1,+3.\n0.4E1,5.5,-6\n", 1},
       {",0,1\n1,2,3\n4,5.5,-6\n", 2},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
     EXPECT_OK(parse(cases[k].text, NULL, &csv, &err), err);
+
     const vise_array *x = &csv.features.array, *y = &csv.targets.array;
     cr_assert(x->n_rows == 2 && x->n_cols == 2 && y->n_rows == 2 && y->n_cols == 1, "case %zu", k);
     cr_assert(x->dtype == VISE_F64 && y->dtype == VISE_I64);
+
     EXPECT_NEAR(vise_i_array_get(x, 0, 0), 1, 0);
     EXPECT_NEAR(vise_i_array_get(x, 0, 1), 2, 0);
     EXPECT_NEAR(vise_i_array_get(x, 1, 0), 4, 0);
@@ -58,6 +61,7 @@ Test(csv, types_targets_by_their_values) {
                {"1,2\n1,3.5\n", VISE_F64},
                {"1,1e300\n", VISE_F64},
                {"1,9007199254740992\n", VISE_I64}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
@@ -103,6 +107,7 @@ Test(csv, refuses_with_line_and_column) {
       {"PK\x03\x04", VISE_ERR_FORMAT, "ZIP archive"},
       {"\xff\xfe", VISE_ERR_FORMAT, "UTF-16"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv = {0};
@@ -118,7 +123,7 @@ Test(csv, refuses_zero_bytes) {
                VISE_ERR_FORMAT, "zero bytes");
 }
 
-/* Rows enough to cross the chunks in which a file is read, with a bad field in the last. */
+/* Enough rows to cross the chunks in which a file is read, with a bad field in the last row. */
 Test(csv, counts_lines_across_chunks_and_gzip) {
   for (int variant = 0; variant < 4; variant++) {
     const char *end = variant % 2 == 0 ? "\n" : "\r\n";
@@ -126,14 +131,17 @@ Test(csv, counts_lines_across_chunks_and_gzip) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_csv csv;
     char row[64];
+
     append(&b, "a,b,y", 5);
     append(&b, end, strlen(end));
     for (int r = 0; r < 30000; r++) {
       append(&b, row, (size_t)snprintf(row, sizeof row, "%d.25,%d,%d%s", r, -r, r % 10, end));
     }
+
     buffer good = b;
     buffer z = gzip_of(&b);
     if (variant >= 2) good = z;
+
     EXPECT_OK(vise_i_csv_parse("x.csv", good.bytes, good.n, "y", false, &csv, &err), err);
     cr_assert_eq(csv.features.array.n_rows, 30000);
     for (size_t r = 0; r < 30000; r++) {
@@ -143,12 +151,14 @@ Test(csv, counts_lines_across_chunks_and_gzip) {
     }
     release_csv(&csv);
     release_buffer(&z);
+
     append(&b, "1,x,1", 5);
     if (variant >= 2) {
       z = gzip_of(&b);
       release_buffer(&b);
       b = z;
     }
+
     EXPECT_ERROR(vise_i_csv_parse("x.csv", b.bytes, b.n, "y", false, &csv, &err), &err, VISE_ERR_VALUE,
                  "x.csv:30002: column 1 (\"b\"): \"x\" is not a number");
     release_buffer(&b);
@@ -159,11 +169,13 @@ Test(csv, bounds_fields_and_columns) {
   buffer b = {0};
   vise_error err = VISE_ERROR_INIT;
   vise_i_csv csv;
+
   append(&b, "1,2\n\"", 5);
   for (int k = 0; k < 400000; k++) append(&b, "5", 1);
   EXPECT_ERROR(vise_i_csv_parse("x.csv", b.bytes, b.n, NULL, false, &csv, &err), &err, VISE_ERR_FORMAT,
                "x.csv:2: column 0 (from 0): a field of over 65536 bytes");
   release_buffer(&b);
+
   char *commas = malloc((1 << 20) + 10);
   memset(commas, ',', (1 << 20) + 10);
   vise_error_clear(&err);

@@ -10,6 +10,7 @@ static vise_dataset *make(bool copy) {
     x_data[r][1] = 100 + r;
     y_data[r] = r % 3;
   }
+
   const vise_array x = vise_array_of(x_data, VISE_F64, 10, 2), y = vise_array_of(y_data, VISE_I64, 10, 1);
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
@@ -31,6 +32,7 @@ Test(dataset, copies_or_borrows) {
     x_data[3][0] = 42;
     x_data[3][1] = 142;
     EXPECT_NEAR(feature(ds, 3), copy == 1 ? 3 : 42, 0);
+
     cr_assert(vise_dataset_n_rows(ds) == 10 && vise_dataset_n_features(ds) == 2 && vise_dataset_n_targets(ds) == 1);
     cr_assert_eq(vise_dataset_n_classes(ds), 3);
     cr_assert_eq(vise_dataset_n_bytes(ds), 10 * 3 * 8);
@@ -38,6 +40,7 @@ Test(dataset, copies_or_borrows) {
     cr_assert(!vise_dataset_is_idx(ds) && vise_i_dataset_rows(ds) == NULL && vise_i_dataset_row_weights(ds) == NULL);
     vise_dataset_free(ds);
   }
+
   vise_dataset_free(NULL);
 }
 
@@ -47,10 +50,12 @@ Test(dataset, copies_any_strides_in_c_order) {
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
   double row[3];
+
   EXPECT_OK(vise_dataset_from_arrays(&x, NULL, NULL, true, &ds, &err), err);
   cr_assert(vise_i_dataset_features(ds)->row_stride == 3 && vise_i_dataset_features(ds)->col_stride == 1);
   EXPECT_OK(vise_dataset_get_features(ds, 1, row, &err), err);
   cr_assert(row[0] == 1 && row[1] == 5 && row[2] == 9);
+
   cr_assert(vise_i_dataset_targets(ds) == NULL && vise_dataset_n_targets(ds) == 0 && vise_dataset_n_classes(ds) == 0);
   EXPECT_ERROR(vise_dataset_get_targets(ds, 0, row, &err), &err, VISE_ERR_STATE, "has no targets");
   vise_error_clear(&err);
@@ -63,6 +68,7 @@ Test(dataset, refuses_arrays_that_do_not_fit) {
   const vise_array x = vise_array_of(values, VISE_F64, 3, 1), y = vise_array_of(values, VISE_F64, 2, 1),
                    bad = vise_array_of(values, VISE_F64, 3, 2), empty = vise_array_of(values, VISE_F64, 0, 2),
                    null = vise_array_of(NULL, VISE_F64, 3, 2);
+
   const struct {
     const vise_array *x, *y, *w;
     vise_status code;
@@ -72,11 +78,12 @@ Test(dataset, refuses_arrays_that_do_not_fit) {
       {&bad, NULL, NULL, VISE_ERR_VALUE, "features: row 2, column 1 (from 0) is nan"},
       {&x, &bad, NULL, VISE_ERR_VALUE, "targets: row 2, column 1 (from 0) is nan"},
       {&empty, NULL, NULL, VISE_ERR_SHAPE, "features: shape [0, 2] holds no values"},
-      {NULL, NULL, NULL, VISE_ERR_USAGE, "no features"},
+      {NULL, NULL, NULL, VISE_ERR_USAGE, "features is NULL"},
       {&null, NULL, NULL, VISE_ERR_USAGE, "features: the data pointer is NULL"},
       {&x, NULL, &y, VISE_ERR_SHAPE, "row weights are 2 x 1, expected 3 x 1"},
       {&x, NULL, &bad, VISE_ERR_SHAPE, "row weights are 3 x 2, expected 3 x 1"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     for (int copy = 0; copy < 2; copy++) {
       vise_error err = VISE_ERROR_INIT;
@@ -91,6 +98,7 @@ Test(dataset, refuses_arrays_that_do_not_fit) {
 Test(dataset, checks_row_weights) {
   static const double x_values[3] = {1, 2, 3};
   const vise_array x = vise_array_of(x_values, VISE_F64, 3, 1);
+
   static const struct {
     float w[3];
     const char *text;
@@ -99,15 +107,18 @@ Test(dataset, checks_row_weights) {
                {{1, 1, NAN}, "row 2 (from 0): weight nan"},
                {{INFINITY, 1, 1}, "row 0 (from 0): weight inf"},
                {{0, 0, 0}, "all row weights are 0"}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     const vise_array w = vise_array_of(cases[k].w, VISE_F32, 3, 1);
     vise_error err = VISE_ERROR_INIT;
     vise_dataset *ds = NULL;
     const vise_status status = vise_dataset_from_arrays(&x, NULL, &w, true, &ds, &err);
+
     if (cases[k].text != NULL) {
       EXPECT_ERROR(status, &err, VISE_ERR_VALUE, cases[k].text);
       continue;
     }
+
     EXPECT_OK(status, err);
     EXPECT_NEAR(vise_i_dataset_row_weights(ds)[2], 2.5, 0);
     vise_dataset_free(ds);
@@ -118,6 +129,7 @@ Test(dataset, selections_compose_and_keep_data_alive) {
   static const size_t outer[5] = {9, 7, 5, 3, 3}, inner[2] = {1, 4}, beyond[1] = {5};
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *all = make(true), *some, *few, *none = NULL;
+
   EXPECT_OK(vise_dataset_select(all, outer, 5, &some, &err), err);
   vise_dataset_free(all);
   EXPECT_OK(vise_dataset_select(some, inner, 2, &few, &err), err);
@@ -127,11 +139,13 @@ Test(dataset, selections_compose_and_keep_data_alive) {
   EXPECT_ERROR(vise_dataset_select(some, beyond, 0, &none, &err), &err, VISE_ERR_SHAPE, "no rows");
   cr_assert(none == NULL);
   vise_dataset_free(some);
+
   cr_assert_eq(vise_dataset_n_rows(few), 2);
   EXPECT_NEAR(feature(few, 0), 7, 0);
   EXPECT_NEAR(feature(few, 1), 3, 0);
   cr_assert(vise_i_dataset_rows(few)[0] == 7 && vise_i_dataset_rows(few)[1] == 3);
   cr_assert_eq(vise_dataset_n_classes(few), 2); /* labels 1 and 0 */
+
   double label = NAN;
   vise_error_clear(&err);
   EXPECT_OK(vise_dataset_get_targets(few, 0, &label, &err), err);
@@ -139,7 +153,7 @@ Test(dataset, selections_compose_and_keep_data_alive) {
   vise_dataset_free(few);
 }
 
-/* Bit r of the result: row r of the ten is in the part. Fails when the rows are not in file order. */
+/* Bit r of the result: row r of the ten is in the part. Fails if the rows are not in file order. */
 static unsigned members(const vise_dataset *part) {
   unsigned bits = 0;
   double previous = -1;
@@ -156,20 +170,24 @@ Test(dataset, splits_are_disjoint_complete_and_seeded) {
   vise_dataset *ds = make(true);
   unsigned seen[20];
   size_t n_different = 0;
+
   for (uint64_t seed = 0; seed < 20; seed++) {
     vise_error err = VISE_ERROR_INIT;
     vise_dataset *train, *validation;
     EXPECT_OK(vise_dataset_split(ds, 0.35, true, seed % 10, &train, &validation, &err), err);
     cr_assert(vise_dataset_n_rows(train) == 7 && vise_dataset_n_rows(validation) == 3); /* floor(3.5) */
+
     const unsigned t = members(train), v = members(validation);
     cr_assert_eq(t & v, 0);
     cr_assert_eq(t | v, 1023);
     seen[seed] = v;
     if (seed >= 10) cr_assert_eq(v, seen[seed - 10], "the same seed must split the same way");
     if (seed > 0 && v != seen[seed - 1]) n_different++;
+
     vise_dataset_free(train);
     vise_dataset_free(validation);
   }
+
   cr_assert_gt(n_different, 10);
   vise_dataset_free(ds);
 }
@@ -178,10 +196,12 @@ Test(dataset, splits_off_the_last_rows_without_shuffle) {
   static const size_t rows[5] = {1, 3, 5, 7, 9};
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds = make(true), *odd, *train, *validation;
+
   EXPECT_OK(vise_dataset_split(ds, 0.2, false, 0, &train, &validation, &err), err);
   cr_assert(members(train) == 0xff && members(validation) == 0x300);
   vise_dataset_free(train);
   vise_dataset_free(validation);
+
   EXPECT_OK(vise_dataset_select(ds, rows, 5, &odd, &err), err);
   vise_dataset_free(ds);
   EXPECT_OK(vise_dataset_split(odd, 0.4, false, 0, &train, &validation, &err), err);
@@ -208,8 +228,8 @@ Test(dataset, checks_labels) {
   static const struct {
     float y[4];
     size_t n_classes;           /* what the labels need */
-    const char *labels;         /* expected of check_labels(3); NULL: fine */
-    const char *binary, *signs; /* of check_binary(false), (true) */
+    const char *labels;         /* expected from check_labels(3); NULL: fine */
+    const char *binary, *signs; /* from check_binary(false), (true) */
   } cases[] = {
       {{0, 1, 2, 1}, 3, NULL, "targets: row 2 (from 0): target 0 is 2; must be 0 or 1", "or -1"},
       {{0, 1, 3, 1}, 4, "targets: row 2 (from 0): label 3; labels must be integers from 0 to 2", "is 3", "is 3"},
@@ -217,6 +237,7 @@ Test(dataset, checks_labels) {
       {{0, 1, 0.5F, 1}, 0, "row 2 (from 0): label 0.5", "is 0.5", "is 0.5"},
       {{0, 1, 0, 1}, 2, NULL, NULL, NULL},
   };
+
   const vise_array x = vise_array_of(x_values, VISE_F64, 4, 1);
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     const vise_array y = vise_array_of(cases[k].y, VISE_F32, 4, 1);
@@ -224,11 +245,13 @@ Test(dataset, checks_labels) {
     vise_dataset *ds;
     EXPECT_OK(vise_dataset_from_arrays(&x, &y, NULL, false, &ds, &err), err);
     cr_assert_eq(vise_dataset_n_classes(ds), cases[k].n_classes, "case %zu", k);
+
     for (int check = 0; check < 3; check++) {
       const char *text = check == 0 ? cases[k].labels : (check == 1 ? cases[k].binary : cases[k].signs);
       vise_error_clear(&err);
       const vise_status status =
           check == 0 ? vise_i_dataset_check_labels(ds, 3, &err) : vise_i_dataset_check_binary(ds, check == 2, &err);
+
       if (text == NULL) {
         EXPECT_OK(status, err);
       } else {

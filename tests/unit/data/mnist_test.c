@@ -14,11 +14,13 @@ static void check(const char *images, const char *labels, size_t n_rows, uint64_
   const double start = vise_i_now();
   EXPECT_OK(vise_dataset_load(&s, &ds, &err), err);
   cr_log_info("%s: %.3f s", images, vise_i_now() - start);
+
   cr_assert_eq(vise_dataset_n_rows(ds), n_rows);
   cr_assert_eq(vise_dataset_n_features(ds), 784);
   cr_assert(vise_dataset_feature_dtype(ds) == VISE_U8 && vise_dataset_target_dtype(ds) == VISE_U8);
   cr_assert(vise_dataset_is_idx(ds) && vise_dataset_n_classes(ds) == 10);
   cr_assert_eq(vise_dataset_n_bytes(ds), n_rows * 785);
+
   const uint8_t *pixels = vise_i_dataset_features(ds)->data, *digits = vise_i_dataset_targets(ds)->data;
   uint64_t sum = 0;
   for (size_t k = 0; k < n_rows * 784; k++) sum += pixels[k];
@@ -27,6 +29,7 @@ static void check(const char *images, const char *labels, size_t n_rows, uint64_
   for (size_t k = 0; k < n_rows; k++) sum += digits[k];
   cr_assert_eq(sum, label_sum, "sum of the labels is %lu", (unsigned long)sum);
   EXPECT_OK(vise_i_dataset_check_labels(ds, 10, &err), err);
+
   double mean = 0, shift[784], scale[784];
   vise_i_dataset_fit_features(ds, shift, scale);
   for (size_t c = 0; c < 784; c++) mean += shift[c] / 784;

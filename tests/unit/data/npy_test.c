@@ -3,7 +3,7 @@
 
 static const double values[6] = {1, 2, 3, 4, 5, 6};
 
-/* The six values as dtype. */
+/* The six values as dtype; returns their size in bytes. */
 static size_t encode(vise_dtype dtype, void *out) {
   for (size_t k = 0; k < 6; k++) {
     switch (dtype) {
@@ -24,6 +24,7 @@ static size_t encode(vise_dtype dtype, void *out) {
         break;
     }
   }
+
   return 6 * vise_dtype_size(dtype);
 }
 
@@ -31,6 +32,7 @@ Test(npy, reads_every_dtype_version_order_and_gzip) {
   static const char *const descr[] = {"|u1", "<i4", "<i8", "<f4", "<f8"};
   static const vise_dtype dtypes[] = {VISE_U8, VISE_I32, VISE_I64, VISE_F32, VISE_F64};
   double data[6];
+
   for (int variant = 0; variant < 5 * 3 * 2 * 2; variant++) {
     const int d = variant % 5, version = 1 + variant / 5 % 3;
     const bool fortran = variant / 15 % 2 == 1, gzip = variant / 30 == 1;
@@ -38,11 +40,13 @@ Test(npy, reads_every_dtype_version_order_and_gzip) {
     vise_i_table t;
     const size_t n = encode(dtypes[d], data);
     buffer b = make_npy(version, descr[d], fortran ? "True" : "False", "(2, 3)", data, n);
+
     if (gzip) {
       buffer z = gzip_of(&b);
       release_buffer(&b);
       b = z;
     }
+
     EXPECT_OK(vise_i_npy_parse("x.npy", b.bytes, b.n, &t, &err), err);
     cr_assert_eq(t.array.dtype, dtypes[d]);
     cr_assert(t.array.n_rows == 2 && t.array.n_cols == 3);
@@ -61,10 +65,12 @@ Test(npy, flattens_dimensions_beyond_the_first) {
     const char *shape;
     size_t n_rows, n_cols;
   } cases[] = {{"(6,)", 6, 1}, {"(1, 2, 3)", 1, 6}, {"(3,2,1,1)", 3, 2}, {"( 6 ,1 )", 6, 1}, {"(6L,)", 6, 1}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_table t;
     buffer b = make_npy(1, "<f8", "False", cases[k].shape, values, sizeof values);
+
     EXPECT_OK(vise_i_npy_parse("x.npy", b.bytes, b.n, &t, &err), err);
     cr_assert(t.array.n_rows == cases[k].n_rows && t.array.n_cols == cases[k].n_cols, "%s", cases[k].shape);
     EXPECT_NEAR(vise_i_array_get(&t.array, t.array.n_rows - 1, t.array.n_cols - 1), 6, 0);
@@ -95,6 +101,7 @@ Test(npy, refuses_dtypes_by_name) {
                {"<c16", "dtype '<c16'"},
                {"<U5", "dtype '<U5'"},
                {"", "dtype ''"}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     expect_refused(make_npy(1, cases[k].descr, "False", "(6,)", values, sizeof values), VISE_ERR_FORMAT, cases[k].text);
   }
@@ -122,6 +129,7 @@ Test(npy, refuses_sizes_that_do_not_agree) {
       {"True", "(1, 2, 3)", VISE_ERR_FORMAT, "3 dimensions in Fortran order"},
       {"Maybe", "(6,)", VISE_ERR_FORMAT, "True or False"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     expect_refused(make_npy(1, "<f8", cases[k].order, cases[k].shape, values, sizeof values), cases[k].code,
                    cases[k].text);
@@ -140,7 +148,7 @@ Test(npy, refuses_every_truncation) {
   for (size_t n = 1; n < b.n; n++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_table t = {0};
-    uint8_t *exact = malloc(n); /* so that AddressSanitizer sees a read beyond */
+    uint8_t *exact = malloc(n); /* so that AddressSanitizer sees a read past the end */
     memcpy(exact, b.bytes, n);
     cr_assert_eq(vise_i_npy_parse("x.npy", exact, n, &t, &err), VISE_ERR_FORMAT, "%zu bytes: %s", n, err.text);
     free(exact);
@@ -172,6 +180,7 @@ Test(npy, refuses_malformed_headers) {
                {"{'descr' '<f8'}", "':'"},
                {"{'descr': '<f8", "the dtype in quotes"},
                {"", "'{'"}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     buffer b = {0};
     const uint8_t n = (uint8_t)strlen(cases[k].header);
@@ -182,9 +191,11 @@ Test(npy, refuses_malformed_headers) {
     append(&b, values, sizeof values);
     expect_refused(b, VISE_ERR_FORMAT, cases[k].text);
   }
+
   buffer version = make_npy(1, "<f8", "False", "(6,)", values, sizeof values);
   version.bytes[6] = 4;
   expect_refused(version, VISE_ERR_FORMAT, "version 4.0 is not known");
+
   buffer length = make_npy(2, "<f8", "False", "(6,)", values, sizeof values);
   length.bytes[11] = 0x7f;
   expect_refused(length, VISE_ERR_FORMAT, "at most 65536 are read");

@@ -1,9 +1,9 @@
 /* Decimal text to double: the same bits as strtod, and nothing but decimal numbers. */
-#include <float.h>
 #include <locale.h>
 #include <stdio.h>
 
 #include "data_support.h"
+#include "tests/support/random.h"
 
 static void each_number(locale_t c) {
   static const char *const texts[] = {"0",
@@ -38,6 +38,7 @@ static void each_number(locale_t c) {
                                       "0e999999999",
                                       "6.02214076e23",
                                       "1.0000000000000002"};
+
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
     double got = NAN;
     const double ref = strtod(texts[k], NULL);
@@ -49,15 +50,18 @@ static void each_number(locale_t c) {
 Test(number, equals_strtod_bit_for_bit) {
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   each_number(c);
+
   uint64_t state = 1;
   for (int k = 0; k < 200000; k++) {
     char text[64];
     double v, got = NAN;
-    state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    memcpy(&v, &state, sizeof v);
+
+    const uint64_t bits = (uint64_t)rig_draw(&state) << 32 | rig_draw(&state);
+    memcpy(&v, &bits, sizeof v);
     if (!isfinite(v)) continue;
-    if (k % 2 == 0) v = (double)(int64_t)(state >> 40) / 1000.0;
+    if (k % 2 == 0) v = (double)(int64_t)(bits >> 40) / 1000.0;
     snprintf(text, sizeof text, k % 3 == 0 ? "%.17g" : (k % 3 == 1 ? "%.6g" : "%.15e"), v);
+
     const double ref = strtod(text, NULL);
     if (!isfinite(ref)) continue;
     cr_assert_eq(vise_i_number_parse(text, strlen(text), c, &got), VISE_I_NUMBER, "%s", text);
@@ -66,16 +70,18 @@ Test(number, equals_strtod_bit_for_bit) {
   freelocale(c);
 }
 
-Test(number, refuses_what_is_no_decimal_number) {
+Test(number, refuses_what_is_not_a_decimal_number) {
   static const char *const not_numbers[] = {"",  "a", "1a",  "0x10",  "1,5",    "1 2",     "--1",   "e5", "1e",
                                             ".", "+", "1e+", "1_000", "nan(1)", "infinit", "1.2.3", "1f", "-"};
   static const char *const not_finite[] = {"nan", "NaN", "-nan", "inf", "-Inf", "+INFINITY", "1e999", "-1e400"};
   locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   double v;
+
   for (size_t k = 0; k < sizeof not_numbers / sizeof not_numbers[0]; k++) {
     cr_expect_eq(vise_i_number_parse(not_numbers[k], strlen(not_numbers[k]), c, &v), VISE_I_NOT_A_NUMBER, "\"%s\"",
                  not_numbers[k]);
   }
+
   for (size_t k = 0; k < sizeof not_finite / sizeof not_finite[0]; k++) {
     cr_expect_eq(vise_i_number_parse(not_finite[k], strlen(not_finite[k]), c, &v), VISE_I_NOT_FINITE, "\"%s\"",
                  not_finite[k]);
@@ -84,13 +90,15 @@ Test(number, refuses_what_is_no_decimal_number) {
 }
 
 Test(number, ignores_the_locale_of_the_process) {
-  /* Any locale with a decimal comma, where there is one. */
+  /* Any locale with a decimal comma, if one is installed. */
   static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "ru_RU.UTF-8"};
   for (size_t k = 0; k < 4 && setlocale(LC_ALL, names[k]) == NULL; k++) {
   }
+
   static const char text[] = "1.5,0.30000000000000004\n2.5,0.1000000000000000055511151231257827\n";
   vise_error err = VISE_ERROR_INIT;
   vise_i_csv csv;
+
   EXPECT_OK(vise_i_csv_parse("x.csv", (const uint8_t *)text, sizeof text - 1, NULL, false, &csv, &err), err);
   EXPECT_NEAR(vise_i_array_get(&csv.features.array, 0, 0), 1.5, 0);
   EXPECT_NEAR(vise_i_array_get(&csv.targets.array, 0, 0), 0.30000000000000004, 0);

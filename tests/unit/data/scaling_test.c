@@ -11,6 +11,7 @@ static vise_dataset *make(const vise_array *x, const vise_array *y) {
 Test(scaling, equals_hand_numbers_for_every_dtype_and_order) {
   /* Columns 2,4,4,4,5,5,7,9 (mean 5, sd 2), 7 (constant), 0,0,0,0,8,8,8,8 (mean 4, sd 4). */
   static const double columns[3][8] = {{2, 4, 4, 4, 5, 5, 7, 9}, {7, 7, 7, 7, 7, 7, 7, 7}, {0, 0, 0, 0, 8, 8, 8, 8}};
+
   for (int variant = 0; variant < 10; variant++) {
     const vise_dtype dtype = (vise_dtype)(variant % 5);
     const bool fortran = variant >= 5;
@@ -22,6 +23,7 @@ Test(scaling, equals_hand_numbers_for_every_dtype_and_order) {
       double f64[24];
     } data;
     double shift[3], scale[3];
+
     for (size_t r = 0; r < 8; r++) {
       for (size_t c = 0; c < 3; c++) {
         const size_t at = fortran ? c * 8 + r : r * 3 + c;
@@ -32,11 +34,13 @@ Test(scaling, equals_hand_numbers_for_every_dtype_and_order) {
         if (dtype == VISE_F64) data.f64[at] = columns[c][r];
       }
     }
+
     vise_array x = vise_array_of(&data, dtype, 8, 3);
     if (fortran) {
       x.row_stride = 1;
       x.col_stride = 8;
     }
+
     vise_error err = VISE_ERROR_INIT;
     vise_dataset *ds;
     EXPECT_OK(vise_dataset_from_arrays(&x, &x, NULL, false, &ds, &err), err);
@@ -47,6 +51,7 @@ Test(scaling, equals_hand_numbers_for_every_dtype_and_order) {
     EXPECT_NEAR(scale[1], 1, 0);
     EXPECT_NEAR(shift[2], 4, 1e-15);
     EXPECT_NEAR(scale[2], 4, 1e-15);
+
     shift[0] = scale[0] = NAN;
     vise_i_dataset_fit_targets(ds, shift, scale);
     EXPECT_NEAR(shift[0], 5, 1e-15);
@@ -87,6 +92,7 @@ Test(scaling, sees_only_selected_rows) {
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds = make(&x, NULL), *part;
   double shift = NAN, scale = NAN;
+
   EXPECT_OK(vise_dataset_select(ds, rows, 3, &part, &err), err);
   vise_dataset_free(ds);
   vise_i_dataset_fit_features(part, &shift, &scale);

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Values of very different size and both signs: any other order gives other bits. */
-static double wild(uint32_t *state) {
-  *state = *state * 1664525u + 1013904223u;
-  const double m = (double)(*state >> 8) / 0x1p23 - 1;
-  *state = *state * 1664525u + 1013904223u;
-  return ldexp(m, (int)(*state >> 27) - 16);
+#include "tests/support/random.h"
+
+/* Values of widely different size and both signs: summing in any other order gives other bits. */
+static double wild(uint64_t *state) {
+  const double m = (double)(rig_draw(state) >> 8) / 0x1p23 - 1;
+  return ldexp(m, (int)(rig_draw(state) >> 27) - 16);
 }
 
 Test(canonical, leaf_adds_neighbours) {
@@ -26,6 +26,7 @@ Test(canonical, nodes_divide_the_items_evenly) {
   for (uint32_t n = 1; n <= 300; n++) {
     const int depth = vise_tree_depth(n);
     cr_assert((1u << depth) >= n && (depth == 0 || (1u << (depth - 1)) < n));
+
     for (int level = 0; level <= depth; level++) {
       cr_assert_eq(vise_tree_begin(0, level, n), 0);
       cr_assert_eq(vise_tree_begin(1u << level, level, n), n);
@@ -36,6 +37,7 @@ Test(canonical, nodes_divide_the_items_evenly) {
       }
     }
   }
+
   cr_assert_eq(vise_tree_begin(UINT32_MAX, 32, UINT32_MAX), UINT32_MAX - 1);
 }
 
@@ -45,13 +47,15 @@ Test(canonical, tree_of_five) {
   cr_assert_eq(vise_canonical_tree(v, 5), (v[0] + v[1]) + (v[2] + (v[3] + v[4])));
 }
 
-/* Whoever computes the nodes of a level apart and then adds them as a tree gets the same bits. */
+/* Computing the nodes of one level separately and then adding them as a tree gives the same bits. */
 Test(canonical, any_level_may_be_cut) {
-  uint32_t state = 7;
+  uint64_t state = 7;
   double items[300], nodes[512];
+
   for (uint32_t n = 1; n <= 300; n++) {
     for (uint32_t i = 0; i < n; i++) items[i] = wild(&state);
     const double whole = vise_canonical_tree(items, n);
+
     for (int level = 0; level <= vise_tree_depth(n); level++) {
       const uint32_t n_nodes = 1u << level;
       for (uint32_t j = 0; j < n_nodes; j++) nodes[j] = vise_canonical_node(items, n, j, level);
@@ -65,7 +69,8 @@ Test(canonical, any_level_may_be_cut) {
 
 Test(canonical, vector_and_matrix_are_sums) {
   static const uint32_t sides[] = {1, 3, 4, 5, 31, 32, 33, 97, 128, 784};
-  uint32_t state = 3;
+  uint64_t state = 3;
+
   for (size_t a = 0; a < 10; a++) {
     for (size_t b = 0; b < 10; b++) {
       const uint32_t n_rows = sides[a], n_columns = sides[b];
@@ -74,18 +79,22 @@ Test(canonical, vector_and_matrix_are_sums) {
       double *cells = malloc(vise_n_leaves(n_columns) * sizeof *cells);
       double *groups = malloc(vise_n_groups(n_rows) * sizeof *groups);
       long double sum = 0;
+
       for (size_t i = 0; i < n_rows * stride; i++) {
         x[i] = i % stride < n_columns ? (float)wild(&state) : NAN;
         if (i % stride < n_columns) sum += (long double)x[i] * x[i];
       }
+
       const double got = vise_canonical_squares(x, n_rows, n_columns, stride, cells, groups);
       cr_assert(fabs(got - (double)sum) <= 1e-14 * (double)sum, "%u x %u: %g, expected %Lg", n_rows, n_columns, got,
                 sum);
+
       free(x);
       free(cells);
       free(groups);
     }
   }
+
   double values[1000], scratch[32], exact = 0;
   for (int i = 0; i < 1000; i++) exact += values[i] = i * 0.5; /* without rounding */
   cr_assert_eq(vise_canonical_vector(values, 1000, scratch), exact);

@@ -1,6 +1,7 @@
 #include "kernels/gather_bytes.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 
 Test(gather_bytes, pixels_are_quotients_by_255) {
   float values[256], divisor, inverse;
@@ -24,6 +25,7 @@ Test(gather_bytes, divides_only_where_the_bits_are_the_same) {
   for (int k = 1; k < 4000; k++) {
     const double scale = k * 0.37, shift = k % 3 == 0 ? 0 : 33.31;
     float values[256], divisor, inverse;
+
     vise_k_gather_bytes(shift, scale, values, &divisor, &inverse);
     n_divided += divisor != 0;
     for (int i = 0; i < 256; i++) {
@@ -33,11 +35,13 @@ Test(gather_bytes, divides_only_where_the_bits_are_the_same) {
     cr_assert(divisor == 0 || shift == 0);
     cr_assert_eq(divisor == 0, inverse == 0);
   }
+
   for (int k = 1; k <= 1000; k++) {
     float values[256], divisor, inverse;
     vise_k_gather_bytes(0, k, values, &divisor, &inverse);
     cr_expect_eq(divisor, (float)k, "scale %d is not divided by", k);
   }
+
   cr_assert_lt(n_divided, 3999);
 }
 

@@ -65,8 +65,9 @@ Test(math_f32, is_within_its_bound_at_every_exponent) {
   for (int f = 0; f < N_FUNCTIONS; f++) {
     double worst = 0;
     uint32_t worst_at = 0;
+
     for (uint32_t high = 0; high < 512; high++) {
-      /* An odd stride with the ends of the range of mantissas. */
+      /* An odd stride that includes both ends of the mantissa range. */
       for (uint32_t m = 0; m <= 0x7fffff; m = m == 0x7fffff || m + 2049 <= 0x7fffff ? m + 2049 : 0x7fffff) {
         const uint32_t bits = high << 23 | m;
         const float x = vise_f32_bits(bits);
@@ -77,18 +78,20 @@ Test(math_f32, is_within_its_bound_at_every_exponent) {
         }
       }
     }
+
     cr_expect(worst <= functions[f].max_ulp, "%s(%a): %g ulp, at most %g", functions[f].name, vise_f32_bits(worst_at),
               worst, functions[f].max_ulp);
     cr_expect_gt(worst, 0.5, "%s: %g ulp; does the test measure?", functions[f].name, worst);
   }
 }
 
-/* Where the branches meet, where results over- and underflow: every float nearby. */
+/* Every float near where branches meet and where results overflow or underflow. */
 Test(math_f32, is_within_its_bound_around_its_seams) {
   static const float seams[] = {
       0.63f, 0.92f,       4.0f,        88.7228394f,  -87.3365479f, -103.972084f, -104.0f,         89.0f,
       1.0f,  0.70710678f, 1.41421356f, -0.29289322f, 0.41421356f,  -1.0f,        0x1p-126f,       0x1p25f,
       9.0f,  -16.635532f, 2.0f,        0x1p-149f,    0.34657359f,  -0.5f,        0x1.fffffep127f, 1.03972077f};
+
   for (int f = 0; f < N_FUNCTIONS; f++) {
     for (size_t s = 0; s < sizeof seams / sizeof *seams; s++) {
       const uint32_t middle = vise_bits_f32(seams[s]);
@@ -106,6 +109,7 @@ Test(math_f32, is_within_its_bound_around_its_seams) {
 Test(math_f32, special_values_are_those_of_c) {
   static const float values[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN,       -NAN,
                                  1.0f, -1.0f, -2.0f,    0x1p-149f, -0x1p-149f};
+
   for (int f = 0; f < N_FUNCTIONS; f++) {
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
       const float got = functions[f].function(values[i]), expected = (float)functions[f].exact((double)values[i]);
@@ -120,6 +124,7 @@ Test(math_f32, special_values_are_those_of_c) {
       }
     }
   }
+
   cr_expect_eq(vise_exp_f32(0), 1.0f);
   cr_expect_eq(vise_log_f32(1), 0.0f);
   cr_expect_eq(vise_sigmoid_f32(0), 0.5f);

@@ -1,15 +1,14 @@
 /* The models of PTX instructions against the definitions of the PTX manual (sections "Matrix fragments for mma.m16n8k8"
-   and "mma.m16n8k16", "ldmatrix", "cvt"), written down here as the manual has them: by element of a fragment. */
+   and "mma.m16n8k16", "ldmatrix", "cvt"), written here as in the manual: by fragment element. */
 #include <criterion/criterion.h>
 #include <math.h>
 
 #include "kernels/ptx.cuh"
-
-static uint32_t state = 1;
+#include "tests/support/random.h"
 
 static uint32_t draw(void) {
-  state = state * 1664525u + 1013904223u;
-  return state >> 8;
+  static uint64_t state = 1;
+  return rig_draw(&state);
 }
 
 static float small_integer(void) {
@@ -67,6 +66,7 @@ Test(ptx_models, mma_m16n8k8_tf32) {
     fill(&p, 8);
     uint32_t a[32][4], b[32][2];
     float d[32][4];
+
     for (int lane = 0; lane < 32; lane++) {
       const int group = lane >> 2, thread = lane % 4;
       for (int i = 0; i < 4; i++) { /* row: groupID for a0, a2; column: threadID_in_group for a0, a1 */
@@ -75,6 +75,7 @@ Test(ptx_models, mma_m16n8k8_tf32) {
       }
       for (int i = 0; i < 2; i++) b[lane][i] = ptx_tf32(p.b[i == 0 ? thread : thread + 4][group]) | (draw() & 0x1fff);
     }
+
     place_c(&p, d);
     run(vise_model_mma_tf32, a, b, d);
     check_d(&p, 8, d);
@@ -87,6 +88,7 @@ Test(ptx_models, mma_m16n8k16_bf16) {
     fill(&p, 16);
     uint32_t a[32][4] = {{0}}, b[32][2] = {{0}};
     float d[32][4];
+
     for (int lane = 0; lane < 32; lane++) {
       const int group = lane >> 2, thread = lane % 4;
       for (int i = 0; i < 8; i++) { /* a_i, two to a register */
@@ -94,11 +96,13 @@ Test(ptx_models, mma_m16n8k16_bf16) {
         const int column = thread * 2 + (i & 1) + (i >= 4 ? 8 : 0);
         a[lane][i / 2] |= (vise_bits_f32(p.a[row][column]) >> 16) << 16 * (i % 2);
       }
+
       for (int i = 0; i < 4; i++) {
         const int row = thread * 2 + (i & 1) + (i >= 2 ? 8 : 0);
         b[lane][i / 2] |= (vise_bits_f32(p.b[row][group]) >> 16) << 16 * (i % 2);
       }
     }
+
     place_c(&p, d);
     run(vise_model_mma_bf16, a, b, d);
     check_d(&p, 16, d);
@@ -128,11 +132,13 @@ static float nearest(float x, int keep, int ties_away) {
 
 Test(ptx_models, conversions_round_to_nearest) {
   for (int i = 0; i < 400000; i++) {
-    uint32_t bits = draw() << 16 ^ draw();
+    uint32_t bits = draw();
     if (i % 3 == 0) bits = (bits & ~0x1fffu) | 0x1000u; /* halfway in tf32 */
     if (i % 3 == 1) bits = (bits & ~0xffffu) | 0x8000u; /* halfway in bf16 */
+
     const float x = vise_f32_bits(bits);
     const uint32_t pair = ptx_bf16x2(1.0f, x);
+
     if (isnan(x)) {
       cr_assert(isnan(vise_f32_bits(ptx_tf32(x))));
       cr_assert(isnan(vise_f32_bits(pair & 0xffff0000u)));
@@ -147,17 +153,19 @@ Test(ptx_models, conversions_round_to_nearest) {
   }
 }
 
-/* Element e of row r of matrix m is 1000 m + 10 r + e. Thread i holds of each matrix row i / 4, elements 2 (i % 4) and
-   2 (i % 4) + 1; with .trans the matrix is transposed first. */
+/* Element e of row r of matrix m is 1000 m + 10 r + e. Thread i holds, of row i / 4 of each matrix, elements
+   2 (i % 4) and 2 (i % 4) + 1; with .trans the matrix is transposed first. */
 Test(ptx_models, ldmatrix_x4) {
   uint16_t memory[32][8];
   const void *rows[32];
   uint32_t out[32][4], *lanes[32];
+
   for (int lane = 0; lane < 32; lane++) {
     for (int e = 0; e < 8; e++) memory[lane][e] = (uint16_t)(1000 * (lane / 8) + 10 * (lane % 8) + e);
     rows[lane] = memory[lane];
     lanes[lane] = out[lane];
   }
+
   for (int transposed = 0; transposed < 2; transposed++) {
     vise_model_ldmatrix(rows, transposed, lanes);
     for (int i = 0; i < 32; i++) {

@@ -30,62 +30,66 @@ static json_t *example_state(void) {
 
 static vise_status write_step(uint64_t step, vise_error *err) {
   json_t *state = example_state();
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_make_dir(parent, NULL), VISE_OK);
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
   vise_status status = vise_i_checkpoint_write(dir, state, parts, 2, err);
   json_decref(state);
   free(dir);
-  free(parent);
   return status;
 }
 
 static char *step_path(uint64_t step) {
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
-  free(parent);
   return dir;
 }
 
 Test(checkpoint, everything_written_is_read_back) {
   vise_error err = VISE_ERROR_INIT;
-  cr_assert_eq(write_step(123, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(write_step(123, &err), err);
   char *dir = step_path(123);
   cr_assert_not_null(strstr(dir, "/checkpoints/step-000000123"));
-  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), err);
+
   json_t *state = NULL, *expected = example_state();
-  cr_assert_eq(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(dir), &state, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(dir), &state, &err), err);
   cr_assert(json_equal(state, expected));
+
   for (int i = 0; i < 2; ++i) {
     vise_i_st_file *file = NULL;
-    cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), parts[i].name, &file, &err), VISE_OK,
-                 "%s", err.text);
+    EXPECT_OK(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), parts[i].name, &file, &err), err);
     const vise_i_st_tensor *found = vise_i_st_find(file, "0.weight");
     cr_assert_not_null(found);
     cr_assert_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
     vise_i_st_free(file);
   }
+
   vise_i_st_file *none = NULL;
   cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "moments", &none, NULL), VISE_ERR_FORMAT);
   cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "../x", &none, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(dir), 3);
+
   json_decref(state);
   json_decref(expected);
   free(dir);
 }
 
 Test(checkpoint, is_never_written_over) {
-  char *dir = step_path(1), *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
   cr_assert_eq(write_step(1, NULL), VISE_ERR_IO);
   cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 1);
+
   json_t *state = example_state();
-  char *nowhere = rig_path("missing/step-000000001");
+  const char *nowhere = rig_in("missing/step-000000001");
   cr_assert_eq(vise_i_checkpoint_write(nowhere, state, parts, 2, NULL), VISE_ERR_IO);
+
   json_decref(state);
-  free(nowhere);
-  free(parent);
   free(dir);
 }
 
@@ -93,12 +97,13 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
   char *dir = step_path(5);
   size_t n_flips = 0;
+
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
+
     for (size_t i = 0; i < n; ++i) {
       for (int bit = 0; bit < 8; ++bit, ++n_flips) {
         vise_error err = VISE_ERROR_INIT;
@@ -110,11 +115,12 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
         bytes[i] ^= (uint8_t)(1u << bit);
       }
     }
+
     rig_write(path, bytes, n);
     cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
+
   cr_assert_gt(n_flips, 3000);
   free(dir);
 }
@@ -122,79 +128,85 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
 Test(checkpoint, any_cut_or_missing_file_is_found) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
   char *dir = step_path(5);
+
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
+
     for (size_t cut = 0; cut < n; ++cut) {
       rig_write(path, bytes, cut);
       cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_FORMAT, "%s cut at %zu",
                    file_names[f], cut);
     }
+
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_IO);
     rig_write(path, bytes, n);
     cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
   free(dir);
 }
 
 Test(checkpoint, a_part_that_was_exchanged_is_not_read) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
-  char *dir = step_path(5), *path = NULL;
+  char *dir = step_path(5);
   static const float others[6] = {1, 2, 3, 4, 5, 7};
   vise_i_st_tensor tensor = weight_tensors[0];
   vise_i_st_file *file = NULL;
   tensor.data = others;
-  cr_assert_eq(vise_i_path_join(&path, dir, "model.safetensors", NULL), VISE_OK);
-  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){&tensor, 1, NULL, 0}, NULL, NULL), VISE_OK);
+
+  cr_assert_eq(
+      vise_i_st_write(rig_path(dir, "model.safetensors"), &(vise_i_st_content){&tensor, 1, NULL, 0}, NULL, NULL),
+      VISE_OK);
+
   cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "model", &file, NULL), VISE_ERR_FORMAT);
   cr_assert_null(file);
   cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "mask", &file, NULL), VISE_OK);
   vise_i_st_free(file);
-  free(path);
+
   free(dir);
 }
 
 static void make_entry(const char *parent, const char *name, bool folder) {
-  char *path = NULL;
-  cr_assert_eq(vise_i_path_join(&path, parent, name, NULL), VISE_OK);
+  const char *path = rig_path(parent, name);
   if (folder) {
     cr_assert_eq(mkdir(path, 0777), 0);
   } else {
     rig_write(path, "x", 1);
   }
-  free(path);
 }
 
-Test(checkpoint, lists_and_thins_out_its_own_alone) {
+Test(checkpoint, lists_and_prunes_only_its_own) {
   static const uint64_t steps[] = {7, 1000000000, 0, 12, 999999999};
   static const char *const junk_folders[] = {
       "step-12",           "step-00000000x", "step--00000001", "other", "step-", "step-99999999999999999999999",
       "step-000000012.old"};
-  char *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
   uint64_t *listed = NULL;
   size_t n = 99;
+
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   cr_assert(n == 0 && !listed);
   cr_assert_eq(vise_i_checkpoint_prune(parent, 2, NULL), VISE_OK);
+
   for (size_t i = 0; i < 5; ++i) cr_assert_eq(write_step(steps[i], NULL), VISE_OK);
   for (size_t i = 0; i < 7; ++i) make_entry(parent, junk_folders[i], true);
   make_entry(parent, "step-000000055", false);
   make_entry(parent, ".step-000000013.tmp-1", false);
   make_entry(parent, ".step-000000013.tmp-99999999", true);
-  char *left_over = NULL;
-  cr_assert_eq(vise_i_path_join(&left_over, parent, ".step-000000013.tmp-99999999", NULL), VISE_OK);
+  char left_over[600];
+  snprintf(left_over, sizeof left_over, "%s/.step-000000013.tmp-99999999", parent);
   make_entry(left_over, "model.safetensors.tmp-99999999", false);
+
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   static const uint64_t expected[] = {1000000000, 999999999, 12, 7, 0};
   cr_assert_eq(n, 5);
   cr_assert_eq(memcmp(listed, expected, sizeof expected), 0);
   free(listed);
+
   cr_assert_eq(vise_i_checkpoint_prune(parent, 2, NULL), VISE_OK);
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   cr_assert_eq(n, 2);
@@ -202,18 +214,15 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   free(listed);
   cr_assert_neq(access(left_over, F_OK), 0);
   cr_assert_eq(rig_n_entries(parent), 2 + 7 + 2);
-  free(left_over);
-  free(parent);
 }
 
 Test(checkpoint, a_file_in_place_of_the_folder_is_an_error) {
-  char *path = rig_path("file");
+  const char *path = rig_in("file");
   uint64_t *listed = NULL;
   size_t n = 0;
   rig_write(path, "x", 1);
   cr_assert_eq(vise_i_checkpoint_list(path, &listed, &n, NULL), VISE_ERR_IO);
   cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), NULL), VISE_ERR_IO);
-  free(path);
 }
 
 static int write_in_child(void *user) {
@@ -222,15 +231,18 @@ static int write_in_child(void *user) {
 }
 
 Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
-  char *parent = rig_path("checkpoints"), *dir = step_path(1);
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
+
   for (size_t limit = 0; limit < 200; limit += 7) {
     cr_assert_eq(rig_with_full_disk(limit, write_in_child, NULL), VISE_ERR_IO, "limit %zu", limit);
     cr_assert_eq(rig_n_entries(parent), 1);
   }
+
   cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_with_full_disk(100000, write_in_child, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 2);
+
   free(dir);
-  free(parent);
 }

@@ -1,10 +1,11 @@
 /*
- * Every allocation of Vise fails once, and those of jansson while it builds and prints: the call says so, leaks nothing
- * and leaves its outputs alone. jansson's parser is spared: release 2.14 writes out of bounds itself when its text
- * buffer cannot grow.
+ * Every allocation by Vise fails once, as does every one by jansson while it builds and prints: the call says so, leaks
+ * nothing and leaves its outputs alone. jansson's parser is exempt: release 2.14 itself writes out of bounds when its
+ * text buffer cannot grow.
  */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,9 @@
 #include "tests/unit/model/rig.h"
 
 static vise_model *source;
-static char *model_path, *mask_path, *checkpoint_path;
+static const char *folder, *model_path, *mask_path, *checkpoint_path;
 
-/* A file as it is without failures: a call that says it wrote must have written all of it. */
+/* The file written without failures: a call that reports success must have written all of it. */
 static uint8_t *whole;
 static size_t n_whole;
 
@@ -24,14 +25,17 @@ static bool is_whole(const char *path) {
   uint8_t *bytes = NULL;
   size_t n = 0;
   const bool was_armed = fault.armed;
+
   fault_disarm();
   cr_assert_eq(vise_i_read_file(path, SIZE_MAX, &bytes, &n, NULL), VISE_OK);
   fault.armed = was_armed;
+
   if (!whole) {
     whole = bytes;
     n_whole = n;
     return true;
   }
+
   const bool same = n == n_whole && memcmp(bytes, whole, n) == 0;
   free(bytes);
   return same;
@@ -69,9 +73,11 @@ static vise_status write_checkpoint(vise_error *err) {
   const vise_i_checkpoint_part part = {"moments", &tensor, 1};
   json_t *state = json_pack("{s:i, s:[f, f]}", "step", 1, "numbers", 0.5, 0.25);
   if (!state) return vise_i_fail_memory(err, 1, "the test's state");
+
   vise_status status = vise_i_checkpoint_write(checkpoint_path, state, &part, 1, err);
   json_decref(state);
   if (status != VISE_OK) return status;
+
   char path[512];
   snprintf(path, sizeof path, "%s/state.json", checkpoint_path);
   return is_whole(path) ? VISE_OK : VISE_ERR_INTERNAL;
@@ -83,15 +89,15 @@ static vise_status checkpoint(vise_error *err) {
   json_t *read = NULL;
   uint64_t *steps = NULL;
   size_t n = 0;
+
   VISE_TRY(write_checkpoint(err));
   VISE_TRY(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(checkpoint_path), err));
   VISE_TRY(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(checkpoint_path), &read, err));
   VISE_TRY(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(checkpoint_path), "moments", &file, err));
-  char *slash = strrchr(checkpoint_path, '/');
-  *slash = '\0';
-  status = vise_i_checkpoint_list(checkpoint_path, &steps, &n, err);
-  *slash = '/';
+
+  status = vise_i_checkpoint_list(folder, &steps, &n, err);
   if (status == VISE_OK && n != 1) status = VISE_ERR_INTERNAL;
+
 done:
   free(steps);
   vise_i_st_free(file);
@@ -107,9 +113,11 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
     vise_status status = call(&err);
     fault_disarm();
     cr_assert_eq(vise_i_remove_tree(checkpoint_path, NULL), VISE_OK);
+
     if (status == VISE_OK && !fault.has_failed) break;
-    /* A stream's buffer that could not be had is no error; all else is one, and told. */
+    /* Failing to allocate a stream's buffer is not an error; any other failure is one, and is reported. */
     if (status == VISE_OK) continue;
+
     cr_assert(fault.has_failed, "%s", err.text);
     cr_assert_eq(err.code, status);
     cr_assert(status == VISE_ERR_MEMORY || status == VISE_ERR_IO, "allocation %zu: %s: %s", n, vise_status_text(status),
@@ -122,16 +130,14 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
 static void set_up(void) {
   rig_make_folder();
   source = rig_full_model(VISE_F32);
-  model_path = rig_path("m.safetensors");
-  mask_path = rig_path("mask.safetensors");
-  checkpoint_path = rig_path("step-000000001");
+  folder = rig_in(".");
+  model_path = rig_in("m.safetensors");
+  mask_path = rig_in("mask.safetensors");
+  checkpoint_path = rig_in("step-000000001");
 }
 
 static void tear_down(void) {
   vise_model_free(source);
-  free(model_path);
-  free(mask_path);
-  free(checkpoint_path);
   free(whole);
   whole = NULL;
   rig_remove_folder();

@@ -6,27 +6,18 @@
 #include <stdint.h>
 
 #include "host/model/model.h"
-
-/* A temporary folder for the running test: init and fini of its suite. */
-void rig_make_folder(void);
-void rig_remove_folder(void);
-/* "<folder>/<name>"; to be freed. */
-char *rig_path(const char *name);
+#include "tests/support/unit.h"
 
 /* A net of these widths (ended by 0), linear initialisation with seed 7. */
 vise_model *rig_model(const size_t *widths, bool bias, vise_dtype dtype);
-/* The same with everything set that a file keeps: loss, smoothing, both scalings, a mask. */
+/* The same, with everything set that a file stores: loss, smoothing, both scalings, a mask. */
 vise_model *rig_full_model(vise_dtype dtype);
-/* Fails the test unless both are the same to the bit, mask included where with_mask. */
+/* Fails the test unless both have the same bits, including the mask if with_mask. */
 void rig_assert_same(const vise_model *a, const vise_model *b, bool with_mask);
 
 void rig_read(const char *path, uint8_t **bytes, size_t *n);
 void rig_write(const char *path, const void *bytes, size_t n);
-/* Entries of the folder. */
+/* Number of entries in the folder. */
 size_t rig_n_entries(const char *folder);
-
-/* Runs body(user) in a child whose files cannot grow over limit bytes (a full disk, as far as a write can tell);
-   returns what body returned. */
-int rig_with_full_disk(size_t limit, int (*body)(void *user), void *user);
 
 #endif

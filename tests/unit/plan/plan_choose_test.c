@@ -1,4 +1,4 @@
-/* What --step auto is. */
+/* What --step auto chooses. */
 #include <criterion/criterion.h>
 
 #include "tests/unit/plan/plan_rig.h"
@@ -14,13 +14,13 @@ static void expect_fused(const plan_case *c, const vise_i_plan *plan) {
   n_seen++;
 }
 
-/* Whatever is measured for the others: the bits of fp32 are promised to be the same on every GPU. */
+/* Whatever is measured for the others: fp32 promises the same bits on every GPU. */
 Test(plan_choose, fp32_is_always_fused) {
   plan_for_all(expect_fused);
   cr_assert(n_seen > 100, "%zu nets", n_seen);
 }
 
-/* Once it is unfused it stays so for larger batches, and auto is never auto. */
+/* Once unfused, it stays unfused for larger batches; auto never resolves to auto. */
 Test(plan_choose, grows_with_the_batch) {
   for (vise_precision precision = VISE_TF32; precision <= VISE_BF16; precision++) {
     for (size_t width = 32; width <= 8192; width *= 4) {
@@ -29,6 +29,7 @@ Test(plan_choose, grows_with_the_batch) {
       vise_i_net net;
       vise_step_mode before = VISE_STEP_FUSED;
       cr_assert(vise_i_net_make(&c.net, &net, NULL) == VISE_OK);
+
       for (size_t batch = 1; batch <= 1 << 18; batch *= 4) {
         const vise_step_mode mode = vise_i_plan_choose_step(&net, batch, precision);
         cr_assert(mode == VISE_STEP_FUSED || mode == VISE_STEP_UNFUSED_GRAPH);

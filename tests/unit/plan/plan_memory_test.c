@@ -1,4 +1,4 @@
-/* Arrays: disjoint, aligned, of the right size; and what is said where they do not fit. */
+/* Arrays: disjoint, aligned, of the right size; and the message when they do not fit. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -26,16 +26,19 @@ Test(plan_memory, arrays_of_options) {
   plan_case c = plan_case_make(2, widths, 16);
   vise_i_plan plan = plan_case_plan(&c);
   const vise_i_plan_array *a = plan.arrays;
+
   cr_expect(plan.n_params == 10 * 24 + 16 + 32 + 64 + 32, "%llu", (unsigned long long)plan.n_params);
   cr_expect(a[VISE_I_PLAN_PARAMS].n_bytes == 4 * plan.n_params && a[VISE_I_PLAN_MOMENT1].n_bytes == 0);
   cr_expect(a[VISE_I_PLAN_GRADIENT_SUMS].n_elements == 4);
   cr_expect(a[VISE_I_PLAN_ROW_LOSSES].n_elements == 16 && a[VISE_I_PLAN_WEIGHT_SUMS].n_bytes == 0);
+
   c.options.k1 = 1;
   c.options.clip_norm = 1;
   c.options.clip_norm_type = 2;
   c.options.clip_norm_inf = 1;
   c.options.max_norm = 2;
   c.request.has_moment1 = c.request.has_moment2 = c.request.has_mask = true;
+
   plan = plan_case_plan(&c);
   cr_expect(a[VISE_I_PLAN_GRADIENT_SUMS].n_elements == 10 + 1 + 3 + 1);
   cr_expect(a[VISE_I_PLAN_GRADIENT_MAX].n_elements == 15 && a[VISE_I_PLAN_NORM_SUMS].n_elements == 15);
@@ -53,6 +56,7 @@ Test(plan_memory, joined_plans_share_all_but_the_exchange) {
   vise_i_plan a = plan_case_plan(&few), b = plan_case_plan(&many);
   const size_t activations = b.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes;
   vise_i_plan_join(&a, &b);
+
   size_t at = 0;
   for (int i = 0; i < VISE_I_PLAN_SLOTS; i++) {
     cr_expect(memcmp(&a.arrays[i], &b.arrays[i], sizeof a.arrays[i]) == 0);
@@ -60,6 +64,7 @@ Test(plan_memory, joined_plans_share_all_but_the_exchange) {
     cr_expect(a.arrays[i].offset >= at + 256);
     at = a.arrays[i].offset + a.arrays[i].n_bytes;
   }
+
   cr_expect(a.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes == activations && a.arrays[VISE_I_PLAN_WEIGHT_SUMS].n_bytes > 0);
   cr_expect(a.arrays[VISE_I_PLAN_SLOTS].offset >= at + 256);
   at = a.arrays[VISE_I_PLAN_SLOTS].offset + a.arrays[VISE_I_PLAN_SLOTS].n_bytes;
@@ -74,12 +79,15 @@ Test(plan_memory, too_little_names_the_largest_array) {
   vise_i_plan plan;
   plan_case c = plan_case_make(2, widths, 65536);
   const size_t n_bytes = plan_case_plan(&c).n_bytes;
+
   c.request.machine.memory_bytes = n_bytes;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_OK, "%s", err.text);
+
   c.request.machine.memory_bytes = n_bytes - 1000;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_MEMORY);
   cr_expect(strstr(err.text, "1000 more than") && strstr(err.text, "activations") && strstr(err.text, "--batch"), "%s",
             err.text);
+
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
   c.request.machine.memory_bytes = 1000;
@@ -91,23 +99,29 @@ Test(plan_memory, refuses_what_cannot_be) {
   size_t widths[20];
   vise_error err = VISE_ERROR_INIT;
   vise_i_plan plan;
+
   for (size_t i = 0; i < 20; i++) widths[i] = 3;
   plan_case c = plan_case_make(17, widths, 1);
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "16 layers"), "%s", err.text);
+
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
   c.request.machine.shared_bytes = 48 * 1024;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "shared"), "%s", err.text);
+
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
   c.request.n_ctas = 133;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "133"), "%s", err.text);
+
   vise_error_clear(&err);
   c = plan_case_make(2, widths, (1 << 18) + 1);
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "262145"), "%s", err.text);
+
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 0);
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "not 0"), "%s", err.text);
+
   vise_error_clear(&err);
   widths[1] = 8193;
   c = plan_case_make(2, widths, 1);

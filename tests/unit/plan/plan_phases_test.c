@@ -5,7 +5,7 @@
 
 #include "tests/unit/plan/plan_rig.h"
 
-/* "F0 F1! L! D0! G! S! U!" with ! where the team exchanges before. */
+/* "F0 F1! L! D0! G! S! U!" with ! on a phase that an exchange precedes. */
 static void spell(const vise_k_step *s, char *text, size_t n) {
   static const char letters[] = "FRLDPGSUNM";
   size_t at = 0;
@@ -56,15 +56,18 @@ Test(plan_phases, wide_nets) {
 Test(plan_phases, sums_and_max_norm) {
   static const size_t two[] = {7, 5, 3}, many[] = {8, 8192, 8192, 3};
   plan_case c = plan_case_make(2, two, 9), large = plan_case_make(3, many, 9);
+
   c.options.clip_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
   c.options.clip_norm_type = 2;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U!");
   expect_phases(&large, VISE_K_STEP, "F0 F1! R! D0! G! S! U!");
+
   c.options.max_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U! N! M!");
   expect_phases(&c, VISE_K_PROJECT, "U N! M!");
   expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! G!");
+
   c.options.max_norm_tensor = 1;
   c.options.clip_norm_type = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U! M!");
@@ -103,10 +106,12 @@ Test(plan_phases, forward_only) {
   plan_case c = plan_case_make(2, two, 4096);
   c.request.forward_only = true;
   const vise_i_plan plan = plan_case_plan(&c);
+
   char text[64];
   spell(&plan.step, text, sizeof text);
   cr_expect_str_eq(text, "F0 F1!");
   cr_expect(plan.step.mode == VISE_K_FORWARD_ONLY && plan.step.n_held == 0);
+
   for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     const bool kept =
         i == VISE_I_PLAN_PARAMS || i == VISE_I_PLAN_INPUTS || i == VISE_I_PLAN_ACTIVATIONS || i == VISE_I_PLAN_SLOTS;

@@ -33,9 +33,10 @@ vise_i_plan plan_case_plan(const plan_case *c) {
   return plan;
 }
 
-/* Options that add arrays and phases, by the bits of i. */
+/* Options that add arrays and phases, by remainders of i. */
 static void vary(plan_case *c, unsigned i) {
   static const size_t shared[] = {99, 163, 227};
+
   c->net.bias = i % 5 != 0;
   c->options.activation = i % 3 == 0 ? VISE_K_SILU : VISE_K_RELU;
   c->options.clip_norm = i % 2;
@@ -44,10 +45,12 @@ static void vary(plan_case *c, unsigned i) {
   c->options.k2 = i % 4 == 1;
   c->options.max_norm = i % 6 < 2;
   c->options.max_norm_tensor = i % 6 == 1;
+
   c->request.has_moment1 = i % 2 == 0;
   c->request.has_moment2 = i % 4 == 0;
   c->request.has_mask = i % 8 == 0;
   c->request.precision = i % 3 == 0 ? VISE_FP32 : i % 3 == 1 ? VISE_TF32 : VISE_BF16;
+
   c->request.machine.n_sms = i % 4 == 0 ? 1 : i % 4 == 1 ? 8 : 132;
   c->request.machine.shared_bytes = shared[i % 3] * 1024;
   c->request.tile = i % 11 < 4 ? (int)(i % 11) : -1;
@@ -59,12 +62,14 @@ void plan_for_all(void (*function)(const plan_case *c, const vise_i_plan *plan))
   static const size_t widths[] = {1, 2, 7, 31, 33, 64, 65, 127, 130, 784, 1024, 1531, 4096, 8192};
   static const size_t rows[] = {1, 3, 31, 64, 65, 129, 1000, 4096, 65536};
   enum { N_WIDTHS = sizeof widths / sizeof *widths, N_ROWS = sizeof rows / sizeof *rows };
+
   unsigned i = 0;
   for (size_t n_layers = 1; n_layers <= 16; n_layers += n_layers < 4 ? 1 : 3) {
     for (size_t w = 0; w < N_WIDTHS; w++) {
       for (size_t r = 0; r < N_ROWS; r++, i++) {
         size_t net[VISE_K_MAX_LAYERS + 1];
         for (size_t l = 0; l <= n_layers; l++) net[l] = widths[(w + l * (1 + i % 5)) % N_WIDTHS];
+
         plan_case c = plan_case_make(n_layers, net, rows[r]);
         vary(&c, i);
         const vise_i_plan plan = plan_case_plan(&c);

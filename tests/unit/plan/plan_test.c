@@ -1,7 +1,5 @@
-/* Tiles, layout and CTAs: what every plan keeps, and the worked example of the design. */
+/* Tiles, layout and CTAs: what holds for every plan, and the worked example of the design. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "kernels/canonical.h"
 #include "tests/unit/plan/plan_rig.h"
@@ -10,23 +8,27 @@ static uint64_t ceil_div(uint64_t a, uint64_t b) {
   return (a + b - 1) / b;
 }
 
-/* The tiles of all tensors follow each other without a gap, and those of a tensor cover it, none in vain. */
+/* The tiles of all tensors follow each other without a gap; those of a tensor cover it, and none is empty. */
 static void check_gradient_tiles(const plan_case *c, const vise_i_plan *plan) {
   const vise_k_step *s = &plan->step;
   uint64_t at = 0, largest = 0;
+
   for (uint32_t l = 0; l < s->n_layers; l++) {
     const vise_k_layer *layer = &s->layers[l];
     const uint64_t side = vise_k_tile_side((vise_k_tile)layer->gradient_tile);
     const uint64_t down = ceil_div(layer->n_out, side), across = ceil_div(layer->n_in, side);
+
     cr_expect(layer->n_in == c->net.widths[l] && layer->n_out == c->net.widths[l + 1]);
     cr_expect(layer->gradient_tile >= VISE_K_TILE_32 && layer->gradient_tile < VISE_K_N_TILES);
     cr_expect(layer->first_weight_tile == at);
     cr_expect((down - 1) * side < layer->n_out && (across - 1) * side < layer->n_in, "a tile of nothing");
+
     at += down * across;
     cr_expect(layer->first_bias_tile == at);
     if (s->has_bias) at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
     largest = side * side > largest ? side * side : largest;
   }
+
   cr_expect(s->n_gradient_tiles == at && s->held_floats == largest);
 }
 
@@ -34,24 +36,28 @@ Test(plan, every_weight_is_in_one_tile) {
   plan_for_all(check_gradient_tiles);
 }
 
-/* Elements of each tensor are its own: [begin, end) of tensors ascend, aligned. */
+/* Tensors share no elements: their ranges [begin, end) ascend and are aligned. */
 static void check_layout(const plan_case *c, const vise_i_plan *plan) {
   (void)c;
   const vise_k_step *s = &plan->step;
   uint64_t end = 0, cells = 0, leaves = 0, groups = 0, units = 0, activations = 0;
+
   for (uint32_t l = 0; l < s->n_layers; l++) {
     const vise_k_layer *layer = &s->layers[l];
     const uint32_t n_leaves = vise_n_leaves(layer->n_in), n_groups = vise_n_groups(layer->n_out);
+
     cr_expect(layer->ld % 8 == 0 && layer->ld >= layer->n_in && layer->ld < layer->n_in + 8);
     cr_expect(layer->ld_out % 8 == 0 && layer->ld_out >= layer->n_out && layer->ld_out < layer->n_out + 8);
     cr_expect(layer->weight % 32 == 0 && layer->weight >= end);
     end = layer->weight + (uint64_t)layer->n_out * layer->ld;
+
     cr_expect(layer->weight_cells == cells && layer->weight_rows == leaves);
     cr_expect(layer->weight_groups == groups && layer->weight_units == units);
     cells += (uint64_t)n_groups * n_leaves;
     leaves += (uint64_t)layer->n_out * n_leaves;
     groups += n_groups;
     units += layer->n_out;
+
     if (s->has_bias) {
       cr_expect(layer->bias % 32 == 0 && layer->bias >= end);
       end = layer->bias + layer->n_out;
@@ -62,6 +68,7 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
       groups += 1;
       units += 1;
     }
+
     const uint64_t n = (uint64_t)s->max_rows * layer->ld_out;
     const bool hidden = l + 1 < s->n_layers;
     const uint64_t parts[] = {layer->out, hidden && s->has_pre ? layer->pre : UINT64_MAX, layer->delta};
@@ -71,6 +78,7 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
       activations = parts[i] + n;
     }
   }
+
   cr_expect(plan->n_params >= end && plan->n_params < end + 32 && plan->n_params % 32 == 0);
   cr_expect(s->n_cells == cells && s->n_row_leaves == leaves && s->n_groups == groups && s->n_units == units);
   cr_expect(plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements >= activations);
@@ -84,26 +92,31 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   const vise_k_step *s = &plan->step;
   cr_expect(s->n_members >= 1 && s->n_members <= c->request.machine.n_sms);
   cr_expect(plan->shared_bytes <= c->request.machine.shared_bytes);
+
   const uint32_t n_arrays = vise_k_step_near_arrays(s), n_tiles = s->n_held + s->n_near * n_arrays;
   cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_members, n_tiles, s->held_floats));
+
   const uint64_t each = ceil_div(s->n_gradient_tiles, s->n_members);
   cr_expect(s->n_held <= each);
   if (s->n_held < each) {
     cr_expect(vise_k_step_shared_bytes(s->n_members, s->n_held + 1, s->held_floats) > c->request.machine.shared_bytes,
               "a tile more would fit");
   }
+
   cr_expect(s->n_near <= each && n_arrays == 1u + s->has_moment1 + s->has_moment2);
   if (s->n_near < each && !c->request.forward_only) {
     cr_expect(
         vise_k_step_shared_bytes(s->n_members, n_tiles + n_arrays, s->held_floats) > c->request.machine.shared_bytes,
         "weights of a tile more would fit");
   }
+
   const vise_k_layer *last = &s->layers[s->n_layers - 1];
   cr_expect(s->row_block >= 1 && s->row_block <= VISE_K_ROW_BLOCK);
   if (plan->narrow) {
     cr_expect(s->row_block * ((last->n_in + 31) / 32 * 32) <= 8192);
     cr_expect(s->row_block * last->n_out * ceil_div(last->n_in, vise_slice_length(last->n_in)) <= 6144);
   }
+
   const bool large = plan->variant != VISE_K_SMALL_F32;
   for (uint32_t p = 0; p < s->n_phases; p++) {
     if (!large) cr_expect(s->phases[p].tile <= VISE_K_TILE_32);
@@ -111,6 +124,7 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
       cr_expect(s->phases[p].tile == c->request.tile);
     }
   }
+
   cr_expect(c->request.precision == VISE_FP32
                 ? plan->variant <= VISE_K_LARGE_F32
                 : plan->variant == (c->request.precision == VISE_TF32 ? VISE_K_TF32 : VISE_K_BF16));
@@ -127,16 +141,19 @@ Test(plan, the_worked_example) {
   c.options.clip_norm = 5;
   const vise_i_plan plan = plan_case_plan(&c);
   const vise_k_step *s = &plan.step;
+
   cr_expect(plan.variant == VISE_K_SMALL_F32 && plan.narrow);
   cr_expect(s->n_members == 129, "%u", s->n_members); /* one of them reports */
   cr_expect(s->row_block == 1);
   cr_expect(s->n_gradient_tiles == 4 * 25 + 1 + 4 + 1 && s->n_held == 1 && s->n_near == 1);
+
   cr_assert(s->n_phases == 4);
   cr_expect(s->phases[0].kind == VISE_K_FORWARD && s->phases[0].tile == VISE_K_TILE_8 && !s->phases[0].exchange);
   cr_expect(vise_i_plan_n_tiles(s, &s->phases[0], 64) == 128);
   cr_expect(s->phases[1].kind == VISE_K_ROWS && vise_i_plan_n_tiles(s, &s->phases[1], 64) == 64);
   cr_expect(s->phases[2].kind == VISE_K_GRADIENT && s->phases[3].kind == VISE_K_UPDATE);
   for (int p = 1; p < 4; p++) cr_expect(s->phases[p].exchange == 1);
+
   vise_i_plan_cost cost;
   vise_i_plan_cost_of(&plan, 784 + 1, &cost);
   cr_expect(cost.n_exchanges == 4);
@@ -144,17 +161,19 @@ Test(plan, the_worked_example) {
   cr_expect(cost.floor_us > 3 && cost.floor_us < 7, "%g", cost.floor_us);
 }
 
-/* One more than there is work for, to report; one alone, or all that there are, stay so. */
+/* One CTA more than there is work for, to report; but a single CTA stays alone, and there may be no more to add. */
 Test(plan, a_cta_to_report_where_there_is_room) {
   static const struct {
     size_t n_layers, widths[3], rows;
     uint32_t n_sms, n_members;
   } cases[] = {{2, {784, 128, 10}, 64, 132, 129}, {2, {784, 128, 10}, 64, 129, 129}, {2, {784, 128, 10}, 64, 128, 128},
                {2, {784, 128, 10}, 64, 1, 1},     {1, {4, 3}, 9, 132, 10},           {1, {4, 3}, 1, 132, 1}};
+
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     plan_case c = plan_case_make(cases[i].n_layers, cases[i].widths, cases[i].rows);
     c.net.bias = i < 5;
     c.request.machine.n_sms = cases[i].n_sms;
+
     const vise_i_plan plan = plan_case_plan(&c);
     cr_expect(plan.step.n_members == cases[i].n_members, "case %zu: %u", i, plan.step.n_members);
     c.request.n_ctas = 1;
@@ -168,10 +187,12 @@ Test(plan, large_products_use_large_tiles) {
     vise_precision precision;
     vise_k_variant variant;
   } cases[] = {{VISE_FP32, VISE_K_LARGE_F32}, {VISE_TF32, VISE_K_TF32}, {VISE_BF16, VISE_K_BF16}};
+
   for (size_t i = 0; i < 3; i++) {
     plan_case c = plan_case_make(3, widths, 4096);
     c.request.precision = cases[i].precision;
     const vise_i_plan plan = plan_case_plan(&c);
+
     cr_expect(plan.variant == cases[i].variant && !plan.narrow && plan.step.n_members == 132);
     for (int l = 0; l < 3; l++) {
       cr_expect(plan.forward_tile[l] >= VISE_K_TILE_64 && plan.step.layers[l].gradient_tile >= VISE_K_TILE_64);
@@ -179,7 +200,7 @@ Test(plan, large_products_use_large_tiles) {
   }
 }
 
-/* Small products stay in float32 tiles also where the precision has matrix units. */
+/* Small products stay in float32 tiles even if the precision has matrix units. */
 Test(plan, thin_products_are_not_for_matrix_units) {
   static const size_t widths[] = {2000, 2000, 16};
   plan_case c = plan_case_make(2, widths, 32);

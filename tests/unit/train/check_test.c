@@ -56,11 +56,13 @@ static vise_model *net(vise_activation activation, size_t n_in, size_t n_hidden,
   vise_net_config config;
   vise_model *model = NULL;
   vise_net_config_init(&config);
+
   config.n_layers = 2;
   config.widths[0] = n_in;
   config.widths[1] = n_hidden;
   config.widths[2] = n_out;
   config.activation = activation;
+
   OK(vise_model_create(&config, VISE_F32, &model, &rig_err));
   OK(vise_model_initialize(model, VISE_INIT_LINEAR, 3, &rig_err));
   return model;
@@ -73,6 +75,7 @@ Test(check, passes_every_loss_and_activation) {
   } losses[] = {{VISE_LOSS_CROSS_ENTROPY, 3}, {VISE_LOSS_BCE, 3},   {VISE_LOSS_HINGE, 3}, {VISE_LOSS_MSE, 3},
                 {VISE_LOSS_BCE, 1},           {VISE_LOSS_HINGE, 1}, {VISE_LOSS_MSE, 1},   {VISE_LOSS_HUBER, 1}};
   vise_dataset *three = rig_classes(60, 5, 3, 1), *two = rig_classes(60, 5, 2, 2), *line = rig_regression(60, 5, 3);
+
   for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
     const bool regression = losses[i].loss == VISE_LOSS_HUBER || losses[i].loss == VISE_LOSS_MSE;
     for (int a = 0; a < vise_activation_count_; a++) {
@@ -84,6 +87,7 @@ Test(check, passes_every_loss_and_activation) {
       vise_model_free(model);
     }
   }
+
   vise_dataset_free(three);
   vise_dataset_free(two);
   vise_dataset_free(line);
@@ -92,13 +96,16 @@ Test(check, passes_every_loss_and_activation) {
 Test(check, passes_penalties_clips_optimizers_and_constraints) {
   vise_dataset *data = rig_classes(60, 5, 3, 1);
   const double class_weights[] = {1, 0.5, 2};
+
   for (int optimizer = 0; optimizer < vise_optimizer_count_; optimizer++) {
     heard h;
     vise_train_config config = small_config(VISE_LOSS_CROSS_ENTROPY);
     vise_model *model = net(VISE_RELU, 5, 7, 3);
     uint8_t mask[5 * 7 + 7 + 7 * 3 + 3];
+
     for (size_t i = 0; i < sizeof mask; i++) mask[i] = i >= 35 || i % 3 != 0;
     OK(vise_model_set_mask(model, mask, sizeof mask, &rig_err));
+
     config.label_smoothing = 0.1;
     config.class_weights = class_weights;
     config.n_class_weights = 3;
@@ -106,10 +113,12 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     config.l2 = 1e-3;
     config.l1 = 1e-4;
     config.norm_penalty = 1e-3;
+
     config.clip_value = true;
     config.clip_value_lo = -0.02;
     config.clip_value_hi = 0.05;
     config.clip_norm = 0.2;
+
     config.clamp = true;
     config.clamp_lo = -0.3;
     config.clamp_hi = 0.2;
@@ -117,7 +126,8 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     config.clamp_schedule.final_ratio = 0.5;
     config.steps = 20;
     config.max_norm = 0.5;
-    config.patience = 3; /* needs validation data in a training, not here */
+    config.patience = 3; /* needs validation data in training, but not here */
+
     check_passes(&config, model, data, &h);
     for (const char *const *name =
              (const char *const[]){"penalty gradient of 2.weight", "cpu64: box after", "cpu64: mask after",
@@ -128,6 +138,7 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     }
     vise_model_free(model);
   }
+
   vise_dataset_free(data);
 }
 
@@ -160,16 +171,19 @@ static void spot_open(spot *s, vise_train_config *config, const double *params) 
   *s = (spot){.data = rig_classes(40, 5, 3, 1)};
   s->model = rig_model((const size_t[]){5, 7, 3}, 3, true, VISE_F64);
   const vise_i_net *the_net = vise_i_model_net(s->model);
+
   OK(vise_i_scales_fit(config, s->model, s->data, &s->scales, &rig_err));
   OK(vise_i_view_make(s->data, the_net, config->loss, true, &s->scales, &s->view, &rig_err));
   OK(vise_i_resolve_spec(config, the_net, 40, false, &s->spec, &rig_err));
   s->spec.max_batch = 40;
+
   s->point = (vise_i_check_point){.ops = ops, .data = &s->view.data, .n_rows = 40, .net = the_net, .max_entries = 200};
   OK(ops->create(&s->spec, &s->point.backend, &rig_err));
   s->point.params = rig_params(s->model);
   for (size_t i = 0; params != NULL && i < the_net->n_params; i++) s->point.params[i] = params[i];
   s->point.scratch = malloc(the_net->n_params * sizeof(double));
   s->gradient = malloc(the_net->n_params * sizeof(double));
+
   OK(ops->set_state(s->point.backend, VISE_I_PARAMS, s->point.params, &rig_err));
   OK(ops->full_gradient(s->point.backend, &s->view.data, NULL, 40, s->gradient, NULL, NULL, &rig_err));
 }
@@ -189,14 +203,17 @@ Test(check, finds_a_wrong_gradient) {
   vise_train_config config = small_config(VISE_LOSS_CROSS_ENTROPY);
   vise_i_gradient_verdict verdict;
   spot_open(&s, &config, NULL);
+
   for (size_t tensor = 0; tensor < s.point.net->n_tensors; tensor++) {
     const vise_i_tensor *t = &s.point.net->tensors[tensor];
     const size_t n = t->n_rows * t->n_cols;
     double largest = 0.0;
+
     OK(vise_i_check_tensor(&s.point, VISE_I_CHECK_DATA_LOSS, tensor, s.gradient, &verdict, &rig_err));
     cr_expect(verdict.passed, "%s: %g of %g", t->name, verdict.worst, verdict.tolerance);
     for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(s.gradient[t->offset + i]));
-    /* Each entry by itself, off by a ten thousandth of the largest, of another sign, infinite, or not a number. */
+
+    /* Each entry in turn: off by a ten-thousandth of the largest, of the other sign, infinite, or NaN. */
     for (size_t i = t->offset; i < t->offset + n; i++) {
       const double right = s.gradient[i];
       const double wrong[] = {right + 1e-4 * largest, right - 1e-4 * largest, -right + 1e-4 * largest, INFINITY, NAN};
@@ -210,6 +227,7 @@ Test(check, finds_a_wrong_gradient) {
       s.gradient[i] = right;
     }
   }
+
   spot_close(&s);
 }
 
@@ -217,10 +235,12 @@ Test(check, finds_a_gradient_of_another_objective) {
   spot s;
   vise_train_config config = small_config(VISE_LOSS_CROSS_ENTROPY);
   vise_i_gradient_verdict verdict;
-  config.l2 = 1e-4; /* the gradient of the sum for that of the data loss */
+
+  config.l2 = 1e-4; /* gradient of the total instead of the data loss */
   spot_open(&s, &config, NULL);
   OK(vise_i_check_tensor(&s.point, VISE_I_CHECK_DATA_LOSS, 0, s.gradient, &verdict, &rig_err));
   cr_expect(!verdict.passed, "%g of %g", verdict.worst, verdict.tolerance);
+
   /* A penalty off by a factor of two, as between two conventions. */
   for (size_t i = 0; i < s.point.net->n_params; i++) s.gradient[i] = 2e-4 * s.point.params[i];
   OK(vise_i_check_tensor(&s.point, VISE_I_CHECK_PENALTY, 0, s.gradient, &verdict, &rig_err));
@@ -236,19 +256,23 @@ Test(check, leaves_out_kinks_and_no_more) {
   vise_train_config config = small_config(VISE_LOSS_CROSS_ENTROPY);
   vise_i_gradient_verdict verdict;
   double params[5 * 7 + 7 + 7 * 3 + 3];
+
   config.l1 = 0.01;
   for (size_t i = 0; i < sizeof params / sizeof params[0]; i++) params[i] = i % 4 == 0 ? 1e-8 : 0.1 * sin((double)i);
   spot_open(&s, &config, params);
+
   for (size_t i = 0; i < s.point.net->n_params; i++) {
     s.gradient[i] = 0.01 * (s.point.params[i] > 0) - 0.01 * (s.point.params[i] < 0);
   }
   OK(vise_i_check_tensor(&s.point, VISE_I_CHECK_PENALTY, 0, s.gradient, &verdict, &rig_err));
   cr_expect(verdict.passed && verdict.n_kinks == 9, "%zu kinks, %g of %g", verdict.n_kinks, verdict.worst,
             verdict.tolerance);
+
   s.gradient[4] = 0.02; /* no subgradient near 0 */
   OK(vise_i_check_tensor(&s.point, VISE_I_CHECK_PENALTY, 0, s.gradient, &verdict, &rig_err));
   cr_expect(!verdict.passed);
-  /* With all of them at kinks nothing was compared, and nothing is vouched for. */
+
+  /* With every entry at a kink nothing is compared, so the check must not pass. */
   for (size_t i = 0; i < s.point.net->n_params; i++) {
     s.point.params[i] = 1e-8;
     s.gradient[i] = 0.01;
@@ -263,13 +287,16 @@ Test(check, differences_of_runs_notice_drift_and_nan) {
   const vise_i_net *the_net = vise_i_model_net(model);
   const double start[8] = {0}, reference[8] = {1, 1, 1, 1, 1, 1, 1, 1};
   double params[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+
   cr_expect_eq(vise_i_check_weight_difference(the_net, start, reference, params, 1e-3), 0.0);
   params[7] = 1.01; /* in the bias, the smaller tensor */
   const double worst = vise_i_check_weight_difference(the_net, start, reference, params, 1e-3);
-  cr_expect(fabs(worst - 0.01 / sqrt(2.0)) < 1e-4, "%g", worst);
+  EXPECT_NEAR(worst, 0.01 / sqrt(2.0), 1e-4);
+
   params[0] = NAN;
   cr_expect(isnan(vise_i_check_weight_difference(the_net, start, reference, params, 1e-3)));
-  cr_expect(fabs(vise_i_check_loss_difference(reference, (const double[]){1, 1, 1.1}, 3) - 0.1) < 1e-3);
+
+  EXPECT_NEAR(vise_i_check_loss_difference(reference, ((const double[]){1, 1, 1.1}), 3), 0.1, 1e-3);
   cr_expect(isnan(vise_i_check_loss_difference(reference, (const double[]){1, NAN, 1}, 3)));
   vise_model_free(model);
 }
@@ -280,16 +307,20 @@ Test(check, refuses_what_it_cannot_check) {
   vise_model *model = net(VISE_RELU, 5, 7, 3);
   vise_train_config config = small_config(VISE_LOSS_EXTERNAL);
   REFUSED(vise_check(&config, model, data, NULL, NULL, &passed, &rig_err), VISE_ERR_USAGE, "external");
+
   config = small_config(VISE_LOSS_CROSS_ENTROPY);
   config.backend = VISE_BACKEND_CUDA;
   REFUSED(vise_check(&config, model, data, NULL, NULL, &passed, &rig_err), VISE_ERR_UNSUPPORTED, "cuda");
+
   config = small_config(VISE_LOSS_CROSS_ENTROPY);
   config.nesterov = true;
   REFUSED(vise_check(&config, model, data, NULL, NULL, &passed, &rig_err), VISE_ERR_USAGE, "nesterov");
+
   vise_model_free(model);
   model = net(VISE_RELU, 4, 7, 3);
   config = small_config(VISE_LOSS_CROSS_ENTROPY);
   REFUSED(vise_check(&config, model, data, NULL, NULL, &passed, &rig_err), VISE_ERR_SHAPE, "5");
+
   cr_expect(!passed);
   vise_model_free(model);
   vise_dataset_free(data);

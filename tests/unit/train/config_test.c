@@ -4,7 +4,7 @@
 
 #include "rig.h"
 
-/* One refused configuration. change sets it up from the defaults of a good one. */
+/* One refused configuration. change makes it from a good default. */
 typedef struct refused {
   void (*change)(vise_train_config *config);
   vise_status status;
@@ -68,7 +68,7 @@ CHANGE(op_when_zero, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_when = 0)
 CHANGE(op_too_late, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_when = 11)
 CHANGE(op_step_late, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_at = VISE_AT_STEP; c->steps = 5;
        c->weight_op_when = 6)
-CHANGE(smoothing_mse, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
+CHANGE(smoothing_hinge, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
 CHANGE(smoothing_one, c->label_smoothing = 1)
 CHANGE(reduction_bce, c->loss = VISE_LOSS_BCE; c->mse_reduction = VISE_MSE_MEAN)
 CHANGE(scale_target_ce, c->scale_target = true)
@@ -141,7 +141,7 @@ static const refused table[] = {
     {op_when_zero, VISE_ERR_USAGE, "--weight-op-at epoch:0"},
     {op_too_late, VISE_ERR_USAGE, "--weight-op-at epoch:11"},
     {op_step_late, VISE_ERR_USAGE, "--weight-op-at step:6"},
-    {smoothing_mse, VISE_ERR_USAGE, "--label-smoothing is for --loss cross-entropy, not hinge"},
+    {smoothing_hinge, VISE_ERR_USAGE, "--label-smoothing is for --loss cross-entropy, not hinge"},
     {smoothing_one, VISE_ERR_USAGE, "--label-smoothing 1"},
     {reduction_bce, VISE_ERR_USAGE, "--mse-reduction is for --loss mse, not bce"},
     {scale_target_ce, VISE_ERR_USAGE, "--scale-target is for --loss mse and huber"},
@@ -174,29 +174,34 @@ Test(config, refuses_what_contradicts_and_names_it) {
   vise_dataset *train = rig_classes(30, 4, 3, 1);
   vise_model *model = rig_model(widths, 3, true, VISE_F32);
   double *before = rig_params(model);
+
   for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
     vise_train_config config;
     vise_train_config_init(&config);
     config.backend = VISE_BACKEND_CPU;
     table[i].change(&config);
+
     vise_trainer *trainer = NULL;
     vise_error err = VISE_ERROR_INIT;
     const vise_status status = vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &err);
+
     cr_expect_eq(status, table[i].status, "row %zu (%s): %s: %s", i, table[i].says, vise_status_name(status), err.text);
     cr_expect(strstr(err.text, table[i].says) != NULL, "row %zu: \"%s\" does not say \"%s\"", i, err.text,
               table[i].says);
     cr_expect(trainer == NULL);
     vise_trainer_free(trainer);
   }
+
   double *after = rig_params(model);
   cr_expect(memcmp(before, after, vise_model_n_parameters(model) * sizeof(double)) == 0, "the model was touched");
+
   free(before);
   free(after);
   vise_model_free(model);
   vise_dataset_free(train);
 }
 
-Test(config, the_defaults_are_those_of_the_contract) {
+Test(config, has_the_documented_defaults) {
   vise_train_config c;
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));
@@ -211,12 +216,13 @@ Test(config, accepts_what_is_allowed_at_the_edge) {
   const size_t widths[] = {4, 5, 3};
   vise_dataset *train = rig_classes(30, 4, 3, 1);
   vise_model *model = rig_model(widths, 3, true, VISE_F32);
+
   vise_train_config config;
   vise_train_config_init(&config);
   const vise_layer_clamp open_first[] = {{0, -INFINITY, INFINITY}, {1, -0.1, 0.1}};
   config.class_weights = three_weights;
   config.n_class_weights = 3;
-  config.clamp = true; /* overridden in every layer, so that it need not contain 0 */
+  config.clamp = true; /* overridden in every layer, so it need not contain 0 */
   config.clamp_lo = 0.1;
   config.clamp_hi = 1;
   config.layer_clamps = open_first;
@@ -227,11 +233,13 @@ Test(config, accepts_what_is_allowed_at_the_edge) {
   config.clip_value = true;
   config.clip_value_lo = -INFINITY;
   config.clip_value_hi = 0.5;
+
   vise_trainer *trainer = NULL;
   OK(vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &rig_err));
   cr_expect_eq(vise_trainer_backend(trainer), VISE_BACKEND_CPU);
   cr_expect_geq(vise_trainer_n_threads(trainer), 1);
   OK(vise_trainer_step(trainer, 3, NULL, NULL, &rig_err));
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(train);
@@ -241,15 +249,18 @@ Test(config, refuses_a_box_without_zero_for_a_model_with_a_mask) {
   const size_t widths[] = {4, 3};
   vise_dataset *train = rig_classes(30, 4, 3, 1);
   vise_model *model = rig_model(widths, 2, true, VISE_F32);
+
   uint8_t mask[15];
   memset(mask, 1, sizeof(mask));
   mask[2] = 0;
   OK(vise_model_set_mask(model, mask, sizeof(mask), &rig_err));
+
   vise_train_config config;
   vise_train_config_init(&config);
   config.clamp = true;
   config.clamp_lo = 0.1;
   config.clamp_hi = 1;
+
   vise_trainer *trainer = NULL;
   REFUSED(vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &rig_err), VISE_ERR_USAGE, "with --mask");
   vise_model_free(model);
@@ -263,9 +274,11 @@ Test(config, refuses_data_that_do_not_fit_the_loss_or_the_net) {
   vise_model *from_five = rig_model(five, 2, true, VISE_F32);
   const double x[] = {1, 2, 3, 4};
   vise_dataset *unlabelled = rig_dataset(x, 1, 4, NULL, 0);
+
   vise_train_config config;
   vise_train_config_init(&config);
   vise_trainer *trainer = NULL;
+
   REFUSED(vise_trainer_create(&config, to_one, classes, NULL, NULL, &trainer, &rig_err), VISE_ERR_USAGE,
           "--loss cross-entropy needs at least 2 outputs");
   REFUSED(vise_trainer_create(&config, to_three, numbers, NULL, NULL, &trainer, &rig_err), VISE_ERR_VALUE, "row");
@@ -275,10 +288,12 @@ Test(config, refuses_data_that_do_not_fit_the_loss_or_the_net) {
           "no targets");
   REFUSED(vise_trainer_create(&config, to_three, classes, unlabelled, NULL, &trainer, &rig_err), VISE_ERR_USAGE,
           "no targets");
+
   config.loss = VISE_LOSS_BCE;
   REFUSED(vise_trainer_create(&config, to_one, numbers, NULL, NULL, &trainer, &rig_err), VISE_ERR_VALUE, "0 or 1");
   config.loss = VISE_LOSS_HINGE;
   REFUSED(vise_trainer_create(&config, to_one, numbers, NULL, NULL, &trainer, &rig_err), VISE_ERR_VALUE, "1");
+
   vise_dataset_free(classes);
   vise_dataset_free(numbers);
   vise_dataset_free(unlabelled);

@@ -1,4 +1,4 @@
-/* Evaluation, prediction, saving arrays and what the build tells of itself. */
+/* Evaluation, prediction, saving arrays and what the build reports about itself. */
 #include <locale.h>
 #include <math.h>
 #include <stdint.h>
@@ -34,25 +34,29 @@ static double output_at(const double *x, size_t k) {
 Test(predict, gives_raw_outputs_probabilities_and_classes) {
   static const vise_backend backends[] = {VISE_BACKEND_AUTO, VISE_BACKEND_CPU, VISE_BACKEND_CPU64};
   vise_dataset *data = rig_dataset(inputs, 4, 2, NULL, 0);
+
   for (size_t b = 0; b < 3; b++) {
     for (size_t batch = 0; batch <= 4; batch++) {
       /* A float64 model on the float32 backend, and the other way round. */
       vise_model *model = linear_model(VISE_LOSS_CROSS_ENTROPY, b % 2 == 0 ? VISE_F64 : VISE_F32);
       vise_eval_config config = on(backends[b], batch);
       double raw[12], probability[12], class[4];
+
       cr_expect_eq(vise_predict_width(model, VISE_OUTPUT_RAW), 3);
       cr_expect_eq(vise_predict_width(model, VISE_OUTPUT_PROBABILITY), 3);
       cr_expect_eq(vise_predict_width(model, VISE_OUTPUT_CLASS), 1);
+
       OK(vise_predict(model, data, &config, VISE_OUTPUT_RAW, raw, &rig_err));
       OK(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, probability, &rig_err));
       OK(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, class, &rig_err));
+
       for (size_t r = 0; r < 4; r++) {
         double sum = 0, best = -INFINITY, best_k = 0;
         for (size_t k = 0; k < 3; k++) sum += exp(output_at(inputs + 2 * r, k));
         for (size_t k = 0; k < 3; k++) {
           const double z = output_at(inputs + 2 * r, k);
-          cr_expect(fabs(raw[3 * r + k] - z) <= 1e-6, "row %zu output %zu: %g, expected %g", r, k, raw[3 * r + k], z);
-          cr_expect(fabs(probability[3 * r + k] - exp(z) / sum) <= 1e-6);
+          EXPECT_NEAR(raw[3 * r + k], z, 1e-6);
+          EXPECT_NEAR(probability[3 * r + k], exp(z) / sum, 1e-6);
           if (z > best) {
             best = z;
             best_k = (double)k;
@@ -71,13 +75,17 @@ Test(predict, knows_sigmoid_ties_and_single_outputs) {
   double out[12];
   vise_dataset *data = rig_dataset((const double[]){-800, 0, 800, 1e-3}, 4, 1, NULL, 0);
   vise_model *model = rig_model((const size_t[]){1, 1}, 2, false, VISE_F64);
+
   OK(vise_model_set_tensor(model, 0, (const double[]){1}, 1, &rig_err));
   vise_model_set_loss(model, VISE_LOSS_BCE, VISE_MSE_HALF_MEAN, 0.0);
+
   OK(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err));
-  cr_expect(out[0] == 0.0 && out[1] == 0.5 && out[2] == 1.0 && fabs(out[3] - 0.50025) < 1e-8);
+  cr_expect(out[0] == 0.0 && out[1] == 0.5 && out[2] == 1.0);
+  EXPECT_NEAR(out[3], 0.50025, 1e-8);
   OK(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, out, &rig_err));
   cr_expect(out[0] == 0.0 && out[1] == 0.0 && out[2] == 1.0 && out[3] == 1.0);
   vise_model_free(model);
+
   model = rig_model((const size_t[]){1, 3}, 2, false, VISE_F64);
   OK(vise_model_set_tensor(model, 0, (const double[]){0, 1, 1}, 3, &rig_err));
   vise_model_set_loss(model, VISE_LOSS_HINGE, VISE_MSE_HALF_MEAN, 0.0);
@@ -93,15 +101,18 @@ Test(predict, undoes_the_scaling_of_targets_and_applies_that_of_features) {
   vise_model *model = linear_model(VISE_LOSS_MSE, VISE_F64);
   const double shift[2] = {0.5, -1}, scale[2] = {2, 4}, y_shift[3] = {10, 20, 30}, y_scale[3] = {1, 2, 3};
   double out[12];
+
   OK(vise_model_set_feature_scaling(model, VISE_SCALE_STANDARD, shift, scale, &rig_err));
   OK(vise_model_set_target_scaling(model, VISE_SCALE_STANDARD, y_shift, y_scale, &rig_err));
   OK(vise_predict(model, data, &config, VISE_OUTPUT_RAW, out, &rig_err));
+
   for (size_t r = 0; r < 4; r++) {
     const double x[2] = {(inputs[2 * r] - 0.5) / 2, (inputs[2 * r + 1] + 1) / 4};
     for (size_t k = 0; k < 3; k++) {
-      cr_expect(fabs(out[3 * r + k] - (output_at(x, k) * y_scale[k] + y_shift[k])) <= 1e-12);
+      EXPECT_NEAR(out[3 * r + k], output_at(x, k) * y_scale[k] + y_shift[k], 1e-12);
     }
   }
+
   vise_model_free(model);
   vise_dataset_free(data);
 }
@@ -112,9 +123,11 @@ Test(predict, takes_the_rows_of_a_selection) {
   vise_model *model = linear_model(VISE_LOSS_MSE, VISE_F64);
   const size_t rows[3] = {3, 0, 2};
   double out[9];
+
   OK(vise_dataset_select(data, rows, 3, &some, &rig_err));
   OK(vise_predict(model, some, &config, VISE_OUTPUT_RAW, out, &rig_err));
-  for (size_t i = 0; i < 9; i++) cr_expect(fabs(out[i] - output_at(inputs + 2 * rows[i / 3], i % 3)) <= 1e-12);
+  for (size_t i = 0; i < 9; i++) EXPECT_NEAR(out[i], output_at(inputs + 2 * rows[i / 3], i % 3), 1e-12);
+
   vise_model_free(model);
   vise_dataset_free(some);
   vise_dataset_free(data);
@@ -125,11 +138,14 @@ Test(predict, refuses_outputs_that_the_loss_does_not_have) {
   vise_dataset *data = rig_dataset(inputs, 4, 2, NULL, 0), *wide = rig_dataset(inputs, 2, 4, NULL, 0);
   vise_model *model = linear_model(VISE_LOSS_MSE, VISE_F64);
   double out[12] = {77};
+
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err), VISE_ERR_USAGE, "mse");
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, out, &rig_err), VISE_ERR_USAGE, "mse");
+
   vise_model_set_loss(model, VISE_LOSS_HINGE, VISE_MSE_HALF_MEAN, 0.0);
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err), VISE_ERR_USAGE, "hinge");
   REFUSED(vise_predict(model, wide, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_SHAPE, "4");
+
   config.backend = VISE_BACKEND_CUDA;
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_UNSUPPORTED, "cuda");
   config = on(VISE_BACKEND_CPU64, 0);
@@ -137,6 +153,7 @@ Test(predict, refuses_outputs_that_the_loss_does_not_have) {
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_USAGE, "-1");
   config = (vise_eval_config){0};
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_USAGE, "struct_size");
+
   cr_expect_eq(out[0], 77.0, "outputs stay as they were");
   vise_model_free(model);
   vise_dataset_free(data);
@@ -148,6 +165,7 @@ Test(evaluate, agrees_with_a_sum_by_hand_for_any_batch) {
   vise_dataset *data = rig_dataset(inputs, 4, 2, labels, 1);
   vise_model *model = linear_model(VISE_LOSS_CROSS_ENTROPY, VISE_F32);
   double loss = 0, right = 0;
+
   for (size_t r = 0; r < 4; r++) {
     double sum = 0, best = -INFINITY, best_k = 0;
     for (size_t k = 0; k < 3; k++) {
@@ -158,20 +176,23 @@ Test(evaluate, agrees_with_a_sum_by_hand_for_any_batch) {
         best_k = (double)k;
       }
     }
+
     loss += (log(sum) - output_at(inputs + 2 * r, (size_t)labels[r])) / 4;
     right += best_k == labels[r] ? 0.25 : 0;
   }
+
   for (size_t batch = 0; batch <= 5; batch++) {
     for (int b = 0; b < 2; b++) {
       vise_metrics metrics;
       vise_eval_config config = on(b == 0 ? VISE_BACKEND_CPU : VISE_BACKEND_CPU64, batch);
       OK(vise_evaluate(model, data, &config, &metrics, &rig_err));
       cr_expect_eq(metrics.n_rows, 4);
-      cr_expect(fabs(metrics.loss - loss) <= 1e-6, "%.9g, expected %.9g", metrics.loss, loss);
+      EXPECT_NEAR(metrics.loss, loss, 1e-6);
       cr_expect_eq(metrics.accuracy, right);
       cr_expect(isnan(metrics.rmse) && isnan(metrics.r2));
     }
   }
+
   vise_model_free(model);
   vise_dataset_free(data);
 }
@@ -182,11 +203,13 @@ Test(evaluate, refuses_data_that_do_not_fit) {
   vise_metrics metrics = {.n_rows = 77};
   vise_dataset *data = rig_dataset(inputs, 4, 2, labels, 1), *bare = rig_dataset(inputs, 4, 2, NULL, 0);
   vise_model *model = linear_model(VISE_LOSS_CROSS_ENTROPY, VISE_F64);
+
   REFUSED(vise_evaluate(model, data, &config, &metrics, &rig_err), VISE_ERR_VALUE, "3");
   REFUSED(vise_evaluate(model, bare, &config, &metrics, &rig_err), VISE_ERR_USAGE, "target");
   vise_model_set_loss(model, VISE_LOSS_EXTERNAL, VISE_MSE_HALF_MEAN, 0.0);
   REFUSED(vise_evaluate(model, data, &config, &metrics, &rig_err), VISE_ERR_USAGE, "external");
   cr_expect_eq(metrics.n_rows, 77);
+
   vise_model_free(model);
   vise_dataset_free(data);
   vise_dataset_free(bare);
@@ -195,6 +218,7 @@ Test(evaluate, refuses_data_that_do_not_fit) {
 Test(array_save, npy_reads_back_for_every_type_and_order) {
   char folder[256];
   rig_folder(folder);
+
   for (int dtype = 0; dtype < vise_dtype_count_; dtype++) {
     union {
       uint8_t u8[6];
@@ -203,6 +227,7 @@ Test(array_save, npy_reads_back_for_every_type_and_order) {
       float f32[6];
       double f64[6];
     } v;
+
     for (int i = 0; i < 6; i++) {
       if (dtype == VISE_U8) v.u8[i] = (uint8_t)(40 * i);
       if (dtype == VISE_I32) v.i32[i] = -70000 * i;
@@ -210,20 +235,24 @@ Test(array_save, npy_reads_back_for_every_type_and_order) {
       if (dtype == VISE_F32) v.f32[i] = 0.1f * (float)i;
       if (dtype == VISE_F64) v.f64[i] = 0.1 * i;
     }
+
     for (int fortran = 0; fortran < 2; fortran++) {
       const char *path = rig_path(folder, "a.npy");
       vise_array array = vise_array_of(&v, (vise_dtype)dtype, 3, 2);
       vise_dataset_source source;
       vise_dataset *data = NULL;
+
       if (fortran) {
         array.row_stride = 1;
         array.col_stride = 3;
       }
       OK(vise_array_save(path, &array, NULL, &rig_err));
+
       vise_dataset_source_init(&source);
       source.features_path = path;
       source.target = "";
       OK(vise_dataset_load(&source, &data, &rig_err));
+
       cr_expect_eq(vise_dataset_feature_dtype(data), (vise_dtype)dtype);
       cr_assert(vise_dataset_n_rows(data) == 3 && vise_dataset_n_features(data) == 2);
       for (size_t r = 0; r < 3; r++) {
@@ -249,10 +278,12 @@ Test(array_save, npy_reads_back_for_every_type_and_order) {
 Test(array_save, npy_values_start_at_a_multiple_of_64_bytes) {
   char folder[256];
   rig_folder(folder);
+
   for (size_t n = 1; n <= 100000; n *= 10) {
     unsigned char *zeros = calloc(n, 1);
     const vise_array array = vise_array_of(zeros, VISE_U8, n, 1);
     OK(vise_array_save(rig_path(folder, "a.npy"), &array, "ignored", &rig_err));
+
     unsigned char *bytes = (unsigned char *)rig_read(rig_path(folder, "a.npy"));
     const size_t header = 10 + bytes[8] + 256u * bytes[9];
     cr_expect(memcmp(bytes, "\x93NUMPY\x01\x00", 8) == 0 && header % 64 == 0 && bytes[header - 1] == '\n');
@@ -265,43 +296,52 @@ Test(array_save, npy_values_start_at_a_multiple_of_64_bytes) {
 Test(array_save, csv_holds_every_digit_in_any_locale) {
   char folder[256];
   rig_folder(folder);
-  /* Where one of them is installed, the program's decimal point is a comma. */
+
+  /* If either is installed, the program's decimal point is a comma. */
   if (setlocale(LC_ALL, "de_DE.UTF-8") == NULL) setlocale(LC_ALL, "fr_FR.UTF-8");
+
   const double values[4] = {0.1, -1.7976931348623157e308, 5e-324, NAN};
   const float floats[2] = {0.1f, INFINITY};
   const int64_t integers[2] = {INT64_MIN, 3};
+
   vise_array array = vise_array_of(values, VISE_F64, 2, 2);
   OK(vise_array_save(rig_path(folder, "a.csv"), &array, "a,\"b,c\"", &rig_err));
   char *text = rig_read(rig_path(folder, "a.csv"));
   cr_expect_str_eq(text, "a,\"b,c\"\n0.10000000000000001,-1.7976931348623157e+308\n4.9406564584124654e-324,nan\n");
   free(text);
+
   array = vise_array_of(floats, VISE_F32, 1, 2);
   OK(vise_array_save(rig_path(folder, "a.csv"), &array, NULL, &rig_err));
   text = rig_read(rig_path(folder, "a.csv"));
   cr_expect_str_eq(text, "0.100000001,inf\n");
   free(text);
+
   array = vise_array_of(integers, VISE_I64, 2, 1);
   OK(vise_array_save(rig_path(folder, "a.CSV"), &array, NULL, &rig_err));
   text = rig_read(rig_path(folder, "a.CSV"));
   cr_expect_str_eq(text, "-9223372036854775808\n3\n");
   free(text);
+
   rig_remove(folder);
 }
 
 Test(array_save, large_csv_is_whole) {
   char folder[256];
   rig_folder(folder);
+
   const size_t n = 20000;
   double *values = malloc(n * sizeof *values);
   for (size_t i = 0; i < n; i++) values[i] = (double)i / 7;
   const vise_array array = vise_array_of(values, VISE_F64, n / 4, 4);
   OK(vise_array_save(rig_path(folder, "a.csv"), &array, NULL, &rig_err));
+
   char *text = rig_read(rig_path(folder, "a.csv")), *at = text;
   for (size_t i = 0; i < n; i++) {
     cr_assert_eq(strtod(at, &at), values[i], "value %zu", i);
     cr_assert_eq(*at++, i % 4 == 3 ? '\n' : ',');
   }
   cr_expect_eq(*at, '\0');
+
   free(text);
   free(values);
   rig_remove(folder);
@@ -312,12 +352,14 @@ Test(array_save, refuses_names_headers_and_places_it_cannot_use) {
   rig_folder(folder);
   const double values[2] = {1, 2};
   const vise_array array = vise_array_of(values, VISE_F64, 1, 2), empty = vise_array_of(values, VISE_F64, 1, 0);
+
   REFUSED(vise_array_save(rig_path(folder, "a.txt"), &array, NULL, &rig_err), VISE_ERR_USAGE, ".npy or .csv");
   REFUSED(vise_array_save(".csv", &array, NULL, &rig_err), VISE_ERR_USAGE, ".npy or .csv");
   REFUSED(vise_array_save(rig_path(folder, "a.csv"), &array, "a", &rig_err), VISE_ERR_USAGE, "1 column");
   REFUSED(vise_array_save(rig_path(folder, "a.csv"), &array, "a,b\n", &rig_err), VISE_ERR_USAGE, "line break");
   REFUSED(vise_array_save(rig_path(folder, "a.csv"), &empty, NULL, &rig_err), VISE_ERR_SHAPE, "[1, 0]");
   cr_expect(!rig_exists(rig_path(folder, "a.csv")) && !rig_exists(rig_path(folder, "a.txt")));
+
   REFUSED(vise_array_save(rig_path(folder, "none/a.csv"), &array, NULL, &rig_err), VISE_ERR_IO, "none");
   rig_remove(folder);
 }
@@ -325,17 +367,21 @@ Test(array_save, refuses_names_headers_and_places_it_cannot_use) {
 Test(info, names_version_build_and_backends) {
   vise_backend_info info[8];
   int major = -1, minor = -1, patch = -1, n_read = 0;
+
   cr_assert_eq(sscanf(vise_version(), "%d.%d.%d%n", &major, &minor, &patch, &n_read), 3);
   cr_expect_eq(vise_version()[n_read], '\0');
   cr_expect(strstr(vise_build_options(), "compiler=") != NULL && strstr(vise_build_options(), "blas=openblas") != NULL);
+
   memset(info, 0, sizeof info);
   const size_t n = vise_list_backends(info, 8);
   cr_assert_eq(n, 3);
   cr_expect_eq(vise_list_backends(NULL, 0), n);
+
   for (size_t i = 0; i < n; i++) {
     cr_expect(strlen(info[i].detail) > 0);
     if (info[i].backend != VISE_BACKEND_CUDA) cr_expect(info[i].available);
   }
+
   info[1].backend = VISE_BACKEND_AUTO;
   cr_expect_eq(vise_list_backends(info, 1), n);
   cr_expect_eq(info[1].backend, VISE_BACKEND_AUTO, "only as many as asked for");

@@ -1,12 +1,8 @@
 /* A full disk at every place of a run: no write that fails leaves a broken checkpoint or model as the newest. */
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "rig.h"
 
@@ -37,14 +33,17 @@ static vise_status run_epochs(const scene *s, uint64_t epochs, vise_model **out)
   vise_trainer *trainer = NULL;
   vise_train_config config = s->config;
   config.epochs = epochs;
+
   vise_run_config run = rig_run_config(s->folder, NULL);
   run.resume = s->resume;
   run.log_every = 1;
   run.config_json = "{\"epochs\": \"as asked\"}\n";
+
   OK(vise_trainer_create(&config, model, s->train, NULL, NULL, &trainer, &rig_err));
   vise_run_result result;
   vise_error_clear(&rig_err);
   const vise_status status = vise_trainer_run(trainer, &run, &result, &rig_err);
+
   vise_trainer_free(trainer);
   if (out != NULL) {
     *out = model;
@@ -54,22 +53,12 @@ static vise_status run_epochs(const scene *s, uint64_t epochs, vise_model **out)
   return status;
 }
 
-/* The status of run_epochs in a child whose files cannot grow over limit bytes. */
-static vise_status run_on_full_disk(const scene *s, uint64_t epochs, size_t limit) {
-  const pid_t child = fork();
-  cr_assert_geq(child, 0);
-  if (child == 0) {
-    const struct rlimit files = {limit, limit};
-    signal(SIGXFSZ, SIG_IGN);
-    _exit(setrlimit(RLIMIT_FSIZE, &files) == 0 ? (int)run_epochs(s, epochs, NULL) : 99);
-  }
-  int result = 0;
-  cr_assert_eq(waitpid(child, &result, 0), child);
-  cr_assert(WIFEXITED(result), "limit %zu: the child crashed", limit);
-  return (vise_status)WEXITSTATUS(result);
+static int run_in_child(void *user) {
+  const scene *s = user;
+  return (int)run_epochs(s, 4, NULL);
 }
 
-/* Every checkpoint that is there is whole, the model loads, and nothing temporary but of checkpoints stays. */
+/* Every checkpoint present is whole and the model, if any, loads; returns the number of checkpoints. */
 static size_t check_folder(const scene *s, size_t limit) {
   const size_t n = rig_whole_checkpoints(s->folder, "limit", limit);
   const char *model_path = rig_path(s->folder, "model.safetensors");
@@ -90,20 +79,23 @@ static void check_lines(const scene *s, size_t limit) {
   free(text);
 }
 
-/* The largest file of a run, so that the limits go past it. */
+/* Size of the largest file of a run, so that the limits go past it. */
 static size_t largest_file(const char *folder) {
   size_t largest = 0;
   DIR *dir = opendir(folder);
   cr_assert(dir != NULL);
+
   for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
     char path[600];
     struct stat info;
     if (entry->d_name[0] == '.') continue;
+
     snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name);
     if (stat(path, &info) != 0) continue;
     const size_t size = S_ISDIR(info.st_mode) ? largest_file(path) : (size_t)info.st_size;
     if (size > largest) largest = size;
   }
+
   closedir(dir);
   return largest;
 }
@@ -113,22 +105,27 @@ static void check_all_limits(bool resume) {
   vise_model *reference = NULL;
   set_scene(&s);
   rig_folder(s.folder);
+
   OK(run_epochs(&s, 4, &reference));
   const size_t end = largest_file(s.folder) + 64;
   rig_remove(s.folder);
+
   size_t n_failed = 0, n_ended = 0;
   for (size_t limit = 0; limit < end; limit += 23) {
     rig_folder(s.folder);
     s.resume = false;
     if (resume) OK(run_epochs(&s, 2, NULL));
     s.resume = resume;
-    const vise_status status = run_on_full_disk(&s, 4, limit);
+
+    const vise_status status = (vise_status)rig_with_full_disk(limit, run_in_child, &s);
     cr_assert(status == VISE_OK || status == VISE_ERR_IO, "limit %zu: %s", limit, vise_status_name(status));
     n_failed += status == VISE_ERR_IO;
     n_ended += status == VISE_OK;
+
     const size_t n = check_folder(&s, limit);
     check_lines(&s, limit);
     if (resume) cr_assert_gt(n, 0, "limit %zu: the last good checkpoint is gone", limit);
+
     if (n > 0) {
       vise_model *model = NULL;
       s.resume = true;
@@ -138,6 +135,7 @@ static void check_all_limits(bool resume) {
     }
     rig_remove(s.folder);
   }
+
   cr_expect_gt(n_failed, 10);
   cr_expect_gt(n_ended, 0);
   vise_model_free(reference);

@@ -1,8 +1,6 @@
 /* Loss, accuracy, RMSE and R^2: against the loss that a step reports, and against numbers worked out by hand. */
 #include "host/train/metrics.h"
 
-#include <stdlib.h>
-
 #include "host/train/trainer.h"
 #include "rig.h"
 
@@ -12,10 +10,11 @@ static double noise(size_t i) {
 
 typedef enum labels { VALUES, CLASSES, ZERO_ONE, MINUS_ONE } labels;
 
-/* 17 rows of 3 features with targets of a kind, weighted if asked. */
+/* 17 rows of 3 features with targets of the given kind, weighted if asked. */
 static vise_dataset *make_data(labels kind, size_t n_targets, size_t n_outputs, bool weighted) {
   enum { N = 17 };
   double x[N * 3], y[N * 4], weights[N];
+
   for (size_t i = 0; i < N * 3; i++) x[i] = noise(i);
   for (size_t i = 0; i < N * n_targets; i++) {
     const double v = noise(1000 + i);
@@ -23,6 +22,7 @@ static vise_dataset *make_data(labels kind, size_t n_targets, size_t n_outputs, 
     if (kind == CLASSES) y[i] = (double)(i * 7 % n_outputs);
   }
   for (size_t i = 0; i < N; i++) weights[i] = (double)(i % 4);
+
   const vise_array features = vise_array_of(x, VISE_F64, N, 3), targets = vise_array_of(y, VISE_F64, N, n_targets);
   const vise_array row_weights = vise_array_of(weights, VISE_F64, N, 1);
   vise_dataset *dataset = NULL;
@@ -30,7 +30,7 @@ static vise_dataset *make_data(labels kind, size_t n_targets, size_t n_outputs, 
   return dataset;
 }
 
-/* The validation metrics of the weights before a step on all rows are what this step reports. */
+/* The validation metrics just before a step on all rows are what the step reports. */
 static void check_against_step(vise_train_config *config, labels kind, size_t n_targets, size_t n_outputs,
                                bool weighted) {
   const size_t widths[] = {3, 5, n_outputs};
@@ -38,9 +38,11 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
   vise_model *model = rig_model(widths, 3, true, VISE_F64);
   vise_trainer *trainer = NULL;
   vise_step_stats stats;
+
   config->backend = VISE_BACKEND_CPU64;
   config->batch = 0;
   OK(vise_trainer_create(config, model, data, data, NULL, &trainer, &rig_err));
+
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics whole, chunked;
   OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &whole,
@@ -48,10 +50,11 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
   OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 4}, &spec, &chunked,
                             &rig_err));
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
+
   const char *name = vise_loss_name(config->loss);
   cr_expect(fabs(whole.loss - stats.loss) <= 1e-13 * fabs(stats.loss), "%s, %zu outputs: %.17g, the step's %.17g", name,
             n_outputs, whole.loss, stats.loss);
-  cr_expect(fabs(whole.loss - chunked.loss) <= 1e-13 * fabs(whole.loss), "%s", name);
+  EXPECT_NEAR(chunked.loss, whole.loss, 1e-13 * fabs(whole.loss));
   cr_expect_eq(whole.n_rows, 17);
   if (config->loss == VISE_LOSS_MSE || config->loss == VISE_LOSS_HUBER) {
     cr_expect(isnan(whole.accuracy) && isfinite(whole.rmse) && isfinite(whole.r2));
@@ -60,6 +63,7 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
               (unsigned long long)stats.n_correct);
     cr_expect(isnan(whole.rmse) && isnan(whole.r2));
   }
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(data);
@@ -86,20 +90,24 @@ Test(metrics, are_what_a_step_reports) {
       {VISE_LOSS_HINGE, CLASSES, 1, 4, 4},
       {VISE_LOSS_HINGE, MINUS_ONE, 3, 3, 0},
   };
+
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     for (unsigned variant = 0; variant < 12; variant++) {
       vise_train_config config;
       vise_train_config_init(&config);
       config.loss = cases[i].loss;
+
       if ((variant & 1) != 0 && cases[i].n_class_weights > 0) {
         config.class_weights = class_weights;
         config.n_class_weights = cases[i].n_class_weights;
       }
+
       const bool weighted = (variant & 2) != 0;
       if (config.loss == VISE_LOSS_CROSS_ENTROPY) config.label_smoothing = 0.1 * (variant / 4);
       if (config.loss == VISE_LOSS_MSE) config.mse_reduction = (vise_mse_reduction)(variant / 4);
       const bool regression = config.loss == VISE_LOSS_MSE || config.loss == VISE_LOSS_HUBER;
       config.scale_target = regression && cases[i].kind == VALUES && variant % 3 == 0;
+
       check_against_step(&config, cases[i].kind, cases[i].n_targets, cases[i].n_outputs, weighted);
     }
   }
@@ -110,6 +118,7 @@ Test(metrics, rmse_and_r2_by_hand) {
   const double x[] = {1, 2, 3, 4}, y[] = {2, 4, 6, 8}, w = 1.5;
   const size_t widths[] = {1, 1};
   vise_dataset *data = rig_dataset(x, 4, 1, y, 1);
+
   for (size_t scaled = 0; scaled < 2; scaled++) {
     vise_model *model = rig_model(widths, 2, scaled == 1, VISE_F64);
     vise_train_config config;
@@ -117,6 +126,7 @@ Test(metrics, rmse_and_r2_by_hand) {
     config.loss = VISE_LOSS_MSE;
     config.backend = VISE_BACKEND_CPU64;
     config.scale_target = scaled == 1;
+
     vise_trainer *trainer = NULL;
     if (scaled == 1) {
       /* Targets are (y-5)/sqrt(5): these weights give 1.5 x in their units. */
@@ -127,13 +137,16 @@ Test(metrics, rmse_and_r2_by_hand) {
       OK(vise_model_set_tensor(model, 0, &w, 1, &rig_err));
     }
     OK(vise_trainer_create(&config, model, data, data, NULL, &trainer, &rig_err));
+
     const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
     vise_metrics m;
     OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &m,
                               &rig_err));
-    cr_expect(fabs(m.rmse - sqrt(30.0 / 16)) <= 1e-13, "%.17g", m.rmse); /* mean of (0.5 x)^2 = 7.5/4 */
-    cr_expect(fabs(m.r2 - (1 - 7.5 / 20)) <= 1e-13, "%.17g", m.r2);
-    cr_expect(fabs(m.loss - (scaled == 1 ? 7.5 / 8 / 5 : 7.5 / 8)) <= 1e-13, "%.17g", m.loss);
+
+    EXPECT_NEAR(m.rmse, sqrt(30.0 / 16), 1e-13); /* mean of (0.5 x)^2 = 7.5/4 */
+    EXPECT_NEAR(m.r2, 1 - 7.5 / 20, 1e-13);
+    EXPECT_NEAR(m.loss, scaled == 1 ? 7.5 / 8 / 5 : 7.5 / 8, 1e-13);
+
     vise_trainer_free(trainer);
     vise_model_free(model);
   }
@@ -145,15 +158,18 @@ Test(metrics, of_a_selection_are_of_its_rows) {
   vise_dataset *all = rig_classes(20, 4, 3, 1), *some = NULL;
   vise_model *model = rig_model(widths, 2, true, VISE_F64);
   OK(vise_dataset_select(all, rows, 5, &some, &rig_err));
+
   vise_train_config config;
   vise_train_config_init(&config);
   config.backend = VISE_BACKEND_CPU64;
   vise_trainer *trainer = NULL;
   OK(vise_trainer_create(&config, model, all, some, NULL, &trainer, &rig_err));
+
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics m;
   OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 2}, &spec, &m,
                             &rig_err));
+
   double sum = 0;
   for (size_t i = 0; i < 5; i++) {
     double x[4], y, z[3];
@@ -163,7 +179,8 @@ Test(metrics, of_a_selection_are_of_its_rows) {
     OK(vise_trainer_forward(trainer, &array, z, &rig_err));
     sum += log(exp(z[0]) + exp(z[1]) + exp(z[2])) - z[(size_t)y];
   }
-  cr_expect(fabs(m.loss - sum / 5) <= 1e-13);
+
+  EXPECT_NEAR(m.loss, sum / 5, 1e-13);
   cr_expect_eq(m.n_rows, 5);
   vise_trainer_free(trainer);
   vise_model_free(model);

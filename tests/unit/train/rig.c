@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "host/base/file.h"
 #include "host/base/rng.h"
@@ -31,6 +29,7 @@ vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, ui
   double *x = malloc(n_rows * n_features * sizeof(double));
   int64_t *y = malloc(n_rows * sizeof(int64_t));
   vise_dataset *dataset = NULL;
+
   for (size_t i = 0; i < n_rows * n_features; i++) x[i] = uniform(seed, 0, i);
   for (size_t i = 0; i < n_rows; i++) {
     const double s = x[i * n_features] + 0.5 * x[i * n_features + 1] + 0.3 * uniform(seed, 1, i);
@@ -38,6 +37,7 @@ vise_dataset *rig_classes(size_t n_rows, size_t n_features, size_t n_classes, ui
     y[i] = (int64_t)place;
     if (y[i] >= (int64_t)n_classes) y[i] = (int64_t)n_classes - 1;
   }
+
   const vise_array features = vise_array_of(x, VISE_F64, n_rows, n_features);
   const vise_array targets = vise_array_of(y, VISE_I64, n_rows, 1);
   OK(vise_dataset_from_arrays(&features, &targets, NULL, true, &dataset, &rig_err));
@@ -92,37 +92,13 @@ bool rig_same_params(const vise_model *a, const vise_model *b) {
   return same;
 }
 
-void rig_folder(char path[256]) {
-  /* In memory where there is such a place: the tests sync hundreds of small files. */
-  const char *base = getenv("TMPDIR");
-  if (base == NULL) base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-  snprintf(path, 256, "%s/vise-train-XXXXXX", base);
-  cr_assert(mkdtemp(path) != NULL, "%s: no temporary folder", path);
-}
-
-void rig_remove(const char *path) {
-  OK(vise_i_remove_tree(path, &rig_err));
-}
-
-const char *rig_path(const char *folder, const char *name) {
-  static char paths[4][512];
-  static size_t at;
-  at = (at + 1) % 4;
-  snprintf(paths[at], sizeof(paths[at]), "%s/%s", folder, name);
-  return paths[at];
-}
-
-bool rig_exists(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
-
 size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
   uint64_t *steps = NULL;
   size_t n = 0;
   char parent[300];
   snprintf(parent, sizeof(parent), "%s/checkpoints", folder);
   OK(vise_i_checkpoint_list(parent, &steps, &n, &rig_err));
+
   for (size_t k = 0; k < n; k++) {
     char *path = NULL;
     vise_error err = VISE_ERROR_INIT;
@@ -145,6 +121,7 @@ char *rig_read(const char *path) {
 char *rig_metrics(const char *folder) {
   char *text = rig_read(rig_path(folder, "metrics.jsonl"));
   char *to = text;
+
   for (const char *from = text; *from != 0;) {
     const char *key = "\"seconds\":";
     if (strncmp(from, key, strlen(key)) == 0) {
@@ -154,6 +131,7 @@ char *rig_metrics(const char *folder) {
     }
     *to++ = *from++;
   }
+
   *to = 0;
   return text;
 }

@@ -1,6 +1,6 @@
-/* A run's folder, its events, its ends by non-finite numbers and by patience, and the weight operations on their day.
- */
+/* A run's folder, its events, its ends by non-finite numbers, and when weight operations are applied. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "host/model/checkpoint.h"
@@ -29,19 +29,22 @@ static vise_status run_with(const vise_train_config *config, const vise_dataset 
 
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
-Test(run, leaves_the_files_of_the_contract) {
+Test(run, leaves_the_documented_files) {
   vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
   vise_model *model = rig_model(widths, 3, true, VISE_F64), *loaded = NULL;
   vise_train_config config = small_config();
   config.epochs = 4;
+
   char base[256], folder[300];
   rig_folder(base);
   snprintf(folder, sizeof(folder), "%s/new", base);
+
   rig_notes notes = {.n_progress = 0};
   vise_run_config run = rig_run_config(folder, &notes);
   run.config_json = "{\"lr\": 0.1}\n";
   run.log_every = 3;
   vise_run_result result;
+
   OK(run_with(&config, train, validation, &run, model, &result));
   cr_expect_eq(result.steps, 20);
   cr_expect_eq(result.epochs, 4);
@@ -50,18 +53,22 @@ Test(run, leaves_the_files_of_the_contract) {
   cr_expect_eq(result.n_weights, 4 * 6 + 6 * 3);
   cr_expect_eq(result.validation.n_rows, 9);
   cr_expect(result.seconds_to_first_step > 0 && result.seconds_to_first_step <= result.seconds);
+
   char *config_json = rig_read(rig_path(folder, "config.json"));
   cr_expect_str_eq(config_json, run.config_json);
   free(config_json);
+
   uint64_t *steps = NULL;
   size_t n = 0;
   OK(vise_i_checkpoint_list(rig_path(folder, "checkpoints"), &steps, &n, &rig_err));
   cr_assert_eq(n, 2);
   cr_expect(steps[0] == 20 && steps[1] == 15);
   free(steps);
+
   OK(vise_model_load(rig_path(folder, "model.safetensors"), &loaded, &rig_err));
   cr_expect(rig_same_params(model, loaded));
   cr_expect(!rig_exists(rig_path(folder, "mask.safetensors")));
+
   vise_model_free(loaded);
   vise_model_free(model);
   vise_dataset_free(train);
@@ -74,6 +81,7 @@ static json_t **read_events(const char *folder, size_t *n) {
   char *text = rig_read(rig_path(folder, "metrics.jsonl"));
   json_t **events = calloc(4096, sizeof(*events));
   *n = 0;
+
   for (char *line = text; *line != 0;) {
     char *end = strchr(line, '\n');
     cr_assert(end != NULL, "the last line has no end");
@@ -84,6 +92,7 @@ static json_t **read_events(const char *folder, size_t *n) {
     *n += 1;
     line = end + 1;
   }
+
   free(text);
   return events;
 }
@@ -101,12 +110,14 @@ Test(run, writes_step_epoch_and_end_events) {
   vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
   vise_model *model = rig_model(widths, 3, true, VISE_F64);
   vise_train_config config = small_config();
+
   char folder[256];
   rig_folder(folder);
   vise_run_config run = rig_run_config(folder, NULL);
   run.log_every = 2;
   vise_run_result result;
   OK(run_with(&config, train, validation, &run, model, &result));
+
   size_t n = 0;
   json_t **events = read_events(folder, &n);
   const char *wanted[] = {"step", "step", "epoch", "step", "step", "step", "epoch", "end"};
@@ -117,6 +128,7 @@ Test(run, writes_step_epoch_and_end_events) {
     const char *key = strcmp(wanted[i], "end") == 0 ? "steps" : "step";
     cr_expect_eq(json_integer_value(json_object_get(events[i], key)), steps[i]);
   }
+
   const char *step_keys[] = {"loss",           "penalty", "lr", "grad_norm", "at_bound", "grad_norm_clipped",
                              "clipped_values", "skipped"};
   for (size_t i = 0; i < 8; i++) cr_expect(json_object_get(events[0], step_keys[i]) != NULL, "%s", step_keys[i]);
@@ -124,9 +136,11 @@ Test(run, writes_step_epoch_and_end_events) {
   const char *epoch_keys[] = {"train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"};
   for (size_t i = 0; i < 5; i++) cr_expect(json_object_get(events[2], epoch_keys[i]) != NULL, "%s", epoch_keys[i]);
   cr_expect_eq(json_object_size(events[2]), 8);
+
   cr_expect_str_eq(json_string_value(json_object_get(events[7], "reason")), "epochs");
   cr_expect(json_real_value(json_object_get(events[6], "val_loss")) == result.validation.loss);
   cr_expect(json_real_value(json_object_get(events[6], "train_loss")) == result.train.loss);
+
   free_events(events, n);
   vise_model_free(model);
   vise_dataset_free(train);
@@ -146,17 +160,20 @@ Test(run, refuses_a_folder_that_is_not_empty) {
   char folder[256];
   rig_folder(folder);
   write_text(rig_path(folder, "notes.txt"), "mine");
+
   vise_run_config run = rig_run_config(folder, NULL);
   vise_run_result result;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "is not empty");
   cr_expect(!rig_exists(rig_path(folder, "metrics.jsonl")));
+
   run.overwrite = true;
   run.resume = true;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--overwrite and --resume");
   run.resume = false;
   run.config_json = "{}";
   OK(run_with(&config, train, NULL, &run, model, &result));
-  /* An earlier run is replaced whole; what no run wrote stays. */
+
+  /* An earlier run is replaced entirely; files that no run wrote stay. */
   write_text(rig_path(folder, "mask.safetensors"), "stale");
   run.config_json = NULL;
   OK(run_with(&config, train, NULL, &run, model, &result));
@@ -165,12 +182,14 @@ Test(run, refuses_a_folder_that_is_not_empty) {
   char *text = rig_read(rig_path(folder, "notes.txt"));
   cr_expect_str_eq(text, "mine");
   free(text);
+
   vise_run_config_init(&run);
   run.resume = true;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--resume needs --out");
   run.resume = false;
   run.out_dir = rig_path(folder, "no/such/parent");
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_IO, "no/such/parent");
+
   vise_model_free(model);
   vise_dataset_free(train);
   rig_remove(folder);
@@ -181,13 +200,16 @@ Test(run, needs_something_that_ends_it) {
   vise_model *model = rig_model(widths, 3, true, VISE_F64);
   vise_train_config config = small_config();
   config.epochs = 0;
+
   vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--epochs, --steps");
+
   rig_notes notes = {.interrupt_at = 3};
   run = rig_run_config(NULL, &notes);
   OK(run_with(&config, train, NULL, &run, model, &result));
   cr_expect_eq(result.reason, VISE_STOP_INTERRUPTED);
+
   run.struct_size = 1;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "vise_run_config_init");
   vise_model_free(model);
@@ -199,19 +221,23 @@ Test(run, checkpoints_every_so_many_steps) {
   vise_model *model = rig_model(widths, 3, true, VISE_F64);
   vise_train_config config = small_config();
   config.steps = 8;
+
   char folder[256];
   rig_folder(folder);
   vise_run_config run = rig_run_config(folder, NULL);
   run.checkpoint_every = 3;
   vise_run_result result;
+
   OK(run_with(&config, train, NULL, &run, model, &result));
   cr_expect_eq(result.reason, VISE_STOP_STEPS);
+
   uint64_t *steps = NULL;
   size_t n = 0;
   OK(vise_i_checkpoint_list(rig_path(folder, "checkpoints"), &steps, &n, &rig_err));
   cr_assert_eq(n, 2);
   cr_expect(steps[0] == 8 && steps[1] == 6);
   free(steps);
+
   vise_model_free(model);
   vise_dataset_free(train);
   rig_remove(folder);
@@ -244,17 +270,20 @@ Test(run, skips_a_batch_that_is_not_finite) {
   vise_dataset *train = overflowing(1u << 4); /* the second batch of four */
   vise_model *model = rig_model(one, 2, true, VISE_F64);
   const vise_train_config config = in_order(VISE_NONFINITE_SKIP);
+
   char folder[256];
   rig_folder(folder);
   rig_notes notes = {.n_progress = 0};
   vise_run_config run = rig_run_config(folder, &notes);
   run.log_every = 1;
   vise_run_result result;
+
   OK(run_with(&config, train, NULL, &run, model, &result));
   cr_expect_eq(result.steps, 12);
   cr_expect_eq(result.n_skipped, 3);
   cr_expect(strstr(notes.log, "step 2:") != NULL && strstr(notes.log, "skipped") != NULL, "said: %s", notes.log);
   cr_expect(strstr(notes.log, "step 6:") == NULL, "said: %s", notes.log);
+
   size_t n = 0;
   json_t **events = read_events(folder, &n);
   double sum = 0;
@@ -264,10 +293,11 @@ Test(run, skips_a_batch_that_is_not_finite) {
     cr_expect_eq(json_is_null(loss), i == 1);
     if (i != 1) sum += 3 * json_real_value(loss);
   }
+
   const double mean = json_real_value(json_object_get(events[4], "train_loss"));
   cr_expect_str_eq(event_of(events[4]), "epoch");
-  cr_expect(fabs(mean - sum / 9) <= 1e-15 * mean, "the mean is over the batches that were taken: %.17g, %.17g", mean,
-            sum / 9);
+  EXPECT_NEAR(mean, sum / 9, 1e-15 * mean); /* over the batches that were taken */
+
   free_events(events, n);
   vise_model_free(model);
   vise_dataset_free(train);
@@ -281,22 +311,26 @@ static void ends_by_skips(vise_nonfinite policy, uint32_t bad, uint64_t max_skip
   vise_model *model = rig_model(one, 2, true, VISE_F64), *start = rig_model(one, 2, true, VISE_F64);
   vise_train_config config = in_order(policy);
   config.max_skips = max_skips;
+
   char folder[256];
   rig_folder(folder);
   rig_notes notes = {.n_progress = 0};
   const vise_run_config run = rig_run_config(folder, &notes);
   vise_run_result result;
+
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_NONFINITE,
           steps == 5 ? "5 steps in a row were not finite" : "not finite");
   cr_expect_eq(result.reason, reason);
   cr_expect_eq(strstr(notes.log, "skipped") == NULL, policy == VISE_NONFINITE_HALT, "said: %s", notes.log);
   cr_expect_eq(result.steps, steps);
   if (bad == 0xfff) cr_expect(rig_same_params(model, start), "skipped steps changed the weights");
+
   size_t n = 0;
   json_t **events = read_events(folder, &n);
   cr_assert_gt(n, 0);
   cr_expect_str_eq(event_of(events[n - 1]), "end");
   cr_expect_str_eq(json_string_value(json_object_get(events[n - 1], "reason")), vise_stop_reason_name(reason));
+
   free_events(events, n);
   vise_model_free(model);
   vise_model_free(start);
@@ -319,17 +353,20 @@ Test(run, counts_skips_across_a_resumption) {
   vise_train_config config = in_order(VISE_NONFINITE_SKIP);
   config.max_skips = 5;
   config.steps = 3;
+
   char folder[256];
   rig_folder(folder);
   vise_run_config run = rig_run_config(folder, NULL);
   vise_run_result result;
   OK(run_with(&config, train, NULL, &run, model, &result));
   cr_expect_eq(result.n_skipped, 3);
+
   config.steps = 0;
   run.resume = true;
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_NONFINITE, "not finite");
   cr_expect_eq(result.steps, 5);
   cr_expect_eq(result.n_skipped, 5);
+
   vise_model_free(model);
   vise_dataset_free(train);
   rig_remove(folder);
@@ -342,11 +379,13 @@ Test(run, propagates_when_told) {
   const vise_train_config config = in_order(VISE_NONFINITE_PROPAGATE);
   const vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
+
   OK(run_with(&config, train, NULL, &run, model, &result));
   double *params = rig_params(model);
   cr_expect(!isfinite(params[0]));
   cr_expect_eq(result.steps, 12);
   cr_expect_eq(result.n_skipped, 0);
+
   free(params);
   vise_model_free(model);
   vise_dataset_free(train);
@@ -369,15 +408,18 @@ static void check_timing(vise_weight_op_kind kind, vise_weight_op_timing at, uin
   vise_dataset *train = rig_classes(23, 4, 3, 1);
   vise_train_config config = small_config();
   vise_model *before = after_steps(&config, train, step - 1), *wanted = after_steps(&config, train, step);
+
   config.weight_op.kind = kind;
   config.weight_op.t = 0.5;
   config.weight_op.fraction = 0.5;
   config.weight_op_at = at;
   config.weight_op_when = when;
   OK(vise_model_apply_weight_op(wanted, &config.weight_op, NULL, &rig_err));
+
   vise_model *early = after_steps(&config, train, step - 1), *got = after_steps(&config, train, step);
   cr_expect(rig_same_params(early, before), "applied before its time");
   cr_expect(rig_same_params(got, wanted), "not applied after step %zu", step);
+
   if (kind == VISE_PRUNE) {
     cr_assert(vise_model_mask(got) != NULL);
     vise_model *later = after_steps(&config, train, step + 7);
@@ -389,6 +431,7 @@ static void check_timing(vise_weight_op_kind kind, vise_weight_op_timing at, uin
     free(p);
     vise_model_free(later);
   }
+
   vise_model_free(before);
   vise_model_free(wanted);
   vise_model_free(early);
@@ -396,7 +439,7 @@ static void check_timing(vise_weight_op_kind kind, vise_weight_op_timing at, uin
   vise_dataset_free(train);
 }
 
-Test(run, weight_operations_come_on_their_day) {
+Test(run, weight_operations_come_when_asked_for) {
   check_timing(VISE_REL_CLIP, VISE_AT_STEP, 3, 3);
   check_timing(VISE_REL_RETAIN, VISE_AT_STEP, 1, 1);
   check_timing(VISE_REL_DROP_LARGE, VISE_AT_EPOCH, 1, 5);
@@ -407,15 +450,18 @@ Test(run, weight_operations_come_on_their_day) {
 Test(run, an_operation_at_every_step_freezes_its_maximum) {
   const vise_weight_op_kind kinds[] = {VISE_REL_CLIP, VISE_REL_DROP_LARGE};
   vise_dataset *train = rig_classes(23, 4, 3, 1);
+
   for (size_t i = 0; i < 2; i++) {
     vise_train_config config = small_config();
     config.lr = 0;
     config.weight_op.kind = kinds[i];
     config.weight_op.t = 0.7;
     config.weight_op_at = VISE_AT_EVERY;
+
     vise_model *wanted = rig_model(widths, 3, true, VISE_F64);
     OK(vise_model_apply_weight_op(wanted, &config.weight_op, NULL, &rig_err));
     vise_model *once = after_steps(&config, train, 1), *often = after_steps(&config, train, 40);
+
     cr_expect(rig_same_params(once, wanted));
     cr_expect(rig_same_params(often, wanted), "%s shrinks the weights again and again",
               vise_weight_op_kind_name(kinds[i]));
@@ -430,19 +476,23 @@ Test(run, an_operation_at_every_step_leaves_a_skipped_one_alone) {
   const size_t one[] = {1, 1};
   vise_dataset *train = overflowing(1);
   vise_model *model = rig_model(one, 2, true, VISE_F64), *start = rig_model(one, 2, true, VISE_F64);
+
   vise_train_config config = in_order(VISE_NONFINITE_SKIP);
   config.weight_op.kind = VISE_REL_CLIP;
   config.weight_op.t = 0.5;
   config.weight_op_at = VISE_AT_EVERY;
+
   vise_trainer *trainer = NULL;
   vise_step_stats stats;
   OK(vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &rig_err));
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
   OK(vise_trainer_sync(trainer, &rig_err));
   cr_expect(stats.skipped && rig_same_params(model, start));
+
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
   OK(vise_trainer_sync(trainer, &rig_err));
   cr_expect(!stats.skipped && !rig_same_params(model, start));
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_model_free(start);
@@ -455,15 +505,18 @@ Test(run, saves_the_mask_of_a_pruned_net) {
   vise_train_config config = small_config();
   config.weight_op.kind = VISE_PRUNE;
   config.weight_op.fraction = 0.5;
+
   char folder[256];
   rig_folder(folder);
   const vise_run_config run = rig_run_config(folder, NULL);
   vise_run_result result;
+
   OK(run_with(&config, train, NULL, &run, model, &result));
   cr_expect_eq(result.n_zero_weights, 12 + 9);
   OK(vise_model_load(rig_path(folder, "model.safetensors"), &loaded, &rig_err));
   OK(vise_model_load_mask(loaded, rig_path(folder, "mask.safetensors"), &rig_err));
   cr_expect(memcmp(vise_model_mask(loaded), vise_model_mask(model), vise_model_n_parameters(model)) == 0);
+
   vise_model_free(loaded);
   vise_model_free(model);
   vise_dataset_free(train);

@@ -49,16 +49,19 @@ Test(schedule, step_counts_epochs_from_zero) {
 Test(schedule, plans_the_smaller_limit) {
   vise_train_config config;
   vise_train_config_init(&config);
+
   config.epochs = 3;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 21);
   config.steps = 20;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 20);
   config.epochs = 2;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 14);
+
   config.epochs = 0;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 20);
   config.steps = 0;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 0);
+
   config.epochs = UINT64_MAX;
   cr_expect_eq(vise_i_planned_steps(&config, 7), 0, "an overflow is no limit");
 }
@@ -68,6 +71,7 @@ Test(schedule, steps_follow_it) {
   const size_t widths[] = {2, 1};
   vise_dataset *train = rig_regression(10, 2, 3);
   vise_model *model = rig_model(widths, 2, true, VISE_F64);
+
   vise_train_config config;
   vise_train_config_init(&config);
   config.loss = VISE_LOSS_MSE;
@@ -76,18 +80,21 @@ Test(schedule, steps_follow_it) {
   config.batch = 4; /* 3 steps an epoch */
   config.epochs = 2;
   config.lr_schedule.kind = VISE_SCHEDULE_LINEAR;
+
   vise_trainer *trainer = NULL;
   vise_step_stats stats[6];
   size_t n_done = 0;
   OK(vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &rig_err));
   OK(vise_trainer_step(trainer, 6, stats, &n_done, &rig_err));
   cr_assert_eq(n_done, 6);
+
   for (size_t s = 0; s < 6; s++) {
-    cr_expect(fabs(stats[s].lr - 0.3 * (1 - (double)s / 6)) <= 1e-16, "step %zu: lr %.17g", s + 1, stats[s].lr);
+    EXPECT_NEAR(stats[s].lr, 0.3 * (1 - (double)s / 6), 1e-16);
     cr_expect_eq(stats[s].step, s + 1);
     cr_expect_eq(stats[s].epoch, s / 3 + 1);
     cr_expect_eq(stats[s].n_rows, s % 3 == 2 ? 2 : 4);
   }
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(train);

@@ -1,4 +1,4 @@
-/* The rules that end a run, and the contract's numbers of data A through the public calls. */
+/* The rules that end a run, and known numbers for data A (docs/step.md) through the public calls. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -34,6 +34,7 @@ static vise_model *line(double w, double b) {
 static vise_train_config config_a(uint64_t steps) {
   vise_train_config config;
   vise_train_config_init(&config);
+
   config.loss = VISE_LOSS_MSE;
   config.mse_reduction = VISE_MSE_MEAN;
   config.l2 = 0.01;
@@ -42,6 +43,7 @@ static vise_train_config config_a(uint64_t steps) {
   config.batch = 0;
   config.epochs = 0;
   config.steps = steps;
+
   config.clip_value = true;
   config.clip_value_lo = -0.5;
   config.clip_value_hi = 0.5;
@@ -56,31 +58,32 @@ static vise_run_result run_a(const vise_train_config *config, double *w, double 
   vise_trainer *trainer = NULL;
   const vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
+
   OK(vise_trainer_create(config, model, train, train, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &result, &rig_err));
   OK(vise_model_get_tensor(model, 0, w, 1, &rig_err));
   OK(vise_model_get_tensor(model, 1, b, 1, &rig_err));
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(train);
   return result;
 }
 
-#define NEAR(got, wanted, tolerance) \
-  cr_expect(fabs((got) - (wanted)) <= (tolerance), "%s = %.9f, expected %.9f", #got, (double)(got), (double)(wanted))
-
-Test(stopping, the_contracts_clipped_descent) {
+Test(stopping, clipped_descent_ends_where_it_should) {
   double w = 0, b = 0;
   vise_train_config config = config_a(1000);
   vise_run_result result = run_a(&config, &w, &b);
-  NEAR(w, 2.516765, 5e-7);
-  NEAR(b, 2.329732, 5e-7);
+
+  EXPECT_NEAR(w, 2.516765, 5e-7);
+  EXPECT_NEAR(b, 2.329732, 5e-7);
   cr_expect_eq(result.n_clipped_values, 859);
   cr_expect_eq(result.reason, VISE_STOP_STEPS);
+
   config = config_a(20000);
   run_a(&config, &w, &b);
-  NEAR(w, 2.649681, 5e-7);
-  NEAR(b, 2.261796, 5e-7);
+  EXPECT_NEAR(w, 2.649681, 5e-7);
+  EXPECT_NEAR(b, 2.261796, 5e-7);
 }
 
 Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
@@ -90,25 +93,28 @@ Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
   config.clamp_lo = -2.5;
   config.clamp_hi = 2.5;
   config.stop_projected_gradient = 1e-9;
+
   vise_run_result result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT, "%s", vise_stop_reason_name(result.reason));
   cr_expect_lt(result.steps, 20000);
   cr_expect(w == 2.5);
-  NEAR(b, 2.332564, 5e-7);
+  EXPECT_NEAR(b, 2.332564, 5e-7);
   cr_expect(result.n_at_hi == 1 && result.n_at_lo == 0 && result.n_boxed == 1);
+
   config.clamp_lo = -1;
   config.clamp_hi = 1;
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   cr_expect(w == 1);
-  NEAR(b, 3.041755, 5e-7);
-  NEAR(result.validation.loss + 0.01 * w * w, 0.580, 5e-4);
+  EXPECT_NEAR(b, 3.041755, 5e-7);
+  EXPECT_NEAR(result.validation.loss + 0.01 * w * w, 0.580, 5e-4);
+
   config.clamp_bias = true;
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   cr_expect(w == 1 && b == 1);
   cr_expect_eq(result.n_boxed, 2);
-  NEAR(result.validation.loss + 0.01 * w * w, 4.749, 5e-4);
+  EXPECT_NEAR(result.validation.loss + 0.01 * w * w, 4.749, 5e-4);
 }
 
 Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
@@ -117,19 +123,21 @@ Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
   config.l1 = 10;
   config.prox_l1 = true;
   config.stop_projected_gradient = 1e-9;
+
   vise_run_result result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   cr_expect(w == 0, "w = %g", w);
   cr_expect_eq(result.n_zero_weights, 1);
+
   config = config_a(200000);
   config.max_norm = 1.5;
   config.stop_projected_gradient = 1e-9;
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
-  NEAR(w, 1.5, 1e-12);
+  EXPECT_NEAR(w, 1.5, 1e-12);
 }
 
-Test(stopping, at_a_loss) {
+Test(stopping, ends_at_a_loss) {
   double w = 0, b = 0;
   vise_train_config config = config_a(100000);
   config.stop_loss_on = true;
@@ -140,7 +148,7 @@ Test(stopping, at_a_loss) {
   cr_expect_eq(result.steps, result.epochs);
 }
 
-Test(stopping, by_the_first_of_two_limits) {
+Test(stopping, ends_at_the_first_of_two_limits) {
   double w = 0, b = 0;
   vise_train_config config = config_a(7);
   config.epochs = 5;
@@ -153,7 +161,7 @@ Test(stopping, by_the_first_of_two_limits) {
 
 /* ---- patience --------------------------------------------------------------------------------------------------- */
 
-/* Few training rows and a wide net: it learns them by heart, and the validation loss goes up again. */
+/* Few training rows and a wide net: it memorizes them, and the validation loss rises again. */
 typedef struct overfit {
   vise_dataset *train, *validation;
   vise_train_config config;
@@ -176,15 +184,18 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   overfit o = make_overfit(backend);
   vise_model *model = rig_model(wide, 3, true, dtype), *twin = rig_model(wide, 3, true, dtype), *loaded = NULL;
   vise_trainer *trainer = NULL;
+
   char folder[256];
   rig_folder(folder);
   const vise_run_config run = rig_run_config(folder, NULL);
   vise_run_result result;
+
   OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &result, &rig_err));
   cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
   cr_assert_gt(result.best_epoch, 0);
   cr_expect_eq(result.epochs, result.best_epoch + 10);
+
   /* The trainer itself stays at the last weights. */
   vise_model *last = rig_model(wide, 3, true, dtype);
   vise_trainer *other = NULL;
@@ -194,14 +205,17 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   OK(vise_trainer_step(other, 1, &expected, NULL, &rig_err));
   OK(vise_trainer_step(trainer, 1, &went_on, NULL, &rig_err));
   cr_expect(went_on.loss == expected.loss && went_on.grad_norm == expected.grad_norm && went_on.step == expected.step);
+
   vise_trainer_free(other);
   vise_model_free(last);
   vise_trainer_free(trainer);
+
   OK(vise_trainer_create(&o.config, twin, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_step(trainer, (size_t)(3 * result.best_epoch), NULL, NULL, &rig_err));
   OK(vise_trainer_sync(trainer, &rig_err));
-  cr_expect(rig_same_params(model, twin), "the model has not the weights of epoch %llu",
+  cr_expect(rig_same_params(model, twin), "the model does not have the weights of epoch %llu",
             (unsigned long long)result.best_epoch);
+
   OK(vise_model_load(rig_path(folder, "model.safetensors"), &loaded, &rig_err));
   cr_expect(rig_same_params(loaded, twin));
   vise_eval_config eval;
@@ -209,8 +223,9 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   eval.backend = backend;
   vise_metrics metrics;
   OK(vise_evaluate(loaded, o.validation, &eval, &metrics, &rig_err));
-  cr_expect(fabs(metrics.loss - result.validation.loss) <= 1e-6 * metrics.loss);
+  EXPECT_NEAR(result.validation.loss, metrics.loss, 1e-6 * metrics.loss);
   cr_expect(metrics.accuracy == result.validation.accuracy);
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_model_free(twin);
@@ -229,15 +244,18 @@ Test(stopping, patience_counts_only_improvements_above_min_delta) {
   overfit o = make_overfit(VISE_BACKEND_CPU64);
   o.config.min_delta = 100;
   o.config.patience = 4;
+
   vise_model *model = rig_model(wide, 3, true, VISE_F64);
   vise_trainer *trainer = NULL;
   const vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
+
   OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &result, &rig_err));
   cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
   cr_expect_eq(result.best_epoch, 1);
   cr_expect_eq(result.epochs, 5);
+
   vise_trainer_free(trainer);
   vise_model_free(model);
   vise_dataset_free(o.train);
@@ -249,25 +267,31 @@ Test(stopping, a_run_that_lost_patience_can_go_on) {
   overfit o = make_overfit(VISE_BACKEND_CPU64);
   vise_model *model = rig_model(wide, 3, true, VISE_F64), *whole = rig_model(wide, 3, true, VISE_F64);
   vise_trainer *trainer = NULL;
+
   char folder[256];
   rig_folder(folder);
   vise_run_config run = rig_run_config(folder, NULL);
   vise_run_result result, expected;
+
   OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &result, &rig_err));
   vise_trainer_free(trainer);
+
   o.config.patience = 20;
   run.resume = true;
   OK(vise_trainer_create(&o.config, model, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &result, &rig_err));
   vise_trainer_free(trainer);
+
   run = rig_run_config(NULL, NULL);
   OK(vise_trainer_create(&o.config, whole, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_run(trainer, &run, &expected, &rig_err));
   vise_trainer_free(trainer);
+
   cr_expect_eq(result.epochs, expected.epochs);
   cr_expect_eq(result.best_epoch, expected.best_epoch);
   cr_expect(rig_same_params(model, whole));
+
   vise_model_free(model);
   vise_model_free(whole);
   vise_dataset_free(o.train);

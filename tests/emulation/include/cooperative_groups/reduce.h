@@ -1,3 +1,3 @@
-// cooperative_groups::reduce is in the header of the groups.
+// cooperative_groups::reduce is in cooperative_groups.h.
 #pragma once
 #include <cooperative_groups.h>

@@ -22,6 +22,7 @@
 #undef __forceinline__
 #undef __noinline__
 #undef __maxnreg__
+
 #define __global__
 #define __device__
 #define __host__
@@ -32,10 +33,12 @@
 #define __cluster_dims__(...)  // a launch needs the attribute anyway
 #define __maxnreg__(...)
 #define __forceinline__ inline
-#define __noinline__  // the C++ library spells an attribute so
+#define __noinline__  // the C++ library uses the name for an attribute
+
 // All static shared objects of the program lie in one section, whose bytes the scheduler exchanges between blocks.
 // In inline functions and templates the function must be static ("section type conflict" otherwise).
 #define __shared__ static __attribute__((section("emu_shared")))
+
 // Dynamic shared memory; under nvcc: extern __shared__ __align__(1024) unsigned char raw[]; T *name = (T *)raw.
 #define VISE_DYNAMIC_SHARED(T, name) T *name = static_cast<T *>(emu::dynamic_shared())
 
@@ -70,22 +73,17 @@ inline void __threadfence_system() {
 inline void __nanosleep(unsigned, EMU_SITE) {
   emu::yield(EMU_HERE);
 }
-// Switches of fibers so far: grows, is the same in each run, and measures nothing.
+
+// Fiber switches so far: grows, is the same in every run, and does not measure time.
 long long emu_clock();
 inline long long clock64() {
   return emu_clock();
-}
-inline unsigned long long globaltimer() {
-  return static_cast<unsigned long long>(emu_clock());
 }
 
 [[noreturn]] inline void __trap(EMU_SITE) {
   emu::fail(EMU_HERE, "__trap()");
 }
 
-inline uint32_t emu_shared_address(const void *pointer, EMU_SITE) {
-  return emu::shared_address(pointer, EMU_HERE);
-}
 inline size_t __cvta_generic_to_shared(const void *pointer, EMU_SITE) {
   return emu::shared_address(pointer, EMU_HERE);
 }

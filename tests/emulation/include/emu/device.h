@@ -8,7 +8,7 @@
 // The call site, as two trailing default arguments: void f(int x, EMU_SITE); calls g(EMU_HERE).
 #define EMU_SITE const char *emu_file = __builtin_FILE(), int emu_line = __builtin_LINE()
 #define EMU_HERE emu_file, emu_line
-// For functions whose accesses the race checker is told of by hand.
+// For functions that report their accesses to the race checker by hand.
 #define EMU_UNCHECKED __attribute__((no_sanitize("thread")))
 
 namespace emu {
@@ -22,15 +22,17 @@ namespace emu {
 
 // Lets every other thread run. Loops that wait for another thread must call it (as __nanosleep does).
 void yield(EMU_SITE);
-// In the random order: sometimes a yield. At accesses where threads meet (atomics).
+
+// In the random order: sometimes a yield. Called at accesses where threads meet (atomics).
 void maybe_switch(EMU_SITE);
+
 // This thread has changed memory that others may wait for: it is not merely polling.
 void note_change();
 
 // ---- barriers --------------------------------------------------------------------------------------------------
 
 enum class Vote { kNone, kCount, kAnd, kOr };
-// bar.sync id, threads; threads = 0 is the whole block (all threads that have not exited).
+// bar.sync id, threads; threads = 0 is the whole block, none of which may have exited.
 int block_barrier(int id, int threads, Vote vote, int predicate, EMU_SITE);
 // bar.arrive: counts, does not wait.
 void block_arrive(int id, int threads, EMU_SITE);
@@ -52,11 +54,9 @@ unsigned thread_rank();  // in the block
 
 unsigned cluster_rank();
 unsigned cluster_size();
-void *dynamic_shared();  // 1024-byte aligned
-size_t dynamic_shared_bytes();
+void *dynamic_shared();                                               // 1024-byte aligned
 void *map_shared_rank(const void *pointer, unsigned rank, EMU_SITE);  // distributed shared memory
 uint32_t shared_address(const void *pointer, EMU_SITE);               // __cvta_generic_to_shared
-void *shared_pointer(uint32_t address);                               // its inverse
 bool is_shared(const void *pointer);                                  // of this block
 
 // ---- asynchronous copies ---------------------------------------------------------------------------------------
@@ -66,16 +66,14 @@ bool is_shared(const void *pointer);                                  // of this
 void async_copy(void *destination, const void *source, size_t bytes, size_t source_bytes, EMU_SITE);
 void async_commit();
 void async_wait(int pending, EMU_SITE);  // cp.async.wait_group pending
-void async_wait_all(EMU_SITE);
 
 // mbarrier and cp.async.bulk (global to shared). try_wait yields when it fails, so it may be polled.
 void mbarrier_init(uint64_t *barrier, unsigned count, EMU_SITE);
-void mbarrier_invalidate(uint64_t *barrier, EMU_SITE);
 void mbarrier_arrive(uint64_t *barrier, unsigned expect_bytes, EMU_SITE);
 bool mbarrier_try_wait(uint64_t *barrier, unsigned parity, EMU_SITE);
 void bulk_copy(void *destination, const void *source, size_t bytes, uint64_t *barrier, EMU_SITE);
 
-// ---- the race checker; nothing in the other builds ---------------------------------------------------------------
+// ---- the race checker; no-ops in the other builds ----------------------------------------------------------------
 
 // Order of an atomic access. An RMW reads and writes.
 enum Memory : int { kRelaxed = 0, kAcquire = 1, kRelease = 2, kAcqRel = 3 };
@@ -83,23 +81,13 @@ void note_atomic_load(const void *address, size_t bytes, Memory order);
 void note_atomic_store(const void *address, size_t bytes, Memory order);
 void note_atomic_rmw(const void *address, size_t bytes, Memory order);
 void note_fence();  // __threadfence and its kin: makes earlier relaxed loads acquire, later relaxed stores release
-// A plain access that the compiler did not see, as of a model that copies bytes.
+// A plain access that the compiler does not see, such as a byte copy in a PTX model.
 void note_read(const void *address, size_t bytes);
 void note_write(const void *address, size_t bytes);
 
-}  // namespace emu
-
-// The hooks that PTX models call for ld.acquire (after the load) and st.release (before the store), any scope.
-inline void emu_acquire(const void *address, size_t bytes = 4) {
-  emu::note_atomic_load(address, bytes, emu::kAcquire);
-}
-inline void emu_release(const void *address, size_t bytes = 4) {
-  emu::note_atomic_store(address, bytes, emu::kRelease);
-}
-
-namespace emu {
 // The whole access, checked and ordered. T is trivially copyable, up to 16 bytes, and must be aligned to its size.
 void check_aligned(const void *address, size_t bytes, EMU_SITE);
+
 template <class T>
 EMU_UNCHECKED inline T atomic_load(const T *address, Memory order, EMU_SITE) {
   check_aligned(address, sizeof(T), EMU_HERE);
@@ -109,6 +97,7 @@ EMU_UNCHECKED inline T atomic_load(const T *address, Memory order, EMU_SITE) {
   note_atomic_load(address, sizeof(T), order);
   return value;
 }
+
 template <class T>
 EMU_UNCHECKED inline void atomic_store(T *address, T value, Memory order, EMU_SITE) {
   check_aligned(address, sizeof(T), EMU_HERE);
@@ -117,6 +106,7 @@ EMU_UNCHECKED inline void atomic_store(T *address, T value, Memory order, EMU_SI
   note_change();
   std::memcpy(address, &value, sizeof value);
 }
+
 // old = *address; *address = next(old); returns old
 template <class T, class F>
 EMU_UNCHECKED inline T atomic_rmw(T *address, Memory order, F next, EMU_SITE) {

@@ -1,11 +1,11 @@
-// Launches and attributes of typed kernels, over the runtime calls that take an address.
+// Launches and attributes of typed kernels, on top of the runtime calls that take an address.
 #pragma once
 #include <utility>
 
 #include "../../device/grid.h"
 #include "emu/builtins.h"
 
-// Makes a kernel known by its address, for callers in C. Under nvcc it is nothing.
+// Makes a kernel known by its address, for callers in C. Empty under nvcc.
 #define VISE_KERNEL(k) static const emu::Kernel *const emu_kernel_##k __attribute__((used)) = emu::kernel_of(&k)
 
 namespace emu {

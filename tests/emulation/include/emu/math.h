@@ -233,7 +233,7 @@ inline float __fdividef(float a, float b) {
   return a / b;
 }
 
-// min and max of the plain types, as CUDA overloads them; of floats like fminf: NaN is the loser.
+// min and max of the plain types, as CUDA overloads them; for floats as fminf: NaN loses.
 #define EMU_MIN_MAX(T)     \
   inline T min(T a, T b) { \
     return b < a ? b : a;  \

@@ -21,9 +21,10 @@ struct ShuffleInput {
   int argument, width;
 };
 
-// The lane that a lane reads from.
+// The lane to read from.
 inline int shuffle_source(Shuffle kind, int lane, int argument, int width) {
   const int base = lane & ~(width - 1);
+
   switch (kind) {
     case Shuffle::kIndex:
       return base + (argument & (width - 1));
@@ -97,12 +98,14 @@ template <class T, class F>
 EMU_UNCHECKED void reduce_compute(unsigned mask, const void *const inputs[32], void *const outputs[32]) {
   T result = {};
   bool first = true;
+
   for (int lane = 0; lane < 32; ++lane) {
     if (!(mask >> lane & 1)) continue;
     const T value = *static_cast<const T *>(inputs[lane]);
     result = first ? value : F()(result, value);
     first = false;
   }
+
   for (int lane = 0; lane < 32; ++lane) {
     if (mask >> lane & 1) *static_cast<T *>(outputs[lane]) = result;
   }
@@ -184,7 +187,7 @@ template <class T>
 inline unsigned __match_any_sync(unsigned mask, T value, EMU_SITE) {
   return emu::match(mask, "__match_any_sync", value, EMU_HERE);
 }
-// A reduction to the mask where all lanes agree, 0 otherwise.
+// The mask where all lanes agree, 0 otherwise.
 template <class T>
 inline unsigned __match_all_sync(unsigned mask, T value, int *predicate, EMU_SITE) {
   const unsigned same = emu::match(mask, "__match_all_sync", value, EMU_HERE);
