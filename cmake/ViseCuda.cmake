@@ -1,5 +1,5 @@
 # The CUDA backend and its kernels. VISE_CUDA=AUTO builds them where the CUDA toolkit is found, ON insists, OFF does
-# without. The sanitizer builds instrument host code only and have neither.
+# without. The sanitizer builds instrument host code only and do without both.
 #
 #   VISE_HAS_NVCC           there is a compiler for kernels
 #   VISE_HAS_CUDA           this build has the backend; links with vise_cuda_headers and vise_cuda_runtime (the static

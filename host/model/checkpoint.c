@@ -32,7 +32,7 @@ static void hash_text(uint64_t hash, char out[17]) {
 static vise_status check_name(const char *dir, const char *name, vise_error *err) {
   size_t n = strlen(name);
   if (n > 0 && n <= 64 && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_-") == n) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_INTERNAL, "%s: '%.80s' is no name for a part of a checkpoint", dir, name);
+  return vise_i_fail(err, VISE_ERR_INTERNAL, "%s: '%.80s' cannot name a part of a checkpoint", dir, name);
 }
 
 /* malloc'ed "<dir>/<name>.safetensors". */
@@ -116,7 +116,7 @@ static vise_status temporary_path(const char *dir, char **out_parent, char **out
   const char *slash = strrchr(dir, '/');
   const char *name = slash ? slash + 1 : dir;
 
-  if (!*name) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is no name for a checkpoint", dir));
+  if (!*name) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' cannot name a checkpoint", dir));
   VISE_TRY(vise_i_copy_text(&parent, slash ? dir : ".", err));
   if (slash) parent[slash == dir ? 1 : slash - dir] = '\0';
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "host/model/model.h"
+#include "host/options/options.h"
 #include "host/train/inference.h"
 #include "host/train/metrics.h"
 #include "host/train/resolve.h"
@@ -25,11 +26,8 @@ static vise_status check_arguments(const vise_eval_config *config, vise_error *e
     return vise_i_fail(err, VISE_ERR_USAGE, "vise_eval_config: struct_size is %zu, expected %zu; call %s first",
                        config->struct_size, sizeof *config, "vise_eval_config_init");
   }
-  if (config->n_threads < 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--threads %d: expected a positive number, or 0 to have it chosen",
-                       config->n_threads);
-  }
-  return VISE_OK;
+  const vise_status status = vise_i_option_check_int("threads", config->n_threads, err);
+  return status == VISE_OK ? vise_i_option_check_int("device", config->device, err) : status;
 }
 
 vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *dataset, const vise_eval_config *config,

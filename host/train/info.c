@@ -36,7 +36,7 @@ const char *vise_version(void) {
 
 #define BUILD_OPTIONS(cuda)                                                          \
   "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT \
-  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda ", mpi=no, nccl=no" COMMIT
+  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda COMMIT
 
 const char *vise_build_options(void) {
   return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");

@@ -70,14 +70,14 @@ vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool ove
   VISE_TRY(name_files(out, dir, err));
   struct stat info;
   if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--out %s is a file: choose a folder", dir));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` %s is a file: choose a folder", dir));
   }
 
   const bool empty = vise_i_dir_is_empty(dir, &exists);
   if (exists && !empty && !overwrite) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
-                         "--out %s is not empty: choose another folder, go on with its run "
-                         "(--resume), or replace it (--overwrite)",
+                         "`out_dir` %s is not empty: choose another folder, go on with its run "
+                         "(`resume`), or replace it (`overwrite`)",
                          dir));
   }
 
@@ -166,16 +166,16 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
   VISE_TRY(name_files(out, dir, err));
   VISE_TRY(vise_i_checkpoint_list(out->checkpoints, &steps, &n, err));
   if (n == 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--resume %s: there is no checkpoint in %s; start a new run with --out",
-                         dir, out->checkpoints));
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run", out->checkpoints));
   }
 
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                         "--resume %s: none of the %zu checkpoints in %s is whole; start again with "
-                         "--config %s --out %s --overwrite",
-                         dir, n, out->checkpoints, out->config, dir));
+                         "`resume`: none of the %zu checkpoints in %s is whole; start again with the options in %s "
+                         "and `overwrite`",
+                         n, out->checkpoints, out->config));
   }
 
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));

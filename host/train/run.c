@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/struct.h"
 #include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
@@ -11,32 +12,20 @@
 #define SEGMENT_SECONDS 0.01
 #define PROGRESS_SECONDS 0.1
 
-void vise_run_config_init(vise_run_config *config) {
-  memset(config, 0, sizeof(*config));
-  config->struct_size = sizeof(*config);
-}
-
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
-  if (config == NULL || config->struct_size != sizeof(*config)) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "vise_run_config has size %zu, expected %zu: initialise it with "
-                       "vise_run_config_init",
-                       config == NULL ? 0 : config->struct_size, sizeof(*config));
-  }
-
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
   if (config->overwrite && config->resume) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--overwrite and --resume contradict each other");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`overwrite` and `resume` contradict each other");
   }
   if (config->out_dir == NULL && (config->overwrite || config->resume)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--%s needs --out", config->overwrite ? "overwrite" : "resume");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s` needs `out_dir`", config->overwrite ? "overwrite" : "resume");
   }
   if (config->out_dir != NULL && config->out_dir[0] == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--out is empty: expected a folder");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` is empty: expected a folder");
   }
 
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give --epochs, --steps or a stopping rule");
+    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
   return VISE_OK;
 }
@@ -290,10 +279,11 @@ vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *confi
   if (err == NULL) err = &own; /* notes and the poison need the text */
   run.last_progress = run.start;
   VISE_TRY(vise_i_trainer_check(trainer, err));
-  VISE_TRY(check_config(trainer, config, err));
+  vise_run_config_init(&run.config);
+  VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
+  VISE_TRY(check_config(trainer, &run.config, err));
 
-  run.config = *config;
-  run.notes = (vise_i_notes){.log = config->log, .user = config->user};
+  run.notes = (vise_i_notes){.log = run.config.log, .user = run.config.user};
   VISE_TRY(open_run(&run, err));
 
   status = loop(&run, &reason, err);

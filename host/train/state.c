@@ -269,7 +269,7 @@ static vise_status read_arrays(const vise_trainer *t, const char *dir, arrays *a
     if (tensor == NULL && !needed) continue;
     if (tensor == NULL || tensor->dtype != stored_dtype(t, i) || vise_i_st_n_elements(tensor) != n) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                           "%s: tensors.safetensors: \"%s\" is missing or has not %zu elements of "
+                           "%s: tensors.safetensors: \"%s\" is missing, or does not have %zu elements of "
                            "%s",
                            dir, array_names[i], n, i == ARRAY_MASK ? "u8" : vise_dtype_name(t->ops->dtype)));
     }

@@ -69,16 +69,16 @@ static vise_status choose_backend(vise_trainer *t, const vise_train_config *conf
       vise_i_resolve_backend(config->backend, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: --backend %s has no devices; leave it 0",
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: `backend` %s has no devices; leave it 0",
                          config->device, t->ops->name));
   }
   if (t->which != VISE_BACKEND_CUDA && config->steps_per_launch != 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--steps-per-launch %llu: --backend %s has no launches; leave it 0",
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`steps_per_launch` %llu: `backend` %s has no launches; leave it 0",
                          (unsigned long long)config->steps_per_launch, t->ops->name));
   }
   if (t->which != VISE_BACKEND_CUDA && config->device_memory_limit != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "--device-memory-limit %zu: --backend %s has no devices; leave it off",
+                         "`device_memory_limit` %zu: `backend` %s has no devices; leave it off",
                          config->device_memory_limit, t->ops->name));
   }
   VISE_TRY(vise_i_resolve_check_dtype(t->ops, t->model, err));
@@ -94,7 +94,7 @@ static vise_status check_row_weights(const vise_i_view *view, vise_error *err) {
   for (size_t i = 0; i < view->n_rows; i++) {
     if (weights[vise_i_view_row(view, i)] > 0) return VISE_OK;
   }
-  return vise_i_fail(err, VISE_ERR_VALUE, "%s: --row-weights are 0 in every row", vise_dataset_name(view->dataset));
+  return vise_i_fail(err, VISE_ERR_VALUE, "%s: `row_weights` are 0 in every row", vise_dataset_name(view->dataset));
 }
 
 static vise_status make_view(vise_trainer *t, const vise_dataset *dataset, vise_i_view *view, bool *has,
@@ -178,7 +178,7 @@ static vise_status start_backend(vise_trainer *t, vise_error *err) {
   const uint8_t *mask = vise_model_mask(t->model);
   const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
 
-  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "--mask", err));
+  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
                                err));
   vise_i_resolve_way(t->which, &t->spec);
@@ -192,13 +192,15 @@ done:
   return status;
 }
 
-vise_status vise_trainer_create(const vise_train_config *config, vise_model *model, const vise_dataset *train,
+vise_status vise_trainer_create(const vise_train_config *given, vise_model *model, const vise_dataset *train,
                                 const vise_dataset *validation, const vise_dataset *test, vise_trainer **out,
                                 vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
+  vise_train_config own;
+  const vise_train_config *config = &own;
 
-  VISE_TRY(vise_i_config_validate(config, err));
+  VISE_TRY(vise_i_train_config_take(given, &own, err));
   VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
   t->model = model;
   t->net = vise_i_model_net(model);

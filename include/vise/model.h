@@ -30,7 +30,11 @@ typedef struct vise_net_config {
   bool bias;                          /**< default true */
 } vise_net_config;
 
+/** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
+    the header in use. */
+VISE_API void vise_net_config_init_sized(vise_net_config *config, size_t n_bytes);
 VISE_API void vise_net_config_init(vise_net_config *config);
+#define vise_net_config_init(config) vise_net_config_init_sized(config, sizeof *(config))
 
 /** A model with all weights 0, no scaling, no mask, and the loss mse (one output) or cross-entropy (more) until another
    is set. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.

@@ -36,22 +36,29 @@ typedef struct vise_layer_clamp {
   double lo, hi;
 } vise_layer_clamp;
 
+/** Most steps of one launch of the cuda backend. */
+#define VISE_MAX_STEPS_PER_LAUNCH 4096
+
 /** When a weight operation is applied: once, after a step or after an epoch, or after every step. */
 typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY } vise_weight_op_timing;
 
 /**
  * Everything that defines a training. Initialise with vise_train_config_init (the defaults are in brackets).
  *
- * A step computes, in this order:
- *  1. outputs, data loss and its gradient g for the batch;
- *  2. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 4);
- *  3. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
- *  4. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
- *  5. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
- *  6. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
- *  7. w = max(0, 1 - lr * decoupled_decay) w - d;
- *  8. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
- *  9. the mask, then the box (clamp), then max_norm.
+ * A step computes, in this order (docs/step.md says it in full, under the same numbers):
+ *  1. learning rate and factors on the bounds, by their schedules;
+ *  2. outputs, data loss and its gradient g for the batch;
+ *  3. a count of the entries of g that are not finite;
+ *  4. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 6);
+ *  5. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
+ *  6. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
+ *  7. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
+ *  8. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
+ *  9. w = max(0, 1 - lr * decoupled_decay) w - d;
+ * 10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
+ * 11. the mask;
+ * 12. the box (clamp), then max_norm;
+ * 13. what vise_step_stats reports.
  *
  * Strengths: k2 = 2 l2 and k1 = l1 (lambda_w2), k2 = l2 and k1 = l1 (half; PyTorch's weight_decay is l2 with half,
  * clip_scope data and penalize_bias), k2 = l2/m and k1 = l1/(2m) (over_m; m rows trained on).
@@ -135,15 +142,21 @@ typedef struct vise_train_config {
   vise_backend backend;       /**< [auto] */
   vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
   vise_precision precision;   /**< [auto] */
-  uint64_t steps_per_launch;  /**< cuda, up to 4096 [0 = chosen by the backend] */
+  uint64_t steps_per_launch;  /**< cuda, up to VISE_MAX_STEPS_PER_LAUNCH [0 = chosen by the backend] */
   int n_threads;              /**< cpu backends; 0 = chosen [0] */
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
                                  chunks, with the same results [0 = what is free] */
   bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
+
+  void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
 } vise_train_config;
 
+/** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
+    the header in use. */
+VISE_API void vise_train_config_init_sized(vise_train_config *config, size_t n_bytes);
 VISE_API void vise_train_config_init(vise_train_config *config);
+#define vise_train_config_init(config) vise_train_config_init_sized(config, sizeof *(config))
 
 /** What one step reports; all at the weights before the update unless said otherwise. */
 typedef struct vise_step_stats {
@@ -271,9 +284,13 @@ typedef struct vise_run_config {
   /** Warnings and notes. NULL: dropped. */
   void (*log)(void *user, vise_log_level level, const char *message);
   void *user;
+  void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
 } vise_run_config;
 
+/** Sets the defaults; see vise_train_config_init_sized. */
+VISE_API void vise_run_config_init_sized(vise_run_config *config, size_t n_bytes);
 VISE_API void vise_run_config_init(vise_run_config *config);
+#define vise_run_config_init(config) vise_run_config_init_sized(config, sizeof *(config))
 
 typedef struct vise_run_result {
   vise_stop_reason reason;
@@ -293,8 +310,8 @@ typedef struct vise_run_result {
 } vise_run_result;
 
 /**
- * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model as the contract of the
- * command line says, and syncs the model. result says why the run ended. max-skips and nonfinite return
+ * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model (docs/files.md), and
+ * syncs the model. result says why the run ended. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled; errors met before anything was written leave out_dir as it was.
  * Other errors: VISE_ERR_USAGE (out_dir not empty), VISE_ERR_IO, VISE_ERR_FORMAT (resume), VISE_ERR_DEVICE.
  */

@@ -7,6 +7,7 @@
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
 #include "vise/model.h"
+#include "vise/options.h"
 #include "vise/plan.h"
 #include "vise/status.h"
 #include "vise/train.h"

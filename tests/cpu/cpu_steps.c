@@ -6,46 +6,8 @@
 
 #include "host/backend/cpu/threads.h"
 #include "host/backend/cuda/device.h"
+#include "tests/support/allocation_fault.h"
 #include "tests/support/step_checks.h"
-
-/* Counts allocator calls by Vise and the tests (the linker sends them here), not those by other libraries. */
-static size_t n_allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t each);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-int __real_posix_memalign(void **out, size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t each);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-int __wrap_posix_memalign(void **out, size_t alignment, size_t n);
-
-void *__wrap_malloc(size_t n) {
-  n_allocations++;
-  return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t each) {
-  n_allocations++;
-  return __real_calloc(n, each);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  n_allocations++;
-  return __real_realloc(p, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-  n_allocations++;
-  return __real_aligned_alloc(alignment, n);
-}
-
-int __wrap_posix_memalign(void **out, size_t alignment, size_t n) {
-  n_allocations++;
-  return __real_posix_memalign(out, alignment, n);
-}
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cpu;
 
@@ -154,15 +116,15 @@ Test(cpu_steps, no_allocation_inside_a_step) {
   size_t n_done;
 
   free(malloc(1));
-  cr_assert(n_allocations > 0, "allocations are not counted");
+  cr_assert(fault.n_calls > 0, "allocations are not counted");
 
-  const size_t before = n_allocations;
+  const size_t before = fault.n_calls;
   cr_assert(OPS->run(b, 0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
 
   vise_i_data few = r->data;
   few.x.n_rows = few.y.n_rows = 5;
   cr_assert(OPS->step(b, &few, NULL, 0, &r->hyper[0], &r->stats[0], &err) == VISE_OK, "%s", err.text);
-  cr_expect(n_allocations == before, "%zu allocations", n_allocations - before);
+  cr_expect(fault.n_calls == before, "%zu allocations", fault.n_calls - before);
 
   OPS->destroy(b);
   step_rig_free(r);

@@ -30,37 +30,37 @@ static json_t *example_state(void) {
 
 static vise_status write_step(uint64_t step, vise_error *err) {
   json_t *state = example_state();
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_make_dir(parent, NULL), VISE_OK);
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
   vise_status status = vise_i_checkpoint_write(dir, state, parts, 2, err);
   json_decref(state);
   free(dir);
-  free(parent);
   return status;
 }
 
 static char *step_path(uint64_t step) {
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
-  free(parent);
   return dir;
 }
 
 Test(checkpoint, everything_written_is_read_back) {
   vise_error err = VISE_ERROR_INIT;
-  cr_assert_eq(write_step(123, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(write_step(123, &err), err);
   char *dir = step_path(123);
   cr_assert_not_null(strstr(dir, "/checkpoints/step-000000123"));
-  cr_assert_eq(vise_i_checkpoint_verify(dir, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_verify(dir, &err), err);
 
   json_t *state = NULL, *expected = example_state();
-  cr_assert_eq(vise_i_checkpoint_read_state(dir, &state, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_read_state(dir, &state, &err), err);
   cr_assert(json_equal(state, expected));
 
   for (int i = 0; i < 2; ++i) {
     vise_i_st_file *file = NULL;
-    cr_assert_eq(vise_i_checkpoint_read_part(dir, parts[i].name, &file, &err), VISE_OK, "%s", err.text);
+    EXPECT_OK(vise_i_checkpoint_read_part(dir, parts[i].name, &file, &err), err);
     const vise_i_st_tensor *found = vise_i_st_find(file, "0.weight");
     cr_assert_not_null(found);
     cr_assert_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
@@ -78,19 +78,18 @@ Test(checkpoint, everything_written_is_read_back) {
 }
 
 Test(checkpoint, is_never_written_over) {
-  char *dir = step_path(1), *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
   cr_assert_eq(write_step(1, NULL), VISE_ERR_IO);
   cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 1);
 
   json_t *state = example_state();
-  char *nowhere = rig_path("missing/step-000000001");
+  const char *nowhere = rig_in("missing/step-000000001");
   cr_assert_eq(vise_i_checkpoint_write(nowhere, state, parts, 2, NULL), VISE_ERR_IO);
 
   json_decref(state);
-  free(nowhere);
-  free(parent);
   free(dir);
 }
 
@@ -100,10 +99,9 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
   size_t n_flips = 0;
 
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
 
     for (size_t i = 0; i < n; ++i) {
@@ -120,7 +118,6 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
     rig_write(path, bytes, n);
     cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
 
   cr_assert_gt(n_flips, 3000);
@@ -132,10 +129,9 @@ Test(checkpoint, any_cut_or_missing_file_is_found) {
   char *dir = step_path(5);
 
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
 
     for (size_t cut = 0; cut < n; ++cut) {
@@ -148,48 +144,43 @@ Test(checkpoint, any_cut_or_missing_file_is_found) {
     rig_write(path, bytes, n);
     cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
   free(dir);
 }
 
 Test(checkpoint, a_part_that_was_exchanged_is_not_read) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
-  char *dir = step_path(5), *path = NULL;
+  char *dir = step_path(5);
   static const float others[6] = {1, 2, 3, 4, 5, 7};
   vise_i_st_tensor tensor = weight_tensors[0];
   vise_i_st_file *file = NULL;
   tensor.data = others;
 
-  cr_assert_eq(vise_i_path_join(&path, dir, "model.safetensors", NULL), VISE_OK);
-  cr_assert_eq(vise_i_st_write(path, &tensor, 1, NULL, 0, NULL), VISE_OK);
+  cr_assert_eq(vise_i_st_write(rig_path(dir, "model.safetensors"), &tensor, 1, NULL, 0, NULL), VISE_OK);
 
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "model", &file, NULL), VISE_ERR_FORMAT);
   cr_assert_null(file);
   cr_assert_eq(vise_i_checkpoint_read_part(dir, "mask", &file, NULL), VISE_OK);
   vise_i_st_free(file);
 
-  free(path);
   free(dir);
 }
 
 static void make_entry(const char *parent, const char *name, bool folder) {
-  char *path = NULL;
-  cr_assert_eq(vise_i_path_join(&path, parent, name, NULL), VISE_OK);
+  const char *path = rig_path(parent, name);
   if (folder) {
     cr_assert_eq(mkdir(path, 0777), 0);
   } else {
     rig_write(path, "x", 1);
   }
-  free(path);
 }
 
-Test(checkpoint, lists_and_thins_out_its_own_alone) {
+Test(checkpoint, lists_and_prunes_only_its_own) {
   static const uint64_t steps[] = {7, 1000000000, 0, 12, 999999999};
   static const char *const junk_folders[] = {
       "step-12",           "step-00000000x", "step--00000001", "other", "step-", "step-99999999999999999999999",
       "step-000000012.old"};
-  char *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
   uint64_t *listed = NULL;
   size_t n = 99;
 
@@ -202,8 +193,8 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   make_entry(parent, "step-000000055", false);
   make_entry(parent, ".step-000000013.tmp-1", false);
   make_entry(parent, ".step-000000013.tmp-4242", true);
-  char *left_over = NULL;
-  cr_assert_eq(vise_i_path_join(&left_over, parent, ".step-000000013.tmp-4242", NULL), VISE_OK);
+  char left_over[600];
+  snprintf(left_over, sizeof left_over, "%s/.step-000000013.tmp-4242", parent);
   make_entry(left_over, "model.safetensors.tmp-4242", false);
 
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
@@ -219,19 +210,15 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   free(listed);
   cr_assert_neq(access(left_over, F_OK), 0);
   cr_assert_eq(rig_n_entries(parent), 2 + 7 + 2);
-
-  free(left_over);
-  free(parent);
 }
 
 Test(checkpoint, a_file_in_place_of_the_folder_is_an_error) {
-  char *path = rig_path("file");
+  const char *path = rig_in("file");
   uint64_t *listed = NULL;
   size_t n = 0;
   rig_write(path, "x", 1);
   cr_assert_eq(vise_i_checkpoint_list(path, &listed, &n, NULL), VISE_ERR_IO);
   cr_assert_eq(vise_i_checkpoint_verify(path, NULL), VISE_ERR_IO);
-  free(path);
 }
 
 static int write_in_child(void *user) {
@@ -240,7 +227,8 @@ static int write_in_child(void *user) {
 }
 
 Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
-  char *parent = rig_path("checkpoints"), *dir = step_path(1);
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
 
   for (size_t limit = 0; limit < 200; limit += 7) {
@@ -253,5 +241,4 @@ Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
   cr_assert_eq(rig_n_entries(parent), 2);
 
   free(dir);
-  free(parent);
 }
