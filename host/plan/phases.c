@@ -1,8 +1,7 @@
 /* Phases, CTAs and shared memory of a plan. */
-#include "host/plan/plan.h"
-
 #include <string.h>
 
+#include "host/plan/plan.h"
 #include "kernels/canonical.h"
 
 enum {

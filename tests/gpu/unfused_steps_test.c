@@ -403,7 +403,7 @@ Test(unfused_steps, refuses_what_it_cannot_do) {
 
   r->spec.steps_per_launch = 2;
   cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_UNSUPPORTED && b == NULL);
-  cr_expect(strstr(err.text, "--steps-per-launch 2: --step unfused launches each step by itself") != NULL, "%s",
+  cr_expect(strstr(err.text, "`steps_per_launch` 2: `step_mode` unfused launches each step by itself") != NULL, "%s",
             err.text);
 
   vise_error_clear(&err);

@@ -86,14 +86,14 @@ Test(plan_memory, too_little_names_the_largest_array) {
 
   c.request.machine.memory_bytes = n_bytes - 1000;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_MEMORY);
-  cr_expect(strstr(err.text, "1000 more than") && strstr(err.text, "activations") && strstr(err.text, "--batch"), "%s",
+  cr_expect(strstr(err.text, "1000 more than") && strstr(err.text, "activations") && strstr(err.text, "`batch`"), "%s",
             err.text);
 
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
   c.request.machine.memory_bytes = 1000;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_MEMORY);
-  cr_expect(strstr(err.text, "weights of the net") && strstr(err.text, "--layers"), "%s", err.text);
+  cr_expect(strstr(err.text, "weights of the net") && strstr(err.text, "`widths`"), "%s", err.text);
 }
 
 Test(plan_memory, refuses_what_cannot_be) {
