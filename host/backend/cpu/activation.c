@@ -135,76 +135,30 @@ VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const f
 }
 
 /* One function per activation, so that each loop has nothing but its own. */
-#define DEFINE(name, KIND)                                                                                       \
-  VISE_I_CLONES static void activate_##name(float *act, float *pre, const float *bias, size_t width, size_t n) { \
+#define DEFINE(KIND, ...)                                                                                        \
+  VISE_I_CLONES static void activate_##KIND(float *act, float *pre, const float *bias, size_t width, size_t n) { \
     activate(KIND, act, pre, bias, width, n);                                                                    \
   }                                                                                                              \
-  VISE_I_CLONES static void backward_##name(float *delta, const float *act, const float *pre, float *bias_grad,  \
+  VISE_I_CLONES static void backward_##KIND(float *delta, const float *act, const float *pre, float *bias_grad,  \
                                             bool add, size_t width, size_t n) {                                  \
     backward(KIND, delta, act, pre, bias_grad, add, width, n);                                                   \
   }
+VISE_ACTIVATION_TABLE(DEFINE)
 
-DEFINE(relu, VISE_RELU)
-DEFINE(leaky_relu, VISE_LEAKY_RELU)
-DEFINE(silu, VISE_SILU)
-DEFINE(tanh, VISE_TANH)
-DEFINE(sigmoid, VISE_SIGMOID)
-DEFINE(gelu, VISE_GELU)
-DEFINE(identity, VISE_IDENTITY)
+#define ROW(KIND, ...) [KIND] = {activate_##KIND, backward_##KIND},
+static const struct {
+  void (*activate)(float *act, float *pre, const float *bias, size_t width, size_t n);
+  void (*backward)(float *delta, const float *act, const float *pre, float *bias_grad, bool add, size_t width,
+                   size_t n);
+} functions[] = {VISE_ACTIVATION_TABLE(ROW)};
 
 void vise_i_cpu_activate(vise_activation kind, float *act, float *pre, const float *bias, size_t width, size_t n) {
-  switch (kind) {
-    case VISE_RELU:
-      activate_relu(act, pre, bias, width, n);
-      return;
-    case VISE_LEAKY_RELU:
-      activate_leaky_relu(act, pre, bias, width, n);
-      return;
-    case VISE_SILU:
-      activate_silu(act, pre, bias, width, n);
-      return;
-    case VISE_TANH:
-      activate_tanh(act, pre, bias, width, n);
-      return;
-    case VISE_SIGMOID:
-      activate_sigmoid(act, pre, bias, width, n);
-      return;
-    case VISE_GELU:
-      activate_gelu(act, pre, bias, width, n);
-      return;
-    case VISE_IDENTITY:
-      if (bias) activate_identity(act, pre, bias, width, n);
-      return;
-    case vise_activation_count_:
-      return;
-  }
+  if (kind == VISE_IDENTITY && !bias) return;
+  functions[kind].activate(act, pre, bias, width, n);
 }
 
 void vise_i_cpu_activate_backward(vise_activation kind, float *delta, const float *act, const float *pre,
                                   float *bias_grad, bool add, size_t width, size_t n) {
-  switch (kind) {
-    case VISE_RELU:
-      backward_relu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_LEAKY_RELU:
-      backward_leaky_relu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_SILU:
-      backward_silu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_TANH:
-      backward_tanh(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_SIGMOID:
-      backward_sigmoid(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_GELU:
-      backward_gelu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_IDENTITY:
-      if (bias_grad) backward_identity(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case vise_activation_count_:
-      return;
-  }
+  if (kind == VISE_IDENTITY && !bias_grad) return;
+  functions[kind].backward(delta, act, pre, bias_grad, add, width, n);
 }
