@@ -6,9 +6,7 @@
 
 /* What the loss is. */
 typedef struct vise_i_metrics_spec {
-  vise_loss loss; /* external: only n_rows is filled */
-  vise_mse_reduction mse_reduction;
-  double label_smoothing;
+  vise_i_rule rule;            /* of which the loss counts; external: only n_rows is filled */
   const double *class_weights; /* as in vise_i_step_spec; NULL: none */
   size_t n_outputs;
 } vise_i_metrics_spec;
