@@ -43,7 +43,7 @@ enum {
 /* X(symbol, name, whether the derivative is formed from z; else from a = f(z)) */
 #define VISE_ACTIVATION_TABLE(X) \
   X(VISE_RELU, "relu", 0) X(VISE_LEAKY_RELU, "leaky-relu", 0) X(VISE_SILU, "silu", 1) X(VISE_TANH, "tanh", 0) \
-  X(VISE_SIGMOID, "sigmoid", 0) X(VISE_GELU, "gelu", 1) X(VISE_IDENTITY, "identity", 0)
+  X(VISE_SIGMOID, "sigmoid", 0) X(VISE_GELU, "gelu", 1) X(VISE_IDENTITY, "identity", 0) X(VISE_ELU, "elu", 0)
 
 #define VISE_INIT_SCHEME_TABLE(X) \
   X(VISE_INIT_LINEAR, "linear") X(VISE_INIT_HE, "he") X(VISE_INIT_GLOROT, "glorot") X(VISE_INIT_ZEROS, "zeros")

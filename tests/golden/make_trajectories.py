@@ -3,15 +3,17 @@
 
 Every case trains a small net for some hundred steps in float64 with PyTorch: its layers, losses, optimizers and clips
 wherever PyTorch has them, a few plain tensor operations where it has not (per-unit clips, proximal L1, ...). The
-tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again only when cases are added:
+tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again when cases are added. Cases that are in
+the file stay as they are, since other versions differ in the last digits; --all makes them anew:
 
-    python3 tests/golden/make_trajectories.py
+    python3 tests/golden/make_trajectories.py [--all]
 
 The keys of a case's "spec" are those of vise_i_step_spec (see tests/support/trajectory.c).
 """
 import json
 import math
 import os
+import sys
 
 import numpy as np
 import torch
@@ -47,7 +49,7 @@ def make_data():
 
 ACTIVATIONS = {
     "relu": nn.ReLU, "leaky-relu": lambda: nn.LeakyReLU(0.01), "silu": nn.SiLU, "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity, "elu": nn.ELU,
 }
 
 DEFAULTS = {
@@ -444,11 +446,20 @@ def write(name, value):
         f.write("{\n" + ",\n".join(parts) + "\n}\n")
 
 
+def cases_made():
+    """The cases of the file that need not be made again, by name."""
+    if "--all" in sys.argv[1:]:
+        return {}
+    with open(os.path.join(HERE, "trajectories.json")) as f:
+        return {c["name"]: c for c in json.load(f)["cases"]}
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     data = make_data()
-    cases = [run_case(c, data) for c in make_cases()]
+    made = cases_made()
+    cases = [made.get(c["name"]) or run_case(c, data) for c in make_cases()]
     write("trajectories.json", {
         "made_by": "make_trajectories.py, PyTorch %s, float64" % torch.__version__.split("+")[0],
         "data": {k: np.asarray(v).tolist() for k, v in data.items()},

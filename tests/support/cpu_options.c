@@ -23,6 +23,9 @@ static void set_sigmoid(cpu_case *c) {
 static void set_gelu(cpu_case *c) {
   c->activation = VISE_GELU;
 }
+static void set_elu(cpu_case *c) {
+  c->activation = VISE_ELU;
+}
 static void set_identity(cpu_case *c) {
   c->activation = VISE_IDENTITY;
 }
@@ -195,6 +198,7 @@ const cpu_option cpu_options[] = {
     {"sigmoid", "activation", set_sigmoid},
     {"gelu", "activation", set_gelu},
     {"identity", "activation", set_identity},
+    {"elu", "activation", set_elu},
     {"no bias", "bias", no_bias},
     {"label smoothing", "loss", smoothing},
     {"mse", "loss", mse},
