@@ -60,11 +60,11 @@ enum {
 #define VISE_MSE_REDUCTION_TABLE(X) \
   X(VISE_MSE_HALF_MEAN, "half_mean") X(VISE_MSE_MEAN, "mean") X(VISE_MSE_HALF_SUM, "half_sum")
 
-/* X(symbol, name, what it has) */
+/* X(symbol, name, what it has, the beta2 that it has by default) */
 #define VISE_OPTIMIZER_TABLE(X) \
-  X(VISE_SGD, "sgd", VISE_HAS_MOMENTUM | VISE_HAS_NESTEROV) \
-  X(VISE_RMSPROP, "rmsprop", VISE_HAS_MOMENTUM | VISE_HAS_MOMENT2) \
-  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS)
+  X(VISE_SGD, "sgd", VISE_HAS_MOMENTUM | VISE_HAS_NESTEROV, 0.999) \
+  X(VISE_RMSPROP, "rmsprop", VISE_HAS_MOMENTUM | VISE_HAS_MOMENT2, 0.999) \
+  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS, 0.999)
 
 /* X(symbol, name, whether it ends at the planned steps, whether it counts epochs) */
 #define VISE_SCHEDULE_TABLE(X) \

@@ -206,7 +206,7 @@ Test(config, has_the_documented_defaults) {
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));
   cr_expect(c.loss == VISE_LOSS_CROSS_ENTROPY && c.optimizer == VISE_SGD && c.scale == VISE_SCALE_AUTO);
-  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && c.beta2 == 0.999 && c.eps == 1e-8);
+  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && isnan(c.beta2) && c.eps == 1e-8);
   cr_expect(c.batch == 64 && c.epochs == 10 && c.steps == 0 && c.shuffle && !c.drop_last && c.max_skips == 8);
   cr_expect(c.lr_schedule.kind == VISE_SCHEDULE_CONSTANT && c.lr_schedule.gamma == 0.1 &&
             c.lr_schedule.step_epochs == 30);
