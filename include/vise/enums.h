@@ -64,7 +64,8 @@ enum {
 #define VISE_OPTIMIZER_TABLE(X) \
   X(VISE_SGD, "sgd", VISE_HAS_MOMENTUM | VISE_HAS_NESTEROV, 0.999) \
   X(VISE_RMSPROP, "rmsprop", VISE_HAS_MOMENTUM | VISE_HAS_MOMENT2, 0.999) \
-  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS, 0.999)
+  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS, 0.999) \
+  X(VISE_LION, "lion", VISE_HAS_MOMENT1, 0.99)
 
 /* X(symbol, name, whether it ends at the planned steps, whether it counts epochs) */
 #define VISE_SCHEDULE_TABLE(X) \

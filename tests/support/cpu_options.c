@@ -95,6 +95,12 @@ static void adam(cpu_case *c) {
   c->lr = 0.01;
 }
 
+static void lion(cpu_case *c) {
+  c->spec.rule.optimizer = VISE_LION;
+  c->spec.rule.beta2 = 0.99;
+  c->lr = 1e-4; /* so that a step the other way is within the tolerances of what is not a weight */
+}
+
 static void l2(cpu_case *c) {
   c->spec.rule.k2 = 0.03;
 }
@@ -215,6 +221,7 @@ const cpu_option cpu_options[] = {
     {"rmsprop", "optimizer", rmsprop},
     {"rmsprop momentum", "optimizer", rmsprop_momentum},
     {"adam", "optimizer", adam},
+    {"lion", "optimizer", lion},
     {"l2", "l2", l2},
     {"l1", "l1", l1},
     {"prox l1", "l1", prox},

@@ -78,6 +78,8 @@ Test(set_get, number_of_the_optimizer) {
 
   OK(vise_train_config_set(&config, "beta2", "auto", &err));
   cr_expect(isnan(config.beta2));
+  OK(vise_train_config_set(&config, "optimizer", "lion", &err));
+  expect_text(&config, "beta2", "0.99");
   REFUSED(vise_train_config_set(&config, "beta2", "1", &err), "of at least 0 and below 1, or auto");
   REFUSED(vise_train_config_set(&config, "beta1", "auto", &err), "is not a number");
 }

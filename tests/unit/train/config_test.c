@@ -30,6 +30,7 @@ CHANGE(lr_nan, c->lr = NAN)
 CHANGE(momentum_one, c->momentum = 1)
 CHANGE(momentum_adam, c->momentum = 0.9; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_alone, c->nesterov = true)
+CHANGE(momentum_lion, c->momentum = 0.9; c->optimizer = VISE_LION)
 CHANGE(nesterov_adam, c->nesterov = true; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_rmsprop, c->nesterov = true; c->momentum = 0.5; c->optimizer = VISE_RMSPROP)
 CHANGE(rho_one, c->rho = 1)
@@ -103,6 +104,7 @@ static const refused table[] = {
     {lr_nan, VISE_ERR_USAGE, "`lr` nan"},
     {momentum_one, VISE_ERR_USAGE, "`momentum` 1: expected a number of at least 0 and below 1"},
     {momentum_adam, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` adam"},
+    {momentum_lion, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` lion"},
     {nesterov_alone, VISE_ERR_USAGE, "`nesterov` needs `momentum` > 0"},
     {nesterov_adam, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
     {nesterov_rmsprop, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
