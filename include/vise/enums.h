@@ -121,7 +121,8 @@ enum {
   X(VISE_STOP_ERROR, "error")
 
 #define VISE_OUTPUT_TABLE(X) \
-  X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class")
+  X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class") \
+  X(VISE_OUTPUT_MEAN, "mean") X(VISE_OUTPUT_AUTO, "auto")
 
 /* clang-format on */
 
