@@ -98,7 +98,7 @@ static void adam(cpu_case *c) {
 static void lion(cpu_case *c) {
   c->spec.rule.optimizer = VISE_LION;
   c->spec.rule.beta2 = 0.99;
-  c->lr = 1e-4; /* so that a step the other way is within the tolerances of what is not a weight */
+  c->lr = 2e-5; /* so that a step the other way is within the tolerances of what is not a weight */
 }
 
 static void l2(cpu_case *c) {
