@@ -3,8 +3,6 @@
 #ifndef VISE_I_LOSS_H
 #define VISE_I_LOSS_H
 
-#include <stddef.h>
-
 #include "host/rule/rule.h"
 
 /* The loss of an output z with the target y; *d = its derivative. */
@@ -40,15 +38,6 @@ static inline double vise_i_output_loss(const vise_i_rule *rule, double z, doubl
 /* What an output of a regression predicts: the mean of its targets. */
 static inline double vise_i_expected(vise_loss loss, double z) {
   return vise_i_loss_link(loss) == VISE_LINK_EXP ? exp(z) : z;
-}
-
-/* The class of a row: the first index of the largest output; a NaN is never the largest. */
-static inline size_t vise_i_argmax(const double *z, size_t n) {
-  size_t best = 0;
-  for (size_t k = 1; k < n; k++) {
-    if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
-  }
-  return best;
 }
 
 #endif
