@@ -158,8 +158,8 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t
 
   for (size_t i = 0; i < n; i++) t->hyper[i] = vise_i_trainer_hyper_ahead(t, i);
   memset(t->stats, 0, n * sizeof(*t->stats));
-  status =
-      t->ops->run(t->backend, (size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats, &done_steps, err);
+  const vise_i_steps steps = {(size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats};
+  status = t->ops->run(t->backend, &steps, &done_steps, err);
 
   for (size_t i = 0; i < done_steps; i++) {
     t->stats[i].step = s->step + 1;

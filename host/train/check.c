@@ -103,7 +103,8 @@ static vise_status gradient_at(const vise_i_backend_ops *ops, const vise_i_step_
   vise_i_backend *backend = NULL;
   VISE_TRY(ops->create(spec, &backend, err));
   VISE_TRY(ops->set_state(backend, VISE_I_PARAMS, parts->params, err));
-  VISE_TRY(ops->full_gradient(backend, &parts->view.data, parts->rows, parts->n_rows, out, NULL, NULL, err));
+  const vise_i_batch batch = {.data = &parts->view.data, .rows = parts->rows, .n = parts->n_rows};
+  VISE_TRY(ops->full_gradient(backend, &batch, out, NULL, NULL, err));
 done:
   if (backend != NULL) ops->destroy(backend);
   return status;

@@ -20,8 +20,8 @@ static vise_status value_at(const vise_i_check_point *point, vise_i_check_part p
   vise_status status = point->ops->set_state(point->backend, VISE_I_PARAMS, point->params, err);
   if (status != VISE_OK) return status;
 
-  status = point->ops->full_gradient(point->backend, point->data, point->rows, point->n_rows, point->scratch, &loss,
-                                     &penalty, err);
+  const vise_i_batch batch = {.data = point->data, .rows = point->rows, .n = point->n_rows};
+  status = point->ops->full_gradient(point->backend, &batch, point->scratch, &loss, &penalty, err);
   if (status != VISE_OK) return status;
 
   *out = part == VISE_I_CHECK_PENALTY ? penalty : loss;

@@ -4,7 +4,7 @@
  *   vise_i_scales scales = {0};
  *   VISE_TRY(vise_i_scales_of_model(model, &scales, err));
  *   VISE_TRY(vise_i_view_make(dataset, net, loss, true, &scales, &view, err));
- *   ops->forward(backend, &view.data, view.rows, view.n_rows, out, err);
+ *   ops->forward(backend, &(vise_i_batch){.data = &view.data, .rows = view.rows, .n = view.n_rows}, out, err);
  *   vise_i_scales_free(&scales);
  *
  * A view owns nothing: it borrows the dataset and the scales.

@@ -205,7 +205,8 @@ vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
   for (size_t first = 0; first < view->n_rows; first += chunk) {
     const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
     for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
-    VISE_TRY(pass->ops->forward(pass->backend, &view->data, rows, n, outputs, err));
+    const vise_i_batch batch = {.data = &view->data, .rows = rows, .n = n};
+    VISE_TRY(pass->backend->ops->forward(pass->backend, &batch, outputs, err));
     take(user, first, n, outputs);
   }
 

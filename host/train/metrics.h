@@ -39,7 +39,6 @@ size_t vise_i_argmax(const double *z, size_t n);
 
 /* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
 typedef struct vise_i_pass {
-  const vise_i_backend_ops *ops;
   vise_i_backend *backend;
   const vise_i_view *view;
   size_t chunk;

@@ -157,7 +157,7 @@ vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   vise_trainer *t = run->trainer;
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
 
-  const vise_i_pass validation = {t->ops, t->backend, &t->validation, 0}, test = {t->ops, t->backend, &t->test, 0};
+  const vise_i_pass validation = {t->backend, &t->validation, 0}, test = {t->backend, &t->test, 0};
 
   if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
   if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));

@@ -95,7 +95,8 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
   VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
   VISE_TRY(vise_i_alloc(&v, n, sizeof(double), "the gradient", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
-  VISE_TRY(t->ops->full_gradient(t->backend, &t->train.data, t->train.rows, t->train.n_rows, v, NULL, NULL, err));
+  const vise_i_batch batch = {.data = &t->train.data, .rows = t->train.rows, .n = t->train.n_rows};
+  VISE_TRY(t->ops->full_gradient(t->backend, &batch, v, NULL, NULL, err));
 
   if (t->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, n, 1, "mask", err));

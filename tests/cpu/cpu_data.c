@@ -35,7 +35,9 @@ Test(cpu_data, every_type_order_and_scaling_gives_the_same_outputs) {
         const vise_i_data data = {.x = x, .x_scaling = scalings[s]};
 
         out[0] = out[N * N_OUT + 1] = 12345;
-        cr_assert(vise_i_backend_cpu.forward(b, &data, rows, N, out + 1, &err) == VISE_OK, "%s", err.text);
+        cr_assert(vise_i_backend_cpu.forward(b, &(vise_i_batch){.data = &data, .rows = rows, .n = N}, out + 1, &err) ==
+                      VISE_OK,
+                  "%s", err.text);
         cr_expect(out[0] == 12345 && out[N * N_OUT + 1] == 12345, "wrote outside the outputs");
 
         for (size_t r = 0; r < N; r++) {
@@ -84,8 +86,9 @@ Test(cpu_data, labels_of_every_type) {
                               .x_scaling = {&shift, &scale, true}};
     double loss, penalty;
 
-    cr_assert(vise_i_backend_cpu.full_gradient(b, &data, NULL, N, gradient, &loss, &penalty, &err) == VISE_OK, "%s",
-              err.text);
+    cr_assert(vise_i_backend_cpu.full_gradient(b, &(vise_i_batch){.data = &data, .n = N}, gradient, &loss, &penalty,
+                                               &err) == VISE_OK,
+              "%s", err.text);
     cr_expect(isfinite(loss) && loss > 0 && penalty == 0);
 
     if (dtype == VISE_U8) memcpy(first, gradient, sizeof first);
@@ -111,7 +114,8 @@ Test(cpu_data, refuses_what_does_not_fit) {
   vise_error err = VISE_ERROR_INIT;
 
   vise_i_data data = rig_data(x, 4, N_IN, y, 1, true, NULL);
-  cr_expect(vise_i_backend_cpu.step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_ERR_VALUE);
+  cr_expect(vise_i_backend_cpu.step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &stats, &err) ==
+            VISE_ERR_VALUE);
   cr_expect(strstr(err.text, "row 2") && strstr(err.text, "label 3"), "%s", err.text);
   vise_error_clear(&err);
 
@@ -144,9 +148,9 @@ Test(cpu_data, forward_of_many_rows_is_forward_of_each) {
   vise_i_backend *b = rig_create(&vise_i_backend_cpu, &spec, params);
   vise_error err = VISE_ERROR_INIT;
 
-  cr_assert(vise_i_backend_cpu.forward(b, &data, NULL, CHUNKED, all, &err) == VISE_OK);
+  cr_assert(vise_i_backend_cpu.forward(b, &(vise_i_batch){.data = &data, .n = CHUNKED}, all, &err) == VISE_OK);
   for (size_t r = 0; r < CHUNKED; r++) {
-    cr_assert(vise_i_backend_cpu.forward(b, &data, &r, 1, one, &err) == VISE_OK);
+    cr_assert(vise_i_backend_cpu.forward(b, &(vise_i_batch){.data = &data, .rows = &r, .n = 1}, one, &err) == VISE_OK);
     for (size_t k = 0; k < N_OUT; k++) cr_expect(rig_near(all[r * N_OUT + k], one[k], 1e-6, 1e-6), "row %zu", r);
   }
 

@@ -64,7 +64,8 @@ Test(cpu_steps, two_threads_keep_their_bits) {
     for (int step = 0; step < 10; step++) {
       vise_error err = VISE_ERROR_INIT;
       vise_step_stats stats = {0};
-      cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+      cr_assert(OPS->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &stats, &err) == VISE_OK, "%s",
+                err.text);
     }
 
     ends[run] = calloc(net.n_params, sizeof *ends[run]);
@@ -119,11 +120,12 @@ Test(cpu_steps, no_allocation_inside_a_step) {
   cr_assert(fault.n_calls > 0, "allocations are not counted");
 
   const size_t before = fault.n_calls;
-  cr_assert(OPS->run(b, 0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
+  cr_assert(OPS->run(b, &(vise_i_steps){0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats}, &n_done, &err) == VISE_OK);
 
   vise_i_data few = r->data;
   few.x.n_rows = few.y.n_rows = 5;
-  cr_assert(OPS->step(b, &few, NULL, 0, &r->hyper[0], &r->stats[0], &err) == VISE_OK, "%s", err.text);
+  cr_assert(OPS->step(b, &(vise_i_batch){.data = &few, .n = few.x.n_rows}, &r->hyper[0], &r->stats[0], &err) == VISE_OK,
+            "%s", err.text);
   cr_expect(fault.n_calls == before, "%zu allocations", fault.n_calls - before);
 
   OPS->destroy(b);
@@ -227,7 +229,10 @@ Test(cpu_steps, a_nan_norm_spreads_when_propagated) {
       spec.rule.clip_norm_p = (vise_norm_p)p;
 
       vise_i_backend *b = rig_create(both[i], &spec, params);
-      cr_assert(both[i]->step(b, &data, &given, 1, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+      cr_assert(
+          both[i]->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows, .delta = &given, .external_loss = 1},
+                        &hyper, &stats, &err) == VISE_OK,
+          "%s", err.text);
       rig_get_state(both[i], b, VISE_I_PARAMS, net.n_params, after);
 
       for (size_t k = 0; k < net.n_params; k++) cr_expect(isnan(after[k]), "%s[%zu] %g", both[i]->name, k, after[k]);

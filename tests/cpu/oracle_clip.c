@@ -45,8 +45,10 @@ static void apply(rig *r, const double *w_grad, double *g) {
     for (size_t i = 0; i < N_IN; i++) delta[i * N_OUT + k] = w_grad[k * N_IN + i];
   }
 
-  cr_assert(OPS->step(b, &data, &array, 0, &r->hyper, &r->stats, &err) == VISE_OK, "%s", err.text);
-  memcpy(r->tensor_stats, OPS->tensor_stats(b), sizeof r->tensor_stats);
+  cr_assert(OPS->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows, .delta = &array, .external_loss = 0},
+                      &r->hyper, &r->stats, &err) == VISE_OK,
+            "%s", err.text);
+  memcpy(r->tensor_stats, b->tensor_stats, sizeof r->tensor_stats);
   rig_get_state(OPS, b, VISE_I_PARAMS, N_PARAMS, g);
   for (size_t i = 0; i < N_PARAMS; i++) g[i] = (r->params[i] - g[i]) / r->hyper.lr;
   OPS->destroy(b);

@@ -48,7 +48,9 @@ static void apply(rig *r, const double *w_grad) {
   for (size_t k = 0; k < N_OUT; k++) {
     for (size_t i = 0; i < N_IN; i++) delta[i * N_OUT + k] = w_grad[k * N_IN + i];
   }
-  cr_assert(OPS->step(r->b, &data, &array, 0, &r->hyper, &r->stats, &err) == VISE_OK, "%s", err.text);
+  cr_assert(OPS->step(r->b, &(vise_i_batch){.data = &data, .n = data.x.n_rows, .delta = &array, .external_loss = 0},
+                      &r->hyper, &r->stats, &err) == VISE_OK,
+            "%s", err.text);
   rig_get_state(OPS, r->b, VISE_I_PARAMS, N_PARAMS, r->params);
 }
 
@@ -269,7 +271,7 @@ Test(oracle_update, box_is_counted_and_exempts_biases_unless_asked) {
   apply(&r, no_gradient);
   expect_all(r.params, with_bias, "box with biases");
   cr_expect(r.stats.n_at_lo == 3 && r.stats.n_at_hi == 3 && r.stats.n_boxed == 8);
-  cr_expect(OPS->tensor_stats(r.b)[1].n_at_lo == 1 && OPS->tensor_stats(r.b)[0].n_at_hi == 2);
+  cr_expect(r.b->tensor_stats[1].n_at_lo == 1 && r.b->tensor_stats[0].n_at_hi == 2);
   OPS->destroy(r.b);
 }
 

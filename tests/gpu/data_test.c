@@ -38,8 +38,11 @@ Test(data, every_type_order_and_scaling) {
     const vise_i_data data = {.x = x, .x_scaling = scalings[i / 15]};
 
     out[0] = out[N * N_OUT + 1] = 12345;
-    cr_assert(OPS->forward(b, &data, rows, N, out + 1, &err) == VISE_OK, "%s", err.text);
-    cr_assert(vise_i_backend_cpu64.forward(oracle, &data, rows, N, ref, &err) == VISE_OK, "%s", err.text);
+    cr_assert(OPS->forward(b, &(vise_i_batch){.data = &data, .rows = rows, .n = N}, out + 1, &err) == VISE_OK, "%s",
+              err.text);
+    cr_assert(vise_i_backend_cpu64.forward(oracle, &(vise_i_batch){.data = &data, .rows = rows, .n = N}, ref, &err) ==
+                  VISE_OK,
+              "%s", err.text);
 
     cr_expect(out[0] == 12345 && out[N * N_OUT + 1] == 12345, "wrote outside the outputs");
     cr_expect(rig_compare(out + 1, ref, N * N_OUT, 2e-4, 1e-5, &worst) == 0, "scaling %zu, %s, layout %zu: %g, not %g",
@@ -60,7 +63,9 @@ static void forward_with_id(vise_i_backend *b, const vise_array *x, uint64_t id,
   const vise_i_data data = {.x = *x, .id = id};
   cr_assert_leq(x->n_rows, MANY);
   for (size_t i = 0; i < x->n_rows; i++) rows[i] = mixed ? (x->n_rows - 1 + 7 * i) % x->n_rows : i;
-  cr_assert(OPS->forward(b, &data, mixed ? rows : NULL, x->n_rows, out, &err) == VISE_OK, "%s", err.text);
+  cr_assert(OPS->forward(b, &(vise_i_batch){.data = &data, .rows = mixed ? rows : NULL, .n = x->n_rows}, out, &err) ==
+                VISE_OK,
+            "%s", err.text);
 }
 
 static void expect_same(const double *a, const double *b, size_t n, bool same, const char *what) {
@@ -81,7 +86,7 @@ Test(data, rows_with_an_id_are_sent_once) {
     vise_array x = data_array(VISE_U8, 0, MANY, N_IN, false);
 
     if (limited) { /* room for less than twice the rows */
-      b->memory_limit = b->arena_bytes + (size_t)MANY * 32 + 65536;
+      vise_i_cuda_of(b)->memory_limit = vise_i_cuda_of(b)->arena_bytes + (size_t)MANY * 32 + 65536;
     }
 
     for (int mixed = 0; mixed < 2; mixed++) {
@@ -89,7 +94,7 @@ Test(data, rows_with_an_id_are_sent_once) {
       forward_with_id(b, &x, 7, mixed, again);
       expect_same(once, again, n, true, "an id changes no bit");
     }
-    cr_expect_eq(vise_i_cuda_kept_bytes(b) > 0, !limited);
+    cr_expect_eq(vise_i_cuda_of(b)->kept[0].rows.memory != NULL, !limited);
 
     /* Breaking the promise of the id shows whether the rows were sent again. */
     memset((void *)(uintptr_t)x.data, 1, (size_t)MANY * N_IN);
@@ -99,8 +104,8 @@ Test(data, rows_with_an_id_are_sent_once) {
     forward_with_id(b, &x, 8, true, again);
     expect_same(once, again, n, true, "another id, other rows");
 
-    vise_i_cuda_forget(b);
-    cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
+    vise_i_cuda_forget(vise_i_cuda_of(b));
+    cr_expect_null(vise_i_cuda_of(b)->kept[0].rows.memory);
     forward_with_id(b, &x, 7, true, again);
     expect_same(once, again, n, true, "what was forgotten is sent again");
 
@@ -128,7 +133,7 @@ Test(data, bound_rows_serve_outputs_too) {
   forward_with_id(b, &x, 0, true, once);
   forward_with_id(b, &x, 3, true, again);
   expect_same(once, again, N * N_OUT, true, "the bound rows are the same");
-  cr_expect_eq(vise_i_cuda_kept_bytes(b), 0);
+  cr_expect_null(vise_i_cuda_of(b)->kept[0].rows.memory);
 
   OPS->destroy(b);
   data_array_free(&x);
@@ -147,13 +152,14 @@ Test(data, buffers_are_no_larger_than_what_they_carry) {
   double *x = calloc((size_t)MANY * (N_IN + N_OUT), sizeof *x);
   cr_assert(x != NULL);
   vise_i_backend *b = rig_create(OPS, &spec, params);
-  cr_expect_eq(b->buffer_bytes, LEAST);
+  cr_expect_eq(vise_i_cuda_of(b)->buffer_bytes, LEAST);
 
   for (size_t i = 0; i < sizeof n_rows / sizeof *n_rows; i++) {
     vise_error err = VISE_ERROR_INIT;
     const vise_i_data data = rig_data(x, n_rows[i], N_IN, x + (size_t)MANY * N_IN, N_OUT, false, NULL);
     cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
-    cr_expect_eq(b->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i], b->buffer_bytes);
+    cr_expect_eq(vise_i_cuda_of(b)->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i],
+                 vise_i_cuda_of(b)->buffer_bytes);
   }
 
   OPS->destroy(b);
@@ -189,7 +195,7 @@ Test(data, targets_of_every_type) {
 
         vise_i_backend *b = rig_create(OPS, &spec, params);
         cr_assert(OPS->bind(b, &data, &err) == VISE_OK && OPS->set_order(b, order, N, &err) == VISE_OK, "%s", err.text);
-        cr_assert(OPS->run(b, 0, 10, 4, hyper, stats, &n_done, &err) == VISE_OK, "%s", err.text);
+        cr_assert(OPS->run(b, &(vise_i_steps){0, 10, 4, hyper, stats}, &n_done, &err) == VISE_OK, "%s", err.text);
 
         cr_expect(stats[3].n_rows == 7 && !stats[3].skipped && stats[3].loss > 0);
         rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, end);
@@ -222,7 +228,7 @@ Test(data, refuses_what_does_not_fit) {
   vise_i_data data = rig_data(x, 4, N_IN, y, 1, true, NULL);
   const size_t order[] = {0, 4};
 
-  cr_expect(OPS->step(b, &data, NULL, 0, &hyper, &stats, &err) == VISE_ERR_VALUE);
+  cr_expect(OPS->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &stats, &err) == VISE_ERR_VALUE);
   cr_expect(strstr(err.text, "row 2") && strstr(err.text, "label 3"), "%s", err.text);
   cr_expect(OPS->bind(b, &data, NULL) == VISE_ERR_VALUE);
   cr_expect(OPS->set_order(b, order, 1, NULL) == VISE_ERR_INTERNAL, "an order without data");
@@ -269,13 +275,17 @@ Test(data, parts_of_many_rows) {
 
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = rig_create(OPS, &spec, params);
-  cr_assert(OPS->forward(b, &data, NULL, ROWS, whole, &err) == VISE_OK, "%s", err.text);
-  cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[0], &loss[0], &penalty[0], &err) == VISE_OK, "%s", err.text);
+  cr_assert(OPS->forward(b, &(vise_i_batch){.data = &data, .n = ROWS}, whole, &err) == VISE_OK, "%s", err.text);
+  cr_assert(
+      OPS->full_gradient(b, &(vise_i_batch){.data = &data, .n = ROWS}, g[0], &loss[0], &penalty[0], &err) == VISE_OK,
+      "%s", err.text);
 
-  b->single_bytes = 20000; /* as if that were all */
-  cr_assert(OPS->forward(b, &data, NULL, ROWS, parts, &err) == VISE_OK, "%s", err.text);
+  vise_i_cuda_of(b)->single_bytes = 20000; /* as if that were all */
+  cr_assert(OPS->forward(b, &(vise_i_batch){.data = &data, .n = ROWS}, parts, &err) == VISE_OK, "%s", err.text);
   cr_expect(memcmp(whole, parts, ROWS * N_OUT * sizeof *whole) == 0);
-  cr_assert(OPS->full_gradient(b, &data, NULL, ROWS, g[1], &loss[1], &penalty[1], &err) == VISE_OK, "%s", err.text);
+  cr_assert(
+      OPS->full_gradient(b, &(vise_i_batch){.data = &data, .n = ROWS}, g[1], &loss[1], &penalty[1], &err) == VISE_OK,
+      "%s", err.text);
 
   size_t worst;
   cr_expect(rig_compare(g[1], g[0], net.n_params, 1e-6, 1e-5, &worst) == 0, "[%zu]: %g and %g", worst, g[1][worst],

@@ -76,14 +76,18 @@ void check_external_delta(const vise_i_backend_ops *ops) {
     vise_step_stats sm = {0}, se = {0};
     float delta[K * N]; /* in Fortran order */
 
-    cr_assert(ops->forward(e, &data, NULL, N, out, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->forward(e, &(vise_i_batch){.data = &data, .n = N}, out, &err) == VISE_OK, "%s", err.text);
     for (size_t r = 0; r < N; r++) {
       for (size_t k = 0; k < K; k++) delta[k * N + r] = (float)((out[r * K + k] - y[r * K + k]) / N);
     }
     const vise_array given = {delta, VISE_F32, N, K, 1, N};
 
-    cr_assert(ops->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
-    cr_assert(ops->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->step(m, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &sm, &err) == VISE_OK, "%s",
+              err.text);
+    cr_assert(
+        ops->step(e, &(vise_i_batch){.data = &inputs, .n = inputs.x.n_rows, .delta = &given, .external_loss = 0.25},
+                  &hyper, &se, &err) == VISE_OK,
+        "%s", err.text);
     cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
   }
 
