@@ -168,7 +168,7 @@ Test(run, refuses_a_folder_that_is_not_empty) {
 
   run.overwrite = true;
   run.resume = true;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--overwrite and --resume");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "`overwrite` and `resume`");
   run.resume = false;
   run.config_json = "{}";
   OK(run_with(&config, train, NULL, &run, model, &result));
@@ -185,7 +185,7 @@ Test(run, refuses_a_folder_that_is_not_empty) {
 
   vise_run_config_init(&run);
   run.resume = true;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--resume needs --out");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "`resume` needs `out_dir`");
   run.resume = false;
   run.out_dir = rig_path(folder, "no/such/parent");
   REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_IO, "no/such/parent");
@@ -203,7 +203,7 @@ Test(run, needs_something_that_ends_it) {
 
   vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--epochs, --steps");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "`epochs`, `steps`");
 
   rig_notes notes = {.interrupt_at = 3};
   run = rig_run_config(NULL, &notes);
