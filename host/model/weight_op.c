@@ -58,7 +58,7 @@ static vise_status validate(const vise_weight_op *given, size_t n_layers, bool *
   const char *name = vise_weight_op_kind_name(op->kind);
   if (is_relative(op->kind)) {
     if (op->t == 0) return vise_i_fail(err, VISE_ERR_USAGE, "%s needs `weight_op.t`, which is 0", name);
-    const vise_status status = vise_i_option_check_real("weight-op-t", op->t, err);
+    status = vise_i_option_check_real("weight-op-t", op->t, err);
     if (status != VISE_OK) return status;
   }
   if (op->literal && op->kind != VISE_REL_CLIP) {
@@ -69,7 +69,7 @@ static vise_status validate(const vise_weight_op *given, size_t n_layers, bool *
   }
 
   if (op->kind == VISE_PRUNE) {
-    const vise_status status = vise_i_option_check_real("weight-op-fraction", op->fraction, err);
+    status = vise_i_option_check_real("weight-op-fraction", op->fraction, err);
     if (status != VISE_OK) return status;
   }
   if ((size_t)op->scope >= (size_t)vise_prune_scope_count_) {
