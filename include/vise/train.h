@@ -46,15 +46,15 @@ typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY 
  * Everything that defines a training. Initialise with vise_train_config_init (the defaults are in brackets).
  *
  * A step computes, in this order (docs/step.md says it in full, under the same numbers):
- *  1. learning rate and factors on the bounds, by their schedules;
- *  2. outputs, data loss and its gradient g for the batch;
- *  3. a count of the entries of g that are not finite;
- *  4. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 6);
- *  5. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
- *  6. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
- *  7. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
- *  8. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
- *  9. w = max(0, 1 - lr * decoupled_decay) w - d;
+ * 1. learning rate and factors on the bounds, by their schedules;
+ * 2. outputs, data loss and its gradient g for the batch;
+ * 3. a count of the entries of g that are not finite;
+ * 4. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 6);
+ * 5. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
+ * 6. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
+ * 7. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
+ * 8. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
+ * 9. w = max(0, 1 - lr * decoupled_decay) w - d;
  * 10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
  * 11. the mask;
  * 12. the box (clamp), then max_norm;

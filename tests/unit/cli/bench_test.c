@@ -142,7 +142,7 @@ Test(cli_bench, lists_cases) {
 
 Test(cli_bench, refuses_what_it_does_not_know) {
   tool_expect_refused("bench --case nope", "--case: 'nope' is not a case of the benchmark: expected mnist-64");
-  tool_expect_refused("bench --case mnist-64,", "--case: '' is no case");
+  tool_expect_refused("bench --case mnist-64,", "--case: '' is not a case");
 
   tool_expect_refused("bench --mode fuse", "--mode: ");
   tool_expect_refused("bench --mode fuse", "'fuse' is unknown");
