@@ -30,7 +30,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
     offsetof(vise_train_config, a), offsetof(vise_train_config, b) \
   }
 
-#define ITEM(symbol, name) name,
+#define ITEM(symbol, name, ...) name,
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \

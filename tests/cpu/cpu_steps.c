@@ -54,7 +54,7 @@ Test(cpu_steps, two_threads_keep_their_bits) {
   rig_fill(&state, 1, x, 64 * 300);
   for (size_t i = 0; i < 64; i++) y[i] = (double)(i % 10);
 
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.n_threads = 2;
   const vise_i_data data = rig_data(x, 64, 300, y, 1, true, NULL);
   const vise_i_hyper hyper = rig_hyper(0.1);
@@ -175,7 +175,7 @@ Test(cpu_steps, halt_ends_at_once_and_propagate_goes_on) {
 
 Test(cpu_steps, moments_that_are_not_kept_are_refused) {
   step_rig *r = make_rig(VISE_SGD);
-  r->spec.momentum = 0;
+  r->spec.rule.momentum = 0;
   r->spec.use_mask = false;
   vise_i_backend *b = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
@@ -221,10 +221,10 @@ Test(cpu_steps, a_nan_norm_spreads_when_propagated) {
       vise_step_stats stats = {0};
       double after[16];
 
-      spec.loss = VISE_LOSS_EXTERNAL;
-      spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-      spec.clip_norm = 1;
-      spec.clip_norm_p = (vise_norm_p)p;
+      spec.rule.loss = VISE_LOSS_EXTERNAL;
+      spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+      spec.rule.clip_norm = 1;
+      spec.rule.clip_norm_p = (vise_norm_p)p;
 
       vise_i_backend *b = rig_create(both[i], &spec, params);
       cr_assert(both[i]->step(b, &data, &given, 1, &hyper, &stats, &err) == VISE_OK, "%s", err.text);

@@ -80,8 +80,8 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
   b->memory_limit = spec->device_memory_limit;
-  b->train.state.beta1_t = b->train.state.beta2_t = 1;
-  b->wide.state.beta1_t = b->wide.state.beta2_t = 1;
+  b->train.state.counters.beta1_t = b->train.state.counters.beta2_t = 1;
+  b->wide.state.counters = b->train.state.counters;
   b->sums_are_old = true;
 
   VISE_TRY(vise_i_cuda_plan(b, err));
@@ -101,16 +101,11 @@ done:
 }
 
 static vise_i_counters get_counters(const vise_i_backend *b) {
-  const vise_k_step_state *state = &b->train.state;
-  return (vise_i_counters){state->applied_steps, state->beta1_t, state->beta2_t, state->consecutive_skips};
+  return b->train.state.counters;
 }
 
 static void set_counters(vise_i_backend *b, const vise_i_counters *counters) {
-  vise_k_step_state *state = &b->train.state;
-  state->applied_steps = counters->applied_steps;
-  state->beta1_t = counters->beta1_t;
-  state->beta2_t = counters->beta2_t;
-  state->consecutive_skips = counters->consecutive_skips;
+  b->train.state.counters = *counters;
 }
 
 static const vise_tensor_stats *tensor_stats(const vise_i_backend *b) {
