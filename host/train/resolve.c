@@ -104,6 +104,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .nonfinite = config->nonfinite,
       .max_skips = config->max_skips,
   };
+
   resolve_penalties(config, n_rows, &rule.k2, &rule.k1);
   return rule;
 }
