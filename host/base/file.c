@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,8 @@
 #include <unistd.h>
 
 #include "host/base/memory.h"
+
+#define TEMPORARY ".tmp-"
 
 double vise_i_now(void) {
   struct timespec now;
@@ -102,20 +105,54 @@ vise_status vise_i_sync_dir(const char *path, vise_error *err) {
 static void writer_clear(vise_i_writer *writer) {
   free(writer->path);
   free(writer->temporary_path);
+  free(writer->bytes);
   memset(writer, 0, sizeof *writer);
+}
+
+vise_status vise_i_temporary_path(char **out, const char *path, unsigned attempt, vise_error *err) {
+  size_t n = strlen(path) + 48;
+  char *temporary = NULL;
+  vise_status status = vise_i_alloc(&temporary, n, 1, "a path", err);
+  if (status != VISE_OK) return status;
+  snprintf(temporary, n, "%s" TEMPORARY "%ld-%u", path, (long)getpid(), attempt);
+  *out = temporary;
+  return VISE_OK;
+}
+
+bool vise_i_temporary_is_stale(const char *name) {
+  const char *mark = strstr(name, TEMPORARY);
+  if (!mark) return false;
+  const char *digits = mark + strlen(TEMPORARY);
+  char *end;
+  const long pid = strtol(digits, &end, 10);
+  if (end == digits || (*end && *end != '-') || pid <= 0) return false;
+  return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
 }
 
 vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_writer made = {0};
-  size_t n = strlen(path) + 32;
+  int fd = -1;
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  VISE_TRY(vise_i_alloc(&made.temporary_path, n, 1, "a path", err));
-  snprintf(made.temporary_path, n, "%s.tmp-%ld", path, (long)getpid());
-  made.stream = fopen(made.temporary_path, "wbe");
-  if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
+  made.name = made.path;
 
+  for (unsigned attempt = 0; fd < 0; ++attempt) {
+    free(made.temporary_path);
+    made.temporary_path = NULL;
+    VISE_TRY(vise_i_temporary_path(&made.temporary_path, path, attempt, err));
+    fd = open(made.temporary_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0 && errno != EEXIST) {
+      VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
+    }
+  }
+
+  made.stream = fdopen(fd, "wb");
+  if (!made.stream) {
+    close(fd);
+    unlink(made.temporary_path);
+    VISE_TRY(vise_i_fail_memory(err, 0, path));
+  }
   *writer = made;
   return VISE_OK;
 
@@ -124,7 +161,35 @@ done:
   return status;
 }
 
+void vise_i_writer_begin_memory(vise_i_writer *writer) {
+  *writer = (vise_i_writer){.name = "memory"};
+}
+
+static vise_status append(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  const size_t room = writer->capacity - writer->n_bytes;
+  if (n_bytes > room) {
+    size_t wanted;
+    if (!vise_i_size_add(writer->n_bytes, n_bytes, &wanted)) return vise_i_fail_memory(err, SIZE_MAX, writer->name);
+    if (wanted < 2 * writer->capacity) wanted = 2 * writer->capacity;
+    uint8_t *grown = realloc(writer->bytes, wanted);
+    if (!grown) return vise_i_fail_memory(err, wanted, writer->name);
+    writer->bytes = grown;
+    writer->capacity = wanted;
+  }
+
+  if (n_bytes > 0) memcpy(writer->bytes + writer->n_bytes, data, n_bytes);
+  writer->n_bytes += n_bytes;
+  return VISE_OK;
+}
+
+void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n) {
+  *out = writer->bytes;
+  *out_n = writer->n_bytes;
+  *writer = (vise_i_writer){0};
+}
+
 vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  if (!writer->stream) return append(writer, data, n_bytes, err);
   if (fwrite(data, 1, n_bytes, writer->stream) != n_bytes) {
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path);
   }

@@ -2,6 +2,7 @@
 #ifndef VISE_I_FILE_H
 #define VISE_I_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,20 +14,33 @@
 VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, size_t *out_n,
                                               vise_error *err);
 
-/* A file being written beside its final place. */
+/* Where bytes are written: to a file beside its final place, or to memory. */
 typedef struct vise_i_writer {
-  FILE *stream;
+  const char *name; /* for messages: the path, or "memory" */
+  FILE *stream;     /* NULL: to memory */
   char *path, *temporary_path;
+  uint8_t *bytes;
+  size_t n_bytes, capacity;
 } vise_i_writer;
 
-/* begin opens "<path>.tmp-<pid>"; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon removes
-   the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and abandon
-   must be called. Disk-full and other errors are VISE_ERR_IO. */
+/* begin opens a temporary file beside path; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon
+   removes the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and
+   abandon must be called. Disk-full and other errors are VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes,
                                                  vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err);
 void vise_i_writer_abandon(vise_i_writer *writer);
+
+/* The same to memory: begin cannot fail; take, in the place of commit, hands over what was written (malloc'ed). */
+void vise_i_writer_begin_memory(vise_i_writer *writer);
+void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n);
+
+/* malloc'ed "<path>.tmp-<pid>-<attempt>": a name that no other process takes, and no other call if it is made
+   exclusively, with the next attempt where the name exists. */
+VISE_WARN_UNUSED vise_status vise_i_temporary_path(char **out, const char *path, unsigned attempt, vise_error *err);
+/* True for a name of that form whose process is gone. */
+bool vise_i_temporary_is_stale(const char *name);
 
 /* begin, write, commit. */
 VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *data, size_t n_bytes, vise_error *err);
@@ -39,6 +53,8 @@ VISE_WARN_UNUSED vise_status vise_i_make_dir(const char *path, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_remove_tree(const char *path, vise_error *err);
 /* True when path exists and is a folder without entries; *exists tells whether it exists at all. */
 bool vise_i_dir_is_empty(const char *path, bool *exists);
+/* The next entry other than "." and ".."; NULL at the end, with errno 0, or when reading failed, with its reason. */
+struct dirent *vise_i_next_entry(DIR *dir);
 
 /* malloc'ed "<a>/<b>". */
 VISE_WARN_UNUSED vise_status vise_i_path_join(char **out, const char *a, const char *b, vise_error *err);

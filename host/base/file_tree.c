@@ -1,5 +1,4 @@
 /* Folders: making, removing, joining paths. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -30,15 +29,21 @@ vise_status vise_i_make_dir(const char *path, vise_error *err) {
   return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: the folder cannot be made", path);
 }
 
+struct dirent *vise_i_next_entry(DIR *dir) {
+  struct dirent *entry;
+  do {
+    errno = 0;
+    entry = readdir(dir);
+  } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+  return entry;
+}
+
 bool vise_i_dir_is_empty(const char *path, bool *exists) {
   struct stat info;
   *exists = lstat(path, &info) == 0;
   DIR *dir = opendir(path);
   if (!dir) return false;
-  bool empty = true;
-  for (struct dirent *entry; empty && (entry = readdir(dir));) {
-    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-  }
+  const bool empty = !vise_i_next_entry(dir) && errno == 0;
   closedir(dir);
   return empty;
 }
@@ -60,9 +65,11 @@ static vise_status remove_at(int parent_fd, const char *name, const char *path, 
   }
 
   vise_status status = VISE_OK;
-  for (struct dirent *entry; status == VISE_OK && (entry = readdir(dir));) {
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+  for (struct dirent *entry; status == VISE_OK && (entry = vise_i_next_entry(dir));) {
     status = remove_at(dirfd(dir), entry->d_name, path, depth + 1, err);
+  }
+  if (status == VISE_OK && errno != 0) {
+    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be read", path, name);
   }
 
   closedir(dir);

@@ -17,6 +17,10 @@
 #define VISE_I_BYTES_UP_TO(type, last) \
   ((offsetof(type, last) + sizeof(((type *)0)->last) + _Alignof(type) - 1) / _Alignof(type) * _Alignof(type))
 
+/* A result without a size of its own is filled by two functions: name_sized(n_bytes, ...), which the header's macro `name`
+   calls, and, for programs built without the macro, name(...), which passes what the struct had at first. The latter is
+   defined as `vise_status(name)(...)`, for the parentheses keep the macro away. */
+
 /* Gives `own` to a caller whose struct has n_bytes: what both know; the rest of a larger one becomes 0. */
 void vise_i_struct_give(void *given, size_t n_bytes, const void *own, size_t own_bytes);
 /* The same for arrays of n structs. */

@@ -5,7 +5,12 @@
 
 #include "host/backend/backend.h"
 #include "host/backend/meter.h"
+#include "host/base/call.h"
 #include "vise/bench.h"
+
+/* The caller's configuration, in this version's struct. */
+VISE_WARN_UNUSED vise_status vise_i_bench_take_config(const vise_bench_config *given, vise_bench_config *out,
+                                                      vise_error *err);
 
 /* ---- cases and their data ---- */
 

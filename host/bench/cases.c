@@ -60,7 +60,7 @@ static void grid_at(size_t i, vise_bench_case *out) {
 
 size_t vise_bench_list_cases(vise_bench_set set, vise_bench_case *out, size_t n) {
   const size_t n_cases = set == VISE_BENCH_NAMED ? N_NAMED : N_GRID;
-  for (size_t i = 0; i < n && i < n_cases; i++) {
+  for (size_t i = 0; out != NULL && i < n && i < n_cases; i++) {
     if (set == VISE_BENCH_NAMED) {
       named_at(i, &out[i]);
     } else {
@@ -73,7 +73,7 @@ size_t vise_bench_list_cases(vise_bench_set set, vise_bench_case *out, size_t n)
 vise_status vise_bench_find_case(const char *name, vise_bench_case *out, vise_error *err) {
   vise_bench_case found;
   char known[512] = "";
-  if (name == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_find_case: name must not be NULL");
+  VISE_ENTER(err, name, out);
 
   for (size_t i = 0; i < N_NAMED + N_GRID; i++) {
     if (i < N_NAMED) {
@@ -123,9 +123,10 @@ vise_status vise_bench_make_case(const size_t *widths, size_t n_layers, size_t b
                                  vise_error *err) {
   vise_bench_case made = {.batch = batch};
   size_t used = 0;
+  VISE_ENTER(err, widths, out);
 
-  if (widths == NULL || out == NULL || n_layers == 0 || n_layers > VISE_MAX_LAYERS) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_make_case: %zu layers, expected 1 to %d and no NULL", n_layers,
+  if (n_layers == 0 || n_layers > VISE_MAX_LAYERS) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_make_case: %zu layers, expected 1 to %d", n_layers,
                        VISE_MAX_LAYERS);
   }
 
@@ -145,6 +146,7 @@ vise_status vise_bench_make_case(const size_t *widths, size_t n_layers, size_t b
 
 double vise_bench_step_flop(const vise_bench_case *bench_case) {
   double products = 0;
+  if (bench_case == NULL) return 0;
   for (size_t l = 0; l < bench_case->n_layers; l++) {
     products += (l == 0 ? 2.0 : 3.0) * (double)bench_case->widths[l] * (double)bench_case->widths[l + 1];
   }
@@ -153,6 +155,7 @@ double vise_bench_step_flop(const vise_bench_case *bench_case) {
 
 double vise_bench_step_bytes(const vise_bench_case *bench_case, size_t element_bytes) {
   double parameters = 0;
+  if (bench_case == NULL) return 0;
   const double features = (double)bench_case->widths[0] * (bench_case->byte_features ? 1.0 : 4.0);
   const double targets =
       bench_case->loss == VISE_LOSS_CROSS_ENTROPY ? 4.0 : 4.0 * (double)bench_case->widths[bench_case->n_layers];

@@ -151,15 +151,14 @@ done:
 vise_status vise_bench_measure_machine(const vise_bench_config *config, vise_bench_machine *out, vise_error *err) {
   vise_status status;
   vise_bench_machine machine = {.n_processors = count_processors()};
-
-  if (config == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_bench_measure_machine: config and out must not be NULL");
-  }
+  vise_bench_config own;
+  VISE_ENTER(err, config, out);
+  VISE_TRY(vise_i_bench_take_config(config, &own, err));
 
   name_cpu(machine.cpu, sizeof machine.cpu);
   (void)snprintf(machine.blas, sizeof machine.blas, "%s", openblas_get_config());
-  VISE_TRY(measure_cpu(config->n_threads > 0 ? config->n_threads : machine.n_processors, &machine, err));
-  VISE_TRY(measure_device(config, &machine, err));
+  VISE_TRY(measure_cpu(own.n_threads > 0 ? own.n_threads : machine.n_processors, &machine, err));
+  VISE_TRY(measure_device(&own, &machine, err));
   *out = machine;
 
 done:

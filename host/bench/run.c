@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/struct.h"
 #include "host/bench/bench.h"
 #include "host/model/model.h"
 #include "host/train/trainer.h"
@@ -35,11 +36,6 @@ typedef struct case_run {
   vise_bench_row rows[MAX_WAYS];
   size_t n_rows, n_reported;
 } case_run;
-
-void vise_bench_config_init(vise_bench_config *config) {
-  *config =
-      (vise_bench_config){.struct_size = sizeof *config, .seconds = 1, .tolerance_factor = 1, .steps_per_launch = 256};
-}
 
 static void note(const bench_run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void note(const bench_run *run, const char *format, ...) {
@@ -320,7 +316,7 @@ static double expected_seconds(const bench_run *run, const vise_bench_case *benc
 }
 
 static vise_status check_config(const vise_bench_config *config, vise_error *err) {
-  if (config == NULL || config->cases == NULL || config->n_cases == 0) {
+  if (config->cases == NULL || config->n_cases == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "the benchmark has no cases");
   }
   if (!(config->seconds > 0) || !(config->total_seconds >= 0) || !(config->tolerance_factor >= 0)) {
@@ -337,12 +333,17 @@ static vise_status check_config(const vise_bench_config *config, vise_error *err
   return VISE_OK;
 }
 
-vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out, vise_error *err) {
+vise_status vise_bench_run_sized(size_t out_bytes, const vise_bench_config *config, vise_bench_result *out,
+                                 vise_error *err) {
   vise_status status;
   vise_bench_machine measured;
-  bench_run run = {.config = config, .start = vise_i_now()};
+  vise_bench_config own;
+  bench_run run = {.config = &own, .start = vise_i_now()};
   size_t n_late = 0;
 
+  VISE_ENTER(err, config);
+  VISE_TRY(vise_i_bench_take_config(config, &own, err));
+  config = &own;
   VISE_TRY(check_config(config, err));
   run.machine = config->machine;
   if (run.machine == NULL) {
@@ -366,8 +367,12 @@ vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *o
     note(&run, "%zu of %zu cases: left out: they would not have ended within %g s", n_late, config->n_cases,
          config->total_seconds);
   }
-  if (out != NULL) *out = run.result;
+  vise_i_struct_give(out, out_bytes, &run.result, sizeof run.result);
 
 done:
   return status;
+}
+
+vise_status(vise_bench_run)(const vise_bench_config *config, vise_bench_result *out, vise_error *err) {
+  return vise_bench_run_sized(VISE_I_BYTES_UP_TO(vise_bench_result, n_errors), config, out, err);
 }

@@ -1,5 +1,4 @@
 /* The folder of checkpoint folders: listing and thinning out. Entries that are not ours are left alone. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,8 +12,6 @@
 #include "host/model/checkpoint.h"
 
 #define NAME_FORMAT "step-%09llu"
-#define TEMPORARY_START ".step-"
-#define TEMPORARY_INSIDE ".tmp-"
 enum { NAME_BYTES = 32 };
 
 static void name_of(uint64_t step, char out[NAME_BYTES]) {
@@ -44,8 +41,9 @@ static bool parse_name(const char *name, uint64_t *out) {
   return true;
 }
 
-static bool is_temporary(const char *name) {
-  return strncmp(name, TEMPORARY_START, strlen(TEMPORARY_START)) == 0 && strstr(name, TEMPORARY_INSIDE) != NULL;
+/* Left by a process that is gone; one that is alive may be writing its own. */
+static bool is_left_over(const char *name) {
+  return strncmp(name, ".step-", 6) == 0 && vise_i_temporary_is_stale(name);
 }
 
 static int newest_first(const void *a, const void *b) {
@@ -61,7 +59,8 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
   DIR *dir = opendir(parent);
   if (!dir && errno != ENOENT) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
 
-  for (struct dirent *entry; dir && (entry = readdir(dir));) {
+  errno = 0;
+  for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir));) {
     uint64_t step;
     if (!parse_name(entry->d_name, &step) || !is_folder(dir, entry->d_name)) continue;
 
@@ -78,7 +77,12 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
     steps[n++] = step;
   }
 
+  const int reason = dir ? errno : 0;
   if (dir) closedir(dir);
+  if (reason != 0) {
+    free(steps);
+    return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: cannot be read", parent);
+  }
   if (n > 0) qsort(steps, n, sizeof *steps, newest_first);
   *out = steps;
   *out_n = n;
@@ -88,12 +92,13 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
 /* A folder is first renamed away, so that a crash in between leaves no half checkpoint under a good name. */
 static vise_status remove_step(const char *parent, uint64_t step, vise_error *err) {
   vise_status status = VISE_OK;
-  char *path = NULL, *away = NULL, name[NAME_BYTES], away_name[NAME_BYTES + 32];
+  char *path = NULL, *hidden = NULL, *away = NULL, name[NAME_BYTES], hidden_name[NAME_BYTES + 1];
 
   name_of(step, name);
-  snprintf(away_name, sizeof away_name, ".%s" TEMPORARY_INSIDE "%ld", name, (long)getpid());
+  snprintf(hidden_name, sizeof hidden_name, ".%s", name);
   VISE_TRY(vise_i_checkpoint_path(&path, parent, step, err));
-  VISE_TRY(vise_i_path_join(&away, parent, away_name, err));
+  VISE_TRY(vise_i_path_join(&hidden, parent, hidden_name, err));
+  VISE_TRY(vise_i_temporary_path(&away, hidden, 0, err));
 
   VISE_TRY(vise_i_remove_tree(away, err));
   if (rename(path, away) != 0 && errno != ENOENT) {
@@ -103,6 +108,7 @@ static vise_status remove_step(const char *parent, uint64_t step, vise_error *er
 
 done:
   free(path);
+  free(hidden);
   free(away);
   return status;
 }
@@ -115,13 +121,15 @@ static vise_status remove_temporaries(const char *parent, vise_error *err) {
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
   }
 
-  for (struct dirent *entry; status == VISE_OK && (entry = readdir(dir));) {
+  for (struct dirent *entry; status == VISE_OK && (entry = vise_i_next_entry(dir));) {
     char *path = NULL;
-    if (!is_temporary(entry->d_name) || !is_folder(dir, entry->d_name)) continue;
+    if (!is_left_over(entry->d_name) || !is_folder(dir, entry->d_name)) continue;
     status = vise_i_path_join(&path, parent, entry->d_name, err);
     if (status == VISE_OK) status = vise_i_remove_tree(path, err);
     free(path);
   }
+  if (status == VISE_OK && errno != 0)
+    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
 
   closedir(dir);
   return status;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/struct.h"
 #include "host/options/options.h"
 
@@ -76,13 +77,6 @@ static const char *contrary_of(const char *text) {
 static vise_status set(target to, void *config, void **owned, const char *name, const char *text, vise_error *err) {
   const vise_option *option = NULL;
   bool negated = false;
-  if (config == NULL || name == NULL || text == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s_set: %s is NULL", to.type,
-                       config == NULL ? "config"
-                       : name == NULL ? "name"
-                                      : "text");
-  }
-
   const vise_status status = find_in(to.of, to.type, name, &option, &negated, err);
   if (status != VISE_OK) return status;
   const bool needs_owner = option->type == VISE_OPTION_TEXT || option->type == VISE_OPTION_PATH ||
@@ -102,13 +96,6 @@ static vise_status get(target from, const void *config, const char *name, char *
                        vise_error *err) {
   const vise_option *option = NULL;
   bool negated = false;
-  if (config == NULL || name == NULL || buffer == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s_get: %s is NULL", from.type,
-                       config == NULL ? "config"
-                       : name == NULL ? "name"
-                                      : "buffer");
-  }
-
   const vise_status status = find_in(from.of, from.type, name, &option, &negated, err);
   if (status != VISE_OK) return status;
   if (!vise_i_option_is_within(option, config)) {
@@ -152,29 +139,35 @@ static void **owned_by_run(vise_run_config *config) {
 }
 
 vise_status vise_train_config_set(vise_train_config *config, const char *name, const char *text, vise_error *err) {
+  VISE_ENTER(err, config, name, text);
   return set(to_train, config, owned_by_train(config), name, text, err);
 }
 
 vise_status vise_net_config_set(vise_net_config *config, const char *name, const char *text, vise_error *err) {
+  VISE_ENTER(err, config, name, text);
   return set(to_net, config, NULL, name, text, err);
 }
 
 vise_status vise_run_config_set(vise_run_config *config, const char *name, const char *text, vise_error *err) {
+  VISE_ENTER(err, config, name, text);
   return set(to_run, config, owned_by_run(config), name, text, err);
 }
 
 vise_status vise_train_config_get(const vise_train_config *config, const char *name, char *buffer, size_t n_bytes,
                                   vise_error *err) {
+  VISE_ENTER(err, config, name, buffer);
   return get(to_train, config, name, buffer, n_bytes, err);
 }
 
 vise_status vise_net_config_get(const vise_net_config *config, const char *name, char *buffer, size_t n_bytes,
                                 vise_error *err) {
+  VISE_ENTER(err, config, name, buffer);
   return get(to_net, config, name, buffer, n_bytes, err);
 }
 
 vise_status vise_run_config_get(const vise_run_config *config, const char *name, char *buffer, size_t n_bytes,
                                 vise_error *err) {
+  VISE_ENTER(err, config, name, buffer);
   return get(to_run, config, name, buffer, n_bytes, err);
 }
 

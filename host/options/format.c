@@ -62,8 +62,8 @@ static void add_numbers(vise_i_text *text, const vise_option *option, const char
 }
 
 size_t vise_option_range(const vise_option *option, char *buffer, size_t n_bytes) {
-  vise_i_text text = {buffer, n_bytes, 0};
-  if (n_bytes > 0) buffer[0] = '\0';
+  vise_i_text text = {buffer, buffer != NULL ? n_bytes : 0, 0};
+  if (text.n_bytes > 0) buffer[0] = '\0';
   if (option == NULL) return 0;
 
   switch (option->type) {
@@ -232,8 +232,8 @@ static void add_value(vise_i_text *text, const reading *r) {
 }
 
 size_t vise_option_text(const vise_option *option, const void *config, char *buffer, size_t n_bytes) {
-  vise_i_text text = {buffer, n_bytes, 0};
-  if (n_bytes > 0) buffer[0] = '\0';
+  vise_i_text text = {buffer, buffer != NULL ? n_bytes : 0, 0};
+  if (text.n_bytes > 0) buffer[0] = '\0';
   if (option == NULL || config == NULL || !vise_i_option_is_within(option, config)) return 0;
 
   const reading r = {option, config};

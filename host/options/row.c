@@ -11,6 +11,7 @@ const char *vise_option_topic_title(vise_option_topic topic) {
 }
 
 size_t vise_option_negated_name(const vise_option *option, char *buffer, size_t n_bytes) {
+  if (buffer == NULL) n_bytes = 0;
   if (n_bytes > 0) buffer[0] = '\0';
   if (option == NULL) return 0;
   const bool negative = strncmp(option->name, "no-", 3) == 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/options/options.h"
 
@@ -339,13 +340,7 @@ static vise_status set_by_type(const setting *s, vise_error *err) {
 
 vise_status vise_option_set(const vise_option *option, void *config, void **owned, const char *text, vise_error *err) {
   char field[VISE_I_FIELD_BYTES];
-  if (option == NULL || config == NULL || owned == NULL || text == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_option_set: %s is NULL",
-                       option == NULL   ? "option"
-                       : config == NULL ? "config"
-                       : owned == NULL  ? "owned"
-                                        : "text");
-  }
+  VISE_ENTER(err, option, config, owned, text);
 
   const setting s = {option, config, owned, vise_i_option_field(option, 0, field), text};
   if (!vise_i_option_is_within(option, config)) {

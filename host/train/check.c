@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "host/backend/public_plan.h"
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/model/model.h"
@@ -288,7 +289,7 @@ done:
   return status;
 }
 
-vise_status vise_check(const vise_train_config *given, const vise_model *model, const vise_dataset *dataset,
+vise_status vise_check(const vise_train_config *config, const vise_model *model, const vise_dataset *dataset,
                        void (*report)(void *user, const vise_check_item *item), void *user, bool *all_passed,
                        vise_error *err) {
   vise_status status = VISE_OK;
@@ -296,13 +297,11 @@ vise_status vise_check(const vise_train_config *given, const vise_model *model, 
   const vise_i_backend_ops *ops = NULL;
   reporter r = {.report = report, .user = user, .all_passed = true};
   vise_train_config own;
-  const vise_train_config *config = &own;
 
-  if (given == NULL || model == NULL || dataset == NULL || all_passed == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_check: config, model, dataset and all_passed must not be NULL");
-  }
+  VISE_ENTER(err, config, model, dataset, all_passed);
 
-  VISE_TRY(vise_i_train_config_take(given, &own, err));
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  config = &own;
   if (config->loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_USAGE,
                          "the external loss has no value that could be differentiated; choose another `loss`");

@@ -1,7 +1,5 @@
 #include "host/train/out_dir.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +9,6 @@
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
-#include "host/model/checkpoint.h"
 
 #define CHECKPOINTS_KEPT 2
 
@@ -102,7 +99,7 @@ static vise_status find_whole(const vise_i_out_dir *out, const uint64_t *steps, 
     vise_error why = VISE_ERROR_INIT;
     VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err));
 
-    const vise_status verified = vise_i_checkpoint_verify(path, &why);
+    const vise_status verified = vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), &why);
     if (verified != VISE_OK && verified != VISE_ERR_MEMORY) {
       vise_i_note(notes, VISE_LOG_WARNING, "%s is damaged and passed over: %s", path, why.text);
     }
@@ -179,7 +176,7 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
   }
 
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
-  VISE_TRY(vise_i_trainer_restore(trainer, path, &run, err));
+  VISE_TRY(vise_i_trainer_restore(trainer, vise_i_checkpoint_in_folder(path), &run, err));
   if (trainer->config.patience > 0 && !json_is_true(json_object_get(run, "patience"))) {
     /* Patience counts from here when the run had none so far. */
     trainer->state.best_epoch = trainer->state.epoch;

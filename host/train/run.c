@@ -1,7 +1,7 @@
 /* The loop of a run: steps, ends of epochs, events, checkpoints, interruption. */
 #include "host/train/run.h"
 
-#include <string.h>
+#include <stdio.h>
 
 #include "host/base/file.h"
 #include "host/base/struct.h"
@@ -11,6 +11,9 @@
 /* The backend gets steps for about this long at a time; in between, the caller is asked and told. */
 #define SEGMENT_SECONDS 0.01
 #define PROGRESS_SECONDS 0.1
+
+_Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
+               "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
 
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
@@ -133,8 +136,7 @@ static void set_metrics(event *e, const char *prefix, const vise_metrics *metric
 
 static vise_status log_epoch(vise_i_run *run, vise_error *err) {
   const vise_trainer *t = run->trainer;
-  const vise_loss loss = t->config.loss;
-  const bool classifies = loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
+  const bool classifies = vise_i_loss_classifies(t->config.loss);
   const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
 
   event e = make_event("epoch");
@@ -155,15 +157,15 @@ vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   vise_trainer *t = run->trainer;
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
 
-  if (t->has_validation) {
-    VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->validation, 0, &run->validation, err));
-  }
-  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->test, 0, &run->test, err));
+  const vise_i_pass validation = {t->ops, t->backend, &t->validation, 0}, test = {t->ops, t->backend, &t->test, 0};
+
+  if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
+  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));
   run->evaluated = true;
   run->evaluated_step = t->state.step;
 
 done:
-  return vise_i_trainer_note(t, status, err);
+  return status;
 }
 
 static vise_status end_epoch(vise_i_run *run, vise_error *err) {
@@ -211,7 +213,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   const double before = vise_i_now();
   size_t n_done = 0;
 
-  vise_status status = vise_i_trainer_advance(t, next_segment(run), NULL, &n_done, err);
+  vise_status status = vise_i_trainer_advance(t, next_segment(run), &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
@@ -264,11 +266,11 @@ done:
   return status;
 }
 
-vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config, vise_run_result *result,
-                             vise_error *err) {
+vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, const vise_run_config *config,
+                                   vise_run_result *result, vise_error *err) {
   vise_status status;
-  vise_error own = VISE_ERROR_INIT;
   vise_stop_reason reason = VISE_STOP_NONE;
+  vise_run_result made;
   vise_i_run run = {.trainer = trainer,
                     .start = vise_i_now(),
                     .segment = 1,
@@ -276,20 +278,25 @@ vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *confi
                     .test = vise_i_metrics_none(),
                     .out = VISE_I_OUT_DIR_INIT};
 
-  if (err == NULL) err = &own; /* notes and the poison need the text */
+  VISE_ENTER_TRAINER(err, trainer);
   run.last_progress = run.start;
-  VISE_TRY(vise_i_trainer_check(trainer, err));
   vise_run_config_init(&run.config);
-  VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
+  if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
   VISE_TRY(check_config(trainer, &run.config, err));
 
   run.notes = (vise_i_notes){.log = run.config.log, .user = run.config.user};
   VISE_TRY(open_run(&run, err));
 
-  status = loop(&run, &reason, err);
-  status = vise_i_run_finish(&run, status, reason, result, err);
+  status = vise_i_trainer_note(trainer, loop(&run, &reason, err), err);
+  status = vise_i_run_finish(&run, status, reason, &made, err);
+  vise_i_struct_give(result, result_bytes, &made, sizeof(made));
 
 done:
   vise_i_out_dir_close(&run.out);
-  return status;
+  return vise_i_trainer_note(trainer, status, err);
+}
+
+vise_status(vise_trainer_run)(vise_trainer *trainer, const vise_run_config *config, vise_run_result *result,
+                              vise_error *err) {
+  return vise_trainer_run_sized(VISE_I_BYTES_UP_TO(vise_run_result, resumed_from_step), trainer, config, result, err);
 }

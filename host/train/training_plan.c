@@ -1,31 +1,34 @@
 /* The plan of the cuda backend for a training that need not be run. */
 #include "host/backend/cuda/device.h"
 #include "host/backend/public_plan.h"
+#include "host/base/call.h"
+#include "host/base/struct.h"
 #include "host/train/config.h"
 #include "host/train/resolve.h"
 #include "vise/plan.h"
 
 vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *err) {
   vise_i_cuda_device device;
+  VISE_ENTER(err, out);
   const vise_status status = vise_i_cuda_describe(index, &device, err);
   if (status != VISE_OK) return status;
   *out = (vise_plan_device){device.n_sms, device.shared_bytes, (size_t)device.n_bytes};
   return VISE_OK;
 }
 
-vise_status vise_plan_make(const vise_train_config *given, const vise_net_config *net, size_t n_rows, size_t row_bytes,
-                           const vise_plan_device *device, vise_plan *out, vise_error *err) {
+vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *config, const vise_net_config *net,
+                                 size_t n_rows, size_t row_bytes, const vise_plan_device *device, vise_plan *out,
+                                 vise_error *err) {
   vise_status status;
+  vise_plan plan;
   vise_i_net made;
   vise_i_step_spec spec;
   vise_plan_device limited = {0};
   vise_train_config own;
-  const vise_train_config *config = &own;
 
-  if (net == NULL || out == NULL)
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_plan_make: net and out must not be NULL");
-
-  VISE_TRY(vise_i_train_config_take(given, &own, err));
+  VISE_ENTER(err, config, net, out);
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  config = &own;
   VISE_TRY(vise_i_net_make(net, &made, err));
   VISE_TRY(vise_i_config_validate_net(config, &made, err));
   if (config->batch == 0 && n_rows == 0) {
@@ -45,8 +48,15 @@ vise_status vise_plan_make(const vise_train_config *given, const vise_net_config
     limited.memory_bytes = config->device_memory_limit;
     device = &limited;
   }
-  VISE_TRY(vise_i_public_plan(&spec, device, row_bytes, out, err));
+  VISE_TRY(vise_i_public_plan(&spec, device, row_bytes, &plan, err));
+  vise_i_struct_give(out, out_bytes, &plan, sizeof(plan));
 
 done:
   return status;
+}
+
+vise_status(vise_plan_make)(const vise_train_config *config, const vise_net_config *net, size_t n_rows,
+                            size_t row_bytes, const vise_plan_device *device, vise_plan *out, vise_error *err) {
+  return vise_plan_make_sized(VISE_I_BYTES_UP_TO(vise_plan, floor_us), config, net, n_rows, row_bytes, device, out,
+                              err);
 }

@@ -11,7 +11,7 @@
 #ifndef VISE_OPTIONS_H
 #define VISE_OPTIONS_H
 
-#include "vise/train.h"
+#include "vise/run.h"
 
 #ifdef __cplusplus
 extern "C" {

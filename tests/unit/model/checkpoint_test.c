@@ -52,15 +52,15 @@ Test(checkpoint, everything_written_is_read_back) {
   EXPECT_OK(write_step(123, &err), err);
   char *dir = step_path(123);
   cr_assert_not_null(strstr(dir, "/checkpoints/step-000000123"));
-  EXPECT_OK(vise_i_checkpoint_verify(dir, &err), err);
+  EXPECT_OK(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), err);
 
   json_t *state = NULL, *expected = example_state();
-  EXPECT_OK(vise_i_checkpoint_read_state(dir, &state, &err), err);
+  EXPECT_OK(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(dir), &state, &err), err);
   cr_assert(json_equal(state, expected));
 
   for (int i = 0; i < 2; ++i) {
     vise_i_st_file *file = NULL;
-    EXPECT_OK(vise_i_checkpoint_read_part(dir, parts[i].name, &file, &err), err);
+    EXPECT_OK(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), parts[i].name, &file, &err), err);
     const vise_i_st_tensor *found = vise_i_st_find(file, "0.weight");
     cr_assert_not_null(found);
     cr_assert_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
@@ -68,8 +68,8 @@ Test(checkpoint, everything_written_is_read_back) {
   }
 
   vise_i_st_file *none = NULL;
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "moments", &none, NULL), VISE_ERR_FORMAT);
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "../x", &none, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "moments", &none, NULL), VISE_ERR_FORMAT);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "../x", &none, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(dir), 3);
 
   json_decref(state);
@@ -82,7 +82,7 @@ Test(checkpoint, is_never_written_over) {
   char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
   cr_assert_eq(write_step(1, NULL), VISE_ERR_IO);
-  cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 1);
 
   json_t *state = example_state();
@@ -109,14 +109,15 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
         vise_error err = VISE_ERROR_INIT;
         bytes[i] ^= (uint8_t)(1u << bit);
         rig_write(path, bytes, n);
-        cr_assert_eq(vise_i_checkpoint_verify(dir, &err), VISE_ERR_FORMAT, "%s, byte %zu", file_names[f], i);
+        cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), VISE_ERR_FORMAT, "%s, byte %zu",
+                     file_names[f], i);
         cr_assert_not_null(strstr(err.text, file_names[f]), "%s", err.text);
         bytes[i] ^= (uint8_t)(1u << bit);
       }
     }
 
     rig_write(path, bytes, n);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
   }
 
@@ -136,13 +137,14 @@ Test(checkpoint, any_cut_or_missing_file_is_found) {
 
     for (size_t cut = 0; cut < n; ++cut) {
       rig_write(path, bytes, cut);
-      cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_FORMAT, "%s cut at %zu", file_names[f], cut);
+      cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_FORMAT, "%s cut at %zu",
+                   file_names[f], cut);
     }
 
     cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_IO);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_IO);
     rig_write(path, bytes, n);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
   }
   free(dir);
@@ -156,11 +158,13 @@ Test(checkpoint, a_part_that_was_exchanged_is_not_read) {
   vise_i_st_file *file = NULL;
   tensor.data = others;
 
-  cr_assert_eq(vise_i_st_write(rig_path(dir, "model.safetensors"), &tensor, 1, NULL, 0, NULL), VISE_OK);
+  cr_assert_eq(
+      vise_i_st_write(rig_path(dir, "model.safetensors"), &(vise_i_st_content){&tensor, 1, NULL, 0}, NULL, NULL),
+      VISE_OK);
 
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "model", &file, NULL), VISE_ERR_FORMAT);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "model", &file, NULL), VISE_ERR_FORMAT);
   cr_assert_null(file);
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "mask", &file, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "mask", &file, NULL), VISE_OK);
   vise_i_st_free(file);
 
   free(dir);
@@ -192,10 +196,10 @@ Test(checkpoint, lists_and_prunes_only_its_own) {
   for (size_t i = 0; i < 7; ++i) make_entry(parent, junk_folders[i], true);
   make_entry(parent, "step-000000055", false);
   make_entry(parent, ".step-000000013.tmp-1", false);
-  make_entry(parent, ".step-000000013.tmp-4242", true);
+  make_entry(parent, ".step-000000013.tmp-99999999", true);
   char left_over[600];
-  snprintf(left_over, sizeof left_over, "%s/.step-000000013.tmp-4242", parent);
-  make_entry(left_over, "model.safetensors.tmp-4242", false);
+  snprintf(left_over, sizeof left_over, "%s/.step-000000013.tmp-99999999", parent);
+  make_entry(left_over, "model.safetensors.tmp-99999999", false);
 
   cr_assert_eq(vise_i_checkpoint_list(parent, &listed, &n, NULL), VISE_OK);
   static const uint64_t expected[] = {1000000000, 999999999, 12, 7, 0};
@@ -218,7 +222,7 @@ Test(checkpoint, a_file_in_place_of_the_folder_is_an_error) {
   size_t n = 0;
   rig_write(path, "x", 1);
   cr_assert_eq(vise_i_checkpoint_list(path, &listed, &n, NULL), VISE_ERR_IO);
-  cr_assert_eq(vise_i_checkpoint_verify(path, NULL), VISE_ERR_IO);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), NULL), VISE_ERR_IO);
 }
 
 static int write_in_child(void *user) {
@@ -236,7 +240,7 @@ Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
     cr_assert_eq(rig_n_entries(parent), 1);
   }
 
-  cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_with_full_disk(100000, write_in_child, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 2);
 

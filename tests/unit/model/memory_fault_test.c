@@ -91,9 +91,9 @@ static vise_status checkpoint(vise_error *err) {
   size_t n = 0;
 
   VISE_TRY(write_checkpoint(err));
-  VISE_TRY(vise_i_checkpoint_verify(checkpoint_path, err));
-  VISE_TRY(vise_i_checkpoint_read_state(checkpoint_path, &read, err));
-  VISE_TRY(vise_i_checkpoint_read_part(checkpoint_path, "moments", &file, err));
+  VISE_TRY(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(checkpoint_path), err));
+  VISE_TRY(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(checkpoint_path), &read, err));
+  VISE_TRY(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(checkpoint_path), "moments", &file, err));
 
   status = vise_i_checkpoint_list(folder, &steps, &n, err);
   if (status == VISE_OK && n != 1) status = VISE_ERR_INTERNAL;

@@ -90,7 +90,8 @@ static const char *foreign_write(const foreign *f) {
   vise_error err = VISE_ERROR_INIT;
   const char *path = rig_in("foreign.safetensors");
   const vise_i_st_meta meta[] = {{"vise", f->description}};
-  EXPECT_OK(vise_i_st_write(path, f->tensors, f->n, meta, f->description ? 1 : 0, &err), err);
+  EXPECT_OK(vise_i_st_write(path, &(vise_i_st_content){f->tensors, f->n, meta, f->description ? 1 : 0}, NULL, &err),
+            err);
   return path;
 }
 
@@ -250,7 +251,7 @@ Test(model_file, masks_are_kept_in_their_own_file) {
   const vise_i_st_tensor tensors[] = {
       {.name = "0.weight", .dtype = VISE_I_ST_U8, .n_dims = 2, .dims = {7, 5}, .data = values},
       {.name = "2.weight", .dtype = VISE_I_ST_U8, .n_dims = 2, .dims = {3, 7}, .data = values + 35}};
-  cr_assert_eq(vise_i_st_write(path, tensors, 2, NULL, 0, NULL), VISE_OK);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){tensors, 2, NULL, 0}, NULL, NULL), VISE_OK);
   vise_error err = VISE_ERROR_INIT;
   EXPECT_ERROR(vise_model_load_mask(model, path, &err), &err, VISE_ERR_VALUE,
                "mask.safetensors: tensor '0.weight', element 2 is 2");

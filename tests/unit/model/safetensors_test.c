@@ -42,7 +42,7 @@ Test(safetensors, everything_written_is_read_back) {
   uint64_t n_header;
   const char *path = rig_in("a.safetensors");
 
-  EXPECT_OK(vise_i_st_write(path, tensors, 5, meta, 2, &err), err);
+  EXPECT_OK(vise_i_st_write(path, &(vise_i_st_content){tensors, 5, meta, 2}, NULL, &err), err);
   rig_read(path, &raw, &n_raw);
   memcpy(&n_header, raw, 8);
   cr_assert_eq(n_header % 8, 0);
@@ -194,12 +194,12 @@ Test(safetensors, what_cannot_be_written_is_refused) {
   const vise_i_st_tensor bad[] = {{.name = "\xff", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w}};
   const char *path = rig_in("a"), *folder = rig_in(".");
 
-  cr_assert_eq(vise_i_st_write(path, twice, 2, NULL, 0, NULL), VISE_ERR_INTERNAL);
-  cr_assert_eq(vise_i_st_write(path, bad, 1, NULL, 0, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 2, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){bad, 1, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(folder), 0);
 
   path = rig_in("missing/a");
-  cr_assert_eq(vise_i_st_write(path, twice, 1, NULL, 0, NULL), VISE_ERR_IO);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 1, NULL, 0}, NULL, NULL), VISE_ERR_IO);
 }
 
 /* The fuzzer's corpus: each file's name says whether it must be read or refused. */

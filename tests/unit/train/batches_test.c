@@ -201,7 +201,7 @@ Test(batches, are_checked_like_data) {
   const vise_array narrow = vise_array_of(numbers, VISE_F64, 2, 3), none = vise_array_of(numbers, VISE_F64, 0, 4);
   REFUSED(vise_trainer_step_batch(trainer, &narrow, &y, NULL, NULL, &rig_err), VISE_ERR_SHAPE, "3 features");
   REFUSED(vise_trainer_step_batch(trainer, &none, &y, NULL, NULL, &rig_err), VISE_ERR_SHAPE, "no rows");
-  REFUSED(vise_trainer_step_batch(trainer, &x, NULL, NULL, NULL, &rig_err), VISE_ERR_USAGE, "targets");
+  REFUSED(vise_trainer_step_batch(trainer, &x, NULL, NULL, NULL, &rig_err), VISE_ERR_USAGE, "y is NULL");
 
   REFUSED(vise_trainer_step(trainer, 1, NULL, NULL, &rig_err), VISE_ERR_STATE, "without training data");
   const vise_run_config run = rig_run_config(NULL, NULL);

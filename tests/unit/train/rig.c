@@ -103,7 +103,8 @@ size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
     char *path = NULL;
     vise_error err = VISE_ERROR_INIT;
     OK(vise_i_checkpoint_path(&path, parent, steps[k], &rig_err));
-    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "%s %zu: %s", what, i, err.text);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), &err), VISE_OK, "%s %zu: %s", what, i,
+                 err.text);
     free(path);
   }
   free(steps);
