@@ -26,6 +26,10 @@ VISE_WARN_UNUSED vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *er
 /* Calls the progress function of the caller. */
 void vise_i_run_report(vise_i_run *run, bool epoch_ended);
 
+/* Append a "step" event, an "epoch" event to metrics.jsonl. */
+VISE_WARN_UNUSED vise_status vise_i_run_log_step(vise_i_run *run, const vise_step_stats *stats, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err);
+
 /*
  * Ends the run for reason: last checkpoint, best weights, model and its files, "end" event, result. status and err are
  * those of the loop; the status returned is that of the whole run. result is filled in any case.
