@@ -3,15 +3,17 @@
 
 Every case trains a small net for some hundred steps in float64 with PyTorch: its layers, losses, optimizers and clips
 wherever PyTorch has them, a few plain tensor operations where it has not (per-unit clips, proximal L1, ...). The
-tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again only when cases are added:
+tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again when cases are added. Cases that are in
+the file stay as they are, since other versions differ in the last digits; --all makes them anew:
 
-    python3 tests/golden/make_trajectories.py
+    python3 tests/golden/make_trajectories.py [--all]
 
 The keys of a case's "spec" are those of vise_i_step_spec (see tests/support/trajectory.c).
 """
 import json
 import math
 import os
+import sys
 
 import numpy as np
 import torch
@@ -47,7 +49,7 @@ def make_data():
 
 ACTIVATIONS = {
     "relu": nn.ReLU, "leaky-relu": lambda: nn.LeakyReLU(0.01), "silu": nn.SiLU, "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity, "elu": nn.ELU,
 }
 
 DEFAULTS = {
@@ -116,6 +118,10 @@ def make_cases():
         case("sgd decoupled decay", k2d=0.05),
         case("rmsprop", optimizer="rmsprop", lr=0.001),
         case("rmsprop momentum", optimizer="rmsprop", lr=0.0005, momentum=0.8, rho=0.95, eps=1e-4),
+        case("lion", optimizer="lion", lr=0.001, beta2=0.99),
+        case("lion, other betas", optimizer="lion", lr=0.001, beta1=0.8, beta2=0.95, activation="tanh"),
+        case("lion, decay, clip, cap, mask and box", optimizer="lion", lr=0.001, beta2=0.99, k2d=0.1, k2=0.01,
+             clip_norm=0.3, max_update=0.0008, mask=True, box_lo=-0.5, box_hi=0.6),
         case("max update sgd", max_update=0.002),
         case("max update adam", optimizer="adam", lr=0.003, max_update=0.001),
         # penalties
@@ -175,6 +181,21 @@ def initial_weights(widths, bias):
     return [round_to_grid(p) for p in parts]
 
 
+class Lion(torch.optim.Optimizer):
+    """PyTorch has none: u = sign(b1 m + (1 - b1) g), then m <- b2 m + (1 - b2) g (Chen et al. 2023)."""
+
+    def __init__(self, params, lr, betas):
+        super().__init__(params, dict(lr=lr, betas=betas))
+
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].setdefault("exp_avg", torch.zeros_like(p))
+                p.sub_(group["lr"] * torch.sign(beta1 * m + (1 - beta1) * p.grad))
+                m.mul_(beta2).add_((1 - beta2) * p.grad)
+
+
 class Step:
     """One case as PyTorch computes it."""
 
@@ -223,6 +244,9 @@ class Step:
         elif s["optimizer"] == "rmsprop":
             self.optimizer = torch.optim.RMSprop(self.params, lr=self.lr, alpha=s["rho"], eps=s["eps"],
                                                  momentum=s["momentum"], weight_decay=decay)
+        elif s["optimizer"] == "lion":
+            assert not self.torch_decay
+            self.optimizer = Lion(self.params, lr=self.lr, betas=(s["beta1"], s["beta2"]))
         elif s["k2d"] and s["penalize_bias"]:
             self.optimizer = torch.optim.AdamW(self.params, lr=self.lr, betas=(s["beta1"], s["beta2"]), eps=s["eps"],
                                                weight_decay=s["k2d"])
@@ -444,11 +468,20 @@ def write(name, value):
         f.write("{\n" + ",\n".join(parts) + "\n}\n")
 
 
+def cases_made():
+    """The cases of the file that need not be made again, by name."""
+    if "--all" in sys.argv[1:]:
+        return {}
+    with open(os.path.join(HERE, "trajectories.json")) as f:
+        return {c["name"]: c for c in json.load(f)["cases"]}
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     data = make_data()
-    cases = [run_case(c, data) for c in make_cases()]
+    made = cases_made()
+    cases = [made.get(c["name"]) or run_case(c, data) for c in make_cases()]
     write("trajectories.json", {
         "made_by": "make_trajectories.py, PyTorch %s, float64" % torch.__version__.split("+")[0],
         "data": {k: np.asarray(v).tolist() for k, v in data.items()},

@@ -30,6 +30,7 @@ CHANGE(lr_nan, c->lr = NAN)
 CHANGE(momentum_one, c->momentum = 1)
 CHANGE(momentum_adam, c->momentum = 0.9; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_alone, c->nesterov = true)
+CHANGE(momentum_lion, c->momentum = 0.9; c->optimizer = VISE_LION)
 CHANGE(nesterov_adam, c->nesterov = true; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_rmsprop, c->nesterov = true; c->momentum = 0.5; c->optimizer = VISE_RMSPROP)
 CHANGE(rho_one, c->rho = 1)
@@ -103,6 +104,7 @@ static const refused table[] = {
     {lr_nan, VISE_ERR_USAGE, "`lr` nan"},
     {momentum_one, VISE_ERR_USAGE, "`momentum` 1: expected a number of at least 0 and below 1"},
     {momentum_adam, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` adam"},
+    {momentum_lion, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` lion"},
     {nesterov_alone, VISE_ERR_USAGE, "`nesterov` needs `momentum` > 0"},
     {nesterov_adam, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
     {nesterov_rmsprop, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
@@ -206,7 +208,7 @@ Test(config, has_the_documented_defaults) {
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));
   cr_expect(c.loss == VISE_LOSS_CROSS_ENTROPY && c.optimizer == VISE_SGD && c.scale == VISE_SCALE_AUTO);
-  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && c.beta2 == 0.999 && c.eps == 1e-8);
+  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && isnan(c.beta2) && c.eps == 1e-8);
   cr_expect(c.batch == 64 && c.epochs == 10 && c.steps == 0 && c.shuffle && !c.drop_last && c.max_skips == 8);
   cr_expect(c.lr_schedule.kind == VISE_SCHEDULE_CONSTANT && c.lr_schedule.gamma == 0.1 &&
             c.lr_schedule.step_epochs == 30);

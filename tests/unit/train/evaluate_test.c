@@ -113,6 +113,12 @@ Test(predict, undoes_the_scaling_of_targets_and_applies_that_of_features) {
     }
   }
 
+  double mean[12];
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, mean, &rig_err));
+  cr_expect_arr_eq(mean, out, sizeof out, "mse predicts the mean itself");
+  cr_expect_eq(vise_predict_output(model, VISE_OUTPUT_AUTO), VISE_OUTPUT_RAW);
+  cr_expect_eq(vise_predict_output(NULL, VISE_OUTPUT_AUTO), VISE_OUTPUT_RAW);
+
   vise_model_free(model);
   vise_dataset_free(data);
 }
@@ -144,6 +150,9 @@ Test(predict, refuses_outputs_that_the_loss_does_not_have) {
 
   vise_model_set_loss(model, VISE_LOSS_HINGE, VISE_MSE_HALF_MEAN, 0.0);
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err), VISE_ERR_USAGE, "hinge");
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, out, &rig_err), VISE_ERR_USAGE, "use raw");
+  vise_model_set_loss(model, VISE_LOSS_BCE, VISE_MSE_HALF_MEAN, 0.0);
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, out, &rig_err), VISE_ERR_USAGE, "use probability");
   REFUSED(vise_predict(model, wide, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_SHAPE, "4");
 
   config.backend = VISE_BACKEND_CUDA;
