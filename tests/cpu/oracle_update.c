@@ -79,9 +79,9 @@ Test(oracle_update, rmsprop_and_adam) {
 
 Test(oracle_update, lion) {
   double m = 0, w = 1, expected[5];
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.optimizer = VISE_LION;
   r.spec.rule.beta2 = 0.5;
 
