@@ -44,6 +44,8 @@ def make_data():
         "bit": (scores[:, :1] > 0).astype(int),
         "sign": np.where(scores[:, :1] > 0, 1, -1),
         "row_weights": round_to_grid(rng.rand(ROWS) * 2),
+        "counts": np.floor(np.exp(np.clip(scores, -2, 2))),
+        "count": np.floor(np.exp(np.clip(scores[:, :1], -2, 2))),
     }
 
 
@@ -100,6 +102,9 @@ def make_cases():
         case("mse one output", target="value", widths=(FEATURES, 11, 1), loss="mse", lr=0.02),
         case("huber", target="values", loss="huber"),
         case("huber row weights", target="values", loss="huber", row_weights=True),
+        case("poisson", target="counts", loss="poisson", lr=0.05),
+        case("poisson row weights", target="counts", loss="poisson", row_weights=True, lr=0.05),
+        case("poisson one output", target="count", widths=(FEATURES, 11, 1), loss="poisson", lr=0.02),
         case("bce of bits", target="bits", loss="bce"),
         case("bce one output", target="bit", widths=(FEATURES, 11, 1), loss="bce", class_weights=[1.0, 3.0]),
         case("bce of class labels", loss="bce", class_weights=class_weights, row_weights=True),
@@ -275,7 +280,7 @@ class Step:
             correct = ((z > 0) == (y > 0)).all(1)
             weights = r if c is None else r * c[(y[:, 0] > 0).long()]
         y = y.double()
-        if s["loss"] not in ("mse", "huber"):
+        if s["loss"] not in ("mse", "huber", "poisson"):
             self.totals["correct"] += int(correct.sum())
         weighted = row_weights is not None or c is not None
         if s["loss"] == "mse":
@@ -289,6 +294,10 @@ class Step:
             if not weighted:
                 return F.huber_loss(z, y)
             rows = F.huber_loss(z, y, reduction="none").mean(1)
+        elif s["loss"] == "poisson":
+            if not weighted:
+                return F.poisson_nll_loss(z, y)
+            rows = F.poisson_nll_loss(z, y, reduction="none").mean(1)
         elif s["loss"] == "bce":
             if not weighted:
                 return F.binary_cross_entropy_with_logits(z, y)

@@ -59,6 +59,11 @@ static void huber(cpu_case *c) {
   c->target_low = -3;
   c->target_high = 3;
 }
+static void poisson(cpu_case *c) {
+  values(c, VISE_LOSS_POISSON, VISE_MSE_HALF_MEAN);
+  c->target_low = 0;
+  c->target_high = 3;
+}
 static void bce_labels(cpu_case *c) {
   c->spec.rule.loss = VISE_LOSS_BCE;
 }
@@ -212,6 +217,7 @@ const cpu_option cpu_options[] = {
     {"mse half_sum", "loss", mse_sum},
     {"mse of labels", "loss", mse_labels},
     {"huber", "loss", huber},
+    {"poisson", "loss", poisson},
     {"bce of labels", "loss", bce_labels},
     {"bce of bits", "loss", bce_bits},
     {"hinge of labels", "loss", hinge_labels},

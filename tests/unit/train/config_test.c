@@ -73,6 +73,7 @@ CHANGE(smoothing_hinge, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
 CHANGE(smoothing_one, c->label_smoothing = 1)
 CHANGE(reduction_bce, c->loss = VISE_LOSS_BCE; c->mse_reduction = VISE_MSE_MEAN)
 CHANGE(scale_target_ce, c->scale_target = true)
+CHANGE(scale_target_poisson, c->scale_target = true; c->loss = VISE_LOSS_POISSON)
 CHANGE(scale_target_labels, c->scale_target = true; c->loss = VISE_LOSS_MSE)
 CHANGE(scale_unit, c->scale = VISE_SCALE_UNIT)
 CHANGE(weights_two, c->class_weights = two_weights; c->n_class_weights = 2)
@@ -146,6 +147,7 @@ static const refused table[] = {
     {smoothing_hinge, VISE_ERR_USAGE, "`label_smoothing` is for `loss` cross-entropy, not hinge"},
     {smoothing_one, VISE_ERR_USAGE, "`label_smoothing` 1"},
     {reduction_bce, VISE_ERR_USAGE, "`mse_reduction` is for `loss` mse, not bce"},
+    {scale_target_poisson, VISE_ERR_USAGE, "`scale_target` is for `loss` mse and huber, not poisson"},
     {scale_target_ce, VISE_ERR_USAGE, "`scale_target` is for `loss` mse and huber"},
     {scale_target_labels, VISE_ERR_USAGE, "`scale_target`: the one target column"},
     {scale_unit, VISE_ERR_USAGE, "`scale` unit is for bytes"},

@@ -123,6 +123,28 @@ Test(predict, undoes_the_scaling_of_targets_and_applies_that_of_features) {
   vise_dataset_free(data);
 }
 
+Test(predict, poisson_predicts_the_mean) {
+  vise_eval_config config = on(VISE_BACKEND_CPU64, 2);
+  vise_dataset *data = rig_dataset(inputs, 4, 2, NULL, 0);
+  vise_model *model = linear_model(VISE_LOSS_POISSON, VISE_F64);
+  double raw[12], out[12];
+
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_RAW, raw, &rig_err));
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_AUTO, out, &rig_err));
+  cr_expect_eq(vise_predict_output(model, VISE_OUTPUT_AUTO), VISE_OUTPUT_MEAN);
+
+  for (size_t r = 0; r < 4; r++) {
+    for (size_t k = 0; k < 3; k++) {
+      EXPECT_NEAR(raw[3 * r + k], output_at(inputs + 2 * r, k), 1e-12);
+      EXPECT_NEAR(out[3 * r + k], exp(raw[3 * r + k]), 1e-12 * out[3 * r + k]);
+    }
+  }
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, out, &rig_err), VISE_ERR_USAGE, "poisson");
+
+  vise_model_free(model);
+  vise_dataset_free(data);
+}
+
 Test(predict, takes_the_rows_of_a_selection) {
   vise_eval_config config = on(VISE_BACKEND_CPU64, 2);
   vise_dataset *data = rig_dataset(inputs, 4, 2, NULL, 0), *some = NULL;
