@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "host/base/memory.h"
+#include "host/base/temporary.h"
 
 double vise_i_now(void) {
   struct timespec now;
@@ -108,14 +109,9 @@ static void writer_clear(vise_i_writer *writer) {
 vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_writer made = {0};
-  size_t n = strlen(path) + 32;
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  VISE_TRY(vise_i_alloc(&made.temporary_path, n, 1, "a path", err));
-  snprintf(made.temporary_path, n, "%s.tmp-%ld", path, (long)getpid());
-  made.stream = fopen(made.temporary_path, "wbe");
-  if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
-
+  VISE_TRY(vise_i_temporary_file(path, &made.temporary_path, &made.stream, err));
   *writer = made;
   return VISE_OK;
 

@@ -2,6 +2,7 @@
 #ifndef VISE_I_FILE_H
 #define VISE_I_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@ typedef struct vise_i_writer {
   char *path, *temporary_path;
 } vise_i_writer;
 
-/* begin opens "<path>.tmp-<pid>"; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon removes
+/* begin opens a temporary file (temporary.h); write appends; commit flushes, fsyncs, renames, syncs the folder; abandon removes
    the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and abandon
    must be called. Disk-full and other errors are VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
@@ -35,10 +36,16 @@ VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *dat
 VISE_WARN_UNUSED vise_status vise_i_sync_dir(const char *path, vise_error *err);
 /* mkdir; an existing folder is not an error. Parents must exist. */
 VISE_WARN_UNUSED vise_status vise_i_make_dir(const char *path, vise_error *err);
+/* The same with all parents. *n_old: length of the start of path that was there already. On failure what was made is
+   gone again. */
+VISE_WARN_UNUSED vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err);
+/* Removes the folders of path beyond its first n_old bytes, as far as they are empty. */
+void vise_i_remove_empty_dirs(const char *path, size_t n_old);
 /* Removes a folder and everything in it; links are removed, not followed. A missing one is not an error. */
 VISE_WARN_UNUSED vise_status vise_i_remove_tree(const char *path, vise_error *err);
-/* True when path exists and is a folder without entries; *exists tells whether it exists at all. */
-bool vise_i_dir_is_empty(const char *path, bool *exists);
+/* The next entry of a folder that is being read, except "." and ".."; NULL at the end, or when *status is not VISE_OK:
+   it becomes VISE_ERR_IO when reading fails. path is for the message. */
+struct dirent *vise_i_next_entry(DIR *dir, const char *path, vise_status *status, vise_error *err);
 
 /* malloc'ed "<a>/<b>". */
 VISE_WARN_UNUSED vise_status vise_i_path_join(char **out, const char *a, const char *b, vise_error *err);

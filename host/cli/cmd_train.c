@@ -172,6 +172,8 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   config.resume = options->resume != NULL;
   config.config_json = config_text;
   config.checkpoint_every = options->checkpoint_every;
+  config.checkpoint_each_epoch = options->checkpoint_each_epoch;
+  config.checkpoint_seconds = options->checkpoint_seconds;
   config.log_every = options->log_every;
   config.interrupted = on_poll;
   config.progress = on_progress;

@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/cli/options.h"
 #include "host/cli/parse.h"
+#include "host/cli/text_json.h"
 
 /* The text that the command line would have for value, in buffer or in value itself; NULL: there is none. */
 static const char *value_text(const vise_i_cli_option *option, const json_t *value, char *buffer, size_t n_bytes) {
@@ -36,9 +38,11 @@ static const char *value_text(const vise_i_cli_option *option, const json_t *val
 static vise_status set_value(vise_i_cli_options *options, int row, const char *path, const json_t *value,
                              vise_error *err) {
   const vise_i_cli_option *option = &vise_i_cli_table[row];
+  const bool is_text = option->type == VISE_I_CLI_TEXT || option->type == VISE_I_CLI_PATH;
   char buffer[64];
   vise_error inner = VISE_ERROR_INIT;
-  const char *text = value_text(option, value, buffer, sizeof buffer);
+  char *bytes = is_text ? vise_i_cli_text_from_object(value) : NULL;
+  const char *text = bytes != NULL ? bytes : value_text(option, value, buffer, sizeof buffer);
 
   if (text == NULL) {
     const char *wanted = option->type == VISE_I_CLI_FLAG         ? "true or false"
@@ -48,6 +52,7 @@ static vise_status set_value(vise_i_cli_options *options, int row, const char *p
   }
 
   vise_status status = vise_i_cli_set(options, row, text, VISE_I_CLI_FROM_FILE, &inner);
+  free(bytes);
   if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s: \"%s\": %s", path, option->name, inner.text);
   return VISE_OK;
 }

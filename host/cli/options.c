@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host/cli/parse.h"
+#include "host/cli/text_json.h"
 
 const char *vise_i_cli_command_name(vise_i_cli_command command) {
   switch (command) {
@@ -47,6 +48,7 @@ void vise_i_cli_options_init(vise_i_cli_options *options, vise_i_cli_command com
   options->activation = VISE_RELU;
   options->init_scheme = VISE_INIT_LINEAR;
   options->output = VISE_OUTPUT_RAW;
+  options->checkpoint_seconds = 30;
   options->batch = command == VISE_I_CLI_TRAIN || command == VISE_I_CLI_CHECK ? options->training.batch : 0;
 
   vise_weight_op_init(&options->op);
@@ -226,10 +228,13 @@ vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,
 /* The path made absolute, to hold from any folder. */
 static json_t *path_json(const char *path) {
   if (path == NULL) return json_null();
-  if (*path == '/') return json_string(path);
-  char *folder = getcwd(NULL, 0);
-  if (folder == NULL) return json_string(path);
-  json_t *json = json_sprintf("%s/%s", strcmp(folder, "/") == 0 ? "" : folder, path);
+  if (*path == '/') return vise_i_cli_text_to_json(path);
+  char *folder = getcwd(NULL, 0), *whole = NULL;
+  if (folder == NULL) return vise_i_cli_text_to_json(path);
+
+  const int n = asprintf(&whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, path);
+  json_t *json = n < 0 ? NULL : vise_i_cli_text_to_json(whole);
+  if (n >= 0) free(whole);
   free(folder);
   return json;
 }
@@ -246,7 +251,7 @@ json_t *vise_i_cli_get(const vise_i_cli_options *options, size_t i) {
       return json_string(*(const bool *)place ? "yes" : "no");
     case VISE_I_CLI_TEXT: {
       const char *text = *(char *const *)place;
-      return text == NULL ? json_null() : json_string(text);
+      return text == NULL ? json_null() : vise_i_cli_text_to_json(text);
     }
     case VISE_I_CLI_PATH:
       return path_json(*(char *const *)place);

@@ -55,6 +55,8 @@ typedef struct vise_i_cli_options {
   char *init, *mask, *resume, *out, *config;
   bool overwrite, quiet;
   uint64_t checkpoint_every, log_every;
+  bool checkpoint_each_epoch;
+  double checkpoint_seconds;
 
   char *model, *data, *labels, *mask_out;
   bool json, plan;
@@ -155,6 +157,7 @@ VISE_I_CLI_CUSTOM_DECLARE(threads)
 VISE_I_CLI_CUSTOM_DECLARE(device)
 VISE_I_CLI_CUSTOM_DECLARE(device_memory_limit)
 VISE_I_CLI_CUSTOM_DECLARE(op_layers)
+VISE_I_CLI_CUSTOM_DECLARE(checkpoint_every)
 
 /* Reads argv after the command word (argv[0] is "vise train") into *options, --config and --resume included. Prints
    help, version and argp's usage errors, and exits after them. */

@@ -1,5 +1,6 @@
 /* The options whose values are not one plain number, text or name. */
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,4 +342,71 @@ void vise_i_cli_clear_op_layers(vise_i_cli_options *options) {
   free(options->op_layers);
   options->op_layers = NULL;
   options->n_op_layers = 0;
+}
+
+/* ---- --checkpoint-every ---- */
+
+typedef struct time_unit {
+  char letter;
+  double seconds;
+} time_unit;
+static const time_unit time_units[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+enum { N_TIME_UNITS = sizeof time_units / sizeof *time_units };
+
+/* "30s", "10m" or "2h" in seconds; 0: it is none of these. */
+static double parse_seconds(const char *text) {
+  char number[32];
+  const size_t n = strlen(text);
+  double value = 0;
+  if (n < 2 || n > sizeof number) return 0;
+
+  memcpy(number, text, n - 1);
+  number[n - 1] = '\0';
+  for (size_t i = 0; i < N_TIME_UNITS; i++) {
+    if (text[n - 1] != time_units[i].letter) continue;
+    return vise_i_cli_parse_real(number, false, &value, NULL) == VISE_OK ? value * time_units[i].seconds : 0;
+  }
+  return 0;
+}
+
+vise_status vise_i_cli_set_checkpoint_every(vise_i_cli_options *options, const char *text, vise_error *err) {
+  const bool each_epoch = strcmp(text, "epoch") == 0;
+  const double seconds = parse_seconds(text);
+  uint64_t steps = 0;
+
+  if (!each_epoch && !(seconds > 0)) {
+    vise_error inner = VISE_ERROR_INIT;
+    if (vise_i_cli_parse_count(text, &steps, &inner) != VISE_OK || steps == 0) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                             "'%s' is not a number of steps >= 1, epoch, off, or a time > 0 as in 30s, 10m or 2h",
+                             text);
+    }
+  }
+
+  options->checkpoint_every = steps;
+  options->checkpoint_each_epoch = each_epoch;
+  options->checkpoint_seconds = seconds > 0 ? seconds : 0;
+  return VISE_OK;
+}
+
+json_t *vise_i_cli_get_checkpoint_every(const vise_i_cli_options *options) {
+  const double seconds = options->checkpoint_seconds;
+  if (options->checkpoint_every > INT64_MAX) return json_sprintf("%llu", (unsigned long long)options->checkpoint_every);
+  if (options->checkpoint_every > 0) return json_integer((json_int_t)options->checkpoint_every);
+  if (options->checkpoint_each_epoch) return json_string("epoch");
+  if (!(seconds > 0)) return json_string("off"); /* null would mean that it was not given */
+
+  char number[40];
+  size_t i = 0;
+  while (i + 1 < N_TIME_UNITS && fmod(seconds, time_units[i].seconds) != 0) i++;
+  const double value = seconds / time_units[i].seconds;
+  if (value < 1e15 && floor(value) == value) return json_sprintf("%.0f%c", value, time_units[i].letter);
+  vise_i_cli_format_real(value, number, sizeof number);
+  return json_sprintf("%s%c", number, time_units[i].letter);
+}
+
+void vise_i_cli_clear_checkpoint_every(vise_i_cli_options *options) {
+  options->checkpoint_every = 0;
+  options->checkpoint_each_epoch = false;
+  options->checkpoint_seconds = 0;
 }

@@ -113,7 +113,8 @@ const vise_i_cli_option vise_i_cli_table[] = {
          OFF | LO | HI, 0, 1),
     PATH("test", "features of test rows", DATA, T, FIXED, test),
     PATH("test-labels", "their targets", DATA, T, FIXED, test_labels),
-    PATH("model", "the model: a .safetensors file of Vise, or of PyTorch's nn.Sequential", DATA, EP | P, FIXED, model),
+    PATH("model", "the model: a .safetensors file of Vise, or of PyTorch's nn.Sequential, or the folder of a run", DATA,
+         EP | P, FIXED, model),
     PATH("data", "features: .npy, .csv, .csv.gz, IDX or IDX .gz", DATA, EP, FIXED, data),
     PATH("labels", "their targets, in the same kinds of file", DATA, EP, FIXED, labels),
     TEXT("target", "COLUMNS",
@@ -261,8 +262,11 @@ const vise_i_cli_option vise_i_cli_table[] = {
     {"resume", "DIR", "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
      VISE_I_CLI_PATH, SAVING, T, LOCAL, AT(resume), .max = 0},
     FLAG("overwrite", "replace an earlier run in --out", SAVING, T, LOCAL, overwrite),
-    COUNT("checkpoint-every", "steps between checkpoints (without it: at each epoch)", SAVING, T, FREE,
-          checkpoint_every, OFF, 1),
+    CUSTOM(
+        "checkpoint-every", "N|epoch|TIME",
+        "write a checkpoint every N steps, at the end of each epoch, or every so often, as in 30s, 10m, 2h; off: only "
+        "at the end, where one is written in any case",
+        SAVING, T, FREE, OFF, checkpoint_every),
     COUNT("log-every", "steps between step lines in metrics.jsonl", SAVING, T, FREE, log_every, OFF, 1),
     FLAG("quiet", "no progress and no notes", SAVING, T, FREE, quiet),
     {"out", "FILE", "where to write: .npy or .csv (required)", VISE_I_CLI_PATH, SAVING, VISE_I_CLI_PREDICT, LOCAL,

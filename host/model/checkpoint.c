@@ -17,6 +17,7 @@
 #include "host/base/file.h"
 #include "host/base/json_text.h"
 #include "host/base/memory.h"
+#include "host/base/temporary.h"
 
 #define STATE_FILE "state.json"
 #define VERSION 1
@@ -109,27 +110,12 @@ done:
   return status;
 }
 
-/* Splits dir into its parent and the temporary folder beside it; both malloc'ed. */
-static vise_status temporary_path(const char *dir, char **out_parent, char **out_temporary, vise_error *err) {
-  vise_status status = VISE_OK;
-  char *parent = NULL, *temporary = NULL;
+/* The folder that dir lies in, malloc'ed. */
+static vise_status parent_of(const char *dir, char **out, vise_error *err) {
   const char *slash = strrchr(dir, '/');
-  const char *name = slash ? slash + 1 : dir;
-
-  if (!*name) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is no name for a checkpoint", dir));
-  VISE_TRY(vise_i_copy_text(&parent, slash ? dir : ".", err));
-  if (slash) parent[slash == dir ? 1 : slash - dir] = '\0';
-
-  size_t n = strlen(dir) + 40;
-  VISE_TRY(vise_i_alloc(&temporary, n, 1, "a path", err));
-  snprintf(temporary, n, "%s/.%s.tmp-%ld", parent, name, (long)getpid());
-
-  *out_parent = parent;
-  *out_temporary = temporary;
-  parent = NULL;
-
-done:
-  free(parent);
+  if (!(slash ? slash[1] : dir[0])) return vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is no name for a checkpoint", dir);
+  vise_status status = vise_i_copy_text(out, slash ? dir : ".", err);
+  if (status == VISE_OK && slash) (*out)[slash == dir ? 1 : slash - dir] = '\0';
   return status;
 }
 
@@ -146,9 +132,8 @@ vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const 
     VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: exists already; a checkpoint is never written over", dir));
   }
 
-  VISE_TRY(temporary_path(dir, &parent, &temporary, err));
-  VISE_TRY(vise_i_remove_tree(temporary, err)); /* left by an earlier process with this id */
-  VISE_TRY(vise_i_make_dir(temporary, err));
+  VISE_TRY(parent_of(dir, &parent, err));
+  VISE_TRY(vise_i_temporary_dir(dir, &temporary, err));
   made = true;
 
   for (size_t i = 0; i < n_parts; ++i) VISE_TRY(write_part(temporary, &parts[i], files, err));
@@ -172,6 +157,22 @@ done:
   return status;
 }
 
+/* Reads a whole file of the checkpoint dir; one that is missing there, no regular file or too large is damage. */
+static vise_status read_whole(const char *dir, const char *path, size_t max_bytes, uint8_t **out, size_t *out_n,
+                              vise_error *err) {
+  struct stat info;
+  const bool found = stat(path, &info) == 0;
+  const bool missing = !found && errno == ENOENT && access(dir, F_OK) == 0;
+
+  if (missing) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is missing", path);
+  if (found && !S_ISREG(info.st_mode)) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is not a regular file", path);
+  if (found && (uint64_t)info.st_size > max_bytes) {
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: %lld bytes, at most %zu are possible", path, (long long)info.st_size,
+                       max_bytes);
+  }
+  return vise_i_read_file(path, max_bytes, out, out_n, err);
+}
+
 /* Reads state.json, checks its hash and its form; *out is the whole object. */
 static vise_status read_table(const char *dir, json_t **out, vise_error *err) {
   vise_status status = VISE_OK;
@@ -182,7 +183,7 @@ static vise_status read_table(const char *dir, json_t **out, vise_error *err) {
   json_error_t reason;
 
   VISE_TRY(vise_i_path_join(&path, dir, STATE_FILE, err));
-  VISE_TRY(vise_i_read_file(path, MAX_STATE_BYTES, &bytes, &n_bytes, err));
+  VISE_TRY(read_whole(dir, path, MAX_STATE_BYTES, &bytes, &n_bytes, err));
 
   if (n_bytes < PREFIX_BYTES) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: cut after %zu bytes", path, n_bytes));
   snprintf(prefix, sizeof prefix, PREFIX_FORMAT,
@@ -192,10 +193,14 @@ static vise_status read_table(const char *dir, json_t **out, vise_error *err) {
   }
 
   object = json_loadb((const char *)bytes, n_bytes, JSON_REJECT_DUPLICATES, &reason);
-  if (!object) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
+  if (!object) {
+    const bool no_memory = json_error_code(&reason) == json_error_out_of_memory;
+    VISE_TRY(
+        vise_i_fail(err, no_memory ? VISE_ERR_MEMORY : VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
+  }
 
   if (json_integer_value(json_object_get(object, "version")) != VERSION) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: not of checkpoint version %d; was it written by a newer Vise?",
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%s: not of checkpoint version %d; was it written by a newer Vise?",
                          path, VERSION));
   }
   if (!json_is_object(json_object_get(object, "files")) || !json_object_get(object, "state")) {
@@ -226,7 +231,7 @@ static vise_status read_listed(const char *dir, const char *file_name, const jso
   }
 
   VISE_TRY(vise_i_path_join(&path, dir, file_name, err));
-  VISE_TRY(vise_i_read_file(path, PTRDIFF_MAX - 1, &bytes, &n_bytes, err));
+  VISE_TRY(read_whole(dir, path, PTRDIFF_MAX - 1, &bytes, &n_bytes, err));
   if (n_bytes != (size_t)expected_bytes) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: damaged: %zu bytes, expected %lld", path, n_bytes,
                          (long long)expected_bytes));
@@ -279,6 +284,33 @@ vise_status vise_i_checkpoint_verify(const char *dir, vise_error *err) {
   json_t *object = NULL;
   vise_status status = read_table(dir, &object, err);
   if (status == VISE_OK) status = verify_listed(dir, json_object_get(object, "files"), err);
+  json_decref(object);
+  return status;
+}
+
+vise_status vise_i_checkpoint_is_ours(const char *dir, bool *out, vise_error *err) {
+  json_t *object = NULL;
+  DIR *folder = NULL;
+  bool ours = true;
+  vise_error why = VISE_ERROR_INIT;
+  vise_status status = read_table(dir, &object, &why);
+
+  if (status == VISE_ERR_FORMAT) {
+    *out = false;
+    return VISE_OK;
+  }
+  if (status != VISE_OK) return vise_i_fail(err, status, "%s", why.text);
+
+  folder = opendir(dir);
+  if (!folder) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", dir));
+  const json_t *files = json_object_get(object, "files");
+  for (struct dirent *entry; ours && (entry = vise_i_next_entry(folder, dir, &status, err));) {
+    ours = strcmp(entry->d_name, STATE_FILE) == 0 || json_object_get(files, entry->d_name) != NULL;
+  }
+  if (status == VISE_OK) *out = ours;
+
+done:
+  if (folder) closedir(folder);
   json_decref(object);
   return status;
 }

@@ -97,9 +97,12 @@ done:
   return status;
 }
 
+/* Nothing is saved with weights that are not finite, and no model after an epoch without a finite loss. */
 static vise_status save(vise_i_run *run, vise_stop_reason reason, uint64_t *best_epoch, vise_error *err) {
   vise_status status;
+  VISE_TRY(vise_i_run_check_weights(run, err));
   if (run->saves) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, err));
+  if (reason != VISE_STOP_INTERRUPTED) VISE_TRY(vise_i_run_check_end(run, err));
   VISE_TRY(store_model(run, reason, best_epoch, err));
   if (run->saves) VISE_TRY(vise_i_out_dir_save_model(&run->out, run->trainer->model, err));
 done:
@@ -125,7 +128,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
 
   if (status == VISE_OK) {
     status = save(run, reason, &best_epoch, err);
-    if (status != VISE_OK) reason = VISE_STOP_ERROR;
+    if (status != VISE_OK) reason = run->has_bad_numbers ? VISE_STOP_HALT : VISE_STOP_ERROR;
   }
 
   if (status != VISE_OK && t->poison == VISE_OK) {
