@@ -1,19 +1,19 @@
 /*
  * Times the training step of the cpu backend beside its matrix products alone (these always on one thread):
- *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads 0] [--repeats 300] [--optimizer sgd]
+ *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
  * printed, and the ratio of the step to the products.
  */
 #include <cblas.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/threads.h"
+#include "host/base/file.h"
+#include "host/bench/bench.h"
 
 enum { N_ROWS = 8192, STEPS = 5, MAX_REPEATS = 100000 };
 
@@ -21,17 +21,13 @@ typedef struct bench {
   vise_i_net net;
   vise_i_backend *b;
   vise_i_data data;
-  size_t batch, first;
-  size_t *order;
+  uint8_t *x;
+  int32_t *y;
+  float *w;
+  size_t batch, first, *order;
   vise_i_hyper hyper[STEPS];
   vise_step_stats stats[STEPS];
 } bench;
-
-static double now_us(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec;
-}
 
 static void stop(const char *message) {
   fprintf(stderr, "bench_cpu_step: %s\n", message);
@@ -123,11 +119,6 @@ typedef struct part {
   double least, median;
 } part;
 
-static int compare(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static void measure(bench *s, part *parts, size_t n_parts, size_t repeats) {
   for (size_t p = 0; p < n_parts; p++) parts[p].times = must_alloc(repeats * sizeof(double));
 
@@ -135,16 +126,15 @@ static void measure(bench *s, part *parts, size_t n_parts, size_t repeats) {
     for (size_t p = 0; p < n_parts; p++) {
       const int calls = STEPS / parts[p].n_steps;
       parts[p].run(s);
-      const double start = now_us();
+      const double start = vise_i_now();
       for (int i = 0; i < calls; i++) parts[p].run(s);
-      parts[p].times[r] = (now_us() - start) / STEPS;
+      parts[p].times[r] = 1e6 * (vise_i_now() - start) / STEPS;
     }
   }
 
   for (size_t p = 0; p < n_parts; p++) {
-    qsort(parts[p].times, repeats, sizeof(double), compare);
-    parts[p].least = parts[p].times[0];
-    parts[p].median = parts[p].times[repeats / 2];
+    parts[p].median = vise_i_bench_median(parts[p].times, repeats);
+    parts[p].least = parts[p].times[0]; /* sorted */
     free(parts[p].times);
   }
 }
@@ -170,6 +160,14 @@ static void parse_layers(const char *text, vise_net_config *net) {
   net->n_layers = n - 1;
 }
 
+/* A number from 1 to most, or the end with this message. */
+static size_t parse_count(const char *message, const char *text, size_t most) {
+  char *end;
+  const unsigned long n = strtoul(text, &end, 10);
+  if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < 1 || n > most) stop(message);
+  return n;
+}
+
 static options parse(int argc, char **argv) {
   options o = {
       .net = {.struct_size = sizeof o.net, .activation = VISE_RELU, .bias = true}, .batch = 64, .repeats = 300};
@@ -182,11 +180,11 @@ static options parse(int argc, char **argv) {
     if (strcmp(argv[i], "--layers") == 0) {
       parse_layers(value, &o.net);
     } else if (strcmp(argv[i], "--batch") == 0) {
-      o.batch = strtoul(value, NULL, 10);
+      o.batch = parse_count("--batch: 1 to 1638", value, N_ROWS / STEPS);
     } else if (strcmp(argv[i], "--threads") == 0) {
-      o.n_threads = atoi(value);
+      o.n_threads = (int)parse_count("--threads: 1 to 1024", value, 1024);
     } else if (strcmp(argv[i], "--repeats") == 0) {
-      o.repeats = strtoul(value, NULL, 10);
+      o.repeats = parse_count("--repeats: 1 to 100000", value, MAX_REPEATS);
     } else if (strcmp(argv[i], "--optimizer") == 0) {
       if (vise_optimizer_parse(value, &o.optimizer, NULL) != VISE_OK) stop("--optimizer: sgd, rmsprop or adam");
     } else {
@@ -194,8 +192,6 @@ static options parse(int argc, char **argv) {
     }
   }
 
-  if (o.batch < 1 || o.batch * STEPS > N_ROWS) stop("--batch: 1 to 1638");
-  if (o.repeats < 1 || o.repeats > MAX_REPEATS) stop("--repeats: 1 to 100000");
   return o;
 }
 
@@ -223,39 +219,58 @@ static vise_i_step_spec make_spec(const bench *s, const options *o) {
   return spec;
 }
 
+/* Random rows, their order and starting weights. */
+static void make_data(bench *s) {
+  static const double shift = 0, scale = 255;
+  const size_t n_in = s->net.widths[0], n_out = s->net.widths[s->net.n_layers];
+
+  s->x = must_alloc(N_ROWS * n_in);
+  s->y = must_alloc(N_ROWS * sizeof *s->y);
+  s->w = must_alloc(s->net.n_params * sizeof *s->w);
+  s->order = must_alloc(N_ROWS * sizeof *s->order);
+
+  srand(1);
+  for (size_t i = 0; i < N_ROWS * n_in; i++) s->x[i] = rand() % 5 ? 0 : (uint8_t)rand(); /* as sparse as digits */
+  for (size_t i = 0; i < N_ROWS; i++) s->y[i] = rand() % (int)n_out;
+  for (size_t i = 0; i < N_ROWS; i++) s->order[i] = (i * 3571) % N_ROWS;
+  for (size_t i = 0; i < s->net.n_params; i++) s->w[i] = 0.07f * ((float)rand() / (float)RAND_MAX - 0.5f);
+
+  s->data = (vise_i_data){
+      .x = vise_array_of(s->x, VISE_U8, N_ROWS, n_in),
+      .y = vise_array_of(s->y, VISE_I32, N_ROWS, 1),
+      .y_is_class = true,
+      .x_scaling = {&shift, &scale, true},
+  };
+  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1};
+}
+
+static void make_backend(bench *s, const vise_i_step_spec *spec) {
+  vise_error err = VISE_ERROR_INIT;
+  const vise_i_backend_ops *ops = &vise_i_backend_cpu;
+  if (ops->create(spec, &s->b, &err) != VISE_OK || ops->set_state(s->b, VISE_I_PARAMS, s->w, &err) != VISE_OK ||
+      ops->bind(s->b, &s->data, &err) != VISE_OK || ops->set_order(s->b, s->order, N_ROWS, &err) != VISE_OK) {
+    stop(err.text);
+  }
+}
+
+static void print_times(const part *parts, size_t n_parts) {
+  printf("%-26s %10s %10s  (us a step)\n", "", "least", "median");
+  for (size_t p = 0; p < n_parts; p++) {
+    printf("%-26s %10.1f %10.1f\n", parts[p].name, parts[p].least, parts[p].median);
+  }
+  printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
+         parts[0].median / parts[1].median);
+}
+
 int main(int argc, char **argv) {
   const options o = parse(argc, argv);
   vise_error err = VISE_ERROR_INIT;
   bench s = {.batch = o.batch};
+
   if (vise_i_net_make(&o.net, &s.net, &err) != VISE_OK) stop(err.text);
   const vise_i_step_spec spec = make_spec(&s, &o);
-
-  const size_t n_in = s.net.widths[0], n_out = s.net.widths[s.net.n_layers];
-  uint8_t *x = must_alloc(N_ROWS * n_in);
-  int32_t *y = must_alloc(N_ROWS * sizeof *y);
-  float *w = must_alloc(s.net.n_params * sizeof *w);
-  s.order = must_alloc(N_ROWS * sizeof *s.order);
-
-  srand(1);
-  for (size_t i = 0; i < N_ROWS * n_in; i++) x[i] = rand() % 5 ? 0 : (uint8_t)rand(); /* as sparse as digits */
-  for (size_t i = 0; i < N_ROWS; i++) y[i] = rand() % (int)n_out;
-  for (size_t i = 0; i < N_ROWS; i++) s.order[i] = (i * 3571) % N_ROWS;
-  for (size_t i = 0; i < s.net.n_params; i++) w[i] = 0.07f * ((float)rand() / (float)RAND_MAX - 0.5f);
-
-  const double shift = 0, scale = 255;
-  s.data = (vise_i_data){
-      .x = vise_array_of(x, VISE_U8, N_ROWS, n_in),
-      .y = vise_array_of(y, VISE_I32, N_ROWS, 1),
-      .y_is_class = true,
-      .x_scaling = {&shift, &scale, true},
-  };
-  for (int i = 0; i < STEPS; i++) s.hyper[i] = (vise_i_hyper){0.1, 1, 1};
-
-  const vise_i_backend_ops *ops = &vise_i_backend_cpu;
-  if (ops->create(&spec, &s.b, &err) != VISE_OK || ops->set_state(s.b, VISE_I_PARAMS, w, &err) != VISE_OK ||
-      ops->bind(s.b, &s.data, &err) != VISE_OK || ops->set_order(s.b, s.order, N_ROWS, &err) != VISE_OK) {
-    stop(err.text);
-  }
+  make_data(&s);
+  make_backend(&s, &spec);
 
   part parts[] = {
       {.name = "step", .run = time_step, .n_steps = STEPS},
@@ -271,17 +286,12 @@ int main(int argc, char **argv) {
   measure(&s, parts, sizeof parts / sizeof parts[0], o.repeats);
   printf("batch %zu, %zu parameters, %d thread(s), OpenBLAS core %s\n", o.batch, s.net.n_params, spec.n_threads,
          openblas_get_corename());
-  printf("%-26s %10s %10s  (us a step)\n", "", "least", "median");
-  for (size_t p = 0; p < sizeof parts / sizeof parts[0]; p++) {
-    printf("%-26s %10.1f %10.1f\n", parts[p].name, parts[p].least, parts[p].median);
-  }
-  printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
-         parts[0].median / parts[1].median);
+  print_times(parts, sizeof parts / sizeof parts[0]);
 
-  ops->destroy(s.b);
-  free(x);
-  free(y);
-  free(w);
+  vise_i_backend_cpu.destroy(s.b);
+  free(s.x);
+  free(s.y);
+  free(s.w);
   free(s.order);
   return 0;
 }

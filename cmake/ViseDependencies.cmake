@@ -11,11 +11,6 @@ add_library(vise_dependencies INTERFACE)
 target_link_libraries(vise_dependencies INTERFACE PkgConfig::OPENBLAS PkgConfig::JANSSON PkgConfig::XXHASH ZLIB::ZLIB
   ${DEFLATE_LIBRARY} ${CSV_LIBRARY} m)
 
-foreach(part MPI NCCL)
-  if(VISE_${part} STREQUAL "ON")
-    message(FATAL_ERROR "VISE_${part}=ON: this version of Vise has no ${part} part; use AUTO or OFF")
-  endif()
-endforeach()
 if(VISE_EMULATION)
   enable_language(CXX)
 endif()

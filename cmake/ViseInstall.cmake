@@ -1,4 +1,4 @@
-# What `cmake --install` puts where: headers, both libraries, the tool, and what find_package and pkg-config read.
+# What `cmake --install` puts where: headers, their documents, both libraries, the tool, and what find_package and pkg-config read.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,6 +14,7 @@ install(TARGETS vise_static EXPORT vise-static-targets ARCHIVE DESTINATION ${CMA
   COMPONENT development)
 install(DIRECTORY include/vise DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING
   PATTERN *.h)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development FILES_MATCHING PATTERN *.md)
 foreach(export vise-targets vise-static-targets)
   install(EXPORT ${export} NAMESPACE vise:: DESTINATION ${VISE_PACKAGE_DIR} COMPONENT development)
 endforeach()

@@ -29,8 +29,8 @@ typedef struct vise_i_data {
                   contents; it may keep them on its device */
 } vise_i_data;
 
-/* Most steps of one call of run, and so of one launch (--steps-per-launch). */
-#define VISE_I_MOST_STEPS 4096
+/* Most steps of one call of run, and so of one launch. */
+#define VISE_I_MOST_STEPS VISE_MAX_STEPS_PER_LAUNCH
 
 /* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
 typedef struct vise_i_step_spec {

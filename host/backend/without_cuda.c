@@ -17,7 +17,7 @@ int vise_i_cuda_n_devices(void) {
 
 vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err) {
   (void)n_devices;
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: this build has no CUDA backend", index);
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: this build has no CUDA backend", index);
 }
 
 vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error *err) {

@@ -103,6 +103,7 @@ vise_status vise_i_sync_dir(const char *path, vise_error *err) {
 static void writer_clear(vise_i_writer *writer) {
   free(writer->path);
   free(writer->temporary_path);
+  free(writer->bytes);
   memset(writer, 0, sizeof *writer);
 }
 
@@ -111,6 +112,7 @@ vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_er
   vise_i_writer made = {0};
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
+  made.name = made.path;
   VISE_TRY(vise_i_temporary_file(path, &made.temporary_path, &made.stream, err));
   *writer = made;
   return VISE_OK;
@@ -120,7 +122,35 @@ done:
   return status;
 }
 
+void vise_i_writer_begin_memory(vise_i_writer *writer) {
+  *writer = (vise_i_writer){.name = "memory"};
+}
+
+static vise_status append(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  const size_t room = writer->capacity - writer->n_bytes;
+  if (n_bytes > room) {
+    size_t wanted;
+    if (!vise_i_size_add(writer->n_bytes, n_bytes, &wanted)) return vise_i_fail_memory(err, SIZE_MAX, writer->name);
+    if (wanted < 2 * writer->capacity) wanted = 2 * writer->capacity;
+    uint8_t *grown = realloc(writer->bytes, wanted);
+    if (!grown) return vise_i_fail_memory(err, wanted, writer->name);
+    writer->bytes = grown;
+    writer->capacity = wanted;
+  }
+
+  if (n_bytes > 0) memcpy(writer->bytes + writer->n_bytes, data, n_bytes);
+  writer->n_bytes += n_bytes;
+  return VISE_OK;
+}
+
+void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n) {
+  *out = writer->bytes;
+  *out_n = writer->n_bytes;
+  *writer = (vise_i_writer){0};
+}
+
 vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  if (!writer->stream) return append(writer, data, n_bytes, err);
   if (fwrite(data, 1, n_bytes, writer->stream) != n_bytes) {
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path);
   }

@@ -14,20 +14,27 @@
 VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes, uint8_t **out, size_t *out_n,
                                               vise_error *err);
 
-/* A file being written beside its final place. */
+/* Where bytes are written: to a file beside its final place, or to memory. */
 typedef struct vise_i_writer {
-  FILE *stream;
+  const char *name; /* for messages: the path, or "memory" */
+  FILE *stream;     /* NULL: to memory */
   char *path, *temporary_path;
+  uint8_t *bytes;
+  size_t n_bytes, capacity;
 } vise_i_writer;
 
-/* begin opens a temporary file (temporary.h); write appends; commit flushes, fsyncs, renames, syncs the folder; abandon removes
-   the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and abandon
-   must be called. Disk-full and other errors are VISE_ERR_IO. */
+/* begin opens a temporary file (temporary.h) beside path; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon
+   removes the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and
+   abandon must be called. Disk-full and other errors are VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes,
                                                  vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err);
 void vise_i_writer_abandon(vise_i_writer *writer);
+
+/* The same to memory: begin cannot fail; take, in the place of commit, hands over what was written (malloc'ed). */
+void vise_i_writer_begin_memory(vise_i_writer *writer);
+void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n);
 
 /* begin, write, commit. */
 VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *data, size_t n_bytes, vise_error *err);

@@ -1,5 +1,4 @@
 /* Folders: making, removing, joining paths. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

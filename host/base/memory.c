@@ -18,14 +18,12 @@ bool vise_i_size_add(size_t a, size_t b, size_t *out) {
   return true;
 }
 
-enum { ALIGNMENT = 64 };
-
 typedef enum { PLAIN, ZERO, ALIGNED } kind;
 
 static vise_status allocate(void *out_pointer, size_t count, size_t element_bytes, kind how, const char *what,
                             vise_error *err) {
   size_t n_bytes;
-  if (!vise_i_size_mul(count, element_bytes, &n_bytes) || n_bytes > PTRDIFF_MAX - ALIGNMENT) {
+  if (!vise_i_size_mul(count, element_bytes, &n_bytes) || n_bytes > PTRDIFF_MAX - VISE_I_ALIGNMENT) {
     return vise_i_fail(err, VISE_ERR_MEMORY, "%s: %zu elements of %zu bytes do not fit in memory", what, count,
                        element_bytes);
   }
@@ -33,8 +31,8 @@ static vise_status allocate(void *out_pointer, size_t count, size_t element_byte
 
   void *memory = NULL;
   if (how == ALIGNED) {
-    size_t rounded = (n_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    memory = aligned_alloc(ALIGNMENT, rounded);
+    size_t rounded = (n_bytes + VISE_I_ALIGNMENT - 1) / VISE_I_ALIGNMENT * VISE_I_ALIGNMENT;
+    memory = aligned_alloc(VISE_I_ALIGNMENT, rounded);
   } else {
     memory = how == ZERO ? calloc(n_bytes, 1) : malloc(n_bytes);
   }

@@ -7,6 +7,9 @@
 
 #include "host/base/error.h"
 
+/* Bytes to which the arrays of numeric loops are aligned. */
+enum { VISE_I_ALIGNMENT = 64 };
+
 /* *out = a * b, or a + b; false (and *out untouched) on overflow. */
 bool vise_i_size_mul(size_t a, size_t b, size_t *out);
 bool vise_i_size_add(size_t a, size_t b, size_t *out);
@@ -17,7 +20,7 @@ VISE_WARN_UNUSED vise_status vise_i_alloc(void *out_pointer, size_t count, size_
                                           vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_alloc_zero(void *out_pointer, size_t count, size_t element_bytes, const char *what,
                                                vise_error *err);
-/* The same, aligned to 64 bytes for the arrays of numeric loops. */
+/* The same, aligned to VISE_I_ALIGNMENT. */
 VISE_WARN_UNUSED vise_status vise_i_alloc_aligned(void *out_pointer, size_t count, size_t element_bytes,
                                                   const char *what, vise_error *err);
 /* A copy of text. */

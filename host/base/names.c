@@ -1,7 +1,7 @@
 /* Names of the public enumerations, both ways, from the tables in vise/types.h. */
 #include <string.h>
 
-#include "host/base/error.h"
+#include "host/base/call.h"
 #include "vise/types.h"
 
 static vise_status parse_name(const char *kind, const char *const *names, size_t n, const char *name, size_t *out,
@@ -9,7 +9,7 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
   char known[256] = "";
 
   for (size_t i = 0; i < n; ++i) {
-    if (name && strcmp(names[i], name) == 0) {
+    if (strcmp(names[i], name) == 0) {
       *out = i;
       return VISE_OK;
     }
@@ -20,7 +20,7 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
     strncat(known, names[i], room);
   }
 
-  return vise_i_fail(err, VISE_ERR_USAGE, "%s: '%s' is unknown; it can be %s", kind, name ? name : "(null)", known);
+  return vise_i_fail(err, VISE_ERR_USAGE, "%s: '%s' is unknown; it can be %s", kind, name, known);
 }
 
 #define ITEM_NAME(symbol, name) name,
@@ -30,6 +30,7 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
     return (size_t)value < (size_t)type##_count_ ? type##_names[value] : "?";                           \
   }                                                                                                     \
   vise_status type##_parse(const char *name, type *out, vise_error *err) {                              \
+    VISE_ENTER(err, name, out);                                                                         \
     size_t i;                                                                                           \
     vise_status status = parse_name(&#type[sizeof "vise"], type##_names, type##_count_, name, &i, err); \
     if (status == VISE_OK) *out = (type)i;                                                              \

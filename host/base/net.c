@@ -4,16 +4,10 @@
 #include <string.h>
 
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 
 /* The generator that draws parameters counts them in 32 bits; everything else uses size_t. */
 #define MAX_TENSOR_ELEMENTS ((size_t)UINT32_MAX)
-
-void vise_net_config_init(vise_net_config *config) {
-  memset(config, 0, sizeof *config);
-  config->struct_size = sizeof *config;
-  config->activation = VISE_RELU;
-  config->bias = true;
-}
 
 static void add_tensor(vise_i_net *net, size_t layer, size_t n_rows, size_t n_cols, bool is_bias) {
   vise_i_tensor *tensor = &net->tensors[net->n_tensors++];
@@ -26,13 +20,12 @@ static void add_tensor(vise_i_net *net, size_t layer, size_t n_rows, size_t n_co
   net->n_params += n_rows * n_cols;
 }
 
-vise_status vise_i_net_make(const vise_net_config *config, vise_i_net *out, vise_error *err) {
-  if (config->struct_size != sizeof *config) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "vise_net_config: struct_size is %zu, expected %zu: "
-                       "call vise_net_config_init",
-                       config->struct_size, sizeof *config);
-  }
+vise_status vise_i_net_make(const vise_net_config *given, vise_i_net *out, vise_error *err) {
+  vise_net_config own;
+  const vise_net_config *config = &own;
+  vise_net_config_init(&own);
+  const vise_status status = vise_i_config_take(&own, sizeof own, given, "vise_net_config", err);
+  if (status != VISE_OK) return status;
 
   if (config->n_layers < 1 || config->n_layers > VISE_MAX_LAYERS) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "net: %zu linear layers, expected 1 to %d", config->n_layers,

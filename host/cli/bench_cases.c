@@ -29,7 +29,7 @@ static vise_status add_mode(void *user, const char *piece, vise_error *err) {
 
 static vise_status add_precision(void *user, const char *piece, vise_error *err) {
   vise_precision precision;
-  if (strcmp(piece, "auto") == 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'auto' is none to be timed");
+  if (strcmp(piece, "auto") == 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'auto' cannot be timed: name a precision");
   const vise_status status = vise_precision_parse(piece, &precision, err);
   if (status == VISE_OK) *(unsigned *)user |= 1u << precision;
   return status;
@@ -113,7 +113,7 @@ static vise_status add_shape(case_list *list, const char *text, const filter *ba
 
   vise_status status = vise_i_cli_parse_layers(text, VISE_MAX_LAYERS + 1, widths, &n, &inner);
   if (status == VISE_OK && (widths[0] == 0 || widths[n - 1] == 0)) {
-    status = vise_i_cli_fail(&inner, VISE_ERR_USAGE, "'%s': there are no data to take auto from", text);
+    status = vise_i_cli_fail(&inner, VISE_ERR_USAGE, "'%s': auto needs data to take a size from", text);
   }
 
   for (size_t i = 0; status == VISE_OK && i < (batches->n == 0 ? 1 : batches->n); i++) {

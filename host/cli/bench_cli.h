@@ -27,6 +27,9 @@ void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise
 json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine);
 void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
 json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
+/* A number in the CSV after its comma, nothing for NaN; and `width` characters wide in a table, a dash for NaN. */
+void vise_i_cli_bench_csv_number(FILE *stream, double value);
+__attribute__((format(printf, 2, 0))) void vise_i_cli_bench_cell(int width, const char *format, double value);
 /* The heading of the CSV. The tools in bench/peers print the same columns. */
 void vise_i_cli_bench_csv_heading(FILE *stream);
 void vise_i_cli_bench_phase(vise_i_cli_bench_output *output, const vise_bench_phase *phase);

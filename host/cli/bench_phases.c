@@ -1,14 +1,6 @@
 /* The phases of a fused step: a table, comment lines in the CSV, or JSON. */
-#include <math.h>
-
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
-
-static void print_number(FILE *stream, const char *separator, const char *format, double value) {
-  char text[32] = "";
-  if (!isnan(value)) (void)snprintf(text, sizeof text, format, value);
-  (void)fprintf(stream, "%s%s", separator, text);
-}
 
 /* Other readers of the CSV skip lines that begin with #. */
 static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
@@ -19,12 +11,14 @@ static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
 
   (void)fprintf(stream, "# phase,%s,%s,%zu,%s,%s", p->bench_case->name, vise_bench_mode_name(p->mode),
                 p->bench_case->batch, vise_precision_name(p->precision), p->name);
-  print_number(stream, ",", "%.6g", p->us_wait);
-  print_number(stream, ",", "%.6g", p->us_work);
-  print_number(stream, ",", "%.6g", p->share_wait);
-  print_number(stream, ",", "%.6g", p->share_work);
+  vise_i_cli_bench_csv_number(stream, p->us_wait);
+  vise_i_cli_bench_csv_number(stream, p->us_work);
+  vise_i_cli_bench_csv_number(stream, p->share_wait);
+  vise_i_cli_bench_csv_number(stream, p->share_work);
 
-  (void)fprintf(stream, ",%zu,%.6g\n", p->n_launches, p->clock_mhz);
+  (void)fprintf(stream, ",%zu", p->n_launches);
+  vise_i_cli_bench_csv_number(stream, p->clock_mhz);
+  (void)fputs("\n", stream);
   (void)fflush(stream);
 }
 
@@ -46,14 +40,6 @@ static json_t *phase_json(const vise_bench_phase *p) {
   return object;
 }
 
-static void print_cell(int width, double factor, double value) {
-  if (isnan(value)) {
-    (void)printf(" %*s", width, "-");
-  } else {
-    (void)printf(" %*.2f", width, factor * value);
-  }
-}
-
 static void print_table(const vise_bench_phase *p) {
   if (p->is_first) {
     (void)printf("\n%s, %s %s: the first CTA, medians of %zu launches, %.0f MHz\n", p->bench_case->name,
@@ -62,10 +48,10 @@ static void print_table(const vise_bench_phase *p) {
   }
 
   (void)printf("%-12s", p->name);
-  print_cell(14, 1, p->us_wait);
-  print_cell(10, 1, p->us_work);
-  print_cell(7, 100, p->share_wait);
-  print_cell(7, 100, p->share_work);
+  vise_i_cli_bench_cell(14, "%.2f", p->us_wait);
+  vise_i_cli_bench_cell(10, "%.2f", p->us_work);
+  vise_i_cli_bench_cell(7, "%.2f", 100 * p->share_wait);
+  vise_i_cli_bench_cell(7, "%.2f", 100 * p->share_work);
 
   (void)printf("\n");
   (void)fflush(stdout);

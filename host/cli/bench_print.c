@@ -144,6 +144,12 @@ static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
   memcpy(out, numbers, sizeof numbers);
 }
 
+void vise_i_cli_bench_csv_number(FILE *stream, double value) {
+  char text[32] = "";
+  if (!isnan(value)) (void)snprintf(text, sizeof text, "%.6g", value);
+  (void)fprintf(stream, ",%s", text);
+}
+
 void vise_i_cli_bench_csv_heading(FILE *stream) {
   const vise_bench_row none = {0};
   number numbers[N_NUMBERS];
@@ -164,13 +170,7 @@ static void print_csv(FILE *stream, const vise_bench_row *row, const char *shape
   if (on_cpu) (void)fprintf(stream, "%d", row->n_threads);
   (void)fprintf(stream, ",%s", row->is_reference ? "reference" : row->verified ? "yes" : "no");
 
-  for (size_t i = 0; i < N_NUMBERS; i++) {
-    if (isnan(numbers[i].value)) {
-      (void)fputs(",", stream);
-    } else {
-      (void)fprintf(stream, ",%.6g", numbers[i].value);
-    }
-  }
+  for (size_t i = 0; i < N_NUMBERS; i++) vise_i_cli_bench_csv_number(stream, numbers[i].value);
 
   (void)fputs("\n", stream);
   (void)fflush(stream);
@@ -197,8 +197,7 @@ static json_t *row_json(const vise_bench_row *row, const char *shape) {
   return object;
 }
 
-/* Prints a number, or a dash for NaN, `width` characters wide. */
-static void cell(int width, const char *format, double value) {
+void vise_i_cli_bench_cell(int width, const char *format, double value) {
   char text[32] = "-";
   if (!isnan(value)) (void)snprintf(text, sizeof text, format, value);
   (void)printf(" %*s", width, text);
@@ -213,18 +212,18 @@ static void print_table_row(const vise_bench_row *row, bool first) {
 
   (void)printf("%-18s %-13s %-5s %3d", row->bench_case->name, vise_bench_mode_name(row->mode),
                precision_name(row->precision), row->n_threads);
-  cell(11, "%.1f", row->us_median);
-  cell(11, "%.1f", row->us_q1);
-  cell(11, "%.1f", row->us_q3);
-  cell(10, "%.1f", row->steps_per_s);
-  cell(8, "%.4g", 1e-9 * row->bytes_per_s);
-  cell(8, "%.4g", 1e-12 * row->flop_per_s);
-  cell(8, "%.3g", row->launches_per_step);
-  cell(9, "%.2f", row->x_unfused);
-  cell(7, "%.2f", row->x_unfused_graph);
-  cell(6, "%.2f", row->share_of_copy);
-  cell(6, "%.2f", row->share_of_gemm);
-  cell(6, "%.2f", row->share_of_floor);
+  vise_i_cli_bench_cell(11, "%.1f", row->us_median);
+  vise_i_cli_bench_cell(11, "%.1f", row->us_q1);
+  vise_i_cli_bench_cell(11, "%.1f", row->us_q3);
+  vise_i_cli_bench_cell(10, "%.1f", row->steps_per_s);
+  vise_i_cli_bench_cell(8, "%.4g", 1e-9 * row->bytes_per_s);
+  vise_i_cli_bench_cell(8, "%.4g", 1e-12 * row->flop_per_s);
+  vise_i_cli_bench_cell(8, "%.3g", row->launches_per_step);
+  vise_i_cli_bench_cell(9, "%.2f", row->x_unfused);
+  vise_i_cli_bench_cell(7, "%.2f", row->x_unfused_graph);
+  vise_i_cli_bench_cell(6, "%.2f", row->share_of_copy);
+  vise_i_cli_bench_cell(6, "%.2f", row->share_of_gemm);
+  vise_i_cli_bench_cell(6, "%.2f", row->share_of_floor);
 
   (void)printf("  %s", verdict(row));
   if (!row->verified) {

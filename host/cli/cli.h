@@ -17,7 +17,7 @@ int vise_i_cli_prune(int argc, char **argv);
 int vise_i_cli_check(int argc, char **argv);
 int vise_i_cli_info(int argc, char **argv);
 /* vise info with --plan among its arguments. */
-int vise_i_cli_plan(int argc, char **argv);
+int vise_i_cli_info_plan(int argc, char **argv);
 int vise_i_cli_bench(int argc, char **argv);
 
 /* Prints "vise train: <text>", after a usage error also how to get help, and returns exit_code. */

@@ -86,7 +86,7 @@ int vise_i_cli_info(int argc, char **argv) {
 
   /* With --plan, the options are those of train. */
   for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--plan") == 0) return vise_i_cli_plan(argc, argv);
+    if (strcmp(argv[i], "--plan") == 0) return vise_i_cli_info_plan(argc, argv);
   }
 
   vise_i_cli_options_init(&options, VISE_I_CLI_INFO);

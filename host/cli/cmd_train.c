@@ -134,7 +134,7 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
     (void)printf("%-15s %" PRIu64 ", whose weights were kept\n", "best epoch", result->best_epoch);
 
   /* The weights changed while these were collected, and with patience they are not the ones that were kept. */
-  print_result_set("train", &result->train, ", while it was trained on in the last epoch");
+  print_result_set("train", &result->train, ", averaged over the last epoch");
   print_result_set("validation", &result->validation, "");
   print_result_set("test", &result->test, "");
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));

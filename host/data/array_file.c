@@ -10,33 +10,7 @@
 #include "host/data/reader.h"
 
 /* deflate expands one byte to at most 1032. */
-enum { DEFLATE_RATIO = 1032, ALIGNMENT = 64 };
-
-vise_status vise_i_layout_shape(vise_i_layout *layout, const char *name, const size_t *dims, size_t n_dims,
-                                vise_error *err) {
-  size_t n_cols = 1, n_values, n_data_bytes, n_total;
-
-  for (size_t d = 0; d < n_dims; d++) {
-    if (dims[d] == 0) {
-      return vise_i_fail(err, VISE_ERR_SHAPE, "%s: has no values: dimension %zu of %zu is 0", name, d, n_dims);
-    }
-    if (d > 0 && !vise_i_size_mul(n_cols, dims[d], &n_cols)) goto too_large;
-  }
-
-  if (!vise_i_size_mul(n_cols, dims[0], &n_values) ||
-      !vise_i_size_mul(n_values, vise_dtype_size(layout->dtype), &n_data_bytes) ||
-      !vise_i_size_add(n_data_bytes, layout->header_bytes + ALIGNMENT, &n_total) || n_total > SIZE_MAX / 2) {
-    goto too_large;
-  }
-
-  layout->n_rows = dims[0];
-  layout->n_cols = n_cols;
-  layout->data_bytes = n_data_bytes;
-  return VISE_OK;
-
-too_large:
-  return vise_i_fail(err, VISE_ERR_FORMAT, "%s: its header announces more values than any memory can hold", name);
-}
+enum { DEFLATE_RATIO = 1032 };
 
 /* Does the announced size fit the size of the file? Checked before anything is allocated. */
 static vise_status check_size(const vise_i_input *input, const vise_i_layout *l, vise_error *err) {
@@ -79,7 +53,7 @@ static vise_status read_values(vise_i_input *input, const vise_i_layout *l, cons
 
   if (input->gzip) {
     /* libdeflate writes header and values in one piece: the header is placed so that the values are aligned. */
-    const size_t pad = (ALIGNMENT - l->header_bytes % ALIGNMENT) % ALIGNMENT;
+    const size_t pad = (VISE_I_ALIGNMENT - l->header_bytes % VISE_I_ALIGNMENT) % VISE_I_ALIGNMENT;
     const size_t total = l->header_bytes + l->data_bytes;
     VISE_TRY(vise_i_alloc_aligned(&memory, pad + total, 1, input->name, err));
     VISE_TRY(vise_i_input_gunzip(input, memory + pad, total, err));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/base/array.h"
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/data/storage.h"
@@ -16,17 +17,22 @@ static void free_parts(vise_i_storage *parts) {
   free(parts->targets_name);
 }
 
-static void release(vise_i_storage *storage) {
-  /* Acquire-release: whoever frees must have seen all that others did with the values. */
-  if (atomic_fetch_sub_explicit(&storage->n_references, 1, memory_order_acq_rel) != 1) return;
-  free_parts(storage);
-  free(storage);
+/* Gives up a reference; true for the last one. Acquire-release: whoever frees must have seen all that others did. */
+static bool release(atomic_size_t *n_references) {
+  return atomic_fetch_sub_explicit(n_references, 1, memory_order_acq_rel) == 1;
+}
+
+static void retain(atomic_size_t *n_references) {
+  atomic_fetch_add_explicit(n_references, 1, memory_order_relaxed);
 }
 
 static vise_dataset *view(vise_i_storage *storage, size_t *rows, size_t n_rows, vise_error *err) {
   vise_dataset *dataset = NULL;
   if (vise_i_alloc(&dataset, 1, sizeof *dataset, "a dataset", err) != VISE_OK) return NULL;
-  *dataset = (vise_dataset){storage, rows, n_rows};
+  atomic_init(&dataset->n_references, 1);
+  dataset->storage = storage;
+  dataset->rows = rows;
+  dataset->n_rows = n_rows;
   return dataset;
 }
 
@@ -137,7 +143,7 @@ vise_status vise_dataset_from_arrays(const vise_array *features, const vise_arra
                                      const vise_array *row_weights, bool copy, vise_dataset **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_storage parts = {0};
-  if (features == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "array: no features given");
+  VISE_ENTER(err, features, out);
 
   VISE_TRY(table_of(features, copy, "features", &parts.features, err));
   if (targets != NULL) VISE_TRY(table_of(targets, copy, "targets", &parts.targets, err));
@@ -160,7 +166,7 @@ static vise_status share(const vise_dataset *dataset, size_t *rows, size_t n_row
     free(rows);
     return VISE_ERR_MEMORY;
   }
-  atomic_fetch_add_explicit(&dataset->storage->n_references, 1, memory_order_relaxed);
+  retain(&dataset->storage->n_references);
   *out = made;
   return VISE_OK;
 }
@@ -168,6 +174,7 @@ static vise_status share(const vise_dataset *dataset, size_t *rows, size_t n_row
 vise_status vise_dataset_select(const vise_dataset *dataset, const size_t *rows, size_t n_rows, vise_dataset **out,
                                 vise_error *err) {
   size_t *stored = NULL;
+  VISE_ENTER(err, dataset, rows, out);
 
   if (n_rows == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no rows selected", vise_dataset_name(dataset));
   for (size_t r = 0; r < n_rows; r++) {
@@ -185,6 +192,7 @@ vise_status vise_dataset_select(const vise_dataset *dataset, const size_t *rows,
 vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, bool shuffle, uint64_t seed,
                                vise_dataset **out_train, vise_dataset **out_validation, vise_error *err) {
   vise_status status = VISE_OK;
+  VISE_ENTER(err, dataset, out_train, out_validation);
   const size_t n = dataset->n_rows;
   size_t *order = NULL, *train_rows = NULL, *validation_rows = NULL;
   bool *chosen = NULL;
@@ -232,39 +240,48 @@ done:
   return status;
 }
 
+vise_dataset *vise_dataset_retain(const vise_dataset *dataset) {
+  vise_dataset *counted = (vise_dataset *)(uintptr_t)dataset; /* const protects the data, not the count */
+  if (counted != NULL) retain(&counted->n_references);
+  return counted;
+}
+
 void vise_dataset_free(vise_dataset *dataset) {
-  if (dataset == NULL) return;
-  release(dataset->storage);
+  if (dataset == NULL || !release(&dataset->n_references)) return;
+  if (release(&dataset->storage->n_references)) {
+    free_parts(dataset->storage);
+    free(dataset->storage);
+  }
   free(dataset->rows);
   free(dataset);
 }
 
 size_t vise_dataset_n_rows(const vise_dataset *dataset) {
-  return dataset->n_rows;
+  return dataset != NULL ? dataset->n_rows : 0;
 }
 
 size_t vise_dataset_n_features(const vise_dataset *dataset) {
-  return dataset->storage->features.array.n_cols;
+  return dataset != NULL ? dataset->storage->features.array.n_cols : 0;
 }
 
 size_t vise_dataset_n_targets(const vise_dataset *dataset) {
-  return dataset->storage->targets.array.n_cols;
+  return dataset != NULL ? dataset->storage->targets.array.n_cols : 0;
 }
 
 vise_dtype vise_dataset_feature_dtype(const vise_dataset *dataset) {
-  return dataset->storage->features.array.dtype;
+  return dataset != NULL ? dataset->storage->features.array.dtype : VISE_U8;
 }
 
 vise_dtype vise_dataset_target_dtype(const vise_dataset *dataset) {
-  return dataset->storage->targets.array.dtype;
+  return dataset != NULL ? dataset->storage->targets.array.dtype : VISE_U8;
 }
 
 bool vise_dataset_is_idx(const vise_dataset *dataset) {
-  return dataset->storage->is_idx;
+  return dataset != NULL && dataset->storage->is_idx;
 }
 
 const char *vise_dataset_name(const vise_dataset *dataset) {
-  return dataset->storage->name;
+  return dataset != NULL ? dataset->storage->name : "?";
 }
 
 static size_t n_bytes_of(const vise_array *array) {
@@ -272,6 +289,7 @@ static size_t n_bytes_of(const vise_array *array) {
 }
 
 size_t vise_dataset_n_bytes(const vise_dataset *dataset) {
+  if (dataset == NULL) return 0;
   const vise_i_storage *s = dataset->storage;
   return n_bytes_of(&s->features.array) + n_bytes_of(&s->targets.array) +
          (s->row_weights != NULL ? s->features.array.n_rows * sizeof(double) : 0);
@@ -289,10 +307,12 @@ static vise_status copy_row(const vise_dataset *dataset, const vise_array *array
 }
 
 vise_status vise_dataset_get_features(const vise_dataset *dataset, size_t row, double *out, vise_error *err) {
+  VISE_ENTER(err, dataset, out);
   return copy_row(dataset, &dataset->storage->features.array, row, out, err);
 }
 
 vise_status vise_dataset_get_targets(const vise_dataset *dataset, size_t row, double *out, vise_error *err) {
+  VISE_ENTER(err, dataset, out);
   if (vise_dataset_n_targets(dataset) == 0) {
     return vise_i_fail(err, VISE_ERR_STATE, "%s: has no targets", vise_dataset_name(dataset));
   }

@@ -19,7 +19,8 @@ const size_t *vise_i_dataset_rows(const vise_dataset *dataset);
 void vise_i_dataset_fit_features(const vise_dataset *dataset, double *shift, double *scale);
 void vise_i_dataset_fit_targets(const vise_dataset *dataset, double *shift, double *scale);
 
-/* Checks that the one target column holds integers in [0, n_classes). VISE_ERR_VALUE names dataset, row and value. */
+/* Checks that the one target column holds integers in [0, n_classes), n_classes >= 1. VISE_ERR_VALUE names dataset, row
+   and value. */
 VISE_WARN_UNUSED vise_status vise_i_dataset_check_labels(const vise_dataset *dataset, size_t n_classes,
                                                          vise_error *err);
 /* Checks that every target is 0 or 1 (allow_minus_one: or -1). */

@@ -25,9 +25,10 @@ static bool is_label(double v) {
 }
 
 size_t vise_dataset_n_classes(const vise_dataset *ds) {
+  if (ds == NULL || vise_dataset_n_targets(ds) != 1) return 0;
   const vise_array *y = &ds->storage->targets.array;
   double largest = -1;
-  if (y->n_cols != 1) return 0;
+
   for (size_t r = 0; r < ds->n_rows; r++) {
     const double v = vise_i_array_get(y, vise_i_stored_row(ds, r), 0);
     if (!is_label(v)) return 0;

@@ -1,13 +1,16 @@
 /* vise_dataset_load: which file is what, and one dataset from them. */
 #include <stdlib.h>
-#include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 #include "host/data/storage.h"
 
-void vise_dataset_source_init(vise_dataset_source *source) {
-  *source = (vise_dataset_source){.struct_size = sizeof *source};
+static vise_dataset_source default_source(void) {
+  return (vise_dataset_source){.struct_size = sizeof(vise_dataset_source)};
 }
+
+VISE_I_DEFINE_INIT(vise_dataset_source, target_optional, default_source)
 
 /* A file of one array, whatever its kind; *first_line is 0 unless it is a CSV. */
 static vise_status load_column_file(const char *path, vise_i_table *out, size_t *first_line, vise_error *err) {
@@ -59,15 +62,10 @@ static vise_status load_features(const vise_dataset_source *s, vise_i_storage *p
   return status;
 }
 
-static vise_status check_source(const vise_dataset_source *given, vise_dataset_source *s, vise_error *err) {
-  if (given->struct_size == 0 || given->struct_size > sizeof *s) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "dataset source: struct_size is %zu; call vise_dataset_source_init first",
-                       given->struct_size);
-  }
-
-  vise_dataset_source_init(s);
-  memcpy(s, given, given->struct_size);
-  s->struct_size = sizeof *s;
+static vise_status take_source(const vise_dataset_source *given, vise_dataset_source *s, vise_error *err) {
+  *s = default_source();
+  const vise_status status = vise_i_config_take(s, sizeof *s, given, "vise_dataset_source", err);
+  if (status != VISE_OK) return status;
 
   if (s->features_path == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "dataset source: no file of features given");
   if (s->labels_path != NULL && s->target != NULL && !s->target_optional) {
@@ -85,7 +83,8 @@ vise_status vise_dataset_load(const vise_dataset_source *source, vise_dataset **
   vise_i_table weights = {0};
   size_t ignored_line;
 
-  VISE_TRY(check_source(source, &s, err));
+  VISE_ENTER(err, source, out);
+  VISE_TRY(take_source(source, &s, err));
   VISE_TRY(load_features(&s, &parts, err));
 
   if (s.labels_path != NULL) {

@@ -18,6 +18,7 @@ typedef struct vise_i_storage {
 } vise_i_storage;
 
 struct vise_dataset {
+  atomic_size_t n_references;
   vise_i_storage *storage;
   size_t *rows; /* NULL: all rows of the storage */
   size_t n_rows;

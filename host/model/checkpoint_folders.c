@@ -1,5 +1,4 @@
 /* The folder of checkpoint folders: listing, thinning out, setting aside. Entries that are not ours are left alone. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

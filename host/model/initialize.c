@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/rng.h"
 #include "host/model/model_struct.h"
 
@@ -16,6 +17,7 @@ static float bound_of(vise_init_scheme scheme, const vise_i_net *net, const vise
 }
 
 vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed, vise_error *err) {
+  VISE_ENTER(err, model);
   if ((size_t)scheme >= (size_t)vise_init_scheme_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "model: unknown initialisation scheme %d", (int)scheme);
   }

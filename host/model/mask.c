@@ -2,12 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 #include "host/model/safetensors.h"
 
 const uint8_t *vise_model_mask(const vise_model *model) {
-  return model->mask;
+  return model ? model->mask : NULL;
 }
 
 void vise_i_model_apply_mask(vise_model *model) {
@@ -47,6 +48,7 @@ done:
 }
 
 vise_status vise_model_set_mask(vise_model *model, const uint8_t *mask, size_t n, vise_error *err) {
+  VISE_ENTER(err, model);
   if (!mask) {
     free(model->mask);
     model->mask = NULL;
@@ -84,6 +86,7 @@ vise_status vise_model_load_mask(vise_model *model, const char *path, vise_error
   vise_status status = VISE_OK;
   vise_i_st_file *file = NULL;
   uint8_t *mask = NULL;
+  VISE_ENTER(err, model, path);
 
   VISE_TRY(vise_i_st_read(path, &file, err));
   if (vise_i_st_n_tensors(file) != model->net.n_layers) {
@@ -107,6 +110,7 @@ done:
 vise_status vise_model_save_mask(const vise_model *model, const char *path, vise_error *err) {
   static const vise_i_st_meta meta[] = {{"format", "pt"}};
   vise_i_st_tensor tensors[VISE_MAX_LAYERS];
+  VISE_ENTER(err, model, path);
   if (!model->mask) return vise_i_fail(err, VISE_ERR_STATE, "%s: the model has no mask to save", path);
 
   for (size_t l = 0; l < model->net.n_layers; ++l) {
@@ -118,5 +122,6 @@ vise_status vise_model_save_mask(const vise_model *model, const char *path, vise
                                     .data = model->mask + weight->offset};
   }
 
-  return vise_i_st_write(path, tensors, model->net.n_layers, meta, 1, err);
+  const vise_i_st_content content = {tensors, model->net.n_layers, meta, 1};
+  return vise_i_st_write(path, &content, NULL, err);
 }

@@ -5,17 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 
 vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *model = NULL;
+  VISE_ENTER(err, config, out);
   if (dtype != VISE_F32 && dtype != VISE_F64) {
     return vise_i_fail(err, VISE_ERR_USAGE, "model: weights of type %s, expected f32 or f64", vise_dtype_name(dtype));
   }
 
   VISE_TRY(vise_i_alloc_zero(&model, 1, sizeof *model, "a model", err));
+  atomic_init(&model->n_references, 1);
   VISE_TRY(vise_i_net_make(config, &model->net, err));
   model->dtype = dtype;
   VISE_TRY(vise_i_alloc_aligned(&model->params, model->net.n_params, vise_dtype_size(dtype), "the weights", err));
@@ -28,15 +31,21 @@ vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, v
   model->mse_reduction = VISE_MSE_HALF_MEAN;
 
   *out = model;
-  return VISE_OK;
+  model = NULL;
 
 done:
   vise_model_free(model);
   return status;
 }
 
+vise_model *vise_model_retain(vise_model *model) {
+  if (model) atomic_fetch_add_explicit(&model->n_references, 1, memory_order_relaxed);
+  return model;
+}
+
 void vise_model_free(vise_model *model) {
-  if (!model) return;
+  /* Acquire-release: whoever frees must have seen all that others did. */
+  if (!model || atomic_fetch_sub_explicit(&model->n_references, 1, memory_order_acq_rel) != 1) return;
   free(model->params);
   free(model->mask);
   vise_i_scaler_free(&model->features);
@@ -64,6 +73,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   vise_status status = VISE_OK;
   vise_model *copy = NULL;
   vise_net_config config;
+  VISE_ENTER(err, model, out);
 
   config_of(&model->net, &config);
   VISE_TRY(vise_model_create(&config, dtype, &copy, err));
@@ -97,35 +107,35 @@ done:
 }
 
 size_t vise_model_n_layers(const vise_model *model) {
-  return model->net.n_layers;
+  return model ? model->net.n_layers : 0;
 }
 
 size_t vise_model_width(const vise_model *model, size_t i) {
-  return i <= model->net.n_layers ? model->net.widths[i] : 0;
+  return model && i <= model->net.n_layers ? model->net.widths[i] : 0;
 }
 
 vise_activation vise_model_activation(const vise_model *model) {
-  return model->net.activation;
+  return model ? model->net.activation : VISE_RELU;
 }
 
 bool vise_model_has_bias(const vise_model *model) {
-  return model->net.bias;
+  return model && model->net.bias;
 }
 
 vise_dtype vise_model_dtype(const vise_model *model) {
-  return model->dtype;
+  return model ? model->dtype : VISE_U8;
 }
 
 size_t vise_model_n_parameters(const vise_model *model) {
-  return model->net.n_params;
+  return model ? model->net.n_params : 0;
 }
 
 size_t vise_model_n_tensors(const vise_model *model) {
-  return model->net.n_tensors;
+  return model ? model->net.n_tensors : 0;
 }
 
 const char *vise_model_tensor_name(const vise_model *model, size_t i) {
-  return i < model->net.n_tensors ? model->net.tensors[i].name : NULL;
+  return model && i < model->net.n_tensors ? model->net.tensors[i].name : NULL;
 }
 
 static vise_status check_tensor(const vise_model *model, size_t i, vise_error *err) {
@@ -144,6 +154,7 @@ static vise_status check_elements(const vise_model *model, size_t i, size_t n, v
 
 vise_status vise_model_tensor_shape(const vise_model *model, size_t i, size_t *n_rows, size_t *n_cols,
                                     vise_error *err) {
+  VISE_ENTER(err, model);
   vise_status status = check_tensor(model, i, err);
   if (status != VISE_OK) return status;
   if (n_rows) *n_rows = model->net.tensors[i].n_rows;
@@ -152,6 +163,7 @@ vise_status vise_model_tensor_shape(const vise_model *model, size_t i, size_t *n
 }
 
 vise_status vise_model_get_tensor(const vise_model *model, size_t i, double *out, size_t n, vise_error *err) {
+  VISE_ENTER(err, model, out);
   vise_status status = check_elements(model, i, n, err);
   if (status != VISE_OK) return status;
   size_t offset = model->net.tensors[i].offset;
@@ -160,6 +172,7 @@ vise_status vise_model_get_tensor(const vise_model *model, size_t i, double *out
 }
 
 vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *values, size_t n, vise_error *err) {
+  VISE_ENTER(err, model, values);
   vise_status status = check_elements(model, i, n, err);
   if (status != VISE_OK) return status;
   for (size_t k = 0; k < n; ++k) { /* all are checked before the first is written */
@@ -172,21 +185,22 @@ vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *val
 }
 
 vise_loss vise_model_loss(const vise_model *model) {
-  return model->loss;
+  return model ? model->loss : VISE_LOSS_CROSS_ENTROPY;
 }
 
 void vise_model_set_loss(vise_model *model, vise_loss loss, vise_mse_reduction reduction, double label_smoothing) {
+  if (!model) return;
   model->loss = loss;
   model->mse_reduction = reduction;
   model->label_smoothing = label_smoothing;
 }
 
 vise_mse_reduction vise_model_mse_reduction(const vise_model *model) {
-  return model->mse_reduction;
+  return model ? model->mse_reduction : VISE_MSE_HALF_MEAN;
 }
 
 double vise_model_label_smoothing(const vise_model *model) {
-  return model->label_smoothing;
+  return model ? model->label_smoothing : 0;
 }
 
 const vise_i_net *vise_i_model_net(const vise_model *model) {

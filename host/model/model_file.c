@@ -1,4 +1,4 @@
-/* Models as safetensors files. */
+/* Models as safetensors, in files and in memory. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -7,31 +7,62 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/call.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 #include "host/model/safetensors.h"
 
-vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err) {
+/* A model as the content of a file; free() the description. */
+typedef struct content {
   vise_i_st_tensor tensors[2 * VISE_MAX_LAYERS];
-  char *description = NULL;
-  vise_status status = vise_i_model_meta_format(model, &description, err);
+  vise_i_st_meta meta[2];
+  char *description;
+  vise_i_st_content all;
+} content;
+
+static vise_status make_content(const vise_model *model, content *out, vise_error *err) {
+  vise_status status = vise_i_model_meta_format(model, &out->description, err);
   if (status != VISE_OK) return status;
 
   size_t element = vise_dtype_size(model->dtype);
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *tensor = &model->net.tensors[t];
-    tensors[t] = (vise_i_st_tensor){.name = tensor->name,
-                                    .dtype = model->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32,
-                                    .n_dims = tensor->is_bias ? 1 : 2,
-                                    .dims = {tensor->n_rows, tensor->n_cols},
-                                    .data = (const char *)model->params + tensor->offset * element};
+    out->tensors[t] = (vise_i_st_tensor){.name = tensor->name,
+                                         .dtype = model->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32,
+                                         .n_dims = tensor->is_bias ? 1 : 2,
+                                         .dims = {tensor->n_rows, tensor->n_cols},
+                                         .data = (const char *)model->params + tensor->offset * element};
   }
 
-  const vise_i_st_meta meta[] = {{"format", "pt"}, {VISE_I_MODEL_META_KEY, description}};
-  status = vise_i_st_write(path, tensors, model->net.n_tensors, meta, 2, err);
-  free(description);
+  out->meta[0] = (vise_i_st_meta){"format", "pt"};
+  out->meta[1] = (vise_i_st_meta){VISE_I_MODEL_META_KEY, out->description};
+  out->all = (vise_i_st_content){out->tensors, model->net.n_tensors, out->meta, 2};
+  return VISE_OK;
+}
+
+vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err) {
+  content made;
+  VISE_ENTER(err, model, path);
+  vise_status status = make_content(model, &made, err);
+  if (status != VISE_OK) return status;
+  status = vise_i_st_write(path, &made.all, NULL, err);
+  free(made.description);
   return status;
+}
+
+vise_status vise_model_save_memory(const vise_model *model, void **out_bytes, size_t *out_n_bytes, vise_error *err) {
+  content made;
+  VISE_ENTER(err, model, out_bytes, out_n_bytes);
+  vise_status status = make_content(model, &made, err);
+  if (status != VISE_OK) return status;
+  status = vise_i_st_write_memory(&made.all, out_bytes, out_n_bytes, err);
+  free(made.description);
+  return status;
+}
+
+void vise_buffer_free(void *bytes) {
+  free(bytes);
 }
 
 /* The one type of all tensors, and how many numbers they hold. */
@@ -177,6 +208,16 @@ done:
   return status;
 }
 
+vise_status vise_model_load_memory(const void *bytes, size_t n_bytes, vise_model **out, vise_error *err) {
+  vise_i_st_file *file = NULL;
+  VISE_ENTER(err, bytes, out);
+  vise_status status = vise_i_st_parse("memory", bytes, n_bytes, &file, err);
+  if (status != VISE_OK) return status;
+  status = vise_i_model_from_tensors(file, "memory", out, err);
+  vise_i_st_free(file);
+  return status;
+}
+
 static vise_status load_file(const char *path, vise_model **out, vise_error *err) {
   vise_i_st_file *file = NULL;
   vise_status status = vise_i_st_read(path, &file, err);
@@ -193,7 +234,8 @@ static vise_status load_from_run(const char *dir, vise_model **out, vise_error *
   if (status != VISE_OK) return status;
 
   if (access(path, F_OK) != 0 && errno == ENOENT) {
-    status = vise_i_fail(err, VISE_ERR_IO, "%s: a folder without model.safetensors, which a run writes at its end", dir);
+    status =
+        vise_i_fail(err, VISE_ERR_IO, "%s: a folder without model.safetensors, which a run writes at its end", dir);
   } else {
     status = load_file(path, out, err);
   }
@@ -203,6 +245,7 @@ static vise_status load_from_run(const char *dir, vise_model **out, vise_error *
 
 vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
   struct stat info;
+  VISE_ENTER(err, path, out);
   const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
   return is_folder ? load_from_run(path, out, err) : load_file(path, out, err);
 }

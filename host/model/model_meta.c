@@ -13,6 +13,8 @@
 #include "host/model/model_struct.h"
 
 #define FORMAT_VERSION 1
+#define TEXT_OF_(x) #x
+#define TEXT_OF(x) TEXT_OF_(x)
 
 static json_t *number_array(const double *values, size_t n) {
   json_t *array = json_array();
@@ -95,14 +97,15 @@ static vise_status parse_net(const json_t *object, const char *name, vise_net_co
   if (!widths || !activation || !bias) return VISE_ERR_FORMAT;
 
   size_t n = json_array_size(widths);
-  if (n < 2 || n > VISE_MAX_LAYERS + 1) return bad("widths", name, "2 to 65 integers", err);
+  if (n < 2 || n > VISE_MAX_LAYERS + 1)
+    return bad("widths", name, "those of 1 to " TEXT_OF(VISE_MAX_LAYERS) " layers", err);
   vise_net_config_init(config);
   config->n_layers = n - 1;
 
   for (size_t i = 0; i < n; ++i) {
     const json_t *width = json_array_get(widths, i);
     if (!json_is_integer(width) || json_integer_value(width) < 1 || json_integer_value(width) > VISE_MAX_WIDTH) {
-      return bad("widths", name, "integers from 1 to 1048576", err);
+      return bad("widths", name, "integers from 1 to " TEXT_OF(VISE_MAX_WIDTH), err);
     }
     config->widths[i] = (size_t)json_integer_value(width);
   }

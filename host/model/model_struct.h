@@ -3,6 +3,7 @@
 #define VISE_I_MODEL_STRUCT_H
 
 #include <jansson.h>
+#include <stdatomic.h>
 
 #include "host/base/error.h"
 #include "host/base/net.h"
@@ -18,6 +19,7 @@ typedef struct vise_i_scaler {
 } vise_i_scaler;
 
 struct vise_model {
+  atomic_size_t n_references;
   vise_i_net net;
   vise_dtype dtype;
   void *params;  /* float or double [net.n_params] */

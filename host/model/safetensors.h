@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "host/base/error.h"
+#include "host/base/file.h"
 
 typedef enum vise_i_st_dtype { VISE_I_ST_U8, VISE_I_ST_I64, VISE_I_ST_F32, VISE_I_ST_F64 } vise_i_st_dtype;
 
@@ -25,15 +25,29 @@ typedef struct vise_i_st_meta {
   const char *key, *value;
 } vise_i_st_meta;
 
-/* Tensors are laid out in the order given, wider elements first, so that each is aligned. A name or key that JSON
-   cannot hold, or that comes twice, is VISE_ERR_INTERNAL; a header over VISE_I_ST_MAX_HEADER_BYTES VISE_ERR_SHAPE. */
-VISE_WARN_UNUSED vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
-                                             const vise_i_st_meta *meta, size_t n_meta, vise_error *err);
+/* What a file is made of. */
+typedef struct vise_i_st_content {
+  const vise_i_st_tensor *tensors;
+  size_t n_tensors;
+  const vise_i_st_meta *meta;
+  size_t n_meta;
+} vise_i_st_content;
 
-/* The same; *out_bytes and *out_xxh64 receive size and hash of the file, for a checkpoint's table. */
-VISE_WARN_UNUSED vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
-                                                    const vise_i_st_meta *meta, size_t n_meta, uint64_t *out_bytes,
-                                                    uint64_t *out_xxh64, vise_error *err);
+/* Size and hash of a file, for a checkpoint's table. */
+typedef struct vise_i_st_digest {
+  uint64_t n_bytes, xxh64;
+} vise_i_st_digest;
+
+/* Appends the bytes of a file to what `to` holds. Tensors are laid out in the order given, wider elements first, so that
+   each is aligned. *digest (may be NULL) receives size and hash. A name or key that JSON cannot hold, or that comes
+   twice, is VISE_ERR_INTERNAL; a header over VISE_I_ST_MAX_HEADER_BYTES VISE_ERR_SHAPE. */
+VISE_WARN_UNUSED vise_status vise_i_st_put(vise_i_writer *to, const vise_i_st_content *content,
+                                           vise_i_st_digest *digest, vise_error *err);
+/* A file of its own, and a block of memory of its own (free()). */
+VISE_WARN_UNUSED vise_status vise_i_st_write(const char *path, const vise_i_st_content *content,
+                                             vise_i_st_digest *digest, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_st_write_memory(const vise_i_st_content *content, void **out, size_t *out_n,
+                                                    vise_error *err);
 
 /* Longest header, as in the format's own implementation. */
 #define VISE_I_ST_MAX_HEADER_BYTES 100000000

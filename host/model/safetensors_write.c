@@ -4,7 +4,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "host/base/file.h"
 #include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/model/safetensors.h"
@@ -61,6 +60,10 @@ static json_t *describe(const vise_i_st_tensor *tensor, size_t begin, size_t end
                    (json_int_t)begin, (json_int_t)end);
 }
 
+static size_t n_data_bytes(const vise_i_st_tensor *tensor) {
+  return vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype);
+}
+
 /* The order of the data: by element size, widest first, else as given. order: [n]. */
 static void lay_out(const vise_i_st_tensor *tensors, size_t n, size_t *order) {
   size_t at = 0;
@@ -71,22 +74,23 @@ static void lay_out(const vise_i_st_tensor *tensors, size_t n, size_t *order) {
   }
 }
 
-static vise_status build_header(const vise_i_st_tensor *tensors, const size_t *order, size_t n,
-                                const vise_i_st_meta *meta, size_t n_meta, json_t **out, vise_error *err) {
+static vise_status build_header(const vise_i_st_content *content, const size_t *order, json_t **out, vise_error *err) {
   vise_status status = VISE_OK;
   json_t *header = json_object(), *metadata = NULL;
   size_t at = 0;
 
   if (!header) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
-  if (n_meta > 0) {
+  if (content->n_meta > 0) {
     metadata = json_object();
     VISE_TRY(add(header, "__metadata__", json_incref(metadata), err));
-    for (size_t i = 0; i < n_meta; ++i) VISE_TRY(add(metadata, meta[i].key, json_string_nocheck(meta[i].value), err));
+    for (size_t i = 0; i < content->n_meta; ++i) {
+      VISE_TRY(add(metadata, content->meta[i].key, json_string_nocheck(content->meta[i].value), err));
+    }
   }
 
-  for (size_t i = 0; i < n; ++i) {
-    const vise_i_st_tensor *tensor = &tensors[order[i]];
-    size_t n_bytes = vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype);
+  for (size_t i = 0; i < content->n_tensors; ++i) {
+    const vise_i_st_tensor *tensor = &content->tensors[order[i]];
+    size_t n_bytes = n_data_bytes(tensor);
     VISE_TRY(add(header, tensor->name, describe(tensor, at, at + n_bytes), err));
     at += n_bytes;
   }
@@ -101,7 +105,7 @@ done:
 }
 
 /* The bytes before the data: length, header, spaces up to a multiple of 8. malloc'ed. */
-static vise_status encode_header(const char *path, const json_t *header, uint8_t **out, size_t *out_n,
+static vise_status encode_header(const char *name, const json_t *header, uint8_t **out, size_t *out_n,
                                  vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *bytes = NULL;
@@ -111,7 +115,7 @@ static vise_status encode_header(const char *path, const json_t *header, uint8_t
   VISE_TRY(vise_i_json_text(header, JSON_COMPACT, "a safetensors header", &text, &n_text, err));
   size_t padded = (n_text + 7) / 8 * 8;
   if (padded > VISE_I_ST_MAX_HEADER_BYTES) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: the header would have %zu bytes, the format allows %d", path, padded,
+    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: the header would have %zu bytes, the format allows %d", name, padded,
                          VISE_I_ST_MAX_HEADER_BYTES));
   }
 
@@ -129,9 +133,9 @@ done:
   return status;
 }
 
-/* Where the bytes go, and what is known of them so far. */
+/* A writer, and the hash of what went to it here. */
 typedef struct sink {
-  vise_i_writer writer;
+  vise_i_writer *writer;
   XXH64_state_t *hash;
   uint64_t n_bytes;
 } sink;
@@ -140,45 +144,29 @@ static vise_status put(sink *to, const void *data, size_t n_bytes, vise_error *e
   if (n_bytes == 0) return VISE_OK;
   if (XXH64_update(to->hash, data, n_bytes) != XXH_OK) return vise_i_fail(err, VISE_ERR_INTERNAL, "XXH64_update");
   to->n_bytes += n_bytes;
-  return vise_i_writer_write(&to->writer, data, n_bytes, err);
+  return vise_i_writer_write(to->writer, data, n_bytes, err);
 }
 
-static vise_status put_all(sink *to, const uint8_t *header, size_t n_header, const vise_i_st_tensor *tensors,
-                           const size_t *order, size_t n, vise_error *err) {
-  vise_status status = VISE_OK;
-  VISE_TRY(put(to, header, n_header, err));
-  for (size_t i = 0; i < n; ++i) {
-    const vise_i_st_tensor *tensor = &tensors[order[i]];
-    VISE_TRY(put(to, tensor->data, vise_i_st_n_elements(tensor) * vise_i_st_dtype_size(tensor->dtype), err));
-  }
-done:
-  return status;
-}
-
-vise_status vise_i_st_write_hashed(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
-                                   const vise_i_st_meta *meta, size_t n_meta, uint64_t *out_bytes, uint64_t *out_xxh64,
-                                   vise_error *err) {
+vise_status vise_i_st_put(vise_i_writer *writer, const vise_i_st_content *content, vise_i_st_digest *digest,
+                          vise_error *err) {
   vise_status status = VISE_OK;
   json_t *header = NULL;
   uint8_t *encoded = NULL;
   size_t *order = NULL, n_encoded = 0;
-  sink to = {.hash = XXH64_createState()};
+  sink to = {.writer = writer, .hash = XXH64_createState()};
 
   if (!to.hash || XXH64_reset(to.hash, 0) != XXH_OK) VISE_TRY(vise_i_fail_memory(err, sizeof to, "a hash"));
-  VISE_TRY(vise_i_alloc(&order, n_tensors, sizeof *order, "tensors", err));
-  lay_out(tensors, n_tensors, order);
-  VISE_TRY(build_header(tensors, order, n_tensors, meta, n_meta, &header, err));
-  VISE_TRY(encode_header(path, header, &encoded, &n_encoded, err));
+  VISE_TRY(vise_i_alloc(&order, content->n_tensors, sizeof *order, "tensors", err));
+  lay_out(content->tensors, content->n_tensors, order);
+  VISE_TRY(build_header(content, order, &header, err));
+  VISE_TRY(encode_header(writer->name, header, &encoded, &n_encoded, err));
 
-  VISE_TRY(vise_i_writer_begin(&to.writer, path, err));
-  status = put_all(&to, encoded, n_encoded, tensors, order, n_tensors, err);
-  if (status == VISE_OK) {
-    VISE_TRY(vise_i_writer_commit(&to.writer, err));
-    *out_bytes = to.n_bytes;
-    *out_xxh64 = XXH64_digest(to.hash);
-  } else {
-    vise_i_writer_abandon(&to.writer);
+  VISE_TRY(put(&to, encoded, n_encoded, err));
+  for (size_t i = 0; i < content->n_tensors; ++i) {
+    const vise_i_st_tensor *tensor = &content->tensors[order[i]];
+    VISE_TRY(put(&to, tensor->data, n_data_bytes(tensor), err));
   }
+  if (digest) *digest = (vise_i_st_digest){to.n_bytes, XXH64_digest(to.hash)};
 
 done:
   XXH64_freeState(to.hash);
@@ -188,8 +176,27 @@ done:
   return status;
 }
 
-vise_status vise_i_st_write(const char *path, const vise_i_st_tensor *tensors, size_t n_tensors,
-                            const vise_i_st_meta *meta, size_t n_meta, vise_error *err) {
-  uint64_t n_bytes, hash;
-  return vise_i_st_write_hashed(path, tensors, n_tensors, meta, n_meta, &n_bytes, &hash, err);
+vise_status vise_i_st_write(const char *path, const vise_i_st_content *content, vise_i_st_digest *digest,
+                            vise_error *err) {
+  vise_i_writer writer;
+  vise_status status = vise_i_writer_begin(&writer, path, err);
+  if (status != VISE_OK) return status;
+
+  status = vise_i_st_put(&writer, content, digest, err);
+  if (status == VISE_OK) return vise_i_writer_commit(&writer, err);
+  vise_i_writer_abandon(&writer);
+  return status;
+}
+
+vise_status vise_i_st_write_memory(const vise_i_st_content *content, void **out, size_t *out_n, vise_error *err) {
+  vise_i_writer writer;
+  vise_i_writer_begin_memory(&writer);
+
+  vise_status status = vise_i_st_put(&writer, content, NULL, err);
+  if (status == VISE_OK) {
+    vise_i_writer_take(&writer, out, out_n);
+  } else {
+    vise_i_writer_abandon(&writer);
+  }
+  return status;
 }

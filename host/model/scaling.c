@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 
@@ -72,18 +73,20 @@ static vise_scale scaler_get(const vise_i_scaler *scaler, double *shift, double 
 
 vise_status vise_model_set_feature_scaling(vise_model *model, vise_scale kind, const double *shift, const double *scale,
                                            vise_error *err) {
+  VISE_ENTER(err, model);
   return vise_i_scaler_set(&model->features, "feature", kind, shift, scale, err);
 }
 
 vise_status vise_model_set_target_scaling(vise_model *model, vise_scale kind, const double *shift, const double *scale,
                                           vise_error *err) {
+  VISE_ENTER(err, model);
   return vise_i_scaler_set(&model->targets, "target", kind, shift, scale, err);
 }
 
 vise_scale vise_model_feature_scaling(const vise_model *model, double *shift, double *scale) {
-  return scaler_get(&model->features, shift, scale);
+  return model ? scaler_get(&model->features, shift, scale) : VISE_SCALE_NONE;
 }
 
 vise_scale vise_model_target_scaling(const vise_model *model, double *shift, double *scale) {
-  return scaler_get(&model->targets, shift, scale);
+  return model ? scaler_get(&model->targets, shift, scale) : VISE_SCALE_NONE;
 }

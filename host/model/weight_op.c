@@ -6,17 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 #include "host/model/model.h"
 #include "host/model/model_struct.h"
 
-void vise_weight_op_init(vise_weight_op *op) {
-  memset(op, 0, sizeof *op);
-  op->struct_size = sizeof *op;
-  op->kind = VISE_WEIGHT_OP_NONE;
-  op->t = 1;
-  op->scope = VISE_PRUNE_TENSOR;
+static vise_weight_op default_op(void) {
+  return (vise_weight_op){
+      .struct_size = sizeof(vise_weight_op), .kind = VISE_WEIGHT_OP_NONE, .t = 1, .scope = VISE_PRUNE_TENSOR};
 }
+
+_Static_assert(sizeof(vise_weight_op) == VISE_I_BYTES_UP_TO(vise_weight_op, frozen_m),
+               "vise_train_config holds a vise_weight_op, so it cannot grow");
+VISE_I_DEFINE_INIT(vise_weight_op, frozen_m, default_op)
 
 static bool is_relative(vise_weight_op_kind kind) {
   return kind == VISE_REL_CLIP || kind == VISE_REL_RETAIN || kind == VISE_REL_DROP_LARGE;
@@ -43,13 +46,10 @@ static vise_status validate_layers(const vise_weight_op *op, size_t n_layers, bo
   return VISE_OK;
 }
 
-static vise_status validate(const vise_weight_op *op, size_t n_layers, bool *chosen, vise_error *err) {
-  if (op->struct_size != sizeof *op) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "vise_weight_op: struct_size is %zu, expected %zu: call "
-                       "vise_weight_op_init",
-                       op->struct_size, sizeof *op);
-  }
+static vise_status validate(const vise_weight_op *given, size_t n_layers, bool *chosen, vise_error *err) {
+  vise_weight_op taken = default_op(), *op = &taken;
+  vise_status status = vise_i_config_take(op, sizeof *op, given, "vise_weight_op", err);
+  if (status != VISE_OK) return status;
   if ((size_t)op->kind >= (size_t)vise_weight_op_kind_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "weight operation: unknown kind %d", (int)op->kind);
   }
@@ -72,7 +72,7 @@ static vise_status validate(const vise_weight_op *op, size_t n_layers, bool *cho
     return vise_i_fail(err, VISE_ERR_USAGE, "prune: unknown scope %d", (int)op->scope);
   }
 
-  vise_status status = validate_layers(op, n_layers, chosen, err);
+  status = validate_layers(op, n_layers, chosen, err);
   if (status != VISE_OK) return status;
   for (size_t l = 0; op->frozen_m && l < n_layers; ++l) {
     if (chosen[l] && (!(op->frozen_m[l] >= 0) || !isfinite(op->frozen_m[l]))) {
@@ -203,18 +203,21 @@ done:
   return status;
 }
 
-vise_status vise_model_apply_weight_op(vise_model *model, const vise_weight_op *op, vise_weight_op_report *report,
-                                       vise_error *err) {
+vise_status vise_model_apply_weight_op_sized(size_t report_bytes, vise_model *model, const vise_weight_op *op,
+                                             vise_weight_op_report *report, vise_error *err) {
   vise_status status = VISE_OK;
+  vise_weight_op_report made = {0};
   uint8_t *mask = NULL;
+  VISE_ENTER(err, model, op);
 
   if (op->kind == VISE_PRUNE && !model->mask) {
     VISE_TRY(vise_i_alloc(&mask, model->net.n_params, 1, "a mask", err));
     memset(mask, 1, model->net.n_params);
   }
 
-  VISE_TRY(
-      vise_i_weight_op_apply(&model->net, model->dtype, model->params, mask ? mask : model->mask, op, report, err));
+  VISE_TRY(vise_i_weight_op_apply(&model->net, model->dtype, model->params, mask ? mask : model->mask, op,
+                                  report ? &made : NULL, err));
+  vise_i_struct_give(report, report_bytes, &made, sizeof made);
   if (mask) {
     model->mask = mask;
     mask = NULL;
@@ -223,4 +226,10 @@ vise_status vise_model_apply_weight_op(vise_model *model, const vise_weight_op *
 done:
   free(mask);
   return status;
+}
+
+vise_status(vise_model_apply_weight_op)(vise_model *model, const vise_weight_op *op, vise_weight_op_report *report,
+                                        vise_error *err) {
+  return vise_model_apply_weight_op_sized(VISE_I_BYTES_UP_TO(vise_weight_op_report, norm_after), model, op, report,
+                                          err);
 }

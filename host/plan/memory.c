@@ -114,5 +114,5 @@ vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vi
                      "%zu bytes, are the %s of %s: use %s",
                      plan->n_bytes, plan->n_bytes - n_bytes, n_bytes, plan->arrays[largest].n_bytes,
                      ARRAYS[largest].name, by_rows ? "a batch" : "the net",
-                     by_rows ? "a smaller --batch" : "smaller --layers");
+                     by_rows ? "a smaller `batch`" : "smaller `widths`");
 }

@@ -171,14 +171,12 @@ static size_t segment(const vise_trainer *t, size_t n_steps) {
   return n;
 }
 
-vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats, size_t *n_done,
-                                   vise_error *err) {
+vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done, vise_error *err) {
   vise_status status;
   vise_trainer *t = trainer;
   vise_i_train_state *s = &t->state;
   size_t done_steps = 0;
 
-  VISE_TRY(vise_i_trainer_check(t, err));
   if (!t->has_train) VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data"));
   VISE_TRY(ensure_order(t, err));
 
@@ -195,7 +193,6 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_s
     t->stats[i].epoch = s->epoch + 1;
     vise_i_trainer_count(t, &t->stats[i], true);
   }
-  if (stats != NULL && done_steps > 0) memcpy(stats, t->stats, done_steps * sizeof(*stats));
 
   const bool ended = s->steps_in_epoch == t->steps_per_epoch;
   if (ended) {
@@ -208,18 +205,31 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_s
 
 done:
   *n_done = done_steps;
-  return vise_i_trainer_note(t, status, err);
+  return status;
 }
 
-vise_status vise_trainer_step(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats, size_t *n_done,
-                              vise_error *err) {
+vise_status vise_trainer_step_sized(size_t stats_bytes, vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
+                                    size_t *n_done, vise_error *err) {
   vise_status status = VISE_OK;
   size_t total = 0;
+  if (n_done != NULL) *n_done = 0; /* also when the call is refused */
+  VISE_ENTER_TRAINER(err, trainer);
+
   while (status == VISE_OK && total < n_steps) {
     size_t now = 0;
-    status = vise_i_trainer_advance(trainer, n_steps - total, stats != NULL ? stats + total : NULL, &now, err);
+    status = vise_i_trainer_advance(trainer, n_steps - total, &now, err);
+    if (stats != NULL) {
+      char *next = (char *)stats + total * stats_bytes;
+      vise_i_struct_give_array(next, stats_bytes, trainer->stats, sizeof(*trainer->stats), now);
+    }
     total += now;
   }
+
   if (n_done != NULL) *n_done = total;
-  return status;
+  return vise_i_trainer_note(trainer, status, err);
+}
+
+vise_status(vise_trainer_step)(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats, size_t *n_done,
+                               vise_error *err) {
+  return vise_trainer_step_sized(VISE_I_FIRST_STATS_BYTES, trainer, n_steps, stats, n_done, err);
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "host/base/array.h"
+#include "host/base/call.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "vise/evaluate.h"
@@ -172,10 +173,7 @@ static size_t count_names(const char *header) {
 
 vise_status vise_array_save(const char *path, const vise_array *array, const char *header, vise_error *err) {
   vise_i_writer writer;
-
-  if (path == NULL || array == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_array_save: path and array must not be NULL");
-  }
+  VISE_ENTER(err, path, array);
 
   bool npy = has_extension(path, ".npy");
   if (!npy && !has_extension(path, ".csv")) {

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
 #include "host/model/model.h"
@@ -261,7 +262,7 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
   if (reference.n_steps == 0) {
     status = vise_i_fail(err, VISE_ERR_NONFINITE,
                          "cpu64: the first step is already non-finite, so there is nothing to compare; look at the "
-                         "scale of the data (--scale standard) and at --init");
+                         "scale of the data (`scale` standard) and at the initial weights");
     goto done;
   }
 
@@ -295,15 +296,15 @@ vise_status vise_check(const vise_train_config *config, const vise_model *model,
   vise_model *model64 = NULL;
   const vise_i_backend_ops *ops = NULL;
   reporter r = {.report = report, .user = user, .all_passed = true};
+  vise_train_config own;
 
-  if (config == NULL || model == NULL || dataset == NULL || all_passed == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_check: config, model, dataset and all_passed must not be NULL");
-  }
+  VISE_ENTER(err, config, model, dataset, all_passed);
 
-  VISE_TRY(vise_i_config_validate(config, err));
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  config = &own;
   if (config->loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_USAGE,
-                         "the external loss has no value that could be differentiated; choose another --loss");
+                         "the external loss has no value that could be differentiated; choose another `loss`");
     goto done;
   }
 

@@ -5,7 +5,7 @@
 
 #include "host/backend/backend.h"
 #include "host/base/net.h"
-#include "vise/evaluate.h"
+#include "vise/check.h"
 
 /* Steps of the comparison between backends. */
 #define VISE_I_CHECK_STEPS 20

@@ -28,7 +28,7 @@ static vise_status value_at(const vise_i_check_point *point, vise_i_check_part p
   if (!isfinite(*out)) {
     return vise_i_fail(err, VISE_ERR_NONFINITE,
                        "the %s at the starting weights is not finite, so its gradient cannot be checked; look at the "
-                       "scale of the data (--scale standard) and at --init",
+                       "scale of the data (`scale` standard) and at the initial weights",
                        part == VISE_I_CHECK_PENALTY ? "penalty" : "data loss");
   }
   return VISE_OK;

@@ -1,4 +1,4 @@
-/* Checks of a training configuration. Each refused option is named as on the command line ("--nesterov"). */
+/* The rules of a training configuration. Errors name fields in backquotes ("`nesterov`"). */
 #ifndef VISE_I_TRAIN_CONFIG_H
 #define VISE_I_TRAIN_CONFIG_H
 
@@ -6,10 +6,12 @@
 #include "host/base/net.h"
 #include "vise/train.h"
 
-/* The options alone and against each other: ranges, contradictions. VISE_ERR_USAGE. */
-VISE_WARN_UNUSED vise_status vise_i_config_validate(const vise_train_config *config, vise_error *err);
+/* Takes a caller's config, of whatever size, into *out and checks its options alone and against each other: ranges,
+   contradictions. VISE_ERR_USAGE. */
+VISE_WARN_UNUSED vise_status vise_i_train_config_take(const vise_train_config *given, vise_train_config *out,
+                                                      vise_error *err);
 
-/* The options against the net: layers of --clamp-layer and of the weight operation, outputs that the loss needs, the
+/* The options against the net: layers of layer_clamps and of the weight operation, outputs that the loss needs, the
    number of class weights. VISE_ERR_USAGE. */
 VISE_WARN_UNUSED vise_status vise_i_config_validate_net(const vise_train_config *config, const vise_i_net *net,
                                                         vise_error *err);

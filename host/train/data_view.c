@@ -86,13 +86,13 @@ static vise_status fit_features(const vise_train_config *config, const vise_mode
   if (kind == VISE_SCALE_NONE) return VISE_OK;
   if (kind == VISE_SCALE_UNIT) {
     if (train != NULL && !bytes) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "--scale unit is for bytes (u8); %s holds %s", vise_dataset_name(train),
+      return vise_i_fail(err, VISE_ERR_USAGE, "`scale` unit is for bytes (u8); %s holds %s", vise_dataset_name(train),
                          vise_dtype_name(vise_dataset_feature_dtype(train)));
     }
     return set_unit(scales, err);
   }
 
-  if (train == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "--scale standard needs training data to be fitted on");
+  if (train == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "`scale` standard needs training data to be fitted on");
   const vise_status status = alloc_pair(vise_dataset_n_features(train), &scales->x_shift, &scales->x_scale, err);
   if (status != VISE_OK) return status;
 
@@ -106,7 +106,7 @@ static vise_status fit_targets(const vise_train_config *config, const vise_datas
   if (!config->scale_target || train == NULL) return VISE_OK;
   const size_t n_targets = vise_dataset_n_targets(train);
   if (n_targets == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--scale-target: %s has no targets", vise_dataset_name(train));
+    return vise_i_fail(err, VISE_ERR_USAGE, "`scale_target`: %s has no targets", vise_dataset_name(train));
   }
   const vise_status status = alloc_pair(n_targets, &scales->y_shift, &scales->y_scale, err);
   if (status != VISE_OK) return status;
@@ -150,10 +150,10 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
   const char *name = vise_dataset_name(dataset);
 
   if (n_targets == 0)
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s has no targets, and --loss %s needs them", name, vise_loss_name(loss));
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s has no targets, and `loss` %s needs them", name, vise_loss_name(loss));
   if (loss == VISE_LOSS_CROSS_ENTROPY && n_targets != 1) {
     return vise_i_fail(err, VISE_ERR_SHAPE,
-                       "%s has %zu target columns; --loss cross-entropy expects one, of class "
+                       "%s has %zu target columns; `loss` cross-entropy expects one, of class "
                        "labels",
                        name, n_targets);
   }

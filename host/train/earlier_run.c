@@ -161,7 +161,7 @@ typedef struct findings {
 
 static vise_status fail_foreign(const char *path, const char *why, vise_error *err) {
   return vise_i_fail(err, VISE_ERR_USAGE,
-                     "%s: %s, and --overwrite replaces only what a run of Vise wrote: move it away, or choose another "
+                     "%s: %s, and `overwrite` replaces only what a run of Vise wrote: move it away, or choose another "
                      "folder",
                      path, why);
 }
@@ -258,7 +258,7 @@ vise_status vise_i_earlier_run_check(const char *dir, vise_error *err) {
   if (status != VISE_OK) return status;
   if (seen.foreign && !seen.run) {
     return vise_i_fail(err, VISE_ERR_USAGE,
-                       "--out %s holds no run of Vise, and --overwrite replaces nothing else: choose another folder",
+                       "`out_dir` %s holds no run of Vise, and `overwrite` replaces nothing else: choose another folder",
                        dir);
   }
   return VISE_OK;

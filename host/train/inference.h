@@ -3,7 +3,7 @@
 #define VISE_I_INFERENCE_H
 
 #include "host/backend/backend.h"
-#include "host/train/data_view.h"
+#include "host/train/metrics.h"
 #include "vise/evaluate.h"
 
 typedef struct vise_i_inference {
@@ -15,11 +15,13 @@ typedef struct vise_i_inference {
   size_t n_outputs, chunk; /* chunk: rows at a time */
 } vise_i_inference;
 
-/* Picks the backend and checks the dataset against the model. *out is untouched on failure.
+/* Picks the backend and checks the dataset against the model; config NULL: the defaults. *out is untouched on failure.
    Errors: those of vise_evaluate. */
 VISE_WARN_UNUSED vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *dataset,
                                                    const vise_eval_config *config, bool need_targets,
                                                    vise_i_inference *out, vise_error *err);
+/* Its pass over all rows; borrows the inference. */
+vise_i_pass vise_i_inference_pass(const vise_i_inference *inference);
 void vise_i_inference_close(vise_i_inference *inference);
 
 #endif

@@ -1,12 +1,14 @@
 /* What this build is, and what it can run on. */
+#include "vise/info.h"
+
 #include <cblas.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
+#include "host/base/struct.h"
 #include "host/train/commit.h"
-#include "vise/evaluate.h"
 
 /* The build makes host/train/commit.h (VISE_COMMIT_TEXT, where it is known) and passes these; the library is the only
  * place that knows them. */
@@ -36,7 +38,7 @@ const char *vise_version(void) {
 
 #define BUILD_OPTIONS(cuda)                                                          \
   "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT \
-  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda ", mpi=no, nccl=no" COMMIT
+  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda COMMIT
 
 const char *vise_build_options(void) {
   return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");
@@ -70,16 +72,24 @@ static void describe(vise_backend backend, vise_backend_info *info) {
   }
 }
 
-size_t vise_list_backends(vise_backend_info *out, size_t n) {
+size_t vise_list_backends_sized(size_t out_bytes, vise_backend_info *out, size_t n) {
   static const vise_backend backends[] = {VISE_BACKEND_CUDA, VISE_BACKEND_CPU, VISE_BACKEND_CPU64};
   size_t n_backends = sizeof backends / sizeof backends[0];
-  for (size_t i = 0; i < n && i < n_backends; i++) describe(backends[i], &out[i]);
+  for (size_t i = 0; out != NULL && i < n && i < n_backends; i++) {
+    vise_backend_info info;
+    describe(backends[i], &info);
+    vise_i_struct_give((char *)out + i * out_bytes, out_bytes, &info, sizeof info);
+  }
   return n_backends;
 }
 
-size_t vise_list_devices(vise_device_info *out, size_t n) {
+size_t(vise_list_backends)(vise_backend_info *out, size_t n) {
+  return vise_list_backends_sized(VISE_I_BYTES_UP_TO(vise_backend_info, detail), out, n);
+}
+
+size_t vise_list_devices_sized(size_t out_bytes, vise_device_info *out, size_t n) {
   const int n_devices = vise_i_cuda_n_devices();
-  for (int i = 0; i < n_devices && (size_t)i < n; i++) {
+  for (int i = 0; out != NULL && i < n_devices && (size_t)i < n; i++) {
     vise_error err = VISE_ERROR_INIT;
     vise_i_cuda_device device = {0};
     vise_device_info info = {.index = i};
@@ -95,8 +105,12 @@ size_t vise_list_devices(vise_device_info *out, size_t n) {
     info.compute_minor = device.minor;
     info.n_multiprocessors = device.n_sms;
     info.memory_bytes = device.n_bytes;
-    out[i] = info;
+    vise_i_struct_give((char *)out + (size_t)i * out_bytes, out_bytes, &info, sizeof info);
   }
 
   return (size_t)n_devices;
+}
+
+size_t(vise_list_devices)(vise_device_info *out, size_t n) {
+  return vise_list_devices_sized(VISE_I_BYTES_UP_TO(vise_device_info, memory_bytes), out, n);
 }

@@ -3,7 +3,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/base/array.h"
 #include "host/base/memory.h"
@@ -66,8 +65,7 @@ void vise_i_metrics_free(vise_i_metrics_sums *sums) {
   free(sums);
 }
 
-/* First index of the largest number; a NaN is never the largest. */
-static size_t argmax(const double *z, size_t n) {
+size_t vise_i_argmax(const double *z, size_t n) {
   size_t best = 0;
   for (size_t k = 1; k < n; k++) {
     if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
@@ -79,7 +77,7 @@ static size_t argmax(const double *z, size_t n) {
 static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z, size_t label) {
   const size_t n = spec->n_outputs;
   const double *weights = spec->class_weights;
-  const double max = z[argmax(z, n)];
+  const double max = z[vise_i_argmax(z, n)];
 
   double sum = 0;
   for (size_t k = 0; k < n; k++) sum += exp(z[k] - max);
@@ -120,7 +118,7 @@ static double target(const vise_i_data *data, size_t r, size_t k) {
 static bool is_correct(const vise_i_metrics_spec *spec, const vise_i_data *data, size_t r, const double *z) {
   const size_t n = spec->n_outputs;
   if (n == 1) return (z[0] > 0) == (vise_i_array_get(&data->y, r, 0) > 0);
-  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)argmax(z, n);
+  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)vise_i_argmax(z, n);
   for (size_t k = 0; k < n; k++) {
     if ((z[k] > 0) != (vise_i_array_get(&data->y, r, k) > 0)) return false;
   }
@@ -229,34 +227,54 @@ size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs) {
   return chunk > 0 ? chunk : 1;
 }
 
-vise_status vise_i_metrics_of_view(const vise_i_backend_ops *ops, vise_i_backend *backend,
-                                   const vise_i_metrics_spec *spec, const vise_i_view *view, size_t chunk,
-                                   vise_metrics *out, vise_error *err) {
+vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
+                            void (*take)(void *user, size_t first, size_t n, const double *outputs), void *user,
+                            vise_error *err) {
   vise_status status;
-  vise_i_metrics_sums *sums = NULL;
+  const vise_i_view *view = pass->view;
   double *outputs = NULL;
-  size_t *rows = NULL;
+  size_t *rows = NULL, n_values = 0;
 
-  if (chunk == 0) chunk = vise_i_metrics_chunk(view->n_rows, spec->n_outputs);
+  size_t chunk = pass->chunk == 0 ? vise_i_metrics_chunk(view->n_rows, n_outputs) : pass->chunk;
   if (chunk > view->n_rows) chunk = view->n_rows;
-
-  VISE_TRY(vise_i_metrics_begin(spec, &sums, err));
-  size_t n_values = 0;
-  if (!vise_i_size_mul(chunk, spec->n_outputs, &n_values)) n_values = SIZE_MAX / 2;
+  if (!vise_i_size_mul(chunk, n_outputs, &n_values)) n_values = SIZE_MAX / 2;
   VISE_TRY(vise_i_alloc(&outputs, n_values, sizeof(double), "outputs", err));
   VISE_TRY(vise_i_alloc(&rows, chunk, sizeof(size_t), "row indices", err));
 
   for (size_t first = 0; first < view->n_rows; first += chunk) {
     const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
     for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
-    VISE_TRY(ops->forward(backend, &view->data, rows, n, outputs, err));
-    vise_i_metrics_add(sums, view, first, n, outputs);
+    VISE_TRY(pass->ops->forward(pass->backend, &view->data, rows, n, outputs, err));
+    take(user, first, n, outputs);
   }
-  vise_i_metrics_finish(sums, out);
 
 done:
   free(rows);
   free(outputs);
-  vise_i_metrics_free(sums);
+  return status;
+}
+
+/* Sums, and the view whose rows they are of. */
+typedef struct summing {
+  vise_i_metrics_sums *sums;
+  const vise_i_view *view;
+} summing;
+
+static void add_rows(void *user, size_t first, size_t n, const double *outputs) {
+  const summing *s = user;
+  vise_i_metrics_add(s->sums, s->view, first, n, outputs);
+}
+
+vise_status vise_i_metrics_of_view(const vise_i_pass *pass, const vise_i_metrics_spec *spec, vise_metrics *out,
+                                   vise_error *err) {
+  vise_status status;
+  summing s = {.view = pass->view};
+
+  VISE_TRY(vise_i_metrics_begin(spec, &s.sums, err));
+  VISE_TRY(vise_i_pass_run(pass, spec->n_outputs, add_rows, &s, err));
+  vise_i_metrics_finish(s.sums, out);
+
+done:
+  vise_i_metrics_free(s.sums);
   return status;
 }

@@ -3,6 +3,7 @@
 #define VISE_I_METRICS_H
 
 #include "host/train/data_view.h"
+#include "vise/evaluate.h"
 
 /* What the loss is. */
 typedef struct vise_i_metrics_spec {
@@ -35,10 +36,25 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
 void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out);
 void vise_i_metrics_free(vise_i_metrics_sums *sums);
 
-/* All of it for a whole view at the backend's current weights, chunk rows at a time (0: chosen). */
-VISE_WARN_UNUSED vise_status vise_i_metrics_of_view(const vise_i_backend_ops *ops, vise_i_backend *backend,
-                                                    const vise_i_metrics_spec *spec, const vise_i_view *view,
-                                                    size_t chunk, vise_metrics *out, vise_error *err);
+/* First index of the largest number; a NaN is never the largest. */
+size_t vise_i_argmax(const double *z, size_t n);
+
+/* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
+typedef struct vise_i_pass {
+  const vise_i_backend_ops *ops;
+  vise_i_backend *backend;
+  const vise_i_view *view;
+  size_t chunk;
+} vise_i_pass;
+
+/* take gets the outputs [n, n_outputs] of rows first .. first + n, in row order. */
+VISE_WARN_UNUSED vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
+                                             void (*take)(void *user, size_t first, size_t n, const double *outputs),
+                                             void *user, vise_error *err);
+
+/* The metrics of a whole view. */
+VISE_WARN_UNUSED vise_status vise_i_metrics_of_view(const vise_i_pass *pass, const vise_i_metrics_spec *spec,
+                                                    vise_metrics *out, vise_error *err);
 
 /* Rows at a time that keep the outputs within about 4 MiB: at least 1, at most n_rows (1 for no rows). */
 size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs);

@@ -60,15 +60,15 @@ static vise_status check_place(const char *dir, bool overwrite, vise_error *err)
   bool empty = true;
 
   if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--out %s is a file: choose a folder", dir);
+    return vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` %s is a file: choose a folder", dir);
   }
   if (overwrite) return vise_i_earlier_run_check(dir, err);
 
   const vise_status status = vise_i_earlier_run_is_empty(dir, &empty, err);
   if (status != VISE_OK || empty) return status;
   return vise_i_fail(err, VISE_ERR_USAGE,
-                     "--out %s is not empty: choose another folder, go on with its run "
-                     "(--resume), or replace it (--overwrite)",
+                     "`out_dir` %s is not empty: choose another folder, go on with its run "
+                     "(`resume`), or replace it (`overwrite`)",
                      dir);
 }
 
@@ -134,7 +134,7 @@ static vise_status find_whole(const vise_i_out_dir *out, const uint64_t *steps, 
     const vise_status status = vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err);
     if (status != VISE_OK) return status;
 
-    const vise_status verified = vise_i_checkpoint_verify(path, &why);
+    const vise_status verified = vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), &why);
     if (verified == VISE_ERR_FORMAT) {
       vise_i_note(notes, VISE_LOG_WARNING, "%s is damaged and passed over: %s", path, why.text);
     }
@@ -200,13 +200,13 @@ static vise_status go_on(vise_i_out_dir *out, const uint64_t *steps, size_t n, v
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                         "--resume %s: none of the %zu checkpoints in %s is whole; start a new run with "
-                         "--config %s and another --out",
-                         out->dir, n, out->checkpoints, out->config));
+                         "`resume`: none of the %zu checkpoints in %s is whole; start a new run in another folder, with the "
+                         "options in %s",
+                         n, out->checkpoints, out->config));
   }
 
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
-  VISE_TRY(vise_i_trainer_restore(trainer, path, &run, err));
+  VISE_TRY(vise_i_trainer_restore(trainer, vise_i_checkpoint_in_folder(path), &run, err));
   if (trainer->config.patience > 0 && !json_is_true(json_object_get(run, "patience"))) {
     /* Patience counts from here when the run had none so far. */
     trainer->state.best_epoch = trainer->state.epoch;
@@ -232,8 +232,8 @@ static vise_status start_again(vise_i_out_dir *out, const vise_trainer *trainer,
 
   VISE_TRY(vise_i_earlier_run_began(out->dir, &began, err));
   if (!began || access(out->model, F_OK) == 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--resume %s: there is no checkpoint in %s; start a new run with --out",
-                         out->dir, out->checkpoints));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run",
+                         out->checkpoints));
   }
 
   if (trainer->state.step > 0) {
@@ -257,7 +257,7 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
 
   VISE_TRY(name_files(out, dir, err));
   if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "--resume %s: there is no such folder; start a new run with --out", dir));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no folder %s; start a new run", dir));
   }
 
   VISE_TRY(take_lock(out, notes, err));

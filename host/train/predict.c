@@ -1,13 +1,16 @@
 /* Outputs of a model for every row of a dataset. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/model/model.h"
 #include "host/train/inference.h"
 #include "vise/evaluate.h"
 
 size_t vise_predict_width(const vise_model *model, vise_output output) {
+  if (model == NULL) return 0;
   return output == VISE_OUTPUT_CLASS ? 1 : vise_model_width(model, vise_model_n_layers(model));
 }
 
@@ -53,11 +56,7 @@ static void softmax(const double *z, size_t n, double *out) {
 
 static double class_of(const double *z, size_t n) {
   if (n == 1) return z[0] > 0.0 ? 1.0 : 0.0;
-  size_t best = 0;
-  for (size_t k = 1; k < n; k++) {
-    if (z[k] > z[best]) best = k;
-  }
-  return (double)best;
+  return (double)vise_i_argmax(z, n);
 }
 
 /* Turns one row of raw outputs z[n] into what was asked for. */
@@ -81,21 +80,15 @@ static void convert_row(const double *z, size_t n, vise_output output, vise_loss
   }
 }
 
-/* Raw outputs of all rows of the view; place[i]: the stored row of row first + i. */
-static vise_status forward_all(const vise_i_inference *it, double *raw, vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t *place = NULL;
+/* The raw outputs of all rows, as they come. */
+typedef struct collected {
+  double *raw;
+  size_t n_outputs;
+} collected;
 
-  VISE_TRY(vise_i_alloc(&place, it->chunk, sizeof *place, "row numbers", err));
-  for (size_t first = 0; first < it->view.n_rows; first += it->chunk) {
-    size_t n = it->view.n_rows - first < it->chunk ? it->view.n_rows - first : it->chunk;
-    for (size_t i = 0; i < n; i++) place[i] = vise_i_view_row(&it->view, first + i);
-    VISE_TRY(it->ops->forward(it->backend, &it->view.data, place, n, raw + first * it->n_outputs, err));
-  }
-
-done:
-  free(place);
-  return status;
+static void collect(void *user, size_t first, size_t n, const double *outputs) {
+  const collected *c = user;
+  memcpy(c->raw + first * c->n_outputs, outputs, n * c->n_outputs * sizeof *outputs);
 }
 
 vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, const vise_eval_config *config,
@@ -104,10 +97,7 @@ vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, c
   vise_i_inference it = {0};
   double *raw = NULL;
   size_t n_raw = 0;
-
-  if (model == NULL || dataset == NULL || config == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "vise_predict: model, dataset, config and out must not be NULL");
-  }
+  VISE_ENTER(err, model, dataset, out);
 
   VISE_TRY(check_output(model, output, err));
   VISE_TRY(vise_i_inference_open(model, dataset, config, false, &it, err));
@@ -119,7 +109,8 @@ vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, c
 
   /* Not straight into out, which stays untouched when a later row fails. */
   VISE_TRY(vise_i_alloc(&raw, n_raw, sizeof *raw, "outputs of a prediction", err));
-  VISE_TRY(forward_all(&it, raw, err));
+  const vise_i_pass pass = vise_i_inference_pass(&it);
+  VISE_TRY(vise_i_pass_run(&pass, it.n_outputs, collect, &(collected){raw, it.n_outputs}, err));
 
   vise_i_scaling y = vise_i_scales_y(&it.scales);
   size_t width = vise_predict_width(model, output);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "host/backend/cpu/threads.h"
-#include "host/backend/plan_view.h"
+#include "host/backend/public_plan.h"
 #include "host/backend/step_options.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,
@@ -28,20 +28,20 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
 
   const char *name = vise_backend_name(backend);
   if (ops == NULL) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--backend %s: %s", name,
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`backend` %s: %s", name,
                        why_not != NULL ? why_not : "not available");
   }
 
   if (backend != VISE_BACKEND_CUDA && step_mode != VISE_STEP_AUTO) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step %s: --backend %s has only auto; the others are cuda's",
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` %s: `backend` %s has only auto; the others are cuda's",
                        vise_step_mode_name(step_mode), name);
   }
   if (backend == VISE_BACKEND_CPU64 && precision != VISE_PRECISION_AUTO) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--precision %s: --backend cpu64 computes in float64; leave it auto",
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`precision` %s: `backend` cpu64 computes in float64; leave it auto",
                        vise_precision_name(precision));
   }
   if (backend == VISE_BACKEND_CPU && precision != VISE_PRECISION_AUTO && precision != VISE_FP32) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--precision %s: --backend cpu has only fp32",
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`precision` %s: `backend` cpu has only fp32",
                        vise_precision_name(precision));
   }
 
@@ -53,7 +53,7 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
 vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops *ops, const vise_model *model, vise_error *err) {
   if (vise_model_dtype(model) == ops->dtype) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_USAGE,
-                     "--backend %s needs a model of %s, this one is %s (vise_model_clone converts)", ops->name,
+                     "`backend` %s needs a model of %s, this one is %s (vise_model_clone converts)", ops->name,
                      vise_dtype_name(ops->dtype), vise_dtype_name(vise_model_dtype(model)));
 }
 
@@ -96,7 +96,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
                                 vise_i_step_spec *spec, vise_error *err) {
   const bool penalized = config->l2 > 0 || config->l1 > 0;
   if (config->penalty_convention == VISE_OVER_M && penalized && n_rows == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--penalty-convention over_m needs training data, to know m");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`penalty_convention` over_m needs training data, to know m");
   }
 
   vise_i_step_spec made = {

@@ -3,9 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/struct.h"
 #include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
@@ -13,44 +13,34 @@
 #define SEGMENT_SECONDS 0.01
 #define PROGRESS_SECONDS 0.1
 
-void vise_run_config_init(vise_run_config *config) {
-  memset(config, 0, sizeof(*config));
-  config->struct_size = sizeof(*config);
-  config->checkpoint_seconds = 30;
-}
+_Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
+               "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
 
 static vise_status check_checkpoints(const vise_run_config *config, vise_error *err) {
   if (!(config->checkpoint_seconds >= 0) || isinf(config->checkpoint_seconds)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "checkpoint_seconds is %g, expected a finite number of at least 0",
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_seconds` %g: expected a finite number of at least 0",
                        config->checkpoint_seconds);
   }
   if (config->checkpoint_every > 0 && config->checkpoint_each_epoch) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "checkpoint_every and checkpoint_each_epoch contradict each other");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_every` and `checkpoint_each_epoch` contradict each other");
   }
   return VISE_OK;
 }
 
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
-  if (config == NULL || config->struct_size != sizeof(*config)) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "vise_run_config has size %zu, expected %zu: initialise it with "
-                       "vise_run_config_init",
-                       config == NULL ? 0 : config->struct_size, sizeof(*config));
-  }
-
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
   if (config->overwrite && config->resume) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--overwrite and --resume contradict each other");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`overwrite` and `resume` contradict each other");
   }
   if (config->out_dir == NULL && (config->overwrite || config->resume)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--%s needs --out", config->overwrite ? "overwrite" : "resume");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s` needs `out_dir`", config->overwrite ? "overwrite" : "resume");
   }
   if (config->out_dir != NULL && config->out_dir[0] == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "--out is empty: expected a folder");
+    return vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` is empty: expected a folder");
   }
 
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give --epochs, --steps or a stopping rule");
+    return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
   return check_checkpoints(config, err);
 }
@@ -183,15 +173,15 @@ vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   vise_trainer *t = run->trainer;
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
 
-  if (t->has_validation) {
-    VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->validation, 0, &run->validation, err));
-  }
-  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(t->ops, t->backend, &spec, &t->test, 0, &run->test, err));
+  const vise_i_pass validation = {t->ops, t->backend, &t->validation, 0}, test = {t->ops, t->backend, &t->test, 0};
+
+  if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
+  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));
   run->evaluated = true;
   run->evaluated_step = t->state.step;
 
 done:
-  return vise_i_trainer_note(t, status, err);
+  return status;
 }
 
 static vise_status end_epoch(vise_i_run *run, vise_error *err) {
@@ -240,7 +230,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   const double before = vise_i_now();
   size_t n_done = 0;
 
-  vise_status status = vise_i_trainer_advance(t, next_segment(run), NULL, &n_done, err);
+  vise_status status = vise_i_trainer_advance(t, next_segment(run), &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
@@ -312,11 +302,11 @@ done:
   return status;
 }
 
-vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config, vise_run_result *result,
-                             vise_error *err) {
+vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, const vise_run_config *config,
+                                   vise_run_result *result, vise_error *err) {
   vise_status status;
-  vise_error own = VISE_ERROR_INIT;
   vise_stop_reason reason = VISE_STOP_NONE;
+  vise_run_result made;
   vise_i_run run = {.trainer = trainer,
                     .start = vise_i_now(),
                     .segment = 1,
@@ -324,19 +314,25 @@ vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *confi
                     .test = vise_i_metrics_none(),
                     .out = VISE_I_OUT_DIR_INIT};
 
-  if (err == NULL) err = &own; /* notes and the poison need the text */
+  VISE_ENTER_TRAINER(err, trainer);
   run.last_progress = run.last_checkpoint = run.start;
-  VISE_TRY(vise_i_trainer_check(trainer, err));
-  VISE_TRY(check_config(trainer, config, err));
+  vise_run_config_init(&run.config);
+  if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
+  VISE_TRY(check_config(trainer, &run.config, err));
 
-  run.config = *config;
-  run.notes = (vise_i_notes){.log = config->log, .user = config->user};
+  run.notes = (vise_i_notes){.log = run.config.log, .user = run.config.user};
   VISE_TRY(open_run(&run, err));
 
-  status = loop(&run, &reason, err);
-  status = vise_i_run_finish(&run, status, reason, result, err);
+  status = vise_i_trainer_note(trainer, loop(&run, &reason, err), err);
+  status = vise_i_run_finish(&run, status, reason, &made, err);
+  vise_i_struct_give(result, result_bytes, &made, sizeof(made));
 
 done:
   vise_i_out_dir_close(&run.out);
-  return status;
+  return vise_i_trainer_note(trainer, status, err);
+}
+
+vise_status(vise_trainer_run)(vise_trainer *trainer, const vise_run_config *config, vise_run_result *result,
+                              vise_error *err) {
+  return vise_trainer_run_sized(VISE_I_BYTES_UP_TO(vise_run_result, resumed_from_step), trainer, config, result, err);
 }

@@ -68,7 +68,7 @@ static vise_status store_best(vise_i_run *run, vise_error *err) {
 
 done:
   if (changed) {
-    const vise_status back = t->ops->set_state(t->backend, VISE_I_PARAMS, current, err);
+    const vise_status back = t->ops->set_state(t->backend, VISE_I_PARAMS, current, status == VISE_OK ? err : NULL);
     if (status == VISE_OK) status = back;
   }
   free(current);
@@ -127,7 +127,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
   vise_error ignored = VISE_ERROR_INIT;
 
   if (status == VISE_OK) {
-    status = save(run, reason, &best_epoch, err);
+    status = vise_i_trainer_note(t, save(run, reason, &best_epoch, err), err);
     if (status != VISE_OK) reason = run->has_bad_numbers ? VISE_STOP_HALT : VISE_STOP_ERROR;
   }
 
@@ -152,6 +152,6 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
     }
   }
 
-  if (result != NULL) *result = made;
+  *result = made;
   return status;
 }

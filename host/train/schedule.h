@@ -1,4 +1,4 @@
-/* The factor of a schedule at a step: warm * f of the step contract. */
+/* The factor of a schedule at a step: warm * f of docs/step.md. */
 #ifndef VISE_I_SCHEDULE_H
 #define VISE_I_SCHEDULE_H
 

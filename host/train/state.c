@@ -1,5 +1,5 @@
-/* Checkpoints of a trainer: scalars in state.json (numbers that may be non-finite as bit patterns), arrays in
-   tensors.safetensors. */
+/* Checkpoints of a trainer, in a folder or in memory: scalars in state.json (numbers that may be non-finite as bit
+   patterns), arrays in tensors.safetensors. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +24,10 @@ static json_t *bits_of(double value) {
 
 static vise_status get_bits(const json_t *object, const char *key, const char *dir, double *out, vise_error *err) {
   const char *text = json_string_value(json_object_get(object, key));
-  char *end = NULL;
-  const uint64_t bits = text != NULL ? strtoull(text, &end, 16) : 0;
-  if (text == NULL || strlen(text) != 16 || *end != 0) {
+  if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: \"%s\" is not 16 hexadecimal digits", dir, key);
   }
+  const uint64_t bits = strtoull(text, NULL, 16);
   memcpy(out, &bits, sizeof(*out));
   return VISE_OK;
 }
@@ -227,41 +226,54 @@ done:
   return status;
 }
 
-vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *run, vise_error *err) {
-  vise_status status;
-  vise_trainer *t = trainer;
-  json_t *state = NULL;
-  arrays a = {{NULL}};
+/* All that a checkpoint of the trainer holds, `run` (may be NULL) with it. */
+typedef struct snapshot {
+  json_t *state;
+  arrays data;
   vise_i_st_tensor tensors[N_ARRAYS];
-  vise_i_checkpoint_part part = {.name = "tensors", .tensors = tensors, .n_tensors = 0};
+  vise_i_checkpoint_part part;
+} snapshot;
 
-  VISE_TRY(vise_i_trainer_check(t, err));
-  VISE_TRY(make_state(t, run, &state, err));
-  VISE_TRY(collect(t, &a, err));
+static void free_snapshot(snapshot *s) {
+  json_decref(s->state);
+  free_arrays(&s->data);
+}
 
+/* free_snapshot also after a failure. */
+static vise_status take_snapshot(vise_trainer *t, json_t *run, snapshot *s, vise_error *err) {
+  vise_status status;
+  *s = (snapshot){.part = {.name = "tensors", .tensors = s->tensors}};
+
+  VISE_TRY(make_state(t, run, &s->state, err));
+  VISE_TRY(collect(t, &s->data, err));
   for (size_t i = 0; i < N_ARRAYS; i++) {
-    if (a.data[i] == NULL) continue;
-    tensors[part.n_tensors++] = (vise_i_st_tensor){.name = array_names[i],
-                                                   .dtype = stored_dtype(t, i),
-                                                   .n_dims = 1,
-                                                   .dims = {t->net->n_params},
-                                                   .data = a.data[i]};
+    if (s->data.data[i] == NULL) continue;
+    s->tensors[s->part.n_tensors++] = (vise_i_st_tensor){.name = array_names[i],
+                                                         .dtype = stored_dtype(t, i),
+                                                         .n_dims = 1,
+                                                         .dims = {t->net->n_params},
+                                                         .data = s->data.data[i]};
   }
-  VISE_TRY(vise_i_checkpoint_write(dir, state, &part, 1, err));
 
 done:
-  json_decref(state);
-  free_arrays(&a);
+  return status;
+}
+
+vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *run, vise_error *err) {
+  snapshot s;
+  vise_status status = take_snapshot(trainer, run, &s, err);
+  if (status == VISE_OK) status = vise_i_checkpoint_write(dir, s.state, &s.part, 1, err);
+  free_snapshot(&s);
   return status;
 }
 
 /* Copies the arrays out of the file; those that the trainer needs must be there. */
-static vise_status read_arrays(const vise_trainer *t, const char *dir, arrays *a, vise_error *err) {
+static vise_status read_arrays(const vise_trainer *t, vise_i_checkpoint_place place, arrays *a, vise_error *err) {
   vise_status status;
   vise_i_st_file *file = NULL;
   const size_t n = t->net->n_params;
 
-  VISE_TRY(vise_i_checkpoint_read_part(dir, "tensors", &file, err));
+  VISE_TRY(vise_i_checkpoint_read_part(place, "tensors", &file, err));
   for (size_t i = 0; i < N_ARRAYS; i++) {
     const vise_i_st_tensor *tensor = vise_i_st_find(file, array_names[i]);
     const bool needed = i != ARRAY_MASK && i != ARRAY_BEST && t->ops->has_state(t->backend, array_states[i]);
@@ -269,9 +281,8 @@ static vise_status read_arrays(const vise_trainer *t, const char *dir, arrays *a
     if (tensor == NULL && !needed) continue;
     if (tensor == NULL || tensor->dtype != stored_dtype(t, i) || vise_i_st_n_elements(tensor) != n) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                           "%s: tensors.safetensors: \"%s\" is missing or has not %zu elements of "
-                           "%s",
-                           dir, array_names[i], n, i == ARRAY_MASK ? "u8" : vise_dtype_name(t->ops->dtype)));
+                           "%s: tensors.safetensors: \"%s\" is missing or does not have %zu elements of %s", place.name,
+                           array_names[i], n, i == ARRAY_MASK ? "u8" : vise_dtype_name(t->ops->dtype)));
     }
 
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
@@ -283,28 +294,38 @@ done:
   return status;
 }
 
-static vise_status put_arrays(vise_trainer *t, const arrays *a, vise_error *err) {
+/* Gives the backend its arrays; without a mask of its own, a trainer that may prune has pruned nothing yet. */
+static vise_status put_arrays(vise_trainer *t, arrays *a, vise_error *err) {
   vise_status status = VISE_OK;
+  const size_t n = t->net->n_params;
 
+  if (a->data[ARRAY_MASK] == NULL && t->spec.use_mask) {
+    VISE_TRY(vise_i_alloc(&a->data[ARRAY_MASK], n, 1, "mask", err));
+    memset(a->data[ARRAY_MASK], 1, n);
+  }
   for (size_t i = 0; i < ARRAY_BEST; i++) {
     if (a->data[i] == NULL || !t->ops->has_state(t->backend, array_states[i])) continue;
     VISE_TRY(t->ops->set_state(t->backend, array_states[i], a->data[i], err));
-  }
-
-  if (a->data[ARRAY_MASK] == NULL && t->spec.use_mask) {
-    /* The saved trainer had pruned nothing yet. */
-    uint8_t *ones = NULL;
-    VISE_TRY(vise_i_alloc(&ones, t->net->n_params, 1, "mask", err));
-    memset(ones, 1, t->net->n_params);
-    status = t->ops->set_state(t->backend, VISE_I_MASK, ones, err);
-    free(ones);
   }
 
 done:
   return status;
 }
 
-vise_status vise_i_trainer_restore(vise_trainer *trainer, const char *dir, json_t **run, vise_error *err) {
+/* The same, with the arrays of before put back if it fails; if that fails too, the trainer is of no more use. */
+static vise_status exchange_arrays(vise_trainer *t, arrays *a, vise_error *err) {
+  arrays before = {{NULL}};
+  vise_status status;
+  VISE_TRY(collect(t, &before, err));
+  status = put_arrays(t, a, err);
+  if (status != VISE_OK && put_arrays(t, &before, NULL) != VISE_OK) vise_i_trainer_note(t, VISE_ERR_DEVICE, err);
+done:
+  free_arrays(&before);
+  return status;
+}
+
+vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_place place, json_t **run,
+                                   vise_error *err) {
   vise_status status;
   vise_trainer *t = trainer;
   json_t *state = NULL, *now = NULL;
@@ -312,21 +333,19 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, const char *dir, json_
   vise_i_train_state restored = t->state;
   vise_i_counters counters;
 
-  VISE_TRY(vise_i_trainer_check(t, err));
-  VISE_TRY(vise_i_checkpoint_read_state(dir, &state, err));
+  VISE_TRY(vise_i_checkpoint_read_state(place, &state, err));
   VISE_TRY(vise_i_fingerprint_make(t, &now, err));
-  VISE_TRY(vise_i_fingerprint_compare(json_object_get(state, "training"), now, dir, err));
-  VISE_TRY(parse_state(t, state, dir, &restored, &counters, err));
+  VISE_TRY(vise_i_fingerprint_compare(json_object_get(state, "training"), now, place.name, err));
+  VISE_TRY(parse_state(t, state, place.name, &restored, &counters, err));
 
-  VISE_TRY(read_arrays(t, dir, &a, err));
-  if (a.data[ARRAY_MASK] != NULL && !t->spec.use_mask) {
-    VISE_TRY(vise_i_trainer_rebuild(t, t->spec.max_batch, true, err));
-  }
-  VISE_TRY(put_arrays(t, &a, err));
+  VISE_TRY(read_arrays(t, place, &a, err));
+  const bool has_mask = a.data[ARRAY_MASK] != NULL;
+  if (has_mask && !t->spec.use_mask) VISE_TRY(vise_i_trainer_rebuild(t, t->spec.max_batch, true, err));
+  VISE_TRY(exchange_arrays(t, &a, err));
 
   t->ops->set_counters(t->backend, &counters);
   t->state = restored;
-  t->has_mask = a.data[ARRAY_MASK] != NULL;
+  t->has_mask = has_mask;
   t->order_is_set = false;
   t->has_stepped = false;
   t->last_stats = (vise_step_stats){.step = restored.step, .epoch = restored.epoch + 1, .bad_tensor = -1};
@@ -344,9 +363,29 @@ done:
 }
 
 vise_status vise_trainer_save(vise_trainer *trainer, const char *dir, vise_error *err) {
-  return vise_i_trainer_save(trainer, dir, NULL, err);
+  VISE_ENTER_TRAINER(err, trainer, dir);
+  return vise_i_trainer_note(trainer, vise_i_trainer_save(trainer, dir, NULL, err), err);
 }
 
 vise_status vise_trainer_restore(vise_trainer *trainer, const char *dir, vise_error *err) {
-  return vise_i_trainer_restore(trainer, dir, NULL, err);
+  VISE_ENTER_TRAINER(err, trainer, dir);
+  const vise_i_checkpoint_place place = vise_i_checkpoint_in_folder(dir);
+  return vise_i_trainer_note(trainer, vise_i_trainer_restore(trainer, place, NULL, err), err);
+}
+
+vise_status vise_trainer_save_memory(vise_trainer *trainer, void **out_bytes, size_t *out_n_bytes, vise_error *err) {
+  snapshot s;
+  VISE_ENTER_TRAINER(err, trainer, out_bytes, out_n_bytes);
+  vise_status status = take_snapshot(trainer, NULL, &s, err);
+  if (status == VISE_OK) {
+    status = vise_i_checkpoint_write_memory(s.state, &s.part, 1, out_bytes, out_n_bytes, err);
+  }
+  free_snapshot(&s);
+  return vise_i_trainer_note(trainer, status, err);
+}
+
+vise_status vise_trainer_restore_memory(vise_trainer *trainer, const void *bytes, size_t n_bytes, vise_error *err) {
+  VISE_ENTER_TRAINER(err, trainer, bytes);
+  const vise_i_checkpoint_place place = vise_i_checkpoint_in_memory(bytes, n_bytes);
+  return vise_i_trainer_note(trainer, vise_i_trainer_restore(trainer, place, NULL, err), err);
 }

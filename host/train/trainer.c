@@ -19,7 +19,7 @@ vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err) {
 vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err) {
   if (status == VISE_ERR_DEVICE && trainer->poison == VISE_OK) {
     trainer->poison = status;
-    if (err != NULL) memcpy(trainer->poison_text, err->text, sizeof(trainer->poison_text));
+    memcpy(trainer->poison_text, err->text, sizeof(trainer->poison_text));
   }
   return status;
 }
@@ -69,16 +69,16 @@ static vise_status choose_backend(vise_trainer *t, const vise_train_config *conf
       vise_i_resolve_backend(config->backend, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: --backend %s has no devices; leave it 0",
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: `backend` %s has no devices; leave it 0",
                          config->device, t->ops->name));
   }
   if (t->which != VISE_BACKEND_CUDA && config->steps_per_launch != 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--steps-per-launch %llu: --backend %s has no launches; leave it 0",
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`steps_per_launch` %llu: `backend` %s has no launches; leave it 0",
                          (unsigned long long)config->steps_per_launch, t->ops->name));
   }
   if (t->which != VISE_BACKEND_CUDA && config->device_memory_limit != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "--device-memory-limit %zu: --backend %s has no devices; leave it off",
+                         "`device_memory_limit` %zu: `backend` %s has no devices; leave it off",
                          config->device_memory_limit, t->ops->name));
   }
   VISE_TRY(vise_i_resolve_check_dtype(t->ops, t->model, err));
@@ -94,10 +94,10 @@ static vise_status check_row_weights(const vise_i_view *view, vise_error *err) {
   for (size_t i = 0; i < view->n_rows; i++) {
     if (weights[vise_i_view_row(view, i)] > 0) return VISE_OK;
   }
-  return vise_i_fail(err, VISE_ERR_VALUE, "%s: --row-weights are 0 in every row", vise_dataset_name(view->dataset));
+  return vise_i_fail(err, VISE_ERR_VALUE, "%s: `row_weights` are 0 in every row", vise_dataset_name(view->dataset));
 }
 
-static vise_status make_view(vise_trainer *t, const vise_dataset *dataset, vise_i_view *view, bool *has,
+static vise_status make_view(const vise_trainer *t, const vise_dataset *dataset, vise_i_view *view, bool *has,
                              vise_error *err) {
   vise_status status = VISE_OK;
   if (dataset == NULL) goto done;
@@ -109,7 +109,7 @@ done:
   return status;
 }
 
-/* Data sets that share their stored rows get one id: they are the same to a backend. They outlive the trainer. */
+/* Data sets that share their stored rows get one id: they are the same to a backend. */
 static void name_data(vise_trainer *t) {
   vise_i_view *const views[] = {&t->train, &t->validation, &t->test};
   const bool has[] = {t->has_train, t->has_validation, t->has_test};
@@ -128,9 +128,9 @@ static void name_data(vise_trainer *t) {
   }
 }
 
-static vise_status make_views(vise_trainer *t, const vise_dataset *train, const vise_dataset *validation,
-                              const vise_dataset *test, vise_error *err) {
+static vise_status make_views(vise_trainer *t, vise_error *err) {
   vise_status status;
+  const vise_dataset *train = t->datasets[0];
 
   /* Check shapes before the fit, which writes as many numbers as the data have columns. */
   vise_i_scales none = {.x_kind = VISE_SCALE_NONE, .y_kind = VISE_SCALE_NONE};
@@ -139,8 +139,8 @@ static vise_status make_views(vise_trainer *t, const vise_dataset *train, const 
 
   VISE_TRY(vise_i_scales_fit(&t->config, t->model, train, &t->scales, err));
   VISE_TRY(make_view(t, train, &t->train, &t->has_train, err));
-  VISE_TRY(make_view(t, validation, &t->validation, &t->has_validation, err));
-  VISE_TRY(make_view(t, test, &t->test, &t->has_test, err));
+  VISE_TRY(make_view(t, t->datasets[1], &t->validation, &t->has_validation, err));
+  VISE_TRY(make_view(t, t->datasets[2], &t->test, &t->has_test, err));
   name_data(t);
 
   if (t->has_train) {
@@ -178,7 +178,7 @@ static vise_status start_backend(vise_trainer *t, vise_error *err) {
   const uint8_t *mask = vise_model_mask(t->model);
   const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
 
-  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "--mask", err));
+  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
                                err));
   vise_i_resolve_way(t->which, &t->spec);
@@ -197,17 +197,23 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
                                 vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
+  vise_train_config own;
+  VISE_ENTER(err, config, model, out);
 
-  VISE_TRY(vise_i_config_validate(config, err));
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  config = &own;
   VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
-  t->model = model;
+  t->model = vise_model_retain(model);
+  t->datasets[0] = vise_dataset_retain(train);
+  t->datasets[1] = vise_dataset_retain(validation);
+  t->datasets[2] = vise_dataset_retain(test);
   t->net = vise_i_model_net(model);
   VISE_TRY(vise_i_config_validate_net(config, t->net, err));
   VISE_TRY(vise_i_config_validate_data(config, t->net, train, validation, err));
 
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(copy_config(t, config, err));
-  VISE_TRY(make_views(t, train, validation, test, err));
+  VISE_TRY(make_views(t, err));
 
   /* A device idles between backend calls, so it gets as many steps as one call takes. */
   t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
@@ -244,6 +250,8 @@ void vise_trainer_free(vise_trainer *trainer) {
   free(trainer->best_params);
   free(trainer->hyper);
   free(trainer->stats);
+  for (size_t i = 0; i < 3; i++) vise_dataset_free(trainer->datasets[i]);
+  vise_model_free(trainer->model);
   free(trainer);
 }
 
@@ -288,26 +296,27 @@ done:
 }
 
 vise_backend vise_trainer_backend(const vise_trainer *trainer) {
-  return trainer->which;
+  return trainer != NULL ? trainer->which : VISE_BACKEND_AUTO;
 }
 
 vise_step_mode vise_trainer_step_mode(const vise_trainer *trainer) {
-  return trainer->spec.step_mode;
+  return trainer != NULL ? trainer->spec.step_mode : VISE_STEP_AUTO;
 }
 
 vise_precision vise_trainer_precision(const vise_trainer *trainer) {
-  return trainer->spec.precision;
+  return trainer != NULL ? trainer->spec.precision : VISE_PRECISION_AUTO;
 }
 
 int vise_trainer_n_threads(const vise_trainer *trainer) {
-  return trainer->spec.n_threads;
+  return trainer != NULL ? trainer->spec.n_threads : 0;
 }
 
 vise_scale vise_trainer_scale(const vise_trainer *trainer) {
-  return trainer->scales.x_kind;
+  return trainer != NULL ? trainer->scales.x_kind : VISE_SCALE_NONE;
 }
 
 vise_status vise_trainer_set_lr(vise_trainer *trainer, double lr, vise_error *err) {
+  VISE_ENTER(err, trainer);
   if (!(lr >= 0) || !isfinite(lr)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "learning rate %g: expected a finite number of at least 0", lr);
   }
@@ -315,12 +324,18 @@ vise_status vise_trainer_set_lr(vise_trainer *trainer, double lr, vise_error *er
   return VISE_OK;
 }
 
-vise_status vise_trainer_tensor_stats(const vise_trainer *trainer, vise_tensor_stats *out, size_t n, vise_error *err) {
+vise_status vise_trainer_tensor_stats_sized(size_t out_bytes, const vise_trainer *trainer, vise_tensor_stats *out,
+                                            size_t n, vise_error *err) {
+  VISE_ENTER(err, trainer, out);
   if (n != trainer->net->n_tensors) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "room for %zu tensors, the net has %zu", n, trainer->net->n_tensors);
   }
-  memcpy(out, trainer->ops->tensor_stats(trainer->backend), n * sizeof(*out));
+  vise_i_struct_give_array(out, out_bytes, trainer->ops->tensor_stats(trainer->backend), sizeof(*out), n);
   return VISE_OK;
+}
+
+vise_status(vise_trainer_tensor_stats)(const vise_trainer *trainer, vise_tensor_stats *out, size_t n, vise_error *err) {
+  return vise_trainer_tensor_stats_sized(VISE_I_BYTES_UP_TO(vise_tensor_stats, n_at_hi), trainer, out, n, err);
 }
 
 vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise_error *err) {
@@ -329,7 +344,6 @@ vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise
   uint8_t *mask = NULL;
   const size_t n_bytes = vise_i_trainer_n_bytes(trainer);
 
-  VISE_TRY(vise_i_trainer_check(trainer, err));
   VISE_TRY(vise_i_alloc(&values, n_bytes, 1, "weights", err));
   VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_PARAMS, values, err));
 
@@ -347,5 +361,6 @@ done:
 }
 
 vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err) {
-  return vise_i_trainer_store(trainer, NULL, err);
+  VISE_ENTER_TRAINER(err, trainer);
+  return vise_i_trainer_note(trainer, vise_i_trainer_store(trainer, NULL, err), err);
 }

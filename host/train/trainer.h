@@ -2,13 +2,14 @@
 #ifndef VISE_I_TRAINER_H
 #define VISE_I_TRAINER_H
 
-#include <jansson.h>
-
 #include "host/backend/backend.h"
+#include "host/base/call.h"
+#include "host/base/struct.h"
+#include "host/model/checkpoint.h"
 #include "host/model/model.h"
 #include "host/train/data_view.h"
 #include "host/train/metrics.h"
-#include "vise/train.h"
+#include "vise/run.h"
 
 /* Sums over the unskipped batches of one epoch. */
 typedef struct vise_i_epoch_sums {
@@ -40,7 +41,8 @@ struct vise_trainer {
   size_t *weight_op_layers;
   double *weight_op_m;
 
-  vise_model *model; /* borrowed */
+  vise_model *model;         /* retained */
+  vise_dataset *datasets[3]; /* retained: training, validation, test; NULL for none */
   const vise_i_net *net;
   const vise_i_backend_ops *ops;
   vise_i_backend *backend;
@@ -72,8 +74,22 @@ struct vise_trainer {
   char poison_text[VISE_ERROR_TEXT_BYTES];
 };
 
+/* Bytes of a record of a step in the first release. */
+#define VISE_I_FIRST_STATS_BYTES VISE_I_BYTES_UP_TO(vise_step_stats, bad_tensor)
+
 /* Most steps given to a backend on the CPU at a time; a device gets up to VISE_I_MOST_STEPS. */
 #define VISE_I_SEGMENT_STEPS 256
+
+/* How a public call on a trainer begins (which is named `trainer` and listed): as others do, with the error of a trainer that failed before, and with an error
+   of its own if the caller wants none, since vise_i_trainer_note, with which such a call ends, needs the text. */
+#define VISE_ENTER_TRAINER(err, ...)                                \
+  vise_error own_error_;                                            \
+  if ((err) == NULL) (err) = &own_error_;                           \
+  VISE_ENTER(err, __VA_ARGS__);                                     \
+  do {                                                              \
+    const vise_status usable_ = vise_i_trainer_check(trainer, err); \
+    if (usable_ != VISE_OK) return usable_;                         \
+  } while (0)
 
 /* VISE_OK, or the error that poisoned the trainer. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err);
@@ -93,11 +109,11 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_rebuild(vise_trainer *trainer, size_
 
 /*
  * Up to n_steps steps on the training data, not past the end of the epoch, nor past a moment at which a weight
- * operation is due (it is applied here). stats (may be NULL) receives *n_done records. When the epoch ended,
- * state.epoch went up, state.steps_in_epoch is 0 and state.last holds its sums.
+ * operation is due (it is applied here). trainer->stats receives *n_done records. When the epoch ended, state.epoch went
+ * up, state.steps_in_epoch is 0 and state.last holds its sums.
  */
-VISE_WARN_UNUSED vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
-                                                    size_t *n_done, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done,
+                                                    vise_error *err);
 /* Adds one step's record to the counts of the run; for a step on the training data also to the epoch's sums. */
 void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch);
 /* Applies the weight operation if it is due after the step just counted; epoch_ended: also if due by epoch. */
@@ -111,9 +127,9 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_store(vise_trainer *trainer, const v
 vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoch_sums *sums);
 
 /* Writes a checkpoint with `run` (borrowed, may be NULL) in it; or reads one, *run receiving a new reference (NULL:
-   there was none; run itself may be NULL). */
+   there was none; run itself may be NULL). A restore that fails leaves the trainer as it was. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *run, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_trainer_restore(vise_trainer *trainer, const char *dir, json_t **run,
+VISE_WARN_UNUSED vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_place place, json_t **run,
                                                     vise_error *err);
 
 /* Bytes of the flat parameters. */

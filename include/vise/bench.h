@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-/** A net, its loss and a batch. */
+/** A net, its loss and a batch. This struct does not grow. */
 typedef struct vise_bench_case {
   char name[64];
   size_t n_layers;                    /**< linear layers */
@@ -63,7 +63,7 @@ typedef struct vise_bench_rate {
 
 enum { VISE_BENCH_MAX_RATES = 8 };
 
-/** The machine that was measured. */
+/** The machine that was measured. This struct does not grow. */
 typedef struct vise_bench_machine {
   char cpu[128];
   int n_processors; /**< those this process may run on */
@@ -137,6 +137,8 @@ typedef struct vise_bench_config {
 } vise_bench_config;
 
 VISE_API void vise_bench_config_init(vise_bench_config *config);
+VISE_API void vise_bench_config_init_sized(vise_bench_config *config, size_t n_bytes);
+#define vise_bench_config_init(config) vise_bench_config_init_sized(config, sizeof *(config))
 
 typedef struct vise_bench_result {
   size_t n_rows, n_failed; /**< failed: by verification, so that the row has no times, or by an error */
@@ -158,6 +160,9 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_benc
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,
                                                      vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_run_sized(size_t out_bytes, const vise_bench_config *config,
+                                                           vise_bench_result *out, vise_error *err);
+#define vise_bench_run(...) vise_bench_run_sized(sizeof(vise_bench_result), __VA_ARGS__)
 
 #ifdef __cplusplus
 }

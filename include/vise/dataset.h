@@ -1,7 +1,8 @@
 /**
  * @file
  * Datasets: features, targets and row weights, read from files or taken from memory. Values keep the type of their
- * source until a batch is gathered. A dataset is immutable once made and may be shared by threads and trainers.
+ * source until a batch is gathered. A dataset is immutable once made and may be shared by threads and trainers. Its
+ * references are counted: whoever makes or retains it frees it once, and so do trainers for themselves, in any order.
  */
 #ifndef VISE_DATASET_H
 #define VISE_DATASET_H
@@ -27,6 +28,8 @@ typedef struct vise_dataset_source {
 } vise_dataset_source;
 
 VISE_API void vise_dataset_source_init(vise_dataset_source *source);
+VISE_API void vise_dataset_source_init_sized(vise_dataset_source *source, size_t n_bytes);
+#define vise_dataset_source_init(source) vise_dataset_source_init_sized(source, sizeof *(source))
 
 /**
  * Reads a dataset. Every value is checked to be finite; every file to be whole; rows to agree in number.
@@ -41,7 +44,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_load(const vise_dataset_sourc
 /**
  * A dataset over arrays in memory. features is [n_rows, n_features]; targets (may be NULL) [n_rows, n_targets];
  * row_weights (may be NULL) [n_rows, 1]. With copy true the data are copied; else they are borrowed and must outlive
- * the dataset and everything made from it. Values are checked to be finite.
+ * the dataset and everything made from it, trainers among it. Values are checked to be finite.
  * Errors: VISE_ERR_USAGE (a NULL pointer, an unknown dtype), VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_MEMORY.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_from_arrays(const vise_array *features, const vise_array *targets,
@@ -64,7 +67,11 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_split(const vise_dataset *dat
                                                          uint64_t seed, vise_dataset **out_train,
                                                          vise_dataset **out_validation, vise_error *err);
 
-/** NULL is allowed. Data shared with selections live until the last of them is freed. */
+/** One more reference, to be freed like the others; returns the dataset (NULL for NULL). Thread-safe. */
+VISE_API vise_dataset *vise_dataset_retain(const vise_dataset *dataset);
+
+/** Gives up one reference; the last one frees the dataset, and the data once no selection shares them. NULL is allowed.
+   Thread-safe. */
 VISE_API void vise_dataset_free(vise_dataset *dataset);
 
 VISE_API size_t vise_dataset_n_rows(const vise_dataset *dataset);
@@ -78,7 +85,7 @@ VISE_API vise_dtype vise_dataset_target_dtype(const vise_dataset *dataset);
 VISE_API size_t vise_dataset_n_classes(const vise_dataset *dataset);
 /** True when the features came from an IDX file of bytes (whose default scale is unit). */
 VISE_API bool vise_dataset_is_idx(const vise_dataset *dataset);
-/** Name of the source for messages ("digits.csv", "array"); owned by the dataset. */
+/** Name of the source for messages ("digits.csv", "array"; "?" for NULL); owned by the dataset. */
 VISE_API const char *vise_dataset_name(const vise_dataset *dataset);
 /** Bytes that the values take in memory (shared data counted in full). */
 VISE_API size_t vise_dataset_n_bytes(const vise_dataset *dataset);

@@ -30,13 +30,21 @@ typedef struct vise_net_config {
   bool bias;                          /**< default true */
 } vise_net_config;
 
+/** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
+    the header in use. */
+VISE_API void vise_net_config_init_sized(vise_net_config *config, size_t n_bytes);
 VISE_API void vise_net_config_init(vise_net_config *config);
+#define vise_net_config_init(config) vise_net_config_init_sized(config, sizeof *(config))
 
 /** A model with all weights 0, no scaling, no mask, and the loss mse (one output) or cross-entropy (more) until another
    is set. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
    Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype,
                                                         vise_model **out, vise_error *err);
+/** One more reference, to be freed like the others; returns the model (NULL for NULL). Thread-safe. */
+VISE_API vise_model *vise_model_retain(vise_model *model);
+
+/** Gives up one reference; the last one frees the model. NULL is allowed. Thread-safe. */
 VISE_API void vise_model_free(vise_model *model);
 
 /** A deep copy, weights converted to dtype. */
@@ -57,6 +65,16 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_mod
    Errors: VISE_ERR_IO, VISE_ERR_VALUE (a loss or smoothing that does not exist), VISE_ERR_SHAPE (scaling of so many
    columns that the header would be over the format's 100 MB), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_save(const vise_model *model, const char *path, vise_error *err);
+
+/** The same to and from memory: the bytes are those of the file. *out_bytes is freed with vise_buffer_free; bytes are
+   borrowed for the call. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_save_memory(const vise_model *model, void **out_bytes,
+                                                             size_t *out_n_bytes, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_load_memory(const void *bytes, size_t n_bytes, vise_model **out,
+                                                             vise_error *err);
+
+/** Frees what a call of Vise wrote to memory for the caller. NULL is allowed. */
+VISE_API void vise_buffer_free(void *bytes);
 
 VISE_API size_t vise_model_n_layers(const vise_model *model);
 VISE_API size_t vise_model_width(const vise_model *model, size_t i); /**< i in 0..n_layers; 0 outside */
@@ -119,6 +137,8 @@ typedef struct vise_weight_op {
 } vise_weight_op;
 
 VISE_API void vise_weight_op_init(vise_weight_op *op);
+VISE_API void vise_weight_op_init_sized(vise_weight_op *op, size_t n_bytes);
+#define vise_weight_op_init(op) vise_weight_op_init_sized(op, sizeof *(op))
 
 typedef struct vise_weight_op_report {
   size_t n_considered; /**< weights in the layers worked on */
@@ -132,6 +152,10 @@ typedef struct vise_weight_op_report {
    untouched then. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_apply_weight_op(vise_model *model, const vise_weight_op *op,
                                                                  vise_weight_op_report *report, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_apply_weight_op_sized(size_t report_bytes, vise_model *model,
+                                                                       const vise_weight_op *op,
+                                                                       vise_weight_op_report *report, vise_error *err);
+#define vise_model_apply_weight_op(...) vise_model_apply_weight_op_sized(sizeof(vise_weight_op_report), __VA_ARGS__)
 
 /** The sparsity mask: one byte a parameter in flat order, 1 = kept, 0 = pruned; biases are always 1.
    vise_model_mask returns NULL when there is none; owned by the model. set with NULL removes it; setting a mask

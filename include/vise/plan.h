@@ -15,7 +15,7 @@ extern "C" {
 #define VISE_PLAN_MAX_PHASES 64
 #define VISE_PLAN_MAX_ARRAYS 32
 
-/** The GPU that a plan is for. */
+/** The GPU that a plan is for. This struct does not grow. */
 typedef struct vise_plan_device {
   int n_multiprocessors;
   size_t shared_bytes; /**< per block of threads, with opt-in */
@@ -67,6 +67,11 @@ typedef struct vise_plan {
 VISE_API VISE_WARN_UNUSED vise_status vise_plan_make(const vise_train_config *config, const vise_net_config *net,
                                                      size_t n_rows, size_t row_bytes, const vise_plan_device *device,
                                                      vise_plan *out, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *config,
+                                                           const vise_net_config *net, size_t n_rows, size_t row_bytes,
+                                                           const vise_plan_device *device, vise_plan *out,
+                                                           vise_error *err);
+#define vise_plan_make(...) vise_plan_make_sized(sizeof(vise_plan), __VA_ARGS__)
 
 /** This machine's GPU with that index. Errors: VISE_ERR_UNSUPPORTED, VISE_ERR_DEVICE. */
 VISE_API VISE_WARN_UNUSED vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *err);

@@ -6,9 +6,17 @@
  * Rules that hold for the whole API:
  *  - VISE_OK is 0; every other value is an error.
  *  - Outputs go through pointers and are left untouched when the call fails.
- *  - The vise_error may be NULL. When it is not, it must have been initialised with VISE_ERROR_INIT (or by
- *    vise_error_clear); the first error that is written to it stays, later ones do not overwrite it.
+ *  - The vise_error may be NULL. A call that takes one clears it first, so afterwards it tells of this call alone: empty
+ *    after success, else the first error that the call met. It may be used again without being cleared.
+ *  - A pointer that is NULL where its declaration does not allow it is VISE_ERR_USAGE, with the argument's name. Calls
+ *    without a status do nothing for NULL, or return 0, false or NULL.
  *  - No call prints, exits or aborts.
+ *
+ * Structs may grow at their end in a later release. The calls that fill one are macros that pass its size as the program
+ * was compiled with it (over functions whose names end in _sized, which need not be called by hand), so that a program
+ * goes on working with a newer library. A binding to another language either passes the size of the struct as it
+ * declares it to the _sized function, or calls the function without that ending, which fills what release 0.1 had.
+ * vise_error, vise_array and structs that are part of another never grow.
  */
 #ifndef VISE_STATUS_H
 #define VISE_STATUS_H
@@ -66,7 +74,7 @@ typedef struct vise_error {
     }                   \
   }
 
-/** Makes *err ready for (re)use. NULL is allowed. */
+/** Empties *err. NULL is allowed. */
 VISE_API void vise_error_clear(vise_error *err);
 
 /** A constant one-line text for a code; never NULL. Not to be freed. */

@@ -1,8 +1,17 @@
 /**
  * @file
- * Training: the configuration of a step and of its limits, and the trainer that runs it. What a step computes, and
- * in which order, is stated at vise_train_config.
- * A trainer is used by one thread at a time. The number of BLAS threads is a property of the process.
+ * Single steps: the configuration of a training, and the trainer that takes its steps, on the training data, on a batch
+ * of the caller's own, or with a gradient of the caller's own. A loop of steps, with limits, evaluation and files, is
+ * vise_trainer_run (vise/run.h). What a step computes, and in which order, is stated at vise_train_config.
+ *
+ *   vise_train_config_init(&config);
+ *   vise_trainer_create(&config, model, train, NULL, NULL, &trainer, &err);
+ *   vise_trainer_step(trainer, 100, stats, &n_done, &err);    (again and again)
+ *   vise_trainer_sync(trainer, &err);                         (now the model has the weights)
+ *   vise_trainer_free(trainer);
+ *
+ * A trainer is used by one thread at a time. The number of BLAS threads is a property of the process. A device error
+ * poisons the trainer: every later call returns it.
  */
 #ifndef VISE_TRAIN_H
 #define VISE_TRAIN_H
@@ -36,22 +45,29 @@ typedef struct vise_layer_clamp {
   double lo, hi;
 } vise_layer_clamp;
 
+/** Most steps of one launch of the cuda backend. */
+#define VISE_MAX_STEPS_PER_LAUNCH 4096
+
 /** When a weight operation is applied: once, after a step or after an epoch, or after every step. */
 typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY } vise_weight_op_timing;
 
 /**
  * Everything that defines a training. Initialise with vise_train_config_init (the defaults are in brackets).
  *
- * A step computes, in this order:
- *  1. outputs, data loss and its gradient g for the batch;
- *  2. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 4);
- *  3. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
- *  4. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
- *  5. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
- *  6. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
- *  7. w = max(0, 1 - lr * decoupled_decay) w - d;
- *  8. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
- *  9. the mask, then the box (clamp), then max_norm.
+ * A step computes, in this order (docs/step.md says it in full, under the same numbers):
+ *  1. learning rate and factors on the bounds, by their schedules;
+ *  2. outputs, data loss and its gradient g for the batch;
+ *  3. a count of the entries of g that are not finite;
+ *  4. g += k2 w + k1 sign(w) + kF W/||W|| (clip_scope total; with clip_scope data this follows 6);
+ *  5. the value clip: each entry of g into [clip_value_lo, clip_value_hi];
+ *  6. the norm clip: g *= min(1, clip_norm / n), n the norm over all tensors, a tensor or a unit (row of W);
+ *  7. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
+ *  8. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
+ *  9. w = max(0, 1 - lr * decoupled_decay) w - d;
+ * 10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
+ * 11. the mask;
+ * 12. the box (clamp), then max_norm;
+ * 13. what vise_step_stats reports.
  *
  * Strengths: k2 = 2 l2 and k1 = l1 (lambda_w2), k2 = l2 and k1 = l1 (half; PyTorch's weight_decay is l2 with half,
  * clip_scope data and penalize_bias), k2 = l2/m and k1 = l1/(2m) (over_m; m rows trained on).
@@ -135,15 +151,21 @@ typedef struct vise_train_config {
   vise_backend backend;       /**< [auto] */
   vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
   vise_precision precision;   /**< [auto] */
-  uint64_t steps_per_launch;  /**< cuda, up to 4096 [0 = chosen by the backend] */
+  uint64_t steps_per_launch;  /**< cuda, up to VISE_MAX_STEPS_PER_LAUNCH [0 = chosen by the backend] */
   int n_threads;              /**< cpu backends; 0 = chosen [0] */
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
                                  chunks, with the same results [0 = what is free] */
   bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
+
+  void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
 } vise_train_config;
 
+/** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
+    the header in use. */
+VISE_API void vise_train_config_init_sized(vise_train_config *config, size_t n_bytes);
 VISE_API void vise_train_config_init(vise_train_config *config);
+#define vise_train_config_init(config) vise_train_config_init_sized(config, sizeof *(config))
 
 /** What one step reports; all at the weights before the update unless said otherwise. */
 typedef struct vise_step_stats {
@@ -173,10 +195,10 @@ typedef struct vise_tensor_stats {
 typedef struct vise_trainer vise_trainer;
 
 /**
- * Makes a trainer. The model (borrowed, must outlive the trainer) supplies the starting weights and the mask, and
- * receives the scaling, the loss and, at vise_trainer_sync, the weights. Its dtype must be f64 for cpu64 and f32 for
- * the others. train may be NULL when only the caller's own batches are used; validation and test may be NULL.
- * Datasets are borrowed and must outlive the trainer. Everything is validated here: options against each other,
+ * Makes a trainer. The model supplies the starting weights and the mask, and receives the scaling, the loss and, at
+ * vise_trainer_sync, the weights. Its dtype must be f64 for cpu64 and f32 for the others. train may be NULL when only the
+ * caller's own batches are used; validation and test may be NULL. The trainer retains the model and the datasets, which
+ * may be freed before it. Everything is validated here: options against each other,
  * against the data and against the backend; class labels against the number of outputs.
  * Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_UNSUPPORTED, VISE_ERR_MEMORY.
  */
@@ -199,18 +221,32 @@ VISE_API vise_scale vise_trainer_scale(const vise_trainer *trainer);
    NULL. n_done (may be NULL) receives the number of steps attempted, also on failure. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step(vise_trainer *trainer, size_t n_steps, vise_step_stats *stats,
                                                         size_t *n_done, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_sized(size_t stats_bytes, vise_trainer *trainer, size_t n_steps,
+                                                              vise_step_stats *stats, size_t *n_done, vise_error *err);
+#define vise_trainer_step(...) vise_trainer_step_sized(sizeof(vise_step_stats), __VA_ARGS__)
 
 /** One step on a batch of the caller's own: x [n, n_features], y [n, n_targets] (class labels: [n, 1]), row_weights
-   [n, 1] or NULL. Scaling applies as to the training data. Values are checked as for a dataset. */
+   [n, 1] or NULL. Scaling applies as to the training data. Values are checked as for a dataset. stats may be NULL. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_batch(vise_trainer *trainer, const vise_array *x,
                                                               const vise_array *y, const vise_array *row_weights,
                                                               vise_step_stats *stats, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_batch_sized(size_t stats_bytes, vise_trainer *trainer,
+                                                                    const vise_array *x, const vise_array *y,
+                                                                    const vise_array *row_weights,
+                                                                    vise_step_stats *stats, vise_error *err);
+#define vise_trainer_step_batch(...) vise_trainer_step_batch_sized(sizeof(vise_step_stats), __VA_ARGS__)
 
 /** Loss `external`: one step with the caller's gradient of the loss with respect to the outputs, delta
-   [n, n_outputs] (f32 or f64), for the inputs x [n, n_features]. The reported loss is `loss`, the caller's own. */
+   [n, n_outputs] (f32 or f64), for the inputs x [n, n_features]. The reported loss is `loss`, the caller's own. stats
+   may be NULL. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_external(vise_trainer *trainer, const vise_array *x,
                                                                  const vise_array *delta, double loss,
                                                                  vise_step_stats *stats, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_step_external_sized(size_t stats_bytes, vise_trainer *trainer,
+                                                                       const vise_array *x, const vise_array *delta,
+                                                                       double loss, vise_step_stats *stats,
+                                                                       vise_error *err);
+#define vise_trainer_step_external(...) vise_trainer_step_external_sized(sizeof(vise_step_stats), __VA_ARGS__)
 
 /** Outputs of the net at the current weights for x [n, n_features]: out [n, n_outputs], raw (before any softmax,
    target scaling not undone). */
@@ -223,6 +259,10 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_set_lr(vise_trainer *trainer,
 /** Per-tensor counts of the last step: out[n_tensors]. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_tensor_stats(const vise_trainer *trainer, vise_tensor_stats *out,
                                                                 size_t n, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_tensor_stats_sized(size_t out_bytes, const vise_trainer *trainer,
+                                                                      vise_tensor_stats *out, size_t n,
+                                                                      vise_error *err);
+#define vise_trainer_tensor_stats(...) vise_trainer_tensor_stats_sized(sizeof(vise_tensor_stats), __VA_ARGS__)
 
 /** Copies the current weights and mask into the model. */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err);
@@ -232,82 +272,12 @@ VISE_API VISE_WARN_UNUSED vise_status vise_trainer_sync(vise_trainer *trainer, v
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_save(vise_trainer *trainer, const char *dir, vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_restore(vise_trainer *trainer, const char *dir, vise_error *err);
 
-/* ---- the whole run -------------------------------------------------------------------------------------------- */
-
-/** Numbers on a data set; NaN where a number does not exist. */
-typedef struct vise_metrics {
-  size_t n_rows;
-  double loss;     /**< data loss */
-  double accuracy; /**< classification losses */
-  double rmse, r2; /**< mse, huber; in the units of the targets */
-} vise_metrics;
-
-/** State of a run at the end of an epoch, or at a moment within one (for a progress display). */
-typedef struct vise_progress {
-  uint64_t step, epoch;   /**< epoch: from 1 */
-  uint64_t planned_steps; /**< 0 when unlimited */
-  uint64_t steps_per_epoch;
-  bool epoch_ended;                     /**< the metrics below are those of the epoch that just ended */
-  double train_loss;                    /**< mean over the epoch so far, at pre-update weights */
-  vise_metrics train, validation, test; /**< n_rows 0 where not evaluated */
-  double seconds;                       /**< since the run (or its resumption) started */
-  const vise_step_stats *last;          /**< the last step; never NULL */
-} vise_progress;
-
-typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
-
-typedef struct vise_run_config {
-  size_t struct_size;
-  const char *out_dir;     /**< NULL: nothing is saved */
-  bool overwrite;          /**< out_dir may hold an earlier run, whose files (and no others) are removed; its
-                                  config.json is known by the names of options in it */
-  bool resume;             /**< go on from the newest checkpoint in out_dir that verifies; a run that had none yet
-                                  starts again */
-  const char *config_json; /**< written as out_dir/config.json: an object with the options by their names; NULL: none */
-  uint64_t checkpoint_every; /**< steps between checkpoints; 0: by the fields at the end of this struct */
-  uint64_t log_every;        /**< steps between "step" events; 0: none */
-  /** Asked between steps; true ends the run (state saved, reason interrupted). NULL: never. */
-  bool (*interrupted)(void *user);
-  /** Called at the end of each epoch and about ten times a second. NULL: never. */
-  void (*progress)(void *user, const vise_progress *progress);
-  /** Warnings and notes. NULL: dropped. */
-  void (*log)(void *user, vise_log_level level, const char *message);
-  void *user;
-  /* where checkpoint_every is 0; a run that ends well, or is interrupted, writes one at its end in any case */
-  bool checkpoint_each_epoch; /**< at the end of each epoch [false] */
-  double checkpoint_seconds;  /**< else every so many seconds; 0: only at the end [30] */
-} vise_run_config;
-
-VISE_API void vise_run_config_init(vise_run_config *config);
-
-typedef struct vise_run_result {
-  vise_stop_reason reason;
-  uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */
-  uint64_t launches;                  /**< of steps: kernels (unfused: with calls of cuBLAS, or nodes of the
-                                             graph); 0 on the CPU */
-  uint64_t n_skipped;                 /**< skipped steps, in all */
-  uint64_t n_norm_clipped;            /**< steps whose norm clip was active */
-  uint64_t n_clipped_values;          /**< entries, over all steps */
-  uint64_t n_at_lo, n_at_hi, n_boxed; /**< at the end */
-  uint64_t n_zero_weights, n_weights; /**< at the end; biases not counted */
-  uint64_t best_epoch;                /**< with patience: the epoch whose weights were restored; else 0 */
-  double seconds;
-  double seconds_to_first_step; /**< from the start of the run */
-  vise_metrics train, validation, test;
-  uint64_t resumed_from_step; /**< 0: fresh */
-} vise_run_result;
-
-/**
- * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model as the contract of the
- * command line says, and syncs the model. result says why the run ended. max-skips and nonfinite return
- * VISE_ERR_NONFINITE with result filled, and so do weights that an update made non-finite (which are never saved), a
- * validation loss that is NaN under patience, and a last epoch without a finite loss. One run at a time may use
- * out_dir. Errors met before anything was written leave out_dir as it was: VISE_ERR_USAGE (it holds something else),
- * VISE_ERR_STATE (another run is using it), VISE_ERR_FORMAT (resume: every checkpoint is damaged), VISE_ERR_IO (also:
- * a checkpoint cannot be read). Others: VISE_ERR_IO, VISE_ERR_DEVICE.
- */
-VISE_API VISE_WARN_UNUSED vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config,
-                                                       vise_run_result *result, vise_error *err);
+/** The same to and from one block of memory, with the content of such a folder. *out_bytes is freed with
+   vise_buffer_free; bytes are borrowed for the call. A block that is damaged or cut is VISE_ERR_FORMAT. */
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_save_memory(vise_trainer *trainer, void **out_bytes,
+                                                               size_t *out_n_bytes, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_restore_memory(vise_trainer *trainer, const void *bytes,
+                                                                  size_t n_bytes, vise_error *err);
 
 #ifdef __cplusplus
 }

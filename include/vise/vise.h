@@ -1,13 +1,38 @@
-/** @file
- * Vise: trains neural nets with hard regularization. This header includes the whole public API. */
+/**
+ * @file
+ * Vise: trains neural nets with hard regularization. This header includes the whole public API:
+ *
+ *  - fit.h       a fit in one call, with options as text; then vise_predict and vise_score
+ *  - run.h       a run with callbacks, metrics, checkpoints and stopping rules: vise_trainer_run
+ *  - train.h     single steps, on the training data, own batches or own gradients: vise_trainer_step, ..._external
+ *
+ * which share
+ *
+ *  - dataset.h   features, targets and row weights, from files or memory
+ *  - model.h     weights, and what is needed to use them again; their files; pruning
+ *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
+ *  - types.h     enumerations and arrays
+ *  - status.h    status codes, errors, and the rules that hold for all calls
+ *
+ * and, about Vise itself,
+ *
+ *  - info.h      version, backends and GPUs of this build and machine
+ *  - check.h     the self-check: gradients, and agreement of the backends
+ *  - plan.h      what the cuda backend would run
+ *  - bench.h     timing of the step
+ */
 #ifndef VISE_VISE_H
 #define VISE_VISE_H
 
 #include "vise/bench.h"
+#include "vise/check.h"
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
+#include "vise/info.h"
 #include "vise/model.h"
+#include "vise/options.h"
 #include "vise/plan.h"
+#include "vise/run.h"
 #include "vise/status.h"
 #include "vise/train.h"
 #include "vise/types.h"

@@ -1,4 +1,4 @@
-/* The numbers that any implementation must reproduce: small problems whose answers the step contract lists. */
+/* The numbers that any implementation must reproduce: small problems whose answers docs/step.md lists. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>

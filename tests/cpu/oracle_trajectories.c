@@ -5,7 +5,7 @@
 #include "tests/support/backend_rig.h"
 #include "tests/support/trajectory.h"
 
-/* The contract promises 1e-9; the actual error is about 1e-15. */
+/* The actual error is about 1e-15. */
 #define TOLERANCE 1e-12
 
 static void check_totals(const trajectory *t, const vise_step_stats *stats) {

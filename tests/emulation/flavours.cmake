@@ -79,14 +79,10 @@ function(vise_emu_flavour flavour)
   add_library(vise_emu_device_${flavour} STATIC ${device} ${race})
   target_link_libraries(vise_emu_device_${flavour} PUBLIC vise_emu_flags_${flavour} rt)
   file(GLOB host CONFIGURE_DEPENDS ${VISE_EMU_DIR}/host/*.cpp)
-  if(host)
-    add_library(vise_emu_host_${flavour} STATIC ${host})
-    target_link_libraries(vise_emu_host_${flavour} PUBLIC vise_emu_device_${flavour} PkgConfig::OPENBLAS)
-    # Callers in C may pass any value. As a property of the sources it comes after the flavour's own options.
-    set_source_files_properties(${host} PROPERTIES COMPILE_OPTIONS -fno-sanitize=enum)
-  else()
-    add_library(vise_emu_host_${flavour} INTERFACE)
-  endif()
+  add_library(vise_emu_host_${flavour} STATIC ${host})
+  target_link_libraries(vise_emu_host_${flavour} PUBLIC vise_emu_device_${flavour} PkgConfig::OPENBLAS)
+  # Callers in C may pass any value. As a property of the sources it comes after the flavour's own options.
+  set_source_files_properties(${host} PROPERTIES COMPILE_OPTIONS -fno-sanitize=enum)
 endfunction()
 
 foreach(flavour ${VISE_EMU_FLAVOURS})

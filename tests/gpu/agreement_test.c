@@ -8,31 +8,7 @@
 
 static const agreement FUSED = {.ops = &vise_i_backend_cuda, .slack = 1, .is_slow = true};
 
-Test(agreement, options_over_shapes_1) {
-  agreement_over_shapes(&FUSED, 0, 4);
-}
-Test(agreement, options_over_shapes_2) {
-  agreement_over_shapes(&FUSED, 1, 4);
-}
-Test(agreement, options_over_shapes_3) {
-  agreement_over_shapes(&FUSED, 2, 4);
-}
-Test(agreement, options_over_shapes_4) {
-  agreement_over_shapes(&FUSED, 3, 4);
-}
-
-Test(agreement, options_in_pairs_1) {
-  agreement_in_pairs(&FUSED, 0, 4, 220);
-}
-Test(agreement, options_in_pairs_2) {
-  agreement_in_pairs(&FUSED, 1, 4, 220);
-}
-Test(agreement, options_in_pairs_3) {
-  agreement_in_pairs(&FUSED, 2, 4, 220);
-}
-Test(agreement, options_in_pairs_4) {
-  agreement_in_pairs(&FUSED, 3, 4, 220);
-}
+AGREEMENT_TESTS(agreement, &FUSED)
 
 Test(agreement, one_output) {
   agreement_of_one_output(&FUSED);

@@ -3,74 +3,33 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "tests/emulation/host/emulation.h"
+#include "tests/support/bench_rig.h"
 
 /* Only the emulated device can be told to fail. */
 extern void emu_fail_products_after(uint64_t calls) __attribute__((weak));
 
-enum { MAX_ROWS = 16, MAX_PHASES = 128, STEPS_PER_LAUNCH = 4 };
-
-typedef struct heard {
-  vise_bench_row rows[MAX_ROWS];
-  size_t n_rows;
-  vise_bench_phase phases[MAX_PHASES];
-  size_t n_phases, n_rows_before_phases;
-  char notes[2048];
-} heard;
-
-static void on_row(void *user, const vise_bench_row *row) {
-  heard *h = user;
-  cr_assert(h->n_rows < MAX_ROWS);
-  h->rows[h->n_rows++] = *row;
-}
-
-static void on_phase(void *user, const vise_bench_phase *phase) {
-  heard *h = user;
-  cr_assert(h->n_phases < MAX_PHASES);
-  if (h->n_phases == 0) h->n_rows_before_phases = h->n_rows;
-  h->phases[h->n_phases++] = *phase;
-}
-
-static void on_note(void *user, const char *text) {
-  heard *h = user;
-  const size_t used = strlen(h->notes);
-  (void)snprintf(h->notes + used, sizeof h->notes - used, "%s\n", text);
-}
+enum { STEPS_PER_LAUNCH = 4 };
 
 /* The device's modes on a small net. */
-static vise_bench_config short_config(heard *h) {
-  static const size_t widths[] = {9, 7, 3};
+static vise_bench_config short_config(bench_heard *h) {
   static vise_bench_case c;
-  vise_error err = VISE_ERROR_INIT;
-  vise_bench_config config;
-
-  memset(h, 0, sizeof *h);
-  cr_assert_eq(vise_bench_make_case(widths, 2, 16, &c, &err), VISE_OK, "%s", err.text);
-
-  vise_bench_config_init(&config);
-  config.cases = &c;
-  config.n_cases = 1;
+  c = bench_rig_case();
+  vise_bench_config config = bench_rig_config(&c, 1, h);
   config.modes =
       1u << VISE_BENCH_UNFUSED | 1u << VISE_BENCH_UNFUSED_GRAPH | 1u << VISE_BENCH_FUSED | 1u << VISE_BENCH_FUSED_MANY;
-  config.seconds = 0.01;
-  config.n_threads = 1;
   config.steps_per_launch = STEPS_PER_LAUNCH;
-
-  config.report = on_row;
-  config.note = on_note;
-  config.user = h;
   return config;
 }
 
-static void run(unsigned precisions, bool with_phases, heard *h, vise_bench_machine *machine) {
+static void run(unsigned precisions, bool with_phases, bench_heard *h, vise_bench_machine *machine) {
   vise_error err = VISE_ERROR_INIT;
   vise_bench_result result;
   vise_bench_config config = short_config(h);
   config.precisions = precisions;
-  if (with_phases) config.phase = on_phase;
+  if (with_phases) config.phase = bench_rig_on_phase;
   cr_assert_eq(vise_bench_measure_machine(&config, machine, &err), VISE_OK, "%s", err.text);
   config.machine = machine;
   cr_assert_eq(vise_bench_run(&config, &result, &err), VISE_OK, "%s", err.text);
@@ -82,7 +41,7 @@ static bool is_fused(vise_bench_mode mode) {
   return mode == VISE_BENCH_FUSED || mode == VISE_BENCH_FUSED_MANY;
 }
 
-static bool has(const heard *h, vise_bench_mode mode, vise_precision precision) {
+static bool has(const bench_heard *h, vise_bench_mode mode, vise_precision precision) {
   for (size_t i = 0; i < h->n_rows; i++) {
     if (h->rows[i].mode == mode && h->rows[i].precision == precision) return true;
   }
@@ -116,7 +75,7 @@ static void check_row(const vise_bench_row *row, const vise_bench_machine *machi
 }
 
 Test(bench, every_mode_is_verified_and_timed) {
-  heard h;
+  bench_heard h;
   vise_bench_machine machine;
   run(0, false, &h, &machine);
 
@@ -148,7 +107,7 @@ Test(bench, every_mode_is_verified_and_timed) {
 }
 
 Test(bench, phases_add_up) {
-  heard h;
+  bench_heard h;
   vise_bench_machine machine;
   static const char *const names[] = {"start", "gather", "forward 0", "rows", "gradient", "update", "end"};
   enum { N = sizeof names / sizeof *names };
@@ -183,9 +142,9 @@ Test(bench, phases_add_up) {
 }
 
 /* cuBLAS fails midway through the first mode: the others are measured, or left out for lack of products. */
-Test(bench, an_error_ends_no_other_row) {
+Test(bench, an_error_leaves_the_other_rows) {
   enum { PRODUCTS = 5, MORE = 2 };
-  heard h;
+  bench_heard h;
   vise_bench_machine machine;
   vise_bench_result result;
   vise_error err = VISE_ERROR_INIT;
@@ -212,7 +171,7 @@ Test(bench, an_error_ends_no_other_row) {
 }
 
 Test(bench, a_rate_that_cublas_refuses_is_empty) {
-  heard h;
+  bench_heard h;
   vise_bench_machine machine;
   vise_error err = VISE_ERROR_INIT;
 

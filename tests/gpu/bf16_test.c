@@ -79,9 +79,9 @@ Test(bf16, copies_follow) {
   for (int mode = VISE_STEP_FUSED; mode <= VISE_STEP_UNFUSED_GRAPH; mode++) {
     for (int max_norm = 0; max_norm < 3; max_norm++) {
       for (int tile = VISE_K_TILE_8; tile <= VISE_K_TILE_128; tile++) {
-        step_rig *r = gpu_rig_make(VISE_ADAM);
-        if (mode != VISE_STEP_FUSED && tile > VISE_K_TILE_8) tile = VISE_K_TILE_128;
+        if (mode != VISE_STEP_FUSED && tile != VISE_K_TILE_8 && tile != VISE_K_TILE_128) continue;
 
+        step_rig *r = gpu_rig_make(VISE_ADAM);
         r->spec.precision = VISE_BF16;
         r->spec.step_mode = (vise_step_mode)mode;
         r->spec.forced_tile = 1 + tile;

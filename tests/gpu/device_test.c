@@ -5,7 +5,7 @@
 #include <cuda_runtime_api.h>
 #include <string.h>
 
-#include "vise/evaluate.h"
+#include "vise/info.h"
 
 Test(device, makes_the_backend_available) {
   const char *why_not = "untouched";

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/cpu/cpu_options.h"
 #include "tests/gpu/gpu_rig.h"
+#include "tests/support/cpu_options.h"
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 static const uint64_t PER_LAUNCH[] = {1, 2, 7};
@@ -31,6 +31,7 @@ static void check(cpu_case *c, const char *what) {
     cpu_result *r = &results[i];
     c->spec.steps_per_launch = PER_LAUNCH[i];
     *r = cpu_case_run(c, OPS);
+    if (i == 0) continue;
 
     const size_t n = r->net.n_params;
     cr_expect(step_rig_same_stats(first->stats, r->stats, c->n_steps) &&

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernels/step_types.h"
 #include "tests/support/agreement.h"
 
 static const agreement CUDA = {.ops = &vise_i_backend_cuda, .slack = 1};
@@ -13,7 +14,7 @@ static void expect_same(const double *got, const double *whole, size_t n, const 
   }
 }
 
-/* parts: gradient_parts of vise_i_step_spec. */
+/* parts, tile: gradient_parts and forced_tile of vise_i_step_spec. */
 static cpu_result train(const cpu_case *c, int parts, int tile) {
   cpu_case own = *c;
   own.spec.gradient_parts = parts;
@@ -39,10 +40,10 @@ Test(gradient_parts, give_the_bits_of_the_whole) {
     c.spec.assert_projection = false;
 
     cpu_result whole = train(&c, -1, 0);
-    for (int tile = 2; tile <= 4; tile++) { /* 32, 64, 128 */
+    for (int tile = VISE_K_TILE_32; tile <= VISE_K_TILE_128; tile++) {
       char what[64];
-      (void)snprintf(what, sizeof what, "shape %zu, tile %d", i, tile);
-      cpu_result parts = train(&c, 1, tile);
+      (void)snprintf(what, sizeof what, "shape %zu, tile of %d", i, (int)vise_k_tile_side((vise_k_tile)tile));
+      cpu_result parts = train(&c, 1, 1 + tile);
 
       expect_same(parts.params, whole.params, whole.net.n_params, what);
       expect_same(parts.moment1, whole.moment1, whole.net.n_params, what);

@@ -15,8 +15,7 @@ set(step_rig ${gpu}/gpu_rig.c ${support}/step_rig.c ${support}/step_checks.c ${r
 vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES forward SMS 1 132)
 
 # cuda against cpu64 shares the cases of the CPU backends' tests.
-set(cases ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_case.c ${PROJECT_SOURCE_DIR}/tests/cpu/cpu_options.c
-  ${support}/agreement.c ${rig})
+set(cases ${support}/cpu_case.c ${support}/cpu_options.c ${support}/agreement.c ${rig})
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
 # Other numbers of multiprocessors: golden.
 vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES forward random:1 SMS 4
@@ -38,6 +37,7 @@ vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCH
 vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4 TIMEOUT 300)
 vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
-vise_gpu_test(bench SOURCES ${gpu}/bench_test.c FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)
-vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c FLAVOURS plain asan
-  SCHEDULES forward SMS 4 TIMEOUT 300)
+vise_gpu_test(bench SOURCES ${gpu}/bench_test.c ${support}/bench_rig.c FLAVOURS plain asan SCHEDULES forward SMS 4
+  TIMEOUT 300)
+vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c ${support}/unit.c
+  FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)

@@ -13,31 +13,7 @@ static void set_unfused(cpu_case *c, size_t i) {
 
 static const agreement UNFUSED = {.ops = &vise_i_backend_cuda, .slack = 1, .set = set_unfused, .is_slow = true};
 
-Test(unfused_agreement, options_over_shapes_1) {
-  agreement_over_shapes(&UNFUSED, 0, 4);
-}
-Test(unfused_agreement, options_over_shapes_2) {
-  agreement_over_shapes(&UNFUSED, 1, 4);
-}
-Test(unfused_agreement, options_over_shapes_3) {
-  agreement_over_shapes(&UNFUSED, 2, 4);
-}
-Test(unfused_agreement, options_over_shapes_4) {
-  agreement_over_shapes(&UNFUSED, 3, 4);
-}
-
-Test(unfused_agreement, options_in_pairs_1) {
-  agreement_in_pairs(&UNFUSED, 0, 4, 220);
-}
-Test(unfused_agreement, options_in_pairs_2) {
-  agreement_in_pairs(&UNFUSED, 1, 4, 220);
-}
-Test(unfused_agreement, options_in_pairs_3) {
-  agreement_in_pairs(&UNFUSED, 2, 4, 220);
-}
-Test(unfused_agreement, options_in_pairs_4) {
-  agreement_in_pairs(&UNFUSED, 3, 4, 220);
-}
+AGREEMENT_TESTS(unfused_agreement, &UNFUSED)
 
 Test(unfused_agreement, relu_with_each_set_of_epilogues) {
   static const agreement_shape shape = {3, {40, 130, 33, 66}, 20};

@@ -21,7 +21,7 @@ printf '<testsuite name="x"\n\ttests="%s"\n\tfailures="%s"\n\tdisabled="0"\n\tsk
 printf '\t<testcase name="a"/>\n</testsuite>\n' >>"$6"
 exit "${CODE:-0}"
 END
-# A test installs nothing.
+# The test must install nothing.
 printf '#!/bin/sh\nexit 1\n' | tee bin/sudo >bin/apt-get
 chmod +x bin/*
 
@@ -39,7 +39,7 @@ expect() {
     exit 1
   fi
 }
-# Two machines: with the headers of a CUDA toolkit, and without.
+# A machine with the headers of a CUDA toolkit; only the last call is without.
 mkdir -p cuda/include
 : >cuda/include/cuda_runtime_api.h
 export CUDA_PATH="$PWD/cuda"
@@ -54,7 +54,7 @@ expect 0 '30 passed, 0 failed, 1 skipped' CUDA_PATH="$PWD/none"
 grep -q 'No CUDA toolkit here' output
 grep -q 'did not run (VISE_WITHOUT_PYTORCH=1)' output
 
-# A machine without a GPU leaves the tests that need one out and says so; one with a GPU requires them.
+# A machine without a GPU leaves out the tests that need one and says so; a machine with one requires them.
 mkdir -p build/bin
 printf '#!/bin/sh\necho "no CUDA device: none"\nexit 77\n' >build/bin/gpu_present
 chmod +x build/bin/gpu_present

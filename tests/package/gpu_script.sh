@@ -139,7 +139,7 @@ expect 0 '9 passed, 0 failed, 2 absent' LAUNCHES=refused -- --only tests
 expect 0 '4 passed, 0 failed, 2 absent' -- --only bench
 expect 0 '6 passed, 0 failed, 0 absent' MODULES=0 -- --only bench
 expect 1 '3 passed, 3 failed, 0 absent' MODULES=0 PEER=1 -- --only bench
-# A cuBLAS of PyTorch's is found, and peers keep the path that they were given.
+# PyTorch's own cuBLAS is found, and peers keep the path they were given.
 mkdir -p site/nvidia/cu13/lib
 : >site/nvidia/cu13/lib/libcublasLt.so.13
 expect 0 '6 passed, 0 failed, 0 absent' MODULES=0 PYTHONPATH="$PWD/site" LD_LIBRARY_PATH=/given -- --only bench
@@ -175,7 +175,7 @@ echo "========= ERROR SUMMARY: 0 errors"
 END
 expect 1 '0 passed, 8 failed, 0 absent' -- --only sanitize
 rm tools/compute-sanitizer
-# The whole has a time limit: what does not fit is absent, and named.
+# The run as a whole has a time limit: what does not fit is absent, and named.
 late='test-device test-kernel_two test-other'
 expect 0 "8 passed, 0 failed, 4 absent; no time was left for: $late" SLEEP=30 -- --only tests --seconds 14
 summary_has '^test-device  *absent .*, when no time was left'

@@ -1,65 +1,94 @@
-"""Checks the rules that the sources keep: which part may include which, how long a file and a function may be, and that
-nothing but the command line prints or exits. `--self-test` checks that each kind of violation is caught."""
+"""Checks the rules that the sources keep: here, which part may include which, that files do not need each other in a
+circle, and that nothing but the command line prints or exits; in shape.py, how long files and functions may be; in
+references.py, that what texts point at is there. `--self-test` checks that each kind of violation is caught."""
 import os
 import re
 import sys
-import tempfile
 
-MAX_FILE_LINES = 600
-MAX_FUNCTION_LINES = 100
+import references
+import shape
+from sources import CODE, TOPS, circles, paths, read, self_test, without_comments_and_texts
 
-# Part -> the parts whose headers it may include. The folder of a file decides its part.
+# Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
+LIBRARY = {"host/base", "host/data", "host/table", "host/rule", "host/options", "host/model", "host/plan",
+           "host/backend", "host/train", "host/bench"}
 ALLOWED = {
-    PUBLIC: {PUBLIC},
-    "host/base": {PUBLIC, "host/base"},
-    "host/data": {PUBLIC, "host/base", "host/data"},
-    "host/model": {PUBLIC, "host/base", "host/model"},
-    "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # of kernels, headers without CUDA
-    "host/backend": {PUBLIC, "host/base", "host/plan", "host/backend", "kernels"},
-    "host/train": {PUBLIC, "host/base", "host/data", "host/model", "host/backend", "host/train"},
-    "host/cli": {PUBLIC, "host/cli"},
-    "kernels": {"host/base", "kernels"},
+    PUBLIC: set(),
+    "host/base": {PUBLIC},
+    "host/data": {PUBLIC, "host/base"},
+    "host/table": {PUBLIC, "host/base"},
+    "host/rule": {PUBLIC, "host/base"},
+    "host/options": {PUBLIC, "host/base", "host/rule"},
+    "host/model": {PUBLIC, "host/base", "host/rule", "host/options"},
+    "kernels": {PUBLIC, "host/base", "host/rule"},
+    "host/plan": {PUBLIC, "host/base", "host/rule", "kernels"},  # of kernels, headers without CUDA
+    "host/backend": {PUBLIC, "host/base", "host/rule", "host/plan", "kernels"},
+    "host/train": {PUBLIC, "host/base", "host/rule", "host/options", "host/data", "host/table", "host/model",
+                   "host/backend"},
+    "host/bench": {PUBLIC, "host/base", "host/rule", "host/model", "host/backend", "host/train"},
+    "host/cli": {PUBLIC},
+    "examples": {PUBLIC},
+    "bench": {PUBLIC, "host/base", "host/rule", "host/backend", "host/bench"},
+    "tests/support": {PUBLIC, "kernels", *LIBRARY},
+    "tests/unit": {PUBLIC, "kernels", *LIBRARY, "tests/support"},
+    "tests/unit/cli": {PUBLIC, "tests/support"},
+    "tests/cpu": {PUBLIC, "kernels", *LIBRARY, "tests/support"},
+    "tests/gpu": {PUBLIC, "kernels", *LIBRARY, "tests/support", "tests/unit", "tests/cpu", "tests/emulation"},
+    "tests/emulation": {PUBLIC, "kernels", "host/base", "host/rule", "tests/support"},
+    "tests/fuzz": {PUBLIC, *LIBRARY},
+    "tests/kernels_check": {"kernels"},
+    "tests/package": {PUBLIC},
 }
+PRINTERS = ("host/cli", "examples", "bench", "tests")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(\S.*?)\s*$')
-TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
 PRINTS = re.compile(r'\b(?:(?:v?printf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort)\s*\(|stdout\b|stderr\b)')
+# Includes CUDA's headers for nvcc and C++ alone.
+PLAIN_FOR_C = {"kernels/device.cuh"}
+# The first files of circles of calls that are still to be opened; no new ones.
+CIRCLES_LEFT = {"host/backend/cpu/backend.c", "host/backend/cuda/data.c", "host/backend/cuda/run.c",
+                "host/train/advance.c", "host/train/run.c"}
+# Public functions and those of a layer; static ones cannot be called from elsewhere.
+DEFINED = re.compile(r"^(?!static\b|typedef\b)[A-Za-z_][\w *]*?\b(vise_\w+)\([^;{}]*\)\s*\{", re.M)
 
 
 def part_of(path):
-    return next((part for part in ALLOWED if path.startswith(part + "/")), None)
+    fitting = [part for part in ALLOWED if path.startswith(part + "/")]
+    return max(fitting, key=len) if fitting else None
 
 
-def without_comments_and_texts(source):
-    """The source with comments and string contents blanked, line numbers kept."""
-    return TOKEN.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), source)
+# ---- includes ----
 
-
-def include_faults(path, part, source):
+def targets(root, path, source):
+    """(line number, text, file of the project or None, whether it is a header of the system) of each include."""
+    folder = os.path.dirname(path)
     for number, line in enumerate(source.split("\n"), 1):
         match = INCLUDE.match(line)
         if not match:
             continue
         name = match.group(1)
-        target = re.match(r'["<]([^">]+)[">]', name)
-        if not target:
-            yield f"{path}:{number}: include of {name}: name the file"
-            continue
-        file = target.group(1)
+        file = re.match(r'["<]([^">]+)[">]', name)
+        file = file.group(1) if file else ""
+        beside = os.path.join(folder, file)
         if file.startswith("vise/"):
-            target_part = PUBLIC
-        elif name.startswith('"') or file.startswith(("host/", "kernels/", "tests/", "include/")):
-            target_part = part_of(file)
+            yield number, name, "include/" + file, False
+        elif file.startswith(("host/", "kernels/", "tests/", "bench/", "examples/")):
+            yield number, name, file, False
+        elif path.startswith("tests/") and name.startswith('"') and os.path.isfile(os.path.join(root, beside)):
+            yield number, name, os.path.normpath(beside), False
         else:
-            continue  # a header of the system
-        if target_part is None or (target_part == PUBLIC and not file.startswith("vise/")):
+            yield number, name, None, name.startswith("<")
+
+
+def include_faults(root, path, part, source):
+    for number, name, file, is_system in targets(root, path, source):
+        target_part = part_of(file) if file else None
+        if name[0] not in '"<':
+            yield f"{path}:{number}: include of {name}: name the file"
+        elif target_part is None and not is_system and not path.startswith("tests/emulation/"):
             yield f'{path}:{number}: include of {name}: write "vise/...", "host/PART/..." or "kernels/..."'
-        elif target_part not in ALLOWED[part]:
+        elif target_part is not None and target_part != part and target_part not in ALLOWED[part]:
             yield f"{path}:{number}: {part} must not include {target_part} ({name})"
-
-
-# Includes CUDA's headers for nvcc and C++ alone.
-PLAIN_FOR_C = {"kernels/device.cuh"}
 
 
 def cuda_faults(root, path, source, seen):
@@ -69,23 +98,7 @@ def cuda_faults(root, path, source, seen):
             yield f"includes {name}"
         elif name not in seen and os.path.isfile(os.path.join(root, name)):
             seen.add(name)
-            with open(os.path.join(root, name), encoding="utf-8") as file:
-                yield from (f"{fault}, by {name}" for fault in cuda_faults(root, name, file.read(), seen))
-
-
-def length_faults(path, source):
-    lines = source.count("\n")
-    if lines > MAX_FILE_LINES:
-        yield f"{path}: {lines} lines, at most {MAX_FILE_LINES}"
-    start = None
-    for number, line in enumerate(source.split("\n"), 1):
-        if start is None and re.match(r"[A-Za-z_}]?.*\)\s*\{$", line) and not line.startswith("#"):
-            if not line.startswith("}"):
-                start = number
-        elif line.startswith("}"):
-            if start is not None and number - start + 1 > MAX_FUNCTION_LINES:
-                yield f"{path}:{start}: a function of {number - start + 1} lines, at most {MAX_FUNCTION_LINES}"
-            start = None
+            yield from (f"{fault}, by {name}" for fault in cuda_faults(root, name, read(root, name), seen))
 
 
 def print_faults(path, source):
@@ -95,86 +108,104 @@ def print_faults(path, source):
             yield f"{path}:{number}: only host/cli prints or exits ({match.group().strip(' (')})"
 
 
+# ---- circles ----
+
+def header_circles(root, sources):
+    edges = {path: {file for _, _, file, _ in targets(root, path, source) if file} for path, source in sources.items()}
+    for circle in circles(edges):
+        yield f"{' and '.join(circle)} include each other in a circle"
+
+
+def call_circles(sources):
+    """Sources of one part whose functions call each other in a circle: which of them is the lower one?"""
+    homes, edges = {}, {}
+    plain = {path: without_comments_and_texts(source) for path, source in sources.items()
+             if path.startswith("host/") and path.endswith(".c")}
+    for path, source in plain.items():
+        for name in DEFINED.findall(source):
+            homes.setdefault(name, set()).add(path)
+    for path, source in plain.items():
+        for name in set(re.findall(r"\bvise_\w+", source)):
+            if len(homes.get(name, ())) == 1:  # a second one stands in where a build lacks the first
+                edges.setdefault(path, set()).update(homes[name] - {path})
+    for circle in circles(edges):
+        if circle[0] not in CIRCLES_LEFT:
+            yield f"{' and '.join(circle)} call each other in a circle"
+
+
+# ---- all of it ----
+
 def faults(root):
-    n_files = 0
-    for top in ("include", "host", "kernels", "tests", "bench"):
-        for folder, _, names in os.walk(os.path.join(root, top)):
-            for name in sorted(names):
-                path = os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
-                if not path.endswith((".c", ".h", ".cpp", ".cu", ".cuh", ".py", ".sh")):
-                    continue
-                with open(os.path.join(root, path), encoding="utf-8") as file:
-                    source = file.read()
-                n_files += 1
-                part = part_of(path)
-                if part is None and top in ("include", "host"):
-                    yield f"{path}: no part of the project has this folder"
-                if part is not None:
-                    yield from include_faults(path, part, source)
-                    if part == "host/plan":
-                        yield from (f"{path}: host/plan must not see CUDA: {fault}"
-                                    for fault in cuda_faults(root, path, source, set(PLAIN_FOR_C)))
-                    if part != "host/cli":
-                        yield from print_faults(path, source)
-                yield from length_faults(path, source)
-    if n_files == 0:
+    sources = {path: read(root, path) for path in paths(root, TOPS, CODE)}
+    for path, source in sources.items():
+        part = part_of(path)
+        if part is None:
+            yield f"{path}: no part of the project has this folder"
+            continue
+        yield from include_faults(root, path, part, source)
+        if part == "host/plan":
+            yield from (f"{path}: host/plan must not see CUDA: {fault}"
+                        for fault in cuda_faults(root, path, source, set(PLAIN_FOR_C)))
+        if not path.startswith(PRINTERS):
+            yield from print_faults(path, source)
+    yield from header_circles(root, sources)
+    yield from call_circles(sources)
+    if not sources:
         yield f"{root}: no source files"
 
 
 SEEDED = [
-    ("host/base/a.c", '#include "host/data/dataset.h"\n', "host/base must not include host/data"),
-    ("host/data/a.c", '#include "host/model/model.h"\n', "host/data must not include host/model"),
-    ("host/model/a.h", '#  include "host/train/config.h"\n', "host/model must not include host/train"),
-    ("host/backend/cpu/a.c", '#include "host/data/dataset.h"\n', "host/backend must not include host/data"),
-    ("host/plan/a.c", '#include "host/backend/backend.h"\n', "host/plan must not include host/backend"),
-    ("host/plan/a.c", "#include <cuda_runtime_api.h>\n", "host/plan must not see CUDA: includes cuda_runtime_api.h"),
-    ("host/plan/a.c", '#include "kernels/step.h"\n',
-     "includes cuda_runtime_api.h, by kernels/exchange.h, by kernels/step.h",
-     {"kernels/step.h": '#include "kernels/exchange.h"\n', "kernels/exchange.h": "#include <cuda_runtime_api.h>\n"}),
-    ("host/cli/a.c", '#include "host/base/error.h"\n', "host/cli must not include host/base"),
-    ("host/cli/b.c", '#include <host/base/error.h>\n', "host/cli must not include host/base"),
-    ("include/vise/a.h", '#include "host/base/error.h"\n', "include/vise must not include host/base"),
-    ("host/train/a.c", '#include "../cli/parse.h"\n', "write"),
-    ("host/train/b.c", "#include HEADER\n", "name the file"),
-    ("host/extra/a.c", "\n", "no part of the project"),
-    ("host/train/c.c", 'void f(void) { /* exit() */ g("abort()"); printf("x"); }\n', "only host/cli prints or exits"),
-    ("host/data/b.c", "int f(void) {\n  exit(1);\n}\n", "host/data/b.c:2: only host/cli prints or exits"),
-    ("kernels/a.cu", "fputs(text, stderr);\n", "only host/cli prints or exits"),
-    ("tests/a.c", "\n" * 601, "601 lines"),
-    ("host/model/b.c", "int f(void) {\n" + "  g();\n" * 99 + "}\n", "a function of 101 lines"),
+    ({"host/base/a.c": '#include "host/data/dataset.h"\n'}, "host/base must not include host/data"),
+    ({"host/data/a.c": '#include "host/model/model.h"\n'}, "host/data must not include host/model"),
+    ({"host/model/a.h": '#  include "host/train/config.h"\n'}, "host/model must not include host/train"),
+    ({"host/rule/a.h": '#include "host/backend/backend.h"\n'}, "host/rule must not include host/backend"),
+    ({"host/options/a.c": '#include "host/train/trainer.h"\n'}, "host/options must not include host/train"),
+    ({"host/table/a.c": '#include "host/data/csv.h"\n'}, "host/table must not include host/data"),
+    ({"host/backend/cpu/a.c": '#include "host/data/dataset.h"\n'}, "host/backend must not include host/data"),
+    ({"host/train/a.c": '#include "host/bench/bench.h"\n'}, "host/train must not include host/bench"),
+    ({"host/plan/a.c": '#include "host/backend/backend.h"\n'}, "host/plan must not include host/backend"),
+    ({"host/plan/a.c": "#include <cuda_runtime_api.h>\n"}, "host/plan must not see CUDA: includes cuda_runtime_api.h"),
+    ({"host/plan/a.c": '#include "kernels/step.h"\n', "kernels/step.h": '#include "kernels/exchange.h"\n',
+      "kernels/exchange.h": "#include <cuda_runtime_api.h>\n"},
+     "includes cuda_runtime_api.h, by kernels/exchange.h, by kernels/step.h"),
+    ({"kernels/a.cu": '#include "host/backend/backend.h"\n'}, "kernels must not include host/backend"),
+    ({"host/cli/a.c": '#include "host/base/error.h"\n'}, "host/cli must not include host/base"),
+    ({"host/cli/b.c": '#include <host/base/error.h>\n'}, "host/cli must not include host/base"),
+    ({"examples/a.c": '#include "host/base/error.h"\n'}, "examples must not include host/base"),
+    ({"include/vise/a.h": '#include "host/base/error.h"\n'}, "include/vise must not include host/base"),
+    ({"host/train/a.c": '#include "tests/support/rig.h"\n'}, "host/train must not include tests/support"),
+    ({"tests/support/a.c": '#include "tests/cpu/case.h"\n'}, "tests/support must not include tests/cpu"),
+    ({"tests/unit/cli/a.c": '#include "host/train/run.h"\n'}, "tests/unit/cli must not include host/train"),
+    ({"host/train/a.c": '#include "../cli/parse.h"\n'}, "write"),
+    ({"host/train/b.c": "#include HEADER\n"}, "name the file"),
+    ({"host/extra/a.c": "\n"}, "no part of the project"),
+    ({"host/train/c.c": 'void f(void) { /* exit() */ g("abort()"); printf("x"); }\n'}, "only host/cli prints or exits"),
+    ({"host/data/b.c": "int f(void) {\n  exit(1);\n}\n"}, "host/data/b.c:2: only host/cli prints or exits"),
+    ({"kernels/a.cu": "fputs(text, stderr);\n"}, "only host/cli prints or exits"),
+    ({"host/base/a.h": '#include "host/base/b.h"\n', "host/base/b.h": '#include "host/base/c.h"\n',
+      "host/base/c.h": '#include "host/base/a.h"\n'}, "host/base/a.h and host/base/b.h and host/base/c.h include each"),
+    ({"host/data/a.c": "int vise_i_a(void) {\n  return vise_i_b();\n}\n",
+      "host/data/b.c": "int vise_i_b(void) {\n  return vise_i_a();\n}\n"}, "host/data/a.c and host/data/b.c call each"),
 ]
 CLEAN = [
-    ("host/cli/a.c", '#include <stdio.h>\n#include "vise/vise.h"\n#include "host/cli/parse.h"\nvoid f(void) { exit(1); }\n'),
-    ("host/plan/a.c", '#include "kernels/canonical.h"\n#include "host/base/net.h"\n'),
-    ("host/train/a.c", '#include <math.h>\n#include "host/backend/backend.h"\n/* printf("no"); */\nchar *s = "exit(1)";\n'),
-    ("host/backend/a.c", '#include "host/plan/plan.h"\n#include "kernels/step.h"\n#include "vise/train.h"\n'),
-    ("host/base/a.c", "int f(void) {\n" + "  snprintf(t, n, x);\n" * 98 + "}\n"),
+    {"host/cli/a.c": '#include <stdio.h>\n#include "vise/vise.h"\n#include "host/cli/p.h"\nvoid f(void) { exit(1); }\n'},
+    {"host/plan/a.c": '#include "kernels/canonical.h"\n#include "host/base/net.h"\n'},
+    {"host/train/a.c": '#include <math.h>\n#include "host/backend/b.h"\n/* printf("no"); */\nchar *s = "exit(1)";\n'},
+    {"host/backend/a.c": '#include "host/plan/plan.h"\n#include "kernels/step.h"\n#include "vise/train.h"\n'},
+    {"tests/gpu/a.c": '#include "rig.h"\n#include "tests/support/cpu_case.h"\n', "tests/gpu/rig.h": "\n"},
+    {"host/base/a.c": "int vise_i_a(void) {\n  return vise_i_b();\n}\n",
+     "host/base/b.c": "int vise_i_b(void) {\n  return 0; /* not vise_i_a() */\n}\n"},
 ]
-
-
-def faults_of(path, source, others=None):
-    with tempfile.TemporaryDirectory() as root:
-        for name, text in {path: source, **(others or {})}.items():
-            os.makedirs(os.path.join(root, os.path.dirname(name)), exist_ok=True)
-            with open(os.path.join(root, name), "w", encoding="utf-8") as file:
-                file.write(text)
-        return list(faults(root))
-
-
-def self_test():
-    for path, source, expected, *others in SEEDED:
-        found = faults_of(path, source, *others)
-        if len(found) != 1 or expected not in found[0]:
-            yield f"seeded violation in {path}: expected one fault with '{expected}', found {found}"
-    for path, source in CLEAN:
-        found = faults_of(path, source)
-        if found:
-            yield f"clean {path}: found {found}"
 
 
 def main():
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    found = list(self_test() if "--self-test" in sys.argv[1:] else faults(root))
+    found = []
+    for check in (sys.modules[__name__], shape, references):
+        if "--self-test" in sys.argv[1:]:
+            found.extend(self_test(check.faults, check.SEEDED, check.CLEAN))
+        else:
+            found.extend(check.faults(root))
     print("\n".join(found) or "no faults")
     return 1 if found else 0
 

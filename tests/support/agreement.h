@@ -2,7 +2,7 @@
 #ifndef VISE_T_AGREEMENT_H
 #define VISE_T_AGREEMENT_H
 
-#include "tests/cpu/cpu_options.h"
+#include "tests/support/cpu_options.h"
 
 typedef struct agreement {
   const vise_i_backend_ops *ops;
@@ -28,6 +28,20 @@ void agreement_expect(const agreement *a, const cpu_case *c, const char *first, 
    be more than `least` pairs. */
 void agreement_over_shapes(const agreement *a, size_t part, size_t n_parts);
 void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t least);
+
+/* Tests of a suite for an agreement whose loops over all options take long: each in quarters. */
+#define AGREEMENT_TESTS(suite, a)         \
+  AGREEMENT_TESTS_OF_QUARTER(suite, a, 0) \
+  AGREEMENT_TESTS_OF_QUARTER(suite, a, 1) \
+  AGREEMENT_TESTS_OF_QUARTER(suite, a, 2) \
+  AGREEMENT_TESTS_OF_QUARTER(suite, a, 3)
+#define AGREEMENT_TESTS_OF_QUARTER(suite, a, quarter) \
+  Test(suite, options_over_shapes_##quarter) {        \
+    agreement_over_shapes(a, quarter, 4);             \
+  }                                                   \
+  Test(suite, options_in_pairs_##quarter) {           \
+    agreement_in_pairs(a, quarter, 4, 220);           \
+  }
 
 /* Every loss that may have one output, with and without weights of rows and classes. */
 void agreement_of_one_output(const agreement *a);

@@ -1,4 +1,4 @@
-/* NumPy's legacy random numbers (numpy.random.seed, numpy.random.rand): the generator of the contract's data sets.
+/* NumPy's legacy random numbers (numpy.random.seed, numpy.random.rand): the generator of the data sets in docs/step.md.
    Matsumoto and Nishimura, "Mersenne Twister", ACM TOMACS 8 (1998). */
 #ifndef VISE_TEST_NUMPY_LEGACY_H
 #define VISE_TEST_NUMPY_LEGACY_H

@@ -9,12 +9,13 @@
 #include "host/backend/backend.h"
 
 #define TRAJECTORY_MAX_REPORTED 16
+#define TRAJECTORY_MAX_CLASSES 16
 
 typedef struct trajectory {
   const char *name;
   vise_i_net net;
   vise_i_step_spec spec; /* net and class_weights point into this case: do not copy a trajectory */
-  double class_weights[16];
+  double class_weights[TRAJECTORY_MAX_CLASSES];
   double lr;
   size_t batch, n_steps; /* consecutive rows in file order, over and over */
   size_t n_rows;
@@ -49,5 +50,7 @@ typedef struct trajectory_tolerance {
    NULL; stats [t->n_steps]. */
 void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
                           void (*more)(const trajectory *t, const vise_step_stats *stats));
+/* The same on a float32 backend, as exact as float32 is after the hundreds of steps of a case. */
+void trajectory_check_all_float32(const vise_i_backend_ops *ops);
 
 #endif

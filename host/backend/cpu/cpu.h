@@ -165,12 +165,12 @@ void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1);
 double vise_i_cpu_penalty(const vise_i_backend *b);
 /* out += their gradient, from c2 and c1. */
 void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out);
-/* Steps 3 to 6 of the contract, reading only: fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
+/* docs/step.md, 3 to 6, reading only: fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
    False when the gradient or its norm is not finite. */
 bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats);
 
 /* ---- update.c ---- */
-/* Steps 8 to 12 of the contract; counters advance; at-bound counts go to b->tensor_stats. The box must be set. */
+/* docs/step.md, 8 to 12; counters advance; at-bound counts go to b->tensor_stats. The box must be set. */
 void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper);
 
 /* ---- project.c ---- */

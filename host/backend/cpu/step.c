@@ -1,4 +1,4 @@
-/* One step: gradient of a batch, then the order of the contract; whether to skip is decided before any write. */
+/* One step: gradient of a batch, then the order of docs/step.md; whether to skip is decided before any write. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"

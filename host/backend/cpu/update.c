@@ -1,7 +1,7 @@
 /*
  * The pass that writes: gradient (formed again as in reduce.c), norm scale, optimizer, cap, decay, proximal L1, mask
  * and box for each element, and counts of entries at their bounds. One loop for each optimizer and kind of penalty,
- * free of branches, so that all of them vectorize; the float operations are those of the contract in its order.
+ * free of branches, so that all of them vectorize; the float operations are those of docs/step.md in its order.
  */
 #include <math.h>
 

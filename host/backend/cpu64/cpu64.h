@@ -1,5 +1,5 @@
 /*
- * The float64 backend: the step contract in its plainest executable form, and the oracle for every other backend.
+ * The float64 backend: docs/step.md in its plainest executable form, and the oracle for every other backend.
  * Products are dgemm calls; everything else is a simple loop next to its formula. Rows are worked on in chunks, so that
  * a batch of any size needs little memory; nothing is allocated after create.
  *
@@ -129,7 +129,7 @@ VISE_WARN_UNUSED vise_status vise_i_cpu64_verify_projection(const vise_i_backend
 
 /* ---- step.c ---------------------------------------------------------------------------------------------------- */
 
-/* One step on rows[0..n) of data, steps 1 to 13 of the contract. stats (without step and epoch) is filled when the
+/* One step on rows[0..n) of data (docs/step.md, 1 to 13). stats (without step and epoch) is filled when the
    status is VISE_OK or VISE_ERR_NONFINITE. */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
                                                const vise_array *delta, double external_loss, const vise_i_hyper *hyper,

@@ -1,4 +1,4 @@
-/* One step: the order of the contract, and what happens when numbers are not finite. */
+/* One step in the order of docs/step.md, and what happens when numbers are not finite. */
 #include <math.h>
 #include <string.h>
 

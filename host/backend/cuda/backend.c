@@ -23,7 +23,7 @@ static bool is_unfused(const vise_i_step_spec *spec) {
 static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err) {
   if (!is_unfused(spec) || spec->steps_per_launch <= 1) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                     "--steps-per-launch %llu: --step %s launches each step by itself; leave it 0, or use --step fused",
+                     "`steps_per_launch` %llu: `step_mode` %s launches each step by itself; leave it 0, or use `step_mode` fused",
                      (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
 }
 

@@ -37,15 +37,15 @@ static vise_status find_functions(vise_i_blas *out, vise_error *err) {
   out->library = open_library();
   if (!out->library) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                       "--step unfused needs cuBLAS: libcublasLt.so.13 was not found (nor libcublasLt.so, "
-                       "libcublasLt.so.12); install it or set LD_LIBRARY_PATH, or use --step fused");
+                       "`step_mode` unfused needs cuBLAS: libcublasLt.so.13 was not found (nor libcublasLt.so, "
+                       "libcublasLt.so.12); install it or set LD_LIBRARY_PATH, or use `step_mode` fused");
   }
 
 #define X(field, function)                                                                                             \
   {                                                                                                                    \
     void *const address = dlsym(out->library, #function);                                                              \
     if (!address) {                                                                                                    \
-      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--step unfused: the cuBLAS that was found has no %s", #function); \
+      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` unfused: the cuBLAS that was found has no %s", #function); \
     }                                                                                                                  \
     memcpy(&out->field, &address, sizeof address);                                                                     \
   }

@@ -13,7 +13,7 @@ enum { ROW_ALIGN = 16 };
 vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                    vise_error *err) {
   if (data->x.n_rows > UINT32_MAX) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, --backend cuda counts up to %u", data->x.n_rows,
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, `backend` cuda counts up to %u", data->x.n_rows,
                        UINT32_MAX);
   }
   return vise_i_check_data(&b->spec, data, with_targets, err);

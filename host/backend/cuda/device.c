@@ -56,11 +56,11 @@ int vise_i_cuda_n_devices(void) {
 }
 
 vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err) {
-  if (n_devices == 0) return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there is no CUDA device", index);
+  if (n_devices == 0) return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there is no CUDA device", index);
   if (n_devices == 1) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there is 1 CUDA device, 0", index);
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there is 1 CUDA device, 0", index);
   }
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d: there are %d CUDA devices, 0 %s %d", index, n_devices,
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: there are %d CUDA devices, 0 %s %d", index, n_devices,
                      n_devices == 2 ? "and" : "to", n_devices - 1);
 }
 
@@ -100,7 +100,7 @@ vise_status vise_i_cuda_choose(int index, vise_error *err) {
   if (error != cudaSuccess) return device_failed(index, "cudaDeviceGetAttribute", error, err);
 
   if (major < VISE_I_CUDA_MIN_MAJOR) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "--device %d has compute capability %d.%d, 8.0 or more is needed",
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d has compute capability %d.%d, 8.0 or more is needed",
                        index, major, minor);
   }
 

@@ -195,7 +195,7 @@ vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err) {
 
   if (b->memory_limit > 0 && n_bytes > b->memory_limit) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "--device-memory-limit %zu: the step takes %zu bytes, %zu more, before there are any data",
+                         "`device_memory_limit` %zu: the step takes %zu bytes, %zu more, before there are any data",
                          b->memory_limit, n_bytes, n_bytes - b->memory_limit));
   }
 

@@ -61,7 +61,7 @@ static vise_status bind_chunks(vise_i_backend *b, const vise_i_data *data, bool 
   if (2 * each > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "two batches of data take %zu bytes of device memory, %zu more than the %zu that are left; "
-                         "use a smaller --batch",
+                         "use a smaller `batch`",
                          2 * each, 2 * each - available, available));
   }
 

@@ -23,7 +23,7 @@ vise_status vise_i_cuda_grow_single(vise_i_backend *b, size_t n_bytes, vise_erro
 
   if (b->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "--device-memory-limit %zu: the rows of a call take %zu bytes, %zu more than are left",
+                         "`device_memory_limit` %zu: the rows of a call take %zu bytes, %zu more than are left",
                          b->memory_limit, n_bytes, n_bytes - available));
   }
 

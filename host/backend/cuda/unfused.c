@@ -81,7 +81,7 @@ static vise_status allocate(vise_i_backend *b, vise_error *err) {
   VISE_TRY(vise_i_cuda_available(b, &available, err));
   if (b->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "--device-memory-limit %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
+                         "`device_memory_limit` %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
                          "are left",
                          b->memory_limit, n_bytes, n_bytes - available));
   }

@@ -143,7 +143,7 @@ static vise_status choose(vise_i_backend *b, const request *r, vise_i_product *p
     if (r->epilogues[i] != CUBLASLT_EPILOGUE_DEFAULT) continue;
     VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* fails if the device itself did */
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "--step unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
+                         "`step_mode` unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
                          (unsigned long long)r->m, (unsigned long long)r->n, (unsigned long long)r->k, (int)found));
   }
 

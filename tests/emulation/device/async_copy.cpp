@@ -50,11 +50,6 @@ void async_wait(int pending, const char *file, int line) {
   finish_groups(current->open_group - pending);
 }
 
-void async_wait_all(const char *file, int line) {
-  set_site(file, line);
-  finish_groups(current->open_group + 1);
-}
-
 void async_thread_exited(Thread *thread) {
   if (thread->copies.empty()) return;
   record_error(cudaErrorLaunchFailure, thread, "", 0,
@@ -122,12 +117,6 @@ void mbarrier_init(uint64_t *barrier, unsigned count, const char *file, int line
   value.pending = value.expected = count;
   value.magic = kMagic;
   memcpy(barrier, &value, sizeof value);
-}
-
-void mbarrier_invalidate(uint64_t *barrier, const char *file, int line) {
-  read(barrier, file, line);
-  note_write(barrier, 8);
-  memset(barrier, 0xff, 8);
 }
 
 void mbarrier_arrive(uint64_t *barrier, unsigned expect_bytes, const char *file, int line) {

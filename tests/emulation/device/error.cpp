@@ -1,5 +1,4 @@
 // Errors of running kernels: recorded with a report, sticky, never the end of the process.
-#include <cstdarg>
 #include <cstdio>
 #include <map>
 
@@ -11,12 +10,6 @@ namespace {
 
 cudaError_t sticky = cudaSuccess;
 std::string report;
-
-std::string format_arguments(const char *format, va_list arguments) {
-  char text[1024];
-  vsnprintf(text, sizeof text, format, arguments);
-  return text;
-}
 
 std::string place(const Thread *thread) {
   std::string text = "kernel " + (grid ? symbol_name(grid->launch->kernel->function) : std::string("?"));
@@ -47,6 +40,12 @@ const char *state_text(State state) {
 }
 
 }  // namespace
+
+std::string format_arguments(const char *format, va_list arguments) {
+  char text[1024];
+  vsnprintf(text, sizeof text, format, arguments);
+  return text;
+}
 
 std::string format_text(const char *format, ...) {
   va_list arguments;

@@ -17,13 +17,14 @@
 
 namespace emu {
 
-namespace {
-
 #if EMU_ASAN
 constexpr size_t kStackSize = 256 << 10;  // instrumented frames are large
 #else
 constexpr size_t kStackSize = 64 << 10;
 #endif
+
+namespace {
+
 constexpr size_t kStacksAtOnce = 64;
 constexpr uint64_t kCanary[4] = {0x5aa5c33c0ff01e2d, 0x0123456789abcdef, 0x5aa5c33c0ff01e2d, 0xfedcba9876543210};
 

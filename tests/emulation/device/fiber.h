@@ -4,6 +4,8 @@
 
 namespace emu {
 
+extern const size_t kStackSize;  // bytes of each fiber's stack
+
 struct Fiber {
   void *saved = nullptr;  // stack pointer, or the ucontext where there is no hand-made switch
   char *stack = nullptr;

@@ -4,6 +4,7 @@
 #pragma once
 #include <cuda_runtime_api.h>
 
+#include <cstdarg>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -83,11 +84,13 @@ cudaError_t device_error();
 const std::string &device_report();
 void reset_error();
 
+std::string format_arguments(const char *format, va_list arguments);
+
 // ---- counters --------------------------------------------------------------------------------------------------
 
 // The device half counts launches, allocations and frees; the host half the rest. Tests read and reset them.
 struct Counters {
-  uint64_t launches, cooperative_launches, graph_launches;
+  uint64_t launches, cooperative_launches, library_calls, graph_launches;
   uint64_t copies, copied_bytes, memsets;
   uint64_t allocations, frees, host_allocations;
   uint64_t synchronizations;

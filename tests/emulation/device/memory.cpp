@@ -43,10 +43,6 @@ void reserve() {
   arena = arena_next = static_cast<char *>(memory);
 }
 
-size_t round_up(size_t bytes, size_t to) {
-  return (bytes + to - 1) / to * to;
-}
-
 // The live allocation that starts at or before the address, whether or not it reaches that far.
 std::map<char *, Allocation>::iterator before(const void *address) {
   auto after = live.upper_bound(static_cast<char *>(const_cast<void *>(address)));
@@ -132,10 +128,6 @@ bool memory_contains(const void *pointer, size_t bytes, void **base, size_t *siz
   return bytes <= found->second.bytes - static_cast<size_t>(byte - found->first);
 }
 
-void memory_poison(void *pointer, size_t bytes) {
-  memset(pointer, kNan, bytes);
-}
-
 size_t memory_used() {
   return used;
 }
@@ -144,10 +136,8 @@ size_t memory_live() {
   return live.size();
 }
 
-size_t memory_free_all() {
-  const size_t n = live.size();
+void memory_free_all() {
   while (!live.empty()) memory_free(live.begin()->first);
-  return n;
 }
 
 const char *memory_check() {

@@ -8,6 +8,10 @@
 
 namespace emu {
 
+inline size_t round_up(size_t bytes, size_t to) {
+  return (bytes + to - 1) / to * to;
+}
+
 // Aligned to 256 bytes, filled with 0xff; nullptr when the emulated device's memory is spent.
 void *memory_allocate(size_t bytes);
 
@@ -18,11 +22,9 @@ cudaError_t memory_free(void *pointer);
 // are set when not null (also when only pointer itself lies in it and the range overruns, for messages).
 bool memory_contains(const void *pointer, size_t bytes, void **base = nullptr, size_t *size = nullptr);
 
-// Fills an allocation with NaN bytes again.
-void memory_poison(void *pointer, size_t bytes);
-size_t memory_used();      // bytes in live allocations
-size_t memory_live();      // number of live allocations
-size_t memory_free_all();  // cudaDeviceReset; returns how many there were
+size_t memory_used();    // bytes in live allocations
+size_t memory_live();    // number of live allocations
+void memory_free_all();  // cudaDeviceReset
 
 // The report of a write outside an allocation, or "" when there was none. run_grid calls it after each launch; the host
 // half should call it after copies and memsets of its own.

@@ -33,27 +33,18 @@ inline void unpoison(void *start, size_t bytes) {
 #endif
 }
 
-// Copies and fills that AddressSanitizer does not check: a section has red zones between its objects.
+// A copy that AddressSanitizer does not check: a section has red zones between its objects.
 #if EMU_ASAN && defined(__x86_64__)
 inline void raw_copy(void *to, const void *from, size_t bytes) {
   asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
-}
-inline void raw_fill(void *to, int value, size_t bytes) {
-  asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
 }
 #elif EMU_ASAN
 __attribute__((no_sanitize("address"))) inline void raw_copy(void *to, const void *from, size_t bytes) {
   for (size_t i = 0; i < bytes; ++i) static_cast<volatile char *>(to)[i] = static_cast<const volatile char *>(from)[i];
 }
-__attribute__((no_sanitize("address"))) inline void raw_fill(void *to, int value, size_t bytes) {
-  for (size_t i = 0; i < bytes; ++i) static_cast<volatile char *>(to)[i] = static_cast<char>(value);
-}
 #else
 inline void raw_copy(void *to, const void *from, size_t bytes) {
   __builtin_memcpy(to, from, bytes);
-}
-inline void raw_fill(void *to, int value, size_t bytes) {
-  __builtin_memset(to, value, bytes);
 }
 #endif
 

@@ -180,7 +180,8 @@ Thread *pick(Block *block) {
 void thread_exited(Thread *thread) {
   Block *block = thread->block;
   if (!fiber_release(thread->fiber)) {
-    record_error(cudaErrorLaunchFailure, thread, "", 0, "the thread's stack has overflowed (64 KiB of local memory)");
+    record_error(cudaErrorLaunchFailure, thread, "", 0,
+                 format_text("the thread's stack has overflowed (%zu KiB of local memory)", kStackSize >> 10));
     return;
   }
 
@@ -302,7 +303,7 @@ void run_waves(const Launch &launch) {
 
   shared_begin(at_once * per_cluster, launch.dynamic_shared);
   for (size_t first = 0; first < n_clusters && !grid->failed; first += at_once) {
-    race_begin_wave();
+    race_begin_wave(at_once * per_cluster);
     for (size_t i = first; i < std::min(first + at_once, n_clusters); ++i) make_cluster(order[i], i - first);
     run_resident();
     drop_blocks();

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "memory.h"
 #include "sanitizer.h"
 #include "state.h"
 
@@ -25,10 +26,6 @@ char *stores;
 size_t stores_bytes;
 size_t stride, n_stores, dynamic_bytes, dynamic_offset;
 Block *loaded;  // the one whose static part is in the section
-
-size_t round_up(size_t bytes, size_t to) {
-  return (bytes + to - 1) / to * to;
-}
 
 bool in_section(const void *address) {
   const auto *byte = static_cast<const char *>(address);
@@ -169,10 +166,6 @@ void *dynamic_shared() {
   return current->block->store + dynamic_offset;
 }
 
-size_t dynamic_shared_bytes() {
-  return dynamic_bytes;
-}
-
 bool is_shared(const void *pointer) {
   size_t offset;
   return own_offset(pointer, &offset);
@@ -182,10 +175,6 @@ uint32_t shared_address(const void *pointer, const char *file, int line) {
   size_t offset = 0;
   if (!own_offset(pointer, &offset)) fail(file, line, "%p is not an address of this block's shared memory", pointer);
   return static_cast<uint32_t>(offset);
-}
-
-void *shared_pointer(uint32_t address) {
-  return address < shared_static_bytes() ? __start_emu_shared + address : current->block->store + address;
 }
 
 void *map_shared_rank(const void *pointer, unsigned rank, const char *file, int line) {

@@ -178,8 +178,8 @@ bool signals_take_fault(Thread *thread);
 // ---- race/order.cpp and shadow.cpp, or race_none.cpp -----------------------------------------------------------
 
 void race_begin_launch();
-void race_end_launch();  // records what was found as an error
-void race_begin_wave();
+void race_end_launch();                 // records what was found as an error
+void race_begin_wave(size_t n_blocks);  // the most that are resident at once
 void race_make_block(Block *block);
 void race_drop_block(Block *block);  // before its memory goes
 void race_memory_freed(const void *start, size_t bytes);
@@ -191,6 +191,5 @@ void race_cluster_wait(Thread *thread);
 void race_grid_barrier();
 void race_object_release(const void *address);  // by the running thread, with no access
 void race_object_acquire(Thread *thread, const void *address);
-bool race_enabled();
 
 }  // namespace emu

@@ -107,15 +107,11 @@ using emu::Capture;
 using emu::misuse;
 using emu::result;
 
-#define FIND_STREAM(stream, handle)             \
-  const auto stream = emu::find_stream(handle); \
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
-
 extern "C" {
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMode mode) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (mode < cudaStreamCaptureModeGlobal || mode > cudaStreamCaptureModeRelaxed)
     return misuse(cudaErrorInvalidValue, "%d is no mode of a capture", int(mode));
   if (stream->legacy) return misuse(cudaErrorStreamCaptureUnsupported, "the legacy stream cannot be captured");
@@ -135,7 +131,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMo
 
 cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!graph) return misuse(cudaErrorInvalidValue, "the place for the graph is NULL");
   const auto capture = stream->capture;
   if (!capture) return misuse(cudaErrorIllegalState, "the stream is not being captured");
@@ -158,7 +154,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph) {
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t handle, enum cudaStreamCaptureStatus *status) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!status) return misuse(cudaErrorInvalidValue, "the place for the status is NULL");
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
@@ -173,7 +169,7 @@ cudaError_t cudaStreamGetCaptureInfo(cudaStream_t handle, enum cudaStreamCapture
                                      cudaGraph_t *graph, const cudaGraphNode_t **dependencies,
                                      const cudaGraphEdgeData **edges, size_t *n) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!status) return misuse(cudaErrorInvalidValue, "the place for the status is NULL");
   if (cudaError_t error = cudaStreamIsCapturing(handle, status)) return error;
   if (*status != cudaStreamCaptureStatusActive) return cudaSuccess;

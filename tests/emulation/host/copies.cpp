@@ -12,28 +12,6 @@ using emu::misuse;
 using emu::result;
 using emu::Work;
 
-Copy flat(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
-  Copy copy;
-  copy.to = to;
-  copy.from = from;
-  copy.width = copy.to_pitch = copy.from_pitch = bytes;
-  copy.kind = kind;
-  return copy;
-}
-
-Copy rectangle(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
-               cudaMemcpyKind kind) {
-  Copy copy;
-  copy.to = to;
-  copy.from = from;
-  copy.to_pitch = to_pitch;
-  copy.from_pitch = from_pitch;
-  copy.width = width;
-  copy.height = height;
-  copy.kind = kind;
-  return copy;
-}
-
 Fill flat_fill(void *to, int value, size_t bytes) {
   Fill fill;
   fill.to = to;
@@ -92,15 +70,14 @@ cudaError_t copy_now(Copy copy) {
   return result(emu::sticky_error());
 }
 
-cudaError_t copy_later(Copy copy, cudaStream_t stream) {
+cudaError_t copy_later(Copy copy, cudaStream_t handle) {
   if (cudaError_t error = emu::check_copy(copy)) return error;
-  if (!emu::find_stream(stream)) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (copy.width == 0 || copy.height == 0) return cudaSuccess;
   const bool in_host = copy.kind == cudaMemcpyHostToHost;
-  if (cudaError_t error = emu::submit(stream, work_of(std::move(copy)))) return result(error);
+  if (cudaError_t error = emu::submit(handle, work_of(std::move(copy)))) return result(error);
   // "For transfers from any host memory to any host memory, the function is fully synchronous."
-  const auto found = emu::find_stream(stream);
-  if (in_host && !found->capture) emu::reach(emu::point_of(found));
+  if (in_host && !stream->capture) emu::reach(emu::point_of(stream));
   return cudaSuccess;
 }
 
@@ -115,11 +92,11 @@ cudaError_t fill_now(const Fill &fill) {
   return result(emu::sticky_error());
 }
 
-cudaError_t fill_later(const Fill &fill, cudaStream_t stream) {
+cudaError_t fill_later(const Fill &fill, cudaStream_t handle) {
   if (cudaError_t error = emu::check_fill(fill)) return error;
-  if (!emu::find_stream(stream)) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (fill.width == 0 || fill.height == 0) return cudaSuccess;
-  return result(emu::submit(stream, work_of(fill)));
+  return result(emu::submit(handle, work_of(fill)));
 }
 
 }  // namespace
@@ -128,24 +105,24 @@ extern "C" {
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
   EMU_ENTER();
-  return copy_now(flat(to, from, bytes, kind));
+  return copy_now(emu::flat_copy(to, from, bytes, kind));
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
   EMU_ENTER();
-  return copy_later(flat(to, from, bytes, kind), stream);
+  return copy_later(emu::flat_copy(to, from, bytes, kind), stream);
 }
 
 cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
                          enum cudaMemcpyKind kind) {
   EMU_ENTER();
-  return copy_now(rectangle(to, to_pitch, from, from_pitch, width, height, kind));
+  return copy_now({to, from, to_pitch, from_pitch, width, height, kind, nullptr});
 }
 
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width,
                               size_t height, enum cudaMemcpyKind kind, cudaStream_t stream) {
   EMU_ENTER();
-  return copy_later(rectangle(to, to_pitch, from, from_pitch, width, height, kind), stream);
+  return copy_later({to, from, to_pitch, from_pitch, width, height, kind, nullptr}, stream);
 }
 
 cudaError_t cudaMemset(void *to, int value, size_t bytes) {

@@ -34,10 +34,6 @@ struct Layout {
   int64_t ld = 0, stride = 0;
 };
 
-struct Preference {
-  uint64_t workspace = 0;
-};
-
 static_assert(sizeof(Operation) <= sizeof(cublasLtMatmulDescOpaque_t), "the operation fits");
 static_assert(sizeof(Layout) <= sizeof(cublasLtMatrixLayoutOpaque_t), "the layout fits");
 
@@ -142,7 +138,8 @@ bool matrix_of(const Layout &l, const void *data, Matrix *out) {
 }
 
 bool bias_epilogue(uint32_t kind) {
-  return (kind & (CUBLASLT_EPILOGUE_BIAS | 16 | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)) != 0;
+  return (kind & (CUBLASLT_EPILOGUE_BIAS | emu::kBiasGradient | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)) !=
+         0;
 }
 
 bool epilogue_known(uint32_t kind) {
@@ -182,9 +179,9 @@ cublasStatus_t read_epilogue(const Operation &o, const Matrix &d, emu::Epilogue 
   e->aux_type = o.aux_type < 0 ? d.type : cudaDataType(o.aux_type);
 
   if (bias_epilogue(o.epilogue) && (!o.bias || !emu::type_known(e->bias_type))) return CUBLAS_STATUS_INVALID_VALUE;
-  if (!(o.epilogue & 128)) return CUBLAS_STATUS_SUCCESS;
+  if (!(o.epilogue & emu::kAux)) return CUBLAS_STATUS_SUCCESS;
 
-  const bool gelu = (o.epilogue & (CUBLASLT_EPILOGUE_GELU | 64)) != 0;
+  const bool gelu = (o.epilogue & (CUBLASLT_EPILOGUE_GELU | emu::kDgelu)) != 0;
   const int64_t multiple = gelu ? 8 : 128;
   if (!o.aux || o.aux_ld < d.rows || o.aux_ld % multiple || o.aux_stride % multiple) return CUBLAS_STATUS_INVALID_VALUE;
   return gelu && !emu::type_known(e->aux_type) ? CUBLAS_STATUS_NOT_SUPPORTED : CUBLAS_STATUS_SUCCESS;
@@ -349,7 +346,7 @@ cublasStatus_t cublasLtMatrixLayoutGetAttribute(cublasLtMatrixLayout_t layout,
 
 cublasStatus_t cublasLtMatmulPreferenceInit_internal(cublasLtMatmulPreference_t preference, size_t size) {
   if (!preference || size < sizeof *preference) return CUBLAS_STATUS_INVALID_VALUE;
-  put(preference, Preference());
+  *preference = {};
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -368,12 +365,9 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     cublasLtMatmulPreferenceAttributes_t attribute, const void *value,
                                                     size_t bytes) {
   if (!preference || !value) return CUBLAS_STATUS_INVALID_VALUE;
-  if (attribute != CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES) return CUBLAS_STATUS_SUCCESS;  // alignments and the like
-  if (bytes != sizeof(uint64_t)) return CUBLAS_STATUS_INVALID_VALUE;
-  Preference changed;
-  memcpy(&changed.workspace, value, bytes);
-  put(preference, changed);
-  return CUBLAS_STATUS_SUCCESS;
+  // The one algorithm here needs no workspace: what is preferred is not kept.
+  const bool workspace = attribute == CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES;
+  return workspace && bytes != sizeof(uint64_t) ? CUBLAS_STATUS_INVALID_VALUE : CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc,

@@ -1,5 +1,6 @@
 // The device: its properties (an imagined sm_90 with as many multiprocessors as VISE_EMU_SMS says), versions, limits,
 // reset. VISE_EMU_DEVICES=0 makes a machine without a device.
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -24,7 +25,9 @@ using emu::result;
 constexpr int kRegisters = 65536;
 constexpr int kVersion = CUDART_VERSION;
 unsigned device_flags;
-size_t limits[] = {1024, 1 << 20, 8 << 20, 0, 0, 64, 0};  // by cudaLimit
+using Limits = std::array<size_t, 7>;  // by cudaLimit
+constexpr Limits kDefaultLimits = {1024, 1 << 20, 8 << 20, 0, 0, 64, 0};
+Limits limits = kDefaultLimits;
 
 bool present() {
   const char *devices = getenv("VISE_EMU_DEVICES");
@@ -290,6 +293,7 @@ cudaError_t cudaDeviceReset(void) {
   emu::reset_clock();
 
   device_flags = 0;
+  limits = kDefaultLimits;
   return cudaSuccess;
 }
 

@@ -35,9 +35,8 @@ void emu_refuse_epilogue(unsigned epilogue);
 // After this many more calls every cublasLtMatmul returns CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
 void emu_fail_products_after(uint64_t calls);
 
-// The last report of a misuse or a failing kernel, "" when there was none. emu_forget_report clears a misuse's.
+// The last report of a misuse or a failing kernel, "" when there was none.
 const char *emu_last_report(void);
-void emu_forget_report(void);
 
 size_t emu_live_allocations(void);  // in device memory
 size_t emu_live_host_allocations(void);

@@ -1,5 +1,4 @@
 // Errors: the last one, sticky ones, reports, names.
-#include <cstdarg>
 #include <cstdio>
 
 #include "tests/emulation/host/runtime.h"
@@ -17,12 +16,6 @@ struct State {
 State &state() {
   static State s;
   return s;
-}
-
-std::string formatted(const char *format, va_list arguments) {
-  char text[1024];
-  vsnprintf(text, sizeof text, format, arguments);
-  return text;
 }
 
 }  // namespace
@@ -46,7 +39,7 @@ void report(const std::string &text) {
 cudaError_t misuse(cudaError_t error, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  report(std::string(state().call) + ": " + formatted(format, arguments));
+  report(std::string(state().call) + ": " + format_arguments(format, arguments));
   va_end(arguments);
   return result(error);
 }
@@ -54,7 +47,7 @@ cudaError_t misuse(cudaError_t error, const char *format, ...) {
 void device_fault(cudaError_t error, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  report(formatted(format, arguments));
+  report(format_arguments(format, arguments));
   va_end(arguments);
   if (!state().fault) state().fault = error;
 }
@@ -120,10 +113,6 @@ const char *cudaGetErrorString(cudaError_t error) {
 const char *emu_last_report(void) {
   const std::string &kernel = emu::device_report();
   return emu::device_error() && !kernel.empty() ? kernel.c_str() : emu::state().report.c_str();
-}
-
-void emu_forget_report(void) {
-  emu::state().report.clear();
 }
 
 }  // extern "C"

@@ -86,8 +86,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t handle) {
   EMU_ENTER();
   NEED_EVENT(event);
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
 
   auto record = std::make_shared<Record>();
   if (stream->capture) {
@@ -126,8 +125,7 @@ cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream, uns
 cudaError_t cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned int flags) {
   EMU_ENTER();
   NEED_EVENT(event);
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (flags)
     return misuse(flags == cudaEventWaitExternal ? cudaErrorNotSupported : cudaErrorInvalidValue,
                   "flags 0x%x are not supported", flags);

@@ -19,7 +19,6 @@ using Plan = std::vector<Step>;
 struct CUgraphExec_st {
   std::shared_ptr<const Plan> plan;
   emu::Point last;  // launches of one executable graph do not overlap
-  unsigned long long flags = 0;
 };
 
 namespace {
@@ -109,7 +108,6 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsig
 
   *exec = new CUgraphExec_st();
   (*exec)->plan = std::make_shared<Plan>(plan_of(*graph));
-  (*exec)->flags = flags;
   executables.push_back(*exec);
   return cudaSuccess;
 }
@@ -136,8 +134,7 @@ cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
   EMU_ENTER();
   if (!exists(exec)) return misuse(cudaErrorInvalidValue, "the executable graph does not exist");
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
 
   if (stream->capture) {
     // Real CUDA makes a child graph; the same nodes in the captured graph do the same.

@@ -85,11 +85,7 @@ cudaError_t set_kernel(Work &work, const cudaKernelNodeParams *params) {
 
 cudaError_t set_copy(Work &work, void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
   if (work.kind != Work::kCopy) return misuse(cudaErrorInvalidValue, "not a memcpy node");
-  Copy copy;
-  copy.to = to;
-  copy.from = from;
-  copy.width = copy.to_pitch = copy.from_pitch = bytes;
-  copy.kind = kind;
+  Copy copy = flat_copy(to, from, bytes, kind);
   if (cudaError_t error = check_copy(copy)) return error;
   work.copy = copy;
   return cudaSuccess;

@@ -27,6 +27,14 @@ struct Matrix {
 // What happens to the inputs on their way into the multiplication.
 enum class Round { kNone, kTf32, kBf16 };
 
+// The bits that NVIDIA's epilogues are made of and that have no name of their own.
+enum EpilogueBit : unsigned {
+  kAux = CUBLASLT_EPILOGUE_RELU_AUX & ~CUBLASLT_EPILOGUE_RELU,
+  kDrelu = CUBLASLT_EPILOGUE_DRELU & ~kAux,
+  kDgelu = CUBLASLT_EPILOGUE_DGELU & ~kAux,
+  kBiasGradient = CUBLASLT_EPILOGUE_DRELU_BGRAD & ~CUBLASLT_EPILOGUE_DRELU,
+};
+
 struct Epilogue {
   cublasLtEpilogue_t kind = CUBLASLT_EPILOGUE_DEFAULT;
   void *bias = nullptr;  // or gradient of the bias

@@ -10,12 +10,11 @@ namespace {
 
 // Pinned memory stands between guard zones that are checked when it is freed. Under AddressSanitizer the guards are
 // small and the heap's own guards do the work.
-constexpr size_t kGuard = 4096;
+constexpr size_t kGuard = 4096, kAlign = 256;
 constexpr unsigned char kGuardByte = 0xa5;
 
 struct Pinned {
   size_t bytes = 0;
-  unsigned flags = 0;
   void *block = nullptr;  // nullptr: registered, not allocated
 };
 std::map<char *, Pinned> &pinned() {
@@ -32,10 +31,6 @@ std::map<char *, Pinned>::iterator find_pinned(void *pointer) {
   return static_cast<char *>(pointer) < after->first + after->second.bytes ? after : map.end();
 }
 
-size_t rounded(size_t bytes) {
-  return (bytes + 255) / 256 * 256;
-}
-
 cudaError_t host_allocate(void **pointer, size_t bytes, unsigned flags) {
   if (!pointer) return misuse(cudaErrorInvalidValue, "the place for the pointer is NULL");
   if (flags & ~unsigned(cudaHostAllocPortable | cudaHostAllocMapped | cudaHostAllocWriteCombined))
@@ -46,13 +41,13 @@ cudaError_t host_allocate(void **pointer, size_t bytes, unsigned flags) {
   if (bytes == 0) return cudaSuccess;
   if (bytes > SIZE_MAX / 2) return result(cudaErrorMemoryAllocation);
 
-  const size_t whole = 2 * kGuard + rounded(bytes);
-  auto *block = static_cast<char *>(aligned_alloc(kGuard, (whole + kGuard - 1) / kGuard * kGuard));
+  const size_t whole = 2 * kGuard + round_up(bytes, kAlign);
+  auto *block = static_cast<char *>(aligned_alloc(kGuard, round_up(whole, kGuard)));
   if (!block) return result(cudaErrorMemoryAllocation);
   memset(block, kGuardByte, whole);
   memset(block + kGuard, 0xff, bytes);  // NaN
 
-  pinned()[block + kGuard] = {bytes, flags, block};
+  pinned()[block + kGuard] = {bytes, block};
   host_memory_add(block + kGuard, bytes);
   ++counters().host_allocations;
   *pointer = block + kGuard;
@@ -63,7 +58,7 @@ cudaError_t host_allocate(void **pointer, size_t bytes, unsigned flags) {
 std::string damage(const char *start, const Pinned &allocation) {
   const auto *block = static_cast<const unsigned char *>(allocation.block);
   const auto *end = reinterpret_cast<const unsigned char *>(start) + allocation.bytes;
-  const auto *last = reinterpret_cast<const unsigned char *>(start) + rounded(allocation.bytes) + kGuard;
+  const auto *last = reinterpret_cast<const unsigned char *>(start) + round_up(allocation.bytes, kAlign) + kGuard;
   for (const unsigned char *p = block; p < block + kGuard; ++p)
     if (*p != kGuardByte) return std::to_string(block + kGuard - p) + " bytes before its start";
   for (const unsigned char *p = end; p < last; ++p)
@@ -112,8 +107,7 @@ cudaError_t cudaFree(void *pointer) {
 cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t handle) {
   EMU_ENTER();
   if (!pointer) return misuse(cudaErrorInvalidValue, "the place for the pointer is NULL");
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return misuse(cudaErrorNotSupported, "memory nodes of graphs are not emulated");
 
   *pointer = nullptr;
@@ -128,8 +122,7 @@ cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t handle) {
 
 cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
   EMU_ENTER();
-  const auto stream = emu::find_stream(handle);
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist");
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return misuse(cudaErrorNotSupported, "memory nodes of graphs are not emulated");
 
   void *base = nullptr;
@@ -149,7 +142,7 @@ cudaError_t cudaFreeAsync(void *pointer, cudaStream_t handle) {
 cudaError_t cudaMallocPitch(void **pointer, size_t *pitch, size_t width, size_t height) {
   EMU_ENTER();
   if (!pitch) return misuse(cudaErrorInvalidValue, "the place for the pitch is NULL");
-  *pitch = (width + 511) / 512 * 512;
+  *pitch = emu::round_up(width, 512);
   if (height && *pitch > SIZE_MAX / height) return result(cudaErrorMemoryAllocation);
   return cudaMalloc(pointer, *pitch * height);
 }
@@ -198,7 +191,7 @@ cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned int flags) {
       return misuse(cudaErrorHostMemoryAlreadyRegistered, "a part of the range is pinned already");
   }
 
-  emu::pinned()[static_cast<char *>(pointer)] = {bytes, flags, nullptr};
+  emu::pinned()[static_cast<char *>(pointer)] = {bytes, nullptr};
   emu::host_memory_add(pointer, bytes);
   return cudaSuccess;
 }

@@ -48,6 +48,9 @@ struct Copy {
   cudaMemcpyKind kind = cudaMemcpyDefault;
   std::shared_ptr<std::vector<unsigned char>> staged;  // the source of a call that returns before the copy is done
 };
+inline Copy flat_copy(void *to, const void *from, size_t bytes, cudaMemcpyKind kind) {
+  return {to, from, bytes, bytes, bytes, 1, kind, nullptr};
+}
 
 struct Fill {
   void *to = nullptr;
@@ -116,6 +119,11 @@ namespace emu {
 bool deferred();                                                // VISE_EMU_STREAMS, or what a test set
 std::shared_ptr<CUstream_st> find_stream(cudaStream_t handle);  // nullptr when there is none
 std::shared_ptr<CUstream_st> legacy_stream();
+
+#define EMU_FIND_STREAM(stream, handle)         \
+  const auto stream = emu::find_stream(handle); \
+  if (!stream) return emu::misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
+
 // Puts work into the stream, after all that is already there, or into the stream's graph.
 cudaError_t submit(cudaStream_t handle, Work work, const char *what = nullptr);
 // The same for work that does not become a graph node: the caller has dealt with captures.

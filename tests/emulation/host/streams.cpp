@@ -167,8 +167,9 @@ void drop_streams() {
     for (const auto &stream : *list) {
       stream->queue.clear();
       stream->finished = stream->queued;
-      if (stream != s.legacy && stream != s.per_thread) s.retired.push_back(stream);
     }
+  for (const auto &stream : s.live)
+    if (stream != s.legacy && stream != s.per_thread) s.retired.push_back(stream);
   s.live = {s.legacy, s.per_thread};
   s.leaving.clear();
 }
@@ -216,13 +217,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t handle) {
   return cudaSuccess;
 }
 
-#define FIND_STREAM(stream, handle)        \
-  const auto stream = find_stream(handle); \
-  if (!stream) return misuse(cudaErrorInvalidResourceHandle, "the stream does not exist")
-
 cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureUnsupported));
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
@@ -237,7 +234,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t handle) {
 
 cudaError_t cudaStreamQuery(cudaStream_t handle) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (stream->capture) return result(emu::invalidate(*stream->capture, cudaErrorStreamCaptureUnsupported));
   if (stream->legacy) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
@@ -262,7 +259,7 @@ cudaError_t cudaDeviceSynchronize(void) {
 
 cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned int *flags) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!flags) return misuse(cudaErrorInvalidValue, "the place for the flags is NULL");
   *flags = stream->flags;
   return cudaSuccess;
@@ -270,7 +267,7 @@ cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned int *flags) {
 
 cudaError_t cudaStreamGetPriority(cudaStream_t handle, int *priority) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!priority) return misuse(cudaErrorInvalidValue, "the place for the priority is NULL");
   *priority = stream->priority;
   return cudaSuccess;
@@ -278,7 +275,7 @@ cudaError_t cudaStreamGetPriority(cudaStream_t handle, int *priority) {
 
 cudaError_t cudaStreamGetId(cudaStream_t handle, unsigned long long *id) {
   EMU_ENTER();
-  FIND_STREAM(stream, handle);
+  EMU_FIND_STREAM(stream, handle);
   if (!id) return misuse(cudaErrorInvalidValue, "the place for the id is NULL");
   *id = stream->id;
   return cudaSuccess;

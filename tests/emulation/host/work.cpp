@@ -11,7 +11,6 @@ namespace {
 
 enum class Place { kHost, kDevice };
 
-uint64_t library_calls_;
 double fake_time;
 
 // Bytes from the first to the last one of a rectangle.
@@ -163,7 +162,7 @@ void perform(const Work &work) {
       break;
     case Work::kLibrary:
       ++counters().launches;
-      ++library_calls_;
+      ++counters().library_calls;
       work.library();
       if (const char *overrun = memory_check())
         if (*overrun) device_fault(cudaErrorIllegalAddress, "%s", overrun);
@@ -206,7 +205,7 @@ emu_counts emu_read_counts(void) {
 
   counts.launches = c.launches;
   counts.cooperative_launches = c.cooperative_launches;
-  counts.library_calls = emu::library_calls_;
+  counts.library_calls = c.library_calls;
   counts.graph_launches = c.graph_launches;
   counts.copies = c.copies;
   counts.copied_bytes = c.copied_bytes;
@@ -221,7 +220,6 @@ emu_counts emu_read_counts(void) {
 
 void emu_reset_counts(void) {
   emu::reset_counters();
-  emu::library_calls_ = 0;
 }
 
 void emu_set_sms(int sms) {

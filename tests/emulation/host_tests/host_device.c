@@ -72,6 +72,10 @@ Test(device, versions_and_limits) {
   OK(cudaDeviceGetLimit(&stack, cudaLimitStackSize));
   cr_assert_eq(stack, 4096);
   FAILS(cudaErrorUnsupportedLimit, cudaDeviceSetLimit((enum cudaLimit)77, 1));
+
+  OK(cudaDeviceReset());
+  OK(cudaDeviceGetLimit(&stack, cudaLimitStackSize));
+  cr_assert_eq(stack, 1024);
 }
 
 Test(device, last_error) {

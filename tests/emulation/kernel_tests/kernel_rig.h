@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/random.h"
+
 enum { RIG_GUARD = 256, RIG_GUARD_BYTE = 0xA5 };
 
 #define RIG_OK(call)                                                                      \
@@ -39,11 +41,6 @@ static inline void rig_free(void *device, void *out, size_t n_bytes) {
   if (out) memcpy(out, host + RIG_GUARD, n_bytes);
   RIG_OK(cudaFree(start));
   free(host);
-}
-
-static inline uint32_t rig_draw(uint64_t *state) {
-  *state = *state * 6364136223846793005u + 1442695040888963407u;
-  return (uint32_t)(*state >> 32);
 }
 
 // How many CTAs of 256 threads with a few KB of static shared memory are surely resident at once.

@@ -295,11 +295,11 @@ void race_end_launch() {
   global_age = shared_age = ++last_age;
 }
 
-void race_begin_wave() {
+void race_begin_wave(size_t n_blocks) {
   shared_age = ++last_age;
   n_slots = 0;
   cluster_known.clear();
-  shadow_begin_wave();
+  shadow_begin_wave(n_blocks);
 }
 
 void race_make_block(Block *block) {
@@ -320,10 +320,6 @@ void race_drop_block(Block *block) {
   }
   delete block->race;
   block->race = nullptr;
-}
-
-bool race_enabled() {
-  return true;
 }
 
 }  // namespace emu

@@ -40,7 +40,7 @@ KnowledgeRef snapshot(Thread *thread);  // all that it knows and has done; raise
 void check_access(const void *address, size_t bytes, Access kind, uint32_t code);
 uint32_t intern_site(const char *file, int line);
 uint32_t code_of_address(const void *code);
-void shadow_begin_wave();
+void shadow_begin_wave(size_t n_blocks);
 void shadow_new_launch();
 std::string race_report();  // for this launch; empty when there was no race
 

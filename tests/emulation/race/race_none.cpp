@@ -19,7 +19,7 @@ void race_begin_launch() {
 }
 void race_end_launch() {
 }
-void race_begin_wave() {
+void race_begin_wave(size_t) {
 }
 void race_make_block(Block *) {
 }
@@ -42,9 +42,6 @@ void race_grid_barrier() {
 void race_object_release(const void *) {
 }
 void race_object_acquire(Thread *, const void *) {
-}
-bool race_enabled() {
-  return false;
 }
 
 }  // namespace emu

@@ -221,9 +221,7 @@ void shadow_new_launch() {
   seen_pairs.clear();
 }
 
-void shadow_begin_wave() {
-  const Launch &launch = *grid->launch;
-  const size_t n_blocks = size_t(launch.grid.x) * launch.grid.y * launch.grid.z;
+void shadow_begin_wave(size_t n_blocks) {
   const size_t bytes = n_blocks * (shared_block_bytes() / 4) * sizeof(Cell);
   if (bytes <= shared_cells_bytes) return;
   if (shared_cells) munmap(shared_cells, shared_cells_bytes);

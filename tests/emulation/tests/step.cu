@@ -17,7 +17,7 @@ struct Arguments {
   const float *x;
   const int *labels;
   weights *w;
-  float *hidden, *scores, *d_scores, *d_hidden, *g1, *g2;
+  float *hidden, *d_scores, *d_hidden, *g1, *g2;
 };
 
 // C[m][n] = sum over k of A(m, k) B(k, n), in order of k; A and B are read through strides, so that one loop serves all
@@ -107,7 +107,7 @@ extern "C" int step_sms(void) {
 extern "C" int step_on_device(weights *w, const float *x, const int *labels, int n_blocks, int n_steps,
                               double *seconds) {
   emu::Buffer<weights> on_device(1, *w);
-  emu::Buffer<float> rows(kBatch * kInputs), hidden(kBatch * kHidden), scores(kBatch * kClasses);
+  emu::Buffer<float> rows(kBatch * kInputs), hidden(kBatch * kHidden);
   emu::Buffer<float> d_scores(kBatch * kClasses), d_hidden(kBatch * kHidden), g1(kInputs * kHidden),
       g2(kHidden * kClasses);
   emu::Buffer<int> targets(kBatch);
@@ -115,7 +115,7 @@ extern "C" int step_on_device(weights *w, const float *x, const int *labels, int
   std::memcpy(rows.get(), x, sizeof(float) * kBatch * kInputs);
   std::memcpy(targets.get(), labels, sizeof(int) * kBatch);
 
-  Arguments p = {rows.get(),     targets.get(),  on_device.get(), hidden.get(), scores.get(),
+  Arguments p = {rows.get(),     targets.get(),  on_device.get(), hidden.get(),
                  d_scores.get(), d_hidden.get(), g1.get(),        g2.get()};
   emu::Shape shape = {dim3(static_cast<unsigned>(n_blocks)), dim3(kThreads)};
   shape.cooperative = true;

@@ -1,10 +1,4 @@
-// Every public header in one C++ translation unit, and a step of a small classifier on a batch of the caller's own.
-#include <vise/dataset.h>
-#include <vise/evaluate.h>
-#include <vise/model.h>
-#include <vise/status.h>
-#include <vise/train.h>
-#include <vise/types.h>
+// The public headers in C++, and steps of a small classifier on a batch of the caller's own.
 #include <vise/vise.h>
 
 #include <cmath>

@@ -2,7 +2,6 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <string.h>
 
 Test(array, elements_of_every_type_and_order) {
   const uint8_t u8[6] = {1, 2, 3, 4, 5, 255};

@@ -19,7 +19,7 @@ Test(error, first_error_wins) {
   vise_error_clear(NULL);
 }
 
-Test(error, text_is_cut_at_its_room) {
+Test(error, text_is_cut_to_fit) {
   vise_error err = VISE_ERROR_INIT;
   char longer[3 * VISE_ERROR_TEXT_BYTES];
   memset(longer, 'x', sizeof longer - 1);
@@ -28,7 +28,7 @@ Test(error, text_is_cut_at_its_room) {
   cr_assert_eq(strlen(err.text), VISE_ERROR_TEXT_BYTES - 1);
 }
 
-Test(error, errno_text_is_behind) {
+Test(error, errno_text_comes_last) {
   vise_error err = VISE_ERROR_INIT;
   cr_assert_eq(vise_i_fail_errno(&err, VISE_ERR_IO, ENOENT, "a.csv: cannot be opened"), VISE_ERR_IO);
   cr_assert_str_eq(err.text, "a.csv: cannot be opened: No such file or directory");

@@ -1,45 +1,26 @@
 #include "host/base/file.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char folder[64];
+#include "tests/support/unit.h"
 
-static void make_folder(void) {
-  strcpy(folder, "/tmp/vise-file-test-XXXXXX");
-  cr_assert_not_null(mkdtemp(folder));
-}
-
-static void remove_folder(void) {
-  cr_assert_eq(vise_i_remove_tree(folder, NULL), VISE_OK);
-  cr_assert_neq(access(folder, F_OK), 0);
-}
-
-static char *in_folder(const char *name) {
-  char *path = NULL;
-  cr_assert_eq(vise_i_path_join(&path, folder, name, NULL), VISE_OK);
-  return path;
-}
+TestSuite(file, .init = rig_make_folder, .fini = rig_remove_folder);
 
 static bool folder_is_empty(void) {
   vise_status status = VISE_OK;
-  DIR *dir = opendir(folder);
+  DIR *dir = opendir(rig_in("."));
   cr_assert_not_null(dir);
-  bool empty = vise_i_next_entry(dir, folder, &status, NULL) == NULL;
+  bool empty = vise_i_next_entry(dir, "the folder", &status, NULL) == NULL;
   closedir(dir);
   return status == VISE_OK && empty;
 }
 
-TestSuite(file, .init = make_folder, .fini = remove_folder);
-
 Test(file, written_is_read_back_and_no_temporary_stays) {
-  char *path = in_folder("a");
+  const char *path = rig_in("a");
   uint8_t *bytes = NULL;
   size_t n = 0;
 
@@ -52,11 +33,10 @@ Test(file, written_is_read_back_and_no_temporary_stays) {
 
   cr_assert_eq(unlink(path), 0);
   cr_assert(folder_is_empty());
-  free(path);
 }
 
 Test(file, abandoned_leaves_the_old_one) {
-  char *path = in_folder("a");
+  const char *path = rig_in("a");
   vise_i_writer writer;
   uint8_t *bytes = NULL;
   size_t n = 0;
@@ -69,70 +49,58 @@ Test(file, abandoned_leaves_the_old_one) {
   cr_assert_eq(vise_i_read_file(path, 100, &bytes, &n, NULL), VISE_OK);
   cr_assert_eq(memcmp(bytes, "old", 4), 0);
   free(bytes);
-  free(path);
+}
+
+/* In a child; returns whether the write was refused as it should be. */
+static int write_many(void *user) {
+  (void)user;
+  static const char many[1 << 16];
+  vise_error err = VISE_ERROR_INIT;
+  const vise_status status = vise_i_write_file(rig_in("a"), many, sizeof many, &err);
+  return status == VISE_ERR_IO && strstr(err.text, "File too large") != NULL;
 }
 
 Test(file, full_disk_is_an_error_and_keeps_the_old_one) {
-  char *path = in_folder("a");
-  static const char many[1 << 16];
+  const char *path = rig_in("a");
   uint8_t *bytes = NULL;
   size_t n = 0;
-  vise_error err = VISE_ERROR_INIT;
   cr_assert_eq(vise_i_write_file(path, "old", 3, NULL), VISE_OK);
 
-  struct rlimit before, limit;
-  cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-  limit = before;
-  limit.rlim_cur = 1000;
-  signal(SIGXFSZ, SIG_IGN);
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-
-  vise_status status = vise_i_write_file(path, many, sizeof many, &err);
-  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-  cr_assert_eq(status, VISE_ERR_IO);
-  cr_assert(strstr(err.text, "File too large"), "%s", err.text);
+  cr_assert_eq(rig_with_full_disk(1000, write_many, NULL), 1);
 
   cr_assert_eq(vise_i_read_file(path, 100, &bytes, &n, NULL), VISE_OK);
-  cr_assert_eq(n, 3);
+  cr_assert(n == 3 && memcmp(bytes, "old", 3) == 0);
+  free(bytes);
   cr_assert_eq(unlink(path), 0);
   cr_assert(folder_is_empty(), "a temporary file stayed");
-
-  free(bytes);
-  free(path);
 }
 
-Test(file, what_is_no_regular_file_is_refused) {
+Test(file, what_is_not_a_regular_file_is_refused) {
   uint8_t *bytes = NULL;
   size_t n = 0;
   vise_error err = VISE_ERROR_INIT;
-  cr_assert_eq(vise_i_read_file(folder, 100, &bytes, &n, &err), VISE_ERR_IO);
-  cr_assert(strstr(err.text, "is a folder, expected a regular file"), "%s", err.text);
+  EXPECT_ERROR(vise_i_read_file(rig_in("."), 100, &bytes, &n, &err), &err, VISE_ERR_IO,
+               "is a folder, expected a regular file");
 
-  char *fifo = in_folder("fifo");
+  const char *fifo = rig_in("fifo");
   cr_assert_eq(mkfifo(fifo, 0600), 0);
   vise_error_clear(&err);
-  cr_assert_eq(vise_i_read_file(fifo, 100, &bytes, &n, &err), VISE_ERR_IO);
-  cr_assert(strstr(err.text, "special file"), "%s", err.text);
-  free(fifo);
+  EXPECT_ERROR(vise_i_read_file(fifo, 100, &bytes, &n, &err), &err, VISE_ERR_IO, "special file");
 
-  char *none = in_folder("none");
+  const char *none = rig_in("none");
   vise_error_clear(&err);
-  cr_assert_eq(vise_i_read_file(none, 100, &bytes, &n, &err), VISE_ERR_IO);
-  cr_assert(strstr(err.text, "No such file"), "%s", err.text);
-  free(none);
+  EXPECT_ERROR(vise_i_read_file(none, 100, &bytes, &n, &err), &err, VISE_ERR_IO, "No such file");
 
-  char *large = in_folder("large");
+  const char *large = rig_in("large");
   cr_assert_eq(vise_i_write_file(large, "123456", 6, NULL), VISE_OK);
   vise_error_clear(&err);
-  cr_assert_eq(vise_i_read_file(large, 5, &bytes, &n, &err), VISE_ERR_IO);
-  cr_assert(strstr(err.text, "6 bytes, more than the 5"), "%s", err.text);
+  EXPECT_ERROR(vise_i_read_file(large, 5, &bytes, &n, &err), &err, VISE_ERR_IO, "6 bytes, more than the 5");
   cr_assert_null(bytes);
-  free(large);
 }
 
 Test(file, remove_tree_does_not_follow_links) {
-  char *outside = in_folder("outside"), *tree = in_folder("tree"), *kept = in_folder("outside/kept"),
-       *link = in_folder("tree/link"), *deep = in_folder("tree/sub"), *leaf = in_folder("tree/sub/leaf");
+  const char *outside = rig_in("outside"), *kept = rig_in("outside/kept"), *tree = rig_in("tree");
+  const char *link = rig_in("tree/link"), *deep = rig_in("tree/sub"), *leaf = rig_in("tree/sub/leaf");
 
   cr_assert_eq(vise_i_make_dir(outside, NULL), VISE_OK);
   cr_assert_eq(vise_i_write_file(kept, "x", 1, NULL), VISE_OK);
@@ -149,5 +117,4 @@ Test(file, remove_tree_does_not_follow_links) {
 
   vise_error err = VISE_ERROR_INIT;
   cr_assert_eq(vise_i_make_dir(kept, &err), VISE_ERR_IO);
-  free(outside), free(tree), free(kept), free(link), free(deep), free(leaf);
 }

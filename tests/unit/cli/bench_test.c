@@ -149,7 +149,7 @@ Test(cli_bench, refuses_what_it_does_not_know) {
   tool_expect_refused("bench --precision fp64", "'fp64' is unknown");
   tool_expect_refused("bench --precision auto", "'auto' is none");
 
-  tool_expect_refused("bench --layers auto-3", "no data to take auto from");
+  tool_expect_refused("bench --layers auto-3", "auto needs data");
   tool_expect_refused("bench --layers 5", "two or more sizes");
   tool_expect_refused("bench --layers 5-3 --batch 0", "batch of 0");
   tool_expect_refused("bench --layers 5-3 --batch 8,x", "--batch: 'x' is not a whole number");

@@ -6,7 +6,7 @@
 
 TestSuite(cli_help, .init = tool_enter, .fini = tool_leave);
 
-/* The options of each command in the contract. */
+/* The options of each command that scripts rely on. */
 static const char *const train_options[] = {"train",
                                             "train-labels",
                                             "target",
@@ -130,7 +130,7 @@ static void expect_options(const char *command, const char *const *options) {
   tool_free(&result);
 }
 
-Test(cli_help, lists_every_option_of_the_contract) {
+Test(cli_help, lists_every_option) {
   expect_options("train --help", train_options);
   expect_options("check --help", train_options);
   expect_options("eval --help", use_options);

@@ -1,19 +1,7 @@
 #include "data_support.h"
 
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
-
-#include "host/base/file.h"
-
-void expect_error(vise_status status, const vise_error *err, vise_status code, const char *text, const char *file,
-                  int line) {
-  cr_assert_eq(status, code, "%s:%d: got %s (%s), expected %s", file, line, vise_status_name(status), err->text,
-               vise_status_name(code));
-  cr_assert_eq(err->code, code, "%s:%d: the code in the error is %s", file, line, vise_status_name(err->code));
-  cr_assert(strstr(err->text, text) != NULL, "%s:%d: \"%s\" does not contain \"%s\"", file, line, err->text, text);
-}
 
 void append(buffer *b, const void *data, size_t n) {
   b->bytes = realloc(b->bytes, b->n + n + 1);
@@ -66,34 +54,14 @@ void release_buffer(buffer *b) {
   *b = (buffer){0};
 }
 
-const char *make_folder(void) {
-  static char folder[64];
-  strcpy(folder, "/tmp/vise-data-XXXXXX");
-  cr_assert(mkdtemp(folder) != NULL);
-  return folder;
-}
-
-const char *in_folder(const char *folder, const char *name) {
-  static char paths[16][512];
-  static int turn;
-  char *path = paths[turn++ % 16];
-  snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-  return path;
-}
-
-const char *write_bytes(const char *folder, const char *name, const void *data, size_t n) {
-  const char *path = in_folder(folder, name);
+const char *write_bytes(const char *name, const void *data, size_t n) {
+  const char *path = rig_in(name);
   FILE *stream = fopen(path, "wb");
   cr_assert(stream != NULL && fwrite(data, 1, n, stream) == n);
   cr_assert_eq(fclose(stream), 0);
   return path;
 }
 
-const char *write_text(const char *folder, const char *name, const char *text) {
-  return write_bytes(folder, name, text, strlen(text));
-}
-
-void remove_folder(const char *folder) {
-  vise_error err = VISE_ERROR_INIT;
-  EXPECT_OK(vise_i_remove_tree(folder, &err), err);
+const char *write_text(const char *name, const char *text) {
+  return write_bytes(name, text, strlen(text));
 }

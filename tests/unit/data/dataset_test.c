@@ -78,7 +78,7 @@ Test(dataset, refuses_arrays_that_do_not_fit) {
       {&bad, NULL, NULL, VISE_ERR_VALUE, "features: row 2, column 1 (from 0) is nan"},
       {&x, &bad, NULL, VISE_ERR_VALUE, "targets: row 2, column 1 (from 0) is nan"},
       {&empty, NULL, NULL, VISE_ERR_SHAPE, "features: shape [0, 2] holds no values"},
-      {NULL, NULL, NULL, VISE_ERR_USAGE, "no features"},
+      {NULL, NULL, NULL, VISE_ERR_USAGE, "features is NULL"},
       {&null, NULL, NULL, VISE_ERR_USAGE, "features: the data pointer is NULL"},
       {&x, NULL, &y, VISE_ERR_SHAPE, "row weights are 2 x 1, expected 3 x 1"},
       {&x, NULL, &bad, VISE_ERR_SHAPE, "row weights are 3 x 2, expected 3 x 1"},

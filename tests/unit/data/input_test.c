@@ -1,42 +1,39 @@
 /* Files that cannot be read, and telling kinds apart. */
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "data_support.h"
 
-Test(input, refuses_what_is_no_file) {
-  const char *folder = make_folder();
+TestSuite(input, .init = rig_make_folder, .fini = rig_remove_folder);
+
+Test(input, refuses_what_is_not_a_file) {
   vise_i_input input;
   vise_error err = VISE_ERROR_INIT;
 
-  EXPECT_ERROR(vise_i_input_open(&input, in_folder(folder, "missing.csv"), &err), &err, VISE_ERR_IO,
+  EXPECT_ERROR(vise_i_input_open(&input, rig_in("missing.csv"), &err), &err, VISE_ERR_IO,
                "missing.csv: cannot be opened: No such file");
   vise_error_clear(&err);
-  EXPECT_ERROR(vise_i_input_open(&input, folder, &err), &err, VISE_ERR_IO, "is a folder");
+  EXPECT_ERROR(vise_i_input_open(&input, rig_in("."), &err), &err, VISE_ERR_IO, "is a folder");
 
   vise_error_clear(&err);
-  cr_assert_eq(mkfifo(in_folder(folder, "pipe.csv"), 0600), 0);
-  EXPECT_ERROR(vise_i_input_open(&input, in_folder(folder, "pipe.csv"), &err), &err, VISE_ERR_IO,
-               "is not a regular file");
+  cr_assert_eq(mkfifo(rig_in("pipe.csv"), 0600), 0);
+  EXPECT_ERROR(vise_i_input_open(&input, rig_in("pipe.csv"), &err), &err, VISE_ERR_IO, "is not a regular file");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_i_input_open(&input, "/dev/null", &err), &err, VISE_ERR_IO, "is not a regular file");
 
   vise_error_clear(&err);
-  EXPECT_ERROR(vise_i_input_open(&input, write_text(folder, "empty.npy", ""), &err), &err, VISE_ERR_FORMAT,
+  EXPECT_ERROR(vise_i_input_open(&input, write_text("empty.npy", ""), &err), &err, VISE_ERR_FORMAT,
                "empty.npy: is empty");
 
   vise_error_clear(&err);
   buffer nothing = {0};
   buffer z = gzip_of(&nothing);
-  EXPECT_ERROR(vise_i_input_open(&input, write_bytes(folder, "empty.csv.gz", z.bytes, z.n), &err), &err,
-               VISE_ERR_FORMAT, "empty.csv.gz: is empty inside");
+  EXPECT_ERROR(vise_i_input_open(&input, write_bytes("empty.csv.gz", z.bytes, z.n), &err), &err, VISE_ERR_FORMAT,
+               "empty.csv.gz: is empty inside");
 
   release_buffer(&z);
-  remove_folder(folder);
 }
 
 Test(input, tells_kinds_by_content_then_name) {
-  const char *folder = make_folder();
   static const struct {
     const char *name, *content;
     size_t n;
@@ -69,7 +66,7 @@ Test(input, tells_kinds_by_content_then_name) {
         b = z;
       }
 
-      EXPECT_OK(vise_i_input_open(&input, write_bytes(folder, good[k].name, b.bytes, b.n), &err), err);
+      EXPECT_OK(vise_i_input_open(&input, write_bytes(good[k].name, b.bytes, b.n), &err), err);
       cr_assert(input.kind == good[k].kind && input.gzip == (gzip == 1), "%s", good[k].name);
       EXPECT_OK(vise_i_input_read(&input, got, sizeof got, &n_got, &err), err);
       cr_assert(n_got == good[k].n && memcmp(got, good[k].content, n_got) == 0, "%s", good[k].name);
@@ -81,8 +78,7 @@ Test(input, tells_kinds_by_content_then_name) {
   for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
     vise_i_input input;
     vise_error err = VISE_ERROR_INIT;
-    EXPECT_ERROR(vise_i_input_open(&input, write_text(folder, bad[k].name, bad[k].content), &err), &err,
-                 VISE_ERR_FORMAT, bad[k].expected);
+    EXPECT_ERROR(vise_i_input_open(&input, write_text(bad[k].name, bad[k].content), &err), &err, VISE_ERR_FORMAT,
+                 bad[k].expected);
   }
-  remove_folder(folder);
 }

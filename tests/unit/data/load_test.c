@@ -1,12 +1,13 @@
 /* vise_dataset_load: combinations of files. */
 #include "data_support.h"
 
+TestSuite(load, .init = rig_make_folder, .fini = rig_remove_folder);
+
 static const double numbers[6] = {1, 2, 3, 4, 5, 6};
 
-static const char *write_npy(const char *folder, const char *name, const char *descr, const char *shape,
-                             const void *data, size_t n) {
+static const char *write_npy(const char *name, const char *descr, const char *shape, const void *data, size_t n) {
   buffer b = make_npy(1, descr, "False", shape, data, n);
-  const char *path = write_bytes(folder, name, b.bytes, b.n);
+  const char *path = write_bytes(name, b.bytes, b.n);
   release_buffer(&b);
   return path;
 }
@@ -28,25 +29,24 @@ Test(load, joins_any_features_with_any_labels) {
   static const uint8_t labels[3] = {2, 0, 1};
   static const uint8_t idx_labels[] = {0, 0, 8, 1, 0, 0, 0, 3, 2, 0, 1};
   static const uint8_t idx_bytes[] = {0, 0, 8, 2, 0, 0, 0, 3, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6};
-  const char *folder = make_folder();
-  char x[3][512], y[5][512];
+  const char *x[3], *y[5];
 
-  strcpy(x[0], write_npy(folder, "x.npy", "<f8", "(3, 2)", numbers, sizeof numbers));
-  strcpy(x[1], write_text(folder, "x.csv", "a,b\n1,2\n3,4\n5,6\n"));
-  strcpy(x[2], write_bytes(folder, "x-ubyte", idx_bytes, sizeof idx_bytes));
-  strcpy(y[0], write_npy(folder, "y.npy", "|u1", "(3,)", labels, 3));
-  strcpy(y[1], write_text(folder, "y.csv", "label\n2\n0\n1\n"));
-  strcpy(y[2], write_bytes(folder, "y-ubyte", idx_labels, sizeof idx_labels));
+  x[0] = write_npy("x.npy", "<f8", "(3, 2)", numbers, sizeof numbers);
+  x[1] = write_text("x.csv", "a,b\n1,2\n3,4\n5,6\n");
+  x[2] = write_bytes("x-ubyte", idx_bytes, sizeof idx_bytes);
+  y[0] = write_npy("y.npy", "|u1", "(3,)", labels, 3);
+  y[1] = write_text("y.csv", "label\n2\n0\n1\n");
+  y[2] = write_bytes("y-ubyte", idx_labels, sizeof idx_labels);
 
   buffer b = {0};
   append(&b, idx_labels, sizeof idx_labels);
   buffer z = gzip_of(&b);
-  strcpy(y[3], write_bytes(folder, "y-ubyte.gz", z.bytes, z.n));
+  y[3] = write_bytes("y-ubyte.gz", z.bytes, z.n);
   release_buffer(&b);
   release_buffer(&z);
   append(&b, "2\n0\n1\n", 6);
   z = gzip_of(&b);
-  strcpy(y[4], write_bytes(folder, "y.csv.gz", z.bytes, z.n));
+  y[4] = write_bytes("y.csv.gz", z.bytes, z.n);
   release_buffer(&b);
   release_buffer(&z);
 
@@ -70,50 +70,45 @@ Test(load, joins_any_features_with_any_labels) {
     }
     vise_dataset_free(ds);
   }
-  remove_folder(folder);
 }
 
 Test(load, reads_row_weights) {
-  const char *folder = make_folder();
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
 
-  const char *x = write_text(folder, "x.csv", "1,2\n3,4\n5,6\n");
-  const char *w = write_text(folder, "w.csv", "0.5\n0\n2\n");
+  const char *x = write_text("x.csv", "1,2\n3,4\n5,6\n");
+  const char *w = write_text("w.csv", "0.5\n0\n2\n");
   EXPECT_OK(load(x, NULL, NULL, w, &ds, &err), err);
   EXPECT_NEAR(vise_i_dataset_row_weights(ds)[0], 0.5, 0);
   EXPECT_NEAR(vise_i_dataset_row_weights(ds)[2], 2, 0);
   vise_dataset_free(ds);
 
-  w = write_text(folder, "w.csv", "1\n2\n1\n");
+  w = write_text("w.csv", "1\n2\n1\n");
   EXPECT_OK(load(x, NULL, NULL, w, &ds, &err), err);
   EXPECT_NEAR(vise_i_dataset_row_weights(ds)[1], 2, 0);
   vise_dataset_free(ds);
 
-  w = write_text(folder, "w.csv", "1\n2\n");
+  w = write_text("w.csv", "1\n2\n");
   EXPECT_ERROR(load(x, NULL, NULL, w, &ds, &err), &err, VISE_ERR_SHAPE, "w.csv: row weights are 2 x 1, expected 3 x 1");
-  w = write_text(folder, "w.csv", "1\n-2\n1\n");
+  w = write_text("w.csv", "1\n-2\n1\n");
   EXPECT_ERROR(load(x, NULL, NULL, w, &ds, &err), &err, VISE_ERR_VALUE, "w.csv: row 1 (from 0): weight -2");
-  remove_folder(folder);
 }
 
 Test(load, refuses_what_does_not_fit) {
-  const char *folder = make_folder();
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
-  char x[512], n[512], y[512];
-  strcpy(x, write_text(folder, "x.csv", "1,2\n3,4\n5,6\n"));
-  strcpy(n, write_npy(folder, "x.npy", "<f8", "(3, 2)", numbers, sizeof numbers));
-  strcpy(y, write_text(folder, "y.csv", "1\n0\n"));
+  const char *x = write_text("x.csv", "1,2\n3,4\n5,6\n");
+  const char *n = write_npy("x.npy", "<f8", "(3, 2)", numbers, sizeof numbers);
+  const char *y = write_text("y.csv", "1\n0\n");
 
   EXPECT_ERROR(load(x, y, NULL, NULL, &ds, &err), &err, VISE_ERR_SHAPE, "y.csv: 2 rows of targets, but");
   cr_assert(strstr(err.text, "x.csv has 3 rows of features") != NULL, "%s", err.text);
   EXPECT_ERROR(load(x, y, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "contradict each other");
   EXPECT_ERROR(load(n, NULL, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "picks columns of a CSV, but this is an NPY");
   EXPECT_ERROR(load(NULL, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_USAGE, "no file of features");
-  EXPECT_ERROR(load(in_folder(folder, "none"), NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
-  EXPECT_ERROR(load(x, in_folder(folder, "none"), NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
-  EXPECT_ERROR(load(x, NULL, NULL, folder, &ds, &err), &err, VISE_ERR_IO, "is a folder");
+  EXPECT_ERROR(load(rig_in("none"), NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
+  EXPECT_ERROR(load(x, rig_in("none"), NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
+  EXPECT_ERROR(load(x, NULL, NULL, rig_in("."), &ds, &err), &err, VISE_ERR_IO, "is a folder");
 
   vise_dataset_source empty = {0};
   vise_error_clear(&err);
@@ -125,14 +120,12 @@ Test(load, refuses_what_does_not_fit) {
   vise_dataset_free(ds);
   EXPECT_OK(load(n, NULL, "", NULL, &ds, &err), err);
   vise_dataset_free(ds);
-  remove_folder(folder);
 }
 
 Test(load, takes_columns_as_targets_and_names_their_lines) {
-  const char *folder = make_folder();
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
-  const char *x = write_text(folder, "d.csv", "\"first\nname\",y\n1,0\n2,1\n3,7\n");
+  const char *x = write_text("d.csv", "\"first\nname\",y\n1,0\n2,1\n3,7\n");
 
   EXPECT_OK(load(x, NULL, "y", NULL, &ds, &err), err);
   cr_assert_eq(vise_dataset_n_classes(ds), 8);
@@ -156,32 +149,28 @@ Test(load, takes_columns_as_targets_and_names_their_lines) {
   EXPECT_OK(vise_dataset_load(&s, &ds, &err), err);
   cr_assert(vise_dataset_n_features(ds) == 2 && vise_dataset_n_targets(ds) == 0);
   vise_dataset_free(ds);
-  remove_folder(folder);
 }
 
 Test(load, file_errors_name_the_path) {
-  const char *folder = make_folder();
   vise_error err = VISE_ERROR_INIT;
   vise_dataset *ds;
 
-  const char *x = write_text(folder, "digits.csv", "1,2\n3\n");
+  const char *x = write_text("digits.csv", "1,2\n3\n");
   EXPECT_ERROR(load(x, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_FORMAT, "/digits.csv:2: 1 column, expected 2");
-  cr_assert_eq(strncmp(err.text, folder, strlen(folder)), 0, "%s", err.text);
+  cr_assert_eq(strncmp(err.text, x, strlen(x)), 0, "%s", err.text);
 
   buffer b = make_npy(1, "<f8", "False", "(3, 2)", numbers, sizeof numbers);
-  x = write_bytes(folder, "short.npy", b.bytes, b.n - 1);
+  x = write_bytes("short.npy", b.bytes, b.n - 1);
   EXPECT_ERROR(load(x, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_FORMAT, "/short.npy: truncated");
   append(&b, "x", 1);
-  x = write_bytes(folder, "long.npy", b.bytes, b.n);
+  x = write_bytes("long.npy", b.bytes, b.n);
   EXPECT_ERROR(load(x, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_FORMAT, "/long.npy: has bytes behind its end");
 
   release_buffer(&b);
-  remove_folder(folder);
 }
 
 /* Larger than the read that fetches the header, so that the values come in two parts. */
 Test(load, reads_large_npy_files_in_either_order) {
-  const char *folder = make_folder();
   const size_t n_rows = 5000, n_cols = 7;
   float *data = malloc(n_rows * n_cols * sizeof *data);
 
@@ -195,7 +184,7 @@ Test(load, reads_large_npy_files_in_either_order) {
     }
     buffer b = make_npy(1, "<f4", fortran ? "True" : "False", "(5000, 7)", data, n_rows * n_cols * sizeof *data);
 
-    EXPECT_OK(load(write_bytes(folder, "x.npy", b.bytes, b.n), NULL, NULL, NULL, &ds, &err), err);
+    EXPECT_OK(load(write_bytes("x.npy", b.bytes, b.n), NULL, NULL, NULL, &ds, &err), err);
     for (size_t r = 0; r < n_rows; r++) {
       EXPECT_OK(vise_dataset_get_features(ds, r, row, &err), err);
       for (size_t c = 0; c < n_cols; c++) EXPECT_NEAR(row[c], (double)(r * 10 + c), 0);
@@ -205,5 +194,4 @@ Test(load, reads_large_npy_files_in_either_order) {
   }
 
   free(data);
-  remove_folder(folder);
 }

@@ -4,12 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "tests/support/random.h"
+
 /* Values of widely different size and both signs: summing in any other order gives other bits. */
-static double wild(uint32_t *state) {
-  *state = *state * 1664525u + 1013904223u;
-  const double m = (double)(*state >> 8) / 0x1p23 - 1;
-  *state = *state * 1664525u + 1013904223u;
-  return ldexp(m, (int)(*state >> 27) - 16);
+static double wild(uint64_t *state) {
+  const double m = (double)(rig_draw(state) >> 8) / 0x1p23 - 1;
+  return ldexp(m, (int)(rig_draw(state) >> 27) - 16);
 }
 
 Test(canonical, leaf_adds_neighbours) {
@@ -49,7 +49,7 @@ Test(canonical, tree_of_five) {
 
 /* Computing the nodes of one level separately and then adding them as a tree gives the same bits. */
 Test(canonical, any_level_may_be_cut) {
-  uint32_t state = 7;
+  uint64_t state = 7;
   double items[300], nodes[512];
 
   for (uint32_t n = 1; n <= 300; n++) {
@@ -69,7 +69,7 @@ Test(canonical, any_level_may_be_cut) {
 
 Test(canonical, vector_and_matrix_are_sums) {
   static const uint32_t sides[] = {1, 3, 4, 5, 31, 32, 33, 97, 128, 784};
-  uint32_t state = 3;
+  uint64_t state = 3;
 
   for (size_t a = 0; a < 10; a++) {
     for (size_t b = 0; b < 10; b++) {

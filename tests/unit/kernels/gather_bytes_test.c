@@ -1,6 +1,7 @@
 #include "kernels/gather_bytes.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 
 Test(gather_bytes, pixels_are_quotients_by_255) {
   float values[256], divisor, inverse;

@@ -32,37 +32,37 @@ static json_t *example_state(void) {
 
 static vise_status write_step(uint64_t step, vise_error *err) {
   json_t *state = example_state();
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_make_dir(parent, NULL), VISE_OK);
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
   vise_status status = vise_i_checkpoint_write(dir, state, parts, 2, err);
   json_decref(state);
   free(dir);
-  free(parent);
   return status;
 }
 
 static char *step_path(uint64_t step) {
-  char *parent = rig_path("checkpoints"), *dir = NULL;
+  const char *parent = rig_in("checkpoints");
+  char *dir = NULL;
   cr_assert_eq(vise_i_checkpoint_path(&dir, parent, step, NULL), VISE_OK);
-  free(parent);
   return dir;
 }
 
 Test(checkpoint, everything_written_is_read_back) {
   vise_error err = VISE_ERROR_INIT;
-  cr_assert_eq(write_step(123, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(write_step(123, &err), err);
   char *dir = step_path(123);
   cr_assert_not_null(strstr(dir, "/checkpoints/step-000000123"));
-  cr_assert_eq(vise_i_checkpoint_verify(dir, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), err);
 
   json_t *state = NULL, *expected = example_state();
-  cr_assert_eq(vise_i_checkpoint_read_state(dir, &state, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(dir), &state, &err), err);
   cr_assert(json_equal(state, expected));
 
   for (int i = 0; i < 2; ++i) {
     vise_i_st_file *file = NULL;
-    cr_assert_eq(vise_i_checkpoint_read_part(dir, parts[i].name, &file, &err), VISE_OK, "%s", err.text);
+    EXPECT_OK(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), parts[i].name, &file, &err), err);
     const vise_i_st_tensor *found = vise_i_st_find(file, "0.weight");
     cr_assert_not_null(found);
     cr_assert_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
@@ -70,8 +70,8 @@ Test(checkpoint, everything_written_is_read_back) {
   }
 
   vise_i_st_file *none = NULL;
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "moments", &none, NULL), VISE_ERR_FORMAT);
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "../x", &none, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "moments", &none, NULL), VISE_ERR_FORMAT);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "../x", &none, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(dir), 3);
 
   json_decref(state);
@@ -80,19 +80,18 @@ Test(checkpoint, everything_written_is_read_back) {
 }
 
 Test(checkpoint, is_never_written_over) {
-  char *dir = step_path(1), *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
   cr_assert_eq(write_step(1, NULL), VISE_ERR_IO);
-  cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 1);
 
   json_t *state = example_state();
-  char *nowhere = rig_path("missing/step-000000001");
+  const char *nowhere = rig_in("missing/step-000000001");
   cr_assert_eq(vise_i_checkpoint_write(nowhere, state, parts, 2, NULL), VISE_ERR_IO);
 
   json_decref(state);
-  free(nowhere);
-  free(parent);
   free(dir);
 }
 
@@ -102,10 +101,9 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
   size_t n_flips = 0;
 
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
 
     for (size_t i = 0; i < n; ++i) {
@@ -113,16 +111,16 @@ Test(checkpoint, any_flipped_bit_in_any_file_is_found) {
         vise_error err = VISE_ERROR_INIT;
         bytes[i] ^= (uint8_t)(1u << bit);
         rig_write(path, bytes, n);
-        cr_assert_eq(vise_i_checkpoint_verify(dir, &err), VISE_ERR_FORMAT, "%s, byte %zu", file_names[f], i);
+        cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), &err), VISE_ERR_FORMAT, "%s, byte %zu",
+                     file_names[f], i);
         cr_assert_not_null(strstr(err.text, file_names[f]), "%s", err.text);
         bytes[i] ^= (uint8_t)(1u << bit);
       }
     }
 
     rig_write(path, bytes, n);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
 
   cr_assert_gt(n_flips, 3000);
@@ -134,67 +132,64 @@ Test(checkpoint, any_cut_or_missing_file_is_found) {
   char *dir = step_path(5);
 
   for (int f = 0; f < 3; ++f) {
-    char *path = NULL;
+    const char *path = rig_path(dir, file_names[f]);
     uint8_t *bytes;
     size_t n;
-    cr_assert_eq(vise_i_path_join(&path, dir, file_names[f], NULL), VISE_OK);
     rig_read(path, &bytes, &n);
 
     for (size_t cut = 0; cut < n; ++cut) {
       rig_write(path, bytes, cut);
-      cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_FORMAT, "%s cut at %zu", file_names[f], cut);
+      cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_FORMAT, "%s cut at %zu",
+                   file_names[f], cut);
     }
 
     cr_assert_eq(unlink(path), 0);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_FORMAT);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_FORMAT);
     cr_assert_eq(mkdir(path, 0777), 0);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_ERR_FORMAT);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_ERR_FORMAT);
     cr_assert_eq(rmdir(path), 0);
     rig_write(path, bytes, n);
-    cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
     free(bytes);
-    free(path);
   }
   free(dir);
 }
 
 Test(checkpoint, a_part_that_was_exchanged_is_not_read) {
   cr_assert_eq(write_step(5, NULL), VISE_OK);
-  char *dir = step_path(5), *path = NULL;
+  char *dir = step_path(5);
   static const float others[6] = {1, 2, 3, 4, 5, 7};
   vise_i_st_tensor tensor = weight_tensors[0];
   vise_i_st_file *file = NULL;
   tensor.data = others;
 
-  cr_assert_eq(vise_i_path_join(&path, dir, "model.safetensors", NULL), VISE_OK);
-  cr_assert_eq(vise_i_st_write(path, &tensor, 1, NULL, 0, NULL), VISE_OK);
+  cr_assert_eq(
+      vise_i_st_write(rig_path(dir, "model.safetensors"), &(vise_i_st_content){&tensor, 1, NULL, 0}, NULL, NULL),
+      VISE_OK);
 
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "model", &file, NULL), VISE_ERR_FORMAT);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "model", &file, NULL), VISE_ERR_FORMAT);
   cr_assert_null(file);
-  cr_assert_eq(vise_i_checkpoint_read_part(dir, "mask", &file, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(dir), "mask", &file, NULL), VISE_OK);
   vise_i_st_free(file);
 
-  free(path);
   free(dir);
 }
 
 static void make_entry(const char *parent, const char *name, bool folder) {
-  char *path = NULL;
-  cr_assert_eq(vise_i_path_join(&path, parent, name, NULL), VISE_OK);
+  const char *path = rig_path(parent, name);
   if (folder) {
     cr_assert_eq(mkdir(path, 0777), 0);
   } else {
     rig_write(path, "x", 1);
   }
-  free(path);
 }
 
-Test(checkpoint, lists_and_thins_out_its_own_alone) {
+Test(checkpoint, lists_and_prunes_only_its_own) {
   static const uint64_t steps[] = {7, 1000000000, 0, 12, 999999999};
   static const char *const junk_folders[] = {
       "step-12",           "step-00000000x", "step--00000001", "other", "step-", "step-99999999999999999999999",
       "step-000000012.old"};
-  char *parent = rig_path("checkpoints");
+  const char *parent = rig_in("checkpoints");
   uint64_t *listed = NULL;
   size_t n = 99;
 
@@ -220,12 +215,11 @@ Test(checkpoint, lists_and_thins_out_its_own_alone) {
   cr_assert_eq(listed[2], 3);
   free(listed);
   cr_assert_eq(rig_n_entries(parent), 2 + 7 + 2);
-
-  free(parent);
 }
 
 Test(checkpoint, one_with_a_file_of_others_is_kept) {
-  char *parent = rig_path("checkpoints"), *dir = step_path(1);
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   bool ours = false;
   for (uint64_t step = 1; step <= 3; ++step) cr_assert_eq(write_step(step, NULL), VISE_OK);
 
@@ -238,9 +232,7 @@ Test(checkpoint, one_with_a_file_of_others_is_kept) {
   cr_assert_eq(vise_i_checkpoint_prune(parent, 1, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 2);
   cr_assert_eq(rig_n_entries(dir), 4);
-
   free(dir);
-  free(parent);
 }
 
 /* The id of a process that has ended. */
@@ -253,7 +245,8 @@ static long dead_process(void) {
 }
 
 Test(checkpoint, only_leftovers_of_ended_processes_are_removed) {
-  char *parent = rig_path("checkpoints"), dead[64], old[64], living[64];
+  const char *parent = rig_in("checkpoints");
+  char dead[64], old[64], living[64];
   cr_assert_eq(vise_i_make_dir(parent, NULL), VISE_OK);
   snprintf(dead, sizeof dead, ".step-000000013.tmp-%ld-0", dead_process());
   snprintf(old, sizeof old, ".step-000000013.tmp-%ld", dead_process());
@@ -266,12 +259,7 @@ Test(checkpoint, only_leftovers_of_ended_processes_are_removed) {
   cr_assert_eq(vise_i_checkpoint_remove_leftovers(parent, NULL), VISE_OK);
 
   cr_assert_eq(rig_n_entries(parent), 2);
-  char *kept = NULL;
-  cr_assert_eq(vise_i_path_join(&kept, parent, living, NULL), VISE_OK);
-  cr_assert_eq(access(kept, F_OK), 0);
-
-  free(kept);
-  free(parent);
+  cr_assert_eq(access(rig_path(parent, living), F_OK), 0);
 }
 
 Test(checkpoint, damaged_ones_are_set_aside_one_by_one) {
@@ -283,8 +271,8 @@ Test(checkpoint, damaged_ones_are_set_aside_one_by_one) {
 
   cr_assert_not_null(strstr(first, "step-000000004.damaged"));
   cr_assert_not_null(strstr(second, "step-000000004.damaged-2"));
-  cr_assert_eq(vise_i_checkpoint_verify(first, NULL), VISE_OK);
-  cr_assert_eq(vise_i_checkpoint_verify(second, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(first), NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(second), NULL), VISE_OK);
   cr_assert_neq(access(dir, F_OK), 0);
 
   free(first);
@@ -293,10 +281,10 @@ Test(checkpoint, damaged_ones_are_set_aside_one_by_one) {
 }
 
 /* Whether the checkpoint counts as damaged for a process that may open no more files. */
-static int verify_without_files(void *user) {
+static int verify_without_files(const char *dir) {
   const struct rlimit none = {0, 0};
   if (setrlimit(RLIMIT_NOFILE, &none) != 0) return -1;
-  return (int)vise_i_checkpoint_verify(user, NULL);
+  return (int)vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL);
 }
 
 Test(checkpoint, what_cannot_be_opened_is_not_damaged) {
@@ -312,13 +300,12 @@ Test(checkpoint, what_cannot_be_opened_is_not_damaged) {
 }
 
 Test(checkpoint, a_file_in_place_of_the_folder_is_an_error) {
-  char *path = rig_path("file");
+  const char *path = rig_in("file");
   uint64_t *listed = NULL;
   size_t n = 0;
   rig_write(path, "x", 1);
   cr_assert_eq(vise_i_checkpoint_list(path, &listed, &n, NULL), VISE_ERR_IO);
-  cr_assert_neq(vise_i_checkpoint_verify(path, NULL), VISE_OK);
-  free(path);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), NULL), VISE_ERR_IO);
 }
 
 static int write_in_child(void *user) {
@@ -327,7 +314,8 @@ static int write_in_child(void *user) {
 }
 
 Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
-  char *parent = rig_path("checkpoints"), *dir = step_path(1);
+  const char *parent = rig_in("checkpoints");
+  char *dir = step_path(1);
   cr_assert_eq(write_step(1, NULL), VISE_OK);
 
   for (size_t limit = 0; limit < 200; limit += 7) {
@@ -335,10 +323,9 @@ Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
     cr_assert_eq(rig_n_entries(parent), 1);
   }
 
-  cr_assert_eq(vise_i_checkpoint_verify(dir, NULL), VISE_OK);
+  cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(dir), NULL), VISE_OK);
   cr_assert_eq(rig_with_full_disk(100000, write_in_child, NULL), VISE_OK);
   cr_assert_eq(rig_n_entries(parent), 2);
 
   free(dir);
-  free(parent);
 }

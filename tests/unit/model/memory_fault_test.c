@@ -5,6 +5,7 @@
  */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 #include "tests/unit/model/rig.h"
 
 static vise_model *source;
-static char *model_path, *mask_path, *checkpoint_path;
+static const char *folder, *model_path, *mask_path, *checkpoint_path;
 
 /* The file written without failures: a call that reports success must have written all of it. */
 static uint8_t *whole;
@@ -90,14 +91,11 @@ static vise_status checkpoint(vise_error *err) {
   size_t n = 0;
 
   VISE_TRY(write_checkpoint(err));
-  VISE_TRY(vise_i_checkpoint_verify(checkpoint_path, err));
-  VISE_TRY(vise_i_checkpoint_read_state(checkpoint_path, &read, err));
-  VISE_TRY(vise_i_checkpoint_read_part(checkpoint_path, "moments", &file, err));
+  VISE_TRY(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(checkpoint_path), err));
+  VISE_TRY(vise_i_checkpoint_read_state(vise_i_checkpoint_in_folder(checkpoint_path), &read, err));
+  VISE_TRY(vise_i_checkpoint_read_part(vise_i_checkpoint_in_folder(checkpoint_path), "moments", &file, err));
 
-  char *slash = strrchr(checkpoint_path, '/');
-  *slash = '\0';
-  status = vise_i_checkpoint_list(checkpoint_path, &steps, &n, err);
-  *slash = '/';
+  status = vise_i_checkpoint_list(folder, &steps, &n, err);
   if (status == VISE_OK && n != 1) status = VISE_ERR_INTERNAL;
 
 done:
@@ -132,16 +130,14 @@ static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
 static void set_up(void) {
   rig_make_folder();
   source = rig_full_model(VISE_F32);
-  model_path = rig_path("m.safetensors");
-  mask_path = rig_path("mask.safetensors");
-  checkpoint_path = rig_path("step-000000001");
+  folder = rig_in(".");
+  model_path = rig_in("m.safetensors");
+  mask_path = rig_in("mask.safetensors");
+  checkpoint_path = rig_in("step-000000001");
 }
 
 static void tear_down(void) {
   vise_model_free(source);
-  free(model_path);
-  free(mask_path);
-  free(checkpoint_path);
   free(whole);
   whole = NULL;
   rig_remove_folder();

@@ -2,32 +2,10 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "host/base/file.h"
-
-static char folder[64];
-
-void rig_make_folder(void) {
-  strcpy(folder, "/tmp/vise-model-test-XXXXXX");
-  cr_assert_not_null(mkdtemp(folder));
-}
-
-void rig_remove_folder(void) {
-  cr_assert_eq(vise_i_remove_tree(folder, NULL), VISE_OK);
-}
-
-char *rig_path(const char *name) {
-  char *path = NULL;
-  cr_assert_eq(vise_i_path_join(&path, folder, name, NULL), VISE_OK);
-  return path;
-}
 
 vise_model *rig_model(const size_t *widths, bool bias, vise_dtype dtype) {
   vise_net_config config;
@@ -42,8 +20,8 @@ vise_model *rig_model(const size_t *widths, bool bias, vise_dtype dtype) {
   config.bias = bias;
   config.activation = VISE_TANH;
 
-  cr_assert_eq(vise_model_create(&config, dtype, &model, &err), VISE_OK, "%s", err.text);
-  cr_assert_eq(vise_model_initialize(model, VISE_INIT_LINEAR, 7, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_model_create(&config, dtype, &model, &err), err);
+  EXPECT_OK(vise_model_initialize(model, VISE_INIT_LINEAR, 7, &err), err);
   return model;
 }
 
@@ -102,7 +80,7 @@ void rig_assert_same(const vise_model *a, const vise_model *b, bool with_mask) {
 
 void rig_read(const char *path, uint8_t **bytes, size_t *n) {
   vise_error err = VISE_ERROR_INIT;
-  cr_assert_eq(vise_i_read_file(path, (size_t)1 << 30, bytes, n, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_read_file(path, (size_t)1 << 30, bytes, n, &err), err);
 }
 
 void rig_write(const char *path, const void *bytes, size_t n) {
@@ -119,20 +97,4 @@ size_t rig_n_entries(const char *path) {
   while (readdir(dir)) ++n;
   closedir(dir);
   return n - 2;
-}
-
-int rig_with_full_disk(size_t limit, int (*body)(void *user), void *user) {
-  pid_t child = fork();
-  cr_assert_geq(child, 0);
-
-  if (child == 0) {
-    struct rlimit files = {limit, limit};
-    signal(SIGXFSZ, SIG_IGN);
-    _exit(setrlimit(RLIMIT_FSIZE, &files) == 0 ? body(user) : 99);
-  }
-
-  int result = 0;
-  cr_assert_eq(waitpid(child, &result, 0), child);
-  cr_assert(WIFEXITED(result));
-  return WEXITSTATUS(result);
 }

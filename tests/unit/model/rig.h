@@ -6,12 +6,7 @@
 #include <stdint.h>
 
 #include "host/model/model.h"
-
-/* A temporary folder for the running test: for init and fini of its suite. */
-void rig_make_folder(void);
-void rig_remove_folder(void);
-/* "<folder>/<name>"; to be freed. */
-char *rig_path(const char *name);
+#include "tests/support/unit.h"
 
 /* A net of these widths (ended by 0), linear initialisation with seed 7. */
 vise_model *rig_model(const size_t *widths, bool bias, vise_dtype dtype);
@@ -24,9 +19,5 @@ void rig_read(const char *path, uint8_t **bytes, size_t *n);
 void rig_write(const char *path, const void *bytes, size_t n);
 /* Number of entries in the folder. */
 size_t rig_n_entries(const char *folder);
-
-/* Runs body(user) in a child whose files cannot grow beyond limit bytes (to a write, this is a full disk);
-   returns what body returned. */
-int rig_with_full_disk(size_t limit, int (*body)(void *user), void *user);
 
 #endif

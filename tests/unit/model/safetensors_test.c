@@ -2,7 +2,6 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,15 +40,15 @@ Test(safetensors, everything_written_is_read_back) {
   uint8_t *raw;
   size_t n_raw;
   uint64_t n_header;
-  char *path = rig_path("a.safetensors");
+  const char *path = rig_in("a.safetensors");
 
-  cr_assert_eq(vise_i_st_write(path, tensors, 5, meta, 2, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_st_write(path, &(vise_i_st_content){tensors, 5, meta, 2}, NULL, &err), err);
   rig_read(path, &raw, &n_raw);
   memcpy(&n_header, raw, 8);
   cr_assert_eq(n_header % 8, 0);
   cr_assert_eq(n_raw, 8 + n_header + 16 + 24 + 8 + 3);
 
-  cr_assert_eq(vise_i_st_read(path, &file, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(vise_i_st_read(path, &file, &err), err);
   cr_assert_eq(vise_i_st_n_tensors(file), 5);
   for (size_t i = 0; i < 5; ++i) {
     const vise_i_st_tensor *found = vise_i_st_find(file, tensors[i].name);
@@ -69,17 +68,16 @@ Test(safetensors, everything_written_is_read_back) {
 
   vise_i_st_free(file);
   free(raw);
-  free(path);
 }
 
-Test(safetensors, data_in_any_order_and_unaligned_are_read) {
+Test(safetensors, data_out_of_order_and_unaligned_are_read) {
   vise_i_st_file *file = NULL;
   vise_error err = VISE_ERROR_INIT;
   const char *header =
       "{\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[3,11]},"
       "\"a\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[0,3]}} ";
 
-  cr_assert_eq(parse(header, 11, &file, &err), VISE_OK, "%s", err.text);
+  EXPECT_OK(parse(header, 11, &file, &err), err);
   cr_assert_str_eq(vise_i_st_at(file, 0)->name, "a");
   const vise_i_st_tensor *b = vise_i_st_find(file, "b");
   cr_assert_eq((uintptr_t)b->data % 8, 0);
@@ -143,7 +141,7 @@ Test(safetensors, malformed_headers_are_refused_with_a_reason) {
     cr_assert_eq(status, VISE_ERR_FORMAT, "case %zu: %s", i, cases[i].header);
     cr_assert_null(file);
     cr_assert_not_null(strstr(err.text, "f.safetensors"), "%s", err.text);
-    if (strlen(cases[i].header) > 1) cr_assert_not_null(strstr(err.text, cases[i].says), "case %zu: %s", i, err.text);
+    cr_assert_not_null(strstr(err.text, cases[i].says), "case %zu: %s", i, err.text);
   }
 }
 
@@ -170,7 +168,7 @@ Test(safetensors, a_stated_header_is_never_believed_beyond_the_file) {
 
 Test(safetensors, a_file_cut_anywhere_is_refused) {
   vise_model *model = rig_full_model(VISE_F32);
-  char *path = rig_path("m.safetensors");
+  const char *path = rig_in("m.safetensors");
   uint8_t *bytes;
   size_t n;
 
@@ -186,7 +184,6 @@ Test(safetensors, a_file_cut_anywhere_is_refused) {
   }
 
   free(bytes);
-  free(path);
   vise_model_free(model);
 }
 
@@ -195,17 +192,14 @@ Test(safetensors, what_cannot_be_written_is_refused) {
   const vise_i_st_tensor twice[] = {{.name = "a", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w},
                                     {.name = "a", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w}};
   const vise_i_st_tensor bad[] = {{.name = "\xff", .dtype = VISE_I_ST_F32, .n_dims = 1, .dims = {1}, .data = w}};
-  char *path = rig_path("a"), *folder = rig_path(".");
+  const char *path = rig_in("a"), *folder = rig_in(".");
 
-  cr_assert_eq(vise_i_st_write(path, twice, 2, NULL, 0, NULL), VISE_ERR_INTERNAL);
-  cr_assert_eq(vise_i_st_write(path, bad, 1, NULL, 0, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 2, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){bad, 1, NULL, 0}, NULL, NULL), VISE_ERR_INTERNAL);
   cr_assert_eq(rig_n_entries(folder), 0);
-  free(path);
 
-  path = rig_path("missing/a");
-  cr_assert_eq(vise_i_st_write(path, twice, 1, NULL, 0, NULL), VISE_ERR_IO);
-  free(path);
-  free(folder);
+  path = rig_in("missing/a");
+  cr_assert_eq(vise_i_st_write(path, &(vise_i_st_content){twice, 1, NULL, 0}, NULL, NULL), VISE_ERR_IO);
 }
 
 /* The fuzzer's corpus: each file's name says whether it must be read or refused. */
@@ -221,12 +215,10 @@ Test(safetensors, corpus_is_read_or_refused_as_named) {
     bool ok = strncmp(entry->d_name, "ok-", 3) == 0;
     vise_error err = VISE_ERROR_INIT;
     vise_i_st_file *file = NULL;
-    char *path = NULL;
+    const char *path = rig_path(folder, entry->d_name);
 
-    cr_assert_eq(vise_i_path_join(&path, folder, entry->d_name, NULL), VISE_OK);
     cr_assert_eq(vise_i_st_read(path, &file, &err), ok ? VISE_OK : VISE_ERR_FORMAT, "%s: %s", path, err.text);
     vise_i_st_free(file);
-    free(path);
     ++*(ok ? &n_ok : &n_bad);
   }
 

@@ -1,7 +1,5 @@
 /* Tiles, layout and CTAs: what holds for every plan, and the worked example of the design. */
 #include <criterion/criterion.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "kernels/canonical.h"
 #include "tests/unit/plan/plan_rig.h"

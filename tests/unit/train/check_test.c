@@ -291,12 +291,12 @@ Test(check, differences_of_runs_notice_drift_and_nan) {
   cr_expect_eq(vise_i_check_weight_difference(the_net, start, reference, params, 1e-3), 0.0);
   params[7] = 1.01; /* in the bias, the smaller tensor */
   const double worst = vise_i_check_weight_difference(the_net, start, reference, params, 1e-3);
-  cr_expect(fabs(worst - 0.01 / sqrt(2.0)) < 1e-4, "%g", worst);
+  EXPECT_NEAR(worst, 0.01 / sqrt(2.0), 1e-4);
 
   params[0] = NAN;
   cr_expect(isnan(vise_i_check_weight_difference(the_net, start, reference, params, 1e-3)));
 
-  cr_expect(fabs(vise_i_check_loss_difference(reference, (const double[]){1, 1, 1.1}, 3) - 0.1) < 1e-3);
+  EXPECT_NEAR(vise_i_check_loss_difference(reference, ((const double[]){1, 1, 1.1}), 3), 0.1, 1e-3);
   cr_expect(isnan(vise_i_check_loss_difference(reference, (const double[]){1, NAN, 1}, 3)));
   vise_model_free(model);
 }

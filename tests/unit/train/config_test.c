@@ -68,7 +68,7 @@ CHANGE(op_when_zero, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_when = 0)
 CHANGE(op_too_late, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_when = 11)
 CHANGE(op_step_late, c->weight_op.kind = VISE_REL_CLIP; c->weight_op_at = VISE_AT_STEP; c->steps = 5;
        c->weight_op_when = 6)
-CHANGE(smoothing_mse, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
+CHANGE(smoothing_hinge, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
 CHANGE(smoothing_one, c->label_smoothing = 1)
 CHANGE(reduction_bce, c->loss = VISE_LOSS_BCE; c->mse_reduction = VISE_MSE_MEAN)
 CHANGE(scale_target_ce, c->scale_target = true)
@@ -141,7 +141,7 @@ static const refused table[] = {
     {op_when_zero, VISE_ERR_USAGE, "--weight-op-at epoch:0"},
     {op_too_late, VISE_ERR_USAGE, "--weight-op-at epoch:11"},
     {op_step_late, VISE_ERR_USAGE, "--weight-op-at step:6"},
-    {smoothing_mse, VISE_ERR_USAGE, "--label-smoothing is for --loss cross-entropy, not hinge"},
+    {smoothing_hinge, VISE_ERR_USAGE, "--label-smoothing is for --loss cross-entropy, not hinge"},
     {smoothing_one, VISE_ERR_USAGE, "--label-smoothing 1"},
     {reduction_bce, VISE_ERR_USAGE, "--mse-reduction is for --loss mse, not bce"},
     {scale_target_ce, VISE_ERR_USAGE, "--scale-target is for --loss mse and huber"},
@@ -201,7 +201,7 @@ Test(config, refuses_what_contradicts_and_names_it) {
   vise_dataset_free(train);
 }
 
-Test(config, the_defaults_are_those_of_the_contract) {
+Test(config, has_the_documented_defaults) {
   vise_train_config c;
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));

@@ -55,8 +55,8 @@ Test(predict, gives_raw_outputs_probabilities_and_classes) {
         for (size_t k = 0; k < 3; k++) sum += exp(output_at(inputs + 2 * r, k));
         for (size_t k = 0; k < 3; k++) {
           const double z = output_at(inputs + 2 * r, k);
-          cr_expect(fabs(raw[3 * r + k] - z) <= 1e-6, "row %zu output %zu: %g, expected %g", r, k, raw[3 * r + k], z);
-          cr_expect(fabs(probability[3 * r + k] - exp(z) / sum) <= 1e-6);
+          EXPECT_NEAR(raw[3 * r + k], z, 1e-6);
+          EXPECT_NEAR(probability[3 * r + k], exp(z) / sum, 1e-6);
           if (z > best) {
             best = z;
             best_k = (double)k;
@@ -80,7 +80,8 @@ Test(predict, knows_sigmoid_ties_and_single_outputs) {
   vise_model_set_loss(model, VISE_LOSS_BCE, VISE_MSE_HALF_MEAN, 0.0);
 
   OK(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err));
-  cr_expect(out[0] == 0.0 && out[1] == 0.5 && out[2] == 1.0 && fabs(out[3] - 0.50025) < 1e-8);
+  cr_expect(out[0] == 0.0 && out[1] == 0.5 && out[2] == 1.0);
+  EXPECT_NEAR(out[3], 0.50025, 1e-8);
   OK(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, out, &rig_err));
   cr_expect(out[0] == 0.0 && out[1] == 0.0 && out[2] == 1.0 && out[3] == 1.0);
   vise_model_free(model);
@@ -108,7 +109,7 @@ Test(predict, undoes_the_scaling_of_targets_and_applies_that_of_features) {
   for (size_t r = 0; r < 4; r++) {
     const double x[2] = {(inputs[2 * r] - 0.5) / 2, (inputs[2 * r + 1] + 1) / 4};
     for (size_t k = 0; k < 3; k++) {
-      cr_expect(fabs(out[3 * r + k] - (output_at(x, k) * y_scale[k] + y_shift[k])) <= 1e-12);
+      EXPECT_NEAR(out[3 * r + k], output_at(x, k) * y_scale[k] + y_shift[k], 1e-12);
     }
   }
 
@@ -125,7 +126,7 @@ Test(predict, takes_the_rows_of_a_selection) {
 
   OK(vise_dataset_select(data, rows, 3, &some, &rig_err));
   OK(vise_predict(model, some, &config, VISE_OUTPUT_RAW, out, &rig_err));
-  for (size_t i = 0; i < 9; i++) cr_expect(fabs(out[i] - output_at(inputs + 2 * rows[i / 3], i % 3)) <= 1e-12);
+  for (size_t i = 0; i < 9; i++) EXPECT_NEAR(out[i], output_at(inputs + 2 * rows[i / 3], i % 3), 1e-12);
 
   vise_model_free(model);
   vise_dataset_free(some);
@@ -186,7 +187,7 @@ Test(evaluate, agrees_with_a_sum_by_hand_for_any_batch) {
       vise_eval_config config = on(b == 0 ? VISE_BACKEND_CPU : VISE_BACKEND_CPU64, batch);
       OK(vise_evaluate(model, data, &config, &metrics, &rig_err));
       cr_expect_eq(metrics.n_rows, 4);
-      cr_expect(fabs(metrics.loss - loss) <= 1e-6, "%.9g, expected %.9g", metrics.loss, loss);
+      EXPECT_NEAR(metrics.loss, loss, 1e-6);
       cr_expect_eq(metrics.accuracy, right);
       cr_expect(isnan(metrics.rmse) && isnan(metrics.r2));
     }

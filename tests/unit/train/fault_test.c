@@ -1,13 +1,9 @@
 /* A full disk, or a disk that fails, at every place of a run: nothing leaves a broken checkpoint or model as the newest,
    and nothing that could not be read is taken for damaged. */
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "rig.h"
 #include "tests/support/io_fault.h"
@@ -60,21 +56,9 @@ static vise_status run_epochs(const scene *s, uint64_t epochs, vise_model **out)
   return status;
 }
 
-/* The status of run_epochs in a child whose files cannot grow beyond limit bytes. */
-static vise_status run_on_full_disk(const scene *s, uint64_t epochs, size_t limit) {
-  const pid_t child = fork();
-  cr_assert_geq(child, 0);
-
-  if (child == 0) {
-    const struct rlimit files = {limit, limit};
-    signal(SIGXFSZ, SIG_IGN);
-    _exit(setrlimit(RLIMIT_FSIZE, &files) == 0 ? (int)run_epochs(s, epochs, NULL) : 99);
-  }
-
-  int result = 0;
-  cr_assert_eq(waitpid(child, &result, 0), child);
-  cr_assert(WIFEXITED(result), "limit %zu: the child crashed", limit);
-  return (vise_status)WEXITSTATUS(result);
+static int run_in_child(void *user) {
+  const scene *s = user;
+  return (int)run_epochs(s, 4, NULL);
 }
 
 /* Every checkpoint present is whole and the model, if any, loads; returns the number of checkpoints. */
@@ -136,7 +120,7 @@ static void check_all_limits(bool resume) {
     if (resume) OK(run_epochs(&s, 2, NULL));
     s.resume = resume;
 
-    const vise_status status = run_on_full_disk(&s, 4, limit);
+    const vise_status status = (vise_status)rig_with_full_disk(limit, run_in_child, &s);
     cr_assert(status == VISE_OK || status == VISE_ERR_IO, "limit %zu: %s", limit, vise_status_name(status));
     n_failed += status == VISE_ERR_IO;
     n_ended += status == VISE_OK;

@@ -2,8 +2,6 @@
  * Every allocation by Vise fails once while a trainer is made and runs: the call says so, leaks nothing, and leaves
  * whole checkpoints. jansson is exempt: release 2.14 silently drops a key when it has no memory for it.
  */
-#include <stdlib.h>
-
 #include "rig.h"
 #include "tests/support/allocation_fault.h"
 

@@ -1,8 +1,6 @@
 /* Loss, accuracy, RMSE and R^2: against the loss that a step reports, and against numbers worked out by hand. */
 #include "host/train/metrics.h"
 
-#include <stdlib.h>
-
 #include "host/train/trainer.h"
 #include "rig.h"
 
@@ -47,14 +45,16 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
 
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics whole, chunked;
-  OK(vise_i_metrics_of_view(trainer->ops, trainer->backend, &spec, &trainer->validation, 0, &whole, &rig_err));
-  OK(vise_i_metrics_of_view(trainer->ops, trainer->backend, &spec, &trainer->validation, 4, &chunked, &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &whole,
+                            &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 4}, &spec, &chunked,
+                            &rig_err));
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
 
   const char *name = vise_loss_name(config->loss);
   cr_expect(fabs(whole.loss - stats.loss) <= 1e-13 * fabs(stats.loss), "%s, %zu outputs: %.17g, the step's %.17g", name,
             n_outputs, whole.loss, stats.loss);
-  cr_expect(fabs(whole.loss - chunked.loss) <= 1e-13 * fabs(whole.loss), "%s", name);
+  EXPECT_NEAR(chunked.loss, whole.loss, 1e-13 * fabs(whole.loss));
   cr_expect_eq(whole.n_rows, 17);
   if (config->loss == VISE_LOSS_MSE || config->loss == VISE_LOSS_HUBER) {
     cr_expect(isnan(whole.accuracy) && isfinite(whole.rmse) && isfinite(whole.r2));
@@ -140,11 +140,12 @@ Test(metrics, rmse_and_r2_by_hand) {
 
     const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
     vise_metrics m;
-    OK(vise_i_metrics_of_view(trainer->ops, trainer->backend, &spec, &trainer->validation, 0, &m, &rig_err));
+    OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &m,
+                              &rig_err));
 
-    cr_expect(fabs(m.rmse - sqrt(30.0 / 16)) <= 1e-13, "%.17g", m.rmse); /* mean of (0.5 x)^2 = 7.5/4 */
-    cr_expect(fabs(m.r2 - (1 - 7.5 / 20)) <= 1e-13, "%.17g", m.r2);
-    cr_expect(fabs(m.loss - (scaled == 1 ? 7.5 / 8 / 5 : 7.5 / 8)) <= 1e-13, "%.17g", m.loss);
+    EXPECT_NEAR(m.rmse, sqrt(30.0 / 16), 1e-13); /* mean of (0.5 x)^2 = 7.5/4 */
+    EXPECT_NEAR(m.r2, 1 - 7.5 / 20, 1e-13);
+    EXPECT_NEAR(m.loss, scaled == 1 ? 7.5 / 8 / 5 : 7.5 / 8, 1e-13);
 
     vise_trainer_free(trainer);
     vise_model_free(model);
@@ -166,7 +167,8 @@ Test(metrics, of_a_selection_are_of_its_rows) {
 
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics m;
-  OK(vise_i_metrics_of_view(trainer->ops, trainer->backend, &spec, &trainer->validation, 2, &m, &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 2}, &spec, &m,
+                            &rig_err));
 
   double sum = 0;
   for (size_t i = 0; i < 5; i++) {
@@ -178,7 +180,7 @@ Test(metrics, of_a_selection_are_of_its_rows) {
     sum += log(exp(z[0]) + exp(z[1]) + exp(z[2])) - z[(size_t)y];
   }
 
-  cr_expect(fabs(m.loss - sum / 5) <= 1e-13);
+  EXPECT_NEAR(m.loss, sum / 5, 1e-13);
   cr_expect_eq(m.n_rows, 5);
   vise_trainer_free(trainer);
   vise_model_free(model);

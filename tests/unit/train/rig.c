@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "host/base/file.h"
 #include "host/base/rng.h"
@@ -98,31 +96,6 @@ bool rig_same_params(const vise_model *a, const vise_model *b) {
   return same;
 }
 
-void rig_folder(char path[256]) {
-  /* In memory if possible: the tests sync hundreds of small files. */
-  const char *base = getenv("TMPDIR");
-  if (base == NULL) base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-  snprintf(path, 256, "%s/vise-train-XXXXXX", base);
-  cr_assert(mkdtemp(path) != NULL, "%s: no temporary folder", path);
-}
-
-void rig_remove(const char *path) {
-  OK(vise_i_remove_tree(path, &rig_err));
-}
-
-const char *rig_path(const char *folder, const char *name) {
-  static char paths[4][512];
-  static size_t at;
-  at = (at + 1) % 4;
-  snprintf(paths[at], sizeof(paths[at]), "%s/%s", folder, name);
-  return paths[at];
-}
-
-bool rig_exists(const char *path) {
-  struct stat info;
-  return stat(path, &info) == 0;
-}
-
 size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
   uint64_t *steps = NULL;
   size_t n = 0;
@@ -134,7 +107,8 @@ size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
     char *path = NULL;
     vise_error err = VISE_ERROR_INIT;
     OK(vise_i_checkpoint_path(&path, parent, steps[k], &rig_err));
-    cr_assert_eq(vise_i_checkpoint_verify(path, &err), VISE_OK, "%s %zu: %s", what, i, err.text);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), &err), VISE_OK, "%s %zu: %s", what, i,
+                 err.text);
     free(path);
   }
   free(steps);

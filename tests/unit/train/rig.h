@@ -1,4 +1,4 @@
-/* What the tests of the training layer share: small data sets, models, folders, and runs that record their reports. */
+/* What the tests of the training layer share: small data sets, models, and runs that record their reports. */
 #ifndef VISE_TEST_TRAIN_RIG_H
 #define VISE_TEST_TRAIN_RIG_H
 
@@ -6,25 +6,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/support/unit.h"
 #include "vise/vise.h"
 
-/* Fails the test with the error's text unless the call returned VISE_OK. */
-#define OK(call)                                                                                        \
-  do {                                                                                                  \
-    vise_error_clear(&rig_err);                                                                         \
-    const vise_status rig_status = (call);                                                              \
-    cr_assert_eq(rig_status, VISE_OK, "%s: %s: %s", #call, vise_status_name(rig_status), rig_err.text); \
-  } while (0)
-
-/* Fails the test unless the call returned code with a text that contains `part`. */
-#define REFUSED(call, code, part)                                                                               \
-  do {                                                                                                          \
-    vise_error_clear(&rig_err);                                                                                 \
-    const vise_status rig_status = (call);                                                                      \
-    cr_assert_eq(rig_status, code, "%s: %s, expected %s: %s", #call, vise_status_name(rig_status),              \
-                 vise_status_name(code), rig_err.text);                                                         \
-    cr_assert(strstr(rig_err.text, part) != NULL, "%s: \"%s\" does not say \"%s\"", #call, rig_err.text, part); \
-  } while (0)
+/* EXPECT_OK and EXPECT_ERROR for calls that are given &rig_err, which is cleared first. */
+#define OK(call) (vise_error_clear(&rig_err), EXPECT_OK(call, rig_err))
+#define REFUSED(call, code, says) (vise_error_clear(&rig_err), EXPECT_ERROR(call, &rig_err, code, says))
 
 extern vise_error rig_err;
 
@@ -42,14 +29,8 @@ double *rig_params(const vise_model *model);
 /* Whether both have the same bits. */
 bool rig_same_params(const vise_model *a, const vise_model *b);
 
-/* A new folder to be removed with rig_remove; the path of a file in it (valid for three more calls). */
-void rig_folder(char path[256]);
-void rig_remove(const char *path);
-const char *rig_path(const char *folder, const char *name);
-bool rig_exists(const char *path);
-/* Fails the test unless every checkpoint in a run's folder is whole; returns how many there are. what and i are for the
- * message.
- */
+/* Fails the test unless every checkpoint in a run's folder is whole; returns how many there are. what and i are for
+   the message. */
 size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i);
 void rig_write(const char *path, const char *text);
 /* A whole file, to be freed. */

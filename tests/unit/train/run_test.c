@@ -1,5 +1,6 @@
 /* A run's folder, its events, its ends by non-finite numbers, and when weight operations are applied. */
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "host/model/checkpoint.h"
@@ -28,7 +29,7 @@ static vise_status run_with(const vise_train_config *config, const vise_dataset 
 
 /* ---- the folder ------------------------------------------------------------------------------------------------- */
 
-Test(run, leaves_the_files_of_the_contract) {
+Test(run, leaves_the_documented_files) {
   vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
   vise_model *model = rig_model(widths, 3, true, VISE_F64), *loaded = NULL;
   vise_train_config config = small_config();
@@ -290,8 +291,7 @@ Test(run, skips_a_batch_that_is_not_finite) {
 
   const double mean = json_real_value(json_object_get(events[4], "train_loss"));
   cr_expect_str_eq(event_of(events[4]), "epoch");
-  cr_expect(fabs(mean - sum / 9) <= 1e-15 * mean, "the mean is over the batches that were taken: %.17g, %.17g", mean,
-            sum / 9);
+  EXPECT_NEAR(mean, sum / 9, 1e-15 * mean); /* over the batches that were taken */
 
   free_events(events, n);
   vise_model_free(model);
@@ -415,7 +415,7 @@ static void check_timing(vise_weight_op_kind kind, vise_weight_op_timing at, uin
   vise_dataset_free(train);
 }
 
-Test(run, weight_operations_come_on_their_day) {
+Test(run, weight_operations_come_when_asked_for) {
   check_timing(VISE_REL_CLIP, VISE_AT_STEP, 3, 3);
   check_timing(VISE_REL_RETAIN, VISE_AT_STEP, 1, 1);
   check_timing(VISE_REL_DROP_LARGE, VISE_AT_EPOCH, 1, 5);

@@ -89,7 +89,7 @@ Test(schedule, steps_follow_it) {
   cr_assert_eq(n_done, 6);
 
   for (size_t s = 0; s < 6; s++) {
-    cr_expect(fabs(stats[s].lr - 0.3 * (1 - (double)s / 6)) <= 1e-16, "step %zu: lr %.17g", s + 1, stats[s].lr);
+    EXPECT_NEAR(stats[s].lr, 0.3 * (1 - (double)s / 6), 1e-16);
     cr_expect_eq(stats[s].step, s + 1);
     cr_expect_eq(stats[s].epoch, s / 3 + 1);
     cr_expect_eq(stats[s].n_rows, s % 3 == 2 ? 2 : 4);

@@ -1,4 +1,4 @@
-/* The rules that end a run, and the contract's numbers for data A through the public calls. */
+/* The rules that end a run, and known numbers for data A (docs/step.md) through the public calls. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -70,23 +70,20 @@ static vise_run_result run_a(const vise_train_config *config, double *w, double 
   return result;
 }
 
-#define NEAR(got, wanted, tolerance) \
-  cr_expect(fabs((got) - (wanted)) <= (tolerance), "%s = %.9f, expected %.9f", #got, (double)(got), (double)(wanted))
-
-Test(stopping, the_contracts_clipped_descent) {
+Test(stopping, clipped_descent_ends_where_it_should) {
   double w = 0, b = 0;
   vise_train_config config = config_a(1000);
   vise_run_result result = run_a(&config, &w, &b);
 
-  NEAR(w, 2.516765, 5e-7);
-  NEAR(b, 2.329732, 5e-7);
+  EXPECT_NEAR(w, 2.516765, 5e-7);
+  EXPECT_NEAR(b, 2.329732, 5e-7);
   cr_expect_eq(result.n_clipped_values, 859);
   cr_expect_eq(result.reason, VISE_STOP_STEPS);
 
   config = config_a(20000);
   run_a(&config, &w, &b);
-  NEAR(w, 2.649681, 5e-7);
-  NEAR(b, 2.261796, 5e-7);
+  EXPECT_NEAR(w, 2.649681, 5e-7);
+  EXPECT_NEAR(b, 2.261796, 5e-7);
 }
 
 Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
@@ -101,7 +98,7 @@ Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT, "%s", vise_stop_reason_name(result.reason));
   cr_expect_lt(result.steps, 20000);
   cr_expect(w == 2.5);
-  NEAR(b, 2.332564, 5e-7);
+  EXPECT_NEAR(b, 2.332564, 5e-7);
   cr_expect(result.n_at_hi == 1 && result.n_at_lo == 0 && result.n_boxed == 1);
 
   config.clamp_lo = -1;
@@ -109,15 +106,15 @@ Test(stopping, the_projected_gradient_vanishes_at_an_active_box) {
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   cr_expect(w == 1);
-  NEAR(b, 3.041755, 5e-7);
-  NEAR(result.validation.loss + 0.01 * w * w, 0.580, 5e-4);
+  EXPECT_NEAR(b, 3.041755, 5e-7);
+  EXPECT_NEAR(result.validation.loss + 0.01 * w * w, 0.580, 5e-4);
 
   config.clamp_bias = true;
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   cr_expect(w == 1 && b == 1);
   cr_expect_eq(result.n_boxed, 2);
-  NEAR(result.validation.loss + 0.01 * w * w, 4.749, 5e-4);
+  EXPECT_NEAR(result.validation.loss + 0.01 * w * w, 4.749, 5e-4);
 }
 
 Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
@@ -137,10 +134,10 @@ Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
   config.stop_projected_gradient = 1e-9;
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
-  NEAR(w, 1.5, 1e-12);
+  EXPECT_NEAR(w, 1.5, 1e-12);
 }
 
-Test(stopping, at_a_loss) {
+Test(stopping, ends_at_a_loss) {
   double w = 0, b = 0;
   vise_train_config config = config_a(100000);
   config.stop_loss_on = true;
@@ -151,7 +148,7 @@ Test(stopping, at_a_loss) {
   cr_expect_eq(result.steps, result.epochs);
 }
 
-Test(stopping, by_the_first_of_two_limits) {
+Test(stopping, ends_at_the_first_of_two_limits) {
   double w = 0, b = 0;
   vise_train_config config = config_a(7);
   config.epochs = 5;
@@ -216,7 +213,7 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   OK(vise_trainer_create(&o.config, twin, o.train, o.validation, NULL, &trainer, &rig_err));
   OK(vise_trainer_step(trainer, (size_t)(3 * result.best_epoch), NULL, NULL, &rig_err));
   OK(vise_trainer_sync(trainer, &rig_err));
-  cr_expect(rig_same_params(model, twin), "the model has not the weights of epoch %llu",
+  cr_expect(rig_same_params(model, twin), "the model does not have the weights of epoch %llu",
             (unsigned long long)result.best_epoch);
 
   OK(vise_model_load(rig_path(folder, "model.safetensors"), &loaded, &rig_err));
@@ -226,7 +223,7 @@ static void check_best(vise_backend backend, vise_dtype dtype) {
   eval.backend = backend;
   vise_metrics metrics;
   OK(vise_evaluate(loaded, o.validation, &eval, &metrics, &rig_err));
-  cr_expect(fabs(metrics.loss - result.validation.loss) <= 1e-6 * metrics.loss);
+  EXPECT_NEAR(result.validation.loss, metrics.loss, 1e-6 * metrics.loss);
   cr_expect(metrics.accuracy == result.validation.accuracy);
 
   vise_trainer_free(trainer);

@@ -2,13 +2,6 @@
 #pragma once
 #include "emu/builtins.h"
 
-namespace emu {
-template <class T>
-struct Same {  // an argument that takes no part in deduction
-  using Type = T;
-};
-}  // namespace emu
-
 #define EMU_ATOMIC_OF(T, name, expression)                                                         \
   inline T name(T *address, T value, EMU_SITE) {                                                   \
     return emu::atomic_rmw(                                                                        \

@@ -79,17 +79,11 @@ long long emu_clock();
 inline long long clock64() {
   return emu_clock();
 }
-inline unsigned long long globaltimer() {
-  return static_cast<unsigned long long>(emu_clock());
-}
 
 [[noreturn]] inline void __trap(EMU_SITE) {
   emu::fail(EMU_HERE, "__trap()");
 }
 
-inline uint32_t emu_shared_address(const void *pointer, EMU_SITE) {
-  return emu::shared_address(pointer, EMU_HERE);
-}
 inline size_t __cvta_generic_to_shared(const void *pointer, EMU_SITE) {
   return emu::shared_address(pointer, EMU_HERE);
 }

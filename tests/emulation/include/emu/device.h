@@ -54,11 +54,9 @@ unsigned thread_rank();  // in the block
 
 unsigned cluster_rank();
 unsigned cluster_size();
-void *dynamic_shared();  // 1024-byte aligned
-size_t dynamic_shared_bytes();
+void *dynamic_shared();                                               // 1024-byte aligned
 void *map_shared_rank(const void *pointer, unsigned rank, EMU_SITE);  // distributed shared memory
 uint32_t shared_address(const void *pointer, EMU_SITE);               // __cvta_generic_to_shared
-void *shared_pointer(uint32_t address);                               // its inverse
 bool is_shared(const void *pointer);                                  // of this block
 
 // ---- asynchronous copies ---------------------------------------------------------------------------------------
@@ -68,11 +66,9 @@ bool is_shared(const void *pointer);                                  // of this
 void async_copy(void *destination, const void *source, size_t bytes, size_t source_bytes, EMU_SITE);
 void async_commit();
 void async_wait(int pending, EMU_SITE);  // cp.async.wait_group pending
-void async_wait_all(EMU_SITE);
 
 // mbarrier and cp.async.bulk (global to shared). try_wait yields when it fails, so it may be polled.
 void mbarrier_init(uint64_t *barrier, unsigned count, EMU_SITE);
-void mbarrier_invalidate(uint64_t *barrier, EMU_SITE);
 void mbarrier_arrive(uint64_t *barrier, unsigned expect_bytes, EMU_SITE);
 bool mbarrier_try_wait(uint64_t *barrier, unsigned parity, EMU_SITE);
 void bulk_copy(void *destination, const void *source, size_t bytes, uint64_t *barrier, EMU_SITE);
@@ -89,19 +85,9 @@ void note_fence();  // __threadfence and its kin: makes earlier relaxed loads ac
 void note_read(const void *address, size_t bytes);
 void note_write(const void *address, size_t bytes);
 
-}  // namespace emu
-
-// The hooks that PTX models call for ld.acquire (after the load) and st.release (before the store), any scope.
-inline void emu_acquire(const void *address, size_t bytes = 4) {
-  emu::note_atomic_load(address, bytes, emu::kAcquire);
-}
-inline void emu_release(const void *address, size_t bytes = 4) {
-  emu::note_atomic_store(address, bytes, emu::kRelease);
-}
-
-namespace emu {
 // The whole access, checked and ordered. T is trivially copyable, up to 16 bytes, and must be aligned to its size.
 void check_aligned(const void *address, size_t bytes, EMU_SITE);
+
 template <class T>
 EMU_UNCHECKED inline T atomic_load(const T *address, Memory order, EMU_SITE) {
   check_aligned(address, sizeof(T), EMU_HERE);

@@ -1,0 +1,223 @@
+/* vise info --plan TRAIN_OPTIONS: what the cuda backend would run for a training. */
+#include <string.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/parse.h"
+#include "host/cli/setup.h"
+
+#define KIB 1024.0
+
+/* An H200, for machines without a GPU. */
+static const vise_plan_device assumed = {.n_multiprocessors = 132, .shared_bytes = (size_t)227 * 1024};
+
+typedef struct plan_case {
+  vise_i_cli_options options;
+  vise_plan_device device;
+  bool is_assumed;
+  size_t n_rows, row_bytes;
+  vise_plan plan;
+} plan_case;
+
+static vise_status choose_device(plan_case *c, uint64_t n_sms, vise_error *err) {
+  vise_device_info info;
+  vise_status status = VISE_OK;
+  c->device = assumed;
+  c->is_assumed = n_sms > 0 || vise_list_devices(&info, 1) == 0;
+  if (!c->is_assumed) status = vise_plan_device_get(c->options.training.device, &c->device, err);
+  if (n_sms > 0) c->device.n_multiprocessors = (int)n_sms;
+  return status;
+}
+
+static void net_of(const vise_i_cli_options *options, vise_net_config *net) {
+  vise_net_config_init(net);
+  net->n_layers = options->n_widths - 1;
+  memcpy(net->widths, options->widths, options->n_widths * sizeof *net->widths);
+  net->activation = options->activation;
+  net->bias = !options->no_bias;
+}
+
+/* Takes the sizes from the data and the model where these are given, else from --layers alone. */
+static vise_status read_sizes(plan_case *c, vise_error *err) {
+  vise_i_cli_options *options = &c->options;
+  vise_i_cli_setup setup;
+  memset(&setup, 0, sizeof setup);
+
+  if (options->train == NULL && options->init == NULL) {
+    bool known = options->n_widths >= 2;
+    for (size_t i = 0; i < options->n_widths; i++) known = known && options->widths[i] > 0;
+    if (!known) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--plan needs --layers with all sizes, as in 784-128-10, or --train");
+    }
+
+    c->row_bytes = options->widths[0] * sizeof(float);
+    return VISE_OK;
+  }
+
+  vise_status status = vise_i_cli_setup_make(options, &setup, err);
+  if (status == VISE_OK) {
+    const size_t n_targets = vise_dataset_n_targets(setup.train);
+    c->n_rows = setup.made_up ? 0 : vise_dataset_n_rows(setup.train);
+    c->row_bytes =
+        options->widths[0] * vise_dtype_size(vise_dataset_feature_dtype(setup.train)) + n_targets * sizeof(float);
+  }
+
+  vise_i_cli_setup_free(&setup);
+  return status;
+}
+
+static void print_bytes(double n) {
+  if (n < 10 * KIB) {
+    (void)printf("%.0f bytes", n);
+  } else if (n < 10 * KIB * KIB) {
+    (void)printf("%.1f KiB", n / KIB);
+  } else if (n < 10 * KIB * KIB * KIB) {
+    (void)printf("%.1f MiB", n / KIB / KIB);
+  } else {
+    (void)printf("%.1f GiB", n / KIB / KIB / KIB);
+  }
+}
+
+static void print_phases(const vise_plan *plan) {
+  for (size_t i = 0; i < plan->n_phases; i++) {
+    const vise_plan_phase *p = &plan->phases[i];
+    (void)printf("%-10s%2zu  %-9s", i == 0 ? "phases" : "", i + 1, p->name);
+    if (p->layer >= 0) {
+      (void)printf(" layer %-2d", p->layer);
+    } else {
+      (void)printf("         ");
+    }
+
+    char tiles[64] = "";
+    if (p->tile > 0) {
+      (void)snprintf(tiles, sizeof tiles, "%llu tiles of %d x %d", (unsigned long long)p->n_tiles, p->tile, p->tile);
+    } else if (p->n_tiles > 0) {
+      const bool rows = p->layer >= 0;
+      (void)snprintf(tiles, sizeof tiles, "%llu %s", (unsigned long long)p->n_tiles, rows ? "blocks of rows" : "tiles");
+    }
+
+    (void)printf("  %s%*s%s\n", tiles, p->exchange ? 26 - (int)strlen(tiles) : 0, "",
+                 p->exchange ? "after an exchange" : "");
+  }
+}
+
+static void print_text(const plan_case *c) {
+  const vise_plan *plan = &c->plan;
+  json_t *layers = vise_i_cli_get_layers(&c->options);
+
+  (void)printf("device    %d multiprocessors, ", c->device.n_multiprocessors);
+  print_bytes((double)c->device.shared_bytes);
+  (void)printf(" of shared memory a block%s\n", c->is_assumed ? " (assumed: an H200; the plan needs no GPU)" : "");
+  (void)printf("net       %s, batches of %zu rows\n", json_string_value(layers), plan->n_rows);
+  json_decref(layers);
+
+  (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);
+  print_bytes((double)plan->shared_bytes);
+  (void)printf(" of shared memory each\n");
+  print_phases(plan);
+  (void)printf("gradient  %u tiles, of which each CTA keeps up to %u on chip\n", plan->n_gradient_tiles, plan->n_held);
+
+  for (size_t i = 0; i < plan->n_arrays; i++) {
+    (void)printf("%-10s%-20s", i == 0 ? "memory" : "", plan->arrays[i].name);
+    print_bytes((double)plan->arrays[i].n_bytes);
+    (void)printf("\n");
+  }
+  (void)printf("%-10s%-20s", "", "all");
+  print_bytes((double)plan->n_bytes);
+
+  (void)printf("\nwork      %.4g MFLOP and ", plan->flop / 1e6);
+  print_bytes(plan->bytes_moved);
+  (void)printf(" moved in a step, %u exchanges\n", plan->n_exchanges);
+  (void)printf(
+      "floor     %.2f us a step of one launch: %.2f for the launch and %u exchanges of %.2f, and the longer of\n",
+      plan->floor_us, plan->launch_us, plan->n_exchanges, plan->exchange_us);
+  (void)printf("          %.2f at %.1f TFLOP/s and %.2f at %.2f TB/s (assumed rates)\n", plan->arithmetic_us,
+               plan->flop_per_us / 1e6, plan->memory_us, plan->bytes_per_us / 1e6);
+}
+
+static void print_json(const plan_case *c) {
+  const vise_plan *plan = &c->plan;
+  json_t *phases = json_array(), *memory = json_object();
+
+  for (size_t i = 0; i < plan->n_phases; i++) {
+    const vise_plan_phase *p = &plan->phases[i];
+    (void)json_array_append_new(
+        phases, json_pack("{s:s, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile, "tiles",
+                          (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
+  }
+
+  for (size_t i = 0; i < plan->n_arrays; i++) {
+    (void)json_object_set_new(memory, plan->arrays[i].name, json_integer((json_int_t)plan->arrays[i].n_bytes));
+  }
+
+  json_t *layers = vise_i_cli_get_layers(&c->options);
+  json_t *object =
+      json_pack("{s:i, s:b, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "multiprocessors",
+                c->device.n_multiprocessors, "device_assumed", (int)c->is_assumed, "layers", layers, "batch",
+                (json_int_t)plan->n_rows, "kernel", plan->kernel, "ctas", (json_int_t)plan->n_ctas, "shared_bytes",
+                (json_int_t)plan->shared_bytes, "gradient_tiles", (json_int_t)plan->n_gradient_tiles, "held_tiles",
+                (json_int_t)plan->n_held, "phases", phases, "memory", memory, "memory_bytes", (json_int_t)plan->n_bytes,
+                "exchanges", (json_int_t)plan->n_exchanges);
+
+  (void)json_object_set_new(object, "flop", json_real(plan->flop));
+  (void)json_object_set_new(object, "bytes_moved", json_real(plan->bytes_moved));
+  (void)json_object_set_new(object, "floor_us", json_real(plan->floor_us));
+  vise_i_cli_print_json(object);
+}
+
+/* Takes --plan and --plan-sms N out of argv, N into *n_sms; what is left are train's options. */
+static vise_status take_own_options(int *argc, char **argv, uint64_t *n_sms, vise_error *err) {
+  int n = 1;
+  for (int i = 1; i < *argc; i++) {
+    if (strcmp(argv[i], "--plan") == 0) continue;
+    if (strncmp(argv[i], "--plan-sms", 10) != 0) {
+      argv[n++] = argv[i];
+      continue;
+    }
+
+    const char *text = argv[i][10] == '=' ? argv[i] + 11 : argv[i][10] == '\0' && i + 1 < *argc ? argv[++i] : "";
+    vise_error inner = VISE_ERROR_INIT;
+    if (vise_i_cli_parse_count(text, n_sms, &inner) != VISE_OK || *n_sms < 1 || *n_sms > 1024) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--plan-sms: '%s' is not a number of multiprocessors from 1 to 1024",
+                             text);
+    }
+  }
+
+  *argc = n;
+  argv[n] = NULL;
+  return VISE_OK;
+}
+
+int vise_i_cli_info_plan(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  plan_case c;
+  vise_net_config net;
+  uint64_t n_sms = 0;
+
+  memset(&c, 0, sizeof c);
+  /* check has train's options and --json, and does not require data. */
+  vise_i_cli_options_init(&c.options, VISE_I_CLI_CHECK);
+  vise_status status = take_own_options(&argc, argv, &n_sms, &err);
+  if (status == VISE_OK) status = vise_i_cli_parse_arguments(&c.options, argc, argv, &err);
+  if (status == VISE_OK) status = choose_device(&c, n_sms, &err);
+  if (status == VISE_OK) status = read_sizes(&c, &err);
+
+  if (status == VISE_OK) {
+    net_of(&c.options, &net);
+    status = vise_plan_make(&c.options.training, &net, c.n_rows, c.row_bytes, &c.device, &c.plan, &err);
+  }
+
+  int code = VISE_I_CLI_NOTHING_DONE;
+  if (status != VISE_OK) {
+    code = vise_i_cli_report_error(VISE_I_CLI_INFO, &err, status, VISE_I_CLI_NOTHING_DONE);
+  } else {
+    if (c.options.json) {
+      print_json(&c);
+    } else {
+      print_text(&c);
+    }
+    code = vise_i_cli_end_output(VISE_I_CLI_INFO, 0);
+  }
+
+  vise_i_cli_options_free(&c.options);
+  return code;
+}

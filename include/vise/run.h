@@ -1,0 +1,98 @@
+/**
+ * @file
+ * A whole run: steps until a limit or a stopping rule ends it, with evaluation at the end of each epoch, metrics and
+ * checkpoints in a folder, and callbacks for progress, notes and interruption. The trainer is that of vise/train.h.
+ *
+ *   vise_run_config_init(&config);
+ *   config.out_dir = "run";            (or nothing: then nothing is saved)
+ *   config.progress = my_progress;     (or nothing)
+ *   vise_trainer_run(trainer, &config, &result, &err);
+ */
+#ifndef VISE_RUN_H
+#define VISE_RUN_H
+
+#include "vise/evaluate.h"
+#include "vise/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** State of a run at the end of an epoch, or at a moment within one (for a progress display). */
+typedef struct vise_progress {
+  uint64_t step, epoch;   /**< epoch: from 1 */
+  uint64_t planned_steps; /**< 0 when unlimited */
+  uint64_t steps_per_epoch;
+  bool epoch_ended;                     /**< the metrics below are those of the epoch that just ended */
+  double train_loss;                    /**< mean over the epoch so far, at pre-update weights */
+  vise_metrics train, validation, test; /**< n_rows 0 where not evaluated */
+  double seconds;                       /**< since the run (or its resumption) started */
+  const vise_step_stats *last;          /**< the last step; never NULL */
+} vise_progress;
+
+typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
+
+typedef struct vise_run_config {
+  size_t struct_size;
+  const char *out_dir;       /**< NULL: nothing is saved */
+  bool overwrite;            /**< out_dir may hold an earlier run, whose files (and no others) are removed; its
+                                config.json is known by the names of options in it */
+  bool resume;               /**< go on from the newest checkpoint in out_dir that verifies; a run that had none yet
+                                starts again */
+  const char *config_json;   /**< written as out_dir/config.json: an object of options by name; NULL: none */
+  uint64_t checkpoint_every; /**< steps between checkpoints; 0: see checkpoint_seconds. A run that ends well, or is
+                                interrupted, writes one at its end in any case */
+  uint64_t log_every;        /**< steps between "step" events; 0: none */
+  /** Asked between steps; true ends the run (state saved, reason interrupted). NULL: never. */
+  bool (*interrupted)(void *user);
+  /** Called at the end of each epoch and about ten times a second. NULL: never. */
+  void (*progress)(void *user, const vise_progress *progress);
+  /** Warnings and notes. NULL: dropped. */
+  void (*log)(void *user, vise_log_level level, const char *message);
+  void *user;
+  void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
+  double checkpoint_seconds;  /**< where checkpoint_every is 0: seconds between checkpoints; 0: only at the end [30] */
+  bool checkpoint_each_epoch; /**< in the place of the two: a checkpoint at the end of each epoch [false] */
+} vise_run_config;
+
+VISE_API void vise_run_config_init(vise_run_config *config);
+VISE_API void vise_run_config_init_sized(vise_run_config *config, size_t n_bytes);
+#define vise_run_config_init(config) vise_run_config_init_sized(config, sizeof *(config))
+
+typedef struct vise_run_result {
+  vise_stop_reason reason;
+  uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */
+  uint64_t launches;                  /**< of steps: kernels (unfused: with calls of cuBLAS, or nodes of the
+                                             graph); 0 on the CPU */
+  uint64_t n_skipped;                 /**< skipped steps, in all */
+  uint64_t n_norm_clipped;            /**< steps whose norm clip was active */
+  uint64_t n_clipped_values;          /**< entries, over all steps */
+  uint64_t n_at_lo, n_at_hi, n_boxed; /**< at the end */
+  uint64_t n_zero_weights, n_weights; /**< at the end; biases not counted */
+  uint64_t best_epoch;                /**< with patience: the epoch whose weights were restored; else 0 */
+  double seconds;
+  double seconds_to_first_step; /**< from the start of the run */
+  vise_metrics train, validation, test;
+  uint64_t resumed_from_step; /**< 0: fresh */
+} vise_run_result;
+
+/**
+ * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model to out_dir (docs/files.md), and
+ * syncs the model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
+ * VISE_ERR_NONFINITE with result filled, and so do weights that an update made non-finite (which are never saved), a
+ * validation loss that is NaN under patience, and a last epoch without a finite loss. One run at a time may use out_dir.
+ * Errors met before anything was written leave out_dir as it was: VISE_ERR_USAGE (it holds something else),
+ * VISE_ERR_STATE (another run is using it), VISE_ERR_FORMAT (resume: every checkpoint is damaged), VISE_ERR_IO (also: a
+ * checkpoint cannot be read). Others: VISE_ERR_IO, VISE_ERR_DEVICE.
+ */
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config,
+                                                       vise_run_result *result, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer,
+                                                             const vise_run_config *config, vise_run_result *result,
+                                                             vise_error *err);
+#define vise_trainer_run(...) vise_trainer_run_sized(sizeof(vise_run_result), __VA_ARGS__)
+
+#ifdef __cplusplus
+}
+#endif
+#endif
