@@ -198,22 +198,22 @@ static options parse(int argc, char **argv) {
 static vise_i_step_spec make_spec(const bench *s, const options *o) {
   vise_i_step_spec spec = {
       .net = &s->net,
-      .loss = VISE_LOSS_CROSS_ENTROPY,
-      .optimizer = o->optimizer,
-      .rho = 0.9,
-      .beta1 = 0.9,
-      .beta2 = 0.999,
-      .eps = 1e-8,
-      .k2 = 2e-5,
-      .clip_norm = 5,
-      .max_skips = 8,
+      .rule = {.loss = VISE_LOSS_CROSS_ENTROPY,
+               .optimizer = o->optimizer,
+               .rho = 0.9,
+               .beta1 = 0.9,
+               .beta2 = 0.999,
+               .eps = 1e-8,
+               .k2 = 2e-5,
+               .clip_norm = 5,
+               .max_skips = 8},
       .max_batch = o->batch,
       .n_threads = o->n_threads > 0 ? o->n_threads : vise_i_cpu_default_threads(&s->net, o->batch),
   };
 
   for (size_t l = 0; l < s->net.n_layers; l++) {
-    spec.box_lo[l] = -0.5;
-    spec.box_hi[l] = 0.5;
+    spec.boxes[l].lo = -0.5;
+    spec.boxes[l].hi = 0.5;
   }
 
   return spec;

@@ -1,5 +1,5 @@
 # cmake -DSOURCE=folder -DOUT=header -P ViseCommit.cmake: writes VISE_COMMIT_TEXT, the commit that SOURCE is at (with
-# -dirty where it has changes), into a header; nothing where SOURCE is no repository of its own, as in an archive. The
+# -dirty where it has changes), into a header; nothing where SOURCE is not a repository of its own, as in an archive. The
 # header stays untouched when it says that already.
 set(commit)
 find_program(git git)

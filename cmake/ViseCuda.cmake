@@ -1,5 +1,5 @@
 # The CUDA backend and its kernels. VISE_CUDA=AUTO builds them where the CUDA toolkit is found, ON insists, OFF does
-# without. The sanitizer builds instrument host code only and have neither.
+# without. The sanitizer builds instrument host code only and do without both.
 #
 #   VISE_HAS_NVCC           there is a compiler for kernels
 #   VISE_HAS_CUDA           this build has the backend; links with vise_cuda_headers and vise_cuda_runtime (the static
@@ -58,7 +58,7 @@ endif()
 # No contraction that the source does not ask for, IEEE division and square root, subnormals kept: the same bits on
 # every GPU and in the emulation.
 set(VISE_NVCC_FLAGS -std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-sqrt=true -Werror all-warnings
-  -Xptxas -v -I${PROJECT_SOURCE_DIR} --threads 2 -lineinfo)
+  -Xptxas -v -I${PROJECT_SOURCE_DIR} -I${PROJECT_SOURCE_DIR}/include --threads 2 -lineinfo)
 # The host side beside the kernels is written like C and needs nothing of a C++ library.
 list(APPEND VISE_NVCC_FLAGS
   -Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-threadsafe-statics)

@@ -1,4 +1,5 @@
-# What `cmake --install` puts where: headers, their documents, both libraries, the tool, and what find_package and pkg-config read.
+# What `cmake --install` puts where: headers and their documents, both libraries, the tool, and what find_package and
+# pkg-config read.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

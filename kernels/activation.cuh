@@ -24,46 +24,41 @@ VISE_FN float vise_normal_f32(float z) {
   return 0.5f * (p * t) * vise_exp_f32(z * z * -0.5f);
 }
 
-VISE_FN_CALLED float vise_activation_f32(uint32_t kind, float z) {
+VISE_FN_CALLED float vise_activation_f32(vise_activation kind, float z) {
   switch (kind) {
-    case VISE_K_RELU:
+    case VISE_RELU:
       return z < 0.0f ? 0.0f : z;
-    case VISE_K_LEAKY_RELU:
+    case VISE_LEAKY_RELU:
       return z < 0.0f ? 0.01f * z : z;
-    case VISE_K_SILU:
+    case VISE_SILU:
       return z * vise_sigmoid_f32(z);
-    case VISE_K_TANH:
+    case VISE_TANH:
       return vise_tanh_f32(z);
-    case VISE_K_SIGMOID:
+    case VISE_SIGMOID:
       return vise_sigmoid_f32(z);
-    case VISE_K_GELU:
+    case VISE_GELU:
       return z * vise_normal_f32(z);
     default:
       return z;
   }
 }
 
-/* Silu's and gelu's derivatives are formed from z, the others' from a = f(z). */
-VISE_FN int vise_activation_needs_z(uint32_t kind) {
-  return kind == VISE_K_SILU || kind == VISE_K_GELU;
-}
-
 /* f'(z) from a = f(z), and from z where it is needed (ignored otherwise). */
-VISE_FN_CALLED float vise_activation_slope_f32(uint32_t kind, float a, float z) {
+VISE_FN_CALLED float vise_activation_slope_f32(vise_activation kind, float a, float z) {
   switch (kind) {
-    case VISE_K_RELU:
+    case VISE_RELU:
       return a > 0.0f ? 1.0f : 0.0f;
-    case VISE_K_LEAKY_RELU:
+    case VISE_LEAKY_RELU:
       return a > 0.0f ? 1.0f : 0.01f;
-    case VISE_K_SILU: {
+    case VISE_SILU: {
       const float s = vise_sigmoid_f32(z);
       return s * fmaf(z, 1.0f - s, 1.0f);
     }
-    case VISE_K_TANH:
+    case VISE_TANH:
       return fmaf(-a, a, 1.0f);
-    case VISE_K_SIGMOID:
+    case VISE_SIGMOID:
       return a * (1.0f - a);
-    case VISE_K_GELU:
+    case VISE_GELU:
       return fmaf(z * 0.398942280f, vise_exp_f32(z * z * -0.5f), vise_normal_f32(z));
     default:
       return 1.0f;

@@ -21,22 +21,12 @@ VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
   if (total) atomicMin(&step->bad_total, total - 1);
 }
 
-/* Clip factor for a gradient of the given norm: norm <= M ? 1 : M / norm; NaN propagates. */
-VISE_FN_CALLED double vise_clip_scale(double norm) {
-  const vise_step *const step = vise_step_here();
-  const vise_k_step_options *o = &step->p.options;
-  const double most = step->record.clip_factor * o->clip_norm;
-  if (o->clip_norm_torch_eps) {
-    const double scale = most / (norm + 1e-6);
-    return scale > 1.0 ? 1.0 : scale;
-  }
-  return norm <= most ? 1.0 : most / norm;
-}
-
 /* Clip scale of a unit, once the sums of units are there. */
 VISE_FN_CALLED double vise_unit_scale(uint32_t unit) {
-  const vise_k_step *p = &vise_step_here()->p;
-  return vise_clip_scale(p->options.clip_norm_inf ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]));
+  const vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const double norm = vise_i_clips_by_max(&p->rule) ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]);
+  return vise_i_clip_scale(&p->rule, step->record.hyper.clip_factor, norm);
 }
 
 /* Sum over tensors from the left. */
@@ -59,59 +49,57 @@ VISE_FN_CALLED void vise_gradient_squares(void) {
   }
 }
 
+/* One thread: whether the step is skipped, and the state's new counters. */
+VISE_FN void vise_decide_skip(vise_step *step) {
+  const vise_i_rule *rule = &step->p.rule;
+  const int finite = !step->loss_is_bad && step->bad_gradient == VISE_NO_TENSOR && step->bad_total == VISE_NO_TENSOR;
+  vise_i_counters *counters = &step->state.counters;
+
+  step->skip = vise_i_must_skip(rule, finite);
+  vise_i_count_step(rule, counters, step->skip);
+  if (step->skip) {
+    step->state.halted = vise_i_skip_ends(rule, counters->consecutive_skips);
+  } else if (vise_i_optimizer_has(rule->optimizer) & VISE_HAS_CORRECTIONS) {
+    step->correct1 = (float)(1.0 / (1.0 - counters->beta1_t));
+    step->correct2 = (float)(1.0 / (1.0 - counters->beta2_t));
+  }
+}
+
+/* The norm that the gradient of a tensor is clipped by: its own, or that of the net. */
+VISE_FN double vise_clipped_norm(vise_step *step, uint32_t tensor) {
+  const vise_i_rule *rule = &step->p.rule;
+  const int global = rule->clip_norm_type == VISE_CLIP_GLOBAL;
+
+  if (!vise_i_clips_by_max(rule)) {
+    return vise_sqrt_f64(global ? vise_sum_of_net(step, step->gradient_squares) : step->gradient_squares[tensor]);
+  }
+
+  uint32_t bits = vise_bits_f32(step->gradient_max[tensor]);
+#pragma unroll 1
+  for (uint32_t t = 0; global && t < vise_step_n_tensors(&step->p); t++) {
+    const uint32_t other = vise_bits_f32(step->gradient_max[t]);
+    bits = other > bits ? other : bits;
+  }
+  return (double)vise_f32_bits(bits);
+}
+
 /* Sets step->skip, step->scales, Adam's corrections and the new counters of the state. */
 VISE_FN_CALLED void vise_decide(void) {
   vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  const vise_k_step_options *o = &p->options;
-  const int by_tensors = o->clip_norm > 0.0 && o->clip_norm_type != 2;
+  const vise_i_rule *rule = &step->p.rule;
+  const int by_tensors = vise_i_clips_tensors(rule);
 
   if (by_tensors) {
     vise_gradient_squares();
-    if (o->clip_norm_inf) vise_max_tensors(step->gradient_max);
+    if (vise_i_clips_by_max(rule)) vise_max_tensors(step->gradient_max);
   }
 
   __syncthreads();
-  if (threadIdx.x == 0) {
-    step->skip = o->nonfinite != 2 &&
-                 (step->loss_is_bad || step->bad_gradient != VISE_NO_TENSOR || step->bad_total != VISE_NO_TENSOR);
-
-    vise_k_step_state *state = &step->state;
-    if (step->skip) {
-      state->consecutive_skips++;
-      state->halted = o->nonfinite == 1 || state->consecutive_skips >= o->max_skips;
-    } else {
-      state->consecutive_skips = 0;
-      state->applied_steps++;
-      state->beta1_t *= o->beta1;
-      state->beta2_t *= o->beta2;
-      if (o->optimizer == VISE_K_ADAM) {
-        step->correct1 = (float)(1.0 / (1.0 - state->beta1_t));
-        step->correct2 = (float)(1.0 / (1.0 - state->beta2_t));
-      }
-    }
+  if (threadIdx.x == 0) vise_decide_skip(step);
+  if (by_tensors && threadIdx.x < vise_step_n_tensors(&step->p)) {
+    const double norm = vise_clipped_norm(step, threadIdx.x);
+    step->scales[threadIdx.x] = (float)vise_i_clip_scale(rule, step->record.hyper.clip_factor, norm);
   }
-
-  if (by_tensors && threadIdx.x < vise_step_n_tensors(p)) {
-    double norm;
-    if (o->clip_norm_inf) {
-      uint32_t bits = vise_bits_f32(step->gradient_max[threadIdx.x]);
-      if (o->clip_norm_type == 0) {
-#pragma unroll 1
-        for (uint32_t t = 0; t < vise_step_n_tensors(p); t++) {
-          const uint32_t other = vise_bits_f32(step->gradient_max[t]);
-          bits = other > bits ? other : bits;
-        }
-      }
-      norm = (double)vise_f32_bits(bits);
-    } else {
-      norm = vise_sqrt_f64(o->clip_norm_type == 0 ? vise_sum_of_net(step, step->gradient_squares)
-                                                  : step->gradient_squares[threadIdx.x]);
-    }
-
-    step->scales[threadIdx.x] = (float)vise_clip_scale(norm);
-  }
-
   __syncthreads();
 }
 

@@ -6,15 +6,16 @@
 #define VISE_K_GATHER_CUH
 
 #include "kernels/gather.h"
+#include "kernels/gather_bytes.h"
 #include "kernels/ptx.cuh"
 
-VISE_BOTH uint32_t vise_gather_element_bytes(vise_k_type type) {
-  return type == VISE_K_U8 ? 1 : type == VISE_K_I32 || type == VISE_K_F32 ? 4 : 8;
+VISE_BOTH uint32_t vise_gather_element_bytes(vise_dtype type) {
+  return type == VISE_U8 ? 1 : type == VISE_I32 || type == VISE_F32 ? 4 : 8;
 }
 
 /* Whether columns c, c + 1, c + 2, c + 3 of a row, c a multiple of 4, can be read as a vector (bytes: as one word). */
 VISE_BOTH int vise_gather_vectors(const vise_k_source *s) {
-  const uint32_t bytes = s->type == VISE_K_U8 ? 4 : 16;
+  const uint32_t bytes = s->type == VISE_U8 ? 4 : 16;
   return ((uintptr_t)s->x % bytes == 0) && (s->row_bytes % bytes == 0);
 }
 
@@ -22,10 +23,7 @@ VISE_FN float vise_gather_byte(const vise_k_source *s, uint32_t byte, uint32_t c
   if (s->scaling == VISE_K_SCALE_COLUMNS) {
     return (float)(((double)byte - s->column_shift[column]) * s->column_inverse[column]);
   }
-  if (s->byte_divisor != 0.0f) {
-    const float x = (float)byte, quotient = x * s->byte_inverse;
-    return fmaf(fmaf(-quotient, s->byte_divisor, x), s->byte_inverse, quotient);
-  }
+  if (s->byte_divisor != 0.0f) return vise_k_byte_quotient((float)byte, s->byte_divisor, s->byte_inverse);
   return s->byte_values[byte];
 }
 
@@ -40,7 +38,7 @@ VISE_FN float vise_gather_scaled(const vise_k_source *s, double x, float plain, 
 
 /* One element of 4 or 8 bytes, given as its bits. */
 VISE_FN float vise_gather_word(const vise_k_source *s, uint32_t bits, uint32_t column) {
-  if (s->type == VISE_K_F32) {
+  if (s->type == VISE_F32) {
     const float x = vise_f32_bits(bits);
     return vise_gather_scaled(s, (double)x, x, column);
   }
@@ -49,7 +47,7 @@ VISE_FN float vise_gather_word(const vise_k_source *s, uint32_t bits, uint32_t c
 }
 
 VISE_FN float vise_gather_long(const vise_k_source *s, uint64_t bits, uint32_t column) {
-  if (s->type == VISE_K_F64) {
+  if (s->type == VISE_F64) {
     double x;
     memcpy(&x, &bits, sizeof x);
     return vise_gather_scaled(s, x, (float)x, column);

@@ -5,8 +5,10 @@
 #include <math.h>
 #include <string.h>
 
-/* A quotient of a byte from its product with the rounded inverse and one correction; kernels compute the same. */
-static inline float vise_k_byte_quotient(float byte, float divisor, float inverse) {
+#include "host/base/both.h"
+
+/* A quotient of a byte from its product with the rounded inverse and one correction. */
+VISE_BOTH float vise_k_byte_quotient(float byte, float divisor, float inverse) {
   const float quotient = byte * inverse;
   return fmaf(fmaf(-quotient, divisor, byte), inverse, quotient);
 }

@@ -18,13 +18,12 @@ typedef struct vise_strengths {
 } vise_strengths;
 
 VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
-  const vise_k_step_options *o = &step->p.options;
-  const int exempt = t->tensor.is_bias && !o->penalize_bias;
-  const int with_l1 = !o->prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
+  const vise_i_strengths given = vise_i_strengths_of(&step->p.rule, t->tensor.is_bias);
+  const int with_l1 = !step->p.rule.prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
   vise_strengths k;
-  k.k2 = exempt ? 0.0f : (float)o->k2;
-  k.k1 = exempt || !with_l1 ? 0.0f : (float)o->k1;
-  k.kF_by_norm = exempt || o->kF == 0.0 ? 0.0f : step->norm_strengths[t->index];
+  k.k2 = (float)given.k2;
+  k.k1 = with_l1 ? (float)given.k1 : 0.0f;
+  k.kF_by_norm = given.kF == 0.0 ? 0.0f : step->norm_strengths[t->index];
   return k;
 }
 
@@ -123,46 +122,83 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
   ptx_cp_async_commit();
 }
 
+/* How the gradient of a tensor is shaped before norms are known. */
+typedef struct vise_shaping {
+  vise_strengths k;
+  float lo, hi;                /* of the value clip */
+  int penalized, total, clips; /* there are penalties; they are part of what is clipped; there is a value clip */
+} vise_shaping;
+
+VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
+  const vise_i_rule *rule = &step->p.rule;
+  const int only = step->p.mode == VISE_K_GRADIENT_ONLY;
+  const vise_i_box bounds = vise_i_value_bounds(rule, step->record.hyper.clip_factor);
+  vise_shaping s;
+  s.k = vise_strengths_of(step, t);
+  s.lo = (float)bounds.lo;
+  s.hi = (float)bounds.hi;
+  s.penalized = vise_strengths_any(&s.k);
+  s.total = only || rule->clip_scope == VISE_CLIP_SCOPE_TOTAL;
+  s.clips = rule->clip_value && !only;
+  return s;
+}
+
+VISE_FN float vise_clamp_f32(float x, float lo, float hi) {
+  return x < lo ? lo : (x > hi ? hi : x);
+}
+
+/* What was found in some entries: non-finite gradients, alone and with penalties; entries that the value clip changed.
+ */
+typedef struct vise_findings {
+  uint32_t n_bad, n_bad_total, n_clipped;
+} vise_findings;
+
+/* Adds penalties to an entry of the gradient and clips it. */
+VISE_FN float vise_shape_entry(const vise_shaping *s, float g, float w, vise_findings *found) {
+  found->n_bad += !vise_is_finite(g);
+
+  if (s->penalized) {
+    const float penalty = vise_penalty_gradient(&s->k, w);
+    if (s->total) g += penalty;
+    found->n_bad_total += !vise_is_finite(s->total ? g : fabsf(g) + fabsf(penalty));
+  }
+
+  if (s->clips) {
+    found->n_clipped += g < s->lo || g > s->hi;
+    g = vise_clamp_f32(g, s->lo, s->hi);
+  }
+
+  return g;
+}
+
+/* Reports what the lanes found in a tensor. Called by all of them. */
+VISE_FN void vise_note_findings(vise_step *step, uint32_t tensor, const vise_findings *found) {
+  vise_step_note_bad(&step->bad_gradient, found->n_bad > 0, tensor);
+  vise_step_note_bad(&step->bad_total, found->n_bad_total > 0, tensor);
+  vise_step_count(&step->counts.n_nonfinite, found->n_bad);
+  if (step->p.rule.clip_value) vise_step_count(&step->counts.n_clipped_values, found->n_clipped);
+}
+
 /* Shapes the gradients of four rows of a column: g comes in plain, goes out shaped, and is stored. */
-VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
+VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_shaping *s,
                              const vise_tile_values *values, const vise_tile_memory *to, uint32_t row, uint32_t column,
                              unsigned inside, vise_four *g) {
-  const vise_k_step *p = &step->p;
-  const vise_k_step_options *o = &p->options;
-  const int only = p->mode == VISE_K_GRADIENT_ONLY, total = only || !o->clip_scope_data, clips = o->clip_value && !only;
-  const float lo = (float)(step->record.clip_factor * o->clip_lo);
-  const float hi = (float)(step->record.clip_factor * o->clip_hi);
-  const int penalized = vise_strengths_any(k);
-
-  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, penalized ? inside : 0);
-  uint32_t n_bad = 0, n_bad_total = 0, n_clipped = 0;
+  vise_four w =
+      vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, s->penalized ? inside : 0);
+  vise_findings found = {0, 0, 0};
 
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const int here = inside >> r & 1;
     float new_g = g->v[0];
-    n_bad += !vise_is_finite(new_g);
-
-    if (penalized && here) {
-      const float penalty = vise_penalty_gradient(k, w.v[0]);
-      if (total) new_g += penalty;
-      n_bad_total += !vise_is_finite(total ? new_g : fabsf(new_g) + fabsf(penalty));
+    if (inside >> r & 1) {
+      new_g = vise_shape_entry(s, new_g, w.v[0], &found);
+      to->base[(size_t)(row + r) * to->ld + column] = new_g;
     }
-
-    if (clips && here) {
-      n_clipped += new_g < lo || new_g > hi;
-      new_g = new_g < lo ? lo : (new_g > hi ? hi : new_g);
-    }
-
-    if (here) to->base[(size_t)(row + r) * to->ld + column] = new_g;
     vise_rotate(g, new_g);
     vise_rotate(&w, 0.0f);
   }
 
-  vise_step_note_bad(&step->bad_gradient, n_bad > 0, t->index);
-  vise_step_note_bad(&step->bad_total, n_bad_total > 0, t->index);
-  vise_step_count(&step->counts.n_nonfinite, n_bad);
-  if (clips) vise_step_count(&step->counts.n_clipped_values, n_clipped);
+  vise_note_findings(step, t->index, &found);
 }
 
 /* Largest magnitudes of four rows: stored by row, or joined into the cell's, which starts at 0. */
@@ -201,14 +237,14 @@ VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
 }
 
 /* What a warp does to one strip of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_strengths *k,
+VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_shaping *s,
                               const vise_tile_values *values, const float *c, const vise_tile_memory *to, uint32_t row,
                               uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
   vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
-  vise_shape_rows(step, t, k, values, to, row, column, inside, &g);
+  vise_shape_rows(step, t, s, values, to, row, column, inside, &g);
   if (p->mode == VISE_K_GRADIENT_ONLY) return;
   vise_note_strip(p->gradient_sums, p->sums_by_rows, 0, t, row, leaf, vise_sum_squares_of_rows(&g));
   if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
@@ -241,7 +277,7 @@ VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t le
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t i, const float *c) {
   const vise_tile_values values = vise_tile_values_of(step, t, i);
   const vise_tile_memory to = vise_tile_memory_of(step, t, i);
-  const vise_strengths k = vise_strengths_of(step, t);
+  const vise_shaping s = vise_shaping_of(step, t);
   const vise_k_step *p = &step->p;
   const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
   const uint32_t n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << across_log;
@@ -251,7 +287,7 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
 #pragma unroll 1
   for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
     const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
-    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &k, &values, c, &to, row, leaf);
+    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &s, &values, c, &to, row, leaf);
   }
 
   __syncthreads();
@@ -307,12 +343,12 @@ VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t
 VISE_FN_CALLED void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (p->options.kF == 0.0) return;
+  if (p->rule.kF == 0.0) return;
   vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, (double *)vise_step_stage(),
                          step->weight_squares);
   if (threadIdx.x < vise_step_n_tensors(p)) {
     const double norm = vise_sqrt_f64(step->weight_squares[threadIdx.x]);
-    step->norm_strengths[threadIdx.x] = norm == 0.0 ? 0.0f : (float)(p->options.kF / norm);
+    step->norm_strengths[threadIdx.x] = norm == 0.0 ? 0.0f : (float)(p->rule.kF / norm);
   }
   __syncthreads();
 }

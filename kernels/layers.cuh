@@ -22,8 +22,8 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
-  const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
-  float *pre = vise_activation_needs_z(kind) ? p->activations + l->pre : NULL;
+  const vise_activation kind = layer + 1 == p->n_layers ? VISE_IDENTITY : p->activation;
+  float *pre = vise_i_activation_needs_z(kind) ? p->activations + l->pre : NULL;
   const float *bias = p->has_bias ? (const float *)step->bias : NULL;
 
 #pragma unroll 1
@@ -41,8 +41,8 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
 /* f'(z) of hidden layer l at a row and unit. */
 VISE_FN float vise_slope_at(const vise_k_step *p, const vise_k_layer *l, uint32_t row, uint32_t unit) {
   const size_t at = (size_t)row * l->ld_out + unit;
-  const float z = vise_activation_needs_z(p->options.activation) ? p->activations[l->pre + at] : 0.0f;
-  return vise_activation_slope_f32(p->options.activation, p->activations[l->out + at], z);
+  const float z = vise_i_activation_needs_z(p->activation) ? p->activations[l->pre + at] : 0.0f;
+  return vise_activation_slope_f32(p->activation, p->activations[l->out + at], z);
 }
 
 /* dL/dz = c f'(z) for a tile of rows x units. */

@@ -73,7 +73,7 @@ VISE_FN float vise_class_weight(const vise_k_step *p, uint32_t index) {
 VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row, uint32_t label, float most,
                                       float scale) {
   const uint32_t lane = threadIdx.x % 32, n_leaves = vise_n_leaves(row->n_out);
-  const float q = (float)p->options.label_smoothing, own = (1.0f - q) * vise_class_weight(p, label);
+  const float q = (float)p->rule.label_smoothing, own = (1.0f - q) * vise_class_weight(p, label);
   const float spread = q / (float)row->n_out;
 
 #pragma unroll 1
@@ -119,25 +119,25 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
 
 /* Value and derivative of one output, for the other losses. */
 VISE_FN double vise_output_loss(const vise_k_step *p, float z, float y, float *d) {
-  switch (p->options.loss) {
-    case VISE_K_BCE: {
+  switch (p->rule.loss) {
+    case VISE_LOSS_BCE: {
       const float e = vise_exp_f32(-fabsf(z));
       *d = vise_sigmoid_f32(z) - y;
       return (double)(z > 0.0f ? z : (z == z ? 0.0f : z)) - (double)z * (double)y + (double)vise_log1p_f32(e);
     }
-    case VISE_K_HUBER: {
+    case VISE_LOSS_HUBER: {
       const float e = z - y, a = fabsf(e);
       *d = e < -1.0f ? -1.0f : (e > 1.0f ? 1.0f : e);
       return a < 1.0f ? 0.5 * (double)e * (double)e : (double)a - 0.5;
     }
-    case VISE_K_HINGE: {
+    case VISE_LOSS_HINGE: {
       const float s = y > 0.0f ? 1.0f : -1.0f, margin = 1.0f - s * z;
       *d = margin > 0.0f ? -s : (margin == margin ? 0.0f : margin);
       return margin < 0.0f ? 0.0 : (double)margin;
     }
     default: {
       const float e = z - y;
-      const int mean = p->options.mse_reduction == 1;
+      const int mean = p->rule.mse_reduction == VISE_MSE_MEAN;
       *d = mean ? e + e : e;
       return (mean ? 1.0 : 0.5) * (double)e * (double)e;
     }
@@ -152,7 +152,7 @@ VISE_FN_CALLED float vise_target_f32(size_t data_row, uint32_t k) {
 
 /* Target of output k: a value, or, for a label, 1 or 0. */
 VISE_FN float vise_row_target(const vise_k_step *p, const vise_row *row, uint32_t label, uint32_t k) {
-  if (p->options.labels) return k == label ? 1.0f : 0.0f;
+  if (p->labels) return k == label ? 1.0f : 0.0f;
   return row->targets ? row->targets[k] : vise_target_f32(row->data_row, k);
 }
 
@@ -163,20 +163,20 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
   float weight = p->row_weights ? p->row_weights[row->data_row] : 1.0f;
   uint32_t label = 0, best;
 
-  if (p->options.labels) {
+  if (p->labels) {
     label = (uint32_t)(row->targets ? row->targets[0] : vise_target_f32(row->data_row, 0));
   }
 
   const float most = vise_row_max(row, &best);
-  int same = p->options.labels ? best == label : 1;
+  int same = p->labels ? best == label : 1;
 
   double value;
-  if (p->options.loss == VISE_K_CROSS_ENTROPY) {
+  if (p->rule.loss == VISE_LOSS_CROSS_ENTROPY) {
     value = vise_row_cross_entropy(p, row, label, most, weight * inverse);
   } else {
     if (p->class_weights) {
-      const int positive = !p->options.labels && vise_row_target(p, row, 0, 0) > 0.0f;
-      weight *= p->class_weights[p->options.labels ? label : (uint32_t)positive];
+      const int positive = !p->labels && vise_row_target(p, row, 0, 0) > 0.0f;
+      weight *= p->class_weights[p->labels ? label : (uint32_t)positive];
     }
 
 #pragma unroll 1
@@ -188,7 +188,7 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
         float d;
         term = vise_output_loss(p, row->z[k], y, &d);
         row->delta[k] = d * (weight * inverse);
-        if (!p->options.labels) same = same && (row->z[k] > 0.0f) == (y > 0.0f);
+        if (!p->labels) same = same && (row->z[k] > 0.0f) == (y > 0.0f);
       }
       vise_row_leaf(row, leaf, term);
     }

@@ -26,7 +26,7 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32, n_out = p->layers[p->n_layers - 1].n_out;
 
-  if (p->options.loss == VISE_K_EXTERNAL) {
+  if (p->rule.loss == VISE_LOSS_EXTERNAL) {
     const float *given = p->external_delta + (size_t)r * n_out;
 #pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) delta[k] = given[k];
@@ -47,7 +47,7 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
     if (lane == 0) {
       p->row_losses[r] = value;
       if (!vise_is_finite_f64(value)) atomicOr(&step->loss_is_bad, 1u);
-      if (right && p->options.classification) atomicAdd(&step->n_correct, 1u);
+      if (right && vise_i_loss_classifies(p->rule.loss)) atomicAdd(&step->n_correct, 1u);
     }
   }
 
@@ -147,8 +147,8 @@ VISE_FN void vise_rows_copy_weight(const vise_k_step *p) {
 VISE_FN void vise_rows_load_targets(vise_step *step) {
   const vise_k_step *p = &step->p;
   const uint32_t r = VISE_STEP_WARPS - 1 - threadIdx.x / 32, row = blockIdx.x * p->row_block + r;
-  const uint32_t n = p->options.labels ? 1 : p->layers[p->n_layers - 1].n_out;
-  if (p->options.loss == VISE_K_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
+  const uint32_t n = p->labels ? 1 : p->layers[p->n_layers - 1].n_out;
+  if (p->rule.loss == VISE_LOSS_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
 #pragma unroll 1
   for (uint32_t k = threadIdx.x % 32; k < n; k += 32) {
     step->targets[r * VISE_K_NARROW + k] = vise_target_f32(vise_data_row(p, &step->record, row), k);
@@ -324,7 +324,7 @@ static __device__ __forceinline__ void vise_rows_sum_unit(const vise_rows_shared
 VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, uint32_t row0, uint32_t n) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
-  const int needs_z = vise_activation_needs_z(p->options.activation);
+  const int needs_z = vise_i_activation_needs_z(p->activation);
   const vise_rows_weight near = {vise_rows_near_weight(), m->ld, vise_rows_swizzle(7)};
   const vise_rows_weight far = {p->params + last->weight, last->ld, 0};
 
@@ -345,7 +345,7 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, u
     for (uint32_t r = 0; r < n; r++) {
       const size_t at = (size_t)(row0 + r) * below->ld_out + unit;
       const float z = needs_z ? p->activations[below->pre + at] : 0.0f, a = m->inputs[r * m->ld + (unit ^ swizzle)];
-      const float slope = vise_activation_slope_f32(p->options.activation, a, z);
+      const float slope = vise_activation_slope_f32(p->activation, a, z);
       vise_put_activation(p, below->delta + at, (totals[0] + 0.0f) * slope);
 #pragma unroll
       for (int i = 1; i < VISE_K_ROW_BLOCK; i++) totals[i - 1] = totals[i];

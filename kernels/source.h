@@ -5,8 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* In the order of vise_dtype. */
-typedef enum vise_k_type { VISE_K_U8, VISE_K_I32, VISE_K_I64, VISE_K_F32, VISE_K_F64 } vise_k_type;
+#include "vise/enums.h"
 
 /* out = x, (x - shift) * inverse with one pair for all columns, or with a pair for each. In float64, rounded once. */
 typedef enum vise_k_scaling { VISE_K_SCALE_NONE, VISE_K_SCALE_UNIFORM, VISE_K_SCALE_COLUMNS } vise_k_scaling;
@@ -17,7 +16,7 @@ typedef enum vise_k_scaling { VISE_K_SCALE_NONE, VISE_K_SCALE_UNIFORM, VISE_K_SC
 typedef struct vise_k_source {
   const void *x;    /* device memory that no launch writes; element (r, c) at x + r * row_bytes + c * element size */
   size_t row_bytes; /* multiple of the element size */
-  vise_k_type type;
+  vise_dtype type;
   uint32_t n_columns;
   vise_k_scaling scaling;
   double shift, inverse;                       /* of uniform scaling */

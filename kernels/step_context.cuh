@@ -95,18 +95,16 @@ VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
   enum {
     LAYERS = offsetof(vise_k_step, layers) / 8,
     LAYER = sizeof(vise_k_layer) / 8,
-    PHASES = offsetof(vise_k_step, phases) / 8,
-    LO = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_lo)) / 8,
-    HI = (offsetof(vise_k_step, options) + offsetof(vise_k_step_options, box_hi)) / 8
+    PHASES = offsetof(vise_k_step, phases) / 8
   };
 
   static_assert(offsetof(vise_k_step, layers) % 8 == 0 && offsetof(vise_k_step, phases) % 8 == 0, "words of 8 bytes");
   static_assert(sizeof(vise_k_phase) * 2 == 8 && VISE_K_MAX_PHASES % 2 == 0, "two phases to a word");
-  static_assert(LAYERS < PHASES && PHASES < LO && LO < HI, "the order of the gaps");
+  static_assert(LAYERS < PHASES, "the order of the gaps");
 
   const uint32_t n_layers = p->n_layers, no_layers = VISE_K_MAX_LAYERS - n_layers;
   const uint32_t n_pairs = (p->n_phases + 1) / 2, no_pairs = VISE_K_MAX_PHASES / 2 - n_pairs;
-  const uint32_t n = (uint32_t)(sizeof *p / 8) - no_layers * (LAYER + 2) - no_pairs;
+  const uint32_t n = (uint32_t)(sizeof *p / 8) - no_layers * LAYER - no_pairs;
   const uint64_t *from = (const uint64_t *)p;
   uint64_t *to = (uint64_t *)&step->p;
 
@@ -115,8 +113,6 @@ VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
     uint32_t at = i;
     if (at >= LAYERS + n_layers * LAYER) at += no_layers * LAYER;
     if (at >= PHASES + n_pairs) at += no_pairs;
-    if (at >= LO + n_layers) at += no_layers;
-    if (at >= HI + n_layers) at += no_layers;
     to[at] = from[at];
   }
 }

@@ -74,7 +74,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
 
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (threadIdx.x == 0) {
-    const int external = p->options.loss == VISE_K_EXTERNAL;
+    const int external = p->rule.loss == VISE_LOSS_EXTERNAL;
     if (!step->inverse_is_known) step->inverse = 1.0 / record->denominator;
     step->inverse_is_known = 0;
     step->loss_is_bad = !vise_is_finite_f64(external ? record->external_loss : step->inverse);

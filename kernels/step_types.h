@@ -1,6 +1,6 @@
 /*
  * What the host tells the fused step and what it gets back, as plain C without CUDA: the net as it lies in device
- * memory, the phases that the plan made (host/plan), options, one record for each step, state, statistics.
+ * memory, the phases that the plan made (host/plan), the rule, one record for each step, state, statistics.
  *
  * Device layout. Parameters, moments, gradients and mask share one layout: a weight is [n_out][ld], ld a multiple of 8,
  * a bias [n_out]; each tensor begins at a multiple of 32 elements. What is not part of a tensor is 0 and stays 0.
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/rule/rule.h"
 #include "kernels/device.cuh"
 #include "kernels/source.h"
 
@@ -25,28 +26,6 @@ enum {
   VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
   VISE_K_STEP_THREADS = 256 /* of a CTA */
 };
-
-/* In the order of vise_activation, vise_loss, vise_optimizer (include/vise/types.h); host/backend/cuda asserts it. */
-typedef enum vise_k_activation {
-  VISE_K_RELU,
-  VISE_K_LEAKY_RELU,
-  VISE_K_SILU,
-  VISE_K_TANH,
-  VISE_K_SIGMOID,
-  VISE_K_GELU,
-  VISE_K_IDENTITY
-} vise_k_activation;
-
-typedef enum vise_k_loss {
-  VISE_K_CROSS_ENTROPY,
-  VISE_K_BCE,
-  VISE_K_MSE,
-  VISE_K_HUBER,
-  VISE_K_HINGE,
-  VISE_K_EXTERNAL
-} vise_k_loss;
-
-typedef enum vise_k_optimizer { VISE_K_SGD, VISE_K_RMSPROP, VISE_K_ADAM } vise_k_optimizer;
 
 /* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. */
 typedef enum vise_k_tile { VISE_K_TILE_8, VISE_K_TILE_32, VISE_K_TILE_64, VISE_K_TILE_128, VISE_K_N_TILES } vise_k_tile;
@@ -71,7 +50,8 @@ typedef struct vise_k_layer {
   uint32_t weight_groups, bias_groups;         /* first group */
   uint32_t weight_units, bias_units;           /* first unit: rows of a weight, 1 of a bias */
   uint32_t first_weight_tile, first_bias_tile; /* in the gradient phase's list of tiles */
-  uint8_t gradient_tile;                       /* vise_k_tile of the weight gradient */
+  vise_i_box box;
+  uint8_t gradient_tile; /* vise_k_tile of the weight gradient */
 } vise_k_layer;
 
 /* What a team does between two exchanges. */
@@ -95,28 +75,9 @@ typedef struct vise_k_phase {
   uint8_t exchange; /* the team exchanges before this phase */
 } vise_k_phase;
 
-/* How weights are updated. What a strength or switch means is in host/backend/backend.h (vise_i_step_spec). */
-typedef struct vise_k_step_options {
-  uint8_t activation, loss, optimizer;
-  uint8_t mse_reduction; /* 0 half_mean, 1 mean, 2 half_sum */
-  uint8_t nesterov, prox_l1, penalize_bias, clip_value;
-  uint8_t clip_norm_type; /* 0 global, 1 tensor, 2 unit */
-  uint8_t clip_norm_inf, clip_norm_torch_eps, clip_scope_data;
-  uint8_t clamp_bias, max_norm_tensor;
-  uint8_t nonfinite;      /* 0 skip, 1 halt, 2 propagate */
-  uint8_t labels;         /* targets are class labels (one column), not values */
-  uint8_t classification; /* accuracy is counted */
-  uint64_t max_skips;
-  double label_smoothing;
-  double momentum, rho, beta1, beta2, eps, max_update;
-  double k2, k1, kF, k2d;
-  double clip_lo, clip_hi, clip_norm, max_norm;
-  double box_lo[VISE_K_MAX_LAYERS], box_hi[VISE_K_MAX_LAYERS];
-} vise_k_step_options;
-
 /* What one step needs to know; written by the host before the launch, read by it from device memory. */
 typedef struct vise_k_step_record {
-  double lr, clip_factor, clamp_factor;
+  vise_i_hyper hyper;
   double denominator;               /* what the weighted sum of the rows' losses is divided by */
   double external_loss;             /* reported by the external loss */
   uint32_t first, n_rows;           /* rows order[first .. first + n_rows) of the data */
@@ -139,9 +100,7 @@ typedef struct vise_k_step_stats {
 
 /* What a trainer carries from launch to launch, in device memory. A launch begins at record `cursor` and moves it. */
 typedef struct vise_k_step_state {
-  uint64_t applied_steps;
-  double beta1_t, beta2_t;
-  uint64_t consecutive_skips;
+  vise_i_counters counters;
   uint32_t cursor;   /* index into records and stats of the next step */
   uint32_t epoch;    /* of the next exchange */
   uint32_t parity;   /* which half of weight_sums is that of the current weights */
@@ -185,17 +144,19 @@ typedef struct vise_k_step {
   uint32_t ld_inputs;        /* floats between gathered rows, a multiple of 8 */
   uint32_t max_rows;         /* of a batch */
   uint32_t n_cells, n_row_leaves, n_groups, n_units; /* of all tensors */
+  vise_activation activation;                        /* of hidden layers */
   uint8_t mode;                                      /* vise_k_step_mode */
   uint8_t has_bias, has_mask, has_moment1, has_moment2, has_pre;
   uint8_t sums_by_rows;       /* gradient sums are kept by rows (norm clip by units) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
+  uint8_t labels;             /* targets are class labels (one column), not values */
   uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
   uint64_t n_params;          /* elements of the device layout */
 
   vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
-  vise_k_step_options options;
+  vise_i_rule rule;
 
   vise_k_source x, y;          /* rows of the data set; y.x NULL: none (forward, external) */
   const uint32_t *order;       /* rows of x and y; NULL: 0, 1, 2, ... */
@@ -216,12 +177,12 @@ typedef struct vise_k_step {
   uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
   double *row_losses;                            /* [max_rows] */
   double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
-  float *gradient_max;                           /* the same shape: largest magnitudes; NULL unless clip_norm_inf */
+  float *gradient_max;    /* the same shape: largest magnitudes; NULL unless clipped by maximum */
   double *weight_sums;    /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
   double *norm_sums;      /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
   double *group_sums;     /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
   double *unit_sums;      /* [n_units]: sums of squares of the gradient's units, with a norm clip by units; or NULL */
-  float *unit_max;        /* [n_units]: largest magnitudes of the same, with clip_norm_inf; or NULL */
+  float *unit_max;        /* [n_units]: largest magnitudes of the same, clipped by maximum; or NULL */
   double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
   uint64_t *clocks;       /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
   uint32_t *progress;     /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */

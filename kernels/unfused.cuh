@@ -141,12 +141,6 @@ VISE_FN size_t vise_cell_place(const vise_cell *c) {
   return c->t.tensor.cells + (size_t)(c->t.row / VISE_GROUP_ROWS) * n_leaves + c->t.column / VISE_LEAF;
 }
 
-/* Adds the lanes' counts to that of the current tensor. Called by all lanes. */
-VISE_FN void vise_cell_count(uint32_t *count, uint32_t n) {
-  const uint32_t sum = __reduce_add_sync(0xffffffffu, n);
-  if (sum > 0 && threadIdx.x % 32 == 0) atomicAdd(count, sum);
-}
-
 /* CTAs for n CTAs' worth of work: enough to fill the device. */
 static inline unsigned vise_unfused_ctas(uint64_t n, uint32_t n_sms) {
   const uint64_t most = (uint64_t)n_sms * 8;

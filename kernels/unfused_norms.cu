@@ -44,7 +44,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   if (new_weights) {
     vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
     if (tensor < vise_step_n_tensors(p)) {
-      u.context->max_norm_scales[tensor] = vise_bound_scale(p->options.max_norm, step->weight_squares[tensor]);
+      u.context->max_norm_scales[tensor] = vise_bound_scale(step, step->weight_squares[tensor]);
     }
   } else {
     vise_norm_strengths();
@@ -56,7 +56,7 @@ VISE_KERNEL(unfused_norms_one_cta);
 /* The loss of the batch from its leaves. */
 VISE_FN void report_loss(const vise_k_unfused *u, vise_step *step) {
   double loss = step->record.external_loss;
-  if (step->p.options.loss != VISE_K_EXTERNAL) {
+  if (step->p.rule.loss != VISE_LOSS_EXTERNAL) {
     const double sum = vise_sum_tree_cta(u->loss_leaves, vise_n_leaves(step->record.n_rows), step->tree);
     loss = sum / step->record.denominator;
   }

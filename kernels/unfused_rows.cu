@@ -32,7 +32,7 @@ VISE_FN void begin_step(const vise_k_unfused *u, uint32_t cursor) {
 
   vise_k_unfused_context *c = u->context;
   const vise_k_step_record record = p->records[cursor];
-  const int external = p->options.loss == VISE_K_EXTERNAL;
+  const int external = p->rule.loss == VISE_LOSS_EXTERNAL;
 
   c->record = record;
   c->active = 1;
@@ -110,8 +110,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
                                      int add_bias) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t kind = layer + 1 == p->n_layers ? (uint32_t)VISE_K_IDENTITY : p->options.activation;
-  const int narrow = is_narrow(&u, layer), keeps_z = vise_activation_needs_z(kind);
+  const vise_activation kind = layer + 1 == p->n_layers ? VISE_IDENTITY : p->activation;
+  const int narrow = is_narrow(&u, layer), keeps_z = vise_i_activation_needs_z(kind);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4; /* of up to 2^18 rows of 2^13 */
   const uint32_t column = at % l->ld_out;
@@ -136,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_slope_quad_per_thread(const __grid_constant__ vise_k_unfused u, uint32_t layer, uint32_t n_rows) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t kind = p->options.activation;
+  const vise_activation kind = p->activation;
   const int narrow = is_narrow(&u, layer);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
@@ -145,7 +145,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   float d[4], a[4], z[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, l->delta + at, d);
   load_quad(&u, narrow, l->out + at, a);
-  if (vise_activation_needs_z(kind)) load_quad(&u, narrow, l->pre + at, z);
+  if (vise_i_activation_needs_z(kind)) load_quad(&u, narrow, l->pre + at, z);
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) d[i] *= vise_activation_slope_f32(kind, a[i], z[i]);

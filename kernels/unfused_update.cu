@@ -22,61 +22,6 @@
 
 /* ---- gradient ---- */
 
-/* How the gradient of a tensor is shaped. */
-typedef struct shaping {
-  vise_strengths k;
-  float lo, hi;
-  int penalized, total, clips;
-} shaping;
-
-VISE_FN shaping shaping_of(vise_step *step, const vise_step_tile *t) {
-  const vise_k_step_options *o = &step->p.options;
-  shaping s;
-  s.k = vise_strengths_of(step, t);
-  s.lo = (float)(step->record.clip_factor * o->clip_lo);
-  s.hi = (float)(step->record.clip_factor * o->clip_hi);
-  s.penalized = vise_strengths_any(&s.k);
-  s.total = !o->clip_scope_data;
-  s.clips = o->clip_value;
-  return s;
-}
-
-/* What a lane finds in its quad. */
-typedef struct finding {
-  uint32_t n_nonfinite, n_clipped, max_bits;
-  int bad_total;
-} finding;
-
-/* Adds penalties to the quad and clips it; 0 where the tensor has no entry. */
-VISE_FN finding shape_quad(const shaping *s, uint32_t n, float g[4], const float w[4]) {
-  finding f = {0, 0, 0, 0};
-
-#pragma unroll
-  for (uint32_t i = 0; i < 4; i++) {
-    if (i >= n) {
-      g[i] = 0.0f;
-      continue;
-    }
-
-    f.n_nonfinite += !vise_is_finite(g[i]);
-    if (s->penalized) {
-      const float penalty = vise_penalty_gradient(&s->k, w[i]);
-      if (s->total) g[i] += penalty;
-      f.bad_total |= !vise_is_finite(s->total ? g[i] : fabsf(g[i]) + fabsf(penalty));
-    }
-
-    if (s->clips) {
-      f.n_clipped += g[i] < s->lo || g[i] > s->hi;
-      g[i] = vise_clamp_f32(g[i], s->lo, s->hi);
-    }
-
-    const uint32_t bits = vise_bits_f32(fabsf(g[i]));
-    f.max_bits = bits > f.max_bits ? bits : f.max_bits;
-  }
-
-  return f;
-}
-
 /* Stores the largest magnitudes of leaves of rows, or that of a warp's strip in `strips`. */
 VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, uint32_t *strips, uint32_t bits) {
 #pragma unroll
@@ -107,25 +52,29 @@ VISE_FN void store_cell(const vise_k_step *p, const vise_cell *c, const double *
   p->gradient_max[at] = vise_f32_bits(bits);
 }
 
-VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const shaping *s, double *strips, uint32_t *max) {
+VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const vise_shaping *s, double *strips, uint32_t *max) {
   const vise_k_step *p = &step->p;
+  vise_findings found = {0, 0, 0};
+  uint32_t max_bits = 0;
   float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   double squares[4];
 
   if (c->n > 0) vise_quad_load(p->gradients + c->at, g);
   if (c->n > 0 && s->penalized) vise_quad_load(p->params + c->at, w);
-  const finding f = shape_quad(s, c->n, g, w);
-  if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
-
-  vise_step_note_bad(&step->bad_gradient, f.n_nonfinite > 0, c->t.index);
-  vise_step_note_bad(&step->bad_total, f.bad_total, c->t.index);
-  vise_cell_count(&step->counts.n_nonfinite, f.n_nonfinite);
-  if (s->clips) vise_cell_count(&step->counts.n_clipped_values, f.n_clipped);
 
 #pragma unroll
-  for (uint32_t i = 0; i < 4; i++) squares[i] = (double)g[i] * (double)g[i];
+  for (uint32_t i = 0; i < 4; i++) {
+    g[i] = i < c->n ? vise_shape_entry(s, g[i], w[i], &found) : 0.0f;
+    squares[i] = (double)g[i] * (double)g[i];
+    const uint32_t bits = vise_bits_f32(fabsf(g[i]));
+    max_bits = bits > max_bits ? bits : max_bits;
+  }
+
+  if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
+
+  vise_note_findings(step, c->t.index, &found);
   vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, squares);
-  if (p->gradient_max) note_max(p, c, max, f.max_bits);
+  if (p->gradient_max) note_max(p, c, max, max_bits);
 }
 
 /* By all warps of the launch: sums of 32 row losses each, for the report. */
@@ -150,13 +99,13 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   sum_row_losses(&u, step);
 
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
-  shaping s = shaping_of(step, &c.t);
+  vise_shaping s = vise_shaping_of(step, &c.t);
 
   for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(&step->p, cell);
     if (here.t.index != c.t.index) {
       vise_flush_counts(step, &c.t);
-      s = shaping_of(step, &here.t);
+      s = vise_shaping_of(step, &here.t);
     }
 
     c = here;
@@ -179,20 +128,14 @@ VISE_KERNEL(unfused_gradient_cta_per_cell);
 VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4],
                           double (*strips)[VISE_STRIPS]) {
   double squares[4], magnitudes[4];
-  uint32_t n_lo = 0, n_hi = 0;
+  vise_count_at_bounds(step, how, w, (1u << c->n) - 1);
+  if (!step->p.weight_sums_needed) return;
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
-    n_lo += i < c->n && w[i] == how->lo;
-    n_hi += i < c->n && w[i] == how->hi;
     squares[i] = (double)w[i] * (double)w[i];
     magnitudes[i] = (double)fabsf(w[i]);
   }
-
-  if (vise_is_finite(how->lo)) vise_cell_count(&step->counts.n_at_lo, n_lo);
-  if (vise_is_finite(how->hi)) vise_cell_count(&step->counts.n_at_hi, n_hi);
-
-  if (!step->p.weight_sums_needed) return;
   vise_cell_note(NULL, 0, c, strips[0], squares);
   vise_cell_note(NULL, 0, c, strips[1], magnitudes);
 }
@@ -223,20 +166,19 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
   if (p->has_moment2) vise_quad_load(p->moment2 + c->at, m2);
   if (p->has_mask) mask = *(const uint32_t *)(p->mask + c->at);
 
-  if (p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2) {
-    scale = (float)vise_unit_scale(c->t.tensor.units + c->row);
-  }
+  if (vise_i_clips_units(&p->rule)) scale = (float)vise_unit_scale(c->t.tensor.units + c->row);
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
-    if (i >= c->n) { /* what is not part of a tensor stays 0 */
-      w[i] = m1[i] = m2[i] = 0.0f;
-      continue;
+    vise_entry e = {g[i], w[i], m1[i], m2[i]};
+    if (i < c->n) {
+      vise_update_entry(step, how, scale, mask >> 8 * i & 0xff, &e);
+    } else { /* what is not part of a tensor stays 0 */
+      e.w = e.m1 = e.m2 = 0.0f;
     }
-
-    w[i] = vise_new_weight(step, how, scale, g[i], w[i], &m1[i], &m2[i]);
-    if (!(mask >> 8 * i & 0xff)) w[i] = m1[i] = m2[i] = 0.0f;
-    w[i] = vise_clamp_f32(w[i], how->lo, how->hi);
+    w[i] = e.w;
+    m1[i] = e.m1;
+    m2[i] = e.m2;
   }
 
   store_weights(u, c, w);
@@ -263,7 +205,7 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
   double squares[4];
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
-  vise_cell_note(p->norm_sums, !p->options.max_norm_tensor, c, strips[0], squares);
+  vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], squares);
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
@@ -274,7 +216,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   if (!step) return;
 
   const vise_k_step *p = &step->p;
-  const int by_rows = p->norm_sums && !p->options.max_norm_tensor;
+  const int by_rows = vise_i_bounds_unit_norms(&p->rule);
   const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
 
   vise_cell c = vise_cell_at(p, blockIdx.x);
@@ -316,11 +258,11 @@ VISE_FN void scale_rows(const vise_k_unfused *u, vise_step *step, const vise_ste
     const uint32_t row = group * VISE_GROUP_ROWS + i;
     float scale = 1.0f;
     if (!step->skip && !t->is_bias && row < t->n_rows) {
-      if (p->options.max_norm_tensor) {
+      if (vise_i_bounds_tensor_norms(&p->rule)) {
         scale = u->context->max_norm_scales[tensor];
       } else {
         const double *leaves = p->norm_sums + t->row_leaves + (size_t)row * n_leaves;
-        scale = vise_bound_scale(p->options.max_norm, vise_sum_tree_warp(leaves, n_leaves));
+        scale = vise_bound_scale(step, vise_sum_tree_warp(leaves, n_leaves));
       }
     }
 

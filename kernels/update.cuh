@@ -13,63 +13,54 @@
 typedef struct vise_update {
   vise_strengths penalty; /* added after the clips; zeros where it was part of the clipped gradient */
   float lr, keep, shrink, cap, scale, lo, hi;
-  int boxed;
 } vise_update;
 
-/* Bounds of a tensor's box; infinite ones stay so under any factor. */
-VISE_FN void vise_box_of(vise_step *step, const vise_step_tile *t, float *lo, float *hi) {
-  const vise_k_step_options *o = &step->p.options;
-  const double factor = step->record.clamp_factor;
-  const int exempt = t->tensor.is_bias && !o->clamp_bias;
-  const double low = o->box_lo[t->tensor.layer], high = o->box_hi[t->tensor.layer];
-  *lo = exempt || !vise_is_finite_f64(low) ? (exempt ? -INFINITY : (float)low) : (float)(low * factor);
-  *hi = exempt || !vise_is_finite_f64(high) ? (exempt ? INFINITY : (float)high) : (float)(high * factor);
-}
-
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
-  const vise_k_step_options *o = &step->p.options;
-  const int exempt = t->tensor.is_bias && !o->penalize_bias;
+  const vise_i_rule *rule = &step->p.rule;
+  const vise_i_hyper *hyper = &step->record.hyper;
+  const vise_i_strengths k = vise_i_strengths_of(rule, t->tensor.is_bias);
+  const vise_i_box box =
+      vise_i_bounds_of(rule, step->p.layers[t->tensor.layer].box, t->tensor.is_bias, hyper->clamp_factor);
 
   vise_update u;
   u.penalty = vise_strengths_of(step, t);
-  if (!o->clip_scope_data) u.penalty.k2 = u.penalty.k1 = u.penalty.kF_by_norm = 0.0f;
+  if (rule->clip_scope == VISE_CLIP_SCOPE_TOTAL) u.penalty.k2 = u.penalty.k1 = u.penalty.kF_by_norm = 0.0f;
 
-  const double keep = 1.0 - step->record.lr * (exempt ? 0.0 : o->k2d);
-  u.lr = (float)step->record.lr;
-  u.keep = keep < 0.0 ? 0.0f : (float)keep;
-  u.shrink = o->prox_l1 && !exempt ? (float)(step->record.lr * o->k1) : 0.0f;
-  u.cap = o->max_update > 0.0 ? (float)o->max_update : INFINITY;
-  u.scale = o->clip_norm > 0.0 && o->clip_norm_type != 2 ? step->scales[t->index] : 1.0f;
-
-  vise_box_of(step, t, &u.lo, &u.hi);
+  u.lr = (float)hyper->lr;
+  u.keep = (float)vise_i_decay(&k, hyper->lr);
+  u.shrink = (float)vise_i_shrinkage(rule, &k, hyper->lr);
+  u.cap = (float)vise_i_update_cap(rule);
+  u.scale = vise_i_clips_tensors(rule) ? step->scales[t->index] : 1.0f;
+  u.lo = (float)box.lo;
+  u.hi = (float)box.hi;
   return u;
 }
 
 /* The direction of the optimizer; advances the moments. */
 VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
-  const vise_k_step_options *o = &step->p.options;
-  const float mu = (float)o->momentum;
+  const vise_i_rule *rule = &step->p.rule;
+  const float mu = (float)rule->momentum;
 
-  switch (o->optimizer) {
-    case VISE_K_RMSPROP: {
-      const float rho = (float)o->rho, rest = (float)(1.0 - o->rho);
+  switch (rule->optimizer) {
+    case VISE_RMSPROP: {
+      const float rho = (float)rule->rho, rest = (float)(1.0 - rule->rho);
       *m2 = fmaf(rho, *m2, rest * g * g);
-      const float u = g / (sqrtf(*m2) + (float)o->eps);
+      const float u = g / (sqrtf(*m2) + (float)rule->eps);
       if (!step->p.has_moment1) return u;
       *m1 = fmaf(mu, *m1, u);
       return *m1;
     }
-    case VISE_K_ADAM: {
-      const float beta1 = (float)o->beta1, rest1 = (float)(1.0 - o->beta1);
-      const float beta2 = (float)o->beta2, rest2 = (float)(1.0 - o->beta2);
+    case VISE_ADAM: {
+      const float beta1 = (float)rule->beta1, rest1 = (float)(1.0 - rule->beta1);
+      const float beta2 = (float)rule->beta2, rest2 = (float)(1.0 - rule->beta2);
       *m1 = fmaf(beta1, *m1, rest1 * g);
       *m2 = fmaf(beta2, *m2, rest2 * g * g);
-      return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)o->eps);
+      return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)rule->eps);
     }
     default:
       if (!step->p.has_moment1) return g;
       *m1 = fmaf(mu, *m1, g);
-      return o->nesterov ? fmaf(mu, *m1, g) : *m1;
+      return rule->nesterov ? fmaf(mu, *m1, g) : *m1;
   }
 }
 
@@ -79,35 +70,46 @@ VISE_FN float vise_shrink_f32(float w, float by) {
   return rest <= 0.0f ? 0.0f : (w < 0.0f ? -rest : rest);
 }
 
-VISE_FN float vise_clamp_f32(float x, float lo, float hi) {
-  return x < lo ? lo : (x > hi ? hi : x);
+/* One entry of a tensor: its gradient as the gradient phase left it, weight and moments. */
+typedef struct vise_entry {
+  float g, w, m1, m2;
+} vise_entry;
+
+/* Mask and box; kept 0: the mask has pruned it. */
+VISE_FN void vise_project_entry(const vise_update *u, int kept, vise_entry *e) {
+  if (!kept) e->w = e->m1 = e->m2 = 0.0f;
+  e->w = vise_clamp_f32(e->w, u->lo, u->hi);
 }
 
-/* New value of a weight from its gradient as the gradient phase left it. */
-VISE_FN float vise_new_weight(vise_step *step, const vise_update *u, float scale, float g, float w, float *m1,
-                              float *m2) {
-  g = g * scale + vise_penalty_gradient(&u->penalty, w);
-  const float d = vise_clamp_f32(u->lr * vise_direction(step, g, m1, m2), -u->cap, u->cap);
-  w = u->keep * w - d;
-  if (u->shrink > 0.0f) w = vise_shrink_f32(w, u->shrink);
-  return w;
+/* New weight and moments. */
+VISE_FN void vise_update_entry(vise_step *step, const vise_update *u, float scale, int kept, vise_entry *e) {
+  const float g = e->g * scale + vise_penalty_gradient(&u->penalty, e->w);
+  const float d = vise_clamp_f32(u->lr * vise_direction(step, g, &e->m1, &e->m2), -u->cap, u->cap);
+  e->w = u->keep * e->w - d;
+  if (u->shrink > 0.0f) e->w = vise_shrink_f32(e->w, u->shrink);
+  vise_project_entry(u, kept, e);
+}
+
+/* Counts the entries of w that are at their bounds; bit i of inside: w[i] is one. Called by all lanes. */
+VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const float w[VISE_STRIP_ROWS],
+                                  unsigned inside) {
+  uint32_t n_at_lo = 0, n_at_hi = 0;
+
+#pragma unroll
+  for (uint32_t i = 0; i < VISE_STRIP_ROWS; i++) {
+    n_at_lo += (inside >> i & 1) && w[i] == u->lo;
+    n_at_hi += (inside >> i & 1) && w[i] == u->hi;
+  }
+
+  if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
+  if (vise_is_finite(u->hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
 VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
                                 unsigned inside, uint32_t row, uint32_t leaf) {
-  const vise_k_step *p = &step->p;
-  uint32_t n_at_lo = 0, n_at_hi = 0;
-
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    n_at_lo += (inside >> r & 1) && w->v[r] == u->lo;
-    n_at_hi += (inside >> r & 1) && w->v[r] == u->hi;
-  }
-
-  if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
-  if (vise_is_finite(u->hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
-  if (!p->weight_sums_needed) return;
+  vise_count_at_bounds(step, u, w->v, inside);
+  if (!step->p.weight_sums_needed) return;
 
   vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
   vise_note_strip(NULL, 0, 1, t, row, leaf,
@@ -121,7 +123,7 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
                               uint32_t column, unsigned inside, vise_four *w) {
   const vise_k_step *p = &step->p;
   const int project = p->mode == VISE_K_PROJECT;
-  const int by_units = p->options.clip_norm > 0.0 && p->options.clip_norm_type == 2;
+  const int by_units = vise_i_clips_units(&p->rule);
 
   size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
   const size_t in_tile = (size_t)row * values->ld + column;
@@ -131,37 +133,38 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
 
 #pragma unroll 1
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
-    float new_w = w->v[0], new_m1 = m1.v[0], new_m2 = m2.v[0];
+    vise_entry e = {g.v[0], w->v[0], m1.v[0], m2.v[0]};
     if (inside >> r & 1) {
-      if (!project) {
+      const int kept = !p->has_mask || p->mask[at];
+      if (project) {
+        vise_project_entry(u, kept, &e);
+      } else {
         const float scale = by_units ? (float)vise_unit_scale(t->tensor.units + t->row + row + r) : u->scale;
-        new_w = vise_new_weight(step, u, scale, g.v[0], new_w, &new_m1, &new_m2);
+        vise_update_entry(step, u, scale, kept, &e);
       }
 
-      if (p->has_mask && !p->mask[at]) new_w = new_m1 = new_m2 = 0.0f;
-      new_w = vise_clamp_f32(new_w, u->lo, u->hi);
-      vise_put_param(p, at, new_w);
-      if (p->has_moment1) p->moment1[at] = new_m1;
-      if (p->has_moment2) p->moment2[at] = new_m2;
+      vise_put_param(p, at, e.w);
+      if (p->has_moment1) p->moment1[at] = e.m1;
+      if (p->has_moment2) p->moment2[at] = e.m2;
     }
 
-    vise_rotate(w, new_w);
+    vise_rotate(w, e.w);
     vise_rotate(&g, 0.0f);
     vise_rotate(&m1, 0.0f);
     vise_rotate(&m2, 0.0f);
   }
 }
 
-/* R / norm where the norm is above R, else 1; NaN propagates. */
-VISE_FN float vise_bound_scale(double most, double square) {
-  const double norm = vise_sqrt_f64(square);
-  return norm <= most ? 1.0f : (float)(most / norm);
+/* Max-norm's scale of weights from the sum of their squares. */
+VISE_FN float vise_bound_scale(const vise_step *step, double square) {
+  return (float)vise_i_max_norm_scale(&step->p.rule, vise_sqrt_f64(square));
 }
 
 /* Max-norm of four rows: stores values where they change; w returns them. */
 VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t column, unsigned inside,
                              vise_four *w) {
   const vise_k_step *p = &step->p;
+  const int by_units = vise_i_bounds_unit_norms(&p->rule);
   size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
 
 #pragma unroll 1
@@ -169,8 +172,7 @@ VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t 
     float new_w = w->v[0];
     if (inside >> r & 1) {
       const float scale = vise_bound_scale(
-          p->options.max_norm, p->options.max_norm_tensor ? step->weight_squares[t->index]
-                                                          : p->norm_unit_sums[t->tensor.units + t->row + row + r]);
+          step, by_units ? p->norm_unit_sums[t->tensor.units + t->row + row + r] : step->weight_squares[t->index]);
       if (scale != 1.0f) {
         new_w *= scale;
         vise_put_param(p, at, new_w);
@@ -194,7 +196,7 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const v
   if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_rows(step, t, row, column, inside, &w);
 
   if (p->norm_sums && !max_norm) {
-    vise_note_strip(p->norm_sums, !p->options.max_norm_tensor, 0, t, row, leaf, vise_sum_squares_of_rows(&w));
+    vise_note_strip(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), 0, t, row, leaf, vise_sum_squares_of_rows(&w));
   } else {
     vise_measure_strip(step, t, u, &w, inside, row, leaf);
   }
@@ -204,7 +206,7 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const v
 VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int max_norm) {
   const vise_k_step *p = &step->p;
   if (p->norm_sums && !max_norm) {
-    if (p->options.max_norm_tensor) vise_store_cells(p->norm_sums, 0, t);
+    if (vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
   } else if (p->weight_sums_needed) {
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
@@ -247,7 +249,7 @@ VISE_FN_CALLED void vise_update_phase(void) {
 VISE_FN_CALLED void vise_max_norm_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (p->options.max_norm_tensor) {
+  if (vise_i_bounds_tensor_norms(&p->rule)) {
     vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
   }
   vise_update_tiles(1);

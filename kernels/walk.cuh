@@ -80,10 +80,9 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
     double value = 0.0;
 #pragma unroll 1
     for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
-      if (vise_step_tensor_at(p, tensor).is_bias && !p->options.penalize_bias) continue;
-      if (p->options.k2 != 0.0) value += 0.5 * p->options.k2 * step->weight_squares[tensor];
-      if (p->options.k1 != 0.0) value += p->options.k1 * step->weight_magnitudes[tensor];
-      if (p->options.kF != 0.0) value += p->options.kF * vise_sqrt_f64(step->weight_squares[tensor]);
+      const vise_i_strengths k = vise_i_strengths_of(&p->rule, vise_step_tensor_at(p, tensor).is_bias);
+      const double squares = step->weight_squares[tensor];
+      value = vise_i_add_penalty(value, &k, squares, step->weight_magnitudes[tensor], vise_sqrt_f64(squares));
     }
     step->penalty = value;
   }
@@ -113,7 +112,7 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
 
 /* What one CTA can say of the step once the gradient is made. */
 VISE_FN void vise_step_report_ahead(vise_step *step) {
-  if (step->p.options.loss != VISE_K_EXTERNAL) {
+  if (step->p.rule.loss != VISE_LOSS_EXTERNAL) {
     vise_batch_loss();
   } else if (threadIdx.x == 0) {
     step->loss = step->record.external_loss;
@@ -125,21 +124,21 @@ VISE_FN void vise_step_report_ahead(vise_step *step) {
 VISE_FN_CALLED void vise_step_report(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  const vise_k_step_options *o = &p->options;
+  const vise_i_rule *rule = &p->rule;
 
   __syncthreads();
   double norm = 0.0, after = 0.0;
   int clipped = 0;
 
   if (p->mode == VISE_K_STEP) {
-    if (!(o->clip_norm > 0.0 && o->clip_norm_type != 2)) vise_gradient_squares();
+    if (!vise_i_clips_tensors(rule)) vise_gradient_squares();
     norm = vise_sqrt_f64(vise_sum_of_net(step, step->gradient_squares));
     after = norm;
 
-    if (o->clip_norm > 0.0 && o->clip_norm_type == 2) {
+    if (vise_i_clips_units(rule)) {
       const double square = vise_clipped_units(step, &clipped);
       if (clipped) after = vise_sqrt_f64(square);
-    } else if (o->clip_norm > 0.0) {
+    } else if (vise_i_clips_tensors(rule)) {
       double square = 0.0;
 #pragma unroll 1
       for (uint32_t t = 0; t < vise_step_n_tensors(p); t++) {

@@ -22,7 +22,7 @@ COLUMNS = ("tool", "mode", "device", "case", "shape", "batch", "precision", "thr
            "steps_per_s", "gb_per_s", "tflop_per_s", "launches_per_step", "x_unfused", "x_unfused_graph",
            "share_of_copy", "share_of_gemm", "verified_batch", "us_host", "us_launches", "floor_us",
            "share_of_floor")
-END = "# end"  # behind the rows of a case that was asked for through --serve
+END = "# end"  # after the rows of a case that was asked for through --serve
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 VERIFY_STEPS, VERIFY_FLOP = 3, 3e10  # steps, and what cpu64 may spend on them

@@ -209,7 +209,7 @@ def watch_peer(way, threads, seed):
 
 
 def what_is_here(tool):
-    """The ways that this machine may have; those that it has not say so when they are tried."""
+    """The ways that this machine may have; those that it lacks say so when they are tried."""
     done = subprocess.run([tool, "info", "--json"], stdout=subprocess.PIPE, check=True, text=True)
     backends = [item["backend"] for item in json.loads(done.stdout)["backends"] if item["available"]]
     ways = ["vise-cuda:fused", "vise-cuda:unfused-graph"] if "cuda" in backends else []

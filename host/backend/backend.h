@@ -8,6 +8,7 @@
 
 #include "host/base/error.h"
 #include "host/base/net.h"
+#include "host/rule/rule.h"
 #include "vise/train.h"
 
 /* How features or targets are scaled while they are gathered: (x - shift[c]) / scale[c] in float64, then rounded to
@@ -32,36 +33,17 @@ typedef struct vise_i_data {
 /* Most steps of one call of run, and so of one launch. */
 #define VISE_I_MOST_STEPS VISE_MAX_STEPS_PER_LAUNCH
 
-/* Everything about a step that does not change from step to step. Strengths are resolved to gradient level. */
+/* Everything about a step that does not change from step to step. */
 typedef struct vise_i_step_spec {
   const vise_i_net *net; /* borrowed for the backend's life */
-  vise_loss loss;
-  vise_mse_reduction mse_reduction;
-  double label_smoothing;
+  vise_i_rule rule;
+  vise_i_box boxes[VISE_MAX_LAYERS];
   const double *class_weights; /* [K] (K = 1 with bce or hinge: [2]) or NULL; borrowed for the backend's life */
-  vise_optimizer optimizer;
-  double momentum, rho, beta1, beta2, eps, max_update; /* max_update 0: off */
-  bool nesterov;
-  double k2, k1, kF, k2d;
-  bool prox_l1, penalize_bias;
-  bool clip_value;
-  double clip_lo, clip_hi;
-  double clip_norm; /* 0: off */
-  vise_clip_norm_type clip_norm_type;
-  vise_norm_p clip_norm_p;
-  bool clip_norm_torch_eps;
-  vise_clip_scope clip_scope;
-  double box_lo[VISE_MAX_LAYERS], box_hi[VISE_MAX_LAYERS]; /* -+infinity: open */
-  bool clamp_bias;
-  double max_norm; /* 0: off */
-  vise_max_norm_scope max_norm_scope;
-  vise_nonfinite nonfinite;
-  uint64_t max_skips;     /* consecutive */
-  bool use_mask;          /* a mask will be set; it may also be set later when this is true */
-  bool assert_projection; /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
-  size_t max_batch;       /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
-  int n_threads;          /* >= 1 */
-  int device;             /* which GPU; the CPU backends have 0 */
+  bool use_mask;               /* a mask will be set; it may also be set later when this is true */
+  bool assert_projection;      /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
+  size_t max_batch;            /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
+  int n_threads;               /* >= 1 */
+  int device;                  /* which GPU; the CPU backends have 0 */
 
   /* For the CUDA backend; for the others host/train/resolve.c refuses them, or they are ignored. */
   vise_step_mode step_mode;
@@ -75,20 +57,6 @@ typedef struct vise_i_step_spec {
   int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
   size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
 } vise_i_step_spec;
-
-/* What may change from step to step. */
-typedef struct vise_i_hyper {
-  double lr;           /* eta, schedule applied */
-  double clip_factor;  /* times clip_lo, clip_hi, clip_norm */
-  double clamp_factor; /* times box_lo, box_hi */
-} vise_i_hyper;
-
-/* Scalars of the optimizer's and the skip policy's state. */
-typedef struct vise_i_counters {
-  uint64_t applied_steps;  /* t */
-  double beta1_t, beta2_t; /* beta^t by repeated multiplication in float64, 1 at t = 0 */
-  uint64_t consecutive_skips;
-} vise_i_counters;
 
 /* Flat arrays of state, each [n_params] of the backend's dtype, except the mask: uint8_t. */
 typedef enum vise_i_state {

@@ -12,8 +12,8 @@ static const char *number_text(double value, char *buffer, size_t n) {
 
 vise_status vise_i_after_skip(const vise_i_step_spec *spec, uint64_t consecutive_skips, const vise_step_stats *stats,
                               vise_error *err) {
-  const bool halt = spec->nonfinite == VISE_NONFINITE_HALT;
-  if (!halt && consecutive_skips < spec->max_skips) return VISE_OK;
+  const bool halt = spec->rule.nonfinite == VISE_NONFINITE_HALT;
+  if (!vise_i_skip_ends(&spec->rule, consecutive_skips)) return VISE_OK;
 
   char what[64], loss[32], norm[32];
   if (halt || consecutive_skips == 1) {

@@ -1,6 +1,6 @@
 #include "host/backend/public_plan.h"
 
-#include "host/backend/step_options.h"
+#include "host/backend/step_plan.h"
 
 _Static_assert(VISE_K_MAX_PHASES + 1 <= VISE_PLAN_MAX_PHASES, "room for all phases");
 _Static_assert(VISE_I_PLAN_N_ARRAYS <= VISE_PLAN_MAX_ARRAYS, "room for all arrays");
@@ -55,14 +55,13 @@ static void view_cost(const vise_i_plan *plan, size_t row_bytes, vise_plan *out)
 vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_device *device, size_t row_bytes,
                                vise_plan *out, vise_error *err) {
   vise_i_plan plan;
-  vise_k_step_options options;
   vise_i_plan_machine machine = VISE_I_PLAN_H200;
 
   if (device) {
     machine = (vise_i_plan_machine){(uint32_t)device->n_multiprocessors, device->shared_bytes, device->memory_bytes};
   }
 
-  const vise_i_plan_request request = vise_i_step_request(spec, &machine, &options);
+  const vise_i_plan_request request = vise_i_step_request(spec, &machine);
   const vise_status status = vise_i_plan_make(&request, &plan, err);
   if (status != VISE_OK) return status;
 

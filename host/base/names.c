@@ -23,7 +23,7 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
   return vise_i_fail(err, VISE_ERR_USAGE, "%s: '%s' is unknown; it can be %s", kind, name, known);
 }
 
-#define ITEM_NAME(symbol, name) name,
+#define ITEM_NAME(symbol, name, ...) name,
 #define DEFINE(type, TABLE)                                                                             \
   static const char *const type##_names[] = {TABLE(ITEM_NAME)};                                         \
   const char *type##_name(type value) {                                                                 \

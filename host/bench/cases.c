@@ -90,8 +90,9 @@ vise_status vise_bench_find_case(const char *name, vise_bench_case *out, vise_er
     }
   }
 
-  return vise_i_fail(err, VISE_ERR_USAGE, "'%s' is no case of the benchmark; it can be %s, or one of the grid as in %s",
-                     name, known, "grid-w256-l4-b1024");
+  return vise_i_fail(err, VISE_ERR_USAGE,
+                     "'%s' is not a case of the benchmark: expected %s, or one of the grid, such as %s", name, known,
+                     "grid-w256-l4-b1024");
 }
 
 vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_error *err) {
@@ -100,15 +101,16 @@ vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_erro
   const size_t n_layers = bench_case->n_layers;
 
   if (n_layers == 0 || n_layers > VISE_MAX_LAYERS) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "a case of the benchmark with %zu layers: expected 1 to %d", n_layers,
+    return vise_i_fail(err, VISE_ERR_USAGE, "a case of the benchmark has %zu layers, expected 1 to %d", n_layers,
                        VISE_MAX_LAYERS);
   }
-  if (bench_case->batch == 0) return vise_i_fail(err, VISE_ERR_USAGE, "a batch of 0 rows in the benchmark");
+  if (bench_case->batch == 0) return vise_i_fail(err, VISE_ERR_USAGE, "a case of the benchmark has a batch of 0 rows");
   if (bench_case->loss != VISE_LOSS_MSE &&
       (bench_case->loss != VISE_LOSS_CROSS_ENTROPY || bench_case->widths[n_layers] < 2)) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "the benchmark has cross-entropy for two and more outputs, and mse; not %s for %zu",
-                       vise_loss_name(bench_case->loss), bench_case->widths[n_layers]);
+    return vise_i_fail(
+        err, VISE_ERR_USAGE,
+        "a case of the benchmark has loss %s with %zu outputs, expected mse, or cross-entropy with at least 2",
+        vise_loss_name(bench_case->loss), bench_case->widths[n_layers]);
   }
 
   vise_net_config_init(&config);

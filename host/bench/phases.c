@@ -85,7 +85,7 @@ static vise_status measure_clock(vise_trainer *t, double *clocks_per_us, vise_er
   VISE_TRY(meter->parts_read(t->backend, &parts, err));
   *clocks_per_us = parts.launch_clocks / (1e6 * parts.launch_seconds);
   if (!(*clocks_per_us > 0) || !isfinite(*clocks_per_us)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_DEVICE, "the clocks of the device do not go: %g in %g s", parts.launch_clocks,
+    VISE_TRY(vise_i_fail(err, VISE_ERR_DEVICE, "the clocks of the device stand still: %g in %g s", parts.launch_clocks,
                          parts.launch_seconds));
   }
 

@@ -95,7 +95,7 @@ static void note_missing(const bench_run *run) {
 
     if (!is_asked(run->config->modes, m) || has_way(run, mode)) continue;
     if (is_there(mode, &why_not)) {
-      note(run, "%s: left out: it has none of the precisions", vise_bench_mode_name(mode));
+      note(run, "%s: left out: it has none of the precisions asked for", vise_bench_mode_name(mode));
       continue;
     }
 

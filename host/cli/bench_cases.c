@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/cli/bench_cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 
 /* Calls use for each piece of a comma list. */
 static vise_status for_each(const char *option, const char *list, void *user,
@@ -29,7 +29,8 @@ static vise_status add_mode(void *user, const char *piece, vise_error *err) {
 
 static vise_status add_precision(void *user, const char *piece, vise_error *err) {
   vise_precision precision;
-  if (strcmp(piece, "auto") == 0) return vise_i_cli_fail(err, VISE_ERR_USAGE, "'auto' cannot be timed: name a precision");
+  if (strcmp(piece, "auto") == 0)
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "'auto' cannot be timed: name a precision");
   const vise_status status = vise_precision_parse(piece, &precision, err);
   if (status == VISE_OK) *(unsigned *)user |= 1u << precision;
   return status;
@@ -68,15 +69,9 @@ static vise_status add_by_name(void *user, const char *piece, vise_error *err) {
 
 /* Sizes that pass; an empty list passes everything. */
 typedef struct filter {
-  size_t *sizes, n;
+  const size_t *sizes;
+  size_t n;
 } filter;
-
-static vise_status read_filter(const char *option, const char *text, filter *out, vise_error *err) {
-  vise_error inner = VISE_ERROR_INIT;
-  if (text == NULL) return VISE_OK;
-  const vise_status status = vise_i_cli_parse_size_list(text, &out->sizes, &out->n, &inner);
-  return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--%s: %s", option, inner.text);
-}
 
 static bool passes(const filter *f, size_t size) {
   for (size_t i = 0; i < f->n; i++) {
@@ -106,29 +101,26 @@ static vise_status add_set(case_list *list, vise_bench_set set, const filter *wi
   return status;
 }
 
-static vise_status add_shape(case_list *list, const char *text, const filter *batches, vise_error *err) {
-  size_t widths[VISE_MAX_LAYERS + 1], n = 0;
+static vise_status add_shape(case_list *list, const vise_net_config *net, const filter *batches, vise_error *err) {
   vise_error inner = VISE_ERROR_INIT;
   vise_bench_case made;
-
-  vise_status status = vise_i_cli_parse_layers(text, VISE_MAX_LAYERS + 1, widths, &n, &inner);
-  if (status == VISE_OK && (widths[0] == 0 || widths[n - 1] == 0)) {
-    status = vise_i_cli_fail(&inner, VISE_ERR_USAGE, "'%s': auto needs data to take a size from", text);
+  vise_status status = VISE_OK;
+  if (net->widths[0] == 0 || net->widths[net->n_layers] == 0) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--layers: auto needs data to take a size from");
   }
 
   for (size_t i = 0; status == VISE_OK && i < (batches->n == 0 ? 1 : batches->n); i++) {
-    status = vise_bench_make_case(widths, n - 1, batches->n == 0 ? 64 : batches->sizes[i], &made, &inner);
+    status = vise_bench_make_case(net->widths, net->n_layers, batches->n == 0 ? 64 : batches->sizes[i], &made, &inner);
     if (status == VISE_OK) status = add_case(list, &made, &inner);
   }
-
   return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--layers: %s", inner.text);
 }
 
 static vise_status check_together(const vise_i_cli_options *options, vise_error *err) {
-  if ((options->widths_list != NULL || options->depths != NULL) && !options->grid) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --grid", options->depths != NULL ? "depths" : "widths");
+  if ((options->n_grid_widths > 0 || options->n_grid_depths > 0) && !options->grid) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --grid", options->n_grid_depths > 0 ? "depths" : "widths");
   }
-  if (options->batches != NULL && !options->grid && options->shape == NULL) {
+  if (options->n_batches > 0 && !options->grid && options->net.n_layers == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--batch needs --grid or --layers: the named cases have their own");
   }
   return VISE_OK;
@@ -137,22 +129,17 @@ static vise_status check_together(const vise_i_cli_options *options, vise_error 
 vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench_case **out, size_t *n,
                                    vise_error *err) {
   case_list list = {NULL, 0};
-  filter widths = {NULL, 0}, depths = {NULL, 0}, batches = {NULL, 0};
-  const filter all = {NULL, 0};
+  const filter widths = {options->grid_widths, options->n_grid_widths};
+  const filter depths = {options->grid_depths, options->n_grid_depths};
+  const filter batches = {options->batches, options->n_batches}, all = {NULL, 0};
 
   vise_status status = check_together(options, err);
-  if (status == VISE_OK) status = read_filter("widths", options->widths_list, &widths, err);
-  if (status == VISE_OK) status = read_filter("depths", options->depths, &depths, err);
-  if (status == VISE_OK) status = read_filter("batch", options->batches, &batches, err);
 
   if (status == VISE_OK && options->cases != NULL) status = for_each("case", options->cases, &list, add_by_name, err);
-  if (status == VISE_OK && options->shape != NULL) status = add_shape(&list, options->shape, &batches, err);
+  if (status == VISE_OK && options->net.n_layers > 0) status = add_shape(&list, &options->net, &batches, err);
   if (status == VISE_OK && options->grid) status = add_set(&list, VISE_BENCH_GRID, &widths, &depths, &batches, err);
   if (status == VISE_OK && list.n == 0) status = add_set(&list, VISE_BENCH_NAMED, &all, &all, &all, err);
 
-  free(widths.sizes);
-  free(depths.sizes);
-  free(batches.sizes);
   if (status != VISE_OK) {
     free(list.items);
     return status;

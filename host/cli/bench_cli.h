@@ -2,6 +2,7 @@
 #ifndef VISE_I_CLI_BENCH_CLI_H
 #define VISE_I_CLI_BENCH_CLI_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "host/cli/options.h"

@@ -2,34 +2,37 @@
 #ifndef VISE_I_CLI_CLI_H
 #define VISE_I_CLI_CLI_H
 
+#include <jansson.h>
 #include <stdio.h>
 
+#include "host/cli/message.h"
 #include "host/cli/options.h"
 
 /* Exit codes besides 0 and 128 + signal. */
 enum { VISE_I_CLI_FAILED = 1, VISE_I_CLI_NOTHING_DONE = 2 };
 
-/* Each gets argv with argv[0] = "vise <command>" and returns the exit code. */
+/* Each gets argv from the word of its command on and returns the exit code. */
 int vise_i_cli_train(int argc, char **argv);
 int vise_i_cli_eval(int argc, char **argv);
 int vise_i_cli_predict(int argc, char **argv);
 int vise_i_cli_prune(int argc, char **argv);
 int vise_i_cli_check(int argc, char **argv);
 int vise_i_cli_info(int argc, char **argv);
-/* vise info with --plan among its arguments. */
-int vise_i_cli_info_plan(int argc, char **argv);
+/* Prints what the cuda backend would run for a training: vise info --plan. */
+VISE_WARN_UNUSED vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err);
 int vise_i_cli_bench(int argc, char **argv);
 
-/* Prints "vise train: <text>", after a usage error also how to get help, and returns exit_code. */
-int vise_i_cli_report_error(vise_i_cli_command command, const vise_error *err, vise_status status, int exit_code);
-
 /* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */
-int vise_i_cli_end_output(vise_i_cli_command command, int exit_code);
+int vise_i_cli_end_output(unsigned command, int exit_code);
+/* The end of a command: reports the error of status and returns failed_code, or ends the output of a success. */
+int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, int failed_code);
 
 /* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
 /* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to object. */
 void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics);
+/* "784-128-10". */
+void vise_i_cli_print_widths(FILE *stream, const vise_net_config *net);
 /* A real, or null when not finite; a new reference. */
 json_t *vise_i_cli_json_real(double value);
 /* Writes JSON with 17 digits and frees it. */
@@ -37,14 +40,9 @@ void vise_i_cli_print_json(json_t *value);
 /* "  box lower bound        3.21 %   (1 of 2)". */
 void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, const char *of_what);
 
-/* Prints which regularization is on, in one line. */
+/* Prints which regularization is on, in one line: the options that differ from their defaults. */
 void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *training);
 /* Prints a table of what the regularization did. n_parameters: entries in one gradient. */
 void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_result *result, size_t n_parameters);
-
-/* Fails with VISE_ERR_IO when the folder that path lies in does not exist or cannot be written. */
-VISE_WARN_UNUSED vise_status vise_i_cli_check_folder(const char *path, vise_error *err);
-/* Whether both name one file, which need not exist yet: "a" and "./a", or a link and what it leads to. */
-bool vise_i_cli_same_file(const char *a, const char *b);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 
 /* --quick: seconds for a row, and the total beyond which cases are left out, to end within a minute. */
 #define QUICK_SECONDS 0.2
@@ -34,7 +34,7 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
   config->total_seconds =
       options->quick && !vise_i_cli_given(options, "total-seconds") ? QUICK_TOTAL_SECONDS : options->total_seconds;
   config->tolerance_factor = options->tolerance;
-  config->n_threads = (int)options->n_threads;
+  config->n_threads = options->training.n_threads;
   config->device = options->training.device;
   if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
 
@@ -52,7 +52,7 @@ static vise_status open_csv(const char *path, int argc, char **argv, const vise_
   FILE *stream = fopen(path, "w");
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: %s", path, strerror(errno));
 
-  (void)fputs("# command:", stream);
+  (void)fputs("# command: vise", stream);
   for (int i = 0; i < argc; i++) (void)fprintf(stream, " %s", argv[i]);
   (void)fputs("\n", stream);
   vise_i_cli_bench_print_machine(stream, "# ", machine);
@@ -136,7 +136,7 @@ int vise_i_cli_bench(int argc, char **argv) {
   size_t n_cases = 0;
   int code = VISE_I_CLI_NOTHING_DONE;
 
-  vise_i_cli_options_init(&options, VISE_I_CLI_BENCH);
+  vise_i_cli_options_init(&options, VISE_COMMAND_BENCH);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = make_config(&options, &config, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
@@ -154,8 +154,8 @@ int vise_i_cli_bench(int argc, char **argv) {
     status = bench(&options, argc, argv, &config, &code, &err);
   }
 
-  code = status != VISE_OK ? vise_i_cli_report_error(VISE_I_CLI_BENCH, &err, status, code)
-                           : vise_i_cli_end_output(VISE_I_CLI_BENCH, code);
+  code = status != VISE_OK ? vise_i_cli_report_error(VISE_COMMAND_BENCH, &err, status, code)
+                           : vise_i_cli_end_output(VISE_COMMAND_BENCH, code);
 
   free(cases);
   vise_i_cli_options_free(&options);

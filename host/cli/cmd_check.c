@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 #include "host/cli/setup.h"
 
 typedef struct check_view {
@@ -35,14 +35,13 @@ static void print_notes(const vise_i_cli_options *options, const vise_i_cli_setu
   if (options->quiet) return;
 
   if (setup->made_up) {
-    json_t *layers = vise_i_cli_get_layers(options);
-    (void)fprintf(stderr, "note: no --train: checking a net %s on %zu made-up rows\n", json_string_value(layers),
-                  vise_dataset_n_rows(setup->train));
-    json_decref(layers);
+    (void)fputs("note: no --train: checking a net ", stderr);
+    vise_i_cli_print_widths(stderr, &options->net);
+    (void)fprintf(stderr, " on %zu made-up rows\n", vise_dataset_n_rows(setup->train));
   }
 
   for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-    int row = vise_i_cli_find(options->command, ignored[i], NULL);
+    int row = vise_i_cli_find(options, ignored[i], NULL);
     if (row >= 0 && options->source[row] == VISE_I_CLI_FROM_LINE) {
       (void)fprintf(stderr, "note: --%s has no effect in check\n", ignored[i]);
     }
@@ -75,13 +74,13 @@ int vise_i_cli_check(int argc, char **argv) {
   bool all_passed = false;
 
   memset(&setup, 0, sizeof setup);
-  vise_i_cli_options_init(&options, VISE_I_CLI_CHECK);
+  vise_i_cli_options_init(&options, VISE_COMMAND_CHECK);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
   if (status == VISE_OK) status = check(&options, &setup, &all_passed, &err);
 
-  int code = status != VISE_OK ? vise_i_cli_report_error(VISE_I_CLI_CHECK, &err, status, VISE_I_CLI_NOTHING_DONE)
-                               : vise_i_cli_end_output(VISE_I_CLI_CHECK, all_passed ? 0 : VISE_I_CLI_FAILED);
+  int code = status != VISE_OK ? vise_i_cli_report_error(VISE_COMMAND_CHECK, &err, status, VISE_I_CLI_NOTHING_DONE)
+                               : vise_i_cli_end_output(VISE_COMMAND_CHECK, all_passed ? 0 : VISE_I_CLI_FAILED);
 
   vise_i_cli_setup_free(&setup);
   vise_i_cli_options_free(&options);

@@ -1,7 +1,7 @@
 /* vise eval: loss and accuracy of a saved model. */
 #include "host/cli/cli.h"
+#include "host/cli/model_data.h"
 #include "host/cli/text_json.h"
-#include "host/cli/use.h"
 
 static void print_text(const vise_model *model, const vise_metrics *metrics) {
   (void)printf("rows %zu  ", metrics->n_rows);
@@ -26,28 +26,23 @@ int vise_i_cli_eval(int argc, char **argv) {
   vise_metrics metrics;
   vise_eval_config config;
 
-  vise_i_cli_options_init(&options, VISE_I_CLI_EVAL);
+  vise_i_cli_options_init(&options, VISE_COMMAND_EVAL);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = vise_i_cli_load_labelled(&options, &dataset, &err);
 
   if (status == VISE_OK) {
-    vise_i_cli_eval_config(&options, dataset, &config);
+    vise_i_cli_eval_config(&options, &config);
     status = vise_evaluate(model, dataset, &config, &metrics, &err);
   }
 
-  int code = 0;
-  if (status != VISE_OK) {
-    code = vise_i_cli_report_error(VISE_I_CLI_EVAL, &err, status, VISE_I_CLI_NOTHING_DONE);
-  } else {
-    if (options.json) {
-      print_json(&options, model, &metrics);
-    } else {
-      print_text(model, &metrics);
-    }
-    code = vise_i_cli_end_output(VISE_I_CLI_EVAL, 0);
+  if (status == VISE_OK && options.json) {
+    print_json(&options, model, &metrics);
+  } else if (status == VISE_OK) {
+    print_text(model, &metrics);
   }
 
+  const int code = vise_i_cli_end(VISE_COMMAND_EVAL, status, &err, VISE_I_CLI_NOTHING_DONE);
   vise_dataset_free(dataset);
   vise_model_free(model);
   vise_i_cli_options_free(&options);

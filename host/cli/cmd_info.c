@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 
 enum { MAX_BACKENDS = 16, MAX_DEVICES = 64 };
 
@@ -80,37 +80,28 @@ static void print_json(const findings *f) {
   vise_i_cli_print_json(object);
 }
 
+static void print_findings(bool as_json) {
+  const findings f = find();
+  if (as_json) {
+    print_json(&f);
+  } else {
+    print_text(&f);
+  }
+}
+
 int vise_i_cli_info(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
 
-  /* With --plan, the options are those of train. */
-  for (int i = 1; i < argc; i++) {
-    if (strcmp(argv[i], "--plan") == 0) return vise_i_cli_info_plan(argc, argv);
-  }
-
-  vise_i_cli_options_init(&options, VISE_I_CLI_INFO);
+  vise_i_cli_options_init(&options, VISE_COMMAND_INFO);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK && options.plan) {
-    status = vise_i_cli_fail(&err, VISE_ERR_USAGE, "--plan is for the command line only");
-  }
-  if (status == VISE_OK && options.plan_sms > 0) {
-    status = vise_i_cli_fail(&err, VISE_ERR_USAGE, "--plan-sms needs --plan");
-  }
-
-  int code = 0;
-  if (status != VISE_OK) {
-    code = vise_i_cli_report_error(VISE_I_CLI_INFO, &err, status, VISE_I_CLI_NOTHING_DONE);
-  } else {
-    const findings f = find();
-    if (options.json) {
-      print_json(&f);
-    } else {
-      print_text(&f);
-    }
-    code = vise_i_cli_end_output(VISE_I_CLI_INFO, 0);
+    status = vise_i_cli_info_plan(&options, &err);
+  } else if (status == VISE_OK) {
+    print_findings(options.json);
   }
 
+  const int code = vise_i_cli_end(VISE_COMMAND_INFO, status, &err, VISE_I_CLI_NOTHING_DONE);
   vise_i_cli_options_free(&options);
   return code;
 }

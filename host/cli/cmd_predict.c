@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/files.h"
+#include "host/cli/model_data.h"
 #include "host/cli/text_json.h"
-#include "host/cli/use.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -92,7 +92,7 @@ static void print_done(const vise_i_cli_options *options, size_t n_rows, size_t 
 static int predict_and_save(const vise_i_cli_options *options, const vise_model *model, const vise_dataset *dataset) {
   vise_error err = VISE_ERROR_INIT;
   vise_eval_config config;
-  vise_i_cli_eval_config(options, dataset, &config);
+  vise_i_cli_eval_config(options, &config);
 
   size_t n_rows = vise_dataset_n_rows(dataset), n_columns = vise_predict_width(model, options->output);
   double *values = calloc(n_rows, n_columns * sizeof *values);
@@ -106,9 +106,9 @@ static int predict_and_save(const vise_i_cli_options *options, const vise_model 
   }
 
   free(values);
-  if (status != VISE_OK) return vise_i_cli_report_error(VISE_I_CLI_PREDICT, &err, status, code);
+  if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_PREDICT, &err, status, code);
   print_done(options, n_rows, n_columns);
-  return vise_i_cli_end_output(VISE_I_CLI_PREDICT, 0);
+  return vise_i_cli_end_output(VISE_COMMAND_PREDICT, 0);
 }
 
 int vise_i_cli_predict(int argc, char **argv) {
@@ -117,14 +117,14 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_model *model = NULL;
   vise_dataset *dataset = NULL;
 
-  vise_i_cli_options_init(&options, VISE_I_CLI_PREDICT);
+  vise_i_cli_options_init(&options, VISE_COMMAND_PREDICT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
 
   int code = status == VISE_OK ? predict_and_save(&options, model, dataset)
-                               : vise_i_cli_report_error(VISE_I_CLI_PREDICT, &err, status, VISE_I_CLI_NOTHING_DONE);
+                               : vise_i_cli_report_error(VISE_COMMAND_PREDICT, &err, status, VISE_I_CLI_NOTHING_DONE);
 
   vise_dataset_free(dataset);
   vise_model_free(model);

@@ -2,13 +2,13 @@
 #include <stdlib.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/files.h"
 #include "host/cli/text_json.h"
 
 static void print_text(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
-  (void)printf("%s\n", vise_weight_op_kind_name(options->op.kind));
-  vise_i_cli_print_share(options->op.kind == VISE_PRUNE ? "set to zero" : "reached the threshold", report->n_reached,
-                         report->n_considered, "weights worked on");
+  (void)printf("%s\n", vise_weight_op_kind_name(options->training.weight_op.kind));
+  vise_i_cli_print_share(options->training.weight_op.kind == VISE_PRUNE ? "set to zero" : "reached the threshold",
+                         report->n_reached, report->n_considered, "weights worked on");
   vise_i_cli_print_share("zero now", n_zero, report->n_considered, "weights worked on");
   (void)printf("  %-34s %.17g -> %.17g\n", "Frobenius norm", report->norm_before, report->norm_after);
   if (options->out != NULL) (void)printf("  %-34s %s\n", "model", options->out);
@@ -18,7 +18,7 @@ static void print_text(const vise_i_cli_options *options, const vise_weight_op_r
 static void print_json(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
   json_t *object = json_object();
   (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
-  (void)json_object_set_new(object, "op", json_string(vise_weight_op_kind_name(options->op.kind)));
+  (void)json_object_set_new(object, "op", json_string(vise_weight_op_kind_name(options->training.weight_op.kind)));
 
   (void)json_object_set_new(object, "considered", json_integer((json_int_t)report->n_considered));
   (void)json_object_set_new(object, "reached", json_integer((json_int_t)report->n_reached));
@@ -32,11 +32,11 @@ static void print_json(const vise_i_cli_options *options, const vise_weight_op_r
   vise_i_cli_print_json(object);
 }
 
-static bool works_on(const vise_i_cli_options *options, size_t layer) {
-  for (size_t i = 0; i < options->n_op_layers; i++) {
-    if (options->op_layers[i] == layer) return true;
+static bool works_on(const vise_weight_op *op, size_t layer) {
+  for (size_t i = 0; i < op->n_layers; i++) {
+    if (op->layers[i] == layer) return true;
   }
-  return options->n_op_layers == 0;
+  return op->n_layers == 0;
 }
 
 /* Counts the zeros among the weights of the layers worked on. */
@@ -44,7 +44,7 @@ static vise_status count_zeros(const vise_i_cli_options *options, const vise_mod
                                vise_error *err) {
   size_t n_zero = 0, stride = vise_model_has_bias(model) ? 2 : 1;
   for (size_t layer = 0; layer < vise_model_n_layers(model); layer++) {
-    if (!works_on(options, layer)) continue;
+    if (!works_on(&options->training.weight_op, layer)) continue;
 
     size_t n = vise_model_width(model, layer) * vise_model_width(model, layer + 1);
     double *weights = calloc(n, sizeof *weights);
@@ -60,15 +60,13 @@ static vise_status count_zeros(const vise_i_cli_options *options, const vise_mod
   return VISE_OK;
 }
 
-static vise_status change(vise_i_cli_options *options, vise_model *model, vise_weight_op_report *report, size_t *n_zero,
-                          vise_error *err) {
-  options->op.layers = options->op_layers;
-  options->op.n_layers = options->n_op_layers;
+static vise_status change(const vise_i_cli_options *options, vise_model *model, vise_weight_op_report *report,
+                          size_t *n_zero, vise_error *err) {
   vise_status status = VISE_OK;
   if (options->out != NULL) status = vise_i_cli_check_folder(options->out, err);
   if (status == VISE_OK && options->mask_out != NULL) status = vise_i_cli_check_folder(options->mask_out, err);
   if (status == VISE_OK && options->mask != NULL) status = vise_model_load_mask(model, options->mask, err);
-  if (status == VISE_OK) status = vise_model_apply_weight_op(model, &options->op, report, err);
+  if (status == VISE_OK) status = vise_model_apply_weight_op(model, &options->training.weight_op, report, err);
   return status == VISE_OK ? count_zeros(options, model, n_zero, err) : status;
 }
 
@@ -80,7 +78,7 @@ int vise_i_cli_prune(int argc, char **argv) {
   size_t n_zero = 0;
   int code = VISE_I_CLI_NOTHING_DONE;
 
-  vise_i_cli_options_init(&options, VISE_I_CLI_PRUNE);
+  vise_i_cli_options_init(&options, VISE_COMMAND_PRUNE);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
   if (status == VISE_OK) status = change(&options, model, &report, &n_zero, &err);
@@ -91,17 +89,13 @@ int vise_i_cli_prune(int argc, char **argv) {
     if (status == VISE_OK && options.mask_out != NULL) status = vise_model_save_mask(model, options.mask_out, &err);
   }
 
-  if (status != VISE_OK) {
-    code = vise_i_cli_report_error(VISE_I_CLI_PRUNE, &err, status, code);
-  } else {
-    if (options.json) {
-      print_json(&options, &report, n_zero);
-    } else {
-      print_text(&options, &report, n_zero);
-    }
-    code = vise_i_cli_end_output(VISE_I_CLI_PRUNE, 0);
+  if (status == VISE_OK && options.json) {
+    print_json(&options, &report, n_zero);
+  } else if (status == VISE_OK) {
+    print_text(&options, &report, n_zero);
   }
 
+  code = vise_i_cli_end(VISE_COMMAND_PRUNE, status, &err, code);
   vise_model_free(model);
   vise_i_cli_options_free(&options);
   return code;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/setup.h"
 #include "host/cli/signals.h"
@@ -58,21 +58,22 @@ static void print_start(const vise_i_cli_options *options, const vise_i_cli_setu
   print_rows("validation", setup->validation);
   print_rows("test", setup->test);
 
-  json_t *layers = vise_i_cli_get_layers(options);
-  (void)fprintf(stderr, "%-15s %s%s, %zu parameters, %s\n", "net", json_string_value(layers),
-                options->no_bias ? " without biases" : "", vise_model_n_parameters(setup->model),
-                options->n_widths == 2 ? "a linear model" : vise_activation_name(options->activation));
-  json_decref(layers);
+  (void)fprintf(stderr, "%-15s ", "net");
+  vise_i_cli_print_widths(stderr, &options->net);
+  (void)fprintf(stderr, "%s, %zu parameters, %s\n", options->net.bias ? "" : " without biases",
+                vise_model_n_parameters(setup->model),
+                options->net.n_layers == 1 ? "a linear model" : vise_activation_name(options->net.activation));
 
   (void)fprintf(stderr, "%-15s %s, %d thread%s\n", "backend", vise_backend_name(training->backend), training->n_threads,
                 training->n_threads == 1 ? "" : "s");
   char lr[40];
-  vise_i_cli_format_real(training->lr, lr, sizeof lr);
+  (void)vise_option_text(vise_option_find("lr", NULL), training, lr, sizeof lr);
   (void)fprintf(stderr, "%-15s %s, %s, learning rate %s\n", "training", vise_loss_name(training->loss),
                 vise_optimizer_name(training->optimizer), lr);
 
   vise_i_cli_print_regularization(stderr, training);
-  if (options->out == NULL) (void)fprintf(stderr, "note: nothing will be saved; give --out DIR to keep the model\n");
+  if (options->run.out_dir == NULL)
+    (void)fprintf(stderr, "note: nothing will be saved; give --out DIR to keep the model\n");
 }
 
 /* Replaces "auto" by what it became, so that config.json records it. */
@@ -81,7 +82,6 @@ static void resolve(vise_i_cli_options *options, const vise_trainer *trainer) {
   training->backend = vise_trainer_backend(trainer);
   training->scale = vise_trainer_scale(trainer);
   training->n_threads = vise_trainer_n_threads(trainer);
-  options->n_threads = training->n_threads > 0 ? (uint64_t)training->n_threads : 0;
   training->precision = vise_trainer_precision(trainer);
   training->step_mode = vise_trainer_step_mode(trainer);
 }
@@ -139,8 +139,8 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
   print_result_set("test", &result->test, "");
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));
 
-  if (options->out != NULL) {
-    (void)printf("%-15s %s/model.safetensors\n", "saved", options->out);
+  if (options->run.out_dir != NULL) {
+    (void)printf("%-15s %s/model.safetensors\n", "saved", options->run.out_dir);
   } else {
     (void)printf("nothing was saved: give --out DIR\n");
   }
@@ -148,9 +148,9 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
 
 static int end_interrupted(const vise_i_cli_options *options, const vise_run_result *result) {
   int number = vise_i_cli_signal_caught();
-  if (options->out != NULL) {
+  if (options->run.out_dir != NULL) {
     (void)fprintf(stderr, "interrupted at step %" PRIu64 "; resume with: vise train --resume %s\n", result->steps,
-                  options->out);
+                  options->run.out_dir);
   } else {
     (void)fprintf(stderr, "interrupted at step %" PRIu64 "; nothing was saved: give --out DIR\n", result->steps);
   }
@@ -165,16 +165,9 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   vise_status status = vise_i_cli_config_text(options, &config_text, err);
   if (status != VISE_OK) return status;
 
-  vise_run_config config;
-  vise_run_config_init(&config);
-  config.out_dir = options->out;
-  config.overwrite = options->overwrite;
+  vise_run_config config = options->run; /* which keeps what it owns */
   config.resume = options->resume != NULL;
   config.config_json = config_text;
-  config.checkpoint_every = options->checkpoint_every;
-  config.checkpoint_each_epoch = options->checkpoint_each_epoch;
-  config.checkpoint_seconds = options->checkpoint_seconds;
-  config.log_every = options->log_every;
   config.interrupted = on_poll;
   config.progress = on_progress;
   config.log = on_log;
@@ -202,21 +195,18 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   vise_status status = run(options, trainer, &view, &result, &err);
   if (status != VISE_OK) {
     bool worked = view.began || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
-    return vise_i_cli_report_error(VISE_I_CLI_TRAIN, &err, status,
+    return vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status,
                                    worked ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE);
   }
 
   if (result.reason == VISE_STOP_INTERRUPTED) return end_interrupted(options, &result);
   print_end(options, setup, &result);
-  return vise_i_cli_end_output(VISE_I_CLI_TRAIN, 0);
+  return vise_i_cli_end_output(VISE_COMMAND_TRAIN, 0);
 }
 
 /* --resume DIR: the run stays in DIR, whatever its config.json says. */
 static vise_status place_resumed(vise_i_cli_options *options, vise_error *err) {
-  if (options->resume == NULL) return VISE_OK;
-  free(options->out);
-  options->out = strdup(options->resume);
-  return options->out != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  return options->resume == NULL ? VISE_OK : vise_run_config_set(&options->run, "out", options->resume, err);
 }
 
 int vise_i_cli_train(int argc, char **argv) {
@@ -226,7 +216,7 @@ int vise_i_cli_train(int argc, char **argv) {
   vise_trainer *trainer = NULL;
 
   memset(&setup, 0, sizeof setup);
-  vise_i_cli_options_init(&options, VISE_I_CLI_TRAIN);
+  vise_i_cli_options_init(&options, VISE_COMMAND_TRAIN);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = place_resumed(&options, &err);
 
@@ -239,7 +229,7 @@ int vise_i_cli_train(int argc, char **argv) {
   }
 
   int code = status == VISE_OK ? train_and_report(&options, &setup, trainer)
-                               : vise_i_cli_report_error(VISE_I_CLI_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
+                               : vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
 
   vise_trainer_free(trainer);
   vise_i_cli_setup_free(&setup);

@@ -1,87 +1,91 @@
 /* --config FILE: a JSON object whose keys are the names of options. */
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/cli/commands.h"
+#include "host/cli/message.h"
 #include "host/cli/options.h"
-#include "host/cli/parse.h"
 #include "host/cli/text_json.h"
 
-/* The text that the command line would have for value, in buffer or in value itself; NULL: there is none. */
-static const char *value_text(const vise_i_cli_option *option, const json_t *value, char *buffer, size_t n_bytes) {
-  switch (json_typeof(value)) {
-    case JSON_STRING:
-      return option->type == VISE_I_CLI_FLAG ? NULL : json_string_value(value);
-    case JSON_INTEGER:
-      (void)snprintf(buffer, n_bytes, "%lld", (long long)json_integer_value(value));
-      return option->type == VISE_I_CLI_FLAG ? NULL : buffer;
-    case JSON_REAL:
-      vise_i_cli_format_real(json_real_value(value), buffer, n_bytes);
-      return option->type == VISE_I_CLI_FLAG ? NULL : buffer;
-    case JSON_TRUE:
-    case JSON_FALSE:
-      if (option->type == VISE_I_CLI_FLAG) return json_is_true(value) ? "true" : "false";
-      if (option->type == VISE_I_CLI_YES_NO) return json_is_true(value) ? "yes" : "no";
-      return NULL;
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-    case JSON_NULL:
-      return NULL;
+/* The shortest text that reads back as value. */
+static char *real_text(double value) {
+  char text[40] = "";
+  for (int digits = 1; digits <= 17; digits++) {
+    (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    if (!(strtod(text, NULL) < value) && !(strtod(text, NULL) > value)) break;
   }
-  return NULL;
+  return strdup(text);
 }
 
-static vise_status set_value(vise_i_cli_options *options, int row, const char *path, const json_t *value,
-                             vise_error *err) {
-  const vise_i_cli_option *option = &vise_i_cli_table[row];
-  const bool is_text = option->type == VISE_I_CLI_TEXT || option->type == VISE_I_CLI_PATH;
-  char buffer[64];
-  vise_error inner = VISE_ERROR_INIT;
-  char *bytes = is_text ? vise_i_cli_text_from_object(value) : NULL;
-  const char *text = bytes != NULL ? bytes : value_text(option, value, buffer, sizeof buffer);
+/* The text that the command line would have for value, malloc'ed; NULL: there is none, or no memory. */
+static char *value_text(const vise_option *row, const json_t *value) {
+  const bool is_flag = row->type == VISE_OPTION_FLAG;
+  const bool is_text = row->type == VISE_OPTION_TEXT || row->type == VISE_OPTION_PATH;
+  switch (json_typeof(value)) {
+    case JSON_OBJECT:
+      return is_text ? vise_i_cli_text_from_object(value) : NULL;
+    case JSON_STRING:
+      return is_flag ? NULL : strdup(json_string_value(value));
+    case JSON_INTEGER:
+      return is_flag ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+    case JSON_REAL:
+      return is_flag ? NULL : real_text(json_real_value(value));
+    case JSON_TRUE:
+    case JSON_FALSE:
+      return is_flag || row->type == VISE_OPTION_YES_NO ? strdup(json_is_true(value) ? "yes" : "no") : NULL;
+    default:
+      return NULL;
+  }
+}
 
+static vise_status set_value(vise_i_cli_options *options, int i, const char *path, const json_t *value,
+                             vise_error *err) {
+  const vise_option *row = options->rows[i];
+  char *text = value_text(row, value);
   if (text == NULL) {
-    const char *wanted = option->type == VISE_I_CLI_FLAG         ? "true or false"
-                         : option->flags & VISE_I_CLI_REPEATABLE ? "an array of texts"
-                                                                 : "a text or a number";
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: the value of \"%s\" must be %s", path, option->name, wanted);
+    const char *wanted = row->type == VISE_OPTION_FLAG                ? "true or false"
+                         : (row->flags & VISE_OPTION_REPEATABLE) != 0 ? "an array of texts"
+                                                                      : "a text or a number";
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: the value of \"%s\" must be %s", path, row->name, wanted);
   }
 
-  vise_status status = vise_i_cli_set(options, row, text, VISE_I_CLI_FROM_FILE, &inner);
-  free(bytes);
-  if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s: \"%s\": %s", path, option->name, inner.text);
-  return VISE_OK;
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = vise_i_cli_set(options, i, text, VISE_I_CLI_FROM_FILE, &inner);
+  free(text);
+  if (status == VISE_OK) return VISE_OK;
+
+  char said[VISE_ERROR_TEXT_BYTES];
+  vise_i_cli_translate(inner.text, VISE_I_CLI_AS_KEY, said, sizeof said);
+  return vise_i_cli_fail(err, status, "%s: %s", path, said);
 }
 
 static vise_status set_key(vise_i_cli_options *options, const char *path, const char *key, const json_t *value,
                            vise_error *err) {
-  int row = vise_i_cli_find(options->command, key, NULL);
-  if (row < 0) {
+  const int i = vise_i_cli_find(options, key, NULL);
+  if (i < 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                           "%s: unknown key \"%s\"; keys are the names of vise %s's options without "
-                           "the dashes",
-                           path, key, vise_i_cli_command_name(options->command));
+                           "%s: unknown key \"%s\"; keys are the names of vise %s's options without the dashes", path,
+                           key, vise_i_cli_command_of(options->command)->name);
   }
-
-  const vise_i_cli_option *option = &vise_i_cli_table[row];
   if (strcmp(key, "config") == 0 || strcmp(key, "resume") == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: \"%s\" is for the command line only", path, key);
   }
-
   if (json_is_null(value)) return VISE_OK; /* not given: config.json has null for what is off */
-  if (option->flags & VISE_I_CLI_REPEATABLE && json_is_array(value)) {
-    for (size_t i = 0; i < json_array_size(value); i++) {
-      vise_status status = set_value(options, row, path, json_array_get(value, i), err);
-      if (status != VISE_OK) return status;
-    }
-    return VISE_OK;
-  }
 
-  return set_value(options, row, path, value, err);
+  if ((options->rows[i]->flags & VISE_OPTION_REPEATABLE) == 0 || !json_is_array(value)) {
+    return set_value(options, i, path, value, err);
+  }
+  for (size_t k = 0; k < json_array_size(value); k++) {
+    const vise_status status = set_value(options, i, path, json_array_get(value, k), err);
+    if (status != VISE_OK) return status;
+  }
+  return VISE_OK;
 }
 
 static vise_status load(const char *path, json_t **out, vise_error *err) {

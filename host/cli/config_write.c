@@ -1,33 +1,75 @@
 /* config.json: every option that a run was made with, one per line, readable by --config. */
+#include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "host/cli/message.h"
 #include "host/cli/options.h"
-#include "host/cli/parse.h"
+#include "host/cli/text_json.h"
 
-/* Numbers in their shortest exact form, which jansson lacks; everything else as jansson writes it. */
-static bool write_value(FILE *stream, const json_t *value) {
-  if (json_is_real(value)) {
-    char number[40];
-    vise_i_cli_format_real(json_real_value(value), number, sizeof number);
-    return fputs(number, stream) >= 0;
-  }
-  char *text = json_dumps(value, JSON_ENCODE_ANY);
-  bool written = text != NULL && fputs(text, stream) >= 0;
-  free(text);
+/* Texts as jansson escapes them. */
+static bool write_text(FILE *stream, const char *text) {
+  json_t *json = vise_i_cli_text_to_json(text);
+  char *quoted = json == NULL ? NULL : json_dumps(json, JSON_ENCODE_ANY);
+  const bool written = quoted != NULL && fputs(quoted, stream) >= 0;
+  free(quoted);
+  json_decref(json);
   return written;
+}
+
+/* Splits text at commas, in place. */
+static bool write_array(FILE *stream, char *text) {
+  bool written = fputs("[", stream) >= 0;
+  const char *separator = "", *item;
+  while (written && (item = strsep(&text, ",")) != NULL) {
+    written = fputs(separator, stream) >= 0 && write_text(stream, item);
+    separator = ", ";
+  }
+  return written && fputs("]", stream) >= 0;
+}
+
+/* Whether text is a number for JSON too: jansson's whole numbers are signed. */
+static bool is_number(const vise_option *row, const char *text) {
+  switch (row->type) {
+    case VISE_OPTION_REAL:
+    case VISE_OPTION_SWITCHED_REAL:
+      return true;
+    case VISE_OPTION_COUNT:
+    case VISE_OPTION_INT:
+    case VISE_OPTION_BYTES:
+    case VISE_OPTION_CADENCE:
+      return *text >= '0' && strspn(text, "0123456789") == strlen(text) && strtoull(text, NULL, 10) <= INT64_MAX;
+    default:
+      return false;
+  }
+}
+
+/* What null stands for: it is read as not given. */
+static bool is_null(const vise_option *row, const char *text) {
+  const bool off = row->word != NULL && strcmp(row->word, "off") == 0 && strcmp(text, "off") == 0;
+  return *text == '\0' || (off && row->type != VISE_OPTION_CADENCE); /* whose default is not off */
+}
+
+static bool write_value(FILE *stream, const vise_option *row, char *text) {
+  const bool is_off = is_null(row, text);
+  if (row->type == VISE_OPTION_FLAG) return fputs(strcmp(text, "yes") == 0 ? "true" : "false", stream) >= 0;
+  if ((row->flags & VISE_OPTION_REPEATABLE) != 0) return write_array(stream, is_off ? NULL : text);
+  if (is_off) return fputs("null", stream) >= 0;
+  return is_number(row, text) ? fputs(text, stream) >= 0 : write_text(stream, text);
 }
 
 static bool write_options(FILE *stream, const vise_i_cli_options *options) {
   const char *separator = "{\n";
-  for (size_t i = 0; i < vise_i_cli_table_n; i++) {
-    const vise_i_cli_option *option = &vise_i_cli_table[i];
-    if ((option->commands & VISE_I_CLI_TRAIN) == 0 || option->change == VISE_I_CLI_PLACE) continue;
+  for (size_t i = 0; i < options->n_rows; i++) {
+    const vise_option *row = options->rows[i];
+    if ((row->commands & VISE_COMMAND_TRAIN) == 0 || row->change == VISE_OPTION_LOCAL) continue;
 
-    json_t *value = vise_i_cli_get(options, i);
-    bool written =
-        value != NULL && fprintf(stream, "%s  \"%s\": ", separator, option->name) > 0 && write_value(stream, value);
-    json_decref(value);
+    char *text = vise_i_cli_text(options, row);
+    const bool written =
+        text != NULL && fprintf(stream, "%s  \"%s\": ", separator, row->name) > 0 && write_value(stream, row, text);
+    free(text);
     if (!written) return false;
     separator = ",\n";
   }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 #include "host/cli/setup.h"
 
 #define KIB 1024.0
@@ -11,45 +11,38 @@
 static const vise_plan_device assumed = {.n_multiprocessors = 132, .shared_bytes = (size_t)227 * 1024};
 
 typedef struct plan_case {
-  vise_i_cli_options options;
+  vise_i_cli_options *options;
   vise_plan_device device;
   bool is_assumed;
   size_t n_rows, row_bytes;
   vise_plan plan;
 } plan_case;
 
-static vise_status choose_device(plan_case *c, uint64_t n_sms, vise_error *err) {
+static vise_status choose_device(plan_case *c, vise_error *err) {
+  const uint64_t n_sms = c->options->plan_sms;
   vise_device_info info;
   vise_status status = VISE_OK;
   c->device = assumed;
   c->is_assumed = n_sms > 0 || vise_list_devices(&info, 1) == 0;
-  if (!c->is_assumed) status = vise_plan_device_get(c->options.training.device, &c->device, err);
+  if (!c->is_assumed) status = vise_plan_device_get(c->options->training.device, &c->device, err);
   if (n_sms > 0) c->device.n_multiprocessors = (int)n_sms;
   return status;
 }
 
-static void net_of(const vise_i_cli_options *options, vise_net_config *net) {
-  vise_net_config_init(net);
-  net->n_layers = options->n_widths - 1;
-  memcpy(net->widths, options->widths, options->n_widths * sizeof *net->widths);
-  net->activation = options->activation;
-  net->bias = !options->no_bias;
-}
-
 /* Takes the sizes from the data and the model where these are given, else from --layers alone. */
 static vise_status read_sizes(plan_case *c, vise_error *err) {
-  vise_i_cli_options *options = &c->options;
+  vise_i_cli_options *options = c->options;
   vise_i_cli_setup setup;
   memset(&setup, 0, sizeof setup);
 
   if (options->train == NULL && options->init == NULL) {
-    bool known = options->n_widths >= 2;
-    for (size_t i = 0; i < options->n_widths; i++) known = known && options->widths[i] > 0;
+    bool known = options->net.n_layers > 0;
+    for (size_t i = 0; i <= options->net.n_layers; i++) known = known && options->net.widths[i] > 0;
     if (!known) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "--plan needs --layers with all sizes, as in 784-128-10, or --train");
     }
 
-    c->row_bytes = options->widths[0] * sizeof(float);
+    c->row_bytes = options->net.widths[0] * sizeof(float);
     return VISE_OK;
   }
 
@@ -58,7 +51,7 @@ static vise_status read_sizes(plan_case *c, vise_error *err) {
     const size_t n_targets = vise_dataset_n_targets(setup.train);
     c->n_rows = setup.made_up ? 0 : vise_dataset_n_rows(setup.train);
     c->row_bytes =
-        options->widths[0] * vise_dtype_size(vise_dataset_feature_dtype(setup.train)) + n_targets * sizeof(float);
+        options->net.widths[0] * vise_dtype_size(vise_dataset_feature_dtype(setup.train)) + n_targets * sizeof(float);
   }
 
   vise_i_cli_setup_free(&setup);
@@ -102,13 +95,12 @@ static void print_phases(const vise_plan *plan) {
 
 static void print_text(const plan_case *c) {
   const vise_plan *plan = &c->plan;
-  json_t *layers = vise_i_cli_get_layers(&c->options);
-
   (void)printf("device    %d multiprocessors, ", c->device.n_multiprocessors);
   print_bytes((double)c->device.shared_bytes);
   (void)printf(" of shared memory a block%s\n", c->is_assumed ? " (assumed: an H200; the plan needs no GPU)" : "");
-  (void)printf("net       %s, batches of %zu rows\n", json_string_value(layers), plan->n_rows);
-  json_decref(layers);
+  (void)printf("net       ");
+  vise_i_cli_print_widths(stdout, &c->options->net);
+  (void)printf(", batches of %zu rows\n", plan->n_rows);
 
   (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);
   print_bytes((double)plan->shared_bytes);
@@ -149,9 +141,10 @@ static void print_json(const plan_case *c) {
     (void)json_object_set_new(memory, plan->arrays[i].name, json_integer((json_int_t)plan->arrays[i].n_bytes));
   }
 
-  json_t *layers = vise_i_cli_get_layers(&c->options);
+  char layers[VISE_MAX_LAYERS * 12];
+  (void)vise_option_text(vise_option_find("layers", NULL), &c->options->net, layers, sizeof layers);
   json_t *object =
-      json_pack("{s:i, s:b, s:o, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "multiprocessors",
+      json_pack("{s:i, s:b, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:I}", "multiprocessors",
                 c->device.n_multiprocessors, "device_assumed", (int)c->is_assumed, "layers", layers, "batch",
                 (json_int_t)plan->n_rows, "kernel", plan->kernel, "ctas", (json_int_t)plan->n_ctas, "shared_bytes",
                 (json_int_t)plan->shared_bytes, "gradient_tiles", (json_int_t)plan->n_gradient_tiles, "held_tiles",
@@ -164,60 +157,22 @@ static void print_json(const plan_case *c) {
   vise_i_cli_print_json(object);
 }
 
-/* Takes --plan and --plan-sms N out of argv, N into *n_sms; what is left are train's options. */
-static vise_status take_own_options(int *argc, char **argv, uint64_t *n_sms, vise_error *err) {
-  int n = 1;
-  for (int i = 1; i < *argc; i++) {
-    if (strcmp(argv[i], "--plan") == 0) continue;
-    if (strncmp(argv[i], "--plan-sms", 10) != 0) {
-      argv[n++] = argv[i];
-      continue;
-    }
-
-    const char *text = argv[i][10] == '=' ? argv[i] + 11 : argv[i][10] == '\0' && i + 1 < *argc ? argv[++i] : "";
-    vise_error inner = VISE_ERROR_INIT;
-    if (vise_i_cli_parse_count(text, n_sms, &inner) != VISE_OK || *n_sms < 1 || *n_sms > 1024) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--plan-sms: '%s' is not a number of multiprocessors from 1 to 1024",
-                             text);
-    }
-  }
-
-  *argc = n;
-  argv[n] = NULL;
-  return VISE_OK;
-}
-
-int vise_i_cli_info_plan(int argc, char **argv) {
-  vise_error err = VISE_ERROR_INIT;
+vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err) {
   plan_case c;
-  vise_net_config net;
-  uint64_t n_sms = 0;
-
   memset(&c, 0, sizeof c);
-  /* check has train's options and --json, and does not require data. */
-  vise_i_cli_options_init(&c.options, VISE_I_CLI_CHECK);
-  vise_status status = take_own_options(&argc, argv, &n_sms, &err);
-  if (status == VISE_OK) status = vise_i_cli_parse_arguments(&c.options, argc, argv, &err);
-  if (status == VISE_OK) status = choose_device(&c, n_sms, &err);
-  if (status == VISE_OK) status = read_sizes(&c, &err);
+  c.options = options;
 
+  vise_status status = choose_device(&c, err);
+  if (status == VISE_OK) status = read_sizes(&c, err);
   if (status == VISE_OK) {
-    net_of(&c.options, &net);
-    status = vise_plan_make(&c.options.training, &net, c.n_rows, c.row_bytes, &c.device, &c.plan, &err);
+    status = vise_plan_make(&options->training, &options->net, c.n_rows, c.row_bytes, &c.device, &c.plan, err);
   }
+  if (status != VISE_OK) return status;
 
-  int code = VISE_I_CLI_NOTHING_DONE;
-  if (status != VISE_OK) {
-    code = vise_i_cli_report_error(VISE_I_CLI_INFO, &err, status, VISE_I_CLI_NOTHING_DONE);
+  if (options->json) {
+    print_json(&c);
   } else {
-    if (c.options.json) {
-      print_json(&c);
-    } else {
-      print_text(&c);
-    }
-    code = vise_i_cli_end_output(VISE_I_CLI_INFO, 0);
+    print_text(&c);
   }
-
-  vise_i_cli_options_free(&c.options);
-  return code;
+  return VISE_OK;
 }

@@ -3,71 +3,78 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/help.h"
 #include "host/cli/signals.h"
+#include "host/cli/suggest.h"
 
-typedef struct command_row {
-  const char *name, *title; /* title: argv[0] of the command, for messages */
-  const char *summary;
-  int (*run)(int argc, char **argv); /* NULL: comes in a later version */
-} command_row;
+typedef struct runner {
+  unsigned bit;
+  int (*run)(int argc, char **argv);
+} runner;
 
-static const command_row commands[] = {
-    {"train", "vise train", "train a model", vise_i_cli_train},
-    {"eval", "vise eval", "loss and accuracy of a saved model", vise_i_cli_eval},
-    {"predict", "vise predict", "outputs of a saved model, as CSV or NPY", vise_i_cli_predict},
-    {"prune", "vise prune", "one-shot weight operations", vise_i_cli_prune},
-    {"check", "vise check", "gradient and backend agreement test on this machine", vise_i_cli_check},
-    {"info", "vise info", "backends, versions, build options", vise_i_cli_info},
-    {"sweep", "vise sweep", "grid or random search with k-fold cross-validation (in a later version)", NULL},
-    {"bench", "vise bench", "time the step on this machine", vise_i_cli_bench},
+static const runner runners[] = {
+    {VISE_COMMAND_TRAIN, vise_i_cli_train},     {VISE_COMMAND_EVAL, vise_i_cli_eval},
+    {VISE_COMMAND_PREDICT, vise_i_cli_predict}, {VISE_COMMAND_PRUNE, vise_i_cli_prune},
+    {VISE_COMMAND_CHECK, vise_i_cli_check},     {VISE_COMMAND_INFO, vise_i_cli_info},
+    {VISE_COMMAND_BENCH, vise_i_cli_bench},
 };
 
-static void print_usage(FILE *stream) {
-  (void)fprintf(stream, "Usage: vise COMMAND [OPTION...]\nTrains neural nets with hard regularization.\n\n");
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-    (void)fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
+static int run(const vise_i_cli_command *command, int argc, char **argv) {
+  for (size_t i = 0; i < sizeof runners / sizeof *runners; i++) {
+    if (runners[i].bit == command->bit) return runners[i].run(argc - 1, argv + 1);
   }
-  (void)fprintf(
-      stream,
-      "\n'vise COMMAND --help' lists the options of a command; 'vise --version' prints the version.\n"
-      "Exit codes: 0 ended as asked; 1 failed after work began; 2 nothing done (usage, input, not available);\n"
-      "130 and 143 interrupted, state saved.\n");
+  return VISE_I_CLI_NOTHING_DONE;
 }
 
-static int run_command(const command_row *command, int argc, char **argv) {
-  if (command->run == NULL) {
-    (void)fprintf(stderr, "%s: this command comes in a later version of Vise\n", command->title);
-    return VISE_I_CLI_NOTHING_DONE;
+static int refuse(const char *kind, const char *word, const vise_i_cli_guess *guess) {
+  (void)fprintf(stderr, "vise: unknown %s '%s'", kind, word);
+  if (guess->best != NULL) (void)fprintf(stderr, "; did you mean '%s'?", guess->best);
+  (void)fprintf(stderr, "\nTry 'vise --help' for the commands.\n");
+  return VISE_I_CLI_NOTHING_DONE;
+}
+
+static vise_i_cli_guess guess_command(const char *word) {
+  vise_i_cli_guess guess = {word, NULL, 0};
+  for (size_t i = 0; vise_i_cli_commands[i].name != NULL; i++) vise_i_cli_suggest(&guess, vise_i_cli_commands[i].name);
+  return guess;
+}
+
+/* vise help [COMMAND | OPTION]. */
+static int help(const char *word) {
+  const vise_i_cli_command *command = word == NULL ? NULL : vise_i_cli_command_named(word);
+  const char *option = word != NULL && strncmp(word, "--", 2) == 0 ? word + 2 : word;
+
+  if (word == NULL) {
+    vise_i_cli_help(stdout);
+  } else if (command != NULL) {
+    vise_i_cli_help_command(stdout, command, false);
+  } else if (!vise_i_cli_help_option(stdout, option)) {
+    const vise_option *rows[VISE_I_CLI_MAX_OPTIONS];
+    const size_t n = vise_i_cli_list_rows(rows);
+    vise_i_cli_guess guess = guess_command(option);
+    for (size_t i = 0; i < n; i++) vise_i_cli_suggest(&guess, rows[i]->name);
+    return refuse("command or option", word, &guess);
   }
-  char title[32];
-  (void)snprintf(title, sizeof title, "%s", command->title);
-  argv[1] = title;
-  return command->run(argc - 1, argv + 1);
+  return 0;
 }
 
 int main(int argc, char **argv) {
   vise_i_cli_signals_prepare();
-
   if (argc < 2) {
-    print_usage(stderr);
+    vise_i_cli_help(stderr);
     return VISE_I_CLI_NOTHING_DONE;
   }
 
   const char *word = argv[1];
-  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-    if (strcmp(word, commands[i].name) == 0) return run_command(&commands[i], argc, argv);
-  }
-
-  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "-?") == 0 || strcmp(word, "help") == 0) {
-    print_usage(stdout);
-    return 0;
-  }
+  const vise_i_cli_command *command = vise_i_cli_command_named(word);
+  if (command != NULL) return run(command, argc, argv);
+  if (strcmp(word, "help") == 0) return help(argc > 2 ? argv[2] : NULL);
+  if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "--help-all") == 0) return help(NULL);
   if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
     (void)printf("vise %s\n", vise_version());
     return 0;
   }
 
-  (void)fprintf(stderr, "vise: unknown %s '%s'\nTry 'vise --help' for the commands.\n",
-                word[0] == '-' ? "option" : "command", word);
-  return VISE_I_CLI_NOTHING_DONE;
+  const vise_i_cli_guess guess = guess_command(word);
+  return refuse(word[0] == '-' ? "option" : "command", word, &guess);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
@@ -55,7 +55,7 @@ static double next_number(uint64_t *state) {
 static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   enum { N_ROWS = 96 };
   vise_loss loss = options->training.loss;
-  size_t n_features = options->widths[0], n_outputs = options->widths[options->n_widths - 1];
+  size_t n_features = options->net.widths[0], n_outputs = options->net.widths[options->net.n_layers];
   bool labels = loss == VISE_LOSS_CROSS_ENTROPY || (loss == VISE_LOSS_HINGE && n_outputs > 1);
   size_t n_targets = labels ? 1 : n_outputs;
 
@@ -115,7 +115,7 @@ static vise_status output_width(const vise_i_cli_options *options, const vise_i_
 /* Replaces "auto" by the data's sizes, and refuses typed inputs that differ from them. */
 static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
   size_t n_features = vise_dataset_n_features(setup->train);
-  size_t *widths = options->widths, last = options->n_widths - 1;
+  size_t *widths = options->net.widths, last = options->net.n_layers;
 
   if (widths[0] == 0) widths[0] = n_features;
   if (widths[0] != n_features) {
@@ -150,45 +150,39 @@ static vise_status copy_tensors(const vise_model *from, vise_model *to, vise_err
 
 /* Takes sizes, biases and activation from the file where they were not typed; other typed sizes or biases fail. */
 static vise_status adopt_net(vise_i_cli_options *options, const vise_model *initial, vise_error *err) {
-  size_t n_layers = vise_model_n_layers(initial);
-  if (options->n_widths != 0 && options->n_widths != n_layers + 1) {
-    return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers has %zu layers but %s has %zu", options->n_widths - 1,
-                           options->init, n_layers);
+  vise_net_config *net = &options->net;
+  const size_t n_layers = vise_model_n_layers(initial);
+  if (net->n_layers != 0 && net->n_layers != n_layers) {
+    return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers has %zu layers but %s has %zu", net->n_layers, options->init,
+                           n_layers);
   }
 
   for (size_t i = 0; i <= n_layers; i++) {
     size_t width = vise_model_width(initial, i);
-    if (options->n_widths != 0 && options->widths[i] != 0 && options->widths[i] != width) {
-      return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers: size %zu is %zu but %s has %zu there", i,
-                             options->widths[i], options->init, width);
+    if (net->n_layers != 0 && net->widths[i] != 0 && net->widths[i] != width) {
+      return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers: size %zu is %zu but %s has %zu there", i, net->widths[i],
+                             options->init, width);
     }
   }
 
-  for (size_t i = 0; i <= n_layers; i++) options->widths[i] = vise_model_width(initial, i);
-  options->n_widths = n_layers + 1;
+  for (size_t i = 0; i <= n_layers; i++) net->widths[i] = vise_model_width(initial, i);
+  net->n_layers = n_layers;
 
   bool has_bias = vise_model_has_bias(initial);
-  if (vise_i_cli_given(options, "no-bias") && options->no_bias == has_bias) {
+  if (vise_i_cli_given(options, "no-bias") && net->bias != has_bias) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %s biases",
-                           options->no_bias ? "no-bias" : "bias", options->init, has_bias ? "" : "no");
+                           net->bias ? "bias" : "no-bias", options->init, has_bias ? "" : "no");
   }
 
-  options->no_bias = !has_bias;
-  if (!vise_i_cli_given(options, "activation")) options->activation = vise_model_activation(initial);
+  net->bias = has_bias;
+  if (!vise_i_cli_given(options, "activation")) net->activation = vise_model_activation(initial);
   return VISE_OK;
 }
 
 static vise_status make_model(const vise_i_cli_options *options, const vise_model *initial, vise_i_cli_setup *setup,
                               vise_error *err) {
-  vise_net_config net;
-  vise_net_config_init(&net);
-  net.n_layers = options->n_widths - 1;
-  memcpy(net.widths, options->widths, options->n_widths * sizeof *net.widths);
-  net.activation = options->activation;
-  net.bias = !options->no_bias;
-
   vise_dtype dtype = options->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
-  vise_status status = vise_model_create(&net, dtype, &setup->model, err);
+  vise_status status = vise_model_create(&options->net, dtype, &setup->model, err);
   if (status != VISE_OK) return status;
 
   status = initial != NULL ? copy_tensors(initial, setup->model, err)
@@ -206,19 +200,14 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   vise_status status = VISE_OK;
   if (initial != NULL) {
     status = adopt_net(options, initial, err);
-  } else if (options->n_widths == 0 && options->train == NULL) {
-    static const size_t small[] = {13, 17, 5};
-    memcpy(options->widths, small, sizeof small);
-    options->n_widths = sizeof small / sizeof *small;
-  } else if (options->n_widths == 0) {
-    options->widths[0] = options->widths[1] = 0;
-    options->n_widths = 2;
+  } else if (options->net.n_layers == 0) {
+    status = vise_net_config_set(&options->net, "layers", options->train == NULL ? "13-17-5" : "auto-auto", err);
   }
   if (status != VISE_OK) return status;
 
   if (options->train != NULL) {
     status = load_all(options, setup, err);
-  } else if (options->widths[0] == 0 || options->widths[options->n_widths - 1] == 0) {
+  } else if (options->net.widths[0] == 0 || options->net.widths[options->net.n_layers] == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--layers has auto sizes, which need --train");
   } else {
     status = make_up(options, setup, err);

@@ -11,7 +11,7 @@ typedef struct vise_i_cli_setup {
   bool made_up;     /* the rows are random numbers (check without --train) */
 } vise_i_cli_setup;
 
-/* Reads and splits the data, fills in "auto" sizes (options->widths, no_bias and activation become what is used) and
+/* Reads and splits the data, fills in "auto" sizes (options->net becomes what is used) and
    makes the initial model. *setup must be freed on failure too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup,
                                                    vise_error *err);

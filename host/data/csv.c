@@ -245,7 +245,7 @@ static vise_status read_chunks(reader *r, vise_i_input *input, struct csv_parser
 
     if (first && got >= 3 && memcmp(chunk, "\xef\xbb\xbf", 3) == 0) skip = 3; /* byte order mark */
     if (memchr(chunk, 0, got) != NULL) {
-      return vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: holds zero bytes (after line %zu), so it is no CSV text",
+      return vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: holds zero bytes (after line %zu), so it is not CSV text",
                          r->name, r->line);
     }
 

@@ -196,7 +196,7 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
     return vise_i_fail_memory(err, strlen(text), "a model's description");
   }
   if (!json_is_object(object)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise are no JSON object", name));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise is not a JSON object", name));
   }
 
   VISE_TRY(parse_version(object, name, err));

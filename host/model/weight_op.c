@@ -11,6 +11,7 @@
 #include "host/base/struct.h"
 #include "host/model/model.h"
 #include "host/model/model_struct.h"
+#include "host/options/options.h"
 
 static vise_weight_op default_op(void) {
   return (vise_weight_op){
@@ -36,10 +37,10 @@ static vise_status validate_layers(const vise_weight_op *op, size_t n_layers, bo
   for (size_t i = 0; i < op->n_layers; ++i) {
     size_t layer = op->layers[i];
     if (layer >= n_layers) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "weight operation: layer %zu, expected 0 to %zu", layer, n_layers - 1);
+      return vise_i_fail(err, VISE_ERR_USAGE, "`weight_op.layers`: layer %zu, expected 0 to %zu", layer, n_layers - 1);
     }
     if (chosen[layer]) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "weight operation: layer %zu is listed twice", layer);
+      return vise_i_fail(err, VISE_ERR_USAGE, "`weight_op.layers`: layer %zu is listed twice", layer);
     }
     chosen[layer] = true;
   }
@@ -55,18 +56,21 @@ static vise_status validate(const vise_weight_op *given, size_t n_layers, bool *
   }
 
   const char *name = vise_weight_op_kind_name(op->kind);
-  if (is_relative(op->kind) && !(op->t > 0 && op->t <= 1)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s: t is %g, expected 0 < t <= 1", name, op->t);
+  if (is_relative(op->kind)) {
+    if (op->t == 0) return vise_i_fail(err, VISE_ERR_USAGE, "%s needs `weight_op.t`, which is 0", name);
+    status = vise_i_option_check_real("weight-op-t", op->t, err);
+    if (status != VISE_OK) return status;
   }
   if (op->literal && op->kind != VISE_REL_CLIP) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s: literal belongs to rel-clip alone", name);
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s: `weight_op.literal` belongs to rel-clip alone", name);
   }
   if (op->frozen_m && !is_relative(op->kind)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: frozen_m belongs to the rel- operations alone", name);
   }
 
-  if (op->kind == VISE_PRUNE && !(op->fraction >= 0 && op->fraction <= 1)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "prune: fraction is %g, expected 0 to 1", op->fraction);
+  if (op->kind == VISE_PRUNE) {
+    status = vise_i_option_check_real("weight-op-fraction", op->fraction, err);
+    if (status != VISE_OK) return status;
   }
   if ((size_t)op->scope >= (size_t)vise_prune_scope_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "prune: unknown scope %d", (int)op->scope);

@@ -30,7 +30,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
     offsetof(vise_train_config, a), offsetof(vise_train_config, b) \
   }
 
-#define ITEM(symbol, name) name,
+#define ITEM(symbol, name, ...) name,
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -44,7 +44,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
 #define OPEN VISE_OPTION_MIN_OPEN
 #define BELOW .flags = VISE_OPTION_MAX_OPEN, .max = 1
 #define OFF .word = "off"
-#define COMMON VISE_OPTION_COMMON
+#define COMMON .common = ~0u
 #define CUDA .backends = 1u << VISE_BACKEND_CUDA
 
 /* clang-format off */
@@ -52,7 +52,7 @@ const vise_option vise_i_options[] = {
   {"scale", AT(scale), "NAME", "auto",
    "scaling of the features, kept in the model; unit is bytes/255, standard the z-score of the training rows; auto is "
    "unit for IDX bytes, else none",
-   KIND(NAME, SCALING, TRAIN), .flags = COMMON, NAMES(VISE_SCALE_TABLE)},
+   KIND(NAME, SCALING, TRAIN), COMMON, NAMES(VISE_SCALE_TABLE)},
   {"scale-target", AT(scale_target), FLAG, "z-score of the targets (mse, huber)",
    KIND(FLAG, SCALING, TRAIN)},
 
@@ -60,15 +60,15 @@ const vise_option vise_i_options[] = {
    {offsetof(vise_net_config, n_layers), offsetof(vise_net_config, widths)}, "A-B-C", NULL,
    "sizes, as in 784-128-10; auto for the first and the last takes them from the data; without it: auto-auto, a linear "
    "model, or the sizes of `init`",
-   KIND(WIDTHS, NET, TRAIN), .flags = COMMON},
+   KIND(WIDTHS, NET, TRAIN), COMMON},
   {"no-bias", IN(VISE_OPTION_OF_NET_CONFIG, vise_net_config, bias), FLAG, "layers without biases",
    KIND(FLAG, NET, TRAIN), .flags = VISE_OPTION_INVERTED},
   {"activation", IN(VISE_OPTION_OF_NET_CONFIG, vise_net_config, activation), "NAME", "relu",
    "activation of the hidden layers",
-   KIND(NAME, NET, TRAIN), .flags = COMMON, NAMES(VISE_ACTIVATION_TABLE)},
+   KIND(NAME, NET, TRAIN), COMMON, NAMES(VISE_ACTIVATION_TABLE)},
 
   {"loss", AT(loss), "NAME", "cross-entropy", "the loss",
-   KIND(NAME, LOSS, TRAIN), .flags = COMMON, NAMES(VISE_LOSS_TABLE), .library_only = "external"},
+   KIND(NAME, LOSS, TRAIN), COMMON, NAMES(VISE_LOSS_TABLE), .library_only = "external"},
   {"mse-reduction", AT(mse_reduction), "NAME", "half_mean", "how mse is averaged",
    KIND(NAME, LOSS, TRAIN), NAMES(VISE_MSE_REDUCTION_TABLE)},
   {"label-smoothing", AT(label_smoothing), "X", "0", "label smoothing of cross-entropy",
@@ -78,10 +78,10 @@ const vise_option vise_i_options[] = {
    KIND(REALS, LOSS, TRAIN), OFF},
 
   {"optimizer", AT(optimizer), "NAME", "sgd", "the optimizer",
-   KIND(NAME, OPTIMIZER, TRAIN), .flags = COMMON, NAMES(VISE_OPTIMIZER_TABLE)},
-  {"lr", AT(lr), "X", "0.01", "learning rate", KIND(REAL, OPTIMIZER, TRAIN), .flags = COMMON},
+   KIND(NAME, OPTIMIZER, TRAIN), COMMON, NAMES(VISE_OPTIMIZER_TABLE)},
+  {"lr", AT(lr), "X", "0.01", "learning rate", KIND(REAL, OPTIMIZER, TRAIN), COMMON},
   {"momentum", AT(momentum), "X", "0", "momentum of sgd and rmsprop",
-   KIND(REAL, OPTIMIZER, TRAIN), .flags = COMMON | VISE_OPTION_MAX_OPEN, .max = 1},
+   KIND(REAL, OPTIMIZER, TRAIN), COMMON, .flags = VISE_OPTION_MAX_OPEN, .max = 1},
   {"nesterov", AT(nesterov), FLAG, "Nesterov momentum (sgd)", KIND(FLAG, OPTIMIZER, TRAIN)},
   {"rho", AT(rho), "X", "0.9", "decay of the mean square of rmsprop",
    KIND(REAL, OPTIMIZER, TRAIN), BELOW},
@@ -94,7 +94,7 @@ const vise_option vise_i_options[] = {
   {"max-update", AT(max_update), "X", "off", "bound on each entry of a step",
    KIND(REAL, OPTIMIZER, TRAIN), .flags = OPEN, OFF},
   {"lr-schedule", AT(lr_schedule.kind), "NAME", "constant", "schedule of the learning rate",
-   KIND(NAME, OPTIMIZER, TRAIN), .flags = COMMON, NAMES(VISE_SCHEDULE_TABLE)},
+   KIND(NAME, OPTIMIZER, TRAIN), COMMON, NAMES(VISE_SCHEDULE_TABLE)},
   {"warmup-steps", AT(lr_schedule.warmup_steps), "N", "0", "raise the learning rate linearly over these steps",
    KIND(COUNT, OPTIMIZER, TRAIN)},
   {"lr-final-ratio", AT(lr_schedule.final_ratio), "X", "0", "linear, cosine: final over initial learning rate",
@@ -105,9 +105,9 @@ const vise_option vise_i_options[] = {
    "step schedules: epochs between factors", KIND(COUNT, OPTIMIZER, TRAIN)},
 
   {"l2", AT(l2), "X", "0", "strength of the squared penalty",
-   KIND(REAL, PENALTIES, TRAIN), .flags = COMMON},
+   KIND(REAL, PENALTIES, TRAIN), COMMON},
   {"l1", AT(l1), "X", "0", "strength of the absolute penalty",
-   KIND(REAL, PENALTIES, TRAIN), .flags = COMMON},
+   KIND(REAL, PENALTIES, TRAIN), COMMON},
   {"norm-penalty", AT(norm_penalty), "X", "0", "strength of the unsquared Frobenius norm",
    KIND(REAL, PENALTIES, TRAIN)},
   {"penalty-convention", AT(penalty_convention), "NAME", "lambda_w2",
@@ -120,9 +120,9 @@ const vise_option vise_i_options[] = {
 
   {"clip-value", PARTS("clip_value", clip_value, clip_value_lo, clip_value_hi), "X|LO:HI", "off",
    "bounds on each entry of the gradient; X means -X:X",
-   KIND(INTERVAL, CLIPPING, TRAIN), .flags = COMMON, OFF},
+   KIND(INTERVAL, CLIPPING, TRAIN), COMMON, OFF},
   {"clip-norm", AT(clip_norm), "X", "off", "bound on the norm of the gradient",
-   KIND(REAL, CLIPPING, TRAIN), .flags = COMMON | OPEN, OFF},
+   KIND(REAL, CLIPPING, TRAIN), COMMON, .flags = OPEN, OFF},
   {"clip-norm-type", AT(clip_norm_type), "NAME", "global", "norm over all, of each tensor, or of each unit's row",
    KIND(NAME, CLIPPING, TRAIN), NAMES(VISE_CLIP_NORM_TYPE_TABLE)},
   {"clip-norm-p", AT(clip_norm_p), "NAME", "2", "which norm",
@@ -139,7 +139,7 @@ const vise_option vise_i_options[] = {
 
   {"clamp", PARTS("clamp", clamp, clamp_lo, clamp_hi), "X|LO:HI", "off",
    "box for the weights; X means -X:X; inf and -inf leave a side open",
-   KIND(INTERVAL, PROJECTION, TRAIN), .flags = COMMON, OFF},
+   KIND(INTERVAL, PROJECTION, TRAIN), COMMON, OFF},
   {"clamp-layer", PAIR("layer_clamps", layer_clamps, n_layer_clamps), "L=LO:HI", "off",
    "box of linear layer L (from 0) in place of `clamp`; repeatable",
    KIND(LAYER_INTERVALS, PROJECTION, TRAIN), .flags = VISE_OPTION_REPEATABLE, OFF},
@@ -151,23 +151,23 @@ const vise_option vise_i_options[] = {
   {"clamp-final-ratio", AT(clamp_schedule.final_ratio), "X", "0", "linear, cosine: final over initial box",
    KIND(REAL, PROJECTION, TRAIN)},
   {"max-norm", AT(max_norm), "X", "off", "bound on the 2-norm of the weights",
-   KIND(REAL, PROJECTION, TRAIN), .flags = COMMON | OPEN, OFF},
+   KIND(REAL, PROJECTION, TRAIN), COMMON, .flags = OPEN, OFF},
   {"max-norm-scope", AT(max_norm_scope), "NAME", "unit", "norm of each unit's row, or of each tensor",
    KIND(NAME, PROJECTION, TRAIN), NAMES(VISE_MAX_NORM_SCOPE_TABLE)},
   {"assert-projection", AT(assert_projection), FLAG, "verify after every step that box, mask and max-norm hold",
    KIND(FLAG, PROJECTION, TRAIN), .flags = VISE_OPTION_CHECKS},
 
   {"weight-op", AT(weight_op.kind), "NAME", "none", "relative weight operation; during training, or by prune once",
-   KIND(NAME, OPERATIONS, TRAIN | PRUNE), .flags = COMMON, NAMES(VISE_WEIGHT_OP_TABLE), .alias = "op",
+   KIND(NAME, OPERATIONS, TRAIN | PRUNE), COMMON, NAMES(VISE_WEIGHT_OP_TABLE), .alias = "op",
    .alias_commands = PRUNE},
   {"weight-op-at", PARTS("weight_op_at", weight_op_at, weight_op_when, weight_op.kind), "WHEN", "epoch:1",
    "step:N, epoch:N or every; when a training applies it",
-   KIND(MOMENT, OPERATIONS, TRAIN), OFF},
+   KIND(MOMENT, OPERATIONS, TRAIN), .flags = VISE_OPTION_EXPLICIT, OFF},
   {"weight-op-t", AT(weight_op.t), "X", "1", "rel-*: threshold relative to the largest weight of the layer",
-   KIND(REAL, OPERATIONS, TRAIN | PRUNE), .flags = OPEN, .max = 1, OFF, .alias = "t",
+   KIND(REAL, OPERATIONS, TRAIN | PRUNE), .common = PRUNE, .flags = OPEN | VISE_OPTION_EXPLICIT, .max = 1, OFF, .alias = "t",
    .alias_commands = PRUNE},
   {"weight-op-fraction", AT(weight_op.fraction), "X", "0", "prune: share of the weights",
-   KIND(REAL, OPERATIONS, TRAIN | PRUNE), .max = 1, .alias = "fraction", .alias_commands = PRUNE},
+   KIND(REAL, OPERATIONS, TRAIN | PRUNE), .common = PRUNE, .max = 1, .alias = "fraction", .alias_commands = PRUNE},
   {"weight-op-scope", AT(weight_op.scope), "NAME", "tensor", "prune: smallest of each tensor, of all, or of each row",
    KIND(NAME, OPERATIONS, TRAIN | PRUNE), NAMES(VISE_PRUNE_SCOPE_TABLE), .alias = "scope",
    .alias_commands = PRUNE},
@@ -175,19 +175,19 @@ const vise_option vise_i_options[] = {
    KIND(FLAG, OPERATIONS, TRAIN | PRUNE), .alias = "literal", .alias_commands = PRUNE},
   {"weight-op-layers", PAIR("weight_op.layers", weight_op.layers, weight_op.n_layers), "LIST", "all",
    "linear layers to work on (from 0), as in 0,2",
-   KIND(SIZES, OPERATIONS, PRUNE), .word = "all", .alias = "layers", .alias_commands = PRUNE},
+   KIND(SIZES, OPERATIONS, PRUNE), .common = PRUNE, .word = "all", .alias = "layers", .alias_commands = PRUNE},
 
   {"batch", AT(batch), "N|full", "64", "rows in a batch; eval and predict: at a time",
-   KIND(COUNT, BATCHES, TRAIN | MODEL), .flags = COMMON, .min = 1, .word = "full"},
+   KIND(COUNT, BATCHES, TRAIN | MODEL), COMMON, .min = 1, .word = "full"},
   {"epochs", AT(epochs), "N", "10", "end after so many epochs; off when only `steps` is given",
-   KIND(COUNT, BATCHES, TRAIN), LIMIT, .flags = COMMON, .min = 1, OFF},
+   KIND(COUNT, BATCHES, TRAIN), LIMIT, COMMON, .min = 1, OFF},
   {"steps", AT(steps), "N", "off", "end after so many steps",
    KIND(COUNT, BATCHES, TRAIN), LIMIT, .min = 1, OFF},
   {"shuffle", AT(shuffle), "yes|no", "yes", "a new order in each epoch; no: file order",
    KIND(YES_NO, BATCHES, TRAIN)},
   {"drop-last", AT(drop_last), FLAG, "leave a last, partial batch out", KIND(FLAG, BATCHES, TRAIN)},
   {"seed", AT(seed), "N", "0", "seed of initial weights, split and order",
-   KIND(COUNT, BATCHES, TRAIN), .flags = COMMON},
+   KIND(COUNT, BATCHES, TRAIN), COMMON},
 
   {"stop-loss", PAIR("stop_loss", stop_loss_on, stop_loss), "X", "off",
    "stop when the mean data loss of an epoch is at most X",
@@ -196,8 +196,8 @@ const vise_option vise_i_options[] = {
    "stop when the projected gradient on all training rows is at most X",
    KIND(REAL, STOPPING, TRAIN), LIMIT, .flags = OPEN, OFF},
   {"patience", AT(patience), "N", "off",
-   "stop after N epochs without a better validation loss; the best weights are restored",
-   KIND(COUNT, STOPPING, TRAIN), LIMIT, .flags = COMMON, .min = 1, OFF},
+   "stop N epochs after the best validation loss; its weights are restored",
+   KIND(COUNT, STOPPING, TRAIN), LIMIT, COMMON, .min = 1, OFF},
   {"min-delta", AT(min_delta), "X", "0", "what counts as better",
    KIND(REAL, STOPPING, TRAIN), LIMIT},
   {"nonfinite", AT(nonfinite), "NAME", "skip", "what to do with a step whose loss or gradient is not finite",
@@ -207,7 +207,7 @@ const vise_option vise_i_options[] = {
 
   {"backend", AT(backend), "NAME", "auto",
    "cuda, cpu (float32) or cpu64 (the float64 reference); auto is cuda where there is one, else cpu",
-   KIND(NAME, PLACE, TRAIN | MODEL), .flags = COMMON, NAMES(VISE_BACKEND_TABLE)},
+   KIND(NAME, PLACE, TRAIN | MODEL), COMMON, NAMES(VISE_BACKEND_TABLE)},
   {"step", AT(step_mode), "NAME", "auto",
    "how a step is run; fused: one kernel; unfused: cuBLAS and a kernel for each other operation; unfused-graph: that "
    "replayed",
@@ -217,7 +217,7 @@ const vise_option vise_i_options[] = {
   {"precision", AT(precision), "NAME", "auto", "precision of the matrix products",
    KIND(NAME, PLACE, TRAIN | MODEL), NAMES(VISE_PRECISION_TABLE)},
   {"threads", AT(n_threads), "N", "auto", "CPU threads",
-   KIND(INT, PLACE, TRAIN | MODEL | BENCH), FREE, .flags = COMMON, .min = 1, .max = 4096,
+   KIND(INT, PLACE, TRAIN | MODEL | BENCH), FREE, COMMON, .min = 1, .max = 4096,
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU | 1u << VISE_BACKEND_CPU64},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
@@ -227,12 +227,15 @@ const vise_option vise_i_options[] = {
 
   {"out", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, out_dir), "DIR", NULL,
    "folder for model, metrics and checkpoints; without it nothing is saved",
-   KIND(PATH, SAVING, TRAIN), LOCAL, .flags = COMMON},
+   KIND(PATH, SAVING, TRAIN), LOCAL, .common = VISE_COMMAND_TRAIN},
   {"overwrite", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, overwrite), FLAG, "replace an earlier run in `out`",
    KIND(FLAG, SAVING, TRAIN), LOCAL},
-  {"checkpoint-every", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, checkpoint_every), "N", "off",
-   "steps between checkpoints; off: one at the end of each epoch",
-   KIND(COUNT, SAVING, TRAIN), FREE, .min = 1, OFF},
+  {"checkpoint-every", "checkpoint_every", VISE_OPTION_OF_RUN_CONFIG,
+   {offsetof(vise_run_config, checkpoint_every), offsetof(vise_run_config, checkpoint_seconds),
+    offsetof(vise_run_config, checkpoint_each_epoch)}, "N|TIME|epoch", "30s",
+   "steps or time between checkpoints; a time as in 30s, 10m or 2h; epoch: one at the end of each epoch; off: none "
+   "before the end, where one is written in any case",
+   KIND(CADENCE, SAVING, TRAIN), FREE, OFF},
   {"log-every", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, log_every), "N", "off",
    "steps between step lines in metrics.jsonl",
    KIND(COUNT, SAVING, TRAIN), FREE, .min = 1, OFF},

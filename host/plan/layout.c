@@ -43,6 +43,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->n_out = (uint32_t)net->widths[l + 1];
     layer->ld = (uint32_t)vise_i_round_up(layer->n_in, LD_ALIGN);
     layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
+    layer->box = request->boxes[l];
 
     layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
     place_sums(&at, layer->n_out, layer->n_in, &layer->weight_cells, &layer->weight_rows, &layer->weight_groups,

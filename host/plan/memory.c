@@ -34,7 +34,7 @@ const char *vise_i_plan_array_name(vise_i_plan_array_id id) {
 
 static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan) {
   const vise_k_step *step = &plan->step;
-  const vise_k_step_options *o = &step->options;
+  const vise_i_rule *rule = &step->rule;
   vise_i_plan_array *a = plan->arrays;
 
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
@@ -48,9 +48,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
 
   if (request->forward_only) return;
 
-  const bool by_units = o->clip_norm != 0 && o->clip_norm_type == 2;
-  const bool by_max = o->clip_norm != 0 && o->clip_norm_inf;
-  const bool norm_by_units = o->max_norm != 0 && !o->max_norm_tensor;
+  const bool by_units = vise_i_clips_units(rule), by_max = vise_i_clips_by_max(rule);
+  const bool norm_by_units = vise_i_bounds_unit_norms(rule);
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
 
   if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
@@ -63,7 +62,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   a[VISE_I_PLAN_GRADIENT_SUMS].n_elements = n_sums;
   if (by_max) a[VISE_I_PLAN_GRADIENT_MAX].n_elements = n_sums;
   if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = (size_t)4 * step->n_cells;
-  if (o->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
+  if (rule->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
   if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
   if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = step->n_units;
   if (norm_by_units) a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements = step->n_units;

@@ -1,8 +1,7 @@
 /* Phases, CTAs and shared memory of a plan. */
-#include "host/plan/plan.h"
-
 #include <string.h>
 
+#include "host/plan/plan.h"
 #include "kernels/canonical.h"
 
 enum {
@@ -49,8 +48,8 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
 }
 
 static void add_max_norm(vise_k_step *step) {
-  if (step->options.max_norm == 0) return;
-  if (!step->options.max_norm_tensor) add(step, VISE_K_UNIT_SUM, 0, 0, true);
+  if (step->rule.max_norm == 0) return;
+  if (vise_i_bounds_unit_norms(&step->rule)) add(step, VISE_K_UNIT_SUM, 0, 0, true);
   add(step, VISE_K_MAX_NORM, 0, 0, true);
 }
 
@@ -176,7 +175,7 @@ static vise_status check_request(const vise_i_plan_request *request, vise_error 
 
 vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *out, vise_error *err) {
   vise_status status;
-  const vise_k_step_options *o = request->options;
+  const vise_i_rule *rule = request->rule;
   const vise_i_net *net = request->net;
   vise_i_plan plan;
   vise_k_step *step = &plan.step;
@@ -184,16 +183,17 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   memset(&plan, 0, sizeof plan);
   VISE_TRY(check_request(request, err));
 
-  step->options = *o;
+  step->rule = *rule;
   step->n_layers = (uint32_t)net->n_layers;
   step->max_rows = (uint32_t)request->max_rows;
   step->has_bias = net->bias;
   step->has_mask = request->has_mask;
-  step->has_moment1 = request->has_moment1;
-  step->has_moment2 = request->has_moment2;
-  step->has_pre = o->activation == VISE_K_SILU || o->activation == VISE_K_GELU;
-  step->weight_sums_needed = o->k2 != 0 || o->k1 != 0 || o->kF != 0;
-  step->sums_by_rows = o->clip_norm != 0 && o->clip_norm_type == 2;
+  step->has_moment1 = vise_i_keeps_moment1(rule);
+  step->has_moment2 = vise_i_keeps_moment2(rule);
+  step->activation = net->activation;
+  step->has_pre = vise_i_activation_needs_z(net->activation);
+  step->weight_sums_needed = rule->k2 != 0 || rule->k1 != 0 || rule->kF != 0;
+  step->sums_by_rows = vise_i_clips_units(rule);
 
   vise_i_plan_layout(request, &plan);
   step->sum_phase = step->sums_by_rows || step->n_groups > MOST_GROUPS_WITHOUT_PHASE;

@@ -20,12 +20,13 @@ typedef struct vise_i_plan_machine {
 
 typedef struct vise_i_plan_request {
   const vise_i_net *net;
-  const vise_k_step_options *options; /* copied */
-  size_t max_rows;                    /* of a batch, at least 1 */
-  vise_precision precision;           /* auto is fp32 */
+  const vise_i_rule *rule;  /* copied, as are boxes */
+  const vise_i_box *boxes;  /* of the layers */
+  size_t max_rows;          /* of a batch, at least 1 */
+  vise_precision precision; /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
-  bool has_moment1, has_moment2, has_mask;
+  bool has_mask;
   uint32_t n_ctas;    /* 0: chosen */
   int tile;           /* a vise_k_tile for all products (gradients: at least 32), -1: chosen */
   int parts;          /* gradients in parts: 1 always (where the batch has slices), 0 chosen, -1 never */

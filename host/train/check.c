@@ -113,7 +113,7 @@ done:
 static vise_status analytic_gradients(const vise_i_backend_ops *ops, const vise_i_step_spec *spec,
                                       gradient_parts *parts, vise_error *err) {
   vise_i_step_spec plain = *spec;
-  plain.k2 = plain.k1 = plain.kF = 0.0;
+  plain.rule.k2 = plain.rule.k1 = plain.rule.kF = 0.0;
   vise_status status = gradient_at(ops, &plain, parts, parts->data_gradient, err);
   if (status != VISE_OK || parts->penalty_gradient == NULL) return status;
   status = gradient_at(ops, spec, parts, parts->penalty_gradient, err);
@@ -172,11 +172,11 @@ static vise_status check_gradients(const vise_train_config *config, const vise_m
   VISE_TRY(vise_i_view_make(dataset, net, config->loss, true, &parts.scales, &parts.view, err));
   VISE_TRY(vise_i_resolve_spec(config, net, parts.view.n_rows, false, &spec, err));
 
-  spec.prox_l1 = false; /* for the gradient its penalty is the plain L1 */
+  spec.rule.prox_l1 = false; /* for the gradient its penalty is the plain L1 */
   spec.max_batch = MAX_ROWS;
 
   VISE_TRY(choose_rows(&parts, err));
-  VISE_TRY(allocate_parts(model64, spec.k2 != 0.0 || spec.k1 != 0.0 || spec.kF != 0.0, &parts, err));
+  VISE_TRY(allocate_parts(model64, spec.rule.k2 != 0.0 || spec.rule.k1 != 0.0 || spec.rule.kF != 0.0, &parts, err));
   move_off_kinks(net, config->seed, parts.params);
   VISE_TRY(analytic_gradients(ops, &spec, &parts, err));
 

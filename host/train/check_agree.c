@@ -31,10 +31,10 @@ static double beyond(double w, double bound, double sign) {
 static void verify_box(const vise_i_step_spec *spec, double factor, const vise_model *model, vise_i_check_run *run) {
   for (size_t k = 0; k < spec->net->n_tensors; k++) {
     const vise_i_tensor *t = &spec->net->tensors[k];
-    double lo = spec->box_lo[t->layer], hi = spec->box_hi[t->layer];
+    double lo = spec->boxes[t->layer].lo, hi = spec->boxes[t->layer].hi;
     if (isfinite(lo)) lo *= factor;
     if (isfinite(hi)) hi *= factor;
-    if ((t->is_bias && !spec->clamp_bias) || (isinf(lo) && isinf(hi))) continue;
+    if ((t->is_bias && !spec->rule.clamp_bias) || (isinf(lo) && isinf(hi))) continue;
 
     run->has_box = true;
     for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
@@ -45,12 +45,12 @@ static void verify_box(const vise_i_step_spec *spec, double factor, const vise_m
 }
 
 static void verify_max_norm(const vise_i_step_spec *spec, const vise_model *model, vise_i_check_run *run) {
-  if (spec->max_norm == 0.0) return;
+  if (spec->rule.max_norm == 0.0) return;
   run->has_max_norm = true;
 
   for (size_t k = 0; k < spec->net->n_tensors; k++) {
     const vise_i_tensor *t = &spec->net->tensors[k];
-    bool by_row = spec->max_norm_scope == VISE_MAX_NORM_UNIT;
+    bool by_row = spec->rule.max_norm_scope == VISE_MAX_NORM_UNIT;
     size_t n_units = by_row ? t->n_rows : 1, n = t->n_rows * t->n_cols / n_units;
     if (t->is_bias) continue;
 
@@ -60,7 +60,7 @@ static void verify_max_norm(const vise_i_step_spec *spec, const vise_model *mode
         double w = weight(model, t->offset + u * n + i);
         sum += w * w;
       }
-      raise_to(&run->max_norm, sqrt(sum) / spec->max_norm - 1.0);
+      raise_to(&run->max_norm, sqrt(sum) / spec->rule.max_norm - 1.0);
     }
   }
 }

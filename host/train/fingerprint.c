@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "host/base/memory.h"
+#include "host/options/options.h"
 #include "host/train/schedule.h"
 
 /* Rows that are hashed: enough to tell data apart, few enough to cost nothing. */
@@ -43,13 +44,14 @@ static void put_hash(builder *b, const char *key, const void *data, size_t n_byt
   put(b, key, "hash %016llx", (unsigned long long)XXH64(data, n_bytes, 0));
 }
 
+/* The schedule of a clip or a clamp. The files of the first release have these names. */
 static void put_schedule(builder *b, const char *prefix, const vise_schedule_config *schedule) {
   char key[64];
 
   snprintf(key, sizeof(key), "%s-schedule", prefix);
   put(b, key, "%s", vise_schedule_name(schedule->kind));
   snprintf(key, sizeof(key), "%s-warmup-steps", prefix);
-  put(b, strcmp(prefix, "--lr") == 0 ? "--warmup-steps" : key, "%" PRIu64, schedule->warmup_steps);
+  put(b, key, "%" PRIu64, schedule->warmup_steps);
 
   snprintf(key, sizeof(key), "%s-final-ratio", prefix);
   put_number(b, key, schedule->final_ratio);
@@ -78,53 +80,64 @@ static void put_net(builder *b, const vise_trainer *t) {
   put(b, "--precision", "%s", vise_precision_name(t->spec.precision));
 }
 
-static void put_optimizer(builder *b, const vise_train_config *c) {
-  put(b, "--loss", "%s", vise_loss_name(c->loss));
-  put(b, "--mse-reduction", "%s", vise_mse_reduction_name(c->mse_reduction));
-  put_number(b, "--label-smoothing", c->label_smoothing);
-  put_hash(b, "--class-weights", c->class_weights, c->n_class_weights * sizeof(double));
-
-  put(b, "--optimizer", "%s", vise_optimizer_name(c->optimizer));
-  put_number(b, "--lr", c->lr);
-  put_number(b, "--momentum", c->momentum);
-  put_flag(b, "--nesterov", c->nesterov);
-  put_number(b, "--rho", c->rho);
-  put_number(b, "--beta1", c->beta1);
-  put_number(b, "--beta2", c->beta2);
-  put_number(b, "--eps", c->eps);
-  put_number(b, "--max-update", c->max_update);
-
-  put_schedule(b, "--lr", &c->lr_schedule);
-  put_schedule(b, "clip", &c->clip_schedule);
-  put_schedule(b, "clamp", &c->clamp_schedule);
-}
-
-static void put_regularization(builder *b, const vise_train_config *c) {
-  put_number(b, "--l2", c->l2);
-  put_number(b, "--l1", c->l1);
-  put_number(b, "--norm-penalty", c->norm_penalty);
-  put(b, "--penalty-convention", "%s", vise_penalty_convention_name(c->penalty_convention));
-  put_number(b, "--decoupled-decay", c->decoupled_decay);
-  put_flag(b, "--prox-l1", c->prox_l1);
-  put_flag(b, "--penalize-bias", c->penalize_bias);
-
-  if (c->clip_value) put(b, "--clip-value", "%.17g:%.17g", c->clip_value_lo, c->clip_value_hi);
-  put_number(b, "--clip-norm", c->clip_norm);
-  put(b, "--clip-norm-type", "%s", vise_clip_norm_type_name(c->clip_norm_type));
-  put(b, "--clip-norm-p", "%s", vise_norm_p_name(c->clip_norm_p));
-  put_flag(b, "--clip-norm-torch-eps", c->clip_norm_torch_eps);
-  put(b, "--clip-scope", "%s", vise_clip_scope_name(c->clip_scope));
-
-  if (c->clamp) put(b, "--clamp", "%.17g:%.17g", c->clamp_lo, c->clamp_hi);
+static void put_layer_clamps(builder *b, const vise_train_config *c) {
   for (size_t i = 0; i < c->n_layer_clamps; i++) {
     char key[48];
     snprintf(key, sizeof(key), "--clamp-layer %zu", c->layer_clamps[i].layer);
     put(b, key, "%.17g:%.17g", c->layer_clamps[i].lo, c->layer_clamps[i].hi);
   }
-  put_flag(b, "--clamp-bias", c->clamp_bias);
+}
 
-  put_number(b, "--max-norm", c->max_norm);
-  put(b, "--max-norm-scope", "%s", vise_max_norm_scope_name(c->max_norm_scope));
+/* Reads the k-th field of an option's value. */
+static void read_field(const vise_option *option, size_t k, const vise_train_config *c, void *out, size_t n_bytes) {
+  memcpy(out, (const char *)c + option->offsets[k], n_bytes);
+}
+
+static void put_option(builder *b, const vise_option *option, const vise_train_config *c) {
+  char key[64], text[64];
+  double number = 0, hi = 0;
+  const void *items = NULL;
+  size_t n = 0;
+  bool on = false;
+  snprintf(key, sizeof(key), "--%s", option->name);
+  (void)vise_option_text(option, c, text, sizeof text);
+  if ((option->flags & VISE_OPTION_ADDED) != 0 && strcmp(text, option->default_value) == 0) return;
+
+  switch (option->type) {
+    case VISE_OPTION_REAL: /* exact, and 0 where the option says off */
+      read_field(option, 0, c, &number, sizeof number);
+      put_number(b, key, number);
+      break;
+    case VISE_OPTION_INTERVAL:
+      read_field(option, 0, c, &on, sizeof on);
+      read_field(option, 1, c, &number, sizeof number);
+      read_field(option, 2, c, &hi, sizeof hi);
+      if (on) put(b, key, "%.17g:%.17g", number, hi);
+      break;
+    case VISE_OPTION_REALS:
+      read_field(option, 0, c, &items, sizeof items);
+      read_field(option, 1, c, &n, sizeof n);
+      put_hash(b, key, items, n * sizeof(double));
+      break;
+    case VISE_OPTION_LAYER_INTERVALS:
+      put_layer_clamps(b, c);
+      break;
+    default:
+      put(b, key, "%s", text);
+  }
+}
+
+/* The options of a topic that decide what a step computes. */
+static void put_topic(builder *b, vise_option_topic topic, const vise_train_config *c) {
+  const vise_option *option;
+  for (size_t i = 0; (option = vise_option_at(i)) != NULL; i++) {
+    const bool decides = option->change == VISE_OPTION_FIXED && (option->flags & VISE_OPTION_CHECKS) == 0;
+    /* These are put whole, with the learning rate's; see put_schedule. */
+    const bool of_bounds =
+        strncmp(option->field, "clip_schedule.", 14) == 0 || strncmp(option->field, "clamp_schedule.", 15) == 0;
+    if (option->topic == topic && option->of == VISE_OPTION_OF_TRAIN_CONFIG && decides && !of_bounds)
+      put_option(b, option, c);
+  }
 }
 
 static void put_weight_op(builder *b, const vise_train_config *c, size_t n_layers) {
@@ -210,8 +223,13 @@ vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, v
   if (b.object == NULL) return vise_i_fail_memory(err, sizeof(json_t), "a checkpoint");
 
   put_net(&b, trainer);
-  put_optimizer(&b, config);
-  put_regularization(&b, config);
+  put_topic(&b, VISE_TOPIC_LOSS, config);
+  put_topic(&b, VISE_TOPIC_OPTIMIZER, config);
+  put_schedule(&b, "clip", &config->clip_schedule);
+  put_schedule(&b, "clamp", &config->clamp_schedule);
+  put_topic(&b, VISE_TOPIC_PENALTIES, config);
+  put_topic(&b, VISE_TOPIC_CLIPPING, config);
+  put_topic(&b, VISE_TOPIC_PROJECTION, config);
   put_weight_op(&b, config, trainer->net->n_layers);
   put_schedule_end(&b, trainer);
   put_scales(&b, &trainer->scales, trainer->net->widths[0], trainer->net->widths[trainer->net->n_layers]);
@@ -245,12 +263,32 @@ static const char *first_difference(const json_t *a, const json_t *b) {
   return found;
 }
 
+/* A key of the file in words: the names of options, which begin with --, in backquotes and with _ for -. */
+static void name_key(const char *key, char *out, size_t n_bytes) {
+  size_t n = 0;
+  bool in_name = false;
+  for (const char *c = key; *c != '\0' && n + 2 < n_bytes; c++) {
+    const bool begins = strncmp(c, "--", 2) == 0, ends = in_name && *c == ' ';
+    if (begins || ends) out[n++] = '`';
+    in_name = (in_name || begins) && !ends;
+    if (begins) {
+      c++;
+    } else {
+      out[n++] = in_name && *c == '-' ? '_' : *c;
+    }
+  }
+  if (in_name) out[n++] = '`';
+  out[n] = '\0';
+}
+
 vise_status vise_i_fingerprint_compare(const json_t *saved, const json_t *now, const char *dir, vise_error *err) {
+  char name[128];
   const char *key = first_difference(now, saved);
   if (key == NULL) key = first_difference(saved, now);
   if (key == NULL) return VISE_OK;
+  name_key(key, name, sizeof(name));
   return vise_i_fail(err, VISE_ERR_USAGE,
                      "%s was made with %s = %s, now it is %s; only limits, logging and threads may change when a run "
                      "goes on",
-                     dir, key, text_of(saved, key), text_of(now, key));
+                     dir, name, text_of(saved, key), text_of(now, key));
 }

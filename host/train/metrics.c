@@ -27,9 +27,9 @@ vise_i_metrics_spec vise_i_metrics_spec_of_model(const vise_model *model) {
 }
 
 vise_i_metrics_spec vise_i_metrics_spec_of_step(const vise_i_step_spec *step) {
-  return (vise_i_metrics_spec){.loss = step->loss,
-                               .mse_reduction = step->mse_reduction,
-                               .label_smoothing = step->label_smoothing,
+  return (vise_i_metrics_spec){.loss = step->rule.loss,
+                               .mse_reduction = step->rule.mse_reduction,
+                               .label_smoothing = step->rule.label_smoothing,
                                .class_weights = step->class_weights,
                                .n_outputs = step->net->widths[step->net->n_layers]};
 }

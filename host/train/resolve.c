@@ -2,11 +2,10 @@
 #include "host/train/resolve.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "host/backend/cpu/threads.h"
 #include "host/backend/public_plan.h"
-#include "host/backend/step_options.h"
+#include "host/backend/step_plan.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,
                                    const vise_i_net *net, const vise_i_backend_ops **out_ops, vise_backend *out_backend,
@@ -63,56 +62,30 @@ int vise_i_resolve_threads(int n_threads, const vise_i_net *net, size_t max_batc
   return chosen > 0 ? chosen : 1;
 }
 
-void vise_i_resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1) {
-  switch (config->penalty_convention) {
-    case VISE_HALF:
-      *k2 = config->l2;
-      *k1 = config->l1;
-      return;
-    case VISE_OVER_M:
-      *k2 = config->l2 / (double)n_rows;
-      *k1 = config->l1 / (2 * (double)n_rows);
-      return;
-    default:
-      *k2 = 2 * config->l2;
-      *k1 = config->l1;
-      return;
+/* Gradient-level strengths of l2 and l1 by the penalty convention; n_rows = m, the rows trained on. */
+static void resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1) {
+  *k2 = 2 * config->l2;
+  *k1 = config->l1;
+  if (config->penalty_convention == VISE_HALF) *k2 = config->l2;
+  if (config->penalty_convention == VISE_OVER_M && n_rows > 0) {
+    *k2 = config->l2 / (double)n_rows;
+    *k1 = config->l1 / (2 * (double)n_rows);
   }
 }
 
-static void resolve_boxes(const vise_train_config *config, vise_i_step_spec *spec) {
-  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
-    spec->box_lo[l] = config->clamp ? config->clamp_lo : -INFINITY;
-    spec->box_hi[l] = config->clamp ? config->clamp_hi : INFINITY;
-  }
-  for (size_t i = 0; i < config->n_layer_clamps; i++) {
-    const vise_layer_clamp *clamp = &config->layer_clamps[i];
-    spec->box_lo[clamp->layer] = clamp->lo;
-    spec->box_hi[clamp->layer] = clamp->hi;
-  }
-}
-
-vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_net *net, size_t n_rows, bool use_mask,
-                                vise_i_step_spec *spec, vise_error *err) {
-  const bool penalized = config->l2 > 0 || config->l1 > 0;
-  if (config->penalty_convention == VISE_OVER_M && penalized && n_rows == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`penalty_convention` over_m needs training data, to know m");
-  }
-
-  vise_i_step_spec made = {
-      .net = net,
+static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) {
+  vise_i_rule rule = {
       .loss = config->loss,
       .mse_reduction = config->mse_reduction,
       .label_smoothing = config->label_smoothing,
-      .class_weights = config->class_weights,
       .optimizer = config->optimizer,
+      .nesterov = config->nesterov,
       .momentum = config->momentum,
       .rho = config->rho,
       .beta1 = config->beta1,
       .beta2 = config->beta2,
       .eps = config->eps,
       .max_update = config->max_update,
-      .nesterov = config->nesterov,
       .kF = config->norm_penalty,
       .k2d = config->decoupled_decay,
       .prox_l1 = config->prox_l1,
@@ -130,24 +103,52 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
       .max_norm_scope = config->max_norm_scope,
       .nonfinite = config->nonfinite,
       .max_skips = config->max_skips,
-      .use_mask = use_mask,
-      .assert_projection = config->assert_projection,
   };
 
-  vise_i_resolve_penalties(config, n_rows, &made.k2, &made.k1);
-  if (!penalized) made.k2 = made.k1 = 0; /* 0/0 under over_m without rows */
-  resolve_boxes(config, &made);
+  resolve_penalties(config, n_rows, &rule.k2, &rule.k1);
+  return rule;
+}
 
+static void open_boxes(vise_i_step_spec *spec) {
+  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) spec->boxes[l] = (vise_i_box){-INFINITY, INFINITY};
+}
+
+static void resolve_boxes(const vise_train_config *config, vise_i_step_spec *spec) {
+  open_boxes(spec);
+  for (size_t l = 0; config->clamp && l < VISE_MAX_LAYERS; l++) {
+    spec->boxes[l] = (vise_i_box){config->clamp_lo, config->clamp_hi};
+  }
+  for (size_t i = 0; i < config->n_layer_clamps; i++) {
+    const vise_layer_clamp *clamp = &config->layer_clamps[i];
+    spec->boxes[clamp->layer] = (vise_i_box){clamp->lo, clamp->hi};
+  }
+}
+
+vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_net *net, size_t n_rows, bool use_mask,
+                                vise_i_step_spec *spec, vise_error *err) {
+  const bool penalized = config->l2 > 0 || config->l1 > 0;
+  if (config->penalty_convention == VISE_OVER_M && penalized && n_rows == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`penalty_convention` over_m needs training data, to know m");
+  }
+
+  vise_i_step_spec made = {
+      .net = net,
+      .rule = resolve_rule(config, n_rows),
+      .class_weights = config->class_weights,
+      .use_mask = use_mask,
+      .assert_projection = config->assert_projection,
+      .device = config->device,
+      .step_mode = config->step_mode,
+      .precision = config->precision,
+      .steps_per_launch = config->steps_per_launch,
+      .device_memory_limit = config->device_memory_limit,
+  };
+
+  resolve_boxes(config, &made);
   made.max_batch = config->batch;
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;
   made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
-
-  made.device = config->device;
-  made.step_mode = config->step_mode;
-  made.precision = config->precision;
-  made.steps_per_launch = config->steps_per_launch;
-  made.device_memory_limit = config->device_memory_limit;
 
   *spec = made;
   return VISE_OK;
@@ -163,24 +164,16 @@ void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net,
                                  vise_i_step_spec *spec) {
   vise_i_step_spec made = {
       .net = net,
-      .loss = vise_model_loss(model),
-      .mse_reduction = vise_model_mse_reduction(model),
-      .label_smoothing = vise_model_label_smoothing(model),
-      .optimizer = VISE_SGD,
-      .rho = 0.9,
-      .beta1 = 0.9,
-      .beta2 = 0.999,
-      .eps = 1e-8,
-      .nonfinite = VISE_NONFINITE_PROPAGATE,
-      .max_skips = 1,
+      .rule = {.loss = vise_model_loss(model),
+               .mse_reduction = vise_model_mse_reduction(model),
+               .label_smoothing = vise_model_label_smoothing(model),
+               .optimizer = VISE_SGD,
+               .nonfinite = VISE_NONFINITE_PROPAGATE,
+               .max_skips = 1},
       .max_batch = max_batch > 0 ? max_batch : 1,
   };
 
   made.n_threads = vise_i_resolve_threads(n_threads, net, made.max_batch);
-  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
-    made.box_lo[l] = -INFINITY;
-    made.box_hi[l] = INFINITY;
-  }
-
+  open_boxes(&made);
   *spec = made;
 }

@@ -12,9 +12,9 @@ static double param_at(const vise_trainer *t, const void *params, size_t i) {
 
 /* The box of a tensor's entries, rounded as the backend's weights are. */
 static void box_of(const vise_trainer *t, const vise_i_tensor *tensor, double factor, double *lo, double *hi) {
-  const bool exempt = tensor->is_bias && !t->spec.clamp_bias;
-  *lo = exempt ? -INFINITY : t->spec.box_lo[tensor->layer];
-  *hi = exempt ? INFINITY : t->spec.box_hi[tensor->layer];
+  const bool exempt = tensor->is_bias && !t->spec.rule.clamp_bias;
+  *lo = exempt ? -INFINITY : t->spec.boxes[tensor->layer].lo;
+  *hi = exempt ? INFINITY : t->spec.boxes[tensor->layer].hi;
   if (isfinite(*lo)) *lo *= factor;
   if (isfinite(*hi)) *hi *= factor;
   if (t->ops->dtype == VISE_F32) {
@@ -64,11 +64,11 @@ static void project(const vise_trainer *t, double *v) {
     box_of(t, tensor, factor, &lo, &hi);
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
 
-    if (!(t->spec.max_norm > 0) || tensor->is_bias) continue;
-    const bool by_row = t->spec.max_norm_scope == VISE_MAX_NORM_UNIT;
+    if (!(t->spec.rule.max_norm > 0) || tensor->is_bias) continue;
+    const bool by_row = t->spec.rule.max_norm_scope == VISE_MAX_NORM_UNIT;
     const size_t n_groups = by_row ? tensor->n_rows : 1;
     const size_t n_each = by_row ? tensor->n_cols : tensor->n_rows * tensor->n_cols;
-    for (size_t i = 0; i < n_groups; i++) bound_norm(t->spec.max_norm, w + i * n_each, n_each);
+    for (size_t i = 0; i < n_groups; i++) bound_norm(t->spec.rule.max_norm, w + i * n_each, n_each);
   }
 }
 
@@ -76,10 +76,10 @@ static void project(const vise_trainer *t, double *v) {
 static void zero_where_l1_holds(const vise_trainer *t, const void *params, double *g) {
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
-    const bool penalized = !tensor->is_bias || t->spec.penalize_bias;
-    if (!(t->spec.k1 > 0) || !penalized) continue;
+    const bool penalized = !tensor->is_bias || t->spec.rule.penalize_bias;
+    if (!(t->spec.rule.k1 > 0) || !penalized) continue;
     for (size_t i = tensor->offset; i < tensor->offset + tensor->n_rows * tensor->n_cols; i++) {
-      if (param_at(t, params, i) == 0 && fabs(g[i]) <= t->spec.k1) g[i] = 0;
+      if (param_at(t, params, i) == 0 && fabs(g[i]) <= t->spec.rule.k1) g[i] = 0;
     }
   }
 }

@@ -34,7 +34,8 @@ typedef enum vise_option_type {
   VISE_OPTION_REALS,           /**< pointer, count: "1,2.5,3" */
   VISE_OPTION_SIZES,           /**< pointer, count: "0,2" */
   VISE_OPTION_LAYER_INTERVALS, /**< pointer, count: "0=-1:1,2=0.5"; each set adds to the list */
-  VISE_OPTION_MOMENT           /**< vise_weight_op_timing, uint64_t: "step:N", "epoch:N" or "every" */
+  VISE_OPTION_MOMENT,          /**< vise_weight_op_timing, uint64_t: "step:N", "epoch:N" or "every" */
+  VISE_OPTION_CADENCE          /**< uint64_t, double, bool: "N" steps, a time as in "30s", "10m", "2h", or "epoch" */
 } vise_option_type;
 
 /** The struct that an option is a field of. */
@@ -64,12 +65,12 @@ typedef enum vise_option_change {
   X(VISE_TOPIC_PENALTIES, "Penalties (biases are exempt)") \
   X(VISE_TOPIC_CLIPPING, "Clipping of gradients") \
   X(VISE_TOPIC_PROJECTION, "Limits on weights, held after every step") \
-  X(VISE_TOPIC_OPERATIONS, "Weight operations and masks") \
+  X(VISE_TOPIC_OPERATIONS, "Operations on weights, and masks") \
   X(VISE_TOPIC_BATCHES, "Batches and length") \
   X(VISE_TOPIC_STOPPING, "Stopping") \
-  X(VISE_TOPIC_PLACE, "Where and how to compute") \
+  X(VISE_TOPIC_PLACE, "Machine: where and how to compute") \
   X(VISE_TOPIC_SAVING, "Files and output") \
-  X(VISE_TOPIC_CASES, "What to time") \
+  X(VISE_TOPIC_CASES, "Cases to time") \
   X(VISE_TOPIC_MORE, "More")
 /* clang-format on */
 
@@ -95,13 +96,13 @@ enum {
 
 /** Bits of vise_option.flags. */
 enum {
-  VISE_OPTION_MIN_OPEN = 1,    /**< above min, not equal to it */
-  VISE_OPTION_MAX_OPEN = 2,    /**< below max, not equal to it */
-  VISE_OPTION_COMMON = 4,      /**< among the most used ones */
-  VISE_OPTION_INVERTED = 8,    /**< a flag whose field says the contrary: "no-bias" */
-  VISE_OPTION_REPEATABLE = 16, /**< may be given several times; an array in config.json */
-  VISE_OPTION_CHECKS = 32,     /**< only checks: it changes no result */
-  VISE_OPTION_ADDED = 64 /**< came after the first release: checkpoints hold it only where it is not the default */
+  VISE_OPTION_MIN_OPEN = 1,   /**< above min, not equal to it */
+  VISE_OPTION_MAX_OPEN = 2,   /**< below max, not equal to it */
+  VISE_OPTION_INVERTED = 4,   /**< a flag whose field says the contrary: "no-bias" */
+  VISE_OPTION_REPEATABLE = 8, /**< may be given several times; an array in config.json */
+  VISE_OPTION_CHECKS = 16,    /**< only checks: it changes no result */
+  VISE_OPTION_ADDED = 32,     /**< came after the first release: checkpoints hold it only where it is not the default */
+  VISE_OPTION_EXPLICIT = 64   /**< on the command line it is off until it is given */
 };
 
 enum { VISE_OPTION_MAX_FIELDS = 3 };
@@ -118,6 +119,7 @@ typedef struct vise_option {
   vise_option_type type;
   vise_option_topic topic;
   unsigned commands; /**< VISE_COMMAND_... */
+  unsigned common;   /**< those that list it among their most used options */
   vise_option_change change;
   unsigned flags;           /**< VISE_OPTION_... */
   double min, max;          /**< of a number, where it is not `word`; max 0: no bound */

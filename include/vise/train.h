@@ -64,10 +64,10 @@ typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY 
  *  7. if loss, gradient or norm is not finite, the step is skipped: nothing below happens and no state changes;
  *  8. the optimizer's direction u, and d = lr * u, cut to [-max_update, max_update];
  *  9. w = max(0, 1 - lr * decoupled_decay) w - d;
- * 10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
- * 11. the mask;
- * 12. the box (clamp), then max_norm;
- * 13. what vise_step_stats reports.
+ *  10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
+ *  11. the mask;
+ *  12. the box (clamp), then max_norm;
+ *  13. what vise_step_stats reports.
  *
  * Strengths: k2 = 2 l2 and k1 = l1 (lambda_w2), k2 = l2 and k1 = l1 (half; PyTorch's weight_decay is l2 with half,
  * clip_scope data and penalize_bias), k2 = l2/m and k1 = l1/(2m) (over_m; m rows trained on).

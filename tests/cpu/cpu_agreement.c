@@ -77,7 +77,7 @@ Test(cpu_agreement, which_batches_go_by_rows) {
 Test(cpu_agreement, comparison_sees_another_training) {
   char text[256];
   cpu_case a = cpu_case_make(), b = cpu_case_make();
-  b.spec.k2 = 1e-3;
+  b.spec.rule.k2 = 1e-3;
   cpu_result x = cpu_case_run(&a, &vise_i_backend_cpu), y = cpu_case_run(&b, &vise_i_backend_cpu);
 
   double most = 0;

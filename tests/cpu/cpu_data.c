@@ -73,7 +73,7 @@ Test(cpu_data, labels_of_every_type) {
   const vise_i_net net = data_linear_net(params);
 
   vise_i_step_spec spec = rig_spec(&net);
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   vise_i_backend *b = rig_create(&vise_i_backend_cpu, &spec, params);
 
   for (int dtype = VISE_U8; dtype <= VISE_F64; dtype++) {
@@ -103,7 +103,7 @@ Test(cpu_data, refuses_what_does_not_fit) {
   const vise_i_net net = data_linear_net(params);
 
   vise_i_step_spec spec = rig_spec(&net);
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.max_batch = 4;
   vise_i_backend *b = rig_create(&vise_i_backend_cpu, &spec, params);
   const vise_i_hyper hyper = rig_hyper(0.1);

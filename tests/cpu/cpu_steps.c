@@ -6,46 +6,8 @@
 
 #include "host/backend/cpu/threads.h"
 #include "host/backend/cuda/device.h"
+#include "tests/support/allocation_fault.h"
 #include "tests/support/step_checks.h"
-
-/* Counts allocator calls by Vise and the tests (the linker sends them here), not those by other libraries. */
-static size_t n_allocations;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t each);
-void *__real_realloc(void *p, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-int __real_posix_memalign(void **out, size_t alignment, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t each);
-void *__wrap_realloc(void *p, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-int __wrap_posix_memalign(void **out, size_t alignment, size_t n);
-
-void *__wrap_malloc(size_t n) {
-  n_allocations++;
-  return __real_malloc(n);
-}
-
-void *__wrap_calloc(size_t n, size_t each) {
-  n_allocations++;
-  return __real_calloc(n, each);
-}
-
-void *__wrap_realloc(void *p, size_t n) {
-  n_allocations++;
-  return __real_realloc(p, n);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-  n_allocations++;
-  return __real_aligned_alloc(alignment, n);
-}
-
-int __wrap_posix_memalign(void **out, size_t alignment, size_t n) {
-  n_allocations++;
-  return __real_posix_memalign(out, alignment, n);
-}
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cpu;
 
@@ -92,7 +54,7 @@ Test(cpu_steps, two_threads_keep_their_bits) {
   rig_fill(&state, 1, x, 64 * 300);
   for (size_t i = 0; i < 64; i++) y[i] = (double)(i % 10);
 
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.n_threads = 2;
   const vise_i_data data = rig_data(x, 64, 300, y, 1, true, NULL);
   const vise_i_hyper hyper = rig_hyper(0.1);
@@ -154,15 +116,15 @@ Test(cpu_steps, no_allocation_inside_a_step) {
   size_t n_done;
 
   free(malloc(1));
-  cr_assert(n_allocations > 0, "allocations are not counted");
+  cr_assert(fault.n_calls > 0, "allocations are not counted");
 
-  const size_t before = n_allocations;
+  const size_t before = fault.n_calls;
   cr_assert(OPS->run(b, 0, RIG_BATCH, RIG_STEPS, r->hyper, r->stats, &n_done, &err) == VISE_OK);
 
   vise_i_data few = r->data;
   few.x.n_rows = few.y.n_rows = 5;
   cr_assert(OPS->step(b, &few, NULL, 0, &r->hyper[0], &r->stats[0], &err) == VISE_OK, "%s", err.text);
-  cr_expect(n_allocations == before, "%zu allocations", n_allocations - before);
+  cr_expect(fault.n_calls == before, "%zu allocations", fault.n_calls - before);
 
   OPS->destroy(b);
   step_rig_free(r);
@@ -213,7 +175,7 @@ Test(cpu_steps, halt_ends_at_once_and_propagate_goes_on) {
 
 Test(cpu_steps, moments_that_are_not_kept_are_refused) {
   step_rig *r = make_rig(VISE_SGD);
-  r->spec.momentum = 0;
+  r->spec.rule.momentum = 0;
   r->spec.use_mask = false;
   vise_i_backend *b = step_rig_start(r);
   vise_error err = VISE_ERROR_INIT;
@@ -259,10 +221,10 @@ Test(cpu_steps, a_nan_norm_spreads_when_propagated) {
       vise_step_stats stats = {0};
       double after[16];
 
-      spec.loss = VISE_LOSS_EXTERNAL;
-      spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-      spec.clip_norm = 1;
-      spec.clip_norm_p = (vise_norm_p)p;
+      spec.rule.loss = VISE_LOSS_EXTERNAL;
+      spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+      spec.rule.clip_norm = 1;
+      spec.rule.clip_norm_p = (vise_norm_p)p;
 
       vise_i_backend *b = rig_create(both[i], &spec, params);
       cr_assert(both[i]->step(b, &data, &given, 1, &hyper, &stats, &err) == VISE_OK, "%s", err.text);

@@ -104,20 +104,20 @@ Test(cpu_team, any_number_of_threads_computes_the_step_of_cpu64) {
 
   for (int type = VISE_CLIP_GLOBAL; type <= VISE_CLIP_UNIT; type++) {
     vise_i_step_spec spec = rig_spec(&net);
-    spec.loss = VISE_LOSS_CROSS_ENTROPY;
+    spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
     spec.max_batch = ROWS;
-    spec.momentum = 0.9;
-    spec.k2 = 1e-3;
-    spec.k1 = 1e-4;
-    spec.clip_norm = 0.05;
-    spec.clip_norm_type = (vise_clip_norm_type)type;
-    spec.clip_value = true;
-    spec.clip_lo = -0.01;
-    spec.clip_hi = 0.02;
+    spec.rule.momentum = 0.9;
+    spec.rule.k2 = 1e-3;
+    spec.rule.k1 = 1e-4;
+    spec.rule.clip_norm = 0.05;
+    spec.rule.clip_norm_type = (vise_clip_norm_type)type;
+    spec.rule.clip_value = true;
+    spec.rule.clip_lo = -0.01;
+    spec.rule.clip_hi = 0.02;
 
     for (size_t l = 0; l < net.n_layers; l++) {
-      spec.box_lo[l] = -0.0625;
-      spec.box_hi[l] = 0.09375;
+      spec.boxes[l].lo = -0.0625;
+      spec.boxes[l].hi = 0.09375;
     }
 
     const outcome expected = train(&vise_i_backend_cpu64, &spec, 1, &data, params);

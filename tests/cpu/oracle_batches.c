@@ -28,7 +28,7 @@ static void rig_make(rig *r, vise_loss loss) {
 
   r->net = rig_net(2, widths, VISE_TANH, true);
   r->spec = rig_spec(&r->net);
-  r->spec.loss = loss;
+  r->spec.rule.loss = loss;
   r->hyper = rig_hyper(0.1);
 
   rig_fill(&seed, 1, r->x, N * N_IN);
@@ -146,17 +146,17 @@ Test(oracle_batches, ties_go_to_the_lowest_index_and_zero_is_negative) {
   for (size_t i = 0; i < N; i++) n_zero += r.labels[i] == 0;
   cr_expect(correct(&r, &r.data) == n_zero && n_zero > 0 && n_zero < N);
 
-  r.spec.loss = VISE_LOSS_BCE;
+  r.spec.rule.loss = VISE_LOSS_BCE;
   cr_expect(correct(&r, &r.data) == n_zero);
-  r.spec.loss = VISE_LOSS_MSE; /* no classification */
+  r.spec.rule.loss = VISE_LOSS_MSE; /* no classification */
   cr_expect(correct(&r, &r.data) == 0);
 
   r.net = rig_net(1, widths, VISE_RELU, true);
-  r.spec.loss = VISE_LOSS_BCE;
+  r.spec.rule.loss = VISE_LOSS_BCE;
   vise_i_data binary = rig_data(r.x, 5, N_IN, zero_or_one, 1, true, NULL);
   cr_expect(correct(&r, &binary) == 3);
   binary.y_is_class = false;
-  r.spec.loss = VISE_LOSS_HINGE;
+  r.spec.rule.loss = VISE_LOSS_HINGE;
   cr_expect(correct(&r, &binary) == 3);
   binary.y.data = signs;
   cr_expect(correct(&r, &binary) == 3);
@@ -215,7 +215,7 @@ Test(oracle_batches, losses_at_their_kinks) {
   r.params[0] = 0.75;
   cr_expect(gradient(&r, &data, grad) == 0.25 && grad[0] == -1);
 
-  r.spec.loss = VISE_LOSS_HUBER;
+  r.spec.rule.loss = VISE_LOSS_HUBER;
   r.params[0] = 2;
   cr_expect(gradient(&r, &data, grad) == 0.5 && grad[0] == 1);
   r.params[0] = 4;
@@ -237,7 +237,7 @@ Test(oracle_batches, large_outputs_are_exact) {
   vise_i_data data = rig_data(&x, 1, 1, &label, 1, true, NULL);
   cr_expect(gradient(&r, &data, grad) == 2000 && grad[0] == 1 && grad[1] == -1);
 
-  r.spec.loss = VISE_LOSS_BCE;
+  r.spec.rule.loss = VISE_LOSS_BCE;
   data = rig_data(&x, 1, 1, bits, 2, false, NULL);
   cr_expect(gradient(&r, &data, grad) == 0 && grad[0] == 0 && grad[1] == 0);
 }
@@ -253,7 +253,7 @@ Test(oracle_batches, run_takes_the_order_and_the_last_batch_its_own_size) {
   rig r;
 
   rig_make(&r, VISE_LOSS_CROSS_ENTROPY);
-  r.spec.momentum = 0.9;
+  r.spec.rule.momentum = 0.9;
   r.spec.max_batch = 4;
   rig_start(&r);
 
@@ -330,7 +330,7 @@ Test(oracle_batches, external_delta_is_the_step_of_the_loss) {
     narrow[i] = (float)delta[i];
   }
 
-  r.spec.loss = VISE_LOSS_EXTERNAL;
+  r.spec.rule.loss = VISE_LOSS_EXTERNAL;
   for (int is_f32 = 0; is_f32 < 2; is_f32++) {
     const void *values = is_f32 ? (const void *)narrow : delta;
     vise_array array = {values, is_f32 ? VISE_F32 : VISE_F64, N, N_OUT, N_OUT, 1};
@@ -374,9 +374,9 @@ Test(oracle_batches, full_gradient_changes_nothing) {
   rig r;
 
   rig_make(&r, VISE_LOSS_CROSS_ENTROPY);
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -1e-3;
-  r.spec.clip_hi = 1e-3;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -1e-3;
+  r.spec.rule.clip_hi = 1e-3;
 
   rig_start(&r);
   cr_assert(OPS->step(r.b, &r.data, NULL, 0, &r.hyper, &r.stats, NULL) == VISE_OK);

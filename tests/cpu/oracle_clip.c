@@ -29,7 +29,7 @@ static void rig_make(rig *r) {
   memset(r, 0, sizeof *r);
   r->net = rig_net(1, widths, VISE_RELU, true);
   r->spec = rig_spec(&r->net);
-  r->spec.loss = VISE_LOSS_EXTERNAL;
+  r->spec.rule.loss = VISE_LOSS_EXTERNAL;
   r->hyper = rig_hyper(1); /* SGD from 0 at eta 1: the new weights are minus the gradient */
 }
 
@@ -65,9 +65,9 @@ Test(oracle_clip, value_clip_is_asymmetric_and_counts) {
   double g[N_PARAMS];
 
   rig_make(&r);
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -1;
-  r.spec.clip_hi = 2;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -1;
+  r.spec.rule.clip_hi = 2;
 
   apply(&r, w, g);
   expect_all(g, ref, "value clip");
@@ -87,9 +87,9 @@ Test(oracle_clip, bounds_that_exclude_zero_are_honoured) {
   const double w[] = {0, 1, 2, 3, 4, 5}, ref[] = {2, 2, 2, 3, 3, 3, 3, 3};
   double g[N_PARAMS];
   rig_make(&r);
-  r.spec.clip_value = true;
-  r.spec.clip_lo = 2;
-  r.spec.clip_hi = 3;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = 2;
+  r.spec.rule.clip_hi = 3;
   apply(&r, w, g);
   expect_all(g, ref, "lo > 0");
   cr_expect(r.stats.n_clipped_values == 5); /* 2, 3 and the first bias, 3, are left as they are */
@@ -101,13 +101,13 @@ Test(oracle_clip, nan_stays_nan_in_the_value_clip_and_is_not_counted) {
   double g[N_PARAMS];
 
   rig_make(&r);
-  r.spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -1;
-  r.spec.clip_hi = 1;
-  r.spec.max_update = 0.5; /* nor does the cap turn it into a number */
-  r.spec.box_lo[0] = -0.25;
-  r.spec.box_hi[0] = 0.25; /* nor the box */
+  r.spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -1;
+  r.spec.rule.clip_hi = 1;
+  r.spec.rule.max_update = 0.5; /* nor does the cap turn it into a number */
+  r.spec.boxes[0].lo = -0.25;
+  r.spec.boxes[0].hi = 0.25; /* nor the box */
 
   apply(&r, w, g);
   for (size_t i = 0; i < 3; i++) cr_expect(isnan(g[i]), "[%zu] = %g", i, g[i]);
@@ -142,9 +142,9 @@ Test(oracle_clip, norm_clip_of_every_kind) {
     rig r;
 
     rig_make(&r);
-    r.spec.clip_norm = cases[c].max;
-    r.spec.clip_norm_type = cases[c].type;
-    r.spec.clip_norm_p = cases[c].p;
+    r.spec.rule.clip_norm = cases[c].max;
+    r.spec.rule.clip_norm_type = cases[c].type;
+    r.spec.rule.clip_norm_p = cases[c].p;
 
     apply(&r, rows, g);
     expect_all(g, ref, vise_clip_norm_type_name(cases[c].type));
@@ -163,16 +163,16 @@ Test(oracle_clip, norm_equal_to_the_bound_is_left_alone_but_not_by_torch) {
   double g[N_PARAMS];
 
   rig_make(&r);
-  r.spec.clip_norm = 7;
-  r.spec.clip_norm_p = VISE_NORM_INF;
+  r.spec.rule.clip_norm = 7;
+  r.spec.rule.clip_norm_p = VISE_NORM_INF;
   apply(&r, w, g);
   cr_expect(g[0] == 3 && g[2] == -7 && !r.stats.norm_clipped);
 
-  r.spec.clip_norm_torch_eps = true;
+  r.spec.rule.clip_norm_torch_eps = true;
   apply(&r, w, g);
   cr_expect(g[2] == -7 * (7 / (7 + 1e-6)) && r.stats.norm_clipped);
 
-  r.spec.clip_norm = 7.1;
+  r.spec.rule.clip_norm = 7.1;
   apply(&r, w, g);
   cr_expect(g[2] == -7 && !r.stats.norm_clipped);
 }
@@ -183,11 +183,11 @@ Test(oracle_clip, value_clip_comes_before_norm_clip) {
   double g[N_PARAMS];
 
   rig_make(&r);
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -4;
-  r.spec.clip_hi = 4;
-  r.spec.clip_norm = 2;
-  r.spec.clip_norm_p = VISE_NORM_INF;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -4;
+  r.spec.rule.clip_hi = 4;
+  r.spec.rule.clip_norm = 2;
+  r.spec.rule.clip_norm_p = VISE_NORM_INF;
 
   apply(&r, rows, g);
   expect_all(g, ref, "both clips");
@@ -203,7 +203,7 @@ Test(oracle_clip, norm_neither_overflows_nor_underflows) {
 
     rig_make(&r);
     for (size_t i = 0; i < 6; i++) w[i] = rows[i] * scales[k];
-    r.spec.clip_norm = k == 0 ? 1 : 1e300;
+    r.spec.rule.clip_norm = k == 0 ? 1 : 1e300;
 
     apply(&r, w, g);
     cr_expect(!r.stats.skipped && rig_near(r.stats.grad_norm, sqrt(362) * scales[k], 0, k == 2 ? 1e-9 : 1e-14),
@@ -222,16 +222,16 @@ Test(oracle_clip, nan_propagates_through_norms) {
       rig r;
 
       rig_make(&r);
-      r.spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-      r.spec.clip_norm = 6;
-      r.spec.clip_norm_p = p ? VISE_NORM_INF : VISE_NORM_2;
-      r.spec.clip_norm_torch_eps = torch;
-      r.spec.clip_norm_type = VISE_CLIP_UNIT;
+      r.spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+      r.spec.rule.clip_norm = 6;
+      r.spec.rule.clip_norm_p = p ? VISE_NORM_INF : VISE_NORM_2;
+      r.spec.rule.clip_norm_torch_eps = torch;
+      r.spec.rule.clip_norm_type = VISE_CLIP_UNIT;
 
       apply(&r, w, g);
       cr_expect(isnan(g[0]) && rig_near(g[5], 6, 0, 1e-6) && isnan(g[6]) && isnan(g[7]), "unit, p %d: %g", p, g[5]);
 
-      r.spec.clip_norm_type = VISE_CLIP_GLOBAL;
+      r.spec.rule.clip_norm_type = VISE_CLIP_GLOBAL;
       apply(&r, w, g);
       for (size_t i = 0; i < N_PARAMS; i++) cr_expect(isnan(g[i]), "global: [%zu] = %g", i, g[i]);
     }
@@ -244,8 +244,8 @@ Test(oracle_clip, clip_factor_scales_the_norm_bound) {
   double g[N_PARAMS];
 
   rig_make(&r);
-  r.spec.clip_norm = 7;
-  r.spec.clip_norm_p = VISE_NORM_INF;
+  r.spec.rule.clip_norm = 7;
+  r.spec.rule.clip_norm_p = VISE_NORM_INF;
   r.hyper.clip_factor = 0.5;
 
   apply(&r, w, g);
@@ -264,10 +264,10 @@ Test(oracle_clip, scope_decides_whether_the_penalty_is_clipped) {
 
   rig_make(&r);
   for (size_t i = 0; i < N_PARAMS; i++) r.params[i] = 2;
-  r.spec.k2 = 3;
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -4;
-  r.spec.clip_hi = 4;
+  r.spec.rule.k2 = 3;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -4;
+  r.spec.rule.clip_hi = 4;
 
   const double total[] = {4, 4, 4, 4, 4, 4, 4, 0}; /* 11, 6, ...; biases 5 and 0, unpenalized */
   apply(&r, w, g);
@@ -275,7 +275,7 @@ Test(oracle_clip, scope_decides_whether_the_penalty_is_clipped) {
   cr_expect(r.stats.n_clipped_values == 7 && r.stats.penalty == 0.5 * 3 * 6 * 4);
 
   const double data[] = {10, 6, 6, 6, 6, 6, 4, 0};
-  r.spec.clip_scope = VISE_CLIP_SCOPE_DATA;
+  r.spec.rule.clip_scope = VISE_CLIP_SCOPE_DATA;
   apply(&r, w, g);
   expect_all(g, data, "data");
   cr_expect(r.stats.n_clipped_values == 2 && rig_near(r.stats.grad_norm_clipped, sqrt(32), 0, 1e-15));

@@ -74,9 +74,9 @@ static void rig_make(rig *r, const loss_case *loss, vise_activation activation, 
   cr_assert(r->net.n_params <= MAX_PARAMS && n <= MAX_ROWS);
 
   r->spec = rig_spec(&r->net);
-  r->spec.loss = loss->loss;
-  r->spec.mse_reduction = loss->reduction;
-  r->spec.label_smoothing = loss->smoothing;
+  r->spec.rule.loss = loss->loss;
+  r->spec.rule.mse_reduction = loss->reduction;
+  r->spec.rule.label_smoothing = loss->smoothing;
   r->n = n;
 
   for (size_t t = 0; t < r->net.n_tensors; t++) {
@@ -206,11 +206,11 @@ Test(oracle_gradient, matches_differences_with_penalties) {
     char what[64];
 
     rig_make(&r, &losses[0], VISE_SILU, 2, widths, true, 11);
-    if (mask & 1) r.spec.k2 = 0.7;
-    if (mask & 2) r.spec.k1 = 0.3;
-    if (mask & 4) r.spec.kF = 0.9;
-    r.spec.penalize_bias = (mask & 8) != 0;
-    r.spec.prox_l1 = mask == 15; /* L1 stays in the objective */
+    if (mask & 1) r.spec.rule.k2 = 0.7;
+    if (mask & 2) r.spec.rule.k1 = 0.3;
+    if (mask & 4) r.spec.rule.kF = 0.9;
+    r.spec.rule.penalize_bias = (mask & 8) != 0;
+    r.spec.rule.prox_l1 = mask == 15; /* L1 stays in the objective */
 
     rig_start(&r);
     snprintf(what, sizeof what, "penalties %d", mask);
@@ -231,10 +231,10 @@ Test(oracle_gradient, penalty_has_the_stated_value) {
 
     rig_make(&r, &losses[0], VISE_RELU, 1, widths, true, 4);
     memcpy(r.params, params, sizeof params);
-    r.spec.k2 = 0.1;
-    r.spec.k1 = 0.01;
-    r.spec.kF = 2;
-    r.spec.penalize_bias = with_bias;
+    r.spec.rule.k2 = 0.1;
+    r.spec.rule.k1 = 0.01;
+    r.spec.rule.kF = 2;
+    r.spec.rule.penalize_bias = with_bias;
 
     rig_start(&r);
     cr_assert(OPS->full_gradient(r.b, &r.data, NULL, r.n, r.grad, &loss, &penalty, NULL) == VISE_OK);

@@ -94,17 +94,17 @@ static void plant_in_data(rig *r, plant where, double bad) {
 
 static void set_optimizer(rig *r, int kind) {
   static const vise_optimizer kinds[] = {VISE_SGD, VISE_SGD, VISE_RMSPROP, VISE_RMSPROP, VISE_ADAM};
-  r->spec.optimizer = kinds[kind];
-  r->spec.momentum = kind == 1 || kind == 3 ? 0.9 : 0;
+  r->spec.rule.optimizer = kinds[kind];
+  r->spec.rule.momentum = kind == 1 || kind == 3 ? 0.9 : 0;
 
   /* Everything that writes after the decision is on. */
-  r->spec.k2d = 0.1;
-  r->spec.k1 = 0.01;
-  r->spec.prox_l1 = true;
+  r->spec.rule.k2d = 0.1;
+  r->spec.rule.k1 = 0.01;
+  r->spec.rule.prox_l1 = true;
   r->spec.use_mask = true;
-  r->spec.box_lo[0] = r->spec.box_lo[1] = -0.3;
-  r->spec.box_hi[0] = r->spec.box_hi[1] = 0.3;
-  r->spec.max_norm = 0.5;
+  r->spec.boxes[0].lo = r->spec.boxes[1].lo = -0.3;
+  r->spec.boxes[0].hi = r->spec.boxes[1].hi = 0.3;
+  r->spec.rule.max_norm = 0.5;
 }
 
 Test(oracle_nonfinite, skipped_step_changes_no_bit) {
@@ -178,12 +178,12 @@ Test(oracle_nonfinite, overflow_of_the_penalty_is_seen) {
     rig_warm_up(&r);
     OPS->destroy(r.b);
 
-    r.spec.k2 = 1e308;
+    r.spec.rule.k2 = 1e308;
     r.params[N_HIDDEN * N_IN + N_HIDDEN] = 3; /* first entry of the last weight: 3e308 */
-    r.spec.clip_scope = scope ? VISE_CLIP_SCOPE_DATA : VISE_CLIP_SCOPE_TOTAL;
-    r.spec.clip_value = true;
-    r.spec.clip_lo = -1;
-    r.spec.clip_hi = 1;
+    r.spec.rule.clip_scope = scope ? VISE_CLIP_SCOPE_DATA : VISE_CLIP_SCOPE_TOTAL;
+    r.spec.rule.clip_value = true;
+    r.spec.rule.clip_lo = -1;
+    r.spec.rule.clip_hi = 1;
     r.b = rig_create(OPS, &r.spec, r.params);
 
     take(&r, &before);
@@ -204,10 +204,10 @@ Test(oracle_nonfinite, value_clip_does_not_hide_an_infinite_gradient) {
   snapshot before, after;
 
   rig_make(&r);
-  r.spec.loss = VISE_LOSS_EXTERNAL;
-  r.spec.clip_value = true;
-  r.spec.clip_lo = -1;
-  r.spec.clip_hi = 1;
+  r.spec.rule.loss = VISE_LOSS_EXTERNAL;
+  r.spec.rule.clip_value = true;
+  r.spec.rule.clip_lo = -1;
+  r.spec.rule.clip_hi = 1;
 
   r.b = rig_create(OPS, &r.spec, r.params);
   delta[3] = -INFINITY;
@@ -231,8 +231,8 @@ Test(oracle_nonfinite, a_good_step_forgives_skips_and_t_counts_applied_steps) {
   rig r;
 
   rig_make(&r);
-  r.spec.optimizer = VISE_ADAM;
-  r.spec.max_skips = 3;
+  r.spec.rule.optimizer = VISE_ADAM;
+  r.spec.rule.max_skips = 3;
   rig_warm_up(&r);
 
   for (int round = 0; round < 3; round++) {
@@ -267,7 +267,7 @@ static size_t run_bad(rig *r, vise_status expected, vise_step_stats *stats) {
   cr_expect(OPS->run(r->b, 0, 2, 10, hyper, stats, &n_done, &err) == expected);
   cr_expect((expected != VISE_OK) == (strstr(err.text, "0.weight") != NULL), "message: %s", err.text);
 
-  const bool halt = r->spec.nonfinite == VISE_NONFINITE_HALT;
+  const bool halt = r->spec.rule.nonfinite == VISE_NONFINITE_HALT;
   const char *said = halt ? "the step was not finite (policy halt): loss nan" : "5 steps in a row were not finite";
   cr_expect((expected != VISE_OK) == (strstr(err.text, said) != NULL), "message: %s", err.text);
   return n_done;
@@ -279,7 +279,7 @@ Test(oracle_nonfinite, run_ends_at_the_limit_of_consecutive_skips) {
   vise_step_stats stats[10];
 
   rig_make(&r);
-  r.spec.max_skips = 5;
+  r.spec.rule.max_skips = 5;
   rig_warm_up(&r);
   for (size_t i = 0; i < N; i++) r.x[i * N_IN] = NAN;
 
@@ -298,7 +298,7 @@ Test(oracle_nonfinite, halt_ends_after_the_first) {
   vise_step_stats stats[10];
 
   rig_make(&r);
-  r.spec.nonfinite = VISE_NONFINITE_HALT;
+  r.spec.rule.nonfinite = VISE_NONFINITE_HALT;
   rig_warm_up(&r);
   r.x[4 * N_IN] = INFINITY; /* row 4: the third step. An infinite feature gives tanh 1, but an infinite gradient */
   r.x[4 * N_IN + 1] = NAN;
@@ -319,9 +319,9 @@ Test(oracle_nonfinite, propagate_applies_the_step) {
   vise_step_stats stats[10];
 
   rig_make(&r);
-  r.spec.nonfinite = VISE_NONFINITE_PROPAGATE;
-  r.spec.box_lo[0] = r.spec.box_lo[1] = -0.3;
-  r.spec.box_hi[0] = r.spec.box_hi[1] = 0.3;
+  r.spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+  r.spec.boxes[0].lo = r.spec.boxes[1].lo = -0.3;
+  r.spec.boxes[0].hi = r.spec.boxes[1].hi = 0.3;
   r.spec.assert_projection = true; /* NaN does not breach the box */
   rig_warm_up(&r);
 

@@ -33,7 +33,7 @@ static void problem_make(problem *p, vise_mse_reduction reduction) {
 
   p->net = rig_net(1, widths, VISE_RELU, true);
   p->spec = rig_spec(&p->net);
-  p->spec.mse_reduction = reduction;
+  p->spec.rule.mse_reduction = reduction;
   p->spec.assert_projection = true;
   p->params[0] = 0.05;
   p->params[1] = 0;
@@ -43,10 +43,10 @@ static void problem_make(problem *p, vise_mse_reduction reduction) {
 /* mean, L2 and values clipped at 0.5 */
 static void problem_make_clipped(problem *p) {
   problem_make(p, VISE_MSE_MEAN);
-  p->spec.k2 = 0.02;
-  p->spec.clip_value = true;
-  p->spec.clip_lo = -0.5;
-  p->spec.clip_hi = 0.5;
+  p->spec.rule.k2 = 0.02;
+  p->spec.rule.clip_value = true;
+  p->spec.rule.clip_lo = -0.5;
+  p->spec.rule.clip_hi = 0.5;
 }
 
 static void problem_run(problem *p, double lr, size_t n_steps) {
@@ -74,12 +74,12 @@ Test(oracle_numbers, data_a_least_squares_and_ridge) {
   expect(&p, 2.968468, 2.111076);
 
   problem_make(&p, VISE_MSE_HALF_MEAN);
-  p.spec.k2 = 0.02; /* lambda2 = 0.01, convention lambda_w2 */
+  p.spec.rule.k2 = 0.02; /* lambda2 = 0.01, convention lambda_w2 */
   problem_run(&p, 0.5, 3000);
   expect(&p, 2.392725, 2.383283);
 
   problem_make(&p, VISE_MSE_MEAN);
-  p.spec.k2 = 0.02;
+  p.spec.rule.k2 = 0.02;
   problem_run(&p, 0.25, 3000);
   expect(&p, 2.649681, 2.261796);
 }
@@ -97,19 +97,19 @@ Test(oracle_numbers, data_a_value_clip) {
 Test(oracle_numbers, data_a_box) {
   problem p;
   problem_make_clipped(&p);
-  p.spec.box_lo[0] = -2.5;
-  p.spec.box_hi[0] = 2.5;
+  p.spec.boxes[0].lo = -2.5;
+  p.spec.boxes[0].hi = 2.5;
   problem_run(&p, 0.01, 20000);
   expect(&p, 2.5, 2.332564);
   cr_expect(p.params[0] == 2.5 && p.last.n_at_hi == 1 && p.last.n_boxed == 1);
 
-  p.spec.box_lo[0] = -1;
-  p.spec.box_hi[0] = 1;
+  p.spec.boxes[0].lo = -1;
+  p.spec.boxes[0].hi = 1;
   problem_run(&p, 0.01, 20000);
   expect(&p, 1, 3.041755);
   cr_expect(rig_near(p.last.loss + p.last.penalty, 0.580, 5e-4, 0), "objective %g", p.last.loss + p.last.penalty);
 
-  p.spec.clamp_bias = true;
+  p.spec.rule.clamp_bias = true;
   problem_run(&p, 0.01, 2000);
   cr_expect(p.params[0] == 1 && p.params[1] == 1 && p.last.n_at_hi == 2 && p.last.n_boxed == 2);
   cr_expect(rig_near(p.last.loss + p.last.penalty, 4.749, 5e-4, 0), "objective %g", p.last.loss + p.last.penalty);
@@ -126,7 +126,7 @@ Test(oracle_numbers, data_b_penalty_over_m) {
   double w = 0;
   vise_i_backend *b;
 
-  spec.k2 = 0.01 / 4; /* lambda2 / m */
+  spec.rule.k2 = 0.01 / 4; /* lambda2 / m */
   b = rig_create(OPS, &spec, &w);
   for (size_t s = 0; s < 500; s++) cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, NULL) == VISE_OK);
   rig_get_state(OPS, b, VISE_I_PARAMS, 1, &w);

@@ -30,7 +30,7 @@ static void rig_make(rig *r) {
   memset(r, 0, sizeof *r);
   r->net = rig_net(1, widths, VISE_RELU, true);
   r->spec = rig_spec(&r->net);
-  r->spec.loss = VISE_LOSS_EXTERNAL;
+  r->spec.rule.loss = VISE_LOSS_EXTERNAL;
   r->spec.assert_projection = true;
   r->hyper = rig_hyper(0.1);
 }
@@ -80,8 +80,8 @@ Test(oracle_update, sgd_momentum_and_nesterov) {
     rig r;
 
     rig_make(&r);
-    r.spec.momentum = mu;
-    r.spec.nesterov = kind == 2;
+    r.spec.rule.momentum = mu;
+    r.spec.rule.nesterov = kind == 2;
 
     for (size_t s = 0; s < 5; s++) {
       v = mu * v + gradients[s];
@@ -99,9 +99,9 @@ Test(oracle_update, rmsprop_and_adam) {
     rig r;
 
     rig_make(&r);
-    r.spec.optimizer = kind == 2 ? VISE_ADAM : VISE_RMSPROP;
-    r.spec.momentum = kind == 1 ? 0.7 : 0;
-    r.spec.eps = 0.01;
+    r.spec.rule.optimizer = kind == 2 ? VISE_ADAM : VISE_RMSPROP;
+    r.spec.rule.momentum = kind == 1 ? 0.7 : 0;
+    r.spec.rule.eps = 0.01;
 
     for (size_t s = 0; s < 5; s++) {
       double g = gradients[s], t = (double)s + 1;
@@ -127,8 +127,8 @@ Test(oracle_update, cap_bounds_the_update_not_the_momentum) {
   rig r;
 
   rig_make(&r);
-  r.spec.momentum = 0.8;
-  r.spec.max_update = 0.06;
+  r.spec.rule.momentum = 0.8;
+  r.spec.rule.max_update = 0.06;
 
   for (size_t s = 0; s < 5; s++) {
     v = 0.8 * v + gradients[s];
@@ -148,7 +148,7 @@ Test(oracle_update, decoupled_decay_spares_biases_and_never_changes_signs) {
   rig r;
 
   rig_make(&r);
-  r.spec.k2d = 2;
+  r.spec.rule.k2d = 2;
   rig_start(&r, start);
   apply(&r, no_gradient);
   expect_all(r.params, decayed, "eta k2d = 0.2");
@@ -159,7 +159,7 @@ Test(oracle_update, decoupled_decay_spares_biases_and_never_changes_signs) {
   expect_all(r.params, none, "eta k2d = 1.4");
   OPS->destroy(r.b);
 
-  r.spec.penalize_bias = true;
+  r.spec.rule.penalize_bias = true;
   rig_start(&r, start);
   apply(&r, no_gradient);
   expect_all(r.params, all, "biases too");
@@ -172,8 +172,8 @@ Test(oracle_update, proximal_l1_makes_true_zeros) {
   rig r;
 
   rig_make(&r);
-  r.spec.k1 = 1;
-  r.spec.prox_l1 = true;
+  r.spec.rule.k1 = 1;
+  r.spec.rule.prox_l1 = true;
   rig_start(&r, start);
 
   apply(&r, no_gradient);
@@ -187,7 +187,7 @@ Test(oracle_update, l1_subgradient_is_zero_at_zero) {
   const double start[] = {1, -1, 0, -0.0, 2, -2, 1, -1}, ref[] = {0.9, -0.9, 0, 0, 1.9, -1.9, 1, -1};
   rig r;
   rig_make(&r);
-  r.spec.k1 = 1;
+  r.spec.rule.k1 = 1;
   rig_start(&r, start);
   apply(&r, no_gradient);
   expect_all(r.params, ref, "subgradient");
@@ -199,8 +199,8 @@ Test(oracle_update, norm_penalty_of_a_zero_tensor_is_no_nan) {
   rig r;
 
   rig_make(&r);
-  r.spec.kF = 1;
-  r.spec.penalize_bias = true;
+  r.spec.rule.kF = 1;
+  r.spec.rule.penalize_bias = true;
   rig_start(&r, start);
 
   apply(&r, no_gradient);
@@ -219,7 +219,7 @@ Test(oracle_update, a_pruned_weight_never_comes_back_nor_its_moments) {
   rig r;
 
   rig_make(&r);
-  r.spec.optimizer = VISE_ADAM;
+  r.spec.rule.optimizer = VISE_ADAM;
   r.spec.use_mask = true;
   rig_start(&r, start);
 
@@ -251,8 +251,8 @@ Test(oracle_update, box_is_counted_and_exempts_biases_unless_asked) {
   rig r;
 
   rig_make(&r);
-  r.spec.box_lo[0] = -1;
-  r.spec.box_hi[0] = 2;
+  r.spec.boxes[0].lo = -1;
+  r.spec.boxes[0].hi = 2;
   rig_start(&r, start);
 
   apply(&r, no_gradient);
@@ -260,7 +260,7 @@ Test(oracle_update, box_is_counted_and_exempts_biases_unless_asked) {
   cr_expect(r.stats.n_at_lo == 2 && r.stats.n_at_hi == 2 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
 
-  r.spec.clamp_bias = true;
+  r.spec.rule.clamp_bias = true;
   rig_start(&r, start);
   cr_assert(OPS->project(r.b, &r.hyper, NULL) == VISE_OK);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
@@ -279,7 +279,7 @@ Test(oracle_update, clamp_factor_scales_finite_bounds_only) {
   rig r;
 
   rig_make(&r);
-  r.spec.box_hi[0] = 2; /* lo stays open */
+  r.spec.boxes[0].hi = 2; /* lo stays open */
   r.hyper.clamp_factor = 0.5;
   rig_start(&r, start);
 
@@ -302,9 +302,9 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   rig r;
 
   rig_make(&r);
-  r.spec.box_lo[0] = -4;
-  r.spec.box_hi[0] = 4;
-  r.spec.max_norm = 2.5;
+  r.spec.boxes[0].lo = -4;
+  r.spec.boxes[0].hi = 4;
+  r.spec.rule.max_norm = 2.5;
   rig_start(&r, start);
 
   apply(&r, no_gradient);
@@ -312,10 +312,10 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   cr_expect(r.stats.n_at_hi == 0 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
 
-  r.spec.box_lo[0] = -INFINITY;
-  r.spec.box_hi[0] = INFINITY;
-  r.spec.max_norm = 6.5;
-  r.spec.max_norm_scope = VISE_MAX_NORM_TENSOR;
+  r.spec.boxes[0].lo = -INFINITY;
+  r.spec.boxes[0].hi = INFINITY;
+  r.spec.rule.max_norm = 6.5;
+  r.spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
   rig_start(&r, row2);
   apply(&r, no_gradient);
   expect_all(r.params, tensor, "tensor");
@@ -340,8 +340,8 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
     rig r;
 
     rig_make(&r);
-    r.spec.optimizer = cases[c].optimizer;
-    r.spec.momentum = cases[c].momentum;
+    r.spec.rule.optimizer = cases[c].optimizer;
+    r.spec.rule.momentum = cases[c].momentum;
     rig_start(&r, values);
 
     cr_expect(OPS->has_state(r.b, VISE_I_PARAMS) && !OPS->has_state(r.b, VISE_I_MASK));
@@ -367,7 +367,7 @@ Test(oracle_update, powers_of_beta_are_products) {
   rig r;
 
   rig_make(&r);
-  r.spec.optimizer = VISE_ADAM;
+  r.spec.rule.optimizer = VISE_ADAM;
   rig_start(&r, start);
   cr_expect(OPS->get_counters(r.b).applied_steps == 0 && OPS->get_counters(r.b).beta1_t == 1);
 
@@ -401,8 +401,8 @@ Test(oracle_update, a_restored_backend_continues_with_the_same_bits) {
   rig r;
 
   rig_make(&r);
-  r.spec.optimizer = VISE_ADAM;
-  r.spec.k2 = 0.1;
+  r.spec.rule.optimizer = VISE_ADAM;
+  r.spec.rule.k2 = 0.1;
   rig_fill(&seed, 1, params, N_PARAMS);
   rig_start(&r, params);
 

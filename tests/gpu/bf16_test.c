@@ -85,8 +85,8 @@ Test(bf16, copies_follow) {
         r->spec.precision = VISE_BF16;
         r->spec.step_mode = (vise_step_mode)mode;
         r->spec.forced_tile = 1 + tile;
-        if (max_norm == 0) r->spec.max_norm = 0;
-        if (max_norm == 2) r->spec.max_norm_scope = VISE_MAX_NORM_TENSOR;
+        if (max_norm == 0) r->spec.rule.max_norm = 0;
+        if (max_norm == 2) r->spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
 
         follow(r);
         step_rig_free(r);

@@ -55,7 +55,7 @@ Test(bits, ctas) {
 Test(bits, tiles) {
   for (int type = VISE_CLIP_GLOBAL; type <= VISE_CLIP_UNIT; type++) {
     step_rig *r = gpu_rig_make(VISE_RMSPROP);
-    r->spec.clip_norm_type = (vise_clip_norm_type)type;
+    r->spec.rule.clip_norm_type = (vise_clip_norm_type)type;
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
     for (int tile = VISE_K_TILE_8; tile < VISE_K_N_TILES; tile++) {
@@ -73,7 +73,7 @@ Test(bits, comparison_sees_another_training) {
   step_rig *r = gpu_rig_make(VISE_SGD);
   vise_step_stats stats[RIG_STEPS];
   float *a = step_rig_train(r, RIG_STEPS, r->stats);
-  r->spec.k2 *= 1.001;
+  r->spec.rule.k2 *= 1.001;
   float *b = step_rig_train(r, RIG_STEPS, stats);
   cr_expect(!step_rig_same(r, a, b) && !step_rig_same_stats(stats, r->stats, RIG_STEPS));
   free(a);

@@ -170,7 +170,7 @@ Test(data, targets_of_every_type) {
 
     for (size_t i = 0; i < N; i++) order[i] = (i * 7) % N;
     vise_i_step_spec spec = rig_spec(&net);
-    spec.loss = values ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
+    spec.rule.loss = values ? VISE_LOSS_MSE : VISE_LOSS_CROSS_ENTROPY;
     spec.max_batch = 10;
 
     for (int dtype = VISE_U8; dtype <= VISE_F64; dtype++) {
@@ -213,7 +213,7 @@ Test(data, refuses_what_does_not_fit) {
   const vise_i_net net = data_linear_net(params);
   vise_i_step_spec spec = rig_spec(&net);
 
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   spec.max_batch = 4;
   vise_i_backend *b = rig_create(OPS, &spec, params);
   const vise_i_hyper hyper = rig_hyper(0.1);
@@ -261,11 +261,11 @@ Test(data, parts_of_many_rows) {
 
   vise_i_step_spec spec = rig_spec(&net);
   spec.max_batch = 1;
-  spec.loss = VISE_LOSS_CROSS_ENTROPY;
-  spec.k2 = 0.1;
-  spec.k1 = 0.01;
-  spec.kF = 0.02;
-  spec.prox_l1 = true;
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.rule.k2 = 0.1;
+  spec.rule.k1 = 0.01;
+  spec.rule.kF = 0.02;
+  spec.rule.prox_l1 = true;
 
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = rig_create(OPS, &spec, params);
@@ -303,7 +303,7 @@ Test(data, state_there_and_back) {
     uint8_t *mask = calloc(net.n_params, 1), *mask_out = calloc(net.n_params, 1);
     double *params = calloc(net.n_params, sizeof *params);
 
-    spec.optimizer = VISE_ADAM;
+    spec.rule.optimizer = VISE_ADAM;
     spec.use_mask = true;
     spec.max_batch = 3;
     vise_i_backend *b = rig_create(OPS, &spec, params);
@@ -324,7 +324,7 @@ Test(data, state_there_and_back) {
     cr_expect(memcmp(mask, mask_out, net.n_params) == 0);
     OPS->destroy(b);
 
-    spec.optimizer = VISE_SGD;
+    spec.rule.optimizer = VISE_SGD;
     spec.use_mask = false;
     b = rig_create(OPS, &spec, params);
     cr_expect(!OPS->has_state(b, VISE_I_MOMENT1) && !OPS->has_state(b, VISE_I_MASK));

@@ -72,10 +72,10 @@ Test(device, that_does_not_exist_is_refused_with_those_that_do) {
   static const struct {
     int n_devices;
     const char *text;
-  } cases[] = {{0, "--device 3: there is no CUDA device"},
-               {1, "--device 3: there is 1 CUDA device, 0"},
-               {2, "--device 3: there are 2 CUDA devices, 0 and 1"},
-               {3, "--device 3: there are 3 CUDA devices, 0 to 2"}};
+  } cases[] = {{0, "`device` 3: there is no CUDA device"},
+               {1, "`device` 3: there is 1 CUDA device, 0"},
+               {2, "`device` 3: there are 2 CUDA devices, 0 and 1"},
+               {3, "`device` 3: there are 3 CUDA devices, 0 to 2"}};
 
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     vise_error err = VISE_ERROR_INIT;

@@ -31,17 +31,17 @@ static const golden GOLDEN[] = {
 
 static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
   vise_i_step_spec spec = rig_spec(net);
-  spec.loss = g->loss;
-  spec.optimizer = g->optimizer;
-  spec.momentum = g->optimizer == VISE_ADAM ? 0 : 0.9;
-  spec.k2 = 1e-4;
-  spec.k1 = g->optimizer == VISE_SGD ? 0 : 1e-5;
-  spec.clip_norm = 1;
+  spec.rule.loss = g->loss;
+  spec.rule.optimizer = g->optimizer;
+  spec.rule.momentum = g->optimizer == VISE_ADAM ? 0 : 0.9;
+  spec.rule.k2 = 1e-4;
+  spec.rule.k1 = g->optimizer == VISE_SGD ? 0 : 1e-5;
+  spec.rule.clip_norm = 1;
   spec.max_batch = g->batch;
 
   for (size_t l = 0; l < g->n_layers; l++) {
-    spec.box_lo[l] = -0.25;
-    spec.box_hi[l] = 0.25;
+    spec.boxes[l].lo = -0.25;
+    spec.boxes[l].hi = 0.25;
   }
 
   return spec;

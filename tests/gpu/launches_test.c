@@ -182,7 +182,7 @@ static void spoil(step_rig *r, size_t step) {
 Test(launches, end_with_a_halt) {
   for (size_t last = 0; last < 9; last += 4) {
     step_rig *r = gpu_rig_make(VISE_ADAM);
-    r->spec.nonfinite = VISE_NONFINITE_HALT;
+    r->spec.rule.nonfinite = VISE_NONFINITE_HALT;
     spoil(r, last);
     ends_alike(r, last + 1, last + 2);
     step_rig_free(r);
@@ -191,7 +191,7 @@ Test(launches, end_with_a_halt) {
 
 Test(launches, end_with_too_many_skips) {
   step_rig *r = gpu_rig_make(VISE_SGD);
-  r->spec.max_skips = 2;
+  r->spec.rule.max_skips = 2;
   spoil(r, 1);
   spoil(r, 4);
   spoil(r, 5);

@@ -46,7 +46,7 @@ static vise_i_backend *start(long_run *r, uint64_t per_launch, vise_nonfinite no
 
   spec.max_batch = 1;
   spec.steps_per_launch = per_launch;
-  spec.nonfinite = nonfinite;
+  spec.rule.nonfinite = nonfinite;
 
   vise_i_backend *b = rig_create(OPS, &spec, r->params);
   const vise_i_data data = {.x = vise_array_of(r->x, VISE_F32, STEPS, IN),

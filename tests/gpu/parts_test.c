@@ -34,9 +34,9 @@ Test(gradient_parts, give_the_bits_of_the_whole) {
     /* An epoch, whose last batch is partial, and one more step. */
     cpu_case c = agreement_case_of(&CUDA, &shapes[i], n_rows[i], (n_rows[i] - 1) / shapes[i].batch + 2, 0);
     cpu_option_apply(&c, "mse");
-    c.spec.momentum = 0.5;
-    c.spec.k2 = 0.01;
-    c.spec.clip_norm = 0.5;
+    c.spec.rule.momentum = 0.5;
+    c.spec.rule.k2 = 0.01;
+    c.spec.rule.clip_norm = 0.5;
     c.spec.assert_projection = false;
 
     cpu_result whole = train(&c, -1, 0);

@@ -62,7 +62,7 @@ record() {
 
 # step NAME SECONDS COMMAND...: runs it with a log of its own. For this one step, `check` names a function of the log
 # that says what is wrong with it, and may_be_absent an option: where it is what is not available (exit status 2, and
-# named in the log), that is no failure. Nor is it one that the time for all steps is over.
+# named in the log), that is not a failure. Nor is it one when the time for all steps is over.
 step() {
   name=$1
   limit=$2
@@ -242,7 +242,7 @@ sys.exit(any(importlib.util.find_spec(name) is None for name in sys.argv[1:]))
 END
 }
 
-# take_in FILE [REGEXP]: puts the lines of FILE (that match) behind those of bench.csv, and removes it.
+# take_in FILE [REGEXP]: appends the lines of FILE (that match) to bench.csv, and removes it.
 take_in() {
   [ -f "$1" ] || return 0
   heading=
@@ -309,7 +309,7 @@ sanitize() {
   what=$2
   limit=$3
   shift 3
-  # Tests provoke errors of the API, which are no findings.
+  # Tests provoke errors of the API; these are not findings.
   api=
   [ "$tool" != memcheck ] || api='--report-api-errors no'
   check=is_clean
@@ -393,7 +393,7 @@ if [ -n "$kit" ]; then
   # A bare machine may have no xz, but it has Python.
   tar -xJf "$kit/kit.tar.xz" -C "$work" 2>/dev/null ||
     python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$kit/kit.tar.xz" "$work" ||
-    die "$kit is no kit (./dev gpu --prepare makes one)"
+    die "$kit is not a kit (./dev gpu --prepare makes one)"
   cd "$work/kit"
   bin=$PWD/bin
 fi

@@ -168,7 +168,7 @@ Test(steps, guards_stay_as_they_are) {
     double out[RIG_ROWS * RIG_OUT], *gradient = calloc(r->net.n_params, sizeof *gradient);
 
     r->spec.guard_bytes = 256;
-    r->spec.clip_norm_p = VISE_NORM_INF;
+    r->spec.rule.clip_norm_p = VISE_NORM_INF;
     vise_i_backend *b = step_rig_start(r);
 
     step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);

@@ -68,7 +68,7 @@ static void low_precision(vise_precision precision, double slack) {
     cpu_case c = agreement_case(&a, o);
     cpu_case_shape(&c, 3, widths);
     c.spec.precision = precision;
-    c.spec.eps = 0.05;
+    c.spec.rule.eps = 0.05;
     c.n_steps = 3;
     cpu_options[o].apply(&c);
     if (cpu_option_allowed(&c)) agreement_expect(&a, &c, cpu_options[o].name, vise_precision_name(precision));

@@ -76,31 +76,31 @@ Test(unfused_steps, chunks_are_as_resident_data) {
 /* ---- launches ---- */
 
 static void plain(vise_i_step_spec *s) {
-  s->k2 = s->k1 = s->kF = s->k2d = s->clip_norm = s->max_norm = 0;
-  s->clip_value = s->use_mask = false;
+  s->rule.k2 = s->rule.k1 = s->rule.kF = s->rule.k2d = s->rule.clip_norm = s->rule.max_norm = 0;
+  s->rule.clip_value = s->use_mask = false;
 }
 static void with_penalties(vise_i_step_spec *s) {
   plain(s);
-  s->k2 = s->k1 = 1e-3;
-  s->clip_value = true;
-  s->clip_norm = 1;
-  s->clip_norm_type = VISE_CLIP_GLOBAL;
+  s->rule.k2 = s->rule.k1 = 1e-3;
+  s->rule.clip_value = true;
+  s->rule.clip_norm = 1;
+  s->rule.clip_norm_type = VISE_CLIP_GLOBAL;
 }
 static void with_norm(vise_i_step_spec *s) {
   plain(s);
-  s->kF = 1e-3;
+  s->rule.kF = 1e-3;
 }
 static void by_units(vise_i_step_spec *s) {
   plain(s);
-  s->clip_norm = 1;
+  s->rule.clip_norm = 1;
 }
 static void bound_units(vise_i_step_spec *s) {
   plain(s);
-  s->max_norm = 1;
+  s->rule.max_norm = 1;
 }
 static void bound_tensors(vise_i_step_spec *s) {
   bound_units(s);
-  s->max_norm_scope = VISE_MAX_NORM_TENSOR;
+  s->rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
 }
 
 static const struct counted {
@@ -262,7 +262,7 @@ Test(unfused_steps, weights_set_from_outside) {
       vise_error err = VISE_ERROR_INIT;
 
       r->spec.precision = (vise_precision)precision;
-      r->spec.momentum = 0;
+      r->spec.rule.momentum = 0;
       vise_i_backend *b = step_rig_start(r);
 
       step_rig_expect(r, b, 0, 3, VISE_OK, 3, &err);
@@ -363,7 +363,7 @@ Test(unfused_steps, external_deltas) {
   uint64_t state = 5;
 
   rig_fill(&state, 0.1, delta, RIG_BATCH * RIG_OUT);
-  r->spec.loss = VISE_LOSS_EXTERNAL;
+  r->spec.rule.loss = VISE_LOSS_EXTERNAL;
   const vise_array given = {delta, VISE_F64, RIG_BATCH, RIG_OUT, RIG_OUT, 1};
 
   for (size_t k = 0; k < 2; k++) {
@@ -403,7 +403,7 @@ Test(unfused_steps, refuses_what_it_cannot_do) {
 
   r->spec.steps_per_launch = 2;
   cr_expect(OPS->create(&r->spec, &b, &err) == VISE_ERR_UNSUPPORTED && b == NULL);
-  cr_expect(strstr(err.text, "--steps-per-launch 2: --step unfused launches each step by itself") != NULL, "%s",
+  cr_expect(strstr(err.text, "`steps_per_launch` 2: `step_mode` unfused launches each step by itself") != NULL, "%s",
             err.text);
 
   vise_error_clear(&err);

@@ -104,7 +104,7 @@ void agreement_of_one_output(const agreement *a) {
       cpu_case_shape(&c, 2, widths);
       cpu_option_apply(&c, losses[i]);
       c.row_weights = weighted;
-      c.class_weights = weighted && (c.spec.loss == VISE_LOSS_BCE || c.spec.loss == VISE_LOSS_HINGE);
+      c.class_weights = weighted && (c.spec.rule.loss == VISE_LOSS_BCE || c.spec.rule.loss == VISE_LOSS_HINGE);
       agreement_expect(a, &c, losses[i], weighted ? "one output, weighted" : "one output, unweighted");
     }
   }

@@ -1,5 +1,5 @@
-/* Makes one allocation fail, for tests that make each one fail in turn. The program links with --wrap for malloc,
-   calloc, realloc and aligned_alloc (vise_allocation_fault_test in tests/CMakeLists.txt), so that calls by Vise and
+/* Counts allocations and makes one of them fail, for tests that make each one fail in turn. The program links with
+   --wrap for the functions that allocate (vise_allocation_fault_test in tests/CMakeLists.txt), so that calls by Vise and
    the test come here, and those by shared libraries do not. */
 #ifndef VISE_T_ALLOCATION_FAULT_H
 #define VISE_T_ALLOCATION_FAULT_H
@@ -11,6 +11,7 @@ typedef struct allocation_fault {
   bool armed;
   bool has_failed;
   size_t until_failure; /* counts down to the one that fails */
+  size_t n_calls;       /* since the start, or since fault_arm */
 } allocation_fault;
 
 /* This program's state; for one thread only. */

@@ -24,19 +24,19 @@ vise_i_net rig_net(size_t n_layers, const size_t *widths, vise_activation activa
 
 vise_i_step_spec rig_spec(const vise_i_net *net) {
   vise_i_step_spec spec = {.net = net,
-                           .loss = VISE_LOSS_MSE,
-                           .rho = 0.9,
-                           .beta1 = 0.9,
-                           .beta2 = 0.999,
-                           .eps = 1e-8,
-                           .nonfinite = VISE_NONFINITE_SKIP,
-                           .max_skips = 8,
+                           .rule = {.loss = VISE_LOSS_MSE,
+                                    .rho = 0.9,
+                                    .beta1 = 0.9,
+                                    .beta2 = 0.999,
+                                    .eps = 1e-8,
+                                    .nonfinite = VISE_NONFINITE_SKIP,
+                                    .max_skips = 8},
                            .max_batch = 4096,
                            .n_threads = 1};
 
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
-    spec.box_lo[l] = -INFINITY;
-    spec.box_hi[l] = INFINITY;
+    spec.boxes[l].lo = -INFINITY;
+    spec.boxes[l].hi = INFINITY;
   }
 
   return spec;

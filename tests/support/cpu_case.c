@@ -32,9 +32,9 @@ cpu_case cpu_case_make(void) {
       .spec = rig_spec(&no_net),
   };
 
-  c.spec.loss = VISE_LOSS_CROSS_ENTROPY;
+  c.spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   c.spec.assert_projection = true;
-  c.spec.eps = 1e-4;
+  c.spec.rule.eps = 1e-4;
   return c;
 }
 

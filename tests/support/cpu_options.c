@@ -31,11 +31,11 @@ static void no_bias(cpu_case *c) {
 }
 
 static void smoothing(cpu_case *c) {
-  c->spec.label_smoothing = 0.1;
+  c->spec.rule.label_smoothing = 0.1;
 }
 static void values(cpu_case *c, vise_loss loss, vise_mse_reduction reduction) {
-  c->spec.loss = loss;
-  c->spec.mse_reduction = reduction;
+  c->spec.rule.loss = loss;
+  c->spec.rule.mse_reduction = reduction;
   c->class_labels = false;
 }
 static void mse(cpu_case *c) {
@@ -49,7 +49,7 @@ static void mse_sum(cpu_case *c) {
   c->lr = 0.01;
 }
 static void mse_labels(cpu_case *c) {
-  c->spec.loss = VISE_LOSS_MSE;
+  c->spec.rule.loss = VISE_LOSS_MSE;
 }
 static void huber(cpu_case *c) {
   values(c, VISE_LOSS_HUBER, VISE_MSE_HALF_MEAN);
@@ -57,7 +57,7 @@ static void huber(cpu_case *c) {
   c->target_high = 3;
 }
 static void bce_labels(cpu_case *c) {
-  c->spec.loss = VISE_LOSS_BCE;
+  c->spec.rule.loss = VISE_LOSS_BCE;
 }
 static void bce_bits(cpu_case *c) {
   values(c, VISE_LOSS_BCE, VISE_MSE_HALF_MEAN);
@@ -65,7 +65,7 @@ static void bce_bits(cpu_case *c) {
   c->target_low = 0;
 }
 static void hinge_labels(cpu_case *c) {
-  c->spec.loss = VISE_LOSS_HINGE;
+  c->spec.rule.loss = VISE_LOSS_HINGE;
 }
 static void hinge_signs(cpu_case *c) {
   values(c, VISE_LOSS_HINGE, VISE_MSE_HALF_MEAN);
@@ -73,102 +73,102 @@ static void hinge_signs(cpu_case *c) {
 }
 
 static void momentum(cpu_case *c) {
-  c->spec.momentum = 0.9;
+  c->spec.rule.momentum = 0.9;
 }
 static void nesterov(cpu_case *c) {
-  c->spec.momentum = 0.9;
-  c->spec.nesterov = true;
+  c->spec.rule.momentum = 0.9;
+  c->spec.rule.nesterov = true;
 }
 static void rmsprop(cpu_case *c) {
-  c->spec.optimizer = VISE_RMSPROP;
+  c->spec.rule.optimizer = VISE_RMSPROP;
   c->lr = 0.01;
 }
 static void rmsprop_momentum(cpu_case *c) {
   rmsprop(c);
-  c->spec.momentum = 0.8;
+  c->spec.rule.momentum = 0.8;
 }
 static void adam(cpu_case *c) {
-  c->spec.optimizer = VISE_ADAM;
+  c->spec.rule.optimizer = VISE_ADAM;
   c->lr = 0.01;
 }
 
 static void l2(cpu_case *c) {
-  c->spec.k2 = 0.03;
+  c->spec.rule.k2 = 0.03;
 }
 static void l1(cpu_case *c) {
-  c->spec.k1 = 0.02;
+  c->spec.rule.k1 = 0.02;
 }
 static void prox(cpu_case *c) {
-  c->spec.k1 = 0.1;
-  c->spec.prox_l1 = true;
+  c->spec.rule.k1 = 0.1;
+  c->spec.rule.prox_l1 = true;
 }
 static void frobenius(cpu_case *c) {
-  c->spec.kF = 0.05;
+  c->spec.rule.kF = 0.05;
 }
 static void decay(cpu_case *c) {
-  c->spec.k2d = 0.1;
+  c->spec.rule.k2d = 0.1;
 }
 static void penalize_bias(cpu_case *c) {
-  c->spec.penalize_bias = true;
+  c->spec.rule.penalize_bias = true;
 }
 static void cap(cpu_case *c) {
-  c->spec.max_update = 2e-3;
+  c->spec.rule.max_update = 2e-3;
 }
 static void value_clip(cpu_case *c) {
-  c->spec.clip_value = true;
-  c->spec.clip_lo = -0.01;
-  c->spec.clip_hi = 0.02;
+  c->spec.rule.clip_value = true;
+  c->spec.rule.clip_lo = -0.01;
+  c->spec.rule.clip_hi = 0.02;
 }
 static void value_clip_positive(cpu_case *c) {
-  c->spec.clip_value = true;
-  c->spec.clip_lo = 0.001;
-  c->spec.clip_hi = INFINITY;
+  c->spec.rule.clip_value = true;
+  c->spec.rule.clip_lo = 0.001;
+  c->spec.rule.clip_hi = INFINITY;
 }
 static void norm_clip(cpu_case *c) {
-  c->spec.clip_norm = 0.2;
+  c->spec.rule.clip_norm = 0.2;
 }
 static void norm_clip_tensor(cpu_case *c) {
-  c->spec.clip_norm = 0.1;
-  c->spec.clip_norm_type = VISE_CLIP_TENSOR;
+  c->spec.rule.clip_norm = 0.1;
+  c->spec.rule.clip_norm_type = VISE_CLIP_TENSOR;
 }
 static void norm_clip_unit(cpu_case *c) {
-  c->spec.clip_norm = 0.05;
-  c->spec.clip_norm_type = VISE_CLIP_UNIT;
+  c->spec.rule.clip_norm = 0.05;
+  c->spec.rule.clip_norm_type = VISE_CLIP_UNIT;
 }
 static void norm_clip_inf(cpu_case *c) {
-  c->spec.clip_norm = 0.02;
-  c->spec.clip_norm_p = VISE_NORM_INF;
+  c->spec.rule.clip_norm = 0.02;
+  c->spec.rule.clip_norm_p = VISE_NORM_INF;
 }
 static void norm_clip_unit_inf(cpu_case *c) {
   norm_clip_unit(c);
-  c->spec.clip_norm_p = VISE_NORM_INF;
-  c->spec.clip_norm = 0.02;
+  c->spec.rule.clip_norm_p = VISE_NORM_INF;
+  c->spec.rule.clip_norm = 0.02;
 }
 static void torch_eps(cpu_case *c) {
-  c->spec.clip_norm_torch_eps = true;
+  c->spec.rule.clip_norm_torch_eps = true;
 }
 static void scope_data(cpu_case *c) {
-  c->spec.clip_scope = VISE_CLIP_SCOPE_DATA;
+  c->spec.rule.clip_scope = VISE_CLIP_SCOPE_DATA;
 }
 static void box(cpu_case *c) {
   for (size_t l = 0; l < c->n_layers; l++) {
-    c->spec.box_lo[l] = -0.1;
-    c->spec.box_hi[l] = 0.15;
+    c->spec.boxes[l].lo = -0.1;
+    c->spec.boxes[l].hi = 0.15;
   }
 }
 static void box_bias(cpu_case *c) {
   box(c);
-  c->spec.clamp_bias = true;
+  c->spec.rule.clamp_bias = true;
 }
 static void box_half_open(cpu_case *c) {
-  c->spec.box_lo[0] = 0;
+  c->spec.boxes[0].lo = 0;
 }
 static void max_norm(cpu_case *c) {
-  c->spec.max_norm = 0.4;
+  c->spec.rule.max_norm = 0.4;
 }
 static void max_norm_tensor(cpu_case *c) {
-  c->spec.max_norm = 1;
-  c->spec.max_norm_scope = VISE_MAX_NORM_TENSOR;
+  c->spec.rule.max_norm = 1;
+  c->spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
 }
 static void mask(cpu_case *c) {
   c->mask = true;
@@ -184,7 +184,7 @@ static void factors(cpu_case *c) {
   c->clamp_factor = 0.7;
 }
 static void propagate(cpu_case *c) {
-  c->spec.nonfinite = VISE_NONFINITE_PROPAGATE;
+  c->spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
 }
 
 const cpu_option cpu_options[] = {

@@ -67,7 +67,7 @@ void check_external_delta(const vise_i_backend_ops *ops) {
 
   vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
   mse.max_batch = external.max_batch = N;
-  external.loss = VISE_LOSS_EXTERNAL;
+  external.rule.loss = VISE_LOSS_EXTERNAL;
   vise_i_backend *m = rig_create(ops, &mse, params), *e = rig_create(ops, &external, params);
   const vise_i_hyper hyper = rig_hyper(0.1);
 

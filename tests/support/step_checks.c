@@ -13,7 +13,7 @@ static void expect_untouched(const step_rig *r, vise_i_backend *b, const float *
 
 vise_i_backend *check_nonfinite_data(step_rig *r, double bad, bool is_copied, uint64_t *n_launched) {
   vise_error err = VISE_ERROR_INIT;
-  r->spec.max_skips = 3;
+  r->spec.rule.max_skips = 3;
   vise_i_backend *b = step_rig_start(r);
 
   step_rig_expect(r, b, 0, 4, VISE_OK, 4, &err);
@@ -35,7 +35,7 @@ vise_i_backend *check_nonfinite_data(step_rig *r, double bad, bool is_copied, ui
 
   const vise_i_counters counters = r->ops->get_counters(b);
   cr_expect(counters.applied_steps == 4 && counters.consecutive_skips == 3);
-  expect_untouched(r, b, before, vise_optimizer_name(r->spec.optimizer));
+  expect_untouched(r, b, before, vise_optimizer_name(r->spec.rule.optimizer));
 
   free(before);
   return b;
@@ -59,11 +59,11 @@ void check_nonfinite_weights(step_rig *r) {
 }
 
 void check_penalty_overflow(step_rig *r) {
-  r->spec.k2 = 1e39;
+  r->spec.rule.k2 = 1e39;
 
   for (int scope = VISE_CLIP_SCOPE_TOTAL; scope <= VISE_CLIP_SCOPE_DATA; scope++) {
     vise_error err = VISE_ERROR_INIT;
-    r->spec.clip_scope = (vise_clip_scope)scope;
+    r->spec.rule.clip_scope = (vise_clip_scope)scope;
     vise_i_backend *b = step_rig_start(r);
     float *before = step_rig_snapshot(r, b);
 
@@ -79,7 +79,7 @@ void check_penalty_overflow(step_rig *r) {
 void check_going_on_after_skips(step_rig *r) {
   vise_error err = VISE_ERROR_INIT;
   r->x[r->order[0] * RIG_IN + 5] = NAN;
-  r->spec.max_skips = 1;
+  r->spec.rule.max_skips = 1;
   vise_i_backend *b = step_rig_start(r);
   step_rig_expect(r, b, 0, 3, VISE_ERR_NONFINITE, 1, &err);
   step_rig_expect(r, b, 1, 3, VISE_OK, 3, &err);
@@ -91,7 +91,7 @@ void check_going_on_after_skips(step_rig *r) {
 vise_i_backend *check_halt(step_rig *r) {
   vise_error err = VISE_ERROR_INIT;
   r->x[r->order[0] * RIG_IN] = NAN;
-  r->spec.nonfinite = VISE_NONFINITE_HALT;
+  r->spec.rule.nonfinite = VISE_NONFINITE_HALT;
 
   vise_i_backend *b = step_rig_start(r);
   float *before = step_rig_snapshot(r, b);
@@ -110,7 +110,7 @@ vise_i_backend *check_halt(step_rig *r) {
 void check_propagate(step_rig *r) {
   vise_error err = VISE_ERROR_INIT;
   r->x[r->order[0] * RIG_IN] = NAN;
-  r->spec.nonfinite = VISE_NONFINITE_PROPAGATE;
+  r->spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
 
   vise_i_backend *b = step_rig_start(r);
   step_rig_expect(r, b, 0, 2, VISE_OK, 2, &err);

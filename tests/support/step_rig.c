@@ -13,28 +13,28 @@ step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer)
   r->net = rig_net(2, widths, VISE_SILU, true);
 
   r->spec = rig_spec(&r->net);
-  r->spec.loss = VISE_LOSS_CROSS_ENTROPY;
-  r->spec.optimizer = optimizer;
-  r->spec.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
+  r->spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
+  r->spec.rule.optimizer = optimizer;
+  r->spec.rule.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
 
-  r->spec.k2 = 1e-3;
-  r->spec.k1 = 1e-4;
-  r->spec.kF = 1e-4;
-  r->spec.k2d = 1e-3;
+  r->spec.rule.k2 = 1e-3;
+  r->spec.rule.k1 = 1e-4;
+  r->spec.rule.kF = 1e-4;
+  r->spec.rule.k2d = 1e-3;
 
-  r->spec.clip_value = true;
-  r->spec.clip_lo = -0.05;
-  r->spec.clip_hi = 0.05;
-  r->spec.clip_norm = 0.1;
-  r->spec.clip_norm_type = VISE_CLIP_UNIT;
+  r->spec.rule.clip_value = true;
+  r->spec.rule.clip_lo = -0.05;
+  r->spec.rule.clip_hi = 0.05;
+  r->spec.rule.clip_norm = 0.1;
+  r->spec.rule.clip_norm_type = VISE_CLIP_UNIT;
 
-  r->spec.max_norm = 1;
+  r->spec.rule.max_norm = 1;
   r->spec.use_mask = true;
   r->spec.max_batch = RIG_BATCH;
 
   for (size_t l = 0; l < 2; l++) {
-    r->spec.box_lo[l] = -0.2;
-    r->spec.box_hi[l] = 0.2;
+    r->spec.boxes[l].lo = -0.2;
+    r->spec.boxes[l].hi = 0.2;
   }
 
   r->params = calloc(r->net.n_params, sizeof *r->params);

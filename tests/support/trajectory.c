@@ -62,7 +62,7 @@ static void copy_numbers(const json_t *object, const char *key, double *out, siz
   free(values);
 }
 
-/* ---- settings, by the names of vise_i_step_spec ---- */
+/* ---- settings, by the names of vise_i_rule ---- */
 
 #define PARSER(type)                                                         \
   static void parse_##type(const char *key, const char *name, void *field) { \
@@ -83,13 +83,13 @@ static bool read_enum(vise_i_step_spec *spec, const char *key, const json_t *val
     void (*parse)(const char *key, const char *name, void *field);
     void *field;
   } fields[] = {
-      {"loss", parse_vise_loss, &spec->loss},
-      {"mse_reduction", parse_vise_mse_reduction, &spec->mse_reduction},
-      {"optimizer", parse_vise_optimizer, &spec->optimizer},
-      {"clip_norm_type", parse_vise_clip_norm_type, &spec->clip_norm_type},
-      {"clip_norm_p", parse_vise_norm_p, &spec->clip_norm_p},
-      {"clip_scope", parse_vise_clip_scope, &spec->clip_scope},
-      {"max_norm_scope", parse_vise_max_norm_scope, &spec->max_norm_scope},
+      {"loss", parse_vise_loss, &spec->rule.loss},
+      {"mse_reduction", parse_vise_mse_reduction, &spec->rule.mse_reduction},
+      {"optimizer", parse_vise_optimizer, &spec->rule.optimizer},
+      {"clip_norm_type", parse_vise_clip_norm_type, &spec->rule.clip_norm_type},
+      {"clip_norm_p", parse_vise_norm_p, &spec->rule.clip_norm_p},
+      {"clip_scope", parse_vise_clip_scope, &spec->rule.clip_scope},
+      {"max_norm_scope", parse_vise_max_norm_scope, &spec->rule.max_norm_scope},
   };
 
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -106,21 +106,21 @@ static bool read_double(vise_i_step_spec *spec, const char *key, const json_t *v
     const char *key;
     double *field;
   } fields[] = {
-      {"label_smoothing", &spec->label_smoothing},
-      {"momentum", &spec->momentum},
-      {"rho", &spec->rho},
-      {"beta1", &spec->beta1},
-      {"beta2", &spec->beta2},
-      {"eps", &spec->eps},
-      {"max_update", &spec->max_update},
-      {"k2", &spec->k2},
-      {"k1", &spec->k1},
-      {"kF", &spec->kF},
-      {"k2d", &spec->k2d},
-      {"clip_lo", &spec->clip_lo},
-      {"clip_hi", &spec->clip_hi},
-      {"clip_norm", &spec->clip_norm},
-      {"max_norm", &spec->max_norm},
+      {"label_smoothing", &spec->rule.label_smoothing},
+      {"momentum", &spec->rule.momentum},
+      {"rho", &spec->rule.rho},
+      {"beta1", &spec->rule.beta1},
+      {"beta2", &spec->rule.beta2},
+      {"eps", &spec->rule.eps},
+      {"max_update", &spec->rule.max_update},
+      {"k2", &spec->rule.k2},
+      {"k1", &spec->rule.k1},
+      {"kF", &spec->rule.kF},
+      {"k2d", &spec->rule.k2d},
+      {"clip_lo", &spec->rule.clip_lo},
+      {"clip_hi", &spec->rule.clip_hi},
+      {"clip_norm", &spec->rule.clip_norm},
+      {"max_norm", &spec->rule.max_norm},
   };
 
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -136,12 +136,12 @@ static bool read_flag(vise_i_step_spec *spec, const char *key, const json_t *val
     const char *key;
     bool *field;
   } fields[] = {
-      {"nesterov", &spec->nesterov},
-      {"prox_l1", &spec->prox_l1},
-      {"penalize_bias", &spec->penalize_bias},
-      {"clip_value", &spec->clip_value},
-      {"clip_norm_torch_eps", &spec->clip_norm_torch_eps},
-      {"clamp_bias", &spec->clamp_bias},
+      {"nesterov", &spec->rule.nesterov},
+      {"prox_l1", &spec->rule.prox_l1},
+      {"penalize_bias", &spec->rule.penalize_bias},
+      {"clip_value", &spec->rule.clip_value},
+      {"clip_norm_torch_eps", &spec->rule.clip_norm_torch_eps},
+      {"clamp_bias", &spec->rule.clamp_bias},
   };
 
   for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
@@ -153,10 +153,12 @@ static bool read_flag(vise_i_step_spec *spec, const char *key, const json_t *val
 }
 
 /* One number for all layers, or one per layer; null is open. */
-static void read_box(const json_t *value, const char *key, size_t n_layers, double open, double *out) {
-  for (size_t l = 0; l < n_layers; l++) {
+static void read_bounds(const json_t *value, const char *key, trajectory *t) {
+  const bool is_lo = !strcmp(key, "box_lo");
+  for (size_t l = 0; l < t->net.n_layers; l++) {
     const json_t *one = json_is_array(value) ? json_array_get(value, l) : value;
-    out[l] = json_is_null(one) ? open : number(one, key);
+    double *bound = is_lo ? &t->spec.boxes[l].lo : &t->spec.boxes[l].hi;
+    if (!json_is_null(one)) *bound = number(one, key);
   }
 }
 
@@ -166,10 +168,8 @@ static void read_spec(const json_t *settings, trajectory *t) {
 
   t->spec = rig_spec(&t->net);
   json_object_foreach((json_t *)(uintptr_t)settings, key, value) {
-    if (!strcmp(key, "box_lo")) {
-      read_box(value, key, t->net.n_layers, -INFINITY, t->spec.box_lo);
-    } else if (!strcmp(key, "box_hi")) {
-      read_box(value, key, t->net.n_layers, INFINITY, t->spec.box_hi);
+    if (!strcmp(key, "box_lo") || !strcmp(key, "box_hi")) {
+      read_bounds(value, key, t);
     } else if (!strcmp(key, "class_weights")) {
       if (json_array_size(value) > TRAJECTORY_MAX_CLASSES) die(key, "too many");
       copy_numbers(settings, key, t->class_weights, json_array_size(value));
@@ -345,7 +345,7 @@ void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolera
     size_t worst;
 
     cr_assert(trajectory_run(t, ops, final, stats, &err) == VISE_OK, "%s: %s", t->name, err.text);
-    const double weight = t->spec.optimizer == VISE_ADAM ? tolerance->adam_weight : tolerance->weight;
+    const double weight = t->spec.rule.optimizer == VISE_ADAM ? tolerance->adam_weight : tolerance->weight;
     const size_t n_bad = rig_compare(final, t->final, t->net.n_params, weight, 0, &worst);
     const double reported = worst_report(t, stats);
     cr_log_info("%s: weights %g, reports %g", t->name, fabs(final[worst] - t->final[worst]), reported);

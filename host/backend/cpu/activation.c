@@ -2,14 +2,6 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 
-VISE_I_INLINE bool keeps_pre(vise_activation kind) {
-  return kind == VISE_SILU || kind == VISE_GELU;
-}
-
-bool vise_i_cpu_activation_keeps_pre(vise_activation kind) {
-  return keeps_pre(kind);
-}
-
 /* Up to 0.63 an odd polynomial, so that small values keep their digits (fitted; relative error 5e-9), else by the
    exponential. */
 VISE_I_INLINE float tanh_of(float x) {
@@ -102,7 +94,7 @@ VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
 
 VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *restrict pre, const float *bias,
                             size_t width, size_t n) {
-  const bool keep = keeps_pre(kind);
+  const bool keep = vise_i_activation_needs_z(kind);
   for (size_t r = 0; r < width; r++) {
     const float shift = bias ? bias[r] : 0.0f;
     for (size_t i = r * n; i < (r + 1) * n; i++) {
@@ -116,7 +108,7 @@ VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *re
 /* Rows are summed in float64. */
 VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const float *restrict act,
                             const float *restrict pre, float *bias_grad, bool add, size_t width, size_t n) {
-  const bool keep = keeps_pre(kind);
+  const bool keep = vise_i_activation_needs_z(kind);
 
   for (size_t r = 0; r < width; r++) {
     float *restrict d = delta + r * n;

@@ -63,11 +63,11 @@ static vise_status alloc_state(vise_i_backend *b, vise_error *err) {
   VISE_TRY(vise_i_alloc_aligned(&b->grads, n, sizeof(float), "gradient", err));
   memset(b->grads, 0, n * sizeof(float));
 
-  if (spec->optimizer == VISE_ADAM || spec->momentum > 0) {
+  if (vise_i_keeps_moment1(&spec->rule)) {
     VISE_TRY(vise_i_alloc_aligned(&b->moment1, n, sizeof(float), "first moments", err));
     memset(b->moment1, 0, n * sizeof(float));
   }
-  if (spec->optimizer == VISE_ADAM || spec->optimizer == VISE_RMSPROP) {
+  if (vise_i_keeps_moment2(&spec->rule)) {
     VISE_TRY(vise_i_alloc_aligned(&b->moment2, n, sizeof(float), "second moments", err));
     memset(b->moment2, 0, n * sizeof(float));
   }
@@ -99,7 +99,7 @@ vise_status vise_i_cpu_alloc_rows(vise_i_backend *b, vise_error *err) {
   const vise_i_net *net = b->net;
 
   for (size_t l = 0; l < net->n_layers; l++) {
-    const bool keeps = l + 1 < net->n_layers && vise_i_cpu_activation_keeps_pre(net->activation);
+    const bool keeps = l + 1 < net->n_layers && vise_i_activation_needs_z(net->activation);
     VISE_TRY(alloc_rows(b, &b->act[l], net->widths[l + 1], "activations", err));
     if (keeps) VISE_TRY(alloc_rows(b, &b->pre[l], net->widths[l + 1], "activations", err));
   }
@@ -157,18 +157,14 @@ static void describe_tensors(vise_i_backend *b) {
 
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_tensor *shape = &b->net->tensors[i];
-    const bool penalized = !shape->is_bias || spec->penalize_bias;
-    const bool by_row = spec->clip_norm != 0 && spec->clip_norm_type == VISE_CLIP_UNIT && !shape->is_bias;
+    const bool by_row = vise_i_clips_units(&spec->rule) && !shape->is_bias;
 
     b->tensors[i] = (vise_i_cpu_tensor){
         .shape = shape,
         .n = shape->n_rows * shape->n_cols,
         .n_units = by_row ? shape->n_rows : 1,
         .first_unit = b->n_units,
-        .k2 = penalized ? spec->k2 : 0,
-        .k1 = penalized ? spec->k1 : 0,
-        .kF = penalized ? spec->kF : 0,
-        .k2d = penalized ? spec->k2d : 0,
+        .k = vise_i_strengths_of(&spec->rule, shape->is_bias),
     };
     b->n_units += b->tensors[i].n_units;
   }
@@ -274,7 +270,7 @@ static vise_status cpu_project(vise_i_backend *b, const vise_i_hyper *hyper, vis
 
 static vise_status cpu_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err) {
   vise_status status = VISE_OK;
-  VISE_TRY(vise_i_check_data(&b->spec, data, b->spec.loss != VISE_LOSS_EXTERNAL, err));
+  VISE_TRY(vise_i_check_data(&b->spec, data, b->spec.rule.loss != VISE_LOSS_EXTERNAL, err));
   b->data = *data;
   b->is_bound = true;
   b->order = NULL;
@@ -311,7 +307,7 @@ static vise_status cpu_run(vise_i_backend *b, size_t first, size_t batch, size_t
 
   claim_blas();
   VISE_TRY(check_batch(b, batch, err));
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has steps one by one only");
     goto done;
   }
@@ -341,7 +337,7 @@ static vise_status cpu_step(vise_i_backend *b, const vise_i_data *data, const vi
 
   claim_blas();
   VISE_TRY(check_batch(b, n, err));
-  if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
+  if ((b->spec.rule.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss, and it alone, takes a delta");
     goto done;
   }
@@ -390,7 +386,7 @@ static vise_status cpu_full_gradient(vise_i_backend *b, const vise_i_data *data,
   uint64_t n_correct;
 
   claim_blas();
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu: the external loss has no gradient of its own");
     goto done;
   }

@@ -6,7 +6,7 @@
  *   loss.c     data loss and its gradient at the outputs
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
- *   project.c  max-norm, projection by itself, counts, the check of the projection
+ *   project.c  max-norm, projection by itself, counts
  *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
  *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
  * The inputs of the net are stored row by row, [n, in]; all that follows is stored feature by feature, [width, n]:
@@ -26,7 +26,7 @@ typedef struct vise_i_cpu_tensor {
   size_t first_unit;      /* into unit_scale */
   float *w, *g, *m1, *m2; /* m1, m2: NULL where the optimizer keeps none */
   const uint8_t *mask;    /* NULL: none */
-  double k2, k1, kF, k2d; /* penalty strengths of this tensor */
+  vise_i_strengths k;     /* penalties of this tensor */
   bool boxed;             /* in this step: a bound is finite */
   /* of the current step */
   float c2, c1; /* penalty gradient: c2*w + c1*sign(w) */
@@ -104,9 +104,6 @@ void vise_i_cpu_activate(vise_activation kind, float *act, float *pre, const flo
 /* delta *= f'(z) and bias_grad = (add: +=) its row sums (NULL: not wanted). */
 void vise_i_cpu_activate_backward(vise_activation kind, float *delta, const float *act, const float *pre,
                                   float *bias_grad, bool add, size_t width, size_t n);
-/* Whether the derivative needs z. */
-bool vise_i_cpu_activation_keeps_pre(vise_activation kind);
-
 /* ---- loss.c ---- */
 /* From outputs and targets of n rows: b->delta[0], and the part that these rows have in the loss, where weight_sum is
    the sum of row weights over all rows. */
@@ -170,7 +167,7 @@ void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out);
 bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats);
 
 /* ---- update.c ---- */
-/* docs/step.md, 8 to 12; counters advance; at-bound counts go to b->tensor_stats. The box must be set. */
+/* docs/step.md, 8 to 12, with the counters of this step; at-bound counts go to b->tensor_stats. The box must be set. */
 void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper);
 
 /* ---- project.c ---- */
@@ -183,8 +180,6 @@ void vise_i_cpu_max_norm(vise_i_backend *b);
 /* Counts entries at their bounds into b->tensor_stats, and those counts into stats. */
 void vise_i_cpu_count_bounds(vise_i_backend *b);
 void vise_i_cpu_sum_bounds(const vise_i_backend *b, vise_step_stats *stats);
-/* Verifies that mask, box and max-norm hold. */
-VISE_WARN_UNUSED vise_status vise_i_cpu_check_projection(const vise_i_backend *b, vise_error *err);
 
 /* ---- backend.c ---- */
 /* Scratch for b->chunk rows; free it also after a failure. */

@@ -226,8 +226,8 @@ static void gather_labels(vise_i_backend *b, const vise_array *y, const size_t *
   for (size_t r = 0; r < n; r++) {
     b->labels[r] = (int32_t)element(y->data, y->dtype, (rows ? rows[r] : first + r) * y->row_stride);
   }
-  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY) return;
-  const float off = b->spec.loss == VISE_LOSS_HINGE ? -1.0f : 0.0f; /* one-hot */
+  if (b->spec.rule.loss == VISE_LOSS_CROSS_ENTROPY) return;
+  const float off = b->spec.rule.loss == VISE_LOSS_HINGE ? -1.0f : 0.0f; /* one-hot */
   for (size_t i = 0; i < n_out * n; i++) b->y[i] = off;
   for (size_t r = 0; r < n; r++) b->y[(size_t)b->labels[r] * n + r] = 1.0f;
 }
@@ -242,7 +242,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
     gather_labels(b, y, rows, first, n);
   } else {
     gather_strided(y, rows, first, n, scaling_of(b, &data->y_scaling, source, true), b->y, 1, n);
-    if (b->spec.loss == VISE_LOSS_HINGE) {
+    if (b->spec.rule.loss == VISE_LOSS_HINGE) {
       for (size_t i = 0; i < n_out * n; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
     }
   }
@@ -251,7 +251,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
     const size_t row = rows ? rows[r] : first + r;
     double weight = data->row_weights ? data->row_weights[row] : 1;
     /* Label smoothing spreads a row over all classes, so cross-entropy takes the class weights itself. */
-    if (b->class_weights && b->spec.loss != VISE_LOSS_CROSS_ENTROPY) {
+    if (b->class_weights && b->spec.rule.loss != VISE_LOSS_CROSS_ENTROPY) {
       weight *= class_weight(b, b->has_labels, element(y->data, y->dtype, row * y->row_stride));
     }
     b->row_weight[r] = (float)weight;

@@ -4,30 +4,24 @@
 
 #include "host/backend/cpu/cpu.h"
 
-#define TORCH_EPS 1e-6
-
 /* Parts of a tensor begin at multiples of this. */
 enum { ALIGN_ELEMENTS = 1024 };
 
 void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
-    double c2 = t->k2;
-    if (t->kF != 0) {
+    double c2 = t->k.k2;
+    if (t->k.kF != 0) {
       const double norm = sqrt(vise_i_cpu_sum_squares(t->w, t->n));
-      if (norm != 0) c2 += t->kF / norm;
+      if (norm != 0) c2 += t->k.kF / norm;
     }
     t->c2 = (float)c2;
-    t->c1 = l1 ? (float)t->k1 : 0.0f;
+    t->c1 = l1 ? (float)t->k.k1 : 0.0f;
   }
 }
 
 static double penalty_value(const vise_i_cpu_tensor *t, double sum_sq, double sum_abs) {
-  double value = 0;
-  if (t->k2 != 0) value += 0.5 * t->k2 * sum_sq;
-  if (t->k1 != 0) value += t->k1 * sum_abs;
-  if (t->kF != 0) value += t->kF * sqrt(sum_sq);
-  return value;
+  return vise_i_add_penalty(0, &t->k, sum_sq, sum_abs, sqrt(sum_sq));
 }
 
 double vise_i_cpu_penalty(const vise_i_backend *b) {
@@ -35,10 +29,10 @@ double vise_i_cpu_penalty(const vise_i_backend *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     double sum_abs = 0;
-    if (t->k1 != 0) {
+    if (t->k.k1 != 0) {
       for (size_t j = 0; j < t->n; j++) sum_abs += fabs((double)t->w[j]);
     }
-    value += penalty_value(t, t->k2 != 0 || t->kF != 0 ? vise_i_cpu_sum_squares(t->w, t->n) : 0, sum_abs);
+    value += penalty_value(t, t->k.k2 != 0 || t->k.kF != 0 ? vise_i_cpu_sum_squares(t->w, t->n) : 0, sum_abs);
   }
   return value;
 }
@@ -57,13 +51,13 @@ void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out) {
 
 vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_cpu_tensor *t,
                                          const vise_i_hyper *hyper) {
-  const bool clip = b->spec.clip_value;
+  const vise_i_box bounds = vise_i_value_bounds(&b->spec.rule, hyper->clip_factor);
   return (vise_i_cpu_shaping){
       .c2 = t->c2,
       .c1 = t->c1,
-      .lo = clip ? (float)(b->spec.clip_lo * hyper->clip_factor) : -INFINITY,
-      .hi = clip ? (float)(b->spec.clip_hi * hyper->clip_factor) : INFINITY,
-      .penalty_last = b->spec.clip_scope == VISE_CLIP_SCOPE_DATA,
+      .lo = (float)bounds.lo,
+      .hi = (float)bounds.hi,
+      .penalty_last = b->spec.rule.clip_scope == VISE_CLIP_SCOPE_DATA,
   };
 }
 
@@ -74,15 +68,6 @@ static uint64_t count_nonfinite(const vise_i_cpu_tensor *t) {
   return count;
 }
 
-/* The factor that makes a norm at most `most`. */
-static double scale_for(const vise_i_step_spec *spec, double norm, double most) {
-  if (spec->clip_norm_torch_eps) {
-    const double scale = most / (norm + TORCH_EPS);
-    return scale > 1 ? 1 : scale; /* NaN stays */
-  }
-  return norm <= most ? 1 : most / norm;
-}
-
 /* The norm that is clipped, over units [first, first + n). */
 static double norm_of(const vise_i_backend *b, size_t first, size_t n) {
   double sum = 0;
@@ -91,21 +76,21 @@ static double norm_of(const vise_i_backend *b, size_t first, size_t n) {
     sum += b->unit_sum_sq[u];
     most = b->unit_max[u] > most ? b->unit_max[u] : most;
   }
-  if (b->spec.clip_norm_p == VISE_NORM_2) return sqrt(sum);
+  if (!vise_i_clips_by_max(&b->spec.rule)) return sqrt(sum);
   return isnan(sum) ? sum : (double)most;
 }
 
 /* Fills unit_scale and the norms of stats. */
 static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  const bool global = b->spec.clip_norm_type == VISE_CLIP_GLOBAL, on = b->spec.clip_norm != 0;
-  const double most = b->spec.clip_norm * hyper->clip_factor;
+  const bool global = b->spec.rule.clip_norm_type == VISE_CLIP_GLOBAL, on = b->spec.rule.clip_norm != 0;
+  const double factor = hyper->clip_factor;
   double sum = 0, clipped_sum = 0, scale = 1;
 
   for (size_t u = 0; u < b->n_units; u++) sum += b->unit_sum_sq[u];
-  if (global && on) scale = scale_for(&b->spec, norm_of(b, 0, b->n_units), most);
+  if (global && on) scale = vise_i_clip_scale(&b->spec.rule, factor, norm_of(b, 0, b->n_units));
 
   for (size_t u = 0; u < b->n_units; u++) {
-    if (!global && on) scale = scale_for(&b->spec, norm_of(b, u, 1), most);
+    if (!global && on) scale = vise_i_clip_scale(&b->spec.rule, factor, norm_of(b, u, 1));
     b->unit_scale[u] = (float)scale;
     if (scale != 1) stats->norm_clipped = true;
     clipped_sum += scale * scale * b->unit_sum_sq[u];
@@ -126,8 +111,8 @@ typedef struct reduce_work {
 static vise_i_cpu_sums sum_range(const reduce_work *work, size_t first, size_t n) {
   const vise_i_cpu_tensor *t = work->tensor;
   vise_i_cpu_sums sums = {0};
-  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, work->penalized, t->k1 != 0,
-                      work->b->spec.clip_value, work->want_max, &sums);
+  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, work->penalized, t->k.k1 != 0,
+                      work->b->spec.rule.clip_value, work->want_max, &sums);
   return sums;
 }
 
@@ -168,8 +153,8 @@ static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor 
       .b = b,
       .tensor = t,
       .shaping = vise_i_cpu_shaping_of(b, t, hyper),
-      .penalized = t->k2 != 0 || t->k1 != 0 || t->kF != 0,
-      .want_max = b->spec.clip_norm != 0 && b->spec.clip_norm_p == VISE_NORM_INF,
+      .penalized = vise_i_is_penalized(&t->k),
+      .want_max = vise_i_clips_by_max(&b->spec.rule),
   };
 
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
@@ -190,7 +175,7 @@ bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vi
   bool finite = true;
   int first_overflow = -1; /* of the gradient with penalties */
 
-  vise_i_cpu_set_penalty(b, !b->spec.prox_l1);
+  vise_i_cpu_set_penalty(b, !b->spec.rule.prox_l1);
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     const vise_i_cpu_sums all = reduce_tensor(b, t, hyper);

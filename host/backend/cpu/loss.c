@@ -57,7 +57,7 @@ static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weig
                           uint64_t *n_correct) {
   const float *z = b->act[b->net->n_layers - 1];
   float *d = b->delta[0], *most = b->row_tmp[0], *a = b->row_tmp[1], *c = b->row_tmp[2], *own = b->row_tmp[3];
-  const double smoothing = b->spec.label_smoothing;
+  const double smoothing = b->spec.rule.label_smoothing;
   const double all_weights = b->class_weights ? b->class_weight_sum : (double)n_out;
   int32_t *arg = (int32_t *)(void *)a; /* read before a is written */
   uint64_t correct = 0;
@@ -167,9 +167,9 @@ static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale)
   for (size_t k = 0; k < n_out; k++) {
     const float *zk = z + k * n, *yk = b->y + k * n;
     float *dk = b->delta[0] + k * n;
-    if (b->spec.loss == VISE_LOSS_MSE) squared_row(zk, yk, dk, b->row_weight, sum, n, scale);
-    if (b->spec.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
-    if (b->spec.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.rule.loss == VISE_LOSS_MSE) squared_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.rule.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.rule.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
   }
 
   for (size_t r = 0; r < n; r++) total += (double)b->row_weight[r] * sum[r];
@@ -201,7 +201,7 @@ void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *los
   const double n_entries = weight_sum * (double)n_out;
   *n_correct = 0;
 
-  switch (b->spec.loss) {
+  switch (b->spec.rule.loss) {
     case VISE_LOSS_CROSS_ENTROPY:
       cross_entropy(b, n_out, n, weight_sum, loss, n_correct);
       return;
@@ -210,9 +210,9 @@ void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *los
       *n_correct = count_correct(b, n_out, n);
       return;
     case VISE_LOSS_MSE:
-      if (b->spec.mse_reduction == VISE_MSE_MEAN) {
+      if (b->spec.rule.mse_reduction == VISE_MSE_MEAN) {
         *loss = by_outputs(b, n_out, n, (float)(2 / n_entries)) / n_entries;
-      } else if (b->spec.mse_reduction == VISE_MSE_HALF_SUM) {
+      } else if (b->spec.rule.mse_reduction == VISE_MSE_HALF_SUM) {
         *loss = by_outputs(b, n_out, n, 1.0f) / 2;
       } else {
         *loss = by_outputs(b, n_out, n, (float)(1 / weight_sum)) / (2 * weight_sum);

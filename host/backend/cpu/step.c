@@ -3,6 +3,7 @@
 
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/nonfinite.h"
+#include "host/backend/projection.h"
 
 void vise_i_cpu_gradient_of_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct) {
   for (size_t first = batch->first; first < batch->end; first += b->chunk) {
@@ -58,16 +59,18 @@ vise_status vise_i_cpu_step(vise_i_backend *b, const vise_i_data *data, vise_i_c
   if (delta) s.loss = external_loss;
   const bool finite = vise_i_cpu_reduce_gradient(b, hyper, &s) && isfinite(s.loss);
   vise_i_cpu_set_box(b, hyper);
-  s.skipped = !finite && b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
+  s.skipped = vise_i_must_skip(&b->spec.rule, finite);
+  vise_i_count_step(&b->spec.rule, &b->counters, s.skipped);
 
   if (s.skipped) {
-    b->counters.consecutive_skips++;
     vise_i_cpu_count_bounds(b);
     status = vise_i_after_skip(&b->spec, b->counters.consecutive_skips, &s, err);
   } else {
-    b->counters.consecutive_skips = 0;
     vise_i_cpu_update(b, hyper);
-    if (b->spec.assert_projection) VISE_TRY(vise_i_cpu_check_projection(b, err));
+    if (b->spec.assert_projection) {
+      const vise_array weights = vise_array_of(b->params, VISE_F32, 1, b->net->n_params);
+      VISE_TRY(vise_i_verify_projection(&b->spec, &weights, b->mask, hyper->clamp_factor, err));
+    }
   }
 
   vise_i_cpu_sum_bounds(b, &s);

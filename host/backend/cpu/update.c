@@ -128,36 +128,36 @@ static update_function *const functions[N_DIRECTIONS][N_GENERALITIES] = {
     ROW(SGD), ROW(SGD_MOMENTUM), ROW(SGD_NESTEROV), ROW(RMSPROP), ROW(RMSPROP_MOMENTUM), ROW(ADAM),
 };
 
-static direction direction_of(const vise_i_step_spec *spec) {
-  const bool momentum = spec->momentum > 0;
-  if (spec->optimizer == VISE_ADAM) return ADAM;
-  if (spec->optimizer == VISE_RMSPROP) return momentum ? RMSPROP_MOMENTUM : RMSPROP;
+static direction direction_of(const vise_i_rule *rule) {
+  const bool momentum = rule->momentum > 0;
+  if (rule->optimizer == VISE_ADAM) return ADAM;
+  if (rule->optimizer == VISE_RMSPROP) return momentum ? RMSPROP_MOMENTUM : RMSPROP;
   if (!momentum) return SGD;
-  return spec->nesterov ? SGD_NESTEROV : SGD_MOMENTUM;
+  return rule->nesterov ? SGD_NESTEROV : SGD_MOMENTUM;
 }
 
 static generality generality_of(const vise_i_backend *b, const vise_i_cpu_tensor *t) {
-  const vise_i_step_spec *spec = &b->spec;
+  const vise_i_rule *rule = &b->spec.rule;
   if (t->mask) return MASKED;
-  if (spec->clip_value || spec->max_update > 0 || t->k1 != 0 || t->k2d != 0) return GENERAL;
+  if (rule->clip_value || rule->max_update > 0 || t->k.k1 != 0 || t->k.k2d != 0) return GENERAL;
   if (t->c2 == 0) return PLAIN;
-  return spec->clip_scope == VISE_CLIP_SCOPE_DATA ? GENERAL : L2;
+  return rule->clip_scope == VISE_CLIP_SCOPE_DATA ? GENERAL : L2;
 }
 
 static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hyper) {
-  const vise_i_step_spec *spec = &b->spec;
+  const vise_i_rule *rule = &b->spec.rule;
 
   return (update_args){
       .lr = (float)hyper->lr,
-      .cap = spec->max_update > 0 ? (float)spec->max_update : INFINITY,
-      .mu = (float)spec->momentum,
-      .rho = (float)spec->rho,
-      .rho_rest = (float)(1 - spec->rho),
-      .beta1 = (float)spec->beta1,
-      .beta1_rest = (float)(1 - spec->beta1),
-      .beta2 = (float)spec->beta2,
-      .beta2_rest = (float)(1 - spec->beta2),
-      .eps = (float)spec->eps,
+      .cap = (float)vise_i_update_cap(rule),
+      .mu = (float)rule->momentum,
+      .rho = (float)rule->rho,
+      .rho_rest = (float)(1 - rule->rho),
+      .beta1 = (float)rule->beta1,
+      .beta1_rest = (float)(1 - rule->beta1),
+      .beta2 = (float)rule->beta2,
+      .beta2_rest = (float)(1 - rule->beta2),
+      .eps = (float)rule->eps,
       .correct1 = (float)(1 / (1 - b->counters.beta1_t)),
       .correct2 = (float)(1 / (1 - b->counters.beta2_t)),
   };
@@ -200,15 +200,13 @@ static void update_part(void *context, size_t part, size_t n_parts) {
 
 static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
   const vise_i_cpu_tensor *t = &b->tensors[index];
-  const double keep = 1 - hyper->lr * t->k2d;
-
   a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
-  a.keep = keep < 0 ? 0.0f : (float)keep;
-  a.shrink = b->spec.prox_l1 ? (float)(hyper->lr * t->k1) : 0.0f;
+  a.keep = (float)vise_i_decay(&t->k, hyper->lr);
+  a.shrink = (float)vise_i_shrinkage(&b->spec.rule, &t->k, hyper->lr);
   a.lo = t->lo;
   a.hi = t->hi;
 
-  update_work work = {b, t, functions[direction_of(&b->spec)][generality_of(b, t)], a};
+  update_work work = {b, t, functions[direction_of(&b->spec.rule)][generality_of(b, t)], a};
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
   vise_i_team_run(team, update_part, &work);
 
@@ -222,12 +220,9 @@ static void update_tensor(vise_i_backend *b, size_t index, update_args a, const 
 }
 
 void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper) {
-  b->counters.applied_steps++;
-  b->counters.beta1_t *= b->spec.beta1;
-  b->counters.beta2_t *= b->spec.beta2;
   const update_args common = common_args(b, hyper);
   for (size_t i = 0; i < b->net->n_tensors; i++) update_tensor(b, i, common, hyper);
-  if (b->spec.max_norm > 0) {
+  if (b->spec.rule.max_norm > 0) {
     vise_i_cpu_max_norm(b);
     vise_i_cpu_count_bounds(b);
   }

@@ -33,22 +33,16 @@ static void cpu64_destroy(vise_i_backend *b) {
   free(b);
 }
 
-static bool keeps_moment1(const vise_i_step_spec *spec) {
-  return spec->optimizer == VISE_ADAM || spec->momentum > 0;
-}
-
-static bool keeps_moment2(const vise_i_step_spec *spec) {
-  return spec->optimizer == VISE_ADAM || spec->optimizer == VISE_RMSPROP;
-}
-
 static vise_status alloc_state(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n = b->net->n_params;
 
   VISE_TRY(vise_i_alloc_zero(&b->params, n, sizeof *b->params, "weights", err));
   VISE_TRY(vise_i_alloc_zero(&b->grad, n, sizeof *b->grad, "gradient", err));
-  if (keeps_moment1(&b->spec)) VISE_TRY(vise_i_alloc_zero(&b->moment1, n, sizeof *b->moment1, "first moments", err));
-  if (keeps_moment2(&b->spec)) VISE_TRY(vise_i_alloc_zero(&b->moment2, n, sizeof *b->moment2, "second moments", err));
+  if (vise_i_keeps_moment1(&b->spec.rule))
+    VISE_TRY(vise_i_alloc_zero(&b->moment1, n, sizeof *b->moment1, "first moments", err));
+  if (vise_i_keeps_moment2(&b->spec.rule))
+    VISE_TRY(vise_i_alloc_zero(&b->moment2, n, sizeof *b->moment2, "second moments", err));
 
   if (b->spec.use_mask) {
     VISE_TRY(vise_i_alloc(&b->mask, n, sizeof *b->mask, "mask", err));
@@ -165,7 +159,7 @@ static vise_status cpu64_project(vise_i_backend *b, const vise_i_hyper *hyper, v
 
 static vise_status cpu64_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err) {
   vise_status status = VISE_OK;
-  VISE_TRY(vise_i_cpu64_check_data(b, data, b->spec.loss != VISE_LOSS_EXTERNAL, err));
+  VISE_TRY(vise_i_cpu64_check_data(b, data, b->spec.rule.loss != VISE_LOSS_EXTERNAL, err));
   b->bound = *data;
   b->is_bound = true;
   b->order = NULL;
@@ -201,7 +195,7 @@ static vise_status cpu64_run(vise_i_backend *b, size_t first, size_t batch, size
 
   openblas_set_num_threads(b->spec.n_threads);
   VISE_TRY(check_batch(b, batch, err));
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss has steps one by one only");
     goto done;
   }
@@ -231,7 +225,7 @@ static vise_status cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
 
   openblas_set_num_threads(b->spec.n_threads);
   VISE_TRY(check_batch(b, n, err));
-  if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
+  if ((b->spec.rule.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss, and it alone, takes a delta");
     goto done;
   }
@@ -273,7 +267,7 @@ static vise_status cpu64_full_gradient(vise_i_backend *b, const vise_i_data *dat
   uint64_t n_correct;
 
   openblas_set_num_threads(b->spec.n_threads);
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     status = vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: the external loss has no gradient of its own");
     goto done;
   }

@@ -70,8 +70,6 @@ double vise_i_cpu64_activation_derivative(vise_activation kind, double v);
 
 /* ---- loss.c ---------------------------------------------------------------------------------------------------- */
 
-/* What the sum over rows (and outputs) of the weighted loss is divided by. */
-double vise_i_cpu64_loss_denominator(const vise_i_backend *b, double sum_weights);
 /* The part of the loss that the n gathered rows with outputs z [n, K] contribute; fills delta = dL/dz [n, K] and adds
    the number of correctly classified rows to *n_correct. */
 double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
@@ -89,12 +87,6 @@ VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise
 
 /* ---- penalty.c ------------------------------------------------------------------------------------------------- */
 
-/* The strengths that hold for one tensor: 0 for a bias unless biases are penalized. */
-typedef struct vise_i_cpu64_strengths {
-  double k2, k1, kF, k2d;
-} vise_i_cpu64_strengths;
-vise_i_cpu64_strengths vise_i_cpu64_tensor_strengths(const vise_i_backend *b, size_t tensor);
-
 /* Value of the penalties at the current weights (k1 sum |w| also when L1 is applied by its proximal map). */
 double vise_i_cpu64_penalty(const vise_i_backend *b);
 /* grad += gradient of the penalties at the current weights; L1's subgradient only if with_l1. */
@@ -106,14 +98,14 @@ void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, do
 double vise_i_cpu64_norm2(const double *v, size_t n);
 /* max |v|; NaN if an element is NaN. */
 double vise_i_cpu64_norm_inf(const double *v, size_t n);
-/* Clips grad by value to factor * [clip_lo, clip_hi]; counts per tensor. Does nothing when value clip is off. */
+/* Clips grad by value; counts per tensor. Does nothing when value clip is off. */
 void vise_i_cpu64_clip_value(vise_i_backend *b, double factor);
-/* Clips grad by norm to M = factor * clip_norm; true if something was scaled. Does nothing when norm clip is off. */
+/* Clips grad by norm; true if something was scaled. Does nothing when norm clip is off. */
 bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor);
 
 /* ---- optimizer.c ----------------------------------------------------------------------------------------------- */
 
-/* Advances t, and updates moments and weights from grad: direction, cap, decoupled decay, proximal L1. */
+/* Updates moments and weights from grad: direction, cap, decoupled decay, proximal L1. The counters are this step's. */
 void vise_i_cpu64_update(vise_i_backend *b, double lr);
 
 /* ---- project.c ------------------------------------------------------------------------------------------------- */
@@ -123,10 +115,6 @@ void vise_i_cpu64_apply_mask(vise_i_backend *b);
 void vise_i_cpu64_project(vise_i_backend *b, double clamp_factor);
 /* Counts entries at their bounds, per tensor and into stats. */
 void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step_stats *stats);
-/* Verifies mask, box and max-norm: VISE_ERR_INTERNAL names the entry that breaks one. NaN passes. */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_verify_projection(const vise_i_backend *b, double clamp_factor,
-                                                            vise_error *err);
-
 /* ---- step.c ---------------------------------------------------------------------------------------------------- */
 
 /* One step on rows[0..n) of data (docs/step.md, 1 to 13). stats (without step and epoch) is filled when the

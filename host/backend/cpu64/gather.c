@@ -26,7 +26,7 @@ static bool has_labels(const vise_i_backend *b, const vise_i_data *data) {
 vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
                                     vise_error *err) {
   size_t n_in = b->net->widths[0], n_out = vise_i_cpu64_n_outputs(b);
-  bool binary = n_out == 1 && (b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE);
+  bool binary = n_out == 1 && (b->spec.rule.loss == VISE_LOSS_BCE || b->spec.rule.loss == VISE_LOSS_HINGE);
   size_t n_targets;
 
   if (data->x.n_cols != n_in) {
@@ -43,7 +43,7 @@ vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *
     return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
   }
 
-  if (b->spec.loss == VISE_LOSS_CROSS_ENTROPY && !has_labels(b, data)) {
+  if (b->spec.rule.loss == VISE_LOSS_CROSS_ENTROPY && !has_labels(b, data)) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
   }
   if (b->spec.class_weights && !has_labels(b, data) && !binary) {

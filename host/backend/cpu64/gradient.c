@@ -92,7 +92,7 @@ vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, co
   VISE_TRY(vise_i_cpu64_check_data(b, data, !delta, err));
   if (!delta) {
     VISE_TRY(vise_i_cpu64_sum_weights(b, data, rows, n, &sum_weights, err));
-    denominator = vise_i_cpu64_loss_denominator(b, sum_weights);
+    denominator = vise_i_loss_denominator(&b->spec.rule, sum_weights, (double)vise_i_cpu64_n_outputs(b));
   }
 
   memset(grad, 0, b->net->n_params * sizeof *grad);

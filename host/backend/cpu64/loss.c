@@ -1,27 +1,12 @@
 /*
  * Losses. For each there is a row function: value and gradient of the row's loss, unreduced. The loss of a batch is
  *   sum_i r_i * c_i * row_i / D,   r_i the row weight, c_i the class weight of its label (cross-entropy has c inside
- * row_i), with D from vise_i_cpu64_loss_denominator. Without weights D is N, N*K or 1; PyTorch's rule for weights
+ * row_i), with D from vise_i_loss_denominator. Without weights D is N, N*K or 1; PyTorch's rule for weights
  * replaces N by their sum. Weights that sum to 0 make the loss 0/0, which the non-finite policy handles.
  */
 #include <math.h>
 
 #include "host/backend/cpu64/cpu64.h"
-
-double vise_i_cpu64_loss_denominator(const vise_i_backend *b, double sum_weights) {
-  double n_out = (double)vise_i_cpu64_n_outputs(b);
-
-  switch (b->spec.loss) {
-    case VISE_LOSS_MSE:
-      if (b->spec.mse_reduction == VISE_MSE_HALF_SUM) return 1;
-      return b->spec.mse_reduction == VISE_MSE_MEAN ? sum_weights * n_out : sum_weights;
-    case VISE_LOSS_HUBER:
-    case VISE_LOSS_BCE:
-      return sum_weights * n_out;
-    default:
-      return sum_weights;
-  }
-}
 
 /* factor * sum (z - y)^2, factor 1/2 or, for `mean`, 1. Gradient 2 * factor * (z - y). */
 static double mse_row(double factor, const double *z, const double *y, size_t n_out, double *delta) {
@@ -74,7 +59,7 @@ static double hinge_row(const double *z, const double *y, size_t n_out, double *
  * Gradient: (1 - q) c_t (p_k - [k = t]) + q/K (p_k sum c - c_k).
  */
 static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t t, size_t n_out, double *delta) {
-  double q = b->spec.label_smoothing, max = z[0], sum_exp = 0, sum_c = 0, smooth = 0, log_sum, c_t;
+  double q = b->spec.rule.label_smoothing, max = z[0], sum_exp = 0, sum_c = 0, smooth = 0, log_sum, c_t;
 
   for (size_t k = 1; k < n_out; k++) max = z[k] > max ? z[k] : max;
   for (size_t k = 0; k < n_out; k++) sum_exp += exp(z[k] - max);
@@ -99,7 +84,7 @@ static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t
 static double row_loss(const vise_i_backend *b, const double *z, const double *y, size_t label, double *delta) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
 
-  switch (b->spec.loss) {
+  switch (b->spec.rule.loss) {
     case VISE_LOSS_CROSS_ENTROPY:
       return cross_entropy_row(b, z, label, n_out, delta);
     case VISE_LOSS_BCE:
@@ -109,7 +94,7 @@ static double row_loss(const vise_i_backend *b, const double *z, const double *y
     case VISE_LOSS_HINGE:
       return hinge_row(z, y, n_out, delta);
     default:
-      return mse_row(b->spec.mse_reduction == VISE_MSE_MEAN ? 1 : 0.5, z, y, n_out, delta);
+      return mse_row(b->spec.rule.mse_reduction == VISE_MSE_MEAN ? 1 : 0.5, z, y, n_out, delta);
   }
 }
 
@@ -131,14 +116,13 @@ static bool row_is_correct(const double *z, const double *y, size_t label, size_
 double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
                          uint64_t *n_correct) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
-  bool classification =
-      b->spec.loss == VISE_LOSS_CROSS_ENTROPY || b->spec.loss == VISE_LOSS_BCE || b->spec.loss == VISE_LOSS_HINGE;
+  bool classification = vise_i_loss_classifies(b->spec.rule.loss);
   double sum = 0;
 
   for (size_t i = 0; i < n; i++) {
     const double *z_row = z + i * n_out, *y_row = b->targets + i * n_out;
     double *delta_row = delta + i * n_out, weight = b->row_weights[i];
-    if (b->spec.loss != VISE_LOSS_CROSS_ENTROPY) weight *= vise_i_cpu64_class_weight(b, b->labels[i], y_row[0]);
+    if (b->spec.rule.loss != VISE_LOSS_CROSS_ENTROPY) weight *= vise_i_cpu64_class_weight(b, b->labels[i], y_row[0]);
     sum += weight * row_loss(b, z_row, y_row, b->labels[i], delta_row);
     for (size_t k = 0; k < n_out; k++) delta_row[k] = weight * delta_row[k] / denominator;
     if (classification && row_is_correct(z_row, y_row, b->labels[i], n_out)) *n_correct += 1;

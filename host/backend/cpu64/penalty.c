@@ -7,12 +7,6 @@
 
 #include "host/backend/cpu64/cpu64.h"
 
-vise_i_cpu64_strengths vise_i_cpu64_tensor_strengths(const vise_i_backend *b, size_t tensor) {
-  vise_i_cpu64_strengths none = {0, 0, 0, 0};
-  vise_i_cpu64_strengths all = {b->spec.k2, b->spec.k1, b->spec.kF, b->spec.k2d};
-  return b->net->tensors[tensor].is_bias && !b->spec.penalize_bias ? none : all;
-}
-
 static size_t n_elements(const vise_i_tensor *tensor) {
   return tensor->n_rows * tensor->n_cols;
 }
@@ -20,7 +14,7 @@ static size_t n_elements(const vise_i_tensor *tensor) {
 double vise_i_cpu64_penalty(const vise_i_backend *b) {
   double value = 0;
   for (size_t t = 0; t < b->net->n_tensors; t++) {
-    vise_i_cpu64_strengths k = vise_i_cpu64_tensor_strengths(b, t);
+    const vise_i_strengths k = vise_i_strengths_of(&b->spec.rule, b->net->tensors[t].is_bias);
     const double *w = b->params + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);
     double sum_squares = 0, sum_abs = 0;
@@ -30,9 +24,7 @@ double vise_i_cpu64_penalty(const vise_i_backend *b) {
       sum_abs += fabs(w[i]);
     }
 
-    if (k.k2 != 0) value += 0.5 * k.k2 * sum_squares;
-    if (k.k1 != 0) value += k.k1 * sum_abs;
-    if (k.kF != 0) value += k.kF * vise_i_cpu64_norm2(w, n);
+    value = vise_i_add_penalty(value, &k, sum_squares, sum_abs, k.kF != 0 ? vise_i_cpu64_norm2(w, n) : 0);
   }
 
   return value;
@@ -45,7 +37,7 @@ static double sign(double w) {
 
 void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, double *grad) {
   for (size_t t = 0; t < b->net->n_tensors; t++) {
-    vise_i_cpu64_strengths k = vise_i_cpu64_tensor_strengths(b, t);
+    const vise_i_strengths k = vise_i_strengths_of(&b->spec.rule, b->net->tensors[t].is_bias);
     const double *w = b->params + b->net->tensors[t].offset;
     double *g = grad + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);

@@ -4,6 +4,7 @@
 
 #include "host/backend/cpu64/cpu64.h"
 #include "host/backend/nonfinite.h"
+#include "host/backend/projection.h"
 
 static uint64_t count_nonfinite(const vise_i_backend *b, size_t tensor) {
   const vise_i_tensor *info = &b->net->tensors[tensor];
@@ -23,7 +24,7 @@ static int first_bad_tensor(const vise_i_backend *b) {
 
 /* Steps 3 to 6: counts, penalties and clips, all on b->grad; fills their part of stats. */
 static void shape_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  bool with_l1 = !b->spec.prox_l1;
+  bool with_l1 = !b->spec.rule.prox_l1;
 
   memset(b->tensor_stats, 0, sizeof b->tensor_stats);
   for (size_t t = 0; t < b->net->n_tensors; t++) {
@@ -32,7 +33,7 @@ static void shape_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_st
   }
   stats->bad_tensor = first_bad_tensor(b);
 
-  if (b->spec.clip_scope == VISE_CLIP_SCOPE_TOTAL) {
+  if (b->spec.rule.clip_scope == VISE_CLIP_SCOPE_TOTAL) {
     vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
     if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
   }
@@ -43,16 +44,10 @@ static void shape_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_st
   stats->norm_clipped = vise_i_cpu64_clip_norm(b, hyper->clip_factor);
   stats->grad_norm_clipped = vise_i_cpu64_norm2(b->grad, b->net->n_params);
 
-  if (b->spec.clip_scope == VISE_CLIP_SCOPE_DATA) {
+  if (b->spec.rule.clip_scope == VISE_CLIP_SCOPE_DATA) {
     vise_i_cpu64_add_penalty_gradient(b, with_l1, b->grad);
     if (stats->bad_tensor < 0) stats->bad_tensor = first_bad_tensor(b);
   }
-}
-
-/* Step 7, before any state is written: true when this step must not be applied. */
-static bool must_skip(vise_i_backend *b, const vise_step_stats *stats) {
-  if (isfinite(stats->loss) && isfinite(stats->grad_norm) && stats->bad_tensor < 0) return false;
-  return b->spec.nonfinite != VISE_NONFINITE_PROPAGATE;
 }
 
 vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
@@ -65,17 +60,22 @@ vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const 
   if (delta) s.loss = external_loss;
   s.penalty = vise_i_cpu64_penalty(b);
   shape_gradient(b, hyper, &s);
-  s.skipped = must_skip(b, &s);
+
+  /* Step 7: decided before any state is written. */
+  const bool finite = isfinite(s.loss) && isfinite(s.grad_norm) && s.bad_tensor < 0;
+  s.skipped = vise_i_must_skip(&b->spec.rule, finite);
+  vise_i_count_step(&b->spec.rule, &b->counters, s.skipped);
 
   if (s.skipped) {
-    b->counters.consecutive_skips++;
     status = vise_i_after_skip(&b->spec, b->counters.consecutive_skips, &s, err);
   } else {
-    b->counters.consecutive_skips = 0;
     vise_i_cpu64_update(b, hyper->lr);
     vise_i_cpu64_apply_mask(b);
     vise_i_cpu64_project(b, hyper->clamp_factor);
-    if (b->spec.assert_projection) VISE_TRY(vise_i_cpu64_verify_projection(b, hyper->clamp_factor, err));
+    if (b->spec.assert_projection) {
+      const vise_array weights = vise_array_of(b->params, VISE_F64, 1, b->net->n_params);
+      VISE_TRY(vise_i_verify_projection(&b->spec, &weights, b->mask, hyper->clamp_factor, err));
+    }
   }
 
   vise_i_cpu64_count_bounds(b, hyper->clamp_factor, &s);

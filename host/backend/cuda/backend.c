@@ -22,9 +22,10 @@ static bool is_unfused(const vise_i_step_spec *spec) {
 
 static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err) {
   if (!is_unfused(spec) || spec->steps_per_launch <= 1) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                     "`steps_per_launch` %llu: `step_mode` %s launches each step by itself; leave it 0, or use `step_mode` fused",
-                     (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
+  return vise_i_fail(
+      err, VISE_ERR_UNSUPPORTED,
+      "`steps_per_launch` %llu: `step_mode` %s launches each step by itself; leave it 0, or use `step_mode` fused",
+      (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
 }
 
 /* Lets the kernel of a team use the device's most shared memory, so that no backend takes back what another asked for,
@@ -79,8 +80,8 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
   b->memory_limit = spec->device_memory_limit;
-  b->train.state.beta1_t = b->train.state.beta2_t = 1;
-  b->wide.state.beta1_t = b->wide.state.beta2_t = 1;
+  b->train.state.counters.beta1_t = b->train.state.counters.beta2_t = 1;
+  b->wide.state.counters = b->train.state.counters;
   b->sums_are_old = true;
 
   VISE_TRY(vise_i_cuda_plan(b, err));
@@ -100,16 +101,11 @@ done:
 }
 
 static vise_i_counters get_counters(const vise_i_backend *b) {
-  const vise_k_step_state *state = &b->train.state;
-  return (vise_i_counters){state->applied_steps, state->beta1_t, state->beta2_t, state->consecutive_skips};
+  return b->train.state.counters;
 }
 
 static void set_counters(vise_i_backend *b, const vise_i_counters *counters) {
-  vise_k_step_state *state = &b->train.state;
-  state->applied_steps = counters->applied_steps;
-  state->beta1_t = counters->beta1_t;
-  state->beta2_t = counters->beta2_t;
-  state->consecutive_skips = counters->consecutive_skips;
+  b->train.state.counters = *counters;
 }
 
 static const vise_tensor_stats *tensor_stats(const vise_i_backend *b) {

@@ -41,13 +41,14 @@ static vise_status find_functions(vise_i_blas *out, vise_error *err) {
                        "libcublasLt.so.12); install it or set LD_LIBRARY_PATH, or use `step_mode` fused");
   }
 
-#define X(field, function)                                                                                             \
-  {                                                                                                                    \
-    void *const address = dlsym(out->library, #function);                                                              \
-    if (!address) {                                                                                                    \
-      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` unfused: the cuBLAS that was found has no %s", #function); \
-    }                                                                                                                  \
-    memcpy(&out->field, &address, sizeof address);                                                                     \
+#define X(field, function)                                                                                      \
+  {                                                                                                             \
+    void *const address = dlsym(out->library, #function);                                                       \
+    if (!address) {                                                                                             \
+      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` unfused: the cuBLAS that was found has no %s", \
+                         #function);                                                                            \
+    }                                                                                                           \
+    memcpy(&out->field, &address, sizeof address);                                                              \
   }
   VISE_I_BLAS_TABLE(X)
 #undef X

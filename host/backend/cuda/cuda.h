@@ -24,7 +24,7 @@
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
-#include "host/backend/step_options.h"
+#include "host/backend/step_plan.h"
 #include "host/plan/plan.h"
 #include "kernels/step.h"
 
@@ -224,7 +224,7 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_backend *b, c
 /* Row weight times class weight. */
 double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row);
 /* What the sum of the rows' losses is divided by, from the sum of their factors. */
-double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum);
+double vise_i_cuda_denominator(const vise_i_backend *b, double sum);
 
 /* Where n_rows rows of such data are stored. */
 vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets, size_t n_rows);

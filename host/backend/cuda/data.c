@@ -42,19 +42,8 @@ double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, 
   return factor;
 }
 
-double vise_i_cuda_denominator(const vise_i_step_spec *spec, double sum) {
-  const double n_out = (double)spec->net->widths[spec->net->n_layers];
-
-  switch (spec->loss) {
-    case VISE_LOSS_MSE:
-      if (spec->mse_reduction == VISE_MSE_HALF_SUM) return 1;
-      return spec->mse_reduction == VISE_MSE_MEAN ? sum * n_out : sum;
-    case VISE_LOSS_HUBER:
-    case VISE_LOSS_BCE:
-      return sum * n_out;
-    default:
-      return sum;
-  }
+double vise_i_cuda_denominator(const vise_i_backend *b, double sum) {
+  return vise_i_loss_denominator(&b->spec.rule, sum, (double)b->net->widths[b->net->n_layers]);
 }
 
 /* ---- layout of rows ---- */
@@ -86,7 +75,7 @@ static vise_status make_source(vise_i_backend *b, const vise_array *array, const
   vise_status status = VISE_OK;
   const size_t n = array->n_cols;
   const bool scaled = scaling->shift != NULL;
-  vise_k_source s = {.row_bytes = row_bytes, .type = (vise_k_type)array->dtype, .n_columns = (uint32_t)n};
+  vise_k_source s = {.row_bytes = row_bytes, .type = array->dtype, .n_columns = (uint32_t)n};
 
   if (scaled) s.scaling = scaling->uniform ? VISE_K_SCALE_UNIFORM : VISE_K_SCALE_COLUMNS;
   if (s.scaling == VISE_K_SCALE_UNIFORM) {
@@ -203,5 +192,5 @@ void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vis
   step->y.x = rows->y_row_bytes > 0 ? rows->memory + rows->y_at : NULL;
   step->row_weights = rows->weighted ? (const float *)(const void *)(rows->memory + rows->weights_at) : NULL;
   step->order = NULL;
-  step->options.labels = labels;
+  step->labels = labels;
 }

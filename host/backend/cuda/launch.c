@@ -4,6 +4,7 @@
 
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/unfused.h"
+#include "host/backend/projection.h"
 
 vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err) {
   vise_status status = VISE_OK;
@@ -106,15 +107,13 @@ void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_k_tensor_counts *n = &from->tensors[t];
     const vise_i_tensor *tensor = &b->net->tensors[t];
-    float lo, hi;
-
     b->tensor_stats[t] = (vise_tensor_stats){n->n_nonfinite, n->n_clipped_values, n->n_at_lo, n->n_at_hi};
     s.n_nonfinite += n->n_nonfinite;
     s.n_clipped_values += n->n_clipped_values;
     s.n_at_lo += n->n_at_lo;
     s.n_at_hi += n->n_at_hi;
-    vise_i_step_box(&b->spec, tensor, hyper->clamp_factor, &lo, &hi);
-    if (isfinite(lo) || isfinite(hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
+    const vise_i_box box = vise_i_tensor_box(&b->spec, tensor, hyper->clamp_factor);
+    if (isfinite((float)box.lo) || isfinite((float)box.hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
   }
 
   *stats = s;

@@ -140,7 +140,8 @@ static size_t place_all(vise_i_backend *b) {
   place_team(b, &b->wide, &p, 1);
   place_scales(b, &p, b->scales);
   b->class_weights = b->spec.class_weights ? place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
-  b->external_delta = b->spec.loss == VISE_LOSS_EXTERNAL ? place(&p, b->spec.max_batch * n_out * sizeof(float)) : NULL;
+  b->external_delta =
+      b->spec.rule.loss == VISE_LOSS_EXTERNAL ? place(&p, b->spec.max_batch * n_out * sizeof(float)) : NULL;
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
   return p.at;

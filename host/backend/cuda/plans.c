@@ -17,13 +17,12 @@ done:
 
 vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
   vise_status status;
-  vise_k_step_options options;
   vise_i_plan_machine machine;
   size_t other = 0;
   const vise_i_step_spec *spec = &b->spec;
 
   VISE_TRY(describe_machine(b, &machine, err));
-  vise_i_plan_request request = vise_i_step_request(spec, &machine, &options);
+  vise_i_plan_request request = vise_i_step_request(spec, &machine);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
 
   /* Many rows at a time, if that costs little next to the rest. */

@@ -25,7 +25,7 @@ void vise_i_cuda_unbind(vise_i_backend *b) {
 
 static vise_status make_row_factors(vise_i_backend *b, const vise_i_data *data, vise_error *err) {
   const size_t n = data->x.n_rows;
-  if (b->spec.loss == VISE_LOSS_EXTERNAL || (!data->row_weights && !b->spec.class_weights)) return VISE_OK;
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL || (!data->row_weights && !b->spec.class_weights)) return VISE_OK;
   const vise_status status = vise_i_alloc(&b->bound.row_factors, n, sizeof(double), "weights of rows", err);
   if (status != VISE_OK) return status;
   for (size_t i = 0; i < n; i++) b->bound.row_factors[i] = vise_i_cuda_row_factor(b, data, i);
@@ -83,7 +83,7 @@ done:
 
 vise_status vise_i_cuda_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err) {
   vise_status status;
-  const bool with_targets = b->spec.loss != VISE_LOSS_EXTERNAL;
+  const bool with_targets = b->spec.rule.loss != VISE_LOSS_EXTERNAL;
   size_t available = 0;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
@@ -189,10 +189,8 @@ static void fill_records(vise_i_backend *b, const block *k) {
     }
 
     b->mail->records[i] = (vise_k_step_record){
-        .lr = k->hyper[i].lr,
-        .clip_factor = k->hyper[i].clip_factor,
-        .clamp_factor = k->hyper[i].clamp_factor,
-        .denominator = vise_i_cuda_denominator(&b->spec, sum),
+        .hyper = k->hyper[i],
+        .denominator = vise_i_cuda_denominator(b, sum),
         .first = (uint32_t)(b->bound.resident ? at : i % k->steps_of_piece * k->batch),
         .n_rows = (uint32_t)n,
     };
@@ -312,7 +310,7 @@ static void count_launches(vise_i_backend *b, const block *k, size_t n_done) {
 
 static vise_status run_block(vise_i_backend *b, block *k, size_t *n_done, vise_error *err) {
   vise_status status;
-  k->skips = b->train.state.consecutive_skips;
+  k->skips = b->train.state.counters.consecutive_skips;
   k->verdict_text = (vise_error)VISE_ERROR_INIT;
   k->steps_of_piece = b->bound.resident ? k->n : b->bound.rows[0].n_rows / k->batch;
   fill_records(b, k);
@@ -354,7 +352,7 @@ vise_status vise_i_cuda_run(vise_i_backend *b, size_t first, size_t batch, size_
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_cuda_check_batch(b, batch, err));
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the external loss has steps one by one only"));
   }
 

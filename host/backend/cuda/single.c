@@ -63,7 +63,7 @@ static vise_status check_step(vise_i_backend *b, const vise_i_data *data, const 
   const size_t n = data->x.n_rows, n_out = b->net->widths[b->net->n_layers];
 
   VISE_TRY(vise_i_cuda_check_batch(b, n, err));
-  if ((b->spec.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
+  if ((b->spec.rule.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the external loss, and it alone, takes a delta"));
   }
 
@@ -79,18 +79,14 @@ done:
 }
 
 static vise_k_step_record record_of(const vise_i_hyper *hyper, double denominator, size_t n) {
-  return (vise_k_step_record){.lr = hyper->lr,
-                              .clip_factor = hyper->clip_factor,
-                              .clamp_factor = hyper->clamp_factor,
-                              .denominator = denominator,
-                              .n_rows = (uint32_t)n};
+  return (vise_k_step_record){.hyper = *hyper, .denominator = denominator, .n_rows = (uint32_t)n};
 }
 
 vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const vise_array *delta, double external_loss,
                              const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err) {
   vise_status status;
   const size_t n = data->x.n_rows;
-  uint64_t skips = b->train.state.consecutive_skips;
+  uint64_t skips = b->train.state.counters.consecutive_skips;
   vise_k_step step = b->train.step;
   vise_k_source x, y;
   double sum = 0;
@@ -107,7 +103,7 @@ vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const v
   if (delta) VISE_TRY(send_delta(b, delta, err));
 
   for (size_t i = 0; i < n; i++) sum += delta ? 1 : vise_i_cuda_row_factor(b, data, i);
-  b->mail->records[0] = record_of(hyper, delta ? 1 : vise_i_cuda_denominator(&b->spec, sum), n);
+  b->mail->records[0] = record_of(hyper, delta ? 1 : vise_i_cuda_denominator(b, sum), n);
   b->mail->records[0].external_loss = external_loss;
   vise_i_cuda_read_rows(b, &step, &x, &y, &rows, !delta && vise_i_has_labels(b->net, data));
   step.n_steps = 1;
@@ -305,7 +301,7 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data
   const vise_i_hyper hyper = {0, 1, 1};
 
   VISE_TRY(vise_i_cuda_enter(b, err));
-  if (b->spec.loss == VISE_LOSS_EXTERNAL) {
+  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the external loss has no gradient of its own"));
   }
   VISE_TRY(vise_i_cuda_check_data(b, data, true, err));
@@ -320,12 +316,12 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data
     const size_t m = is_last ? n - first : p.layout.n_rows;
     vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_GRADIENT_ONLY);
     if (!is_last) { /* penalties come once, with the last part */
-      step.options.k2 = step.options.k1 = step.options.kF = 0;
+      step.rule.k2 = step.rule.k1 = step.rule.kF = 0;
       step.weight_sums_needed = 0;
     }
 
     b->wide.state.parity = b->train.state.parity;
-    b->mail->records[0] = record_of(&hyper, vise_i_cuda_denominator(&b->spec, sum), m);
+    b->mail->records[0] = record_of(&hyper, vise_i_cuda_denominator(b, sum), m);
     VISE_TRY(run_part(b, &p, &step, first, m, err));
 
     data_loss += b->mail->stats[0].loss;

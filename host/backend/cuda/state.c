@@ -97,8 +97,7 @@ done:
 
 static vise_status launch_project(vise_i_backend *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
   vise_status status;
-  b->mail->records[0] =
-      (vise_k_step_record){.clip_factor = 1, .clamp_factor = clamp_factor, .denominator = 1, .n_rows = 1};
+  b->mail->records[0] = (vise_k_step_record){.hyper = {0, 1, clamp_factor}, .denominator = 1, .n_rows = 1};
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
 done:
@@ -117,14 +116,10 @@ done:
 /* A projection without bounds: it changes no weight and sums them all. */
 vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
   vise_i_cuda_team open = b->train;
-  vise_k_step_options *options = &open.step.options;
   if (!b->sums_are_old || !b->train.step.weight_sums_needed) return VISE_OK;
 
-  for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) {
-    options->box_lo[l] = -INFINITY;
-    options->box_hi[l] = INFINITY;
-  }
-  options->max_norm = 0;
+  for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) open.step.layers[l].box = (vise_i_box){-INFINITY, INFINITY};
+  open.step.rule.max_norm = 0;
   open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
 

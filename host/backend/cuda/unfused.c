@@ -37,7 +37,7 @@ static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
   }
   u->workspace = place(u, u->n_workspace);
 
-  for (uint32_t l = 0; l + 1 < step->n_layers && step->options.activation == VISE_K_RELU; l++) {
+  for (uint32_t l = 0; l + 1 < step->n_layers && step->activation == VISE_RELU; l++) {
     u->mask_ld[l] = (int64_t)vise_i_round_up(step->layers[l].n_out, MASK_ALIGN);
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
   }
@@ -145,7 +145,7 @@ static vise_status launch_forward(vise_i_backend *b, const vise_k_unfused *k, co
 
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
-    const bool plain = l + 1 == step->n_layers || step->options.activation == VISE_K_IDENTITY;
+    const bool plain = l + 1 == step->n_layers || step->activation == VISE_IDENTITY;
     const bool add_bias = step->has_bias && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
 
     MULTIPLY(&shape->forward[l]);
@@ -167,7 +167,7 @@ static vise_status launch_backward(vise_i_backend *b, const vise_k_unfused *k, c
   for (uint32_t l = step->n_layers; l-- > 0;) {
     if (l > 0) {
       MULTIPLY(&shape->delta[l - 1]);
-      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->options.activation != VISE_K_IDENTITY) {
+      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->activation != VISE_IDENTITY) {
         LAUNCH(vise_k_unfused_slope(k, l - 1, shape->n_rows, b->steps));
       }
     }
@@ -182,17 +182,17 @@ done:
 
 static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, uint32_t n_rows, vise_error *err) {
   vise_status status = VISE_OK;
-  const vise_k_step_options *o = &k->step.options;
+  const vise_i_rule *rule = &k->step.rule;
   const uint32_t n_sms = b->unfused->n_sms;
 
-  if (o->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
+  if (rule->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
   LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->steps));
   if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->steps));
   LAUNCH(vise_k_unfused_decide(k, b->steps));
   LAUNCH(vise_k_unfused_update(k, n_sms, b->steps));
 
-  if (o->max_norm == 0) goto done;
-  if (o->max_norm_tensor) LAUNCH(vise_k_unfused_norms(k, 1, b->steps));
+  if (rule->max_norm == 0) goto done;
+  if (vise_i_bounds_tensor_norms(rule)) LAUNCH(vise_k_unfused_norms(k, 1, b->steps));
   LAUNCH(vise_k_unfused_max_norm(k, b->steps));
 
 done:
@@ -248,7 +248,7 @@ static bool same_source(const vise_k_source *a, const vise_k_source *b) {
 /* Compares all that may differ between steps of one backend. */
 static bool same_step(const vise_k_step *a, const vise_k_step *b) {
   return same_source(&a->x, &b->x) && same_source(&a->y, &b->y) && a->order == b->order &&
-         a->row_weights == b->row_weights && a->options.labels == b->options.labels;
+         a->row_weights == b->row_weights && a->labels == b->labels;
 }
 
 static vise_status capture(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,

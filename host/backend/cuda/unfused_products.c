@@ -222,7 +222,7 @@ static void try_epilogue(const vise_i_backend *b, request *r, size_t *n, cublasL
 static vise_status open_forward(vise_i_backend *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
-  const bool last = l + 1 == step->n_layers, relu = !last && step->options.activation == VISE_K_RELU;
+  const bool last = l + 1 == step->n_layers, relu = !last && step->activation == VISE_RELU;
   const uint64_t z = !last && step->has_pre ? layer->pre : layer->out;
   const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = last ? CUDA_R_32F : in;
   size_t n = 0;
@@ -309,7 +309,7 @@ vise_status vise_i_unfused_open_shape(vise_i_backend *b, vise_i_unfused_shape *s
   const vise_k_step *step = &b->train.step;
 
   for (size_t l = 0; l < step->n_layers; l++) {
-    const bool hidden = l + 1 < step->n_layers, relu = hidden && step->options.activation == VISE_K_RELU;
+    const bool hidden = l + 1 < step->n_layers, relu = hidden && step->activation == VISE_RELU;
     if (hidden) VISE_TRY(open_delta(b, shape, l, relu, err));
     VISE_TRY(open_forward(b, shape, l, err));
 

@@ -5,19 +5,19 @@
 #include "kernels/gather_bytes.h"
 #include "tests/emulation/kernel_tests/kernel_rig.h"
 
-static size_t element_bytes(vise_k_type type) {
+static size_t element_bytes(vise_dtype type) {
   static const size_t bytes[] = {1, 4, 8, 4, 8};
   return bytes[type];
 }
 
-static void fill(vise_k_type type, unsigned char *x, size_t n_bytes, uint64_t *state) {
+static void fill(vise_dtype type, unsigned char *x, size_t n_bytes, uint64_t *state) {
   for (size_t i = 0; i + 4 <= n_bytes; i += 4) {
     const uint32_t bits = rig_draw(state);
     memcpy(x + i, &bits, 4);
   }
   for (size_t i = n_bytes / 4 * 4; i < n_bytes; i++) x[i] = (unsigned char)rig_draw(state);
 
-  if (type == VISE_K_I64) {  // many of medium size; some that round differently through double
+  if (type == VISE_I64) {  // many of medium size; some that round differently through double
     for (size_t i = 0; i + 8 <= n_bytes; i += 16) {
       const int64_t tie = ((int64_t)1 << 60) + ((int64_t)1 << 36) + 1, middling = (int64_t)rig_draw(state) - 1000000000;
       const int64_t value = i % 64 == 0 ? tie : middling;
@@ -25,7 +25,7 @@ static void fill(vise_k_type type, unsigned char *x, size_t n_bytes, uint64_t *s
     }
   }
 
-  if (type == VISE_K_F64) {  // not all outside the range of float
+  if (type == VISE_F64) {  // not all outside the range of float
     for (size_t i = 0; i + 8 <= n_bytes; i += 16) {
       const double value = ((double)rig_draw(state) - 2e9) * 1e-9;
       memcpy(x + i, &value, 8);
@@ -42,30 +42,32 @@ static float expected(const vise_k_source *s, const double *shift, const double 
   float plain = 0;
 
   switch (s->type) {
-    case VISE_K_U8:
+    case VISE_U8:
       if (s->scaling == VISE_K_SCALE_NONE) return (float)*at;
       if (s->scaling == VISE_K_SCALE_UNIFORM) return (float)((*at - s->shift) / scale);
       x = *at;
       break;
-    case VISE_K_I32:
+    case VISE_I32:
       memcpy(&i32, at, 4);
       x = i32;
       plain = (float)i32;
       break;
-    case VISE_K_I64:
+    case VISE_I64:
       memcpy(&i64, at, 8);
       x = (double)i64;
       plain = (float)i64;
       break;
-    case VISE_K_F32:
+    case VISE_F32:
       memcpy(&f32, at, 4);
       x = (double)f32;
       plain = f32;
       break;
-    case VISE_K_F64:
+    case VISE_F64:
       memcpy(&f64, at, 8);
       x = f64;
       plain = (float)f64;
+      break;
+    case vise_dtype_count_:
       break;
   }
 
@@ -78,7 +80,7 @@ enum { DATA_ROWS = 11, BATCH = 7, MAX_COLUMNS = 784 };
 
 // offset: elements from an aligned address to the first one; pad: elements between rows; listed: the rows are given one
 // by one.
-static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, size_t offset, size_t pad, int listed,
+static void check(vise_dtype type, vise_k_scaling scaling, uint32_t n_columns, size_t offset, size_t pad, int listed,
                   double scale_of_all) {
   uint64_t state = 1 + (uint64_t)n_columns;
   const size_t size = element_bytes(type), row_bytes = (n_columns + pad) * size;
@@ -156,33 +158,33 @@ static void check(vise_k_type type, vise_k_scaling scaling, uint32_t n_columns, 
 
 Test(kernel_gather, equals_the_formula_for_every_type_and_scaling) {
   static const uint32_t columns[] = {1, 4, 31, 33, 131, 513, 784};
-  for (int type = VISE_K_U8; type <= VISE_K_F64; type++) {
+  for (int type = VISE_U8; type <= VISE_F64; type++) {
     for (int scaling = VISE_K_SCALE_NONE; scaling <= VISE_K_SCALE_COLUMNS; scaling++) {
       for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         const uint32_t n = columns[i];
-        check((vise_k_type)type, (vise_k_scaling)scaling, n, 0, (4 - n % 4) % 4, 1, 3.7);
+        check((vise_dtype)type, (vise_k_scaling)scaling, n, 0, (4 - n % 4) % 4, 1, 3.7);
       }
     }
   }
 }
 
 Test(kernel_gather, rows_in_order_unaligned_and_without_padding) {
-  for (int type = VISE_K_U8; type <= VISE_K_F64; type++) {
-    check((vise_k_type)type, VISE_K_SCALE_UNIFORM, 132, 1, 0, 0, 3.7);
-    check((vise_k_type)type, VISE_K_SCALE_NONE, 37, 0, 0, 0, 1);
-    check((vise_k_type)type, VISE_K_SCALE_COLUMNS, 20, 0, 1, 0, 1);
+  for (int type = VISE_U8; type <= VISE_F64; type++) {
+    check((vise_dtype)type, VISE_K_SCALE_UNIFORM, 132, 1, 0, 0, 3.7);
+    check((vise_dtype)type, VISE_K_SCALE_NONE, 37, 0, 0, 0, 1);
+    check((vise_dtype)type, VISE_K_SCALE_COLUMNS, 20, 0, 1, 0, 1);
   }
 }
 
 Test(kernel_gather, pixels) {
-  check(VISE_K_U8, VISE_K_SCALE_UNIFORM, 784, 0, 0, 1, 255);
-  check(VISE_K_U8, VISE_K_SCALE_UNIFORM, 783, 3, 1, 1, 255);
+  check(VISE_U8, VISE_K_SCALE_UNIFORM, 784, 0, 0, 1, 255);
+  check(VISE_U8, VISE_K_SCALE_UNIFORM, 783, 3, 1, 1, 255);
 }
 
 Test(kernel_gather, refuses_what_no_row_can_be) {
   vise_k_gather g;
   memset(&g, 0, sizeof g);
-  g.source.type = VISE_K_F32;
+  g.source.type = VISE_F32;
   g.source.row_bytes = 6;
   g.source.n_columns = 1;
   g.n_rows = 1;

@@ -141,13 +141,13 @@ Test(cli_bench, lists_cases) {
 }
 
 Test(cli_bench, refuses_what_it_does_not_know) {
-  tool_expect_refused("bench --case nope", "--case: 'nope' is no case of the benchmark; it can be mnist-64");
-  tool_expect_refused("bench --case mnist-64,", "--case: '' is no case");
+  tool_expect_refused("bench --case nope", "--case: 'nope' is not a case of the benchmark: expected mnist-64");
+  tool_expect_refused("bench --case mnist-64,", "--case: '' is not a case");
 
   tool_expect_refused("bench --mode fuse", "--mode: ");
   tool_expect_refused("bench --mode fuse", "'fuse' is unknown");
   tool_expect_refused("bench --precision fp64", "'fp64' is unknown");
-  tool_expect_refused("bench --precision auto", "'auto' is none");
+  tool_expect_refused("bench --precision auto", "'auto' cannot be timed");
 
   tool_expect_refused("bench --layers auto-3", "auto needs data");
   tool_expect_refused("bench --layers 5", "two or more sizes");
@@ -158,7 +158,7 @@ Test(cli_bench, refuses_what_it_does_not_know) {
   tool_expect_refused("bench --widths 64", "--widths needs --grid");
   tool_expect_refused("bench --grid --widths 63", "--grid: no case has these");
 
-  tool_expect_refused("bench --seconds 0", "must be > 0");
+  tool_expect_refused("bench --seconds 0", "--seconds 0: expected a number above 0");
   tool_expect_refused("bench --layers 5-3 --seconds 0.01 --csv gone/rows.csv", "gone/rows.csv");
   tool_expect_refused("bench --train a.csv", "unknown option --train");
 }

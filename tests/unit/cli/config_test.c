@@ -68,6 +68,37 @@ Test(cli_config, config_json_has_everything_resolved) {
   free(text);
 }
 
+/* The whole file, byte for byte as the first release wrote it, but for the folder, which the golden file has as @. */
+static void expect_golden(const char *options, const char *golden) {
+  char arguments[1024], path[256], folder[512];
+  snprintf(arguments, sizeof arguments, "train --train iris.csv --quiet --threads 1 --overwrite --out run %s", options);
+  tool_expect_ok(arguments);
+  cr_assert(getcwd(folder, sizeof folder) != NULL);
+  snprintf(path, sizeof path, "%s/tests/golden/cli/%s", VISE_SOURCE_DIR, golden);
+
+  char *expected = tool_read(path, NULL), *text = tool_read("run/config.json", NULL);
+  for (char *at; (at = strstr(text, folder)) != NULL;) {
+    *at = '@';
+    memmove(at + 1, at + strlen(folder), strlen(at + strlen(folder)) + 1);
+  }
+
+  cr_expect_str_eq(text, expected, "%s:\n%s", golden, text);
+  free(expected);
+  free(text);
+}
+
+Test(cli_config, config_json_is_that_of_the_first_release) {
+  expect_golden(
+      "--optimizer rmsprop --rho 0.95 --lr-schedule cosine --warmup-steps 3 --lr-final-ratio 0.1 --class-weights "
+      "1,2,0.5 --label-smoothing 0.1 --clip-norm 1 --clip-norm-type unit --clip-schedule linear --clip-final-ratio 0.3 "
+      "--epochs 4",
+      "config_rmsprop.json");
+  expect_golden(
+      "--backend cpu64 --optimizer adam --lr 0.003 --layers 3-4-3 --activation tanh --no-bias --scale standard "
+      "--clip-value -0.01:0.02 --clamp-layer 0=-0.3:inf --clamp-layer 1=0.4 --batch full --shuffle no --epochs 2",
+      "config_adam.json");
+}
+
 /* Memory sizes may have suffixes; config.json holds bytes. Other backends refuse GPU options by name. */
 Test(cli_config, device_memory_limit) {
   static const struct {

@@ -104,8 +104,20 @@ static const char *const use_options[] = {"model",     "data", "labels", "target
                                           "precision", "json", "config", "help",   "version", NULL};
 static const char *const predict_options[] = {"model",     "data", "labels", "target", "batch",  "backend", "threads",
                                               "precision", "json", "out",    "output", "config", NULL};
-static const char *const prune_options[] = {"model",  "json", "op",       "t",      "literal", "fraction", "scope",
-                                            "layers", "out",  "mask-out", "config", "help",    NULL};
+static const char *const prune_options[] = {"model",
+                                            "json",
+                                            "weight-op",
+                                            "weight-op-t",
+                                            "weight-op-literal",
+                                            "weight-op-fraction",
+                                            "weight-op-scope",
+                                            "weight-op-layers",
+                                            "mask",
+                                            "out",
+                                            "mask-out",
+                                            "config",
+                                            "help",
+                                            NULL};
 static const char *const info_options[] = {"json", "plan", "plan-sms", "config", "help", "version", NULL};
 
 static const char *const bench_options[] = {
@@ -131,17 +143,17 @@ static void expect_options(const char *command, const char *const *options) {
 }
 
 Test(cli_help, lists_every_option) {
-  expect_options("train --help", train_options);
-  expect_options("check --help", train_options);
-  expect_options("eval --help", use_options);
-  expect_options("predict --help", predict_options);
-  expect_options("prune --help", prune_options);
-  expect_options("info --help", info_options);
-  expect_options("bench --help", bench_options);
+  expect_options("train --help-all", train_options);
+  expect_options("check --help-all", train_options);
+  expect_options("eval --help-all", use_options);
+  expect_options("predict --help-all", predict_options);
+  expect_options("prune --help-all", prune_options);
+  expect_options("info --help-all", info_options);
+  expect_options("bench --help-all", bench_options);
 }
 
 Test(cli_help, names_defaults_and_groups) {
-  tool_result result = tool_run("train --help");
+  tool_result result = tool_run("train --help-all");
   SAYS(result.out, "default 0.01)");
   SAYS(result.out, "default 64)");
   SAYS(result.out, "cosine; default");
@@ -158,9 +170,81 @@ Test(cli_help, names_the_commands) {
     cr_assert_eq(result.code, 0);
     SAYS(result.out, "train");
     SAYS(result.out, "predict");
-    SAYS(result.out, "sweep");
+    SAYS_NOT(result.out, "sweep"); /* it does not exist */
     tool_free(&result);
   }
+}
+
+/* Lines of a text; none may be wider than 80 columns. */
+static size_t count_lines(const char *text, const char *call) {
+  size_t n = 0;
+  for (const char *line = text; *line != '\0'; n++) {
+    const size_t width = strcspn(line, "\n");
+    cr_expect(width <= 80, "%s: %.*s", call, (int)width, line);
+    line += width + (line[width] == '\n');
+  }
+  return n;
+}
+
+static void expect_lines(const char *call, size_t least, size_t most) {
+  tool_result result = tool_run(call);
+  const size_t n = count_lines(result.out, call);
+  cr_assert_eq(result.code, 0, "%s: %s", call, result.err);
+  cr_expect(n >= least && n <= most, "%s: %zu lines", call, n);
+  tool_free(&result);
+}
+
+Test(cli_help, fits_on_one_screen_unless_all_is_asked_for) {
+  static const char *const commands[] = {"train", "check", "eval", "predict", "prune", "bench", "info"};
+  expect_lines("--help", 10, 24);
+
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    char call[64];
+    snprintf(call, sizeof call, "%s --help", commands[i]);
+    expect_lines(call, 8, 40);
+    snprintf(call, sizeof call, "help %s", commands[i]);
+    expect_lines(call, 8, 40);
+    snprintf(call, sizeof call, "%s --help-all", commands[i]);
+    expect_lines(call, 12, 400);
+  }
+}
+
+Test(cli_help, begins_with_examples_and_says_how_to_see_all) {
+  tool_result result = tool_run("train --help");
+  SAYS(result.out, "Usage: vise train [OPTION...]\n\n  vise train --train data.csv");
+  SAYS(result.out, "vise train --help-all lists every option");
+  SAYS(result.out, "Clipping    --clip-value");
+  SAYS(result.out, "--clamp X|LO:HI");
+  SAYS_NOT(result.out, "--lr-gamma");
+  tool_free(&result);
+}
+
+Test(cli_help, tells_about_one_option) {
+  static const char *const calls[] = {"help clip-norm", "help --clip-norm"};
+  for (size_t i = 0; i < 2; i++) {
+    tool_result result = tool_run(calls[i]);
+    cr_assert_eq(result.code, 0);
+    SAYS(result.out, "vise train, check: --clip-norm X\n");
+    SAYS(result.out, "(a number above 0, or off; default off)");
+    SAYS(result.out, "In C: clip_norm\n");
+    tool_free(&result);
+  }
+
+  tool_result result = tool_run("help out"); /* of three commands, each with its own */
+  SAYS(result.out, "vise train, check: --out DIR");
+  SAYS(result.out, "vise predict: --out FILE");
+  SAYS(result.out, "vise prune: --out FILE");
+  tool_free(&result);
+}
+
+/* -h is help, but not where it is a value. */
+Test(cli_help, is_not_asked_for_by_a_value) {
+  tool_result result = tool_run("train -h");
+  cr_assert_eq(result.code, 0);
+  SAYS(result.out, "Usage: vise train");
+  tool_free(&result);
+  tool_expect_refused("train --train -h", "-h");
+  tool_expect_refused("info --json --plan-sms --plan", "--plan-sms: '--plan' is not a whole number");
 }
 
 Test(cli_help, prints_the_version) {
@@ -174,8 +258,11 @@ Test(cli_help, prints_the_version) {
 }
 
 Test(cli_help, refuses_commands_that_are_not_there) {
-  tool_expect_refused("sweep --train a.csv", "later version");
-  tool_expect_refused("trian", "unknown command 'trian'");
+  tool_expect_refused("sweep --train a.csv", "unknown command 'sweep'");
+  tool_expect_refused("trian", "unknown command 'trian'; did you mean 'train'?");
+  tool_expect_refused("evla", "did you mean 'eval'?");
+  tool_expect_refused("help clip-nrom", "unknown command or option 'clip-nrom'; did you mean 'clip-norm'?");
+  tool_expect_refused("help --frobnicate", "unknown command or option '--frobnicate'\n");
   tool_expect_refused("--frobnicate", "unknown option");
   tool_expect_refused("", "Usage: vise");
 }

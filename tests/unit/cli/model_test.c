@@ -163,12 +163,14 @@ Test(cli_model, prune_reports_what_changed) {
   cr_assert_eq(number(json, "zero"), 12);
   json_decref(json);
 
-  json = json_of("prune " MODEL "--op rel-retain --t 0.5 --layers 0,1 --out s.safetensors --json");
+  json = json_of("prune " MODEL
+                 "--weight-op rel-retain --weight-op-t 0.5 --weight-op-layers 0,1 --out s.safetensors --json");
   cr_assert_eq(number(json, "considered"), 48);
   cr_assert_eq(number(json, "zero"), 48 - number(json, "reached"));
   json_decref(json);
 
-  tool_result result = tool_run("prune " MODEL "--op rel-clip --t 0.1 --literal --out t.safetensors");
+  tool_result result =
+      tool_run("prune " MODEL "--weight-op rel-clip --weight-op-t 0.1 --weight-op-literal --out t.safetensors");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "reached the threshold");
   SAYS(result.out, "Frobenius norm");

@@ -59,7 +59,7 @@ Test(cli_plan, takes_sizes_from_the_data) {
 Test(cli_plan, refuses_what_has_no_plan) {
   tool_expect_refused("info --plan", "--layers");
   tool_expect_refused("info --plan --layers auto-3", "--layers");
-  tool_expect_refused("info --plan --layers 3-4-2 --batch full", "--batch full needs --train");
+  tool_expect_refused("info --plan --layers 3-4-2 --batch full", "a full --batch needs training data");
   tool_expect_refused("info --plan --plan-sms 132 --layers 3-9000-2", "9000");
 
   tool_expect_refused("info --plan --plan-sms 0 --layers 3-4", "--plan-sms");

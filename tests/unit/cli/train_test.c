@@ -23,7 +23,7 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
   SAYS(result.err, "30 rows");
   SAYS(result.err, "3-8-3, 59 parameters, relu");
   SAYS(result.err, "backend         cpu, ");
-  SAYS(result.err, "l2 0.001 lambda_w2, value clip -0.1:0.1, norm clip 0.5 global, box -0.3:0.3");
+  SAYS(result.err, "regularization  l2 0.001, clip-value -0.1:0.1, clip-norm 0.5, clamp -0.3:0.3\n");
   SAYS(result.err, "epoch 1/3  step 2 ");
   SAYS(result.err, "epoch 3/3  step 6 ");
   SAYS_NOT(result.err, "\x1b"); /* not a terminal: plain lines */

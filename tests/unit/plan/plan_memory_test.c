@@ -32,12 +32,13 @@ Test(plan_memory, arrays_of_options) {
   cr_expect(a[VISE_I_PLAN_GRADIENT_SUMS].n_elements == 4);
   cr_expect(a[VISE_I_PLAN_ROW_LOSSES].n_elements == 16 && a[VISE_I_PLAN_WEIGHT_SUMS].n_bytes == 0);
 
-  c.options.k1 = 1;
-  c.options.clip_norm = 1;
-  c.options.clip_norm_type = 2;
-  c.options.clip_norm_inf = 1;
-  c.options.max_norm = 2;
-  c.request.has_moment1 = c.request.has_moment2 = c.request.has_mask = true;
+  c.rule.k1 = 1;
+  c.rule.clip_norm = 1;
+  c.rule.clip_norm_type = VISE_CLIP_UNIT;
+  c.rule.clip_norm_p = VISE_NORM_INF;
+  c.rule.max_norm = 2;
+  c.rule.optimizer = VISE_ADAM;
+  c.request.has_mask = true;
 
   plan = plan_case_plan(&c);
   cr_expect(a[VISE_I_PLAN_GRADIENT_SUMS].n_elements == 10 + 1 + 3 + 1);
@@ -52,7 +53,7 @@ Test(plan_memory, joined_plans_share_all_but_the_exchange) {
   static const size_t widths[] = {20, 10, 3};
   plan_case few = plan_case_make(2, widths, 16), many = plan_case_make(2, widths, 1000);
   few.request.guard_bytes = many.request.guard_bytes = 256;
-  many.options.k2 = 1; /* keeps sums that the other does not */
+  many.rule.k2 = 1; /* keeps sums that the other does not */
   vise_i_plan a = plan_case_plan(&few), b = plan_case_plan(&many);
   const size_t activations = b.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes;
   vise_i_plan_join(&a, &b);
@@ -85,14 +86,14 @@ Test(plan_memory, too_little_names_the_largest_array) {
 
   c.request.machine.memory_bytes = n_bytes - 1000;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_MEMORY);
-  cr_expect(strstr(err.text, "1000 more than") && strstr(err.text, "activations") && strstr(err.text, "--batch"), "%s",
+  cr_expect(strstr(err.text, "1000 more than") && strstr(err.text, "activations") && strstr(err.text, "`batch`"), "%s",
             err.text);
 
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
   c.request.machine.memory_bytes = 1000;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_MEMORY);
-  cr_expect(strstr(err.text, "weights of the net") && strstr(err.text, "--layers"), "%s", err.text);
+  cr_expect(strstr(err.text, "weights of the net") && strstr(err.text, "`widths`"), "%s", err.text);
 }
 
 Test(plan_memory, refuses_what_cannot_be) {

@@ -57,19 +57,19 @@ Test(plan_phases, sums_and_max_norm) {
   static const size_t two[] = {7, 5, 3}, many[] = {8, 8192, 8192, 3};
   plan_case c = plan_case_make(2, two, 9), large = plan_case_make(3, many, 9);
 
-  c.options.clip_norm = 1;
+  c.rule.clip_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
-  c.options.clip_norm_type = 2;
+  c.rule.clip_norm_type = VISE_CLIP_UNIT;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U!");
   expect_phases(&large, VISE_K_STEP, "F0 F1! R! D0! G! S! U!");
 
-  c.options.max_norm = 1;
+  c.rule.max_norm = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! S! U! N! M!");
   expect_phases(&c, VISE_K_PROJECT, "U N! M!");
   expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! G!");
 
-  c.options.max_norm_tensor = 1;
-  c.options.clip_norm_type = 1;
+  c.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
+  c.rule.clip_norm_type = VISE_CLIP_TENSOR;
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U! M!");
   expect_phases(&c, VISE_K_PROJECT, "U M!");
 }

@@ -1,6 +1,7 @@
 #include "tests/unit/plan/plan_rig.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <string.h>
 
 plan_case plan_case_make(size_t n_layers, const size_t *widths, size_t max_rows) {
@@ -16,11 +17,14 @@ plan_case plan_case_make(size_t n_layers, const size_t *widths, size_t max_rows)
 
 vise_status plan_case_try(const plan_case *c, vise_i_plan *out, vise_error *err) {
   vise_i_net net;
+  vise_i_box boxes[VISE_MAX_LAYERS];
   vise_i_plan_request request = c->request;
   const vise_status status = vise_i_net_make(&c->net, &net, err);
   if (status != VISE_OK) return status;
   request.net = &net;
-  request.options = &c->options;
+  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) boxes[l] = (vise_i_box){-INFINITY, INFINITY};
+  request.rule = &c->rule;
+  request.boxes = boxes;
   request.max_rows = c->max_rows;
   return vise_i_plan_make(&request, out, err);
 }
@@ -38,16 +42,16 @@ static void vary(plan_case *c, unsigned i) {
   static const size_t shared[] = {99, 163, 227};
 
   c->net.bias = i % 5 != 0;
-  c->options.activation = i % 3 == 0 ? VISE_K_SILU : VISE_K_RELU;
-  c->options.clip_norm = i % 2;
-  c->options.clip_norm_type = (uint8_t)(i % 3);
-  c->options.clip_norm_inf = i % 7 == 0;
-  c->options.k2 = i % 4 == 1;
-  c->options.max_norm = i % 6 < 2;
-  c->options.max_norm_tensor = i % 6 == 1;
+  c->net.activation = i % 3 == 0 ? VISE_SILU : VISE_RELU;
+  c->rule.clip_norm = i % 2;
+  c->rule.clip_norm_type = (vise_clip_norm_type)(i % 3);
+  c->rule.clip_norm_p = i % 7 == 0 ? VISE_NORM_INF : VISE_NORM_2;
+  c->rule.k2 = i % 4 == 1;
+  c->rule.max_norm = i % 6 < 2;
+  c->rule.max_norm_scope = i % 6 == 1 ? VISE_MAX_NORM_TENSOR : VISE_MAX_NORM_UNIT;
 
-  c->request.has_moment1 = i % 2 == 0;
-  c->request.has_moment2 = i % 4 == 0;
+  c->rule.optimizer = i % 4 == 0 ? VISE_ADAM : VISE_SGD;
+  c->rule.momentum = i % 4 == 2;
   c->request.has_mask = i % 8 == 0;
   c->request.precision = i % 3 == 0 ? VISE_FP32 : i % 3 == 1 ? VISE_TF32 : VISE_BF16;
 

@@ -7,9 +7,9 @@
 /* Start from plan_case_make and change fields. */
 typedef struct plan_case {
   vise_net_config net;
-  vise_k_step_options options;
+  vise_i_rule rule;
   size_t max_rows;
-  vise_i_plan_request request; /* net, options and max_rows are filled in */
+  vise_i_plan_request request; /* net, rule, boxes and max_rows are filled in */
 } plan_case;
 
 /* n_layers + 1 widths, batch max_rows, relu, plain SGD, on an H200. */

@@ -137,8 +137,8 @@ Test(plan, the_team_fits_the_machine) {
 Test(plan, the_worked_example) {
   static const size_t widths[] = {784, 128, 10};
   plan_case c = plan_case_make(2, widths, 64);
-  c.options.k2 = 1e-4;
-  c.options.clip_norm = 5;
+  c.rule.k2 = 1e-4;
+  c.rule.clip_norm = 5;
   const vise_i_plan plan = plan_case_plan(&c);
   const vise_k_step *s = &plan.step;
 

@@ -90,7 +90,7 @@ Test(run_folder, one_that_is_not_empty_needs_overwrite) {
 
   run.overwrite = true;
   run.resume = true;
-  REFUSED(train_in("out", run, &result), VISE_ERR_USAGE, "--overwrite and --resume");
+  REFUSED(train_in("out", run, &result), VISE_ERR_USAGE, "`overwrite` and `resume`");
 }
 
 Test(run_folder, one_without_a_run_is_never_overwritten) {

@@ -297,13 +297,13 @@ Test(resume, refuses_changes_of_anything_but_limits) {
     vise_model_free(model);                                             \
   } while (0)
 
-  REFUSE(s.config.lr = 0.1, "--lr = 0.2");
-  REFUSE(s.config.clamp_hi = 0.5, "--clamp = ");
+  REFUSE(s.config.lr = 0.1, "`lr` = 0.2");
+  REFUSE(s.config.clamp_hi = 0.5, "`clamp` = ");
   REFUSE(s.config.clamp = false, "now it is not set");
-  REFUSE(s.config.batch = 4, "--batch = 5, now it is 4");
-  REFUSE(s.config.seed = 6, "--seed = 5, now it is 6");
-  REFUSE(s.config.optimizer = VISE_RMSPROP; s.config.nesterov = false, "--optimizer = sgd");
-  REFUSE(s.config.lr_schedule.kind = VISE_SCHEDULE_COSINE, "--lr-schedule = constant");
+  REFUSE(s.config.batch = 4, "`batch` = 5, now it is 4");
+  REFUSE(s.config.seed = 6, "`seed` = 5, now it is 6");
+  REFUSE(s.config.optimizer = VISE_RMSPROP; s.config.nesterov = false, "`optimizer` = sgd");
+  REFUSE(s.config.lr_schedule.kind = VISE_SCHEDULE_COSINE, "`lr_schedule` = constant");
 
   vise_dataset *train = s.train;
   s.train = rig_classes(N_ROWS, 4, 3, 9);
@@ -346,7 +346,7 @@ Test(resume, refuses_new_limits_under_a_schedule_that_ends) {
 
   run.resume = true;
   s.config.epochs = 4;
-  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "--epochs and --steps");
+  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "`epochs` and `steps`");
   vise_model_free(model);
   rig_remove(folder);
   clean(&s);

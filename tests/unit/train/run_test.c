@@ -157,7 +157,7 @@ Test(run, needs_something_that_ends_it) {
 
   vise_run_config run = rig_run_config(NULL, NULL);
   vise_run_result result;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "--epochs, --steps");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "`epochs`, `steps`");
 
   rig_notes notes = {.interrupt_at = 3};
   run = rig_run_config(NULL, &notes);
@@ -228,7 +228,7 @@ Test(run, refuses_checkpoints_that_contradict) {
   vise_run_result result;
 
   run.checkpoint_seconds = -1;
-  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "checkpoint_seconds is -1");
+  REFUSED(run_with(&config, train, NULL, &run, model, &result), VISE_ERR_USAGE, "`checkpoint_seconds` -1");
   run.checkpoint_seconds = 30;
   run.checkpoint_every = 5;
   run.checkpoint_each_epoch = true;

@@ -1,6 +1,6 @@
 /* Data for a saved model: what eval and predict share. */
-#ifndef VISE_I_CLI_USE_H
-#define VISE_I_CLI_USE_H
+#ifndef VISE_I_CLI_MODEL_DATA_H
+#define VISE_I_CLI_MODEL_DATA_H
 
 #include "host/cli/options.h"
 
@@ -12,6 +12,6 @@ VISE_WARN_UNUSED vise_status vise_i_cli_load_labelled(const vise_i_cli_options *
 VISE_WARN_UNUSED vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n_features,
                                                       vise_dataset **out, vise_error *err);
 
-void vise_i_cli_eval_config(const vise_i_cli_options *options, const vise_dataset *dataset, vise_eval_config *out);
+void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out);
 
 #endif

@@ -1,6 +1,6 @@
-#include "host/cli/use.h"
+#include "host/cli/model_data.h"
 
-#include "host/cli/parse.h"
+#include "host/cli/message.h"
 
 static void make_source(const vise_i_cli_options *options, vise_dataset_source *source) {
   vise_dataset_source_init(source);
@@ -53,10 +53,10 @@ vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n
   return VISE_OK;
 }
 
-void vise_i_cli_eval_config(const vise_i_cli_options *options, const vise_dataset *dataset, vise_eval_config *out) {
+void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out) {
   vise_eval_config_init(out);
   out->backend = options->training.backend;
   out->precision = options->training.precision;
-  out->batch = options->batch_full ? vise_dataset_n_rows(dataset) : options->batch;
-  out->n_threads = (int)options->n_threads;
+  out->batch = options->training.batch;
+  out->n_threads = options->training.n_threads;
 }

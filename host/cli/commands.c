@@ -1,0 +1,74 @@
+#include "host/cli/commands.h"
+
+#include <string.h>
+
+const vise_i_cli_command vise_i_cli_commands[] = {
+    {VISE_COMMAND_TRAIN,
+     "train",
+     "Train",
+     "train a model",
+     "Trains a model and, with `out`, saves it. An option that can be off takes the word off too, which undoes what "
+     "`config` says. config.json in the folder of `out` has every option as it was resolved, files by their whole "
+     "path; `config` repeats the run.",
+     {"vise train --train data.csv --target label --val-fraction 0.2 --out run",
+      "vise train --train data.csv --layers auto-32-auto --clamp 0.5 --out boxed",
+      "vise train --resume run --epochs 100", NULL}},
+    {VISE_COMMAND_CHECK,
+     "check",
+     "Train",
+     "compare gradients and backends on this machine",
+     "Compares gradients with differences, and every backend with cpu64, on this machine. Takes the options of train; "
+     "without `train` it makes up a small data set.",
+     {"vise check", "vise check --train data.csv --layers auto-32-auto --clamp 0.5", NULL}},
+    {VISE_COMMAND_EVAL,
+     "eval",
+     "Use",
+     "loss and accuracy of a saved model",
+     "Prints loss and accuracy (or RMSE and R^2) of a saved model.",
+     {"vise eval --model run/model.safetensors --data test.csv",
+      "vise eval --model run/model.safetensors --data x.npy --labels y.npy --json", NULL}},
+    {VISE_COMMAND_PREDICT,
+     "predict",
+     "Use",
+     "outputs of a saved model, as CSV or NPY",
+     "Writes the outputs of a saved model, a line for each row of the data.",
+     {"vise predict --model run/model.safetensors --data new.csv --out answers.csv",
+      "vise predict --model run/model.safetensors --data new.csv --out a.npy --json", NULL}},
+    {VISE_COMMAND_PRUNE,
+     "prune",
+     "Use",
+     "cut or drop weights of a saved model, once",
+     "Applies a weight operation to a saved model, once.",
+     {"vise prune --model m.safetensors --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
+      "vise prune --model m.safetensors --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors",
+      NULL}},
+    {VISE_COMMAND_BENCH,
+     "bench",
+     "Machine",
+     "time the training step on this machine",
+     "Times the training step on this machine, verified against cpu64 before it is timed: cases x modes x precisions, "
+     "without `case`, `grid` or `layers` the named cases. Times of the device modes are by CUDA events around whole "
+     "calls; `phases` shows where a fused step spends its own. Exits with 1 when a verification failed; such a row has "
+     "no times. Anything that this build or machine lacks is skipped with a note.",
+     {"vise bench --quick", "vise bench --layers 784-128-10 --batch 64,256 --mode cpu", NULL}},
+    {VISE_COMMAND_INFO,
+     "info",
+     "Machine",
+     "backends, GPUs and build; what a GPU would run",
+     "Prints backends, GPUs, versions and build options. With `plan` it takes the options of train and shows what the "
+     "cuda backend would run for them; that needs no GPU.",
+     {"vise info", "vise info --plan --layers 784-128-10 --batch 64", NULL}},
+    {.name = NULL},
+};
+
+const vise_i_cli_command *vise_i_cli_command_of(unsigned bit) {
+  const vise_i_cli_command *command = vise_i_cli_commands;
+  while (command->name != NULL && command->bit != bit) command++;
+  return command->name == NULL ? NULL : command;
+}
+
+const vise_i_cli_command *vise_i_cli_command_named(const char *name) {
+  const vise_i_cli_command *command = vise_i_cli_commands;
+  while (command->name != NULL && strcmp(command->name, name) != 0) command++;
+  return command->name == NULL ? NULL : command;
+}

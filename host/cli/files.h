@@ -1,0 +1,14 @@
+/* Places for files that will be written. */
+#ifndef VISE_I_CLI_FILES_H
+#define VISE_I_CLI_FILES_H
+
+#include <stdbool.h>
+
+#include "vise/status.h"
+
+/* Fails with VISE_ERR_IO when the folder that path lies in does not exist or cannot be written. */
+VISE_WARN_UNUSED vise_status vise_i_cli_check_folder(const char *path, vise_error *err);
+/* Whether both name one file, which need not exist yet: "a" and "./a", or a link and what it leads to. */
+bool vise_i_cli_same_file(const char *a, const char *b);
+
+#endif

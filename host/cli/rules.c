@@ -1,0 +1,172 @@
+/* What needs all options to be known: contradictions, and values that several options determine together. */
+#include <string.h>
+
+#include "host/cli/files.h"
+#include "host/cli/message.h"
+#include "host/cli/options.h"
+
+static vise_status fail_needs(const char *option, const char *needed, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --%s", option, needed);
+}
+
+static vise_status fail_both(const char *a, const char *b, const char *why, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --%s contradict each other: %s", a, b, why);
+}
+
+static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {
+  if (options->train_labels != NULL && options->train == NULL) return fail_needs("train-labels", "train", err);
+  if (options->val_labels != NULL && options->val == NULL) return fail_needs("val-labels", "val", err);
+  if (options->test_labels != NULL && options->test == NULL) return fail_needs("test-labels", "test", err);
+  if (options->labels != NULL && options->data == NULL) return fail_needs("labels", "data", err);
+
+  if (options->train == NULL) {
+    if (options->val != NULL) return fail_needs("val", "train", err);
+    if (options->test != NULL) return fail_needs("test", "train", err);
+    if (options->row_weights != NULL) return fail_needs("row-weights", "train", err);
+    if (options->val_fraction > 0) return fail_needs("val-fraction", "train", err);
+  }
+
+  if (options->val != NULL && options->val_fraction > 0) {
+    return fail_both("val", "val-fraction", "validation rows come from one of them", err);
+  }
+  if (options->target != NULL && options->train_labels != NULL) {
+    return fail_both("target", "train-labels", "the targets come from one of them", err);
+  }
+  if (options->target != NULL && options->labels != NULL) {
+    return fail_both("target", "labels", "the targets come from one of them", err);
+  }
+
+  return VISE_OK;
+}
+
+/* Whether an option was given, and with another value than the one that means nothing. */
+static bool is_used(const vise_i_cli_options *options, const char *name) {
+  const int i = vise_i_cli_find(options, name, NULL);
+  const vise_option *row = options->rows[i];
+  char text[64];
+  (void)vise_option_text(row, &options->training, text, sizeof text);
+  return options->source[i] != VISE_I_CLI_DEFAULT &&
+         strcmp(text, row->word != NULL ? row->word : row->default_value) != 0;
+}
+
+/* What belongs to some weight operations only, and what they cannot do without. */
+typedef struct operation_rule {
+  const char *option;
+  unsigned kinds; /* bits 1 << vise_weight_op_kind */
+  const char *kinds_text;
+  bool required;
+} operation_rule;
+
+static vise_status check_operation(const vise_i_cli_options *options, vise_error *err) {
+  static const operation_rule rules[] = {
+      {"weight-op-t", 1u << VISE_REL_CLIP | 1u << VISE_REL_RETAIN | 1u << VISE_REL_DROP_LARGE, "the rel-* operations",
+       true},
+      {"weight-op-fraction", 1u << VISE_PRUNE, "prune", true},
+      {"weight-op-literal", 1u << VISE_REL_CLIP, "rel-clip", false},
+  };
+  const vise_weight_op_kind kind = options->training.weight_op.kind;
+
+  for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+    const operation_rule *rule = &rules[i];
+    const bool applies = (rule->kinds >> kind & 1) != 0;
+    if (applies && rule->required && !vise_i_cli_given(options, rule->option)) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op %s needs --%s", vise_weight_op_kind_name(kind),
+                             rule->option);
+    }
+    if (!applies && is_used(options, rule->option)) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s is for %s, not for --weight-op %s", rule->option,
+                             rule->kinds_text, vise_weight_op_kind_name(kind));
+    }
+  }
+  return VISE_OK;
+}
+
+static vise_status check_training(const vise_i_cli_options *options, vise_error *err) {
+  const vise_train_config *training = &options->training;
+  const bool has_op = training->weight_op.kind != VISE_WEIGHT_OP_NONE;
+  const bool has_time = training->weight_op_at == VISE_AT_EVERY || training->weight_op_when > 0;
+
+  if (has_op && !has_time) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op needs --weight-op-at step:N, epoch:N or every");
+  }
+  if (!has_op && has_time) return fail_needs("weight-op-at", "weight-op", err);
+
+  const vise_status status = check_operation(options, err);
+  if (status != VISE_OK) return status;
+
+  if (training->epochs == 0 && training->steps == 0) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--epochs off needs --steps: nothing else ends every run");
+  }
+
+  if (options->run.overwrite && options->run.out_dir == NULL && options->resume == NULL)
+    return fail_needs("overwrite", "out", err);
+  if (options->command == VISE_COMMAND_TRAIN && options->train == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--train is missing: give the file with the training rows");
+  }
+  return VISE_OK;
+}
+
+static vise_status check_prune(const vise_i_cli_options *options, vise_error *err) {
+  const vise_weight_op *op = &options->training.weight_op;
+  if (op->kind == VISE_WEIGHT_OP_NONE) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--weight-op is missing: rel-clip, rel-retain, rel-drop-large or prune");
+  }
+
+  const vise_status status = check_operation(options, err);
+  if (status != VISE_OK) return status;
+
+  if (options->mask_out != NULL && op->kind != VISE_PRUNE && options->mask == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--mask-out needs --weight-op prune (or --mask): the other operations make no mask");
+  }
+  if (options->out == NULL && options->mask_out == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give the file for the changed model");
+  }
+  if (options->out != NULL && options->mask_out != NULL && vise_i_cli_same_file(options->out, options->mask_out)) {
+    return fail_both("out", "mask-out", "they name the same file", err);
+  }
+
+  return VISE_OK;
+}
+
+static vise_status check_model(const vise_i_cli_options *options, vise_error *err) {
+  if (options->model == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--model is missing");
+  if (options->command == VISE_COMMAND_PRUNE) return check_prune(options, err);
+
+  if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--data is missing");
+  if (options->command == VISE_COMMAND_PREDICT && options->out == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give a file that ends in .npy or .csv");
+  }
+  return VISE_OK;
+}
+
+/* The options of a training are for --plan only. */
+static vise_status check_info(const vise_i_cli_options *options, vise_error *err) {
+  for (size_t i = 0; i < options->n_rows && !options->plan; i++) {
+    const vise_option *row = options->rows[i];
+    const bool of_plan = (row->commands & VISE_COMMAND_INFO) == 0 || strcmp(row->name, "plan-sms") == 0;
+    if (of_plan && options->source[i] == VISE_I_CLI_FROM_LINE) return fail_needs(row->name, "plan", err);
+  }
+  return options->plan ? check_training(options, err) : VISE_OK;
+}
+
+vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
+  const vise_status status = check_data(options, err);
+  if (status != VISE_OK) return status;
+
+  /* With only --steps the epochs are unlimited. */
+  if (options->training.steps > 0 && !vise_i_cli_given(options, "epochs")) options->training.epochs = 0;
+
+  switch (options->command) {
+    case VISE_COMMAND_TRAIN:
+    case VISE_COMMAND_CHECK:
+      return check_training(options, err);
+    case VISE_COMMAND_INFO:
+      return check_info(options, err);
+    case VISE_COMMAND_BENCH:
+      return VISE_OK;
+    default:
+      return check_model(options, err);
+  }
+}

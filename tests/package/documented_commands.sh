@@ -1,0 +1,62 @@
+#!/bin/sh
+# The commands of README.md and docs/data.md (their blocks marked sh) work as they stand there, and what the pages say is
+# printed (their first blocks marked text) is printed, numbers apart.
+set -eu
+
+# blocks LANGUAGE PAGE: the lines of the blocks marked so; with FIRST=1, of the first.
+blocks() {
+  awk -v fence="^\`\`\`$1\$" -v first="${FIRST:-0}" '$0 ~ fence { inside = 1; next }
+    /^```$/ { if (inside && first) exit; inside = 0 } inside' "$2"
+}
+
+# shape FILE: with # for each number, so that times and losses may differ.
+shape() {
+  sed -E 's/[0-9]+([.:][0-9]+)*/#/g; s/ +/ /g' "$1"
+}
+
+# expect_printed PAGE OUTPUT: lines in the middle of OUTPUT are those of the first block marked text.
+expect_printed() {
+  FIRST=1 blocks text "$1" >"$WORK/documented"
+  [ -s "$WORK/documented" ]
+  shape "$WORK/documented" >"$WORK/documented_shape"
+  shape "$2" | awk -v first="$(head -n 1 "$WORK/documented_shape")" '$0 == first { seen = 1 } seen' |
+    head -n "$(wc -l <"$WORK/documented")" >"$WORK/printed_shape"
+  diff "$WORK/documented_shape" "$WORK/printed_shape"
+}
+
+# run_page PAGE: its commands, in the folder $WORK/commands_NAME; what they print goes to output there.
+run_page() {
+  name=$(basename "$1" .md)
+  folder=$WORK/commands_$name
+  rm -rf "$folder"
+  mkdir -p "$folder"
+  ln -s "$BUILD" "$folder/build"
+  blocks sh "$1" >"$folder/commands.sh"
+  [ -s "$folder/commands.sh" ]
+  (cd "$folder" && sh -eux commands.sh >output) || {
+    cat "$folder/output"
+    exit 1
+  }
+}
+
+run_page README.md
+# Nine in ten of the points are put on the right side of the circle.
+paste -d, "$WORK/commands_README/circle.csv" "$WORK/commands_README/answers.csv" |
+  awk -F, 'NR > 1 { rows++; right += $3 == $NF } END { exit !(rows == 1000 && right > 900) }'
+
+run_page docs/data.md
+expect_printed docs/data.md "$WORK/commands_data/output"
+# The bearing that is hot, shakes and is old will fail, the other one will not.
+awk -F, 'NR > 1 { rows++; if (($2 > 0.5) != (NR == 2)) bad++ } END { exit !(rows == 2 && bad == 0) }' \
+  "$WORK/commands_data/answers.csv"
+
+# ./dev demo with what is built already: cmake and apt-get are stand-ins.
+rm -rf "$WORK/demo"
+mkdir -p "$WORK/demo/bin"
+cp dev "$WORK/demo/dev"
+ln -s "$PWD/bench" "$WORK/demo/bench"
+ln -s "$BUILD" "$WORK/demo/build"
+printf '#!/bin/sh\nexit 0\n' | tee "$WORK/demo/bin/sudo" "$WORK/demo/bin/apt-get" >"$WORK/demo/bin/cmake"
+chmod +x "$WORK/demo/bin/"*
+(cd "$WORK/demo" && PATH="$PWD/bin:$PATH" ./dev demo >output)
+expect_printed README.md "$WORK/demo/output"
