@@ -8,7 +8,7 @@ vise_status vise_i_check_data(const vise_i_step_spec *spec, const vise_i_data *d
                               vise_error *err) {
   const size_t n_in = spec->net->widths[0], n_out = spec->net->widths[spec->net->n_layers];
   const bool labels = vise_i_has_labels(spec->net, data);
-  const bool binary = n_out == 1 && (spec->rule.loss == VISE_LOSS_BCE || spec->rule.loss == VISE_LOSS_HINGE);
+  const bool binary = n_out == 1 && vise_i_loss_is_binary(spec->rule.loss);
   const size_t n_targets = labels ? 1 : n_out;
 
   if (data->x.n_cols != n_in) {
@@ -24,7 +24,7 @@ vise_status vise_i_check_data(const vise_i_step_spec *spec, const vise_i_data *d
     return vise_i_fail(err, VISE_ERR_SHAPE, "targets: %zu rows, the features have %zu", data->y.n_rows, data->x.n_rows);
   }
 
-  if (spec->rule.loss == VISE_LOSS_CROSS_ENTROPY && !labels) {
+  if (vise_i_loss_targets(spec->rule.loss) == VISE_TARGETS_LABELS && !labels) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "cross-entropy needs class labels and at least 2 outputs, not %zu", n_out);
   }
   if (spec->class_weights && !labels && !binary) {

@@ -1,7 +1,8 @@
-/* Names of the public enumerations, both ways, from the tables in vise/types.h. */
+/* Names of the public enumerations, both ways, and public traits, from the tables in vise/enums.h. */
 #include <string.h>
 
 #include "host/base/call.h"
+#include "host/base/traits.h"
 #include "vise/types.h"
 
 static vise_status parse_name(const char *kind, const char *const *names, size_t n, const char *name, size_t *out,
@@ -37,3 +38,11 @@ static vise_status parse_name(const char *kind, const char *const *names, size_t
     return status;                                                                                      \
   }
 VISE_ENUM_LIST(DEFINE)
+
+vise_targets vise_loss_targets(vise_loss loss) {
+  return vise_i_loss_targets(loss);
+}
+
+bool vise_schedule_ends(vise_schedule schedule) {
+  return vise_i_schedule_ends(schedule);
+}

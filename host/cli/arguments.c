@@ -111,16 +111,13 @@ static const char *typed_text(const vise_i_cli_options *options, const typed_lis
   return text;
 }
 
-static bool moves(vise_schedule kind) {
-  return kind == VISE_SCHEDULE_LINEAR || kind == VISE_SCHEDULE_COSINE;
-}
-
 /* Refuses typed options that change what the run computes. before: the values of the rows as saved. */
 static vise_status check_changes(const vise_i_cli_options *options, const typed_list *list, char *const *before,
                                  vise_error *err) {
   const vise_train_config *training = &options->training;
-  const bool planned =
-      moves(training->lr_schedule.kind) || moves(training->clip_schedule.kind) || moves(training->clamp_schedule.kind);
+  const bool planned = vise_schedule_ends(training->lr_schedule.kind) ||
+                       vise_schedule_ends(training->clip_schedule.kind) ||
+                       vise_schedule_ends(training->clamp_schedule.kind);
 
   for (size_t i = 0; i < list->n; i++) {
     const int row = list->items[i].row;

@@ -47,7 +47,7 @@ static void print_start(const vise_i_cli_options *options, const vise_i_cli_setu
   (void)fprintf(stderr, "%-15s %s: %zu rows, %zu features (%s)", "data", vise_dataset_name(train),
                 vise_dataset_n_rows(train), vise_dataset_n_features(train),
                 vise_dtype_name(vise_dataset_feature_dtype(train)));
-  if (training->loss == VISE_LOSS_CROSS_ENTROPY) {
+  if (vise_loss_targets(training->loss) == VISE_TARGETS_LABELS) {
     (void)fprintf(stderr, ", %zu classes", setup->n_classes);
   } else {
     (void)fprintf(stderr, ", %zu target column%s", vise_dataset_n_targets(train),

@@ -54,9 +54,9 @@ static double next_number(uint64_t *state) {
 /* Makes random rows for the sizes in options->widths. */
 static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   enum { N_ROWS = 96 };
-  vise_loss loss = options->training.loss;
   size_t n_features = options->net.widths[0], n_outputs = options->net.widths[options->net.n_layers];
-  bool labels = loss == VISE_LOSS_CROSS_ENTROPY || (loss == VISE_LOSS_HINGE && n_outputs > 1);
+  vise_targets kind = vise_loss_targets(options->training.loss);
+  bool labels = kind == VISE_TARGETS_LABELS || (kind == VISE_TARGETS_SIGNS && n_outputs > 1);
   size_t n_targets = labels ? 1 : n_outputs;
 
   double *features = calloc(n_features, N_ROWS * sizeof *features);
@@ -70,7 +70,8 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
     for (size_t i = 0; i < N_ROWS * n_features; i++) features[i] = next_number(&state);
     for (size_t i = 0; i < N_ROWS * n_targets; i++) {
       double number = next_number(&state);
-      bool binary = loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
+      bool binary = kind == VISE_TARGETS_BITS || kind == VISE_TARGETS_SIGNS;
+      if (kind == VISE_TARGETS_COUNTS && number < 0) number = -number;
       targets[i] = labels ? (double)(i % n_outputs) : binary ? (double)(number > 0) : number;
     }
 
@@ -90,7 +91,7 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
 
 static vise_status output_width(const vise_i_cli_options *options, const vise_i_cli_setup *setup, size_t *out,
                                 vise_error *err) {
-  if (options->training.loss != VISE_LOSS_CROSS_ENTROPY) {
+  if (vise_loss_targets(options->training.loss) != VISE_TARGETS_LABELS) {
     *out = vise_dataset_n_targets(setup->train);
     return VISE_OK;
   }

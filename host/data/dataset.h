@@ -23,8 +23,8 @@ void vise_i_dataset_fit_targets(const vise_dataset *dataset, double *shift, doub
    and value. */
 VISE_WARN_UNUSED vise_status vise_i_dataset_check_labels(const vise_dataset *dataset, size_t n_classes,
                                                          vise_error *err);
-/* Checks that every target is 0 or 1 (allow_minus_one: or -1). */
-VISE_WARN_UNUSED vise_status vise_i_dataset_check_binary(const vise_dataset *dataset, bool allow_minus_one,
-                                                         vise_error *err);
+/* Checks that every target is of the kind: bits, signs, counts; labels have a check of their own. */
+VISE_WARN_UNUSED vise_status vise_i_dataset_check_targets(const vise_dataset *dataset, vise_targets kind,
+                                                          vise_error *err);
 
 #endif

@@ -57,9 +57,23 @@ vise_status vise_i_dataset_check_labels(const vise_dataset *ds, size_t n_classes
   return VISE_OK;
 }
 
-vise_status vise_i_dataset_check_binary(const vise_dataset *ds, bool allow_minus_one, vise_error *err) {
+static bool is_target(double v, vise_targets kind) {
+  switch (kind) {
+    case VISE_TARGETS_BITS:
+      return v == 0 || v == 1;
+    case VISE_TARGETS_SIGNS:
+      return v == 0 || v == 1 || v == -1;
+    case VISE_TARGETS_COUNTS:
+      return v >= 0;
+    default:
+      return true;
+  }
+}
+
+vise_status vise_i_dataset_check_targets(const vise_dataset *ds, vise_targets kind, vise_error *err) {
   const vise_i_storage *s = ds->storage;
   const vise_array *y = &s->targets.array;
+  const char *expected = kind == VISE_TARGETS_COUNTS ? "at least 0" : "0 or 1";
   char where[PLACE_BYTES];
   if (y->n_cols == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: has no targets", s->name);
 
@@ -67,9 +81,9 @@ vise_status vise_i_dataset_check_binary(const vise_dataset *ds, bool allow_minus
     const size_t stored = vise_i_stored_row(ds, r);
     for (size_t c = 0; c < y->n_cols; c++) {
       const double v = vise_i_array_get(y, stored, c);
-      if (v == 0 || v == 1 || (allow_minus_one && v == -1)) continue;
-      return vise_i_fail(err, VISE_ERR_VALUE, "%s%s: target %zu is %.17g; must be 0 or 1%s", s->targets_name,
-                         place(where, ds, stored), c, v, allow_minus_one ? ", or -1" : "");
+      if (is_target(v, kind)) continue;
+      return vise_i_fail(err, VISE_ERR_VALUE, "%s%s: target %zu is %.17g; must be %s%s", s->targets_name,
+                         place(where, ds, stored), c, v, expected, kind == VISE_TARGETS_SIGNS ? ", or -1" : "");
     }
   }
   return VISE_OK;

@@ -63,11 +63,8 @@ vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoc
   vise_metrics metrics = vise_i_metrics_none();
   metrics.n_rows = (size_t)sums->rows;
   if (!(sums->rows > 0)) return metrics;
-  const vise_loss loss = trainer->config.loss;
   metrics.loss = sums->loss / sums->rows;
-  if (loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE) {
-    metrics.accuracy = (double)sums->correct / sums->rows;
-  }
+  if (vise_i_loss_classifies(trainer->config.loss)) metrics.accuracy = (double)sums->correct / sums->rows;
   return metrics;
 }
 

@@ -5,22 +5,20 @@
 #include <string.h>
 
 #include "host/base/struct.h"
+#include "host/base/traits.h"
 #include "host/model/model.h"
 #include "host/options/options.h"
 
 static const char *const schedule_names[] = {"lr_schedule", "clip_schedule", "clamp_schedule"};
 
-/* Whether a schedule needs to know the last step. */
-static bool ends(vise_schedule kind) {
-  return kind == VISE_SCHEDULE_LINEAR || kind == VISE_SCHEDULE_COSINE;
-}
-
 static vise_status check_optimizer(const vise_train_config *c, vise_error *err) {
-  if (c->optimizer == VISE_ADAM && c->momentum != 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`momentum` %g: `optimizer` adam has `beta1` in its place", c->momentum);
+  const int has = vise_i_optimizer_has(c->optimizer);
+  if (c->momentum != 0 && !(has & VISE_HAS_MOMENTUM)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`momentum` %g: `optimizer` %s has `beta1` in its place", c->momentum,
+                       vise_optimizer_name(c->optimizer));
   }
 
-  if (c->nesterov && c->optimizer != VISE_SGD) {
+  if (c->nesterov && !(has & VISE_HAS_NESTEROV)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd, not %s",
                        vise_optimizer_name(c->optimizer));
   }
@@ -30,10 +28,10 @@ static vise_status check_optimizer(const vise_train_config *c, vise_error *err) 
 
 static vise_status check_schedule(const vise_train_config *c, const vise_schedule_config *s, const char *name,
                                   vise_error *err) {
-  if (s->kind == VISE_SCHEDULE_STEP && s->step_epochs == 0) {
+  if (vise_i_schedule_counts_epochs(s->kind) && s->step_epochs == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`%s.step_epochs` 0: expected at least 1 epoch", name);
   }
-  if (!ends(s->kind)) return VISE_OK;
+  if (!vise_i_schedule_ends(s->kind)) return VISE_OK;
 
   if (c->epochs == 0 && c->steps == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`%s.kind` %s needs `epochs` or `steps`, to know where it ends", name,
@@ -99,14 +97,14 @@ done:
 }
 
 static vise_status check_loss(const vise_train_config *c, vise_error *err) {
-  if (c->label_smoothing > 0 && c->loss != VISE_LOSS_CROSS_ENTROPY) {
+  if (c->label_smoothing > 0 && vise_i_loss_targets(c->loss) != VISE_TARGETS_LABELS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`label_smoothing` is for `loss` cross-entropy, not %s",
                        vise_loss_name(c->loss));
   }
-  if (c->mse_reduction != VISE_MSE_HALF_MEAN && c->loss != VISE_LOSS_MSE) {
+  if (c->mse_reduction != VISE_MSE_HALF_MEAN && vise_i_loss_mean(c->loss) != VISE_MEAN_BY_OPTION) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`mse_reduction` is for `loss` mse, not %s", vise_loss_name(c->loss));
   }
-  if (c->scale_target && c->loss != VISE_LOSS_MSE && c->loss != VISE_LOSS_HUBER) {
+  if (c->scale_target && vise_i_loss_targets(c->loss) != VISE_TARGETS_NUMBERS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`scale_target` is for `loss` mse and huber, not %s",
                        vise_loss_name(c->loss));
   }
@@ -210,7 +208,7 @@ vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config,
 static vise_status check_class_weight_count(const vise_train_config *c, size_t n_outputs, vise_error *err) {
   if (c->n_class_weights == 0) return VISE_OK;
 
-  const bool binary = n_outputs == 1 && (c->loss == VISE_LOSS_BCE || c->loss == VISE_LOSS_HINGE);
+  const bool binary = n_outputs == 1 && vise_i_loss_is_binary(c->loss);
   if (n_outputs == 1 && !binary) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: `loss` %s with one output has no classes",
                        vise_loss_name(c->loss));
@@ -234,7 +232,7 @@ vise_status vise_i_config_validate_net(const vise_train_config *config, const vi
                          config->layer_clamps[i].layer, net->n_layers - 1);
     }
   }
-  if (config->loss == VISE_LOSS_CROSS_ENTROPY && n_outputs < 2) {
+  if (vise_i_loss_targets(config->loss) == VISE_TARGETS_LABELS && n_outputs < 2) {
     return vise_i_fail(
         err, VISE_ERR_USAGE,
         "`loss` cross-entropy needs at least 2 outputs, `widths` ends in 1 (bce is the loss for one output)");
@@ -258,9 +256,9 @@ static vise_status check_without_data(const vise_train_config *c, vise_error *er
   const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
   for (size_t i = 0; i < 3; i++) {
     const vise_schedule kind = schedules[i]->kind;
-    if (kind == VISE_SCHEDULE_STEP || (ends(kind) && c->steps == 0)) {
+    if (vise_i_schedule_counts_epochs(kind) || (vise_i_schedule_ends(kind) && c->steps == 0)) {
       return vise_i_fail(err, VISE_ERR_USAGE, "`%s.kind` %s counts epochs: it needs training data%s", schedule_names[i],
-                         vise_schedule_name(kind), ends(kind) ? " or `steps`" : "");
+                         vise_schedule_name(kind), vise_i_schedule_ends(kind) ? " or `steps`" : "");
     }
   }
 
@@ -285,7 +283,7 @@ static vise_status check_planned(const vise_train_config *c, size_t n_rows, vise
 
   const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
   for (size_t i = 0; i < 3; i++) {
-    if (ends(schedules[i]->kind) && schedules[i]->warmup_steps >= c->epochs * per_epoch) {
+    if (vise_i_schedule_ends(schedules[i]->kind) && schedules[i]->warmup_steps >= c->epochs * per_epoch) {
       return vise_i_fail(err, VISE_ERR_USAGE,
                          "`%s.warmup_steps` %llu: expected fewer than the %llu steps of `epochs` %llu",
                          schedule_names[i], (unsigned long long)schedules[i]->warmup_steps,

@@ -151,7 +151,7 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
 
   if (n_targets == 0)
     return vise_i_fail(err, VISE_ERR_USAGE, "%s has no targets, and `loss` %s needs them", name, vise_loss_name(loss));
-  if (loss == VISE_LOSS_CROSS_ENTROPY && n_targets != 1) {
+  if (vise_i_loss_targets(loss) == VISE_TARGETS_LABELS && n_targets != 1) {
     return vise_i_fail(err, VISE_ERR_SHAPE,
                        "%s has %zu target columns; `loss` cross-entropy expects one, of class "
                        "labels",
@@ -164,9 +164,7 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
                        name, n_targets, n_outputs, n_outputs > 1 ? ", or one of class labels" : "");
   }
 
-  if (loss == VISE_LOSS_BCE) return vise_i_dataset_check_binary(dataset, false, err);
-  if (loss == VISE_LOSS_HINGE) return vise_i_dataset_check_binary(dataset, true, err);
-  return VISE_OK;
+  return vise_i_dataset_check_targets(dataset, vise_i_loss_targets(loss), err);
 }
 
 vise_status vise_i_view_make(const vise_dataset *dataset, const vise_i_net *net, vise_loss loss, bool need_targets,

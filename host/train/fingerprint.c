@@ -165,7 +165,7 @@ static void put_schedule_end(builder *b, const vise_trainer *t) {
   const vise_schedule_config *schedules[] = {&t->config.lr_schedule, &t->config.clip_schedule,
                                              &t->config.clamp_schedule};
   for (size_t i = 0; i < 3; i++) {
-    if (schedules[i]->kind != VISE_SCHEDULE_LINEAR && schedules[i]->kind != VISE_SCHEDULE_COSINE) continue;
+    if (!vise_i_schedule_ends(schedules[i]->kind)) continue;
     put(b, "--epochs and --steps (planned steps of the schedule)", "%" PRIu64,
         vise_i_planned_steps(&t->config, t->steps_per_epoch));
     return;

@@ -6,6 +6,8 @@
 
 #include "host/base/array.h"
 #include "host/base/memory.h"
+#include "host/rule/loss.h"
+#include "host/train/resolve.h"
 
 /* One output column: running mean and sum of squared deviations of the targets (Welford), squared residuals. */
 typedef struct column {
@@ -20,26 +22,17 @@ struct vise_i_metrics_sums {
 };
 
 vise_i_metrics_spec vise_i_metrics_spec_of_model(const vise_model *model) {
-  return (vise_i_metrics_spec){.loss = vise_model_loss(model),
-                               .mse_reduction = vise_model_mse_reduction(model),
-                               .label_smoothing = vise_model_label_smoothing(model),
+  return (vise_i_metrics_spec){.rule = vise_i_rule_of_model(model),
                                .n_outputs = vise_model_width(model, vise_model_n_layers(model))};
 }
 
 vise_i_metrics_spec vise_i_metrics_spec_of_step(const vise_i_step_spec *step) {
-  return (vise_i_metrics_spec){.loss = step->rule.loss,
-                               .mse_reduction = step->rule.mse_reduction,
-                               .label_smoothing = step->rule.label_smoothing,
-                               .class_weights = step->class_weights,
-                               .n_outputs = step->net->widths[step->net->n_layers]};
+  return (vise_i_metrics_spec){
+      .rule = step->rule, .class_weights = step->class_weights, .n_outputs = step->net->widths[step->net->n_layers]};
 }
 
 vise_metrics vise_i_metrics_none(void) {
   return (vise_metrics){.n_rows = 0, .loss = NAN, .accuracy = NAN, .rmse = NAN, .r2 = NAN};
-}
-
-static bool is_regression(vise_loss loss) {
-  return loss == VISE_LOSS_MSE || loss == VISE_LOSS_HUBER;
 }
 
 vise_status vise_i_metrics_begin(const vise_i_metrics_spec *spec, vise_i_metrics_sums **out, vise_error *err) {
@@ -48,7 +41,7 @@ vise_status vise_i_metrics_begin(const vise_i_metrics_spec *spec, vise_i_metrics
 
   VISE_TRY(vise_i_alloc_zero(&sums, 1, sizeof(*sums), "metrics", err));
   sums->spec = *spec;
-  if (is_regression(spec->loss)) {
+  if (vise_i_loss_is_regression(spec->rule.loss)) {
     VISE_TRY(vise_i_alloc_zero(&sums->columns, spec->n_outputs, sizeof(column), "metrics", err));
   }
   *out = sums;
@@ -65,14 +58,6 @@ void vise_i_metrics_free(vise_i_metrics_sums *sums) {
   free(sums);
 }
 
-size_t vise_i_argmax(const double *z, size_t n) {
-  size_t best = 0;
-  for (size_t k = 1; k < n; k++) {
-    if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
-  }
-  return best;
-}
-
 /* -log softmax(z)[label], smoothed as in PyTorch; class weights are applied here, because smoothing mixes them. */
 static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z, size_t label) {
   const size_t n = spec->n_outputs;
@@ -83,29 +68,11 @@ static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z
   for (size_t k = 0; k < n; k++) sum += exp(z[k] - max);
   const double log_sum = log(sum);
   const double own = (log_sum - (z[label] - max)) * (weights != NULL ? weights[label] : 1);
-  if (!(spec->label_smoothing > 0)) return own;
+  if (!(spec->rule.label_smoothing > 0)) return own;
 
   double all = 0;
   for (size_t k = 0; k < n; k++) all += (log_sum - (z[k] - max)) * (weights != NULL ? weights[k] : 1);
-  return (1 - spec->label_smoothing) * own + spec->label_smoothing / (double)n * all;
-}
-
-/* Loss of one output; finish divides the sum over outputs. */
-static double element_loss(vise_loss loss, double z, double y) {
-  switch (loss) {
-    case VISE_LOSS_BCE:
-      return (z > 0 ? z : 0) - z * y + log1p(exp(-fabs(z)));
-    case VISE_LOSS_HINGE: {
-      const double margin = 1 - (y > 0 ? z : -z);
-      return margin < 0 ? 0 : margin; /* a NaN stays NaN */
-    }
-    case VISE_LOSS_HUBER: {
-      const double r = fabs(z - y);
-      return r < 1 ? 0.5 * r * r : r - 0.5;
-    }
-    default:
-      return (z - y) * (z - y);
-  }
+  return (1 - spec->rule.label_smoothing) * own + spec->rule.label_smoothing / (double)n * all;
 }
 
 /* Target of output k of stored row r, unscaled. */
@@ -147,7 +114,7 @@ static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r
   const vise_i_scaling *scaling = &data->y_scaling;
   double loss = 0;
 
-  if (spec->loss == VISE_LOSS_CROSS_ENTROPY) {
+  if (spec->rule.loss == VISE_LOSS_CROSS_ENTROPY) {
     loss = cross_entropy_row(spec, z, (size_t)vise_i_array_get(&data->y, r, 0));
   } else {
     for (size_t k = 0; k < spec->n_outputs; k++) {
@@ -158,8 +125,10 @@ static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r
         scale = scaling->scale[scaling->uniform ? 0 : k];
       }
 
-      loss += element_loss(spec->loss, z[k], (y - shift) / scale);
-      if (sums->columns != NULL) add_to_column(&sums->columns[k], sums->n_rows, y, z[k] * scale + shift - y);
+      double slope;
+      loss += vise_i_output_loss(&spec->rule, z[k], (y - shift) / scale, &slope);
+      if (sums->columns == NULL) continue;
+      add_to_column(&sums->columns[k], sums->n_rows, y, vise_i_expected(spec->rule.loss, z[k]) * scale + shift - y);
     }
     loss *= weight;
   }
@@ -172,7 +141,7 @@ static void add_row(vise_i_metrics_sums *sums, const vise_i_data *data, size_t r
 
 void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size_t first, size_t n,
                         const double *outputs) {
-  if (sums->spec.loss == VISE_LOSS_EXTERNAL || view->data.y.data == NULL) {
+  if (sums->spec.rule.loss == VISE_LOSS_EXTERNAL || view->data.y.data == NULL) {
     sums->n_rows += n;
     return;
   }
@@ -181,28 +150,12 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
   }
 }
 
-/* What the sum of row losses is divided by. */
-static double divisor(const vise_i_metrics_sums *sums) {
-  const double n_outputs = (double)sums->spec.n_outputs;
-
-  switch (sums->spec.loss) {
-    case VISE_LOSS_MSE:
-      if (sums->spec.mse_reduction == VISE_MSE_HALF_SUM) return 2;
-      return (sums->spec.mse_reduction == VISE_MSE_MEAN ? n_outputs : 2) * sums->weight;
-    case VISE_LOSS_HUBER:
-    case VISE_LOSS_BCE:
-      return n_outputs * sums->weight;
-    default:
-      return sums->weight;
-  }
-}
-
 void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out) {
   *out = vise_i_metrics_none();
   out->n_rows = sums->n_rows;
-  if (sums->spec.loss == VISE_LOSS_EXTERNAL || sums->n_rows == 0) return;
+  if (sums->spec.rule.loss == VISE_LOSS_EXTERNAL || sums->n_rows == 0) return;
 
-  out->loss = sums->loss / divisor(sums);
+  out->loss = sums->loss / vise_i_loss_denominator(&sums->spec.rule, sums->weight, (double)sums->spec.n_outputs);
   if (sums->columns == NULL) {
     out->accuracy = (double)sums->n_correct / (double)sums->n_rows;
     return;

@@ -7,9 +7,7 @@
 
 /* What the loss is. */
 typedef struct vise_i_metrics_spec {
-  vise_loss loss; /* external: only n_rows is filled */
-  vise_mse_reduction mse_reduction;
-  double label_smoothing;
+  vise_i_rule rule;            /* of which the loss counts; external: only n_rows is filled */
   const double *class_weights; /* as in vise_i_step_spec; NULL: none */
   size_t n_outputs;
 } vise_i_metrics_spec;
@@ -35,9 +33,6 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
                         const double *outputs);
 void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out);
 void vise_i_metrics_free(vise_i_metrics_sums *sums);
-
-/* First index of the largest number; a NaN is never the largest. */
-size_t vise_i_argmax(const double *z, size_t n);
 
 /* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
 typedef struct vise_i_pass {

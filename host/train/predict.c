@@ -6,6 +6,7 @@
 #include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/model/model.h"
+#include "host/rule/loss.h"
 #include "host/train/inference.h"
 #include "vise/evaluate.h"
 
@@ -15,15 +16,16 @@ size_t vise_predict_width(const vise_model *model, vise_output output) {
 }
 
 static vise_status check_output(const vise_model *model, vise_output output, vise_error *err) {
-  vise_loss loss = vise_model_loss(model);
+  const vise_loss loss = vise_model_loss(model);
+  const vise_link link = vise_i_loss_link(loss);
 
-  if (output == VISE_OUTPUT_PROBABILITY && loss != VISE_LOSS_CROSS_ENTROPY && loss != VISE_LOSS_BCE) {
+  if (output == VISE_OUTPUT_PROBABILITY && link != VISE_LINK_SOFTMAX && link != VISE_LINK_SIGMOID) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "output probability needs a model trained with cross-entropy or bce; this one has the loss %s: "
                        "use raw%s",
-                       vise_loss_name(loss), loss == VISE_LOSS_HINGE ? " or class" : "");
+                       vise_loss_name(loss), vise_i_loss_classifies(loss) ? " or class" : "");
   }
-  if (output == VISE_OUTPUT_CLASS && (loss == VISE_LOSS_MSE || loss == VISE_LOSS_HUBER)) {
+  if (output == VISE_OUTPUT_CLASS && vise_i_loss_is_regression(loss)) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "output class needs a model that classifies; this one has the loss %s: use raw",
                        vise_loss_name(loss));
@@ -64,7 +66,7 @@ static void convert_row(const double *z, size_t n, vise_output output, vise_loss
                         double *out) {
   if (output == VISE_OUTPUT_CLASS) {
     out[0] = class_of(z, n);
-  } else if (output == VISE_OUTPUT_PROBABILITY && loss == VISE_LOSS_CROSS_ENTROPY) {
+  } else if (output == VISE_OUTPUT_PROBABILITY && vise_i_loss_link(loss) == VISE_LINK_SOFTMAX) {
     softmax(z, n, out);
   } else {
     for (size_t k = 0; k < n; k++) {

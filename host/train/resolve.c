@@ -78,6 +78,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .loss = config->loss,
       .mse_reduction = config->mse_reduction,
       .label_smoothing = config->label_smoothing,
+
       .optimizer = config->optimizer,
       .nesterov = config->nesterov,
       .momentum = config->momentum,
@@ -86,10 +87,12 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .beta2 = config->beta2,
       .eps = config->eps,
       .max_update = config->max_update,
+
       .kF = config->norm_penalty,
       .k2d = config->decoupled_decay,
       .prox_l1 = config->prox_l1,
       .penalize_bias = config->penalize_bias,
+
       .clip_value = config->clip_value,
       .clip_lo = config->clip_value_lo,
       .clip_hi = config->clip_value_hi,
@@ -98,6 +101,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .clip_norm_p = config->clip_norm_p,
       .clip_norm_torch_eps = config->clip_norm_torch_eps,
       .clip_scope = config->clip_scope,
+
       .clamp_bias = config->clamp_bias,
       .max_norm = config->max_norm,
       .max_norm_scope = config->max_norm_scope,
@@ -160,16 +164,20 @@ void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec) {
   if (backend == VISE_BACKEND_CUDA) spec->step_mode = vise_i_step_mode_of(spec);
 }
 
+vise_i_rule vise_i_rule_of_model(const vise_model *model) {
+  return (vise_i_rule){.loss = vise_model_loss(model),
+                       .mse_reduction = vise_model_mse_reduction(model),
+                       .label_smoothing = vise_model_label_smoothing(model),
+                       .optimizer = VISE_SGD,
+                       .nonfinite = VISE_NONFINITE_PROPAGATE,
+                       .max_skips = 1};
+}
+
 void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net, size_t max_batch, int n_threads,
                                  vise_i_step_spec *spec) {
   vise_i_step_spec made = {
       .net = net,
-      .rule = {.loss = vise_model_loss(model),
-               .mse_reduction = vise_model_mse_reduction(model),
-               .label_smoothing = vise_model_label_smoothing(model),
-               .optimizer = VISE_SGD,
-               .nonfinite = VISE_NONFINITE_PROPAGATE,
-               .max_skips = 1},
+      .rule = vise_i_rule_of_model(model),
       .max_batch = max_batch > 0 ? max_batch : 1,
   };
 

@@ -34,7 +34,10 @@ VISE_WARN_UNUSED vise_status vise_i_resolve_spec(const vise_train_config *config
 /* Replaces step mode and precision "auto" by what they are on the backend. */
 void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec);
 
-/* A spec for forward passes only: the model's loss, plain sgd, no penalties, clips or boxes. */
+/* The model's loss, plain sgd, no penalties or clips. */
+vise_i_rule vise_i_rule_of_model(const vise_model *model);
+
+/* A spec for forward passes only, by that rule, without boxes. */
 void vise_i_resolve_forward_spec(const vise_model *model, const vise_i_net *net, size_t max_batch, int n_threads,
                                  vise_i_step_spec *spec);
 

@@ -151,8 +151,7 @@ static void set_metrics(event *e, const char *prefix, const vise_metrics *metric
 
 static vise_status log_epoch(vise_i_run *run, vise_error *err) {
   const vise_trainer *t = run->trainer;
-  const vise_loss loss = t->config.loss;
-  const bool classifies = loss == VISE_LOSS_CROSS_ENTROPY || loss == VISE_LOSS_BCE || loss == VISE_LOSS_HINGE;
+  const bool classifies = vise_i_loss_classifies(t->config.loss);
   const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
 
   event e = make_event("epoch");

@@ -24,6 +24,10 @@ extern "C" {
 VISE_ENUM_LIST(VISE_ENUM_FUNCTIONS_)
 #undef VISE_ENUM_FUNCTIONS_
 
+/** Traits: what the targets of a loss are, and whether a schedule needs to know how many steps are planned. */
+VISE_API vise_targets vise_loss_targets(vise_loss loss);
+VISE_API bool vise_schedule_ends(vise_schedule schedule);
+
 /** Bytes of one element. */
 VISE_API size_t vise_dtype_size(vise_dtype dtype);
 

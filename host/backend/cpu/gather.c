@@ -226,8 +226,9 @@ static void gather_labels(vise_i_backend *b, const vise_array *y, const size_t *
   for (size_t r = 0; r < n; r++) {
     b->labels[r] = (int32_t)element(y->data, y->dtype, (rows ? rows[r] : first + r) * y->row_stride);
   }
-  if (b->spec.rule.loss == VISE_LOSS_CROSS_ENTROPY) return;
-  const float off = b->spec.rule.loss == VISE_LOSS_HINGE ? -1.0f : 0.0f; /* one-hot */
+  const vise_targets kind = vise_i_loss_targets(b->spec.rule.loss);
+  if (kind == VISE_TARGETS_LABELS) return;
+  const float off = kind == VISE_TARGETS_SIGNS ? -1.0f : 0.0f; /* one-hot */
   for (size_t i = 0; i < n_out * n; i++) b->y[i] = off;
   for (size_t r = 0; r < n; r++) b->y[(size_t)b->labels[r] * n + r] = 1.0f;
 }
@@ -242,7 +243,7 @@ void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_
     gather_labels(b, y, rows, first, n);
   } else {
     gather_strided(y, rows, first, n, scaling_of(b, &data->y_scaling, source, true), b->y, 1, n);
-    if (b->spec.rule.loss == VISE_LOSS_HINGE) {
+    if (vise_i_loss_targets(b->spec.rule.loss) == VISE_TARGETS_SIGNS) {
       for (size_t i = 0; i < n_out * n; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
     }
   }

@@ -4,54 +4,11 @@
  * row_i), with D from vise_i_loss_denominator. Without weights D is N, N*K or 1; PyTorch's rule for weights
  * replaces N by their sum. Weights that sum to 0 make the loss 0/0, which the non-finite policy handles.
  */
+#include "host/rule/loss.h"
+
 #include <math.h>
 
 #include "host/backend/cpu64/cpu64.h"
-
-/* factor * sum (z - y)^2, factor 1/2 or, for `mean`, 1. Gradient 2 * factor * (z - y). */
-static double mse_row(double factor, const double *z, const double *y, size_t n_out, double *delta) {
-  double sum = 0;
-  for (size_t k = 0; k < n_out; k++) {
-    double e = z[k] - y[k];
-    sum += e * e;
-    delta[k] = 2 * factor * e;
-  }
-  return factor * sum;
-}
-
-/* sum of e^2/2 where |e| < 1, else |e| - 1/2, with e = z - y. Gradient: e clamped to [-1, 1]. */
-static double huber_row(const double *z, const double *y, size_t n_out, double *delta) {
-  double sum = 0;
-  for (size_t k = 0; k < n_out; k++) {
-    double e = z[k] - y[k];
-    sum += fabs(e) < 1 ? 0.5 * e * e : fabs(e) - 0.5;
-    delta[k] = e < -1 ? -1 : (e > 1 ? 1 : e);
-  }
-  return sum;
-}
-
-/* sum of max(z, 0) - z y + log(1 + exp(-|z|)). Gradient sigmoid(z) - y. */
-static double bce_row(const double *z, const double *y, size_t n_out, double *delta) {
-  double sum = 0;
-  for (size_t k = 0; k < n_out; k++) {
-    double e = exp(-fabs(z[k]));
-    sum += (z[k] > 0 ? z[k] : 0) - z[k] * y[k] + log1p(e);
-    delta[k] = (z[k] < 0 ? e / (1 + e) : 1 / (1 + e)) - y[k];
-  }
-  return sum;
-}
-
-/* sum of max(0, 1 - s z), s = +1 for targets above 0 (labels 1), else -1 (labels 0 and -1). Gradient -s where s z < 1.
- */
-static double hinge_row(const double *z, const double *y, size_t n_out, double *delta) {
-  double sum = 0;
-  for (size_t k = 0; k < n_out; k++) {
-    double s = y[k] > 0 ? 1 : -1, margin = 1 - s * z[k];
-    sum += margin < 0 ? 0 : margin; /* NaN passes */
-    delta[k] = margin > 0 ? -s : (isnan(margin) ? margin : 0);
-  }
-  return sum;
-}
 
 /*
  * PyTorch's cross-entropy with class weights c and label smoothing q, for label t and p = softmax(z):
@@ -82,20 +39,12 @@ static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t
 }
 
 static double row_loss(const vise_i_backend *b, const double *z, const double *y, size_t label, double *delta) {
-  size_t n_out = vise_i_cpu64_n_outputs(b);
+  const size_t n_out = vise_i_cpu64_n_outputs(b);
+  double sum = 0;
 
-  switch (b->spec.rule.loss) {
-    case VISE_LOSS_CROSS_ENTROPY:
-      return cross_entropy_row(b, z, label, n_out, delta);
-    case VISE_LOSS_BCE:
-      return bce_row(z, y, n_out, delta);
-    case VISE_LOSS_HUBER:
-      return huber_row(z, y, n_out, delta);
-    case VISE_LOSS_HINGE:
-      return hinge_row(z, y, n_out, delta);
-    default:
-      return mse_row(b->spec.rule.mse_reduction == VISE_MSE_MEAN ? 1 : 0.5, z, y, n_out, delta);
-  }
+  if (b->spec.rule.loss == VISE_LOSS_CROSS_ENTROPY) return cross_entropy_row(b, z, label, n_out, delta);
+  for (size_t k = 0; k < n_out; k++) sum += vise_i_output_loss(&b->spec.rule, z[k], y[k], &delta[k]);
+  return sum;
 }
 
 /* With class labels: the largest output, ties to the lowest index, is the label. Without: every output has the sign of

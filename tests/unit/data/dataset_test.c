@@ -227,16 +227,21 @@ Test(dataset, checks_labels) {
   static const double x_values[4] = {1, 2, 3, 4};
   static const struct {
     float y[4];
-    size_t n_classes;           /* what the labels need */
-    const char *labels;         /* expected from check_labels(3); NULL: fine */
-    const char *binary, *signs; /* from check_binary(false), (true) */
+    size_t n_classes;      /* what the labels need */
+    const char *errors[4]; /* expected from the checks below; NULL: fine */
   } cases[] = {
-      {{0, 1, 2, 1}, 3, NULL, "targets: row 2 (from 0): target 0 is 2; must be 0 or 1", "or -1"},
-      {{0, 1, 3, 1}, 4, "targets: row 2 (from 0): label 3; labels must be integers from 0 to 2", "is 3", "is 3"},
-      {{0, 1, -1, 1}, 0, "row 2 (from 0): label -1", "is -1; must be 0 or 1", NULL},
-      {{0, 1, 0.5F, 1}, 0, "row 2 (from 0): label 0.5", "is 0.5", "is 0.5"},
-      {{0, 1, 0, 1}, 2, NULL, NULL, NULL},
+      {{0, 1, 2, 1}, 3, {NULL, "targets: row 2 (from 0): target 0 is 2; must be 0 or 1", "or -1", NULL}},
+      {{0, 1, 3, 1},
+       4,
+       {"targets: row 2 (from 0): label 3; labels must be integers from 0 to 2", "is 3", "is 3", NULL}},
+      {{0, 1, -1, 1},
+       0,
+       {"row 2 (from 0): label -1", "is -1; must be 0 or 1", NULL, "target 0 is -1; must be at least 0"}},
+      {{0, 1, 0.5F, 1}, 0, {"row 2 (from 0): label 0.5", "is 0.5", "is 0.5", NULL}},
+      {{0, 1, 0, 1}, 2, {NULL, NULL, NULL, NULL}},
   };
+  static const vise_targets kinds[4] = {VISE_TARGETS_LABELS, VISE_TARGETS_BITS, VISE_TARGETS_SIGNS,
+                                        VISE_TARGETS_COUNTS};
 
   const vise_array x = vise_array_of(x_values, VISE_F64, 4, 1);
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
@@ -246,11 +251,11 @@ Test(dataset, checks_labels) {
     EXPECT_OK(vise_dataset_from_arrays(&x, &y, NULL, false, &ds, &err), err);
     cr_assert_eq(vise_dataset_n_classes(ds), cases[k].n_classes, "case %zu", k);
 
-    for (int check = 0; check < 3; check++) {
-      const char *text = check == 0 ? cases[k].labels : (check == 1 ? cases[k].binary : cases[k].signs);
+    for (int check = 0; check < 4; check++) {
+      const char *text = cases[k].errors[check];
       vise_error_clear(&err);
       const vise_status status =
-          check == 0 ? vise_i_dataset_check_labels(ds, 3, &err) : vise_i_dataset_check_binary(ds, check == 2, &err);
+          check == 0 ? vise_i_dataset_check_labels(ds, 3, &err) : vise_i_dataset_check_targets(ds, kinds[check], &err);
 
       if (text == NULL) {
         EXPECT_OK(status, err);

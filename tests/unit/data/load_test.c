@@ -131,7 +131,8 @@ Test(load, takes_columns_as_targets_and_names_their_lines) {
   cr_assert_eq(vise_dataset_n_classes(ds), 8);
   EXPECT_ERROR(vise_i_dataset_check_labels(ds, 3, &err), &err, VISE_ERR_VALUE, "d.csv:5: label 7; labels must be");
   vise_error_clear(&err);
-  EXPECT_ERROR(vise_i_dataset_check_binary(ds, false, &err), &err, VISE_ERR_VALUE, "d.csv:5: target 0 is 7");
+  EXPECT_ERROR(vise_i_dataset_check_targets(ds, VISE_TARGETS_BITS, &err), &err, VISE_ERR_VALUE,
+               "d.csv:5: target 0 is 7");
   vise_dataset_free(ds);
 
   EXPECT_OK(load(x, NULL, "", NULL, &ds, &err), err);
