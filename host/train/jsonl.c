@@ -2,17 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/base/file.h"
-#include "host/base/json_text.h"
 #include "host/base/memory.h"
 
-enum { FIRST_ROOM = 1 << 16 };
+enum { ROOM = 1 << 16 };
 
 vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t keep_bytes, bool *was_short,
                               vise_error *err) {
@@ -21,8 +22,7 @@ vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t kee
   struct stat info;
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  VISE_TRY(vise_i_alloc(&made.waiting, FIRST_ROOM, 1, "lines of metrics", err));
-  made.n_room = FIRST_ROOM;
+  VISE_TRY(vise_i_alloc(&made.waiting, ROOM, 1, "lines of metrics", err));
 
   /* O_NONBLOCK: opening a FIFO must not wait for a reader; it is refused below. */
   made.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
@@ -80,38 +80,85 @@ vise_status vise_i_jsonl_flush_old(vise_i_jsonl *file, vise_error *err) {
   return vise_i_jsonl_flush(file, err);
 }
 
-static vise_status make_room(vise_i_jsonl *file, size_t n_bytes, vise_error *err) {
-  vise_status status = VISE_OK;
-  if (file->n_waiting + n_bytes <= file->n_room) return VISE_OK;
-
-  VISE_TRY(vise_i_jsonl_flush(file, err));
-  if (n_bytes <= file->n_room) return VISE_OK;
-
-  char *longer = realloc(file->waiting, n_bytes);
-  if (longer == NULL) VISE_TRY(vise_i_fail_memory(err, n_bytes, "a line of metrics"));
-  file->waiting = longer;
-  file->n_room = n_bytes;
-
-done:
-  return status;
+static void add(vise_i_jsonl *file, const char *text) {
+  const size_t n = strlen(text);
+  if (file->n_line + n < sizeof(file->line)) memcpy(file->line + file->n_line, text, n);
+  file->n_line += n;
 }
 
-vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *err) {
-  vise_status status;
-  char *line = NULL;
-  size_t n = 0;
+static void add_key(vise_i_jsonl *file, const char *key) {
+  add(file, file->n_line > 0 ? ",\"" : "{\"");
+  add(file, key);
+  add(file, "\":");
+}
 
-  VISE_TRY(vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a line of metrics", &line, &n, err));
-  line[n++] = '\n'; /* in the place of the zero */
+void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value) {
+  add_key(file, key);
+  add(file, "\"");
+  add(file, value);
+  add(file, "\"");
+}
 
-  VISE_TRY(make_room(file, n, err));
-  memcpy(file->waiting + file->n_waiting, line, n);
+void vise_i_jsonl_begin(vise_i_jsonl *file, const char *event) {
+  file->n_line = 0;
+  vise_i_jsonl_text(file, "event", event);
+}
+
+void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value) {
+  char text[24], *at = text + sizeof(text) - 1;
+  *at = '\0';
+  do {
+    *--at = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+
+  add_key(file, key);
+  add(file, at);
+}
+
+void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value) {
+  add_key(file, key);
+  add(file, value ? "true" : "false");
+}
+
+/* A finite number with a point or an exponent, which has neither a plus nor leading zeros. */
+static void format_real(double value, char *text, size_t n_bytes) {
+  locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(c_locale);
+  const int n = snprintf(text, n_bytes, "%.17g", value);
+  (void)uselocale(before);
+  freelocale(c_locale);
+
+  char *exponent = strchr(text, 'e');
+  if (exponent == NULL) {
+    if (strchr(text, '.') == NULL) memcpy(text + n, ".0", 3);
+    return;
+  }
+
+  char *to = exponent[1] == '-' ? exponent + 2 : exponent + 1;
+  const char *from = exponent + 2;
+  while (*from == '0') from++;
+  memmove(to, from, strlen(from) + 1);
+}
+
+void vise_i_jsonl_number(vise_i_jsonl *file, const char *key, double value) {
+  char text[40] = "null";
+  if (isfinite(value)) format_real(value, text, sizeof(text));
+  add_key(file, key);
+  add(file, text);
+}
+
+vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *err) {
+  vise_status status = VISE_OK;
+  add(file, "}\n");
+  const size_t n = file->n_line;
+
+  if (n >= sizeof(file->line)) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: a line of %zu bytes", file->path, n));
+  if (file->n_waiting + n > ROOM) VISE_TRY(vise_i_jsonl_flush(file, err));
+  memcpy(file->waiting + file->n_waiting, file->line, n);
   file->n_waiting += n;
   VISE_TRY(vise_i_jsonl_flush_old(file, err));
 
 done:
-  json_decref(object);
-  free(line);
   return status;
 }
 
@@ -127,8 +174,4 @@ void vise_i_jsonl_close(vise_i_jsonl *file) {
   free(file->path);
   free(file->waiting);
   *file = (vise_i_jsonl)VISE_I_JSONL_INIT;
-}
-
-json_t *vise_i_jsonl_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
 }

@@ -110,12 +110,17 @@ done:
 }
 
 static vise_status log_end(vise_i_run *run, const vise_run_result *result, vise_error *err) {
+  vise_i_jsonl *file = &run->out.metrics;
+
+  vise_i_jsonl_begin(file, "end");
+  vise_i_jsonl_text(file, "reason", vise_stop_reason_name(result->reason));
+  vise_i_jsonl_count(file, "steps", result->steps);
+  vise_i_jsonl_count(file, "launches", result->launches);
+  vise_i_jsonl_number(file, "seconds", result->seconds);
+
   vise_status status;
-  json_t *event = json_pack("{s:s, s:s, s:I, s:I, s:o}", "event", "end", "reason",
-                            vise_stop_reason_name(result->reason), "steps", (json_int_t)result->steps, "launches",
-                            (json_int_t)result->launches, "seconds", vise_i_jsonl_number(result->seconds));
-  VISE_TRY(vise_i_jsonl_append(&run->out.metrics, event, err));
-  VISE_TRY(vise_i_jsonl_sync(&run->out.metrics, err));
+  VISE_TRY(vise_i_jsonl_end(file, err));
+  VISE_TRY(vise_i_jsonl_sync(file, err));
 done:
   return status;
 }

@@ -400,7 +400,7 @@ Test(resume, needs_a_checkpoint) {
   vise_model_free(model);
 
   rig_remove(folder);
-  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "no such folder");
+  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "there is no folder");
   cr_expect(!rig_exists(folder), "a refused resume made the folder");
   vise_model_free(model);
   clean(&s);
