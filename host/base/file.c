@@ -122,6 +122,22 @@ done:
   return status;
 }
 
+vise_status vise_i_writer_begin_new(vise_i_writer *writer, const char *path, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_writer made = {0};
+
+  VISE_TRY(vise_i_copy_text(&made.path, path, err));
+  made.name = made.path;
+  made.stream = fopen(path, "wbxe");
+  if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
+  *writer = made;
+  return VISE_OK;
+
+done:
+  writer_clear(&made);
+  return status;
+}
+
 void vise_i_writer_begin_memory(vise_i_writer *writer) {
   *writer = (vise_i_writer){.name = "memory"};
 }
@@ -158,16 +174,34 @@ vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t 
 }
 
 void vise_i_writer_abandon(vise_i_writer *writer) {
+  const char *unfinished = writer->temporary_path ? writer->temporary_path : writer->path;
   if (writer->stream) fclose(writer->stream);
-  if (writer->temporary_path) unlink(writer->temporary_path);
+  if (unfinished) unlink(unfinished);
   writer_clear(writer);
 }
 
-vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
+/* The file under its name, for good. */
+static vise_status put_in_place(vise_i_writer *writer, vise_error *err) {
   vise_status status = VISE_OK;
   char *parent = NULL;
 
   VISE_TRY(parent_of(writer->path, &parent, err));
+  if (rename(writer->temporary_path, writer->path) != 0) {
+    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
+  }
+  free(writer->temporary_path);
+  writer->temporary_path = NULL;
+  free(writer->path);
+  writer->path = NULL;
+  VISE_TRY(vise_i_sync_dir(parent, err));
+
+done:
+  free(parent);
+  return status;
+}
+
+vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
+  vise_status status = VISE_OK;
   if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
   }
@@ -176,15 +210,14 @@ vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
   writer->stream = NULL;
   if (failed) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
 
-  if (rename(writer->temporary_path, writer->path) != 0) {
-    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
+  if (writer->temporary_path) {
+    VISE_TRY(put_in_place(writer, err));
+  } else {
+    free(writer->path); /* it is finished */
+    writer->path = NULL;
   }
-  free(writer->temporary_path);
-  writer->temporary_path = NULL;
-  VISE_TRY(vise_i_sync_dir(parent, err));
 
 done:
-  free(parent);
   vise_i_writer_abandon(writer);
   return status;
 }

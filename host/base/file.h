@@ -18,7 +18,8 @@ VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes
 typedef struct vise_i_writer {
   const char *name; /* for messages: the path, or "memory" */
   FILE *stream;     /* NULL: to memory */
-  char *path, *temporary_path;
+  char *path;
+  char *temporary_path; /* NULL: path itself */
   uint8_t *bytes;
   size_t n_bytes, capacity;
 } vise_i_writer;
@@ -27,6 +28,9 @@ typedef struct vise_i_writer {
    removes the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and
    abandon must be called. Disk-full and other errors are VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
+/* The same for a new file in a folder that is a temporary one itself: it has its name at once, and whoever renames the
+   folder syncs it. */
+VISE_WARN_UNUSED vise_status vise_i_writer_begin_new(vise_i_writer *writer, const char *path, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes,
                                                  vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err);

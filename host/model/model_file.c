@@ -166,7 +166,7 @@ static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *
                        place->name, expected);
   }
 
-  size_t n = place->n_rows * place->n_cols, element = vise_dtype_size(model->dtype);
+  size_t n = vise_i_tensor_n(place), element = vise_dtype_size(model->dtype);
   memcpy((char *)model->params + place->offset * element, found->data, n * element);
 
   for (size_t i = 0; i < n; ++i) {

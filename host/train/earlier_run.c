@@ -237,17 +237,29 @@ static vise_status for_each(const char *dir,
   return status;
 }
 
-static vise_status count_only(const char *name, const char *path, findings *seen, vise_error *err) {
-  (void)name;
-  (void)path;
+/* What a run makes first holds nothing yet. */
+static bool holds_nothing(const char *name, const char *path) {
+  struct stat info;
+  if (lstat(path, &info) != 0) return false;
+  if (find_known(name, strlen(name)) != NULL) return S_ISREG(info.st_mode) && info.st_size == 0;
+  if (strcmp(name, checkpoints_name) != 0 || !S_ISDIR(info.st_mode)) return false;
+
+  vise_status status = VISE_OK;
+  DIR *dir = opendir(path);
+  const bool empty = dir != NULL && vise_i_next_entry(dir, path, &status, NULL) == NULL && status == VISE_OK;
+  if (dir != NULL) closedir(dir);
+  return empty;
+}
+
+static vise_status count(const char *name, const char *path, findings *seen, vise_error *err) {
   (void)err;
-  seen->any = true;
+  if (!holds_nothing(name, path)) seen->any = true;
   return VISE_OK;
 }
 
 vise_status vise_i_earlier_run_is_empty(const char *dir, bool *out, vise_error *err) {
   findings seen = {.any = false};
-  const vise_status status = for_each(dir, count_only, &seen, err);
+  const vise_status status = for_each(dir, count, &seen, err);
   if (status == VISE_OK) *out = !seen.any;
   return status;
 }
@@ -257,9 +269,9 @@ vise_status vise_i_earlier_run_check(const char *dir, vise_error *err) {
   const vise_status status = for_each(dir, look_at, &seen, err);
   if (status != VISE_OK) return status;
   if (seen.foreign && !seen.run) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "`out_dir` %s holds no run of Vise, and `overwrite` replaces nothing else: choose another folder",
-                       dir);
+    return vise_i_fail(
+        err, VISE_ERR_USAGE,
+        "`out_dir` %s holds no run of Vise, and `overwrite` replaces nothing else: choose another folder", dir);
   }
   return VISE_OK;
 }

@@ -7,7 +7,8 @@
 
 #include "host/base/error.h"
 
-/* Whether dir holds nothing, or is missing. The lock and abandoned temporary files do not count. */
+/* Whether dir holds nothing, or is missing. The lock, temporary files, and what a run that was killed at once left empty
+   do not count. */
 VISE_WARN_UNUSED vise_status vise_i_earlier_run_is_empty(const char *dir, bool *out, vise_error *err);
 
 /* VISE_OK when dir may be given to a new run: it holds a run of Vise, or nothing; what stands under the names of a

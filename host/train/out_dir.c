@@ -49,8 +49,9 @@ done:
   return status;
 }
 
+/* The folder is synced with it. */
 static vise_status write_config(const vise_i_out_dir *out, const char *config_json, vise_error *err) {
-  if (config_json == NULL) return VISE_OK;
+  if (config_json == NULL) return vise_i_sync_dir(out->dir, err);
   return vise_i_write_file(out->config, config_json, strlen(config_json), err);
 }
 
@@ -86,10 +87,9 @@ static vise_status take_lock(vise_i_out_dir *out, const vise_i_notes *notes, vis
 static vise_status begin(vise_i_out_dir *out, const char *config_json, vise_error *err) {
   vise_status status;
 
-  VISE_TRY(write_config(out, config_json, err));
   VISE_TRY(vise_i_make_dir(out->checkpoints, err));
   VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
-  VISE_TRY(vise_i_sync_dir(out->dir, err));
+  VISE_TRY(write_config(out, config_json, err)); /* last, since it syncs the folder */
 
 done:
   if (status != VISE_OK) {
@@ -199,10 +199,11 @@ static vise_status go_on(vise_i_out_dir *out, const uint64_t *steps, size_t n, v
 
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                         "`resume`: none of the %zu checkpoints in %s is whole; start a new run in another folder, with the "
-                         "options in %s",
-                         n, out->checkpoints, out->config));
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_FORMAT,
+                    "`resume`: none of the %zu checkpoints in %s is whole; start a new run in another folder, with the "
+                    "options in %s",
+                    n, out->checkpoints, out->config));
   }
 
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
@@ -232,8 +233,8 @@ static vise_status start_again(vise_i_out_dir *out, const vise_trainer *trainer,
 
   VISE_TRY(vise_i_earlier_run_began(out->dir, &began, err));
   if (!began || access(out->model, F_OK) == 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run",
-                         out->checkpoints));
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run", out->checkpoints));
   }
 
   if (trainer->state.step > 0) {
@@ -278,7 +279,7 @@ vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer
 
   if (out->has_checkpoint && out->checkpoint_step == trainer->state.step) return VISE_OK;
 
-  VISE_TRY(vise_i_jsonl_sync(&out->metrics, err));
+  VISE_TRY(vise_i_jsonl_flush(&out->metrics, err));
   VISE_TRY(vise_i_make_dir(out->checkpoints, err));
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, trainer->state.step, err));
   run = make_run(out, trainer);

@@ -37,7 +37,7 @@ VISE_WARN_UNUSED vise_status vise_i_out_dir_create(vise_i_out_dir *out, const ch
 VISE_WARN_UNUSED vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_trainer *trainer,
                                                    const char *config_json, const vise_i_notes *notes, vise_error *err);
 
-/* Syncs the metrics, writes a checkpoint of this step and keeps the newest two. Does nothing when this step's is there
+/* Writes the metrics so far and a checkpoint of this step and keeps the newest two. Does nothing when this step's is there
    already. */
 VISE_WARN_UNUSED vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer, vise_error *err);
 

@@ -1,4 +1,4 @@
-/* The loop of a run: steps, ends of epochs, events, checkpoints, interruption. */
+/* The loop of a run: steps, ends of epochs, checkpoints, interruption. */
 #include "host/train/run.h"
 
 #include <math.h>
@@ -6,7 +6,6 @@
 
 #include "host/base/file.h"
 #include "host/base/struct.h"
-#include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
 /* The backend gets steps for about this long at a time; in between, the caller is asked and told. */
@@ -65,97 +64,13 @@ done:
   return status;
 }
 
-void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
-  if (run->config.progress == NULL) return;
-
-  const vise_trainer *t = run->trainer;
-  const double now = vise_i_now();
-  const vise_i_epoch_sums *sums = epoch_ended ? &t->state.last : &t->state.current;
-  vise_progress progress = {
-      .step = t->state.step,
-      .epoch = epoch_ended ? t->state.epoch : t->state.epoch + 1,
-      .planned_steps = vise_i_planned_steps(&t->config, t->steps_per_epoch),
-      .steps_per_epoch = t->steps_per_epoch,
-      .epoch_ended = epoch_ended,
-      .train = vise_i_epoch_metrics(t, sums),
-      .validation = run->validation,
-      .test = run->test,
-      .seconds = now - run->start,
-      .last = &t->last_stats,
-  };
-
-  progress.train_loss = progress.train.loss;
-  run->last_progress = now;
-  run->config.progress(run->config.user, &progress);
-}
-
-/* ---- events ----------------------------------------------------------------------------------------------------- */
-
-static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
-  vise_i_jsonl *file = &run->out.metrics;
-
-  vise_i_jsonl_begin(file, "step");
-  vise_i_jsonl_count(file, "step", s->step);
-  vise_i_jsonl_count(file, "epoch", s->epoch);
-  vise_i_jsonl_number(file, "loss", s->loss);
-  vise_i_jsonl_number(file, "penalty", s->penalty);
-  vise_i_jsonl_number(file, "lr", s->lr);
-  vise_i_jsonl_number(file, "grad_norm", s->grad_norm);
-  vise_i_jsonl_number(file, "grad_norm_clipped", s->grad_norm_clipped);
-  vise_i_jsonl_count(file, "clipped_values", s->n_clipped_values);
-  vise_i_jsonl_count(file, "at_bound", s->n_at_lo + s->n_at_hi);
-  vise_i_jsonl_flag(file, "skipped", s->skipped);
-  return vise_i_jsonl_end(file, err);
-}
-
-static void add_metrics(vise_i_jsonl *file, const char *prefix, const vise_metrics *metrics, bool classifies) {
-  char key[32];
-  snprintf(key, sizeof(key), "%s_loss", prefix);
-  vise_i_jsonl_number(file, key, metrics->loss);
-  if (!classifies) return;
-  snprintf(key, sizeof(key), "%s_accuracy", prefix);
-  vise_i_jsonl_number(file, key, metrics->accuracy);
-}
-
-static vise_status log_epoch(vise_i_run *run, vise_error *err) {
-  const vise_trainer *t = run->trainer;
-  const bool classifies = vise_i_loss_classifies(t->config.loss);
-  const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
-  vise_i_jsonl *file = &run->out.metrics;
-
-  vise_i_jsonl_begin(file, "epoch");
-  vise_i_jsonl_count(file, "step", t->state.step);
-  vise_i_jsonl_count(file, "epoch", t->state.epoch);
-  add_metrics(file, "train", &train, classifies);
-  if (t->has_validation) add_metrics(file, "val", &run->validation, classifies);
-  if (t->has_test) add_metrics(file, "test", &run->test, classifies);
-  vise_i_jsonl_number(file, "seconds", vise_i_now() - run->start);
-  return vise_i_jsonl_end(file, err);
-}
-
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
-
-vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
-  vise_status status = VISE_OK;
-  vise_trainer *t = run->trainer;
-  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
-
-  const vise_i_pass validation = {t->ops, t->backend, &t->validation, 0}, test = {t->ops, t->backend, &t->test, 0};
-
-  if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
-  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));
-  run->evaluated = true;
-  run->evaluated_step = t->state.step;
-
-done:
-  return status;
-}
 
 static vise_status end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
-  if (run->saves) VISE_TRY(log_epoch(run, err));
+  if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
   vise_i_run_report(run, true);
   VISE_TRY(vise_i_run_check_epoch(run, err));
 done:
@@ -205,7 +120,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   for (size_t i = 0; i < n_done; i++) {
     if (stats[i].skipped) note_first_skip(run, &stats[i]);
     if (!run->saves || every == 0 || stats[i].step % every != 0) continue;
-    const vise_status logged = log_step(run, &stats[i], err);
+    const vise_status logged = vise_i_run_log_step(run, &stats[i], err);
     if (logged != VISE_OK) return logged;
   }
 

@@ -42,6 +42,10 @@ VISE_WARN_UNUSED vise_status vise_i_run_check_end(vise_i_run *run, vise_error *e
 /* After steps that were skipped: adds to *err what an update did to the weights, if it did. */
 void vise_i_run_explain_skips(vise_i_run *run, vise_error *err);
 
+/* Append a "step" event, an "epoch" event to metrics.jsonl. */
+VISE_WARN_UNUSED vise_status vise_i_run_log_step(vise_i_run *run, const vise_step_stats *stats, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err);
+
 /*
  * Ends the run for reason: last checkpoint, best weights, model and its files, "end" event, result. status and err are
  * those of the loop; the status returned is that of the whole run. result is filled in any case.

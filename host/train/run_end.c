@@ -13,7 +13,7 @@ static void count_zeros(const vise_trainer *t, const void *params, vise_run_resu
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
     if (tensor->is_bias) continue;
-    const size_t n = tensor->n_rows * tensor->n_cols;
+    const size_t n = vise_i_tensor_n(tensor);
     result->n_weights += n;
     for (size_t i = tensor->offset; i < tensor->offset + n; i++) {
       result->n_zero_weights += vise_i_param_get(t->ops->dtype, params, i) == 0;

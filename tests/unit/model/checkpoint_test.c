@@ -329,3 +329,107 @@ Test(checkpoint, a_full_disk_leaves_the_earlier_one_and_no_trace) {
 
   free(dir);
 }
+
+/* ---- in memory ---- */
+
+static void write_block(uint8_t **bytes, size_t *n) {
+  json_t *state = example_state();
+  void *out = NULL;
+  vise_error err = VISE_ERROR_INIT;
+  EXPECT_OK(vise_i_checkpoint_write_memory(state, parts, 2, &out, n, &err), err);
+  *bytes = out;
+  json_decref(state);
+}
+
+Test(checkpoint, block_has_the_files_of_a_folder) {
+  vise_error err = VISE_ERROR_INIT;
+  uint8_t *bytes, *file;
+  size_t n, n_file, at = 0;
+  write_block(&bytes, &n);
+  EXPECT_OK(write_step(3, &err), err);
+  char *dir = step_path(3);
+
+  static const char *const in_order[] = {"model.safetensors", "mask.safetensors", "state.json"};
+  for (size_t i = 0; i < 3; ++i) {
+    rig_read(rig_path(dir, in_order[i]), &file, &n_file);
+    cr_assert(at + n_file <= n && memcmp(bytes + at, file, n_file) == 0, "%s", in_order[i]);
+    at += n_file;
+    free(file);
+  }
+  cr_expect_eq(n, at + 16);
+
+  free(bytes);
+  free(dir);
+}
+
+Test(checkpoint, block_is_read_back) {
+  vise_error err = VISE_ERROR_INIT;
+  json_t *state = NULL, *expected = example_state();
+  uint8_t *bytes;
+  size_t n;
+  write_block(&bytes, &n);
+  const vise_i_checkpoint_place place = vise_i_checkpoint_in_memory(bytes, n);
+
+  EXPECT_OK(vise_i_checkpoint_verify(place, &err), err);
+  EXPECT_OK(vise_i_checkpoint_read_state(place, &state, &err), err);
+  cr_expect(json_equal(state, expected));
+  for (int i = 0; i < 2; ++i) {
+    vise_i_st_file *file = NULL;
+    EXPECT_OK(vise_i_checkpoint_read_part(place, parts[i].name, &file, &err), err);
+    const vise_i_st_tensor *found = vise_i_st_find(file, "0.weight");
+    cr_expect_eq(memcmp(found->data, parts[i].tensors[0].data, i == 0 ? sizeof weights : sizeof mask), 0);
+    vise_i_st_free(file);
+  }
+
+  json_decref(state);
+  json_decref(expected);
+  free(bytes);
+}
+
+Test(checkpoint, any_change_of_a_block_is_found) {
+  uint8_t *bytes;
+  size_t n;
+  write_block(&bytes, &n);
+
+  for (size_t i = 0; i < 8 * n; ++i) {
+    bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+    vise_error err = VISE_ERROR_INIT;
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_memory(bytes, n), &err), VISE_ERR_FORMAT, "bit %zu", i);
+    cr_assert_not_null(strstr(err.text, "memory"), "%s", err.text);
+    bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+  }
+
+  for (size_t cut = 0; cut < n; ++cut) {
+    uint8_t *exact = malloc(cut + 1); /* so that reading past the end is noticed */
+    memcpy(exact, bytes, cut);
+    cr_assert_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_memory(exact, cut), NULL), VISE_ERR_FORMAT, "%zu", cut);
+    free(exact);
+  }
+  free(bytes);
+}
+
+/* The fuzzer's corpus: each file's name says whether it must be read or refused. */
+Test(checkpoint, corpus_is_read_or_refused_as_named) {
+  static const char corpus[] = VISE_SOURCE_DIR "/tests/fuzz/corpus/checkpoint";
+  size_t n_ok = 0, n_bad = 0;
+  DIR *dir = opendir(corpus);
+  cr_assert_not_null(dir);
+
+  vise_status status = VISE_OK;
+  for (struct dirent *entry; (entry = vise_i_next_entry(dir, corpus, &status, NULL));) {
+    const bool ok = strncmp(entry->d_name, "ok-", 3) == 0;
+    uint8_t *bytes;
+    size_t n;
+    vise_error err = VISE_ERROR_INIT;
+    rig_read(rig_path(corpus, entry->d_name), &bytes, &n);
+    const vise_status refused = strcmp(entry->d_name, "bad-version") == 0 ? VISE_ERR_UNSUPPORTED : VISE_ERR_FORMAT;
+    cr_expect_eq(vise_i_checkpoint_verify(vise_i_checkpoint_in_memory(bytes, n), &err), ok ? VISE_OK : refused,
+                 "%s: %s", entry->d_name, err.text);
+    n_ok += ok;
+    n_bad += !ok;
+    free(bytes);
+  }
+
+  closedir(dir);
+  cr_expect(n_ok == 3 && n_bad == 21, "%zu ok, %zu bad", n_ok, n_bad);
+}

@@ -207,6 +207,8 @@ Test(run_folder, what_a_crash_left_does_not_count) {
   cr_assert_eq(waitpid(child, NULL, 0), child);
 
   make_dir("out");
+  make_dir("out/checkpoints");
+  put("out/metrics.jsonl", "");
   put("out/" VISE_I_RUN_LOCK_NAME, "1 nowhere\n");
   snprintf(name, sizeof name, "out/config.json.tmp-%ld-0", (long)child);
   put(name, "{");
