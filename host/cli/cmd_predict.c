@@ -5,6 +5,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
+#include "host/cli/text_json.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -79,9 +80,9 @@ static void print_done(const vise_i_cli_options *options, size_t n_rows, size_t 
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
-  (void)json_object_set_new(object, "out", json_string(options->out));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
+  (void)json_object_set_new(object, "out", vise_i_cli_text_to_json(options->out));
   (void)json_object_set_new(object, "output", json_string(vise_output_name(options->output)));
   (void)json_object_set_new(object, "rows", json_integer((json_int_t)n_rows));
   (void)json_object_set_new(object, "columns", json_integer((json_int_t)n_columns));
