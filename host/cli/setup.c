@@ -19,19 +19,21 @@ static vise_status load(const char *path, const char *labels, const vise_i_cli_o
   return vise_dataset_load(&source, out, err);
 }
 
-static vise_status load_all(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+/* Loads all data; the sizes of the net are those of the rows before any are held out. */
+static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_dataset *loaded = NULL;
   vise_status status = load(options->train, options->train_labels, options, true, &loaded, err);
   if (status != VISE_OK) return status;
 
   setup->n_classes = vise_dataset_n_classes(loaded);
-  if (options->val_fraction > 0) {
+  status = vise_net_config_fill(&options->net, loaded, options->training.loss, err);
+  if (status == VISE_OK && options->val_fraction > 0) {
     status = vise_dataset_split(loaded, options->val_fraction, options->training.shuffle, options->training.seed,
                                 &setup->train, &setup->validation, err);
-    vise_dataset_free(loaded);
-  } else {
-    setup->train = loaded;
+  } else if (status == VISE_OK) {
+    setup->train = vise_dataset_retain(loaded);
   }
+  vise_dataset_free(loaded);
 
   if (status == VISE_OK && options->val != NULL) {
     status = load(options->val, options->val_labels, options, false, &setup->validation, err);
@@ -85,49 +87,6 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
   free(features);
   free(targets);
   return status;
-}
-
-/* ---- sizes ---------------------------------------------------------------------------------------------------- */
-
-static vise_status output_width(const vise_i_cli_options *options, const vise_i_cli_setup *setup, size_t *out,
-                                vise_error *err) {
-  if (vise_loss_targets(options->training.loss) != VISE_TARGETS_LABELS) {
-    *out = vise_dataset_n_targets(setup->train);
-    return VISE_OK;
-  }
-
-  if (setup->n_classes == 0) {
-    return vise_i_cli_fail(err, VISE_ERR_VALUE,
-                           "%s: cross-entropy needs one target column of class labels 0, 1, 2, ...; "
-                           "for numbers choose --loss mse, and see --target",
-                           vise_dataset_name(setup->train));
-  }
-  if (setup->n_classes > VISE_MAX_WIDTH) {
-    return vise_i_cli_fail(
-        err, VISE_ERR_VALUE,
-        "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
-        vise_dataset_name(setup->train), setup->n_classes - 1, VISE_MAX_WIDTH - 1);
-  }
-
-  *out = setup->n_classes;
-  return VISE_OK;
-}
-
-/* Replaces "auto" by the data's sizes, and refuses typed inputs that differ from them. */
-static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
-  size_t n_features = vise_dataset_n_features(setup->train);
-  size_t *widths = options->net.widths, last = options->net.n_layers;
-
-  if (widths[0] == 0) widths[0] = n_features;
-  if (widths[0] != n_features) {
-    return vise_i_cli_fail(err, VISE_ERR_SHAPE,
-                           "--layers: the net has %zu inputs but %s has %zu features; write %zu or "
-                           "auto first",
-                           widths[0], vise_dataset_name(setup->train), n_features, n_features);
-  }
-
-  if (widths[last] == 0) return output_width(options, setup, &widths[last], err);
-  return VISE_OK;
 }
 
 /* ---- model ---------------------------------------------------------------------------------------------------- */
@@ -214,7 +173,6 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
     status = make_up(options, setup, err);
   }
 
-  if (status == VISE_OK) status = resolve_widths(options, setup, err);
   return status == VISE_OK ? make_model(options, initial, setup, err) : status;
 }
 

@@ -3,6 +3,7 @@
 #define VISE_I_READER_H
 
 #include "host/base/error.h"
+#include "host/base/quote.h"
 #include "host/data/input.h"
 #include "vise/types.h"
 
@@ -75,9 +76,5 @@ VISE_WARN_UNUSED vise_status vise_i_csv_pick(const vise_i_columns *columns, cons
 /* Decimal text to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
 typedef enum vise_i_number { VISE_I_NUMBER, VISE_I_NOT_A_NUMBER, VISE_I_NOT_FINITE } vise_i_number;
 vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, double *out);
-
-/* text[0..n) for use in a message: cut after about 40 bytes, control characters replaced. */
-enum { VISE_I_QUOTE_BYTES = 48 };
-const char *vise_i_quote(char buffer[VISE_I_QUOTE_BYTES], const char *text, size_t n);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef VISE_I_LOSS_H
 #define VISE_I_LOSS_H
 
+#include <stddef.h>
+
 #include "host/rule/rule.h"
 
 /* The loss of an output z with the target y; *d = its derivative. */
@@ -26,6 +28,12 @@ static inline double vise_i_output_loss(const vise_i_rule *rule, double z, doubl
       *d = margin > 0 ? -s : (isnan(margin) ? margin : 0);
       return margin < 0 ? 0 : margin;
     }
+    case VISE_LOSS_POISSON: {
+      /* exp(z) - z y, without what depends on y alone */
+      const double e = exp(z);
+      *d = e - y;
+      return e - z * y;
+    }
     default: {
       /* e^2, halved unless the reduction is `mean` */
       const double e = z - y, factor = rule->mse_reduction == VISE_MSE_MEAN ? 1 : 0.5;
@@ -38,6 +46,15 @@ static inline double vise_i_output_loss(const vise_i_rule *rule, double z, doubl
 /* What an output of a regression predicts: the mean of its targets. */
 static inline double vise_i_expected(vise_loss loss, double z) {
   return vise_i_loss_link(loss) == VISE_LINK_EXP ? exp(z) : z;
+}
+
+/* The class of a row: the first index of the largest output; a NaN is never the largest. */
+static inline size_t vise_i_argmax(const double *z, size_t n) {
+  size_t best = 0;
+  for (size_t k = 1; k < n; k++) {
+    if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
+  }
+  return best;
 }
 
 #endif

@@ -58,14 +58,6 @@ void vise_i_metrics_free(vise_i_metrics_sums *sums) {
   free(sums);
 }
 
-size_t vise_i_argmax(const double *z, size_t n) {
-  size_t best = 0;
-  for (size_t k = 1; k < n; k++) {
-    if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
-  }
-  return best;
-}
-
 /* -log softmax(z)[label], smoothed as in PyTorch; class weights are applied here, because smoothing mixes them. */
 static double cross_entropy_row(const vise_i_metrics_spec *spec, const double *z, size_t label) {
   const size_t n = spec->n_outputs;

@@ -34,9 +34,6 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
 void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out);
 void vise_i_metrics_free(vise_i_metrics_sums *sums);
 
-/* First index of the largest number; a NaN is never the largest. */
-size_t vise_i_argmax(const double *z, size_t n);
-
 /* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
 typedef struct vise_i_pass {
   vise_i_backend *backend;

@@ -28,6 +28,7 @@
 #include "vise/check.h"
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
+#include "vise/fit.h"
 #include "vise/info.h"
 #include "vise/model.h"
 #include "vise/options.h"

@@ -21,7 +21,7 @@ static step_rig *make_rig(vise_optimizer optimizer) {
 }
 
 Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
-  for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+  for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
     step_rig *r = make_rig((vise_optimizer)optimizer);
     const char *name = vise_optimizer_name((vise_optimizer)optimizer);
     vise_step_stats stats[RIG_STEPS], single[RIG_STEPS];
@@ -83,31 +83,11 @@ Test(cpu_steps, two_threads_keep_their_bits) {
 }
 
 Test(cpu_steps, state_carries_a_training_over) {
-  step_rig *r = make_rig(VISE_ADAM);
-  vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
-  vise_error err = VISE_ERROR_INIT;
-  float *whole = step_rig_train(r, RIG_STEPS, NULL);
-
-  step_rig_run(r, first, 9, 9, NULL);
-  float *half = step_rig_snapshot(r, first);
-  const vise_i_counters counters = OPS->get_counters(first);
-  cr_expect(counters.applied_steps == 9 && rig_near(counters.beta1_t, pow(0.9, 9), 1e-15, 0));
-
-  for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
-    cr_assert(OPS->set_state(second, (vise_i_state)which, half + (size_t)which * r->net.n_params, &err) == VISE_OK);
+  for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+    step_rig *r = make_rig((vise_optimizer)optimizer);
+    check_carried_state(r);
+    step_rig_free(r);
   }
-  OPS->set_counters(second, &counters);
-
-  step_rig_expect(r, second, 9, RIG_STEPS - 9, VISE_OK, RIG_STEPS - 9, &err);
-  float *end = step_rig_snapshot(r, second);
-  cr_expect(step_rig_same(r, whole, end));
-
-  free(whole);
-  free(half);
-  free(end);
-  OPS->destroy(first);
-  OPS->destroy(second);
-  step_rig_free(r);
 }
 
 Test(cpu_steps, no_allocation_inside_a_step) {
@@ -141,7 +121,7 @@ Test(cpu_steps, changed_rates_and_bounds) {
 Test(cpu_steps, nonfinite_data_skip_without_a_trace) {
   const double bad[] = {NAN, INFINITY, -INFINITY, 1e39}; /* the last is beyond float32 */
   for (size_t i = 0; i < 4; i++) {
-    for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+    for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
       step_rig *r = make_rig((vise_optimizer)optimizer);
       uint64_t launched;
       OPS->destroy(check_nonfinite_data(r, bad[i], false, &launched));

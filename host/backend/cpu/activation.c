@@ -41,6 +41,30 @@ VISE_I_INLINE float normal_of(float x, float *e) {
   return x < 0.0f ? tail : 1.0f - tail;
 }
 
+/* exp(x) - 1 for x < 0: x = n ln 2 + r, Taylor's series for exp(r) - 1 (its next term is below 2e-8 of that), then
+   2^n (exp(r) - 1) + (2^n - 1), so that small values keep their digits. From -26 down it is -1. */
+VISE_I_INLINE float expm1_of(float x) {
+  const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+  const float xc = vise_i_clamp(x, -26.0f, 0.0f);
+  const float t = xc * 1.44269504f + shifter;
+  const float n = t - shifter;
+  const float r = (xc - n * 0.693145752f) - n * 1.42860682e-6f; /* n times the first part is exact */
+
+  float p = r * (1.0f / 5040) + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * (r * r) + r;
+
+  uint32_t bits; /* of t: a constant plus n; unsigned, since a NaN leaves anything here */
+  memcpy(&bits, &t, sizeof bits);
+  const uint32_t power_bits = (bits - 0x4b400000u + 127u) << 23;
+  float power;
+  memcpy(&power, &power_bits, sizeof power);
+  return p * power + (power - 1.0f);
+}
+
 VISE_I_INLINE float value_of(vise_activation kind, float z) {
   float e;
 
@@ -57,6 +81,8 @@ VISE_I_INLINE float value_of(vise_activation kind, float z) {
       return sigmoid_of(z);
     case VISE_GELU:
       return z * normal_of(z, &e);
+    case VISE_ELU:
+      return z < 0.0f ? expm1_of(z) : z;
     case VISE_IDENTITY:
     case vise_activation_count_:
       break;
@@ -84,6 +110,8 @@ VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
     case VISE_GELU:
       s = normal_of(z, &e);
       return s + z * e * 0.398942280f;
+    case VISE_ELU:
+      return a > 0.0f ? 1.0f : a + 1.0f;
     case VISE_IDENTITY:
     case vise_activation_count_:
       break;

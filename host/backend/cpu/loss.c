@@ -155,10 +155,20 @@ VISE_I_CLONES static void hinge_output(const float *restrict z, const float *res
   }
 }
 
+VISE_I_CLONES static void poisson_output(const float *restrict z, const float *restrict y, float *restrict d,
+                                         const float *restrict w, double *restrict sum, size_t n) {
+  for (size_t r = 0; r < n; r++) {
+    const float e = vise_i_exp(z[r]);
+    sum[r] += (double)e - (double)z[r] * (double)y[r];
+    d[r] = (e - y[r]) * w[r];
+  }
+}
+
 static output_loss *const OUTPUT_LOSSES[vise_loss_count_] = {
     [VISE_LOSS_MSE] = squared_output,
     [VISE_LOSS_HUBER] = huber_output,
     [VISE_LOSS_HINGE] = hinge_output,
+    [VISE_LOSS_POISSON] = poisson_output,
 };
 
 /* Losses that are sums of one term for each output; scale is for the gradient. */
