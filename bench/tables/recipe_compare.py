@@ -6,9 +6,9 @@ defaults; targets of regressions standardised), on real tables from PyPI.
         [--part choosing|held-back|all] [--table NAME,...] [--seeds 0,1,2] [--max-iter 200] [--out FILE]
 
 For each seed 75 % of the rows train and 25 % test, classes in proportion; the score is accuracy or R^2. Prints CSV: a
-line for each table and split, comment lines with means over splits, and the mean and the worst of each part. scikit-learn
-is slow beside Vise, so its scores are kept in build/tables/peer.csv. Exit 1 where Vise is below in the mean of a part,
-below by more than 0.04 on a table, or fails.
+line for each table and split, comment lines with means over splits, and the mean and the worst of each part.
+scikit-learn is slow beside Vise, so its scores are kept in build/tables/peer.csv. Exit 1 where Vise is below in the
+mean of a part, below by more than 0.04 on a table, or fails.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def vise_score(arguments, table, rows, seed):
 
     if arguments.raw:
         return raw_score(arguments.vise, table, rows, seed)
-    split = Split(table, rows, seed)
+    split = Split(table, rows, seed, arguments.max_categories)
     try:
         return split.score(arguments.vise, Recipe())
     finally:
@@ -95,8 +95,12 @@ def summary(part, rows):
     return text + (f", failed: {' '.join(failed)}" if failed else ""), mean >= 0 and not below and not failed
 
 
-def print_row(row, streams):
-    cells = [row.get(name, "") for name in COLUMNS]
+def open_streams(path):
+    """Standard output and, where it was asked for, a file."""
+    return [sys.stdout] + ([open(path, "w", encoding="utf-8")] if path else [])
+
+
+def print_row(cells, streams):
     for stream in streams:
         csv.writer(stream, lineterminator="\n").writerow(f"{cell:.4f}" if isinstance(cell, float) else cell
                                                          for cell in cells)
@@ -126,6 +130,7 @@ def parse():
     parser.add_argument("--table", default="", help="a comma list of names (default: all)")
     parser.add_argument("--seeds", default="0,1,2", help="a split and a training for each")
     parser.add_argument("--max-iter", type=int, default=200, help="of scikit-learn's MLP (default: 200, as its own)")
+    parser.add_argument("--max-categories", type=int, default=64, help="of --prepared (default: 64)")
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--folder", default=FOLDER, help="where the tables are, or are to be")
     parser.add_argument("--out", help="write the CSV to this file as well")
@@ -135,14 +140,13 @@ def parse():
     return arguments
 
 
-def print_head(arguments, streams):
+def print_head(tool, streams):
+    """By what and where the numbers below were made."""
     import sklearn
     from common import print_context
 
-    version = subprocess.run([arguments.vise, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    others = [stream for stream in streams if stream is not sys.stdout]
-    print_context(*others, vise=version.split()[-1], **{"scikit-learn": sklearn.__version__})
-    print_row(dict(zip(COLUMNS, COLUMNS)), streams)
+    version = subprocess.run([tool, "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    print_context(*streams[1:], vise=version.split()[-1], **{"scikit-learn": sklearn.__version__})
 
 
 def main():
@@ -151,12 +155,13 @@ def main():
     fetch(arguments.folder, arguments.tables)
     peers = PeerScores(os.path.join(BUILD, "peer.csv"))
 
-    streams = [sys.stdout] + ([open(arguments.out, "w", encoding="utf-8")] if arguments.out else [])
-    print_head(arguments, streams)
+    streams = open_streams(arguments.out)
+    print_head(arguments.vise, streams)
+    print_row(COLUMNS, streams)
     rows = []
     for table in arguments.tables:
         for row in compare(arguments, table, peers):
-            print_row(row, streams)
+            print_row([row.get(name, "") for name in COLUMNS], streams)
             rows.append(row)
     sys.exit(0 if report(rows, streams) else 1)
 

