@@ -1,5 +1,5 @@
 """Tables as rows of pandas: reading, repeated splits, the inputs that the recipe makes of columns, and the score of the
-peer, scikit-learn's pipeline. Both sides get the same columns: without row names, and with dates as days."""
+peer, scikit-learn's pipeline. Both sides get the same columns: no row numbers and names, and dates as days."""
 
 import csv
 import re
@@ -55,18 +55,24 @@ def is_number(column):
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
+def is_dates(column):
+    return bool(column.dropna().map(lambda text: DATE.fullmatch(str(text)) is not None).all())
+
+
 def days_or_text(column):
-    """Dates as days, for both sides; else texts, with NaN for gaps."""
+    """Dates as days, others as texts with NaN for gaps."""
+    if is_dates(column):
+        return (pd.to_datetime(column) - pd.Timestamp("1970-01-01")).dt.total_seconds() / 86400
     texts = column.map(str, na_action="ignore").astype(object)
-    if texts.dropna().map(lambda text: DATE.fullmatch(text) is not None).all():
-        return (pd.to_datetime(texts) - pd.Timestamp("1970-01-01")).dt.total_seconds() / 86400
     return texts.where(texts.notna(), np.nan)
 
 
 def names_rows(name, column):
+    """Whether a column tells rows apart and nothing else: numbers that are called so, or texts that hardly repeat."""
+    if not is_number(column):
+        return column.nunique() > 0.9 * len(column) and not is_dates(column)
     text = str(name)
-    named = text.startswith("Unnamed:") or ROW_NAMES.fullmatch(text) is not None
-    return named and column.is_unique
+    return column.is_unique and (text.startswith("Unnamed:") or ROW_NAMES.fullmatch(text) is not None)
 
 
 # ---- the inputs that the recipe makes of columns, fitted on training rows ----
