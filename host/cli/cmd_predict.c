@@ -23,10 +23,11 @@ static vise_status check_out(const vise_i_cli_options *options, vise_error *err)
   return vise_i_cli_check_folder(out, err);
 }
 
-/* "class", "output" or "output_0,output_1,..."; malloc'ed. */
+/* "class", "mean", "output" or "output_0,output_1,..."; malloc'ed. */
 static vise_status make_header(vise_output output, size_t n_columns, char **out, vise_error *err) {
   const char *name = output == VISE_OUTPUT_CLASS         ? "class"
                      : output == VISE_OUTPUT_PROBABILITY ? "probability"
+                     : output == VISE_OUTPUT_MEAN        ? "mean"
                                                          : "output";
 
   char *text = NULL;
@@ -121,6 +122,7 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
+  if (status == VISE_OK) options.output = vise_predict_output(model, options.output);
   if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
 
   int code = status == VISE_OK ? predict_and_save(&options, model, dataset)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/traits.h"
 #include "host/options/options.h"
 
 void vise_i_text_add(vise_i_text *text, const char *format, ...) {
@@ -115,6 +116,15 @@ READ(const char *, text_at)
 READ(const void *, pointer_at)
 #undef READ
 
+double vise_i_option_real(const vise_option *option, const void *config) {
+  const double value = real_at(&(reading){option, config}, 0);
+  if (!(option->flags & VISE_OPTION_BY_OPTIMIZER)) return value;
+
+  vise_optimizer optimizer;
+  memcpy(&optimizer, (const char *)config + offsetof(vise_train_config, optimizer), sizeof optimizer);
+  return vise_i_beta2_of(optimizer, value);
+}
+
 static void add_interval(vise_i_text *text, double lo, double hi) {
   vise_i_text_add_real(text, lo);
   vise_i_text_add(text, ":");
@@ -197,7 +207,7 @@ static bool is_word(const reading *r) {
   if (r->option->word == NULL) return false;
   switch (r->option->type) {
     case VISE_OPTION_REAL:
-      return !(real_at(r, 0) > 0) && !(real_at(r, 0) < 0);
+      return !(r->option->flags & VISE_OPTION_BY_OPTIMIZER) && !(real_at(r, 0) > 0) && !(real_at(r, 0) < 0);
     case VISE_OPTION_COUNT:
     case VISE_OPTION_BYTES:
       return count_at(r, 0) == 0;
@@ -219,7 +229,7 @@ static void add_value(vise_i_text *text, const reading *r) {
       vise_i_text_add(text, "%s", bool_at(r, 0) != ((option->flags & VISE_OPTION_INVERTED) != 0) ? "yes" : "no");
       break;
     case VISE_OPTION_REAL:
-      vise_i_text_add_real(text, real_at(r, 0));
+      vise_i_text_add_real(text, vise_i_option_real(option, r->config));
       break;
     case VISE_OPTION_COUNT:
     case VISE_OPTION_BYTES:

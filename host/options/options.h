@@ -32,6 +32,9 @@ VISE_WARN_UNUSED vise_status vise_i_option_check_number(const vise_option *optio
 VISE_WARN_UNUSED vise_status vise_i_option_check_int(const char *name, int value, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_option_check_real(const char *name, double value, vise_error *err);
 
+/* The number that a REAL option of a config stands for. */
+double vise_i_option_real(const vise_option *option, const void *config);
+
 /* ---- texts (parse.c, format.c); errors begin with `field` in backquotes ---- */
 
 /* A decimal number; "inf", "+inf" and "-inf" only with allow_infinity. Never NaN, no hexadecimal, no blanks. */

@@ -105,7 +105,7 @@ static vise_status set_flag(const setting *s, vise_error *err) {
 }
 
 static vise_status set_real(const setting *s, vise_error *err) {
-  double value = 0;
+  double value = s->option->flags & VISE_OPTION_BY_OPTIMIZER ? (double)NAN : 0;
   if (!is_word(s)) {
     vise_status status = vise_i_parse_real(s->field, s->text, false, &value, err);
     if (status == VISE_OK) status = vise_i_option_check_number(s->option, s->field, value, s->text, err);

@@ -102,7 +102,8 @@ enum {
   VISE_OPTION_REPEATABLE = 8, /**< may be given several times; an array in config.json */
   VISE_OPTION_CHECKS = 16,    /**< only checks: it changes no result */
   VISE_OPTION_ADDED = 32,     /**< came after the first release: checkpoints hold it only where it is not the default */
-  VISE_OPTION_EXPLICIT = 64   /**< on the command line it is off until it is given */
+  VISE_OPTION_EXPLICIT = 64,  /**< on the command line it is off until it is given */
+  VISE_OPTION_BY_OPTIMIZER = 128 /**< its word means NaN: the number of the optimizer, which texts show */
 };
 
 enum { VISE_OPTION_MAX_FIELDS = 3 };

@@ -83,7 +83,7 @@ Test(cli_refusal, names_that_are_none) {
   static const refused rows[] = {
       {"--loss cross_entropy", "cross-entropy"},
       {"--loss external", "library"},
-      {"--loss foo", "--loss: 'foo' is unknown; it can be cross-entropy, bce, mse, huber, hinge\n"},
+      {"--loss foo", "--loss: 'foo' is unknown; it can be cross-entropy, bce, mse, huber, hinge, poisson\n"},
       {"--activation swish", "gelu"},
       {"--optimizer adamw", "rmsprop"},
       {"--backend gpu", "cpu64"},

@@ -65,6 +65,25 @@ Test(set_get, every_type_both_ways) {
   cr_expect(config.layer_clamps == NULL && config.n_layer_clamps == 0);
 }
 
+/* What the optimizer decides is NaN in the struct; texts show the number of the optimizer that is set. */
+Test(set_get, number_of_the_optimizer) {
+  vise_train_config config;
+  vise_train_config_init(&config);
+  cr_expect(isnan(config.beta2));
+  expect_text(&config, "beta2", "0.999");
+
+  OK(vise_train_config_set(&config, "beta2", "0", &err));
+  cr_expect_eq(config.beta2, 0);
+  expect_text(&config, "beta2", "0");
+
+  OK(vise_train_config_set(&config, "beta2", "auto", &err));
+  cr_expect(isnan(config.beta2));
+  OK(vise_train_config_set(&config, "optimizer", "lion", &err));
+  expect_text(&config, "beta2", "0.99");
+  REFUSED(vise_train_config_set(&config, "beta2", "1", &err), "of at least 0 and below 1, or auto");
+  REFUSED(vise_train_config_set(&config, "beta1", "auto", &err), "is not a number");
+}
+
 Test(set_get, how_often_by_steps_time_or_epochs) {
   static const char *const pairs[][2] = {{"5", "5"},     {"epoch", "epoch"}, {"30s", "30s"}, {"600s", "10m"},
                                          {"120m", "2h"}, {"0.25s", "0.25s"}, {"off", "off"}, {"1.5h", "90m"}};

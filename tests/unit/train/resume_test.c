@@ -27,7 +27,7 @@ static void configure(setup *s, vise_optimizer optimizer, vise_backend backend) 
   s->config.backend = backend;
   s->config.optimizer = optimizer;
   s->config.lr = optimizer == VISE_SGD ? 0.2 : 0.01;
-  s->config.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
+  s->config.momentum = optimizer == VISE_SGD || optimizer == VISE_RMSPROP ? 0.9 : 0;
   s->config.nesterov = optimizer == VISE_SGD;
 
   s->config.l2 = 1e-3;
@@ -131,6 +131,11 @@ Test(resume, adam_from_every_step) {
 Test(resume, rmsprop_from_every_step) {
   check_resume(VISE_RMSPROP, VISE_BACKEND_CPU, NULL);
   check_resume(VISE_RMSPROP, VISE_BACKEND_CPU64, NULL);
+}
+
+Test(resume, lion_from_every_step) {
+  check_resume(VISE_LION, VISE_BACKEND_CPU, NULL);
+  check_resume(VISE_LION, VISE_BACKEND_CPU64, NULL);
 }
 
 static void with_patience(vise_train_config *c) {
