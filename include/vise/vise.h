@@ -8,7 +8,9 @@
 #include "vise/evaluate.h"
 #include "vise/model.h"
 #include "vise/plan.h"
+#include "vise/preprocessor.h"
 #include "vise/status.h"
+#include "vise/table.h"
 #include "vise/train.h"
 #include "vise/types.h"
 

@@ -13,6 +13,7 @@ PUBLIC = "include/vise"
 ALLOWED = {
     PUBLIC: {PUBLIC},
     "host/base": {PUBLIC, "host/base"},
+    "host/table": {PUBLIC, "host/base", "host/table"},
     "host/data": {PUBLIC, "host/base", "host/data"},
     "host/model": {PUBLIC, "host/base", "host/model"},
     "host/plan": {PUBLIC, "host/base", "host/plan", "kernels"},  # of kernels, headers without CUDA
