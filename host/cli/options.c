@@ -125,5 +125,5 @@ char *vise_i_cli_text(const vise_i_cli_options *options, const vise_option *row)
   char *text = malloc(n_bytes);
   if (text == NULL) return NULL;
   (void)vise_option_text(row, config, text, n_bytes);
-  return row->type == VISE_OPTION_PATH ? absolute(text) : text;
+  return row->type == VISE_OPTION_PATH && strcmp(text, "-") != 0 ? absolute(text) : text;
 }

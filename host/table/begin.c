@@ -190,6 +190,7 @@ vise_status vise_i_reader_begin(vise_i_reader *reader) {
   reader->table->delimiter = reader->dialect.delimiter;
   reader->table->decimal = reader->dialect.decimal;
   VISE_TRY(vise_i_copy_text(&reader->table->strip, reader->dialect.strip, reader->err));
+  if (reader->options->na != NULL) VISE_TRY(vise_i_copy_text(&reader->table->na, reader->options->na, reader->err));
   VISE_TRY(vise_i_alloc_zero(&reader->columns, n_columns, sizeof *reader->columns, "columns", reader->err));
   if (reader->dialect.header == VISE_HEADER_NO) { /* line 1 is a row like any other */
     reader->at = reader->first_at;

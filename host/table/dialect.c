@@ -7,6 +7,7 @@
 
 #include "host/base/memory.h"
 #include "host/base/number.h"
+#include "host/table/preprocessor.h"
 
 static const struct {
   const char *name;
@@ -62,11 +63,15 @@ static vise_status find_na_numbers(vise_i_dialect *d, vise_error *err) {
 vise_status vise_i_dialect_make(vise_i_dialect *dialect, const vise_table_options *options, vise_error *err) {
   vise_status status = VISE_OK;
   char delimiter;
-  vise_i_dialect d = {.decimal = options->decimal,
+  const vise_preprocessor *like = options->like;
+  const char decimal = options->decimal == '\0' && like != NULL ? like->decimal : options->decimal;
+  const char *strip = options->strip == NULL && like != NULL ? like->strip : options->strip;
+  const char *na = options->na == NULL && like != NULL ? like->na : options->na;
+  vise_i_dialect d = {.decimal = decimal == '\0' ? '.' : decimal,
                       .comment = options->comment,
                       .header = options->header,
                       .skip_lines = options->skip_lines,
-                      .strip = options->strip != NULL ? options->strip : ""};
+                      .strip = strip != NULL ? strip : ""};
   VISE_TRY(find_delimiter(options->delimiter, &delimiter, err));
   if (d.decimal != '.' && d.decimal != ',') {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`decimal` is \"%c\"; it can be . or ,", d.decimal));
@@ -78,7 +83,7 @@ vise_status vise_i_dialect_make(vise_i_dialect *dialect, const vise_table_option
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`header` is %d; it can be auto, yes or no", (int)d.header));
   }
 
-  VISE_TRY(vise_i_list_split(&d.na, options->na, err));
+  VISE_TRY(vise_i_list_split(&d.na, na, err));
   VISE_TRY(find_na_numbers(&d, err));
   d.plain = d.na.n == 0 && d.strip[0] == '\0';
   VISE_TRY(vise_i_dialect_delimit(&d, delimiter, err));

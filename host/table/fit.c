@@ -234,6 +234,11 @@ vise_status vise_i_fit_begin(vise_i_fit *fit, const size_t *rows, size_t n_rows)
   fit->made->has_names = table->has_names;
   fit->made->is_sparse = table->is_sparse;
   fit->made->missing = fit->options->missing;
+  fit->made->decimal = table->decimal == ',' ? ',' : '.';
+  if (table->na != NULL) VISE_TRY(vise_i_copy_text(&fit->made->na, table->na, fit->err));
+  if (table->strip != NULL && table->strip[0] != '\0') {
+    VISE_TRY(vise_i_copy_text(&fit->made->strip, table->strip, fit->err));
+  }
   VISE_TRY(mark_rows(fit, rows, n_rows));
   VISE_TRY(find_targets(fit));
   VISE_TRY(begin_recipes(fit));

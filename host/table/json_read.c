@@ -190,6 +190,18 @@ done:
   return status;
 }
 
+static vise_status take_reading(const json_t *o, vise_preprocessor *p, vise_error *err) {
+  const json_t *reading = json_object_get(o, "reading");
+  const char *decimal = word(reading, "decimal");
+  vise_status status = VISE_OK;
+  if (decimal == NULL || (strcmp(decimal, ".") != 0 && strcmp(decimal, ",") != 0)) VISE_TRY(fail(err, "decimal"));
+  p->decimal = decimal[0];
+  if (!json_is_null(json_object_get(reading, "na"))) VISE_TRY(take_text(reading, "na", &p->na, err));
+  if (!json_is_null(json_object_get(reading, "strip"))) VISE_TRY(take_text(reading, "strip", &p->strip, err));
+done:
+  return status;
+}
+
 static vise_status take_preprocessor(const json_t *o, vise_preprocessor *p, vise_error *err) {
   vise_status status = VISE_OK;
   size_t version = 0;
@@ -204,6 +216,7 @@ static vise_status take_preprocessor(const json_t *o, vise_preprocessor *p, vise
   VISE_TRY(take_size(o, "rows", &p->n_rows, err));
   VISE_TRY(take_size(o, "rows_without_target", &p->n_without_target, err));
   VISE_TRY(take_size(o, "rows_dropped", &p->n_dropped, err));
+  VISE_TRY(take_reading(o, p, err));
   VISE_TRY(take_columns(o, p, err));
   VISE_TRY(take_target(o, p, err));
   VISE_TRY(take_list(o, "lines", &p->lines, err));

@@ -117,14 +117,25 @@ static json_t *target_json(const vise_preprocessor *p) {
   return NULL;
 }
 
+/* A file that is read later must be spelt alike. */
+static json_t *reading_json(const vise_preprocessor *p) {
+  const char decimal[] = {p->decimal, '\0'};
+  json_t *o = json_object();
+  const bool ok =
+      set(o, "decimal", json_string(decimal)) && set(o, "na", text_json(p->na)) && set(o, "strip", text_json(p->strip));
+  if (ok) return o;
+  json_decref(o);
+  return NULL;
+}
+
 static json_t *preprocessor_json(const vise_preprocessor *p) {
   json_t *o = json_object();
-  const bool ok = set_size(o, "version", 1) && set(o, "names", json_boolean(p->has_names)) &&
-                  set(o, "sparse", json_boolean(p->is_sparse)) &&
-                  set(o, "missing", json_string(vise_missing_name(p->missing))) && set_size(o, "rows", p->n_rows) &&
-                  set_size(o, "rows_without_target", p->n_without_target) &&
-                  set_size(o, "rows_dropped", p->n_dropped) && set(o, "columns", columns_json(p)) &&
-                  set(o, "target", target_json(p)) && set(o, "lines", list_json(&p->lines));
+  const bool ok =
+      set_size(o, "version", 1) && set(o, "names", json_boolean(p->has_names)) &&
+      set(o, "sparse", json_boolean(p->is_sparse)) && set(o, "missing", json_string(vise_missing_name(p->missing))) &&
+      set_size(o, "rows", p->n_rows) && set_size(o, "rows_without_target", p->n_without_target) &&
+      set_size(o, "rows_dropped", p->n_dropped) && set(o, "reading", reading_json(p)) &&
+      set(o, "columns", columns_json(p)) && set(o, "target", target_json(p)) && set(o, "lines", list_json(&p->lines));
   if (ok) return o;
   json_decref(o);
   return NULL;

@@ -11,7 +11,7 @@
 
 void vise_table_options_init(vise_table_options *options) {
   if (options == NULL) return;
-  *options = (vise_table_options){.struct_size = sizeof *options, .decimal = '.', .like_targets = true};
+  *options = (vise_table_options){.struct_size = sizeof *options, .like_targets = true};
 }
 
 static vise_status complete_options(const vise_table_options *given, vise_table_options *options, vise_error *err) {

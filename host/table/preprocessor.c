@@ -23,6 +23,8 @@ void vise_preprocessor_free(vise_preprocessor *preprocessor) {
   free(p->target_shift);
   free(p->target_scale);
   free(p->reason);
+  free(p->na);
+  free(p->strip);
   vise_i_list_free(&p->lines);
   free(p);
 }

@@ -46,6 +46,10 @@ struct vise_preprocessor {
   vise_loss loss;
   char *reason;
 
+  /* How the training table spelt its fields; NULL: as usual. */
+  char decimal;
+  char *na, *strip;
+
   vise_i_list lines;
 };
 

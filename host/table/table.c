@@ -90,6 +90,7 @@ void vise_table_free(vise_table *table) {
   free(table->columns);
   vise_i_list_free(&table->notes);
   free(table->strip);
+  free(table->na);
   free(table->name);
   free(table);
 }

@@ -31,7 +31,7 @@ struct vise_table {
   bool has_names, is_sparse, used_up;
   bool is_text; /* read from delimited text, where numbers may be spelt in other ways */
   char delimiter, decimal;
-  char *strip; /* as in the options; NULL: nothing */
+  char *strip, *na; /* as in the options; NULL: nothing */
   size_t n_rows;
   size_t offset; /* stored rows before row 0: line 1, if it was a header after all */
   vise_i_column *columns;

@@ -306,6 +306,8 @@ done:
 static vise_status transform(vise_i_transform *t) {
   vise_status status = VISE_OK;
   VISE_TRY(vise_i_alloc_zero(&t->made, 1, sizeof *t->made, "inputs and targets", t->err));
+  VISE_TRY(vise_i_copy_text(&t->made->name, t->table->name, t->err));
+  t->made->n_table_rows = t->table->n_rows;
   VISE_TRY(begin(t));
   VISE_TRY(choose_rows(t));
   VISE_TRY(make_room(t));
@@ -344,6 +346,7 @@ void vise_transformed_free(vise_transformed *transformed) {
   free(transformed->codes);
   free(transformed->targets);
   free(transformed->rows);
+  free(transformed->name);
   vise_i_list_free(&transformed->notes);
   free(transformed);
 }
@@ -362,6 +365,14 @@ vise_array vise_transformed_targets(const vise_transformed *transformed) {
 
 const size_t *vise_transformed_rows(const vise_transformed *transformed) {
   return transformed == NULL ? NULL : transformed->rows;
+}
+
+const char *vise_transformed_name(const vise_transformed *transformed) {
+  return transformed == NULL ? "?" : transformed->name;
+}
+
+size_t vise_transformed_n_table_rows(const vise_transformed *transformed) {
+  return transformed == NULL ? 0 : transformed->n_table_rows;
 }
 
 vise_transform_counts vise_transformed_counts(const vise_transformed *transformed) {

@@ -5,6 +5,8 @@
 #include "host/table/preprocessor.h"
 
 struct vise_transformed {
+  char *name; /* of the table */
+  size_t n_table_rows;
   void *features; /* float or double, [counts.n_rows, n_inputs] */
   vise_dtype dtype;
   size_t n_inputs;

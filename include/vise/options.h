@@ -57,6 +57,7 @@ typedef enum vise_option_change {
 /** Topics, in the order of the help: X(symbol, title). */
 #define VISE_OPTION_TOPIC_TABLE(X) \
   X(VISE_TOPIC_DATA, "Data") \
+  X(VISE_TOPIC_TABLES, "Tables: columns and fields") \
   X(VISE_TOPIC_SCALING, "Scaling of the data") \
   X(VISE_TOPIC_NET, "Net") \
   X(VISE_TOPIC_LOSS, "Loss") \

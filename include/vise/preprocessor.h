@@ -152,6 +152,10 @@ VISE_API vise_array vise_transformed_targets(const vise_transformed *transformed
 /** The row of the table that each row was made of: [n_rows]; NULL: row i is the table's row i. */
 VISE_API const size_t *vise_transformed_rows(const vise_transformed *transformed);
 
+/** The name and the number of rows of the table that it was made of. */
+VISE_API const char *vise_transformed_name(const vise_transformed *transformed);
+VISE_API size_t vise_transformed_n_table_rows(const vise_transformed *transformed);
+
 typedef struct vise_transform_counts {
   size_t n_rows;
   size_t n_without_target; /**< rows left out */

@@ -34,12 +34,13 @@ typedef struct vise_table_options {
   const char *delimiter;   /**< auto (also NULL), comma, semicolon, tab, space, pipe, or one character. auto: of tab,
                                 semicolon, pipe, comma and space the first that splits the first 100 lines into equal
                                 numbers of fields, over one */
-  char decimal;            /**< '.' or ',' */
+  char decimal;            /**< '.' or ','; 0: that of like, else '.' */
   char comment;            /**< lines that begin with it are left out; 0: none */
   vise_header header;      /**< whether line 1 holds names; auto: by what stands below */
   size_t skip_lines;       /**< lines to leave out at the start */
-  const char *na;          /**< list of further texts that are gaps */
-  const char *strip;       /**< characters to remove from a field before it is read as a number, such as "%$," */
+  const char *na;          /**< list of further texts that are gaps; NULL: those of like, else none */
+  const char *strip;       /**< characters to remove from a field before it is read as a number, such as "%$,"; NULL: those of
+                                like, else none */
   const char *categorical; /**< list of columns that are text, whatever they hold */
   const char *numeric;     /**< list of columns that are numbers; a field that is none is an error */
   const struct vise_preprocessor *like; /**< read the columns that it uses, as the kinds that it has; others are left
