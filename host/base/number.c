@@ -38,6 +38,18 @@ static const char *scan_exponent(const char *s, long *exponent) {
   return s;
 }
 
+/* Appends the digits at s to *mantissa, two at a time: half the chain of multiplications. */
+static inline const char *scan_digits(const char *s, uint64_t *mantissa) {
+  uint64_t m = *mantissa;
+  while (is_digit(s[0]) && is_digit(s[1])) {
+    m = m * 100 + (uint64_t)((s[0] - '0') * 10 + (s[1] - '0'));
+    s += 2;
+  }
+  if (is_digit(s[0])) m = m * 10 + (uint64_t)(*s++ - '0');
+  *mantissa = m;
+  return s;
+}
+
 static const char *scan(const char *s, char mark, decimal *d) {
   uint64_t mantissa = 0;
   d->negative = *s == '-';
@@ -45,11 +57,11 @@ static const char *scan(const char *s, char mark, decimal *d) {
   if (*s == '-' || *s == '+') s++;
 
   d->digits = s;
-  for (; is_digit(*s); s++) mantissa = mantissa * 10 + (uint64_t)(*s - '0');
+  s = scan_digits(s, &mantissa);
   d->n_digits = (size_t)(s - d->digits);
   if (*s == mark) {
     const char *fraction = ++s;
-    for (; is_digit(*s); s++) mantissa = mantissa * 10 + (uint64_t)(*s - '0');
+    s = scan_digits(s, &mantissa);
     d->n_digits += (size_t)(s - fraction);
     d->exponent = -(long)(s - fraction);
   }

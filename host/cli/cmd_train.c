@@ -14,17 +14,29 @@
 typedef struct run_view {
   vise_i_cli_progress progress;
   bool began; /* the first step is due: a failure from here on means that work had begun */
+  const vise_i_cli_options *options;
+  const vise_i_cli_setup *setup;
 } run_view;
 
-static bool on_poll(void *user) {
-  run_view *view = user;
+static void print_data(const vise_i_cli_options *options, const vise_i_cli_setup *setup);
+static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup);
+
+/* Nothing is said of a run that is refused. */
+static void begin(run_view *view) {
+  if (view->began) return;
   view->began = true;
+  print_data(view->options, view->setup);
+  if (!view->options->quiet) print_start(view->options, view->setup);
+}
+
+static bool on_poll(void *user) {
+  begin(user);
   return vise_i_cli_signal_caught() != 0;
 }
 
 static void on_progress(void *user, const vise_progress *state) {
   run_view *view = user;
-  view->began = true;
+  begin(view);
   vise_i_cli_progress_update(&view->progress, state);
 }
 
@@ -249,13 +261,9 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   vise_error err = VISE_ERROR_INIT;
   vise_run_result result;
   memset(&result, 0, sizeof result);
-  run_view view;
-  memset(&view, 0, sizeof view);
+  run_view view = {.options = options, .setup = setup};
 
   resolve(options, setup, trainer);
-  print_data(options, setup);
-  if (!options->quiet) print_start(options, setup);
-
   vise_status status = run(options, trainer, &view, &result, &err);
   if (status != VISE_OK) {
     bool worked = view.began || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;

@@ -78,13 +78,41 @@ static void free_array(vise_array *array) {
   free((void *)(uintptr_t)array->data); /* made by copy_features */
 }
 
-/* A table of an array without names. */
-static vise_status table_of_array(const char *path, vise_table **out, vise_error *err) {
-  vise_array array = {0};
+/* One column of an array. */
+static vise_array column_of(const vise_array *array, size_t c) {
+  vise_array column = *array;
+  column.data = (const double *)array->data + c;
+  column.n_cols = 1;
+  return column;
+}
+
+/* Adds the columns of features to a table without names, and those of labels at the places of the targets. */
+static vise_status add_columns(const vise_preprocessor *preprocessor, const vise_array *features,
+                               const vise_array *labels, vise_table *table, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t next = 0, next_label = 0;
+  for (size_t c = 0; status == VISE_OK && next + next_label < features->n_cols + labels->n_cols; c++) {
+    vise_column_info info = {.role = VISE_COLUMN_FEATURE};
+    if (c < vise_preprocessor_n_columns(preprocessor)) status = vise_preprocessor_column(preprocessor, c, &info, err);
+    if (status != VISE_OK) break;
+
+    const bool is_label = next_label < labels->n_cols && (info.role == VISE_COLUMN_TARGET || next == features->n_cols);
+    if (!is_label && next == features->n_cols) break;
+    const vise_array column = is_label ? column_of(labels, next_label++) : column_of(features, next++);
+    status = vise_table_add_numbers(table, NULL, &column, err);
+  }
+  return status;
+}
+
+/* A table of arrays without names. */
+static vise_status table_of_arrays(const vise_preprocessor *preprocessor, const char *path, const char *labels_path,
+                                   vise_table **out, vise_error *err) {
+  vise_array array = {0}, labels = {0};
   vise_table *table = NULL;
   vise_status status = vise_i_cli_array_read(path, &array, err);
+  if (status == VISE_OK && labels_path != NULL) status = vise_i_cli_array_read(labels_path, &labels, err);
   if (status == VISE_OK) status = vise_table_create(path, array.n_rows, &table, err);
-  if (status == VISE_OK) status = vise_table_add_numbers(table, NULL, &array, err);
+  if (status == VISE_OK) status = add_columns(preprocessor, &array, &labels, table, err);
 
   if (status == VISE_OK) {
     *out = table;
@@ -92,6 +120,7 @@ static vise_status table_of_array(const char *path, vise_table **out, vise_error
     vise_table_free(table);
   }
   free_array(&array);
+  free_array(&labels);
   return status;
 }
 
@@ -145,7 +174,9 @@ vise_status vise_i_cli_load_through(const vise_i_cli_options *options, const vis
   bool is_table = false;
   const bool has_target = vise_preprocessor_target_kind(preprocessor) != VISE_TARGET_NONE;
 
-  if (use->labels != NULL && has_target) {
+  vise_status status = vise_i_cli_is_table(path, &is_table, err);
+  if (status != VISE_OK) return status;
+  if (use->labels != NULL && has_target && is_table) {
     return vise_i_cli_fail(
         err, VISE_ERR_USAGE,
         "%s: the model takes its target from the column \"%s\" of a table, not from a file of labels", use->labels,
@@ -154,11 +185,10 @@ vise_status vise_i_cli_load_through(const vise_i_cli_options *options, const vis
   all.targets = use->targets && has_target;
   all.use_up = true;
 
-  vise_status status = vise_i_cli_is_table(path, &is_table, err);
-  if (status == VISE_OK) {
-    status = is_table ? vise_i_cli_table_read(options, path, preprocessor, all.targets, &table, err)
-                      : table_of_array(path, &table, err);
-  }
+  if (has_target) all.labels = NULL;
+
+  status = is_table ? vise_i_cli_table_read(options, path, preprocessor, all.targets, &table, err)
+                    : table_of_arrays(preprocessor, path, has_target ? use->labels : NULL, &table, err);
   if (status == VISE_OK) status = vise_i_cli_table_use(options, preprocessor, table, &all, out, err);
   vise_table_free(table);
   return status;

@@ -130,10 +130,26 @@ static void resolve_target(making *m) {
   m->setup->n_classes = vise_preprocessor_n_classes(p);
 }
 
+/* The same preprocessor, whether a loss was given that would have been chosen, as config.json gives it, or not. */
+static vise_status fit_rows(making *m, vise_error *err) {
+  vise_preprocessor_options open = m->how;
+  vise_preprocessor *made = NULL;
+  vise_error ignored = VISE_ERROR_INIT;
+  open.loss_given = false;
+
+  if (m->how.loss_given && vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
+      vise_preprocessor_loss(made) == m->how.loss) {
+    m->setup->preprocessor = made;
+    return VISE_OK;
+  }
+  vise_preprocessor_free(made);
+  return vise_preprocessor_fit(m->table, &m->how, m->rows, m->n_rows, &m->setup->preprocessor, err);
+}
+
 static vise_status fit(making *m, vise_error *err) {
   vise_status status = VISE_OK;
   if (m->setup->preprocessor == NULL) {
-    status = vise_preprocessor_fit(m->table, &m->how, m->rows, m->n_rows, &m->setup->preprocessor, err);
+    status = fit_rows(m, err);
     m->setup->scale = m->how.scale;
   }
   if (status == VISE_OK) resolve_target(m);

@@ -42,19 +42,23 @@ static void civil_from_days(int64_t days, int *year, int *month, int *day) {
   *year = (int)(y + era * 400 + (*month <= 2 ? 1 : 0));
 }
 
+static int days_of_month(int year, int month) {
+  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
 static bool take_day(cursor *c, int64_t *days) {
-  int year, month, day, y, m, d;
+  int year, month, day;
   if (!take_digits(c, 4, &year) || c->at == c->end) return false;
   const char separator = *c->at;
   if (separator != '-' && separator != '/') return false;
   if (!take(c, separator) || !take_digits(c, 2, &month) || !take(c, separator) || !take_digits(c, 2, &day)) {
     return false;
   }
-  if (month < 1 || month > 12 || day < 1) return false;
-
+  if (month < 1 || month > 12 || day < 1 || day > days_of_month(year, month)) return false;
   *days = days_from_civil(year, month, day);
-  civil_from_days(*days, &y, &m, &d);
-  return y == year && m == month && d == day; /* no February 30 */
+  return true;
 }
 
 /* .fraction, in seconds. */

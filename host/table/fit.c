@@ -5,25 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 
-void vise_preprocessor_options_init(vise_preprocessor_options *options) {
-  if (options == NULL) return;
-  *options = (vise_preprocessor_options){
-      .struct_size = sizeof *options, .max_categories = 64, .scale = VISE_SCALE_AUTO, .loss = VISE_LOSS_MSE};
+static vise_preprocessor_options default_options(void) {
+  return (vise_preprocessor_options){.struct_size = sizeof(vise_preprocessor_options),
+                                     .max_categories = 64,
+                                     .scale = VISE_SCALE_AUTO,
+                                     .loss = VISE_LOSS_MSE};
 }
+
+VISE_I_DEFINE_INIT(vise_preprocessor_options, loss, default_options)
 
 vise_status vise_i_fit_options(const vise_preprocessor_options *given, vise_preprocessor_options *options,
                                vise_error *err) {
-  vise_preprocessor_options_init(options);
+  *options = default_options();
   if (given == NULL) return VISE_OK;
-  if (given->struct_size == 0 || given->struct_size > sizeof *options) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "preprocessor options: struct_size is %zu; call vise_preprocessor_options_init first",
-                       given->struct_size);
-  }
-  memcpy(options, given, given->struct_size);
-  options->struct_size = sizeof *options;
+  const vise_status status = vise_i_config_take(options, sizeof *options, given, "vise_preprocessor_options", err);
+  if (status != VISE_OK) return status;
+
   if ((size_t)options->missing >= vise_missing_count_ || (size_t)options->scale >= vise_scale_count_ ||
       (size_t)options->loss >= vise_loss_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "preprocessor options: `missing`, `scale` or `loss` is out of range");
@@ -290,7 +291,7 @@ vise_status vise_preprocessor_fit(const vise_table *table, const vise_preprocess
   vise_status status = VISE_OK;
   vise_preprocessor_options complete;
   vise_i_fit fit = {.table = table, .options = &complete, .err = err};
-  if (table == NULL || out == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "fitting: no table or no output given");
+  VISE_ENTER(err, table, out);
   VISE_TRY(vise_i_fit_options(options, &complete, err));
   VISE_TRY(vise_i_fit_begin(&fit, rows, n_rows));
   VISE_TRY(fit_features(&fit));

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/table/preprocessor.h"
 
@@ -83,13 +84,35 @@ static vise_status take_list(const json_t *o, const char *key, vise_i_list *out,
   return VISE_OK;
 }
 
+/* Adds name to those that were there, each of which must be another one. */
+static vise_status note_name(vise_i_dictionary *known, const char *name, const char *what, vise_error *err) {
+  const size_t n = known->n;
+  uint32_t code;
+  const vise_status status = vise_i_dictionary_code(known, name, strlen(name), &code, err);
+  if (status != VISE_OK) return status;
+  return known->n > n ? VISE_OK : fail(err, what);
+}
+
+static vise_status check_texts(const vise_i_recipe *r, vise_error *err) {
+  vise_i_dictionary known = {0};
+  vise_status status = r->categories.n > 0 ? VISE_OK : fail(err, "categories");
+  for (size_t i = 0; i < r->categories.n && status == VISE_OK; i++) {
+    status = note_name(&known, r->categories.items[i], "categories", err);
+  }
+  for (size_t i = 0; i < r->grouped.n && status == VISE_OK; i++) {
+    status = note_name(&known, r->grouped.items[i], "other", err);
+  }
+  vise_i_dictionary_free(&known);
+  return status;
+}
+
 static vise_status take_feature(const json_t *o, vise_i_recipe *r, vise_error *err) {
   vise_status status = VISE_OK;
   if (r->kind == VISE_COLUMN_TEXT) {
     VISE_TRY(take_list(o, "categories", &r->categories, err));
     VISE_TRY(take_list(o, "other", &r->grouped, err));
     VISE_TRY(take_bool(o, "gap_is_category", &r->has_gap_slot, err));
-    if (r->categories.n == 0) VISE_TRY(fail(err, "categories"));
+    VISE_TRY(check_texts(r, err));
     goto done;
   }
   if (r->kind == VISE_COLUMN_DATE) VISE_TRY(take_real(o, "origin", &r->origin, err));
@@ -123,12 +146,14 @@ static vise_status take_columns(const json_t *o, vise_preprocessor *p, vise_erro
   const size_t n = json_array_size(array);
   if (n == 0 || n > COLUMNS_MAX) return fail(err, "columns");
   vise_status status = vise_i_alloc_zero(&p->columns, n, sizeof *p->columns, "columns", err);
-  if (status != VISE_OK) return status;
-  for (p->n_columns = 0; p->n_columns < n && status == VISE_OK;) {
-    const size_t c = p->n_columns++; /* counted first, so that what a failed one has is freed */
-    status = take_column(json_array_get(array, c), p, &p->columns[c], err);
-    p->n_targets += p->columns[c].role == VISE_COLUMN_TARGET;
+  vise_i_dictionary known = {0};
+  while (p->n_columns < n && status == VISE_OK) {
+    vise_i_recipe *recipe = &p->columns[p->n_columns++]; /* counted first, so that what a failed one has is freed */
+    status = take_column(json_array_get(array, p->n_columns - 1), p, recipe, err);
+    if (status == VISE_OK && p->has_names) status = note_name(&known, recipe->name, "name", err);
+    p->n_targets += recipe->role == VISE_COLUMN_TARGET;
   }
+  vise_i_dictionary_free(&known);
   return status;
 }
 
@@ -148,15 +173,18 @@ static vise_status take_classes(const json_t *o, vise_preprocessor *p, vise_erro
   const json_t *array = json_object_get(o, "classes");
   const size_t n = json_array_size(array);
   if (!json_is_array(array) || (n > 0) != (p->target_kind == VISE_TARGET_CLASSES)) return fail(err, "classes");
+  vise_i_dictionary known = {0};
   vise_status status = vise_i_alloc_zero(&p->classes, n, sizeof *p->classes, "classes", err);
   for (size_t k = 0; k < n && status == VISE_OK; k++) {
     const json_t *class = json_array_get(array, k);
     status = take_text(class, "name", &p->classes[k].name, err);
     if (status != VISE_OK) break;
     p->n_classes++;
-    status = take_real(class, "value", &p->classes[k].value, err);
+    status = note_name(&known, p->classes[k].name, "classes", err);
+    if (status == VISE_OK) status = take_real(class, "value", &p->classes[k].value, err);
     if (status == VISE_OK) status = take_size(class, "rows", &p->classes[k].n_rows, err);
   }
+  vise_i_dictionary_free(&known);
   return status;
 }
 
@@ -215,6 +243,7 @@ static vise_status take_preprocessor(const json_t *o, vise_preprocessor *p, vise
   if (vise_missing_parse(word(o, "missing"), &p->missing, NULL) != VISE_OK) VISE_TRY(fail(err, "missing"));
   VISE_TRY(take_size(o, "rows", &p->n_rows, err));
   VISE_TRY(take_size(o, "rows_without_target", &p->n_without_target, err));
+
   VISE_TRY(take_size(o, "rows_dropped", &p->n_dropped, err));
   VISE_TRY(take_reading(o, p, err));
   VISE_TRY(take_columns(o, p, err));
@@ -222,6 +251,7 @@ static vise_status take_preprocessor(const json_t *o, vise_preprocessor *p, vise
   VISE_TRY(take_list(o, "lines", &p->lines, err));
   vise_i_preprocessor_number_inputs(p);
   if (p->n_inputs == 0) VISE_TRY(fail(err, "columns"));
+
 done:
   return status;
 }
@@ -231,9 +261,8 @@ vise_status vise_preprocessor_from_json(const char *json, vise_preprocessor **ou
   json_error_t why;
   json_t *value = NULL;
   vise_preprocessor *made = NULL;
-  if (json == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "reading a preprocessor: no text, or nowhere to put it");
-  }
+  VISE_ENTER(err, json, out);
+
   value = json_loads(json, JSON_REJECT_DUPLICATES, &why);
   if (value == NULL && json_error_code(&why) == json_error_out_of_memory) {
     VISE_TRY(vise_i_fail_memory(err, 0, "a preprocessor"));

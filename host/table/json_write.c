@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/table/preprocessor.h"
@@ -142,9 +143,7 @@ static json_t *preprocessor_json(const vise_preprocessor *p) {
 }
 
 vise_status vise_preprocessor_to_json(const vise_preprocessor *preprocessor, char **out, vise_error *err) {
-  if (preprocessor == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "writing a preprocessor: none, or nowhere to put it");
-  }
+  VISE_ENTER(err, preprocessor, out);
   json_t *value = preprocessor_json(preprocessor);
   const vise_status status =
       vise_i_json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(17), "a preprocessor", out, NULL, err);

@@ -59,8 +59,8 @@ static vise_status take_entry(rows *r, const char **at, size_t begin) {
     return VISE_OK;
   }
   for (; *p >= '0' && *p <= '9' && index <= INDEX_MAX; p++) index = index * 10 + (uint32_t)(*p - '0');
-  if (p == text || *p != ':') return fail_at(r, text, "expected INDEX:VALUE, as in 3:0.5");
   if (index > INDEX_MAX) return fail_at(r, text, "an index over 16777216, more than is read");
+  if (p == text || *p != ':') return fail_at(r, text, "expected INDEX:VALUE, as in 3:0.5");
   if (r->n_entries > begin && index <= r->entries[r->n_entries - 1].index) {
     return fail_at(r, text, "indices must ascend within a row");
   }

@@ -5,25 +5,22 @@
 #include <strings.h>
 
 #include "host/base/array.h"
+#include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 #include "host/table/read.h"
 #include "host/table/table.h"
 
-void vise_table_options_init(vise_table_options *options) {
-  if (options == NULL) return;
-  *options = (vise_table_options){.struct_size = sizeof *options, .like_targets = true};
+static vise_table_options default_options(void) {
+  return (vise_table_options){.struct_size = sizeof(vise_table_options), .like_targets = true};
 }
 
+VISE_I_DEFINE_INIT(vise_table_options, max_bytes, default_options)
+
 static vise_status complete_options(const vise_table_options *given, vise_table_options *options, vise_error *err) {
-  vise_table_options_init(options);
+  *options = default_options();
   if (given == NULL) return VISE_OK;
-  if (given->struct_size == 0 || given->struct_size > sizeof *options) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "table options: struct_size is %zu; call vise_table_options_init first",
-                       given->struct_size);
-  }
-  memcpy(options, given, given->struct_size);
-  options->struct_size = sizeof *options;
-  return VISE_OK;
+  return vise_i_config_take(options, sizeof *options, given, "vise_table_options", err);
 }
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
@@ -60,8 +57,7 @@ static vise_status read_source(vise_i_source *source, const vise_table_options *
 vise_status vise_table_read(const char *path, const vise_table_options *options, vise_table **out, vise_error *err) {
   vise_i_source source;
   vise_table_options complete;
-  if (path == NULL || out == NULL)
-    return vise_i_fail(err, VISE_ERR_USAGE, "reading a table: no path or no output given");
+  VISE_ENTER(err, path, out);
   vise_status status = complete_options(options, &complete, err);
   if (status == VISE_OK) status = vise_i_source_open(&source, path, err);
   return status == VISE_OK ? read_source(&source, &complete, out, err) : status;
@@ -71,9 +67,7 @@ vise_status vise_table_parse(const char *name, const void *bytes, size_t n_bytes
                              vise_table **out, vise_error *err) {
   vise_i_source source;
   vise_table_options complete;
-  if (name == NULL || bytes == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "parsing a table: no name, no bytes or no output given");
-  }
+  VISE_ENTER(err, name, bytes, out);
   vise_status status = complete_options(options, &complete, err);
   if (status == VISE_OK) status = vise_i_source_open_memory(&source, name, bytes, n_bytes, err);
   return status == VISE_OK ? read_source(&source, &complete, out, err) : status;
@@ -82,7 +76,7 @@ vise_status vise_table_parse(const char *name, const void *bytes, size_t n_bytes
 /* ---- columns in memory ---------------------------------------------------------------------------------------- */
 
 vise_status vise_table_create(const char *name, size_t n_rows, vise_table **out, vise_error *err) {
-  if (out == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "making a table: no output given");
+  VISE_ENTER(err, out);
   if (n_rows == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: a table needs rows", name != NULL ? name : "table");
   const vise_status status = vise_i_table_make(name != NULL ? name : "table", 0, out, err);
   if (status == VISE_OK) (*out)->n_rows = n_rows;
@@ -136,7 +130,7 @@ static vise_status end_column(vise_table *table, vise_status status, vise_error 
 
 vise_status vise_table_add_numbers(vise_table *table, const char *const *names, const vise_array *array,
                                    vise_error *err) {
-  if (table == NULL || array == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "adding columns: no table or no array");
+  VISE_ENTER(err, table, array);
   vise_status status = vise_i_array_validate(array, table->name, err);
   if (status != VISE_OK) return status;
   if (array->n_rows != table->n_rows) {
@@ -157,7 +151,7 @@ vise_status vise_table_add_numbers(vise_table *table, const char *const *names, 
 }
 
 vise_status vise_table_add_text(vise_table *table, const char *name, const char *const *texts, vise_error *err) {
-  if (table == NULL || texts == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "adding a column: no table or no texts");
+  VISE_ENTER(err, table, texts);
   vise_status status = begin_column(table, name, err);
   if (status != VISE_OK) return status;
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/number.h"
 
 void vise_preprocessor_free(vise_preprocessor *preprocessor) {
@@ -93,8 +94,9 @@ size_t vise_preprocessor_n_columns(const vise_preprocessor *preprocessor) {
 
 vise_status vise_preprocessor_column(const vise_preprocessor *preprocessor, size_t i, vise_column_info *out,
                                      vise_error *err) {
-  if (preprocessor == NULL || out == NULL || i >= preprocessor->n_columns) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "column %zu of a preprocessor: there is none, or nowhere to put it", i);
+  VISE_ENTER(err, preprocessor, out);
+  if (i >= preprocessor->n_columns) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "column %zu of a preprocessor: it has %zu", i, preprocessor->n_columns);
   }
   const vise_i_recipe *r = &preprocessor->columns[i];
   *out = (vise_column_info){.name = r->name,
@@ -160,8 +162,9 @@ const char *vise_preprocessor_target_name(const vise_preprocessor *preprocessor,
 
 vise_status vise_preprocessor_target_scaling(const vise_preprocessor *preprocessor, size_t i, double *shift,
                                              double *scale, vise_error *err) {
-  if (preprocessor == NULL || i >= preprocessor->n_targets || shift == NULL || scale == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "target %zu of a preprocessor: there is none, or nowhere to put it", i);
+  VISE_ENTER(err, preprocessor, shift, scale);
+  if (i >= preprocessor->n_targets) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "target %zu of a preprocessor: it has %zu", i, preprocessor->n_targets);
   }
   *shift = preprocessor->target_shift[i];
   *scale = preprocessor->target_scale[i];

@@ -56,7 +56,7 @@ typedef struct vise_i_reader {
 
 /* begin.c */
 VISE_WARN_UNUSED vise_status vise_i_reader_begin(vise_i_reader *reader);
-/* read.c: gets more text behind what is left of it. */
+/* fill.c: gets more text after what is left of it. */
 VISE_WARN_UNUSED vise_status vise_i_reader_fill(vise_i_reader *reader);
 vise_status vise_i_reader_fail(const vise_i_reader *reader, vise_i_scan scan);
 vise_status vise_i_reader_fail_length(const vise_i_reader *reader, size_t line, size_t n_fields);

@@ -3,14 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/rng.h"
+#include "host/base/struct.h"
 #include "host/table/fit.h"
 
-void vise_split_options_init(vise_split_options *options) {
-  if (options == NULL) return;
-  *options = (vise_split_options){.struct_size = sizeof *options, .fraction = 0.1, .shuffle = true, .stratify = true};
+static vise_split_options default_options(void) {
+  return (vise_split_options){
+      .struct_size = sizeof(vise_split_options), .fraction = 0.1, .shuffle = true, .stratify = true};
 }
+
+VISE_I_DEFINE_INIT(vise_split_options, n_rows, default_options)
 
 /* The rows to split, and what decides on them. Row i of the list is in class labels[i]. */
 typedef struct splitting {
@@ -123,14 +127,11 @@ done:
 }
 
 static vise_status check(const vise_split_options *given, vise_split_options *options, vise_error *err) {
-  vise_split_options_init(options);
+  *options = default_options();
   if (given == NULL) return VISE_OK;
-  if (given->struct_size == 0 || given->struct_size > sizeof *options) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "split options: struct_size is %zu; call vise_split_options_init first",
-                       given->struct_size);
-  }
-  memcpy(options, given, given->struct_size);
-  options->struct_size = sizeof *options;
+  const vise_status status = vise_i_config_take(options, sizeof *options, given, "vise_split_options", err);
+  if (status != VISE_OK) return status;
+
   if (options->fraction > 0 && options->fraction < 1) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_USAGE, "a fraction of %g of the rows; must be between 0 and 1", options->fraction);
 }
@@ -180,9 +181,7 @@ vise_status vise_table_split(const vise_table *table, const vise_preprocessor_op
   vise_i_fit fit = {.table = table, .options = &fit_options, .err = err};
   splitting s = {.options = &complete, .err = err};
   vise_status status = VISE_OK;
-  if (table == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "splitting: no table or no output given");
-  }
+  VISE_ENTER(err, table, out);
   VISE_TRY(check(options, &complete, err));
   VISE_TRY(vise_i_fit_options(preprocessor_options, &fit_options, err));
   VISE_TRY(split(&s, &fit));

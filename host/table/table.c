@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/number.h"
 #include "host/base/quote.h"
@@ -208,7 +209,6 @@ const char *vise_table_note(const vise_table *table, size_t i) {
 }
 
 static vise_status check_field(const vise_table *table, size_t row, size_t column, bool text, vise_error *err) {
-  if (table == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "no table given");
   if (row >= table->n_rows || column >= table->n_columns) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: row %zu, column %zu; it has %zu rows and %zu columns", table->name,
                        row, column, table->n_rows, table->n_columns);
@@ -222,9 +222,9 @@ static vise_status check_field(const vise_table *table, size_t row, size_t colum
 }
 
 vise_status vise_table_number(const vise_table *table, size_t row, size_t column, double *out, vise_error *err) {
+  VISE_ENTER(err, table, out);
   const vise_status status = check_field(table, row, column, false, err);
   if (status != VISE_OK) return status;
-  if (out == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "%s: nowhere to put the number", table->name);
 
   const size_t stored = row + table->offset;
   const vise_i_span span = vise_i_table_span(table, stored / table->block_rows, column);
@@ -233,9 +233,9 @@ vise_status vise_table_number(const vise_table *table, size_t row, size_t column
 }
 
 vise_status vise_table_text(const vise_table *table, size_t row, size_t column, const char **out, vise_error *err) {
+  VISE_ENTER(err, table, out);
   const vise_status status = check_field(table, row, column, true, err);
   if (status != VISE_OK) return status;
-  if (out == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "%s: nowhere to put the text", table->name);
 
   const size_t stored = row + table->offset;
   const vise_i_span span = vise_i_table_span(table, stored / table->block_rows, column);

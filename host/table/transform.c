@@ -5,25 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/quote.h"
+#include "host/base/struct.h"
 
-void vise_transform_options_init(vise_transform_options *options) {
-  if (options == NULL) return;
-  *options = (vise_transform_options){.struct_size = sizeof *options, .dtype = VISE_F32, .targets = true};
+static vise_transform_options default_options(void) {
+  return (vise_transform_options){.struct_size = sizeof(vise_transform_options), .dtype = VISE_F32, .targets = true};
 }
+
+VISE_I_DEFINE_INIT(vise_transform_options, use_up, default_options)
 
 static vise_status complete_options(const vise_transform_options *given, vise_transform_options *options,
                                     vise_error *err) {
-  vise_transform_options_init(options);
+  *options = default_options();
   if (given == NULL) return VISE_OK;
-  if (given->struct_size == 0 || given->struct_size > sizeof *options) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "transform options: struct_size is %zu; call vise_transform_options_init first",
-                       given->struct_size);
-  }
-  memcpy(options, given, given->struct_size);
-  options->struct_size = sizeof *options;
+  const vise_status status = vise_i_config_take(options, sizeof *options, given, "vise_transform_options", err);
+  if (status != VISE_OK) return status;
+
   if (options->dtype != VISE_F32 && options->dtype != VISE_F64) {
     return vise_i_fail(err, VISE_ERR_USAGE, "transform options: `dtype` is %s; inputs are f32 or f64",
                        vise_dtype_name(options->dtype));
@@ -256,11 +255,13 @@ static vise_status note_extra_columns(vise_i_transform *t) {
     const char *name = table->columns[c].name;
     if (!used[c] && name != NULL) VISE_TRY(vise_i_list_add(&names, name, strlen(name), t->err));
   }
+
   if (names.n > 0 && table->has_names && t->preprocessor->has_names) {
     VISE_TRY(vise_i_list_addf(&t->made->notes, t->err, "%s: %zu column%s left out, which the model does not use: %s",
                               table->name, names.n, names.n == 1 ? "" : "s",
                               vise_i_list_join(&names, text, sizeof text)));
   }
+
 done:
   free(used);
   vise_i_list_free(&names);
@@ -322,9 +323,7 @@ vise_status vise_preprocessor_transform(const vise_preprocessor *preprocessor, v
                                         vise_error *err) {
   vise_transform_options complete;
   vise_i_transform t = {.preprocessor = preprocessor, .table = table, .options = &complete, .err = err};
-  if (preprocessor == NULL || table == NULL || out == NULL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "transforming: no preprocessor, no table or no output given");
-  }
+  VISE_ENTER(err, preprocessor, table, out);
   vise_status status = complete_options(options, &complete, err);
   if (status == VISE_OK) status = transform(&t);
   if (status == VISE_OK) {

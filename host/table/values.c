@@ -93,11 +93,51 @@ static vise_status sorted_values(const vise_table *table, size_t c, const bool *
   return VISE_OK;
 }
 
-vise_status vise_i_fit_distinct(const vise_i_fit *fit, size_t c, double **values, size_t **counts, size_t *n) {
+/* Few different values, ascending, with their counts: n over FEW means that there are more. */
+enum { FEW = 64 };
+
+typedef struct few {
+  double values[FEW];
+  size_t counts[FEW], n, last; /* last: where the one before was */
+} few;
+
+static void add_to_few(few *f, double v) {
+  size_t k = f->last;
+  if (f->n == 0 || f->values[k] != v) {
+    for (k = 0; k < f->n && f->values[k] < v;) k++;
+  }
+  if (k == f->n || f->values[k] != v) {
+    if (f->n == FEW) {
+      f->n++;
+      return;
+    }
+    memmove(f->values + k + 1, f->values + k, (f->n - k) * sizeof *f->values);
+    memmove(f->counts + k + 1, f->counts + k, (f->n - k) * sizeof *f->counts);
+    f->values[k] = v;
+    f->counts[k] = 0;
+    f->n++;
+  }
+  f->counts[k]++;
+  f->last = k;
+}
+
+static void find_few(const vise_i_fit *fit, size_t c, few *f) {
+  *f = (few){.n = 0};
+  for (size_t b = 0; b < fit->table->n_blocks; b++) {
+    const vise_i_span span = vise_i_table_span(fit->table, b, c);
+    for (size_t i = 0; i < span.n_rows && span.numbers != NULL; i++) {
+      if (!fit->used[span.first_row + i] || isnan(span.numbers[i])) continue;
+      add_to_few(f, span.numbers[i]);
+      if (f->n > FEW) return;
+    }
+  }
+}
+
+/* The same by sorting all values. */
+static vise_status find_many(const vise_i_fit *fit, size_t c, double **values, size_t **counts, size_t *n) {
   vise_status status = VISE_OK;
   double *sorted = NULL;
-  size_t *made = NULL;
-  size_t n_values = 0, n_distinct = 0;
+  size_t *made = NULL, n_values = 0, n_distinct = 0;
   VISE_TRY(sorted_values(fit->table, c, fit->used, &sorted, &n_values, fit->err));
   VISE_TRY(vise_i_alloc(&made, n_values, sizeof *made, "values of a column", fit->err));
   for (size_t i = 0; i < n_values; i++) {
@@ -111,9 +151,32 @@ vise_status vise_i_fit_distinct(const vise_i_fit *fit, size_t c, double **values
   *values = sorted;
   *counts = made;
   *n = n_distinct;
+
   return VISE_OK;
+
 done:
   free(sorted);
+  free(made);
+  return status;
+}
+
+vise_status vise_i_fit_distinct(const vise_i_fit *fit, size_t c, double **values, size_t **counts, size_t *n) {
+  few f;
+  double *made = NULL;
+  size_t *made_counts = NULL;
+  vise_status status = VISE_OK;
+  find_few(fit, c, &f);
+  if (f.n > FEW) return find_many(fit, c, values, counts, n);
+
+  VISE_TRY(vise_i_alloc(&made, f.n, sizeof *made, "values of a column", fit->err));
+  VISE_TRY(vise_i_alloc(&made_counts, f.n, sizeof *made_counts, "values of a column", fit->err));
+  memcpy(made, f.values, f.n * sizeof *made);
+  memcpy(made_counts, f.counts, f.n * sizeof *made_counts);
+  *values = made;
+  *counts = made_counts;
+  *n = f.n;
+  return VISE_OK;
+done:
   free(made);
   return status;
 }

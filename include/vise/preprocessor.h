@@ -44,6 +44,8 @@ typedef struct vise_preprocessor_options {
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);
+VISE_API void vise_preprocessor_options_init_sized(vise_preprocessor_options *options, size_t n_bytes);
+#define vise_preprocessor_options_init(options) vise_preprocessor_options_init_sized(options, sizeof *(options))
 
 /**
  * Fits to the rows rows[0..n_rows) of table (each at most once, in any order; NULL: all). The result depends on their
@@ -126,6 +128,8 @@ typedef struct vise_transform_options {
 } vise_transform_options;
 
 VISE_API void vise_transform_options_init(vise_transform_options *options);
+VISE_API void vise_transform_options_init_sized(vise_transform_options *options, size_t n_bytes);
+#define vise_transform_options_init(options) vise_transform_options_init_sized(options, sizeof *(options))
 
 /** Inputs and targets made of a table. */
 typedef struct vise_transformed vise_transformed;
@@ -183,6 +187,8 @@ typedef struct vise_split_options {
 } vise_split_options;
 
 VISE_API void vise_split_options_init(vise_split_options *options);
+VISE_API void vise_split_options_init_sized(vise_split_options *options, size_t n_bytes);
+#define vise_split_options_init(options) vise_split_options_init_sized(options, sizeof *(options))
 
 /** Rows of a table, ascending. */
 typedef struct vise_split {

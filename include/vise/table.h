@@ -31,18 +31,18 @@ struct vise_preprocessor;
     by commas. Columns are named, or given by their place (from 0; negative: from the end); a name wins over a place. */
 typedef struct vise_table_options {
   size_t struct_size;
-  const char *delimiter;   /**< auto (also NULL), comma, semicolon, tab, space, pipe, or one character. auto: of tab,
+  const char *delimiter; /**< auto (also NULL), comma, semicolon, tab, space, pipe, or one character. auto: of tab,
                                 semicolon, pipe, comma and space the first that splits the first 100 lines into equal
                                 numbers of fields, over one */
-  char decimal;            /**< '.' or ','; 0: that of like, else '.' */
-  char comment;            /**< lines that begin with it are left out; 0: none */
-  vise_header header;      /**< whether line 1 holds names; auto: by what stands below */
-  size_t skip_lines;       /**< lines to leave out at the start */
-  const char *na;          /**< list of further texts that are gaps; NULL: those of like, else none */
-  const char *strip;       /**< characters to remove from a field before it is read as a number, such as "%$,"; NULL: those of
+  char decimal;          /**< '.' or ','; 0: that of like, else '.' */
+  char comment;          /**< lines that begin with it are left out; 0: none */
+  vise_header header;    /**< whether line 1 holds names; auto: by what stands below */
+  size_t skip_lines;     /**< lines to leave out at the start */
+  const char *na;        /**< list of further texts that are gaps; NULL: those of like, else none */
+  const char *strip; /**< characters to remove from a field before it is read as a number, such as "%$,"; NULL: those of
                                 like, else none */
-  const char *categorical; /**< list of columns that are text, whatever they hold */
-  const char *numeric;     /**< list of columns that are numbers; a field that is none is an error */
+  const char *categorical;              /**< list of columns that are text, whatever they hold */
+  const char *numeric;                  /**< list of columns that are numbers; a field that is none is an error */
   const struct vise_preprocessor *like; /**< read the columns that it uses, as the kinds that it has; others are left
                                              out. NULL: decide from the table */
   bool like_targets;                    /**< with like: read its targets too, where they are there (default true) */
@@ -50,6 +50,8 @@ typedef struct vise_table_options {
 } vise_table_options;
 
 VISE_API void vise_table_options_init(vise_table_options *options);
+VISE_API void vise_table_options_init_sized(vise_table_options *options, size_t n_bytes);
+#define vise_table_options_init(options) vise_table_options_init_sized(options, sizeof *(options))
 
 /**
  * Reads a table from a file, a pipe, or standard input ("-"); gzip, zstd, xz and bzip2 data are unpacked. Files named
