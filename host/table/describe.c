@@ -47,7 +47,9 @@ static vise_status add_head(vise_preprocessor *p, const char *table_name, vise_e
   if (p->target_kind == VISE_TARGET_NUMBERS) {
     snprintf(targets, sizeof targets, ", %zu target%s", p->n_targets, s_of(p->n_targets));
   }
-  return vise_i_list_addf(&p->lines, err, "%.600s: %zu row%s, %zu column%s to %zu input%s%s", table_name, p->n_rows,
+  /* The same from every folder. */
+  const char *slash = strrchr(table_name, '/'), *file = slash != NULL ? slash + 1 : table_name;
+  return vise_i_list_addf(&p->lines, err, "%.600s: %zu row%s, %zu column%s to %zu input%s%s", file, p->n_rows,
                           s_of(p->n_rows), p->n_columns, s_of(p->n_columns), p->n_inputs, s_of(p->n_inputs), targets);
 }
 

@@ -164,6 +164,7 @@ static vise_status take_lists(vise_i_fit *fit, bool *dropped) {
   vise_status status = VISE_OK;
   VISE_TRY(vise_i_table_choose(table, fit->options->features, "features", fit->listed, fit->err));
   VISE_TRY(vise_i_table_choose(table, fit->options->drop, "drop", dropped, fit->err));
+
   for (size_t c = 0; c < table->n_columns; c++) {
     const bool is_target = fit->made->columns[c].role == VISE_COLUMN_TARGET;
     if ((dropped[c] && is_target) || (dropped[c] && fit->listed[c]) || (is_target && fit->listed[c])) {

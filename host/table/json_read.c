@@ -222,6 +222,9 @@ static vise_status take_reading(const json_t *o, vise_preprocessor *p, vise_erro
   const json_t *reading = json_object_get(o, "reading");
   const char *decimal = word(reading, "decimal");
   vise_status status = VISE_OK;
+
+  p->decimal = '.';
+  if (reading == NULL) return VISE_OK; /* spelt as usual */
   if (decimal == NULL || (strcmp(decimal, ".") != 0 && strcmp(decimal, ",") != 0)) VISE_TRY(fail(err, "decimal"));
   p->decimal = decimal[0];
   if (!json_is_null(json_object_get(reading, "na"))) VISE_TRY(take_text(reading, "na", &p->na, err));

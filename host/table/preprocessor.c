@@ -98,6 +98,7 @@ vise_status vise_preprocessor_column(const vise_preprocessor *preprocessor, size
   if (i >= preprocessor->n_columns) {
     return vise_i_fail(err, VISE_ERR_USAGE, "column %zu of a preprocessor: it has %zu", i, preprocessor->n_columns);
   }
+
   const vise_i_recipe *r = &preprocessor->columns[i];
   *out = (vise_column_info){.name = r->name,
                             .place = i,

@@ -91,6 +91,7 @@ static vise_status transform_text(vise_i_transform *t, size_t k, const vise_i_sp
   const vise_i_recipe *r = &t->preprocessor->columns[k];
   const size_t n_slots = vise_i_recipe_n_slots(r), first_slot = n_slots == 2 ? 1 : 0;
   const target out = target_of(t, r->first_input, first_out);
+
   for (size_t i = 0; i < n_out; i++) {
     const size_t row = vise_i_transformed_row(t->made, first_out + i);
     const uint32_t code = span->codes[row - span->first_row];

@@ -19,8 +19,8 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
       "--clip-norm 0.5 --clip-value 0.1 --clamp 0.3 --out run");
 
   cr_assert_eq(result.code, 0, "%s", result.err);
-  SAYS(result.err, "120 rows, 3 features (f64), 3 classes");
-  SAYS(result.err, "30 rows");
+  SAYS(result.out, "iris.csv: 120 rows, 4 columns to 3 inputs, 3 classes");
+  SAYS(result.out, "iris.csv: 30 rows");
   SAYS(result.err, "3-8-3, 59 parameters, relu");
   SAYS(result.err, "backend         cpu, ");
   SAYS(result.err, "regularization  l2 0.001, clip-value -0.1:0.1, clip-norm 0.5, clamp -0.3:0.3\n");
@@ -156,7 +156,7 @@ Test(cli_train, starts_from_given_weights) {
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-6-3 --out x", "size 1 is 6");
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-3 --out x", "has 1 layers");
   tool_expect_refused("train --train iris.csv --init first/model.safetensors --no-bias --out x", "--init contradict");
-  tool_expect_refused("train --train line.csv --init first/model.safetensors --out x", "2 features");
+  tool_expect_refused("train --train line.csv --init first/model.safetensors --out x", "lacks the features a, b, c");
 }
 
 Test(cli_train, keeps_a_mask_and_prunes) {

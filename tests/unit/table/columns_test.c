@@ -54,6 +54,7 @@ Test(table_columns, null_is_an_error_and_no_crash) {
   vise_transformed *made = NULL;
   vise_split split;
   vise_column_info info;
+
   cr_expect_eq(vise_table_create("x", 3, NULL, NULL), VISE_ERR_USAGE);
   cr_expect_eq(vise_table_create("x", 0, &table, NULL), VISE_ERR_SHAPE);
   cr_expect_eq(vise_table_parse(NULL, "a", 1, NULL, &table, NULL), VISE_ERR_USAGE);
@@ -68,9 +69,11 @@ Test(table_columns, null_is_an_error_and_no_crash) {
   cr_expect_eq(vise_preprocessor_from_json(NULL, &p, NULL), VISE_ERR_USAGE);
   cr_expect_eq(vise_preprocessor_column(NULL, 0, &info, NULL), VISE_ERR_USAGE);
   cr_expect_eq(vise_table_split(NULL, NULL, NULL, &split, NULL), VISE_ERR_USAGE);
+
   cr_expect(vise_table_n_rows(NULL) == 0 && vise_table_n_columns(NULL) == 0 && vise_table_n_notes(NULL) == 0);
   cr_expect(vise_preprocessor_n_inputs(NULL) == 0 && vise_preprocessor_class_name(NULL, 0) == NULL);
   cr_expect(vise_transformed_features(NULL).n_rows == 0 && vise_transformed_note(NULL, 0) == NULL);
+
   (vise_table_options_init)(NULL);
   (vise_preprocessor_options_init)(NULL);
   (vise_transform_options_init)(NULL);

@@ -36,6 +36,7 @@ static const struct {
 
 Test(table_corpus, accepts_ok_and_refuses_bad) {
   size_t n_ok = 0, n_bad = 0;
+
   for (size_t k = 0; k < sizeof READERS / sizeof READERS[0]; k++) {
     char folder[512], path[1024];
     snprintf(folder, sizeof folder, "%s/tests/fuzz/corpus/%s", VISE_SOURCE_DIR, READERS[k].name);

@@ -188,7 +188,7 @@ Test(table_dialect, refuses_options_that_make_no_sense) {
   }
   vise_error err = VISE_ERROR_INIT;
   vise_table *table = NULL;
-  EXPECT_ERROR(vise_table_read(NULL, NULL, &table, &err), &err, VISE_ERR_USAGE, "no path");
+  EXPECT_ERROR(vise_table_read(NULL, NULL, &table, &err), &err, VISE_ERR_USAGE, "argument path is NULL");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_table_read("/nowhere/x.csv", NULL, &table, &err), &err, VISE_ERR_IO, "/nowhere/x.csv");
   vise_error_clear(&err);

@@ -227,6 +227,7 @@ Test(table_feature, lists_choose_columns) {
   vise_preprocessor *p = fit_text("a,b,c,d\n1,2,3,4\n2,4,1,7\n3,3,3,1\n", &options, NULL);
   expect_names(p, "a, c");
   vise_preprocessor_free(p);
+
   options.features = NULL;
   options.drop = "-1";
   p = fit_text("a,b,c,d\n1,2,3,4\n2,4,1,7\n3,3,3,1\n", &options, NULL);
@@ -237,6 +238,7 @@ Test(table_feature, lists_choose_columns) {
   p = fit_text("id,b\n1,2\n2,4\n3,3\n", &options, NULL);
   expect_names(p, "id");
   vise_preprocessor_free(p);
+
   options.features = "a,b";
   EXPECT_REFUSAL("a,b\n1,2\n2,4\n", &options, "column \"b\" is the target and in `features`");
   options.features = "a";
