@@ -45,6 +45,9 @@ static void on_log(void *user, vise_log_level level, const char *message) {
   vise_i_cli_progress_message(&view->progress, level, message);
 }
 
+/* Adam's steps are about as long as the rate: beyond this few nets learn. */
+#define HIGH_LR 0.05
+
 /* ---- before --------------------------------------------------------------------------------------------------- */
 
 static void print_rows(const char *name, const vise_dataset *dataset) {
@@ -98,6 +101,14 @@ static void print_data(const vise_i_cli_options *options, const vise_i_cli_setup
 /* The first lines: the net, the backend and the regularization. */
 static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
   const vise_train_config *training = &options->training;
+  if (options->recipe == VISE_I_CLI_RECIPE_TABLE) {
+    (void)fprintf(stderr, "%-15s table: defaults for tables, which vise info --recipes lists\n", "recipe");
+  }
+  if (training->optimizer == VISE_ADAM && training->lr > HIGH_LR) {
+    (void)fprintf(stderr, "warning: --lr %g is high for adam; --optimizer sgd is what such rates are for\n",
+                  training->lr);
+  }
+
   const char *of_init = "those of the model of --init are kept";
 
   if (setup->keeps_scaling) {

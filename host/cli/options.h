@@ -13,6 +13,11 @@ typedef enum vise_i_cli_source { VISE_I_CLI_DEFAULT, VISE_I_CLI_FROM_FILE, VISE_
 
 enum { VISE_I_CLI_MAX_OPTIONS = 192 };
 
+typedef enum vise_i_cli_recipe {
+  VISE_I_CLI_RECIPE_AUTO,
+  VISE_I_CLI_RECIPE_TABLE,
+  VISE_I_CLI_RECIPE_NONE
+} vise_i_cli_recipe;
 typedef enum vise_i_cli_decimal { VISE_I_CLI_POINT, VISE_I_CLI_COMMA } vise_i_cli_decimal;
 typedef enum vise_i_cli_stratify {
   VISE_I_CLI_STRATIFY_AUTO,
@@ -42,6 +47,8 @@ typedef struct vise_i_cli_options {
 
   /* How tables are read, and what is made of their columns. */
   const char *delimiter, *comment, *na, *strip, *features, *drop, *categorical, *numeric;
+  vise_i_cli_recipe recipe;
+  size_t n_recipe_rows; /* that the recipe went by */
   vise_i_cli_decimal decimal;
   vise_header header;
   vise_missing missing;
@@ -49,7 +56,7 @@ typedef struct vise_i_cli_options {
   uint64_t skip_lines, max_categories;
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict and prune */
-  bool json, plan;
+  bool json, plan, recipes;
   uint64_t plan_sms;
   vise_output output;
 

@@ -24,6 +24,8 @@
 #define KIND(kind, about, taken_by) .type = VISE_OPTION_##kind, .topic = VISE_TOPIC_##about, .commands = (taken_by)
 #define ITEM(symbol, name) name,
 #define DECIMALS(X) X(VISE_I_CLI_POINT, ".") X(VISE_I_CLI_COMMA, ",")
+#define RECIPES(X) \
+  X(VISE_I_CLI_RECIPE_AUTO, "auto") X(VISE_I_CLI_RECIPE_TABLE, "table") X(VISE_I_CLI_RECIPE_NONE, "none")
 #define STRATIFY(X) \
   X(VISE_I_CLI_STRATIFY_AUTO, "auto") X(VISE_I_CLI_STRATIFY_YES, "yes") X(VISE_I_CLI_STRATIFY_NO, "no")
 #define NAMES(TABLE)               \
@@ -92,6 +94,10 @@ const vise_option vise_i_cli_rows[] = {
   {"comment", AT(NULL, comment), "CHAR", NOTHING, "leave out lines that begin with this character",
    KIND(TEXT, TABLES, TRAIN | MODEL)},
 
+  {"recipe", AT(NULL, recipe), "NAME", "auto",
+   "defaults that go together; auto takes table for tables and none, what stands here, for arrays; `recipes` of info "
+   "lists them",
+   KIND(NAME, MORE, TRAIN), COMMON, NAMES(RECIPES)},
   {"init-scheme", AT(NULL, init_scheme), "NAME", "linear", "how initial weights are drawn",
    KIND(NAME, NET, TRAIN), NAMES(VISE_INIT_SCHEME_TABLE)},
   {"init", AT(NULL, init), "FILE", NOTHING, "start from the weights of this .safetensors file",
@@ -116,6 +122,7 @@ const vise_option vise_i_cli_rows[] = {
    "what the cuda backend would run for a training; phases, tiles, memory, and the time that they allow; takes the "
    "options of train and needs no GPU",
    KIND(FLAG, SAVING, INFO), COMMON, LOCAL},
+  {"recipes", AT(NULL, recipes), FLAG, "what the recipes of train set", KIND(FLAG, SAVING, INFO), COMMON, LOCAL},
   {"plan-sms", AT(NULL, plan_sms), "N", "off",
    "multiprocessors of the H200 that `plan` is for; off: the GPU here",
    KIND(COUNT, SAVING, INFO), COMMON, LOCAL, .min = 1, .max = 1024, .word = "off"},

@@ -64,7 +64,9 @@ static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup
   bool is_table = false;
   const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
   if (status != VISE_OK) return status;
-  return is_table ? vise_i_cli_training_table(options, setup, initial, err) : load_arrays(options, setup, err);
+  if (is_table) return vise_i_cli_training_table(options, setup, initial, err);
+  options->recipe = VISE_I_CLI_RECIPE_NONE;
+  return load_arrays(options, setup, err);
 }
 
 /* Vigna's splitmix64, as a number in [-1, 1): check's made-up rows need only variety. */
@@ -289,13 +291,16 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   vise_status status = VISE_OK;
   if (initial != NULL) {
     status = adopt_net(options, initial, err);
-  } else if (options->net.n_layers == 0) {
-    status = vise_net_config_set(&options->net, "layers", options->train == NULL ? "13-17-5" : "auto-auto", err);
+  } else if (options->net.n_layers == 0 && options->train == NULL) {
+    status = vise_net_config_set(&options->net, "layers", "13-17-5", err);
   }
   if (status != VISE_OK) return status;
 
   if (options->train != NULL) {
     status = load_all(options, setup, initial, err);
+    if (status == VISE_OK && options->net.n_layers == 0) {
+      status = vise_net_config_set(&options->net, "layers", "auto-auto", err);
+    }
   } else if (options->net.widths[0] == 0 || options->net.widths[options->net.n_layers] == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--layers has auto sizes, which need --train");
   } else {

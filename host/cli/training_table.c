@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/recipe.h"
 #include "host/cli/setup.h"
 #include "host/cli/table_data.h"
 
@@ -176,6 +177,16 @@ static vise_status load_other(const making *m, const char *path, const char *lab
   return path == NULL ? VISE_OK : vise_i_cli_load_through(m->options, m->setup->preprocessor, path, &use, out, err);
 }
 
+/* Columns that became inputs. */
+static size_t n_features(const vise_preprocessor *p) {
+  size_t n = 0;
+  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
+    vise_column_info info;
+    n += vise_preprocessor_column(p, c, &info, NULL) == VISE_OK && info.role == VISE_COLUMN_FEATURE;
+  }
+  return n;
+}
+
 static vise_status make_datasets(making *m, vise_error *err) {
   const vise_i_cli_options *options = m->options;
   vise_i_cli_setup *setup = m->setup;
@@ -192,6 +203,10 @@ static vise_status make_datasets(making *m, vise_error *err) {
 
   if (status == VISE_OK) status = load_other(m, options->val, options->val_labels, &setup->validation, err);
   if (status == VISE_OK) status = load_other(m, options->test, options->test_labels, &setup->test, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_recipe_for_training(m->options, vise_dataset_n_rows(setup->train),
+                                            n_features(setup->preprocessor), setup->validation != NULL, err);
+  }
   if (status == VISE_OK && setup->n_classes == 0) setup->n_classes = vise_dataset_n_classes(setup->train);
   return status;
 }
@@ -211,9 +226,13 @@ static vise_status keep_notes(making *m, vise_error *err) {
 
 static vise_status make(making *m, vise_error *err) {
   const vise_preprocessor *like = m->setup->preprocessor;
-  fill_options(m);
-  vise_status status = like != NULL ? name_targets(m, err) : VISE_OK;
-  if (status == VISE_OK) status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+  vise_status status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+  if (status == VISE_OK) {
+    const size_t n_test = (size_t)(m->options->test_fraction * (double)vise_table_n_rows(m->table));
+    status = vise_i_cli_recipe_for_data(m->options, vise_table_n_rows(m->table) - n_test, err);
+  }
+  if (status == VISE_OK) fill_options(m);
+  if (status == VISE_OK && like != NULL) status = name_targets(m, err);
   if (status == VISE_OK) status = keep_notes(m, err);
   if (status == VISE_OK) status = split(m, err);
   if (status == VISE_OK) status = fit(m, err);

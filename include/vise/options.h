@@ -102,6 +102,7 @@ enum {
   VISE_OPTION_REPEATABLE = 8, /**< may be given several times; an array in config.json */
   VISE_OPTION_CHECKS = 16,    /**< only checks: it changes no result */
   VISE_OPTION_ADDED = 32,     /**< came after the first release: checkpoints hold it only where it is not the default */
+  VISE_OPTION_BY_DATA = 128,  /**< on the command line "auto", also when it is not given, leaves it to the data */
   VISE_OPTION_EXPLICIT = 64   /**< on the command line it is off until it is given */
 };
 
