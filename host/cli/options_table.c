@@ -65,6 +65,10 @@ const vise_option vise_i_cli_rows[] = {
    "target columns of a table; a name, an index (from 0; negative from the end) or a comma list; without it: the last "
    "column, or what the model was trained on",
    KIND(TEXT, DATA, TRAIN | MODEL), COMMON},
+  {"recipe", AT(NULL, recipe), "NAME", "auto",
+   "defaults that go together; auto takes table for tables and none, what stands here, for arrays; `recipes` of info "
+   "lists them",
+   KIND(NAME, DATA, TRAIN), COMMON, NAMES(RECIPES)},
   {"row-weights", AT("row_weights", row_weights), "FILE", NOTHING, "a weight of at least 0 for each training row",
    KIND(PATH, DATA, TRAIN)},
 
@@ -94,10 +98,6 @@ const vise_option vise_i_cli_rows[] = {
   {"comment", AT(NULL, comment), "CHAR", NOTHING, "leave out lines that begin with this character",
    KIND(TEXT, TABLES, TRAIN | MODEL)},
 
-  {"recipe", AT(NULL, recipe), "NAME", "auto",
-   "defaults that go together; auto takes table for tables and none, what stands here, for arrays; `recipes` of info "
-   "lists them",
-   KIND(NAME, MORE, TRAIN), COMMON, NAMES(RECIPES)},
   {"init-scheme", AT(NULL, init_scheme), "NAME", "linear", "how initial weights are drawn",
    KIND(NAME, NET, TRAIN), NAMES(VISE_INIT_SCHEME_TABLE)},
   {"init", AT(NULL, init), "FILE", NOTHING, "start from the weights of this .safetensors file",

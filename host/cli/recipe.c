@@ -17,12 +17,8 @@ typedef struct setting {
   const char *unless; /* an option that, given, leaves this one at its own default; or NULL */
 } setting;
 
-static const setting always[] = {
-    {"optimizer", "adam", NULL},
-    {"lr", "2e-3", "optimizer"},
-    {"lr-schedule", "cosine", "optimizer"},
-    {"clip-norm", "1", NULL},
-};
+static const setting optimizer[] = {{"optimizer", "adam", NULL}, {"lr", "2e-3", NULL}, {"lr-schedule", "cosine", NULL}};
+static const setting always[] = {{"clip-norm", "1", NULL}};
 static const setting few_rows[] = {
     {"layers", "auto-64-auto", NULL}, {"batch", "32", NULL}, {"steps", "1000", "epochs"}, {"epochs", "off", "steps"}};
 static const setting many_rows[] = {
@@ -49,6 +45,15 @@ static vise_status apply(vise_i_cli_options *options, const setting *settings, s
 
 #define APPLY(options, settings, err) apply(options, settings, sizeof settings / sizeof *settings, err)
 
+/* Whether the optimizer is the user's choice, by name or by what belongs to it: it has its own defaults then. */
+static bool has_optimizer(const vise_i_cli_options *options) {
+  static const char *const names[] = {"optimizer", "momentum", "nesterov", "rho"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (vise_i_cli_given(options, names[i])) return true;
+  }
+  return false;
+}
+
 /* 8 sqrt(columns / rows) within 0.1 and 5. */
 static double decay_for(size_t n_rows, size_t n_features) {
   const double decay = 8 * sqrt((double)n_features / (double)n_rows);
@@ -72,7 +77,8 @@ vise_status vise_i_cli_recipe_for_training(vise_i_cli_options *options, size_t n
   if (options->recipe != VISE_I_CLI_RECIPE_TABLE) return VISE_OK;
   const bool many = options->n_recipe_rows >= MANY_ROWS;
 
-  vise_status status = APPLY(options, always, err);
+  vise_status status = has_optimizer(options) ? VISE_OK : APPLY(options, optimizer, err);
+  if (status == VISE_OK) status = APPLY(options, always, err);
   if (status == VISE_OK) status = many ? APPLY(options, many_rows, err) : APPLY(options, few_rows, err);
   if (status == VISE_OK && many && has_validation) status = APPLY(options, with_validation, err);
   if (status == VISE_OK && !vise_i_cli_given(options, "decoupled-decay")) {
@@ -93,6 +99,7 @@ void vise_i_cli_recipe_print(FILE *stream) {
   (void)fprintf(stream, "table: for CSV and libsvm files; an option that is given wins\n");
   (void)fprintf(stream, "  %-30s --scale standard --stratify yes\n", "always");
   PRINT(stream, "", always);
+  PRINT(stream, "without an --optimizer", optimizer);
   (void)fprintf(stream, "  %-30s --decoupled-decay 8 sqrt(columns / rows), from 0.1 to 5\n", "");
   PRINT(stream, "below 1000 rows", few_rows);
   PRINT(stream, "from 1000 rows on", many_rows);
