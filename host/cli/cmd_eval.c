@@ -2,6 +2,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
+#include "host/cli/text_json.h"
 
 /* What is told. */
 typedef struct report {
@@ -19,8 +20,8 @@ static void print_text(const report *r) {
 
 static void print_json(const vise_i_cli_options *options, const report *r) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
   (void)json_object_set_new(object, "loss_name", json_string(vise_loss_name(vise_model_loss(r->model.model))));
   vise_i_cli_metrics_json(object, &r->metrics);
   vise_i_cli_scores_json(&r->scores, &r->model, object);

@@ -7,6 +7,7 @@
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
+#include "host/cli/text_json.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -51,13 +52,14 @@ static void write_field(FILE *stream, const char *text) {
   (void)fputc('"', stream);
 }
 
-/* "class", "output" or "output_0,output_1,...", or the names of classes; malloc'ed. */
+/* "class", "mean", "output" or "output_0,output_1,...", or the names of classes; malloc'ed. */
 static vise_status make_header(const vise_i_cli_options *options, const prediction *p, char **out, vise_error *err) {
   const vise_output output = options->output;
   const size_t n_columns = p->n_columns;
   const bool by_class = is_by_class(options, p);
   const char *name = output == VISE_OUTPUT_CLASS         ? "class"
                      : output == VISE_OUTPUT_PROBABILITY ? "probability"
+                     : output == VISE_OUTPUT_MEAN        ? "mean"
                                                          : "output";
 
   char *text = NULL;
@@ -134,9 +136,9 @@ static void print_done(const vise_i_cli_options *options, const prediction *p) {
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
-  (void)json_object_set_new(object, "out", json_string(options->out));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
+  (void)json_object_set_new(object, "out", vise_i_cli_text_to_json(options->out));
   (void)json_object_set_new(object, "output", json_string(vise_output_name(options->output)));
   (void)json_object_set_new(object, "rows", json_integer((json_int_t)p->n_rows));
   (void)json_object_set_new(object, "columns", json_integer((json_int_t)p->n_columns));
@@ -181,6 +183,7 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_i_cli_model_open(&options, &p.model, &err);
+  if (status == VISE_OK) options.output = vise_predict_output(p.model.model, options.output);
   if (status == VISE_OK) status = predict(&options, &p, &err);
   if (status == VISE_OK) {
     code = VISE_I_CLI_FAILED;

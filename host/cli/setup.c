@@ -38,18 +38,19 @@ static vise_status hold_out(const vise_i_cli_options *options, double fraction, 
   return status;
 }
 
-static vise_status load_arrays(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_status status = load(options->train, options->train_labels, options, true, &setup->train, err);
   if (status != VISE_OK) return status;
 
   const size_t n_all = vise_dataset_n_rows(setup->train);
   setup->n_classes = vise_dataset_n_classes(setup->train);
-  if (options->val_fraction > 0)
+  /* The sizes are those of the rows before any are held out. */
+  status = vise_net_config_fill(&options->net, setup->train, options->training.loss, err);
+  if (status == VISE_OK && options->val_fraction > 0)
     status = hold_out(options, options->val_fraction, n_all, setup, &setup->validation, err);
   if (status == VISE_OK && options->test_fraction > 0) {
     status = hold_out(options, options->test_fraction, n_all, setup, &setup->test, err);
   }
-
   if (status == VISE_OK && options->val != NULL) {
     status = load(options->val, options->val_labels, options, false, &setup->validation, err);
   }
@@ -57,16 +58,6 @@ static vise_status load_arrays(const vise_i_cli_options *options, vise_i_cli_set
     status = load(options->test, options->test_labels, options, false, &setup->test, err);
   }
   return status;
-}
-
-static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
-                            vise_error *err) {
-  bool is_table = false;
-  const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
-  if (status != VISE_OK) return status;
-  if (is_table) return vise_i_cli_training_table(options, setup, initial, err);
-  options->recipe = VISE_I_CLI_RECIPE_NONE;
-  return load_arrays(options, setup, err);
 }
 
 /* Vigna's splitmix64, as a number in [-1, 1): check's made-up rows need only variety. */
@@ -122,50 +113,19 @@ static size_t outputs_of_classes(const vise_i_cli_options *options, const vise_i
   return one_each ? setup->n_classes : 1;
 }
 
-static vise_status output_width(const vise_i_cli_options *options, const vise_i_cli_setup *setup, size_t *out,
-                                vise_error *err) {
+/* Replaces "auto" at the end of the net of a table of classes, where labels alone do not tell their number. */
+static void fill_outputs(vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  vise_net_config *net = &options->net;
   const vise_targets targets = vise_loss_targets(options->training.loss);
-  if (setup->preprocessor != NULL && vise_preprocessor_n_classes(setup->preprocessor) > 0) {
-    *out = targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 1 : outputs_of_classes(options, setup);
-    return VISE_OK;
-  }
-  if (targets != VISE_TARGETS_LABELS) {
-    *out = vise_dataset_n_targets(setup->train);
-    return VISE_OK;
-  }
+  if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return;
+  if (net->n_layers > 0 && net->widths[net->n_layers] > 0) return;
 
-  if (setup->n_classes == 0) {
-    return vise_i_cli_fail(err, VISE_ERR_VALUE,
-                           "%s: cross-entropy needs one target column of class labels 0, 1, 2, ...; "
-                           "for numbers choose --loss mse, and see --target",
-                           vise_dataset_name(setup->train));
+  if (net->n_layers == 0) {
+    net->n_layers = 1;
+    net->widths[0] = 0;
   }
-  if (setup->n_classes > VISE_MAX_WIDTH) {
-    return vise_i_cli_fail(
-        err, VISE_ERR_VALUE,
-        "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
-        vise_dataset_name(setup->train), setup->n_classes - 1, VISE_MAX_WIDTH - 1);
-  }
-
-  *out = setup->n_classes;
-  return VISE_OK;
-}
-
-/* Replaces "auto" by the data's sizes, and refuses typed inputs that differ from them. */
-static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
-  size_t n_features = vise_dataset_n_features(setup->train);
-  size_t *widths = options->net.widths, last = options->net.n_layers;
-
-  if (widths[0] == 0) widths[0] = n_features;
-  if (widths[0] != n_features) {
-    return vise_i_cli_fail(err, VISE_ERR_SHAPE,
-                           "--layers: the net has %zu inputs but %s has %zu features; write %zu or "
-                           "auto first",
-                           widths[0], vise_dataset_name(setup->train), n_features, n_features);
-  }
-
-  if (widths[last] == 0) return output_width(options, setup, &widths[last], err);
-  return VISE_OK;
+  net->widths[net->n_layers] =
+      targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 1 : outputs_of_classes(options, setup);
 }
 
 /* Typed outputs must have room for all classes. */
@@ -177,6 +137,24 @@ static vise_status check_classes(const vise_i_cli_options *options, const vise_i
   return vise_i_cli_fail(err, VISE_ERR_SHAPE,
                          "--layers: the net has %zu output%s but %s has %zu classes; write %zu or auto last", n_outputs,
                          n_outputs == 1 ? "" : "s", vise_dataset_name(setup->train), setup->n_classes, n_wanted);
+}
+
+static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
+                              vise_error *err) {
+  const vise_status status = vise_i_cli_training_table(options, setup, initial, err);
+  if (status != VISE_OK) return status;
+  fill_outputs(options, setup);
+  return vise_net_config_fill(&options->net, setup->train, options->training.loss, err);
+}
+
+static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
+                            vise_error *err) {
+  bool is_table = false;
+  const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
+  if (status != VISE_OK) return status;
+  if (is_table) return load_table(options, setup, initial, err);
+  options->recipe = VISE_I_CLI_RECIPE_NONE;
+  return load_arrays(options, setup, err);
 }
 
 /* ---- model ---------------------------------------------------------------------------------------------------- */
@@ -298,16 +276,12 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
 
   if (options->train != NULL) {
     status = load_all(options, setup, initial, err);
-    if (status == VISE_OK && options->net.n_layers == 0) {
-      status = vise_net_config_set(&options->net, "layers", "auto-auto", err);
-    }
   } else if (options->net.widths[0] == 0 || options->net.widths[options->net.n_layers] == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--layers has auto sizes, which need --train");
   } else {
     status = make_up(options, setup, err);
   }
 
-  if (status == VISE_OK) status = resolve_widths(options, setup, err);
   if (status == VISE_OK) status = check_classes(options, setup, err);
   return status == VISE_OK ? make_model(options, initial, setup, err) : status;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/array.h"
 #include "host/base/memory.h"
 #include "host/data/reader.h"
 
@@ -334,7 +335,7 @@ void vise_i_table_to_integers(vise_i_table *table) {
   if (n == 0 || a->dtype != VISE_F64) return;
 
   for (size_t k = 0; k < n; k++) {
-    if (!(fabs(values[k]) <= 9007199254740992.0 && values[k] == nearbyint(values[k]))) return;
+    if (!(fabs(values[k]) <= VISE_I_EXACT_INTEGERS && values[k] == nearbyint(values[k]))) return;
   }
 
   for (size_t k = 0; k < n; k++) {

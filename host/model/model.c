@@ -81,7 +81,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
 
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *place = &model->net.tensors[t];
-    for (size_t i = 0; i < place->n_rows * place->n_cols; ++i) {
+    for (size_t i = 0; i < vise_i_tensor_n(place); ++i) {
       double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
       VISE_TRY(check_fits(dtype, place, i, value, err));
       vise_i_param_set(dtype, copy->params, place->offset + i, value);
@@ -149,7 +149,7 @@ static vise_status check_elements(const vise_model *model, size_t i, size_t n, v
   vise_status status = check_tensor(model, i, err);
   if (status != VISE_OK) return status;
   const vise_i_tensor *tensor = &model->net.tensors[i];
-  if (n == tensor->n_rows * tensor->n_cols) return VISE_OK;
+  if (n == vise_i_tensor_n(tensor)) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_SHAPE, "tensor '%s': %zu elements given, expected %zu x %zu", tensor->name, n,
                      tensor->n_rows, tensor->n_cols);
 }

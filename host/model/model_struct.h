@@ -62,7 +62,6 @@ void vise_i_model_apply_mask(vise_model *model);
 
 /* Zeroes the floor(fraction*n + 0.5) smallest |w| of the chosen layers and clears their mask bytes; returns how many
    weights that is. All weights must be finite. chosen: [net->n_layers]. */
-size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8_t *mask, const bool *chosen,
-                    double fraction, vise_prune_scope scope);
+size_t vise_i_prune(const vise_i_weights *weights, const bool *chosen, double fraction, vise_prune_scope scope);
 
 #endif

@@ -106,7 +106,8 @@ vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, 
     op.frozen_m = t->state.has_frozen_m ? t->state.frozen_m : m;
   }
 
-  VISE_TRY(vise_i_weight_op_apply(t->net, t->ops->dtype, params, mask, &op, NULL, err));
+  const vise_i_weights weights = {t->net, t->ops->dtype, params, mask};
+  VISE_TRY(vise_i_weight_op_apply(&weights, &op, NULL, err));
   if (freezes && !t->state.has_frozen_m) {
     memcpy(t->state.frozen_m, m, t->net->n_layers * sizeof(double));
     t->state.has_frozen_m = true;

@@ -88,7 +88,7 @@ static void move_off_kinks(const vise_i_net *net, uint64_t seed, double *params)
   for (size_t k = 0; k < net->n_tensors; k++) {
     const vise_i_tensor *t = &net->tensors[k];
     double size = 0.1 / sqrt((double)net->widths[t->layer]);
-    for (size_t i = 0; i < t->n_rows * t->n_cols; i++) {
+    for (size_t i = 0; i < vise_i_tensor_n(t); i++) {
       uint32_t counter[4] = {(uint32_t)i, (uint32_t)k, 1u + ((uint32_t)((uint64_t)i >> 32) << 1), VISE_I_STREAM_CHECK};
       uint32_t draw[4];
       vise_i_philox(seed, counter, draw);

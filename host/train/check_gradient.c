@@ -122,7 +122,7 @@ static size_t choose_entry(const vise_i_check_point *point, size_t tensor, size_
 vise_status vise_i_check_tensor(const vise_i_check_point *point, vise_i_check_part part, size_t tensor,
                                 const double *analytic, vise_i_gradient_verdict *verdict, vise_error *err) {
   const vise_i_tensor *t = &point->net->tensors[tensor];
-  size_t n = t->n_rows * t->n_cols, largest = 0;
+  size_t n = vise_i_tensor_n(t), largest = 0;
   size_t n_chosen = n < point->max_entries ? n : point->max_entries;
   vise_i_gradient_verdict found = {.passed = true};
   double value = 0.0;

@@ -67,17 +67,18 @@ done:
 }
 
 static vise_status output_width(const vise_dataset *dataset, vise_loss loss, size_t *out, vise_error *err) {
-  if (loss != VISE_LOSS_CROSS_ENTROPY) {
+  if (vise_loss_targets(loss) != VISE_TARGETS_LABELS) {
     *out = vise_dataset_n_targets(dataset);
     return VISE_OK;
   }
 
   const size_t n_classes = vise_dataset_n_classes(dataset);
   if (n_classes == 0) {
-    return vise_i_fail(err, VISE_ERR_VALUE,
-                       "%s: `loss` cross-entropy needs one target column of class labels 0, 1, 2, ...; for numbers "
-                       "choose mse",
-                       vise_dataset_name(dataset));
+    return vise_i_fail(
+        err, VISE_ERR_VALUE,
+        "%s: `loss` %s needs one target column of class labels 0, 1, 2, ...; for numbers choose mse, and "
+        "see `target`",
+        vise_dataset_name(dataset), vise_loss_name(loss));
   }
   if (n_classes > VISE_MAX_WIDTH) {
     return vise_i_fail(err, VISE_ERR_VALUE,
