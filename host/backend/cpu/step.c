@@ -36,6 +36,7 @@ vise_status vise_i_cpu_gradient(vise_i_backend *b, const vise_i_data *data, vise
   uint64_t sum_correct = 0;
 
   if (!delta) VISE_TRY(vise_i_cpu_sum_weights(b, data, rows, n, &batch.weight_sum, err));
+  batch.weight_sum = vise_i_weight_divisor(batch.weight_sum);
   if (vise_i_cpu_goes_by_rows(b, n)) {
     vise_i_cpu_gradient_by_rows(b, &batch, &sum_loss, &sum_correct);
   } else {
