@@ -15,7 +15,7 @@ TABLE_OK = {
     "short-header": b"a b\nx 1 2\ny 3 4\n", "trailing": b"a,b,\n1,2,\n", "quotes": b'"a ""b""\nc","y"\n"1.5",2\n"2",3\n',
     "text": b"color,y\nred,u\nblue,v\nred,u\nblue,v\n", "dates": b"d,y\n2026-11-29,1\n2026/11/30 08:15,2\n",
     "zones": b"d,y\n2026-11-29T08:15:00.5+02:00,1\n2026-11-29T06:00Z,2\n", "codes": b'n,c\n1,"01"\n2,"02"\n3,"01"\n',
-    "gaps": b"a,b,y\n1,,u\n?,NA,v\n.,x,u\nNone,x,v\n2,y,u\n", "comments": b"# x\na,b\n1,2\n#y\n3,4\n",
+    "gaps": b"a,b,y\n1,,u\n?,NA,v\n.,x,u\nNone,x,v\n2,y,u\n",
     "row-names": b'"","a","y"\n"1",2,3\n"2",5,6\n"3",1,1\n', "years": b"place,1960,1961,1962\nu,1,2,3\nv,4,5,6\n",
     "exponents": b"a,b\n1e3,-2.5E-3\n+.5,5.\n1e-400,0.1000000000000000055511151231257827\n",
     "large": b"a,b\n1e39,1\n2,3\n", "inf": b"a,b\ninf,1\n2,-Inf\n", "latin1": b"caf\xe9,b\n\xe9,1\n\xe8,2\n\xe9,3\n\xe8,1\n",
@@ -23,6 +23,7 @@ TABLE_OK = {
     "gzip": gzip.compress(b"a,b\n1,2\n", mtime=0), "xz": lzma.compress(b"a,b\n1,2\n"), "bz2": bz2.compress(b"a,b\n1,2\n"),
 }
 TABLE_BAD = {
+    "comments": b"# x\na,b\n1,2\n#y\n3,4\n",
     "empty": b"", "blank": b"\n \n", "header-only": b"a,b\n", "ragged": b"a,b\n1,2\n3\n4,5\n", "zero-byte": b"a,b\n1,\x002\n",
     "open-quote": b'a,b\n1,"2\n3,4\n', "after-quote": b'a,b\n1,"2"x\n', "utf16": "a,b\n1,2\n".encode("utf-16"),
     "zip": b"PK\x03\x04rest", "npy": b"\x93NUMPY\x01\x00", "gzip-truncated": gzip.compress(b"a,b\n1,2\n" * 9, mtime=0)[:-12],
