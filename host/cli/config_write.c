@@ -66,7 +66,8 @@ static bool write_options(FILE *stream, const vise_i_cli_options *options) {
     const vise_option *row = options->rows[i];
     if ((row->commands & VISE_COMMAND_TRAIN) == 0 || row->change == VISE_OPTION_LOCAL) continue;
 
-    char *text = vise_i_cli_text(options, row);
+    /* What a recipe set stands in the other lines. */
+    char *text = strcmp(row->name, "recipe") == 0 ? strdup("none") : vise_i_cli_text(options, row);
     const bool written =
         text != NULL && fprintf(stream, "%s  \"%s\": ", separator, row->name) > 0 && write_value(stream, row, text);
     free(text);

@@ -3,6 +3,7 @@
 #define VISE_I_READER_H
 
 #include "host/base/error.h"
+#include "host/base/number.h"
 #include "host/base/quote.h"
 #include "host/data/input.h"
 #include "vise/types.h"
@@ -72,9 +73,5 @@ typedef struct vise_i_columns {
 /* slots[c] = -1 for a feature column, else the place of column c among the targets. *n_targets 0: no targets. */
 VISE_WARN_UNUSED vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, bool target_optional,
                                              int32_t *slots, size_t *n_targets, vise_error *err);
-
-/* Decimal text to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
-typedef enum vise_i_number { VISE_I_NUMBER, VISE_I_NOT_A_NUMBER, VISE_I_NOT_FINITE } vise_i_number;
-vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, double *out);
 
 #endif

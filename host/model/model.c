@@ -50,6 +50,7 @@ void vise_model_free(vise_model *model) {
   free(model->mask);
   vise_i_scaler_free(&model->features);
   vise_i_scaler_free(&model->targets);
+  free(model->preprocessing);
   free(model);
 }
 
@@ -93,6 +94,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
                              err));
 
+  if (model->preprocessing) VISE_TRY(vise_i_copy_text(&copy->preprocessing, model->preprocessing, err));
   if (model->mask) {
     VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
     memcpy(copy->mask, model->mask, model->net.n_params);
@@ -201,6 +203,31 @@ vise_mse_reduction vise_model_mse_reduction(const vise_model *model) {
 
 double vise_model_label_smoothing(const vise_model *model) {
   return model ? model->label_smoothing : 0;
+}
+
+vise_status vise_model_set_preprocessing(vise_model *model, const char *json, vise_error *err) {
+  vise_status status = VISE_OK;
+  char *text = NULL;
+  VISE_ENTER(err, model);
+
+  if (json != NULL) {
+    json_error_t reason;
+    json_t *value = json_loads(json, JSON_REJECT_DUPLICATES, &reason);
+    if (!json_is_object(value)) {
+      status = vise_i_fail(err, VISE_ERR_FORMAT, "preprocessing: is not a JSON object: %s", reason.text);
+    }
+    json_decref(value);
+    if (status == VISE_OK) status = vise_i_copy_text(&text, json, err);
+    if (status != VISE_OK) return status;
+  }
+
+  free(model->preprocessing);
+  model->preprocessing = text;
+  return VISE_OK;
+}
+
+const char *vise_model_preprocessing(const vise_model *model) {
+  return model ? model->preprocessing : NULL;
 }
 
 const vise_i_net *vise_i_model_net(const vise_model *model) {

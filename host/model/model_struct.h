@@ -28,6 +28,7 @@ struct vise_model {
   vise_mse_reduction mse_reduction;
   double label_smoothing;
   vise_i_scaler features, targets;
+  char *preprocessing; /* JSON text; NULL: none */
 };
 
 /* Storing rounds to the type; vise_i_param_get reads. */

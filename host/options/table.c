@@ -67,8 +67,9 @@ const vise_option vise_i_options[] = {
    "activation of the hidden layers",
    KIND(NAME, NET, TRAIN), COMMON, NAMES(VISE_ACTIVATION_TABLE)},
 
-  {"loss", AT(loss), "NAME", "cross-entropy", "the loss",
-   KIND(NAME, LOSS, TRAIN), COMMON, NAMES(VISE_LOSS_TABLE), .library_only = "external"},
+  {"loss", AT(loss), "NAME", "cross-entropy",
+   "the loss; auto, also without it, is by the target of a table: mse for numbers",
+   KIND(NAME, LOSS, TRAIN), COMMON, NAMES(VISE_LOSS_TABLE), .flags = VISE_OPTION_BY_DATA, .library_only = "external"},
   {"mse-reduction", AT(mse_reduction), "NAME", "half_mean", "how mse is averaged",
    KIND(NAME, LOSS, TRAIN), NAMES(VISE_MSE_REDUCTION_TABLE)},
   {"label-smoothing", AT(label_smoothing), "X", "0", "label smoothing of cross-entropy",

@@ -63,6 +63,11 @@ typedef struct vise_i_counters {
 
 /* ---- loss ---- */
 
+/* What divides by the weights of a batch: of rows that all have weight 0, loss and gradient are 0. */
+VISE_BOTH double vise_i_weight_divisor(double sum_weights) {
+  return sum_weights > 0 ? sum_weights : 1;
+}
+
 /* What the sum of weighted losses over rows and outputs is divided by. Without weights their sum is the number of rows;
    PyTorch's rule for weights puts their sum in its place. */
 VISE_BOTH double vise_i_loss_denominator(const vise_i_rule *rule, double sum_weights, double n_outputs) {
@@ -70,7 +75,8 @@ VISE_BOTH double vise_i_loss_denominator(const vise_i_rule *rule, double sum_wei
   const bool of_entries =
       by_option ? rule->mse_reduction == VISE_MSE_MEAN : vise_i_loss_mean(rule->loss) == VISE_MEAN_OF_ENTRIES;
   if (by_option && rule->mse_reduction == VISE_MSE_HALF_SUM) return 1;
-  return of_entries ? sum_weights * n_outputs : sum_weights;
+  const double divisor = vise_i_weight_divisor(sum_weights);
+  return of_entries ? divisor * n_outputs : divisor;
 }
 
 /* ---- penalties ---- */

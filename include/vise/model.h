@@ -115,6 +115,14 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_target_scaling(vise_model *
 VISE_API vise_scale vise_model_feature_scaling(const vise_model *model, double *shift, double *scale);
 VISE_API vise_scale vise_model_target_scaling(const vise_model *model, double *shift, double *scale);
 
+/** How the inputs are made of the columns of a table, as vise_preprocessor_to_json writes it (vise/preprocessor.h); the
+    feature scaling above is then none. It is kept with the model and saved in the file. NULL removes it. The text is
+    copied; it is only looked at by whoever uses it. VISE_ERR_FORMAT: not a JSON object. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_preprocessing(vise_model *model, const char *json,
+                                                                   vise_error *err);
+/** Owned by the model; NULL: none. */
+VISE_API const char *vise_model_preprocessing(const vise_model *model);
+
 /**
  * A one-shot weight operation, per tensor; biases are exempt. With m = max|W| and tau = t * m:
  *  - rel-clip: |w| >= tau becomes tau * sign(w) (literal: t * sign(w), the variant of the published code);

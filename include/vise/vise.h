@@ -33,8 +33,10 @@
 #include "vise/model.h"
 #include "vise/options.h"
 #include "vise/plan.h"
+#include "vise/preprocessor.h"
 #include "vise/run.h"
 #include "vise/status.h"
+#include "vise/table.h"
 #include "vise/train.h"
 #include "vise/types.h"
 

@@ -14,6 +14,7 @@ vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, double
   uint64_t sum_correct = 0;
 
   if (!batch->delta) VISE_TRY(vise_i_cpu_sum_weights(b, batch, &rows.weight_sum, err));
+  rows.weight_sum = vise_i_weight_divisor(rows.weight_sum);
   if (vise_i_cpu_goes_by_rows(b, batch->n)) {
     vise_i_cpu_gradient_by_rows(b, &rows, &sum_loss, &sum_correct);
   } else {

@@ -34,45 +34,45 @@ Test(cli_folder, a_project_with_files_of_the_same_names_is_not_overwritten) {
   tool_write_text("project/checkpoints/epoch_10.pt", "torch");
   tool_write_text("project/train.py", "x");
 
-  tool_expect_refused("train --train iris.csv --epochs 1 --out project --overwrite", "project/config.json");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite", "project/config.json");
   cr_assert_eq(unlink("project/config.json"), 0);
-  tool_expect_refused("train --train iris.csv --epochs 1 --out project --overwrite", "holds no run of Vise");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite", "holds no run of Vise");
   expect_text("project/checkpoints/epoch_10.pt", "torch");
   expect_text("project/train.py", "x");
   cr_assert_not(tool_exists("project/config.json") || tool_exists("project/metrics.jsonl"));
 }
 
 Test(cli_folder, overwriting_keeps_what_no_run_wrote) {
-  tool_expect_ok("train --train iris.csv --epochs 2 --out run --quiet");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --out run --quiet");
   tool_write_text("run/notes.txt", "mine");
   tool_write_text("run/checkpoints/best.pt", "torch");
-  tool_expect_ok("train --train iris.csv --epochs 1 --out run --quiet --overwrite");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 1 --out run --quiet --overwrite");
   expect_text("run/notes.txt", "mine");
   expect_text("run/checkpoints/best.pt", "torch");
 
   tool_write_text("run/config.json", "{\"mine\":1}");
-  tool_expect_refused("train --train iris.csv --epochs 1 --out run --overwrite", "run/config.json: it was not written");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite", "run/config.json: it was not written");
   expect_text("run/config.json", "{\"mine\":1}");
   cr_assert(tool_exists("run/model.safetensors"));
 }
 
 Test(cli_folder, parents_are_made_and_gone_again_when_nothing_begins) {
-  tool_expect_refused("train --train iris.csv --epochs 1 --out a/b/c --layers 4-3", "3 features");
-  tool_expect_ok("train --train iris.csv --epochs 1 --out a/b/c --quiet");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out a/b/c --layers 4-3", "3 features");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 1 --out a/b/c --quiet");
   cr_assert(tool_exists("a/b/c/model.safetensors"));
 
-  tool_expect_refused("train --train iris.csv --epochs 1 --out iris.csv/b", "iris.csv");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out iris.csv/b", "iris.csv");
 }
 
 /* ---- one run at a time ------------------------------------------------------------------------------------------ */
 
 Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
-  pid_t pid = tool_start("train --train iris.csv --epochs 100000000 --out run", "call");
+  pid_t pid = tool_start("train --train iris.csv --recipe none --epochs 100000000 --out run", "call");
   char says[64];
   wait_for("run/metrics.jsonl");
   snprintf(says, sizeof says, "process %ld on ", (long)pid);
 
-  tool_expect_refused("train --train iris.csv --epochs 1 --out run --overwrite", says);
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite", says);
   tool_expect_refused("train --resume run", says);
   cr_assert_eq(kill(pid, SIGKILL), 0);
   tool_result result = tool_wait(pid, "call");
@@ -83,7 +83,7 @@ Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "run has no checkpoint yet: the run starts again at step 0");
   tool_free(&result);
-  tool_expect_ok("train --train iris.csv --epochs 4 --out whole --quiet");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 4 --out whole --quiet");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
 
@@ -91,7 +91,7 @@ Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
 
 static void expect_every(const char *typed, const char *stored) {
   char arguments[256];
-  snprintf(arguments, sizeof arguments, "train --train iris.csv --epochs 2 --checkpoint-every %s --out run --overwrite",
+  snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --epochs 2 --checkpoint-every %s --out run --overwrite",
            typed);
   tool_expect_ok(arguments);
   char *config = tool_read("run/config.json", NULL), wanted[64];
@@ -118,7 +118,7 @@ Test(cli_folder, checkpoints_by_steps_epochs_or_time) {
   static const char *const wrong[] = {"0", "-1", "1.5", "0s", "-3s", "s", "10d", "1e999h", "epochs", "nan"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char arguments[256], says[64];
-    snprintf(arguments, sizeof arguments, "train --train iris.csv --checkpoint-every=%s", wrong[i]);
+    snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --checkpoint-every=%s", wrong[i]);
     snprintf(says, sizeof says, "--checkpoint-every: '%s' is not", wrong[i]);
     tool_expect_refused(arguments, says);
   }
@@ -127,7 +127,7 @@ Test(cli_folder, checkpoints_by_steps_epochs_or_time) {
 /* config.json had null where checkpoints were written at each epoch. */
 Test(cli_folder, the_default_is_half_a_minute) {
   tool_write_text("c.json", "{\"checkpoint-every\": null}");
-  tool_expect_ok("train --train iris.csv --epochs 1 --config c.json --out run");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 1 --config c.json --out run");
   char *config = tool_read("run/config.json", NULL);
   SAYS(config, "\"checkpoint-every\": \"30s\",");
   free(config);
@@ -136,7 +136,7 @@ Test(cli_folder, the_default_is_half_a_minute) {
 /* ---- the folder of a run as a model ------------------------------------------------------------------------------- */
 
 Test(cli_folder, stands_for_its_model) {
-  tool_expect_ok("train --train iris.csv --epochs 2 --out run --quiet");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --out run --quiet");
   tool_result file = tool_run("eval --model run/model.safetensors --data iris.csv");
   tool_result dir = tool_run("eval --model run --data iris.csv");
   cr_assert_eq(dir.code, 0, "%s", dir.err);
@@ -181,7 +181,7 @@ Test(cli_folder, paths_and_columns_in_latin_1_work) {
 /* ---- plain lines -------------------------------------------------------------------------------------------------- */
 
 Test(cli_folder, lines_of_epochs_are_few_and_the_last_is_there) {
-  tool_result result = tool_run("train --train iris.csv --epochs 400");
+  tool_result result = tool_run("train --train iris.csv --recipe none --epochs 400");
   cr_assert_eq(result.code, 0);
   size_t n_lines = 0;
   for (const char *at = result.err; (at = strstr(at, "\nepoch ")) != NULL; at++) n_lines++;

@@ -18,7 +18,7 @@ static void enter(void) {
 TestSuite(cli_kill, .init = enter, .fini = tool_leave);
 
 #define TRAINING \
-  "train --train iris.csv --layers 3-8-3 --optimizer adam --val-fraction 0.2 --batch 16 --seed 3 --threads 1 --quiet "
+  "train --train iris.csv --recipe none --layers 3-8-3 --optimizer adam --val-fraction 0.2 --batch 16 --seed 3 --threads 1 --quiet "
 
 /* Starts the run, or goes on with it once it has a config.json, and kills it after a while. */
 static void run_and_kill(long ms) {
