@@ -40,21 +40,24 @@ static void *must_alloc(size_t n_bytes) {
   return p;
 }
 
+static vise_i_cpu *cpu_of(bench *s) {
+  return (vise_i_cpu *)s->b;
+}
+
 /* ---- what is timed: one step each ------------------------------------------------------------------------------ */
 
 static void time_step(bench *s) {
   vise_error err = VISE_ERROR_INIT;
   size_t n_done;
   if (s->first + STEPS * s->batch > N_ROWS) s->first = 0;
-  if (vise_i_backend_cpu.run(s->b, s->first, s->batch, STEPS, s->hyper, s->stats, &n_done, &err) != VISE_OK) {
-    stop(err.text);
-  }
+  const vise_i_steps steps = {s->first, s->batch, STEPS, s->hyper, s->stats};
+  if (vise_i_backend_cpu.run(s->b, &steps, &n_done, &err) != VISE_OK) stop(err.text);
   s->first += STEPS * s->batch;
 }
 
 /* The products of a step, always on one thread: BLAS's own threads would spin alongside the step's. */
 static void time_products(bench *s) {
-  vise_i_backend *b = s->b;
+  vise_i_cpu *b = cpu_of(s);
   const vise_i_net *net = &s->net;
   const int n = (int)s->batch, last = (int)net->n_layers - 1;
 
@@ -77,38 +80,39 @@ static void time_products(bench *s) {
 }
 
 static void time_forward(bench *s) {
-  vise_i_cpu_forward(s->b, s->batch);
+  vise_i_cpu_forward(cpu_of(s), s->batch);
 }
 
 static void time_backward(bench *s) {
-  vise_i_cpu_backward(s->b, s->batch, false);
+  vise_i_cpu_backward(cpu_of(s), s->batch, false);
 }
 
 static void time_gather(bench *s) {
-  double weight_sum;
+  vise_i_cpu *b = cpu_of(s);
   vise_error err = VISE_ERROR_INIT;
   if (s->first + STEPS * s->batch > N_ROWS) s->first = 0;
-  if (vise_i_cpu_sum_weights(s->b, &s->data, s->order + s->first, s->batch, &weight_sum, &err) != VISE_OK) {
-    stop(err.text);
-  }
-  vise_i_cpu_gather_x(s->b, &s->data, VISE_I_CPU_BOUND, s->order + s->first, 0, s->batch);
-  vise_i_cpu_gather_y(s->b, &s->data, VISE_I_CPU_BOUND, s->order + s->first, 0, s->batch);
+
+  const vise_i_batch batch = {.data = &s->data, .rows = s->order + s->first, .n = s->batch};
+  vise_i_cpu_rows rows = {.batch = &batch, .source = VISE_I_CPU_BOUND, .end = s->batch};
+  if (vise_i_cpu_sum_weights(b, &batch, &rows.weight_sum, &err) != VISE_OK) stop(err.text);
+  vise_i_cpu_gather_x(b, &rows, 0, s->batch);
+  vise_i_cpu_gather_y(b, &rows, 0, s->batch);
   s->first += s->batch;
 }
 
 static void time_loss(bench *s) {
   double loss;
   uint64_t n_correct;
-  vise_i_cpu_loss(s->b, s->batch, (double)s->batch, &loss, &n_correct);
+  vise_i_cpu_loss(cpu_of(s), s->batch, (double)s->batch, &loss, &n_correct);
 }
 
 static void time_reduce(bench *s) {
   vise_step_stats stats = {.bad_tensor = -1};
-  vise_i_cpu_reduce_gradient(s->b, &s->hyper[0], &stats);
+  vise_i_cpu_reduce_gradient(cpu_of(s), &s->hyper[0], &stats);
 }
 
 static void time_update(bench *s) {
-  vise_i_cpu_update(s->b, &s->hyper[0]);
+  vise_i_cpu_update(cpu_of(s), &s->hyper[0]);
 }
 
 typedef struct part {

@@ -21,14 +21,6 @@ VISE_FN void vise_step_join(vise_step *step, uint32_t flags) {
   if (total) atomicMin(&step->bad_total, total - 1);
 }
 
-/* Clip scale of a unit, once the sums of units are there. */
-VISE_FN_CALLED double vise_unit_scale(uint32_t unit) {
-  const vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  const double norm = vise_i_clips_by_max(&p->rule) ? (double)p->unit_max[unit] : vise_sqrt_f64(p->unit_sums[unit]);
-  return vise_i_clip_scale(&p->rule, step->record.hyper.clip_factor, norm);
-}
-
 /* Sum over tensors from the left. */
 VISE_FN double vise_sum_of_net(vise_step *step, const double *tensors) {
   double sum = 0.0;
@@ -74,13 +66,11 @@ VISE_FN double vise_clipped_norm(vise_step *step, uint32_t tensor) {
     return vise_sqrt_f64(global ? vise_sum_of_net(step, step->gradient_squares) : step->gradient_squares[tensor]);
   }
 
-  uint32_t bits = vise_bits_f32(step->gradient_max[tensor]);
+  float most = step->gradient_max[tensor];
 #pragma unroll 1
-  for (uint32_t t = 0; global && t < vise_step_n_tensors(&step->p); t++) {
-    const uint32_t other = vise_bits_f32(step->gradient_max[t]);
-    bits = other > bits ? other : bits;
-  }
-  return (double)vise_f32_bits(bits);
+  for (uint32_t t = 0; global && t < vise_step_n_tensors(&step->p); t++)
+    most = vise_larger(most, step->gradient_max[t]);
+  return (double)most;
 }
 
 /* Sets step->skip, step->scales, Adam's corrections and the new counters of the state. */
@@ -89,7 +79,9 @@ VISE_FN_CALLED void vise_decide(void) {
   const vise_i_rule *rule = &step->p.rule;
   const int by_tensors = vise_i_clips_tensors(rule);
 
-  if (by_tensors) {
+  if (by_tensors && vise_i_scales_units(rule)) {
+    vise_sum_scaled_units(step->gradient_squares, step->gradient_max);
+  } else if (by_tensors) {
     vise_gradient_squares();
     if (vise_i_clips_by_max(rule)) vise_max_tensors(step->gradient_max);
   }

@@ -59,6 +59,6 @@ cudaError_t vise_k_exchange_run(const vise_k_exchange_rounds *rounds, cudaStream
     return cudaErrorInvalidValue;
   }
   void *arguments[] = {&p};
-  return vise_launch((const void *)exchange_rounds, p.n_teams * p.exchange.n_members, N_THREADS, 0, 1, stream,
+  return vise_launch((const void *)exchange_rounds, {p.n_teams * p.exchange.n_members, N_THREADS, 0, 1}, stream,
                      arguments);
 }

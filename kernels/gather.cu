@@ -47,6 +47,6 @@ cudaError_t vise_k_gather_run(const vise_k_gather *arguments, cudaStream_t strea
   if (n_units == 0) return cudaSuccess;
   const uint64_t n_ctas = (n_units + N_WARPS - 1) / N_WARPS;
   void *pointers[] = {&p};
-  return vise_launch((const void *)gather_warp_per_segment_f32, n_ctas < max_ctas ? (unsigned)n_ctas : max_ctas,
-                     N_THREADS, 0, 0, stream, pointers);
+  return vise_launch((const void *)gather_warp_per_segment_f32,
+                     {n_ctas < max_ctas ? (unsigned)n_ctas : max_ctas, N_THREADS, 0, 0}, stream, pointers);
 }

@@ -90,6 +90,13 @@ VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_ti
   return v;
 }
 
+/* One of this CTA's tiles: where it is, and its numbers. */
+typedef struct vise_tile {
+  vise_step_tile place;
+  vise_tile_values values;
+  vise_tile_memory gradient;
+} vise_tile;
+
 /* Starts to copy the tile's part of `from`, an array in the device layout, to shared memory as [row][side]. */
 VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, float *to) {
   const uint32_t quads_log = (uint32_t)vise_tree_depth(t->side / 4);
@@ -127,6 +134,7 @@ typedef struct vise_shaping {
   vise_strengths k;
   float lo, hi;                /* of the value clip */
   int penalized, total, clips; /* there are penalties; they are part of what is clipped; there is a value clip */
+  int weighs;                  /* norms of units take those of their weights */
 } vise_shaping;
 
 VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
@@ -140,6 +148,7 @@ VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   s.penalized = vise_strengths_any(&s.k);
   s.total = only || rule->clip_scope == VISE_CLIP_SCOPE_TOTAL;
   s.clips = rule->clip_value && !only;
+  s.weighs = step->p.weight_row_sums && !only;
   return s;
 }
 
@@ -179,48 +188,25 @@ VISE_FN void vise_note_findings(vise_step *step, uint32_t tensor, const vise_fin
   if (step->p.rule.clip_value) vise_step_count(&step->counts.n_clipped_values, found->n_clipped);
 }
 
-/* Shapes the gradients of four rows of a column: g comes in plain, goes out shaped, and is stored. */
-VISE_FN void vise_shape_rows(vise_step *step, const vise_step_tile *t, const vise_shaping *s,
-                             const vise_tile_values *values, const vise_tile_memory *to, uint32_t row, uint32_t column,
-                             unsigned inside, vise_four *g) {
-  vise_four w =
-      vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, s->penalized ? inside : 0);
-  vise_findings found = {0, 0, 0};
-
-#pragma unroll 1
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    float new_g = g->v[0];
-    if (inside >> r & 1) {
-      new_g = vise_shape_entry(s, new_g, w.v[0], &found);
-      to->base[(size_t)(row + r) * to->ld + column] = new_g;
-    }
-    vise_rotate(g, new_g);
-    vise_rotate(&w, 0.0f);
-  }
-
-  vise_note_findings(step, t->index, &found);
-}
-
 /* Largest magnitudes of four rows: stored by row, or joined into the cell's, which starts at 0. */
 VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t leaf, const vise_four *g) {
   const vise_k_step *p = &step->p;
   const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns), lane = threadIdx.x % 32, matrix_row = t->row + row;
-  uint32_t most = 0;
+  float most = 0.0f;
 
 #pragma unroll
   for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const uint32_t row_most = __reduce_max_sync(0xffffffffu, vise_bits_f32(fabsf(g->v[r])));
-    most = row_most > most ? row_most : most;
+    const float row_most = vise_max_lanes(fabsf(g->v[r]));
+    most = vise_larger(most, row_most);
 
     if (p->sums_by_rows && lane == 0 && matrix_row + r < t->tensor.n_rows) {
       const size_t at = (size_t)(matrix_row + r) * n_leaves + t->column / VISE_LEAF + leaf;
-      p->gradient_max[t->tensor.row_leaves + at] = vise_f32_bits(row_most);
+      p->gradient_max[t->tensor.at.row_leaves + at] = row_most;
     }
   }
 
-  if (!p->sums_by_rows && lane == 0) {
-    atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], most);
-  }
+  if (p->sums_by_rows || lane > 0) return;
+  atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], vise_bits_f32(most));
 }
 
 /* After a barrier: stores the cells' largest magnitudes and resets them to 0. */
@@ -230,23 +216,47 @@ VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
   const uint32_t group = t->row / VISE_GROUP_ROWS + threadIdx.x / n_across;
   const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
   if (group < vise_n_groups(t->tensor.n_rows) && leaf < n_leaves) {
-    step->p.gradient_max[t->tensor.cells + (size_t)group * n_leaves + leaf] =
+    step->p.gradient_max[t->tensor.at.cells + (size_t)group * n_leaves + leaf] =
         vise_f32_bits(step->cell_max[threadIdx.x]);
   }
   step->cell_max[threadIdx.x] = 0;
 }
 
-/* What a warp does to one strip of the tile: c [rows][side] is the plain gradient in shared memory. */
-VISE_FN void vise_shape_strip(vise_step *step, const vise_step_tile *t, const vise_shaping *s,
-                              const vise_tile_values *values, const float *c, const vise_tile_memory *to, uint32_t row,
-                              uint32_t leaf) {
+/* What a warp does to one strip of the tile: the plain gradient c [rows][side], in shared memory, is shaped and stored,
+   and its squares are summed. */
+VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise_shaping *s, const float *c,
+                              uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
+  const vise_step_tile *t = &tile->place;
+  const vise_tile_values *values = &tile->values;
+  const vise_tile_memory *to = &tile->gradient;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
+
   vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
-  vise_shape_rows(step, t, s, values, to, row, column, inside, &g);
+  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld,
+                               s->penalized || s->weighs ? inside : 0);
+  if (s->weighs) vise_note_rows(p->weight_row_sums, t, row, leaf, vise_sum_squares_of_rows(&w));
+
+  vise_findings found = {0, 0, 0};
+#pragma unroll 1
+  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
+    float new_g = g.v[0];
+    if (inside >> r & 1) {
+      new_g = vise_shape_entry(s, new_g, w.v[0], &found);
+      to->base[(size_t)(row + r) * to->ld + column] = new_g;
+    }
+    vise_rotate(&g, new_g);
+    vise_rotate(&w, 0.0f);
+  }
+
+  vise_note_findings(step, t->index, &found);
   if (p->mode == VISE_K_GRADIENT_ONLY) return;
-  vise_note_strip(p->gradient_sums, p->sums_by_rows, 0, t, row, leaf, vise_sum_squares_of_rows(&g));
+  if (p->sums_by_rows) {
+    vise_note_rows(p->gradient_sums, t, row, leaf, vise_sum_squares_of_rows(&g));
+  } else {
+    vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(&g));
+  }
   if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
 }
 
@@ -275,8 +285,7 @@ VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t le
 
 /* What is done to this CTA's i-th tile before norms are known. */
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t i, const float *c) {
-  const vise_tile_values values = vise_tile_values_of(step, t, i);
-  const vise_tile_memory to = vise_tile_memory_of(step, t, i);
+  const vise_tile tile = {*t, vise_tile_values_of(step, t, i), vise_tile_memory_of(step, t, i)};
   const vise_shaping s = vise_shaping_of(step, t);
   const vise_k_step *p = &step->p;
   const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
@@ -287,7 +296,7 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
 #pragma unroll 1
   for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
     const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
-    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, t, &s, &values, c, &to, row, leaf);
+    if (vise_strip_exists(t, row, leaf)) vise_shape_strip(step, &tile, &s, c, row, leaf);
   }
 
   __syncthreads();

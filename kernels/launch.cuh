@@ -4,21 +4,25 @@
 
 #include "kernels/device.cuh"
 
-/* n_ctas CTAs of n_threads with n_shared bytes of dynamic shared memory; arguments[i] points at the i-th parameter.
-   cooperative: all CTAs are resident at once, or the launch is refused (cudaErrorCooperativeLaunchTooLarge). */
-static inline cudaError_t vise_launch(const void *kernel, unsigned n_ctas, unsigned n_threads, size_t n_shared,
-                                      int cooperative, cudaStream_t stream, void **arguments) {
+typedef struct vise_grid {
+  unsigned n_ctas, n_threads;
+  size_t n_shared; /* bytes of dynamic shared memory of a CTA */
+  int cooperative; /* all CTAs are resident at once, or the launch is refused (cudaErrorCooperativeLaunchTooLarge) */
+} vise_grid;
+
+/* arguments[i] points at the i-th parameter. */
+static inline cudaError_t vise_launch(const void *kernel, vise_grid grid, cudaStream_t stream, void **arguments) {
   cudaLaunchAttribute attribute = {};
   attribute.id = cudaLaunchAttributeCooperative;
   attribute.val.cooperative = 1;
 
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(n_ctas, 1, 1);
-  config.blockDim = dim3(n_threads, 1, 1);
-  config.dynamicSmemBytes = n_shared;
+  config.gridDim = dim3(grid.n_ctas, 1, 1);
+  config.blockDim = dim3(grid.n_threads, 1, 1);
+  config.dynamicSmemBytes = grid.n_shared;
   config.stream = stream;
   config.attrs = &attribute;
-  config.numAttrs = cooperative ? 1 : 0;
+  config.numAttrs = grid.cooperative ? 1 : 0;
 
   return cudaLaunchKernelExC(&config, kernel, arguments);
 }

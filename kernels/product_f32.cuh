@@ -79,11 +79,17 @@ static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32
   }
 }
 
+/* Which elements of the tile a thread computes: those of its group at (ty, tx). */
+typedef struct vise_share {
+  uint32_t group, ty, tx;
+} vise_share;
+
 /* sums += four k of a stage, in the order of k. The operand along k that comes last is read row by row, so that fewer
    registers are needed at a time. */
 template <int SIDE, int GROUPS, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
-static __device__ __forceinline__ void vise_multiply_quad(const float *a, const float *b, uint32_t group, uint32_t ty,
-                                                          uint32_t tx, uint32_t quad, float sums[TM][TN]) {
+static __device__ __forceinline__ void vise_multiply_quad(const float *a, const float *b, vise_share share,
+                                                          uint32_t quad, float sums[TM][TN]) {
+  const uint32_t group = share.group, ty = share.ty, tx = share.tx;
   float fa[4][TM];
   vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
 
@@ -116,6 +122,18 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
   }
 }
 
+/* sums += all of a stage: the one of a, then that of b. */
+template <int SIDE, int GROUPS, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+static __device__ __forceinline__ void vise_multiply_stage(const float *stage, vise_share share, float sums[TM][TN]) {
+  enum { UNROLL = TM * TN < 8 ? 4 : 1 }; /* so few products alone hide neither loads nor address arithmetic */
+  const float *a = stage, *b = stage + SIDE * GROUPS * 32;
+
+#pragma unroll(UNROLL)
+  for (uint32_t quad = 0; quad < 8; quad++) {
+    vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
+  }
+}
+
 /* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
    in the order of groups. Later groups have sums of 0, which change nothing. */
 template <int SIDE, int GROUPS, int N_TOTALS>
@@ -145,8 +163,9 @@ static __device__ __forceinline__ void vise_add_slices(const float *split, uint3
 /* When slices end, their sums join the totals in the order of slices. With one group each thread keeps the totals of
    its own elements; with several, thread t keeps those of elements t, t + 256, ... of the tile, over n_sums slices. */
 template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
-static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint32_t group, uint32_t ty, uint32_t tx,
-                                                       uint32_t n_sums, float totals[N_TOTALS]) {
+static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], vise_share share, uint32_t n_sums,
+                                                       float totals[N_TOTALS]) {
+  const uint32_t ty = share.ty, tx = share.tx;
   float *split = vise_step_split();
 
 #pragma unroll
@@ -156,8 +175,8 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
       if constexpr (GROUPS == 1) {
         totals[(i * TN + j) % N_TOTALS] += sums[i][j];
       } else {
-        split[group * (SIDE * SIDE) + vise_tile_index<SIDE, TM>(ty, i) * SIDE + vise_tile_index<SIDE, TN>(tx, j)] =
-            sums[i][j];
+        split[share.group * (SIDE * SIDE) + vise_tile_index<SIDE, TM>(ty, i) * SIDE +
+              vise_tile_index<SIDE, TN>(tx, j)] = sums[i][j];
       }
       sums[i][j] = 0.0f;
     }
@@ -170,8 +189,8 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], uint3
 }
 
 template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
-static __device__ __forceinline__ void vise_store_totals(const float totals[N_TOTALS], uint32_t ty, uint32_t tx,
-                                                         float *c) {
+static __device__ __forceinline__ void vise_store_totals(const float totals[N_TOTALS], vise_share share, float *c) {
+  const uint32_t ty = share.ty, tx = share.tx;
   if constexpr (GROUPS == 1) {
 #pragma unroll
     for (int i = 0; i < TM; i++) {
@@ -190,6 +209,20 @@ static __device__ __forceinline__ void vise_store_totals(const float totals[N_TO
   }
 }
 
+/* Where a product stands in its slices and in their chunks of 32 k. */
+typedef struct vise_stage_place {
+  uint32_t slice, chunk;
+} vise_stage_place;
+
+/* Moves on by a stage: a chunk of `groups` slices at a time. True when these end. */
+VISE_FN int vise_stage_next(vise_stage_place *at, uint32_t n_chunks, uint32_t groups) {
+  at->chunk++;
+  if (at->chunk < n_chunks) return 0;
+  at->chunk = 0;
+  at->slice += groups;
+  return 1;
+}
+
 /* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
 template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_f32(void) {
@@ -198,33 +231,24 @@ VISE_FN_CALLED void vise_product_f32(void) {
     GROUP_THREADS = SIDE / TM * ACROSS,
     GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
     STAGE = SIDE * GROUPS * 32,
-    UNROLL = TM * TN < 8 ? 4 : 1, /* quads: so few products alone hide neither loads nor address arithmetic */
     N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
   };
 
   const vise_step *const step = vise_step_here();
   float *const stages = vise_step_stage();
-  const uint32_t group = threadIdx.x / GROUP_THREADS, in_group = threadIdx.x % GROUP_THREADS;
-  const uint32_t ty = in_group / ACROSS, tx = in_group % ACROSS;
+  const uint32_t in_group = threadIdx.x % GROUP_THREADS;
+  const vise_share share = {threadIdx.x / GROUP_THREADS, in_group / ACROSS, in_group % ACROSS};
 
   const vise_operand a = step->a, b = step->b;
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
   const uint32_t length = step->length, n_slices = vise_ceil_div(n_k, length);
   const uint32_t n_chunks = vise_ceil_div(n_k < length ? n_k : length, 32);
   const uint32_t n_stages = vise_ceil_div(n_slices, GROUPS) * n_chunks;
-
-  float sums[TM][TN], totals[N_TOTALS];
-#pragma unroll
-  for (int i = 0; i < N_TOTALS; i++) totals[i] = 0.0f;
-#pragma unroll
-  for (int i = 0; i < TM; i++) {
-#pragma unroll
-    for (int j = 0; j < TN; j++) sums[i][j] = 0.0f;
-  }
+  float sums[TM][TN] = {}, totals[N_TOTALS] = {};
 
   /* Turn i starts the copies of stage i and multiplies stage i - 1. The first two stages have free buffers: their
      copies are both started before the first is waited for. */
-  uint32_t first_slice = 0, chunk = 0, next_slice = 0, next_chunk = 0;
+  vise_stage_place now = {0, 0}, next = {0, 0};
 #pragma unroll 1
   for (uint32_t turn = 0; turn <= n_stages; turn++) {
     if (turn > 1) {
@@ -234,15 +258,10 @@ VISE_FN_CALLED void vise_product_f32(void) {
 
     if (turn < n_stages) {
       float *to = stages + turn % 2 * (2 * STAGE);
-      const uint32_t k0 = next_slice * length + next_chunk * 32;
+      const uint32_t k0 = next.slice * length + next.chunk * 32;
       vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
       vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
-
-      next_chunk++;
-      if (next_chunk == n_chunks) {
-        next_chunk = 0;
-        next_slice += GROUPS;
-      }
+      vise_stage_next(&next, n_chunks, GROUPS);
     }
 
     ptx_cp_async_commit(); /* with only one stage, the group of turn 1 is empty */
@@ -252,27 +271,18 @@ VISE_FN_CALLED void vise_product_f32(void) {
       __syncthreads();
     }
 
-    const float *now = stages + (turn - 1) % 2 * (2 * STAGE);
-    if ((first_slice + group) * length + chunk * 32 < n_k) {
-#pragma unroll(UNROLL)
-      for (uint32_t quad = 0; quad < 8; quad++) {
-        vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(now, now + STAGE, group, ty, tx, quad, sums);
-      }
+    const float *from = stages + (turn - 1) % 2 * (2 * STAGE);
+    if ((now.slice + share.group) * length + now.chunk * 32 < n_k) {
+      vise_multiply_stage<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(from, share, sums);
     }
 
-    chunk++;
-    if (chunk == n_chunks) {
-      const uint32_t left = n_slices - first_slice;
-      vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, group, ty, tx, left < GROUPS ? left : (uint32_t)GROUPS,
-                                                      totals);
-
-      chunk = 0;
-      first_slice += GROUPS;
-    }
+    const uint32_t left = n_slices - now.slice, n_sums = left < GROUPS ? left : (uint32_t)GROUPS;
+    if (vise_stage_next(&now, n_chunks, GROUPS))
+      vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, share, n_sums, totals);
   }
 
   __syncthreads();
-  vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, ty, tx, vise_step_floats() + step->c);
+  vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, share, vise_step_floats() + step->c);
   __syncthreads();
 }
 

@@ -76,6 +76,6 @@ cudaError_t vise_k_sum_squares_run(const vise_k_sum_squares *arguments, cudaStre
     return cudaErrorInvalidValue;
   }
   void *pointers[] = {&p};
-  return vise_launch((const void *)sum_squares_warp_per_group_f32, p.exchange.n_members, N_THREADS, 0, 1, stream,
+  return vise_launch((const void *)sum_squares_warp_per_group_f32, {p.exchange.n_members, N_THREADS, 0, 1}, stream,
                      pointers);
 }

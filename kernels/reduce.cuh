@@ -73,6 +73,24 @@ VISE_FN_CALLED double vise_sum_tree_warp(const double *items, uint32_t n) {
   return vise_sum_lanes(sums, 32) + 0.0;
 }
 
+/* The larger of two magnitudes; NaN is larger than all. */
+VISE_FN float vise_larger(float a, float b) {
+  return vise_bits_f32(b) > vise_bits_f32(a) ? b : a;
+}
+
+/* The largest of the lanes' magnitudes, in all of them. */
+VISE_FN float vise_max_lanes(float magnitude) {
+  return vise_f32_bits(__reduce_max_sync(0xffffffffu, vise_bits_f32(magnitude)));
+}
+
+/* The largest of n magnitudes, by a warp; all lanes get it. */
+VISE_FN float vise_max_warp(const float *magnitudes, size_t n) {
+  float most = 0.0f;
+#pragma unroll 1
+  for (size_t i = threadIdx.x % 32; i < n; i += 32) most = vise_larger(most, magnitudes[i]);
+  return vise_max_lanes(most);
+}
+
 enum { VISE_TREE_SCRATCH = 32 };
 
 /* The tree over items[n], n <= 32768, by a CTA of whole warps; all threads get the sum. scratch: shared memory,

@@ -29,6 +29,6 @@ cudaError_t vise_k_round_bf16(const float *from, uint16_t *to, uint64_t n, cudaS
   uint64_t n_quads = n / 4;
   void *arguments[] = {&from, &to, &n_quads};
   if (n_quads == 0) return cudaSuccess;
-  return vise_launch((const void *)round_bf16_quad_per_thread, (unsigned)((n_quads + N_THREADS - 1) / N_THREADS),
-                     N_THREADS, 0, 0, stream, arguments);
+  return vise_launch((const void *)round_bf16_quad_per_thread,
+                     {(unsigned)((n_quads + N_THREADS - 1) / N_THREADS), N_THREADS, 0, 0}, stream, arguments);
 }

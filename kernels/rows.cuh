@@ -65,8 +65,8 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
 #endif
 }
 
-VISE_FN void vise_loss_of_row(uint32_t r, const float *z, float *delta, float *also) {
-  vise_loss_of_known_row(r, z, delta, also, NULL);
+VISE_FN void vise_loss_of_row(uint32_t r, const float *z, float *delta) {
+  vise_loss_of_known_row(r, z, delta, NULL, NULL);
 }
 
 VISE_FN_CALLED void vise_loss_phase(void) {
@@ -77,7 +77,7 @@ VISE_FN_CALLED void vise_loss_phase(void) {
 #pragma unroll 1
   for (uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; r < n_rows; r += n_warps) {
     const size_t at = (size_t)r * last->ld_out;
-    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
+    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at);
   }
 }
 

@@ -37,5 +37,5 @@ cudaError_t vise_k_step_run(vise_k_variant variant, const vise_k_step *step, siz
   if (step->n_phases > VISE_K_MAX_PHASES || step->n_steps == 0) return cudaErrorInvalidValue;
   vise_k_step p = *step;
   void *arguments[] = {&p};
-  return vise_launch(kernel, p.n_members, VISE_K_STEP_THREADS, shared_bytes, 1, stream, arguments);
+  return vise_launch(kernel, {p.n_members, VISE_K_STEP_THREADS, shared_bytes, 1}, stream, arguments);
 }

@@ -163,7 +163,7 @@ VISE_FN double vise_sqrt_f64(double x) {
 typedef struct vise_step_tensor {
   uint64_t first;
   uint32_t n_rows, n_columns, ld;
-  uint32_t cells, row_leaves, groups, units; /* first ones */
+  vise_k_places at;
   uint32_t layer;
   int is_bias;
 } vise_step_tensor;
@@ -182,10 +182,7 @@ VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tens
   t.n_rows = t.is_bias ? 1 : l->n_out;
   t.n_columns = t.is_bias ? l->n_out : l->n_in;
   t.ld = t.is_bias ? l->n_out : l->ld;
-  t.cells = t.is_bias ? l->bias_cells : l->weight_cells;
-  t.row_leaves = t.is_bias ? l->bias_rows : l->weight_rows;
-  t.groups = t.is_bias ? l->bias_groups : l->weight_groups;
-  t.units = t.is_bias ? l->bias_units : l->weight_units;
+  t.at = t.is_bias ? l->bias_at : l->weight_at;
 
   return t;
 }

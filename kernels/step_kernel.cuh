@@ -203,7 +203,7 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
  *   arrived for the update      row_losses: exchanged before the gradient phase, written again by the next step, which
  *                               begins after one more arrival. weight_sums: of this step's parity; the update and the
  *                               max-norm write the other one, the next step's update this one.
- *   arrived for the next step   gradient_sums, group_sums, unit_sums, unit_max: written again in or after the next
+ *   arrived for the next step   gradient_sums, group_sums, unit_sums, unit_scales: written again in or after the next
  *                               gradient phase, before which the team exchanges whatever the net. (The rows phase of
  *                               a net of one layer follows no exchange; it writes row_losses, which are read by then.)
  *

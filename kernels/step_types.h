@@ -27,13 +27,22 @@ enum {
   VISE_K_STEP_THREADS = 256 /* of a CTA */
 };
 
-/* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. */
+/* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. Those of the gradient phase
+   are 32, 64 or 128. */
 typedef enum vise_k_tile { VISE_K_TILE_8, VISE_K_TILE_32, VISE_K_TILE_64, VISE_K_TILE_128, VISE_K_N_TILES } vise_k_tile;
 
 /* Sides of the (square) tiles. */
 VISE_BOTH uint32_t vise_k_tile_side(vise_k_tile tile) {
   return tile == VISE_K_TILE_8 ? 8 : tile == VISE_K_TILE_32 ? 32 : tile == VISE_K_TILE_64 ? 64 : 128;
 }
+
+/* The first items of a tensor among those of all tensors. */
+typedef struct vise_k_places {
+  uint32_t cells;      /* of 32 x 32 weights (kernels/canonical.h): [groups][leaves] */
+  uint32_t row_leaves; /* leaves, where sums are kept by rows: [rows][leaves] */
+  uint32_t groups;     /* of 32 rows */
+  uint32_t units;      /* rows of a weight; 1 of a bias */
+} vise_k_places;
 
 typedef struct vise_k_layer {
   uint32_t n_in, n_out;
@@ -45,10 +54,7 @@ typedef struct vise_k_layer {
                      last layer: its outputs z, present where the rows phase is VISE_K_LOSS or the mode forward */
   uint64_t pre;   /* of z, where silu and gelu need it; hidden layers only */
   uint64_t delta; /* of dL/dz */
-  uint32_t weight_cells, bias_cells; /* first cell of the sums of each tensor (kernels/canonical.h: [groups][leaves]) */
-  uint32_t weight_rows, bias_rows;   /* first leaf of the sums by rows: [rows][leaves] */
-  uint32_t weight_groups, bias_groups;         /* first group */
-  uint32_t weight_units, bias_units;           /* first unit: rows of a weight, 1 of a bias */
+  vise_k_places weight_at, bias_at;            /* where the sums of each tensor are */
   uint32_t first_weight_tile, first_bias_tile; /* in the gradient phase's list of tiles */
   vise_i_box box;
   uint8_t gradient_tile; /* vise_k_tile of the weight gradient */
@@ -147,7 +153,7 @@ typedef struct vise_k_step {
   vise_activation activation;                        /* of hidden layers */
   uint8_t mode;                                      /* vise_k_step_mode */
   uint8_t has_bias, has_mask, has_moment1, has_moment2, has_pre;
-  uint8_t sums_by_rows;       /* gradient sums are kept by rows (norm clip by units) */
+  uint8_t sums_by_rows;       /* gradient sums are kept by rows (units are scaled) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
   uint8_t labels;             /* targets are class labels (one column), not values */
@@ -177,15 +183,17 @@ typedef struct vise_k_step {
   uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
   double *row_losses;                            /* [max_rows] */
   double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
-  float *gradient_max;    /* the same shape: largest magnitudes; NULL unless clipped by maximum */
-  double *weight_sums;    /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
-  double *norm_sums;      /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
-  double *group_sums;     /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
-  double *unit_sums;      /* [n_units]: sums of squares of the gradient's units, with a norm clip by units; or NULL */
-  float *unit_max;        /* [n_units]: largest magnitudes of the same, clipped by maximum; or NULL */
-  double *norm_unit_sums; /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
-  uint64_t *clocks;       /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
-  uint32_t *progress;     /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
+  float *gradient_max;     /* the same shape: largest magnitudes; NULL unless clipped by maximum */
+  double *weight_sums;     /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
+  double *norm_sums;       /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
+  double *group_sums;      /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
+  double *weight_row_sums; /* [n_row_leaves]: squares of the weights at the step's start; or NULL */
+  double *unit_sums;       /* [n_units]: sums of squares of the gradient's units, where they are scaled; or NULL */
+  float *unit_max;         /* [n_units]: largest magnitudes of the same, clipped by maximum; or NULL */
+  float *unit_scales;      /* [n_units]: what they are multiplied by; or NULL */
+  double *norm_unit_sums;  /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
+  uint64_t *clocks;        /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
+  uint32_t *progress;      /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
 } vise_k_step;
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
@@ -216,7 +224,5 @@ typedef enum vise_k_variant {
   VISE_K_BF16,      /* all tiles */
   VISE_K_N_VARIANTS
 } vise_k_variant;
-
-/* Tiles of the gradient phase are 32, 64 or 128; those of forward and delta any of the variant. */
 
 #endif

@@ -33,20 +33,19 @@ VISE_FN void vise_clear_strips(void) {
   __syncthreads();
 }
 
-/* Notes the sums of a strip, whose rows' sums are in lanes 0 to 3; row and leaf count within the tile. by_rows: they go
-   to memory, into leaves of rows. */
-VISE_FN void vise_note_strip(double *sums, int by_rows, int which, const vise_step_tile *t, uint32_t row, uint32_t leaf,
-                             double row_sum) {
-  const uint32_t lane = threadIdx.x % 32;
-  if (by_rows) {
-    const uint32_t matrix_row = t->row + row + lane;
-    const size_t at = (size_t)matrix_row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + leaf;
-    if (lane < VISE_STRIP_ROWS && matrix_row < t->tensor.n_rows) sums[t->tensor.row_leaves + at] = row_sum;
-    return;
-  }
+/* Notes the sums of four rows, in lanes 0 to 3, in their leaves of rows; row and leaf count within the tile. */
+VISE_FN void vise_note_rows(double *sums, const vise_step_tile *t, uint32_t row, uint32_t leaf, double row_sum) {
+  const uint32_t lane = threadIdx.x % 32, matrix_row = t->row + row + lane;
+  const size_t at = (size_t)matrix_row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + leaf;
+  if (lane < VISE_STRIP_ROWS && matrix_row < t->tensor.n_rows) sums[t->tensor.at.row_leaves + at] = row_sum;
+}
+
+/* Notes the sum of a strip, given as that of four rows, as quantity `which` of the current tile. */
+VISE_FN void vise_note_strip(int which, const vise_step_tile *t, uint32_t row, uint32_t leaf, double row_sum) {
   const double strip = vise_sum_strip(row_sum);
   const uint32_t cell = row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf;
-  if (lane == 0) vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
+  if (threadIdx.x % 32 > 0) return;
+  vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
 }
 
 /* After a barrier: stores the cells of the tile. */
@@ -56,7 +55,7 @@ VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) 
   const uint32_t row = t->row + threadIdx.x / n_across * VISE_GROUP_ROWS;
   const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
   if (row >= t->tensor.n_rows || leaf >= n_leaves) return;
-  sums[t->tensor.cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] =
+  sums[t->tensor.at.cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] =
       vise_sum_strips(vise_tile_strips(which) + threadIdx.x * VISE_STRIPS);
 }
 
@@ -64,12 +63,12 @@ VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) 
 VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_tensor *t, uint32_t group,
                               double *items) {
   const uint32_t n_leaves = vise_n_leaves(t->n_columns);
-  if (!by_rows) return vise_sum_tree_warp(sums + t->cells + (size_t)group * n_leaves, n_leaves);
+  if (!by_rows) return vise_sum_tree_warp(sums + t->at.cells + (size_t)group * n_leaves, n_leaves);
 
   const uint32_t row = group * VISE_GROUP_ROWS + threadIdx.x % 32;
 #pragma unroll 1
   for (uint32_t leaf = 0; leaf < n_leaves; leaf++) {
-    const double own = row < t->n_rows ? sums[t->row_leaves + (size_t)row * n_leaves + leaf] : 0.0;
+    const double own = row < t->n_rows ? sums[t->at.row_leaves + (size_t)row * n_leaves + leaf] : 0.0;
     const double cell = vise_sum_lanes(own, VISE_GROUP_ROWS);
     if (threadIdx.x % 32 == 0) items[leaf] = cell;
   }
@@ -81,18 +80,22 @@ VISE_FN double vise_group_sum(const double *sums, int by_rows, const vise_step_t
 }
 
 /* Which tensor a group, or a unit, of all tensors belongs to. */
-VISE_FN uint32_t vise_tensor_of_group(const vise_k_step *p, uint32_t group) {
+VISE_FN uint32_t vise_tensor_of(const vise_k_step *p, uint32_t item, int is_unit) {
   uint32_t tensor = 0;
 #pragma unroll 1
-  while (tensor + 1 < vise_step_n_tensors(p) && group >= vise_step_tensor_at(p, tensor + 1).groups) tensor++;
+  for (; tensor + 1 < vise_step_n_tensors(p); tensor++) {
+    const vise_k_places next = vise_step_tensor_at(p, tensor + 1).at;
+    if (item < (is_unit ? next.units : next.groups)) break;
+  }
   return tensor;
 }
 
+VISE_FN uint32_t vise_tensor_of_group(const vise_k_step *p, uint32_t group) {
+  return vise_tensor_of(p, group, 0);
+}
+
 VISE_FN uint32_t vise_tensor_of_unit(const vise_k_step *p, uint32_t unit) {
-  uint32_t tensor = 0;
-#pragma unroll 1
-  while (tensor + 1 < vise_step_n_tensors(p) && unit >= vise_step_tensor_at(p, tensor + 1).units) tensor++;
-  return tensor;
+  return vise_tensor_of(p, unit, 1);
 }
 
 /* Sums of all groups into groups[n_groups]; this warp, of the team or the CTA, takes first, first + n_warps, ... */
@@ -103,37 +106,40 @@ VISE_FN_CALLED void vise_sum_groups(const double *sums, int by_rows, double *gro
 #pragma unroll 1
   for (uint32_t group = first; group < p->n_groups; group += n_warps) {
     const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_group(p, group));
-    const double sum = vise_group_sum(sums, by_rows, &t, group - t.groups, items);
+    const double sum = vise_group_sum(sums, by_rows, &t, group - t.at.groups, items);
     if (threadIdx.x % 32 == 0) groups[group] = sum;
   }
 }
 
-/* Sums of squares, and with max not NULL largest magnitudes into unit_max, of all units, by the warps of the team. */
-VISE_FN_CALLED void vise_sum_units(const double *sums, double *out, const float *max) {
+/* First unit of a warp of the team, and the distance to its next. */
+VISE_FN uint32_t vise_first_unit(void) {
+  return blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
+}
+
+VISE_FN uint32_t vise_unit_step(const vise_k_step *p) {
+  return p->n_members * VISE_STEP_WARPS;
+}
+
+/* Sums of squares of all units of the gradient, and what they are multiplied by, by the warps of the team. */
+VISE_FN_CALLED void vise_scale_units(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  const uint32_t lane = threadIdx.x % 32;
 
 #pragma unroll 1
-  for (uint32_t unit = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; unit < p->n_units;
-       unit += p->n_members * VISE_STEP_WARPS) {
+  for (uint32_t unit = vise_first_unit(); unit < p->n_units; unit += vise_unit_step(p)) {
     const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_unit(p, unit));
     const uint32_t n_leaves = vise_n_leaves(t.n_columns);
-    const size_t at = t.row_leaves + (size_t)(unit - t.units) * n_leaves;
+    const size_t at = t.at.row_leaves + (size_t)(unit - t.at.units) * n_leaves;
 
-    const double sum = vise_sum_tree_warp(sums + at, n_leaves);
-    if (lane == 0) out[unit] = sum;
+    const double square = vise_sum_tree_warp(p->gradient_sums + at, n_leaves);
+    const double weight = p->weight_row_sums ? vise_sum_tree_warp(p->weight_row_sums + at, n_leaves) : 0.0;
+    const float largest = p->gradient_max ? vise_max_warp(p->gradient_max + at, n_leaves) : 0.0f;
+    if (threadIdx.x % 32 > 0) continue;
 
-    if (max) {
-      uint32_t bits = 0;
-#pragma unroll 1
-      for (uint32_t leaf = lane; leaf < n_leaves; leaf += 32) {
-        const uint32_t other = vise_bits_f32(max[at + leaf]);
-        bits = other > bits ? other : bits;
-      }
-      bits = __reduce_max_sync(0xffffffffu, bits);
-      if (lane == 0) p->unit_max[unit] = vise_f32_bits(bits);
-    }
+    const vise_i_unit_norms norms = {vise_sqrt_f64(square), (double)largest, vise_sqrt_f64(weight)};
+    p->unit_sums[unit] = square;
+    p->unit_scales[unit] = (float)vise_i_unit_scale(&p->rule, step->record.hyper.clip_factor, t.is_bias, &norms);
+    if (p->unit_max) p->unit_max[unit] = largest;
   }
 }
 
@@ -145,7 +151,7 @@ VISE_FN_CALLED void vise_sum_tensors(const double *groups, double *out) {
 #pragma unroll 1
   for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
-    const double sum = vise_sum_tree_warp(groups + t.groups, vise_n_groups(t.n_rows));
+    const double sum = vise_sum_tree_warp(groups + t.at.groups, vise_n_groups(t.n_rows));
     if (threadIdx.x % 32 == 0) out[tensor] = sum;
   }
   __syncthreads();
@@ -162,24 +168,42 @@ VISE_FN_CALLED void vise_sum_tensors_alone(const double *sums, int by_rows, doub
 
 /* Largest magnitude of each tensor by a warp to a tensor, into out[n_tensors] (shared memory). */
 VISE_FN_CALLED void vise_max_tensors(float *out) {
-  vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
+  const vise_k_step *p = &vise_step_here()->p;
 
 #pragma unroll 1
   for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
     const vise_step_tensor t = vise_step_tensor_at(p, tensor);
-    const size_t n_leaves = vise_n_leaves(t.n_columns);
-    const size_t n = p->sums_by_rows ? t.n_rows * n_leaves : vise_n_groups(t.n_rows) * n_leaves;
-    const float *max = p->gradient_max + (p->sums_by_rows ? t.row_leaves : t.cells);
+    const float most =
+        vise_max_warp(p->gradient_max + t.at.cells, (size_t)vise_n_groups(t.n_rows) * vise_n_leaves(t.n_columns));
+    if (threadIdx.x % 32 == 0) out[tensor] = most;
+  }
 
-    uint32_t bits = 0;
+  __syncthreads();
+}
+
+/* What the clip by tensors sees where units are scaled before it: sums of squares, and largest magnitudes, of the
+   tensors' scaled units, by a warp to a tensor, into arrays [n_tensors] in shared memory. */
+VISE_FN_CALLED void vise_sum_scaled_units(double *squares, float *max) {
+  const vise_k_step *p = &vise_step_here()->p;
+
 #pragma unroll 1
-    for (size_t i = threadIdx.x % 32; i < n; i += 32) {
-      const uint32_t other = vise_bits_f32(max[i]);
-      bits = other > bits ? other : bits;
+  for (uint32_t tensor = threadIdx.x / 32; tensor < vise_step_n_tensors(p); tensor += VISE_STEP_WARPS) {
+    const vise_step_tensor t = vise_step_tensor_at(p, tensor);
+    double sum = 0.0;
+    float most = 0.0f;
+
+#pragma unroll 1
+    for (uint32_t unit = t.at.units + threadIdx.x % 32; unit < t.at.units + t.n_rows; unit += 32) {
+      const float scale = p->unit_scales[unit];
+      sum += (double)scale * (double)scale * p->unit_sums[unit];
+      if (p->unit_max) most = vise_larger(most, fabsf(scale * p->unit_max[unit]));
     }
-    bits = __reduce_max_sync(0xffffffffu, bits);
-    if (threadIdx.x % 32 == 0) out[tensor] = vise_f32_bits(bits);
+
+    sum = vise_sum_lanes(sum, 32);
+    most = vise_max_lanes(most);
+    if (threadIdx.x % 32 > 0) continue;
+    squares[tensor] = sum;
+    max[tensor] = most;
   }
 
   __syncthreads();
@@ -201,13 +225,27 @@ VISE_FN_CALLED void vise_sum_phase(void) {
     vise_sum_groups(vise_weight_sums(p, parity, 0), 0, p->group_sums + p->n_groups, first, n_warps);
     vise_sum_groups(vise_weight_sums(p, parity, 1), 0, p->group_sums + 2 * (size_t)p->n_groups, first, n_warps);
   }
-  if (p->sums_by_rows) vise_sum_units(p->gradient_sums, p->unit_sums, p->gradient_max);
+  if (p->sums_by_rows) vise_scale_units();
 }
 
 /* VISE_K_UNIT_SUM: sums of squares of the rows of the new weights. */
 VISE_FN_CALLED void vise_norm_unit_sums(void) {
   const vise_k_step *p = &vise_step_here()->p;
-  vise_sum_units(p->norm_sums, p->norm_unit_sums, NULL);
+
+#pragma unroll 1
+  for (uint32_t unit = vise_first_unit(); unit < p->n_units; unit += vise_unit_step(p)) {
+    const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_unit(p, unit));
+    const uint32_t n_leaves = vise_n_leaves(t.n_columns);
+    const double *leaves = p->norm_sums + t.at.row_leaves + (size_t)(unit - t.at.units) * n_leaves;
+    const double sum = vise_sum_tree_warp(leaves, n_leaves);
+    if (threadIdx.x % 32 == 0) p->norm_unit_sums[unit] = sum;
+  }
+}
+
+/* The sum of the losses of 32 rows of the batch, by a warp. */
+VISE_FN double vise_sum_row_losses(const vise_k_step *p, uint32_t n_rows, uint32_t leaf) {
+  const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
+  return vise_sum_lanes(r < n_rows ? p->row_losses[r] : 0.0, VISE_LEAF);
 }
 
 #endif

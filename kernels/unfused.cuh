@@ -109,11 +109,11 @@ VISE_FN vise_cell vise_cell_of(const vise_step_tensor *tensor, uint32_t index, u
 /* The cell-th cell of the net. */
 VISE_FN vise_cell vise_cell_at(const vise_k_step *p, uint32_t cell) {
   uint32_t layer = 0;
-  while (layer + 1 < p->n_layers && cell >= p->layers[layer + 1].weight_cells) layer++;
-  const int is_bias = p->has_bias && cell >= p->layers[layer].bias_cells;
+  while (layer + 1 < p->n_layers && cell >= p->layers[layer + 1].weight_at.cells) layer++;
+  const int is_bias = p->has_bias && cell >= p->layers[layer].bias_at.cells;
   const uint32_t index = p->has_bias ? 2 * layer + (uint32_t)is_bias : layer;
   const vise_step_tensor t = vise_step_tensor_at(p, index);
-  const uint32_t local = cell - t.cells, n_leaves = vise_n_leaves(t.n_columns);
+  const uint32_t local = cell - t.at.cells, n_leaves = vise_n_leaves(t.n_columns);
   return vise_cell_of(&t, index, local / n_leaves, local % n_leaves);
 }
 
@@ -126,7 +126,7 @@ VISE_FN void vise_cell_note(double *sums, int by_rows, const vise_cell *c, doubl
 
   if (by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
-    if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) sums[c->t.tensor.row_leaves + at] = row;
+    if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) sums[c->t.tensor.at.row_leaves + at] = row;
     return;
   }
 
@@ -138,7 +138,7 @@ VISE_FN void vise_cell_note(double *sums, int by_rows, const vise_cell *c, doubl
 /* Where the cell's sum is. */
 VISE_FN size_t vise_cell_place(const vise_cell *c) {
   const uint32_t n_leaves = vise_n_leaves(c->t.tensor.n_columns);
-  return c->t.tensor.cells + (size_t)(c->t.row / VISE_GROUP_ROWS) * n_leaves + c->t.column / VISE_LEAF;
+  return c->t.tensor.at.cells + (size_t)(c->t.row / VISE_GROUP_ROWS) * n_leaves + c->t.column / VISE_LEAF;
 }
 
 /* CTAs for n CTAs' worth of work: enough to fill the device. */

@@ -112,19 +112,20 @@ cudaError_t vise_k_unfused_prepare(void) {
 cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
   const uint32_t n = u->step.sums_by_rows && u->step.n_units > u->step.n_groups ? u->step.n_units : u->step.n_groups;
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_sums_warp_per_group,
-                     vise_unfused_ctas((n + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS, n_sms), VISE_UNFUSED_THREADS,
-                     shared_bytes(0), 0, stream, arguments);
+  return vise_launch(
+      (const void *)unfused_sums_warp_per_group,
+      {vise_unfused_ctas((n + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS, n_sms), VISE_UNFUSED_THREADS, shared_bytes(0), 0},
+      stream, arguments);
 }
 
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream) {
   void *arguments[] = {(void *)u, &new_weights};
-  return vise_launch((const void *)unfused_norms_one_cta, 1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0,
+  return vise_launch((const void *)unfused_norms_one_cta, {1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0},
                      stream, arguments);
 }
 
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_decide_one_cta, 1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0,
+  return vise_launch((const void *)unfused_decide_one_cta, {1, VISE_UNFUSED_THREADS, shared_bytes(u->step.n_groups), 0},
                      stream, arguments);
 }

@@ -174,7 +174,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 
   if (r < step->record.n_rows) {
     const size_t at = (size_t)r * last->ld_out;
-    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at, NULL);
+    vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at);
     if (u.step.activations16) narrow_delta(&u, last->delta + at, last->n_out);
   }
 
@@ -233,27 +233,29 @@ cudaError_t vise_k_unfused_begin(const vise_k_unfused *u, uint32_t n_rows, cudaS
   const uint64_t n_warps = (uint64_t)n_rows * ((u->step.x.n_columns + SEGMENT - 1) / SEGMENT);
   void *arguments[] = {(void *)u};
   return vise_launch((const void *)unfused_gather_warp_per_segment,
-                     (unsigned)((n_warps + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS), VISE_UNFUSED_THREADS, 0, 0, stream,
-                     arguments);
+                     {(unsigned)((n_warps + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS), VISE_UNFUSED_THREADS, 0, 0},
+                     stream, arguments);
 }
 
 cudaError_t vise_k_unfused_activate(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, int add_bias,
                                     cudaStream_t stream) {
   void *arguments[] = {(void *)u, &layer, &n_rows, &add_bias};
-  return vise_launch((const void *)unfused_activate_quad_per_thread, ctas_of_quads(u, layer, n_rows),
-                     VISE_UNFUSED_THREADS, 0, 0, stream, arguments);
+  return vise_launch((const void *)unfused_activate_quad_per_thread,
+                     {ctas_of_quads(u, layer, n_rows), VISE_UNFUSED_THREADS, 0, 0}, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, cudaStream_t stream) {
   void *arguments[] = {(void *)u, &layer, &n_rows};
-  return vise_launch((const void *)unfused_slope_quad_per_thread, ctas_of_quads(u, layer, n_rows), VISE_UNFUSED_THREADS,
-                     0, 0, stream, arguments);
+  return vise_launch((const void *)unfused_slope_quad_per_thread,
+                     {ctas_of_quads(u, layer, n_rows), VISE_UNFUSED_THREADS, 0, 0}, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_loss(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_loss_warp_per_row, (n_rows + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS,
-                     VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_loss_warp_per_row,
+                     {(n_rows + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS, VISE_UNFUSED_THREADS,
+                      VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES, 0},
+                     stream, arguments);
 }
 
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream) {
@@ -262,5 +264,5 @@ cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaSt
     if (layers >> l & 1) n_ctas += (u->step.layers[l].n_out + BIAS_UNITS - 1) / BIAS_UNITS;
   }
   void *arguments[] = {(void *)u, &layers};
-  return vise_launch((const void *)unfused_bias_warp_per_row, n_ctas, BIAS_THREADS, 0, 0, stream, arguments);
+  return vise_launch((const void *)unfused_bias_warp_per_row, {n_ctas, BIAS_THREADS, 0, 0}, stream, arguments);
 }

@@ -23,58 +23,59 @@
 /* ---- gradient ---- */
 
 /* Stores the largest magnitudes of leaves of rows, or that of a warp's strip in `strips`. */
-VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, uint32_t *strips, uint32_t bits) {
+VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, float *strips, float most) {
 #pragma unroll
-  for (int step = 1; step < 8; step *= 2) {
-    const uint32_t other = __shfl_xor_sync(0xffffffffu, bits, step);
-    bits = other > bits ? other : bits;
-  }
+  for (int step = 1; step < 8; step *= 2) most = vise_larger(most, __shfl_xor_sync(0xffffffffu, most, step));
 
   if (p->sums_by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
     if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) {
-      p->gradient_max[c->t.tensor.row_leaves + at] = vise_f32_bits(bits);
+      p->gradient_max[c->t.tensor.at.row_leaves + at] = most;
     }
     return;
   }
 
-  bits = __reduce_max_sync(0xffffffffu, bits);
-  if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = bits;
+  most = vise_max_lanes(most);
+  if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = most;
 }
 
 /* After a barrier, one thread: sum and largest magnitude of the cell. */
-VISE_FN void store_cell(const vise_k_step *p, const vise_cell *c, const double *strips, const uint32_t *max) {
+VISE_FN void store_cell(const vise_k_step *p, const vise_cell *c, const double *strips, const float *max) {
   const size_t at = vise_cell_place(c);
-  uint32_t bits = 0;
+  float most = 0.0f;
   p->gradient_sums[at] = vise_sum_strips(strips);
   if (!p->gradient_max) return;
-  for (uint32_t i = 0; i < VISE_STRIPS; i++) bits = max[i] > bits ? max[i] : bits;
-  p->gradient_max[at] = vise_f32_bits(bits);
+  for (uint32_t i = 0; i < VISE_STRIPS; i++) most = vise_larger(most, max[i]);
+  p->gradient_max[at] = most;
 }
 
-VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const vise_shaping *s, double *strips, uint32_t *max) {
+VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const vise_shaping *s, double *strips, float *max) {
   const vise_k_step *p = &step->p;
   vise_findings found = {0, 0, 0};
-  uint32_t max_bits = 0;
+  float most = 0.0f;
   float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   double squares[4];
 
   if (c->n > 0) vise_quad_load(p->gradients + c->at, g);
-  if (c->n > 0 && s->penalized) vise_quad_load(p->params + c->at, w);
+  if (c->n > 0 && (s->penalized || s->weighs)) vise_quad_load(p->params + c->at, w);
+  if (s->weighs) {
+#pragma unroll
+    for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
+    vise_cell_note(p->weight_row_sums, 1, c, strips, squares);
+  }
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     g[i] = i < c->n ? vise_shape_entry(s, g[i], w[i], &found) : 0.0f;
     squares[i] = (double)g[i] * (double)g[i];
-    const uint32_t bits = vise_bits_f32(fabsf(g[i]));
-    max_bits = bits > max_bits ? bits : max_bits;
+    most = vise_larger(most, fabsf(g[i]));
   }
 
   if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
 
   vise_note_findings(step, c->t.index, &found);
   vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, squares);
-  if (p->gradient_max) note_max(p, c, max, max_bits);
+  if (p->gradient_max) note_max(p, c, max, most);
 }
 
 /* By all warps of the launch: sums of 32 row losses each, for the report. */
@@ -83,8 +84,7 @@ VISE_FN void sum_row_losses(const vise_k_unfused *u, vise_step *step) {
 #pragma unroll 4
   for (uint32_t leaf = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; leaf < n_leaves;
        leaf += gridDim.x * VISE_STEP_WARPS) {
-    const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
-    const double sum = vise_sum_lanes(r < n_rows ? u->step.row_losses[r] : 0.0, VISE_LEAF);
+    const double sum = vise_sum_row_losses(&u->step, n_rows, leaf);
     if (threadIdx.x % 32 == 0) u->loss_leaves[leaf] = sum;
   }
 }
@@ -92,7 +92,7 @@ VISE_FN void sum_row_losses(const vise_k_unfused *u, vise_step *step) {
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_gradient_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][VISE_STRIPS]; /* of this cell and of the one before, which may still be read */
-  __shared__ uint32_t max[2][VISE_STRIPS];
+  __shared__ float max[2][VISE_STRIPS];
 
   vise_step *const step = vise_unfused_open(&u);
   if (!step) return;
@@ -166,7 +166,7 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
   if (p->has_moment2) vise_quad_load(p->moment2 + c->at, m2);
   if (p->has_mask) mask = *(const uint32_t *)(p->mask + c->at);
 
-  if (vise_i_clips_units(&p->rule)) scale = (float)vise_unit_scale(c->t.tensor.units + c->row);
+  if (p->unit_scales) scale *= p->unit_scales[c->t.tensor.at.units + c->row];
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
@@ -261,7 +261,7 @@ VISE_FN void scale_rows(const vise_k_unfused *u, vise_step *step, const vise_ste
       if (vise_i_bounds_tensor_norms(&p->rule)) {
         scale = u->context->max_norm_scales[tensor];
       } else {
-        const double *leaves = p->norm_sums + t->row_leaves + (size_t)row * n_leaves;
+        const double *leaves = p->norm_sums + t->at.row_leaves + (size_t)row * n_leaves;
         scale = vise_bound_scale(step, vise_sum_tree_warp(leaves, n_leaves));
       }
     }
@@ -282,7 +282,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
 
   const uint32_t tensor = vise_tensor_of_group(&step->p, blockIdx.x);
   const vise_step_tensor t = vise_step_tensor_at(&step->p, tensor);
-  const uint32_t group = blockIdx.x - t.groups, n_leaves = vise_n_leaves(t.n_columns);
+  const uint32_t group = blockIdx.x - t.at.groups, n_leaves = vise_n_leaves(t.n_columns);
 
   scale_rows(&u, step, &t, tensor, group, scales);
   vise_cell c = vise_cell_of(&t, tensor, group, 0);
@@ -315,18 +315,19 @@ cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, ui
   const uint32_t n_for_rows = (vise_n_leaves(n_rows) + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS;
   const uint32_t n = u->step.n_cells > n_for_rows ? u->step.n_cells : n_for_rows;
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_gradient_cta_per_cell, vise_unfused_ctas(n, n_sms), VISE_UNFUSED_THREADS,
-                     VISE_K_FIXED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_gradient_cta_per_cell,
+                     {vise_unfused_ctas(n, n_sms), VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_update_cta_per_cell, vise_unfused_ctas(u->step.n_cells, n_sms),
-                     VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_update_cta_per_cell,
+                     {vise_unfused_ctas(u->step.n_cells, n_sms), VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream,
+                     arguments);
 }
 
 cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_max_norm_cta_per_group, u->step.n_groups, VISE_UNFUSED_THREADS,
-                     VISE_K_FIXED_BYTES, 0, stream, arguments);
+  return vise_launch((const void *)unfused_max_norm_cta_per_group,
+                     {u->step.n_groups, VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream, arguments);
 }

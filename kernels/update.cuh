@@ -111,24 +111,26 @@ VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const f
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
-VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_four *w,
-                                unsigned inside, uint32_t row, uint32_t leaf) {
-  vise_count_at_bounds(step, u, w->v, inside);
+VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
+                                uint32_t leaf, const vise_four *w) {
+  vise_count_at_bounds(step, u, w->v, vise_rows_inside(t, row, leaf * VISE_LEAF + threadIdx.x % 32));
   if (!step->p.weight_sums_needed) return;
 
-  vise_note_strip(NULL, 0, 0, t, row, leaf, vise_sum_squares_of_rows(w));
-  vise_note_strip(NULL, 0, 1, t, row, leaf,
+  vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(w));
+  vise_note_strip(1, t, row, leaf,
                   vise_sum_four_rows((double)fabsf(w->v[0]), (double)fabsf(w->v[1]), (double)fabsf(w->v[2]),
                                      (double)fabsf(w->v[3])));
 }
 
-/* Stores new values of four rows and of their moments; w returns the new values. */
-VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                              const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
-                              uint32_t column, unsigned inside, vise_four *w) {
+/* Stores new values of four rows of a column and of their moments; w returns the new values. */
+VISE_FN void vise_update_rows(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
+                              uint32_t column, vise_four *w) {
   const vise_k_step *p = &step->p;
-  const int project = p->mode == VISE_K_PROJECT;
-  const int by_units = vise_i_clips_units(&p->rule);
+  const vise_step_tile *t = &tile->place;
+  const vise_tile_values *values = &tile->values;
+  const vise_tile_memory *from = &tile->gradient;
+  const unsigned inside = vise_rows_inside(t, row, column);
+  const int project = p->mode == VISE_K_PROJECT, by_units = p->unit_scales != NULL;
 
   size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
   const size_t in_tile = (size_t)row * values->ld + column;
@@ -144,8 +146,8 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_step_tile *t, const vi
       if (project) {
         vise_project_entry(u, kept, &e);
       } else {
-        const float scale = by_units ? (float)vise_unit_scale(t->tensor.units + t->row + row + r) : u->scale;
-        vise_update_entry(step, u, scale, kept, &e);
+        const float by_unit = by_units ? p->unit_scales[t->tensor.at.units + t->row + row + r] : 1.0f;
+        vise_update_entry(step, u, by_unit * u->scale, kept, &e);
       }
 
       vise_put_param(p, at, e.w);
@@ -177,7 +179,7 @@ VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t 
     float new_w = w->v[0];
     if (inside >> r & 1) {
       const float scale = vise_bound_scale(
-          step, by_units ? p->norm_unit_sums[t->tensor.units + t->row + row + r] : step->weight_squares[t->index]);
+          step, by_units ? p->norm_unit_sums[t->tensor.at.units + t->row + row + r] : step->weight_squares[t->index]);
       if (scale != 1.0f) {
         new_w *= scale;
         vise_put_param(p, at, new_w);
@@ -189,21 +191,24 @@ VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t 
 }
 
 /* A strip of the update, or of the max-norm, whose values are those of device memory. */
-VISE_FN void vise_update_strip(vise_step *step, const vise_step_tile *t, const vise_update *u,
-                               const vise_tile_values *values, const vise_tile_memory *from, uint32_t row,
+VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
                                uint32_t leaf, int max_norm) {
   const vise_k_step *p = &step->p;
+  const vise_step_tile *t = &tile->place;
+  const vise_tile_values *values = &tile->values;
   const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
   const unsigned inside = vise_rows_inside(t, row, column);
   vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
 
-  if (!step->skip && !max_norm) vise_update_rows(step, t, u, values, from, row, column, inside, &w);
+  if (!step->skip && !max_norm) vise_update_rows(step, tile, u, row, column, &w);
   if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_rows(step, t, row, column, inside, &w);
 
-  if (p->norm_sums && !max_norm) {
-    vise_note_strip(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), 0, t, row, leaf, vise_sum_squares_of_rows(&w));
+  if (!p->norm_sums || max_norm) {
+    vise_measure_strip(step, t, u, row, leaf, &w);
+  } else if (vise_i_bounds_unit_norms(&p->rule)) {
+    vise_note_rows(p->norm_sums, t, row, leaf, vise_sum_squares_of_rows(&w));
   } else {
-    vise_measure_strip(step, t, u, &w, inside, row, leaf);
+    vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(&w));
   }
 }
 
@@ -225,8 +230,8 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
   for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
     const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
-    const vise_tile_values values = vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i);
-    const vise_tile_memory from = vise_tile_memory_of(step, &t, i);
+    const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i),
+                            vise_tile_memory_of(step, &t, i)};
     const vise_update u = vise_update_of(step, &t);
     const uint32_t across_log = (uint32_t)vise_tree_depth(t.side / VISE_LEAF);
     const uint32_t n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) << across_log;
@@ -235,7 +240,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
     for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
       const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
-      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &t, &u, &values, &from, row, leaf, max_norm);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, row, leaf, max_norm);
     }
 
     __syncthreads();

@@ -40,8 +40,7 @@ VISE_FN_CALLED void vise_batch_loss(void) {
 
 #pragma unroll 1
   for (uint32_t leaf = threadIdx.x / 32; leaf < n_leaves; leaf += VISE_STEP_WARPS) {
-    const uint32_t r = leaf * VISE_LEAF + threadIdx.x % 32;
-    const double sum = vise_sum_lanes(r < n_rows ? p->row_losses[r] : 0.0, VISE_LEAF);
+    const double sum = vise_sum_row_losses(p, n_rows, leaf);
     if (threadIdx.x % 32 == 0) leaves[leaf] = sum;
   }
 
@@ -90,7 +89,8 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
   __syncthreads();
 }
 
-/* Square of the gradient's norm after a clip by units, and whether one was scaled: each thread takes units in turn. */
+/* Square of the gradient's norm after its units are scaled, and tensors if they are too; whether one was scaled. Each
+   thread takes units in turn. */
 VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   const vise_k_step *p = &step->p;
   double *sums = (double *)vise_step_stage();
@@ -99,7 +99,8 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
 
 #pragma unroll 1
   for (uint32_t unit = threadIdx.x; unit < p->n_units; unit += VISE_K_STEP_THREADS) {
-    const double scale = (double)(float)vise_unit_scale(unit);
+    const float by_tensor = vise_i_clips_tensors(&p->rule) ? step->scales[vise_tensor_of_unit(p, unit)] : 1.0f;
+    const double scale = (double)(p->unit_scales[unit] * by_tensor);
     any = any || scale != 1.0;
     sum += scale * scale * p->unit_sums[unit];
   }
@@ -131,11 +132,11 @@ VISE_FN_CALLED void vise_step_report(void) {
   int clipped = 0;
 
   if (p->mode == VISE_K_STEP) {
-    if (!vise_i_clips_tensors(rule)) vise_gradient_squares();
+    if (vise_i_scales_units(rule) || !vise_i_clips_tensors(rule)) vise_gradient_squares();
     norm = vise_sqrt_f64(vise_sum_of_net(step, step->gradient_squares));
     after = norm;
 
-    if (vise_i_clips_units(rule)) {
+    if (vise_i_scales_units(rule)) {
       const double square = vise_clipped_units(step, &clipped);
       if (clipped) after = vise_sqrt_f64(square);
     } else if (vise_i_clips_tensors(rule)) {

@@ -8,6 +8,7 @@
 
 #include "host/base/error.h"
 #include "host/base/net.h"
+#include "host/plan/hooks.h"
 #include "host/rule/rule.h"
 #include "vise/train.h"
 
@@ -50,25 +51,46 @@ typedef struct vise_i_step_spec {
   vise_precision precision;
   uint64_t steps_per_launch;  /* 0: chosen */
   size_t device_memory_limit; /* bytes; 0: what is free */
-  int forced_tile;            /* for tests: 1 + a vise_k_tile of all products, 0: chosen */
-  int n_ctas;                 /* for tests: size of the team, 0: chosen */
-  int without_epilogues;      /* for tests of unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
-  size_t workspace_bytes;     /* for tests of unfused: given to cuBLAS; 0: chosen */
-  int gradient_parts;         /* for tests: 1 wherever a batch has slices, -1 never, 0: chosen */
-  size_t guard_bytes;         /* for tests: bands around arrays (multiple of 256) for vise_i_cuda_check_guards */
+
+  vise_i_hooks hooks; /* for tests; all 0 otherwise */
 } vise_i_step_spec;
+
+/* Rows to compute on as one batch. */
+typedef struct vise_i_batch {
+  const vise_i_data *data;
+  const size_t *rows; /* [n] rows of data; NULL: 0, 1, ... */
+  size_t n;
+  const vise_array *delta; /* for the external loss: [n, K] of f32 or f64; else NULL */
+  double external_loss;    /* what is reported with it */
+} vise_i_batch;
+
+/* Steps 0..n of a call of run: step i takes order[first + i*size ...] (size rows; the last may have fewer, up to the end
+   of the order) and hyper[i], and fills stats[i] except step and epoch. */
+typedef struct vise_i_steps {
+  size_t first, size, n;
+  const vise_i_hyper *hyper;
+  vise_step_stats *stats;
+} vise_i_steps;
 
 /* Flat arrays of state, each [n_params] of the backend's dtype, except the mask: uint8_t. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
   VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
   VISE_I_MOMENT2, /* s of rmsprop and adam */
-  VISE_I_MASK
+  VISE_I_MASK,
+  VISE_I_N_STATES
 } vise_i_state;
 
-typedef struct vise_i_backend vise_i_backend;
+typedef struct vise_i_backend_ops vise_i_backend_ops;
 
-typedef struct vise_i_backend_ops {
+/* What each backend's own struct begins with. */
+typedef struct vise_i_backend {
+  const vise_i_backend_ops *ops;
+  vise_i_step_spec spec;
+  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS]; /* of the last step */
+} vise_i_backend;
+
+struct vise_i_backend_ops {
   const char *name;
   vise_dtype dtype; /* of params and moments: VISE_F32 or VISE_F64 */
 
@@ -91,35 +113,26 @@ typedef struct vise_i_backend_ops {
   /* Row indices into the bound data, in the order of the epoch; copied or borrowed until the next call. */
   vise_status (*set_order)(vise_i_backend *backend, const size_t *rows, size_t n_rows, vise_error *err);
 
-  /*
-   * Steps 0..n_steps: step i takes order[first + i*batch ...] (batch rows; the last may have fewer, up to the end of
-   * the order), hyper[i], and fills stats[i] except step and epoch. Ends early, with VISE_ERR_NONFINITE, after a step
-   * that reached the skip limit (skip policy) or was non-finite (halt policy). *n_done counts attempted steps.
-   */
-  vise_status (*run)(vise_i_backend *backend, size_t first, size_t batch, size_t n_steps, const vise_i_hyper *hyper,
-                     vise_step_stats *stats, size_t *n_done, vise_error *err);
+  /* Takes the steps. Ends early, with VISE_ERR_NONFINITE, after a step that reached the skip limit (skip policy) or was
+     non-finite (halt policy). *n_done counts attempted steps. */
+  vise_status (*run)(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done, vise_error *err);
 
-  /* One step on all rows of data (at most max_batch). delta is NULL, or for the external loss [n_rows, K] of f32 or
-     f64; the reported loss is then external_loss. */
-  vise_status (*step)(vise_i_backend *backend, const vise_i_data *data, const vise_array *delta, double external_loss,
-                      const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err);
+  /* One step on all rows of the batch's data (rows NULL, at most max_batch). */
+  vise_status (*step)(vise_i_backend *backend, const vise_i_batch *batch, const vise_i_hyper *hyper,
+                      vise_step_stats *stats, vise_error *err);
 
-  /* Raw outputs of rows[0..n) of data (rows NULL: 0..n-1): out [n, K] as double. Any n. */
-  vise_status (*forward)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n, double *out,
-                         vise_error *err);
+  /* Raw outputs of the rows: out [n, K] as double. Any n. */
+  vise_status (*forward)(vise_i_backend *backend, const vise_i_batch *batch, double *out, vise_error *err);
 
   /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
      out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. The L1 penalty is
      part of both, with sign(0) = 0, even if steps apply its proximal map (likewise in vise_step_stats.penalty). */
-  vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_data *data, const size_t *rows, size_t n,
-                               double *out, double *loss, double *penalty, vise_error *err);
-
-  /* Per-tensor counts of the last step, [n_tensors]; owned by the backend. */
-  const vise_tensor_stats *(*tensor_stats)(const vise_i_backend *backend);
+  vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_batch *batch, double *out, double *loss,
+                               double *penalty, vise_error *err);
 
   /* Launches of all steps so far: kernels, cuBLAS calls, graph nodes; 0 on the CPU. */
   uint64_t (*n_launches)(const vise_i_backend *backend);
-} vise_i_backend_ops;
+};
 
 /* The table of a backend that this build has and this machine can run, or NULL with a reason (a constant text) in
  *why_not. `auto` is resolved by the caller. */

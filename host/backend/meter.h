@@ -21,14 +21,19 @@ typedef struct vise_i_meter_parts {
   double launch_seconds; /* of all launches of the latest call of run, by events around them */
 } vise_i_meter_parts;
 
+/* What a device reaches. A rate that cannot be measured is NaN, with the reason in note. */
+typedef struct vise_i_meter_rates {
+  double copy_bytes_per_s; /* read and written by copies within the device */
+  double gemm_flop_per_s;  /* floating-point operations of large products */
+  char note[256];
+} vise_i_meter_rates;
+
 typedef struct vise_i_meter {
   /* "NVIDIA H200, compute capability 9.0, 132 SMs, ..." */
   vise_status (*describe)(int device, char *text, size_t n_bytes, vise_error *err);
 
-  /* Bytes read and written per second by copies within the device, and floating-point operations per second of large
-     products. A rate that cannot be measured is NaN, with the reason in note. Takes some tenths of a second. */
-  vise_status (*measure)(int device, vise_precision precision, double *copy_bytes_per_s, double *gemm_flop_per_s,
-                         char *note, size_t n_note_bytes, vise_error *err);
+  /* Takes some tenths of a second. */
+  vise_status (*measure)(int device, vise_precision precision, vise_i_meter_rates *out, vise_error *err);
 
   /* Events of the device around the calls of run in between; stop waits for the device. *launch_seconds is what the
      launches took, without what the host sent, fetched and did between them. */

@@ -9,10 +9,7 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
       .precision = spec->precision,
       .machine = *machine,
       .has_mask = spec->use_mask,
-      .n_ctas = (uint32_t)spec->n_ctas,
-      .tile = spec->forced_tile - 1,
-      .parts = spec->gradient_parts,
-      .guard_bytes = spec->guard_bytes,
+      .hooks = spec->hooks,
   };
 }
 

@@ -7,7 +7,10 @@
 #include "host/base/error.h"
 #include "vise/types.h"
 
-/* Element (r, c) as double (i64 beyond 2^53 is rounded). No bounds check. */
+/* Up to here, every integer is a double. */
+#define VISE_I_EXACT_INTEGERS 9007199254740992.0 /* 2^53 */
+
+/* Element (r, c) as double (i64 beyond VISE_I_EXACT_INTEGERS is rounded). No bounds check. */
 double vise_i_array_get(const vise_array *array, size_t r, size_t c);
 
 /* Finds the first non-finite element, in row order; false if there is none. */

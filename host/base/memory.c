@@ -56,6 +56,23 @@ vise_status vise_i_alloc_aligned(void *out_pointer, size_t count, size_t element
   return allocate(out_pointer, count, element_bytes, ALIGNED, what, err);
 }
 
+vise_status vise_i_grow(void *out_pointer, size_t *capacity, size_t needed, size_t element_bytes, const char *what,
+                        vise_error *err) {
+  void *memory;
+  size_t wanted, n_bytes;
+  memcpy(&memory, out_pointer, sizeof memory); /* out_pointer is the address of a pointer of any type */
+  if (needed <= *capacity) return VISE_OK;
+  if (!vise_i_size_add(needed, needed / 2 + 16, &wanted) || !vise_i_size_mul(wanted, element_bytes, &n_bytes)) {
+    return vise_i_fail_memory(err, SIZE_MAX, what);
+  }
+
+  void *bigger = realloc(memory, n_bytes);
+  if (bigger == NULL) return vise_i_fail_memory(err, n_bytes, what);
+  memcpy(out_pointer, &bigger, sizeof bigger);
+  *capacity = wanted;
+  return VISE_OK;
+}
+
 vise_status vise_i_copy_text(char **out, const char *text, vise_error *err) {
   size_t n_bytes = strlen(text) + 1;
   char *copy = NULL;

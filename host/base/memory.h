@@ -23,6 +23,10 @@ VISE_WARN_UNUSED vise_status vise_i_alloc_zero(void *out_pointer, size_t count, 
 /* The same, aligned to VISE_I_ALIGNMENT. */
 VISE_WARN_UNUSED vise_status vise_i_alloc_aligned(void *out_pointer, size_t count, size_t element_bytes,
                                                   const char *what, vise_error *err);
+/* Makes room for `needed` elements in the array whose address is out_pointer and whose room is *capacity, by realloc
+   and with room to spare. Both are untouched on failure. */
+VISE_WARN_UNUSED vise_status vise_i_grow(void *out_pointer, size_t *capacity, size_t needed, size_t element_bytes,
+                                         const char *what, vise_error *err);
 /* A copy of text. */
 VISE_WARN_UNUSED vise_status vise_i_copy_text(char **out, const char *text, vise_error *err);
 

@@ -26,6 +26,10 @@ typedef struct vise_i_net {
 /* Fills *net; checks widths and the parameter count. */
 VISE_WARN_UNUSED vise_status vise_i_net_make(const vise_net_config *given, vise_i_net *net, vise_error *err);
 
+static inline size_t vise_i_tensor_n(const vise_i_tensor *tensor) {
+  return tensor->n_rows * tensor->n_cols;
+}
+
 /* Tensor index of layer's weight and bias (bias only if net->bias). */
 size_t vise_i_net_weight(const vise_i_net *net, size_t layer);
 size_t vise_i_net_bias(const vise_i_net *net, size_t layer);

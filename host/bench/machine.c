@@ -138,10 +138,11 @@ static vise_status measure_device(const vise_bench_config *config, vise_bench_ma
   VISE_TRY(meter->describe(config->device, machine->device, sizeof machine->device, err));
 
   for (size_t p = 0; p < sizeof precisions / sizeof *precisions; p++) {
-    vise_bench_rate rate = {VISE_BACKEND_CUDA, precisions[p], NAN, NAN};
-    VISE_TRY(meter->measure(config->device, precisions[p], &rate.copy_bytes_per_s, &rate.gemm_flop_per_s,
-                            machine->device_note, sizeof machine->device_note, err));
-    machine->rates[machine->n_rates++] = rate;
+    vise_i_meter_rates rates;
+    VISE_TRY(meter->measure(config->device, precisions[p], &rates, err));
+    machine->rates[machine->n_rates++] =
+        (vise_bench_rate){VISE_BACKEND_CUDA, precisions[p], rates.copy_bytes_per_s, rates.gemm_flop_per_s};
+    if (rates.note[0]) (void)snprintf(machine->device_note, sizeof machine->device_note, "%s", rates.note);
   }
 
 done:

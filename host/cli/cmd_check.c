@@ -53,7 +53,8 @@ static vise_status check(const vise_i_cli_options *options, const vise_i_cli_set
   check_view view = {options->json ? json_array() : NULL, 0, 0};
   print_notes(options, setup);
 
-  vise_status status = vise_check(&options->training, setup->model, setup->train, on_item, &view, all_passed, err);
+  const vise_train_config config = vise_i_cli_trainer_config(options, setup);
+  vise_status status = vise_check(&config, setup->model, setup->train, on_item, &view, all_passed, err);
   if (status == VISE_OK && view.items != NULL) {
     json_t *object = json_object();
     (void)json_object_set(object, "items", view.items);

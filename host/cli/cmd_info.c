@@ -3,6 +3,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/recipe.h"
 
 enum { MAX_BACKENDS = 16, MAX_DEVICES = 64 };
 
@@ -97,6 +98,8 @@ int vise_i_cli_info(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK && options.plan) {
     status = vise_i_cli_info_plan(&options, &err);
+  } else if (status == VISE_OK && options.recipes) {
+    vise_i_cli_recipe_print(stdout);
   } else if (status == VISE_OK) {
     print_findings(options.json);
   }

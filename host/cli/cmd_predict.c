@@ -1,10 +1,13 @@
 /* vise predict: outputs of a saved model for every row of a file. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
+#include "host/cli/scores.h"
+#include "host/cli/text_json.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -22,8 +25,38 @@ static vise_status check_out(const vise_i_cli_options *options, vise_error *err)
   return vise_i_cli_check_folder(out, err);
 }
 
-/* "class", "mean", "output" or "output_0,output_1,..."; malloc'ed. */
-static vise_status make_header(vise_output output, size_t n_columns, char **out, vise_error *err) {
+/* The outputs of a prediction, a row for each row of the data. */
+typedef struct prediction {
+  vise_i_cli_model model;
+  double *values;
+  size_t n_rows, n_columns;
+} prediction;
+
+/* Whether the columns are the classes of a table, by name. */
+static bool is_by_class(const vise_i_cli_options *options, const prediction *p) {
+  return options->output == VISE_OUTPUT_PROBABILITY && p->model.preprocessor != NULL &&
+         vise_preprocessor_n_classes(p->model.preprocessor) > 0;
+}
+
+/* As a field of a CSV. */
+static void write_field(FILE *stream, const char *text) {
+  if (strpbrk(text, ",\"\r\n") == NULL) {
+    (void)fputs(text, stream);
+    return;
+  }
+  (void)fputc('"', stream);
+  for (; *text != '\0'; text++) {
+    if (*text == '"') (void)fputc('"', stream);
+    (void)fputc(*text == '\n' || *text == '\r' ? ' ' : *text, stream);
+  }
+  (void)fputc('"', stream);
+}
+
+/* "class", "mean", "output" or "output_0,output_1,...", or the names of classes; malloc'ed. */
+static vise_status make_header(const vise_i_cli_options *options, const prediction *p, char **out, vise_error *err) {
+  const vise_output output = options->output;
+  const size_t n_columns = p->n_columns;
+  const bool by_class = is_by_class(options, p);
   const char *name = output == VISE_OUTPUT_CLASS         ? "class"
                      : output == VISE_OUTPUT_PROBABILITY ? "probability"
                      : output == VISE_OUTPUT_MEAN        ? "mean"
@@ -35,7 +68,15 @@ static vise_status make_header(vise_output output, size_t n_columns, char **out,
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
 
   if (n_columns == 1) (void)fputs(name, stream);
-  for (size_t i = 0; n_columns > 1 && i < n_columns; i++) (void)fprintf(stream, "%s%s_%zu", i == 0 ? "" : ",", name, i);
+  for (size_t i = 0; n_columns > 1 && i < n_columns; i++) {
+    char number[VISE_I_CLI_CLASS_BYTES];
+    if (i > 0) (void)fputc(',', stream);
+    if (by_class) {
+      write_field(stream, vise_i_cli_class_name(&p->model, i, number));
+    } else {
+      (void)fprintf(stream, "%s_%zu", name, i);
+    }
+  }
   if (fclose(stream) != 0) {
     free(text);
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
@@ -45,90 +86,114 @@ static vise_status make_header(vise_output output, size_t n_columns, char **out,
   return VISE_OK;
 }
 
-/* Classes are written as integers, all else as float64. */
-static vise_status save(const vise_i_cli_options *options, const double *values, size_t n_rows, size_t n_columns,
-                        vise_error *err) {
-  char *header = NULL;
-  int64_t *classes = NULL;
-  vise_array array = vise_array_of(values, VISE_F64, n_rows, n_columns);
-
-  vise_status status = make_header(options->output, n_columns, &header, err);
-  if (status != VISE_OK) return status;
-
-  if (options->output == VISE_OUTPUT_CLASS) {
-    classes = calloc(n_rows * n_columns, sizeof *classes);
-    if (classes == NULL) {
-      status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the classes of %zu rows", n_rows);
-    } else {
-      for (size_t i = 0; i < n_rows * n_columns; i++) classes[i] = (int64_t)values[i];
-      array = vise_array_of(classes, VISE_I64, n_rows, n_columns);
-    }
+/* The names of classes, where the model has them; a row without a class is empty. */
+static vise_status save_names(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
+  const char **names = calloc(p->n_rows, sizeof *names);
+  if (names == NULL)
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the classes of %zu rows", p->n_rows);
+  for (size_t i = 0; i < p->n_rows; i++) {
+    const double k = p->values[i];
+    names[i] = isnan(k) ? "" : vise_preprocessor_class_name(p->model.preprocessor, (size_t)k);
   }
+  const vise_status status = vise_texts_save(options->out, names, p->n_rows, "class", err);
+  free(names);
+  return status;
+}
 
+/* Classes as integers; -1 for a row without one. */
+static vise_status save_codes(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
+  int64_t *codes = calloc(p->n_rows, sizeof *codes);
+  if (codes == NULL)
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the classes of %zu rows", p->n_rows);
+  for (size_t i = 0; i < p->n_rows; i++) codes[i] = isnan(p->values[i]) ? -1 : (int64_t)p->values[i];
+
+  const vise_array array = vise_array_of(codes, VISE_I64, p->n_rows, 1);
+  const vise_status status = vise_array_save(options->out, &array, "class", err);
+  free(codes);
+  return status;
+}
+
+static vise_status save_numbers(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
+  char *header = NULL;
+  const vise_array array = vise_array_of(p->values, VISE_F64, p->n_rows, p->n_columns);
+  vise_status status = make_header(options, p, &header, err);
   if (status == VISE_OK) status = vise_array_save(options->out, &array, header, err);
-  free(classes);
   free(header);
   return status;
 }
 
-static void print_done(const vise_i_cli_options *options, size_t n_rows, size_t n_columns) {
+static vise_status save(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
+  if (options->output != VISE_OUTPUT_CLASS) return save_numbers(options, p, err);
+  const bool named = p->model.preprocessor != NULL && vise_preprocessor_n_classes(p->model.preprocessor) > 0;
+  return named && ends_in(options->out, ".csv") ? save_names(options, p, err) : save_codes(options, p, err);
+}
+
+static void print_done(const vise_i_cli_options *options, const prediction *p) {
   if (!options->json) {
-    (void)fprintf(stderr, "%s: %zu rows, %zu column%s (%s)\n", options->out, n_rows, n_columns,
-                  n_columns == 1 ? "" : "s", vise_output_name(options->output));
+    (void)fprintf(stderr, "%s: %zu rows, %zu column%s (%s)\n", options->out, p->n_rows, p->n_columns,
+                  p->n_columns == 1 ? "" : "s", vise_output_name(options->output));
     return;
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
-  (void)json_object_set_new(object, "out", json_string(options->out));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
+  (void)json_object_set_new(object, "out", vise_i_cli_text_to_json(options->out));
   (void)json_object_set_new(object, "output", json_string(vise_output_name(options->output)));
-  (void)json_object_set_new(object, "rows", json_integer((json_int_t)n_rows));
-  (void)json_object_set_new(object, "columns", json_integer((json_int_t)n_columns));
+  (void)json_object_set_new(object, "rows", json_integer((json_int_t)p->n_rows));
+  (void)json_object_set_new(object, "columns", json_integer((json_int_t)p->n_columns));
   vise_i_cli_print_json(object);
 }
 
-/* Returns the exit code. */
-static int predict_and_save(const vise_i_cli_options *options, const vise_model *model, const vise_dataset *dataset) {
-  vise_error err = VISE_ERROR_INIT;
+/* One output for two classes is the probability of the second. */
+static void split_probability(prediction *p) {
+  for (size_t i = p->n_rows; i-- > 0;) {
+    const double second = p->values[i];
+    p->values[2 * i] = 1 - second;
+    p->values[2 * i + 1] = second;
+  }
+  p->n_columns = 2;
+}
+
+static vise_status predict(const vise_i_cli_options *options, prediction *p, vise_error *err) {
+  vise_dataset *dataset = NULL;
   vise_eval_config config;
   vise_i_cli_eval_config(options, &config);
+  vise_status status = vise_i_cli_load_features(options, &p->model, &dataset, err);
+  if (status != VISE_OK) return status;
 
-  size_t n_rows = vise_dataset_n_rows(dataset), n_columns = vise_predict_width(model, options->output);
-  double *values = calloc(n_rows, n_columns * sizeof *values);
-  vise_status status = values != NULL ? vise_predict(model, dataset, &config, options->output, values, &err)
-                                      : vise_i_cli_fail(&err, VISE_ERR_MEMORY, "out of memory for %zu outputs", n_rows);
-
-  int code = VISE_I_CLI_NOTHING_DONE;
-  if (status == VISE_OK) {
-    status = save(options, values, n_rows, n_columns, &err);
-    code = VISE_I_CLI_FAILED;
-  }
-
-  free(values);
-  if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_PREDICT, &err, status, code);
-  print_done(options, n_rows, n_columns);
-  return vise_i_cli_end_output(VISE_COMMAND_PREDICT, 0);
+  p->n_rows = vise_dataset_n_rows(dataset);
+  p->n_columns = vise_predict_width(p->model.model, options->output);
+  const bool splits = is_by_class(options, p) && p->n_columns == 1;
+  p->values = calloc(p->n_rows, (splits ? 2 : p->n_columns) * sizeof *p->values);
+  status = p->values != NULL ? vise_predict(p->model.model, dataset, &config, options->output, p->values, err)
+                             : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu outputs", p->n_rows);
+  if (status == VISE_OK && splits) split_probability(p);
+  vise_dataset_free(dataset);
+  return status;
 }
 
 int vise_i_cli_predict(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
-  vise_model *model = NULL;
-  vise_dataset *dataset = NULL;
+  prediction p = {0};
+  int code = VISE_I_CLI_NOTHING_DONE;
 
   vise_i_cli_options_init(&options, VISE_COMMAND_PREDICT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
-  if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
-  if (status == VISE_OK) options.output = vise_predict_output(model, options.output);
-  if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
+  if (status == VISE_OK) status = vise_i_cli_model_open(&options, &p.model, &err);
+  if (status == VISE_OK) options.output = vise_predict_output(p.model.model, options.output);
+  if (status == VISE_OK) status = predict(&options, &p, &err);
+  if (status == VISE_OK) {
+    code = VISE_I_CLI_FAILED;
+    status = save(&options, &p, &err);
+  }
 
-  int code = status == VISE_OK ? predict_and_save(&options, model, dataset)
-                               : vise_i_cli_report_error(VISE_COMMAND_PREDICT, &err, status, VISE_I_CLI_NOTHING_DONE);
-
-  vise_dataset_free(dataset);
-  vise_model_free(model);
+  if (status == VISE_OK) print_done(&options, &p);
+  code = vise_i_cli_end(VISE_COMMAND_PREDICT, status, &err, code);
+  free(p.values);
+  vise_i_cli_model_close(&p.model);
   vise_i_cli_options_free(&options);
   return code;
 }

@@ -8,22 +8,35 @@
 #include "host/cli/progress.h"
 #include "host/cli/setup.h"
 #include "host/cli/signals.h"
+#include "host/cli/table_data.h"
 
 /* What the callbacks of a run share. */
 typedef struct run_view {
   vise_i_cli_progress progress;
   bool began; /* the first step is due: a failure from here on means that work had begun */
+  const vise_i_cli_options *options;
+  const vise_i_cli_setup *setup;
 } run_view;
 
-static bool on_poll(void *user) {
-  run_view *view = user;
+static void print_data(const vise_i_cli_options *options, const vise_i_cli_setup *setup);
+static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup);
+
+/* Nothing is said of a run that is refused. */
+static void begin(run_view *view) {
+  if (view->began) return;
   view->began = true;
+  print_data(view->options, view->setup);
+  if (!view->options->quiet) print_start(view->options, view->setup);
+}
+
+static bool on_poll(void *user) {
+  begin(user);
   return vise_i_cli_signal_caught() != 0;
 }
 
 static void on_progress(void *user, const vise_progress *state) {
   run_view *view = user;
-  view->began = true;
+  begin(view);
   vise_i_cli_progress_update(&view->progress, state);
 }
 
@@ -32,31 +45,81 @@ static void on_log(void *user, vise_log_level level, const char *message) {
   vise_i_cli_progress_message(&view->progress, level, message);
 }
 
+/* Adam's steps are about as long as the rate: beyond this few nets learn. */
+#define HIGH_LR 0.05
+
 /* ---- before --------------------------------------------------------------------------------------------------- */
 
 static void print_rows(const char *name, const vise_dataset *dataset) {
   if (dataset == NULL) return;
-  (void)fprintf(stderr, "%-15s %s: %zu rows\n", name, vise_dataset_name(dataset), vise_dataset_n_rows(dataset));
+  (void)printf("%-15s %s: %zu rows\n", name, vise_dataset_name(dataset), vise_dataset_n_rows(dataset));
 }
 
-/* The first lines: the data, the net, the backend and the regularization. */
-static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+static void print_arrays(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
   const vise_train_config *training = &options->training;
   const vise_dataset *train = setup->train;
 
-  (void)fprintf(stderr, "%-15s %s: %zu rows, %zu features (%s)", "data", vise_dataset_name(train),
-                vise_dataset_n_rows(train), vise_dataset_n_features(train),
-                vise_dtype_name(vise_dataset_feature_dtype(train)));
+  (void)printf("%-15s %s: %zu rows, %zu features (%s)", "data", vise_dataset_name(train), vise_dataset_n_rows(train),
+               vise_dataset_n_features(train), vise_dtype_name(vise_dataset_feature_dtype(train)));
   if (vise_loss_targets(training->loss) == VISE_TARGETS_LABELS) {
-    (void)fprintf(stderr, ", %zu classes", setup->n_classes);
+    (void)printf(", %zu classes", setup->n_classes);
   } else {
-    (void)fprintf(stderr, ", %zu target column%s", vise_dataset_n_targets(train),
-                  vise_dataset_n_targets(train) == 1 ? "" : "s");
+    (void)printf(", %zu target column%s", vise_dataset_n_targets(train), vise_dataset_n_targets(train) == 1 ? "" : "s");
   }
-  (void)fprintf(stderr, ", scale %s\n", vise_scale_name(training->scale));
+  (void)printf(", scale %s\n", vise_scale_name(training->scale));
+}
 
+/* What was made of a table, as the library describes it. */
+static void print_table(const vise_i_cli_setup *setup) {
+  const vise_preprocessor *p = setup->preprocessor;
+  if (setup->keeps_scaling) {
+    const size_t n_classes = vise_preprocessor_n_classes(p);
+    (void)printf("%-15s %s: %zu rows, %zu inputs", "data", vise_dataset_name(setup->train),
+                 vise_dataset_n_rows(setup->train), vise_preprocessor_n_inputs(p));
+    if (n_classes > 0) (void)printf(", %zu classes", n_classes);
+    (void)printf("\n");
+  }
+  for (size_t i = 0; i < vise_preprocessor_n_lines(p) && !setup->keeps_scaling; i++) {
+    vise_i_cli_print_line(stdout, i == 0 ? "data" : "", vise_preprocessor_line(p, i));
+  }
+  for (size_t i = 0; i < setup->n_notes; i++) vise_i_cli_print_line(stdout, "", setup->notes[i]);
+  if (setup->n_left_out > 0) (void)printf("%-15s %zu rows left out: no target\n", "", setup->n_left_out);
+}
+
+/* To standard output, whatever --quiet says: what the data were taken for. */
+static void print_data(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  if (setup->preprocessor != NULL) {
+    print_table(setup);
+  } else {
+    print_arrays(options, setup);
+  }
   print_rows("validation", setup->validation);
   print_rows("test", setup->test);
+  (void)fflush(stdout);
+}
+
+/* The first lines: the net, the backend and the regularization. */
+static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  const vise_train_config *training = &options->training;
+  if (options->recipe == VISE_I_CLI_RECIPE_TABLE) {
+    (void)fprintf(stderr, "%-15s table: defaults for tables, which vise info --recipes lists\n", "recipe");
+  }
+  if (training->optimizer == VISE_ADAM && training->lr > HIGH_LR) {
+    (void)fprintf(stderr, "warning: --lr %g is high for adam; --optimizer sgd is what such rates are for\n",
+                  training->lr);
+  }
+
+  const char *of_init = "those of the model of --init are kept";
+
+  if (setup->keeps_scaling) {
+    (void)fprintf(stderr, "%-15s %s; --scale fits new ones\n", "scaling",
+                  setup->preprocessor != NULL ? "columns, fills and scaling of the model of --init are kept" : of_init);
+  } else if (options->init != NULL && vise_i_cli_given(options, "scale")) {
+    (void)fprintf(stderr, "%-15s fitted to these rows, not that of the model of --init\n", "scaling");
+  }
+  if (strcmp(options->train, "-") == 0) {
+    (void)fprintf(stderr, "note: a run from standard input cannot be resumed\n");
+  }
 
   (void)fprintf(stderr, "%-15s ", "net");
   vise_i_cli_print_widths(stderr, &options->net);
@@ -77,10 +140,10 @@ static void print_start(const vise_i_cli_options *options, const vise_i_cli_setu
 }
 
 /* Replaces "auto" by what it became, so that config.json records it. */
-static void resolve(vise_i_cli_options *options, const vise_trainer *trainer) {
+static void resolve(vise_i_cli_options *options, const vise_i_cli_setup *setup, const vise_trainer *trainer) {
   vise_train_config *training = &options->training;
   training->backend = vise_trainer_backend(trainer);
-  training->scale = vise_trainer_scale(trainer);
+  training->scale = setup->preprocessor != NULL ? setup->scale : vise_trainer_scale(trainer);
   training->n_threads = vise_trainer_n_threads(trainer);
   training->precision = vise_trainer_precision(trainer);
   training->step_mode = vise_trainer_step_mode(trainer);
@@ -118,7 +181,31 @@ static void print_result_set(const char *name, const vise_metrics *metrics, cons
   (void)printf("  (%zu rows%s)\n", metrics->n_rows, note);
 }
 
-static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup *setup, const vise_run_result *result) {
+/* Loss and what else there is of the weights that were kept; class weights are left out of it. */
+static vise_status print_kept(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
+  const struct {
+    const char *name;
+    const vise_dataset *rows;
+  } sets[] = {{"train", setup->train}, {"validation", setup->validation}, {"test", setup->test}};
+  vise_eval_config config;
+  vise_eval_config_init(&config);
+  config.backend = options->training.backend;
+  config.precision = options->training.precision;
+  config.n_threads = options->training.n_threads;
+  config.device = options->training.device;
+
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    vise_metrics metrics;
+    if (sets[i].rows == NULL) continue;
+    const vise_status status = vise_evaluate(setup->model, sets[i].rows, &config, &metrics, err);
+    if (status != VISE_OK) return status;
+    print_result_set(sets[i].name, &metrics, options->training.class_weights != NULL ? ", without class weights" : "");
+  }
+  return VISE_OK;
+}
+
+static vise_status print_end(const vise_i_cli_options *options, const vise_i_cli_setup *setup,
+                             const vise_run_result *result, vise_error *err) {
   char time[32];
   uint64_t steps_now = result->steps - result->resumed_from_step;
   vise_i_cli_format_time(result->seconds, time, sizeof time);
@@ -133,10 +220,8 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
   if (result->best_epoch > 0)
     (void)printf("%-15s %" PRIu64 ", whose weights were kept\n", "best epoch", result->best_epoch);
 
-  /* The weights changed while these were collected, and with patience they are not the ones that were kept. */
-  print_result_set("train", &result->train, ", averaged over the last epoch");
-  print_result_set("validation", &result->validation, "");
-  print_result_set("test", &result->test, "");
+  const vise_status status = print_kept(options, setup, err);
+  if (status != VISE_OK) return status;
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));
 
   if (options->run.out_dir != NULL) {
@@ -144,6 +229,7 @@ static void print_end(const vise_i_cli_options *options, const vise_i_cli_setup 
   } else {
     (void)printf("nothing was saved: give --out DIR\n");
   }
+  return VISE_OK;
 }
 
 static int end_interrupted(const vise_i_cli_options *options, const vise_run_result *result) {
@@ -186,12 +272,9 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   vise_error err = VISE_ERROR_INIT;
   vise_run_result result;
   memset(&result, 0, sizeof result);
-  run_view view;
-  memset(&view, 0, sizeof view);
+  run_view view = {.options = options, .setup = setup};
 
-  resolve(options, trainer);
-  if (!options->quiet) print_start(options, setup);
-
+  resolve(options, setup, trainer);
   vise_status status = run(options, trainer, &view, &result, &err);
   if (status != VISE_OK) {
     bool worked = view.began || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
@@ -200,8 +283,8 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   }
 
   if (result.reason == VISE_STOP_INTERRUPTED) return end_interrupted(options, &result);
-  print_end(options, setup, &result);
-  return vise_i_cli_end_output(VISE_COMMAND_TRAIN, 0);
+  status = print_end(options, setup, &result, &err);
+  return vise_i_cli_end(VISE_COMMAND_TRAIN, status, &err, VISE_I_CLI_FAILED);
 }
 
 /* --resume DIR: the run stays in DIR, whatever its config.json says. */
@@ -224,8 +307,8 @@ int vise_i_cli_train(int argc, char **argv) {
   if (status == VISE_OK) vise_i_cli_signals_install();
   if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
   if (status == VISE_OK) {
-    status =
-        vise_trainer_create(&options.training, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
+    const vise_train_config config = vise_i_cli_trainer_config(&options, &setup);
+    status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
   }
 
   int code = status == VISE_OK ? train_and_report(&options, &setup, trainer)

@@ -1,6 +1,11 @@
 #include "host/cli/model_data.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "host/cli/message.h"
+#include "host/cli/setup.h"
+#include "host/cli/table_data.h"
 
 static void make_source(const vise_i_cli_options *options, vise_dataset_source *source) {
   vise_dataset_source_init(source);
@@ -9,14 +14,43 @@ static void make_source(const vise_i_cli_options *options, vise_dataset_source *
   source->target = options->target;
 }
 
-vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, vise_dataset **out, vise_error *err) {
-  vise_dataset_source source;
-  make_source(options, &source);
-  return vise_dataset_load(&source, out, err);
+/* ---- models of tables ----------------------------------------------------------------------------------------- */
+
+/* Whether item, of a --target, is target i of the model. */
+static bool is_target(const vise_preprocessor *p, size_t i, const char *item, size_t n) {
+  char *end = NULL;
+  const char *name = vise_preprocessor_target_name(p, i);
+  if (name == NULL || (strlen(name) == n && strncmp(name, item, n) == 0)) return true;
+  (void)strtol(item, &end, 10);
+  return end == item + n; /* a place may be another one in this file */
 }
 
-vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n_features, vise_dataset **out,
-                                     vise_error *err) {
+/* The target is the model's; another one is a mistake. */
+static vise_status check_target(const vise_i_cli_options *options, const vise_preprocessor *p, vise_error *err) {
+  const char *rest = options->target, *name = vise_preprocessor_target_name(p, 0);
+  if (rest == NULL || (name != NULL && strcmp(rest, name) == 0)) return VISE_OK; /* a name may hold a comma */
+
+  for (size_t i = 0; *rest != '\0'; i++) {
+    const size_t n = strcspn(rest, ",");
+    if (i >= vise_preprocessor_n_targets(p) || !is_target(p, i, rest, n)) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--target %s: the target of %s is \"%s\"; leave --target away",
+                             options->target, options->model, name != NULL ? name : "the last column");
+    }
+    rest += n + (rest[n] == ',');
+  }
+  return VISE_OK;
+}
+
+static vise_status load_columns(const vise_i_cli_options *options, const vise_preprocessor *p,
+                                const vise_i_cli_use *use, vise_dataset **out, vise_error *err) {
+  const vise_status status = check_target(options, p, err);
+  return status == VISE_OK ? vise_i_cli_load_through(options, p, options->data, use, out, err) : status;
+}
+
+/* ---- models of arrays ----------------------------------------------------------------------------------------- */
+
+static vise_status load_array_features(const vise_i_cli_options *options, size_t n_features, vise_dataset **out,
+                                       vise_error *err) {
   vise_dataset_source source;
   vise_dataset *dataset = NULL;
 
@@ -51,6 +85,36 @@ vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n
 
   *out = dataset;
   return VISE_OK;
+}
+
+/* ---- either --------------------------------------------------------------------------------------------------- */
+
+vise_status vise_i_cli_model_open(const vise_i_cli_options *options, vise_i_cli_model *out, vise_error *err) {
+  *out = (vise_i_cli_model){0};
+  const vise_status status = vise_model_load(options->model, &out->model, err);
+  return status == VISE_OK ? vise_i_cli_preprocessor_of(out->model, options->model, &out->preprocessor, err) : status;
+}
+
+void vise_i_cli_model_close(vise_i_cli_model *model) {
+  vise_model_free(model->model);
+  vise_preprocessor_free(model->preprocessor);
+  *model = (vise_i_cli_model){0};
+}
+
+vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, const vise_i_cli_model *model,
+                                     vise_dataset **out, vise_error *err) {
+  vise_dataset_source source;
+  const vise_i_cli_use use = {.targets = true, .labels = options->labels};
+  if (model->preprocessor != NULL) return load_columns(options, model->preprocessor, &use, out, err);
+  make_source(options, &source);
+  return vise_dataset_load(&source, out, err);
+}
+
+vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vise_i_cli_model *model,
+                                     vise_dataset **out, vise_error *err) {
+  const vise_i_cli_use use = {.every_row = true};
+  if (model->preprocessor != NULL) return load_columns(options, model->preprocessor, &use, out, err);
+  return load_array_features(options, vise_model_width(model->model, 0), out, err);
 }
 
 void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out) {

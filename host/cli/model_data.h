@@ -1,15 +1,26 @@
-/* Data for a saved model: what eval and predict share. */
+/* A saved model and data for it: what eval and predict share. */
 #ifndef VISE_I_CLI_MODEL_DATA_H
 #define VISE_I_CLI_MODEL_DATA_H
 
 #include "host/cli/options.h"
 
-/* --data with its targets (--labels, or the --target columns of a CSV). */
-VISE_WARN_UNUSED vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, vise_dataset **out,
-                                                      vise_error *err);
-/* --data for a model of n_features inputs. A CSV may have exactly these columns, or target columns too: those of
-   --target, else the last column. */
-VISE_WARN_UNUSED vise_status vise_i_cli_load_features(const vise_i_cli_options *options, size_t n_features,
+typedef struct vise_i_cli_model {
+  vise_model *model;
+  vise_preprocessor *preprocessor; /* of a model of tables; else NULL */
+} vise_i_cli_model;
+
+/* Reads --model. *out must be closed on failure too. */
+VISE_WARN_UNUSED vise_status vise_i_cli_model_open(const vise_i_cli_options *options, vise_i_cli_model *out,
+                                                   vise_error *err);
+void vise_i_cli_model_close(vise_i_cli_model *model);
+
+/* --data with its targets: the columns that the model was trained on, by their names; for a model of arrays --labels, or
+   the --target columns of a CSV. */
+VISE_WARN_UNUSED vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, const vise_i_cli_model *model,
+                                                      vise_dataset **out, vise_error *err);
+/* --data for a prediction of every row: the same without targets. For a model of arrays a CSV may have exactly as many
+   columns as it has inputs, or target columns too: those of --target, else the last column. */
+VISE_WARN_UNUSED vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vise_i_cli_model *model,
                                                       vise_dataset **out, vise_error *err);
 
 void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out);

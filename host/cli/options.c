@@ -95,12 +95,15 @@ vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is for programs that use the library", row->name, text);
   }
 
+  const bool is_auto = (row->flags & VISE_OPTION_BY_DATA) != 0 && strcmp(text, "auto") == 0;
+  if (is_auto) source = VISE_I_CLI_DEFAULT;
+
   vise_status status = VISE_OK;
   /* A list on the command line replaces the one in the file instead of adding to it. */
   if ((row->flags & VISE_OPTION_REPEATABLE) != 0 && options->source[i] != source) {
     status = set_row(options, row, row->word, err);
   }
-  if (status == VISE_OK) status = set_row(options, row, text, err);
+  if (status == VISE_OK) status = set_row(options, row, is_auto ? row->default_value : text, err);
   if (status == VISE_OK) options->source[i] = (unsigned char)source;
   return status;
 }
@@ -125,5 +128,5 @@ char *vise_i_cli_text(const vise_i_cli_options *options, const vise_option *row)
   char *text = malloc(n_bytes);
   if (text == NULL) return NULL;
   (void)vise_option_text(row, config, text, n_bytes);
-  return row->type == VISE_OPTION_PATH ? absolute(text) : text;
+  return row->type == VISE_OPTION_PATH && strcmp(text, "-") != 0 ? absolute(text) : text;
 }

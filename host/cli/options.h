@@ -11,7 +11,19 @@
 /* Where a value came from; a later one wins. */
 typedef enum vise_i_cli_source { VISE_I_CLI_DEFAULT, VISE_I_CLI_FROM_FILE, VISE_I_CLI_FROM_LINE } vise_i_cli_source;
 
-enum { VISE_I_CLI_MAX_OPTIONS = 160 };
+enum { VISE_I_CLI_MAX_OPTIONS = 192 };
+
+typedef enum vise_i_cli_recipe {
+  VISE_I_CLI_RECIPE_AUTO,
+  VISE_I_CLI_RECIPE_TABLE,
+  VISE_I_CLI_RECIPE_NONE
+} vise_i_cli_recipe;
+typedef enum vise_i_cli_decimal { VISE_I_CLI_POINT, VISE_I_CLI_COMMA } vise_i_cli_decimal;
+typedef enum vise_i_cli_stratify {
+  VISE_I_CLI_STRATIFY_AUTO,
+  VISE_I_CLI_STRATIFY_YES,
+  VISE_I_CLI_STRATIFY_NO
+} vise_i_cli_stratify;
 
 /* All values. Texts and lists are owned; 0, NULL or false mean "not given" where an option is off by default. */
 typedef struct vise_i_cli_options {
@@ -28,13 +40,23 @@ typedef struct vise_i_cli_options {
   vise_run_config run;
 
   const char *train, *train_labels, *val, *val_labels, *test, *test_labels, *target, *row_weights;
-  double val_fraction;
+  double val_fraction, test_fraction;
   vise_init_scheme init_scheme;
   const char *init, *mask, *resume, *config;
   bool quiet;
 
+  /* How tables are read, and what is made of their columns. */
+  const char *delimiter, *comment, *na, *strip, *features, *drop, *categorical, *numeric;
+  vise_i_cli_recipe recipe;
+  size_t n_recipe_rows; /* that the recipe went by */
+  vise_i_cli_decimal decimal;
+  vise_header header;
+  vise_missing missing;
+  vise_i_cli_stratify stratify;
+  uint64_t skip_lines, max_categories;
+
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict and prune */
-  bool json, plan;
+  bool json, plan, recipes;
   uint64_t plan_sms;
   vise_output output;
 

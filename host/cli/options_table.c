@@ -23,6 +23,11 @@
 
 #define KIND(kind, about, taken_by) .type = VISE_OPTION_##kind, .topic = VISE_TOPIC_##about, .commands = (taken_by)
 #define ITEM(symbol, name) name,
+#define DECIMALS(X) X(VISE_I_CLI_POINT, ".") X(VISE_I_CLI_COMMA, ",")
+#define RECIPES(X) \
+  X(VISE_I_CLI_RECIPE_AUTO, "auto") X(VISE_I_CLI_RECIPE_TABLE, "table") X(VISE_I_CLI_RECIPE_NONE, "none")
+#define STRATIFY(X) \
+  X(VISE_I_CLI_STRATIFY_AUTO, "auto") X(VISE_I_CLI_STRATIFY_YES, "yes") X(VISE_I_CLI_STRATIFY_NO, "no")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -36,7 +41,7 @@
 /* clang-format off */
 const vise_option vise_i_cli_rows[] = {
   {"train", AT(NULL, train), "FILE", NOTHING,
-   "features of the training rows; .npy, .csv, .csv.gz, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), COMMON},
+   "training rows; a table (CSV, TSV, libsvm; .gz, .zst, .xz, .bz2; - is standard input), .npy, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), COMMON},
   {"train-labels", AT(NULL, train_labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, TRAIN)},
   {"val", AT("validation", val), "FILE", NOTHING, "features of validation rows", KIND(PATH, DATA, TRAIN)},
@@ -44,20 +49,55 @@ const vise_option vise_i_cli_rows[] = {
   {"val-fraction", AT("validation", val_fraction), "X", NOTHING, "share of the training rows for validation",
    KIND(REAL, DATA, TRAIN), COMMON, .flags = VISE_OPTION_MIN_OPEN | VISE_OPTION_MAX_OPEN, .max = 1,
    .word = "off"},
+  {"test-fraction", AT(NULL, test_fraction), "X", NOTHING, "share of the training rows for a test at the end",
+   KIND(REAL, DATA, TRAIN), .flags = VISE_OPTION_MIN_OPEN | VISE_OPTION_MAX_OPEN, .max = 1, .word = "off"},
+  {"stratify", AT(NULL, stratify), "NAME", "auto",
+   "hold rows out class by class; auto does so for tables", KIND(NAME, DATA, TRAIN), NAMES(STRATIFY)},
   {"test", AT(NULL, test), "FILE", NOTHING, "features of test rows", KIND(PATH, DATA, TRAIN), COMMON},
   {"test-labels", AT(NULL, test_labels), "FILE", NOTHING, "their targets", KIND(PATH, DATA, TRAIN)},
   {"model", AT(NULL, model), "FILE", NOTHING,
-   "the model; a .safetensors file of Vise, or of PyTorch's nn.Sequential", KIND(PATH, DATA, MODEL | PRUNE), COMMON},
-  {"data", AT(NULL, data), "FILE", NOTHING, "features; .npy, .csv, .csv.gz, IDX or IDX .gz",
+   "the model; a .safetensors file of Vise, or of PyTorch's nn.Sequential, or the folder of a run",
+   KIND(PATH, DATA, MODEL | PRUNE), COMMON},
+  {"data", AT(NULL, data), "FILE", NOTHING, "rows; a table, .npy, IDX or IDX .gz; - is standard input",
    KIND(PATH, DATA, MODEL), COMMON},
   {"labels", AT(NULL, labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, MODEL), COMMON},
   {"target", AT(NULL, target), "COLUMNS", NOTHING,
-   "target columns of a CSV; a name, an index (from 0; negative from the end) or a comma list; without it: the last "
-   "column",
+   "target columns of a table; a name, an index (from 0; negative from the end) or a comma list; without it: the last "
+   "column, or what the model was trained on",
    KIND(TEXT, DATA, TRAIN | MODEL), COMMON},
+  {"recipe", AT(NULL, recipe), "NAME", "auto",
+   "defaults that go together; auto takes table for tables and none, what stands here, for arrays; `recipes` of info "
+   "lists them",
+   KIND(NAME, DATA, TRAIN), COMMON, NAMES(RECIPES)},
   {"row-weights", AT("row_weights", row_weights), "FILE", NOTHING, "a weight of at least 0 for each training row",
    KIND(PATH, DATA, TRAIN)},
+
+  {"features", AT(NULL, features), "COLUMNS", NOTHING, "columns to use, by name or index; without it: all others",
+   KIND(TEXT, TABLES, TRAIN)},
+  {"drop", AT(NULL, drop), "COLUMNS", NOTHING, "columns to leave out", KIND(TEXT, TABLES, TRAIN), COMMON},
+  {"categorical", AT(NULL, categorical), "COLUMNS", NOTHING, "columns to take for text, whatever they hold",
+   KIND(TEXT, TABLES, TRAIN)},
+  {"numeric", AT(NULL, numeric), "COLUMNS", NOTHING, "columns to take for numbers", KIND(TEXT, TABLES, TRAIN)},
+  {"max-categories", AT(NULL, max_categories), "N", "64", "values of a text column with an input each; the rarer ones share one",
+   KIND(COUNT, TABLES, TRAIN), .min = 1},
+  {"missing", AT(NULL, missing), "NAME", "auto",
+   "what becomes of gaps; auto: the mean of the training rows and an input that marks them, in text a category; error: "
+   "refused; drop-rows: left out",
+   KIND(NAME, TABLES, TRAIN), COMMON, NAMES(VISE_MISSING_TABLE)},
+  {"na", AT(NULL, na), "TEXTS", NOTHING, "further texts that are gaps; empty, NA, N/A, NaN, nan and ? always are",
+   KIND(TEXT, TABLES, TRAIN | MODEL)},
+  {"strip", AT(NULL, strip), "CHARS", NOTHING, "characters to remove from numbers, such as $%",
+   KIND(TEXT, TABLES, TRAIN | MODEL)},
+  {"decimal", AT(NULL, decimal), "CHAR", ".", "decimal mark", KIND(NAME, TABLES, TRAIN | MODEL), NAMES(DECIMALS)},
+  {"delimiter", AT(NULL, delimiter), "NAME", "auto",
+   "auto, comma, semicolon, tab, space, pipe, or one character; auto is what splits the lines alike",
+   KIND(TEXT, TABLES, TRAIN | MODEL)},
+  {"header", AT(NULL, header), "NAME", "auto", "whether line 1 holds the names of the columns",
+   KIND(NAME, TABLES, TRAIN | MODEL), NAMES(VISE_HEADER_TABLE)},
+  {"skip-lines", AT(NULL, skip_lines), "N", "0", "lines to leave out at the start", KIND(COUNT, TABLES, TRAIN | MODEL)},
+  {"comment", AT(NULL, comment), "CHAR", NOTHING, "leave out lines that begin with this character",
+   KIND(TEXT, TABLES, TRAIN | MODEL)},
 
   {"init-scheme", AT(NULL, init_scheme), "NAME", "linear", "how initial weights are drawn",
    KIND(NAME, NET, TRAIN), NAMES(VISE_INIT_SCHEME_TABLE)},
@@ -84,6 +124,7 @@ const vise_option vise_i_cli_rows[] = {
    "what the cuda backend would run for a training; phases, tiles, memory, and the time that they allow; takes the "
    "options of train and needs no GPU",
    KIND(FLAG, SAVING, INFO), COMMON, LOCAL},
+  {"recipes", AT(NULL, recipes), FLAG, "what the recipes of train set", KIND(FLAG, SAVING, INFO), COMMON, LOCAL},
   {"plan-sms", AT(NULL, plan_sms), "N", "off",
    "multiprocessors of the H200 that `plan` is for; off: the GPU here",
    KIND(COUNT, SAVING, INFO), COMMON, LOCAL, .min = 1, .max = 1024, .word = "off"},

@@ -24,10 +24,14 @@ static vise_status check_data(const vise_i_cli_options *options, vise_error *err
     if (options->test != NULL) return fail_needs("test", "train", err);
     if (options->row_weights != NULL) return fail_needs("row-weights", "train", err);
     if (options->val_fraction > 0) return fail_needs("val-fraction", "train", err);
+    if (options->test_fraction > 0) return fail_needs("test-fraction", "train", err);
   }
 
   if (options->val != NULL && options->val_fraction > 0) {
     return fail_both("val", "val-fraction", "validation rows come from one of them", err);
+  }
+  if (options->test != NULL && options->test_fraction > 0) {
+    return fail_both("test", "test-fraction", "test rows come from one of them", err);
   }
   if (options->target != NULL && options->train_labels != NULL) {
     return fail_both("target", "train-labels", "the targets come from one of them", err);

@@ -1,10 +1,12 @@
 #include "host/cli/setup.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/table_data.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
@@ -19,20 +21,36 @@ static vise_status load(const char *path, const char *labels, const vise_i_cli_o
   return vise_dataset_load(&source, out, err);
 }
 
-static vise_status load_all(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
-  vise_dataset *loaded = NULL;
-  vise_status status = load(options->train, options->train_labels, options, true, &loaded, err);
-  if (status != VISE_OK) return status;
-
-  setup->n_classes = vise_dataset_n_classes(loaded);
-  if (options->val_fraction > 0) {
-    status = vise_dataset_split(loaded, options->val_fraction, options->training.shuffle, options->training.seed,
-                                &setup->train, &setup->validation, err);
-    vise_dataset_free(loaded);
-  } else {
-    setup->train = loaded;
+/* Moves floor(fraction * n_all) of the training rows to *out. */
+static vise_status hold_out(const vise_i_cli_options *options, double fraction, size_t n_all, vise_i_cli_setup *setup,
+                            vise_dataset **out, vise_error *err) {
+  vise_dataset *all = setup->train;
+  const size_t n_rows = vise_dataset_n_rows(all);
+  const double share = n_rows == n_all ? fraction : (floor(fraction * (double)n_all) + 0.5) / (double)n_rows;
+  if (!(share < 1)) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--val-fraction and --test-fraction leave no rows to train on");
   }
 
+  setup->train = NULL;
+  const vise_status status =
+      vise_dataset_split(all, share, options->training.shuffle, options->training.seed, &setup->train, out, err);
+  vise_dataset_free(all);
+  return status;
+}
+
+static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+  vise_status status = load(options->train, options->train_labels, options, true, &setup->train, err);
+  if (status != VISE_OK) return status;
+
+  const size_t n_all = vise_dataset_n_rows(setup->train);
+  setup->n_classes = vise_dataset_n_classes(setup->train);
+  /* The sizes are those of the rows before any are held out. */
+  status = vise_net_config_fill(&options->net, setup->train, options->training.loss, err);
+  if (status == VISE_OK && options->val_fraction > 0)
+    status = hold_out(options, options->val_fraction, n_all, setup, &setup->validation, err);
+  if (status == VISE_OK && options->test_fraction > 0) {
+    status = hold_out(options, options->test_fraction, n_all, setup, &setup->test, err);
+  }
   if (status == VISE_OK && options->val != NULL) {
     status = load(options->val, options->val_labels, options, false, &setup->validation, err);
   }
@@ -89,45 +107,54 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
 
 /* ---- sizes ---------------------------------------------------------------------------------------------------- */
 
-static vise_status output_width(const vise_i_cli_options *options, const vise_i_cli_setup *setup, size_t *out,
-                                vise_error *err) {
-  if (vise_loss_targets(options->training.loss) != VISE_TARGETS_LABELS) {
-    *out = vise_dataset_n_targets(setup->train);
-    return VISE_OK;
-  }
-
-  if (setup->n_classes == 0) {
-    return vise_i_cli_fail(err, VISE_ERR_VALUE,
-                           "%s: cross-entropy needs one target column of class labels 0, 1, 2, ...; "
-                           "for numbers choose --loss mse, and see --target",
-                           vise_dataset_name(setup->train));
-  }
-  if (setup->n_classes > VISE_MAX_WIDTH) {
-    return vise_i_cli_fail(
-        err, VISE_ERR_VALUE,
-        "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
-        vise_dataset_name(setup->train), setup->n_classes - 1, VISE_MAX_WIDTH - 1);
-  }
-
-  *out = setup->n_classes;
-  return VISE_OK;
+/* The outputs that classes with names need: one for two of them, where the loss does with that. */
+static size_t outputs_of_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  const bool one_each = vise_loss_targets(options->training.loss) == VISE_TARGETS_LABELS || setup->n_classes > 2;
+  return one_each ? setup->n_classes : 1;
 }
 
-/* Replaces "auto" by the data's sizes, and refuses typed inputs that differ from them. */
-static vise_status resolve_widths(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
-  size_t n_features = vise_dataset_n_features(setup->train);
-  size_t *widths = options->net.widths, last = options->net.n_layers;
+/* Replaces "auto" at the end of the net of a table of classes, where labels alone do not tell their number. */
+static void fill_outputs(vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  vise_net_config *net = &options->net;
+  const vise_targets targets = vise_loss_targets(options->training.loss);
+  if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return;
+  if (net->n_layers > 0 && net->widths[net->n_layers] > 0) return;
 
-  if (widths[0] == 0) widths[0] = n_features;
-  if (widths[0] != n_features) {
-    return vise_i_cli_fail(err, VISE_ERR_SHAPE,
-                           "--layers: the net has %zu inputs but %s has %zu features; write %zu or "
-                           "auto first",
-                           widths[0], vise_dataset_name(setup->train), n_features, n_features);
+  if (net->n_layers == 0) {
+    net->n_layers = 1;
+    net->widths[0] = 0;
   }
+  net->widths[net->n_layers] =
+      targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 1 : outputs_of_classes(options, setup);
+}
 
-  if (widths[last] == 0) return output_width(options, setup, &widths[last], err);
-  return VISE_OK;
+/* Typed outputs must have room for all classes. */
+static vise_status check_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
+  const size_t n_outputs = options->net.widths[options->net.n_layers];
+  if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return VISE_OK;
+  const size_t n_wanted = outputs_of_classes(options, setup);
+  if (n_outputs >= n_wanted) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_SHAPE,
+                         "--layers: the net has %zu output%s but %s has %zu classes; write %zu or auto last", n_outputs,
+                         n_outputs == 1 ? "" : "s", vise_dataset_name(setup->train), setup->n_classes, n_wanted);
+}
+
+static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
+                              vise_error *err) {
+  const vise_status status = vise_i_cli_training_table(options, setup, initial, err);
+  if (status != VISE_OK) return status;
+  fill_outputs(options, setup);
+  return vise_net_config_fill(&options->net, setup->train, options->training.loss, err);
+}
+
+static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
+                            vise_error *err) {
+  bool is_table = false;
+  const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
+  if (status != VISE_OK) return status;
+  if (is_table) return load_table(options, setup, initial, err);
+  options->recipe = VISE_I_CLI_RECIPE_NONE;
+  return load_arrays(options, setup, err);
 }
 
 /* ---- model ---------------------------------------------------------------------------------------------------- */
@@ -180,15 +207,56 @@ static vise_status adopt_net(vise_i_cli_options *options, const vise_model *init
   return VISE_OK;
 }
 
+/* The scaling that the weights were trained with, where the data are arrays; --scale and --scale-target replace it. */
+static vise_status copy_scaling(const vise_i_cli_options *options, const vise_model *from, vise_i_cli_setup *setup,
+                                vise_error *err) {
+  const size_t n_inputs = vise_model_width(from, 0), n_outputs = vise_model_width(from, vise_model_n_layers(from));
+  double *numbers = calloc(n_inputs + n_outputs, 2 * sizeof *numbers);
+  if (numbers == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the scaling");
+  double *shift = numbers, *scale = numbers + n_inputs + n_outputs;
+  vise_status status = VISE_OK;
+
+  vise_scale kind = vise_model_feature_scaling(from, shift, scale);
+  if (setup->preprocessor == NULL && !vise_i_cli_given(options, "scale")) {
+    setup->keeps_scaling = kind != VISE_SCALE_NONE;
+    status = vise_model_set_feature_scaling(setup->model, kind, shift, scale, err);
+  }
+
+  kind = vise_model_target_scaling(from, shift + n_inputs, scale + n_inputs);
+  if (status == VISE_OK && kind != VISE_SCALE_NONE && !vise_i_cli_given(options, "scale-target")) {
+    setup->keeps_target_scaling = true;
+    status = vise_model_set_target_scaling(setup->model, kind, shift + n_inputs, scale + n_inputs, err);
+  }
+  free(numbers);
+  return status;
+}
+
+static vise_status copy_initial(const vise_i_cli_options *options, const vise_model *initial, vise_i_cli_setup *setup,
+                                vise_error *err) {
+  const vise_status status = copy_tensors(initial, setup->model, err);
+  return status == VISE_OK ? copy_scaling(options, initial, setup, err) : status;
+}
+
+/* The model keeps how its inputs are made. */
+static vise_status keep_preprocessor(const vise_i_cli_setup *setup, vise_error *err) {
+  char *json = NULL;
+  if (setup->preprocessor == NULL) return VISE_OK;
+  vise_status status = vise_preprocessor_to_json(setup->preprocessor, &json, err);
+  if (status == VISE_OK) status = vise_model_set_preprocessing(setup->model, json, err);
+  free(json);
+  return status;
+}
+
 static vise_status make_model(const vise_i_cli_options *options, const vise_model *initial, vise_i_cli_setup *setup,
                               vise_error *err) {
   vise_dtype dtype = options->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
   vise_status status = vise_model_create(&options->net, dtype, &setup->model, err);
   if (status != VISE_OK) return status;
 
-  status = initial != NULL ? copy_tensors(initial, setup->model, err)
+  status = initial != NULL ? copy_initial(options, initial, setup, err)
                            : vise_model_initialize(setup->model, options->init_scheme, options->training.seed, err);
 
+  if (status == VISE_OK) status = keep_preprocessor(setup, err);
   /* A checkpoint has its own mask, which pruning may have changed since. */
   if (status == VISE_OK && options->mask != NULL && options->resume == NULL) {
     status = vise_model_load_mask(setup->model, options->mask, err);
@@ -201,34 +269,43 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   vise_status status = VISE_OK;
   if (initial != NULL) {
     status = adopt_net(options, initial, err);
-  } else if (options->net.n_layers == 0) {
-    status = vise_net_config_set(&options->net, "layers", options->train == NULL ? "13-17-5" : "auto-auto", err);
+  } else if (options->net.n_layers == 0 && options->train == NULL) {
+    status = vise_net_config_set(&options->net, "layers", "13-17-5", err);
   }
   if (status != VISE_OK) return status;
 
   if (options->train != NULL) {
-    status = load_all(options, setup, err);
+    status = load_all(options, setup, initial, err);
   } else if (options->net.widths[0] == 0 || options->net.widths[options->net.n_layers] == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--layers has auto sizes, which need --train");
   } else {
     status = make_up(options, setup, err);
   }
 
-  if (status == VISE_OK) status = resolve_widths(options, setup, err);
+  if (status == VISE_OK) status = check_classes(options, setup, err);
   return status == VISE_OK ? make_model(options, initial, setup, err) : status;
 }
 
 vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_model *initial = NULL;
   memset(setup, 0, sizeof *setup);
-  /* --resume restores all weights, so it needs no initial ones; their file may be gone. */
-  if (options->init != NULL && options->resume == NULL) {
-    vise_status status = vise_model_load(options->init, &initial, err);
-    if (status != VISE_OK) return status;
+  if (options->init != NULL) {
+    /* --resume restores all weights, so of this file it only wants how inputs are made; it may be gone. */
+    vise_error ignored = VISE_ERROR_INIT;
+    const bool resumes = options->resume != NULL;
+    vise_status status = vise_model_load(options->init, &initial, resumes ? &ignored : err);
+    if (status != VISE_OK && !resumes) return status;
   }
   vise_status status = make(options, setup, initial, err);
   vise_model_free(initial);
   return status;
+}
+
+vise_train_config vise_i_cli_trainer_config(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  vise_train_config config = options->training;
+  if (setup->preprocessor != NULL) config.scale = VISE_SCALE_NONE;
+  if (setup->keeps_target_scaling) config.scale_target = false;
+  return config;
 }
 
 void vise_i_cli_setup_free(vise_i_cli_setup *setup) {
@@ -236,5 +313,8 @@ void vise_i_cli_setup_free(vise_i_cli_setup *setup) {
   vise_dataset_free(setup->test);
   vise_dataset_free(setup->validation);
   vise_dataset_free(setup->train);
+  vise_preprocessor_free(setup->preprocessor);
+  for (size_t i = 0; i < setup->n_notes; i++) free(setup->notes[i]);
+  free(setup->notes);
   memset(setup, 0, sizeof *setup);
 }

@@ -7,14 +7,29 @@
 typedef struct vise_i_cli_setup {
   vise_dataset *train, *validation, *test; /* validation and test may be NULL */
   vise_model *model;
-  size_t n_classes; /* that the labels need; 0: they are not class labels */
-  bool made_up;     /* the rows are random numbers (check without --train) */
+  size_t n_classes;                         /* that the labels need; 0: they are not class labels */
+  vise_preprocessor *preprocessor;          /* of a table; else NULL */
+  vise_scale scale;                         /* that it scales by */
+  bool keeps_scaling, keeps_target_scaling; /* those of the model of --init */
+  char **notes;                             /* [n_notes]: what was found while the table was read */
+  size_t n_notes;
+  size_t n_left_out; /* rows of a table, before rows were held out */
+  bool made_up;      /* the rows are random numbers (check without --train) */
 } vise_i_cli_setup;
 
 /* Reads and splits the data, fills in "auto" sizes (options->net becomes what is used) and
    makes the initial model. *setup must be freed on failure too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup,
                                                    vise_error *err);
+/* The options for a trainer of these data: what a preprocessor scales is scaled. It owns nothing. */
+vise_train_config vise_i_cli_trainer_config(const vise_i_cli_options *options, const vise_i_cli_setup *setup);
+/* The part of making them that is about a table (training_table.c): preprocessor, datasets, n_classes, and in options the
+   loss that follows from the target. initial may be NULL. */
+VISE_WARN_UNUSED vise_status vise_i_cli_training_table(vise_i_cli_options *options, vise_i_cli_setup *setup,
+                                                       const vise_model *initial, vise_error *err);
+/* The preprocessor of a model, whose file is path; *out is NULL if it has none. */
+VISE_WARN_UNUSED vise_status vise_i_cli_preprocessor_of(const vise_model *model, const char *path,
+                                                        vise_preprocessor **out, vise_error *err);
 void vise_i_cli_setup_free(vise_i_cli_setup *setup);
 
 #endif

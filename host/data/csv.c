@@ -1,11 +1,11 @@
 /* CSV, streamed through libcsv: only the values are kept. Lines are counted here, since libcsv does not: with
    CSV_REPALL_NL it reports every line end outside quotes. */
 #include <csv.h>
-#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/array.h"
 #include "host/base/memory.h"
 #include "host/data/reader.h"
 
@@ -20,7 +20,6 @@ typedef struct rows {
 typedef struct reader {
   const char *name, *target;
   bool target_optional;
-  locale_t c_locale;
   vise_error *err;
   vise_status status; /* the first error; libcsv's callbacks cannot stop it */
 
@@ -133,7 +132,7 @@ static vise_status begin_columns(reader *r) {
   for (size_t c = 0; c < r->n_cols; c++, text += strlen(text) + 1) {
     texts[c] = text;
     /* "nan" is a bad value rather than a name: the row must not be lost silently. */
-    if (vise_i_number_parse(text, strlen(text), r->c_locale, &v) == VISE_I_NOT_A_NUMBER) header = true;
+    if (vise_i_number_parse(text, strlen(text), &v) == VISE_I_NOT_A_NUMBER) header = true;
   }
 
   r->names = texts;
@@ -150,7 +149,7 @@ static vise_status begin_columns(reader *r) {
   r->first_line = r->line;
   status = make_room(r);
   for (size_t c = 0; status == VISE_OK && c < r->n_cols; c++) {
-    const vise_i_number what = vise_i_number_parse(texts[c], strlen(texts[c]), r->c_locale, &v);
+    const vise_i_number what = vise_i_number_parse(texts[c], strlen(texts[c]), &v);
     r->column = c;
     if (what != VISE_I_NUMBER) status = fail_field(r, texts[c], strlen(texts[c]), what);
     if (status == VISE_OK) put(r, c, v);
@@ -184,7 +183,7 @@ static vise_status take_field(reader *r, const char *text, size_t n) {
   if (r->slots == NULL) return keep_text(r, text, n);
   if (r->column >= r->n_cols) return VISE_OK; /* counted; reported at the end of the row */
 
-  const vise_i_number what = vise_i_number_parse(text, n, r->c_locale, &v);
+  const vise_i_number what = vise_i_number_parse(text, n, &v);
   if (what != VISE_I_NUMBER) return fail_field(r, text, n, what);
   put(r, r->column, v);
   return VISE_OK;
@@ -299,8 +298,6 @@ vise_status vise_i_csv_read(vise_i_input *input, const char *target, bool target
   char *chunk = NULL;
   bool csv_live = false;
 
-  r.c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-  if (r.c_locale == (locale_t)0) VISE_TRY(vise_i_fail_memory(err, 4096, "the C locale"));
   VISE_TRY(vise_i_alloc(&chunk, CHUNK_BYTES, 1, "CSV buffer", err));
 
   csv_live = csv_init(&csv, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL | CSV_REPALL_NL) == 0;
@@ -312,7 +309,6 @@ vise_status vise_i_csv_read(vise_i_input *input, const char *target, bool target
 
 done:
   if (csv_live) csv_free(&csv);
-  if (r.c_locale != (locale_t)0) freelocale(r.c_locale);
   free(chunk);
   free(r.text);
   free(r.names);
@@ -339,7 +335,7 @@ void vise_i_table_to_integers(vise_i_table *table) {
   if (n == 0 || a->dtype != VISE_F64) return;
 
   for (size_t k = 0; k < n; k++) {
-    if (!(fabs(values[k]) <= 9007199254740992.0 && values[k] == nearbyint(values[k]))) return;
+    if (!(fabs(values[k]) <= VISE_I_EXACT_INTEGERS && values[k] == nearbyint(values[k]))) return;
   }
 
   for (size_t k = 0; k < n; k++) {

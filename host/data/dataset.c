@@ -15,6 +15,7 @@ static void free_parts(vise_i_storage *parts) {
   free(parts->row_weights);
   free(parts->name);
   free(parts->targets_name);
+  vise_transformed_free(parts->transformed);
 }
 
 /* Gives up a reference; true for the last one. Acquire-release: whoever frees must have seen all that others did. */

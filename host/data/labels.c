@@ -21,7 +21,7 @@ static const char *place(char buffer[PLACE_BYTES], const vise_dataset *ds, size_
 
 /* A valid label: an integer >= 0 that a double holds exactly. */
 static bool is_label(double v) {
-  return v >= 0 && v < 9007199254740992.0 && v == floor(v);
+  return v >= 0 && v < VISE_I_EXACT_INTEGERS && v == floor(v);
 }
 
 size_t vise_dataset_n_classes(const vise_dataset *ds) {

@@ -3,6 +3,8 @@
 #define VISE_I_READER_H
 
 #include "host/base/error.h"
+#include "host/base/number.h"
+#include "host/base/quote.h"
 #include "host/data/input.h"
 #include "vise/types.h"
 
@@ -71,13 +73,5 @@ typedef struct vise_i_columns {
 /* slots[c] = -1 for a feature column, else the place of column c among the targets. *n_targets 0: no targets. */
 VISE_WARN_UNUSED vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, bool target_optional,
                                              int32_t *slots, size_t *n_targets, vise_error *err);
-
-/* Decimal text to the nearest double, whatever the locale. text[n] must be 0. c_locale: a "C" locale_t. */
-typedef enum vise_i_number { VISE_I_NUMBER, VISE_I_NOT_A_NUMBER, VISE_I_NOT_FINITE } vise_i_number;
-vise_i_number vise_i_number_parse(const char *text, size_t n, void *c_locale, double *out);
-
-/* text[0..n) for use in a message: cut after about 40 bytes, control characters replaced. */
-enum { VISE_I_QUOTE_BYTES = 48 };
-const char *vise_i_quote(char buffer[VISE_I_QUOTE_BYTES], const char *text, size_t n);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "host/data/dataset.h"
 #include "host/data/reader.h"
+#include "vise/preprocessor.h"
 
 /* The values, shared by a dataset and the selections made from it. Immutable except for the count. */
 typedef struct vise_i_storage {
@@ -13,6 +14,7 @@ typedef struct vise_i_storage {
   char *name, *targets_name;      /* of the sources of features and targets */
   vise_i_table features, targets; /* targets.array.n_cols 0: no targets; memory NULL: borrowed */
   double *row_weights;            /* [features.array.n_rows] or NULL */
+  vise_transformed *transformed;  /* owns the arrays whose memory is NULL; or NULL */
   size_t targets_first_line;      /* of a CSV of targets, for messages; else 0 */
   bool is_idx;
 } vise_i_storage;

@@ -26,7 +26,7 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
     const vise_i_tensor *tensor = &model->net.tensors[t];
     float bound = bound_of(scheme, &model->net, tensor);
 
-    for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; ++i) {
+    for (size_t i = 0; i < vise_i_tensor_n(tensor); ++i) {
       float w = 0;
       if (bound > 0) {
         uint32_t counter[4] = {(uint32_t)i, (uint32_t)t, 0, VISE_I_STREAM_INIT}, words[4];

@@ -21,7 +21,7 @@ void vise_i_model_apply_mask(vise_model *model) {
 static vise_status check_mask(const vise_i_net *net, const uint8_t *mask, const char *from, vise_error *err) {
   for (size_t t = 0; t < net->n_tensors; ++t) {
     const vise_i_tensor *tensor = &net->tensors[t];
-    for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; ++i) {
+    for (size_t i = 0; i < vise_i_tensor_n(tensor); ++i) {
       uint8_t value = mask[tensor->offset + i];
       if (value > 1 || (tensor->is_bias && value != 1)) {
         return vise_i_fail(err, VISE_ERR_VALUE, "%s: tensor '%s', element %zu is %u, expected %s", from ? from : "mask",
@@ -78,7 +78,7 @@ static vise_status copy_tensor(const vise_i_st_file *file, const vise_i_tensor *
                        weight->name, weight->n_rows, weight->n_cols);
   }
 
-  memcpy(mask + weight->offset, found->data, weight->n_rows * weight->n_cols);
+  memcpy(mask + weight->offset, found->data, vise_i_tensor_n(weight));
   return VISE_OK;
 }
 

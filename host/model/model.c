@@ -50,6 +50,7 @@ void vise_model_free(vise_model *model) {
   free(model->mask);
   vise_i_scaler_free(&model->features);
   vise_i_scaler_free(&model->targets);
+  free(model->preprocessing);
   free(model);
 }
 
@@ -80,7 +81,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
 
   for (size_t t = 0; t < model->net.n_tensors; ++t) {
     const vise_i_tensor *place = &model->net.tensors[t];
-    for (size_t i = 0; i < place->n_rows * place->n_cols; ++i) {
+    for (size_t i = 0; i < vise_i_tensor_n(place); ++i) {
       double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
       VISE_TRY(check_fits(dtype, place, i, value, err));
       vise_i_param_set(dtype, copy->params, place->offset + i, value);
@@ -93,6 +94,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
                              err));
 
+  if (model->preprocessing) VISE_TRY(vise_i_copy_text(&copy->preprocessing, model->preprocessing, err));
   if (model->mask) {
     VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
     memcpy(copy->mask, model->mask, model->net.n_params);
@@ -147,7 +149,7 @@ static vise_status check_elements(const vise_model *model, size_t i, size_t n, v
   vise_status status = check_tensor(model, i, err);
   if (status != VISE_OK) return status;
   const vise_i_tensor *tensor = &model->net.tensors[i];
-  if (n == tensor->n_rows * tensor->n_cols) return VISE_OK;
+  if (n == vise_i_tensor_n(tensor)) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_SHAPE, "tensor '%s': %zu elements given, expected %zu x %zu", tensor->name, n,
                      tensor->n_rows, tensor->n_cols);
 }
@@ -201,6 +203,31 @@ vise_mse_reduction vise_model_mse_reduction(const vise_model *model) {
 
 double vise_model_label_smoothing(const vise_model *model) {
   return model ? model->label_smoothing : 0;
+}
+
+vise_status vise_model_set_preprocessing(vise_model *model, const char *json, vise_error *err) {
+  vise_status status = VISE_OK;
+  char *text = NULL;
+  VISE_ENTER(err, model);
+
+  if (json != NULL) {
+    json_error_t reason;
+    json_t *value = json_loads(json, JSON_REJECT_DUPLICATES, &reason);
+    if (!json_is_object(value)) {
+      status = vise_i_fail(err, VISE_ERR_FORMAT, "preprocessing: is not a JSON object: %s", reason.text);
+    }
+    json_decref(value);
+    if (status == VISE_OK) status = vise_i_copy_text(&text, json, err);
+    if (status != VISE_OK) return status;
+  }
+
+  free(model->preprocessing);
+  model->preprocessing = text;
+  return VISE_OK;
+}
+
+const char *vise_model_preprocessing(const vise_model *model) {
+  return model ? model->preprocessing : NULL;
 }
 
 const vise_i_net *vise_i_model_net(const vise_model *model) {

@@ -6,6 +6,9 @@
 #include "host/base/net.h"
 #include "vise/model.h"
 
+/* The metadata entry of a model's file that holds its description (model_meta.c). */
+#define VISE_I_MODEL_META_KEY "vise"
+
 const vise_i_net *vise_i_model_net(const vise_model *model);
 /* The flat parameters, float or double as vise_model_dtype says; owned by the model. */
 void *vise_i_model_params(vise_model *model);
@@ -16,10 +19,16 @@ static inline double vise_i_param_get(vise_dtype dtype, const void *params, size
   return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
 }
 
-/* A weight operation on bare flat parameters; mask (in and out, uint8_t [n_params]) may be NULL except for prune.
-   Used by the model's public call and by training. max_abs fills m = max|W| per layer, for frozen_m. */
-VISE_WARN_UNUSED vise_status vise_i_weight_op_apply(const vise_i_net *net, vise_dtype dtype, void *params,
-                                                    uint8_t *mask, const vise_weight_op *op,
+/* The flat parameters of a net, and their mask [net->n_params] or NULL. */
+typedef struct vise_i_weights {
+  const vise_i_net *net;
+  vise_dtype dtype;
+  void *params;
+  uint8_t *mask;
+} vise_i_weights;
+
+/* A weight operation; prune needs a mask. Used by the model's public call and by training. max_abs fills m = max|W| per layer, for frozen_m. */
+VISE_WARN_UNUSED vise_status vise_i_weight_op_apply(const vise_i_weights *weights, const vise_weight_op *op,
                                                     vise_weight_op_report *report, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_weight_op_validate(const vise_weight_op *op, size_t n_layers, vise_error *err);
 void vise_i_weight_op_max_abs(const vise_i_net *net, vise_dtype dtype, const void *params, double *m);

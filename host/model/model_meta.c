@@ -1,7 +1,8 @@
 /*
  * A model's description as JSON: {"format_version": 1, "vise_version": "0.1.0", "widths": [784, 128, 10],
  * "activation": "relu", "bias": true, "loss": "cross-entropy", "mse_reduction": "half_mean", "label_smoothing": 0.0,
- * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}}.
+ * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}},
+ * and for a model of tables "preprocessing": {...}, see docs/files.md.
  * It travels as one text in the metadata of a safetensors file, so that the tensors are those of the net alone.
  */
 #include <math.h>
@@ -61,6 +62,14 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
       vise_activation_name(model->net.activation), "bias", (int)model->net.bias, "loss", vise_loss_name(model->loss),
       "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
       "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
+
+  if (object && model->preprocessing) {
+    json_t *preprocessing = json_loads(model->preprocessing, JSON_REJECT_DUPLICATES, NULL);
+    if (json_object_set_new(object, "preprocessing", preprocessing) != 0) {
+      json_decref(object);
+      object = NULL;
+    }
+  }
 
   vise_status status =
       vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a model's description", out, NULL, err);
@@ -183,6 +192,14 @@ done:
   return status;
 }
 
+static vise_status parse_preprocessing(const json_t *object, const char *name, vise_model *model, vise_error *err) {
+  const json_t *value = json_object_get(object, "preprocessing");
+  if (value == NULL) return VISE_OK;
+  if (!json_is_object(value)) return bad("preprocessing", name, "an object", err);
+  return vise_i_json_text(value, JSON_COMPACT | JSON_REAL_PRECISION(17), "a preprocessor", &model->preprocessing, NULL,
+                          err);
+}
+
 vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype, size_t n_numbers,
                                     vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
@@ -213,6 +230,7 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
   VISE_TRY(parse_loss(object, name, model, err));
   VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));
   VISE_TRY(parse_scaler(object, "target_scaling", name, &model->targets, err));
+  VISE_TRY(parse_preprocessing(object, name, model, err));
 
   *out = model;
   model = NULL;

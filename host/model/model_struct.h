@@ -28,6 +28,7 @@ struct vise_model {
   vise_mse_reduction mse_reduction;
   double label_smoothing;
   vise_i_scaler features, targets;
+  char *preprocessing; /* JSON text; NULL: none */
 };
 
 /* Storing rounds to the type; vise_i_param_get reads. */
@@ -61,7 +62,6 @@ void vise_i_model_apply_mask(vise_model *model);
 
 /* Zeroes the floor(fraction*n + 0.5) smallest |w| of the chosen layers and clears their mask bytes; returns how many
    weights that is. All weights must be finite. chosen: [net->n_layers]. */
-size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8_t *mask, const bool *chosen,
-                    double fraction, vise_prune_scope scope);
+size_t vise_i_prune(const vise_i_weights *weights, const bool *chosen, double fraction, vise_prune_scope scope);
 
 #endif

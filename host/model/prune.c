@@ -44,8 +44,9 @@ static uint64_t select_key(vise_dtype dtype, const void *params, const span *spa
   return prefix;
 }
 
-static size_t prune_spans(vise_dtype dtype, void *params, uint8_t *mask, const span *spans, size_t n_spans,
-                          double fraction) {
+static size_t prune_spans(const vise_i_weights *weights, const span *spans, size_t n_spans, double fraction) {
+  const vise_dtype dtype = weights->dtype;
+  void *params = weights->params;
   size_t n = 0;
   for (size_t s = 0; s < n_spans; ++s) n += spans[s].n;
   size_t k = (size_t)floor(fraction * (double)n + 0.5);
@@ -61,33 +62,33 @@ static size_t prune_spans(vise_dtype dtype, void *params, uint8_t *mask, const s
       if (key > last || (key == last && n_ties == 0)) continue;
       if (key == last) --n_ties;
       vise_i_param_set(dtype, params, i, 0);
-      mask[i] = 0;
+      weights->mask[i] = 0;
     }
   }
 
   return k;
 }
 
-size_t vise_i_prune(const vise_i_net *net, vise_dtype dtype, void *params, uint8_t *mask, const bool *chosen,
-                    double fraction, vise_prune_scope scope) {
+size_t vise_i_prune(const vise_i_weights *weights, const bool *chosen, double fraction, vise_prune_scope scope) {
+  const vise_i_net *net = weights->net;
   span spans[VISE_MAX_LAYERS];
   size_t n_spans = 0, n_pruned = 0;
 
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (!chosen[l]) continue;
     const vise_i_tensor *weight = &net->tensors[vise_i_net_weight(net, l)];
-    spans[n_spans++] = (span){weight->offset, weight->n_rows * weight->n_cols};
+    spans[n_spans++] = (span){weight->offset, vise_i_tensor_n(weight)};
 
     if (scope == VISE_PRUNE_TENSOR) {
-      n_pruned += prune_spans(dtype, params, mask, &spans[n_spans - 1], 1, fraction);
+      n_pruned += prune_spans(weights, &spans[n_spans - 1], 1, fraction);
     } else if (scope == VISE_PRUNE_ROW) {
       for (size_t r = 0; r < weight->n_rows; ++r) {
         span row = {weight->offset + r * weight->n_cols, weight->n_cols};
-        n_pruned += prune_spans(dtype, params, mask, &row, 1, fraction);
+        n_pruned += prune_spans(weights, &row, 1, fraction);
       }
     }
   }
 
-  if (scope == VISE_PRUNE_GLOBAL) n_pruned = prune_spans(dtype, params, mask, spans, n_spans, fraction);
+  if (scope == VISE_PRUNE_GLOBAL) n_pruned = prune_spans(weights, spans, n_spans, fraction);
   return n_pruned;
 }

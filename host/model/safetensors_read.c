@@ -10,6 +10,7 @@
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/base/quote.h"
 #include "host/model/safetensors.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data are little-endian, and used as they are");
@@ -52,19 +53,14 @@ size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor) {
   return n;
 }
 
-/* A name from a file, for use in a message: cut, control characters replaced. */
+/* A name from a file, for use in a message. */
 typedef struct shown {
-  char text[64];
+  char text[VISE_I_QUOTE_BYTES];
 } shown;
 
 static shown show(const char *name) {
   shown out;
-  size_t n = 0;
-  for (; name[n] && n + 1 < sizeof out.text; ++n) {
-    unsigned char c = (unsigned char)name[n];
-    out.text[n] = c < 32 || c == 127 ? '?' : name[n];
-  }
-  out.text[n] = '\0';
+  vise_i_quote(out.text, name, strlen(name));
   return out;
 }
 

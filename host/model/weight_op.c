@@ -96,13 +96,9 @@ static const vise_i_tensor *weight_of(const vise_i_net *net, size_t layer) {
   return &net->tensors[vise_i_net_weight(net, layer)];
 }
 
-static size_t n_elements(const vise_i_tensor *tensor) {
-  return tensor->n_rows * tensor->n_cols;
-}
-
 static double max_abs(const vise_i_tensor *tensor, vise_dtype dtype, const void *params) {
   double m = 0;
-  for (size_t i = 0; i < n_elements(tensor); ++i) {
+  for (size_t i = 0; i < vise_i_tensor_n(tensor); ++i) {
     double magnitude = fabs(vise_i_param_get(dtype, params, tensor->offset + i));
     if (magnitude > m) m = magnitude;
   }
@@ -114,18 +110,19 @@ void vise_i_weight_op_max_abs(const vise_i_net *net, vise_dtype dtype, const voi
 }
 
 /* Frobenius norm over the chosen layers, scaled by their largest entry so that no square overflows. */
-static double norm_of(const vise_i_net *net, vise_dtype dtype, const void *params, const bool *chosen) {
+static double norm_of(const vise_i_weights *weights, const bool *chosen) {
+  const vise_i_net *net = weights->net;
   double largest = 0, sum = 0;
 
   for (size_t l = 0; l < net->n_layers; ++l) {
-    if (chosen[l]) largest = fmax(largest, max_abs(weight_of(net, l), dtype, params));
+    if (chosen[l]) largest = fmax(largest, max_abs(weight_of(net, l), weights->dtype, weights->params));
   }
   if (largest == 0) return 0;
 
   for (size_t l = 0; l < net->n_layers; ++l) {
     const vise_i_tensor *tensor = weight_of(net, l);
-    for (size_t i = 0; chosen[l] && i < n_elements(tensor); ++i) {
-      double scaled = vise_i_param_get(dtype, params, tensor->offset + i) / largest;
+    for (size_t i = 0; chosen[l] && i < vise_i_tensor_n(tensor); ++i) {
+      double scaled = vise_i_param_get(weights->dtype, weights->params, tensor->offset + i) / largest;
       sum += scaled * scaled;
     }
   }
@@ -133,12 +130,11 @@ static double norm_of(const vise_i_net *net, vise_dtype dtype, const void *param
   return largest * sqrt(sum);
 }
 
-static vise_status check_finite(const vise_i_net *net, vise_dtype dtype, const void *params, const bool *chosen,
-                                vise_error *err) {
-  for (size_t l = 0; l < net->n_layers; ++l) {
-    const vise_i_tensor *tensor = weight_of(net, l);
-    for (size_t i = 0; chosen[l] && i < n_elements(tensor); ++i) {
-      double w = vise_i_param_get(dtype, params, tensor->offset + i);
+static vise_status check_finite(const vise_i_weights *weights, const bool *chosen, vise_error *err) {
+  for (size_t l = 0; l < weights->net->n_layers; ++l) {
+    const vise_i_tensor *tensor = weight_of(weights->net, l);
+    for (size_t i = 0; chosen[l] && i < vise_i_tensor_n(tensor); ++i) {
+      const double w = vise_i_param_get(weights->dtype, weights->params, tensor->offset + i);
       if (!isfinite(w)) {
         return vise_i_fail(err, VISE_ERR_VALUE,
                            "tensor '%s', row %zu, column %zu: the weight is %g; a weight "
@@ -155,12 +151,14 @@ static double own_product(vise_dtype dtype, double t, double m) {
   return dtype == VISE_F64 ? t * m : (double)((float)t * (float)m);
 }
 
-static size_t apply_relative(const vise_i_tensor *tensor, vise_dtype dtype, void *params, const vise_weight_op *op) {
+static size_t apply_relative(const vise_i_weights *weights, const vise_i_tensor *tensor, const vise_weight_op *op) {
+  const vise_dtype dtype = weights->dtype;
+  void *params = weights->params;
   double m = op->frozen_m ? op->frozen_m[tensor->layer] : max_abs(tensor, dtype, params);
   double tau = own_product(dtype, op->t, m), written = op->literal ? op->t : tau;
   size_t n_reached = 0;
 
-  for (size_t i = tensor->offset; i < tensor->offset + n_elements(tensor); ++i) {
+  for (size_t i = tensor->offset; i < tensor->offset + vise_i_tensor_n(tensor); ++i) {
     double w = vise_i_param_get(dtype, params, i);
     bool reached = fabs(w) >= tau;
     n_reached += reached;
@@ -175,31 +173,30 @@ static size_t apply_relative(const vise_i_tensor *tensor, vise_dtype dtype, void
   return n_reached;
 }
 
-vise_status vise_i_weight_op_apply(const vise_i_net *net, vise_dtype dtype, void *params, uint8_t *mask,
-                                   const vise_weight_op *op, vise_weight_op_report *report, vise_error *err) {
+vise_status vise_i_weight_op_apply(const vise_i_weights *weights, const vise_weight_op *op,
+                                   vise_weight_op_report *report, vise_error *err) {
   vise_status status = VISE_OK;
+  const vise_i_net *net = weights->net;
   bool chosen[VISE_MAX_LAYERS];
   vise_weight_op_report made = {0};
 
   VISE_TRY(validate(op, net->n_layers, chosen, err));
-  VISE_TRY(check_finite(net, dtype, params, chosen, err));
-  if (op->kind == VISE_PRUNE && !mask) {
+  VISE_TRY(check_finite(weights, chosen, err));
+  if (op->kind == VISE_PRUNE && !weights->mask) {
     return vise_i_fail(err, VISE_ERR_INTERNAL, "prune: no mask to write to");
   }
 
-  if (report) made.norm_before = norm_of(net, dtype, params, chosen);
+  if (report) made.norm_before = norm_of(weights, chosen);
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (!chosen[l]) continue;
-    made.n_considered += n_elements(weight_of(net, l));
-    if (is_relative(op->kind)) made.n_reached += apply_relative(weight_of(net, l), dtype, params, op);
+    made.n_considered += vise_i_tensor_n(weight_of(net, l));
+    if (is_relative(op->kind)) made.n_reached += apply_relative(weights, weight_of(net, l), op);
   }
 
-  if (op->kind == VISE_PRUNE) {
-    made.n_reached = vise_i_prune(net, dtype, params, mask, chosen, op->fraction, op->scope);
-  }
+  if (op->kind == VISE_PRUNE) made.n_reached = vise_i_prune(weights, chosen, op->fraction, op->scope);
 
   if (report) {
-    made.norm_after = norm_of(net, dtype, params, chosen);
+    made.norm_after = norm_of(weights, chosen);
     *report = made;
   }
 
@@ -212,15 +209,17 @@ vise_status vise_model_apply_weight_op_sized(size_t report_bytes, vise_model *mo
   vise_status status = VISE_OK;
   vise_weight_op_report made = {0};
   uint8_t *mask = NULL;
+  vise_weight_op own = default_op();
   VISE_ENTER(err, model, op);
 
-  if (op->kind == VISE_PRUNE && !model->mask) {
+  VISE_TRY(vise_i_config_take(&own, sizeof own, op, "vise_weight_op", err));
+  if (own.kind == VISE_PRUNE && !model->mask) {
     VISE_TRY(vise_i_alloc(&mask, model->net.n_params, 1, "a mask", err));
     memset(mask, 1, model->net.n_params);
   }
 
-  VISE_TRY(vise_i_weight_op_apply(&model->net, model->dtype, model->params, mask ? mask : model->mask, op,
-                                  report ? &made : NULL, err));
+  const vise_i_weights weights = {&model->net, model->dtype, model->params, mask ? mask : model->mask};
+  VISE_TRY(vise_i_weight_op_apply(&weights, &own, report ? &made : NULL, err));
   vise_i_struct_give(report, report_bytes, &made, sizeof made);
   if (mask) {
     model->mask = mask;

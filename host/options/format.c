@@ -177,6 +177,32 @@ static void add_moment(vise_i_text *text, const reading *r) {
   }
 }
 
+/* In the largest unit that leaves a whole number. */
+static void add_seconds(vise_i_text *text, double seconds) {
+  const char *unit = "hms";
+  while (unit[1] != '\0' && fmod(seconds, vise_i_unit_seconds(*unit)) > 0) unit++;
+
+  const double n = seconds / vise_i_unit_seconds(*unit);
+  if (n < 1e15 && !(fmod(n, 1) > 0)) {
+    vise_i_text_add(text, "%.0f", n);
+  } else {
+    vise_i_text_add_real(text, n);
+  }
+  vise_i_text_add(text, "%c", *unit);
+}
+
+static void add_cadence(vise_i_text *text, const reading *r) {
+  if (count_at(r, 0) > 0) {
+    vise_i_text_add(text, "%llu", (unsigned long long)count_at(r, 0));
+  } else if (bool_at(r, 2)) {
+    vise_i_text_add(text, "epoch");
+  } else if (real_at(r, 1) > 0) {
+    add_seconds(text, real_at(r, 1));
+  } else {
+    vise_i_text_add(text, "%s", r->option->word);
+  }
+}
+
 static bool is_word(const reading *r) {
   if (r->option->word == NULL) return false;
   switch (r->option->type) {
@@ -237,6 +263,9 @@ static void add_value(vise_i_text *text, const reading *r) {
       break;
     case VISE_OPTION_MOMENT:
       add_moment(text, r);
+      break;
+    case VISE_OPTION_CADENCE:
+      add_cadence(text, r);
       break;
   }
 }

@@ -10,17 +10,15 @@ typedef struct ends {
   uint64_t cells, row_leaves, groups, units;
 } ends;
 
-static void place_sums(ends *at, uint64_t n_rows, uint64_t n_columns, uint32_t *cells, uint32_t *rows, uint32_t *groups,
-                       uint32_t *units) {
+static vise_k_places place_sums(ends *at, uint64_t n_rows, uint64_t n_columns) {
   const uint64_t leaves = vise_n_leaves((uint32_t)n_columns), n_groups = vise_n_groups((uint32_t)n_rows);
-  *cells = (uint32_t)at->cells;
-  *rows = (uint32_t)at->row_leaves;
-  *groups = (uint32_t)at->groups;
-  *units = (uint32_t)at->units;
+  const vise_k_places places = {(uint32_t)at->cells, (uint32_t)at->row_leaves, (uint32_t)at->groups,
+                                (uint32_t)at->units};
   at->cells += n_groups * leaves;
   at->row_leaves += n_rows * leaves;
   at->groups += n_groups;
   at->units += n_rows;
+  return places;
 }
 
 static uint64_t take(uint64_t *at, uint64_t n) {
@@ -46,12 +44,11 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->box = request->boxes[l];
 
     layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
-    place_sums(&at, layer->n_out, layer->n_in, &layer->weight_cells, &layer->weight_rows, &layer->weight_groups,
-               &layer->weight_units);
+    layer->weight_at = place_sums(&at, layer->n_out, layer->n_in);
 
     if (net->bias) {
       layer->bias = take(&at.params, layer->n_out);
-      place_sums(&at, 1, layer->n_out, &layer->bias_cells, &layer->bias_rows, &layer->bias_groups, &layer->bias_units);
+      layer->bias_at = place_sums(&at, 1, layer->n_out);
     }
 
     layer->out = take(&at.activations, rows * layer->ld_out);

@@ -22,8 +22,10 @@ static const struct {
     [VISE_I_PLAN_WEIGHT_SUMS] = {"sums of weights", sizeof(double)},
     [VISE_I_PLAN_NORM_SUMS] = {"norms of weights", sizeof(double)},
     [VISE_I_PLAN_GROUP_SUMS] = {"sums of groups", sizeof(double)},
+    [VISE_I_PLAN_WEIGHT_ROW_SUMS] = {"sums of rows of weights", sizeof(double)},
     [VISE_I_PLAN_UNIT_SUMS] = {"sums of units", sizeof(double)},
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
+    [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
 };
@@ -48,7 +50,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
 
   if (request->forward_only) return;
 
-  const bool by_units = vise_i_clips_units(rule), by_max = vise_i_clips_by_max(rule);
+  const bool by_units = vise_i_scales_units(rule), by_max = vise_i_clips_by_max(rule);
   const bool norm_by_units = vise_i_bounds_unit_norms(rule);
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
 
@@ -64,9 +66,10 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = (size_t)4 * step->n_cells;
   if (rule->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
   if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
-  if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = step->n_units;
+  if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = a[VISE_I_PLAN_UNIT_SCALES].n_elements = step->n_units;
   if (norm_by_units) a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements = step->n_units;
   if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
+  if (vise_i_weighs_units(rule)) a[VISE_I_PLAN_WEIGHT_ROW_SUMS].n_elements = step->n_row_leaves;
 }
 
 static void put(vise_i_plan_array *array, size_t guard_bytes, size_t *at) {
@@ -76,8 +79,8 @@ static void put(vise_i_plan_array *array, size_t guard_bytes, size_t *at) {
 }
 
 void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan) {
-  plan->guard_bytes = request->guard_bytes;
-  plan->n_bytes = request->guard_bytes;
+  plan->guard_bytes = request->hooks.guard_bytes;
+  plan->n_bytes = request->hooks.guard_bytes;
   count_elements(request, plan);
   for (size_t i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     vise_i_plan_array *array = &plan->arrays[i];
@@ -107,7 +110,8 @@ vise_status vise_i_plan_check_memory(const vise_i_plan *plan, size_t n_bytes, vi
     if (plan->arrays[i].n_bytes > plan->arrays[largest].n_bytes) largest = i;
   }
 
-  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS; /* bf16 ones are smaller */
+  const bool by_rows = largest == VISE_I_PLAN_ACTIVATIONS || largest == VISE_I_PLAN_INPUTS ||
+                       largest == VISE_I_PLAN_PARTS; /* those in bf16 are smaller */
   return vise_i_fail(err, VISE_ERR_MEMORY,
                      "the step needs %zu bytes of device memory, %zu more than the %zu there are; the largest part, "
                      "%zu bytes, are the %s of %s: use %s",

@@ -114,7 +114,7 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
 /* CTAs that some phase has work for (row blocks count as single rows), and one more to report if there is room. */
 static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *step) {
   uint64_t most = 1;
-  if (request->n_ctas > 0) return request->n_ctas;
+  if (request->hooks.n_ctas > 0) return request->hooks.n_ctas;
   step->row_block = 1;
   for (uint32_t p = 0; p < step->n_phases; p++) {
     const uint64_t n = vise_i_plan_n_tiles(step, &step->phases[p], request->max_rows);
@@ -166,8 +166,8 @@ static vise_status check_request(const vise_i_plan_request *request, vise_error 
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a device of %u multiprocessors, expected 1 to %d",
                        request->machine.n_sms, VISE_I_PLAN_MOST_CTAS);
   }
-  if (request->n_ctas > request->machine.n_sms) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%u CTAs on a device of %u multiprocessors", request->n_ctas,
+  if (request->hooks.n_ctas > request->machine.n_sms) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%u CTAs on a device of %u multiprocessors", request->hooks.n_ctas,
                        request->machine.n_sms);
   }
   return VISE_OK;
@@ -193,11 +193,11 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   step->activation = net->activation;
   step->has_pre = vise_i_activation_needs_z(net->activation);
   step->weight_sums_needed = rule->k2 != 0 || rule->k1 != 0 || rule->kF != 0;
-  step->sums_by_rows = vise_i_clips_units(rule);
+  step->sums_by_rows = vise_i_scales_units(rule);
 
   vise_i_plan_layout(request, &plan);
   step->sum_phase = step->sums_by_rows || step->n_groups > MOST_GROUPS_WITHOUT_PHASE;
-  vise_i_plan_tiles(request, request->n_ctas > 0 ? request->n_ctas : request->machine.n_sms, &plan);
+  vise_i_plan_tiles(request, request->hooks.n_ctas > 0 ? request->hooks.n_ctas : request->machine.n_sms, &plan);
 
   plan.narrow = step->layers[step->n_layers - 1].n_out <= VISE_K_NARROW;
   add_phases(&plan, request->forward_only ? VISE_K_FORWARD_ONLY : VISE_K_STEP, step);

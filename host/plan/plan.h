@@ -7,6 +7,7 @@
 
 #include "host/base/error.h"
 #include "host/base/net.h"
+#include "host/plan/hooks.h"
 #include "kernels/step_types.h"
 
 typedef struct vise_i_plan_machine {
@@ -27,10 +28,7 @@ typedef struct vise_i_plan_request {
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
   bool has_mask;
-  uint32_t n_ctas;    /* 0: chosen */
-  int tile;           /* a vise_k_tile for all products (gradients: at least 32), -1: chosen */
-  int parts;          /* gradients in parts: 1 always (where the batch has slices), 0 chosen, -1 never */
-  size_t guard_bytes; /* between and around the arrays, multiple of VISE_I_PLAN_ALIGN */
+  vise_i_hooks hooks;
 } vise_i_plan_request;
 
 enum {
@@ -58,8 +56,10 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_WEIGHT_SUMS,
   VISE_I_PLAN_NORM_SUMS,
   VISE_I_PLAN_GROUP_SUMS,
+  VISE_I_PLAN_WEIGHT_ROW_SUMS,
   VISE_I_PLAN_UNIT_SUMS,
   VISE_I_PLAN_UNIT_MAX,
+  VISE_I_PLAN_UNIT_SCALES,
   VISE_I_PLAN_NORM_UNIT_SUMS,
   VISE_I_PLAN_SLOTS,
   VISE_I_PLAN_N_ARRAYS

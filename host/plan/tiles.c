@@ -113,14 +113,15 @@ static void choose_gradient(const vise_i_plan_request *request, vise_k_variant v
                             vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const size_t n_slices = vise_i_plan_most_slices(request->max_rows);
-  const bool may = n_slices > 1 && n_slices * plan->n_params <= MOST_PARTS_FLOATS && request->parts >= 0;
+  const bool may = n_slices > 1 && n_slices * plan->n_params <= MOST_PARTS_FLOATS && request->hooks.gradient_parts >= 0;
+  const int forced = request->hooks.forced_tile - 1;
   double best_cost = N_ROUNDS_MOST;
 
   for (int t = VISE_K_TILE_32; t < VISE_K_N_TILES; t++) {
-    if (request->tile >= 0 && t != (request->tile < VISE_K_TILE_32 ? VISE_K_TILE_32 : request->tile)) continue;
+    if (forced >= 0 && t != (forced < VISE_K_TILE_32 ? VISE_K_TILE_32 : forced)) continue;
     for (int parts = 0; parts < (may ? 2 : 1); parts++) {
       uint8_t tiles[VISE_K_MAX_LAYERS];
-      if (may && request->parts > 0 && !parts) continue;
+      if (may && request->hooks.gradient_parts > 0 && !parts) continue;
 
       double cost = gradient_cost(request, variant, (vise_k_tile)t, parts, n_ctas, tiles);
       if (parts) cost += parts_cost(request, n_ctas);
@@ -129,7 +130,7 @@ static void choose_gradient(const vise_i_plan_request *request, vise_k_variant v
       best_cost = cost;
       step->gradient_parts = (uint8_t)parts;
       for (uint32_t l = 0; l < step->n_layers; l++) {
-        step->layers[l].gradient_tile = request->tile >= 0 ? (uint8_t)t : tiles[l];
+        step->layers[l].gradient_tile = forced >= 0 ? (uint8_t)t : tiles[l];
       }
     }
   }
@@ -156,18 +157,19 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
   vise_k_step *step = &plan->step;
   const vise_k_variant full = full_variant(request->precision);
   const uint64_t rows = request->max_rows;
+  const int forced = request->hooks.forced_tile - 1;
   bool small = full == VISE_K_LARGE_F32;
 
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     plan->forward_tile[l] = (uint8_t)choose(full, rows, layer->n_out, layer->n_in, n_ctas);
-    if (request->tile >= 0) plan->forward_tile[l] = (uint8_t)request->tile;
+    if (forced >= 0) plan->forward_tile[l] = (uint8_t)forced;
     if (plan->forward_tile[l] > VISE_K_TILE_32) small = false;
 
     if (l + 1 == step->n_layers) break;
     const vise_k_layer *above = &step->layers[l + 1];
     plan->delta_tile[l] = (uint8_t)choose(full, rows, layer->n_out, above->n_out, n_ctas);
-    if (request->tile >= 0) plan->delta_tile[l] = (uint8_t)request->tile;
+    if (forced >= 0) plan->delta_tile[l] = (uint8_t)forced;
     if (plan->delta_tile[l] > VISE_K_TILE_32 && !request->forward_only) small = false;
   }
 

@@ -48,13 +48,21 @@ static inline double vise_i_expected(vise_loss loss, double z) {
   return vise_i_loss_link(loss) == VISE_LINK_EXP ? exp(z) : z;
 }
 
-/* The class of a row: the first index of the largest output; a NaN is never the largest. */
+/* The first index of the largest output; a NaN is never the largest. */
 static inline size_t vise_i_argmax(const double *z, size_t n) {
   size_t best = 0;
   for (size_t k = 1; k < n; k++) {
     if (z[k] > z[best] || (isnan(z[best]) && !isnan(z[k]))) best = k;
   }
   return best;
+}
+
+/* The class that the outputs of a row say: of one output 1 if it is above 0; n, or 2 for one, if there is a NaN. */
+static inline size_t vise_i_class(const double *z, size_t n) {
+  for (size_t k = 0; k < n; k++) {
+    if (isnan(z[k])) return n == 1 ? 2 : n;
+  }
+  return n == 1 ? (size_t)(z[0] > 0) : vise_i_argmax(z, n);
 }
 
 #endif

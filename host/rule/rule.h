@@ -63,6 +63,11 @@ typedef struct vise_i_counters {
 
 /* ---- loss ---- */
 
+/* What divides by the weights of a batch: of rows that all have weight 0, loss and gradient are 0. */
+VISE_BOTH double vise_i_weight_divisor(double sum_weights) {
+  return sum_weights > 0 ? sum_weights : 1;
+}
+
 /* What the sum of weighted losses over rows and outputs is divided by. Without weights their sum is the number of rows;
    PyTorch's rule for weights puts their sum in its place. */
 VISE_BOTH double vise_i_loss_denominator(const vise_i_rule *rule, double sum_weights, double n_outputs) {
@@ -70,7 +75,8 @@ VISE_BOTH double vise_i_loss_denominator(const vise_i_rule *rule, double sum_wei
   const bool of_entries =
       by_option ? rule->mse_reduction == VISE_MSE_MEAN : vise_i_loss_mean(rule->loss) == VISE_MEAN_OF_ENTRIES;
   if (by_option && rule->mse_reduction == VISE_MSE_HALF_SUM) return 1;
-  return of_entries ? sum_weights * n_outputs : sum_weights;
+  const double divisor = vise_i_weight_divisor(sum_weights);
+  return of_entries ? divisor * n_outputs : divisor;
 }
 
 /* ---- penalties ---- */
@@ -115,12 +121,21 @@ VISE_BOTH vise_i_box vise_i_value_bounds(const vise_i_rule *rule, double clip_fa
   return bounds;
 }
 
-/* Whether gradients are scaled by units: rows of a weight; a bias is one unit. */
-VISE_BOTH bool vise_i_clips_units(const vise_i_rule *rule) {
+/* Gradients are scaled in two steps, each of which may be off: by units (rows of a weight; a bias is one unit), then by
+   tensors or all alike. */
+
+/* Whether units are scaled. */
+VISE_BOTH bool vise_i_scales_units(const vise_i_rule *rule) {
   return rule->clip_norm != 0 && rule->clip_norm_type == VISE_CLIP_UNIT;
 }
 
-/* Whether they are scaled by tensors, or all alike. */
+/* Whether that takes the norms of the units' weights at the start of the step. */
+VISE_BOTH bool vise_i_weighs_units(const vise_i_rule *rule) {
+  (void)rule;
+  return false;
+}
+
+/* Whether tensors are scaled, each by itself or all alike. */
 VISE_BOTH bool vise_i_clips_tensors(const vise_i_rule *rule) {
   return rule->clip_norm != 0 && rule->clip_norm_type != VISE_CLIP_UNIT;
 }
@@ -138,6 +153,20 @@ VISE_BOTH double vise_i_clip_scale(const vise_i_rule *rule, double clip_factor, 
     return scale > 1 ? 1 : scale;
   }
   return norm <= most ? 1 : most / norm;
+}
+
+/* Norms of a unit: of its gradient after the value clip, and of its weights. */
+typedef struct vise_i_unit_norms {
+  double gradient; /* 2-norm */
+  double largest;  /* magnitude of the gradient, where vise_i_clips_by_max */
+  double weight;   /* 2-norm, where vise_i_weighs_units */
+} vise_i_unit_norms;
+
+/* What the gradient of a unit is multiplied by. */
+VISE_BOTH double vise_i_unit_scale(const vise_i_rule *rule, double clip_factor, bool is_bias,
+                                   const vise_i_unit_norms *norms) {
+  (void)is_bias;
+  return vise_i_clip_scale(rule, clip_factor, vise_i_clips_by_max(rule) ? norms->largest : norms->gradient);
 }
 
 /* ---- skips and counters ---- */

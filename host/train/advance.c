@@ -106,7 +106,8 @@ vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, 
     op.frozen_m = t->state.has_frozen_m ? t->state.frozen_m : m;
   }
 
-  VISE_TRY(vise_i_weight_op_apply(t->net, t->ops->dtype, params, mask, &op, NULL, err));
+  const vise_i_weights weights = {t->net, t->ops->dtype, params, mask};
+  VISE_TRY(vise_i_weight_op_apply(&weights, &op, NULL, err));
   if (freezes && !t->state.has_frozen_m) {
     memcpy(t->state.frozen_m, m, t->net->n_layers * sizeof(double));
     t->state.has_frozen_m = true;
@@ -158,8 +159,8 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t
 
   for (size_t i = 0; i < n; i++) t->hyper[i] = vise_i_trainer_hyper_ahead(t, i);
   memset(t->stats, 0, n * sizeof(*t->stats));
-  status =
-      t->ops->run(t->backend, (size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats, &done_steps, err);
+  const vise_i_steps steps = {(size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats};
+  status = t->ops->run(t->backend, &steps, &done_steps, err);
 
   for (size_t i = 0; i < done_steps; i++) {
     t->stats[i].step = s->step + 1;

@@ -171,6 +171,43 @@ static size_t count_names(const char *header) {
   return n;
 }
 
+/* text as a field. */
+static vise_status write_field(vise_i_writer *writer, const char *text, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (text == NULL) return VISE_OK;
+  if (strpbrk(text, ",\"\r\n") == NULL) return vise_i_writer_write(writer, text, strlen(text), err);
+
+  VISE_TRY(vise_i_writer_write(writer, "\"", 1, err));
+  for (size_t n; *text != '\0'; text += n) { /* up to and with a quote, which is written twice */
+    n = strcspn(text, "\"");
+    if (text[n] == '"') n++;
+    VISE_TRY(vise_i_writer_write(writer, text, n, err));
+    if (text[n - 1] == '"') VISE_TRY(vise_i_writer_write(writer, "\"", 1, err));
+  }
+  VISE_TRY(vise_i_writer_write(writer, "\"", 1, err));
+done:
+  return status;
+}
+
+vise_status vise_texts_save(const char *path, const char *const *texts, size_t n_rows, const char *header,
+                            vise_error *err) {
+  vise_i_writer writer;
+  VISE_ENTER(err, path, texts);
+  vise_status status = vise_i_writer_begin(&writer, path, err);
+  if (status != VISE_OK) return status;
+
+  for (size_t i = 0; i <= n_rows; i++) { /* the header comes first */
+    if (i == 0 && header == NULL) continue;
+    VISE_TRY(write_field(&writer, i == 0 ? header : texts[i - 1], err));
+    VISE_TRY(vise_i_writer_write(&writer, "\n", 1, err));
+  }
+  return vise_i_writer_commit(&writer, err);
+
+done:
+  vise_i_writer_abandon(&writer);
+  return status;
+}
+
 vise_status vise_array_save(const char *path, const vise_array *array, const char *header, vise_error *err) {
   vise_i_writer writer;
   VISE_ENTER(err, path, array);

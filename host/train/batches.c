@@ -47,7 +47,9 @@ static vise_status take_step(vise_trainer *t, const own_batch *batch, vise_step_
   if (view.n_rows > t->spec.max_batch) VISE_TRY(vise_i_trainer_rebuild(t, view.n_rows, t->spec.use_mask, err));
 
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
-  status = t->ops->step(t->backend, &view.data, batch->delta, batch->loss, &hyper, made, err);
+  const vise_i_batch rows = {
+      .data = &view.data, .n = view.data.x.n_rows, .delta = batch->delta, .external_loss = batch->loss};
+  status = t->ops->step(t->backend, &rows, &hyper, made, err);
   if (status == VISE_OK || status == VISE_ERR_NONFINITE) {
     made->step = t->state.step + 1;
     made->epoch = 0;
@@ -109,7 +111,8 @@ vise_status vise_trainer_forward(vise_trainer *trainer, const vise_array *x, dou
 
   const own_batch batch = {.x = x};
   VISE_TRY(view_of(trainer, &batch, &dataset, &view, err));
-  status = trainer->ops->forward(trainer->backend, &view.data, NULL, view.n_rows, out, err);
+  const vise_i_batch rows = {.data = &view.data, .n = view.n_rows};
+  status = trainer->ops->forward(trainer->backend, &rows, out, err);
 
 done:
   vise_dataset_free(dataset);

@@ -88,7 +88,7 @@ static void move_off_kinks(const vise_i_net *net, uint64_t seed, double *params)
   for (size_t k = 0; k < net->n_tensors; k++) {
     const vise_i_tensor *t = &net->tensors[k];
     double size = 0.1 / sqrt((double)net->widths[t->layer]);
-    for (size_t i = 0; i < t->n_rows * t->n_cols; i++) {
+    for (size_t i = 0; i < vise_i_tensor_n(t); i++) {
       uint32_t counter[4] = {(uint32_t)i, (uint32_t)k, 1u + ((uint32_t)((uint64_t)i >> 32) << 1), VISE_I_STREAM_CHECK};
       uint32_t draw[4];
       vise_i_philox(seed, counter, draw);
@@ -103,7 +103,8 @@ static vise_status gradient_at(const vise_i_backend_ops *ops, const vise_i_step_
   vise_i_backend *backend = NULL;
   VISE_TRY(ops->create(spec, &backend, err));
   VISE_TRY(ops->set_state(backend, VISE_I_PARAMS, parts->params, err));
-  VISE_TRY(ops->full_gradient(backend, &parts->view.data, parts->rows, parts->n_rows, out, NULL, NULL, err));
+  const vise_i_batch batch = {.data = &parts->view.data, .rows = parts->rows, .n = parts->n_rows};
+  VISE_TRY(ops->full_gradient(backend, &batch, out, NULL, NULL, err));
 done:
   if (backend != NULL) ops->destroy(backend);
   return status;

@@ -37,7 +37,7 @@ static void verify_box(const vise_i_step_spec *spec, double factor, const vise_m
     if ((t->is_bias && !spec->rule.clamp_bias) || (isinf(lo) && isinf(hi))) continue;
 
     run->has_box = true;
-    for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
+    for (size_t i = t->offset; i < t->offset + vise_i_tensor_n(t); i++) {
       raise_to(&run->box, beyond(weight(model, i), hi, 1.0));
       raise_to(&run->box, beyond(weight(model, i), lo, -1.0));
     }
@@ -51,7 +51,7 @@ static void verify_max_norm(const vise_i_step_spec *spec, const vise_model *mode
   for (size_t k = 0; k < spec->net->n_tensors; k++) {
     const vise_i_tensor *t = &spec->net->tensors[k];
     bool by_row = spec->rule.max_norm_scope == VISE_MAX_NORM_UNIT;
-    size_t n_units = by_row ? t->n_rows : 1, n = t->n_rows * t->n_cols / n_units;
+    size_t n_units = by_row ? t->n_rows : 1, n = vise_i_tensor_n(t) / n_units;
     if (t->is_bias) continue;
 
     for (size_t u = 0; u < n_units; u++) {
@@ -155,7 +155,7 @@ double vise_i_check_weight_difference(const vise_i_net *net, const double *start
     const vise_i_tensor *t = &net->tensors[k];
     double difference = 0.0, way = 0.0, size = 0.0;
 
-    for (size_t i = t->offset; i < t->offset + t->n_rows * t->n_cols; i++) {
+    for (size_t i = t->offset; i < t->offset + vise_i_tensor_n(t); i++) {
       double d = params[i] - reference[i], moved = reference[i] - start[i];
       difference += d * d;
       way += moved * moved;

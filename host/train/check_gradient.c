@@ -20,8 +20,8 @@ static vise_status value_at(const vise_i_check_point *point, vise_i_check_part p
   vise_status status = point->ops->set_state(point->backend, VISE_I_PARAMS, point->params, err);
   if (status != VISE_OK) return status;
 
-  status = point->ops->full_gradient(point->backend, point->data, point->rows, point->n_rows, point->scratch, &loss,
-                                     &penalty, err);
+  const vise_i_batch batch = {.data = point->data, .rows = point->rows, .n = point->n_rows};
+  status = point->ops->full_gradient(point->backend, &batch, point->scratch, &loss, &penalty, err);
   if (status != VISE_OK) return status;
 
   *out = part == VISE_I_CHECK_PENALTY ? penalty : loss;
@@ -122,7 +122,7 @@ static size_t choose_entry(const vise_i_check_point *point, size_t tensor, size_
 vise_status vise_i_check_tensor(const vise_i_check_point *point, vise_i_check_part part, size_t tensor,
                                 const double *analytic, vise_i_gradient_verdict *verdict, vise_error *err) {
   const vise_i_tensor *t = &point->net->tensors[tensor];
-  size_t n = t->n_rows * t->n_cols, largest = 0;
+  size_t n = vise_i_tensor_n(t), largest = 0;
   size_t n_chosen = n < point->max_entries ? n : point->max_entries;
   vise_i_gradient_verdict found = {.passed = true};
   double value = 0.0;

@@ -101,8 +101,9 @@ static vise_status fit_features(const vise_train_config *config, const vise_mode
   return VISE_OK;
 }
 
-static vise_status fit_targets(const vise_train_config *config, const vise_dataset *train, vise_i_scales *scales,
-                               vise_error *err) {
+static vise_status fit_targets(const vise_train_config *config, const vise_model *model, const vise_dataset *train,
+                               vise_i_scales *scales, vise_error *err) {
+  if (!config->scale_target && vise_i_loss_is_regression(config->loss)) return read_targets(model, scales, err);
   if (!config->scale_target || train == NULL) return VISE_OK;
   const size_t n_targets = vise_dataset_n_targets(train);
   if (n_targets == 0) {
@@ -120,7 +121,7 @@ vise_status vise_i_scales_fit(const vise_train_config *config, const vise_model 
   vise_status status;
   vise_i_scales made = {.x_kind = VISE_SCALE_NONE, .y_kind = VISE_SCALE_NONE};
   VISE_TRY(fit_features(config, model, train, &made, err));
-  VISE_TRY(fit_targets(config, train, &made, err));
+  VISE_TRY(fit_targets(config, model, train, &made, err));
   *scales = made;
   memset(&made, 0, sizeof(made));
 done:

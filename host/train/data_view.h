@@ -4,7 +4,7 @@
  *   vise_i_scales scales = {0};
  *   VISE_TRY(vise_i_scales_of_model(model, &scales, err));
  *   VISE_TRY(vise_i_view_make(dataset, net, loss, true, &scales, &view, err));
- *   ops->forward(backend, &view.data, view.rows, view.n_rows, out, err);
+ *   ops->forward(backend, &(vise_i_batch){.data = &view.data, .rows = view.rows, .n = view.n_rows}, out, err);
  *   vise_i_scales_free(&scales);
  *
  * A view owns nothing: it borrows the dataset and the scales.
@@ -27,7 +27,8 @@ typedef struct vise_i_scales {
 /* The scaling stored in a model. */
 VISE_WARN_UNUSED vise_status vise_i_scales_of_model(const vise_model *model, vise_i_scales *scales, vise_error *err);
 /* The scaling that config asks for, fitted on train where needed. `auto` keeps a scaling that the model already has;
-   else it is unit for IDX bytes and none otherwise. train may be NULL (then standard is refused). Writes nothing to the
+   else it is unit for IDX bytes and none otherwise. Without
+   scale_target a regression keeps the scaling of targets that the model has. train may be NULL (then standard is refused). Writes nothing to the
    model. VISE_ERR_USAGE: unit for data that are not bytes. */
 VISE_WARN_UNUSED vise_status vise_i_scales_fit(const vise_train_config *config, const vise_model *model,
                                                const vise_dataset *train, vise_i_scales *scales, vise_error *err);

@@ -16,7 +16,7 @@ static vise_eval_config default_config(void) {
 VISE_I_DEFINE_INIT(vise_eval_config, device, default_config)
 
 void vise_i_inference_close(vise_i_inference *inference) {
-  if (inference->backend != NULL) inference->ops->destroy(inference->backend);
+  if (inference->backend != NULL) inference->backend->ops->destroy(inference->backend);
   vise_i_scales_free(&inference->scales);
   vise_model_free(inference->model);
   *inference = (vise_i_inference){0};
@@ -34,21 +34,22 @@ done:
 }
 
 vise_i_pass vise_i_inference_pass(const vise_i_inference *inference) {
-  return (vise_i_pass){inference->ops, inference->backend, &inference->view, inference->chunk};
+  return (vise_i_pass){inference->backend, &inference->view, inference->chunk};
 }
 
 vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *dataset, const vise_eval_config *given,
                                   bool need_targets, vise_i_inference *out, vise_error *err) {
   vise_status status = VISE_OK;
+  const vise_i_backend_ops *ops = NULL;
   vise_i_inference it = {0};
   vise_i_step_spec spec;
   vise_eval_config config;
 
   VISE_TRY(take_config(given, &config, err));
-  VISE_TRY(vise_i_resolve_backend(config.backend, VISE_STEP_AUTO, config.precision, vise_i_model_net(model), &it.ops,
-                                  NULL, err));
+  VISE_TRY(vise_i_resolve_backend(config.backend, VISE_STEP_AUTO, config.precision, vise_i_model_net(model), &ops, NULL,
+                                  err));
   /* A copy in the backend's type, so that any model can be used on any backend. */
-  VISE_TRY(vise_model_clone(model, it.ops->dtype, &it.model, err));
+  VISE_TRY(vise_model_clone(model, ops->dtype, &it.model, err));
   VISE_TRY(vise_i_scales_of_model(model, &it.scales, err));
 
   const vise_i_net *net = vise_i_model_net(it.model);
@@ -60,8 +61,8 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   vise_i_resolve_forward_spec(it.model, net, it.chunk, config.n_threads, &spec);
   spec.device = config.device;
   spec.precision = config.precision;
-  VISE_TRY(it.ops->create(&spec, &it.backend, err));
-  VISE_TRY(it.ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
+  VISE_TRY(ops->create(&spec, &it.backend, err));
+  VISE_TRY(ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
 
   /* The view borrows the arrays of the scales, which do not move. */
   *out = it;

@@ -7,7 +7,6 @@
 #include "vise/evaluate.h"
 
 typedef struct vise_i_inference {
-  const vise_i_backend_ops *ops;
   vise_i_backend *backend; /* holds the model's weights */
   vise_model *model;       /* a copy in the backend's type */
   vise_i_scales scales;

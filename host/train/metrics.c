@@ -81,13 +81,13 @@ static double target(const vise_i_data *data, size_t r, size_t k) {
   return vise_i_array_get(&data->y, r, 0) == (double)k ? 1 : 0;
 }
 
-/* The label is the largest output; with several columns of labels every one must be right. */
+/* The label is the largest output; with several columns of labels every one must be right. A NaN is never right. */
 static bool is_correct(const vise_i_metrics_spec *spec, const vise_i_data *data, size_t r, const double *z) {
   const size_t n = spec->n_outputs;
-  if (n == 1) return (z[0] > 0) == (vise_i_array_get(&data->y, r, 0) > 0);
-  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)vise_i_argmax(z, n);
+  if (n == 1) return vise_i_class(z, n) == (size_t)(vise_i_array_get(&data->y, r, 0) > 0);
+  if (data->y_is_class) return vise_i_array_get(&data->y, r, 0) == (double)vise_i_class(z, n);
   for (size_t k = 0; k < n; k++) {
-    if ((z[k] > 0) != (vise_i_array_get(&data->y, r, k) > 0)) return false;
+    if (isnan(z[k]) || (z[k] > 0) != (vise_i_array_get(&data->y, r, k) > 0)) return false;
   }
   return true;
 }
@@ -197,7 +197,8 @@ vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
   for (size_t first = 0; first < view->n_rows; first += chunk) {
     const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
     for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
-    VISE_TRY(pass->ops->forward(pass->backend, &view->data, rows, n, outputs, err));
+    const vise_i_batch batch = {.data = &view->data, .rows = rows, .n = n};
+    VISE_TRY(pass->backend->ops->forward(pass->backend, &batch, outputs, err));
     take(user, first, n, outputs);
   }
 

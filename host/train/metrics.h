@@ -36,7 +36,6 @@ void vise_i_metrics_free(vise_i_metrics_sums *sums);
 
 /* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
 typedef struct vise_i_pass {
-  const vise_i_backend_ops *ops;
   vise_i_backend *backend;
   const vise_i_view *view;
   size_t chunk;

@@ -66,8 +66,8 @@ static void softmax(const double *z, size_t n, double *out) {
 }
 
 static double class_of(const double *z, size_t n) {
-  if (n == 1) return z[0] > 0.0 ? 1.0 : 0.0;
-  return (double)vise_i_argmax(z, n);
+  const size_t k = vise_i_class(z, n);
+  return k < (n == 1 ? 2 : n) ? (double)k : NAN;
 }
 
 /* Turns one row of raw outputs z[n] into what was asked for. */

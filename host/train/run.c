@@ -1,11 +1,11 @@
-/* The loop of a run: steps, ends of epochs, events, checkpoints, interruption. */
+/* The loop of a run: steps, ends of epochs, checkpoints, interruption. */
 #include "host/train/run.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "host/base/file.h"
 #include "host/base/struct.h"
-#include "host/train/schedule.h"
 #include "host/train/stopping.h"
 
 /* The backend gets steps for about this long at a time; in between, the caller is asked and told. */
@@ -14,6 +14,17 @@
 
 _Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
                "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
+
+static vise_status check_checkpoints(const vise_run_config *config, vise_error *err) {
+  if (!(config->checkpoint_seconds >= 0) || isinf(config->checkpoint_seconds)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_seconds` %g: expected a finite number of at least 0",
+                       config->checkpoint_seconds);
+  }
+  if (config->checkpoint_every > 0 && config->checkpoint_each_epoch) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_every` and `checkpoint_each_epoch` contradict each other");
+  }
+  return VISE_OK;
+}
 
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
@@ -30,7 +41,7 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
-  return VISE_OK;
+  return check_checkpoints(config, err);
 }
 
 static vise_status open_run(vise_i_run *run, vise_error *err) {
@@ -42,138 +53,26 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
     VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
     run->resumed_from_step = run->trainer->state.step;
   } else {
-    VISE_TRY(vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, err));
+    VISE_TRY(
+        vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, &run->notes, err));
   }
   run->saves = true;
+  run->skips_seen = run->trainer->state.n_skipped;
+  run->checked_step = run->trainer->state.step;
 
 done:
   return status;
-}
-
-void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
-  if (run->config.progress == NULL) return;
-
-  const vise_trainer *t = run->trainer;
-  const double now = vise_i_now();
-  const vise_i_epoch_sums *sums = epoch_ended ? &t->state.last : &t->state.current;
-  vise_progress progress = {
-      .step = t->state.step,
-      .epoch = epoch_ended ? t->state.epoch : t->state.epoch + 1,
-      .planned_steps = vise_i_planned_steps(&t->config, t->steps_per_epoch),
-      .steps_per_epoch = t->steps_per_epoch,
-      .epoch_ended = epoch_ended,
-      .train = vise_i_epoch_metrics(t, sums),
-      .validation = run->validation,
-      .test = run->test,
-      .seconds = now - run->start,
-      .last = &t->last_stats,
-  };
-
-  progress.train_loss = progress.train.loss;
-  run->last_progress = now;
-  run->config.progress(run->config.user, &progress);
-}
-
-/* ---- events ----------------------------------------------------------------------------------------------------- */
-
-/* An event being made; a failure to add to it stays. */
-typedef struct event {
-  json_t *object;
-  bool failed;
-} event;
-
-static event make_event(const char *name) {
-  event e = {.object = json_object()};
-  e.failed = json_object_set_new(e.object, "event", json_string(name)) != 0;
-  return e;
-}
-
-static void set(event *e, const char *key, json_t *value) {
-  if (json_object_set_new(e->object, key, value) != 0) e->failed = true;
-}
-
-static void set_count(event *e, const char *key, uint64_t value) {
-  set(e, key, json_integer((json_int_t)value));
-}
-
-static void set_number(event *e, const char *key, double value) {
-  set(e, key, vise_i_jsonl_number(value));
-}
-
-static vise_status append(vise_i_run *run, event *e, vise_error *err) {
-  if (e->failed) {
-    json_decref(e->object);
-    e->object = NULL; /* append says that memory is exhausted */
-  }
-  return vise_i_jsonl_append(&run->out.metrics, e->object, err);
-}
-
-static vise_status log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
-  event e = make_event("step");
-
-  set_count(&e, "step", s->step);
-  set_count(&e, "epoch", s->epoch);
-  set_number(&e, "loss", s->loss);
-  set_number(&e, "penalty", s->penalty);
-  set_number(&e, "lr", s->lr);
-  set_number(&e, "grad_norm", s->grad_norm);
-  set_number(&e, "grad_norm_clipped", s->grad_norm_clipped);
-  set_count(&e, "clipped_values", s->n_clipped_values);
-  set_count(&e, "at_bound", s->n_at_lo + s->n_at_hi);
-  set(&e, "skipped", json_boolean(s->skipped));
-
-  return append(run, &e, err);
-}
-
-static void set_metrics(event *e, const char *prefix, const vise_metrics *metrics, bool classifies) {
-  char key[32];
-  snprintf(key, sizeof(key), "%s_loss", prefix);
-  set_number(e, key, metrics->loss);
-  if (!classifies) return;
-  snprintf(key, sizeof(key), "%s_accuracy", prefix);
-  set_number(e, key, metrics->accuracy);
-}
-
-static vise_status log_epoch(vise_i_run *run, vise_error *err) {
-  const vise_trainer *t = run->trainer;
-  const bool classifies = vise_i_loss_classifies(t->config.loss);
-  const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
-
-  event e = make_event("epoch");
-  set_count(&e, "step", t->state.step);
-  set_count(&e, "epoch", t->state.epoch);
-  set_metrics(&e, "train", &train, classifies);
-  if (t->has_validation) set_metrics(&e, "val", &run->validation, classifies);
-  if (t->has_test) set_metrics(&e, "test", &run->test, classifies);
-  set_number(&e, "seconds", vise_i_now() - run->start);
-
-  return append(run, &e, err);
 }
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
-
-vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
-  vise_status status = VISE_OK;
-  vise_trainer *t = run->trainer;
-  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
-
-  const vise_i_pass validation = {t->ops, t->backend, &t->validation, 0}, test = {t->ops, t->backend, &t->test, 0};
-
-  if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
-  if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));
-  run->evaluated = true;
-  run->evaluated_step = t->state.step;
-
-done:
-  return status;
-}
 
 static vise_status end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
-  if (run->saves) VISE_TRY(log_epoch(run, err));
+  if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
   vise_i_run_report(run, true);
+  VISE_TRY(vise_i_run_check_epoch(run, err));
 done:
   return status;
 }
@@ -221,7 +120,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   for (size_t i = 0; i < n_done; i++) {
     if (stats[i].skipped) note_first_skip(run, &stats[i]);
     if (!run->saves || every == 0 || stats[i].step % every != 0) continue;
-    const vise_status logged = log_step(run, &stats[i], err);
+    const vise_status logged = vise_i_run_log_step(run, &stats[i], err);
     if (logged != VISE_OK) return logged;
   }
 
@@ -230,9 +129,32 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
 }
 
 static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
-  const uint64_t every = run->config.checkpoint_every;
-  if (!run->saves) return false;
-  return every == 0 ? epoch_ended : run->trainer->state.step % every == 0;
+  const vise_run_config *config = &run->config;
+  if (config->checkpoint_every > 0) return run->trainer->state.step % config->checkpoint_every == 0;
+  if (config->checkpoint_each_epoch) return epoch_ended;
+  return config->checkpoint_seconds > 0 && vise_i_now() - run->last_checkpoint >= config->checkpoint_seconds;
+}
+
+/* What a run that saves does between steps. */
+static vise_status save_on_the_way(vise_i_run *run, bool epoch_ended, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_jsonl_flush_old(&run->out.metrics, err));
+  if (!checkpoint_is_due(run, epoch_ended)) goto done;
+
+  VISE_TRY(vise_i_run_check_weights(run, err));
+  VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, err));
+  run->last_checkpoint = vise_i_now();
+
+done:
+  return status;
+}
+
+/* Why a run with this error ends. */
+static vise_stop_reason failure_reason(vise_i_run *run, vise_status status, vise_error *err) {
+  if (status != VISE_ERR_NONFINITE) return VISE_STOP_ERROR;
+  if (run->has_bad_numbers || run->trainer->config.nonfinite == VISE_NONFINITE_HALT) return VISE_STOP_HALT;
+  vise_i_run_explain_skips(run, err);
+  return VISE_STOP_SKIPS;
 }
 
 /* Steps until there is a reason to stop. */
@@ -253,16 +175,12 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
 
-    if (checkpoint_is_due(run, ended)) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, t, err));
+    if (run->saves) VISE_TRY(save_on_the_way(run, ended, err));
     if (!ended && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, false);
   }
 
 done:
-  if (status == VISE_ERR_NONFINITE) {
-    *reason = t->config.nonfinite == VISE_NONFINITE_HALT ? VISE_STOP_HALT : VISE_STOP_SKIPS;
-  } else if (status != VISE_OK) {
-    *reason = VISE_STOP_ERROR;
-  }
+  if (status != VISE_OK) *reason = failure_reason(run, status, err);
   return status;
 }
 
@@ -279,7 +197,7 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
                     .out = VISE_I_OUT_DIR_INIT};
 
   VISE_ENTER_TRAINER(err, trainer);
-  run.last_progress = run.start;
+  run.last_progress = run.last_checkpoint = run.start;
   vise_run_config_init(&run.config);
   if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
   VISE_TRY(check_config(trainer, &run.config, err));

@@ -30,7 +30,7 @@ void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64
 
   for (size_t k = 0; k < trainer->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &trainer->net->tensors[k];
-    const size_t n = tensor->n_rows * tensor->n_cols;
+    const size_t n = vise_i_tensor_n(tensor);
     double lo, hi;
     box_of(trainer, tensor, factor, &lo, &hi);
     if (isinf(lo) && isinf(hi)) continue;
@@ -62,12 +62,12 @@ static void project(const vise_trainer *t, double *v) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
     double lo, hi, *w = v + tensor->offset;
     box_of(t, tensor, factor, &lo, &hi);
-    for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
+    for (size_t i = 0; i < vise_i_tensor_n(tensor); i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
 
     if (!(t->spec.rule.max_norm > 0) || tensor->is_bias) continue;
     const bool by_row = t->spec.rule.max_norm_scope == VISE_MAX_NORM_UNIT;
     const size_t n_groups = by_row ? tensor->n_rows : 1;
-    const size_t n_each = by_row ? tensor->n_cols : tensor->n_rows * tensor->n_cols;
+    const size_t n_each = by_row ? tensor->n_cols : vise_i_tensor_n(tensor);
     for (size_t i = 0; i < n_groups; i++) bound_norm(t->spec.rule.max_norm, w + i * n_each, n_each);
   }
 }
@@ -78,7 +78,7 @@ static void zero_where_l1_holds(const vise_trainer *t, const void *params, doubl
     const vise_i_tensor *tensor = &t->net->tensors[k];
     const bool penalized = !tensor->is_bias || t->spec.rule.penalize_bias;
     if (!(t->spec.rule.k1 > 0) || !penalized) continue;
-    for (size_t i = tensor->offset; i < tensor->offset + tensor->n_rows * tensor->n_cols; i++) {
+    for (size_t i = tensor->offset; i < tensor->offset + vise_i_tensor_n(tensor); i++) {
       if (param_at(t, params, i) == 0 && fabs(g[i]) <= t->spec.rule.k1) g[i] = 0;
     }
   }
@@ -95,7 +95,8 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
   VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
   VISE_TRY(vise_i_alloc(&v, n, sizeof(double), "the gradient", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
-  VISE_TRY(t->ops->full_gradient(t->backend, &t->train.data, t->train.rows, t->train.n_rows, v, NULL, NULL, err));
+  const vise_i_batch batch = {.data = &t->train.data, .rows = t->train.rows, .n = t->train.n_rows};
+  VISE_TRY(t->ops->full_gradient(t->backend, &batch, v, NULL, NULL, err));
 
   if (t->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, n, 1, "mask", err));

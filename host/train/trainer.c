@@ -330,7 +330,7 @@ vise_status vise_trainer_tensor_stats_sized(size_t out_bytes, const vise_trainer
   if (n != trainer->net->n_tensors) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "room for %zu tensors, the net has %zu", n, trainer->net->n_tensors);
   }
-  vise_i_struct_give_array(out, out_bytes, trainer->ops->tensor_stats(trainer->backend), sizeof(*out), n);
+  vise_i_struct_give_array(out, out_bytes, trainer->backend->tensor_stats, sizeof(*out), n);
   return VISE_OK;
 }
 

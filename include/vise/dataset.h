@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct vise_dataset vise_dataset;
+struct vise_transformed;
 
 /** Where a dataset is read from. Initialise with vise_dataset_source_init; strings are borrowed for the call. */
 typedef struct vise_dataset_source {
@@ -50,6 +51,20 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_load(const vise_dataset_sourc
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_from_arrays(const vise_array *features, const vise_array *targets,
                                                                const vise_array *row_weights, bool copy,
                                                                vise_dataset **out, vise_error *err);
+
+/**
+ * A dataset of what a preprocessor made of a table (vise/preprocessor.h), which it takes over, also on failure. targets
+ * and row_weights (either may be NULL) have a row for each row of that table, left out or not; targets stand in place of
+ * those in transformed. Errors: VISE_ERR_USAGE (a NULL pointer), VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_MEMORY.
+ */
+VISE_API VISE_WARN_UNUSED vise_status vise_dataset_from_transformed(struct vise_transformed *transformed,
+                                                                    const vise_array *targets,
+                                                                    const vise_array *row_weights, vise_dataset **out,
+                                                                    vise_error *err);
+
+/** Tells what kind of data file path is, by its content and then by its name; "-" and pipes are tables.
+    Errors: VISE_ERR_IO, VISE_ERR_FORMAT. */
+VISE_API VISE_WARN_UNUSED vise_status vise_file_kind_of(const char *path, vise_file_kind *out, vise_error *err);
 
 /**
  * The rows rows[0..n_rows) of dataset, in this order, as a dataset of its own that shares the data (no copy of

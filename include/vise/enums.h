@@ -125,6 +125,24 @@ enum {
   X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class") \
   X(VISE_OUTPUT_MEAN, "mean") X(VISE_OUTPUT_AUTO, "auto")
 
+/* What line 1 of a table is. */
+#define VISE_HEADER_TABLE(X) X(VISE_HEADER_AUTO, "auto") X(VISE_HEADER_YES, "yes") X(VISE_HEADER_NO, "no")
+
+/* What becomes of fields that hold nothing. */
+#define VISE_MISSING_TABLE(X) \
+  X(VISE_MISSING_AUTO, "auto") X(VISE_MISSING_ERROR, "error") X(VISE_MISSING_DROP_ROWS, "drop-rows")
+
+#define VISE_COLUMN_KIND_TABLE(X) X(VISE_COLUMN_NUMBER, "number") X(VISE_COLUMN_TEXT, "text") X(VISE_COLUMN_DATE, "date")
+
+#define VISE_COLUMN_ROLE_TABLE(X) \
+  X(VISE_COLUMN_FEATURE, "feature") X(VISE_COLUMN_TARGET, "target") X(VISE_COLUMN_DROPPED, "dropped")
+
+#define VISE_TARGET_KIND_TABLE(X) \
+  X(VISE_TARGET_NONE, "none") X(VISE_TARGET_CLASSES, "classes") X(VISE_TARGET_NUMBERS, "numbers")
+
+/* What a data file is, by its content and then by its name. */
+#define VISE_FILE_KIND_TABLE(X) X(VISE_FILE_TABLE, "table") X(VISE_FILE_NPY, "npy") X(VISE_FILE_IDX, "idx")
+
 /* clang-format on */
 
 /* All tables: T(type, TABLE). */
@@ -150,7 +168,13 @@ enum {
   T(vise_precision, VISE_PRECISION_TABLE)                   \
   T(vise_bench_mode, VISE_BENCH_MODE_TABLE)                 \
   T(vise_stop_reason, VISE_STOP_REASON_TABLE)               \
-  T(vise_output, VISE_OUTPUT_TABLE)
+  T(vise_output, VISE_OUTPUT_TABLE)                         \
+  T(vise_header, VISE_HEADER_TABLE)                         \
+  T(vise_missing, VISE_MISSING_TABLE)                       \
+  T(vise_column_kind, VISE_COLUMN_KIND_TABLE)               \
+  T(vise_column_role, VISE_COLUMN_ROLE_TABLE)               \
+  T(vise_target_kind, VISE_TARGET_KIND_TABLE)               \
+  T(vise_file_kind, VISE_FILE_KIND_TABLE)
 
 #define VISE_ENUM_ITEM_(symbol, ...) symbol,
 #define VISE_ENUM_TYPE_(type, TABLE) typedef enum type { TABLE(VISE_ENUM_ITEM_) type##_count_ } type;

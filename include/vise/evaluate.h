@@ -16,7 +16,8 @@ extern "C" {
 typedef struct vise_metrics {
   size_t n_rows;
   double loss;     /**< data loss */
-  double accuracy; /**< classification losses */
+  double accuracy; /**< classification losses: share of rows that are right; of several target columns all must be. A
+                        row with an output that is NaN is wrong */
   double rmse, r2; /**< regression losses; in the units of the targets */
 } vise_metrics;
 
@@ -44,7 +45,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_evaluate_sized(size_t out_bytes, cons
 /**
  * Outputs for every row: out [n_rows, n_out] in C order, n_out = vise_predict_width(model, output).
  * raw: the net's outputs, target scaling undone. probability: softmax (cross-entropy) or sigmoid (bce); other losses
- * refuse. class: argmax (ties to the lowest index), or for one output 1 when it is > 0, else 0; regression losses refuse.
+ * refuse. class: argmax (ties to the lowest index), or for one output 1 when it is > 0, else 0; NaN for a row with an
+ * output that is NaN; regression losses refuse.
  * mean: the mean of the targets that a regression predicts, through its link; others refuse. auto: vise_predict_output's.
  * config NULL: the defaults. Errors: those of vise_evaluate, VISE_ERR_USAGE (output).
  */
@@ -61,6 +63,11 @@ VISE_API size_t vise_predict_width(const vise_model *model, vise_output output);
    synced and renamed. */
 VISE_API VISE_WARN_UNUSED vise_status vise_array_save(const char *path, const vise_array *array, const char *header,
                                                       vise_error *err);
+
+/** Writes a column of texts (NULL: an empty field) to path as CSV, quoted where needed, under the name header (NULL: no
+    header line). Written under a temporary name, synced and renamed. */
+VISE_API VISE_WARN_UNUSED vise_status vise_texts_save(const char *path, const char *const *texts, size_t n_rows,
+                                                      const char *header, vise_error *err);
 
 #ifdef __cplusplus
 }

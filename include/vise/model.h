@@ -56,7 +56,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
                                                             vise_error *err);
 
 /** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
-   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed).
+   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed). The folder
+   of a run stands for the model.safetensors in it.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
@@ -113,6 +114,14 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_target_scaling(vise_model *
                                                                     vise_error *err);
 VISE_API vise_scale vise_model_feature_scaling(const vise_model *model, double *shift, double *scale);
 VISE_API vise_scale vise_model_target_scaling(const vise_model *model, double *shift, double *scale);
+
+/** How the inputs are made of the columns of a table, as vise_preprocessor_to_json writes it (vise/preprocessor.h); the
+    feature scaling above is then none. It is kept with the model and saved in the file. NULL removes it. The text is
+    copied; it is only looked at by whoever uses it. VISE_ERR_FORMAT: not a JSON object. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_preprocessing(vise_model *model, const char *json,
+                                                                   vise_error *err);
+/** Owned by the model; NULL: none. */
+VISE_API const char *vise_model_preprocessing(const vise_model *model);
 
 /**
  * A one-shot weight operation, per tensor; biases are exempt. With m = max|W| and tau = t * m:

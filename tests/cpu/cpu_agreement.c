@@ -65,9 +65,9 @@ Test(cpu_agreement, which_batches_go_by_rows) {
       spec.n_threads = n_threads;
       cr_assert_eq(vise_i_backend_cpu.create(&spec, &b, &err), VISE_OK, "%s", err.text);
 
-      cr_expect_eq(vise_i_cpu_goes_by_rows(b, 4096), n_threads == 2 && least > 0, "net %zu", i);
-      cr_expect_eq(vise_i_cpu_goes_by_rows(b, least), n_threads == 2 && least > 0, "net %zu", i);
-      cr_expect_not(vise_i_cpu_goes_by_rows(b, least - (least > 0)), "net %zu", i);
+      cr_expect_eq(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, 4096), n_threads == 2 && least > 0, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, least), n_threads == 2 && least > 0, "net %zu", i);
+      cr_expect_not(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, least - (least > 0)), "net %zu", i);
       vise_i_backend_cpu.destroy(b);
     }
   }

@@ -82,7 +82,8 @@ static outcome train(const vise_i_backend_ops *ops, vise_i_step_spec *spec, int 
 
   for (int step = 0; step < STEPS; step++) {
     vise_error err = VISE_ERROR_INIT;
-    cr_assert(ops->step(b, data, NULL, 0, &hyper, &result.last, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->step(b, &(vise_i_batch){.data = data, .n = data->x.n_rows}, &hyper, &result.last, &err) == VISE_OK,
+              "%s", err.text);
   }
 
   rig_get_state(ops, b, VISE_I_PARAMS, n, result.params);

@@ -50,7 +50,9 @@ static double gradient(rig *r, const vise_i_data *data, double *grad) {
   double loss;
   vise_error err = VISE_ERROR_INIT;
   rig_start(r);
-  cr_assert(OPS->full_gradient(r->b, data, NULL, data->x.n_rows, grad, &loss, NULL, &err) == VISE_OK, "%s", err.text);
+  cr_assert(
+      OPS->full_gradient(r->b, &(vise_i_batch){.data = data, .n = data->x.n_rows}, grad, &loss, NULL, &err) == VISE_OK,
+      "%s", err.text);
   OPS->destroy(r->b);
   return loss;
 }
@@ -130,7 +132,7 @@ Test(oracle_batches, targets_are_scaled_by_column) {
 
 static uint64_t correct(rig *r, const vise_i_data *data) {
   rig_start(r);
-  cr_assert(OPS->step(r->b, data, NULL, 0, &r->hyper, &r->stats, NULL) == VISE_OK);
+  cr_assert(OPS->step(r->b, &(vise_i_batch){.data = data, .n = data->x.n_rows}, &r->hyper, &r->stats, NULL) == VISE_OK);
   OPS->destroy(r->b);
   return r->stats.n_correct;
 }
@@ -260,7 +262,7 @@ Test(oracle_batches, run_takes_the_order_and_the_last_batch_its_own_size) {
 
   for (size_t s = 0; s < 3; s++) hyper[s] = rig_hyper(0.1 / (double)(s + 1));
   cr_assert(OPS->bind(r.b, &r.data, NULL) == VISE_OK && OPS->set_order(r.b, order, N, NULL) == VISE_OK);
-  cr_assert(OPS->run(r.b, 0, 4, 3, hyper, stats, &n_done, NULL) == VISE_OK && n_done == 3);
+  cr_assert(OPS->run(r.b, &(vise_i_steps){0, 4, 3, hyper, stats}, &n_done, NULL) == VISE_OK && n_done == 3);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, by_run);
   OPS->destroy(r.b);
 
@@ -274,7 +276,7 @@ Test(oracle_batches, run_takes_the_order_and_the_last_batch_its_own_size) {
     }
 
     vise_i_data data = rig_data(x, n, N_IN, labels, 1, true, NULL);
-    cr_assert(OPS->step(r.b, &data, NULL, 0, &hyper[s], &r.stats, NULL) == VISE_OK);
+    cr_assert(OPS->step(r.b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper[s], &r.stats, NULL) == VISE_OK);
     cr_expect(stats[s].n_rows == n && stats[s].loss == r.stats.loss && stats[s].lr == hyper[s].lr);
     cr_expect(stats[s].grad_norm == r.stats.grad_norm && stats[s].n_correct == r.stats.n_correct);
   }
@@ -301,8 +303,8 @@ Test(oracle_batches, forward_takes_any_number_of_rows) {
 
   rig_start(&r);
   vise_i_data data = rig_data(x, 2500, 1, NULL, 0, false, NULL);
-  cr_assert(OPS->forward(r.b, &data, NULL, 2500, out, NULL) == VISE_OK);
-  cr_assert(OPS->forward(r.b, &data, rows, 2500, chosen, NULL) == VISE_OK);
+  cr_assert(OPS->forward(r.b, &(vise_i_batch){.data = &data, .n = 2500}, out, NULL) == VISE_OK);
+  cr_assert(OPS->forward(r.b, &(vise_i_batch){.data = &data, .rows = rows, .n = 2500}, chosen, NULL) == VISE_OK);
   for (size_t i = 0; i < 2500; i++) cr_assert(out[i] == 2 * x[i] - 1 && chosen[i] == out[rows[i]], "row %zu", i);
 
   rig_get_state(OPS, r.b, VISE_I_PARAMS, 2, r.params);
@@ -321,8 +323,8 @@ Test(oracle_batches, external_delta_is_the_step_of_the_loss) {
   vise_i_data dense = rig_data(r.x, N, N_IN, r.one_hot, N_OUT, false, NULL);
 
   rig_start(&r);
-  cr_assert(OPS->forward(r.b, &dense, NULL, N, out, NULL) == VISE_OK);
-  cr_assert(OPS->step(r.b, &dense, NULL, 0, &r.hyper, &r.stats, NULL) == VISE_OK);
+  cr_assert(OPS->forward(r.b, &(vise_i_batch){.data = &dense, .n = N}, out, NULL) == VISE_OK);
+  cr_assert(OPS->step(r.b, &(vise_i_batch){.data = &dense, .n = dense.x.n_rows}, &r.hyper, &r.stats, NULL) == VISE_OK);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, by_loss);
   OPS->destroy(r.b);
 
@@ -338,7 +340,9 @@ Test(oracle_batches, external_delta_is_the_step_of_the_loss) {
     vise_i_data data = rig_data(r.x, N, N_IN, NULL, 0, false, NULL);
 
     rig_start(&r);
-    cr_assert(OPS->step(r.b, &data, &array, 1.5, &r.hyper, &r.stats, NULL) == VISE_OK && r.stats.loss == 1.5);
+    cr_assert(OPS->step(r.b, &(vise_i_batch){.data = &data, .n = data.x.n_rows, .delta = &array, .external_loss = 1.5},
+                        &r.hyper, &r.stats, NULL) == VISE_OK &&
+              r.stats.loss == 1.5);
     rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, by_delta);
     cr_expect(rig_compare(by_delta, by_loss, N_PARAMS, is_f32 ? 1e-7 : 1e-15, 0, &worst) == 0);
     OPS->destroy(r.b);
@@ -362,7 +366,7 @@ Test(oracle_batches, threads_agree) {
   for (size_t k = 0; k < 3; k++) {
     spec.n_threads = k == 0 ? 1 : 2;
     vise_i_backend *b = rig_create(OPS, &spec, params);
-    cr_assert(OPS->full_gradient(b, &data, NULL, 700, grads[k], NULL, NULL, NULL) == VISE_OK);
+    cr_assert(OPS->full_gradient(b, &(vise_i_batch){.data = &data, .n = 700}, grads[k], NULL, NULL, NULL) == VISE_OK);
     OPS->destroy(b);
   }
 
@@ -380,14 +384,15 @@ Test(oracle_batches, full_gradient_changes_nothing) {
   r.spec.rule.clip_hi = 1e-3;
 
   rig_start(&r);
-  cr_assert(OPS->step(r.b, &r.data, NULL, 0, &r.hyper, &r.stats, NULL) == VISE_OK);
-  vise_tensor_stats stats = OPS->tensor_stats(r.b)[0];
+  cr_assert(OPS->step(r.b, &(vise_i_batch){.data = &r.data, .n = r.data.x.n_rows}, &r.hyper, &r.stats, NULL) ==
+            VISE_OK);
+  vise_tensor_stats stats = r.b->tensor_stats[0];
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, before);
-  cr_assert(OPS->full_gradient(r.b, &r.data, NULL, N, grad, NULL, NULL, NULL) == VISE_OK);
+  cr_assert(OPS->full_gradient(r.b, &(vise_i_batch){.data = &r.data, .n = N}, grad, NULL, NULL, NULL) == VISE_OK);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, after);
 
   cr_expect(memcmp(before, after, sizeof before) == 0 && OPS->get_counters(r.b).applied_steps == 1);
-  cr_expect(OPS->tensor_stats(r.b)[0].n_clipped_values == stats.n_clipped_values && stats.n_clipped_values > 0);
+  cr_expect(r.b->tensor_stats[0].n_clipped_values == stats.n_clipped_values && stats.n_clipped_values > 0);
   cr_expect(OPS->n_launches(r.b) == 0);
   OPS->destroy(r.b);
 }
@@ -406,21 +411,27 @@ Test(oracle_batches, wrong_calls_fail_and_change_nothing) {
   rig_start(&r);
   rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, before);
 
-  cr_expect(OPS->set_order(r.b, two, 2, NULL) == VISE_ERR_INTERNAL);                          /* nothing bound */
-  cr_expect(OPS->step(r.b, &r.data, NULL, 0, &r.hyper, &r.stats, NULL) == VISE_ERR_INTERNAL); /* max_batch */
+  cr_expect(OPS->set_order(r.b, two, 2, NULL) == VISE_ERR_INTERNAL); /* nothing bound */
+  cr_expect(OPS->step(r.b, &(vise_i_batch){.data = &r.data, .n = r.data.x.n_rows}, &r.hyper, &r.stats, NULL) ==
+            VISE_ERR_INTERNAL); /* max_batch */
   cr_assert(OPS->bind(r.b, &r.data, NULL) == VISE_OK);
   cr_expect(OPS->set_order(r.b, beyond, 2, NULL) == VISE_ERR_INTERNAL);
-  cr_expect(OPS->run(r.b, 0, 1, 1, &r.hyper, &r.stats, &n_done, NULL) == VISE_ERR_INTERNAL && n_done == 0);
+  cr_expect(OPS->run(r.b, &(vise_i_steps){0, 1, 1, &r.hyper, &r.stats}, &n_done, NULL) == VISE_ERR_INTERNAL &&
+            n_done == 0);
   cr_assert(OPS->set_order(r.b, two, 2, NULL) == VISE_OK);
-  cr_expect(OPS->run(r.b, 2, 1, 1, &r.hyper, &r.stats, &n_done, NULL) == VISE_ERR_INTERNAL && n_done == 0);
+  cr_expect(OPS->run(r.b, &(vise_i_steps){2, 1, 1, &r.hyper, &r.stats}, &n_done, NULL) == VISE_ERR_INTERNAL &&
+            n_done == 0);
 
   static const double bad_labels[] = {-1, N_OUT, 0.5, NAN};
   for (size_t k = 0; k < 4; k++) {
     r.labels[1] = bad_labels[k];
     vise_error_clear(&err);
-    cr_expect(OPS->run(r.b, 0, 2, 1, &r.hyper, &r.stats, &n_done, &err) == VISE_ERR_VALUE && n_done == 0);
+    cr_expect(OPS->run(r.b, &(vise_i_steps){0, 2, 1, &r.hyper, &r.stats}, &n_done, &err) == VISE_ERR_VALUE &&
+              n_done == 0);
     cr_expect(strstr(err.text, "row 1") && strstr(err.text, "0 to 3"), "%s", err.text);
-    cr_expect(OPS->full_gradient(r.b, &r.data, NULL, N, grad, NULL, NULL, NULL) == VISE_ERR_VALUE && grad[0] == 0);
+    cr_expect(OPS->full_gradient(r.b, &(vise_i_batch){.data = &r.data, .n = N}, grad, NULL, NULL, NULL) ==
+                  VISE_ERR_VALUE &&
+              grad[0] == 0);
   }
 
   vise_i_data wrong = rig_data(r.x, N, N_IN - 1, r.labels, 1, true, NULL);

@@ -98,7 +98,9 @@ static double objective(rig *r) {
   double loss, penalty;
   vise_error err = VISE_ERROR_INIT;
   rig_set_params(OPS, r->b, r->net.n_params, r->params);
-  cr_assert(OPS->full_gradient(r->b, &r->data, NULL, r->n, r->grad, &loss, &penalty, &err) == VISE_OK, "%s", err.text);
+  cr_assert(
+      OPS->full_gradient(r->b, &(vise_i_batch){.data = &r->data, .n = r->n}, r->grad, &loss, &penalty, &err) == VISE_OK,
+      "%s", err.text);
   return loss + penalty;
 }
 
@@ -238,7 +240,8 @@ Test(oracle_gradient, penalty_has_the_stated_value) {
     r.spec.rule.penalize_bias = with_bias;
 
     rig_start(&r);
-    cr_assert(OPS->full_gradient(r.b, &r.data, NULL, r.n, r.grad, &loss, &penalty, NULL) == VISE_OK);
+    cr_assert(OPS->full_gradient(r.b, &(vise_i_batch){.data = &r.data, .n = r.n}, r.grad, &loss, &penalty, NULL) ==
+              VISE_OK);
     cr_expect(rig_near(penalty, expected, 1e-14, 1e-14), "penalty %.17g, expected %.17g", penalty, expected);
     OPS->destroy(r.b);
   }
@@ -263,13 +266,14 @@ Test(oracle_gradient, many_rows_are_the_weighted_mean_of_parts) {
   r.data.row_weights = r.row_weights;
 
   rig_start(&r);
-  cr_assert(OPS->full_gradient(r.b, &r.data, NULL, r.n, whole, &loss, NULL, NULL) == VISE_OK);
+  cr_assert(OPS->full_gradient(r.b, &(vise_i_batch){.data = &r.data, .n = r.n}, whole, &loss, NULL, NULL) == VISE_OK);
 
   for (size_t p = 0; p < 5; p++) {
     double weight = 0;
 
-    cr_assert(OPS->full_gradient(r.b, &r.data, rows + starts[p], starts[p + 1] - starts[p], r.grad, &part_loss, NULL,
-                                 NULL) == VISE_OK);
+    cr_assert(OPS->full_gradient(
+                  r.b, &(vise_i_batch){.data = &r.data, .rows = rows + starts[p], .n = starts[p + 1] - starts[p]},
+                  r.grad, &part_loss, NULL, NULL) == VISE_OK);
     for (size_t i = starts[p]; i < starts[p + 1]; i++) weight += r.row_weights[rows[i]];
     sum_loss += weight / total * part_loss;
     for (size_t i = 0; i < r.net.n_params; i++) sum[i] += weight / total * r.grad[i];

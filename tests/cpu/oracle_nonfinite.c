@@ -47,7 +47,7 @@ static void rig_make(rig *r) {
 }
 
 static vise_status step(rig *r) {
-  return OPS->step(r->b, &r->data, NULL, 0, &r->hyper, &r->stats, NULL);
+  return OPS->step(r->b, &(vise_i_batch){.data = &r->data, .n = r->data.x.n_rows}, &r->hyper, &r->stats, NULL);
 }
 
 /* Creates the backend and takes two good steps, so that moments and counters are not at their start. */
@@ -161,7 +161,7 @@ Test(oracle_nonfinite, entries_are_counted_per_tensor) {
   rig_warm_up(&r);
   r.y[1] = INFINITY; /* output 1 only: its row of the last weight and its bias are inf, below all is inf or NaN */
   cr_assert(step(&r) == VISE_OK);
-  const vise_tensor_stats *t = OPS->tensor_stats(r.b);
+  const vise_tensor_stats *t = r.b->tensor_stats;
   cr_expect(t[2].n_nonfinite == N_HIDDEN && t[3].n_nonfinite == 1, "%lu %lu", t[2].n_nonfinite, t[3].n_nonfinite);
   cr_expect(t[0].n_nonfinite == N_HIDDEN * N_IN && t[1].n_nonfinite == N_HIDDEN);
   cr_expect(r.stats.n_nonfinite == N_HIDDEN * N_IN + N_HIDDEN + N_HIDDEN + 1 && r.stats.bad_tensor == 0);
@@ -213,11 +213,17 @@ Test(oracle_nonfinite, value_clip_does_not_hide_an_infinite_gradient) {
   delta[3] = -INFINITY;
   take(&r, &before);
 
-  cr_assert(OPS->step(r.b, &r.data, &delta_array, 0.5, &r.hyper, &r.stats, NULL) == VISE_OK);
+  cr_assert(
+      OPS->step(r.b,
+                &(vise_i_batch){.data = &r.data, .n = r.data.x.n_rows, .delta = &delta_array, .external_loss = 0.5},
+                &r.hyper, &r.stats, NULL) == VISE_OK);
   cr_expect(r.stats.skipped && r.stats.loss == 0.5 && r.stats.bad_tensor == 0);
 
   delta[3] = 1;
-  cr_assert(OPS->step(r.b, &r.data, &delta_array, NAN, &r.hyper, &r.stats, NULL) == VISE_OK);
+  cr_assert(
+      OPS->step(r.b,
+                &(vise_i_batch){.data = &r.data, .n = r.data.x.n_rows, .delta = &delta_array, .external_loss = NAN},
+                &r.hyper, &r.stats, NULL) == VISE_OK);
   take(&r, &after);
   cr_expect(r.stats.skipped && isnan(r.stats.loss) && r.stats.bad_tensor == -1 && r.stats.n_nonfinite == 0);
 
@@ -264,7 +270,7 @@ static size_t run_bad(rig *r, vise_status expected, vise_step_stats *stats) {
   for (size_t i = 0; i < 10; i++) hyper[i] = r->hyper;
   cr_assert(OPS->bind(r->b, &r->data, NULL) == VISE_OK && OPS->set_order(r->b, order, 20, NULL) == VISE_OK);
 
-  cr_expect(OPS->run(r->b, 0, 2, 10, hyper, stats, &n_done, &err) == expected);
+  cr_expect(OPS->run(r->b, &(vise_i_steps){0, 2, 10, hyper, stats}, &n_done, &err) == expected);
   cr_expect((expected != VISE_OK) == (strstr(err.text, "0.weight") != NULL), "message: %s", err.text);
 
   const bool halt = r->spec.rule.nonfinite == VISE_NONFINITE_HALT;

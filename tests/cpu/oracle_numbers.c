@@ -55,7 +55,8 @@ static void problem_run(problem *p, double lr, size_t n_steps) {
   vise_i_backend *b = rig_create(OPS, &p->spec, p->params);
   vise_error err = VISE_ERROR_INIT;
   for (size_t s = 0; s < n_steps; s++) {
-    cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &p->last, &err) == VISE_OK, "%s", err.text);
+    cr_assert(OPS->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &p->last, &err) == VISE_OK, "%s",
+              err.text);
     p->clipped_values += p->last.n_clipped_values;
   }
   rig_get_state(OPS, b, VISE_I_PARAMS, 2, p->params);
@@ -128,7 +129,8 @@ Test(oracle_numbers, data_b_penalty_over_m) {
 
   spec.rule.k2 = 0.01 / 4; /* lambda2 / m */
   b = rig_create(OPS, &spec, &w);
-  for (size_t s = 0; s < 500; s++) cr_assert(OPS->step(b, &data, NULL, 0, &hyper, &stats, NULL) == VISE_OK);
+  for (size_t s = 0; s < 500; s++)
+    cr_assert(OPS->step(b, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &stats, NULL) == VISE_OK);
   rig_get_state(OPS, b, VISE_I_PARAMS, 1, &w);
 
   cr_expect(rig_near(w, 30 / 30.01, 1e-14, 0), "w = %.17g", w);

@@ -1,73 +1,29 @@
-/*
- * What cpu64 does with a gradient: optimizers, cap, decay, proximal L1, mask, box, max-norm, counts. One linear layer
- * [2, 3] with bias, the external loss and the identity as features, so that the gradient of W is the transposed delta.
- */
+/* What cpu64 does with a gradient: optimizers, cap, decay, proximal L1, mask, box, max-norm, counts. */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
-#include "tests/support/backend_rig.h"
+#include "tests/support/given_gradient.h"
 
 #define OPS (&vise_i_backend_cpu64)
-#define N_IN 3
-#define N_OUT 2
-#define N_PARAMS 8 /* W: 0 1 2 | 3 4 5, b: 6 7 */
 
-typedef struct rig {
-  vise_i_net net;
-  vise_i_step_spec spec;
-  vise_i_hyper hyper;
-  vise_step_stats stats;
-  vise_i_backend *b;
-  double params[N_PARAMS];
-} rig;
-
-static const double identity[9] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
 static const double no_gradient[6] = {0};
 
-static void rig_make(rig *r) {
-  const size_t widths[] = {N_IN, N_OUT};
-  memset(r, 0, sizeof *r);
-  r->net = rig_net(1, widths, VISE_RELU, true);
-  r->spec = rig_spec(&r->net);
-  r->spec.rule.loss = VISE_LOSS_EXTERNAL;
+static void make(given *r) {
+  given_make(r, 0.1);
   r->spec.assert_projection = true;
-  r->hyper = rig_hyper(0.1);
-}
-
-static void rig_start(rig *r, const double *params) {
-  r->b = rig_create(OPS, &r->spec, params);
-}
-
-/* One step with the gradient of W, [2, 3]; r->params receives the new weights. */
-static void apply(rig *r, const double *w_grad) {
-  double delta[N_IN * N_OUT];
-  vise_array array = {delta, VISE_F64, N_IN, N_OUT, N_OUT, 1};
-  vise_i_data data = rig_data(identity, N_IN, N_IN, NULL, 0, false, NULL);
-  vise_error err = VISE_ERROR_INIT;
-  for (size_t k = 0; k < N_OUT; k++) {
-    for (size_t i = 0; i < N_IN; i++) delta[i * N_OUT + k] = w_grad[k * N_IN + i];
-  }
-  cr_assert(OPS->step(r->b, &data, &array, 0, &r->hyper, &r->stats, &err) == VISE_OK, "%s", err.text);
-  rig_get_state(OPS, r->b, VISE_I_PARAMS, N_PARAMS, r->params);
-}
-
-static void expect_all(const double *got, const double *ref, const char *what) {
-  size_t worst;
-  cr_expect(rig_compare(got, ref, N_PARAMS, 1e-15, 1e-14, &worst) == 0, "%s: [%zu] = %.17g, expected %.17g", what,
-            worst, got[worst], ref[worst]);
 }
 
 /* ---- optimizers: their formulas, written out for one weight over five steps ---- */
 
 static const double gradients[5] = {0.5, -0.25, 2, 0, -1};
 
-static void check_one_weight(rig *r, const double *expected, const char *what) {
-  double start[N_PARAMS] = {1}, w_grad[6] = {0};
-  rig_start(r, start);
+static void check_one_weight(given *r, const double *expected, const char *what) {
+  double start[GIVEN_PARAMS] = {1}, w_grad[6] = {0};
+  given_start(r, start);
   for (size_t s = 0; s < 5; s++) {
     w_grad[0] = gradients[s];
-    apply(r, w_grad);
+    given_step(r, w_grad);
     cr_expect(rig_near(r->params[0], expected[s], 1e-15, 1e-14), "%s, step %zu: %.17g, expected %.17g", what, s + 1,
               r->params[0], expected[s]);
   }
@@ -77,9 +33,9 @@ static void check_one_weight(rig *r, const double *expected, const char *what) {
 Test(oracle_update, sgd_momentum_and_nesterov) {
   for (int kind = 0; kind < 3; kind++) {
     double mu = kind ? 0.8 : 0, v = 0, w = 1, expected[5];
-    rig r;
+    given r;
 
-    rig_make(&r);
+    make(&r);
     r.spec.rule.momentum = mu;
     r.spec.rule.nesterov = kind == 2;
 
@@ -96,9 +52,9 @@ Test(oracle_update, sgd_momentum_and_nesterov) {
 Test(oracle_update, rmsprop_and_adam) {
   for (int kind = 0; kind < 3; kind++) {
     double m = 0, s2 = 0, w = 1, expected[5];
-    rig r;
+    given r;
 
-    rig_make(&r);
+    make(&r);
     r.spec.rule.optimizer = kind == 2 ? VISE_ADAM : VISE_RMSPROP;
     r.spec.rule.momentum = kind == 1 ? 0.7 : 0;
     r.spec.rule.eps = 0.01;
@@ -123,9 +79,9 @@ Test(oracle_update, rmsprop_and_adam) {
 
 Test(oracle_update, lion) {
   double m = 0, w = 1, expected[5];
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.optimizer = VISE_LION;
   r.spec.rule.beta2 = 0.5;
 
@@ -142,9 +98,9 @@ Test(oracle_update, lion) {
 /* d = clamp(eta u, -U, U): the update is capped, the momentum is not. */
 Test(oracle_update, cap_bounds_the_update_not_the_momentum) {
   double v = 0, w = 1, expected[5];
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.momentum = 0.8;
   r.spec.rule.max_update = 0.06;
 
@@ -162,40 +118,40 @@ Test(oracle_update, cap_bounds_the_update_not_the_momentum) {
 Test(oracle_update, decoupled_decay_spares_biases_and_never_changes_signs) {
   const double start[] = {1, -2, 3, -4, 5, -6, 7, -8};
   const double decayed[] = {0.8, -1.6, 2.4, -3.2, 4, -4.8, 7, -8}, none[] = {0, 0, 0, 0, 0, 0, 7, -8};
-  const double all[N_PARAMS] = {0};
-  rig r;
+  const double all[GIVEN_PARAMS] = {0};
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.k2d = 2;
-  rig_start(&r, start);
-  apply(&r, no_gradient);
-  expect_all(r.params, decayed, "eta k2d = 0.2");
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, decayed, "eta k2d = 0.2");
   cr_expect(r.stats.penalty == 0); /* it is not part of the objective */
 
   r.hyper.lr = 0.7;
-  apply(&r, no_gradient);
-  expect_all(r.params, none, "eta k2d = 1.4");
+  given_step(&r, no_gradient);
+  given_expect(r.params, none, "eta k2d = 1.4");
   OPS->destroy(r.b);
 
   r.spec.rule.penalize_bias = true;
-  rig_start(&r, start);
-  apply(&r, no_gradient);
-  expect_all(r.params, all, "biases too");
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, all, "biases too");
   OPS->destroy(r.b);
 }
 
 Test(oracle_update, proximal_l1_makes_true_zeros) {
   const double start[] = {1, -1, 0.05, -0.05, 0.1, -0.1, 0.05, -0.05};
   const double ref[] = {0.9, -0.9, 0, 0, 0, 0, 0.05, -0.05};
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.k1 = 1;
   r.spec.rule.prox_l1 = true;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, no_gradient);
-  expect_all(r.params, ref, "prox");
+  given_step(&r, no_gradient);
+  given_expect(r.params, ref, "prox");
   for (size_t i = 2; i < 6; i++) cr_expect(r.params[i] == 0);
   cr_expect(rig_near(r.stats.penalty, 2.3, 0, 1e-15) && r.stats.grad_norm == 0); /* value yes, gradient no */
   OPS->destroy(r.b);
@@ -203,27 +159,27 @@ Test(oracle_update, proximal_l1_makes_true_zeros) {
 
 Test(oracle_update, l1_subgradient_is_zero_at_zero) {
   const double start[] = {1, -1, 0, -0.0, 2, -2, 1, -1}, ref[] = {0.9, -0.9, 0, 0, 1.9, -1.9, 1, -1};
-  rig r;
-  rig_make(&r);
+  given r;
+  make(&r);
   r.spec.rule.k1 = 1;
-  rig_start(&r, start);
-  apply(&r, no_gradient);
-  expect_all(r.params, ref, "subgradient");
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, ref, "subgradient");
   OPS->destroy(r.b);
 }
 
 Test(oracle_update, norm_penalty_of_a_zero_tensor_is_no_nan) {
-  const double start[N_PARAMS] = {0, 0, 0, 0, 0, 0, 3, 4};
-  rig r;
+  const double start[GIVEN_PARAMS] = {0, 0, 0, 0, 0, 0, 3, 4};
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.kF = 1;
   r.spec.rule.penalize_bias = true;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, no_gradient);
-  const double ref[N_PARAMS] = {0, 0, 0, 0, 0, 0, 3 - 0.1 * 0.6, 4 - 0.1 * 0.8};
-  expect_all(r.params, ref, "norm penalty");
+  given_step(&r, no_gradient);
+  const double ref[GIVEN_PARAMS] = {0, 0, 0, 0, 0, 0, 3 - 0.1 * 0.6, 4 - 0.1 * 0.8};
+  given_expect(r.params, ref, "norm penalty");
   cr_expect(r.stats.penalty == 5 && rig_near(r.stats.grad_norm, 1, 0, 1e-15));
   OPS->destroy(r.b);
 }
@@ -233,32 +189,32 @@ Test(oracle_update, norm_penalty_of_a_zero_tensor_is_no_nan) {
 Test(oracle_update, a_pruned_weight_never_comes_back_nor_its_moments) {
   const double start[] = {1, 2, 3, 4, 5, 6, 7, 8}, w_grad[] = {1, 1, 1, 1, 1, 1};
   const uint8_t mask[] = {0, 1, 1, 0, 1, 1, 1, 1};
-  double m[N_PARAMS], s[N_PARAMS];
-  rig r;
+  double m[GIVEN_PARAMS], s[GIVEN_PARAMS];
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.optimizer = VISE_ADAM;
   r.spec.use_mask = true;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, w_grad); /* moments of the weights to come off are not 0 */
+  given_step(&r, w_grad); /* moments of the weights to come off are not 0 */
   cr_expect(r.params[0] != 0);
 
   cr_assert(OPS->set_state(r.b, VISE_I_MASK, mask, NULL) == VISE_OK);
-  rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
+  rig_get_state(OPS, r.b, VISE_I_PARAMS, GIVEN_PARAMS, r.params);
   cr_expect(r.params[0] != 0); /* setting it changes nothing yet */
   cr_assert(OPS->project(r.b, &r.hyper, NULL) == VISE_OK);
 
   for (int k = 0; k < 3; k++) {
-    rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
-    rig_get_state(OPS, r.b, VISE_I_MOMENT1, N_PARAMS, m);
-    rig_get_state(OPS, r.b, VISE_I_MOMENT2, N_PARAMS, s);
-    for (size_t i = 0; i < N_PARAMS; i++) {
+    rig_get_state(OPS, r.b, VISE_I_PARAMS, GIVEN_PARAMS, r.params);
+    rig_get_state(OPS, r.b, VISE_I_MOMENT1, GIVEN_PARAMS, m);
+    rig_get_state(OPS, r.b, VISE_I_MOMENT2, GIVEN_PARAMS, s);
+    for (size_t i = 0; i < GIVEN_PARAMS; i++) {
       bool zero = r.params[i] == 0 && m[i] == 0 && s[i] == 0;
       cr_expect(zero == !mask[i], "[%zu] = %g, %g, %g", i, r.params[i], m[i], s[i]);
     }
 
-    apply(&r, w_grad);
+    given_step(&r, w_grad);
   }
   OPS->destroy(r.b);
 }
@@ -266,48 +222,48 @@ Test(oracle_update, a_pruned_weight_never_comes_back_nor_its_moments) {
 Test(oracle_update, box_is_counted_and_exempts_biases_unless_asked) {
   const double start[] = {-5, -1, 0.5, 2, 5, 1, -9, 9};
   const double ref[] = {-1, -1, 0.5, 2, 2, 1, -9, 9}, with_bias[] = {-1, -1, 0.5, 2, 2, 1, -1, 2};
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.boxes[0].lo = -1;
   r.spec.boxes[0].hi = 2;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, no_gradient);
-  expect_all(r.params, ref, "box");
+  given_step(&r, no_gradient);
+  given_expect(r.params, ref, "box");
   cr_expect(r.stats.n_at_lo == 2 && r.stats.n_at_hi == 2 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
 
   r.spec.rule.clamp_bias = true;
-  rig_start(&r, start);
+  given_start(&r, start);
   cr_assert(OPS->project(r.b, &r.hyper, NULL) == VISE_OK);
-  rig_get_state(OPS, r.b, VISE_I_PARAMS, N_PARAMS, r.params);
-  expect_all(r.params, with_bias, "project");
+  rig_get_state(OPS, r.b, VISE_I_PARAMS, GIVEN_PARAMS, r.params);
+  given_expect(r.params, with_bias, "project");
 
-  apply(&r, no_gradient);
-  expect_all(r.params, with_bias, "box with biases");
+  given_step(&r, no_gradient);
+  given_expect(r.params, with_bias, "box with biases");
   cr_expect(r.stats.n_at_lo == 3 && r.stats.n_at_hi == 3 && r.stats.n_boxed == 8);
-  cr_expect(OPS->tensor_stats(r.b)[1].n_at_lo == 1 && OPS->tensor_stats(r.b)[0].n_at_hi == 2);
+  cr_expect(r.b->tensor_stats[1].n_at_lo == 1 && r.b->tensor_stats[0].n_at_hi == 2);
   OPS->destroy(r.b);
 }
 
 Test(oracle_update, clamp_factor_scales_finite_bounds_only) {
   const double start[] = {-5, -1, 0.5, 2, 5, 1, -9, 9};
   const double half[] = {-5, -1, 0.5, 1, 1, 1, -9, 9}, zero[] = {-5, -1, 0, 0, 0, 0, -9, 9};
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.boxes[0].hi = 2; /* lo stays open */
   r.hyper.clamp_factor = 0.5;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, no_gradient);
-  expect_all(r.params, half, "factor 0.5");
+  given_step(&r, no_gradient);
+  given_expect(r.params, half, "factor 0.5");
   cr_expect(r.stats.n_at_lo == 0 && r.stats.n_at_hi == 3 && r.stats.n_boxed == 6);
 
   r.hyper.clamp_factor = 0;
-  apply(&r, no_gradient);
-  expect_all(r.params, zero, "factor 0");
+  given_step(&r, no_gradient);
+  given_expect(r.params, zero, "factor 0");
   cr_expect(r.stats.n_at_lo == 0 && r.stats.n_at_hi == 4);
   OPS->destroy(r.b);
 }
@@ -317,16 +273,16 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   const double start[] = {3, 40, 0, 0, 0, 0, 30, 40};
   const double unit[] = {1.5, 2, 0, 0, 0, 0, 30, 40}, row2[] = {3, 4, 0, 0, 0, 12, 30, 40};
   const double tensor[] = {1.5, 2, 0, 0, 0, 6, 30, 40};
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.boxes[0].lo = -4;
   r.spec.boxes[0].hi = 4;
   r.spec.rule.max_norm = 2.5;
-  rig_start(&r, start);
+  given_start(&r, start);
 
-  apply(&r, no_gradient);
-  expect_all(r.params, unit, "unit");
+  given_step(&r, no_gradient);
+  given_expect(r.params, unit, "unit");
   cr_expect(r.stats.n_at_hi == 0 && r.stats.n_boxed == 6);
   OPS->destroy(r.b);
 
@@ -334,9 +290,9 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   r.spec.boxes[0].hi = INFINITY;
   r.spec.rule.max_norm = 6.5;
   r.spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
-  rig_start(&r, row2);
-  apply(&r, no_gradient);
-  expect_all(r.params, tensor, "tensor");
+  given_start(&r, row2);
+  given_step(&r, no_gradient);
+  given_expect(r.params, tensor, "tensor");
   OPS->destroy(r.b);
 }
 
@@ -351,13 +307,13 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
                {VISE_RMSPROP, 0.9, true, true}, {VISE_ADAM, 0, true, true},   {VISE_LION, 0, true, false}};
 
   for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
-    double values[N_PARAMS] = {1, 2, 3, 4, 5, 6, 7, 8}, back[N_PARAMS] = {0};
-    rig r;
+    double values[GIVEN_PARAMS] = {1, 2, 3, 4, 5, 6, 7, 8}, back[GIVEN_PARAMS] = {0};
+    given r;
 
-    rig_make(&r);
+    make(&r);
     r.spec.rule.optimizer = cases[c].optimizer;
     r.spec.rule.momentum = cases[c].momentum;
-    rig_start(&r, values);
+    given_start(&r, values);
 
     cr_expect(OPS->has_state(r.b, VISE_I_PARAMS) && !OPS->has_state(r.b, VISE_I_MASK));
     cr_expect(OPS->has_state(r.b, VISE_I_MOMENT1) == cases[c].moment1 &&
@@ -377,19 +333,19 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
 
 /* beta^t by repeated multiplication, as the state is saved and restored: not by pow, which rounds differently. */
 Test(oracle_update, powers_of_beta_are_products) {
-  const double start[N_PARAMS] = {0};
+  const double start[GIVEN_PARAMS] = {0};
   double beta1_t = 1, beta2_t = 1;
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.optimizer = VISE_ADAM;
-  rig_start(&r, start);
+  given_start(&r, start);
   cr_expect(OPS->get_counters(r.b).applied_steps == 0 && OPS->get_counters(r.b).beta1_t == 1);
 
   for (uint64_t t = 1; t <= 1000; t++) {
     vise_i_counters c;
 
-    apply(&r, no_gradient);
+    given_step(&r, no_gradient);
     beta1_t *= 0.9;
     beta2_t *= 0.999;
     c = OPS->get_counters(r.b);
@@ -399,39 +355,39 @@ Test(oracle_update, powers_of_beta_are_products) {
 }
 
 /* Steps first..last of a fixed sequence of gradients. */
-static void apply_sequence(rig *r, uint64_t first, uint64_t last) {
+static void apply_sequence(given *r, uint64_t first, uint64_t last) {
   for (uint64_t k = first; k <= last; k++) {
     uint64_t seed = 100 + k;
     double w_grad[6];
     rig_fill(&seed, 1, w_grad, 6);
-    apply(r, w_grad);
+    given_step(r, w_grad);
   }
 }
 
 /* Weights, moments and counters are the whole state: a second backend given them continues with the same bits. */
 Test(oracle_update, a_restored_backend_continues_with_the_same_bits) {
   uint64_t seed = 1;
-  double params[N_PARAMS], moment1[N_PARAMS], moment2[N_PARAMS], uninterrupted[N_PARAMS];
+  double params[GIVEN_PARAMS], moment1[GIVEN_PARAMS], moment2[GIVEN_PARAMS], uninterrupted[GIVEN_PARAMS];
   vise_i_counters counters;
-  rig r;
+  given r;
 
-  rig_make(&r);
+  make(&r);
   r.spec.rule.optimizer = VISE_ADAM;
   r.spec.rule.k2 = 0.1;
-  rig_fill(&seed, 1, params, N_PARAMS);
-  rig_start(&r, params);
+  rig_fill(&seed, 1, params, GIVEN_PARAMS);
+  given_start(&r, params);
 
   apply_sequence(&r, 1, 10);
   memcpy(params, r.params, sizeof params);
-  rig_get_state(OPS, r.b, VISE_I_MOMENT1, N_PARAMS, moment1);
-  rig_get_state(OPS, r.b, VISE_I_MOMENT2, N_PARAMS, moment2);
+  rig_get_state(OPS, r.b, VISE_I_MOMENT1, GIVEN_PARAMS, moment1);
+  rig_get_state(OPS, r.b, VISE_I_MOMENT2, GIVEN_PARAMS, moment2);
   counters = OPS->get_counters(r.b);
 
   apply_sequence(&r, 11, 20);
   memcpy(uninterrupted, r.params, sizeof uninterrupted);
   OPS->destroy(r.b);
 
-  rig_start(&r, params);
+  given_start(&r, params);
   cr_assert(OPS->set_state(r.b, VISE_I_MOMENT1, moment1, NULL) == VISE_OK);
   cr_assert(OPS->set_state(r.b, VISE_I_MOMENT2, moment2, NULL) == VISE_OK);
   OPS->set_counters(r.b, &counters);

@@ -58,7 +58,7 @@ static void precision(vise_precision precision, double slack) {
       char text[256];
       cpu_case c = agreement_case_of(&FUSED, &shapes[s], 2 * shapes[s].batch + 5, 3, 0);
       c.spec.precision = precision;
-      c.spec.forced_tile = 1 + tile;
+      c.spec.hooks.forced_tile = 1 + tile;
 
       cr_expect(cpu_case_agrees(&c, &vise_i_backend_cuda, slack, text, sizeof text), "%s, shape %zu, tile %d: %s",
                 vise_precision_name(precision), s, tile, text);

@@ -32,8 +32,8 @@ static size_t n_wrong(const float *array, const uint16_t *array16, size_t first,
   return wrong;
 }
 
-static void expect_params(const vise_i_backend *b, const char *when) {
-  const vise_k_step *step = &b->train.step;
+static void expect_params(vise_i_backend *b, const char *when) {
+  const vise_k_step *step = &vise_i_cuda_of(b)->train.step;
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     const size_t wrong = n_wrong(step->params, step->params16, layer->weight, layer->n_out, layer->n_in, layer->ld);
@@ -42,8 +42,8 @@ static void expect_params(const vise_i_backend *b, const char *when) {
 }
 
 /* What the fused kernel's last step left of its batch. */
-static void expect_rows(const vise_i_backend *b, size_t n_rows) {
-  const vise_k_step *step = &b->train.step;
+static void expect_rows(vise_i_backend *b, size_t n_rows) {
+  const vise_k_step *step = &vise_i_cuda_of(b)->train.step;
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];
     if (l + 1 < step->n_layers) {
@@ -84,7 +84,7 @@ Test(bf16, copies_follow) {
         step_rig *r = gpu_rig_make(VISE_ADAM);
         r->spec.precision = VISE_BF16;
         r->spec.step_mode = (vise_step_mode)mode;
-        r->spec.forced_tile = 1 + tile;
+        r->spec.hooks.forced_tile = 1 + tile;
         if (max_norm == 0) r->spec.rule.max_norm = 0;
         if (max_norm == 2) r->spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
 
@@ -107,7 +107,7 @@ Test(bf16, copies_of_wide_outputs_follow) {
   rig_fill(&state, 0.3, r->params, r->net.n_params);
 
   r->spec.precision = VISE_BF16;
-  r->spec.forced_tile = 1 + VISE_K_TILE_64;
+  r->spec.hooks.forced_tile = 1 + VISE_K_TILE_64;
   follow(r);
   step_rig_free(r);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/gpu/gpu_rig.h"
+#include "tests/support/step_checks.h"
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 
@@ -39,12 +40,12 @@ Test(bits, steps_per_launch_and_per_call) {
 Test(bits, ctas) {
   step_rig *r = gpu_rig_make(VISE_ADAM);
   vise_i_backend *b = step_rig_start(r);
-  const int most = (int)b->train.step.n_members;
+  const int most = (int)vise_i_cuda_of(b)->train.step.n_members;
   OPS->destroy(b);
 
   float *reference = step_rig_train(r, RIG_STEPS, r->stats);
   for (int n = 1; n <= most; n = n < 3 ? n + 1 : 2 * n + 1) {
-    r->spec.n_ctas = n;
+    r->spec.hooks.n_ctas = n;
     expect_same(r, reference, r->stats, RIG_STEPS, "CTAs");
   }
 
@@ -59,7 +60,7 @@ Test(bits, tiles) {
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
     for (int tile = VISE_K_TILE_8; tile < VISE_K_N_TILES; tile++) {
-      r->spec.forced_tile = 1 + tile;
+      r->spec.hooks.forced_tile = 1 + tile;
       expect_same(r, reference, r->stats, RIG_STEPS, "tiles");
     }
 
@@ -89,9 +90,12 @@ Test(bits, data_in_chunks) {
   for (size_t i = 0; i < 3; i++) {
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, n_rows[i]);
     vise_i_backend *b = step_rig_start(r);
-    cr_assert(b->bound.is_bound && !b->bound.resident, "the limit of %zu rows is not met", n_rows[i]);
-    cr_expect(b->bound.rows[0].n_rows < RIG_ROWS / 2 && b->bound.rows[0].n_rows >= RIG_BATCH);
-    cr_expect(b->arena_bytes + b->single_bytes + b->bound.n_bytes <= r->spec.device_memory_limit);
+    cr_assert(vise_i_cuda_of(b)->bound.is_bound && !vise_i_cuda_of(b)->bound.resident,
+              "the limit of %zu rows is not met", n_rows[i]);
+    cr_expect(vise_i_cuda_of(b)->bound.rows[0].n_rows < RIG_ROWS / 2 &&
+              vise_i_cuda_of(b)->bound.rows[0].n_rows >= RIG_BATCH);
+    cr_expect(vise_i_cuda_of(b)->arena_bytes + vise_i_cuda_of(b)->single_bytes + vise_i_cuda_of(b)->bound.n_bytes <=
+              r->spec.device_memory_limit);
     OPS->destroy(b);
 
     for (uint64_t per_launch = 0; per_launch < 3; per_launch++) {
@@ -111,32 +115,7 @@ Test(bits, data_in_chunks) {
 Test(bits, state_carries_a_training_over) {
   for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
     step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
-    float *whole = step_rig_train(r, RIG_STEPS, NULL);
-    vise_i_backend *first = step_rig_start(r), *second = step_rig_start(r);
-    vise_error err = VISE_ERROR_INIT;
-    size_t n_done;
-
-    step_rig_run(r, first, 9, 9, NULL);
-    float *half = step_rig_snapshot(r, first);
-    const vise_i_counters counters = OPS->get_counters(first);
-    cr_expect(counters.applied_steps == 9 && counters.consecutive_skips == 0);
-
-    for (int which = VISE_I_PARAMS; which <= VISE_I_MOMENT2; which++) {
-      if (!OPS->has_state(second, (vise_i_state)which)) continue;
-      cr_assert(OPS->set_state(second, (vise_i_state)which, half + (size_t)which * r->net.n_params, &err) == VISE_OK);
-    }
-    OPS->set_counters(second, &counters);
-
-    cr_assert(OPS->run(second, 9 * RIG_BATCH, RIG_BATCH, 4, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-    cr_assert(OPS->run(second, 0, RIG_BATCH, 7, r->hyper, r->stats, &n_done, &err) == VISE_OK);
-    float *end = step_rig_snapshot(r, second);
-    cr_expect(step_rig_same(r, whole, end), "%s", vise_optimizer_name((vise_optimizer)optimizer));
-
-    free(whole);
-    free(half);
-    free(end);
-    OPS->destroy(first);
-    OPS->destroy(second);
+    check_carried_state(r);
     step_rig_free(r);
   }
 }
@@ -161,7 +140,9 @@ Test(bits, run_and_step_are_the_same) {
     }
 
     const vise_i_data own = rig_data(x, RIG_BATCH, RIG_IN, y, 1, true, weights);
-    cr_assert(OPS->step(step, &own, NULL, 0, &r->hyper[s], &by_step[s], &err) == VISE_OK, "%s", err.text);
+    cr_assert(
+        OPS->step(step, &(vise_i_batch){.data = &own, .n = own.x.n_rows}, &r->hyper[s], &by_step[s], &err) == VISE_OK,
+        "%s", err.text);
   }
 
   cr_expect(step_rig_same_stats(by_run, by_step, 3));

@@ -13,7 +13,8 @@ size_t gpu_rig_limit(const step_rig *r, size_t extra) {
   for (;;) {
     spec.device_memory_limit = limit;
     vise_i_backend *b = rig_create(r->ops, &spec, r->params);
-    const size_t next = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + extra;
+    const size_t next =
+        vise_i_cuda_of(b)->arena_bytes + (vise_i_cuda_of(b)->unfused ? vise_i_cuda_of(b)->unfused->n_bytes : 0) + extra;
     r->ops->destroy(b);
     if (limit != 0 && next >= limit) return limit;
     limit = next;

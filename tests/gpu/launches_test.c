@@ -96,7 +96,7 @@ Test(launches, together) {
     cpu_case_shape(&c, SHAPES[s].n_layers, SHAPES[s].widths);
     c.batch = 33;
     c.bad_every = s % 2 ? 75 : 0;
-    c.spec.gradient_parts = 1;
+    c.spec.hooks.gradient_parts = 1;
 
     cpu_option_apply(&c, "l2");
     check(&c, "parts");
@@ -107,7 +107,7 @@ Test(launches, together) {
 
     cpu_option_apply(&c, "norm clip per tensor");
     cpu_option_apply(&c, "max-norm per tensor");
-    c.spec.gradient_parts = 0;
+    c.spec.hooks.gradient_parts = 0;
     check(&c, "clip by tensors, max-norm by tensors");
   }
 }
@@ -144,13 +144,15 @@ static ending end_early(step_rig *r, uint64_t per_launch, size_t n) {
   r->spec.steps_per_launch = per_launch;
   vise_i_backend *b = step_rig_start(r);
 
-  cr_expect(OPS->run(b, 0, RIG_BATCH, 9, r->hyper, e.stats, &n_done, &err) == VISE_ERR_NONFINITE, "%s", err.text);
+  cr_expect(OPS->run(b, &(vise_i_steps){0, RIG_BATCH, 9, r->hyper, e.stats}, &n_done, &err) == VISE_ERR_NONFINITE, "%s",
+            err.text);
   cr_expect(n_done == n, "launches of %d: %zu steps, expected %zu", (int)per_launch, n_done, n);
-  e.progress = b->mail->progress;
+  e.progress = vise_i_cuda_of(b)->mail->progress;
   cr_expect(e.progress == n);
 
   vise_error_clear(&err);
-  cr_expect(OPS->run(b, 9 * RIG_BATCH, RIG_BATCH, 2, r->hyper, e.stats + 9, &n_done, &err) == VISE_OK, "%s", err.text);
+  cr_expect(OPS->run(b, &(vise_i_steps){9 * RIG_BATCH, RIG_BATCH, 2, r->hyper, e.stats + 9}, &n_done, &err) == VISE_OK,
+            "%s", err.text);
 
   e.counters = OPS->get_counters(b);
   e.state = step_rig_snapshot(r, b);

@@ -65,7 +65,7 @@ static vise_status run(long_run *r, vise_i_backend *b, size_t most, size_t *n_do
   for (size_t at = 0; at < STEPS && status == VISE_OK; at += most) {
     const size_t n = STEPS - at < most ? STEPS - at : most;
     size_t done_steps = 0;
-    status = OPS->run(b, at, 1, n, r->hyper + at, r->stats + at, &done_steps, err);
+    status = OPS->run(b, &(vise_i_steps){at, 1, n, r->hyper + at, r->stats + at}, &done_steps, err);
     *n_done += done_steps;
   }
   return status;
@@ -119,7 +119,7 @@ Test(long_runs, a_halt_ends_them_wherever_it_is) {
     cr_expect_eq(n_done, bad + 1, "%zu steps, expected %zu", n_done, bad + 1);
     cr_expect(r->stats[bad].skipped);
     cr_expect_eq(OPS->n_launches(b), bad / PER_LAUNCH + 1);
-    cr_expect(OPS->n_launches(b) + b->n_idle_launches <= (STEPS + PER_LAUNCH - 1) / PER_LAUNCH + 2);
+    cr_expect(OPS->n_launches(b) + vise_i_cuda_of(b)->n_idle_launches <= (STEPS + PER_LAUNCH - 1) / PER_LAUNCH + 2);
     cr_expect(bad + 1 == STEPS || r->stats[bad + 1].n_rows == 0, "a step after the halt was reported");
 
     /* The device is ready for more. */

@@ -17,8 +17,8 @@ static void expect_same(const double *got, const double *whole, size_t n, const 
 /* parts, tile: gradient_parts and forced_tile of vise_i_step_spec. */
 static cpu_result train(const cpu_case *c, int parts, int tile) {
   cpu_case own = *c;
-  own.spec.gradient_parts = parts;
-  own.spec.forced_tile = tile;
+  own.spec.hooks.gradient_parts = parts;
+  own.spec.hooks.forced_tile = tile;
   const cpu_result r = cpu_case_run(&own, CUDA.ops);
   for (size_t s = 0; s < c->n_steps; s++) cr_assert(r.stats[s].grad_norm > 0 && !r.stats[s].skipped);
   return r;

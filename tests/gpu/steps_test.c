@@ -28,7 +28,7 @@ Test(steps, launches_are_counted) {
     const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
 
     step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
-    cr_expect(OPS->n_launches(b) == cases[i].n_launches && b->n_idle_launches == 0);
+    cr_expect(OPS->n_launches(b) == cases[i].n_launches && vise_i_cuda_of(b)->n_idle_launches == 0);
 
     if (emu_read_counts) {
       const emu_counts after = emu_read_counts();
@@ -40,7 +40,7 @@ Test(steps, launches_are_counted) {
       cr_expect(after.copies - before.copies == 4, "%d copies", (int)(after.copies - before.copies));
     }
 
-    cr_expect(b->mail->progress == 13);
+    cr_expect(vise_i_cuda_of(b)->mail->progress == 13);
     OPS->destroy(b);
     step_rig_free(r);
   }
@@ -51,8 +51,8 @@ Test(steps, launches_of_chunks_end_with_them) {
   vise_error err = VISE_ERROR_INIT;
   r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 4 * RIG_BATCH);
   vise_i_backend *b = step_rig_start(r);
-  const size_t steps = b->bound.rows[0].n_rows / RIG_BATCH;
-  cr_assert(!b->bound.resident && steps >= 3 && steps < 7);
+  const size_t steps = vise_i_cuda_of(b)->bound.rows[0].n_rows / RIG_BATCH;
+  cr_assert(!vise_i_cuda_of(b)->bound.resident && steps >= 3 && steps < 7);
   step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
   cr_expect(OPS->n_launches(b) == (13 + steps - 1) / steps);
   OPS->destroy(b);
@@ -79,7 +79,8 @@ Test(steps, nonfinite_data_skip_without_a_trace) {
 
         r->spec.steps_per_launch = per_launch;
         vise_i_backend *b = check_nonfinite_data(r, bad[i], true, &launched);
-        cr_expect(OPS->n_launches(b) == (per_launch ? 7 : 2) && b->n_idle_launches == (per_launch ? 2 : 0));
+        cr_expect(OPS->n_launches(b) == (per_launch ? 7 : 2) &&
+                  vise_i_cuda_of(b)->n_idle_launches == (per_launch ? 2 : 0));
 
         OPS->destroy(b);
         step_rig_free(r);
@@ -110,7 +111,7 @@ Test(steps, halt_ends_at_once_and_propagate_goes_on) {
   step_rig *r = gpu_rig_make(VISE_SGD);
   r->spec.steps_per_launch = 1;
   vise_i_backend *b = check_halt(r);
-  cr_expect(OPS->n_launches(b) == 1 && b->n_idle_launches == 9);
+  cr_expect(OPS->n_launches(b) == 1 && vise_i_cuda_of(b)->n_idle_launches == 9);
   OPS->destroy(b);
   check_propagate(r);
   step_rig_free(r);
@@ -125,7 +126,7 @@ Test(steps, a_device_error_poisons) {
   double out[RIG_ROWS * RIG_OUT];
   float *state = step_rig_snapshot(r, b);
 
-  b->train.step.n_members = 100000; /* more than any device holds at once */
+  vise_i_cuda_of(b)->train.step.n_members = 100000; /* more than any device holds at once */
   step_rig_expect(r, b, 0, 2, VISE_ERR_DEVICE, 0, &first);
   cr_expect(strstr(first.text, "CUDA device 0: ") && strstr(first.text, ".c:"), "%s", first.text);
   step_rig_expect(r, b, 0, 2, VISE_ERR_DEVICE, 0, &later);
@@ -136,7 +137,7 @@ Test(steps, a_device_error_poisons) {
   cr_expect(OPS->project(b, &r->hyper[0], NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->bind(b, &r->data, NULL) == VISE_ERR_DEVICE);
   cr_expect(OPS->set_order(b, r->order, RIG_ROWS, NULL) == VISE_ERR_DEVICE);
-  cr_expect(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, NULL) == VISE_ERR_DEVICE);
+  cr_expect(OPS->forward(b, &(vise_i_batch){.data = &r->data, .n = RIG_ROWS}, out, NULL) == VISE_ERR_DEVICE);
 
   free(state);
   OPS->destroy(b);
@@ -167,19 +168,22 @@ Test(steps, guards_stay_as_they_are) {
     vise_error err = VISE_ERROR_INIT;
     double out[RIG_ROWS * RIG_OUT], *gradient = calloc(r->net.n_params, sizeof *gradient);
 
-    r->spec.guard_bytes = 256;
+    r->spec.hooks.guard_bytes = 256;
     r->spec.rule.clip_norm_p = VISE_NORM_INF;
     vise_i_backend *b = step_rig_start(r);
 
     step_rig_run(r, b, RIG_STEPS, RIG_STEPS, NULL);
-    cr_assert(OPS->forward(b, &r->data, NULL, RIG_ROWS, out, &err) == VISE_OK, "%s", err.text);
-    cr_assert(OPS->full_gradient(b, &r->data, NULL, RIG_ROWS, gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
-    cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_OK, "%s", err.text);
+    cr_assert(OPS->forward(b, &(vise_i_batch){.data = &r->data, .n = RIG_ROWS}, out, &err) == VISE_OK, "%s", err.text);
+    cr_assert(
+        OPS->full_gradient(b, &(vise_i_batch){.data = &r->data, .n = RIG_ROWS}, gradient, NULL, NULL, &err) == VISE_OK,
+        "%s", err.text);
+    cr_expect(vise_i_cuda_check_guards(vise_i_cuda_of(b), &err) == VISE_OK, "%s", err.text);
 
-    const vise_i_plan_array *moments = &b->train.plan.arrays[VISE_I_PLAN_MOMENT1];
-    cr_assert(cudaMemset(b->arena + moments->offset + moments->n_bytes + 3, 0, 1) == cudaSuccess);
+    const vise_i_plan_array *moments = &vise_i_cuda_of(b)->train.plan.arrays[VISE_I_PLAN_MOMENT1];
+    cr_assert(cudaMemset(vise_i_cuda_of(b)->arena + moments->offset + moments->n_bytes + 3, 0, 1) == cudaSuccess);
     cr_assert(cudaDeviceSynchronize() == cudaSuccess);
-    cr_expect(vise_i_cuda_check_guards(b, &err) == VISE_ERR_INTERNAL && strstr(err.text, "behind the first moments"),
+    cr_expect(vise_i_cuda_check_guards(vise_i_cuda_of(b), &err) == VISE_ERR_INTERNAL &&
+                  strstr(err.text, "behind the first moments"),
               "%s", err.text);
 
     free(gradient);

@@ -174,10 +174,10 @@ Test(trainer, a_device_error_poisons) {
   step(&t, 5);
   cr_assert_eq(vise_trainer_save(t.trainer, path, &err), VISE_OK, "%s", err.text);
 
-  const uint32_t n_members = t.trainer->backend->train.step.n_members;
-  t.trainer->backend->train.step.n_members = 100000;
+  const uint32_t n_members = vise_i_cuda_of(t.trainer->backend)->train.step.n_members;
+  vise_i_cuda_of(t.trainer->backend)->train.step.n_members = 100000;
   cr_expect_eq(vise_trainer_step(t.trainer, 1, NULL, &n_done, &err), VISE_ERR_DEVICE);
-  t.trainer->backend->train.step.n_members = n_members;
+  vise_i_cuda_of(t.trainer->backend)->train.step.n_members = n_members;
 
   cr_expect_eq(vise_trainer_step(t.trainer, 1, NULL, &n_done, &later), VISE_ERR_DEVICE);
   cr_expect(strstr(later.text, "the trainer failed before: CUDA device 0: ") != NULL, "%s", later.text);

@@ -7,7 +7,7 @@
 /* Case by case: all epilogues of cuBLAS, some, none, and so on. */
 static void set_unfused(cpu_case *c, size_t i) {
   c->spec.step_mode = VISE_STEP_UNFUSED;
-  c->spec.without_epilogues = (int)(i % 3);
+  c->spec.hooks.without_epilogues = (int)(i % 3);
   c->spec.device_memory_limit = (size_t)64 << 20; /* keeps the workspace of cuBLAS small */
 }
 

@@ -20,7 +20,7 @@ extern void emu_refuse_epilogue(unsigned epilogue) __attribute__((weak));
 static step_rig *make(vise_optimizer optimizer, vise_step_mode mode) {
   step_rig *r = gpu_rig_make(optimizer);
   r->spec.step_mode = mode;
-  r->spec.workspace_bytes = (size_t)4 << 20; /* the same under every limit: cuBLAS chooses its algorithms by it */
+  r->spec.hooks.workspace_bytes = (size_t)4 << 20; /* the same under every limit: cuBLAS chooses its algorithms by it */
   return r;
 }
 
@@ -60,7 +60,7 @@ Test(unfused_steps, chunks_are_as_resident_data) {
 
     r->spec.device_memory_limit = gpu_rig_limit_for_rows(r, 3 * RIG_BATCH);
     vise_i_backend *b = step_rig_start(r);
-    cr_expect(!b->bound.resident && b->bound.rows[0].n_rows < RIG_ROWS / 2);
+    cr_expect(!vise_i_cuda_of(b)->bound.resident && vise_i_cuda_of(b)->bound.rows[0].n_rows < RIG_ROWS / 2);
     OPS->destroy(b);
 
     float *cut = step_rig_train(r, RIG_STEPS, stats);
@@ -142,7 +142,7 @@ Test(unfused_steps, launches_are_few_and_counted) {
       vise_error err = VISE_ERROR_INIT;
 
       r->net.activation = c->activation;
-      r->spec.without_epilogues = c->without_epilogues;
+      r->spec.hooks.without_epilogues = c->without_epilogues;
       c->set(&r->spec);
       vise_i_backend *b = step_rig_start(r);
       step_rig_expect(r, b, 0, 2, VISE_OK, 2, &err); /* the first plain, then a capture */
@@ -162,7 +162,7 @@ Test(unfused_steps, launches_are_few_and_counted) {
         cr_expect((OPS->n_launches(b) - launched) % n == 0);
       }
 
-      cr_expect(b->n_captures == m && b->mail->progress == 9);
+      cr_expect(vise_i_cuda_of(b)->n_captures == m && vise_i_cuda_of(b)->mail->progress == 9);
       OPS->destroy(b);
       step_rig_free(r);
     }
@@ -207,7 +207,7 @@ Test(unfused_steps, a_refused_product_is_no_error_of_the_device) {
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
   vise_error err = VISE_ERROR_INIT;
 
-  r->spec.without_epilogues = 2;
+  r->spec.hooks.without_epilogues = 2;
   emu_refuse_epilogue(CUBLASLT_EPILOGUE_DEFAULT);
   vise_i_backend *b = step_rig_start(r);
 
@@ -229,13 +229,13 @@ Test(unfused_steps, each_batch_size_is_captured_once) {
 
   for (size_t epoch = 0; epoch < 4; epoch++) {
     step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
-    cr_expect(r->stats[12].n_rows == RIG_ROWS % RIG_BATCH && b->n_captures == captures[epoch]);
+    cr_expect(r->stats[12].n_rows == RIG_ROWS % RIG_BATCH && vise_i_cuda_of(b)->n_captures == captures[epoch]);
   }
 
   /* New data in another place is captured again; in the same place it need not be. */
   cr_assert(OPS->bind(b, &r->data, &err) == VISE_OK && OPS->set_order(b, r->order, RIG_ROWS, &err) == VISE_OK);
   step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
-  cr_expect(b->n_captures <= 4);
+  cr_expect(vise_i_cuda_of(b)->n_captures <= 4);
 
   OPS->destroy(b);
   step_rig_free(r);
@@ -248,7 +248,7 @@ Test(unfused_steps, changed_rates_and_bounds) {
   for (size_t m = 0; m < 2; m++) {
     step_rig *r = make(VISE_SGD, MODES[m]);
     vise_i_backend *b = check_changing_rates(r, 4);
-    cr_expect(b->n_captures == m, "%d captures", (int)b->n_captures);
+    cr_expect(vise_i_cuda_of(b)->n_captures == m, "%d captures", (int)vise_i_cuda_of(b)->n_captures);
     OPS->destroy(b);
     step_rig_free(r);
   }
@@ -298,7 +298,8 @@ Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
 
     r->net.activation = activations[i / 18];
     vise_i_backend *b = check_nonfinite_data(r, bad[i % 3], true, &launched);
-    cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 && b->n_idle_launches == launched / 4 * 2);
+    cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 &&
+              vise_i_cuda_of(b)->n_idle_launches == launched / 4 * 2);
 
     OPS->destroy(b);
     step_rig_free(r);
@@ -341,11 +342,13 @@ Test(unfused_steps, a_step_is_as_a_run) {
       const vise_i_data batch =
           rig_data(r->x + at * RIG_IN, n, RIG_IN, r->y + at, 1, true, r->data.row_weights ? r->row_weights + at : NULL);
 
-      cr_assert(OPS->step(b, &batch, NULL, 0, &r->hyper[s], &stats, &err) == VISE_OK, "%s", err.text);
+      cr_assert(
+          OPS->step(b, &(vise_i_batch){.data = &batch, .n = batch.x.n_rows}, &r->hyper[s], &stats, &err) == VISE_OK,
+          "%s", err.text);
       cr_expect(step_rig_same_stats(&stats, &r->stats[s], 1), "step %zu", s);
     }
 
-    cr_expect(b->n_captures == 0);
+    cr_expect(vise_i_cuda_of(b)->n_captures == 0);
     float *end = step_rig_snapshot(r, b);
     cr_expect(step_rig_same(r, reference, end));
 
@@ -376,7 +379,10 @@ Test(unfused_steps, external_deltas) {
     for (size_t s = 0; s < 4; s++) {
       vise_step_stats stats = {0};
       const double loss = s == 2 ? NAN : 1.5;
-      cr_assert(both[k]->step(b, &batch, &given, loss, &r->hyper[0], &stats, &err) == VISE_OK, "%s", err.text);
+      cr_assert(
+          both[k]->step(b, &(vise_i_batch){.data = &batch, .n = batch.x.n_rows, .delta = &given, .external_loss = loss},
+                        &r->hyper[0], &stats, &err) == VISE_OK,
+          "%s", err.text);
       cr_expect(stats.skipped == (s == 2) && (s == 2 || stats.loss == 1.5));
     }
 
@@ -428,7 +434,7 @@ static void expect_poison(vise_step_mode mode) {
   vise_i_backend *b = step_rig_start(r);
 
   step_rig_expect(r, b, 0, 1, VISE_OK, 1, &first);
-  b->unfused->n_sms = 0; /* launches without CTAs are refused, in the middle of a capture too */
+  vise_i_cuda_of(b)->unfused->n_sms = 0; /* launches without CTAs are refused, in the middle of a capture too */
   step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &first);
   step_rig_expect(r, b, 0, 3, VISE_ERR_DEVICE, 0, &later);
 

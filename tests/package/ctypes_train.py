@@ -70,6 +70,11 @@ class StepStats(ctypes.Structure):
                 ("skipped", c_bool), ("bad_tensor", c_int)]
 
 
+class ShortStats(ctypes.Structure):
+    """What a binding needs of StepStats: the _sized call is told its size, and writes no more."""
+    _fields_ = StepStats._fields_[:4]
+
+
 def load(path):
     vise = ctypes.CDLL(path)
     vise.vise_version.restype = c_char_p
@@ -81,9 +86,14 @@ def load(path):
     vise.vise_trainer_create.argtypes = [POINTER(TrainConfig), c_void_p, c_void_p, c_void_p, c_void_p,
                                          POINTER(c_void_p), POINTER(Error)]
     vise.vise_trainer_step.argtypes = [c_void_p, c_size_t, POINTER(StepStats), POINTER(c_size_t), POINTER(Error)]
+    vise.vise_trainer_step_sized.argtypes = [c_size_t, c_void_p, c_size_t, POINTER(ShortStats), POINTER(c_size_t),
+                                             POINTER(Error)]
+    vise.vise_train_config_set.argtypes = [POINTER(TrainConfig), c_char_p, c_char_p, POINTER(Error)]
+    vise.vise_model_save_memory.argtypes = [c_void_p, POINTER(c_void_p), POINTER(c_size_t), POINTER(Error)]
+    vise.vise_model_load_memory.argtypes = [c_char_p, c_size_t, POINTER(c_void_p), POINTER(Error)]
     vise.vise_trainer_sync.argtypes = [c_void_p, POINTER(Error)]
     vise.vise_model_get_tensor.argtypes = [c_void_p, c_size_t, POINTER(c_double), c_size_t, POINTER(Error)]
-    for free in (vise.vise_trainer_free, vise.vise_model_free, vise.vise_dataset_free):
+    for free in (vise.vise_trainer_free, vise.vise_model_free, vise.vise_dataset_free, vise.vise_buffer_free):
         free.restype = None
         free.argtypes = [c_void_p]
     return vise
@@ -92,6 +102,16 @@ def load(path):
 def check(status, err):
     if status != 0:
         raise RuntimeError(err.text.decode())
+
+
+def through_bytes(vise, model, err):
+    """A copy of the model, as it would be pickled: by the bytes of its file."""
+    data, n, copy = c_void_p(), c_size_t(), c_void_p()
+    check(vise.vise_model_save_memory(model, byref(data), byref(n), byref(err)), err)
+    saved = ctypes.string_at(data, n.value)
+    vise.vise_buffer_free(data)
+    check(vise.vise_model_load_memory(saved, len(saved), byref(copy), byref(err)), err)
+    return copy
 
 
 def train(vise, clamp):
@@ -116,13 +136,15 @@ def train(vise, clamp):
         raise RuntimeError("the defaults do not lie where they should")
     config.loss, config.lr, config.batch, config.backend = MSE, 0.2, 0, CPU64
     if clamp is not None:
-        config.clamp, config.clamp_lo, config.clamp_hi = True, -clamp, clamp
+        check(vise.vise_train_config_set(byref(config), b"clamp", f"{-clamp}:{clamp}".encode(), byref(err)), err)
 
-    data, model, trainer = c_void_p(), c_void_p(), c_void_p()
+    data, model, trainer, copy = c_void_p(), c_void_p(), c_void_p(), c_void_p()
     try:
         check(vise.vise_dataset_from_arrays(byref(features), byref(targets), None, True, byref(data), byref(err)), err)
         check(vise.vise_model_create(byref(net), F64, byref(model), byref(err)), err)
         check(vise.vise_trainer_create(byref(config), model, data, None, None, byref(trainer), byref(err)), err)
+        vise.vise_dataset_free(data)  # the trainer has a reference of its own
+        data = None
         n_steps = 300
         stats = (StepStats * n_steps)()
         n_done = c_size_t()
@@ -132,13 +154,21 @@ def train(vise, clamp):
         if not stats[n_steps - 1].loss < stats[0].loss:
             raise RuntimeError(f"the loss did not fall: {stats[0].loss} -> {stats[n_steps - 1].loss}")
         check(vise.vise_trainer_sync(trainer, byref(err)), err)
+        copy = through_bytes(vise, model, err)
         weights, bias = (c_double * 2)(), (c_double * 1)()
-        check(vise.vise_model_get_tensor(model, 0, weights, 2, byref(err)), err)
-        check(vise.vise_model_get_tensor(model, 1, bias, 1, byref(err)), err)
+        check(vise.vise_model_get_tensor(copy, 0, weights, 2, byref(err)), err)
+        check(vise.vise_model_get_tensor(copy, 1, bias, 1, byref(err)), err)
+
+        short = (ShortStats * 3)()
+        short[2].n_rows = 77
+        check(vise.vise_trainer_step_sized(ctypes.sizeof(ShortStats), trainer, 2, short, None, byref(err)), err)
+        if [(s.step, s.n_rows) for s in short] != [(n_steps + 1, 35), (n_steps + 2, 35), (0, 77)]:
+            raise RuntimeError("shortened step statistics do not lie where they should")
         return [weights[0], weights[1], bias[0]]
     finally:
         vise.vise_trainer_free(trainer)
         vise.vise_model_free(model)
+        vise.vise_model_free(copy)
         vise.vise_dataset_free(data)
 
 

@@ -19,7 +19,10 @@ STALE = b"an error of an earlier call"
 OPTIONAL = {
     "err", "stats", "n_done", "report", "user", "result", "row_weights", "validation", "test", "train", "header", "mask",
     "shift", "scale", "n_rows", "n_cols", "device", "vise_dataset_from_arrays.targets", "vise_evaluate.config",
-    "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
+    "vise_dataset_from_transformed.targets", "vise_model_set_preprocessing.json", "vise_preprocessor_fit.options",
+    "vise_preprocessor_fit.rows", "vise_preprocessor_transform.options", "vise_table_add_numbers.names",
+    "vise_table_add_text.name", "vise_table_create.name", "vise_table_parse.options", "vise_table_read.options",
+    "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
 }
 
 Parameter = collections.namedtuple("Parameter", "name type is_pointer")
@@ -33,6 +36,10 @@ class Error(ctypes.Structure):
 class Array(ctypes.Structure):
     _fields_ = [("data", ctypes.c_void_p), ("dtype", ctypes.c_int)] + [
         (name, ctypes.c_size_t) for name in ("n_rows", "n_cols", "row_stride", "col_stride")]
+
+
+class Counts(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in ("rows", "without_target", "dropped", "filled", "unknown", "unseen")]
 
 
 def split_parameters(text):
@@ -81,6 +88,11 @@ class Samples:
         train = self.config("vise_train_config")
         ctypes.c_int.from_buffer(train, 8).value = 2  # mse
         self.train = train
+        self.table = self.made("vise_table_create", b"table", ctypes.c_size_t(4))
+        if vise.vise_table_add_numbers(self.table, None, ctypes.byref(self.x), None) != 0:
+            raise RuntimeError("vise_table_add_numbers failed")
+        self.preprocessor = self.made("vise_preprocessor_fit", self.table, None, None, ctypes.c_size_t(0))
+        self.transformed = self.made("vise_preprocessor_transform", self.preprocessor, self.table, None)
         self.trainer = self.made("vise_trainer_create", train, self.model_f32(), self.dataset, None, None)
 
     def array(self, rows):
@@ -106,7 +118,9 @@ class Samples:
         if not parameter.is_pointer:
             return ctypes.c_double(0.5) if parameter.type == "double" else ctypes.c_size_t(1)
         objects = {"vise_model*": self.model, "vise_dataset*": self.dataset, "vise_trainer*": self.trainer,
-                   "vise_net_config*": self.net, "vise_train_config*": self.train, "char*": b"sample",
+                   "vise_table*": self.table, "vise_preprocessor*": self.preprocessor,
+                   "structvise_preprocessor*": self.preprocessor, "structvise_transformed*": self.transformed,
+                   "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train, "char*": b"sample",
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]
@@ -128,7 +142,7 @@ def call(vise, function, arguments):
         values = [ctypes.byref(err) if p.name == "err" and a is not None else a
                   for p, a in zip(function.parameters, arguments)]
         entry = getattr(vise, function.name)
-        entry.restype = {"vise_status": ctypes.c_int, "vise_array": Array}.get(function.result, ctypes.c_void_p)
+        entry.restype = {"vise_status": ctypes.c_int, "vise_array": Array, "vise_transform_counts": Counts}.get(function.result, ctypes.c_void_p)
         status = entry(*values)
         status = status if function.result == "vise_status" else 0
         os.write(writing, f"{status} {err.code} ".encode() + err.text)

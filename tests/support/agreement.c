@@ -22,7 +22,7 @@ void agreement_expect(const agreement *a, const cpu_case *c, const char *first, 
   char text[256];
   const bool same = cpu_case_agrees(c, a->ops, a->slack, text, sizeof text);
   cr_expect(same, "%s, %s + %s, %zu layers %zu-%zu.., batch %zu, epilogues %d: %s", a->ops->name, first, second,
-            c->n_layers, c->widths[0], c->widths[1], c->batch, c->spec.without_epilogues, text);
+            c->n_layers, c->widths[0], c->widths[1], c->batch, c->spec.hooks.without_epilogues, text);
 }
 
 typedef struct stack {

@@ -113,7 +113,7 @@ void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, s
     n = n_steps - s < most ? n_steps - s : most;
     if (n > per_epoch - at) n = per_epoch - at;
 
-    require(ops->run(b, at * batch, batch, n, hyper + s, stats + s, &n_done, &err), "rig_run", &err);
+    require(ops->run(b, &(vise_i_steps){at * batch, batch, n, hyper + s, stats + s}, &n_done, &err), "rig_run", &err);
     if (n_done != n) {
       fprintf(stderr, "rig_run: %zu steps of %zu\n", n_done, n);
       abort();

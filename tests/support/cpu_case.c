@@ -133,7 +133,7 @@ static void run_steps(const cpu_case *c, const vise_i_backend_ops *ops, vise_i_b
 
     if (n > most) n = most;
     if (n > c->n_steps - s) n = c->n_steps - s;
-    require(ops->run(b, at, c->batch, n, all, &stats[s], &n_done, &err), &err);
+    require(ops->run(b, &(vise_i_steps){at, c->batch, n, all, &stats[s]}, &n_done, &err), &err);
 
     s += n;
     at = at + n * c->batch >= c->n_rows ? 0 : at + n * c->batch;
@@ -175,7 +175,7 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
 
   r.n_launches = ops->n_launches(b);
   for (size_t t = 0; t < r.net.n_tensors; t++) {
-    const vise_tensor_stats *ts = &ops->tensor_stats(b)[t];
+    const vise_tensor_stats *ts = &b->tensor_stats[t];
     const uint64_t counts[4] = {ts->n_nonfinite, ts->n_clipped_values, ts->n_at_lo, ts->n_at_hi};
     for (size_t k = 0; k < 4; k++) r.tensor_sum[k] += counts[k];
   }
@@ -186,8 +186,10 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   r.params = state_of(ops, b, VISE_I_PARAMS, r.net.n_params);
   r.moment1 = state_of(ops, b, VISE_I_MOMENT1, r.net.n_params);
   r.moment2 = state_of(ops, b, VISE_I_MOMENT2, r.net.n_params);
-  require(ops->forward(b, &data, NULL, c->n_rows, r.outputs, &err), &err);
-  require(ops->full_gradient(b, &data, m.order, c->n_rows, r.gradient, &r.loss, &r.penalty, &err), &err);
+  require(ops->forward(b, &(vise_i_batch){.data = &data, .n = c->n_rows}, r.outputs, &err), &err);
+  require(ops->full_gradient(b, &(vise_i_batch){.data = &data, .rows = m.order, .n = c->n_rows}, r.gradient, &r.loss,
+                             &r.penalty, &err),
+          &err);
 
   ops->destroy(b);
   free_numbers(&m);

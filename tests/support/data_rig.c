@@ -2,6 +2,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <string.h>
 
 double data_value(size_t r, size_t c) {
   return (double)((r * 31 + c * 17) % 251);
@@ -51,6 +52,91 @@ vise_i_net data_linear_net(double *params) {
   return net;
 }
 
+/* Output k of the linear net on the value row `row` of a data_array. */
+static double expected_output(const double *params, const vise_i_scaling *scaling, size_t row, size_t k) {
+  double sum = params[DATA_IN * DATA_OUT + k];
+
+  for (size_t c = 0; c < DATA_IN; c++) {
+    const size_t at = scaling->uniform ? 0 : c;
+    const double value = data_value(row, c);
+    sum += params[k * DATA_IN + c] * (scaling->shift ? (value - scaling->shift[at]) / scaling->scale[at] : value);
+  }
+
+  return sum;
+}
+
+void check_inputs_of_every_type(const vise_i_backend_ops *ops) {
+  enum { N = DATA_ROWS, N_OUT = DATA_ROWS * DATA_OUT, N_LAYOUTS = 3, N_TYPES = VISE_F64 + 1 };
+  double params[DATA_PARAMS], shift[DATA_IN], scale[DATA_IN], out[N_OUT + 2], bits[N_OUT];
+  const double unit_shift = 0, unit_scale = 255, odd_shift = 3, odd_scale = 0.7;
+  const vise_i_scaling scalings[] = {
+      {NULL, NULL, false}, {&unit_shift, &unit_scale, true}, {&odd_shift, &odd_scale, true}, {shift, scale, false}};
+  const vise_i_net net = data_linear_net(params);
+  size_t rows[N];
+
+  for (size_t c = 0; c < DATA_IN; c++) {
+    shift[c] = 100 + (double)c;
+    scale[c] = 40 + 3 * (double)c;
+  }
+  for (size_t i = 0; i < N; i++) rows[i] = (i * 5) % N;
+
+  vise_i_step_spec spec = rig_spec(&net);
+  spec.max_batch = 10;
+  vise_i_backend *b = rig_create(ops, &spec, params);
+
+  for (size_t i = 0; i < sizeof scalings / sizeof *scalings * N_TYPES * N_LAYOUTS; i++) {
+    const int layout = (int)(i % N_LAYOUTS);
+    const vise_dtype dtype = (vise_dtype)(i / N_LAYOUTS % N_TYPES);
+    const vise_i_scaling *scaling = &scalings[i / N_LAYOUTS / N_TYPES];
+    const vise_array x = data_array(dtype, layout, N, DATA_IN, false);
+    const vise_i_data data = {.x = x, .x_scaling = *scaling};
+    vise_error err = VISE_ERROR_INIT;
+
+    out[0] = out[N_OUT + 1] = 12345;
+    cr_assert(ops->forward(b, &(vise_i_batch){.data = &data, .rows = rows, .n = N}, out + 1, &err) == VISE_OK, "%s",
+              err.text);
+    cr_expect(out[0] == 12345 && out[N_OUT + 1] == 12345, "wrote outside the outputs");
+
+    for (size_t o = 0; o < N_OUT; o++) {
+      const double expected = expected_output(params, scaling, rows[o / DATA_OUT], o % DATA_OUT);
+      cr_expect(rig_near(out[1 + o], expected, 2e-4, 1e-5), "scaling %zu, %s, layout %d, row %zu: %.9g, expected %.9g",
+                i / N_LAYOUTS / N_TYPES, vise_dtype_name(dtype), layout, o / DATA_OUT, out[1 + o], expected);
+    }
+
+    /* The type and order of the source leave no trace (bytes may be looked up, the others are computed). */
+    if (dtype == VISE_I32 && layout == 0) memcpy(bits, out + 1, sizeof bits);
+    if (dtype >= VISE_I32) cr_expect(memcmp(bits, out + 1, sizeof bits) == 0, "%s", vise_dtype_name(dtype));
+
+    data_array_free(&x);
+  }
+
+  ops->destroy(b);
+}
+
+void check_refusal_of_data(const vise_i_backend_ops *ops) {
+  double params[DATA_PARAMS], x[4 * DATA_IN] = {0}, y[4] = {0, 1, 3, 2};
+  const vise_i_net net = data_linear_net(params);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  vise_i_step_spec spec = rig_spec(&net);
+  vise_step_stats stats = {0};
+  vise_error err = VISE_ERROR_INIT;
+
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.max_batch = 4;
+  vise_i_backend *b = rig_create(ops, &spec, params);
+
+  vise_i_data data = rig_data(x, 4, DATA_IN, y, 1, true, NULL);
+  cr_expect(ops->step(b, &(vise_i_batch){.data = &data, .n = 4}, &hyper, &stats, &err) == VISE_ERR_VALUE);
+  cr_expect(strstr(err.text, "row 2") && strstr(err.text, "label 3"), "%s", err.text);
+
+  data = rig_data(x, 4, DATA_IN - 1, y, 1, true, NULL);
+  cr_expect(ops->bind(b, &data, NULL) == VISE_ERR_SHAPE);
+  data = rig_data(x, 4, DATA_IN, NULL, 0, true, NULL);
+  cr_expect(ops->bind(b, &data, NULL) == VISE_ERR_SHAPE);
+
+  ops->destroy(b);
+}
+
 void check_external_delta(const vise_i_backend_ops *ops) {
   enum { N = DATA_ROWS, K = DATA_OUT };
   static const size_t widths[] = {DATA_IN, 8, K};
@@ -76,14 +162,18 @@ void check_external_delta(const vise_i_backend_ops *ops) {
     vise_step_stats sm = {0}, se = {0};
     float delta[K * N]; /* in Fortran order */
 
-    cr_assert(ops->forward(e, &data, NULL, N, out, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->forward(e, &(vise_i_batch){.data = &data, .n = N}, out, &err) == VISE_OK, "%s", err.text);
     for (size_t r = 0; r < N; r++) {
       for (size_t k = 0; k < K; k++) delta[k * N + r] = (float)((out[r * K + k] - y[r * K + k]) / N);
     }
     const vise_array given = {delta, VISE_F32, N, K, 1, N};
 
-    cr_assert(ops->step(m, &data, NULL, 0, &hyper, &sm, &err) == VISE_OK, "%s", err.text);
-    cr_assert(ops->step(e, &inputs, &given, 0.25, &hyper, &se, &err) == VISE_OK, "%s", err.text);
+    cr_assert(ops->step(m, &(vise_i_batch){.data = &data, .n = data.x.n_rows}, &hyper, &sm, &err) == VISE_OK, "%s",
+              err.text);
+    cr_assert(
+        ops->step(e, &(vise_i_batch){.data = &inputs, .n = inputs.x.n_rows, .delta = &given, .external_loss = 0.25},
+                  &hyper, &se, &err) == VISE_OK,
+        "%s", err.text);
     cr_expect(se.loss == 0.25 && se.n_rows == N && rig_near(se.grad_norm, sm.grad_norm, 0, 1e-5));
   }
 

@@ -16,6 +16,13 @@ void data_array_free(const vise_array *a);
 /* A linear map of DATA_IN inputs to DATA_OUT outputs, with biases; params [DATA_PARAMS]. */
 vise_i_net data_linear_net(double *params);
 
+/* Outputs of a linear net on every type, order and scaling of the same numbers: near those worked out here, and from i32 on
+   the same bits, whatever the type and order. */
+void check_inputs_of_every_type(const vise_i_backend_ops *ops);
+
+/* A label without a class, a column too few, no targets. */
+void check_refusal_of_data(const vise_i_backend_ops *ops);
+
 /* The external loss with delta = (yhat - y)/DATA_ROWS must train as mse does. */
 void check_external_delta(const vise_i_backend_ops *ops);
 

@@ -22,6 +22,10 @@ vise_i_backend *check_halt(step_rig *r);
 /* Two such steps with policy propagate. */
 void check_propagate(step_rig *r);
 
+/* State and counters of a training of nine steps, given to another backend, go on with the bits of one that was not
+   interrupted. */
+void check_carried_state(const step_rig *r);
+
 /* Rates and bounds change with every step, also within a call of run (of up to `most` steps): weights and reports
    agree with cpu64. */
 vise_i_backend *check_changing_rates(step_rig *r, size_t most);

@@ -71,7 +71,8 @@ void step_rig_expect(step_rig *r, vise_i_backend *b, size_t first_step, size_t n
                      size_t n_expected, vise_error *err) {
   size_t n_done = 12345;
   vise_error_clear(err);
-  const vise_status status = r->ops->run(b, first_step * RIG_BATCH, RIG_BATCH, n, r->hyper, r->stats, &n_done, err);
+  const vise_status status =
+      r->ops->run(b, &(vise_i_steps){first_step * RIG_BATCH, RIG_BATCH, n, r->hyper, r->stats}, &n_done, err);
   cr_expect(status == expected, "%s: %s", vise_status_name(status), err->text);
   cr_expect(n_done == n_expected, "%zu steps, expected %zu", n_done, n_expected);
 }

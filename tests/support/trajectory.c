@@ -302,7 +302,7 @@ vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, d
   VISE_TRY(ops->set_order(b, order, t->n_rows, err));
 
   for (size_t s = 0; s < t->n_steps; s++) {
-    VISE_TRY(ops->run(b, s % per_epoch * t->batch, t->batch, 1, &hyper, &stats[s], &n_done, err));
+    VISE_TRY(ops->run(b, &(vise_i_steps){s % per_epoch * t->batch, t->batch, 1, &hyper, &stats[s]}, &n_done, err));
   }
   rig_get_state(ops, b, VISE_I_PARAMS, t->net.n_params, final);
 

@@ -133,60 +133,62 @@ VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *re
   }
 }
 
-/* Rows are summed in float64. */
-VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const float *restrict act,
-                            const float *restrict pre, float *bias_grad, bool add, size_t width, size_t n) {
-  const bool keep = vise_i_activation_needs_z(kind);
+/* d *= f'(z) for a row; its sum in float64. */
+VISE_I_INLINE double backward_row(vise_activation kind, float *restrict d, const float *restrict a,
+                                  const float *restrict z, size_t n) {
+  double lanes[VISE_I_LANES] = {0};
+  size_t i = 0;
 
-  for (size_t r = 0; r < width; r++) {
-    float *restrict d = delta + r * n;
-    const float *restrict a = act + r * n, *restrict z = keep ? pre + r * n : a;
-    double lanes[VISE_I_LANES] = {0};
-    size_t i = 0;
-
-    for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) {
-      for (size_t j = 0; j < VISE_I_LANES; j++) {
-        if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
-        lanes[j] += (double)d[i + j];
-      }
-    }
-    for (size_t j = 0; i + j < n; j++) {
+  for (; i + VISE_I_LANES <= n; i += VISE_I_LANES) {
+    for (size_t j = 0; j < VISE_I_LANES; j++) {
       if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
       lanes[j] += (double)d[i + j];
     }
+  }
+  for (size_t j = 0; i + j < n; j++) {
+    if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
+    lanes[j] += (double)d[i + j];
+  }
 
-    if (bias_grad) {
-      const float sum = (float)vise_i_sum_lanes(lanes);
-      bias_grad[r] = add ? bias_grad[r] + sum : sum;
-    }
+  return vise_i_sum_lanes(lanes);
+}
+
+VISE_I_INLINE void backward(vise_activation kind, const vise_i_cpu_outputs *outputs, float *delta, float *bias_grad,
+                            bool add) {
+  const bool keep = vise_i_activation_needs_z(kind);
+  const size_t n = outputs->n;
+
+  for (size_t r = 0; r < outputs->width; r++) {
+    const float *a = outputs->act + r * n, *z = keep ? outputs->pre + r * n : a;
+    const float sum = (float)backward_row(kind, delta + r * n, a, z, n);
+    if (bias_grad) bias_grad[r] = add ? bias_grad[r] + sum : sum;
   }
 }
 
 /* One function per activation, so that each loop has nothing but its own. */
-#define DEFINE(KIND, ...)                                                                                        \
-  VISE_I_CLONES static void activate_##KIND(float *act, float *pre, const float *bias, size_t width, size_t n) { \
-    activate(KIND, act, pre, bias, width, n);                                                                    \
-  }                                                                                                              \
-  VISE_I_CLONES static void backward_##KIND(float *delta, const float *act, const float *pre, float *bias_grad,  \
-                                            bool add, size_t width, size_t n) {                                  \
-    backward(KIND, delta, act, pre, bias_grad, add, width, n);                                                   \
+#define DEFINE(KIND, ...)                                                                                      \
+  VISE_I_CLONES static void activate_##KIND(const vise_i_cpu_outputs *outputs, const float *bias) {            \
+    activate(KIND, outputs->act, outputs->pre, bias, outputs->width, outputs->n);                              \
+  }                                                                                                            \
+  VISE_I_CLONES static void backward_##KIND(const vise_i_cpu_outputs *outputs, float *delta, float *bias_grad, \
+                                            bool add) {                                                        \
+    backward(KIND, outputs, delta, bias_grad, add);                                                            \
   }
 VISE_ACTIVATION_TABLE(DEFINE)
 
-#define ROW(KIND, ...) [KIND] = {activate_##KIND, backward_##KIND},
-static const struct {
-  void (*activate)(float *act, float *pre, const float *bias, size_t width, size_t n);
-  void (*backward)(float *delta, const float *act, const float *pre, float *bias_grad, bool add, size_t width,
-                   size_t n);
-} functions[] = {VISE_ACTIVATION_TABLE(ROW)};
-
-void vise_i_cpu_activate(vise_activation kind, float *act, float *pre, const float *bias, size_t width, size_t n) {
+void vise_i_cpu_activate(vise_activation kind, const vise_i_cpu_outputs *outputs, const float *bias) {
+#define ENTRY(KIND, ...) [KIND] = activate_##KIND,
+  static void (*const functions[])(const vise_i_cpu_outputs *, const float *) = {VISE_ACTIVATION_TABLE(ENTRY)};
+#undef ENTRY
   if (kind == VISE_IDENTITY && !bias) return;
-  functions[kind].activate(act, pre, bias, width, n);
+  functions[kind](outputs, bias);
 }
 
-void vise_i_cpu_activate_backward(vise_activation kind, float *delta, const float *act, const float *pre,
-                                  float *bias_grad, bool add, size_t width, size_t n) {
+void vise_i_cpu_activate_backward(vise_activation kind, const vise_i_cpu_outputs *outputs, float *delta,
+                                  float *bias_grad, bool add) {
+#define ENTRY(KIND, ...) [KIND] = backward_##KIND,
+  static void (*const functions[])(const vise_i_cpu_outputs *, float *, float *, bool) = {VISE_ACTIVATION_TABLE(ENTRY)};
+#undef ENTRY
   if (kind == VISE_IDENTITY && !bias_grad) return;
-  functions[kind].backward(delta, act, pre, bias_grad, add, width, n);
+  functions[kind](outputs, delta, bias_grad, add);
 }

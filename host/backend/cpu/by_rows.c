@@ -31,13 +31,13 @@ static size_t least_rows(const vise_i_net *net) {
   return net->n_params <= 60000 ? 32 : net->n_params <= 128000 ? 64 : 256;
 }
 
-static vise_i_backend *view_of(const vise_i_backend *b, size_t i) {
+static vise_i_cpu *view_of(const vise_i_cpu *b, size_t i) {
   return b->views + i;
 }
 
 /* `to` keeps its scratch and gradient; all else is copied from b. */
-static void renew(vise_i_backend *to, const vise_i_backend *b) {
-  const vise_i_backend own = *to;
+static void renew(vise_i_cpu *to, const vise_i_cpu *b) {
+  const vise_i_cpu own = *to;
   *to = *b;
 
   to->team = NULL;
@@ -58,16 +58,16 @@ static void renew(vise_i_backend *to, const vise_i_backend *b) {
   for (size_t t = 0; t < b->net->n_tensors; t++) to->tensors[t].g = to->grads + b->net->tensors[t].offset;
 }
 
-vise_status vise_i_cpu_views_create(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
-  if (n_views < 2 || chunk < LEAST_CHUNK || b->spec.max_batch < n_views * least_rows(b->net)) return VISE_OK;
+  if (n_views < 2 || chunk < LEAST_CHUNK || b->spec->max_batch < n_views * least_rows(b->net)) return VISE_OK;
 
   VISE_TRY(vise_i_alloc_zero(&b->views, n_views, sizeof *b->views, "threads", err));
   *view_of(b, 0) = *b;
 
   for (size_t i = 1; i < n_views; i++) {
-    vise_i_backend *view = view_of(b, i);
+    vise_i_cpu *view = view_of(b, i);
     view->net = b->net;
     view->chunk = chunk < b->chunk ? chunk : b->chunk;
     VISE_TRY(vise_i_alloc_aligned(&view->grads, b->net->n_params, sizeof(float), "gradient of a thread", err));
@@ -79,7 +79,7 @@ done:
   return status;
 }
 
-void vise_i_cpu_views_destroy(vise_i_backend *b) {
+void vise_i_cpu_views_destroy(vise_i_cpu *b) {
   if (!b->views) return;
   for (size_t i = 1; i < vise_i_team_size(b->team); i++) {
     vise_i_cpu_free_rows(view_of(b, i));
@@ -88,20 +88,20 @@ void vise_i_cpu_views_destroy(vise_i_backend *b) {
   free(b->views);
 }
 
-bool vise_i_cpu_goes_by_rows(const vise_i_backend *b, size_t n) {
+bool vise_i_cpu_goes_by_rows(const vise_i_cpu *b, size_t n) {
   return b->views != NULL && n >= vise_i_team_size(b->team) * least_rows(b->net);
 }
 
 typedef struct rows_work {
-  vise_i_backend *b;
-  const vise_i_cpu_batch *batch;
+  vise_i_cpu *b;
+  const vise_i_cpu_rows *rows;
 } rows_work;
 
 static void rows_part(void *context, size_t part, size_t n_parts) {
   const rows_work *work = context;
-  vise_i_backend *view = view_of(work->b, part);
-  vise_i_cpu_batch rows = *work->batch;
-  vise_i_team_slice(work->batch->n, ALIGN_ROWS, part, n_parts, &rows.first, &rows.end);
+  vise_i_cpu *view = view_of(work->b, part);
+  vise_i_cpu_rows rows = *work->rows;
+  vise_i_team_slice(work->rows->end, ALIGN_ROWS, part, n_parts, &rows.first, &rows.end);
   renew(view, work->b);
   vise_i_cpu_part *found = &work->b->parts[part];
   found->loss = 0;
@@ -111,7 +111,7 @@ static void rows_part(void *context, size_t part, size_t n_parts) {
 
 static void add_part(void *context, size_t part, size_t n_parts) {
   enum { ALIGN = 1024, BLOCK = 4096 };
-  const vise_i_backend *b = context;
+  const vise_i_cpu *b = context;
   size_t begin, end;
   vise_i_team_slice(b->net->n_params, ALIGN, part, n_parts, &begin, &end);
   for (size_t at = begin; at < end; at += BLOCK) {
@@ -120,8 +120,8 @@ static void add_part(void *context, size_t part, size_t n_parts) {
   }
 }
 
-void vise_i_cpu_gradient_by_rows(vise_i_backend *b, const vise_i_cpu_batch *batch, double *loss, uint64_t *n_correct) {
-  rows_work work = {b, batch};
+void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct) {
+  rows_work work = {b, rows};
   vise_i_team_run(b->team, rows_part, &work);
   vise_i_team_run(b->team, add_part, b);
   for (size_t p = 0; p < vise_i_team_size(b->team); p++) {

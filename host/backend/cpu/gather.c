@@ -1,6 +1,4 @@
 /* Gathers rows of any type and order into the float arrays of a step; checks labels, sums weights. */
-#include <math.h>
-
 #include "host/backend/check_data.h"
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
@@ -14,8 +12,7 @@ typedef struct scaling {
   const double *shift, *inverse;
 } scaling;
 
-static scaling scaling_of(const vise_i_backend *b, const vise_i_scaling *given, vise_i_cpu_source source,
-                          bool targets) {
+static scaling scaling_of(const vise_i_cpu *b, const vise_i_scaling *given, vise_i_cpu_source source, bool targets) {
   const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
   const size_t at = (size_t)source * (n_in + n_out) + (targets ? n_in : 0);
   const scale_mode mode = !given->shift ? SCALE_NONE : given->uniform ? SCALE_UNIFORM : SCALE_COLUMNS;
@@ -33,7 +30,7 @@ static void prepare(const vise_i_scaling *given, size_t n, double *shift, double
 
 /* The byte table holds the exact quotients. Float division vectorizes, so it is used if it gives the same bits for all
    256 (it does for shift 0 and a scale that is a float). */
-static void prepare_bytes(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source) {
+static void prepare_bytes(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source) {
   const vise_i_scaling *s = &data->x_scaling;
   float *table = b->byte_table[source];
   b->byte_divisor[source] = 0;
@@ -50,7 +47,7 @@ static void prepare_bytes(vise_i_backend *b, const vise_i_data *data, vise_i_cpu
   if (same) b->byte_divisor[source] = divisor;
 }
 
-void vise_i_cpu_prepare_scaling(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source) {
+void vise_i_cpu_prepare_scaling(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source) {
   const size_t n_in = b->net->widths[0], n_out = b->net->widths[b->net->n_layers];
   const size_t at = (size_t)source * (n_in + n_out);
   prepare(&data->x_scaling, n_in, b->scale_shift + at, b->scale_inverse + at);
@@ -129,14 +126,28 @@ static inline float scaled(double x, const scaling *s, size_t column) {
   return (float)((x - s->shift[c]) * s->inverse[c]);
 }
 
-/* Any strides, into out[row * out_row + column * out_column]; column by column, as such arrays are stored. */
-static void gather_strided(const vise_array *from, const size_t *rows, size_t first, size_t n, scaling s, float *out,
-                           size_t out_row, size_t out_column) {
+/* Where elements go: (row, column) to at[row * row_stride + column * column_stride]. */
+typedef struct placing {
+  float *at;
+  size_t row_stride, column_stride;
+} placing;
+
+/* Rows first..first + n of a batch: rows[first..], or first, first + 1, ... where rows is NULL. */
+typedef struct selection {
+  const size_t *rows;
+  size_t first, n;
+} selection;
+
+static size_t row_of(const selection *s, size_t i) {
+  return s->rows ? s->rows[s->first + i] : s->first + i;
+}
+
+/* Any strides; column by column, as such arrays are stored. */
+static void gather_strided(const vise_array *from, const selection *rows, const scaling *s, placing to) {
   for (size_t c = 0; c < from->n_cols; c++) {
-    for (size_t r = 0; r < n; r++) {
-      const size_t row = rows ? rows[r] : first + r;
-      const double x = element(from->data, from->dtype, row * from->row_stride + c * from->col_stride);
-      out[r * out_row + c * out_column] = scaled(x, &s, c);
+    for (size_t r = 0; r < rows->n; r++) {
+      const double x = element(from->data, from->dtype, row_of(rows, r) * from->row_stride + c * from->col_stride);
+      to.at[r * to.row_stride + c * to.column_stride] = scaled(x, s, c);
     }
   }
 }
@@ -148,29 +159,29 @@ static void prefetch_row(const char *row, size_t n_bytes) {
 
 /* Rows being gathered; the threads share them. */
 typedef struct gather_work {
-  vise_i_backend *b;
+  vise_i_cpu *b;
   const vise_array *x;
   scaling scaling;
   const float *table;
   float divisor;
-  const size_t *rows;
-  size_t first, n;
+  selection rows;
 } gather_work;
 
 static void gather_part(void *context, size_t part, size_t n_parts) {
   enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
   const gather_work *work = context;
   const vise_array *x = work->x;
-  const size_t *rows = work->rows, n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype);
+  const size_t n = work->rows.n, n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype);
   const bool bytes = x->dtype == VISE_U8 && work->scaling.mode != SCALE_COLUMNS;
   const size_t n_row_bytes = x->row_stride * n_element;
   const size_t n_fetch = n_cols * n_element < PREFETCH_BYTES ? n_cols * n_element : (size_t)PREFETCH_BYTES;
   size_t r, end;
-  vise_i_team_slice(work->n, 1, part, n_parts, &r, &end);
+  vise_i_team_slice(n, 1, part, n_parts, &r, &end);
 
   for (; r < end; r++) {
-    if (rows && r + AHEAD < end) prefetch_row((const char *)x->data + rows[r + AHEAD] * n_row_bytes, n_fetch);
-    const void *in = (const char *)x->data + (rows ? rows[r] : work->first + r) * n_row_bytes;
+    const char *data = x->data;
+    if (work->rows.rows && r + AHEAD < end) prefetch_row(data + row_of(&work->rows, r + AHEAD) * n_row_bytes, n_fetch);
+    const void *in = data + row_of(&work->rows, r) * n_row_bytes;
     float *out = work->b->x + r * n_cols;
 
     if (bytes && work->divisor != 0) {
@@ -183,36 +194,36 @@ static void gather_part(void *context, size_t part, size_t n_parts) {
   }
 }
 
-void vise_i_cpu_gather_x(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
-                         size_t first, size_t n) {
-  const scaling s = scaling_of(b, &data->x_scaling, source, false);
-  if (data->x.col_stride != 1) {
-    gather_strided(&data->x, rows, first, n, s, b->x, data->x.n_cols, 1);
+void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t n) {
+  const vise_array *x = &rows->batch->data->x;
+  const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
+  const selection chosen = {rows->batch->rows, first, n};
+  if (x->col_stride != 1) {
+    gather_strided(x, &chosen, &s, (placing){b->x, x->n_cols, 1});
     return;
   }
-  gather_work work = {b, &data->x, s, b->byte_table[source], b->byte_divisor[source], rows, first, n};
-  vise_i_team_run(vise_i_cpu_team_for(b, n * data->x.n_cols, VISE_I_CPU_SHARE_ELEMENTS), gather_part, &work);
+  gather_work work = {b, x, s, b->byte_table[rows->source], b->byte_divisor[rows->source], chosen};
+  vise_i_team_run(vise_i_cpu_team_for(b, n * x->n_cols, VISE_I_CPU_SHARE_ELEMENTS), gather_part, &work);
 }
 
 /* Class weight of a row by its first target, unscaled: a label, or with one output the sign of a value. */
-static double class_weight(const vise_i_backend *b, bool labels, double y) {
+static double class_weight(const vise_i_cpu *b, bool labels, double y) {
   if (!b->class_weights) return 1;
   return (double)b->class_weights[labels ? (size_t)y : y > 0];
 }
 
-vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                                   double *out, vise_error *err) {
+vise_status vise_i_cpu_sum_weights(const vise_i_cpu *b, const vise_i_batch *batch, double *out, vise_error *err) {
+  const vise_i_data *data = batch->data;
   const vise_array *y = &data->y;
-  const double n_classes = (double)b->net->widths[b->net->n_layers];
   const bool labels = vise_i_has_labels(b->net, data);
   double sum = 0;
 
-  for (size_t r = 0; r < n; r++) {
-    const size_t row = rows ? rows[r] : r;
+  for (size_t r = 0; r < batch->n; r++) {
+    const size_t row = batch->rows ? batch->rows[r] : r;
     const double value = element(y->data, y->dtype, row * y->row_stride);
-    if (labels && !(value >= 0 && value < n_classes && value == floor(value))) {
-      return vise_i_fail(err, VISE_ERR_VALUE, "row %zu: label %g, expected an integer from 0 to %.0f", row, value,
-                         n_classes - 1);
+    if (labels) {
+      const vise_status status = vise_i_check_label(row, value, b->net->widths[b->net->n_layers], err);
+      if (status != VISE_OK) return status;
     }
     sum += (data->row_weights ? data->row_weights[row] : 1) * class_weight(b, labels, value);
   }
@@ -221,45 +232,53 @@ vise_status vise_i_cpu_sum_weights(const vise_i_backend *b, const vise_i_data *d
   return VISE_OK;
 }
 
-static void gather_labels(vise_i_backend *b, const vise_array *y, const size_t *rows, size_t first, size_t n) {
-  const size_t n_out = b->net->widths[b->net->n_layers];
+static void gather_labels(vise_i_cpu *b, const vise_array *y, const selection *rows) {
+  const size_t n_out = b->net->widths[b->net->n_layers], n = rows->n;
+  const vise_targets kind = vise_i_loss_targets(b->rule->loss);
+
   for (size_t r = 0; r < n; r++) {
-    b->labels[r] = (int32_t)element(y->data, y->dtype, (rows ? rows[r] : first + r) * y->row_stride);
+    b->labels[r] = (int32_t)element(y->data, y->dtype, row_of(rows, r) * y->row_stride);
   }
-  const vise_targets kind = vise_i_loss_targets(b->spec.rule.loss);
   if (kind == VISE_TARGETS_LABELS) return;
+
   const float off = kind == VISE_TARGETS_SIGNS ? -1.0f : 0.0f; /* one-hot */
   for (size_t i = 0; i < n_out * n; i++) b->y[i] = off;
   for (size_t r = 0; r < n; r++) b->y[(size_t)b->labels[r] * n + r] = 1.0f;
 }
 
-void vise_i_cpu_gather_y(vise_i_backend *b, const vise_i_data *data, vise_i_cpu_source source, const size_t *rows,
-                         size_t first, size_t n) {
-  const size_t n_out = b->net->widths[b->net->n_layers];
+static void gather_values(vise_i_cpu *b, const vise_i_cpu_rows *rows, const selection *chosen) {
+  const size_t n = chosen->n, n_values = b->net->widths[b->net->n_layers] * n;
+  const scaling s = scaling_of(b, &rows->batch->data->y_scaling, rows->source, true);
+  gather_strided(&rows->batch->data->y, chosen, &s, (placing){b->y, 1, n});
+  if (vise_i_loss_targets(b->rule->loss) != VISE_TARGETS_SIGNS) return;
+  for (size_t i = 0; i < n_values; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
+}
+
+void vise_i_cpu_gather_y(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t n) {
+  const vise_i_data *data = rows->batch->data;
   const vise_array *y = &data->y;
+  const selection chosen = {rows->batch->rows, first, n};
   b->has_labels = vise_i_has_labels(b->net, data);
 
   if (b->has_labels) {
-    gather_labels(b, y, rows, first, n);
+    gather_labels(b, y, &chosen);
   } else {
-    gather_strided(y, rows, first, n, scaling_of(b, &data->y_scaling, source, true), b->y, 1, n);
-    if (vise_i_loss_targets(b->spec.rule.loss) == VISE_TARGETS_SIGNS) {
-      for (size_t i = 0; i < n_out * n; i++) b->y[i] = b->y[i] > 0 ? 1.0f : -1.0f;
-    }
+    gather_values(b, rows, &chosen);
   }
 
   for (size_t r = 0; r < n; r++) {
-    const size_t row = rows ? rows[r] : first + r;
+    const size_t row = row_of(&chosen, r);
     double weight = data->row_weights ? data->row_weights[row] : 1;
     /* Label smoothing spreads a row over all classes, so cross-entropy takes the class weights itself. */
-    if (b->class_weights && b->spec.rule.loss != VISE_LOSS_CROSS_ENTROPY) {
+    if (b->class_weights && vise_i_loss_targets(b->rule->loss) != VISE_TARGETS_LABELS) {
       weight *= class_weight(b, b->has_labels, element(y->data, y->dtype, row * y->row_stride));
     }
     b->row_weight[r] = (float)weight;
   }
 }
 
-void vise_i_cpu_gather_delta(vise_i_backend *b, const vise_array *delta, size_t first, size_t n) {
+void vise_i_cpu_gather_delta(vise_i_cpu *b, const vise_array *delta, size_t first, size_t n) {
   const scaling none = {SCALE_NONE, NULL, NULL};
-  gather_strided(delta, NULL, first, n, none, b->delta[0], 1, n);
+  const selection chosen = {NULL, first, n};
+  gather_strided(delta, &chosen, &none, (placing){b->delta[0], 1, n});
 }

@@ -7,7 +7,7 @@
 /* Parts of a tensor begin at multiples of this. */
 enum { ALIGN_ELEMENTS = 1024 };
 
-void vise_i_cpu_set_penalty(vise_i_backend *b, bool l1) {
+void vise_i_cpu_set_penalty(vise_i_cpu *b, bool l1) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
     double c2 = t->k.k2;
@@ -24,7 +24,7 @@ static double penalty_value(const vise_i_cpu_tensor *t, double sum_sq, double su
   return vise_i_add_penalty(0, &t->k, sum_sq, sum_abs, sqrt(sum_sq));
 }
 
-double vise_i_cpu_penalty(const vise_i_backend *b) {
+double vise_i_cpu_penalty(const vise_i_cpu *b) {
   double value = 0;
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
@@ -37,7 +37,7 @@ double vise_i_cpu_penalty(const vise_i_backend *b) {
   return value;
 }
 
-void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out) {
+void vise_i_cpu_add_penalty(const vise_i_cpu *b, double *out) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     double *o = out + t->shape->offset;
@@ -49,15 +49,18 @@ void vise_i_cpu_add_penalty(const vise_i_backend *b, double *out) {
   }
 }
 
-vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_backend *b, const vise_i_cpu_tensor *t,
-                                         const vise_i_hyper *hyper) {
-  const vise_i_box bounds = vise_i_value_bounds(&b->spec.rule, hyper->clip_factor);
+vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_cpu *b, const vise_i_cpu_tensor *t, const vise_i_hyper *hyper) {
+  const vise_i_box bounds = vise_i_value_bounds(b->rule, hyper->clip_factor);
   return (vise_i_cpu_shaping){
       .c2 = t->c2,
       .c1 = t->c1,
       .lo = (float)bounds.lo,
       .hi = (float)bounds.hi,
-      .penalty_last = b->spec.rule.clip_scope == VISE_CLIP_SCOPE_DATA,
+      .penalty_last = b->rule->clip_scope == VISE_CLIP_SCOPE_DATA,
+      .penalized = vise_i_is_penalized(&t->k),
+      .l1 = t->k.k1 != 0,
+      .clips = b->rule->clip_value,
+      .wants_max = vise_i_clips_by_max(b->rule),
   };
 }
 
@@ -68,32 +71,54 @@ static uint64_t count_nonfinite(const vise_i_cpu_tensor *t) {
   return count;
 }
 
-/* The norm that is clipped, over units [first, first + n). */
-static double norm_of(const vise_i_backend *b, size_t first, size_t n) {
-  double sum = 0;
-  float most = 0;
+/* What the norm clip says of units [first, first + n), which are scaled by unit_scale before it. */
+static double clip_scale(const vise_i_cpu *b, double factor, size_t first, size_t n) {
+  double sum = 0, most = 0;
   for (size_t u = first; u < first + n; u++) {
-    sum += b->unit_sum_sq[u];
-    most = b->unit_max[u] > most ? b->unit_max[u] : most;
+    const double scale = b->unit_scale[u], largest = scale * (double)b->unit_max[u];
+    sum += scale * scale * b->unit_sum_sq[u];
+    most = largest > most ? largest : most;
   }
-  if (!vise_i_clips_by_max(&b->spec.rule)) return sqrt(sum);
-  return isnan(sum) ? sum : (double)most;
+  const double norm = !vise_i_clips_by_max(b->rule) ? sqrt(sum) : isnan(sum) ? sum : most;
+  return vise_i_clip_scale(b->rule, factor, norm);
+}
+
+/* Scales of a tensor's units by themselves. */
+static void scale_units(vise_i_cpu *b, const vise_i_cpu_tensor *t, double factor) {
+  const size_t n_each = t->n / t->n_units;
+  for (size_t i = 0; i < t->n_units; i++) {
+    const size_t u = t->first_unit + i;
+    const double sum = b->unit_sum_sq[u];
+    const vise_i_unit_norms norms = {
+        .gradient = sqrt(sum),
+        .largest = isnan(sum) ? sum : (double)b->unit_max[u],
+        .weight = vise_i_weighs_units(b->rule) ? sqrt(vise_i_cpu_sum_squares(t->w + i * n_each, n_each)) : 0,
+    };
+    b->unit_scale[u] = vise_i_unit_scale(b->rule, factor, t->shape->is_bias, &norms);
+  }
 }
 
 /* Fills unit_scale and the norms of stats. */
-static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  const bool global = b->spec.rule.clip_norm_type == VISE_CLIP_GLOBAL, on = b->spec.rule.clip_norm != 0;
+static void scale_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+  const bool tensors = vise_i_clips_tensors(b->rule), global = b->rule->clip_norm_type == VISE_CLIP_GLOBAL;
   const double factor = hyper->clip_factor;
   double sum = 0, clipped_sum = 0, scale = 1;
 
-  for (size_t u = 0; u < b->n_units; u++) sum += b->unit_sum_sq[u];
-  if (global && on) scale = vise_i_clip_scale(&b->spec.rule, factor, norm_of(b, 0, b->n_units));
+  for (size_t u = 0; u < b->n_units; u++) b->unit_scale[u] = 1;
+  for (size_t i = 0; vise_i_scales_units(b->rule) && i < b->net->n_tensors; i++) {
+    scale_units(b, &b->tensors[i], factor);
+  }
 
-  for (size_t u = 0; u < b->n_units; u++) {
-    if (!global && on) scale = vise_i_clip_scale(&b->spec.rule, factor, norm_of(b, u, 1));
-    b->unit_scale[u] = (float)scale;
-    if (scale != 1) stats->norm_clipped = true;
-    clipped_sum += scale * scale * b->unit_sum_sq[u];
+  if (tensors && global) scale = clip_scale(b, factor, 0, b->n_units);
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    if (tensors && !global) scale = clip_scale(b, factor, t->first_unit, t->n_units);
+    for (size_t u = t->first_unit; u < t->first_unit + t->n_units; u++) {
+      b->unit_scale[u] *= scale;
+      if (b->unit_scale[u] != 1) stats->norm_clipped = true;
+      sum += b->unit_sum_sq[u];
+      clipped_sum += b->unit_scale[u] * b->unit_scale[u] * b->unit_sum_sq[u];
+    }
   }
 
   stats->grad_norm = sqrt(sum);
@@ -102,17 +127,15 @@ static void scale_units(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_
 
 /* One tensor being summed. The threads share its units or, if it is one unit, its elements. */
 typedef struct reduce_work {
-  vise_i_backend *b;
+  vise_i_cpu *b;
   const vise_i_cpu_tensor *tensor;
   vise_i_cpu_shaping shaping;
-  bool penalized, want_max;
 } reduce_work;
 
 static vise_i_cpu_sums sum_range(const reduce_work *work, size_t first, size_t n) {
   const vise_i_cpu_tensor *t = work->tensor;
   vise_i_cpu_sums sums = {0};
-  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, work->penalized, t->k.k1 != 0,
-                      work->b->spec.rule.clip_value, work->want_max, &sums);
+  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, &sums);
   return sums;
 }
 
@@ -148,14 +171,8 @@ static void reduce_part(void *context, size_t part, size_t n_parts) {
   work->b->parts[part].sums = all;
 }
 
-static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor *t, const vise_i_hyper *hyper) {
-  reduce_work work = {
-      .b = b,
-      .tensor = t,
-      .shaping = vise_i_cpu_shaping_of(b, t, hyper),
-      .penalized = vise_i_is_penalized(&t->k),
-      .want_max = vise_i_clips_by_max(&b->spec.rule),
-  };
+static vise_i_cpu_sums reduce_tensor(vise_i_cpu *b, const vise_i_cpu_tensor *t, const vise_i_hyper *hyper) {
+  reduce_work work = {b, t, vise_i_cpu_shaping_of(b, t, hyper)};
 
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
   vise_i_team_run(team, reduce_part, &work);
@@ -171,28 +188,28 @@ static vise_i_cpu_sums reduce_tensor(vise_i_backend *b, const vise_i_cpu_tensor 
   return all;
 }
 
-bool vise_i_cpu_reduce_gradient(vise_i_backend *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+bool vise_i_cpu_reduce_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
   bool finite = true;
   int first_overflow = -1; /* of the gradient with penalties */
 
-  vise_i_cpu_set_penalty(b, !b->spec.rule.prox_l1);
+  vise_i_cpu_set_penalty(b, !b->rule->prox_l1);
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     const vise_i_cpu_sums all = reduce_tensor(b, t, hyper);
     stats->penalty += penalty_value(t, all.w_sum_sq, all.w_sum_abs);
-    b->tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
+    b->host.base.tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
     stats->n_clipped_values += all.n_clipped;
 
     if (all.nonfinite) {
-      b->tensor_stats[i].n_nonfinite = count_nonfinite(t);
-      stats->n_nonfinite += b->tensor_stats[i].n_nonfinite;
-      if (stats->bad_tensor < 0 && b->tensor_stats[i].n_nonfinite > 0) stats->bad_tensor = (int)i;
+      b->host.base.tensor_stats[i].n_nonfinite = count_nonfinite(t);
+      stats->n_nonfinite += b->host.base.tensor_stats[i].n_nonfinite;
+      if (stats->bad_tensor < 0 && b->host.base.tensor_stats[i].n_nonfinite > 0) stats->bad_tensor = (int)i;
       if (finite) first_overflow = (int)i;
       finite = false;
     }
   }
 
   if (stats->bad_tensor < 0) stats->bad_tensor = first_overflow;
-  scale_units(b, hyper, stats);
+  scale_gradient(b, hyper, stats);
   return finite && isfinite(stats->grad_norm);
 }

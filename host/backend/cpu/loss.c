@@ -53,11 +53,10 @@ VISE_I_CLONES static void scale_rows(float *restrict d, const float *restrict a,
 
 /* Softmax cross-entropy with PyTorch's label smoothing s: for a row of weight r and label y,
    r * ((1-s) w_y (lse - z_y) + s/K sum_k w_k (lse - z_k)). */
-static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weight_sum, double *loss,
-                          uint64_t *n_correct) {
+static void cross_entropy(vise_i_cpu *b, size_t n_out, size_t n, double weight_sum, double *loss, uint64_t *n_correct) {
   const float *z = b->act[b->net->n_layers - 1];
   float *d = b->delta[0], *most = b->row_tmp[0], *a = b->row_tmp[1], *c = b->row_tmp[2], *own = b->row_tmp[3];
-  const double smoothing = b->spec.rule.label_smoothing;
+  const double smoothing = b->rule->label_smoothing;
   const double all_weights = b->class_weights ? b->class_weight_sum : (double)n_out;
   int32_t *arg = (int32_t *)(void *)a; /* read before a is written */
   uint64_t correct = 0;
@@ -104,10 +103,15 @@ static void cross_entropy(vise_i_backend *b, size_t n_out, size_t n, double weig
   *n_correct = correct;
 }
 
-/* One output of bce for n rows of weights w: the sum of its values in float64; scale is for the gradient d. */
-static inline double bce_row(const float *restrict z, const float *restrict y, const float *restrict e,
-                             float *restrict d, const float *restrict w, size_t n, float scale) {
+/* Output k of bce for n rows: the sum of its values in float64; scale is for the gradient. */
+static double bce_output(vise_i_cpu *b, size_t k, size_t n, float scale) {
+  const float *z = b->act[b->net->n_layers - 1] + k * n, *y = b->y + k * n, *w = b->row_weight;
+  float *restrict e = b->row_tmp[0], *restrict d = b->delta[0] + k * n;
   double total = 0;
+
+  for (size_t r = 0; r < n; r++) e[r] = -fabsf(z[r]);
+  exp_all(e, n);
+
   for (size_t r = 0; r < n; r++) {
     /* e = exp(-|z|): nothing overflows, and small values keep their digits */
     const float positive = z[r] < 0 ? 0 : z[r];
@@ -115,71 +119,68 @@ static inline double bce_row(const float *restrict z, const float *restrict y, c
     total += (double)w[r] * ((double)positive - (double)z[r] * (double)y[r] + log1p((double)e[r]));
     d[r] = (p - y[r]) * (w[r] * scale);
   }
+
   return total;
 }
 
-static double bce(vise_i_backend *b, size_t n_out, size_t n, float scale) {
-  const float *z = b->act[b->net->n_layers - 1];
-  float *e = b->row_tmp[0];
-  double total = 0;
-  for (size_t k = 0; k < n_out; k++) {
-    for (size_t r = 0; r < n; r++) e[r] = -fabsf(z[k * n + r]);
-    exp_all(e, n);
-    total += bce_row(z + k * n, b->y + k * n, e, b->delta[0] + k * n, b->row_weight, n, scale);
-  }
-  return total;
-}
+/* One output of a loss for n rows: adds its values to sum; d = its slopes times the weights w. */
+typedef void output_loss(const float *z, const float *y, float *d, const float *w, double *sum, size_t n);
 
-VISE_I_CLONES static void squared_row(const float *restrict z, const float *restrict y, float *restrict d,
-                                      const float *restrict w, double *restrict sum, size_t n, float scale) {
+/* e^2; its slope without the 2 */
+VISE_I_CLONES static void squared_output(const float *restrict z, const float *restrict y, float *restrict d,
+                                         const float *restrict w, double *restrict sum, size_t n) {
   for (size_t r = 0; r < n; r++) {
     const float e = z[r] - y[r];
     sum[r] += (double)e * (double)e;
-    d[r] = e * (w[r] * scale);
+    d[r] = e * w[r];
   }
 }
 
-VISE_I_CLONES static void huber_row(const float *restrict z, const float *restrict y, float *restrict d,
-                                    const float *restrict w, double *restrict sum, size_t n, float scale) {
+VISE_I_CLONES static void huber_output(const float *restrict z, const float *restrict y, float *restrict d,
+                                       const float *restrict w, double *restrict sum, size_t n) {
   for (size_t r = 0; r < n; r++) {
     const float e = z[r] - y[r];
     const float c = e < -1.0f ? -1.0f : (e > 1.0f ? 1.0f : e); /* the gradient; NaN stays */
     sum[r] += (double)c * ((double)e - 0.5 * (double)c);       /* e^2/2 inside, |e| - 1/2 outside */
-    d[r] = c * (w[r] * scale);
+    d[r] = c * w[r];
   }
 }
 
-VISE_I_CLONES static void hinge_row(const float *restrict z, const float *restrict y, float *restrict d,
-                                    const float *restrict w, double *restrict sum, size_t n, float scale) {
+VISE_I_CLONES static void hinge_output(const float *restrict z, const float *restrict y, float *restrict d,
+                                       const float *restrict w, double *restrict sum, size_t n) {
   for (size_t r = 0; r < n; r++) {
     const float gap = 1.0f - y[r] * z[r];
     sum[r] += (double)(gap < 0 ? 0 : gap);
-    d[r] = gap > 0 ? -y[r] * (w[r] * scale) : (gap != gap ? gap : 0.0f);
+    d[r] = gap > 0 ? -y[r] * w[r] : (gap != gap ? gap : 0.0f);
   }
 }
 
-VISE_I_CLONES static void poisson_row(const float *restrict z, const float *restrict y, float *restrict d,
-                                      const float *restrict w, double *restrict sum, size_t n, float scale) {
+VISE_I_CLONES static void poisson_output(const float *restrict z, const float *restrict y, float *restrict d,
+                                         const float *restrict w, double *restrict sum, size_t n) {
   for (size_t r = 0; r < n; r++) {
     const float e = vise_i_exp(z[r]);
     sum[r] += (double)e - (double)z[r] * (double)y[r];
-    d[r] = (e - y[r]) * (w[r] * scale);
+    d[r] = (e - y[r]) * w[r];
   }
 }
 
-/* Losses that are sums of one term for each output. */
-static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale) {
+static output_loss *const OUTPUT_LOSSES[vise_loss_count_] = {
+    [VISE_LOSS_MSE] = squared_output,
+    [VISE_LOSS_HUBER] = huber_output,
+    [VISE_LOSS_HINGE] = hinge_output,
+    [VISE_LOSS_POISSON] = poisson_output,
+};
+
+/* Losses that are sums of one term for each output; scale is for the gradient. */
+static double by_outputs(vise_i_cpu *b, size_t n_out, size_t n, float scale) {
   const float *z = b->act[b->net->n_layers - 1];
+  float *weights = b->row_tmp[0];
   double *sum = b->row_sum, total = 0;
 
+  for (size_t r = 0; r < n; r++) weights[r] = b->row_weight[r] * scale;
   memset(sum, 0, n * sizeof *sum);
   for (size_t k = 0; k < n_out; k++) {
-    const float *zk = z + k * n, *yk = b->y + k * n;
-    float *dk = b->delta[0] + k * n;
-    if (b->spec.rule.loss == VISE_LOSS_MSE) squared_row(zk, yk, dk, b->row_weight, sum, n, scale);
-    if (b->spec.rule.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
-    if (b->spec.rule.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
-    if (b->spec.rule.loss == VISE_LOSS_POISSON) poisson_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    OUTPUT_LOSSES[b->rule->loss](z + k * n, b->y + k * n, b->delta[0] + k * n, weights, sum, n);
   }
 
   for (size_t r = 0; r < n; r++) total += (double)b->row_weight[r] * sum[r];
@@ -187,7 +188,7 @@ static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale)
 }
 
 /* With class labels the largest output must be the label's; else every output must have the sign of its target. */
-static uint64_t count_correct(vise_i_backend *b, size_t n_out, size_t n) {
+static uint64_t count_correct(vise_i_cpu *b, size_t n_out, size_t n) {
   const float *z = b->act[b->net->n_layers - 1];
   int32_t *flag = (int32_t *)(void *)b->row_tmp[1];
   uint64_t correct = 0;
@@ -206,39 +207,28 @@ static uint64_t count_correct(vise_i_backend *b, size_t n_out, size_t n) {
   return correct;
 }
 
-void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *loss, uint64_t *n_correct) {
+void vise_i_cpu_loss(vise_i_cpu *b, size_t n, double weight_sum, double *loss, uint64_t *n_correct) {
+  const vise_i_rule *rule = b->rule;
   const size_t n_out = b->net->widths[b->net->n_layers];
-  const double n_entries = weight_sum * (double)n_out;
+  const double denominator = vise_i_loss_denominator(rule, weight_sum, (double)n_out);
+  double total = 0;
   *n_correct = 0;
 
-  switch (b->spec.rule.loss) {
-    case VISE_LOSS_CROSS_ENTROPY:
-      cross_entropy(b, n_out, n, weight_sum, loss, n_correct);
-      return;
-    case VISE_LOSS_BCE:
-      *loss = bce(b, n_out, n, (float)(1 / n_entries)) / n_entries;
-      *n_correct = count_correct(b, n_out, n);
-      return;
-    case VISE_LOSS_MSE:
-      if (b->spec.rule.mse_reduction == VISE_MSE_MEAN) {
-        *loss = by_outputs(b, n_out, n, (float)(2 / n_entries)) / n_entries;
-      } else if (b->spec.rule.mse_reduction == VISE_MSE_HALF_SUM) {
-        *loss = by_outputs(b, n_out, n, 1.0f) / 2;
-      } else {
-        *loss = by_outputs(b, n_out, n, (float)(1 / weight_sum)) / (2 * weight_sum);
-      }
-      return;
-    case VISE_LOSS_HUBER:
-    case VISE_LOSS_POISSON:
-      *loss = by_outputs(b, n_out, n, (float)(1 / n_entries)) / n_entries;
-      return;
-    case VISE_LOSS_HINGE:
-      *loss = by_outputs(b, n_out, n, (float)(1 / weight_sum)) / weight_sum;
-      *n_correct = count_correct(b, n_out, n);
-      return;
-    case VISE_LOSS_EXTERNAL:
-    case vise_loss_count_:
-      *loss = NAN;
-      return;
+  if (rule->loss == VISE_LOSS_CROSS_ENTROPY) {
+    cross_entropy(b, n_out, n, weight_sum, loss, n_correct);
+    return;
   }
+
+  if (rule->loss == VISE_LOSS_BCE) {
+    for (size_t k = 0; k < n_out; k++) total += bce_output(b, k, n, (float)(1 / denominator));
+  } else {
+    /* The value of mse is e^2 or its half, with the slope 2 e or e. */
+    const bool halved = rule->loss == VISE_LOSS_MSE && rule->mse_reduction != VISE_MSE_MEAN;
+    const bool doubled = rule->loss == VISE_LOSS_MSE && !halved;
+    total = by_outputs(b, n_out, n, (float)((doubled ? 2 : 1) / denominator));
+    if (halved) total /= 2;
+  }
+
+  *loss = total / denominator;
+  if (vise_i_loss_classifies(rule->loss)) *n_correct = count_correct(b, n_out, n);
 }

@@ -5,10 +5,10 @@
 #include "host/backend/cpu/simd.h"
 #include "host/backend/projection.h"
 
-void vise_i_cpu_set_box(vise_i_backend *b, const vise_i_hyper *hyper) {
+void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
-    const vise_i_box box = vise_i_tensor_box(&b->spec, t->shape, hyper->clamp_factor);
+    const vise_i_box box = vise_i_tensor_box(b->spec, t->shape, hyper->clamp_factor);
     t->lo = (float)box.lo;
     t->hi = (float)box.hi;
     t->boxed = isfinite(t->lo) || isfinite(t->hi);
@@ -29,20 +29,20 @@ VISE_I_CLONES static size_t count_equal(const float *w, size_t n, float value) {
   return count;
 }
 
-void vise_i_cpu_max_norm(vise_i_backend *b) {
+void vise_i_cpu_max_norm(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     size_t n_each;
-    const size_t n_groups = vise_i_norm_groups(&b->spec.rule, t->shape, &n_each);
+    const size_t n_groups = vise_i_norm_groups(b->rule, t->shape, &n_each);
     for (size_t u = 0; u < n_groups; u++) {
       const double norm = sqrt(vise_i_cpu_sum_squares(t->w + u * n_each, n_each));
-      const float scale = (float)vise_i_max_norm_scale(&b->spec.rule, norm);
+      const float scale = (float)vise_i_max_norm_scale(b->rule, norm);
       if (scale != 1.0f) multiply_all(t->w + u * n_each, n_each, scale);
     }
   }
 }
 
-void vise_i_cpu_project(vise_i_backend *b) {
+void vise_i_cpu_project(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     for (size_t j = 0; t->mask && j < t->n; j++) {
@@ -54,22 +54,22 @@ void vise_i_cpu_project(vise_i_backend *b) {
     if (t->boxed) clamp_all(t->w, t->n, t->lo, t->hi);
   }
 
-  if (b->spec.rule.max_norm > 0) vise_i_cpu_max_norm(b);
+  if (b->rule->max_norm > 0) vise_i_cpu_max_norm(b);
 }
 
-void vise_i_cpu_count_bounds(vise_i_backend *b) {
+void vise_i_cpu_count_bounds(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
-    b->tensor_stats[i].n_at_lo = isfinite(t->lo) ? count_equal(t->w, t->n, t->lo) : 0;
-    b->tensor_stats[i].n_at_hi = isfinite(t->hi) ? count_equal(t->w, t->n, t->hi) : 0;
+    b->host.base.tensor_stats[i].n_at_lo = isfinite(t->lo) ? count_equal(t->w, t->n, t->lo) : 0;
+    b->host.base.tensor_stats[i].n_at_hi = isfinite(t->hi) ? count_equal(t->w, t->n, t->hi) : 0;
   }
 }
 
-void vise_i_cpu_sum_bounds(const vise_i_backend *b, vise_step_stats *stats) {
+void vise_i_cpu_sum_bounds(const vise_i_cpu *b, vise_step_stats *stats) {
   stats->n_at_lo = stats->n_at_hi = stats->n_boxed = 0;
   for (size_t i = 0; i < b->net->n_tensors; i++) {
-    stats->n_at_lo += b->tensor_stats[i].n_at_lo;
-    stats->n_at_hi += b->tensor_stats[i].n_at_hi;
+    stats->n_at_lo += b->host.base.tensor_stats[i].n_at_lo;
+    stats->n_at_hi += b->host.base.tensor_stats[i].n_at_hi;
     if (b->tensors[i].boxed) stats->n_boxed += b->tensors[i].n;
   }
 }

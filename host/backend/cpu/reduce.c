@@ -11,6 +11,7 @@ enum { LANES = VISE_I_LANES, GROUP = 4 * LANES, LEAF = 4096 };
 
 typedef struct accumulators {
   double sum_sq[LANES], w2[LANES], w1[LANES];
+  float group_w2[LANES], group_w1[LANES]; /* of the current group */
   float max_abs[LANES];
   int32_t n_clipped[LANES], nonfinite[LANES];
 } accumulators;
@@ -20,12 +21,12 @@ typedef struct wanted {
   bool l2, l1, clip, last, max_abs;
 } wanted;
 
-/* Adds one entry to one lane; w2 and w1 are the float sums of a group. */
-VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, float w, float *w2, float *w1,
-                             const vise_i_cpu_shaping *s, wanted want) {
+/* Adds one entry to one lane. */
+VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, float w, const vise_i_cpu_shaping *s,
+                             wanted want) {
   float penalty = 0;
   if (want.l2) penalty = w * s->c2;
-  if (want.l1) penalty += (w > 0 ? 1.0f : (w < 0 ? -1.0f : w)) * s->c1;
+  if (want.l1) penalty += vise_i_sign(w) * s->c1;
   const float total = want.l2 || want.l1 ? g + penalty : g;
 
   float t = want.last ? g : total;
@@ -37,8 +38,16 @@ VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, f
 
   acc->sum_sq[lane] += (double)t * (double)t;
   if (want.max_abs) acc->max_abs[lane] = fabsf(t) > acc->max_abs[lane] ? fabsf(t) : acc->max_abs[lane];
-  if (want.l2) w2[lane] += w * w;
-  if (want.l1) w1[lane] += fabsf(w);
+  if (want.l2) acc->group_w2[lane] += w * w;
+  if (want.l1) acc->group_w1[lane] += fabsf(w);
+}
+
+/* Widens the float sums of a group. */
+VISE_I_INLINE void end_group(accumulators *restrict acc, wanted want) {
+  for (size_t j = 0; want.l2 && j < LANES; j++) acc->w2[j] += (double)acc->group_w2[j];
+  for (size_t j = 0; want.l1 && j < LANES; j++) acc->w1[j] += (double)acc->group_w1[j];
+  memset(acc->group_w2, 0, sizeof acc->group_w2);
+  memset(acc->group_w1, 0, sizeof acc->group_w1);
 }
 
 VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, size_t n, const vise_i_cpu_shaping *given,
@@ -48,19 +57,15 @@ VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, si
   size_t i = 0;
 
   for (; i + GROUP <= n; i += GROUP) {
-    float w2[LANES] = {0}, w1[LANES] = {0};
     for (size_t k = 0; k < GROUP; k += LANES) {
-      for (size_t j = 0; j < LANES; j++) sum_entry(&acc, j, g[i + k + j], w[i + k + j], w2, w1, s, want);
+      for (size_t j = 0; j < LANES; j++) sum_entry(&acc, j, g[i + k + j], w[i + k + j], s, want);
     }
-    for (size_t j = 0; want.l2 && j < LANES; j++) acc.w2[j] += (double)w2[j];
-    for (size_t j = 0; want.l1 && j < LANES; j++) acc.w1[j] += (double)w1[j];
+    end_group(&acc, want);
   }
 
   for (size_t j = 0; i < n; i++, j = (j + 1) % LANES) {
-    float w2[LANES] = {0}, w1[LANES] = {0};
-    sum_entry(&acc, j, g[i], w[i], w2, w1, s, want);
-    acc.w2[j] += (double)w2[j];
-    acc.w1[j] += (double)w1[j];
+    sum_entry(&acc, j, g[i], w[i], s, want);
+    end_group(&acc, want);
   }
 
   sums->sum_sq += vise_i_sum_lanes(acc.sum_sq);
@@ -89,16 +94,16 @@ DEFINE(general_last, .l2 = true, .l1 = true, .clip = true, .last = true, .max_ab
 
 typedef void leaf_function(const float *, const float *, size_t, const vise_i_cpu_shaping *, vise_i_cpu_sums *);
 
-static leaf_function *choose(const vise_i_cpu_shaping *s, bool penalized, bool l1, bool value_clip, bool want_max) {
-  if (s->penalty_last && penalized) return sum_leaf_general_last;
-  if (l1 || want_max) return sum_leaf_general;
-  if (penalized) return value_clip ? sum_leaf_l2_clip : sum_leaf_l2;
-  return value_clip ? sum_leaf_clip : sum_leaf_plain;
+static leaf_function *choose(const vise_i_cpu_shaping *s) {
+  if (s->penalty_last && s->penalized) return sum_leaf_general_last;
+  if (s->l1 || s->wants_max) return sum_leaf_general;
+  if (s->penalized) return s->clips ? sum_leaf_l2_clip : sum_leaf_l2;
+  return s->clips ? sum_leaf_clip : sum_leaf_plain;
 }
 
-void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping, bool penalized,
-                         bool l1, bool value_clip, bool want_max, vise_i_cpu_sums *sums) {
-  leaf_function *leaf = choose(shaping, penalized, l1, value_clip, want_max);
+void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping,
+                         vise_i_cpu_sums *sums) {
+  leaf_function *leaf = choose(shaping);
   for (size_t i = 0; i < n; i += LEAF) leaf(g + i, w + i, n - i < LEAF ? n - i : LEAF, shaping, sums);
   if (!isfinite(sums->sum_sq)) sums->nonfinite = true;
 }

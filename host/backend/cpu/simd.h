@@ -40,6 +40,11 @@ VISE_I_INLINE float vise_i_clamp(float x, float lo, float hi) {
   return hi < y ? hi : y;
 }
 
+/* sign(0) = 0; NaN stays NaN. */
+VISE_I_INLINE float vise_i_sign(float x) {
+  return x > 0 ? 1.0f : (x < 0 ? -1.0f : x);
+}
+
 /* exp(x) to about one unit in the last place: x = n ln 2 + r, Taylor's series for exp(r) (its next term is below 6e-9),
    then 2^n in two factors, so that results down to the smallest denormal and up to infinity come out right. */
 VISE_I_INLINE float vise_i_exp(float x) {

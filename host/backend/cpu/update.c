@@ -32,18 +32,14 @@ typedef struct bound_counts {
   uint64_t n_lo, n_hi;
 } bound_counts;
 
-VISE_I_INLINE float sign1(float w) {
-  return w > 0 ? 1.0f : (w < 0 ? -1.0f : w);
-}
-
 /* The gradient that the optimizer gets. */
 VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality kind) {
   const vise_i_cpu_shaping *s = &a->shaping;
   if (kind == PLAIN) return g * a->scale;
   if (kind == L2) return (g + w * s->c2) * a->scale;
-  const float penalty = w * s->c2 + sign1(w) * s->c1;
-  const float before = s->penalty_last ? 0.0f : penalty, behind = s->penalty_last ? penalty : 0.0f;
-  return vise_i_clamp(g + before, s->lo, s->hi) * a->scale + behind;
+  const float penalty = w * s->c2 + vise_i_sign(w) * s->c1;
+  const float before = s->penalty_last ? 0.0f : penalty, after = s->penalty_last ? penalty : 0.0f;
+  return vise_i_clamp(g + before, s->lo, s->hi) * a->scale + after;
 }
 
 /* The direction u of the optimizer; advances the moments. */
@@ -68,7 +64,7 @@ VISE_I_INLINE float step_direction(const update_args *a, float g, float *m1, flo
       *m2 = a->beta2 * *m2 + a->beta2_rest * g * g;
       return (*m1 * a->correct1) / (sqrtf(*m2 * a->correct2) + a->eps);
     case LION: {
-      const float u = sign1(a->beta1 * *m1 + a->beta1_rest * g);
+      const float u = vise_i_sign(a->beta1 * *m1 + a->beta1_rest * g);
       *m1 = a->beta2 * *m1 + a->beta2_rest * g;
       return u;
     }
@@ -152,16 +148,16 @@ static direction direction_of(const vise_i_rule *rule) {
   return rule->nesterov ? SGD_NESTEROV : SGD_MOMENTUM;
 }
 
-static generality generality_of(const vise_i_backend *b, const vise_i_cpu_tensor *t) {
-  const vise_i_rule *rule = &b->spec.rule;
+static generality generality_of(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
+  const vise_i_rule *rule = b->rule;
   if (t->mask) return MASKED;
   if (rule->clip_value || rule->max_update > 0 || t->k.k1 != 0 || t->k.k2d != 0) return GENERAL;
   if (t->c2 == 0) return PLAIN;
   return rule->clip_scope == VISE_CLIP_SCOPE_DATA ? GENERAL : L2;
 }
 
-static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hyper) {
-  const vise_i_rule *rule = &b->spec.rule;
+static update_args common_args(const vise_i_cpu *b, const vise_i_hyper *hyper) {
+  const vise_i_rule *rule = b->rule;
 
   return (update_args){
       .lr = (float)hyper->lr,
@@ -174,14 +170,14 @@ static update_args common_args(const vise_i_backend *b, const vise_i_hyper *hype
       .beta2 = (float)rule->beta2,
       .beta2_rest = (float)(1 - rule->beta2),
       .eps = (float)rule->eps,
-      .correct1 = (float)(1 / (1 - b->counters.beta1_t)),
-      .correct2 = (float)(1 / (1 - b->counters.beta2_t)),
+      .correct1 = (float)(1 / (1 - b->host.counters.beta1_t)),
+      .correct2 = (float)(1 / (1 - b->host.counters.beta2_t)),
   };
 }
 
 /* One tensor being updated; the threads share its elements. */
 typedef struct update_work {
-  vise_i_backend *b;
+  vise_i_cpu *b;
   const vise_i_cpu_tensor *tensor;
   update_function *update;
   update_args args;
@@ -202,7 +198,7 @@ static void update_part(void *context, size_t part, size_t n_parts) {
     size_t n = (unit_end < end ? unit_end : end) - i;
     if (n > LEAF) n = LEAF;
 
-    a.scale = work->b->unit_scale[t->first_unit + unit];
+    a.scale = (float)work->b->unit_scale[t->first_unit + unit];
     const bound_counts c = work->update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
                                         t->mask ? t->mask + i : NULL, n);
     all.n_lo += c.n_lo;
@@ -214,15 +210,15 @@ static void update_part(void *context, size_t part, size_t n_parts) {
   work->b->parts[part].n_at_hi = all.n_hi;
 }
 
-static void update_tensor(vise_i_backend *b, size_t index, update_args a, const vise_i_hyper *hyper) {
+static void update_tensor(vise_i_cpu *b, size_t index, update_args a, const vise_i_hyper *hyper) {
   const vise_i_cpu_tensor *t = &b->tensors[index];
   a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
   a.keep = (float)vise_i_decay(&t->k, hyper->lr);
-  a.shrink = (float)vise_i_shrinkage(&b->spec.rule, &t->k, hyper->lr);
+  a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
   a.lo = t->lo;
   a.hi = t->hi;
 
-  update_work work = {b, t, functions[direction_of(&b->spec.rule)][generality_of(b, t)], a};
+  update_work work = {b, t, functions[direction_of(b->rule)][generality_of(b, t)], a};
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
   vise_i_team_run(team, update_part, &work);
 
@@ -231,14 +227,14 @@ static void update_tensor(vise_i_backend *b, size_t index, update_args a, const 
     n_lo += b->parts[p].n_at_lo;
     n_hi += b->parts[p].n_at_hi;
   }
-  b->tensor_stats[index].n_at_lo = isfinite(t->lo) ? n_lo : 0;
-  b->tensor_stats[index].n_at_hi = isfinite(t->hi) ? n_hi : 0;
+  b->host.base.tensor_stats[index].n_at_lo = isfinite(t->lo) ? n_lo : 0;
+  b->host.base.tensor_stats[index].n_at_hi = isfinite(t->hi) ? n_hi : 0;
 }
 
-void vise_i_cpu_update(vise_i_backend *b, const vise_i_hyper *hyper) {
+void vise_i_cpu_update(vise_i_cpu *b, const vise_i_hyper *hyper) {
   const update_args common = common_args(b, hyper);
   for (size_t i = 0; i < b->net->n_tensors; i++) update_tensor(b, i, common, hyper);
-  if (b->spec.rule.max_norm > 0) {
+  if (b->rule->max_norm > 0) {
     vise_i_cpu_max_norm(b);
     vise_i_cpu_count_bounds(b);
   }

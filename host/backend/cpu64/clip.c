@@ -23,45 +23,64 @@ double vise_i_cpu64_norm2(const double *v, size_t n) {
   return a * sqrt(sum);
 }
 
-void vise_i_cpu64_clip_value(vise_i_backend *b, double factor) {
-  const vise_i_box bounds = vise_i_value_bounds(&b->spec.rule, factor);
-  if (!b->spec.rule.clip_value) return;
+void vise_i_cpu64_clip_value(vise_i_cpu64 *b, double factor) {
+  const vise_i_box bounds = vise_i_value_bounds(b->rule, factor);
+  if (!b->rule->clip_value) return;
 
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
     double *g = b->grad + tensor->offset;
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) {
-      if (g[i] < bounds.lo || g[i] > bounds.hi) b->tensor_stats[t].n_clipped_values++;
+      if (g[i] < bounds.lo || g[i] > bounds.hi) b->host.base.tensor_stats[t].n_clipped_values++;
       g[i] = g[i] < bounds.lo ? bounds.lo : (g[i] > bounds.hi ? bounds.hi : g[i]);
     }
   }
 }
 
-/* Scales g[0..n) by what the norm clip says of its norm. */
-static bool clip_group(const vise_i_rule *rule, double factor, double *g, size_t n) {
-  const double norm = vise_i_clips_by_max(rule) ? vise_i_cpu64_norm_inf(g, n) : vise_i_cpu64_norm2(g, n);
-  const double scale = vise_i_clip_scale(rule, factor, norm);
+static bool scale_group(double scale, double *g, size_t n) {
   if (scale == 1) return false;
   for (size_t i = 0; i < n; i++) g[i] *= scale;
   return true;
 }
 
-bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor) {
-  const vise_i_rule *rule = &b->spec.rule;
+/* Scales g[0..n) by what the norm clip says of its norm. */
+static bool clip_group(const vise_i_rule *rule, double factor, double *g, size_t n) {
+  const double norm = vise_i_clips_by_max(rule) ? vise_i_cpu64_norm_inf(g, n) : vise_i_cpu64_norm2(g, n);
+  return scale_group(vise_i_clip_scale(rule, factor, norm), g, n);
+}
+
+/* Scales the units of a tensor: rows of a weight, or a bias as a whole. */
+static bool clip_units(vise_i_cpu64 *b, const vise_i_tensor *tensor, double factor) {
+  const size_t n_units = tensor->is_bias ? 1 : tensor->n_rows, n = tensor->n_rows * tensor->n_cols / n_units;
   bool clipped = false;
 
-  if (rule->clip_norm == 0) return false;
-  if (rule->clip_norm_type == VISE_CLIP_GLOBAL) return clip_group(rule, factor, b->grad, b->net->n_params);
-
-  for (size_t t = 0; t < b->net->n_tensors; t++) {
-    const vise_i_tensor *tensor = &b->net->tensors[t];
-    const bool by_row = vise_i_clips_units(rule) && !tensor->is_bias;
-    const size_t n_groups = by_row ? tensor->n_rows : 1;
-    const size_t n_each = tensor->n_rows * tensor->n_cols / n_groups;
-    for (size_t i = 0; i < n_groups; i++) {
-      if (clip_group(rule, factor, b->grad + tensor->offset + i * n_each, n_each)) clipped = true;
-    }
+  for (size_t u = 0; u < n_units; u++) {
+    double *g = b->grad + tensor->offset + u * n;
+    const vise_i_unit_norms norms = {
+        .gradient = vise_i_cpu64_norm2(g, n),
+        .largest = vise_i_cpu64_norm_inf(g, n),
+        .weight = vise_i_weighs_units(b->rule) ? vise_i_cpu64_norm2(b->params + tensor->offset + u * n, n) : 0,
+    };
+    if (scale_group(vise_i_unit_scale(b->rule, factor, tensor->is_bias, &norms), g, n)) clipped = true;
   }
 
+  return clipped;
+}
+
+bool vise_i_cpu64_clip_norm(vise_i_cpu64 *b, double factor) {
+  const vise_i_rule *rule = b->rule;
+  const bool global = rule->clip_norm_type == VISE_CLIP_GLOBAL;
+  bool clipped = false;
+
+  for (size_t t = 0; vise_i_scales_units(rule) && t < b->net->n_tensors; t++) {
+    if (clip_units(b, &b->net->tensors[t], factor)) clipped = true;
+  }
+
+  if (!vise_i_clips_tensors(rule)) return clipped;
+  if (global) return clip_group(rule, factor, b->grad, b->net->n_params) || clipped;
+  for (size_t t = 0; t < b->net->n_tensors; t++) {
+    const vise_i_tensor *tensor = &b->net->tensors[t];
+    if (clip_group(rule, factor, b->grad + tensor->offset, tensor->n_rows * tensor->n_cols)) clipped = true;
+  }
   return clipped;
 }

@@ -9,26 +9,19 @@
 #ifndef VISE_I_CPU64_H
 #define VISE_I_CPU64_H
 
-#include "host/backend/backend.h"
+#include "host/backend/host.h"
 
 /* Label of a row whose targets are values. */
 #define VISE_I_NO_LABEL ((size_t)-1)
 
 /* Notation: K outputs, L linear layers, chunk rows at a time. Matrices are in C order. */
-struct vise_i_backend {
-  vise_i_step_spec spec;
+typedef struct vise_i_cpu64 {
+  vise_i_host host;
+  const vise_i_step_spec *spec; /* of host, as are the arrays of state */
+  const vise_i_rule *rule;
   const vise_i_net *net;
-
-  /* state; an array that is not kept is NULL */
-  double *params, *moment1, *moment2; /* [n_params] */
+  double *params, *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
   uint8_t *mask;                      /* [n_params], 1 = kept */
-  vise_i_counters counters;
-
-  /* the bound training data and the order of its rows, both borrowed */
-  vise_i_data bound;
-  bool is_bound;
-  const size_t *order;
-  size_t n_order;
 
   /* scratch */
   size_t chunk;
@@ -39,29 +32,22 @@ struct vise_i_backend {
   double *targets;                         /* [chunk, K] values, or one-hot */
   size_t *labels;                          /* [chunk] class, or VISE_I_NO_LABEL */
   double *row_weights;                     /* [chunk] */
-  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
-};
+} vise_i_cpu64;
 
 /* Number of outputs K. */
-size_t vise_i_cpu64_n_outputs(const vise_i_backend *b);
+size_t vise_i_cpu64_n_outputs(const vise_i_cpu64 *b);
 
 /* ---- gather.c -------------------------------------------------------------------------------------------------- */
 
-/* Checks shapes of data against the net and, if with_targets, targets against the loss. */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_check_data(const vise_i_backend *b, const vise_i_data *data,
-                                                     bool with_targets, vise_error *err);
-/* Checks that class labels of rows[0..n) (rows NULL: 0..n-1) are integers in [0, K); *out = the sum over these rows of
-   row weight * class weight (n without either). */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_sum_weights(const vise_i_backend *b, const vise_i_data *data,
-                                                      const size_t *rows, size_t n, double *out, vise_error *err);
-/* Rows rows[0..n) (rows NULL: first, first+1, ...), n <= chunk: features into activations[0]; the rest into targets,
-   labels, row_weights. */
-void vise_i_cpu64_gather_features(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
-                                  size_t n);
-void vise_i_cpu64_gather_targets(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t first,
-                                 size_t n);
+/* Checks the class labels of the batch; *out = the sum over its rows of row weight * class weight (n without either). */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_sum_weights(const vise_i_cpu64 *b, const vise_i_batch *batch, double *out,
+                                                      vise_error *err);
+/* Rows first..first + n of the batch, n <= chunk: features into activations[0]; the rest into targets, labels,
+   row_weights. */
+void vise_i_cpu64_gather_features(vise_i_cpu64 *b, const vise_i_batch *batch, size_t first, size_t n);
+void vise_i_cpu64_gather_targets(vise_i_cpu64 *b, const vise_i_batch *batch, size_t first, size_t n);
 /* Class weight of a gathered row; 1 without class weights. target is its first target value. */
-double vise_i_cpu64_class_weight(const vise_i_backend *b, size_t label, double target);
+double vise_i_cpu64_class_weight(const vise_i_cpu64 *b, size_t label, double target);
 
 /* ---- activation.c ---------------------------------------------------------------------------------------------- */
 
@@ -72,25 +58,24 @@ double vise_i_cpu64_activation_derivative(vise_activation kind, double v);
 
 /* The part of the loss that the n gathered rows with outputs z [n, K] contribute; fills delta = dL/dz [n, K] and adds
    the number of correctly classified rows to *n_correct. */
-double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
+double vise_i_cpu64_loss(const vise_i_cpu64 *b, const double *z, size_t n, double denominator, double *delta,
                          uint64_t *n_correct);
 
 /* ---- gradient.c ------------------------------------------------------------------------------------------------ */
 
 /* Outputs of the n gathered rows, into preactivations[L - 1]. */
-void vise_i_cpu64_forward(vise_i_backend *b, size_t n);
-/* Data loss over rows[0..n) as one batch, and its gradient into grad [n_params]. delta is NULL or the caller's [n, K]
-   (external loss; *loss is then 0). Fails before it writes anything. */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
-                                                   size_t n, const vise_array *delta, double *grad, double *loss,
-                                                   uint64_t *n_correct, vise_error *err);
+void vise_i_cpu64_forward(vise_i_cpu64 *b, size_t n);
+/* Data loss over the batch (0 if it has a delta), and its gradient into grad [n_params]. Fails before it writes
+   anything. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, double *grad,
+                                                   double *loss, uint64_t *n_correct, vise_error *err);
 
 /* ---- penalty.c ------------------------------------------------------------------------------------------------- */
 
 /* Value of the penalties at the current weights (k1 sum |w| also when L1 is applied by its proximal map). */
-double vise_i_cpu64_penalty(const vise_i_backend *b);
+double vise_i_cpu64_penalty(const vise_i_cpu64 *b);
 /* grad += gradient of the penalties at the current weights; L1's subgradient only if with_l1. */
-void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, double *grad);
+void vise_i_cpu64_add_penalty_gradient(const vise_i_cpu64 *b, bool with_l1, double *grad);
 
 /* ---- clip.c ---------------------------------------------------------------------------------------------------- */
 
@@ -99,28 +84,27 @@ double vise_i_cpu64_norm2(const double *v, size_t n);
 /* max |v|; NaN if an element is NaN. */
 double vise_i_cpu64_norm_inf(const double *v, size_t n);
 /* Clips grad by value; counts per tensor. Does nothing when value clip is off. */
-void vise_i_cpu64_clip_value(vise_i_backend *b, double factor);
+void vise_i_cpu64_clip_value(vise_i_cpu64 *b, double factor);
 /* Clips grad by norm; true if something was scaled. Does nothing when norm clip is off. */
-bool vise_i_cpu64_clip_norm(vise_i_backend *b, double factor);
+bool vise_i_cpu64_clip_norm(vise_i_cpu64 *b, double factor);
 
 /* ---- optimizer.c ----------------------------------------------------------------------------------------------- */
 
 /* Updates moments and weights from grad: direction, cap, decoupled decay, proximal L1. The counters are this step's. */
-void vise_i_cpu64_update(vise_i_backend *b, double lr);
+void vise_i_cpu64_update(vise_i_cpu64 *b, double lr);
 
 /* ---- project.c ------------------------------------------------------------------------------------------------- */
 
 /* Mask on weights and moments; then box * clamp_factor and max-norm on the weights. */
-void vise_i_cpu64_apply_mask(vise_i_backend *b);
-void vise_i_cpu64_project(vise_i_backend *b, double clamp_factor);
+void vise_i_cpu64_apply_mask(vise_i_cpu64 *b);
+void vise_i_cpu64_project(vise_i_cpu64 *b, double clamp_factor);
 /* Counts entries at their bounds, per tensor and into stats. */
-void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step_stats *stats);
+void vise_i_cpu64_count_bounds(vise_i_cpu64 *b, double clamp_factor, vise_step_stats *stats);
 /* ---- step.c ---------------------------------------------------------------------------------------------------- */
 
 /* One step on rows[0..n) of data (docs/step.md, 1 to 13). stats (without step and epoch) is filled when the
    status is VISE_OK or VISE_ERR_NONFINITE. */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_step(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                                               const vise_array *delta, double external_loss, const vise_i_hyper *hyper,
+VISE_WARN_UNUSED vise_status vise_i_cpu64_step(vise_i_cpu64 *b, const vise_i_batch *batch, const vise_i_hyper *hyper,
                                                vise_step_stats *stats, vise_error *err);
 
 #endif

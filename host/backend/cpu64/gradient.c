@@ -5,43 +5,47 @@
 #include "host/backend/cpu64/cpu64.h"
 #include "host/base/array.h"
 
-/* z = a W^T + b for n rows: a [n, n_in], W [n_out, n_in], z [n, n_out]. */
-static void linear_forward(const double *a, const double *weight, const double *bias, size_t n, size_t n_in,
-                           size_t n_out, double *z) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n_out, (int)n_in, 1, a, (int)n_in, weight,
-              (int)n_in, 0, z, (int)n_out);
+/* A layer's product for n rows of a batch: a [n, n_in], W [n_out, n_in], z and delta = dL/dz [n, n_out]. */
+typedef struct layer_shape {
+  size_t n, n_in, n_out;
+} layer_shape;
+
+/* z = a W^T + b; bias NULL: none. */
+static void linear_forward(layer_shape l, const double *a, const double *weight, const double *bias, double *z) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)l.n, (int)l.n_out, (int)l.n_in, 1, a, (int)l.n_in, weight,
+              (int)l.n_in, 0, z, (int)l.n_out);
   if (!bias) return;
-  for (size_t i = 0; i < n; i++) {
-    for (size_t k = 0; k < n_out; k++) z[i * n_out + k] += bias[k];
+  for (size_t i = 0; i < l.n; i++) {
+    for (size_t k = 0; k < l.n_out; k++) z[i * l.n_out + k] += bias[k];
   }
 }
 
 /* dL/dW += delta^T a. */
-static void weight_gradient(const double *delta, const double *a, size_t n, size_t n_in, size_t n_out, double *grad) {
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n_out, (int)n_in, (int)n, 1, delta, (int)n_out, a,
-              (int)n_in, 1, grad, (int)n_in);
+static void weight_gradient(layer_shape l, const double *delta, const double *a, double *grad) {
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)l.n_out, (int)l.n_in, (int)l.n, 1, delta, (int)l.n_out, a,
+              (int)l.n_in, 1, grad, (int)l.n_in);
 }
 
 /* dL/da = delta W. */
-static void input_gradient(const double *delta, const double *weight, size_t n, size_t n_in, size_t n_out,
-                           double *below) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n_in, (int)n_out, 1, delta, (int)n_out, weight,
-              (int)n_in, 0, below, (int)n_in);
+static void input_gradient(layer_shape l, const double *delta, const double *weight, double *below) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)l.n, (int)l.n_in, (int)l.n_out, 1, delta, (int)l.n_out,
+              weight, (int)l.n_in, 0, below, (int)l.n_in);
 }
 
-static const double *bias_of(const vise_i_backend *b, size_t layer) {
+static const double *bias_of(const vise_i_cpu64 *b, size_t layer) {
   return b->net->bias ? b->params + b->net->tensors[vise_i_net_bias(b->net, layer)].offset : NULL;
 }
 
-static const double *weight_of(const vise_i_backend *b, size_t layer) {
+static const double *weight_of(const vise_i_cpu64 *b, size_t layer) {
   return b->params + b->net->tensors[vise_i_net_weight(b->net, layer)].offset;
 }
 
-void vise_i_cpu64_forward(vise_i_backend *b, size_t n) {
+void vise_i_cpu64_forward(vise_i_cpu64 *b, size_t n) {
   const vise_i_net *net = b->net;
   for (size_t l = 0; l < net->n_layers; l++) {
     double *z = b->preactivations[l];
-    linear_forward(b->activations[l], weight_of(b, l), bias_of(b, l), n, net->widths[l], net->widths[l + 1], z);
+    const layer_shape shape = {n, net->widths[l], net->widths[l + 1]};
+    linear_forward(shape, b->activations[l], weight_of(b, l), bias_of(b, l), z);
     if (l + 1 == net->n_layers) break; /* the outputs stay as they are */
     for (size_t i = 0; i < n * net->widths[l + 1]; i++) {
       b->activations[l + 1][i] = vise_i_cpu64_activation(net->activation, z[i]);
@@ -50,13 +54,14 @@ void vise_i_cpu64_forward(vise_i_backend *b, size_t n) {
 }
 
 /* From b->delta = dL/dz of the outputs of n rows, adds dL/dtheta to grad. */
-static void backward(vise_i_backend *b, size_t n, double *grad) {
+static void backward(vise_i_cpu64 *b, size_t n, double *grad) {
   const vise_i_net *net = b->net;
   for (size_t l = net->n_layers; l-- > 0;) {
     size_t n_in = net->widths[l], n_out = net->widths[l + 1];
+    const layer_shape shape = {n, n_in, n_out};
     double *swap = b->delta;
 
-    weight_gradient(b->delta, b->activations[l], n, n_in, n_out, grad + net->tensors[vise_i_net_weight(net, l)].offset);
+    weight_gradient(shape, b->delta, b->activations[l], grad + net->tensors[vise_i_net_weight(net, l)].offset);
     if (net->bias) {
       double *bias_grad = grad + net->tensors[vise_i_net_bias(net, l)].offset;
       for (size_t i = 0; i < n; i++) {
@@ -65,7 +70,7 @@ static void backward(vise_i_backend *b, size_t n, double *grad) {
     }
 
     if (l == 0) break;
-    input_gradient(b->delta, weight_of(b, l), n, n_in, n_out, b->delta_below);
+    input_gradient(shape, b->delta, weight_of(b, l), b->delta_below);
     for (size_t i = 0; i < n * n_in; i++) {
       b->delta_below[i] *= vise_i_cpu64_activation_derivative(net->activation, b->preactivations[l - 1][i]);
     }
@@ -75,42 +80,40 @@ static void backward(vise_i_backend *b, size_t n, double *grad) {
   }
 }
 
-static void copy_delta(vise_i_backend *b, const vise_array *delta, size_t first, size_t n) {
+static void copy_delta(vise_i_cpu64 *b, const vise_array *delta, size_t first, size_t n) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
   for (size_t i = 0; i < n; i++) {
     for (size_t k = 0; k < n_out; k++) b->delta[i * n_out + k] = vise_i_array_get(delta, first + i, k);
   }
 }
 
-vise_status vise_i_cpu64_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                                  const vise_array *delta, double *grad, double *loss, uint64_t *n_correct,
-                                  vise_error *err) {
+vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, double *grad, double *loss,
+                                  uint64_t *n_correct, vise_error *err) {
   vise_status status = VISE_OK;
+  const vise_array *delta = batch->delta;
   double sum_weights, denominator = 1, sum_loss = 0;
   uint64_t correct = 0;
 
-  VISE_TRY(vise_i_cpu64_check_data(b, data, !delta, err));
   if (!delta) {
-    VISE_TRY(vise_i_cpu64_sum_weights(b, data, rows, n, &sum_weights, err));
-    denominator = vise_i_loss_denominator(&b->spec.rule, sum_weights, (double)vise_i_cpu64_n_outputs(b));
+    VISE_TRY(vise_i_cpu64_sum_weights(b, batch, &sum_weights, err));
+    denominator = vise_i_loss_denominator(b->rule, sum_weights, (double)vise_i_cpu64_n_outputs(b));
   }
 
   memset(grad, 0, b->net->n_params * sizeof *grad);
-  for (size_t first = 0; first < n; first += b->chunk) {
-    size_t n_chunk = n - first < b->chunk ? n - first : b->chunk;
-    const size_t *chunk_rows = rows ? rows + first : NULL;
-    vise_i_cpu64_gather_features(b, data, chunk_rows, first, n_chunk);
-    vise_i_cpu64_forward(b, n_chunk);
+  for (size_t first = 0; first < batch->n; first += b->chunk) {
+    const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
+    vise_i_cpu64_gather_features(b, batch, first, n);
+    vise_i_cpu64_forward(b, n);
 
     if (delta) {
-      copy_delta(b, delta, first, n_chunk);
+      copy_delta(b, delta, first, n);
     } else {
-      vise_i_cpu64_gather_targets(b, data, chunk_rows, first, n_chunk);
-      sum_loss +=
-          vise_i_cpu64_loss(b, b->preactivations[b->net->n_layers - 1], n_chunk, denominator, b->delta, &correct);
+      const double *z = b->preactivations[b->net->n_layers - 1];
+      vise_i_cpu64_gather_targets(b, batch, first, n);
+      sum_loss += vise_i_cpu64_loss(b, z, n, denominator, b->delta, &correct);
     }
 
-    backward(b, n_chunk, grad);
+    backward(b, n, grad);
   }
 
   *loss = sum_loss;

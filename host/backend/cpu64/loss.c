@@ -15,8 +15,8 @@
  *   (1 - q) c_t (-log p_t) + q/K sum_k c_k (-log p_k),   -log p_k = log sum exp(z - max) - (z_k - max)
  * Gradient: (1 - q) c_t (p_k - [k = t]) + q/K (p_k sum c - c_k).
  */
-static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t t, size_t n_out, double *delta) {
-  double q = b->spec.rule.label_smoothing, max = z[0], sum_exp = 0, sum_c = 0, smooth = 0, log_sum, c_t;
+static double cross_entropy_row(const vise_i_cpu64 *b, const double *z, size_t t, size_t n_out, double *delta) {
+  double q = b->rule->label_smoothing, max = z[0], sum_exp = 0, sum_c = 0, smooth = 0, log_sum, c_t;
 
   for (size_t k = 1; k < n_out; k++) max = z[k] > max ? z[k] : max;
   for (size_t k = 0; k < n_out; k++) sum_exp += exp(z[k] - max);
@@ -38,12 +38,12 @@ static double cross_entropy_row(const vise_i_backend *b, const double *z, size_t
   return (1 - q) * c_t * (log_sum - (z[t] - max)) + q / (double)n_out * smooth;
 }
 
-static double row_loss(const vise_i_backend *b, const double *z, const double *y, size_t label, double *delta) {
+static double row_loss(const vise_i_cpu64 *b, const double *z, const double *y, size_t label, double *delta) {
   const size_t n_out = vise_i_cpu64_n_outputs(b);
   double sum = 0;
 
-  if (b->spec.rule.loss == VISE_LOSS_CROSS_ENTROPY) return cross_entropy_row(b, z, label, n_out, delta);
-  for (size_t k = 0; k < n_out; k++) sum += vise_i_output_loss(&b->spec.rule, z[k], y[k], &delta[k]);
+  if (b->rule->loss == VISE_LOSS_CROSS_ENTROPY) return cross_entropy_row(b, z, label, n_out, delta);
+  for (size_t k = 0; k < n_out; k++) sum += vise_i_output_loss(b->rule, z[k], y[k], &delta[k]);
   return sum;
 }
 
@@ -62,16 +62,16 @@ static bool row_is_correct(const double *z, const double *y, size_t label, size_
   return true;
 }
 
-double vise_i_cpu64_loss(const vise_i_backend *b, const double *z, size_t n, double denominator, double *delta,
+double vise_i_cpu64_loss(const vise_i_cpu64 *b, const double *z, size_t n, double denominator, double *delta,
                          uint64_t *n_correct) {
   size_t n_out = vise_i_cpu64_n_outputs(b);
-  bool classification = vise_i_loss_classifies(b->spec.rule.loss);
+  bool classification = vise_i_loss_classifies(b->rule->loss);
   double sum = 0;
 
   for (size_t i = 0; i < n; i++) {
     const double *z_row = z + i * n_out, *y_row = b->targets + i * n_out;
     double *delta_row = delta + i * n_out, weight = b->row_weights[i];
-    if (b->spec.rule.loss != VISE_LOSS_CROSS_ENTROPY) weight *= vise_i_cpu64_class_weight(b, b->labels[i], y_row[0]);
+    if (b->rule->loss != VISE_LOSS_CROSS_ENTROPY) weight *= vise_i_cpu64_class_weight(b, b->labels[i], y_row[0]);
     sum += weight * row_loss(b, z_row, y_row, b->labels[i], delta_row);
     for (size_t k = 0; k < n_out; k++) delta_row[k] = weight * delta_row[k] / denominator;
     if (classification && row_is_correct(z_row, y_row, b->labels[i], n_out)) *n_correct += 1;

@@ -11,10 +11,10 @@ static size_t n_elements(const vise_i_tensor *tensor) {
   return tensor->n_rows * tensor->n_cols;
 }
 
-double vise_i_cpu64_penalty(const vise_i_backend *b) {
+double vise_i_cpu64_penalty(const vise_i_cpu64 *b) {
   double value = 0;
   for (size_t t = 0; t < b->net->n_tensors; t++) {
-    const vise_i_strengths k = vise_i_strengths_of(&b->spec.rule, b->net->tensors[t].is_bias);
+    const vise_i_strengths k = vise_i_strengths_of(b->rule, b->net->tensors[t].is_bias);
     const double *w = b->params + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);
     double sum_squares = 0, sum_abs = 0;
@@ -35,9 +35,9 @@ static double sign(double w) {
   return w > 0 ? 1 : (w < 0 ? -1 : w);
 }
 
-void vise_i_cpu64_add_penalty_gradient(const vise_i_backend *b, bool with_l1, double *grad) {
+void vise_i_cpu64_add_penalty_gradient(const vise_i_cpu64 *b, bool with_l1, double *grad) {
   for (size_t t = 0; t < b->net->n_tensors; t++) {
-    const vise_i_strengths k = vise_i_strengths_of(&b->spec.rule, b->net->tensors[t].is_bias);
+    const vise_i_strengths k = vise_i_strengths_of(b->rule, b->net->tensors[t].is_bias);
     const double *w = b->params + b->net->tensors[t].offset;
     double *g = grad + b->net->tensors[t].offset;
     size_t n = n_elements(&b->net->tensors[t]);

@@ -5,7 +5,7 @@
 #include "host/backend/projection.h"
 
 /* w, moments <- 0 where the mask is 0 (also where they are not finite: a pruned weight never comes back). */
-void vise_i_cpu64_apply_mask(vise_i_backend *b) {
+void vise_i_cpu64_apply_mask(vise_i_cpu64 *b) {
   if (!b->mask) return;
   for (size_t i = 0; i < b->net->n_params; i++) {
     if (b->mask[i]) continue;
@@ -21,27 +21,27 @@ static void bound_norm(const vise_i_rule *rule, double *w, size_t n) {
   for (size_t i = 0; i < n; i++) w[i] *= scale;
 }
 
-void vise_i_cpu64_project(vise_i_backend *b, double clamp_factor) {
+void vise_i_cpu64_project(vise_i_cpu64 *b, double clamp_factor) {
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
-    const vise_i_box box = vise_i_tensor_box(&b->spec, tensor, clamp_factor);
+    const vise_i_box box = vise_i_tensor_box(b->spec, tensor, clamp_factor);
     double *w = b->params + tensor->offset;
     size_t n_each;
-    const size_t n_groups = vise_i_norm_groups(&b->spec.rule, tensor, &n_each);
+    const size_t n_groups = vise_i_norm_groups(b->rule, tensor, &n_each);
 
     for (size_t i = 0; i < tensor->n_rows * tensor->n_cols; i++) {
       w[i] = w[i] < box.lo ? box.lo : (w[i] > box.hi ? box.hi : w[i]); /* NaN stays NaN */
     }
-    for (size_t i = 0; i < n_groups; i++) bound_norm(&b->spec.rule, w + i * n_each, n_each);
+    for (size_t i = 0; i < n_groups; i++) bound_norm(b->rule, w + i * n_each, n_each);
   }
 }
 
-void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step_stats *stats) {
+void vise_i_cpu64_count_bounds(vise_i_cpu64 *b, double clamp_factor, vise_step_stats *stats) {
   stats->n_at_lo = stats->n_at_hi = stats->n_boxed = 0;
 
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_i_tensor *tensor = &b->net->tensors[t];
-    const vise_i_box box = vise_i_tensor_box(&b->spec, tensor, clamp_factor);
+    const vise_i_box box = vise_i_tensor_box(b->spec, tensor, clamp_factor);
     const double *w = b->params + tensor->offset;
     const size_t n = tensor->n_rows * tensor->n_cols;
     uint64_t n_at_lo = 0, n_at_hi = 0;
@@ -51,8 +51,8 @@ void vise_i_cpu64_count_bounds(vise_i_backend *b, double clamp_factor, vise_step
       if (isfinite(box.hi) && w[i] == box.hi) n_at_hi++;
     }
 
-    b->tensor_stats[t].n_at_lo = n_at_lo;
-    b->tensor_stats[t].n_at_hi = n_at_hi;
+    b->host.base.tensor_stats[t].n_at_lo = n_at_lo;
+    b->host.base.tensor_stats[t].n_at_hi = n_at_hi;
     stats->n_at_lo += n_at_lo;
     stats->n_at_hi += n_at_hi;
     if (isfinite(box.lo) || isfinite(box.hi)) stats->n_boxed += n;

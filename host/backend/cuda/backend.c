@@ -6,12 +6,14 @@
 #include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
 
-static void destroy(vise_i_backend *b) {
+static void destroy(vise_i_backend *backend) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   if (!b) return;
   if (b->steps) (void)cudaStreamSynchronize(b->steps);
   if (b->copies) (void)cudaStreamSynchronize(b->copies);
   vise_i_cuda_unbind(b);
   vise_i_unfused_destroy(b);
+  vise_i_cuda_watch_free(b);
   vise_i_cuda_free_all(b);
   free(b);
 }
@@ -30,25 +32,25 @@ static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err
 
 /* Lets the kernel of a team use the device's most shared memory, so that no backend takes back what another asked for,
    and checks that it has room. */
-static vise_status prepare(vise_i_backend *b, const vise_i_cuda_team *team, vise_error *err) {
+static vise_status prepare(vise_i_cuda *b, const vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   int n_ctas = 0;
   VISE_I_CUDA_TRY(b, vise_k_step_prepare(team->plan.variant, b->most_shared, &n_ctas));
   if (n_ctas < 1) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "CUDA device %d: a multiprocessor has no room for the step",
-                         b->spec.device));
+                         b->base.spec.device));
   }
 done:
   return status;
 }
 
-static vise_status send_class_weights(vise_i_backend *b, vise_error *err) {
+static vise_status send_class_weights(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_out = b->net->widths[b->net->n_layers], n = n_out == 1 ? 2 : n_out;
   float *weights = NULL;
   if (!b->class_weights) return VISE_OK;
   VISE_TRY(vise_i_alloc(&weights, n, sizeof *weights, "class weights", err));
-  for (size_t k = 0; k < n; k++) weights[k] = (float)b->spec.class_weights[k];
+  for (size_t k = 0; k < n; k++) weights[k] = (float)b->base.spec.class_weights[k];
   VISE_TRY(vise_i_cuda_upload(b, b->class_weights, weights, n * sizeof *weights, err));
 done:
   free(weights);
@@ -56,13 +58,13 @@ done:
 }
 
 /* Until a mask is set, everything is kept. */
-static vise_status open_mask(vise_i_backend *b, vise_error *err) {
+static vise_status open_mask(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *mask = NULL;
   if (!b->train.step.has_mask) return VISE_OK;
   VISE_TRY(vise_i_alloc(&mask, b->net->n_params, 1, "mask", err));
   memset(mask, 1, b->net->n_params);
-  VISE_TRY(vise_i_cuda_set_state(b, VISE_I_MASK, mask, err));
+  VISE_TRY(vise_i_cuda_set_state(&b->base, VISE_I_MASK, mask, err));
 done:
   free(mask);
   return status;
@@ -70,14 +72,15 @@ done:
 
 static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
-  vise_i_backend *b = NULL;
+  vise_i_cuda *b = NULL;
 
   VISE_TRY(check_step_mode(spec, err));
   VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 
-  b->spec = *spec;
-  b->spec.step_mode = vise_i_step_mode_of(spec);
+  b->base.ops = &vise_i_backend_cuda;
+  b->base.spec = *spec;
+  b->base.spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
   b->memory_limit = spec->device_memory_limit;
   b->train.state.counters.beta1_t = b->train.state.counters.beta2_t = 1;
@@ -88,32 +91,28 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(prepare(b, &b->train, err));
   VISE_TRY(prepare(b, &b->wide, err));
   VISE_TRY(vise_i_cuda_alloc_all(b, err));
-  if (is_unfused(&b->spec)) VISE_TRY(vise_i_unfused_create(b, err));
+  if (is_unfused(&b->base.spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
 
-  *out = b;
+  *out = &b->base;
   b = NULL;
 
 done:
-  destroy(b);
+  if (b) destroy(&b->base);
   return status;
 }
 
-static vise_i_counters get_counters(const vise_i_backend *b) {
-  return b->train.state.counters;
+static vise_i_counters get_counters(const vise_i_backend *backend) {
+  return ((const vise_i_cuda *)backend)->train.state.counters;
 }
 
-static void set_counters(vise_i_backend *b, const vise_i_counters *counters) {
-  b->train.state.counters = *counters;
+static void set_counters(vise_i_backend *backend, const vise_i_counters *counters) {
+  vise_i_cuda_of(backend)->train.state.counters = *counters;
 }
 
-static const vise_tensor_stats *tensor_stats(const vise_i_backend *b) {
-  return b->tensor_stats;
-}
-
-static uint64_t n_launches(const vise_i_backend *b) {
-  return b->n_launches;
+static uint64_t n_launches(const vise_i_backend *backend) {
+  return ((const vise_i_cuda *)backend)->n_launches;
 }
 
 const vise_i_backend_ops vise_i_backend_cuda = {
@@ -133,6 +132,5 @@ const vise_i_backend_ops vise_i_backend_cuda = {
     .step = vise_i_cuda_step,
     .forward = vise_i_cuda_forward,
     .full_gradient = vise_i_cuda_full_gradient,
-    .tensor_stats = tensor_stats,
     .n_launches = n_launches,
 };

@@ -9,6 +9,10 @@
 
 #include "host/base/error.h"
 
+/* What NVIDIA recommends as workspace: since Hopper, and before. */
+#define VISE_I_BLAS_WORKSPACE_BYTES ((size_t)32 << 20)
+#define VISE_I_BLAS_WORKSPACE_BYTES_BEFORE ((size_t)4 << 20)
+
 /* X(field, function) */
 #define VISE_I_BLAS_TABLE(X)                              \
   X(create, cublasLtCreate)                               \

@@ -7,6 +7,7 @@
  *   launch.c   state and records to the device, launches, statistics back
  *   state.c    weights, moments, mask; projection
  *   data.c     rows of data as the device has them; weights and labels of rows
+ *   bind.c     the data set on the device, and the order of its rows
  *   run.c      steps of an epoch, resident or in chunks
  *   kept.c     rows that stay on the device between calls
  *   single.c   a step on the caller's batch, outputs, full gradient
@@ -61,6 +62,12 @@ typedef struct vise_i_cuda_rows {
   size_t y_at, weights_at, n_bytes;
 } vise_i_cuda_rows;
 
+/* Rows first..first + n of a batch. */
+typedef struct vise_i_cuda_part {
+  const vise_i_batch *batch;
+  size_t first, n;
+} vise_i_cuda_part;
+
 /* Which data a scaling is for: each has its own place on the device. */
 typedef enum vise_i_cuda_scales { VISE_I_CUDA_BOUND, VISE_I_CUDA_SINGLE, VISE_I_CUDA_N_SCALES } vise_i_cuda_scales;
 
@@ -103,8 +110,8 @@ typedef struct vise_i_cuda_kept {
 
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
 
-struct vise_i_backend {
-  vise_i_step_spec spec;
+typedef struct vise_i_cuda {
+  vise_i_backend base;
   struct vise_i_unfused *unfused; /* NULL: steps are fused */
   const vise_i_net *net;
   vise_i_cuda_team train, wide;
@@ -135,14 +142,17 @@ struct vise_i_backend {
   bool sums_are_old; /* the weights were set after they were summed */
 
   vise_i_cuda_watch watch;
-  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS];
   uint64_t n_launches, n_idle_launches; /* of steps; those after a halt are counted apart */
   uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or in an unfused step its kernels and cuBLAS calls, or
                           its graph nodes if replayed */
   uint64_t n_captures; /* graphs captured */
   vise_status poison;
   char poison_text[VISE_ERROR_TEXT_BYTES];
-};
+} vise_i_cuda;
+
+static inline vise_i_cuda *vise_i_cuda_of(vise_i_backend *backend) {
+  return (vise_i_cuda *)backend;
+}
 
 /* ---- memory.c ---- */
 
@@ -150,143 +160,159 @@ struct vise_i_backend {
 #define VISE_I_CUDA_TRY(b, call) VISE_TRY(vise_i_cuda_check((b), (call), #call, __FILE__, __LINE__, err))
 
 /* VISE_OK, or the error with expression and place, which poisons the backend. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *expression,
+VISE_WARN_UNUSED vise_status vise_i_cuda_check(vise_i_cuda *b, cudaError_t error, const char *expression,
                                                const char *file, int line, vise_error *err);
 /* First in every call: fails if the backend is poisoned, else makes its device the current one. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_enter(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_enter(vise_i_cuda *b, vise_error *err);
 
-VISE_WARN_UNUSED vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err);
-void vise_i_cuda_free_all(vise_i_backend *b);
+VISE_WARN_UNUSED vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err);
+void vise_i_cuda_free_all(vise_i_cuda *b);
 /* Device memory apart from the arena; VISE_ERR_MEMORY (no poison) if there is none. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes, const char *what, char **out,
+VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_cuda *b, size_t n_bytes, const char *what, char **out,
                                                vise_error *err);
 /* Bytes that may still be allocated. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_cuda *b, size_t *out, vise_error *err);
 
+/* Fills a buffer with items first..first + n of what is sent. */
+typedef void vise_i_cuda_fill(const void *context, size_t first, size_t n, char *buffer);
+
+typedef struct vise_i_cuda_items {
+  size_t n, item_bytes;
+  vise_i_cuda_fill *fill;
+  const void *context; /* of fill */
+} vise_i_cuda_items;
+
+/* Sends items to the device, a buffer at a time; asynchronous. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_send_items(vise_i_cuda *b, void *to, const vise_i_cuda_items *items,
+                                                    vise_error *err);
 /* Call before b->buffers are used for n_bytes in all: they grow to that, or to VISE_I_CUDA_PINNED_BYTES. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_reserve(vise_i_cuda *b, size_t n_bytes, vise_error *err);
 /* Copy through pinned memory, and wait. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
+VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_cuda *b, void *to, const void *from, size_t n_bytes,
                                                 vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, size_t n_bytes,
+VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_cuda *b, void *to, const void *from, size_t n_bytes,
                                                   vise_error *err);
 
-/* For tests: VISE_ERR_INTERNAL, naming the array, if something was written between arrays (spec.guard_bytes). */
-VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err);
+/* For tests: VISE_ERR_INTERNAL, naming the array, if something was written between arrays (hooks.guard_bytes). */
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_cuda *b, vise_error *err);
 
 /* ---- plans.c ---- */
 
 /* Makes both plans and joins them. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err);
 
 /* ---- launch.c ---- */
 
 /* Sends the team's state, its cursor at 0 and not halted, and the first n records of the mail. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, vise_error *err);
 /* Makes the next launch wait for the copies so far. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_cuda *b, vise_error *err);
 /* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
-VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team,
-                                                const vise_k_step *step, size_t at, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, const vise_k_step *step,
+                                                size_t at, vise_error *err);
 /* Once the launches so far are done, fetches statistics [first, first + n) into the mail; does not wait. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_fetch(vise_i_backend *b, const vise_i_cuda_team *team, size_t first, size_t n,
+VISE_WARN_UNUSED vise_status vise_i_cuda_fetch(vise_i_cuda *b, const vise_i_cuda_team *team, size_t first, size_t n,
                                                vise_error *err);
 /* Waits for the launches and for all that is fetched, and fetches the state. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_cuda *b, vise_i_cuda_team *team, vise_error *err);
 /* send, launch, receive of one record. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step,
+VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_cuda *b, vise_i_cuda_team *team, const vise_k_step *step,
                                               vise_error *err);
 /* The i-th statistics of the mail as the interface has them; keeps the tensors' for tensor_stats. */
-void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats);
+void vise_i_cuda_report(vise_i_cuda *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats);
 
 /* The team's step in another mode. */
 vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode mode);
 
 /* ---- state.c ---- */
 
-bool vise_i_cuda_has_state(const vise_i_backend *b, vise_i_state which);
-VISE_WARN_UNUSED vise_status vise_i_cuda_get_state(vise_i_backend *b, vise_i_state which, void *out, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const void *values,
+/* Entries of the table. */
+bool vise_i_cuda_has_state(const vise_i_backend *backend, vise_i_state which);
+VISE_WARN_UNUSED vise_status vise_i_cuda_get_state(vise_i_backend *backend, vise_i_state which, void *out,
                                                    vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise_i_state which, const void *values,
+                                                   vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err);
+
 /* Before steps: sums the weights again if they were set. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err);
 /* A float array in the device layout, from b->flat to out [n_params]. */
-void vise_i_cuda_unpack(const vise_i_backend *b, float *out);
+void vise_i_cuda_unpack(const vise_i_cuda *b, float *out);
 
 /* ---- data.c ---- */
 
-VISE_WARN_UNUSED vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
-                                                    vise_error *err);
-/* Checks that labels of rows [n] (NULL: 0, 1, ...) are classes; VISE_OK without labels. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data,
-                                                      const size_t *rows, size_t n, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_size(const vise_i_data *data, vise_error *err);
+/* Checks that labels of the batch's rows are classes; VISE_OK without labels. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_check_labels(const vise_i_cuda *b, const vise_i_batch *batch, vise_error *err);
 /* Row weight times class weight. */
-double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row);
+double vise_i_cuda_row_factor(const vise_i_cuda *b, const vise_i_data *data, size_t row);
 /* What the sum of the rows' losses is divided by, from the sum of their factors. */
-double vise_i_cuda_denominator(const vise_i_backend *b, double sum);
+double vise_i_cuda_denominator(const vise_i_cuda *b, double sum);
 
 /* Where n_rows rows of such data are stored. */
-vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets, size_t n_rows);
+vise_i_cuda_rows vise_i_cuda_layout(const vise_i_data *data, bool with_targets, size_t n_rows);
 /* Sends the scaling of the data and describes the data; *x and *y have no addresses yet. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_scales which,
+VISE_WARN_UNUSED vise_status vise_i_cuda_sources(vise_i_cuda *b, const vise_i_data *data, vise_i_cuda_scales which,
                                                  vise_k_source *x, vise_k_source *y, vise_error *err);
-/* Puts rows[0..n) of data (NULL: first_row, first_row + 1, ...) at place `at` of the device rows; asynchronous. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data,
-                                                  const vise_i_cuda_rows *to, size_t at, const size_t *rows,
-                                                  size_t first_row, size_t n, vise_error *err);
+/* Puts rows first..first + n of a batch at place `at` of the device rows; asynchronous. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_put_rows(vise_i_cuda *b, const vise_i_cuda_part *part,
+                                                  const vise_i_cuda_rows *to, size_t at, vise_error *err);
+/* Sends indices of rows, as the kernels take them. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_send_indices(vise_i_cuda *b, void *to, const size_t *rows, size_t n,
+                                                      vise_error *err);
 /* Makes the step read these rows. */
-void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
+void vise_i_cuda_read_rows(vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
                            const vise_i_cuda_rows *rows, bool labels);
+
+/* ---- bind.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cuda_bind(vise_i_backend *backend, const vise_i_data *data, vise_error *err);
+void vise_i_cuda_unbind(vise_i_cuda *b);
+VISE_WARN_UNUSED vise_status vise_i_cuda_set_order(vise_i_backend *backend, const size_t *rows, size_t n_rows,
+                                                   vise_error *err);
 
 /* ---- run.c ---- */
 
-VISE_WARN_UNUSED vise_status vise_i_cuda_bind(vise_i_backend *b, const vise_i_data *data, vise_error *err);
-void vise_i_cuda_unbind(vise_i_backend *b);
-VISE_WARN_UNUSED vise_status vise_i_cuda_set_order(vise_i_backend *b, const size_t *rows, size_t n_rows,
-                                                   vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_run(vise_i_backend *b, size_t first, size_t batch, size_t n_steps,
-                                             const vise_i_hyper *hyper, vise_step_stats *stats, size_t *n_done,
+VISE_WARN_UNUSED vise_status vise_i_cuda_run(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done,
                                              vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_check_batch(const vise_i_backend *b, size_t n, vise_error *err);
-/* After a step: the error of a skip that ends the run, or of a projection that does not hold. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_backend *b, const vise_step_stats *stats,
-                                                    const vise_i_hyper *hyper, uint64_t *consecutive_skips,
-                                                    vise_error *err);
 
 /* ---- kept.c ---- */
 
 /* Whether all rows of data with an id are on the device; the first time they are sent, if there is room. *out has
    features only. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_keep(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_rows *out,
+VISE_WARN_UNUSED vise_status vise_i_cuda_keep(vise_i_cuda *b, const vise_i_data *data, vise_i_cuda_rows *out,
                                               bool *is_kept, vise_error *err);
-void vise_i_cuda_forget(vise_i_backend *b);
-size_t vise_i_cuda_kept_bytes(const vise_i_backend *b);
+void vise_i_cuda_forget(vise_i_cuda *b);
+
+/* Device memory for the rows of a call's own data: at least n_bytes. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_grow_single(vise_i_cuda *b, size_t n_bytes, vise_error *err);
+/* The same for as many rows of such data as the wide team takes, unless that is much. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_reserve_single(vise_i_cuda *b, const vise_i_data *data, bool with_targets,
+                                                        vise_error *err);
 
 /* ---- single.c ---- */
 
-/* Device memory for the rows of a call's own data: at least n_bytes. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_grow_single(vise_i_backend *b, size_t n_bytes, vise_error *err);
-
-VISE_WARN_UNUSED vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const vise_array *delta,
-                                              double external_loss, const vise_i_hyper *hyper, vise_step_stats *stats,
-                                              vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
-                                                 size_t n, double *out, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows,
-                                                       size_t n, double *out, double *loss, double *penalty,
-                                                       vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_step(vise_i_backend *backend, const vise_i_batch *batch,
+                                              const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_forward(vise_i_backend *backend, const vise_i_batch *batch, double *out,
+                                                 vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batch *batch, double *out,
+                                                       double *loss, double *penalty, vise_error *err);
 
 /* ---- meter.c ---- */
 
 /* Around the launches of a block: events, while the watch runs. The block is done when end is called. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_watch_begin(vise_i_backend *b, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_watch_launched(vise_i_backend *b, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_watch_end(vise_i_backend *b, vise_error *err);
-void vise_i_cuda_watch_free(vise_i_backend *b);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_begin(vise_i_cuda *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_launched(vise_i_cuda *b, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_watch_end(vise_i_cuda *b, vise_error *err);
+void vise_i_cuda_watch_free(vise_i_cuda *b);
 
 /* ---- verify.c ---- */
 
-VISE_WARN_UNUSED vise_status vise_i_cuda_verify(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err);
+/* After a step: the error of a skip that ends the run, or of a projection that does not hold. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_after_step(vise_i_cuda *b, const vise_step_stats *stats,
+                                                    const vise_i_hyper *hyper, uint64_t *consecutive_skips,
+                                                    vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_verify(vise_i_cuda *b, const vise_i_hyper *hyper, vise_error *err);
 
 #endif

@@ -1,6 +1,5 @@
 /* Data as the device has them: elements keep their type, rows are dense (features padded to 16 bytes), labels and
    values of targets are as they came, row weights are floats. */
-#include <math.h>
 #include <string.h>
 
 #include "host/backend/check_data.h"
@@ -10,48 +9,41 @@
 
 enum { ROW_ALIGN = 16 };
 
-vise_status vise_i_cuda_check_data(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
-                                   vise_error *err) {
-  if (data->x.n_rows > UINT32_MAX) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, `backend` cuda counts up to %u", data->x.n_rows,
-                       UINT32_MAX);
-  }
-  return vise_i_check_data(&b->spec, data, with_targets, err);
+vise_status vise_i_cuda_check_size(const vise_i_data *data, vise_error *err) {
+  if (data->x.n_rows <= UINT32_MAX) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "features: %zu rows, `backend` cuda counts up to %u", data->x.n_rows,
+                     UINT32_MAX);
 }
 
-vise_status vise_i_cuda_check_labels(const vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                                     vise_error *err) {
-  const double n_classes = (double)b->net->widths[b->net->n_layers];
-  if (!vise_i_has_labels(b->net, data)) return VISE_OK;
-  for (size_t i = 0; i < n; i++) {
-    const size_t row = rows ? rows[i] : i;
-    const double label = vise_i_array_get(&data->y, row, 0);
-    if (label >= 0 && label < n_classes && label == floor(label)) continue;
-    return vise_i_fail(err, VISE_ERR_VALUE, "row %zu: label %g, expected an integer from 0 to %.0f", row, label,
-                       n_classes - 1);
+vise_status vise_i_cuda_check_labels(const vise_i_cuda *b, const vise_i_batch *batch, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (!vise_i_has_labels(b->net, batch->data)) return VISE_OK;
+  for (size_t i = 0; i < batch->n; i++) {
+    const size_t row = batch->rows ? batch->rows[i] : i;
+    const double label = vise_i_array_get(&batch->data->y, row, 0);
+    VISE_TRY(vise_i_check_label(row, label, b->net->widths[b->net->n_layers], err));
   }
-  return VISE_OK;
+done:
+  return status;
 }
 
-double vise_i_cuda_row_factor(const vise_i_backend *b, const vise_i_data *data, size_t row) {
+double vise_i_cuda_row_factor(const vise_i_cuda *b, const vise_i_data *data, size_t row) {
   double factor = data->row_weights ? data->row_weights[row] : 1;
-  if (b->spec.class_weights && data->y.data) {
+  if (b->base.spec.class_weights && data->y.data) {
     const double y = vise_i_array_get(&data->y, row, 0);
-    factor *= b->spec.class_weights[vise_i_has_labels(b->net, data) ? (size_t)y : y > 0];
+    factor *= b->base.spec.class_weights[vise_i_has_labels(b->net, data) ? (size_t)y : y > 0];
   }
   return factor;
 }
 
-double vise_i_cuda_denominator(const vise_i_backend *b, double sum) {
-  return vise_i_loss_denominator(&b->spec.rule, sum, (double)b->net->widths[b->net->n_layers]);
+double vise_i_cuda_denominator(const vise_i_cuda *b, double sum) {
+  return vise_i_loss_denominator(&b->base.spec.rule, sum, (double)b->net->widths[b->net->n_layers]);
 }
 
 /* ---- layout of rows ---- */
 
-vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *data, bool with_targets,
-                                    size_t n_rows) {
+vise_i_cuda_rows vise_i_cuda_layout(const vise_i_data *data, bool with_targets, size_t n_rows) {
   vise_i_cuda_rows r = {.n_rows = n_rows, .weighted = data->row_weights != NULL};
-  (void)b;
   r.x_row_bytes = vise_i_round_up(data->x.n_cols * vise_dtype_size(data->x.dtype), ROW_ALIGN);
   if (with_targets) r.y_row_bytes = data->y.n_cols * vise_dtype_size(data->y.dtype);
   r.y_at = vise_i_round_up(n_rows * r.x_row_bytes, VISE_I_PLAN_ALIGN);
@@ -62,20 +54,29 @@ vise_i_cuda_rows vise_i_cuda_layout(const vise_i_backend *b, const vise_i_data *
 
 /* ---- scaling ---- */
 
-static vise_status send_array(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+static vise_status send_array(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
   VISE_I_CUDA_TRY(b, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, b->copies));
 done:
   return status;
 }
 
-static vise_status make_source(vise_i_backend *b, const vise_array *array, const vise_i_scaling *scaling,
-                               const vise_i_cuda_scaling *device, const vise_i_cuda_scaling *pinned, size_t row_bytes,
-                               vise_k_source *out, vise_error *err) {
+/* An array of data, and where its scaling goes. */
+typedef struct described {
+  const vise_array *array;
+  const vise_i_scaling *scaling;
+  size_t row_bytes;
+  const vise_i_cuda_scaling *device, *pinned;
+} described;
+
+static vise_status make_source(vise_i_cuda *b, const described *d, vise_k_source *out, vise_error *err) {
   vise_status status = VISE_OK;
+  const vise_i_scaling *scaling = d->scaling;
+  const vise_i_cuda_scaling *device = d->device, *pinned = d->pinned;
+  const vise_array *array = d->array;
   const size_t n = array->n_cols;
   const bool scaled = scaling->shift != NULL;
-  vise_k_source s = {.row_bytes = row_bytes, .type = array->dtype, .n_columns = (uint32_t)n};
+  vise_k_source s = {.row_bytes = d->row_bytes, .type = array->dtype, .n_columns = (uint32_t)n};
 
   if (scaled) s.scaling = scaling->uniform ? VISE_K_SCALE_UNIFORM : VISE_K_SCALE_COLUMNS;
   if (s.scaling == VISE_K_SCALE_UNIFORM) {
@@ -104,19 +105,20 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_sources(vise_i_backend *b, const vise_i_data *data, vise_i_cuda_scales which, vise_k_source *x,
+vise_status vise_i_cuda_sources(vise_i_cuda *b, const vise_i_data *data, vise_i_cuda_scales which, vise_k_source *x,
                                 vise_k_source *y, vise_error *err) {
   vise_status status;
-  const vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, data->y.data != NULL, 1);
+  const vise_i_cuda_rows rows = vise_i_cuda_layout(data, data->y.data != NULL, 1);
   static const vise_i_scaling none;
 
-  *y = (vise_k_source){0};
-  VISE_TRY(make_source(b, &data->x, &data->x_scaling, &b->scales[which][0], &b->pinned_scales[which][0],
-                       rows.x_row_bytes, x, err));
+  const vise_i_cuda_scaling *device = b->scales[which], *pinned = b->pinned_scales[which];
+  const described features = {&data->x, &data->x_scaling, rows.x_row_bytes, &device[0], &pinned[0]};
+  const described targets = {&data->y, vise_i_has_labels(b->net, data) ? &none : &data->y_scaling, rows.y_row_bytes,
+                             &device[1], &pinned[1]};
 
-  if (!data->y.data) goto done;
-  VISE_TRY(make_source(b, &data->y, vise_i_has_labels(b->net, data) ? &none : &data->y_scaling, &b->scales[which][1],
-                       &b->pinned_scales[which][1], rows.y_row_bytes, y, err));
+  *y = (vise_k_source){0};
+  VISE_TRY(make_source(b, &features, x, err));
+  if (data->y.data) VISE_TRY(make_source(b, &targets, y, err));
 
 done:
   return status;
@@ -140,12 +142,12 @@ static void copy_row(char *out, const vise_array *from, size_t row, size_t row_b
   memset(out + n_bytes, 0, row_bytes - n_bytes);
 }
 
-/* Rows into a buffer: all features, then all targets, then all weights. */
-static void gather(const vise_i_data *data, const vise_i_cuda_rows *r, const size_t *rows, size_t first_row, size_t n,
-                   char *buffer) {
+/* Rows first..first + n of the batch into a buffer: all features, then all targets, then all weights. */
+static void gather(const vise_i_batch *batch, const vise_i_cuda_rows *r, size_t first, size_t n, char *buffer) {
+  const vise_i_data *data = batch->data;
   char *x = buffer, *y = x + n * r->x_row_bytes, *weights = y + n * r->y_row_bytes;
   for (size_t i = 0; i < n; i++) {
-    const size_t row = rows ? rows[i] : first_row + i;
+    const size_t row = batch->rows ? batch->rows[first + i] : first + i;
     copy_row(x + i * r->x_row_bytes, &data->x, row, r->x_row_bytes);
     if (r->y_row_bytes > 0) copy_row(y + i * r->y_row_bytes, &data->y, row, r->y_row_bytes);
     if (r->weighted) {
@@ -155,10 +157,10 @@ static void gather(const vise_i_data *data, const vise_i_cuda_rows *r, const siz
   }
 }
 
-vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, const vise_i_cuda_rows *to, size_t at,
-                                 const size_t *rows, size_t first_row, size_t n, vise_error *err) {
+vise_status vise_i_cuda_put_rows(vise_i_cuda *b, const vise_i_cuda_part *part, const vise_i_cuda_rows *to, size_t at,
+                                 vise_error *err) {
   vise_status status;
-  const size_t row_bytes = to->x_row_bytes + to->y_row_bytes + (to->weighted ? sizeof(float) : 0);
+  const size_t n = part->n, row_bytes = to->x_row_bytes + to->y_row_bytes + (to->weighted ? sizeof(float) : 0);
 
   VISE_TRY(vise_i_cuda_reserve(b, n * row_bytes, err));
   const size_t most = b->buffer_bytes / row_bytes;
@@ -168,7 +170,7 @@ vise_status vise_i_cuda_put_rows(vise_i_backend *b, const vise_i_data *data, con
     const char *x = b->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;
 
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
-    gather(data, to, rows ? rows + i : NULL, first_row + i, m, b->buffers[k]);
+    gather(part->batch, to, part->first + i, m, b->buffers[k]);
     VISE_TRY(send_array(b, to->memory + (at + i) * to->x_row_bytes, x, m * to->x_row_bytes, err));
     if (to->y_row_bytes > 0) {
       VISE_TRY(send_array(b, to->memory + to->y_at + (at + i) * to->y_row_bytes, y, m * to->y_row_bytes, err));
@@ -183,9 +185,8 @@ done:
   return status;
 }
 
-void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
+void vise_i_cuda_read_rows(vise_k_step *step, const vise_k_source *x, const vise_k_source *y,
                            const vise_i_cuda_rows *rows, bool labels) {
-  (void)b;
   step->x = *x;
   step->x.x = rows->memory;
   step->y = *y;
@@ -193,4 +194,15 @@ void vise_i_cuda_read_rows(const vise_i_backend *b, vise_k_step *step, const vis
   step->row_weights = rows->weighted ? (const float *)(const void *)(rows->memory + rows->weights_at) : NULL;
   step->order = NULL;
   step->labels = labels;
+}
+
+static void fill_indices(const void *context, size_t first, size_t n, char *buffer) {
+  const size_t *rows = context;
+  uint32_t *out = (uint32_t *)(void *)buffer;
+  for (size_t i = 0; i < n; i++) out[i] = (uint32_t)rows[first + i];
+}
+
+vise_status vise_i_cuda_send_indices(vise_i_cuda *b, void *to, const size_t *rows, size_t n, vise_error *err) {
+  const vise_i_cuda_items items = {n, sizeof(uint32_t), fill_indices, rows};
+  return vise_i_cuda_send_items(b, to, &items, err);
 }

@@ -64,10 +64,11 @@ vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err
                      n_devices == 2 ? "and" : "to", n_devices - 1);
 }
 
-static vise_status device_failed(int index, const char *call, cudaError_t error, vise_error *err) {
+vise_status vise_i_cuda_failed(int index, vise_status code, int error, const char *call, vise_error *err) {
+  const cudaError_t e = (cudaError_t)error;
   (void)cudaGetLastError();
-  return vise_i_fail(err, VISE_ERR_DEVICE, "CUDA device %d: %s: %s (%s)", index, call, cudaGetErrorString(error),
-                     cudaGetErrorName(error));
+  return vise_i_fail(err, code, "CUDA device %d: %s (%s) from %s", index, cudaGetErrorString(e), cudaGetErrorName(e),
+                     call);
 }
 
 vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error *err) {
@@ -76,7 +77,7 @@ vise_status vise_i_cuda_describe(int index, vise_i_cuda_device *out, vise_error 
   if (index < 0 || index >= n_devices) return vise_i_cuda_no_such_device(index, n_devices, err);
 
   const cudaError_t error = cudaGetDeviceProperties(&properties, index);
-  if (error != cudaSuccess) return device_failed(index, "cudaGetDeviceProperties", error, err);
+  if (error != cudaSuccess) return vise_i_cuda_failed(index, VISE_ERR_DEVICE, error, "cudaGetDeviceProperties", err);
 
   vise_i_cuda_device made = {.major = properties.major,
                              .minor = properties.minor,
@@ -97,7 +98,7 @@ vise_status vise_i_cuda_choose(int index, vise_error *err) {
 
   cudaError_t error = cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index);
   if (error == cudaSuccess) error = cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index);
-  if (error != cudaSuccess) return device_failed(index, "cudaDeviceGetAttribute", error, err);
+  if (error != cudaSuccess) return vise_i_cuda_failed(index, VISE_ERR_DEVICE, error, "cudaDeviceGetAttribute", err);
 
   if (major < VISE_I_CUDA_MIN_MAJOR) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d has compute capability %d.%d, 8.0 or more is needed",
@@ -105,5 +106,5 @@ vise_status vise_i_cuda_choose(int index, vise_error *err) {
   }
 
   error = cudaSetDevice(index);
-  return error == cudaSuccess ? VISE_OK : device_failed(index, "cudaSetDevice", error, err);
+  return error == cudaSuccess ? VISE_OK : vise_i_cuda_failed(index, VISE_ERR_DEVICE, error, "cudaSetDevice", err);
 }

@@ -36,6 +36,9 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_describe(int index, vise_i_cuda_device 
    Errors: VISE_ERR_UNSUPPORTED (no such device, or too old), VISE_ERR_DEVICE (it does not answer). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_choose(int index, vise_error *err);
 
+/* The error of a failed CUDA call (a cudaError_t), with the given status; the runtime's last error is cleared. */
+vise_status vise_i_cuda_failed(int index, vise_status code, int error, const char *call, vise_error *err);
+
 /* The error for an index outside 0..n_devices. */
 vise_status vise_i_cuda_no_such_device(int index, int n_devices, vise_error *err);
 

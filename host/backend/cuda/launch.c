@@ -6,7 +6,7 @@
 #include "host/backend/cuda/unfused.h"
 #include "host/backend/projection.h"
 
-vise_status vise_i_cuda_await_copies(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_await_copies(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   VISE_I_CUDA_TRY(b, cudaEventRecord(b->ready, b->copies));
   VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->steps, b->ready, 0));
@@ -14,7 +14,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_send(vise_i_backend *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
+vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
 
@@ -33,7 +33,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_launch(vise_i_backend *b, const vise_i_cuda_team *team, const vise_k_step *step, size_t at,
+vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, const vise_k_step *step, size_t at,
                                vise_error *err) {
   vise_status status = VISE_OK;
   if (b->unfused && step->mode == VISE_K_STEP) {
@@ -45,8 +45,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_fetch(vise_i_backend *b, const vise_i_cuda_team *team, size_t first, size_t n,
-                              vise_error *err) {
+vise_status vise_i_cuda_fetch(vise_i_cuda *b, const vise_i_cuda_team *team, size_t first, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
   VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
@@ -56,7 +55,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_receive(vise_i_backend *b, vise_i_cuda_team *team, vise_error *err) {
+vise_status vise_i_cuda_receive(vise_i_cuda *b, vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
   VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
@@ -77,7 +76,7 @@ vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode
   return step;
 }
 
-vise_status vise_i_cuda_call(vise_i_backend *b, vise_i_cuda_team *team, const vise_k_step *step, vise_error *err) {
+vise_status vise_i_cuda_call(vise_i_cuda *b, vise_i_cuda_team *team, const vise_k_step *step, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_cuda_send(b, team, 1, err));
   VISE_TRY(vise_i_cuda_launch(b, team, step, 0, err));
@@ -87,7 +86,7 @@ done:
   return status;
 }
 
-void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats) {
+void vise_i_cuda_report(vise_i_cuda *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats) {
   const vise_k_step_stats *from = &b->mail->stats[i];
   vise_step_stats s = {
       .step = stats->step,
@@ -107,12 +106,12 @@ void vise_i_cuda_report(vise_i_backend *b, size_t i, size_t n_rows, const vise_i
   for (size_t t = 0; t < b->net->n_tensors; t++) {
     const vise_k_tensor_counts *n = &from->tensors[t];
     const vise_i_tensor *tensor = &b->net->tensors[t];
-    b->tensor_stats[t] = (vise_tensor_stats){n->n_nonfinite, n->n_clipped_values, n->n_at_lo, n->n_at_hi};
+    b->base.tensor_stats[t] = (vise_tensor_stats){n->n_nonfinite, n->n_clipped_values, n->n_at_lo, n->n_at_hi};
     s.n_nonfinite += n->n_nonfinite;
     s.n_clipped_values += n->n_clipped_values;
     s.n_at_lo += n->n_at_lo;
     s.n_at_hi += n->n_at_hi;
-    const vise_i_box box = vise_i_tensor_box(&b->spec, tensor, hyper->clamp_factor);
+    const vise_i_box box = vise_i_tensor_box(&b->base.spec, tensor, hyper->clamp_factor);
     if (isfinite((float)box.lo) || isfinite((float)box.hi)) s.n_boxed += tensor->n_rows * tensor->n_cols;
   }
 

@@ -1,6 +1,7 @@
 /* Device and pinned memory, streams, copies; what a CUDA error does. */
 #include "host/base/memory.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,16 +13,15 @@ enum { GUARD_BYTE = 0xA5, LEAST_BUFFER_BYTES = 1 << 16 };
 /* Left to the driver and others if there is no limit. */
 #define SPARE_BYTES ((size_t)64 << 20)
 
-vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *expression, const char *file, int line,
+vise_status vise_i_cuda_check(vise_i_cuda *b, cudaError_t error, const char *expression, const char *file, int line,
                               vise_error *err) {
   if (error == cudaSuccess) return VISE_OK;
-  (void)cudaGetLastError();
 
   const char *name = strrchr(file, '/');
   vise_error own = VISE_ERROR_INIT;
-  const vise_status status =
-      vise_i_fail(&own, VISE_ERR_DEVICE, "CUDA device %d: %s (%s) from %s, %s:%d", b->spec.device,
-                  cudaGetErrorString(error), cudaGetErrorName(error), expression, name ? name + 1 : file, line);
+  char call[VISE_ERROR_TEXT_BYTES];
+  (void)snprintf(call, sizeof call, "%s, %s:%d", expression, name ? name + 1 : file, line);
+  const vise_status status = vise_i_cuda_failed(b->base.spec.device, VISE_ERR_DEVICE, error, call, &own);
 
   if (b->poison == VISE_OK) {
     b->poison = status;
@@ -31,19 +31,21 @@ vise_status vise_i_cuda_check(vise_i_backend *b, cudaError_t error, const char *
   return vise_i_fail(err, status, "%s", own.text);
 }
 
-vise_status vise_i_cuda_enter(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_enter(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   if (b->poison != VISE_OK) return vise_i_fail(err, b->poison, "%s", b->poison_text);
-  VISE_I_CUDA_TRY(b, cudaSetDevice(b->spec.device));
+  VISE_I_CUDA_TRY(b, cudaSetDevice(b->base.spec.device));
 done:
   return status;
 }
 
-vise_status vise_i_cuda_available(vise_i_backend *b, size_t *out, vise_error *err) {
+vise_status vise_i_cuda_available(vise_i_cuda *b, size_t *out, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n_free = 0, n_total = 0;
-  const size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes +
-                      vise_i_cuda_kept_bytes(b);
+  size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes;
+  for (size_t i = 0; i < VISE_I_CUDA_MOST_KEPT; i++) {
+    if (b->kept[i].rows.memory) used += b->kept[i].rows.n_bytes;
+  }
 
   if (b->memory_limit > 0) {
     *out = b->memory_limit > used ? b->memory_limit - used : 1;
@@ -57,13 +59,13 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_alloc(vise_i_backend *b, size_t n_bytes, const char *what, char **out, vise_error *err) {
+vise_status vise_i_cuda_alloc(vise_i_cuda *b, size_t n_bytes, const char *what, char **out, vise_error *err) {
   void *memory = NULL;
   const cudaError_t error = cudaMalloc(&memory, n_bytes > 0 ? n_bytes : 1);
   if (error == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();
-    return vise_i_fail(err, VISE_ERR_MEMORY, "CUDA device %d has no %zu bytes free for %s", b->spec.device, n_bytes,
-                       what);
+    return vise_i_fail(err, VISE_ERR_MEMORY, "CUDA device %d has no %zu bytes free for %s", b->base.spec.device,
+                       n_bytes, what);
   }
   const vise_status status = vise_i_cuda_check(b, error, "cudaMalloc", __FILE__, __LINE__, err);
   if (status == VISE_OK) *out = memory;
@@ -84,7 +86,7 @@ static void *place(placer *p, size_t n_bytes) {
   return memory;
 }
 
-static void place_scales(vise_i_backend *b, placer *p, vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2]) {
+static void place_scales(vise_i_cuda *b, placer *p, vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2]) {
   const size_t n_columns[2] = {b->net->widths[0], b->net->widths[b->net->n_layers]};
   for (int i = 0; i < VISE_I_CUDA_N_SCALES; i++) {
     for (int k = 0; k < 2; k++) {
@@ -95,12 +97,12 @@ static void place_scales(vise_i_backend *b, placer *p, vise_i_cuda_scaling scale
   }
 }
 
-static void *array_at(const vise_i_backend *b, const vise_i_plan *plan, vise_i_plan_array_id id) {
+static void *array_at(const vise_i_cuda *b, const vise_i_plan *plan, vise_i_plan_array_id id) {
   const vise_i_plan_array *array = &plan->arrays[id];
   return array->n_bytes > 0 && b->arena ? b->arena + array->offset : NULL;
 }
 
-static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, size_t n_records) {
+static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, placer *p, size_t n_records) {
   vise_k_step *step = &team->step;
   const vise_i_plan *plan = &team->plan;
 
@@ -123,7 +125,9 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
   step->norm_sums = array_at(b, plan, VISE_I_PLAN_NORM_SUMS);
   step->group_sums = array_at(b, plan, VISE_I_PLAN_GROUP_SUMS);
   step->unit_sums = array_at(b, plan, VISE_I_PLAN_UNIT_SUMS);
+  step->weight_row_sums = array_at(b, plan, VISE_I_PLAN_WEIGHT_ROW_SUMS);
   step->unit_max = array_at(b, plan, VISE_I_PLAN_UNIT_MAX);
+  step->unit_scales = array_at(b, plan, VISE_I_PLAN_UNIT_SCALES);
   step->norm_unit_sums = array_at(b, plan, VISE_I_PLAN_NORM_UNIT_SUMS);
   step->slots = array_at(b, plan, VISE_I_PLAN_SLOTS);
 
@@ -133,28 +137,28 @@ static void place_team(vise_i_backend *b, vise_i_cuda_team *team, placer *p, siz
 }
 
 /* Once to count, once with memory. */
-static size_t place_all(vise_i_backend *b) {
-  placer p = {b->arena, b->train.plan.n_bytes, b->spec.guard_bytes};
+static size_t place_all(vise_i_cuda *b) {
+  placer p = {b->arena, b->train.plan.n_bytes, b->base.spec.hooks.guard_bytes};
   const size_t n_out = b->net->widths[b->net->n_layers];
   place_team(b, &b->train, &p, VISE_I_CUDA_RECORDS);
   place_team(b, &b->wide, &p, 1);
   place_scales(b, &p, b->scales);
-  b->class_weights = b->spec.class_weights ? place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
+  b->class_weights = b->base.spec.class_weights ? place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
   b->external_delta =
-      b->spec.rule.loss == VISE_LOSS_EXTERNAL ? place(&p, b->spec.max_batch * n_out * sizeof(float)) : NULL;
+      b->base.spec.rule.loss == VISE_LOSS_EXTERNAL ? place(&p, b->base.spec.max_batch * n_out * sizeof(float)) : NULL;
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
   return p.at;
 }
 
-static size_t place_pinned(vise_i_backend *b) {
+static size_t place_pinned(vise_i_cuda *b) {
   placer p = {b->pinned, 0, 0};
   b->mail = place(&p, sizeof(vise_i_cuda_mail));
   place_scales(b, &p, b->pinned_scales);
   return p.at;
 }
 
-static vise_status make_streams(vise_i_backend *b, vise_error *err) {
+static vise_status make_streams(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   cudaEvent_t *const events[] = {&b->copied[0],  &b->copied[1],  &b->done[0], &b->done[1],
                                  &b->fetched[0], &b->fetched[1], &b->ready,   &b->ran};
@@ -167,9 +171,9 @@ done:
   return status;
 }
 
-static vise_status clear_arena(vise_i_backend *b, vise_error *err) {
+static vise_status clear_arena(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
-  const size_t n_guard = b->spec.guard_bytes;
+  const size_t n_guard = b->base.spec.hooks.guard_bytes;
   const vise_i_cuda_team *const teams[] = {&b->train, &b->wide};
 
   VISE_I_CUDA_TRY(b, cudaMemsetAsync(b->arena, n_guard > 0 ? GUARD_BYTE : 0, b->arena_bytes, b->copies));
@@ -189,7 +193,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_alloc_all(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   void *memory = NULL;
   const size_t n_bytes = place_all(b), n_pinned = place_pinned(b);
@@ -219,16 +223,15 @@ done:
   return status;
 }
 
-void vise_i_cuda_free_all(vise_i_backend *b) {
+void vise_i_cuda_free_all(vise_i_cuda *b) {
   cudaEvent_t const events[] = {b->copied[0],  b->copied[1],  b->done[0], b->done[1],
                                 b->fetched[0], b->fetched[1], b->ready,   b->ran};
 
-  if (cudaSetDevice(b->spec.device) != cudaSuccess) (void)cudaGetLastError();
+  if (cudaSetDevice(b->base.spec.device) != cudaSuccess) (void)cudaGetLastError();
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
 
-  vise_i_cuda_watch_free(b);
   if (b->steps) (void)cudaStreamDestroy(b->steps);
   if (b->copies) (void)cudaStreamDestroy(b->copies);
   if (b->single) (void)cudaFree(b->single);
@@ -242,7 +245,7 @@ void vise_i_cuda_free_all(vise_i_backend *b) {
 /* ---- copies ---- */
 
 /* Pinning some megabytes takes a millisecond: a small training run pins only a little. */
-vise_status vise_i_cuda_reserve(vise_i_backend *b, size_t n_bytes, vise_error *err) {
+vise_status vise_i_cuda_reserve(vise_i_cuda *b, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
   void *memory = NULL;
   size_t each = b->buffer_bytes > 0 ? b->buffer_bytes : LEAST_BUFFER_BYTES;
@@ -264,25 +267,39 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_upload(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+vise_status vise_i_cuda_send_items(vise_i_cuda *b, void *to, const vise_i_cuda_items *items, vise_error *err) {
   vise_status status;
-  VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
+  const size_t n = items->n, bytes = items->item_bytes;
+  VISE_TRY(vise_i_cuda_reserve(b, n * bytes, err));
+  const size_t most = b->buffer_bytes / bytes;
 
-  for (size_t at = 0, k = 0; at < n_bytes; at += b->buffer_bytes, k ^= 1) {
-    const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
+  for (size_t at = 0, k = 0; at < n; at += most, k ^= 1) {
+    const size_t m = n - at < most ? n - at : most;
     VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
-    memcpy(b->buffers[k], (const char *)from + at, n);
-    VISE_I_CUDA_TRY(b, cudaMemcpyAsync((char *)to + at, b->buffers[k], n, cudaMemcpyHostToDevice, b->copies));
+    items->fill(items->context, at, m, b->buffers[k]);
+    VISE_I_CUDA_TRY(
+        b, cudaMemcpyAsync((char *)to + at * bytes, b->buffers[k], m * bytes, cudaMemcpyHostToDevice, b->copies));
     VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
   }
-
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
 
 done:
   return status;
 }
 
-vise_status vise_i_cuda_download(vise_i_backend *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+static void fill_bytes(const void *context, size_t first, size_t n, char *buffer) {
+  memcpy(buffer, (const char *)context + first, n);
+}
+
+vise_status vise_i_cuda_upload(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
+  vise_status status;
+  const vise_i_cuda_items items = {n_bytes, 1, fill_bytes, from};
+  VISE_TRY(vise_i_cuda_send_items(b, to, &items, err));
+  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_download(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
 
   VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
@@ -302,11 +319,11 @@ done:
 
 /* ---- guards ---- */
 
-vise_status vise_i_cuda_check_guards(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_check_guards(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   unsigned char *bytes = NULL;
   const vise_i_plan *plan = &b->train.plan;
-  const size_t n_guard = b->spec.guard_bytes;
+  const size_t n_guard = b->base.spec.hooks.guard_bytes;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_alloc(&bytes, b->arena_bytes, 1, "guards", err));

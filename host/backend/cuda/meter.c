@@ -9,7 +9,7 @@
 
 /* ---- events ---- */
 
-void vise_i_cuda_watch_free(vise_i_backend *b) {
+void vise_i_cuda_watch_free(vise_i_cuda *b) {
   vise_i_cuda_watch *w = &b->watch;
   cudaEvent_t const events[] = {w->began, w->ended, w->first, w->last};
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
@@ -19,7 +19,7 @@ void vise_i_cuda_watch_free(vise_i_backend *b) {
   *w = (vise_i_cuda_watch){0};
 }
 
-static vise_status make_events(vise_i_backend *b, vise_error *err) {
+static vise_status make_events(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_cuda_watch *w = &b->watch;
   cudaEvent_t *const events[] = {&w->began, &w->ended, &w->first, &w->last};
@@ -30,21 +30,21 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_watch_begin(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_watch_begin(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   if (b->watch.runs) VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.first, b->steps));
 done:
   return status;
 }
 
-vise_status vise_i_cuda_watch_launched(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_watch_launched(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   if (b->watch.runs) VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.last, b->steps));
 done:
   return status;
 }
 
-vise_status vise_i_cuda_watch_end(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_watch_end(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   float ms = 0;
   if (!b->watch.runs) return VISE_OK;
@@ -54,7 +54,8 @@ done:
   return status;
 }
 
-static vise_status clock_start(vise_i_backend *b, vise_error *err) {
+static vise_status clock_start(vise_i_backend *backend, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(make_events(b, err));
@@ -65,7 +66,8 @@ done:
   return status;
 }
 
-static vise_status clock_stop(vise_i_backend *b, double *seconds, double *launch_seconds, vise_error *err) {
+static vise_status clock_stop(vise_i_backend *backend, double *seconds, double *launch_seconds, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   float ms = 0;
 
@@ -84,7 +86,8 @@ done:
 
 /* ---- the floor ---- */
 
-static double floor_us(const vise_i_backend *b, size_t row_bytes, uint64_t steps_per_launch) {
+static double floor_us(const vise_i_backend *backend, size_t row_bytes, uint64_t steps_per_launch) {
+  const vise_i_cuda *b = (const vise_i_cuda *)backend;
   vise_i_plan_cost cost;
   if (b->unfused) return NAN;
   vise_i_plan_cost_of(&b->train.plan, row_bytes, &cost);
@@ -95,7 +98,8 @@ static double floor_us(const vise_i_backend *b, size_t row_bytes, uint64_t steps
 
 /* ---- clocks ---- */
 
-static vise_status parts_open(vise_i_backend *b, uint64_t steps_per_launch, vise_error *err) {
+static vise_status parts_open(vise_i_backend *backend, uint64_t steps_per_launch, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   vise_i_cuda_watch *w = &b->watch;
   char *memory = NULL;
@@ -107,17 +111,18 @@ static vise_status parts_open(vise_i_backend *b, uint64_t steps_per_launch, vise
     VISE_TRY(vise_i_cuda_alloc(b, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
     w->clocks = (uint64_t *)(void *)memory;
     VISE_I_CUDA_TRY(b, cudaMemsetAsync(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks, b->steps));
-    w->steps_per_launch = b->spec.steps_per_launch;
+    w->steps_per_launch = b->base.spec.steps_per_launch;
     w->n_steps = 0;
   }
 
-  b->spec.steps_per_launch = steps_per_launch;
+  b->base.spec.steps_per_launch = steps_per_launch;
 
 done:
   return status;
 }
 
-static vise_status parts_read(vise_i_backend *b, vise_i_meter_parts *out, vise_error *err) {
+static vise_status parts_read(vise_i_backend *backend, vise_i_meter_parts *out, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   uint64_t clocks[VISE_K_N_CLOCKS];
 
@@ -134,12 +139,13 @@ done:
   return status;
 }
 
-static void parts_close(vise_i_backend *b) {
+static void parts_close(vise_i_backend *backend) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_i_cuda_watch *w = &b->watch;
   if (!w->clocks) return;
   (void)cudaFree(w->clocks);
   w->clocks = NULL;
-  b->spec.steps_per_launch = w->steps_per_launch;
+  b->base.spec.steps_per_launch = w->steps_per_launch;
 }
 
 const vise_i_meter *vise_i_cuda_meter(void) {

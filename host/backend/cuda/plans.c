@@ -2,12 +2,12 @@
 #include "host/backend/cuda/unfused.h"
 
 /* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
-static vise_status describe_machine(vise_i_backend *b, vise_i_plan_machine *out, vise_error *err) {
+static vise_status describe_machine(vise_i_cuda *b, vise_i_plan_machine *out, vise_error *err) {
   vise_status status;
   int n_sms = 0, shared = 0;
   size_t available = 0;
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, b->spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->base.spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, b->base.spec.device));
   VISE_TRY(vise_i_cuda_available(b, &available, err));
   b->most_shared = (size_t)shared;
   *out = (vise_i_plan_machine){(uint32_t)n_sms, (size_t)shared, available};
@@ -15,11 +15,11 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_plan(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
   vise_status status;
   vise_i_plan_machine machine;
   size_t other = 0;
-  const vise_i_step_spec *spec = &b->spec;
+  const vise_i_step_spec *spec = &b->base.spec;
 
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine);

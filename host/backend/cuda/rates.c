@@ -19,14 +19,10 @@ enum { GEMM_N = 64, CALLS = 2, REPEATS = 2, EMULATED = 1 };
 enum { GEMM_N = 4096, CALLS = 10, REPEATS = 5, EMULATED = 0 };
 #define COPY_BYTES ((size_t)256 << 20)
 #endif
-#define WORKSPACE_BYTES ((size_t)32 << 20)
 
 static vise_status check(int device, cudaError_t error, const char *expression, vise_error *err) {
-  if (error == cudaSuccess) return VISE_OK;
-  (void)cudaGetLastError();
-  return vise_i_fail(err, error == cudaErrorMemoryAllocation ? VISE_ERR_MEMORY : VISE_ERR_DEVICE,
-                     "CUDA device %d: %s (%s) from %s", device, cudaGetErrorString(error), cudaGetErrorName(error),
-                     expression);
+  const vise_status code = error == cudaErrorMemoryAllocation ? VISE_ERR_MEMORY : VISE_ERR_DEVICE;
+  return error == cudaSuccess ? VISE_OK : vise_i_cuda_failed(device, code, error, expression, err);
 }
 
 /* In a function with `status`, `err`, `done:` and `device`. */
@@ -186,7 +182,7 @@ static vise_status product_make(int device, const vise_i_blas *blas, vise_precis
   vise_status status;
   const bool bf16 = precision == VISE_BF16;
   const cublasComputeType_t compute = precision == VISE_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-  const uint64_t workspace = WORKSPACE_BYTES;
+  const uint64_t workspace = VISE_I_BLAS_WORKSPACE_BYTES;
   const size_t n = (size_t)GEMM_N * GEMM_N;
   cublasLtMatmulHeuristicResult_t result;
   int n_found = 0;
@@ -194,7 +190,7 @@ static vise_status product_make(int device, const vise_i_blas *blas, vise_precis
   VISE_TRY(make_numbers(device, n * (bf16 ? 2 : 4), bf16, &p->a, err));
   VISE_TRY(make_numbers(device, n * (bf16 ? 2 : 4), bf16, &p->b, err));
   CUDA_TRY(cudaMalloc(&p->c, n * sizeof(float)));
-  CUDA_TRY(cudaMalloc(&p->workspace, WORKSPACE_BYTES));
+  CUDA_TRY(cudaMalloc(&p->workspace, VISE_I_BLAS_WORKSPACE_BYTES));
 
   BLAS_TRY(blas->operation_create(&p->operation, compute, CUDA_R_32F));
   BLAS_TRY(blas->layout_create(&p->in, bf16 ? CUDA_R_16BF : CUDA_R_32F, GEMM_N, GEMM_N, GEMM_N));
@@ -225,7 +221,7 @@ static vise_status measure_products(int device, const vise_i_blas *blas, const s
     CUDA_TRY(cudaEventRecord(w->start, w->stream));
     for (int i = 0; i < CALLS; i++) {
       BLAS_TRY(blas->multiply(blas->handle, p.operation, &one, p.a, p.in, p.b, p.in, &zero, p.c, p.out, p.c, p.out,
-                              &p.algorithm, p.workspace, WORKSPACE_BYTES, w->stream));
+                              &p.algorithm, p.workspace, VISE_I_BLAS_WORKSPACE_BYTES, w->stream));
     }
     VISE_TRY(stopwatch_read(device, w, &took, err));
     if (r > 0) best = fmin(best, took);
@@ -238,27 +234,24 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, double *copy_bytes_per_s,
-                                      double *gemm_flop_per_s, char *note, size_t n_note_bytes, vise_error *err) {
+vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, vise_i_meter_rates *out, vise_error *err) {
   vise_status status;
   stopwatch w = {NULL, NULL, NULL};
   vise_i_blas blas;
   vise_error inner = VISE_ERROR_INIT;
 
   memset(&blas, 0, sizeof blas);
-  *copy_bytes_per_s = *gemm_flop_per_s = NAN;
+  *out = (vise_i_meter_rates){.copy_bytes_per_s = NAN, .gemm_flop_per_s = NAN};
   VISE_TRY(vise_i_cuda_choose(device, err));
   VISE_TRY(stopwatch_make(device, &w, err));
 
-  vise_status measured = measure_copy(device, &w, copy_bytes_per_s, &inner);
-  if (measured == VISE_OK) {
-    if (vise_i_blas_open(&blas, &inner) != VISE_OK) measured = VISE_ERR_UNSUPPORTED;
-  }
-  if (measured == VISE_OK) measured = measure_products(device, &blas, &w, precision, gemm_flop_per_s, &inner);
+  vise_status measured = measure_copy(device, &w, &out->copy_bytes_per_s, &inner);
+  if (measured == VISE_OK) measured = vise_i_blas_open(&blas, &inner);
+  if (measured == VISE_OK) measured = measure_products(device, &blas, &w, precision, &out->gemm_flop_per_s, &inner);
 
   /* A missing library or too little memory still lets steps be timed; a device that fails does not. */
   if (measured == VISE_ERR_UNSUPPORTED || measured == VISE_ERR_MEMORY) {
-    (void)snprintf(note, n_note_bytes, "%s", inner.text);
+    (void)snprintf(out->note, sizeof out->note, "%.*s", (int)sizeof out->note - 1, inner.text);
     CUDA_TRY(cudaStreamSynchronize(w.stream)); /* cuBLAS may have met an error of the device */
   } else if (measured != VISE_OK) {
     VISE_TRY(vise_i_fail(err, measured, "%s", inner.text));

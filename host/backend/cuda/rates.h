@@ -2,12 +2,10 @@
 #ifndef VISE_I_CUDA_RATES_H
 #define VISE_I_CUDA_RATES_H
 
-#include "host/base/error.h"
-#include "vise/types.h"
+#include "host/backend/meter.h"
 
 VISE_WARN_UNUSED vise_status vise_i_cuda_rates_describe(int device, char *text, size_t n_bytes, vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, double *copy_bytes_per_s,
-                                                       double *gemm_flop_per_s, char *note, size_t n_note_bytes,
+VISE_WARN_UNUSED vise_status vise_i_cuda_rates_measure(int device, vise_precision precision, vise_i_meter_rates *out,
                                                        vise_error *err);
 
 #endif

@@ -6,111 +6,59 @@
 #include "host/backend/cuda/cuda.h"
 #include "host/base/array.h"
 
-vise_status vise_i_cuda_grow_single(vise_i_backend *b, size_t n_bytes, vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t available = 0;
-  if (n_bytes <= b->single_bytes) return VISE_OK;
-
-  if (b->single) VISE_I_CUDA_TRY(b, cudaFree(b->single));
-  b->single = NULL;
-  b->single_bytes = 0;
-
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
-  if (n_bytes > available) {
-    vise_i_cuda_forget(b);
-    VISE_TRY(vise_i_cuda_available(b, &available, err));
-  }
-
-  if (b->memory_limit > 0 && n_bytes > available) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
-                         "`device_memory_limit` %zu: the rows of a call take %zu bytes, %zu more than are left",
-                         b->memory_limit, n_bytes, n_bytes - available));
-  }
-
-  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "rows of data", &b->single, err));
-  b->single_bytes = n_bytes;
-
-done:
-  return status;
-}
-
 /* ---- a step ---- */
 
-static vise_status send_delta(vise_i_backend *b, const vise_array *delta, vise_error *err) {
-  vise_status status;
-  const size_t n = delta->n_rows * delta->n_cols;
-  VISE_TRY(vise_i_cuda_reserve(b, n * sizeof(float), err));
-  const size_t part = b->buffer_bytes / sizeof(float);
-
-  for (size_t at = 0, k = 0; at < n; at += part, k ^= 1) {
-    const size_t m = n - at < part ? n - at : part;
-    float *out = (float *)(void *)b->buffers[k];
-    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
-    for (size_t i = 0; i < m; i++) {
-      out[i] = (float)vise_i_array_get(delta, (at + i) / delta->n_cols, (at + i) % delta->n_cols);
-    }
-    VISE_I_CUDA_TRY(b,
-                    cudaMemcpyAsync(b->external_delta + at, out, m * sizeof *out, cudaMemcpyHostToDevice, b->copies));
-    VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
+static void fill_delta(const void *context, size_t first, size_t n, char *buffer) {
+  const vise_array *delta = context;
+  float *out = (float *)(void *)buffer;
+  for (size_t i = 0; i < n; i++) {
+    out[i] = (float)vise_i_array_get(delta, (first + i) / delta->n_cols, (first + i) % delta->n_cols);
   }
-
-done:
-  return status;
 }
 
-static vise_status check_step(vise_i_backend *b, const vise_i_data *data, const vise_array *delta, vise_error *err) {
-  vise_status status;
-  const size_t n = data->x.n_rows, n_out = b->net->widths[b->net->n_layers];
-
-  VISE_TRY(vise_i_cuda_check_batch(b, n, err));
-  if ((b->spec.rule.loss == VISE_LOSS_EXTERNAL) != (delta != NULL)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the external loss, and it alone, takes a delta"));
-  }
-
-  VISE_TRY(vise_i_cuda_check_data(b, data, !delta, err));
-  if (!delta) VISE_TRY(vise_i_cuda_check_labels(b, data, NULL, n, err));
-  if (delta && (delta->n_rows != n || delta->n_cols != n_out)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "delta is [%zu, %zu], expected [%zu, %zu]", delta->n_rows, delta->n_cols,
-                         n, n_out));
-  }
-
-done:
-  return status;
+static vise_status send_delta(vise_i_cuda *b, const vise_array *delta, vise_error *err) {
+  const vise_i_cuda_items items = {delta->n_rows * delta->n_cols, sizeof(float), fill_delta, delta};
+  return vise_i_cuda_send_items(b, b->external_delta, &items, err);
 }
 
 static vise_k_step_record record_of(const vise_i_hyper *hyper, double denominator, size_t n) {
   return (vise_k_step_record){.hyper = *hyper, .denominator = denominator, .n_rows = (uint32_t)n};
 }
 
-vise_status vise_i_cuda_step(vise_i_backend *b, const vise_i_data *data, const vise_array *delta, double external_loss,
-                             const vise_i_hyper *hyper, vise_step_stats *stats, vise_error *err) {
+vise_status vise_i_cuda_step(vise_i_backend *backend, const vise_i_batch *batch, const vise_i_hyper *hyper,
+                             vise_step_stats *stats, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
-  const size_t n = data->x.n_rows;
+  const vise_i_data *data = batch->data;
+  const bool with_targets = !batch->delta;
   uint64_t skips = b->train.state.counters.consecutive_skips;
   vise_k_step step = b->train.step;
   vise_k_source x, y;
-  double sum = 0;
+  double sum = 0, denominator = 1;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
-  VISE_TRY(check_step(b, data, delta, err));
+  VISE_TRY(vise_i_check_step(backend, batch, err));
+  VISE_TRY(vise_i_cuda_check_size(data, err));
+  if (with_targets) VISE_TRY(vise_i_cuda_check_labels(b, batch, err));
 
-  vise_i_cuda_rows rows = vise_i_cuda_layout(b, data, !delta, n);
+  vise_i_cuda_rows rows = vise_i_cuda_layout(data, with_targets, batch->n);
   VISE_TRY(vise_i_cuda_grow_single(b, rows.n_bytes, err));
   rows.memory = b->single;
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
   VISE_TRY(vise_i_cuda_sources(b, data, VISE_I_CUDA_SINGLE, &x, &y, err));
-  VISE_TRY(vise_i_cuda_put_rows(b, data, &rows, 0, NULL, 0, n, err));
-  if (delta) VISE_TRY(send_delta(b, delta, err));
+  VISE_TRY(vise_i_cuda_put_rows(b, &(vise_i_cuda_part){batch, 0, batch->n}, &rows, 0, err));
+  if (batch->delta) VISE_TRY(send_delta(b, batch->delta, err));
 
-  for (size_t i = 0; i < n; i++) sum += delta ? 1 : vise_i_cuda_row_factor(b, data, i);
-  b->mail->records[0] = record_of(hyper, delta ? 1 : vise_i_cuda_denominator(b, sum), n);
-  b->mail->records[0].external_loss = external_loss;
-  vise_i_cuda_read_rows(b, &step, &x, &y, &rows, !delta && vise_i_has_labels(b->net, data));
+  for (size_t i = 0; with_targets && i < batch->n; i++) sum += vise_i_cuda_row_factor(b, data, i);
+  if (with_targets) denominator = vise_i_cuda_denominator(b, sum);
+  b->mail->records[0] = record_of(hyper, denominator, batch->n);
+  b->mail->records[0].external_loss = batch->external_loss;
+  vise_i_cuda_read_rows(&step, &x, &y, &rows, with_targets && vise_i_has_labels(b->net, data));
   step.n_steps = 1;
 
   VISE_TRY(vise_i_cuda_call(b, &b->train, &step, err));
   b->n_launches += b->n_launched;
-  vise_i_cuda_report(b, 0, n, hyper, stats);
+  vise_i_cuda_report(b, 0, batch->n, hyper, stats);
   VISE_TRY(vise_i_cuda_after_step(b, stats, hyper, &skips, err));
 
 done:
@@ -119,56 +67,47 @@ done:
 
 /* ---- many rows ---- */
 
-/* Rows of data sent part by part into the memory of single calls. */
+/* Rows of a batch sent part by part into the memory of single calls. */
 typedef struct parts {
-  const vise_i_data *data;
-  const size_t *rows;
+  const vise_i_batch *batch;
   vise_i_cuda_rows layout; /* of one part */
   vise_k_source x, y;
 } parts;
 
-static vise_status open_parts(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                              bool with_targets, parts *p, vise_error *err) {
-  vise_status status;
+static vise_status open_parts(vise_i_cuda *b, const vise_i_batch *batch, bool with_targets, parts *p, vise_error *err) {
+  vise_status status = VISE_OK;
   size_t n_rows = b->wide.plan.step.max_rows;
-  *p = (parts){.data = data, .rows = rows};
-  if (n_rows > n && n > 0) n_rows = n;
+  *p = (parts){.batch = batch};
+  if (n_rows > batch->n && batch->n > 0) n_rows = batch->n;
 
-  if (b->single_bytes == 0) {
-    /* Without bound data nothing was set aside. */
-    size_t n_bytes = vise_i_cuda_layout(b, data, with_targets, b->wide.plan.step.max_rows).n_bytes, available = 0;
-    VISE_TRY(vise_i_cuda_available(b, &available, err));
-    if (n_bytes > VISE_I_CUDA_SINGLE_BYTES) n_bytes = VISE_I_CUDA_SINGLE_BYTES;
-    if (n_bytes > available / 8) n_bytes = available / 8;
-    VISE_TRY(vise_i_cuda_grow_single(b, n_bytes, err));
-  }
-
-  while (n_rows > 1 && vise_i_cuda_layout(b, data, with_targets, n_rows).n_bytes > b->single_bytes) {
+  /* Without bound data nothing was set aside. */
+  if (b->single_bytes == 0) VISE_TRY(vise_i_cuda_reserve_single(b, batch->data, with_targets, err));
+  while (n_rows > 1 && vise_i_cuda_layout(batch->data, with_targets, n_rows).n_bytes > b->single_bytes) {
     n_rows = (n_rows + 1) / 2;
   }
 
-  p->layout = vise_i_cuda_layout(b, data, with_targets, n_rows);
+  p->layout = vise_i_cuda_layout(batch->data, with_targets, n_rows);
   VISE_TRY(vise_i_cuda_grow_single(b, p->layout.n_bytes, err));
   p->layout.memory = b->single;
-  VISE_TRY(vise_i_cuda_sources(b, data, VISE_I_CUDA_SINGLE, &p->x, &p->y, err));
+  VISE_TRY(vise_i_cuda_sources(b, batch->data, VISE_I_CUDA_SINGLE, &p->x, &p->y, err));
 
 done:
   return status;
 }
 
-/* Launches the step on rows [first, first + n) of the parts' rows; the record is in the mail. */
-static vise_status run_part(vise_i_backend *b, const parts *p, vise_k_step *step, size_t first, size_t n,
+/* Launches the step on rows [first, first + n) of the batch; the record is in the mail. */
+static vise_status run_part(vise_i_cuda *b, const parts *p, vise_k_step *step, size_t first, size_t n,
                             vise_error *err) {
   vise_status status;
-  VISE_TRY(vise_i_cuda_put_rows(b, p->data, &p->layout, 0, p->rows ? p->rows + first : NULL, first, n, err));
-  vise_i_cuda_read_rows(b, step, &p->x, &p->y, &p->layout, vise_i_has_labels(b->net, p->data));
+  VISE_TRY(vise_i_cuda_put_rows(b, &(vise_i_cuda_part){p->batch, first, n}, &p->layout, 0, err));
+  vise_i_cuda_read_rows(step, &p->x, &p->y, &p->layout, vise_i_has_labels(b->net, p->batch->data));
   VISE_TRY(vise_i_cuda_call(b, &b->wide, step, err));
 done:
   return status;
 }
 
 /* Outputs [n][ld] of the last launch, as doubles without padding. */
-static vise_status fetch_outputs(vise_i_backend *b, size_t n, double *out, vise_error *err) {
+static vise_status fetch_outputs(vise_i_cuda *b, size_t n, double *out, vise_error *err) {
   vise_status status;
   const vise_k_layer *last = &b->wide.step.layers[b->net->n_layers - 1];
   const float *from = b->wide.step.activations + last->out;
@@ -201,45 +140,32 @@ static bool are_neighbours(const size_t *rows, size_t n) {
   return true;
 }
 
-/* Sends the indices of rows that the kernel gathers. */
-static vise_status send_indices(vise_i_backend *b, const size_t *rows, size_t n, vise_error *err) {
-  vise_status status;
-  VISE_TRY(vise_i_cuda_reserve(b, n * sizeof(uint32_t), err));
-  uint32_t *out = (uint32_t *)(void *)b->buffers[0];
-  VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[0]));
-  for (size_t i = 0; i < n; i++) out[i] = (uint32_t)rows[i];
-  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->single, out, n * sizeof *out, cudaMemcpyHostToDevice, b->copies));
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[0], b->copies));
-done:
-  return status;
-}
-
 /* Rows per launch: as many as the plan takes and a buffer holds. */
-static size_t most_indices(const vise_i_backend *b) {
+static size_t most_indices(const vise_i_cuda *b) {
   const size_t most = VISE_I_CUDA_PINNED_BYTES / sizeof(uint32_t), n = b->wide.plan.step.max_rows;
   return n < most ? n : most;
 }
 
 /* Outputs of rows that are on the device. */
-static vise_status forward_kept(vise_i_backend *b, const vise_i_data *inputs, const vise_i_cuda_rows *kept,
-                                const size_t *rows, size_t n, double *out, vise_error *err) {
+static vise_status forward_kept(vise_i_cuda *b, const vise_i_batch *batch, const vise_i_cuda_rows *kept, double *out,
+                                vise_error *err) {
   vise_status status;
   vise_k_source x, y;
-  const size_t n_out = b->net->widths[b->net->n_layers];
+  const size_t n_out = b->net->widths[b->net->n_layers], most = most_indices(b);
   const vise_i_hyper hyper = {0, 1, 1};
-  const size_t most = most_indices(b);
 
-  VISE_TRY(vise_i_cuda_sources(b, inputs, VISE_I_CUDA_SINGLE, &x, &y, err));
+  VISE_TRY(vise_i_cuda_sources(b, batch->data, VISE_I_CUDA_SINGLE, &x, &y, err));
   vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
-  vise_i_cuda_read_rows(b, &step, &x, &y, kept, false);
+  vise_i_cuda_read_rows(&step, &x, &y, kept, false);
 
-  for (size_t first = 0; first < n; first += most) {
-    const size_t m = n - first < most ? n - first : most;
-    const bool dense = !rows || are_neighbours(rows + first, m);
+  for (size_t first = 0; first < batch->n; first += most) {
+    const size_t m = batch->n - first < most ? batch->n - first : most;
+    const size_t *rows = batch->rows ? batch->rows + first : NULL;
+    const bool dense = !rows || are_neighbours(rows, m);
 
     b->mail->records[0] = record_of(&hyper, 1, m);
-    b->mail->records[0].first = (uint32_t)(!dense ? 0 : rows ? rows[first] : first);
-    if (!dense) VISE_TRY(send_indices(b, rows + first, m, err));
+    b->mail->records[0].first = (uint32_t)(!dense ? 0 : rows ? rows[0] : first);
+    if (!dense) VISE_TRY(vise_i_cuda_send_indices(b, b->single, rows, m, err));
     step.order = dense ? NULL : (const uint32_t *)(const void *)b->single;
 
     VISE_TRY(vise_i_cuda_call(b, &b->wide, &step, err));
@@ -250,28 +176,31 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_forward(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n, double *out,
-                                vise_error *err) {
+vise_status vise_i_cuda_forward(vise_i_backend *backend, const vise_i_batch *batch, double *out, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   parts p;
   vise_i_cuda_rows kept;
   bool is_kept = false;
+  const vise_i_data *data = batch->data;
   const size_t n_out = b->net->widths[b->net->n_layers];
   const vise_i_hyper hyper = {0, 1, 1};
-  const vise_i_data inputs = {.x = data->x, .x_scaling = data->x_scaling, .id = data->id}; /* no targets */
+  const vise_i_data features = {.x = data->x, .x_scaling = data->x_scaling, .id = data->id};
+  const vise_i_batch inputs = {.data = &features, .rows = batch->rows, .n = batch->n}; /* no targets */
 
   VISE_TRY(vise_i_cuda_enter(b, err));
-  VISE_TRY(vise_i_cuda_check_data(b, data, false, err));
+  VISE_TRY(vise_i_check_data(&backend->spec, data, false, err));
+  VISE_TRY(vise_i_cuda_check_size(data, err));
 
   /* First, as it may have to make room. */
   if (data->id != 0) VISE_TRY(vise_i_cuda_grow_single(b, most_indices(b) * sizeof(uint32_t), err));
-  VISE_TRY(vise_i_cuda_keep(b, &inputs, &kept, &is_kept, err));
-  if (is_kept) return forward_kept(b, &inputs, &kept, rows, n, out, err);
+  VISE_TRY(vise_i_cuda_keep(b, &features, &kept, &is_kept, err));
+  if (is_kept) return forward_kept(b, &inputs, &kept, out, err);
 
-  VISE_TRY(open_parts(b, &inputs, rows, n, false, &p, err));
+  VISE_TRY(open_parts(b, &inputs, false, &p, err));
   vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
-  for (size_t first = 0; first < n; first += p.layout.n_rows) {
-    const size_t m = n - first < p.layout.n_rows ? n - first : p.layout.n_rows;
+  for (size_t first = 0; first < batch->n; first += p.layout.n_rows) {
+    const size_t m = batch->n - first < p.layout.n_rows ? batch->n - first : p.layout.n_rows;
     b->mail->records[0] = record_of(&hyper, 1, m);
     VISE_TRY(run_part(b, &p, &step, first, m, err));
     VISE_TRY(fetch_outputs(b, m, out + first * n_out, err));
@@ -281,7 +210,7 @@ done:
   return status;
 }
 
-static void add_gradient(const vise_i_backend *b, double *out) {
+static void add_gradient(const vise_i_cuda *b, double *out) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_tensor *t = &b->net->tensors[i];
     const vise_k_layer *layer = &b->wide.step.layers[t->layer];
@@ -293,27 +222,29 @@ static void add_gradient(const vise_i_backend *b, double *out) {
   }
 }
 
-vise_status vise_i_cuda_full_gradient(vise_i_backend *b, const vise_i_data *data, const size_t *rows, size_t n,
-                                      double *out, double *loss, double *penalty, vise_error *err) {
+vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batch *batch, double *out, double *loss,
+                                      double *penalty, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   parts p;
   double sum = 0, data_loss = 0;
   const vise_i_hyper hyper = {0, 1, 1};
 
   VISE_TRY(vise_i_cuda_enter(b, err));
-  if (b->spec.rule.loss == VISE_LOSS_EXTERNAL) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the external loss has no gradient of its own"));
-  }
-  VISE_TRY(vise_i_cuda_check_data(b, data, true, err));
-  VISE_TRY(vise_i_cuda_check_labels(b, data, rows, n, err));
+  VISE_TRY(vise_i_check_gradient(backend, batch, err));
+  VISE_TRY(vise_i_cuda_check_size(batch->data, err));
+  VISE_TRY(vise_i_cuda_check_labels(b, batch, err));
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
-  VISE_TRY(open_parts(b, data, rows, n, true, &p, err));
+  VISE_TRY(open_parts(b, batch, true, &p, err));
 
-  for (size_t i = 0; i < n; i++) sum += vise_i_cuda_row_factor(b, data, rows ? rows[i] : i);
+  for (size_t i = 0; i < batch->n; i++) {
+    sum += vise_i_cuda_row_factor(b, batch->data, batch->rows ? batch->rows[i] : i);
+  }
+
   memset(out, 0, b->net->n_params * sizeof *out);
-  for (size_t first = 0; first < n; first += p.layout.n_rows) {
-    const bool is_last = first + p.layout.n_rows >= n;
-    const size_t m = is_last ? n - first : p.layout.n_rows;
+  for (size_t first = 0; first < batch->n; first += p.layout.n_rows) {
+    const bool is_last = first + p.layout.n_rows >= batch->n;
+    const size_t m = is_last ? batch->n - first : p.layout.n_rows;
     vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_GRADIENT_ONLY);
     if (!is_last) { /* penalties come once, with the last part */
       step.rule.k2 = step.rule.k1 = step.rule.kF = 0;

@@ -8,36 +8,36 @@
 #include "host/base/memory.h"
 #include "kernels/round_bf16.h"
 
-/* First element and row length of a tensor in the device layout. A bias is one row. */
-static void place_of(const vise_i_backend *b, size_t tensor, uint64_t *first, size_t *n_rows, size_t *n_columns,
-                     size_t *ld) {
+/* Where a tensor is in the device layout. A bias is one row. */
+typedef struct place {
+  uint64_t first;
+  size_t n_rows, n_columns, ld;
+} place;
+
+static place place_of(const vise_i_cuda *b, size_t tensor) {
   const vise_i_tensor *t = &b->net->tensors[tensor];
   const vise_k_layer *layer = &b->train.step.layers[t->layer];
-  *first = t->is_bias ? layer->bias : layer->weight;
-  *n_rows = t->is_bias ? 1 : t->n_rows;
-  *n_columns = t->is_bias ? t->n_rows : t->n_cols;
-  *ld = t->is_bias ? t->n_rows : layer->ld;
+  if (t->is_bias) return (place){layer->bias, 1, t->n_rows, t->n_rows};
+  return (place){layer->weight, t->n_rows, t->n_cols, layer->ld};
 }
 
 /* Rows of all tensors from one layout to the other. */
-static void repack(const vise_i_backend *b, char *device, char *flat, size_t element_bytes, bool to_device) {
+static void repack(const vise_i_cuda *b, char *device, char *flat, size_t element_bytes, bool to_device) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
-    uint64_t first;
-    size_t n_rows, n_columns, ld;
-    place_of(b, i, &first, &n_rows, &n_columns, &ld);
-    for (size_t r = 0; r < n_rows; r++) {
-      char *padded = device + (first + r * ld) * element_bytes;
-      char *dense = flat + (b->net->tensors[i].offset + r * n_columns) * element_bytes;
-      memcpy(to_device ? padded : dense, to_device ? dense : padded, n_columns * element_bytes);
+    const place at = place_of(b, i);
+    for (size_t r = 0; r < at.n_rows; r++) {
+      char *padded = device + (at.first + r * at.ld) * element_bytes;
+      char *dense = flat + (b->net->tensors[i].offset + r * at.n_columns) * element_bytes;
+      memcpy(to_device ? padded : dense, to_device ? dense : padded, at.n_columns * element_bytes);
     }
   }
 }
 
-void vise_i_cuda_unpack(const vise_i_backend *b, float *out) {
+void vise_i_cuda_unpack(const vise_i_cuda *b, float *out) {
   repack(b, (char *)b->flat, (char *)out, sizeof(float), false);
 }
 
-static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *element_bytes) {
+static void *state_array(const vise_i_cuda *b, vise_i_state which, size_t *element_bytes) {
   const vise_k_step *step = &b->train.step;
   *element_bytes = which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(float);
 
@@ -50,17 +50,20 @@ static void *state_array(const vise_i_backend *b, vise_i_state which, size_t *el
       return step->moment2;
     case VISE_I_MASK:
       return (void *)(uintptr_t)step->mask;
+    case VISE_I_N_STATES:
+      break;
   }
 
   return NULL;
 }
 
-bool vise_i_cuda_has_state(const vise_i_backend *b, vise_i_state which) {
+bool vise_i_cuda_has_state(const vise_i_backend *backend, vise_i_state which) {
   size_t element_bytes;
-  return state_array(b, which, &element_bytes) != NULL;
+  return state_array((const vise_i_cuda *)backend, which, &element_bytes) != NULL;
 }
 
-vise_status vise_i_cuda_get_state(vise_i_backend *b, vise_i_state which, void *out, vise_error *err) {
+vise_status vise_i_cuda_get_state(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   size_t element_bytes;
   const void *from = state_array(b, which, &element_bytes);
@@ -72,7 +75,8 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_set_state(vise_i_backend *b, vise_i_state which, const void *values, vise_error *err) {
+vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   size_t element_bytes;
   void *to = state_array(b, which, &element_bytes);
@@ -95,7 +99,7 @@ done:
   return status;
 }
 
-static vise_status launch_project(vise_i_backend *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
+static vise_status launch_project(vise_i_cuda *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
   vise_status status;
   b->mail->records[0] = (vise_k_step_record){.hyper = {0, 1, clamp_factor}, .denominator = 1, .n_rows = 1};
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
@@ -104,7 +108,8 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_project(vise_i_backend *b, const vise_i_hyper *hyper, vise_error *err) {
+vise_status vise_i_cuda_project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err) {
+  vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   VISE_TRY(vise_i_cuda_enter(b, err));
   const vise_k_step step = vise_i_cuda_mode_step(&b->train, VISE_K_PROJECT);
@@ -114,7 +119,7 @@ done:
 }
 
 /* A projection without bounds: it changes no weight and sums them all. */
-vise_status vise_i_cuda_renew_sums(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err) {
   vise_i_cuda_team open = b->train;
   if (!b->sums_are_old || !b->train.step.weight_sums_needed) return VISE_OK;
 

@@ -13,10 +13,6 @@ enum {
       2048 /* sums of 32 x 32 weights that one CTA adds up in about the time of a launch (not measured) */
 };
 
-/* What NVIDIA recommends for cuBLAS: since Hopper, and before. */
-#define WORKSPACE_BYTES ((size_t)32 << 20)
-#define WORKSPACE_BYTES_BEFORE ((size_t)4 << 20)
-
 /* ---- memory ---- */
 
 static void *place(vise_i_unfused *u, size_t n_bytes) {
@@ -26,7 +22,7 @@ static void *place(vise_i_unfused *u, size_t n_bytes) {
 }
 
 /* Once to count, once with memory. */
-static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
+static void place_all(const vise_i_cuda *b, vise_i_unfused *u) {
   const vise_k_step *step = &b->train.plan.step;
   u->n_bytes = 0;
 
@@ -43,28 +39,28 @@ static void place_all(const vise_i_backend *b, vise_i_unfused *u) {
   }
 }
 
-static vise_status describe_device(vise_i_backend *b, vise_i_unfused *u, vise_error *err) {
+static vise_status describe_device(vise_i_cuda *b, vise_i_unfused *u, vise_error *err) {
   vise_status status = VISE_OK;
   int n_sms = 0, major = 0;
 
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->spec.device));
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->base.spec.device));
+  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->base.spec.device));
   u->n_sms = (uint32_t)n_sms;
-  u->n_workspace = major >= 9 ? WORKSPACE_BYTES : WORKSPACE_BYTES_BEFORE;
+  u->n_workspace = major >= 9 ? VISE_I_BLAS_WORKSPACE_BYTES : VISE_I_BLAS_WORKSPACE_BYTES_BEFORE;
 
   /* Under a limit data come first: less only leaves cuBLAS fewer algorithms. */
   if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
-  if (b->spec.workspace_bytes > 0) u->n_workspace = b->spec.workspace_bytes;
+  if (b->base.spec.hooks.workspace_bytes > 0) u->n_workspace = b->base.spec.hooks.workspace_bytes;
 
 done:
   return status;
 }
 
-vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err) {
+vise_status vise_i_unfused_count(vise_i_cuda *b, size_t *out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_unfused counted;
   memset(&counted, 0, sizeof counted);
-  if (b->spec.step_mode == VISE_STEP_FUSED) goto done;
+  if (b->base.spec.step_mode == VISE_STEP_FUSED) goto done;
   VISE_TRY(describe_device(b, &counted, err));
   place_all(b, &counted);
 done:
@@ -72,7 +68,7 @@ done:
   return status;
 }
 
-static vise_status allocate(vise_i_backend *b, vise_error *err) {
+static vise_status allocate(vise_i_cuda *b, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
   size_t available = 0, n_bytes = 0;
@@ -96,11 +92,11 @@ done:
   return status;
 }
 
-vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err) {
+vise_status vise_i_unfused_create(vise_i_cuda *b, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_alloc_zero(&b->unfused, 1, sizeof *b->unfused, "the unfused step", err));
   vise_i_unfused *u = b->unfused;
-  u->replays = b->spec.step_mode == VISE_STEP_UNFUSED_GRAPH;
+  u->replays = b->base.spec.step_mode == VISE_STEP_UNFUSED_GRAPH;
   VISE_TRY(vise_i_blas_open(&u->blas, err));
   VISE_I_CUDA_TRY(b, vise_k_unfused_prepare());
   VISE_TRY(allocate(b, err));
@@ -108,7 +104,7 @@ done:
   return status;
 }
 
-void vise_i_unfused_destroy(vise_i_backend *b) {
+void vise_i_unfused_destroy(vise_i_cuda *b) {
   vise_i_unfused *u = b->unfused;
   if (!u) return;
   for (size_t i = 0; i < VISE_I_UNFUSED_SHAPES; i++) vise_i_unfused_close_shape(u, &u->shapes[i]);
@@ -138,7 +134,7 @@ static bool makes_relu(cublasLtEpilogue_t e) {
          e == CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
 }
 
-static vise_status launch_forward(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
                                   vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &k->step;
@@ -158,7 +154,7 @@ done:
   return status;
 }
 
-static vise_status launch_backward(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+static vise_status launch_backward(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
                                    vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &k->step;
@@ -180,7 +176,7 @@ done:
   return status;
 }
 
-static vise_status launch_update(vise_i_backend *b, const vise_k_unfused *k, uint32_t n_rows, vise_error *err) {
+static vise_status launch_update(vise_i_cuda *b, const vise_k_unfused *k, uint32_t n_rows, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_rule *rule = &k->step.rule;
   const uint32_t n_sms = b->unfused->n_sms;
@@ -199,7 +195,7 @@ done:
   return status;
 }
 
-static vise_status launch_all(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+static vise_status launch_all(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
                               vise_error *err) {
   vise_status status = VISE_OK;
   b->n_launched = 0;
@@ -214,7 +210,7 @@ done:
 /* ---- shapes and graphs ---- */
 
 /* The shape for n_rows rows; a new one replaces the oldest. */
-static vise_status shape_of(vise_i_backend *b, size_t n_rows, vise_i_unfused_shape **out, vise_error *err) {
+static vise_status shape_of(vise_i_cuda *b, size_t n_rows, vise_i_unfused_shape **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_unfused *u = b->unfused;
 
@@ -251,7 +247,7 @@ static bool same_step(const vise_k_step *a, const vise_k_step *b) {
          a->row_weights == b->row_weights && a->labels == b->labels;
 }
 
-static vise_status capture(vise_i_backend *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+static vise_status capture(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
                            vise_i_unfused_graph *out, vise_error *err) {
   vise_status status;
   cudaGraph_t graph = NULL;
@@ -273,8 +269,7 @@ done:
   return status;
 }
 
-static vise_status replay_step(vise_i_backend *b, const vise_k_unfused *k, vise_i_unfused_shape *shape,
-                               vise_error *err) {
+static vise_status replay_step(vise_i_cuda *b, const vise_k_unfused *k, vise_i_unfused_shape *shape, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_unfused_graph *graph = NULL;
 
@@ -299,7 +294,7 @@ done:
   return status;
 }
 
-vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, size_t n_rows, bool replay,
+vise_status vise_i_unfused_launch(vise_i_cuda *b, const vise_k_step *step, size_t n_rows, bool replay,
                                   vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;

@@ -60,23 +60,23 @@ typedef struct vise_i_unfused {
 } vise_i_unfused;
 
 /* Bytes that it takes apart from the arena, by the train plan; 0 if steps are fused. */
-VISE_WARN_UNUSED vise_status vise_i_unfused_count(vise_i_backend *b, size_t *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_unfused_count(vise_i_cuda *b, size_t *out, vise_error *err);
 
 /* Makes b->unfused, after the arena. VISE_ERR_UNSUPPORTED without cuBLAS. */
-VISE_WARN_UNUSED vise_status vise_i_unfused_create(vise_i_backend *b, vise_error *err);
-void vise_i_unfused_destroy(vise_i_backend *b);
+VISE_WARN_UNUSED vise_status vise_i_unfused_create(vise_i_cuda *b, vise_error *err);
+void vise_i_unfused_destroy(vise_i_cuda *b);
 
 /* Launches one step of n_rows rows, the next of the team's state; b->n_launched is how many launches that took:
    kernels, calls of cuBLAS, or nodes of the graph. replay: by a graph, where the backend has graphs. */
-VISE_WARN_UNUSED vise_status vise_i_unfused_launch(vise_i_backend *b, const vise_k_step *step, size_t n_rows,
-                                                   bool replay, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_unfused_launch(vise_i_cuda *b, const vise_k_step *step, size_t n_rows, bool replay,
+                                                   vise_error *err);
 
 /* ---- unfused_products.c ---- */
 
 /* Fills the products of a shape whose n_rows is set; what it made so far is for vise_i_unfused_close_shape, also after
    an error. */
-VISE_WARN_UNUSED vise_status vise_i_unfused_open_shape(vise_i_backend *b, vise_i_unfused_shape *shape, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_unfused_open_shape(vise_i_cuda *b, vise_i_unfused_shape *shape, vise_error *err);
 void vise_i_unfused_close_shape(vise_i_unfused *u, vise_i_unfused_shape *shape);
-VISE_WARN_UNUSED vise_status vise_i_unfused_multiply(vise_i_backend *b, const vise_i_product *product, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_unfused_multiply(vise_i_cuda *b, const vise_i_product *product, vise_error *err);
 
 #endif

@@ -92,14 +92,14 @@ done:
   return status;
 }
 
-static cublasStatus_t multiply(const vise_i_backend *b, const vise_i_product *p) {
+static cublasStatus_t multiply(const vise_i_cuda *b, const vise_i_product *p) {
   const vise_i_unfused *u = b->unfused;
   const float one = 1, zero = 0;
   return u->blas.multiply(u->blas.handle, p->operation, &one, p->pa, p->a, p->pb, p->b, &zero, p->pd, p->d, p->pd, p->d,
                           &p->algorithm, u->workspace, u->n_workspace, b->steps);
 }
 
-vise_status vise_i_unfused_multiply(vise_i_backend *b, const vise_i_product *p, vise_error *err) {
+vise_status vise_i_unfused_multiply(vise_i_cuda *b, const vise_i_product *p, vise_error *err) {
   vise_status status;
   VISE_I_BLAS_TRY(multiply(b, p));
 done:
@@ -109,7 +109,7 @@ done:
 /* Finds an algorithm for the product with the epilogue that is set: the best, as cuBLAS ranks them, that also runs,
    since it promises some that it then refuses. The targets hold nothing of use yet, and the stream of steps is not
    capturing. Returns why there is none. */
-static cublasStatus_t find_algorithm(vise_i_backend *b, cublasLtMatmulPreference_t preference, vise_i_product *p) {
+static cublasStatus_t find_algorithm(vise_i_cuda *b, cublasLtMatmulPreference_t preference, vise_i_product *p) {
   const vise_i_unfused *u = b->unfused;
   cublasLtMatmulHeuristicResult_t results[MOST_ALGORITHMS];
   int n = 0;
@@ -129,7 +129,7 @@ static cublasStatus_t find_algorithm(vise_i_backend *b, cublasLtMatmulPreference
 }
 
 /* Chooses the first epilogue that cuBLAS has an algorithm for, and the algorithm. */
-static vise_status choose(vise_i_backend *b, const request *r, vise_i_product *p, vise_error *err) {
+static vise_status choose(vise_i_cuda *b, const request *r, vise_i_product *p, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
   cublasLtMatmulPreference_t preference = NULL;
@@ -160,11 +160,11 @@ static void close_product(vise_i_unfused *u, vise_i_product *p) {
   memset(p, 0, sizeof *p);
 }
 
-static vise_status open_product(vise_i_backend *b, const request *r, vise_i_product *p, vise_error *err) {
+static vise_status open_product(vise_i_cuda *b, const request *r, vise_i_product *p, vise_error *err) {
   vise_status status;
   vise_i_unfused *u = b->unfused;
   const cublasComputeType_t compute =
-      b->spec.precision == VISE_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
+      b->base.spec.precision == VISE_TF32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
   const int32_t op_a = r->transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N, op_b = r->transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
 
   close_product(u, p);
@@ -189,21 +189,21 @@ done:
 
 /* ---- operands ---- */
 
-static bool is_bf16(const vise_i_backend *b) {
+static bool is_bf16(const vise_i_cuda *b) {
   return b->train.step.params16 != NULL;
 }
 
-static void *params_at(const vise_i_backend *b, uint64_t at) {
+static void *params_at(const vise_i_cuda *b, uint64_t at) {
   return is_bf16(b) ? (void *)(b->train.step.params16 + at) : (void *)(b->train.step.params + at);
 }
 
 /* wide: in float32 whatever the precision. */
-static void *activations_at(const vise_i_backend *b, uint64_t at, bool wide) {
+static void *activations_at(const vise_i_cuda *b, uint64_t at, bool wide) {
   return is_bf16(b) && !wide ? (void *)(b->train.step.activations16 + at) : (void *)(b->train.step.activations + at);
 }
 
 /* What a layer reads: rows gathered, or the activations below. */
-static const void *inputs_of(const vise_i_backend *b, size_t l, uint64_t *ld) {
+static const void *inputs_of(const vise_i_cuda *b, size_t l, uint64_t *ld) {
   const vise_k_step *step = &b->train.step;
   if (l > 0) {
     *ld = step->layers[l - 1].ld_out;
@@ -214,12 +214,12 @@ static const void *inputs_of(const vise_i_backend *b, size_t l, uint64_t *ld) {
 }
 
 /* Adds an epilogue to those to try, unless a test turns it off. */
-static void try_epilogue(const vise_i_backend *b, request *r, size_t *n, cublasLtEpilogue_t epilogue) {
-  if (b->spec.without_epilogues >= (has_mask(epilogue) ? 1 : 2)) return;
+static void try_epilogue(const vise_i_cuda *b, request *r, size_t *n, cublasLtEpilogue_t epilogue) {
+  if (b->base.spec.hooks.without_epilogues >= (has_mask(epilogue) ? 1 : 2)) return;
   r->epilogues[(*n)++] = epilogue;
 }
 
-static vise_status open_forward(vise_i_backend *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
+static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
   const bool last = l + 1 == step->n_layers, relu = !last && step->activation == VISE_RELU;
@@ -255,8 +255,7 @@ static vise_status open_forward(vise_i_backend *b, vise_i_unfused_shape *shape, 
 }
 
 /* dL/da of hidden layer l; with_mask: times relu's derivative. */
-static vise_status open_delta(vise_i_backend *b, vise_i_unfused_shape *shape, size_t l, bool with_mask,
-                              vise_error *err) {
+static vise_status open_delta(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, bool with_mask, vise_error *err) {
   const vise_k_layer *layer = &b->train.step.layers[l], *above = layer + 1;
   const cudaDataType type = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F;
   size_t n = 0;
@@ -280,7 +279,7 @@ static vise_status open_delta(vise_i_backend *b, vise_i_unfused_shape *shape, si
   return open_product(b, &r, &shape->delta[l], err);
 }
 
-static vise_status open_gradient(vise_i_backend *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
+static vise_status open_gradient(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
   size_t n = 0;
@@ -304,7 +303,7 @@ static vise_status open_gradient(vise_i_backend *b, vise_i_unfused_shape *shape,
   return open_product(b, &r, &shape->gradient[l], err);
 }
 
-vise_status vise_i_unfused_open_shape(vise_i_backend *b, vise_i_unfused_shape *shape, vise_error *err) {
+vise_status vise_i_unfused_open_shape(vise_i_cuda *b, vise_i_unfused_shape *shape, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &b->train.step;
 

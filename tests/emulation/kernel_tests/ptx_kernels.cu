@@ -24,7 +24,7 @@ VISE_KERNEL(math_thread_per_element);
 
 cudaError_t ptx_test_math(const float *x, uint32_t n, float *out, uint32_t *draws) {
   void *arguments[] = {&x, &n, &out, &draws};
-  return vise_launch((const void *)math_thread_per_element, (n + 127) / 128, 128, 0, 0, 0, arguments);
+  return vise_launch((const void *)math_thread_per_element, {(n + 127) / 128, 128, 0, 0}, 0, arguments);
 }
 
 extern "C" __global__ void copy_async_16(const uint32_t *from, uint32_t *to, uint32_t n_last) {
@@ -49,7 +49,7 @@ VISE_KERNEL(copy_async_16);
 
 cudaError_t ptx_test_copy_async(const uint32_t *from, uint32_t *to, uint32_t n_last) {
   void *arguments[] = {&from, &to, &n_last};
-  return vise_launch((const void *)copy_async_16, 1, 64, 0, 0, 0, arguments);
+  return vise_launch((const void *)copy_async_16, {1, 64, 0, 0}, 0, arguments);
 }
 
 extern "C" __global__ void copy_async_4_8(const uint32_t *from, uint32_t *to) {
@@ -74,7 +74,7 @@ VISE_KERNEL(copy_async_4_8);
 
 cudaError_t ptx_test_copy_async_small(const uint32_t *from, uint32_t *to) {
   void *arguments[] = {&from, &to};
-  return vise_launch((const void *)copy_async_4_8, 1, 64, 0, 0, 0, arguments);
+  return vise_launch((const void *)copy_async_4_8, {1, 64, 0, 0}, 0, arguments);
 }
 
 extern "C" __global__ void copy_bulk(const uint32_t *from, uint32_t *to) {
@@ -108,7 +108,7 @@ VISE_KERNEL(copy_bulk);
 
 cudaError_t ptx_test_bulk_copy(const uint32_t *from, uint32_t *to) {
   void *arguments[] = {&from, &to};
-  return vise_launch((const void *)copy_bulk, 1, 64, 0, 0, 0, arguments);
+  return vise_launch((const void *)copy_bulk, {1, 64, 0, 0}, 0, arguments);
 }
 
 // Elements of the 16 x 8 result of lane l, as in kernels/ptx.cuh.
@@ -140,7 +140,7 @@ VISE_KERNEL(mma_bf16_warp);
 
 cudaError_t ptx_test_mma_bf16(const float *a, const float *b, float *d) {
   void *arguments[] = {&a, &b, &d};
-  return vise_launch((const void *)mma_bf16_warp, 1, 32, 0, 0, 0, arguments);
+  return vise_launch((const void *)mma_bf16_warp, {1, 32, 0, 0}, 0, arguments);
 }
 
 extern "C" __global__ void mma_tf32_warp(const float *a, const float *b, float *d) {
@@ -164,7 +164,7 @@ VISE_KERNEL(mma_tf32_warp);
 
 cudaError_t ptx_test_mma_tf32(const float *a, const float *b, float *d) {
   void *arguments[] = {&a, &b, &d};
-  return vise_launch((const void *)mma_tf32_warp, 1, 32, 0, 0, 0, arguments);
+  return vise_launch((const void *)mma_tf32_warp, {1, 32, 0, 0}, 0, arguments);
 }
 
 extern "C" __global__ void last_cta(uint32_t *counter, uint32_t *flag, uint64_t *values, uint64_t *sum) {
@@ -203,5 +203,5 @@ VISE_KERNEL(last_cta);
 
 cudaError_t ptx_test_last_cta(uint32_t *counter, uint32_t *flag, uint64_t *values, uint32_t n_ctas, uint64_t *sum) {
   void *arguments[] = {&counter, &flag, &values, &sum};
-  return vise_launch((const void *)last_cta, n_ctas, 32, 0, 1, 0, arguments);
+  return vise_launch((const void *)last_cta, {n_ctas, 32, 0, 1}, 0, arguments);
 }

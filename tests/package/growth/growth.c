@@ -42,11 +42,11 @@ static void succeed(const char *what, vise_status status) {
   exit(1);
 }
 
-#define INIT(type, config)                         \
-  GUARDED(type) config;                            \
-  guard(&config, sizeof config);                   \
-  type##_init(&config.value[0]);                   \
-  check_guard(#type, &config, sizeof config);      \
+#define INIT(type, config)                    \
+  GUARDED(type) config;                       \
+  guard(&config, sizeof config);              \
+  type##_init(&config.value[0]);              \
+  check_guard(#type, &config, sizeof config); \
   check(#type, config.value[0].struct_size == sizeof(type))
 
 #define RESULT(type, result) \

@@ -9,7 +9,7 @@ static void enter(void) {
   tool_enter();
   tool_write_classes("iris.csv", 60);
   tool_write_npy("x.npy", "y.npy", 60);
-  tool_expect_ok("train --train iris.csv --layers auto-8-auto --lr 0.5 --epochs 40 --batch 10 --quiet --out run");
+  tool_expect_ok("train --train iris.csv --recipe none --layers auto-8-auto --lr 0.5 --epochs 40 --batch 10 --quiet --out run");
 }
 
 TestSuite(cli_model, .init = enter, .fini = tool_leave);
@@ -58,7 +58,7 @@ Test(cli_model, eval_prints_loss_and_accuracy) {
 
 Test(cli_model, eval_of_numbers_prints_rmse) {
   tool_write_line("line.csv", 80);
-  tool_expect_ok("train --train line.csv --loss mse --lr 0.1 --epochs 20 --quiet --out line");
+  tool_expect_ok("train --train line.csv --recipe none --loss mse --lr 0.1 --epochs 20 --quiet --out line");
   tool_result result = tool_run("eval --model line/model.safetensors --data line.csv");
   SAYS(result.out, "RMSE ");
   SAYS(result.out, "R^2 ");

@@ -16,7 +16,7 @@ static void enter(void) {
 TestSuite(cli_resume, .init = enter, .fini = tool_leave);
 
 /* A run that lasts until it is stopped: more epochs than any test waits for. */
-#define ENDLESS "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
+#define ENDLESS "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
 
 static void sleep_ms(long ms) {
   struct timespec time = {ms / 1000, ms % 1000 * 1000000};
@@ -83,7 +83,7 @@ Test(cli_resume, after_sigterm_is_143_and_twice) {
 Test(cli_resume, without_out_says_that_nothing_is_saved) {
   size_t before = tool_count_files() + 2;
   pid_t pid = tool_start(ENDLESS, "call");
-  wait_for_text("call.err", "epoch 2/");
+  wait_for_text("call.err", "epoch 1/");
   cr_assert_eq(kill(pid, SIGINT), 0);
   tool_result result = tool_wait(pid, "call");
   cr_assert_eq(result.code, 130);
@@ -95,15 +95,15 @@ Test(cli_resume, without_out_says_that_nothing_is_saved) {
 /* How batches of fewer than 64 rows are shared among threads does not change the order of any sum. */
 Test(cli_resume, more_epochs_equal_one_long_run) {
   tool_expect_ok(
-      "train --train iris.csv --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet --out run");
+      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet --out run");
   tool_expect_ok("train --resume run --epochs 7 --threads 2 --log-every 1");
   tool_expect_ok(
-      "train --train iris.csv --layers 3-9-3 --optimizer adam --batch 32 --epochs 7 --threads 1 --quiet --out whole");
+      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 7 --threads 1 --quiet --out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
 
 Test(cli_resume, tells_where_it_goes_on) {
-  tool_expect_ok("train --train iris.csv --epochs 3 --quiet --out run");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 3 --quiet --out run");
   tool_result result = tool_run("train --resume run --epochs 5 --no-quiet");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "10 steps, 5 epochs, resumed from step 6");
@@ -113,7 +113,7 @@ Test(cli_resume, tells_where_it_goes_on) {
 }
 
 Test(cli_resume, refuses_changes_of_what_is_computed) {
-  tool_expect_ok("train --train iris.csv --epochs 2 --lr 0.1 --quiet --out run");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --lr 0.1 --quiet --out run");
   static const char *const changes[] = {"--lr 0.2",      "--seed 1",          "--layers 3-4-3",   "--batch 5",
                                         "--clamp 1",     "--clamp-layer 0=1", "--no-bias",        "--shuffle no",
                                         "--train x.csv", "--nonfinite halt",  "--optimizer adam", "--backend cpu64"};
@@ -126,32 +126,33 @@ Test(cli_resume, refuses_changes_of_what_is_computed) {
   }
 
   /* Repeating a value is not a change. */
-  tool_expect_ok("train --resume run --epochs 3 --lr 1e-1 --train iris.csv --batch 64 --layers 3-3 --backend cpu");
+  tool_expect_ok("train --resume run --epochs 3 --lr 1e-1 --train iris.csv --recipe none --batch 64 --layers 3-3 --backend cpu");
 }
 
 Test(cli_resume, refuses_limits_under_a_schedule_that_plans) {
-  tool_expect_ok("train --train iris.csv --epochs 2 --lr-schedule cosine --quiet --out cosine");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --lr-schedule cosine --quiet --out cosine");
   tool_expect_refused("train --resume cosine --epochs 4",
                       "--epochs cannot be changed by --resume: under a linear or cosine");
   tool_expect_refused("train --resume cosine --stop-loss 0.1", "--stop-loss cannot be changed");
   tool_expect_ok("train --resume cosine --epochs 2 --log-every 5");
 
   tool_expect_ok(
-      "train --train iris.csv --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 --quiet "
+      "train --train iris.csv --recipe none --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 --quiet "
       "--out box");
   tool_expect_refused("train --resume box --steps 9", "--steps cannot be changed");
 
-  tool_expect_ok("train --train iris.csv --epochs 2 --lr-schedule step --quiet --out step");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --lr-schedule step --quiet --out step");
   tool_expect_ok("train --resume step --epochs 4");
 }
 
 Test(cli_resume, passes_over_a_damaged_checkpoint) {
-  tool_expect_ok("train --train iris.csv --epochs 3 --quiet --out run");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 3 --checkpoint-every epoch --quiet --out run");
   tool_write_text("run/checkpoints/step-000000006/state.json", "{");
   tool_result result = tool_run("train --resume run --epochs 4");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "step-000000006");
   SAYS(result.out, "resumed from step 4");
+  cr_assert(tool_exists("run/checkpoints/step-000000006.damaged/state.json"));
   tool_free(&result);
 }
 
@@ -216,7 +217,7 @@ Test(cli_resume, a_file_that_may_not_grow_further_is_an_error_and_the_run_goes_o
 
   tool_expect_ok("train --resume run --epochs 200 --quiet");
   tool_expect_ok(
-      "train --train iris.csv --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 --quiet "
+      "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 --quiet "
       "--out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }

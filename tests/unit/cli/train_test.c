@@ -15,12 +15,12 @@ TestSuite(cli_train, .init = enter, .fini = tool_leave);
 
 Test(cli_train, tells_what_it_does_and_what_came_out) {
   tool_result result = tool_run(
-      "train --train iris.csv --test iris.csv --val-fraction 0.2 --layers auto-8-auto --lr 0.1 --epochs 3 --l2 1e-3 "
+      "train --train iris.csv --recipe none --test iris.csv --val-fraction 0.2 --layers auto-8-auto --lr 0.1 --epochs 3 --l2 1e-3 "
       "--clip-norm 0.5 --clip-value 0.1 --clamp 0.3 --out run");
 
   cr_assert_eq(result.code, 0, "%s", result.err);
-  SAYS(result.err, "120 rows, 3 features (f64), 3 classes");
-  SAYS(result.err, "30 rows");
+  SAYS(result.out, "iris.csv: 120 rows, 4 columns to 3 inputs, 3 classes");
+  SAYS(result.out, "iris.csv: 30 rows");
   SAYS(result.err, "3-8-3, 59 parameters, relu");
   SAYS(result.err, "backend         cpu, ");
   SAYS(result.err, "regularization  l2 0.001, clip-value -0.1:0.1, clip-norm 0.5, clamp -0.3:0.3\n");
@@ -49,7 +49,7 @@ Test(cli_train, tells_what_it_does_and_what_came_out) {
 
 Test(cli_train, says_that_nothing_is_saved) {
   size_t before = tool_count_files();
-  tool_result result = tool_run("train --train iris.csv --epochs 1");
+  tool_result result = tool_run("train --train iris.csv --recipe none --epochs 1");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "nothing will be saved");
   SAYS(result.err, "a linear model");
@@ -60,7 +60,7 @@ Test(cli_train, says_that_nothing_is_saved) {
 }
 
 Test(cli_train, quiet_is_quiet) {
-  tool_result result = tool_run("train --train iris.csv --epochs 2 --quiet");
+  tool_result result = tool_run("train --train iris.csv --recipe none --epochs 2 --quiet");
   cr_assert_eq(result.code, 0);
   cr_assert_str_eq(result.err, "");
   SAYS(result.out, "ended by");
@@ -71,7 +71,7 @@ Test(cli_train, learns_classes_from_csv_and_npy_alike) {
   const char *const common = "--layers 3-8-3 --lr 0.5 --epochs 30 --clip-norm 5 --clamp 2 --threads 1 --quiet";
   char arguments[512];
 
-  snprintf(arguments, sizeof arguments, "train --train iris.csv --out csv %s", common);
+  snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --out csv %s", common);
   tool_result result = tool_run(arguments);
   cr_assert_eq(result.code, 0, "%s", result.err);
   const char *accuracy = strstr(result.out, "accuracy ");
@@ -90,7 +90,7 @@ Test(cli_train, learns_classes_from_csv_and_npy_alike) {
 
 Test(cli_train, learns_numbers) {
   tool_result result = tool_run(
-      "train --train line.csv --loss mse --lr 0.5 --epochs 60 --batch full --scale-target "
+      "train --train line.csv --recipe none --loss mse --lr 0.5 --epochs 60 --batch full --scale-target "
       "--backend cpu64 --lr-schedule cosine --val-fraction 0.2 --quiet --out run");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "RMSE");
@@ -102,7 +102,7 @@ Test(cli_train, learns_numbers) {
 }
 
 Test(cli_train, only_steps_means_unlimited_epochs) {
-  tool_result result = tool_run("train --train iris.csv --steps 100 --batch full --quiet --out run");
+  tool_result result = tool_run("train --train iris.csv --recipe none --steps 100 --batch full --quiet --out run");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "ended by        steps");
   SAYS(result.out, "100 steps, 100 epochs");
@@ -110,19 +110,19 @@ Test(cli_train, only_steps_means_unlimited_epochs) {
   tool_expect_ok("train --config run/config.json --out again");
   cr_assert(tool_same_bytes("run/model.safetensors", "again/model.safetensors"));
 
-  result = tool_run("train --train iris.csv --steps 100 --epochs 7 --batch full --quiet");
+  result = tool_run("train --train iris.csv --recipe none --steps 100 --epochs 7 --batch full --quiet");
   SAYS(result.out, "ended by        epochs");
   tool_free(&result);
 }
 
 Test(cli_train, stops_as_asked) {
-  tool_result result = tool_run("train --train iris.csv --epochs 500 --lr 0.5 --stop-loss 0.5 --quiet");
+  tool_result result = tool_run("train --train iris.csv --recipe none --epochs 500 --lr 0.5 --stop-loss 0.5 --quiet");
   cr_assert_eq(result.code, 0);
   SAYS(result.out, "ended by        stop-loss");
   tool_free(&result);
 
   result =
-      tool_run("train --train iris.csv --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 --quiet");
+      tool_run("train --train iris.csv --recipe none --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 --quiet");
   cr_assert_eq(result.code, 0);
   SAYS(result.out, "ended by        patience");
   SAYS(result.out, "best epoch");
@@ -135,7 +135,7 @@ Test(cli_train, fails_with_1_when_numbers_explode) {
   for (size_t i = 0; i < 2; i++) {
     char arguments[512];
     snprintf(arguments, sizeof arguments,
-             "train --train line.csv --loss mse --lr 1e30 --epochs 50 --batch 10 --out run%zu %s", i, halts[i]);
+             "train --train line.csv --recipe none --loss mse --lr 1e30 --epochs 50 --batch 10 --out run%zu %s", i, halts[i]);
 
     tool_result result = tool_run(arguments);
     cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
@@ -146,27 +146,27 @@ Test(cli_train, fails_with_1_when_numbers_explode) {
 }
 
 Test(cli_train, starts_from_given_weights) {
-  tool_expect_ok("train --train iris.csv --layers 3-5-3 --activation tanh --epochs 2 --quiet --out first");
-  tool_result result = tool_run("train --train iris.csv --init first/model.safetensors --lr 0 --epochs 1 --out second");
+  tool_expect_ok("train --train iris.csv --recipe none --layers 3-5-3 --activation tanh --epochs 2 --quiet --out first");
+  tool_result result = tool_run("train --train iris.csv --recipe none --init first/model.safetensors --lr 0 --epochs 1 --out second");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "3-5-3, 38 parameters, tanh");
   tool_free(&result);
   cr_assert(tool_same_bytes("first/model.safetensors", "second/model.safetensors"));
 
-  tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-6-3 --out x", "size 1 is 6");
-  tool_expect_refused("train --train iris.csv --init first/model.safetensors --layers 3-3 --out x", "has 1 layers");
-  tool_expect_refused("train --train iris.csv --init first/model.safetensors --no-bias --out x", "--init contradict");
-  tool_expect_refused("train --train line.csv --init first/model.safetensors --out x", "2 features");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-6-3 --out x", "size 1 is 6");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-3 --out x", "has 1 layers");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --no-bias --out x", "--init contradict");
+  tool_expect_refused("train --train line.csv --recipe none --init first/model.safetensors --out x", "lacks the features a, b, c");
 }
 
 Test(cli_train, keeps_a_mask_and_prunes) {
   tool_expect_ok(
-      "train --train iris.csv --layers 3-6-3 --epochs 2 --quiet --out first --weight-op prune "
+      "train --train iris.csv --recipe none --layers 3-6-3 --epochs 2 --quiet --out first --weight-op prune "
       "--weight-op-fraction 0.5 --weight-op-at epoch:1 --weight-op-scope global");
   cr_assert(tool_exists("first/mask.safetensors"));
 
   tool_result result = tool_run(
-      "train --train iris.csv --layers 3-6-3 --epochs 3 --lr 0.5 --quiet --out second "
+      "train --train iris.csv --recipe none --layers 3-6-3 --epochs 3 --lr 0.5 --quiet --out second "
       "--mask first/mask.safetensors --assert-projection");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "50.000 %  (18 of 36)");
@@ -175,7 +175,7 @@ Test(cli_train, keeps_a_mask_and_prunes) {
 
 Test(cli_train, negated_flags_and_lists) {
   tool_expect_ok(
-      "train --train iris.csv --layers 3-4-3 --epochs 1 --no-bias --nesterov --no-nesterov --momentum 0.5 "
+      "train --train iris.csv --recipe none --layers 3-4-3 --epochs 1 --no-bias --nesterov --no-nesterov --momentum 0.5 "
       "--clamp 0.2 --clamp-layer 1=-inf:0.1 --clamp-layer 0=0.05 --clip-norm 3 --clip-norm off --out run");
 
   json_t *config = tool_json("run/config.json");
@@ -189,22 +189,22 @@ Test(cli_train, negated_flags_and_lists) {
   cr_assert_str_eq(json_string_value(json_array_get(list, 1)), "0=-0.05:0.05");
   json_decref(config);
 
-  tool_expect_ok("train --train iris.csv --layers 3-4-3 --epochs 1 --no-bias --bias --out biased");
+  tool_expect_ok("train --train iris.csv --recipe none --layers 3-4-3 --epochs 1 --no-bias --bias --out biased");
   config = tool_json("biased/config.json");
   cr_assert(json_is_false(json_object_get(config, "no-bias")));
   json_decref(config);
 }
 
 Test(cli_train, overwrites_when_told) {
-  tool_expect_ok("train --train iris.csv --epochs 3 --out run --quiet");
-  tool_expect_refused("train --train iris.csv --epochs 1 --out run --quiet", "not empty");
-  tool_expect_ok("train --train iris.csv --epochs 1 --out run --overwrite --quiet");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 3 --out run --quiet");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --quiet", "not empty");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 1 --out run --overwrite --quiet");
   cr_assert(tool_exists("run/checkpoints/step-000000003"));
   cr_assert_not(tool_exists("run/checkpoints/step-000000009"));
 }
 
 Test(cli_train, logs_steps) {
-  tool_expect_ok("train --train iris.csv --epochs 2 --batch 50 --log-every 2 --checkpoint-every 4 --out run --quiet");
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --batch 50 --log-every 2 --checkpoint-every 4 --out run --quiet");
   char *lines = tool_read("run/metrics.jsonl", NULL);
   size_t n_steps = 0;
   for (const char *at = lines; (at = strstr(at, "\"event\":\"step\"")) != NULL; at++) n_steps++;

@@ -105,6 +105,35 @@ done:
   return status;
 }
 
+static vise_status in_memory(vise_error *err) {
+  vise_status status = VISE_OK;
+  void *bytes = NULL;
+  size_t n = 0;
+  vise_model *model = NULL;
+  json_t *state = json_pack("{s:i}", "step", 1), *read = NULL;
+  vise_i_st_file *file = NULL;
+  const vise_i_st_tensor tensor = {.name = "a", .dtype = VISE_I_ST_U8, .n_dims = 1, .dims = {3}, .data = "abc"};
+  const vise_i_checkpoint_part part = {"moments", &tensor, 1};
+
+  VISE_TRY(vise_model_save_memory(source, &bytes, &n, err));
+  VISE_TRY(vise_model_load_memory(bytes, n, &model, err));
+  vise_buffer_free(bytes);
+  bytes = NULL;
+
+  VISE_TRY(vise_i_checkpoint_write_memory(state, &part, 1, &bytes, &n, err));
+  const vise_i_checkpoint_place place = vise_i_checkpoint_in_memory(bytes, n);
+  VISE_TRY(vise_i_checkpoint_read_state(place, &read, err));
+  VISE_TRY(vise_i_checkpoint_read_part(place, "moments", &file, err));
+
+done:
+  vise_buffer_free(bytes);
+  vise_model_free(model);
+  vise_i_st_free(file);
+  json_decref(state);
+  json_decref(read);
+  return status;
+}
+
 static void fail_each(vise_status (*call)(vise_error *err), size_t at_least) {
   size_t n = 0;
   for (;; ++n) {
@@ -166,6 +195,10 @@ Test(memory_fault, masks) {
 
 Test(memory_fault, checkpoints) {
   fail_each(checkpoint, 20);
+}
+
+Test(memory_fault, models_and_checkpoints_in_memory) {
+  fail_each(in_memory, 20);
 }
 
 Test(memory_fault, checkpoint_writing) {

@@ -301,3 +301,45 @@ Test(model_file, a_full_disk_leaves_the_old_file) {
   vise_model_free(other);
   vise_model_free(model);
 }
+
+/* ---- in memory ---- */
+
+Test(model_file, memory_holds_the_bytes_of_the_file) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_model *model = rig_full_model(VISE_F32), *again = NULL;
+  const char *path = rig_in("m.safetensors");
+  void *bytes = NULL;
+  uint8_t *file = NULL;
+  size_t n = 0, n_file = 0;
+
+  EXPECT_OK(vise_model_save(model, path, &err), err);
+  EXPECT_OK(vise_model_save_memory(model, &bytes, &n, &err), err);
+  rig_read(path, &file, &n_file);
+  cr_assert_eq(n, n_file);
+  cr_expect_eq(memcmp(bytes, file, n), 0);
+
+  EXPECT_OK(vise_model_load_memory(bytes, n, &again, &err), err);
+  rig_assert_same(again, model, false);
+  vise_model_free(again);
+
+  again = NULL;
+  for (size_t cut = 0; cut < n; ++cut) {
+    cr_assert_eq(vise_model_load_memory(bytes, cut, &again, &err), VISE_ERR_FORMAT, "%zu: %s", cut, err.text);
+  }
+  cr_expect_null(again);
+  cr_expect_not_null(strstr(err.text, "memory: "), "%s", err.text);
+
+  free(file);
+  vise_buffer_free(bytes);
+  vise_buffer_free(NULL);
+  vise_model_free(model);
+}
+
+Test(model_file, references_are_counted) {
+  vise_model *model = rig_full_model(VISE_F64);
+  cr_expect_eq(vise_model_retain(model), model);
+  vise_model_free(model);
+  cr_expect_eq(vise_model_n_layers(model), 2);
+  vise_model_free(model);
+  cr_expect_null(vise_model_retain(NULL));
+}

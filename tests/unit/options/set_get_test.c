@@ -84,6 +84,29 @@ Test(set_get, number_of_the_optimizer) {
   REFUSED(vise_train_config_set(&config, "beta1", "auto", &err), "is not a number");
 }
 
+Test(set_get, how_often_by_steps_time_or_epochs) {
+  static const char *const pairs[][2] = {{"5", "5"},     {"epoch", "epoch"}, {"30s", "30s"}, {"600s", "10m"},
+                                         {"120m", "2h"}, {"0.25s", "0.25s"}, {"off", "off"}, {"1.5h", "90m"}};
+  vise_run_config config;
+  char text[32];
+  vise_run_config_init(&config);
+  OK(vise_run_config_get(&config, "checkpoint-every", text, sizeof text, &err));
+  cr_expect_str_eq(text, "30s");
+  cr_expect(config.checkpoint_every == 0 && config.checkpoint_seconds == 30 && !config.checkpoint_each_epoch);
+
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    OK(vise_run_config_set(&config, "checkpoint-every", pairs[i][0], &err));
+    OK(vise_run_config_get(&config, "checkpoint-every", text, sizeof text, &err));
+    cr_expect_str_eq(text, pairs[i][1], "%s: %s", pairs[i][0], text);
+  }
+
+  static const char *const wrong[] = {"", "0", "-1", "1.5", "0s", "-3s", "s", "m", "10d", "1e999h", "1e308h", "epochs"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    REFUSED(vise_run_config_set(&config, "checkpoint-every", wrong[i], &err), "`checkpoint_every`: '");
+  }
+  cr_expect(config.checkpoint_seconds == 5400);
+}
+
 Test(set_get, names_values_and_contraries) {
   vise_train_config config;
   vise_net_config net;

@@ -5,7 +5,7 @@
 #include "tests/unit/plan/plan_rig.h"
 
 static void check_arrays(const plan_case *c, const vise_i_plan *plan) {
-  const size_t guard = c->request.guard_bytes;
+  const size_t guard = c->request.hooks.guard_bytes;
   size_t at = guard;
   for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     const vise_i_plan_array *a = &plan->arrays[i];
@@ -52,7 +52,7 @@ Test(plan_memory, arrays_of_options) {
 Test(plan_memory, joined_plans_share_all_but_the_exchange) {
   static const size_t widths[] = {20, 10, 3};
   plan_case few = plan_case_make(2, widths, 16), many = plan_case_make(2, widths, 1000);
-  few.request.guard_bytes = many.request.guard_bytes = 256;
+  few.request.hooks.guard_bytes = many.request.hooks.guard_bytes = 256;
   many.rule.k2 = 1; /* keeps sums that the other does not */
   vise_i_plan a = plan_case_plan(&few), b = plan_case_plan(&many);
   const size_t activations = b.arrays[VISE_I_PLAN_ACTIVATIONS].n_bytes;
@@ -112,7 +112,7 @@ Test(plan_memory, refuses_what_cannot_be) {
 
   vise_error_clear(&err);
   c = plan_case_make(2, widths, 1);
-  c.request.n_ctas = 133;
+  c.request.hooks.n_ctas = 133;
   cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "133"), "%s", err.text);
 
   vise_error_clear(&err);

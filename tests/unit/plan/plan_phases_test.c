@@ -93,7 +93,7 @@ Test(plan_phases, gradients_in_parts) {
   static const size_t two[] = {7, 5, 3};
   plan_case c = plan_case_make(2, two, 33);
   expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
-  c.request.parts = 1;
+  c.request.hooks.gradient_parts = 1;
   expect_phases(&c, VISE_K_STEP, "F0 R! P! G! U!");
   expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! P! G!");
   cr_expect(plan_case_plan(&c).arrays[VISE_I_PLAN_PARTS].n_elements == 2 * plan_case_plan(&c).n_params);

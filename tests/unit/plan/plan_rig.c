@@ -11,7 +11,7 @@ plan_case plan_case_make(size_t n_layers, const size_t *widths, size_t max_rows)
   c.net.n_layers = n_layers;
   memcpy(c.net.widths, widths, (n_layers + 1) * sizeof *widths);
   c.max_rows = max_rows;
-  c.request = (vise_i_plan_request){.precision = VISE_FP32, .machine = VISE_I_PLAN_H200, .tile = -1};
+  c.request = (vise_i_plan_request){.precision = VISE_FP32, .machine = VISE_I_PLAN_H200};
   return c;
 }
 
@@ -57,9 +57,9 @@ static void vary(plan_case *c, unsigned i) {
 
   c->request.machine.n_sms = i % 4 == 0 ? 1 : i % 4 == 1 ? 8 : 132;
   c->request.machine.shared_bytes = shared[i % 3] * 1024;
-  c->request.tile = i % 11 < 4 ? (int)(i % 11) : -1;
-  c->request.parts = (int)(i % 13 % 3) - 1;
-  c->request.guard_bytes = i % 9 == 0 ? 512 : 0;
+  c->request.hooks.forced_tile = i % 11 < 4 ? 1 + (int)(i % 11) : 0;
+  c->request.hooks.gradient_parts = (int)(i % 13 % 3) - 1;
+  c->request.hooks.guard_bytes = i % 9 == 0 ? 512 : 0;
 }
 
 void plan_for_all(void (*function)(const plan_case *c, const vise_i_plan *plan)) {

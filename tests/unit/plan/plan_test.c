@@ -51,8 +51,8 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
     cr_expect(layer->weight % 32 == 0 && layer->weight >= end);
     end = layer->weight + (uint64_t)layer->n_out * layer->ld;
 
-    cr_expect(layer->weight_cells == cells && layer->weight_rows == leaves);
-    cr_expect(layer->weight_groups == groups && layer->weight_units == units);
+    cr_expect(layer->weight_at.cells == cells && layer->weight_at.row_leaves == leaves);
+    cr_expect(layer->weight_at.groups == groups && layer->weight_at.units == units);
     cells += (uint64_t)n_groups * n_leaves;
     leaves += (uint64_t)layer->n_out * n_leaves;
     groups += n_groups;
@@ -61,8 +61,8 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
     if (s->has_bias) {
       cr_expect(layer->bias % 32 == 0 && layer->bias >= end);
       end = layer->bias + layer->n_out;
-      cr_expect(layer->bias_cells == cells && layer->bias_rows == leaves);
-      cr_expect(layer->bias_groups == groups && layer->bias_units == units);
+      cr_expect(layer->bias_at.cells == cells && layer->bias_at.row_leaves == leaves);
+      cr_expect(layer->bias_at.groups == groups && layer->bias_at.units == units);
       cells += vise_n_leaves(layer->n_out);
       leaves += vise_n_leaves(layer->n_out);
       groups += 1;
@@ -120,8 +120,9 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   const bool large = plan->variant != VISE_K_SMALL_F32;
   for (uint32_t p = 0; p < s->n_phases; p++) {
     if (!large) cr_expect(s->phases[p].tile <= VISE_K_TILE_32);
-    if (c->request.tile >= 0 && (s->phases[p].kind == VISE_K_FORWARD || s->phases[p].kind == VISE_K_DELTA)) {
-      cr_expect(s->phases[p].tile == c->request.tile);
+    if (c->request.hooks.forced_tile > 0 &&
+        (s->phases[p].kind == VISE_K_FORWARD || s->phases[p].kind == VISE_K_DELTA)) {
+      cr_expect(s->phases[p].tile == c->request.hooks.forced_tile - 1);
     }
   }
 
@@ -176,7 +177,7 @@ Test(plan, a_cta_to_report_where_there_is_room) {
 
     const vise_i_plan plan = plan_case_plan(&c);
     cr_expect(plan.step.n_members == cases[i].n_members, "case %zu: %u", i, plan.step.n_members);
-    c.request.n_ctas = 1;
+    c.request.hooks.n_ctas = 1;
     cr_expect(plan_case_plan(&c).step.n_members == 1);
   }
 }

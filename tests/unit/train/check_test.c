@@ -186,7 +186,8 @@ static void spot_open(spot *s, vise_train_config *config, const double *params) 
   s->gradient = malloc(the_net->n_params * sizeof(double));
 
   OK(ops->set_state(s->point.backend, VISE_I_PARAMS, s->point.params, &rig_err));
-  OK(ops->full_gradient(s->point.backend, &s->view.data, NULL, 40, s->gradient, NULL, NULL, &rig_err));
+  OK(ops->full_gradient(s->point.backend, &(vise_i_batch){.data = &s->view.data, .n = 40}, s->gradient, NULL, NULL,
+                        &rig_err));
 }
 
 static void spot_close(spot *s) {

@@ -45,10 +45,8 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
 
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics whole, chunked;
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &whole,
-                            &rig_err));
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 4}, &spec, &chunked,
-                            &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 0}, &spec, &whole, &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 4}, &spec, &chunked, &rig_err));
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
 
   const char *name = vise_loss_name(config->loss);
@@ -143,8 +141,7 @@ Test(metrics, rmse_and_r2_by_hand) {
 
     const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
     vise_metrics m;
-    OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 0}, &spec, &m,
-                              &rig_err));
+    OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 0}, &spec, &m, &rig_err));
 
     EXPECT_NEAR(m.rmse, sqrt(30.0 / 16), 1e-13); /* mean of (0.5 x)^2 = 7.5/4 */
     EXPECT_NEAR(m.r2, 1 - 7.5 / 20, 1e-13);
@@ -170,8 +167,7 @@ Test(metrics, of_a_selection_are_of_its_rows) {
 
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
   vise_metrics m;
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->ops, trainer->backend, &trainer->validation, 2}, &spec, &m,
-                            &rig_err));
+  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 2}, &spec, &m, &rig_err));
 
   double sum = 0;
   for (size_t i = 0; i < 5; i++) {

@@ -242,6 +242,7 @@ Test(resume, passes_over_a_damaged_checkpoint_and_names_it) {
     char folder[256], name[128];
     rig_folder(folder);
     run = rig_run_config(folder, NULL);
+    run.checkpoint_each_epoch = true;
     s.config.epochs = 2;
     OK(run_once(&s, &run, &model, &result));
     vise_model_free(model);
@@ -252,12 +253,15 @@ Test(resume, passes_over_a_damaged_checkpoint_and_names_it) {
     rig_notes notes = {.n_progress = 0};
     run = rig_run_config(folder, &notes);
     run.resume = true;
+    run.checkpoint_each_epoch = true;
     s.config.epochs = EPOCHS;
     OK(run_once(&s, &run, &model, &result));
 
     cr_expect_eq(result.resumed_from_step, 5);
-    cr_expect(strstr(notes.log, "warning: ") != NULL && strstr(notes.log, "step-000000010") != NULL, "said: %s",
-              notes.log);
+    cr_expect(strstr(notes.log, "warning: ") != NULL && strstr(notes.log, "step-000000010 is damaged") != NULL,
+              "said: %s", notes.log);
+    cr_expect(strstr(notes.log, "kept as ") != NULL, "said: %s", notes.log);
+    cr_expect(rig_exists(rig_path(folder, "checkpoints/step-000000010.damaged/state.json")));
     cr_expect(rig_same_params(model, reference));
     expect_same_files(folder, whole, 5);
     vise_model_free(model);
@@ -401,7 +405,7 @@ Test(resume, needs_a_checkpoint) {
   vise_model_free(model);
 
   rig_remove(folder);
-  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "no checkpoint");
+  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "there is no folder");
   cr_expect(!rig_exists(folder), "a refused resume made the folder");
   vise_model_free(model);
   clean(&s);

@@ -1,0 +1,31 @@
+/* What eval says beyond loss and accuracy: the confusion matrix and what follows from it; for numbers the mean error. */
+#ifndef VISE_I_CLI_SCORES_H
+#define VISE_I_CLI_SCORES_H
+
+#include <jansson.h>
+
+#include "host/cli/model_data.h"
+
+/* Empty for a net whose targets are several columns of classes. */
+typedef struct vise_i_cli_scores {
+  size_t n_classes;  /* 0: numbers */
+  size_t *confusion; /* [n_classes, n_classes + 1]: true, predicted; the last column counts rows without a class */
+  double auc;        /* of two classes; NaN: there are not both */
+  double mae;        /* of numbers; NaN else */
+} vise_i_cli_scores;
+
+/* Free the scores with vise_i_cli_scores_free, on failure too. */
+VISE_WARN_UNUSED vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dataset *dataset,
+                                                    const vise_eval_config *config, vise_i_cli_scores *out,
+                                                    vise_error *err);
+void vise_i_cli_scores_free(vise_i_cli_scores *scores);
+
+void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_model *model);
+/* Adds "auc", "classes", "confusion" or "mae" to object. */
+void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object);
+
+/* The name of class k: that of the table that the model was trained on, else its number, written to buffer. */
+enum { VISE_I_CLI_CLASS_BYTES = 24 };
+const char *vise_i_cli_class_name(const vise_i_cli_model *model, size_t k, char buffer[VISE_I_CLI_CLASS_BYTES]);
+
+#endif

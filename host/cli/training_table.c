@@ -1,0 +1,259 @@
+/* The data of a training that come as a table: rows held out, a preprocessor fitted to the others or taken from the model
+   of --init, and the choices that follow from the target. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/message.h"
+#include "host/cli/recipe.h"
+#include "host/cli/setup.h"
+#include "host/cli/table_data.h"
+
+/* What is being made of the table. */
+typedef struct making {
+  vise_i_cli_options *options;
+  vise_i_cli_setup *setup;
+  vise_table *table;
+  vise_preprocessor_options how;
+  char *targets;               /* of a model of --init: how.target */
+  vise_split validation, test; /* validation.kept: what test was split from, if there are both */
+  const size_t *rows;          /* to train on; NULL: all */
+  size_t n_rows;
+} making;
+
+/* ---- options -------------------------------------------------------------------------------------------------- */
+
+static void fill_options(making *m) {
+  const vise_i_cli_options *options = m->options;
+  vise_preprocessor_options_init(&m->how);
+  m->how.target = options->train_labels != NULL ? "" : options->target;
+  m->how.features = options->features;
+  m->how.drop = options->drop;
+  m->how.missing = options->missing;
+  m->how.max_categories = options->max_categories;
+  m->how.scale = options->training.scale == VISE_SCALE_AUTO ? VISE_SCALE_NONE : options->training.scale;
+  m->how.loss_given = vise_i_cli_given(options, "loss");
+  m->how.loss = options->training.loss;
+}
+
+/* The targets of a preprocessor as the option `target`: by name, or by place where there are none. */
+static vise_status name_targets(making *m, vise_error *err) {
+  const vise_preprocessor *p = m->setup->preprocessor;
+  size_t n_bytes = 0;
+  FILE *stream = open_memstream(&m->targets, &n_bytes);
+  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
+  for (size_t i = 0; i < vise_preprocessor_n_targets(p); i++) {
+    const char *name = vise_preprocessor_target_name(p, i);
+    if (name != NULL) (void)fprintf(stream, "%s%s", i > 0 ? "," : "", name);
+    for (size_t c = 0; name == NULL && c < vise_preprocessor_n_columns(p); c++) {
+      vise_column_info info;
+      if (vise_preprocessor_column(p, c, &info, NULL) != VISE_OK || info.role != VISE_COLUMN_TARGET) continue;
+      if (i-- == 0) (void)fprintf(stream, "%s%zu", ftell(stream) > 0 ? "," : "", info.place);
+    }
+  }
+  if (fclose(stream) != 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  m->how.target = m->targets;
+  return VISE_OK;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------- */
+
+/* Splits off floor(fraction * n_all) of the rows that are left. */
+static vise_status hold_out(making *m, double fraction, uint32_t index, size_t n_all, vise_split *out,
+                            vise_error *err) {
+  const vise_i_cli_options *options = m->options;
+  vise_split_options how;
+  vise_split_options_init(&how);
+  how.fraction = m->rows == NULL ? fraction : (floor(fraction * (double)n_all) + 0.5) / (double)m->n_rows;
+  if (!(how.fraction < 1)) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--val-fraction and --test-fraction leave no rows to train on");
+  }
+
+  how.shuffle = options->training.shuffle;
+  how.stratify = options->stratify == VISE_I_CLI_STRATIFY_YES && options->train_labels == NULL;
+  how.seed = options->training.seed;
+  how.index = index;
+  how.rows = m->rows;
+  how.n_rows = m->n_rows;
+
+  const vise_status status = vise_table_split(m->table, &m->how, &how, out, err);
+  if (status != VISE_OK) return status;
+  m->rows = out->kept;
+  m->n_rows = out->n_kept;
+  return VISE_OK;
+}
+
+static vise_status split(making *m, vise_error *err) {
+  const vise_i_cli_options *options = m->options;
+  vise_status status = VISE_OK;
+  size_t n_all = 0;
+
+  if (options->val_fraction > 0) {
+    status = hold_out(m, options->val_fraction, 0, 0, &m->validation, err);
+    n_all = m->validation.n_kept + m->validation.n_held_out;
+  }
+  if (status == VISE_OK && options->test_fraction > 0) {
+    status = hold_out(m, options->test_fraction, 1, n_all, &m->test, err);
+    if (n_all == 0) n_all = m->test.n_kept + m->test.n_held_out;
+  }
+
+  if (status == VISE_OK && n_all > 0) m->setup->n_left_out = vise_table_n_rows(m->table) - n_all;
+  return status;
+}
+
+/* ---- preprocessor --------------------------------------------------------------------------------------------- */
+
+/* The preprocessor of a model, if it has one. */
+vise_status vise_i_cli_preprocessor_of(const vise_model *model, const char *path, vise_preprocessor **out,
+                                       vise_error *err) {
+  const char *json = vise_model_preprocessing(model);
+  vise_error why = VISE_ERROR_INIT;
+  *out = NULL;
+  if (json == NULL) return VISE_OK;
+  const vise_status status = vise_preprocessor_from_json(json, out, &why);
+  return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "%s: %s", path, why.text);
+}
+
+/* What follows from the target where the options leave it open. */
+static void resolve_target(making *m) {
+  vise_train_config *training = &m->options->training;
+  const vise_preprocessor *p = m->setup->preprocessor;
+  const vise_target_kind kind = vise_preprocessor_target_kind(p);
+  if (kind == VISE_TARGET_NONE) return;
+
+  if (!m->how.loss_given) training->loss = vise_preprocessor_loss(p);
+  const bool scalable = training->loss == VISE_LOSS_MSE || training->loss == VISE_LOSS_HUBER;
+  if (kind == VISE_TARGET_NUMBERS && !m->how.loss_given && scalable && !vise_i_cli_given(m->options, "scale-target")) {
+    training->scale_target = true;
+  }
+  m->setup->n_classes = vise_preprocessor_n_classes(p);
+}
+
+/* The same preprocessor, whether a loss was given that would have been chosen, as config.json gives it, or not. */
+static vise_status fit_rows(making *m, vise_error *err) {
+  vise_preprocessor_options open = m->how;
+  vise_preprocessor *made = NULL;
+  vise_error ignored = VISE_ERROR_INIT;
+  open.loss_given = false;
+
+  if (m->how.loss_given && vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
+      vise_preprocessor_loss(made) == m->how.loss) {
+    m->setup->preprocessor = made;
+    return VISE_OK;
+  }
+  vise_preprocessor_free(made);
+  return vise_preprocessor_fit(m->table, &m->how, m->rows, m->n_rows, &m->setup->preprocessor, err);
+}
+
+static vise_status fit(making *m, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (m->setup->preprocessor == NULL) {
+    status = fit_rows(m, err);
+    m->setup->scale = m->how.scale;
+  }
+  if (status == VISE_OK) resolve_target(m);
+  return status;
+}
+
+/* ---- datasets ------------------------------------------------------------------------------------------------- */
+
+static vise_status use_rows(making *m, const size_t *rows, size_t n_rows, vise_dataset **out, vise_error *err) {
+  const vise_i_cli_options *options = m->options;
+  const bool whole = options->val_fraction <= 0 && options->test_fraction <= 0;
+  vise_i_cli_use use = {.rows = rows,
+                        .n_rows = n_rows,
+                        .targets = vise_preprocessor_target_kind(m->setup->preprocessor) != VISE_TARGET_NONE,
+                        .use_up = whole,
+                        .labels = options->train_labels,
+                        .weights = out == &m->setup->train ? options->row_weights : NULL};
+  return vise_i_cli_table_use(options, m->setup->preprocessor, m->table, &use, out, err);
+}
+
+static vise_status load_other(const making *m, const char *path, const char *labels, vise_dataset **out,
+                              vise_error *err) {
+  const vise_i_cli_use use = {.targets = true, .labels = labels};
+  return path == NULL ? VISE_OK : vise_i_cli_load_through(m->options, m->setup->preprocessor, path, &use, out, err);
+}
+
+/* Columns that became inputs. */
+static size_t n_features(const vise_preprocessor *p) {
+  size_t n = 0;
+  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
+    vise_column_info info;
+    n += vise_preprocessor_column(p, c, &info, NULL) == VISE_OK && info.role == VISE_COLUMN_FEATURE;
+  }
+  return n;
+}
+
+static vise_status make_datasets(making *m, vise_error *err) {
+  const vise_i_cli_options *options = m->options;
+  vise_i_cli_setup *setup = m->setup;
+  vise_status status = use_rows(m, m->rows, m->n_rows, &setup->train, err);
+
+  if (status == VISE_OK && options->val_fraction > 0) {
+    status = use_rows(m, m->validation.held_out, m->validation.n_held_out, &setup->validation, err);
+  }
+  if (status == VISE_OK && options->test_fraction > 0) {
+    status = use_rows(m, m->test.held_out, m->test.n_held_out, &setup->test, err);
+  }
+  vise_table_free(m->table);
+  m->table = NULL;
+
+  if (status == VISE_OK) status = load_other(m, options->val, options->val_labels, &setup->validation, err);
+  if (status == VISE_OK) status = load_other(m, options->test, options->test_labels, &setup->test, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_recipe_for_training(m->options, vise_dataset_n_rows(setup->train),
+                                            n_features(setup->preprocessor), setup->validation != NULL, err);
+  }
+  if (status == VISE_OK && setup->n_classes == 0) setup->n_classes = vise_dataset_n_classes(setup->train);
+  return status;
+}
+
+/* The table is gone when they are printed. */
+static vise_status keep_notes(making *m, vise_error *err) {
+  vise_i_cli_setup *setup = m->setup;
+  const size_t n = vise_table_n_notes(m->table);
+  setup->notes = calloc(n + 1, sizeof *setup->notes);
+  for (size_t i = 0; setup->notes != NULL && i < n; i++) {
+    setup->notes[i] = strdup(vise_table_note(m->table, i));
+    if (setup->notes[i] == NULL) break;
+    setup->n_notes++;
+  }
+  return setup->n_notes == n && setup->notes != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+}
+
+static vise_status make(making *m, vise_error *err) {
+  const vise_preprocessor *like = m->setup->preprocessor;
+  vise_status status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+  if (status == VISE_OK) {
+    const size_t n_test = (size_t)(m->options->test_fraction * (double)vise_table_n_rows(m->table));
+    status = vise_i_cli_recipe_for_data(m->options, vise_table_n_rows(m->table) - n_test, err);
+  }
+  if (status == VISE_OK) fill_options(m);
+  if (status == VISE_OK && like != NULL) status = name_targets(m, err);
+  if (status == VISE_OK) status = keep_notes(m, err);
+  if (status == VISE_OK) status = split(m, err);
+  if (status == VISE_OK) status = fit(m, err);
+  return status == VISE_OK ? make_datasets(m, err) : status;
+}
+
+vise_status vise_i_cli_training_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
+                                      vise_error *err) {
+  making m = {.options = options, .setup = setup};
+  vise_status status = VISE_OK;
+
+  /* With --scale the columns are looked at afresh. */
+  if (initial != NULL && !vise_i_cli_given(options, "scale")) {
+    status = vise_i_cli_preprocessor_of(initial, options->init, &setup->preprocessor, err);
+    setup->keeps_scaling = setup->preprocessor != NULL;
+  }
+  if (status == VISE_OK) status = make(&m, err);
+
+  vise_table_free(m.table);
+  vise_split_clear(&m.validation);
+  vise_split_clear(&m.test);
+  free(m.targets);
+  return status;
+}

@@ -1,0 +1,147 @@
+/* Fitting one column as a feature. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/memory.h"
+#include "host/base/number.h"
+#include "host/base/quote.h"
+#include "host/table/fit.h"
+
+vise_status vise_i_fit_drop(vise_i_fit *fit, size_t c, const char *format, ...) {
+  char text[256];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  fit->made->columns[c].role = VISE_COLUMN_DROPPED;
+  return vise_i_copy_text(&fit->made->columns[c].reason, text, fit->err);
+}
+
+/* The first date of the used rows, 0 if there is none. */
+static double first_date(const vise_i_fit *fit, size_t c) {
+  for (size_t b = 0; b < fit->table->n_blocks; b++) {
+    const vise_i_span span = vise_i_table_span(fit->table, b, c);
+    for (size_t i = 0; i < span.n_rows && span.numbers != NULL; i++) {
+      if (fit->used[span.first_row + i] && !isnan(span.numbers[i])) return span.numbers[i];
+    }
+  }
+  return 0;
+}
+
+static vise_status check_unit(const vise_i_fit *fit, size_t c, const vise_i_values *v) {
+  char column[VISE_I_COLUMN_TEXT_BYTES];
+  if (v->are_whole && v->smallest >= 0 && v->largest <= 255) return VISE_OK;
+  return vise_i_fail(fit->err, VISE_ERR_VALUE,
+                     "%s: %s: `scale` unit is for whole numbers from 0 to 255, and it holds %g to %g; use standard",
+                     fit->table->name, vise_i_column_text(column, fit->table, c), v->smallest, v->largest);
+}
+
+static vise_status fit_number(vise_i_fit *fit, size_t c) {
+  vise_i_recipe *recipe = &fit->made->columns[c];
+  vise_i_values v;
+  if (recipe->kind == VISE_COLUMN_DATE) recipe->origin = first_date(fit, c);
+  const vise_status status = vise_i_fit_values(fit, c, recipe->origin, &v);
+  if (status != VISE_OK) return status;
+  recipe->n_gaps = v.n_gaps;
+  if (v.n == 0) return vise_i_fit_drop(fit, c, "it holds nothing but gaps");
+  if (v.smallest == v.largest && v.n_gaps == 0) {
+    char text[VISE_I_NUMBER_BYTES];
+    return vise_i_fit_drop(fit, c, "it is %s in every row", vise_i_number_text(text, v.first + recipe->origin));
+  }
+
+  recipe->fill = v.mean;
+  recipe->has_indicator = v.n_gaps > 0;
+  recipe->shift = 0;
+  recipe->scale = 1;
+  if (fit->options->scale == VISE_SCALE_UNIT) {
+    recipe->scale = 255;
+    return check_unit(fit, c, &v);
+  }
+  if (fit->options->scale != VISE_SCALE_NONE) {
+    recipe->shift = v.mean;
+    recipe->scale = v.deviation > 0 ? v.deviation : 1;
+  }
+  return VISE_OK;
+}
+
+/* ---- text ----------------------------------------------------------------------------------------------------- */
+
+typedef struct counted {
+  const char *text;
+  size_t n_rows;
+} counted;
+
+static int compare_counts(const void *a, const void *b) {
+  const counted *x = a, *y = b;
+  if (x->n_rows != y->n_rows) return x->n_rows < y->n_rows ? 1 : -1;
+  return strcmp(x->text, y->text);
+}
+
+/* The texts of the used rows, the most frequent first. *out is malloc'ed. */
+static vise_status count(const vise_i_fit *fit, size_t c, counted **out, size_t *n, size_t *n_gaps) {
+  vise_status status = VISE_OK;
+  const vise_i_dictionary *texts = &fit->table->columns[c].texts;
+  size_t *counts = NULL;
+  counted *made = NULL;
+  VISE_TRY(vise_i_alloc(&counts, texts->n, sizeof *counts, "texts of a column", fit->err));
+  VISE_TRY(vise_i_alloc(&made, texts->n, sizeof *made, "texts of a column", fit->err));
+  vise_i_count_texts(fit->table, c, fit->used, counts, n_gaps);
+
+  *n = 0;
+  for (uint32_t k = 0; k < texts->n; k++) {
+    if (counts[k] > 0) made[(*n)++] = (counted){vise_i_dictionary_text(texts, k), counts[k]};
+  }
+  qsort(made, *n, sizeof *made, compare_counts);
+  *out = made;
+  made = NULL;
+done:
+  free(counts);
+  free(made);
+  return status;
+}
+
+static vise_status keep_texts(vise_i_fit *fit, vise_i_recipe *recipe, const counted *texts, size_t n) {
+  for (size_t k = 0; k < n; k++) {
+    vise_i_list *list = k < fit->options->max_categories ? &recipe->categories : &recipe->grouped;
+    const vise_status status = vise_i_list_add(list, texts[k].text, strlen(texts[k].text), fit->err);
+    if (status != VISE_OK) return status;
+  }
+  vise_i_sort_names(&recipe->categories);
+  vise_i_sort_names(&recipe->grouped);
+  return VISE_OK;
+}
+
+static vise_status fit_text(vise_i_fit *fit, size_t c) {
+  vise_i_recipe *recipe = &fit->made->columns[c];
+  const bool asked_for = fit->table->columns[c].forced || fit->listed[c];
+  counted *texts = NULL;
+  size_t n = 0, n_gaps = 0;
+  char quote[VISE_I_QUOTE_BYTES];
+  vise_status status = VISE_OK;
+  VISE_TRY(vise_i_judge_text(fit->table, c, fit->err));
+  VISE_TRY(count(fit, c, &texts, &n, &n_gaps));
+
+  recipe->n_gaps = n_gaps;
+  recipe->has_gap_slot = n_gaps > 0;
+  if (n == 0) {
+    VISE_TRY(vise_i_fit_drop(fit, c, "it holds nothing but gaps"));
+  } else if (n == 1 && n_gaps == 0) {
+    VISE_TRY(vise_i_fit_drop(fit, c, "it is \"%s\" in every row",
+                             vise_i_quote(quote, texts[0].text, strlen(texts[0].text))));
+  } else if (n * 2 > fit->n_used && !asked_for) {
+    VISE_TRY(vise_i_fit_drop(fit, c, "it is text that differs in %zu of %zu rows", n, fit->n_used));
+  } else {
+    VISE_TRY(keep_texts(fit, recipe, texts, n));
+  }
+done:
+  free(texts);
+  return status;
+}
+
+vise_status vise_i_fit_feature(vise_i_fit *fit, size_t c) {
+  if (fit->table->columns[c].skipped) return vise_i_fit_drop(fit, c, "it was not read");
+  return fit->made->columns[c].kind == VISE_COLUMN_TEXT ? fit_text(fit, c) : fit_number(fit, c);
+}

@@ -1,0 +1,63 @@
+/* Fitting a preprocessor: what its steps share. */
+#ifndef VISE_I_FIT_H
+#define VISE_I_FIT_H
+
+#include "host/table/preprocessor.h"
+
+typedef struct vise_i_fit {
+  const vise_table *table;
+  const vise_preprocessor_options *options;
+  vise_preprocessor *made;
+  bool *used; /* [n_rows]: the training rows, less those that are left out */
+  size_t n_used;
+  bool *listed;    /* [n_columns]: named by options->features */
+  size_t *targets; /* columns, in the order they were asked for */
+  size_t n_targets;
+  vise_error *err;
+} vise_i_fit;
+
+/* ---- fit.c */
+VISE_WARN_UNUSED vise_status vise_i_fit_options(const vise_preprocessor_options *given,
+                                                vise_preprocessor_options *options, vise_error *err);
+/* Checks the table, marks rows and finds the targets; free with vise_i_fit_end, also after a failure. */
+VISE_WARN_UNUSED vise_status vise_i_fit_begin(vise_i_fit *fit, const size_t *rows, size_t n_rows);
+void vise_i_fit_end(vise_i_fit *fit);
+/* Leaves out the rows without a value in column c; *n counts them. */
+void vise_i_fit_leave_out_gaps(vise_i_fit *fit, size_t c, size_t *n);
+
+/* ---- values.c: what the used rows hold */
+typedef struct vise_i_values {
+  size_t n, n_gaps;
+  double first, smallest, largest, largest_magnitude;
+  double mean, deviation; /* ddof 0; a deviation that rounding alone explains is 0 */
+  bool are_whole;
+} vise_i_values;
+
+/* A column of numbers or dates, less origin. VISE_ERR_VALUE: one is beyond float32. */
+VISE_WARN_UNUSED vise_status vise_i_fit_values(const vise_i_fit *fit, size_t c, double origin, vise_i_values *out);
+
+/* Different values of a column of numbers, ascending, and how many rows have each. free() both. */
+VISE_WARN_UNUSED vise_status vise_i_fit_distinct(const vise_i_fit *fit, size_t c, double **values, size_t **counts,
+                                                 size_t *n);
+/* How many rows have each text of a column: counts[texts.n]. used NULL: of all rows. */
+void vise_i_count_texts(const vise_table *table, size_t c, const bool *used, size_t *counts, size_t *n_gaps);
+/* No value stands in two rows of the whole table. */
+VISE_WARN_UNUSED vise_status vise_i_is_unique(const vise_table *table, size_t c, bool *out, vise_error *err);
+/* The first row of the table that has this code. */
+size_t vise_i_row_of_code(const vise_table *table, size_t c, uint32_t code);
+
+/* ---- judge.c: columns that are no features */
+/* Row names or ids. *why (static text) is NULL if not. */
+VISE_WARN_UNUSED vise_status vise_i_judge_id(const vise_table *table, size_t c, const char **why, vise_error *err);
+/* VISE_ERR_VALUE for a column of text that was meant to be numbers. */
+VISE_WARN_UNUSED vise_status vise_i_judge_text(const vise_table *table, size_t c, vise_error *err);
+
+/* ---- feature.c: fits one column as a feature, or drops it with a reason */
+VISE_WARN_UNUSED vise_status vise_i_fit_feature(vise_i_fit *fit, size_t c);
+VISE_WARN_UNUSED vise_status vise_i_fit_drop(vise_i_fit *fit, size_t c, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- target.c */
+VISE_WARN_UNUSED vise_status vise_i_fit_target(vise_i_fit *fit);
+
+#endif

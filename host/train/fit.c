@@ -1,0 +1,156 @@
+/* A fit in one call: options as text, a net of the data's sizes, a run. */
+#include "vise/fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/call.h"
+#include "host/base/memory.h"
+#include "vise/options.h"
+
+#define BLANKS " \t\r\n"
+
+/* What the options define. */
+typedef struct fit {
+  vise_net_config net;
+  vise_train_config train;
+  vise_run_config run;
+  vise_init_scheme init_scheme;
+} fit;
+
+static void init(fit *f) {
+  vise_net_config_init(&f->net);
+  vise_train_config_init(&f->train);
+  vise_run_config_init(&f->run);
+  f->init_scheme = VISE_INIT_LINEAR;
+}
+
+static void clear(fit *f) {
+  vise_train_config_clear(&f->train);
+  vise_run_config_clear(&f->run);
+}
+
+static vise_status set(fit *f, const char *name, const char *value, vise_error *err) {
+  if (strcmp(name, "init-scheme") == 0 || strcmp(name, "init_scheme") == 0) {
+    return vise_init_scheme_parse(value, &f->init_scheme, err);
+  }
+
+  const vise_option *option = vise_option_find(name, NULL);
+  if (option == NULL) return vise_i_fail(err, VISE_ERR_USAGE, "there is no option '%s'", name);
+  switch (option->of) {
+    case VISE_OPTION_OF_TRAIN_CONFIG:
+      return vise_train_config_set(&f->train, name, value, err);
+    case VISE_OPTION_OF_NET_CONFIG:
+      return vise_net_config_set(&f->net, name, value, err);
+    case VISE_OPTION_OF_RUN_CONFIG:
+      return vise_run_config_set(&f->run, name, value, err);
+    default:
+      return vise_i_fail(err, VISE_ERR_USAGE, "'%s' is an option of the command line alone", name);
+  }
+}
+
+static vise_status set_all(fit *f, const char *options, vise_error *err) {
+  vise_status status = VISE_OK;
+  char *text = NULL, *rest = NULL;
+
+  VISE_TRY(vise_i_copy_text(&text, options, err));
+  for (char *word = strtok_r(text, BLANKS, &rest); word != NULL; word = strtok_r(NULL, BLANKS, &rest)) {
+    char *value = strchr(word, '=');
+    if (value != NULL) *value++ = '\0';
+    VISE_TRY(set(f, word, value != NULL ? value : "yes", err));
+  }
+
+done:
+  free(text);
+  return status;
+}
+
+static vise_status output_width(const vise_dataset *dataset, vise_loss loss, size_t *out, vise_error *err) {
+  if (vise_loss_targets(loss) != VISE_TARGETS_LABELS) {
+    *out = vise_dataset_n_targets(dataset);
+    return VISE_OK;
+  }
+
+  const size_t n_classes = vise_dataset_n_classes(dataset);
+  if (n_classes == 0) {
+    return vise_i_fail(
+        err, VISE_ERR_VALUE,
+        "%s: `loss` %s needs one target column of class labels 0, 1, 2, ...; for numbers choose mse, and "
+        "see `target`",
+        vise_dataset_name(dataset), vise_loss_name(loss));
+  }
+  if (n_classes > VISE_MAX_WIDTH) {
+    return vise_i_fail(err, VISE_ERR_VALUE,
+                       "%s: the largest class label is %zu, the largest possible %d; number the classes 0, 1, 2, ...",
+                       vise_dataset_name(dataset), n_classes - 1, VISE_MAX_WIDTH - 1);
+  }
+  *out = n_classes;
+  return VISE_OK;
+}
+
+vise_status vise_net_config_fill(vise_net_config *net, const vise_dataset *dataset, vise_loss loss, vise_error *err) {
+  VISE_ENTER(err, net, dataset);
+  const size_t n_features = vise_dataset_n_features(dataset), last = net->n_layers == 0 ? 1 : net->n_layers;
+  size_t n_outputs = net->widths[last];
+
+  if (last > VISE_MAX_LAYERS) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "`layers`: %zu, expected at most %d", last, VISE_MAX_LAYERS);
+  }
+  if (net->n_layers > 0 && net->widths[0] != 0 && net->widths[0] != n_features) {
+    return vise_i_fail(err, VISE_ERR_SHAPE,
+                       "`layers`: the net has %zu inputs but %s has %zu features; write %zu or auto first",
+                       net->widths[0], vise_dataset_name(dataset), n_features, n_features);
+  }
+  if (net->n_layers == 0 || n_outputs == 0) {
+    const vise_status status = output_width(dataset, loss, &n_outputs, err);
+    if (status != VISE_OK) return status;
+  }
+
+  net->n_layers = last;
+  net->widths[0] = n_features;
+  net->widths[last] = n_outputs;
+  return VISE_OK;
+}
+
+static vise_status make_model(fit *f, const vise_dataset *train, vise_model **out, vise_error *err) {
+  vise_status status;
+  const vise_dtype dtype = f->train.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
+  VISE_TRY(vise_net_config_fill(&f->net, train, f->train.loss, err));
+  VISE_TRY(vise_model_create(&f->net, dtype, out, err));
+  VISE_TRY(vise_model_initialize(*out, f->init_scheme, f->train.seed, err));
+done:
+  return status;
+}
+
+vise_status vise_fit(const vise_dataset *train, const vise_dataset *validation, const char *options, vise_model **out,
+                     vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_model *model = NULL;
+  vise_trainer *trainer = NULL;
+  fit f;
+
+  VISE_ENTER(err, train, out);
+  init(&f);
+  if (options != NULL) VISE_TRY(set_all(&f, options, err));
+  VISE_TRY(make_model(&f, train, &model, err));
+
+  VISE_TRY(vise_trainer_create(&f.train, model, train, validation, NULL, &trainer, err));
+  VISE_TRY(vise_trainer_run(trainer, &f.run, NULL, err));
+  *out = model;
+  model = NULL;
+
+done:
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  clear(&f);
+  return status;
+}
+
+vise_status vise_score(const vise_model *model, const vise_dataset *dataset, double *out, vise_error *err) {
+  vise_metrics metrics;
+  VISE_ENTER(err, model, dataset, out);
+  const vise_status status = vise_evaluate(model, dataset, NULL, &metrics, err);
+  if (status == VISE_OK) *out = isnan(metrics.accuracy) ? metrics.r2 : metrics.accuracy;
+  return status;
+}
