@@ -26,13 +26,16 @@ vise_status vise_i_header_name(vise_i_reader *reader) {
   table->has_names = true;
   for (size_t k = 0; k < reader->first.n; k++) {
     double v;
+    char **name = &table->columns[k + reader->first_shift].name;
     /* As long as line 1 may hold data, a number there must not be taken for a name. */
     if (!sure && look_of(reader, k, &v) != LOOKS_TEXT) continue;
-    const vise_status status =
-        vise_i_copy_text(&table->columns[k + reader->first_shift].name, reader->first.fields[k].text, reader->err);
+    free(*name);
+    *name = NULL;
+    const vise_status status = vise_i_copy_text(name, reader->first.fields[k].text, reader->err);
     if (status != VISE_OK) return status;
   }
-  return VISE_OK;
+  reader->is_named = sure;
+  return sure ? vise_i_table_finish_names(table, reader->err) : VISE_OK;
 }
 
 /* Numbers of one step, not 0: at least three. */
@@ -150,17 +153,9 @@ done:
 }
 
 static vise_status take_as_names(vise_i_reader *r) {
-  vise_table *table = r->table;
-  for (size_t k = 0; k < r->first.n; k++) {
-    char **name = &table->columns[k + r->first_shift].name;
-    free(*name);
-    *name = NULL;
-    const vise_status status = vise_i_copy_text(name, r->first.fields[k].text, r->err);
-    if (status != VISE_OK) return status;
-  }
-  table->has_names = true;
-  table->offset = r->first_has_place ? 1 : 0;
-  return VISE_OK;
+  r->table->offset = r->first_has_place ? 1 : 0;
+  r->dialect.header = VISE_HEADER_YES;
+  return r->is_named ? VISE_OK : vise_i_header_name(r);
 }
 
 static vise_status take_as_row(vise_i_reader *r) {

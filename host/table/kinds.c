@@ -151,7 +151,9 @@ static vise_status take_code(vise_i_reader *r, size_t c, const vise_i_field *f, 
     column->mode = VISE_I_MODE_TEXT;
     return take_text(r, c, f, values, i);
   }
-  if (gap == VISE_I_SOFT_GAP || (is_number && !f->quoted) || r->table->columns[c].texts.n >= VISE_I_CODES_MAX) {
+  const bool is_one_more = is_number && r->table->columns[c].texts.n >= VISE_I_CODES_MAX &&
+                           vise_i_dictionary_find(&r->table->columns[c].texts, f->text, f->n) == VISE_I_GAP;
+  if (gap == VISE_I_SOFT_GAP || (is_number && !f->quoted) || is_one_more) {
     vise_i_column_to_numbers(r->table, c, r->n_stored);
     column->mode = VISE_I_MODE_NUMBERS;
     return take_number(r, c, f, values, i);

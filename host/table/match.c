@@ -33,10 +33,11 @@ static vise_status learn_names(const vise_table *table, vise_i_dictionary *names
   for (size_t c = 0; c < table->n_columns; c++) {
     uint32_t code;
     const char *name = table->columns[c].name;
+    const size_t n = names->n;
     if (name == NULL) continue;
     const vise_status status = vise_i_dictionary_code(names, name, strlen(name), &code, err);
     if (status != VISE_OK) return status;
-    if (names->n == code + 1) place_of[code] = c;
+    if (names->n > n) place_of[code] = c;
   }
   return VISE_OK;
 }

@@ -40,7 +40,8 @@ static vise_status fail_unknown(const vise_table *table, const char *text, const
                        field, quote, table->n_columns - 1);
   }
   for (size_t c = 0; c < table->n_columns && c < 64; c++) {
-    VISE_TRY(vise_i_list_add(&names, table->columns[c].name, strlen(table->columns[c].name), err));
+    const char *name = table->columns[c].name != NULL ? table->columns[c].name : "(none)";
+    VISE_TRY(vise_i_list_add(&names, name, strlen(name), err));
   }
   status = vise_i_fail(err, VISE_ERR_USAGE, "%s: `%s` names \"%s\", which is no column; there are %s", table->name,
                        field, quote, vise_i_list_join(&names, known, sizeof known));

@@ -208,7 +208,6 @@ static vise_status read_table(vise_i_reader *r) {
   if (must_read_again(r)) VISE_TRY(read_again(r));
   VISE_TRY(vise_i_header_end(r));
   VISE_TRY(vise_i_kinds_end(r));
-  VISE_TRY(vise_i_table_finish_names(r->table, r->err));
   VISE_TRY(add_notes(r));
 done:
   return status;

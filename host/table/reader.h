@@ -50,6 +50,7 @@ typedef struct vise_i_reader {
   size_t first_line, first_at; /* where it stands: its place in buffer while the first rows are looked at */
   bool first_is_short;         /* it lacks a field: the name of the row names, or that of an empty last column */
   size_t first_shift;          /* column of its field 0 */
+  bool is_named;               /* by line 1, which is a header for sure */
   bool first_has_place;        /* stored row 0 is kept free for it */
   size_t data_at, data_line;   /* where the rows after line 1 begin, in bytes of the content */
 } vise_i_reader;
@@ -65,7 +66,7 @@ VISE_WARN_UNUSED vise_status vise_i_kinds_begin(vise_i_reader *reader);
 VISE_WARN_UNUSED vise_status vise_i_kinds_take(vise_i_reader *reader, size_t c, const vise_i_field *field, void *values,
                                                size_t i);
 VISE_WARN_UNUSED vise_status vise_i_kinds_end(vise_i_reader *reader);
-/* header.c: names the columns by line 1, as far as it can be one. */
+/* header.c: names the columns by line 1: all of them if it is a header for sure, else those that can only be names. */
 VISE_WARN_UNUSED vise_status vise_i_header_name(vise_i_reader *reader);
 /* header.c: takes line 1 as what it is. */
 VISE_WARN_UNUSED vise_status vise_i_header_end(vise_i_reader *reader);

@@ -12,7 +12,7 @@
 #include "host/base/quote.h"
 
 /* A block of about a megabyte stays in the second-level cache while it is converted. */
-enum { BLOCK_BYTES = 1 << 20, BLOCK_ROWS_MIN = 64, BLOCK_ROWS_MAX = 1 << 16, LINE_BYTES = 64 };
+enum { BLOCK_BYTES = 1 << 20, BLOCK_ROWS_MIN = 8, BLOCK_ROWS_MAX = 1 << 16, LINE_BYTES = 64, PAGE_BYTES = 4096 };
 
 vise_status vise_i_table_make(const char *name, size_t n_columns, vise_table **out, vise_error *err) {
   vise_status status = VISE_OK;
@@ -31,12 +31,13 @@ done:
 
 void vise_i_table_size_blocks(vise_table *table) {
   const size_t n_columns = table->n_columns > 0 ? table->n_columns : 1;
-  size_t rows = BLOCK_BYTES / sizeof(double) / n_columns / LINE_BYTES * LINE_BYTES;
+  size_t rows = BLOCK_BYTES / sizeof(double) / n_columns / BLOCK_ROWS_MIN * BLOCK_ROWS_MIN;
   if (rows < BLOCK_ROWS_MIN) rows = BLOCK_ROWS_MIN;
   if (rows > BLOCK_ROWS_MAX) rows = BLOCK_ROWS_MAX;
   table->block_rows = rows;
-  /* One line more, so that equal rows of neighbours do not fall into the same set of the cache. */
-  table->column_bytes = rows * sizeof(double) + LINE_BYTES;
+  /* A column of whole pages gets a line more, so that equal rows of neighbours fall into other sets of the cache. */
+  table->column_bytes = rows * sizeof(double);
+  if (table->column_bytes % PAGE_BYTES == 0) table->column_bytes += LINE_BYTES;
   table->block_bytes = table->column_bytes * n_columns;
 }
 

@@ -11,8 +11,10 @@ static vise_status note_names(vise_i_reader *r, const char *list) {
   vise_i_list items = {0};
   size_t c;
   vise_status status = vise_i_list_split(&items, list, r->err);
-  for (size_t i = 0; status == VISE_OK && i < items.n && r->dialect.header == VISE_HEADER_AUTO; i++) {
-    if (vise_i_table_find_name(r->table, items.items[i], &c)) r->dialect.header = VISE_HEADER_YES;
+  for (size_t i = 0; status == VISE_OK && i < items.n && !r->is_named; i++) {
+    if (r->dialect.header == VISE_HEADER_NO || !vise_i_table_find_name(r->table, items.items[i], &c)) continue;
+    r->dialect.header = VISE_HEADER_YES;
+    status = vise_i_header_name(r);
   }
   vise_i_list_free(&items);
   return status;
@@ -45,8 +47,9 @@ static vise_status take_names_of(vise_i_reader *r, const vise_preprocessor *like
   if (r->dialect.header == VISE_HEADER_NO || !like->has_names) return VISE_OK;
   for (size_t k = 0; k < like->n_columns && !found; k++) {
     if (like->columns[k].role == VISE_COLUMN_DROPPED) continue;
-    for (size_t i = 0; i < r->first.n; i++)
-      found = found || strcmp(r->first.fields[i].text, like->columns[k].name) == 0;
+    for (size_t i = 0; i < r->first.n && !found; i++) {
+      found = strcmp(r->first.fields[i].text, like->columns[k].name) == 0;
+    }
   }
   if (!found && r->dialect.header == VISE_HEADER_AUTO && !r->first_is_short) {
     table->has_names = false; /* by place, unless line 1 turns out to be a header of other names */
@@ -54,10 +57,7 @@ static vise_status take_names_of(vise_i_reader *r, const vise_preprocessor *like
   }
 
   r->dialect.header = VISE_HEADER_YES;
-  for (size_t c = 0; c < table->n_columns; c++) {
-    free(table->columns[c].name);
-    table->columns[c].name = NULL;
-  }
+  if (r->is_named) return VISE_OK;
   return vise_i_header_name(r);
 }
 

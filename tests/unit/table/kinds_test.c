@@ -66,6 +66,18 @@ Test(table_kinds, many_quoted_numbers_are_numbers) {
   vise_table_free(table);
 }
 
+static void code_row(size_t i, char *out, size_t n) {
+  snprintf(out, n, "%zu,\"%02zu\"", i, i % 64);
+}
+
+Test(table_kinds, up_to_64_quoted_numbers_are_codes) {
+  vise_table *table = read_text(rows_of("n,c", 200, code_row), NULL);
+  const char *text = NULL;
+  cr_assert_eq(vise_table_column_kind(table, 1), VISE_COLUMN_TEXT);
+  cr_assert(vise_table_text(table, 128, 1, &text, NULL) == VISE_OK && strcmp(text, "00") == 0);
+  vise_table_free(table);
+}
+
 Test(table_kinds, are_what_the_caller_wants) {
   vise_table_options options = table_options();
   options.categorical = "zip";

@@ -196,3 +196,10 @@ Test(table_transform, missing_error_holds_for_new_rows) {
   }
   vise_preprocessor_free(p);
 }
+
+Test(table_transform, matches_names_that_were_made_up) {
+  vise_preprocessor *p = fit_text("a,a,,y\n1,5,7,1\n2,9,4,2\n3,1,3,3\n", NULL, NULL);
+  cr_assert_eq(vise_preprocessor_n_inputs(p), 3);
+  expect_same(p, "a,a,,y\n4,5,6,0\n", "a,z,,a\n4,0,6,5\n");
+  vise_preprocessor_free(p);
+}

@@ -125,6 +125,15 @@ Test(run_folder, a_run_is_replaced_and_other_files_stay) {
   expect_text("out/checkpoints/epoch_10.pt", "torch");
 }
 
+Test(run_folder, what_a_power_cut_emptied_is_replaced) {
+  vise_run_result result;
+  OK(train_in("out", overwriting(), &result));
+  put("out/config.json", "");
+  put("out/model.safetensors", "");
+  OK(train_in("out", overwriting(), &result));
+  expect_text("out/config.json", rig_config_json);
+}
+
 /* Puts text in the place of one file of a run; the run is then not to be replaced. */
 static void check_foreign(const char *name, const char *text, const char *says) {
   vise_run_result result;
