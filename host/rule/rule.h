@@ -66,7 +66,7 @@ typedef struct vise_i_counters {
 
 /* What divides by the weights of a batch: of rows that all have weight 0, loss and gradient are 0. */
 VISE_BOTH double vise_i_weight_divisor(double sum_weights) {
-  return sum_weights > 0 ? sum_weights : 1;
+  return sum_weights == 0 ? 1 : sum_weights; /* NaN stays */
 }
 
 /* What the sum of weighted losses over rows and outputs is divided by. Without weights their sum is the number of rows;
