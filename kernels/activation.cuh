@@ -38,6 +38,8 @@ VISE_FN_CALLED float vise_activation_f32(vise_activation kind, float z) {
       return vise_sigmoid_f32(z);
     case VISE_GELU:
       return z * vise_normal_f32(z);
+    case VISE_ELU:
+      return z < 0.0f ? vise_expm1_f32(z) : z;
     default:
       return z;
   }
@@ -60,6 +62,8 @@ VISE_FN_CALLED float vise_activation_slope_f32(vise_activation kind, float a, fl
       return a * (1.0f - a);
     case VISE_GELU:
       return fmaf(z * 0.398942280f, vise_exp_f32(z * z * -0.5f), vise_normal_f32(z));
+    case VISE_ELU:
+      return a > 0.0f ? 1.0f : a + 1.0f;
     default:
       return 1.0f;
   }

@@ -135,6 +135,11 @@ VISE_FN double vise_output_loss(const vise_k_step *p, float z, float y, float *d
       *d = margin > 0.0f ? -s : (margin == margin ? 0.0f : margin);
       return margin < 0.0f ? 0.0 : (double)margin;
     }
+    case VISE_LOSS_POISSON: {
+      const float e = vise_exp_f32(z);
+      *d = e - y;
+      return (double)e - (double)z * (double)y;
+    }
     default: {
       const float e = z - y;
       const int mean = p->rule.mse_reduction == VISE_MSE_MEAN;

@@ -57,6 +57,11 @@ VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
       *m2 = fmaf(beta2, *m2, rest2 * g * g);
       return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)rule->eps);
     }
+    case VISE_LION: {
+      const float u = fmaf((float)rule->beta1, *m1, (float)(1.0 - rule->beta1) * g);
+      *m1 = fmaf((float)rule->beta2, *m1, (float)(1.0 - rule->beta2) * g);
+      return u > 0.0f ? 1.0f : (u < 0.0f ? -1.0f : u);
+    }
     default:
       if (!step->p.has_moment1) return g;
       *m1 = fmaf(mu, *m1, g);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,8 +9,7 @@
 #include <unistd.h>
 
 #include "host/base/memory.h"
-
-#define TEMPORARY ".tmp-"
+#include "host/base/temporary.h"
 
 double vise_i_now(void) {
   struct timespec now;
@@ -109,50 +107,29 @@ static void writer_clear(vise_i_writer *writer) {
   memset(writer, 0, sizeof *writer);
 }
 
-vise_status vise_i_temporary_path(char **out, const char *path, unsigned attempt, vise_error *err) {
-  size_t n = strlen(path) + 48;
-  char *temporary = NULL;
-  vise_status status = vise_i_alloc(&temporary, n, 1, "a path", err);
-  if (status != VISE_OK) return status;
-  snprintf(temporary, n, "%s" TEMPORARY "%ld-%u", path, (long)getpid(), attempt);
-  *out = temporary;
-  return VISE_OK;
-}
-
-bool vise_i_temporary_is_stale(const char *name) {
-  const char *mark = strstr(name, TEMPORARY);
-  if (!mark) return false;
-  const char *digits = mark + strlen(TEMPORARY);
-  char *end;
-  const long pid = strtol(digits, &end, 10);
-  if (end == digits || (*end && *end != '-') || pid <= 0) return false;
-  return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
 vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_writer made = {0};
-  int fd = -1;
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
   made.name = made.path;
+  VISE_TRY(vise_i_temporary_file(path, &made.temporary_path, &made.stream, err));
+  *writer = made;
+  return VISE_OK;
 
-  for (unsigned attempt = 0; fd < 0; ++attempt) {
-    free(made.temporary_path);
-    made.temporary_path = NULL;
-    VISE_TRY(vise_i_temporary_path(&made.temporary_path, path, attempt, err));
-    fd = open(made.temporary_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0 && errno != EEXIST) {
-      VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
-    }
-  }
+done:
+  writer_clear(&made);
+  return status;
+}
 
-  made.stream = fdopen(fd, "wb");
-  if (!made.stream) {
-    close(fd);
-    unlink(made.temporary_path);
-    VISE_TRY(vise_i_fail_memory(err, 0, path));
-  }
+vise_status vise_i_writer_begin_new(vise_i_writer *writer, const char *path, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_writer made = {0};
+
+  VISE_TRY(vise_i_copy_text(&made.path, path, err));
+  made.name = made.path;
+  made.stream = fopen(path, "wbxe");
+  if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
   *writer = made;
   return VISE_OK;
 
@@ -197,16 +174,34 @@ vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t 
 }
 
 void vise_i_writer_abandon(vise_i_writer *writer) {
+  const char *unfinished = writer->temporary_path ? writer->temporary_path : writer->path;
   if (writer->stream) fclose(writer->stream);
-  if (writer->temporary_path) unlink(writer->temporary_path);
+  if (unfinished) unlink(unfinished);
   writer_clear(writer);
 }
 
-vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
+/* The file under its name, for good. */
+static vise_status put_in_place(vise_i_writer *writer, vise_error *err) {
   vise_status status = VISE_OK;
   char *parent = NULL;
 
   VISE_TRY(parent_of(writer->path, &parent, err));
+  if (rename(writer->temporary_path, writer->path) != 0) {
+    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
+  }
+  free(writer->temporary_path);
+  writer->temporary_path = NULL;
+  free(writer->path);
+  writer->path = NULL;
+  VISE_TRY(vise_i_sync_dir(parent, err));
+
+done:
+  free(parent);
+  return status;
+}
+
+vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
+  vise_status status = VISE_OK;
   if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
   }
@@ -215,15 +210,14 @@ vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
   writer->stream = NULL;
   if (failed) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
 
-  if (rename(writer->temporary_path, writer->path) != 0) {
-    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
+  if (writer->temporary_path) {
+    VISE_TRY(put_in_place(writer, err));
+  } else {
+    free(writer->path); /* it is finished */
+    writer->path = NULL;
   }
-  free(writer->temporary_path);
-  writer->temporary_path = NULL;
-  VISE_TRY(vise_i_sync_dir(parent, err));
 
 done:
-  free(parent);
   vise_i_writer_abandon(writer);
   return status;
 }

@@ -18,15 +18,19 @@ VISE_WARN_UNUSED vise_status vise_i_read_file(const char *path, size_t max_bytes
 typedef struct vise_i_writer {
   const char *name; /* for messages: the path, or "memory" */
   FILE *stream;     /* NULL: to memory */
-  char *path, *temporary_path;
+  char *path;
+  char *temporary_path; /* NULL: path itself */
   uint8_t *bytes;
   size_t n_bytes, capacity;
 } vise_i_writer;
 
-/* begin opens a temporary file beside path; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon
+/* begin opens a temporary file (temporary.h) beside path; write appends; commit flushes, fsyncs, renames, syncs the folder; abandon
    removes the temporary file. After begin succeeded exactly one of commit (which cleans up also when it fails) and
    abandon must be called. Disk-full and other errors are VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err);
+/* The same for a new file in a folder that is a temporary one itself: it has its name at once, and whoever renames the
+   folder syncs it. */
+VISE_WARN_UNUSED vise_status vise_i_writer_begin_new(vise_i_writer *writer, const char *path, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes,
                                                  vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err);
@@ -36,12 +40,6 @@ void vise_i_writer_abandon(vise_i_writer *writer);
 void vise_i_writer_begin_memory(vise_i_writer *writer);
 void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n);
 
-/* malloc'ed "<path>.tmp-<pid>-<attempt>": a name that no other process takes, and no other call if it is made
-   exclusively, with the next attempt where the name exists. */
-VISE_WARN_UNUSED vise_status vise_i_temporary_path(char **out, const char *path, unsigned attempt, vise_error *err);
-/* True for a name of that form whose process is gone. */
-bool vise_i_temporary_is_stale(const char *name);
-
 /* begin, write, commit. */
 VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *data, size_t n_bytes, vise_error *err);
 
@@ -49,12 +47,16 @@ VISE_WARN_UNUSED vise_status vise_i_write_file(const char *path, const void *dat
 VISE_WARN_UNUSED vise_status vise_i_sync_dir(const char *path, vise_error *err);
 /* mkdir; an existing folder is not an error. Parents must exist. */
 VISE_WARN_UNUSED vise_status vise_i_make_dir(const char *path, vise_error *err);
+/* The same with all parents. *n_old: length of the start of path that was there already. On failure what was made is
+   gone again. */
+VISE_WARN_UNUSED vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err);
+/* Removes the folders of path beyond its first n_old bytes, as far as they are empty. */
+void vise_i_remove_empty_dirs(const char *path, size_t n_old);
 /* Removes a folder and everything in it; links are removed, not followed. A missing one is not an error. */
 VISE_WARN_UNUSED vise_status vise_i_remove_tree(const char *path, vise_error *err);
-/* True when path exists and is a folder without entries; *exists tells whether it exists at all. */
-bool vise_i_dir_is_empty(const char *path, bool *exists);
-/* The next entry other than "." and ".."; NULL at the end, with errno 0, or when reading failed, with its reason. */
-struct dirent *vise_i_next_entry(DIR *dir);
+/* The next entry of a folder that is being read, except "." and ".."; NULL at the end, or when *status is not VISE_OK:
+   it becomes VISE_ERR_IO when reading fails. path is for the message. */
+struct dirent *vise_i_next_entry(DIR *dir, const char *path, vise_status *status, vise_error *err);
 
 /* malloc'ed "<a>/<b>". */
 VISE_WARN_UNUSED vise_status vise_i_path_join(char **out, const char *a, const char *b, vise_error *err);

@@ -1,6 +1,7 @@
 /* Folders: making, removing, joining paths. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,23 +30,56 @@ vise_status vise_i_make_dir(const char *path, vise_error *err) {
   return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: the folder cannot be made", path);
 }
 
-struct dirent *vise_i_next_entry(DIR *dir) {
-  struct dirent *entry;
-  do {
-    errno = 0;
-    entry = readdir(dir);
-  } while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
-  return entry;
+/* Whether a folder's name ends at text[i]. */
+static bool name_ends(const char *text, size_t i) {
+  return i > 0 && text[i - 1] != '/' && (text[i] == '/' || text[i] == '\0');
 }
 
-bool vise_i_dir_is_empty(const char *path, bool *exists) {
-  struct stat info;
-  *exists = lstat(path, &info) == 0;
-  DIR *dir = opendir(path);
-  if (!dir) return false;
-  const bool empty = !vise_i_next_entry(dir) && errno == 0;
-  closedir(dir);
-  return empty;
+vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err) {
+  char *part = NULL;
+  size_t n = strlen(path), old = 0;
+  vise_status status = vise_i_copy_text(&part, path, err);
+
+  for (size_t i = 1; status == VISE_OK && i <= n; ++i) {
+    if (!name_ends(path, i)) continue;
+    part[i] = '\0';
+    if (mkdir(part, 0777) != 0) {
+      status = vise_i_make_dir(part, err);
+      if (status == VISE_OK) old = i;
+    }
+    part[i] = path[i];
+  }
+
+  if (status == VISE_OK) {
+    *n_old = old;
+  } else {
+    vise_i_remove_empty_dirs(path, old);
+  }
+  free(part);
+  return status;
+}
+
+void vise_i_remove_empty_dirs(const char *path, size_t n_old) {
+  char *part = NULL;
+  if (vise_i_copy_text(&part, path, NULL) != VISE_OK) return;
+
+  for (size_t i = strlen(path); i > n_old; --i) {
+    if (!name_ends(path, i)) continue;
+    part[i] = '\0';
+    (void)rmdir(part); /* one that is not empty stays */
+  }
+  free(part);
+}
+
+struct dirent *vise_i_next_entry(DIR *dir, const char *path, vise_status *status, vise_error *err) {
+  while (*status == VISE_OK) {
+    errno = 0;
+    struct dirent *entry = readdir(dir);
+    if (!entry && errno != 0) *status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", path);
+    if (!entry) break;
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) return entry;
+  }
+  return NULL;
 }
 
 /* Removes `name` in the folder parent_fd; path is for messages. */
@@ -65,11 +99,8 @@ static vise_status remove_at(int parent_fd, const char *name, const char *path, 
   }
 
   vise_status status = VISE_OK;
-  for (struct dirent *entry; status == VISE_OK && (entry = vise_i_next_entry(dir));) {
+  for (struct dirent *entry; (entry = vise_i_next_entry(dir, path, &status, err));) {
     status = remove_at(dirfd(dir), entry->d_name, path, depth + 1, err);
-  }
-  if (status == VISE_OK && errno != 0) {
-    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be read", path, name);
   }
 
   closedir(dir);

@@ -19,6 +19,8 @@
 
 /* clang-format off */
 #define VISE_I_ROW_(symbol, name, trait) case symbol: return trait;
+#define VISE_I_HAS_(symbol, name, has, beta2) case symbol: return has;
+#define VISE_I_BETA2_(symbol, name, has, beta2) case symbol: return beta2;
 #define VISE_I_TARGETS_(symbol, name, targets, link, mean) case symbol: return targets;
 #define VISE_I_LINK_(symbol, name, targets, link, mean) case symbol: return link;
 #define VISE_I_MEAN_(symbol, name, targets, link, mean) case symbol: return mean;
@@ -34,7 +36,8 @@ VISE_I_TRAIT_(vise_link vise_i_loss_link(vise_loss kind), VISE_LOSS_TABLE, VISE_
 VISE_I_TRAIT_(vise_mean vise_i_loss_mean(vise_loss kind), VISE_LOSS_TABLE, VISE_I_MEAN_, VISE_MEAN_OF_ROWS)
 
 /* Bits of VISE_HAS_.... */
-VISE_I_TRAIT_(int vise_i_optimizer_has(vise_optimizer kind), VISE_OPTIMIZER_TABLE, VISE_I_ROW_, 0)
+VISE_I_TRAIT_(int vise_i_optimizer_has(vise_optimizer kind), VISE_OPTIMIZER_TABLE, VISE_I_HAS_, 0)
+VISE_I_TRAIT_(double vise_i_optimizer_beta2(vise_optimizer kind), VISE_OPTIMIZER_TABLE, VISE_I_BETA2_, 0)
 
 /* Whether the schedule needs to know how many steps are planned. */
 VISE_I_TRAIT_(bool vise_i_schedule_ends(vise_schedule kind), VISE_SCHEDULE_TABLE, VISE_I_ENDS_, false)
@@ -42,11 +45,18 @@ VISE_I_TRAIT_(bool vise_i_schedule_counts_epochs(vise_schedule kind), VISE_SCHED
 
 #undef VISE_I_TRAIT_
 #undef VISE_I_ROW_
+#undef VISE_I_HAS_
+#undef VISE_I_BETA2_
 #undef VISE_I_TARGETS_
 #undef VISE_I_LINK_
 #undef VISE_I_MEAN_
 #undef VISE_I_ENDS_
 #undef VISE_I_COUNTS_EPOCHS_
+
+/* What the beta2 of a configuration stands for: NaN is the optimizer's own. */
+VISE_BOTH double vise_i_beta2_of(vise_optimizer optimizer, double beta2) {
+  return beta2 == beta2 ? beta2 : vise_i_optimizer_beta2(optimizer);
+}
 
 /* One output means two classes. */
 VISE_BOTH bool vise_i_loss_is_binary(vise_loss loss) {

@@ -1,6 +1,7 @@
 /* vise eval: loss and accuracy of a saved model. */
 #include "host/cli/cli.h"
 #include "host/cli/model_data.h"
+#include "host/cli/text_json.h"
 
 static void print_text(const vise_model *model, const vise_metrics *metrics) {
   (void)printf("rows %zu  ", metrics->n_rows);
@@ -10,8 +11,8 @@ static void print_text(const vise_model *model, const vise_metrics *metrics) {
 
 static void print_json(const vise_i_cli_options *options, const vise_model *model, const vise_metrics *metrics) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
   (void)json_object_set_new(object, "loss_name", json_string(vise_loss_name(vise_model_loss(model))));
   vise_i_cli_metrics_json(object, metrics);
   vise_i_cli_print_json(object);

@@ -5,6 +5,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
+#include "host/cli/text_json.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -22,10 +23,11 @@ static vise_status check_out(const vise_i_cli_options *options, vise_error *err)
   return vise_i_cli_check_folder(out, err);
 }
 
-/* "class", "output" or "output_0,output_1,..."; malloc'ed. */
+/* "class", "mean", "output" or "output_0,output_1,..."; malloc'ed. */
 static vise_status make_header(vise_output output, size_t n_columns, char **out, vise_error *err) {
   const char *name = output == VISE_OUTPUT_CLASS         ? "class"
                      : output == VISE_OUTPUT_PROBABILITY ? "probability"
+                     : output == VISE_OUTPUT_MEAN        ? "mean"
                                                          : "output";
 
   char *text = NULL;
@@ -78,9 +80,9 @@ static void print_done(const vise_i_cli_options *options, size_t n_rows, size_t 
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
-  (void)json_object_set_new(object, "data", json_string(options->data));
-  (void)json_object_set_new(object, "out", json_string(options->out));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
+  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
+  (void)json_object_set_new(object, "out", vise_i_cli_text_to_json(options->out));
   (void)json_object_set_new(object, "output", json_string(vise_output_name(options->output)));
   (void)json_object_set_new(object, "rows", json_integer((json_int_t)n_rows));
   (void)json_object_set_new(object, "columns", json_integer((json_int_t)n_columns));
@@ -120,6 +122,7 @@ int vise_i_cli_predict(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = check_out(&options, &err);
   if (status == VISE_OK) status = vise_model_load(options.model, &model, &err);
+  if (status == VISE_OK) options.output = vise_predict_output(model, options.output);
   if (status == VISE_OK) status = vise_i_cli_load_features(&options, vise_model_width(model, 0), &dataset, &err);
 
   int code = status == VISE_OK ? predict_and_save(&options, model, dataset)

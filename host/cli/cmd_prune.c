@@ -3,6 +3,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
+#include "host/cli/text_json.h"
 
 static void print_text(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
   (void)printf("%s\n", vise_weight_op_kind_name(options->training.weight_op.kind));
@@ -16,7 +17,7 @@ static void print_text(const vise_i_cli_options *options, const vise_weight_op_r
 
 static void print_json(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", json_string(options->model));
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
   (void)json_object_set_new(object, "op", json_string(vise_weight_op_kind_name(options->training.weight_op.kind)));
 
   (void)json_object_set_new(object, "considered", json_integer((json_int_t)report->n_considered));
@@ -25,9 +26,9 @@ static void print_json(const vise_i_cli_options *options, const vise_weight_op_r
   (void)json_object_set_new(object, "norm_before", vise_i_cli_json_real(report->norm_before));
   (void)json_object_set_new(object, "norm_after", vise_i_cli_json_real(report->norm_after));
 
-  (void)json_object_set_new(object, "out", options->out == NULL ? json_null() : json_string(options->out));
+  (void)json_object_set_new(object, "out", options->out == NULL ? json_null() : vise_i_cli_text_to_json(options->out));
   (void)json_object_set_new(object, "mask_out",
-                            options->mask_out == NULL ? json_null() : json_string(options->mask_out));
+                            options->mask_out == NULL ? json_null() : vise_i_cli_text_to_json(options->mask_out));
   vise_i_cli_print_json(object);
 }
 

@@ -11,6 +11,7 @@
 #include "host/cli/commands.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "host/cli/text_json.h"
 
 /* The shortest text that reads back as value. */
 static char *real_text(double value) {
@@ -25,7 +26,10 @@ static char *real_text(double value) {
 /* The text that the command line would have for value, malloc'ed; NULL: there is none, or no memory. */
 static char *value_text(const vise_option *row, const json_t *value) {
   const bool is_flag = row->type == VISE_OPTION_FLAG;
+  const bool is_text = row->type == VISE_OPTION_TEXT || row->type == VISE_OPTION_PATH;
   switch (json_typeof(value)) {
+    case JSON_OBJECT:
+      return is_text ? vise_i_cli_text_from_object(value) : NULL;
     case JSON_STRING:
       return is_flag ? NULL : strdup(json_string_value(value));
     case JSON_INTEGER:

@@ -7,10 +7,11 @@
 
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "host/cli/text_json.h"
 
 /* Texts as jansson escapes them. */
 static bool write_text(FILE *stream, const char *text) {
-  json_t *json = json_string(text);
+  json_t *json = vise_i_cli_text_to_json(text);
   char *quoted = json == NULL ? NULL : json_dumps(json, JSON_ENCODE_ANY);
   const bool written = quoted != NULL && fputs(quoted, stream) >= 0;
   free(quoted);
@@ -38,14 +39,21 @@ static bool is_number(const vise_option *row, const char *text) {
     case VISE_OPTION_COUNT:
     case VISE_OPTION_INT:
     case VISE_OPTION_BYTES:
-      return *text >= '0' && *text <= '9' && strtoull(text, NULL, 10) <= INT64_MAX;
+    case VISE_OPTION_CADENCE:
+      return *text >= '0' && strspn(text, "0123456789") == strlen(text) && strtoull(text, NULL, 10) <= INT64_MAX;
     default:
       return false;
   }
 }
 
+/* What null stands for: it is read as not given. */
+static bool is_null(const vise_option *row, const char *text) {
+  const bool off = row->word != NULL && strcmp(row->word, "off") == 0 && strcmp(text, "off") == 0;
+  return *text == '\0' || (off && row->type != VISE_OPTION_CADENCE); /* whose default is not off */
+}
+
 static bool write_value(FILE *stream, const vise_option *row, char *text) {
-  const bool is_off = *text == '\0' || (row->word != NULL && strcmp(row->word, "off") == 0 && strcmp(text, "off") == 0);
+  const bool is_off = is_null(row, text);
   if (row->type == VISE_OPTION_FLAG) return fputs(strcmp(text, "yes") == 0 ? "true" : "false", stream) >= 0;
   if ((row->flags & VISE_OPTION_REPEATABLE) != 0) return write_array(stream, is_off ? NULL : text);
   if (is_off) return fputs("null", stream) >= 0;

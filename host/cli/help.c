@@ -48,7 +48,7 @@ void vise_i_cli_label(const vise_option *row, char *buffer, size_t n_bytes) {
 void vise_i_cli_default(const vise_option *row, unsigned command, char *buffer, size_t n_bytes) {
   vise_i_cli_options options;
   vise_i_cli_options_init(&options, command);
-  char *text = vise_i_cli_text(&options, row);
+  char *text = row->flags & VISE_OPTION_BY_OPTIMIZER ? strdup(row->word) : vise_i_cli_text(&options, row);
   (void)snprintf(buffer, n_bytes, "%s", text == NULL ? "" : text);
   free(text);
   vise_i_cli_options_free(&options);

@@ -10,6 +10,9 @@
 
 #include "host/cli/cli.h"
 
+/* Least time between two lines, and two bars. */
+static const double line_seconds = 1, bar_seconds = 0.04;
+
 enum { MAX_COLUMNS = 512, MAX_FIELDS = 8, FIELD_BYTES = 64, LEAST_BAR = 5, WIDEST_BAR = 40 };
 
 void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes) {
@@ -135,8 +138,19 @@ static void print_epoch(const vise_i_cli_progress *progress, const vise_progress
   (void)fprintf(stderr, "  %.1f s\n", state->seconds);
 }
 
+static void show(vise_i_cli_progress *progress, const vise_progress *state) {
+  progress->has_waiting = false;
+  progress->begun = true;
+  progress->last_shown = state->seconds;
+  if (progress->bar) {
+    draw_bar(progress, state);
+  } else {
+    print_epoch(progress, state);
+  }
+}
+
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state) {
-  if (progress->quiet) return;
+  if (progress->quiet || (!progress->bar && !state->epoch_ended)) return;
 
   if (state->epoch_ended) {
     bool validated = state->validation.n_rows > 0, tested = state->test.n_rows > 0;
@@ -144,10 +158,12 @@ void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progre
     progress->shown_name = validated ? "val" : tested ? "test" : "train";
   }
 
-  if (progress->bar) {
-    draw_bar(progress, state);
-  } else if (state->epoch_ended) {
-    print_epoch(progress, state);
+  double pause = progress->bar ? bar_seconds : line_seconds;
+  if (!progress->begun || state->seconds - progress->last_shown >= pause) {
+    show(progress, state);
+  } else {
+    progress->waiting = *state;
+    progress->has_waiting = true;
   }
 }
 
@@ -159,6 +175,7 @@ void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level l
 }
 
 void vise_i_cli_progress_end(vise_i_cli_progress *progress) {
+  if (progress->has_waiting) show(progress, &progress->waiting);
   if (progress->drawn) (void)fputc('\n', stderr);
   progress->drawn = false;
 }

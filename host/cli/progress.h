@@ -1,4 +1,5 @@
-/* What a run shows while it lasts: a bar redrawn in place on a terminal, else one plain line per epoch. */
+/* What a run shows while it lasts: a bar redrawn in place on a terminal, else plain lines, one for an epoch but not
+   more than one a second. The last state is always shown. */
 #ifndef VISE_I_CLI_PROGRESS_H
 #define VISE_I_CLI_PROGRESS_H
 
@@ -11,6 +12,10 @@ typedef struct vise_i_cli_progress {
   bool rate_known;
   uint64_t first_step; /* where the rate is measured from (a resumed run starts late) */
   double first_seconds;
+  bool begun;        /* something was shown */
+  double last_shown; /* seconds of the run at that moment */
+  bool has_waiting;  /* a newer state than the one shown */
+  vise_progress waiting;
   vise_metrics shown; /* metrics of the last epoch: validation, else test, else training */
   const char *shown_name;
 } vise_i_cli_progress;
@@ -20,7 +25,7 @@ void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
 /* A line of text above the bar. */
 void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message);
-/* Leaves the last bar on the screen and goes to a new line. */
+/* Shows the last state; leaves the bar on the screen and goes to a new line. */
 void vise_i_cli_progress_end(vise_i_cli_progress *progress);
 
 /* "0:07", "1:02:03"; buffer of at least 32 bytes. */

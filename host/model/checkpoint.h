@@ -1,12 +1,16 @@
 /*
  * Checkpoints: state.json (scalars, and the xxh64 of itself and of every other file) and safetensors files, in a folder
  * "<parent>/step-000000123/" or one after the other in a block of memory. A folder is made under a temporary name, every
- * file synced, then renamed: it is complete or absent. Reading verifies every hash.
+ * file synced, then renamed: it is complete or absent. Reading verifies every hash. VISE_ERR_FORMAT means damage: a hash
+ * that differs, a missing file, a malformed one. What could not be read (VISE_ERR_IO, VISE_ERR_MEMORY) or is of another
+ * version (VISE_ERR_UNSUPPORTED) may be whole.
  */
 #ifndef VISE_I_CHECKPOINT_H
 #define VISE_I_CHECKPOINT_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "host/base/error.h"
 #include "host/model/safetensors.h"
@@ -57,7 +61,13 @@ VISE_WARN_UNUSED vise_status vise_i_checkpoint_verify(vise_i_checkpoint_place pl
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *out_n, vise_error *err);
 /* malloc'ed "<parent>/step-%09llu". */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_path(char **out, const char *parent, uint64_t step, vise_error *err);
-/* Removes all but the newest `keep` folders, and temporary ones of processes that are gone. */
+/* Whether a folder holds a checkpoint whose state.json is sound, and besides it only files listed there. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_is_ours(const char *dir, bool *out, vise_error *err);
+/* Removes all but the newest `keep` folders, except those that are not ours. */
 VISE_WARN_UNUSED vise_status vise_i_checkpoint_prune(const char *parent, size_t keep, vise_error *err);
+/* Removes the temporary folders of processes that have ended. */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_remove_leftovers(const char *parent, vise_error *err);
+/* Renames a damaged folder to "<path>.damaged", or "<path>.damaged-2", ...; *out is the new path (malloc'ed). */
+VISE_WARN_UNUSED vise_status vise_i_checkpoint_set_aside(const char *path, char **out, vise_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* The folder of checkpoint folders: listing and thinning out. Entries that are not ours are left alone. */
+/* The folder of checkpoint folders: listing, thinning out, setting aside. Entries that are not ours are left alone. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,10 +9,12 @@
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/base/temporary.h"
 #include "host/model/checkpoint.h"
 
 #define NAME_FORMAT "step-%09llu"
-enum { NAME_BYTES = 32 };
+#define TEMPORARY_START ".step-"
+enum { NAME_BYTES = 32, MAX_ASIDE = 1000 };
 
 static void name_of(uint64_t step, char out[NAME_BYTES]) {
   snprintf(out, NAME_BYTES, NAME_FORMAT, (unsigned long long)step);
@@ -41,11 +43,6 @@ static bool parse_name(const char *name, uint64_t *out) {
   return true;
 }
 
-/* Left by a process that is gone; one that is alive may be writing its own. */
-static bool is_left_over(const char *name) {
-  return strncmp(name, ".step-", 6) == 0 && vise_i_temporary_is_stale(name);
-}
-
 static int newest_first(const void *a, const void *b) {
   uint64_t x, y;
   memcpy(&x, a, sizeof x);
@@ -53,96 +50,115 @@ static int newest_first(const void *a, const void *b) {
   return x > y ? -1 : x < y;
 }
 
+/* *out NULL: there is no such folder. */
+static vise_status open_parent(const char *parent, DIR **out, vise_error *err) {
+  *out = opendir(parent);
+  if (*out || errno == ENOENT) return VISE_OK;
+  return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
+}
+
 vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *out_n, vise_error *err) {
   uint64_t *steps = NULL;
   size_t n = 0, capacity = 0;
-  DIR *dir = opendir(parent);
-  if (!dir && errno != ENOENT) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
+  vise_status status = VISE_OK;
+  DIR *dir = NULL;
+  VISE_TRY(open_parent(parent, &dir, err));
 
-  errno = 0;
-  for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir));) {
+  for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir, parent, &status, err));) {
     uint64_t step;
     if (!parse_name(entry->d_name, &step) || !is_folder(dir, entry->d_name)) continue;
 
     if (n == capacity) {
       capacity = capacity ? 2 * capacity : 16;
       uint64_t *grown = realloc(steps, capacity * sizeof *steps);
-      if (!grown) {
-        free(steps);
-        closedir(dir);
-        return vise_i_fail_memory(err, capacity * sizeof *steps, "a list of checkpoints");
-      }
+      if (!grown) VISE_TRY(vise_i_fail_memory(err, capacity * sizeof *steps, "a list of checkpoints"));
       steps = grown;
     }
     steps[n++] = step;
   }
+  if (status != VISE_OK) goto done;
 
-  const int reason = dir ? errno : 0;
-  if (dir) closedir(dir);
-  if (reason != 0) {
-    free(steps);
-    return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: cannot be read", parent);
-  }
   if (n > 0) qsort(steps, n, sizeof *steps, newest_first);
   *out = steps;
   *out_n = n;
-  return VISE_OK;
+  steps = NULL;
+
+done:
+  if (dir) closedir(dir);
+  free(steps);
+  return status;
 }
 
 /* A folder is first renamed away, so that a crash in between leaves no half checkpoint under a good name. */
-static vise_status remove_step(const char *parent, uint64_t step, vise_error *err) {
-  vise_status status = VISE_OK;
-  char *path = NULL, *hidden = NULL, *away = NULL, name[NAME_BYTES], hidden_name[NAME_BYTES + 1];
+static vise_status remove_folder(const char *path, vise_error *err) {
+  char *away = NULL;
+  vise_status status = vise_i_temporary_dir(path, &away, err);
+  if (status != VISE_OK) return status;
 
-  name_of(step, name);
-  snprintf(hidden_name, sizeof hidden_name, ".%s", name);
-  VISE_TRY(vise_i_checkpoint_path(&path, parent, step, err));
-  VISE_TRY(vise_i_path_join(&hidden, parent, hidden_name, err));
-  VISE_TRY(vise_i_temporary_path(&away, hidden, 0, err));
-
-  VISE_TRY(vise_i_remove_tree(away, err));
-  if (rename(path, away) != 0 && errno != ENOENT) {
-    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be removed", path));
-  }
-  VISE_TRY(vise_i_remove_tree(away, err));
-
-done:
-  free(path);
-  free(hidden);
+  if (rename(path, away) != 0) status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be removed", path);
+  const vise_status removed = vise_i_remove_tree(away, status == VISE_OK ? err : NULL);
   free(away);
-  return status;
-}
-
-static vise_status remove_temporaries(const char *parent, vise_error *err) {
-  vise_status status = VISE_OK;
-  DIR *dir = opendir(parent);
-  if (!dir) {
-    if (errno == ENOENT) return VISE_OK;
-    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
-  }
-
-  for (struct dirent *entry; status == VISE_OK && (entry = vise_i_next_entry(dir));) {
-    char *path = NULL;
-    if (!is_left_over(entry->d_name) || !is_folder(dir, entry->d_name)) continue;
-    status = vise_i_path_join(&path, parent, entry->d_name, err);
-    if (status == VISE_OK) status = vise_i_remove_tree(path, err);
-    free(path);
-  }
-  if (status == VISE_OK && errno != 0)
-    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
-
-  closedir(dir);
-  return status;
+  return status == VISE_OK ? removed : status;
 }
 
 vise_status vise_i_checkpoint_prune(const char *parent, size_t keep, vise_error *err) {
   vise_status status = VISE_OK;
   uint64_t *steps = NULL;
+  char *path = NULL;
   size_t n = 0;
+
   VISE_TRY(vise_i_checkpoint_list(parent, &steps, &n, err));
-  for (size_t i = keep; i < n; ++i) VISE_TRY(remove_step(parent, steps[i], err));
-  VISE_TRY(remove_temporaries(parent, err));
+  for (size_t i = keep; i < n; ++i) {
+    bool ours = false;
+    VISE_TRY(vise_i_checkpoint_path(&path, parent, steps[i], err));
+    VISE_TRY(vise_i_checkpoint_is_ours(path, &ours, err));
+    if (ours) VISE_TRY(remove_folder(path, err));
+    free(path);
+    path = NULL;
+  }
+
 done:
   free(steps);
+  free(path);
   return status;
+}
+
+vise_status vise_i_checkpoint_remove_leftovers(const char *parent, vise_error *err) {
+  vise_status status = VISE_OK;
+  DIR *dir = NULL;
+  VISE_TRY(open_parent(parent, &dir, err));
+
+  for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir, parent, &status, err));) {
+    const bool ours = strncmp(entry->d_name, TEMPORARY_START, strlen(TEMPORARY_START)) == 0 &&
+                      vise_i_temporary_is_abandoned(entry->d_name) && is_folder(dir, entry->d_name);
+    char *path = NULL;
+    if (!ours) continue;
+    status = vise_i_path_join(&path, parent, entry->d_name, err);
+    if (status == VISE_OK) status = vise_i_remove_tree(path, err);
+    free(path);
+  }
+
+done:
+  if (dir) closedir(dir);
+  return status;
+}
+
+vise_status vise_i_checkpoint_set_aside(const char *path, char **out, vise_error *err) {
+  char *aside = NULL;
+  const size_t n_bytes = strlen(path) + 32;
+  vise_status status = vise_i_alloc(&aside, n_bytes, 1, "a path", err);
+  if (status != VISE_OK) return status;
+
+  snprintf(aside, n_bytes, "%s.damaged", path);
+  for (int i = 2; i < MAX_ASIDE && access(aside, F_OK) == 0; ++i) {
+    snprintf(aside, n_bytes, "%s.damaged-%d", path, i);
+  }
+
+  if (rename(path, aside) != 0) {
+    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be renamed to %s", path, aside);
+    free(aside);
+    return status;
+  }
+  *out = aside;
+  return VISE_OK;
 }

@@ -1,7 +1,10 @@
 /* Reading and verifying a checkpoint, from a folder or from memory. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #include "host/base/file.h"
@@ -22,10 +25,26 @@ static void free_blob(blob *b) {
   free(b->owned);
 }
 
+/* One that is missing in the folder, is not a regular file or is too large is damage. */
+static vise_status check_in_folder(const char *dir, const char *path, size_t max_bytes, vise_error *err) {
+  struct stat info;
+  const bool found = stat(path, &info) == 0;
+  const bool missing = !found && errno == ENOENT && access(dir, F_OK) == 0;
+
+  if (missing) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is missing", path);
+  if (found && !S_ISREG(info.st_mode)) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is not a regular file", path);
+  if (found && (uint64_t)info.st_size > max_bytes) {
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: %lld bytes, at most %zu are possible", path, (long long)info.st_size,
+                       max_bytes);
+  }
+  return VISE_OK;
+}
+
 static vise_status read_from_folder(const char *dir, const char *file_name, size_t max_bytes, blob *out,
                                     vise_error *err) {
   vise_status status = VISE_OK;
   VISE_TRY(vise_i_path_join(&out->path, dir, file_name, err));
+  VISE_TRY(check_in_folder(dir, out->path, max_bytes, err));
   VISE_TRY(vise_i_read_file(out->path, max_bytes, &out->owned, &out->n_bytes, err));
   out->bytes = out->owned;
 done:
@@ -66,11 +85,16 @@ static vise_status parse_table(const blob *text, json_t **out, vise_error *err) 
   }
 
   object = json_loadb((const char *)text->bytes, text->n_bytes, JSON_REJECT_DUPLICATES, &reason);
-  if (!object) VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
+  if (!object) {
+    const bool no_memory = json_error_code(&reason) == json_error_out_of_memory;
+    VISE_TRY(
+        vise_i_fail(err, no_memory ? VISE_ERR_MEMORY : VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
+  }
 
   if (json_integer_value(json_object_get(object, "version")) != VISE_I_CHECKPOINT_VERSION) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: not of checkpoint version %d; was it written by a newer Vise?",
-                         path, VISE_I_CHECKPOINT_VERSION));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                         "%s: not of checkpoint version %d; was it written by a newer Vise?", path,
+                         VISE_I_CHECKPOINT_VERSION));
   }
   if (!json_is_object(json_object_get(object, "files")) || !json_object_get(object, "state")) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: no \"files\" or no \"state\"", path));
@@ -192,6 +216,33 @@ vise_status vise_i_checkpoint_verify(vise_i_checkpoint_place place, vise_error *
     free_blob(&file);
   }
 
+  json_decref(table);
+  return status;
+}
+
+vise_status vise_i_checkpoint_is_ours(const char *dir, bool *out, vise_error *err) {
+  json_t *table = NULL;
+  DIR *folder = NULL;
+  bool ours = true;
+  vise_error why = VISE_ERROR_INIT;
+  vise_status status = read_table(vise_i_checkpoint_in_folder(dir), &table, &why);
+
+  if (status == VISE_ERR_FORMAT) {
+    *out = false;
+    return VISE_OK;
+  }
+  if (status != VISE_OK) return vise_i_fail(err, status, "%s", why.text);
+
+  folder = opendir(dir);
+  if (!folder) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", dir));
+  const json_t *files = json_object_get(table, "files");
+  for (struct dirent *entry; ours && (entry = vise_i_next_entry(folder, dir, &status, err));) {
+    ours = strcmp(entry->d_name, VISE_I_STATE_FILE) == 0 || json_object_get(files, entry->d_name) != NULL;
+  }
+  if (status == VISE_OK) *out = ours;
+
+done:
+  if (folder) closedir(folder);
   json_decref(table);
   return status;
 }

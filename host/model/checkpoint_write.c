@@ -9,6 +9,7 @@
 #include "host/base/file.h"
 #include "host/base/json_text.h"
 #include "host/base/memory.h"
+#include "host/base/temporary.h"
 #include "host/model/checkpoint.h"
 #include "host/model/checkpoint_format.h"
 
@@ -32,31 +33,51 @@ typedef struct target {
   vise_i_writer *memory; /* NULL: a folder */
 } target;
 
+/* A writer for one file: file, or that of memory. */
+static vise_status open_file(const target *to, const char *name, vise_i_writer *file, vise_i_writer **out,
+                             vise_error *err) {
+  vise_status status = VISE_OK;
+  char *path = NULL;
+  *out = to->memory;
+  if (to->memory) return VISE_OK;
+
+  VISE_TRY(vise_i_path_join(&path, to->name, name, err));
+  VISE_TRY(vise_i_writer_begin_new(file, path, err));
+  *out = file;
+done:
+  free(path);
+  return status;
+}
+
+/* status: of what was written to it; the result is that of the whole file. */
+static vise_status close_file(const target *to, vise_i_writer *file, vise_status status, vise_error *err) {
+  if (to->memory) return status;
+  if (status == VISE_OK) return vise_i_writer_commit(file, err);
+  vise_i_writer_abandon(file);
+  return status;
+}
+
 static vise_status write_part(const target *to, const vise_i_checkpoint_part *part, json_t *files, vise_error *err) {
   static const vise_i_st_meta meta[] = {{"format", "pt"}};
   const vise_i_st_content content = {part->tensors, part->n_tensors, meta, 1};
   vise_status status = VISE_OK;
-  char *path = NULL, hash[VISE_I_HASH_TEXT_BYTES], file_name[VISE_I_PART_NAME_BYTES];
+  char hash[VISE_I_HASH_TEXT_BYTES], file_name[VISE_I_PART_NAME_BYTES];
   vise_i_st_digest digest = {0};
+  vise_i_writer file, *writer = NULL;
 
   VISE_TRY(vise_i_checkpoint_part_file(to->name, part->name, file_name, err));
   if (json_object_get(files, file_name)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: part '%s' comes twice", to->name, part->name));
   }
 
-  if (to->memory) {
-    VISE_TRY(vise_i_st_put(to->memory, &content, &digest, err));
-  } else {
-    VISE_TRY(vise_i_path_join(&path, to->name, file_name, err));
-    VISE_TRY(vise_i_st_write(path, &content, &digest, err));
-  }
+  VISE_TRY(open_file(to, file_name, &file, &writer, err));
+  VISE_TRY(close_file(to, &file, vise_i_st_put(writer, &content, &digest, err), err));
 
   vise_i_checkpoint_hash_text(digest.xxh64, hash);
   json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)digest.n_bytes, "xxh64", hash);
   if (json_object_set_new(files, file_name, entry) != 0) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
 
 done:
-  free(path);
   return status;
 }
 
@@ -89,29 +110,33 @@ done:
   return status;
 }
 
+static vise_status write_state(const target *to, const json_t *state, json_t *files, vise_error *err) {
+  vise_status status = VISE_OK;
+  char *text = NULL;
+  vise_i_writer file, *writer = NULL;
+
+  VISE_TRY(encode_state(state, files, &text, err));
+  const vise_i_footer footer = {strlen(text), VISE_I_FOOTER_MARK};
+  VISE_TRY(open_file(to, VISE_I_STATE_FILE, &file, &writer, err));
+  VISE_TRY(close_file(to, &file, vise_i_writer_write(writer, text, strlen(text), err), err));
+  if (to->memory) VISE_TRY(vise_i_writer_write(to->memory, &footer, sizeof footer, err));
+
+done:
+  free(text);
+  return status;
+}
+
 static vise_status write_all(const target *to, const json_t *state, const vise_i_checkpoint_part *parts, size_t n_parts,
                              vise_error *err) {
   vise_status status = VISE_OK;
-  char *path = NULL, *text = NULL;
   json_t *files = json_object();
 
   if (!files) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
   for (size_t i = 0; i < n_parts; ++i) VISE_TRY(write_part(to, &parts[i], files, err));
-  VISE_TRY(encode_state(state, files, &text, err));
-
-  if (to->memory) {
-    const vise_i_footer footer = {strlen(text), VISE_I_FOOTER_MARK};
-    VISE_TRY(vise_i_writer_write(to->memory, text, strlen(text), err));
-    VISE_TRY(vise_i_writer_write(to->memory, &footer, sizeof footer, err));
-  } else {
-    VISE_TRY(vise_i_path_join(&path, to->name, VISE_I_STATE_FILE, err));
-    VISE_TRY(vise_i_write_file(path, text, strlen(text), err));
-  }
+  VISE_TRY(write_state(to, state, files, err));
 
 done:
   json_decref(files);
-  free(text);
-  free(path);
   return status;
 }
 
@@ -130,34 +155,14 @@ vise_status vise_i_checkpoint_write_memory(const json_t *state, const vise_i_che
   return status;
 }
 
-/* Makes a folder of its own beside dir, whose parent is *out_parent; both malloc'ed, also on failure. */
-static vise_status make_temporary(const char *dir, char **out_parent, char **out_temporary, vise_error *err) {
-  vise_status status = VISE_OK;
+/* The folder that dir lies in, malloc'ed. */
+static vise_status parent_of(const char *dir, char **out, vise_error *err) {
   const char *slash = strrchr(dir, '/');
-  const char *name = slash ? slash + 1 : dir;
-  char *hidden = NULL;
-
-  if (!*name) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is not a name for a checkpoint", dir));
-  VISE_TRY(vise_i_copy_text(out_parent, slash ? dir : ".", err));
-  if (slash) (*out_parent)[slash == dir ? 1 : slash - dir] = '\0';
-
-  size_t n = strlen(*out_parent) + strlen(name) + 3;
-  VISE_TRY(vise_i_alloc(&hidden, n, 1, "a path", err));
-  snprintf(hidden, n, "%s/.%s", *out_parent, name);
-
-  int failed = -1;
-  for (unsigned attempt = 0; failed != 0; ++attempt) {
-    free(*out_temporary);
-    *out_temporary = NULL;
-    VISE_TRY(vise_i_temporary_path(out_temporary, hidden, attempt, err));
-    failed = mkdir(*out_temporary, 0777);
-    if (failed != 0 && errno != EEXIST) {
-      VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: the folder cannot be made", *out_temporary));
-    }
+  if (!(slash ? slash[1] : dir[0])) {
+    return vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is not a name for a checkpoint", dir);
   }
-
-done:
-  free(hidden);
+  vise_status status = vise_i_copy_text(out, slash ? dir : ".", err);
+  if (status == VISE_OK && slash) (*out)[slash == dir ? 1 : slash - dir] = '\0';
   return status;
 }
 
@@ -171,7 +176,8 @@ vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const 
   if (lstat(dir, &info) == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: exists already; a checkpoint is never written over", dir));
   }
-  VISE_TRY(make_temporary(dir, &parent, &temporary, err));
+  VISE_TRY(parent_of(dir, &parent, err));
+  VISE_TRY(vise_i_temporary_dir(dir, &temporary, err));
   made = true;
 
   const target to = {temporary, NULL};

@@ -6,6 +6,9 @@
 #include "host/base/net.h"
 #include "vise/model.h"
 
+/* The metadata entry of a model's file that holds its description (model_meta.c). */
+#define VISE_I_MODEL_META_KEY "vise"
+
 const vise_i_net *vise_i_model_net(const vise_model *model);
 /* The flat parameters, float or double as vise_model_dtype says; owned by the model. */
 void *vise_i_model_params(vise_model *model);

@@ -1,16 +1,17 @@
 /* Models as safetensors, in files and in memory. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/base/call.h"
+#include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
 #include "host/model/safetensors.h"
-
-/* The metadata entry that holds the description; see model_meta.c. */
-#define META_KEY "vise"
 
 /* A model as the content of a file; free() the description. */
 typedef struct content {
@@ -35,7 +36,7 @@ static vise_status make_content(const vise_model *model, content *out, vise_erro
   }
 
   out->meta[0] = (vise_i_st_meta){"format", "pt"};
-  out->meta[1] = (vise_i_st_meta){META_KEY, out->description};
+  out->meta[1] = (vise_i_st_meta){VISE_I_MODEL_META_KEY, out->description};
   out->all = (vise_i_st_content){out->tensors, model->net.n_tensors, out->meta, 2};
   return VISE_OK;
 }
@@ -185,7 +186,7 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
   size_t n_numbers = 0;
 
   VISE_TRY(survey(file, path, &dtype, &n_numbers, err));
-  const char *description = vise_i_st_metadata(file, META_KEY);
+  const char *description = vise_i_st_metadata(file, VISE_I_MODEL_META_KEY);
   if (description) {
     VISE_TRY(vise_i_model_meta_parse(description, path, dtype, n_numbers, &model, err));
   } else {
@@ -217,12 +218,34 @@ vise_status vise_model_load_memory(const void *bytes, size_t n_bytes, vise_model
   return status;
 }
 
-vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
+static vise_status load_file(const char *path, vise_model **out, vise_error *err) {
   vise_i_st_file *file = NULL;
-  VISE_ENTER(err, path, out);
   vise_status status = vise_i_st_read(path, &file, err);
   if (status != VISE_OK) return status;
   status = vise_i_model_from_tensors(file, path, out, err);
   vise_i_st_free(file);
   return status;
+}
+
+/* The model in the folder of a run, which has it from its end on. */
+static vise_status load_from_run(const char *dir, vise_model **out, vise_error *err) {
+  char *path = NULL;
+  vise_status status = vise_i_path_join(&path, dir, "model.safetensors", err);
+  if (status != VISE_OK) return status;
+
+  if (access(path, F_OK) != 0 && errno == ENOENT) {
+    status =
+        vise_i_fail(err, VISE_ERR_IO, "%s: a folder without model.safetensors, which a run writes at its end", dir);
+  } else {
+    status = load_file(path, out, err);
+  }
+  free(path);
+  return status;
+}
+
+vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
+  struct stat info;
+  VISE_ENTER(err, path, out);
+  const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+  return is_folder ? load_from_run(path, out, err) : load_file(path, out, err);
 }

@@ -22,7 +22,9 @@ static vise_status check_real(const vise_option *option, const char *field, cons
   double value;
   char text[40];
   memcpy(&value, place, sizeof value);
-  if (option->word != NULL && !(value > 0) && !(value < 0) && !isnan(value)) return VISE_OK;
+  const bool by_optimizer = option->flags & VISE_OPTION_BY_OPTIMIZER;
+  const bool is_word = isnan(value) ? by_optimizer : !by_optimizer && !(value > 0) && !(value < 0);
+  if (option->word != NULL && is_word) return VISE_OK;
   snprintf(text, sizeof text, "%g", value);
   return vise_i_option_check_number(option, field, value, text, err);
 }

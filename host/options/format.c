@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/traits.h"
 #include "host/options/options.h"
 
 void vise_i_text_add(vise_i_text *text, const char *format, ...) {
@@ -115,6 +116,15 @@ READ(const char *, text_at)
 READ(const void *, pointer_at)
 #undef READ
 
+double vise_i_option_real(const vise_option *option, const void *config) {
+  const double value = real_at(&(reading){option, config}, 0);
+  if (!(option->flags & VISE_OPTION_BY_OPTIMIZER)) return value;
+
+  vise_optimizer optimizer;
+  memcpy(&optimizer, (const char *)config + offsetof(vise_train_config, optimizer), sizeof optimizer);
+  return vise_i_beta2_of(optimizer, value);
+}
+
 static void add_interval(vise_i_text *text, double lo, double hi) {
   vise_i_text_add_real(text, lo);
   vise_i_text_add(text, ":");
@@ -167,11 +177,37 @@ static void add_moment(vise_i_text *text, const reading *r) {
   }
 }
 
+/* In the largest unit that leaves a whole number. */
+static void add_seconds(vise_i_text *text, double seconds) {
+  const char *unit = "hms";
+  while (unit[1] != '\0' && fmod(seconds, vise_i_unit_seconds(*unit)) > 0) unit++;
+
+  const double n = seconds / vise_i_unit_seconds(*unit);
+  if (n < 1e15 && !(fmod(n, 1) > 0)) {
+    vise_i_text_add(text, "%.0f", n);
+  } else {
+    vise_i_text_add_real(text, n);
+  }
+  vise_i_text_add(text, "%c", *unit);
+}
+
+static void add_cadence(vise_i_text *text, const reading *r) {
+  if (count_at(r, 0) > 0) {
+    vise_i_text_add(text, "%llu", (unsigned long long)count_at(r, 0));
+  } else if (bool_at(r, 2)) {
+    vise_i_text_add(text, "epoch");
+  } else if (real_at(r, 1) > 0) {
+    add_seconds(text, real_at(r, 1));
+  } else {
+    vise_i_text_add(text, "%s", r->option->word);
+  }
+}
+
 static bool is_word(const reading *r) {
   if (r->option->word == NULL) return false;
   switch (r->option->type) {
     case VISE_OPTION_REAL:
-      return !(real_at(r, 0) > 0) && !(real_at(r, 0) < 0);
+      return !(r->option->flags & VISE_OPTION_BY_OPTIMIZER) && !(real_at(r, 0) > 0) && !(real_at(r, 0) < 0);
     case VISE_OPTION_COUNT:
     case VISE_OPTION_BYTES:
       return count_at(r, 0) == 0;
@@ -193,7 +229,7 @@ static void add_value(vise_i_text *text, const reading *r) {
       vise_i_text_add(text, "%s", bool_at(r, 0) != ((option->flags & VISE_OPTION_INVERTED) != 0) ? "yes" : "no");
       break;
     case VISE_OPTION_REAL:
-      vise_i_text_add_real(text, real_at(r, 0));
+      vise_i_text_add_real(text, vise_i_option_real(option, r->config));
       break;
     case VISE_OPTION_COUNT:
     case VISE_OPTION_BYTES:
@@ -227,6 +263,9 @@ static void add_value(vise_i_text *text, const reading *r) {
       break;
     case VISE_OPTION_MOMENT:
       add_moment(text, r);
+      break;
+    case VISE_OPTION_CADENCE:
+      add_cadence(text, r);
       break;
   }
 }

@@ -32,6 +32,9 @@ VISE_WARN_UNUSED vise_status vise_i_option_check_number(const vise_option *optio
 VISE_WARN_UNUSED vise_status vise_i_option_check_int(const char *name, int value, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_option_check_real(const char *name, double value, vise_error *err);
 
+/* The number that a REAL option of a config stands for. */
+double vise_i_option_real(const vise_option *option, const void *config);
+
 /* ---- texts (parse.c, format.c); errors begin with `field` in backquotes ---- */
 
 /* A decimal number; "inf", "+inf" and "-inf" only with allow_infinity. Never NaN, no hexadecimal, no blanks. */
@@ -47,6 +50,17 @@ VISE_WARN_UNUSED vise_status vise_i_parse_interval(const char *field, const char
 /* "784-128-10": 2 to VISE_MAX_LAYERS + 1 sizes >= 1, or "auto" (0) for the first and the last. *n receives their count. */
 VISE_WARN_UNUSED vise_status vise_i_parse_widths(const char *field, const char *text, size_t *widths, size_t *n,
                                                  vise_error *err);
+/* How often: after so many steps, else at the end of each epoch, else after so many seconds; all 0: never. */
+typedef struct vise_i_cadence {
+  uint64_t steps;
+  double seconds;
+  bool each_epoch;
+} vise_i_cadence;
+/* "N" (at least 1), "epoch", or a time above 0 as in "30s", "10m" or "2h". */
+VISE_WARN_UNUSED vise_status vise_i_parse_cadence(const char *field, const char *text, vise_i_cadence *out,
+                                                  vise_error *err);
+/* Seconds of a unit of time ('s', 'm', 'h'); 0: there is none of this letter. */
+double vise_i_unit_seconds(char letter);
 /* Calls use with each item of a list. */
 VISE_WARN_UNUSED vise_status vise_i_parse_list(const char *text, char separator, void *user,
                                                vise_status (*use)(void *user, const char *item, vise_error *err),

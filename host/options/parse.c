@@ -80,6 +80,38 @@ vise_status vise_i_parse_bytes(const char *field, const char *text, uint64_t *ou
   return VISE_OK;
 }
 
+double vise_i_unit_seconds(char letter) {
+  return letter == 'h' ? 3600 : letter == 'm' ? 60 : letter == 's' ? 1 : 0;
+}
+
+/* "30s" in seconds; 0: it is not a time above 0. */
+static double parse_seconds(const char *text) {
+  char number[32];
+  const size_t n = strlen(text);
+  const double unit = n > 1 && n <= sizeof number ? vise_i_unit_seconds(text[n - 1]) : 0;
+  double value = 0;
+  if (!(unit > 0)) return 0;
+
+  memcpy(number, text, n - 1);
+  number[n - 1] = '\0';
+  const double seconds = vise_i_parse_real("", number, false, &value, NULL) == VISE_OK ? value * unit : 0;
+  return seconds > 0 && isfinite(seconds) ? seconds : 0;
+}
+
+vise_status vise_i_parse_cadence(const char *field, const char *text, vise_i_cadence *out, vise_error *err) {
+  vise_i_cadence made = {.each_epoch = strcmp(text, "epoch") == 0, .seconds = parse_seconds(text)};
+  const bool counts = !made.each_epoch && !(made.seconds > 0);
+
+  if (counts && (vise_i_parse_count(field, text, &made.steps, NULL) != VISE_OK || made.steps == 0)) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`%s`: '%s' is not a number of steps of at least 1, a time above 0 as in 30s, 10m or 2h, epoch, "
+                       "or off",
+                       field, text);
+  }
+  *out = made;
+  return VISE_OK;
+}
+
 vise_status vise_i_parse_interval(const char *field, const char *text, double *lo, double *hi, vise_error *err) {
   const char *colon = strchr(text, ':');
   double low = 0, high = 0;

@@ -105,7 +105,7 @@ static vise_status set_flag(const setting *s, vise_error *err) {
 }
 
 static vise_status set_real(const setting *s, vise_error *err) {
-  double value = 0;
+  double value = s->option->flags & VISE_OPTION_BY_OPTIMIZER ? (double)NAN : 0;
   if (!is_word(s)) {
     vise_status status = vise_i_parse_real(s->field, s->text, false, &value, err);
     if (status == VISE_OK) status = vise_i_option_check_number(s->option, s->field, value, s->text, err);
@@ -216,6 +216,16 @@ static vise_status set_moment(const setting *s, vise_error *err) {
 
   write_at(s, 0, &at, sizeof at);
   write_at(s, 1, &when, sizeof when);
+  return VISE_OK;
+}
+
+static vise_status set_cadence(const setting *s, vise_error *err) {
+  vise_i_cadence value = {0};
+  const vise_status status = is_word(s) ? VISE_OK : vise_i_parse_cadence(s->field, s->text, &value, err);
+  if (status != VISE_OK) return status;
+  write_at(s, 0, &value.steps, sizeof value.steps);
+  write_at(s, 1, &value.seconds, sizeof value.seconds);
+  write_at(s, 2, &value.each_epoch, sizeof value.each_epoch);
   return VISE_OK;
 }
 
@@ -334,6 +344,8 @@ static vise_status set_by_type(const setting *s, vise_error *err) {
       return set_list(s, err);
     case VISE_OPTION_MOMENT:
       return set_moment(s, err);
+    case VISE_OPTION_CADENCE:
+      return set_cadence(s, err);
   }
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: unknown type %d", s->option->name, (int)s->option->type);
 }

@@ -28,6 +28,12 @@ static inline double vise_i_output_loss(const vise_i_rule *rule, double z, doubl
       *d = margin > 0 ? -s : (isnan(margin) ? margin : 0);
       return margin < 0 ? 0 : margin;
     }
+    case VISE_LOSS_POISSON: {
+      /* exp(z) - z y, without what depends on y alone */
+      const double e = exp(z);
+      *d = e - y;
+      return e - z * y;
+    }
     default: {
       /* e^2, halved unless the reduction is `mean` */
       const double e = z - y, factor = rule->mse_reduction == VISE_MSE_MEAN ? 1 : 0.5;

@@ -105,8 +105,7 @@ static void put_option(builder *b, const vise_option *option, const vise_train_c
 
   switch (option->type) {
     case VISE_OPTION_REAL: /* exact, and 0 where the option says off */
-      read_field(option, 0, c, &number, sizeof number);
-      put_number(b, key, number);
+      put_number(b, key, vise_i_option_real(option, c));
       break;
     case VISE_OPTION_INTERVAL:
       read_field(option, 0, c, &on, sizeof on);

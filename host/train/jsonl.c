@@ -2,14 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/base/json_text.h"
+#include "host/base/file.h"
 #include "host/base/memory.h"
+
+enum { ROOM = 1 << 16 };
 
 vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t keep_bytes, bool *was_short,
                               vise_error *err) {
@@ -18,9 +22,13 @@ vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t kee
   struct stat info;
 
   VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  made.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+  VISE_TRY(vise_i_alloc(&made.waiting, ROOM, 1, "lines of metrics", err));
+
+  /* O_NONBLOCK: opening a FIFO must not wait for a reader; it is refused below. */
+  made.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
   if (made.fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
   if (fstat(made.fd, &info) != 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path));
+  if (!S_ISREG(info.st_mode)) VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: is not a regular file", path));
 
   const bool is_short = (uint64_t)info.st_size < keep_bytes;
   made.n_bytes = is_short ? (uint64_t)info.st_size : keep_bytes;
@@ -38,35 +46,125 @@ done:
   return status;
 }
 
-vise_status vise_i_jsonl_append(vise_i_jsonl *file, json_t *object, vise_error *err) {
+/* Length of the whole lines within the first n bytes of text. */
+static size_t whole_lines(const char *text, size_t n) {
+  while (n > 0 && text[n - 1] != '\n') n--;
+  return n;
+}
+
+vise_status vise_i_jsonl_flush(vise_i_jsonl *file, vise_error *err) {
   vise_status status = VISE_OK;
-  char *line = NULL;
-  size_t n = 0, written = 0;
+  size_t written = 0;
 
-  VISE_TRY(vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a line of metrics", &line, &n, err));
-  line[n++] = '\n'; /* in the place of the zero */
+  while (status == VISE_OK && written < file->n_waiting) {
+    const ssize_t now =
+        pwrite(file->fd, file->waiting + written, file->n_waiting - written, (off_t)(file->n_bytes + written));
+    if (now > 0) written += (size_t)now;
+    if (now > 0 || (now < 0 && errno == EINTR)) continue;
 
-  while (written < n) {
-    const ssize_t now = pwrite(file->fd, line + written, n - written, (off_t)(file->n_bytes + written));
-    if (now < 0 && errno == EINTR) continue;
-    if (now <= 0) {
-      status = vise_i_fail_errno(err, VISE_ERR_IO, now < 0 ? errno : ENOSPC, "%s: cannot be written", file->path);
-      /* Best effort: what remains of a half line is cut off again when the run goes on. */
-      const int cut = ftruncate(file->fd, (off_t)file->n_bytes);
-      (void)cut;
-      break;
-    }
-    written += (size_t)now;
+    status = vise_i_fail_errno(err, VISE_ERR_IO, now < 0 ? errno : ENOSPC, "%s: cannot be written", file->path);
+    written = whole_lines(file->waiting, written);
+    /* Best effort: what remains of a half line is cut off again when the run goes on. */
+    if (ftruncate(file->fd, (off_t)(file->n_bytes + written)) != 0) status = VISE_ERR_IO;
+    break;
   }
-  if (status == VISE_OK) file->n_bytes += n;
+
+  file->n_bytes += written;
+  file->n_waiting = 0;
+  file->written = vise_i_now();
+  return status;
+}
+
+vise_status vise_i_jsonl_flush_old(vise_i_jsonl *file, vise_error *err) {
+  if (file->n_waiting == 0 || vise_i_now() - file->written < VISE_I_JSONL_SECONDS) return VISE_OK;
+  return vise_i_jsonl_flush(file, err);
+}
+
+static void add(vise_i_jsonl *file, const char *text) {
+  const size_t n = strlen(text);
+  if (file->n_line + n < sizeof(file->line)) memcpy(file->line + file->n_line, text, n);
+  file->n_line += n;
+}
+
+static void add_key(vise_i_jsonl *file, const char *key) {
+  add(file, file->n_line > 0 ? ",\"" : "{\"");
+  add(file, key);
+  add(file, "\":");
+}
+
+void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value) {
+  add_key(file, key);
+  add(file, "\"");
+  add(file, value);
+  add(file, "\"");
+}
+
+void vise_i_jsonl_begin(vise_i_jsonl *file, const char *event) {
+  file->n_line = 0;
+  vise_i_jsonl_text(file, "event", event);
+}
+
+void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value) {
+  char text[24], *at = text + sizeof(text) - 1;
+  *at = '\0';
+  do {
+    *--at = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
+
+  add_key(file, key);
+  add(file, at);
+}
+
+void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value) {
+  add_key(file, key);
+  add(file, value ? "true" : "false");
+}
+
+/* A finite number with a point or an exponent, which has neither a plus nor leading zeros. */
+static void format_real(double value, char *text, size_t n_bytes) {
+  locale_t c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = uselocale(c_locale);
+  const int n = snprintf(text, n_bytes, "%.17g", value);
+  (void)uselocale(before);
+  freelocale(c_locale);
+
+  char *exponent = strchr(text, 'e');
+  if (exponent == NULL) {
+    if (strchr(text, '.') == NULL) memcpy(text + n, ".0", 3);
+    return;
+  }
+
+  char *to = exponent[1] == '-' ? exponent + 2 : exponent + 1;
+  const char *from = exponent + 2;
+  while (*from == '0') from++;
+  memmove(to, from, strlen(from) + 1);
+}
+
+void vise_i_jsonl_number(vise_i_jsonl *file, const char *key, double value) {
+  char text[40] = "null";
+  if (isfinite(value)) format_real(value, text, sizeof(text));
+  add_key(file, key);
+  add(file, text);
+}
+
+vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *err) {
+  vise_status status = VISE_OK;
+  add(file, "}\n");
+  const size_t n = file->n_line;
+
+  if (n >= sizeof(file->line)) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: a line of %zu bytes", file->path, n));
+  if (file->n_waiting + n > ROOM) VISE_TRY(vise_i_jsonl_flush(file, err));
+  memcpy(file->waiting + file->n_waiting, file->line, n);
+  file->n_waiting += n;
+  VISE_TRY(vise_i_jsonl_flush_old(file, err));
 
 done:
-  json_decref(object);
-  free(line);
   return status;
 }
 
 vise_status vise_i_jsonl_sync(vise_i_jsonl *file, vise_error *err) {
+  const vise_status status = vise_i_jsonl_flush(file, err);
+  if (status != VISE_OK) return status;
   if (fsync(file->fd) == 0 || errno == EINVAL || errno == EROFS) return VISE_OK;
   return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be synced", file->path);
 }
@@ -74,9 +172,6 @@ vise_status vise_i_jsonl_sync(vise_i_jsonl *file, vise_error *err) {
 void vise_i_jsonl_close(vise_i_jsonl *file) {
   if (file->fd >= 0) close(file->fd);
   free(file->path);
+  free(file->waiting);
   *file = (vise_i_jsonl)VISE_I_JSONL_INIT;
-}
-
-json_t *vise_i_jsonl_number(double value) {
-  return isfinite(value) ? json_real(value) : json_null();
 }

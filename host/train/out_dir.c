@@ -6,9 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/model/checkpoint.h"
+#include "host/train/earlier_run.h"
 
 #define CHECKPOINTS_KEPT 2
 
@@ -24,6 +27,7 @@ void vise_i_note(const vise_i_notes *notes, vise_log_level level, const char *fo
 
 void vise_i_out_dir_close(vise_i_out_dir *out) {
   vise_i_jsonl_close(&out->metrics);
+  vise_i_run_lock_release(&out->lock);
   free(out->dir);
   free(out->config);
   free(out->model);
@@ -45,73 +49,103 @@ done:
   return status;
 }
 
+/* The folder is synced with it. */
 static vise_status write_config(const vise_i_out_dir *out, const char *config_json, vise_error *err) {
-  if (config_json == NULL) return VISE_OK;
+  if (config_json == NULL) return vise_i_sync_dir(out->dir, err);
   return vise_i_write_file(out->config, config_json, strlen(config_json), err);
 }
 
-static vise_status remove_earlier_run(const vise_i_out_dir *out, vise_error *err) {
-  const char *paths[] = {out->model, out->mask, out->checkpoints, out->metrics_path, out->config};
-  for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-    const vise_status status = vise_i_remove_tree(paths[i], err);
-    if (status != VISE_OK) return status;
+/* Refuses a folder that a new run may not have. */
+static vise_status check_place(const char *dir, bool overwrite, vise_error *err) {
+  struct stat info;
+  bool empty = true;
+
+  if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` %s is a file: choose a folder", dir);
   }
-  return VISE_OK;
+  if (overwrite) return vise_i_earlier_run_check(dir, err);
+
+  const vise_status status = vise_i_earlier_run_is_empty(dir, &empty, err);
+  if (status != VISE_OK || empty) return status;
+  return vise_i_fail(err, VISE_ERR_USAGE,
+                     "`out_dir` %s is not empty: choose another folder, go on with its run "
+                     "(`resume`), or replace it (`overwrite`)",
+                     dir);
 }
 
-vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool overwrite, const char *config_json,
-                                  vise_error *err) {
-  vise_status status;
-  bool exists = false;
-
-  VISE_TRY(name_files(out, dir, err));
-  struct stat info;
-  if (stat(dir, &info) == 0 && !S_ISDIR(info.st_mode)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`out_dir` %s is a file: choose a folder", dir));
+static vise_status take_lock(vise_i_out_dir *out, const vise_i_notes *notes, vise_error *err) {
+  bool has_locks = true;
+  const vise_status status = vise_i_run_lock_take(&out->lock, out->dir, &has_locks, err);
+  if (status == VISE_OK && !has_locks) {
+    vise_i_note(notes, VISE_LOG_WARNING, "%s: this file system has no locks; see that no other run uses the folder",
+                out->dir);
   }
-
-  const bool empty = vise_i_dir_is_empty(dir, &exists);
-  if (exists && !empty && !overwrite) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
-                         "`out_dir` %s is not empty: choose another folder, go on with its run "
-                         "(`resume`), or replace it (`overwrite`)",
-                         dir));
-  }
-
-  VISE_TRY(vise_i_make_dir(dir, err));
-  if (exists && overwrite) VISE_TRY(remove_earlier_run(out, err));
-  VISE_TRY(write_config(out, config_json, err));
-  VISE_TRY(vise_i_make_dir(out->checkpoints, err));
-  VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
-  VISE_TRY(vise_i_sync_dir(dir, err));
-
-done:
   return status;
 }
 
-/* Index of the newest checkpoint that verifies, or n; those before it are named to the user. */
+/* The first files of a run in an empty place; on failure they are gone again. */
+static vise_status begin(vise_i_out_dir *out, const char *config_json, vise_error *err) {
+  vise_status status;
+
+  VISE_TRY(vise_i_make_dir(out->checkpoints, err));
+  VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
+  VISE_TRY(write_config(out, config_json, err)); /* last, since it syncs the folder */
+
+done:
+  if (status != VISE_OK) {
+    (void)unlink(out->metrics_path);
+    (void)rmdir(out->checkpoints);
+    if (config_json != NULL) (void)unlink(out->config);
+  }
+  return status;
+}
+
+vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool overwrite, const char *config_json,
+                                  const vise_i_notes *notes, vise_error *err) {
+  vise_status status;
+  size_t n_old = strlen(dir);
+
+  VISE_TRY(name_files(out, dir, err));
+  VISE_TRY(check_place(dir, overwrite, err));
+  VISE_TRY(vise_i_make_dirs(dir, &n_old, err));
+  VISE_TRY(take_lock(out, notes, err));
+  VISE_TRY(check_place(dir, overwrite, err)); /* what it holds may have changed before it was locked */
+
+  VISE_TRY(vise_i_earlier_run_remove_leftovers(dir, err));
+  if (overwrite) VISE_TRY(vise_i_earlier_run_remove(dir, err));
+  VISE_TRY(begin(out, config_json, err));
+
+done:
+  if (status != VISE_OK) {
+    vise_i_run_lock_release(&out->lock);
+    vise_i_remove_empty_dirs(dir, n_old);
+  }
+  return status;
+}
+
+/* Index of the newest checkpoint that verifies, or n; those before it are damaged and named to the user. One that
+   cannot be read is an error: it may be whole. */
 static vise_status find_whole(const vise_i_out_dir *out, const uint64_t *steps, size_t n, const vise_i_notes *notes,
                               size_t *out_found, vise_error *err) {
-  vise_status status = VISE_OK;
   size_t i = 0;
   for (; i < n; i++) {
     char *path = NULL;
     vise_error why = VISE_ERROR_INIT;
-    VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err));
+    const vise_status status = vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err);
+    if (status != VISE_OK) return status;
 
     const vise_status verified = vise_i_checkpoint_verify(vise_i_checkpoint_in_folder(path), &why);
-    if (verified != VISE_OK && verified != VISE_ERR_MEMORY) {
+    if (verified == VISE_ERR_FORMAT) {
       vise_i_note(notes, VISE_LOG_WARNING, "%s is damaged and passed over: %s", path, why.text);
     }
 
     free(path);
-    if (verified == VISE_ERR_MEMORY) return vise_i_fail(err, verified, "%s", why.text);
     if (verified == VISE_OK) break;
+    if (verified != VISE_ERR_FORMAT) return vise_i_fail(err, verified, "%s", why.text);
   }
 
   *out_found = i;
-done:
-  return status;
+  return VISE_OK;
 }
 
 /* The run's own part of a checkpoint. */
@@ -141,38 +175,35 @@ static vise_status open_metrics(vise_i_out_dir *out, const json_t *run, const vi
   return status;
 }
 
-static vise_status remove_damaged(const vise_i_out_dir *out, const uint64_t *steps, size_t n, vise_error *err) {
+static vise_status set_damaged_aside(const vise_i_out_dir *out, const uint64_t *steps, size_t n,
+                                     const vise_i_notes *notes, vise_error *err) {
   vise_status status = VISE_OK;
   for (size_t i = 0; i < n && status == VISE_OK; i++) {
-    char *path = NULL;
+    char *path = NULL, *aside = NULL;
     status = vise_i_checkpoint_path(&path, out->checkpoints, steps[i], err);
-    if (status == VISE_OK) status = vise_i_remove_tree(path, err);
+    if (status == VISE_OK) status = vise_i_checkpoint_set_aside(path, &aside, err);
+    if (status == VISE_OK) vise_i_note(notes, VISE_LOG_WARNING, "the damaged checkpoint is kept as %s", aside);
     free(path);
+    free(aside);
   }
   return status;
 }
 
-vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_trainer *trainer, const char *config_json,
-                                  const vise_i_notes *notes, vise_error *err) {
+/* Restores the trainer from the newest whole checkpoint of n. */
+static vise_status go_on(vise_i_out_dir *out, const uint64_t *steps, size_t n, vise_trainer *trainer,
+                         const vise_i_notes *notes, vise_error *err) {
   vise_status status;
-  uint64_t *steps = NULL;
-  size_t n = 0, found = 0;
+  size_t found = 0;
   char *path = NULL;
   json_t *run = NULL;
 
-  VISE_TRY(name_files(out, dir, err));
-  VISE_TRY(vise_i_checkpoint_list(out->checkpoints, &steps, &n, err));
-  if (n == 0) {
-    VISE_TRY(
-        vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run", out->checkpoints));
-  }
-
   VISE_TRY(find_whole(out, steps, n, notes, &found, err));
   if (found == n) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
-                         "`resume`: none of the %zu checkpoints in %s is whole; start again with the options in %s "
-                         "and `overwrite`",
-                         n, out->checkpoints, out->config));
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_FORMAT,
+                    "`resume`: none of the %zu checkpoints in %s is whole; start a new run in another folder, with the "
+                    "options in %s",
+                    n, out->checkpoints, out->config));
   }
 
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, steps[found], err));
@@ -184,15 +215,60 @@ vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_tra
   }
 
   VISE_TRY(open_metrics(out, run, notes, err));
-  VISE_TRY(remove_damaged(out, steps, found, err));
-  VISE_TRY(write_config(out, config_json, err));
+  VISE_TRY(set_damaged_aside(out, steps, found, notes, err));
   out->has_checkpoint = true;
   out->checkpoint_step = trainer->state.step;
 
 done:
-  free(steps);
   free(path);
   json_decref(run);
+  return status;
+}
+
+/* A run that ended or failed before its first checkpoint. One with a model had checkpoints. */
+static vise_status start_again(vise_i_out_dir *out, const vise_trainer *trainer, const vise_i_notes *notes,
+                               vise_error *err) {
+  vise_status status;
+  bool began = false;
+
+  VISE_TRY(vise_i_earlier_run_began(out->dir, &began, err));
+  if (!began || access(out->model, F_OK) == 0) {
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no checkpoint in %s; start a new run", out->checkpoints));
+  }
+
+  if (trainer->state.step > 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "%s has no checkpoint yet: a trainer that has made no step is needed",
+                         out->dir));
+  }
+
+  VISE_TRY(vise_i_jsonl_open(&out->metrics, out->metrics_path, 0, NULL, err));
+  vise_i_note(notes, VISE_LOG_INFO, "%s has no checkpoint yet: the run starts again at step 0", out->dir);
+
+done:
+  return status;
+}
+
+vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_trainer *trainer, const char *config_json,
+                                  const vise_i_notes *notes, vise_error *err) {
+  vise_status status;
+  uint64_t *steps = NULL;
+  size_t n = 0;
+  struct stat info;
+
+  VISE_TRY(name_files(out, dir, err));
+  if (stat(dir, &info) != 0 || !S_ISDIR(info.st_mode)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`resume`: there is no folder %s; start a new run", dir));
+  }
+
+  VISE_TRY(take_lock(out, notes, err));
+  VISE_TRY(vise_i_checkpoint_list(out->checkpoints, &steps, &n, err));
+  VISE_TRY(n > 0 ? go_on(out, steps, n, trainer, notes, err) : start_again(out, trainer, notes, err));
+  VISE_TRY(vise_i_earlier_run_remove_leftovers(dir, err));
+  VISE_TRY(write_config(out, config_json, err));
+
+done:
+  free(steps);
   return status;
 }
 
@@ -203,11 +279,9 @@ vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer
 
   if (out->has_checkpoint && out->checkpoint_step == trainer->state.step) return VISE_OK;
 
-  VISE_TRY(vise_i_jsonl_sync(&out->metrics, err));
+  VISE_TRY(vise_i_jsonl_flush(&out->metrics, err));
   VISE_TRY(vise_i_make_dir(out->checkpoints, err));
   VISE_TRY(vise_i_checkpoint_path(&path, out->checkpoints, trainer->state.step, err));
-  VISE_TRY(vise_i_remove_tree(path, err));
-
   run = make_run(out, trainer);
   if (run == NULL) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
   VISE_TRY(vise_i_trainer_save(trainer, path, run, err));

@@ -3,17 +3,19 @@
 #define VISE_I_OUT_DIR_H
 
 #include "host/train/jsonl.h"
+#include "host/train/run_lock.h"
 #include "host/train/trainer.h"
 
 typedef struct vise_i_out_dir {
   char *dir, *config, *model, *mask, *checkpoints, *metrics_path;
+  vise_i_run_lock lock;
   vise_i_jsonl metrics;
   bool has_checkpoint;
   uint64_t checkpoint_step; /* of the newest one written or resumed from */
 } vise_i_out_dir;
 
 #define VISE_I_OUT_DIR_INIT \
-  { NULL, NULL, NULL, NULL, NULL, NULL, VISE_I_JSONL_INIT, false, 0 }
+  { NULL, NULL, NULL, NULL, NULL, NULL, VISE_I_RUN_LOCK_INIT, VISE_I_JSONL_INIT, false, 0 }
 
 /* Notes for the user. */
 typedef struct vise_i_notes {
@@ -23,24 +25,27 @@ typedef struct vise_i_notes {
 void vise_i_note(const vise_i_notes *notes, vise_log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* A new run: dir must be missing or empty, or with overwrite hold an earlier run, whose files (and no others) are
-   removed. Nothing is touched when it is refused (VISE_ERR_USAGE). */
+/* A new run: dir (made with its parents) must be missing or empty, or with overwrite hold an earlier run, whose files
+   (and no others) are removed. Nothing is touched when it is refused: VISE_ERR_USAGE, or VISE_ERR_STATE when another
+   run is using it. From here to the close no other run can begin there. */
 VISE_WARN_UNUSED vise_status vise_i_out_dir_create(vise_i_out_dir *out, const char *dir, bool overwrite,
-                                                   const char *config_json, vise_error *err);
+                                                   const char *config_json, const vise_i_notes *notes, vise_error *err);
 
-/* Goes on with the run in dir: restores the trainer from the newest checkpoint that verifies, notes and removes those
-   it passed over, and cuts metrics.jsonl back. Nothing is touched when there is nothing to go on with. */
+/* Goes on with the run in dir: restores the trainer from the newest checkpoint that verifies, notes those it passed
+   over and sets them aside, and cuts metrics.jsonl back. A run that had no checkpoint yet starts again. Nothing is
+   touched when there is nothing to go on with, or a checkpoint cannot be read. */
 VISE_WARN_UNUSED vise_status vise_i_out_dir_resume(vise_i_out_dir *out, const char *dir, vise_trainer *trainer,
                                                    const char *config_json, const vise_i_notes *notes, vise_error *err);
 
-/* Syncs the metrics, writes a checkpoint of this step (replacing one of the same step) and keeps the newest two. Does
-   nothing when this step's is there already. */
+/* Writes the metrics so far and a checkpoint of this step and keeps the newest two. Does nothing when this step's is there
+   already. */
 VISE_WARN_UNUSED vise_status vise_i_out_dir_checkpoint(vise_i_out_dir *out, vise_trainer *trainer, vise_error *err);
 
 /* Writes the trainer's model, and its mask if it has one. */
 VISE_WARN_UNUSED vise_status vise_i_out_dir_save_model(const vise_i_out_dir *out, const vise_model *model,
                                                        vise_error *err);
 
+/* Ends the use of the folder; files stay as they are. */
 void vise_i_out_dir_close(vise_i_out_dir *out);
 
 #endif

@@ -15,6 +15,11 @@ size_t vise_predict_width(const vise_model *model, vise_output output) {
   return output == VISE_OUTPUT_CLASS ? 1 : vise_model_width(model, vise_model_n_layers(model));
 }
 
+vise_output vise_predict_output(const vise_model *model, vise_output output) {
+  if (output != VISE_OUTPUT_AUTO) return output;
+  return vise_i_loss_link(vise_model_loss(model)) == VISE_LINK_EXP ? VISE_OUTPUT_MEAN : VISE_OUTPUT_RAW;
+}
+
 static vise_status check_output(const vise_model *model, vise_output output, vise_error *err) {
   const vise_loss loss = vise_model_loss(model);
   const vise_link link = vise_i_loss_link(loss);
@@ -30,8 +35,12 @@ static vise_status check_output(const vise_model *model, vise_output output, vis
                        "output class needs a model that classifies; this one has the loss %s: use raw",
                        vise_loss_name(loss));
   }
+  if (output == VISE_OUTPUT_MEAN && !vise_i_loss_is_regression(loss)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "output mean needs a regression; this model has the loss %s: use %s",
+                       vise_loss_name(loss), link == VISE_LINK_IDENTITY ? "raw" : "probability");
+  }
   if ((int)output < 0 || output >= vise_output_count_) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "output %d: expected raw, probability or class", (int)output);
+    return vise_i_fail(err, VISE_ERR_USAGE, "output %d: expected raw, probability, class, mean or auto", (int)output);
   }
 
   return VISE_OK;
@@ -71,12 +80,12 @@ static void convert_row(const double *z, size_t n, vise_output output, vise_loss
   } else {
     for (size_t k = 0; k < n; k++) {
       size_t c = y->uniform ? 0 : k;
-      out[k] = z[k];
+      out[k] = output == VISE_OUTPUT_MEAN ? vise_i_expected(loss, z[k]) : z[k];
 
       if (output == VISE_OUTPUT_PROBABILITY) {
         out[k] = sigmoid(z[k]);
       } else if (y->scale != NULL) {
-        out[k] = z[k] * y->scale[c] + y->shift[c];
+        out[k] = out[k] * y->scale[c] + y->shift[c];
       }
     }
   }
@@ -101,6 +110,7 @@ vise_status vise_predict(const vise_model *model, const vise_dataset *dataset, c
   size_t n_raw = 0;
   VISE_ENTER(err, model, dataset, out);
 
+  output = vise_predict_output(model, output);
   VISE_TRY(check_output(model, output, err));
   VISE_TRY(vise_i_inference_open(model, dataset, config, false, &it, err));
   if (!vise_i_size_mul(it.view.n_rows, it.n_outputs, &n_raw)) {

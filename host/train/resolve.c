@@ -84,7 +84,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .momentum = config->momentum,
       .rho = config->rho,
       .beta1 = config->beta1,
-      .beta2 = config->beta2,
+      .beta2 = vise_i_beta2_of(config->optimizer, config->beta2),
       .eps = config->eps,
       .max_update = config->max_update,
 

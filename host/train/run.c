@@ -1,6 +1,7 @@
 /* The loop of a run: steps, ends of epochs, checkpoints, interruption. */
 #include "host/train/run.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "host/base/file.h"
@@ -13,6 +14,17 @@
 
 _Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
                "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
+
+static vise_status check_checkpoints(const vise_run_config *config, vise_error *err) {
+  if (!(config->checkpoint_seconds >= 0) || isinf(config->checkpoint_seconds)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_seconds` %g: expected a finite number of at least 0",
+                       config->checkpoint_seconds);
+  }
+  if (config->checkpoint_every > 0 && config->checkpoint_each_epoch) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_every` and `checkpoint_each_epoch` contradict each other");
+  }
+  return VISE_OK;
+}
 
 static vise_status check_config(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
   if (!t->has_train) return vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data");
@@ -29,7 +41,7 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
-  return VISE_OK;
+  return check_checkpoints(config, err);
 }
 
 static vise_status open_run(vise_i_run *run, vise_error *err) {
@@ -41,9 +53,12 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
     VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
     run->resumed_from_step = run->trainer->state.step;
   } else {
-    VISE_TRY(vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, err));
+    VISE_TRY(
+        vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, &run->notes, err));
   }
   run->saves = true;
+  run->skips_seen = run->trainer->state.n_skipped;
+  run->checked_step = run->trainer->state.step;
 
 done:
   return status;
@@ -57,6 +72,7 @@ static vise_status end_epoch(vise_i_run *run, vise_error *err) {
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
   if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
   vise_i_run_report(run, true);
+  VISE_TRY(vise_i_run_check_epoch(run, err));
 done:
   return status;
 }
@@ -113,9 +129,32 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
 }
 
 static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
-  const uint64_t every = run->config.checkpoint_every;
-  if (!run->saves) return false;
-  return every == 0 ? epoch_ended : run->trainer->state.step % every == 0;
+  const vise_run_config *config = &run->config;
+  if (config->checkpoint_every > 0) return run->trainer->state.step % config->checkpoint_every == 0;
+  if (config->checkpoint_each_epoch) return epoch_ended;
+  return config->checkpoint_seconds > 0 && vise_i_now() - run->last_checkpoint >= config->checkpoint_seconds;
+}
+
+/* What a run that saves does between steps. */
+static vise_status save_on_the_way(vise_i_run *run, bool epoch_ended, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_jsonl_flush_old(&run->out.metrics, err));
+  if (!checkpoint_is_due(run, epoch_ended)) goto done;
+
+  VISE_TRY(vise_i_run_check_weights(run, err));
+  VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, err));
+  run->last_checkpoint = vise_i_now();
+
+done:
+  return status;
+}
+
+/* Why a run with this error ends. */
+static vise_stop_reason failure_reason(vise_i_run *run, vise_status status, vise_error *err) {
+  if (status != VISE_ERR_NONFINITE) return VISE_STOP_ERROR;
+  if (run->has_bad_numbers || run->trainer->config.nonfinite == VISE_NONFINITE_HALT) return VISE_STOP_HALT;
+  vise_i_run_explain_skips(run, err);
+  return VISE_STOP_SKIPS;
 }
 
 /* Steps until there is a reason to stop. */
@@ -136,16 +175,12 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
 
-    if (checkpoint_is_due(run, ended)) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, t, err));
+    if (run->saves) VISE_TRY(save_on_the_way(run, ended, err));
     if (!ended && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, false);
   }
 
 done:
-  if (status == VISE_ERR_NONFINITE) {
-    *reason = t->config.nonfinite == VISE_NONFINITE_HALT ? VISE_STOP_HALT : VISE_STOP_SKIPS;
-  } else if (status != VISE_OK) {
-    *reason = VISE_STOP_ERROR;
-  }
+  if (status != VISE_OK) *reason = failure_reason(run, status, err);
   return status;
 }
 
@@ -162,7 +197,7 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
                     .out = VISE_I_OUT_DIR_INIT};
 
   VISE_ENTER_TRAINER(err, trainer);
-  run.last_progress = run.start;
+  run.last_progress = run.last_checkpoint = run.start;
   vise_run_config_init(&run.config);
   if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
   VISE_TRY(check_config(trainer, &run.config, err));

@@ -12,12 +12,16 @@ typedef struct vise_i_run {
   vise_i_out_dir out;
   bool saves; /* out is in use */
 
-  double start, last_progress, first_step; /* of the clock; first_step 0: none yet */
-  size_t segment;                          /* steps given to the backend at a time */
-  vise_metrics validation, test;           /* newest ones */
+  double start, last_progress, last_checkpoint, first_step; /* of the clock; first_step 0: none yet */
+  size_t segment;                                           /* steps given to the backend at a time */
+  vise_metrics validation, test;                            /* newest ones */
   bool evaluated;
   uint64_t evaluated_step;
   uint64_t resumed_from_step;
+  uint64_t checked_step; /* the weights were looked at after it */
+  uint64_t skips_seen;   /* skipped steps up to the last epoch's end */
+  bool warned_of_loss, warned_of_validation;
+  bool has_bad_numbers; /* an error of finite.c ends the run */
 } vise_i_run;
 
 /* Validation and test metrics at the backend's current weights. */
@@ -25,6 +29,18 @@ VISE_WARN_UNUSED vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *er
 
 /* Calls the progress function of the caller. */
 void vise_i_run_report(vise_i_run *run, bool epoch_ended);
+
+/* ---- numbers that are not finite (finite.c): each fails with VISE_ERR_NONFINITE and sets has_bad_numbers --------- */
+
+/* The backend's current weights. */
+VISE_WARN_UNUSED vise_status vise_i_run_check_weights(vise_i_run *run, vise_error *err);
+/* After an epoch and its evaluation: a validation loss that decides, and now and then the weights. Warns of the first
+   loss that is not finite. */
+VISE_WARN_UNUSED vise_status vise_i_run_check_epoch(vise_i_run *run, vise_error *err);
+/* A run that ends well has a finite loss in its last epoch. */
+VISE_WARN_UNUSED vise_status vise_i_run_check_end(vise_i_run *run, vise_error *err);
+/* After steps that were skipped: adds to *err what an update did to the weights, if it did. */
+void vise_i_run_explain_skips(vise_i_run *run, vise_error *err);
 
 /* Append a "step" event, an "epoch" event to metrics.jsonl. */
 VISE_WARN_UNUSED vise_status vise_i_run_log_step(vise_i_run *run, const vise_step_stats *stats, vise_error *err);

@@ -97,9 +97,12 @@ done:
   return status;
 }
 
+/* Nothing is saved with weights that are not finite, and no model after an epoch without a finite loss. */
 static vise_status save(vise_i_run *run, vise_stop_reason reason, uint64_t *best_epoch, vise_error *err) {
   vise_status status;
+  VISE_TRY(vise_i_run_check_weights(run, err));
   if (run->saves) VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, err));
+  if (reason != VISE_STOP_INTERRUPTED) VISE_TRY(vise_i_run_check_end(run, err));
   VISE_TRY(store_model(run, reason, best_epoch, err));
   if (run->saves) VISE_TRY(vise_i_out_dir_save_model(&run->out, run->trainer->model, err));
 done:
@@ -107,12 +110,17 @@ done:
 }
 
 static vise_status log_end(vise_i_run *run, const vise_run_result *result, vise_error *err) {
+  vise_i_jsonl *file = &run->out.metrics;
+
+  vise_i_jsonl_begin(file, "end");
+  vise_i_jsonl_text(file, "reason", vise_stop_reason_name(result->reason));
+  vise_i_jsonl_count(file, "steps", result->steps);
+  vise_i_jsonl_count(file, "launches", result->launches);
+  vise_i_jsonl_number(file, "seconds", result->seconds);
+
   vise_status status;
-  json_t *event = json_pack("{s:s, s:s, s:I, s:I, s:o}", "event", "end", "reason",
-                            vise_stop_reason_name(result->reason), "steps", (json_int_t)result->steps, "launches",
-                            (json_int_t)result->launches, "seconds", vise_i_jsonl_number(result->seconds));
-  VISE_TRY(vise_i_jsonl_append(&run->out.metrics, event, err));
-  VISE_TRY(vise_i_jsonl_sync(&run->out.metrics, err));
+  VISE_TRY(vise_i_jsonl_end(file, err));
+  VISE_TRY(vise_i_jsonl_sync(file, err));
 done:
   return status;
 }
@@ -125,7 +133,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
 
   if (status == VISE_OK) {
     status = vise_i_trainer_note(t, save(run, reason, &best_epoch, err), err);
-    if (status != VISE_OK) reason = VISE_STOP_ERROR;
+    if (status != VISE_OK) reason = run->has_bad_numbers ? VISE_STOP_HALT : VISE_STOP_ERROR;
   }
 
   if (status != VISE_OK && t->poison == VISE_OK) {

@@ -47,76 +47,44 @@ void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
 
 /* ---- events ----------------------------------------------------------------------------------------------------- */
 
-/* An event being made; a failure to add to it stays. */
-typedef struct event {
-  json_t *object;
-  bool failed;
-} event;
+vise_status vise_i_run_log_step(vise_i_run *run, const vise_step_stats *stats, vise_error *err) {
+  vise_i_jsonl *file = &run->out.metrics;
 
-static event make_event(const char *name) {
-  event e = {.object = json_object()};
-  e.failed = json_object_set_new(e.object, "event", json_string(name)) != 0;
-  return e;
+  vise_i_jsonl_begin(file, "step");
+  vise_i_jsonl_count(file, "step", stats->step);
+  vise_i_jsonl_count(file, "epoch", stats->epoch);
+  vise_i_jsonl_number(file, "loss", stats->loss);
+  vise_i_jsonl_number(file, "penalty", stats->penalty);
+  vise_i_jsonl_number(file, "lr", stats->lr);
+  vise_i_jsonl_number(file, "grad_norm", stats->grad_norm);
+  vise_i_jsonl_number(file, "grad_norm_clipped", stats->grad_norm_clipped);
+  vise_i_jsonl_count(file, "clipped_values", stats->n_clipped_values);
+  vise_i_jsonl_count(file, "at_bound", stats->n_at_lo + stats->n_at_hi);
+  vise_i_jsonl_flag(file, "skipped", stats->skipped);
+  return vise_i_jsonl_end(file, err);
 }
 
-static void set(event *e, const char *key, json_t *value) {
-  if (json_object_set_new(e->object, key, value) != 0) e->failed = true;
-}
-
-static void set_count(event *e, const char *key, uint64_t value) {
-  set(e, key, json_integer((json_int_t)value));
-}
-
-static void set_number(event *e, const char *key, double value) {
-  set(e, key, vise_i_jsonl_number(value));
-}
-
-static vise_status append(vise_i_run *run, event *e, vise_error *err) {
-  if (e->failed) {
-    json_decref(e->object);
-    e->object = NULL; /* append says that memory is exhausted */
-  }
-  return vise_i_jsonl_append(&run->out.metrics, e->object, err);
-}
-
-vise_status vise_i_run_log_step(vise_i_run *run, const vise_step_stats *s, vise_error *err) {
-  event e = make_event("step");
-
-  set_count(&e, "step", s->step);
-  set_count(&e, "epoch", s->epoch);
-  set_number(&e, "loss", s->loss);
-  set_number(&e, "penalty", s->penalty);
-  set_number(&e, "lr", s->lr);
-  set_number(&e, "grad_norm", s->grad_norm);
-  set_number(&e, "grad_norm_clipped", s->grad_norm_clipped);
-  set_count(&e, "clipped_values", s->n_clipped_values);
-  set_count(&e, "at_bound", s->n_at_lo + s->n_at_hi);
-  set(&e, "skipped", json_boolean(s->skipped));
-
-  return append(run, &e, err);
-}
-
-static void set_metrics(event *e, const char *prefix, const vise_metrics *metrics, bool classifies) {
+static void add_metrics(vise_i_jsonl *file, const char *prefix, const vise_metrics *metrics, bool classifies) {
   char key[32];
   snprintf(key, sizeof(key), "%s_loss", prefix);
-  set_number(e, key, metrics->loss);
+  vise_i_jsonl_number(file, key, metrics->loss);
   if (!classifies) return;
   snprintf(key, sizeof(key), "%s_accuracy", prefix);
-  set_number(e, key, metrics->accuracy);
+  vise_i_jsonl_number(file, key, metrics->accuracy);
 }
 
 vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err) {
   const vise_trainer *t = run->trainer;
   const bool classifies = vise_i_loss_classifies(t->config.loss);
   const vise_metrics train = vise_i_epoch_metrics(t, &t->state.last);
+  vise_i_jsonl *file = &run->out.metrics;
 
-  event e = make_event("epoch");
-  set_count(&e, "step", t->state.step);
-  set_count(&e, "epoch", t->state.epoch);
-  set_metrics(&e, "train", &train, classifies);
-  if (t->has_validation) set_metrics(&e, "val", &run->validation, classifies);
-  if (t->has_test) set_metrics(&e, "test", &run->test, classifies);
-  set_number(&e, "seconds", vise_i_now() - run->start);
-
-  return append(run, &e, err);
+  vise_i_jsonl_begin(file, "epoch");
+  vise_i_jsonl_count(file, "step", t->state.step);
+  vise_i_jsonl_count(file, "epoch", t->state.epoch);
+  add_metrics(file, "train", &train, classifies);
+  if (t->has_validation) add_metrics(file, "val", &run->validation, classifies);
+  if (t->has_test) add_metrics(file, "test", &run->test, classifies);
+  vise_i_jsonl_number(file, "seconds", vise_i_now() - run->start);
+  return vise_i_jsonl_end(file, err);
 }

@@ -43,7 +43,7 @@ enum {
 /* X(symbol, name, whether the derivative is formed from z; else from a = f(z)) */
 #define VISE_ACTIVATION_TABLE(X) \
   X(VISE_RELU, "relu", 0) X(VISE_LEAKY_RELU, "leaky-relu", 0) X(VISE_SILU, "silu", 1) X(VISE_TANH, "tanh", 0) \
-  X(VISE_SIGMOID, "sigmoid", 0) X(VISE_GELU, "gelu", 1) X(VISE_IDENTITY, "identity", 0)
+  X(VISE_SIGMOID, "sigmoid", 0) X(VISE_GELU, "gelu", 1) X(VISE_IDENTITY, "identity", 0) X(VISE_ELU, "elu", 0)
 
 #define VISE_INIT_SCHEME_TABLE(X) \
   X(VISE_INIT_LINEAR, "linear") X(VISE_INIT_HE, "he") X(VISE_INIT_GLOROT, "glorot") X(VISE_INIT_ZEROS, "zeros")
@@ -55,16 +55,18 @@ enum {
   X(VISE_LOSS_MSE, "mse", VISE_TARGETS_NUMBERS, VISE_LINK_IDENTITY, VISE_MEAN_BY_OPTION) \
   X(VISE_LOSS_HUBER, "huber", VISE_TARGETS_NUMBERS, VISE_LINK_IDENTITY, VISE_MEAN_OF_ENTRIES) \
   X(VISE_LOSS_HINGE, "hinge", VISE_TARGETS_SIGNS, VISE_LINK_IDENTITY, VISE_MEAN_OF_ROWS) \
-  X(VISE_LOSS_EXTERNAL, "external", VISE_TARGETS_NONE, VISE_LINK_IDENTITY, VISE_MEAN_OF_ROWS)
+  X(VISE_LOSS_EXTERNAL, "external", VISE_TARGETS_NONE, VISE_LINK_IDENTITY, VISE_MEAN_OF_ROWS) \
+  X(VISE_LOSS_POISSON, "poisson", VISE_TARGETS_COUNTS, VISE_LINK_EXP, VISE_MEAN_OF_ENTRIES)
 
 #define VISE_MSE_REDUCTION_TABLE(X) \
   X(VISE_MSE_HALF_MEAN, "half_mean") X(VISE_MSE_MEAN, "mean") X(VISE_MSE_HALF_SUM, "half_sum")
 
-/* X(symbol, name, what it has) */
+/* X(symbol, name, what it has, the beta2 that it has by default) */
 #define VISE_OPTIMIZER_TABLE(X) \
-  X(VISE_SGD, "sgd", VISE_HAS_MOMENTUM | VISE_HAS_NESTEROV) \
-  X(VISE_RMSPROP, "rmsprop", VISE_HAS_MOMENTUM | VISE_HAS_MOMENT2) \
-  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS)
+  X(VISE_SGD, "sgd", VISE_HAS_MOMENTUM | VISE_HAS_NESTEROV, 0.999) \
+  X(VISE_RMSPROP, "rmsprop", VISE_HAS_MOMENTUM | VISE_HAS_MOMENT2, 0.999) \
+  X(VISE_ADAM, "adam", VISE_HAS_MOMENT1 | VISE_HAS_MOMENT2 | VISE_HAS_CORRECTIONS, 0.999) \
+  X(VISE_LION, "lion", VISE_HAS_MOMENT1, 0.99)
 
 /* X(symbol, name, whether it ends at the planned steps, whether it counts epochs) */
 #define VISE_SCHEDULE_TABLE(X) \
@@ -120,7 +122,8 @@ enum {
   X(VISE_STOP_ERROR, "error")
 
 #define VISE_OUTPUT_TABLE(X) \
-  X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class")
+  X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class") \
+  X(VISE_OUTPUT_MEAN, "mean") X(VISE_OUTPUT_AUTO, "auto")
 
 /* clang-format on */
 

@@ -17,7 +17,7 @@ typedef struct vise_metrics {
   size_t n_rows;
   double loss;     /**< data loss */
   double accuracy; /**< classification losses */
-  double rmse, r2; /**< mse, huber; in the units of the targets */
+  double rmse, r2; /**< regression losses; in the units of the targets */
 } vise_metrics;
 
 typedef struct vise_eval_config {
@@ -44,12 +44,16 @@ VISE_API VISE_WARN_UNUSED vise_status vise_evaluate_sized(size_t out_bytes, cons
 /**
  * Outputs for every row: out [n_rows, n_out] in C order, n_out = vise_predict_width(model, output).
  * raw: the net's outputs, target scaling undone. probability: softmax (cross-entropy) or sigmoid (bce); other losses
- * refuse. class: argmax (ties to the lowest index), or for one output 1 when it is > 0, else 0; mse and huber refuse.
+ * refuse. class: argmax (ties to the lowest index), or for one output 1 when it is > 0, else 0; regression losses refuse.
+ * mean: the mean of the targets that a regression predicts, through its link; others refuse. auto: vise_predict_output's.
  * config NULL: the defaults. Errors: those of vise_evaluate, VISE_ERR_USAGE (output).
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_predict(const vise_model *model, const vise_dataset *dataset,
                                                    const vise_eval_config *config, vise_output output, double *out,
                                                    vise_error *err);
+/** What auto stands for: mean where a regression's outputs are not themselves in the units of the targets, else raw. Any
+    other output is itself. */
+VISE_API vise_output vise_predict_output(const vise_model *model, vise_output output);
 VISE_API size_t vise_predict_width(const vise_model *model, vise_output output);
 
 /** Writes array to path as .npy (C order, little-endian) or, when the name ends in .csv, as CSV with 17 digits; columns

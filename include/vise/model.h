@@ -56,7 +56,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
                                                             vise_error *err);
 
 /** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
-   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed).
+   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed). The folder
+   of a run stands for the model.safetensors in it.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 

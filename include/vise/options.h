@@ -34,7 +34,8 @@ typedef enum vise_option_type {
   VISE_OPTION_REALS,           /**< pointer, count: "1,2.5,3" */
   VISE_OPTION_SIZES,           /**< pointer, count: "0,2" */
   VISE_OPTION_LAYER_INTERVALS, /**< pointer, count: "0=-1:1,2=0.5"; each set adds to the list */
-  VISE_OPTION_MOMENT           /**< vise_weight_op_timing, uint64_t: "step:N", "epoch:N" or "every" */
+  VISE_OPTION_MOMENT,          /**< vise_weight_op_timing, uint64_t: "step:N", "epoch:N" or "every" */
+  VISE_OPTION_CADENCE          /**< uint64_t, double, bool: "N" steps, a time as in "30s", "10m", "2h", or "epoch" */
 } vise_option_type;
 
 /** The struct that an option is a field of. */
@@ -101,7 +102,8 @@ enum {
   VISE_OPTION_REPEATABLE = 8, /**< may be given several times; an array in config.json */
   VISE_OPTION_CHECKS = 16,    /**< only checks: it changes no result */
   VISE_OPTION_ADDED = 32,     /**< came after the first release: checkpoints hold it only where it is not the default */
-  VISE_OPTION_EXPLICIT = 64   /**< on the command line it is off until it is given */
+  VISE_OPTION_EXPLICIT = 64,  /**< on the command line it is off until it is given */
+  VISE_OPTION_BY_OPTIMIZER = 128 /**< its word means NaN: the number of the optimizer, which texts show */
 };
 
 enum { VISE_OPTION_MAX_FIELDS = 3 };

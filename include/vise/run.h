@@ -35,10 +35,13 @@ typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
 typedef struct vise_run_config {
   size_t struct_size;
   const char *out_dir;       /**< NULL: nothing is saved */
-  bool overwrite;            /**< out_dir may hold an earlier run, which is removed */
-  bool resume;               /**< go on from the newest checkpoint in out_dir that verifies */
-  const char *config_json;   /**< written as out_dir/config.json; NULL: none */
-  uint64_t checkpoint_every; /**< steps; 0: at the end of each epoch */
+  bool overwrite;            /**< out_dir may hold an earlier run, whose files (and no others) are removed; its
+                                config.json is known by the names of options in it */
+  bool resume;               /**< go on from the newest checkpoint in out_dir that verifies; a run that had none yet
+                                starts again */
+  const char *config_json;   /**< written as out_dir/config.json: an object of options by name; NULL: none */
+  uint64_t checkpoint_every; /**< steps between checkpoints; 0: see checkpoint_seconds. A run that ends well, or is
+                                interrupted, writes one at its end in any case */
   uint64_t log_every;        /**< steps between "step" events; 0: none */
   /** Asked between steps; true ends the run (state saved, reason interrupted). NULL: never. */
   bool (*interrupted)(void *user);
@@ -48,6 +51,8 @@ typedef struct vise_run_config {
   void (*log)(void *user, vise_log_level level, const char *message);
   void *user;
   void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
+  double checkpoint_seconds;  /**< where checkpoint_every is 0: seconds between checkpoints; 0: only at the end [30] */
+  bool checkpoint_each_epoch; /**< in the place of the two: a checkpoint at the end of each epoch [false] */
 } vise_run_config;
 
 VISE_API void vise_run_config_init(vise_run_config *config);
@@ -74,8 +79,11 @@ typedef struct vise_run_result {
 /**
  * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model to out_dir (docs/files.md), and
  * syncs the model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
- * VISE_ERR_NONFINITE with result filled; errors met before anything was written leave out_dir as it was.
- * Other errors: VISE_ERR_USAGE (out_dir not empty), VISE_ERR_IO, VISE_ERR_FORMAT (resume), VISE_ERR_DEVICE.
+ * VISE_ERR_NONFINITE with result filled, and so do weights that an update made non-finite (which are never saved), a
+ * validation loss that is NaN under patience, and a last epoch without a finite loss. One run at a time may use out_dir.
+ * Errors met before anything was written leave out_dir as it was: VISE_ERR_USAGE (it holds something else),
+ * VISE_ERR_STATE (another run is using it), VISE_ERR_FORMAT (resume: every checkpoint is damaged), VISE_ERR_IO (also: a
+ * checkpoint cannot be read). Others: VISE_ERR_IO, VISE_ERR_DEVICE.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config,
                                                        vise_run_result *result, vise_error *err);

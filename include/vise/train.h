@@ -92,7 +92,7 @@ typedef struct vise_train_config {
   double momentum;                  /**< sgd, rmsprop: 0 <= mu < 1 [0] */
   bool nesterov;                    /**< sgd with momentum [false] */
   double rho;                       /**< rmsprop [0.9] */
-  double beta1, beta2;              /**< adam [0.9, 0.999] */
+  double beta1, beta2;              /**< adam and the like [0.9, NaN: the optimizer's own] */
   double eps;                       /**< rmsprop, adam [1e-8] */
   double max_update;                /**< |eta*u| <= this; 0 = off [0] */
   vise_schedule_config lr_schedule; /**< [constant] */

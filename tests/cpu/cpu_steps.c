@@ -21,7 +21,7 @@ static step_rig *make_rig(vise_optimizer optimizer) {
 }
 
 Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
-  for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+  for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
     step_rig *r = make_rig((vise_optimizer)optimizer);
     const char *name = vise_optimizer_name((vise_optimizer)optimizer);
     vise_step_stats stats[RIG_STEPS], single[RIG_STEPS];
@@ -119,7 +119,7 @@ Test(cpu_steps, changed_rates_and_bounds) {
 Test(cpu_steps, nonfinite_data_skip_without_a_trace) {
   const double bad[] = {NAN, INFINITY, -INFINITY, 1e39}; /* the last is beyond float32 */
   for (size_t i = 0; i < 4; i++) {
-    for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+    for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
       step_rig *r = make_rig((vise_optimizer)optimizer);
       uint64_t launched;
       OPS->destroy(check_nonfinite_data(r, bad[i], false, &launched));

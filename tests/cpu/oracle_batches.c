@@ -181,11 +181,12 @@ Test(oracle_batches, derivatives_at_kinks) {
   static const struct {
     vise_activation activation;
     double slope;
-  } cases[] = {{VISE_RELU, 0}, {VISE_LEAKY_RELU, 0.01}, {VISE_IDENTITY, 1}, {VISE_GELU, 0.5}, {VISE_SILU, 0.5}};
+  } cases[] = {{VISE_RELU, 0},   {VISE_LEAKY_RELU, 0.01}, {VISE_IDENTITY, 1},
+               {VISE_GELU, 0.5}, {VISE_SILU, 0.5},        {VISE_ELU, 1}};
   const size_t widths[] = {1, 1, 1};
   const double x = 1, y = -1, params[] = {0, 1}; /* mse half_sum: delta = 0 + 1 */
 
-  for (size_t c = 0; c < 5; c++) {
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
     double grad[2];
     rig r;
 

@@ -27,6 +27,7 @@ static const loss_case losses[] = {
     {.name = "mse half_sum", .loss = VISE_LOSS_MSE, .reduction = VISE_MSE_HALF_SUM},
     {.name = "mse of labels", .loss = VISE_LOSS_MSE, .labels = true},
     {.name = "huber", .loss = VISE_LOSS_HUBER},
+    {.name = "poisson", .loss = VISE_LOSS_POISSON},
     {.name = "cross-entropy", .loss = VISE_LOSS_CROSS_ENTROPY, .labels = true},
     {.name = "cross-entropy, smoothed", .loss = VISE_LOSS_CROSS_ENTROPY, .smoothing = 0.3, .labels = true},
     {.name = "bce of bits", .loss = VISE_LOSS_BCE, .binary = true},

@@ -77,6 +77,24 @@ Test(oracle_update, rmsprop_and_adam) {
   }
 }
 
+Test(oracle_update, lion) {
+  double m = 0, w = 1, expected[5];
+  given r;
+
+  make(&r);
+  r.spec.rule.optimizer = VISE_LION;
+  r.spec.rule.beta2 = 0.5;
+
+  for (size_t s = 0; s < 5; s++) {
+    const double v = 0.9 * m + 0.1 * gradients[s];
+    w -= v > 0 ? 0.1 : v < 0 ? -0.1 : 0;
+    m = 0.5 * m + 0.5 * gradients[s];
+    expected[s] = w;
+  }
+
+  check_one_weight(&r, expected, "lion");
+}
+
 /* d = clamp(eta u, -U, U): the update is capped, the momentum is not. */
 Test(oracle_update, cap_bounds_the_update_not_the_momentum) {
   double v = 0, w = 1, expected[5];
@@ -285,13 +303,10 @@ Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {
     vise_optimizer optimizer;
     double momentum;
     bool moment1, moment2;
-  } cases[] = {{VISE_SGD, 0, false, false},
-               {VISE_SGD, 0.9, true, false},
-               {VISE_RMSPROP, 0, false, true},
-               {VISE_RMSPROP, 0.9, true, true},
-               {VISE_ADAM, 0, true, true}};
+  } cases[] = {{VISE_SGD, 0, false, false},     {VISE_SGD, 0.9, true, false}, {VISE_RMSPROP, 0, false, true},
+               {VISE_RMSPROP, 0.9, true, true}, {VISE_ADAM, 0, true, true},   {VISE_LION, 0, true, false}};
 
-  for (size_t c = 0; c < 5; c++) {
+  for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
     double values[GIVEN_PARAMS] = {1, 2, 3, 4, 5, 6, 7, 8}, back[GIVEN_PARAMS] = {0};
     given r;
 

@@ -3,15 +3,17 @@
 
 Every case trains a small net for some hundred steps in float64 with PyTorch: its layers, losses, optimizers and clips
 wherever PyTorch has them, a few plain tensor operations where it has not (per-unit clips, proximal L1, ...). The
-tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again only when cases are added:
+tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again when cases are added. Cases that are in
+the file stay as they are, since other versions differ in the last digits; --all makes them anew:
 
-    python3 tests/golden/make_trajectories.py
+    python3 tests/golden/make_trajectories.py [--all]
 
 The keys of a case's "spec" are those of vise_i_step_spec (see tests/support/trajectory.c).
 """
 import json
 import math
 import os
+import sys
 
 import numpy as np
 import torch
@@ -42,12 +44,14 @@ def make_data():
         "bit": (scores[:, :1] > 0).astype(int),
         "sign": np.where(scores[:, :1] > 0, 1, -1),
         "row_weights": round_to_grid(rng.rand(ROWS) * 2),
+        "counts": np.floor(np.exp(np.clip(scores, -2, 2))),
+        "count": np.floor(np.exp(np.clip(scores[:, :1], -2, 2))),
     }
 
 
 ACTIVATIONS = {
     "relu": nn.ReLU, "leaky-relu": lambda: nn.LeakyReLU(0.01), "silu": nn.SiLU, "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity,
+    "sigmoid": nn.Sigmoid, "gelu": nn.GELU, "identity": nn.Identity, "elu": nn.ELU,
 }
 
 DEFAULTS = {
@@ -98,6 +102,9 @@ def make_cases():
         case("mse one output", target="value", widths=(FEATURES, 11, 1), loss="mse", lr=0.02),
         case("huber", target="values", loss="huber"),
         case("huber row weights", target="values", loss="huber", row_weights=True),
+        case("poisson", target="counts", loss="poisson", lr=0.05),
+        case("poisson row weights", target="counts", loss="poisson", row_weights=True, lr=0.05),
+        case("poisson one output", target="count", widths=(FEATURES, 11, 1), loss="poisson", lr=0.02),
         case("bce of bits", target="bits", loss="bce"),
         case("bce one output", target="bit", widths=(FEATURES, 11, 1), loss="bce", class_weights=[1.0, 3.0]),
         case("bce of class labels", loss="bce", class_weights=class_weights, row_weights=True),
@@ -116,6 +123,10 @@ def make_cases():
         case("sgd decoupled decay", k2d=0.05),
         case("rmsprop", optimizer="rmsprop", lr=0.001),
         case("rmsprop momentum", optimizer="rmsprop", lr=0.0005, momentum=0.8, rho=0.95, eps=1e-4),
+        case("lion", optimizer="lion", lr=0.001, beta2=0.99),
+        case("lion, other betas", optimizer="lion", lr=0.001, beta1=0.8, beta2=0.95, activation="tanh"),
+        case("lion, decay, clip, cap, mask and box", optimizer="lion", lr=0.001, beta2=0.99, k2d=0.1, k2=0.01,
+             clip_norm=0.3, max_update=0.0008, mask=True, box_lo=-0.5, box_hi=0.6),
         case("max update sgd", max_update=0.002),
         case("max update adam", optimizer="adam", lr=0.003, max_update=0.001),
         # penalties
@@ -175,6 +186,21 @@ def initial_weights(widths, bias):
     return [round_to_grid(p) for p in parts]
 
 
+class Lion(torch.optim.Optimizer):
+    """PyTorch has none: u = sign(b1 m + (1 - b1) g), then m <- b2 m + (1 - b2) g (Chen et al. 2023)."""
+
+    def __init__(self, params, lr, betas):
+        super().__init__(params, dict(lr=lr, betas=betas))
+
+    def step(self):
+        for group in self.param_groups:
+            beta1, beta2 = group["betas"]
+            for p in group["params"]:
+                m = self.state[p].setdefault("exp_avg", torch.zeros_like(p))
+                p.sub_(group["lr"] * torch.sign(beta1 * m + (1 - beta1) * p.grad))
+                m.mul_(beta2).add_((1 - beta2) * p.grad)
+
+
 class Step:
     """One case as PyTorch computes it."""
 
@@ -223,6 +249,9 @@ class Step:
         elif s["optimizer"] == "rmsprop":
             self.optimizer = torch.optim.RMSprop(self.params, lr=self.lr, alpha=s["rho"], eps=s["eps"],
                                                  momentum=s["momentum"], weight_decay=decay)
+        elif s["optimizer"] == "lion":
+            assert not self.torch_decay
+            self.optimizer = Lion(self.params, lr=self.lr, betas=(s["beta1"], s["beta2"]))
         elif s["k2d"] and s["penalize_bias"]:
             self.optimizer = torch.optim.AdamW(self.params, lr=self.lr, betas=(s["beta1"], s["beta2"]), eps=s["eps"],
                                                weight_decay=s["k2d"])
@@ -251,7 +280,7 @@ class Step:
             correct = ((z > 0) == (y > 0)).all(1)
             weights = r if c is None else r * c[(y[:, 0] > 0).long()]
         y = y.double()
-        if s["loss"] not in ("mse", "huber"):
+        if s["loss"] not in ("mse", "huber", "poisson"):
             self.totals["correct"] += int(correct.sum())
         weighted = row_weights is not None or c is not None
         if s["loss"] == "mse":
@@ -265,6 +294,10 @@ class Step:
             if not weighted:
                 return F.huber_loss(z, y)
             rows = F.huber_loss(z, y, reduction="none").mean(1)
+        elif s["loss"] == "poisson":
+            if not weighted:
+                return F.poisson_nll_loss(z, y)
+            rows = F.poisson_nll_loss(z, y, reduction="none").mean(1)
         elif s["loss"] == "bce":
             if not weighted:
                 return F.binary_cross_entropy_with_logits(z, y)
@@ -444,11 +477,20 @@ def write(name, value):
         f.write("{\n" + ",\n".join(parts) + "\n}\n")
 
 
+def cases_made():
+    """The cases of the file that need not be made again, by name."""
+    if "--all" in sys.argv[1:]:
+        return {}
+    with open(os.path.join(HERE, "trajectories.json")) as f:
+        return {c["name"]: c for c in json.load(f)["cases"]}
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     data = make_data()
-    cases = [run_case(c, data) for c in make_cases()]
+    made = cases_made()
+    cases = [made.get(c["name"]) or run_case(c, data) for c in make_cases()]
     write("trajectories.json", {
         "made_by": "make_trajectories.py, PyTorch %s, float64" % torch.__version__.split("+")[0],
         "data": {k: np.asarray(v).tolist() for k, v in data.items()},

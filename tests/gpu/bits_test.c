@@ -21,7 +21,7 @@ Test(bits, steps_per_launch_and_per_call) {
   static const uint64_t per_launch[] = {1, 7, 0};
   static const size_t per_call[] = {1, 5, RIG_STEPS};
 
-  for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+  for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
     step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
@@ -110,7 +110,7 @@ Test(bits, data_in_chunks) {
 }
 
 Test(bits, state_carries_a_training_over) {
-  for (int optimizer = VISE_SGD; optimizer <= VISE_ADAM; optimizer++) {
+  for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
     step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
     check_carried_state(r);
     step_rig_free(r);

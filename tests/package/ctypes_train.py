@@ -132,7 +132,7 @@ def train(vise, clamp):
     # The library wrote the size of its own struct: an equal one means that the fields above lie where they should.
     if (net.struct_size, config.struct_size) != (ctypes.sizeof(NetConfig), ctypes.sizeof(TrainConfig)):
         raise RuntimeError("the declared structs are not those of the library")
-    if (config.lr, config.batch, config.beta2, config.epochs, config.max_skips) != (0.01, 64, 0.999, 10, 8):
+    if (config.lr, config.batch, config.beta1, config.epochs, config.max_skips) != (0.01, 64, 0.9, 10, 8):
         raise RuntimeError("the defaults do not lie where they should")
     config.loss, config.lr, config.batch, config.backend = MSE, 0.2, 0, CPU64
     if clamp is not None:

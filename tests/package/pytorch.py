@@ -55,8 +55,8 @@ def train(path, *extra):
     return f"{path}/run/model.safetensors"
 
 
-def sequential(dtype=torch.float32):
-    return torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.ReLU(), torch.nn.Linear(16, 3)).to(dtype)
+def sequential(dtype=torch.float32, activation=torch.nn.ReLU):
+    return torch.nn.Sequential(torch.nn.Linear(6, 16), activation(), torch.nn.Linear(16, 3)).to(dtype)
 
 
 def predictions(path, model, output):
@@ -107,6 +107,16 @@ def pytorch_predictions_agree():
     with open(f"{path}/raw.csv", encoding="utf-8") as lines:
         rows = list(csv.reader(lines))
     agree(np.array(rows[-300:], dtype=np.float64), np.load(f"{path}/raw.npy"), 1e-12)
+
+
+def pytorch_elu_model():
+    path = folder("pytorch_elu_model")
+    features, _ = three_classes(path)
+    file = train(path, "--backend", "cpu", "--activation", "elu")
+    net = sequential(activation=torch.nn.ELU)
+    net.load_state_dict(load_file(file), strict=True)
+    with torch.no_grad():
+        agree(predictions(path, file, "raw"), net(torch.from_numpy(features)), 2e-6)
 
 
 def pytorch_model_is_read():

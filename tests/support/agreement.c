@@ -94,7 +94,7 @@ void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t 
 }
 
 void agreement_of_one_output(const agreement *a) {
-  static const char *const losses[] = {"mse",         "mse mean",      "mse half_sum",   "huber",
+  static const char *const losses[] = {"mse",         "mse mean",      "mse half_sum",   "huber",          "poisson",
                                        "bce of bits", "bce of labels", "hinge of signs", "hinge of labels"};
   static const size_t widths[] = {19, 8, 1};
 

@@ -10,8 +10,9 @@
 /* Float32 against float64 after a few steps on numbers of the order of 1: absolute and relative. */
 static const struct tolerance {
   double weight, moment, gradient, output, report;
-  double count; /* share of entries that may be counted differently: they lie within rounding of a bound */
-} F32 = {2e-5, 1e-4, 1e-4, 1e-4, 5e-5, 0.01};
+  double count;  /* share of entries that may be counted differently: they lie within rounding of a bound */
+  double turned; /* share of weights that lion may turn the other way */
+} F32 = {2e-5, 1e-4, 1e-4, 1e-4, 5e-5, 0.01, 0.05};
 
 cpu_case cpu_case_make(void) {
   static const vise_i_net no_net;
@@ -222,6 +223,22 @@ static void compare(verdict *v, const char *what, const double *got, const doubl
   }
 }
 
+/* Lion takes signs: where rounding decides, a weight goes the other way. That may be a whole row, if its unit feeds all
+   outputs alike and softmax makes its gradient 0. */
+static void compare_weights(verdict *v, const cpu_case *c, const cpu_result *got, const cpu_result *ref, double slack) {
+  const size_t n = ref->net.n_params;
+  const double tolerance = slack * F32.weight, turned = tolerance + 2 * c->lr * (double)c->n_steps;
+  size_t worst;
+
+  const size_t n_off = rig_compare(got->params, ref->params, n, tolerance, tolerance, &worst);
+  const bool few = (double)n_off <= 2 + F32.turned * (double)n;
+  if (few && c->spec.rule.optimizer == VISE_LION) {
+    compare(v, "weight", got->params, ref->params, n, turned);
+  } else if (n_off > 0) {
+    say(v, "weight", worst, got->params[worst], ref->params[worst]);
+  }
+}
+
 static void compare_counts(verdict *v, const char *what, size_t at, uint64_t got, uint64_t ref, double slack) {
   const double off = fabs((double)got - (double)ref);
   if (!(off <= slack)) say(v, what, at, (double)got, (double)ref);
@@ -263,7 +280,7 @@ bool cpu_result_agrees(const cpu_case *c, const cpu_result *got, double slack, c
   verdict v = {true, text, n_text};
 
   compare_stats(&v, got, &ref, c->n_steps, slack);
-  compare(&v, "weight", got->params, ref.params, n, slack * F32.weight);
+  compare_weights(&v, c, got, &ref, slack);
   compare(&v, "first moment", got->moment1, ref.moment1, n, slack * F32.moment);
   compare(&v, "second moment", got->moment2, ref.moment2, n, slack * F32.moment);
   compare(&v, "output", got->outputs, ref.outputs, ref.n_outputs, slack * F32.output);

@@ -23,6 +23,9 @@ static void set_sigmoid(cpu_case *c) {
 static void set_gelu(cpu_case *c) {
   c->activation = VISE_GELU;
 }
+static void set_elu(cpu_case *c) {
+  c->activation = VISE_ELU;
+}
 static void set_identity(cpu_case *c) {
   c->activation = VISE_IDENTITY;
 }
@@ -54,6 +57,11 @@ static void mse_labels(cpu_case *c) {
 static void huber(cpu_case *c) {
   values(c, VISE_LOSS_HUBER, VISE_MSE_HALF_MEAN);
   c->target_low = -3;
+  c->target_high = 3;
+}
+static void poisson(cpu_case *c) {
+  values(c, VISE_LOSS_POISSON, VISE_MSE_HALF_MEAN);
+  c->target_low = 0;
   c->target_high = 3;
 }
 static void bce_labels(cpu_case *c) {
@@ -90,6 +98,12 @@ static void rmsprop_momentum(cpu_case *c) {
 static void adam(cpu_case *c) {
   c->spec.rule.optimizer = VISE_ADAM;
   c->lr = 0.01;
+}
+
+static void lion(cpu_case *c) {
+  c->spec.rule.optimizer = VISE_LION;
+  c->spec.rule.beta2 = 0.99;
+  c->lr = 2e-5; /* so that a step the other way is within the tolerances of what is not a weight */
 }
 
 static void l2(cpu_case *c) {
@@ -195,6 +209,7 @@ const cpu_option cpu_options[] = {
     {"sigmoid", "activation", set_sigmoid},
     {"gelu", "activation", set_gelu},
     {"identity", "activation", set_identity},
+    {"elu", "activation", set_elu},
     {"no bias", "bias", no_bias},
     {"label smoothing", "loss", smoothing},
     {"mse", "loss", mse},
@@ -202,6 +217,7 @@ const cpu_option cpu_options[] = {
     {"mse half_sum", "loss", mse_sum},
     {"mse of labels", "loss", mse_labels},
     {"huber", "loss", huber},
+    {"poisson", "loss", poisson},
     {"bce of labels", "loss", bce_labels},
     {"bce of bits", "loss", bce_bits},
     {"hinge of labels", "loss", hinge_labels},
@@ -211,6 +227,7 @@ const cpu_option cpu_options[] = {
     {"rmsprop", "optimizer", rmsprop},
     {"rmsprop momentum", "optimizer", rmsprop_momentum},
     {"adam", "optimizer", adam},
+    {"lion", "optimizer", lion},
     {"l2", "l2", l2},
     {"l1", "l1", l1},
     {"prox l1", "l1", prox},

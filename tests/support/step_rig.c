@@ -15,7 +15,7 @@ step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer)
   r->spec = rig_spec(&r->net);
   r->spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   r->spec.rule.optimizer = optimizer;
-  r->spec.rule.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
+  r->spec.rule.momentum = vise_i_optimizer_has(optimizer) & VISE_HAS_MOMENTUM ? 0.9 : 0;
 
   r->spec.rule.k2 = 1e-3;
   r->spec.rule.k1 = 1e-4;

@@ -345,7 +345,8 @@ void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolera
     size_t worst;
 
     cr_assert(trajectory_run(t, ops, final, stats, &err) == VISE_OK, "%s: %s", t->name, err.text);
-    const double weight = t->spec.rule.optimizer == VISE_ADAM ? tolerance->adam_weight : tolerance->weight;
+    const double weight =
+        vise_i_optimizer_has(t->spec.rule.optimizer) & VISE_HAS_MOMENT1 ? tolerance->adam_weight : tolerance->weight;
     const size_t n_bad = rig_compare(final, t->final, t->net.n_params, weight, 0, &worst);
     const double reported = worst_report(t, stats);
     cr_log_info("%s: weights %g, reports %g", t->name, fabs(final[worst] - t->final[worst]), reported);
@@ -363,8 +364,8 @@ void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolera
 }
 
 void trajectory_check_all_float32(const vise_i_backend_ops *ops) {
-  /* Adam divides tiny gradients by their own size, which turns their rounding into steps of eta: only its plain cases,
-     without anything that keeps gradients away from 0, need more. */
+  /* Adam divides tiny gradients by their own size and lion takes signs, which turns their rounding into steps of eta:
+     only their plain cases, without anything that keeps gradients away from 0, need more. */
   static const trajectory_tolerance tolerance = {.weight = 5e-5, .adam_weight = 5e-3, .report = 1e-4};
   trajectory_check_all(ops, &tolerance, NULL);
 }

@@ -40,7 +40,7 @@ void trajectory_free_all(trajectory *cases, size_t n_cases);
 VISE_WARN_UNUSED vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, double *final,
                                             vise_step_stats *stats, vise_error *err);
 
-/* How far a backend may be from PyTorch's float64: weights (adam's apart), and, relative to 1 + |ref|, the reported
+/* How far a backend may be from PyTorch's float64: weights (those of adam and lion apart), and, relative to 1 + |ref|, the reported
    losses, penalties and norms. */
 typedef struct trajectory_tolerance {
   double weight, adam_weight, report;

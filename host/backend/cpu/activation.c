@@ -41,6 +41,30 @@ VISE_I_INLINE float normal_of(float x, float *e) {
   return x < 0.0f ? tail : 1.0f - tail;
 }
 
+/* exp(x) - 1 for x < 0: x = n ln 2 + r, Taylor's series for exp(r) - 1 (its next term is below 2e-8 of that), then
+   2^n (exp(r) - 1) + (2^n - 1), so that small values keep their digits. From -26 down it is -1. */
+VISE_I_INLINE float expm1_of(float x) {
+  const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
+  const float xc = vise_i_clamp(x, -26.0f, 0.0f);
+  const float t = xc * 1.44269504f + shifter;
+  const float n = t - shifter;
+  const float r = (xc - n * 0.693145752f) - n * 1.42860682e-6f; /* n times the first part is exact */
+
+  float p = r * (1.0f / 5040) + 1.0f / 720;
+  p = p * r + 1.0f / 120;
+  p = p * r + 1.0f / 24;
+  p = p * r + 1.0f / 6;
+  p = p * r + 0.5f;
+  p = p * (r * r) + r;
+
+  uint32_t bits; /* of t: a constant plus n; unsigned, since a NaN leaves anything here */
+  memcpy(&bits, &t, sizeof bits);
+  const uint32_t power_bits = (bits - 0x4b400000u + 127u) << 23;
+  float power;
+  memcpy(&power, &power_bits, sizeof power);
+  return p * power + (power - 1.0f);
+}
+
 VISE_I_INLINE float value_of(vise_activation kind, float z) {
   float e;
 
@@ -57,6 +81,8 @@ VISE_I_INLINE float value_of(vise_activation kind, float z) {
       return sigmoid_of(z);
     case VISE_GELU:
       return z * normal_of(z, &e);
+    case VISE_ELU:
+      return z < 0.0f ? expm1_of(z) : z;
     case VISE_IDENTITY:
     case vise_activation_count_:
       break;
@@ -84,6 +110,8 @@ VISE_I_INLINE float derivative_of(vise_activation kind, float a, float z) {
     case VISE_GELU:
       s = normal_of(z, &e);
       return s + z * e * 0.398942280f;
+    case VISE_ELU:
+      return a > 0.0f ? 1.0f : a + 1.0f;
     case VISE_IDENTITY:
     case vise_activation_count_:
       break;
@@ -135,76 +163,30 @@ VISE_I_INLINE void backward(vise_activation kind, float *restrict delta, const f
 }
 
 /* One function per activation, so that each loop has nothing but its own. */
-#define DEFINE(name, KIND)                                                                                       \
-  VISE_I_CLONES static void activate_##name(float *act, float *pre, const float *bias, size_t width, size_t n) { \
+#define DEFINE(KIND, ...)                                                                                        \
+  VISE_I_CLONES static void activate_##KIND(float *act, float *pre, const float *bias, size_t width, size_t n) { \
     activate(KIND, act, pre, bias, width, n);                                                                    \
   }                                                                                                              \
-  VISE_I_CLONES static void backward_##name(float *delta, const float *act, const float *pre, float *bias_grad,  \
+  VISE_I_CLONES static void backward_##KIND(float *delta, const float *act, const float *pre, float *bias_grad,  \
                                             bool add, size_t width, size_t n) {                                  \
     backward(KIND, delta, act, pre, bias_grad, add, width, n);                                                   \
   }
+VISE_ACTIVATION_TABLE(DEFINE)
 
-DEFINE(relu, VISE_RELU)
-DEFINE(leaky_relu, VISE_LEAKY_RELU)
-DEFINE(silu, VISE_SILU)
-DEFINE(tanh, VISE_TANH)
-DEFINE(sigmoid, VISE_SIGMOID)
-DEFINE(gelu, VISE_GELU)
-DEFINE(identity, VISE_IDENTITY)
+#define ROW(KIND, ...) [KIND] = {activate_##KIND, backward_##KIND},
+static const struct {
+  void (*activate)(float *act, float *pre, const float *bias, size_t width, size_t n);
+  void (*backward)(float *delta, const float *act, const float *pre, float *bias_grad, bool add, size_t width,
+                   size_t n);
+} functions[] = {VISE_ACTIVATION_TABLE(ROW)};
 
 void vise_i_cpu_activate(vise_activation kind, float *act, float *pre, const float *bias, size_t width, size_t n) {
-  switch (kind) {
-    case VISE_RELU:
-      activate_relu(act, pre, bias, width, n);
-      return;
-    case VISE_LEAKY_RELU:
-      activate_leaky_relu(act, pre, bias, width, n);
-      return;
-    case VISE_SILU:
-      activate_silu(act, pre, bias, width, n);
-      return;
-    case VISE_TANH:
-      activate_tanh(act, pre, bias, width, n);
-      return;
-    case VISE_SIGMOID:
-      activate_sigmoid(act, pre, bias, width, n);
-      return;
-    case VISE_GELU:
-      activate_gelu(act, pre, bias, width, n);
-      return;
-    case VISE_IDENTITY:
-      if (bias) activate_identity(act, pre, bias, width, n);
-      return;
-    case vise_activation_count_:
-      return;
-  }
+  if (kind == VISE_IDENTITY && !bias) return;
+  functions[kind].activate(act, pre, bias, width, n);
 }
 
 void vise_i_cpu_activate_backward(vise_activation kind, float *delta, const float *act, const float *pre,
                                   float *bias_grad, bool add, size_t width, size_t n) {
-  switch (kind) {
-    case VISE_RELU:
-      backward_relu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_LEAKY_RELU:
-      backward_leaky_relu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_SILU:
-      backward_silu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_TANH:
-      backward_tanh(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_SIGMOID:
-      backward_sigmoid(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_GELU:
-      backward_gelu(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case VISE_IDENTITY:
-      if (bias_grad) backward_identity(delta, act, pre, bias_grad, add, width, n);
-      return;
-    case vise_activation_count_:
-      return;
-  }
+  if (kind == VISE_IDENTITY && !bias_grad) return;
+  functions[kind].backward(delta, act, pre, bias_grad, add, width, n);
 }

@@ -158,6 +158,15 @@ VISE_I_CLONES static void hinge_row(const float *restrict z, const float *restri
   }
 }
 
+VISE_I_CLONES static void poisson_row(const float *restrict z, const float *restrict y, float *restrict d,
+                                      const float *restrict w, double *restrict sum, size_t n, float scale) {
+  for (size_t r = 0; r < n; r++) {
+    const float e = vise_i_exp(z[r]);
+    sum[r] += (double)e - (double)z[r] * (double)y[r];
+    d[r] = (e - y[r]) * (w[r] * scale);
+  }
+}
+
 /* Losses that are sums of one term for each output. */
 static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale) {
   const float *z = b->act[b->net->n_layers - 1];
@@ -170,6 +179,7 @@ static double by_outputs(vise_i_backend *b, size_t n_out, size_t n, float scale)
     if (b->spec.rule.loss == VISE_LOSS_MSE) squared_row(zk, yk, dk, b->row_weight, sum, n, scale);
     if (b->spec.rule.loss == VISE_LOSS_HUBER) huber_row(zk, yk, dk, b->row_weight, sum, n, scale);
     if (b->spec.rule.loss == VISE_LOSS_HINGE) hinge_row(zk, yk, dk, b->row_weight, sum, n, scale);
+    if (b->spec.rule.loss == VISE_LOSS_POISSON) poisson_row(zk, yk, dk, b->row_weight, sum, n, scale);
   }
 
   for (size_t r = 0; r < n; r++) total += (double)b->row_weight[r] * sum[r];
@@ -219,6 +229,7 @@ void vise_i_cpu_loss(vise_i_backend *b, size_t n, double weight_sum, double *los
       }
       return;
     case VISE_LOSS_HUBER:
+    case VISE_LOSS_POISSON:
       *loss = by_outputs(b, n_out, n, (float)(1 / n_entries)) / n_entries;
       return;
     case VISE_LOSS_HINGE:

@@ -8,7 +8,16 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/cpu/simd.h"
 
-typedef enum direction { SGD, SGD_MOMENTUM, SGD_NESTEROV, RMSPROP, RMSPROP_MOMENTUM, ADAM, N_DIRECTIONS } direction;
+typedef enum direction {
+  SGD,
+  SGD_MOMENTUM,
+  SGD_NESTEROV,
+  RMSPROP,
+  RMSPROP_MOMENTUM,
+  ADAM,
+  LION,
+  N_DIRECTIONS
+} direction;
 
 /* PLAIN: no penalty and none of the rarer options; L2: the same with c2*w; GENERAL: all but a mask; MASKED: all. */
 typedef enum generality { PLAIN, L2, GENERAL, MASKED, N_GENERALITIES } generality;
@@ -58,6 +67,11 @@ VISE_I_INLINE float step_direction(const update_args *a, float g, float *m1, flo
       *m1 = a->beta1 * *m1 + a->beta1_rest * g;
       *m2 = a->beta2 * *m2 + a->beta2_rest * g * g;
       return (*m1 * a->correct1) / (sqrtf(*m2 * a->correct2) + a->eps);
+    case LION: {
+      const float u = sign1(a->beta1 * *m1 + a->beta1_rest * g);
+      *m1 = a->beta2 * *m1 + a->beta2_rest * g;
+      return u;
+    }
     case N_DIRECTIONS:
       break;
   }
@@ -119,18 +133,20 @@ DEFINE(SGD_NESTEROV)
 DEFINE(RMSPROP)
 DEFINE(RMSPROP_MOMENTUM)
 DEFINE(ADAM)
+DEFINE(LION)
 
 typedef bound_counts update_function(const update_args *, float *, const float *, float *, float *, const uint8_t *,
                                      size_t);
 #define ROW(how) \
   { update_##how##_PLAIN, update_##how##_L2, update_##how##_GENERAL, update_##how##_MASKED }
 static update_function *const functions[N_DIRECTIONS][N_GENERALITIES] = {
-    ROW(SGD), ROW(SGD_MOMENTUM), ROW(SGD_NESTEROV), ROW(RMSPROP), ROW(RMSPROP_MOMENTUM), ROW(ADAM),
+    ROW(SGD), ROW(SGD_MOMENTUM), ROW(SGD_NESTEROV), ROW(RMSPROP), ROW(RMSPROP_MOMENTUM), ROW(ADAM), ROW(LION),
 };
 
 static direction direction_of(const vise_i_rule *rule) {
   const bool momentum = rule->momentum > 0;
   if (rule->optimizer == VISE_ADAM) return ADAM;
+  if (rule->optimizer == VISE_LION) return LION;
   if (rule->optimizer == VISE_RMSPROP) return momentum ? RMSPROP_MOMENTUM : RMSPROP;
   if (!momentum) return SGD;
   return rule->nesterov ? SGD_NESTEROV : SGD_MOMENTUM;

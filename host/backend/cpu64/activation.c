@@ -37,6 +37,8 @@ double vise_i_cpu64_activation(vise_activation kind, double v) {
       return sigmoid(v);
     case VISE_GELU:
       return v * normal_cdf(v);
+    case VISE_ELU:
+      return v < 0 ? expm1(v) : v;
     default:
       return v;
   }
@@ -63,6 +65,8 @@ double vise_i_cpu64_activation_derivative(vise_activation kind, double v) {
       return s * (1 - s);
     case VISE_GELU:
       return normal_cdf(v) + v * normal_density(v);
+    case VISE_ELU:
+      return v > 0 ? 1 : exp(v);
     default:
       return 1;
   }

@@ -28,12 +28,22 @@ static double adam_direction(vise_i_backend *b, size_t i, double g) {
   return b->moment1[i] / (1 - b->counters.beta1_t) / (sqrt(b->moment2[i] / (1 - b->counters.beta2_t)) + rule->eps);
 }
 
+/* u = sign(b1 m + (1 - b1) g), sign(0) = 0; m <- b2 m + (1 - b2) g. */
+static double lion_direction(vise_i_backend *b, size_t i, double g) {
+  const vise_i_rule *rule = &b->spec.rule;
+  const double v = rule->beta1 * b->moment1[i] + (1 - rule->beta1) * g;
+  b->moment1[i] = rule->beta2 * b->moment1[i] + (1 - rule->beta2) * g;
+  return v > 0 ? 1 : (v < 0 ? -1 : v); /* NaN stays NaN */
+}
+
 static double direction(vise_i_backend *b, size_t i, double g) {
   switch (b->spec.rule.optimizer) {
     case VISE_RMSPROP:
       return rmsprop_direction(b, i, g);
     case VISE_ADAM:
       return adam_direction(b, i, g);
+    case VISE_LION:
+      return lion_direction(b, i, g);
     default:
       return sgd_direction(b, i, g);
   }

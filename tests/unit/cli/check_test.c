@@ -23,6 +23,10 @@ Test(cli_check, makes_rows_up_for_every_loss) {
 
   expect_passed("check --layers 5-7-3");
   expect_passed("check --layers 5-7-3 --loss bce --activation gelu");
+  expect_passed(
+      "check --layers 5-7-3 --optimizer lion --lr 0.001 --decoupled-decay 0.1 --max-update 0.0009 --clip-norm 1");
+  expect_passed("check --layers 5-7-3 --loss poisson --activation elu --lr 0.01");
+  expect_passed("check --layers 5-7-3 --activation elu --momentum 0.9");
   expect_passed("check --layers 5-7-2 --loss mse --activation tanh --no-bias");
   expect_passed("check --layers 4-3-1 --loss huber --l2 0.1 --clamp 0.5");
   expect_passed("check --layers 4-6-1 --loss hinge --activation silu --quiet");

@@ -69,7 +69,7 @@ Test(cli_config, config_json_has_everything_resolved) {
 }
 
 /* The file has the lines of the golden one, byte for byte and in its order; later options may have lines between them.
-   The golden file has @ for the folder. */
+   The golden file has @ for the folder, and the default of checkpoint-every, which has changed since. */
 static void expect_golden(const char *options, const char *golden) {
   char arguments[1024], path[256], folder[512];
   snprintf(arguments, sizeof arguments, "train --train iris.csv --quiet --threads 1 --overwrite --out run %s", options);

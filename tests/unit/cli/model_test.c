@@ -86,6 +86,37 @@ static size_t read_csv(const char *path, size_t n_columns, double *out, size_t r
   return n / n_columns;
 }
 
+/* A count that doubles with x. */
+static void write_counts(const char *path, int first) {
+  FILE *stream = fopen(path, "w");
+  cr_assert_not_null(stream);
+  (void)fputs("x,count\n", stream);
+  for (int i = 0; i < 40; i++) (void)fprintf(stream, "%d,%d\n", i % 5, i == 0 ? first : 1 << i % 5);
+  cr_assert_eq(fclose(stream), 0);
+}
+
+Test(cli_model, poisson_predicts_counts) {
+  double means[40];
+  write_counts("counts.csv", 1);
+  tool_expect_ok("train --train counts.csv --loss poisson --lr 0.01 --epochs 400 --quiet --out counts");
+  tool_expect_ok("predict --model counts/model.safetensors --data counts.csv --target count --out mean.csv");
+  cr_assert_eq(read_csv("mean.csv", 1, means, 40), 40);
+  for (int i = 0; i < 40; i++) {
+    cr_expect(fabs(means[i] - (1 << i % 5)) <= 0.05 * (1 << i % 5), "row %d: %g", i, means[i]);
+  }
+
+  tool_result result = tool_run("eval --model counts/model.safetensors --data counts.csv");
+  SAYS(result.out, "R^2 ");
+  tool_free(&result);
+  json_t *json = json_of("eval --model counts/model.safetensors --data counts.csv --json");
+  cr_assert(number(json, "r2") > 0.99);
+  json_decref(json);
+
+  write_counts("negative.csv", -1);
+  tool_expect_refused("train --train negative.csv --loss poisson",
+                      "negative.csv:2: target 0 is -1; must be at least 0");
+}
+
 Test(cli_model, predict_writes_each_output) {
   static double raw[180], probability[180], class_index[60];
   tool_expect_ok("predict " MODEL "--data iris.csv --out raw.csv");

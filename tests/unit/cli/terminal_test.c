@@ -58,7 +58,7 @@ Test(cli_terminal, draws_a_bar_in_place) {
   char *shown = run_on_terminal(100, "--no-quiet");
   size_t widest = widest_bar(shown, &n_bars);
 
-  cr_assert(n_bars >= 200, "%zu bars in %s", n_bars, shown);
+  cr_assert(n_bars >= 2 && n_bars < 200, "%zu bars in %s", n_bars, shown); /* not one for each epoch */
   cr_assert(widest > 60 && widest < 100, "%zu columns", widest);
 
   SAYS(shown, "epoch 200/200 [====");

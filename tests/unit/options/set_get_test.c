@@ -65,6 +65,48 @@ Test(set_get, every_type_both_ways) {
   cr_expect(config.layer_clamps == NULL && config.n_layer_clamps == 0);
 }
 
+/* What the optimizer decides is NaN in the struct; texts show the number of the optimizer that is set. */
+Test(set_get, number_of_the_optimizer) {
+  vise_train_config config;
+  vise_train_config_init(&config);
+  cr_expect(isnan(config.beta2));
+  expect_text(&config, "beta2", "0.999");
+
+  OK(vise_train_config_set(&config, "beta2", "0", &err));
+  cr_expect_eq(config.beta2, 0);
+  expect_text(&config, "beta2", "0");
+
+  OK(vise_train_config_set(&config, "beta2", "auto", &err));
+  cr_expect(isnan(config.beta2));
+  OK(vise_train_config_set(&config, "optimizer", "lion", &err));
+  expect_text(&config, "beta2", "0.99");
+  REFUSED(vise_train_config_set(&config, "beta2", "1", &err), "of at least 0 and below 1, or auto");
+  REFUSED(vise_train_config_set(&config, "beta1", "auto", &err), "is not a number");
+}
+
+Test(set_get, how_often_by_steps_time_or_epochs) {
+  static const char *const pairs[][2] = {{"5", "5"},     {"epoch", "epoch"}, {"30s", "30s"}, {"600s", "10m"},
+                                         {"120m", "2h"}, {"0.25s", "0.25s"}, {"off", "off"}, {"1.5h", "90m"}};
+  vise_run_config config;
+  char text[32];
+  vise_run_config_init(&config);
+  OK(vise_run_config_get(&config, "checkpoint-every", text, sizeof text, &err));
+  cr_expect_str_eq(text, "30s");
+  cr_expect(config.checkpoint_every == 0 && config.checkpoint_seconds == 30 && !config.checkpoint_each_epoch);
+
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    OK(vise_run_config_set(&config, "checkpoint-every", pairs[i][0], &err));
+    OK(vise_run_config_get(&config, "checkpoint-every", text, sizeof text, &err));
+    cr_expect_str_eq(text, pairs[i][1], "%s: %s", pairs[i][0], text);
+  }
+
+  static const char *const wrong[] = {"", "0", "-1", "1.5", "0s", "-3s", "s", "m", "10d", "1e999h", "1e308h", "epochs"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    REFUSED(vise_run_config_set(&config, "checkpoint-every", wrong[i], &err), "`checkpoint_every`: '");
+  }
+  cr_expect(config.checkpoint_seconds == 5400);
+}
+
 Test(set_get, names_values_and_contraries) {
   vise_train_config config;
   vise_net_config net;

@@ -72,8 +72,9 @@ Test(check, passes_every_loss_and_activation) {
   static const struct {
     vise_loss loss;
     size_t n_out;
-  } losses[] = {{VISE_LOSS_CROSS_ENTROPY, 3}, {VISE_LOSS_BCE, 3},   {VISE_LOSS_HINGE, 3}, {VISE_LOSS_MSE, 3},
-                {VISE_LOSS_BCE, 1},           {VISE_LOSS_HINGE, 1}, {VISE_LOSS_MSE, 1},   {VISE_LOSS_HUBER, 1}};
+  } losses[] = {{VISE_LOSS_CROSS_ENTROPY, 3}, {VISE_LOSS_BCE, 3},    {VISE_LOSS_HINGE, 3}, {VISE_LOSS_MSE, 3},
+                {VISE_LOSS_BCE, 1},           {VISE_LOSS_HINGE, 1},  {VISE_LOSS_MSE, 1},   {VISE_LOSS_HUBER, 1},
+                {VISE_LOSS_POISSON, 3},       {VISE_LOSS_POISSON, 1}};
   vise_dataset *three = rig_classes(60, 5, 3, 1), *two = rig_classes(60, 5, 2, 2), *line = rig_regression(60, 5, 3);
 
   for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {

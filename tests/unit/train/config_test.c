@@ -30,6 +30,7 @@ CHANGE(lr_nan, c->lr = NAN)
 CHANGE(momentum_one, c->momentum = 1)
 CHANGE(momentum_adam, c->momentum = 0.9; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_alone, c->nesterov = true)
+CHANGE(momentum_lion, c->momentum = 0.9; c->optimizer = VISE_LION)
 CHANGE(nesterov_adam, c->nesterov = true; c->optimizer = VISE_ADAM)
 CHANGE(nesterov_rmsprop, c->nesterov = true; c->momentum = 0.5; c->optimizer = VISE_RMSPROP)
 CHANGE(rho_one, c->rho = 1)
@@ -72,6 +73,7 @@ CHANGE(smoothing_hinge, c->label_smoothing = 0.1; c->loss = VISE_LOSS_HINGE)
 CHANGE(smoothing_one, c->label_smoothing = 1)
 CHANGE(reduction_bce, c->loss = VISE_LOSS_BCE; c->mse_reduction = VISE_MSE_MEAN)
 CHANGE(scale_target_ce, c->scale_target = true)
+CHANGE(scale_target_poisson, c->scale_target = true; c->loss = VISE_LOSS_POISSON)
 CHANGE(scale_target_labels, c->scale_target = true; c->loss = VISE_LOSS_MSE)
 CHANGE(scale_unit, c->scale = VISE_SCALE_UNIT)
 CHANGE(weights_two, c->class_weights = two_weights; c->n_class_weights = 2)
@@ -103,6 +105,7 @@ static const refused table[] = {
     {lr_nan, VISE_ERR_USAGE, "`lr` nan"},
     {momentum_one, VISE_ERR_USAGE, "`momentum` 1: expected a number of at least 0 and below 1"},
     {momentum_adam, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` adam"},
+    {momentum_lion, VISE_ERR_USAGE, "`momentum` 0.9: `optimizer` lion"},
     {nesterov_alone, VISE_ERR_USAGE, "`nesterov` needs `momentum` > 0"},
     {nesterov_adam, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
     {nesterov_rmsprop, VISE_ERR_USAGE, "`nesterov` is for `optimizer` sgd"},
@@ -144,6 +147,7 @@ static const refused table[] = {
     {smoothing_hinge, VISE_ERR_USAGE, "`label_smoothing` is for `loss` cross-entropy, not hinge"},
     {smoothing_one, VISE_ERR_USAGE, "`label_smoothing` 1"},
     {reduction_bce, VISE_ERR_USAGE, "`mse_reduction` is for `loss` mse, not bce"},
+    {scale_target_poisson, VISE_ERR_USAGE, "`scale_target` is for `loss` mse and huber, not poisson"},
     {scale_target_ce, VISE_ERR_USAGE, "`scale_target` is for `loss` mse and huber"},
     {scale_target_labels, VISE_ERR_USAGE, "`scale_target`: the one target column"},
     {scale_unit, VISE_ERR_USAGE, "`scale` unit is for bytes"},
@@ -206,7 +210,7 @@ Test(config, has_the_documented_defaults) {
   vise_train_config_init(&c);
   cr_expect_eq(c.struct_size, sizeof(c));
   cr_expect(c.loss == VISE_LOSS_CROSS_ENTROPY && c.optimizer == VISE_SGD && c.scale == VISE_SCALE_AUTO);
-  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && c.beta2 == 0.999 && c.eps == 1e-8);
+  cr_expect(c.lr == 0.01 && c.rho == 0.9 && c.beta1 == 0.9 && isnan(c.beta2) && c.eps == 1e-8);
   cr_expect(c.batch == 64 && c.epochs == 10 && c.steps == 0 && c.shuffle && !c.drop_last && c.max_skips == 8);
   cr_expect(c.lr_schedule.kind == VISE_SCHEDULE_CONSTANT && c.lr_schedule.gamma == 0.1 &&
             c.lr_schedule.step_epochs == 30);

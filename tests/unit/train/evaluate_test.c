@@ -113,6 +113,34 @@ Test(predict, undoes_the_scaling_of_targets_and_applies_that_of_features) {
     }
   }
 
+  double mean[12];
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, mean, &rig_err));
+  cr_expect_arr_eq(mean, out, sizeof out, "mse predicts the mean itself");
+  cr_expect_eq(vise_predict_output(model, VISE_OUTPUT_AUTO), VISE_OUTPUT_RAW);
+  cr_expect_eq(vise_predict_output(NULL, VISE_OUTPUT_AUTO), VISE_OUTPUT_RAW);
+
+  vise_model_free(model);
+  vise_dataset_free(data);
+}
+
+Test(predict, poisson_predicts_the_mean) {
+  vise_eval_config config = on(VISE_BACKEND_CPU64, 2);
+  vise_dataset *data = rig_dataset(inputs, 4, 2, NULL, 0);
+  vise_model *model = linear_model(VISE_LOSS_POISSON, VISE_F64);
+  double raw[12], out[12];
+
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_RAW, raw, &rig_err));
+  OK(vise_predict(model, data, &config, VISE_OUTPUT_AUTO, out, &rig_err));
+  cr_expect_eq(vise_predict_output(model, VISE_OUTPUT_AUTO), VISE_OUTPUT_MEAN);
+
+  for (size_t r = 0; r < 4; r++) {
+    for (size_t k = 0; k < 3; k++) {
+      EXPECT_NEAR(raw[3 * r + k], output_at(inputs + 2 * r, k), 1e-12);
+      EXPECT_NEAR(out[3 * r + k], exp(raw[3 * r + k]), 1e-12 * out[3 * r + k]);
+    }
+  }
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_CLASS, out, &rig_err), VISE_ERR_USAGE, "poisson");
+
   vise_model_free(model);
   vise_dataset_free(data);
 }
@@ -144,6 +172,9 @@ Test(predict, refuses_outputs_that_the_loss_does_not_have) {
 
   vise_model_set_loss(model, VISE_LOSS_HINGE, VISE_MSE_HALF_MEAN, 0.0);
   REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_PROBABILITY, out, &rig_err), VISE_ERR_USAGE, "hinge");
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, out, &rig_err), VISE_ERR_USAGE, "use raw");
+  vise_model_set_loss(model, VISE_LOSS_BCE, VISE_MSE_HALF_MEAN, 0.0);
+  REFUSED(vise_predict(model, data, &config, VISE_OUTPUT_MEAN, out, &rig_err), VISE_ERR_USAGE, "use probability");
   REFUSED(vise_predict(model, wide, &config, VISE_OUTPUT_RAW, out, &rig_err), VISE_ERR_SHAPE, "4");
 
   config.backend = VISE_BACKEND_CUDA;

@@ -20,7 +20,8 @@ static vise_status make_and_run(const scene *s, bool resume, vise_error *err) {
   run.resume = resume;
   run.overwrite = !resume;
   run.log_every = 4;
-  run.config_json = "{}";
+  run.config_json = rig_config_json;
+  run.checkpoint_each_epoch = true;
 
   vise_status status = vise_trainer_create(&s->config, s->model, s->train, s->validation, NULL, &trainer, err);
   if ((status == VISE_OK) != (trainer != NULL)) return VISE_ERR_INTERNAL;

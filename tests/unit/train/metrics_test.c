@@ -56,7 +56,7 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
             n_outputs, whole.loss, stats.loss);
   EXPECT_NEAR(chunked.loss, whole.loss, 1e-13 * fabs(whole.loss));
   cr_expect_eq(whole.n_rows, 17);
-  if (config->loss == VISE_LOSS_MSE || config->loss == VISE_LOSS_HUBER) {
+  if (vise_i_loss_is_regression(config->loss)) {
     cr_expect(isnan(whole.accuracy) && isfinite(whole.rmse) && isfinite(whole.r2));
   } else {
     cr_expect(whole.accuracy == (double)stats.n_correct / 17, "%s: %g of %llu", name, whole.accuracy,
@@ -85,6 +85,9 @@ Test(metrics, are_what_a_step_reports) {
       {VISE_LOSS_MSE, CLASSES, 1, 4, 4},
       {VISE_LOSS_HUBER, VALUES, 2, 2, 0},
       {VISE_LOSS_HUBER, CLASSES, 1, 3, 3},
+      {VISE_LOSS_POISSON, ZERO_ONE, 1, 1, 0},
+      {VISE_LOSS_POISSON, ZERO_ONE, 3, 3, 0},
+      {VISE_LOSS_POISSON, CLASSES, 1, 4, 4},
       {VISE_LOSS_HINGE, MINUS_ONE, 1, 1, 2},
       {VISE_LOSS_HINGE, ZERO_ONE, 1, 1, 2},
       {VISE_LOSS_HINGE, CLASSES, 1, 4, 4},

@@ -27,7 +27,7 @@ static void configure(setup *s, vise_optimizer optimizer, vise_backend backend) 
   s->config.backend = backend;
   s->config.optimizer = optimizer;
   s->config.lr = optimizer == VISE_SGD ? 0.2 : 0.01;
-  s->config.momentum = optimizer == VISE_ADAM ? 0 : 0.9;
+  s->config.momentum = optimizer == VISE_SGD || optimizer == VISE_RMSPROP ? 0.9 : 0;
   s->config.nesterov = optimizer == VISE_SGD;
 
   s->config.l2 = 1e-3;
@@ -131,6 +131,11 @@ Test(resume, adam_from_every_step) {
 Test(resume, rmsprop_from_every_step) {
   check_resume(VISE_RMSPROP, VISE_BACKEND_CPU, NULL);
   check_resume(VISE_RMSPROP, VISE_BACKEND_CPU64, NULL);
+}
+
+Test(resume, lion_from_every_step) {
+  check_resume(VISE_LION, VISE_BACKEND_CPU, NULL);
+  check_resume(VISE_LION, VISE_BACKEND_CPU64, NULL);
 }
 
 static void with_patience(vise_train_config *c) {
@@ -237,6 +242,7 @@ Test(resume, passes_over_a_damaged_checkpoint_and_names_it) {
     char folder[256], name[128];
     rig_folder(folder);
     run = rig_run_config(folder, NULL);
+    run.checkpoint_each_epoch = true;
     s.config.epochs = 2;
     OK(run_once(&s, &run, &model, &result));
     vise_model_free(model);
@@ -247,12 +253,15 @@ Test(resume, passes_over_a_damaged_checkpoint_and_names_it) {
     rig_notes notes = {.n_progress = 0};
     run = rig_run_config(folder, &notes);
     run.resume = true;
+    run.checkpoint_each_epoch = true;
     s.config.epochs = EPOCHS;
     OK(run_once(&s, &run, &model, &result));
 
     cr_expect_eq(result.resumed_from_step, 5);
-    cr_expect(strstr(notes.log, "warning: ") != NULL && strstr(notes.log, "step-000000010") != NULL, "said: %s",
-              notes.log);
+    cr_expect(strstr(notes.log, "warning: ") != NULL && strstr(notes.log, "step-000000010 is damaged") != NULL,
+              "said: %s", notes.log);
+    cr_expect(strstr(notes.log, "kept as ") != NULL, "said: %s", notes.log);
+    cr_expect(rig_exists(rig_path(folder, "checkpoints/step-000000010.damaged/state.json")));
     cr_expect(rig_same_params(model, reference));
     expect_same_files(folder, whole, 5);
     vise_model_free(model);
@@ -396,7 +405,7 @@ Test(resume, needs_a_checkpoint) {
   vise_model_free(model);
 
   rig_remove(folder);
-  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "no checkpoint");
+  REFUSED(run_once(&s, &run, &model, &result), VISE_ERR_USAGE, "there is no folder");
   cr_expect(!rig_exists(folder), "a refused resume made the folder");
   vise_model_free(model);
   clean(&s);

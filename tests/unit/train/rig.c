@@ -10,6 +10,10 @@
 
 vise_error rig_err = VISE_ERROR_INIT;
 
+const char rig_config_json[] =
+    "{\"loss\": \"mse\", \"optimizer\": \"sgd\", \"lr\": 0.1, \"penalty-convention\": \"half\", "
+    "\"clip-norm-type\": \"unit\", \"nonfinite\": \"skip\"}\n";
+
 static double uniform(uint64_t seed, uint32_t stream, size_t i) {
   const uint32_t counter[4] = {(uint32_t)i, stream, 0, 77};
   uint32_t out[4];
@@ -109,6 +113,11 @@ size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i) {
   }
   free(steps);
   return n;
+}
+
+void rig_write(const char *path, const char *text) {
+  FILE *file = fopen(path, "w");
+  cr_assert(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "%s", path);
 }
 
 char *rig_read(const char *path) {

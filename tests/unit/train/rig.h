@@ -32,6 +32,7 @@ bool rig_same_params(const vise_model *a, const vise_model *b);
 /* Fails the test unless every checkpoint in a run's folder is whole; returns how many there are. what and i are for
    the message. */
 size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i);
+void rig_write(const char *path, const char *text);
 /* A whole file, to be freed. */
 char *rig_read(const char *path);
 /* metrics.jsonl of a folder without its "seconds" entries; to be freed. */
@@ -43,6 +44,8 @@ typedef struct rig_notes {
   size_t n_progress, n_epochs, n_asked, interrupt_at; /* interrupt_at: first question answered yes; 0: none */
   vise_progress last_epoch;
 } rig_notes;
+/* A config.json with the options that tell it from the files of others. */
+extern const char rig_config_json[];
 /* A run configuration that reports to notes. */
 vise_run_config rig_run_config(const char *out_dir, rig_notes *notes);
 

@@ -1,0 +1,14 @@
+/* Texts of the command line as JSON. A path may be any bytes, JSON holds UTF-8 alone: other texts become an object with
+   one key, {"latin-1": "caf\u00e9.csv"}, in which each character stands for the byte of its number. */
+#ifndef VISE_I_CLI_TEXT_JSON_H
+#define VISE_I_CLI_TEXT_JSON_H
+
+#include <jansson.h>
+
+/* A new reference; NULL when out of memory. */
+json_t *vise_i_cli_text_to_json(const char *text);
+
+/* The bytes of such an object (malloc'ed); NULL: value is none, or out of memory. */
+char *vise_i_cli_text_from_object(const json_t *value);
+
+#endif
