@@ -61,6 +61,6 @@ Test(names, unknown_lists_what_can_be) {
   vise_optimizer optimizer = VISE_ADAM;
   cr_assert_eq(vise_optimizer_parse("sdg", &optimizer, &err), VISE_ERR_USAGE);
   cr_assert_eq(optimizer, VISE_ADAM);
-  cr_assert_str_eq(err.text, "optimizer: 'sdg' is unknown; it can be sgd, rmsprop, adam");
+  cr_assert_str_eq(err.text, "optimizer: 'sdg' is unknown; it can be sgd, rmsprop, adam, lion");
   cr_assert_eq(vise_optimizer_parse(NULL, &optimizer, NULL), VISE_ERR_USAGE);
 }
