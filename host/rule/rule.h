@@ -38,6 +38,7 @@ typedef struct vise_i_rule {
   vise_clip_norm_type clip_norm_type;
   vise_norm_p clip_norm_p;
   vise_clip_scope clip_scope;
+  double clip_agc; /* 0: off */
 
   bool clamp_bias;
   vise_max_norm_scope max_norm_scope;
@@ -65,7 +66,7 @@ typedef struct vise_i_counters {
 
 /* What divides by the weights of a batch: of rows that all have weight 0, loss and gradient are 0. */
 VISE_BOTH double vise_i_weight_divisor(double sum_weights) {
-  return sum_weights > 0 ? sum_weights : 1;
+  return sum_weights == 0 ? 1 : sum_weights; /* NaN stays */
 }
 
 /* What the sum of weighted losses over rows and outputs is divided by. Without weights their sum is the number of rows;
@@ -126,13 +127,12 @@ VISE_BOTH vise_i_box vise_i_value_bounds(const vise_i_rule *rule, double clip_fa
 
 /* Whether units are scaled. */
 VISE_BOTH bool vise_i_scales_units(const vise_i_rule *rule) {
-  return rule->clip_norm != 0 && rule->clip_norm_type == VISE_CLIP_UNIT;
+  return rule->clip_agc != 0 || (rule->clip_norm != 0 && rule->clip_norm_type == VISE_CLIP_UNIT);
 }
 
 /* Whether that takes the norms of the units' weights at the start of the step. */
 VISE_BOTH bool vise_i_weighs_units(const vise_i_rule *rule) {
-  (void)rule;
-  return false;
+  return rule->clip_agc != 0;
 }
 
 /* Whether tensors are scaled, each by itself or all alike. */
@@ -162,11 +162,20 @@ typedef struct vise_i_unit_norms {
   double weight;   /* 2-norm, where vise_i_weighs_units */
 } vise_i_unit_norms;
 
-/* What the gradient of a unit is multiplied by. */
+/* What adaptive clipping multiplies the gradient of a row by, ||g|| <= X max(||w||, 1e-3); NaN propagates. */
+VISE_BOTH double vise_i_adaptive_scale(const vise_i_rule *rule, double clip_factor, const vise_i_unit_norms *norms) {
+  const double most = clip_factor * rule->clip_agc * (norms->weight < 1e-3 ? 1e-3 : norms->weight);
+  return norms->gradient <= most ? 1 : most / norms->gradient;
+}
+
+/* What the gradient of a unit is multiplied by: adaptive clipping, from which biases are exempt, then the norm clip. */
 VISE_BOTH double vise_i_unit_scale(const vise_i_rule *rule, double clip_factor, bool is_bias,
                                    const vise_i_unit_norms *norms) {
-  (void)is_bias;
-  return vise_i_clip_scale(rule, clip_factor, vise_i_clips_by_max(rule) ? norms->largest : norms->gradient);
+  const double scale = rule->clip_agc != 0 && !is_bias ? vise_i_adaptive_scale(rule, clip_factor, norms) : 1;
+  if (rule->clip_norm == 0 || rule->clip_norm_type != VISE_CLIP_UNIT) return scale;
+
+  const double norm = vise_i_clips_by_max(rule) ? norms->largest : norms->gradient;
+  return scale * vise_i_clip_scale(rule, clip_factor, scale * norm);
 }
 
 /* ---- skips and counters ---- */

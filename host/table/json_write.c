@@ -1,5 +1,4 @@
-/* A preprocessor as JSON. Objects are made with steal-new calls, whose errors jansson gathers: a NULL value in a set makes
-   the set fail. */
+/* A preprocessor as JSON. A value that could not be made is NULL, which jansson refuses to put into an object. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>

@@ -171,7 +171,9 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   vise_status status = VISE_OK;
   numbers n = {0};
   char reason[256];
+  vise_i_values range;
   const bool asked = fit->options->loss_given;
+  VISE_TRY(vise_i_fit_values(fit, c, 0, &range)); /* refuses what is beyond float32 */
   VISE_TRY(take_numbers(fit, c, &n));
   if (n.n == 1) {
     char text[VISE_I_NUMBER_BYTES], what[128];

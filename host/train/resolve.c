@@ -101,6 +101,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .clip_norm_p = config->clip_norm_p,
       .clip_norm_torch_eps = config->clip_norm_torch_eps,
       .clip_scope = config->clip_scope,
+      .clip_agc = config->clip_agc,
 
       .clamp_bias = config->clamp_bias,
       .max_norm = config->max_norm,

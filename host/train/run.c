@@ -2,7 +2,6 @@
 #include "host/train/run.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "host/base/file.h"
 #include "host/base/struct.h"

@@ -159,6 +159,8 @@ typedef struct vise_train_config {
   bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
 
   void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
+
+  double clip_agc; /**< adaptive clipping: ||g|| <= clip_agc max(||w||, 1e-3) for each row of a weight; 0 = off [0] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

@@ -83,13 +83,12 @@ static bool same(const snapshot *a, const snapshot *b) {
 
 /* ---- what is planted ---- */
 
-typedef enum plant { IN_FEATURES, IN_TARGETS, IN_ROW_WEIGHTS, NO_WEIGHT_AT_ALL, N_PLANTS } plant;
+typedef enum plant { IN_FEATURES, IN_TARGETS, IN_ROW_WEIGHTS, N_PLANTS } plant;
 
 static void plant_in_data(rig *r, plant where, double bad) {
   if (where == IN_FEATURES) r->x[4] = bad;
   if (where == IN_TARGETS) r->y[5] = bad;
   if (where == IN_ROW_WEIGHTS) r->row_weights[2] = bad;
-  if (where == NO_WEIGHT_AT_ALL) memset(r->row_weights, 0, sizeof r->row_weights);
 }
 
 static void set_optimizer(rig *r, int kind) {
@@ -134,6 +133,17 @@ Test(oracle_nonfinite, skipped_step_changes_no_bit) {
       }
     }
   }
+}
+
+Test(oracle_nonfinite, a_batch_without_weight_is_a_step_of_loss_0) {
+  rig r;
+  rig_make(&r);
+  rig_warm_up(&r);
+  memset(r.row_weights, 0, sizeof r.row_weights);
+
+  cr_assert(step(&r) == VISE_OK);
+  cr_expect(!r.stats.skipped && r.stats.loss == 0 && r.stats.n_nonfinite == 0);
+  OPS->destroy(r.b);
 }
 
 Test(oracle_nonfinite, bad_weight_is_skipped_and_named) {

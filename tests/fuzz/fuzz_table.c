@@ -1,4 +1,4 @@
-/* Fuzz target: the reader of delimited text under several options, then fitting, converting and JSON of what it reads. */
+/* Fuzz target: the reader of delimited text under several options; then fitting, converting and JSON of what it read. */
 #include <string.h>
 
 #include "fuzz.h"

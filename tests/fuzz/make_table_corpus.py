@@ -20,19 +20,22 @@ TABLE_OK = {
     "exponents": b"a,b\n1e3,-2.5E-3\n+.5,5.\n1e-400,0.1000000000000000055511151231257827\n",
     "large": b"a,b\n1e39,1\n2,3\n", "inf": b"a,b\ninf,1\n2,-Inf\n", "latin1": b"caf\xe9,b\n\xe9,1\n\xe8,2\n\xe9,3\n\xe8,1\n",
     "blank-between": b"a,b\n1,2\n\n3,4\n", "one-column": b"a\n1\n2\n", "thousands": b'a;y\n"1,234";1\n"5,678";2\n',
-    "gzip": gzip.compress(b"a,b\n1,2\n", mtime=0), "xz": lzma.compress(b"a,b\n1,2\n"), "bz2": bz2.compress(b"a,b\n1,2\n"),
+    "gzip": gzip.compress(b"a,b\n1,2\n", mtime=0), "xz": lzma.compress(b"a,b\n1,2\n"),
+    "bz2": bz2.compress(b"a,b\n1,2\n"),
 }
 TABLE_BAD = {
     "comments": b"# x\na,b\n1,2\n#y\n3,4\n",
-    "empty": b"", "blank": b"\n \n", "header-only": b"a,b\n", "ragged": b"a,b\n1,2\n3\n4,5\n", "zero-byte": b"a,b\n1,\x002\n",
+    "empty": b"", "blank": b"\n \n", "header-only": b"a,b\n", "ragged": b"a,b\n1,2\n3\n4,5\n",
+    "zero-byte": b"a,b\n1,\x002\n",
     "open-quote": b'a,b\n1,"2\n3,4\n', "after-quote": b'a,b\n1,"2"x\n', "utf16": "a,b\n1,2\n".encode("utf-16"),
-    "zip": b"PK\x03\x04rest", "npy": b"\x93NUMPY\x01\x00", "gzip-truncated": gzip.compress(b"a,b\n1,2\n" * 9, mtime=0)[:-12],
+    "zip": b"PK\x03\x04rest", "npy": b"\x93NUMPY\x01\x00",
+    "gzip-truncated": gzip.compress(b"a,b\n1,2\n" * 9, mtime=0)[:-12],
     "gzip-in-gzip": gzip.compress(gzip.compress(b"a,b\n1,2\n", mtime=0), mtime=0),
     "xz-truncated": lzma.compress(b"a,b\n1,2\n")[:-9],
 }
 LIBSVM_OK = {
     "plain": b"+1 1:0.5 3:-2e1 # c\n\n-1 2:4\n-1\n", "from-0": b"1 0:5 1:6\n2 1:7", "qid": b"1 qid:3 1:5\n",
-    "crlf": b"1 1:5\r\n2 2:6\r\n", "classes": b"1 1:1\n2 1:2\n1 1:3\n2 1:4\n1 1:2\n2 1:9\n",
+    "infinite-label": b"12e391\n2 1:2\n2 1:91\n2\n2 1:4\n", "crlf": b"1 1:5\r\n2 2:6\r\n", "classes": b"1 1:1\n2 1:2\n1 1:3\n2 1:4\n1 1:2\n2 1:9\n",
 }
 LIBSVM_BAD = {
     "label": b"x 1:5\n", "labels": b"1,2 1:5\n", "token": b"1 1:5 a:2\n", "value": b"1 1:x\n", "order": b"1 2:5 1:6\n",

@@ -59,7 +59,7 @@ DEFAULTS = {
     "optimizer": "sgd", "momentum": 0.0, "nesterov": False, "rho": 0.9, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8,
     "max_update": 0.0, "k2": 0.0, "k1": 0.0, "kF": 0.0, "k2d": 0.0, "prox_l1": False, "penalize_bias": False,
     "clip_value": False, "clip_lo": 0.0, "clip_hi": 0.0, "clip_norm": 0.0, "clip_norm_type": "global",
-    "clip_norm_p": "2", "clip_norm_torch_eps": False, "clip_scope": "total",
+    "clip_norm_p": "2", "clip_norm_torch_eps": False, "clip_scope": "total", "clip_agc": 0.0,
     "box_lo": None, "box_hi": None, "clamp_bias": False, "max_norm": 0.0, "max_norm_scope": "unit",
 }
 
@@ -155,6 +155,11 @@ def make_cases():
         case("norm clip per tensor torch", clip_norm=0.1, clip_norm_type="tensor", clip_norm_torch_eps=True),
         case("norm clip per unit", clip_norm=0.05, clip_norm_type="unit"),
         case("norm clip per unit inf", clip_norm=0.02, clip_norm_type="unit", clip_norm_p="inf"),
+        case("adaptive clip", clip_agc=0.02),
+        case("adaptive clip, small weights", clip_agc=0.5, widths=(FEATURES, 11, 7, OUTPUTS), k2=0.3, activation="tanh"),
+        case("adaptive clip, value clip, norm clip", clip_agc=0.03, clip_value=True, clip_lo=-0.05, clip_hi=0.04,
+             clip_norm=0.1, optimizer="adam", lr=0.01),
+        case("adaptive clip and norm clip per unit", clip_agc=0.05, clip_norm=0.04, clip_norm_type="unit"),
         case("value then norm clip", clip_value=True, clip_lo=-0.05, clip_hi=0.05, clip_norm=0.15, k2=0.02),
         # projections
         case("box", box_lo=-0.4, box_hi=0.4),
@@ -337,9 +342,24 @@ class Step:
             for p in self.params:
                 p.grad.clamp_(s["clip_lo"], s["clip_hi"])
 
+    def clip_adaptively(self):
+        """By rows of weights, after Brock et al. 2021 (High-performance large-scale image recognition)."""
+        bound = self.spec["clip_agc"]
+        clipped = False
+        for p in self.params if bound else []:
+            if p.dim() != 2:
+                continue
+            most = bound * torch.linalg.vector_norm(p.detach(), dim=1, keepdim=True).clamp(min=1e-3)
+            scale = (most / torch.linalg.vector_norm(p.grad, dim=1, keepdim=True)).clamp(max=1)
+            clipped |= bool((scale < 1).any())
+            p.grad.mul_(scale)
+        return clipped
+
     def clip_norm(self):
         s = self.spec
+        clipped = self.clip_adaptively()
         if not s["clip_norm"]:
+            self.totals["norm_clipped"] += clipped
             return
         p_norm = float(s["clip_norm_p"])
         if s["clip_norm_type"] == "global":
@@ -348,7 +368,6 @@ class Step:
             groups = [[p] for p in self.params]
         else:
             groups = None
-        clipped = False
         if groups and s["clip_norm_torch_eps"]:
             for group in groups:
                 norm = torch.nn.utils.clip_grad_norm_(group, s["clip_norm"], norm_type=p_norm)

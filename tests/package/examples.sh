@@ -15,8 +15,3 @@ for source in examples/*.c; do
   n=$((n + 1))
 done
 [ "$n" -eq "$(grep -c '^## .*\.c$' examples/README.md)" ]
-
-# docs/api.md shows one of them, and what it prints.
-awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' docs/api.md | diff - examples/fit.c
-awk '/^```c$/ { seen = 1 } /^```text$/ { if (seen) { inside = 1; next } } /^```$/ { if (inside) exit } inside' \
-  docs/api.md | diff - "$WORK/fit.output"

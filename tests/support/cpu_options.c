@@ -149,6 +149,9 @@ static void norm_clip_unit(cpu_case *c) {
   c->spec.rule.clip_norm = 0.05;
   c->spec.rule.clip_norm_type = VISE_CLIP_UNIT;
 }
+static void adaptive_clip(cpu_case *c) {
+  c->spec.rule.clip_agc = 0.03;
+}
 static void norm_clip_inf(cpu_case *c) {
   c->spec.rule.clip_norm = 0.02;
   c->spec.rule.clip_norm_p = VISE_NORM_INF;
@@ -240,6 +243,7 @@ const cpu_option cpu_options[] = {
     {"norm clip", "norm clip", norm_clip},
     {"norm clip per tensor", "norm clip", norm_clip_tensor},
     {"norm clip per unit", "norm clip", norm_clip_unit},
+    {"adaptive clip", "adaptive clip", adaptive_clip},
     {"norm clip inf", "norm clip", norm_clip_inf},
     {"norm clip per unit inf", "norm clip", norm_clip_unit_inf},
     {"torch eps", "torch eps", torch_eps},

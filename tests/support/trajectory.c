@@ -107,6 +107,7 @@ static bool read_double(vise_i_step_spec *spec, const char *key, const json_t *v
     double *field;
   } fields[] = {
       {"label_smoothing", &spec->rule.label_smoothing},
+      {"clip_agc", &spec->rule.clip_agc},
       {"momentum", &spec->rule.momentum},
       {"rho", &spec->rule.rho},
       {"beta1", &spec->rule.beta1},

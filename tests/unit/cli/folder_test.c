@@ -153,7 +153,7 @@ Test(cli_folder, stands_for_its_model) {
 
 Test(cli_folder, paths_and_columns_in_latin_1_work) {
   cr_assert_eq(rename("iris.csv", "lat\xe9.csv"), 0);
-  tool_expect_ok("train --train lat\xe9.csv --target kind --epochs 3 --out lat\xe9-run --quiet");
+  tool_expect_ok("train --train lat\xe9.csv --target kind --recipe none --epochs 3 --out lat\xe9-run --quiet");
   char *config = tool_read("lat\xe9-run/config.json", NULL);
   SAYS(config, "\"train\": {\"latin-1\": \"/");
   SAYS(config, "/lat\xc3\xa9.csv\"}");

@@ -114,7 +114,7 @@ Test(cli_model, poisson_predicts_counts) {
 
   write_counts("negative.csv", -1);
   tool_expect_refused("train --train negative.csv --loss poisson",
-                      "negative.csv:2: target 0 is -1; must be at least 0");
+                      "negative.csv: row 0 (from 0): target 0 is -1; must be at least 0");
 }
 
 Test(cli_model, predict_writes_each_output) {

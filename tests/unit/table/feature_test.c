@@ -282,6 +282,7 @@ Test(table_feature, values_beyond_float32_are_refused) {
   EXPECT_REFUSAL("a,y\n1,1\n1e39,2\n", NULL, "x.csv:3: column \"a\": 1e+39 is beyond the range of float32");
   EXPECT_REFUSAL("a,y\n1,1\n-inf,2\n", NULL, "x.csv:3: column \"a\": -inf is beyond");
   EXPECT_REFUSAL("a,y\n1,1\n2,1e39\n", NULL, "x.csv:3: column \"y\": 1e+39 is beyond");
+  EXPECT_REFUSAL("a,y\n1,1\n2,inf\n3,1\n4,1\n5,inf\n", NULL, "x.csv:3: column \"y\": inf is beyond");
 }
 
 Test(table_feature, fits_to_training_rows_alone) {
