@@ -171,18 +171,19 @@ vise_i_number vise_i_number_parse(const char *text, size_t n, double *out) {
 }
 
 const char *vise_i_number_text(char buffer[VISE_I_NUMBER_BYTES], double value) {
+  char text[VISE_I_NUMBER_BYTES];
   double again = 0;
   if (!isfinite(value)) return strcpy(buffer, isnan(value) ? "nan" : (value < 0 ? "-inf" : "inf"));
 
   if (value == nearbyint(value) && fabs(value) < 1e15) {
-    snprintf(buffer, VISE_I_NUMBER_BYTES, "%.0f", value);
-    return buffer;
+    snprintf(text, sizeof text, "%.0f", value);
+    return strcpy(buffer, text);
   }
   for (int digits = 15; digits <= 17; digits++) {
-    snprintf(buffer, VISE_I_NUMBER_BYTES, "%.*g", digits, value);
-    char *comma = strchr(buffer, ','); /* in some locales */
+    snprintf(text, sizeof text, "%.*g", digits, value);
+    char *comma = strchr(text, ','); /* in some locales */
     if (comma != NULL) *comma = '.';
-    if (vise_i_number_read(buffer, '.', &again) != NULL && again == value) break;
+    if (vise_i_number_read(text, '.', &again) != NULL && again == value) break;
   }
-  return buffer;
+  return strcpy(buffer, text);
 }
