@@ -36,6 +36,7 @@ static bool is_kept(const vise_i_step_spec *spec, vise_i_state which, const char
     case VISE_I_N_STATES:
       break;
   }
+
   return false;
 }
 

@@ -72,6 +72,7 @@ static void print_arrays(const vise_i_cli_options *options, const vise_i_cli_set
 /* What was made of a table, as the library describes it. */
 static void print_table(const vise_i_cli_setup *setup) {
   const vise_preprocessor *p = setup->preprocessor;
+
   if (setup->keeps_scaling) {
     const size_t n_classes = vise_preprocessor_n_classes(p);
     (void)printf("%-15s %s: %zu rows, %zu inputs", "data", vise_dataset_name(setup->train),
@@ -79,9 +80,11 @@ static void print_table(const vise_i_cli_setup *setup) {
     if (n_classes > 0) (void)printf(", %zu classes", n_classes);
     (void)printf("\n");
   }
+
   for (size_t i = 0; i < vise_preprocessor_n_lines(p) && !setup->keeps_scaling; i++) {
     vise_i_cli_print_line(stdout, i == 0 ? "data" : "", vise_preprocessor_line(p, i));
   }
+
   for (size_t i = 0; i < setup->n_notes; i++) vise_i_cli_print_line(stdout, "", setup->notes[i]);
   if (setup->n_left_out > 0) (void)printf("%-15s %zu rows left out: no target\n", "", setup->n_left_out);
 }

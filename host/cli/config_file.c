@@ -27,6 +27,7 @@ static char *real_text(double value) {
 static char *value_text(const vise_option *row, const json_t *value) {
   const bool is_flag = row->type == VISE_OPTION_FLAG;
   const bool is_text = row->type == VISE_OPTION_TEXT || row->type == VISE_OPTION_PATH;
+
   switch (json_typeof(value)) {
     case JSON_OBJECT:
       return is_text ? vise_i_cli_text_from_object(value) : NULL;

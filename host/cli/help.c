@@ -11,6 +11,7 @@ enum { COLUMNS = 80, LABEL_COLUMN = 27, TOPIC_WIDTH = 12, SHORT_COLUMN = 36, DES
 static void print_wrapped(FILE *stream, const char *text, int column, int indent) {
   const char *word = text;
   bool first = true;
+
   while (*word != '\0') {
     const int length = (int)strcspn(word, " ");
     if (!first && column + 1 + length > COLUMNS) {
@@ -25,6 +26,7 @@ static void print_wrapped(FILE *stream, const char *text, int column, int indent
     word += length + strspn(word + length, " ");
     first = false;
   }
+
   (void)fputc('\n', stream);
 }
 

@@ -36,6 +36,7 @@ static bool add_options(FILE *out, const char *name, size_t n, vise_i_cli_form f
   const vise_option *rows[VISE_I_CLI_MAX_OPTIONS];
   const size_t n_rows = vise_i_cli_list_rows(rows);
   const char *separator = "";
+
   for (size_t i = 0; i < n_rows; i++) {
     const bool called_so = is_among(rows[i]->name, name, n);
     if (!called_so && !is_among(rows[i]->field, name, n)) continue;
@@ -43,6 +44,7 @@ static bool add_options(FILE *out, const char *name, size_t n, vise_i_cli_form f
     separator = " or ";
     if (called_so) break;
   }
+
   return *separator != '\0';
 }
 

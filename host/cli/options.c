@@ -28,6 +28,7 @@ static void *config_of(vise_i_cli_options *options, const vise_option *row, void
     case VISE_OPTION_OF_TOOL:
       break;
   }
+
   *owned = &options->owned;
   return options;
 }

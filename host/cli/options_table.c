@@ -175,6 +175,7 @@ const size_t vise_i_cli_n_rows = sizeof vise_i_cli_rows / sizeof *vise_i_cli_row
 
 size_t vise_i_cli_list_rows(const vise_option *rows[VISE_I_CLI_MAX_OPTIONS]) {
   size_t n = 0;
+
   for (int topic = 0; topic < vise_option_topic_count_; topic++) {
     const vise_option *row;
     for (size_t i = 0; (row = vise_option_at(i)) != NULL; i++) {
@@ -184,5 +185,6 @@ size_t vise_i_cli_list_rows(const vise_option *rows[VISE_I_CLI_MAX_OPTIONS]) {
       if (vise_i_cli_rows[i].topic == (vise_option_topic)topic) rows[n++] = &vise_i_cli_rows[i];
     }
   }
+
   return n;
 }

@@ -75,6 +75,7 @@ static int by_score(const void *a, const void *b) {
 static double auc_of(scored *s, size_t n) {
   double n_positive = 0, n_before = 0, pairs = 0;
   qsort(s, n, sizeof *s, by_score);
+
   for (size_t i = 0; i < n;) {
     double positive = 0, negative = 0;
     const double score = s[i].score;
@@ -86,18 +87,21 @@ static double auc_of(scored *s, size_t n) {
     n_before += negative;
     n_positive += positive;
   }
+
   return n_positive > 0 && n_before > 0 ? pairs / (n_positive * n_before) : NAN;
 }
 
 static vise_status make_auc(const rows *r, double *out, vise_error *err) {
   scored *s = calloc(r->n, sizeof *s);
   if (s == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu rows", r->n);
+
   bool all_numbers = true;
   for (size_t i = 0; i < r->n; i++) {
     const double *z = r->outputs + i * r->n_outputs;
     s[i] = (scored){r->n_outputs == 1 ? z[0] : z[1] - z[0], label_of(r, i) == 1};
     all_numbers = all_numbers && !isnan(s[i].score);
   }
+
   if (all_numbers) *out = auc_of(s, r->n);
   free(s);
   return VISE_OK;

@@ -289,6 +289,7 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
 vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_model *initial = NULL;
   memset(setup, 0, sizeof *setup);
+
   if (options->init != NULL) {
     /* --resume restores all weights, so of this file it only wants how inputs are made; it may be gone. */
     vise_error ignored = VISE_ERROR_INIT;
@@ -296,6 +297,7 @@ vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup 
     vise_status status = vise_model_load(options->init, &initial, resumes ? &ignored : err);
     if (status != VISE_OK && !resumes) return status;
   }
+
   vise_status status = make(options, setup, initial, err);
   vise_model_free(initial);
   return status;

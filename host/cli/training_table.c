@@ -227,10 +227,12 @@ static vise_status keep_notes(making *m, vise_error *err) {
 static vise_status make(making *m, vise_error *err) {
   const vise_preprocessor *like = m->setup->preprocessor;
   vise_status status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+
   if (status == VISE_OK) {
     const size_t n_test = (size_t)(m->options->test_fraction * (double)vise_table_n_rows(m->table));
     status = vise_i_cli_recipe_for_data(m->options, vise_table_n_rows(m->table) - n_test, err);
   }
+
   if (status == VISE_OK) fill_options(m);
   if (status == VISE_OK && like != NULL) status = name_targets(m, err);
   if (status == VISE_OK) status = keep_notes(m, err);

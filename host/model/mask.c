@@ -54,10 +54,12 @@ vise_status vise_model_set_mask(vise_model *model, const uint8_t *mask, size_t n
     model->mask = NULL;
     return VISE_OK;
   }
+
   if (n != model->net.n_params) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "mask: %zu elements, expected %zu (one a parameter)", n,
                        model->net.n_params);
   }
+
   return set_mask(model, mask, NULL, err);
 }
 

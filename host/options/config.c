@@ -79,6 +79,7 @@ static vise_status set(target to, void *config, void **owned, const char *name, 
   bool negated = false;
   const vise_status status = find_in(to.of, to.type, name, &option, &negated, err);
   if (status != VISE_OK) return status;
+
   const bool needs_owner = option->type == VISE_OPTION_TEXT || option->type == VISE_OPTION_PATH ||
                            option->type == VISE_OPTION_REALS || option->type == VISE_OPTION_SIZES ||
                            option->type == VISE_OPTION_LAYER_INTERVALS;
@@ -89,6 +90,7 @@ static vise_status set(target to, void *config, void **owned, const char *name, 
                        "version of Vise",
                        to.type, name);
   }
+
   return vise_option_set(option, config, owned == NULL ? &none : owned, negated ? contrary_of(text) : text, err);
 }
 

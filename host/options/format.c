@@ -153,6 +153,7 @@ static void add_list(vise_i_text *text, const reading *r) {
 static void add_widths(vise_i_text *text, const reading *r) {
   const size_t n_layers = (size_t)count_at(r, 0);
   const char *widths = r->config + r->option->offsets[1];
+
   for (size_t i = 0; n_layers > 0 && i <= n_layers && i <= VISE_MAX_LAYERS; i++) {
     size_t width;
     memcpy(&width, widths + i * sizeof width, sizeof width);
@@ -205,6 +206,7 @@ static void add_cadence(vise_i_text *text, const reading *r) {
 
 static bool is_word(const reading *r) {
   if (r->option->word == NULL) return false;
+
   switch (r->option->type) {
     case VISE_OPTION_REAL:
       return !(r->option->flags & VISE_OPTION_BY_OPTIMIZER) && !(real_at(r, 0) > 0) && !(real_at(r, 0) < 0);
@@ -223,6 +225,7 @@ static bool is_word(const reading *r) {
 
 static void add_value(vise_i_text *text, const reading *r) {
   const vise_option *option = r->option;
+
   switch (option->type) {
     case VISE_OPTION_FLAG:
     case VISE_OPTION_YES_NO:

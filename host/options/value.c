@@ -347,6 +347,7 @@ static vise_status set_by_type(const setting *s, vise_error *err) {
     case VISE_OPTION_CADENCE:
       return set_cadence(s, err);
   }
+
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: unknown type %d", s->option->name, (int)s->option->type);
 }
 

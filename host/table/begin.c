@@ -85,6 +85,7 @@ static bool splits_equally(const survey *s) {
 /* The most frequent number of fields, and how many rows have it. */
 static size_t usual_count(const survey *s, size_t *n_rows) {
   size_t best = 0, usual = 1;
+
   for (size_t k = 0; k < s->n_rows; k++) {
     size_t n = 0;
     for (size_t j = 0; j < s->n_rows; j++) n += s->counts[j] == s->counts[k];
@@ -93,6 +94,7 @@ static size_t usual_count(const survey *s, size_t *n_rows) {
       usual = s->counts[k];
     }
   }
+
   *n_rows = best;
   return usual;
 }

@@ -57,6 +57,7 @@ static vise_status add_kinds(vise_preprocessor *p, vise_error *err) {
   size_t n[vise_column_kind_count_] = {0};
   line l = {0};
   for (size_t c = 0; c < p->n_columns; c++) n[p->columns[c].kind] += p->columns[c].role == VISE_COLUMN_FEATURE;
+
   for (size_t k = 0; k < vise_column_kind_count_; k++) {
     char item[48];
     if (n[k] == 0) continue;
@@ -64,6 +65,7 @@ static vise_status add_kinds(vise_preprocessor *p, vise_error *err) {
              k == VISE_COLUMN_TEXT ? "" : s_of(n[k]));
     add_item(&l, item);
   }
+
   return add_line(p, "features: ", &l, err);
 }
 
@@ -157,6 +159,7 @@ static vise_status add_rows(vise_preprocessor *p, vise_error *err) {
 
 vise_status vise_i_preprocessor_describe(vise_preprocessor *preprocessor, const char *table_name, vise_error *err) {
   vise_status status = VISE_OK;
+
   VISE_TRY(add_head(preprocessor, table_name, err));
   VISE_TRY(add_rows(preprocessor, err));
   VISE_TRY(add_kinds(preprocessor, err));
@@ -165,6 +168,7 @@ vise_status vise_i_preprocessor_describe(vise_preprocessor *preprocessor, const 
   VISE_TRY(add_features(preprocessor, "gaps filled, with an input that marks them: ", describe_fill, err));
   VISE_TRY(add_dropped(preprocessor, err));
   VISE_TRY(add_target(preprocessor, err));
+
 done:
   return status;
 }

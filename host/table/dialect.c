@@ -33,18 +33,21 @@ static bool can_delimit(char c) {
 static vise_status find_delimiter(const char *text, char *out, vise_error *err) {
   *out = '\0';
   if (text == NULL || strcmp(text, "auto") == 0) return VISE_OK;
+
   for (size_t k = 0; k < N_DELIMITERS; k++) {
     if (strcmp(text, DELIMITERS[k].name) == 0 || (text[0] == DELIMITERS[k].character && text[1] == '\0')) {
       *out = DELIMITERS[k].character;
       return VISE_OK;
     }
   }
+
   if (text[0] == '\0' || text[1] != '\0' || !can_delimit(text[0])) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "`delimiter` is \"%.20s\"; it can be auto, comma, semicolon, tab, space, pipe or one character "
                        "that is no letter, digit, sign, point or quote",
                        text);
   }
+
   *out = text[0];
   return VISE_OK;
 }

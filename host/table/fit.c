@@ -64,6 +64,7 @@ void vise_i_fit_leave_out_gaps(vise_i_fit *fit, size_t c, size_t *n) {
       const bool gap =
           span.codes != NULL ? span.codes[i] == VISE_I_GAP : span.numbers == NULL || isnan(span.numbers[i]);
       if (!gap || !fit->used[span.first_row + i]) continue;
+
       fit->used[span.first_row + i] = false;
       fit->n_used--;
       ++*n;
@@ -75,6 +76,7 @@ void vise_i_fit_leave_out_gaps(vise_i_fit *fit, size_t c, size_t *n) {
 static bool has_values(const vise_i_fit *fit, size_t c, size_t *gap_row) {
   bool any = false;
   *gap_row = SIZE_MAX;
+
   for (size_t b = 0; b < fit->table->n_blocks; b++) {
     const vise_i_span span = vise_i_table_span(fit->table, b, c);
     for (size_t i = 0; i < span.n_rows; i++) {
@@ -85,6 +87,7 @@ static bool has_values(const vise_i_fit *fit, size_t c, size_t *gap_row) {
       if (gap && *gap_row == SIZE_MAX) *gap_row = span.first_row + i;
     }
   }
+
   return any;
 }
 
@@ -121,6 +124,7 @@ static vise_status find_targets(vise_i_fit *fit) {
   vise_i_list items = {0};
   size_t c = 0;
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc(&fit->targets, table->n_columns, sizeof *fit->targets, "targets", fit->err));
   if (target == NULL) {
     VISE_TRY(add_target(fit, last_column(table)));
@@ -133,6 +137,7 @@ static vise_status find_targets(vise_i_fit *fit) {
       VISE_TRY(add_target(fit, c));
     }
   }
+
 done:
   vise_i_list_free(&items);
   return status;
@@ -141,18 +146,22 @@ done:
 static vise_status begin_recipes(vise_i_fit *fit) {
   vise_preprocessor *made = fit->made;
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc_zero(&made->columns, fit->table->n_columns, sizeof *made->columns, "columns", fit->err));
   made->n_columns = fit->table->n_columns;
+
   for (size_t c = 0; c < made->n_columns; c++) {
     const vise_i_column *column = &fit->table->columns[c];
     made->columns[c].kind = column->kind;
     made->columns[c].scale = 1;
     if (column->name != NULL) VISE_TRY(vise_i_copy_text(&made->columns[c].name, column->name, fit->err));
   }
+
   for (size_t i = 0; i < fit->n_targets; i++) {
     made->columns[fit->targets[i]].role = VISE_COLUMN_TARGET;
     made->columns[fit->targets[i]].target_index = i;
   }
+
 done:
   return status;
 }
@@ -198,6 +207,7 @@ static vise_status drop_ids(vise_i_fit *fit) {
 static vise_status treat_gaps(vise_i_fit *fit) {
   char place[VISE_I_PLACE_BYTES];
   if (fit->made->missing == VISE_MISSING_AUTO) return VISE_OK;
+
   for (size_t c = 0; c < fit->table->n_columns; c++) {
     size_t row;
     if (fit->made->columns[c].role != VISE_COLUMN_FEATURE || !has_values(fit, c, &row) || row == SIZE_MAX) continue;
@@ -208,6 +218,7 @@ static vise_status treat_gaps(vise_i_fit *fit) {
     }
     vise_i_fit_leave_out_gaps(fit, c, &fit->made->n_dropped);
   }
+
   return fit->n_used > 0 ? VISE_OK
                          : vise_i_fail(fit->err, VISE_ERR_VALUE,
                                        "%s: every row has a gap, so `missing` drop-rows leaves none; auto fills them",
@@ -230,8 +241,10 @@ static vise_status leave_out_targets(vise_i_fit *fit) {
 vise_status vise_i_fit_begin(vise_i_fit *fit, const size_t *rows, size_t n_rows) {
   const vise_table *table = fit->table;
   vise_status status = VISE_OK;
+
   if (table->used_up) VISE_TRY(vise_i_fail(fit->err, VISE_ERR_STATE, "%s: the table was used up", table->name));
   if (table->n_columns == 0) VISE_TRY(vise_i_fail(fit->err, VISE_ERR_SHAPE, "%s: has no columns", table->name));
+
   VISE_TRY(vise_i_alloc_zero(&fit->made, 1, sizeof *fit->made, "a preprocessor", fit->err));
   fit->made->has_names = table->has_names;
   fit->made->is_sparse = table->is_sparse;
@@ -241,10 +254,12 @@ vise_status vise_i_fit_begin(vise_i_fit *fit, const size_t *rows, size_t n_rows)
   if (table->strip != NULL && table->strip[0] != '\0') {
     VISE_TRY(vise_i_copy_text(&fit->made->strip, table->strip, fit->err));
   }
+
   VISE_TRY(mark_rows(fit, rows, n_rows));
   VISE_TRY(find_targets(fit));
   VISE_TRY(begin_recipes(fit));
   VISE_TRY(leave_out_targets(fit));
+
 done:
   return status;
 }
@@ -259,15 +274,18 @@ void vise_i_fit_end(vise_i_fit *fit) {
 static vise_status fit_features(vise_i_fit *fit) {
   vise_status status = VISE_OK;
   bool *dropped = NULL;
+
   VISE_TRY(vise_i_alloc_zero(&fit->listed, fit->table->n_columns, sizeof *fit->listed, "columns", fit->err));
   VISE_TRY(vise_i_alloc_zero(&dropped, fit->table->n_columns, sizeof *dropped, "columns", fit->err));
   VISE_TRY(take_lists(fit, dropped));
   VISE_TRY(drop_ids(fit));
   VISE_TRY(treat_gaps(fit));
+
   for (size_t c = 0; c < fit->table->n_columns; c++) {
     if (fit->made->columns[c].role == VISE_COLUMN_FEATURE) VISE_TRY(vise_i_fit_feature(fit, c));
   }
   vise_i_preprocessor_number_inputs(fit->made);
+
 done:
   free(dropped);
   return status;

@@ -61,6 +61,7 @@ static bool are_numbers(const vise_i_column *column, const vise_i_dialect *d) {
 static bool stands_out(const vise_i_reader *r, size_t c, look seen) {
   const vise_i_reading *reading = &r->columns[c];
   if (seen == LOOKS_EMPTY) return false;
+
   switch (reading->mode) {
     case VISE_I_MODE_NUMBERS:
       return reading->seen && seen != LOOKS_NUMBER;
@@ -135,16 +136,20 @@ static vise_status decide(vise_i_reader *r, bool *out) {
   vise_i_dictionary known = {0};
   const size_t n = r->first.n;
   looks l = {0};
+
   VISE_TRY(vise_i_alloc(&l.looks, n, sizeof *l.looks, "line 1", r->err));
   VISE_TRY(vise_i_alloc(&l.numbers, n, sizeof *l.numbers, "line 1", r->err));
+
   for (size_t c = 0; c < n; c++) {
     l.looks[c] = look_of(r, c, &l.numbers[l.n_numbers]);
     l.n_numbers += l.looks[c] == LOOKS_NUMBER;
     l.n_dates += l.looks[c] == LOOKS_DATE;
     l.n_texts += l.looks[c] == LOOKS_TEXT;
   }
+
   *out = is_header(r, &l, &known);
   status = r->err->code;
+
 done:
   vise_i_dictionary_free(&known);
   free(l.looks);
@@ -162,12 +167,14 @@ static vise_status take_as_row(vise_i_reader *r) {
   vise_table *table = r->table;
   const size_t line = r->line;
   r->line = r->first_line;
+
   for (size_t c = 0; c < table->n_columns; c++) {
     free(table->columns[c].name);
     table->columns[c].name = NULL;
     const vise_status status = vise_i_kinds_take(r, c, &r->first.fields[c], vise_i_table_values(table, 0, c), 0);
     if (status != VISE_OK) return status;
   }
+
   table->has_names = false;
   r->line = line;
   return VISE_OK;

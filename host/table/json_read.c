@@ -108,6 +108,7 @@ static vise_status check_texts(const vise_i_recipe *r, vise_error *err) {
 
 static vise_status take_feature(const json_t *o, vise_i_recipe *r, vise_error *err) {
   vise_status status = VISE_OK;
+
   if (r->kind == VISE_COLUMN_TEXT) {
     VISE_TRY(take_list(o, "categories", &r->categories, err));
     VISE_TRY(take_list(o, "other", &r->grouped, err));
@@ -115,6 +116,7 @@ static vise_status take_feature(const json_t *o, vise_i_recipe *r, vise_error *e
     VISE_TRY(check_texts(r, err));
     goto done;
   }
+
   if (r->kind == VISE_COLUMN_DATE) VISE_TRY(take_real(o, "origin", &r->origin, err));
   if (!(fabs(r->origin) <= DAYS_MAX)) VISE_TRY(fail(err, "origin"));
   VISE_TRY(take_real(o, "fill", &r->fill, err));
@@ -122,21 +124,25 @@ static vise_status take_feature(const json_t *o, vise_i_recipe *r, vise_error *e
   VISE_TRY(take_real(o, "scale", &r->scale, err));
   VISE_TRY(take_bool(o, "indicator", &r->has_indicator, err));
   if (!(r->scale > 0)) VISE_TRY(fail(err, "scale"));
+
 done:
   return status;
 }
 
 static vise_status take_column(const json_t *o, const vise_preprocessor *p, vise_i_recipe *r, vise_error *err) {
   vise_status status = VISE_OK;
+
   if (!json_is_object(o)) VISE_TRY(fail(err, "columns"));
   if (vise_column_kind_parse(word(o, "kind"), &r->kind, NULL) != VISE_OK) VISE_TRY(fail(err, "kind"));
   if (vise_column_role_parse(word(o, "role"), &r->role, NULL) != VISE_OK) VISE_TRY(fail(err, "role"));
   if (p->has_names) VISE_TRY(take_text(o, "name", &r->name, err));
   VISE_TRY(take_size(o, "gaps", &r->n_gaps, err));
   r->scale = 1;
+
   if (r->role == VISE_COLUMN_DROPPED) VISE_TRY(take_text(o, "reason", &r->reason, err));
   if (r->role == VISE_COLUMN_TARGET) VISE_TRY(take_size(o, "target", &r->target_index, err));
   if (r->role == VISE_COLUMN_FEATURE) VISE_TRY(take_feature(o, r, err));
+
 done:
   return status;
 }
@@ -145,14 +151,17 @@ static vise_status take_columns(const json_t *o, vise_preprocessor *p, vise_erro
   const json_t *array = json_object_get(o, "columns");
   const size_t n = json_array_size(array);
   if (n == 0 || n > COLUMNS_MAX) return fail(err, "columns");
+
   vise_status status = vise_i_alloc_zero(&p->columns, n, sizeof *p->columns, "columns", err);
   vise_i_dictionary known = {0};
+
   while (p->n_columns < n && status == VISE_OK) {
     vise_i_recipe *recipe = &p->columns[p->n_columns++]; /* counted first, so that what a failed one has is freed */
     status = take_column(json_array_get(array, p->n_columns - 1), p, recipe, err);
     if (status == VISE_OK && p->has_names) status = note_name(&known, recipe->name, "name", err);
     p->n_targets += recipe->role == VISE_COLUMN_TARGET;
   }
+
   vise_i_dictionary_free(&known);
   return status;
 }
@@ -173,8 +182,10 @@ static vise_status take_classes(const json_t *o, vise_preprocessor *p, vise_erro
   const json_t *array = json_object_get(o, "classes");
   const size_t n = json_array_size(array);
   if (!json_is_array(array) || (n > 0) != (p->target_kind == VISE_TARGET_CLASSES)) return fail(err, "classes");
+
   vise_i_dictionary known = {0};
   vise_status status = vise_i_alloc_zero(&p->classes, n, sizeof *p->classes, "classes", err);
+
   for (size_t k = 0; k < n && status == VISE_OK; k++) {
     const json_t *class = json_array_get(array, k);
     status = take_text(class, "name", &p->classes[k].name, err);
@@ -184,6 +195,7 @@ static vise_status take_classes(const json_t *o, vise_preprocessor *p, vise_erro
     if (status == VISE_OK) status = take_real(class, "value", &p->classes[k].value, err);
     if (status == VISE_OK) status = take_size(class, "rows", &p->classes[k].n_rows, err);
   }
+
   vise_i_dictionary_free(&known);
   return status;
 }
@@ -197,6 +209,7 @@ static vise_status check_targets(const vise_preprocessor *p, vise_error *err) {
     if (target->kind == VISE_COLUMN_DATE) return fail(err, "target");
     if (!(p->target_scale[i] > 0)) return fail(err, "scale");
   }
+
   const bool ok = p->target_kind == VISE_TARGET_NONE
                       ? p->n_targets == 0
                       : (p->target_kind == VISE_TARGET_CLASSES ? p->n_targets == 1 : p->n_targets > 0);
@@ -206,14 +219,17 @@ static vise_status check_targets(const vise_preprocessor *p, vise_error *err) {
 static vise_status take_target(const json_t *o, vise_preprocessor *p, vise_error *err) {
   const json_t *target = json_object_get(o, "target");
   vise_status status = VISE_OK;
+
   if (!json_is_object(target)) VISE_TRY(fail(err, "target"));
   if (vise_target_kind_parse(word(target, "kind"), &p->target_kind, NULL) != VISE_OK) VISE_TRY(fail(err, "target"));
   if (vise_loss_parse(word(target, "loss"), &p->loss, NULL) != VISE_OK) VISE_TRY(fail(err, "loss"));
+
   VISE_TRY(take_text(target, "reason", &p->reason, err));
   VISE_TRY(take_scaling(target, "shift", p->n_targets, &p->target_shift, err));
   VISE_TRY(take_scaling(target, "scale", p->n_targets, &p->target_scale, err));
   VISE_TRY(take_classes(target, p, err));
   VISE_TRY(check_targets(p, err));
+
 done:
   return status;
 }

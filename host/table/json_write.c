@@ -81,6 +81,7 @@ static json_t *columns_json(const vise_preprocessor *p) {
 
 static json_t *classes_json(const vise_preprocessor *p) {
   json_t *array = json_array();
+
   for (size_t k = 0; k < p->n_classes; k++) {
     json_t *o = json_object();
     const bool ok = set(o, "name", text_json(p->classes[k].name)) && set(o, "value", json_real(p->classes[k].value)) &&
@@ -93,6 +94,7 @@ static json_t *classes_json(const vise_preprocessor *p) {
     json_decref(array);
     return NULL;
   }
+
   return array;
 }
 

@@ -66,6 +66,7 @@ static bool strip_extras(const char *text, char mark, char *out, size_t n) {
   const bool grouped = is_grouped(text + strspn(text, "$ "), mark);
   size_t used = 0;
   bool found = false;
+
   while (*text != '\0') {
     size_t skip = grouped && *text == mark ? 1 : 0;
     for (size_t k = 0; skip == 0 && k < sizeof signs / sizeof signs[0]; k++) {
@@ -76,6 +77,7 @@ static bool strip_extras(const char *text, char mark, char *out, size_t n) {
     if (skip == 0) out[used++] = *text;
     text += skip > 0 ? skip : 1;
   }
+
   out[used] = '\0';
   return found;
 }
@@ -125,6 +127,7 @@ static vise_status fail_disguised(const vise_table *table, size_t c, const tally
   const char *text = vise_i_dictionary_text(&table->columns[c].texts, t->first[d]);
   vise_i_place_text(place, table, vise_i_row_of_code(table, c, t->first[d]), c);
   vise_i_quote(quote, text, strlen(text));
+
   if (d == WITH_A_COMMA) {
     const char mark = table->decimal == '.' ? ',' : '.';
     return vise_i_fail(err, VISE_ERR_VALUE,
@@ -132,6 +135,7 @@ static vise_status fail_disguised(const vise_table *table, size_t c, const tally
                        "`categorical` takes the column as text, `drop` leaves it out",
                        place, quote, mark, mark);
   }
+
   return vise_i_fail(err, VISE_ERR_VALUE,
                      "%s: \"%s\" looks like a number with other characters in it; `strip` removes them, such as "
                      "`strip` \"%%$%c\", `categorical` takes the column as text, `drop` leaves it out",

@@ -18,6 +18,7 @@ static void count_field(const vise_i_dialect *d, const vise_i_field *f, counts *
   double v;
   const vise_i_gap gap = vise_i_gap_of(d, f->text, f->n);
   if (gap == VISE_I_HARD_GAP) return;
+
   if (gap == VISE_I_SOFT_GAP) {
     n->n_soft_gaps++;
   } else if (vise_i_field_number(d, f->text, f->n, &v)) {
@@ -72,10 +73,12 @@ static vise_status fail_forced(const vise_i_reader *r, size_t c, const vise_i_fi
   char column[VISE_I_COLUMN_TEXT_BYTES], quote[VISE_I_QUOTE_BYTES];
   vise_i_column_text(column, r->table, c);
   vise_i_quote(quote, f->text, f->n);
+
   if (r->options->like != NULL) {
     return vise_i_fail(r->err, VISE_ERR_VALUE, "%s:%zu: %s: \"%s\" is not a %s, which the model takes this column for",
                        r->source->name, r->line, column, quote, kind);
   }
+
   return vise_i_fail(r->err, VISE_ERR_VALUE,
                      "%s:%zu: %s: \"%s\" is not a number, as `numeric` says; `na` makes it a gap, `strip` removes "
                      "characters from numbers",
@@ -111,6 +114,7 @@ static vise_status take_number(vise_i_reader *r, size_t c, const vise_i_field *f
   vise_i_reading *column = &r->columns[c];
   double v = NAN;
   const vise_i_gap gap = vise_i_gap_of(&r->dialect, f->text, f->n);
+
   if (gap == VISE_I_SOFT_GAP) {
     column->seen = true;
   } else if (gap == VISE_I_VALUE) {
@@ -125,6 +129,7 @@ static vise_status take_number(vise_i_reader *r, size_t c, const vise_i_field *f
     column->seen = true;
     column->unquoted = column->unquoted || !f->quoted;
   }
+
   ((double *)values)[i] = v;
   return VISE_OK;
 }
@@ -147,10 +152,12 @@ static vise_status take_code(vise_i_reader *r, size_t c, const vise_i_field *f, 
   double v;
   const vise_i_gap gap = vise_i_gap_of(&r->dialect, f->text, f->n);
   const bool is_number = gap == VISE_I_VALUE && vise_i_field_number(&r->dialect, f->text, f->n, &v);
+
   if (gap == VISE_I_VALUE && !is_number) {
     column->mode = VISE_I_MODE_TEXT;
     return take_text(r, c, f, values, i);
   }
+
   const bool is_one_more = is_number && r->table->columns[c].texts.n >= VISE_I_CODES_MAX &&
                            vise_i_dictionary_find(&r->table->columns[c].texts, f->text, f->n) == VISE_I_GAP;
   if (gap == VISE_I_SOFT_GAP || (is_number && !f->quoted) || is_one_more) {
@@ -158,6 +165,7 @@ static vise_status take_code(vise_i_reader *r, size_t c, const vise_i_field *f, 
     column->mode = VISE_I_MODE_NUMBERS;
     return take_number(r, c, f, values, i);
   }
+
   return take_text(r, c, f, values, i);
 }
 

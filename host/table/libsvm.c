@@ -155,10 +155,12 @@ static size_t half_of_memory(void) {
 static vise_status check_size(const rows *r, size_t n_features, size_t max_bytes) {
   const size_t most = max_bytes != 0 ? max_bytes : half_of_memory();
   size_t n_bytes;
+
   if (vise_i_size_mul(r->n, n_features + 1, &n_bytes) && vise_i_size_mul(n_bytes, sizeof(double), &n_bytes) &&
       n_bytes <= most) {
     return VISE_OK;
   }
+
   return vise_i_fail(
       r->err, VISE_ERR_MEMORY,
       "%s: %zu rows of %zu features are %.1f GB as dense rows, over the %.1f GB allowed (`max_bytes`; by "

@@ -115,6 +115,7 @@ static vise_status begin_column(vise_table *table, const char *name, vise_error 
 static vise_status end_column(vise_table *table, vise_status status, vise_error *err) {
   vise_i_column *column = &table->columns[table->n_columns];
   size_t same;
+
   if (status == VISE_OK && column->name != NULL && vise_i_table_find_name(table, column->name, &same)) {
     status = vise_i_fail(err, VISE_ERR_USAGE, "%s: two columns are named \"%.60s\"", table->name, column->name);
   }
@@ -123,6 +124,7 @@ static vise_status end_column(vise_table *table, vise_status status, vise_error 
     vise_i_dictionary_free(&column->texts);
     return status;
   }
+
   column->named = column->name != NULL && column->name[0] != '\0';
   table->n_columns++;
   return VISE_OK;

@@ -10,18 +10,22 @@ static vise_status fail_missing(const vise_preprocessor *p, const vise_table *ta
   char missing[400], there[400];
   vise_i_list lacking = {0}, names = {0};
   vise_status status = VISE_OK;
+
   for (size_t k = 0; k < p->n_columns; k++) {
     const char *name = p->columns[k].name;
     if (p->columns[k].role != VISE_COLUMN_FEATURE || places[k] != SIZE_MAX) continue;
     VISE_TRY(vise_i_list_add(&lacking, name, strlen(name), err));
   }
+
   for (size_t c = 0; c < table->n_columns; c++) {
     const char *name = table->columns[c].name != NULL ? table->columns[c].name : "(none)";
     VISE_TRY(vise_i_list_add(&names, name, strlen(name), err));
   }
+
   status = vise_i_fail(err, VISE_ERR_SHAPE, "%s: lacks the feature%s %s, which the model was trained on; it has %s",
                        table->name, lacking.n == 1 ? "" : "s", vise_i_list_join(&lacking, missing, sizeof missing),
                        vise_i_list_join(&names, there, sizeof there));
+
 done:
   vise_i_list_free(&lacking);
   vise_i_list_free(&names);
@@ -47,14 +51,17 @@ static vise_status match_by_name(const vise_preprocessor *p, const vise_table *t
   vise_i_dictionary names = {0};
   size_t *place_of = NULL;
   bool missing = false;
+
   VISE_TRY(vise_i_alloc(&place_of, table->n_columns, sizeof *place_of, "columns", err));
   VISE_TRY(learn_names(table, &names, place_of, err));
+
   for (size_t k = 0; k < p->n_columns; k++) {
     const uint32_t code = vise_i_dictionary_find(&names, p->columns[k].name, strlen(p->columns[k].name));
     places[k] = code != VISE_I_GAP ? place_of[code] : SIZE_MAX;
     missing = missing || (code == VISE_I_GAP && p->columns[k].role == VISE_COLUMN_FEATURE);
   }
   if (missing && !(p->is_sparse && table->is_sparse)) VISE_TRY(fail_missing(p, table, places, err));
+
 done:
   free(place_of);
   vise_i_dictionary_free(&names);

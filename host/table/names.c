@@ -33,18 +33,22 @@ static vise_status fail_unknown(const vise_table *table, const char *text, const
   char quote[VISE_I_QUOTE_BYTES], known[512];
   vise_i_list names = {0};
   vise_status status = VISE_OK;
+
   vise_i_quote(quote, text, strlen(text));
   if (!table->has_names) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "%s: `%s` names \"%s\", but the columns have no names; give a place from 0 to %zu", table->name,
                        field, quote, table->n_columns - 1);
   }
+
   for (size_t c = 0; c < table->n_columns && c < 64; c++) {
     const char *name = table->columns[c].name != NULL ? table->columns[c].name : "(none)";
     VISE_TRY(vise_i_list_add(&names, name, strlen(name), err));
   }
+
   status = vise_i_fail(err, VISE_ERR_USAGE, "%s: `%s` names \"%s\", which is no column; there are %s", table->name,
                        field, quote, vise_i_list_join(&names, known, sizeof known));
+
 done:
   vise_i_list_free(&names);
   return status;
@@ -84,6 +88,7 @@ static vise_status make_unique(vise_table *table, size_t c, vise_i_dictionary *k
   const size_t n_bytes = strlen(*name) + 24;
   char *numbered = NULL;
   uint32_t code;
+
   if (vise_i_dictionary_find(known, *name, strlen(*name)) != VISE_I_GAP) {
     vise_status status = vise_i_alloc(&numbered, n_bytes, 1, "a name", err);
     if (status != VISE_OK) return status;
@@ -96,6 +101,7 @@ static vise_status make_unique(vise_table *table, size_t c, vise_i_dictionary *k
     *name = numbered;
     if (status != VISE_OK) return status;
   }
+
   return vise_i_dictionary_code(known, *name, strlen(*name), &code, err);
 }
 

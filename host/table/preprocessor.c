@@ -12,6 +12,7 @@
 void vise_preprocessor_free(vise_preprocessor *preprocessor) {
   vise_preprocessor *p = preprocessor;
   if (p == NULL) return;
+
   for (size_t c = 0; c < p->n_columns; c++) {
     free(p->columns[c].name);
     free(p->columns[c].reason);
@@ -19,6 +20,7 @@ void vise_preprocessor_free(vise_preprocessor *preprocessor) {
     vise_i_list_free(&p->columns[c].grouped);
   }
   for (size_t k = 0; k < p->n_classes; k++) free(p->classes[k].name);
+
   free(p->columns);
   free(p->classes);
   free(p->target_shift);

@@ -122,12 +122,14 @@ static vise_status read_line(vise_i_reader *r, bool *enough) {
 /* A blank line at the end is not worth a word: those are counted that rows follow. */
 static vise_status read_rows(vise_i_reader *r) {
   size_t n_blank = r->n_blank;
+
   if (r->first_has_place) {
     vise_status status = vise_i_table_add_block(r->table, r->err);
     if (status == VISE_OK) status = note_line(r, r->first_line);
     if (status != VISE_OK) return status;
     r->n_stored = 1;
   }
+
   while (!(r->at == r->n && r->scanner.at_end)) {
     bool enough;
     const size_t n_stored = r->n_stored;
@@ -136,6 +138,7 @@ static vise_status read_rows(vise_i_reader *r) {
     if (status != VISE_OK) return status;
     if (r->n_stored > n_stored) n_blank = r->n_blank;
   }
+
   r->n_blank = n_blank;
   return VISE_OK;
 }
@@ -150,8 +153,10 @@ static bool must_read_again(const vise_i_reader *r) {
 /* Back to the first row after line 1. */
 static vise_status go_back(vise_i_reader *r) {
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_source_rewind(r->source, r->err));
   r->at = r->n = r->base = 0;
+
   do {
     r->at = r->n;
     VISE_TRY(vise_i_reader_fill(r));
@@ -159,10 +164,12 @@ static vise_status go_back(vise_i_reader *r) {
   if (r->base + r->n < r->data_at) {
     VISE_TRY(vise_i_fail(r->err, VISE_ERR_IO, "%s: became shorter while it was read", r->source->name));
   }
+
   r->at = r->data_at - r->base;
   r->line = r->data_line;
   r->n_stored = 0;
   vise_i_table_clear(r->table);
+
 done:
   return status;
 }
@@ -185,6 +192,7 @@ static vise_status add_notes(vise_i_reader *r) {
   vise_i_list *notes = &r->table->notes;
   char buffer[8];
   vise_status status = VISE_OK;
+
   if (r->table->n_columns > 1) {
     VISE_TRY(vise_i_list_addf(notes, r->err, "delimiter %s", vise_i_delimiter_text(buffer, r->dialect.delimiter)));
   }
@@ -194,21 +202,26 @@ static vise_status add_notes(vise_i_reader *r) {
   if (r->n_comments > 0) {
     VISE_TRY(vise_i_list_addf(notes, r->err, "%zu comment%s skipped", r->n_comments, r->n_comments == 1 ? "" : "s"));
   }
+
 done:
   return status;
 }
 
 static vise_status read_table(vise_i_reader *r) {
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_reader_begin(r));
   VISE_TRY(vise_i_kinds_begin(r));
   VISE_TRY(vise_i_header_name(r));
   VISE_TRY(vise_i_wanted_kinds(r));
+
   VISE_TRY(read_rows(r));
   if (must_read_again(r)) VISE_TRY(read_again(r));
+
   VISE_TRY(vise_i_header_end(r));
   VISE_TRY(vise_i_kinds_end(r));
   VISE_TRY(add_notes(r));
+
 done:
   return status;
 }

@@ -68,13 +68,16 @@ vise_i_scan vise_i_scan_line_end(const vise_i_scanner *scanner, const char **at)
   if (scanner->dialect->delimiter == ' ') {
     while (*p == ' ') p++;
   }
+
   if (*p == '\0') {
     *at = p;
     return scanner->at_end ? VISE_I_SCANNED : VISE_I_SCAN_INCOMPLETE;
   }
+
   if (*p == '\r' && p[1] == '\0' && !scanner->at_end) return VISE_I_SCAN_INCOMPLETE;
   if (*p == '\r' && p[1] == '\n') p++;
   if (*p != '\n' && *p != '\r') return VISE_I_SCAN_NOTHING;
+
   *at = p + 1;
   return VISE_I_SCANNED;
 }
@@ -102,6 +105,7 @@ static vise_i_scan add_field(vise_i_row *row, const vise_i_field *f) {
       vise_i_grow(&row->fields, &row->fields_capacity, row->n + 1, sizeof *f, "a row", NULL) != VISE_OK) {
     return VISE_I_SCAN_MEMORY;
   }
+
   if (f->n > 0) memcpy(row->bytes + row->n_bytes, f->text, f->n);
   row->bytes[row->n_bytes + f->n] = '\0';
   row->n_bytes += f->n + 1;

@@ -18,6 +18,7 @@ enum { AT_ONCE_BYTES = 1 << 25 };
 
 static vise_status read_fd(vise_i_source *s, uint8_t *out, size_t n, size_t *got, vise_error *err) {
   size_t done = 0;
+
   while (done < n) {
     /* Linux reads at most 2 GiB at once; short reads go round again. */
     const ssize_t r = read(s->fd, out + done, n - done);
@@ -26,6 +27,7 @@ static vise_status read_fd(vise_i_source *s, uint8_t *out, size_t n, size_t *got
     if (r == 0) break;
     done += (size_t)r;
   }
+
   *got = done;
   if (s->spool != NULL && done > 0 && fwrite(out, 1, done, s->spool) != done) {
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: the temporary file that keeps what a pipe gave", s->name);
@@ -158,6 +160,7 @@ static vise_status begin_gzip(vise_i_source *s, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *packed = NULL;
   size_t n_packed = 0;
+
   if (s->bytes != NULL) {
     if (s->n_bytes <= AT_ONCE_BYTES) VISE_TRY(unpack_at_once(s, s->bytes, s->n_bytes, err));
   } else {
@@ -168,6 +171,7 @@ static vise_status begin_gzip(vise_i_source *s, vise_error *err) {
     if (lseek(s->fd, 0, SEEK_SET) < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: seek", s->name));
   }
   s->at = s->n_head = s->head_at = 0;
+
 done:
   free(packed);
   return status;
@@ -191,6 +195,7 @@ static bool is_packed(const vise_i_source *s) {
 /* The first bytes of the content, unpacked, tell whether it can be text. */
 static vise_status check_text(vise_i_source *s, vise_error *err) {
   if (s->n_head == 0) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is empty", s->name);
+
   if (begins(s, "PK\x03\x04", 4)) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is a ZIP archive (perhaps .xlsx or .npz); save the table as CSV",
                        s->name);
@@ -204,6 +209,7 @@ static vise_status check_text(vise_i_source *s, vise_error *err) {
   if (is_packed(s)) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: holds packed data within packed data; unpack it once", s->name);
   }
+
   return VISE_OK;
 }
 

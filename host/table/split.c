@@ -108,11 +108,13 @@ static vise_status choose(splitting *s) {
   const vise_split_options *o = s->options;
   size_t *order = NULL;
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc_zero(&s->chosen, s->n, sizeof *s->chosen, "a split", s->err));
   if (!o->shuffle) {
     for (size_t k = 0; k < s->n_wanted; k++) s->chosen[s->n - 1 - k] = true;
     goto done;
   }
+
   VISE_TRY(vise_i_alloc(&order, s->n, sizeof *order, "a split", s->err));
   vise_i_permutation(o->seed, VISE_I_STREAM_SPLIT, o->index, order, s->n);
   for (size_t k = 0; k < s->n; k++) {
@@ -121,6 +123,7 @@ static vise_status choose(splitting *s) {
     --*quota;
     s->chosen[order[k]] = true;
   }
+
 done:
   free(order);
   return status;
@@ -151,8 +154,10 @@ done:
 static vise_status hand_over(const splitting *s, vise_split *out) {
   vise_split made = {.n_kept = 0};
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc(&made.kept, s->n - s->n_wanted, sizeof *made.kept, "a split", s->err));
   VISE_TRY(vise_i_alloc(&made.held_out, s->n_wanted, sizeof *made.held_out, "a split", s->err));
+
   for (size_t i = 0; i < s->n; i++) {
     if (s->chosen[i]) {
       made.held_out[made.n_held_out++] = s->rows[i];
@@ -160,8 +165,10 @@ static vise_status hand_over(const splitting *s, vise_split *out) {
       made.kept[made.n_kept++] = s->rows[i];
     }
   }
+
   *out = made;
   return VISE_OK;
+
 done:
   vise_split_clear(&made);
   return status;

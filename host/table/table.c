@@ -17,13 +17,16 @@ enum { BLOCK_BYTES = 1 << 20, BLOCK_ROWS_MIN = 8, BLOCK_ROWS_MAX = 1 << 16, LINE
 vise_status vise_i_table_make(const char *name, size_t n_columns, vise_table **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_table *table = NULL;
+
   VISE_TRY(vise_i_alloc_zero(&table, 1, sizeof *table, "a table", err));
   VISE_TRY(vise_i_copy_text(&table->name, name, err));
   VISE_TRY(vise_i_alloc_zero(&table->columns, n_columns, sizeof *table->columns, "columns", err));
   table->n_columns = table->columns_capacity = n_columns;
   vise_i_table_size_blocks(table);
+
   *out = table;
   table = NULL;
+
 done:
   vise_table_free(table);
   return status;
@@ -60,11 +63,13 @@ vise_status vise_i_table_resize_blocks(vise_table *table, size_t n_blocks, size_
     if (memory == MAP_FAILED) return vise_i_fail_memory(err, block_bytes, table->name);
     table->blocks[b].memory = memory;
   }
+
   table->block_bytes = block_bytes;
   while (table->n_blocks < n_blocks) {
     const vise_status status = vise_i_table_add_block(table, err);
     if (status != VISE_OK) return status;
   }
+
   return VISE_OK;
 }
 
@@ -83,12 +88,14 @@ void vise_i_table_clear(vise_table *table) {
 
 void vise_table_free(vise_table *table) {
   if (table == NULL) return;
+
   vise_i_table_clear(table);
   free(table->blocks);
   for (size_t c = 0; c < table->n_columns; c++) {
     free(table->columns[c].name);
     vise_i_dictionary_free(&table->columns[c].texts);
   }
+
   free(table->columns);
   vise_i_list_free(&table->notes);
   free(table->strip);
@@ -116,6 +123,7 @@ vise_i_span vise_i_table_span(const vise_table *table, size_t b, size_t c) {
 
 void vise_i_column_to_numbers(vise_table *table, size_t c, size_t n_rows) {
   vise_i_column *column = &table->columns[c];
+
   for (size_t b = 0; b * table->block_rows < n_rows; b++) {
     unsigned char *values = vise_i_table_values(table, b, c);
     const size_t rest = n_rows - b * table->block_rows;
@@ -128,6 +136,7 @@ void vise_i_column_to_numbers(vise_table *table, size_t c, size_t n_rows) {
       memcpy(values + i * sizeof v, &v, sizeof v);
     }
   }
+
   vise_i_dictionary_free(&column->texts);
   column->kind = VISE_COLUMN_NUMBER;
 }

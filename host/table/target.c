@@ -43,12 +43,14 @@ static vise_status add_class(vise_i_fit *fit, const char *name, double value, si
 
 static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts) {
   char what[256];
+
   if (fit->options->loss_given && !classifies(fit->options->loss)) {
     snprintf(what, sizeof what,
              "is text, which `loss` %s cannot take; use cross-entropy, or `numeric` if it is numbers",
              vise_loss_name(fit->options->loss));
     return fail_target(fit, c, what);
   }
+
   if (n_texts == 1) return fail_target(fit, c, "is the same in every row, so there is nothing to learn");
   if (n_texts * 2 > fit->n_used) {
     snprintf(what, sizeof what,
@@ -56,6 +58,7 @@ static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts) 
              n_texts, fit->n_used);
     return fail_target(fit, c, what);
   }
+
   return VISE_OK;
 }
 
@@ -63,16 +66,19 @@ static vise_status add_text_classes(vise_i_fit *fit, size_t c, const size_t *cou
   const vise_i_dictionary *texts = &fit->table->columns[c].texts;
   vise_i_list names = {0};
   vise_status status = VISE_OK;
+
   for (uint32_t k = 0; k < texts->n; k++) {
     const char *text = vise_i_dictionary_text(texts, k);
     if (counts[k] > 0) VISE_TRY(vise_i_list_add(&names, text, strlen(text), fit->err));
   }
+
   vise_i_sort_names(&names);
   VISE_TRY(vise_i_alloc_zero(&fit->made->classes, n, sizeof *fit->made->classes, "classes", fit->err));
   for (size_t k = 0; k < names.n; k++) {
     const uint32_t code = vise_i_dictionary_find(texts, names.items[k], strlen(names.items[k]));
     VISE_TRY(add_class(fit, names.items[k], (double)k, counts[code]));
   }
+
 done:
   vise_i_list_free(&names);
   return status;
@@ -130,8 +136,10 @@ static void judge_numbers(const vise_i_fit *fit, size_t c, const numbers *n, cha
   char low[VISE_I_NUMBER_BYTES], high[VISE_I_NUMBER_BYTES];
   reason[0] = '\0';
   if (fit->table->columns[c].forced) return;
+
   vise_i_number_text(low, n->values[0]);
   vise_i_number_text(high, n->values[n->n - 1]);
+
   if (n->n == 2 && n->n_rows >= FEW_ROWS) {
     snprintf(reason, n_bytes, "it has two values, %s and %s, so they are classes; `loss` mse makes them numbers", low,
              high);
@@ -204,11 +212,13 @@ done:
 
 static vise_status scale_targets(vise_i_fit *fit) {
   vise_preprocessor *made = fit->made;
+
   for (size_t i = 0; i < fit->n_targets; i++) {
     vise_i_values v;
     made->target_shift[i] = 0;
     made->target_scale[i] = 1;
     if (made->target_kind != VISE_TARGET_NUMBERS) continue;
+
     const vise_status status = vise_i_fit_values(fit, fit->targets[i], 0, &v);
     if (status != VISE_OK) return status;
     made->target_shift[i] = v.mean;

@@ -94,16 +94,19 @@ done:
 static vise_status begin(vise_i_transform *t) {
   const size_t n = t->preprocessor->n_columns;
   vise_status status = VISE_OK;
+
   if (t->table->used_up) VISE_TRY(vise_i_fail(t->err, VISE_ERR_STATE, "%s: the table was used up", t->table->name));
   VISE_TRY(vise_i_alloc(&t->places, n, sizeof *t->places, "columns", t->err));
   VISE_TRY(vise_i_alloc_zero(&t->slots, n, sizeof *t->slots, "columns", t->err));
   VISE_TRY(vise_i_alloc_zero(&t->n_unknown, n, sizeof *t->n_unknown, "columns", t->err));
   VISE_TRY(vise_i_preprocessor_match(t->preprocessor, t->table, t->places, t->err));
+
   for (size_t k = 0; k < n; k++) {
     if (!is_wanted(t, k)) continue;
     VISE_TRY(check_column(t, k));
     if (t->places[k] != SIZE_MAX && recipe_of(t, k)->kind == VISE_COLUMN_TEXT) VISE_TRY(find_slots(t, k));
   }
+
 done:
   return status;
 }
@@ -141,6 +144,7 @@ static vise_status leave_out(vise_i_transform *t, size_t k, size_t *n_left_out) 
   vise_transformed *made = t->made;
   size_t kept = 0;
   vise_i_span span = {0};
+
   for (size_t i = 0, b = 0; i < made->counts.n_rows; i++) {
     const size_t row = vise_i_transformed_row(made, i);
     while (row >= span.first_row + span.n_rows) span = vise_i_table_span(t->table, b++, t->places[k]);
@@ -154,6 +158,7 @@ static vise_status leave_out(vise_i_transform *t, size_t k, size_t *n_left_out) 
       kept++;
     }
   }
+
   *n_left_out += made->counts.n_rows - kept;
   made->counts.n_rows = kept;
   return VISE_OK;
@@ -163,20 +168,24 @@ static vise_status choose_rows(vise_i_transform *t) {
   vise_transform_counts *counts = &t->made->counts;
   const bool drop = t->preprocessor->missing == VISE_MISSING_DROP_ROWS && !t->options->keep_all_rows;
   vise_status status = VISE_OK;
+
   VISE_TRY(take_rows(t));
   for (size_t k = 0; k < t->preprocessor->n_columns; k++) {
     if (recipe_of(t, k)->role == VISE_COLUMN_TARGET && is_wanted(t, k)) {
       VISE_TRY(leave_out(t, k, &counts->n_without_target));
     }
   }
+
   for (size_t k = 0; k < t->preprocessor->n_columns && drop; k++) {
     if (recipe_of(t, k)->role != VISE_COLUMN_FEATURE || t->places[k] == SIZE_MAX) continue;
     VISE_TRY(leave_out(t, k, &counts->n_dropped));
   }
+
   if (counts->n_rows == 0) {
     VISE_TRY(vise_i_fail(t->err, VISE_ERR_VALUE, "%s: no row is left: %zu lack the target, %zu have a gap",
                          t->table->name, counts->n_without_target, counts->n_dropped));
   }
+
 done:
   return status;
 }
@@ -222,6 +231,7 @@ static vise_status convert_block(vise_i_transform *t, size_t b, size_t first_out
 static vise_status convert(vise_i_transform *t) {
   const vise_transformed *made = t->made;
   size_t out = 0;
+
   for (size_t b = 0; b < t->table->n_blocks; b++) {
     const vise_i_span span = vise_i_table_span(t->table, b, 0);
     size_t n = 0;
@@ -231,6 +241,7 @@ static vise_status convert(vise_i_transform *t) {
       if (status != VISE_OK) return status;
     }
     out += n;
+
     if (t->options->use_up) {
       t->table->used_up = true;
       vise_i_table_free_block(t->table, b);
@@ -273,6 +284,7 @@ static vise_status note_unknown(vise_i_transform *t) {
     char column[VISE_I_COLUMN_TEXT_BYTES];
     const size_t n = t->n_unknown[k];
     if (n == 0) continue;
+
     vise_i_column_text(column, t->table, t->places[k]);
     const vise_status status =
         vise_i_list_addf(&t->made->notes, t->err,
@@ -282,12 +294,14 @@ static vise_status note_unknown(vise_i_transform *t) {
                          t->table->name, column, n, n == 1 ? "" : "s");
     if (status != VISE_OK) return status;
   }
+
   return VISE_OK;
 }
 
 static vise_status add_notes(vise_i_transform *t) {
   const vise_transform_counts *c = &t->made->counts;
   vise_status status = VISE_OK;
+
   if (c->n_without_target > 0) {
     VISE_TRY(vise_i_list_addf(&t->made->notes, t->err, "%s: %zu row%s left out: no target", t->table->name,
                               c->n_without_target, c->n_without_target == 1 ? "" : "s"));
@@ -296,8 +310,10 @@ static vise_status add_notes(vise_i_transform *t) {
     VISE_TRY(vise_i_list_addf(&t->made->notes, t->err, "%s: %zu row%s left out: a gap", t->table->name, c->n_dropped,
                               c->n_dropped == 1 ? "" : "s"));
   }
+
   VISE_TRY(note_extra_columns(t));
   VISE_TRY(note_unknown(t));
+
 done:
   return status;
 }
@@ -306,14 +322,17 @@ done:
 
 static vise_status transform(vise_i_transform *t) {
   vise_status status = VISE_OK;
+
   VISE_TRY(vise_i_alloc_zero(&t->made, 1, sizeof *t->made, "inputs and targets", t->err));
   VISE_TRY(vise_i_copy_text(&t->made->name, t->table->name, t->err));
   t->made->n_table_rows = t->table->n_rows;
+
   VISE_TRY(begin(t));
   VISE_TRY(choose_rows(t));
   VISE_TRY(make_room(t));
   VISE_TRY(convert(t));
   VISE_TRY(add_notes(t));
+
 done:
   return status;
 }

@@ -59,6 +59,7 @@ static vise_status transform_numbers(vise_i_transform *t, size_t k, const vise_i
   const vise_i_recipe *r = &t->preprocessor->columns[k];
   const target out = target_of(t, r->first_input, first_out);
   const target indicator = target_of(t, r->first_input + 1, first_out);
+
   for (size_t i = 0; i < n_out; i++) {
     const size_t row = vise_i_transformed_row(t->made, first_out + i);
     double v = span->numbers[row - span->first_row] - r->origin;
@@ -69,6 +70,7 @@ static vise_status transform_numbers(vise_i_transform *t, size_t k, const vise_i
       if (status != VISE_OK) return status;
       v = r->fill;
     }
+
     const double scaled = (v - r->shift) / r->scale;
     if (!(fabs(scaled) <= FLT_MAX)) return fail_range(t, row, t->places[k], v);
     put(&out, i, scaled);
@@ -129,13 +131,16 @@ static vise_status fail_class(const vise_i_transform *t, size_t row, size_t c, c
   char place[VISE_I_PLACE_BYTES], quote[VISE_I_QUOTE_BYTES], known[300];
   vise_i_list names = {0};
   vise_status status = VISE_OK;
+
   for (size_t k = 0; k < t->preprocessor->n_classes; k++) {
     const char *name = t->preprocessor->classes[k].name;
     VISE_TRY(vise_i_list_add(&names, name, strlen(name), t->err));
   }
+
   status = vise_i_fail(t->err, VISE_ERR_VALUE, "%s: class \"%s\" has no training row; there are %s",
                        vise_i_place_text(place, t->table, row, c), vise_i_quote(quote, text, strlen(text)),
                        vise_i_list_join(&names, known, sizeof known));
+
 done:
   vise_i_list_free(&names);
   return status;
@@ -146,6 +151,7 @@ static vise_status take_class(vise_i_transform *t, size_t k, const vise_i_span *
   char number[VISE_I_NUMBER_BYTES];
   size_t class;
   const char *text;
+
   if (span->codes != NULL) {
     class = t->slots[k][span->codes[at]];
     text = vise_i_dictionary_text(&t->table->columns[t->places[k]].texts, span->codes[at]);
@@ -154,6 +160,7 @@ static vise_status take_class(vise_i_transform *t, size_t k, const vise_i_span *
     class = vise_i_preprocessor_class_of_number(t->preprocessor, span->numbers[at]);
     if (class == SIZE_MAX) return fail_class(t, row, t->places[k], vise_i_number_text(number, span->numbers[at]));
   }
+
   t->made->codes[i] = (int64_t) class;
   return VISE_OK;
 }
@@ -162,12 +169,14 @@ vise_status vise_i_transform_target(vise_i_transform *transform, size_t k, const
                                     size_t n_out) {
   const vise_i_recipe *r = &transform->preprocessor->columns[k];
   vise_transformed *made = transform->made;
+
   for (size_t i = first_out; i < first_out + n_out; i++) {
     if (made->codes != NULL) {
       const vise_status status = take_class(transform, k, span, i);
       if (status != VISE_OK) return status;
       continue;
     }
+
     const double v = span->numbers[vise_i_transformed_row(made, i) - span->first_row];
     if (!(fabs(v) <= FLT_MAX)) return fail_range(transform, vise_i_transformed_row(made, i), transform->places[k], v);
     made->targets[i * made->n_targets + r->target_index] = v;

@@ -29,6 +29,7 @@ static vise_status first_pass(const vise_i_fit *fit, size_t c, double origin, vi
         v->n_gaps++;
         continue;
       }
+
       if (!(fabs(x) <= FLT_MAX)) return fail_range(fit, span.first_row + i, c, x);
       if (v->n++ == 0) v->first = v->smallest = v->largest = x;
       if (x < v->smallest) v->smallest = x;
@@ -37,6 +38,7 @@ static vise_status first_pass(const vise_i_fit *fit, size_t c, double origin, vi
       *sum += x - v->first;
     }
   }
+
   return VISE_OK;
 }
 
@@ -82,6 +84,7 @@ static vise_status sorted_values(const vise_table *table, size_t c, const bool *
                                  vise_error *err) {
   const vise_status status = vise_i_alloc(out, table->n_rows, sizeof **out, "values of a column", err);
   if (status != VISE_OK) return status;
+
   *n = 0;
   for (size_t b = 0; b < table->n_blocks; b++) {
     const vise_i_span span = vise_i_table_span(table, b, c);
@@ -89,6 +92,7 @@ static vise_status sorted_values(const vise_table *table, size_t c, const bool *
       if (is_used(used, span.first_row + i) && !isnan(span.numbers[i])) (*out)[(*n)++] = span.numbers[i];
     }
   }
+
   qsort(*out, *n, sizeof **out, compare_doubles);
   return VISE_OK;
 }
@@ -106,6 +110,7 @@ static void add_to_few(few *f, double v) {
   if (f->n == 0 || f->values[k] != v) {
     for (k = 0; k < f->n && f->values[k] < v;) k++;
   }
+
   if (k == f->n || f->values[k] != v) {
     if (f->n == FEW) {
       f->n++;
@@ -117,6 +122,7 @@ static void add_to_few(few *f, double v) {
     f->counts[k] = 0;
     f->n++;
   }
+
   f->counts[k]++;
   f->last = k;
 }
@@ -184,6 +190,7 @@ done:
 void vise_i_count_texts(const vise_table *table, size_t c, const bool *used, size_t *counts, size_t *n_gaps) {
   memset(counts, 0, table->columns[c].texts.n * sizeof *counts);
   *n_gaps = 0;
+
   for (size_t b = 0; b < table->n_blocks; b++) {
     const vise_i_span span = vise_i_table_span(table, b, c);
     for (size_t i = 0; i < span.n_rows; i++) {
@@ -224,12 +231,15 @@ static bool texts_are_unique(const vise_table *table, size_t c) {
 vise_status vise_i_is_unique(const vise_table *table, size_t c, bool *out, vise_error *err) {
   double *values = NULL;
   size_t n = 0;
+
   if (table->columns[c].kind == VISE_COLUMN_TEXT) {
     *out = texts_are_unique(table, c);
     return VISE_OK;
   }
+
   *out = true;
   if (rises(table, c)) return VISE_OK;
+
   const vise_status status = sorted_values(table, c, NULL, &values, &n, err);
   if (status != VISE_OK) return status;
   for (size_t i = 1; i < n && *out; i++) *out = values[i] != values[i - 1];

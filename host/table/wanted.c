@@ -22,10 +22,12 @@ static vise_status note_names(vise_i_reader *r, const char *list) {
 
 static vise_status take_lists(vise_i_reader *r, bool *text, bool *numbers) {
   vise_status status = VISE_OK;
+
   VISE_TRY(note_names(r, r->options->categorical));
   VISE_TRY(note_names(r, r->options->numeric));
   VISE_TRY(vise_i_table_choose(r->table, r->options->categorical, "categorical", text, r->err));
   VISE_TRY(vise_i_table_choose(r->table, r->options->numeric, "numeric", numbers, r->err));
+
   for (size_t c = 0; c < r->table->n_columns; c++) {
     char buffer[VISE_I_COLUMN_TEXT_BYTES];
     if (!text[c] && !numbers[c]) continue;
@@ -36,6 +38,7 @@ static vise_status take_lists(vise_i_reader *r, bool *text, bool *numbers) {
     r->columns[c].mode = text[c] ? VISE_I_MODE_TEXT : VISE_I_MODE_NUMBERS;
     r->columns[c].forced = true;
   }
+
 done:
   return status;
 }

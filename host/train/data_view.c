@@ -105,12 +105,15 @@ static vise_status fit_targets(const vise_train_config *config, const vise_model
                                vise_i_scales *scales, vise_error *err) {
   if (!config->scale_target && vise_i_loss_is_regression(config->loss)) return read_targets(model, scales, err);
   if (!config->scale_target || train == NULL) return VISE_OK;
+
   const size_t n_targets = vise_dataset_n_targets(train);
   if (n_targets == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`scale_target`: %s has no targets", vise_dataset_name(train));
   }
+
   const vise_status status = alloc_pair(n_targets, &scales->y_shift, &scales->y_scale, err);
   if (status != VISE_OK) return status;
+
   scales->y_kind = VISE_SCALE_STANDARD;
   vise_i_dataset_fit_targets(train, scales->y_shift, scales->y_scale);
   return VISE_OK;

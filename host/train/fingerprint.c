@@ -266,6 +266,7 @@ static const char *first_difference(const json_t *a, const json_t *b) {
 static void name_key(const char *key, char *out, size_t n_bytes) {
   size_t n = 0;
   bool in_name = false;
+
   for (const char *c = key; *c != '\0' && n + 2 < n_bytes; c++) {
     const bool begins = strncmp(c, "--", 2) == 0, ends = in_name && *c == ' ';
     if (begins || ends) out[n++] = '`';
@@ -276,6 +277,7 @@ static void name_key(const char *key, char *out, size_t n_bytes) {
       out[n++] = in_name && *c == '-' ? '_' : *c;
     }
   }
+
   if (in_name) out[n++] = '`';
   out[n] = '\0';
 }

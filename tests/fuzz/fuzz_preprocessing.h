@@ -20,6 +20,7 @@ static inline void fuzz_check_fields(const vise_table *table) {
     for (size_t c = 0; c < vise_table_n_columns(table); c++) {
       double number;
       const char *text;
+
       if (vise_table_column_kind(table, c) == VISE_COLUMN_TEXT) {
         FUZZ_CHECK(vise_table_text(table, r, c, &text, NULL) == VISE_OK);
       } else {

@@ -86,6 +86,7 @@ static double clip_scale(const vise_i_cpu *b, double factor, size_t first, size_
 /* Scales of a tensor's units by themselves. */
 static void scale_units(vise_i_cpu *b, const vise_i_cpu_tensor *t, double factor) {
   const size_t n_each = t->n / t->n_units;
+
   for (size_t i = 0; i < t->n_units; i++) {
     const size_t u = t->first_unit + i;
     const double sum = b->unit_sum_sq[u];

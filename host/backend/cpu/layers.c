@@ -142,6 +142,7 @@ static void inputs_part(void *context, size_t part, size_t n_parts) {
   const size_t l = work->layer, n = work->n, in = b->net->widths[l], out = b->net->widths[l + 1];
   size_t c, end;
   vise_i_team_slice(in, ALIGN_ROWS, part, n_parts, &c, &end);
+
   multiply((product){.ta = CblasTrans,
                      .tb = CblasNoTrans,
                      .m = end - c,

@@ -146,6 +146,7 @@ static void copy_row(char *out, const vise_array *from, size_t row, size_t row_b
 static void gather(const vise_i_batch *batch, const vise_i_cuda_rows *r, size_t first, size_t n, char *buffer) {
   const vise_i_data *data = batch->data;
   char *x = buffer, *y = x + n * r->x_row_bytes, *weights = y + n * r->y_row_bytes;
+
   for (size_t i = 0; i < n; i++) {
     const size_t row = batch->rows ? batch->rows[first + i] : first + i;
     copy_row(x + i * r->x_row_bytes, &data->x, row, r->x_row_bytes);

@@ -140,12 +140,15 @@ static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, placer *p, size_t
 static size_t place_all(vise_i_cuda *b) {
   placer p = {b->arena, b->train.plan.n_bytes, b->base.spec.hooks.guard_bytes};
   const size_t n_out = b->net->widths[b->net->n_layers];
+
   place_team(b, &b->train, &p, VISE_I_CUDA_RECORDS);
   place_team(b, &b->wide, &p, 1);
   place_scales(b, &p, b->scales);
+
   b->class_weights = b->base.spec.class_weights ? place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
   b->external_delta =
       b->base.spec.rule.loss == VISE_LOSS_EXTERNAL ? place(&p, b->base.spec.max_batch * n_out * sizeof(float)) : NULL;
+
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
   return p.at;

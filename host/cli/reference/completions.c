@@ -118,6 +118,7 @@ void vise_i_cli_write_zsh(FILE *stream) {
   for (const vise_i_cli_command *c = vise_i_cli_commands; c->name != NULL; c++) {
     (void)fprintf(stream, "    '%s:%s'\n", c->name, c->summary);
   }
+
   (void)fputs(
       "  )\n  if (( CURRENT == 2 )); then\n    _describe command commands\n    return\n  fi\n\n"
       "  local command=$words[2]\n  shift words\n  (( CURRENT-- ))\n  case $command in\n",
@@ -130,6 +131,7 @@ void vise_i_cli_write_zsh(FILE *stream) {
         "      ;;\n",
         stream);
   }
+
   (void)fputs("    help) _describe command commands ;;\n  esac\n}\n_vise \"$@\"\n", stream);
 }
 
@@ -140,12 +142,14 @@ static void fish_option(FILE *stream, const vise_i_cli_command *command, const v
   phrase_of(row, phrase, sizeof phrase);
   (void)fprintf(stream, "complete -c vise -n '__fish_seen_subcommand_from %s' -l %s -d '%s'", command->name, row->name,
                 phrase);
+
   if (row->type == VISE_OPTION_PATH) {
     (void)fputs(" -r -F", stream);
   } else if (row->argument != NULL) {
     (void)fputs(" -x", stream);
     if (words_of(row, words, sizeof words)) (void)fprintf(stream, " -a '%s'", words);
   }
+
   (void)fputc('\n', stream);
 }
 

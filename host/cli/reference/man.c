@@ -51,6 +51,7 @@ static void put_examples(FILE *stream, const vise_i_cli_command *command) {
 
 static void put_option(FILE *stream, const vise_option *row, unsigned command) {
   char text[1024];
+
   (void)fputs(".TP\n\\fB\\-\\-", stream);
   put(stream, row->name);
   (void)fputs("\\fR", stream);
@@ -60,6 +61,7 @@ static void put_option(FILE *stream, const vise_option *row, unsigned command) {
     (void)fputs("\\fR", stream);
   }
   (void)fputc('\n', stream);
+
   vise_i_cli_describe(row, command, text, sizeof text);
   put_line(stream, text);
 }
@@ -95,6 +97,7 @@ static void put_end(FILE *stream, const vise_i_cli_command *command) {
       ".TP\n.BR 130 \", \" 143\ninterrupted, state saved\n"
       ".SH SEE ALSO\n",
       stream);
+
   if (command != NULL) (void)fputs(".BR vise (1)\n", stream);
   for (const vise_i_cli_command *other = vise_i_cli_commands; command == NULL && other->name != NULL; other++) {
     (void)fprintf(stream, ".BR vise\\-%s (1)%s\n", other->name, other[1].name == NULL ? "" : ",");
@@ -107,6 +110,7 @@ void vise_i_cli_write_man(FILE *stream, const vise_i_cli_command *command) {
   put_line(stream, command == NULL ? "Trains multilayer perceptrons and linear models whose weights stay inside bounds "
                                      "that hold after every step, and uses the models."
                                    : command->about);
+
   if (command == NULL) {
     put_commands(stream);
   } else {
@@ -114,5 +118,6 @@ void vise_i_cli_write_man(FILE *stream, const vise_i_cli_command *command) {
     put_examples(stream, command);
     put_options(stream, command);
   }
+
   put_end(stream, command);
 }

@@ -48,6 +48,7 @@ static void each_number(void) {
                                       "18446744073709551615e-27",
                                       "9999999999999999999e27",
                                       "0000000000000000000000"};
+
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
     double got = NAN;
     const double ref = strtod(texts[k], NULL);
@@ -58,6 +59,7 @@ static void each_number(void) {
 
 Test(number, equals_strtod_bit_for_bit) {
   each_number();
+
   uint64_t state = 1;
   for (int k = 0; k < 200000; k++) {
     char text[64];
@@ -67,6 +69,7 @@ Test(number, equals_strtod_bit_for_bit) {
     if (!isfinite(v)) continue;
     if (k % 2 == 0) v = (double)(int64_t)(state >> 40) / 1000.0;
     snprintf(text, sizeof text, k % 3 == 0 ? "%.17g" : (k % 3 == 1 ? "%.6g" : "%.15e"), v);
+
     const double ref = strtod(text, NULL);
     if (!isfinite(ref)) continue;
     cr_assert_eq(vise_i_number_parse(text, strlen(text), &got), VISE_I_NUMBER, "%s", text);
@@ -79,10 +82,12 @@ Test(number, refuses_what_is_no_decimal_number) {
                                             ".", "+", "1e+", "1_000", "nan(1)", "infinit", "1.2.3", "1f", "-"};
   static const char *const not_finite[] = {"nan", "NaN", "-nan", "inf", "-Inf", "+INFINITY", "1e999", "-1e400"};
   double v;
+
   for (size_t k = 0; k < sizeof not_numbers / sizeof not_numbers[0]; k++) {
     cr_expect_eq(vise_i_number_parse(not_numbers[k], strlen(not_numbers[k]), &v), VISE_I_NOT_A_NUMBER, "\"%s\"",
                  not_numbers[k]);
   }
+
   for (size_t k = 0; k < sizeof not_finite / sizeof not_finite[0]; k++) {
     cr_expect_eq(vise_i_number_parse(not_finite[k], strlen(not_finite[k]), &v), VISE_I_NOT_FINITE, "\"%s\"",
                  not_finite[k]);
@@ -92,6 +97,7 @@ Test(number, refuses_what_is_no_decimal_number) {
 /* Halfway cases, and their neighbours: the hardest to round. */
 Test(number, rounds_halfway_cases_as_strtod) {
   uint64_t state = 7;
+
   for (int k = 0; k < 100000; k++) {
     char text[1200];
     double got = NAN;
@@ -100,6 +106,7 @@ Test(number, rounds_halfway_cases_as_strtod) {
     const long double half = ((long double)low + (long double)nextafter(low, INFINITY)) / 2;
     snprintf(text, sizeof text, k % 3 == 0 ? "%.80Lf" : "%.18Le", half);
     if (k % 4 == 0) text[strlen(text) - 1] = '1';
+
     const double ref = strtod(text, NULL);
     cr_assert_eq(vise_i_number_parse(text, strlen(text), &got), VISE_I_NUMBER, "%s", text);
     cr_assert(memcmp(&got, &ref, sizeof got) == 0, "%s: got %.17g, expected %.17g", text, got, ref);
@@ -110,11 +117,13 @@ Test(number, reads_texts_of_any_length) {
   enum { N = 3000 };
   char text[N + 8];
   double got = 0;
+
   memset(text, '0', N);
   text[1] = '.';
   strcpy(text + N, "1e2999");
   cr_assert_eq(vise_i_number_parse(text, strlen(text), &got), VISE_I_NUMBER);
   cr_assert(got == strtod(text, NULL) && got > 0);
+
   memset(text, '9', N);
   strcpy(text + N, "e-3000");
   cr_assert_eq(vise_i_number_parse(text, strlen(text), &got), VISE_I_NUMBER);

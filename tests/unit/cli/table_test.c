@@ -108,9 +108,11 @@ Test(cli_table, init_keeps_how_inputs_are_made) {
   tool_expect_ok("train --train train.csv --steps 200 --quiet --out run");
   tool_expect_ok(
       "train --train part.csv --init run/model.safetensors --lr 0 --decoupled-decay 0 --steps 1 --quiet --out on");
+
   tool_expect_ok("predict " MODEL "--data train.csv --out before.csv");
   tool_expect_ok("predict --model on/model.safetensors --data train.csv --out after.csv");
   cr_assert(tool_same_bytes("before.csv", "after.csv"));
+
   expect_says("train --train train.csv --init run/model.safetensors --steps 1", NULL,
               "of the model of --init are kept");
   expect_says("train --train train.csv --init run/model.safetensors --scale standard --steps 1", NULL,

@@ -186,6 +186,7 @@ Test(set_get, null_is_an_error) {
   vise_train_config config;
   char text[8];
   vise_train_config_init(&config);
+
   REFUSED(vise_train_config_set(NULL, "lr", "1", &err), "config is NULL");
   REFUSED(vise_train_config_set(&config, NULL, "1", &err), "name is NULL");
   REFUSED(vise_train_config_set(&config, "lr", NULL, &err), "text is NULL");
@@ -193,6 +194,7 @@ Test(set_get, null_is_an_error) {
   REFUSED(vise_train_config_get(&config, "lr", NULL, 8, &err), "buffer is NULL");
   REFUSED(vise_run_config_set(NULL, "out", "x", &err), "config is NULL");
   REFUSED(vise_net_config_get(NULL, "layers", text, 8, &err), "config is NULL");
+
   cr_expect_eq(vise_train_config_set(&config, "lr", "x", NULL), VISE_ERR_USAGE);
   vise_train_config_clear(NULL);
   vise_run_config_clear(NULL);

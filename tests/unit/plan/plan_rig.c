@@ -21,11 +21,13 @@ vise_status plan_case_try(const plan_case *c, vise_i_plan *out, vise_error *err)
   vise_i_plan_request request = c->request;
   const vise_status status = vise_i_net_make(&c->net, &net, err);
   if (status != VISE_OK) return status;
+
   request.net = &net;
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) boxes[l] = (vise_i_box){-INFINITY, INFINITY};
   request.rule = &c->rule;
   request.boxes = boxes;
   request.max_rows = c->max_rows;
+
   return vise_i_plan_make(&request, out, err);
 }
 

@@ -30,11 +30,13 @@ Test(table_columns, many_rows_and_columns) {
   float *values = malloc(sizeof(float) * ROWS * COLUMNS);
   cr_assert_not_null(values);
   for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++) values[i] = (float)i;
+
   vise_error err = VISE_ERROR_INIT;
   vise_table *table = NULL;
   const vise_array array = vise_array_of(values, VISE_F32, ROWS, COLUMNS);
   EXPECT_OK(vise_table_create(NULL, ROWS, &table, &err), err);
   EXPECT_OK(vise_table_add_numbers(table, NULL, &array, &err), err);
+
   for (size_t r = 0; r < ROWS; r += 6131) {
     for (size_t c = 0; c < COLUMNS; c++) {
       double v;
@@ -42,6 +44,7 @@ Test(table_columns, many_rows_and_columns) {
       cr_assert_eq((float)v, values[r * COLUMNS + c]);
     }
   }
+
   vise_table_free(table);
   free(values);
 }

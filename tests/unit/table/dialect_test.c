@@ -11,6 +11,7 @@ Test(table_dialect, finds_the_delimiter) {
   } cases[] = {{"a,b\n1,2\n3,4\n", ','},         {"a;b\n1;2\n3;4\n", ';'},      {"a\tb\n1\t2\n3\t4\n", '\t'},
                {"a|b\n1|2\n3|4\n", '|'},         {"a b\n1 2\n3 4\n", ' '},      {"  a   b\n  1   2 \n  3   4\n", ' '},
                {"\"a\";b\n\"1\";2\n3;4\n", ';'}, {"a , b\n1 , 2\n3,\t4\n", ','}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_table *table = read_text(cases[k].text, NULL);
     cr_assert_eq(vise_table_delimiter(table), cases[k].delimiter, "%s", cases[k].text);
@@ -50,6 +51,7 @@ Test(table_dialect, reads_the_forms_of_one_table) {
       "sep=,\na,b\n1,2\n3,4\n",
       "\na,b\n1,2\n\n3,4\n",
   };
+
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) EXPECT_TABLE(texts[k], NULL, AB);
 }
 
@@ -103,11 +105,13 @@ Test(table_dialect, reads_rows_longer_than_its_buffer) {
   strcpy(text, "a,b\n1,\"");
   memset(text + 7, 'x', N);
   strcpy(text + 7 + N, "\"\n2,y\n");
+
   vise_table *table = read_text(text, NULL);
   cr_assert_eq(vise_table_n_rows(table), 2);
   const char *field = NULL;
   cr_assert_eq(vise_table_text(table, 0, 1, &field, NULL), VISE_OK);
   cr_assert_eq(strlen(field), N);
+
   vise_table_free(table);
   free(text);
 }
@@ -120,10 +124,12 @@ Test(table_dialect, reads_many_columns_and_one) {
   for (int r = 0; r < 2; r++) {
     for (int c = 0; c < N; c++) used += (size_t)sprintf(text + used, "%d%s", c * (r + 1) + 7, c + 1 < N ? "," : "\n");
   }
+
   vise_table *table = read_text(text, NULL);
   cr_assert(vise_table_n_columns(table) == N && vise_table_n_rows(table) == 2);
   vise_table_free(table);
   free(text);
+
   EXPECT_TABLE("x\n1\n2.5\n", NULL, "2 rows [x:number] 1 / 2.5");
   EXPECT_TABLE("1\n", NULL, "1 rows [:number] 1");
 }

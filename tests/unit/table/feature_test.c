@@ -23,6 +23,7 @@ Test(table_feature, numbers_are_standardised) {
   vise_table *table;
   vise_preprocessor *p = fit_text("a,b,y\n1,10,0\n2,10.5,1\n3,11,5\n6,12,7\n", NULL, &table);
   vise_transformed *made = transform_all(p, table, NULL);
+
   EXPECT_NEAR(column(p, 0).shift, 3, 0);
   EXPECT_NEAR(column(p, 0).scale, sqrt(3.5), 1e-15);
   for (size_t c = 0; c < 2; c++) {
@@ -34,6 +35,7 @@ Test(table_feature, numbers_are_standardised) {
     EXPECT_NEAR(sum, 0, 1e-6);
     EXPECT_NEAR(squares, 4, 1e-5);
   }
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -73,8 +75,10 @@ Test(table_feature, scales_as_asked) {
 Test(table_feature, gaps_in_numbers_get_the_mean_and_an_indicator) {
   vise_table *table;
   vise_preprocessor *p = fit_text("a,b,y\n1,5,0\n,6,1\n3,7,2\nNA,9,4\n", NULL, &table);
+
   expect_names(p, "a, a is missing, b");
   cr_assert(column(p, 0).n_gaps == 2 && column(p, 0).fill == 2 && column(p, 0).has_indicator);
+
   vise_transformed *made = transform_all(p, table, NULL);
   static const double values[] = {-1, 0, 1, 0}, gaps[] = {0, 1, 0, 1};
   for (size_t r = 0; r < 4; r++) {
@@ -82,6 +86,7 @@ Test(table_feature, gaps_in_numbers_get_the_mean_and_an_indicator) {
     EXPECT_NEAR(feature_at(made, r, 1), gaps[r], 0);
   }
   cr_assert(has_line(p, "gaps filled, with an input that marks them: a (2, by 2)"));
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -92,12 +97,14 @@ Test(table_feature, text_becomes_inputs_of_0_and_1) {
   vise_preprocessor *p = fit_text(
       "color,sex,open,y\nred,m,yes,1\nblue,f,,2\ngreen,f,yes,3\nred,m,yes,4\nblue,m,,5\nred,f,yes,6\n", NULL, &table);
   expect_names(p, "color=blue, color=green, color=red, sex=m, open is missing");
+
   vise_transformed *made = transform_all(p, table, NULL);
   static const double expected[6][5] = {{0, 0, 1, 1, 0}, {1, 0, 0, 0, 1}, {0, 1, 0, 0, 0},
                                         {0, 0, 1, 1, 0}, {1, 0, 0, 1, 1}, {0, 0, 1, 0, 0}};
   for (size_t r = 0; r < 6; r++) {
     for (size_t i = 0; i < 5; i++) EXPECT_NEAR(feature_at(made, r, i), expected[r][i], 0);
   }
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -113,12 +120,15 @@ Test(table_feature, rare_texts_share_an_input) {
   options.max_categories = 3;
   options.target = "y";
   vise_preprocessor *p = fit_all(table, &options);
+
   expect_names(p, "city=c0, city=c1, city=c2, city=other");
   cr_assert(column(p, 1).n_categories == 3 && column(p, 1).n_grouped == 20);
   cr_assert(has_line(p, "city (3 values and 20 rarer as \"other\")"));
+
   vise_transformed *made = transform_all(p, table, NULL);
   EXPECT_NEAR(feature_at(made, 99, 3), 1, 0);
   EXPECT_NEAR(feature_at(made, 1, 1), 1, 0);
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -130,10 +140,12 @@ Test(table_feature, dates_are_days_since_the_first) {
   options.scale = VISE_SCALE_NONE;
   vise_preprocessor *p = fit_text("day,y\n2026-11-29,1\n2026-11-28,2\n2026-12-01 12:00,3\n", &options, &table);
   vise_transformed *made = transform_all(p, table, NULL);
+
   EXPECT_NEAR(feature_at(made, 0, 0), 0, 0);
   EXPECT_NEAR(feature_at(made, 1, 0), -1, 0);
   EXPECT_NEAR(feature_at(made, 2, 0), 2.5, 0);
   cr_assert(has_line(p, "dates: day (days since 2026-11-29)"));
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -154,6 +166,7 @@ Test(table_feature, leaves_out_what_tells_nothing) {
       {"a,obs.id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: obs.id, an id"},
       {"Unnamed: 0,a,y\n0,5,1\n1,6,2\n2,7,3\n", "left out: Unnamed: 0, an id"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_preprocessor *p = fit_text(cases[k].text, NULL, NULL);
     cr_assert(has_line(p, cases[k].expected), "%s", cases[k].text);
@@ -204,6 +217,7 @@ Test(table_feature, disguised_numbers_can_be_settled) {
   vise_preprocessor_options options = fit_options();
   options.drop = "a";
   EXPECT_REFUSAL(rows_of("a,y", 100, long_row), &options, "no feature is left");
+
   vise_table_options read = table_options();
   read.na = "x70";
   vise_table *table = read_text(rows_of("a,y", 100, long_row), &read);
@@ -211,6 +225,7 @@ Test(table_feature, disguised_numbers_can_be_settled) {
   cr_assert_eq(vise_preprocessor_n_inputs(p), 2);
   vise_preprocessor_free(p);
   vise_table_free(table);
+
   read.na = NULL;
   read.categorical = "a";
   table = read_text(rows_of("a,y", 100, long_row), &read);

@@ -36,6 +36,7 @@ Test(table_header, is_found_by_what_stands_below) {
       /* alone */
       {"1,2,3\n", "1 rows [:number :number :number] 1|2|3"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) EXPECT_TABLE(cases[k].text, NULL, cases[k].expected);
 }
 

@@ -19,6 +19,7 @@ Test(table_kinds, are_found_from_the_fields) {
       {"a\n2026-11-29\n5\n", "2 rows [a:text] 2026-11-29 / 5"},
       {"a\ninf\n1\n", "2 rows [a:number] inf / 1"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) EXPECT_TABLE(cases[k].text, NULL, cases[k].expected);
 }
 
@@ -84,16 +85,19 @@ Test(table_kinds, are_what_the_caller_wants) {
   EXPECT_TABLE("zip,n\n01234,1\n1234,2\n", &options, "2 rows [zip:text n:number] 01234|1 / 1234|2");
   options.categorical = "0";
   EXPECT_TABLE("5,1\n05,2\n", &options, "2 rows [:text :number] 5|1 / 05|2");
+
   options.categorical = NULL;
   options.numeric = "n";
   vise_error err = VISE_ERROR_INIT;
   vise_table *table = NULL;
   EXPECT_ERROR(try_text("zip,n\n1,1\n2,x\n", &options, &table, &err), &err, VISE_ERR_VALUE,
                "x.csv:3: column \"n\": \"x\" is not a number, as `numeric` says");
+
   options.categorical = "n";
   vise_error_clear(&err);
   EXPECT_ERROR(try_text("zip,n\n1,1\n", &options, &table, &err), &err, VISE_ERR_USAGE,
                "column \"n\" is in `categorical` and in `numeric`");
+
   options.categorical = "nothing";
   options.numeric = NULL;
   vise_error_clear(&err);
@@ -119,6 +123,7 @@ static void check_late(const vise_table *table) {
   const char *text = NULL;
   cr_assert_eq(vise_table_n_rows(table), LATE + 1);
   cr_assert_eq(vise_table_column_kind(table, 0), VISE_COLUMN_TEXT);
+
   for (size_t r = 0; r < LATE; r += 997) {
     char expected[16];
     double v = 0;
@@ -129,6 +134,7 @@ static void check_late(const vise_table *table) {
     cr_assert_eq(v, (double)r);
     cr_assert_eq(vise_table_line(table, r), r + 2);
   }
+
   cr_assert_eq(vise_table_text(table, LATE, 0, &text, NULL), VISE_OK);
   cr_assert_str_eq(text, "A7");
 }
@@ -171,6 +177,7 @@ Test(table_kinds, late_values_after_gaps_alone) {
   cr_assert_not_null(text);
   static const char *const ends[] = {"7", "x", "2026-01-01"};
   static const vise_column_kind kinds[] = {VISE_COLUMN_NUMBER, VISE_COLUMN_TEXT, VISE_COLUMN_DATE};
+
   for (size_t k = 0; k < 3; k++) {
     size_t used = (size_t)sprintf(text, "a,n\n");
     for (int i = 0; i < LATE; i++) used += (size_t)sprintf(text + used, ",5\n");
@@ -181,5 +188,6 @@ Test(table_kinds, late_values_after_gaps_alone) {
     if (k == 1) cr_assert(vise_table_text(table, 0, 0, &first, NULL) == VISE_OK && first == NULL);
     vise_table_free(table);
   }
+
   free(text);
 }

@@ -50,6 +50,7 @@ Test(table_libsvm, refuses_with_the_line) {
                {"1 99999999999:1\n", "an index over 16777216"},
                {"# nothing\n", "holds no rows"},
                {"1\n2\n", "no row has a feature"}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_table *table = NULL;
@@ -71,13 +72,16 @@ Test(table_libsvm, files_of_other_numbers_of_features_match) {
   vise_table *train = parse_ok("1 1:5 2:1 3:1\n2 1:6 3:3\n1 1:7 2:1\n2 2:3 3:1\n1 2:2\n2 3:9\n");
   vise_preprocessor *p = fit_all(train, NULL);
   cr_assert_eq(vise_preprocessor_n_inputs(p), 3);
+
   vise_table *test = parse_ok("2 1:5 7:1\n1 2:1\n");
   vise_transformed *made = NULL;
   EXPECT_OK(vise_preprocessor_transform(p, test, NULL, &made, &err), err);
   vise_column_info third;
   EXPECT_OK(vise_preprocessor_column(p, 2, &third, &err), err);
+
   EXPECT_NEAR(feature_at(made, 0, 2), (0 - third.shift) / third.scale, 1e-6);
   cr_assert(has_transform_note(made, "left out, which the model does not use: 4, 5, 6, 7"));
+
   vise_transformed_free(made);
   vise_table_free(test);
   vise_table_free(train);

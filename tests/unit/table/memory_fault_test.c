@@ -65,10 +65,12 @@ static void fail_each(vise_status (*task)(vise_error *err)) {
     const vise_status status = task(&err);
     failed = fault.has_failed;
     fault_disarm();
+
     cr_assert(status == VISE_OK ? !failed : status == VISE_ERR_MEMORY, "allocation %zu: %s (%s)", n,
               vise_status_name(status), err.text);
     cr_assert(status == VISE_OK || err.text[0] != '\0', "allocation %zu", n);
   }
+
   cr_assert(n > 3);
 }
 

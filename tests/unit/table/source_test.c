@@ -27,13 +27,16 @@ static size_t pack(size_t k, const char *text, size_t n, char **out) {
   struct archive *a = archive_write_new();
   struct archive_entry *entry = archive_entry_new();
   cr_assert(*out != NULL && a != NULL && entry != NULL);
+
   PACKERS[k].add(a);
   archive_write_set_format_raw(a);
   archive_write_set_bytes_in_last_block(a, 1);
   cr_assert_eq(archive_write_open_memory(a, *out, capacity, &used), ARCHIVE_OK);
+
   archive_entry_set_filetype(entry, AE_IFREG);
   cr_assert_eq(archive_write_header(a, entry), ARCHIVE_OK);
   cr_assert_eq(archive_write_data(a, text, n), (la_ssize_t)n);
+
   archive_entry_free(entry);
   archive_write_close(a);
   archive_write_free(a);
@@ -70,9 +73,11 @@ Test(table_source, unpacks_more_than_one_buffer_and_reads_it_again) {
   enum { N = 200000 };
   char *text = malloc(N * 12 + 64);
   cr_assert_not_null(text);
+
   size_t used = (size_t)sprintf(text, "a,b\n");
   for (int i = 0; i < N; i++) used += (size_t)sprintf(text + used, "0%d,%d\n", i % 50, i);
   used += (size_t)sprintf(text + used, "x,0\n"); /* column a was text all the time */
+
   for (size_t k = 0; k < N_PACKERS; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_table *table = NULL;
@@ -85,6 +90,7 @@ Test(table_source, unpacks_more_than_one_buffer_and_reads_it_again) {
     vise_table_free(table);
     free(packed);
   }
+
   free(text);
 }
 
@@ -108,10 +114,12 @@ Test(table_source, reads_members_of_gzip_data_one_after_another) {
   cr_assert_not_null(both);
   memcpy(both, one, n_one);
   memcpy(both + n_one, two, n_two);
+
   vise_error err = VISE_ERROR_INIT;
   vise_table *table = NULL;
   EXPECT_OK(vise_table_parse("x.csv.gz", both, n_one + n_two, NULL, &table, &err), err);
   cr_assert_str_eq(shown(table), AB);
+
   vise_table_free(table);
   free(one);
   free(two);
@@ -129,6 +137,7 @@ static void feed(const char *bytes, size_t n, bool is_pipe) {
     close(ends[0]);
     return;
   }
+
   FILE *file = tmpfile();
   cr_assert(file != NULL && fwrite(bytes, 1, n, file) == n && fflush(file) == 0);
   rewind(file);
@@ -143,10 +152,12 @@ Test(table_source, reads_standard_input) {
       vise_table *table = NULL;
       char *packed = NULL;
       const size_t n = k < N_PACKERS ? pack(k, TEXT, strlen(TEXT), &packed) : strlen(TEXT);
+
       feed(packed != NULL ? packed : TEXT, n, is_pipe == 1);
       EXPECT_OK(vise_table_read("-", NULL, &table, &err), err);
       cr_assert_str_eq(shown(table), AB);
       cr_assert_str_eq(vise_table_name(table), "standard input");
+
       vise_table_free(table);
       free(packed);
     }

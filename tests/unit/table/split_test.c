@@ -34,6 +34,7 @@ Test(table_split, holds_out_each_class_in_proportion) {
   vise_table *table = read_text(rows_of("x,y", 101, class_row), NULL);
   vise_split_options options = split_options();
   static const double fractions[] = {0.1, 0.2, 0.333, 0.5, 0.9};
+
   for (size_t k = 0; k < 5; k++) {
     options.fraction = fractions[k];
     vise_split made = split(table, &options);
@@ -45,6 +46,7 @@ Test(table_split, holds_out_each_class_in_proportion) {
     cr_assert(count_between(&made, 97, 100) < 3);
     vise_split_clear(&made);
   }
+
   vise_table_free(table);
 }
 
@@ -115,6 +117,7 @@ Test(table_split, refuses_empty_parts) {
     double fraction;
     const char *expected;
   } cases[] = {{0, "between 0 and 1"}, {1, "between 0 and 1"}, {NAN, "between 0 and 1"}, {0.1, "without rows"}};
+
   for (size_t k = 0; k < 4; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_split made;
@@ -122,5 +125,6 @@ Test(table_split, refuses_empty_parts) {
     options.fraction = cases[k].fraction;
     EXPECT_ERROR(vise_table_split(table, NULL, &options, &made, &err), &err, VISE_ERR_USAGE, cases[k].expected);
   }
+
   vise_table_free(table);
 }

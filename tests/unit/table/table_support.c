@@ -47,18 +47,21 @@ const char *shown(const vise_table *table) {
   char *text = texts[turn++ % 2];
   const size_t n = sizeof texts[0];
   size_t used = (size_t)snprintf(text, n, "%zu rows [", vise_table_n_rows(table));
+
   for (size_t c = 0; c < vise_table_n_columns(table); c++) {
     const char *name = vise_table_column_name(table, c);
     used += (size_t)snprintf(text + used, n - used, "%s%s:%s", c > 0 ? " " : "", name != NULL ? name : "",
                              vise_column_kind_name(vise_table_column_kind(table, c)));
   }
   used += (size_t)snprintf(text + used, n - used, "]");
+
   for (size_t r = 0; r < vise_table_n_rows(table); r++) {
     for (size_t c = 0; c < vise_table_n_columns(table); c++) {
       used += (size_t)snprintf(text + used, n - used, "%s", c > 0 ? "|" : (r > 0 ? " / " : " "));
       used += show_field(table, r, c, text + used, n - used);
     }
   }
+
   return text;
 }
 

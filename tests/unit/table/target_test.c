@@ -94,6 +94,7 @@ Test(table_target, gives_the_reason_and_the_remedy) {
   } cases[] = {{"x,y\n1,0\n2,1\n3,0\n4,1\n5,1\n", "it has two values, 0 and 1, so they are classes; `loss` mse"},
                {"x,y\n1,5\n2,1.5\n3,0\n", "it has 3 different numbers; `categorical` makes them classes"},
                {"x,y\n1,a\n2,a\n3,b\n4,b\n", "its text names classes"}};
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
     vise_preprocessor *p = fit_text(cases[k].text, NULL, NULL);
     cr_assert(has_line(p, cases[k].expected));
@@ -108,11 +109,14 @@ Test(table_target, is_what_the_loss_asks_for) {
   options.loss = VISE_LOSS_MSE;
   EXPECT_TARGET(target_rows(60, "%.0f", one_to_three), &options, "numbers mse:");
   EXPECT_REFUSAL("x,y\n1,a\n2,a\n3,b\n4,b\n", &options, "target column \"y\" is text, which `loss` mse cannot take");
+
   options.loss = VISE_LOSS_HINGE;
   EXPECT_TARGET(target_rows(60, "%.0f", signs), &options, "classes hinge: -1 20 1 40");
+
   options.loss = VISE_LOSS_BCE;
   EXPECT_TARGET(target_rows(60, "%.0f", signs), &options, "classes bce: -1 20 1 40");
   EXPECT_REFUSAL(target_rows(60, "%.0f", one_to_three), &options, "`loss` bce takes two classes, and the target has 3");
+
   options.loss = VISE_LOSS_CROSS_ENTROPY;
   EXPECT_TARGET(target_rows(60, "%.0f", from_2), &options, "classes cross-entropy: 2 15 3 15 4 15 5 15");
   EXPECT_TARGET("x,y\n1,0\n2,1\n3,2\n", &options, "classes cross-entropy: 0 1 1 1 2 1");
@@ -128,6 +132,7 @@ Test(table_target, is_what_the_lists_ask_for) {
   cr_assert_str_eq(summary(p), "numbers mse:");
   vise_preprocessor_free(p);
   vise_table_free(table);
+
   options.numeric = NULL;
   options.categorical = "y";
   table = read_text(target_rows(60, "%.0f", from_2), &options);
@@ -150,6 +155,7 @@ Test(table_target, refuses_what_cannot_be_learnt) {
       {"y\n1\n2\n", "no feature is left beside the target"},
       {",y\n1,5\n2,6\n", "no feature is left; column \"Unnamed: 0\" was left out: row names"},
   };
+
   for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) EXPECT_REFUSAL(cases[k].text, NULL, cases[k].expected);
 }
 
@@ -158,14 +164,17 @@ Test(table_target, rows_without_one_are_left_out) {
   vise_preprocessor *p = fit_text("x,y\n1,a\n2,\n3,b\n4,a\n5,b\n", NULL, &table);
   cr_assert_eq(vise_preprocessor_n_rows(p), 4);
   cr_assert(has_line(p, "1 row left out: no target"));
+
   vise_transformed *made = transform_all(p, table, NULL);
   static const size_t rows[] = {0, 2, 3, 4};
   static const double classes[] = {0, 1, 0, 1};
   cr_assert(vise_transformed_counts(made).n_rows == 4 && vise_transformed_counts(made).n_without_target == 1);
+
   for (size_t i = 0; i < 4; i++) {
     cr_assert_eq(vise_transformed_rows(made)[i], rows[i]);
     EXPECT_NEAR(target_at(made, i, 0), classes[i], 0);
   }
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);

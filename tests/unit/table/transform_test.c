@@ -19,8 +19,10 @@ static void expect_same(const vise_preprocessor *p, const char *first, const cha
   vise_table *a = read_like(first, p), *b = read_like(second, p);
   vise_transformed *x = transform_all(p, a, &options), *y = transform_all(p, b, &options);
   const vise_array u = vise_transformed_features(x), v = vise_transformed_features(y);
+
   cr_assert(u.n_rows == v.n_rows && u.n_cols == v.n_cols);
   cr_assert(memcmp(u.data, v.data, u.n_rows * u.n_cols * sizeof(float)) == 0, "%s\n%s", first, second);
+
   vise_transformed_free(x);
   vise_transformed_free(y);
   vise_table_free(a);
@@ -55,11 +57,13 @@ Test(table_transform, a_missing_feature_is_an_error_that_names_it) {
   vise_error err = VISE_ERROR_INIT;
   vise_table *table = NULL;
   options.like = p;
+
   EXPECT_ERROR(try_text("temp,colour\n6,red\n", &options, &table, &err), &err, VISE_ERR_SHAPE,
                "x.csv: lacks the feature color, which the model was trained on; it has temp, colour");
   vise_error_clear(&err);
   EXPECT_ERROR(try_text("6,red,a,4\n", &options, &table, &err), &err, VISE_ERR_SHAPE,
                "x.csv: 4 columns; without names on both sides it needs as many as the training table, 3, or 2 without");
+
   vise_preprocessor_free(p);
 }
 
@@ -80,6 +84,7 @@ Test(table_transform, counts_what_it_never_saw) {
   vise_table *table = read_like("temp,color,y\n,pink,a\n2,,b\n3,red,a\n", p);
   vise_transformed *made = transform_all(p, table, NULL);
   const vise_transform_counts counts = vise_transformed_counts(made);
+
   cr_assert(counts.n_filled == 1 && counts.n_filled_unknown == 1 && counts.n_unseen == 2);
   EXPECT_NEAR(feature_at(made, 0, 0), 0, 0);
   for (size_t i = 1; i < 4; i++) {
@@ -88,6 +93,7 @@ Test(table_transform, counts_what_it_never_saw) {
   }
   cr_assert(has_transform_note(made, "column \"color\": 2 values that no training row had"));
   cr_assert(has_transform_note(made, "column \"temp\": 1 gap where the training rows had none"));
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -172,11 +178,13 @@ Test(table_transform, a_table_can_be_used_up) {
   vise_transformed *made = transform_all(p, table, &options), *more = NULL;
   vise_error err = VISE_ERROR_INIT;
   double v;
+
   EXPECT_ERROR(vise_preprocessor_transform(p, table, &options, &more, &err), &err, VISE_ERR_STATE, "was used up");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_preprocessor_fit(table, NULL, NULL, 0, &again, &err), &err, VISE_ERR_STATE, "was used up");
   vise_error_clear(&err);
   EXPECT_ERROR(vise_table_number(table, 0, 0, &v, &err), &err, VISE_ERR_STATE, "was used up");
+
   vise_transformed_free(made);
   vise_table_free(table);
   vise_preprocessor_free(p);
@@ -187,6 +195,7 @@ Test(table_transform, missing_error_holds_for_new_rows) {
   options.missing = VISE_MISSING_ERROR;
   vise_preprocessor *p = fit_text(TRAIN, &options, NULL);
   static const char *const texts[] = {"temp,color,y\n1,red,a\n,red,a\n", "temp,color,y\n1,red,a\n5,,a\n"};
+
   for (size_t k = 0; k < 2; k++) {
     vise_error err = VISE_ERROR_INIT;
     vise_transformed *made = NULL;
@@ -194,6 +203,7 @@ Test(table_transform, missing_error_holds_for_new_rows) {
     EXPECT_ERROR(vise_preprocessor_transform(p, table, NULL, &made, &err), &err, VISE_ERR_VALUE, "x.csv:3: column");
     vise_table_free(table);
   }
+
   vise_preprocessor_free(p);
 }
 

@@ -14,6 +14,7 @@ static scene make(vise_weight_op_kind op) {
   scene s = {.train = rig_classes(23, 4, 3, 1), .model = rig_model(widths, 3, true, VISE_F64)};
   vise_train_config config;
   vise_train_config_init(&config);
+
   config.backend = VISE_BACKEND_CPU64;
   config.optimizer = VISE_ADAM;
   config.scale = VISE_SCALE_STANDARD;
@@ -23,6 +24,7 @@ static scene make(vise_weight_op_kind op) {
   config.weight_op_at = VISE_AT_STEP;
   config.weight_op_when = 3;
   OK(vise_trainer_create(&config, s.model, s.train, NULL, NULL, &s.trainer, &rig_err));
+
   return s;
 }
 
