@@ -27,6 +27,8 @@ int vise_i_cli_end_output(unsigned command, int exit_code);
 /* The end of a command: reports the error of status and returns failed_code, or ends the output of a success. */
 int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, int failed_code);
 
+/* "" for one, else "s". */
+const char *vise_i_cli_plural(uint64_t n);
 /* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
 /* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to object. */

@@ -128,7 +128,7 @@ const vise_option vise_i_cli_rows[] = {
   {"plan-sms", AT(NULL, plan_sms), "N", "off",
    "multiprocessors of the H200 that `plan` is for; off: the GPU here",
    KIND(COUNT, SAVING, INFO), COMMON, LOCAL, .min = 1, .max = 1024, .word = "off"},
-  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, MODEL | PRUNE | BENCH | VISE_COMMAND_CHECK | INFO),
+  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, TRAIN | MODEL | PRUNE | BENCH | INFO),
    COMMON, LOCAL},
   {"csv", AT(NULL, csv), "FILE", NOTHING, "write the measurements to this file too", KIND(PATH, SAVING, BENCH),
    COMMON, LOCAL},

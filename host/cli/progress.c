@@ -30,11 +30,12 @@ void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes) {
   }
 }
 
-void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs) {
+void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const vise_train_config *training) {
   const char *terminal = getenv("TERM");
   memset(progress, 0, sizeof *progress);
   progress->quiet = quiet;
-  progress->epochs = epochs;
+  progress->epochs = training->epochs;
+  progress->weighted = training->class_weights != NULL;
   progress->bar = !quiet && isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
@@ -121,9 +122,9 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
   progress->drawn = true;
 }
 
-static void print_set(const char *name, const vise_metrics *metrics) {
+static void print_set(const vise_i_cli_progress *progress, const char *name, const vise_metrics *metrics) {
   if (metrics->n_rows == 0) return;
-  (void)fprintf(stderr, "  %s ", name);
+  (void)fprintf(stderr, "  %s %s", name, progress->weighted ? "weighted " : "");
   vise_i_cli_print_metrics(stderr, metrics);
 }
 
@@ -132,9 +133,9 @@ static void print_epoch(const vise_i_cli_progress *progress, const vise_progress
   if (progress->epochs > 0) (void)fprintf(stderr, "/%" PRIu64, progress->epochs);
   (void)fprintf(stderr, "  step %" PRIu64, state->step);
   if (state->train.n_rows == 0) (void)fprintf(stderr, "  train loss %.6g", state->train_loss);
-  print_set("train", &state->train);
-  print_set("val", &state->validation);
-  print_set("test", &state->test);
+  print_set(progress, "train", &state->train);
+  print_set(progress, "val", &state->validation);
+  print_set(progress, "test", &state->test);
   (void)fprintf(stderr, "  %.1f s\n", state->seconds);
 }
 

@@ -8,6 +8,7 @@
 typedef struct vise_i_cli_progress {
   bool quiet, bar;
   bool drawn;      /* a bar is on the screen's last line */
+  bool weighted;   /* the losses, by class weights */
   uint64_t epochs; /* limit, 0: none */
   bool rate_known;
   uint64_t first_step; /* where the rate is measured from (a resumed run starts late) */
@@ -21,7 +22,7 @@ typedef struct vise_i_cli_progress {
 } vise_i_cli_progress;
 
 /* All output goes to standard error; a bar is drawn when that is a terminal. */
-void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs);
+void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const vise_train_config *training);
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
 /* A line of text above the bar. */
 void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message);

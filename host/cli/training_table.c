@@ -215,6 +215,9 @@ static vise_status make_datasets(making *m, vise_error *err) {
 static vise_status keep_notes(making *m, vise_error *err) {
   vise_i_cli_setup *setup = m->setup;
   const size_t n = vise_table_n_notes(m->table);
+  setup->n_table_rows = vise_table_n_rows(m->table);
+  setup->delimiter = vise_table_delimiter(m->table);
+  setup->has_header = vise_table_has_names(m->table) && setup->delimiter != 0;
   setup->notes = calloc(n + 1, sizeof *setup->notes);
   for (size_t i = 0; setup->notes != NULL && i < n; i++) {
     setup->notes[i] = strdup(vise_table_note(m->table, i));

@@ -214,12 +214,6 @@ Test(table_target, may_be_named_placed_several_or_none) {
                  "target column \"b\" is text; of several targets each must be numbers");
 }
 
-Test(table_target, warns_of_classes_of_few_rows) {
-  vise_preprocessor *p = fit_text("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,b\n", NULL, NULL);
-  cr_assert(has_line(p, "classes of fewer than 5 rows, which are hard to learn: b"));
-  vise_preprocessor_free(p);
-}
-
 Test(table_target, is_the_last_column_that_holds_something) {
   vise_preprocessor *p = fit_text("a,y,\n1,2,\n3,4,\n", NULL, NULL);
   cr_assert_str_eq(vise_preprocessor_target_name(p, 0), "y");
