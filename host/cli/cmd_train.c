@@ -50,7 +50,7 @@ static void on_log(void *user, vise_log_level level, const char *message) {
 static vise_status on_end(void *user, const vise_run_result *result, char **out, vise_error *err) {
   run_view *view = user;
   vise_i_cli_progress_end(&view->progress);
-  const vise_status status = vise_i_cli_report_make(&view->report, result, err);
+  const vise_status status = vise_i_cli_report_make(&view->report, result, &view->progress, err);
   if (status != VISE_OK) return status;
 
   json_t *object = vise_i_cli_report_json(&view->report);
@@ -105,6 +105,14 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   return status;
 }
 
+/* The training itself was complete. */
+static int end_without_estimate(const vise_i_cli_options *options) {
+  const bool saved = options->run.out_dir != NULL;
+  (void)fprintf(stderr, "interrupted while the score on new rows was estimated; the model is %s\n",
+                saved ? "saved" : "not saved: give --out DIR");
+  return 128 + vise_i_cli_signal_caught();
+}
+
 static int end(const run_view *view, const vise_run_result *result) {
   const vise_i_cli_report *report = &view->report;
   const bool interrupted = result->reason == VISE_STOP_INTERRUPTED;
@@ -113,7 +121,11 @@ static int end(const run_view *view, const vise_run_result *result) {
   } else if (!interrupted) {
     vise_i_cli_report_print_end(report);
   }
-  return vise_i_cli_end_output(VISE_COMMAND_TRAIN, interrupted ? end_interrupted(report->options, result) : 0);
+
+  const int code = interrupted                    ? end_interrupted(report->options, result)
+                   : report->estimate.interrupted ? end_without_estimate(report->options)
+                                                  : 0;
+  return vise_i_cli_end_output(VISE_COMMAND_TRAIN, code);
 }
 
 /* Trains and prints the result; returns the exit code. */

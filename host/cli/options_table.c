@@ -28,6 +28,9 @@
   X(VISE_I_CLI_RECIPE_AUTO, "auto") X(VISE_I_CLI_RECIPE_TABLE, "table") X(VISE_I_CLI_RECIPE_NONE, "none")
 #define STRATIFY(X) \
   X(VISE_I_CLI_STRATIFY_AUTO, "auto") X(VISE_I_CLI_STRATIFY_YES, "yes") X(VISE_I_CLI_STRATIFY_NO, "no")
+#define CROSS_VALIDATE(X)                       \
+  X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto")     \
+  X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -53,6 +56,10 @@ const vise_option vise_i_cli_rows[] = {
    KIND(REAL, DATA, TRAIN), .flags = VISE_OPTION_MIN_OPEN | VISE_OPTION_MAX_OPEN, .max = 1, .word = "off"},
   {"stratify", AT(NULL, stratify), "NAME", "auto",
    "hold rows out class by class; auto does so for tables", KIND(NAME, DATA, TRAIN), NAMES(STRATIFY)},
+  {"cross-validate", AT(NULL, cross_validate), "NAME", "auto",
+   "estimate the score on new rows by training 5 more times without a fifth of the rows; auto does so for tables under "
+   "`recipe` table of which none are held out",
+   KIND(NAME, DATA, TRAIN), FREE, NAMES(CROSS_VALIDATE)},
   {"test", AT(NULL, test), "FILE", NOTHING, "features of test rows", KIND(PATH, DATA, TRAIN), COMMON},
   {"test-labels", AT(NULL, test_labels), "FILE", NOTHING, "their targets", KIND(PATH, DATA, TRAIN)},
   {"model", AT(NULL, model), "FILE", NOTHING,

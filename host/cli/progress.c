@@ -175,8 +175,17 @@ void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level l
   (void)fprintf(stderr, "%s%s\n", level == VISE_LOG_WARNING ? "warning: " : "", message);
 }
 
+void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds) {
+  if (!progress->bar || (progress->is_text && fabs(seconds - progress->last_shown) < bar_seconds)) return;
+  (void)fprintf(stderr, "\r%.*s\x1b[K", (int)terminal_columns() - 1, text);
+  (void)fflush(stderr);
+  progress->last_shown = seconds;
+  progress->is_text = true;
+}
+
 void vise_i_cli_progress_end(vise_i_cli_progress *progress) {
   if (progress->has_waiting) show(progress, &progress->waiting);
   if (progress->drawn) (void)fputc('\n', stderr);
-  progress->drawn = false;
+  if (progress->is_text) (void)fputs("\r\x1b[K", stderr);
+  progress->drawn = progress->is_text = false;
 }

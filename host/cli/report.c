@@ -35,23 +35,26 @@ static double constant_accuracy(const vise_i_cli_scores *train, const vise_i_cli
 }
 
 /* A net that does no better than one answer for all rows learnt nothing, judged by rows that it has not seen if there
-   are any. */
+   are any, or by cross-validation. */
 static void warn_of_result(vise_i_cli_report *report) {
   size_t i = VISE_I_CLI_N_SETS - 1;
   while (i > 0 && !report->kept[i].exists) i--;
   const vise_i_cli_kept *judged = &report->kept[i];
-  const vise_metrics *m = &judged->metrics;
+  const vise_i_cli_estimate *estimate = &report->estimate;
+  const bool by_folds = i == VISE_I_CLI_TRAIN_ROWS && estimate->exists;
+  const bool classifies = !isnan(judged->metrics.accuracy) && judged->scores.n_classes > 0;
+  const double score = by_folds ? estimate->mean : classifies ? judged->metrics.accuracy : judged->metrics.r2;
 
-  if (!isnan(m->accuracy) && judged->scores.n_classes > 0) {
+  char rows[48] = "in cross-validation";
+  if (!by_folds) (void)snprintf(rows, sizeof rows, "on the %s rows", set_names[i]);
+  if (classifies) {
     const double guess = constant_accuracy(&report->kept[VISE_I_CLI_TRAIN_ROWS].scores, &judged->scores);
-    if (!(m->accuracy <= guess)) return;
+    if (!(score <= guess)) return;
     vise_i_cli_warn(&report->warnings,
-                    "an accuracy of %.2f %% on the %s rows is no better than always guessing the most frequent class "
-                    "(%.2f %%)",
-                    100 * m->accuracy, set_names[i], 100 * guess);
-  } else if (!isnan(m->r2) && m->r2 < LEAST_R2) {
-    vise_i_cli_warn(&report->warnings, "R^2 %.3g on the %s rows is no better than always guessing the mean", m->r2,
-                    set_names[i]);
+                    "an accuracy of %.2f %% %s is no better than always guessing the most frequent class (%.2f %%)",
+                    100 * score, rows, 100 * guess);
+  } else if (!isnan(score) && score < LEAST_R2) {
+    vise_i_cli_warn(&report->warnings, "R^2 %.3g %s is no better than always guessing the mean", score, rows);
   }
 }
 
@@ -78,11 +81,13 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
   return VISE_OK;
 }
 
-vise_status vise_i_cli_report_make(vise_i_cli_report *report, const vise_run_result *result, vise_error *err) {
+vise_status vise_i_cli_report_make(vise_i_cli_report *report, const vise_run_result *result,
+                                   vise_i_cli_progress *progress, vise_error *err) {
   report->result = *result;
   if (result->reason != VISE_STOP_INTERRUPTED) {
     const vise_status status = evaluate(report, err);
     if (status != VISE_OK) return status;
+    vise_i_cli_estimate_make(report->options, report->setup, progress, &report->estimate);
     warn_of_result(report);
   }
   report->is_made = true;
@@ -156,11 +161,23 @@ static void print_kept(const vise_i_cli_report *report) {
   }
 }
 
+static void print_estimate(const vise_i_cli_estimate *e) {
+  if (!e->exists) return;
+  (void)printf("%-15s ", "on new rows");
+  if (e->classifies) {
+    (void)printf("accuracy %.2f %%, +- %.2f %%", 100 * e->mean, 100 * e->deviation);
+  } else {
+    (void)printf("R^2 %.4g, +- %.2g, RMSE %.4g", e->mean, e->deviation, vise_i_cli_mean(e->rmse, VISE_I_CLI_FOLDS));
+  }
+  (void)printf("  (estimated by %d-fold cross-validation)\n", VISE_I_CLI_FOLDS);
+}
+
 void vise_i_cli_report_print_end(const vise_i_cli_report *report) {
   const char *folder = report->options->run.out_dir;
   print_done(&report->result);
   print_best_epoch(report);
   print_kept(report);
+  print_estimate(&report->estimate);
   vise_i_cli_print_effects(&report->options->training, &report->result, vise_model_n_parameters(report->setup->model));
 
   if (folder != NULL) {

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "host/cli/estimate.h"
 #include "host/cli/scores.h"
 #include "host/cli/setup.h"
 #include "host/cli/warnings.h"
@@ -27,12 +28,13 @@ typedef struct vise_i_cli_report {
   bool is_made;
   vise_run_result result;
   vise_i_cli_kept kept[VISE_I_CLI_N_SETS];
+  vise_i_cli_estimate estimate;
   vise_i_cli_warnings warnings;
 } vise_i_cli_report;
 
-/* Evaluates the model of setup, unless the run was interrupted. Free the report on failure too. */
+/* Evaluates the model of setup and estimates its score on new rows, unless the run was interrupted. Free the report on failure too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_report_make(vise_i_cli_report *report, const vise_run_result *result,
-                                                    vise_error *err);
+                                                    vise_i_cli_progress *progress, vise_error *err);
 void vise_i_cli_report_free(vise_i_cli_report *report);
 
 /* What the data were taken for: the first lines. */

@@ -185,6 +185,27 @@ static json_t *best_json(const vise_i_cli_report *report) {
   return best;
 }
 
+static json_t *estimate_json(const vise_i_cli_estimate *e) {
+  if (!e->exists) return json_null();
+  json_t *object = json_object(), *scores = json_array(), *rmse = json_array();
+  for (size_t i = 0; i < VISE_I_CLI_FOLDS; i++) {
+    (void)json_array_append_new(scores, vise_i_cli_json_real(e->scores[i]));
+    (void)json_array_append_new(rmse, vise_i_cli_json_real(e->rmse[i]));
+  }
+
+  set(object, "folds", count(VISE_I_CLI_FOLDS));
+  set(object, "score", json_string(e->classifies ? "accuracy" : "r2"));
+  set(object, "mean", vise_i_cli_json_real(e->mean));
+  set(object, "deviation", vise_i_cli_json_real(e->deviation));
+  set(object, "scores", scores);
+  if (e->classifies) {
+    json_decref(rmse);
+  } else {
+    set(object, "rmse", rmse);
+  }
+  return object;
+}
+
 static json_t *warnings_json(const vise_i_cli_warnings *warnings) {
   json_t *list = json_array();
   for (size_t i = 0; i < warnings->n; i++) (void)json_array_append_new(list, vise_i_cli_name_json(warnings->texts[i]));
@@ -217,6 +238,7 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   set(object, "recipe", json_string(options->recipe == VISE_I_CLI_RECIPE_TABLE ? "table" : "none"));
   set(object, "options", options_json(options));
   set(object, "metrics", metrics_json(report));
+  set(object, "estimate", estimate_json(&report->estimate));
   set(object, "best_epoch", best_json(report));
   set(object, "regularization", effects_json(report));
   set(object, "warnings", warnings_json(&report->warnings));

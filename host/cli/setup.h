@@ -17,6 +17,10 @@ typedef struct vise_i_cli_setup {
   size_t n_table_rows;
   char delimiter; /* of a table; 0: it has none */
   bool has_header;
+  /* For cross-validation, else NULL: the table, how to fit to it, and its rows to train on (NULL: all). */
+  vise_table *table;
+  vise_preprocessor_options how;
+  size_t *rows, n_rows;
   bool made_up; /* the rows are random numbers (check without --train) */
 } vise_i_cli_setup;
 

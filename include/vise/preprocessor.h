@@ -41,6 +41,8 @@ typedef struct vise_preprocessor_options {
   vise_scale scale;      /**< of numbers and dates: standard (also auto, the default), none, or unit (x / 255) */
   bool loss_given;       /**< loss is to be used; else it is chosen by the target */
   vise_loss loss;
+  vise_target_kind target_kind; /**< of one target: classes or numbers, whatever it looks like, as for folds of a table
+                                   whose target was judged as a whole [none: by the target and the loss] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);
