@@ -20,6 +20,8 @@ int vise_i_cli_check(int argc, char **argv);
 int vise_i_cli_info(int argc, char **argv);
 /* Prints what the cuda backend would run for a training: vise info --plan. */
 VISE_WARN_UNUSED vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err);
+/* Prints what a model is and how it was trained: vise info MODEL. */
+VISE_WARN_UNUSED vise_status vise_i_cli_info_model(const vise_i_cli_options *options, vise_error *err);
 int vise_i_cli_bench(int argc, char **argv);
 
 /* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */

@@ -152,7 +152,8 @@ static vise_status check_model(const vise_i_cli_options *options, vise_error *er
 
   if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--data is missing");
   if (options->command == VISE_COMMAND_PREDICT && options->out == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give a file that ends in .npy or .csv");
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--out is missing: give a file that ends in .npy or .csv, or - for standard output");
   }
   return VISE_OK;
 }
@@ -164,6 +165,8 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
     const bool of_plan = (row->commands & VISE_COMMAND_INFO) == 0 || strcmp(row->name, "plan-sms") == 0;
     if (of_plan && options->source[i] == VISE_I_CLI_FROM_LINE) return fail_needs(row->name, "plan", err);
   }
+  if (options->plan && options->model != NULL) return fail_both("plan", "model", "one is shown", err);
+  if (options->recipes && options->model != NULL) return fail_both("recipes", "model", "one is shown", err);
   return options->plan ? check_training(options, err) : VISE_OK;
 }
 

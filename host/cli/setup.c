@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/table_data.h"
 
@@ -136,7 +137,7 @@ static vise_status check_classes(const vise_i_cli_options *options, const vise_i
   if (n_outputs >= n_wanted) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_SHAPE,
                          "--layers: the net has %zu output%s but %s has %zu classes; write %zu or auto last", n_outputs,
-                         n_outputs == 1 ? "" : "s", vise_dataset_name(setup->train), setup->n_classes, n_wanted);
+                         vise_i_cli_plural(n_outputs), vise_dataset_name(setup->train), setup->n_classes, n_wanted);
 }
 
 static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,

@@ -96,12 +96,17 @@ Test(cli_terminal, says_how_far_the_estimate_is_and_takes_it_away) {
 }
 
 Test(cli_terminal, fits_narrow_terminals) {
-  static const unsigned short columns[] = {1, 13, 20, 40, 79};
+  static const unsigned short columns[] = {1, 13, 20, 40, 79, 80, 200};
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
     size_t n_bars = 0;
     char *shown = run_on_terminal(columns[i], "--no-quiet");
     size_t widest = widest_bar(shown, &n_bars);
     cr_assert(widest < columns[i], "%zu columns on a terminal of %d", widest, columns[i]);
+    if (columns[i] >= 40) {
+      SAYS(shown, "loss ");
+      SAYS(shown, ":00 left"); /* the last state */
+    }
+    if (columns[i] == 200) SAYS(shown, "steps/s");
     free(shown);
   }
 }
