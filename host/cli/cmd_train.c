@@ -62,7 +62,7 @@ static void print_arrays(const vise_i_cli_options *options, const vise_i_cli_set
   (void)printf("%-15s %s: %zu rows, %zu features (%s)", "data", vise_dataset_name(train), vise_dataset_n_rows(train),
                vise_dataset_n_features(train), vise_dtype_name(vise_dataset_feature_dtype(train)));
   if (vise_loss_targets(training->loss) == VISE_TARGETS_LABELS) {
-    (void)printf(", %zu classes", setup->n_classes);
+    (void)printf(", %zu classes%s", setup->n_classes, vise_dataset_is_one_hot(train) ? " (one-hot targets)" : "");
   } else {
     (void)printf(", %zu target column%s", vise_dataset_n_targets(train), vise_dataset_n_targets(train) == 1 ? "" : "s");
   }
@@ -85,6 +85,10 @@ static void print_table(const vise_i_cli_setup *setup) {
     vise_i_cli_print_line(stdout, i == 0 ? "data" : "", vise_preprocessor_line(p, i));
   }
 
+  if (vise_dataset_is_one_hot(setup->train) &&
+      vise_loss_targets(vise_model_loss(setup->model)) == VISE_TARGETS_LABELS) {
+    (void)printf("%-15s targets are one-hot: read as %zu classes\n", "", setup->n_classes);
+  }
   for (size_t i = 0; i < setup->n_notes; i++) vise_i_cli_print_line(stdout, "", setup->notes[i]);
   if (setup->n_left_out > 0) (void)printf("%-15s %zu rows left out: no target\n", "", setup->n_left_out);
 }

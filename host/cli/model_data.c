@@ -107,7 +107,8 @@ vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, const vi
   const vise_i_cli_use use = {.targets = true, .labels = options->labels};
   if (model->preprocessor != NULL) return load_columns(options, model->preprocessor, &use, out, err);
   make_source(options, &source);
-  return vise_dataset_load(&source, out, err);
+  const vise_status status = vise_dataset_load(&source, out, err);
+  return status == VISE_OK ? vise_i_cli_check_targets(*out, "labels", err) : status;
 }
 
 vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vise_i_cli_model *model,

@@ -25,6 +25,7 @@ const char *vise_i_cli_class_name(const vise_i_cli_model *model, size_t k, char 
 typedef struct rows {
   size_t n, n_outputs, n_targets;
   double *outputs, *targets;
+  bool one_hot; /* targets are classes all the same */
 } rows;
 
 static vise_status predict(const vise_i_cli_model *model, const vise_dataset *dataset, const vise_eval_config *config,
@@ -57,7 +58,12 @@ static size_t class_of(const rows *r, size_t i, size_t n_classes) {
 }
 
 static size_t label_of(const rows *r, size_t i) {
-  const double y = r->targets[i * r->n_targets];
+  const double *targets = r->targets + i * r->n_targets, y = targets[0];
+  if (r->one_hot) {
+    size_t place = 0;
+    while (place + 1 < r->n_targets && targets[place] < 1) place++;
+    return place;
+  }
   return r->n_outputs == 1 ? (size_t)(y > 0) : (size_t)y;
 }
 
@@ -118,7 +124,7 @@ static vise_status make(const rows *r, bool is_regression, vise_i_cli_scores *ou
     if (r->n_targets == r->n_outputs) out->mae = mean_error(r);
     return VISE_OK;
   }
-  if (r->n_targets != 1) return VISE_OK;
+  if (r->n_targets != 1 && !r->one_hot) return VISE_OK;
 
   out->n_classes = r->n_outputs == 1 ? 2 : r->n_outputs;
   out->confusion = calloc(out->n_classes, (out->n_classes + 1) * sizeof *out->confusion);
@@ -134,7 +140,7 @@ static vise_status make(const rows *r, bool is_regression, vise_i_cli_scores *ou
 vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dataset *dataset,
                                    const vise_eval_config *config, vise_i_cli_scores *out, vise_error *err) {
   const vise_targets kind = vise_loss_targets(vise_model_loss(model->model));
-  rows r = {0};
+  rows r = {.one_hot = kind == VISE_TARGETS_LABELS && vise_dataset_is_one_hot(dataset)};
   *out = (vise_i_cli_scores){.auc = NAN, .mae = NAN};
   vise_status status = predict(model, dataset, config, &r, err);
   if (status == VISE_OK) {

@@ -10,15 +10,26 @@
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
-static vise_status load(const char *path, const char *labels, const vise_i_cli_options *options, bool row_weights,
-                        vise_dataset **out, vise_error *err) {
+/* A file of features alone, and the option that takes their targets. */
+vise_status vise_i_cli_check_targets(const vise_dataset *dataset, const char *option, vise_error *err) {
+  if (vise_dataset_n_targets(dataset) > 0) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "%s: holds features without targets; --%s takes the file of those: class labels 0, 1, 2, ... "
+                         "or one-hot rows for cross-entropy, numbers for mse",
+                         vise_dataset_name(dataset), option);
+}
+
+static vise_status load(const char *path, const char *labels, const vise_i_cli_options *options,
+                        const char *labels_option, vise_dataset **out, vise_error *err) {
+  const bool row_weights = strcmp(labels_option, "train-labels") == 0;
   vise_dataset_source source;
   vise_dataset_source_init(&source);
   source.features_path = path;
   source.labels_path = labels;
   source.target = labels == NULL ? options->target : NULL;
   source.row_weights_path = row_weights ? options->row_weights : NULL;
-  return vise_dataset_load(&source, out, err);
+  const vise_status status = vise_dataset_load(&source, out, err);
+  return status == VISE_OK ? vise_i_cli_check_targets(*out, labels_option, err) : status;
 }
 
 /* Moves floor(fraction * n_all) of the training rows to *out. */
@@ -39,7 +50,7 @@ static vise_status hold_out(const vise_i_cli_options *options, double fraction, 
 }
 
 static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
-  vise_status status = load(options->train, options->train_labels, options, true, &setup->train, err);
+  vise_status status = load(options->train, options->train_labels, options, "train-labels", &setup->train, err);
   if (status != VISE_OK) return status;
 
   const size_t n_all = vise_dataset_n_rows(setup->train);
@@ -52,10 +63,10 @@ static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *se
     status = hold_out(options, options->test_fraction, n_all, setup, &setup->test, err);
   }
   if (status == VISE_OK && options->val != NULL) {
-    status = load(options->val, options->val_labels, options, false, &setup->validation, err);
+    status = load(options->val, options->val_labels, options, "val-labels", &setup->validation, err);
   }
   if (status == VISE_OK && options->test != NULL) {
-    status = load(options->test, options->test_labels, options, false, &setup->test, err);
+    status = load(options->test, options->test_labels, options, "test-labels", &setup->test, err);
   }
   return status;
 }

@@ -14,12 +14,30 @@ typedef struct vise_i_table {
   vise_array array;
 } vise_i_table;
 
+/* How one value lies in a file: as in memory, or as one of NumPy's types that become the nearest type that holds all of
+   its values. */
+typedef enum vise_i_item {
+  VISE_I_ITEM_SAME,
+  VISE_I_ITEM_BOOL, /* u8 */
+  VISE_I_ITEM_I8,   /* i32, as I16 and U16 */
+  VISE_I_ITEM_I16,
+  VISE_I_ITEM_U16,
+  VISE_I_ITEM_U32, /* i64 */
+  VISE_I_ITEM_U64, /* i64; larger values are refused */
+  VISE_I_ITEM_F16  /* f32 */
+} vise_i_item;
+
+enum { VISE_I_DIMS_MAX = 255 };
+
 /* What the header of an NPY or IDX file says. Sizes are checked for overflow, not against the file. */
 typedef struct vise_i_layout {
-  vise_dtype dtype;
+  vise_dtype dtype;   /* in memory */
+  vise_i_item item;   /* in the file */
+  const char *stored; /* its name, for messages */
   bool fortran, big_endian;
   size_t n_rows, n_cols;
-  size_t header_bytes, data_bytes;
+  size_t dims[VISE_I_DIMS_MAX], n_dims;
+  size_t header_bytes, data_bytes; /* in the file */
 } vise_i_layout;
 
 enum {
@@ -35,6 +53,15 @@ VISE_WARN_UNUSED vise_status vise_i_idx_header(const char *name, const uint8_t *
 /* Fills layout's sizes from dtype, header_bytes and the dimensions (flattened to two). */
 VISE_WARN_UNUSED vise_status vise_i_layout_shape(vise_i_layout *layout, const char *name, const size_t *dims,
                                                  size_t n_dims, vise_error *err);
+
+/* Bytes of one value in the file. */
+size_t vise_i_item_size(const vise_i_layout *layout);
+/* The values of a file, in the byte order of this machine, as layout->dtype: out[n_rows * n_cols], in the order that
+   they have there. Not for VISE_I_ITEM_SAME. VISE_ERR_VALUE names a value that does not fit. */
+VISE_WARN_UNUSED vise_status vise_i_convert_items(const vise_i_layout *layout, const char *name, const void *raw,
+                                                  void *out, vise_error *err);
+/* Puts an array of layout->dtype and any number of dimensions from Fortran into C order: out[n_rows * n_cols]. */
+void vise_i_order_as_c(const vise_i_layout *layout, const void *values, void *out);
 
 /* Reads an input of kind NPY or IDX. Nothing is allocated before the header agrees with the size of the file. */
 VISE_WARN_UNUSED vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error *err);
