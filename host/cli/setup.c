@@ -6,18 +6,10 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/missing.h"
 #include "host/cli/table_data.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
-
-/* A file of features alone, and the option that takes their targets. */
-vise_status vise_i_cli_check_targets(const vise_dataset *dataset, const char *option, vise_error *err) {
-  if (vise_dataset_n_targets(dataset) > 0) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                         "%s: holds features without targets; --%s takes the file of those: class labels 0, 1, 2, ... "
-                         "or one-hot rows for cross-entropy, numbers for mse",
-                         vise_dataset_name(dataset), option);
-}
 
 static vise_status load(const char *path, const char *labels, const vise_i_cli_options *options,
                         const char *labels_option, vise_dataset **out, vise_error *err) {
@@ -214,7 +206,9 @@ static vise_status adopt_net(vise_i_cli_options *options, const vise_model *init
   }
 
   net->bias = has_bias;
-  if (!vise_i_cli_given(options, "activation")) net->activation = vise_model_activation(initial);
+  if (vise_i_cli_given(options, "activation")) return VISE_OK;
+  if (!vise_model_knows_activation(initial)) return vise_i_cli_fail_activation(options->init, err);
+  net->activation = vise_model_activation(initial);
   return VISE_OK;
 }
 

@@ -32,7 +32,4 @@ VISE_WARN_UNUSED vise_status vise_i_cli_preprocessor_of(const vise_model *model,
                                                         vise_preprocessor **out, vise_error *err);
 void vise_i_cli_setup_free(vise_i_cli_setup *setup);
 
-/* Refuses a dataset without targets, naming the option that takes them. */
-VISE_WARN_UNUSED vise_status vise_i_cli_check_targets(const vise_dataset *dataset, const char *option, vise_error *err);
-
 #endif
