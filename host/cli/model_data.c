@@ -8,11 +8,14 @@
 #include "host/cli/setup.h"
 #include "host/cli/table_data.h"
 
-static void make_source(const vise_i_cli_options *options, vise_dataset_source *source) {
+static vise_status make_source(const vise_i_cli_options *options, vise_table_options *reading,
+                               vise_dataset_source *source, vise_error *err) {
   vise_dataset_source_init(source);
+  source->table = reading;
   source->features_path = options->data;
   source->labels_path = options->labels;
   source->target = options->target;
+  return vise_i_cli_table_options(options, reading, err);
 }
 
 /* ---- models of tables ----------------------------------------------------------------------------------------- */
@@ -54,12 +57,13 @@ static vise_status load_array_features(const vise_i_cli_options *options, size_t
                                        vise_error *err) {
   vise_dataset_source source;
   vise_dataset *dataset = NULL;
+  vise_table_options reading;
 
-  make_source(options, &source);
+  vise_status status = make_source(options, &reading, &source, err);
   source.target_optional = true;
   bool guess = options->labels == NULL && options->target == NULL;
   if (guess) source.target = "";
-  vise_status status = vise_dataset_load(&source, &dataset, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, &dataset, err);
   if (status != VISE_OK) return status;
 
   size_t n_columns = vise_dataset_n_features(dataset);
@@ -141,10 +145,11 @@ void vise_i_cli_model_close(vise_i_cli_model *model) {
 vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, const vise_i_cli_model *model,
                                      vise_dataset **out, vise_error *err) {
   vise_dataset_source source;
+  vise_table_options reading;
   const vise_i_cli_use use = {.targets = true, .labels = options->labels};
   if (model->preprocessor != NULL) return load_columns(options, model->preprocessor, &use, out, err);
-  make_source(options, &source);
-  const vise_status status = vise_dataset_load(&source, out, err);
+  vise_status status = make_source(options, &reading, &source, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, out, err);
   return status == VISE_OK ? vise_i_cli_check_targets(*out, "labels", err) : status;
 }
 

@@ -15,12 +15,16 @@ static vise_status load(const char *path, const char *labels, const vise_i_cli_o
                         const char *labels_option, vise_dataset **out, vise_error *err) {
   const bool row_weights = strcmp(labels_option, "train-labels") == 0;
   vise_dataset_source source;
+  vise_table_options reading;
   vise_dataset_source_init(&source);
   source.features_path = path;
   source.labels_path = labels;
   source.target = labels == NULL ? options->target : NULL;
   source.row_weights_path = row_weights ? options->row_weights : NULL;
-  const vise_status status = vise_dataset_load(&source, out, err);
+  source.table = &reading;
+
+  vise_status status = vise_i_cli_table_options(options, &reading, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, out, err);
   return status == VISE_OK ? vise_i_cli_check_targets(*out, labels_option, err) : status;
 }
 

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct vise_dataset vise_dataset;
+struct vise_table_options;
 struct vise_transformed;
 
 /** Where a dataset is read from. Initialise with vise_dataset_source_init; strings are borrowed for the call. */
@@ -27,6 +28,7 @@ typedef struct vise_dataset_source {
                                 "": no targets at all (prediction). With labels_path only if target_optional */
   const char *row_weights_path; /**< one non-negative number a row; NULL: all 1 */
   bool target_optional;         /**< with target given: a CSV that lacks these columns is read without targets */
+  const struct vise_table_options *table; /**< how tables are read (vise/table.h); NULL: by the defaults */
 } vise_dataset_source;
 
 VISE_API void vise_dataset_source_init(vise_dataset_source *source);
@@ -36,7 +38,8 @@ VISE_API void vise_dataset_source_init_sized(vise_dataset_source *source, size_t
 /**
  * Reads a dataset. Every value is checked to be finite; every file to be whole; rows to agree in number.
  * An IDX or NPY array of more than two dimensions is flattened to [n_rows, the rest]; one of one dimension is
- * [n_rows, 1]. NPY of f2 becomes f32, b1 u8, i1, i2 and u2 i32, u4 and u8 i64. CSV feature columns become f64; CSV target columns i64 when all their values are integers, else f64.
+ * [n_rows, 1]. NPY of f2 becomes f32, b1 u8, i1, i2 and u2 i32, u4 and u8 i64. Columns of tables must be numbers
+ * without gaps: features become f64, targets i64 when all of them are integers, else f64.
  * Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_VALUE, VISE_ERR_SHAPE, VISE_ERR_USAGE (target), VISE_ERR_MEMORY.
  * The caller frees *out with vise_dataset_free.
  */
