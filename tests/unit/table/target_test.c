@@ -225,3 +225,16 @@ Test(table_target, is_the_last_column_that_holds_something) {
   cr_assert_str_eq(vise_preprocessor_target_name(p, 0), "y");
   vise_preprocessor_free(p);
 }
+
+/* Lines that end in a delimiter leave an empty last column, with names or without. */
+Test(table_target, is_the_last_column_that_holds_something) {
+  static const char *const texts[] = {
+      "a,b,y,\n1,2,u,\n3,4,v,\n5,7,u,\n",
+      "a,b,y\n1,2,u,\n3,4,v,\n5,7,u,\n",
+      "1,2,u,\n3,4,v,\n5,7,u,\n",
+      "sep=;\r\n1;2;u;\r\n3;4;v;\r\n5;7;u;\r\n",
+  };
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+    EXPECT_TARGET(texts[k], NULL, "classes cross-entropy: u 2 v 1");
+  }
+}
