@@ -227,14 +227,14 @@ Test(table_target, is_the_last_column_that_holds_something) {
 }
 
 /* Lines that end in a delimiter leave an empty last column, with names or without. */
-Test(table_target, is_the_last_column_that_holds_something) {
+Test(table_target, is_not_what_a_delimiter_at_the_end_of_lines_leaves) {
   static const char *const texts[] = {
-      "a,b,y,\n1,2,u,\n3,4,v,\n5,7,u,\n",
-      "a,b,y\n1,2,u,\n3,4,v,\n5,7,u,\n",
-      "1,2,u,\n3,4,v,\n5,7,u,\n",
-      "sep=;\r\n1;2;u;\r\n3;4;v;\r\n5;7;u;\r\n",
+      "a,b,y,\n1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "a,b,y\n1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "sep=;\r\n1;2;u;\r\n3;4;v;\r\n5;7;u;\r\n6;8;v;\r\n",
   };
   for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
-    EXPECT_TARGET(texts[k], NULL, "classes cross-entropy: u 2 v 1");
+    EXPECT_TARGET(texts[k], NULL, "classes cross-entropy: u 2 v 2");
   }
 }
