@@ -6,11 +6,10 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)   # libxxhash-dev
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive) # libarchive-dev
 find_package(ZLIB REQUIRED)                                    # zlib1g-dev
 find_library(DEFLATE_LIBRARY deflate REQUIRED)                 # libdeflate-dev
-find_library(CSV_LIBRARY csv REQUIRED)                         # libcsv-dev
 
 add_library(vise_dependencies INTERFACE)
 target_link_libraries(vise_dependencies INTERFACE PkgConfig::OPENBLAS PkgConfig::JANSSON PkgConfig::XXHASH
-  PkgConfig::ARCHIVE ZLIB::ZLIB ${DEFLATE_LIBRARY} ${CSV_LIBRARY} m)
+  PkgConfig::ARCHIVE ZLIB::ZLIB ${DEFLATE_LIBRARY} m)
 
 if(VISE_EMULATION)
   enable_language(CXX)

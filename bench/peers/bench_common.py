@@ -183,7 +183,7 @@ def train_reference(tool, full_case):
         command = [tool, "train", "--train", place("x.npy"), "--train-labels", place("y.npy"), "--layers", case.shape,
                    "--batch", str(case.batch), "--steps", str(n_steps), "--loss", case.loss, "--shuffle", "no",
                    "--scale", "unit" if case.byte_features else "none", "--backend", "cpu64", "--init",
-                   place("init.safetensors"), "--out", place("run"), "--log-every", "1", "--quiet",
+                   place("init.safetensors"), "--activation", "relu", "--out", place("run"), "--log-every", "1", "--quiet",
                    "--checkpoint-every", "1000000000"]
         for name, value in case.settings.items():
             command += ["--" + name.replace("_", "-"), repr(value)]

@@ -34,7 +34,7 @@ def run_vise(tool, folder, start, settings, steps):
     command = [tool, "train", "--train", os.path.join(MNIST, "train-images-idx3-ubyte.gz"),
                "--train-labels", os.path.join(MNIST, "train-labels-idx1-ubyte.gz"), "--layers", "784-128-10",
                "--batch", str(BATCH), "--steps", str(steps), "--loss", "cross-entropy", "--shuffle", "no",
-               "--backend", "cpu64", "--init", init, "--out", out, "--log-every", "1", "--quiet"]
+               "--backend", "cpu64", "--init", init, "--activation", "relu", "--out", out, "--log-every", "1", "--quiet"]
     for name, value in settings.items():
         command += ["--" + name.replace("_", "-"), repr(value)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

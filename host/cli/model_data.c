@@ -4,14 +4,18 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/missing.h"
 #include "host/cli/setup.h"
 #include "host/cli/table_data.h"
 
-static void make_source(const vise_i_cli_options *options, vise_dataset_source *source) {
+static vise_status make_source(const vise_i_cli_options *options, vise_table_options *reading,
+                               vise_dataset_source *source, vise_error *err) {
   vise_dataset_source_init(source);
+  source->table = reading;
   source->features_path = options->data;
   source->labels_path = options->labels;
   source->target = options->target;
+  return vise_i_cli_table_options(options, reading, err);
 }
 
 /* ---- models of tables ----------------------------------------------------------------------------------------- */
@@ -53,12 +57,13 @@ static vise_status load_array_features(const vise_i_cli_options *options, size_t
                                        vise_error *err) {
   vise_dataset_source source;
   vise_dataset *dataset = NULL;
+  vise_table_options reading;
 
-  make_source(options, &source);
+  vise_status status = make_source(options, &reading, &source, err);
   source.target_optional = true;
   bool guess = options->labels == NULL && options->target == NULL;
   if (guess) source.target = "";
-  vise_status status = vise_dataset_load(&source, &dataset, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, &dataset, err);
   if (status != VISE_OK) return status;
 
   size_t n_columns = vise_dataset_n_features(dataset);
@@ -89,9 +94,45 @@ static vise_status load_array_features(const vise_i_cli_options *options, size_t
 
 /* ---- either --------------------------------------------------------------------------------------------------- */
 
+/* The activation and the loss of another program's model, which its file does not say, are asked for where they matter;
+   those of Vise's own may not be contradicted. */
+static vise_status complete_model(const vise_i_cli_options *options, vise_model *model, vise_error *err) {
+  const vise_activation activation = options->net.activation;
+  const vise_loss loss = options->training.loss;
+  const bool is_raw = options->command == VISE_COMMAND_PREDICT &&
+                      (options->output == VISE_OUTPUT_RAW || options->output == VISE_OUTPUT_AUTO);
+
+  if (!vise_model_knows_activation(model)) {
+    if (!vise_i_cli_given(options, "activation")) return vise_i_cli_fail_activation(options->model, err);
+    const vise_status status = vise_model_set_activation(model, activation, err);
+    if (status != VISE_OK) return status;
+  } else if (vise_i_cli_given(options, "activation") && vise_model_activation(model) != activation &&
+             vise_model_n_layers(model) > 1) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--activation %s: the hidden layers of %s have %s; leave it away",
+                           vise_activation_name(activation), options->model,
+                           vise_activation_name(vise_model_activation(model)));
+  }
+
+  if (vise_model_knows_loss(model)) {
+    if (!vise_i_cli_given(options, "loss") || vise_model_loss(model) == loss) return VISE_OK;
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--loss %s: %s was trained with %s; leave it away",
+                           vise_loss_name(loss), options->model, vise_loss_name(vise_model_loss(model)));
+  }
+  if (vise_i_cli_given(options, "loss")) {
+    vise_model_set_loss(model, loss, options->training.mse_reduction, 0);
+  } else if (!is_raw) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "%s: the file does not say for which loss the model was trained; give --loss (cross-entropy "
+                           "for classes, bce for yes or no, mse for numbers, ...)",
+                           options->model);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_cli_model_open(const vise_i_cli_options *options, vise_i_cli_model *out, vise_error *err) {
   *out = (vise_i_cli_model){0};
-  const vise_status status = vise_model_load(options->model, &out->model, err);
+  vise_status status = vise_model_load(options->model, &out->model, err);
+  if (status == VISE_OK) status = complete_model(options, out->model, err);
   return status == VISE_OK ? vise_i_cli_preprocessor_of(out->model, options->model, &out->preprocessor, err) : status;
 }
 
@@ -104,10 +145,12 @@ void vise_i_cli_model_close(vise_i_cli_model *model) {
 vise_status vise_i_cli_load_labelled(const vise_i_cli_options *options, const vise_i_cli_model *model,
                                      vise_dataset **out, vise_error *err) {
   vise_dataset_source source;
+  vise_table_options reading;
   const vise_i_cli_use use = {.targets = true, .labels = options->labels};
   if (model->preprocessor != NULL) return load_columns(options, model->preprocessor, &use, out, err);
-  make_source(options, &source);
-  return vise_dataset_load(&source, out, err);
+  vise_status status = make_source(options, &reading, &source, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, out, err);
+  return status == VISE_OK ? vise_i_cli_check_targets(*out, "labels", err) : status;
 }
 
 vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vise_i_cli_model *model,

@@ -9,7 +9,8 @@ typedef struct vise_i_cli_model {
   vise_preprocessor *preprocessor; /* of a model of tables; else NULL */
 } vise_i_cli_model;
 
-/* Reads --model. *out must be closed on failure too. */
+/* Reads --model, which --activation and --loss complete if it is another program's. *out must be closed on failure
+   too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_model_open(const vise_i_cli_options *options, vise_i_cli_model *out,
                                                    vise_error *err);
 void vise_i_cli_model_close(vise_i_cli_model *model);

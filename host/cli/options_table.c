@@ -44,7 +44,7 @@
 /* clang-format off */
 const vise_option vise_i_cli_rows[] = {
   {"train", AT(NULL, train), "FILE", NOTHING,
-   "training rows; a table (CSV, TSV, libsvm; .gz, .zst, .xz, .bz2; - is standard input), .npy, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), COMMON},
+   "training rows; a table (CSV, TSV, libsvm; .gz, .zst, .xz, .bz2; - is standard input), .npy, .npz:NAME, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), COMMON},
   {"train-labels", AT(NULL, train_labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, TRAIN)},
   {"val", AT("validation", val), "FILE", NOTHING, "features of validation rows", KIND(PATH, DATA, TRAIN)},
@@ -65,7 +65,7 @@ const vise_option vise_i_cli_rows[] = {
   {"model", AT(NULL, model), "FILE", NOTHING,
    "the model; a .safetensors file of Vise, or of PyTorch's nn.Sequential, or the folder of a run",
    KIND(PATH, DATA, MODEL | PRUNE | INFO), COMMON},
-  {"data", AT(NULL, data), "FILE", NOTHING, "rows; a table, .npy, IDX or IDX .gz; - is standard input",
+  {"data", AT(NULL, data), "FILE", NOTHING, "rows; a table, .npy, .npz:NAME, IDX or IDX .gz; - is standard input",
    KIND(PATH, DATA, MODEL), COMMON},
   {"labels", AT(NULL, labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, MODEL), COMMON},

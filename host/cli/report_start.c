@@ -21,7 +21,8 @@ static void print_arrays(const vise_i_cli_report *report, FILE *stream) {
                 vise_i_cli_plural(n_rows), n_features, vise_i_cli_plural(n_features),
                 vise_dtype_name(vise_dataset_feature_dtype(train)));
   if (vise_loss_targets(training->loss) == VISE_TARGETS_LABELS) {
-    (void)fprintf(stream, ", %zu classes", setup->n_classes);
+    (void)fprintf(stream, ", %zu classes%s", setup->n_classes,
+                  vise_dataset_is_one_hot(train) ? " (one-hot targets)" : "");
   } else {
     const size_t n_targets = vise_dataset_n_targets(train);
     (void)fprintf(stream, ", %zu target column%s", n_targets, vise_i_cli_plural(n_targets));
@@ -46,6 +47,10 @@ static void print_table(const vise_i_cli_setup *setup, FILE *stream) {
     vise_i_cli_print_line(stream, i == 0 ? "data" : "", vise_preprocessor_line(p, i));
   }
 
+  if (vise_dataset_is_one_hot(setup->train) &&
+      vise_loss_targets(vise_model_loss(setup->model)) == VISE_TARGETS_LABELS) {
+    (void)fprintf(stream, "%-15s targets are one-hot: read as %zu classes\n", "", setup->n_classes);
+  }
   for (size_t i = 0; i < setup->n_notes; i++) vise_i_cli_print_line(stream, "", setup->notes[i]);
   if (setup->n_left_out > 0) {
     (void)fprintf(stream, "%-15s %zu row%s left out: no target\n", "", setup->n_left_out,

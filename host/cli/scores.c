@@ -26,6 +26,7 @@ const char *vise_i_cli_class_name(const vise_i_cli_model *model, size_t k, char 
 typedef struct rows {
   size_t n, n_outputs, n_targets;
   double *outputs, *targets;
+  bool one_hot;
 } rows;
 
 /* A row's score for the second of two classes. */
@@ -40,6 +41,7 @@ typedef struct summing {
   const vise_dataset *dataset;
   const vise_eval_config *config;
   bool is_regression;
+  bool one_hot; /* targets are classes all the same */
   vise_i_cli_scores *scores;
   scored *scored; /* [n_rows], of two classes; else NULL */
   size_t n_scored;
@@ -61,7 +63,12 @@ static size_t class_of(const rows *r, size_t i, size_t n_classes) {
 }
 
 static size_t label_of(const rows *r, size_t i) {
-  const double y = r->targets[i * r->n_targets];
+  const double *targets = r->targets + i * r->n_targets, y = targets[0];
+  if (r->one_hot) {
+    size_t place = 0;
+    while (place + 1 < r->n_targets && targets[place] < 1) place++;
+    return place;
+  }
   return r->n_outputs == 1 ? (size_t)(y > 0) : (size_t)y;
 }
 
@@ -124,7 +131,8 @@ static vise_status add_chunk(summing *s, size_t first, size_t *places, rows *r, 
 static vise_status add_all(summing *s, vise_error *err) {
   const size_t n_rows = vise_dataset_n_rows(s->dataset), most = n_rows < CHUNK_ROWS ? n_rows : CHUNK_ROWS;
   rows r = {.n_outputs = vise_predict_width(s->model->model, VISE_OUTPUT_RAW),
-            .n_targets = vise_dataset_n_targets(s->dataset)};
+            .n_targets = vise_dataset_n_targets(s->dataset),
+            .one_hot = s->one_hot};
   size_t *places = calloc(most, sizeof *places);
   r.outputs = calloc(most, r.n_outputs * sizeof *r.outputs);
   r.targets = calloc(most, r.n_targets * sizeof *r.targets);
@@ -165,9 +173,10 @@ vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dat
                .dataset = dataset,
                .config = config,
                .is_regression = kind == VISE_TARGETS_NUMBERS || kind == VISE_TARGETS_COUNTS,
+               .one_hot = kind == VISE_TARGETS_LABELS && vise_dataset_is_one_hot(dataset),
                .scores = out};
   *out = (vise_i_cli_scores){.auc = NAN, .mae = NAN};
-  if (n_targets != (s.is_regression ? n_outputs : 1)) return VISE_OK;
+  if (n_targets != (s.is_regression ? n_outputs : 1) && !s.one_hot) return VISE_OK;
 
   vise_status status = make_room(&s, n_outputs, err);
   if (status == VISE_OK) status = add_all(&s, err);

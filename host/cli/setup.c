@@ -7,19 +7,26 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/missing.h"
 #include "host/cli/table_data.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
 
-static vise_status load(const char *path, const char *labels, const vise_i_cli_options *options, bool row_weights,
-                        vise_dataset **out, vise_error *err) {
+static vise_status load(const char *path, const char *labels, const vise_i_cli_options *options,
+                        const char *labels_option, vise_dataset **out, vise_error *err) {
+  const bool row_weights = strcmp(labels_option, "train-labels") == 0;
   vise_dataset_source source;
+  vise_table_options reading;
   vise_dataset_source_init(&source);
   source.features_path = path;
   source.labels_path = labels;
   source.target = labels == NULL ? options->target : NULL;
   source.row_weights_path = row_weights ? options->row_weights : NULL;
-  return vise_dataset_load(&source, out, err);
+  source.table = &reading;
+
+  vise_status status = vise_i_cli_table_options(options, &reading, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, out, err);
+  return status == VISE_OK ? vise_i_cli_check_targets(*out, labels_option, err) : status;
 }
 
 /* Moves floor(fraction * n_all) of the training rows to *out. */
@@ -40,7 +47,7 @@ static vise_status hold_out(const vise_i_cli_options *options, double fraction, 
 }
 
 static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
-  vise_status status = load(options->train, options->train_labels, options, true, &setup->train, err);
+  vise_status status = load(options->train, options->train_labels, options, "train-labels", &setup->train, err);
   if (status != VISE_OK) return status;
 
   const size_t n_all = vise_dataset_n_rows(setup->train);
@@ -53,10 +60,10 @@ static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *se
     status = hold_out(options, options->test_fraction, n_all, setup, &setup->test, err);
   }
   if (status == VISE_OK && options->val != NULL) {
-    status = load(options->val, options->val_labels, options, false, &setup->validation, err);
+    status = load(options->val, options->val_labels, options, "val-labels", &setup->validation, err);
   }
   if (status == VISE_OK && options->test != NULL) {
-    status = load(options->test, options->test_labels, options, false, &setup->test, err);
+    status = load(options->test, options->test_labels, options, "test-labels", &setup->test, err);
   }
   return status;
 }
@@ -209,7 +216,9 @@ static vise_status adopt_net(vise_i_cli_options *options, const vise_model *init
   }
 
   net->bias = has_bias;
-  if (!vise_i_cli_given(options, "activation")) net->activation = vise_model_activation(initial);
+  if (vise_i_cli_given(options, "activation")) return VISE_OK;
+  if (!vise_model_knows_activation(initial)) return vise_i_cli_fail_activation(options->init, err);
+  net->activation = vise_model_activation(initial);
   return VISE_OK;
 }
 

@@ -19,8 +19,7 @@ void vise_i_cli_print_line(FILE *stream, const char *head, const char *line) {
   (void)fprintf(stream, "%-15s %s\n", head, text);
 }
 
-vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char *path, const vise_preprocessor *like,
-                                  bool targets, vise_table **out, vise_error *err) {
+vise_status vise_i_cli_table_options(const vise_i_cli_options *options, vise_table_options *out, vise_error *err) {
   vise_table_options reading;
   vise_table_options_init(&reading);
   if (options->comment != NULL && strlen(options->comment) != 1) {
@@ -34,6 +33,15 @@ vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char 
   reading.skip_lines = options->skip_lines;
   reading.na = options->na;
   reading.strip = options->strip;
+  *out = reading;
+  return VISE_OK;
+}
+
+vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char *path, const vise_preprocessor *like,
+                                  bool targets, vise_table **out, vise_error *err) {
+  vise_table_options reading;
+  const vise_status status = vise_i_cli_table_options(options, &reading, err);
+  if (status != VISE_OK) return status;
 
   reading.like = like;
   reading.like_targets = targets;
@@ -61,14 +69,18 @@ static vise_status copy_features(const vise_dataset *dataset, vise_array *array,
   return VISE_OK;
 }
 
-vise_status vise_i_cli_array_read(const char *path, vise_array *array, vise_error *err) {
+vise_status vise_i_cli_array_read(const vise_i_cli_options *options, const char *path, vise_array *array,
+                                  vise_error *err) {
   vise_dataset_source source;
+  vise_table_options reading;
   vise_dataset *dataset = NULL;
   vise_dataset_source_init(&source);
   source.features_path = path;
   source.target = "";
+  source.table = &reading;
 
-  vise_status status = vise_dataset_load(&source, &dataset, err);
+  vise_status status = vise_i_cli_table_options(options, &reading, err);
+  if (status == VISE_OK) status = vise_dataset_load(&source, &dataset, err);
   if (status == VISE_OK) status = copy_features(dataset, array, err);
   vise_dataset_free(dataset);
   return status;
@@ -105,12 +117,12 @@ static vise_status add_columns(const vise_preprocessor *preprocessor, const vise
 }
 
 /* A table of arrays without names. */
-static vise_status table_of_arrays(const vise_preprocessor *preprocessor, const char *path, const char *labels_path,
-                                   vise_table **out, vise_error *err) {
+static vise_status table_of_arrays(const vise_i_cli_options *options, const vise_preprocessor *preprocessor,
+                                   const char *path, const char *labels_path, vise_table **out, vise_error *err) {
   vise_array array = {0}, labels = {0};
   vise_table *table = NULL;
-  vise_status status = vise_i_cli_array_read(path, &array, err);
-  if (status == VISE_OK && labels_path != NULL) status = vise_i_cli_array_read(labels_path, &labels, err);
+  vise_status status = vise_i_cli_array_read(options, path, &array, err);
+  if (status == VISE_OK && labels_path != NULL) status = vise_i_cli_array_read(options, labels_path, &labels, err);
   if (status == VISE_OK) status = vise_table_create(path, array.n_rows, &table, err);
   if (status == VISE_OK) status = add_columns(preprocessor, &array, &labels, table, err);
 
@@ -154,8 +166,8 @@ vise_status vise_i_cli_table_use(const vise_i_cli_options *options, const vise_p
   vise_transformed *made = NULL;
   vise_status status = VISE_OK;
 
-  if (use->labels != NULL) status = vise_i_cli_array_read(use->labels, &labels, err);
-  if (status == VISE_OK && use->weights != NULL) status = vise_i_cli_array_read(use->weights, &weights, err);
+  if (use->labels != NULL) status = vise_i_cli_array_read(options, use->labels, &labels, err);
+  if (status == VISE_OK && use->weights != NULL) status = vise_i_cli_array_read(options, use->weights, &weights, err);
   if (status == VISE_OK) status = transform(options, preprocessor, table, use, &made, err);
   if (status == VISE_OK) {
     status = vise_dataset_from_transformed(made, use->labels != NULL ? &labels : NULL,
@@ -188,7 +200,7 @@ vise_status vise_i_cli_load_through(const vise_i_cli_options *options, const vis
   if (has_target) all.labels = NULL;
 
   status = is_table ? vise_i_cli_table_read(options, path, preprocessor, all.targets, &table, err)
-                    : table_of_arrays(preprocessor, path, has_target ? use->labels : NULL, &table, err);
+                    : table_of_arrays(options, preprocessor, path, has_target ? use->labels : NULL, &table, err);
   if (status == VISE_OK) status = vise_i_cli_table_use(options, preprocessor, table, &all, out, err);
   vise_table_free(table);
   return status;

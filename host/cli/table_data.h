@@ -9,13 +9,18 @@
 /* Whether the file is a table rather than an array of numbers. */
 VISE_WARN_UNUSED vise_status vise_i_cli_is_table(const char *path, bool *out, vise_error *err);
 
+/* How the command line wants tables read, but for the kinds of columns. */
+VISE_WARN_UNUSED vise_status vise_i_cli_table_options(const vise_i_cli_options *options, vise_table_options *out,
+                                                      vise_error *err);
+
 /* Reads a table; like (may be NULL) says which columns of which kinds, with its targets or without. */
 VISE_WARN_UNUSED vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char *path,
                                                    const vise_preprocessor *like, bool targets, vise_table **out,
                                                    vise_error *err);
 
 /* A file of targets or row weights as numbers, [n_rows, n_cols]; free() array->data. */
-VISE_WARN_UNUSED vise_status vise_i_cli_array_read(const char *path, vise_array *array, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_array_read(const vise_i_cli_options *options, const char *path,
+                                                   vise_array *array, vise_error *err);
 
 /* What is to become of a table: rows NULL: all of them. */
 typedef struct vise_i_cli_use {

@@ -15,7 +15,7 @@ enum { DEFLATE_RATIO = 1032 };
 /* Does the announced size fit the size of the file? Checked before anything is allocated. */
 static vise_status check_size(const vise_i_input *input, const vise_i_layout *l, vise_error *err) {
   const size_t announced = l->header_bytes + l->data_bytes;
-  const char *dtype = vise_dtype_name(l->dtype);
+  const char *dtype = l->stored;
 
   if (input->gzip) {
     size_t most;
@@ -34,15 +34,26 @@ static vise_status check_size(const vise_i_input *input, const vise_i_layout *l,
                      announced, input->n_bytes);
 }
 
-static void swap_bytes(void *data, vise_dtype dtype, size_t n_bytes) {
-  const size_t size = vise_dtype_size(dtype);
-  if (size == 4) {
+static void swap_bytes(void *data, size_t size, size_t n_bytes) {
+  if (size == 2) {
+    uint16_t *v = data;
+    for (size_t k = 0; k < n_bytes / 2; k++) v[k] = be16toh(v[k]);
+  } else if (size == 4) {
     uint32_t *v = data;
     for (size_t k = 0; k < n_bytes / 4; k++) v[k] = be32toh(v[k]);
   } else if (size == 8) {
     uint64_t *v = data;
     for (size_t k = 0; k < n_bytes / 8; k++) v[k] = be64toh(v[k]);
   }
+}
+
+/* A member of an archive is compared with its checksum where it ends. */
+static vise_status check_end(vise_i_input *input, vise_error *err) {
+  uint8_t beyond;
+  size_t got = 0;
+  const vise_status status = vise_i_input_read(input, &beyond, 1, &got, err);
+  if (status != VISE_OK || got == 0) return status;
+  return vise_i_fail(err, VISE_ERR_FORMAT, "%s: has bytes behind its end", input->name);
 }
 
 /* Reads the values into new memory (free *out_memory) at *out_data; prefix[0..n_prefix) was read already. */
@@ -69,6 +80,7 @@ static vise_status read_values(vise_i_input *input, const vise_i_layout *l, cons
     if (got < l->data_bytes - first) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: became shorter while it was read", input->name));
     }
+    if (input->archive != NULL) VISE_TRY(check_end(input, err));
 
     *out_data = memory;
   }
@@ -78,6 +90,32 @@ static vise_status read_values(vise_i_input *input, const vise_i_layout *l, cons
 
 done:
   free(memory);
+  return status;
+}
+
+/* Puts values that memory does not hold as the file does in place of *memory and *data. */
+static vise_status adapt(const vise_i_input *input, const vise_i_layout *l, uint8_t **memory, uint8_t **data,
+                         vise_error *err) {
+  const bool converts = l->item != VISE_I_ITEM_SAME, orders = l->fortran && l->n_dims > 2;
+  const size_t n = l->n_rows * l->n_cols, size = vise_dtype_size(l->dtype);
+  vise_status status = VISE_OK;
+  uint8_t *made = NULL;
+
+  for (int pass = 0; pass < 2; pass++) {
+    if (!(pass == 0 ? converts : orders)) continue;
+    VISE_TRY(vise_i_alloc_aligned(&made, n, size, input->name, err));
+    if (pass == 0) {
+      VISE_TRY(vise_i_convert_items(l, input->name, *data, made, err));
+    } else {
+      vise_i_order_as_c(l, *data, made);
+    }
+    free(*memory);
+    *memory = *data = made;
+    made = NULL;
+  }
+
+done:
+  free(made);
   return status;
 }
 
@@ -95,9 +133,10 @@ vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error
   VISE_TRY(check_size(input, &l, err));
   VISE_TRY(read_values(input, &l, prefix, n_prefix, &memory, &data, err));
 
-  if (l.big_endian) swap_bytes(data, l.dtype, l.data_bytes);
+  if (l.big_endian) swap_bytes(data, vise_i_item_size(&l), l.data_bytes);
+  VISE_TRY(adapt(input, &l, &memory, &data, err));
   vise_array array = vise_array_of(data, l.dtype, l.n_rows, l.n_cols);
-  if (l.fortran) {
+  if (l.fortran && l.n_dims <= 2) {
     array.row_stride = 1;
     array.col_stride = l.n_rows;
   }

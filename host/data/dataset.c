@@ -12,6 +12,7 @@
 static void free_parts(vise_i_storage *parts) {
   free(parts->features.memory);
   free(parts->targets.memory);
+  free(parts->labels);
   free(parts->row_weights);
   free(parts->name);
   free(parts->targets_name);
@@ -57,6 +58,7 @@ vise_status vise_i_dataset_make(vise_i_storage *parts, const char *name, const c
   vise_i_storage *storage = NULL;
 
   VISE_TRY(check_sizes(parts, name, targets_name, err));
+  VISE_TRY(vise_i_find_one_hot(parts, err));
   VISE_TRY(vise_i_copy_text(&parts->name, name, err));
   VISE_TRY(vise_i_copy_text(&parts->targets_name, targets_name, err));
   VISE_TRY(vise_i_alloc(&storage, 1, sizeof *storage, "a dataset", err));
@@ -293,6 +295,7 @@ size_t vise_dataset_n_bytes(const vise_dataset *dataset) {
   if (dataset == NULL) return 0;
   const vise_i_storage *s = dataset->storage;
   return n_bytes_of(&s->features.array) + n_bytes_of(&s->targets.array) +
+         (s->labels != NULL ? s->features.array.n_rows * sizeof(int64_t) : 0) +
          (s->row_weights != NULL ? s->features.array.n_rows * sizeof(double) : 0);
 }
 
@@ -326,6 +329,12 @@ const vise_array *vise_i_dataset_features(const vise_dataset *dataset) {
 
 const vise_array *vise_i_dataset_targets(const vise_dataset *dataset) {
   return vise_dataset_n_targets(dataset) > 0 ? &dataset->storage->targets.array : NULL;
+}
+
+vise_array vise_i_dataset_targets_for(const vise_dataset *dataset, vise_targets kind) {
+  const vise_i_storage *s = dataset->storage;
+  if (kind != VISE_TARGETS_LABELS || s->labels == NULL) return s->targets.array;
+  return vise_array_of(s->labels, VISE_I64, s->targets.array.n_rows, 1);
 }
 
 const double *vise_i_dataset_row_weights(const vise_dataset *dataset) {

@@ -9,6 +9,8 @@
    row_weights is NULL when all are 1. */
 const vise_array *vise_i_dataset_features(const vise_dataset *dataset);
 const vise_array *vise_i_dataset_targets(const vise_dataset *dataset);
+/* The same as a kind of target: one-hot targets are labels where labels are wanted. n_cols is 0 without targets. */
+vise_array vise_i_dataset_targets_for(const vise_dataset *dataset, vise_targets kind);
 const double *vise_i_dataset_row_weights(const vise_dataset *dataset);
 
 /* The rows of the stored arrays that belong to this dataset, in order: [vise_dataset_n_rows]; NULL: all of them. */
@@ -19,7 +21,7 @@ const size_t *vise_i_dataset_rows(const vise_dataset *dataset);
 void vise_i_dataset_fit_features(const vise_dataset *dataset, double *shift, double *scale);
 void vise_i_dataset_fit_targets(const vise_dataset *dataset, double *shift, double *scale);
 
-/* Checks that the one target column holds integers in [0, n_classes), n_classes >= 1. VISE_ERR_VALUE names dataset, row
+/* Checks that the targets are one-hot, or one column of integers in [0, n_classes), n_classes >= 1. VISE_ERR_VALUE names dataset, row
    and value. */
 VISE_WARN_UNUSED vise_status vise_i_dataset_check_labels(const vise_dataset *dataset, size_t n_classes,
                                                          vise_error *err);

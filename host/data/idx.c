@@ -44,7 +44,10 @@ vise_status vise_i_idx_header(const char *name, const uint8_t *bytes, size_t n, 
     dims[d] = (size_t)b[0] << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | (size_t)b[3];
   }
 
-  vise_i_layout l = {.dtype = types[t].dtype, .big_endian = true, .header_bytes = 4 + 4 * n_dims};
+  vise_i_layout l = {.dtype = types[t].dtype,
+                     .stored = vise_dtype_name(types[t].dtype),
+                     .big_endian = true,
+                     .header_bytes = 4 + 4 * n_dims};
   const vise_status status = vise_i_layout_shape(&l, name, dims, n_dims, err);
   if (status == VISE_OK) *layout = l;
   return status;

@@ -1,5 +1,6 @@
 #include "host/data/input.h"
 
+#include <archive.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libdeflate.h>
@@ -10,12 +11,14 @@
 #include <unistd.h>
 
 #include "host/base/memory.h"
+#include "host/data/npz.h"
 
 enum { Z_IN_BYTES = 1 << 16 };
 
-/* Raw bytes from `offset` on; *got < n only at the end of the file. */
+/* Raw bytes from `offset` on; *got < n only at the end of the file. A member of an .npz goes on where it was. */
 static vise_status read_raw(const vise_i_input *input, size_t offset, uint8_t *buffer, size_t n, size_t *got,
                             vise_error *err) {
+  if (input->archive != NULL) return vise_i_npz_read(input->archive, input->name, buffer, n, got, err);
   if (input->bytes != NULL) {
     const size_t rest = input->n_bytes - offset;
     *got = n < rest ? n : rest;
@@ -155,7 +158,7 @@ static vise_status tell_kind(vise_i_input *input, vise_error *err) {
     input->kind = VISE_I_KIND_IDX;
   } else if (n >= 4 && memcmp(h, "PK\x03\x04", 4) == 0) {
     return vise_i_fail(err, VISE_ERR_FORMAT,
-                       "%s: is a ZIP archive (perhaps .npz or .xlsx); give single arrays saved with numpy.save, or CSV",
+                       "%s: is a ZIP archive within gzip data; give the archive itself if it is .npz, else CSV",
                        input->name);
   } else if (n >= 2 && ((h[0] == 0xff && h[1] == 0xfe) || (h[0] == 0xfe && h[1] == 0xff))) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is UTF-16 text; save it as UTF-8", input->name);
@@ -176,61 +179,105 @@ static vise_status tell_kind(vise_i_input *input, vise_error *err) {
   return VISE_OK;
 }
 
-/* The common part of both ways to open: recognises gzip, reads the head, tells the kind. */
-static vise_status begin(vise_i_input *input, vise_error *err) {
+static vise_status begin_gzip(vise_i_input *input, vise_error *err) {
+  const vise_status status = vise_i_alloc(&input->z_in, Z_IN_BYTES, 1, "gzip buffer", err);
+  if (status != VISE_OK) return status;
+  if (inflateInit2(&input->z, 15 + 16) != Z_OK) return vise_i_fail_memory(err, 1 << 16, "gunzip");
+  input->z_live = true;
+  input->gzip = true;
+  return VISE_OK;
+}
+
+static vise_status begin_zip(vise_i_input *input, const char *member, bool empty, vise_error *err) {
+  if (empty) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is a ZIP archive that holds nothing", input->name);
+  const vise_i_npz npz = {input->name, input->fd, input->bytes, input->n_bytes};
+  return vise_i_npz_open(&npz, member, &input->archive, &input->n_bytes, err);
+}
+
+/* The common part of all ways to open: recognises gzip and ZIP data, reads the head, tells the kind. member: of an
+   .npz; NULL: none was named. */
+static vise_status begin(vise_i_input *input, const char *member, vise_error *err) {
   vise_status status = VISE_OK;
-  uint8_t magic[2];
-  size_t n_magic = 0;
+  uint8_t magic[4] = {0};
+  size_t n_magic = 0, n_head = 0;
 
   if (input->n_bytes == 0) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is empty", input->name);
   status = read_raw(input, 0, magic, sizeof magic, &n_magic, err);
   if (status != VISE_OK) return status;
 
-  if (n_magic == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
-    status = vise_i_alloc(&input->z_in, Z_IN_BYTES, 1, "gzip buffer", err);
-    if (status != VISE_OK) return status;
-    if (inflateInit2(&input->z, 15 + 16) != Z_OK) return vise_i_fail_memory(err, 1 << 16, "gunzip");
-    input->z_live = true;
-    input->gzip = true;
+  const bool zip = magic[0] == 'P' && magic[1] == 'K' && (magic[2] == 3 || magic[2] == 5);
+  if (member != NULL && !zip) {
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: the file is not an .npz (no ZIP archive)", input->name);
+  }
+  if (zip) {
+    status = begin_zip(input, member, magic[2] == 5, err);
+  } else if (n_magic >= 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+    status = begin_gzip(input, err);
   }
 
-  size_t n_head = 0;
-  status = vise_i_input_read(input, input->head, VISE_I_INPUT_HEAD, &n_head, err);
+  if (status == VISE_OK) status = vise_i_input_read(input, input->head, VISE_I_INPUT_HEAD, &n_head, err);
   if (status != VISE_OK) return status;
   input->n_head = n_head;
   if (n_head == 0) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is empty inside", input->name);
+  if (zip && (n_head < 6 || memcmp(input->head, "\x93NUMPY", 6) != 0)) {
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: this member of the ZIP archive is not an NPY array", input->name);
+  }
   return tell_kind(input, err);
 }
 
 vise_status vise_i_input_open_memory(vise_i_input *input, const char *name, const uint8_t *bytes, size_t n,
                                      vise_error *err) {
   *input = (vise_i_input){.name = name, .fd = -1, .bytes = bytes, .n_bytes = n};
-  const vise_status status = begin(input, err);
+  const vise_status status = begin(input, vise_i_npz_member(name), err);
   if (status != VISE_OK) vise_i_input_close(input);
   return status;
 }
 
+/* Without O_NONBLOCK, opening a pipe would wait for its writer. */
+static int open_path(const char *path) {
+  return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+}
+
+/* Opens the file of a path, which may name a member of it; *member is NULL if it names none. */
+static vise_status open_file(vise_i_input *input, const char *path, const char **member, vise_error *err) {
+  char *archive = NULL;
+  *member = NULL;
+  input->fd = open_path(path);
+  if (input->fd >= 0) return VISE_OK;
+
+  const int reason = errno;
+  *member = vise_i_npz_member(path);
+  if (*member == NULL || reason != ENOENT) {
+    return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: cannot be opened", path);
+  }
+
+  vise_status status = vise_i_copy_text(&archive, path, err);
+  if (status != VISE_OK) return status;
+  archive[*member - path - 1] = '\0';
+  input->fd = open_path(archive);
+  if (input->fd < 0) status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", archive);
+  free(archive);
+  return status;
+}
+
 vise_status vise_i_input_open(vise_i_input *input, const char *path, vise_error *err) {
-  vise_status status = VISE_OK;
+  const char *member;
   struct stat st;
   *input = (vise_i_input){.name = path, .fd = -1};
+  vise_status status = open_file(input, path, &member, err);
+  if (status != VISE_OK) return status;
 
-  /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
-  const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
-  input->fd = fd;
-
-  if (fstat(fd, &st) != 0) {
+  if (fstat(input->fd, &st) != 0) {
     status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path);
   } else if (S_ISDIR(st.st_mode)) {
-    status = vise_i_fail(err, VISE_ERR_IO, "%s: is a folder; give a file (.npy, .csv, .csv.gz or IDX)", path);
+    status = vise_i_fail(err, VISE_ERR_IO, "%s: is a folder; give a file (.npy, .npz, a table, or IDX)", path);
   } else if (!S_ISREG(st.st_mode)) {
     status = vise_i_fail(err, VISE_ERR_IO, "%s: is not a regular file; pipes and devices are not read", path);
   } else if (st.st_size < 0 || (uintmax_t)st.st_size > SIZE_MAX / 2) {
     status = vise_i_fail(err, VISE_ERR_IO, "%s: is too large for this machine", path);
   } else {
     input->n_bytes = (size_t)st.st_size;
-    status = begin(input, err);
+    status = begin(input, member, err);
   }
 
   if (status != VISE_OK) vise_i_input_close(input);
@@ -239,6 +286,7 @@ vise_status vise_i_input_open(vise_i_input *input, const char *path, vise_error 
 
 void vise_i_input_close(vise_i_input *input) {
   if (input->z_live) inflateEnd(&input->z);
+  if (input->archive != NULL) archive_read_free(input->archive);
   free(input->z_in);
   if (input->name != NULL && input->bytes == NULL && input->fd >= 0) close(input->fd);
   *input = (vise_i_input){.fd = -1};

@@ -1,4 +1,5 @@
-/* The bytes of a data file, from disk or from memory, gunzipped on the way if they are gzip data. */
+/* The bytes of a data file, from disk or from memory, gunzipped on the way if they are gzip data; or those of an array
+   in an .npz, which is named as "FILE.npz:NAME", or by FILE.npz alone if it has one array. */
 #ifndef VISE_I_INPUT_H
 #define VISE_I_INPUT_H
 
@@ -9,6 +10,8 @@
 
 #include "host/base/error.h"
 
+struct archive;
+
 typedef enum vise_i_kind { VISE_I_KIND_NPY, VISE_I_KIND_IDX, VISE_I_KIND_CSV } vise_i_kind;
 
 enum { VISE_I_INPUT_HEAD = 8 };
@@ -18,7 +21,8 @@ typedef struct vise_i_input {
   const char *name; /* the path, for messages; borrowed */
   vise_i_kind kind; /* by the first bytes of the content, then by the name */
   bool gzip;
-  size_t n_bytes; /* of the file or memory as it is (compressed, if gzip) */
+  struct archive *archive; /* of a member of an .npz, which is always of kind NPY; else NULL */
+  size_t n_bytes;          /* of the file or memory as it is (compressed, if gzip); of the member, unpacked */
 
   /* The rest is private to input.c. */
   int fd;               /* if bytes == NULL */
@@ -32,7 +36,7 @@ typedef struct vise_i_input {
 } vise_i_input;
 
 /* Opens a regular file that is not empty and tells its kind. VISE_ERR_IO (missing, a folder, a pipe, unreadable),
-   VISE_ERR_FORMAT. After success the caller calls vise_i_input_close. */
+   VISE_ERR_FORMAT, VISE_ERR_USAGE (no such array in an .npz). After success the caller calls vise_i_input_close. */
 VISE_WARN_UNUSED vise_status vise_i_input_open(vise_i_input *input, const char *path, vise_error *err);
 /* The same over memory, which is borrowed. */
 VISE_WARN_UNUSED vise_status vise_i_input_open_memory(vise_i_input *input, const char *name, const uint8_t *bytes,

@@ -24,7 +24,12 @@ static bool is_label(double v) {
   return v >= 0 && v < VISE_I_EXACT_INTEGERS && v == floor(v);
 }
 
+bool vise_dataset_is_one_hot(const vise_dataset *ds) {
+  return ds != NULL && ds->storage->labels != NULL;
+}
+
 size_t vise_dataset_n_classes(const vise_dataset *ds) {
+  if (vise_dataset_is_one_hot(ds)) return vise_dataset_n_targets(ds);
   if (ds == NULL || vise_dataset_n_targets(ds) != 1) return 0;
   const vise_array *y = &ds->storage->targets.array;
   double largest = -1;
@@ -39,7 +44,7 @@ size_t vise_dataset_n_classes(const vise_dataset *ds) {
 
 vise_status vise_i_dataset_check_labels(const vise_dataset *ds, size_t n_classes, vise_error *err) {
   const vise_i_storage *s = ds->storage;
-  const vise_array *y = &s->targets.array;
+  const vise_array labels = vise_i_dataset_targets_for(ds, VISE_TARGETS_LABELS), *y = &labels;
   char where[PLACE_BYTES];
 
   if (y->n_cols != 1) {

@@ -12,54 +12,59 @@ static vise_dataset_source default_source(void) {
 
 VISE_I_DEFINE_INIT(vise_dataset_source, target_optional, default_source)
 
-/* A file of one array, whatever its kind; *first_line is 0 unless it is a CSV. */
-static vise_status load_column_file(const char *path, vise_i_table *out, size_t *first_line, vise_error *err) {
+/* A file of numbers, whatever its kind; *kind says which. Of a table, target and target_optional pick columns. */
+static vise_status load_file(const vise_dataset_source *s, const char *path, const char *target, vise_file_kind *kind,
+                             vise_i_columns_read *out, vise_error *err) {
   vise_i_input input;
-  vise_status status = vise_i_input_open(&input, path, err);
+  vise_table *table = NULL;
+  *out = (vise_i_columns_read){0};
+  vise_status status = vise_file_kind_of(path, kind, err);
   if (status != VISE_OK) return status;
 
-  *first_line = 0;
-  if (input.kind == VISE_I_KIND_CSV) {
-    vise_i_csv csv;
-    status = vise_i_csv_read(&input, "", false, &csv, err);
-    if (status == VISE_OK) {
-      vise_i_table_to_integers(&csv.features);
-      *out = csv.features;
-      *first_line = csv.first_line;
-    }
-  } else {
-    status = vise_i_array_read(&input, out, err);
+  if (*kind == VISE_FILE_TABLE) {
+    status = vise_table_read(path, s->table, &table, err);
+    if (status == VISE_OK) status = vise_i_table_numbers(table, target, s->target_optional, out, err);
+    vise_table_free(table);
+    return status;
   }
 
+  status = vise_i_input_open(&input, path, err);
+  if (status != VISE_OK) return status;
+  status = vise_i_array_read(&input, &out->features, err);
   vise_i_input_close(&input);
   return status;
 }
 
+/* A file of one array: of targets, or of row weights. */
+static vise_status load_column_file(const vise_dataset_source *s, const char *path, vise_i_table *out,
+                                    size_t *first_line, vise_error *err) {
+  vise_i_columns_read read;
+  vise_file_kind kind;
+  const vise_status status = load_file(s, path, "", &kind, &read, err);
+  if (status != VISE_OK) return status;
+  vise_i_table_to_integers(&read.features);
+  *out = read.features;
+  *first_line = read.first_line;
+  return VISE_OK;
+}
+
 static vise_status load_features(const vise_dataset_source *s, vise_i_storage *parts, vise_error *err) {
-  vise_i_input input;
-  vise_status status = vise_i_input_open(&input, s->features_path, err);
+  const bool picks = s->target != NULL && s->target[0] != 0 && s->labels_path == NULL && !s->target_optional;
+  vise_i_columns_read read;
+  vise_file_kind kind;
+  vise_status status = load_file(s, s->features_path, s->labels_path != NULL ? "" : s->target, &kind, &read, err);
   if (status != VISE_OK) return status;
 
-  if (input.kind == VISE_I_KIND_CSV) {
-    vise_i_csv csv;
-    status = vise_i_csv_read(&input, s->labels_path != NULL ? "" : s->target, s->target_optional, &csv, err);
-    if (status == VISE_OK) {
-      parts->features = csv.features;
-      parts->targets = csv.targets;
-      parts->targets_first_line = csv.first_line;
-    }
-  } else if (s->target != NULL && s->target[0] != 0 && s->labels_path == NULL && !s->target_optional) {
-    status =
-        vise_i_fail(err, VISE_ERR_USAGE,
-                    "%s: target \"%s\" picks columns of a CSV, but this is %s; give the targets as a file of labels",
-                    s->features_path, s->target, input.kind == VISE_I_KIND_NPY ? "an NPY file" : "an IDX file");
-  } else {
-    status = vise_i_array_read(&input, &parts->features, err);
-    parts->is_idx = input.kind == VISE_I_KIND_IDX && status == VISE_OK && parts->features.array.dtype == VISE_U8;
-  }
-
-  vise_i_input_close(&input);
-  return status;
+  parts->features = read.features;
+  parts->targets = read.targets;
+  parts->targets_first_line = read.first_line;
+  parts->is_idx = kind == VISE_FILE_IDX && read.features.array.dtype == VISE_U8;
+  if (kind == VISE_FILE_TABLE || !picks) return VISE_OK;
+  return vise_i_fail(
+      err, VISE_ERR_USAGE,
+      "%s: target \"%s\" picks columns of a table, but this is an %s file; give the targets as a file of "
+      "labels",
+      s->features_path, s->target, kind == VISE_FILE_NPY ? "NPY" : "IDX");
 }
 
 static vise_status take_source(const vise_dataset_source *given, vise_dataset_source *s, vise_error *err) {
@@ -88,10 +93,10 @@ vise_status vise_dataset_load(const vise_dataset_source *source, vise_dataset **
   VISE_TRY(load_features(&s, &parts, err));
 
   if (s.labels_path != NULL) {
-    VISE_TRY(load_column_file(s.labels_path, &parts.targets, &parts.targets_first_line, err));
+    VISE_TRY(load_column_file(&s, s.labels_path, &parts.targets, &parts.targets_first_line, err));
   }
   if (s.row_weights_path != NULL) {
-    VISE_TRY(load_column_file(s.row_weights_path, &weights, &ignored_line, err));
+    VISE_TRY(load_column_file(&s, s.row_weights_path, &weights, &ignored_line, err));
     VISE_TRY(
         vise_i_row_weights(&weights.array, parts.features.array.n_rows, s.row_weights_path, &parts.row_weights, err));
   }

@@ -86,6 +86,31 @@ static vise_status parse_shape(parser *p, header *h) {
   return VISE_OK;
 }
 
+/* What NumPy calls a kind of values that are no numbers to train with, and what to save in their place. */
+static const char *remedy_of(char kind) {
+  switch (kind) {
+    case 'O':
+      return "holds Python objects; save array.astype('f4'), or labels as array.astype('i8')";
+    case 'U':
+    case 'S':
+    case 'a':
+      return "is text; save numbers as array.astype('f4'), and names of classes as numpy.unique(array, "
+             "return_inverse=True)[1], which is of dtype i8";
+    case 'c':
+      return "is complex; save numpy.stack([array.real, array.imag], -1).astype('f4'), or the part that counts";
+    case 'M':
+    case 'm':
+      return "is times; save array.astype('i8')";
+    case 'f':
+    case 'g':
+      return "has more digits than are read; save array.astype('f8')";
+    case 'V':
+      return "is a structured one; save plain arrays, as numpy.lib.recfunctions.structured_to_unstructured makes them";
+    default:
+      return "is not known; save array.astype('f4'), or labels as array.astype('i8')";
+  }
+}
+
 static vise_status parse_item(parser *p, header *h) {
   const char *key;
   size_t n;
@@ -96,8 +121,7 @@ static vise_status parse_item(parser *p, header *h) {
     h->has_descr = true;
     skip_space(p);
     if (p->at < p->end && *p->at == '[') {
-      return vise_i_fail(p->err, VISE_ERR_FORMAT,
-                         "%s: the dtype is a structured one; save plain arrays of u1, i4, i8, f4 or f8", p->name);
+      return vise_i_fail(p->err, VISE_ERR_FORMAT, "%s: the dtype %s", p->name, remedy_of('V'));
     }
     if (!take_string(p, &h->descr, &h->n_descr)) return malformed(p, "the dtype in quotes");
     return VISE_OK;
@@ -137,32 +161,33 @@ static vise_status parse_dictionary(parser *p, header *h) {
   return VISE_OK;
 }
 
-static vise_status parse_descr(const parser *p, const header *h, vise_dtype *out) {
+static vise_status parse_descr(const parser *p, const header *h, vise_i_layout *out) {
   static const struct {
-    char text[4];
+    const char *text;
     vise_dtype dtype;
-  } known[] = {{"u1", VISE_U8}, {"i4", VISE_I32}, {"i8", VISE_I64}, {"f4", VISE_F32}, {"f8", VISE_F64}};
+    vise_i_item item;
+  } known[] = {
+      {"b1", VISE_U8, VISE_I_ITEM_BOOL}, {"u1", VISE_U8, VISE_I_ITEM_SAME},  {"i1", VISE_I32, VISE_I_ITEM_I8},
+      {"i2", VISE_I32, VISE_I_ITEM_I16}, {"u2", VISE_I32, VISE_I_ITEM_U16},  {"i4", VISE_I32, VISE_I_ITEM_SAME},
+      {"u4", VISE_I64, VISE_I_ITEM_U32}, {"i8", VISE_I64, VISE_I_ITEM_SAME}, {"u8", VISE_I64, VISE_I_ITEM_U64},
+      {"f2", VISE_F32, VISE_I_ITEM_F16}, {"f4", VISE_F32, VISE_I_ITEM_SAME}, {"f8", VISE_F64, VISE_I_ITEM_SAME}};
   char quote[VISE_I_QUOTE_BYTES];
 
-  const bool ordered = h->n_descr > 0 && strchr("<>|=", h->descr[0]) != NULL && h->descr[0] != 0;
-  const char order = ordered ? h->descr[0] : '<';
+  const bool ordered = h->n_descr > 0 && h->descr[0] != 0 && strchr("<>|=", h->descr[0]) != NULL;
   const char *type = h->descr + (ordered ? 1 : 0);
   const size_t n = h->n_descr - (ordered ? 1 : 0);
 
   for (size_t k = 0; n == 2 && k < sizeof known / sizeof known[0]; k++) {
     if (memcmp(type, known[k].text, 2) != 0) continue;
-    if (order == '>' && known[k].dtype != VISE_U8) { /* bytes have no order */
-      return vise_i_fail(p->err, VISE_ERR_FORMAT,
-                         "%s: dtype '>%s' is big-endian, which is not supported; save array.astype('<%s')", p->name,
-                         known[k].text, known[k].text);
-    }
-    *out = known[k].dtype;
+    out->dtype = known[k].dtype;
+    out->item = known[k].item;
+    out->stored = out->item == VISE_I_ITEM_SAME ? vise_dtype_name(out->dtype) : known[k].text;
+    out->big_endian = ordered && h->descr[0] == '>' && type[1] != '1'; /* bytes have no order */
     return VISE_OK;
   }
 
-  return vise_i_fail(p->err, VISE_ERR_FORMAT,
-                     "%s: dtype '%s' is not supported; supported are u1, i4, i8, f4 and f8 (save array.astype('%s'))",
-                     p->name, vise_i_quote(quote, h->descr, h->n_descr), n > 0 && type[0] == 'f' ? "<f4" : "<i4");
+  return vise_i_fail(p->err, VISE_ERR_FORMAT, "%s: dtype '%s' %s", p->name, vise_i_quote(quote, h->descr, h->n_descr),
+                     remedy_of(n > 0 ? type[0] : '\0'));
 }
 
 /* The length and start of the dictionary text. */
@@ -207,18 +232,12 @@ vise_status vise_i_npy_header(const char *name, const uint8_t *bytes, size_t n, 
   vise_i_layout l = {.header_bytes = start + length};
 
   status = parse_dictionary(&p, &h);
-  if (status == VISE_OK) status = parse_descr(&p, &h, &l.dtype);
+  if (status == VISE_OK) status = parse_descr(&p, &h, &l);
   if (status != VISE_OK) return status;
 
   if (h.n_dims == 0) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: is a single number (shape ()); needs one dimension or more", name);
   }
-  if (h.fortran && h.n_dims > 2) {
-    return vise_i_fail(err, VISE_ERR_FORMAT,
-                       "%s: %zu dimensions in Fortran order; save numpy.ascontiguousarray(array), or reshape to two",
-                       name, h.n_dims);
-  }
-
   l.fortran = h.fortran;
   status = vise_i_layout_shape(&l, name, h.dims, h.n_dims, err);
   if (status == VISE_OK) *layout = l;

@@ -13,6 +13,7 @@ typedef struct vise_i_storage {
   atomic_size_t n_references;
   char *name, *targets_name;      /* of the sources of features and targets */
   vise_i_table features, targets; /* targets.array.n_cols 0: no targets; memory NULL: borrowed */
+  int64_t *labels;                /* [features.array.n_rows]: of one-hot targets; or NULL */
   double *row_weights;            /* [features.array.n_rows] or NULL */
   vise_transformed *transformed;  /* owns the arrays whose memory is NULL; or NULL */
   size_t targets_first_line;      /* of a CSV of targets, for messages; else 0 */
@@ -30,6 +31,9 @@ struct vise_dataset {
    name and targets_name are copied. */
 VISE_WARN_UNUSED vise_status vise_i_dataset_make(vise_i_storage *parts, const char *name, const char *targets_name,
                                                  vise_dataset **out, vise_error *err);
+
+/* Targets of which each row is one 1 and else 0, as the places of the ones: sets parts->labels. Nothing for others. */
+VISE_WARN_UNUSED vise_status vise_i_find_one_hot(vise_i_storage *parts, vise_error *err);
 
 /* The column of row weights as doubles (malloc'ed): one for each of n_rows rows, finite, >= 0, not all 0. */
 VISE_WARN_UNUSED vise_status vise_i_row_weights(const vise_array *array, size_t n_rows, const char *name, double **out,

@@ -89,6 +89,8 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   }
 
   vise_model_set_loss(copy, model->loss, model->mse_reduction, model->label_smoothing);
+  copy->lacks_activation = model->lacks_activation;
+  copy->lacks_loss = model->lacks_loss;
   VISE_TRY(vise_i_scaler_set(&copy->features, "feature", model->features.kind, model->features.shift,
                              model->features.scale, err));
   VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
@@ -118,6 +120,20 @@ size_t vise_model_width(const vise_model *model, size_t i) {
 
 vise_activation vise_model_activation(const vise_model *model) {
   return model ? model->net.activation : VISE_RELU;
+}
+
+vise_status vise_model_set_activation(vise_model *model, vise_activation activation, vise_error *err) {
+  VISE_ENTER(err, model);
+  if ((unsigned)activation >= (unsigned)vise_activation_count_) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "activation %d: expected one of vise_activation", (int)activation);
+  }
+  model->net.activation = activation;
+  model->lacks_activation = false;
+  return VISE_OK;
+}
+
+bool vise_model_knows_activation(const vise_model *model) {
+  return model && (!model->lacks_activation || model->net.n_layers == 1);
 }
 
 bool vise_model_has_bias(const vise_model *model) {
@@ -192,9 +208,14 @@ vise_loss vise_model_loss(const vise_model *model) {
 
 void vise_model_set_loss(vise_model *model, vise_loss loss, vise_mse_reduction reduction, double label_smoothing) {
   if (!model) return;
+  model->lacks_loss = false;
   model->loss = loss;
   model->mse_reduction = reduction;
   model->label_smoothing = label_smoothing;
+}
+
+bool vise_model_knows_loss(const vise_model *model) {
+  return model && !model->lacks_loss;
 }
 
 vise_mse_reduction vise_model_mse_reduction(const vise_model *model) {

@@ -193,6 +193,7 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
     vise_net_config config;
     VISE_TRY(deduce_net(file, path, &config, err));
     VISE_TRY(vise_model_create(&config, dtype, &model, err));
+    model->lacks_activation = model->lacks_loss = true;
   }
 
   VISE_TRY(check_names(file, &model->net, path, err));

@@ -3,6 +3,7 @@
  * "activation": "relu", "bias": true, "loss": "cross-entropy", "mse_reduction": "half_mean", "label_smoothing": 0.0,
  * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}},
  * and for a model of tables "preprocessing": {...}, see docs/files.md.
+ * "activation" and "loss" are null where nobody has said what they are: in a model of another program that was changed.
  * It travels as one text in the metadata of a safetensors file, so that the tensors are those of the net alone.
  */
 #include <math.h>
@@ -56,12 +57,13 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
                        (int)model->mse_reduction);
   }
 
-  json_t *object = json_pack(
-      "{s:i, s:s, s:o, s:s, s:b, s:s, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION, "vise_version",
-      VISE_VERSION_TEXT, "widths", format_widths(&model->net), "activation",
-      vise_activation_name(model->net.activation), "bias", (int)model->net.bias, "loss", vise_loss_name(model->loss),
-      "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
-      "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
+  json_t *object =
+      json_pack("{s:i, s:s, s:o, s:s?, s:b, s:s?, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION,
+                "vise_version", VISE_VERSION_TEXT, "widths", format_widths(&model->net), "activation",
+                model->lacks_activation ? NULL : vise_activation_name(model->net.activation), "bias",
+                (int)model->net.bias, "loss", model->lacks_loss ? NULL : vise_loss_name(model->loss), "mse_reduction",
+                vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
+                "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
 
   if (object && model->preprocessing) {
     json_t *preprocessing = json_loads(model->preprocessing, JSON_REJECT_DUPLICATES, NULL);
@@ -119,8 +121,9 @@ static vise_status parse_net(const json_t *object, const char *name, vise_net_co
     config->widths[i] = (size_t)json_integer_value(width);
   }
 
-  if (!json_is_string(activation) ||
-      vise_activation_parse(json_string_value(activation), &config->activation, NULL) != VISE_OK) {
+  if (!json_is_null(activation) &&
+      (!json_is_string(activation) ||
+       vise_activation_parse(json_string_value(activation), &config->activation, NULL) != VISE_OK)) {
     return bad("activation", name, "the name of an activation", err);
   }
 
@@ -135,7 +138,9 @@ static vise_status parse_loss(const json_t *object, const char *name, vise_model
   const json_t *smoothing = field(object, "label_smoothing", name, err);
   if (!loss || !reduction || !smoothing) return VISE_ERR_FORMAT;
 
-  if (!json_is_string(loss) || vise_loss_parse(json_string_value(loss), &model->loss, NULL) != VISE_OK) {
+  model->lacks_loss = json_is_null(loss);
+  if (!model->lacks_loss &&
+      (!json_is_string(loss) || vise_loss_parse(json_string_value(loss), &model->loss, NULL) != VISE_OK)) {
     return bad("loss", name, "the name of a loss", err);
   }
   if (!json_is_string(reduction) ||
@@ -227,6 +232,7 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
   }
 
   VISE_TRY(vise_model_create(&config, dtype, &model, err));
+  model->lacks_activation = json_is_null(json_object_get(object, "activation"));
   VISE_TRY(parse_loss(object, name, model, err));
   VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));
   VISE_TRY(parse_scaler(object, "target_scaling", name, &model->targets, err));

@@ -22,8 +22,9 @@ struct vise_model {
   atomic_size_t n_references;
   vise_i_net net;
   vise_dtype dtype;
-  void *params;  /* float or double [net.n_params] */
-  uint8_t *mask; /* [net.n_params] or NULL */
+  void *params;                      /* float or double [net.n_params] */
+  uint8_t *mask;                     /* [net.n_params] or NULL */
+  bool lacks_activation, lacks_loss; /* the file did not say: another program wrote it */
   vise_loss loss;
   vise_mse_reduction mse_reduction;
   double label_smoothing;

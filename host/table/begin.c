@@ -1,6 +1,7 @@
 /* The first rows of a text: what is left out, the delimiter, the number of columns, and line 1. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "host/base/memory.h"
 #include "host/table/reader.h"
@@ -27,7 +28,7 @@ static bool skip_line(vise_i_reader *r) {
 /* "sep=;" as Excel writes it. */
 static vise_status take_separator_line(vise_i_reader *r) {
   const char *p = r->buffer + r->at;
-  if (strncmp(p, "sep=", 4) != 0 || p[4] == '\0' || (p[5] != '\r' && p[5] != '\n')) return VISE_OK;
+  if (strncasecmp(p, "sep=", 4) != 0 || p[4] == '\0' || (p[5] != '\r' && p[5] != '\n')) return VISE_OK;
   const char separator = p[4];
   skip_line(r);
   if (r->dialect.delimiter != '\0') return VISE_OK; /* the caller knows better */
@@ -101,14 +102,17 @@ static size_t usual_count(const survey *s, size_t *n_rows) {
 
 /* The first delimiter that splits the rows into equal numbers; else the one that splits most of them so, for a message
    about the others; else none, and each line is one field: the comma stands for that. */
-static vise_status find_delimiter(vise_i_reader *r) {
+static vise_status choose_delimiter(const vise_i_reader *r, char *out) {
   static const char candidates[] = {'\t', ';', '|', ',', ' '};
   char best = ',';
   size_t best_rows = 0;
   for (size_t k = 0; k < sizeof candidates; k++) {
     survey s;
     if (survey_rows(r, candidates[k], &s) == VISE_I_SCAN_MEMORY) return vise_i_fail_memory(r->err, 0, "the first rows");
-    if (splits_equally(&s)) return vise_i_dialect_delimit(&r->dialect, candidates[k], r->err);
+    if (splits_equally(&s)) {
+      *out = candidates[k];
+      return VISE_OK;
+    }
 
     size_t n_rows = 0;
     const size_t n = usual_count(&s, &n_rows);
@@ -116,8 +120,14 @@ static vise_status find_delimiter(vise_i_reader *r) {
     best = candidates[k];
     best_rows = n_rows;
   }
-  if (best == r->dialect.decimal && best_rows == 0) best = ';';
-  return vise_i_dialect_delimit(&r->dialect, best, r->err);
+  *out = best == r->dialect.decimal && best_rows == 0 ? ';' : best;
+  return VISE_OK;
+}
+
+static vise_status find_delimiter(vise_i_reader *r) {
+  char delimiter = '\0';
+  const vise_status status = choose_delimiter(r, &delimiter);
+  return status == VISE_OK ? vise_i_dialect_delimit(&r->dialect, delimiter, r->err) : status;
 }
 
 /* More text until the first two rows are whole. */
@@ -130,6 +140,77 @@ static vise_status get_rows(vise_i_reader *r) {
     const vise_status status = vise_i_reader_fill(r);
     if (status != VISE_OK) return status;
   }
+}
+
+/* The line after this one; NULL: it is not whole. */
+static const char *next_line(const vise_i_reader *r, const char *p) {
+  while (*p != '\0' && *p != '\n' && *p != '\r') p++;
+  return vise_i_scan_line_end(&r->scanner, &p) == VISE_I_SCANNED ? p : NULL;
+}
+
+/* More text until the lines at the start that begin with # are whole, and two rows after them; *rows is the place of
+   those. */
+static vise_status get_marked_lines(vise_i_reader *r, size_t *rows) {
+  for (;;) {
+    const size_t start = r->at;
+    const char *p = r->buffer + start;
+    while (p != NULL && *p == '#') p = next_line(r, p);
+
+    survey s = {0};
+    vise_i_scan result = VISE_I_SCANNED;
+    if (p != NULL) {
+      *rows = (size_t)(p - r->buffer);
+      r->at = *rows;
+      result = survey_rows(r, r->dialect.delimiter != '\0' ? r->dialect.delimiter : '\t', &s);
+      r->at = start;
+    }
+    if (result == VISE_I_SCAN_MEMORY) return vise_i_fail_memory(r->err, 0, "the first rows");
+    if (s.n_rows >= 2 || r->scanner.at_end || result == VISE_I_SCAN_BAD_QUOTE) return VISE_OK;
+    const vise_status status = vise_i_reader_fill(r);
+    if (status != VISE_OK) return status;
+  }
+}
+
+/* Whether the line at p has n fields, or an empty one more: then it may hold names, or be a row. */
+static bool has_fields(const vise_i_reader *r, const char *p, char delimiter, size_t n) {
+  vise_i_dialect dialect = r->dialect;
+  vise_i_row row = {0};
+  if (vise_i_dialect_delimit(&dialect, delimiter, NULL) != VISE_OK) return true;
+  vise_i_scanner scanner = {.dialect = &dialect, .at_end = r->scanner.at_end};
+
+  const vise_i_scan result = vise_i_scan_row(&scanner, &p, &row);
+  const bool has =
+      result == VISE_I_SCANNED && row.n_line_ends == 0 && (row.n == n || (row.n == n + 1 && row.fields[n].n == 0));
+  vise_i_row_free(&row);
+  free(scanner.scratch);
+  return has;
+}
+
+/* Lines at the start that begin with # are comments if they do not split as the rows after them do. One that does is
+   looked at as any line 1, and a table of one column splits nothing. */
+static vise_status skip_marked_lines(vise_i_reader *r) {
+  size_t rows = r->at, n_rows;
+  char delimiter = r->dialect.delimiter;
+  survey s;
+  if (r->dialect.comment != '\0' || r->buffer[r->at] != '#') return VISE_OK;
+  vise_status status = get_marked_lines(r, &rows);
+  if (status != VISE_OK) return status;
+
+  const size_t start = r->at;
+  r->at = rows;
+  if (delimiter == '\0') status = choose_delimiter(r, &delimiter);
+  if (status == VISE_OK && survey_rows(r, delimiter, &s) == VISE_I_SCAN_MEMORY) {
+    status = vise_i_fail_memory(r->err, 0, "the first rows");
+  }
+  r->at = start;
+  if (status != VISE_OK || rows == start || s.n_rows == 0) return status;
+
+  const size_t n = usual_count(&s, &n_rows);
+  while (n > 1 && r->at < rows && !has_fields(r, r->buffer + r->at, delimiter, n)) {
+    r->n_marked++;
+    skip_line(r);
+  }
+  return VISE_OK;
 }
 
 /* Blank lines and comments before line 1, then line 1. */
@@ -183,6 +264,7 @@ vise_status vise_i_reader_begin(vise_i_reader *reader) {
   size_t n_columns = 0;
   VISE_TRY(vise_i_reader_fill(reader));
   VISE_TRY(skip_lines(reader));
+  VISE_TRY(skip_marked_lines(reader));
   VISE_TRY(get_rows(reader));
   if (reader->dialect.delimiter == '\0') VISE_TRY(find_delimiter(reader));
   VISE_TRY(count_columns(reader, &n_columns));

@@ -97,7 +97,7 @@ static bool has_values(const vise_i_fit *fit, size_t c, size_t *gap_row) {
 /* An empty last column is what lines that end in a delimiter leave. */
 static size_t last_column(const vise_table *table) {
   size_t c = table->n_columns - 1;
-  for (; c > 0 && table->has_names && !table->columns[c].named; c--) {
+  for (; c > 0 && !(table->has_names && table->columns[c].named); c--) {
     for (size_t b = 0; b < table->n_blocks; b++) {
       const vise_i_span span = vise_i_table_span(table, b, c);
       for (size_t i = 0; i < span.n_rows; i++) {

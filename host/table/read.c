@@ -196,6 +196,12 @@ static vise_status add_notes(vise_i_reader *r) {
   if (r->table->n_columns > 1) {
     VISE_TRY(vise_i_list_addf(notes, r->err, "delimiter %s", vise_i_delimiter_text(buffer, r->dialect.delimiter)));
   }
+  if (r->n_marked > 0) {
+    const size_t last = r->dialect.skip_lines + r->n_marked;
+    VISE_TRY(vise_i_list_addf(notes, r->err, "%zu line%s before line %zu begin%s with # and %s taken for %s",
+                              r->n_marked, r->n_marked == 1 ? "" : "s", last + 1, r->n_marked == 1 ? "s" : "",
+                              r->n_marked == 1 ? "is" : "are", r->n_marked == 1 ? "a comment" : "comments"));
+  }
   if (r->n_blank > 0) {
     VISE_TRY(vise_i_list_addf(notes, r->err, "%zu blank line%s skipped", r->n_blank, r->n_blank == 1 ? "" : "s"));
   }

@@ -45,6 +45,7 @@ typedef struct vise_i_reader {
   size_t line;     /* of buffer[at] */
   size_t n_stored; /* rows stored, that of line 1 included where it has a place */
   size_t n_blank, n_comments;
+  size_t n_marked; /* lines at the start that begin with #, taken for comments */
 
   vise_i_row first;            /* line 1 */
   size_t first_line, first_at; /* where it stands: its place in buffer while the first rows are looked at */

@@ -6,6 +6,7 @@
 
 #include "host/base/struct.h"
 #include "host/base/traits.h"
+#include "host/data/dataset.h"
 #include "host/model/model.h"
 #include "host/options/options.h"
 
@@ -301,7 +302,8 @@ vise_status vise_i_config_validate_data(const vise_train_config *config, const v
   }
   if (train == NULL) return check_without_data(config, err);
 
-  const size_t n_rows = vise_dataset_n_rows(train), n_targets = vise_dataset_n_targets(train);
+  const size_t n_rows = vise_dataset_n_rows(train);
+  const size_t n_targets = vise_i_dataset_targets_for(train, vise_loss_targets(config->loss)).n_cols;
   if (n_rows == 0) return vise_i_fail(err, VISE_ERR_USAGE, "%s: no rows to train on", vise_dataset_name(train));
   if (config->loss == VISE_LOSS_EXTERNAL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`loss` external takes the caller's own batches, not training data");

@@ -150,15 +150,16 @@ vise_i_scaling vise_i_scales_y(const vise_i_scales *scales) {
 }
 
 static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, vise_loss loss, vise_error *err) {
-  const size_t n_targets = vise_dataset_n_targets(dataset);
+  const vise_targets kind = vise_i_loss_targets(loss);
+  const size_t n_targets = vise_i_dataset_targets_for(dataset, kind).n_cols;
   const char *name = vise_dataset_name(dataset);
 
   if (n_targets == 0)
     return vise_i_fail(err, VISE_ERR_USAGE, "%s has no targets, and `loss` %s needs them", name, vise_loss_name(loss));
-  if (vise_i_loss_targets(loss) == VISE_TARGETS_LABELS && n_targets != 1) {
+  if (kind == VISE_TARGETS_LABELS && n_targets != 1) {
     return vise_i_fail(err, VISE_ERR_SHAPE,
                        "%s has %zu target columns; `loss` cross-entropy expects one, of class "
-                       "labels",
+                       "labels, or one-hot rows",
                        name, n_targets);
   }
 
@@ -168,7 +169,7 @@ static vise_status check_targets(const vise_dataset *dataset, size_t n_outputs, 
                        name, n_targets, n_outputs, n_outputs > 1 ? ", or one of class labels" : "");
   }
 
-  return vise_i_dataset_check_targets(dataset, vise_i_loss_targets(loss), err);
+  return vise_i_dataset_check_targets(dataset, kind, err);
 }
 
 vise_status vise_i_view_make(const vise_dataset *dataset, const vise_i_net *net, vise_loss loss, bool need_targets,
@@ -188,7 +189,7 @@ vise_status vise_i_view_make(const vise_dataset *dataset, const vise_i_net *net,
   if (need_targets) {
     const vise_status status = check_targets(dataset, n_outputs, loss, err);
     if (status != VISE_OK) return status;
-    made.data.y = *vise_i_dataset_targets(dataset);
+    made.data.y = vise_i_dataset_targets_for(dataset, vise_i_loss_targets(loss));
     made.data.y_is_class = made.data.y.n_cols == 1 && n_outputs > 1;
     if (!made.data.y_is_class) made.data.y_scaling = vise_i_scales_y(scales);
   }

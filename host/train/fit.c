@@ -67,6 +67,12 @@ done:
 }
 
 static vise_status output_width(const vise_dataset *dataset, vise_loss loss, size_t *out, vise_error *err) {
+  if (vise_dataset_n_targets(dataset) == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "%s: has features and no targets; give targets too (labels_path of vise_dataset_source, or "
+                       "an array)",
+                       vise_dataset_name(dataset));
+  }
   if (vise_loss_targets(loss) != VISE_TARGETS_LABELS) {
     *out = vise_dataset_n_targets(dataset);
     return VISE_OK;
@@ -76,8 +82,8 @@ static vise_status output_width(const vise_dataset *dataset, vise_loss loss, siz
   if (n_classes == 0) {
     return vise_i_fail(
         err, VISE_ERR_VALUE,
-        "%s: `loss` %s needs one target column of class labels 0, 1, 2, ...; for numbers choose mse, and "
-        "see `target`",
+        "%s: `loss` %s needs one target column of class labels 0, 1, 2, ..., or one-hot rows; for numbers choose mse, "
+        "and see `target`",
         vise_dataset_name(dataset), vise_loss_name(loss));
   }
   if (n_classes > VISE_MAX_WIDTH) {

@@ -14,18 +14,21 @@ extern "C" {
 #endif
 
 typedef struct vise_dataset vise_dataset;
+struct vise_table_options;
 struct vise_transformed;
 
 /** Where a dataset is read from. Initialise with vise_dataset_source_init; strings are borrowed for the call. */
 typedef struct vise_dataset_source {
   size_t struct_size;
-  const char *features_path; /**< .npy, .csv, .csv.gz, IDX or IDX .gz; the kind is told by the content, then the name */
+  const char *features_path; /**< .npy, .npz, .csv, IDX, or one of these gzipped; the kind is told by the content, then
+                                the name. "data.npz:x" is the array x of an .npz; one that is alone needs no name */
   const char *labels_path;   /**< the same kinds; NULL: targets are columns of a CSV, see target */
   const char *target;        /**< CSV without labels_path: NAME, INDEX (from 0, negative from the end) or a comma
                                 list of these, a column of that NAME winning over an INDEX; NULL: the last column;
                                 "": no targets at all (prediction). With labels_path only if target_optional */
   const char *row_weights_path; /**< one non-negative number a row; NULL: all 1 */
   bool target_optional;         /**< with target given: a CSV that lacks these columns is read without targets */
+  const struct vise_table_options *table; /**< how tables are read (vise/table.h); NULL: by the defaults */
 } vise_dataset_source;
 
 VISE_API void vise_dataset_source_init(vise_dataset_source *source);
@@ -35,7 +38,8 @@ VISE_API void vise_dataset_source_init_sized(vise_dataset_source *source, size_t
 /**
  * Reads a dataset. Every value is checked to be finite; every file to be whole; rows to agree in number.
  * An IDX or NPY array of more than two dimensions is flattened to [n_rows, the rest]; one of one dimension is
- * [n_rows, 1]. CSV feature columns become f64; CSV target columns i64 when all their values are integers, else f64.
+ * [n_rows, 1]. NPY of f2 becomes f32, b1 u8, i1, i2 and u2 i32, u4 and u8 i64. Columns of tables must be numbers
+ * without gaps: features become f64, targets i64 when all of them are integers, else f64.
  * Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_VALUE, VISE_ERR_SHAPE, VISE_ERR_USAGE (target), VISE_ERR_MEMORY.
  * The caller frees *out with vise_dataset_free.
  */
@@ -96,8 +100,12 @@ VISE_API size_t vise_dataset_n_targets(const vise_dataset *dataset);
 VISE_API vise_dtype vise_dataset_feature_dtype(const vise_dataset *dataset);
 VISE_API vise_dtype vise_dataset_target_dtype(const vise_dataset *dataset);
 /** Largest target value + 1 when there is one target column of non-negative integers (of any dtype, an IDX or NPY of
-   floats that are all integers included); else 0. The number of classes that the labels need. */
+   floats that are all integers included); the number of columns when they are one-hot; else 0. The number of classes
+   that the labels need. */
 VISE_API size_t vise_dataset_n_classes(const vise_dataset *dataset);
+/** True when there are two target columns or more and each row of the source has one 1 and else 0: a loss that takes
+   class labels takes the place of the 1 for the label; other losses take the columns as they are. */
+VISE_API bool vise_dataset_is_one_hot(const vise_dataset *dataset);
 /** True when the features came from an IDX file of bytes (whose default scale is unit). */
 VISE_API bool vise_dataset_is_idx(const vise_dataset *dataset);
 /** Name of the source for messages ("digits.csv", "array"; "?" for NULL); owned by the dataset. */

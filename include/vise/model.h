@@ -56,7 +56,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
                                                             vise_error *err);
 
 /** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
-   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed). The folder
+   chain of fitting shapes. Such a file does not say its activation or loss: relu and the loss of vise_model_create are
+   assumed until others are set (vise_model_knows_activation, vise_model_knows_loss), and there is no scaling. The folder
    of a run stands for the model.safetensors in it.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
@@ -79,6 +80,11 @@ VISE_API void vise_buffer_free(void *bytes);
 VISE_API size_t vise_model_n_layers(const vise_model *model);
 VISE_API size_t vise_model_width(const vise_model *model, size_t i); /**< i in 0..n_layers; 0 outside */
 VISE_API vise_activation vise_model_activation(const vise_model *model);
+/** Replaces the activation of the hidden layers, which another program's file does not say. VISE_ERR_USAGE: none such. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_activation(vise_model *model, vise_activation activation,
+                                                                vise_error *err);
+/** False for a net with hidden layers from a file of another program, whose activation nobody has set yet. */
+VISE_API bool vise_model_knows_activation(const vise_model *model);
 VISE_API bool vise_model_has_bias(const vise_model *model);
 VISE_API vise_dtype vise_model_dtype(const vise_model *model);
 VISE_API size_t vise_model_n_parameters(const vise_model *model);
@@ -98,6 +104,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_tensor(vise_model *model, s
 VISE_API vise_loss vise_model_loss(const vise_model *model);
 VISE_API void vise_model_set_loss(vise_model *model, vise_loss loss, vise_mse_reduction reduction,
                                   double label_smoothing);
+/** False for a model from a file of another program, whose loss nobody has set yet. */
+VISE_API bool vise_model_knows_loss(const vise_model *model);
 VISE_API vise_mse_reduction vise_model_mse_reduction(const vise_model *model);
 VISE_API double vise_model_label_smoothing(const vise_model *model);
 

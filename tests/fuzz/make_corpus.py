@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the corpora of the NPY, IDX and CSV readers beside this script. Needs NumPy."""
+"""Writes the corpora of the NPY and IDX readers beside this script. Needs NumPy."""
 import gzip
 import io
 import os
@@ -45,15 +45,24 @@ def make_npy():
     shape = "{'descr': '<f8', 'fortran_order': False, 'shape': %s, }\n"
     put("npy", "ok-python2", npy_text(shape % "(1L,)", bytes(8)))
     put("npy", "ok-other-order", npy_text('{"shape":(1,),"descr":"|u1","fortran_order":True}', b"x"))
-    put("npy", "bad-big-endian", npy(a.astype(">f8")))
-    put("npy", "bad-bool", npy(a > 2))
-    put("npy", "bad-half", npy(a.astype("<f2")))
+    put("npy", "ok-big-endian", npy(a.astype(">f8")))
+    put("npy", "ok-bool", npy(a > 2))
+    put("npy", "ok-half", npy(a.astype("<f2")))
+    put("npy", "ok-unsigned", npy(a.astype(">u8")))
+    archive = io.BytesIO()
+    np.savez(archive, x=a.astype("<i2"))
+    put("npy", "ok-npz", archive.getvalue())
+    put("npy", "bad-npz-cut", archive.getvalue()[:-30])
+    put("npy", "bad-npz-checksum", archive.getvalue().replace(b"NUMPY", b"NUMPX"))
+    archive = io.BytesIO()
+    np.savez_compressed(archive, x=a.astype("<i2"), y=a)
+    put("npy", "bad-npz-two", archive.getvalue())
     put("npy", "bad-text", npy(np.array(["ab", "c"])))
     put("npy", "bad-structured", npy(np.zeros(2, dtype=[("a", "<i4"), ("b", "<f8")])))
     put("npy", "bad-object", npy_text("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"\x80\x03."))
     put("npy", "bad-scalar", npy(np.float64(3)))
     put("npy", "bad-no-rows", npy(np.zeros((0, 3))))
-    put("npy", "bad-fortran-3d", npy(np.asfortranarray(np.zeros((2, 3, 4)))))
+    put("npy", "ok-fortran-3d", npy(np.asfortranarray(np.zeros((2, 3, 4)))))
     put("npy", "bad-nan", npy(np.array([1, np.nan])))
     put("npy", "bad-inf-f4", npy(np.array([1, -np.inf], dtype="<f4")))
     whole = npy(a.astype("<f8"))
@@ -114,55 +123,8 @@ def make_idx():
     put("idx", "bad-gzip-only-magic", small[:2])
 
 
-def make_csv():
-    ok = {
-        "plain": b"1,2,3\n4,5,6\n",
-        "header": b"a,b,y\n1,2,0\n3,4,1\n",
-        "no-last-newline": b"a,b,y\n1,2,0\n3,4,1",
-        "crlf": b"a,b,y\r\n1,2,0\r\n3,4,1\r\n",
-        "cr": b"a,b,y\r1,2,0\r3,4,1\r",
-        "bom": b"\xef\xbb\xbfa,b\n1,2\n",
-        "quotes": b'"a, ""b""\nc","y"\n"1.5","2"\n',
-        "blank-end": b"1,2\n3,4\n\n\r\n  \n",
-        "spaces": b" 1 , 2\n3 ,4 \n",
-        "exponents": b"1e3,-2.5E-3\n+.5,5.\n1e-400,0.1000000000000000055511151231257827\n",
-        "long-digits": b"123456789012345678901234567890,0.000000000000000000000000000000000001\n",
-    }
-    bad = {
-        "ragged-short": b"1,2,3\n4,5\n",
-        "ragged-long": b"1,2,3\n4,5,6,7\n",
-        "text": b"a,b\n1,2\n3,abc\n",
-        "empty-field": b"a,b\n1,\n",
-        "nan": b"1,2\nnan,3\n",
-        "nan-first": b"nan,2\n1,3\n",
-        "inf": b"1,2\n3,-inf\n",
-        "too-large": b"1,1e999\n",
-        "hexadecimal": b"1,2\n0x10,3\n",
-        "blank-between": b"1,2\n\n3,4\n",
-        "header-only": b"a,b\n",
-        "blank-only": b"\n\n",
-        "open-quote": b'1,2\n"3,4\n',
-        "stray-quote": b'1,2\n3"4,5\n',
-        "behind-quote": b'1,2\n"3"4,5\n',
-        "zero-byte": b"1,2\n3,\x004\n",
-        "semicolons": b"1;2;3\n4;5;6\n",
-        "utf16": "1,2\n".encode("utf-16"),
-        "zip": b"PK\x03\x04rest",
-        "gzip-in-gzip": squeeze(squeeze(b"1,2\n")),
-    }
-    for name, data in ok.items():
-        put("csv", "ok-" + name, data)
-    for name, data in bad.items():
-        put("csv", "bad-" + name, data)
-    put("csv", "ok-gzip", squeeze(ok["header"]))
-    put("csv", "ok-gzip-members", squeeze(b"a,b\n1,") + squeeze(b"2\n3,4\n"))
-    put("csv", "bad-gzip-truncated", squeeze(ok["header"])[:-9])
-    put("csv", "bad-gzip-garbage", squeeze(ok["header"]) + b"garbage")
-
-
 if __name__ == "__main__":
-    for folder in ("npy", "idx", "csv"):
+    for folder in ("npy", "idx"):
         os.makedirs(os.path.join(HERE, folder), exist_ok=True)
     make_npy()
     make_idx()
-    make_csv()

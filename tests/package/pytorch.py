@@ -59,9 +59,9 @@ def sequential(dtype=torch.float32, activation=torch.nn.ReLU):
     return torch.nn.Sequential(torch.nn.Linear(6, 16), activation(), torch.nn.Linear(16, 3)).to(dtype)
 
 
-def predictions(path, model, output):
+def predictions(path, model, output, *more):
     run("predict", "--model", model, "--data", f"{path}/x.npy", "--out", f"{path}/{output}.npy", "--output", output,
-        "--backend", "cpu")
+        "--backend", "cpu", *more)
     return np.load(f"{path}/{output}.npy")
 
 
@@ -128,10 +128,12 @@ def pytorch_model_is_read():
     save_file(net.state_dict(), file)
     with torch.no_grad():
         raw = net(torch.from_numpy(features))
-    agree(predictions(path, file, "raw"), raw, 2e-6)
+    agree(predictions(path, file, "raw", "--activation", "relu"), raw, 2e-6)
+    agree(predictions(path, file, "probability", "--activation", "relu", "--loss", "cross-entropy"),
+          torch.softmax(raw, 1), 2e-6)
     # One full-batch step from these weights is PyTorch's step.
     run("train", "--train", f"{path}/x.npy", "--train-labels", f"{path}/y.npy", "--layers", "6-16-3", "--loss",
-        "cross-entropy", "--lr", "0.5", "--batch", "full", "--steps", "1", "--init", file, "--backend", "cpu",
+        "cross-entropy", "--lr", "0.5", "--batch", "full", "--steps", "1", "--init", file, "--activation", "relu", "--backend", "cpu",
         "--out", f"{path}/run", "--overwrite")
     optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
     torch.nn.functional.cross_entropy(net(torch.from_numpy(features)), torch.from_numpy(labels)).backward()

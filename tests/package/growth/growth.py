@@ -12,7 +12,7 @@ PREFIX, CC, WORK = os.environ["PREFIX"], os.environ["CC"], os.environ["WORK"]
 
 # Struct -> what an older release lacked at its end. A struct that is part of another, or of none of these, cannot grow.
 LACKING = {
-    "vise_dataset_source": "bool target_optional;",
+    "vise_dataset_source": "const struct vise_table_options *table;",
     "vise_run_config": "void *user;",
     "vise_run_result": "uint64_t resumed_from_step;",
     "vise_eval_config": "int n_threads, device;",

@@ -283,3 +283,54 @@ Test(cli_table, a_batch_of_weight_0_has_no_gradient) {
     cr_assert(tool_same_bytes("all.csv", "two.csv"));
   }
 }
+
+/* Files as other programs write them: what surrounds the rows is no row, and no row is lost. */
+Test(cli_table, decorated_files_keep_their_rows) {
+  static const struct {
+    const char *first, *delimiter, *end, *says;
+  } cases[] = {
+      {"", ",", "\n", "line 1 is data, not a header"},
+      {"", ",", ",\n", "line 1 is data, not a header"},
+      {"a,b,kind\n", ",", ",\n", "line 1 is a header"},
+      {"a,b,kind,\n", ",", ",\n", "line 1 is a header"},
+      {"sep=;\r\n", ";", "\r\n", "line 2 is data, not a header"},
+      {"# made by a tool, 2026\n", ",", "\n", "1 line before line 2 begins with # and is taken for a comment"},
+      {"# made by\n# a tool\na,b,kind\n", ",", "\n", "line 3 is a header"},
+      {"#a,b,kind\n", ",", "\n", "line 1 is a header"},
+  };
+  static const char *const kinds[] = {"low", "mid", "high"};
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    FILE *file = fopen("d.csv", "w");
+    cr_assert(file != NULL);
+    fputs(cases[i].first, file);
+    for (int r = 0; r < 60; r++) {
+      fprintf(file, "%d.5%s%d%s%s%s", r % 7, cases[i].delimiter, r * r % 11, cases[i].delimiter, kinds[r % 3],
+              cases[i].end);
+    }
+    cr_assert_eq(fclose(file), 0);
+    expect_says("train --train d.csv --steps 5 --quiet", cases[i].says, NULL);
+    expect_says("train --train d.csv --steps 5 --quiet", "60 rows", NULL);
+    expect_says("train --train d.csv --steps 5 --quiet", "classes: high 20, low 20, mid 20", NULL);
+  }
+}
+
+/* A gap in line 1 of a file of labels or weights is refused like any other; that line is never a header for it. */
+Test(cli_table, no_label_is_lost_to_a_header_that_is_none) {
+  char labels[256] = "?\n", x[1024] = "";
+  for (int r = 0; r < 40; r++) {
+    sprintf(x + strlen(x), "%d,%d\n", r % 7, r % 5);
+    if (r > 0) sprintf(labels + strlen(labels), "%d\n", r % 2);
+  }
+  tool_write_text("x.csv", x);
+  tool_write_text("y.csv", labels);
+  tool_expect_refused("train --train x.csv --train-labels y.csv",
+                      "y.csv:1: column 0 (from 0): the field is empty or marks");
+  tool_expect_refused("train --train x.csv --row-weights y.csv",
+                      "y.csv:1: column 0 (from 0): the field is empty or marks");
+
+  labels[0] = '1';
+  tool_write_text("y.csv", labels);
+  expect_says("train --train x.csv --train-labels y.csv --steps 5 --quiet", "40 rows", NULL);
+  expect_says("train --train x.csv --train-labels y.csv --header yes --steps 5 --quiet", "39 rows", NULL);
+}

@@ -266,3 +266,34 @@ Test(dataset, checks_labels) {
     vise_dataset_free(ds);
   }
 }
+
+Test(dataset, knows_one_hot_targets) {
+  static const double x_values[3] = {1, 2, 3};
+  static const struct {
+    uint8_t y[6];
+    bool one_hot;
+  } cases[] = {{{0, 1, 1, 0, 0, 1}, true},
+               {{0, 1, 1, 1, 0, 1}, false},
+               {{0, 1, 0, 0, 0, 1}, false},
+               {{0, 1, 1, 0, 0, 2}, false}};
+
+  const vise_array x = vise_array_of(x_values, VISE_F64, 3, 1);
+  for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    const vise_array y = vise_array_of(cases[k].y, VISE_U8, 3, 2);
+    vise_error err = VISE_ERROR_INIT;
+    vise_dataset *ds;
+    EXPECT_OK(vise_dataset_from_arrays(&x, &y, NULL, false, &ds, &err), err);
+    cr_assert_eq(vise_dataset_is_one_hot(ds), cases[k].one_hot, "case %zu", k);
+    cr_assert_eq(vise_dataset_n_classes(ds), cases[k].one_hot ? 2 : 0);
+    cr_assert_eq(vise_dataset_n_targets(ds), 2);
+    cr_assert_eq(vise_i_dataset_check_labels(ds, 2, &err) == VISE_OK, cases[k].one_hot);
+
+    cr_assert_eq(vise_i_dataset_targets_for(ds, VISE_TARGETS_BITS).n_cols, 2);
+    const vise_array labels = vise_i_dataset_targets_for(ds, VISE_TARGETS_LABELS);
+    cr_assert_eq(labels.n_cols, cases[k].one_hot ? 1 : 2);
+    for (size_t r = 0; r < 3 && cases[k].one_hot; r++) {
+      EXPECT_NEAR(vise_i_array_get(&labels, r, 0), cases[k].y[2 * r + 1], 0);
+    }
+    vise_dataset_free(ds);
+  }
+}

@@ -104,7 +104,7 @@ Test(load, refuses_what_does_not_fit) {
   EXPECT_ERROR(load(x, y, NULL, NULL, &ds, &err), &err, VISE_ERR_SHAPE, "y.csv: 2 rows of targets, but");
   cr_assert(strstr(err.text, "x.csv has 3 rows of features") != NULL, "%s", err.text);
   EXPECT_ERROR(load(x, y, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "contradict each other");
-  EXPECT_ERROR(load(n, NULL, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "picks columns of a CSV, but this is an NPY");
+  EXPECT_ERROR(load(n, NULL, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "picks columns of a table, but this is an NPY");
   EXPECT_ERROR(load(NULL, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_USAGE, "no file of features");
   EXPECT_ERROR(load(rig_in("none"), NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
   EXPECT_ERROR(load(x, rig_in("none"), NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
@@ -157,7 +157,7 @@ Test(load, file_errors_name_the_path) {
   vise_dataset *ds;
 
   const char *x = write_text("digits.csv", "1,2\n3\n");
-  EXPECT_ERROR(load(x, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_FORMAT, "/digits.csv:2: 1 column, expected 2");
+  EXPECT_ERROR(load(x, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_FORMAT, "/digits.csv:2: 1 field, expected 2");
   cr_assert_eq(strncmp(err.text, x, strlen(x)), 0, "%s", err.text);
 
   buffer b = make_npy(1, "<f8", "False", "(3, 2)", numbers, sizeof numbers);

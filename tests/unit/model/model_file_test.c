@@ -95,6 +95,35 @@ static const char *foreign_write(const foreign *f) {
   return path;
 }
 
+Test(model_file, what_a_foreign_file_does_not_say_stays_open_until_it_is_set) {
+  foreign f;
+  vise_error err = VISE_ERROR_INIT;
+  vise_model *clone = NULL;
+  foreign_init(&f);
+  vise_model *model = load(foreign_write(&f));
+
+  EXPECT_OK(vise_model_clone(model, VISE_F64, &clone, &err), err);
+  cr_assert(!vise_model_knows_activation(clone) && !vise_model_knows_loss(clone));
+  EXPECT_OK(vise_model_save(clone, rig_in("open.safetensors"), &err), err);
+  vise_model_free(clone);
+  vise_model *saved = load(rig_in("open.safetensors"));
+  cr_assert(!vise_model_knows_activation(saved) && !vise_model_knows_loss(saved));
+
+  cr_assert_eq(vise_model_set_activation(saved, (vise_activation)99, &err), VISE_ERR_USAGE);
+  vise_error_clear(&err);
+  EXPECT_OK(vise_model_set_activation(saved, VISE_TANH, &err), err);
+  cr_assert(vise_model_knows_activation(saved) && !vise_model_knows_loss(saved));
+  vise_model_set_loss(saved, VISE_LOSS_MSE, VISE_MSE_MEAN, 0);
+  EXPECT_OK(vise_model_save(saved, rig_in("known.safetensors"), &err), err);
+  vise_model_free(saved);
+  saved = load(rig_in("known.safetensors"));
+  cr_assert(vise_model_knows_activation(saved) && vise_model_knows_loss(saved));
+  cr_assert(vise_model_activation(saved) == VISE_TANH && vise_model_loss(saved) == VISE_LOSS_MSE);
+
+  vise_model_free(saved);
+  vise_model_free(model);
+}
+
 Test(model_file, a_foreign_file_is_understood_by_its_names) {
   foreign f;
   double b[2];
@@ -104,6 +133,7 @@ Test(model_file, a_foreign_file_is_understood_by_its_names) {
   cr_assert_eq(vise_model_n_layers(model), 2);
   cr_assert(vise_model_width(model, 0) == 4 && vise_model_width(model, 1) == 3 && vise_model_width(model, 2) == 2);
   cr_assert_eq(vise_model_activation(model), VISE_RELU);
+  cr_assert(!vise_model_knows_activation(model) && !vise_model_knows_loss(model));
   cr_assert_eq(vise_model_feature_scaling(model, NULL, NULL), VISE_SCALE_NONE);
   cr_assert(vise_model_has_bias(model));
   cr_assert_eq(vise_model_get_tensor(model, 3, b, 2, NULL), VISE_OK);

@@ -81,6 +81,52 @@ Test(table_dialect, leaves_out_lines) {
   vise_table_free(table);
 }
 
+Test(table_dialect, takes_lines_marked_at_the_start_for_comments) {
+  static const char *const texts[] = {
+      "# made by tool\na,b\n1,2\n3,4\n",
+      "# made by tool, and by hand, 2026\n#\na,b\n1,2\n3,4\n",
+      "#made,by,\"a tool\na,b\n1,2\n3,4\n",
+      "# made by tool\r\na;b\r\n1;2\r\n3;4\r\n",
+      "\xef\xbb\xbf# made by tool\na\tb\n1\t2\n3\t4\n",
+      "# a b\na b\n1 2\n3 4\n",
+  };
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+    vise_table *table = read_text(texts[k], NULL);
+    cr_assert_str_eq(shown(table), AB, "%s: %s", texts[k], shown(table));
+    cr_assert(has_note(table, k == 1 ? "2 lines before line 3 begin with # and are taken for comments"
+                                     : "1 line before line 2 begins with # and is taken for a comment"));
+    cr_assert_eq(vise_table_line(table, 0), k == 1 ? 4 : 3);
+    vise_table_free(table);
+  }
+
+  /* Without a header, and where text makes the rows be read twice. */
+  EXPECT_TABLE("# x\n1,2\n3,4\n", NULL, "2 rows [:number :number] 1|2 / 3|4");
+  EXPECT_TABLE("# x, y, z\na,b\n1,2\n3,x\n", NULL, "2 rows [a:number b:text] 1|2 / 3|x");
+}
+
+Test(table_dialect, keeps_marked_lines_that_split_as_rows_do) {
+  EXPECT_TABLE("#a,b\n1,2\n3,4\n", NULL, "2 rows [#a:number b:number] 1|2 / 3|4");
+  EXPECT_TABLE("# by me\n#a,b,\n1,2\n3,4\n", NULL, "2 rows [#a:number b:number] 1|2 / 3|4");
+  EXPECT_TABLE("#1,2\n#2,4\n#1,6\n", NULL, "3 rows [:text :number] #1|2 / #2|4 / #1|6");
+  EXPECT_TABLE("#x\n1\n2\n", NULL, "2 rows [#x:number] 1 / 2");
+
+  vise_table_options options = table_options();
+  options.comment = '%';
+  vise_table *table = NULL;
+  vise_error err = VISE_ERROR_INIT;
+  EXPECT_ERROR(try_text("# made by tool\na,b,c\n1,2,3\n", &options, &table, &err), &err, VISE_ERR_FORMAT, "`comment`");
+}
+
+Test(table_dialect, reads_marked_lines_longer_than_its_buffer) {
+  enum { N = 300000 };
+  char *text = malloc(N + 64);
+  cr_assert_not_null(text);
+  memset(text, '#', N);
+  strcpy(text + N, "\na,b\n1,2\n3,4\n");
+  EXPECT_TABLE(text, NULL, AB);
+  free(text);
+}
+
 Test(table_dialect, reads_a_decimal_comma) {
   vise_table_options options = table_options();
   options.decimal = ',';
@@ -143,7 +189,7 @@ Test(table_dialect, refuses_with_line_and_remedy) {
       {"a,b\n1,2\n3\n", VISE_ERR_FORMAT, "x.csv:3: 1 field, expected 2 (as in line 1)"},
       {"a,b\n1,2\n3,4\n5,6,7\n8,9\n", VISE_ERR_FORMAT, "x.csv:4: 3 fields, expected 2"},
       {"\"a\nb\",c\n1,2\n3\n4,5\n", VISE_ERR_FORMAT, "x.csv:4: 1 field, expected 2"},
-      {"# made by tool\na,b,y\n1,2,0\n3,4,1\n", VISE_ERR_FORMAT,
+      {"made by tool\na,b,y\n1,2,0\n3,4,1\n", VISE_ERR_FORMAT,
        "x.csv:1: 1 field, while most lines have 3; `skip_lines`"},
       {"a,b\n1,2\n\"3,4\n5,6\n", VISE_ERR_FORMAT, "x.csv:3: a quote in this row is not closed"},
       {"a,b\n1,2\n\"3\"x,4\n", VISE_ERR_FORMAT, "x.csv:3: text after a closing quote"},

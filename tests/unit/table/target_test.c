@@ -241,3 +241,16 @@ Test(table_target, kind_may_be_given) {
   options.target_kind = (vise_target_kind)17;
   EXPECT_REFUSAL("x,y\n1,0\n2,1\n", &options, "`target_kind` is out of range");
 }
+
+/* Lines that end in a delimiter leave an empty last column, with names or without. */
+Test(table_target, is_not_what_a_delimiter_at_the_end_of_lines_leaves) {
+  static const char *const texts[] = {
+      "a,b,y,\n1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "a,b,y\n1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "1,2,u,\n3,4,v,\n5,7,u,\n6,8,v,\n",
+      "sep=;\r\n1;2;u;\r\n3;4;v;\r\n5;7;u;\r\n6;8;v;\r\n",
+  };
+  for (size_t k = 0; k < sizeof texts / sizeof texts[0]; k++) {
+    EXPECT_TARGET(texts[k], NULL, "classes cross-entropy: u 2 v 2");
+  }
+}

@@ -1,19 +1,19 @@
-/* Which columns of a CSV are targets: NAME, INDEX (negative from the end) or a comma list. */
+/* Which columns of a table are targets: NAME, INDEX (negative from the end) or a comma list. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/data/reader.h"
 
 /* The outcome of looking for a column. */
-typedef enum pick { PICK_FOUND, PICK_MISSING, PICK_AMBIGUOUS } pick;
+typedef enum pick { PICK_FOUND, PICK_MISSING } pick;
 
 static pick find_name(const vise_i_columns *columns, const char *text, size_t n, size_t *out) {
-  size_t n_found = 0;
   for (size_t c = 0; columns->names != NULL && c < columns->n_cols; c++) {
     if (strlen(columns->names[c]) != n || memcmp(columns->names[c], text, n) != 0) continue;
-    if (n_found++ == 0) *out = c;
+    *out = c;
+    return PICK_FOUND;
   }
-  return n_found == 0 ? PICK_MISSING : (n_found == 1 ? PICK_FOUND : PICK_AMBIGUOUS);
+  return PICK_MISSING;
 }
 
 /* [+-]digits, as a column index. *is_index is false if the text is not an integer. */
@@ -70,17 +70,11 @@ static vise_status mark(const vise_i_columns *columns, size_t column, int32_t *s
 /* One entry of the list; *missing tells whether there is no such column. */
 static vise_status pick_one(const vise_i_columns *columns, const char *text, size_t n, int32_t *slots,
                             size_t *n_targets, bool *missing, vise_error *err) {
-  char quote[VISE_I_QUOTE_BYTES];
   size_t column = 0;
   bool is_index = false;
   *missing = false;
 
   pick p = find_name(columns, text, n, &column);
-  if (p == PICK_AMBIGUOUS) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "%s: more than one column is named \"%s\"; give the index of the target",
-                       columns->file, vise_i_quote(quote, text, n));
-  }
-
   if (p == PICK_MISSING) p = find_index(columns, text, n, &is_index, &column);
   *missing = p == PICK_MISSING;
   if (*missing) return fail_missing(columns, text, n, is_index, err);
@@ -116,8 +110,8 @@ static vise_status pick_list(const vise_i_columns *columns, const char *target, 
   return vise_i_fail(err, first_missing.code, "%s", first_missing.text);
 }
 
-vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, bool target_optional, int32_t *slots,
-                            size_t *n_targets, vise_error *err) {
+vise_status vise_i_columns_pick(const vise_i_columns *columns, const char *target, bool target_optional, int32_t *slots,
+                                size_t *n_targets, vise_error *err) {
   vise_status status = VISE_OK;
   size_t n = 0, column = 0;
   for (size_t c = 0; c < columns->n_cols; c++) slots[c] = -1;
@@ -132,9 +126,7 @@ vise_status vise_i_csv_pick(const vise_i_columns *columns, const char *target, b
 
   if (status != VISE_OK) return status;
   if (n == columns->n_cols) {
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "%s: has %zu column%s, all of them targets, so no features are left (columns are separated by "
-                       "commas)",
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s: has %zu column%s, all of them targets, so no features are left",
                        columns->file, n, n == 1 ? "" : "s");
   }
 
