@@ -184,8 +184,12 @@ static void print_result_set(const char *name, const vise_metrics *metrics, cons
   (void)printf("  (%zu rows%s)\n", metrics->n_rows, note);
 }
 
+/* Evaluating more training rows than these would take longer than a training of less than an epoch. */
+enum { MANY_ROWS = 10000 };
+
 /* Loss and what else there is of the weights that were kept; class weights are left out of it. */
-static vise_status print_kept(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
+static vise_status print_kept(const vise_i_cli_options *options, const vise_i_cli_setup *setup,
+                              const vise_run_result *result, vise_error *err) {
   const struct {
     const char *name;
     const vise_dataset *rows;
@@ -200,6 +204,12 @@ static vise_status print_kept(const vise_i_cli_options *options, const vise_i_cl
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
     vise_metrics metrics;
     if (sets[i].rows == NULL) continue;
+    if (sets[i].rows == setup->train && result->epochs == 0 && vise_dataset_n_rows(setup->train) > MANY_ROWS) {
+      (void)printf("%-15s not evaluated: less than an epoch of its %zu rows was trained; vise eval does it\n", "train",
+                   vise_dataset_n_rows(setup->train));
+      continue;
+    }
+
     const vise_status status = vise_evaluate(setup->model, sets[i].rows, &config, &metrics, err);
     if (status != VISE_OK) return status;
     print_result_set(sets[i].name, &metrics, options->training.class_weights != NULL ? ", without class weights" : "");
@@ -223,7 +233,7 @@ static vise_status print_end(const vise_i_cli_options *options, const vise_i_cli
   if (result->best_epoch > 0)
     (void)printf("%-15s %" PRIu64 ", whose weights were kept\n", "best epoch", result->best_epoch);
 
-  const vise_status status = print_kept(options, setup, err);
+  const vise_status status = print_kept(options, setup, result, err);
   if (status != VISE_OK) return status;
   vise_i_cli_print_effects(&options->training, result, vise_model_n_parameters(setup->model));
 

@@ -12,8 +12,10 @@
  *    ones, of equally rare ones those last in strcmp's order, share the input "other". A value that was never seen is
  *    all zeros. These inputs are not standardised.
  *  - Left out, with a note: columns of one value; text of which more than half of the training rows differ; row names:
- *    a first column without a name, or one named id, index, obs, case, no, rownames, Unnamed: 0, or ending in _id or
- *    .id, of text or whole numbers without repeats.
+ *    a first column without a name, or one named id, index, obs, case, no, rownames, Unnamed: 0, patient, subject, pid,
+ *    caseid, idcase, seqno, or ending as ids do (_id, .id; Id or ID after a small letter), of text or whole numbers
+ *    without repeats.
+ *  - Refused as the target: dates, row names, numbers named id or ending so, texts that hardly repeat.
  *  - Refused: columns of which at least 90 % are numbers of over 20 values, but not all; numbers with a decimal comma,
  *    thousands separators, percent or currency signs.
  *

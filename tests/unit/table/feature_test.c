@@ -209,6 +209,8 @@ Test(table_feature, leaves_out_what_tells_nothing) {
       {"\"\",a,y\nx,5,1\ny,6,2\nz,7,3\n", "left out: Unnamed: 0, row names"},
       {"a,ID,y\n5,1,1\n6,2,2\n7,9,3\n", "left out: ID, an id"},
       {"a,cust_id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: cust_id, an id"},
+      {"a,Patient,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: Patient, an id"},
+      {"a,PassengerId,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: PassengerId, an id"},
       {"a,obs.id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: obs.id, an id"},
       {"Unnamed: 0,a,y\n0,5,1\n1,6,2\n2,7,3\n", "left out: Unnamed: 0, an id"},
   };
@@ -218,6 +220,12 @@ Test(table_feature, leaves_out_what_tells_nothing) {
     cr_assert(has_line(p, cases[k].expected), "%s", cases[k].text);
     vise_preprocessor_free(p);
   }
+}
+
+Test(table_feature, tells_of_ids_that_repeat_and_are_kept) {
+  vise_preprocessor *p = fit_text("cust_id,a,y\n1,5,1\n2,6,2\n2,7,3\n", NULL, NULL);
+  cr_assert(has_line(p, "taken for numbers, though called ids (`drop` leaves them out): cust_id"));
+  vise_preprocessor_free(p);
 }
 
 Test(table_feature, keeps_what_only_looks_like_an_id) {
