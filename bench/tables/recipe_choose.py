@@ -126,7 +126,7 @@ def parse():
     parser.add_argument("--part", choices=("choosing", "held-back", "all"), default="choosing")
     parser.add_argument("--variant", default=",".join(VARIANTS), help="a comma list of names (default: all)")
     parser.add_argument("--seeds", default="0,1,2", help="a split and a training for each")
-    parser.add_argument("--max-categories", type=int, default=64, help="as of vise train")
+    parser.add_argument("--max-categories", type=int, default=0, help="as of vise train (default: 0, auto)")
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--folder", default=FOLDER, help="where the tables are, or are to be")
     parser.add_argument("--out", help="write the CSV to this file as well")

@@ -139,7 +139,7 @@ def parse():
     parser.add_argument("--seeds", default="0,1,2", help="a split and a training for each")
     parser.add_argument("--max-iter", type=int, default=200, help="of scikit-learn's MLP (default: 200, as its own)")
     parser.add_argument("--peer", help="take scikit-learn's scores from these results of an earlier run")
-    parser.add_argument("--max-categories", type=int, default=64, help="of --prepared (default: 64)")
+    parser.add_argument("--max-categories", type=int, default=0, help="as of vise train (default: 0, auto)")
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--folder", default=FOLDER, help="where the tables are, or are to be")
     parser.add_argument("--out", help="write the CSV to this file as well")
