@@ -77,6 +77,12 @@ static vise_status collect(const vise_i_cli_options *options, int argc, char **a
     const char *word = argv[i];
     answer(options->command, word);
 
+    const int model = options->command == VISE_COMMAND_INFO ? vise_i_cli_find(options, "model", NULL) : -1;
+    if (model >= 0 && word[0] != '-') { /* vise info MODEL */
+      list->items[list->n++] = (typed_option){model, word};
+      i++;
+      continue;
+    }
     if (word[0] != '-' || word[1] == '\0' || strcmp(word, "--") == 0) {
       const char *extra = strcmp(word, "--") == 0 ? argv[i + 1] : word;
       if (extra == NULL) return VISE_OK;

@@ -20,6 +20,8 @@ int vise_i_cli_check(int argc, char **argv);
 int vise_i_cli_info(int argc, char **argv);
 /* Prints what the cuda backend would run for a training: vise info --plan. */
 VISE_WARN_UNUSED vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err);
+/* Prints what a model is and how it was trained: vise info MODEL. */
+VISE_WARN_UNUSED vise_status vise_i_cli_info_model(const vise_i_cli_options *options, vise_error *err);
 int vise_i_cli_bench(int argc, char **argv);
 
 /* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */
@@ -27,6 +29,8 @@ int vise_i_cli_end_output(unsigned command, int exit_code);
 /* The end of a command: reports the error of status and returns failed_code, or ends the output of a success. */
 int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, int failed_code);
 
+/* "" for one, else "s". */
+const char *vise_i_cli_plural(uint64_t n);
 /* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
 /* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to object. */

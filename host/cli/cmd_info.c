@@ -100,6 +100,8 @@ int vise_i_cli_info(int argc, char **argv) {
     status = vise_i_cli_info_plan(&options, &err);
   } else if (status == VISE_OK && options.recipes) {
     vise_i_cli_recipe_print(stdout);
+  } else if (status == VISE_OK && options.model != NULL) {
+    status = vise_i_cli_info_model(&options, &err);
   } else if (status == VISE_OK) {
     print_findings(options.json);
   }

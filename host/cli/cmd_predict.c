@@ -14,10 +14,21 @@ static bool ends_in(const char *text, const char *end) {
   return n > m && strcmp(text + n - m, end) == 0;
 }
 
+/* To standard output, as CSV. */
+static bool is_standard(const vise_i_cli_options *options) {
+  return strcmp(options->out, "-") == 0;
+}
+
 static vise_status check_out(const vise_i_cli_options *options, vise_error *err) {
   const char *out = options->out;
+  if (is_standard(options) && options->json) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--out - and --json contradict each other: both write to standard output");
+  }
+  if (is_standard(options)) return VISE_OK;
   if (!ends_in(out, ".npy") && !ends_in(out, ".csv")) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out: '%s' must end in .npy or .csv", out);
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out: '%s' must end in .npy or .csv, or be - for standard output",
+                           out);
   }
   if (vise_i_cli_same_file(out, options->data)) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s would replace the rows of --data: choose another file", out);
@@ -86,6 +97,31 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
   return VISE_OK;
 }
 
+/* What status says became of the bytes, to standard output; frees them. */
+static vise_status print_bytes(vise_status status, void *bytes, size_t n_bytes) {
+  if (status == VISE_OK) (void)fwrite(bytes, 1, n_bytes, stdout); /* whose end is checked by vise_i_cli_end */
+  vise_buffer_free(bytes);
+  return status;
+}
+
+static vise_status put_array(const vise_i_cli_options *options, const vise_array *array, const char *header,
+                             vise_error *err) {
+  void *bytes = NULL;
+  size_t n_bytes = 0;
+  if (!is_standard(options)) return vise_array_save(options->out, array, header, err);
+  const vise_status status = vise_array_save_memory(array, header, &bytes, &n_bytes, err);
+  return print_bytes(status, bytes, n_bytes);
+}
+
+static vise_status put_texts(const vise_i_cli_options *options, const char *const *texts, size_t n_rows,
+                             vise_error *err) {
+  void *bytes = NULL;
+  size_t n_bytes = 0;
+  if (!is_standard(options)) return vise_texts_save(options->out, texts, n_rows, "class", err);
+  const vise_status status = vise_texts_save_memory(texts, n_rows, "class", &bytes, &n_bytes, err);
+  return print_bytes(status, bytes, n_bytes);
+}
+
 /* The names of classes, where the model has them; a row without a class is empty. */
 static vise_status save_names(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
   const char **names = calloc(p->n_rows, sizeof *names);
@@ -95,7 +131,7 @@ static vise_status save_names(const vise_i_cli_options *options, const predictio
     const double k = p->values[i];
     names[i] = isnan(k) ? "" : vise_preprocessor_class_name(p->model.preprocessor, (size_t)k);
   }
-  const vise_status status = vise_texts_save(options->out, names, p->n_rows, "class", err);
+  const vise_status status = put_texts(options, names, p->n_rows, err);
   free(names);
   return status;
 }
@@ -108,7 +144,7 @@ static vise_status save_codes(const vise_i_cli_options *options, const predictio
   for (size_t i = 0; i < p->n_rows; i++) codes[i] = isnan(p->values[i]) ? -1 : (int64_t)p->values[i];
 
   const vise_array array = vise_array_of(codes, VISE_I64, p->n_rows, 1);
-  const vise_status status = vise_array_save(options->out, &array, "class", err);
+  const vise_status status = put_array(options, &array, "class", err);
   free(codes);
   return status;
 }
@@ -117,7 +153,7 @@ static vise_status save_numbers(const vise_i_cli_options *options, const predict
   char *header = NULL;
   const vise_array array = vise_array_of(p->values, VISE_F64, p->n_rows, p->n_columns);
   vise_status status = make_header(options, p, &header, err);
-  if (status == VISE_OK) status = vise_array_save(options->out, &array, header, err);
+  if (status == VISE_OK) status = put_array(options, &array, header, err);
   free(header);
   return status;
 }
@@ -125,13 +161,14 @@ static vise_status save_numbers(const vise_i_cli_options *options, const predict
 static vise_status save(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
   if (options->output != VISE_OUTPUT_CLASS) return save_numbers(options, p, err);
   const bool named = p->model.preprocessor != NULL && vise_preprocessor_n_classes(p->model.preprocessor) > 0;
-  return named && ends_in(options->out, ".csv") ? save_names(options, p, err) : save_codes(options, p, err);
+  return named && !ends_in(options->out, ".npy") ? save_names(options, p, err) : save_codes(options, p, err);
 }
 
 static void print_done(const vise_i_cli_options *options, const prediction *p) {
   if (!options->json) {
-    (void)fprintf(stderr, "%s: %zu rows, %zu column%s (%s)\n", options->out, p->n_rows, p->n_columns,
-                  p->n_columns == 1 ? "" : "s", vise_output_name(options->output));
+    (void)fprintf(stderr, "%s: %zu row%s, %zu column%s (%s)\n", is_standard(options) ? "standard output" : options->out,
+                  p->n_rows, vise_i_cli_plural(p->n_rows), p->n_columns, vise_i_cli_plural(p->n_columns),
+                  vise_output_name(options->output));
     return;
   }
 

@@ -54,10 +54,12 @@ const vise_i_cli_command vise_i_cli_commands[] = {
     {VISE_COMMAND_INFO,
      "info",
      "Machine",
-     "backends, GPUs and build; what a GPU would run",
-     "Prints backends, GPUs, versions and build options. With `plan` it takes the options of train and shows what the "
-     "cuda backend would run for them; that needs no GPU.",
-     {"vise info", "vise info --plan --layers 784-128-10 --batch 64", NULL}},
+     "backends, GPUs and build; a model; what a GPU would run",
+     "Prints backends, GPUs, versions and build options. With the file of a model, or the folder of a run, it shows "
+     "the "
+     "net, its columns and classes, their scaling, and how it was trained. With `plan` it takes the options of train "
+     "and shows what the cuda backend would run for them; that needs no GPU.",
+     {"vise info", "vise info run", "vise info --plan --layers 784-128-10 --batch 64", NULL}},
     {.name = NULL},
 };
 

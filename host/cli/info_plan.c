@@ -100,7 +100,7 @@ static void print_text(const plan_case *c) {
   (void)printf(" of shared memory a block%s\n", c->is_assumed ? " (assumed: an H200; the plan needs no GPU)" : "");
   (void)printf("net       ");
   vise_i_cli_print_widths(stdout, &c->options->net);
-  (void)printf(", batches of %zu rows\n", plan->n_rows);
+  (void)printf(", batches of %zu row%s\n", plan->n_rows, vise_i_cli_plural(plan->n_rows));
 
   (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);
   print_bytes((double)plan->shared_bytes);

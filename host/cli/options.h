@@ -25,6 +25,12 @@ typedef enum vise_i_cli_stratify {
   VISE_I_CLI_STRATIFY_NO
 } vise_i_cli_stratify;
 
+typedef enum vise_i_cli_cross_validate {
+  VISE_I_CLI_CROSS_VALIDATE_AUTO,
+  VISE_I_CLI_CROSS_VALIDATE_YES,
+  VISE_I_CLI_CROSS_VALIDATE_NO
+} vise_i_cli_cross_validate;
+
 /* All values. Texts and lists are owned; 0, NULL or false mean "not given" where an option is off by default. */
 typedef struct vise_i_cli_options {
   size_t struct_size;
@@ -53,6 +59,7 @@ typedef struct vise_i_cli_options {
   vise_header header;
   vise_missing missing;
   vise_i_cli_stratify stratify;
+  vise_i_cli_cross_validate cross_validate; /* once the data are read: yes or no */
   uint64_t skip_lines, max_categories;
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict and prune */

@@ -28,6 +28,9 @@
   X(VISE_I_CLI_RECIPE_AUTO, "auto") X(VISE_I_CLI_RECIPE_TABLE, "table") X(VISE_I_CLI_RECIPE_NONE, "none")
 #define STRATIFY(X) \
   X(VISE_I_CLI_STRATIFY_AUTO, "auto") X(VISE_I_CLI_STRATIFY_YES, "yes") X(VISE_I_CLI_STRATIFY_NO, "no")
+#define CROSS_VALIDATE(X)                       \
+  X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto")     \
+  X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -53,11 +56,15 @@ const vise_option vise_i_cli_rows[] = {
    KIND(REAL, DATA, TRAIN), .flags = VISE_OPTION_MIN_OPEN | VISE_OPTION_MAX_OPEN, .max = 1, .word = "off"},
   {"stratify", AT(NULL, stratify), "NAME", "auto",
    "hold rows out class by class; auto does so for tables", KIND(NAME, DATA, TRAIN), NAMES(STRATIFY)},
+  {"cross-validate", AT(NULL, cross_validate), "NAME", "auto",
+   "estimate the score on new rows by training 5 more times without a fifth of the rows; auto does so for tables under "
+   "`recipe` table of which none are held out",
+   KIND(NAME, DATA, TRAIN), FREE, NAMES(CROSS_VALIDATE)},
   {"test", AT(NULL, test), "FILE", NOTHING, "features of test rows", KIND(PATH, DATA, TRAIN), COMMON},
   {"test-labels", AT(NULL, test_labels), "FILE", NOTHING, "their targets", KIND(PATH, DATA, TRAIN)},
   {"model", AT(NULL, model), "FILE", NOTHING,
    "the model; a .safetensors file of Vise, or of PyTorch's nn.Sequential, or the folder of a run",
-   KIND(PATH, DATA, MODEL | PRUNE), COMMON},
+   KIND(PATH, DATA, MODEL | PRUNE | INFO), COMMON},
   {"data", AT(NULL, data), "FILE", NOTHING, "rows; a table, .npy, IDX or IDX .gz; - is standard input",
    KIND(PATH, DATA, MODEL), COMMON},
   {"labels", AT(NULL, labels), "FILE", NOTHING, "their targets; in the same kinds of file",
@@ -111,7 +118,7 @@ const vise_option vise_i_cli_rows[] = {
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
    KIND(PATH, SAVING, TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
   {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN), FREE},
-  {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv (required)",
+  {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv, or - for CSV to standard output (required)",
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
   {"output", AT(NULL, output), "NAME", "auto",
    "what to write; mean is that of the targets; auto is mean where the loss has a link to it, else raw",
@@ -129,7 +136,7 @@ const vise_option vise_i_cli_rows[] = {
   {"plan-sms", AT(NULL, plan_sms), "N", "off",
    "multiprocessors of the H200 that `plan` is for; off: the GPU here",
    KIND(COUNT, SAVING, INFO), COMMON, LOCAL, .min = 1, .max = 1024, .word = "off"},
-  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, MODEL | PRUNE | BENCH | VISE_COMMAND_CHECK | INFO),
+  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, TRAIN | MODEL | PRUNE | BENCH | INFO),
    COMMON, LOCAL},
   {"csv", AT(NULL, csv), "FILE", NOTHING, "write the measurements to this file too", KIND(PATH, SAVING, BENCH),
    COMMON, LOCAL},

@@ -19,6 +19,10 @@ int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, 
   return vise_i_cli_end_output(command, 0);
 }
 
+const char *vise_i_cli_plural(uint64_t n) {
+  return n == 1 ? "" : "s";
+}
+
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics) {
   (void)fprintf(stream, "loss %.6g", metrics->loss);
   if (!isnan(metrics->accuracy)) (void)fprintf(stream, "  accuracy %.2f %%", 100 * metrics->accuracy);

@@ -30,11 +30,12 @@ void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes) {
   }
 }
 
-void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs) {
+void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const vise_train_config *training) {
   const char *terminal = getenv("TERM");
   memset(progress, 0, sizeof *progress);
   progress->quiet = quiet;
-  progress->epochs = epochs;
+  progress->epochs = training->epochs;
+  progress->weighted = training->class_weights != NULL;
   progress->bar = !quiet && isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
@@ -58,7 +59,8 @@ static double steps_per_second(vise_i_cli_progress *progress, const vise_progres
   return seconds > 0 && state->step > progress->first_step ? (double)(state->step - progress->first_step) / seconds : 0;
 }
 
-/* Writes the fields beside the bar, the most important first; returns their number. */
+/* The fields beside the bar, the most important first: the epoch, the loss and the time left are to fit even on narrow
+   terminals. Returns their number. */
 static size_t write_fields(const vise_i_cli_progress *progress, const vise_progress *state, double rate,
                            char fields[MAX_FIELDS][FIELD_BYTES]) {
   size_t n = 0;
@@ -69,6 +71,12 @@ static size_t write_fields(const vise_i_cli_progress *progress, const vise_progr
   }
   (void)snprintf(fields[n++], FIELD_BYTES, "loss %.4g", state->train_loss);
 
+  if (rate > 0 && state->planned_steps >= state->step && state->planned_steps > 0) {
+    char left[32];
+    vise_i_cli_format_time((double)(state->planned_steps - state->step) / rate, left, sizeof left);
+    (void)snprintf(fields[n++], FIELD_BYTES, "%s left", left);
+  }
+
   const vise_metrics *shown = &progress->shown;
   if (shown->n_rows > 0 && !isnan(shown->accuracy)) {
     (void)snprintf(fields[n++], FIELD_BYTES, "%s accuracy %.2f %%", progress->shown_name, 100 * shown->accuracy);
@@ -76,13 +84,26 @@ static size_t write_fields(const vise_i_cli_progress *progress, const vise_progr
     (void)snprintf(fields[n++], FIELD_BYTES, "%s RMSE %.4g", progress->shown_name, shown->rmse);
   }
 
-  if (rate > 0 && state->planned_steps >= state->step && state->planned_steps > 0) {
-    char left[32];
-    vise_i_cli_format_time((double)(state->planned_steps - state->step) / rate, left, sizeof left);
-    (void)snprintf(fields[n++], FIELD_BYTES, "%s left", left);
-  }
-  if (rate > 0) (void)snprintf(fields[n++], FIELD_BYTES, "%.0f steps/s", rate);
+  if (rate > 0) (void)snprintf(fields[n++], FIELD_BYTES, rate < 10 ? "%.2g steps/s" : "%.0f steps/s", rate);
   return n;
+}
+
+/* Columns of the first n fields. */
+static size_t columns_of(char fields[MAX_FIELDS][FIELD_BYTES], size_t n) {
+  size_t used = 0;
+  for (size_t i = 0; i < n; i++) used += strlen(fields[i]) + (i > 0 ? 2 : 0);
+  return used;
+}
+
+/* How many of the fields fit; without the last epoch's number where it is in the way of one of the first three. */
+static size_t fit_fields(char fields[MAX_FIELDS][FIELD_BYTES], size_t n, size_t columns) {
+  const size_t first = n < 3 ? n : 3;
+  char *slash = strchr(fields[0], '/');
+  if (slash != NULL && columns_of(fields, first) > columns) *slash = '\0';
+
+  size_t kept = n;
+  while (kept > 0 && columns_of(fields, kept) > columns) kept--;
+  return kept;
 }
 
 static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) {
@@ -90,11 +111,7 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
   size_t n = write_fields(progress, state, steps_per_second(progress, state), fields);
   size_t columns = terminal_columns() - 1; /* the last column would wrap on some terminals */
 
-  size_t used = 0, kept = 0;
-  while (kept < n && used + strlen(fields[kept]) + (kept > 0 ? 2 : 0) <= columns) {
-    used += strlen(fields[kept]) + (kept > 0 ? 2 : 0);
-    kept++;
-  }
+  const size_t kept = fit_fields(fields, n, columns), used = columns_of(fields, kept);
 
   uint64_t in_epoch = state->steps_per_epoch == 0 ? 0 : state->step % state->steps_per_epoch;
   double share = state->planned_steps > 0     ? (double)state->step / (double)state->planned_steps
@@ -121,9 +138,9 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
   progress->drawn = true;
 }
 
-static void print_set(const char *name, const vise_metrics *metrics) {
+static void print_set(const vise_i_cli_progress *progress, const char *name, const vise_metrics *metrics) {
   if (metrics->n_rows == 0) return;
-  (void)fprintf(stderr, "  %s ", name);
+  (void)fprintf(stderr, "  %s %s", name, progress->weighted ? "weighted " : "");
   vise_i_cli_print_metrics(stderr, metrics);
 }
 
@@ -132,9 +149,9 @@ static void print_epoch(const vise_i_cli_progress *progress, const vise_progress
   if (progress->epochs > 0) (void)fprintf(stderr, "/%" PRIu64, progress->epochs);
   (void)fprintf(stderr, "  step %" PRIu64, state->step);
   if (state->train.n_rows == 0) (void)fprintf(stderr, "  train loss %.6g", state->train_loss);
-  print_set("train", &state->train);
-  print_set("val", &state->validation);
-  print_set("test", &state->test);
+  print_set(progress, "train", &state->train);
+  print_set(progress, "val", &state->validation);
+  print_set(progress, "test", &state->test);
   (void)fprintf(stderr, "  %.1f s\n", state->seconds);
 }
 
@@ -174,8 +191,17 @@ void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level l
   (void)fprintf(stderr, "%s%s\n", level == VISE_LOG_WARNING ? "warning: " : "", message);
 }
 
+void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds) {
+  if (!progress->bar || (progress->is_text && fabs(seconds - progress->last_shown) < bar_seconds)) return;
+  (void)fprintf(stderr, "\r%.*s\x1b[K", (int)terminal_columns() - 1, text);
+  (void)fflush(stderr);
+  progress->last_shown = seconds;
+  progress->is_text = true;
+}
+
 void vise_i_cli_progress_end(vise_i_cli_progress *progress) {
   if (progress->has_waiting) show(progress, &progress->waiting);
   if (progress->drawn) (void)fputc('\n', stderr);
-  progress->drawn = false;
+  if (progress->is_text) (void)fputs("\r\x1b[K", stderr);
+  progress->drawn = progress->is_text = false;
 }

@@ -8,6 +8,8 @@
 typedef struct vise_i_cli_progress {
   bool quiet, bar;
   bool drawn;      /* a bar is on the screen's last line */
+  bool is_text;    /* a text is there, which does not stay */
+  bool weighted;   /* the losses, by class weights */
   uint64_t epochs; /* limit, 0: none */
   bool rate_known;
   uint64_t first_step; /* where the rate is measured from (a resumed run starts late) */
@@ -21,10 +23,12 @@ typedef struct vise_i_cli_progress {
 } vise_i_cli_progress;
 
 /* All output goes to standard error; a bar is drawn when that is a terminal. */
-void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, uint64_t epochs);
+void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const vise_train_config *training);
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
 /* A line of text above the bar. */
 void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message);
+/* A text in the place of the bar, on a terminal alone; seconds of whatever it tells of. */
+void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds);
 /* Shows the last state; leaves the bar on the screen and goes to a new line. */
 void vise_i_cli_progress_end(vise_i_cli_progress *progress);
 

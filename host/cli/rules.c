@@ -13,6 +13,18 @@ static vise_status fail_both(const char *a, const char *b, const char *why, vise
   return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --%s contradict each other: %s", a, b, why);
 }
 
+/* What leaves no nets, or none that know nothing of the rows; a yes in a file gives way. */
+static vise_status check_cross_validation(const vise_i_cli_options *options, vise_error *err) {
+  static const char *const name = "cross-validate";
+  const int i = vise_i_cli_find(options, name, NULL);
+  if (i < 0 || options->source[i] != VISE_I_CLI_FROM_LINE) return VISE_OK;
+  if (options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES) return VISE_OK;
+  if (options->val != NULL) return fail_both(name, "val", "those rows judge the net", err);
+  if (options->val_fraction > 0) return fail_both(name, "val-fraction", "those rows judge the net", err);
+  if (options->init != NULL) return fail_both(name, "init", "its weights may know the rows", err);
+  return options->mask != NULL ? fail_both(name, "mask", "the nets of folds may be of other sizes", err) : VISE_OK;
+}
+
 static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {
   if (options->train_labels != NULL && options->train == NULL) return fail_needs("train-labels", "train", err);
   if (options->val_labels != NULL && options->val == NULL) return fail_needs("val-labels", "val", err);
@@ -40,7 +52,7 @@ static vise_status check_data(const vise_i_cli_options *options, vise_error *err
     return fail_both("target", "labels", "the targets come from one of them", err);
   }
 
-  return VISE_OK;
+  return check_cross_validation(options, err);
 }
 
 /* Whether an option was given, and with another value than the one that means nothing. */
@@ -140,7 +152,8 @@ static vise_status check_model(const vise_i_cli_options *options, vise_error *er
 
   if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--data is missing");
   if (options->command == VISE_COMMAND_PREDICT && options->out == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give a file that ends in .npy or .csv");
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--out is missing: give a file that ends in .npy or .csv, or - for standard output");
   }
   return VISE_OK;
 }
@@ -152,6 +165,8 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
     const bool of_plan = (row->commands & VISE_COMMAND_INFO) == 0 || strcmp(row->name, "plan-sms") == 0;
     if (of_plan && options->source[i] == VISE_I_CLI_FROM_LINE) return fail_needs(row->name, "plan", err);
   }
+  if (options->plan && options->model != NULL) return fail_both("plan", "model", "one is shown", err);
+  if (options->recipes && options->model != NULL) return fail_both("recipes", "model", "one is shown", err);
   return options->plan ? check_training(options, err) : VISE_OK;
 }
 

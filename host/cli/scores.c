@@ -7,6 +7,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/text_json.h"
 
 /* A wider matrix is for --json. */
 enum { SHOWN_CLASSES = 20 };
@@ -21,29 +22,32 @@ const char *vise_i_cli_class_name(const vise_i_cli_model *model, size_t k, char 
 
 /* ---- making --------------------------------------------------------------------------------------------------- */
 
-/* A row's outputs and targets. */
+/* The outputs and targets of a chunk of rows. */
 typedef struct rows {
   size_t n, n_outputs, n_targets;
   double *outputs, *targets;
 } rows;
 
-static vise_status predict(const vise_i_cli_model *model, const vise_dataset *dataset, const vise_eval_config *config,
-                           rows *r, vise_error *err) {
-  r->n = vise_dataset_n_rows(dataset);
-  r->n_outputs = vise_predict_width(model->model, VISE_OUTPUT_RAW);
-  r->n_targets = vise_dataset_n_targets(dataset);
-  r->outputs = calloc(r->n, r->n_outputs * sizeof *r->outputs);
-  r->targets = calloc(r->n, r->n_targets * sizeof *r->targets);
-  if (r->outputs == NULL || r->targets == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the outputs of %zu rows", r->n);
-  }
+/* A row's score for the second of two classes. */
+typedef struct scored {
+  double score;
+  bool positive;
+} scored;
 
-  vise_status status = vise_predict(model->model, dataset, config, VISE_OUTPUT_RAW, r->outputs, err);
-  for (size_t i = 0; i < r->n && status == VISE_OK; i++) {
-    status = vise_dataset_get_targets(dataset, i, r->targets + i * r->n_targets, err);
-  }
-  return status;
-}
+/* What is summed up over the chunks. */
+typedef struct summing {
+  const vise_i_cli_model *model;
+  const vise_dataset *dataset;
+  const vise_eval_config *config;
+  bool is_regression;
+  vise_i_cli_scores *scores;
+  scored *scored; /* [n_rows], of two classes; else NULL */
+  size_t n_scored;
+  bool has_nan;
+  double errors;
+} summing;
+
+enum { CHUNK_ROWS = 1 << 16 };
 
 /* The class of a row, or n_classes for none. */
 static size_t class_of(const rows *r, size_t i, size_t n_classes) {
@@ -60,11 +64,6 @@ static size_t label_of(const rows *r, size_t i) {
   const double y = r->targets[i * r->n_targets];
   return r->n_outputs == 1 ? (size_t)(y > 0) : (size_t)y;
 }
-
-typedef struct scored {
-  double score;
-  bool positive;
-} scored;
 
 static int by_score(const void *a, const void *b) {
   const double x = ((const scored *)a)->score, y = ((const scored *)b)->score;
@@ -91,57 +90,92 @@ static double auc_of(scored *s, size_t n) {
   return n_positive > 0 && n_before > 0 ? pairs / (n_positive * n_before) : NAN;
 }
 
-static vise_status make_auc(const rows *r, double *out, vise_error *err) {
-  scored *s = calloc(r->n, sizeof *s);
-  if (s == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu rows", r->n);
+/* Adds the rows to the confusion matrix, or to the sum of errors. */
+static void add(summing *s, const rows *r) {
+  const size_t n_classes = s->scores->n_classes;
+  if (s->is_regression) {
+    for (size_t i = 0; i < r->n * r->n_outputs; i++) s->errors += fabs(r->outputs[i] - r->targets[i]);
+    return;
+  }
 
-  bool all_numbers = true;
   for (size_t i = 0; i < r->n; i++) {
     const double *z = r->outputs + i * r->n_outputs;
-    s[i] = (scored){r->n_outputs == 1 ? z[0] : z[1] - z[0], label_of(r, i) == 1};
-    all_numbers = all_numbers && !isnan(s[i].score);
+    s->scores->confusion[label_of(r, i) * (n_classes + 1) + class_of(r, i, n_classes)]++;
+    if (s->scored == NULL) continue;
+    const scored one = {r->n_outputs == 1 ? z[0] : z[1] - z[0], label_of(r, i) == 1};
+    s->has_nan = s->has_nan || isnan(one.score);
+    s->scored[s->n_scored++] = one;
   }
-
-  if (all_numbers) *out = auc_of(s, r->n);
-  free(s);
-  return VISE_OK;
 }
 
-static double mean_error(const rows *r) {
-  double sum = 0;
-  for (size_t i = 0; i < r->n * r->n_outputs; i++) sum += fabs(r->outputs[i] - r->targets[i]);
-  return sum / ((double)r->n * (double)r->n_outputs);
+static vise_status add_chunk(summing *s, size_t first, size_t *places, rows *r, vise_error *err) {
+  vise_dataset *chunk = NULL;
+  for (size_t i = 0; i < r->n; i++) places[i] = first + i;
+  vise_status status = vise_dataset_select(s->dataset, places, r->n, &chunk, err);
+  if (status == VISE_OK) status = vise_predict(s->model->model, chunk, s->config, VISE_OUTPUT_RAW, r->outputs, err);
+  for (size_t i = 0; i < r->n && status == VISE_OK; i++) {
+    status = vise_dataset_get_targets(chunk, i, r->targets + i * r->n_targets, err);
+  }
+  if (status == VISE_OK) add(s, r);
+  vise_dataset_free(chunk);
+  return status;
 }
 
-static vise_status make(const rows *r, bool is_regression, vise_i_cli_scores *out, vise_error *err) {
-  if (is_regression) {
-    if (r->n_targets == r->n_outputs) out->mae = mean_error(r);
-    return VISE_OK;
-  }
-  if (r->n_targets != 1) return VISE_OK;
+static vise_status add_all(summing *s, vise_error *err) {
+  const size_t n_rows = vise_dataset_n_rows(s->dataset), most = n_rows < CHUNK_ROWS ? n_rows : CHUNK_ROWS;
+  rows r = {.n_outputs = vise_predict_width(s->model->model, VISE_OUTPUT_RAW),
+            .n_targets = vise_dataset_n_targets(s->dataset)};
+  size_t *places = calloc(most, sizeof *places);
+  r.outputs = calloc(most, r.n_outputs * sizeof *r.outputs);
+  r.targets = calloc(most, r.n_targets * sizeof *r.targets);
 
-  out->n_classes = r->n_outputs == 1 ? 2 : r->n_outputs;
+  vise_status status = VISE_OK;
+  if (places == NULL || r.outputs == NULL || r.targets == NULL) {
+    status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the outputs of %zu rows", most);
+  }
+  for (size_t first = 0; first < n_rows && status == VISE_OK; first += r.n) {
+    r.n = n_rows - first < most ? n_rows - first : most;
+    status = add_chunk(s, first, places, &r, err);
+  }
+
+  free(places);
+  free(r.outputs);
+  free(r.targets);
+  return status;
+}
+
+/* Room for what the rows are counted in. */
+static vise_status make_room(summing *s, size_t n_outputs, vise_error *err) {
+  vise_i_cli_scores *out = s->scores;
+  if (s->is_regression) return VISE_OK;
+
+  out->n_classes = n_outputs == 1 ? 2 : n_outputs;
   out->confusion = calloc(out->n_classes, (out->n_classes + 1) * sizeof *out->confusion);
-  if (out->confusion == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu classes", out->n_classes);
-  }
-  for (size_t i = 0; i < r->n; i++) {
-    out->confusion[label_of(r, i) * (out->n_classes + 1) + class_of(r, i, out->n_classes)]++;
-  }
-  return out->n_classes == 2 ? make_auc(r, &out->auc, err) : VISE_OK;
+  if (out->n_classes == 2) s->scored = calloc(vise_dataset_n_rows(s->dataset), sizeof *s->scored);
+  if (out->confusion != NULL && (s->scored != NULL || out->n_classes != 2)) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu classes", out->n_classes);
 }
 
 vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dataset *dataset,
                                    const vise_eval_config *config, vise_i_cli_scores *out, vise_error *err) {
   const vise_targets kind = vise_loss_targets(vise_model_loss(model->model));
-  rows r = {0};
+  const size_t n_outputs = vise_predict_width(model->model, VISE_OUTPUT_RAW);
+  const size_t n_targets = vise_dataset_n_targets(dataset);
+  summing s = {.model = model,
+               .dataset = dataset,
+               .config = config,
+               .is_regression = kind == VISE_TARGETS_NUMBERS || kind == VISE_TARGETS_COUNTS,
+               .scores = out};
   *out = (vise_i_cli_scores){.auc = NAN, .mae = NAN};
-  vise_status status = predict(model, dataset, config, &r, err);
-  if (status == VISE_OK) {
-    status = make(&r, kind == VISE_TARGETS_NUMBERS || kind == VISE_TARGETS_COUNTS, out, err);
+  if (n_targets != (s.is_regression ? n_outputs : 1)) return VISE_OK;
+
+  vise_status status = make_room(&s, n_outputs, err);
+  if (status == VISE_OK) status = add_all(&s, err);
+  if (status == VISE_OK && s.is_regression) {
+    out->mae = s.errors / ((double)vise_dataset_n_rows(dataset) * (double)n_outputs);
   }
-  free(r.outputs);
-  free(r.targets);
+  if (status == VISE_OK && s.scored != NULL && !s.has_nan) out->auc = auc_of(s.scored, s.n_scored);
+  free(s.scored);
   return status;
 }
 
@@ -212,19 +246,6 @@ void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_m
   }
 }
 
-/* Names need not be UTF-8, and JSON must be. */
-static json_t *name_json(const char *name) {
-  json_t *text = json_string(name);
-  if (text != NULL) return text;
-  char *plain = strdup(name);
-  for (char *p = plain; p != NULL && *p != '\0'; p++) {
-    if ((unsigned char)*p >= 128) *p = '?';
-  }
-  text = plain != NULL ? json_string(plain) : NULL;
-  free(plain);
-  return text;
-}
-
 void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object) {
   if (!isnan(scores->mae)) (void)json_object_set_new(object, "mae", json_real(scores->mae));
   if (!isnan(scores->auc)) (void)json_object_set_new(object, "auc", json_real(scores->auc));
@@ -235,8 +256,9 @@ void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_mo
     char buffer[VISE_I_CLI_CLASS_BYTES];
     const class_score c = score_of(scores, k);
     (void)json_array_append_new(
-        classes, json_pack("{s:o, s:f, s:f, s:f, s:I}", "name", name_json(vise_i_cli_class_name(model, k, buffer)),
-                           "precision", c.precision, "recall", c.recall, "f1", c.f1, "rows", (json_int_t)c.n_rows));
+        classes,
+        json_pack("{s:o, s:f, s:f, s:f, s:I}", "name", vise_i_cli_name_json(vise_i_cli_class_name(model, k, buffer)),
+                  "precision", c.precision, "recall", c.recall, "f1", c.f1, "rows", (json_int_t)c.n_rows));
     json_t *row = json_array();
     for (size_t j = 0; j < scores->n_classes; j++) {
       (void)json_array_append_new(row, json_integer((json_int_t)scores->confusion[k * (scores->n_classes + 1) + j]));

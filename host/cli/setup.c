@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/table_data.h"
 
@@ -136,7 +137,7 @@ static vise_status check_classes(const vise_i_cli_options *options, const vise_i
   if (n_outputs >= n_wanted) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_SHAPE,
                          "--layers: the net has %zu output%s but %s has %zu classes; write %zu or auto last", n_outputs,
-                         n_outputs == 1 ? "" : "s", vise_dataset_name(setup->train), setup->n_classes, n_wanted);
+                         vise_i_cli_plural(n_outputs), vise_dataset_name(setup->train), setup->n_classes, n_wanted);
 }
 
 static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
@@ -154,6 +155,11 @@ static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup
   if (status != VISE_OK) return status;
   if (is_table) return load_table(options, setup, initial, err);
   options->recipe = VISE_I_CLI_RECIPE_NONE;
+  if (options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--cross-validate yes is for tables, and %s is an array",
+                           options->train);
+  }
+  options->cross_validate = VISE_I_CLI_CROSS_VALIDATE_NO;
   return load_arrays(options, setup, err);
 }
 
@@ -316,6 +322,8 @@ void vise_i_cli_setup_free(vise_i_cli_setup *setup) {
   vise_dataset_free(setup->validation);
   vise_dataset_free(setup->train);
   vise_preprocessor_free(setup->preprocessor);
+  vise_table_free(setup->table);
+  free(setup->rows);
   for (size_t i = 0; i < setup->n_notes; i++) free(setup->notes[i]);
   free(setup->notes);
   memset(setup, 0, sizeof *setup);

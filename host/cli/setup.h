@@ -14,7 +14,14 @@ typedef struct vise_i_cli_setup {
   char **notes;                             /* [n_notes]: what was found while the table was read */
   size_t n_notes;
   size_t n_left_out; /* rows of a table, before rows were held out */
-  bool made_up;      /* the rows are random numbers (check without --train) */
+  size_t n_table_rows;
+  char delimiter; /* of a table; 0: it has none */
+  bool has_header;
+  /* For cross-validation, else NULL: the table, how to fit to it, and its rows to train on (NULL: all). */
+  vise_table *table;
+  vise_preprocessor_options how;
+  size_t *rows, n_rows;
+  bool made_up; /* the rows are random numbers (check without --train) */
 } vise_i_cli_setup;
 
 /* Reads and splits the data, fills in "auto" sizes (options->net becomes what is used) and

@@ -144,7 +144,7 @@ static vise_status transform(const vise_i_cli_options *options, const vise_prepr
   how.use_up = use->use_up;
 
   const vise_status status = vise_preprocessor_transform(preprocessor, table, &how, out, err);
-  if (status == VISE_OK) print_notes(options, *out);
+  if (status == VISE_OK && !use->silent) print_notes(options, *out);
   return status;
 }
 

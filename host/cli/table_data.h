@@ -24,6 +24,7 @@ typedef struct vise_i_cli_use {
   bool targets;                 /* those of the table */
   bool every_row;               /* a row out for each row in */
   bool use_up;                  /* the table is read no more */
+  bool silent;                  /* nothing is said of what was noticed */
   const char *labels, *weights; /* files with a row for each of the table's, or NULL */
 } vise_i_cli_use;
 

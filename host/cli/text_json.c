@@ -54,3 +54,17 @@ char *vise_i_cli_text_from_object(const json_t *value) {
   if (bytes != NULL) *to = '\0';
   return bytes;
 }
+
+json_t *vise_i_cli_name_json(const char *name) {
+  if (name == NULL) return json_null();
+  json_t *text = json_string(name);
+  if (text != NULL) return text;
+
+  char *plain = strdup(name);
+  for (char *p = plain; p != NULL && *p != '\0'; p++) {
+    if ((unsigned char)*p >= 128) *p = '?';
+  }
+  text = plain != NULL ? json_string(plain) : NULL;
+  free(plain);
+  return text;
+}

@@ -8,6 +8,9 @@
 /* A new reference; NULL when out of memory. */
 json_t *vise_i_cli_text_to_json(const char *text);
 
+/* A name to show: what is not UTF-8 becomes question marks; NULL is null. */
+json_t *vise_i_cli_name_json(const char *name);
+
 /* The bytes of such an object (malloc'ed); NULL: value is none, or out of memory. */
 char *vise_i_cli_text_from_object(const json_t *value);
 

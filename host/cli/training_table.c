@@ -161,7 +161,8 @@ static vise_status fit(making *m, vise_error *err) {
 
 static vise_status use_rows(making *m, const size_t *rows, size_t n_rows, vise_dataset **out, vise_error *err) {
   const vise_i_cli_options *options = m->options;
-  const bool whole = options->val_fraction <= 0 && options->test_fraction <= 0;
+  const bool whole = options->val_fraction <= 0 && options->test_fraction <= 0 &&
+                     options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES;
   vise_i_cli_use use = {.rows = rows,
                         .n_rows = n_rows,
                         .targets = vise_preprocessor_target_kind(m->setup->preprocessor) != VISE_TARGET_NONE,
@@ -187,6 +188,25 @@ static size_t n_features(const vise_preprocessor *p) {
   return n;
 }
 
+/* For cross-validation, with the loss and the kind of target that were chosen for all rows. */
+static vise_status keep_table(making *m, vise_error *err) {
+  vise_i_cli_setup *setup = m->setup;
+  if (m->rows != NULL) {
+    setup->rows = calloc(m->n_rows, sizeof *setup->rows);
+    if (setup->rows == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu rows", m->n_rows);
+    memcpy(setup->rows, m->rows, m->n_rows * sizeof *setup->rows);
+    setup->n_rows = m->n_rows;
+  }
+
+  setup->how = m->how;
+  setup->how.loss_given = true;
+  setup->how.loss = m->options->training.loss;
+  setup->how.target_kind = vise_preprocessor_target_kind(setup->preprocessor);
+  setup->table = m->table;
+  m->table = NULL;
+  return VISE_OK;
+}
+
 static vise_status make_datasets(making *m, vise_error *err) {
   const vise_i_cli_options *options = m->options;
   vise_i_cli_setup *setup = m->setup;
@@ -198,6 +218,7 @@ static vise_status make_datasets(making *m, vise_error *err) {
   if (status == VISE_OK && options->test_fraction > 0) {
     status = use_rows(m, m->test.held_out, m->test.n_held_out, &setup->test, err);
   }
+  if (status == VISE_OK && options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES) status = keep_table(m, err);
   vise_table_free(m->table);
   m->table = NULL;
 
@@ -215,6 +236,9 @@ static vise_status make_datasets(making *m, vise_error *err) {
 static vise_status keep_notes(making *m, vise_error *err) {
   vise_i_cli_setup *setup = m->setup;
   const size_t n = vise_table_n_notes(m->table);
+  setup->n_table_rows = vise_table_n_rows(m->table);
+  setup->delimiter = vise_table_delimiter(m->table);
+  setup->has_header = vise_table_has_names(m->table) && setup->delimiter != 0;
   setup->notes = calloc(n + 1, sizeof *setup->notes);
   for (size_t i = 0; setup->notes != NULL && i < n; i++) {
     setup->notes[i] = strdup(vise_table_note(m->table, i));

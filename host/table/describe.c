@@ -8,7 +8,7 @@
 #include "host/table/fit.h"
 #include "host/table/preprocessor.h"
 
-enum { NAMED_MAX = 12, FEW_ROWS = 5, LINE_BYTES = 900 };
+enum { NAMED_MAX = 12, LINE_BYTES = 900 };
 
 /* A line that grows item by item, and counts those that no longer fit. */
 typedef struct line {
@@ -142,15 +142,7 @@ static vise_status add_target(vise_preprocessor *p, vise_error *err) {
              p->classes[k].n_rows);
     add_item(&l, begin);
   }
-  status = add_line(p, "classes: ", &l, err);
-
-  l = (line){0};
-  for (size_t k = 0; k < p->n_classes; k++) {
-    if (p->classes[k].n_rows >= FEW_ROWS) continue;
-    add_item(&l, vise_i_quote(name, p->classes[k].name, strlen(p->classes[k].name)));
-  }
-  snprintf(begin, sizeof begin, "classes of fewer than %d rows, which are hard to learn: ", FEW_ROWS);
-  return status == VISE_OK ? add_line(p, begin, &l, err) : status;
+  return add_line(p, "classes: ", &l, err);
 }
 
 static vise_status add_rows(vise_preprocessor *p, vise_error *err) {

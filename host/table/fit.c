@@ -25,8 +25,9 @@ vise_status vise_i_fit_options(const vise_preprocessor_options *given, vise_prep
   if (status != VISE_OK) return status;
 
   if ((size_t)options->missing >= vise_missing_count_ || (size_t)options->scale >= vise_scale_count_ ||
-      (size_t)options->loss >= vise_loss_count_) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "preprocessor options: `missing`, `scale` or `loss` is out of range");
+      (size_t)options->loss >= vise_loss_count_ || (size_t)options->target_kind >= vise_target_kind_count_) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "preprocessor options: `missing`, `scale`, `loss` or `target_kind` is out of range");
   }
   return VISE_OK;
 }

@@ -52,7 +52,7 @@ static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts) 
   }
 
   if (n_texts == 1) return fail_target(fit, c, "is the same in every row, so there is nothing to learn");
-  if (n_texts * 2 > fit->n_used) {
+  if (n_texts * 2 > fit->n_used && fit->options->target_kind != VISE_TARGET_CLASSES) {
     snprintf(what, sizeof what,
              "is text that differs in %zu of %zu rows, so it names rows and not classes; `target` names another column",
              n_texts, fit->n_used);
@@ -178,7 +178,7 @@ done:
 static vise_status fit_number(vise_i_fit *fit, size_t c) {
   vise_status status = VISE_OK;
   numbers n = {0};
-  char reason[256];
+  char reason[256] = "";
   vise_i_values range;
   const bool asked = fit->options->loss_given;
   VISE_TRY(vise_i_fit_values(fit, c, 0, &range)); /* refuses what is beyond float32 */
@@ -190,8 +190,11 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
     VISE_TRY(fail_target(fit, c, what));
   }
 
-  judge_numbers(fit, c, &n, reason, sizeof reason);
-  if (asked && classifies(fit->options->loss)) {
+  const vise_target_kind kind = fit->options->target_kind;
+  if (kind == VISE_TARGET_NONE) judge_numbers(fit, c, &n, reason, sizeof reason);
+  if (kind == VISE_TARGET_CLASSES) {
+    snprintf(reason, sizeof reason, "classes, as asked for");
+  } else if (kind == VISE_TARGET_NONE && asked && classifies(fit->options->loss)) {
     VISE_TRY(check_asked_classes(fit, c, &n));
     snprintf(reason, sizeof reason, "classes, by `loss` %s", vise_loss_name(fit->options->loss));
   }

@@ -189,6 +189,18 @@ done:
   return status;
 }
 
+static vise_status write_texts(vise_i_writer *writer, const char *const *texts, size_t n_rows, const char *header,
+                               vise_error *err) {
+  vise_status status = VISE_OK;
+  for (size_t i = 0; i <= n_rows; i++) { /* the header comes first */
+    if (i == 0 && header == NULL) continue;
+    VISE_TRY(write_field(writer, i == 0 ? header : texts[i - 1], err));
+    VISE_TRY(vise_i_writer_write(writer, "\n", 1, err));
+  }
+done:
+  return status;
+}
+
 vise_status vise_texts_save(const char *path, const char *const *texts, size_t n_rows, const char *header,
                             vise_error *err) {
   vise_i_writer writer;
@@ -196,15 +208,53 @@ vise_status vise_texts_save(const char *path, const char *const *texts, size_t n
   vise_status status = vise_i_writer_begin(&writer, path, err);
   if (status != VISE_OK) return status;
 
-  for (size_t i = 0; i <= n_rows; i++) { /* the header comes first */
-    if (i == 0 && header == NULL) continue;
-    VISE_TRY(write_field(&writer, i == 0 ? header : texts[i - 1], err));
-    VISE_TRY(vise_i_writer_write(&writer, "\n", 1, err));
-  }
-  return vise_i_writer_commit(&writer, err);
-
-done:
+  status = write_texts(&writer, texts, n_rows, header, err);
+  if (status == VISE_OK) return vise_i_writer_commit(&writer, err);
   vise_i_writer_abandon(&writer);
+  return status;
+}
+
+vise_status vise_texts_save_memory(const char *const *texts, size_t n_rows, const char *header, void **out_bytes,
+                                   size_t *out_n_bytes, vise_error *err) {
+  vise_i_writer writer;
+  VISE_ENTER(err, texts, out_bytes, out_n_bytes);
+  vise_i_writer_begin_memory(&writer);
+  const vise_status status = write_texts(&writer, texts, n_rows, header, err);
+  if (status == VISE_OK) {
+    vise_i_writer_take(&writer, out_bytes, out_n_bytes);
+  } else {
+    vise_i_writer_abandon(&writer);
+  }
+  return status;
+}
+
+/* The header must name every column. */
+static vise_status check_header(const char *name, const vise_array *array, const char *header, vise_error *err) {
+  if (header == NULL) return VISE_OK;
+  const size_t n_names = count_names(header);
+  if (strpbrk(header, "\r\n") != NULL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s: the header has a line break; give one line of column names", name);
+  }
+  if (n_names == array->n_cols) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_USAGE, "%s: the header names %zu columns, the array has %zu", name, n_names,
+                     array->n_cols);
+}
+
+vise_status vise_array_save_memory(const vise_array *array, const char *header, void **out_bytes, size_t *out_n_bytes,
+                                   vise_error *err) {
+  vise_i_writer writer;
+  VISE_ENTER(err, array, out_bytes, out_n_bytes);
+  vise_status status = vise_i_array_validate(array, "array to save", err);
+  if (status == VISE_OK) status = check_header("array", array, header, err);
+  if (status != VISE_OK) return status;
+
+  vise_i_writer_begin_memory(&writer);
+  status = write_csv(&writer, array, header, err);
+  if (status == VISE_OK) {
+    vise_i_writer_take(&writer, out_bytes, out_n_bytes);
+  } else {
+    vise_i_writer_abandon(&writer);
+  }
   return status;
 }
 
@@ -220,16 +270,8 @@ vise_status vise_array_save(const char *path, const vise_array *array, const cha
   vise_status status = vise_i_array_validate(array, "array to save", err);
   if (status != VISE_OK) return status;
 
-  if (!npy && header != NULL) {
-    size_t n_names = count_names(header);
-    if (strpbrk(header, "\r\n") != NULL) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "%s: the header has a line break; give one line of column names", path);
-    }
-    if (n_names != array->n_cols) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "%s: the header names %zu columns, the array has %zu", path, n_names,
-                         array->n_cols);
-    }
-  }
+  if (!npy) status = check_header(path, array, header, err);
+  if (status != VISE_OK) return status;
 
   status = vise_i_writer_begin(&writer, path, err);
   if (status != VISE_OK) return status;

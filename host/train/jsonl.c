@@ -52,26 +52,30 @@ static size_t whole_lines(const char *text, size_t n) {
   return n;
 }
 
-vise_status vise_i_jsonl_flush(vise_i_jsonl *file, vise_error *err) {
+static vise_status write_lines(vise_i_jsonl *file, const char *lines, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   size_t written = 0;
 
-  while (status == VISE_OK && written < file->n_waiting) {
-    const ssize_t now =
-        pwrite(file->fd, file->waiting + written, file->n_waiting - written, (off_t)(file->n_bytes + written));
+  while (status == VISE_OK && written < n) {
+    const ssize_t now = pwrite(file->fd, lines + written, n - written, (off_t)(file->n_bytes + written));
     if (now > 0) written += (size_t)now;
     if (now > 0 || (now < 0 && errno == EINTR)) continue;
 
     status = vise_i_fail_errno(err, VISE_ERR_IO, now < 0 ? errno : ENOSPC, "%s: cannot be written", file->path);
-    written = whole_lines(file->waiting, written);
+    written = whole_lines(lines, written);
     /* Best effort: what remains of a half line is cut off again when the run goes on. */
     if (ftruncate(file->fd, (off_t)(file->n_bytes + written)) != 0) status = VISE_ERR_IO;
     break;
   }
 
   file->n_bytes += written;
-  file->n_waiting = 0;
   file->written = vise_i_now();
+  return status;
+}
+
+vise_status vise_i_jsonl_flush(vise_i_jsonl *file, vise_error *err) {
+  const vise_status status = write_lines(file, file->waiting, file->n_waiting, err);
+  file->n_waiting = 0;
   return status;
 }
 
@@ -80,10 +84,23 @@ vise_status vise_i_jsonl_flush_old(vise_i_jsonl *file, vise_error *err) {
   return vise_i_jsonl_flush(file, err);
 }
 
-static void add(vise_i_jsonl *file, const char *text) {
-  const size_t n = strlen(text);
-  if (file->n_line + n < sizeof(file->line)) memcpy(file->line + file->n_line, text, n);
+static void add_bytes(vise_i_jsonl *file, const char *text, size_t n) {
+  if (file->is_cut) return;
+  if (file->n_line + n > file->line_bytes) {
+    const size_t room = 2 * (file->n_line + n) + 512;
+    char *line = realloc(file->line, room);
+    file->is_cut = line == NULL;
+    if (file->is_cut) return;
+    file->line = line;
+    file->line_bytes = room;
+  }
+
+  memcpy(file->line + file->n_line, text, n);
   file->n_line += n;
+}
+
+static void add(vise_i_jsonl *file, const char *text) {
+  add_bytes(file, text, strlen(text));
 }
 
 static void add_key(vise_i_jsonl *file, const char *key) {
@@ -101,6 +118,7 @@ void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value) {
 
 void vise_i_jsonl_begin(vise_i_jsonl *file, const char *event) {
   file->n_line = 0;
+  file->is_cut = false;
   vise_i_jsonl_text(file, "event", event);
 }
 
@@ -119,6 +137,11 @@ void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value) {
 void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value) {
   add_key(file, key);
   add(file, value ? "true" : "false");
+}
+
+void vise_i_jsonl_members(vise_i_jsonl *file, const char *object) {
+  add(file, ",");
+  add_bytes(file, object + 1, strlen(object) - 2);
 }
 
 /* A finite number with a point or an exponent, which has neither a plus nor leading zeros. */
@@ -152,8 +175,9 @@ vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *err) {
   add(file, "}\n");
   const size_t n = file->n_line;
 
-  if (n >= sizeof(file->line)) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: a line of %zu bytes", file->path, n));
+  if (file->is_cut) VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY, "out of memory for a line of %s", file->path));
   if (file->n_waiting + n > ROOM) VISE_TRY(vise_i_jsonl_flush(file, err));
+  if (n > ROOM) return write_lines(file, file->line, n, err);
   memcpy(file->waiting + file->n_waiting, file->line, n);
   file->n_waiting += n;
   VISE_TRY(vise_i_jsonl_flush_old(file, err));
@@ -173,5 +197,6 @@ void vise_i_jsonl_close(vise_i_jsonl *file) {
   if (file->fd >= 0) close(file->fd);
   free(file->path);
   free(file->waiting);
+  free(file->line);
   *file = (vise_i_jsonl)VISE_I_JSONL_INIT;
 }

@@ -12,8 +12,6 @@
 /* Lines wait no longer than this, provided that end or flush_old is called. */
 #define VISE_I_JSONL_SECONDS 0.02
 
-enum { VISE_I_JSONL_LINE_BYTES = 2048 };
-
 typedef struct vise_i_jsonl {
   int fd;           /* -1: closed */
   uint64_t n_bytes; /* in the file */
@@ -21,12 +19,13 @@ typedef struct vise_i_jsonl {
   char *waiting; /* whole lines that are not in the file yet */
   size_t n_waiting;
   double written; /* time of the last write */
-  char line[VISE_I_JSONL_LINE_BYTES];
-  size_t n_line; /* of the line being made */
+  char *line;     /* the one being made */
+  size_t n_line, line_bytes;
+  bool is_cut; /* there was no memory for all of it */
 } vise_i_jsonl;
 
 #define VISE_I_JSONL_INIT \
-  { -1, 0, NULL, NULL, 0, 0, {0}, 0 }
+  { -1, 0, NULL, NULL, 0, 0, NULL, 0, 0, false }
 
 /* Opens path, which must not be a link, and cuts it to keep_bytes (to its length if it is shorter, then *was_short,
    which may be NULL, is true). VISE_ERR_IO. */
@@ -40,6 +39,8 @@ void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value);
 void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value);
 void vise_i_jsonl_number(vise_i_jsonl *file, const char *key, double value);
 void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value);
+/* The members of a JSON object, given as compact text of at least one. */
+void vise_i_jsonl_members(vise_i_jsonl *file, const char *object);
 VISE_WARN_UNUSED vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *err);
 
 /* Writes what waits if the last write is VISE_I_JSONL_SECONDS ago; the same whenever it was. Of lines that could not be

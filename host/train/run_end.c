@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/base/file.h"
+#include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/train/run.h"
 #include "host/train/stopping.h"
@@ -42,6 +43,8 @@ static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run
   result->validation = run->validation;
   result->test = run->test;
   result->resumed_from_step = run->resumed_from_step;
+  result->lowest_epoch = isfinite(s->best_loss) ? s->best_epoch : 0;
+  result->lowest_loss = result->lowest_epoch > 0 ? s->best_loss : NAN;
 }
 
 /* Evaluates the weights of the best epoch, projected on the final box, and stores them in the model; the backend keeps
@@ -109,8 +112,34 @@ done:
   return status;
 }
 
-static vise_status log_end(vise_i_run *run, const vise_run_result *result, vise_error *err) {
+/* The members that the caller adds to the "end" event; *out is NULL if there are none. */
+static vise_status describe(const vise_i_run *run, const vise_run_result *result, json_t **out, vise_error *err) {
+  static const char *const own[] = {"event", "reason", "steps", "launches", "seconds"};
+  char *text = NULL;
+  json_t *object = NULL;
+  vise_status status = VISE_OK;
+  if (run->config.describe == NULL) return VISE_OK;
+
+  VISE_TRY(run->config.describe(run->config.user, result, &text, err));
+  if (text == NULL) goto done;
+  object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  if (!json_is_object(object)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`describe`: its text is not a JSON object"));
+  }
+
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) (void)json_object_del(object, own[i]);
+  *out = object;
+  object = NULL;
+
+done:
+  json_decref(object);
+  free(text);
+  return status;
+}
+
+static vise_status log_end(vise_i_run *run, const vise_run_result *result, const json_t *more, vise_error *err) {
   vise_i_jsonl *file = &run->out.metrics;
+  char *text = NULL;
 
   vise_i_jsonl_begin(file, "end");
   vise_i_jsonl_text(file, "reason", vise_stop_reason_name(result->reason));
@@ -119,9 +148,14 @@ static vise_status log_end(vise_i_run *run, const vise_run_result *result, vise_
   vise_i_jsonl_number(file, "seconds", result->seconds);
 
   vise_status status;
+  if (json_object_size(more) > 0) {
+    VISE_TRY(vise_i_json_text(more, JSON_COMPACT | JSON_REAL_PRECISION(17), "the end of a run", &text, NULL, err));
+    vise_i_jsonl_members(file, text);
+  }
   VISE_TRY(vise_i_jsonl_end(file, err));
   VISE_TRY(vise_i_jsonl_sync(file, err));
 done:
+  free(text);
   return status;
 }
 
@@ -149,14 +183,20 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
   vise_i_count_bounds(t, params, &made.n_at_lo, &made.n_at_hi, &made.n_boxed);
   count_zeros(t, params, &made);
 
+  json_t *more = NULL;
+  if (status == VISE_OK) {
+    status = describe(run, &made, &more, err);
+    if (status != VISE_OK) made.reason = VISE_STOP_ERROR;
+  }
   if (run->saves) {
-    const vise_status logged = log_end(run, &made, status == VISE_OK ? err : &ignored);
+    const vise_status logged = log_end(run, &made, more, status == VISE_OK ? err : &ignored);
     if (status == VISE_OK && logged != VISE_OK) {
       status = logged;
       made.reason = VISE_STOP_ERROR;
     }
   }
 
+  json_decref(more);
   *result = made;
   return status;
 }

@@ -85,6 +85,7 @@ vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err) {
   add_metrics(file, "train", &train, classifies);
   if (t->has_validation) add_metrics(file, "val", &run->validation, classifies);
   if (t->has_test) add_metrics(file, "test", &run->test, classifies);
+  if (t->config.class_weights != NULL) vise_i_jsonl_flag(file, "class_weighted", true);
   vise_i_jsonl_number(file, "seconds", vise_i_now() - run->start);
   return vise_i_jsonl_end(file, err);
 }

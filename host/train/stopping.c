@@ -125,9 +125,12 @@ done:
 vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss, vise_error *err) {
   vise_status status = VISE_OK;
   vise_trainer *t = trainer;
-  if (t->config.patience == 0 || !(validation_loss < t->state.best_loss - t->config.min_delta)) return VISE_OK;
-  if (t->best_params == NULL) VISE_TRY(vise_i_alloc(&t->best_params, vise_i_trainer_n_bytes(t), 1, "weights", err));
-  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, t->best_params, err));
+  if (!t->has_validation || !(validation_loss < t->state.best_loss - t->config.min_delta)) return VISE_OK;
+
+  if (t->config.patience > 0) {
+    if (t->best_params == NULL) VISE_TRY(vise_i_alloc(&t->best_params, vise_i_trainer_n_bytes(t), 1, "weights", err));
+    VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, t->best_params, err));
+  }
   t->state.best_loss = validation_loss;
   t->state.best_epoch = t->state.epoch;
 done:

@@ -69,6 +69,13 @@ VISE_API VISE_WARN_UNUSED vise_status vise_array_save(const char *path, const vi
 VISE_API VISE_WARN_UNUSED vise_status vise_texts_save(const char *path, const char *const *texts, size_t n_rows,
                                                       const char *header, vise_error *err);
 
+/** The same as CSV in memory: the bytes are those of the file. *out_bytes is freed with vise_buffer_free. */
+VISE_API VISE_WARN_UNUSED vise_status vise_array_save_memory(const vise_array *array, const char *header,
+                                                             void **out_bytes, size_t *out_n_bytes, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_texts_save_memory(const char *const *texts, size_t n_rows,
+                                                             const char *header, void **out_bytes, size_t *out_n_bytes,
+                                                             vise_error *err);
+
 #ifdef __cplusplus
 }
 #endif

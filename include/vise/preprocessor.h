@@ -44,6 +44,8 @@ typedef struct vise_preprocessor_options {
   vise_scale scale;      /**< of numbers and dates: standard (also auto, the default), none, or unit (x / 255) */
   bool loss_given;       /**< loss is to be used; else it is chosen by the target */
   vise_loss loss;
+  vise_target_kind target_kind; /**< of one target: classes or numbers, whatever it looks like, as for folds of a table
+                                   whose target was judged as a whole [none: by the target and the loss] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);
@@ -211,6 +213,39 @@ VISE_API VISE_WARN_UNUSED vise_status vise_table_split(const vise_table *table,
                                                        vise_error *err);
 /** NULL is allowed. */
 VISE_API void vise_split_clear(vise_split *split);
+
+/** How rows are dealt out for cross-validation. Initialise with vise_fold_options_init. */
+typedef struct vise_fold_options {
+  size_t struct_size;
+  size_t n_folds;     /**< at least 2 [5] */
+  uint32_t repeat;    /**< other folds of the same seed [0] */
+  bool shuffle;       /**< by a permutation seeded with seed, else in the order of the rows [true] */
+  bool stratify;      /**< every class in its proportion, if the target is classes [true] */
+  uint64_t seed;      /**< [0] */
+  const size_t *rows; /**< those of the table to deal out; NULL: all */
+  size_t n_rows;
+} vise_fold_options;
+
+VISE_API void vise_fold_options_init(vise_fold_options *options);
+VISE_API void vise_fold_options_init_sized(vise_fold_options *options, size_t n_bytes);
+#define vise_fold_options_init(options) vise_fold_options_init_sized(options, sizeof *(options))
+
+/**
+ * Writes to out[n], n the rows of the table, the fold of each row, from 1: folds differ by at most one row, and with
+ * stratify by at most one row of each class. 0 stands for rows in no fold: those without a target, those not in
+ * options.rows, and with stratify the only row of a class, which every fold is to be trained on. The target is that of
+ * preprocessor_options (NULL: the defaults). Errors: VISE_ERR_USAGE (fewer rows than folds), VISE_ERR_VALUE (the target
+ * cannot be used), VISE_ERR_SHAPE, VISE_ERR_MEMORY.
+ */
+VISE_API VISE_WARN_UNUSED vise_status vise_table_folds(const vise_table *table,
+                                                       const vise_preprocessor_options *preprocessor_options,
+                                                       const vise_fold_options *options, size_t *out, size_t n,
+                                                       vise_error *err);
+
+/** The rows of one fold (from 1) held out, the others kept: of rows[0..n) (NULL: 0 to n - 1), whose folds folds[row]
+   are. Clear *out with vise_split_clear. Errors: VISE_ERR_USAGE (no row is in that fold), VISE_ERR_MEMORY. */
+VISE_API VISE_WARN_UNUSED vise_status vise_folds_split(const size_t *folds, const size_t *rows, size_t n, size_t fold,
+                                                       vise_split *out, vise_error *err);
 
 #ifdef __cplusplus
 }

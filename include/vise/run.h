@@ -32,6 +32,8 @@ typedef struct vise_progress {
 
 typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
 
+struct vise_run_result;
+
 typedef struct vise_run_config {
   size_t struct_size;
   const char *out_dir;       /**< NULL: nothing is saved */
@@ -53,6 +55,10 @@ typedef struct vise_run_config {
   void *owned; /**< texts that vise_run_config_set made; freed by vise_run_config_clear (vise/options.h) [NULL] */
   double checkpoint_seconds;  /**< where checkpoint_every is 0: seconds between checkpoints; 0: only at the end [30] */
   bool checkpoint_each_epoch; /**< in the place of the two: a checkpoint at the end of each epoch [false] */
+  /** Called once at the end of a run that did not fail, when the model has its weights and is saved: *out may become the
+     malloc'ed text of a JSON object, whose members the "end" event has too (those that it has anyway stay as they are).
+     A status other than VISE_OK fails the run. NULL: never. */
+  vise_status (*describe)(void *user, const struct vise_run_result *result, char **out, vise_error *err);
 } vise_run_config;
 
 VISE_API void vise_run_config_init(vise_run_config *config);
@@ -74,6 +80,9 @@ typedef struct vise_run_result {
   double seconds_to_first_step; /**< from the start of the run */
   vise_metrics train, validation, test;
   uint64_t resumed_from_step; /**< 0: fresh */
+  uint64_t lowest_epoch;      /**< with validation rows: the epoch whose validation loss was the best, by min_delta;
+                                 whether its weights were kept is said by best_epoch; else 0 */
+  double lowest_loss;         /**< that loss, weighted by class_weights if there are any; NaN where lowest_epoch is 0 */
 } vise_run_result;
 
 /**

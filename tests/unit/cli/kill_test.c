@@ -17,8 +17,9 @@ static void enter(void) {
 
 TestSuite(cli_kill, .init = enter, .fini = tool_leave);
 
-#define TRAINING \
-  "train --train iris.csv --recipe none --layers 3-8-3 --optimizer adam --val-fraction 0.2 --batch 16 --seed 3 --threads 1 --quiet "
+#define TRAINING                                                                                                 \
+  "train --train iris.csv --recipe none --layers 3-8-3 --optimizer adam --val-fraction 0.2 --batch 16 --seed 3 " \
+  "--threads 1 --quiet "
 
 /* Starts the run, or goes on with it once it has a config.json, and kills it after a while. */
 static void run_and_kill(long ms) {
@@ -49,13 +50,15 @@ static long newest_step(const char *path, size_t *n_entries) {
   return newest;
 }
 
-/* metrics.jsonl without the times, which differ. */
+/* metrics.jsonl without what differs: times, and the report in the last event, which names folders. */
 static char *read_metrics(const char *path) {
   char *text = tool_read(path, NULL), *to = text;
   for (const char *from = text; *from != '\0'; *to++ = *from++) {
     if (strncmp(from, "\"seconds\":", 10) == 0) from += strcspn(from, ",}");
   }
   *to = '\0';
+  char *end = strstr(text, "{\"event\":\"end\""), *report = end != NULL ? strstr(end, "\"epochs\"") : NULL;
+  if (report != NULL) *report = '\0';
   return text;
 }
 

@@ -73,13 +73,40 @@ Test(cli_terminal, draws_a_bar_in_place) {
   free(shown);
 }
 
+Test(cli_terminal, says_how_far_the_estimate_is_and_takes_it_away) {
+  struct winsize size = {.ws_row = 25, .ws_col = 70};
+  int master = -1, status = 0;
+  pid_t pid = forkpty(&master, NULL, NULL, &size);
+  cr_assert(pid >= 0);
+  if (pid == 0) {
+    setenv("TERM", "xterm", 1);
+    execl(TOOL_PATH, "vise", "train", "--train", "iris.csv", "--steps", "3000", (char *)NULL);
+    _exit(127);
+  }
+
+  static char shown[1 << 18];
+  size_t n = 0;
+  for (ssize_t got; n + 1 < sizeof shown && (got = read(master, shown + n, sizeof shown - 1 - n)) > 0;)
+    n += (size_t)got;
+  close(master);
+  cr_assert(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  SAYS(shown, "\restimating the score: fold 1 of 5, ");
+  SAYS(shown, "\restimating the score: fold 5 of 5, ");
+  SAYS(shown, " %\x1b[K\r\x1b[K");
+}
+
 Test(cli_terminal, fits_narrow_terminals) {
-  static const unsigned short columns[] = {1, 13, 20, 40, 79};
+  static const unsigned short columns[] = {1, 13, 20, 40, 79, 80, 200};
   for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
     size_t n_bars = 0;
     char *shown = run_on_terminal(columns[i], "--no-quiet");
     size_t widest = widest_bar(shown, &n_bars);
     cr_assert(widest < columns[i], "%zu columns on a terminal of %d", widest, columns[i]);
+    if (columns[i] >= 40) {
+      SAYS(shown, "loss ");
+      SAYS(shown, ":00 left"); /* the last state */
+    }
+    if (columns[i] == 200) SAYS(shown, "steps/s");
     free(shown);
   }
 }

@@ -15,7 +15,8 @@ TestSuite(cli_train, .init = enter, .fini = tool_leave);
 
 Test(cli_train, tells_what_it_does_and_what_came_out) {
   tool_result result = tool_run(
-      "train --train iris.csv --recipe none --test iris.csv --val-fraction 0.2 --layers auto-8-auto --lr 0.1 --epochs 3 --l2 1e-3 "
+      "train --train iris.csv --recipe none --test iris.csv --val-fraction 0.2 --layers auto-8-auto --lr 0.1 --epochs "
+      "3 --l2 1e-3 "
       "--clip-norm 0.5 --clip-value 0.1 --clamp 0.3 --out run");
 
   cr_assert_eq(result.code, 0, "%s", result.err);
@@ -82,7 +83,7 @@ Test(cli_train, evaluates_many_training_rows_after_an_epoch_only) {
 }
 
 Test(cli_train, quiet_is_quiet) {
-  tool_result result = tool_run("train --train iris.csv --recipe none --epochs 2 --quiet");
+  tool_result result = tool_run("train --train iris.csv --recipe none --lr 0.5 --epochs 9 --quiet");
   cr_assert_eq(result.code, 0);
   cr_assert_str_eq(result.err, "");
   SAYS(result.out, "ended by");
@@ -143,8 +144,9 @@ Test(cli_train, stops_as_asked) {
   SAYS(result.out, "ended by        stop-loss");
   tool_free(&result);
 
-  result =
-      tool_run("train --train iris.csv --recipe none --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 --quiet");
+  result = tool_run(
+      "train --train iris.csv --recipe none --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 "
+      "--quiet");
   cr_assert_eq(result.code, 0);
   SAYS(result.out, "ended by        patience");
   SAYS(result.out, "best epoch");
@@ -157,7 +159,8 @@ Test(cli_train, fails_with_1_when_numbers_explode) {
   for (size_t i = 0; i < 2; i++) {
     char arguments[512];
     snprintf(arguments, sizeof arguments,
-             "train --train line.csv --recipe none --loss mse --lr 1e30 --epochs 50 --batch 10 --out run%zu %s", i, halts[i]);
+             "train --train line.csv --recipe none --loss mse --lr 1e30 --epochs 50 --batch 10 --out run%zu %s", i,
+             halts[i]);
 
     tool_result result = tool_run(arguments);
     cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
@@ -168,17 +171,23 @@ Test(cli_train, fails_with_1_when_numbers_explode) {
 }
 
 Test(cli_train, starts_from_given_weights) {
-  tool_expect_ok("train --train iris.csv --recipe none --layers 3-5-3 --activation tanh --epochs 2 --quiet --out first");
-  tool_result result = tool_run("train --train iris.csv --recipe none --init first/model.safetensors --lr 0 --epochs 1 --out second");
+  tool_expect_ok(
+      "train --train iris.csv --recipe none --layers 3-5-3 --activation tanh --epochs 2 --quiet --out first");
+  tool_result result =
+      tool_run("train --train iris.csv --recipe none --init first/model.safetensors --lr 0 --epochs 1 --out second");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.err, "3-5-3, 38 parameters, tanh");
   tool_free(&result);
   cr_assert(tool_same_bytes("first/model.safetensors", "second/model.safetensors"));
 
-  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-6-3 --out x", "size 1 is 6");
-  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-3 --out x", "has 1 layers");
-  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --no-bias --out x", "--init contradict");
-  tool_expect_refused("train --train line.csv --recipe none --init first/model.safetensors --out x", "lacks the features a, b, c");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-6-3 --out x",
+                      "size 1 is 6");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --layers 3-3 --out x",
+                      "has 1 layers");
+  tool_expect_refused("train --train iris.csv --recipe none --init first/model.safetensors --no-bias --out x",
+                      "--init contradict");
+  tool_expect_refused("train --train line.csv --recipe none --init first/model.safetensors --out x",
+                      "lacks the features a, b, c");
 }
 
 Test(cli_train, keeps_a_mask_and_prunes) {
@@ -197,7 +206,8 @@ Test(cli_train, keeps_a_mask_and_prunes) {
 
 Test(cli_train, negated_flags_and_lists) {
   tool_expect_ok(
-      "train --train iris.csv --recipe none --layers 3-4-3 --epochs 1 --no-bias --nesterov --no-nesterov --momentum 0.5 "
+      "train --train iris.csv --recipe none --layers 3-4-3 --epochs 1 --no-bias --nesterov --no-nesterov --momentum "
+      "0.5 "
       "--clamp 0.2 --clamp-layer 1=-inf:0.1 --clamp-layer 0=0.05 --clip-norm 3 --clip-norm off --out run");
 
   json_t *config = tool_json("run/config.json");
@@ -226,7 +236,9 @@ Test(cli_train, overwrites_when_told) {
 }
 
 Test(cli_train, logs_steps) {
-  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --batch 50 --log-every 2 --checkpoint-every 4 --out run --quiet");
+  tool_expect_ok(
+      "train --train iris.csv --recipe none --epochs 2 --batch 50 --log-every 2 --checkpoint-every 4 --out run "
+      "--quiet");
   char *lines = tool_read("run/metrics.jsonl", NULL);
   size_t n_steps = 0;
   for (const char *at = lines; (at = strstr(at, "\"event\":\"step\"")) != NULL; at++) n_steps++;

@@ -28,6 +28,10 @@ static vise_status work(vise_error *err) {
     status = vise_table_split(table, NULL, &how, &split, err);
   }
   vise_split_clear(&split);
+  size_t folds[5];
+  if (status == VISE_OK) status = vise_table_folds(table, NULL, NULL, folds, 5, err);
+  if (status == VISE_OK) status = vise_folds_split(folds, NULL, 5, 1, &split, err);
+  vise_split_clear(&split);
 
   vise_transformed_free(made);
   vise_preprocessor_free(p);

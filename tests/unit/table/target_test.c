@@ -215,14 +215,30 @@ Test(table_target, may_be_named_placed_several_or_none) {
                  "target column \"b\" is text; of several targets each must be numbers");
 }
 
-Test(table_target, warns_of_classes_of_few_rows) {
-  vise_preprocessor *p = fit_text("x,y\n1,a\n2,a\n3,a\n4,a\n5,a\n6,b\n", NULL, NULL);
-  cr_assert(has_line(p, "classes of fewer than 5 rows, which are hard to learn: b"));
-  vise_preprocessor_free(p);
-}
-
 Test(table_target, is_the_last_column_that_holds_something) {
   vise_preprocessor *p = fit_text("a,y,\n1,2,\n3,4,\n", NULL, NULL);
   cr_assert_str_eq(vise_preprocessor_target_name(p, 0), "y");
   vise_preprocessor_free(p);
+}
+
+Test(table_target, kind_may_be_given) {
+  vise_preprocessor_options options = fit_options();
+  options.target_kind = VISE_TARGET_CLASSES;
+  options.loss_given = true;
+  options.loss = VISE_LOSS_CROSS_ENTROPY;
+  vise_preprocessor *p = fit_text("x,y\n1,0\n2,2\n3,5\n4,9\n5,0\n6,2\n", &options, NULL);
+  cr_assert_eq(vise_preprocessor_target_kind(p), VISE_TARGET_CLASSES);
+  cr_assert_eq(vise_preprocessor_n_classes(p), 4);
+  vise_preprocessor_free(p);
+  p = fit_text("x,y\n1,a\n2,b\n3,c\n4,d\n5,a\n6,b\n", &options, NULL); /* four of six */
+  cr_assert_eq(vise_preprocessor_n_classes(p), 4);
+  vise_preprocessor_free(p);
+
+  options = fit_options();
+  options.target_kind = VISE_TARGET_NUMBERS;
+  p = fit_text("x,y\n1,0\n2,1\n3,0\n4,1\n5,0\n6,1\n", &options, NULL);
+  cr_assert_eq(vise_preprocessor_target_kind(p), VISE_TARGET_NUMBERS);
+  vise_preprocessor_free(p);
+  options.target_kind = (vise_target_kind)17;
+  EXPECT_REFUSAL("x,y\n1,0\n2,1\n", &options, "`target_kind` is out of range");
 }

@@ -417,3 +417,31 @@ Test(info, names_version_build_and_backends) {
   cr_expect_eq(vise_list_backends(info, 1), n);
   cr_expect_eq(info[1].backend, VISE_BACKEND_AUTO, "only as many as asked for");
 }
+
+Test(array_save, memory_has_the_bytes_of_the_csv) {
+  char folder[256];
+  rig_folder(folder);
+  const double values[4] = {0.1, -2, 5e-324, NAN};
+  const char *texts[3] = {"a,b", NULL, "say \"x\""};
+  const vise_array array = vise_array_of(values, VISE_F64, 2, 2);
+  void *bytes = NULL;
+  size_t n = 0;
+
+  OK(vise_array_save(rig_path(folder, "a.csv"), &array, "a,b", &rig_err));
+  OK(vise_array_save_memory(&array, "a,b", &bytes, &n, &rig_err));
+  char *text = rig_read(rig_path(folder, "a.csv"));
+  cr_expect(n == strlen(text) && memcmp(bytes, text, n) == 0);
+  vise_buffer_free(bytes);
+  free(text);
+
+  OK(vise_texts_save(rig_path(folder, "t.csv"), texts, 3, "name", &rig_err));
+  OK(vise_texts_save_memory(texts, 3, "name", &bytes, &n, &rig_err));
+  text = rig_read(rig_path(folder, "t.csv"));
+  cr_expect_str_eq(text, "name\n\"a,b\"\n\n\"say \"\"x\"\"\"\n");
+  cr_expect(n == strlen(text) && memcmp(bytes, text, n) == 0);
+  vise_buffer_free(bytes);
+  free(text);
+
+  REFUSED(vise_array_save_memory(&array, "a", &bytes, &n, &rig_err), VISE_ERR_USAGE, "1 column");
+  rig_remove(folder);
+}

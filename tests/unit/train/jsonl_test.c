@@ -109,6 +109,35 @@ Test(jsonl, a_full_disk_keeps_the_lines_that_have_room) {
   }
 }
 
+Test(jsonl, lines_may_be_long) {
+  enum { N = 200000 };
+  vise_i_jsonl file = open_lines(0);
+  char *object = malloc(N + 32);
+  cr_assert(object != NULL);
+  int used = sprintf(object, "{\"a\":1,\"b\":\"");
+  memset(object + used, 'x', N);
+  strcpy(object + used + N, "\"}");
+
+  vise_i_jsonl_begin(&file, "short");
+  OK(vise_i_jsonl_end(&file, &rig_err));
+  vise_i_jsonl_begin(&file, "long");
+  vise_i_jsonl_members(&file, object);
+  OK(vise_i_jsonl_end(&file, &rig_err));
+  vise_i_jsonl_begin(&file, "after");
+  OK(vise_i_jsonl_end(&file, &rig_err));
+  OK(vise_i_jsonl_flush(&file, &rig_err));
+  vise_i_jsonl_close(&file);
+
+  char *text = rig_read(rig_in("lines"));
+  static const char begin[] = "{\"event\":\"short\"}\n{\"event\":\"long\",\"a\":1,\"b\":\"";
+  static const char end[] = "\"}\n{\"event\":\"after\"}\n";
+  cr_expect(strncmp(text, begin, strlen(begin)) == 0, "%.80s", text);
+  cr_expect_eq(strlen(text), strlen(begin) + N + strlen(end));
+  cr_expect_str_eq(text + strlen(begin) + N, end);
+  free(text);
+  free(object);
+}
+
 Test(jsonl, waits_a_moment_and_is_cut_back) {
   vise_i_jsonl file = open_lines(0);
   for (size_t i = 0; i < 3; i++) {

@@ -1,0 +1,234 @@
+/* vise info MODEL: what a model is, what it takes and gives, and how it was trained. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/report.h"
+#include "host/cli/text_json.h"
+
+/* What the folder of the run knows beside the model; NULL where it is not there. */
+typedef struct findings {
+  const vise_i_cli_options *options;
+  vise_i_cli_model model;
+  json_t *end; /* the last event of metrics.jsonl */
+  json_t *config;
+} findings;
+
+enum { SHOWN_NUMBERS = 8 };
+
+/* ---- finding -------------------------------------------------------------------------------------------------- */
+
+/* The file name beside the model, or in it where it is a folder; malloc'ed. */
+static char *path_beside(const char *model, const char *name) {
+  struct stat info;
+  char *path = NULL;
+  const char *slash = strrchr(model, '/');
+  const bool is_folder = stat(model, &info) == 0 && S_ISDIR(info.st_mode);
+  const int n = is_folder ? (int)strlen(model) : slash != NULL ? (int)(slash - model) : 1;
+  return asprintf(&path, "%.*s/%s", n, is_folder || slash != NULL ? model : ".", name) < 0 ? NULL : path;
+}
+
+/* The last line of a file as JSON. */
+static json_t *last_line(const char *path) {
+  FILE *stream = path != NULL ? fopen(path, "r") : NULL;
+  char *line = NULL;
+  size_t room = 0;
+  json_t *last = NULL;
+  if (stream == NULL) return NULL;
+
+  while (getline(&line, &room, stream) > 0) {
+    if (strncmp(line, "{\"event\":\"end\"", 14) != 0) continue;
+    json_decref(last);
+    last = json_loads(line, 0, NULL);
+  }
+  free(line);
+  (void)fclose(stream);
+  return last;
+}
+
+static vise_status find(const vise_i_cli_options *options, findings *f, vise_error *err) {
+  f->options = options;
+  const vise_status status = vise_i_cli_model_open(options, &f->model, err);
+  if (status != VISE_OK) return status;
+
+  char *metrics = path_beside(options->model, "metrics.jsonl"), *config = path_beside(options->model, "config.json");
+  f->end = last_line(metrics);
+  f->config = config != NULL ? json_load_file(config, 0, NULL) : NULL;
+  free(metrics);
+  free(config);
+  return VISE_OK;
+}
+
+/* ---- as text -------------------------------------------------------------------------------------------------- */
+
+static void print_scaling(const findings *f, const char *head, bool of_targets) {
+  const vise_model *model = f->model.model;
+  const size_t n = vise_model_width(model, of_targets ? vise_model_n_layers(model) : 0);
+  double *numbers = calloc(n, 2 * sizeof *numbers);
+  if (numbers == NULL) return;
+
+  const vise_scale kind = of_targets ? vise_model_target_scaling(model, numbers, numbers + n)
+                                     : vise_model_feature_scaling(model, numbers, numbers + n);
+  (void)printf("%-15s %s", head, vise_scale_name(kind));
+  for (size_t i = 0; kind == VISE_SCALE_STANDARD && i < n && i < SHOWN_NUMBERS; i++) {
+    (void)printf("%s(x - %.6g) / %.6g", i == 0 ? ": " : ", ", numbers[i], numbers[n + i]);
+  }
+  (void)printf("%s\n", kind == VISE_SCALE_STANDARD && n > SHOWN_NUMBERS ? ", ..." : "");
+  free(numbers);
+}
+
+static void print_column(const vise_column_info *c) {
+  char place[32];
+  (void)snprintf(place, sizeof place, "column %zu", c->place);
+  (void)printf("  %-24s %-8s ", c->name != NULL ? c->name : place, vise_column_kind_name(c->kind));
+  if (c->role == VISE_COLUMN_DROPPED) {
+    (void)printf("left out: %s\n", c->reason);
+  } else if (c->kind == VISE_COLUMN_TEXT) {
+    (void)printf("%zu input%s for %zu value%s", c->n_inputs, vise_i_cli_plural(c->n_inputs), c->n_categories,
+                 vise_i_cli_plural(c->n_categories));
+    if (c->n_grouped > 0) (void)printf(", %zu rarer as one", c->n_grouped);
+    (void)printf("\n");
+  } else {
+    (void)printf("(x - %.6g) / %.6g; a gap becomes %.6g%s\n", c->shift, c->scale, c->fill,
+                 c->has_indicator ? " and is marked" : "");
+  }
+}
+
+static void print_columns(const vise_preprocessor *p) {
+  (void)printf("columns\n");
+  for (size_t i = 0; i < vise_preprocessor_n_columns(p); i++) {
+    vise_column_info info;
+    if (vise_preprocessor_column(p, i, &info, NULL) != VISE_OK || info.role == VISE_COLUMN_TARGET) continue;
+    print_column(&info);
+  }
+
+  (void)printf("%-15s", "target");
+  for (size_t i = 0; i < vise_preprocessor_n_targets(p); i++) {
+    const char *name = vise_preprocessor_target_name(p, i);
+    (void)printf("%s %s", i > 0 ? "," : "", name != NULL ? name : "without a name");
+  }
+  (void)printf(": %s\n", vise_target_kind_name(vise_preprocessor_target_kind(p)));
+  for (size_t k = 0; k < vise_preprocessor_n_classes(p); k++) {
+    const size_t n_rows = vise_preprocessor_class_count(p, k);
+    (void)printf("  %-24s %zu training row%s\n", vise_preprocessor_class_name(p, k), n_rows, vise_i_cli_plural(n_rows));
+  }
+}
+
+/* An option of config.json: a text, a number or a flag; "off" for null. */
+static void print_option(const json_t *config, const char *name) {
+  const json_t *value = json_object_get(config, name);
+  if (value == NULL) return;
+  char *text = json_is_null(value) ? strdup("off") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+  const bool quoted = text != NULL && text[0] == '"';
+  if (quoted) text[strlen(text) - 1] = '\0';
+  (void)printf(" --%s %s", name, text == NULL ? "?" : text + quoted);
+  free(text);
+}
+
+static void print_training(const findings *f) {
+  static const char *const names[] = {"optimizer", "lr",        "lr-schedule",     "batch", "seed",    "l2",
+                                      "l1",        "clip-norm", "decoupled-decay", "clamp", "max-norm"};
+  if (f->config != NULL) {
+    (void)printf("%-15s", "options");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) print_option(f->config, names[i]);
+    (void)printf("\n");
+  }
+
+  const json_t *recipe = json_object_get(f->end, "recipe"), *version = json_object_get(f->end, "version");
+  if (recipe != NULL) (void)printf("%-15s %s\n", "recipe", json_string_value(recipe));
+  if (version != NULL) (void)printf("%-15s vise %s\n", "trained by", json_string_value(version));
+  if (f->end == NULL) {
+    (void)printf("%-15s not known: there is no metrics.jsonl of its run beside it\n", "training");
+    return;
+  }
+  const json_int_t steps = json_integer_value(json_object_get(f->end, "steps"));
+  const json_int_t epochs = json_integer_value(json_object_get(f->end, "epochs"));
+  (void)printf("%-15s %lld step%s", "training", (long long)steps, vise_i_cli_plural((uint64_t)steps));
+  if (epochs > 0) (void)printf(", %lld epoch%s", (long long)epochs, vise_i_cli_plural((uint64_t)epochs));
+  (void)printf(", %.2f s, ended by %s\n", json_number_value(json_object_get(f->end, "seconds")),
+               json_string_value(json_object_get(f->end, "reason")));
+}
+
+static void print_text(const findings *f) {
+  const vise_model *model = f->model.model;
+  const size_t n_layers = vise_model_n_layers(model), n_parameters = vise_model_n_parameters(model);
+  (void)printf("%-15s %s\n%-15s ", "model", f->options->model, "net");
+  for (size_t i = 0; i <= n_layers; i++) (void)printf("%s%zu", i == 0 ? "" : "-", vise_model_width(model, i));
+  (void)printf("%s, %zu parameter%s, %s, %s\n", vise_model_has_bias(model) ? "" : " without biases", n_parameters,
+               vise_i_cli_plural(n_parameters),
+               n_layers == 1 ? "a linear model" : vise_activation_name(vise_model_activation(model)),
+               vise_dtype_name(vise_model_dtype(model)));
+  (void)printf("%-15s %s\n", "loss", vise_loss_name(vise_model_loss(model)));
+
+  if (f->model.preprocessor != NULL) {
+    print_columns(f->model.preprocessor);
+  } else {
+    print_scaling(f, "features", false);
+  }
+  print_scaling(f, "target scaling", true);
+  print_training(f);
+}
+
+/* ---- as JSON -------------------------------------------------------------------------------------------------- */
+
+static json_t *scaling_json(const vise_model *model, bool of_targets) {
+  const size_t n = vise_model_width(model, of_targets ? vise_model_n_layers(model) : 0);
+  json_t *object = json_object(), *shifts = json_array(), *scales = json_array();
+  double *numbers = calloc(n, 2 * sizeof *numbers);
+
+  if (numbers != NULL) {
+    const vise_scale kind = of_targets ? vise_model_target_scaling(model, numbers, numbers + n)
+                                       : vise_model_feature_scaling(model, numbers, numbers + n);
+    (void)json_object_set_new(object, "kind", json_string(vise_scale_name(kind)));
+    for (size_t i = 0; kind != VISE_SCALE_NONE && i < n; i++) {
+      (void)json_array_append_new(shifts, vise_i_cli_json_real(numbers[i]));
+      (void)json_array_append_new(scales, vise_i_cli_json_real(numbers[n + i]));
+    }
+  }
+  (void)json_object_set_new(object, "shift", shifts);
+  (void)json_object_set_new(object, "scale", scales);
+  free(numbers);
+  return object;
+}
+
+static void print_json(const findings *f) {
+  const vise_model *model = f->model.model;
+  const vise_preprocessor *p = f->model.preprocessor;
+  json_t *widths = json_array(), *object = json_object();
+  for (size_t i = 0; i <= vise_model_n_layers(model); i++) {
+    (void)json_array_append_new(widths, json_integer((json_int_t)vise_model_width(model, i)));
+  }
+
+  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(f->options->model));
+  (void)json_object_set_new(
+      object, "net",
+      json_pack("{s:o, s:s, s:b, s:I}", "widths", widths, "activation",
+                vise_activation_name(vise_model_activation(model)), "bias", (int)vise_model_has_bias(model),
+                "parameters", (json_int_t)vise_model_n_parameters(model)));
+  (void)json_object_set_new(object, "dtype", json_string(vise_dtype_name(vise_model_dtype(model))));
+  (void)json_object_set_new(object, "loss", json_string(vise_loss_name(vise_model_loss(model))));
+  (void)json_object_set_new(object, "feature_scaling", scaling_json(model, false));
+  (void)json_object_set_new(object, "target_scaling", scaling_json(model, true));
+  (void)json_object_set_new(object, "columns", p != NULL ? vise_i_cli_columns_json(p) : json_null());
+  (void)json_object_set_new(object, "target", p != NULL ? vise_i_cli_target_json(p) : json_null());
+  (void)json_object_set(object, "training", f->end != NULL ? f->end : json_null());
+  (void)json_object_set(object, "options", f->config != NULL ? f->config : json_null());
+  vise_i_cli_print_json(object);
+}
+
+vise_status vise_i_cli_info_model(const vise_i_cli_options *options, vise_error *err) {
+  findings f = {0};
+  const vise_status status = find(options, &f, err);
+  if (status == VISE_OK && options->json) {
+    print_json(&f);
+  } else if (status == VISE_OK) {
+    print_text(&f);
+  }
+
+  json_decref(f.end);
+  json_decref(f.config);
+  vise_i_cli_model_close(&f.model);
+  return status;
+}

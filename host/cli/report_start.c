@@ -1,0 +1,108 @@
+/* The first lines of a training: what the data were taken for, and what is done with them. */
+#include <string.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/report.h"
+#include "host/cli/table_data.h"
+
+static void print_rows(FILE *stream, const char *name, const vise_dataset *dataset) {
+  if (dataset == NULL) return;
+  const size_t n = vise_dataset_n_rows(dataset);
+  (void)fprintf(stream, "%-15s %s: %zu row%s\n", name, vise_dataset_name(dataset), n, vise_i_cli_plural(n));
+}
+
+static void print_arrays(const vise_i_cli_report *report, FILE *stream) {
+  const vise_train_config *training = &report->options->training;
+  const vise_i_cli_setup *setup = report->setup;
+  const vise_dataset *train = setup->train;
+  const size_t n_rows = vise_dataset_n_rows(train), n_features = vise_dataset_n_features(train);
+
+  (void)fprintf(stream, "%-15s %s: %zu row%s, %zu feature%s (%s)", "data", vise_dataset_name(train), n_rows,
+                vise_i_cli_plural(n_rows), n_features, vise_i_cli_plural(n_features),
+                vise_dtype_name(vise_dataset_feature_dtype(train)));
+  if (vise_loss_targets(training->loss) == VISE_TARGETS_LABELS) {
+    (void)fprintf(stream, ", %zu classes", setup->n_classes);
+  } else {
+    const size_t n_targets = vise_dataset_n_targets(train);
+    (void)fprintf(stream, ", %zu target column%s", n_targets, vise_i_cli_plural(n_targets));
+  }
+  (void)fprintf(stream, ", scale %s\n", vise_scale_name(training->scale));
+}
+
+/* What was made of a table, as the library describes it. */
+static void print_table(const vise_i_cli_setup *setup, FILE *stream) {
+  const vise_preprocessor *p = setup->preprocessor;
+
+  if (setup->keeps_scaling) {
+    const size_t n_classes = vise_preprocessor_n_classes(p), n_rows = vise_dataset_n_rows(setup->train);
+    const size_t n_inputs = vise_preprocessor_n_inputs(p);
+    (void)fprintf(stream, "%-15s %s: %zu row%s, %zu input%s", "data", vise_dataset_name(setup->train), n_rows,
+                  vise_i_cli_plural(n_rows), n_inputs, vise_i_cli_plural(n_inputs));
+    if (n_classes > 0) (void)fprintf(stream, ", %zu classes", n_classes);
+    (void)fprintf(stream, "\n");
+  }
+
+  for (size_t i = 0; i < vise_preprocessor_n_lines(p) && !setup->keeps_scaling; i++) {
+    vise_i_cli_print_line(stream, i == 0 ? "data" : "", vise_preprocessor_line(p, i));
+  }
+
+  for (size_t i = 0; i < setup->n_notes; i++) vise_i_cli_print_line(stream, "", setup->notes[i]);
+  if (setup->n_left_out > 0) {
+    (void)fprintf(stream, "%-15s %zu row%s left out: no target\n", "", setup->n_left_out,
+                  vise_i_cli_plural(setup->n_left_out));
+  }
+}
+
+void vise_i_cli_report_print_data(const vise_i_cli_report *report, FILE *stream) {
+  const vise_i_cli_setup *setup = report->setup;
+  if (setup->preprocessor != NULL) {
+    print_table(setup, stream);
+  } else {
+    print_arrays(report, stream);
+  }
+  print_rows(stream, "validation", setup->validation);
+  print_rows(stream, "test", setup->test);
+  (void)fflush(stream);
+}
+
+static void print_scaling(const vise_i_cli_report *report) {
+  const vise_i_cli_setup *setup = report->setup;
+  const char *of_init = setup->preprocessor != NULL ? "columns, fills and scaling of the model of --init are kept"
+                                                    : "those of the model of --init are kept";
+  if (setup->keeps_scaling) {
+    (void)fprintf(stderr, "%-15s %s; --scale fits new ones\n", "scaling", of_init);
+  } else if (report->options->init != NULL && vise_i_cli_given(report->options, "scale")) {
+    (void)fprintf(stderr, "%-15s fitted to these rows, not that of the model of --init\n", "scaling");
+  }
+}
+
+void vise_i_cli_report_print_start(const vise_i_cli_report *report) {
+  const vise_i_cli_options *options = report->options;
+  const vise_train_config *training = &options->training;
+  const size_t n_parameters = vise_model_n_parameters(report->setup->model);
+
+  if (options->recipe == VISE_I_CLI_RECIPE_TABLE) {
+    (void)fprintf(stderr, "%-15s table: defaults for tables, which vise info --recipes lists\n", "recipe");
+  }
+  print_scaling(report);
+  if (strcmp(options->train, "-") == 0) {
+    (void)fprintf(stderr, "note: a run from standard input cannot be resumed\n");
+  }
+
+  (void)fprintf(stderr, "%-15s ", "net");
+  vise_i_cli_print_widths(stderr, &options->net);
+  (void)fprintf(stderr, "%s, %zu parameter%s, %s\n", options->net.bias ? "" : " without biases", n_parameters,
+                vise_i_cli_plural(n_parameters),
+                options->net.n_layers == 1 ? "a linear model" : vise_activation_name(options->net.activation));
+
+  (void)fprintf(stderr, "%-15s %s, %d thread%s\n", "backend", vise_backend_name(training->backend), training->n_threads,
+                vise_i_cli_plural((uint64_t)training->n_threads));
+  char lr[40];
+  (void)vise_option_text(vise_option_find("lr", NULL), training, lr, sizeof lr);
+  (void)fprintf(stderr, "%-15s %s, %s, learning rate %s\n", "training", vise_loss_name(training->loss),
+                vise_optimizer_name(training->optimizer), lr);
+
+  vise_i_cli_print_regularization(stderr, training);
+  if (options->run.out_dir == NULL)
+    (void)fprintf(stderr, "note: nothing will be saved; give --out DIR to keep the model\n");
+}

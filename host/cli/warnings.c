@@ -1,0 +1,146 @@
+#include "host/cli/warnings.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/scores.h"
+
+/* Rows below which a class is hard to learn. */
+enum { FEW_ROWS = 5, NAMED_MAX = 8 };
+
+/* Adam's steps are about as long as the rate: beyond this few nets learn. */
+#define HIGH_LR 0.05
+
+/* Ranges of two features that differ by more make one of them count for nothing at first. */
+#define FAR_APART 100.0
+
+/* Rows looked at for the ranges, and at most for counting. */
+enum { LOOKED_AT = 10000, COUNTED = 1000000 };
+
+void vise_i_cli_warnings_keep(vise_i_cli_warnings *list, const char *text) {
+  char **texts = realloc(list->texts, (list->n + 1) * sizeof *texts);
+  if (texts == NULL) return;
+  list->texts = texts;
+  texts[list->n] = strdup(text);
+  if (texts[list->n] != NULL) list->n++;
+}
+
+void vise_i_cli_warn(vise_i_cli_warnings *list, const char *format, ...) {
+  char text[1024];
+  va_list arguments;
+  va_start(arguments, format);
+  (void)vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+
+  (void)fprintf(stderr, "warning: %s\n", text);
+  vise_i_cli_warnings_keep(list, text);
+}
+
+void vise_i_cli_warnings_free(vise_i_cli_warnings *list) {
+  for (size_t i = 0; i < list->n; i++) free(list->texts[i]);
+  free(list->texts);
+  *list = (vise_i_cli_warnings){0};
+}
+
+/* ---- classes -------------------------------------------------------------------------------------------------- */
+
+/* Training rows of each class of arrays, [n_classes]; NULL: they cannot be counted. */
+static size_t *count_labels(const vise_i_cli_setup *setup) {
+  const size_t n_rows = vise_dataset_n_rows(setup->train);
+  if (setup->n_classes == 0 || n_rows > COUNTED || vise_dataset_n_targets(setup->train) != 1) return NULL;
+
+  size_t *counts = calloc(setup->n_classes, sizeof *counts);
+  for (size_t i = 0; counts != NULL && i < n_rows; i++) {
+    double label;
+    if (vise_dataset_get_targets(setup->train, i, &label, NULL) != VISE_OK || label < 0) continue;
+    if ((size_t)label < setup->n_classes) counts[(size_t)label]++;
+  }
+  return counts;
+}
+
+static void warn_of_classes(vise_i_cli_warnings *list, const vise_i_cli_setup *setup) {
+  const vise_preprocessor *p = setup->preprocessor;
+  const bool of_table = p != NULL && vise_preprocessor_n_classes(p) > 0 && !setup->keeps_scaling;
+  const size_t n = of_table ? vise_preprocessor_n_classes(p) : setup->n_classes;
+  size_t *counts = of_table ? NULL : count_labels(setup), n_few = 0, used = 0;
+  char names[512] = "";
+  if (!of_table && counts == NULL) return;
+
+  for (size_t k = 0; k < n; k++) {
+    char number[VISE_I_CLI_CLASS_BYTES];
+    const vise_i_cli_model model = {.preprocessor = setup->preprocessor};
+    const size_t n_rows = of_table ? vise_preprocessor_class_count(p, k) : counts[k];
+    if (n_rows >= FEW_ROWS || n_few++ >= NAMED_MAX) continue;
+    used += (size_t)snprintf(names + used, sizeof names - used, "%s\"%.40s\" (%zu)", used > 0 ? ", " : "",
+                             vise_i_cli_class_name(&model, k, number), n_rows);
+  }
+
+  if (n_few > 0) {
+    vise_i_cli_warn(list, "%zu class%s of fewer than %d training rows, hard to learn and to judge: %s%s", n_few,
+                    n_few == 1 ? "" : "es", FEW_ROWS, names, n_few > NAMED_MAX ? ", ..." : "");
+  }
+  free(counts);
+}
+
+/* ---- scales --------------------------------------------------------------------------------------------------- */
+
+/* Largest less smallest value of each feature, [n_features], of rows here and there; NULL: not to be had. */
+static double *find_ranges(const vise_dataset *data) {
+  const size_t n = vise_dataset_n_features(data), n_rows = vise_dataset_n_rows(data);
+  const size_t stride = (n_rows + LOOKED_AT - 1) / LOOKED_AT;
+  double *values = calloc(n, 3 * sizeof *values);
+  if (values == NULL) return NULL;
+  double *lo = values, *hi = values + n, *x = values + 2 * n;
+
+  for (size_t i = 0; i < n_rows; i += stride) {
+    if (vise_dataset_get_features(data, i, x, NULL) != VISE_OK) continue;
+    for (size_t k = 0; k < n; k++) {
+      lo[k] = i == 0 || x[k] < lo[k] ? x[k] : lo[k];
+      hi[k] = i == 0 || x[k] > hi[k] ? x[k] : hi[k];
+    }
+  }
+
+  for (size_t k = 0; k < n; k++) values[k] = hi[k] - lo[k];
+  return values;
+}
+
+static const char *feature_name(const vise_i_cli_setup *setup, size_t k, char *buffer, size_t n_bytes) {
+  if (setup->preprocessor != NULL) return vise_preprocessor_input_name(setup->preprocessor, k, buffer, n_bytes);
+  (void)snprintf(buffer, n_bytes, "%zu", k);
+  return buffer;
+}
+
+static void warn_of_scales(vise_i_cli_warnings *list, const vise_i_cli_setup *setup) {
+  const size_t n = vise_dataset_n_features(setup->train);
+  double *ranges = find_ranges(setup->train);
+  size_t least = n, most = n;
+
+  for (size_t k = 0; ranges != NULL && k < n; k++) {
+    if (!(ranges[k] > 0) || isinf(ranges[k])) continue;
+    if (least == n || ranges[k] < ranges[least]) least = k;
+    if (most == n || ranges[k] > ranges[most]) most = k;
+  }
+
+  if (least < n && ranges[most] > FAR_APART * ranges[least]) {
+    char small[96], large[96];
+    vise_i_cli_warn(list,
+                    "the features have very different scales: the values of \"%s\" span %.3g, those of \"%s\" %.3g; "
+                    "--scale standard makes them comparable",
+                    feature_name(setup, least, small, sizeof small), ranges[least],
+                    feature_name(setup, most, large, sizeof large), ranges[most]);
+  }
+  free(ranges);
+}
+
+void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_options *options,
+                              const vise_i_cli_setup *setup) {
+  const vise_train_config *training = &options->training;
+  if (training->optimizer == VISE_ADAM && training->lr > HIGH_LR) {
+    vise_i_cli_warn(list, "--lr %g is high for adam; --optimizer sgd is what such rates are for", training->lr);
+  }
+  warn_of_classes(list, setup);
+  if (training->scale == VISE_SCALE_NONE && !setup->keeps_scaling) warn_of_scales(list, setup);
+}
