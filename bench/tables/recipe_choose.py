@@ -2,7 +2,8 @@
 on inputs prepared here, as by recipe_compare.py --prepared, on the part "choosing"; the best are then looked at on the
 part "held-back", which chooses nothing.
 
-    python3 bench/tables/recipe_choose.py [--part choosing] [--variant NAME,...] [--seeds 0,1,2] [--out FILE]
+    python3 bench/tables/recipe_choose.py [--part choosing] [--variant NAME,...] [--seeds 0,1,2] [--peer RESULTS]
+        [--out FILE]
 
 Prints CSV, a line for each variant: the mean over tables of (variant - scikit-learn), the same over tables of fewer
 than 1000 training rows and of more, the worst table, the number of tables below -0.04, and the mean and standard error
@@ -126,7 +127,8 @@ def parse():
     parser.add_argument("--part", choices=("choosing", "held-back", "all"), default="choosing")
     parser.add_argument("--variant", default=",".join(VARIANTS), help="a comma list of names (default: all)")
     parser.add_argument("--seeds", default="0,1,2", help="a split and a training for each")
-    parser.add_argument("--max-categories", type=int, default=64, help="as of vise train")
+    parser.add_argument("--peer", help="take scikit-learn's scores from these results of recipe_compare.py")
+    parser.add_argument("--max-categories", type=int, default=0, help="as of vise train (default: 0, auto)")
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--folder", default=FOLDER, help="where the tables are, or are to be")
     parser.add_argument("--out", help="write the CSV to this file as well")
@@ -144,7 +146,7 @@ def main():
     with_packages()
     tables = chosen([], arguments.part)
     fetch(arguments.folder, tables)
-    peers = PeerScores(os.path.join(BUILD, "peer.csv"))
+    peers = PeerScores(os.path.join(BUILD, "peer.csv"), arguments.peer)
     streams = open_streams(arguments.out)
     print_head(arguments.vise, streams)
     print_row(COLUMNS, streams)

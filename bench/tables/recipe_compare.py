@@ -3,13 +3,14 @@ defaults; targets of regressions standardised), on real tables from PyPI.
 
     python3 bench/tables/recipe_compare.py --raw         the tool alone: vise train --train F, then vise eval
     python3 bench/tables/recipe_compare.py --prepared    inputs prepared here, the recipe's options given to vise train
-        [--part choosing|held-back|all] [--table NAME,...] [--seeds 0,1,2] [--max-iter 200] [--out FILE]
+        [--part choosing|held-back|all] [--table NAME,...] [--seeds 0,1,2] [--max-iter 200] [--peer RESULTS]
+        [--out FILE]
 
 For each seed 75 % of the rows train and 25 % test, classes in proportion; the score is accuracy or R^2. Prints CSV: a
 line for each table and split, then comment lines: the means over splits, and for each part the mean over tables, the
 median (R^2 has no lower bound, so one table can make a mean) and the worst. scikit-learn is slow beside Vise, so its
-scores are kept in build/tables/peer.csv. Exit 1 where the mean of a part is below 0, a table is below -0.04, or a
-training fails.
+scores are kept in build/tables/peer.csv; --peer takes those of an earlier run's --out. Exit 1 where the mean of a part is
+below 0, a table is below -0.04, or a training fails.
 """
 
 import argparse
@@ -27,13 +28,18 @@ COLUMNS = ("part", "table", "task", "rows", "columns", "seed", "vise", "peer", "
 
 
 class PeerScores:
-    """scikit-learn's scores by table, seed and limit of iterations, kept in a file."""
+    """scikit-learn's scores by table, seed and limit of iterations, kept in a file. Of an earlier comparison's results,
+    with max_iter 200, those are taken that the file lacks."""
 
-    def __init__(self, path):
+    def __init__(self, path, results=None):
         self.path, self.known = path, {}
+        if results:
+            with open(results, encoding="utf-8", newline="") as stream:
+                for row in csv.DictReader(line for line in stream if not line.startswith("#")):
+                    self.known[row["table"], row["seed"], "200"] = float(row["peer"])
         if os.path.exists(path):
             with open(path, encoding="utf-8", newline="") as stream:
-                self.known = {tuple(row[:3]): float(row[3]) for row in csv.reader(stream)}
+                self.known.update({tuple(row[:3]): float(row[3]) for row in csv.reader(stream)})
 
     def get(self, table, rows, seed, max_iter):
         from recipe_data import peer_score
@@ -132,7 +138,8 @@ def parse():
     parser.add_argument("--table", default="", help="a comma list of names (default: all)")
     parser.add_argument("--seeds", default="0,1,2", help="a split and a training for each")
     parser.add_argument("--max-iter", type=int, default=200, help="of scikit-learn's MLP (default: 200, as its own)")
-    parser.add_argument("--max-categories", type=int, default=64, help="of --prepared (default: 64)")
+    parser.add_argument("--peer", help="take scikit-learn's scores from these results of an earlier run")
+    parser.add_argument("--max-categories", type=int, default=0, help="as of vise train (default: 0, auto)")
     parser.add_argument("--vise", default=os.path.join(ROOT, "build", "bin", "vise"))
     parser.add_argument("--folder", default=FOLDER, help="where the tables are, or are to be")
     parser.add_argument("--out", help="write the CSV to this file as well")
@@ -155,7 +162,7 @@ def main():
     arguments = parse()
     with_packages()
     fetch(arguments.folder, arguments.tables)
-    peers = PeerScores(os.path.join(BUILD, "peer.csv"))
+    peers = PeerScores(os.path.join(BUILD, "peer.csv"), arguments.peer)
 
     streams = open_streams(arguments.out)
     print_head(arguments.vise, streams)

@@ -96,12 +96,20 @@ def number_input(column):
     return apply
 
 
+def n_kept(counts, max_categories):
+    """How many of the categories, the most frequent first, have an input of their own. max_categories 0: as vise train
+    --max-categories auto."""
+    if max_categories > 0:
+        return max_categories
+    return max(64, min(256, int((counts >= 3).sum())))
+
+
 def text_input(column, max_categories):
     """Returns a function that makes 0/1 inputs of a column of text; a gap is a category, those beyond the most frequent
     are one."""
     counts = column.fillna("").value_counts()
-    kept = counts.index[:max_categories].tolist()
-    rare = set(counts.index[max_categories:])
+    kept = counts.index[:n_kept(counts, max_categories)].tolist()
+    rare = set(counts.index[len(kept):])
     kept = kept[1:] if len(counts) == 2 else kept
 
     def apply(other):

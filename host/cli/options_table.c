@@ -86,8 +86,9 @@ const vise_option vise_i_cli_rows[] = {
   {"categorical", AT(NULL, categorical), "COLUMNS", NOTHING, "columns to take for text, whatever they hold",
    KIND(TEXT, TABLES, TRAIN)},
   {"numeric", AT(NULL, numeric), "COLUMNS", NOTHING, "columns to take for numbers", KIND(TEXT, TABLES, TRAIN)},
-  {"max-categories", AT(NULL, max_categories), "N", "64", "values of a text column with an input each; the rarer ones share one",
-   KIND(COUNT, TABLES, TRAIN), .min = 1},
+  {"max-categories", AT(NULL, max_categories), "N", "auto",
+   "values of a text column with an input each, the rarer ones share one; auto: 64, and up to 256 of at least 3 rows",
+   KIND(COUNT, TABLES, TRAIN), .min = 1, .word = "auto"},
   {"missing", AT(NULL, missing), "NAME", "auto",
    "what becomes of gaps; auto: the mean of the training rows and an input that marks them, in text a category; error: "
    "refused; drop-rows: left out",

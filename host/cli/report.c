@@ -42,13 +42,15 @@ static void warn_of_result(vise_i_cli_report *report) {
   const vise_i_cli_kept *judged = &report->kept[i];
   const vise_i_cli_estimate *estimate = &report->estimate;
   const bool by_folds = i == VISE_I_CLI_TRAIN_ROWS && estimate->exists;
+  if (!judged->exists) return;
   const bool classifies = !isnan(judged->metrics.accuracy) && judged->scores.n_classes > 0;
   const double score = by_folds ? estimate->mean : classifies ? judged->metrics.accuracy : judged->metrics.r2;
 
   char rows[48] = "in cross-validation";
   if (!by_folds) (void)snprintf(rows, sizeof rows, "on the %s rows", set_names[i]);
   if (classifies) {
-    const double guess = constant_accuracy(&report->kept[VISE_I_CLI_TRAIN_ROWS].scores, &judged->scores);
+    const vise_i_cli_scores *train = &report->kept[VISE_I_CLI_TRAIN_ROWS].scores;
+    const double guess = constant_accuracy(train->n_classes > 0 ? train : &judged->scores, &judged->scores);
     if (!(score <= guess)) return;
     vise_i_cli_warn(&report->warnings,
                     "an accuracy of %.2f %% %s is no better than always guessing the most frequent class (%.2f %%)",
@@ -56,6 +58,14 @@ static void warn_of_result(vise_i_cli_report *report) {
   } else if (!isnan(score) && score < LEAST_R2) {
     vise_i_cli_warn(&report->warnings, "R^2 %.3g %s is no better than always guessing the mean", score, rows);
   }
+}
+
+/* Training rows beyond which their evaluation is to take no more than a pass forward, and none after less than an epoch
+   of training, which it would outlast. */
+enum { MANY_ROWS = 10000 };
+
+static bool leaves_out_train(const vise_i_cli_report *report) {
+  return report->result.epochs == 0 && vise_dataset_n_rows(report->setup->train) > MANY_ROWS;
 }
 
 static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
@@ -72,9 +82,12 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
 
   for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) {
     vise_i_cli_kept *kept = &report->kept[i];
-    if (rows[i] == NULL) continue;
+    if (rows[i] == NULL || (i == VISE_I_CLI_TRAIN_ROWS && leaves_out_train(report))) continue;
     vise_status status = vise_evaluate(setup->model, rows[i], &config, &kept->metrics, err);
-    if (status == VISE_OK) status = vise_i_cli_scores_make(&model, rows[i], &config, &kept->scores, err);
+    kept->scores = (vise_i_cli_scores){.auc = NAN, .mae = NAN};
+    if (status == VISE_OK && (i != VISE_I_CLI_TRAIN_ROWS || vise_dataset_n_rows(rows[i]) <= MANY_ROWS)) {
+      status = vise_i_cli_scores_make(&model, rows[i], &config, &kept->scores, err);
+    }
     if (status != VISE_OK) return status;
     kept->exists = true;
   }
@@ -152,6 +165,10 @@ static void print_best_epoch(const vise_i_cli_report *report) {
 
 static void print_kept(const vise_i_cli_report *report) {
   const char *note = report->options->training.class_weights != NULL ? ", without class weights" : "";
+  if (leaves_out_train(report)) {
+    (void)printf("%-15s not evaluated: less than an epoch of its %zu rows was trained; vise eval does it\n",
+                 set_names[VISE_I_CLI_TRAIN_ROWS], vise_dataset_n_rows(report->setup->train));
+  }
   for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) {
     const vise_metrics *metrics = &report->kept[i].metrics;
     if (!report->kept[i].exists || metrics->n_rows == 0) continue;

@@ -5,6 +5,7 @@
 #include "host/base/number.h"
 #include "host/base/quote.h"
 #include "host/table/date.h"
+#include "host/table/fit.h"
 #include "host/table/preprocessor.h"
 
 enum { NAMED_MAX = 12, LINE_BYTES = 900 };
@@ -94,6 +95,14 @@ static void describe_fill(const vise_preprocessor *p, size_t c, char *item, size
   snprintf(item, n, "%s (%zu, by %.4g)", name_of(p, c, name), r->n_gaps, r->fill);
 }
 
+/* Numbers that tell whose row it is: whoever has several rows of each may want them, so they are told of. */
+static void describe_id(const vise_preprocessor *p, size_t c, char *item, size_t n) {
+  char name[VISE_I_QUOTE_BYTES];
+  const vise_i_recipe *r = &p->columns[c];
+  if (r->kind != VISE_COLUMN_NUMBER || r->name == NULL || !vise_i_is_called_id(r->name)) return;
+  snprintf(item, n, "%s", name_of(p, c, name));
+}
+
 static vise_status add_features(vise_preprocessor *p, const char *begin, describe_feature *describe, vise_error *err) {
   line l = {0};
   for (size_t c = 0; c < p->n_columns; c++) {
@@ -158,6 +167,8 @@ vise_status vise_i_preprocessor_describe(vise_preprocessor *preprocessor, const 
   VISE_TRY(add_features(preprocessor, "text as inputs of 0 and 1: ", describe_text, err));
   VISE_TRY(add_features(preprocessor, "dates: ", describe_date, err));
   VISE_TRY(add_features(preprocessor, "gaps filled, with an input that marks them: ", describe_fill, err));
+  VISE_TRY(
+      add_features(preprocessor, "taken for numbers, though called ids (`drop` leaves them out): ", describe_id, err));
   VISE_TRY(add_dropped(preprocessor, err));
   VISE_TRY(add_target(preprocessor, err));
 

@@ -69,6 +69,12 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
+/* `max_categories` 0: of more than AUTO_CATEGORIES texts, those beyond get an input of their own while they have
+   AUTO_CATEGORY_ROWS training rows, up to AUTO_CATEGORIES_AT_MOST of all. */
+#define AUTO_CATEGORIES 64
+#define AUTO_CATEGORIES_AT_MOST 256
+#define AUTO_CATEGORY_ROWS 3
+
 typedef struct counted {
   const char *text;
   size_t n_rows;
@@ -103,9 +109,20 @@ done:
   return status;
 }
 
+/* How many of the texts, the most frequent first, get an input of their own. */
+static size_t n_kept(const vise_i_fit *fit, const counted *texts, size_t n) {
+  size_t kept = fit->options->max_categories > 0 ? fit->options->max_categories : AUTO_CATEGORIES;
+  if (kept >= n) return n;
+  if (fit->options->max_categories > 0) return kept;
+
+  while (kept < n && kept < AUTO_CATEGORIES_AT_MOST && texts[kept].n_rows >= AUTO_CATEGORY_ROWS) kept++;
+  return kept;
+}
+
 static vise_status keep_texts(vise_i_fit *fit, vise_i_recipe *recipe, const counted *texts, size_t n) {
+  const size_t kept = n_kept(fit, texts, n);
   for (size_t k = 0; k < n; k++) {
-    vise_i_list *list = k < fit->options->max_categories ? &recipe->categories : &recipe->grouped;
+    vise_i_list *list = k < kept ? &recipe->categories : &recipe->grouped;
     const vise_status status = vise_i_list_add(list, texts[k].text, strlen(texts[k].text), fit->err);
     if (status != VISE_OK) return status;
   }

@@ -11,7 +11,6 @@
 
 static vise_preprocessor_options default_options(void) {
   return (vise_preprocessor_options){.struct_size = sizeof(vise_preprocessor_options),
-                                     .max_categories = 64,
                                      .scale = VISE_SCALE_AUTO,
                                      .loss = VISE_LOSS_MSE};
 }
@@ -30,8 +29,6 @@ vise_status vise_i_fit_options(const vise_preprocessor_options *given, vise_prep
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "preprocessor options: `missing`, `scale`, `loss` or `target_kind` is out of range");
   }
-  if (options->max_categories == 0)
-    return vise_i_fail(err, VISE_ERR_USAGE, "`max_categories` is 0; at least 1 is needed");
   return VISE_OK;
 }
 

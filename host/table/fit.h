@@ -47,6 +47,8 @@ VISE_WARN_UNUSED vise_status vise_i_is_unique(const vise_table *table, size_t c,
 size_t vise_i_row_of_code(const vise_table *table, size_t c, uint32_t code);
 
 /* ---- judge.c: columns that are no features */
+/* Called id, or something that ends in _id, .id, or in Id or ID after a small letter. */
+bool vise_i_is_called_id(const char *name);
 /* Row names or ids. *why (static text) is NULL if not. */
 VISE_WARN_UNUSED vise_status vise_i_judge_id(const vise_table *table, size_t c, const char **why, vise_error *err);
 /* VISE_ERR_VALUE for a column of text that was meant to be numbers. */

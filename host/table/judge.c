@@ -12,13 +12,23 @@
 
 /* ---- ids ------------------------------------------------------------------------------------------------------ */
 
-static bool is_id_name(const char *name) {
-  static const char *const names[] = {"id", "index", "obs", "case", "no", "rownames", "Unnamed: 0"};
+bool vise_i_is_called_id(const char *name) {
   const size_t n = strlen(name);
+  if (strcasecmp(name, "id") == 0) return true;
+  if (n <= 3) return false;
+  const char *end = name + n - 3;
+  if (strcasecmp(end, "_id") == 0 || strcasecmp(end, ".id") == 0) return true;
+  return *end >= 'a' && *end <= 'z' && (strcmp(end + 1, "Id") == 0 || strcmp(end + 1, "ID") == 0);
+}
+
+/* What is not so called for sure, but is ids if no value repeats. */
+static bool is_id_name(const char *name) {
+  static const char *const names[] = {"index",   "obs",     "case", "no",     "rownames", "Unnamed: 0",
+                                      "patient", "subject", "pid",  "caseid", "idcase",   "seqno"};
   for (size_t k = 0; k < sizeof names / sizeof names[0]; k++) {
     if (strcasecmp(name, names[k]) == 0) return true;
   }
-  return n > 3 && (strcasecmp(name + n - 3, "_id") == 0 || strcasecmp(name + n - 3, ".id") == 0);
+  return vise_i_is_called_id(name);
 }
 
 static bool is_whole(const vise_table *table, size_t c) {

@@ -202,6 +202,12 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
     VISE_TRY(add_number_classes(fit, &n, reason));
     goto done;
   }
+  const vise_i_column *column = &fit->table->columns[c];
+  if (!asked && !column->forced && column->name != NULL && vise_i_is_called_id(column->name)) {
+    VISE_TRY(fail_target(fit, c,
+                         "is called as ids are; `target` names another column, `numeric` takes it as numbers, "
+                         "`categorical` as classes"));
+  }
   snprintf(reason, sizeof reason, "it has %zu different numbers; `categorical` makes them classes", n.n);
   fit->made->target_kind = VISE_TARGET_NUMBERS;
   VISE_TRY(vise_i_copy_text(&fit->made->reason, reason, fit->err));

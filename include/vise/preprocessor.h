@@ -8,11 +8,14 @@
  *    values, in float64 before rounding; a gap becomes the mean. Where the training rows had gaps, one more input is 1
  *    for a gap and 0 else. Dates are days since the first training row's.
  *  - Text becomes inputs of 0 and 1, one for each value of the training rows (two values: one input), a gap being a
- *    value. Of more than max_categories values the rarer ones share the input "other". A value that was never seen is
+ *    value. Of more than max_categories values (by default 64, and up to 256 of at least 3 training rows) the rarer
+ *    ones, of equally rare ones those last in strcmp's order, share the input "other". A value that was never seen is
  *    all zeros. These inputs are not standardised.
  *  - Left out, with a note: columns of one value; text of which more than half of the training rows differ; row names:
- *    a first column without a name, or one named id, index, obs, case, no, rownames, Unnamed: 0, or ending in _id or
- *    .id, of text or whole numbers without repeats.
+ *    a first column without a name, or one named id, index, obs, case, no, rownames, Unnamed: 0, patient, subject, pid,
+ *    caseid, idcase, seqno, or ending as ids do (_id, .id; Id or ID after a small letter), of text or whole numbers
+ *    without repeats.
+ *  - Refused as the target: dates, row names, numbers named id or ending so, texts that hardly repeat.
  *  - Refused: columns of which at least 90 % are numbers of over 20 values, but not all; numbers with a decimal comma,
  *    thousands separators, percent or currency signs.
  *
@@ -37,7 +40,7 @@ typedef struct vise_preprocessor_options {
   const char *features;  /**< list of columns to use; NULL: all but the targets */
   const char *drop;      /**< list of columns to leave out */
   vise_missing missing;  /**< auto: as above; error: refused; drop-rows: rows with a gap are left out */
-  size_t max_categories; /**< at least 1; default 64 */
+  size_t max_categories; /**< at least 1; 0 (default): by the data, as above */
   vise_scale scale;      /**< of numbers and dates: standard (also auto, the default), none, or unit (x / 255) */
   bool loss_given;       /**< loss is to be used; else it is chosen by the target */
   vise_loss loss;

@@ -1,12 +1,12 @@
 #!/bin/sh
 # The commands of README.md and docs/data.md (their blocks marked sh) work as they stand there, and what the pages say is
-# printed (their first blocks marked text) is printed, numbers apart.
+# printed (their first blocks marked text; README's second is the demo's) is printed, numbers apart.
 set -eu
 
-# blocks LANGUAGE PAGE: the lines of the blocks marked so; with FIRST=1, of the first.
+# blocks LANGUAGE PAGE [N]: the lines of the blocks marked so, or of the Nth alone.
 blocks() {
-  awk -v fence="^\`\`\`$1\$" -v first="${FIRST:-0}" '$0 ~ fence { inside = 1; next }
-    /^```$/ { if (inside && first) exit; inside = 0 } inside' "$2"
+  awk -v fence="^\`\`\`$1\$" -v only="${3:-0}" '$0 ~ fence { inside = 1; n++; next }
+    /^```$/ { inside = 0 } inside && (!only || n == only)' "$2"
 }
 
 # shape FILE: with # for each number, so that times and losses may differ.
@@ -14,12 +14,12 @@ shape() {
   sed -E 's/[0-9]+([.:][0-9]+)*/#/g; s/ +/ /g' "$1"
 }
 
-# expect_printed PAGE OUTPUT: lines in the middle of OUTPUT are those of the first block marked text.
+# expect_printed PAGE N OUTPUT: lines in the middle of OUTPUT are those of the Nth block marked text.
 expect_printed() {
-  FIRST=1 blocks text "$1" >"$WORK/documented"
+  blocks text "$1" "$2" >"$WORK/documented"
   [ -s "$WORK/documented" ]
   shape "$WORK/documented" >"$WORK/documented_shape"
-  shape "$2" | awk -v first="$(head -n 1 "$WORK/documented_shape")" '$0 == first { seen = 1 } seen' |
+  shape "$3" | awk -v first="$(head -n 1 "$WORK/documented_shape")" '$0 == first { seen = 1 } seen' |
     head -n "$(wc -l <"$WORK/documented")" >"$WORK/printed_shape"
   diff "$WORK/documented_shape" "$WORK/printed_shape"
 }
@@ -40,12 +40,13 @@ run_page() {
 }
 
 run_page README.md
+expect_printed README.md 1 "$WORK/commands_README/output"
 # Nine in ten of the points are put on the right side of the circle.
 paste -d, "$WORK/commands_README/circle.csv" "$WORK/commands_README/answers.csv" |
   awk -F, 'NR > 1 { rows++; right += $3 == $NF } END { exit !(rows == 1000 && right > 900) }'
 
 run_page docs/data.md
-expect_printed docs/data.md "$WORK/commands_data/output"
+expect_printed docs/data.md 1 "$WORK/commands_data/output"
 # The bearing that is hot, shakes and is old will fail, the other one will not.
 awk -F, 'NR > 1 { rows++; if (($2 > 0.5) != (NR == 2)) bad++ } END { exit !(rows == 2 && bad == 0) }' \
   "$WORK/commands_data/answers.csv"
@@ -59,4 +60,4 @@ ln -s "$BUILD" "$WORK/demo/build"
 printf '#!/bin/sh\nexit 0\n' | tee "$WORK/demo/bin/sudo" "$WORK/demo/bin/apt-get" >"$WORK/demo/bin/cmake"
 chmod +x "$WORK/demo/bin/"*
 (cd "$WORK/demo" && PATH="$PWD/bin:$PATH" ./dev demo >output)
-expect_printed README.md "$WORK/demo/output"
+expect_printed README.md 2 "$WORK/demo/output"

@@ -60,6 +60,28 @@ Test(cli_train, says_that_nothing_is_saved) {
   tool_free(&result);
 }
 
+Test(cli_train, evaluates_many_training_rows_after_an_epoch_only) {
+  const char *const common = "train --train many.csv --recipe none --batch 5000 --quiet";
+  char arguments[256];
+  tool_write_classes("many.csv", 10001);
+
+  snprintf(arguments, sizeof arguments, "%s --steps 2", common);
+  tool_result result = tool_run(arguments);
+  SAYS(result.out, "train           not evaluated: less than an epoch of its 10001 rows was trained");
+  tool_free(&result);
+
+  snprintf(arguments, sizeof arguments, "%s --steps 3", common);
+  result = tool_run(arguments);
+  SAYS(result.out, "train           loss ");
+  tool_free(&result);
+
+  tool_write_classes("many.csv", 10000);
+  snprintf(arguments, sizeof arguments, "%s --steps 1", common);
+  result = tool_run(arguments);
+  SAYS(result.out, "train           loss ");
+  tool_free(&result);
+}
+
 Test(cli_train, quiet_is_quiet) {
   tool_result result = tool_run("train --train iris.csv --recipe none --lr 0.5 --epochs 9 --quiet");
   cr_assert_eq(result.code, 0);

@@ -134,6 +134,52 @@ Test(table_feature, rare_texts_share_an_input) {
   vise_preprocessor_free(p);
 }
 
+/* 60 texts in 20 rows each, c060 to c069 in 3, c070 to c079 in 2. */
+static void uneven_row(size_t i, char *out, size_t n) {
+  const size_t text = i < 1200 ? i % 60 : i < 1230 ? 60 + i % 10 : 70 + i % 10;
+  snprintf(out, n, "%zu,c%03zu", i, text);
+}
+
+Test(table_feature, by_default_texts_beyond_64_have_an_input_if_they_are_in_3_rows) {
+  vise_preprocessor_options options = fit_options();
+  vise_table *table = read_text(rows_of("y,city", 1250, uneven_row), NULL);
+  options.target = "y";
+  vise_preprocessor *p = fit_all(table, &options);
+  cr_assert(column(p, 1).n_categories == 70 && column(p, 1).n_grouped == 10, "%zu", column(p, 1).n_categories);
+  vise_preprocessor_free(p);
+
+  options.max_categories = 64;
+  p = fit_all(table, &options);
+  cr_assert(column(p, 1).n_categories == 64 && column(p, 1).n_grouped == 16);
+  vise_preprocessor_free(p);
+  vise_table_free(table);
+}
+
+static void even_row(size_t i, char *out, size_t n) {
+  snprintf(out, n, "%zu,c%03zu", i, i % 300);
+}
+
+static void even_row_from_the_end(size_t i, char *out, size_t n) {
+  even_row(1499 - i, out, n);
+}
+
+Test(table_feature, equally_frequent_texts_are_kept_in_their_order_whatever_that_of_the_rows) {
+  void (*const orders[])(size_t, char *, size_t) = {even_row, even_row_from_the_end};
+  for (size_t k = 0; k < 2; k++) {
+    vise_preprocessor_options options = fit_options();
+    vise_table *table = read_text(rows_of("y,city", 1500, orders[k]), NULL);
+    char name[64];
+    options.target = "y";
+    vise_preprocessor *p = fit_all(table, &options);
+
+    cr_assert(column(p, 1).n_categories == 256 && column(p, 1).n_grouped == 44);
+    cr_assert_str_eq(vise_preprocessor_input_name(p, 255, name, sizeof name), "city=c255");
+
+    vise_preprocessor_free(p);
+    vise_table_free(table);
+  }
+}
+
 Test(table_feature, dates_are_days_since_the_first) {
   vise_table *table;
   vise_preprocessor_options options = fit_options();
@@ -163,6 +209,8 @@ Test(table_feature, leaves_out_what_tells_nothing) {
       {"\"\",a,y\nx,5,1\ny,6,2\nz,7,3\n", "left out: Unnamed: 0, row names"},
       {"a,ID,y\n5,1,1\n6,2,2\n7,9,3\n", "left out: ID, an id"},
       {"a,cust_id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: cust_id, an id"},
+      {"a,Patient,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: Patient, an id"},
+      {"a,PassengerId,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: PassengerId, an id"},
       {"a,obs.id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: obs.id, an id"},
       {"Unnamed: 0,a,y\n0,5,1\n1,6,2\n2,7,3\n", "left out: Unnamed: 0, an id"},
   };
@@ -172,6 +220,12 @@ Test(table_feature, leaves_out_what_tells_nothing) {
     cr_assert(has_line(p, cases[k].expected), "%s", cases[k].text);
     vise_preprocessor_free(p);
   }
+}
+
+Test(table_feature, tells_of_ids_that_repeat_and_are_kept) {
+  vise_preprocessor *p = fit_text("cust_id,a,y\n1,5,1\n2,6,2\n2,7,3\n", NULL, NULL);
+  cr_assert(has_line(p, "taken for numbers, though called ids (`drop` leaves them out): cust_id"));
+  vise_preprocessor_free(p);
 }
 
 Test(table_feature, keeps_what_only_looks_like_an_id) {

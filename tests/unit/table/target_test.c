@@ -152,6 +152,7 @@ Test(table_target, refuses_what_cannot_be_learnt) {
       {"x,y\n1,Ann\n2,Bob\n3,Cid\n", "target column \"y\" is text that differs in 3 of 3 rows"},
       {"x,y\n1,2026-01-01\n2,2026-01-02\n", "target column \"y\" is dates"},
       {"x,id\n5,1\n7,2\n9,3\n", "target column \"id\" holds row names or ids"},
+      {"x,cust_id\n5,17\n7,17\n9,23\n8,40\n", "target column \"cust_id\" is called as ids are"},
       {"y\n1\n2\n", "no feature is left beside the target"},
       {",y\n1,5\n2,6\n", "no feature is left; column \"Unnamed: 0\" was left out: row names"},
   };
