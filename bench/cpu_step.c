@@ -63,18 +63,18 @@ static void time_products(bench *s) {
 
   for (int l = 0; l <= last; l++) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    const float *w = b->tensors[vise_i_net_weight(net, (size_t)l)].w;
+    const float *w = b->tensors[net->blocks[l].weight].w;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
   }
 
   for (int l = last; l >= 0; l--) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    float *g = b->tensors[vise_i_net_weight(net, (size_t)l)].g;
+    float *g = b->tensors[net->blocks[l].weight].g;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
     if (l == 0) break;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[vise_i_net_weight(net, (size_t)l)].w,
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w,
                 in, b->delta[0], n, 0, b->delta[1], n);
   }
 }
@@ -245,7 +245,7 @@ static void make_data(bench *s) {
       .y_is_class = true,
       .x_scaling = {&shift, &scale, true},
   };
-  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1};
+  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1, (uint64_t)i};
 }
 
 static void make_backend(bench *s, const vise_i_step_spec *spec) {

@@ -155,7 +155,7 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   const vise_i_data data =
       rig_data(m.x, c->n_rows, c->widths[0], m.y, c->class_labels ? 1 : n_out, c->class_labels, m.row_weights);
   vise_i_step_spec spec = c->spec;
-  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor};
+  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor, 0};
 
   spec.net = &r.net;
   spec.max_batch = c->batch;

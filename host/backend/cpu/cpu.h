@@ -43,7 +43,7 @@ struct vise_i_cpu {
   float *params, *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
   uint8_t *mask;                     /* [n_params] */
   float *grads;                      /* [n_params] */
-  vise_i_cpu_tensor tensors[2 * VISE_MAX_LAYERS];
+  vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
   vise_i_team *team;             /* NULL: one thread */
   struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor or batch */

@@ -63,8 +63,8 @@ static void forward_part(void *context, size_t part, size_t n_parts) {
   size_t r, end;
 
   vise_i_team_slice(out, ALIGN_ROWS, part, n_parts, &r, &end);
-  const float *w = b->tensors[vise_i_net_weight(net, l)].w + r * in;
-  const float *bias = net->bias ? b->tensors[vise_i_net_bias(net, l)].w + r : NULL;
+  const float *w = b->tensors[net->blocks[l].weight].w + r * in;
+  const float *bias = net->blocks[l].bias != VISE_I_NO_TENSOR ? b->tensors[net->blocks[l].bias].w + r : NULL;
   const vise_i_cpu_outputs outputs = outputs_of(b, l, r, end - r, n);
 
   multiply((product){.ta = CblasNoTrans,
@@ -76,7 +76,7 @@ static void forward_part(void *context, size_t part, size_t n_parts) {
                      .lda = in,
                      .b = inputs_of(b, l),
                      .c = outputs.act});
-  vise_i_cpu_activate(last ? VISE_IDENTITY : net->activation, &outputs, bias);
+  vise_i_cpu_activate(last ? VISE_IDENTITY : net->blocks[l].activation, &outputs, bias);
 }
 
 void vise_i_cpu_forward(vise_i_cpu *b, size_t n) {
@@ -91,7 +91,7 @@ static void weight_gradient(const layer_work *work, size_t r, size_t rows) {
   const vise_i_cpu *b = work->b;
   const size_t l = work->layer, n = work->n, in = b->net->widths[l];
   const float *delta = work->delta + r * n, *a = inputs_of(b, l);
-  float *grad = b->tensors[vise_i_net_weight(b->net, l)].g + r * in;
+  float *grad = b->tensors[b->net->blocks[l].weight].g + r * in;
 
   if (n > 1) {
     multiply((product){.ta = CblasNoTrans,
@@ -128,9 +128,9 @@ static void weights_part(void *context, size_t part, size_t n_parts) {
 
   vise_i_team_slice(net->widths[l + 1], ALIGN_ROWS, part, n_parts, &r, &end);
   const vise_i_cpu_outputs outputs = outputs_of(b, l, r, end - r, n);
-  float *bias_grad = net->bias ? b->tensors[vise_i_net_bias(net, l)].g + r : NULL;
+  float *bias_grad = net->blocks[l].bias != VISE_I_NO_TENSOR ? b->tensors[net->blocks[l].bias].g + r : NULL;
 
-  vise_i_cpu_activate_backward(last ? VISE_IDENTITY : net->activation, &outputs, work->delta + r * n, bias_grad,
+  vise_i_cpu_activate_backward(last ? VISE_IDENTITY : net->blocks[l].activation, &outputs, work->delta + r * n, bias_grad,
                                work->add);
   weight_gradient(work, r, end - r);
 }
@@ -148,7 +148,7 @@ static void inputs_part(void *context, size_t part, size_t n_parts) {
                      .m = end - c,
                      .n = n,
                      .k = out,
-                     .a = b->tensors[vise_i_net_weight(b->net, l)].w + c,
+                     .a = b->tensors[b->net->blocks[l].weight].w + c,
                      .lda = in,
                      .b = work->delta,
                      .c = work->next + c * n});

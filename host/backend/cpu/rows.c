@@ -22,7 +22,7 @@ vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err) {
   const vise_i_net *net = b->net;
 
   for (size_t l = 0; l < net->n_layers; l++) {
-    const bool keeps = l + 1 < net->n_layers && vise_i_activation_needs_z(net->activation);
+    const bool keeps = l + 1 < net->n_layers && vise_i_activation_needs_z(net->blocks[l].activation);
     VISE_TRY(alloc_rows(b, &b->act[l], net->widths[l + 1], "activations", err));
     if (keeps) VISE_TRY(alloc_rows(b, &b->pre[l], net->widths[l + 1], "activations", err));
   }
