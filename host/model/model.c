@@ -142,7 +142,7 @@ size_t vise_model_width(const vise_model *model, size_t i) {
 }
 
 vise_activation vise_model_activation(const vise_model *model) {
-  return model && model->net.n_layers > 1 ? model->net.blocks[0].activation : VISE_RELU;
+  return model ? model->net.activation : VISE_RELU;
 }
 
 bool vise_model_has_bias(const vise_model *model) {

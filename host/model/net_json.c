@@ -52,10 +52,9 @@ static json_t *format_layers(const vise_i_net *net) {
 }
 
 int vise_i_net_json_put(const vise_i_net *net, json_t *object) {
-  const vise_i_block *first = &net->blocks[0], *last = &net->blocks[net->n_layers - 1];
-  const vise_activation activation = net->n_layers > 1 ? first->activation : VISE_RELU;
+  const vise_i_block *last = &net->blocks[net->n_layers - 1];
   int bad = json_object_set_new(object, "widths", format_widths(net));
-  bad |= json_object_set_new(object, "activation", json_string(vise_activation_name(activation)));
+  bad |= json_object_set_new(object, "activation", json_string(vise_activation_name(net->activation)));
   bad |= json_object_set_new(object, "bias", json_boolean(last->bias != VISE_I_NO_TENSOR));
   if (!vise_i_net_is_plain(net)) bad |= json_object_set_new(object, "layers", format_layers(net));
   return bad;

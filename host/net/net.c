@@ -213,6 +213,7 @@ vise_status vise_i_net_of_layers(size_t n_inputs, const vise_layer *layers, size
   }
 
   VISE_TRY(check_end(&net, err));
+  net.activation = net.n_layers > 1 ? net.blocks[0].activation : VISE_RELU;
   add_tensors(&net, biases, true);
   add_tensors(&net, biases, false);
   *out = net;
@@ -277,7 +278,9 @@ vise_status vise_i_net_make(const vise_net_config *given, vise_i_net *out, vise_
   if (config.input_dropout > 0) append(&made, VISE_LAYER_DROPOUT)->dropout = config.input_dropout;
   for (size_t l = 0; l + 1 < config.n_layers; l++) append_block(&made, &config, l);
   append_linear(&made, &config, config.n_layers - 1);
-  return vise_i_net_of_layers(config.widths[0], made.layers, made.n, out, err);
+  const vise_status made_it = vise_i_net_of_layers(config.widths[0], made.layers, made.n, out, err);
+  if (made_it == VISE_OK) out->activation = config.activation;
+  return made_it;
 }
 
 vise_layer vise_i_net_layer(const vise_i_net *net, size_t i) {

@@ -66,7 +66,8 @@ typedef struct vise_i_net {
   size_t n_layers; /* blocks: linear layers */
   size_t widths[VISE_MAX_LAYERS + 1];
   vise_i_block blocks[VISE_MAX_LAYERS];
-  double input_dropout; /* 0: none */
+  double input_dropout;       /* 0: none */
+  vise_activation activation; /* of the first hidden layer; without one, what the net was made with */
 
   size_t n_listed;
   vise_i_layer layers[VISE_I_MOST_LISTED];
