@@ -76,8 +76,8 @@ static void time_products(bench *s) {
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
     if (l == 0) break;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w,
-                in, b->delta[0], n, 0, b->delta[1], n);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w, in,
+                b->delta[0], n, 0, b->delta[1], n);
   }
 }
 

@@ -51,10 +51,10 @@ struct vise_i_cpu {
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
   const vise_i_rule *rule;
   const vise_i_net *net;
-  float *params;                     /* [n_values] */
-  float *moment1, *moment2;          /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;                     /* [n_params] */
-  float *grads;                      /* [n_params] */
+  float *params;            /* [n_values] */
+  float *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
+  uint8_t *mask;            /* [n_params] */
+  float *grads;             /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
   vise_i_team *team;             /* NULL: one thread */
@@ -71,15 +71,15 @@ struct vise_i_cpu {
   float *act[VISE_MAX_LAYERS]; /* outputs of layer l after its activation, [widths[l + 1], n] */
   float *pre[VISE_MAX_LAYERS]; /* before it, if its derivative needs that (silu, gelu), else NULL */
   vise_i_cpu_more more[VISE_MAX_LAYERS];
-  vise_i_op_pass pass;         /* that forward was last given */
-  float *delta[2];             /* [largest width after the inputs, chunk] */
-  float *y;                    /* targets [K, n] */
-  int32_t *labels;             /* [n] */
-  bool has_labels;             /* the gathered rows have class labels, not values */
-  float *row_weight;           /* [n]: row weight, times the class weight except in cross-entropy */
-  float *row_tmp[4];           /* [n] scratch of the losses */
-  double *row_sum;             /* [n] */
-  float *class_weights;        /* [K] or [2], or NULL */
+  vise_i_op_pass pass;  /* that forward was last given */
+  float *delta[2];      /* [largest width after the inputs, chunk] */
+  float *y;             /* targets [K, n] */
+  int32_t *labels;      /* [n] */
+  bool has_labels;      /* the gathered rows have class labels, not values */
+  float *row_weight;    /* [n]: row weight, times the class weight except in cross-entropy */
+  float *row_tmp[4];    /* [n] scratch of the losses */
+  double *row_sum;      /* [n] */
+  float *class_weights; /* [K] or [2], or NULL */
   double class_weight_sum;
 
   double *scale_shift, *scale_inverse; /* [2 * (widths[0] + K)]: bound data, then the data of single calls */

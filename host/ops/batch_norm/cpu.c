@@ -1,8 +1,9 @@
 /* The formulas of ref64.c. Sums and statistics are float64: a mean far from 0 costs no digits of the deviations. */
+#include "host/ops/cpu.h"
+
 #include <math.h>
 
 #include "host/ops/batch_norm/batch_norm.h"
-#include "host/ops/cpu.h"
 #include "host/ops/simd.h"
 
 /* Sum over a row of (a - mean)^power. */
@@ -64,7 +65,6 @@ VISE_I_CLONES static void backward(const vise_i_cpu_batch_norm *norm, float *del
     const double factor = (double)norm->gain[k] / sqrt(norm->variance[k] + VISE_I_BATCH_NORM_EPS);
     const float *restrict x = norm->x + k * n;
     float *restrict d = delta + k * n;
-
 
     const double sum_x = sum_products(d, x, n), mean = sum_power(d, 0, 1, n) / (double)n, mean_x = sum_x / (double)n;
     gain_grad[k] = (float)sum_x;

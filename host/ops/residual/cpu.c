@@ -1,5 +1,6 @@
 /* y = block(x) + x. */
 #include "host/ops/cpu.h"
+
 #include "host/ops/simd.h"
 
 VISE_I_CLONES static void add(const float *block, const float *from, size_t n, float *out) {
