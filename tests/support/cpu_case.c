@@ -157,7 +157,7 @@ static void run_steps(const cpu_case *c, const vise_i_backend_ops *ops, vise_i_b
     size_t n = left < most ? left : most, n_done;
 
     if (n > c->n_steps - s) n = c->n_steps - s;
-    require(ops->run(b, &(vise_i_steps){at, c->batch, n, all, &stats[s]}, &n_done, &err), &err);
+    require(ops->run(b, &(vise_i_steps){at, c->batch, n, all + s, &stats[s]}, &n_done, &err), &err);
 
     s += n;
     at = n == left ? 0 : at + n * c->batch;
