@@ -1,7 +1,8 @@
 /*
- * The draws of dropout.h, sixteen at a time. Of a unit's values, or of a row's, only one word of the counter differs, so
- * the compiler takes most of Philox's first rounds out of the loops; and of its four words one is needed. The products
- * of two 32-bit words have to be asked for by name: GCC 12 makes a multiple of the instructions from plain loops.
+ * The draws of dropout.h, sixteen at a time. Of a unit's values, or of a row's, only one word of the counter differs,
+ * so the compiler takes most of Philox's first rounds out of the loops; and of its four words one is needed. The
+ * products of two 32-bit words have to be asked for by name: GCC 12 makes a multiple of the instructions from plain
+ * loops.
  */
 #include "host/ops/cpu.h"
 
@@ -20,9 +21,6 @@
 #endif
 
 enum { AT_ONCE = 16 };
-
-static const uint32_t MULTIPLIER0 = 0xD2511F53u, MULTIPLIER1 = 0xCD9E8D57u;
-static const uint32_t WEYL0 = 0x9E3779B9u, WEYL1 = 0xBB67AE85u;
 
 /* A run of values, along which either the position or the unit goes up by 1. */
 typedef struct run {
@@ -44,6 +42,9 @@ static void draw_plainly(const run *r, size_t n, float *factors) {
 }
 
 #ifdef AVX2
+
+static const uint32_t MULTIPLIER0 = 0xD2511F53u, MULTIPLIER1 = 0xCD9E8D57u;
+static const uint32_t WEYL0 = 0x9E3779B9u, WEYL1 = 0xBB67AE85u;
 
 /* Of four values, each word of the counter in the low half of a lane; the high halves hold anything. */
 typedef struct state {
