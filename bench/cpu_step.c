@@ -1,6 +1,7 @@
 /*
  * Times the training step of the cpu backend beside its matrix products alone (these always on one thread):
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
+ *                  [--batch-norm yes] [--dropout P] [--input-dropout P]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
  * printed, and the ratio of the step to the products.
@@ -25,6 +26,7 @@ typedef struct bench {
   int32_t *y;
   float *w;
   size_t batch, first, *order;
+  vise_i_op_pass pass;
   vise_i_hyper hyper[STEPS];
   vise_step_stats stats[STEPS];
 } bench;
@@ -63,28 +65,28 @@ static void time_products(bench *s) {
 
   for (int l = 0; l <= last; l++) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    const float *w = b->tensors[vise_i_net_weight(net, (size_t)l)].w;
+    const float *w = b->tensors[net->blocks[l].weight].w;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
   }
 
   for (int l = last; l >= 0; l--) {
     const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    float *g = b->tensors[vise_i_net_weight(net, (size_t)l)].g;
+    float *g = b->tensors[net->blocks[l].weight].g;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
                 l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
     if (l == 0) break;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[vise_i_net_weight(net, (size_t)l)].w,
-                in, b->delta[0], n, 0, b->delta[1], n);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w, in,
+                b->delta[0], n, 0, b->delta[1], n);
   }
 }
 
 static void time_forward(bench *s) {
-  vise_i_cpu_forward(cpu_of(s), s->batch);
+  vise_i_cpu_forward(cpu_of(s), &s->pass);
 }
 
 static void time_backward(bench *s) {
-  vise_i_cpu_backward(cpu_of(s), s->batch, false);
+  vise_i_cpu_backward(cpu_of(s), false);
 }
 
 static void time_gather(bench *s) {
@@ -172,6 +174,14 @@ static size_t parse_count(const char *message, const char *text, size_t most) {
   return n;
 }
 
+/* A probability below 1. */
+static double parse_dropout(const char *text) {
+  char *end;
+  const double p = strtod(text, &end);
+  if (end == text || *end != '\0' || !(p >= 0 && p < 1)) stop("--dropout, --input-dropout: 0 <= P < 1");
+  return p;
+}
+
 static options parse(int argc, char **argv) {
   options o = {
       .net = {.struct_size = sizeof o.net, .activation = VISE_RELU, .bias = true}, .batch = 64, .repeats = 300};
@@ -189,6 +199,13 @@ static options parse(int argc, char **argv) {
       o.n_threads = (int)parse_count("--threads: 1 to 1024", value, 1024);
     } else if (strcmp(argv[i], "--repeats") == 0) {
       o.repeats = parse_count("--repeats: 1 to 100000", value, MAX_REPEATS);
+    } else if (strcmp(argv[i], "--batch-norm") == 0) {
+      if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) stop("--batch-norm: yes or no");
+      o.net.batch_norm = value[0] == 'y';
+    } else if (strcmp(argv[i], "--dropout") == 0) {
+      o.net.dropout = parse_dropout(value);
+    } else if (strcmp(argv[i], "--input-dropout") == 0) {
+      o.net.input_dropout = parse_dropout(value);
     } else if (strcmp(argv[i], "--optimizer") == 0) {
       if (vise_optimizer_parse(value, &o.optimizer, NULL) != VISE_OK) stop("--optimizer: sgd, rmsprop or adam");
     } else {
@@ -230,7 +247,7 @@ static void make_data(bench *s) {
 
   s->x = must_alloc(N_ROWS * n_in);
   s->y = must_alloc(N_ROWS * sizeof *s->y);
-  s->w = must_alloc(s->net.n_params * sizeof *s->w);
+  s->w = must_alloc(s->net.n_values * sizeof *s->w);
   s->order = must_alloc(N_ROWS * sizeof *s->order);
 
   srand(1);
@@ -245,7 +262,7 @@ static void make_data(bench *s) {
       .y_is_class = true,
       .x_scaling = {&shift, &scale, true},
   };
-  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1};
+  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1, (uint64_t)i};
 }
 
 static void make_backend(bench *s, const vise_i_step_spec *spec) {
@@ -272,6 +289,7 @@ int main(int argc, char **argv) {
   bench s = {.batch = o.batch};
 
   if (vise_i_net_make(&o.net, &s.net, &err) != VISE_OK) stop(err.text);
+  s.pass = (vise_i_op_pass){.training = true, .drops = vise_i_net_has_dropout(&s.net), .n = o.batch};
   const vise_i_step_spec spec = make_spec(&s, &o);
   make_data(&s);
   make_backend(&s, &spec);

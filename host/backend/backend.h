@@ -7,7 +7,7 @@
 #define VISE_I_BACKEND_H
 
 #include "host/base/error.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "host/plan/hooks.h"
 #include "host/rule/rule.h"
 #include "vise/train.h"
@@ -43,6 +43,7 @@ typedef struct vise_i_step_spec {
   bool use_mask;               /* a mask will be set; it may also be set later when this is true */
   bool assert_projection;      /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
   size_t max_batch;            /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
+  uint64_t seed;               /* of dropout */
   int n_threads;               /* >= 1 */
   int device;                  /* which GPU; the CPU backends have 0 */
 
@@ -62,6 +63,8 @@ typedef struct vise_i_batch {
   size_t n;
   const vise_array *delta; /* for the external loss: [n, K] of f32 or f64; else NULL */
   double external_loss;    /* what is reported with it */
+  uint64_t step;           /* of a gradient: what dropout draws by; steps set it from hyper */
+  bool keeps_all;          /* of a gradient: dropout is off */
 } vise_i_batch;
 
 /* Steps 0..n of a call of run: step i takes order[first + i*size ...] (size rows; the last may have fewer, up to the end
@@ -72,7 +75,8 @@ typedef struct vise_i_steps {
   vise_step_stats *stats;
 } vise_i_steps;
 
-/* Flat arrays of state, each [n_params] of the backend's dtype, except the mask: uint8_t. */
+/* Flat arrays of state of the backend's dtype, except the mask: uint8_t. Each has vise_i_state_n elements: parameters
+   those of the net's n_values, running statistics too, the others of its n_params. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
   VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
@@ -81,13 +85,17 @@ typedef enum vise_i_state {
   VISE_I_N_STATES
 } vise_i_state;
 
+static inline size_t vise_i_state_n(const vise_i_net *net, vise_i_state which) {
+  return which == VISE_I_PARAMS ? net->n_values : net->n_params;
+}
+
 typedef struct vise_i_backend_ops vise_i_backend_ops;
 
 /* What each backend's own struct begins with. */
 typedef struct vise_i_backend {
   const vise_i_backend_ops *ops;
   vise_i_step_spec spec;
-  vise_tensor_stats tensor_stats[2 * VISE_MAX_LAYERS]; /* of the last step */
+  vise_tensor_stats tensor_stats[VISE_I_MOST_TENSORS]; /* of the last step */
 } vise_i_backend;
 
 struct vise_i_backend_ops {
@@ -126,7 +134,8 @@ struct vise_i_backend_ops {
 
   /* Unclipped total gradient (data loss over all the rows as one batch, plus penalties) at the current weights, into
      out [n_params]; data loss and penalty to *loss, *penalty (may be NULL). Changes nothing. Any n. The L1 penalty is
-     part of both, with sign(0) = 0, even if steps apply its proximal map (likewise in vise_step_stats.penalty). */
+     part of both, with sign(0) = 0, even if steps apply its proximal map (likewise in vise_step_stats.penalty). Dropout
+     draws as in the first step; with batch norm n is at most max_batch. */
   vise_status (*full_gradient)(vise_i_backend *backend, const vise_i_batch *batch, double *out, double *loss,
                                double *penalty, vise_error *err);
 

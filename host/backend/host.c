@@ -43,14 +43,13 @@ static bool is_kept(const vise_i_step_spec *spec, vise_i_state which, const char
 vise_status vise_i_host_open(vise_i_host *h, const vise_i_backend_ops *ops, const vise_i_step_spec *spec,
                              vise_error *err) {
   vise_status status = VISE_OK;
-  const size_t n = spec->net->n_params;
   h->base.ops = ops;
   h->base.spec = *spec;
   h->counters.beta1_t = h->counters.beta2_t = 1;
 
   for (int i = 0; i < VISE_I_N_STATES; i++) {
     const vise_i_state which = (vise_i_state)i;
-    const size_t bytes = element_bytes(ops, which);
+    const size_t bytes = element_bytes(ops, which), n = vise_i_state_n(spec->net, which);
     const char *name;
     if (!is_kept(spec, which, &name)) continue;
     VISE_TRY(vise_i_alloc_aligned(&h->state[i], n, bytes, name, err));
@@ -71,7 +70,7 @@ bool vise_i_host_has_state(const vise_i_backend *backend, vise_i_state which) {
 
 static vise_status find_state(vise_i_backend *b, vise_i_state which, void **out, size_t *n_bytes, vise_error *err) {
   *out = own(b)->state[which];
-  *n_bytes = b->spec.net->n_params * element_bytes(b->ops, which);
+  *n_bytes = vise_i_state_n(b->spec.net, which) * element_bytes(b->ops, which);
   if (*out) return VISE_OK;
   return vise_i_fail(err, VISE_ERR_INTERNAL, "%s: state %d is not kept", b->ops->name, (int)which);
 }
@@ -137,8 +136,9 @@ vise_status vise_i_host_run(vise_i_backend *backend, const vise_i_steps *steps, 
 
   VISE_TRY(vise_i_check_run(backend, steps, h->n_order, err));
   for (size_t i = 0; i < steps->n; i++) {
-    const size_t at = steps->first + i * steps->size, left = h->n_order - at;
-    const vise_i_batch batch = {.data = &h->data, .rows = h->order + at, .n = left < steps->size ? left : steps->size};
+    const size_t at = steps->first + i * steps->size;
+    const size_t n = vise_i_batch_rows(backend->spec.net, steps->size, h->n_order - at);
+    const vise_i_batch batch = {.data = &h->data, .rows = h->order + at, .n = n};
 
     status = step(backend, &batch, &steps->hyper[i], &steps->stats[i], err);
     if (status == VISE_OK || status == VISE_ERR_NONFINITE) done_steps++;

@@ -3,7 +3,7 @@
 #define VISE_I_PUBLIC_PLAN_H
 
 #include "host/backend/backend.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/plan.h"
 
 /* Whether the fused step takes this net: not too many layers, or units in one. */

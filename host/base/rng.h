@@ -12,7 +12,8 @@ enum {
   VISE_I_STREAM_ORDER = 1,
   VISE_I_STREAM_SPLIT = 2,
   VISE_I_STREAM_FOLDS = 3,
-  VISE_I_STREAM_CHECK = 4
+  VISE_I_STREAM_CHECK = 4,
+  VISE_I_STREAM_DROPOUT = 5
 };
 
 /* out = Philox(key = seed, counter). */

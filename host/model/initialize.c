@@ -9,8 +9,9 @@
 /* Half the width of the uniform distribution of a tensor's elements; 0: the tensor is all 0. */
 static float bound_of(vise_init_scheme scheme, const vise_i_net *net, const vise_i_tensor *tensor) {
   double in = (double)net->widths[tensor->layer], out = (double)net->widths[tensor->layer + 1];
+  if (tensor->role != VISE_I_WEIGHT && tensor->role != VISE_I_BIAS) return 0;
   if (scheme == VISE_INIT_LINEAR) return (float)(1.0 / sqrt(in));
-  if (tensor->is_bias) return 0;
+  if (tensor->role == VISE_I_BIAS) return 0;
   if (scheme == VISE_INIT_HE) return (float)sqrt(6.0 / in);
   if (scheme == VISE_INIT_GLOROT) return (float)sqrt(6.0 / (in + out));
   return 0;
@@ -22,12 +23,13 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
     return vise_i_fail(err, VISE_ERR_USAGE, "model: unknown initialisation scheme %d", (int)scheme);
   }
 
-  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+  for (size_t t = 0; t < model->net.n_all_tensors; ++t) {
     const vise_i_tensor *tensor = &model->net.tensors[t];
+    const bool is_one = tensor->role == VISE_I_GAIN || tensor->role == VISE_I_RUNNING_VARIANCE;
     float bound = bound_of(scheme, &model->net, tensor);
 
     for (size_t i = 0; i < vise_i_tensor_n(tensor); ++i) {
-      float w = 0;
+      float w = is_one ? 1 : 0;
       if (bound > 0) {
         uint32_t counter[4] = {(uint32_t)i, (uint32_t)t, 0, VISE_I_STREAM_INIT}, words[4];
         vise_i_philox(seed, counter, words);
@@ -38,6 +40,7 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
     }
   }
 
+  model->n_batches_tracked = 0;
   vise_i_model_apply_mask(model);
   return VISE_OK;
 }

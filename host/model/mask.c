@@ -99,7 +99,7 @@ vise_status vise_model_load_mask(vise_model *model, const char *path, vise_error
   VISE_TRY(vise_i_alloc(&mask, model->net.n_params, 1, "a mask", err));
   memset(mask, 1, model->net.n_params);
   for (size_t l = 0; l < model->net.n_layers; ++l) {
-    VISE_TRY(copy_tensor(file, &model->net.tensors[vise_i_net_weight(&model->net, l)], mask, path, err));
+    VISE_TRY(copy_tensor(file, &model->net.tensors[model->net.blocks[l].weight], mask, path, err));
   }
   VISE_TRY(set_mask(model, mask, path, err));
 
@@ -116,7 +116,7 @@ vise_status vise_model_save_mask(const vise_model *model, const char *path, vise
   if (!model->mask) return vise_i_fail(err, VISE_ERR_STATE, "%s: the model has no mask to save", path);
 
   for (size_t l = 0; l < model->net.n_layers; ++l) {
-    const vise_i_tensor *weight = &model->net.tensors[vise_i_net_weight(&model->net, l)];
+    const vise_i_tensor *weight = &model->net.tensors[model->net.blocks[l].weight];
     tensors[l] = (vise_i_st_tensor){.name = weight->name,
                                     .dtype = VISE_I_ST_U8,
                                     .n_dims = 2,

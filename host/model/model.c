@@ -7,22 +7,41 @@
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 #include "host/model/model_struct.h"
 
-vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, vise_model **out, vise_error *err) {
+static vise_layer default_layer(void) {
+  return (vise_layer){
+      .struct_size = sizeof(vise_layer), .kind = VISE_LAYER_LINEAR, .bias = true, .activation = VISE_RELU};
+}
+
+VISE_I_DEFINE_INIT(vise_layer, span, default_layer)
+
+/* Gains of batch norms and running variances are 1. */
+static void set_neutral(vise_model *model) {
+  for (size_t t = 0; t < model->net.n_all_tensors; t++) {
+    const vise_i_tensor *tensor = &model->net.tensors[t];
+    const bool is_one = tensor->role == VISE_I_GAIN || tensor->role == VISE_I_RUNNING_VARIANCE;
+    for (size_t i = 0; is_one && i < vise_i_tensor_n(tensor); i++) {
+      vise_i_param_set(model->dtype, model->params, tensor->offset + i, 1);
+    }
+  }
+}
+
+vise_status vise_i_model_of_net(const vise_i_net *net, vise_dtype dtype, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *model = NULL;
-  VISE_ENTER(err, config, out);
   if (dtype != VISE_F32 && dtype != VISE_F64) {
     return vise_i_fail(err, VISE_ERR_USAGE, "model: weights of type %s, expected f32 or f64", vise_dtype_name(dtype));
   }
 
   VISE_TRY(vise_i_alloc_zero(&model, 1, sizeof *model, "a model", err));
   atomic_init(&model->n_references, 1);
-  VISE_TRY(vise_i_net_make(config, &model->net, err));
+  model->net = *net;
   model->dtype = dtype;
-  VISE_TRY(vise_i_alloc_aligned(&model->params, model->net.n_params, vise_dtype_size(dtype), "the weights", err));
-  memset(model->params, 0, model->net.n_params * vise_dtype_size(dtype)); /* all zero bits are the number 0 */
+  VISE_TRY(vise_i_alloc_aligned(&model->params, model->net.n_values, vise_dtype_size(dtype), "the weights", err));
+  memset(model->params, 0, model->net.n_values * vise_dtype_size(dtype)); /* all zero bits are the number 0 */
+  set_neutral(model);
 
   model->features.n = model->net.widths[0];
   model->targets.n = model->net.widths[model->net.n_layers];
@@ -36,6 +55,21 @@ vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, v
 done:
   vise_model_free(model);
   return status;
+}
+
+vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype, vise_model **out, vise_error *err) {
+  vise_i_net net;
+  VISE_ENTER(err, config, out);
+  const vise_status status = vise_i_net_make(config, &net, err);
+  return status == VISE_OK ? vise_i_model_of_net(&net, dtype, out, err) : status;
+}
+
+vise_status vise_model_create_layers(size_t n_inputs, const vise_layer *layers, size_t n_layers, vise_dtype dtype,
+                                     vise_model **out, vise_error *err) {
+  vise_i_net net;
+  VISE_ENTER(err, layers, out);
+  const vise_status status = vise_i_net_of_layers(n_inputs, layers, n_layers, &net, err);
+  return status == VISE_OK ? vise_i_model_of_net(&net, dtype, out, err) : status;
 }
 
 vise_model *vise_model_retain(vise_model *model) {
@@ -54,14 +88,6 @@ void vise_model_free(vise_model *model) {
   free(model);
 }
 
-static void config_of(const vise_i_net *net, vise_net_config *config) {
-  vise_net_config_init(config);
-  config->n_layers = net->n_layers;
-  for (size_t i = 0; i <= net->n_layers; ++i) config->widths[i] = net->widths[i];
-  config->activation = net->activation;
-  config->bias = net->bias;
-}
-
 /* A finite double that float cannot hold must not become infinite unnoticed. */
 static vise_status check_fits(vise_dtype dtype, const vise_i_tensor *tensor, size_t element, double value,
                               vise_error *err) {
@@ -73,13 +99,12 @@ static vise_status check_fits(vise_dtype dtype, const vise_i_tensor *tensor, siz
 vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *copy = NULL;
-  vise_net_config config;
   VISE_ENTER(err, model, out);
 
-  config_of(&model->net, &config);
-  VISE_TRY(vise_model_create(&config, dtype, &copy, err));
+  VISE_TRY(vise_i_model_of_net(&model->net, dtype, &copy, err));
+  copy->n_batches_tracked = model->n_batches_tracked;
 
-  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+  for (size_t t = 0; t < model->net.n_all_tensors; ++t) {
     const vise_i_tensor *place = &model->net.tensors[t];
     for (size_t i = 0; i < vise_i_tensor_n(place); ++i) {
       double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
@@ -127,7 +152,7 @@ vise_status vise_model_set_activation(vise_model *model, vise_activation activat
   if ((unsigned)activation >= (unsigned)vise_activation_count_) {
     return vise_i_fail(err, VISE_ERR_USAGE, "activation %d: expected one of vise_activation", (int)activation);
   }
-  model->net.activation = activation;
+  vise_i_net_set_activation(&model->net, activation);
   model->lacks_activation = false;
   return VISE_OK;
 }
@@ -137,7 +162,21 @@ bool vise_model_knows_activation(const vise_model *model) {
 }
 
 bool vise_model_has_bias(const vise_model *model) {
-  return model && model->net.bias;
+  return model && model->net.blocks[model->net.n_layers - 1].bias != VISE_I_NO_TENSOR;
+}
+
+size_t vise_model_n_listed(const vise_model *model) {
+  return model ? model->net.n_listed : 0;
+}
+
+void vise_model_layer_sized(size_t out_bytes, const vise_model *model, size_t i, vise_layer *out) {
+  if (!model || i >= model->net.n_listed) return;
+  const vise_layer layer = vise_i_net_layer(&model->net, i);
+  vise_i_config_give(out, out_bytes, &layer, sizeof layer);
+}
+
+void(vise_model_layer)(const vise_model *model, size_t i, vise_layer *out) {
+  vise_model_layer_sized(VISE_I_BYTES_UP_TO(vise_layer, span), model, i, out);
 }
 
 vise_dtype vise_model_dtype(const vise_model *model) {
@@ -149,16 +188,17 @@ size_t vise_model_n_parameters(const vise_model *model) {
 }
 
 size_t vise_model_n_tensors(const vise_model *model) {
-  return model ? model->net.n_tensors : 0;
+  return model ? model->net.n_all_tensors : 0;
 }
 
 const char *vise_model_tensor_name(const vise_model *model, size_t i) {
-  return model && i < model->net.n_tensors ? model->net.tensors[i].name : NULL;
+  return model && i < model->net.n_all_tensors ? model->net.tensors[i].name : NULL;
 }
 
 static vise_status check_tensor(const vise_model *model, size_t i, vise_error *err) {
-  if (i < model->net.n_tensors) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor %zu: the model has %zu, counted from 0", i, model->net.n_tensors);
+  if (i < model->net.n_all_tensors) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor %zu: the model has %zu, counted from 0", i,
+                     model->net.n_all_tensors);
 }
 
 static vise_status check_elements(const vise_model *model, size_t i, size_t n, vise_error *err) {
@@ -261,4 +301,8 @@ void *vise_i_model_params(vise_model *model) {
 
 const void *vise_i_model_const_params(const vise_model *model) {
   return model->params;
+}
+
+uint64_t *vise_i_model_n_batches(vise_model *model) {
+  return &model->n_batches_tracked;
 }

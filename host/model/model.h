@@ -3,23 +3,26 @@
 #define VISE_I_MODEL_H
 
 #include "host/base/error.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/model.h"
 
 /* The metadata entry of a model's file that holds its description (model_meta.c). */
 #define VISE_I_MODEL_META_KEY "vise"
 
 const vise_i_net *vise_i_model_net(const vise_model *model);
-/* The flat parameters, float or double as vise_model_dtype says; owned by the model. */
+/* All n_values flat parameters, float or double as vise_model_dtype says; owned by the model. */
 void *vise_i_model_params(vise_model *model);
 const void *vise_i_model_const_params(const vise_model *model);
+
+/* Batches that the running statistics of the model's batch norms have seen. */
+uint64_t *vise_i_model_n_batches(vise_model *model);
 
 /* One parameter of either type. */
 static inline double vise_i_param_get(vise_dtype dtype, const void *params, size_t i) {
   return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
 }
 
-/* The flat parameters of a net, and their mask [net->n_params] or NULL. */
+/* The flat parameters of a net (running statistics are not looked at), and their mask [net->n_params] or NULL. */
 typedef struct vise_i_weights {
   const vise_i_net *net;
   vise_dtype dtype;

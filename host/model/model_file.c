@@ -15,18 +15,37 @@
 
 /* A model as the content of a file; free() the description. */
 typedef struct content {
-  vise_i_st_tensor tensors[2 * VISE_MAX_LAYERS];
+  vise_i_st_tensor tensors[VISE_I_MOST_ALL_TENSORS + VISE_MAX_LAYERS];
+  size_t n_tensors;
+  char counter_names[VISE_MAX_LAYERS][40];
+  int64_t n_batches;
   vise_i_st_meta meta[2];
   char *description;
   vise_i_st_content all;
 } content;
+
+/* The end of the name of a batch norm's counter, a whole number that PyTorch keeps beside its running statistics. */
+#define COUNTER "num_batches_tracked"
+
+static void add_counters(const vise_model *model, content *out) {
+  size_t n = 0;
+  out->n_batches = (int64_t)model->n_batches_tracked;
+  for (size_t i = 0; i < model->net.n_listed; i++) {
+    const vise_i_layer *layer = &model->net.layers[i];
+    if (layer->kind != VISE_LAYER_BATCH_NORM) continue;
+    snprintf(out->counter_names[n], sizeof out->counter_names[n], "%zu." COUNTER, layer->module);
+    out->tensors[out->n_tensors++] =
+        (vise_i_st_tensor){.name = out->counter_names[n++], .dtype = VISE_I_ST_I64, .data = &out->n_batches};
+  }
+}
 
 static vise_status make_content(const vise_model *model, content *out, vise_error *err) {
   vise_status status = vise_i_model_meta_format(model, &out->description, err);
   if (status != VISE_OK) return status;
 
   size_t element = vise_dtype_size(model->dtype);
-  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+  out->n_tensors = model->net.n_all_tensors;
+  for (size_t t = 0; t < out->n_tensors; ++t) {
     const vise_i_tensor *tensor = &model->net.tensors[t];
     out->tensors[t] = (vise_i_st_tensor){.name = tensor->name,
                                          .dtype = model->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32,
@@ -37,7 +56,8 @@ static vise_status make_content(const vise_model *model, content *out, vise_erro
 
   out->meta[0] = (vise_i_st_meta){"format", "pt"};
   out->meta[1] = (vise_i_st_meta){VISE_I_MODEL_META_KEY, out->description};
-  out->all = (vise_i_st_content){out->tensors, model->net.n_tensors, out->meta, 2};
+  add_counters(model, out);
+  out->all = (vise_i_st_content){out->tensors, out->n_tensors, out->meta, 2};
   return VISE_OK;
 }
 
@@ -65,7 +85,13 @@ void vise_buffer_free(void *bytes) {
   free(bytes);
 }
 
-/* The one type of all tensors, and how many numbers they hold. */
+static bool is_counter(const vise_i_st_tensor *tensor) {
+  const size_t n = strlen(tensor->name), n_end = strlen(COUNTER);
+  return tensor->dtype == VISE_I_ST_I64 && vise_i_st_n_elements(tensor) == 1 && n > n_end &&
+         strcmp(tensor->name + n - n_end, COUNTER) == 0;
+}
+
+/* The one type of all tensors but counters, and how many numbers they hold. */
 static vise_status survey(const vise_i_st_file *file, const char *path, vise_dtype *out_dtype, size_t *out_n,
                           vise_error *err) {
   size_t n = 0;
@@ -73,9 +99,11 @@ static vise_status survey(const vise_i_st_file *file, const char *path, vise_dty
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensors; a model has '0.weight' at least", path);
   }
 
-  const vise_i_st_tensor *first = vise_i_st_at(file, 0);
+  const vise_i_st_tensor *first = NULL;
   for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
     const vise_i_st_tensor *tensor = vise_i_st_at(file, i);
+    if (is_counter(tensor)) continue;
+    if (!first) first = tensor;
     if (tensor->dtype != VISE_I_ST_F32 && tensor->dtype != VISE_I_ST_F64) {
       return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%.60s' is %s, expected F32 or F64", path, tensor->name,
                          vise_i_st_dtype_name(tensor->dtype));
@@ -89,7 +117,7 @@ static vise_status survey(const vise_i_st_file *file, const char *path, vise_dty
     n += vise_i_st_n_elements(tensor);
   }
 
-  *out_dtype = first->dtype == VISE_I_ST_F64 ? VISE_F64 : VISE_F32;
+  *out_dtype = first && first->dtype == VISE_I_ST_F64 ? VISE_F64 : VISE_F32;
   *out_n = n;
   return VISE_OK;
 }
@@ -137,11 +165,12 @@ static vise_status deduce_net(const vise_i_st_file *file, const char *path, vise
 static vise_status check_names(const vise_i_st_file *file, const vise_i_net *net, const char *path, vise_error *err) {
   for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
     const char *name = vise_i_st_at(file, i)->name;
-    bool known = false;
-    for (size_t t = 0; t < net->n_tensors && !known; ++t) known = strcmp(name, net->tensors[t].name) == 0;
+    bool known = is_counter(vise_i_st_at(file, i)) && vise_i_net_has_batch_norm(net);
+    for (size_t t = 0; t < net->n_all_tensors && !known; ++t) known = strcmp(name, net->tensors[t].name) == 0;
     if (!known) {
+      const bool has_bias = net->blocks[net->n_layers - 1].bias != VISE_I_NO_TENSOR;
       return vise_i_fail(err, VISE_ERR_SHAPE, "%s: tensor '%.60s' has no place in a net of %zu linear layers %s bias",
-                         path, name, net->n_layers, net->bias ? "with" : "without");
+                         path, name, net->n_layers, has_bias ? "with" : "without");
     }
   }
   return VISE_OK;
@@ -179,6 +208,17 @@ static vise_status take_tensor(const vise_i_st_file *file, const vise_i_tensor *
   return VISE_OK;
 }
 
+/* Batch norms are trained together, so that one counter says it of all. */
+static void take_counter(const vise_i_st_file *file, vise_model *model) {
+  for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
+    const vise_i_st_tensor *tensor = vise_i_st_at(file, i);
+    int64_t n = 0;
+    if (!is_counter(tensor)) continue;
+    memcpy(&n, tensor->data, sizeof n);
+    model->n_batches_tracked = n > 0 ? (uint64_t)n : 0;
+  }
+}
+
 vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *path, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *model = NULL;
@@ -197,9 +237,10 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
   }
 
   VISE_TRY(check_names(file, &model->net, path, err));
-  for (size_t t = 0; t < model->net.n_tensors; ++t) {
+  for (size_t t = 0; t < model->net.n_all_tensors; ++t) {
     VISE_TRY(take_tensor(file, &model->net.tensors[t], path, model, err));
   }
+  take_counter(file, model);
 
   *out = model;
   model = NULL;

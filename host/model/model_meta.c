@@ -2,6 +2,7 @@
  * A model's description as JSON: {"format_version": 1, "vise_version": "0.1.0", "widths": [784, 128, 10],
  * "activation": "relu", "bias": true, "loss": "cross-entropy", "mse_reduction": "half_mean", "label_smoothing": 0.0,
  * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}},
+ * with a list of layers where the net is not plain (net_json.c),
  * and for a model of tables "preprocessing": {...}, see docs/files.md.
  * "activation" and "loss" are null where nobody has said what they are: in a model of another program that was changed.
  * It travels as one text in the metadata of a safetensors file, so that the tensors are those of the net alone.
@@ -13,10 +14,10 @@
 #include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/model/model_struct.h"
+#include "host/model/net_json.h"
 
-#define FORMAT_VERSION 1
-#define TEXT_OF_(x) #x
-#define TEXT_OF(x) TEXT_OF_(x)
+/* 1: plain nets; 2: a list of layers. A file has the lowest that says all. */
+#define FORMAT_VERSION 2
 
 static json_t *number_array(const double *values, size_t n) {
   json_t *array = json_array();
@@ -35,17 +36,6 @@ static json_t *format_scaler(const vise_i_scaler *scaler) {
                    number_array(scaler->shift, scaler->n), "scale", number_array(scaler->scale, scaler->n));
 }
 
-static json_t *format_widths(const vise_i_net *net) {
-  json_t *array = json_array();
-  for (size_t i = 0; i <= net->n_layers; ++i) {
-    if (json_array_append_new(array, json_integer((json_int_t)net->widths[i])) != 0) {
-      json_decref(array);
-      return NULL;
-    }
-  }
-  return array;
-}
-
 vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_error *err) {
   if (!(model->label_smoothing >= 0 && model->label_smoothing < 1)) {
     return vise_i_fail(err, VISE_ERR_VALUE, "model: label smoothing is %g, expected 0 <= x < 1",
@@ -57,13 +47,19 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
                        (int)model->mse_reduction);
   }
 
-  json_t *object =
-      json_pack("{s:i, s:s, s:o, s:s?, s:b, s:s?, s:s, s:f, s:o, s:o}", "format_version", FORMAT_VERSION,
-                "vise_version", VISE_VERSION_TEXT, "widths", format_widths(&model->net), "activation",
-                model->lacks_activation ? NULL : vise_activation_name(model->net.activation), "bias",
-                (int)model->net.bias, "loss", model->lacks_loss ? NULL : vise_loss_name(model->loss), "mse_reduction",
-                vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
-                "feature_scaling", format_scaler(&model->features), "target_scaling", format_scaler(&model->targets));
+  const int version = vise_i_net_is_plain(&model->net) ? 1 : FORMAT_VERSION;
+  json_t *object = json_pack("{s:i, s:s}", "format_version", version, "vise_version", VISE_VERSION_TEXT);
+  json_t *rest = json_pack("{s:s?, s:s, s:f, s:o, s:o}", "loss",
+                           model->lacks_loss ? NULL : vise_loss_name(model->loss), "mse_reduction",
+                           vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
+                           "feature_scaling", format_scaler(&model->features), "target_scaling",
+                           format_scaler(&model->targets));
+  if (vise_i_net_json_put(&model->net, object) != 0 || json_object_update(object, rest) != 0) {
+    json_decref(object);
+    object = NULL;
+  }
+  json_decref(rest);
+  if (object && model->lacks_activation) (void)json_object_set_new(object, "activation", json_null());
 
   if (object && model->preprocessing) {
     json_t *preprocessing = json_loads(model->preprocessing, JSON_REJECT_DUPLICATES, NULL);
@@ -98,37 +94,6 @@ static vise_status parse_version(const json_t *object, const char *name, vise_er
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: written by a newer Vise (format %lld); this one reads format %d",
                        name, (long long)json_integer_value(value), FORMAT_VERSION);
   }
-  return VISE_OK;
-}
-
-static vise_status parse_net(const json_t *object, const char *name, vise_net_config *config, vise_error *err) {
-  const json_t *widths = field(object, "widths", name, err);
-  const json_t *activation = field(object, "activation", name, err);
-  const json_t *bias = field(object, "bias", name, err);
-  if (!widths || !activation || !bias) return VISE_ERR_FORMAT;
-
-  size_t n = json_array_size(widths);
-  if (n < 2 || n > VISE_MAX_LAYERS + 1)
-    return bad("widths", name, "those of 1 to " TEXT_OF(VISE_MAX_LAYERS) " layers", err);
-  vise_net_config_init(config);
-  config->n_layers = n - 1;
-
-  for (size_t i = 0; i < n; ++i) {
-    const json_t *width = json_array_get(widths, i);
-    if (!json_is_integer(width) || json_integer_value(width) < 1 || json_integer_value(width) > VISE_MAX_WIDTH) {
-      return bad("widths", name, "integers from 1 to " TEXT_OF(VISE_MAX_WIDTH), err);
-    }
-    config->widths[i] = (size_t)json_integer_value(width);
-  }
-
-  if (!json_is_null(activation) &&
-      (!json_is_string(activation) ||
-       vise_activation_parse(json_string_value(activation), &config->activation, NULL) != VISE_OK)) {
-    return bad("activation", name, "the name of an activation", err);
-  }
-
-  if (!json_is_boolean(bias)) return bad("bias", name, "true or false", err);
-  config->bias = json_is_true(bias);
   return VISE_OK;
 }
 
@@ -209,7 +174,6 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
                                     vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *model = NULL;
-  vise_net_config config;
   vise_i_net net;
   json_error_t reason;
   json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
@@ -222,16 +186,15 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
   }
 
   VISE_TRY(parse_version(object, name, err));
-  VISE_TRY(parse_net(object, name, &config, err));
-  VISE_TRY(vise_i_net_make(&config, &net, err));
-  if (net.n_params != n_numbers) {
+  VISE_TRY(vise_i_net_json_parse(object, name, &net, err));
+  if (net.n_values != n_numbers) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE,
                          "%s: the tensors hold %zu numbers, but the net in the metadata of Vise "
                          "has %zu parameters",
-                         name, n_numbers, net.n_params));
+                         name, n_numbers, net.n_values));
   }
 
-  VISE_TRY(vise_model_create(&config, dtype, &model, err));
+  VISE_TRY(vise_i_model_of_net(&net, dtype, &model, err));
   model->lacks_activation = json_is_null(json_object_get(object, "activation"));
   VISE_TRY(parse_loss(object, name, model, err));
   VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));

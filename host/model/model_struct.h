@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 
 #include "host/base/error.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "host/model/model.h"
 #include "host/model/safetensors.h"
 #include "vise/model.h"
@@ -22,7 +22,7 @@ struct vise_model {
   atomic_size_t n_references;
   vise_i_net net;
   vise_dtype dtype;
-  void *params;                      /* float or double [net.n_params] */
+  void *params;                      /* float or double [net.n_values] */
   uint8_t *mask;                     /* [net.n_params] or NULL */
   bool lacks_activation, lacks_loss; /* the file did not say: another program wrote it */
   vise_loss loss;
@@ -30,7 +30,12 @@ struct vise_model {
   double label_smoothing;
   vise_i_scaler features, targets;
   char *preprocessing; /* JSON text; NULL: none */
+  uint64_t n_batches_tracked; /* batches in the running statistics of its batch norms */
 };
+
+/* A model of the net with all weights 0, as vise_model_create makes it. */
+VISE_WARN_UNUSED vise_status vise_i_model_of_net(const vise_i_net *net, vise_dtype dtype, vise_model **out,
+                                                 vise_error *err);
 
 /* Storing rounds to the type; vise_i_param_get reads. */
 static inline void vise_i_param_set(vise_dtype dtype, void *params, size_t i, double value) {

@@ -76,7 +76,7 @@ size_t vise_i_prune(const vise_i_weights *weights, const bool *chosen, double fr
 
   for (size_t l = 0; l < net->n_layers; ++l) {
     if (!chosen[l]) continue;
-    const vise_i_tensor *weight = &net->tensors[vise_i_net_weight(net, l)];
+    const vise_i_tensor *weight = &net->tensors[net->blocks[l].weight];
     spans[n_spans++] = (span){weight->offset, vise_i_tensor_n(weight)};
 
     if (scope == VISE_PRUNE_TENSOR) {

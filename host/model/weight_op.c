@@ -93,7 +93,7 @@ vise_status vise_i_weight_op_validate(const vise_weight_op *op, size_t n_layers,
 }
 
 static const vise_i_tensor *weight_of(const vise_i_net *net, size_t layer) {
-  return &net->tensors[vise_i_net_weight(net, layer)];
+  return &net->tensors[net->blocks[layer].weight];
 }
 
 static double max_abs(const vise_i_tensor *tensor, vise_dtype dtype, const void *params) {

@@ -46,7 +46,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
     layer->weight_at = place_sums(&at, layer->n_out, layer->n_in);
 
-    if (net->bias) {
+    if (net->blocks[l].bias != VISE_I_NO_TENSOR) {
       layer->bias = take(&at.params, layer->n_out);
       layer->bias_at = place_sums(&at, 1, layer->n_out);
     }

@@ -186,12 +186,12 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   step->rule = *rule;
   step->n_layers = (uint32_t)net->n_layers;
   step->max_rows = (uint32_t)request->max_rows;
-  step->has_bias = net->bias;
+  step->has_bias = net->blocks[net->n_layers - 1].bias != VISE_I_NO_TENSOR;
   step->has_mask = request->has_mask;
   step->has_moment1 = vise_i_keeps_moment1(rule);
   step->has_moment2 = vise_i_keeps_moment2(rule);
-  step->activation = net->activation;
-  step->has_pre = vise_i_activation_needs_z(net->activation);
+  step->activation = net->blocks[0].activation;
+  step->has_pre = vise_i_activation_needs_z(step->activation);
   step->weight_sums_needed = rule->k2 != 0 || rule->k1 != 0 || rule->kF != 0;
   step->sums_by_rows = vise_i_scales_units(rule);
 

@@ -6,7 +6,7 @@
 #define VISE_I_PLAN_H
 
 #include "host/base/error.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "host/plan/hooks.h"
 #include "kernels/step_types.h"
 

@@ -53,6 +53,7 @@ typedef struct vise_i_hyper {
   double lr;           /* eta, schedule applied */
   double clip_factor;  /* times clip_lo, clip_hi, clip_norm */
   double clamp_factor; /* times the boxes */
+  uint64_t step;       /* attempted steps before this one: what dropout draws by */
 } vise_i_hyper;
 
 /* Scalars of the optimizer's and the skip policy's state. */

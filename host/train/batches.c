@@ -44,6 +44,9 @@ static vise_status take_step(vise_trainer *t, const own_batch *batch, vise_step_
 
   VISE_TRY(view_of(t, batch, &dataset, &view, err));
   if (batch->delta != NULL) VISE_TRY(check_delta(t, batch->x, batch->delta, err));
+  if (view.n_rows == 1 && vise_i_net_has_batch_norm(t->net)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "a batch of 1 row: batch norm needs at least 2, one has no variance"));
+  }
   if (view.n_rows > t->spec.max_batch) VISE_TRY(vise_i_trainer_rebuild(t, view.n_rows, t->spec.use_mask, err));
 
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);

@@ -150,12 +150,12 @@ static size_t entries_within_budget(const vise_i_net *net, size_t n_rows) {
 
 static vise_status allocate_parts(const vise_model *model64, bool penalties, gradient_parts *parts, vise_error *err) {
   vise_status status = VISE_OK;
-  size_t n = vise_model_n_parameters(model64);
-  VISE_TRY(vise_i_alloc(&parts->params, n, sizeof(double), "weights of the check", err));
+  const size_t n = vise_model_n_parameters(model64), n_values = vise_i_model_net(model64)->n_values;
+  VISE_TRY(vise_i_alloc(&parts->params, n_values, sizeof(double), "weights of the check", err));
   VISE_TRY(vise_i_alloc(&parts->scratch, n, sizeof(double), "gradients of the check", err));
   VISE_TRY(vise_i_alloc(&parts->data_gradient, n, sizeof(double), "gradients of the check", err));
   if (penalties) VISE_TRY(vise_i_alloc(&parts->penalty_gradient, n, sizeof(double), "gradients of the check", err));
-  memcpy(parts->params, vise_i_model_const_params(model64), n * sizeof(double));
+  memcpy(parts->params, vise_i_model_const_params(model64), n_values * sizeof(double));
 done:
   return status;
 }

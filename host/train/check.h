@@ -4,7 +4,7 @@
 #define VISE_I_CHECK_H
 
 #include "host/backend/backend.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/check.h"
 
 /* Steps of the comparison between backends. */

@@ -223,6 +223,25 @@ static vise_status check_class_weight_count(const vise_train_config *c, size_t n
   return VISE_OK;
 }
 
+/* What batch norm and dropout do not go with. */
+static vise_status check_layers(const vise_train_config *c, const vise_i_net *net, vise_error *err) {
+  const bool norm = vise_i_net_has_batch_norm(net), drops = vise_i_net_has_dropout(net);
+
+  if (norm && c->batch == 1) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`batch` 1: batch norm needs at least 2 rows, one has no variance");
+  }
+  if (norm && c->stop_projected_gradient > 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`stop_projected_gradient`: not with batch norm, whose gradient depends on the batch");
+  }
+  if ((norm || drops) && c->loss == VISE_LOSS_EXTERNAL) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`loss` external: not with %s, since the outputs that you see are not those of the step",
+                       norm ? "batch norm" : "dropout");
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_config_validate_net(const vise_train_config *config, const vise_i_net *net, vise_error *err) {
   const size_t n_outputs = net->widths[net->n_layers];
   vise_status status;
@@ -239,6 +258,7 @@ vise_status vise_i_config_validate_net(const vise_train_config *config, const vi
         "`loss` cross-entropy needs at least 2 outputs, `widths` ends in 1 (bce is the loss for one output)");
   }
 
+  VISE_TRY(check_layers(config, net, err));
   VISE_TRY(check_class_weight_count(config, n_outputs, err));
   if (config->prox_l1) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`prox_l1`", err));
   if (config->max_norm > 0) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`max_norm`", err));
@@ -277,9 +297,9 @@ static vise_status check_without_data(const vise_train_config *c, vise_error *er
 }
 
 /* The steps of all epochs must reach past the warm-up of a schedule that ends. */
-static vise_status check_planned(const vise_train_config *c, size_t n_rows, vise_error *err) {
+static vise_status check_planned(const vise_train_config *c, const vise_i_net *net, size_t n_rows, vise_error *err) {
   const size_t batch = c->batch == 0 || c->batch > n_rows ? n_rows : c->batch;
-  const uint64_t per_epoch = c->drop_last ? n_rows / batch : (n_rows - 1) / batch + 1;
+  const uint64_t per_epoch = c->drop_last ? n_rows / batch : vise_i_n_batches(net, batch, n_rows);
   if (c->epochs == 0 || c->epochs > UINT64_MAX / per_epoch) return VISE_OK;
 
   const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
@@ -308,6 +328,10 @@ vise_status vise_i_config_validate_data(const vise_train_config *config, const v
   if (config->loss == VISE_LOSS_EXTERNAL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`loss` external takes the caller's own batches, not training data");
   }
+  if (n_rows == 1 && vise_i_net_has_batch_norm(net)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s: batch norm needs at least 2 rows, one has no variance",
+                       vise_dataset_name(train));
+  }
   if (config->drop_last && config->batch > n_rows) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`drop_last` with `batch` %zu leaves nothing of the %zu rows",
                        config->batch, n_rows);
@@ -325,5 +349,5 @@ vise_status vise_i_config_validate_data(const vise_train_config *config, const v
                        vise_dataset_name(train), n_outputs);
   }
 
-  return check_planned(config, n_rows, err);
+  return check_planned(config, net, n_rows, err);
 }

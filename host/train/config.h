@@ -3,7 +3,7 @@
 #define VISE_I_TRAIN_CONFIG_H
 
 #include "host/base/error.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/train.h"
 
 /* Takes a caller's config, of whatever size, into *out and checks its options alone and against each other: ranges,

@@ -13,7 +13,7 @@
 #define VISE_I_DATA_VIEW_H
 
 #include "host/backend/backend.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/train.h"
 
 /* Scaling of features and targets; zero-initialise before first use. The arrays are NULL for kind none; for unit the

@@ -61,6 +61,19 @@ static void put_schedule(builder *b, const char *prefix, const vise_schedule_con
   put(b, key, "%" PRIu64, schedule->step_epochs);
 }
 
+/* The list of a net that is more than linear layers and one activation. */
+static void put_layers(builder *b, const vise_i_net *net) {
+  char key[48];
+  if (vise_i_net_is_plain(net)) return;
+
+  for (size_t i = 0; i < net->n_listed; i++) {
+    const vise_layer layer = vise_i_net_layer(net, i);
+    snprintf(key, sizeof key, "layer %zu of the net", i);
+    put(b, key, "%s %zu %d %s %.17g %zu", vise_layer_kind_name(layer.kind), layer.width, (int)layer.bias,
+        vise_activation_name(layer.activation), layer.dropout, layer.span);
+  }
+}
+
 static void put_net(builder *b, const vise_trainer *t) {
   char text[512] = "";
   size_t n = 0;
@@ -71,8 +84,9 @@ static void put_net(builder *b, const vise_trainer *t) {
   }
 
   put(b, "--layers", "%s", text);
-  put(b, "--activation", "%s", vise_activation_name(t->net->activation));
-  put_flag(b, "--bias", t->net->bias);
+  put(b, "--activation", "%s", vise_activation_name(vise_model_activation(t->model)));
+  put_flag(b, "--bias", vise_model_has_bias(t->model));
+  put_layers(b, t->net);
 
   put(b, "--backend", "%s", vise_backend_name(t->which));
   if (t->which != VISE_BACKEND_CUDA) return; /* the others have no choice, older checkpoints neither */

@@ -32,7 +32,7 @@ vise_status vise_i_run_check_weights(vise_i_run *run, vise_error *err) {
   vise_status status;
   vise_trainer *t = run->trainer;
   const vise_dtype dtype = t->ops->dtype;
-  const size_t n = t->net->n_params;
+  const size_t n = t->net->n_values;
   void *params = NULL;
   size_t i = 0;
 

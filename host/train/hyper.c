@@ -8,6 +8,7 @@ static vise_i_hyper hyper_at(const vise_trainer *t, uint64_t s, uint64_t epoch) 
       .lr = t->state.lr * vise_i_schedule_factor(&t->config.lr_schedule, s, epoch, planned),
       .clip_factor = vise_i_schedule_factor(&t->config.clip_schedule, s, epoch, planned),
       .clamp_factor = vise_i_schedule_factor(&t->config.clamp_schedule, s, epoch, planned),
+      .step = s,
   };
 }
 

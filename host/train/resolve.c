@@ -31,6 +31,11 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
                        why_not != NULL ? why_not : "not available");
   }
 
+  if (backend == VISE_BACKEND_CUDA && net != NULL && !vise_i_net_is_plain(net)) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                       "`backend` cuda: batch norm, dropout, residuals and mixed activations are only in cpu and cpu64 "
+                       "yet");
+  }
   if (backend != VISE_BACKEND_CUDA && step_mode != VISE_STEP_AUTO) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` %s: `backend` %s has only auto; the others are cuda's",
                        vise_step_mode_name(step_mode), name);
@@ -141,6 +146,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
       .rule = resolve_rule(config, n_rows),
       .class_weights = config->class_weights,
       .use_mask = use_mask,
+      .seed = config->seed,
       .assert_projection = config->assert_projection,
       .device = config->device,
       .step_mode = config->step_mode,
@@ -153,6 +159,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
   made.max_batch = config->batch;
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;
+  if (made.max_batch < n_rows) made.max_batch = vise_i_batch_rows(net, made.max_batch, made.max_batch + 1);
   made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
 
   *spec = made;

@@ -3,7 +3,7 @@
 #define VISE_I_RESOLVE_H
 
 #include "host/backend/backend.h"
-#include "host/base/net.h"
+#include "host/net/net.h"
 #include "vise/train.h"
 
 /*

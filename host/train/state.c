@@ -196,6 +196,10 @@ static size_t element_bytes(const vise_trainer *t, size_t i) {
   return i == ARRAY_MASK ? 1 : vise_dtype_size(t->ops->dtype);
 }
 
+static size_t n_elements(const vise_trainer *t, size_t i) {
+  return vise_i_state_n(t->net, i == ARRAY_BEST ? VISE_I_PARAMS : array_states[i]);
+}
+
 static vise_i_st_dtype stored_dtype(const vise_trainer *t, size_t i) {
   if (i == ARRAY_MASK) return VISE_I_ST_U8;
   return t->ops->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32;
@@ -203,9 +207,9 @@ static vise_i_st_dtype stored_dtype(const vise_trainer *t, size_t i) {
 
 static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
   vise_status status = VISE_OK;
-  const size_t n = t->net->n_params;
 
   for (size_t i = 0; i < N_ARRAYS; i++) {
+    const size_t n = n_elements(t, i);
     bool kept;
     if (i == ARRAY_MASK) {
       kept = t->has_mask;
@@ -251,7 +255,7 @@ static vise_status take_snapshot(vise_trainer *t, json_t *run, snapshot *s, vise
     s->tensors[s->part.n_tensors++] = (vise_i_st_tensor){.name = array_names[i],
                                                          .dtype = stored_dtype(t, i),
                                                          .n_dims = 1,
-                                                         .dims = {t->net->n_params},
+                                                         .dims = {n_elements(t, i)},
                                                          .data = s->data.data[i]};
   }
 
@@ -271,11 +275,11 @@ vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *
 static vise_status read_arrays(const vise_trainer *t, vise_i_checkpoint_place place, arrays *a, vise_error *err) {
   vise_status status;
   vise_i_st_file *file = NULL;
-  const size_t n = t->net->n_params;
 
   VISE_TRY(vise_i_checkpoint_read_part(place, "tensors", &file, err));
   for (size_t i = 0; i < N_ARRAYS; i++) {
     const vise_i_st_tensor *tensor = vise_i_st_find(file, array_names[i]);
+    const size_t n = n_elements(t, i);
     const bool needed = i != ARRAY_MASK && i != ARRAY_BEST && t->ops->has_state(t->backend, array_states[i]);
 
     if (tensor == NULL && !needed) continue;

@@ -95,7 +95,7 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
   VISE_TRY(vise_i_alloc(&params, vise_i_trainer_n_bytes(t), 1, "weights", err));
   VISE_TRY(vise_i_alloc(&v, n, sizeof(double), "the gradient", err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, params, err));
-  const vise_i_batch batch = {.data = &t->train.data, .rows = t->train.rows, .n = t->train.n_rows};
+  const vise_i_batch batch = {.data = &t->train.data, .rows = t->train.rows, .n = t->train.n_rows, .keeps_all = true};
   VISE_TRY(t->ops->full_gradient(t->backend, &batch, v, NULL, NULL, err));
 
   if (t->has_mask) {

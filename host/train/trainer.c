@@ -25,7 +25,7 @@ vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const
 }
 
 size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
-  return trainer->net->n_params * vise_dtype_size(trainer->ops->dtype);
+  return trainer->net->n_values * vise_dtype_size(trainer->ops->dtype);
 }
 
 /* A copy of n elements, or NULL for none. */
@@ -146,7 +146,7 @@ static vise_status make_views(vise_trainer *t, vise_error *err) {
   if (t->has_train) {
     const size_t n = t->train.n_rows;
     t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
-    t->steps_per_epoch = t->config.drop_last ? n / t->batch : (n - 1) / t->batch + 1;
+    t->steps_per_epoch = t->config.drop_last ? n / t->batch : vise_i_n_batches(t->net, t->batch, n);
     t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
     VISE_TRY(vise_i_alloc(&t->order, n, sizeof(size_t), "the order of the rows", err));
   }
@@ -204,6 +204,7 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   config = &own;
   VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
   t->model = vise_model_retain(model);
+  t->n_batches_before = *vise_i_model_n_batches(model);
   t->datasets[0] = vise_dataset_retain(train);
   t->datasets[1] = vise_dataset_retain(validation);
   t->datasets[2] = vise_dataset_retain(test);
@@ -354,6 +355,8 @@ vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise
     VISE_TRY(vise_model_set_mask(trainer->model, mask, trainer->net->n_params, err));
   }
   memcpy(vise_i_model_params(trainer->model), params != NULL ? params : values, n_bytes);
+  *vise_i_model_n_batches(trainer->model) =
+      trainer->n_batches_before + trainer->ops->get_counters(trainer->backend).applied_steps;
 
 done:
   free(values);

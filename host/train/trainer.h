@@ -42,6 +42,7 @@ struct vise_trainer {
   double *weight_op_m;
 
   vise_model *model;         /* retained */
+  uint64_t n_batches_before; /* that its running statistics have seen before this training */
   vise_dataset *datasets[3]; /* retained: training, validation, test; NULL for none */
   const vise_i_net *net;
   const vise_i_backend_ops *ops;

@@ -45,6 +45,11 @@ enum {
   X(VISE_RELU, "relu", 0) X(VISE_LEAKY_RELU, "leaky-relu", 0) X(VISE_SILU, "silu", 1) X(VISE_TANH, "tanh", 0) \
   X(VISE_SIGMOID, "sigmoid", 0) X(VISE_GELU, "gelu", 1) X(VISE_IDENTITY, "identity", 0) X(VISE_ELU, "elu", 0)
 
+/* What a layer of a net's list is (vise/model.h). */
+#define VISE_LAYER_KIND_TABLE(X) \
+  X(VISE_LAYER_LINEAR, "linear") X(VISE_LAYER_BATCH_NORM, "batch-norm") X(VISE_LAYER_ACTIVATION, "activation") \
+  X(VISE_LAYER_DROPOUT, "dropout") X(VISE_LAYER_RESIDUAL, "residual")
+
 #define VISE_INIT_SCHEME_TABLE(X) \
   X(VISE_INIT_LINEAR, "linear") X(VISE_INIT_HE, "he") X(VISE_INIT_GLOROT, "glorot") X(VISE_INIT_ZEROS, "zeros")
 
@@ -149,6 +154,7 @@ enum {
 #define VISE_ENUM_LIST(T)                                   \
   T(vise_dtype, VISE_DTYPE_TABLE)                           \
   T(vise_activation, VISE_ACTIVATION_TABLE)                 \
+  T(vise_layer_kind, VISE_LAYER_KIND_TABLE)                 \
   T(vise_init_scheme, VISE_INIT_SCHEME_TABLE)               \
   T(vise_loss, VISE_LOSS_TABLE)                             \
   T(vise_mse_reduction, VISE_MSE_REDUCTION_TABLE)           \

@@ -4,8 +4,9 @@
  * again: loss and scaling. Weights are kept in float32 or float64. Not thread-safe while being written.
  *
  * Linear layer l maps widths[l] inputs to widths[l+1] outputs: z = W a + b, W [widths[l+1], widths[l]] in C order.
- * Tensors are named as in a PyTorch nn.Sequential of Linear and activation modules: layer l has "<2l>.weight" and
- * "<2l>.bias". All parameters lie in one flat array in the order W_0, b_0, W_1, b_1, ...
+ * Tensors are named as in a PyTorch nn.Sequential of Linear, BatchNorm1d, activation and Dropout modules: of linear and
+ * activation modules alone, layer l has "<2l>.weight" and "<2l>.bias". All parameters lie in one flat array in the order
+ * of the list, W_0, b_0, W_1, b_1, ...; running statistics of batch norms come after them.
  */
 #ifndef VISE_MODEL_H
 #define VISE_MODEL_H
@@ -27,7 +28,13 @@ typedef struct vise_net_config {
   size_t n_layers;                    /**< linear layers, 1..VISE_MAX_LAYERS */
   size_t widths[VISE_MAX_LAYERS + 1]; /**< n_layers + 1 of them, each 1..VISE_MAX_WIDTH */
   vise_activation activation;         /**< of the hidden layers; default relu */
-  bool bias;                          /**< default true */
+  bool bias;                          /**< default true; a linear layer before a batch norm has none */
+
+  /* What else hidden layers have, in this order: linear, batch norm, activation, dropout, residual. */
+  double dropout;       /**< 0 <= P < 1 of the hidden layers' outputs; default 0 */
+  double input_dropout; /**< 0 <= P < 1 of the net's inputs; default 0 */
+  bool batch_norm;      /**< default false */
+  bool residual;        /**< where a hidden layer has as many outputs as inputs, its input is added; default false */
 } vise_net_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of
@@ -36,11 +43,42 @@ VISE_API void vise_net_config_init_sized(vise_net_config *config, size_t n_bytes
 VISE_API void vise_net_config_init(vise_net_config *config);
 #define vise_net_config_init(config) vise_net_config_init_sized(config, sizeof *(config))
 
+/**
+ * One layer of a net's list. Which fields count depends on the kind:
+ * linear      z = W a + b; width, bias
+ * batch-norm  PyTorch's BatchNorm1d (eps 1e-5, momentum 0.1) of the linear layer before it, which then has no bias
+ * activation  activation
+ * dropout     dropout; at the start of the list or after a linear layer, batch norm or activation
+ * residual    adds the input of the block that the `span` layers before it make: its linear layer and what follows
+ */
+typedef struct vise_layer {
+  size_t struct_size;
+  vise_layer_kind kind;       /**< default linear */
+  size_t width;               /**< linear: outputs, 1..VISE_MAX_WIDTH */
+  bool bias;                  /**< linear; default true */
+  vise_activation activation; /**< default relu */
+  double dropout;             /**< 0 <= P < 1 */
+  size_t span;                /**< residual: layers from the block's linear one to the one before this */
+} vise_layer;
+
+/** Sets the defaults, as vise_net_config_init does. */
+VISE_API void vise_layer_init_sized(vise_layer *layer, size_t n_bytes);
+VISE_API void vise_layer_init(vise_layer *layer);
+#define vise_layer_init(layer) vise_layer_init_sized(layer, sizeof *(layer))
+
 /** A model with all weights 0, no scaling, no mask, and the loss mse (one output) or cross-entropy (more) until another
    is set. dtype is VISE_F32 or VISE_F64. Free with vise_model_free.
    Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_create(const vise_net_config *config, vise_dtype dtype,
                                                         vise_model **out, vise_error *err);
+
+/** The same for a net that is built layer by layer: of n_inputs values, with a list that ends with a linear layer. A block
+   is a linear layer and, each at most once and in this order, batch norm, activation, dropout and residual; a dropout may
+   begin the list. All structs of the list are of one size. Errors as above; one in the list names the layer. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_create_layers(size_t n_inputs, const vise_layer *layers,
+                                                               size_t n_layers, vise_dtype dtype, vise_model **out,
+                                                               vise_error *err);
+
 /** One more reference, to be freed like the others; returns the model (NULL for NULL). Thread-safe. */
 VISE_API vise_model *vise_model_retain(vise_model *model);
 
@@ -79,6 +117,7 @@ VISE_API void vise_buffer_free(void *bytes);
 
 VISE_API size_t vise_model_n_layers(const vise_model *model);
 VISE_API size_t vise_model_width(const vise_model *model, size_t i); /**< i in 0..n_layers; 0 outside */
+/** Of the first hidden layer (relu without one); of a linear layer without batch norm. The list says it of each. */
 VISE_API vise_activation vise_model_activation(const vise_model *model);
 /** Replaces the activation of the hidden layers, which another program's file does not say. VISE_ERR_USAGE: none such. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_set_activation(vise_model *model, vise_activation activation,
@@ -86,6 +125,11 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_activation(vise_model *mode
 /** False for a net with hidden layers from a file of another program, whose activation nobody has set yet. */
 VISE_API bool vise_model_knows_activation(const vise_model *model);
 VISE_API bool vise_model_has_bias(const vise_model *model);
+/** The net's list: how many layers, and layer i (out is untouched where i is beyond the end). */
+VISE_API size_t vise_model_n_listed(const vise_model *model);
+VISE_API void vise_model_layer_sized(size_t out_bytes, const vise_model *model, size_t i, vise_layer *out);
+VISE_API void vise_model_layer(const vise_model *model, size_t i, vise_layer *out);
+#define vise_model_layer(...) vise_model_layer_sized(sizeof(vise_layer), __VA_ARGS__)
 VISE_API vise_dtype vise_model_dtype(const vise_model *model);
 VISE_API size_t vise_model_n_parameters(const vise_model *model);
 VISE_API size_t vise_model_n_tensors(const vise_model *model);

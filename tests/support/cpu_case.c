@@ -56,6 +56,25 @@ static double *doubles(size_t n) {
   return p;
 }
 
+static vise_i_net net_of(const cpu_case *c) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_net_config config = {.struct_size = sizeof config,
+                            .n_layers = c->n_layers,
+                            .activation = c->activation,
+                            .bias = c->bias,
+                            .batch_norm = c->batch_norm,
+                            .dropout = c->dropout,
+                            .input_dropout = c->input_dropout,
+                            .residual = c->residual};
+  vise_i_net net;
+
+  for (size_t l = 0; l <= c->n_layers; l++) config.widths[l] = c->widths[l];
+  require(c->layers ? vise_i_net_of_layers(c->widths[0], c->layers, c->n_listed, &net, &err)
+                    : vise_i_net_make(&config, &net, &err),
+          &err);
+  return net;
+}
+
 /* The numbers of a case; the same for every backend. */
 typedef struct numbers {
   double *x, *y, *row_weights, *params;
@@ -65,9 +84,9 @@ typedef struct numbers {
 } numbers;
 
 static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
-  const size_t n_in = c->widths[0], n_out = c->widths[c->n_layers], n_y = c->class_labels ? 1 : n_out;
+  const size_t n_in = c->widths[0], n_out = net->widths[net->n_layers], n_y = c->class_labels ? 1 : n_out;
   uint64_t state = 20240229;
-  numbers m = {.x = doubles(c->n_rows * n_in), .y = doubles(c->n_rows * n_y), .params = doubles(net->n_params)};
+  numbers m = {.x = doubles(c->n_rows * n_in), .y = doubles(c->n_rows * n_y), .params = doubles(net->n_values)};
 
   rig_fill(&state, 1, m.x, c->n_rows * n_in);
   for (size_t i = 0; i < c->n_rows * n_y; i++) {
@@ -87,10 +106,12 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
   }
 
   for (size_t k = 0; k < 64; k++) m.class_weights[k] = 0.25 * (double)(k % 7 + 1);
-  for (size_t t = 0; t < net->n_tensors; t++) {
+  for (size_t t = 0; t < net->n_all_tensors; t++) {
     const vise_i_tensor *tensor = &net->tensors[t];
-    rig_fill(&state, 1 / sqrt((double)net->widths[tensor->layer]), m.params + tensor->offset,
-             tensor->n_rows * tensor->n_cols);
+    const bool around_1 = tensor->role == VISE_I_GAIN || tensor->role == VISE_I_RUNNING_VARIANCE;
+    double *values = m.params + tensor->offset;
+    rig_fill(&state, 1 / sqrt((double)net->widths[tensor->layer]), values, vise_i_tensor_n(tensor));
+    for (size_t i = 0; around_1 && i < vise_i_tensor_n(tensor); i++) values[i] += 1;
   }
 
   m.mask = malloc(net->n_params);
@@ -125,18 +146,21 @@ static void run_steps(const cpu_case *c, const vise_i_backend_ops *ops, vise_i_b
                       vise_step_stats *stats) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_hyper all[CPU_CASE_MAX_STEPS];
-  for (size_t s = 0; s < c->n_steps; s++) all[s] = *hyper;
+  for (size_t s = 0; s < c->n_steps; s++) {
+    all[s] = *hyper;
+    all[s].step = s;
+  }
 
   for (size_t s = 0, at = 0; s < c->n_steps;) {
-    size_t n = (c->n_rows - at - 1) / c->batch + 1, n_done;
+    const size_t left = vise_i_n_batches(b->spec.net, c->batch, c->n_rows - at);
     const size_t most = c->steps_per_call > 0 ? c->steps_per_call : 1;
+    size_t n = left < most ? left : most, n_done;
 
-    if (n > most) n = most;
     if (n > c->n_steps - s) n = c->n_steps - s;
-    require(ops->run(b, &(vise_i_steps){at, c->batch, n, all, &stats[s]}, &n_done, &err), &err);
+    require(ops->run(b, &(vise_i_steps){at, c->batch, n, all + s, &stats[s]}, &n_done, &err), &err);
 
     s += n;
-    at = at + n * c->batch >= c->n_rows ? 0 : at + n * c->batch;
+    at = n == left ? 0 : at + n * c->batch;
   }
 }
 
@@ -149,16 +173,17 @@ static void set_bad_rows(const cpu_case *c, numbers *m, double value) {
 
 cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   vise_error err = VISE_ERROR_INIT;
-  cpu_result r = {.net = rig_net(c->n_layers, c->widths, c->activation, c->bias)};
+  cpu_result r = {.net = net_of(c)};
   numbers m = make_numbers(c, &r.net);
-  const size_t n_out = c->widths[c->n_layers];
+  const bool norm = vise_i_net_has_batch_norm(&r.net);
+  const size_t n_out = r.net.widths[r.net.n_layers];
   const vise_i_data data =
       rig_data(m.x, c->n_rows, c->widths[0], m.y, c->class_labels ? 1 : n_out, c->class_labels, m.row_weights);
   vise_i_step_spec spec = c->spec;
-  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor};
+  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor, 0};
 
   spec.net = &r.net;
-  spec.max_batch = c->batch;
+  spec.max_batch = vise_i_batch_rows(&r.net, c->batch, c->batch + 1);
   spec.use_mask = c->mask;
   if (c->class_weights) spec.class_weights = m.class_weights;
 
@@ -183,12 +208,12 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   r.n_outputs = c->n_rows * n_out;
   r.outputs = doubles(r.n_outputs);
   r.gradient = doubles(r.net.n_params);
-  r.params = state_of(ops, b, VISE_I_PARAMS, r.net.n_params);
+  r.params = state_of(ops, b, VISE_I_PARAMS, r.net.n_values);
   r.moment1 = state_of(ops, b, VISE_I_MOMENT1, r.net.n_params);
   r.moment2 = state_of(ops, b, VISE_I_MOMENT2, r.net.n_params);
   require(ops->forward(b, &(vise_i_batch){.data = &data, .n = c->n_rows}, r.outputs, &err), &err);
-  require(ops->full_gradient(b, &(vise_i_batch){.data = &data, .rows = m.order, .n = c->n_rows}, r.gradient, &r.loss,
-                             &r.penalty, &err),
+  require(ops->full_gradient(b, &(vise_i_batch){.data = &data, .rows = m.order, .n = norm ? c->batch : c->n_rows},
+                             r.gradient, &r.loss, &r.penalty, &err),
           &err);
 
   ops->destroy(b);
@@ -228,7 +253,7 @@ static void compare(verdict *v, const char *what, const double *got, const doubl
 /* Lion takes signs: where rounding decides, a weight goes the other way. That may be a whole row, if its unit feeds all
    outputs alike and softmax makes its gradient 0. */
 static void compare_weights(verdict *v, const cpu_case *c, const cpu_result *got, const cpu_result *ref, double slack) {
-  const size_t n = ref->net.n_params;
+  const size_t n = ref->net.n_values;
   const double tolerance = slack * F32.weight, turned = tolerance + 2 * c->lr * (double)c->n_steps;
   size_t worst;
 

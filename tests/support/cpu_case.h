@@ -10,7 +10,10 @@ enum { CPU_CASE_MAX_STEPS = 32 };
 typedef struct cpu_case {
   size_t n_layers, widths[17];
   vise_activation activation;
-  bool bias;
+  bool bias, batch_norm, residual;
+  double dropout, input_dropout;
+  const vise_layer *layers; /* the net's list, in place of all this but widths[0]; NULL: none */
+  size_t n_listed;
   size_t n_rows, batch, n_steps;
   size_t steps_per_call; /* 0: one; a call ends with the rows */
   size_t bad_every;      /* this often a row of the order has a NaN feature while the steps run; 0: never */
@@ -28,10 +31,12 @@ void cpu_case_shape(cpu_case *c, size_t n_layers, const size_t *widths);
 /* What a run leaves; free with cpu_result_free. */
 typedef struct cpu_result {
   vise_i_net net;
-  size_t n_outputs;                              /* n_rows * K */
-  double *params, *moment1, *moment2, *gradient; /* [n_params]; a moment is NULL where it is not kept */
-  double *outputs;                               /* [n_rows * K], at the end */
-  double loss, penalty;                          /* over all rows, at the end */
+  size_t n_outputs;                     /* n_rows * K */
+  double *params;                       /* [n_values] */
+  double *moment1, *moment2, *gradient; /* [n_params]; a moment is NULL where it is not kept */
+  double *outputs;                      /* [n_rows * K], at the end */
+  double loss, penalty;                 /* at the end, as the gradient: over all rows, or a batch if there is
+                                                    batch norm */
   vise_step_stats stats[CPU_CASE_MAX_STEPS];
   uint64_t n_launches;
   uint64_t tensor_sum[4]; /* the last step's tensor stats, summed over tensors */

@@ -1,6 +1,6 @@
 /* Activations and their derivatives, fused with the bias before them and the bias gradient after them. */
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
+#include "host/ops/simd.h"
 
 /* Up to 0.63 an odd polynomial, so that small values keep their digits (fitted; relative error 5e-9), else by the
    exponential. */

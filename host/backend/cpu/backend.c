@@ -47,6 +47,8 @@ static vise_status alloc_scratch(vise_i_cpu *b, vise_error *err) {
   b->chunk = b->spec->max_batch < CHUNK_ROWS_LEAST ? CHUNK_ROWS_LEAST : b->spec->max_batch;
   if (b->chunk > CHUNK_ROWS_MOST) b->chunk = CHUNK_ROWS_MOST;
   if (b->chunk > CHUNK_ELEMENTS / widest) b->chunk = CHUNK_ELEMENTS / widest;
+  /* Batch norm needs all rows of a batch at once. */
+  if (vise_i_net_has_batch_norm(net) && b->chunk < b->spec->max_batch) b->chunk = b->spec->max_batch;
 
   VISE_TRY(vise_i_cpu_alloc_rows(b, err));
   VISE_TRY(vise_i_alloc_aligned(&b->grads, net->n_params, sizeof(float), "gradient", err));
@@ -177,7 +179,7 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
   for (size_t first = 0; first < batch->n; first += b->chunk) {
     const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
     vise_i_cpu_gather_x(b, &rows, first, n);
-    vise_i_cpu_forward(b, n);
+    vise_i_cpu_forward(b, &(vise_i_op_pass){.first = first, .n = n});
     for (size_t r = 0; r < n; r++) {
       for (size_t k = 0; k < n_out; k++) out[(first + r) * n_out + k] = (double)z[k * n + r];
     }

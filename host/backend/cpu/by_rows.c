@@ -52,6 +52,7 @@ static void renew(vise_i_cpu *to, const vise_i_cpu *b) {
   to->grads = own.grads;
   memcpy(to->act, own.act, sizeof to->act);
   memcpy(to->pre, own.pre, sizeof to->pre);
+  memcpy(to->more, own.more, sizeof to->more);
   memcpy(to->delta, own.delta, sizeof to->delta);
   memcpy(to->row_tmp, own.row_tmp, sizeof to->row_tmp);
 
@@ -61,6 +62,7 @@ static void renew(vise_i_cpu *to, const vise_i_cpu *b) {
 vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
+  if (vise_i_net_has_batch_norm(b->net)) return VISE_OK; /* its rows depend on each other */
   if (n_views < 2 || chunk < LEAST_CHUNK || b->spec->max_batch < n_views * least_rows(b->net)) return VISE_OK;
 
   VISE_TRY(vise_i_alloc_zero(&b->views, n_views, sizeof *b->views, "threads", err));

@@ -2,7 +2,9 @@
  * The float32 backend: what its files share. A step is
  *   step.c     the order of all this
  *   gather.c   rows to float, targets, weights of rows
- *   layers.c   products by BLAS, activations and bias gradients in passes of their own over each product
+ *   layers.c   products by BLAS, threads by layer
+ *   block.c    what follows each product, in passes of their own over it: biases and activations (activation.c), and
+ *              batch norm, dropout and residuals by the formulas of host/ops
  *   loss.c     data loss and its gradient at the outputs
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
@@ -18,6 +20,7 @@
 
 #include "host/backend/cpu/team.h"
 #include "host/backend/host.h"
+#include "host/ops/cpu.h"
 
 /* One tensor: its arrays (parts of the flat ones) and its part of the current step. */
 typedef struct vise_i_cpu_tensor {
@@ -34,16 +37,25 @@ typedef struct vise_i_cpu_tensor {
   float lo, hi; /* box; infinite where open */
 } vise_i_cpu_tensor;
 
+/* What a block has that is more than a linear layer and an activation; NULL: it is not there. */
+typedef struct vise_i_cpu_more {
+  float *out;         /* its outputs [width, n], where dropout or a residual make others than its activation */
+  float *factors;     /* what dropout multiplies values by [width, n] */
+  float *x;           /* batch norm: normalized values [width, n] */
+  double *statistics; /* of batch norm: means, then variances [2, width] */
+} vise_i_cpu_more;
+
 typedef struct vise_i_cpu vise_i_cpu;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
   const vise_i_rule *rule;
   const vise_i_net *net;
-  float *params, *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;                     /* [n_params] */
-  float *grads;                      /* [n_params] */
-  vise_i_cpu_tensor tensors[2 * VISE_MAX_LAYERS];
+  float *params;            /* [n_values] */
+  float *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
+  uint8_t *mask;            /* [n_params] */
+  float *grads;             /* [n_params] */
+  vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
   vise_i_team *team;             /* NULL: one thread */
   struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor or batch */
@@ -58,14 +70,16 @@ struct vise_i_cpu {
   float *x;                    /* [chunk, widths[0]] */
   float *act[VISE_MAX_LAYERS]; /* outputs of layer l after its activation, [widths[l + 1], n] */
   float *pre[VISE_MAX_LAYERS]; /* before it, if its derivative needs that (silu, gelu), else NULL */
-  float *delta[2];             /* [largest width after the inputs, chunk] */
-  float *y;                    /* targets [K, n] */
-  int32_t *labels;             /* [n] */
-  bool has_labels;             /* the gathered rows have class labels, not values */
-  float *row_weight;           /* [n]: row weight, times the class weight except in cross-entropy */
-  float *row_tmp[4];           /* [n] scratch of the losses */
-  double *row_sum;             /* [n] */
-  float *class_weights;        /* [K] or [2], or NULL */
+  vise_i_cpu_more more[VISE_MAX_LAYERS];
+  vise_i_op_pass pass;  /* that forward was last given */
+  float *delta[2];      /* [largest width after the inputs, chunk] */
+  float *y;             /* targets [K, n] */
+  int32_t *labels;      /* [n] */
+  bool has_labels;      /* the gathered rows have class labels, not values */
+  float *row_weight;    /* [n]: row weight, times the class weight except in cross-entropy */
+  float *row_tmp[4];    /* [n] scratch of the losses */
+  double *row_sum;      /* [n] */
+  float *class_weights; /* [K] or [2], or NULL */
   double class_weight_sum;
 
   double *scale_shift, *scale_inverse; /* [2 * (widths[0] + K)]: bound data, then the data of single calls */
@@ -98,10 +112,31 @@ void vise_i_cpu_gather_y(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t firs
 void vise_i_cpu_gather_delta(vise_i_cpu *b, const vise_array *delta, size_t first, size_t n);
 
 /* ---- layers.c ---- */
-/* b->x to b->act, for n rows. */
-void vise_i_cpu_forward(vise_i_cpu *b, size_t n);
-/* From b->delta[0] (at the outputs) to b->grads; add: += instead of =. */
-void vise_i_cpu_backward(vise_i_cpu *b, size_t n, bool add);
+/* b->x, which input dropout changes, to b->act, for the rows of the pass. */
+void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_op_pass *pass);
+/* From b->delta[0] (at the outputs) to b->grads, for the pass of the last forward; add: += instead of =, which batch
+   norm does not do: a batch is one pass there. */
+void vise_i_cpu_backward(vise_i_cpu *b, bool add);
+
+/* ---- block.c ---- */
+/* Units [first, end) of a layer. */
+typedef struct vise_i_cpu_units {
+  size_t layer, first, end;
+} vise_i_cpu_units;
+
+/* What layer l reads: for the first the inputs [n, in], for the others values [in, n]. */
+const float *vise_i_cpu_inputs_of(const vise_i_cpu *b, size_t l);
+/* From products in b->act to the outputs of the block. */
+void vise_i_cpu_block_forward(vise_i_cpu *b, const vise_i_cpu_units *units);
+/* Whether a gradient passes by block l, to its inputs. */
+bool vise_i_cpu_passes_by(const vise_i_cpu *b, size_t l);
+/* delta [width of the layer, n]: from the outputs of the block to the products, and the gradients of what is trained in
+   between. What passes by the block is copied into next [width, n]. */
+void vise_i_cpu_block_backward(vise_i_cpu *b, const vise_i_cpu_units *units, float *delta, float *next, bool add);
+/* Input dropout, on rows [first, end) of the pass. */
+void vise_i_cpu_drop_inputs(vise_i_cpu *b, size_t first, size_t end);
+/* Moves the running statistics, after an applied step. */
+void vise_i_cpu_track(vise_i_cpu *b);
 
 /* ---- activation.c ---- */
 /* Outputs of a layer, [width, n]. */

@@ -1,8 +1,8 @@
 /* Gathers rows of any type and order into the float arrays of a step; checks labels, sums weights. */
 #include "host/backend/check_data.h"
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
 #include "host/base/array.h"
+#include "host/ops/simd.h"
 
 /* How columns are scaled: not at all, by one pair for all, or each by its own. */
 typedef enum scale_mode { SCALE_NONE, SCALE_UNIFORM, SCALE_COLUMNS } scale_mode;

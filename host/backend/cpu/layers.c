@@ -28,7 +28,7 @@ static void multiply(product p) {
 }
 
 /* A thread takes a multiple of this many rows of a product, which suits the kernels of BLAS. */
-enum { ALIGN_ROWS = 16 };
+enum { ALIGN_ROWS = 16, SHARE_DRAWS = 2048 /* of dropout, worth a second thread */ };
 
 /* One layer and one direction; the threads share the rows of what it computes. */
 typedef struct layer_work {
@@ -43,43 +43,40 @@ static vise_i_team *team_for_layer(const vise_i_cpu *b, size_t l, size_t n) {
   return vise_i_cpu_team_for(b, b->net->widths[l] * b->net->widths[l + 1] * n, VISE_I_CPU_SHARE_PRODUCT);
 }
 
-/* What layer l reads, [n, in] for the first and [in, n] for the others. */
-static const float *inputs_of(const vise_i_cpu *b, size_t l) {
-  return l == 0 ? b->x : b->act[l - 1];
-}
-
-/* Outputs [r, r + width) of layer l. */
-static vise_i_cpu_outputs outputs_of(const vise_i_cpu *b, size_t l, size_t r, size_t width, size_t n) {
-  const bool keeps = l + 1 < b->net->n_layers && b->pre[l];
-  return (vise_i_cpu_outputs){b->act[l] + r * n, keeps ? b->pre[l] + r * n : NULL, width, n};
-}
-
 static void forward_part(void *context, size_t part, size_t n_parts) {
   const layer_work *work = context;
   vise_i_cpu *b = work->b;
   const vise_i_net *net = b->net;
   const size_t l = work->layer, n = work->n, in = net->widths[l], out = net->widths[l + 1];
-  const bool last = l + 1 == net->n_layers;
-  size_t r, end;
+  vise_i_cpu_units units = {.layer = l};
 
-  vise_i_team_slice(out, ALIGN_ROWS, part, n_parts, &r, &end);
-  const float *w = b->tensors[vise_i_net_weight(net, l)].w + r * in;
-  const float *bias = net->bias ? b->tensors[vise_i_net_bias(net, l)].w + r : NULL;
-  const vise_i_cpu_outputs outputs = outputs_of(b, l, r, end - r, n);
-
+  vise_i_team_slice(out, ALIGN_ROWS, part, n_parts, &units.first, &units.end);
   multiply((product){.ta = CblasNoTrans,
                      .tb = l == 0 ? CblasTrans : CblasNoTrans,
-                     .m = end - r,
+                     .m = units.end - units.first,
                      .n = n,
                      .k = in,
-                     .a = w,
+                     .a = b->tensors[net->blocks[l].weight].w + units.first * in,
                      .lda = in,
-                     .b = inputs_of(b, l),
-                     .c = outputs.act});
-  vise_i_cpu_activate(last ? VISE_IDENTITY : net->activation, &outputs, bias);
+                     .b = vise_i_cpu_inputs_of(b, l),
+                     .c = b->act[l] + units.first * n});
+  vise_i_cpu_block_forward(b, &units);
 }
 
-void vise_i_cpu_forward(vise_i_cpu *b, size_t n) {
+static void drop_inputs_part(void *context, size_t part, size_t n_parts) {
+  vise_i_cpu *b = context;
+  size_t first, end;
+  vise_i_team_slice(b->pass.n, 1, part, n_parts, &first, &end);
+  vise_i_cpu_drop_inputs(b, first, end);
+}
+
+void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_op_pass *pass) {
+  const size_t n = pass->n;
+  b->pass = *pass;
+
+  if (pass->drops && b->net->input_dropout > 0) {
+    vise_i_team_run(vise_i_cpu_team_for(b, n * b->net->widths[0], SHARE_DRAWS), drop_inputs_part, b);
+  }
   for (size_t l = 0; l < b->net->n_layers; l++) {
     layer_work work = {.b = b, .layer = l, .n = n};
     vise_i_team_run(team_for_layer(b, l, n), forward_part, &work);
@@ -90,8 +87,8 @@ void vise_i_cpu_forward(vise_i_cpu *b, size_t n) {
 static void weight_gradient(const layer_work *work, size_t r, size_t rows) {
   const vise_i_cpu *b = work->b;
   const size_t l = work->layer, n = work->n, in = b->net->widths[l];
-  const float *delta = work->delta + r * n, *a = inputs_of(b, l);
-  float *grad = b->tensors[vise_i_net_weight(b->net, l)].g + r * in;
+  const float *delta = work->delta + r * n, *a = vise_i_cpu_inputs_of(b, l);
+  float *grad = b->tensors[b->net->blocks[l].weight].g + r * in;
 
   if (n > 1) {
     multiply((product){.ta = CblasNoTrans,
@@ -117,22 +114,14 @@ static void weight_gradient(const layer_work *work, size_t r, size_t rows) {
   }
 }
 
-/* delta times the derivative of the activation, then the gradients of weights and biases from it. */
+/* From delta at the outputs of the block to delta at the product, then the gradient of the weights from it. */
 static void weights_part(void *context, size_t part, size_t n_parts) {
   const layer_work *work = context;
   vise_i_cpu *b = work->b;
-  const vise_i_net *net = b->net;
-  const size_t l = work->layer, n = work->n;
-  const bool last = l + 1 == net->n_layers;
-  size_t r, end;
-
-  vise_i_team_slice(net->widths[l + 1], ALIGN_ROWS, part, n_parts, &r, &end);
-  const vise_i_cpu_outputs outputs = outputs_of(b, l, r, end - r, n);
-  float *bias_grad = net->bias ? b->tensors[vise_i_net_bias(net, l)].g + r : NULL;
-
-  vise_i_cpu_activate_backward(last ? VISE_IDENTITY : net->activation, &outputs, work->delta + r * n, bias_grad,
-                               work->add);
-  weight_gradient(work, r, end - r);
+  vise_i_cpu_units units = {.layer = work->layer};
+  vise_i_team_slice(b->net->widths[work->layer + 1], ALIGN_ROWS, part, n_parts, &units.first, &units.end);
+  vise_i_cpu_block_backward(b, &units, work->delta, work->next, work->add);
+  weight_gradient(work, units.first, units.end - units.first);
 }
 
 /* The gradient at the layer's inputs. */
@@ -148,13 +137,15 @@ static void inputs_part(void *context, size_t part, size_t n_parts) {
                      .m = end - c,
                      .n = n,
                      .k = out,
-                     .a = b->tensors[vise_i_net_weight(b->net, l)].w + c,
+                     .a = b->tensors[b->net->blocks[l].weight].w + c,
                      .lda = in,
                      .b = work->delta,
+                     .beta = vise_i_cpu_passes_by(b, l) ? 1.0f : 0.0f,
                      .c = work->next + c * n});
 }
 
-void vise_i_cpu_backward(vise_i_cpu *b, size_t n, bool add) {
+void vise_i_cpu_backward(vise_i_cpu *b, bool add) {
+  const size_t n = b->pass.n;
   float *delta = b->delta[0], *next = b->delta[1];
   for (size_t l = b->net->n_layers; l-- > 0;) {
     layer_work work = {b, l, n, delta, next, add};

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
+#include "host/ops/simd.h"
 
 /* x[i] = exp(x[i]). */
 VISE_I_CLONES static void exp_all(float *x, size_t n) {

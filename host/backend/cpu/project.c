@@ -2,8 +2,8 @@
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
 #include "host/backend/projection.h"
+#include "host/ops/simd.h"
 
 void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {

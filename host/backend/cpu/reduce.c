@@ -5,7 +5,7 @@
  * in fours before they are widened (error below 3e-7 of the value), since they are reported, not used.
  */
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
+#include "host/ops/simd.h"
 
 enum { LANES = VISE_I_LANES, GROUP = 4 * LANES, LEAF = 4096 };
 

@@ -14,7 +14,26 @@ size_t vise_i_cpu_widest_output(const vise_i_net *net) {
 
 /* Array for chunk rows of this width. */
 static vise_status alloc_rows(vise_i_cpu *b, float **out, size_t width, const char *what, vise_error *err) {
-  return vise_i_alloc_aligned(out, b->chunk * width, sizeof **out, what, err); /* within CHUNK_ELEMENTS or one row */
+  size_t n;
+  if (!vise_i_size_mul(b->chunk, width, &n)) return vise_i_fail(err, VISE_ERR_MEMORY, "%s: too large", what);
+  return vise_i_alloc_aligned(out, n, sizeof **out, what, err);
+}
+
+static vise_status alloc_more(vise_i_cpu *b, size_t l, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_i_block *block = &b->net->blocks[l];
+  const size_t width = b->net->widths[l + 1];
+  vise_i_cpu_more *more = &b->more[l];
+
+  if (block->residual || block->dropout > 0) VISE_TRY(alloc_rows(b, &more->out, width, "activations", err));
+  if (block->dropout > 0) VISE_TRY(alloc_rows(b, &more->factors, width, "dropout", err));
+  if (block->batch_norm) {
+    VISE_TRY(alloc_rows(b, &more->x, width, "batch norm", err));
+    VISE_TRY(vise_i_alloc_zero(&more->statistics, 2 * width, sizeof(double), "statistics", err));
+  }
+
+done:
+  return status;
 }
 
 vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err) {
@@ -22,9 +41,10 @@ vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err) {
   const vise_i_net *net = b->net;
 
   for (size_t l = 0; l < net->n_layers; l++) {
-    const bool keeps = l + 1 < net->n_layers && vise_i_activation_needs_z(net->activation);
+    const bool keeps = l + 1 < net->n_layers && vise_i_activation_needs_z(net->blocks[l].activation);
     VISE_TRY(alloc_rows(b, &b->act[l], net->widths[l + 1], "activations", err));
     if (keeps) VISE_TRY(alloc_rows(b, &b->pre[l], net->widths[l + 1], "activations", err));
+    VISE_TRY(alloc_more(b, l, err));
   }
 
   VISE_TRY(alloc_rows(b, &b->x, net->widths[0], "features of a batch", err));
@@ -46,6 +66,10 @@ void vise_i_cpu_free_rows(vise_i_cpu *b) {
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
     free(b->act[l]);
     free(b->pre[l]);
+    free(b->more[l].out);
+    free(b->more[l].factors);
+    free(b->more[l].x);
+    free(b->more[l].statistics);
   }
 
   for (int i = 0; i < 2; i++) free(b->delta[i]);
@@ -59,10 +83,17 @@ void vise_i_cpu_free_rows(vise_i_cpu *b) {
 }
 
 void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct) {
+  vise_i_op_pass pass = {.training = true,
+                         .drops = !rows->batch->keeps_all && vise_i_net_has_dropout(b->net),
+                         .seed = b->spec->seed,
+                         .step = (uint32_t)rows->batch->step};
+
   for (size_t first = rows->first; first < rows->end; first += b->chunk) {
     const size_t n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
     vise_i_cpu_gather_x(b, rows, first, n);
-    vise_i_cpu_forward(b, n);
+    pass.first = first;
+    pass.n = n;
+    vise_i_cpu_forward(b, &pass);
 
     if (rows->batch->delta) {
       vise_i_cpu_gather_delta(b, rows->batch->delta, first, n);
@@ -75,6 +106,6 @@ void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, dou
       *n_correct += part_correct;
     }
 
-    vise_i_cpu_backward(b, n, first > rows->first);
+    vise_i_cpu_backward(b, first > rows->first);
   }
 }

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "host/base/net.h"
+#include "host/net/net.h"
 
 /* Threads for steps on batches of this many rows: one for each 6 million multiply-adds of a step (below that, waking a
    thread costs more than it gains), at most one for each processor that this process may run on. At least 1. */

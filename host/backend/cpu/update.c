@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/cpu/simd.h"
+#include "host/ops/simd.h"
 
 typedef enum direction {
   SGD,

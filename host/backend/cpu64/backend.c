@@ -20,14 +20,13 @@ static void destroy(vise_i_backend *backend) {
   vise_i_cpu64 *b = own(backend);
   if (!b) return;
 
-  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
-    free(b->preactivations[l]);
-    free(b->activations[l]);
-  }
+  for (size_t i = 0; i <= VISE_I_MOST_LISTED; i++) free(b->values[i]);
+  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) free(b->statistics[l]);
 
   free(b->grad);
   free(b->delta);
   free(b->delta_below);
+  free(b->delta_skip);
   free(b->targets);
   free(b->labels);
   free(b->row_weights);
@@ -42,6 +41,13 @@ static vise_status alloc_rows(double **out, size_t n_rows, size_t width, const c
   return vise_i_alloc_aligned(out, n, sizeof **out, what, err);
 }
 
+static bool has_residual(const vise_i_net *net) {
+  for (size_t l = 0; l < net->n_layers; l++) {
+    if (net->blocks[l].residual) return true;
+  }
+  return false;
+}
+
 static vise_status alloc_scratch(vise_i_cpu64 *b, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_net *net = b->net;
@@ -51,15 +57,22 @@ static vise_status alloc_scratch(vise_i_cpu64 *b, vise_error *err) {
   b->chunk = CHUNK_ELEMENTS / widest;
   if (b->chunk > CHUNK_ROWS) b->chunk = CHUNK_ROWS;
   if (b->chunk < 1) b->chunk = 1;
+  /* Batch norm needs all rows of a batch at once. */
+  if (vise_i_net_has_batch_norm(net) && b->chunk < b->spec->max_batch) b->chunk = b->spec->max_batch;
 
+  for (size_t i = 0; i <= net->n_listed; i++) {
+    const size_t width = i == 0 ? net->widths[0] : net->layers[i - 1].n_out;
+    VISE_TRY(alloc_rows(&b->values[i], b->chunk, width, "activations", err));
+  }
   for (size_t l = 0; l < net->n_layers; l++) {
-    VISE_TRY(alloc_rows(&b->activations[l], b->chunk, net->widths[l], "activations", err));
-    VISE_TRY(alloc_rows(&b->preactivations[l], b->chunk, net->widths[l + 1], "activations", err));
+    if (!net->blocks[l].batch_norm) continue;
+    VISE_TRY(vise_i_alloc_zero(&b->statistics[l], 2 * net->widths[l + 1], sizeof(double), "statistics", err));
   }
 
   VISE_TRY(vise_i_alloc_zero(&b->grad, net->n_params, sizeof *b->grad, "gradient", err));
   VISE_TRY(alloc_rows(&b->delta, b->chunk, widest, "gradients of activations", err));
   VISE_TRY(alloc_rows(&b->delta_below, b->chunk, widest, "gradients of activations", err));
+  if (has_residual(net)) VISE_TRY(alloc_rows(&b->delta_skip, b->chunk, widest, "gradients of activations", err));
   VISE_TRY(alloc_rows(&b->targets, b->chunk, n_out, "targets of a batch", err));
   VISE_TRY(vise_i_alloc(&b->labels, b->chunk, sizeof *b->labels, "labels of a batch", err));
   VISE_TRY(vise_i_alloc(&b->row_weights, b->chunk, sizeof *b->row_weights, "row weights of a batch", err));
@@ -130,8 +143,8 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
   for (size_t first = 0; first < batch->n; first += b->chunk) {
     const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
     vise_i_cpu64_gather_features(b, batch, first, n);
-    vise_i_cpu64_forward(b, n);
-    memcpy(out + first * n_out, b->preactivations[b->net->n_layers - 1], n * n_out * sizeof *out);
+    vise_i_cpu64_forward(b, &(vise_i_op_pass){.first = first, .n = n});
+    memcpy(out + first * n_out, b->values[b->net->n_listed], n * n_out * sizeof *out);
   }
 
 done:
@@ -147,7 +160,7 @@ static vise_status full_gradient(vise_i_backend *backend, const vise_i_batch *ba
 
   openblas_set_num_threads(b->spec->n_threads);
   VISE_TRY(vise_i_check_gradient(backend, batch, err));
-  VISE_TRY(vise_i_cpu64_gradient(b, batch, out, &data_loss, &n_correct, err));
+  VISE_TRY(vise_i_cpu64_gradient(b, batch, &(vise_i_cpu64_result){out, &data_loss, &n_correct}, err));
   /* L1 is part of the objective even if steps apply its proximal map. */
   vise_i_cpu64_add_penalty_gradient(b, true, out);
 

@@ -3,13 +3,14 @@
  * Products are dgemm calls; everything else is a simple loop next to its formula. Rows are worked on in chunks, so that
  * a batch of any size needs little memory; nothing is allocated after create.
  *
- * One topic a file: gather.c (rows to float64), activation.c, loss.c, gradient.c (forward and backward), penalty.c,
+ * One topic a file: gather.c (rows to float64), loss.c, gradient.c (the walk through the layers of host/ops), penalty.c,
  * clip.c, optimizer.c, project.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).
  */
 #ifndef VISE_I_CPU64_H
 #define VISE_I_CPU64_H
 
 #include "host/backend/host.h"
+#include "host/ops/ref64.h"
 
 /* Label of a row whose targets are values. */
 #define VISE_I_NO_LABEL ((size_t)-1)
@@ -20,15 +21,17 @@ typedef struct vise_i_cpu64 {
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
   const vise_i_rule *rule;
   const vise_i_net *net;
-  double *params, *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;                      /* [n_params], 1 = kept */
+  double *params;             /* [net->n_values] */
+  double *moment1, *moment2;  /* [n_params]; an array that is not kept is NULL */
+  uint8_t *mask;              /* [n_params], 1 = kept */
 
   /* scratch */
   size_t chunk;
-  double *grad;                            /* [n_params] */
-  double *preactivations[VISE_MAX_LAYERS]; /* z_l [chunk, widths[l + 1]]; the last are the outputs */
-  double *activations[VISE_MAX_LAYERS];    /* input of layer l [chunk, widths[l]]; the first are the features */
-  double *delta, *delta_below;             /* dL/dz of the current layer and of the one below [chunk, widest] */
+  double *grad;                                 /* [n_params] */
+  double *values[VISE_I_MOST_LISTED + 1];       /* inputs of layer i [chunk, n_in]: features, ..., outputs */
+  double *statistics[VISE_MAX_LAYERS];          /* of the batch, after linear layer l [2, n_out]; NULL without batch norm */
+  double *delta, *delta_below;                  /* dL/d output of the current layer, and of its input [chunk, widest] */
+  double *delta_skip;                           /* dL/d output of the block at hand, if it has a residual; or NULL */
   double *targets;                         /* [chunk, K] values, or one-hot */
   size_t *labels;                          /* [chunk] class, or VISE_I_NO_LABEL */
   double *row_weights;                     /* [chunk] */
@@ -42,17 +45,12 @@ size_t vise_i_cpu64_n_outputs(const vise_i_cpu64 *b);
 /* Checks the class labels of the batch; *out = the sum over its rows of row weight * class weight (n without either). */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_sum_weights(const vise_i_cpu64 *b, const vise_i_batch *batch, double *out,
                                                       vise_error *err);
-/* Rows first..first + n of the batch, n <= chunk: features into activations[0]; the rest into targets, labels,
+/* Rows first..first + n of the batch, n <= chunk: features into values[0]; the rest into targets, labels,
    row_weights. */
 void vise_i_cpu64_gather_features(vise_i_cpu64 *b, const vise_i_batch *batch, size_t first, size_t n);
 void vise_i_cpu64_gather_targets(vise_i_cpu64 *b, const vise_i_batch *batch, size_t first, size_t n);
 /* Class weight of a gathered row; 1 without class weights. target is its first target value. */
 double vise_i_cpu64_class_weight(const vise_i_cpu64 *b, size_t label, double target);
-
-/* ---- activation.c ---------------------------------------------------------------------------------------------- */
-
-double vise_i_cpu64_activation(vise_activation kind, double v);
-double vise_i_cpu64_activation_derivative(vise_activation kind, double v);
 
 /* ---- loss.c ---------------------------------------------------------------------------------------------------- */
 
@@ -63,12 +61,18 @@ double vise_i_cpu64_loss(const vise_i_cpu64 *b, const double *z, size_t n, doubl
 
 /* ---- gradient.c ------------------------------------------------------------------------------------------------ */
 
-/* Outputs of the n gathered rows, into preactivations[L - 1]. */
-void vise_i_cpu64_forward(vise_i_cpu64 *b, size_t n);
-/* Data loss over the batch (0 if it has a delta), and its gradient into grad [n_params]. Fails before it writes
-   anything. */
-VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, double *grad,
-                                                   double *loss, uint64_t *n_correct, vise_error *err);
+/* values[0] to the outputs, values[n_listed], for the rows of a pass. */
+void vise_i_cpu64_forward(vise_i_cpu64 *b, const vise_i_op_pass *pass);
+
+/* Where a gradient goes: grad [n_params], and the data loss over the batch (0 if it has a delta). */
+typedef struct vise_i_cpu64_result {
+  double *grad, *loss;
+  uint64_t *n_correct;
+} vise_i_cpu64_result;
+
+/* The data loss and its gradient, as in training. Fails before it writes anything. */
+VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch,
+                                                   const vise_i_cpu64_result *out, vise_error *err);
 
 /* ---- penalty.c ------------------------------------------------------------------------------------------------- */
 

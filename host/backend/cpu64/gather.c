@@ -49,7 +49,7 @@ void vise_i_cpu64_gather_features(vise_i_cpu64 *b, const vise_i_batch *batch, si
   for (size_t i = 0; i < n; i++) {
     const size_t row = row_of(batch, first + i);
     for (size_t c = 0; c < n_in; c++) {
-      b->activations[0][i * n_in + c] = scaled(&data->x_scaling, c, vise_i_array_get(&data->x, row, c));
+      b->values[0][i * n_in + c] = scaled(&data->x_scaling, c, vise_i_array_get(&data->x, row, c));
     }
   }
 }

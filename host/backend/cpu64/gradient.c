@@ -5,79 +5,56 @@
 #include "host/backend/cpu64/cpu64.h"
 #include "host/base/array.h"
 
-/* A layer's product for n rows of a batch: a [n, n_in], W [n_out, n_in], z and delta = dL/dz [n, n_out]. */
-typedef struct layer_shape {
-  size_t n, n_in, n_out;
-} layer_shape;
+static vise_i_ref64 op_of(const vise_i_cpu64 *b, const vise_i_op_pass *pass, size_t i) {
+  const vise_i_layer *layer = &b->net->layers[i];
+  return (vise_i_ref64){
+      .net = b->net,
+      .layer = layer,
+      .pass = pass,
+      .params = b->params,
+      .in = b->values[i],
+      .from = layer->kind == VISE_LAYER_RESIDUAL ? b->values[layer->from] : NULL,
+      .out = b->values[i + 1],
+      .statistics = b->statistics[layer->block],
+  };
+}
 
-/* z = a W^T + b; bias NULL: none. */
-static void linear_forward(layer_shape l, const double *a, const double *weight, const double *bias, double *z) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)l.n, (int)l.n_out, (int)l.n_in, 1, a, (int)l.n_in, weight,
-              (int)l.n_in, 0, z, (int)l.n_out);
-  if (!bias) return;
-  for (size_t i = 0; i < l.n; i++) {
-    for (size_t k = 0; k < l.n_out; k++) z[i * l.n_out + k] += bias[k];
+void vise_i_cpu64_forward(vise_i_cpu64 *b, const vise_i_op_pass *pass) {
+  for (size_t i = 0; i < b->net->n_listed; i++) {
+    const vise_i_ref64 op = op_of(b, pass, i);
+    vise_i_ref64_kind_of(op.layer->kind)->forward(&op);
   }
 }
 
-/* dL/dW += delta^T a. */
-static void weight_gradient(layer_shape l, const double *delta, const double *a, double *grad) {
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)l.n_out, (int)l.n_in, (int)l.n, 1, delta, (int)l.n_out, a,
-              (int)l.n_in, 1, grad, (int)l.n_in);
+/* The gradient that goes past a block, to its inputs. */
+static void add_skip(vise_i_cpu64 *b, size_t n) {
+  for (size_t i = 0; i < n; i++) b->delta[i] += b->delta_skip[i];
 }
 
-/* dL/da = delta W. */
-static void input_gradient(layer_shape l, const double *delta, const double *weight, double *below) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)l.n, (int)l.n_in, (int)l.n_out, 1, delta, (int)l.n_out,
-              weight, (int)l.n_in, 0, below, (int)l.n_in);
-}
+static void backward_of_layer(vise_i_cpu64 *b, const vise_i_op_pass *pass, size_t i, double *grad) {
+  const vise_i_ref64 op = op_of(b, pass, i);
+  const vise_i_ref64_kind *kind = vise_i_ref64_kind_of(op.layer->kind);
+  const vise_i_block *block = &b->net->blocks[op.layer->block];
 
-static const double *bias_of(const vise_i_cpu64 *b, size_t layer) {
-  return b->net->bias ? b->params + b->net->tensors[vise_i_net_bias(b->net, layer)].offset : NULL;
-}
-
-static const double *weight_of(const vise_i_cpu64 *b, size_t layer) {
-  return b->params + b->net->tensors[vise_i_net_weight(b->net, layer)].offset;
-}
-
-void vise_i_cpu64_forward(vise_i_cpu64 *b, size_t n) {
-  const vise_i_net *net = b->net;
-  for (size_t l = 0; l < net->n_layers; l++) {
-    double *z = b->preactivations[l];
-    const layer_shape shape = {n, net->widths[l], net->widths[l + 1]};
-    linear_forward(shape, b->activations[l], weight_of(b, l), bias_of(b, l), z);
-    if (l + 1 == net->n_layers) break; /* the outputs stay as they are */
-    for (size_t i = 0; i < n * net->widths[l + 1]; i++) {
-      b->activations[l + 1][i] = vise_i_cpu64_activation(net->activation, z[i]);
+  if (op.layer->kind != VISE_LAYER_LINEAR) {
+    if (op.layer->kind == VISE_LAYER_RESIDUAL) {
+      memcpy(b->delta_skip, b->delta, pass->n * op.layer->n_out * sizeof *b->delta);
     }
+    kind->backward(&op, b->delta, b->delta, grad);
+    return;
   }
+
+  const bool is_first = op.layer->block == 0; /* nothing below it is trained */
+  double *const delta = b->delta;
+  kind->backward(&op, delta, is_first ? NULL : b->delta_below, grad);
+  b->delta = b->delta_below;
+  b->delta_below = delta;
+  if (block->residual && !is_first) add_skip(b, pass->n * op.layer->n_in);
 }
 
-/* From b->delta = dL/dz of the outputs of n rows, adds dL/dtheta to grad. */
-static void backward(vise_i_cpu64 *b, size_t n, double *grad) {
-  const vise_i_net *net = b->net;
-  for (size_t l = net->n_layers; l-- > 0;) {
-    size_t n_in = net->widths[l], n_out = net->widths[l + 1];
-    const layer_shape shape = {n, n_in, n_out};
-    double *swap = b->delta;
-
-    weight_gradient(shape, b->delta, b->activations[l], grad + net->tensors[vise_i_net_weight(net, l)].offset);
-    if (net->bias) {
-      double *bias_grad = grad + net->tensors[vise_i_net_bias(net, l)].offset;
-      for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < n_out; k++) bias_grad[k] += b->delta[i * n_out + k];
-      }
-    }
-
-    if (l == 0) break;
-    input_gradient(shape, b->delta, weight_of(b, l), b->delta_below);
-    for (size_t i = 0; i < n * n_in; i++) {
-      b->delta_below[i] *= vise_i_cpu64_activation_derivative(net->activation, b->preactivations[l - 1][i]);
-    }
-
-    b->delta = b->delta_below;
-    b->delta_below = swap;
-  }
+/* From b->delta = dL/d outputs, adds dL/dtheta to grad. */
+static void backward(vise_i_cpu64 *b, const vise_i_op_pass *pass, double *grad) {
+  for (size_t i = b->net->n_listed; i-- > b->net->blocks[0].linear;) backward_of_layer(b, pass, i, grad);
 }
 
 static void copy_delta(vise_i_cpu64 *b, const vise_array *delta, size_t first, size_t n) {
@@ -87,37 +64,46 @@ static void copy_delta(vise_i_cpu64 *b, const vise_array *delta, size_t first, s
   }
 }
 
-vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, double *grad, double *loss,
-                                  uint64_t *n_correct, vise_error *err) {
+static vise_status check_rows(const vise_i_cpu64 *b, size_t n, vise_error *err) {
+  if (n <= b->chunk || !vise_i_net_has_batch_norm(b->net)) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_INTERNAL, "cpu64: %zu rows at once with batch norm, there is room for %zu", n,
+                     b->chunk);
+}
+
+vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, const vise_i_cpu64_result *out,
+                                  vise_error *err) {
   vise_status status = VISE_OK;
   const vise_array *delta = batch->delta;
   double sum_weights, denominator = 1, sum_loss = 0;
   uint64_t correct = 0;
 
+  VISE_TRY(check_rows(b, batch->n, err));
   if (!delta) {
     VISE_TRY(vise_i_cpu64_sum_weights(b, batch, &sum_weights, err));
     denominator = vise_i_loss_denominator(b->rule, sum_weights, (double)vise_i_cpu64_n_outputs(b));
   }
 
-  memset(grad, 0, b->net->n_params * sizeof *grad);
+  memset(out->grad, 0, b->net->n_params * sizeof *out->grad);
   for (size_t first = 0; first < batch->n; first += b->chunk) {
     const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
+    const vise_i_op_pass pass = {
+        .training = true, .drops = !batch->keeps_all, .seed = b->spec->seed, .step = (uint32_t)batch->step, .first = first, .n = n};
     vise_i_cpu64_gather_features(b, batch, first, n);
-    vise_i_cpu64_forward(b, n);
+    vise_i_cpu64_forward(b, &pass);
 
     if (delta) {
       copy_delta(b, delta, first, n);
     } else {
-      const double *z = b->preactivations[b->net->n_layers - 1];
+      const double *z = b->values[b->net->n_listed];
       vise_i_cpu64_gather_targets(b, batch, first, n);
       sum_loss += vise_i_cpu64_loss(b, z, n, denominator, b->delta, &correct);
     }
 
-    backward(b, n, grad);
+    backward(b, &pass, out->grad);
   }
 
-  *loss = sum_loss;
-  *n_correct = correct;
+  *out->loss = sum_loss;
+  *out->n_correct = correct;
 
 done:
   return status;

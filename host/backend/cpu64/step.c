@@ -51,12 +51,23 @@ static void shape_gradient(vise_i_cpu64 *b, const vise_i_hyper *hyper, vise_step
   }
 }
 
+/* The running statistics of batch norms, which follow applied steps. */
+static void track(vise_i_cpu64 *b, size_t n_rows) {
+  for (size_t i = 0; i < b->net->n_listed; i++) {
+    const vise_i_layer *layer = &b->net->layers[i];
+    if (layer->kind != VISE_LAYER_BATCH_NORM) continue;
+    vise_i_ref64_track(b->net, layer, b->statistics[layer->block], n_rows, b->params);
+  }
+}
+
 vise_status vise_i_cpu64_step(vise_i_cpu64 *b, const vise_i_batch *batch, const vise_i_hyper *hyper,
                               vise_step_stats *stats, vise_error *err) {
   vise_status status = VISE_OK;
   vise_step_stats s = {.n_rows = batch->n, .lr = hyper->lr, .bad_tensor = -1};
 
-  VISE_TRY(vise_i_cpu64_gradient(b, batch, b->grad, &s.loss, &s.n_correct, err));
+  vise_i_batch now = *batch;
+  now.step = hyper->step;
+  VISE_TRY(vise_i_cpu64_gradient(b, &now, &(vise_i_cpu64_result){b->grad, &s.loss, &s.n_correct}, err));
   if (batch->delta) s.loss = batch->external_loss;
   s.penalty = vise_i_cpu64_penalty(b);
   shape_gradient(b, hyper, &s);
@@ -70,6 +81,7 @@ vise_status vise_i_cpu64_step(vise_i_cpu64 *b, const vise_i_batch *batch, const 
     status = vise_i_after_skip(b->spec, b->host.counters.consecutive_skips, &s, err);
   } else {
     vise_i_cpu64_update(b, hyper->lr);
+    track(b, batch->n);
     vise_i_cpu64_apply_mask(b);
     vise_i_cpu64_project(b, hyper->clamp_factor);
     if (b->spec->assert_projection) {

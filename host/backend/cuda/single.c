@@ -152,7 +152,7 @@ static vise_status forward_kept(vise_i_cuda *b, const vise_i_batch *batch, const
   vise_status status;
   vise_k_source x, y;
   const size_t n_out = b->net->widths[b->net->n_layers], most = most_indices(b);
-  const vise_i_hyper hyper = {0, 1, 1};
+  const vise_i_hyper hyper = {.lr = 0, .clip_factor = 1, .clamp_factor = 1};
 
   VISE_TRY(vise_i_cuda_sources(b, batch->data, VISE_I_CUDA_SINGLE, &x, &y, err));
   vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
@@ -184,7 +184,7 @@ vise_status vise_i_cuda_forward(vise_i_backend *backend, const vise_i_batch *bat
   bool is_kept = false;
   const vise_i_data *data = batch->data;
   const size_t n_out = b->net->widths[b->net->n_layers];
-  const vise_i_hyper hyper = {0, 1, 1};
+  const vise_i_hyper hyper = {.lr = 0, .clip_factor = 1, .clamp_factor = 1};
   const vise_i_data features = {.x = data->x, .x_scaling = data->x_scaling, .id = data->id};
   const vise_i_batch inputs = {.data = &features, .rows = batch->rows, .n = batch->n}; /* no targets */
 
@@ -228,7 +228,7 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batc
   vise_status status;
   parts p;
   double sum = 0, data_loss = 0;
-  const vise_i_hyper hyper = {0, 1, 1};
+  const vise_i_hyper hyper = {.lr = 0, .clip_factor = 1, .clamp_factor = 1};
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_check_gradient(backend, batch, err));

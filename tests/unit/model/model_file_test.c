@@ -193,7 +193,7 @@ Test(model_file, descriptions_are_checked_before_memory_is_taken) {
       {"nonsense", VISE_ERR_FORMAT, "not a JSON object"},
       {"[]", VISE_ERR_FORMAT, "not a JSON object"},
       {"{}", VISE_ERR_FORMAT, "no \"format_version\""},
-      {D("2", "[4,3,2]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "newer Vise"},
+      {D("3", "[4,3,2]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "newer Vise"},
       {D("0", "[4,3,2]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "format_version"},
       {D("1", "[4]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "widths"},
       {D("1", "[4,0,2]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "widths"},

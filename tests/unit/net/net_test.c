@@ -1,4 +1,4 @@
-#include "host/base/net.h"
+#include "host/net/net.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -30,13 +30,13 @@ Test(net, tensors_lie_in_order_without_gaps) {
 
   cr_assert_eq(net.tensors[2].n_rows, 2);
   cr_assert_eq(net.tensors[2].n_cols, 3);
-  cr_assert_eq(vise_i_net_weight(&net, 1), 2);
-  cr_assert_eq(vise_i_net_bias(&net, 1), 3);
+  cr_assert_eq(net.blocks[1].weight, 2);
+  cr_assert_eq(net.blocks[1].bias, 3);
 
   config.bias = false;
   cr_assert_eq(vise_i_net_make(&config, &net, NULL), VISE_OK);
   cr_assert_eq(net.n_tensors, 2);
-  cr_assert_eq(vise_i_net_weight(&net, 1), 1);
+  cr_assert_eq(net.blocks[1].weight, 1);
 }
 
 Test(net, impossible_shapes_are_refused) {

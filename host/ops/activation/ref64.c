@@ -1,7 +1,7 @@
 /* Activation functions of the hidden layers and their derivatives. A NaN comes out as NaN. */
 #include <math.h>
 
-#include "host/backend/cpu64/cpu64.h"
+#include "host/ops/ref64.h"
 
 #define LEAKY_SLOPE 0.01
 
@@ -23,7 +23,7 @@ static double normal_density(double v) {
   return 0.5 * M_2_SQRTPI * M_SQRT1_2 * exp(-0.5 * v * v);
 }
 
-double vise_i_cpu64_activation(vise_activation kind, double v) {
+double vise_i_ref64_activate(vise_activation kind, double v) {
   switch (kind) {
     case VISE_RELU:
       return v < 0 ? 0 : v;
@@ -45,7 +45,7 @@ double vise_i_cpu64_activation(vise_activation kind, double v) {
 }
 
 /* At the kinks: relu'(0) = 0, leaky-relu'(0) = 0.01, as PyTorch. */
-double vise_i_cpu64_activation_derivative(vise_activation kind, double v) {
+double vise_i_ref64_slope(vise_activation kind, double v) {
   double s;
   if (isnan(v)) return v;
 
@@ -71,3 +71,18 @@ double vise_i_cpu64_activation_derivative(vise_activation kind, double v) {
       return 1;
   }
 }
+
+static void forward(const vise_i_ref64 *op) {
+  for (size_t i = 0; i < op->pass->n * op->layer->n_out; i++) {
+    op->out[i] = vise_i_ref64_activate(op->layer->activation, op->in[i]);
+  }
+}
+
+static void backward(const vise_i_ref64 *op, const double *delta, double *below, double *grads) {
+  (void)grads;
+  for (size_t i = 0; i < op->pass->n * op->layer->n_out; i++) {
+    below[i] = delta[i] * vise_i_ref64_slope(op->layer->activation, op->in[i]);
+  }
+}
+
+const vise_i_ref64_kind vise_i_ref64_activation = {forward, backward};

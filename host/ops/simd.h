@@ -4,8 +4,8 @@
  * their bits do not depend on it. (GNU C's vector types would say the same, but GCC 12 turns those wider than the
  * machine's into slow code.)
  */
-#ifndef VISE_I_CPU_SIMD_H
-#define VISE_I_CPU_SIMD_H
+#ifndef VISE_I_OPS_SIMD_H
+#define VISE_I_OPS_SIMD_H
 
 #include <math.h>
 #include <stddef.h>
