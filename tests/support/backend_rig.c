@@ -86,7 +86,7 @@ vise_i_backend *rig_create(const vise_i_backend_ops *ops, const vise_i_step_spec
   vise_error err = VISE_ERROR_INIT;
   vise_i_backend *b = NULL;
   require(ops->create(spec, &b, &err), "rig_create", &err);
-  rig_set_params(ops, b, spec->net->n_params, params);
+  rig_set_params(ops, b, spec->net->n_values, params);
   return b;
 }
 
