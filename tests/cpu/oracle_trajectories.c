@@ -7,7 +7,6 @@
 
 /* The actual error is about 1e-15. */
 #define TOLERANCE 1e-12
-#define LAYERS_TOLERANCE 1e-10
 
 static void check_totals(const trajectory *t, const vise_step_stats *stats) {
   const vise_step_stats *last = &stats[t->n_steps - 1];
@@ -37,7 +36,7 @@ Test(oracle_trajectories, agree_with_pytorch_float64) {
 
 /* Batch norm, dropout and residuals, each alone and all together. The running statistics are part of the weights. */
 Test(oracle_trajectories, layers_agree_with_pytorch_float64) {
-  static const trajectory_tolerance tolerance = {LAYERS_TOLERANCE, LAYERS_TOLERANCE, LAYERS_TOLERANCE};
+  static const trajectory_tolerance tolerance = {TOLERANCE, TOLERANCE, TOLERANCE};
   trajectory_check_all(TRAJECTORIES_LAYERS, &vise_i_backend_cpu64, &tolerance, check_totals);
 }
 
