@@ -89,6 +89,11 @@ VISE_API void vise_model_free(vise_model *model);
 VISE_API VISE_WARN_UNUSED vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out,
                                                        vise_error *err);
 
+/** Copies weights, running statistics and their count to a model whose tensors have the same shapes, converted to its
+    dtype; its mask is applied to them. Activations, dropout, residuals, loss and scaling stay what they are.
+    Errors: VISE_ERR_SHAPE, VISE_ERR_VALUE (a number that float32 does not hold); to is unchanged then. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_copy_weights(const vise_model *from, vise_model *to, vise_error *err);
+
 /** Draws the initial weights; they depend on seed, shape and scheme alone, and are equal in float32 and float64. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed,
                                                             vise_error *err);
