@@ -33,6 +33,8 @@ void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
 void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics);
 /* "784-128-10". */
 void vise_i_cli_print_widths(FILE *stream, const vise_net_config *net);
+/* ", batch norm, dropout 0.2": what hidden layers have beside an activation. */
+void vise_i_cli_print_extras(FILE *stream, const vise_net_config *net);
 /* A real, or null when not finite; a new reference. */
 json_t *vise_i_cli_json_real(double value);
 /* Writes JSON with 17 digits and frees it. */

@@ -101,6 +101,31 @@ static void print_data(const vise_i_cli_options *options, const vise_i_cli_setup
   (void)fflush(stdout);
 }
 
+/* What was asked of hidden layers and none of them can have. */
+static const char *idle_option(const vise_net_config *net) {
+  bool adds = false;
+  for (size_t l = 0; l + 1 < net->n_layers; l++) adds = adds || net->widths[l] == net->widths[l + 1];
+  if (net->n_layers == 1) return net->batch_norm ? "batch-norm" : net->dropout > 0 ? "dropout" : NULL;
+  return net->residual && !adds ? "residual" : NULL;
+}
+
+static void print_net(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  const vise_net_config *net = &options->net;
+  (void)fprintf(stderr, "%-15s ", "net");
+  vise_i_cli_print_widths(stderr, net);
+  (void)fprintf(stderr, "%s, %zu parameters, %s", net->bias ? "" : " without biases",
+                vise_model_n_parameters(setup->model),
+                net->n_layers == 1 ? "a linear model" : vise_activation_name(net->activation));
+  vise_i_cli_print_extras(stderr, net);
+  (void)fprintf(stderr, "\n");
+
+  const char *idle = idle_option(net);
+  if (idle != NULL) {
+    (void)fprintf(stderr, "warning: --%s does nothing: no hidden layer%s\n", idle,
+                  net->n_layers > 1 ? " has as many outputs as inputs" : "");
+  }
+}
+
 /* The first lines: the net, the backend and the regularization. */
 static void print_start(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
   const vise_train_config *training = &options->training;
@@ -124,12 +149,7 @@ static void print_start(const vise_i_cli_options *options, const vise_i_cli_setu
     (void)fprintf(stderr, "note: a run from standard input cannot be resumed\n");
   }
 
-  (void)fprintf(stderr, "%-15s ", "net");
-  vise_i_cli_print_widths(stderr, &options->net);
-  (void)fprintf(stderr, "%s, %zu parameters, %s\n", options->net.bias ? "" : " without biases",
-                vise_model_n_parameters(setup->model),
-                options->net.n_layers == 1 ? "a linear model" : vise_activation_name(options->net.activation));
-
+  print_net(options, setup);
   (void)fprintf(stderr, "%-15s %s, %d thread%s\n", "backend", vise_backend_name(training->backend), training->n_threads,
                 training->n_threads == 1 ? "" : "s");
   char lr[40];

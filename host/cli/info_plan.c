@@ -100,6 +100,7 @@ static void print_text(const plan_case *c) {
   (void)printf(" of shared memory a block%s\n", c->is_assumed ? " (assumed: an H200; the plan needs no GPU)" : "");
   (void)printf("net       ");
   vise_i_cli_print_widths(stdout, &c->options->net);
+  vise_i_cli_print_extras(stdout, &c->options->net);
   (void)printf(", batches of %zu rows\n", plan->n_rows);
 
   (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);

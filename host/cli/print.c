@@ -30,6 +30,16 @@ void vise_i_cli_print_widths(FILE *stream, const vise_net_config *net) {
   for (size_t i = 0; i <= net->n_layers; i++) (void)fprintf(stream, "%s%zu", i == 0 ? "" : "-", net->widths[i]);
 }
 
+void vise_i_cli_print_extras(FILE *stream, const vise_net_config *net) {
+  bool adds = false;
+  for (size_t l = 0; l + 1 < net->n_layers; l++) adds = adds || (net->residual && net->widths[l] == net->widths[l + 1]);
+
+  if (net->batch_norm && net->n_layers > 1) (void)fprintf(stream, ", batch norm");
+  if (net->input_dropout > 0) (void)fprintf(stream, ", input dropout %g", net->input_dropout);
+  if (net->dropout > 0 && net->n_layers > 1) (void)fprintf(stream, ", dropout %g", net->dropout);
+  if (adds) (void)fprintf(stream, ", residual");
+}
+
 json_t *vise_i_cli_json_real(double value) {
   return isfinite(value) ? json_real(value) : json_null();
 }
