@@ -110,7 +110,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
                                      int add_bias) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const vise_activation kind = layer + 1 == p->n_layers ? VISE_IDENTITY : p->activation;
+  const vise_activation kind = (vise_activation)l->activation;
   const int narrow = is_narrow(&u, layer), keeps_z = vise_i_activation_needs_z(kind);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4; /* of up to 2^18 rows of 2^13 */
@@ -119,7 +119,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 
   float z[4], a[4], bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, (keeps_z ? l->pre : l->out) + at, z);
-  if (add_bias) vise_quad_load(p->params + l->bias + column, bias);
+  if (add_bias) vise_quad_load(p->params + l->vectors[0].at + column, bias);
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
@@ -136,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_slope_quad_per_thread(const __grid_constant__ vise_k_unfused u, uint32_t layer, uint32_t n_rows) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const vise_activation kind = p->activation;
+  const vise_activation kind = (vise_activation)l->activation;
   const int narrow = is_narrow(&u, layer);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
@@ -218,7 +218,7 @@ extern "C" __global__ void __launch_bounds__(BIAS_THREADS)
 
   sum = 0.0f;
   for (uint32_t w = 0; w < BIAS_THREADS / 32; w++) sum += sums[w][lane];
-  p->gradients[l->bias + unit] = sum;
+  p->gradients[l->vectors[0].at + unit] = sum;
 }
 VISE_KERNEL(unfused_bias_warp_per_row);
 

@@ -6,7 +6,7 @@ _Static_assert(VISE_K_MAX_PHASES + 1 <= VISE_PLAN_MAX_PHASES, "room for all phas
 _Static_assert(VISE_I_PLAN_N_ARRAYS <= VISE_PLAN_MAX_ARRAYS, "room for all arrays");
 
 bool vise_i_plan_takes(const vise_i_net *net) {
-  if (net->n_layers > VISE_K_MAX_LAYERS || !vise_i_net_is_plain(net)) return false;
+  if (net->n_layers > VISE_K_MAX_LAYERS) return false;
   for (size_t i = 0; i <= net->n_layers; i++) {
     if (net->widths[i] > VISE_I_PLAN_MOST_WIDTH) return false;
   }

@@ -24,8 +24,8 @@ static void check_gradient_tiles(const plan_case *c, const vise_i_plan *plan) {
     cr_expect((down - 1) * side < layer->n_out && (across - 1) * side < layer->n_in, "a tile of nothing");
 
     at += down * across;
-    cr_expect(layer->first_bias_tile == at);
-    if (s->has_bias) at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    cr_expect(!vise_k_has_bias(layer) || layer->vectors[0].first_tile == at);
+    if (vise_k_has_bias(layer)) at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
     largest = side * side > largest ? side * side : largest;
   }
 
@@ -58,11 +58,11 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
     groups += n_groups;
     units += layer->n_out;
 
-    if (s->has_bias) {
-      cr_expect(layer->bias % 32 == 0 && layer->bias >= end);
-      end = layer->bias + layer->n_out;
-      cr_expect(layer->bias_at.cells == cells && layer->bias_at.row_leaves == leaves);
-      cr_expect(layer->bias_at.groups == groups && layer->bias_at.units == units);
+    if (vise_k_has_bias(layer)) {
+      cr_expect(layer->vectors[0].at % 32 == 0 && layer->vectors[0].at >= end);
+      end = layer->vectors[0].at + layer->n_out;
+      cr_expect(layer->vectors[0].places.cells == cells && layer->vectors[0].places.row_leaves == leaves);
+      cr_expect(layer->vectors[0].places.groups == groups && layer->vectors[0].places.units == units);
       cells += vise_n_leaves(layer->n_out);
       leaves += vise_n_leaves(layer->n_out);
       groups += 1;
@@ -71,7 +71,9 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
 
     const uint64_t n = (uint64_t)s->max_rows * layer->ld_out;
     const bool hidden = l + 1 < s->n_layers;
-    const uint64_t parts[] = {layer->out, hidden && s->has_pre ? layer->pre : UINT64_MAX, layer->delta};
+    const uint64_t parts[] = {
+        layer->out, hidden && vise_i_activation_needs_z((vise_activation)layer->activation) ? layer->pre : UINT64_MAX,
+        layer->delta};
     for (size_t i = 0; i < 3; i++) {
       if (parts[i] == UINT64_MAX) continue;
       cr_expect(parts[i] % 32 == 0 && parts[i] >= activations, "activations of layer %u overlap", l);
