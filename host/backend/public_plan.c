@@ -22,7 +22,8 @@ static void view_phases(const vise_i_plan *plan, vise_plan *out) {
   for (uint32_t p = 0; p < step->n_phases; p++) {
     const vise_k_phase *phase = &step->phases[p];
     const bool product = phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
-    const bool layered = product || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
+    const bool norm = phase->kind == VISE_K_NORM || phase->kind == VISE_K_NORM_DELTA;
+    const bool layered = product || norm || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
 
     out->phases[out->n_phases++] = (vise_plan_phase){
         .name = vise_i_plan_phase_name((vise_k_phase_kind)phase->kind),

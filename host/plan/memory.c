@@ -27,8 +27,8 @@ static const struct {
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
     [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
-    [VISE_I_PLAN_STATISTICS] = {"statistics of the batch", sizeof(double)},
-    [VISE_I_PLAN_NORM_GRADIENTS] = {"gradients of batch norms", sizeof(float)},
+    [VISE_I_PLAN_STATISTICS] = {"batch statistics", sizeof(double)},
+    [VISE_I_PLAN_NORM_GRADIENTS] = {"norm gradients", sizeof(float)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
 };
 
