@@ -16,7 +16,7 @@ VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint
   const vise_k_layer *l = &step->p.layers[layer];
   const uint32_t at = threadIdx.x * 4, left = l->n_out - (unit + at);
   if (!vise_k_has_bias(l) || at >= n || unit + at >= l->n_out) return;
-  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->vectors[0].at + unit + at, left < 4 ? 4 * left : 16);
+  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->vector + unit + at, left < 4 ? 4 * left : 16);
   ptx_cp_async_commit();
 }
 
@@ -27,9 +27,9 @@ VISE_FN int vise_step_trains(const vise_k_step *p) {
 
 /* Batch norm outside of training, by the running statistics. */
 VISE_FN float vise_norm_running(const vise_k_step *p, const vise_k_layer *l, uint32_t unit, float z) {
-  const float *means = p->params + l->running, *variances = means + vise_k_running_variances(l);
+  const float *means = p->params + vise_k_running(l), *variances = p->params + vise_k_running_variance(l);
   const float x = (z - means[unit]) * (1.0f / sqrtf(variances[unit] + (float)VISE_I_BATCH_NORM_EPS));
-  return fmaf(p->params[l->vectors[0].at + unit], x, p->params[l->vectors[1].at + unit]);
+  return fmaf(p->params[vise_k_vector_of(l, 0).at + unit], x, p->params[vise_k_vector_of(l, 1).at + unit]);
 }
 
 /* The outputs of a block from u, what its activation takes; keeps what the way back will need. The last layer's are u. */
@@ -39,9 +39,9 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   const vise_activation kind = (vise_activation)l->activation;
   const size_t at = (size_t)row * l->ld_out + unit;
 
-  if (vise_i_activation_needs_z(kind)) p->activations[l->pre + at] = u;
+  if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
   float a = vise_activation_f32(kind, u);
-  if (l->act != l->out) p->activations[l->act + at] = a;
+  if (l->act_by) p->activations[vise_k_act(l) + at] = a;
   if (l->dropout.threshold) a = vise_dropout(l->dropout, layer + 1, row, unit, a);
   if (l->has_residual) a += vise_residual_input(step, layer, row, unit);
   vise_put_activation(p, l->out + at, a);
@@ -62,7 +62,7 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
 
     const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
     if (l->has_norm && vise_step_trains(p)) {
-      p->activations[l->linear + (size_t)row * l->ld_out + unit] = z;
+      p->activations[vise_k_linear(l) + (size_t)row * l->ld_out + unit] = z;
     } else {
       vise_put_output(step, layer, row, unit, l->has_norm ? vise_norm_running(p, l, unit, z) : z);
     }
@@ -78,11 +78,11 @@ VISE_FN void vise_put_delta(vise_step *step, uint32_t layer, uint32_t row, uint3
   const size_t at = (size_t)row * l->ld_out + unit;
 
   if (l[1].has_residual) c += vise_residual_delta(p, layer + 1, row, unit);
-  if (l->has_residual) p->activations[l->delta_out + at] = c;
+  if (l->has_residual) p->activations[vise_k_delta_out(l) + at] = c;
   if (l->dropout.threshold) c = vise_dropout(l->dropout, layer + 1, row, unit, c);
 
-  const float a = l->act != l->out ? p->activations[l->act + at] : out;
-  const float u = vise_i_activation_needs_z(kind) ? p->activations[l->pre + at] : 0.0f;
+  const float a = l->act_by ? p->activations[vise_k_act(l) + at] : out;
+  const float u = vise_i_activation_needs_z(kind) ? p->activations[vise_k_pre(l) + at] : 0.0f;
   const float delta = c * vise_activation_slope_f32(kind, a, u);
   if (l->has_norm) {
     p->activations[l->delta + at] = delta;

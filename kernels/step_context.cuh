@@ -177,15 +177,15 @@ VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
 VISE_FN vise_step_tensor vise_step_tensor_of(const vise_k_step *p, uint32_t layer, uint32_t part) {
   vise_step_tensor t;
   const vise_k_layer *l = &p->layers[layer];
-  const vise_k_vector *vector = &l->vectors[part == 2];
+  const vise_k_vector vector = vise_k_vector_of(l, part == 2);
   t.layer = layer;
   t.is_bias = part > 0;
 
-  t.first = t.is_bias ? vector->at : l->weight;
+  t.first = t.is_bias ? vector.at : l->weight;
   t.n_rows = t.is_bias ? 1 : l->n_out;
   t.n_columns = t.is_bias ? l->n_out : l->n_in;
   t.ld = t.is_bias ? l->n_out : l->ld;
-  t.at = t.is_bias ? vector->places : l->weight_at;
+  t.at = t.is_bias ? vector.places : l->weight_at;
 
   return t;
 }
@@ -209,13 +209,13 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
 
   const vise_k_layer *l = &p->layers[layer];
   uint32_t part = 0;
-  while (part < l->n_vectors && tile >= l->vectors[part].first_tile) part++;
+  while (part < l->n_vectors && tile >= vise_k_vector_of(l, part).first_tile) part++;
   t.index = l->first_tensor + part;
   t.tensor = vise_step_tensor_of(p, layer, part);
 
   if (part > 0) {
     t.row = 0;
-    t.column = (tile - l->vectors[part - 1].first_tile) * VISE_K_BIAS_TILE;
+    t.column = (tile - vise_k_vector_of(l, part - 1).first_tile) * VISE_K_BIAS_TILE;
     t.side = VISE_K_BIAS_TILE;
     t.n_rows = 1;
   } else {

@@ -19,8 +19,8 @@
 
 enum {
   VISE_K_MAX_LAYERS = 16,
-  VISE_K_MAX_TENSORS = 3 * VISE_K_MAX_LAYERS,
-  VISE_K_MAX_PHASES = 62,   /* all layers with batch norm: 14 of them; without, 16 */
+  VISE_K_MAX_PHASES = 56,   /* nets of 16 layers; of up to 12 if all hidden ones have batch norm */
+  VISE_K_MAX_TENSORS = 40,  /* of such nets */
   VISE_K_NARROW = 64,       /* most outputs of a net whose rows phase does the last layer by itself */
   VISE_K_ROW_BLOCK = 8,     /* most rows that a CTA takes at a time in that phase */
   VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
@@ -44,14 +44,6 @@ typedef struct vise_k_places {
   uint32_t units;      /* rows of a weight; 1 of a bias */
 } vise_k_places;
 
-/* A trained tensor of one row: a bias, or the gain and the shift of a batch norm. */
-typedef struct vise_k_vector {
-  uint64_t at; /* first element in the device layout */
-  vise_k_places places;
-  uint32_t first_tile; /* in the gradient phase's list of tiles */
-  uint32_t reserved;
-} vise_k_vector;
-
 /* Values are kept where the 24 bits of their draw are at least the threshold (0: no dropout), and multiplied. */
 typedef struct vise_k_dropout {
   uint32_t threshold;
@@ -61,37 +53,81 @@ typedef struct vise_k_dropout {
 /* A linear layer and what follows it: batch norm, activation, dropout, the addition of its inputs. */
 typedef struct vise_k_layer {
   uint32_t n_in, n_out;
-  uint32_t ld;      /* elements between rows of the weight */
-  uint32_t ld_out;  /* floats between rows of outputs and deltas */
-  uint64_t weight;  /* first element of the weight in the device layout */
-  uint64_t running; /* batch norm: of the running means [n_out] and, at a multiple of 32, variances, after all that is
-                       trained */
+  uint32_t ld;     /* elements between rows of the weight */
+  uint32_t ld_out; /* floats between rows of outputs and deltas */
+  uint64_t weight; /* first element of the weight in the device layout */
+  uint64_t vector; /* and of its first vector: a bias, or gain and shift of a batch norm, see vise_k_vector_of */
 
   /* First floats in the activation memory, of [n_rows][ld_out]: */
-  uint64_t out;       /* the outputs; of the last layer z, present where the rows phase is VISE_K_LOSS or the mode
-                         forward */
-  uint64_t act;       /* a = f(u), where dropout or a residual makes the outputs differ from it; else out */
-  uint64_t pre;       /* u, what f takes, where silu and gelu need it; hidden layers only */
-  uint64_t linear;    /* z, where a batch norm makes u of it */
-  uint64_t delta;     /* dL/dz; before VISE_K_NORM_DELTA dL/du */
-  uint64_t delta_out; /* dL/d outputs, where there is a residual */
+  uint64_t out; /* the outputs; of the last layer z, present where the rows phase is VISE_K_LOSS or the mode forward */
+  uint64_t delta; /* dL/dz; before VISE_K_NORM_DELTA dL/du */
 
-  vise_k_places weight_at; /* where its sums are */
-  vise_k_vector vectors[2];
+  vise_k_places weight_at, vector_at; /* where the sums of these tensors are */
   vise_i_box box;
   vise_k_dropout dropout;
-  uint32_t first_weight_tile; /* in the gradient phase's list of tiles */
-  uint32_t statistics;        /* batch norm: first item of its mean [n_out], then its variance [n_out], of the batch; in
-                                 norm_gradients of the gradients of gain and shift */
-  uint8_t activation;         /* vise_activation; of the last layer: identity */
+
+  /* Further arrays of activations, as distances from `out` in 32 floats, to be small; see vise_k_act. */
+  uint32_t act_by, pre_by, linear_by, delta_out_by;
+  uint32_t running;    /* batch norm: 1/32 of the first element of the running means, see vise_k_running */
+  uint32_t statistics; /* batch norm: first item of its mean [n_out], then its variance [n_out], of the batch; in
+                          norm_gradients of the gradients of gain and shift */
+  uint32_t first_weight_tile, first_vector_tile; /* in the gradient phase's list of tiles */
+
+  uint8_t activation; /* vise_activation; of the last layer: identity */
   uint8_t n_vectors, has_norm, has_residual;
   uint8_t first_tensor;
   uint8_t gradient_tile; /* vise_k_tile of the weight gradient */
 } vise_k_layer;
 
-/* Floats from a batch norm's running means to its running variances. */
-VISE_BOTH uint32_t vise_k_running_variances(const vise_k_layer *layer) {
-  return (layer->n_out + 31) / 32 * 32;
+/* a = f(u), where dropout or a residual makes the outputs differ from it; else out. */
+VISE_BOTH uint64_t vise_k_act(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->act_by * 32;
+}
+
+/* u, what f takes, where silu and gelu need it; hidden layers only. */
+VISE_BOTH uint64_t vise_k_pre(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->pre_by * 32;
+}
+
+/* z, where a batch norm makes u of it. */
+VISE_BOTH uint64_t vise_k_linear(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->linear_by * 32;
+}
+
+/* dL/d outputs, where there is a residual. */
+VISE_BOTH uint64_t vise_k_delta_out(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->delta_out_by * 32;
+}
+
+/* The first element of a batch norm's running means [n_out], which lie after all that is trained, and of its running
+   variances. */
+VISE_BOTH uint64_t vise_k_running(const vise_k_layer *layer) {
+  return (uint64_t)layer->running * 32;
+}
+
+VISE_BOTH uint64_t vise_k_running_variance(const vise_k_layer *layer) {
+  return vise_k_running(layer) + (layer->n_out + 31) / 32 * 32;
+}
+
+/* A trained tensor of one row: a bias, or the gain (0) and the shift (1) of a batch norm. */
+typedef struct vise_k_vector {
+  uint64_t at; /* first element in the device layout */
+  vise_k_places places;
+  uint32_t first_tile; /* in the gradient phase's list of tiles */
+} vise_k_vector;
+
+/* The vectors of a layer lie one after the other, each at a multiple of 32 elements. */
+VISE_BOTH vise_k_vector vise_k_vector_of(const vise_k_layer *layer, uint32_t i) {
+  const uint32_t n_leaves = (layer->n_out + 31) / 32;
+  vise_k_vector v;
+  v.at = layer->vector + i * n_leaves * 32;
+  v.places = layer->vector_at;
+  v.places.cells += i * n_leaves;
+  v.places.row_leaves += i * n_leaves;
+  v.places.groups += i;
+  v.places.units += i;
+  v.first_tile = layer->first_vector_tile + i * ((layer->n_out + VISE_K_BIAS_TILE - 1) / VISE_K_BIAS_TILE);
+  return v;
 }
 
 VISE_BOTH int vise_k_has_bias(const vise_k_layer *layer) {
@@ -247,7 +283,7 @@ typedef struct vise_k_step {
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
    exchange, held tiles, weights and moments of near tiles. */
-enum { VISE_K_FIXED_BYTES = 10240, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
+enum { VISE_K_FIXED_BYTES = 8192, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
 VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_members) {
   return (size_t)(n_members + 15) / 16 * 16 * 16;

@@ -112,7 +112,7 @@ VISE_FN vise_cell vise_cell_at(const vise_k_step *p, uint32_t cell) {
   while (layer + 1 < p->n_layers && cell >= p->layers[layer + 1].weight_at.cells) layer++;
   const vise_k_layer *l = &p->layers[layer];
   uint32_t part = 0;
-  while (part < l->n_vectors && cell >= l->vectors[part].places.cells) part++;
+  while (part < l->n_vectors && cell >= vise_k_vector_of(l, part).places.cells) part++;
   const uint32_t index = l->first_tensor + part;
   const vise_step_tensor t = vise_step_tensor_at(p, index);
   const uint32_t local = cell - t.at.cells, n_leaves = vise_n_leaves(t.n_columns);

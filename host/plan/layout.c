@@ -53,10 +53,19 @@ static void place_tensors(ends *at, uint32_t l, vise_k_layer *layer, vise_k_step
   name_tensor(l, 0, step);
 
   for (uint32_t i = 0; i < layer->n_vectors; i++) {
-    layer->vectors[i].at = take(&at->params, layer->n_out);
-    layer->vectors[i].places = place_sums(at, 1, layer->n_out);
+    const uint64_t first = take(&at->params, layer->n_out);
+    const vise_k_places places = place_sums(at, 1, layer->n_out);
+    if (i == 0) {
+      layer->vector = first;
+      layer->vector_at = places;
+    }
     name_tensor(l, 1 + i, step);
   }
+}
+
+/* An array of activations after the outputs. */
+static uint32_t take_after(ends *at, const vise_k_layer *layer, uint64_t n) {
+  return (uint32_t)((take(&at->activations, n) - layer->out) / TENSOR_ALIGN);
 }
 
 /* Each array of activations has a place of its own, since the way back reads them. */
@@ -64,18 +73,18 @@ static void place_activations(ends *at, const vise_i_plan_request *request, vise
   const uint64_t n = (uint64_t)request->max_rows * layer->ld_out;
   const bool trains = !request->forward_only;
 
-  layer->out = layer->act = take(&at->activations, n);
-  if (vise_i_activation_needs_z((vise_activation)layer->activation)) layer->pre = take(&at->activations, n);
+  layer->out = take(&at->activations, n);
+  if (vise_i_activation_needs_z((vise_activation)layer->activation)) layer->pre_by = take_after(at, layer, n);
   if (trains) layer->delta = take(&at->activations, n);
-  if (trains && (layer->dropout.threshold || layer->has_residual)) layer->act = take(&at->activations, n);
-  if (trains && layer->has_norm) layer->linear = take(&at->activations, n);
-  if (trains && layer->has_residual) layer->delta_out = take(&at->activations, n);
+  if (trains && (layer->dropout.threshold || layer->has_residual)) layer->act_by = take_after(at, layer, n);
+  if (trains && layer->has_norm) layer->linear_by = take_after(at, layer, n);
+  if (trains && layer->has_residual) layer->delta_out_by = take_after(at, layer, n);
 }
 
 /* Running statistics lie after all that is trained, those of the batch in arrays of their own. */
 static void place_running(ends *at, vise_k_layer *layer) {
   if (!layer->has_norm) return;
-  layer->running = take(&at->params, layer->n_out);
+  layer->running = (uint32_t)(take(&at->params, layer->n_out) / TENSOR_ALIGN);
   take(&at->params, layer->n_out);
   layer->statistics = at->statistics;
   at->statistics += 2 * layer->n_out;

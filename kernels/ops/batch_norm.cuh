@@ -28,12 +28,12 @@ VISE_FN double *vise_norm_statistics(const vise_k_step *p, const vise_k_layer *l
 VISE_FN vise_norm_unit vise_norm_unit_of(const vise_step *step, const vise_k_layer *l, uint32_t unit) {
   const vise_k_step *p = &step->p;
   vise_norm_unit u;
-  u.z = p->activations + l->linear + unit;
+  u.z = p->activations + vise_k_linear(l) + unit;
   u.ld = l->ld_out;
   u.n_rows = step->record.n_rows;
   u.mean = u.inverse = 0.0f;
-  u.gain = p->params[l->vectors[0].at + unit];
-  u.shift = p->params[l->vectors[1].at + unit];
+  u.gain = p->params[vise_k_vector_of(l, 0).at + unit];
+  u.shift = p->params[vise_k_vector_of(l, 1).at + unit];
   return u;
 }
 
@@ -141,7 +141,7 @@ VISE_FN_CALLED void vise_norm_track(void) {
 #pragma unroll 1
   for (uint32_t layer = 0; layer < p->n_layers; layer++) {
     const vise_k_layer *l = &p->layers[layer];
-    float *means = p->params + l->running, *variances = means + vise_k_running_variances(l);
+    float *means = p->params + vise_k_running(l), *variances = p->params + vise_k_running_variance(l);
 #pragma unroll 1
     for (uint32_t unit = blockIdx.x * VISE_K_STEP_THREADS + threadIdx.x; l->has_norm && unit < l->n_out;
          unit += p->n_members * VISE_K_STEP_THREADS) {

@@ -15,7 +15,7 @@ VISE_FN float vise_residual_input(const vise_step *step, uint32_t layer, uint32_
 /* What the residual of a layer adds to the gradient at the outputs of the block below. */
 VISE_FN float vise_residual_delta(const vise_k_step *p, uint32_t layer, uint32_t row, uint32_t unit) {
   const vise_k_layer *l = &p->layers[layer];
-  return p->activations[l->delta_out + (size_t)row * l->ld_out + unit];
+  return p->activations[vise_k_delta_out(l) + (size_t)row * l->ld_out + unit];
 }
 
 #endif

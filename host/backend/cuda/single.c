@@ -215,7 +215,7 @@ static void add_gradient(const vise_i_cuda *b, double *out) {
     const vise_i_tensor *t = &b->net->tensors[i];
     const vise_k_layer *layer = &b->wide.step.layers[t->layer];
     const size_t n_rows = t->is_bias ? 1 : t->n_rows, n_columns = t->is_bias ? t->n_rows : t->n_cols;
-    const uint64_t vector = layer->vectors[t->role == VISE_I_SHIFT].at;
+    const uint64_t vector = vise_k_vector_of(layer, t->role == VISE_I_SHIFT).at;
     const float *g = b->flat + (t->is_bias ? vector : layer->weight);
     for (size_t r = 0; r < n_rows; r++) {
       for (size_t c = 0; c < n_columns; c++) out[t->offset + r * n_columns + c] += (double)g[r * layer->ld + c];

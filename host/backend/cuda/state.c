@@ -22,15 +22,15 @@ static place place_of(const vise_i_cuda *b, size_t tensor) {
       return (place){layer->weight, t->n_rows, t->n_cols, layer->ld};
     case VISE_I_BIAS:
     case VISE_I_GAIN:
-      return (place){layer->vectors[0].at, 1, t->n_rows, t->n_rows};
+      return (place){layer->vector, 1, t->n_rows, t->n_rows};
     case VISE_I_SHIFT:
-      return (place){layer->vectors[1].at, 1, t->n_rows, t->n_rows};
+      return (place){vise_k_vector_of(layer, 1).at, 1, t->n_rows, t->n_rows};
     case VISE_I_RUNNING_MEAN:
-      return (place){layer->running, 1, t->n_rows, t->n_rows};
+      return (place){vise_k_running(layer), 1, t->n_rows, t->n_rows};
     case VISE_I_RUNNING_VARIANCE:
       break;
   }
-  return (place){layer->running + vise_k_running_variances(layer), 1, t->n_rows, t->n_rows};
+  return (place){vise_k_running_variance(layer), 1, t->n_rows, t->n_rows};
 }
 
 /* Rows of the first n tensors from one layout to the other. */

@@ -224,7 +224,7 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
   const vise_k_layer *layer = &step->layers[l];
   const bool last = l + 1 == step->n_layers, relu = layer->activation == VISE_RELU, has_bias = vise_k_has_bias(layer);
   const bool keeps_z = vise_i_activation_needs_z((vise_activation)layer->activation);
-  const uint64_t z = keeps_z ? layer->pre : layer->out;
+  const uint64_t z = keeps_z ? vise_k_pre(layer) : layer->out;
   const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = last ? CUDA_R_32F : in;
   size_t n = 0;
 
@@ -238,7 +238,7 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
                .ld_d = layer->ld_out,
                .in = in,
                .out = out,
-               .bias = last ? (void *)(step->params + layer->vectors[0].at) : params_at(b, layer->vectors[0].at),
+               .bias = last ? (void *)(step->params + layer->vector) : params_at(b, layer->vector),
                .bias_type = out,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
@@ -295,7 +295,7 @@ static vise_status open_gradient(vise_i_cuda *b, vise_i_unfused_shape *shape, si
                .ld_d = layer->ld,
                .in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F,
                .out = CUDA_R_32F,
-               .bias = step->gradients + layer->vectors[0].at,
+               .bias = step->gradients + layer->vector,
                .bias_type = CUDA_R_32F};
 
   r.a = inputs_of(b, l, &r.ld_a);
