@@ -37,13 +37,15 @@ static vise_status check_residual(const vise_i_net *net, const vise_layer *layer
   const size_t l = net->n_layers - 1;
   const vise_i_block *block = &net->blocks[l];
   if (layer->span != i - block->linear) {
-    return vise_i_fail(err, VISE_ERR_SHAPE,
-                       "net: layer %zu, residual over %zu layers: expected %zu, those of its block from the linear one on",
-                       i, layer->span, i - block->linear);
+    return vise_i_fail(
+        err, VISE_ERR_SHAPE,
+        "net: layer %zu, residual over %zu layers: expected %zu, those of its block from the linear one on", i,
+        layer->span, i - block->linear);
   }
   if (net->widths[l] != net->widths[l + 1]) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "net: layer %zu, residual: its block makes %zu values of %zu; expected as many",
-                       i, net->widths[l + 1], net->widths[l]);
+    return vise_i_fail(err, VISE_ERR_SHAPE,
+                       "net: layer %zu, residual: its block makes %zu values of %zu; expected as many", i,
+                       net->widths[l + 1], net->widths[l]);
   }
   return VISE_OK;
 }

@@ -31,9 +31,9 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
                        why_not != NULL ? why_not : "not available");
   }
 
-  if (backend != VISE_BACKEND_CPU64 && net != NULL && !vise_i_net_is_plain(net)) {
+  if (backend == VISE_BACKEND_CPU && net != NULL && !vise_i_net_is_plain(net)) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                       "`backend` %s: batch norm, dropout, residuals and mixed activations are only in cpu64 yet", name);
+                       "`backend` %s: batch norm, dropout, residuals and mixed activations are not in cpu yet", name);
   }
   if (backend != VISE_BACKEND_CUDA && step_mode != VISE_STEP_AUTO) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` %s: `backend` %s has only auto; the others are cuda's",
