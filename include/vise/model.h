@@ -98,9 +98,10 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_copy_weights(const vise_model *
 VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed,
                                                             vise_error *err);
 
-/** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
-   chain of fitting shapes (activation relu, no scaling and the loss of vise_model_create are then assumed). The folder
-   of a run stands for the model.safetensors in it.
+/** Reads a .safetensors file: one that Vise wrote, or any whose tensors of F32 or F64 are those of an nn.Sequential of
+   Linear, BatchNorm1d and modules without tensors (docs/files.md), in a chain of fitting shapes; activation relu, dropout
+   0, no scaling and the loss of vise_model_create are then assumed. The folder of a run stands for the model.safetensors
+   in it.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
@@ -131,6 +132,8 @@ VISE_API void vise_model_layer(const vise_model *model, size_t i, vise_layer *ou
 #define vise_model_layer(...) vise_model_layer_sized(sizeof(vise_layer), __VA_ARGS__)
 VISE_API vise_dtype vise_model_dtype(const vise_model *model);
 VISE_API size_t vise_model_n_parameters(const vise_model *model);
+/** All tensors: those that are trained, whose elements vise_model_n_parameters counts, and after them the running
+    statistics of batch norms. */
 VISE_API size_t vise_model_n_tensors(const vise_model *model);
 /** Name of tensor i, owned by the model; NULL outside. */
 VISE_API const char *vise_model_tensor_name(const vise_model *model, size_t i);
