@@ -20,8 +20,7 @@ def philox(seed, counter):
 
 
 class Dropout(nn.Module):
-    """place: 0 for the net's inputs, l + 1 after linear layer l. The caller says which step it is: from 0, attempted ones
-    before it."""
+    """place: 0 for the net's inputs, l + 1 after linear layer l. The caller sets step, the attempted ones before it."""
 
     def __init__(self, p, seed, place):
         super().__init__()
@@ -30,7 +29,8 @@ class Dropout(nn.Module):
     def keeps(self, n_rows, n_units):
         row, unit = np.divmod(np.arange(n_rows * n_units), n_units)
         counter = np.zeros((n_rows * n_units, 4), np.uint64)
-        counter[:, 0], counter[:, 1], counter[:, 2], counter[:, 3] = self.step, row, (self.place << 24) + unit, DROPOUT_STREAM
+        counter[:, 0], counter[:, 1] = self.step, row
+        counter[:, 2], counter[:, 3] = (self.place << 24) + unit, DROPOUT_STREAM
         draws = philox(self.seed, counter)[:, 0] >> np.uint64(8)
         return torch.tensor(draws.reshape(n_rows, n_units) >= self.p * 2 ** 24)
 

@@ -220,8 +220,8 @@ def pytorch_batch_norm_is_read():
         agree(predictions64(path, file), net(x), 1e-12)
 
     # One full-batch step from there is PyTorch's step; the bias is part of the running mean.
-    run("train", "--train", f"{path}/x.npy", "--train-labels", f"{path}/y.npy", "--loss", "cross-entropy", "--lr", "0.5",
-        "--batch", "full", "--steps", "1", "--init", file, "--backend", "cpu64", "--out", f"{path}/run", "--overwrite")
+    run("train", "--train", f"{path}/x.npy", "--train-labels", f"{path}/y.npy", "--loss", "cross-entropy", "--lr",
+        "0.5", "--batch", "full", "--steps", "1", "--init", file, "--backend", "cpu64", "--out", f"{path}/run", "--overwrite")
     bias = net[0].bias.detach().clone()
     step()
     state, wanted = load_file(f"{path}/run/model.safetensors"), net.state_dict()
