@@ -11,6 +11,7 @@
  *           values of a leaf; a group is the tree over its cells, the matrix the tree over its groups. So a tile of
  *           32 x 32 becomes one number, and four rows are added by a warp that has them side by side.
  *   net     tensors one after the other, from the left.
+ *   column  (of a batch, for batch norm) 32 sums, of every 32nd row in order; these as neighbours like a leaf.
  *
  *   product an element of a matrix product, in float32: K in slices of vise_slice_length(K), fmaf in the order of K
  *           inside a slice, the slices added in order, + 0.0f at the end (so that a sum of zeros has one sign, even

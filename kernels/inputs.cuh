@@ -6,6 +6,7 @@
 #define VISE_K_INPUTS_CUH
 
 #include "kernels/gather.cuh"
+#include "kernels/ops/dropout.cuh"
 #include "kernels/step_context.cuh"
 
 enum { VISE_GATHER_SEGMENT = 128 };
@@ -14,9 +15,16 @@ VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
   return p->inputs + (size_t)half * p->max_rows * p->ld_inputs;
 }
 
-/* Rows order[first .. first + n_rows) into the half; the warps of the team take segments of 128 columns, a lane four.
+/* Input dropout of a value, in the step of the record. */
+VISE_FN_CALLED float vise_drop_input(const vise_k_step_record *record, uint32_t row, uint32_t column, float x) {
+  const vise_k_step *p = &vise_step_here()->p;
+  if (p->mode == VISE_K_FORWARD_ONLY || record->keeps_all) return x;
+  return vise_drop(p->input_dropout, (uint32_t)record->hyper.step, 0, record->position + row, column, x);
+}
+
+/* Rows order[first .. first + n_rows), of the step of the record, into the half; the warps of the team take segments of 128 columns, a lane four.
    The last warps of a CTA come first: where there are few segments, the others poll meanwhile. */
-VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t half) {
+VISE_FN_CALLED void vise_gather_rows(const vise_k_step_record *record, uint32_t first, uint32_t n_rows, uint32_t half) {
   const vise_k_step *p = &vise_step_here()->p;
   const vise_k_source *s = &p->x;
   float *inputs = vise_inputs_half(p, half);
@@ -32,7 +40,13 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
     float *to = inputs + (size_t)r * p->ld_inputs + c;
 
     if (vectors && c + 4 <= s->n_columns) {
-      const float4 x = vise_gather_four(s, from, c);
+      float4 x = vise_gather_four(s, from, c);
+      if (p->input_dropout.threshold) {
+        x.x = vise_drop_input(record, r, c, x.x);
+        x.y = vise_drop_input(record, r, c + 1, x.y);
+        x.z = vise_drop_input(record, r, c + 2, x.z);
+        x.w = vise_drop_input(record, r, c + 3, x.w);
+      }
       *(float4 *)to = x;
 #if VISE_STEP_MMA == VISE_MMA_BF16
       uint2 x16;
@@ -44,6 +58,7 @@ VISE_FN_CALLED void vise_gather_rows(uint32_t first, uint32_t n_rows, uint32_t h
 #pragma unroll 1
       for (uint32_t i = 0; i < 4 && c + i < s->n_columns; i++) {
         to[i] = vise_gather_one(s, from, c + i);
+        if (p->input_dropout.threshold) to[i] = vise_drop_input(record, r, c + i, to[i]);
 #if VISE_STEP_MMA == VISE_MMA_BF16
         p->inputs16[to + i - p->inputs] = vise_bf16(to[i]);
 #endif

@@ -1,9 +1,13 @@
-/* Around the products of a layer: their operands, and the epilogues of the forward and delta phases, which add the bias
-   and apply the activation, or multiply by the activation's slope. */
+/* Around the products of a layer: their operands, and the epilogues of the forward and delta phases: what follows a linear
+   layer in its block, and the way back through that. Batch norm in training, which needs all rows, has phases of its own
+   (ops/batch_norm.cuh). */
 #ifndef VISE_K_LAYERS_CUH
 #define VISE_K_LAYERS_CUH
 
+#include "host/rule/batch_norm.h"
 #include "kernels/activation.cuh"
+#include "kernels/ops/dropout.cuh"
+#include "kernels/ops/residual.cuh"
 #include "kernels/stage.cuh"
 
 /* Starts to copy the biases of n units from `unit` on, both multiples of 4 and n up to VISE_K_BIAS_TILE, to step->bias;
@@ -11,20 +15,45 @@
 VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint32_t n) {
   const vise_k_layer *l = &step->p.layers[layer];
   const uint32_t at = threadIdx.x * 4, left = l->n_out - (unit + at);
-  if (!step->p.has_bias || at >= n || unit + at >= l->n_out) return;
-  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->bias + unit + at, left < 4 ? 4 * left : 16);
+  if (!vise_k_has_bias(l) || at >= n || unit + at >= l->n_out) return;
+  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->vector + unit + at, left < 4 ? 4 * left : 16);
   ptx_cp_async_commit();
 }
 
-/* a = f(z), z = c + b, for a tile of rows x units; keeps z too where it will be needed. The last layer's a is z. */
+/* Whether the pass is one of training: batch norm takes the statistics of the batch. */
+VISE_FN int vise_step_trains(const vise_k_step *p) {
+  return p->mode != VISE_K_FORWARD_ONLY;
+}
+
+/* Batch norm outside of training, by the running statistics. */
+VISE_FN float vise_norm_running(const vise_k_step *p, const vise_k_layer *l, uint32_t unit, float z) {
+  const float *means = p->params + vise_k_running(l), *variances = p->params + vise_k_running_variance(l);
+  const float x = (z - means[unit]) * (1.0f / sqrtf(variances[unit] + (float)VISE_I_BATCH_NORM_EPS));
+  return fmaf(p->params[vise_k_vector_of(l, 0).at + unit], x, p->params[vise_k_vector_of(l, 1).at + unit]);
+}
+
+/* The outputs of a block from u, what its activation takes; keeps what the way back will need. The last layer's are u. */
+VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint32_t unit, float u) {
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  const vise_activation kind = (vise_activation)l->activation;
+  const size_t at = (size_t)row * l->ld_out + unit;
+
+  if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
+  float a = vise_activation_f32(kind, u);
+  if (l->act_by) p->activations[vise_k_act(l) + at] = a;
+  if (l->dropout.threshold) a = vise_dropout(l->dropout, layer + 1, row, unit, a);
+  if (l->has_residual) a += vise_residual_input(step, layer, row, unit);
+  vise_put_activation(p, l->out + at, a);
+}
+
+/* z = c + b for a tile of rows x units, and what follows it; a batch norm in training waits for all rows. */
 VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
                                    const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
-  const vise_activation kind = layer + 1 == p->n_layers ? VISE_IDENTITY : p->activation;
-  float *pre = vise_i_activation_needs_z(kind) ? p->activations + l->pre : NULL;
-  const float *bias = p->has_bias ? (const float *)step->bias : NULL;
+  const float *bias = vise_k_has_bias(l) ? (const float *)step->bias : NULL;
 
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
@@ -32,20 +61,37 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
     if (row >= n_rows || unit >= l->n_out) continue;
 
     const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
-    const size_t at = (size_t)row * l->ld_out + unit;
-    if (pre) pre[at] = z;
-    vise_put_activation(p, l->out + at, vise_activation_f32(kind, z));
+    if (l->has_norm && vise_step_trains(p)) {
+      p->activations[vise_k_linear(l) + (size_t)row * l->ld_out + unit] = z;
+    } else {
+      vise_put_output(step, layer, row, unit, l->has_norm ? vise_norm_running(p, l, unit, z) : z);
+    }
   }
 }
 
-/* f'(z) of hidden layer l at a row and unit. */
-VISE_FN float vise_slope_at(const vise_k_step *p, const vise_k_layer *l, uint32_t row, uint32_t unit) {
+/* The way back through the block of hidden layer `layer` at a row and unit, from c, the part of dL/d out that the layer
+   above gives through its weights; out: the block's output there. Ends at dL/dz, or before a batch norm at dL/du. */
+VISE_FN void vise_put_delta(vise_step *step, uint32_t layer, uint32_t row, uint32_t unit, float c, float out) {
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  const vise_activation kind = (vise_activation)l->activation;
   const size_t at = (size_t)row * l->ld_out + unit;
-  const float z = vise_i_activation_needs_z(p->activation) ? p->activations[l->pre + at] : 0.0f;
-  return vise_activation_slope_f32(p->activation, p->activations[l->out + at], z);
+
+  if (l[1].has_residual) c += vise_residual_delta(p, layer + 1, row, unit);
+  if (l->has_residual) p->activations[vise_k_delta_out(l) + at] = c;
+  if (l->dropout.threshold) c = vise_dropout(l->dropout, layer + 1, row, unit, c);
+
+  const float a = l->act_by ? p->activations[vise_k_act(l) + at] : out;
+  const float u = vise_i_activation_needs_z(kind) ? p->activations[vise_k_pre(l) + at] : 0.0f;
+  const float delta = c * vise_activation_slope_f32(kind, a, u);
+  if (l->has_norm) {
+    p->activations[l->delta + at] = delta;
+  } else {
+    vise_put_activation(p, l->delta + at, delta);
+  }
 }
 
-/* dL/dz = c f'(z) for a tile of rows x units. */
+/* The way back from c = dL/dz_above W for a tile of rows x units. */
 VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
                                  const float *c) {
   const vise_k_step *p = &step->p;
@@ -55,7 +101,7 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
     if (row >= step->record.n_rows || unit >= l->n_out) continue;
-    vise_put_activation(p, l->delta + (size_t)row * l->ld_out + unit, c[i] * vise_slope_at(p, l, row, unit));
+    vise_put_delta(step, layer, row, unit, c[i], p->activations[l->out + (size_t)row * l->ld_out + unit]);
   }
 }
 

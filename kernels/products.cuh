@@ -10,6 +10,7 @@
 
 #include "kernels/gradient.cuh"
 #include "kernels/layers.cuh"
+#include "kernels/ops/batch_norm.cuh"
 #include "kernels/product_f32.cuh"
 
 #if VISE_STEP_MMA == VISE_MMA_BF16
@@ -148,6 +149,7 @@ VISE_FN_CALLED void vise_parts_phase(void) {
     const uint32_t slice = i / step->p.n_gradient_tiles, begin = slice * length, left = n_rows - begin;
     const uint32_t n = left < length ? left : length;
 
+    if (vise_is_norm_tile(&step->p, &t)) continue; /* its phase has made the sums */
     if (t.tensor.is_bias) {
       if (threadIdx.x == 0) step->c = VISE_STAGE_AT;
       __syncthreads();
@@ -169,7 +171,9 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   const vise_step_tile t = vise_step_tile_at(&step->p, tile);
   const uint32_t n_rows = step->record.n_rows;
   float *c = vise_step_floats() + step->c;
-  if (step->p.gradient_parts) {
+  if (vise_is_norm_tile(&step->p, &t)) {
+    vise_norm_gradient(&step->p, &t, c);
+  } else if (step->p.gradient_parts) {
     vise_add_parts(step, &t, c);
   } else if (t.tensor.is_bias) {
     vise_bias_gradient(t.tensor.layer, t.column, 0, n_rows, vise_slice_length(n_rows));

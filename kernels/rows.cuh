@@ -267,7 +267,7 @@ VISE_FN void vise_rows_outputs(vise_step *step, const vise_rows_shared *m, uint3
     }
 
     z += 0.0f;
-    m->z[r * VISE_K_NARROW + k] = p->has_bias ? z + ((const float *)step->bias)[k] : z;
+    m->z[r * VISE_K_NARROW + k] = vise_k_has_bias(&p->layers[p->n_layers - 1]) ? z + ((const float *)step->bias)[k] : z;
   }
 }
 
@@ -324,7 +324,6 @@ static __device__ __forceinline__ void vise_rows_sum_unit(const vise_rows_shared
 VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, uint32_t row0, uint32_t n) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
-  const int needs_z = vise_i_activation_needs_z(p->activation);
   const vise_rows_weight near = {vise_rows_near_weight(), m->ld, vise_rows_swizzle(7)};
   const vise_rows_weight far = {p->params + last->weight, last->ld, 0};
 
@@ -343,10 +342,7 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows_shared *m, u
 
 #pragma unroll 1
     for (uint32_t r = 0; r < n; r++) {
-      const size_t at = (size_t)(row0 + r) * below->ld_out + unit;
-      const float z = needs_z ? p->activations[below->pre + at] : 0.0f, a = m->inputs[r * m->ld + (unit ^ swizzle)];
-      const float slope = vise_activation_slope_f32(p->activation, a, z);
-      vise_put_activation(p, below->delta + at, (totals[0] + 0.0f) * slope);
+      vise_put_delta(step, p->n_layers - 2, row0 + r, unit, totals[0] + 0.0f, m->inputs[r * m->ld + (unit ^ swizzle)]);
 #pragma unroll
       for (int i = 1; i < VISE_K_ROW_BLOCK; i++) totals[i - 1] = totals[i];
     }

@@ -159,7 +159,8 @@ VISE_FN double vise_sqrt_f64(double x) {
   return sqrt(x);
 }
 
-/* The parameters of tensor `tensor` (W_0, b_0, W_1, ... or W_0, W_1, ...) as a matrix: a bias is [1][n_out]. */
+/* The parameters of tensor `tensor` (W_0, b_0, W_1, ... or W_0, W_1, ...; with batch norm W_0, gain_0, shift_0, ...) as a
+   matrix: a bias, as all that is treated as one, is [1][n_out]. */
 typedef struct vise_step_tensor {
   uint64_t first;
   uint32_t n_rows, n_columns, ld;
@@ -169,22 +170,29 @@ typedef struct vise_step_tensor {
 } vise_step_tensor;
 
 VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
-  return p->has_bias ? 2 * p->n_layers : p->n_layers;
+  return p->n_tensors;
 }
 
-VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tensor) {
+/* Part 0 of a layer is its weight, 1 and 2 are its vectors. */
+VISE_FN vise_step_tensor vise_step_tensor_of(const vise_k_step *p, uint32_t layer, uint32_t part) {
   vise_step_tensor t;
-  t.layer = p->has_bias ? tensor / 2 : tensor;
-  t.is_bias = p->has_bias && tensor % 2;
-  const vise_k_layer *l = &p->layers[t.layer];
+  const vise_k_layer *l = &p->layers[layer];
+  const vise_k_vector vector = vise_k_vector_of(l, part == 2);
+  t.layer = layer;
+  t.is_bias = part > 0;
 
-  t.first = t.is_bias ? l->bias : l->weight;
+  t.first = t.is_bias ? vector.at : l->weight;
   t.n_rows = t.is_bias ? 1 : l->n_out;
   t.n_columns = t.is_bias ? l->n_out : l->n_in;
   t.ld = t.is_bias ? l->n_out : l->ld;
-  t.at = t.is_bias ? l->bias_at : l->weight_at;
+  t.at = t.is_bias ? vector.places : l->weight_at;
 
   return t;
+}
+
+VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tensor) {
+  const uint32_t at = p->tensors[tensor];
+  return vise_step_tensor_of(p, at % VISE_K_MAX_LAYERS, at / VISE_K_MAX_LAYERS);
 }
 
 /* One of the tiles of the gradient and update phases. */
@@ -200,13 +208,14 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
   while (layer + 1 < p->n_layers && tile >= p->layers[layer + 1].first_weight_tile) layer++;
 
   const vise_k_layer *l = &p->layers[layer];
-  const int is_bias = p->has_bias && tile >= l->first_bias_tile;
-  t.index = p->has_bias ? 2 * layer + (uint32_t)is_bias : layer;
-  t.tensor = vise_step_tensor_at(p, t.index);
+  uint32_t part = 0;
+  while (part < l->n_vectors && tile >= vise_k_vector_of(l, part).first_tile) part++;
+  t.index = l->first_tensor + part;
+  t.tensor = vise_step_tensor_of(p, layer, part);
 
-  if (is_bias) {
+  if (part > 0) {
     t.row = 0;
-    t.column = (tile - l->first_bias_tile) * VISE_K_BIAS_TILE;
+    t.column = (tile - vise_k_vector_of(l, part - 1).first_tile) * VISE_K_BIAS_TILE;
     t.side = VISE_K_BIAS_TILE;
     t.n_rows = 1;
   } else {

@@ -53,6 +53,12 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_UNIT_SUM:
       vise_norm_unit_sums();
       return;
+    case VISE_K_NORM:
+      vise_norm_phase(layer);
+      return;
+    case VISE_K_NORM_DELTA:
+      vise_norm_delta_phase(layer);
+      return;
     default:
       vise_max_norm_phase();
       return;
@@ -96,7 +102,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
 /* The rows of this step, unless the step before has gathered them. */
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
-  vise_gather_rows(step->record.first, step->record.n_rows, 0);
+  vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
   vise_step_exchange(step, x);
 }
 
@@ -111,7 +117,7 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
   const double denominator = at == 0 ? next->denominator : 1.0;
 
-  vise_gather_rows(step->record.next_first, step->record.next_n_rows, half ^ 1);
+  vise_gather_rows(next, step->record.next_first, step->record.next_n_rows, half ^ 1);
   if (has_word) ((uint64_t *)&step->state.record)[at] = word;
   if (at == 0) {
     step->inverse = 1.0 / denominator;

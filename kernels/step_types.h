@@ -19,8 +19,8 @@
 
 enum {
   VISE_K_MAX_LAYERS = 16,
-  VISE_K_MAX_TENSORS = 2 * VISE_K_MAX_LAYERS,
-  VISE_K_MAX_PHASES = 2 * VISE_K_MAX_LAYERS + 8,
+  VISE_K_MAX_PHASES = 56,   /* nets of 16 layers; of up to 12 if all hidden ones have batch norm */
+  VISE_K_MAX_TENSORS = 40,  /* of such nets */
   VISE_K_NARROW = 64,       /* most outputs of a net whose rows phase does the last layer by itself */
   VISE_K_ROW_BLOCK = 8,     /* most rows that a CTA takes at a time in that phase */
   VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
@@ -44,25 +44,99 @@ typedef struct vise_k_places {
   uint32_t units;      /* rows of a weight; 1 of a bias */
 } vise_k_places;
 
+/* Values are kept where the 24 bits of their draw are at least the threshold (0: no dropout), and multiplied. */
+typedef struct vise_k_dropout {
+  uint32_t threshold;
+  float scale;
+} vise_k_dropout;
+
+/* A linear layer and what follows it: batch norm, activation, dropout, the addition of its inputs. */
 typedef struct vise_k_layer {
   uint32_t n_in, n_out;
   uint32_t ld;     /* elements between rows of the weight */
   uint32_t ld_out; /* floats between rows of outputs and deltas */
-  uint64_t weight; /* first element of the weight, and of the bias, in the device layout */
-  uint64_t bias;
-  uint64_t out;   /* first float, in the activation memory, of the layer's activations a = f(z) [n_rows][ld_out]; of the
-                     last layer: its outputs z, present where the rows phase is VISE_K_LOSS or the mode forward */
-  uint64_t pre;   /* of z, where silu and gelu need it; hidden layers only */
-  uint64_t delta; /* of dL/dz */
-  vise_k_places weight_at, bias_at;            /* where the sums of each tensor are */
-  uint32_t first_weight_tile, first_bias_tile; /* in the gradient phase's list of tiles */
+  uint64_t weight; /* first element of the weight in the device layout */
+  uint64_t vector; /* and of its first vector: a bias, or gain and shift of a batch norm, see vise_k_vector_of */
+
+  /* First floats in the activation memory, of [n_rows][ld_out]: */
+  uint64_t out; /* the outputs; of the last layer z, present where the rows phase is VISE_K_LOSS or the mode forward */
+  uint64_t delta; /* dL/dz; before VISE_K_NORM_DELTA dL/du */
+
+  vise_k_places weight_at, vector_at; /* where the sums of these tensors are */
   vise_i_box box;
+  vise_k_dropout dropout;
+
+  /* Further arrays of activations, as distances from `out` in 32 floats, to be small; see vise_k_act. */
+  uint32_t act_by, pre_by, linear_by, delta_out_by;
+  uint32_t running;    /* batch norm: 1/32 of the first element of the running means, see vise_k_running */
+  uint32_t statistics; /* batch norm: first item of its mean [n_out], then its variance [n_out], of the batch; in
+                          norm_gradients of the gradients of gain and shift */
+  uint32_t first_weight_tile, first_vector_tile; /* in the gradient phase's list of tiles */
+
+  uint8_t activation; /* vise_activation; of the last layer: identity */
+  uint8_t n_vectors, has_norm, has_residual;
+  uint8_t first_tensor;
   uint8_t gradient_tile; /* vise_k_tile of the weight gradient */
 } vise_k_layer;
 
+/* a = f(u), where dropout or a residual makes the outputs differ from it; else out. */
+VISE_BOTH uint64_t vise_k_act(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->act_by * 32;
+}
+
+/* u, what f takes, where silu and gelu need it; hidden layers only. */
+VISE_BOTH uint64_t vise_k_pre(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->pre_by * 32;
+}
+
+/* z, where a batch norm makes u of it. */
+VISE_BOTH uint64_t vise_k_linear(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->linear_by * 32;
+}
+
+/* dL/d outputs, where there is a residual. */
+VISE_BOTH uint64_t vise_k_delta_out(const vise_k_layer *layer) {
+  return layer->out + (uint64_t)layer->delta_out_by * 32;
+}
+
+/* The first element of a batch norm's running means [n_out], which lie after all that is trained, and of its running
+   variances. */
+VISE_BOTH uint64_t vise_k_running(const vise_k_layer *layer) {
+  return (uint64_t)layer->running * 32;
+}
+
+VISE_BOTH uint64_t vise_k_running_variance(const vise_k_layer *layer) {
+  return vise_k_running(layer) + (layer->n_out + 31) / 32 * 32;
+}
+
+/* A trained tensor of one row: a bias, or the gain (0) and the shift (1) of a batch norm. */
+typedef struct vise_k_vector {
+  uint64_t at; /* first element in the device layout */
+  vise_k_places places;
+  uint32_t first_tile; /* in the gradient phase's list of tiles */
+} vise_k_vector;
+
+/* The vectors of a layer lie one after the other, each at a multiple of 32 elements. */
+VISE_BOTH vise_k_vector vise_k_vector_of(const vise_k_layer *layer, uint32_t i) {
+  const uint32_t n_leaves = (layer->n_out + 31) / 32;
+  vise_k_vector v;
+  v.at = layer->vector + i * n_leaves * 32;
+  v.places = layer->vector_at;
+  v.places.cells += i * n_leaves;
+  v.places.row_leaves += i * n_leaves;
+  v.places.groups += i;
+  v.places.units += i;
+  v.first_tile = layer->first_vector_tile + i * ((layer->n_out + VISE_K_BIAS_TILE - 1) / VISE_K_BIAS_TILE);
+  return v;
+}
+
+VISE_BOTH int vise_k_has_bias(const vise_k_layer *layer) {
+  return layer->n_vectors > 0 && !layer->has_norm;
+}
+
 /* What a team does between two exchanges. */
 typedef enum vise_k_phase_kind {
-  VISE_K_FORWARD,  /* a_l = f(a_{l-1} W^T + b) in tiles */
+  VISE_K_FORWARD,  /* a_l = f(a_{l-1} W^T + b) in tiles; with batch norm z alone */
   VISE_K_ROWS,     /* narrow outputs: last layer, loss, its delta and the delta of the layer below, by blocks of rows */
   VISE_K_LOSS,     /* wide outputs: loss and its delta, a warp to a row */
   VISE_K_DELTA,    /* dL/dz_l = (dL/dz_{l+1} W_{l+1}) f'(z_l) in tiles */
@@ -71,12 +145,14 @@ typedef enum vise_k_phase_kind {
   VISE_K_SUM,      /* the sums of groups and units from those of cells, shared by all CTAs */
   VISE_K_UPDATE,   /* clips by norm, optimizer, mask and box on the tiles of VISE_K_GRADIENT */
   VISE_K_UNIT_SUM, /* like VISE_K_SUM, of the new weights, for max-norm */
-  VISE_K_MAX_NORM  /* max-norm on the same tiles */
+  VISE_K_MAX_NORM, /* max-norm on the same tiles */
+  VISE_K_NORM,     /* batch norm: statistics of the units, then what follows it in the block; a warp to a unit */
+  VISE_K_NORM_DELTA /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
 } vise_k_phase_kind;
 
 typedef struct vise_k_phase {
   uint8_t kind;     /* vise_k_phase_kind */
-  uint8_t layer;    /* of forward and delta */
+  uint8_t layer;    /* of forward, delta and batch norm */
   uint8_t tile;     /* vise_k_tile of forward and delta */
   uint8_t exchange; /* the team exchanges before this phase */
 } vise_k_phase;
@@ -89,6 +165,8 @@ typedef struct vise_k_step_record {
   uint32_t first, n_rows;           /* rows order[first .. first + n_rows) of the data */
   uint32_t next_first, next_n_rows; /* the rows of the next record, which this step gathers ahead; 0, 0: none, and the
                                        next step gathers for itself */
+  uint32_t position;                /* of the first row in the whole batch, of which this may be a part */
+  uint32_t keeps_all;               /* dropout is off */
 } vise_k_step_record;
 
 typedef struct vise_k_tensor_counts {
@@ -150,15 +228,19 @@ typedef struct vise_k_step {
   uint32_t ld_inputs;        /* floats between gathered rows, a multiple of 8 */
   uint32_t max_rows;         /* of a batch */
   uint32_t n_cells, n_row_leaves, n_groups, n_units; /* of all tensors */
-  vise_activation activation;                        /* of hidden layers */
-  uint8_t mode;                                      /* vise_k_step_mode */
-  uint8_t has_bias, has_mask, has_moment1, has_moment2, has_pre;
+  uint32_t n_tensors;
+  uint8_t mode; /* vise_k_step_mode */
+  uint8_t has_mask, has_moment1, has_moment2;
   uint8_t sums_by_rows;       /* gradient sums are kept by rows (units are scaled) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
   uint8_t labels;             /* targets are class labels (one column), not values */
   uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
-  uint64_t n_params;          /* elements of the device layout */
+  uint8_t has_norm;           /* some layer has batch norm */
+  uint64_t n_params;          /* elements of the device layout that are trained */
+  uint64_t seed;              /* of dropout */
+  vise_k_dropout input_dropout;
+  uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
   vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
@@ -192,6 +274,8 @@ typedef struct vise_k_step {
   float *unit_max;         /* [n_units]: largest magnitudes of the same, clipped by maximum; or NULL */
   float *unit_scales;      /* [n_units]: what they are multiplied by; or NULL */
   double *norm_unit_sums;  /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
+  double *statistics;      /* of batch norms, of the batch at hand; or NULL */
+  float *norm_gradients;   /* of their gains and shifts, likewise; or NULL */
   uint64_t *clocks;        /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
   uint32_t *progress;      /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
 } vise_k_step;

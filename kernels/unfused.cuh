@@ -110,8 +110,10 @@ VISE_FN vise_cell vise_cell_of(const vise_step_tensor *tensor, uint32_t index, u
 VISE_FN vise_cell vise_cell_at(const vise_k_step *p, uint32_t cell) {
   uint32_t layer = 0;
   while (layer + 1 < p->n_layers && cell >= p->layers[layer + 1].weight_at.cells) layer++;
-  const int is_bias = p->has_bias && cell >= p->layers[layer].bias_at.cells;
-  const uint32_t index = p->has_bias ? 2 * layer + (uint32_t)is_bias : layer;
+  const vise_k_layer *l = &p->layers[layer];
+  uint32_t part = 0;
+  while (part < l->n_vectors && cell >= vise_k_vector_of(l, part).places.cells) part++;
+  const uint32_t index = l->first_tensor + part;
   const vise_step_tensor t = vise_step_tensor_at(p, index);
   const uint32_t local = cell - t.at.cells, n_leaves = vise_n_leaves(t.n_columns);
   return vise_cell_of(&t, index, local / n_leaves, local % n_leaves);

@@ -110,7 +110,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
                                      int add_bias) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const vise_activation kind = layer + 1 == p->n_layers ? VISE_IDENTITY : p->activation;
+  const vise_activation kind = (vise_activation)l->activation;
   const int narrow = is_narrow(&u, layer), keeps_z = vise_i_activation_needs_z(kind);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4; /* of up to 2^18 rows of 2^13 */
@@ -118,8 +118,8 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   if (at >= n_rows * l->ld_out || column >= l->n_out) return;
 
   float z[4], a[4], bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  load_quad(&u, narrow, (keeps_z ? l->pre : l->out) + at, z);
-  if (add_bias) vise_quad_load(p->params + l->bias + column, bias);
+  load_quad(&u, narrow, (keeps_z ? vise_k_pre(l) : l->out) + at, z);
+  if (add_bias) vise_quad_load(p->params + l->vector + column, bias);
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
@@ -127,7 +127,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     a[i] = column + i < l->n_out ? vise_activation_f32(kind, z[i]) : 0.0f;
   }
 
-  if (keeps_z && add_bias) store_quad(&u, narrow, l->pre + at, z);
+  if (keeps_z && add_bias) store_quad(&u, narrow, vise_k_pre(l) + at, z);
   store_quad(&u, narrow, l->out + at, a);
 }
 VISE_KERNEL(unfused_activate_quad_per_thread);
@@ -136,7 +136,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_slope_quad_per_thread(const __grid_constant__ vise_k_unfused u, uint32_t layer, uint32_t n_rows) {
   const vise_k_step *p = &u.step;
   const vise_k_layer *l = &p->layers[layer];
-  const vise_activation kind = p->activation;
+  const vise_activation kind = (vise_activation)l->activation;
   const int narrow = is_narrow(&u, layer);
 
   const uint32_t at = (blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x) * 4;
@@ -145,7 +145,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   float d[4], a[4], z[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   load_quad(&u, narrow, l->delta + at, d);
   load_quad(&u, narrow, l->out + at, a);
-  if (vise_i_activation_needs_z(kind)) load_quad(&u, narrow, l->pre + at, z);
+  if (vise_i_activation_needs_z(kind)) load_quad(&u, narrow, vise_k_pre(l) + at, z);
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) d[i] *= vise_activation_slope_f32(kind, a[i], z[i]);
@@ -218,7 +218,7 @@ extern "C" __global__ void __launch_bounds__(BIAS_THREADS)
 
   sum = 0.0f;
   for (uint32_t w = 0; w < BIAS_THREADS / 32; w++) sum += sums[w][lane];
-  p->gradients[l->bias + unit] = sum;
+  p->gradients[l->vector + unit] = sum;
 }
 VISE_KERNEL(unfused_bias_warp_per_row);
 

@@ -8,6 +8,7 @@
 
 #include "kernels/decide.cuh"
 #include "kernels/gradient.cuh"
+#include "kernels/ops/batch_norm.cuh"
 
 /* What is the same for all weights of a tensor. */
 typedef struct vise_update {
@@ -253,6 +254,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
   if (step->p.mode != VISE_K_PROJECT) vise_decide();
+  if (step->p.has_norm && step->p.mode == VISE_K_STEP && !step->skip) vise_norm_track();
   vise_update_tiles(0);
 }
 

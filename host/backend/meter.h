@@ -5,7 +5,7 @@
 
 #include "host/backend/backend.h"
 
-enum { VISE_I_METER_MOST_PARTS = 64 };
+enum { VISE_I_METER_MOST_PARTS = 66 };
 
 /* A part of a step in clocks of a multiprocessor: the exchange before it, and the part itself. NaN: none. */
 typedef struct vise_i_meter_part {

@@ -6,7 +6,7 @@ _Static_assert(VISE_K_MAX_PHASES + 1 <= VISE_PLAN_MAX_PHASES, "room for all phas
 _Static_assert(VISE_I_PLAN_N_ARRAYS <= VISE_PLAN_MAX_ARRAYS, "room for all arrays");
 
 bool vise_i_plan_takes(const vise_i_net *net) {
-  if (net->n_layers > VISE_K_MAX_LAYERS || !vise_i_net_is_plain(net)) return false;
+  if (net->n_layers > VISE_K_MAX_LAYERS) return false;
   for (size_t i = 0; i <= net->n_layers; i++) {
     if (net->widths[i] > VISE_I_PLAN_MOST_WIDTH) return false;
   }
@@ -22,7 +22,8 @@ static void view_phases(const vise_i_plan *plan, vise_plan *out) {
   for (uint32_t p = 0; p < step->n_phases; p++) {
     const vise_k_phase *phase = &step->phases[p];
     const bool product = phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
-    const bool layered = product || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
+    const bool norm = phase->kind == VISE_K_NORM || phase->kind == VISE_K_NORM_DELTA;
+    const bool layered = product || norm || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
 
     out->phases[out->n_phases++] = (vise_plan_phase){
         .name = vise_i_plan_phase_name((vise_k_phase_kind)phase->kind),

@@ -9,7 +9,7 @@
 _Static_assert(VISE_I_METER_MOST_PARTS >= VISE_K_MAX_PHASES + 3, "a step may have more parts than there is room for");
 
 static bool has_layer(vise_k_phase_kind kind) {
-  return kind == VISE_K_FORWARD || kind == VISE_K_DELTA;
+  return kind == VISE_K_FORWARD || kind == VISE_K_DELTA || kind == VISE_K_NORM || kind == VISE_K_NORM_DELTA;
 }
 
 static double between(const uint64_t *clocks, uint32_t from, uint32_t to) {

@@ -6,6 +6,7 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
       .rule = &spec->rule,
       .boxes = spec->boxes,
       .max_rows = spec->max_batch,
+      .seed = spec->seed,
       .precision = spec->precision,
       .machine = *machine,
       .has_mask = spec->use_mask,

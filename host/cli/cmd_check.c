@@ -3,6 +3,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/net_text.h"
 #include "host/cli/setup.h"
 
 typedef struct check_view {
@@ -37,6 +38,7 @@ static void print_notes(const vise_i_cli_options *options, const vise_i_cli_setu
   if (setup->made_up) {
     (void)fputs("note: no --train: checking a net ", stderr);
     vise_i_cli_print_widths(stderr, &options->net);
+    vise_i_cli_print_extras(stderr, &options->net);
     (void)fprintf(stderr, " on %zu made-up rows\n", vise_dataset_n_rows(setup->train));
   }
 

@@ -39,21 +39,33 @@ static bool works_on(const vise_weight_op *op, size_t layer) {
   return op->n_layers == 0;
 }
 
-/* Counts the zeros among the weights of the layers worked on. */
+/* Counts the zeros in a tensor of n weights. */
+static vise_status add_zeros(const vise_model *model, size_t tensor, size_t n, size_t *n_zero, vise_error *err) {
+  double *weights = calloc(n, sizeof *weights);
+  if (weights == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu weights", n);
+  const vise_status status = vise_model_get_tensor(model, tensor, weights, n, err);
+  for (size_t i = 0; status == VISE_OK && i < n; i++) *n_zero += !(weights[i] < 0) && !(weights[i] > 0);
+  free(weights);
+  return status;
+}
+
+/* Counts the zeros among the weights of the layers worked on. A linear layer has a weight and a bias, or none; a batch norm
+   two tensors that are not weights. */
 static vise_status count_zeros(const vise_i_cli_options *options, const vise_model *model, size_t *out,
                                vise_error *err) {
-  size_t n_zero = 0, stride = vise_model_has_bias(model) ? 2 : 1;
-  for (size_t layer = 0; layer < vise_model_n_layers(model); layer++) {
-    if (!works_on(&options->training.weight_op, layer)) continue;
+  size_t n_zero = 0, tensor = 0, layer = 0;
+  for (size_t i = 0; i < vise_model_n_listed(model); i++) {
+    vise_layer listed;
+    vise_model_layer(model, i, &listed);
+    if (listed.kind == VISE_LAYER_BATCH_NORM) tensor += 2;
+    if (listed.kind != VISE_LAYER_LINEAR) continue;
 
-    size_t n = vise_model_width(model, layer) * vise_model_width(model, layer + 1);
-    double *weights = calloc(n, sizeof *weights);
-    if (weights == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for layer %zu", layer);
-
-    vise_status status = vise_model_get_tensor(model, layer * stride, weights, n, err);
-    for (size_t i = 0; status == VISE_OK && i < n; i++) n_zero += !(weights[i] < 0) && !(weights[i] > 0);
-    free(weights);
+    const size_t n = vise_model_width(model, layer) * vise_model_width(model, layer + 1);
+    const vise_status status =
+        works_on(&options->training.weight_op, layer) ? add_zeros(model, tensor, n, &n_zero, err) : VISE_OK;
     if (status != VISE_OK) return status;
+    tensor += listed.bias ? 2 : 1;
+    layer++;
   }
 
   *out = n_zero;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/text_json.h"
 
@@ -153,13 +154,10 @@ static void print_training(const findings *f) {
 
 static void print_text(const findings *f) {
   const vise_model *model = f->model.model;
-  const size_t n_layers = vise_model_n_layers(model), n_parameters = vise_model_n_parameters(model);
+  const vise_net_config net = vise_i_cli_describe_net(model);
   (void)printf("%-15s %s\n%-15s ", "model", f->options->model, "net");
-  for (size_t i = 0; i <= n_layers; i++) (void)printf("%s%zu", i == 0 ? "" : "-", vise_model_width(model, i));
-  (void)printf("%s, %zu parameter%s, %s, %s\n", vise_model_has_bias(model) ? "" : " without biases", n_parameters,
-               vise_i_cli_plural(n_parameters),
-               n_layers == 1 ? "a linear model" : vise_activation_name(vise_model_activation(model)),
-               vise_dtype_name(vise_model_dtype(model)));
+  vise_i_cli_print_net(stdout, &net, vise_model_n_parameters(model));
+  (void)printf(", %s\n", vise_dtype_name(vise_model_dtype(model)));
   (void)printf("%-15s %s\n", "loss", vise_loss_name(vise_model_loss(model)));
 
   if (f->model.preprocessor != NULL) {
@@ -196,17 +194,10 @@ static json_t *scaling_json(const vise_model *model, bool of_targets) {
 static void print_json(const findings *f) {
   const vise_model *model = f->model.model;
   const vise_preprocessor *p = f->model.preprocessor;
-  json_t *widths = json_array(), *object = json_object();
-  for (size_t i = 0; i <= vise_model_n_layers(model); i++) {
-    (void)json_array_append_new(widths, json_integer((json_int_t)vise_model_width(model, i)));
-  }
+  json_t *object = json_object();
 
   (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(f->options->model));
-  (void)json_object_set_new(
-      object, "net",
-      json_pack("{s:o, s:s, s:b, s:I}", "widths", widths, "activation",
-                vise_activation_name(vise_model_activation(model)), "bias", (int)vise_model_has_bias(model),
-                "parameters", (json_int_t)vise_model_n_parameters(model)));
+  (void)json_object_set_new(object, "net", vise_i_cli_net_json(model));
   (void)json_object_set_new(object, "dtype", json_string(vise_dtype_name(vise_model_dtype(model))));
   (void)json_object_set_new(object, "loss", json_string(vise_loss_name(vise_model_loss(model))));
   (void)json_object_set_new(object, "feature_scaling", scaling_json(model, false));

@@ -3,6 +3,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/net_text.h"
 #include "host/cli/setup.h"
 
 #define KIB 1024.0
@@ -100,6 +101,7 @@ static void print_text(const plan_case *c) {
   (void)printf(" of shared memory a block%s\n", c->is_assumed ? " (assumed: an H200; the plan needs no GPU)" : "");
   (void)printf("net       ");
   vise_i_cli_print_widths(stdout, &c->options->net);
+  vise_i_cli_print_extras(stdout, &c->options->net);
   (void)printf(", batches of %zu row%s\n", plan->n_rows, vise_i_cli_plural(plan->n_rows));
 
   (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);

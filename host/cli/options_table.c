@@ -28,8 +28,8 @@
   X(VISE_I_CLI_RECIPE_AUTO, "auto") X(VISE_I_CLI_RECIPE_TABLE, "table") X(VISE_I_CLI_RECIPE_NONE, "none")
 #define STRATIFY(X) \
   X(VISE_I_CLI_STRATIFY_AUTO, "auto") X(VISE_I_CLI_STRATIFY_YES, "yes") X(VISE_I_CLI_STRATIFY_NO, "no")
-#define CROSS_VALIDATE(X)                       \
-  X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto")     \
+#define CROSS_VALIDATE(X)                   \
+  X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto") \
   X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/table_data.h"
 #include "host/cli/text_json.h"
@@ -125,14 +126,6 @@ static json_t *data_json(const vise_i_cli_report *report) {
 
 /* ---- what was trained ----------------------------------------------------------------------------------------- */
 
-static json_t *net_json(const vise_i_cli_report *report) {
-  const vise_net_config *net = &report->options->net;
-  json_t *widths = json_array();
-  for (size_t i = 0; i <= net->n_layers; i++) (void)json_array_append_new(widths, count(net->widths[i]));
-  return json_pack("{s:o, s:s, s:b, s:I}", "widths", widths, "activation", vise_activation_name(net->activation),
-                   "bias", (int)net->bias, "parameters", (json_int_t)vise_model_n_parameters(report->setup->model));
-}
-
 static json_t *options_json(const vise_i_cli_options *options) {
   vise_error ignored = VISE_ERROR_INIT;
   char *text = NULL;
@@ -234,7 +227,7 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   set(object, "version", json_string(vise_version()));
 
   set(object, "data", data_json(report));
-  set(object, "net", net_json(report));
+  set(object, "net", vise_i_cli_net_json(report->setup->model));
   set(object, "recipe", json_string(options->recipe == VISE_I_CLI_RECIPE_TABLE ? "table" : "none"));
   set(object, "options", options_json(options));
   set(object, "metrics", metrics_json(report));

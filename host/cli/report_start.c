@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/table_data.h"
 
@@ -84,7 +85,6 @@ static void print_scaling(const vise_i_cli_report *report) {
 void vise_i_cli_report_print_start(const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const vise_train_config *training = &options->training;
-  const size_t n_parameters = vise_model_n_parameters(report->setup->model);
 
   if (options->recipe == VISE_I_CLI_RECIPE_TABLE) {
     (void)fprintf(stderr, "%-15s table: defaults for tables, which vise info --recipes lists\n", "recipe");
@@ -95,11 +95,8 @@ void vise_i_cli_report_print_start(const vise_i_cli_report *report) {
   }
 
   (void)fprintf(stderr, "%-15s ", "net");
-  vise_i_cli_print_widths(stderr, &options->net);
-  (void)fprintf(stderr, "%s, %zu parameter%s, %s\n", options->net.bias ? "" : " without biases", n_parameters,
-                vise_i_cli_plural(n_parameters),
-                options->net.n_layers == 1 ? "a linear model" : vise_activation_name(options->net.activation));
-
+  vise_i_cli_print_net(stderr, &options->net, vise_model_n_parameters(report->setup->model));
+  (void)fprintf(stderr, "\n");
   (void)fprintf(stderr, "%-15s %s, %d thread%s\n", "backend", vise_backend_name(training->backend), training->n_threads,
                 vise_i_cli_plural((uint64_t)training->n_threads));
   char lr[40];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/adopt.h"
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/missing.h"
@@ -172,56 +173,6 @@ static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup
 
 /* ---- model ---------------------------------------------------------------------------------------------------- */
 
-static vise_status copy_tensors(const vise_model *from, vise_model *to, vise_error *err) {
-  vise_status status = VISE_OK;
-  for (size_t i = 0; i < vise_model_n_tensors(from) && status == VISE_OK; i++) {
-    size_t n_rows = 0, n_cols = 0;
-    status = vise_model_tensor_shape(from, i, &n_rows, &n_cols, err);
-    if (status != VISE_OK) break;
-
-    double *values = calloc(n_rows * n_cols, sizeof *values);
-    if (values == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the initial weights");
-    status = vise_model_get_tensor(from, i, values, n_rows * n_cols, err);
-    if (status == VISE_OK) status = vise_model_set_tensor(to, i, values, n_rows * n_cols, err);
-    free(values);
-  }
-
-  return status;
-}
-
-/* Takes sizes, biases and activation from the file where they were not typed; other typed sizes or biases fail. */
-static vise_status adopt_net(vise_i_cli_options *options, const vise_model *initial, vise_error *err) {
-  vise_net_config *net = &options->net;
-  const size_t n_layers = vise_model_n_layers(initial);
-  if (net->n_layers != 0 && net->n_layers != n_layers) {
-    return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers has %zu layers but %s has %zu", net->n_layers, options->init,
-                           n_layers);
-  }
-
-  for (size_t i = 0; i <= n_layers; i++) {
-    size_t width = vise_model_width(initial, i);
-    if (net->n_layers != 0 && net->widths[i] != 0 && net->widths[i] != width) {
-      return vise_i_cli_fail(err, VISE_ERR_SHAPE, "--layers: size %zu is %zu but %s has %zu there", i, net->widths[i],
-                             options->init, width);
-    }
-  }
-
-  for (size_t i = 0; i <= n_layers; i++) net->widths[i] = vise_model_width(initial, i);
-  net->n_layers = n_layers;
-
-  bool has_bias = vise_model_has_bias(initial);
-  if (vise_i_cli_given(options, "no-bias") && net->bias != has_bias) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %s biases",
-                           net->bias ? "bias" : "no-bias", options->init, has_bias ? "" : "no");
-  }
-
-  net->bias = has_bias;
-  if (vise_i_cli_given(options, "activation")) return VISE_OK;
-  if (!vise_model_knows_activation(initial)) return vise_i_cli_fail_activation(options->init, err);
-  net->activation = vise_model_activation(initial);
-  return VISE_OK;
-}
-
 /* The scaling that the weights were trained with, where the data are arrays; --scale and --scale-target replace it. */
 static vise_status copy_scaling(const vise_i_cli_options *options, const vise_model *from, vise_i_cli_setup *setup,
                                 vise_error *err) {
@@ -246,10 +197,17 @@ static vise_status copy_scaling(const vise_i_cli_options *options, const vise_mo
   return status;
 }
 
-static vise_status copy_initial(const vise_i_cli_options *options, const vise_model *initial, vise_i_cli_setup *setup,
-                                vise_error *err) {
-  const vise_status status = copy_tensors(initial, setup->model, err);
+static vise_status copy_initial(const vise_i_cli_options *options, const vise_model *initial, vise_dtype dtype,
+                                vise_i_cli_setup *setup, vise_error *err) {
+  const vise_status status = vise_i_cli_adopt_model(options, initial, dtype, &setup->model, err);
   return status == VISE_OK ? copy_scaling(options, initial, setup, err) : status;
+}
+
+static vise_status create_model(const vise_i_cli_options *options, vise_dtype dtype, vise_i_cli_setup *setup,
+                                vise_error *err) {
+  const vise_status status = vise_model_create(&options->net, dtype, &setup->model, err);
+  if (status != VISE_OK) return status;
+  return vise_model_initialize(setup->model, options->init_scheme, options->training.seed, err);
 }
 
 /* The model keeps how its inputs are made. */
@@ -265,12 +223,8 @@ static vise_status keep_preprocessor(const vise_i_cli_setup *setup, vise_error *
 static vise_status make_model(const vise_i_cli_options *options, const vise_model *initial, vise_i_cli_setup *setup,
                               vise_error *err) {
   vise_dtype dtype = options->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
-  vise_status status = vise_model_create(&options->net, dtype, &setup->model, err);
-  if (status != VISE_OK) return status;
-
-  status = initial != NULL ? copy_initial(options, initial, setup, err)
-                           : vise_model_initialize(setup->model, options->init_scheme, options->training.seed, err);
-
+  vise_status status =
+      initial != NULL ? copy_initial(options, initial, dtype, setup, err) : create_model(options, dtype, setup, err);
   if (status == VISE_OK) status = keep_preprocessor(setup, err);
   /* A checkpoint has its own mask, which pruning may have changed since. */
   if (status == VISE_OK && options->mask != NULL && options->resume == NULL) {
@@ -283,7 +237,7 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
                         vise_error *err) {
   vise_status status = VISE_OK;
   if (initial != NULL) {
-    status = adopt_net(options, initial, err);
+    status = vise_i_cli_adopt_net(options, initial, err);
   } else if (options->net.n_layers == 0 && options->train == NULL) {
     status = vise_net_config_set(&options->net, "layers", "13-17-5", err);
   }

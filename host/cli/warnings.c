@@ -135,12 +135,30 @@ static void warn_of_scales(vise_i_cli_warnings *list, const vise_i_cli_setup *se
   free(ranges);
 }
 
+/* ---- layers --------------------------------------------------------------------------------------------------- */
+
+/* What was asked of hidden layers and none of them can have. */
+static const char *idle_option(const vise_net_config *net) {
+  bool adds = false;
+  for (size_t l = 0; l + 1 < net->n_layers; l++) adds = adds || net->widths[l] == net->widths[l + 1];
+  if (net->n_layers == 1) return net->batch_norm ? "batch-norm" : net->dropout > 0 ? "dropout" : NULL;
+  return net->residual && !adds ? "residual" : NULL;
+}
+
+static void warn_of_layers(vise_i_cli_warnings *list, const vise_net_config *net) {
+  const char *idle = idle_option(net);
+  if (idle == NULL) return;
+  vise_i_cli_warn(list, "--%s does nothing: no hidden layer%s", idle,
+                  net->n_layers > 1 ? " has as many outputs as inputs" : "");
+}
+
 void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_options *options,
                               const vise_i_cli_setup *setup) {
   const vise_train_config *training = &options->training;
   if (training->optimizer == VISE_ADAM && training->lr > HIGH_LR) {
     vise_i_cli_warn(list, "--lr %g is high for adam; --optimizer sgd is what such rates are for", training->lr);
   }
+  warn_of_layers(list, &options->net);
   warn_of_classes(list, setup);
   if (training->scale == VISE_SCALE_NONE && !setup->keeps_scaling) warn_of_scales(list, setup);
 }

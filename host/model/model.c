@@ -96,23 +96,52 @@ static vise_status check_fits(vise_dtype dtype, const vise_i_tensor *tensor, siz
                      element, value);
 }
 
+/* Whether the numbers of one net have a place in the other. */
+static vise_status check_alike(const vise_i_net *from, const vise_i_net *to, vise_error *err) {
+  if (from->n_all_tensors != to->n_all_tensors) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "weights of %zu tensors, expected %zu", from->n_all_tensors,
+                       to->n_all_tensors);
+  }
+
+  for (size_t t = 0; t < to->n_all_tensors; ++t) {
+    const vise_i_tensor *a = &from->tensors[t], *b = &to->tensors[t];
+    if (a->role == b->role && a->n_rows == b->n_rows && a->n_cols == b->n_cols) continue;
+    return vise_i_fail(err, VISE_ERR_SHAPE, "tensor '%s' of %zu x %zu has no place in '%s' of %zu x %zu", a->name,
+                       a->n_rows, a->n_cols, b->name, b->n_rows, b->n_cols);
+  }
+  return VISE_OK;
+}
+
+vise_status vise_model_copy_weights(const vise_model *from, vise_model *to, vise_error *err) {
+  vise_status status;
+  VISE_ENTER(err, from, to);
+  VISE_TRY(check_alike(&from->net, &to->net, err));
+
+  for (size_t t = 0; t < to->net.n_all_tensors; ++t) {
+    const vise_i_tensor *place = &from->net.tensors[t];
+    for (size_t i = 0; i < vise_i_tensor_n(place); ++i) {
+      VISE_TRY(check_fits(to->dtype, place, i, vise_i_param_get(from->dtype, from->params, place->offset + i), err));
+    }
+  }
+
+  /* Tensors of the same shapes in the same order lie at the same places. */
+  for (size_t i = 0; i < to->net.n_values; ++i) {
+    vise_i_param_set(to->dtype, to->params, i, vise_i_param_get(from->dtype, from->params, i));
+  }
+  to->n_batches_tracked = from->n_batches_tracked;
+  vise_i_model_apply_mask(to);
+
+done:
+  return status;
+}
+
 vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *copy = NULL;
   VISE_ENTER(err, model, out);
 
   VISE_TRY(vise_i_model_of_net(&model->net, dtype, &copy, err));
-  copy->n_batches_tracked = model->n_batches_tracked;
-
-  for (size_t t = 0; t < model->net.n_all_tensors; ++t) {
-    const vise_i_tensor *place = &model->net.tensors[t];
-    for (size_t i = 0; i < vise_i_tensor_n(place); ++i) {
-      double value = vise_i_param_get(model->dtype, model->params, place->offset + i);
-      VISE_TRY(check_fits(dtype, place, i, value, err));
-      vise_i_param_set(dtype, copy->params, place->offset + i, value);
-    }
-  }
-
+  VISE_TRY(vise_model_copy_weights(model, copy, err));
   vise_model_set_loss(copy, model->loss, model->mse_reduction, model->label_smoothing);
   copy->lacks_activation = model->lacks_activation;
   copy->lacks_loss = model->lacks_loss;
@@ -197,8 +226,7 @@ const char *vise_model_tensor_name(const vise_model *model, size_t i) {
 
 static vise_status check_tensor(const vise_model *model, size_t i, vise_error *err) {
   if (i < model->net.n_all_tensors) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor %zu: the model has %zu, counted from 0", i,
-                     model->net.n_all_tensors);
+  return vise_i_fail(err, VISE_ERR_SHAPE, "tensor %zu: the model has %zu, counted from 0", i, model->net.n_all_tensors);
 }
 
 static vise_status check_elements(const vise_model *model, size_t i, size_t n, vise_error *err) {

@@ -10,6 +10,7 @@
 #include "host/base/call.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/model/foreign.h"
 #include "host/model/model_struct.h"
 #include "host/model/safetensors.h"
 
@@ -165,7 +166,8 @@ static vise_status deduce_net(const vise_i_st_file *file, const char *path, vise
 static vise_status check_names(const vise_i_st_file *file, const vise_i_net *net, const char *path, vise_error *err) {
   for (size_t i = 0; i < vise_i_st_n_tensors(file); ++i) {
     const char *name = vise_i_st_at(file, i)->name;
-    bool known = is_counter(vise_i_st_at(file, i)) && vise_i_net_has_batch_norm(net);
+    bool known =
+        (is_counter(vise_i_st_at(file, i)) && vise_i_net_has_batch_norm(net)) || vise_i_foreign_is_absorbed(net, name);
     for (size_t t = 0; t < net->n_all_tensors && !known; ++t) known = strcmp(name, net->tensors[t].name) == 0;
     if (!known) {
       const bool has_bias = net->blocks[net->n_layers - 1].bias != VISE_I_NO_TENSOR;
@@ -229,6 +231,11 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
   const char *description = vise_i_st_metadata(file, VISE_I_MODEL_META_KEY);
   if (description) {
     VISE_TRY(vise_i_model_meta_parse(description, path, dtype, n_numbers, &model, err));
+  } else if (vise_i_foreign_has_modules(file)) {
+    vise_i_net net;
+    VISE_TRY(vise_i_foreign_net(file, path, VISE_RELU, &net, err));
+    VISE_TRY(vise_i_model_of_net(&net, dtype, &model, err));
+    model->lacks_activation = model->lacks_loss = true;
   } else {
     vise_net_config config;
     VISE_TRY(deduce_net(file, path, &config, err));
@@ -240,6 +247,7 @@ vise_status vise_i_model_from_tensors(const vise_i_st_file *file, const char *pa
   for (size_t t = 0; t < model->net.n_all_tensors; ++t) {
     VISE_TRY(take_tensor(file, &model->net.tensors[t], path, model, err));
   }
+  VISE_TRY(vise_i_foreign_absorb(file, path, &model->net, dtype, model->params, err));
   take_counter(file, model);
 
   *out = model;

@@ -49,10 +49,9 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
 
   const int version = vise_i_net_is_plain(&model->net) ? 1 : FORMAT_VERSION;
   json_t *object = json_pack("{s:i, s:s}", "format_version", version, "vise_version", VISE_VERSION_TEXT);
-  json_t *rest = json_pack("{s:s?, s:s, s:f, s:o, s:o}", "loss",
-                           model->lacks_loss ? NULL : vise_loss_name(model->loss), "mse_reduction",
-                           vise_mse_reduction_name(model->mse_reduction), "label_smoothing", model->label_smoothing,
-                           "feature_scaling", format_scaler(&model->features), "target_scaling",
+  json_t *rest = json_pack("{s:s?, s:s, s:f, s:o, s:o}", "loss", model->lacks_loss ? NULL : vise_loss_name(model->loss),
+                           "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing",
+                           model->label_smoothing, "feature_scaling", format_scaler(&model->features), "target_scaling",
                            format_scaler(&model->targets));
   if (vise_i_net_json_put(&model->net, object) != 0 || json_object_update(object, rest) != 0) {
     json_decref(object);

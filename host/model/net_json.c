@@ -1,10 +1,11 @@
 /* A net as JSON and back. A plain net is {"widths": [784, 128, 10], "activation": "relu", "bias": true}; any other has its
    list too: "layers": [{"kind": "linear", "width": 128, "bias": true}, {"kind": "activation", "activation": "relu"},
    {"kind": "dropout", "p": 0.5}, {"kind": "batch-norm"}, {"kind": "residual", "span": 3}, ...]. */
+#include "host/model/net_json.h"
+
 #include <string.h>
 
 #include "host/model/model_struct.h"
-#include "host/model/net_json.h"
 
 #define TEXT_OF_(x) #x
 #define TEXT_OF(x) TEXT_OF_(x)

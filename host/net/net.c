@@ -37,13 +37,15 @@ static vise_status check_residual(const vise_i_net *net, const vise_layer *layer
   const size_t l = net->n_layers - 1;
   const vise_i_block *block = &net->blocks[l];
   if (layer->span != i - block->linear) {
-    return vise_i_fail(err, VISE_ERR_SHAPE,
-                       "net: layer %zu, residual over %zu layers: expected %zu, those of its block from the linear one on",
-                       i, layer->span, i - block->linear);
+    return vise_i_fail(
+        err, VISE_ERR_SHAPE,
+        "net: layer %zu, residual over %zu layers: expected %zu, those of its block from the linear one on", i,
+        layer->span, i - block->linear);
   }
   if (net->widths[l] != net->widths[l + 1]) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "net: layer %zu, residual: its block makes %zu values of %zu; expected as many",
-                       i, net->widths[l + 1], net->widths[l]);
+    return vise_i_fail(err, VISE_ERR_SHAPE,
+                       "net: layer %zu, residual: its block makes %zu values of %zu; expected as many", i,
+                       net->widths[l + 1], net->widths[l]);
   }
   return VISE_OK;
 }
@@ -63,10 +65,10 @@ static vise_status check_layer(const vise_i_net *net, const vise_layer *layer, s
   }
 
   if (layer->kind == VISE_LAYER_ACTIVATION && (size_t)layer->activation >= (size_t)vise_activation_count_) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "net: unknown activation %d", (int)layer->activation);
+    return vise_i_fail(err, VISE_ERR_USAGE, "net: layer %zu has the unknown activation %d", i, (int)layer->activation);
   }
   if (layer->kind == VISE_LAYER_DROPOUT && !(layer->dropout >= 0 && layer->dropout < 1)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "net: dropout %g, expected 0 <= P < 1", layer->dropout);
+    return vise_i_fail(err, VISE_ERR_USAGE, "net: layer %zu, dropout %g: expected 0 <= P < 1", i, layer->dropout);
   }
   return layer->kind == VISE_LAYER_RESIDUAL ? check_residual(net, layer, i, err) : VISE_OK;
 }
@@ -314,13 +316,14 @@ void vise_i_net_set_activation(vise_i_net *net, vise_activation activation) {
 static bool is_plain_block(const vise_i_net *net, size_t l) {
   const vise_i_block *block = &net->blocks[l], *first = &net->blocks[0];
   const bool hidden = l + 1 < net->n_layers;
-  if (block->batch_norm || block->residual || block->dropout > 0) return false;
   if ((block->bias == VISE_I_NO_TENSOR) != (first->bias == VISE_I_NO_TENSOR)) return false;
   return !hidden || (block->has_activation && block->activation == first->activation);
 }
 
 bool vise_i_net_is_plain(const vise_i_net *net) {
-  if (net->layers[0].kind != VISE_LAYER_LINEAR) return false;
+  for (size_t i = 0; i < net->n_listed; i++) { /* dropout that is off counts too: it is a module */
+    if (net->layers[i].kind != VISE_LAYER_LINEAR && net->layers[i].kind != VISE_LAYER_ACTIVATION) return false;
+  }
   for (size_t l = 0; l < net->n_layers; l++) {
     if (!is_plain_block(net, l)) return false;
   }

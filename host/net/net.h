@@ -45,7 +45,7 @@ typedef struct vise_i_tensor {
 typedef struct vise_i_layer {
   vise_layer_kind kind;
   size_t n_in, n_out;
-  size_t block;              /* the linear layer that it is or follows; of the input dropout: 0 */
+  size_t block;               /* the linear layer that it is or follows; of the input dropout: 0 */
   vise_activation activation; /* of kind activation */
   double dropout;             /* of kind dropout */
   size_t from;                /* of kind residual: the layer whose inputs are added */

@@ -39,7 +39,11 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
     /* weights: read forward, for the delta below and for the update, then written; outputs, deltas: written, read */
     const int n_moments = step->has_moment1 + step->has_moment2, n_reads = l == 0 || !trains ? 1 : 2;
 
+    /* batch norm: z read three times, then dL/du twice with z, and dL/dz */
+    const int n_norm = !layer->has_norm || !trains ? 0 : 8;
+
     cost.flop += n_products * 2 * rows * weights;
+    cost.bytes += n_norm * outs * f;
     cost.bytes += weights * (n_reads * read + (trains ? f + stored + 2 * f * n_moments : 0));
     cost.bytes += outs * (trains ? 2 * stored + 3 * read : stored + read);
   }

@@ -8,6 +8,7 @@ enum { TENSOR_ALIGN = 32, LD_ALIGN = 8 };
 typedef struct ends {
   uint64_t params, activations;
   uint64_t cells, row_leaves, groups, units;
+  uint32_t statistics;
 } ends;
 
 static vise_k_places place_sums(ends *at, uint64_t n_rows, uint64_t n_columns) {
@@ -27,12 +28,76 @@ static uint64_t take(uint64_t *at, uint64_t n) {
   return begin;
 }
 
+static vise_k_dropout dropout_of(double p) {
+  vise_k_dropout dropout = {0, 1};
+  if (p > 0) dropout = (vise_k_dropout){vise_i_dropout_threshold(p), vise_i_dropout_scale(p)};
+  return dropout;
+}
+
+static void describe_block(const vise_i_block *block, bool hidden, vise_k_layer *layer) {
+  layer->activation = (uint8_t)(hidden ? block->activation : VISE_IDENTITY);
+  layer->has_norm = block->batch_norm;
+  layer->has_residual = block->residual;
+  layer->dropout = dropout_of(block->dropout);
+  layer->n_vectors = block->batch_norm ? 2 : block->bias != VISE_I_NO_TENSOR;
+}
+
+static void name_tensor(uint32_t layer, uint32_t part, vise_k_step *step) {
+  step->tensors[step->n_tensors++] = (uint8_t)(layer + part * VISE_K_MAX_LAYERS);
+}
+
+static void place_tensors(ends *at, uint32_t l, vise_k_layer *layer, vise_k_step *step) {
+  layer->first_tensor = (uint8_t)step->n_tensors;
+  layer->weight = take(&at->params, (uint64_t)layer->n_out * layer->ld);
+  layer->weight_at = place_sums(at, layer->n_out, layer->n_in);
+  name_tensor(l, 0, step);
+
+  for (uint32_t i = 0; i < layer->n_vectors; i++) {
+    const uint64_t first = take(&at->params, layer->n_out);
+    const vise_k_places places = place_sums(at, 1, layer->n_out);
+    if (i == 0) {
+      layer->vector = first;
+      layer->vector_at = places;
+    }
+    name_tensor(l, 1 + i, step);
+  }
+}
+
+/* An array of activations after the outputs. */
+static uint32_t take_after(ends *at, const vise_k_layer *layer, uint64_t n) {
+  return (uint32_t)((take(&at->activations, n) - layer->out) / TENSOR_ALIGN);
+}
+
+/* Each array of activations has a place of its own, since the way back reads them. */
+static void place_activations(ends *at, const vise_i_plan_request *request, vise_k_layer *layer) {
+  const uint64_t n = (uint64_t)request->max_rows * layer->ld_out;
+  const bool trains = !request->forward_only;
+
+  layer->out = take(&at->activations, n);
+  if (vise_i_activation_needs_z((vise_activation)layer->activation)) layer->pre_by = take_after(at, layer, n);
+  if (trains) layer->delta = take(&at->activations, n);
+  if (trains && (layer->dropout.threshold || layer->has_residual)) layer->act_by = take_after(at, layer, n);
+  if (trains && layer->has_norm) layer->linear_by = take_after(at, layer, n);
+  if (trains && layer->has_residual) layer->delta_out_by = take_after(at, layer, n);
+}
+
+/* Running statistics lie after all that is trained, those of the batch in arrays of their own. */
+static void place_running(ends *at, vise_k_layer *layer) {
+  if (!layer->has_norm) return;
+  layer->running = (uint32_t)(take(&at->params, layer->n_out) / TENSOR_ALIGN);
+  take(&at->params, layer->n_out);
+  layer->statistics = at->statistics;
+  at->statistics += 2 * layer->n_out;
+}
+
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   const vise_i_net *net = request->net;
   vise_k_step *step = &plan->step;
-  const uint64_t rows = request->max_rows;
   ends at = {0};
 
+  step->seed = request->seed;
+  step->input_dropout = dropout_of(net->input_dropout);
+  step->has_norm = vise_i_net_has_batch_norm(net);
   step->ld_inputs = (uint32_t)vise_i_round_up(net->widths[0], LD_ALIGN);
   for (size_t l = 0; l < net->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
@@ -43,20 +108,15 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
     layer->box = request->boxes[l];
 
-    layer->weight = take(&at.params, (uint64_t)layer->n_out * layer->ld);
-    layer->weight_at = place_sums(&at, layer->n_out, layer->n_in);
-
-    if (net->blocks[l].bias != VISE_I_NO_TENSOR) {
-      layer->bias = take(&at.params, layer->n_out);
-      layer->bias_at = place_sums(&at, 1, layer->n_out);
-    }
-
-    layer->out = take(&at.activations, rows * layer->ld_out);
-    if (hidden && step->has_pre) layer->pre = take(&at.activations, rows * layer->ld_out);
-    if (!request->forward_only) layer->delta = take(&at.activations, rows * layer->ld_out);
+    describe_block(&net->blocks[l], hidden, layer);
+    place_tensors(&at, (uint32_t)l, layer, step);
+    place_activations(&at, request, layer);
   }
 
   plan->n_params = step->n_params = at.params;
+  for (size_t l = 0; l < net->n_layers; l++) place_running(&at, &step->layers[l]);
+  plan->n_values = at.params;
+  plan->n_statistics = at.statistics;
   plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = at.activations;
   step->n_cells = (uint32_t)at.cells;
   step->n_row_leaves = (uint32_t)at.row_leaves;

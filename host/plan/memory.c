@@ -27,6 +27,8 @@ static const struct {
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
     [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
+    [VISE_I_PLAN_STATISTICS] = {"batch statistics", sizeof(double)},
+    [VISE_I_PLAN_NORM_GRADIENTS] = {"norm gradients", sizeof(float)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
 };
 
@@ -39,7 +41,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   const vise_i_rule *rule = &step->rule;
   vise_i_plan_array *a = plan->arrays;
 
-  a[VISE_I_PLAN_PARAMS].n_elements = plan->n_params;
+  a[VISE_I_PLAN_PARAMS].n_elements = plan->n_values;
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
   a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
   if (plan->variant == VISE_K_BF16) {
@@ -54,6 +56,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   const bool norm_by_units = vise_i_bounds_unit_norms(rule);
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
 
+  a[VISE_I_PLAN_STATISTICS].n_elements = plan->n_statistics;
+  a[VISE_I_PLAN_NORM_GRADIENTS].n_elements = plan->n_statistics;
   if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
   if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;
   if (step->has_mask) a[VISE_I_PLAN_MASK].n_elements = plan->n_params;

@@ -27,7 +27,15 @@ static void add(vise_k_step *step, vise_k_phase_kind kind, uint32_t layer, uint8
 }
 
 static void add_forward(const vise_i_plan *plan, vise_k_step *step, uint32_t n) {
-  for (uint32_t l = 0; l < n; l++) add(step, VISE_K_FORWARD, l, plan->forward_tile[l], l > 0);
+  for (uint32_t l = 0; l < n; l++) {
+    add(step, VISE_K_FORWARD, l, plan->forward_tile[l], l > 0);
+    if (step->layers[l].has_norm && step->mode != VISE_K_FORWARD_ONLY) add(step, VISE_K_NORM, l, 0, true);
+  }
+}
+
+/* After the phase that made the delta of hidden layer l. */
+static void add_norm_delta(vise_k_step *step, uint32_t l) {
+  if (step->layers[l].has_norm) add(step, VISE_K_NORM_DELTA, l, 0, true);
 }
 
 static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
@@ -37,12 +45,18 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
   add_forward(plan, step, plan->narrow ? n - 1 : n);
   if (plan->narrow) {
     add(step, VISE_K_ROWS, n - 1, 0, n > 1);
-    if (n > 1) deltas = n - 2;
+    if (n > 1) {
+      add_norm_delta(step, n - 2);
+      deltas = n - 2;
+    }
   } else {
     add(step, VISE_K_LOSS, n - 1, 0, true);
   }
 
-  while (deltas-- > 0) add(step, VISE_K_DELTA, deltas, plan->delta_tile[deltas], true);
+  while (deltas-- > 0) {
+    add(step, VISE_K_DELTA, deltas, plan->delta_tile[deltas], true);
+    add_norm_delta(step, deltas);
+  }
   if (step->gradient_parts) add(step, VISE_K_PARTS, 0, 0, true);
   add(step, VISE_K_GRADIENT, 0, 0, true);
 }
@@ -104,6 +118,9 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
     case VISE_K_UPDATE:
     case VISE_K_MAX_NORM:
       return step->n_gradient_tiles;
+    case VISE_K_NORM:
+    case VISE_K_NORM_DELTA:
+      return vise_i_ceil_div(layer->n_out, VISE_K_STEP_THREADS / 32);
     case VISE_K_SUM:
     case VISE_K_UNIT_SUM:
       return 0;
@@ -146,6 +163,13 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
   return VISE_OK;
 }
 
+/* Phases of any mode: products forward and back, the loss, six after these, two for each batch norm. */
+static size_t most_phases(const vise_i_net *net) {
+  size_t n = 2 * net->n_layers + 7;
+  for (size_t l = 0; l < net->n_layers; l++) n += net->blocks[l].batch_norm ? 2 : 0;
+  return n;
+}
+
 static vise_status check_request(const vise_i_plan_request *request, vise_error *err) {
   if (request->net->n_layers > VISE_K_MAX_LAYERS) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes up to %d layers, the net has %zu",
@@ -157,6 +181,11 @@ static vise_status check_request(const vise_i_plan_request *request, vise_error 
                        VISE_I_PLAN_MOST_WIDTH, request->net->widths[i]);
   }
 
+  if (most_phases(request->net) > VISE_K_MAX_PHASES) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                       "the fused step takes up to %d phases, %zu layers with batch norm may need %zu; use fewer",
+                       VISE_K_MAX_PHASES, request->net->n_layers, most_phases(request->net));
+  }
   if (request->max_rows < 1 || request->max_rows > MOST_ROWS) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the fused step takes batches of 1 to %d rows, not %zu", MOST_ROWS,
                        request->max_rows);
@@ -186,12 +215,9 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   step->rule = *rule;
   step->n_layers = (uint32_t)net->n_layers;
   step->max_rows = (uint32_t)request->max_rows;
-  step->has_bias = net->blocks[net->n_layers - 1].bias != VISE_I_NO_TENSOR;
   step->has_mask = request->has_mask;
   step->has_moment1 = vise_i_keeps_moment1(rule);
   step->has_moment2 = vise_i_keeps_moment2(rule);
-  step->activation = net->blocks[0].activation;
-  step->has_pre = vise_i_activation_needs_z(step->activation);
   step->weight_sums_needed = rule->k2 != 0 || rule->k1 != 0 || rule->kF != 0;
   step->sums_by_rows = vise_i_scales_units(rule);
 
@@ -221,8 +247,8 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward",  "rows", "loss",   "delta",    "parts",
-                                      "gradient", "sum",  "update", "unit sum", "max-norm"};
+  static const char *const names[] = {"forward", "rows",   "loss",     "delta",    "parts",      "gradient",
+                                      "sum",     "update", "unit sum", "max-norm", "norm",     "norm delta"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

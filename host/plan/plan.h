@@ -24,6 +24,7 @@ typedef struct vise_i_plan_request {
   const vise_i_rule *rule;  /* copied, as are boxes */
   const vise_i_box *boxes;  /* of the layers */
   size_t max_rows;          /* of a batch, at least 1 */
+  uint64_t seed;            /* of dropout */
   vise_precision precision; /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
@@ -61,6 +62,8 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_UNIT_MAX,
   VISE_I_PLAN_UNIT_SCALES,
   VISE_I_PLAN_NORM_UNIT_SUMS,
+  VISE_I_PLAN_STATISTICS,
+  VISE_I_PLAN_NORM_GRADIENTS,
   VISE_I_PLAN_SLOTS,
   VISE_I_PLAN_N_ARRAYS
 } vise_i_plan_array_id;
@@ -74,7 +77,9 @@ typedef struct vise_i_plan {
   vise_k_variant variant;
   vise_k_step step; /* of whole steps (or forward only); pointers and sources NULL */
   size_t shared_bytes;
-  uint64_t n_params; /* elements of the device layout, of params, moments, gradients and mask */
+  uint64_t n_params;     /* elements of the device layout, of moments, gradients and mask */
+  uint64_t n_values;     /* of params: running statistics too */
+  uint32_t n_statistics; /* of the batch norms of a batch */
   vise_i_plan_array arrays[VISE_I_PLAN_N_ARRAYS];
   size_t n_bytes, guard_bytes; /* of all arrays, guards included */
   uint8_t forward_tile[VISE_K_MAX_LAYERS];

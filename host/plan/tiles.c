@@ -145,8 +145,8 @@ static void place_gradient_tiles(vise_k_step *step) {
 
     layer->first_weight_tile = at;
     at += (uint32_t)n_tiles_of(layer->n_out, layer->n_in, (vise_k_tile)layer->gradient_tile);
-    layer->first_bias_tile = at;
-    if (step->has_bias) at += (uint32_t)vise_i_ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    layer->first_vector_tile = at;
+    at += layer->n_vectors * (uint32_t)vise_i_ceil_div(layer->n_out, VISE_K_BIAS_TILE);
     if (side * side > step->held_floats) step->held_floats = side * side;
   }
 

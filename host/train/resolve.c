@@ -31,11 +31,6 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
                        why_not != NULL ? why_not : "not available");
   }
 
-  if (backend == VISE_BACKEND_CUDA && net != NULL && !vise_i_net_is_plain(net)) {
-    return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                       "`backend` cuda: batch norm, dropout, residuals and mixed activations are only in cpu and cpu64 "
-                       "yet");
-  }
   if (backend != VISE_BACKEND_CUDA && step_mode != VISE_STEP_AUTO) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` %s: `backend` %s has only auto; the others are cuda's",
                        vise_step_mode_name(step_mode), name);

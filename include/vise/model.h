@@ -89,14 +89,20 @@ VISE_API void vise_model_free(vise_model *model);
 VISE_API VISE_WARN_UNUSED vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_model **out,
                                                        vise_error *err);
 
+/** Copies weights, running statistics and their count to a model whose tensors have the same shapes, converted to its
+    dtype; its mask is applied to them. Activations, dropout, residuals, loss and scaling stay what they are.
+    Errors: VISE_ERR_SHAPE, VISE_ERR_VALUE (a number that float32 does not hold); to is unchanged then. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_copy_weights(const vise_model *from, vise_model *to, vise_error *err);
+
 /** Draws the initial weights; they depend on seed, shape and scheme alone, and are equal in float32 and float64. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed,
                                                             vise_error *err);
 
-/** Reads a .safetensors file: one that Vise wrote, or any with tensors "<2l>.weight", "<2l>.bias" of F32 or F64 in a
-   chain of fitting shapes. Such a file does not say its activation or loss: relu and the loss of vise_model_create are
-   assumed until others are set (vise_model_knows_activation, vise_model_knows_loss), and there is no scaling. The folder
-   of a run stands for the model.safetensors in it.
+/** Reads a .safetensors file: one that Vise wrote, or any whose tensors of F32 or F64 are those of an nn.Sequential of
+   Linear, BatchNorm1d and modules without tensors (docs/files.md), in a chain of fitting shapes. Such a file does not say
+   its activation or loss: relu and the loss of vise_model_create are assumed until others are set
+   (vise_model_knows_activation, vise_model_knows_loss), dropout is 0, and there is no scaling. The folder of a run stands
+   for the model.safetensors in it.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 
@@ -132,6 +138,8 @@ VISE_API void vise_model_layer(const vise_model *model, size_t i, vise_layer *ou
 #define vise_model_layer(...) vise_model_layer_sized(sizeof(vise_layer), __VA_ARGS__)
 VISE_API vise_dtype vise_model_dtype(const vise_model *model);
 VISE_API size_t vise_model_n_parameters(const vise_model *model);
+/** All tensors: those that are trained, whose elements vise_model_n_parameters counts, and after them the running
+    statistics of batch norms. */
 VISE_API size_t vise_model_n_tensors(const vise_model *model);
 /** Name of tensor i, owned by the model; NULL outside. */
 VISE_API const char *vise_model_tensor_name(const vise_model *model, size_t i);

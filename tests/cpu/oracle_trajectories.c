@@ -31,7 +31,13 @@ static void check_totals(const trajectory *t, const vise_step_stats *stats) {
 
 Test(oracle_trajectories, agree_with_pytorch_float64) {
   static const trajectory_tolerance tolerance = {TOLERANCE, TOLERANCE, TOLERANCE};
-  trajectory_check_all(&vise_i_backend_cpu64, &tolerance, check_totals);
+  trajectory_check_all(TRAJECTORIES_PLAIN, &vise_i_backend_cpu64, &tolerance, check_totals);
+}
+
+/* Batch norm, dropout and residuals, each alone and all together. The running statistics are part of the weights. */
+Test(oracle_trajectories, layers_agree_with_pytorch_float64) {
+  static const trajectory_tolerance tolerance = {TOLERANCE, TOLERANCE, TOLERANCE};
+  trajectory_check_all(TRAJECTORIES_LAYERS, &vise_i_backend_cpu64, &tolerance, check_totals);
 }
 
 /* A single wrong entry must be seen: the comparison itself is under test. */

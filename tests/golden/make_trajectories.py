@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the golden files of the step: trajectories.json and data_a.json, beside this script.
+"""Makes the golden files of the step: trajectories.json, layers.json and data_a.json, beside this script.
 
 Every case trains a small net for some hundred steps in float64 with PyTorch: its layers, losses, optimizers and clips
 wherever PyTorch has them, a few plain tensor operations where it has not (per-unit clips, proximal L1, ...). The
 tests then demand the same weights of Vise. Needs PyTorch and NumPy; run again when cases are added. Cases that are in
-the file stay as they are, since other versions differ in the last digits; --all makes them anew:
+their file stay as they are, since other versions differ in the last digits; --all makes them anew:
 
     python3 tests/golden/make_trajectories.py [--all]
 
@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+from layered_net import LayeredNet
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROWS, FEATURES, OUTPUTS = 48, 7, 5
@@ -64,13 +66,17 @@ DEFAULTS = {
 }
 
 
+LAYERS = {"batch_norm", "dropout", "input_dropout", "residual", "seed"}
+
+
 def case(name, target="labels", widths=(FEATURES, 11, OUTPUTS), activation="relu", bias=True, lr=0.1, batch=16,
          steps=300, row_weights=False, mask=False, **spec):
+    layers = {k: spec.pop(k) for k in LAYERS & set(spec)}
     unknown = set(spec) - set(DEFAULTS)
     assert not unknown, unknown
     spec = dict(dict(loss="cross-entropy"), **spec)
     return dict(name=name, target=target, widths=list(widths), activation=activation, bias=bias, lr=lr, batch=batch,
-                steps=steps, row_weights=row_weights, mask=mask, spec=spec)
+                steps=steps, row_weights=row_weights, mask=mask, spec=spec, **dict(sorted(layers.items())))
 
 
 def make_cases():
@@ -180,14 +186,47 @@ def make_cases():
     return c
 
 
-def initial_weights(widths, bias):
-    """U(-1, 1)/sqrt(in), on the grid, in flat order."""
-    rng = np.random.RandomState(100 + sum(widths) + len(widths))
+def make_layer_cases():
+    """Cases of layers.json: batch norm, dropout and residuals, each alone and all together."""
+    deep = dict(widths=(FEATURES, 9, 9, 9, OUTPUTS))
+    all_of_them = dict(batch_norm=True, dropout=0.2, input_dropout=0.1, residual=True, seed=2 ** 40 + 11, **deep)
+    hard = dict(clip_value=True, clip_lo=-0.05, clip_hi=0.04, clip_norm=0.2, box_lo=-0.5, box_hi=0.6, k2=0.01, k2d=0.02)
+    c = [
+        case("batch norm", batch_norm=True),
+        case("batch norm, deep gelu", batch_norm=True, activation="gelu", **deep),
+        case("batch norm, mse, row weights", target="values", loss="mse", batch_norm=True, row_weights=True, lr=0.02),
+        case("batch norm, adam, no bias", batch_norm=True, bias=False, optimizer="adam", lr=0.003),
+        case("batch norm, a last row joins", batch_norm=True, batch=47),
+        case("batch norm, clips, box, decay", batch_norm=True, activation="tanh", **hard),
+        case("batch norm, gain and shift penalized and boxed", batch_norm=True, clamp_bias=True, penalize_bias=True,
+             **hard),
+        case("dropout", dropout=0.3, seed=5),
+        case("dropout, deep, adam, partial last batch", dropout=0.5, seed=6, optimizer="adam", lr=0.003, batch=20,
+             **deep),
+        case("dropout, clips, box, decay", dropout=0.25, seed=7, activation="silu", **hard),
+        case("input dropout", input_dropout=0.2, seed=2 ** 63 + 1),
+        case("input dropout, linear model", input_dropout=0.4, seed=8, widths=(FEATURES, OUTPUTS)),
+        case("input dropout, clips, box, decay", input_dropout=0.1, seed=9, **hard),
+        case("residual", residual=True, lr=0.05, **deep),
+        case("residual from the inputs", residual=True, activation="tanh", widths=(FEATURES, FEATURES, OUTPUTS)),
+        case("residual, clips, box, decay", residual=True, lr=0.05, **deep, **hard),
+        case("all layers", lr=0.05, **all_of_them),
+        case("all layers, adam, clips, box, decay", optimizer="adam", lr=0.003, activation="gelu", **all_of_them,
+             **hard),
+        case("all layers, everything", optimizer="adam", lr=0.003, k1=0.001, kF=0.002, max_update=0.002, max_norm=1.2,
+             label_smoothing=0.05, row_weights=True, mask=True, batch=20, activation="silu", **all_of_them, **hard),
+    ]
+    assert len({x["name"] for x in c}) == len(c)
+    return c
+
+
+def initial_weights(params, seed, n_in):
+    """U(-1, 1)/sqrt(in), gains of batch norms around 1; on the grid, in flat order."""
+    rng = np.random.RandomState(seed)
     parts = []
-    for n_in, n_out in zip(widths, widths[1:]):
-        parts.append(rng.uniform(-1, 1, (n_out, n_in)) / math.sqrt(n_in))
-        if bias:
-            parts.append(rng.uniform(-1, 1, n_out) / math.sqrt(n_in))
+    for p, is_gain in params:
+        n_in = p.shape[1] if p.dim() == 2 else n_in
+        parts.append(is_gain + rng.uniform(-1, 1, tuple(p.shape)) / math.sqrt(n_in))
     return [round_to_grid(p) for p in parts]
 
 
@@ -213,19 +252,17 @@ class Step:
         self.spec = dict(DEFAULTS, **case_["spec"])
         self.lr = case_["lr"]
         widths, bias = case_["widths"], case_["bias"]
-        layers = []
-        for i, (n_in, n_out) in enumerate(zip(widths, widths[1:])):
-            if i:
-                layers.append(ACTIVATIONS[case_["activation"]]())
-            layers.append(nn.Linear(n_in, n_out, bias=bias))
-        self.model = nn.Sequential(*layers)
+        layers = {k: case_[k] for k in LAYERS & set(case_)}
+        self.model = LayeredNet(widths, ACTIVATIONS[case_["activation"]], bias, **layers)
         self.params = list(self.model.parameters())
-        self.initial = initial_weights(widths, bias)
+        gains = {id(m.weight) for m in self.model.modules() if isinstance(m, nn.BatchNorm1d)}
+        self.initial = initial_weights([(p, id(p) in gains) for p in self.params], 100 + sum(widths) + len(widths),
+                                       widths[0])
         with torch.no_grad():
             for p, v in zip(self.params, self.initial):
                 p.copy_(torch.from_numpy(v))
         self.is_bias = [p.dim() == 1 for p in self.params]
-        self.layer = [i // (2 if bias else 1) for i in range(len(self.params))]
+        self.layer = (np.cumsum([not b for b in self.is_bias]) - 1).tolist()
         self.x = torch.tensor(data["x"])
         self.y = torch.tensor(data[case_["target"]])
         self.row_weights = torch.tensor(data["row_weights"]) if case_["row_weights"] else None
@@ -429,7 +466,8 @@ class Step:
                     else torch.linalg.vector_norm(p)
                 p.mul_(torch.clamp(s["max_norm"] / norm, max=1))
 
-    def run(self, rows):
+    def run(self, step, rows):
+        self.model.set_step(step)
         row_weights = None if self.row_weights is None else self.row_weights[rows]
         self.optimizer.zero_grad()
         loss = self.loss(self.model(self.x[rows]), self.y[rows], row_weights)
@@ -458,12 +496,15 @@ def flat(tensors):
 
 def run_case(case_, data):
     step = Step(case_, data)
-    n_batches = -(-ROWS // case_["batch"])
+    # With batch norm a last row alone joins the batch before it.
+    joins = bool(step.model.statistics()) and case_["batch"] > 1 and ROWS % case_["batch"] == 1
+    n_batches = -(-ROWS // case_["batch"]) - joins
     reported = {k: [] for k in ("losses", "penalties", "grad_norms", "grad_norms_clipped")}
     steps = [s for s in REPORTED_STEPS if s <= case_["steps"]]
     for s in range(case_["steps"]):
         first = s % n_batches * case_["batch"]
-        report = step.run(slice(first, min(first + case_["batch"], ROWS)))
+        last = s % n_batches == n_batches - 1
+        report = step.run(s, slice(first, ROWS if last else first + case_["batch"]))
         if s + 1 in steps:
             for k, v in report.items():
                 reported[k].append(v)
@@ -473,11 +514,14 @@ def run_case(case_, data):
         at_lo += int((p == lo).sum())
         at_hi += int((p == hi).sum())
     out = {k: v for k, v in case_.items() if k != "mask"}
+    if "seed" in out:
+        out["seed"] = str(out["seed"])  # 64 bits
     if step.masks:
         out["mask"] = "".join(str(int(v)) for v in flat(step.masks))
-    final = flat([p.detach().numpy() for p in step.params])
+    final = flat([p.detach().numpy() for p in step.params] + step.model.statistics())
     assert all(math.isfinite(v) for v in final), case_["name"]
-    out.update(initial=flat(step.initial), final=final, reported_steps=steps,
+    statistics = [k % 2 for k, s in enumerate(step.model.statistics()) for _ in s]
+    out.update(initial=flat(step.initial) + statistics, final=final, reported_steps=steps,
                totals=dict(step.totals, at_lo=at_lo, at_hi=at_hi), **reported)
     print("%-50s loss %.6f -> %.6f %s" % (case_["name"], reported["losses"][0], reported["losses"][-1], out["totals"]))
     return out
@@ -496,25 +540,30 @@ def write(name, value):
         f.write("{\n" + ",\n".join(parts) + "\n}\n")
 
 
-def cases_made():
+def cases_made(name):
     """The cases of the file that need not be made again, by name."""
-    if "--all" in sys.argv[1:]:
+    path = os.path.join(HERE, name)
+    if "--all" in sys.argv[1:] or not os.path.exists(path):
         return {}
-    with open(os.path.join(HERE, "trajectories.json")) as f:
+    with open(path) as f:
         return {c["name"]: c for c in json.load(f)["cases"]}
+
+
+def write_cases(name, cases, data):
+    made = cases_made(name)
+    write(name, {
+        "made_by": "make_trajectories.py, PyTorch %s, float64" % torch.__version__.split("+")[0],
+        "data": {k: np.asarray(v).tolist() for k, v in data.items()},
+        "cases": [made.get(c["name"]) or run_case(c, data) for c in cases],
+    })
 
 
 def main():
     torch.set_default_dtype(torch.float64)
     torch.set_num_threads(1)
     data = make_data()
-    made = cases_made()
-    cases = [made.get(c["name"]) or run_case(c, data) for c in make_cases()]
-    write("trajectories.json", {
-        "made_by": "make_trajectories.py, PyTorch %s, float64" % torch.__version__.split("+")[0],
-        "data": {k: np.asarray(v).tolist() for k, v in data.items()},
-        "cases": cases,
-    })
+    write_cases("trajectories.json", make_cases(), data)
+    write_cases("layers.json", make_layer_cases(), data)
     legacy = np.random.RandomState(0)
     x = legacy.rand(100, 1)
     y = 3 * x + 2 + 0.5 * legacy.randn(100, 1)

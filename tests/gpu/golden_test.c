@@ -19,14 +19,35 @@ typedef struct golden {
   vise_activation activation;
   vise_loss loss;
   vise_optimizer optimizer;
-  bool labels;
-  uint64_t weights; /* XXH3 of the float32 weights after N_STEPS steps */
+  bool labels, layers; /* layers: batch norm, dropout, residuals */
+  uint64_t weights;    /* XXH3 of the float32 weights after N_STEPS steps */
 } golden;
 
 static const golden GOLDEN[] = {
-    {"classifier", 2, {196, 64, 10}, 300, 64, VISE_RELU, VISE_LOSS_CROSS_ENTROPY, VISE_SGD, true, 0x25f8e493b43f6ce5},
-    {"regression", 3, {32, 96, 96, 1}, 150, 50, VISE_GELU, VISE_LOSS_MSE, VISE_ADAM, false, 0x846e5e3ca6717921},
-    {"policy", 3, {17, 64, 64, 6}, 100, 33, VISE_TANH, VISE_LOSS_HUBER, VISE_RMSPROP, false, 0x90777d8c78878c81},
+    {"classifier",
+     2,
+     {196, 64, 10},
+     300,
+     64,
+     VISE_RELU,
+     VISE_LOSS_CROSS_ENTROPY,
+     VISE_SGD,
+     true,
+     false,
+     0x25f8e493b43f6ce5},
+    {"regression", 3, {32, 96, 96, 1}, 150, 50, VISE_GELU, VISE_LOSS_MSE, VISE_ADAM, false, false, 0x846e5e3ca6717921},
+    {"policy", 3, {17, 64, 64, 6}, 100, 33, VISE_TANH, VISE_LOSS_HUBER, VISE_RMSPROP, false, false, 0x90777d8c78878c81},
+    {"layers",
+     3,
+     {24, 40, 40, 4},
+     65,
+     16,
+     VISE_SILU,
+     VISE_LOSS_CROSS_ENTROPY,
+     VISE_ADAM,
+     true,
+     true,
+     0xad5c29592e2cccb7},
 };
 
 static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
@@ -37,7 +58,7 @@ static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
   spec.rule.k2 = 1e-4;
   spec.rule.k1 = g->optimizer == VISE_SGD ? 0 : 1e-5;
   spec.rule.clip_norm = 1;
-  spec.max_batch = g->batch;
+  spec.max_batch = vise_i_batch_rows(net, g->batch, g->batch + 1);
 
   for (size_t l = 0; l < g->n_layers; l++) {
     spec.boxes[l].lo = -0.25;
@@ -47,14 +68,30 @@ static vise_i_step_spec spec_of(const golden *g, const vise_i_net *net) {
   return spec;
 }
 
+static vise_i_net net_of(const golden *g) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_net_config config = {.struct_size = sizeof config,
+                            .n_layers = g->n_layers,
+                            .activation = g->activation,
+                            .bias = true,
+                            .batch_norm = g->layers,
+                            .residual = g->layers,
+                            .dropout = g->layers ? 0.25 : 0,
+                            .input_dropout = g->layers ? 0.125 : 0};
+  vise_i_net net;
+  for (size_t l = 0; l <= g->n_layers; l++) config.widths[l] = g->widths[l];
+  cr_assert_eq(vise_i_net_make(&config, &net, &err), VISE_OK, "%s", err.text);
+  return net;
+}
+
 static uint64_t train(const golden *g) {
   vise_error err = VISE_ERROR_INIT;
   const vise_i_backend_ops *ops = &vise_i_backend_cuda;
-  const vise_i_net net = rig_net(g->n_layers, g->widths, g->activation, true);
+  const vise_i_net net = net_of(g);
   const vise_i_step_spec spec = spec_of(g, &net);
   const size_t n_in = g->widths[0], n_out = g->widths[g->n_layers], n_y = g->labels ? 1 : n_out;
   double *x = malloc(g->n_rows * n_in * sizeof *x), *y = malloc(g->n_rows * n_y * sizeof *y);
-  double *params = malloc(net.n_params * sizeof *params);
+  double *params = malloc(net.n_values * sizeof *params);
   size_t *order = malloc(g->n_rows * sizeof *order);
   vise_i_hyper hyper[N_STEPS];
   vise_step_stats stats[N_STEPS];
@@ -62,12 +99,15 @@ static uint64_t train(const golden *g) {
 
   rig_fill(&state, 1, x, g->n_rows * n_in);
   rig_fill(&state, 1, y, g->n_rows * n_y);
-  rig_fill(&state, 0.25, params, net.n_params);
+  rig_fill(&state, 0.25, params, net.n_values);
   for (size_t i = 0; i < g->n_rows; i++) {
     order[i] = i * 7 % g->n_rows;
     if (g->labels) y[i] = floor((y[i] + 1) / 2 * (double)n_out);
   }
-  for (size_t s = 0; s < N_STEPS; s++) hyper[s] = rig_hyper(0.05 / (1 + 0.01 * (double)s));
+  for (size_t s = 0; s < N_STEPS; s++) {
+    hyper[s] = rig_hyper(0.05 / (1 + 0.01 * (double)s));
+    hyper[s].step = s;
+  }
 
   const vise_i_data data = rig_data(x, g->n_rows, n_in, y, n_y, g->labels, NULL);
   vise_i_backend *b = rig_begin(ops, &spec, params, &hyper[0], &data, order, g->n_rows);
@@ -77,9 +117,9 @@ static uint64_t train(const golden *g) {
     cr_assert(isfinite(stats[s].loss) && !stats[s].skipped, "step %zu: loss %g", s + 1, stats[s].loss);
   }
 
-  float *end = malloc(net.n_params * sizeof *end);
+  float *end = malloc(net.n_values * sizeof *end);
   cr_assert_eq(ops->get_state(b, VISE_I_PARAMS, end, &err), VISE_OK, "%s", err.text);
-  const uint64_t hash = XXH3_64bits(end, net.n_params * sizeof *end);
+  const uint64_t hash = XXH3_64bits(end, net.n_values * sizeof *end);
 
   ops->destroy(b);
   free(x);

@@ -35,6 +35,8 @@ vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAV
 vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8
   TIMEOUT 600)
 vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4 TIMEOUT 300)
+vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${support}/layers_rig.c ${rig} FLAVOURS plain asan race
+  SCHEDULES random:1 SMS 8 TIMEOUT 600)
 vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
 vise_gpu_test(bench SOURCES ${gpu}/bench_test.c ${support}/bench_rig.c FLAVOURS plain asan SCHEDULES forward SMS 4

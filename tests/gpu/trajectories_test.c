@@ -4,5 +4,5 @@
 #include "tests/support/trajectory.h"
 
 Test(trajectories, agree_with_pytorch) {
-  trajectory_check_all_float32(&vise_i_backend_cuda);
+  trajectory_check_all_float32(TRAJECTORIES_PLAIN, &vise_i_backend_cuda);
 }

@@ -143,6 +143,97 @@ def pytorch_model_is_read():
         agree(state[name], tensor, 1e-6)
 
 
+LAYERS = ("--layers", "6-16-16-3", "--batch-norm", "--dropout", "0.2", "--input-dropout", "0.1", "--activation", "tanh",
+          "--backend", "cpu64")
+
+
+def predictions64(path, model):
+    run("predict", "--model", model, "--data", f"{path}/x.npy", "--out", f"{path}/raw.npy", "--output", "raw",
+        "--backend", "cpu64")
+    return np.load(f"{path}/raw.npy")
+
+
+def expect_counters(state, names):
+    found = {name: tensor for name, tensor in state.items() if name.endswith("num_batches_tracked")}
+    expect(sorted(found) == names, f"{sorted(found)}")
+    # 300 rows in batches of 32 are 10 steps, 5 epochs of them.
+    expect(all(tensor.dtype == torch.int64 and tensor.item() == 50 for tensor in found.values()), f"{found}")
+
+
+def pytorch_layers_model():
+    path = folder("pytorch_layers_model")
+    features, _ = three_classes(path)
+    file = train(path, *LAYERS)
+    state = load_file(file)
+    expect_counters(state, ["2.num_batches_tracked", "6.num_batches_tracked"])
+    block = [[torch.nn.Linear(n, 16, bias=False), torch.nn.BatchNorm1d(16), torch.nn.Tanh(), torch.nn.Dropout(0.2)]
+             for n in (6, 16)]
+    net = torch.nn.Sequential(torch.nn.Dropout(0.1), *block[0], *block[1], torch.nn.Linear(16, 3)).double().eval()
+    net.load_state_dict(state, strict=True)
+    expect(net[1].weight.abs().max() <= 0.5 and net[9].weight.abs().max() <= 0.5, "a weight left the box")
+    with torch.no_grad():
+        agree(predictions64(path, file), net(torch.from_numpy(features).double()), 1e-12)
+
+
+def documented_module():
+    """ViseNet, as docs/files.md has it."""
+    page = open("docs/files.md", encoding="utf-8").read()
+    code = page.split("```python\n")[1].split("```")[0]
+    names = {}
+    exec(code, names)  # pylint: disable=exec-used
+    return names["ViseNet"]
+
+
+def pytorch_residual_model():
+    path = folder("pytorch_residual_model")
+    features, _ = three_classes(path)
+    made = documented_module()
+    x = torch.from_numpy(features).double()
+    for extra in ((), ("--residual",), ("--residual", "--dropout", "0", "--no-batch-norm", "--no-bias")):
+        file = train(path, *LAYERS, *extra)
+        net = made(file).eval()
+        expect(len(net.begins) == ("--residual" in extra), f"residuals {net.begins}")
+        with torch.no_grad():
+            agree(predictions64(path, file), net(x), 1e-12)
+            plain = torch.nn.Sequential(*net)
+            expect(torch.equal(plain(x), net(x)) == ("--residual" not in extra), "the residual does nothing")
+
+
+def pytorch_batch_norm_is_read():
+    path = folder("pytorch_batch_norm_is_read")
+    features, labels = three_classes(path)
+    torch.manual_seed(5)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 16), torch.nn.BatchNorm1d(16), torch.nn.ReLU(), torch.nn.Dropout(0.0),
+                              torch.nn.Linear(16, 3)).double()
+    x, y = torch.from_numpy(features).double(), torch.from_numpy(labels)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+
+    def step():
+        net.train()
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimizer.step()
+        net.eval()
+
+    step()
+    file = f"{path}/torch.safetensors"
+    save_file(net.state_dict(), file)
+    with torch.no_grad():
+        agree(predictions64(path, file), net(x), 1e-12)
+
+    # One full-batch step from there is PyTorch's step; the bias is part of the running mean.
+    run("train", "--train", f"{path}/x.npy", "--train-labels", f"{path}/y.npy", "--loss", "cross-entropy", "--lr",
+        "0.5", "--batch", "full", "--steps", "1", "--init", file, "--backend", "cpu64", "--out", f"{path}/run", "--overwrite")
+    bias = net[0].bias.detach().clone()
+    step()
+    state, wanted = load_file(f"{path}/run/model.safetensors"), net.state_dict()
+    expect(set(wanted) - set(state) == {"0.bias"} and set(state) < set(wanted), f"{sorted(state)}")
+    wanted["1.running_mean"] -= bias
+    for name, tensor in state.items():
+        agree(tensor, wanted[name], 1e-12)
+    expect(state["1.num_batches_tracked"].item() == 2, "another count")
+
+
 def pytorch_float64_model():
     path = folder("pytorch_float64_model")
     features, _ = three_classes(path)

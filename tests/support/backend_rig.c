@@ -102,7 +102,7 @@ vise_i_backend *rig_begin(const vise_i_backend_ops *ops, const vise_i_step_spec 
 
 void rig_run(const vise_i_backend_ops *ops, vise_i_backend *b, size_t n_order, size_t batch, size_t n_steps,
              size_t most, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  const size_t per_epoch = (n_order - 1) / batch + 1;
+  const size_t per_epoch = vise_i_n_batches(b->spec.net, batch, n_order);
   memset(stats, 0, n_steps * sizeof *stats);
 
   for (size_t s = 0, n; s < n_steps; s += n) {

@@ -1,12 +1,16 @@
 /*
  * Golden trajectories: trainings that PyTorch computed in float64 (tests/golden/make_trajectories.py), read from
- * tests/golden/trajectories.json and run on any backend. A case names everything it needs: net, data, settings under
+ * tests/golden/trajectories.json or layers.json and run on any backend. A case names everything it needs: net, data, settings under
  * the names of vise_i_step_spec, the weights before and after, and what some of the steps reported.
  */
 #ifndef VISE_T_TRAJECTORY_H
 #define VISE_T_TRAJECTORY_H
 
 #include "host/backend/backend.h"
+
+/* Plain nets, and nets with batch norm, dropout and residuals. */
+#define TRAJECTORIES_PLAIN VISE_SOURCE_DIR "/tests/golden/trajectories.json"
+#define TRAJECTORIES_LAYERS VISE_SOURCE_DIR "/tests/golden/layers.json"
 
 #define TRAJECTORY_MAX_REPORTED 16
 #define TRAJECTORY_MAX_CLASSES 16
@@ -21,7 +25,7 @@ typedef struct trajectory {
   size_t n_rows;
   double *x, *y, *row_weights; /* row_weights is NULL where all are 1 */
   uint8_t *mask;               /* [n_params] or NULL */
-  double *initial, *final;     /* [n_params]; initial is before mask and box are applied */
+  double *initial, *final;     /* [n_values]; initial is before mask and box are applied */
   vise_i_data data;            /* over x, y and row_weights */
   /* At the steps reported_steps[i] (from 1): */
   size_t n_reported, reported_steps[TRAJECTORY_MAX_REPORTED];
@@ -36,7 +40,7 @@ typedef struct trajectory {
 trajectory *trajectory_load_all(const char *path, size_t *n_cases);
 void trajectory_free_all(trajectory *cases, size_t n_cases);
 
-/* Runs the case on a backend, from its initial weights, projected. final [n_params]; stats [n_steps]. */
+/* Runs the case on a backend, from its initial weights, projected. final [n_values]; stats [n_steps]. */
 VISE_WARN_UNUSED vise_status trajectory_run(const trajectory *t, const vise_i_backend_ops *ops, double *final,
                                             vise_step_stats *stats, vise_error *err);
 
@@ -46,11 +50,11 @@ typedef struct trajectory_tolerance {
   double weight, adam_weight, report;
 } trajectory_tolerance;
 
-/* Every case of tests/golden/trajectories.json on a backend: weights, reports, and whatever `more` checks, which may be
+/* Every case of the file on a backend: weights, running statistics, reports, and whatever `more` checks, which may be
    NULL; stats [t->n_steps]. */
-void trajectory_check_all(const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
+void trajectory_check_all(const char *path, const vise_i_backend_ops *ops, const trajectory_tolerance *tolerance,
                           void (*more)(const trajectory *t, const vise_step_stats *stats));
 /* The same on a float32 backend, as exact as float32 is after the hundreds of steps of a case. */
-void trajectory_check_all_float32(const vise_i_backend_ops *ops);
+void trajectory_check_all_float32(const char *path, const vise_i_backend_ops *ops);
 
 #endif

@@ -21,20 +21,20 @@ typedef struct vise_i_cpu64 {
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
   const vise_i_rule *rule;
   const vise_i_net *net;
-  double *params;             /* [net->n_values] */
-  double *moment1, *moment2;  /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;              /* [n_params], 1 = kept */
+  double *params;            /* [net->n_values] */
+  double *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
+  uint8_t *mask;             /* [n_params], 1 = kept */
 
   /* scratch */
   size_t chunk;
-  double *grad;                                 /* [n_params] */
-  double *values[VISE_I_MOST_LISTED + 1];       /* inputs of layer i [chunk, n_in]: features, ..., outputs */
-  double *statistics[VISE_MAX_LAYERS];          /* of the batch, after linear layer l [2, n_out]; NULL without batch norm */
-  double *delta, *delta_below;                  /* dL/d output of the current layer, and of its input [chunk, widest] */
-  double *delta_skip;                           /* dL/d output of the block at hand, if it has a residual; or NULL */
-  double *targets;                         /* [chunk, K] values, or one-hot */
-  size_t *labels;                          /* [chunk] class, or VISE_I_NO_LABEL */
-  double *row_weights;                     /* [chunk] */
+  double *grad;                           /* [n_params] */
+  double *values[VISE_I_MOST_LISTED + 1]; /* inputs of layer i [chunk, n_in]: features, ..., outputs */
+  double *statistics[VISE_MAX_LAYERS];    /* of the batch, after linear layer l [2, n_out]; NULL without batch norm */
+  double *delta, *delta_below;            /* dL/d output of the current layer, and of its input [chunk, widest] */
+  double *delta_skip;                     /* dL/d output of the block at hand, if it has a residual; or NULL */
+  double *targets;                        /* [chunk, K] values, or one-hot */
+  size_t *labels;                         /* [chunk] class, or VISE_I_NO_LABEL */
+  double *row_weights;                    /* [chunk] */
 } vise_i_cpu64;
 
 /* Number of outputs K. */

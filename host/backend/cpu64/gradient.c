@@ -86,8 +86,12 @@ vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch, co
   memset(out->grad, 0, b->net->n_params * sizeof *out->grad);
   for (size_t first = 0; first < batch->n; first += b->chunk) {
     const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
-    const vise_i_op_pass pass = {
-        .training = true, .drops = !batch->keeps_all, .seed = b->spec->seed, .step = (uint32_t)batch->step, .first = first, .n = n};
+    const vise_i_op_pass pass = {.training = true,
+                                 .drops = !batch->keeps_all,
+                                 .seed = b->spec->seed,
+                                 .step = (uint32_t)batch->step,
+                                 .first = first,
+                                 .n = n};
     vise_i_cpu64_gather_features(b, batch, first, n);
     vise_i_cpu64_forward(b, &pass);
 

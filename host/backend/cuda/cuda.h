@@ -138,7 +138,7 @@ typedef struct vise_i_cuda {
   vise_i_cuda_kept kept[VISE_I_CUDA_MOST_KEPT];
   char *single; /* device rows of a call's own data; grows */
   size_t single_bytes;
-  float *flat;       /* host [n_params of the device layout] */
+  float *flat;       /* host [n_values of the device layout] */
   bool sums_are_old; /* the weights were set after they were summed */
 
   vise_i_cuda_watch watch;

@@ -129,6 +129,8 @@ static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, placer *p, size_t
   step->unit_max = array_at(b, plan, VISE_I_PLAN_UNIT_MAX);
   step->unit_scales = array_at(b, plan, VISE_I_PLAN_UNIT_SCALES);
   step->norm_unit_sums = array_at(b, plan, VISE_I_PLAN_NORM_UNIT_SUMS);
+  step->statistics = array_at(b, plan, VISE_I_PLAN_STATISTICS);
+  step->norm_gradients = array_at(b, plan, VISE_I_PLAN_NORM_GRADIENTS);
   step->slots = array_at(b, plan, VISE_I_PLAN_SLOTS);
 
   step->state = place(p, sizeof(vise_k_step_state));
@@ -218,7 +220,7 @@ vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err) {
   VISE_I_CUDA_TRY(b, cudaHostGetDevicePointer(&memory, &b->mail->progress, 0));
   b->train.step.progress = memory;
 
-  VISE_TRY(vise_i_alloc_zero(&b->flat, b->train.plan.n_params, sizeof(float), "weights", err));
+  VISE_TRY(vise_i_alloc_zero(&b->flat, b->train.plan.n_values, sizeof(float), "weights", err));
   VISE_TRY(make_streams(b, err));
   VISE_TRY(clear_arena(b, err));
 

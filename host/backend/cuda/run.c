@@ -24,8 +24,7 @@ typedef struct block {
 } block;
 
 static size_t rows_of_step(const vise_i_cuda *b, const block *k, size_t step) {
-  const size_t left = b->bound.n_indices - (k->first + step * k->batch);
-  return left < k->batch ? left : k->batch;
+  return vise_i_batch_rows(b->net, k->batch, b->bound.n_indices - (k->first + step * k->batch));
 }
 
 static void fill_records(vise_i_cuda *b, const block *k) {

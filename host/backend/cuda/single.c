@@ -215,7 +215,8 @@ static void add_gradient(const vise_i_cuda *b, double *out) {
     const vise_i_tensor *t = &b->net->tensors[i];
     const vise_k_layer *layer = &b->wide.step.layers[t->layer];
     const size_t n_rows = t->is_bias ? 1 : t->n_rows, n_columns = t->is_bias ? t->n_rows : t->n_cols;
-    const float *g = b->flat + (t->is_bias ? layer->bias : layer->weight);
+    const uint64_t vector = vise_k_vector_of(layer, t->role == VISE_I_SHIFT).at;
+    const float *g = b->flat + (t->is_bias ? vector : layer->weight);
     for (size_t r = 0; r < n_rows; r++) {
       for (size_t c = 0; c < n_columns; c++) out[t->offset + r * n_columns + c] += (double)g[r * layer->ld + c];
     }
@@ -228,7 +229,7 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batc
   vise_status status;
   parts p;
   double sum = 0, data_loss = 0;
-  const vise_i_hyper hyper = {.lr = 0, .clip_factor = 1, .clamp_factor = 1};
+  const vise_i_hyper hyper = {.lr = 0, .clip_factor = 1, .clamp_factor = 1, .step = batch->step};
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_check_gradient(backend, batch, err));
@@ -236,6 +237,10 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batc
   VISE_TRY(vise_i_cuda_check_labels(b, batch, err));
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
   VISE_TRY(open_parts(b, batch, true, &p, err));
+  if (p.layout.n_rows < batch->n && vise_i_net_has_batch_norm(b->net)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: %zu rows at once with batch norm, there is room for %zu",
+                         batch->n, p.layout.n_rows));
+  }
 
   for (size_t i = 0; i < batch->n; i++) {
     sum += vise_i_cuda_row_factor(b, batch->data, batch->rows ? batch->rows[i] : i);
@@ -253,6 +258,8 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batc
 
     b->wide.state.parity = b->train.state.parity;
     b->mail->records[0] = record_of(&hyper, vise_i_cuda_denominator(b, sum), m);
+    b->mail->records[0].position = (uint32_t)first;
+    b->mail->records[0].keeps_all = batch->keeps_all;
     VISE_TRY(run_part(b, &p, &step, first, m, err));
 
     data_loss += b->mail->stats[0].loss;

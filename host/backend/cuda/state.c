@@ -17,13 +17,25 @@ typedef struct place {
 static place place_of(const vise_i_cuda *b, size_t tensor) {
   const vise_i_tensor *t = &b->net->tensors[tensor];
   const vise_k_layer *layer = &b->train.step.layers[t->layer];
-  if (t->is_bias) return (place){layer->bias, 1, t->n_rows, t->n_rows};
-  return (place){layer->weight, t->n_rows, t->n_cols, layer->ld};
+  switch (t->role) {
+    case VISE_I_WEIGHT:
+      return (place){layer->weight, t->n_rows, t->n_cols, layer->ld};
+    case VISE_I_BIAS:
+    case VISE_I_GAIN:
+      return (place){layer->vector, 1, t->n_rows, t->n_rows};
+    case VISE_I_SHIFT:
+      return (place){vise_k_vector_of(layer, 1).at, 1, t->n_rows, t->n_rows};
+    case VISE_I_RUNNING_MEAN:
+      return (place){vise_k_running(layer), 1, t->n_rows, t->n_rows};
+    case VISE_I_RUNNING_VARIANCE:
+      break;
+  }
+  return (place){vise_k_running_variance(layer), 1, t->n_rows, t->n_rows};
 }
 
-/* Rows of all tensors from one layout to the other. */
-static void repack(const vise_i_cuda *b, char *device, char *flat, size_t element_bytes, bool to_device) {
-  for (size_t i = 0; i < b->net->n_tensors; i++) {
+/* Rows of the first n tensors from one layout to the other. */
+static void repack(const vise_i_cuda *b, size_t n, char *device, char *flat, size_t element_bytes, bool to_device) {
+  for (size_t i = 0; i < n; i++) {
     const place at = place_of(b, i);
     for (size_t r = 0; r < at.n_rows; r++) {
       char *padded = device + (at.first + r * at.ld) * element_bytes;
@@ -34,7 +46,16 @@ static void repack(const vise_i_cuda *b, char *device, char *flat, size_t elemen
 }
 
 void vise_i_cuda_unpack(const vise_i_cuda *b, float *out) {
-  repack(b, (char *)b->flat, (char *)out, sizeof(float), false);
+  repack(b, b->net->n_tensors, (char *)b->flat, (char *)out, sizeof(float), false);
+}
+
+/* Elements of an array of state on the device, and tensors in it. */
+static uint64_t n_elements(const vise_i_cuda *b, vise_i_state which) {
+  return which == VISE_I_PARAMS ? b->train.plan.n_values : b->train.plan.n_params;
+}
+
+static size_t n_tensors(const vise_i_cuda *b, vise_i_state which) {
+  return which == VISE_I_PARAMS ? b->net->n_all_tensors : b->net->n_tensors;
 }
 
 static void *state_array(const vise_i_cuda *b, vise_i_state which, size_t *element_bytes) {
@@ -69,8 +90,8 @@ vise_status vise_i_cuda_get_state(vise_i_backend *backend, vise_i_state which, v
   const void *from = state_array(b, which, &element_bytes);
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!from) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
-  VISE_TRY(vise_i_cuda_download(b, b->flat, from, b->train.plan.n_params * element_bytes, err));
-  repack(b, (char *)b->flat, out, element_bytes, false);
+  VISE_TRY(vise_i_cuda_download(b, b->flat, from, n_elements(b, which) * element_bytes, err));
+  repack(b, n_tensors(b, which), (char *)b->flat, out, element_bytes, false);
 done:
   return status;
 }
@@ -80,13 +101,13 @@ vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise_i_state which, c
   vise_status status;
   size_t element_bytes;
   void *to = state_array(b, which, &element_bytes);
-  const size_t n_bytes = b->train.plan.n_params * (which == VISE_I_MASK ? 1 : sizeof(float));
+  const size_t n_bytes = n_elements(b, which) * element_bytes;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!to) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
 
   memset(b->flat, 0, n_bytes); /* the padding is 0 */
-  repack(b, (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
+  repack(b, n_tensors(b, which), (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
   VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
 
   if (which == VISE_I_PARAMS) b->sums_are_old = true;
@@ -101,7 +122,7 @@ done:
 
 static vise_status launch_project(vise_i_cuda *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
   vise_status status;
-  b->mail->records[0] = (vise_k_step_record){.hyper = {0, 1, clamp_factor}, .denominator = 1, .n_rows = 1};
+  b->mail->records[0] = (vise_k_step_record){.hyper = {0, 1, clamp_factor, 0}, .denominator = 1, .n_rows = 1};
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
 done:

@@ -33,7 +33,8 @@ static void place_all(const vise_i_cuda *b, vise_i_unfused *u) {
   }
   u->workspace = place(u, u->n_workspace);
 
-  for (uint32_t l = 0; l + 1 < step->n_layers && step->activation == VISE_RELU; l++) {
+  for (uint32_t l = 0; l + 1 < step->n_layers; l++) {
+    if (step->layers[l].activation != VISE_RELU) continue;
     u->mask_ld[l] = (int64_t)vise_i_round_up(step->layers[l].n_out, MASK_ALIGN);
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
   }
@@ -141,8 +142,8 @@ static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const
 
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
-    const bool plain = l + 1 == step->n_layers || step->activation == VISE_IDENTITY;
-    const bool add_bias = step->has_bias && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
+    const bool plain = step->layers[l].activation == VISE_IDENTITY;
+    const bool add_bias = vise_k_has_bias(&step->layers[l]) && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
 
     MULTIPLY(&shape->forward[l]);
     if (makes_relu(epilogue) || (plain && !add_bias)) continue;
@@ -163,12 +164,12 @@ static vise_status launch_backward(vise_i_cuda *b, const vise_k_unfused *k, cons
   for (uint32_t l = step->n_layers; l-- > 0;) {
     if (l > 0) {
       MULTIPLY(&shape->delta[l - 1]);
-      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->activation != VISE_IDENTITY) {
+      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->layers[l - 1].activation != VISE_IDENTITY) {
         LAUNCH(vise_k_unfused_slope(k, l - 1, shape->n_rows, b->steps));
       }
     }
     MULTIPLY(&shape->gradient[l]);
-    if (step->has_bias && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
+    if (vise_k_has_bias(&step->layers[l]) && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
   }
 
   if (biases) LAUNCH(vise_k_unfused_bias(k, biases, b->steps));

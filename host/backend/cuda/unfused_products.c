@@ -33,7 +33,7 @@ static bool has_mask(cublasLtEpilogue_t e) {
   return e == CUBLASLT_EPILOGUE_RELU_AUX || e == CUBLASLT_EPILOGUE_RELU_AUX_BIAS || e == CUBLASLT_EPILOGUE_DRELU;
 }
 
-static bool has_bias(cublasLtEpilogue_t e) {
+static bool adds_bias(cublasLtEpilogue_t e) {
   return e == CUBLASLT_EPILOGUE_BIAS || e == CUBLASLT_EPILOGUE_RELU_BIAS || e == CUBLASLT_EPILOGUE_RELU_AUX_BIAS ||
          e == CUBLASLT_EPILOGUE_BGRADB;
 }
@@ -54,7 +54,7 @@ static vise_status set_epilogue(vise_i_unfused *u, const request *r, cublasLtEpi
   const uint32_t kind = epilogue;
   SET_OPERATION(EPILOGUE, kind);
 
-  if (has_bias(epilogue)) {
+  if (adds_bias(epilogue)) {
     const int32_t type = r->bias_type;
     SET_OPERATION(BIAS_POINTER, r->bias);
     SET_OPERATION(BIAS_DATA_TYPE, type);
@@ -222,8 +222,9 @@ static void try_epilogue(const vise_i_cuda *b, request *r, size_t *n, cublasLtEp
 static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
-  const bool last = l + 1 == step->n_layers, relu = !last && step->activation == VISE_RELU;
-  const uint64_t z = !last && step->has_pre ? layer->pre : layer->out;
+  const bool last = l + 1 == step->n_layers, relu = layer->activation == VISE_RELU, has_bias = vise_k_has_bias(layer);
+  const bool keeps_z = vise_i_activation_needs_z((vise_activation)layer->activation);
+  const uint64_t z = keeps_z ? vise_k_pre(layer) : layer->out;
   const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = last ? CUDA_R_32F : in;
   size_t n = 0;
 
@@ -237,18 +238,18 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
                .ld_d = layer->ld_out,
                .in = in,
                .out = out,
-               .bias = last ? (void *)(step->params + layer->bias) : params_at(b, layer->bias),
+               .bias = last ? (void *)(step->params + layer->vector) : params_at(b, layer->vector),
                .bias_type = out,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
   r.b = inputs_of(b, l, &r.ld_b);
 
   if (relu && shape->delta[l].epilogue == CUBLASLT_EPILOGUE_DRELU) {
-    try_epilogue(b, &r, &n, step->has_bias ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_AUX);
+    try_epilogue(b, &r, &n, has_bias ? CUBLASLT_EPILOGUE_RELU_AUX_BIAS : CUBLASLT_EPILOGUE_RELU_AUX);
   } else if (relu) {
-    try_epilogue(b, &r, &n, step->has_bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU);
+    try_epilogue(b, &r, &n, has_bias ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_RELU);
   }
-  if (step->has_bias && !(relu && n > 0 && has_mask(r.epilogues[0]))) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BIAS);
+  if (has_bias && !(relu && n > 0 && has_mask(r.epilogues[0]))) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BIAS);
 
   r.epilogues[n] = CUBLASLT_EPILOGUE_DEFAULT;
   return open_product(b, &r, &shape->forward[l], err);
@@ -294,11 +295,11 @@ static vise_status open_gradient(vise_i_cuda *b, vise_i_unfused_shape *shape, si
                .ld_d = layer->ld,
                .in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F,
                .out = CUDA_R_32F,
-               .bias = step->gradients + layer->bias,
+               .bias = step->gradients + layer->vector,
                .bias_type = CUDA_R_32F};
 
   r.a = inputs_of(b, l, &r.ld_a);
-  if (step->has_bias) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BGRADB);
+  if (vise_k_has_bias(layer)) try_epilogue(b, &r, &n, CUBLASLT_EPILOGUE_BGRADB);
   r.epilogues[n] = CUBLASLT_EPILOGUE_DEFAULT;
   return open_product(b, &r, &shape->gradient[l], err);
 }
@@ -308,7 +309,7 @@ vise_status vise_i_unfused_open_shape(vise_i_cuda *b, vise_i_unfused_shape *shap
   const vise_k_step *step = &b->train.step;
 
   for (size_t l = 0; l < step->n_layers; l++) {
-    const bool hidden = l + 1 < step->n_layers, relu = hidden && step->activation == VISE_RELU;
+    const bool hidden = l + 1 < step->n_layers, relu = step->layers[l].activation == VISE_RELU;
     if (hidden) VISE_TRY(open_delta(b, shape, l, relu, err));
     VISE_TRY(open_forward(b, shape, l, err));
 

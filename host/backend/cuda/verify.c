@@ -12,7 +12,7 @@ vise_status vise_i_cuda_verify(vise_i_cuda *b, const vise_i_hyper *hyper, vise_e
   uint8_t *mask = NULL;
   const size_t n = b->net->n_params;
 
-  VISE_TRY(vise_i_alloc(&weights, n, sizeof *weights, "weights", err));
+  VISE_TRY(vise_i_alloc(&weights, b->net->n_values, sizeof *weights, "weights", err));
   VISE_TRY(vise_i_cuda_get_state(&b->base, VISE_I_PARAMS, weights, err));
   if (b->train.step.has_mask) {
     VISE_TRY(vise_i_alloc(&mask, n, 1, "mask", err));

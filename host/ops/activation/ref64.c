@@ -1,7 +1,7 @@
 /* Activation functions of the hidden layers and their derivatives. A NaN comes out as NaN. */
-#include <math.h>
-
 #include "host/ops/ref64.h"
+
+#include <math.h>
 
 #define LEAKY_SLOPE 0.01
 

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#include "host/ops/batch_norm/batch_norm.h"
+#include "host/rule/batch_norm.h"
 #include "host/ops/simd.h"
 
 /* Sum over a row of (a - mean)^power. */

@@ -4,10 +4,11 @@
  *   dL/dgain += sum delta x,  dL/dshift += sum delta,
  *   dL/dz = gain / sqrt(v + eps) (delta - (sum delta + x sum(delta x)) / n).
  */
+#include "host/ops/ref64.h"
+
 #include <math.h>
 
-#include "host/ops/batch_norm/batch_norm.h"
-#include "host/ops/ref64.h"
+#include "host/rule/batch_norm.h"
 
 static const vise_i_block *block_of(const vise_i_ref64 *op) {
   return &op->net->blocks[op->layer->block];

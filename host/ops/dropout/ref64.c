@@ -1,8 +1,9 @@
 /* Where it is on, a = keep ? a s : 0, s = float(1 / (1 - P)); else nothing. The gradient likewise. */
+#include "host/ops/ref64.h"
+
 #include <string.h>
 
 #include "host/ops/dropout/dropout.h"
-#include "host/ops/ref64.h"
 
 static void apply(const vise_i_ref64 *op, const double *from, double *to) {
   const size_t n = op->pass->n, width = op->layer->n_out;

@@ -26,16 +26,15 @@ struct Free {
 // 300 steps on four points that no linear model separates.
 void train() {
   vise_error err = VISE_ERROR_INIT;
-  vise_net_config net;
-  vise_net_config_init(&net);
-  net.n_layers = 2;
-  net.widths[0] = 2;
-  net.widths[1] = 16;
-  net.widths[2] = 2;
-  net.activation = VISE_TANH;
+  std::vector<vise_layer> layers(3);
+  for (vise_layer &layer : layers) vise_layer_init(&layer);
+  layers[0].width = 16;
+  layers[1].kind = VISE_LAYER_ACTIVATION;
+  layers[1].activation = VISE_TANH;
+  layers[2].width = 2;
 
   vise_model *raw_model = nullptr;
-  check(vise_model_create(&net, VISE_F32, &raw_model, &err), err);
+  check(vise_model_create_layers(2, layers.data(), layers.size(), VISE_F32, &raw_model, &err), err);
   std::unique_ptr<vise_model, Free> model(raw_model);
   check(vise_model_initialize(model.get(), VISE_INIT_LINEAR, 1, &err), err);
 

@@ -53,6 +53,25 @@ static void succeed(const char *what, vise_status status) {
   GUARDED(type) result;      \
   guard(&result, sizeof result)
 
+/* The structs of a list lie one after the other. */
+static void check_list(void) {
+  vise_model *built = NULL;
+  vise_layer layers[3];
+  for (int i = 0; i < 3; i++) vise_layer_init(&layers[i]);
+  layers[0].width = 5;
+  layers[1].kind = VISE_LAYER_ACTIVATION;
+  layers[1].activation = VISE_TANH;
+  layers[2].width = 2;
+  succeed("vise_model_create_layers", vise_model_create_layers(4, layers, 3, VISE_F32, &built, &err));
+  INIT(vise_layer, layer);
+  vise_model_layer(built, 0, &layer.value[0]);
+  check_guard("vise_model_layer", &layer, sizeof layer);
+  check("vise_model_layer", layer.value[0].kind == VISE_LAYER_LINEAR && layer.value[0].width == 5);
+  vise_model_layer(built, 1, &layer.value[0]);
+  check("vise_model_layer", layer.value[0].activation == VISE_TANH && vise_model_width(built, 2) == 2);
+  vise_model_free(built);
+}
+
 int main(void) {
   const double x[4] = {-1, 0, 1, 2}, y[4] = {-1, 2, 5, 8};
   const vise_array features = vise_array_of(x, VISE_F64, 4, 1), targets = vise_array_of(y, VISE_F64, 4, 1);
@@ -69,6 +88,8 @@ int main(void) {
   net.value[0].n_layers = 1;
   net.value[0].widths[0] = net.value[0].widths[1] = 1;
   succeed("vise_model_create", vise_model_create(&net.value[0], VISE_F64, &model, &err));
+
+  check_list();
 
   INIT(vise_train_config, config);
   config.value[0].loss = VISE_LOSS_MSE;

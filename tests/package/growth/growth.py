@@ -24,7 +24,8 @@ LACKING = {
     "vise_bench_config": "void *user;",
     "vise_bench_result": "size_t n_errors;",
     "vise_train_config": "bool assert_projection;",
-    "vise_net_config": "bool bias;",
+    "vise_net_config": "bool residual;",
+    "vise_layer": "size_t span;",
 }
 MORE = "double of_a_later_release[5];"
 

@@ -62,8 +62,10 @@ void rig_assert_same(const vise_model *a, const vise_model *b, bool with_mask) {
   cr_assert(vise_model_label_smoothing(a) == vise_model_label_smoothing(b));
 
   cr_assert_eq(n, vise_model_n_parameters(b));
-  cr_assert_eq(
-      memcmp(vise_i_model_const_params(a), vise_i_model_const_params(b), n * vise_dtype_size(vise_model_dtype(a))), 0);
+  const size_t n_bytes = vise_i_model_net(a)->n_values * vise_dtype_size(vise_model_dtype(a));
+  cr_assert_eq(memcmp(vise_i_model_const_params(a), vise_i_model_const_params(b), n_bytes), 0);
+  cr_assert_eq(*vise_i_model_n_batches((vise_model *)(uintptr_t)a),
+               *vise_i_model_n_batches((vise_model *)(uintptr_t)b));
 
   cr_assert_eq(vise_model_feature_scaling(a, shift[0], scale[0]), vise_model_feature_scaling(b, shift[1], scale[1]));
   size_t n_in = vise_model_width(a, 0), n_out = vise_model_width(a, vise_model_n_layers(a));

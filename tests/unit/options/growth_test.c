@@ -26,6 +26,11 @@ Test(growth, plain_init_fills_the_struct_of_the_first_release) {
   expect_guard(bytes, run_bytes);
 
   memset(bytes, GUARD, sizeof bytes);
+  (vise_layer_init)((vise_layer *)(void *)bytes);
+  cr_expect_eq(((vise_layer *)(void *)bytes)->struct_size, sizeof(vise_layer));
+  expect_guard(bytes, sizeof(vise_layer));
+
+  memset(bytes, GUARD, sizeof bytes);
   (vise_net_config_init)((vise_net_config *)(void *)bytes);
   cr_expect_eq(((vise_net_config *)(void *)bytes)->struct_size, net_bytes);
   expect_guard(bytes, net_bytes);
@@ -90,4 +95,45 @@ Test(growth, a_larger_struct_is_taken_if_the_rest_is_zero) {
   newer.later[2] = 1;
   cr_expect_eq(vise_model_create(&newer.net, VISE_F32, &model, &err), VISE_ERR_USAGE);
   cr_expect(strstr(err.text, "beyond") != NULL, "%s", err.text);
+}
+
+/* The structs of a list lie as far apart as its maker's are large. */
+Test(growth, lists_of_smaller_and_larger_structs_are_taken) {
+  typedef struct newer {
+    vise_layer layer;
+    uint64_t later[3];
+  } newer;
+  const size_t smaller = offsetof(vise_layer, dropout);
+  _Alignas(16) unsigned char bytes[ROOM];
+  vise_error err = VISE_ERROR_INIT;
+  vise_model *model = NULL;
+  memset(bytes, GUARD, sizeof bytes);
+  for (size_t i = 0; i < 3; i++) {
+    vise_layer *layer = (vise_layer *)(void *)(bytes + i * smaller);
+    vise_layer_init_sized(layer, smaller);
+    layer->width = 4 + i;
+    if (i == 1) layer->kind = VISE_LAYER_BATCH_NORM;
+  }
+  expect_guard(bytes, 3 * smaller);
+  cr_assert_eq(vise_model_create_layers(3, (vise_layer *)(void *)bytes, 3, VISE_F32, &model, &err), VISE_OK, "%s",
+               err.text);
+  cr_expect(vise_model_n_layers(model) == 2 && vise_model_width(model, 1) == 4 && vise_model_width(model, 2) == 6);
+
+  memset(bytes, GUARD, sizeof bytes);
+  vise_layer_init_sized((vise_layer *)(void *)bytes, smaller);
+  vise_model_layer_sized(smaller, model, 1, (vise_layer *)(void *)bytes);
+  cr_expect_eq(((vise_layer *)(void *)bytes)->kind, VISE_LAYER_BATCH_NORM);
+  expect_guard(bytes, smaller);
+  vise_model_free(model);
+
+  newer list[2];
+  for (size_t i = 0; i < 2; i++) {
+    vise_layer_init_sized(&list[i].layer, sizeof list[i]);
+    list[i].layer.width = 7;
+  }
+  cr_assert_eq(vise_model_create_layers(3, &list[0].layer, 2, VISE_F32, &model, &err), VISE_OK, "%s", err.text);
+  cr_expect_eq(vise_model_width(model, 2), 7);
+  vise_model_free(model);
+  list[1].later[2] = 1;
+  cr_expect_eq(vise_model_create_layers(3, &list[0].layer, 2, VISE_F32, &model, &err), VISE_ERR_USAGE);
 }

@@ -7,12 +7,13 @@
 
 /* "F0 F1! L! D0! G! S! U!" with ! on a phase that an exchange precedes. */
 static void spell(const vise_k_step *s, char *text, size_t n) {
-  static const char letters[] = "FRLDPGSUNM";
+  static const char letters[] = "FRLDPGSUNMBC"; /* B, C: batch norm and its delta */
   size_t at = 0;
   text[0] = 0;
   for (uint32_t p = 0; p < s->n_phases; p++) {
     const vise_k_phase *phase = &s->phases[p];
-    const bool layered = phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
+    const bool norm = phase->kind == VISE_K_NORM || phase->kind == VISE_K_NORM_DELTA;
+    const bool layered = norm || phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
     at += (size_t)snprintf(text + at, n - at, "%s%c", p > 0 ? " " : "", letters[phase->kind]);
     if (layered) at += (size_t)snprintf(text + at, n - at, "%u", phase->layer);
     if (phase->exchange) at += (size_t)snprintf(text + at, n - at, "!");
@@ -51,6 +52,36 @@ Test(plan_phases, wide_nets) {
   expect_phases(&c1, VISE_K_STEP, "F0 L! G! U!");
   expect_phases(&c3, VISE_K_STEP, "F0 F1! F2! L! D1! D0! G! U!");
   expect_phases(&c3, VISE_K_GRADIENT_ONLY, "F0 F1! F2! L! D1! D0! G!");
+}
+
+/* Dropout and residuals have no phases of their own. */
+Test(plan_phases, batch_norm) {
+  static const size_t two[] = {7, 5, 3}, wide[] = {7, 5, 4, 100};
+  plan_case c = plan_case_make(2, two, 9), w = plan_case_make(3, wide, 9);
+  c.net.dropout = w.net.input_dropout = 0.5;
+  c.net.residual = w.net.residual = true;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U!");
+
+  c.net.batch_norm = w.net.batch_norm = true;
+  expect_phases(&c, VISE_K_STEP, "F0 B0! R! C0! G! U!");
+  expect_phases(&w, VISE_K_STEP, "F0 B0! F1! B1! F2! L! D1! C1! D0! C0! G! U!");
+  expect_phases(&w, VISE_K_GRADIENT_ONLY, "F0 B0! F1! B1! F2! L! D1! C1! D0! C0! G!");
+  expect_phases(&w, VISE_K_FORWARD_ONLY, "F0 F1! F2!");
+}
+
+Test(plan_phases, too_many_batch_norms_are_refused) {
+  size_t widths[VISE_K_MAX_LAYERS + 1];
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_plan plan;
+  for (size_t l = 0; l <= VISE_K_MAX_LAYERS; l++) widths[l] = 8;
+
+  plan_case c = plan_case_make(12, widths, 9);
+  c.net.batch_norm = true;
+  cr_expect(plan_case_try(&c, &plan, &err) == VISE_OK, "%s", err.text);
+  c = plan_case_make(VISE_K_MAX_LAYERS, widths, 9);
+  c.net.batch_norm = true;
+  cr_expect(plan_case_try(&c, &plan, &err) == VISE_ERR_UNSUPPORTED);
+  cr_expect(strstr(err.text, "phases") != NULL, "%s", err.text);
 }
 
 Test(plan_phases, sums_and_max_norm) {

@@ -45,6 +45,9 @@ static void vary(plan_case *c, unsigned i) {
 
   c->net.bias = i % 5 != 0;
   c->net.activation = i % 3 == 0 ? VISE_SILU : VISE_RELU;
+  c->net.batch_norm = i % 7 == 3 && c->net.n_layers <= 12;
+  c->net.dropout = i % 5 == 2 ? 0.5 : 0;
+  c->net.residual = i % 11 == 5;
   c->rule.clip_norm = i % 2;
   c->rule.clip_norm_type = (vise_clip_norm_type)(i % 3);
   c->rule.clip_norm_p = i % 7 == 0 ? VISE_NORM_INF : VISE_NORM_2;

@@ -24,8 +24,10 @@ static void check_gradient_tiles(const plan_case *c, const vise_i_plan *plan) {
     cr_expect((down - 1) * side < layer->n_out && (across - 1) * side < layer->n_in, "a tile of nothing");
 
     at += down * across;
-    cr_expect(layer->first_bias_tile == at);
-    if (s->has_bias) at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    for (uint32_t i = 0; i < layer->n_vectors; i++) {
+      cr_expect(vise_k_vector_of(layer, i).first_tile == at);
+      at += ceil_div(layer->n_out, VISE_K_BIAS_TILE);
+    }
     largest = side * side > largest ? side * side : largest;
   }
 
@@ -34,6 +36,27 @@ static void check_gradient_tiles(const plan_case *c, const vise_i_plan *plan) {
 
 Test(plan, every_weight_is_in_one_tile) {
   plan_for_all(check_gradient_tiles);
+}
+
+/* The arrays of a layer that it has lie one after the other, from `begin` on; returns their end. */
+static uint64_t check_activations(const vise_k_step *s, const vise_k_layer *layer, uint64_t begin) {
+  const uint64_t n = (uint64_t)s->max_rows * layer->ld_out;
+  const bool has[] = {true,
+                      vise_i_activation_needs_z((vise_activation)layer->activation),
+                      true,
+                      layer->dropout.threshold || layer->has_residual,
+                      layer->has_norm,
+                      layer->has_residual};
+  const uint64_t at[] = {layer->out,        vise_k_pre(layer),    layer->delta,
+                         vise_k_act(layer), vise_k_linear(layer), vise_k_delta_out(layer)};
+
+  cr_expect(has[3] || layer->act_by == 0);
+  for (size_t i = 0; i < sizeof has / sizeof *has; i++) {
+    if (!has[i]) continue;
+    cr_expect(at[i] % 32 == 0 && at[i] >= begin, "array %zu overlaps", i);
+    begin = at[i] + n;
+  }
+  return begin;
 }
 
 /* Tensors share no elements: their ranges [begin, end) ascend and are aligned. */
@@ -58,28 +81,30 @@ static void check_layout(const plan_case *c, const vise_i_plan *plan) {
     groups += n_groups;
     units += layer->n_out;
 
-    if (s->has_bias) {
-      cr_expect(layer->bias % 32 == 0 && layer->bias >= end);
-      end = layer->bias + layer->n_out;
-      cr_expect(layer->bias_at.cells == cells && layer->bias_at.row_leaves == leaves);
-      cr_expect(layer->bias_at.groups == groups && layer->bias_at.units == units);
+    for (uint32_t i = 0; i < layer->n_vectors; i++) {
+      const vise_k_vector vector = vise_k_vector_of(layer, i);
+      cr_expect(vector.at % 32 == 0 && vector.at >= end);
+      end = vector.at + layer->n_out;
+      cr_expect(vector.places.cells == cells && vector.places.row_leaves == leaves);
+      cr_expect(vector.places.groups == groups && vector.places.units == units);
       cells += vise_n_leaves(layer->n_out);
       leaves += vise_n_leaves(layer->n_out);
       groups += 1;
       units += 1;
     }
 
-    const uint64_t n = (uint64_t)s->max_rows * layer->ld_out;
-    const bool hidden = l + 1 < s->n_layers;
-    const uint64_t parts[] = {layer->out, hidden && s->has_pre ? layer->pre : UINT64_MAX, layer->delta};
-    for (size_t i = 0; i < 3; i++) {
-      if (parts[i] == UINT64_MAX) continue;
-      cr_expect(parts[i] % 32 == 0 && parts[i] >= activations, "activations of layer %u overlap", l);
-      activations = parts[i] + n;
-    }
+    activations = check_activations(s, layer, activations);
   }
 
   cr_expect(plan->n_params >= end && plan->n_params < end + 32 && plan->n_params % 32 == 0);
+  end = plan->n_params;
+  for (uint32_t l = 0; l < s->n_layers; l++) {
+    const vise_k_layer *layer = &s->layers[l];
+    if (!layer->has_norm) continue;
+    cr_expect(vise_k_running(layer) == end, "running statistics of layer %u", l);
+    end += 2 * (vise_k_running_variance(layer) - vise_k_running(layer));
+  }
+  cr_expect(plan->n_values == end && plan->arrays[VISE_I_PLAN_PARAMS].n_elements == end);
   cr_expect(s->n_cells == cells && s->n_row_leaves == leaves && s->n_groups == groups && s->n_units == units);
   cr_expect(plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements >= activations);
 }

@@ -94,3 +94,18 @@ Test(fit, refuses_and_names_what_is_wrong) {
   vise_dataset_free(train);
   vise_dataset_free(numbers);
 }
+
+Test(fit, takes_batch_norm_dropout_and_residuals) {
+  vise_dataset *train = rig_classes(60, 4, 3, 1);
+  vise_model *model = NULL;
+  OK(vise_fit(train, NULL,
+              "layers=auto-6-6-auto batch-norm dropout=0.25 input_dropout=0.1 residual epochs=2 backend=cpu64", &model,
+              &rig_err));
+  cr_expect_eq(vise_model_n_listed(model), 11);
+  vise_model_free(model);
+  model = NULL;
+  REFUSED(vise_fit(train, NULL, "layers=auto-6-auto dropout=1 backend=cpu64", &model, &rig_err), VISE_ERR_USAGE,
+          "dropout");
+  cr_expect_null(model);
+  vise_dataset_free(train);
+}

@@ -14,10 +14,13 @@ typedef struct setup {
   vise_dataset *train, *validation, *test;
   vise_train_config config;
   vise_dtype dtype;
+  vise_net_config net;
 } setup;
 
 static void configure(setup *s, vise_optimizer optimizer, vise_backend backend) {
   vise_train_config_init(&s->config);
+  vise_net_config_init(&s->net);
+  OK(vise_net_config_set(&s->net, "layers", "4-6-3", &rig_err));
 
   s->train = rig_classes(N_ROWS, 4, 3, 1);
   s->validation = rig_classes(9, 4, 3, 2);
@@ -51,9 +54,9 @@ static void clean(setup *s) {
 
 /* One call of run on a fresh trainer, as a separate process would do it. */
 static vise_status run_once(const setup *s, const vise_run_config *run, vise_model **model, vise_run_result *result) {
-  const size_t widths[] = {4, 6, 3};
   vise_trainer *trainer = NULL;
-  *model = rig_model(widths, 3, true, s->dtype);
+  OK(vise_model_create(&s->net, s->dtype, model, &rig_err));
+  OK(vise_model_initialize(*model, VISE_INIT_LINEAR, 1, &rig_err));
   OK(vise_trainer_create(&s->config, *model, s->train, s->validation, s->test, &trainer, &rig_err));
   const vise_status status = vise_trainer_run(trainer, run, result, &rig_err);
   vise_trainer_free(trainer);
@@ -67,12 +70,20 @@ static void expect_same_files(const char *a, const char *b, uint64_t step) {
   free(q);
 }
 
-/* Stops at each step by --steps, resumes without it. change, if given, adjusts the configuration. */
-static void check_resume(vise_optimizer optimizer, vise_backend backend, void (*change)(vise_train_config *)) {
-  setup s;
-  configure(&s, optimizer, backend);
-  if (change != NULL) change(&s.config);
+static void expect_same_models(const vise_model *a, const vise_model *b, uint64_t step) {
+  void *bytes[2] = {NULL, NULL};
+  size_t n[2] = {0, 0};
+  OK(vise_model_save_memory(a, &bytes[0], &n[0], &rig_err));
+  OK(vise_model_save_memory(b, &bytes[1], &n[1], &rig_err));
+  cr_expect(n[0] == n[1] && memcmp(bytes[0], bytes[1], n[0]) == 0, "models differ after going on from step %llu",
+            (unsigned long long)step);
+  vise_buffer_free(bytes[0]);
+  vise_buffer_free(bytes[1]);
+}
 
+/* Stops at each step by --steps, resumes without it. */
+static void resume_from_every_step(setup given) {
+  setup s = given;
   char whole[256];
   rig_folder(whole);
   vise_model *reference = NULL;
@@ -104,8 +115,7 @@ static void check_resume(vise_optimizer optimizer, vise_backend backend, void (*
     cr_expect_eq(result.epochs, EPOCHS);
     cr_expect_eq(result.n_norm_clipped, expected.n_norm_clipped);
     cr_expect_eq(result.best_epoch, expected.best_epoch);
-    cr_expect(rig_same_params(model, reference), "weights differ after going on from step %llu",
-              (unsigned long long)step);
+    expect_same_models(model, reference, step);
     cr_expect(memcmp(&result.validation.loss, &expected.validation.loss, sizeof(double)) == 0);
     cr_expect(memcmp(&result.train.loss, &expected.train.loss, sizeof(double)) == 0);
     expect_same_files(folder, whole, step);
@@ -116,6 +126,14 @@ static void check_resume(vise_optimizer optimizer, vise_backend backend, void (*
   vise_model_free(reference);
   rig_remove(whole);
   clean(&s);
+}
+
+/* change, if given, adjusts the configuration. */
+static void check_resume(vise_optimizer optimizer, vise_backend backend, void (*change)(vise_train_config *)) {
+  setup s;
+  configure(&s, optimizer, backend);
+  if (change != NULL) change(&s.config);
+  resume_from_every_step(s);
 }
 
 Test(resume, sgd_from_every_step) {
@@ -169,6 +187,20 @@ Test(resume, keeps_patience_frozen_maxima_masks_and_schedules) {
   check_resume(VISE_SGD, VISE_BACKEND_CPU64, with_frozen_clip);
   check_resume(VISE_ADAM, VISE_BACKEND_CPU, with_pruning);
   check_resume(VISE_RMSPROP, VISE_BACKEND_CPU, in_file_order);
+}
+
+/* Running statistics, their count and the place in the stream of dropout are state. */
+Test(resume, keeps_batch_norm_and_dropout) {
+  const vise_optimizer optimizers[] = {VISE_SGD, VISE_ADAM};
+  for (size_t i = 0; i < 2; i++) {
+    setup s;
+    configure(&s, optimizers[i], VISE_BACKEND_CPU64);
+    OK(vise_net_config_set(&s.net, "layers", "4-6-6-3", &rig_err));
+    s.net.batch_norm = s.net.residual = true;
+    s.net.dropout = 0.3;
+    s.net.input_dropout = 0.1;
+    resume_from_every_step(s);
+  }
 }
 
 Test(resume, an_interrupted_run_from_every_question) {

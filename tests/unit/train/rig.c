@@ -75,8 +75,19 @@ vise_model *rig_model(const size_t *widths, size_t n, bool bias, vise_dtype dtyp
   return model;
 }
 
+/* All numbers of a model, running statistics too. */
+static size_t n_values_of(const vise_model *model) {
+  size_t n = 0;
+  for (size_t i = 0; i < vise_model_n_tensors(model); i++) {
+    size_t n_rows = 0, n_cols = 0;
+    OK(vise_model_tensor_shape(model, i, &n_rows, &n_cols, &rig_err));
+    n += n_rows * n_cols;
+  }
+  return n;
+}
+
 double *rig_params(const vise_model *model) {
-  double *out = malloc(vise_model_n_parameters(model) * sizeof(double));
+  double *out = malloc(n_values_of(model) * sizeof(double));
   size_t at = 0;
   for (size_t i = 0; i < vise_model_n_tensors(model); i++) {
     size_t n_rows = 0, n_cols = 0;
@@ -89,8 +100,8 @@ double *rig_params(const vise_model *model) {
 
 bool rig_same_params(const vise_model *a, const vise_model *b) {
   double *p = rig_params(a), *q = rig_params(b);
-  const size_t n = vise_model_n_parameters(a);
-  const bool same = n == vise_model_n_parameters(b) && memcmp(p, q, n * sizeof(double)) == 0;
+  const size_t n = n_values_of(a);
+  const bool same = n == n_values_of(b) && memcmp(p, q, n * sizeof(double)) == 0;
   free(p);
   free(q);
   return same;

@@ -24,7 +24,7 @@ vise_dataset *rig_dataset(const double *x, size_t n_rows, size_t n_features, con
 
 /* A net with these widths (n of them), relu, bias as given; weights by the linear scheme with seed 1. */
 vise_model *rig_model(const size_t *widths, size_t n, bool bias, vise_dtype dtype);
-/* A double for each parameter, to be freed. */
+/* A double for each parameter, and for each running statistic behind them; to be freed. */
 double *rig_params(const vise_model *model);
 /* Whether both have the same bits. */
 bool rig_same_params(const vise_model *a, const vise_model *b);
