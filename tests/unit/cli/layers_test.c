@@ -60,6 +60,10 @@ Test(cli_layers, says_what_hidden_layers_have) {
   json_decref(config);
   cr_expect_eq(counted("run/model.safetensors"), 12);
 
+  result = tool_run("info --plan --layers 3-8-8-3 --batch-norm --dropout 0.1 --residual");
+  SAYS(result.out, "net       3-8-8-3, batch norm, dropout 0.1, residual, batches of 64 rows");
+  tool_free(&result);
+
   result = tool_run(TRAIN "--layers 3-8-3 --residual --epochs 1 --backend cpu64");
   SAYS(result.err, "3-8-3, 59 parameters, relu\n");
   SAYS(result.err, "warning: --residual does nothing: no hidden layer has as many outputs as inputs");
