@@ -6,3 +6,7 @@
 Test(trajectories, agree_with_pytorch) {
   trajectory_check_all_float32(TRAJECTORIES_PLAIN, &vise_i_backend_cuda);
 }
+
+Test(trajectories, of_layers_agree_with_pytorch) {
+  trajectory_check_all_float32(TRAJECTORIES_LAYERS, &vise_i_backend_cuda);
+}
