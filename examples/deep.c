@@ -37,7 +37,7 @@ static vise_status make_model(vise_model **out, vise_error *err) {
   for (int i = 0; i < N_BLOCKS; i++) add_block(&made, i > 0);
   add(&made, VISE_LAYER_LINEAR)->width = 1;
 
-  vise_status status = vise_model_create_layers(N_INPUTS, made.layers, made.n, VISE_F64, out, err);
+  vise_status status = vise_model_create_layers(N_INPUTS, made.layers, made.n, VISE_F32, out, err);
   return status == VISE_OK ? vise_model_initialize(*out, VISE_INIT_HE, 1, err) : status;
 }
 
@@ -60,7 +60,7 @@ static vise_status train(vise_model *model, const vise_dataset *data, vise_error
   vise_train_config config;
   vise_trainer *trainer = NULL;
   vise_train_config_init(&config);
-  config.backend = VISE_BACKEND_CPU64;
+  config.backend = VISE_BACKEND_CPU;
   config.loss = VISE_LOSS_MSE;
   config.optimizer = VISE_ADAM;
   config.lr = 0.01;
@@ -79,7 +79,7 @@ static vise_status score(const vise_model *model, const vise_dataset *data, doub
   vise_eval_config config;
   vise_metrics metrics;
   vise_eval_config_init(&config);
-  config.backend = VISE_BACKEND_CPU64;
+  config.backend = VISE_BACKEND_CPU;
   const vise_status status = vise_evaluate(model, data, &config, &metrics, err);
   if (status == VISE_OK) *out = metrics.r2;
   return status;

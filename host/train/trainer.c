@@ -230,7 +230,9 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   VISE_TRY(start_backend(t, err));
   VISE_TRY(vise_i_scales_store(&t->scales, model, err));
   vise_model_set_loss(model, config->loss, config->mse_reduction, config->label_smoothing);
-  VISE_TRY(vise_model_set_activation(model, vise_model_activation(model), err)); /* it trains with what was assumed */
+  if (!vise_model_knows_activation(model) || vise_model_n_layers(model) == 1) { /* it trains with what was assumed */
+    VISE_TRY(vise_model_set_activation(model, vise_model_activation(model), err));
+  }
   *out = t;
   t = NULL;
 

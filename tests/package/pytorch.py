@@ -147,9 +147,9 @@ LAYERS = ("--layers", "6-16-16-3", "--batch-norm", "--dropout", "0.2", "--input-
           "--backend", "cpu64")
 
 
-def predictions64(path, model):
+def predictions64(path, model, *options):
     run("predict", "--model", model, "--data", f"{path}/x.npy", "--out", f"{path}/raw.npy", "--output", "raw",
-        "--backend", "cpu64")
+        "--backend", "cpu64", *options)
     return np.load(f"{path}/raw.npy")
 
 
@@ -219,11 +219,12 @@ def pytorch_batch_norm_is_read():
     file = f"{path}/torch.safetensors"
     save_file(net.state_dict(), file)
     with torch.no_grad():
-        agree(predictions64(path, file), net(x), 1e-12)
+        agree(predictions64(path, file, "--activation", "relu"), net(x), 1e-12)
 
     # One full-batch step from there is PyTorch's step; the bias is part of the running mean.
     run("train", "--train", f"{path}/x.npy", "--train-labels", f"{path}/y.npy", "--loss", "cross-entropy", "--lr",
-        "0.5", "--batch", "full", "--steps", "1", "--init", file, "--backend", "cpu64", "--out", f"{path}/run", "--overwrite")
+        "0.5", "--batch", "full", "--steps", "1", "--init", file, "--activation", "relu", "--backend", "cpu64", "--out",
+        f"{path}/run", "--overwrite")
     bias = net[0].bias.detach().clone()
     step()
     state, wanted = load_file(f"{path}/run/model.safetensors"), net.state_dict()
