@@ -9,6 +9,7 @@
 #                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options] [LIBVISE])
 #       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
 #       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip. They run in the source folder.
+#       MORE_SCHEDULES, MORE_SMS: added with VISE_EMULATION_THOROUGH (./dev test --thorough)
 #       LIBVISE: with Vise's host code, CUDA backend included, and all its kernels (library.cmake)
 # The target `emulation` builds all programs.
 if(NOT VISE_CUDA_INCLUDE)
@@ -108,8 +109,7 @@ function(vise_emulated_program target flavour)
 endfunction()
 
 function(vise_emulated_test name)
-  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS"
-    ${ARGN})
+  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS;MORE_SCHEDULES;MORE_SMS" ${ARGN})
   foreach(part FLAVOURS SCHEDULES)
     if(NOT arg_${part})
       set(arg_${part} ${VISE_EMU_${part}})
@@ -120,6 +120,10 @@ function(vise_emulated_test name)
   endif()
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
+  endif()
+  if(VISE_EMULATION_THOROUGH)
+    list(APPEND arg_SCHEDULES ${arg_MORE_SCHEDULES})
+    list(APPEND arg_SMS ${arg_MORE_SMS})
   endif()
   foreach(flavour ${arg_FLAVOURS})
     set(program emulated_${name}_${flavour})

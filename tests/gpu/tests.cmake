@@ -1,9 +1,9 @@
 # The tests of the CUDA backend. tests/gpu/CMakeLists.txt builds each for a GPU, tests/emulation/gpu_tests for the
 # emulated device:
 #
-#   vise_gpu_test(NAME SOURCES test.c... [FLAVOURS ...] [SCHEDULES ...] [SMS ...] [TIMEOUT seconds])
+#   vise_gpu_test(NAME SOURCES test.c... [FLAVOURS ...] [[MORE_]SCHEDULES ...] [[MORE_]SMS ...] [TIMEOUT seconds])
 #
-# The middle three are for the emulation (tests/emulation/flavours.cmake). A test may include private headers and the
+# All but the first and the last are for the emulation (tests/emulation/flavours.cmake). A test may include private headers and the
 # CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What
 # it reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
 set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
@@ -18,10 +18,10 @@ vise_gpu_test(device SOURCES ${gpu}/device_test.c FLAVOURS plain asan SCHEDULES 
 set(cases ${support}/cpu_case.c ${support}/cpu_options.c ${support}/agreement.c ${rig})
 vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain SCHEDULES forward SMS 4 TIMEOUT 600)
 # Other numbers of multiprocessors: golden.
-vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES forward random:1 SMS 4
-  TIMEOUT 600)
-vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES forward random:1 SMS 4
-  TIMEOUT 600)
+vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
+  MORE_SCHEDULES forward SMS 4 TIMEOUT 600)
+vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES random:1
+  MORE_SCHEDULES forward SMS 4 TIMEOUT 600)
 vise_gpu_test(launches SOURCES ${gpu}/launches_test.c ${step_rig} ${cases} FLAVOURS plain race SCHEDULES random:1 SMS 4
   TIMEOUT 900)
 vise_gpu_test(data SOURCES ${gpu}/data_test.c ${support}/data_rig.c ${rig} FLAVOURS plain asan SCHEDULES forward SMS 4
@@ -32,8 +32,8 @@ vise_gpu_test(unfused_agreement SOURCES ${gpu}/unfused_agreement_test.c ${cases}
   TIMEOUT 900)
 vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 900)
-vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES forward random:1 SMS 1 8
-  TIMEOUT 600)
+vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES random:1
+  MORE_SCHEDULES forward SMS 8 MORE_SMS 1 TIMEOUT 600)
 vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4 TIMEOUT 300)
 vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${support}/layers_rig.c ${rig} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 600)
