@@ -11,14 +11,34 @@ static const vise_activation ACTIVATIONS[] = {VISE_RELU, VISE_GELU, VISE_TANH};
 
 /* ---- agreement ---- */
 
+/* What a backend shows outside of steps. */
+static void show(const layers_rig *r, vise_i_backend *b, double *outputs, double *gradient) {
+  vise_error err = VISE_ERROR_INIT;
+  const vise_i_batch all = {.data = &r->data, .n = LAYERS_ROWS};
+  const vise_i_batch some = {.data = &r->data, .rows = r->order, .n = LAYERS_BATCH, .step = 5};
+  cr_expect(r->ops->forward(b, &all, outputs, &err) == VISE_OK, "%s", err.text);
+  cr_expect(r->ops->full_gradient(b, &some, gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
+}
+
 static void expect_agreement(const layers_net *net, vise_activation activation, int parts) {
-  enum { STEPS = 9 };
+  enum { STEPS = 9, N_OUTPUTS = LAYERS_ROWS * LAYERS_OUT };
   layers_rig *r = layers_rig_make(OPS, net, activation), *oracle = layers_rig_make(ORACLE, net, activation);
+  double outputs[2][N_OUTPUTS], *gradients[2];
+  for (size_t k = 0; k < 2; k++) gradients[k] = calloc(r->net.n_params, sizeof(double));
   r->spec.steps_per_launch = 1;
   r->spec.hooks.gradient_parts = parts;
-  vise_i_backend *b = check_layers_agreement(r, oracle, STEPS, 1);
+
+  vise_i_backend *b = layers_rig_start(r), *b64 = layers_rig_start(oracle);
+  check_layers_steps(r, b, oracle, b64, STEPS, 1);
+  show(r, b, outputs[0], gradients[0]);
+  show(oracle, b64, outputs[1], gradients[1]);
+  check_layers_near("outputs", net->name, outputs[0], outputs[1], N_OUTPUTS, 2e-4);
+  check_layers_near("gradient", net->name, gradients[0], gradients[1], r->net.n_params, 2e-4);
   cr_expect_eq(OPS->n_launches(b), STEPS);
+
+  for (size_t k = 0; k < 2; k++) free(gradients[k]);
   OPS->destroy(b);
+  ORACLE->destroy(b64);
   layers_rig_free(r);
   layers_rig_free(oracle);
 }
