@@ -17,9 +17,7 @@ VISE_FN float *vise_inputs_half(const vise_k_step *p, uint32_t half) {
 
 /* Input dropout of a value, in the step of the record. */
 VISE_FN_CALLED float vise_drop_input(const vise_k_step_record *record, uint32_t row, uint32_t column, float x) {
-  const vise_k_step *p = &vise_step_here()->p;
-  if (p->mode == VISE_K_FORWARD_ONLY || record->keeps_all) return x;
-  return vise_drop(p->input_dropout, (uint32_t)record->hyper.step, 0, record->position + row, column, x);
+  return vise_drop(&vise_step_here()->p, record, 0, row, column, x);
 }
 
 /* Rows order[first .. first + n_rows), of the step of the record, into the half; the warps of the team take segments of 128 columns, a lane four.

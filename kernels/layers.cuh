@@ -42,7 +42,7 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
   float a = vise_activation_f32(kind, u);
   if (l->act_by) p->activations[vise_k_act(l) + at] = a;
-  if (l->dropout.threshold) a = vise_dropout(l->dropout, layer + 1, row, unit, a);
+  if (l->dropout.threshold) a = vise_dropout(layer + 1, row, unit, a);
   if (l->has_residual) a += vise_residual_input(step, layer, row, unit);
   vise_put_activation(p, l->out + at, a);
 }
@@ -79,7 +79,7 @@ VISE_FN void vise_put_delta(vise_step *step, uint32_t layer, uint32_t row, uint3
 
   if (l[1].has_residual) c += vise_residual_delta(p, layer + 1, row, unit);
   if (l->has_residual) p->activations[vise_k_delta_out(l) + at] = c;
-  if (l->dropout.threshold) c = vise_dropout(l->dropout, layer + 1, row, unit, c);
+  if (l->dropout.threshold) c = vise_dropout(layer + 1, row, unit, c);
 
   const float a = l->act_by ? p->activations[vise_k_act(l) + at] : out;
   const float u = vise_i_activation_needs_z(kind) ? p->activations[vise_k_pre(l) + at] : 0.0f;

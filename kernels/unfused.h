@@ -5,19 +5,21 @@
  *
  * A step is, on one stream:
  *   vise_k_unfused_begin       clears what the step accumulates, gathers the rows
- *   for each layer             z = W a + b by cuBLAS, then vise_k_unfused_activate where cuBLAS does not
+ *   for each layer             z = W a + b by cuBLAS, then vise_k_unfused_activate where cuBLAS does not, or
+ *                              vise_k_unfused_block where batch norm, dropout or a residual follow
  *   vise_k_unfused_loss        losses and deltas of the rows
- *   for each hidden layer      dL/da by cuBLAS, then vise_k_unfused_slope where cuBLAS does not
+ *   for each hidden layer      dL/da by cuBLAS, then vise_k_unfused_slope where cuBLAS does not, or
+ *                              vise_k_unfused_block_delta the way back through its block
  *   for each layer             dL/dW, dL/db by cuBLAS; vise_k_unfused_bias for all dL/db that cuBLAS does not make
  *   vise_k_unfused_gradient    penalties, value clip, sums of squares; sums of 32 row losses each
  *   vise_k_unfused_decide      norms, scales, skip; statistics; the state moves on to the next record
- *   vise_k_unfused_update      optimizer and projection
+ *   vise_k_unfused_update      optimizer and projection; running statistics of batch norms
  * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _norms (max-norm by tensors) and
  * _max_norm after _update.
  *
  * In bf16 cuBLAS reads the step's copies of weights, inputs, activations and deltas (the first half of inputs16).
  * Activations and deltas of hidden layers exist in bf16 alone; weights, outputs of the last layer and gradients stay
- * float32.
+ * float32, as does what a block with batch norm, dropout or a residual keeps between its products.
  */
 #ifndef VISE_K_UNFUSED_H
 #define VISE_K_UNFUSED_H
@@ -29,6 +31,16 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Whether a layer is linear and an activation alone: its outputs are f(z). */
+VISE_BOTH int vise_k_unfused_is_plain(const vise_k_layer *layer) {
+  return !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;
+}
+
+/* Whether the way back through a hidden layer is dL/da f'(z) alone; a residual above adds to dL/da. */
+VISE_BOTH int vise_k_unfused_is_plain_back(const vise_k_layer *layer) {
+  return vise_k_unfused_is_plain(layer) && !layer[1].has_residual;
+}
 
 /* What the kernels of one step tell each other; device memory, written by vise_k_unfused_begin and _decide. */
 typedef struct vise_k_unfused_context {
@@ -61,10 +73,19 @@ cudaError_t vise_k_unfused_begin(const vise_k_unfused *u, uint32_t n_rows, cudaS
    add_bias: cuBLAS did not add it. The last layer's a is z. */
 cudaError_t vise_k_unfused_activate(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, int add_bias,
                                     cudaStream_t stream);
+
+/* The outputs of a hidden layer that is not plain. z is where cuBLAS has put it, in float32: in `linear` before a batch
+   norm, else where activate would have it. */
+cudaError_t vise_k_unfused_block(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, int add_bias,
+                                 cudaStream_t stream);
 cudaError_t vise_k_unfused_loss(const vise_k_unfused *u, uint32_t n_rows, cudaStream_t stream);
 
 /* Times f'(z), in place, of a hidden layer. */
 cudaError_t vise_k_unfused_slope(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, cudaStream_t stream);
+
+/* The same where the way back is not plain: dL/dz from dL/d outputs, which cuBLAS has put into `delta` in float32, without
+   the share of a residual above; gradients of a batch norm. */
+cudaError_t vise_k_unfused_block_delta(const vise_k_unfused *u, uint32_t layer, uint32_t n_rows, cudaStream_t stream);
 
 /* dL/db of the layers whose bit is set. */
 cudaError_t vise_k_unfused_bias(const vise_k_unfused *u, uint32_t layers, cudaStream_t stream);

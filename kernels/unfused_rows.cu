@@ -1,13 +1,13 @@
 /*
  * The unfused step's kernels on rows of the batch.
  *
- * unfused_gather_warp_per_segment     inputs[r] = scaled(x[order[first + r]]), in float32 or bf16
+ * unfused_gather_warp_per_segment     inputs[r] = scaled(x[order[first + r]]), in float32 or bf16; input dropout
  * unfused_activate_quad_per_thread    a = f(z + b)
  * unfused_loss_warp_per_row           loss of a row and its gradient at the outputs
  * unfused_slope_quad_per_thread       delta = dL/da f'(z)
  * unfused_bias_warp_per_row           dL/db = sum of delta over the batch
  *
- * Formulas    those of the fused step, by the same functions: gather.cuh, activation.cuh, rows.cuh.
+ * Formulas    those of the fused step, by the same functions: gather.cuh, ops/dropout.cuh, activation.cuh, rows.cuh.
  * Layout      kernels/step_types.h; a quad never crosses a row, since rows are multiples of 8 elements. In place where
  *             activate and slope have one array.
  * Work        as the names say, 256 threads to a CTA (bias: 1024, for 32 units); no loops over the grid but in bias.
@@ -74,6 +74,11 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     for (uint32_t i = 0; i < 4; i++) {
       if (column + i < s->n_columns) v[i] = vise_gather_one(s, from, column + i);
     }
+  }
+
+  if (p->input_dropout.threshold) {
+#pragma unroll
+    for (uint32_t i = 0; i < 4; i++) v[i] = vise_drop(p, record, 0, r, column + i, v[i]);
   }
 
   if (u.step.inputs16) {

@@ -3,7 +3,8 @@
  *
  * unfused_gradient_cta_per_cell     g += penalties; value clip; counts, sums of squares, largest magnitudes; leaves of
  *                                   the batch's loss
- * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of new weights
+ * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of new weights;
+ *                                   running statistics of batch norms
  * unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums instead of update's
  *
  * Formulas    those of the fused step, by the same functions: gradient.cuh, update.cuh.
@@ -208,6 +209,13 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
   vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], squares);
 }
 
+/* The running statistics, by all threads of the launch. */
+VISE_FN void track_norms(vise_step *step) {
+  if (threadIdx.x == 0) step->p.n_members = gridDim.x;
+  __syncthreads();
+  vise_norm_track();
+}
+
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
   __shared__ double strips[2][2][VISE_STRIPS];
@@ -218,6 +226,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   const vise_k_step *p = &step->p;
   const int by_rows = vise_i_bounds_unit_norms(&p->rule);
   const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
+  if (p->has_norm && !step->skip) track_norms(step);
 
   vise_cell c = vise_cell_at(p, blockIdx.x);
   vise_update how = vise_update_of(step, &c.t);

@@ -1,74 +1,44 @@
 /* Batch norm, dropout and residuals in the fused step: against cpu64, and the same bits however the step is cut. */
 #include <criterion/criterion.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
-#include "tests/support/layers_rig.h"
+#include "tests/support/layers_checks.h"
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda, *const ORACLE = &vise_i_backend_cpu64;
 static const vise_activation ACTIVATIONS[] = {VISE_RELU, VISE_GELU, VISE_TANH};
 
-static void expect_near(const char *what, const char *name, const double *got, const double *ref, size_t n,
-                        double tolerance) {
-  size_t worst;
-  const size_t n_bad = rig_compare(got, ref, n, tolerance, tolerance, &worst);
-  cr_expect(n_bad == 0, "%s, %s: %zu of %zu off, worst [%zu]: %.9g, cpu64 %.9g", name, what, n_bad, n, worst,
-            got[worst], ref[worst]);
-}
-
 /* ---- agreement ---- */
 
-/* What a training leaves and shows. */
-typedef struct outcome {
-  double *params, *outputs, *gradient;
-  vise_step_stats stats[LAYERS_MOST_STEPS];
-} outcome;
-
-static outcome train(const layers_rig *r, size_t n_steps) {
+/* What a backend shows outside of steps. */
+static void show(const layers_rig *r, vise_i_backend *b, double *outputs, double *gradient) {
   vise_error err = VISE_ERROR_INIT;
-  outcome o = {.outputs = calloc(LAYERS_ROWS * LAYERS_OUT, sizeof(double)),
-               .gradient = calloc(r->net.n_params, sizeof(double))};
-  vise_i_backend *b = layers_rig_start(r);
   const vise_i_batch all = {.data = &r->data, .n = LAYERS_ROWS};
   const vise_i_batch some = {.data = &r->data, .rows = r->order, .n = LAYERS_BATCH, .step = 5};
-
-  layers_rig_run(r, b, 0, n_steps, 4, o.stats);
-  o.params = layers_rig_params(r, b);
-  cr_expect(r->ops->forward(b, &all, o.outputs, &err) == VISE_OK, "%s", err.text);
-  cr_expect(r->ops->full_gradient(b, &some, o.gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
-  if (r->ops == OPS) cr_expect_eq(OPS->n_launches(b), n_steps);
-  r->ops->destroy(b);
-  return o;
-}
-
-static void free_outcome(outcome *o) {
-  free(o->params);
-  free(o->outputs);
-  free(o->gradient);
+  cr_expect(r->ops->forward(b, &all, outputs, &err) == VISE_OK, "%s", err.text);
+  cr_expect(r->ops->full_gradient(b, &some, gradient, NULL, NULL, &err) == VISE_OK, "%s", err.text);
 }
 
 static void expect_agreement(const layers_net *net, vise_activation activation, int parts) {
-  enum { STEPS = 9 };
+  enum { STEPS = 9, N_OUTPUTS = LAYERS_ROWS * LAYERS_OUT };
   layers_rig *r = layers_rig_make(OPS, net, activation), *oracle = layers_rig_make(ORACLE, net, activation);
+  double outputs[2][N_OUTPUTS], *gradients[2];
+  for (size_t k = 0; k < 2; k++) gradients[k] = calloc(r->net.n_params, sizeof(double));
   r->spec.steps_per_launch = 1;
   r->spec.hooks.gradient_parts = parts;
-  outcome got = train(r, STEPS), ref = train(oracle, STEPS);
 
-  for (size_t s = 0; s < STEPS; s++) {
-    const vise_step_stats *g = &got.stats[s], *o = &ref.stats[s];
-    const double gs[] = {g->loss, g->penalty, g->grad_norm, g->grad_norm_clipped};
-    const double os[] = {o->loss, o->penalty, o->grad_norm, o->grad_norm_clipped};
-    expect_near("loss, penalty, norms", net->name, gs, os, 4, 1e-4);
-    cr_expect(g->n_rows == o->n_rows && g->skipped == o->skipped);
-  }
-  expect_near("parameters", net->name, got.params, ref.params, r->net.n_values, 1e-4);
-  expect_near("outputs", net->name, got.outputs, ref.outputs, LAYERS_ROWS * LAYERS_OUT, 2e-4);
-  expect_near("gradient", net->name, got.gradient, ref.gradient, r->net.n_params, 2e-4);
+  vise_i_backend *b = layers_rig_start(r), *b64 = layers_rig_start(oracle);
+  check_layers_steps(r, b, oracle, b64, STEPS, 1);
+  show(r, b, outputs[0], gradients[0]);
+  show(oracle, b64, outputs[1], gradients[1]);
+  check_layers_near("outputs", net->name, outputs[0], outputs[1], N_OUTPUTS, 2e-4);
+  check_layers_near("gradient", net->name, gradients[0], gradients[1], r->net.n_params, 2e-4);
+  cr_expect_eq(OPS->n_launches(b), STEPS);
 
-  free_outcome(&got);
-  free_outcome(&ref);
+  for (size_t k = 0; k < 2; k++) free(gradients[k]);
+  OPS->destroy(b);
+  ORACLE->destroy(b64);
   layers_rig_free(r);
   layers_rig_free(oracle);
 }
@@ -150,21 +120,6 @@ Test(layers, bits_whatever_the_tiles) {
 
 Test(layers, running_statistics_stay_in_a_skipped_step) {
   layers_rig *r = layers_rig_make(OPS, &layers_nets[n_layers_nets - 1], VISE_RELU);
-  vise_step_stats stats[2];
-  r->x[r->order[LAYERS_BATCH] * LAYERS_IN] = NAN; /* in the second step; input dropout may take it */
-  r->x[r->order[LAYERS_BATCH] * LAYERS_IN + 1] = NAN;
-  r->x[r->order[LAYERS_BATCH + 1] * LAYERS_IN + 2] = NAN;
-
-  vise_i_backend *b = layers_rig_start(r);
-  layers_rig_run(r, b, 0, 1, 1, stats);
-  double *before = layers_rig_params(r, b);
-  layers_rig_run(r, b, 1, 1, 1, stats + 1);
-  double *after = layers_rig_params(r, b);
-
-  cr_expect(!stats[0].skipped && stats[1].skipped);
-  cr_expect(memcmp(before, after, r->net.n_values * sizeof *before) == 0);
-  free(before);
-  free(after);
-  OPS->destroy(b);
+  check_layers_skip(r);
   layers_rig_free(r);
 }

@@ -35,7 +35,10 @@ vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAV
 vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES random:1
   MORE_SCHEDULES forward SMS 8 MORE_SMS 1 TIMEOUT 600)
 vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4 TIMEOUT 300)
-vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${support}/layers_rig.c ${rig} FLAVOURS plain asan race
+set(layers ${support}/layers_rig.c ${support}/layers_checks.c ${rig})
+vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${layers} FLAVOURS plain asan race SCHEDULES random:1 SMS 8
+  TIMEOUT 600)
+vise_gpu_test(unfused_layers SOURCES ${gpu}/unfused_layers_test.c ${layers} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 600)
 vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)

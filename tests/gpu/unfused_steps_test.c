@@ -34,7 +34,7 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
     step_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
     vise_step_stats stats[RIG_STEPS];
 
-    r->net.activation = activations[i / 9];
+    step_rig_activate(r, activations[i / 9]);
     r->spec.precision = (vise_precision)(VISE_FP32 + i % 3);
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
@@ -141,7 +141,7 @@ Test(unfused_steps, launches_are_few_and_counted) {
       step_rig *r = make(VISE_ADAM, MODES[m]);
       vise_error err = VISE_ERROR_INIT;
 
-      r->net.activation = c->activation;
+      step_rig_activate(r, c->activation);
       r->spec.hooks.without_epilogues = c->without_epilogues;
       c->set(&r->spec);
       vise_i_backend *b = step_rig_start(r);
@@ -177,7 +177,7 @@ Test(unfused_steps, a_refused_epilogue_is_left_to_a_kernel) {
   if (!emu_refuse_epilogue) return;
 
   step_rig *r = make(VISE_SGD, VISE_STEP_UNFUSED);
-  r->net.activation = VISE_RELU;
+  step_rig_activate(r, VISE_RELU);
   plain(&r->spec);
   float *reference = step_rig_train(r, RIG_STEPS, NULL);
 
@@ -296,7 +296,7 @@ Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
     step_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
     uint64_t launched;
 
-    r->net.activation = activations[i / 18];
+    step_rig_activate(r, activations[i / 18]);
     vise_i_backend *b = check_nonfinite_data(r, bad[i % 3], true, &launched);
     cr_expect(OPS->n_launches(b) - launched == launched / 4 * 3 &&
               vise_i_cuda_of(b)->n_idle_launches == launched / 4 * 2);

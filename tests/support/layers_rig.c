@@ -4,8 +4,12 @@
 #include <stdlib.h>
 
 const layers_net layers_nets[] = {
-    {"batch norm", true, false, 0, 0}, {"dropout", false, false, 0.3, 0}, {"input dropout", false, false, 0, 0.2},
-    {"residual", false, true, 0, 0},   {"all", true, true, 0.25, 0.1},
+    {"batch norm", true, false, 0, 0, 12},
+    {"dropout", false, false, 0.3, 0, 12},
+    {"input dropout", false, false, 0, 0.2, 12},
+    {"residual", false, true, 0, 0, 12},
+    {"residual of the inputs", false, true, 0, 0.2, LAYERS_IN},
+    {"all", true, true, 0.25, 0.1, 12},
 };
 const size_t n_layers_nets = sizeof layers_nets / sizeof *layers_nets;
 
@@ -16,7 +20,7 @@ static void require(bool good, const char *what, const vise_error *err) {
 }
 
 static vise_i_net make_net(const layers_net *given, vise_activation activation) {
-  static const size_t widths[] = {LAYERS_IN, 12, 19, 19, 19, LAYERS_OUT};
+  const size_t widths[] = {LAYERS_IN, given->first, 19, 19, 19, LAYERS_OUT};
   vise_error err = VISE_ERROR_INIT;
   vise_net_config config = {.struct_size = sizeof config,
                             .n_layers = 5,
@@ -69,6 +73,7 @@ layers_rig *layers_rig_make(const vise_i_backend_ops *ops, const layers_net *net
   uint64_t state = 4711;
 
   r->ops = ops;
+  r->name = net->name;
   r->net = make_net(net, activation);
   r->spec = make_spec(r);
   r->params = calloc(r->net.n_values, sizeof *r->params);

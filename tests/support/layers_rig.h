@@ -11,13 +11,15 @@ typedef struct layers_net {
   const char *name;
   bool batch_norm, residual;
   double dropout, input_dropout;
+  size_t first; /* units of the first hidden layer */
 } layers_net;
 
-/* Each kind alone, then all together. */
+/* Each kind alone, then, as the last, all together. */
 extern const layers_net layers_nets[];
 extern const size_t n_layers_nets;
 
 typedef struct layers_rig {
+  const char *name; /* of its net */
   const vise_i_backend_ops *ops;
   vise_i_net net;
   vise_i_step_spec spec;
@@ -27,7 +29,7 @@ typedef struct layers_rig {
   vise_i_hyper hyper[LAYERS_MOST_STEPS];
 } layers_rig;
 
-/* 19-12-19-19-19-5: four hidden layers, of which three keep their width; an epoch is 6 batches of 11, and one row, which with
+/* 19-12-19-19-19-5: four hidden layers, of which two, or all if the first has 19 units, keep their width; an epoch is 6 batches of 11, and one row, which with
    batch norm joins the last. Adam, L2, value clip, norm clip, box on all parameters. */
 layers_rig *layers_rig_make(const vise_i_backend_ops *ops, const layers_net *net, vise_activation activation);
 void layers_rig_free(layers_rig *r);

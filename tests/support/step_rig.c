@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const size_t WIDTHS[] = {RIG_IN, 21, RIG_OUT};
+
 step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer) {
-  static const size_t widths[] = {RIG_IN, 21, RIG_OUT};
   step_rig *r = calloc(1, sizeof *r);
   uint64_t state = 77;
 
   r->ops = ops;
-  r->net = rig_net(2, widths, VISE_SILU, true);
+  r->net = rig_net(2, WIDTHS, VISE_SILU, true);
 
   r->spec = rig_spec(&r->net);
   r->spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
@@ -51,6 +52,10 @@ step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer)
 
   r->data = rig_data(r->x, RIG_ROWS, RIG_IN, r->y, 1, true, r->row_weights);
   return r;
+}
+
+void step_rig_activate(step_rig *r, vise_activation activation) {
+  r->net = rig_net(2, WIDTHS, activation, true);
 }
 
 void step_rig_free(step_rig *r) {

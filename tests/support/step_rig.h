@@ -19,6 +19,8 @@ typedef struct step_rig {
 
 /* 33-21-7 with every penalty, clip and projection; an epoch of 100 rows is 12 batches of 8 and one of 4. */
 step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer);
+/* Another activation than silu, before it starts. */
+void step_rig_activate(step_rig *r, vise_activation activation);
 void step_rig_free(step_rig *r);
 
 /* A backend at the rig's weights, projected, with data and order. */

@@ -75,12 +75,6 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   vise_i_cuda *b = NULL;
 
   VISE_TRY(check_step_mode(spec, err));
-  if (is_unfused(spec) && !vise_i_net_is_plain(spec->net)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "`step_mode` %s: batch norm, dropout, residuals and mixed activations are in the fused step "
-                         "alone yet",
-                         vise_step_mode_name(spec->step_mode)));
-  }
   VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 

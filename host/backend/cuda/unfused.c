@@ -34,7 +34,7 @@ static void place_all(const vise_i_cuda *b, vise_i_unfused *u) {
   u->workspace = place(u, u->n_workspace);
 
   for (uint32_t l = 0; l + 1 < step->n_layers; l++) {
-    if (step->layers[l].activation != VISE_RELU) continue;
+    if (!vise_i_unfused_masks_relu(&step->layers[l])) continue;
     u->mask_ld[l] = (int64_t)vise_i_round_up(step->layers[l].n_out, MASK_ALIGN);
     u->masks[l] = place(u, (size_t)u->mask_ld[l] / 8 * step->max_rows);
   }
@@ -135,22 +135,46 @@ static bool makes_relu(cublasLtEpilogue_t e) {
          e == CUBLASLT_EPILOGUE_RELU_AUX_BIAS;
 }
 
-static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
-                                  vise_error *err) {
+static vise_status launch_layer(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape, uint32_t l,
+                                vise_error *err) {
   vise_status status = VISE_OK;
-  const vise_k_step *step = &k->step;
+  const vise_k_layer *layer = &k->step.layers[l];
+  const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
+  const bool add_bias = vise_k_has_bias(layer) && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
 
-  for (uint32_t l = 0; l < step->n_layers; l++) {
-    const cublasLtEpilogue_t epilogue = shape->forward[l].epilogue;
-    const bool plain = step->layers[l].activation == VISE_IDENTITY;
-    const bool add_bias = vise_k_has_bias(&step->layers[l]) && epilogue == CUBLASLT_EPILOGUE_DEFAULT;
-
-    MULTIPLY(&shape->forward[l]);
-    if (makes_relu(epilogue) || (plain && !add_bias)) continue;
+  MULTIPLY(&shape->forward[l]);
+  if (!vise_k_unfused_is_plain(layer)) {
+    LAUNCH(vise_k_unfused_block(k, l, shape->n_rows, add_bias, b->steps));
+  } else if (!makes_relu(epilogue) && (layer->activation != VISE_IDENTITY || add_bias)) {
     LAUNCH(vise_k_unfused_activate(k, l, shape->n_rows, add_bias, b->steps));
   }
 
+done:
+  return status;
+}
+
+static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
+                                  vise_error *err) {
+  vise_status status = VISE_OK;
+  for (uint32_t l = 0; l < k->step.n_layers; l++) VISE_TRY(launch_layer(b, k, shape, l, err));
   LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->steps));
+done:
+  return status;
+}
+
+/* The delta of hidden layer l. */
+static vise_status launch_delta(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape, uint32_t l,
+                                vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_k_layer *layer = &k->step.layers[l];
+
+  MULTIPLY(&shape->delta[l]);
+  if (!vise_k_unfused_is_plain_back(layer)) {
+    LAUNCH(vise_k_unfused_block_delta(k, l, shape->n_rows, b->steps));
+  } else if (shape->delta[l].epilogue != CUBLASLT_EPILOGUE_DRELU && layer->activation != VISE_IDENTITY) {
+    LAUNCH(vise_k_unfused_slope(k, l, shape->n_rows, b->steps));
+  }
+
 done:
   return status;
 }
@@ -162,12 +186,7 @@ static vise_status launch_backward(vise_i_cuda *b, const vise_k_unfused *k, cons
   uint32_t biases = 0;
 
   for (uint32_t l = step->n_layers; l-- > 0;) {
-    if (l > 0) {
-      MULTIPLY(&shape->delta[l - 1]);
-      if (shape->delta[l - 1].epilogue != CUBLASLT_EPILOGUE_DRELU && step->layers[l - 1].activation != VISE_IDENTITY) {
-        LAUNCH(vise_k_unfused_slope(k, l - 1, shape->n_rows, b->steps));
-      }
-    }
+    if (l > 0) VISE_TRY(launch_delta(b, k, shape, l - 1, err));
     MULTIPLY(&shape->gradient[l]);
     if (vise_k_has_bias(&step->layers[l]) && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
   }

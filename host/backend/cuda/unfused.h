@@ -71,6 +71,11 @@ void vise_i_unfused_destroy(vise_i_cuda *b);
 VISE_WARN_UNUSED vise_status vise_i_unfused_launch(vise_i_cuda *b, const vise_k_step *step, size_t n_rows, bool replay,
                                                    vise_error *err);
 
+/* Whether cuBLAS may leave a mask of relu on the way through a hidden layer, and use it on the way back. */
+static inline bool vise_i_unfused_masks_relu(const vise_k_layer *layer) {
+  return layer->activation == VISE_RELU && vise_k_unfused_is_plain_back(layer);
+}
+
 /* ---- unfused_products.c ---- */
 
 /* Fills the products of a shape whose n_rows is set; what it made so far is for vise_i_unfused_close_shape, also after

@@ -6,6 +6,9 @@
  *   delta     (D W)' = W' D'    n_in x rows,   relu's derivative by the mask
  *   gradient  (D' X)' = X' D    n_in x n_out,  the bias gradient from the sums over rows of D
  *
+ * Where batch norm, dropout or a residual comes between product and activation, or its derivative, relu is left to the
+ * kernels that do these, and the product is in float32 in bf16 too.
+ *
  * An epilogue that cuBLAS does not have for the types at hand is left to a kernel: candidates are tried in order.
  */
 #include <string.h>
@@ -219,13 +222,18 @@ static void try_epilogue(const vise_i_cuda *b, request *r, size_t *n, cublasLtEp
   r->epilogues[(*n)++] = epilogue;
 }
 
+/* Where the product of a layer goes. */
+static uint64_t product_at(const vise_k_layer *layer) {
+  if (layer->has_norm) return vise_k_linear(layer);
+  return vise_i_activation_needs_z((vise_activation)layer->activation) ? vise_k_pre(layer) : layer->out;
+}
+
 static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, vise_error *err) {
   const vise_k_step *step = &b->train.step;
   const vise_k_layer *layer = &step->layers[l];
-  const bool last = l + 1 == step->n_layers, relu = layer->activation == VISE_RELU, has_bias = vise_k_has_bias(layer);
-  const bool keeps_z = vise_i_activation_needs_z((vise_activation)layer->activation);
-  const uint64_t z = keeps_z ? vise_k_pre(layer) : layer->out;
-  const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = last ? CUDA_R_32F : in;
+  const bool plain = vise_k_unfused_is_plain(layer), wide = l + 1 == step->n_layers || !plain;
+  const bool relu = layer->activation == VISE_RELU && plain, has_bias = vise_k_has_bias(layer);
+  const cudaDataType in = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F, out = wide ? CUDA_R_32F : in;
   size_t n = 0;
 
   request r = {.transpose_a = true,
@@ -234,11 +242,11 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
                .k = layer->n_in,
                .a = params_at(b, layer->weight),
                .ld_a = layer->ld,
-               .d = activations_at(b, z, last),
+               .d = activations_at(b, product_at(layer), wide),
                .ld_d = layer->ld_out,
                .in = in,
                .out = out,
-               .bias = last ? (void *)(step->params + layer->vector) : params_at(b, layer->vector),
+               .bias = wide ? (void *)(step->params + layer->vector) : params_at(b, layer->vector),
                .bias_type = out,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
@@ -258,6 +266,7 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
 /* dL/da of hidden layer l; with_mask: times relu's derivative. */
 static vise_status open_delta(vise_i_cuda *b, vise_i_unfused_shape *shape, size_t l, bool with_mask, vise_error *err) {
   const vise_k_layer *layer = &b->train.step.layers[l], *above = layer + 1;
+  const bool wide = !vise_k_unfused_is_plain_back(layer);
   const cudaDataType type = is_bf16(b) ? CUDA_R_16BF : CUDA_R_32F;
   size_t n = 0;
 
@@ -268,10 +277,10 @@ static vise_status open_delta(vise_i_cuda *b, vise_i_unfused_shape *shape, size_
                .ld_a = above->ld,
                .b = activations_at(b, above->delta, false),
                .ld_b = above->ld_out,
-               .d = activations_at(b, layer->delta, false),
+               .d = activations_at(b, layer->delta, wide),
                .ld_d = layer->ld_out,
                .in = type,
-               .out = type,
+               .out = wide ? CUDA_R_32F : type,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};
 
@@ -309,7 +318,7 @@ vise_status vise_i_unfused_open_shape(vise_i_cuda *b, vise_i_unfused_shape *shap
   const vise_k_step *step = &b->train.step;
 
   for (size_t l = 0; l < step->n_layers; l++) {
-    const bool hidden = l + 1 < step->n_layers, relu = step->layers[l].activation == VISE_RELU;
+    const bool hidden = l + 1 < step->n_layers, relu = hidden && vise_i_unfused_masks_relu(&step->layers[l]);
     if (hidden) VISE_TRY(open_delta(b, shape, l, relu, err));
     VISE_TRY(open_forward(b, shape, l, err));
 
