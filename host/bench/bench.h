@@ -25,8 +25,8 @@ typedef struct vise_i_bench_data {
 
 /* Whole batches only: as many as make 60000 rows and at least four, but at most 256 MB (and at least one batch). */
 size_t vise_i_bench_n_rows(const vise_bench_case *bench_case);
-VISE_WARN_UNUSED vise_status vise_i_bench_data_make(const vise_bench_case *bench_case, vise_i_bench_data *out,
-                                                    vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_bench_data_make(const vise_bench_config *config, const vise_bench_case *bench_case,
+                                                    vise_i_bench_data *out, vise_error *err);
 void vise_i_bench_data_free(vise_i_bench_data *data);
 
 /* ---- how a case is run ---- */

@@ -94,19 +94,25 @@ done:
   return status;
 }
 
-static vise_status make_model(const vise_bench_case *bench_case, vise_dtype dtype, vise_model **out, vise_error *err) {
+static vise_status make_model(const vise_bench_config *config, const vise_bench_case *bench_case, vise_dtype dtype,
+                              vise_model **out, vise_error *err) {
   vise_net_config net;
   vise_net_config_init(&net);
+  net.batch_norm = config->batch_norm;
+  net.dropout = config->dropout;
+  net.input_dropout = config->input_dropout;
+  net.residual = config->residual;
   net.n_layers = bench_case->n_layers;
   memcpy(net.widths, bench_case->widths, (net.n_layers + 1) * sizeof *net.widths);
   return vise_model_create(&net, dtype, out, err);
 }
 
 /* Once for all trainings of a case: drawing the weights of a large net takes seconds. */
-static vise_status draw_weights(const vise_bench_case *bench_case, float **out, vise_error *err) {
+static vise_status draw_weights(const vise_bench_config *config, const vise_bench_case *bench_case, float **out,
+                                vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
-  VISE_TRY(make_model(bench_case, VISE_F32, &model, err));
+  VISE_TRY(make_model(config, bench_case, VISE_F32, &model, err));
   VISE_TRY(vise_model_initialize(model, VISE_INIT_LINEAR, SEED, err));
   const size_t n = vise_model_n_parameters(model);
   VISE_TRY(vise_i_alloc(out, n, sizeof **out, "weights of the benchmark", err));
@@ -126,13 +132,14 @@ static void set_weights(vise_model *model, const float *weights) {
   }
 }
 
-vise_status vise_i_bench_data_make(const vise_bench_case *bench_case, vise_i_bench_data *out, vise_error *err) {
+vise_status vise_i_bench_data_make(const vise_bench_config *config, const vise_bench_case *bench_case,
+                                   vise_i_bench_data *out, vise_error *err) {
   vise_status status;
   vise_i_bench_data data = {0};
   size_t *order = NULL;
   const size_t n_rows = vise_i_bench_n_rows(bench_case);
 
-  VISE_TRY(draw_weights(bench_case, &data.weights, err));
+  VISE_TRY(draw_weights(config, bench_case, &data.weights, err));
   VISE_TRY(fill(bench_case, n_rows, &data, err));
   VISE_TRY(vise_i_alloc(&order, n_rows, sizeof *order, "order of the benchmark", err));
   vise_i_permutation(SEED, VISE_I_STREAM_ORDER, 0, order, n_rows);
@@ -216,7 +223,7 @@ vise_status vise_i_bench_trainer_make(const vise_i_bench_training *training, vis
   const vise_train_config config = train_config(training);
   const vise_dtype dtype = training->way.mode == VISE_BENCH_CPU64 ? VISE_F64 : VISE_F32;
 
-  VISE_TRY(make_model(training->bench_case, dtype, &model, err));
+  VISE_TRY(make_model(training->config, training->bench_case, dtype, &model, err));
   set_weights(model, training->data->weights);
   VISE_TRY(vise_trainer_create(&config, model, training->data->rows, NULL, NULL, out_trainer, err));
   *out_model = model;

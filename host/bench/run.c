@@ -280,7 +280,7 @@ static void report_rows(bench_run *run, case_run *c, size_t next) {
 static vise_status prepare_case(const bench_run *run, case_run *c, vise_error *err) {
   vise_status status = VISE_OK;
   if (!is_any_timed(run, c->bench_case)) return VISE_OK;
-  VISE_TRY(vise_i_bench_data_make(c->bench_case, &c->data, err));
+  VISE_TRY(vise_i_bench_data_make(run->config, c->bench_case, &c->data, err));
   VISE_TRY(make_references(run, c, err));
 done:
   return status;

@@ -36,6 +36,10 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
   config->tolerance_factor = options->tolerance;
   config->n_threads = options->training.n_threads;
   config->device = options->training.device;
+  config->batch_norm = options->net.batch_norm;
+  config->dropout = options->net.dropout;
+  config->input_dropout = options->net.input_dropout;
+  config->residual = options->net.residual;
   if (options->training.steps_per_launch > 0) config->steps_per_launch = options->training.steps_per_launch;
 
   config->report = on_row;
@@ -44,6 +48,15 @@ static vise_status make_config(const vise_i_cli_options *options, vise_bench_con
 
   const vise_status status = vise_i_cli_bench_modes(options->modes, &config->modes, err);
   return status == VISE_OK ? vise_i_cli_bench_precisions(options->precisions, &config->precisions, err) : status;
+}
+
+/* What the nets of all cases have besides. */
+static void print_layers(const vise_bench_config *config) {
+  if (!config->batch_norm && !config->residual && !(config->dropout > 0) && !(config->input_dropout > 0)) return;
+  (void)printf("nets     %s%s", config->batch_norm ? " batch norm" : "", config->residual ? " residuals" : "");
+  if (config->dropout > 0) (void)printf(" dropout %g", config->dropout);
+  if (config->input_dropout > 0) (void)printf(" input dropout %g", config->input_dropout);
+  (void)printf("\n");
 }
 
 static vise_status open_csv(const char *path, int argc, char **argv, const vise_bench_machine *machine, FILE **out,
@@ -70,11 +83,18 @@ static vise_status close_csv(const char *path, FILE *stream, vise_error *err) {
   return vise_i_cli_fail(err, VISE_ERR_IO, "%s: could not be written whole", path);
 }
 
-static void print_json(const vise_bench_machine *machine, const vise_i_cli_bench_output *output, bool verified) {
+static json_t *layers_json(const vise_bench_config *config) {
+  return json_pack("{s:b, s:f, s:f, s:b}", "batch_norm", (int)config->batch_norm, "dropout", config->dropout,
+                   "input_dropout", config->input_dropout, "residual", (int)config->residual);
+}
+
+static void print_json(const vise_bench_machine *machine, const vise_bench_config *config,
+                       const vise_i_cli_bench_output *output, bool verified) {
   json_t *object = json_object();
   (void)json_object_set_new(object, "version", json_string(vise_version()));
   (void)json_object_set_new(object, "build", json_string(vise_build_options()));
   (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(machine));
+  (void)json_object_set_new(object, "nets", layers_json(config));
   (void)json_object_set(object, "rows", output->rows);
   (void)json_object_set(object, "phases", output->phases);
   (void)json_object_set_new(object, "verified", json_boolean(verified));
@@ -106,6 +126,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
     config->machine = &machine;
     config->user = &output;
     if (!options->json) vise_i_cli_bench_print_machine(stdout, "", &machine);
+    if (!options->json) print_layers(config);
     (void)fflush(stdout);
 
     *code = VISE_I_CLI_FAILED; /* from here on work has begun */
@@ -115,7 +136,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
 
-    if (status == VISE_OK && options->json) print_json(&machine, &output, result.n_failed == 0);
+    if (status == VISE_OK && options->json) print_json(&machine, config, &output, result.n_failed == 0);
     const vise_status closed = close_csv(options->csv, output.csv, err);
     if (status == VISE_OK) status = closed;
   }

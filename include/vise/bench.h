@@ -134,6 +134,10 @@ typedef struct vise_bench_config {
   void (*phase)(void *user, const vise_bench_phase *phase); /**< the parts of each fused row, before the row; NULL: no
                                                                  clocks are read in the step [NULL] */
   void *user;
+
+  /* What the hidden layers of all cases have, as in vise_net_config. */
+  double dropout, input_dropout; /**< [0] */
+  bool batch_norm, residual;     /**< [false] */
 } vise_bench_config;
 
 VISE_API void vise_bench_config_init(vise_bench_config *config);

@@ -72,7 +72,9 @@ Test(bench, makes_whole_batches_that_are_not_zero) {
 
     c = bench_rig_case();
     c.byte_features = bytes;
-    OK(vise_i_bench_data_make(&c, &data, &rig_err));
+    bench_heard h;
+    const vise_bench_config config = bench_rig_config(&c, 1, &h);
+    OK(vise_i_bench_data_make(&config, &c, &data, &rig_err));
 
     for (size_t r = 0; r < 100; r++) {
       OK(vise_dataset_get_features(data.rows, r, x, &rig_err));
@@ -84,6 +86,31 @@ Test(bench, makes_whole_batches_that_are_not_zero) {
     cr_assert(n_nonzero > (bytes ? 100 : 890), "%zu of 900", n_nonzero);
     vise_i_bench_data_free(&data);
   }
+}
+
+Test(bench, nets_have_the_layers_that_are_asked_for) {
+  bench_heard h;
+  const vise_bench_case c = bench_rig_case();
+  vise_bench_config config = bench_rig_config(&c, 1, &h);
+  vise_i_bench_data data = {0};
+  const vise_i_bench_training training = {&config, &c, &data, {VISE_BENCH_CPU, VISE_FP32}, c.batch};
+  vise_model *model = NULL;
+  vise_trainer *trainer = NULL;
+  vise_bench_result result;
+
+  config.batch_norm = true;
+  config.dropout = 0.25;
+  config.input_dropout = 0.125;
+  OK(vise_i_bench_data_make(&config, &c, &data, &rig_err));
+  OK(vise_i_bench_trainer_make(&training, &model, &trainer, &rig_err));
+  cr_expect_eq(vise_model_n_listed(model), 6); /* dropout; linear, batch norm, activation, dropout; linear */
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_i_bench_data_free(&data);
+
+  config.modes = 1u << VISE_BENCH_CPU;
+  OK(vise_bench_run(&config, &result, &rig_err));
+  cr_expect(result.n_rows == 1 && result.n_failed == 0 && h.rows[0].verified, "%s", h.notes);
 }
 
 /* A training to compare with, and a copy of it. */
@@ -102,7 +129,7 @@ static traces make_traces(void) {
   const vise_i_bench_training got = {&config, &c, &data, {VISE_BENCH_CPU, VISE_FP32}, c.batch};
   vise_trainer *trainer = NULL;
 
-  OK(vise_i_bench_data_make(&c, &data, &rig_err));
+  OK(vise_i_bench_data_make(&config, &c, &data, &rig_err));
   OK(vise_i_bench_trainer_make(&got, &t.model, &trainer, &rig_err));
   OK(vise_i_bench_trace_make(&reference, 3, &t.reference, &rig_err));
   OK(vise_i_bench_trace_make(&got, 3, &t.got, &rig_err));
