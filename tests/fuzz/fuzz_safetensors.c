@@ -18,7 +18,7 @@ static void check_tensors(const vise_i_st_file *file) {
 }
 
 static void check_model(const vise_model *model) {
-  for (size_t i = 0; i < model->net.n_params; i++) {
+  for (size_t i = 0; i < model->net.n_values; i++) {
     FUZZ_CHECK(isfinite(vise_i_param_get(model->dtype, model->params, i)));
   }
 
@@ -28,7 +28,7 @@ static void check_model(const vise_model *model) {
   vise_error err = VISE_ERROR_INIT;
 
   FUZZ_CHECK(vise_i_model_meta_format(model, &text, &err) == VISE_OK);
-  FUZZ_CHECK(vise_i_model_meta_parse(text, "again", model->dtype, model->net.n_params, &other, &err) == VISE_OK);
+  FUZZ_CHECK(vise_i_model_meta_parse(text, "again", model->dtype, model->net.n_values, &other, &err) == VISE_OK);
   FUZZ_CHECK(vise_i_model_meta_format(other, &again, &err) == VISE_OK);
   FUZZ_CHECK(strcmp(text, again) == 0);
 

@@ -43,6 +43,17 @@ def chain(tensors, dtype="F32", meta=None, **extra):
     return file_of(header, data)
 
 
+def with_counter(tensors, count, meta):
+    """A chain with batch norm's counter before it, eight bytes that say 7."""
+    whole = chain(tensors, "F32", meta)
+    n = struct.unpack("<Q", whole[:8])[0]
+    header = json.loads(whole[8:8 + n])
+    for name in tensors:
+        header[name]["data_offsets"] = [at + 8 for at in header[name]["data_offsets"]]
+    header.update(count)
+    return file_of(header, struct.pack("<q", 7) + whole[8 + n:])
+
+
 def description(**changes):
     out = {
         "format_version": 1, "vise_version": "0.1.0", "widths": [2, 3, 1], "activation": "tanh", "bias": True,
@@ -65,12 +76,31 @@ def main():
     put("ok-mask", chain({"0.weight": [3, 2], "2.weight": [1, 3]}, "U8", {"format": "pt"}))
     put("ok-no-model", chain({"a": [], "b": [0, 3], "c": [1, 2, 1, 2]}, "I64"))
     put("ok-not-a-chain", chain({"0.weight": [3, 2], "2.weight": [1, 4]}))
-    put("ok-newer", chain(net, "F32", description(format_version=2)))
+    put("ok-newer", chain(net, "F32", description(format_version=3)))
     put("ok-other-widths", chain(net, "F32", description(widths=[1048576, 4095, 1048576])))
     put("ok-bad-scale", chain(net, "F32", description(target_scaling={"kind": "standard", "shift": [0], "scale": [0]})))
     put("ok-nan", file_of({"0.weight": entry("F32", [1, 1], 0, 4)}, struct.pack("<f", float("nan"))))
     put("ok-escapes", chain({"\u00e4\n\"\\": [1]}, "U8", {"k\t": "\u20ac"}))
     put("ok-unaligned", file_of({"b": entry("F32", [1], 1, 5), "a": entry("U8", [1], 0, 1)}, b"abcde"))
+
+    # Nets of more than linear layers and one activation, with and without Vise's list of layers.
+    norm = {"1.weight": [3], "1.bias": [3], "1.running_mean": [3], "1.running_var": [3]}
+    count = {"1.num_batches_tracked": entry("I64", [], 0, 8)}
+    tensors = {"0.weight": [3, 2], **norm, "4.weight": [1, 3], "4.bias": [1]}
+    layers = [{"kind": "linear", "width": 3, "bias": False}, {"kind": "batch-norm"},
+              {"kind": "activation", "activation": "tanh"}, {"kind": "dropout", "p": 0.5},
+              {"kind": "linear", "width": 1, "bias": True}]
+    put("ok-layers", with_counter(tensors, count, description(format_version=2, layers=layers)))
+    put("ok-foreign-batch-norm", with_counter(tensors, count, None))
+    put("ok-foreign-bias-before-norm", with_counter({"0.bias": [3], **tensors}, count, None))
+    square = {"0.weight": [2, 2], "0.bias": [2], "2.weight": [1, 2], "2.bias": [1]}
+    residual = [{"kind": "linear", "width": 2, "bias": True}, {"kind": "activation", "activation": "relu"},
+                {"kind": "residual", "span": 2}, {"kind": "linear", "width": 1, "bias": True}]
+    put("ok-residual", chain(square, "F64", description(format_version=2, widths=[2, 2, 1], layers=residual)))
+    put("ok-residual-span", chain(square, "F32", description(format_version=2, widths=[2, 2, 1], layers=[
+        *residual[:2], {"kind": "residual", "span": 1}, residual[3]])))
+    put("ok-layers-out-of-place", chain(square, "F32", description(format_version=2, widths=[2, 2, 1],
+                                                                   layers=[*residual[1:2], *residual])))
 
     whole = chain(net)
     put("bad-empty", b"")
