@@ -64,8 +64,8 @@ static vise_status check_sizes(const vise_i_cli_options *options, const vise_net
 static vise_status check_tensors(const vise_i_cli_options *options, const vise_net_config *file, vise_error *err) {
   const vise_net_config *net = &options->net;
   if (vise_i_cli_given(options, "no-bias") && net->bias != file->bias) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %s biases",
-                           net->bias ? "bias" : "no-bias", options->init, file->bias ? "" : "no");
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %sbiases",
+                           net->bias ? "bias" : "no-bias", options->init, file->bias ? "" : "no ");
   }
   if (vise_i_cli_given(options, "batch-norm") && net->batch_norm != file->batch_norm) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --init contradict each other: %s has %sbatch norm",

@@ -1,8 +1,11 @@
 /* vise prune: a one-shot weight operation on a saved model. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
+#include "host/cli/message.h"
 #include "host/cli/text_json.h"
 
 static void print_text(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
@@ -72,10 +75,25 @@ static vise_status count_zeros(const vise_i_cli_options *options, const vise_mod
   return VISE_OK;
 }
 
+/* The model that is read stays: what a run left would no longer be what its folder says. */
+static vise_status check_source(const vise_i_cli_options *options, vise_error *err) {
+  if (options->out == NULL) return VISE_OK;
+  const size_t n_bytes = strlen(options->model) + sizeof "/model.safetensors";
+  char *in_folder = malloc(n_bytes);
+  if (in_folder == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
+  (void)snprintf(in_folder, n_bytes, "%s/model.safetensors", options->model);
+  const bool same = vise_i_cli_same_file(options->out, options->model) || vise_i_cli_same_file(options->out, in_folder);
+  free(in_folder);
+  if (!same) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s is the model that is read; write to another file",
+                         options->out);
+}
+
 static vise_status change(const vise_i_cli_options *options, vise_model *model, vise_weight_op_report *report,
                           size_t *n_zero, vise_error *err) {
-  vise_status status = VISE_OK;
-  if (options->out != NULL) status = vise_i_cli_check_folder(options->out, err);
+  vise_status status = check_source(options, err);
+  if (status == VISE_OK && options->out != NULL) status = vise_i_cli_check_folder(options->out, err);
   if (status == VISE_OK && options->mask_out != NULL) status = vise_i_cli_check_folder(options->mask_out, err);
   if (status == VISE_OK && options->mask != NULL) status = vise_model_load_mask(model, options->mask, err);
   if (status == VISE_OK) status = vise_model_apply_weight_op(model, &options->training.weight_op, report, err);

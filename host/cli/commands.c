@@ -11,8 +11,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "`config` says. config.json in the folder of `out` has every option as it was resolved, files by their whole "
      "path; `config` repeats the run.",
      {"vise train --train data.csv --target label --val-fraction 0.2 --out run",
-      "vise train --train data.csv --layers auto-32-auto --clamp 0.5 --out boxed",
-      "vise train --resume run --epochs 100", NULL}},
+      "vise train --train data.csv --layers auto-32-auto --clamp 0.5 --out boxed", "vise train --resume run", NULL}},
     {VISE_COMMAND_CHECK,
      "check",
      "Train",

@@ -74,8 +74,8 @@ const vise_option vise_i_cli_rows[] = {
    "column, or what the model was trained on",
    KIND(TEXT, DATA, TRAIN | MODEL), COMMON},
   {"recipe", AT(NULL, recipe), "NAME", "auto",
-   "defaults that go together; auto takes table for tables and none, what stands here, for arrays; `recipes` of info "
-   "lists them",
+   "defaults that go together; auto takes table for tables, whose defaults `recipes` of info lists, and none, what stands "
+   "here, for arrays",
    KIND(NAME, DATA, TRAIN), COMMON, NAMES(RECIPES)},
   {"row-weights", AT("row_weights", row_weights), "FILE", NOTHING, "a weight of at least 0 for each training row",
    KIND(PATH, DATA, TRAIN)},

@@ -27,6 +27,10 @@ static vise_status check_cross_validation(const vise_i_cli_options *options, vis
 
 static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {
   if (options->train_labels != NULL && options->train == NULL) return fail_needs("train-labels", "train", err);
+  const int scheme = vise_i_cli_find(options, "init-scheme", NULL); /* config.json of a run has both */
+  if (options->init != NULL && scheme >= 0 && options->source[scheme] == VISE_I_CLI_FROM_LINE) {
+    return fail_both("init", "init-scheme", "initial weights come from one of them", err);
+  }
   if (options->val_labels != NULL && options->val == NULL) return fail_needs("val-labels", "val", err);
   if (options->test_labels != NULL && options->test == NULL) return fail_needs("test-labels", "test", err);
   if (options->labels != NULL && options->data == NULL) return fail_needs("labels", "data", err);

@@ -141,6 +141,12 @@ static void fill_outputs(vise_i_cli_options *options, const vise_i_cli_setup *se
 static vise_status check_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
   const size_t n_outputs = options->net.widths[options->net.n_layers];
   if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return VISE_OK;
+  const vise_targets targets = vise_loss_targets(options->training.loss);
+  if (setup->keeps_scaling && (targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS)) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--loss %s and --init contradict each other: the target of %s is %zu classes, not numbers",
+                           vise_loss_name(options->training.loss), options->init, setup->n_classes);
+  }
   const size_t n_wanted = outputs_of_classes(options, setup);
   if (n_outputs >= n_wanted) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_SHAPE,

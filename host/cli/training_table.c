@@ -37,6 +37,17 @@ static void fill_options(making *m) {
   m->how.loss = options->training.loss;
 }
 
+/* Where the i-th target column stands in the table. */
+static size_t place_of_target(const vise_preprocessor *p, size_t i) {
+  size_t n = 0;
+  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
+    vise_column_info info;
+    if (vise_preprocessor_column(p, c, &info, NULL) != VISE_OK || info.role != VISE_COLUMN_TARGET) continue;
+    if (n++ == i) return info.place;
+  }
+  return 0;
+}
+
 /* The targets of a preprocessor as the option `target`: by name, or by place where there are none. */
 static vise_status name_targets(making *m, vise_error *err) {
   const vise_preprocessor *p = m->setup->preprocessor;
@@ -46,11 +57,11 @@ static vise_status name_targets(making *m, vise_error *err) {
 
   for (size_t i = 0; i < vise_preprocessor_n_targets(p); i++) {
     const char *name = vise_preprocessor_target_name(p, i);
-    if (name != NULL) (void)fprintf(stream, "%s%s", i > 0 ? "," : "", name);
-    for (size_t c = 0; name == NULL && c < vise_preprocessor_n_columns(p); c++) {
-      vise_column_info info;
-      if (vise_preprocessor_column(p, c, &info, NULL) != VISE_OK || info.role != VISE_COLUMN_TARGET) continue;
-      if (i-- == 0) (void)fprintf(stream, "%s%zu", ftell(stream) > 0 ? "," : "", info.place);
+    (void)fputs(i > 0 ? "," : "", stream);
+    if (name != NULL) {
+      (void)fputs(name, stream);
+    } else {
+      (void)fprintf(stream, "%zu", place_of_target(p, i));
     }
   }
   if (fclose(stream) != 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");

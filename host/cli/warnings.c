@@ -61,7 +61,11 @@ static size_t *count_labels(const vise_i_cli_setup *setup) {
   return counts;
 }
 
-static void warn_of_classes(vise_i_cli_warnings *list, const vise_i_cli_setup *setup) {
+static void warn_of_classes(vise_i_cli_warnings *list, const vise_i_cli_options *options,
+                            const vise_i_cli_setup *setup) {
+  const vise_targets targets = vise_loss_targets(options->training.loss);
+  if (targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS) return;
+
   const vise_preprocessor *p = setup->preprocessor;
   const bool of_table = p != NULL && vise_preprocessor_n_classes(p) > 0 && !setup->keeps_scaling;
   const size_t n = of_table ? vise_preprocessor_n_classes(p) : setup->n_classes;
@@ -138,18 +142,31 @@ static void warn_of_scales(vise_i_cli_warnings *list, const vise_i_cli_setup *se
 /* ---- layers --------------------------------------------------------------------------------------------------- */
 
 /* What was asked of hidden layers and none of them can have. */
-static const char *idle_option(const vise_net_config *net) {
+static void warn_of_layers(vise_i_cli_warnings *list, const vise_net_config *net) {
+  const bool has_hidden = net->n_layers > 1;
   bool adds = false;
   for (size_t l = 0; l + 1 < net->n_layers; l++) adds = adds || net->widths[l] == net->widths[l + 1];
-  if (net->n_layers == 1) return net->batch_norm ? "batch-norm" : net->dropout > 0 ? "dropout" : NULL;
-  return net->residual && !adds ? "residual" : NULL;
+
+  const struct {
+    const char *name;
+    bool is_idle;
+  } options[] = {{"batch-norm", net->batch_norm && !has_hidden},
+                 {"dropout", net->dropout > 0 && !has_hidden},
+                 {"residual", net->residual && !adds}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (!options[i].is_idle) continue;
+    vise_i_cli_warn(list, "--%s does nothing: no hidden layer%s", options[i].name,
+                    has_hidden ? " has as many outputs as inputs" : "");
+  }
 }
 
-static void warn_of_layers(vise_i_cli_warnings *list, const vise_net_config *net) {
-  const char *idle = idle_option(net);
-  if (idle == NULL) return;
-  vise_i_cli_warn(list, "--%s does nothing: no hidden layer%s", idle,
-                  net->n_layers > 1 ? " has as many outputs as inputs" : "");
+/* Outputs beyond the classes that the data have. */
+static void warn_of_outputs(vise_i_cli_warnings *list, const vise_i_cli_options *options,
+                            const vise_i_cli_setup *setup) {
+  const size_t n_outputs = options->net.widths[options->net.n_layers], n = setup->n_classes;
+  if (vise_loss_targets(options->training.loss) != VISE_TARGETS_LABELS || n < 2 || n_outputs <= n) return;
+  vise_i_cli_warn(list, "the net has %zu outputs but %s has %zu classes: the others are never right", n_outputs,
+                  vise_dataset_name(setup->train), n);
 }
 
 void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_options *options,
@@ -159,6 +176,7 @@ void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_option
     vise_i_cli_warn(list, "--lr %g is high for adam; --optimizer sgd is what such rates are for", training->lr);
   }
   warn_of_layers(list, &options->net);
-  warn_of_classes(list, setup);
+  warn_of_outputs(list, options, setup);
+  warn_of_classes(list, options, setup);
   if (training->scale == VISE_SCALE_NONE && !setup->keeps_scaling) warn_of_scales(list, setup);
 }

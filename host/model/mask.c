@@ -63,9 +63,24 @@ vise_status vise_model_set_mask(vise_model *model, const uint8_t *mask, size_t n
   return set_mask(model, mask, NULL, err);
 }
 
+/* The tensor of that name, else that of the layer-th module in the file: the same net with or without dropout has other
+   indices. */
+static const vise_i_st_tensor *find_tensor(const vise_i_st_file *file, const vise_i_tensor *weight) {
+  const vise_i_st_tensor *found = vise_i_st_find(file, weight->name);
+  for (size_t i = 0; found == NULL && i < vise_i_st_n_tensors(file); ++i) {
+    const unsigned long module = strtoul(vise_i_st_at(file, i)->name, NULL, 10);
+    size_t n_before = 0;
+    for (size_t k = 0; k < vise_i_st_n_tensors(file); ++k) {
+      n_before += strtoul(vise_i_st_at(file, k)->name, NULL, 10) < module;
+    }
+    if (n_before == weight->layer) found = vise_i_st_at(file, i);
+  }
+  return found;
+}
+
 static vise_status copy_tensor(const vise_i_st_file *file, const vise_i_tensor *weight, uint8_t *mask, const char *path,
                                vise_error *err) {
-  const vise_i_st_tensor *found = vise_i_st_find(file, weight->name);
+  const vise_i_st_tensor *found = find_tensor(file, weight);
   if (!found) {
     return vise_i_fail(err, VISE_ERR_SHAPE, "%s: no tensor '%s'; a mask has one for each weight of the model", path,
                        weight->name);

@@ -11,6 +11,8 @@
 /* Rows at a time: enough for dgemm to be efficient, and not more than some tens of MiB of activations. */
 #define CHUNK_ROWS 1024
 #define CHUNK_ELEMENTS ((size_t)4 << 20)
+/* Rows of a forward pass alone. */
+#define FORWARD_ROWS 64
 
 static vise_i_cpu64 *own(vise_i_backend *backend) {
   return (vise_i_cpu64 *)backend;
@@ -140,10 +142,14 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
   openblas_set_num_threads(b->spec->n_threads);
   VISE_TRY(vise_i_check_data(b->spec, batch->data, false, err));
 
-  for (size_t first = 0; first < batch->n; first += b->chunk) {
-    const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
+  /* Always so many rows at a time, the last of them zeros where there are fewer: dgemm adds in another order for other
+     sizes, and a row's outputs should not depend on those beside it. */
+  const size_t n_at_once = b->chunk < FORWARD_ROWS ? b->chunk : FORWARD_ROWS, n_in = b->net->widths[0];
+  for (size_t first = 0; first < batch->n; first += n_at_once) {
+    const size_t n = batch->n - first < n_at_once ? batch->n - first : n_at_once;
     vise_i_cpu64_gather_features(b, batch, first, n);
-    vise_i_cpu64_forward(b, &(vise_i_op_pass){.first = first, .n = n});
+    memset(b->values[0] + n * n_in, 0, (n_at_once - n) * n_in * sizeof *b->values[0]);
+    vise_i_cpu64_forward(b, &(vise_i_op_pass){.first = first, .n = n_at_once});
     memcpy(out + first * n_out, b->values[b->net->n_listed], n * n_out * sizeof *out);
   }
 

@@ -37,7 +37,9 @@ Test(cli_check, makes_rows_up_for_every_loss) {
 
 Test(cli_check, takes_the_options_of_train) {
   tool_write_classes("iris.csv", 60);
-  expect_passed("check --train iris.csv --recipe none --layers auto-8-auto --lr 0.1 --l2 1e-3 --clip-norm 5 --clamp 0.5 --epochs 3");
+  expect_passed(
+      "check --train iris.csv --recipe none --layers auto-8-auto --lr 0.1 --l2 1e-3 --clip-norm 5 --clamp 0.5 --epochs "
+      "3");
   size_t before = tool_count_files();
   tool_result result = tool_run("check --train iris.csv --recipe none --out run");
   cr_assert_eq(result.code, 0);

@@ -31,9 +31,11 @@ Test(cli_config, config_json_repeats_the_run_bit_for_bit) {
   for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
     char arguments[1024], first[64], second[64];
 
-    snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --epochs 4 --quiet --out first%zu %s", i, runs[i]);
+    snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --epochs 4 --quiet --out first%zu %s",
+             i, runs[i]);
     if (i == 4)
-      snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --layers 3-3 --quiet --out first4 %s", runs[i]);
+      snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --layers 3-3 --quiet --out first4 %s",
+               runs[i]);
     tool_expect_ok(arguments);
 
     snprintf(arguments, sizeof arguments, "train --config first%zu/config.json --out second%zu", i, i);
@@ -72,7 +74,8 @@ Test(cli_config, config_json_has_everything_resolved) {
    The golden file has @ for the folder, and the default of checkpoint-every, which has changed since. */
 static void expect_golden(const char *options, const char *golden) {
   char arguments[1024], path[256], folder[512];
-  snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --quiet --threads 1 --overwrite --out run %s", options);
+  snprintf(arguments, sizeof arguments,
+           "train --train iris.csv --recipe none --quiet --threads 1 --overwrite --out run %s", options);
   tool_expect_ok(arguments);
   cr_assert(getcwd(folder, sizeof folder) != NULL);
   snprintf(path, sizeof path, "%s/tests/golden/cli/%s", VISE_SOURCE_DIR, golden);

@@ -34,9 +34,11 @@ Test(cli_folder, a_project_with_files_of_the_same_names_is_not_overwritten) {
   tool_write_text("project/checkpoints/epoch_10.pt", "torch");
   tool_write_text("project/train.py", "x");
 
-  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite", "project/config.json");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite",
+                      "project/config.json");
   cr_assert_eq(unlink("project/config.json"), 0);
-  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite", "holds no run of Vise");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out project --overwrite",
+                      "holds no run of Vise");
   expect_text("project/checkpoints/epoch_10.pt", "torch");
   expect_text("project/train.py", "x");
   cr_assert_not(tool_exists("project/config.json") || tool_exists("project/metrics.jsonl"));
@@ -51,7 +53,8 @@ Test(cli_folder, overwriting_keeps_what_no_run_wrote) {
   expect_text("run/checkpoints/best.pt", "torch");
 
   tool_write_text("run/config.json", "{\"mine\":1}");
-  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite", "run/config.json: it was not written");
+  tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite",
+                      "run/config.json: it was not written");
   expect_text("run/config.json", "{\"mine\":1}");
   cr_assert(tool_exists("run/model.safetensors"));
 }
@@ -91,8 +94,8 @@ Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
 
 static void expect_every(const char *typed, const char *stored) {
   char arguments[256];
-  snprintf(arguments, sizeof arguments, "train --train iris.csv --recipe none --epochs 2 --checkpoint-every %s --out run --overwrite",
-           typed);
+  snprintf(arguments, sizeof arguments,
+           "train --train iris.csv --recipe none --epochs 2 --checkpoint-every %s --out run --overwrite", typed);
   tool_expect_ok(arguments);
   char *config = tool_read("run/config.json", NULL), wanted[64];
   snprintf(wanted, sizeof wanted, "\"checkpoint-every\": %s,", stored);

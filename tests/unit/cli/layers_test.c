@@ -71,6 +71,7 @@ Test(cli_layers, says_what_hidden_layers_have) {
   result = tool_run(TRAIN "--batch-norm --epochs 1 --backend cpu64");
   SAYS(result.err, "a linear model\n");
   SAYS(result.err, "warning: --batch-norm does nothing: no hidden layer\n");
+  SAYS_NOT(result.err, "--residual does");
   tool_free(&result);
 }
 
@@ -199,4 +200,13 @@ Test(cli_layers, prune_and_masks_are_of_weights) {
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "zero weights                         50.000 %  (56 of 112)");
   tool_free(&result);
+}
+
+Test(cli_layers, a_mask_fits_the_same_net_with_and_without_dropout) {
+  tool_expect_ok(TRAIN NET "--epochs 1 --out first --quiet");
+  tool_expect_ok("prune --model first --op prune --fraction 0.5 --out pruned.safetensors --mask-out mask.safetensors");
+  tool_expect_ok(TRAIN "--layers 3-8-8-3 --mask mask.safetensors --epochs 1 --out plain --quiet --backend cpu64");
+  tool_expect_refused("prune --model first --op prune --fraction 0.5 --out first/model.safetensors",
+                      "is the model that is read");
+  tool_expect_refused(TRAIN "--init first --init-scheme he --backend cpu64", "--init and --init-scheme contradict");
 }

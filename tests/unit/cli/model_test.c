@@ -9,7 +9,8 @@ static void enter(void) {
   tool_enter();
   tool_write_classes("iris.csv", 60);
   tool_write_npy("x.npy", "y.npy", 60);
-  tool_expect_ok("train --train iris.csv --recipe none --layers auto-8-auto --lr 0.5 --epochs 40 --batch 10 --quiet --out run");
+  tool_expect_ok(
+      "train --train iris.csv --recipe none --layers auto-8-auto --lr 0.5 --epochs 40 --batch 10 --quiet --out run");
 }
 
 TestSuite(cli_model, .init = enter, .fini = tool_leave);

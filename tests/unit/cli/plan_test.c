@@ -49,7 +49,8 @@ Test(cli_plan, as_json) {
 }
 
 Test(cli_plan, takes_sizes_from_the_data) {
-  tool_result result = tool_run("info --plan --plan-sms 4 --train iris.csv --recipe none --layers auto-70-auto --batch full");
+  tool_result result =
+      tool_run("info --plan --plan-sms 4 --train iris.csv --recipe none --layers auto-70-auto --batch full");
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "3-70-3, batches of 90 rows");
   SAYS(result.out, "4 CTAs");

@@ -145,7 +145,9 @@ Test(cli_refusal, contradictions) {
       {"--train iris.csv --recipe none --weight-op rel-clip --weight-op-t 0.5", "--weight-op-at"},
       {"--train iris.csv --recipe none --weight-op rel-clip --weight-op-at every", "--weight-op-t"},
       {"--train iris.csv --recipe none --weight-op prune --weight-op-at step:3", "--weight-op-fraction"},
-      {"--train iris.csv --recipe none --weight-op prune --weight-op-at step:3 --weight-op-fraction 0.1 --weight-op-t 0.1", "rel-*"},
+      {"--train iris.csv --recipe none --weight-op prune --weight-op-at step:3 --weight-op-fraction 0.1 --weight-op-t "
+       "0.1",
+       "rel-*"},
       {"--train iris.csv --recipe none --weight-op-at step:3", "--weight-op-at needs --weight-op"},
       {"--train iris.csv --recipe none --weight-op-t 0.5", "rel-*"},
       {"--train iris.csv --recipe none --weight-op-literal", "rel-clip"},
@@ -197,7 +199,8 @@ Test(cli_refusal, data) {
       {"--train iris.csv --recipe none --layers 3-2", "has 3 classes"},
       {"--train iris.csv --recipe none --config missing.json", "missing.json: cannot be opened: No such file"},
       {"--train iris.csv --recipe none --config .", ".: is not a regular file"},
-      {"--train iris.csv --recipe none --config pipe", "pipe: is not a regular file"}, /* without waiting for a writer */
+      {"--train iris.csv --recipe none --config pipe",
+       "pipe: is not a regular file"}, /* without waiting for a writer */
       {"--resume nothing-here", "nothing-here"},
   };
 
@@ -220,7 +223,8 @@ Test(cli_refusal, other_commands) {
       {"eval --model run/model.safetensors", "--data is missing"},
       {"eval --model iris.csv --data iris.csv", "iris.csv"},
       {"eval --model run/model.safetensors --data line.csv", "lacks the features a, b, c"},
-      {"eval --model run/model.safetensors --data iris.csv --target a", "the target of run/model.safetensors is \"kind\""},
+      {"eval --model run/model.safetensors --data iris.csv --target a",
+       "the target of run/model.safetensors is \"kind\""},
       {"eval --model run/model.safetensors --data iris.csv --labels y.npy", "not from a file of labels"},
       {"eval --model run/model.safetensors --data x.npy", "x.npy"},
       {"eval --model run/model.safetensors --data iris.csv --layers 3-4", "unknown option --layers"},

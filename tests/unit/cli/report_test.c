@@ -273,3 +273,17 @@ Test(cli_report, warns_of_a_result_no_better_than_a_constant) {
   cr_assert(!warns(object, "no better"));
   json_decref(object);
 }
+
+Test(cli_report, warns_of_classes_where_there_are_some) {
+  FILE *file = fopen("whole.csv", "w");
+  fputs("x,y\n", file);
+  for (int i = 0; i < 40; i++) fprintf(file, "%d,%d\n", i, 3 * i + i * i % 7);
+  fclose(file);
+  json_t *object = train_json("--train whole.csv --steps 5 --cross-validate no"); /* numbers, if whole ones */
+  cr_assert(!warns(object, "class"));
+  json_decref(object);
+
+  object = train_json("--train iris.csv --layers auto-8-5 --steps 5");
+  cr_assert(warns(object, "the net has 5 outputs but iris.csv has 3 classes: the others are never right"));
+  json_decref(object);
+}

@@ -16,7 +16,9 @@ static void enter(void) {
 TestSuite(cli_resume, .init = enter, .fini = tool_leave);
 
 /* A run that lasts until it is stopped: more epochs than any test waits for. */
-#define ENDLESS "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 100000000 "
+#define ENDLESS                                                                                               \
+  "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs " \
+  "100000000 "
 
 static void sleep_ms(long ms) {
   struct timespec time = {ms / 1000, ms % 1000 * 1000000};
@@ -95,10 +97,12 @@ Test(cli_resume, without_out_says_that_nothing_is_saved) {
 /* How batches of fewer than 64 rows are shared among threads does not change the order of any sum. */
 Test(cli_resume, more_epochs_equal_one_long_run) {
   tool_expect_ok(
-      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet --out run");
+      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet "
+      "--out run");
   tool_expect_ok("train --resume run --epochs 7 --threads 2 --log-every 1");
   tool_expect_ok(
-      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 7 --threads 1 --quiet --out whole");
+      "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 7 --threads 1 --quiet "
+      "--out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
 
@@ -126,7 +130,8 @@ Test(cli_resume, refuses_changes_of_what_is_computed) {
   }
 
   /* Repeating a value is not a change. */
-  tool_expect_ok("train --resume run --epochs 3 --lr 1e-1 --train iris.csv --recipe none --batch 64 --layers 3-3 --backend cpu");
+  tool_expect_ok(
+      "train --resume run --epochs 3 --lr 1e-1 --train iris.csv --recipe none --batch 64 --layers 3-3 --backend cpu");
 }
 
 Test(cli_resume, refuses_limits_under_a_schedule_that_plans) {
@@ -137,7 +142,8 @@ Test(cli_resume, refuses_limits_under_a_schedule_that_plans) {
   tool_expect_ok("train --resume cosine --epochs 2 --log-every 5");
 
   tool_expect_ok(
-      "train --train iris.csv --recipe none --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 --quiet "
+      "train --train iris.csv --recipe none --epochs 2 --clamp 1 --clamp-schedule linear --clamp-final-ratio 0.5 "
+      "--quiet "
       "--out box");
   tool_expect_refused("train --resume box --steps 9", "--steps cannot be changed");
 
@@ -217,7 +223,8 @@ Test(cli_resume, a_file_that_may_not_grow_further_is_an_error_and_the_run_goes_o
 
   tool_expect_ok("train --resume run --epochs 200 --quiet");
   tool_expect_ok(
-      "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 --quiet "
+      "train --train iris.csv --recipe none --layers 3-16-3 --momentum 0.9 --val-fraction 0.2 --seed 3 --epochs 200 "
+      "--quiet "
       "--out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }

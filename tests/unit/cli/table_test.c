@@ -334,3 +334,32 @@ Test(cli_table, no_label_is_lost_to_a_header_that_is_none) {
   expect_says("train --train x.csv --train-labels y.csv --steps 5 --quiet", "40 rows", NULL);
   expect_says("train --train x.csv --train-labels y.csv --header yes --steps 5 --quiet", "39 rows", NULL);
 }
+
+/* Without names the target is known by its place. */
+Test(cli_table, init_goes_on_from_a_table_without_names, .timeout = 30) {
+  FILE *file = fopen("bare.csv", "w");
+  for (int i = 0; i < 60; i++)
+    fprintf(file, "%g,%d,%s\n", 0.5 * (i * 7 % 13), i * 5 % 11, i * 7 % 13 > 6 ? "hi" : "lo");
+  fclose(file);
+
+  tool_expect_ok("train --train bare.csv --steps 20 --out run --quiet");
+  tool_expect_ok("train --train bare.csv --init run --steps 5 --quiet");
+  tool_expect_refused("train --train bare.csv --init run --loss mse --steps 5",
+                      "--loss mse and --init contradict each other: the target of run is 2 classes, not numbers");
+}
+
+/* cpu64 works on as many rows at a time, whatever is asked for. */
+Test(cli_table, predictions_do_not_depend_on_the_batch) {
+  static const char *const batches[] = {"1", "7", "100", "full"};
+  tool_expect_ok("train --train train.csv --steps 20 --out run --quiet --backend cpu64");
+  for (size_t i = 0; i < 4; i++) {
+    char arguments[160];
+    snprintf(arguments, sizeof arguments,
+             "predict " MODEL "--data train.csv --backend cpu64 --batch %s --out %s.npy --output raw", batches[i],
+             batches[i]);
+    tool_expect_ok(arguments);
+    char path[16];
+    snprintf(path, sizeof path, "%s.npy", batches[i]);
+    cr_expect(tool_same_bytes("1.npy", path), "batches of %s", batches[i]);
+  }
+}
