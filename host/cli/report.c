@@ -174,7 +174,9 @@ static void print_kept(const vise_i_cli_report *report) {
     if (!report->kept[i].exists || metrics->n_rows == 0) continue;
     (void)printf("%-15s ", set_names[i]);
     vise_i_cli_print_metrics(stdout, metrics);
-    (void)printf("  (%zu row%s%s)\n", metrics->n_rows, vise_i_cli_plural(metrics->n_rows), note);
+    const bool weighs = i == VISE_I_CLI_TRAIN_ROWS && report->options->row_weights != NULL;
+    (void)printf("  (%zu row%s%s%s)\n", metrics->n_rows, vise_i_cli_plural(metrics->n_rows), note,
+                 weighs ? ", the loss by their weights" : "");
   }
 }
 

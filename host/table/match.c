@@ -74,9 +74,11 @@ static vise_status match_by_place(const vise_preprocessor *p, const vise_table *
   const bool with_targets = table->n_columns == n;
   if (!with_targets && table->n_columns + n_targets != n) {
     return vise_i_fail(err, VISE_ERR_SHAPE,
-                       "%s: %zu columns; without names on both sides it needs as many as the training table, %zu, or "
+                       "%s: %zu columns%s; without names on both sides it needs as many as the training table, %zu, or "
                        "%zu without the target",
-                       table->name, table->n_columns, n, n - n_targets);
+                       table->name, table->n_columns,
+                       p->has_names && !table->has_names ? ", and line 1 has no name that the model knows" : "", n,
+                       n - n_targets);
   }
 
   for (size_t k = 0, c = 0; k < n; k++) {
