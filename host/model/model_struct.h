@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 
 #include "host/base/error.h"
-#include "host/net/net.h"
 #include "host/model/model.h"
 #include "host/model/safetensors.h"
+#include "host/net/net.h"
 #include "vise/model.h"
 
 /* Scaling of one side of the net: shift and scale are [n] for kind standard, else NULL. */
@@ -29,7 +29,7 @@ struct vise_model {
   vise_mse_reduction mse_reduction;
   double label_smoothing;
   vise_i_scaler features, targets;
-  char *preprocessing; /* JSON text; NULL: none */
+  char *preprocessing;        /* JSON text; NULL: none */
   uint64_t n_batches_tracked; /* batches in the running statistics of its batch norms */
 };
 

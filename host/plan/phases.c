@@ -247,8 +247,8 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward", "rows",   "loss",     "delta",    "parts",      "gradient",
-                                      "sum",     "update", "unit sum", "max-norm", "norm",     "norm delta"};
+  static const char *const names[] = {"forward", "rows",   "loss",     "delta",    "parts", "gradient",
+                                      "sum",     "update", "unit sum", "max-norm", "norm",  "norm delta"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

@@ -2,7 +2,7 @@
 #ifndef VISE_I_BATCH_NORM_H
 #define VISE_I_BATCH_NORM_H
 
-#define VISE_I_BATCH_NORM_EPS 1e-5      /* added to variances */
+#define VISE_I_BATCH_NORM_EPS 1e-5     /* added to variances */
 #define VISE_I_BATCH_NORM_MOMENTUM 0.1 /* share of the batch in the running statistics */
 
 /* What a variance of n rows, divided by n, is multiplied by to be unbiased. */

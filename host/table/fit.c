@@ -10,9 +10,8 @@
 #include "host/base/struct.h"
 
 static vise_preprocessor_options default_options(void) {
-  return (vise_preprocessor_options){.struct_size = sizeof(vise_preprocessor_options),
-                                     .scale = VISE_SCALE_AUTO,
-                                     .loss = VISE_LOSS_MSE};
+  return (vise_preprocessor_options){
+      .struct_size = sizeof(vise_preprocessor_options), .scale = VISE_SCALE_AUTO, .loss = VISE_LOSS_MSE};
 }
 
 VISE_I_DEFINE_INIT(vise_preprocessor_options, loss, default_options)

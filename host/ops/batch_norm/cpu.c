@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-#include "host/rule/batch_norm.h"
 #include "host/ops/simd.h"
+#include "host/rule/batch_norm.h"
 
 /* Sum over a row of (a - mean)^power. */
 VISE_I_INLINE double sum_power(const float *a, double mean, int power, size_t n) {

@@ -104,7 +104,8 @@ Test(load, refuses_what_does_not_fit) {
   EXPECT_ERROR(load(x, y, NULL, NULL, &ds, &err), &err, VISE_ERR_SHAPE, "y.csv: 2 rows of targets, but");
   cr_assert(strstr(err.text, "x.csv has 3 rows of features") != NULL, "%s", err.text);
   EXPECT_ERROR(load(x, y, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "contradict each other");
-  EXPECT_ERROR(load(n, NULL, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE, "picks columns of a table, but this is an NPY");
+  EXPECT_ERROR(load(n, NULL, "0", NULL, &ds, &err), &err, VISE_ERR_USAGE,
+               "picks columns of a table, but this is an NPY");
   EXPECT_ERROR(load(NULL, NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_USAGE, "no file of features");
   EXPECT_ERROR(load(rig_in("none"), NULL, NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");
   EXPECT_ERROR(load(x, rig_in("none"), NULL, NULL, &ds, &err), &err, VISE_ERR_IO, "No such file");

@@ -62,7 +62,8 @@ Test(table_transform, a_missing_feature_is_an_error_that_names_it) {
                "x.csv: lacks the feature color, which the model was trained on; it has temp, colour");
   vise_error_clear(&err);
   EXPECT_ERROR(try_text("6,red,a,4\n", &options, &table, &err), &err, VISE_ERR_SHAPE,
-               "x.csv: 4 columns, and line 1 has no name that the model knows; without names on both sides it needs as many as the training table, 3, or 2 without");
+               "x.csv: 4 columns, and line 1 has no name that the model knows; without names on both sides it needs as "
+               "many as the training table, 3, or 2 without");
 
   vise_preprocessor_free(p);
 }
