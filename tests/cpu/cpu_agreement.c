@@ -51,8 +51,8 @@ Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
 
 Test(cpu_agreement, which_batches_go_by_rows) {
   static const struct net_case {
-    size_t widths[3], least; /* fewest rows that two threads split; 0: never */
-  } cases[] = {{{64, 64, 10}, 64}, {{784, 128, 10}, 128}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
+    size_t widths[3], least; /* fewest rows that are cut into parts; 0: never */
+  } cases[] = {{{64, 64, 10}, 64}, {{784, 128, 10}, 256}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
 
   for (size_t i = 0; i < N_OF(cases); i++) {
     for (int n_threads = 1; n_threads <= 2; n_threads++) {
@@ -63,11 +63,13 @@ Test(cpu_agreement, which_batches_go_by_rows) {
       vise_i_backend *b;
 
       spec.n_threads = n_threads;
+      spec.max_batch = 4096;
       cr_assert_eq(vise_i_backend_cpu.create(&spec, &b, &err), VISE_OK, "%s", err.text);
 
-      cr_expect_eq(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, 4096), n_threads == 2 && least > 0, "net %zu", i);
-      cr_expect_eq(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, least), n_threads == 2 && least > 0, "net %zu", i);
-      cr_expect_not(vise_i_cpu_goes_by_rows((vise_i_cpu *)b, least - (least > 0)), "net %zu", i);
+      const vise_i_cpu *cpu = (vise_i_cpu *)b;
+      cr_expect_eq(vise_i_cpu_row_parts(cpu, 4096), least > 0 ? 8 : 1, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_row_parts(cpu, least), least > 0 ? 2 : 1, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_row_parts(cpu, least - (least > 0)), 1, "net %zu", i);
       vise_i_backend_cpu.destroy(b);
     }
   }

@@ -1,5 +1,4 @@
 /* The table of the float32 backend: memory, state, and the entry points that train and evaluate through it. */
-#include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +22,14 @@ static void destroy(vise_i_backend *backend) {
 
   vise_i_cpu_views_destroy(b);
   vise_i_team_destroy(b->team);
-  free(b->parts);
+  free(b->found);
   vise_i_cpu_free_rows(b);
 
   free(b->grads);
   free(b->unit_scale);
   free(b->unit_sum_sq);
   free(b->unit_max);
+  free(b->sums);
   free(b->class_weights);
   free(b->scale_shift);
   free(b->scale_inverse);
@@ -58,6 +58,7 @@ static vise_status alloc_scratch(vise_i_cpu *b, vise_error *err) {
   VISE_TRY(vise_i_alloc_zero(&b->unit_scale, b->n_units, sizeof(double), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_sum_sq, b->n_units, sizeof(double), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_max, b->n_units, sizeof(float), "norms of units", err));
+  VISE_TRY(vise_i_alloc_zero(&b->sums, vise_i_cpu_place_sums(b), sizeof *b->sums, "sums", err));
 
 done:
   return status;
@@ -108,13 +109,14 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->moment1 = b->host.state[VISE_I_MOMENT1];
   b->moment2 = b->host.state[VISE_I_MOMENT2];
   b->mask = b->host.state[VISE_I_MASK];
+  b->has_panels = vise_i_cpu_has_panels(b->rule, b->net);
   describe_tensors(b);
 
   VISE_TRY(copy_class_weights(b, err));
   VISE_TRY(alloc_scratch(b, err));
   for (size_t i = 0; i < b->net->n_tensors; i++) b->tensors[i].g = b->grads + b->net->tensors[i].offset;
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
-  VISE_TRY(vise_i_alloc_aligned(&b->parts, vise_i_team_size(b->team), sizeof *b->parts, "threads", err));
+  VISE_TRY(vise_i_alloc_aligned(&b->found, vise_i_team_size(b->team), sizeof *b->found, "threads", err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
 
   *out = &b->host.base;
@@ -125,9 +127,19 @@ done:
   return status;
 }
 
-/* The team's threads share a whole step, so in each of them BLAS has one thread. */
-static void claim_blas(void) {
-  if (openblas_get_num_threads() != 1) openblas_set_num_threads(1);
+/* State has the first weights in panels; outside it has them as the net says. */
+static vise_status get_state(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err) {
+  const vise_i_cpu *b = own(backend);
+  const vise_status status = vise_i_host_get_state(backend, which, out, err);
+  if (status == VISE_OK && b->has_panels) vise_i_cpu_first_convert(b, which, false, b->host.state[which], out);
+  return status;
+}
+
+static vise_status set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
+  const vise_i_cpu *b = own(backend);
+  const vise_status status = vise_i_host_set_state(backend, which, values, err);
+  if (status == VISE_OK && b->has_panels) vise_i_cpu_first_convert(b, which, true, values, b->host.state[which]);
+  return status;
 }
 
 static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err) {
@@ -150,14 +162,12 @@ static vise_status step_of_run(vise_i_backend *backend, const vise_i_batch *batc
 }
 
 static vise_status run(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done, vise_error *err) {
-  claim_blas();
   return vise_i_host_run(backend, steps, step_of_run, n_done, err);
 }
 
 static vise_status step(vise_i_backend *backend, const vise_i_batch *batch, const vise_i_hyper *hyper,
                         vise_step_stats *stats, vise_error *err) {
   vise_status status;
-  claim_blas();
   VISE_TRY(vise_i_check_step(backend, batch, err));
   vise_i_cpu_prepare_scaling(own(backend), batch->data, VISE_I_CPU_SINGLE);
   status = vise_i_cpu_step(own(backend), batch, hyper, stats, err);
@@ -165,25 +175,25 @@ done:
   return status;
 }
 
+typedef struct forward_work {
+  vise_i_cpu *b;
+  vise_i_cpu_rows rows;
+  double *out;
+} forward_work;
+
+static void forward_part(void *context, size_t part, size_t n_parts) {
+  const forward_work *work = context;
+  vise_i_cpu_outputs_of_rows(work->b, &(vise_i_crew){work->b->team, part, n_parts}, &work->rows, work->out);
+}
+
 static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, double *out, vise_error *err) {
   vise_i_cpu *b = own(backend);
   vise_status status;
-  const vise_i_cpu_rows rows = {.batch = batch, .source = VISE_I_CPU_SINGLE, .end = batch->n};
-  const size_t n_out = b->net->widths[b->net->n_layers];
-  const float *z = b->act[b->net->n_layers - 1];
+  forward_work work = {b, {.batch = batch, .source = VISE_I_CPU_SINGLE, .end = batch->n}, out};
 
-  claim_blas();
   VISE_TRY(vise_i_check_data(b->spec, batch->data, false, err));
   vise_i_cpu_prepare_scaling(b, batch->data, VISE_I_CPU_SINGLE);
-
-  for (size_t first = 0; first < batch->n; first += b->chunk) {
-    const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
-    vise_i_cpu_gather_x(b, &rows, first, n);
-    vise_i_cpu_forward(b, &(vise_i_op_pass){.first = first, .n = n});
-    for (size_t r = 0; r < n; r++) {
-      for (size_t k = 0; k < n_out; k++) out[(first + r) * n_out + k] = (double)z[k * n + r];
-    }
-  }
+  vise_i_team_run(b->team, forward_part, &work);
 
 done:
   return status;
@@ -193,18 +203,15 @@ static vise_status full_gradient(vise_i_backend *backend, const vise_i_batch *ba
                                  double *penalty, vise_error *err) {
   vise_i_cpu *b = own(backend);
   vise_status status;
-  double data_loss;
-  uint64_t n_correct;
+  vise_i_cpu_found found;
 
-  claim_blas();
   VISE_TRY(vise_i_check_gradient(backend, batch, err));
   vise_i_cpu_prepare_scaling(b, batch->data, VISE_I_CPU_SINGLE);
-  VISE_TRY(vise_i_cpu_gradient(b, batch, &data_loss, &n_correct, err));
-  for (size_t i = 0; i < b->net->n_params; i++) out[i] = (double)b->grads[i];
+  VISE_TRY(vise_i_cpu_gradient(b, batch, &found, err));
   vise_i_cpu_set_penalty(b, true); /* L1 is part of the objective even if steps apply its proximal map */
-  vise_i_cpu_add_penalty(b, out);
+  vise_i_cpu_total_gradient(b, out);
 
-  if (loss) *loss = data_loss;
+  if (loss) *loss = found.loss;
   if (penalty) *penalty = vise_i_cpu_penalty(b);
 
 done:
@@ -217,8 +224,8 @@ const vise_i_backend_ops vise_i_backend_cpu = {
     .create = create,
     .destroy = destroy,
     .has_state = vise_i_host_has_state,
-    .get_state = vise_i_host_get_state,
-    .set_state = vise_i_host_set_state,
+    .get_state = get_state,
+    .set_state = set_state,
     .get_counters = vise_i_host_get_counters,
     .set_counters = vise_i_host_set_counters,
     .project = project,

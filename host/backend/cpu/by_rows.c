@@ -1,10 +1,11 @@
 /*
- * Batches that are large for their net: each thread takes its rows of the batch through the whole net, a few at a time
- * so that they stay in its cache, into a gradient of its own; then the gradients are added in thread order. Threads
- * thus meet once per batch and not at every layer, and products keep their long side.
+ * Batches that are large for their net: their rows are cut into parts, and each thread takes parts through the whole
+ * net, a few rows at a time so that they stay in its cache, each into a gradient of its own; then the gradients are
+ * added in a binary tree. Threads thus meet twice per batch and not at every layer. How many parts there are depends on
+ * the net and the batch alone, so the sums are the same for any number of threads.
  *
- * Each thread works on a backend like any other (a "view"): it shares weights, data and scaling with the real one, has
- * scratch and a gradient of its own, and no team. The first view uses the scratch and the gradient of the real one.
+ * Each thread works on a backend like any other (a "view"): it shares weights, data and scaling with the real one and
+ * has scratch of its own. The first view uses the scratch of the real one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,109 +26,115 @@ static size_t chunk_of(const vise_i_net *net) {
   return CACHE_FLOATS / width / ALIGN_ROWS * ALIGN_ROWS;
 }
 
-/* Rows per thread from which going by rows was measured to be faster (two cores of an EPYC): each thread prepares all
-   weights for its products and has a gradient to add, which does not pay for few rows. */
+/* Rows of a part at least: adding its gradient takes as long as about 2 rows of a step. */
 static size_t least_rows(const vise_i_net *net) {
-  return net->n_params <= 60000 ? 32 : net->n_params <= 128000 ? 64 : 256;
+  return net->n_params <= 16000 ? 32 : net->n_params <= 128000 ? 128 : 256;
 }
 
-static vise_i_cpu *view_of(const vise_i_cpu *b, size_t i) {
-  return b->views + i;
+size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n) {
+  const size_t most = b->spec->max_batch, fit = (n < most ? n : most) / least_rows(b->net);
+  if (vise_i_net_has_batch_norm(b->net)) return 1; /* its rows depend on each other */
+  if (chunk_of(b->net) < LEAST_CHUNK || fit < 2) return 1;
+  return fit < VISE_I_CPU_ROW_PARTS ? fit : (size_t)VISE_I_CPU_ROW_PARTS;
 }
 
-/* `to` keeps its scratch and gradient; all else is copied from b. */
-static void renew(vise_i_cpu *to, const vise_i_cpu *b) {
+/* `to` keeps its scratch; all else is copied from b. */
+static void renew(vise_i_cpu *to, const vise_i_cpu *b, float *grads) {
   const vise_i_cpu own = *to;
   *to = *b;
 
   to->team = NULL;
   to->views = NULL;
+  to->row_parts = NULL;
 
   to->chunk = own.chunk;
   to->x = own.x;
+  to->first_rows = own.first_rows;
   to->y = own.y;
   to->labels = own.labels;
   to->row_weight = own.row_weight;
   to->row_sum = own.row_sum;
-  to->grads = own.grads;
   memcpy(to->act, own.act, sizeof to->act);
   memcpy(to->pre, own.pre, sizeof to->pre);
   memcpy(to->more, own.more, sizeof to->more);
   memcpy(to->delta, own.delta, sizeof to->delta);
   memcpy(to->row_tmp, own.row_tmp, sizeof to->row_tmp);
 
-  for (size_t t = 0; t < b->net->n_tensors; t++) to->tensors[t].g = to->grads + b->net->tensors[t].offset;
+  to->grads = grads;
+  for (size_t t = 0; t < b->net->n_tensors; t++) to->tensors[t].g = grads + b->net->tensors[t].offset;
 }
 
 vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
-  if (vise_i_net_has_batch_norm(b->net)) return VISE_OK; /* its rows depend on each other */
-  if (n_views < 2 || chunk < LEAST_CHUNK || b->spec->max_batch < n_views * least_rows(b->net)) return VISE_OK;
+  const size_t n_parts = vise_i_cpu_row_parts(b, b->spec->max_batch);
+  if (n_parts == 1) return VISE_OK;
+
+  VISE_TRY(vise_i_alloc_zero(&b->row_parts, n_parts, sizeof *b->row_parts, "gradients of parts", err));
+  b->row_parts[0].grads = b->grads;
+  for (size_t p = 1; p < n_parts; p++) {
+    VISE_TRY(vise_i_alloc_aligned(&b->row_parts[p].grads, b->net->n_params, sizeof(float), "gradient of a part", err));
+  }
 
   VISE_TRY(vise_i_alloc_zero(&b->views, n_views, sizeof *b->views, "threads", err));
-  *view_of(b, 0) = *b;
-
+  b->views[0] = *b;
+  b->views[0].chunk = chunk < b->chunk ? chunk : b->chunk;
   for (size_t i = 1; i < n_views; i++) {
-    vise_i_cpu *view = view_of(b, i);
+    vise_i_cpu *view = &b->views[i];
     view->net = b->net;
-    view->chunk = chunk < b->chunk ? chunk : b->chunk;
-    VISE_TRY(vise_i_alloc_aligned(&view->grads, b->net->n_params, sizeof(float), "gradient of a thread", err));
+    view->chunk = b->views[0].chunk;
     VISE_TRY(vise_i_cpu_alloc_rows(view, err));
   }
-  view_of(b, 0)->chunk = view_of(b, 1)->chunk;
 
 done:
   return status;
 }
 
 void vise_i_cpu_views_destroy(vise_i_cpu *b) {
-  if (!b->views) return;
-  for (size_t i = 1; i < vise_i_team_size(b->team); i++) {
-    vise_i_cpu_free_rows(view_of(b, i));
-    free(view_of(b, i)->grads);
-  }
+  for (size_t i = 1; b->views && i < vise_i_team_size(b->team); i++) vise_i_cpu_free_rows(&b->views[i]);
   free(b->views);
+
+  const size_t n_parts = b->row_parts ? vise_i_cpu_row_parts(b, b->spec->max_batch) : 0;
+  for (size_t p = 1; p < n_parts; p++) free(b->row_parts[p].grads);
+  free(b->row_parts);
 }
 
-bool vise_i_cpu_goes_by_rows(const vise_i_cpu *b, size_t n) {
-  return b->views != NULL && n >= vise_i_team_size(b->team) * least_rows(b->net);
-}
-
-typedef struct rows_work {
-  vise_i_cpu *b;
-  const vise_i_cpu_rows *rows;
-} rows_work;
-
-static void rows_part(void *context, size_t part, size_t n_parts) {
-  const rows_work *work = context;
-  vise_i_cpu *view = view_of(work->b, part);
-  vise_i_cpu_rows rows = *work->rows;
-  vise_i_team_slice(work->rows->end, ALIGN_ROWS, part, n_parts, &rows.first, &rows.end);
-  renew(view, work->b);
-  vise_i_cpu_part *found = &work->b->parts[part];
-  found->loss = 0;
-  found->n_correct = 0;
-  vise_i_cpu_gradient_of_rows(view, &rows, &found->loss, &found->n_correct);
-}
-
-static void add_part(void *context, size_t part, size_t n_parts) {
-  enum { ALIGN = 1024, BLOCK = 4096 };
-  const vise_i_cpu *b = context;
-  size_t begin, end;
-  vise_i_team_slice(b->net->n_params, ALIGN, part, n_parts, &begin, &end);
+/* Elements [begin, end) of the parts' gradients, added in a binary tree into the first. */
+static void add_gradients(const vise_i_cpu *b, size_t n_parts, size_t begin, size_t end) {
+  enum { BLOCK = 4096 };
   for (size_t at = begin; at < end; at += BLOCK) {
     const size_t n = end - at < BLOCK ? end - at : BLOCK;
-    for (size_t i = 1; i < n_parts; i++) vise_i_cpu_add(b->grads + at, view_of(b, i)->grads + at, n);
+    for (size_t step = 1; step < n_parts; step *= 2) {
+      for (size_t p = 0; p + step < n_parts; p += 2 * step) {
+        vise_i_cpu_add(b->row_parts[p].grads + at, b->row_parts[p + step].grads + at, n);
+      }
+    }
   }
 }
 
-void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct) {
-  rows_work work = {b, rows};
-  vise_i_team_run(b->team, rows_part, &work);
-  vise_i_team_run(b->team, add_part, b);
-  for (size_t p = 0; p < vise_i_team_size(b->team); p++) {
-    *loss += b->parts[p].loss;
-    *n_correct += b->parts[p].n_correct;
+void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                                 vise_i_cpu_found *found) {
+  enum { ALIGN = 1024 };
+  const size_t n_parts = vise_i_cpu_row_parts(b, rows->end);
+  vise_i_cpu *view = &b->views[crew->part];
+
+  for (size_t p = crew->part; p < n_parts; p += crew->n_parts) {
+    vise_i_cpu_rows part = *rows;
+    vise_i_team_slice(rows->end, ALIGN_ROWS, p, n_parts, &part.first, &part.end);
+    renew(view, b, b->row_parts[p].grads);
+    vise_i_cpu_gradient_of_rows(view, &VISE_I_ALONE, &part, &b->row_parts[p].found);
   }
+  vise_i_crew_meet(crew);
+
+  size_t begin, end;
+  vise_i_crew_slice(crew, b->net->n_params, ALIGN, b->net->n_params >= VISE_I_CPU_SHARE_ELEMENTS, &begin, &end);
+  add_gradients(b, n_parts, begin, end);
+  if (vise_i_crew_is_first(crew)) {
+    *found = (vise_i_cpu_found){0};
+    for (size_t p = 0; p < n_parts; p++) {
+      found->loss += b->row_parts[p].found.loss;
+      found->n_correct += b->row_parts[p].found.n_correct;
+    }
+  }
+  vise_i_crew_meet(crew);
 }

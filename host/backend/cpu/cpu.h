@@ -2,23 +2,28 @@
  * The float32 backend: what its files share. A step is
  *   step.c     the order of all this
  *   gather.c   rows to float, targets, weights of rows
- *   layers.c   products by BLAS, threads by layer
+ *   layers.c   products (host/product), which the threads share by units
+ *   first_layer.c   those of the first layer, whose weights are stored in panels
  *   block.c    what follows each product, in passes of their own over it: biases and activations (activation.c), and
  *              batch norm, dropout and residuals by the formulas of host/ops
  *   loss.c     data loss and its gradient at the outputs
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts
- *   team.c     threads, for what is large enough to share: rows of the batch, rows of a product, parts of a tensor
+ *   team.c     threads; all go through a whole step together and wait for each other where they need what others made
  *   rows.c     some rows of a batch at a time: their scratch and their gradient
  *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
  * The inputs of the net are stored row by row, [n, in]; all that follows is stored feature by feature, [width, n]:
- * OpenBLAS is fastest with these orders, biases are constant along a row, and the loss vectorizes over the batch.
+ * products are fastest with the batch in the lanes of a vector, biases are constant along a row, and the loss vectorizes
+ * over the batch.
+ *
+ * The bits of a step do not depend on the number of threads: each element of a product is one chain (host/product), a
+ * sum over a tensor is one over leaves of fixed size, and rows are cut into parts by shape alone (by_rows.c).
  */
 #ifndef VISE_I_CPU_H
 #define VISE_I_CPU_H
 
-#include "host/backend/cpu/team.h"
+#include "host/backend/cpu/crew.h"
 #include "host/backend/host.h"
 #include "host/ops/cpu.h"
 
@@ -28,6 +33,7 @@ typedef struct vise_i_cpu_tensor {
   size_t n;               /* elements */
   size_t n_units;         /* parts with a norm of their own: rows under unit-wise clipping, else 1 */
   size_t first_unit;      /* into unit_scale */
+  size_t first_sum;       /* into sums */
   float *w, *g, *m1, *m2; /* m1, m2: NULL where the optimizer keeps none */
   const uint8_t *mask;    /* NULL: none */
   vise_i_strengths k;     /* penalties of this tensor */
@@ -46,6 +52,7 @@ typedef struct vise_i_cpu_more {
 } vise_i_cpu_more;
 
 typedef struct vise_i_cpu vise_i_cpu;
+typedef struct vise_i_cpu_sums vise_i_cpu_sums;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
@@ -57,21 +64,26 @@ struct vise_i_cpu {
   float *grads;             /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
-  vise_i_team *team;             /* NULL: one thread */
-  struct vise_i_cpu_part *parts; /* [vise_i_team_size]: what each thread found in its part of a tensor or batch */
-  vise_i_cpu *views;             /* [vise_i_team_size]: for batches that go by rows, or NULL */
+  vise_i_team *team;               /* NULL: one thread */
+  struct vise_i_cpu_bounds *found; /* [vise_i_team_size]: what each thread counted */
+  struct vise_i_cpu_row_part *row_parts; /* [VISE_I_CPU_ROW_PARTS]: for batches that go by rows, or NULL */
+  vise_i_cpu *views;                     /* [vise_i_team_size]: for the same */
 
   size_t n_units;
   double *unit_scale;  /* [n_units]: what the gradient of a unit is multiplied by */
   double *unit_sum_sq; /* [n_units]: of the gradient entering the norm clip; NaN if that has a NaN */
   float *unit_max;     /* [n_units]: largest magnitude, NaNs ignored */
+  vise_i_cpu_sums *sums; /* of the units of each tensor, or of the leaves of one that is one unit */
+
+  bool has_panels;   /* first_layer.c: state and gradient have the first weights in panels */
+  float *first_rows; /* [chunk, widths[1]]: outputs of the first product, then the gradient there, row by row */
 
   size_t chunk;                /* rows worked on at a time; larger batches are summed over chunks */
   float *x;                    /* [chunk, widths[0]] */
   float *act[VISE_MAX_LAYERS]; /* outputs of layer l after its activation, [widths[l + 1], n] */
   float *pre[VISE_MAX_LAYERS]; /* before it, if its derivative needs that (silu, gelu), else NULL */
   vise_i_cpu_more more[VISE_MAX_LAYERS];
-  vise_i_op_pass pass;  /* that forward was last given */
+  vise_i_op_pass pass;  /* the rows worked on */
   float *delta[2];      /* [largest width after the inputs, chunk] */
   float *y;             /* targets [K, n] */
   int32_t *labels;      /* [n] */
@@ -105,25 +117,37 @@ typedef struct vise_i_cpu_rows {
   size_t first, end;
 } vise_i_cpu_rows;
 
-/* Rows first..first + n of the batch, n <= chunk: their features into b->x; their targets into b->y or b->labels, their
-   weights into b->row_weight; their part of the caller's delta into b->delta[0]. */
-void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t n);
+/* Rows first + [r, end) of the batch: their features into rows [r, end) of b->x. */
+void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end);
+/* Rows first..first + n of the batch, n <= chunk: their targets into b->y or b->labels, their weights into
+   b->row_weight; their part of the caller's delta into b->delta[0]. */
 void vise_i_cpu_gather_y(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t n);
 void vise_i_cpu_gather_delta(vise_i_cpu *b, const vise_array *delta, size_t first, size_t n);
 
-/* ---- layers.c ---- */
-/* b->x, which input dropout changes, to b->act, for the rows of the pass. */
-void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_op_pass *pass);
-/* From b->delta[0] (at the outputs) to b->grads, for the pass of the last forward; add: += instead of =, which batch
-   norm does not do: a batch is one pass there. */
-void vise_i_cpu_backward(vise_i_cpu *b, bool add);
-
-/* ---- block.c ---- */
 /* Units [first, end) of a layer. */
 typedef struct vise_i_cpu_units {
   size_t layer, first, end;
 } vise_i_cpu_units;
 
+/* ---- layers.c: every thread of a crew calls these, for the rows of b->pass; all are done when they return ---- */
+/* b->x to b->act. */
+void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_crew *crew);
+/* From b->delta[0] (at the outputs) to b->grads; add: += instead of =, which batch norm does not do: a batch is one
+   pass there. */
+void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add);
+
+/* ---- first_layer.c ---- */
+enum { VISE_I_CPU_PANEL = 64 };
+bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net);
+/* Products of the units: b->x to b->act[0]; delta [width, n] to the gradient. */
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_units *units);
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, bool add);
+/* The first weights of a flat array of state, to panels from [units, in] or back. */
+void vise_i_cpu_first_convert(const vise_i_cpu *b, vise_i_state which, bool to_panels, const void *from, void *to);
+/* Where element i of panels is in [units, in]. */
+size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i);
+
+/* ---- block.c ---- */
 /* What layer l reads: for the first the inputs [n, in], for the others values [in, n]. */
 const float *vise_i_cpu_inputs_of(const vise_i_cpu *b, size_t l);
 /* From products in b->act to the outputs of the block. */
@@ -159,13 +183,13 @@ void vise_i_cpu_loss(vise_i_cpu *b, size_t n, double weight_sum, double *loss, u
 
 /* ---- reduce.c ---- */
 /* Sums over one unit of a tensor. */
-typedef struct vise_i_cpu_sums {
+struct vise_i_cpu_sums {
   double sum_sq;      /* of the gradient after the value clip */
   float max_abs;      /* of the same, NaNs ignored */
   uint64_t n_clipped; /* by value */
   bool nonfinite;     /* some entry of the gradient with penalties, before the clip */
   double w_sum_sq, w_sum_abs;
-} vise_i_cpu_sums;
+};
 
 /* How the gradient is shaped before its norm is taken. What is not needed may be left out, for speed. */
 typedef struct vise_i_cpu_shaping {
@@ -188,38 +212,37 @@ void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
-/* What a thread found in its part of a tensor or batch, on cache lines of its own. */
-typedef struct vise_i_cpu_part {
-  vise_i_cpu_sums sums;
-  uint64_t n_at_lo, n_at_hi;
-  double loss;
-  uint64_t n_correct;
-  char spare[128 - sizeof(vise_i_cpu_sums) - 4 * sizeof(uint64_t)];
-} vise_i_cpu_part;
-_Static_assert(sizeof(vise_i_cpu_part) == 128, "two cache lines, without padding of its own");
+/* Elements at the box that a thread counted, by tensor; on cache lines of its own. */
+typedef struct vise_i_cpu_bounds {
+  uint64_t n_at_lo[VISE_I_MOST_TENSORS], n_at_hi[VISE_I_MOST_TENSORS];
+} vise_i_cpu_bounds;
+_Static_assert(sizeof(vise_i_cpu_bounds) % 64 == 0, "whole cache lines");
 
-/* Work that is worth a second thread: sharing it costs about a microsecond. */
-enum { VISE_I_CPU_SHARE_PRODUCT = 400000 /* multiply-adds */, VISE_I_CPU_SHARE_ELEMENTS = 16384 };
-
-/* The team if the work is worth it, else NULL. */
-static inline vise_i_team *vise_i_cpu_team_for(const vise_i_cpu *b, size_t work, size_t least) {
-  return work >= least ? b->team : NULL;
-}
+enum {
+  VISE_I_CPU_LEAF = 4096,            /* elements summed at once */
+  VISE_I_CPU_SHARE_ELEMENTS = 16384, /* of a tensor or of features: worth a second thread */
+};
 
 /* ---- gradient.c ---- */
 /* Penalty gradient coefficients of each tensor for the current weights; l1: with the subgradient of L1. */
 void vise_i_cpu_set_penalty(vise_i_cpu *b, bool l1);
 /* Value of the penalties. */
 double vise_i_cpu_penalty(const vise_i_cpu *b);
-/* out += their gradient, from c2 and c1. */
-void vise_i_cpu_add_penalty(const vise_i_cpu *b, double *out);
-/* docs/step.md, 3 to 6, reading only: fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
+/* out [n_params] = gradient plus that of the penalties, from c2 and c1. */
+void vise_i_cpu_total_gradient(const vise_i_cpu *b, double *out);
+/* Gives the tensors their places in b->sums; returns n_sums. */
+size_t vise_i_cpu_place_sums(vise_i_cpu *b);
+/* docs/step.md, 3 to 6, reading only; the penalty must be set. First every thread of the crew fills its part of
+   b->sums; when all have, one adds them: it fills penalty, norms, counts and bad_tensor in stats, and unit_scale.
    False when the gradient or its norm is not finite. */
-bool vise_i_cpu_reduce_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats);
+void vise_i_cpu_sum_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper);
+bool vise_i_cpu_judge_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats);
 
 /* ---- update.c ---- */
-/* docs/step.md, 8 to 12, with the counters of this step; at-bound counts go to b->host.base.tensor_stats. The box must be set. */
-void vise_i_cpu_update(vise_i_cpu *b, const vise_i_hyper *hyper);
+/* docs/step.md, 8 to 12, with the counters of this step; the box must be set. Every thread of the crew updates its part
+   and counts into b->found; when all have, one adds the counts, into b->host.base.tensor_stats, and applies max-norm. */
+void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper);
+void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts);
 
 /* ---- project.c ---- */
 /* Sets the tensors' bounds for this step. */
@@ -238,23 +261,44 @@ size_t vise_i_cpu_widest_output(const vise_i_net *net);
 /* Scratch for b->chunk rows; free it also after a failure. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_free_rows(vise_i_cpu *b);
-/* Adds to *loss and *n_correct; b->grads receives the gradient of these rows' part of the loss. */
-void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct);
+/* What the rows of a batch, or of a part of one, add up to. */
+typedef struct vise_i_cpu_found {
+  double loss;
+  uint64_t n_correct;
+} vise_i_cpu_found;
+
+/* Every thread of the crew calls it; the first fills *found. b->grads receives the gradient of these rows' part of the
+   loss. */
+void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                                 vise_i_cpu_found *found);
+
+/* Every thread of the crew calls it: raw outputs of the rows to out [batch, K]. */
+void vise_i_cpu_outputs_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out);
 
 /* ---- step.c ---- */
 /* Data loss over the batch (0 if it has a delta), and its gradient into b->grads. */
-VISE_WARN_UNUSED vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, double *loss,
-                                                 uint64_t *n_correct, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_found *found,
+                                                 vise_error *err);
 /* One step; stats is filled when the status is VISE_OK or VISE_ERR_NONFINITE. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise_i_hyper *hyper,
                                              vise_step_stats *stats, vise_error *err);
 
 /* ---- by_rows.c ---- */
-/* Makes the views if batches may go by rows; called when the rest of b is complete. */
+enum { VISE_I_CPU_ROW_PARTS = 8 };
+
+/* A part of the rows of a batch: its gradient, the first one's in b->grads, and what it found. */
+typedef struct vise_i_cpu_row_part {
+  float *grads; /* [n_params] */
+  vise_i_cpu_found found;
+} vise_i_cpu_row_part;
+
+/* Makes parts and views if batches may go by rows; called when the rest of b is complete. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_views_destroy(vise_i_cpu *b);
-bool vise_i_cpu_goes_by_rows(const vise_i_cpu *b, size_t n);
-/* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch. */
-void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct);
+/* Parts that a batch of n rows is cut into, by its shape alone: 1 if it does not go by rows. */
+size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n);
+/* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch and their parts more than 1. */
+void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                                 vise_i_cpu_found *found);
 
 #endif

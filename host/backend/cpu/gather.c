@@ -157,53 +157,48 @@ static void prefetch_row(const char *row, size_t n_bytes) {
   for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
 }
 
-/* Rows being gathered; the threads share them. */
-typedef struct gather_work {
-  vise_i_cpu *b;
-  const vise_array *x;
-  scaling scaling;
-  const float *table;
-  float divisor;
-  selection rows;
-} gather_work;
-
-static void gather_part(void *context, size_t part, size_t n_parts) {
+/* Rows first + [r, end) of the batch to rows [r, end) of b->x, where the features of a row lie together. */
+static void gather_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {
   enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
-  const gather_work *work = context;
-  const vise_array *x = work->x;
-  const size_t n = work->rows.n, n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype);
-  const bool bytes = x->dtype == VISE_U8 && work->scaling.mode != SCALE_COLUMNS;
-  const size_t n_row_bytes = x->row_stride * n_element;
+  const vise_array *x = &rows->batch->data->x;
+  const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
+  const selection chosen = {rows->batch->rows, first, end};
+  const float *table = b->byte_table[rows->source], divisor = b->byte_divisor[rows->source];
+
+  const size_t n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype), n_row_bytes = x->row_stride * n_element;
   const size_t n_fetch = n_cols * n_element < PREFETCH_BYTES ? n_cols * n_element : (size_t)PREFETCH_BYTES;
-  size_t r, end;
-  vise_i_team_slice(n, 1, part, n_parts, &r, &end);
+  const bool bytes = x->dtype == VISE_U8 && s.mode != SCALE_COLUMNS;
+  const char *data = x->data;
 
   for (; r < end; r++) {
-    const char *data = x->data;
-    if (work->rows.rows && r + AHEAD < end) prefetch_row(data + row_of(&work->rows, r + AHEAD) * n_row_bytes, n_fetch);
-    const void *in = data + row_of(&work->rows, r) * n_row_bytes;
-    float *out = work->b->x + r * n_cols;
+    if (chosen.rows && r + AHEAD < end) prefetch_row(data + row_of(&chosen, r + AHEAD) * n_row_bytes, n_fetch);
+    const void *in = data + row_of(&chosen, r) * n_row_bytes;
+    float *out = b->x + r * n_cols;
 
-    if (bytes && work->divisor != 0) {
-      divide_bytes(in, out, n_cols, work->divisor);
+    if (bytes && divisor != 0) {
+      divide_bytes(in, out, n_cols, divisor);
     } else if (bytes) {
-      for (size_t c = 0; c < n_cols; c++) out[c] = work->table[((const uint8_t *)in)[c]];
+      for (size_t c = 0; c < n_cols; c++) out[c] = table[((const uint8_t *)in)[c]];
     } else {
-      convert_row(x->dtype, in, out, n_cols, work->scaling);
+      convert_row(x->dtype, in, out, n_cols, s);
     }
   }
 }
 
-void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t n) {
+/* The same with any strides. */
+static void gather_rows_strided(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {
   const vise_array *x = &rows->batch->data->x;
   const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
-  const selection chosen = {rows->batch->rows, first, n};
-  if (x->col_stride != 1) {
-    gather_strided(x, &chosen, &s, (placing){b->x, x->n_cols, 1});
-    return;
+  const selection chosen = {rows->batch->rows, first + r, end - r};
+  gather_strided(x, &chosen, &s, (placing){b->x + r * x->n_cols, x->n_cols, 1});
+}
+
+void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {
+  if (rows->batch->data->x.col_stride == 1) {
+    gather_rows(b, rows, first, r, end);
+  } else {
+    gather_rows_strided(b, rows, first, r, end);
   }
-  gather_work work = {b, x, s, b->byte_table[rows->source], b->byte_divisor[rows->source], chosen};
-  vise_i_team_run(vise_i_cpu_team_for(b, n * x->n_cols, VISE_I_CPU_SHARE_ELEMENTS), gather_part, &work);
 }
 
 /* Class weight of a row by its first target, unscaled: a label, or with one output the sign of a value. */

@@ -4,9 +4,6 @@
 
 #include "host/backend/cpu/cpu.h"
 
-/* Parts of a tensor begin at multiples of this. */
-enum { ALIGN_ELEMENTS = 1024 };
-
 void vise_i_cpu_set_penalty(vise_i_cpu *b, bool l1) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     vise_i_cpu_tensor *t = &b->tensors[i];
@@ -37,14 +34,16 @@ double vise_i_cpu_penalty(const vise_i_cpu *b) {
   return value;
 }
 
-void vise_i_cpu_add_penalty(const vise_i_cpu *b, double *out) {
+void vise_i_cpu_total_gradient(const vise_i_cpu *b, double *out) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
-    double *o = out + t->shape->offset;
+    const bool panels = b->has_panels && i == b->net->blocks[0].weight;
     for (size_t j = 0; j < t->n; j++) {
-      const double w = (double)t->w[j];
-      if (t->c2 != 0) o[j] += (double)t->c2 * w;
-      if (t->c1 != 0) o[j] += (double)t->c1 * (w > 0 ? 1 : (w < 0 ? -1 : w));
+      const double w = (double)t->w[j], sign = w > 0 ? 1 : (w < 0 ? -1 : w);
+      double total = (double)t->g[j];
+      if (t->c2 != 0) total += (double)t->c2 * w;
+      if (t->c1 != 0) total += (double)t->c1 * sign;
+      out[t->shape->offset + (panels ? vise_i_cpu_first_place(b, j) : j)] = total;
     }
   }
 }
@@ -126,18 +125,37 @@ static void scale_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_s
   stats->grad_norm_clipped = stats->norm_clipped ? sqrt(clipped_sum) : stats->grad_norm;
 }
 
-/* One tensor being summed. The threads share its units or, if it is one unit, its elements. */
-typedef struct reduce_work {
-  vise_i_cpu *b;
-  const vise_i_cpu_tensor *tensor;
-  vise_i_cpu_shaping shaping;
-} reduce_work;
+/* ---- sums over tensors -------------------------------------------------------------------------------------------- */
 
-static vise_i_cpu_sums sum_range(const reduce_work *work, size_t first, size_t n) {
-  const vise_i_cpu_tensor *t = work->tensor;
-  vise_i_cpu_sums sums = {0};
-  vise_i_cpu_sum_unit(t->g + first, t->w + first, n, &work->shaping, &sums);
-  return sums;
+/* Sums of a tensor: one for each of its units or, if it is one unit, for each of its leaves. */
+static size_t n_sums_of(const vise_i_cpu_tensor *t) {
+  return t->n_units == 1 ? (t->n + VISE_I_CPU_LEAF - 1) / VISE_I_CPU_LEAF : t->n_units;
+}
+
+size_t vise_i_cpu_place_sums(vise_i_cpu *b) {
+  size_t n = 0;
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    b->tensors[i].first_sum = n;
+    n += n_sums_of(&b->tensors[i]);
+  }
+  return n;
+}
+
+void vise_i_cpu_sum_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    const vise_i_cpu_shaping shaping = vise_i_cpu_shaping_of(b, t, hyper);
+    const size_t n_each = t->n_units == 1 ? (size_t)VISE_I_CPU_LEAF : t->n / t->n_units;
+    size_t s, end;
+    vise_i_crew_slice(crew, n_sums_of(t), 1, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &s, &end);
+
+    for (; s < end; s++) {
+      const size_t at = s * n_each, n = t->n - at < n_each ? t->n - at : n_each;
+      vise_i_cpu_sums sums = {0};
+      vise_i_cpu_sum_unit(t->g + at, t->w + at, n, &shaping, &sums);
+      b->sums[t->first_sum + s] = sums;
+    }
+  }
 }
 
 static void add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums) {
@@ -149,54 +167,28 @@ static void add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums) {
   all->w_sum_abs += sums->w_sum_abs;
 }
 
-static void reduce_part(void *context, size_t part, size_t n_parts) {
-  const reduce_work *work = context;
-  const vise_i_cpu_tensor *t = work->tensor;
+/* The sums of a tensor added in their order; fills the norms of its units. */
+static vise_i_cpu_sums add_tensor(vise_i_cpu *b, const vise_i_cpu_tensor *t) {
   vise_i_cpu_sums all = {0};
-  size_t first, end;
-
-  if (t->n_units == 1) {
-    vise_i_team_slice(t->n, ALIGN_ELEMENTS, part, n_parts, &first, &end);
-    all = sum_range(work, first, end - first);
-  } else {
-    const size_t n_each = t->n / t->n_units;
-    vise_i_team_slice(t->n_units, 1, part, n_parts, &first, &end);
-    for (size_t u = first; u < end; u++) {
-      const vise_i_cpu_sums sums = sum_range(work, u * n_each, n_each);
-      work->b->unit_sum_sq[t->first_unit + u] = sums.sum_sq;
-      work->b->unit_max[t->first_unit + u] = sums.max_abs;
-      add_sums(&all, &sums);
-    }
-  }
-
-  work->b->parts[part].sums = all;
-}
-
-static vise_i_cpu_sums reduce_tensor(vise_i_cpu *b, const vise_i_cpu_tensor *t, const vise_i_hyper *hyper) {
-  reduce_work work = {b, t, vise_i_cpu_shaping_of(b, t, hyper)};
-
-  vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
-  vise_i_team_run(team, reduce_part, &work);
-
-  vise_i_cpu_sums all = b->parts[0].sums;
-  for (size_t p = 1; p < vise_i_team_size(team); p++) add_sums(&all, &b->parts[p].sums);
+  for (size_t s = 0; s < n_sums_of(t); s++) add_sums(&all, &b->sums[t->first_sum + s]);
   if (!isfinite(all.sum_sq)) all.nonfinite = true;
-  if (t->n_units == 1) {
-    b->unit_sum_sq[t->first_unit] = all.sum_sq;
-    b->unit_max[t->first_unit] = all.max_abs;
+
+  for (size_t u = 0; u < t->n_units; u++) {
+    const vise_i_cpu_sums *unit = t->n_units == 1 ? &all : &b->sums[t->first_sum + u];
+    b->unit_sum_sq[t->first_unit + u] = unit->sum_sq;
+    b->unit_max[t->first_unit + u] = unit->max_abs;
   }
 
   return all;
 }
 
-bool vise_i_cpu_reduce_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
+bool vise_i_cpu_judge_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_step_stats *stats) {
   bool finite = true;
   int first_overflow = -1; /* of the gradient with penalties */
 
-  vise_i_cpu_set_penalty(b, !b->rule->prox_l1);
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
-    const vise_i_cpu_sums all = reduce_tensor(b, t, hyper);
+    const vise_i_cpu_sums all = add_tensor(b, t);
     stats->penalty += penalty_value(t, all.w_sum_sq, all.w_sum_abs);
     b->host.base.tensor_stats[i] = (vise_tensor_stats){.n_clipped_values = all.n_clipped};
     stats->n_clipped_values += all.n_clipped;

@@ -7,7 +7,7 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/ops/simd.h"
 
-enum { LANES = VISE_I_LANES, GROUP = 4 * LANES, LEAF = 4096 };
+enum { LANES = VISE_I_LANES, GROUP = 4 * LANES, LEAF = VISE_I_CPU_LEAF };
 
 typedef struct accumulators {
   double sum_sq[LANES], w2[LANES], w1[LANES];

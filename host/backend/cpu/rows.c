@@ -4,6 +4,8 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/base/memory.h"
 
+enum { SHARE_DRAWS = 2048 /* of dropout, worth a second thread */ };
+
 size_t vise_i_cpu_widest_output(const vise_i_net *net) {
   size_t widest = 0;
   for (size_t l = 1; l <= net->n_layers; l++) {
@@ -48,6 +50,7 @@ vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err) {
   }
 
   VISE_TRY(alloc_rows(b, &b->x, net->widths[0], "features of a batch", err));
+  VISE_TRY(alloc_rows(b, &b->first_rows, net->widths[1], "activations", err));
   VISE_TRY(alloc_rows(b, &b->y, net->widths[net->n_layers], "targets of a batch", err));
   for (int i = 0; i < 2; i++) {
     VISE_TRY(alloc_rows(b, &b->delta[i], vise_i_cpu_widest_output(net), "gradients of activations", err));
@@ -76,36 +79,79 @@ void vise_i_cpu_free_rows(vise_i_cpu *b) {
   for (int i = 0; i < 4; i++) free(b->row_tmp[i]);
 
   free(b->x);
+  free(b->first_rows);
   free(b->y);
   free(b->labels);
   free(b->row_weight);
   free(b->row_sum);
 }
 
-void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct) {
+/* Features of the pass's rows, by every thread of a crew its part; all are done when it returns. */
+static void gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                        const vise_i_op_pass *pass) {
+  const bool drops = pass->drops && b->net->input_dropout > 0;
+  const size_t least = drops ? SHARE_DRAWS : VISE_I_CPU_SHARE_ELEMENTS;
+  size_t r, end;
+  vise_i_crew_slice(crew, pass->n, 1, pass->n * b->net->widths[0] >= least, &r, &end);
+
+  if (vise_i_crew_is_first(crew)) b->pass = *pass;
+  vise_i_cpu_gather_x(b, rows, pass->first, r, end);
+  vise_i_crew_meet(crew);
+
+  if (!drops) return;
+  vise_i_cpu_drop_inputs(b, r, end);
+  vise_i_crew_meet(crew);
+}
+
+void vise_i_cpu_outputs_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out) {
+  const size_t n_out = b->net->widths[b->net->n_layers];
+  const float *z = b->act[b->net->n_layers - 1];
+
+  for (size_t first = rows->first; first < rows->end; first += b->chunk) {
+    const size_t n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
+    gather_pass(b, crew, rows, &(vise_i_op_pass){.first = first, .n = n});
+    vise_i_cpu_forward(b, crew);
+
+    for (size_t r = 0; vise_i_crew_is_first(crew) && r < n; r++) {
+      for (size_t k = 0; k < n_out; k++) out[(first + r) * n_out + k] = (double)z[k * n + r];
+    }
+    vise_i_crew_meet(crew);
+  }
+}
+
+/* What one thread of a crew does for rows that are gathered and went forward: the loss and its gradient. */
+static void loss_of_pass(vise_i_cpu *b, const vise_i_cpu_rows *rows, vise_i_cpu_found *found) {
+  const size_t first = b->pass.first, n = b->pass.n;
+  if (rows->batch->delta) {
+    vise_i_cpu_gather_delta(b, rows->batch->delta, first, n);
+    return;
+  }
+
+  double loss;
+  uint64_t n_correct;
+  vise_i_cpu_gather_y(b, rows, first, n);
+  vise_i_cpu_loss(b, n, rows->weight_sum, &loss, &n_correct);
+  found->loss += loss;
+  found->n_correct += n_correct;
+}
+
+void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                                 vise_i_cpu_found *found) {
+  const bool first_of_crew = vise_i_crew_is_first(crew);
   vise_i_op_pass pass = {.training = true,
                          .drops = !rows->batch->keeps_all && vise_i_net_has_dropout(b->net),
                          .seed = b->spec->seed,
                          .step = (uint32_t)rows->batch->step};
+  if (first_of_crew) *found = (vise_i_cpu_found){0};
 
   for (size_t first = rows->first; first < rows->end; first += b->chunk) {
-    const size_t n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
-    vise_i_cpu_gather_x(b, rows, first, n);
     pass.first = first;
-    pass.n = n;
-    vise_i_cpu_forward(b, &pass);
+    pass.n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
+    gather_pass(b, crew, rows, &pass);
+    vise_i_cpu_forward(b, crew);
+    if (first_of_crew) loss_of_pass(b, rows, found);
+    vise_i_crew_meet(crew);
 
-    if (rows->batch->delta) {
-      vise_i_cpu_gather_delta(b, rows->batch->delta, first, n);
-    } else {
-      double part;
-      uint64_t part_correct;
-      vise_i_cpu_gather_y(b, rows, first, n);
-      vise_i_cpu_loss(b, n, rows->weight_sum, &part, &part_correct);
-      *loss += part;
-      *n_correct += part_correct;
-    }
-
-    vise_i_cpu_backward(b, first > rows->first);
+    vise_i_cpu_backward(b, crew, first > rows->first);
   }
 }

@@ -11,28 +11,71 @@ static vise_status check_rows(const vise_i_cpu *b, size_t n, vise_error *err) {
                      b->chunk);
 }
 
-vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, double *loss, uint64_t *n_correct,
-                                vise_error *err) {
+/* A step, or only the gradient of its batch, by all threads of the team. */
+typedef struct step_work {
+  vise_i_cpu *b;
+  vise_i_cpu_rows rows;
+  vise_i_cpu_found found;
+
+  const vise_i_hyper *hyper; /* NULL: only the gradient */
+  const vise_i_batch *batch;
+  vise_step_stats *stats;
+} step_work;
+
+/* All that is not for every weight: whether the step is applied, and how. */
+static void decide(step_work *work) {
+  vise_i_cpu *b = work->b;
+  vise_step_stats *s = work->stats;
+  s->loss = work->batch->delta ? work->batch->external_loss : work->found.loss;
+  s->n_correct = work->found.n_correct;
+
+  const bool finite = vise_i_cpu_judge_gradient(b, work->hyper, s) && isfinite(s->loss);
+  s->skipped = vise_i_must_skip(b->rule, finite);
+  vise_i_count_step(b->rule, &b->host.counters, s->skipped);
+}
+
+static void step_part(void *context, size_t part, size_t n_parts) {
+  step_work *work = context;
+  vise_i_cpu *b = work->b;
+  const vise_i_crew crew = {b->team, part, n_parts};
+
+  if (vise_i_cpu_row_parts(b, work->rows.end) > 1) {
+    vise_i_cpu_gradient_by_rows(b, &crew, &work->rows, &work->found);
+  } else {
+    vise_i_cpu_gradient_of_rows(b, &crew, &work->rows, &work->found);
+  }
+  if (!work->hyper) return;
+
+  vise_i_cpu_sum_gradient(b, &crew, work->hyper);
+  vise_i_crew_meet(&crew);
+  if (vise_i_crew_is_first(&crew)) decide(work);
+  vise_i_crew_meet(&crew);
+  if (!work->stats->skipped) vise_i_cpu_update(b, &crew, work->hyper);
+}
+
+/* Fills what the threads need to know of the batch. */
+static vise_status prepare(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_rows *rows, vise_error *err) {
   vise_status status = VISE_OK;
-  const vise_i_cpu_source source = batch->data == &b->host.data ? VISE_I_CPU_BOUND : VISE_I_CPU_SINGLE;
-  vise_i_cpu_rows rows = {.batch = batch, .source = source, .end = batch->n};
-  double sum_loss = 0;
-  uint64_t sum_correct = 0;
+  *rows = (vise_i_cpu_rows){.batch = batch,
+                            .source = batch->data == &b->host.data ? VISE_I_CPU_BOUND : VISE_I_CPU_SINGLE,
+                            .end = batch->n};
 
   VISE_TRY(check_rows(b, batch->n, err));
-  if (!batch->delta) VISE_TRY(vise_i_cpu_sum_weights(b, batch, &rows.weight_sum, err));
-  rows.weight_sum = vise_i_weight_divisor(rows.weight_sum);
-  if (vise_i_cpu_goes_by_rows(b, batch->n)) {
-    vise_i_cpu_gradient_by_rows(b, &rows, &sum_loss, &sum_correct);
-  } else {
-    vise_i_cpu_gradient_of_rows(b, &rows, &sum_loss, &sum_correct);
-  }
-
-  *loss = sum_loss;
-  *n_correct = sum_correct;
+  if (!batch->delta) VISE_TRY(vise_i_cpu_sum_weights(b, batch, &rows->weight_sum, err));
+  rows->weight_sum = vise_i_weight_divisor(rows->weight_sum);
 
 done:
   return status;
+}
+
+vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_found *found, vise_error *err) {
+  step_work work = {.b = b};
+  const vise_status status = prepare(b, batch, &work.rows, err);
+  if (status != VISE_OK) return status;
+
+  vise_i_team_run(b->team, step_part, &work);
+  *found = work.found;
+  return VISE_OK;
 }
 
 vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise_i_hyper *hyper, vise_step_stats *stats,
@@ -40,21 +83,20 @@ vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise
   vise_status status = VISE_OK;
   vise_step_stats s = {
       .step = stats->step, .epoch = stats->epoch, .n_rows = batch->n, .lr = hyper->lr, .bad_tensor = -1};
-
   vise_i_batch now = *batch;
   now.step = hyper->step;
-  VISE_TRY(vise_i_cpu_gradient(b, &now, &s.loss, &s.n_correct, err));
-  if (batch->delta) s.loss = batch->external_loss;
-  const bool finite = vise_i_cpu_reduce_gradient(b, hyper, &s) && isfinite(s.loss);
+
+  step_work work = {.b = b, .hyper = hyper, .batch = &now, .stats = &s};
+  VISE_TRY(prepare(b, &now, &work.rows, err));
+  vise_i_cpu_set_penalty(b, !b->rule->prox_l1);
   vise_i_cpu_set_box(b, hyper);
-  s.skipped = vise_i_must_skip(b->rule, finite);
-  vise_i_count_step(b->rule, &b->host.counters, s.skipped);
+  const size_t n_parts = vise_i_team_run(b->team, step_part, &work);
 
   if (s.skipped) {
     vise_i_cpu_count_bounds(b);
     status = vise_i_after_skip(b->spec, b->host.counters.consecutive_skips, &s, err);
   } else {
-    vise_i_cpu_update(b, hyper);
+    vise_i_cpu_after_update(b, n_parts);
     vise_i_cpu_track(b);
     if (b->spec->assert_projection) {
       const vise_array weights = vise_array_of(b->params, VISE_F32, 1, b->net->n_params);

@@ -175,65 +175,61 @@ static update_args common_args(const vise_i_cpu *b, const vise_i_hyper *hyper) {
   };
 }
 
-/* One tensor being updated; the threads share its elements. */
-typedef struct update_work {
-  vise_i_cpu *b;
-  const vise_i_cpu_tensor *tensor;
-  update_function *update;
-  update_args args;
-} update_work;
-
-static void update_part(void *context, size_t part, size_t n_parts) {
-  enum { LEAF = 1 << 20, ALIGN = 1024 }; /* counts of a leaf fit 32 bits */
-  const update_work *work = context;
-  const vise_i_cpu_tensor *t = work->tensor;
+/* Elements [i, end) of a tensor. */
+static bound_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *t, update_args a, size_t i, size_t end) {
+  enum { MOST = 1 << 20 }; /* counts of so many fit 32 bits */
+  update_function *function = functions[direction_of(b->rule)][generality_of(b, t)];
   const size_t n_each = t->n / t->n_units;
-  update_args a = work->args;
   bound_counts all = {0, 0};
-  size_t i, end;
-  vise_i_team_slice(t->n, ALIGN, part, n_parts, &i, &end);
 
   while (i < end) {
     const size_t unit = i / n_each, unit_end = (unit + 1) * n_each;
     size_t n = (unit_end < end ? unit_end : end) - i;
-    if (n > LEAF) n = LEAF;
+    if (n > MOST) n = MOST;
 
-    a.scale = (float)work->b->unit_scale[t->first_unit + unit];
-    const bound_counts c = work->update(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
-                                        t->mask ? t->mask + i : NULL, n);
+    a.scale = (float)b->unit_scale[t->first_unit + unit];
+    const bound_counts c = function(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
+                                    t->mask ? t->mask + i : NULL, n);
     all.n_lo += c.n_lo;
     all.n_hi += c.n_hi;
     i += n;
   }
 
-  work->b->parts[part].n_at_lo = all.n_lo;
-  work->b->parts[part].n_at_hi = all.n_hi;
+  return all;
 }
 
-static void update_tensor(vise_i_cpu *b, size_t index, update_args a, const vise_i_hyper *hyper) {
-  const vise_i_cpu_tensor *t = &b->tensors[index];
-  a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
-  a.keep = (float)vise_i_decay(&t->k, hyper->lr);
-  a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
-  a.lo = t->lo;
-  a.hi = t->hi;
+void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper) {
+  vise_i_cpu_bounds *found = &b->found[crew->part];
+  update_args a = common_args(b, hyper);
 
-  update_work work = {b, t, functions[direction_of(b->rule)][generality_of(b, t)], a};
-  vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
-  vise_i_team_run(team, update_part, &work);
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
+    a.keep = (float)vise_i_decay(&t->k, hyper->lr);
+    a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
+    a.lo = t->lo;
+    a.hi = t->hi;
 
-  uint64_t n_lo = 0, n_hi = 0;
-  for (size_t p = 0; p < vise_i_team_size(team); p++) {
-    n_lo += b->parts[p].n_at_lo;
-    n_hi += b->parts[p].n_at_hi;
+    size_t first, end;
+    vise_i_crew_slice(crew, t->n, VISE_I_CPU_LEAF, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
+    const bound_counts counts = update_range(b, t, a, first, end);
+    found->n_at_lo[i] = counts.n_lo;
+    found->n_at_hi[i] = counts.n_hi;
   }
-  b->host.base.tensor_stats[index].n_at_lo = isfinite(t->lo) ? n_lo : 0;
-  b->host.base.tensor_stats[index].n_at_hi = isfinite(t->hi) ? n_hi : 0;
 }
 
-void vise_i_cpu_update(vise_i_cpu *b, const vise_i_hyper *hyper) {
-  const update_args common = common_args(b, hyper);
-  for (size_t i = 0; i < b->net->n_tensors; i++) update_tensor(b, i, common, hyper);
+void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_cpu_tensor *t = &b->tensors[i];
+    uint64_t n_lo = 0, n_hi = 0;
+    for (size_t p = 0; p < n_parts; p++) {
+      n_lo += b->found[p].n_at_lo[i];
+      n_hi += b->found[p].n_at_hi[i];
+    }
+    b->host.base.tensor_stats[i].n_at_lo = isfinite(t->lo) ? n_lo : 0;
+    b->host.base.tensor_stats[i].n_at_hi = isfinite(t->hi) ? n_hi : 0;
+  }
+
   if (b->rule->max_norm > 0) {
     vise_i_cpu_max_norm(b);
     vise_i_cpu_count_bounds(b);

@@ -1,5 +1,4 @@
 /* The table of the float64 backend: memory, state, and the entry points that train and evaluate through it. */
-#include <cblas.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,11 +7,9 @@
 #include "host/backend/cpu64/cpu64.h"
 #include "host/base/memory.h"
 
-/* Rows at a time: enough for dgemm to be efficient, and not more than some tens of MiB of activations. */
+/* Rows at a time: enough for products to be efficient, and not more than some tens of MiB of activations. */
 #define CHUNK_ROWS 1024
 #define CHUNK_ELEMENTS ((size_t)4 << 20)
-/* Rows of a forward pass alone. */
-#define FORWARD_ROWS 64
 
 static vise_i_cpu64 *own(vise_i_backend *backend) {
   return (vise_i_cpu64 *)backend;
@@ -120,14 +117,12 @@ static vise_status step_of_run(vise_i_backend *backend, const vise_i_batch *batc
 }
 
 static vise_status run(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done, vise_error *err) {
-  openblas_set_num_threads(backend->spec.n_threads);
   return vise_i_host_run(backend, steps, step_of_run, n_done, err);
 }
 
 static vise_status step(vise_i_backend *backend, const vise_i_batch *batch, const vise_i_hyper *hyper,
                         vise_step_stats *stats, vise_error *err) {
   vise_status status;
-  openblas_set_num_threads(backend->spec.n_threads);
   VISE_TRY(vise_i_check_step(backend, batch, err));
   status = vise_i_cpu64_step(own(backend), batch, hyper, stats, err);
 done:
@@ -139,17 +134,12 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
   vise_status status;
   const size_t n_out = vise_i_cpu64_n_outputs(b);
 
-  openblas_set_num_threads(b->spec->n_threads);
   VISE_TRY(vise_i_check_data(b->spec, batch->data, false, err));
 
-  /* Always so many rows at a time, the last of them zeros where there are fewer: dgemm adds in another order for other
-     sizes, and a row's outputs should not depend on those beside it. */
-  const size_t n_at_once = b->chunk < FORWARD_ROWS ? b->chunk : FORWARD_ROWS, n_in = b->net->widths[0];
-  for (size_t first = 0; first < batch->n; first += n_at_once) {
-    const size_t n = batch->n - first < n_at_once ? batch->n - first : n_at_once;
+  for (size_t first = 0; first < batch->n; first += b->chunk) {
+    const size_t n = batch->n - first < b->chunk ? batch->n - first : b->chunk;
     vise_i_cpu64_gather_features(b, batch, first, n);
-    memset(b->values[0] + n * n_in, 0, (n_at_once - n) * n_in * sizeof *b->values[0]);
-    vise_i_cpu64_forward(b, &(vise_i_op_pass){.first = first, .n = n_at_once});
+    vise_i_cpu64_forward(b, &(vise_i_op_pass){.first = first, .n = n});
     memcpy(out + first * n_out, b->values[b->net->n_listed], n * n_out * sizeof *out);
   }
 
@@ -164,7 +154,6 @@ static vise_status full_gradient(vise_i_backend *backend, const vise_i_batch *ba
   double data_loss;
   uint64_t n_correct;
 
-  openblas_set_num_threads(b->spec->n_threads);
   VISE_TRY(vise_i_check_gradient(backend, batch, err));
   VISE_TRY(vise_i_cpu64_gradient(b, batch, &(vise_i_cpu64_result){out, &data_loss, &n_correct}, err));
   /* L1 is part of the objective even if steps apply its proximal map. */

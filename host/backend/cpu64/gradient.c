@@ -1,5 +1,4 @@
 /* Forward and backward: outputs, data loss and its gradient, over chunks of rows. */
-#include <cblas.h>
 #include <string.h>
 
 #include "host/backend/cpu64/cpu64.h"

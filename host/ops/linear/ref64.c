@@ -1,7 +1,6 @@
 /* z = a W^T + b; dL/dW += delta^T a, dL/db += sum of delta, dL/da = delta W. a [n, n_in], W [n_out, n_in]. */
 #include "host/ops/ref64.h"
-
-#include <cblas.h>
+#include "host/product/product.h"
 
 static const vise_i_block *block_of(const vise_i_ref64 *op) {
   return &op->net->blocks[op->layer->block];
@@ -13,8 +12,8 @@ static size_t weight_at(const vise_i_ref64 *op) {
 
 static void forward(const vise_i_ref64 *op) {
   const size_t n = op->pass->n, n_in = op->layer->n_in, n_out = op->layer->n_out, bias = block_of(op)->bias;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)n, (int)n_out, (int)n_in, 1, op->in, (int)n_in,
-              op->params + weight_at(op), (int)n_in, 0, op->out, (int)n_out);
+  const double *w = op->params + weight_at(op);
+  vise_i_multiply_f64(&(vise_i_product_f64){n, n_out, n_in, {op->in, n_in, 1}, {w, 1, n_in}, op->out, n_out, false});
   if (bias == VISE_I_NO_TENSOR) return;
 
   const double *b = op->params + op->net->tensors[bias].offset;
@@ -25,8 +24,9 @@ static void forward(const vise_i_ref64 *op) {
 
 static void backward(const vise_i_ref64 *op, const double *delta, double *below, double *grads) {
   const size_t n = op->pass->n, n_in = op->layer->n_in, n_out = op->layer->n_out, bias = block_of(op)->bias;
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n_out, (int)n_in, (int)n, 1, delta, (int)n_out, op->in,
-              (int)n_in, 1, grads + weight_at(op), (int)n_in);
+  const double *w = op->params + weight_at(op);
+  double *dw = grads + weight_at(op);
+  vise_i_multiply_f64(&(vise_i_product_f64){n_out, n_in, n, {delta, 1, n_out}, {op->in, n_in, 1}, dw, n_in, true});
 
   if (bias != VISE_I_NO_TENSOR) {
     double *g = grads + op->net->tensors[bias].offset;
@@ -36,8 +36,7 @@ static void backward(const vise_i_ref64 *op, const double *delta, double *below,
   }
 
   if (below == NULL) return;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)n, (int)n_in, (int)n_out, 1, delta, (int)n_out,
-              op->params + weight_at(op), (int)n_in, 0, below, (int)n_in);
+  vise_i_multiply_f64(&(vise_i_product_f64){n, n_in, n_out, {delta, n_out, 1}, {w, n_in, 1}, below, n_in, false});
 }
 
 const vise_i_ref64_kind vise_i_ref64_linear = {forward, backward};

@@ -1,0 +1,122 @@
+/*
+ * The first layer, whose inputs are stored row by row and whose weights, [units, in] elsewhere, are stored in panels of
+ * VISE_I_CPU_PANEL units: [panel][in][units of the panel]. So one input's weights to all units of a panel lie together,
+ * as do those of a thread's units. Where the rule treats units by themselves their weights must lie together instead:
+ * then there are no panels.
+ */
+#include "host/backend/cpu/cpu.h"
+#include "host/backend/projection.h"
+#include "host/product/product.h"
+
+bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net) {
+  size_t n_each;
+  const vise_i_tensor *weight = &net->tensors[net->blocks[0].weight];
+  return !vise_i_scales_units(rule) && !(rule->max_norm > 0 && vise_i_norm_groups(rule, weight, &n_each) > 1);
+}
+
+/* Part of a panel: units [first, end). */
+typedef struct piece {
+  size_t first, end;
+  size_t at;    /* of its first element, in the tensor */
+  size_t width; /* of the panel */
+} piece;
+
+static piece piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
+  const size_t in = b->net->widths[0], out = b->net->widths[1];
+  const size_t panel = unit / VISE_I_CPU_PANEL * VISE_I_CPU_PANEL, panel_end = panel + VISE_I_CPU_PANEL;
+  return (piece){
+      .first = unit,
+      .end = end < panel_end ? end : panel_end,
+      .at = panel * in + (unit - panel),
+      .width = out < panel_end ? out - panel : (size_t)VISE_I_CPU_PANEL,
+  };
+}
+
+static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b) {
+  return &b->tensors[b->net->blocks[0].weight];
+}
+
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_units *units) {
+  const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
+  const float *w = weight_of(b)->w;
+  float *rows = b->first_rows + units->first;
+
+  if (!b->has_panels) {
+    const vise_i_matrix_f32 weights = {w + units->first * in, 1, in};
+    vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false});
+  }
+  for (size_t u = units->first; b->has_panels && u < units->end;) {
+    const piece p = piece_at(b, u, units->end);
+    vise_i_multiply_f32(&(vise_i_product_f32){.m = n,
+                                              .n = p.end - p.first,
+                                              .k = in,
+                                              .a = {b->x, in, 1},
+                                              .b = {w + p.at, p.width, 1},
+                                              .c = b->first_rows + p.first,
+                                              .c_row = out});
+    u = p.end;
+  }
+
+  vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);
+}
+
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, bool add) {
+  const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
+  float *g = weight_of(b)->g;
+  delta += units->first * n;
+
+  if (!b->has_panels) {
+    float *to = g + units->first * in;
+    vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, to, in, add});
+    return;
+  }
+
+  vise_i_transpose_f32(width, n, delta, n, b->first_rows + units->first, out);
+  for (size_t u = units->first; u < units->end;) {
+    const piece p = piece_at(b, u, units->end);
+    vise_i_multiply_f32(&(vise_i_product_f32){.m = in,
+                                              .n = p.end - p.first,
+                                              .k = n,
+                                              .a = {b->x, 1, in},
+                                              .b = {b->first_rows + p.first, out, 1},
+                                              .c = g + p.at,
+                                              .c_row = p.width,
+                                              .add = add});
+    u = p.end;
+  }
+}
+
+/* ---- to and from [units, in], which is how everything else has these weights -------------------------------------- */
+
+size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i) {
+  const size_t in = b->net->widths[0], panel = i / (VISE_I_CPU_PANEL * in) * VISE_I_CPU_PANEL;
+  const piece p = piece_at(b, panel, b->net->widths[1]);
+  const size_t inside = i - p.at;
+  return (panel + inside % p.width) * in + inside / p.width;
+}
+
+#define DEFINE_CONVERT(name, T)                                                               \
+  static void name(const vise_i_cpu *b, bool to_panels, const T *from, T *to) {               \
+    const size_t in = b->net->widths[0], out = b->net->widths[1];                             \
+    for (size_t first = 0; first < out; first += VISE_I_CPU_PANEL) {                          \
+      const piece p = piece_at(b, first, out);                                                \
+      for (size_t i = 0; i < in; i++) {                                                       \
+        for (size_t u = 0; u < p.width; u++) {                                                \
+          const size_t in_panel = p.at + i * p.width + u, in_rows = (first + u) * in + i;     \
+          to[to_panels ? in_panel : in_rows] = from[to_panels ? in_rows : in_panel];          \
+        }                                                                                     \
+      }                                                                                       \
+    }                                                                                         \
+  }
+
+DEFINE_CONVERT(convert_floats, float)
+DEFINE_CONVERT(convert_bytes, uint8_t)
+
+void vise_i_cpu_first_convert(const vise_i_cpu *b, vise_i_state which, bool to_panels, const void *from, void *to) {
+  const size_t at = weight_of(b)->shape->offset;
+  if (which == VISE_I_MASK) {
+    convert_bytes(b, to_panels, (const uint8_t *)from + at, (uint8_t *)to + at);
+  } else {
+    convert_floats(b, to_panels, (const float *)from + at, (float *)to + at);
+  }
+}

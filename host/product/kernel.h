@@ -1,0 +1,242 @@
+/*
+ * One matrix product, for the type REAL and vectors of VECTOR_BYTES, which the including file defines, with
+ *   VECTORS      vectors in a row of the tile
+ *   PRODUCT      the struct of its arguments
+ *   MULTIPLY     the name of the function
+ *   TRANSPOSE    if there is one, that of transpose.h for the type
+ *
+ * A tile of C, ROWS rows of up to VECTORS vectors, stays in registers while k runs over at most DEPTH; a panel of B, as
+ * wide as a tile, stays in the first cache meanwhile, and the rows of A pass by. A and B are read where they lie unless
+ * that would be slow: then their part is copied first, A's by groups of ROWS rows, B's by panels.
+ */
+#include <string.h>
+
+#include "host/product/kernels.h"
+
+#define INLINE static inline __attribute__((always_inline))
+/* Before loops over a tile, whose values are in registers only where every index is a constant. */
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL _Pragma("GCC unroll 8")
+#endif
+
+typedef REAL vector __attribute__((vector_size(VECTOR_BYTES)));
+typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
+
+enum {
+  LANES = VECTOR_BYTES / sizeof(REAL),
+  ROWS = 6,
+  WIDTH = VECTORS * LANES,
+  DEPTH = 1024 / sizeof(REAL),      /* of a block */
+  HEIGHT = 16 * ROWS,               /* rows of A of a block */
+  GROUP = 8,                        /* a copied group of ROWS rows: so far apart for one k */
+  PAGE_ROW = 1024 / sizeof(REAL),   /* rows of B so far apart meet in few sets of a cache: they are copied */
+  WORTH_PACKING = 4 * ROWS,         /* rows of C for which that pays */
+  FEW = 4                           /* columns of C: too few for a tile */
+};
+
+/* What a tile computes from: for each k `rows` elements of A, and its vectors of B. */
+typedef struct tile_source {
+  const REAL *a;
+  size_t a_row, a_column;
+  const REAL *b;
+  size_t b_row;
+  size_t depth;
+} tile_source;
+
+/* c [rows, vectors] is set, or added to. All but `s` and c_row is constant where it is inlined. */
+INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t rows, size_t vectors, bool packed) {
+  const size_t a_row = packed ? 1 : s->a_row, a_column = packed ? GROUP : 1, b_row = s->b_row, depth = s->depth;
+  const REAL *a = s->a, *b = s->b;
+  vector sum[ROWS][VECTORS];
+
+  UNROLL for (size_t i = 0; i < rows; i++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) {
+      if (add) {
+        sum[i][v] = *(const loose *)(c + i * c_row + v * LANES);
+      } else {
+        sum[i][v] = (vector){0};
+      }
+    }
+  }
+
+  for (size_t k = 0; k < depth; k++) {
+    vector row[VECTORS];
+    UNROLL for (size_t v = 0; v < vectors; v++) row[v] = *(const loose *)(b + v * LANES);
+    UNROLL for (size_t i = 0; i < rows; i++) {
+      const REAL x = a[i * a_row];
+      UNROLL for (size_t v = 0; v < vectors; v++) sum[i][v] += x * row[v];
+    }
+    a += a_column;
+    b += b_row;
+  }
+
+  UNROLL for (size_t i = 0; i < rows; i++) {
+    UNROLL for (size_t v = 0; v < vectors; v++) *(loose *)(c + i * c_row + v * LANES) = sum[i][v];
+  }
+}
+
+/* ---- tiles of every size ------------------------------------------------------------------------------------------ */
+
+typedef void tile_function(const tile_source *s, REAL *c, size_t c_row);
+
+#define DEFINE_TILE(rows, vectors, add, packed)                                                        \
+  static void tile_##rows##_##vectors##_##add##_##packed(const tile_source *s, REAL *c, size_t c_row) { \
+    tile(s, c, c_row, add, rows, vectors, packed);                                                     \
+  }
+#define DEFINE_KINDS(rows, vectors) \
+  DEFINE_TILE(rows, vectors, 0, 0)  \
+  DEFINE_TILE(rows, vectors, 0, 1)  \
+  DEFINE_TILE(rows, vectors, 1, 0)  \
+  DEFINE_TILE(rows, vectors, 1, 1)
+#define DEFINE_ROWS(vectors) \
+  DEFINE_KINDS(1, vectors)   \
+  DEFINE_KINDS(2, vectors)   \
+  DEFINE_KINDS(3, vectors)   \
+  DEFINE_KINDS(4, vectors)   \
+  DEFINE_KINDS(5, vectors)   \
+  DEFINE_KINDS(6, vectors)
+
+#define KINDS_OF(rows, vectors)                                                  \
+  {                                                                              \
+    {tile_##rows##_##vectors##_0_0, tile_##rows##_##vectors##_0_1},              \
+        {tile_##rows##_##vectors##_1_0, tile_##rows##_##vectors##_1_1},          \
+  }
+#define ROWS_OF(vectors)                                                                                        \
+  {                                                                                                             \
+    KINDS_OF(1, vectors), KINDS_OF(2, vectors), KINDS_OF(3, vectors), KINDS_OF(4, vectors), KINDS_OF(5, vectors), \
+        KINDS_OF(6, vectors),                                                                                   \
+  }
+
+DEFINE_ROWS(1)
+DEFINE_ROWS(2)
+#if VECTORS > 2
+DEFINE_ROWS(3)
+DEFINE_ROWS(4)
+#endif
+
+/* [vectors - 1][rows - 1][add][packed] */
+static tile_function *const TILES[VECTORS][ROWS][2][2] = {
+    ROWS_OF(1),
+    ROWS_OF(2),
+#if VECTORS > 2
+    ROWS_OF(3),
+    ROWS_OF(4),
+#endif
+};
+
+/* ---- packing ------------------------------------------------------------------------------------------------------ */
+
+/* to [depth, WIDTH] = columns [0, n) of b, zeros after them. */
+static void pack_b(const REAL *b, size_t b_row, size_t b_column, size_t depth, size_t n, REAL *to) {
+  if (b_column == 1 && n == WIDTH) {
+    for (size_t k = 0; k < depth; k++) memcpy(to + k * WIDTH, b + k * b_row, WIDTH * sizeof *to);
+    return;
+  }
+
+  if (n < WIDTH) memset(to, 0, depth * WIDTH * sizeof *to);
+#ifdef TRANSPOSE
+  if (b_row == 1) {
+    TRANSPOSE(n, depth, b, b_column, to, WIDTH);
+    return;
+  }
+#endif
+  for (size_t k = 0; k < depth; k++) {
+    for (size_t j = 0; j < n; j++) to[k * WIDTH + j] = b[k * b_row + j * b_column];
+  }
+}
+
+/* Rows [0, m) of a, ROWS at a time, each such group to [depth, GROUP]; what is left in a group is not read. */
+static void pack_a(const REAL *a, size_t a_row, size_t a_column, size_t depth, size_t m, REAL *to) {
+  const size_t whole = a_row == 1 ? m / ROWS * ROWS : 0;
+
+  for (size_t k = 0; k < depth; k++) {
+    const REAL *from = a + k * a_column;
+    for (size_t i = 0; i < whole; i += ROWS) {
+      memcpy(to + i / ROWS * GROUP * DEPTH + k * GROUP, from + i, ROWS * sizeof *to);
+    }
+    for (size_t i = whole; i < m; i++) to[i / ROWS * GROUP * DEPTH + k * GROUP + i % ROWS] = from[i * a_row];
+  }
+}
+
+/* ---- a block of the product --------------------------------------------------------------------------------------- */
+
+/* Rows [0, m) of a, all columns, k in [0, depth). */
+typedef struct block {
+  const PRODUCT *p;
+  const REAL *a, *b;
+  REAL *c;
+  size_t m, depth;
+  bool add, packs_a, packs_b;
+} block;
+
+/* The tiles of one panel: columns [j, j + n). packed_a: the groups of a, or NULL. */
+static void panel(const block *k, const REAL *packed_a, size_t j, size_t n) {
+  REAL packed_b[DEPTH * WIDTH] __attribute__((aligned(64)));
+  REAL edge[ROWS * WIDTH] __attribute__((aligned(64)));
+  const PRODUCT *p = k->p;
+  const size_t vectors = (n + LANES - 1) / LANES;
+  const bool whole = n % LANES == 0, packs = k->packs_b || !whole;
+  tile_source s = {.a_row = p->a.row, .a_column = p->a.column, .b = k->b + j * p->b.column, .b_row = p->b.row,
+                   .depth = k->depth};
+
+  if (packs) {
+    pack_b(s.b, p->b.row, p->b.column, k->depth, n, packed_b);
+    s.b = packed_b;
+    s.b_row = WIDTH;
+  }
+
+  for (size_t i = 0; i < k->m; i += ROWS) {
+    const size_t rows = k->m - i < ROWS ? k->m - i : ROWS;
+    tile_function *function = TILES[vectors - 1][rows - 1][k->add][packed_a != NULL];
+    REAL *c = k->c + i * p->c_row + j;
+    s.a = packed_a ? packed_a + i / ROWS * GROUP * DEPTH : k->a + i * p->a.row;
+    if (whole) {
+      function(&s, c, p->c_row);
+      continue;
+    }
+
+    /* The last columns, which are no whole vector, by way of a tile of their own. */
+    for (size_t r = 0; k->add && r < rows; r++) memcpy(edge + r * WIDTH, c + r * p->c_row, n * sizeof *c);
+    function(&s, edge, WIDTH);
+    for (size_t r = 0; r < rows; r++) memcpy(c + r * p->c_row, edge + r * WIDTH, n * sizeof *c);
+  }
+}
+
+static void multiply_block(const block *k) {
+  REAL packed[HEIGHT / ROWS * GROUP * DEPTH] __attribute__((aligned(64)));
+  const PRODUCT *p = k->p;
+
+  if (k->packs_a) pack_a(k->a, p->a.row, p->a.column, k->depth, k->m, packed);
+  for (size_t j = 0; j < p->n; j += WIDTH) {
+    panel(k, k->packs_a ? packed : NULL, j, p->n - j < WIDTH ? p->n - j : WIDTH);
+  }
+}
+
+static void set_zero(const PRODUCT *p) {
+  for (size_t i = 0; i < p->m; i++) memset(p->c + i * p->c_row, 0, p->n * sizeof *p->c);
+}
+
+void MULTIPLY(const PRODUCT *p) {
+  if (p->k == 0 && !p->add) set_zero(p);
+
+  const bool packs_a = p->a.column != 1;
+  const bool packs_b = p->b.column != 1 || (p->b.row >= PAGE_ROW && p->m >= WORTH_PACKING);
+  const size_t height = HEIGHT;
+  for (size_t k = 0; k < p->k; k += DEPTH) {
+    for (size_t i = 0; i < p->m; i += height) {
+      multiply_block(&(block){
+          .p = p,
+          .a = p->a.at + i * p->a.row + k * p->a.column,
+          .b = p->b.at + k * p->b.row,
+          .c = p->c + i * p->c_row,
+          .m = p->m - i < height ? p->m - i : height,
+          .depth = p->k - k < DEPTH ? p->k - k : DEPTH,
+          .add = p->add || k > 0,
+          .packs_a = packs_a,
+          .packs_b = packs_b,
+      });
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/*
+ * Matrix products and transposition for the CPU backends. Every element of a product is one chain of multiply-adds
+ * (fused where the processor can) in ascending order of the inner dimension, so its bits depend on its own row of A and
+ * column of B alone: not on the other sizes, on how a product is cut into parts, or on threads.
+ *   kernel.h      the tile that does the arithmetic, its blocking and packing
+ *   sparse.h      where most of A is zero
+ *   transpose.h
+ *   f32_*.c, f64_*.c   compile these for each set of instructions
+ *   product.c     chooses among them by what the processor has
+ */
+#ifndef VISE_I_PRODUCT_H
+#define VISE_I_PRODUCT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Where the elements of a matrix lie: (i, j) at at[i * row + j * column]. */
+typedef struct vise_i_matrix_f32 {
+  const float *at;
+  size_t row, column;
+} vise_i_matrix_f32;
+
+typedef struct vise_i_matrix_f64 {
+  const double *at;
+  size_t row, column;
+} vise_i_matrix_f64;
+
+/* C [m, n] = A [m, k] B [k, n], or with `add` the chains go on from what C holds. C is row-major, its rows c_row apart;
+   it overlaps neither A nor B. Fastest where B's columns lie together. */
+typedef struct vise_i_product_f32 {
+  size_t m, n, k;
+  vise_i_matrix_f32 a, b;
+  float *c;
+  size_t c_row;
+  bool add;
+} vise_i_product_f32;
+
+typedef struct vise_i_product_f64 {
+  size_t m, n, k;
+  vise_i_matrix_f64 a, b;
+  double *c;
+  size_t c_row;
+  bool add;
+} vise_i_product_f64;
+
+void vise_i_multiply_f32(const vise_i_product_f32 *p);
+void vise_i_multiply_f64(const vise_i_product_f64 *p);
+
+/* An element of a sparse matrix: the column that it is in, and its value. */
+typedef struct vise_i_entry {
+  uint32_t at;
+  float value;
+} vise_i_entry;
+
+/* C [m, n] = A B as above, where A's row i has the entries start[i] .. start[i + 1], by ascending column, and zeros
+   elsewhere; B and C are row-major. The bits are those of vise_i_multiply_f32 if B is finite (0 times infinity is not 0),
+   but for the sign of zeros after underflow. */
+typedef struct vise_i_product_sparse {
+  size_t m, n;
+  const size_t *start; /* [m + 1] */
+  const vise_i_entry *entries;
+  const float *b;
+  size_t b_row;
+  float *c;
+  size_t c_row;
+  bool add;
+} vise_i_product_sparse;
+
+void vise_i_multiply_sparse(const vise_i_product_sparse *p);
+
+/* to [n, m] = from [m, n] transposed; rows are from_row and to_row apart. */
+void vise_i_transpose_f32(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);
+
+/* The instructions in use: "AVX-512", "AVX2", "portable". */
+const char *vise_i_product_instructions(void);
+
+#endif
