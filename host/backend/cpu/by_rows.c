@@ -97,6 +97,7 @@ bool vise_i_cpu_goes_by_rows(const vise_i_cpu *b, size_t n) {
 typedef struct rows_work {
   vise_i_cpu *b;
   const vise_i_cpu_rows *rows;
+  size_t n_views; /* that have gradients to be added up */
 } rows_work;
 
 static void rows_part(void *context, size_t part, size_t n_parts) {
@@ -113,20 +114,21 @@ static void rows_part(void *context, size_t part, size_t n_parts) {
 
 static void add_part(void *context, size_t part, size_t n_parts) {
   enum { ALIGN = 1024, BLOCK = 4096 };
-  const vise_i_cpu *b = context;
+  const rows_work *work = context;
+  const vise_i_cpu *b = work->b;
   size_t begin, end;
   vise_i_team_slice(b->net->n_params, ALIGN, part, n_parts, &begin, &end);
   for (size_t at = begin; at < end; at += BLOCK) {
     const size_t n = end - at < BLOCK ? end - at : BLOCK;
-    for (size_t i = 1; i < n_parts; i++) vise_i_cpu_add(b->grads + at, view_of(b, i)->grads + at, n);
+    for (size_t i = 1; i < work->n_views; i++) vise_i_cpu_add(b->grads + at, view_of(b, i)->grads + at, n);
   }
 }
 
 void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, double *loss, uint64_t *n_correct) {
-  rows_work work = {b, rows};
-  vise_i_team_run(b->team, rows_part, &work);
-  vise_i_team_run(b->team, add_part, b);
-  for (size_t p = 0; p < vise_i_team_size(b->team); p++) {
+  rows_work work = {.b = b, .rows = rows};
+  work.n_views = vise_i_team_run(b->team, rows_part, &work);
+  if (work.n_views > 1) (void)vise_i_team_run(b->team, add_part, &work);
+  for (size_t p = 0; p < work.n_views; p++) {
     *loss += b->parts[p].loss;
     *n_correct += b->parts[p].n_correct;
   }

@@ -176,10 +176,10 @@ static vise_i_cpu_sums reduce_tensor(vise_i_cpu *b, const vise_i_cpu_tensor *t, 
   reduce_work work = {b, t, vise_i_cpu_shaping_of(b, t, hyper)};
 
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
-  vise_i_team_run(team, reduce_part, &work);
+  const size_t n_parts = vise_i_team_run(team, reduce_part, &work);
 
   vise_i_cpu_sums all = b->parts[0].sums;
-  for (size_t p = 1; p < vise_i_team_size(team); p++) add_sums(&all, &b->parts[p].sums);
+  for (size_t p = 1; p < n_parts; p++) add_sums(&all, &b->parts[p].sums);
   if (!isfinite(all.sum_sq)) all.nonfinite = true;
   if (t->n_units == 1) {
     b->unit_sum_sq[t->first_unit] = all.sum_sq;

@@ -220,10 +220,10 @@ static void update_tensor(vise_i_cpu *b, size_t index, update_args a, const vise
 
   update_work work = {b, t, functions[direction_of(b->rule)][generality_of(b, t)], a};
   vise_i_team *team = vise_i_cpu_team_for(b, t->n, VISE_I_CPU_SHARE_ELEMENTS);
-  vise_i_team_run(team, update_part, &work);
+  const size_t n_parts = vise_i_team_run(team, update_part, &work);
 
   uint64_t n_lo = 0, n_hi = 0;
-  for (size_t p = 0; p < vise_i_team_size(team); p++) {
+  for (size_t p = 0; p < n_parts; p++) {
     n_lo += b->parts[p].n_at_lo;
     n_hi += b->parts[p].n_at_hi;
   }
