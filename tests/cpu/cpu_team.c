@@ -30,7 +30,7 @@ Test(cpu_team, every_part_is_done_once_each_time) {
     counts c = {.n_parts = (size_t)n_threads};
     for (int run = 0; run < 300; run++) {
       if (run % 100 == 50) usleep(20000); /* the workers have gone to sleep by then */
-      vise_i_team_run(team, count, &c);
+      cr_assert_eq(vise_i_team_run(team, count, &c), (size_t)n_threads);
       for (int p = 0; p < n_threads; p++) cr_assert_eq(atomic_load(&c.done[p]), run + 1);
     }
     vise_i_team_destroy(team);

@@ -116,6 +116,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(alloc_scratch(b, err));
   for (size_t i = 0; i < b->net->n_tensors; i++) b->tensors[i].g = b->grads + b->net->tensors[i].offset;
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
+  vise_i_team_allow_parking(b->team);
   VISE_TRY(vise_i_alloc_aligned(&b->found, vise_i_team_size(b->team), sizeof *b->found, "threads", err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
 
