@@ -28,12 +28,12 @@ enum {
   LANES = VECTOR_BYTES / sizeof(REAL),
   ROWS = 6,
   WIDTH = VECTORS * LANES,
-  DEPTH = 1024 / sizeof(REAL),      /* of a block */
-  HEIGHT = 16 * ROWS,               /* rows of A of a block */
-  GROUP = 8,                        /* a copied group of ROWS rows: so far apart for one k */
-  PAGE_ROW = 1024 / sizeof(REAL),   /* rows of B so far apart meet in few sets of a cache: they are copied */
-  WORTH_PACKING = 4 * ROWS,         /* rows of C for which that pays */
-  FEW = 4                           /* columns of C: too few for a tile */
+  DEPTH = 1024 / sizeof(REAL),    /* of a block */
+  HEIGHT = 16 * ROWS,             /* rows of A of a block */
+  GROUP = 8,                      /* a copied group of ROWS rows: so far apart for one k */
+  PAGE_ROW = 1024 / sizeof(REAL), /* rows of B so far apart meet in few sets of a cache: they are copied */
+  WORTH_PACKING = 4 * ROWS,       /* rows of C for which that pays */
+  FEW = 4                         /* columns of C: too few for a tile */
 };
 
 /* What a tile computes from: for each k `rows` elements of A, and its vectors of B. */
@@ -73,7 +73,7 @@ INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t r
   }
 
   UNROLL for (size_t i = 0; i < rows; i++) {
-    UNROLL for (size_t v = 0; v < vectors; v++) *(loose *)(c + i * c_row + v * LANES) = sum[i][v];
+    UNROLL for (size_t v = 0; v < vectors; v++) * (loose *)(c + i * c_row + v * LANES) = sum[i][v];
   }
 }
 
@@ -81,9 +81,9 @@ INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t r
 
 typedef void tile_function(const tile_source *s, REAL *c, size_t c_row);
 
-#define DEFINE_TILE(rows, vectors, add, packed)                                                        \
+#define DEFINE_TILE(rows, vectors, add, packed)                                                         \
   static void tile_##rows##_##vectors##_##add##_##packed(const tile_source *s, REAL *c, size_t c_row) { \
-    tile(s, c, c_row, add, rows, vectors, packed);                                                     \
+    tile(s, c, c_row, add, rows, vectors, packed);                                                      \
   }
 #define DEFINE_KINDS(rows, vectors) \
   DEFINE_TILE(rows, vectors, 0, 0)  \
@@ -98,15 +98,15 @@ typedef void tile_function(const tile_source *s, REAL *c, size_t c_row);
   DEFINE_KINDS(5, vectors)   \
   DEFINE_KINDS(6, vectors)
 
-#define KINDS_OF(rows, vectors)                                                  \
-  {                                                                              \
-    {tile_##rows##_##vectors##_0_0, tile_##rows##_##vectors##_0_1},              \
-        {tile_##rows##_##vectors##_1_0, tile_##rows##_##vectors##_1_1},          \
+#define KINDS_OF(rows, vectors)                                         \
+  {                                                                     \
+    {tile_##rows##_##vectors##_0_0, tile_##rows##_##vectors##_0_1},     \
+        {tile_##rows##_##vectors##_1_0, tile_##rows##_##vectors##_1_1}, \
   }
-#define ROWS_OF(vectors)                                                                                        \
-  {                                                                                                             \
+#define ROWS_OF(vectors)                                                                                          \
+  {                                                                                                               \
     KINDS_OF(1, vectors), KINDS_OF(2, vectors), KINDS_OF(3, vectors), KINDS_OF(4, vectors), KINDS_OF(5, vectors), \
-        KINDS_OF(6, vectors),                                                                                   \
+        KINDS_OF(6, vectors),                                                                                     \
   }
 
 DEFINE_ROWS(1)
@@ -178,8 +178,8 @@ static void panel(const block *k, const REAL *packed_a, size_t j, size_t n) {
   const PRODUCT *p = k->p;
   const size_t vectors = (n + LANES - 1) / LANES;
   const bool whole = n % LANES == 0, packs = k->packs_b || !whole;
-  tile_source s = {.a_row = p->a.row, .a_column = p->a.column, .b = k->b + j * p->b.column, .b_row = p->b.row,
-                   .depth = k->depth};
+  tile_source s = {
+      .a_row = p->a.row, .a_column = p->a.column, .b = k->b + j * p->b.column, .b_row = p->b.row, .depth = k->depth};
 
   if (packs) {
     pack_b(s.b, p->b.row, p->b.column, k->depth, n, packed_b);

@@ -11,8 +11,11 @@ typedef struct functions {
   void (*transpose_f32)(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);
 } functions;
 
-#define FUNCTIONS(name, set) \
-  { name, vise_i_multiply_f32_##set, vise_i_multiply_f64_##set, vise_i_multiply_sparse_##set, vise_i_transpose_f32_##set }
+#define FUNCTIONS(name, set)                                                                  \
+  {                                                                                           \
+    name, vise_i_multiply_f32_##set, vise_i_multiply_f64_##set, vise_i_multiply_sparse_##set, \
+        vise_i_transpose_f32_##set                                                            \
+  }
 
 static const functions *chosen(void) {
   static const functions portable = FUNCTIONS("portable", portable);

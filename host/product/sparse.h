@@ -35,7 +35,7 @@ SPARSE_INLINE void combine(const vise_i_entry *entries, size_t n, const float *b
     }
   }
 
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) *(sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
+  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
 }
 
 /* The same for one element. */
@@ -47,18 +47,18 @@ static float combine_one(const vise_i_entry *entries, size_t n, const float *b, 
 /* Columns of C that are `vectors` vectors, for all rows. */
 typedef void strip_function(const vise_i_product_sparse *p, size_t column);
 
-#define DEFINE_STRIP(vectors)                                                                          \
-  static void strip_##vectors(const vise_i_product_sparse *p, size_t column) {                         \
-    for (size_t i = 0; i < p->m; i++) {                                                                \
-      const vise_i_entry *entries = p->entries + p->start[i];                                          \
-      const size_t n = p->start[i + 1] - p->start[i];                                                  \
-      float *c = p->c + i * p->c_row + column;                                                         \
-      if (p->add) {                                                                                    \
-        combine(entries, n, p->b + column, p->b_row, c, true, vectors);                                \
-      } else {                                                                                         \
-        combine(entries, n, p->b + column, p->b_row, c, false, vectors);                               \
-      }                                                                                                \
-    }                                                                                                  \
+#define DEFINE_STRIP(vectors)                                                  \
+  static void strip_##vectors(const vise_i_product_sparse *p, size_t column) { \
+    for (size_t i = 0; i < p->m; i++) {                                        \
+      const vise_i_entry *entries = p->entries + p->start[i];                  \
+      const size_t n = p->start[i + 1] - p->start[i];                          \
+      float *c = p->c + i * p->c_row + column;                                 \
+      if (p->add) {                                                            \
+        combine(entries, n, p->b + column, p->b_row, c, true, vectors);        \
+      } else {                                                                 \
+        combine(entries, n, p->b + column, p->b_row, c, false, vectors);       \
+      }                                                                        \
+    }                                                                          \
   }
 DEFINE_STRIP(1)
 DEFINE_STRIP(2)

@@ -1,8 +1,10 @@
-/* The bits of everything that cpu computes are the same for any number of threads. */
+/* The bits of everything that cpu computes are the same for any number of threads, and for inputs that are mostly zero
+   the same with and without lists of the others. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "host/backend/cpu/cpu.h"
 #include "tests/support/agreement.h"
 #include "tests/support/backend_rig.h"
 #include "tests/support/cpu_options.h"
@@ -13,27 +15,31 @@ static bool same(const double *a, const double *b, size_t n) {
   return (a == NULL) == (b == NULL) && (a == NULL || memcmp(a, b, n * sizeof *a) == 0);
 }
 
+static void expect_same(const cpu_result *got, const cpu_result *expected, const char *what, const char *how) {
+  const size_t n = expected->net.n_params;
+  cr_expect(same(got->params, expected->params, expected->net.n_values), "%s, %s: weights", what, how);
+  cr_expect(same(got->moment1, expected->moment1, n) && same(got->moment2, expected->moment2, n), "%s, %s: moments",
+            what, how);
+  cr_expect(same(got->gradient, expected->gradient, n), "%s, %s: gradient", what, how);
+  cr_expect(same(got->outputs, expected->outputs, expected->n_outputs), "%s, %s: outputs", what, how);
+  cr_expect(same(&got->loss, &expected->loss, 1) && same(&got->penalty, &expected->penalty, 1), "%s, %s: loss", what,
+            how);
+  cr_expect(memcmp(got->stats, expected->stats, sizeof got->stats) == 0, "%s, %s: statistics", what, how);
+  cr_expect(memcmp(got->tensor_sum, expected->tensor_sum, sizeof got->tensor_sum) == 0, "%s, %s: counts", what, how);
+}
+
 /* Runs the case with one thread and with more. */
 static void expect_same_bits(const cpu_case *given, const char *what) {
   cpu_case c = *given;
   c.spec.n_threads = 1;
   cpu_result alone = cpu_case_run(&c, &vise_i_backend_cpu);
-  const size_t n = alone.net.n_params;
 
   for (size_t i = 0; i < N_OF(MORE_THREADS); i++) {
+    char how[32];
     c.spec.n_threads = MORE_THREADS[i];
     cpu_result got = cpu_case_run(&c, &vise_i_backend_cpu);
-    cr_expect(same(got.params, alone.params, alone.net.n_values), "%s, %d threads: weights", what, c.spec.n_threads);
-    cr_expect(same(got.moment1, alone.moment1, n) && same(got.moment2, alone.moment2, n), "%s, %d threads: moments",
-              what, c.spec.n_threads);
-    cr_expect(same(got.gradient, alone.gradient, n), "%s, %d threads: gradient", what, c.spec.n_threads);
-    cr_expect(same(got.outputs, alone.outputs, alone.n_outputs), "%s, %d threads: outputs", what, c.spec.n_threads);
-    cr_expect(same(&got.loss, &alone.loss, 1) && same(&got.penalty, &alone.penalty, 1), "%s, %d threads: loss", what,
-              c.spec.n_threads);
-    cr_expect(memcmp(got.stats, alone.stats, sizeof got.stats) == 0, "%s, %d threads: statistics", what,
-              c.spec.n_threads);
-    cr_expect(memcmp(got.tensor_sum, alone.tensor_sum, sizeof got.tensor_sum) == 0, "%s, %d threads: counts", what,
-              c.spec.n_threads);
+    (void)snprintf(how, sizeof how, "%d threads", c.spec.n_threads);
+    expect_same(&got, &alone, what, how);
     cpu_result_free(&got);
   }
 
@@ -72,4 +78,80 @@ Test(cpu_threads, batches_of_one_to_five_thousand) {
       expect_same_bits(&c, what);
     }
   }
+}
+
+Test(cpu_threads, inputs_that_are_mostly_zero) {
+  static const size_t widths[] = {151, 139, 31, 10}, narrow[] = {151, 10, 9, 3};
+  static const double zeros[] = {0.65, 0.99, 1};
+
+  for (size_t i = 0; i < cpu_n_options * N_OF(zeros); i++) {
+    const cpu_option *option = &cpu_options[i % cpu_n_options];
+    cpu_case c = cpu_case_make();
+    char text[256];
+    cpu_case_shape(&c, 3, i % 2 ? widths : narrow);
+    c.n_rows = 50;
+    c.batch = 33;
+    c.n_steps = 3;
+    option->apply(&c);
+    c.zeros = zeros[i / cpu_n_options];
+    if (!cpu_option_allowed(&c)) continue;
+
+    cpu_result sparse = cpu_case_run(&c, &vise_i_backend_cpu);
+    cr_expect(cpu_result_agrees(&c, &sparse, 1, text, sizeof text), "%s: %s", option->name, text);
+    c.spec.hooks.keeps_dense = 1;
+    cpu_result dense = cpu_case_run(&c, &vise_i_backend_cpu);
+    expect_same(&sparse, &dense, option->name, "dense");
+    if (i % 4 == 0) {
+      c.spec.hooks.keeps_dense = 0;
+      expect_same_bits(&c, option->name);
+    }
+
+    cpu_result_free(&sparse);
+    cpu_result_free(&dense);
+  }
+}
+
+/* Weights and outputs after a step on bytes of which most are 0. */
+static void train_on_bytes(const vise_i_net *net, const double *params, const uint8_t *x, size_t n, bool dense,
+                           double *weights, double *outputs) {
+  static const double shift = 0, scale = 255;
+  const vise_i_data data = {.x = vise_array_of(x, VISE_U8, n, net->widths[0]),
+                            .y = vise_array_of(x, VISE_U8, n, 1),
+                            .y_is_class = true,
+                            .x_scaling = {&shift, &scale, true}};
+  vise_error err = VISE_ERROR_INIT;
+  vise_step_stats stats = {0};
+
+  vise_i_step_spec spec = rig_spec(net);
+  spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
+  spec.max_batch = n;
+  spec.hooks.keeps_dense = dense;
+  vise_i_backend *b = rig_create(&vise_i_backend_cpu, &spec, params);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+
+  const vise_i_batch batch = {.data = &data, .n = n};
+  cr_assert(vise_i_backend_cpu.step(b, &batch, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+  cr_expect_eq(((vise_i_cpu *)b)->is_sparse[VISE_I_CPU_SINGLE], !dense);
+  cr_assert(vise_i_backend_cpu.forward(b, &batch, outputs, &err) == VISE_OK, "%s", err.text);
+  rig_get_state(&vise_i_backend_cpu, b, VISE_I_PARAMS, net->n_params, weights);
+  vise_i_backend_cpu.destroy(b);
+}
+
+Test(cpu_threads, bytes_that_are_mostly_zero) {
+  enum { ROWS = 23, IN = 61, HIDDEN = 70, OUT = 10, PARAMS = (IN + 1) * HIDDEN + (HIDDEN + 1) * OUT };
+  static const size_t widths[] = {IN, HIDDEN, OUT};
+  static double params[PARAMS], weights[2][PARAMS], outputs[2][ROWS * OUT];
+  uint8_t x[ROWS * IN];
+  uint64_t state = 4;
+
+  const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
+  rig_fill(&state, 0.2, params, PARAMS);
+  for (size_t i = 0; i < sizeof x; i++) x[i] = i % 5 == 0 || i % 7 == 0 ? (uint8_t)(i % 251) : 0;
+  for (size_t r = 0; r < ROWS; r++) x[r] = (uint8_t)(r % OUT); /* the labels are the first bytes */
+
+  for (int dense = 0; dense < 2; dense++) {
+    train_on_bytes(&net, params, x, ROWS, dense, weights[dense], outputs[dense]);
+  }
+  cr_expect(same(weights[0], weights[1], PARAMS));
+  cr_expect(same(outputs[0], outputs[1], ROWS * OUT));
 }

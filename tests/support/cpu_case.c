@@ -114,6 +114,10 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
     for (size_t i = 0; around_1 && i < vise_i_tensor_n(tensor); i++) values[i] += 1;
   }
 
+  for (size_t i = 0; c->zeros > 0 && i < c->n_rows * n_in; i++) {
+    if (0.5 * (rig_random(&state) + 1) < c->zeros) m.x[i] = 0;
+  }
+
   m.mask = malloc(net->n_params);
   if (!m.mask) abort();
   for (size_t i = 0; i < net->n_params; i++) m.mask[i] = rig_random(&state) < 0.4;

@@ -1,4 +1,5 @@
 /* The table of the float32 backend: memory, state, and the entry points that train and evaluate through it. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static void destroy(vise_i_backend *backend) {
   if (!b) return;
 
   vise_i_cpu_views_destroy(b);
+  vise_i_cpu_lists_free(b);
   vise_i_team_destroy(b->team);
   free(b->found);
   vise_i_cpu_free_rows(b);
@@ -136,10 +138,16 @@ static vise_status get_state(vise_i_backend *backend, vise_i_state which, void *
   return status;
 }
 
+static void check_first_is_finite(vise_i_cpu *b) {
+  const vise_i_cpu_tensor *t = &b->tensors[b->net->blocks[0].weight];
+  b->first_is_finite = isfinite(vise_i_cpu_sum_squares(t->w, t->n));
+}
+
 static vise_status set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
-  const vise_i_cpu *b = own(backend);
+  vise_i_cpu *b = own(backend);
   const vise_status status = vise_i_host_set_state(backend, which, values, err);
   if (status == VISE_OK && b->has_panels) vise_i_cpu_first_convert(b, which, true, values, b->host.state[which]);
+  if (status == VISE_OK) check_first_is_finite(b);
   return status;
 }
 
@@ -148,13 +156,21 @@ static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, v
   (void)err;
   vise_i_cpu_set_box(b, hyper);
   vise_i_cpu_project(b);
+  check_first_is_finite(b);
   return VISE_OK;
 }
 
+/* What calls that read the data need to know of them. */
+static vise_status prepare_data(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, vise_error *err) {
+  vise_i_cpu_prepare_scaling(b, data, source);
+  return vise_i_cpu_choose_sparse(b, data, source, err);
+}
+
 static vise_status bind(vise_i_backend *backend, const vise_i_data *data, vise_error *err) {
+  vise_i_cpu *b = own(backend);
   const vise_status status = vise_i_host_bind(backend, data, err);
-  if (status == VISE_OK) vise_i_cpu_prepare_scaling(own(backend), data, VISE_I_CPU_BOUND);
-  return status;
+  if (status != VISE_OK) return status;
+  return prepare_data(b, data, VISE_I_CPU_BOUND, err);
 }
 
 static vise_status step_of_run(vise_i_backend *backend, const vise_i_batch *batch, const vise_i_hyper *hyper,
@@ -170,7 +186,7 @@ static vise_status step(vise_i_backend *backend, const vise_i_batch *batch, cons
                         vise_step_stats *stats, vise_error *err) {
   vise_status status;
   VISE_TRY(vise_i_check_step(backend, batch, err));
-  vise_i_cpu_prepare_scaling(own(backend), batch->data, VISE_I_CPU_SINGLE);
+  VISE_TRY(prepare_data(own(backend), batch->data, VISE_I_CPU_SINGLE, err));
   status = vise_i_cpu_step(own(backend), batch, hyper, stats, err);
 done:
   return status;
@@ -193,7 +209,7 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
   forward_work work = {b, {.batch = batch, .source = VISE_I_CPU_SINGLE, .end = batch->n}, out};
 
   VISE_TRY(vise_i_check_data(b->spec, batch->data, false, err));
-  vise_i_cpu_prepare_scaling(b, batch->data, VISE_I_CPU_SINGLE);
+  VISE_TRY(prepare_data(b, batch->data, VISE_I_CPU_SINGLE, err));
   vise_i_team_run(b->team, forward_part, &work);
 
 done:
@@ -207,7 +223,7 @@ static vise_status full_gradient(vise_i_backend *backend, const vise_i_batch *ba
   vise_i_cpu_found found;
 
   VISE_TRY(vise_i_check_gradient(backend, batch, err));
-  vise_i_cpu_prepare_scaling(b, batch->data, VISE_I_CPU_SINGLE);
+  VISE_TRY(prepare_data(b, batch->data, VISE_I_CPU_SINGLE, err));
   VISE_TRY(vise_i_cpu_gradient(b, batch, &found, err));
   vise_i_cpu_set_penalty(b, true); /* L1 is part of the objective even if steps apply its proximal map */
   vise_i_cpu_total_gradient(b, out);

@@ -39,13 +39,14 @@ size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n) {
 }
 
 /* `to` keeps its scratch; all else is copied from b. */
-static void renew(vise_i_cpu *to, const vise_i_cpu *b, float *grads) {
+static void renew(vise_i_cpu *to, const vise_i_cpu *b, const vise_i_crew *crew, float *grads) {
   const vise_i_cpu own = *to;
   *to = *b;
 
   to->team = NULL;
   to->views = NULL;
   to->row_parts = NULL;
+  to->lists = b->lists ? vise_i_cpu_lists_at(b, crew->part) : NULL;
 
   to->chunk = own.chunk;
   to->x = own.x;
@@ -121,7 +122,7 @@ void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const v
   for (size_t p = crew->part; p < n_parts; p += crew->n_parts) {
     vise_i_cpu_rows part = *rows;
     vise_i_team_slice(rows->end, ALIGN_ROWS, p, n_parts, &part.first, &part.end);
-    renew(view, b, b->row_parts[p].grads);
+    renew(view, b, crew, b->row_parts[p].grads);
     vise_i_cpu_gradient_of_rows(view, &VISE_I_ALONE, &part, &b->row_parts[p].found);
   }
   vise_i_crew_meet(crew);

@@ -4,6 +4,7 @@
  *   gather.c   rows to float, targets, weights of rows
  *   layers.c   products (host/product), which the threads share by units
  *   first_layer.c   those of the first layer, whose weights are stored in panels
+ *   sparse.c   the same for inputs of which most are zero
  *   block.c    what follows each product, in passes of their own over it: biases and activations (activation.c), and
  *              batch norm, dropout and residuals by the formulas of host/ops
  *   loss.c     data loss and its gradient at the outputs
@@ -53,6 +54,7 @@ typedef struct vise_i_cpu_more {
 
 typedef struct vise_i_cpu vise_i_cpu;
 typedef struct vise_i_cpu_sums vise_i_cpu_sums;
+typedef struct vise_i_cpu_lists vise_i_cpu_lists;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
@@ -64,15 +66,15 @@ struct vise_i_cpu {
   float *grads;             /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
-  vise_i_team *team;               /* NULL: one thread */
-  struct vise_i_cpu_bounds *found; /* [vise_i_team_size]: what each thread counted */
+  vise_i_team *team;                     /* NULL: one thread */
+  struct vise_i_cpu_bounds *found;       /* [vise_i_team_size]: what each thread counted */
   struct vise_i_cpu_row_part *row_parts; /* [VISE_I_CPU_ROW_PARTS]: for batches that go by rows, or NULL */
   vise_i_cpu *views;                     /* [vise_i_team_size]: for the same */
 
   size_t n_units;
-  double *unit_scale;  /* [n_units]: what the gradient of a unit is multiplied by */
-  double *unit_sum_sq; /* [n_units]: of the gradient entering the norm clip; NaN if that has a NaN */
-  float *unit_max;     /* [n_units]: largest magnitude, NaNs ignored */
+  double *unit_scale;    /* [n_units]: what the gradient of a unit is multiplied by */
+  double *unit_sum_sq;   /* [n_units]: of the gradient entering the norm clip; NaN if that has a NaN */
+  float *unit_max;       /* [n_units]: largest magnitude, NaNs ignored */
   vise_i_cpu_sums *sums; /* of the units of each tensor, or of the leaves of one that is one unit */
 
   bool has_panels;   /* first_layer.c: state and gradient have the first weights in panels */
@@ -84,6 +86,7 @@ struct vise_i_cpu {
   float *pre[VISE_MAX_LAYERS]; /* before it, if its derivative needs that (silu, gelu), else NULL */
   vise_i_cpu_more more[VISE_MAX_LAYERS];
   vise_i_op_pass pass;  /* the rows worked on */
+  bool pass_is_listed;  /* and their features are in lists, not in x */
   float *delta[2];      /* [largest width after the inputs, chunk] */
   float *y;             /* targets [K, n] */
   int32_t *labels;      /* [n] */
@@ -96,6 +99,9 @@ struct vise_i_cpu {
 
   double *scale_shift, *scale_inverse; /* [2 * (widths[0] + K)]: bound data, then the data of single calls */
   float byte_table[2][256];            /* value of each byte under uniform scaling, bound and single */
+  bool is_sparse[2];                   /* rows of these data are listed (sparse.c) */
+  vise_i_cpu_lists *lists;             /* [vise_i_team_size], or NULL: not needed yet */
+  bool first_is_finite;                /* all weights of the first layer */
   float byte_divisor[2];               /* x / divisor gives the table's bits; 0: it does not, use the table */
 };
 
@@ -105,6 +111,11 @@ typedef enum vise_i_cpu_source { VISE_I_CPU_BOUND, VISE_I_CPU_SINGLE } vise_i_cp
 /* ---- gather.c ---- */
 /* Prepares the scaling constants for data. */
 void vise_i_cpu_prepare_scaling(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source);
+/* A row of data whose features lie together, to float. */
+void vise_i_cpu_convert_row(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, size_t row,
+                            float *out);
+/* What each byte becomes, if the features are bytes, scaled alike, and 0 stays 0; else NULL. */
+const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source);
 /* Sum over the batch of row weight * class weight, which means divide by; checks class labels. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_sum_weights(const vise_i_cpu *b, const vise_i_batch *batch, double *out,
                                                     vise_error *err);
@@ -139,13 +150,37 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add);
 /* ---- first_layer.c ---- */
 enum { VISE_I_CPU_PANEL = 64 };
 bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net);
-/* Products of the units: b->x to b->act[0]; delta [width, n] to the gradient. */
-void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_units *units);
-void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, bool add);
+
+/* Units [first, end) of one panel. */
+typedef struct vise_i_cpu_piece {
+  size_t first, end;
+  size_t at;    /* where its weights begin, in the tensor */
+  size_t width; /* of the panel: so far apart are the weights of successive inputs */
+} vise_i_cpu_piece;
+
+/* Products of the units: inputs to b->act[0]; delta [width, n] to the gradient. Inputs are the lists or, NULL, b->x. */
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units);
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units,
+                               const float *delta, bool add);
 /* The first weights of a flat array of state, to panels from [units, in] or back. */
 void vise_i_cpu_first_convert(const vise_i_cpu *b, vise_i_state which, bool to_panels, const void *from, void *to);
 /* Where element i of panels is in [units, in]. */
 size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i);
+
+/* ---- sparse.c: inputs of which most are zero, as lists of the others ---- */
+/* Whether the data's rows are to be listed, into b->is_sparse; makes room for lists. Their scaling must be prepared. */
+VISE_WARN_UNUSED vise_status vise_i_cpu_choose_sparse(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source,
+                                                      vise_error *err);
+void vise_i_cpu_lists_free(vise_i_cpu *b);
+/* A thread's own. */
+vise_i_cpu_lists *vise_i_cpu_lists_at(const vise_i_cpu *b, size_t part);
+/* The rows of a pass; by columns too if it trains. */
+void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vise_i_cpu_rows *rows,
+                          const vise_i_op_pass *pass);
+/* Products of the first layer, to and from b->first_rows. */
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece);
+void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+                                bool add);
 
 /* ---- block.c ---- */
 /* What layer l reads: for the first the inputs [n, in], for the others values [in, n]. */
@@ -212,9 +247,11 @@ void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
-/* Elements at the box that a thread counted, by tensor; on cache lines of its own. */
+/* What a thread counted in an update; on cache lines of its own. */
 typedef struct vise_i_cpu_bounds {
-  uint64_t n_at_lo[VISE_I_MOST_TENSORS], n_at_hi[VISE_I_MOST_TENSORS];
+  uint64_t n_at_lo[VISE_I_MOST_TENSORS], n_at_hi[VISE_I_MOST_TENSORS]; /* at the box, by tensor */
+  uint64_t n_nonfinite;                                                /* first weights that are not finite */
+  uint64_t spare[7];
 } vise_i_cpu_bounds;
 _Static_assert(sizeof(vise_i_cpu_bounds) % 64 == 0, "whole cache lines");
 

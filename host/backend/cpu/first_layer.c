@@ -14,17 +14,10 @@ bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net) {
   return !vise_i_scales_units(rule) && !(rule->max_norm > 0 && vise_i_norm_groups(rule, weight, &n_each) > 1);
 }
 
-/* Part of a panel: units [first, end). */
-typedef struct piece {
-  size_t first, end;
-  size_t at;    /* of its first element, in the tensor */
-  size_t width; /* of the panel */
-} piece;
-
-static piece piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
+static vise_i_cpu_piece piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
   const size_t in = b->net->widths[0], out = b->net->widths[1];
   const size_t panel = unit / VISE_I_CPU_PANEL * VISE_I_CPU_PANEL, panel_end = panel + VISE_I_CPU_PANEL;
-  return (piece){
+  return (vise_i_cpu_piece){
       .first = unit,
       .end = end < panel_end ? end : panel_end,
       .at = panel * in + (unit - panel),
@@ -36,53 +29,70 @@ static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b) {
   return &b->tensors[b->net->blocks[0].weight];
 }
 
-void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_units *units) {
+static void dense_forward(vise_i_cpu *b, const vise_i_cpu_piece *piece) {
+  const size_t in = b->net->widths[0];
+  vise_i_multiply_f32(&(vise_i_product_f32){.m = b->pass.n,
+                                            .n = piece->end - piece->first,
+                                            .k = in,
+                                            .a = {b->x, in, 1},
+                                            .b = {weight_of(b)->w + piece->at, piece->width, 1},
+                                            .c = b->first_rows + piece->first,
+                                            .c_row = b->net->widths[1]});
+}
+
+static void dense_gradient(vise_i_cpu *b, const vise_i_cpu_piece *piece, bool add) {
+  const size_t in = b->net->widths[0];
+  vise_i_multiply_f32(&(vise_i_product_f32){.m = in,
+                                            .n = piece->end - piece->first,
+                                            .k = b->pass.n,
+                                            .a = {b->x, 1, in},
+                                            .b = {b->first_rows + piece->first, b->net->widths[1], 1},
+                                            .c = weight_of(b)->g + piece->at,
+                                            .c_row = piece->width,
+                                            .add = add});
+}
+
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units) {
   const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
-  const float *w = weight_of(b)->w;
   float *rows = b->first_rows + units->first;
 
   if (!b->has_panels) {
-    const vise_i_matrix_f32 weights = {w + units->first * in, 1, in};
+    const vise_i_matrix_f32 weights = {weight_of(b)->w + units->first * in, 1, in};
     vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false});
   }
   for (size_t u = units->first; b->has_panels && u < units->end;) {
-    const piece p = piece_at(b, u, units->end);
-    vise_i_multiply_f32(&(vise_i_product_f32){.m = n,
-                                              .n = p.end - p.first,
-                                              .k = in,
-                                              .a = {b->x, in, 1},
-                                              .b = {w + p.at, p.width, 1},
-                                              .c = b->first_rows + p.first,
-                                              .c_row = out});
-    u = p.end;
+    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
+    if (lists) {
+      vise_i_cpu_sparse_forward(b, lists, &piece);
+    } else {
+      dense_forward(b, &piece);
+    }
+    u = piece.end;
   }
 
   vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);
 }
 
-void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, bool add) {
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units,
+                               const float *delta, bool add) {
   const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
-  float *g = weight_of(b)->g;
   delta += units->first * n;
 
   if (!b->has_panels) {
-    float *to = g + units->first * in;
+    float *to = weight_of(b)->g + units->first * in;
     vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, to, in, add});
     return;
   }
 
   vise_i_transpose_f32(width, n, delta, n, b->first_rows + units->first, out);
   for (size_t u = units->first; u < units->end;) {
-    const piece p = piece_at(b, u, units->end);
-    vise_i_multiply_f32(&(vise_i_product_f32){.m = in,
-                                              .n = p.end - p.first,
-                                              .k = n,
-                                              .a = {b->x, 1, in},
-                                              .b = {b->first_rows + p.first, out, 1},
-                                              .c = g + p.at,
-                                              .c_row = p.width,
-                                              .add = add});
-    u = p.end;
+    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
+    if (lists) {
+      vise_i_cpu_sparse_gradient(b, lists, &piece, add);
+    } else {
+      dense_gradient(b, &piece, add);
+    }
+    u = piece.end;
   }
 }
 
@@ -90,23 +100,23 @@ void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, con
 
 size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i) {
   const size_t in = b->net->widths[0], panel = i / (VISE_I_CPU_PANEL * in) * VISE_I_CPU_PANEL;
-  const piece p = piece_at(b, panel, b->net->widths[1]);
+  const vise_i_cpu_piece p = piece_at(b, panel, b->net->widths[1]);
   const size_t inside = i - p.at;
   return (panel + inside % p.width) * in + inside / p.width;
 }
 
-#define DEFINE_CONVERT(name, T)                                                               \
-  static void name(const vise_i_cpu *b, bool to_panels, const T *from, T *to) {               \
-    const size_t in = b->net->widths[0], out = b->net->widths[1];                             \
-    for (size_t first = 0; first < out; first += VISE_I_CPU_PANEL) {                          \
-      const piece p = piece_at(b, first, out);                                                \
-      for (size_t i = 0; i < in; i++) {                                                       \
-        for (size_t u = 0; u < p.width; u++) {                                                \
-          const size_t in_panel = p.at + i * p.width + u, in_rows = (first + u) * in + i;     \
-          to[to_panels ? in_panel : in_rows] = from[to_panels ? in_rows : in_panel];          \
-        }                                                                                     \
-      }                                                                                       \
-    }                                                                                         \
+#define DEFINE_CONVERT(name, T)                                                           \
+  static void name(const vise_i_cpu *b, bool to_panels, const T *from, T *to) {           \
+    const size_t in = b->net->widths[0], out = b->net->widths[1];                         \
+    for (size_t first = 0; first < out; first += VISE_I_CPU_PANEL) {                      \
+      const vise_i_cpu_piece p = piece_at(b, first, out);                                 \
+      for (size_t i = 0; i < in; i++) {                                                   \
+        for (size_t u = 0; u < p.width; u++) {                                            \
+          const size_t in_panel = p.at + i * p.width + u, in_rows = (first + u) * in + i; \
+          to[to_panels ? in_panel : in_rows] = from[to_panels ? in_rows : in_panel];      \
+        }                                                                                 \
+      }                                                                                   \
+    }                                                                                     \
   }
 
 DEFINE_CONVERT(convert_floats, float)

@@ -157,31 +157,48 @@ static void prefetch_row(const char *row, size_t n_bytes) {
   for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
 }
 
+/* A row at `in` whose features lie together. */
+static void convert_one(const vise_i_cpu *b, const vise_array *x, const scaling *s, vise_i_cpu_source source,
+                        const void *in, float *out) {
+  const float *table = b->byte_table[source], divisor = b->byte_divisor[source];
+  const size_t n = x->n_cols;
+
+  if (x->dtype != VISE_U8 || s->mode == SCALE_COLUMNS) {
+    convert_row(x->dtype, in, out, n, *s);
+  } else if (divisor != 0) {
+    divide_bytes(in, out, n, divisor);
+  } else {
+    for (size_t c = 0; c < n; c++) out[c] = table[((const uint8_t *)in)[c]];
+  }
+}
+
+void vise_i_cpu_convert_row(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, size_t row,
+                            float *out) {
+  const scaling s = scaling_of(b, &data->x_scaling, source, false);
+  const char *in = data->x.data;
+  convert_one(b, &data->x, &s, source, in + row * data->x.row_stride * vise_dtype_size(data->x.dtype), out);
+}
+
+const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source) {
+  const scaling s = scaling_of(b, &data->x_scaling, source, false);
+  const float *table = b->byte_table[source];
+  return data->x.dtype == VISE_U8 && s.mode != SCALE_COLUMNS && table[0] == 0 ? table : NULL;
+}
+
 /* Rows first + [r, end) of the batch to rows [r, end) of b->x, where the features of a row lie together. */
 static void gather_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {
   enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
   const vise_array *x = &rows->batch->data->x;
   const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
   const selection chosen = {rows->batch->rows, first, end};
-  const float *table = b->byte_table[rows->source], divisor = b->byte_divisor[rows->source];
 
-  const size_t n_cols = x->n_cols, n_element = vise_dtype_size(x->dtype), n_row_bytes = x->row_stride * n_element;
-  const size_t n_fetch = n_cols * n_element < PREFETCH_BYTES ? n_cols * n_element : (size_t)PREFETCH_BYTES;
-  const bool bytes = x->dtype == VISE_U8 && s.mode != SCALE_COLUMNS;
+  const size_t n_element = vise_dtype_size(x->dtype), n_row_bytes = x->row_stride * n_element;
+  const size_t n_fetch = x->n_cols * n_element < PREFETCH_BYTES ? x->n_cols * n_element : (size_t)PREFETCH_BYTES;
   const char *data = x->data;
 
   for (; r < end; r++) {
     if (chosen.rows && r + AHEAD < end) prefetch_row(data + row_of(&chosen, r + AHEAD) * n_row_bytes, n_fetch);
-    const void *in = data + row_of(&chosen, r) * n_row_bytes;
-    float *out = b->x + r * n_cols;
-
-    if (bytes && divisor != 0) {
-      divide_bytes(in, out, n_cols, divisor);
-    } else if (bytes) {
-      for (size_t c = 0; c < n_cols; c++) out[c] = table[((const uint8_t *)in)[c]];
-    } else {
-      convert_row(x->dtype, in, out, n_cols, s);
-    }
+    convert_one(b, x, &s, rows->source, data + row_of(&chosen, r) * n_row_bytes, b->x + r * x->n_cols);
   }
 }
 

@@ -19,18 +19,23 @@ static vise_i_cpu_units outputs_share(const vise_i_cpu *b, const vise_i_crew *cr
   return share_of(b, crew, l, b->net->widths[l + 1]);
 }
 
+/* What the first layer's products read in place of b->x; NULL: nothing. */
+static const vise_i_cpu_lists *lists_of(const vise_i_cpu *b, const vise_i_crew *crew) {
+  return b->pass_is_listed ? vise_i_cpu_lists_at(b, crew->part) : NULL;
+}
+
 static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b, size_t l) {
   return &b->tensors[b->net->blocks[l].weight];
 }
 
 /* Of one row the weights are the matrix that is read along its rows. */
-static void forward_product(vise_i_cpu *b, const vise_i_cpu_units *units) {
+static void forward_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
   const float *inputs = vise_i_cpu_inputs_of(b, l), *w = weight_of(b, l)->w + units->first * in;
   float *act = b->act[l] + units->first * n;
 
   if (l == 0) {
-    vise_i_cpu_first_forward(b, units);
+    vise_i_cpu_first_forward(b, lists_of(b, crew), units);
   } else if (n == 1) {
     vise_i_multiply_f32(&(vise_i_product_f32){1, width, in, {inputs, 0, 1}, {w, 1, in}, act, 0, false});
   } else {
@@ -41,17 +46,18 @@ static void forward_product(vise_i_cpu *b, const vise_i_cpu_units *units) {
 void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_crew *crew) {
   for (size_t l = 0; l < b->net->n_layers; l++) {
     const vise_i_cpu_units units = outputs_share(b, crew, l);
-    forward_product(b, &units);
+    forward_product(b, crew, &units);
     vise_i_cpu_block_forward(b, &units);
     vise_i_crew_meet(crew);
   }
 }
 
 /* dW of the units: delta times inputs. */
-static void weight_gradient(vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, bool add) {
+static void weight_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units, const float *delta,
+                            bool add) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
   if (l == 0) {
-    vise_i_cpu_first_gradient(b, units, delta, add);
+    vise_i_cpu_first_gradient(b, lists_of(b, crew), units, delta, add);
     return;
   }
 
@@ -86,7 +92,7 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add) {
   for (size_t l = b->net->n_layers; l-- > 0;) {
     const vise_i_cpu_units units = outputs_share(b, crew, l);
     vise_i_cpu_block_backward(b, &units, delta, next, add);
-    weight_gradient(b, &units, delta, add);
+    weight_gradient(b, crew, &units, delta, add);
     vise_i_crew_meet(crew);
     if (l == 0) break;
 

@@ -86,16 +86,25 @@ void vise_i_cpu_free_rows(vise_i_cpu *b) {
   free(b->row_sum);
 }
 
-/* Features of the pass's rows, by every thread of a crew its part; all are done when it returns. */
+/* Features of the pass's rows, of which every thread of a crew makes its part, or lists of its own; all are done when it
+   returns. */
 static void gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                         const vise_i_op_pass *pass) {
+  const bool listed = b->is_sparse[rows->source] && b->first_is_finite;
   const bool drops = pass->drops && b->net->input_dropout > 0;
   const size_t least = drops ? SHARE_DRAWS : VISE_I_CPU_SHARE_ELEMENTS;
   size_t r, end;
   vise_i_crew_slice(crew, pass->n, 1, pass->n * b->net->widths[0] >= least, &r, &end);
 
-  if (vise_i_crew_is_first(crew)) b->pass = *pass;
-  vise_i_cpu_gather_x(b, rows, pass->first, r, end);
+  if (vise_i_crew_is_first(crew)) {
+    b->pass = *pass;
+    b->pass_is_listed = listed;
+  }
+  if (listed) {
+    vise_i_cpu_list_rows(b, vise_i_cpu_lists_at(b, crew->part), rows, pass);
+  } else {
+    vise_i_cpu_gather_x(b, rows, pass->first, r, end);
+  }
   vise_i_crew_meet(crew);
 
   if (!drops) return;

@@ -28,9 +28,9 @@ typedef struct update_args {
   float mu, rho, rho_rest, beta1, beta1_rest, beta2, beta2_rest, eps, correct1, correct2;
 } update_args;
 
-typedef struct bound_counts {
-  uint64_t n_lo, n_hi;
-} bound_counts;
+typedef struct update_counts {
+  uint64_t n_lo, n_hi, n_nonfinite; /* weights at the box, and such as are not numbers of a finite size */
+} update_counts;
 
 /* The gradient that the optimizer gets. */
 VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality kind) {
@@ -81,12 +81,12 @@ VISE_I_INLINE float shrink1(float w, float by) {
   return rest <= 0 ? 0.0f : (w < 0 ? -rest : rest);
 }
 
-VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
-                                       float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
-                                       direction how, generality kind) {
+VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
+                                        float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
+                                        direction how, generality kind) {
   const update_args local = *args, *a = &local; /* so the compiler sees that stores do not change it */
   const bool first = how != SGD && how != RMSPROP, second = how == RMSPROP || how == RMSPROP_MOMENTUM || how == ADAM;
-  uint32_t n_lo = 0, n_hi = 0;
+  uint32_t n_lo = 0, n_hi = 0, n_nonfinite = 0;
 
   for (size_t i = 0; i < n; i++) {
     float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
@@ -108,18 +108,19 @@ VISE_I_INLINE bound_counts update_leaf(const update_args *args, float *restrict 
     x = vise_i_clamp(x, a->lo, a->hi);
     n_lo += x == a->lo;
     n_hi += x == a->hi;
+    n_nonfinite += !(fabsf(x) < INFINITY);
     w[i] = x;
     if (first) m1[i] = v1;
     if (second) m2[i] = v2;
   }
 
-  return (bound_counts){n_lo, n_hi};
+  return (update_counts){n_lo, n_hi, n_nonfinite};
 }
 
-#define DEFINE_ONE(how, kind)                                                                                        \
-  VISE_I_CLONES static bound_counts update_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
-                                                          float *m2, const uint8_t *mask, size_t n) {                \
-    return update_leaf(a, w, g, m1, m2, mask, n, how, kind);                                                         \
+#define DEFINE_ONE(how, kind)                                                                                         \
+  VISE_I_CLONES static update_counts update_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
+                                                           float *m2, const uint8_t *mask, size_t n) {                \
+    return update_leaf(a, w, g, m1, m2, mask, n, how, kind);                                                          \
   }
 #define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL) DEFINE_ONE(how, MASKED)
 
@@ -131,8 +132,8 @@ DEFINE(RMSPROP_MOMENTUM)
 DEFINE(ADAM)
 DEFINE(LION)
 
-typedef bound_counts update_function(const update_args *, float *, const float *, float *, float *, const uint8_t *,
-                                     size_t);
+typedef update_counts update_function(const update_args *, float *, const float *, float *, float *, const uint8_t *,
+                                      size_t);
 #define ROW(how) \
   { update_##how##_PLAIN, update_##how##_L2, update_##how##_GENERAL, update_##how##_MASKED }
 static update_function *const functions[N_DIRECTIONS][N_GENERALITIES] = {
@@ -176,11 +177,12 @@ static update_args common_args(const vise_i_cpu *b, const vise_i_hyper *hyper) {
 }
 
 /* Elements [i, end) of a tensor. */
-static bound_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *t, update_args a, size_t i, size_t end) {
+static update_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *t, update_args a, size_t i,
+                                  size_t end) {
   enum { MOST = 1 << 20 }; /* counts of so many fit 32 bits */
   update_function *function = functions[direction_of(b->rule)][generality_of(b, t)];
   const size_t n_each = t->n / t->n_units;
-  bound_counts all = {0, 0};
+  update_counts all = {0};
 
   while (i < end) {
     const size_t unit = i / n_each, unit_end = (unit + 1) * n_each;
@@ -188,10 +190,11 @@ static bound_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *t
     if (n > MOST) n = MOST;
 
     a.scale = (float)b->unit_scale[t->first_unit + unit];
-    const bound_counts c = function(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
-                                    t->mask ? t->mask + i : NULL, n);
+    const update_counts c = function(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
+                                     t->mask ? t->mask + i : NULL, n);
     all.n_lo += c.n_lo;
     all.n_hi += c.n_hi;
+    all.n_nonfinite += c.n_nonfinite;
     i += n;
   }
 
@@ -212,9 +215,10 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
 
     size_t first, end;
     vise_i_crew_slice(crew, t->n, VISE_I_CPU_LEAF, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
-    const bound_counts counts = update_range(b, t, a, first, end);
+    const update_counts counts = update_range(b, t, a, first, end);
     found->n_at_lo[i] = counts.n_lo;
     found->n_at_hi[i] = counts.n_hi;
+    if (i == b->net->blocks[0].weight) found->n_nonfinite = counts.n_nonfinite;
   }
 }
 
@@ -229,6 +233,9 @@ void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
     b->host.base.tensor_stats[i].n_at_lo = isfinite(t->lo) ? n_lo : 0;
     b->host.base.tensor_stats[i].n_at_hi = isfinite(t->hi) ? n_hi : 0;
   }
+
+  b->first_is_finite = true;
+  for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].n_nonfinite == 0;
 
   if (b->rule->max_norm > 0) {
     vise_i_cpu_max_norm(b);

@@ -1,5 +1,6 @@
 /* z = a W^T + b; dL/dW += delta^T a, dL/db += sum of delta, dL/da = delta W. a [n, n_in], W [n_out, n_in]. */
 #include "host/ops/ref64.h"
+
 #include "host/product/product.h"
 
 static const vise_i_block *block_of(const vise_i_ref64 *op) {

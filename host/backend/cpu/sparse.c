@@ -1,0 +1,206 @@
+/*
+ * A first layer of which most inputs are zero: pixels, one-hot columns, counts. The rows of a pass are kept as lists of
+ * what is not zero, by rows for the forward product and by columns for the gradient (host/product, which leaves out the
+ * terms that are zero). Whether that is done is chosen by the share of zeros in the data, and it changes no bit: where
+ * zeros times weights or gradients are not zero, since these are not finite, the result is that of the dense layer.
+ *
+ * Every thread makes lists of its own: to make them takes little longer than to read them from another processor.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend/cpu/cpu.h"
+#include "host/base/memory.h"
+#include "host/product/product.h"
+
+/* Rows looked at, of bound data and of others, and the most of their features that may not be zero. */
+enum { LOOK_BOUND = 256, LOOK_SINGLE = 16, LEAST_INPUTS = 32 };
+static const double MOST_NONZERO = 0.4;
+
+struct vise_i_cpu_lists {
+  vise_i_entry *rows, *columns; /* [chunk * in], of which as much as there is is touched */
+  size_t *row_start;            /* [chunk + 1] */
+  size_t *column_start;         /* [in + 2]: while columns are being filled, one further */
+  float *row;                   /* [in]: one row, where it is not listed as it is read */
+};
+
+/* ---- whether ------------------------------------------------------------------------------------------------------ */
+
+/* Inputs that something else than the first product needs, or that change after they are read. */
+static bool net_allows(const vise_i_cpu *b) {
+  return b->has_panels && !b->spec->hooks.keeps_dense && b->net->widths[0] >= LEAST_INPUTS &&
+         b->net->input_dropout == 0 && !b->net->blocks[0].residual;
+}
+
+static double share_of_nonzero(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, float *row) {
+  const size_t n = data->x.n_rows, in = b->net->widths[0], most = source == VISE_I_CPU_BOUND ? LOOK_BOUND : LOOK_SINGLE;
+  const size_t n_looked = n < most ? n : most;
+  size_t n_nonzero = 0;
+
+  for (size_t i = 0; i < n_looked; i++) {
+    vise_i_cpu_convert_row(b, data, source, i * n / n_looked, row);
+    for (size_t c = 0; c < in; c++) n_nonzero += row[c] != 0;
+  }
+
+  return (double)n_nonzero / (double)(n_looked * in);
+}
+
+static void free_lists(vise_i_cpu_lists *lists) {
+  free(lists->rows);
+  free(lists->columns);
+  free(lists->row_start);
+  free(lists->column_start);
+  free(lists->row);
+}
+
+static vise_status alloc_lists(const vise_i_cpu *b, vise_i_cpu_lists *lists, vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t in = b->net->widths[0];
+  size_t n;
+
+  if (!vise_i_size_mul(b->chunk, in, &n)) return vise_i_fail(err, VISE_ERR_MEMORY, "features of a batch: too large");
+  VISE_TRY(vise_i_alloc(&lists->rows, n, sizeof *lists->rows, "features of a batch", err));
+  VISE_TRY(vise_i_alloc(&lists->columns, n, sizeof *lists->columns, "features of a batch", err));
+  VISE_TRY(vise_i_alloc(&lists->row_start, b->chunk + 1, sizeof(size_t), "features of a batch", err));
+  VISE_TRY(vise_i_alloc(&lists->column_start, in + 2, sizeof(size_t), "features of a batch", err));
+  VISE_TRY(vise_i_alloc(&lists->row, in, sizeof(float), "features of a batch", err));
+
+done:
+  return status;
+}
+
+void vise_i_cpu_lists_free(vise_i_cpu *b) {
+  for (size_t i = 0; b->lists && i < vise_i_team_size(b->team); i++) free_lists(&b->lists[i]);
+  free(b->lists);
+}
+
+vise_i_cpu_lists *vise_i_cpu_lists_at(const vise_i_cpu *b, size_t part) {
+  return &b->lists[part];
+}
+
+vise_status vise_i_cpu_choose_sparse(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source,
+                                     vise_error *err) {
+  vise_status status = VISE_OK;
+  const size_t n_threads = vise_i_team_size(b->team);
+  b->is_sparse[source] = false;
+  if (!net_allows(b) || data->x.n_rows == 0 || data->x.col_stride != 1) return VISE_OK;
+
+  if (share_of_nonzero(b, data, source, b->x) > MOST_NONZERO) return VISE_OK;
+  if (!b->lists) {
+    VISE_TRY(vise_i_alloc_zero(&b->lists, n_threads, sizeof *b->lists, "features of a batch", err));
+    for (size_t i = 0; i < n_threads; i++) VISE_TRY(alloc_lists(b, &b->lists[i], err));
+  }
+  b->is_sparse[source] = true;
+
+done:
+  return status;
+}
+
+/* ---- lists -------------------------------------------------------------------------------------------------------- */
+
+/* Appends what is not zero in a row; returns the new end. Where most is zero, eight bytes often are. */
+static vise_i_entry *list_bytes(const uint8_t *row, size_t n, const float *table, vise_i_entry *to) {
+  size_t c = 0;
+  for (; c + 8 <= n; c += 8) {
+    uint64_t eight;
+    memcpy(&eight, row + c, sizeof eight);
+    if (eight == 0) continue;
+    for (size_t j = c; j < c + 8; j++) {
+      *to = (vise_i_entry){(uint32_t)j, table[row[j]]};
+      to += row[j] != 0;
+    }
+  }
+
+  for (; c < n; c++) {
+    if (row[c] != 0) *to++ = (vise_i_entry){(uint32_t)c, table[row[c]]};
+  }
+  return to;
+}
+
+static vise_i_entry *list_floats(const float *row, size_t n, vise_i_entry *to) {
+  for (size_t c = 0; c < n; c++) {
+    if (row[c] != 0) *to++ = (vise_i_entry){(uint32_t)c, row[c]};
+  }
+  return to;
+}
+
+static void list_columns(vise_i_cpu_lists *lists, size_t n, size_t in) {
+  size_t *start = lists->column_start;
+  const size_t n_entries = lists->row_start[n];
+
+  /* How many each column has, two places further; where each begins, one further; and when all are placed, where it
+     should be, since each has moved to the end of its column. */
+  memset(start, 0, (in + 2) * sizeof *start);
+  for (size_t k = 0; k < n_entries; k++) start[lists->rows[k].at + 2]++;
+  for (size_t c = 2; c < in + 2; c++) start[c] += start[c - 1];
+  for (size_t r = 0; r < n; r++) {
+    for (size_t k = lists->row_start[r]; k < lists->row_start[r + 1]; k++) {
+      const vise_i_entry e = lists->rows[k];
+      lists->columns[start[e.at + 1]++] = (vise_i_entry){(uint32_t)r, e.value};
+    }
+  }
+}
+
+void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vise_i_cpu_rows *rows,
+                          const vise_i_op_pass *pass) {
+  const vise_i_data *data = rows->batch->data;
+  const size_t in = b->net->widths[0];
+  const float *table = vise_i_cpu_byte_table(b, data, rows->source);
+  vise_i_entry *end = lists->rows;
+
+  for (size_t r = 0; r < pass->n; r++) {
+    const size_t row = rows->batch->rows ? rows->batch->rows[pass->first + r] : pass->first + r;
+    lists->row_start[r] = (size_t)(end - lists->rows);
+    if (table) {
+      end = list_bytes((const uint8_t *)data->x.data + row * data->x.row_stride, in, table, end);
+    } else {
+      vise_i_cpu_convert_row(b, data, rows->source, row, lists->row);
+      end = list_floats(lists->row, in, end);
+    }
+  }
+
+  lists->row_start[pass->n] = (size_t)(end - lists->rows);
+  if (pass->training) list_columns(lists, pass->n, in);
+}
+
+/* ---- products ----------------------------------------------------------------------------------------------------- */
+
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece) {
+  vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->pass.n,
+                                                  .n = piece->end - piece->first,
+                                                  .start = lists->row_start,
+                                                  .entries = lists->rows,
+                                                  .b = b->tensors[b->net->blocks[0].weight].w + piece->at,
+                                                  .b_row = piece->width,
+                                                  .c = b->first_rows + piece->first,
+                                                  .c_row = b->net->widths[1]});
+}
+
+/* Gradients that are not finite times zero are not numbers. */
+static void spoil(const vise_i_cpu *b, const vise_i_cpu_piece *piece, const float *delta, float *g) {
+  const size_t width = piece->end - piece->first, in = b->net->widths[0], out = b->net->widths[1];
+  float sums[VISE_I_CPU_PANEL] = {0};
+  for (size_t r = 0; r < b->pass.n; r++) {
+    for (size_t u = 0; u < width; u++) sums[u] += delta[r * out + u] * 0.0f;
+  }
+
+  for (size_t u = 0; u < width; u++) {
+    for (size_t i = 0; sums[u] != 0 && i < in; i++) g[i * piece->width + u] += sums[u];
+  }
+}
+
+void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+                                bool add) {
+  const float *delta = b->first_rows + piece->first;
+  float *g = b->tensors[b->net->blocks[0].weight].g + piece->at;
+  vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->net->widths[0],
+                                                  .n = piece->end - piece->first,
+                                                  .start = lists->column_start,
+                                                  .entries = lists->columns,
+                                                  .b = delta,
+                                                  .b_row = b->net->widths[1],
+                                                  .c = g,
+                                                  .c_row = piece->width,
+                                                  .add = add});
+  spoil(b, piece, delta, g);
+}
