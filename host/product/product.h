@@ -57,7 +57,7 @@ typedef struct vise_i_entry {
    elsewhere; B and C are row-major. The bits are those of vise_i_multiply_f32 if B is finite (0 times infinity is not 0),
    but for the sign of zeros after underflow. */
 typedef struct vise_i_product_sparse {
-  size_t m, n;
+  size_t m, n, k;
   const size_t *start; /* [m + 1] */
   const vise_i_entry *entries;
   const float *b;

@@ -16,9 +16,13 @@ typedef float sparse_loose __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 
 enum { SPARSE_LANES = VECTOR_BYTES / sizeof(float), SPARSE_MOST = 8 /* vectors of a row at once */ };
 
-/* c [vectors] is set, or added to: the sum of the entries' values times their rows of b. */
-SPARSE_INLINE void combine(const vise_i_entry *entries, size_t n, const float *b, size_t b_row, float *c, bool add,
-                           size_t vectors) {
+/* Rows of B that stay in the first cache, and rows of A that pass by them. */
+enum { SPARSE_DEPTH = 48, SPARSE_HEIGHT = 64, SPARSE_CACHE = 4096 /* floats */, SPARSE_WORTH = 6 /* entries */ };
+
+/* c [vectors] is set, or added to: the sum of the values of the entries before column `limit` times their rows of b.
+   Returns the first entry that is left. */
+SPARSE_INLINE const vise_i_entry *combine(const vise_i_entry *entry, const vise_i_entry *end, size_t limit,
+                                          const float *b, size_t b_row, float *c, bool add, size_t vectors) {
   sparse_vector sum[SPARSE_MOST];
   SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
     if (add) {
@@ -28,37 +32,51 @@ SPARSE_INLINE void combine(const vise_i_entry *entries, size_t n, const float *b
     }
   }
 
-  for (size_t k = 0; k < n; k++) {
-    const float x = entries[k].value, *row = b + entries[k].at * b_row;
+  for (; entry < end && entry->at < limit; entry++) {
+    const float x = entry->value, *row = b + entry->at * b_row;
     SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
       sum[v] += x * *(const sparse_loose *)(row + v * SPARSE_LANES);
     }
   }
 
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
+  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) *(sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
+  return entry;
 }
 
-/* The same for one element. */
-static float combine_one(const vise_i_entry *entries, size_t n, const float *b, size_t b_row, float sum) {
-  for (size_t k = 0; k < n; k++) sum += entries[k].value * b[entries[k].at * b_row];
+/* The same for one element and all entries. */
+static float combine_one(const vise_i_entry *entry, const vise_i_entry *end, const float *b, size_t b_row, float sum) {
+  for (; entry < end; entry++) sum += entry->value * b[entry->at * b_row];
   return sum;
 }
 
-/* Columns of C that are `vectors` vectors, for all rows. */
-typedef void strip_function(const vise_i_product_sparse *p, size_t column);
+/* Columns of C that are `vectors` vectors; depth rows of B at a time. */
+SPARSE_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t depth, size_t vectors) {
+  const float *b = p->b + column;
+  const vise_i_entry *next[SPARSE_HEIGHT];
 
-#define DEFINE_STRIP(vectors)                                                  \
-  static void strip_##vectors(const vise_i_product_sparse *p, size_t column) { \
-    for (size_t i = 0; i < p->m; i++) {                                        \
-      const vise_i_entry *entries = p->entries + p->start[i];                  \
-      const size_t n = p->start[i + 1] - p->start[i];                          \
-      float *c = p->c + i * p->c_row + column;                                 \
-      if (p->add) {                                                            \
-        combine(entries, n, p->b + column, p->b_row, c, true, vectors);        \
-      } else {                                                                 \
-        combine(entries, n, p->b + column, p->b_row, c, false, vectors);       \
-      }                                                                        \
-    }                                                                          \
+  for (size_t first = 0; first < p->m; first += SPARSE_HEIGHT) {
+    const size_t n = p->m - first < SPARSE_HEIGHT ? p->m - first : (size_t)SPARSE_HEIGHT;
+    for (size_t i = 0; i < n; i++) next[i] = p->entries + p->start[first + i];
+
+    for (size_t k = 0; k == 0 || k < p->k; k += depth) {
+      for (size_t i = 0; i < n; i++) {
+        const vise_i_entry *end = p->entries + p->start[first + i + 1];
+        float *c = p->c + (first + i) * p->c_row + column;
+        if (p->add || k > 0) {
+          next[i] = combine(next[i], end, k + depth, b, p->b_row, c, true, vectors);
+        } else {
+          next[i] = combine(next[i], end, k + depth, b, p->b_row, c, false, vectors);
+        }
+      }
+    }
+  }
+}
+
+typedef void strip_function(const vise_i_product_sparse *p, size_t column, size_t depth);
+
+#define DEFINE_STRIP(vectors)                                                                \
+  static void strip_##vectors(const vise_i_product_sparse *p, size_t column, size_t depth) { \
+    strip(p, column, depth, vectors);                                                        \
   }
 DEFINE_STRIP(1)
 DEFINE_STRIP(2)
@@ -69,23 +87,30 @@ DEFINE_STRIP(6)
 DEFINE_STRIP(7)
 DEFINE_STRIP(8)
 
+/* Rows of B at a time: few where they are more than the cache holds and each of A has entries enough among them. */
+static size_t depth_for(const vise_i_product_sparse *p) {
+  const size_t n_entries = p->start[p->m] - p->start[0];
+  const bool large = p->k * p->b_row > SPARSE_CACHE, worth = n_entries * SPARSE_DEPTH > p->m * p->k * SPARSE_WORTH;
+  return large && worth ? (size_t)SPARSE_DEPTH : p->k + 1;
+}
+
 void SPARSE(const vise_i_product_sparse *p) {
   static strip_function *const strips[SPARSE_MOST + 1] = {NULL,    strip_1, strip_2, strip_3, strip_4,
                                                           strip_5, strip_6, strip_7, strip_8};
+  const size_t depth = depth_for(p);
   size_t column = 0;
 
   while (p->n - column >= SPARSE_LANES) {
     const size_t left = (p->n - column) / SPARSE_LANES, vectors = left < SPARSE_MOST ? left : (size_t)SPARSE_MOST;
-    strips[vectors](p, column);
+    strips[vectors](p, column, depth);
     column += vectors * SPARSE_LANES;
   }
 
   for (size_t i = 0; i < p->m; i++) {
-    const vise_i_entry *entries = p->entries + p->start[i];
-    const size_t n = p->start[i + 1] - p->start[i];
+    const vise_i_entry *first = p->entries + p->start[i], *end = p->entries + p->start[i + 1];
     for (size_t j = column; j < p->n; j++) {
       float *c = p->c + i * p->c_row + j;
-      *c = combine_one(entries, n, p->b + j, p->b_row, p->add ? *c : 0.0f);
+      *c = combine_one(first, end, p->b + j, p->b_row, p->add ? *c : 0.0f);
     }
   }
 }

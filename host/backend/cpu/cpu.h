@@ -78,7 +78,7 @@ struct vise_i_cpu {
   vise_i_cpu_sums *sums; /* of the units of each tensor, or of the leaves of one that is one unit */
 
   bool has_panels;   /* first_layer.c: state and gradient have the first weights in panels */
-  float *first_rows; /* [chunk, widths[1]]: outputs of the first product, then the gradient there, row by row */
+  float *first_rows; /* [chunk * widths[1]]: outputs of the first product, then the gradient there, row by row */
 
   size_t chunk;                /* rows worked on at a time; larger batches are summed over chunks */
   float *x;                    /* [chunk, widths[0]] */
@@ -114,6 +114,8 @@ void vise_i_cpu_prepare_scaling(vise_i_cpu *b, const vise_i_data *data, vise_i_c
 /* A row of data whose features lie together, to float. */
 void vise_i_cpu_convert_row(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, size_t row,
                             float *out);
+/* Asks for a row that is needed soon after row `at` of the batch: their order is random, so hardware cannot guess it. */
+void vise_i_cpu_prefetch_row(const vise_i_batch *batch, size_t at);
 /* What each byte becomes, if the features are bytes, scaled alike, and 0 stays 0; else NULL. */
 const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source);
 /* Sum over the batch of row weight * class weight, which means divide by; checks class labels. */
@@ -177,10 +179,12 @@ vise_i_cpu_lists *vise_i_cpu_lists_at(const vise_i_cpu *b, size_t part);
 /* The rows of a pass; by columns too if it trains. */
 void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vise_i_cpu_rows *rows,
                           const vise_i_op_pass *pass);
-/* Products of the first layer, to and from b->first_rows. */
-void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece);
+/* Products of a piece of the first layer: outputs row by row, piece->width apart, from the gradient there to that of the
+   weights. */
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+                               float *to);
 void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
-                                bool add);
+                                const float *delta, bool add);
 
 /* ---- block.c ---- */
 /* What layer l reads: for the first the inputs [n, in], for the others values [in, n]. */

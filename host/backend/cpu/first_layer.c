@@ -29,69 +29,72 @@ static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b) {
   return &b->tensors[b->net->blocks[0].weight];
 }
 
-static void dense_forward(vise_i_cpu *b, const vise_i_cpu_piece *piece) {
-  const size_t in = b->net->widths[0];
-  vise_i_multiply_f32(&(vise_i_product_f32){.m = b->pass.n,
-                                            .n = piece->end - piece->first,
-                                            .k = in,
-                                            .a = {b->x, in, 1},
-                                            .b = {weight_of(b)->w + piece->at, piece->width, 1},
-                                            .c = b->first_rows + piece->first,
-                                            .c_row = b->net->widths[1]});
+/* The piece's part of b->first_rows, where a panel's rows lie together: each row piece->width after the one before. */
+static float *rows_of(const vise_i_cpu *b, const vise_i_cpu_piece *piece) {
+  const size_t panel = piece->first / VISE_I_CPU_PANEL * VISE_I_CPU_PANEL;
+  return b->first_rows + panel * b->pass.n + (piece->first - panel);
 }
 
-static void dense_gradient(vise_i_cpu *b, const vise_i_cpu_piece *piece, bool add) {
-  const size_t in = b->net->widths[0];
-  vise_i_multiply_f32(&(vise_i_product_f32){.m = in,
-                                            .n = piece->end - piece->first,
-                                            .k = b->pass.n,
-                                            .a = {b->x, 1, in},
-                                            .b = {b->first_rows + piece->first, b->net->widths[1], 1},
-                                            .c = weight_of(b)->g + piece->at,
-                                            .c_row = piece->width,
-                                            .add = add});
+static void piece_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece) {
+  const size_t n = b->pass.n, in = b->net->widths[0], width = piece->end - piece->first;
+  const float *w = weight_of(b)->w + piece->at;
+  float *rows = rows_of(b, piece);
+
+  if (lists) {
+    vise_i_cpu_sparse_forward(b, lists, piece, rows);
+  } else {
+    const vise_i_matrix_f32 weights = {w, piece->width, 1};
+    vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, piece->width, false});
+  }
+  vise_i_transpose_f32(n, width, rows, piece->width, b->act[0] + piece->first * n, n);
+}
+
+static void piece_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+                           const float *delta, bool add) {
+  const size_t n = b->pass.n, in = b->net->widths[0], width = piece->end - piece->first;
+  float *rows = rows_of(b, piece), *g = weight_of(b)->g + piece->at;
+  vise_i_transpose_f32(width, n, delta + piece->first * n, n, rows, piece->width);
+
+  if (lists) {
+    vise_i_cpu_sparse_gradient(b, lists, piece, rows, add);
+  } else {
+    const vise_i_matrix_f32 deltas = {rows, piece->width, 1};
+    vise_i_multiply_f32(&(vise_i_product_f32){in, width, n, {b->x, 1, in}, deltas, g, piece->width, add});
+  }
 }
 
 void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units) {
   const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
-  float *rows = b->first_rows + units->first;
 
   if (!b->has_panels) {
     const vise_i_matrix_f32 weights = {weight_of(b)->w + units->first * in, 1, in};
+    float *rows = b->first_rows + units->first;
     vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false});
-  }
-  for (size_t u = units->first; b->has_panels && u < units->end;) {
-    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
-    if (lists) {
-      vise_i_cpu_sparse_forward(b, lists, &piece);
-    } else {
-      dense_forward(b, &piece);
-    }
-    u = piece.end;
+    vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);
+    return;
   }
 
-  vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);
+  for (size_t u = units->first; u < units->end;) {
+    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
+    piece_forward(b, lists, &piece);
+    u = piece.end;
+  }
 }
 
 void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units,
                                const float *delta, bool add) {
-  const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
-  delta += units->first * n;
+  const size_t n = b->pass.n, in = b->net->widths[0], width = units->end - units->first;
 
   if (!b->has_panels) {
-    float *to = weight_of(b)->g + units->first * in;
-    vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, to, in, add});
+    float *g = weight_of(b)->g + units->first * in;
+    delta += units->first * n;
+    vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, g, in, add});
     return;
   }
 
-  vise_i_transpose_f32(width, n, delta, n, b->first_rows + units->first, out);
   for (size_t u = units->first; u < units->end;) {
     const vise_i_cpu_piece piece = piece_at(b, u, units->end);
-    if (lists) {
-      vise_i_cpu_sparse_gradient(b, lists, &piece, add);
-    } else {
-      dense_gradient(b, &piece, add);
-    }
+    piece_gradient(b, lists, &piece, delta, add);
     u = piece.end;
   }
 }

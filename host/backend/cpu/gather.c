@@ -152,11 +152,6 @@ static void gather_strided(const vise_array *from, const selection *rows, const 
   }
 }
 
-/* Asks for a row that is needed soon: the order is random, so hardware cannot guess it. */
-static void prefetch_row(const char *row, size_t n_bytes) {
-  for (size_t i = 0; i < n_bytes; i += 64) __builtin_prefetch(row + i);
-}
-
 /* A row at `in` whose features lie together. */
 static void convert_one(const vise_i_cpu *b, const vise_array *x, const scaling *s, vise_i_cpu_source source,
                         const void *in, float *out) {
@@ -185,19 +180,27 @@ const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data,
   return data->x.dtype == VISE_U8 && s.mode != SCALE_COLUMNS && table[0] == 0 ? table : NULL;
 }
 
+void vise_i_cpu_prefetch_row(const vise_i_batch *batch, size_t at) {
+  enum { AHEAD = 4, MOST_BYTES = 4096 };
+  if (!batch->rows || at + AHEAD >= batch->n) return;
+
+  const vise_array *x = &batch->data->x;
+  const size_t n_element = vise_dtype_size(x->dtype), n_bytes = x->n_cols * n_element;
+  const char *row = x->data;
+  row += batch->rows[at + AHEAD] * x->row_stride * n_element;
+  for (size_t i = 0; i < (n_bytes < MOST_BYTES ? n_bytes : (size_t)MOST_BYTES); i += 64) __builtin_prefetch(row + i);
+}
+
 /* Rows first + [r, end) of the batch to rows [r, end) of b->x, where the features of a row lie together. */
 static void gather_rows(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {
-  enum { AHEAD = 4, PREFETCH_BYTES = 4096 };
   const vise_array *x = &rows->batch->data->x;
   const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
   const selection chosen = {rows->batch->rows, first, end};
-
-  const size_t n_element = vise_dtype_size(x->dtype), n_row_bytes = x->row_stride * n_element;
-  const size_t n_fetch = x->n_cols * n_element < PREFETCH_BYTES ? x->n_cols * n_element : (size_t)PREFETCH_BYTES;
+  const size_t n_row_bytes = x->row_stride * vise_dtype_size(x->dtype);
   const char *data = x->data;
 
   for (; r < end; r++) {
-    if (chosen.rows && r + AHEAD < end) prefetch_row(data + row_of(&chosen, r + AHEAD) * n_row_bytes, n_fetch);
+    vise_i_cpu_prefetch_row(rows->batch, first + r);
     convert_one(b, x, &s, rows->source, data + row_of(&chosen, r) * n_row_bytes, b->x + r * x->n_cols);
   }
 }

@@ -151,6 +151,7 @@ void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vi
   for (size_t r = 0; r < pass->n; r++) {
     const size_t row = rows->batch->rows ? rows->batch->rows[pass->first + r] : pass->first + r;
     lists->row_start[r] = (size_t)(end - lists->rows);
+    vise_i_cpu_prefetch_row(rows->batch, pass->first + r);
     if (table) {
       end = list_bytes((const uint8_t *)data->x.data + row * data->x.row_stride, in, table, end);
     } else {
@@ -165,40 +166,42 @@ void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vi
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
 
-void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece) {
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+                               float *to) {
   vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->pass.n,
                                                   .n = piece->end - piece->first,
+                                                  .k = b->net->widths[0],
                                                   .start = lists->row_start,
                                                   .entries = lists->rows,
                                                   .b = b->tensors[b->net->blocks[0].weight].w + piece->at,
                                                   .b_row = piece->width,
-                                                  .c = b->first_rows + piece->first,
-                                                  .c_row = b->net->widths[1]});
+                                                  .c = to,
+                                                  .c_row = piece->width});
 }
 
 /* Gradients that are not finite times zero are not numbers. */
 static void spoil(const vise_i_cpu *b, const vise_i_cpu_piece *piece, const float *delta, float *g) {
-  const size_t width = piece->end - piece->first, in = b->net->widths[0], out = b->net->widths[1];
+  const size_t width = piece->end - piece->first;
   float sums[VISE_I_CPU_PANEL] = {0};
   for (size_t r = 0; r < b->pass.n; r++) {
-    for (size_t u = 0; u < width; u++) sums[u] += delta[r * out + u] * 0.0f;
+    for (size_t u = 0; u < width; u++) sums[u] += delta[r * piece->width + u] * 0.0f;
   }
 
   for (size_t u = 0; u < width; u++) {
-    for (size_t i = 0; sums[u] != 0 && i < in; i++) g[i * piece->width + u] += sums[u];
+    for (size_t i = 0; sums[u] != 0 && i < b->net->widths[0]; i++) g[i * piece->width + u] += sums[u];
   }
 }
 
 void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
-                                bool add) {
-  const float *delta = b->first_rows + piece->first;
+                                const float *delta, bool add) {
   float *g = b->tensors[b->net->blocks[0].weight].g + piece->at;
   vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->net->widths[0],
                                                   .n = piece->end - piece->first,
+                                                  .k = b->pass.n,
                                                   .start = lists->column_start,
                                                   .entries = lists->columns,
                                                   .b = delta,
-                                                  .b_row = b->net->widths[1],
+                                                  .b_row = piece->width,
                                                   .c = g,
                                                   .c_row = piece->width,
                                                   .add = add});
