@@ -28,15 +28,19 @@ enum {
   LANES = VECTOR_BYTES / sizeof(REAL),
   ROWS = 6,
   WIDTH = VECTORS * LANES,
+  SPAN = 256 / sizeof(REAL) < WIDTH ? WIDTH : 256 / sizeof(REAL), /* columns whose part of B is copied at once */
   DEPTH = 1024 / sizeof(REAL),    /* of a block */
   HEIGHT = 16 * ROWS,             /* rows of A of a block */
   GROUP = 8,                      /* a copied group of ROWS rows: so far apart for one k */
-  PAGE_ROW = 1024 / sizeof(REAL), /* rows of B so far apart meet in few sets of a cache: they are copied */
+  GROUP_SIZE = GROUP * DEPTH + 64 / sizeof(REAL), /* of its copy; a line more, so that groups do not clash */
+  CLASHING = 512 / sizeof(REAL), /* columns of A a multiple of it apart meet in few sets of a cache: they are copied */
+  PAGE_ROW = 1024 / sizeof(REAL), /* rows of B so far apart do: they are copied */
   WORTH_PACKING = 4 * ROWS,       /* rows of C for which that pays */
-  FEW = 4                         /* columns of C: too few for a tile */
+  MANY = 4                        /* panels of B for which it pays to copy rows of A that clash */
 };
 
-/* What a tile computes from: for each k `rows` elements of A, and its vectors of B. */
+/* What a tile computes from: for each k `rows` elements of A, which lie together by columns if a_row is 1, or by rows if
+   a_column is 1; and its vectors of B. */
 typedef struct tile_source {
   const REAL *a;
   size_t a_row, a_column;
@@ -46,8 +50,9 @@ typedef struct tile_source {
 } tile_source;
 
 /* c [rows, vectors] is set, or added to. All but `s` and c_row is constant where it is inlined. */
-INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t rows, size_t vectors, bool packed) {
-  const size_t a_row = packed ? 1 : s->a_row, a_column = packed ? GROUP : 1, b_row = s->b_row, depth = s->depth;
+INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t rows, size_t vectors, bool by_columns) {
+  const size_t a_row = by_columns ? 1 : s->a_row, a_column = by_columns ? s->a_column : 1;
+  const size_t b_row = s->b_row, depth = s->depth;
   const REAL *a = s->a, *b = s->b;
   vector sum[ROWS][VECTORS];
 
@@ -81,9 +86,9 @@ INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t r
 
 typedef void tile_function(const tile_source *s, REAL *c, size_t c_row);
 
-#define DEFINE_TILE(rows, vectors, add, packed)                                                         \
-  static void tile_##rows##_##vectors##_##add##_##packed(const tile_source *s, REAL *c, size_t c_row) { \
-    tile(s, c, c_row, add, rows, vectors, packed);                                                      \
+#define DEFINE_TILE(rows, vectors, add, by_columns)                                                         \
+  static void tile_##rows##_##vectors##_##add##_##by_columns(const tile_source *s, REAL *c, size_t c_row) { \
+    tile(s, c, c_row, add, rows, vectors, by_columns);                                                      \
   }
 #define DEFINE_KINDS(rows, vectors) \
   DEFINE_TILE(rows, vectors, 0, 0)  \
@@ -116,7 +121,7 @@ DEFINE_ROWS(3)
 DEFINE_ROWS(4)
 #endif
 
-/* [vectors - 1][rows - 1][add][packed] */
+/* [vectors - 1][rows - 1][add][by_columns] */
 static tile_function *const TILES[VECTORS][ROWS][2][2] = {
     ROWS_OF(1),
     ROWS_OF(2),
@@ -147,16 +152,36 @@ static void pack_b(const REAL *b, size_t b_row, size_t b_column, size_t depth, s
   }
 }
 
+/* A group of rows that lie along k. The block of 8 x 8 has two rows more than a group, whose place is not read. */
+static void pack_rows(const REAL *a, size_t a_row, size_t depth, size_t rows, bool has_two_more, REAL *to) {
+  size_t k = 0;
+#ifdef TRANSPOSE
+  for (; has_two_more && k + 8 <= depth; k += 8) transpose_block(a + k, a_row, to + k * GROUP, GROUP);
+#else
+  (void)has_two_more;
+#endif
+  for (; k < depth; k++) {
+    for (size_t i = 0; i < rows; i++) to[k * GROUP + i] = a[i * a_row + k];
+  }
+}
+
 /* Rows [0, m) of a, ROWS at a time, each such group to [depth, GROUP]; what is left in a group is not read. */
 static void pack_a(const REAL *a, size_t a_row, size_t a_column, size_t depth, size_t m, REAL *to) {
-  const size_t whole = a_row == 1 ? m / ROWS * ROWS : 0;
+  if (a_column == 1) {
+    for (size_t i = 0; i < m; i += ROWS) {
+      const size_t rows = m - i < ROWS ? m - i : ROWS;
+      pack_rows(a + i * a_row, a_row, depth, rows, i + 8 <= m, to + i / ROWS * GROUP_SIZE);
+    }
+    return;
+  }
 
+  const size_t whole = a_row == 1 ? m / ROWS * ROWS : 0;
   for (size_t k = 0; k < depth; k++) {
     const REAL *from = a + k * a_column;
     for (size_t i = 0; i < whole; i += ROWS) {
-      memcpy(to + i / ROWS * GROUP * DEPTH + k * GROUP, from + i, ROWS * sizeof *to);
+      memcpy(to + i / ROWS * GROUP_SIZE + k * GROUP, from + i, ROWS * sizeof *to);
     }
-    for (size_t i = whole; i < m; i++) to[i / ROWS * GROUP * DEPTH + k * GROUP + i % ROWS] = from[i * a_row];
+    for (size_t i = whole; i < m; i++) to[i / ROWS * GROUP_SIZE + k * GROUP + i % ROWS] = from[i * a_row];
   }
 }
 
@@ -171,46 +196,69 @@ typedef struct block {
   bool add, packs_a, packs_b;
 } block;
 
-/* The tiles of one panel: columns [j, j + n). packed_a: the groups of a, or NULL. */
-static void panel(const block *k, const REAL *packed_a, size_t j, size_t n) {
-  REAL packed_b[DEPTH * WIDTH] __attribute__((aligned(64)));
-  REAL edge[ROWS * WIDTH] __attribute__((aligned(64)));
-  const PRODUCT *p = k->p;
-  const size_t vectors = (n + LANES - 1) / LANES;
-  const bool whole = n % LANES == 0, packs = k->packs_b || !whole;
-  tile_source s = {
-      .a_row = p->a.row, .a_column = p->a.column, .b = k->b + j * p->b.column, .b_row = p->b.row, .depth = k->depth};
+/* A panel: columns [j, j + n) of the product; what of A and B is copied, else NULL. */
+typedef struct panel {
+  const block *k;
+  const REAL *packed_a, *packed_b;
+  size_t j, n;
+} panel;
 
-  if (packs) {
-    pack_b(s.b, p->b.row, p->b.column, k->depth, n, packed_b);
-    s.b = packed_b;
-    s.b_row = WIDTH;
-  }
+static void multiply_panel(const panel *w) {
+  REAL edge[ROWS * WIDTH] __attribute__((aligned(64)));
+  const block *k = w->k;
+  const PRODUCT *p = k->p;
+  const size_t vectors = (w->n + LANES - 1) / LANES;
+  const bool whole = w->n % LANES == 0;
+  tile_source s = {.a_row = w->packed_a ? 1 : p->a.row,
+                   .a_column = w->packed_a ? (size_t)GROUP : p->a.column,
+                   .b = w->packed_b ? w->packed_b : k->b + w->j * p->b.column,
+                   .b_row = w->packed_b ? (size_t)WIDTH : p->b.row,
+                   .depth = k->depth};
 
   for (size_t i = 0; i < k->m; i += ROWS) {
     const size_t rows = k->m - i < ROWS ? k->m - i : ROWS;
-    tile_function *function = TILES[vectors - 1][rows - 1][k->add][packed_a != NULL];
-    REAL *c = k->c + i * p->c_row + j;
-    s.a = packed_a ? packed_a + i / ROWS * GROUP * DEPTH : k->a + i * p->a.row;
+    tile_function *function = TILES[vectors - 1][rows - 1][k->add][s.a_row == 1];
+    REAL *c = k->c + i * p->c_row + w->j;
+    s.a = w->packed_a ? w->packed_a + i / ROWS * GROUP_SIZE : k->a + i * p->a.row;
     if (whole) {
       function(&s, c, p->c_row);
       continue;
     }
 
     /* The last columns, which are no whole vector, by way of a tile of their own. */
-    for (size_t r = 0; k->add && r < rows; r++) memcpy(edge + r * WIDTH, c + r * p->c_row, n * sizeof *c);
+    for (size_t r = 0; k->add && r < rows; r++) memcpy(edge + r * WIDTH, c + r * p->c_row, w->n * sizeof *c);
     function(&s, edge, WIDTH);
-    for (size_t r = 0; r < rows; r++) memcpy(c + r * p->c_row, edge + r * WIDTH, n * sizeof *c);
+    for (size_t r = 0; r < rows; r++) memcpy(c + r * p->c_row, edge + r * WIDTH, w->n * sizeof *c);
+  }
+}
+
+/* Columns [first, end), at most SPAN; of which those that are to be copied are, before any is used: rows of B that are
+   far apart are read while their pages are at hand. */
+static void multiply_columns(const block *k, const REAL *packed_a, size_t first, size_t end) {
+  REAL packed_b[DEPTH * SPAN] __attribute__((aligned(64)));
+  const PRODUCT *p = k->p;
+
+  for (size_t j = first; j < end; j += WIDTH) {
+    const size_t n = end - j < WIDTH ? end - j : WIDTH;
+    if (k->packs_b || n % LANES != 0) {
+      pack_b(k->b + j * p->b.column, p->b.row, p->b.column, k->depth, n, packed_b + (j - first) * DEPTH);
+    }
+  }
+
+  for (size_t j = first; j < end; j += WIDTH) {
+    const size_t n = end - j < WIDTH ? end - j : WIDTH;
+    const bool packs = k->packs_b || n % LANES != 0;
+    multiply_panel(&(panel){k, packed_a, packs ? packed_b + (j - first) * DEPTH : NULL, j, n});
   }
 }
 
 static void multiply_block(const block *k) {
-  REAL packed[HEIGHT / ROWS * GROUP * DEPTH] __attribute__((aligned(64)));
+  REAL packed[HEIGHT / ROWS * GROUP_SIZE] __attribute__((aligned(64)));
   const PRODUCT *p = k->p;
 
   if (k->packs_a) pack_a(k->a, p->a.row, p->a.column, k->depth, k->m, packed);
-  for (size_t j = 0; j < p->n; j += WIDTH) {
-    panel(k, k->packs_a ? packed : NULL, j, p->n - j < WIDTH ? p->n - j : WIDTH);
+  for (size_t j = 0; j < p->n; j += SPAN) {
+    multiply_columns(k, k->packs_a ? packed : NULL, j, p->n - j < SPAN ? p->n : j + SPAN);
   }
 }
 
@@ -218,10 +266,15 @@ static void set_zero(const PRODUCT *p) {
   for (size_t i = 0; i < p->m; i++) memset(p->c + i * p->c_row, 0, p->n * sizeof *p->c);
 }
 
+static bool worth_packing_a(const PRODUCT *p) {
+  if (p->a.column == 1) return p->a.row >= PAGE_ROW && p->n >= MANY * WIDTH;
+  return p->a.row != 1 || p->a.column % CLASHING == 0;
+}
+
 void MULTIPLY(const PRODUCT *p) {
   if (p->k == 0 && !p->add) set_zero(p);
 
-  const bool packs_a = p->a.column != 1;
+  const bool packs_a = worth_packing_a(p);
   const bool packs_b = p->b.column != 1 || (p->b.row >= PAGE_ROW && p->m >= WORTH_PACKING);
   const size_t height = HEIGHT;
   for (size_t k = 0; k < p->k; k += DEPTH) {
