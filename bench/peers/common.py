@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 
+import environment  # before numpy
 import numpy as np
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -63,6 +64,8 @@ def print_context(*streams, **versions):
         print("# command: python3 " + " ".join(arguments), file=stream)
         print("# commit: " + commit(), file=stream)
         print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()), file=stream)
+        if environment.NOTE:
+            print("# " + environment.NOTE, file=stream)
         print("# cpu: " + cpu_name(), file=stream, flush=True)
 
 
