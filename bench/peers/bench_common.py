@@ -14,10 +14,10 @@ import sys
 import tempfile
 import time
 
-from environment import THREAD_VARIABLES  # before numpy
+from environment import MNIST_FILES, ROOT, THREAD_VARIABLES  # before numpy
 import numpy as np
 
-from common import CLAMP, CLIP_NORM, L2, MNIST, ROOT, read_idx
+from common import CLAMP, CLIP_NORM, L2, read_idx
 
 COLUMNS = ("tool", "mode", "device", "case", "shape", "batch", "precision", "threads", "verified", "worst_error",
            "tolerance", "us_per_step", "us_min", "us_q1", "us_q3", "us_max", "repeats", "steps_per_repeat",
@@ -31,7 +31,6 @@ VERIFY_STEPS, VERIFY_FLOP = 3, 3e10  # steps, and what cpu64 may spend on them
 TOLERANCES = {"fp32": 5e-3, "tf32": 5e-2, "bf16": 1e-1}
 LOSS_TOLERANCES = {"fp32": 1e-4, "tf32": 1e-2, "bf16": 3e-2}
 MAX_BYTES = 256 << 20
-MNIST_FILES = tuple(os.path.join(MNIST, f"train-{kind}-ubyte.gz") for kind in ("images-idx3", "labels-idx1"))
 
 
 @dataclasses.dataclass(frozen=True)
