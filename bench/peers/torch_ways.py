@@ -174,13 +174,25 @@ class ModuleFused(Module):
         return False
 
 
+@functools.lru_cache(maxsize=4)
+def compiled_parts(settings):
+    """The loss, whose backward pass is compiled along with it, and the update; once for the same settings (a tuple of
+    pairs), so that what was compiled for one instance serves the next: compiling takes some ten seconds."""
+    loss_at = torch.compile(lambda params, x, y: torch_step.loss_of(torch_step.forward(params, x), y), dynamic=False)
+    return loss_at, torch.compile(functools.partial(torch_step.update, **dict(settings)), dynamic=False)
+
+
+@functools.lru_cache(maxsize=4)
+def compiled_step(settings):
+    """Likewise the whole step by hand."""
+    step = functools.partial(torch_step.step_manual, **dict(settings))
+    return torch.compile(lambda params, x, y: step(params, x, y), dynamic=False)
+
+
 class CompileAutograd(Eager):
     def prepare(self):
         self.params = [p.requires_grad_(True) for p in self.params]
-        settings = dict(self.settings, branch=False)
-        # The backward pass is compiled along with the loss.
-        loss_at = torch.compile(lambda params, x, y: torch_step.loss_of(torch_step.forward(params, x), y), dynamic=False)
-        update = torch.compile(functools.partial(torch_step.update, **settings), dynamic=False)
+        loss_at, update = compiled_parts(tuple(sorted(dict(self.settings, branch=False).items())))
 
         def step(x, y):
             loss = loss_at(self.params, x, y)
@@ -196,8 +208,11 @@ class CompileManual(Eager):
     options = {}
 
     def prepare(self):
-        step = functools.partial(torch_step.step_manual, **dict(self.settings, branch=False))
-        compiled = torch.compile(lambda params, x, y: step(params, x, y), dynamic=False, **self.options)
+        settings = dict(self.settings, branch=False)
+        compiled = compiled_step(tuple(sorted(settings.items())))
+        if self.options:  # CUDA graphs keep the addresses of one instance
+            step = functools.partial(torch_step.step_manual, **settings)
+            compiled = torch.compile(lambda params, x, y: step(params, x, y), dynamic=False, **self.options)
         self.step = lambda x, y: compiled(self.params, x, y)
 
 
