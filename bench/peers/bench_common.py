@@ -7,23 +7,24 @@ import functools
 import json
 import math
 import os
+import pickle
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
+from environment import MNIST_FILES, ROOT, THREAD_VARIABLES  # before numpy
 import numpy as np
 
-from common import CLAMP, CLIP_NORM, L2, ROOT
+from common import CLAMP, CLIP_NORM, L2, read_idx
 
 COLUMNS = ("tool", "mode", "device", "case", "shape", "batch", "precision", "threads", "verified", "worst_error",
            "tolerance", "us_per_step", "us_min", "us_q1", "us_q3", "us_max", "repeats", "steps_per_repeat",
            "steps_per_s", "gb_per_s", "tflop_per_s", "launches_per_step", "x_unfused", "x_unfused_graph",
            "share_of_copy", "share_of_gemm", "verified_batch", "us_host", "us_launches", "floor_us",
-           "share_of_floor")
-END = "# end"  # after the rows of a case that was asked for through --serve
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+           "share_of_floor", "gflop_per_s", "peak_gflop_per_s", "share_of_peak")
+END = "# end"  # after the answer to a line that came through --serve
 
 VERIFY_STEPS, VERIFY_FLOP = 3, 3e10  # steps, and what cpu64 may spend on them
 # Weights after the steps, as a share of the way that they went: what vise bench allows.
@@ -41,6 +42,7 @@ class Case:
     byte_features: bool
     flop: float  # of a step, as vise bench counts
     bytes: float
+    images: bool = False  # MNIST's own training images and labels in place of random rows
 
     @property
     def lr(self):
@@ -56,7 +58,7 @@ class Case:
 
     @property
     def n_rows(self):
-        """As many rows as vise bench has: whole batches, at least 60000 rows and four, at most 256 MB."""
+        """As many rows as vise bench has: whole batches, at least 60000 rows and four, at most 256 MB. (MNIST has as many.)"""
         targets = 1 if self.loss == "cross-entropy" else self.widths[-1]
         n = min(max(60000 // self.batch, 4), MAX_BYTES // (4 * (self.widths[0] + targets)) // self.batch)
         return max(n, 1) * self.batch
@@ -78,6 +80,9 @@ def list_cases(tool, arguments):
 
 def make_data(case, n_rows, seed):
     """x as stored (bytes or float32), [n, in]; y int64 labels [n] or float32 [n, out]."""
+    if case.images:
+        x, y = (read_idx(place)[:n_rows] for place in MNIST_FILES)
+        return x.reshape(len(x), -1), y.astype(np.int64)
     random = np.random.default_rng(seed)
     if case.byte_features:
         x = random.integers(0, 256, (n_rows, case.widths[0]), dtype=np.uint8)
@@ -170,6 +175,18 @@ def load_file(path):
     return out
 
 
+def cached_reference(tool, case, folder):
+    """The reference of a case, made by the first program that asks for it and kept in folder for the others."""
+    if folder is None:
+        return train_reference(tool, case)
+    path = os.path.join(folder, f"{case.name}-{case.batch}.pickle")
+    if not os.path.exists(path):
+        with open(path, "wb") as stream:
+            pickle.dump(train_reference(tool, case), stream)
+    with open(path, "rb") as stream:
+        return pickle.load(stream)
+
+
 def train_reference(tool, full_case):
     case, n_steps = plan_reference(full_case)
     x, y = make_data(case, case.batch * n_steps, 1)
@@ -245,7 +262,16 @@ class Clock:
             self.steps -= self.steps % multiple
         elif 3 * multiple * step <= 2 * seconds:
             self.steps, self.repeats = multiple, 3
-        self.us = sorted(1e6 * self.call(self.steps) / self.steps for _ in range(self.repeats))
+        self.us = sorted(self.once() for _ in range(self.repeats))
+
+    def once(self):
+        """Microseconds of a step, over one repeat."""
+        return 1e6 * self.call(self.steps) / self.steps
+
+    def again(self):
+        """The median of as many repeats as before, after one that warms the caches up."""
+        self.once()
+        return statistics.median(self.once() for _ in range(self.repeats))
 
     def call(self, n):
         start = time.perf_counter()
@@ -284,7 +310,8 @@ def row(tool, mode, device, case, precision, threads, verdict, clock):
         median = statistics.median(clock.us)
         out.update(us_per_step=median, us_min=clock.us[0], us_q1=clock.quantile(0.25), us_q3=clock.quantile(0.75),
                    us_max=clock.us[-1], repeats=clock.repeats, steps_per_repeat=clock.steps, steps_per_s=1e6 / median,
-                   gb_per_s=case.bytes / median * 1e-3, tflop_per_s=case.flop / median * 1e-6)
+                   gb_per_s=case.bytes / median * 1e-3, tflop_per_s=case.flop / median * 1e-6,
+                   gflop_per_s=case.flop / median * 1e-3)
     return out
 
 
@@ -319,8 +346,12 @@ def given_case_options(arguments):
 
 
 def peer_main(description, rows_of, context):
-    """The program of a peer. rows_of(case, reference, arguments) yields rows and, as texts, what was left out;
-    context(arguments) returns the versions, or raises ImportError."""
+    """The program of a peer. rows_of(case, reference, arguments) yields rows and, as texts, what was left out, and
+    leaves the clock of each row in arguments.clocks, by its mode; context(arguments) returns the versions, or raises
+    ImportError.
+
+    With --serve standard input has lines of JSON: a case, answered by its rows; or {"again": mode}, answered by the time
+    of a step of this mode, measured once more on the latest case. END ends each answer."""
     parser = argparse.ArgumentParser(description=description)
     case_options(parser)
     parser.add_argument("--seconds", type=float, default=1.0, help="to time each row for")
@@ -329,6 +360,7 @@ def peer_main(description, rows_of, context):
     parser.add_argument("--precision", default="fp32", help="a comma list of fp32, tf32, bf16")
     parser.add_argument("--variants", default="", help="a comma list; without it: all")
     parser.add_argument("--serve", action="store_true", help="cases come as lines of JSON on standard input")
+    parser.add_argument("--references", help="a folder that keeps the trainings of Vise for several programs")
     arguments = parser.parse_args()
     with_threads(arguments.threads)
     arguments.threads = arguments.threads or os.cpu_count()
@@ -344,10 +376,17 @@ def peer_main(description, rows_of, context):
 
     print_context(**versions)
     print(",".join(COLUMNS), flush=True)
-    cases = map(case_of, map(json.loads, sys.stdin)) if arguments.serve else list_cases(
-        arguments.vise, given_case_options(arguments))
-    for case in cases:
-        for item in rows_of(case, train_reference(arguments.vise, case), arguments):
+    if arguments.serve:
+        requests = map(json.loads, sys.stdin)
+    else:
+        requests = map(vars, list_cases(arguments.vise, given_case_options(arguments)))
+    for request in requests:
+        if "again" in request:
+            print(arguments.clocks[request["again"]].again(), END, sep="\n", flush=True)
+            continue
+        case = case_of(request)
+        arguments.clocks = {}
+        for item in rows_of(case, cached_reference(arguments.vise, case, arguments.references), arguments):
             if isinstance(item, str):
                 print(f"# {case.name}: {item}", flush=True)
             else:

@@ -2,15 +2,11 @@
 
 import gzip
 import os
-import platform
 import statistics
-import subprocess
 import sys
 
+from environment import MNIST, NOTE, ROOT, commit, cpu_name  # before numpy
 import numpy as np
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MNIST = os.path.join(ROOT, "bench", "data", "mnist")
 
 # The job: vise train --layers 784-128-10 --batch 64 --epochs 10 --lr 0.1 --l2 1e-5 --clip-norm 5 --clamp 0.5
 #          --loss cross-entropy
@@ -36,26 +32,6 @@ def read_mnist(part, dtype=np.float64):
     return images.reshape(len(images), -1) / dtype(255), labels.astype(np.int64)
 
 
-def cpu_name():
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as stream:
-            for line in stream:
-                if line.startswith("model name"):
-                    return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} cores"
-    except OSError:
-        pass
-    return f"{platform.machine()}, {os.cpu_count()} cores"
-
-
-def commit():
-    """Of the repository, and whether there are changes."""
-    done = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, check=False)
-    changed = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], stdout=subprocess.PIPE,
-                             stderr=subprocess.DEVNULL, text=True, check=False)
-    return (done.stdout.strip() or "unknown") + (" and changes" if changed.stdout.strip() else "")
-
-
 def print_context(*streams, **versions):
     """Comment lines that say by what and where the numbers below were made, to stdout and the streams."""
     arguments = [os.path.relpath(os.path.abspath(sys.argv[0]), ROOT)] + sys.argv[1:]
@@ -63,6 +39,8 @@ def print_context(*streams, **versions):
         print("# command: python3 " + " ".join(arguments), file=stream)
         print("# commit: " + commit(), file=stream)
         print("# " + ", ".join(f"{name} {version}" for name, version in versions.items()), file=stream)
+        if NOTE:
+            print("# " + NOTE, file=stream)
         print("# cpu: " + cpu_name(), file=stream, flush=True)
 
 

@@ -3,9 +3,11 @@
     python3 bench/peers/compare_cpu.py [--vise build/bin/vise] [--threads 1,2] [--epochs 6] [--rounds 2] [--out FILE]
 
 Vise trains the main job on the real files; its steps per second are those of whole epochs, from the "seconds" in
-metrics.jsonl, the first epoch left out as warm-up. The peers come from cpu_step.py. Each round runs everything once, so
-that a disturbance hits all alike; the best round of each row counts. The last lines give Vise's best over the peers'.
-OPENBLAS_* variables of the environment are dropped for all, so that every library takes its own choice of kernels.
+metrics.jsonl, the first epoch left out as warm-up. The peers come from cpu_step.py. Each round runs everything once, Vise
+before and after the peers, so that a disturbance hits all alike; the median over the rounds counts, with the spread
+beside it, (largest - smallest) / median. seconds_per_epoch is of 60000 rows; Vise's holds the new order of each epoch,
+the peers' does not. The last lines give Vise's best over the peers'. JAX is in compare.py, whose cases NAME-images are
+the same rows. OPENBLAS_* variables are dropped from the environment of all (environment.py).
 """
 
 import argparse
@@ -16,11 +18,10 @@ import subprocess
 import sys
 import tempfile
 
-from common import BATCH, CLAMP, CLIP_NORM, L2, LR, MNIST, ROOT, print_context, quantiles
+from environment import MNIST, ROOT  # before numpy
+from common import BATCH, CLAMP, CLIP_NORM, L2, LR, print_context, quantiles
 
-for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
-    del os.environ[name]
-
+N_ROWS = 60000
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -36,8 +37,7 @@ def time_vise(tool, threads, epochs):
         with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as stream:
             ends = [event for event in map(json.loads, stream) if event["event"] == "epoch"]
     seconds = [(b["seconds"] - a["seconds"]) / (b["step"] - a["step"]) for a, b in zip(ends, ends[1:])]
-    median, spread = quantiles(seconds)
-    return ("vise", "cpu", str(threads), 1 / median, median * 1e6, spread)
+    return "vise", "cpu", str(threads), quantiles(seconds)[0] * 1e6
 
 
 def time_peers(threads):
@@ -49,37 +49,40 @@ def time_peers(threads):
         if line.startswith("#") and "not available" in line:
             print(line, flush=True)
         elif not line.startswith(("#", "peer,")):
-            peer, variant, n_threads, steps_per_s, us, spread = line.split(",")
-            rows.append((peer, variant, n_threads, float(steps_per_s), float(us), float(spread)))
+            peer, variant, n_threads, _, us, _ = line.split(",")
+            rows.append((peer, variant, n_threads, float(us)))
     return rows
 
 
 def best_of(rows):
-    return max(rows, key=lambda row: row[3])
+    return min(rows, key=lambda row: row[3])
 
 
 def run(arguments):
+    import numpy
     import sklearn
     import torch
 
-    print_context(torch=torch.__version__, sklearn=sklearn.__version__)
+    print_context(torch=torch.__version__, sklearn=sklearn.__version__, numpy=numpy.__version__)
     version = subprocess.run([arguments.vise, "--version"], check=True, stdout=subprocess.PIPE, text=True)
     print("# " + version.stdout.strip().splitlines()[0])
     print("# load before: %.2f" % os.getloadavg()[0], flush=True)
-    best = {}
+    times = {}
     for _ in range(arguments.rounds):
         for threads in arguments.threads:
-            for row in [time_vise(arguments.vise, threads, arguments.epochs)] + time_peers(threads):
-                best[row[:3]] = best_of([row, best.get(row[:3], row)])
-    rows = list(best.values())
+            ours = lambda: [time_vise(arguments.vise, threads, arguments.epochs)]
+            for row in ours() + time_peers(threads) + ours():
+                times.setdefault(row[:3], []).append(row[3])
+    rows = [key + quantiles(us) for key, us in times.items()]
     vise = best_of([row for row in rows if row[0] == "vise"])
-    print("peer,variant,threads,steps_per_s,us_per_step,spread,vise_over_this")
-    for row in sorted(rows, key=lambda r: -r[3]):
-        print(f"{row[0]},{row[1]},{row[2]},{row[3]:.1f},{row[4]:.1f},{row[5]:.3f},{vise[3] / row[3]:.2f}")
+    print("peer,variant,threads,steps_per_s,us_per_step,spread,vise_over_this,seconds_per_epoch")
+    for peer, variant, threads, us, spread in sorted(rows, key=lambda r: r[3]):
+        print(f"{peer},{variant},{threads},{1e6 / us:.1f},{us:.1f},{spread:.3f},{us / vise[3]:.2f},"
+              f"{1e-6 * us * N_ROWS / BATCH:.3f}")
     for family in ("pytorch", "scikit-learn"):
         peer = best_of([row for row in rows if row[0].startswith(family)])
         print(f"# best vise ({vise[2]} threads) over best {family} ({peer[1]}, {peer[2]} threads): "
-              f"{vise[3] / peer[3]:.2f}", flush=True)
+              f"{peer[3] / vise[3]:.2f}", flush=True)
 
 
 def main():

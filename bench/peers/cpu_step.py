@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 
+from environment import THREAD_VARIABLES  # before numpy
 from common import BATCH, CLAMP, CLIP_NORM, L2, LR, N_HIDDEN, print_context, quantiles, read_mnist
 
 
@@ -64,7 +65,7 @@ def run_one_count(arguments, threads):
     import numpy as np
     import torch
 
-    from torch_ways import ON_ALL
+    from torch_ways import ways
 
     torch.set_num_threads(threads)
     images, labels = read_mnist("train")
@@ -72,13 +73,14 @@ def run_one_count(arguments, threads):
     torch.manual_seed(0)
     full = len(x) // BATCH * BATCH
     order = torch.randperm(len(x))[:full].view(-1, BATCH)
-    for name, kind in ON_ALL.items():
+    for name, kind in ways("cpu").items():
         if arguments.variants and name not in arguments.variants:
             continue
         try:
             time_torch(name, kind, (x, y, order), arguments.steps, arguments.repeats, threads)
         except Exception as error:  # torch.compile needs a compiler, which not every machine has
-            print(f"# {name}, {threads} threads: not available here ({type(error).__name__})", flush=True)
+            print(f"# {name}, {threads} threads: not available here ({type(error).__name__}: {str(error).splitlines()[:1]})",
+                  flush=True)
     if not arguments.variants or "sklearn" in arguments.variants:
         time_sklearn(x.numpy(), labels, arguments.repeats, threads)
 
@@ -101,8 +103,7 @@ def main():
     print_context(torch=torch.__version__, numpy=numpy.__version__, sklearn=sklearn.__version__)
     print("peer,variant,threads,steps_per_s,us_per_step,spread", flush=True)
     for threads in arguments.threads:
-        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        environment = dict(os.environ, **{name: str(threads) for name in names})
+        environment = dict(os.environ, **{name: str(threads) for name in THREAD_VARIABLES})
         subprocess.run([sys.executable] + sys.argv + ["--child", str(threads)], env=environment, check=True)
 
 

@@ -178,6 +178,7 @@ def rows_of(case, reference, arguments):
                 with jax.default_matmul_precision(PRECISIONS[precision]):
                     verdict = verify(kind, reference, precision)
                     clock = time_way(kind, case, arguments) if verdict.passed else None
+                arguments.clocks[name] = clock
             except (RuntimeError, MemoryError) as error:
                 yield f"{name} {precision}: not available here ({type(error).__name__}: {str(error).splitlines()[:1]})"
                 continue

@@ -12,6 +12,8 @@ import warnings
 from bench_common import Clock, make_data, peer_main, row, scaled
 from common import L2
 
+MODE = "no-clip-no-box"
+
 
 def context(arguments):
     import sklearn
@@ -19,7 +21,16 @@ def context(arguments):
     if arguments.device == "cuda":
         raise ImportError("scikit-learn computes on the CPU alone")
     arguments.device = "cpu"
-    return {"sklearn": sklearn.__version__}
+    return {"sklearn": sklearn.__version__, "blas": blas()}
+
+
+def blas():
+    """The libraries that multiply for scikit-learn, the kernels they chose and their threads."""
+    import threadpoolctl
+
+    found = {f"{item['internal_api']} {item['version']} {item.get('architecture', '')} x{item['num_threads']}"
+             for item in threadpoolctl.threadpool_info() if item["user_api"] == "blas"}
+    return "; ".join(sorted(found))
 
 
 class Passes:
@@ -56,8 +67,8 @@ def rows_of(case, reference, arguments):
     if "fp32" not in arguments.precision:
         yield "left out: scikit-learn computes in the precision of the data, here float32"
         return
-    clock = Clock(Passes(case).run, arguments.seconds)
-    yield row(f"scikit-learn-{sklearn.__version__}", "no-clip-no-box", "cpu", case, "fp32", arguments.threads, None,
+    clock = arguments.clocks[MODE] = Clock(Passes(case).run, arguments.seconds)
+    yield row(f"scikit-learn-{sklearn.__version__}", MODE, "cpu", case, "fp32", arguments.threads, None,
               clock)
 
 

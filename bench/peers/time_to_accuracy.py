@@ -20,7 +20,8 @@ import sys
 import tempfile
 import time
 
-from common import MNIST, ROOT, print_context, read_mnist
+from environment import MNIST, ROOT, THREAD_VARIABLES  # before numpy
+from common import print_context, read_mnist
 
 RECIPE = {"hidden": 256, "batch": 64, "lr": 0.5, "l2": 1e-5, "clip_norm": 5.0, "clamp": 0.5, "epochs": 15}
 TARGETS = (0.97, 0.98)
@@ -183,8 +184,7 @@ def watch_vise(tool, way, threads, seed):
 
 
 def watch_peer(way, threads, seed):
-    variables = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    environment = dict(os.environ, **{name: str(threads) for name in variables})
+    environment = dict(os.environ, **{name: str(threads) for name in THREAD_VARIABLES})
     if way == "jax" or way.startswith("jax:"):
         environment.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as errors:
@@ -213,7 +213,7 @@ def what_is_here(tool):
     done = subprocess.run([tool, "info", "--json"], stdout=subprocess.PIPE, check=True, text=True)
     backends = [item["backend"] for item in json.loads(done.stdout)["backends"] if item["available"]]
     ways = ["vise-cuda:fused", "vise-cuda:unfused-graph"] if "cuda" in backends else []
-    ways += ["vise-cpu", "torch:eager-manual-foreach", "torch:compile-manual", "jax:jit", "jax:scan", "sklearn"]
+    ways += ["vise-cpu", "torch:eager-manual-foreach", "torch:eager-manual-buffers", "torch:compile-manual", "jax:jit", "jax:scan", "sklearn"]
     if os.path.exists("/dev/nvidia0"):
         ways += ["torch-cuda:eager-manual-foreach", "torch-cuda:compile-manual", "torch-cuda:graph-many"]
     return ways
@@ -257,8 +257,6 @@ def main():
     if arguments.child:
         train_here(arguments.child, arguments.threads[0], arguments.seeds[0])
         return
-    for name in [name for name in os.environ if name.startswith("OPENBLAS_")]:
-        del os.environ[name]
     version = subprocess.run([arguments.vise, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout.split()[1]
     if arguments.out is None:
         print_context(vise=version)

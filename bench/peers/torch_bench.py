@@ -98,6 +98,7 @@ def rows_of(case, reference, arguments):
                 with computing_in(precision, device):
                     verdict = verify(kind, reference, device, precision)
                     clock = time_way(kind, case, arguments) if verdict.passed else None
+                arguments.clocks[name] = clock
             except Exception as error:  # torch.compile needs a compiler and graphs memory, which not all machines have
                 yield f"{name} {precision}: not available here ({type(error).__name__}: {str(error).splitlines()[:1]})"
                 continue

@@ -3,6 +3,7 @@ Way(params, data, settings): run(first, n) does the steps first to first + n of 
 order[i mod n_batches]; loss is that of the last step."""
 
 import functools
+import math
 
 import torch
 
@@ -31,6 +32,89 @@ class Eager:
         for i in range(first, first + n):
             rows = self.order[i % len(self.order)]
             self.loss = self.step(self.x.index_select(0, rows), self.y.index_select(0, rows))
+
+
+class Buffers(Eager):
+    """The step by hand, as few operations as PyTorch allows: every result goes to a buffer made beforehand (out=), all
+    parameters and all gradients are views of one array each, weights before biases, so that penalty, norm, step and box
+    are one operation each. On the CPU, where the host may look at a number at no cost."""
+
+    def prepare(self):
+        n_layers = len(self.params) // 2
+        self.flat, self.params = self.packed([p.clone() for p in self.params])
+        self.grad, self.grads = self.packed([torch.zeros_like(p) for p in self.params])
+        n_weights = sum(p.numel() for p in self.params[0::2])
+        self.weights, self.weight_grads = self.flat[:n_weights], self.grad[:n_weights]
+        n = len(self.order[0])
+        empty = lambda width: torch.empty(n, width, dtype=self.x.dtype)
+        widths = [self.params[2 * i].shape[0] for i in range(n_layers)]
+        self.rows, self.y_rows = empty(self.x.shape[1]), torch.empty((n,) + self.y.shape[1:], dtype=self.y.dtype)
+        self.inputs = [self.rows] + [empty(w) for w in widths[:-1]]
+        self.z, self.delta = empty(widths[-1]), [empty(w) for w in widths]
+        self.picked, self.minus_one = empty(1), torch.full((n, 1), -1.0, dtype=self.x.dtype)
+        self.norm = torch.empty((), dtype=self.x.dtype)
+        self.transposed = [w.t() for w in self.params[0::2]]
+
+    @staticmethod
+    def packed(tensors):
+        """One array that holds copies of these, those at even places first, and views of it in their places."""
+        flat = torch.empty(sum(t.numel() for t in tensors), dtype=tensors[0].dtype)
+        views, at = [None] * len(tensors), 0
+        for i in list(range(0, len(tensors), 2)) + list(range(1, len(tensors), 2)):
+            views[i] = flat[at:at + tensors[i].numel()].view(tensors[i].shape)
+            views[i].copy_(tensors[i])
+            at += tensors[i].numel()
+        return flat, views
+
+    def loss_and_delta(self):
+        n, delta = self.z.shape[0], self.delta[-1]
+        if self.y_rows.is_floating_point():
+            torch.sub(self.z, self.y_rows, out=delta)
+            loss = torch.dot(delta.view(-1), delta.view(-1)).div_(2 * n)
+            delta.mul_(1.0 / n)
+            return loss
+        labels = self.y_rows.unsqueeze(1)
+        torch.ops.aten._log_softmax.out(self.z, 1, False, out=delta)
+        torch.gather(delta, 1, labels, out=self.picked)
+        loss = self.picked.sum().mul_(-1.0 / n)
+        delta.exp_().scatter_add_(1, labels, self.minus_one).mul_(1.0 / n)
+        return loss
+
+    @torch.no_grad()
+    def step(self):
+        last = len(self.transposed) - 1
+        for i, weight in enumerate(self.transposed):
+            out = self.z if i == last else self.inputs[i + 1]
+            torch.addmm(self.params[2 * i + 1], self.inputs[i], weight, out=out)
+            if i < last:
+                out.relu_()
+        self.loss = self.loss_and_delta()
+        for i in range(last, -1, -1):
+            delta = self.delta[i]
+            torch.mm(delta.t(), self.inputs[i], out=self.grads[2 * i])
+            torch.sum(delta, 0, out=self.grads[2 * i + 1])
+            if i > 0:
+                below = self.delta[i - 1]
+                torch.mm(delta, self.params[2 * i], out=below)
+                torch.ops.aten.threshold_backward.grad_input(below, self.inputs[i], 0, grad_input=below)
+        self.update()
+
+    def update(self):
+        self.weight_grads.add_(self.weights, alpha=2 * self.settings["l2"])
+        torch.linalg.vector_norm(self.grad, out=self.norm)
+        norm = self.norm.item()
+        if not math.isfinite(norm + self.loss.item()):
+            return
+        scale = min(1.0, self.settings["clip_norm"] / norm) if norm > 0 else 1.0
+        self.flat.add_(self.grad, alpha=-self.settings["lr"] * scale)
+        self.weights.clamp_(-self.settings["clamp"], self.settings["clamp"])
+
+    def run(self, first, n):
+        for i in range(first, first + n):
+            rows = self.order[i % len(self.order)]
+            torch.index_select(self.x, 0, rows, out=self.rows)
+            torch.index_select(self.y, 0, rows, out=self.y_rows)
+            self.step()
 
 
 class Autograd(Eager):
@@ -90,13 +174,25 @@ class ModuleFused(Module):
         return False
 
 
+@functools.lru_cache(maxsize=4)
+def compiled_parts(settings):
+    """The loss, whose backward pass is compiled along with it, and the update; once for the same settings (a tuple of
+    pairs), so that what was compiled for one instance serves the next: compiling takes some ten seconds."""
+    loss_at = torch.compile(lambda params, x, y: torch_step.loss_of(torch_step.forward(params, x), y), dynamic=False)
+    return loss_at, torch.compile(functools.partial(torch_step.update, **dict(settings)), dynamic=False)
+
+
+@functools.lru_cache(maxsize=4)
+def compiled_step(settings):
+    """Likewise the whole step by hand."""
+    step = functools.partial(torch_step.step_manual, **dict(settings))
+    return torch.compile(lambda params, x, y: step(params, x, y), dynamic=False)
+
+
 class CompileAutograd(Eager):
     def prepare(self):
         self.params = [p.requires_grad_(True) for p in self.params]
-        settings = dict(self.settings, branch=False)
-        # The backward pass is compiled along with the loss.
-        loss_at = torch.compile(lambda params, x, y: torch_step.loss_of(torch_step.forward(params, x), y), dynamic=False)
-        update = torch.compile(functools.partial(torch_step.update, **settings), dynamic=False)
+        loss_at, update = compiled_parts(tuple(sorted(dict(self.settings, branch=False).items())))
 
         def step(x, y):
             loss = loss_at(self.params, x, y)
@@ -112,8 +208,11 @@ class CompileManual(Eager):
     options = {}
 
     def prepare(self):
-        step = functools.partial(torch_step.step_manual, **dict(self.settings, branch=False))
-        compiled = torch.compile(lambda params, x, y: step(params, x, y), dynamic=False, **self.options)
+        settings = dict(self.settings, branch=False)
+        compiled = compiled_step(tuple(sorted(settings.items())))
+        if self.options:  # CUDA graphs keep the addresses of one instance
+            step = functools.partial(torch_step.step_manual, **settings)
+            compiled = torch.compile(lambda params, x, y: step(params, x, y), dynamic=False, **self.options)
         self.step = lambda x, y: compiled(self.params, x, y)
 
 
@@ -193,5 +292,8 @@ ON_CUDA = {"compile-reduce-overhead": CompileReduceOverhead, "graph-manual": Gra
            "graph-many-compiled": GraphManyCompiled}
 
 
+ON_CPU = {"eager-manual-buffers": Buffers}
+
+
 def ways(device):
-    return dict(ON_ALL, **ON_CUDA) if device == "cuda" else ON_ALL
+    return dict(ON_ALL, **ON_CUDA) if device == "cuda" else dict(ON_ALL, **ON_CPU)

@@ -16,14 +16,19 @@ VISE_WARN_UNUSED vise_status vise_i_bench_take_config(const vise_bench_config *g
 
 VISE_WARN_UNUSED vise_status vise_i_bench_check_case(const vise_bench_case *bench_case, vise_error *err);
 
-/* Random rows and weights for a case. Zero-initialise; free with vise_i_bench_data_free. */
+/* Whether the caller's rows, if there are any, fit the case. */
+VISE_WARN_UNUSED vise_status vise_i_bench_check_data(const vise_bench_config *config, const vise_bench_case *bench_case,
+                                                     vise_error *err);
+
+/* Rows, random or the caller's, and weights for a case. Zero-initialise; free with vise_i_bench_data_free. */
 typedef struct vise_i_bench_data {
-  void *features, *targets;
+  void *features, *targets;    /* of random rows; else NULL */
   float *weights;              /* every training starts from these */
   vise_dataset *stored, *rows; /* rows: all of stored in a random order */
 } vise_i_bench_data;
 
-/* Whole batches only: as many as make 60000 rows and at least four, but at most 256 MB (and at least one batch). */
+/* Of random rows whole batches only: as many as make 60000 rows and at least four, but at most 256 MB (and at least one
+   batch). */
 size_t vise_i_bench_n_rows(const vise_bench_case *bench_case);
 VISE_WARN_UNUSED vise_status vise_i_bench_data_make(const vise_bench_config *config, const vise_bench_case *bench_case,
                                                     vise_i_bench_data *out, vise_error *err);
@@ -81,6 +86,13 @@ size_t vise_i_bench_plan(const vise_bench_case *bench_case, const vise_bench_mac
 /* Puts the comparison of `got` with `reference` into row's errors, tolerances and `verified`; a NaN fails. */
 void vise_i_bench_compare(const vise_i_net *net, const vise_i_bench_trace *reference, const vise_i_bench_trace *got,
                           vise_precision precision, double tolerance_factor, vise_bench_row *row);
+
+/* ---- the cores ---- */
+
+/* Floating-point operations a second of this many threads that do nothing but multiply-adds in registers, all at once;
+   measured for about `seconds`, but not for longer than it takes. */
+VISE_WARN_UNUSED vise_status vise_i_bench_peak(int n_threads, bool is_double, double seconds, double *out,
+                                               vise_error *err);
 
 /* ---- timing ---- */
 

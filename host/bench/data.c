@@ -1,4 +1,4 @@
-/* Random rows for the cases of the benchmark, and trainers on them. */
+/* Random rows for the cases of the benchmark, or the caller's, and trainers on them. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,7 +61,8 @@ static void fill_labels(int32_t *out, size_t n, size_t n_classes, uint32_t array
   for (size_t i = 0; i < n; i++) out[i] = (int32_t)(draw(&d, i) % n_classes);
 }
 
-static vise_status fill(const vise_bench_case *bench_case, size_t n_rows, vise_i_bench_data *data, vise_error *err) {
+static vise_status make_random(const vise_bench_case *bench_case, size_t n_rows, vise_i_bench_data *data,
+                               vise_error *err) {
   vise_status status;
   const size_t n_in = bench_case->widths[0], n_out = n_targets(bench_case);
   size_t n_features, n_values;
@@ -132,18 +133,46 @@ static void set_weights(vise_model *model, const float *weights) {
   }
 }
 
+vise_status vise_i_bench_check_data(const vise_bench_config *config, const vise_bench_case *bench_case,
+                                    vise_error *err) {
+  const vise_dataset *data = config->data;
+  if (data == NULL) return VISE_OK;
+
+  const size_t n_in = bench_case->widths[0], n_features = vise_dataset_n_features(data);
+  if (n_features != n_in) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "%s has %zu features, the case %s %zu inputs", vise_dataset_name(data),
+                       n_features, bench_case->name, n_in);
+  }
+  if (vise_dataset_n_rows(data) < bench_case->batch) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "%s has %zu rows, a batch of the case %s %zu", vise_dataset_name(data),
+                       vise_dataset_n_rows(data), bench_case->name, bench_case->batch);
+  }
+  if ((vise_dataset_feature_dtype(data) == VISE_U8) != bench_case->byte_features) {
+    return vise_i_fail(err, VISE_ERR_SHAPE, "the features of %s are %s, those of the case %s %s",
+                       vise_dataset_name(data), vise_dtype_name(vise_dataset_feature_dtype(data)), bench_case->name,
+                       bench_case->byte_features ? "u8" : "f32");
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_bench_data_make(const vise_bench_config *config, const vise_bench_case *bench_case,
                                    vise_i_bench_data *out, vise_error *err) {
   vise_status status;
   vise_i_bench_data data = {0};
   size_t *order = NULL;
-  const size_t n_rows = vise_i_bench_n_rows(bench_case);
+  size_t n_rows = vise_i_bench_n_rows(bench_case);
 
   VISE_TRY(draw_weights(config, bench_case, &data.weights, err));
-  VISE_TRY(fill(bench_case, n_rows, &data, err));
+  if (config->data == NULL) {
+    VISE_TRY(make_random(bench_case, n_rows, &data, err));
+  } else {
+    data.stored = vise_dataset_retain(config->data);
+    n_rows = vise_dataset_n_rows(config->data);
+  }
+
   VISE_TRY(vise_i_alloc(&order, n_rows, sizeof *order, "order of the benchmark", err));
   vise_i_permutation(SEED, VISE_I_STREAM_ORDER, 0, order, n_rows);
-  VISE_TRY(vise_dataset_select(data.stored, order, n_rows, &data.rows, err));
+  VISE_TRY(vise_dataset_select(data.stored, order, n_rows - n_rows % bench_case->batch, &data.rows, err));
 
   *out = data;
   data = (vise_i_bench_data){0};

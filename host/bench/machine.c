@@ -1,5 +1,4 @@
-/* What machine this is, and what it reaches with nothing but copies and products. */
-#include <cblas.h>
+/* What machine this is, and what it reaches with nothing but copies, multiply-adds and, on a device, products. */
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -10,8 +9,9 @@
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/bench/bench.h"
+#include "vise/info.h"
 
-enum { GEMM_N = 1024, REPEATS = 5 };
+enum { REPEATS = 5 };
 #define COPY_BYTES ((size_t)64 << 20) /* more than caches hold */
 
 /* The model that /proc names, or else the architecture. */
@@ -30,6 +30,15 @@ static void name_cpu(char *out, size_t n_bytes) {
   }
 
   if (file != NULL) (void)fclose(file);
+}
+
+/* The library that the build names, if it has one. */
+static void name_blas(char *out, size_t n_bytes) {
+  static const char key[] = "blas=";
+  const char *found = strstr(vise_build_options(), key);
+  if (found == NULL) return;
+  found += sizeof key - 1;
+  (void)snprintf(out, n_bytes, "%.*s", (int)strcspn(found, ","), found);
 }
 
 static int count_processors(void) {
@@ -63,66 +72,19 @@ done:
   return status;
 }
 
-typedef struct gemm {
-  float *f[3];
-  double *d[3];
-} gemm;
-
-static vise_status gemm_make(gemm *g, vise_error *err) {
-  vise_status status = VISE_OK;
-  const size_t n = (size_t)GEMM_N * GEMM_N;
-
-  for (size_t m = 0; m < 3; m++) {
-    VISE_TRY(vise_i_alloc_aligned(&g->f[m], n, sizeof(float), "a product to be timed", err));
-    VISE_TRY(vise_i_alloc_aligned(&g->d[m], n, sizeof(double), "a product to be timed", err));
-    for (size_t i = 0; i < n; i++) {
-      g->d[m][i] = (double)((i * (2 * m + 37)) % 1009) / 1009.0 - 0.5;
-      g->f[m][i] = (float)g->d[m][i];
-    }
-  }
-
-done:
-  return status;
-}
-
-static double time_gemm(const gemm *g, bool is_double) {
-  double best = INFINITY;
-
-  for (int r = 0; r <= REPEATS; r++) {
-    const double start = vise_i_now();
-    if (is_double) {
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_N, GEMM_N, GEMM_N, 1, g->d[0], GEMM_N, g->d[1],
-                  GEMM_N, 0, g->d[2], GEMM_N);
-    } else {
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, GEMM_N, GEMM_N, GEMM_N, 1, g->f[0], GEMM_N, g->f[1],
-                  GEMM_N, 0, g->f[2], GEMM_N);
-    }
-    if (r > 0) best = fmin(best, vise_i_now() - start);
-  }
-
-  return 2.0 * GEMM_N * (double)GEMM_N * GEMM_N / best;
-}
-
+/* The peak of multiply-adds stands where a device has its rate of large products. */
 static vise_status measure_cpu(int n_threads, vise_bench_machine *machine, vise_error *err) {
   vise_status status;
-  gemm g = {{NULL}, {NULL}};
+  vise_bench_cores cores;
   double copy = NAN;
-  const int before = openblas_get_num_threads();
 
   VISE_TRY(measure_copy(&copy, err));
-  VISE_TRY(gemm_make(&g, err));
-
-  openblas_set_num_threads(n_threads);
-  machine->rates[machine->n_rates++] = (vise_bench_rate){VISE_BACKEND_CPU, VISE_FP32, copy, time_gemm(&g, false)};
+  VISE_TRY(vise_bench_measure_cores(n_threads, &cores, err));
+  machine->rates[machine->n_rates++] = (vise_bench_rate){VISE_BACKEND_CPU, VISE_FP32, copy, cores.fp32_flop_per_s};
   machine->rates[machine->n_rates++] =
-      (vise_bench_rate){VISE_BACKEND_CPU64, VISE_PRECISION_AUTO, copy, time_gemm(&g, true)};
-  openblas_set_num_threads(before);
+      (vise_bench_rate){VISE_BACKEND_CPU64, VISE_PRECISION_AUTO, copy, cores.fp64_flop_per_s};
 
 done:
-  for (size_t m = 0; m < 3; m++) {
-    free(g.f[m]);
-    free(g.d[m]);
-  }
   return status;
 }
 
@@ -157,7 +119,7 @@ vise_status vise_bench_measure_machine(const vise_bench_config *config, vise_ben
   VISE_TRY(vise_i_bench_take_config(config, &own, err));
 
   name_cpu(machine.cpu, sizeof machine.cpu);
-  (void)snprintf(machine.blas, sizeof machine.blas, "%s", openblas_get_config());
+  name_blas(machine.blas, sizeof machine.blas);
   VISE_TRY(measure_cpu(own.n_threads > 0 ? own.n_threads : machine.n_processors, &machine, err));
   VISE_TRY(measure_device(&own, &machine, err));
   *out = machine;

@@ -24,6 +24,10 @@ typedef struct bench_run {
   vise_i_bench_way ways[MAX_WAYS];
   size_t n_ways;
   vise_bench_result result;
+  struct {
+    int n_threads; /* 0: not measured */
+    double flop_per_s;
+  } peaks[2]; /* of float32 and float64 */
 } bench_run;
 
 /* One case at work. */
@@ -169,8 +173,26 @@ static double floor_of(const vise_trainer *trainer, const vise_bench_case *bench
                          steps_per_launch);
 }
 
+/* The peak of the threads that row used, measured anew when their number changes. */
+static vise_status find_peak(bench_run *run, vise_bench_row *row, vise_error *err) {
+  vise_status status = VISE_OK;
+  const bool is_double = row->mode == VISE_BENCH_CPU64;
+  if (row->n_threads == 0) return VISE_OK;
+
+  if (run->peaks[is_double].n_threads != row->n_threads) {
+    double measured;
+    VISE_TRY(vise_i_bench_peak(row->n_threads, is_double, run->config->seconds, &measured, err));
+    run->peaks[is_double].n_threads = row->n_threads;
+    run->peaks[is_double].flop_per_s = measured;
+  }
+  row->peak_flop_per_s = run->peaks[is_double].flop_per_s;
+
+done:
+  return status;
+}
+
 /* Verifies and times a row. */
-static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench_way *way, vise_bench_row *row,
+static vise_status measure(bench_run *run, case_run *c, const vise_i_bench_way *way, vise_bench_row *row,
                            vise_error *err) {
   vise_status status;
   vise_model *model = NULL;
@@ -186,6 +208,7 @@ static vise_status measure(const bench_run *run, case_run *c, const vise_i_bench
 
   VISE_TRY(vise_i_bench_time(trainer, run->config->seconds, multiple, row, err));
   row->floor_us = floor_of(trainer, c->bench_case, multiple);
+  VISE_TRY(find_peak(run, row, err));
   vise_i_bench_derive(run->machine, row);
   if (run->config->phase != NULL && is_fused(way->mode)) {
     VISE_TRY(vise_i_bench_phases(run->config, c->bench_case, way, trainer, err));
@@ -237,6 +260,7 @@ static void measure_way(bench_run *run, case_run *c, const vise_i_bench_way *way
   row.steps_per_s = row.bytes_per_s = row.flop_per_s = row.launches_per_step = NAN;
   row.us_host = row.us_launches = row.floor_us = row.share_of_floor = NAN;
   row.x_unfused = row.x_unfused_graph = row.share_of_copy = row.share_of_gemm = NAN;
+  row.peak_flop_per_s = row.share_of_peak = NAN;
 
   const vise_status status = measure(run, c, way, &row, &inner);
   if (status != VISE_OK) {
@@ -326,7 +350,8 @@ static vise_status check_config(const vise_bench_config *config, vise_error *err
   }
 
   for (size_t i = 0; i < config->n_cases; i++) {
-    const vise_status status = vise_i_bench_check_case(&config->cases[i], err);
+    vise_status status = vise_i_bench_check_case(&config->cases[i], err);
+    if (status == VISE_OK) status = vise_i_bench_check_data(config, &config->cases[i], err);
     if (status != VISE_OK) return status;
   }
 

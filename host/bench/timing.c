@@ -123,6 +123,7 @@ void vise_i_bench_derive(const vise_bench_machine *machine, vise_bench_row *row)
   row->bytes_per_s = row->steps_per_s * vise_bench_step_bytes(row->bench_case, element_bytes);
   row->flop_per_s = row->steps_per_s * vise_bench_step_flop(row->bench_case);
   row->share_of_floor = row->floor_us / row->us_median;
+  row->share_of_peak = row->flop_per_s / row->peak_flop_per_s;
   if (rate == NULL) return;
   row->share_of_copy = row->bytes_per_s / rate->copy_bytes_per_s;
   row->share_of_gemm = row->flop_per_s / rate->gemm_flop_per_s;

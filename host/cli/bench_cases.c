@@ -1,4 +1,4 @@
-/* From the options of vise bench to cases, modes and precisions. */
+/* From the options of vise bench to cases, rows, modes and precisions. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,4 +148,29 @@ vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench
   *out = list.items;
   *n = list.n;
   return VISE_OK;
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+vise_status vise_i_cli_bench_data(const vise_i_cli_options *options, vise_bench_case *cases, size_t n,
+                                  vise_dataset **out, vise_error *err) {
+  vise_dataset_source source;
+  *out = NULL;
+  if (options->data == NULL && options->labels == NULL) return VISE_OK;
+  if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--labels needs --data");
+
+  vise_dataset_source_init(&source);
+  source.features_path = options->data;
+  source.labels_path = options->labels;
+  vise_status status = vise_dataset_load(&source, out, err);
+  for (size_t i = 0; status == VISE_OK && i < n; i++) {
+    const size_t n_features = vise_dataset_n_features(*out), n_rows = vise_dataset_n_rows(*out);
+    cases[i].byte_features = vise_dataset_feature_dtype(*out) == VISE_U8;
+    if (n_features != cases[i].widths[0] || n_rows < cases[i].batch) { /* before anything is measured */
+      status =
+          vise_i_cli_fail(err, VISE_ERR_SHAPE, "--data: %zu rows of %zu features do not do for the case %s, batch %zu",
+                          n_rows, n_features, cases[i].name, cases[i].batch);
+    }
+  }
+  return status;
 }

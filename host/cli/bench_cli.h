@@ -10,6 +10,9 @@
 /* The cases that the options ask for; *out is malloc'ed. */
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_cases(const vise_i_cli_options *options, vise_bench_case **out, size_t *n,
                                                     vise_error *err);
+/* The rows of --data; *out is NULL without it. The cases become such that take its kind of features. */
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_data(const vise_i_cli_options *options, vise_bench_case *cases, size_t n,
+                                                   vise_dataset **out, vise_error *err);
 /* The modes and precisions in a comma list, as bits; NULL gives 0, which means all. */
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_modes(const char *list, unsigned *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_precisions(const char *list, unsigned *out, vise_error *err);
@@ -23,9 +26,19 @@ typedef struct vise_i_cli_bench_output {
   size_t n_phases;
 } vise_i_cli_bench_output;
 
-/* Prints version, build and machine; each line begins with prefix. */
-void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine);
-json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine);
+/* What is told before the rows. */
+typedef struct vise_i_cli_bench_heading {
+  vise_bench_machine machine;
+  vise_bench_cores cores[2]; /* one thread; those of the run or, without a number, all */
+  size_t n_cores;
+  const vise_dataset *data; /* NULL: random rows */
+} vise_i_cli_bench_heading;
+
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_measure(const vise_bench_config *config, vise_i_cli_bench_heading *out,
+                                                      vise_error *err);
+/* Prints version, build, machine and data; each line begins with prefix. */
+void vise_i_cli_bench_print_heading(FILE *stream, const char *prefix, const vise_i_cli_bench_heading *heading);
+json_t *vise_i_cli_bench_machine_json(const vise_i_cli_bench_heading *heading);
 void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n);
 json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n);
 /* A number in the CSV after its comma, nothing for NaN; and `width` characters wide in a table, a dash for NaN. */

@@ -1,4 +1,4 @@
-/* What vise bench prints: the machine, and rows as a table, CSV or JSON. */
+/* What vise bench prints: cases, and rows as a table, CSV or JSON. */
 #include <math.h>
 #include <string.h>
 
@@ -22,58 +22,7 @@ static void write_shape(const vise_bench_case *c, char *out) {
   }
 }
 
-/* ---- the machine ------------------------------------------------------------------------------------------------ */
-
-__attribute__((format(printf, 2, 0))) static void print_rate(FILE *stream, const char *format, const char *without,
-                                                             double rate) {
-  if (isnan(rate)) {
-    (void)fputs(without, stream);
-  } else {
-    (void)fprintf(stream, format, rate);
-  }
-}
-
-void vise_i_cli_bench_print_machine(FILE *stream, const char *prefix, const vise_bench_machine *machine) {
-  (void)fprintf(stream, "%smachine   %s, %d processors\n", prefix, machine->cpu, machine->n_processors);
-  (void)fprintf(stream, "%sblas      %s\n", prefix, machine->blas);
-  (void)fprintf(stream, "%sdevice    %s\n", prefix, machine->device[0] == '\0' ? "none" : machine->device);
-  (void)fprintf(stream, "%svise      %s\n", prefix, vise_version());
-  (void)fprintf(stream, "%sbuild     %s\n", prefix, vise_build_options());
-
-  for (size_t i = 0; i < machine->n_rates; i++) {
-    const vise_bench_rate *rate = &machine->rates[i];
-    (void)fprintf(stream, "%s%s %-5s %s:", prefix, i == 0 ? "rates    " : "         ", vise_backend_name(rate->backend),
-                  precision_name(rate->precision));
-    print_rate(stream, " copies %.1f GB/s", " copies not measured", 1e-9 * rate->copy_bytes_per_s);
-    print_rate(stream, ", products %.4g TFLOP/s\n", ", products not measured\n", 1e-12 * rate->gemm_flop_per_s);
-  }
-
-  if (machine->device_note[0] != '\0') (void)fprintf(stream, "%snote      %s\n", prefix, machine->device_note);
-}
-
-json_t *vise_i_cli_bench_machine_json(const vise_bench_machine *machine) {
-  json_t *object = json_object(), *rates = json_array();
-
-  (void)json_object_set_new(object, "cpu", json_string(machine->cpu));
-  (void)json_object_set_new(object, "processors", json_integer(machine->n_processors));
-  (void)json_object_set_new(object, "blas", json_string(machine->blas));
-  (void)json_object_set_new(object, "device", machine->device[0] == '\0' ? json_null() : json_string(machine->device));
-
-  for (size_t i = 0; i < machine->n_rates; i++) {
-    const vise_bench_rate *rate = &machine->rates[i];
-    json_t *item = json_object();
-    (void)json_object_set_new(item, "backend", json_string(vise_backend_name(rate->backend)));
-    (void)json_object_set_new(item, "precision", json_string(precision_name(rate->precision)));
-    (void)json_object_set_new(item, "copy_bytes_per_s", vise_i_cli_json_real(rate->copy_bytes_per_s));
-    (void)json_object_set_new(item, "gemm_flop_per_s", vise_i_cli_json_real(rate->gemm_flop_per_s));
-    (void)json_array_append_new(rates, item);
-  }
-
-  (void)json_object_set_new(object, "rates", rates);
-  (void)json_object_set_new(object, "device_note",
-                            machine->device_note[0] == '\0' ? json_null() : json_string(machine->device_note));
-  return object;
-}
+/* ---- cases ---- */
 
 void vise_i_cli_bench_print_cases(const vise_bench_case *cases, size_t n) {
   (void)printf("%-20s %8s %-14s %-8s %10s %12s  %s\n", "case", "batch", "loss", "features", "MFLOP", "bytes", "shape");
@@ -115,7 +64,7 @@ typedef struct number {
   double value;
 } number;
 
-enum { N_NUMBERS = 22 };
+enum { N_NUMBERS = 25 };
 
 static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
   const number numbers[N_NUMBERS] = {{"worst_error", row->worst_error},
@@ -139,7 +88,10 @@ static void list_numbers(const vise_bench_row *row, number out[N_NUMBERS]) {
                                      {"us_host", row->us_host},
                                      {"us_launches", row->us_launches},
                                      {"floor_us", row->floor_us},
-                                     {"share_of_floor", row->share_of_floor}};
+                                     {"share_of_floor", row->share_of_floor},
+                                     {"gflop_per_s", 1e-9 * row->flop_per_s},
+                                     {"peak_gflop_per_s", 1e-9 * row->peak_flop_per_s},
+                                     {"share_of_peak", row->share_of_peak}};
 
   memcpy(out, numbers, sizeof numbers);
 }
@@ -205,9 +157,9 @@ void vise_i_cli_bench_cell(int width, const char *format, double value) {
 
 static void print_table_row(const vise_bench_row *row, bool first) {
   if (first) {
-    (void)printf("\n%-18s %-13s %-5s %3s %11s %11s %11s %10s %8s %8s %8s %9s %7s %6s %6s %6s  %s\n", "case", "mode",
-                 "prec", "thr", "us/step", "q1", "q3", "steps/s", "GB/s", "TFLOP/s", "launches", "x-unfused", "x-graph",
-                 "copy", "gemm", "floor", "verified");
+    (void)printf("\n%-18s %-13s %-5s %3s %11s %11s %11s %10s %8s %8s %8s %9s %7s %6s %6s %6s %6s  %s\n", "case", "mode",
+                 "prec", "thr", "us/step", "q1", "q3", "steps/s", "GB/s", "GFLOP/s", "launches", "x-unfused", "x-graph",
+                 "copy", "gemm", "floor", "peak", "verified");
   }
 
   (void)printf("%-18s %-13s %-5s %3d", row->bench_case->name, vise_bench_mode_name(row->mode),
@@ -217,13 +169,14 @@ static void print_table_row(const vise_bench_row *row, bool first) {
   vise_i_cli_bench_cell(11, "%.1f", row->us_q3);
   vise_i_cli_bench_cell(10, "%.1f", row->steps_per_s);
   vise_i_cli_bench_cell(8, "%.4g", 1e-9 * row->bytes_per_s);
-  vise_i_cli_bench_cell(8, "%.4g", 1e-12 * row->flop_per_s);
+  vise_i_cli_bench_cell(8, "%.5g", 1e-9 * row->flop_per_s);
   vise_i_cli_bench_cell(8, "%.3g", row->launches_per_step);
   vise_i_cli_bench_cell(9, "%.2f", row->x_unfused);
   vise_i_cli_bench_cell(7, "%.2f", row->x_unfused_graph);
   vise_i_cli_bench_cell(6, "%.2f", row->share_of_copy);
   vise_i_cli_bench_cell(6, "%.2f", row->share_of_gemm);
   vise_i_cli_bench_cell(6, "%.2f", row->share_of_floor);
+  vise_i_cli_bench_cell(6, "%.3f", row->share_of_peak);
 
   (void)printf("  %s", verdict(row));
   if (!row->verified) {

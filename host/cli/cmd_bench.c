@@ -59,8 +59,8 @@ static void print_layers(const vise_bench_config *config) {
   (void)printf("\n");
 }
 
-static vise_status open_csv(const char *path, int argc, char **argv, const vise_bench_machine *machine, FILE **out,
-                            vise_error *err) {
+static vise_status open_csv(const char *path, int argc, char **argv, const vise_i_cli_bench_heading *heading,
+                            FILE **out, vise_error *err) {
   if (path == NULL) return VISE_OK;
   FILE *stream = fopen(path, "w");
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: %s", path, strerror(errno));
@@ -68,7 +68,7 @@ static vise_status open_csv(const char *path, int argc, char **argv, const vise_
   (void)fputs("# command: vise", stream);
   for (int i = 0; i < argc; i++) (void)fprintf(stream, " %s", argv[i]);
   (void)fputs("\n", stream);
-  vise_i_cli_bench_print_machine(stream, "# ", machine);
+  vise_i_cli_bench_print_heading(stream, "# ", heading);
   vise_i_cli_bench_csv_heading(stream);
   (void)fflush(stream); /* what is written so far stays, however the run ends */
 
@@ -88,12 +88,14 @@ static json_t *layers_json(const vise_bench_config *config) {
                    "input_dropout", config->input_dropout, "residual", (int)config->residual);
 }
 
-static void print_json(const vise_bench_machine *machine, const vise_bench_config *config,
+static void print_json(const vise_i_cli_bench_heading *heading, const vise_bench_config *config,
                        const vise_i_cli_bench_output *output, bool verified) {
   json_t *object = json_object();
   (void)json_object_set_new(object, "version", json_string(vise_version()));
   (void)json_object_set_new(object, "build", json_string(vise_build_options()));
-  (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(machine));
+  (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(heading));
+  (void)json_object_set_new(object, "data",
+                            heading->data == NULL ? json_null() : json_string(vise_dataset_name(heading->data)));
   (void)json_object_set_new(object, "nets", layers_json(config));
   (void)json_object_set(object, "rows", output->rows);
   (void)json_object_set(object, "phases", output->phases);
@@ -114,18 +116,18 @@ static void print_failures(const vise_bench_result *result) {
 /* Everything after the options are read; *code receives the exit code. */
 static vise_status bench(const vise_i_cli_options *options, int argc, char **argv, vise_bench_config *config, int *code,
                          vise_error *err) {
-  vise_bench_machine machine;
+  vise_i_cli_bench_heading heading;
   vise_bench_result result = {0, 0, 0};
   vise_i_cli_bench_output output = {.rows = options->json ? json_array() : NULL,
                                     .phases = options->json ? json_array() : NULL};
 
-  vise_status status = vise_bench_measure_machine(config, &machine, err);
-  if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &machine, &output.csv, err);
+  vise_status status = vise_i_cli_bench_measure(config, &heading, err);
+  if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &heading, &output.csv, err);
 
   if (status == VISE_OK) {
-    config->machine = &machine;
+    config->machine = &heading.machine;
     config->user = &output;
-    if (!options->json) vise_i_cli_bench_print_machine(stdout, "", &machine);
+    if (!options->json) vise_i_cli_bench_print_heading(stdout, "", &heading);
     if (!options->json) print_layers(config);
     (void)fflush(stdout);
 
@@ -136,7 +138,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
 
-    if (status == VISE_OK && options->json) print_json(&machine, config, &output, result.n_failed == 0);
+    if (status == VISE_OK && options->json) print_json(&heading, config, &output, result.n_failed == 0);
     const vise_status closed = close_csv(options->csv, output.csv, err);
     if (status == VISE_OK) status = closed;
   }
@@ -154,6 +156,7 @@ int vise_i_cli_bench(int argc, char **argv) {
   vise_i_cli_options options;
   vise_bench_config config;
   vise_bench_case *cases = NULL;
+  vise_dataset *data = NULL;
   size_t n_cases = 0;
   int code = VISE_I_CLI_NOTHING_DONE;
 
@@ -161,6 +164,7 @@ int vise_i_cli_bench(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = make_config(&options, &config, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
+  if (status == VISE_OK) status = vise_i_cli_bench_data(&options, cases, n_cases, &data, &err);
 
   if (status == VISE_OK && options.list) {
     if (options.json) {
@@ -172,6 +176,7 @@ int vise_i_cli_bench(int argc, char **argv) {
   } else if (status == VISE_OK) {
     config.cases = cases;
     config.n_cases = n_cases;
+    config.data = data;
     status = bench(&options, argc, argv, &config, &code, &err);
   }
 
@@ -179,6 +184,7 @@ int vise_i_cli_bench(int argc, char **argv) {
                            : vise_i_cli_end_output(VISE_COMMAND_BENCH, code);
 
   free(cases);
+  vise_dataset_free(data);
   vise_i_cli_options_free(&options);
   return code;
 }

@@ -154,6 +154,10 @@ const vise_option vise_i_cli_rows[] = {
   {"batch", PAIR(batches, n_batches), "N,...", "all",
    "batches of `layers`, or of the grid these only; without it `layers` has 64", KIND(SIZES, CASES, BENCH), COMMON,
    .word = "all"},
+  {"data", AT(NULL, data), "FILE", NOTHING, "time on these rows in place of random ones; bytes are scaled by 1/255",
+   KIND(PATH, CASES, BENCH)},
+  {"labels", AT(NULL, labels), "FILE", NOTHING, "their targets; else these are the last column of `data`",
+   KIND(PATH, CASES, BENCH)},
   {"mode", AT(NULL, modes), "NAME,...", NOTHING,
    "ways to run the step; cpu, cpu64 (float64, the reference), fused (one step a launch), fused-many "
    "(`steps-per-launch`, or 256), unfused, unfused-graph; without it: all",

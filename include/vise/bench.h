@@ -2,7 +2,7 @@
  * @file
  * Timing the training step on this machine: cases x modes x precisions, each result verified before it is timed.
  *
- * Every case trains on made-up random data with the same regularization: L2 1e-5, the gradient's norm clipped to 5, a
+ * Every case trains on made-up random data, or on given rows, with the same regularization: L2 1e-5, the gradient's norm clipped to 5, a
  * box of +-0.5 around the weights, steps with non-finite numbers skipped; SGD without momentum. Rows are read in one
  * fixed random order, so that batches are gathered from all over memory and no order is drawn while the clock runs.
  */
@@ -52,8 +52,8 @@ VISE_API double vise_bench_step_flop(const vise_bench_case *bench_case);
  */
 VISE_API double vise_bench_step_bytes(const vise_bench_case *bench_case, size_t element_bytes);
 
-/** What a backend reaches when it only copies, and when it only multiplies two 1024 x 1024 matrices (on devices, of a
-   size that the backend chooses). */
+/** What a backend reaches when it only copies, and when it only computes: on the CPU, multiply-adds in registers
+   (vise_bench_cores); on devices, products of matrices of a size that the backend chooses. */
 typedef struct vise_bench_rate {
   vise_backend backend;
   vise_precision precision; /**< auto for cpu64, which has float64 alone */
@@ -66,13 +66,24 @@ enum { VISE_BENCH_MAX_RATES = 8 };
 /** The machine that was measured. This struct does not grow. */
 typedef struct vise_bench_machine {
   char cpu[128];
-  int n_processors; /**< those this process may run on */
-  char blas[256];
+  int n_processors;      /**< those this process may run on */
+  char blas[256];        /**< the library that computes matrix products on the CPU; empty: none */
   char device[256];      /**< the cuda backend's, with driver and clock; empty without one */
   char device_note[256]; /**< why one of its rates was not measured; empty: all were */
   size_t n_rates;
   vise_bench_rate rates[VISE_BENCH_MAX_RATES];
 } vise_bench_machine;
+
+enum { VISE_BENCH_MAX_CORES = 4096 };
+
+/** What the cores reach with nothing but multiply-adds in registers (2 operations each) and how fast they hear of each
+   other. This struct does not grow. */
+typedef struct vise_bench_cores {
+  char instructions[16];                   /**< the widest of avx512, avx2 and portable that runs here */
+  int n_threads;                           /**< which compute at the same time */
+  double fp32_flop_per_s, fp64_flop_per_s; /**< of all of them together */
+  double round_trip_ns; /**< of a flag from one thread to another and back, lower quartile; NaN with one thread */
+} vise_bench_cores;
 
 /** One measurement. Times are microseconds per step, by events of the device for the device modes; a number that does
  * not exist is NaN. */
@@ -100,6 +111,9 @@ typedef struct vise_bench_row {
 
   double x_unfused, x_unfused_graph;   /**< how many times as fast as these, in the same run */
   double share_of_copy, share_of_gemm; /**< of the machine's rates */
+
+  double peak_flop_per_s; /**< of n_threads by nothing but multiply-adds, as in vise_bench_cores; NaN on devices */
+  double share_of_peak;   /**< flop_per_s over that */
 } vise_bench_row;
 
 /** A part of a fused step. In order these are "start", "gather", the phases of the plan (vise info --plan), "end". */
@@ -138,6 +152,9 @@ typedef struct vise_bench_config {
   /* What the hidden layers of all cases have, as in vise_net_config. */
   double dropout, input_dropout; /**< [0] */
   bool batch_norm, residual;     /**< [false] */
+
+  const vise_dataset *data; /**< rows for all cases, borrowed: as many features as each has inputs, bytes where it has
+                               byte_features; whole batches of them, in a random order; NULL: random ones [NULL] */
 } vise_bench_config;
 
 VISE_API void vise_bench_config_init(vise_bench_config *config);
@@ -154,12 +171,17 @@ typedef struct vise_bench_result {
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_bench_config *config,
                                                                  vise_bench_machine *out, vise_error *err);
 
+/** Measures this many threads (1 to VISE_BENCH_MAX_CORES) for about a fifth of a second. Errors: VISE_ERR_USAGE,
+   VISE_ERR_MEMORY (also: so many threads cannot be started). */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_cores(int n_threads, vise_bench_cores *out, vise_error *err);
+
 /**
  * Runs the cases. For each mode and precision: a few steps are compared with cpu64 from the same weights; then it is
  * warmed up and timed in up to nine repeats of whole calls, whose end waits for the device: the times cover all that a
  * call does except shuffling. What this build or machine lacks is left out with one note. An error, even of the device,
  * is reported in a note and counted, and the run goes on with the next mode.
- * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0); without a machine in config also
+ * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0), VISE_ERR_SHAPE (data that do not
+ * fit a case); without a machine in config also
  * those of vise_bench_measure_machine.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,

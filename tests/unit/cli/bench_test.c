@@ -11,7 +11,8 @@ TestSuite(cli_bench, .init = tool_enter, .fini = tool_leave);
 static const char columns[] =
     "tool,mode,device,case,shape,batch,precision,threads,verified,worst_error,tolerance,us_per_step,us_min,us_q1,us_q3,"
     "us_max,repeats,steps_per_repeat,steps_per_s,gb_per_s,tflop_per_s,launches_per_step,x_unfused,x_unfused_graph,"
-    "share_of_copy,share_of_gemm,verified_batch,us_host,us_launches,floor_us,share_of_floor";
+    "share_of_copy,share_of_gemm,verified_batch,us_host,us_launches,floor_us,share_of_floor,gflop_per_s,"
+    "peak_gflop_per_s,share_of_peak";
 
 static size_t count(const char *text, char what) {
   size_t n = 0;
@@ -25,7 +26,8 @@ Test(cli_bench, prints_the_machine_and_a_table) {
 
   cr_assert(strncmp(result.out, "machine ", 8) == 0, "%s", result.out);
   SAYS(result.out, "processors\n");
-  SAYS(result.out, "\nblas      OpenBLAS");
+  SAYS(result.out, "\npeak      ");
+  SAYS(result.out, ", 1 thread: fp32 ");
   SAYS(result.out, "\nvise      0.");
   SAYS(result.out, "\nbuild     compiler=");
   SAYS(result.out, "us/step");
@@ -72,12 +74,18 @@ Test(cli_bench, prints_json) {
   cr_assert(json_is_true(json_object_get(json, "verified")));
   cr_assert(json_is_string(json_object_get(json_object_get(json, "machine"), "cpu")));
 
+  const json_t *cores = json_object_get(json_object_get(json, "machine"), "cores");
+  cr_assert_eq(json_array_size(cores), 1);
+  cr_assert(json_number_value(json_object_get(json_array_get(cores, 0), "fp32_flop_per_s")) > 1e8);
+  cr_assert(json_is_null(json_object_get(json_array_get(cores, 0), "round_trip_ns")));
+
   const json_t *rows = json_object_get(json, "rows");
   cr_assert_eq(json_array_size(rows), 2);
   for (size_t i = 0; i < 2; i++) {
     const json_t *row = json_array_get(rows, i);
     cr_assert(json_number_value(json_object_get(row, "us_per_step")) > 0);
     cr_assert(json_is_null(json_object_get(row, "x_unfused")));
+    cr_assert(json_number_value(json_object_get(row, "share_of_peak")) > 0);
     cr_assert(json_is_true(json_object_get(row, "verified")));
   }
 
@@ -95,7 +103,7 @@ Test(cli_bench, a_failed_verification_is_seen) {
   size_t n_bytes = 0;
   char *text = tool_read("rows.csv", &n_bytes);
   SAYS(text, ",fp32,1,no,");
-  SAYS(text, ",0,,,,,,0,0,,,,,,,,,16,,,,\n"); /* no times */
+  SAYS(text, ",0,,,,,,0,0,,,,,,,,,16,,,,,,,\n"); /* no times */
   free(text);
 
   result = tool_run(SHORT " --tolerance 0 --json");
@@ -160,7 +168,24 @@ Test(cli_bench, refuses_what_it_does_not_know) {
 
   tool_expect_refused("bench --seconds 0", "--seconds 0: expected a number above 0");
   tool_expect_refused("bench --layers 5-3 --seconds 0.01 --csv gone/rows.csv", "gone/rows.csv");
+  tool_expect_refused("bench --layers 5-3 --labels y.npy", "--labels needs --data");
   tool_expect_refused("bench --train a.csv", "unknown option --train");
+}
+
+Test(cli_bench, times_rows_of_a_file) {
+  tool_write_text("rows.csv", "a,b,y\n1,2,0\n3,4,1\n5,6,0\n7,8,1\n9,8,0\n");
+  tool_result result =
+      tool_run("bench --layers 2-3-2 --batch 4 --mode cpu --seconds 0.01 --threads 1 --data rows.csv --json");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  json_t *json = tool_json_text(result.out);
+  cr_assert_str_eq(json_string_value(json_object_get(json, "data")), "rows.csv");
+  json_decref(json);
+  tool_free(&result);
+
+  tool_expect_refused("bench --layers 3-2 --batch 4 --data rows.csv",
+                      "--data: 5 rows of 2 features do not do for the case 3-2, batch 4");
+  tool_expect_refused("bench --layers 2-2 --data rows.csv",
+                      "--data: 5 rows of 2 features do not do for the case 2-2, batch 64");
 }
 
 Test(cli_bench, times_nothing_when_nothing_is_there) {
