@@ -1,12 +1,11 @@
 /*
- * Times the training step of the cpu backend beside its matrix products alone (these always on one thread):
+ * Times the training step of the cpu backend, and its parts on one thread:
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
  *                  [--batch-norm yes] [--dropout P] [--input-dropout P]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
- * printed, and the ratio of the step to the products.
+ * printed.
  */
-#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "host/backend/cpu/threads.h"
 #include "host/base/file.h"
 #include "host/bench/bench.h"
+#include "host/product/product.h"
 
 enum { N_ROWS = 8192, STEPS = 5, MAX_REPEATS = 100000 };
 
@@ -57,36 +57,13 @@ static void time_step(bench *s) {
   s->first += STEPS * s->batch;
 }
 
-/* The products of a step, always on one thread: BLAS's own threads would spin alongside the step's. */
-static void time_products(bench *s) {
-  vise_i_cpu *b = cpu_of(s);
-  const vise_i_net *net = &s->net;
-  const int n = (int)s->batch, last = (int)net->n_layers - 1;
-
-  for (int l = 0; l <= last; l++) {
-    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    const float *w = b->tensors[net->blocks[l].weight].w;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
-                l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
-  }
-
-  for (int l = last; l >= 0; l--) {
-    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    float *g = b->tensors[net->blocks[l].weight].g;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
-                l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
-    if (l == 0) break;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w, in,
-                b->delta[0], n, 0, b->delta[1], n);
-  }
-}
-
 static void time_forward(bench *s) {
-  vise_i_cpu_forward(cpu_of(s), &s->pass);
+  cpu_of(s)->pass = s->pass;
+  vise_i_cpu_forward(cpu_of(s), &VISE_I_ALONE);
 }
 
 static void time_backward(bench *s) {
-  vise_i_cpu_backward(cpu_of(s), false);
+  vise_i_cpu_backward(cpu_of(s), &VISE_I_ALONE, false);
 }
 
 static void time_gather(bench *s) {
@@ -97,7 +74,11 @@ static void time_gather(bench *s) {
   const vise_i_batch batch = {.data = &s->data, .rows = s->order + s->first, .n = s->batch};
   vise_i_cpu_rows rows = {.batch = &batch, .source = VISE_I_CPU_BOUND, .end = s->batch};
   if (vise_i_cpu_sum_weights(b, &batch, &rows.weight_sum, &err) != VISE_OK) stop(err.text);
-  vise_i_cpu_gather_x(b, &rows, 0, s->batch);
+  if (b->is_sparse[VISE_I_CPU_BOUND]) {
+    vise_i_cpu_list_rows(b, vise_i_cpu_lists_at(b, 0), &rows, &s->pass);
+  } else {
+    vise_i_cpu_gather_x(b, &rows, 0, 0, s->batch);
+  }
   vise_i_cpu_gather_y(b, &rows, 0, s->batch);
   s->first += s->batch;
 }
@@ -110,11 +91,13 @@ static void time_loss(bench *s) {
 
 static void time_reduce(bench *s) {
   vise_step_stats stats = {.bad_tensor = -1};
-  vise_i_cpu_reduce_gradient(cpu_of(s), &s->hyper[0], &stats);
+  vise_i_cpu_set_penalty(cpu_of(s), true);
+  vise_i_cpu_sum_gradient(cpu_of(s), &VISE_I_ALONE, &s->hyper[0]);
+  vise_i_cpu_judge_gradient(cpu_of(s), &s->hyper[0], &stats);
 }
 
 static void time_update(bench *s) {
-  vise_i_cpu_update(cpu_of(s), &s->hyper[0]);
+  vise_i_cpu_update(cpu_of(s), &VISE_I_ALONE, &s->hyper[0]);
 }
 
 typedef struct part {
@@ -279,8 +262,6 @@ static void print_times(const part *parts, size_t n_parts) {
   for (size_t p = 0; p < n_parts; p++) {
     printf("%-26s %10.1f %10.1f\n", parts[p].name, parts[p].least, parts[p].median);
   }
-  printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
-         parts[0].median / parts[1].median);
 }
 
 int main(int argc, char **argv) {
@@ -296,7 +277,6 @@ int main(int argc, char **argv) {
 
   part parts[] = {
       {.name = "step", .run = time_step, .n_steps = STEPS},
-      {.name = "products, one thread", .run = time_products, .n_steps = 1},
       {.name = "  gather", .run = time_gather, .n_steps = 1},
       {.name = "  forward with products", .run = time_forward, .n_steps = 1},
       {.name = "  loss", .run = time_loss, .n_steps = 1},
@@ -306,8 +286,8 @@ int main(int argc, char **argv) {
   };
 
   measure(&s, parts, sizeof parts / sizeof parts[0], o.repeats);
-  printf("batch %zu, %zu parameters, %d thread(s), OpenBLAS core %s\n", o.batch, s.net.n_params, spec.n_threads,
-         openblas_get_corename());
+  printf("batch %zu, %zu parameters, step with %d thread(s), its parts with one, %s\n", o.batch, s.net.n_params,
+         spec.n_threads, vise_i_product_instructions());
   print_times(parts, sizeof parts / sizeof parts[0]);
 
   vise_i_backend_cpu.destroy(s.b);

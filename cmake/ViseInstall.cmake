@@ -35,7 +35,5 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vise-config.cmake ${CMAKE_CURRENT_BINA
 # Relative to the .pc file, so that the prefix given to `cmake --install` is the one that counts.
 file(RELATIVE_PATH VISE_PC_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 string(REGEX REPLACE "/$" "" VISE_PC_PREFIX "${VISE_PC_PREFIX}")
-# Not as Requires.private: that would ask for what a static OpenBLAS needs, libgfortran's development files among it.
-string(JOIN " " VISE_PC_OPENBLAS ${OPENBLAS_LDFLAGS})
 configure_file(cmake/vise.pc.in vise.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/vise.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT development)

@@ -1,19 +1,19 @@
 /* What this build is, and what it can run on. */
 #include "vise/info.h"
 
-#include <cblas.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
 #include "host/base/struct.h"
+#include "host/product/product.h"
 #include "host/train/commit.h"
 
 /* The build makes host/train/commit.h (VISE_COMMIT_TEXT, where it is known) and passes these; the library is the only
  * place that knows them. */
-#if !defined(VISE_VERSION_TEXT) || !defined(VISE_BUILD_TYPE_TEXT) || !defined(VISE_BLAS_TEXT)
-#error "VISE_VERSION_TEXT, VISE_BUILD_TYPE_TEXT and VISE_BLAS_TEXT come from host/train/CMakeLists.txt"
+#if !defined(VISE_VERSION_TEXT) || !defined(VISE_BUILD_TYPE_TEXT)
+#error "VISE_VERSION_TEXT and VISE_BUILD_TYPE_TEXT come from host/train/CMakeLists.txt"
 #endif
 #ifdef VISE_COMMIT_TEXT
 #define COMMIT ", commit=" VISE_COMMIT_TEXT
@@ -37,7 +37,7 @@ const char *vise_version(void) {
 }
 
 #define BUILD_OPTIONS(cuda)                                                          \
-  "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", blas=" VISE_BLAS_TEXT \
+  "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT \
   ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda COMMIT
 
 const char *vise_build_options(void) {
@@ -65,10 +65,10 @@ static void describe(vise_backend backend, vise_backend_info *info) {
     snprintf(info->detail, sizeof info->detail, "%s", why_not != NULL ? why_not : "not part of this build");
   } else if (backend == VISE_BACKEND_CUDA) {
     describe_cuda(info->detail, sizeof info->detail);
-  } else { /* OpenBLAS picks its kernels for the processor at start-up; its text names them. */
+  } else {
     snprintf(info->detail, sizeof info->detail, "%s, %ld processors, %s",
              backend == VISE_BACKEND_CPU64 ? "float64, reference" : "float32", sysconf(_SC_NPROCESSORS_ONLN),
-             openblas_get_config());
+             vise_i_product_instructions());
   }
 }
 

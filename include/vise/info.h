@@ -42,7 +42,7 @@ VISE_API size_t vise_list_devices(vise_device_info *out, size_t n);
 VISE_API size_t vise_list_devices_sized(size_t out_bytes, vise_device_info *out, size_t n);
 #define vise_list_devices(...) vise_list_devices_sized(sizeof(vise_device_info), __VA_ARGS__)
 
-/** A constant text of build options ("compiler=..., blas=..., cuda=no"). */
+/** A constant text of build options ("compiler=..., build=..., cuda=no"). */
 VISE_API const char *vise_build_options(void);
 
 #ifdef __cplusplus

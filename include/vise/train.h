@@ -10,8 +10,8 @@
  *   vise_trainer_sync(trainer, &err);                         (now the model has the weights)
  *   vise_trainer_free(trainer);
  *
- * A trainer is used by one thread at a time. The number of BLAS threads is a property of the process. A device error
- * poisons the trainer: every later call returns it.
+ * A trainer is used by one thread at a time. A device error poisons the trainer: every later call
+ * returns it.
  */
 #ifndef VISE_TRAIN_H
 #define VISE_TRAIN_H

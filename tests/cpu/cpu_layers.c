@@ -150,7 +150,7 @@ Test(cpu_layers, large_batches_are_one_batch) {
 enum { SHARED = 112, SHARED_ROWS = 48, SHARED_OUT = 10, SHARED_VALUES = SHARED * (SHARED + SHARED_OUT + 6) };
 
 /* The gradient of one batch by this many threads, and its loss in front of it. The first product is large enough to
-   share, and exact, so that its bits do not depend on how BLAS takes it apart. */
+   share, and exact, so that its bits do not depend on how products take it apart. */
 static void gradient_by(int n_threads, size_t kind, double *out, vise_i_net *net) {
   static double x[SHARED_ROWS * SHARED], y[SHARED_ROWS], params[SHARED_VALUES];
   vise_error err = VISE_ERROR_INIT;

@@ -41,7 +41,7 @@ Test(cpu_steps, one_call_of_twenty_equals_twenty_calls_and_again) {
   }
 }
 
-/* Products large enough for BLAS to split among threads. */
+/* Products large enough to be split among threads. */
 Test(cpu_steps, two_threads_keep_their_bits) {
   static const size_t widths[] = {300, 128, 10};
   const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
