@@ -29,11 +29,11 @@ enum {
   ROWS = 6,
   WIDTH = VECTORS * LANES,
   SPAN = 256 / sizeof(REAL) < WIDTH ? WIDTH : 256 / sizeof(REAL), /* columns whose part of B is copied at once */
-  DEPTH = 1024 / sizeof(REAL),    /* of a block */
-  HEIGHT = 16 * ROWS,             /* rows of A of a block */
-  GROUP = 8,                      /* a copied group of ROWS rows: so far apart for one k */
+  DEPTH = 1024 / sizeof(REAL),                                    /* of a block */
+  HEIGHT = 16 * ROWS,                                             /* rows of A of a block */
+  GROUP = 8,                                      /* a copied group of ROWS rows: so far apart for one k */
   GROUP_SIZE = GROUP * DEPTH + 64 / sizeof(REAL), /* of its copy; a line more, so that groups do not clash */
-  CLASHING = 512 / sizeof(REAL), /* columns of A a multiple of it apart meet in few sets of a cache: they are copied */
+  CLASHING = 512 / sizeof(REAL),  /* columns of A a multiple of it apart meet in few sets of a cache: they are copied */
   PAGE_ROW = 1024 / sizeof(REAL), /* rows of B so far apart do: they are copied */
   WORTH_PACKING = 4 * ROWS,       /* rows of C for which that pays */
   MANY = 4                        /* panels of B for which it pays to copy rows of A that clash */
@@ -41,19 +41,23 @@ enum {
 
 /* What a tile computes from: for each k `rows` elements of A, which lie together by columns if a_row is 1, or by rows if
    a_column is 1; and its vectors of B. */
-typedef struct tile_source {
+typedef struct tile_work {
   const REAL *a;
   size_t a_row, a_column;
   const REAL *b;
   size_t b_row;
   size_t depth;
-} tile_source;
+  REAL *c;
+  size_t c_row;
+} tile_work;
 
-/* c [rows, vectors] is set, or added to. All but `s` and c_row is constant where it is inlined. */
-INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t rows, size_t vectors, bool by_columns) {
+/* c [rows, vectors] is set, or added to. All but the work is constant where it is inlined. */
+INLINE void tile(const tile_work *s, bool add, size_t rows, size_t vectors, bool by_columns) {
   const size_t a_row = by_columns ? 1 : s->a_row, a_column = by_columns ? s->a_column : 1;
   const size_t b_row = s->b_row, depth = s->depth;
   const REAL *a = s->a, *b = s->b;
+  REAL *c = s->c;
+  const size_t c_row = s->c_row;
   vector sum[ROWS][VECTORS];
 
   UNROLL for (size_t i = 0; i < rows; i++) {
@@ -84,11 +88,11 @@ INLINE void tile(const tile_source *s, REAL *c, size_t c_row, bool add, size_t r
 
 /* ---- tiles of every size ------------------------------------------------------------------------------------------ */
 
-typedef void tile_function(const tile_source *s, REAL *c, size_t c_row);
+typedef void tile_function(const tile_work *s);
 
-#define DEFINE_TILE(rows, vectors, add, by_columns)                                                         \
-  static void tile_##rows##_##vectors##_##add##_##by_columns(const tile_source *s, REAL *c, size_t c_row) { \
-    tile(s, c, c_row, add, rows, vectors, by_columns);                                                      \
+#define DEFINE_TILE(rows, vectors, add, by_columns)                                \
+  static void tile_##rows##_##vectors##_##add##_##by_columns(const tile_work *s) { \
+    tile(s, add, rows, vectors, by_columns);                                       \
   }
 #define DEFINE_KINDS(rows, vectors) \
   DEFINE_TILE(rows, vectors, 0, 0)  \
@@ -209,11 +213,13 @@ static void multiply_panel(const panel *w) {
   const PRODUCT *p = k->p;
   const size_t vectors = (w->n + LANES - 1) / LANES;
   const bool whole = w->n % LANES == 0;
-  tile_source s = {.a_row = w->packed_a ? 1 : p->a.row,
-                   .a_column = w->packed_a ? (size_t)GROUP : p->a.column,
-                   .b = w->packed_b ? w->packed_b : k->b + w->j * p->b.column,
-                   .b_row = w->packed_b ? (size_t)WIDTH : p->b.row,
-                   .depth = k->depth};
+  tile_work s = {.a_row = w->packed_a ? 1 : p->a.row,
+                 .a_column = w->packed_a ? (size_t)GROUP : p->a.column,
+                 .b = w->packed_b ? w->packed_b : k->b + w->j * p->b.column,
+                 .b_row = w->packed_b ? (size_t)WIDTH : p->b.row,
+                 .depth = k->depth,
+                 .c = edge,
+                 .c_row = whole ? p->c_row : (size_t)WIDTH};
 
   for (size_t i = 0; i < k->m; i += ROWS) {
     const size_t rows = k->m - i < ROWS ? k->m - i : ROWS;
@@ -221,13 +227,14 @@ static void multiply_panel(const panel *w) {
     REAL *c = k->c + i * p->c_row + w->j;
     s.a = w->packed_a ? w->packed_a + i / ROWS * GROUP_SIZE : k->a + i * p->a.row;
     if (whole) {
-      function(&s, c, p->c_row);
+      s.c = c;
+      function(&s);
       continue;
     }
 
     /* The last columns, which are no whole vector, by way of a tile of their own. */
     for (size_t r = 0; k->add && r < rows; r++) memcpy(edge + r * WIDTH, c + r * p->c_row, w->n * sizeof *c);
-    function(&s, edge, WIDTH);
+    function(&s);
     for (size_t r = 0; r < rows; r++) memcpy(c + r * p->c_row, edge + r * WIDTH, w->n * sizeof *c);
   }
 }

@@ -19,10 +19,18 @@ enum { SPARSE_LANES = VECTOR_BYTES / sizeof(float), SPARSE_MOST = 8 /* vectors o
 /* Rows of B that stay in the first cache, and rows of A that pass by them. */
 enum { SPARSE_DEPTH = 48, SPARSE_HEIGHT = 64, SPARSE_CACHE = 4096 /* floats */, SPARSE_WORTH = 6 /* entries */ };
 
-/* c [vectors] is set, or added to: the sum of the values of the entries before column `limit` times their rows of b.
-   Returns the first entry that is left. */
-SPARSE_INLINE const vise_i_entry *combine(const vise_i_entry *entry, const vise_i_entry *end, size_t limit,
-                                          const float *b, size_t b_row, float *c, bool add, size_t vectors) {
+/* Entries of a row of A up to an end, and to a column of A where others begin. */
+typedef struct sparse_run {
+  const vise_i_entry *first, *end;
+  size_t limit;
+} sparse_run;
+
+/* c [vectors] is set, or added to: the sum of the values of the run's entries times their rows of b. Returns the first
+   entry that is left. */
+SPARSE_INLINE const vise_i_entry *combine(const sparse_run *run, const float *b, size_t b_row, float *c, bool add,
+                                          size_t vectors) {
+  const vise_i_entry *entry = run->first, *end = run->end;
+  const size_t limit = run->limit;
   sparse_vector sum[SPARSE_MOST];
   SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
     if (add) {
@@ -39,7 +47,7 @@ SPARSE_INLINE const vise_i_entry *combine(const vise_i_entry *entry, const vise_
     }
   }
 
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) *(sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
+  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
   return entry;
 }
 
@@ -60,12 +68,12 @@ SPARSE_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t d
 
     for (size_t k = 0; k == 0 || k < p->k; k += depth) {
       for (size_t i = 0; i < n; i++) {
-        const vise_i_entry *end = p->entries + p->start[first + i + 1];
+        const sparse_run run = {next[i], p->entries + p->start[first + i + 1], k + depth};
         float *c = p->c + (first + i) * p->c_row + column;
         if (p->add || k > 0) {
-          next[i] = combine(next[i], end, k + depth, b, p->b_row, c, true, vectors);
+          next[i] = combine(&run, b, p->b_row, c, true, vectors);
         } else {
-          next[i] = combine(next[i], end, k + depth, b, p->b_row, c, false, vectors);
+          next[i] = combine(&run, b, p->b_row, c, false, vectors);
         }
       }
     }
