@@ -1,12 +1,11 @@
 /*
- * Times the training step of the cpu backend beside its matrix products alone (these always on one thread):
+ * Times the training step of the cpu backend and its parts, and holds its products against the peak of the cores:
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
  *                  [--batch-norm yes] [--dropout P] [--input-dropout P]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
- * printed, and the ratio of the step to the products.
+ * printed, and the share of the peak that the step's matrix products reach.
  */
-#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,30 +54,6 @@ static void time_step(bench *s) {
   const vise_i_steps steps = {s->first, s->batch, STEPS, s->hyper, s->stats};
   if (vise_i_backend_cpu.run(s->b, &steps, &n_done, &err) != VISE_OK) stop(err.text);
   s->first += STEPS * s->batch;
-}
-
-/* The products of a step, always on one thread: BLAS's own threads would spin alongside the step's. */
-static void time_products(bench *s) {
-  vise_i_cpu *b = cpu_of(s);
-  const vise_i_net *net = &s->net;
-  const int n = (int)s->batch, last = (int)net->n_layers - 1;
-
-  for (int l = 0; l <= last; l++) {
-    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    const float *w = b->tensors[net->blocks[l].weight].w;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasNoTrans : CblasTrans, out, n, in, 1, w, in,
-                l ? b->act[l - 1] : b->x, l ? n : in, 0, b->act[l], n);
-  }
-
-  for (int l = last; l >= 0; l--) {
-    const int in = (int)net->widths[l], out = (int)net->widths[l + 1];
-    float *g = b->tensors[net->blocks[l].weight].g;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, l ? CblasTrans : CblasNoTrans, out, in, n, 1, b->delta[0], n,
-                l ? b->act[l - 1] : b->x, l ? n : in, 0, g, in);
-    if (l == 0) break;
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, in, n, out, 1, b->tensors[net->blocks[l].weight].w, in,
-                b->delta[0], n, 0, b->delta[1], n);
-  }
 }
 
 static void time_forward(bench *s) {
@@ -279,8 +254,19 @@ static void print_times(const part *parts, size_t n_parts) {
   for (size_t p = 0; p < n_parts; p++) {
     printf("%-26s %10.1f %10.1f\n", parts[p].name, parts[p].least, parts[p].median);
   }
-  printf("step / products: least %.3f, median %.3f\n", parts[0].least / parts[1].least,
-         parts[0].median / parts[1].median);
+}
+
+/* The products' share of what as many threads reach with multiply-adds alone. */
+static void print_share(const options *o, int n_threads, const part *step) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_bench_case c = {.n_layers = o->net.n_layers, .batch = o->batch};
+  vise_bench_cores cores;
+
+  memcpy(c.widths, o->net.widths, sizeof c.widths);
+  if (vise_bench_measure_cores(n_threads, &cores, &err) != VISE_OK) stop(err.text);
+  const double us_at_peak = 1e6 * vise_bench_step_flop(&c) / cores.fp32_flop_per_s;
+  printf("peak %.4g GFLOP/s by %s: share of it, least time %.3f, median %.3f\n", 1e-9 * cores.fp32_flop_per_s,
+         cores.instructions, us_at_peak / step->least, us_at_peak / step->median);
 }
 
 int main(int argc, char **argv) {
@@ -296,7 +282,6 @@ int main(int argc, char **argv) {
 
   part parts[] = {
       {.name = "step", .run = time_step, .n_steps = STEPS},
-      {.name = "products, one thread", .run = time_products, .n_steps = 1},
       {.name = "  gather", .run = time_gather, .n_steps = 1},
       {.name = "  forward with products", .run = time_forward, .n_steps = 1},
       {.name = "  loss", .run = time_loss, .n_steps = 1},
@@ -306,9 +291,9 @@ int main(int argc, char **argv) {
   };
 
   measure(&s, parts, sizeof parts / sizeof parts[0], o.repeats);
-  printf("batch %zu, %zu parameters, %d thread(s), OpenBLAS core %s\n", o.batch, s.net.n_params, spec.n_threads,
-         openblas_get_corename());
+  printf("batch %zu, %zu parameters, %d thread(s)\n", o.batch, s.net.n_params, spec.n_threads);
   print_times(parts, sizeof parts / sizeof parts[0]);
+  print_share(&o, spec.n_threads, &parts[0]);
 
   vise_i_backend_cpu.destroy(s.b);
   free(s.x);
