@@ -1,10 +1,10 @@
 /*
- * Times the training step of the cpu backend, and its parts on one thread:
+ * Times the training step of the cpu backend and its parts, and holds its products against the peak of the cores:
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
  *                  [--batch-norm yes] [--dropout P] [--input-dropout P]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
- * printed.
+ * printed, and the share of the peak that the step's matrix products reach.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +264,19 @@ static void print_times(const part *parts, size_t n_parts) {
   }
 }
 
+/* The products' share of what as many threads reach with multiply-adds alone. */
+static void print_share(const options *o, int n_threads, const part *step) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_bench_case c = {.n_layers = o->net.n_layers, .batch = o->batch};
+  vise_bench_cores cores;
+
+  memcpy(c.widths, o->net.widths, sizeof c.widths);
+  if (vise_bench_measure_cores(n_threads, &cores, &err) != VISE_OK) stop(err.text);
+  const double us_at_peak = 1e6 * vise_bench_step_flop(&c) / cores.fp32_flop_per_s;
+  printf("peak %.4g GFLOP/s by %s: share of it, least time %.3f, median %.3f\n", 1e-9 * cores.fp32_flop_per_s,
+         cores.instructions, us_at_peak / step->least, us_at_peak / step->median);
+}
+
 int main(int argc, char **argv) {
   const options o = parse(argc, argv);
   vise_error err = VISE_ERROR_INIT;
@@ -289,6 +302,7 @@ int main(int argc, char **argv) {
   printf("batch %zu, %zu parameters, step with %d thread(s), its parts with one, %s\n", o.batch, s.net.n_params,
          spec.n_threads, vise_i_product_instructions());
   print_times(parts, sizeof parts / sizeof parts[0]);
+  print_share(&o, spec.n_threads, &parts[0]);
 
   vise_i_backend_cpu.destroy(s.b);
   free(s.x);

@@ -8,13 +8,15 @@ order in each epoch, its last partial batch left out; after each epoch the accur
 starts with the process and stops when the epoch that reaches the accuracy has been reported, so imports, reading and
 unpacking the files, compiling, and the evaluations count; PyTorch's store of compiled code is empty at each start.
 
-Prints CSV: way, threads, seed, seconds and epochs to each accuracy (empty: not within the epochs), the best accuracy.
-scikit-learn neither clips nor bounds.
+The ways take turns, seed by seed. Prints CSV: way, threads, seed, seconds and epochs to each accuracy (empty: not within
+the epochs), the best accuracy; then, as comments, the median over the seeds with the least and the most. scikit-learn
+neither clips nor bounds.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -228,20 +230,30 @@ def run(arguments, stream):
     columns = [f"{what}_to_{100 * t:.0f}" for t in TARGETS for what in ("seconds", "epochs")]
     say("# recipe: 784-%d-10, " % RECIPE["hidden"] + ", ".join(f"{k} {v:g}" for k, v in RECIPE.items() if k != "hidden"))
     say("way,threads,seed," + ",".join(columns) + ",best_accuracy")
-    for way in arguments.ways or what_is_here(arguments.vise):
-        for threads in arguments.threads if "cuda" not in way else [1]:
-            for seed in arguments.seeds:
-                try:
-                    progress = (watch_vise(arguments.vise, way, threads, seed) if way.startswith("vise-")
-                                else watch_peer(way, threads, seed))
-                except RuntimeError as error:
-                    say(f"# {way}: left out: {error}")
-                    break
-                cells = []
-                for target in TARGETS:
-                    seconds, epoch = progress.reached.get(target, (None, ""))
-                    cells += ["" if seconds is None else f"{seconds:.3f}", str(epoch)]
-                say(f"{way},{threads},{seed}," + ",".join(cells) + f",{progress.best:.4f}")
+    ways, reached = arguments.ways or what_is_here(arguments.vise), {}
+    for seed in arguments.seeds:
+        for way, threads in [(w, t) for w in ways for t in (arguments.threads if "cuda" not in w else [1])]:
+            if reached.get((way, threads)) is None and seed != arguments.seeds[0]:
+                continue  # left out before
+            try:
+                progress = (watch_vise(arguments.vise, way, threads, seed) if way.startswith("vise-")
+                            else watch_peer(way, threads, seed))
+            except RuntimeError as error:
+                say(f"# {way}: left out: {error}")
+                reached[way, threads] = None
+                continue
+            reached.setdefault((way, threads), []).append(progress.reached)
+            cells = []
+            for target in TARGETS:
+                seconds, epoch = progress.reached.get(target, (None, ""))
+                cells += ["" if seconds is None else f"{seconds:.3f}", str(epoch)]
+            say(f"{way},{threads},{seed}," + ",".join(cells) + f",{progress.best:.4f}")
+    for (way, threads), runs in reached.items():
+        for target in TARGETS:
+            seconds = [run[target][0] for run in runs or [] if target in run]
+            if seconds and len(seconds) == len(runs):
+                say(f"# {way}, {threads} threads, to {100 * target:.0f} %: median {statistics.median(seconds):.3f} s "
+                    f"({min(seconds):.3f} to {max(seconds):.3f})")
 
 
 def main():
