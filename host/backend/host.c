@@ -138,7 +138,9 @@ vise_status vise_i_host_run(vise_i_backend *backend, const vise_i_steps *steps, 
   for (size_t i = 0; i < steps->n; i++) {
     const size_t at = steps->first + i * steps->size;
     const size_t n = vise_i_batch_rows(backend->spec.net, steps->size, h->n_order - at);
-    const vise_i_batch batch = {.data = &h->data, .rows = h->order + at, .n = n};
+    const size_t n_left = h->n_order - at - n;
+    const vise_i_batch batch = {
+        .data = &h->data, .rows = h->order + at, .n = n, .n_next = n_left < steps->size ? n_left : steps->size};
 
     status = step(backend, &batch, &steps->hyper[i], &steps->stats[i], err);
     if (status == VISE_OK || status == VISE_ERR_NONFINITE) done_steps++;

@@ -80,7 +80,7 @@ vise_status vise_i_bench_gang_create(int n_threads, vise_i_bench_gang **out, vis
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
 
-  if (gang->n < n_threads) VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY, "%d threads cannot be started", n_threads));
+  if (gang->n < n_threads) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%d threads cannot be started", n_threads));
   *out = gang;
   gang = NULL;
 

@@ -8,7 +8,7 @@ typedef struct vise_i_bench_gang vise_i_bench_gang;
 /* place: 0 for the caller, up to n_threads - 1 */
 typedef void vise_i_bench_work(void *context, int place);
 
-/* VISE_ERR_MEMORY where so many threads cannot be had. */
+/* VISE_ERR_UNSUPPORTED where so many threads cannot be had. */
 VISE_WARN_UNUSED vise_status vise_i_bench_gang_create(int n_threads, vise_i_bench_gang **out, vise_error *err);
 void vise_i_bench_gang_free(vise_i_bench_gang *gang);
 /* All do the work; returns the seconds from the first start to the last end. */

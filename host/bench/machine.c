@@ -32,15 +32,6 @@ static void name_cpu(char *out, size_t n_bytes) {
   if (file != NULL) (void)fclose(file);
 }
 
-/* The library that the build names, if it has one. */
-static void name_blas(char *out, size_t n_bytes) {
-  static const char key[] = "blas=";
-  const char *found = strstr(vise_build_options(), key);
-  if (found == NULL) return;
-  found += sizeof key - 1;
-  (void)snprintf(out, n_bytes, "%.*s", (int)strcspn(found, ","), found);
-}
-
 static int count_processors(void) {
   cpu_set_t allowed;
   return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
@@ -119,7 +110,6 @@ vise_status vise_bench_measure_machine(const vise_bench_config *config, vise_ben
   VISE_TRY(vise_i_bench_take_config(config, &own, err));
 
   name_cpu(machine.cpu, sizeof machine.cpu);
-  name_blas(machine.blas, sizeof machine.blas);
   VISE_TRY(measure_cpu(own.n_threads > 0 ? own.n_threads : machine.n_processors, &machine, err));
   VISE_TRY(measure_device(&own, &machine, err));
   *out = machine;

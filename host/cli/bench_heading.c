@@ -39,7 +39,6 @@ void vise_i_cli_bench_print_heading(FILE *stream, const char *prefix, const vise
   const vise_bench_machine *machine = &heading->machine;
 
   (void)fprintf(stream, "%smachine   %s, %d processors\n", prefix, machine->cpu, machine->n_processors);
-  if (machine->blas[0] != '\0') (void)fprintf(stream, "%sblas      %s\n", prefix, machine->blas);
   (void)fprintf(stream, "%sdevice    %s\n", prefix, machine->device[0] == '\0' ? "none" : machine->device);
   (void)fprintf(stream, "%svise      %s\n", prefix, vise_version());
   (void)fprintf(stream, "%sbuild     %s\n", prefix, vise_build_options());
@@ -103,7 +102,7 @@ json_t *vise_i_cli_bench_machine_json(const vise_i_cli_bench_heading *heading) {
 
   (void)json_object_set_new(object, "cpu", json_string(machine->cpu));
   (void)json_object_set_new(object, "processors", json_integer(machine->n_processors));
-  (void)json_object_set_new(object, "blas", text_or_null(machine->blas));
+  (void)json_object_set_new(object, "blas", json_null());
   (void)json_object_set_new(object, "device", text_or_null(machine->device));
   (void)json_object_set_new(object, "rates", rates_json(machine));
   (void)json_object_set_new(object, "device_note", text_or_null(machine->device_note));

@@ -34,13 +34,15 @@ static bool on_poll(void *user) {
   return vise_i_cli_signal_caught() != 0;
 }
 
-static void on_progress(void *user, const vise_progress *state) {
-  const fold *f = user;
-  const double share = state->planned_steps > 0 ? (double)state->step / (double)state->planned_steps : 0;
+static void show(const fold *f, double share, double seconds) {
   char text[80];
   (void)snprintf(text, sizeof text, "estimating the score: fold %zu of %d, %3.0f %%", f->number, VISE_I_CLI_FOLDS,
                  floor(100 * share));
-  vise_i_cli_progress_text(f->progress, text, state->seconds);
+  vise_i_cli_progress_text(f->progress, text, seconds);
+}
+
+static void on_progress(void *user, const vise_progress *state) {
+  show(user, state->planned_steps > 0 ? (double)state->step / (double)state->planned_steps : 0, state->seconds);
 }
 
 /* ---- a fold --------------------------------------------------------------------------------------------------- */
@@ -117,6 +119,8 @@ static vise_status score(const fold *f, vise_i_cli_estimate *out, vise_error *er
 static vise_status run_fold(fold *f, const size_t *folds, vise_i_cli_estimate *out, vise_error *err) {
   const vise_i_cli_setup *setup = f->setup;
   const size_t n_rows = setup->rows != NULL ? setup->n_rows : vise_table_n_rows(setup->table);
+  show(f, 0, 0);
+
   vise_status status = vise_folds_split(folds, setup->rows, n_rows, f->number, &f->split, err);
   if (status == VISE_OK) status = make_data(f, err);
   if (status == VISE_OK) status = make_model(f, err);

@@ -192,7 +192,7 @@ void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level l
 }
 
 void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds) {
-  if (!progress->bar || (progress->is_text && fabs(seconds - progress->last_shown) < bar_seconds)) return;
+  if (!progress->bar || (progress->is_text && seconds > 0 && seconds - progress->last_shown < bar_seconds)) return;
   (void)fprintf(stderr, "\r%.*s\x1b[K", (int)terminal_columns() - 1, text);
   (void)fflush(stderr);
   progress->last_shown = seconds;

@@ -27,7 +27,8 @@ void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const 
 void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progress *state);
 /* A line of text above the bar. */
 void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message);
-/* A text in the place of the bar, on a terminal alone; seconds of whatever it tells of. */
+/* A text in the place of the bar, on a terminal alone, and not too often: seconds are those of whatever it tells of, and
+   with 0 something else begins, which is shown in any case. */
 void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds);
 /* Shows the last state; leaves the bar on the screen and goes to a new line. */
 void vise_i_cli_progress_end(vise_i_cli_progress *progress);

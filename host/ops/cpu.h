@@ -1,8 +1,8 @@
 /*
  * The layers in float32 for the cpu backend, on plain arrays: of values after the first linear layer [width, n], one
  * row for each unit, so that statistics are sums over what lies together; of a net's inputs [n, width]. What one thread
- * does are some units of a layer. Each kind has its formulas, those of KIND/ref64.c, in KIND/cpu.c; linear layers and
- * activations are in host/backend/cpu, fused with each other.
+ * does are some units of a layer. Each kind has its formulas, those of KIND/ref64.c, in KIND/cpu.c; linear layers, by
+ * the products of host/product, and activations, fused with the biases, are in host/backend/cpu.
  */
 #ifndef VISE_I_OPS_CPU_H
 #define VISE_I_OPS_CPU_H

@@ -24,6 +24,13 @@
 
 #define VISE_I_INLINE static inline __attribute__((always_inline))
 
+/* Before a loop of a few rounds inside one that is to be vectorized. */
+#if defined(__clang__)
+#define VISE_I_UNROLL _Pragma("unroll")
+#else
+#define VISE_I_UNROLL _Pragma("GCC unroll 8")
+#endif
+
 /* Separate sums in a reduction. */
 enum { VISE_I_LANES = 16 };
 

@@ -222,7 +222,7 @@ const vise_option vise_i_options[] = {
    KIND(COUNT, STOPPING, TRAIN), .min = 1},
 
   {"backend", AT(backend), "NAME", "auto",
-   "cuda, cpu (float32) or cpu64 (the float64 reference); auto is cuda where there is one, else cpu",
+   "cuda, cpu (float32) or cpu64 (the float64 reference, one thread); auto is cuda where there is one, else cpu",
    KIND(NAME, PLACE, TRAIN | MODEL), COMMON, NAMES(VISE_BACKEND_TABLE)},
   {"step", AT(step_mode), "NAME", "auto",
    "how a step is run; fused: one kernel; unfused: cuBLAS and a kernel for each other operation; unfused-graph: that "
@@ -232,9 +232,11 @@ const vise_option vise_i_options[] = {
    KIND(COUNT, PLACE, TRAIN | BENCH), .min = 1, .max = VISE_MAX_STEPS_PER_LAUNCH, OFF, CUDA},
   {"precision", AT(precision), "NAME", "auto", "precision of the matrix products",
    KIND(NAME, PLACE, TRAIN | MODEL), NAMES(VISE_PRECISION_TABLE)},
-  {"threads", AT(n_threads), "N", "auto", "CPU threads",
+  {"threads", AT(n_threads), "N", "auto",
+   "threads of the cpu backend; their number changes no result; auto is by the size of a step, at most one for each "
+   "processor",
    KIND(INT, PLACE, TRAIN | MODEL | BENCH), FREE, COMMON, .min = 1, .max = 4096,
-   .word = "auto", .backends = 1u << VISE_BACKEND_CPU | 1u << VISE_BACKEND_CPU64},
+   .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
    "take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M and G mean 2^10, "

@@ -30,7 +30,7 @@ enum {
   WIDTH = VECTORS * LANES,
   SPAN = 256 / sizeof(REAL) < WIDTH ? WIDTH : 256 / sizeof(REAL), /* columns whose part of B is copied at once */
   DEPTH = 1024 / sizeof(REAL),                                    /* of a block */
-  HEIGHT = 16 * ROWS,                                             /* rows of A of a block */
+  HEIGHT = 32 * ROWS,                                             /* rows of A of a block */
   GROUP = 8,                                      /* a copied group of ROWS rows: so far apart for one k */
   GROUP_SIZE = GROUP * DEPTH + 64 / sizeof(REAL), /* of its copy; a line more, so that groups do not clash */
   CLASHING = 512 / sizeof(REAL),  /* columns of A a multiple of it apart meet in few sets of a cache: they are copied */
@@ -226,6 +226,7 @@ static void multiply_panel(const panel *w) {
     tile_function *function = TILES[vectors - 1][rows - 1][k->add][s.a_row == 1];
     REAL *c = k->c + i * p->c_row + w->j;
     s.a = w->packed_a ? w->packed_a + i / ROWS * GROUP_SIZE : k->a + i * p->a.row;
+    if (p->ahead) vise_i_ahead_go(p->ahead, rows * w->n * k->depth);
     if (whole) {
       s.c = c;
       function(&s);
@@ -275,7 +276,7 @@ static void set_zero(const PRODUCT *p) {
 
 static bool worth_packing_a(const PRODUCT *p) {
   if (p->a.column == 1) return p->a.row >= PAGE_ROW && p->n >= MANY * WIDTH;
-  return p->a.row != 1 || p->a.column % CLASHING == 0;
+  return p->a.row != 1 || (p->a.column % CLASHING == 0 && p->n > WIDTH);
 }
 
 void MULTIPLY(const PRODUCT *p) {

@@ -5,6 +5,7 @@
  *   kernel.h      the tile that does the arithmetic, its blocking and packing
  *   sparse.h      where most of A is zero
  *   transpose.h
+ *   ahead.h       what is read soon is asked for meanwhile
  *   f32_*.c, f64_*.c   compile these for each set of instructions
  *   product.c     chooses among them by what the processor has
  */
@@ -14,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "host/product/ahead.h"
 
 /* Where the elements of a matrix lie: (i, j) at at[i * row + j * column]. */
 typedef struct vise_i_matrix_f32 {
@@ -34,6 +37,7 @@ typedef struct vise_i_product_f32 {
   float *c;
   size_t c_row;
   bool add;
+  vise_i_ahead *ahead; /* NULL: nothing */
 } vise_i_product_f32;
 
 typedef struct vise_i_product_f64 {
@@ -42,6 +46,7 @@ typedef struct vise_i_product_f64 {
   double *c;
   size_t c_row;
   bool add;
+  vise_i_ahead *ahead; /* NULL: nothing */
 } vise_i_product_f64;
 
 void vise_i_multiply_f32(const vise_i_product_f32 *p);
@@ -65,6 +70,7 @@ typedef struct vise_i_product_sparse {
   float *c;
   size_t c_row;
   bool add;
+  vise_i_ahead *ahead; /* NULL: nothing */
 } vise_i_product_sparse;
 
 void vise_i_multiply_sparse(const vise_i_product_sparse *p);

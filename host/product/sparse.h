@@ -70,11 +70,13 @@ SPARSE_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t d
       for (size_t i = 0; i < n; i++) {
         const sparse_run run = {next[i], p->entries + p->start[first + i + 1], k + depth};
         float *c = p->c + (first + i) * p->c_row + column;
+        const vise_i_entry *from = next[i];
         if (p->add || k > 0) {
           next[i] = combine(&run, b, p->b_row, c, true, vectors);
         } else {
           next[i] = combine(&run, b, p->b_row, c, false, vectors);
         }
+        if (p->ahead) vise_i_ahead_go(p->ahead, (size_t)(next[i] - from) * vectors * SPARSE_LANES);
       }
     }
   }

@@ -162,7 +162,11 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
 }
 
 void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec) {
-  if (backend == VISE_BACKEND_CPU64) return;
+  if (backend == VISE_BACKEND_CPU64) {
+    spec->n_threads = 1;
+    return;
+  }
+
   if (spec->precision == VISE_PRECISION_AUTO) spec->precision = VISE_FP32;
   if (backend == VISE_BACKEND_CUDA) spec->step_mode = vise_i_step_mode_of(spec);
 }

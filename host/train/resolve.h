@@ -31,7 +31,7 @@ int vise_i_resolve_threads(int n_threads, const vise_i_net *net, size_t max_batc
 VISE_WARN_UNUSED vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_net *net, size_t n_rows,
                                                  bool use_mask, vise_i_step_spec *spec, vise_error *err);
 
-/* Replaces step mode and precision "auto" by what they are on the backend. */
+/* Replaces step mode and precision "auto" by what they are on the backend, and the threads where it has one. */
 void vise_i_resolve_way(vise_backend backend, vise_i_step_spec *spec);
 
 /* The model's loss, plain sgd, no penalties or clips. */

@@ -2,9 +2,10 @@
  * @file
  * Timing the training step on this machine: cases x modes x precisions, each result verified before it is timed.
  *
- * Every case trains on made-up random data, or on given rows, with the same regularization: L2 1e-5, the gradient's norm clipped to 5, a
- * box of +-0.5 around the weights, steps with non-finite numbers skipped; SGD without momentum. Rows are read in one
- * fixed random order, so that batches are gathered from all over memory and no order is drawn while the clock runs.
+ * Every case trains on made-up random data, or on given rows, with the same regularization: L2 1e-5, the gradient's
+ * norm clipped to 5, a box of +-0.5 around the weights, steps with non-finite numbers skipped; SGD without momentum.
+ * Rows are read in one fixed random order, so that batches are gathered from all over memory and no order is drawn
+ * while the clock runs.
  */
 #ifndef VISE_BENCH_H
 #define VISE_BENCH_H
@@ -67,7 +68,7 @@ enum { VISE_BENCH_MAX_RATES = 8 };
 typedef struct vise_bench_machine {
   char cpu[128];
   int n_processors;      /**< those this process may run on */
-  char blas[256];        /**< the library that computes matrix products on the CPU; empty: none */
+  char blas[256];        /**< empty: no library computes the matrix products on the CPU */
   char device[256];      /**< the cuda backend's, with driver and clock; empty without one */
   char device_note[256]; /**< why one of its rates was not measured; empty: all were */
   size_t n_rates;
@@ -172,7 +173,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_machine(const vise_benc
                                                                  vise_bench_machine *out, vise_error *err);
 
 /** Measures this many threads (1 to VISE_BENCH_MAX_CORES) for about a fifth of a second. Errors: VISE_ERR_USAGE,
-   VISE_ERR_MEMORY (also: so many threads cannot be started). */
+   VISE_ERR_MEMORY, VISE_ERR_UNSUPPORTED (so many threads cannot be started). */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_cores(int n_threads, vise_bench_cores *out, vise_error *err);
 
 /**
@@ -181,8 +182,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_measure_cores(int n_threads, vi
  * call does except shuffling. What this build or machine lacks is left out with one note. An error, even of the device,
  * is reported in a note and counted, and the run goes on with the next mode.
  * Errors: VISE_ERR_USAGE (no cases, a case without layers or rows, seconds not > 0), VISE_ERR_SHAPE (data that do not
- * fit a case); without a machine in config also
- * those of vise_bench_measure_machine.
+ * fit a case); without a machine in config also those of vise_bench_measure_machine.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_bench_run(const vise_bench_config *config, vise_bench_result *out,
                                                      vise_error *err);

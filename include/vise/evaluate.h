@@ -26,7 +26,7 @@ typedef struct vise_eval_config {
   vise_backend backend;     /**< [auto] */
   vise_precision precision; /**< [auto] */
   size_t batch;             /**< rows at a time; 0 = chosen [0] */
-  int n_threads, device;    /**< [0] */
+  int n_threads, device;    /**< as in vise_train_config [0] */
 } vise_eval_config;
 
 VISE_API void vise_eval_config_init(vise_eval_config *config);

@@ -10,8 +10,8 @@
  *   vise_trainer_sync(trainer, &err);                         (now the model has the weights)
  *   vise_trainer_free(trainer);
  *
- * A trainer is used by one thread at a time. A device error poisons the trainer: every later call
- * returns it.
+ * A trainer is used by one thread at a time. What it computes depends neither on its number of threads nor on other
+ * threads of the process. A device error poisons the trainer: every later call returns it.
  */
 #ifndef VISE_TRAIN_H
 #define VISE_TRAIN_H
@@ -152,7 +152,7 @@ typedef struct vise_train_config {
   vise_step_mode step_mode;   /**< [auto]; modes other than auto need the cuda backend */
   vise_precision precision;   /**< [auto] */
   uint64_t steps_per_launch;  /**< cuda, up to VISE_MAX_STEPS_PER_LAUNCH [0 = chosen by the backend] */
-  int n_threads;              /**< cpu backends; 0 = chosen [0] */
+  int n_threads;              /**< of cpu, not cpu64; any number gives the same bits [0 = by the work of a step] */
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
                                  chunks, with the same results [0 = what is free] */
@@ -202,7 +202,8 @@ typedef struct vise_trainer vise_trainer;
  * caller's own batches are used; validation and test may be NULL. The trainer retains the model and the datasets, which
  * may be freed before it. Everything is validated here: options against each other,
  * against the data and against the backend; class labels against the number of outputs.
- * Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_UNSUPPORTED, VISE_ERR_MEMORY.
+ * Errors: VISE_ERR_USAGE, VISE_ERR_SHAPE, VISE_ERR_VALUE, VISE_ERR_UNSUPPORTED (also where the system does not start
+ * one of the threads: the text says which, and why), VISE_ERR_MEMORY.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_create(const vise_train_config *config, vise_model *model,
                                                           const vise_dataset *train, const vise_dataset *validation,

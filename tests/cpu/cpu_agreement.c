@@ -30,7 +30,7 @@ Test(cpu_agreement, batches_above_a_chunk_are_one_batch) {
   agreement_of_full_batches(&CPU, 3); /* summed over chunks of 1024 */
 }
 
-/* Batches large for their net are split by rows; each thread then has its own gradient. */
+/* Batches large for their net are cut into parts by rows, each with a gradient of its own; threads take parts. */
 Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
   static const char *const more[] = {"plain",       "silu",          "mse",     "hinge of signs", "bce of bits",
                                      "row weights", "class weights", "no bias", "mask",           "label smoothing"};

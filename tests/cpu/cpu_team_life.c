@@ -199,7 +199,7 @@ Test(cpu_team, a_thread_that_does_not_start_is_an_error) {
     thread_fault_state = (thread_fault){.fails_at = thread - 1};
     snprintf(
         expected, sizeof expected,
-        "threads: the system would not start thread %zu of 4: Resource temporarily unavailable; use fewer --threads",
+        "threads: the system would not start thread %zu of 4: Resource temporarily unavailable; use fewer `threads`",
         thread);
 
     cr_expect_eq(vise_i_team_create(4, &team, &err), VISE_ERR_UNSUPPORTED);

@@ -349,12 +349,11 @@ Test(oracle_batches, external_delta_is_the_step_of_the_loss) {
   }
 }
 
-/* Threads change the order of sums at most, and the same number of them gives the same bits. */
+/* There is one thread, whatever number is asked for. */
 Test(oracle_batches, threads_agree) {
-  static double x[700 * 61], y[700 * 40], params[61 * 40 + 40], grads[3][61 * 40 + 40];
+  static double x[700 * 61], y[700 * 40], params[61 * 40 + 40], grads[2][61 * 40 + 40];
   const size_t widths[] = {61, 40};
   uint64_t seed = 2;
-  size_t worst;
   vise_i_net net = rig_net(1, widths, VISE_RELU, true);
   vise_i_step_spec spec = rig_spec(&net);
   vise_i_data data = rig_data(x, 700, 61, y, 40, false, NULL);
@@ -363,15 +362,14 @@ Test(oracle_batches, threads_agree) {
   rig_fill(&seed, 1, y, 700 * 40);
   rig_fill(&seed, 0.1, params, net.n_params);
 
-  for (size_t k = 0; k < 3; k++) {
-    spec.n_threads = k == 0 ? 1 : 2;
+  for (size_t k = 0; k < 2; k++) {
+    spec.n_threads = (int)k + 1;
     vise_i_backend *b = rig_create(OPS, &spec, params);
     cr_assert(OPS->full_gradient(b, &(vise_i_batch){.data = &data, .n = 700}, grads[k], NULL, NULL, NULL) == VISE_OK);
     OPS->destroy(b);
   }
 
-  cr_expect(rig_compare(grads[1], grads[0], net.n_params, 1e-14, 1e-13, &worst) == 0);
-  cr_expect(memcmp(grads[1], grads[2], sizeof grads[1]) == 0);
+  cr_expect(memcmp(grads[0], grads[1], sizeof grads[0]) == 0);
 }
 
 Test(oracle_batches, full_gradient_changes_nothing) {

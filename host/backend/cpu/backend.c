@@ -23,6 +23,7 @@ static void destroy(vise_i_backend *backend) {
 
   vise_i_cpu_views_destroy(b);
   vise_i_cpu_lists_free(b);
+  free(b->ahead);
   vise_i_team_destroy(b->team);
   free(b->found);
   vise_i_cpu_free_rows(b);
@@ -120,6 +121,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
   vise_i_team_allow_parking(b->team);
   VISE_TRY(vise_i_alloc_aligned(&b->found, vise_i_team_size(b->team), sizeof *b->found, "threads", err));
+  VISE_TRY(vise_i_cpu_ahead_create(b, err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
 
   *out = &b->host.base;

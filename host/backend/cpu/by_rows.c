@@ -47,6 +47,7 @@ static void renew(vise_i_cpu *to, const vise_i_cpu *b, const vise_i_crew *crew, 
   to->views = NULL;
   to->row_parts = NULL;
   to->lists = b->lists ? vise_i_cpu_lists_at(b, crew->part) : NULL;
+  to->ahead = vise_i_cpu_ahead_at(b, crew->part);
 
   to->chunk = own.chunk;
   to->x = own.x;
@@ -113,6 +114,14 @@ static void add_gradients(const vise_i_cpu *b, size_t n_parts, size_t begin, siz
   }
 }
 
+/* Where a thread goes on after part p: in its next part, or in its first one of the next batch. */
+static size_t next_of(const vise_i_cpu_rows *rows, const vise_i_crew *crew, size_t p, size_t n_parts) {
+  const bool is_last = p + crew->n_parts >= n_parts;
+  size_t first, end;
+  vise_i_team_slice(rows->end, ALIGN_ROWS, is_last ? crew->part : p + crew->n_parts, n_parts, &first, &end);
+  return is_last ? rows->batch->n + first : first;
+}
+
 void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                                  vise_i_cpu_found *found) {
   enum { ALIGN = 1024 };
@@ -122,6 +131,7 @@ void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const v
   for (size_t p = crew->part; p < n_parts; p += crew->n_parts) {
     vise_i_cpu_rows part = *rows;
     vise_i_team_slice(rows->end, ALIGN_ROWS, p, n_parts, &part.first, &part.end);
+    part.next = next_of(rows, crew, p, n_parts);
     renew(view, b, crew, b->row_parts[p].grads);
     vise_i_cpu_gradient_of_rows(view, &VISE_I_ALONE, &part, &b->row_parts[p].found);
   }

@@ -8,11 +8,13 @@
  *   block.c    what follows each product, in passes of their own over it: biases and activations (activation.c), and
  *              batch norm, dropout and residuals by the formulas of host/ops
  *   loss.c     data loss and its gradient at the outputs
- *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms
+ *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms; its sums are in reduce.c
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts
- *   team.c     threads; all go through a whole step together and wait for each other where they need what others made
+ *   team.c     threads (crew.h, parking.c, threads.c); all go through a whole step together and wait for each other where
+ *              they need what others made
  *   rows.c     some rows of a batch at a time: their scratch and their gradient
+ *   ahead.c    the rows that come next are asked for meanwhile
  *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
  * The inputs of the net are stored row by row, [n, in]; all that follows is stored feature by feature, [width, n]:
  * products are fastest with the batch in the lanes of a vector, biases are constant along a row, and the loss vectorizes
@@ -27,6 +29,7 @@
 #include "host/backend/cpu/crew.h"
 #include "host/backend/host.h"
 #include "host/ops/cpu.h"
+#include "host/product/ahead.h"
 
 /* One tensor: its arrays (parts of the flat ones) and its part of the current step. */
 typedef struct vise_i_cpu_tensor {
@@ -55,6 +58,7 @@ typedef struct vise_i_cpu_more {
 typedef struct vise_i_cpu vise_i_cpu;
 typedef struct vise_i_cpu_sums vise_i_cpu_sums;
 typedef struct vise_i_cpu_lists vise_i_cpu_lists;
+typedef struct vise_i_cpu_ahead vise_i_cpu_ahead;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
@@ -101,6 +105,7 @@ struct vise_i_cpu {
   float byte_table[2][256];            /* value of each byte under uniform scaling, bound and single */
   bool is_sparse[2];                   /* rows of these data are listed (sparse.c) */
   vise_i_cpu_lists *lists;             /* [vise_i_team_size], or NULL: not needed yet */
+  vise_i_cpu_ahead *ahead;             /* [vise_i_team_size] */
   bool first_is_finite;                /* all weights of the first layer */
   float byte_divisor[2];               /* x / divisor gives the table's bits; 0: it does not, use the table */
 };
@@ -128,7 +133,12 @@ typedef struct vise_i_cpu_rows {
   vise_i_cpu_source source;
   double weight_sum; /* of the whole batch */
   size_t first, end;
+  size_t next; /* the first row that the thread reads after these; it may be one of the next batch */
 } vise_i_cpu_rows;
+
+/* Which of n rows a thread gathers; drops: and drops inputs of. */
+void vise_i_cpu_slice_rows(const vise_i_cpu *b, const vise_i_crew *crew, size_t n, bool drops, size_t *first,
+                           size_t *end);
 
 /* Rows first + [r, end) of the batch: their features into rows [r, end) of b->x. */
 void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end);
@@ -142,7 +152,11 @@ typedef struct vise_i_cpu_units {
   size_t layer, first, end;
 } vise_i_cpu_units;
 
-/* ---- layers.c: every thread of a crew calls these, for the rows of b->pass; all are done when they return ---- */
+/* ---- layers.c ---- */
+/* A thread's units of layer l, in b->pass. */
+vise_i_cpu_units vise_i_cpu_share(const vise_i_cpu *b, const vise_i_crew *crew, size_t l);
+
+/* Every thread of a crew calls these, for the rows of b->pass; all are done when they return. */
 /* b->x to b->act. */
 void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_crew *crew);
 /* From b->delta[0] (at the outputs) to b->grads; add: += instead of =, which batch norm does not do: a batch is one
@@ -160,9 +174,10 @@ typedef struct vise_i_cpu_piece {
   size_t width; /* of the panel: so far apart are the weights of successive inputs */
 } vise_i_cpu_piece;
 
-/* Products of the units: inputs to b->act[0]; delta [width, n] to the gradient. Inputs are the lists or, NULL, b->x. */
-void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units);
-void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units,
+/* Products of a thread's units: inputs to b->act[0]; delta [width, n] to the gradient. Inputs are the thread's lists or
+   b->x. */
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units);
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units,
                                const float *delta, bool add);
 /* The first weights of a flat array of state, to panels from [units, in] or back. */
 void vise_i_cpu_first_convert(const vise_i_cpu *b, vise_i_state which, bool to_panels, const void *from, void *to);
@@ -176,15 +191,25 @@ VISE_WARN_UNUSED vise_status vise_i_cpu_choose_sparse(vise_i_cpu *b, const vise_
 void vise_i_cpu_lists_free(vise_i_cpu *b);
 /* A thread's own. */
 vise_i_cpu_lists *vise_i_cpu_lists_at(const vise_i_cpu *b, size_t part);
+/* Elements in its lists. */
+size_t vise_i_cpu_n_listed(const vise_i_cpu *b, const vise_i_crew *crew);
 /* The rows of a pass; by columns too if it trains. */
 void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vise_i_cpu_rows *rows,
                           const vise_i_op_pass *pass);
 /* Products of a piece of the first layer: outputs row by row, piece->width apart, from the gradient there to that of the
    weights. */
-void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
-                               float *to);
-void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece, float *to);
+void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece,
                                 const float *delta, bool add);
+
+/* ---- ahead.c ---- */
+VISE_WARN_UNUSED vise_status vise_i_cpu_ahead_create(vise_i_cpu *b, vise_error *err);
+/* A thread's own. */
+vise_i_cpu_ahead *vise_i_cpu_ahead_at(const vise_i_cpu *b, size_t part);
+vise_i_ahead *vise_i_cpu_ahead_of(const vise_i_cpu *b, const vise_i_crew *crew);
+/* The thread works on b->pass, of these rows, and has n_multiplied multiply-adds in the first layer to do: what it asks
+   for meanwhile. */
+void vise_i_cpu_look_ahead(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, size_t n_multiplied);
 
 /* ---- block.c ---- */
 /* What layer l reads: for the first the inputs [n, in], for the others values [in, n]. */
@@ -246,6 +271,7 @@ vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_cpu *b, const vise_i_cpu_t
 /* Adds to *sums. */
 void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping,
                          vise_i_cpu_sums *sums);
+void vise_i_cpu_add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums);
 /* to[i] += from[i]. */
 void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */

@@ -35,66 +35,79 @@ static float *rows_of(const vise_i_cpu *b, const vise_i_cpu_piece *piece) {
   return b->first_rows + panel * b->pass.n + (piece->first - panel);
 }
 
-static void piece_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece) {
+static void piece_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece) {
   const size_t n = b->pass.n, in = b->net->widths[0], width = piece->end - piece->first;
   const float *w = weight_of(b)->w + piece->at;
   float *rows = rows_of(b, piece);
 
-  if (lists) {
-    vise_i_cpu_sparse_forward(b, lists, piece, rows);
+  if (b->pass_is_listed) {
+    vise_i_cpu_sparse_forward(b, crew, piece, rows);
   } else {
-    const vise_i_matrix_f32 weights = {w, piece->width, 1};
-    vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, piece->width, false});
+    vise_i_multiply_f32(&(vise_i_product_f32){.m = n,
+                                              .n = width,
+                                              .k = in,
+                                              .a = {b->x, in, 1},
+                                              .b = {w, piece->width, 1},
+                                              .c = rows,
+                                              .c_row = piece->width,
+                                              .ahead = vise_i_cpu_ahead_of(b, crew)});
   }
   vise_i_transpose_f32(n, width, rows, piece->width, b->act[0] + piece->first * n, n);
 }
 
-static void piece_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
-                           const float *delta, bool add) {
+static void piece_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece, const float *delta,
+                           bool add) {
   const size_t n = b->pass.n, in = b->net->widths[0], width = piece->end - piece->first;
   float *rows = rows_of(b, piece), *g = weight_of(b)->g + piece->at;
   vise_i_transpose_f32(width, n, delta + piece->first * n, n, rows, piece->width);
 
-  if (lists) {
-    vise_i_cpu_sparse_gradient(b, lists, piece, rows, add);
+  if (b->pass_is_listed) {
+    vise_i_cpu_sparse_gradient(b, crew, piece, rows, add);
   } else {
-    const vise_i_matrix_f32 deltas = {rows, piece->width, 1};
-    vise_i_multiply_f32(&(vise_i_product_f32){in, width, n, {b->x, 1, in}, deltas, g, piece->width, add});
+    vise_i_multiply_f32(&(vise_i_product_f32){.m = in,
+                                              .n = width,
+                                              .k = n,
+                                              .a = {b->x, 1, in},
+                                              .b = {rows, piece->width, 1},
+                                              .c = g,
+                                              .c_row = piece->width,
+                                              .add = add,
+                                              .ahead = vise_i_cpu_ahead_of(b, crew)});
   }
 }
 
-void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units) {
+void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units) {
   const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
 
   if (!b->has_panels) {
     const vise_i_matrix_f32 weights = {weight_of(b)->w + units->first * in, 1, in};
     float *rows = b->first_rows + units->first;
-    vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false});
+    vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false, NULL});
     vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);
     return;
   }
 
   for (size_t u = units->first; u < units->end;) {
     const vise_i_cpu_piece piece = piece_at(b, u, units->end);
-    piece_forward(b, lists, &piece);
+    piece_forward(b, crew, &piece);
     u = piece.end;
   }
 }
 
-void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_units *units,
+void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units,
                                const float *delta, bool add) {
   const size_t n = b->pass.n, in = b->net->widths[0], width = units->end - units->first;
 
   if (!b->has_panels) {
     float *g = weight_of(b)->g + units->first * in;
     delta += units->first * n;
-    vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, g, in, add});
+    vise_i_multiply_f32(&(vise_i_product_f32){width, in, n, {delta, n, 1}, {b->x, in, 1}, g, in, add, NULL});
     return;
   }
 
   for (size_t u = units->first; u < units->end;) {
     const vise_i_cpu_piece piece = piece_at(b, u, units->end);
-    piece_gradient(b, lists, &piece, delta, add);
+    piece_gradient(b, crew, &piece, delta, add);
     u = piece.end;
   }
 }

@@ -4,6 +4,8 @@
 #include "host/base/array.h"
 #include "host/ops/simd.h"
 
+enum { SHARE_DRAWS = 2048 /* of dropout, worth a second thread */ };
+
 /* How columns are scaled: not at all, by one pair for all, or each by its own. */
 typedef enum scale_mode { SCALE_NONE, SCALE_UNIFORM, SCALE_COLUMNS } scale_mode;
 
@@ -211,6 +213,12 @@ static void gather_rows_strided(vise_i_cpu *b, const vise_i_cpu_rows *rows, size
   const scaling s = scaling_of(b, &rows->batch->data->x_scaling, rows->source, false);
   const selection chosen = {rows->batch->rows, first + r, end - r};
   gather_strided(x, &chosen, &s, (placing){b->x + r * x->n_cols, x->n_cols, 1});
+}
+
+void vise_i_cpu_slice_rows(const vise_i_cpu *b, const vise_i_crew *crew, size_t n, bool drops, size_t *first,
+                           size_t *end) {
+  const size_t least = drops ? SHARE_DRAWS : VISE_I_CPU_SHARE_ELEMENTS;
+  vise_i_crew_slice(crew, n, 1, n * b->net->widths[0] >= least, first, end);
 }
 
 void vise_i_cpu_gather_x(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t first, size_t r, size_t end) {

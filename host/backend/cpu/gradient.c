@@ -158,19 +158,10 @@ void vise_i_cpu_sum_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_
   }
 }
 
-static void add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums) {
-  all->sum_sq += sums->sum_sq;
-  all->max_abs = sums->max_abs > all->max_abs ? sums->max_abs : all->max_abs;
-  all->n_clipped += sums->n_clipped;
-  all->nonfinite |= sums->nonfinite;
-  all->w_sum_sq += sums->w_sum_sq;
-  all->w_sum_abs += sums->w_sum_abs;
-}
-
 /* The sums of a tensor added in their order; fills the norms of its units. */
 static vise_i_cpu_sums add_tensor(vise_i_cpu *b, const vise_i_cpu_tensor *t) {
   vise_i_cpu_sums all = {0};
-  for (size_t s = 0; s < n_sums_of(t); s++) add_sums(&all, &b->sums[t->first_sum + s]);
+  for (size_t s = 0; s < n_sums_of(t); s++) vise_i_cpu_add_sums(&all, &b->sums[t->first_sum + s]);
   if (!isfinite(all.sum_sq)) all.nonfinite = true;
 
   for (size_t u = 0; u < t->n_units; u++) {

@@ -15,13 +15,8 @@ static vise_i_cpu_units share_of(const vise_i_cpu *b, const vise_i_crew *crew, s
   return units;
 }
 
-static vise_i_cpu_units outputs_share(const vise_i_cpu *b, const vise_i_crew *crew, size_t l) {
+vise_i_cpu_units vise_i_cpu_share(const vise_i_cpu *b, const vise_i_crew *crew, size_t l) {
   return share_of(b, crew, l, b->net->widths[l + 1]);
-}
-
-/* What the first layer's products read in place of b->x; NULL: nothing. */
-static const vise_i_cpu_lists *lists_of(const vise_i_cpu *b, const vise_i_crew *crew) {
-  return b->pass_is_listed ? vise_i_cpu_lists_at(b, crew->part) : NULL;
 }
 
 static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b, size_t l) {
@@ -35,17 +30,17 @@ static void forward_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i
   float *act = b->act[l] + units->first * n;
 
   if (l == 0) {
-    vise_i_cpu_first_forward(b, lists_of(b, crew), units);
+    vise_i_cpu_first_forward(b, crew, units);
   } else if (n == 1) {
-    vise_i_multiply_f32(&(vise_i_product_f32){1, width, in, {inputs, 0, 1}, {w, 1, in}, act, 0, false});
+    vise_i_multiply_f32(&(vise_i_product_f32){1, width, in, {inputs, 0, 1}, {w, 1, in}, act, 0, false, NULL});
   } else {
-    vise_i_multiply_f32(&(vise_i_product_f32){width, n, in, {w, in, 1}, {inputs, n, 1}, act, n, false});
+    vise_i_multiply_f32(&(vise_i_product_f32){width, n, in, {w, in, 1}, {inputs, n, 1}, act, n, false, NULL});
   }
 }
 
 void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_crew *crew) {
   for (size_t l = 0; l < b->net->n_layers; l++) {
-    const vise_i_cpu_units units = outputs_share(b, crew, l);
+    const vise_i_cpu_units units = vise_i_cpu_share(b, crew, l);
     forward_product(b, crew, &units);
     vise_i_cpu_block_forward(b, &units);
     vise_i_crew_meet(crew);
@@ -57,7 +52,7 @@ static void weight_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i
                             bool add) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
   if (l == 0) {
-    vise_i_cpu_first_gradient(b, lists_of(b, crew), units, delta, add);
+    vise_i_cpu_first_gradient(b, crew, units, delta, add);
     return;
   }
 
@@ -80,9 +75,9 @@ static void inputs_gradient(const vise_i_cpu *b, const vise_i_cpu_units *units, 
   float *to = next + units->first * n;
 
   if (n == 1) {
-    vise_i_multiply_f32(&(vise_i_product_f32){1, width, out, {delta, 0, 1}, {w, in, 1}, to, 0, add});
+    vise_i_multiply_f32(&(vise_i_product_f32){1, width, out, {delta, 0, 1}, {w, in, 1}, to, 0, add, NULL});
   } else {
-    vise_i_multiply_f32(&(vise_i_product_f32){width, n, out, {w, 1, in}, {delta, n, 1}, to, n, add});
+    vise_i_multiply_f32(&(vise_i_product_f32){width, n, out, {w, 1, in}, {delta, n, 1}, to, n, add, NULL});
   }
 }
 
@@ -90,7 +85,7 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add) {
   float *delta = b->delta[0], *next = b->delta[1];
 
   for (size_t l = b->net->n_layers; l-- > 0;) {
-    const vise_i_cpu_units units = outputs_share(b, crew, l);
+    const vise_i_cpu_units units = vise_i_cpu_share(b, crew, l);
     vise_i_cpu_block_backward(b, &units, delta, next, add);
     weight_gradient(b, crew, &units, delta, add);
     vise_i_crew_meet(crew);

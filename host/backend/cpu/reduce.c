@@ -1,29 +1,37 @@
 /*
- * The read-only pass over gradients and weights. Squares of floats are exact in float64, so the sum of squares
- * neither overflows nor loses digits, and it is finite exactly when every entry is. Sums run over leaves of a fixed
- * size in sixteen lanes: their bits depend only on the numbers. Penalty values are squared in float32 and added
- * in fours before they are widened (error below 3e-7 of the value), since they are reported, not used.
+ * The read-only pass over gradients and weights. Sums run over leaves of a fixed size in sixteen lanes: their bits depend
+ * only on the numbers. Squares are taken in float32 and added in fours before they are widened, which keeps the sum to
+ * 3e-7 of itself. Where float32 has no room for them, a leaf of the gradient is summed again from exact squares: so the
+ * sum neither overflows nor vanishes, and it is finite exactly when every entry is.
  */
 #include "host/backend/cpu/cpu.h"
 #include "host/ops/simd.h"
 
-enum { LANES = VISE_I_LANES, GROUP = 4 * LANES, LEAF = VISE_I_CPU_LEAF };
+enum { LANES = VISE_I_LANES, ROUNDS = 4, GROUP = ROUNDS * LANES, LEAF = VISE_I_CPU_LEAF };
 
 typedef struct accumulators {
   double sum_sq[LANES], w2[LANES], w1[LANES];
-  float group_w2[LANES], group_w1[LANES]; /* of the current group */
   float max_abs[LANES];
   int32_t n_clipped[LANES], nonfinite[LANES];
 } accumulators;
 
+/* Of the entries of a lane in a group. */
+typedef struct float_sums {
+  float sq, w2, w1;
+} float_sums;
+
 /* What to sum in a leaf; constant in each of the functions below, so that what is off costs nothing. */
 typedef struct wanted {
   bool l2, l1, clip, last, max_abs;
+  bool exact; /* squares */
 } wanted;
+
+/* A leaf whose sum is not between these is summed again: squares may have overflown, or enough of them vanished. */
+static const double LEAST_SQUARES = 1e-24, MOST_SQUARES = 1e36;
 
 /* Adds one entry to one lane. */
 VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, float w, const vise_i_cpu_shaping *s,
-                             wanted want) {
+                             float_sums *sums, wanted want) {
   float penalty = 0;
   if (want.l2) penalty = w * s->c2;
   if (want.l1) penalty += vise_i_sign(w) * s->c1;
@@ -36,18 +44,18 @@ VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, f
     t = vise_i_clamp(t, s->lo, s->hi);
   }
 
-  acc->sum_sq[lane] += (double)t * (double)t;
+  if (want.exact) acc->sum_sq[lane] += (double)t * (double)t;
   if (want.max_abs) acc->max_abs[lane] = fabsf(t) > acc->max_abs[lane] ? fabsf(t) : acc->max_abs[lane];
-  if (want.l2) acc->group_w2[lane] += w * w;
-  if (want.l1) acc->group_w1[lane] += fabsf(w);
+  sums->sq += t * t;
+  if (want.l2) sums->w2 += w * w;
+  if (want.l1) sums->w1 += fabsf(w);
 }
 
-/* Widens the float sums of a group. */
-VISE_I_INLINE void end_group(accumulators *restrict acc, wanted want) {
-  for (size_t j = 0; want.l2 && j < LANES; j++) acc->w2[j] += (double)acc->group_w2[j];
-  for (size_t j = 0; want.l1 && j < LANES; j++) acc->w1[j] += (double)acc->group_w1[j];
-  memset(acc->group_w2, 0, sizeof acc->group_w2);
-  memset(acc->group_w1, 0, sizeof acc->group_w1);
+/* Adds the float sums of a lane. */
+VISE_I_INLINE void end_group(accumulators *restrict acc, size_t lane, const float_sums *sums, wanted want) {
+  if (!want.exact) acc->sum_sq[lane] += (double)sums->sq;
+  if (want.l2) acc->w2[lane] += (double)sums->w2;
+  if (want.l1) acc->w1[lane] += (double)sums->w1;
 }
 
 VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, size_t n, const vise_i_cpu_shaping *given,
@@ -57,15 +65,17 @@ VISE_I_INLINE void sum_leaf(const float *restrict g, const float *restrict w, si
   size_t i = 0;
 
   for (; i + GROUP <= n; i += GROUP) {
-    for (size_t k = 0; k < GROUP; k += LANES) {
-      for (size_t j = 0; j < LANES; j++) sum_entry(&acc, j, g[i + k + j], w[i + k + j], s, want);
+    for (size_t j = 0; j < LANES; j++) {
+      float_sums group = {0};
+      VISE_I_UNROLL for (size_t k = j; k < GROUP; k += LANES) sum_entry(&acc, j, g[i + k], w[i + k], s, &group, want);
+      end_group(&acc, j, &group, want);
     }
-    end_group(&acc, want);
   }
 
   for (size_t j = 0; i < n; i++, j = (j + 1) % LANES) {
-    sum_entry(&acc, j, g[i], w[i], s, want);
-    end_group(&acc, want);
+    float_sums one = {0};
+    sum_entry(&acc, j, g[i], w[i], s, &one, want);
+    end_group(&acc, j, &one, want);
   }
 
   sums->sum_sq += vise_i_sum_lanes(acc.sum_sq);
@@ -91,6 +101,9 @@ DEFINE(clip, .clip = true)
 DEFINE(l2_clip, .l2 = true, .clip = true)
 DEFINE(general, .l2 = true, .l1 = true, .clip = true, .max_abs = true)
 DEFINE(general_last, .l2 = true, .l1 = true, .clip = true, .last = true, .max_abs = true)
+DEFINE(exact_plain, .clip = true, .max_abs = true, .exact = true)
+DEFINE(exact, .l2 = true, .l1 = true, .clip = true, .max_abs = true, .exact = true)
+DEFINE(exact_last, .l2 = true, .l1 = true, .clip = true, .last = true, .max_abs = true, .exact = true)
 
 typedef void leaf_function(const float *, const float *, size_t, const vise_i_cpu_shaping *, vise_i_cpu_sums *);
 
@@ -101,10 +114,46 @@ static leaf_function *choose(const vise_i_cpu_shaping *s) {
   return s->clips ? sum_leaf_clip : sum_leaf_plain;
 }
 
+static leaf_function *choose_exact(const vise_i_cpu_shaping *s) {
+  if (!s->penalized) return sum_leaf_exact_plain;
+  return s->penalty_last ? sum_leaf_exact_last : sum_leaf_exact;
+}
+
+VISE_I_CLONES static bool all_zero(const float *g, size_t n) {
+  bool zero = true;
+  for (size_t i = 0; i < n; i++) zero &= g[i] == 0;
+  return zero;
+}
+
+/* Whether float32 had room for the squares of a leaf. A gradient that is zero has none, where inputs are zero. */
+static bool is_trusted(const vise_i_cpu_sums *leaf, const float *g, size_t n, const vise_i_cpu_shaping *s) {
+  if (leaf->sum_sq >= LEAST_SQUARES) return leaf->sum_sq <= MOST_SQUARES;
+  return leaf->sum_sq == 0 && !s->penalized && all_zero(g, n);
+}
+
+void vise_i_cpu_add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums) {
+  all->sum_sq += sums->sum_sq;
+  all->max_abs = sums->max_abs > all->max_abs ? sums->max_abs : all->max_abs;
+  all->n_clipped += sums->n_clipped;
+  all->nonfinite |= sums->nonfinite;
+  all->w_sum_sq += sums->w_sum_sq;
+  all->w_sum_abs += sums->w_sum_abs;
+}
+
 void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping,
                          vise_i_cpu_sums *sums) {
-  leaf_function *leaf = choose(shaping);
-  for (size_t i = 0; i < n; i += LEAF) leaf(g + i, w + i, n - i < LEAF ? n - i : LEAF, shaping, sums);
+  leaf_function *fast = choose(shaping), *exact = choose_exact(shaping);
+
+  for (size_t i = 0; i < n; i += LEAF) {
+    const size_t n_leaf = n - i < LEAF ? n - i : LEAF;
+    vise_i_cpu_sums leaf = {0};
+    fast(g + i, w + i, n_leaf, shaping, &leaf);
+    if (!is_trusted(&leaf, g + i, n_leaf, shaping)) {
+      leaf = (vise_i_cpu_sums){0};
+      exact(g + i, w + i, n_leaf, shaping, &leaf);
+    }
+    vise_i_cpu_add_sums(sums, &leaf);
+  }
   if (!isfinite(sums->sum_sq)) sums->nonfinite = true;
 }
 

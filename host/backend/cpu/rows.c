@@ -4,8 +4,6 @@
 #include "host/backend/cpu/cpu.h"
 #include "host/base/memory.h"
 
-enum { SHARE_DRAWS = 2048 /* of dropout, worth a second thread */ };
-
 size_t vise_i_cpu_widest_output(const vise_i_net *net) {
   size_t widest = 0;
   for (size_t l = 1; l <= net->n_layers; l++) {
@@ -86,15 +84,20 @@ void vise_i_cpu_free_rows(vise_i_cpu *b) {
   free(b->row_sum);
 }
 
+static void look_ahead(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows) {
+  const vise_i_cpu_units units = vise_i_cpu_share(b, crew, 0);
+  const size_t n_inputs = b->pass_is_listed ? vise_i_cpu_n_listed(b, crew) : b->pass.n * b->net->widths[0];
+  vise_i_cpu_look_ahead(b, crew, rows, 2 * n_inputs * (units.end - units.first));
+}
+
 /* Features of the pass's rows, of which every thread of a crew makes its part, or lists of its own; all are done when it
    returns. */
 static void gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                         const vise_i_op_pass *pass) {
   const bool listed = b->is_sparse[rows->source] && b->first_is_finite;
   const bool drops = pass->drops && b->net->input_dropout > 0;
-  const size_t least = drops ? SHARE_DRAWS : VISE_I_CPU_SHARE_ELEMENTS;
   size_t r, end;
-  vise_i_crew_slice(crew, pass->n, 1, pass->n * b->net->widths[0] >= least, &r, &end);
+  vise_i_cpu_slice_rows(b, crew, pass->n, drops, &r, &end);
 
   if (vise_i_crew_is_first(crew)) {
     b->pass = *pass;
@@ -106,6 +109,7 @@ static void gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu
     vise_i_cpu_gather_x(b, rows, pass->first, r, end);
   }
   vise_i_crew_meet(crew);
+  look_ahead(b, crew, rows);
 
   if (!drops) return;
   vise_i_cpu_drop_inputs(b, r, end);

@@ -166,8 +166,12 @@ void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vi
 
 /* ---- products ----------------------------------------------------------------------------------------------------- */
 
-void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
-                               float *to) {
+size_t vise_i_cpu_n_listed(const vise_i_cpu *b, const vise_i_crew *crew) {
+  return b->lists[crew->part].row_start[b->pass.n];
+}
+
+void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece, float *to) {
+  const vise_i_cpu_lists *lists = &b->lists[crew->part];
   vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->pass.n,
                                                   .n = piece->end - piece->first,
                                                   .k = b->net->widths[0],
@@ -176,7 +180,8 @@ void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_cpu_lists *list
                                                   .b = b->tensors[b->net->blocks[0].weight].w + piece->at,
                                                   .b_row = piece->width,
                                                   .c = to,
-                                                  .c_row = piece->width});
+                                                  .c_row = piece->width,
+                                                  .ahead = vise_i_cpu_ahead_of(b, crew)});
 }
 
 /* Gradients that are not finite times zero are not numbers. */
@@ -192,8 +197,9 @@ static void spoil(const vise_i_cpu *b, const vise_i_cpu_piece *piece, const floa
   }
 }
 
-void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece,
+void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece,
                                 const float *delta, bool add) {
+  const vise_i_cpu_lists *lists = &b->lists[crew->part];
   float *g = b->tensors[b->net->blocks[0].weight].g + piece->at;
   vise_i_multiply_sparse(&(vise_i_product_sparse){.m = b->net->widths[0],
                                                   .n = piece->end - piece->first,
@@ -204,6 +210,7 @@ void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_cpu_lists *lis
                                                   .b_row = piece->width,
                                                   .c = g,
                                                   .c_row = piece->width,
-                                                  .add = add});
+                                                  .add = add,
+                                                  .ahead = vise_i_cpu_ahead_of(b, crew)});
   spoil(b, piece, delta, g);
 }

@@ -56,8 +56,10 @@ static void step_part(void *context, size_t part, size_t n_parts) {
 /* Fills what the threads need to know of the batch. */
 static vise_status prepare(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_rows *rows, vise_error *err) {
   vise_status status = VISE_OK;
-  *rows = (vise_i_cpu_rows){
-      .batch = batch, .source = batch->data == &b->host.data ? VISE_I_CPU_BOUND : VISE_I_CPU_SINGLE, .end = batch->n};
+  *rows = (vise_i_cpu_rows){.batch = batch,
+                            .source = batch->data == &b->host.data ? VISE_I_CPU_BOUND : VISE_I_CPU_SINGLE,
+                            .end = batch->n,
+                            .next = batch->n};
 
   VISE_TRY(check_rows(b, batch->n, err));
   if (!batch->delta) VISE_TRY(vise_i_cpu_sum_weights(b, batch, &rows->weight_sum, err));

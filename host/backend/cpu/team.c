@@ -280,7 +280,7 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
   if (error != 0) {
     char reason[128];
     status = vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "threads: the system would not start thread %zu of %zu: %s; use fewer --threads",
+                         "threads: the system would not start thread %zu of %zu: %s; use fewer `threads`",
                          team->n_members + 1, n, strerror_r(error, reason, sizeof reason));
     vise_i_team_destroy(team);
     return status;

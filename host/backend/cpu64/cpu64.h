@@ -1,7 +1,7 @@
 /*
  * The float64 backend: docs/step.md in its plainest executable form, and the oracle for every other backend.
- * Products are dgemm calls; everything else is a simple loop next to its formula. Rows are worked on in chunks, so that
- * a batch of any size needs little memory; nothing is allocated after create.
+ * Products are those of host/product; everything else is a simple loop next to its formula. There is one thread. Rows
+ * are worked on in chunks, so that a batch of any size needs little memory; nothing is allocated after create.
  *
  * One topic a file: gather.c (rows to float64), loss.c, gradient.c (the walk through the layers of host/ops), penalty.c,
  * clip.c, optimizer.c, project.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).

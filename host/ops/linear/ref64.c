@@ -14,7 +14,8 @@ static size_t weight_at(const vise_i_ref64 *op) {
 static void forward(const vise_i_ref64 *op) {
   const size_t n = op->pass->n, n_in = op->layer->n_in, n_out = op->layer->n_out, bias = block_of(op)->bias;
   const double *w = op->params + weight_at(op);
-  vise_i_multiply_f64(&(vise_i_product_f64){n, n_out, n_in, {op->in, n_in, 1}, {w, 1, n_in}, op->out, n_out, false});
+  vise_i_multiply_f64(
+      &(vise_i_product_f64){n, n_out, n_in, {op->in, n_in, 1}, {w, 1, n_in}, op->out, n_out, false, NULL});
   if (bias == VISE_I_NO_TENSOR) return;
 
   const double *b = op->params + op->net->tensors[bias].offset;
@@ -27,7 +28,8 @@ static void backward(const vise_i_ref64 *op, const double *delta, double *below,
   const size_t n = op->pass->n, n_in = op->layer->n_in, n_out = op->layer->n_out, bias = block_of(op)->bias;
   const double *w = op->params + weight_at(op);
   double *dw = grads + weight_at(op);
-  vise_i_multiply_f64(&(vise_i_product_f64){n_out, n_in, n, {delta, 1, n_out}, {op->in, n_in, 1}, dw, n_in, true});
+  vise_i_multiply_f64(
+      &(vise_i_product_f64){n_out, n_in, n, {delta, 1, n_out}, {op->in, n_in, 1}, dw, n_in, true, NULL});
 
   if (bias != VISE_I_NO_TENSOR) {
     double *g = grads + op->net->tensors[bias].offset;
@@ -37,7 +39,7 @@ static void backward(const vise_i_ref64 *op, const double *delta, double *below,
   }
 
   if (below == NULL) return;
-  vise_i_multiply_f64(&(vise_i_product_f64){n, n_in, n_out, {delta, n_out, 1}, {w, n_in, 1}, below, n_in, false});
+  vise_i_multiply_f64(&(vise_i_product_f64){n, n_in, n_out, {delta, n_out, 1}, {w, n_in, 1}, below, n_in, false, NULL});
 }
 
 const vise_i_ref64_kind vise_i_ref64_linear = {forward, backward};

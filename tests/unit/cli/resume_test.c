@@ -94,7 +94,7 @@ Test(cli_resume, without_out_says_that_nothing_is_saved) {
   tool_free(&result);
 }
 
-/* How batches of fewer than 64 rows are shared among threads does not change the order of any sum. */
+/* The number of threads changes no bit. */
 Test(cli_resume, more_epochs_equal_one_long_run) {
   tool_expect_ok(
       "train --train iris.csv --recipe none --layers 3-9-3 --optimizer adam --batch 32 --epochs 3 --threads 1 --quiet "

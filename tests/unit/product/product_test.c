@@ -92,7 +92,7 @@ static void check_f32(const set *s, const shape *given) {
   float *c = floats(n_c, 3), *before = floats(n_c, 3);
   size_t n_wrong = 0;
 
-  s->f32(&(vise_i_product_f32){m, n, k, a, b, c, c_row, add});
+  s->f32(&(vise_i_product_f32){m, n, k, a, b, c, c_row, add, NULL});
   for (size_t i = 0; i < m; i++) {
     for (size_t j = 0; j < c_row; j++) {
       float sum = add || j >= n ? before[i * c_row + j] : 0; /* the gaps are left alone */
@@ -127,7 +127,7 @@ static void check_f64(const set *s, const shape *given) {
   const vise_i_matrix_f64 a = {at_a, row_of(oa, m, k, 0), column_of(oa, m, k, 0)};
   const vise_i_matrix_f64 b = {at_b, row_of(ob, k, n, 0), column_of(ob, k, n, 0)};
 
-  s->f64(&(vise_i_product_f64){m, n, k, a, b, c, n, add});
+  s->f64(&(vise_i_product_f64){m, n, k, a, b, c, n, add, NULL});
   for (size_t i = 0; i < m; i++) {
     for (size_t j = 0; j < n; j++) {
       double sum = add ? 0.5 : 0;
@@ -204,8 +204,8 @@ Test(product, a_sparse_product_has_the_bits_of_the_dense_one) {
     }
 
     for (int add = 0; add < 2; add++) {
-      s->f32(&(vise_i_product_f32){m, n, k, {a, k, 1}, {b, n, 1}, dense, n, add});
-      s->sparse(&(vise_i_product_sparse){m, n, k, start, entries, b, n, c, n, add});
+      s->f32(&(vise_i_product_f32){m, n, k, {a, k, 1}, {b, n, 1}, dense, n, add, NULL});
+      s->sparse(&(vise_i_product_sparse){m, n, k, start, entries, b, n, c, n, add, NULL});
       cr_expect(memcmp(c, dense, m * n * sizeof *c) == 0, "%s: %zu x %zu x %zu, case %zu, add %d", s->name, m, n, k, i,
                 add);
     }
