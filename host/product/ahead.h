@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { VISE_I_AHEAD_LINE = 128 };
+enum { VISE_I_AHEAD_LINE = 64 };
 
 /* Rows [row, n_rows) of `rows`: row i at data + rows[i] * stride. */
 typedef struct vise_i_ahead {

@@ -6,6 +6,11 @@
 #define SPARSE vise_i_multiply_sparse_avx512
 #include "host/product/sparse.h"
 
+#define LIST_BYTES vise_i_list_bytes_avx512
+#define LIST_FLOATS vise_i_list_floats_avx512
+#define TRANSPOSE_BYTES vise_i_transpose_bytes_avx512
+#include "host/product/list.h"
+
 #define REAL float
 #define VECTORS 4
 #define PRODUCT vise_i_product_f32

@@ -6,6 +6,11 @@
 #define SPARSE vise_i_multiply_sparse_portable
 #include "host/product/sparse.h"
 
+#define LIST_BYTES vise_i_list_bytes_portable
+#define LIST_FLOATS vise_i_list_floats_portable
+#define TRANSPOSE_BYTES vise_i_transpose_bytes_portable
+#include "host/product/list.h"
+
 #define REAL float
 #define VECTORS 2
 #define PRODUCT vise_i_product_f32

@@ -4,11 +4,15 @@
 
 #include "host/product/product.h"
 
-#define VISE_I_PRODUCT_DECLARE(set)                                  \
-  void vise_i_multiply_f32_##set(const vise_i_product_f32 *p);       \
-  void vise_i_multiply_f64_##set(const vise_i_product_f64 *p);       \
-  void vise_i_multiply_sparse_##set(const vise_i_product_sparse *p); \
-  void vise_i_transpose_f32_##set(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);
+#define VISE_I_PRODUCT_DECLARE(set)                                                                                    \
+  void vise_i_multiply_f32_##set(const vise_i_product_f32 *p);                                                         \
+  void vise_i_multiply_f64_##set(const vise_i_product_f64 *p);                                                         \
+  void vise_i_multiply_sparse_##set(const vise_i_product_sparse *p);                                                   \
+  void vise_i_transpose_f32_##set(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);   \
+  vise_i_entry *vise_i_list_bytes_##set(const vise_i_byte_rows *rows, const vise_i_byte_values *values, size_t *start, \
+                                        vise_i_entry *to);                                                             \
+  vise_i_entry *vise_i_list_floats_##set(const float *x, size_t n, vise_i_entry *to);                                  \
+  void vise_i_transpose_bytes_##set(const vise_i_byte_rows *rows, uint8_t *to, size_t to_row);
 
 VISE_I_PRODUCT_DECLARE(portable)
 #if defined(__x86_64__)

@@ -4,6 +4,7 @@
  * column of B alone: not on the other sizes, on how a product is cut into parts, or on threads.
  *   kernel.h      the tile that does the arithmetic, its blocking and packing
  *   sparse.h      where most of A is zero
+ *   list.h        what of A is not
  *   transpose.h
  *   ahead.h       what is read soon is asked for meanwhile
  *   f32_*.c, f64_*.c   compile these for each set of instructions
@@ -74,6 +75,32 @@ typedef struct vise_i_product_sparse {
 } vise_i_product_sparse;
 
 void vise_i_multiply_sparse(const vise_i_product_sparse *p);
+
+/* Rows of bytes: row i at at + rows[i] * stride (rows NULL: at + i * stride). Lists hold up to 2^24 columns. */
+typedef struct vise_i_byte_rows {
+  const uint8_t *at;
+  size_t stride;
+  const size_t *rows;
+  size_t m, n;
+} vise_i_byte_rows;
+
+/* What bytes stand for: table[byte], or, if divisor is not 0, byte / divisor, which is the same. */
+typedef struct vise_i_byte_values {
+  const float *table; /* [256]; 0 stays 0 */
+  float divisor;
+} vise_i_byte_values;
+
+enum { VISE_I_LIST_SPARE = 16 }; /* entries after the last one that may be overwritten */
+
+/* What is not zero: of rows of bytes to `to` and start [m + 1], as in vise_i_product_sparse; of n floats to `to`. `to`
+   has room for all values and VISE_I_LIST_SPARE more. Returns the end of what was written. */
+vise_i_entry *vise_i_list_bytes(const vise_i_byte_rows *rows, const vise_i_byte_values *values, size_t *start,
+                                vise_i_entry *to);
+vise_i_entry *vise_i_list_floats(const float *x, size_t n, vise_i_entry *to);
+
+/* to [n, m] = rows transposed; rows of `to` are to_row apart, which is at least m, up to a multiple of 16: what is
+   after m in it is set to 0. */
+void vise_i_transpose_bytes(const vise_i_byte_rows *rows, uint8_t *to, size_t to_row);
 
 /* to [n, m] = from [m, n] transposed; rows are from_row and to_row apart. */
 void vise_i_transpose_f32(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);

@@ -17,38 +17,76 @@ typedef float sparse_loose __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 enum { SPARSE_LANES = VECTOR_BYTES / sizeof(float), SPARSE_MOST = 8 /* vectors of a row at once */ };
 
 /* Rows of B that stay in the first cache, and rows of A that pass by them. */
-enum { SPARSE_DEPTH = 48, SPARSE_HEIGHT = 64, SPARSE_CACHE = 4096 /* floats */, SPARSE_WORTH = 6 /* entries */ };
+enum { SPARSE_DEPTH = 96, SPARSE_HEIGHT = 64, SPARSE_CACHE = 4096 /* floats */, SPARSE_WORTH = 6 /* entries */ };
 
-/* Entries of a row of A up to an end, and to a column of A where others begin. */
+/* What is left of the entries of a row of A, of which those before column `limit` come now; and the row of C that they
+   go to. */
 typedef struct sparse_run {
-  const vise_i_entry *first, *end;
+  const vise_i_entry *next, *end;
   size_t limit;
+  float *c;
 } sparse_run;
 
-/* c [vectors] is set, or added to: the sum of the values of the run's entries times their rows of b. Returns the first
-   entry that is left. */
-SPARSE_INLINE const vise_i_entry *combine(const sparse_run *run, const float *b, size_t b_row, float *c, bool add,
-                                          size_t vectors) {
-  const vise_i_entry *entry = run->first, *end = run->end;
-  const size_t limit = run->limit;
-  sparse_vector sum[SPARSE_MOST];
+SPARSE_INLINE bool goes_on(const sparse_run *run) {
+  return run->next < run->end && run->next->at < run->limit;
+}
+
+SPARSE_INLINE void load(const sparse_run *run, sparse_vector *sum, bool add, size_t vectors) {
   SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
     if (add) {
-      sum[v] = *(const sparse_loose *)(c + v * SPARSE_LANES);
+      sum[v] = *(const sparse_loose *)(run->c + v * SPARSE_LANES);
     } else {
       sum[v] = (sparse_vector){0};
     }
   }
+}
 
-  for (; entry < end && entry->at < limit; entry++) {
-    const float x = entry->value, *row = b + entry->at * b_row;
-    SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
-      sum[v] += x * *(const sparse_loose *)(row + v * SPARSE_LANES);
-    }
+/* Adds the value of the next entry times its row of b. */
+SPARSE_INLINE void link(sparse_run *run, const float *b, size_t b_row, sparse_vector *sum, size_t vectors) {
+  const float x = run->next->value, *row = b + run->next->at * b_row;
+  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) sum[v] += x * *(const sparse_loose *)(row + v * SPARSE_LANES);
+  run->next++;
+}
+
+SPARSE_INLINE void store(const sparse_run *run, const sparse_vector *sum, size_t vectors) {
+  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(run->c + v * SPARSE_LANES) = sum[v];
+}
+
+/* The sums of one row, set or added to; returns how many entries it took. */
+SPARSE_INLINE size_t combine(sparse_run *given, const float *b, size_t b_row, bool add, size_t vectors) {
+  sparse_run run = *given;
+  sparse_vector sum[SPARSE_MOST];
+
+  load(&run, sum, add, vectors);
+  while (goes_on(&run)) link(&run, b, b_row, sum, vectors);
+  store(&run, sum, vectors);
+
+  const size_t n_taken = (size_t)(run.next - given->next);
+  given->next = run.next;
+  return n_taken;
+}
+
+/* The same for two rows: one link of a chain has to wait for the one before, and the other row's does not. */
+SPARSE_INLINE size_t combine_two(sparse_run given[2], const float *b, size_t b_row, bool add, size_t vectors) {
+  sparse_run one = given[0], two = given[1];
+  sparse_vector sum_one[SPARSE_MOST], sum_two[SPARSE_MOST];
+
+  load(&one, sum_one, add, vectors);
+  load(&two, sum_two, add, vectors);
+  while (goes_on(&one) && goes_on(&two)) {
+    link(&one, b, b_row, sum_one, vectors);
+    link(&two, b, b_row, sum_two, vectors);
   }
+  while (goes_on(&one)) link(&one, b, b_row, sum_one, vectors);
+  while (goes_on(&two)) link(&two, b, b_row, sum_two, vectors);
 
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(c + v * SPARSE_LANES) = sum[v];
-  return entry;
+  store(&one, sum_one, vectors);
+  store(&two, sum_two, vectors);
+
+  const size_t n_taken = (size_t)(one.next - given[0].next) + (size_t)(two.next - given[1].next);
+  given[0].next = one.next;
+  given[1].next = two.next;
+  return n_taken;
 }
 
 /* The same for one element and all entries. */
@@ -57,27 +95,39 @@ static float combine_one(const vise_i_entry *entry, const vise_i_entry *end, con
   return sum;
 }
 
+/* Rows [0, n) of A up to the limit of their runs, two at a time where the vectors of one are few. */
+SPARSE_INLINE size_t combine_all(sparse_run *runs, size_t n, const float *b, size_t b_row, bool add, size_t vectors) {
+  size_t i = 0, n_taken = 0;
+  if (vectors <= SPARSE_MOST / 2) {
+    for (; i + 2 <= n; i += 2) n_taken += combine_two(runs + i, b, b_row, add, vectors);
+  }
+  for (; i < n; i++) n_taken += combine(runs + i, b, b_row, add, vectors);
+  return n_taken;
+}
+
 /* Columns of C that are `vectors` vectors; depth rows of B at a time. */
 SPARSE_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t depth, size_t vectors) {
   const float *b = p->b + column;
-  const vise_i_entry *next[SPARSE_HEIGHT];
+  sparse_run runs[SPARSE_HEIGHT];
 
   for (size_t first = 0; first < p->m; first += SPARSE_HEIGHT) {
     const size_t n = p->m - first < SPARSE_HEIGHT ? p->m - first : (size_t)SPARSE_HEIGHT;
-    for (size_t i = 0; i < n; i++) next[i] = p->entries + p->start[first + i];
+    for (size_t i = 0; i < n; i++) {
+      const size_t row = first + i;
+      runs[i] = (sparse_run){.next = p->entries + p->start[row],
+                             .end = p->entries + p->start[row + 1],
+                             .c = p->c + row * p->c_row + column};
+    }
 
     for (size_t k = 0; k == 0 || k < p->k; k += depth) {
-      for (size_t i = 0; i < n; i++) {
-        const sparse_run run = {next[i], p->entries + p->start[first + i + 1], k + depth};
-        float *c = p->c + (first + i) * p->c_row + column;
-        const vise_i_entry *from = next[i];
-        if (p->add || k > 0) {
-          next[i] = combine(&run, b, p->b_row, c, true, vectors);
-        } else {
-          next[i] = combine(&run, b, p->b_row, c, false, vectors);
-        }
-        if (p->ahead) vise_i_ahead_go(p->ahead, (size_t)(next[i] - from) * vectors * SPARSE_LANES);
+      size_t n_taken;
+      for (size_t i = 0; i < n; i++) runs[i].limit = k + depth;
+      if (p->add || k > 0) {
+        n_taken = combine_all(runs, n, b, p->b_row, true, vectors);
+      } else {
+        n_taken = combine_all(runs, n, b, p->b_row, false, vectors);
       }
+      if (p->ahead) vise_i_ahead_go(p->ahead, n_taken * vectors * SPARSE_LANES);
     }
   }
 }

@@ -29,7 +29,7 @@
 #include "host/backend/cpu/crew.h"
 #include "host/backend/host.h"
 #include "host/ops/cpu.h"
-#include "host/product/ahead.h"
+#include "host/product/product.h"
 
 /* One tensor: its arrays (parts of the flat ones) and its part of the current step. */
 typedef struct vise_i_cpu_tensor {
@@ -121,8 +121,8 @@ void vise_i_cpu_convert_row(const vise_i_cpu *b, const vise_i_data *data, vise_i
                             float *out);
 /* Asks for a row that is needed soon after row `at` of the batch: their order is random, so hardware cannot guess it. */
 void vise_i_cpu_prefetch_row(const vise_i_batch *batch, size_t at);
-/* What each byte becomes, if the features are bytes, scaled alike, and 0 stays 0; else NULL. */
-const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source);
+/* What each byte becomes, if the features are bytes, scaled alike, and 0 stays 0; else there is no table. */
+vise_i_byte_values vise_i_cpu_byte_values(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source);
 /* Sum over the batch of row weight * class weight, which means divide by; checks class labels. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_sum_weights(const vise_i_cpu *b, const vise_i_batch *batch, double *out,
                                                     vise_error *err);

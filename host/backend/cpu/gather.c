@@ -176,10 +176,11 @@ void vise_i_cpu_convert_row(const vise_i_cpu *b, const vise_i_data *data, vise_i
   convert_one(b, &data->x, &s, source, in + row * data->x.row_stride * vise_dtype_size(data->x.dtype), out);
 }
 
-const float *vise_i_cpu_byte_table(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source) {
+vise_i_byte_values vise_i_cpu_byte_values(const vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source) {
   const scaling s = scaling_of(b, &data->x_scaling, source, false);
   const float *table = b->byte_table[source];
-  return data->x.dtype == VISE_U8 && s.mode != SCALE_COLUMNS && table[0] == 0 ? table : NULL;
+  if (data->x.dtype != VISE_U8 || s.mode == SCALE_COLUMNS || table[0] != 0) return (vise_i_byte_values){0};
+  return (vise_i_byte_values){table, b->byte_divisor[source]};
 }
 
 void vise_i_cpu_prefetch_row(const vise_i_batch *batch, size_t at) {

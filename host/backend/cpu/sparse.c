@@ -14,7 +14,7 @@
 #include "host/product/product.h"
 
 /* Rows looked at, of bound data and of others, and the most of their features that may not be zero. */
-enum { LOOK_BOUND = 256, LOOK_SINGLE = 16, LEAST_INPUTS = 32 };
+enum { LOOK_BOUND = 256, LOOK_SINGLE = 16, LEAST_INPUTS = 32, MOST_INPUTS = 1 << 24 };
 static const double MOST_NONZERO = 0.4;
 
 struct vise_i_cpu_lists {
@@ -22,14 +22,21 @@ struct vise_i_cpu_lists {
   size_t *row_start;            /* [chunk + 1] */
   size_t *column_start;         /* [in + 2]: while columns are being filled, one further */
   float *row;                   /* [in]: one row, where it is not listed as it is read */
+  uint8_t *bytes;               /* [in * align_column(chunk)]: where bytes are, by columns */
 };
+
+static size_t align_column(size_t n_rows) {
+  enum { ALIGN = 16 };
+  return (n_rows + ALIGN - 1) / ALIGN * ALIGN;
+}
 
 /* ---- whether ------------------------------------------------------------------------------------------------------ */
 
 /* Inputs that something else than the first product needs, or that change after they are read. */
 static bool net_allows(const vise_i_cpu *b) {
   return b->has_panels && !b->spec->hooks.keeps_dense && b->net->widths[0] >= LEAST_INPUTS &&
-         b->net->input_dropout == 0 && !b->net->blocks[0].residual;
+         b->net->widths[0] <= MOST_INPUTS && b->chunk <= MOST_INPUTS && b->net->input_dropout == 0 &&
+         !b->net->blocks[0].residual;
 }
 
 static double share_of_nonzero(vise_i_cpu *b, const vise_i_data *data, vise_i_cpu_source source, float *row) {
@@ -51,6 +58,7 @@ static void free_lists(vise_i_cpu_lists *lists) {
   free(lists->row_start);
   free(lists->column_start);
   free(lists->row);
+  free(lists->bytes);
 }
 
 static vise_status alloc_lists(const vise_i_cpu *b, vise_i_cpu_lists *lists, vise_error *err) {
@@ -58,7 +66,11 @@ static vise_status alloc_lists(const vise_i_cpu *b, vise_i_cpu_lists *lists, vis
   const size_t in = b->net->widths[0];
   size_t n;
 
-  if (!vise_i_size_mul(b->chunk, in, &n)) return vise_i_fail(err, VISE_ERR_MEMORY, "features of a batch: too large");
+  if (!vise_i_size_mul(align_column(b->chunk), in, &n)) {
+    return vise_i_fail(err, VISE_ERR_MEMORY, "features of a batch: too large");
+  }
+  VISE_TRY(vise_i_alloc(&lists->bytes, n, 1, "features of a batch", err));
+  n += VISE_I_LIST_SPARE;
   VISE_TRY(vise_i_alloc(&lists->rows, n, sizeof *lists->rows, "features of a batch", err));
   VISE_TRY(vise_i_alloc(&lists->columns, n, sizeof *lists->columns, "features of a batch", err));
   VISE_TRY(vise_i_alloc(&lists->row_start, b->chunk + 1, sizeof(size_t), "features of a batch", err));
@@ -98,32 +110,6 @@ done:
 
 /* ---- lists -------------------------------------------------------------------------------------------------------- */
 
-/* Appends what is not zero in a row; returns the new end. Where most is zero, eight bytes often are. */
-static vise_i_entry *list_bytes(const uint8_t *row, size_t n, const float *table, vise_i_entry *to) {
-  size_t c = 0;
-  for (; c + 8 <= n; c += 8) {
-    uint64_t eight;
-    memcpy(&eight, row + c, sizeof eight);
-    if (eight == 0) continue;
-    for (size_t j = c; j < c + 8; j++) {
-      *to = (vise_i_entry){(uint32_t)j, table[row[j]]};
-      to += row[j] != 0;
-    }
-  }
-
-  for (; c < n; c++) {
-    if (row[c] != 0) *to++ = (vise_i_entry){(uint32_t)c, table[row[c]]};
-  }
-  return to;
-}
-
-static vise_i_entry *list_floats(const float *row, size_t n, vise_i_entry *to) {
-  for (size_t c = 0; c < n; c++) {
-    if (row[c] != 0) *to++ = (vise_i_entry){(uint32_t)c, row[c]};
-  }
-  return to;
-}
-
 static void list_columns(vise_i_cpu_lists *lists, size_t n, size_t in) {
   size_t *start = lists->column_start;
   const size_t n_entries = lists->row_start[n];
@@ -141,23 +127,37 @@ static void list_columns(vise_i_cpu_lists *lists, size_t n, size_t in) {
   }
 }
 
+/* Rows of bytes, and their columns in the same way. */
+static void list_byte_rows(vise_i_cpu_lists *lists, const vise_i_byte_rows *rows, const vise_i_byte_values *values,
+                           bool columns) {
+  (void)vise_i_list_bytes(rows, values, lists->row_start, lists->rows);
+  if (!columns) return;
+
+  const size_t n_column = align_column(rows->m);
+  vise_i_transpose_bytes(rows, lists->bytes, n_column);
+  const vise_i_byte_rows transposed = {lists->bytes, n_column, NULL, rows->n, rows->m};
+  (void)vise_i_list_bytes(&transposed, values, lists->column_start, lists->columns);
+}
+
 void vise_i_cpu_list_rows(const vise_i_cpu *b, vise_i_cpu_lists *lists, const vise_i_cpu_rows *rows,
                           const vise_i_op_pass *pass) {
   const vise_i_data *data = rows->batch->data;
-  const size_t in = b->net->widths[0];
-  const float *table = vise_i_cpu_byte_table(b, data, rows->source);
+  const size_t in = b->net->widths[0], *chosen = rows->batch->rows;
+  const vise_i_byte_values values = vise_i_cpu_byte_values(b, data, rows->source);
   vise_i_entry *end = lists->rows;
 
+  if (values.table) {
+    const uint8_t *at = (const uint8_t *)data->x.data + (chosen ? 0 : pass->first * data->x.row_stride);
+    const vise_i_byte_rows bytes = {at, data->x.row_stride, chosen ? chosen + pass->first : NULL, pass->n, in};
+    list_byte_rows(lists, &bytes, &values, pass->training);
+    return;
+  }
+
   for (size_t r = 0; r < pass->n; r++) {
-    const size_t row = rows->batch->rows ? rows->batch->rows[pass->first + r] : pass->first + r;
     lists->row_start[r] = (size_t)(end - lists->rows);
     vise_i_cpu_prefetch_row(rows->batch, pass->first + r);
-    if (table) {
-      end = list_bytes((const uint8_t *)data->x.data + row * data->x.row_stride, in, table, end);
-    } else {
-      vise_i_cpu_convert_row(b, data, rows->source, row, lists->row);
-      end = list_floats(lists->row, in, end);
-    }
+    vise_i_cpu_convert_row(b, data, rows->source, chosen ? chosen[pass->first + r] : pass->first + r, lists->row);
+    end = vise_i_list_floats(lists->row, in, end);
   }
 
   lists->row_start[pass->n] = (size_t)(end - lists->rows);
