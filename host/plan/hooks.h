@@ -12,6 +12,7 @@ typedef struct vise_i_hooks {
   size_t guard_bytes;     /* bands around arrays, a multiple of VISE_I_PLAN_ALIGN, for vise_i_cuda_check_guards */
   int without_epilogues;  /* unfused: 1 cuBLAS keeps no masks of relu, 2 it has no epilogues at all */
   int keeps_dense;        /* cpu: 1: no lists of what is not zero in the inputs */
+  int shares_always;      /* cpu: 1: all threads, also where the work is too small to share */
   size_t workspace_bytes; /* unfused: given to cuBLAS; 0: chosen */
 } vise_i_hooks;
 

@@ -52,7 +52,7 @@ Test(cpu_agreement, threads_share_the_rows_of_large_batches) {
 Test(cpu_agreement, which_batches_go_by_rows) {
   static const struct net_case {
     size_t widths[3], least; /* fewest rows that are cut into parts; 0: never */
-  } cases[] = {{{64, 64, 10}, 64}, {{784, 128, 10}, 256}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
+  } cases[] = {{{64, 64, 10}, 256}, {{784, 128, 10}, 256}, {{512, 512, 10}, 512}, {{64, 4096, 10}, 0}};
 
   for (size_t i = 0; i < N_OF(cases); i++) {
     for (int n_threads = 1; n_threads <= 2; n_threads++) {

@@ -179,8 +179,15 @@ Test(cpu_steps, backends_are_found_or_say_why_not) {
 }
 
 Test(cpu_steps, small_nets_get_one_thread) {
-  static const size_t small[] = {4, 16, 3}, large[] = {4096, 4096, 4096};
+  static const size_t small[] = {4, 16, 3}, even[] = {64, 64, 64, 64, 64}, wide[] = {784, 128, 10},
+                      large[] = {4096, 4096, 4096};
   const vise_i_net s = rig_net(2, small, VISE_RELU, true), l = rig_net(2, large, VISE_RELU, true);
+  const vise_i_net e = rig_net(4, even, VISE_RELU, true), w = rig_net(2, wide, VISE_RELU, true);
+  cr_expect_eq(vise_i_cpu_worth_threads(&s, 64), 1);
+  cr_expect_eq(vise_i_cpu_worth_threads(&e, 64), 1, "its layers are too narrow to share");
+  cr_expect_eq(vise_i_cpu_worth_threads(&e, 256), 2, "its rows are enough for two parts");
+  cr_expect(vise_i_cpu_worth_threads(&w, 64) >= 2);
+  cr_expect(vise_i_cpu_worth_threads(&l, 256) >= 8);
   cr_expect(vise_i_cpu_default_threads(&s, 64) == 1);
   cr_expect(vise_i_cpu_default_threads(&l, 256) >= 1);
   cr_expect(vise_i_cpu_default_threads(&l, 256) >= vise_i_cpu_default_threads(&l, 1));

@@ -35,6 +35,7 @@ cpu_case cpu_case_make(void) {
 
   c.spec.rule.loss = VISE_LOSS_CROSS_ENTROPY;
   c.spec.assert_projection = true;
+  c.spec.hooks.shares_always = 1;
   c.spec.rule.eps = 1e-4;
   return c;
 }

@@ -202,7 +202,12 @@ typedef struct forward_work {
 
 static void forward_part(void *context, size_t part, size_t n_parts) {
   const forward_work *work = context;
-  vise_i_cpu_outputs_of_rows(work->b, &(vise_i_crew){work->b->team, part, n_parts}, &work->rows, work->out);
+  const vise_i_crew crew = {work->b->team, part, n_parts};
+  if (work->b->views) {
+    vise_i_cpu_outputs_by_rows(work->b, &crew, &work->rows, work->out);
+  } else {
+    vise_i_cpu_outputs_of_rows(work->b, &crew, &work->rows, work->out);
+  }
 }
 
 static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, double *out, vise_error *err) {
@@ -212,7 +217,7 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
 
   VISE_TRY(vise_i_check_data(b->spec, batch->data, false, err));
   VISE_TRY(prepare_data(b, batch->data, VISE_I_CPU_SINGLE, err));
-  vise_i_team_run(b->team, forward_part, &work);
+  vise_i_cpu_run(b, batch->n, forward_part, &work);
 
 done:
   return status;

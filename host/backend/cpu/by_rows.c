@@ -2,7 +2,7 @@
  * Batches that are large for their net: their rows are cut into parts, and each thread takes parts through the whole
  * net, a few rows at a time so that they stay in its cache, each into a gradient of its own; then the gradients are
  * added in a binary tree. Threads thus meet twice per batch and not at every layer. How many parts there are depends on
- * the net and the batch alone, so the sums are the same for any number of threads.
+ * the net and the batch alone (threads.c), so the sums are the same for any number of threads.
  *
  * Each thread works on a backend like any other (a "view"): it shares weights, data and scaling with the real one and
  * has scratch of its own. The first view uses the scratch of the real one.
@@ -11,31 +11,24 @@
 #include <string.h>
 
 #include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/threads.h"
 #include "host/base/memory.h"
 
-enum {
-  LEAST_CHUNK = 96,          /* rows at a time; wider nets fit fewer into a cache and are shared by layers */
-  CACHE_FLOATS = 128 * 1024, /* activations that fit into a processor's own cache */
-  ALIGN_ROWS = 16
-};
+enum { ALIGN_ROWS = 16 };
 
-/* Rows at a time. */
-static size_t chunk_of(const vise_i_net *net) {
-  size_t width = 0;
-  for (size_t l = 0; l <= net->n_layers; l++) width += net->widths[l];
-  return CACHE_FLOATS / width / ALIGN_ROWS * ALIGN_ROWS;
-}
-
-/* Rows of a part at least: adding its gradient takes as long as about 2 rows of a step. */
-static size_t least_rows(const vise_i_net *net) {
-  return net->n_params <= 16000 ? 32 : net->n_params <= 128000 ? 128 : 256;
-}
-
+/* There is room for the parts of the largest batch. */
 size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n) {
-  const size_t most = b->spec->max_batch, fit = (n < most ? n : most) / least_rows(b->net);
-  if (vise_i_net_has_batch_norm(b->net)) return 1; /* its rows depend on each other */
-  if (chunk_of(b->net) < LEAST_CHUNK || fit < 2) return 1;
-  return fit < VISE_I_CPU_ROW_PARTS ? fit : (size_t)VISE_I_CPU_ROW_PARTS;
+  const size_t most = b->spec->max_batch;
+  return vise_i_cpu_parts_of(b->net, n < most ? n : most);
+}
+
+size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context) {
+  if (vise_i_cpu_worth_threads(b->net, n_rows) > 1 || b->spec->hooks.shares_always) {
+    return vise_i_team_run(b->team, work, context);
+  }
+
+  work(context, 0, 1);
+  return 1;
 }
 
 /* `to` keeps its scratch; all else is copied from b. */
@@ -68,7 +61,7 @@ static void renew(vise_i_cpu *to, const vise_i_cpu *b, const vise_i_crew *crew, 
 
 vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err) {
   vise_status status = VISE_OK;
-  const size_t n_views = vise_i_team_size(b->team), chunk = chunk_of(b->net);
+  const size_t n_views = vise_i_team_size(b->team), chunk = vise_i_cpu_part_chunk(b->net);
   const size_t n_parts = vise_i_cpu_row_parts(b, b->spec->max_batch);
   if (n_parts == 1) return VISE_OK;
 
@@ -148,4 +141,13 @@ void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const v
     }
   }
   vise_i_crew_meet(crew);
+}
+
+void vise_i_cpu_outputs_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out) {
+  vise_i_cpu *view = &b->views[crew->part];
+  vise_i_cpu_rows part = *rows;
+
+  vise_i_team_slice(rows->end, ALIGN_ROWS, crew->part, crew->n_parts, &part.first, &part.end);
+  renew(view, b, crew, b->grads);
+  vise_i_cpu_outputs_of_rows(view, &VISE_I_ALONE, &part, out);
 }

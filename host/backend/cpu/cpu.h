@@ -72,7 +72,7 @@ struct vise_i_cpu {
 
   vise_i_team *team;                     /* NULL: one thread */
   struct vise_i_cpu_bounds *found;       /* [vise_i_team_size]: what each thread counted */
-  struct vise_i_cpu_row_part *row_parts; /* [VISE_I_CPU_ROW_PARTS]: for batches that go by rows, or NULL */
+  struct vise_i_cpu_row_part *row_parts; /* [VISE_I_CPU_ROW_PARTS] (threads.h): for batches that go by rows, or NULL */
   vise_i_cpu *views;                     /* [vise_i_team_size]: for the same */
 
   size_t n_units;
@@ -351,8 +351,6 @@ VISE_WARN_UNUSED vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *
                                              vise_step_stats *stats, vise_error *err);
 
 /* ---- by_rows.c ---- */
-enum { VISE_I_CPU_ROW_PARTS = 8 };
-
 /* A part of the rows of a batch: its gradient, the first one's in b->grads, and what it found. */
 typedef struct vise_i_cpu_row_part {
   float *grads; /* [n_params] */
@@ -362,10 +360,14 @@ typedef struct vise_i_cpu_row_part {
 /* Makes parts and views if batches may go by rows; called when the rest of b is complete. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_views_destroy(vise_i_cpu *b);
-/* Parts that a batch of n rows is cut into, by its shape alone: 1 if it does not go by rows. */
+/* Work on so many rows by all threads, or by one alone if it is too small to share; returns how many it were. */
+size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context);
+/* Parts that a batch of n rows is cut into: 1 if it does not go by rows. */
 size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n);
 /* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch and their parts more than 1. */
 void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                                  vise_i_cpu_found *found);
+/* As vise_i_cpu_outputs_of_rows; there must be views. */
+void vise_i_cpu_outputs_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out);
 
 #endif

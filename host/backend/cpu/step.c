@@ -74,7 +74,7 @@ vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i
   const vise_status status = prepare(b, batch, &work.rows, err);
   if (status != VISE_OK) return status;
 
-  vise_i_team_run(b->team, step_part, &work);
+  (void)vise_i_cpu_run(b, batch->n, step_part, &work);
   *found = work.found;
   return VISE_OK;
 }
@@ -91,7 +91,7 @@ vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise
   VISE_TRY(prepare(b, &now, &work.rows, err));
   vise_i_cpu_set_penalty(b, !b->rule->prox_l1);
   vise_i_cpu_set_box(b, hyper);
-  const size_t n_parts = vise_i_team_run(b->team, step_part, &work);
+  const size_t n_parts = vise_i_cpu_run(b, batch->n, step_part, &work);
 
   if (s.skipped) {
     vise_i_cpu_count_bounds(b);
