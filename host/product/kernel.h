@@ -30,7 +30,7 @@ enum {
   WIDTH = VECTORS * LANES,
   SPAN = 256 / sizeof(REAL) < WIDTH ? WIDTH : 256 / sizeof(REAL), /* columns whose part of B is copied at once */
   DEPTH = 1024 / sizeof(REAL),                                    /* of a block */
-  HEIGHT = 32 * ROWS,                                             /* rows of A of a block */
+  HEIGHT = 32 * ROWS,                             /* rows of A of a block; twice as many if not copied */
   GROUP = 8,                                      /* a copied group of ROWS rows: so far apart for one k */
   GROUP_SIZE = GROUP * DEPTH + 64 / sizeof(REAL), /* of its copy; a line more, so that groups do not clash */
   CLASHING = 512 / sizeof(REAL),  /* columns of A a multiple of it apart meet in few sets of a cache: they are copied */
@@ -182,10 +182,12 @@ static void pack_a(const REAL *a, size_t a_row, size_t a_column, size_t depth, s
   const size_t whole = a_row == 1 ? m / ROWS * ROWS : 0;
   for (size_t k = 0; k < depth; k++) {
     const REAL *from = a + k * a_column;
-    for (size_t i = 0; i < whole; i += ROWS) {
-      memcpy(to + i / ROWS * GROUP_SIZE + k * GROUP, from + i, ROWS * sizeof *to);
+    size_t i = 0;
+    for (; i < whole && i + GROUP <= m; i += ROWS) { /* as one vector, of which the end is not read */
+      memcpy(to + i / ROWS * GROUP_SIZE + k * GROUP, from + i, GROUP * sizeof *to);
     }
-    for (size_t i = whole; i < m; i++) to[i / ROWS * GROUP_SIZE + k * GROUP + i % ROWS] = from[i * a_row];
+    for (; i < whole; i += ROWS) memcpy(to + i / ROWS * GROUP_SIZE + k * GROUP, from + i, ROWS * sizeof *to);
+    for (i = whole; i < m; i++) to[i / ROWS * GROUP_SIZE + k * GROUP + i % ROWS] = from[i * a_row];
   }
 }
 
@@ -275,7 +277,8 @@ static void set_zero(const PRODUCT *p) {
 }
 
 static bool worth_packing_a(const PRODUCT *p) {
-  if (p->a.column == 1) return p->a.row >= PAGE_ROW && p->n >= MANY * WIDTH;
+  /* A tile of many vectors has work enough for each of A's elements to wait for it. */
+  if (p->a.column == 1) return VECTORS <= 2 && p->a.row >= PAGE_ROW && p->n >= MANY * WIDTH;
   return p->a.row != 1 || (p->a.column % CLASHING == 0 && p->n > WIDTH);
 }
 
@@ -284,7 +287,7 @@ void MULTIPLY(const PRODUCT *p) {
 
   const bool packs_a = worth_packing_a(p);
   const bool packs_b = p->b.column != 1 || (p->b.row >= PAGE_ROW && p->m >= WORTH_PACKING);
-  const size_t height = HEIGHT;
+  const size_t height = packs_a ? HEIGHT : 2 * HEIGHT;
   for (size_t k = 0; k < p->k; k += DEPTH) {
     for (size_t i = 0; i < p->m; i += height) {
       multiply_block(&(block){
