@@ -7,6 +7,8 @@
 
 #include "host/product/kernels.h"
 
+#define N_OF(array) (sizeof(array) / sizeof *(array))
+
 /* A set of instructions; fused: its multiply-adds round once. */
 typedef struct set {
   const char *name;
@@ -15,12 +17,17 @@ typedef struct set {
   void (*f64)(const vise_i_product_f64 *p);
   void (*sparse)(const vise_i_product_sparse *p);
   void (*transpose)(size_t m, size_t n, const float *from, size_t from_row, float *to, size_t to_row);
+  vise_i_entry *(*list_bytes)(const vise_i_byte_rows *rows, const vise_i_byte_values *values, size_t *start,
+                              vise_i_entry *to);
+  vise_i_entry *(*list_floats)(const float *x, size_t n, vise_i_entry *to);
+  void (*transpose_bytes)(const vise_i_byte_rows *rows, uint8_t *to, size_t to_row);
 } set;
 
 #define SET(name, fused, suffix)                                                                              \
   {                                                                                                           \
     name, fused, vise_i_multiply_f32_##suffix, vise_i_multiply_f64_##suffix, vise_i_multiply_sparse_##suffix, \
-        vise_i_transpose_f32_##suffix                                                                         \
+        vise_i_transpose_f32_##suffix, vise_i_list_bytes_##suffix, vise_i_list_floats_##suffix,               \
+        vise_i_transpose_bytes_##suffix                                                                       \
   }
 
 /* Fills sets; returns how many there are. */
@@ -241,4 +248,125 @@ Test(product, transposition) {
     free(to);
     free(before);
   }
+}
+
+/* ---- lists of what is not zero ------------------------------------------------------------------------------------ */
+
+enum { GUARD = 0x5a };
+
+/* Bytes of which this share is 0, in their own allocation, so that a sanitizer sees what is read after them. */
+static uint8_t *bytes(size_t n, double zeros, uint64_t seed) {
+  uint8_t *x = malloc(n > 0 ? n : 1);
+  cr_assert(x);
+  for (size_t i = 0; i < n; i++) x[i] = draw(&seed) < zeros ? 0 : (uint8_t)(1 + (size_t)(draw(&seed) * 255));
+  return x;
+}
+
+/* Lists m rows of bytes, in the given order, and compares them with what is not zero in them. */
+static void check_list_bytes(const set *s, const vise_i_byte_rows *rows, const vise_i_byte_values *values) {
+  const size_t room = rows->m * rows->n + VISE_I_LIST_SPARE;
+  vise_i_entry *list = malloc((room + 1) * sizeof *list);
+  size_t *start = calloc(rows->m + 1, sizeof *start), n = 0, n_wrong = 0;
+  memset(&list[room], GUARD, sizeof *list);
+  const vise_i_entry *end = s->list_bytes(rows, values, start, list);
+
+  for (size_t i = 0; i < rows->m; i++) {
+    const uint8_t *row = rows->at + (rows->rows ? rows->rows[i] : i) * rows->stride;
+    n_wrong += start[i] != n;
+    for (size_t c = 0; c < rows->n; c++) {
+      if (row[c] == 0) continue;
+      n_wrong += list[n].at != c || list[n].value != values->table[row[c]];
+      n++;
+    }
+  }
+
+  cr_expect(n_wrong == 0 && end == list + n && start[rows->m] == n, "%s: %zu x %zu: %zu wrong", s->name, rows->m,
+            rows->n, n_wrong);
+  for (size_t b = 0; b < sizeof *list; b++) cr_expect_eq(((const uint8_t *)&list[room])[b], GUARD);
+  free(list);
+  free(start);
+}
+
+Test(product, lists_of_bytes) {
+  static const size_t sizes[][2] = {{1, 1}, {3, 15}, {5, 64}, {64, 784}, {7, 79}, {2, 5000}, {40, 100}};
+  static const double zeros[] = {0, 0.5, 0.95, 1};
+  float table[256];
+  set sets[3];
+  const size_t n_sets = sets_here(sets);
+
+  for (size_t i = 0; i < n_sets * N_OF(zeros) * N_OF(sizes); i++) {
+    const set *s = &sets[i % n_sets];
+    const size_t m = sizes[i / n_sets / N_OF(zeros)][0], n = sizes[i / n_sets / N_OF(zeros)][1];
+    uint8_t *x = bytes(m * n, zeros[i / n_sets % N_OF(zeros)], i);
+    size_t backwards[64];
+    for (size_t r = 0; r < m; r++) backwards[r] = m - 1 - r;
+
+    for (int divides = 0; divides < 2; divides++) {
+      const vise_i_byte_values values = {table, divides ? 255.0f : 0.0f};
+      for (int b = 0; b < 256; b++) table[b] = divides ? (float)b / 255.0f : (float)b * 0.3f;
+      check_list_bytes(s, &(vise_i_byte_rows){x, n, NULL, m, n}, &values);
+      check_list_bytes(s, &(vise_i_byte_rows){x, n, backwards, m, n}, &values);
+    }
+    free(x);
+  }
+}
+
+Test(product, lists_of_floats) {
+  static const size_t sizes[] = {1, 15, 16, 17, 33, 1000};
+  set sets[3];
+  const size_t n_sets = sets_here(sets);
+
+  for (size_t i = 0; i < n_sets * N_OF(sizes); i++) {
+    const set *s = &sets[i % n_sets];
+    const size_t n = sizes[i / n_sets];
+    float *x = floats(n, i);
+    vise_i_entry *list = malloc((n + VISE_I_LIST_SPARE) * sizeof *list);
+    size_t n_listed = 0, n_wrong = 0;
+    for (size_t c = 0; c < n; c++) x[c] = c % 3 == 0 ? x[c] : c % 5 == 0 ? -0.0f : 0.0f;
+    x[n / 2] = NAN;
+
+    const vise_i_entry *end = s->list_floats(x, n, list);
+    for (size_t c = 0; c < n; c++) {
+      if (x[c] == 0) continue;
+      n_wrong += list[n_listed].at != c || memcmp(&list[n_listed].value, &x[c], sizeof *x) != 0;
+      n_listed++;
+    }
+    cr_expect(n_wrong == 0 && end == list + n_listed, "%s: %zu", s->name, n);
+    free(x);
+    free(list);
+  }
+}
+
+Test(product, transposition_of_bytes) {
+  static const size_t sizes[][2] = {{1, 1}, {16, 16}, {15, 33}, {64, 784}, {40, 100}};
+  set sets[3];
+  const size_t n_sets = sets_here(sets);
+
+  for (size_t i = 0; i < n_sets * N_OF(sizes); i++) {
+    const size_t m = sizes[i / n_sets][0], n = sizes[i / n_sets][1], to_row = (m + 15) / 16 * 16;
+    uint8_t *x = bytes(m * n, 0.5, i), *to = bytes(n * to_row, 0, i);
+    size_t n_wrong = 0;
+
+    sets[i % n_sets].transpose_bytes(&(vise_i_byte_rows){x, n, NULL, m, n}, to, to_row);
+    for (size_t c = 0; c < n; c++) {
+      for (size_t r = 0; r < to_row; r++) n_wrong += to[c * to_row + r] != (r < m ? x[r * n + c] : 0);
+    }
+    cr_expect_eq(n_wrong, 0, "%s: %zu x %zu", sets[i % n_sets].name, m, n);
+    free(x);
+    free(to);
+  }
+}
+
+/* All lines of all rows are asked for when the work is done, a few at a time. */
+Test(product, rows_that_come_next_are_asked_for_in_time) {
+  static const size_t rows[] = {3, 0, 1};
+  const char data[4 * 200] = {0};
+  vise_i_ahead a = {.data = data, .rows = rows, .n_rows = 3, .n_bytes = 200, .stride = 200, .each = 10};
+
+  vise_i_ahead_go(&a, 9);
+  cr_expect(a.row == 0 && a.at == 0);
+  vise_i_ahead_go(&a, 21);
+  cr_expect(a.row == 0 && a.at == 3 * VISE_I_AHEAD_LINE);
+  vise_i_ahead_go(&a, 1000);
+  cr_expect(a.row == 3);
 }
