@@ -15,7 +15,6 @@ any round; and the share of it. A program that measures no peak is held against 
 """
 
 import argparse
-import contextlib
 import csv
 import os
 import statistics
@@ -27,7 +26,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "peers"))
 
-from environment import MNIST_FILES, NOTE, ROOT, commit, cpu_name
+from environment import MNIST_FILES, NOTE, ROOT, commit, cpu_name, print_into
 
 NETS = ("784-128-10", "768-128-64", "256-256-256-256-256", "64-64-64-64-64", "1024-1024-1024-1024", "17-64-64-6")
 COLUMNS = ("program", "net", "batch", "threads", "us_per_step", "us_least", "us_most", "us_quartiles", "gflop_per_s",
@@ -121,13 +120,7 @@ def main():
     arguments.vise = arguments.vise or [os.path.join(ROOT, "build", "bin", "vise")]
     if arguments.data == "mnist":
         arguments.nets = [net for net in arguments.nets if net.startswith("784-") and net.endswith("-10")]
-    if arguments.out is None:
-        run(arguments)
-        return
-    with open(arguments.out, "w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
-        run(arguments)
-    with open(arguments.out, encoding="utf-8") as stream:
-        sys.stdout.write(stream.read())
+    print_into(arguments.out, lambda: run(arguments))
 
 
 if __name__ == "__main__":

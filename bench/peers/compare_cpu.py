@@ -11,14 +11,13 @@ the same rows. OPENBLAS_* variables are dropped from the environment of all (env
 """
 
 import argparse
-import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 
-from environment import MNIST, ROOT  # before numpy
+from environment import MNIST, ROOT, print_into  # before numpy
 from common import BATCH, CLAMP, CLIP_NORM, L2, LR, print_context, quantiles
 
 N_ROWS = 60000
@@ -95,13 +94,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.epochs < 2:
         raise SystemExit("--epochs: at least 2, as the first one is warm-up")
-    if arguments.out is None:
-        run(arguments)
-        return
-    with open(arguments.out, "w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
-        run(arguments)
-    with open(arguments.out, encoding="utf-8") as stream:
-        sys.stdout.write(stream.read())
+    print_into(arguments.out, lambda: run(arguments))
 
 
 if __name__ == "__main__":

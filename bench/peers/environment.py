@@ -3,9 +3,11 @@ before any library that computes, and takes those variables away, from this proc
 every library takes its own choice of kernels. The threads are told by OMP_NUM_THREADS and MKL_NUM_THREADS, which OpenBLAS
 heeds as well. Needs nothing but Python."""
 
+import contextlib
 import os
 import platform
 import subprocess
+import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MNIST = os.path.join(ROOT, "bench", "data", "mnist")
@@ -34,3 +36,14 @@ def commit():
     changed = subprocess.run(["git", "-C", ROOT, "status", "--porcelain"], stdout=subprocess.PIPE,
                              stderr=subprocess.DEVNULL, text=True, check=False)
     return (done.stdout.strip() or "unknown") + (" and changes" if changed.stdout.strip() else "")
+
+
+def print_into(path, work):
+    """Calls work, with what it prints in the file too if there is a path; shown when it is whole."""
+    if path is None:
+        work()
+        return
+    with open(path, "w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
+        work()
+    with open(path, encoding="utf-8") as stream:
+        sys.stdout.write(stream.read())

@@ -7,10 +7,9 @@ The counterpart is: vise train --layers 784-128-10 --batch 64 --epochs 10 --lr 0
 """
 
 import argparse
-import contextlib
 import statistics
-import sys
 
+from environment import print_into  # before torch
 import torch
 
 from common import BATCH, CLAMP, EPOCHS, print_context, read_mnist
@@ -62,13 +61,7 @@ def main():
     parser.add_argument("--out", help="write the CSV to this file instead of standard output")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    if arguments.out is None:
-        run(arguments)
-        return
-    with open(arguments.out, "w", encoding="utf-8") as stream, contextlib.redirect_stdout(stream):
-        run(arguments)
-    with open(arguments.out, encoding="utf-8") as stream:
-        sys.stdout.write(stream.read())
+    print_into(arguments.out, lambda: run(arguments))
 
 
 if __name__ == "__main__":

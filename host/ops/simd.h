@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "host/base/loops.h"
+
 /* Functions compiled once per x86-64 level and chosen when the program starts. Sanitizers start later than the choice,
    clang 14 does not know the levels here, and a build for one machine (-march) needs no choice. */
 #if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && \
@@ -20,15 +22,6 @@
 #define VISE_I_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #else
 #define VISE_I_CLONES
-#endif
-
-#define VISE_I_INLINE static inline __attribute__((always_inline))
-
-/* Before a loop of a few rounds inside one that is to be vectorized. */
-#if defined(__clang__)
-#define VISE_I_UNROLL _Pragma("unroll")
-#else
-#define VISE_I_UNROLL _Pragma("GCC unroll 8")
 #endif
 
 /* Separate sums in a reduction. */

@@ -11,15 +11,8 @@
  */
 #include <string.h>
 
+#include "host/base/loops.h"
 #include "host/product/kernels.h"
-
-#define INLINE static inline __attribute__((always_inline))
-/* Before loops over a tile, whose values are in registers only where every index is a constant. */
-#if defined(__clang__)
-#define UNROLL _Pragma("unroll")
-#else
-#define UNROLL _Pragma("GCC unroll 8")
-#endif
 
 typedef REAL vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef REAL loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(REAL)), may_alias));
@@ -52,7 +45,7 @@ typedef struct tile_work {
 } tile_work;
 
 /* c [rows, vectors] is set, or added to. All but the work is constant where it is inlined. */
-INLINE void tile(const tile_work *s, bool add, size_t rows, size_t vectors, bool by_columns) {
+VISE_I_INLINE void tile(const tile_work *s, bool add, size_t rows, size_t vectors, bool by_columns) {
   const size_t a_row = by_columns ? 1 : s->a_row, a_column = by_columns ? s->a_column : 1;
   const size_t b_row = s->b_row, depth = s->depth;
   const REAL *a = s->a, *b = s->b;
@@ -60,8 +53,8 @@ INLINE void tile(const tile_work *s, bool add, size_t rows, size_t vectors, bool
   const size_t c_row = s->c_row;
   vector sum[ROWS][VECTORS];
 
-  UNROLL for (size_t i = 0; i < rows; i++) {
-    UNROLL for (size_t v = 0; v < vectors; v++) {
+  VISE_I_UNROLL for (size_t i = 0; i < rows; i++) {
+    VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) {
       if (add) {
         sum[i][v] = *(const loose *)(c + i * c_row + v * LANES);
       } else {
@@ -72,17 +65,17 @@ INLINE void tile(const tile_work *s, bool add, size_t rows, size_t vectors, bool
 
   for (size_t k = 0; k < depth; k++) {
     vector row[VECTORS];
-    UNROLL for (size_t v = 0; v < vectors; v++) row[v] = *(const loose *)(b + v * LANES);
-    UNROLL for (size_t i = 0; i < rows; i++) {
+    VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) row[v] = *(const loose *)(b + v * LANES);
+    VISE_I_UNROLL for (size_t i = 0; i < rows; i++) {
       const REAL x = a[i * a_row];
-      UNROLL for (size_t v = 0; v < vectors; v++) sum[i][v] += x * row[v];
+      VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) sum[i][v] += x * row[v];
     }
     a += a_column;
     b += b_row;
   }
 
-  UNROLL for (size_t i = 0; i < rows; i++) {
-    UNROLL for (size_t v = 0; v < vectors; v++) * (loose *)(c + i * c_row + v * LANES) = sum[i][v];
+  VISE_I_UNROLL for (size_t i = 0; i < rows; i++) {
+    VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) * (loose *)(c + i * c_row + v * LANES) = sum[i][v];
   }
 }
 

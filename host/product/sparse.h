@@ -2,14 +2,8 @@
  * The product of a sparse matrix and a dense one, in vectors of VECTOR_BYTES, by the name SPARSE, which the including
  * file defines. The chains are those of kernel.h without the links where A is 0.
  */
+#include "host/base/loops.h"
 #include "host/product/kernels.h"
-
-#define SPARSE_INLINE static inline __attribute__((always_inline))
-#if defined(__clang__)
-#define SPARSE_UNROLL _Pragma("unroll")
-#else
-#define SPARSE_UNROLL _Pragma("GCC unroll 8")
-#endif
 
 typedef float sparse_vector __attribute__((vector_size(VECTOR_BYTES)));
 typedef float sparse_loose __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(float)), may_alias));
@@ -27,12 +21,12 @@ typedef struct sparse_run {
   float *c;
 } sparse_run;
 
-SPARSE_INLINE bool goes_on(const sparse_run *run) {
+VISE_I_INLINE bool goes_on(const sparse_run *run) {
   return run->next < run->end && run->next->at < run->limit;
 }
 
-SPARSE_INLINE void load(const sparse_run *run, sparse_vector *sum, bool add, size_t vectors) {
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) {
+VISE_I_INLINE void load(const sparse_run *run, sparse_vector *sum, bool add, size_t vectors) {
+  VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) {
     if (add) {
       sum[v] = *(const sparse_loose *)(run->c + v * SPARSE_LANES);
     } else {
@@ -42,18 +36,18 @@ SPARSE_INLINE void load(const sparse_run *run, sparse_vector *sum, bool add, siz
 }
 
 /* Adds the value of the next entry times its row of b. */
-SPARSE_INLINE void link(sparse_run *run, const float *b, size_t b_row, sparse_vector *sum, size_t vectors) {
+VISE_I_INLINE void link(sparse_run *run, const float *b, size_t b_row, sparse_vector *sum, size_t vectors) {
   const float x = run->next->value, *row = b + run->next->at * b_row;
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) sum[v] += x * *(const sparse_loose *)(row + v * SPARSE_LANES);
+  VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) sum[v] += x * *(const sparse_loose *)(row + v * SPARSE_LANES);
   run->next++;
 }
 
-SPARSE_INLINE void store(const sparse_run *run, const sparse_vector *sum, size_t vectors) {
-  SPARSE_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(run->c + v * SPARSE_LANES) = sum[v];
+VISE_I_INLINE void store(const sparse_run *run, const sparse_vector *sum, size_t vectors) {
+  VISE_I_UNROLL for (size_t v = 0; v < vectors; v++) * (sparse_loose *)(run->c + v * SPARSE_LANES) = sum[v];
 }
 
 /* The sums of one row, set or added to; returns how many entries it took. */
-SPARSE_INLINE size_t combine(sparse_run *given, const float *b, size_t b_row, bool add, size_t vectors) {
+VISE_I_INLINE size_t combine(sparse_run *given, const float *b, size_t b_row, bool add, size_t vectors) {
   sparse_run run = *given;
   sparse_vector sum[SPARSE_MOST];
 
@@ -67,7 +61,7 @@ SPARSE_INLINE size_t combine(sparse_run *given, const float *b, size_t b_row, bo
 }
 
 /* The same for two rows: one link of a chain has to wait for the one before, and the other row's does not. */
-SPARSE_INLINE size_t combine_two(sparse_run given[2], const float *b, size_t b_row, bool add, size_t vectors) {
+VISE_I_INLINE size_t combine_two(sparse_run given[2], const float *b, size_t b_row, bool add, size_t vectors) {
   sparse_run one = given[0], two = given[1];
   sparse_vector sum_one[SPARSE_MOST], sum_two[SPARSE_MOST];
 
@@ -96,7 +90,7 @@ static float combine_one(const vise_i_entry *entry, const vise_i_entry *end, con
 }
 
 /* Rows [0, n) of A up to the limit of their runs, two at a time where the vectors of one are few. */
-SPARSE_INLINE size_t combine_all(sparse_run *runs, size_t n, const float *b, size_t b_row, bool add, size_t vectors) {
+VISE_I_INLINE size_t combine_all(sparse_run *runs, size_t n, const float *b, size_t b_row, bool add, size_t vectors) {
   size_t i = 0, n_taken = 0;
   if (vectors <= SPARSE_MOST / 2) {
     for (; i + 2 <= n; i += 2) n_taken += combine_two(runs + i, b, b_row, add, vectors);
@@ -106,7 +100,7 @@ SPARSE_INLINE size_t combine_all(sparse_run *runs, size_t n, const float *b, siz
 }
 
 /* Columns of C that are `vectors` vectors; depth rows of B at a time. */
-SPARSE_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t depth, size_t vectors) {
+VISE_I_INLINE void strip(const vise_i_product_sparse *p, size_t column, size_t depth, size_t vectors) {
   const float *b = p->b + column;
   sparse_run runs[SPARSE_HEIGHT];
 

@@ -1,11 +1,11 @@
 /* Transposition by blocks of 8 x 8 floats in registers; the including file defines TRANSPOSE, the name of the function. */
+#include "host/base/loops.h"
 #include "host/product/kernels.h"
 
 typedef float eight __attribute__((vector_size(32)));
 typedef float loose_eight __attribute__((vector_size(32), aligned(sizeof(float)), may_alias));
 
-static inline __attribute__((always_inline)) void transpose_block(const float *from, size_t from_row, float *to,
-                                                                  size_t to_row) {
+VISE_I_INLINE void transpose_block(const float *from, size_t from_row, float *to, size_t to_row) {
   eight a[8], b[8], c[8];
   for (int i = 0; i < 8; i++) a[i] = *(const loose_eight *)(from + (size_t)i * from_row);
 

@@ -45,6 +45,7 @@ VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, f
   }
 
   if (want.exact) acc->sum_sq[lane] += (double)t * (double)t;
+  if (want.exact && want.l2) acc->w2[lane] += (double)w * (double)w;
   if (want.max_abs) acc->max_abs[lane] = fabsf(t) > acc->max_abs[lane] ? fabsf(t) : acc->max_abs[lane];
   sums->sq += t * t;
   if (want.l2) sums->w2 += w * w;
@@ -54,7 +55,7 @@ VISE_I_INLINE void sum_entry(accumulators *restrict acc, size_t lane, float g, f
 /* Adds the float sums of a lane. */
 VISE_I_INLINE void end_group(accumulators *restrict acc, size_t lane, const float_sums *sums, wanted want) {
   if (!want.exact) acc->sum_sq[lane] += (double)sums->sq;
-  if (want.l2) acc->w2[lane] += (double)sums->w2;
+  if (!want.exact && want.l2) acc->w2[lane] += (double)sums->w2;
   if (want.l1) acc->w1[lane] += (double)sums->w1;
 }
 
