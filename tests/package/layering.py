@@ -21,7 +21,7 @@ ALLOWED = {
     "host/rule": {PUBLIC, "host/base"},
     "host/options": {PUBLIC, "host/base", "host/rule"},
     "host/net": {PUBLIC, "host/base"},
-    "host/product": set(),
+    "host/product": {"host/base"},
     "host/ops": {PUBLIC, "host/base", "host/rule", "host/net", "host/product"},
     "host/model": {PUBLIC, "host/base", "host/rule", "host/options", "host/net"},
     "kernels": {PUBLIC, "host/base", "host/rule"},
