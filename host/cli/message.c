@@ -17,6 +17,14 @@ vise_status vise_i_cli_fail(vise_error *err, vise_status code, const char *forma
   return code;
 }
 
+vise_status vise_i_cli_fail_needs(const char *option, const char *needed, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --%s", option, needed);
+}
+
+vise_status vise_i_cli_fail_both(const char *a, const char *b, const char *why, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --%s contradict each other: %s", a, b, why);
+}
+
 /* Whether the n characters at name are one of a comma list of names; - and _ are one letter. */
 static bool is_among(const char *list, const char *name, size_t n) {
   while (list != NULL && *list != '\0') {

@@ -34,7 +34,8 @@ void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const 
   const char *terminal = getenv("TERM");
   memset(progress, 0, sizeof *progress);
   progress->quiet = quiet;
-  progress->epochs = training->epochs;
+  const uint64_t epochs = training->epochs, last = training->stop_after_epoch;
+  progress->epochs = last > 0 && (epochs == 0 || last < epochs) ? last : epochs;
   progress->weighted = training->class_weights != NULL;
   progress->bar = !quiet && isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }

@@ -62,7 +62,7 @@ static double decay_for(size_t n_rows, size_t n_features) {
 
 /* Few rows of which none are held out are judged by cross-validation. */
 static void resolve_cross_validation(vise_i_cli_options *options, size_t n_rows) {
-  const bool validates = options->val != NULL || options->val_fraction > 0;
+  const bool validates = options->val != NULL || options->val_fraction > 0 || options->fold != NULL;
   const bool tests = options->test != NULL || options->test_fraction > 0;
   const bool knows_rows = options->init != NULL || options->mask != NULL;
   const bool is_small = options->recipe == VISE_I_CLI_RECIPE_TABLE && n_rows < MANY_ROWS;
@@ -79,9 +79,9 @@ vise_status vise_i_cli_recipe_for_data(vise_i_cli_options *options, size_t n_row
   if (options->recipe != VISE_I_CLI_RECIPE_TABLE) return VISE_OK;
 
   options->n_recipe_rows = n_rows;
-  if (!vise_i_cli_given(options, "stratify")) options->stratify = VISE_I_CLI_STRATIFY_YES;
-  if (n_rows >= MANY_ROWS && options->val == NULL && !vise_i_cli_given(options, "val-fraction") &&
-      options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES) {
+  if (!vise_i_cli_given(options, "stratify") && !options->time_order) options->stratify = VISE_I_CLI_STRATIFY_YES;
+  if (n_rows >= MANY_ROWS && options->val == NULL && options->fold == NULL &&
+      !vise_i_cli_given(options, "val-fraction") && options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES) {
     options->val_fraction = HELD_OUT;
   }
   return vise_i_cli_given(options, "scale") ? VISE_OK : set(options, "scale", "standard", err);

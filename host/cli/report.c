@@ -120,6 +120,8 @@ static const char *reason_text(vise_stop_reason reason) {
       return "the last epoch asked for";
     case VISE_STOP_STEPS:
       return "the last step asked for";
+    case VISE_STOP_AFTER_EPOCH:
+      return "as asked";
     case VISE_STOP_LOSS:
       return "the loss is low enough";
     case VISE_STOP_PATIENCE:

@@ -98,8 +98,8 @@ static void add_table(json_t *data, const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const vise_i_cli_setup *setup = report->setup;
   const char delimiter[2] = {setup->delimiter, '\0'};
-  size_t n_used = vise_dataset_n_rows(setup->train);
-  if (options->val_fraction > 0) n_used += vise_dataset_n_rows(setup->validation);
+  size_t n_used = vise_dataset_n_rows(setup->train) + setup->n_later;
+  if (options->val_fraction > 0 || options->fold != NULL) n_used += vise_dataset_n_rows(setup->validation);
   if (options->test_fraction > 0) n_used += vise_dataset_n_rows(setup->test);
 
   set(data, "rows_left_out", count(setup->n_table_rows - n_used));
@@ -108,6 +108,18 @@ static void add_table(json_t *data, const vise_i_cli_report *report) {
   set(data, "lines", lines_json(setup));
   set(data, "columns", vise_i_cli_columns_json(setup->preprocessor));
   set(data, "target", vise_i_cli_target_json(setup->preprocessor));
+}
+
+static json_t *fold_json(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  if (options->fold == NULL) return json_null();
+  json_t *fold = json_object();
+  set(fold, "number", count(options->fold_number));
+  set(fold, "folds", count(options->n_folds));
+  set(fold, "repeat", count(options->fold_repeat));
+  set(fold, "seed", count(options->fold_seed));
+  set(fold, "time_order", json_boolean(options->time_order));
+  set(fold, "later_rows", count(setup->n_later));
+  return fold;
 }
 
 static json_t *data_json(const vise_i_cli_report *report) {
@@ -120,6 +132,7 @@ static json_t *data_json(const vise_i_cli_report *report) {
   set(data, "inputs", count(vise_dataset_n_features(setup->train)));
   set(data, "targets", count(vise_dataset_n_targets(setup->train)));
   set(data, "classes", count(setup->n_classes));
+  set(data, "fold", fold_json(report->options, setup));
   if (setup->preprocessor != NULL) add_table(data, report);
   return data;
 }
@@ -225,6 +238,8 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   set(object, "resumed_from_step", count(r->resumed_from_step));
   set(object, "skipped_steps", count(r->n_skipped));
   set(object, "version", json_string(vise_version()));
+  const bool is_scored = r->reason != VISE_STOP_INTERRUPTED && report->setup->validation != NULL;
+  set(object, "val_loss", is_scored ? vise_i_cli_json_real(r->validation.loss) : json_null());
 
   set(object, "data", data_json(report));
   set(object, "net", vise_i_cli_net_json(report->setup->model));

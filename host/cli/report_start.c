@@ -1,4 +1,5 @@
 /* The first lines of a training: what the data were taken for, and what is done with them. */
+#include <inttypes.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
@@ -10,6 +11,16 @@ static void print_rows(FILE *stream, const char *name, const vise_dataset *datas
   if (dataset == NULL) return;
   const size_t n = vise_dataset_n_rows(dataset);
   (void)fprintf(stream, "%-15s %s: %zu row%s\n", name, vise_dataset_name(dataset), n, vise_i_cli_plural(n));
+}
+
+static void print_fold(const vise_i_cli_report *report, FILE *stream) {
+  const vise_i_cli_options *options = report->options;
+  const size_t n = vise_dataset_n_rows(report->setup->validation), n_later = report->setup->n_later;
+  (void)fprintf(stream, "%-15s fold %zu of %zu", "validation", options->fold_number, options->n_folds);
+  if (options->fold_repeat > 0) (void)fprintf(stream, ", repeat %" PRIu64, options->fold_repeat);
+  (void)fprintf(stream, ": %zu row%s", n, vise_i_cli_plural(n));
+  if (n_later > 0) (void)fprintf(stream, ", and %zu later row%s left out", n_later, vise_i_cli_plural(n_later));
+  (void)fprintf(stream, "\n");
 }
 
 static void print_arrays(const vise_i_cli_report *report, FILE *stream) {
@@ -66,7 +77,11 @@ void vise_i_cli_report_print_data(const vise_i_cli_report *report, FILE *stream)
   } else {
     print_arrays(report, stream);
   }
-  print_rows(stream, "validation", setup->validation);
+  if (report->options->fold != NULL) {
+    print_fold(report, stream);
+  } else {
+    print_rows(stream, "validation", setup->validation);
+  }
   print_rows(stream, "test", setup->test);
   (void)fflush(stream);
 }

@@ -2,16 +2,9 @@
 #include <string.h>
 
 #include "host/cli/files.h"
+#include "host/cli/fold.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
-
-static vise_status fail_needs(const char *option, const char *needed, vise_error *err) {
-  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s needs --%s", option, needed);
-}
-
-static vise_status fail_both(const char *a, const char *b, const char *why, vise_error *err) {
-  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s and --%s contradict each other: %s", a, b, why);
-}
 
 /* What leaves no nets, or none that know nothing of the rows; a yes in a file gives way. */
 static vise_status check_cross_validation(const vise_i_cli_options *options, vise_error *err) {
@@ -19,41 +12,44 @@ static vise_status check_cross_validation(const vise_i_cli_options *options, vis
   const int i = vise_i_cli_find(options, name, NULL);
   if (i < 0 || options->source[i] != VISE_I_CLI_FROM_LINE) return VISE_OK;
   if (options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES) return VISE_OK;
-  if (options->val != NULL) return fail_both(name, "val", "those rows judge the net", err);
-  if (options->val_fraction > 0) return fail_both(name, "val-fraction", "those rows judge the net", err);
-  if (options->init != NULL) return fail_both(name, "init", "its weights may know the rows", err);
-  return options->mask != NULL ? fail_both(name, "mask", "the nets of folds may be of other sizes", err) : VISE_OK;
+  if (options->val != NULL) return vise_i_cli_fail_both(name, "val", "those rows judge the net", err);
+  if (options->val_fraction > 0) return vise_i_cli_fail_both(name, "val-fraction", "those rows judge the net", err);
+  if (options->fold != NULL) return vise_i_cli_fail_both(name, "fold", "those rows judge the net", err);
+  if (options->init != NULL) return vise_i_cli_fail_both(name, "init", "its weights may know the rows", err);
+  return options->mask != NULL ? vise_i_cli_fail_both(name, "mask", "the nets of folds may be of other sizes", err)
+                               : VISE_OK;
 }
 
 static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {
-  if (options->train_labels != NULL && options->train == NULL) return fail_needs("train-labels", "train", err);
+  if (options->train_labels != NULL && options->train == NULL)
+    return vise_i_cli_fail_needs("train-labels", "train", err);
   const int scheme = vise_i_cli_find(options, "init-scheme", NULL); /* config.json of a run has both */
   if (options->init != NULL && scheme >= 0 && options->source[scheme] == VISE_I_CLI_FROM_LINE) {
-    return fail_both("init", "init-scheme", "initial weights come from one of them", err);
+    return vise_i_cli_fail_both("init", "init-scheme", "initial weights come from one of them", err);
   }
-  if (options->val_labels != NULL && options->val == NULL) return fail_needs("val-labels", "val", err);
-  if (options->test_labels != NULL && options->test == NULL) return fail_needs("test-labels", "test", err);
-  if (options->labels != NULL && options->data == NULL) return fail_needs("labels", "data", err);
+  if (options->val_labels != NULL && options->val == NULL) return vise_i_cli_fail_needs("val-labels", "val", err);
+  if (options->test_labels != NULL && options->test == NULL) return vise_i_cli_fail_needs("test-labels", "test", err);
+  if (options->labels != NULL && options->data == NULL) return vise_i_cli_fail_needs("labels", "data", err);
 
   if (options->train == NULL) {
-    if (options->val != NULL) return fail_needs("val", "train", err);
-    if (options->test != NULL) return fail_needs("test", "train", err);
-    if (options->row_weights != NULL) return fail_needs("row-weights", "train", err);
-    if (options->val_fraction > 0) return fail_needs("val-fraction", "train", err);
-    if (options->test_fraction > 0) return fail_needs("test-fraction", "train", err);
+    if (options->val != NULL) return vise_i_cli_fail_needs("val", "train", err);
+    if (options->test != NULL) return vise_i_cli_fail_needs("test", "train", err);
+    if (options->row_weights != NULL) return vise_i_cli_fail_needs("row-weights", "train", err);
+    if (options->val_fraction > 0) return vise_i_cli_fail_needs("val-fraction", "train", err);
+    if (options->test_fraction > 0) return vise_i_cli_fail_needs("test-fraction", "train", err);
   }
 
   if (options->val != NULL && options->val_fraction > 0) {
-    return fail_both("val", "val-fraction", "validation rows come from one of them", err);
+    return vise_i_cli_fail_both("val", "val-fraction", "validation rows come from one of them", err);
   }
   if (options->test != NULL && options->test_fraction > 0) {
-    return fail_both("test", "test-fraction", "test rows come from one of them", err);
+    return vise_i_cli_fail_both("test", "test-fraction", "test rows come from one of them", err);
   }
   if (options->target != NULL && options->train_labels != NULL) {
-    return fail_both("target", "train-labels", "the targets come from one of them", err);
+    return vise_i_cli_fail_both("target", "train-labels", "the targets come from one of them", err);
   }
   if (options->target != NULL && options->labels != NULL) {
-    return fail_both("target", "labels", "the targets come from one of them", err);
+    return vise_i_cli_fail_both("target", "labels", "the targets come from one of them", err);
   }
 
   return check_cross_validation(options, err);
@@ -109,17 +105,17 @@ static vise_status check_training(const vise_i_cli_options *options, vise_error 
   if (has_op && !has_time) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op needs --weight-op-at step:N, epoch:N or every");
   }
-  if (!has_op && has_time) return fail_needs("weight-op-at", "weight-op", err);
+  if (!has_op && has_time) return vise_i_cli_fail_needs("weight-op-at", "weight-op", err);
 
   const vise_status status = check_operation(options, err);
   if (status != VISE_OK) return status;
 
-  if (training->epochs == 0 && training->steps == 0) {
+  if (training->epochs == 0 && training->steps == 0 && training->stop_after_epoch == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--epochs off needs --steps: nothing else ends every run");
   }
 
   if (options->run.overwrite && options->run.out_dir == NULL && options->resume == NULL)
-    return fail_needs("overwrite", "out", err);
+    return vise_i_cli_fail_needs("overwrite", "out", err);
   if (options->command == VISE_COMMAND_TRAIN && options->train == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--train is missing: give the file with the training rows");
   }
@@ -144,7 +140,7 @@ static vise_status check_prune(const vise_i_cli_options *options, vise_error *er
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give the file for the changed model");
   }
   if (options->out != NULL && options->mask_out != NULL && vise_i_cli_same_file(options->out, options->mask_out)) {
-    return fail_both("out", "mask-out", "they name the same file", err);
+    return vise_i_cli_fail_both("out", "mask-out", "they name the same file", err);
   }
 
   return VISE_OK;
@@ -167,15 +163,16 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
   for (size_t i = 0; i < options->n_rows && !options->plan; i++) {
     const vise_option *row = options->rows[i];
     const bool of_plan = (row->commands & VISE_COMMAND_INFO) == 0 || strcmp(row->name, "plan-sms") == 0;
-    if (of_plan && options->source[i] == VISE_I_CLI_FROM_LINE) return fail_needs(row->name, "plan", err);
+    if (of_plan && options->source[i] == VISE_I_CLI_FROM_LINE) return vise_i_cli_fail_needs(row->name, "plan", err);
   }
-  if (options->plan && options->model != NULL) return fail_both("plan", "model", "one is shown", err);
-  if (options->recipes && options->model != NULL) return fail_both("recipes", "model", "one is shown", err);
+  if (options->plan && options->model != NULL) return vise_i_cli_fail_both("plan", "model", "one is shown", err);
+  if (options->recipes && options->model != NULL) return vise_i_cli_fail_both("recipes", "model", "one is shown", err);
   return options->plan ? check_training(options, err) : VISE_OK;
 }
 
 vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
-  const vise_status status = check_data(options, err);
+  vise_status status = check_data(options, err);
+  if (status == VISE_OK) status = vise_i_cli_fold_check(options, err);
   if (status != VISE_OK) return status;
 
   /* With only --steps the epochs are unlimited. */

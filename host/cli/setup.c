@@ -7,6 +7,7 @@
 
 #include "host/cli/adopt.h"
 #include "host/cli/cli.h"
+#include "host/cli/fold.h"
 #include "host/cli/message.h"
 #include "host/cli/missing.h"
 #include "host/cli/table_data.h"
@@ -47,6 +48,30 @@ static vise_status hold_out(const vise_i_cli_options *options, double fraction, 
   return status;
 }
 
+/* Moves the rows of one fold to the validation data. */
+static vise_status hold_out_fold(const vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+  vise_dataset *all = setup->train;
+  const size_t n_rows = vise_dataset_n_rows(all);
+  const vise_fold_options dealing = vise_i_cli_fold_options_of_labels(options, NULL, 0);
+  vise_split split = {0};
+  size_t *folds = calloc(n_rows, sizeof *folds);
+  if (folds == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the folds of %zu rows", n_rows);
+
+  vise_status status = vise_dataset_folds(all, &dealing, folds, n_rows, err);
+  if (status == VISE_OK) status = vise_i_cli_fold_split(options, folds, NULL, n_rows, &split, err);
+  setup->n_later = n_rows - split.n_kept - split.n_held_out;
+  setup->train = NULL;
+  if (status == VISE_OK) status = vise_dataset_select(all, split.kept, split.n_kept, &setup->train, err);
+  if (status == VISE_OK) {
+    status = vise_dataset_select(all, split.held_out, split.n_held_out, &setup->validation, err);
+  }
+
+  vise_dataset_free(all);
+  vise_split_clear(&split);
+  free(folds);
+  return status;
+}
+
 static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
   vise_status status = load(options->train, options->train_labels, options, "train-labels", &setup->train, err);
   if (status != VISE_OK) return status;
@@ -60,6 +85,7 @@ static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *se
   if (status == VISE_OK && options->test_fraction > 0) {
     status = hold_out(options, options->test_fraction, n_all, setup, &setup->test, err);
   }
+  if (status == VISE_OK && options->fold != NULL) status = hold_out_fold(options, setup, err);
   if (status == VISE_OK && options->val != NULL) {
     status = load(options->val, options->val_labels, options, "val-labels", &setup->validation, err);
   }
@@ -172,6 +198,9 @@ static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup
   if (options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--cross-validate yes is for tables, and %s is an array",
                            options->train);
+  }
+  if (options->group != NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--group is a column of a table, and %s is an array", options->train);
   }
   options->cross_validate = VISE_I_CLI_CROSS_VALIDATE_NO;
   return load_arrays(options, setup, err);

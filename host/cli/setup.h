@@ -14,6 +14,7 @@ typedef struct vise_i_cli_setup {
   char **notes;                             /* [n_notes]: what was found while the table was read */
   size_t n_notes;
   size_t n_left_out; /* rows of a table, before rows were held out */
+  size_t n_later;    /* rows after a fold in order of time, and so in no part */
   size_t n_table_rows;
   char delimiter; /* of a table; 0: it has none */
   bool has_header;

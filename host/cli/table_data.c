@@ -45,6 +45,8 @@ vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char 
 
   reading.like = like;
   reading.like_targets = targets;
+  /* Groups are those of the training rows. */
+  if (like != NULL && path == options->train) reading.also = options->group;
   if (like == NULL) {
     reading.categorical = options->categorical;
     reading.numeric = options->numeric;

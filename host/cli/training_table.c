@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/fold.h"
 #include "host/cli/message.h"
 #include "host/cli/recipe.h"
 #include "host/cli/setup.h"
@@ -17,7 +18,7 @@ typedef struct making {
   vise_table *table;
   vise_preprocessor_options how;
   char *targets;               /* of a model of --init: how.target */
-  vise_split validation, test; /* validation.kept: what test was split from, if there are both */
+  vise_split validation, test; /* .kept of one: what the other was split from, if there are both */
   const size_t *rows;          /* to train on; NULL: all */
   size_t n_rows;
 } making;
@@ -35,6 +36,7 @@ static void fill_options(making *m) {
   m->how.scale = options->training.scale == VISE_SCALE_AUTO ? VISE_SCALE_NONE : options->training.scale;
   m->how.loss_given = vise_i_cli_given(options, "loss");
   m->how.loss = options->training.loss;
+  m->how.group = options->group;
 }
 
 /* Where the i-th target column stands in the table. */
@@ -69,6 +71,24 @@ static vise_status name_targets(making *m, vise_error *err) {
   return VISE_OK;
 }
 
+/* ---- preprocessor --------------------------------------------------------------------------------------------- */
+
+/* The same preprocessor, whether a loss was given that would have been chosen, as config.json gives it, or not. */
+static vise_status fit_rows(const making *m, vise_preprocessor **out, vise_error *err) {
+  vise_preprocessor_options open = m->how;
+  vise_preprocessor *made = NULL;
+  vise_error ignored = VISE_ERROR_INIT;
+  open.loss_given = false;
+
+  if (m->how.loss_given && vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
+      vise_preprocessor_loss(made) == m->how.loss) {
+    *out = made;
+    return VISE_OK;
+  }
+  vise_preprocessor_free(made);
+  return vise_preprocessor_fit(m->table, &m->how, m->rows, m->n_rows, out, err);
+}
+
 /* ---- rows ----------------------------------------------------------------------------------------------------- */
 
 /* Splits off floor(fraction * n_all) of the rows that are left. */
@@ -96,6 +116,90 @@ static vise_status hold_out(making *m, double fraction, uint32_t index, size_t n
   return VISE_OK;
 }
 
+/* The place of the column of groups in the table; SIZE_MAX: there is none. */
+static size_t place_of_group(const making *m) {
+  const char *group = m->options->group;
+  const size_t n = vise_table_n_columns(m->table);
+  for (size_t c = 0; c < n; c++) {
+    const char *name = vise_table_column_name(m->table, c);
+    if (name != NULL && strcmp(name, group) == 0) return c;
+  }
+
+  char *end = NULL;
+  const long place = strtol(group, &end, 10);
+  return *end == '\0' ? (size_t)(place < 0 ? (long)n + place : place) : SIZE_MAX;
+}
+
+/* A model of --init may know the groups as a feature. */
+static vise_status check_group(const making *m, vise_error *err) {
+  const vise_preprocessor *p = m->setup->preprocessor;
+  if (p == NULL || m->options->group == NULL) return VISE_OK;
+  const size_t place = place_of_group(m);
+  const char *name = vise_table_column_name(m->table, place);
+
+  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
+    vise_column_info info;
+    if (vise_preprocessor_column(p, c, &info, NULL) != VISE_OK || info.role != VISE_COLUMN_FEATURE) continue;
+    if (name != NULL && info.name != NULL ? strcmp(name, info.name) != 0 : info.place != place) continue;
+    return vise_i_cli_fail_both("group", "init", "the column is a feature of that model", err);
+  }
+  return VISE_OK;
+}
+
+/* What the target is, by all rows that are dealt out: the nets of all folds are to be of one kind. */
+static vise_status judge_target(making *m, vise_error *err) {
+  const vise_preprocessor *p = m->setup->preprocessor;
+  vise_preprocessor *whole = NULL;
+  const vise_status status = p == NULL ? fit_rows(m, &whole, err) : VISE_OK;
+  if (status == VISE_OK) m->how.target_kind = vise_preprocessor_target_kind(p != NULL ? p : whole);
+  vise_preprocessor_free(whole);
+  return status;
+}
+
+/* Deals the rows out by the labels in a file of their own. */
+static vise_status deal_by_labels(const making *m, size_t *folds, vise_error *err) {
+  const vise_fold_options dealing = vise_i_cli_fold_options_of_labels(m->options, m->rows, m->n_rows);
+  const size_t n_rows = vise_table_n_rows(m->table);
+  vise_array labels = {0};
+  vise_dataset *dataset = NULL;
+  vise_status status = vise_i_cli_array_read(m->options, m->options->train_labels, &labels, err);
+
+  if (status == VISE_OK && labels.n_rows != n_rows) {
+    status = vise_i_cli_fail(err, VISE_ERR_SHAPE, "%s: %zu rows of targets, but %s has %zu rows of features",
+                             m->options->train_labels, labels.n_rows, vise_table_name(m->table), n_rows);
+  }
+  if (status == VISE_OK) status = vise_dataset_from_arrays(&labels, &labels, NULL, true, &dataset, err);
+  if (status == VISE_OK) status = vise_dataset_folds(dataset, &dealing, folds, n_rows, err);
+  vise_dataset_free(dataset);
+  free((void *)(uintptr_t)labels.data);
+  return status;
+}
+
+/* Holds one fold of the rows that are left out for validation. */
+static vise_status hold_out_fold(making *m, vise_error *err) {
+  const vise_i_cli_options *options = m->options;
+  const size_t n_table = vise_table_n_rows(m->table), n_rows = m->rows != NULL ? m->n_rows : n_table;
+  size_t *folds = calloc(n_table, sizeof *folds);
+  if (folds == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the folds of %zu rows", n_table);
+
+  vise_status status = check_group(m, err);
+  if (status == VISE_OK) status = judge_target(m, err);
+  if (status == VISE_OK && options->train_labels != NULL) {
+    status = deal_by_labels(m, folds, err);
+  } else if (status == VISE_OK) {
+    const vise_fold_options dealing = vise_i_cli_fold_options(options, m->rows, m->n_rows);
+    status = vise_table_folds(m->table, &m->how, &dealing, folds, n_table, err);
+  }
+  if (status == VISE_OK) status = vise_i_cli_fold_split(options, folds, m->rows, n_rows, &m->validation, err);
+  if (status == VISE_OK) {
+    m->setup->n_later = n_rows - m->validation.n_kept - m->validation.n_held_out;
+    m->rows = m->validation.kept;
+    m->n_rows = m->validation.n_kept;
+  }
+  free(folds);
+  return status;
+}
+
 static vise_status split(making *m, vise_error *err) {
   const vise_i_cli_options *options = m->options;
   vise_status status = VISE_OK;
@@ -111,10 +215,10 @@ static vise_status split(making *m, vise_error *err) {
   }
 
   if (status == VISE_OK && n_all > 0) m->setup->n_left_out = vise_table_n_rows(m->table) - n_all;
-  return status;
+  return status == VISE_OK && options->fold != NULL ? hold_out_fold(m, err) : status;
 }
 
-/* ---- preprocessor --------------------------------------------------------------------------------------------- */
+/* ---- what follows --------------------------------------------------------------------------------------------- */
 
 /* The preprocessor of a model, if it has one. */
 vise_status vise_i_cli_preprocessor_of(const vise_model *model, const char *path, vise_preprocessor **out,
@@ -142,26 +246,10 @@ static void resolve_target(making *m) {
   m->setup->n_classes = vise_preprocessor_n_classes(p);
 }
 
-/* The same preprocessor, whether a loss was given that would have been chosen, as config.json gives it, or not. */
-static vise_status fit_rows(making *m, vise_error *err) {
-  vise_preprocessor_options open = m->how;
-  vise_preprocessor *made = NULL;
-  vise_error ignored = VISE_ERROR_INIT;
-  open.loss_given = false;
-
-  if (m->how.loss_given && vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
-      vise_preprocessor_loss(made) == m->how.loss) {
-    m->setup->preprocessor = made;
-    return VISE_OK;
-  }
-  vise_preprocessor_free(made);
-  return vise_preprocessor_fit(m->table, &m->how, m->rows, m->n_rows, &m->setup->preprocessor, err);
-}
-
 static vise_status fit(making *m, vise_error *err) {
   vise_status status = VISE_OK;
   if (m->setup->preprocessor == NULL) {
-    status = fit_rows(m, err);
+    status = fit_rows(m, &m->setup->preprocessor, err);
     m->setup->scale = m->how.scale;
   }
   if (status == VISE_OK) resolve_target(m);
@@ -172,7 +260,7 @@ static vise_status fit(making *m, vise_error *err) {
 
 static vise_status use_rows(making *m, const size_t *rows, size_t n_rows, vise_dataset **out, vise_error *err) {
   const vise_i_cli_options *options = m->options;
-  const bool whole = options->val_fraction <= 0 && options->test_fraction <= 0 &&
+  const bool whole = options->val_fraction <= 0 && options->test_fraction <= 0 && options->fold == NULL &&
                      options->cross_validate != VISE_I_CLI_CROSS_VALIDATE_YES;
   vise_i_cli_use use = {.rows = rows,
                         .n_rows = n_rows,
@@ -223,7 +311,7 @@ static vise_status make_datasets(making *m, vise_error *err) {
   vise_i_cli_setup *setup = m->setup;
   vise_status status = use_rows(m, m->rows, m->n_rows, &setup->train, err);
 
-  if (status == VISE_OK && options->val_fraction > 0) {
+  if (status == VISE_OK && m->validation.n_held_out > 0) {
     status = use_rows(m, m->validation.held_out, m->validation.n_held_out, &setup->validation, err);
   }
   if (status == VISE_OK && options->test_fraction > 0) {

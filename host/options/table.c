@@ -205,6 +205,9 @@ const vise_option vise_i_options[] = {
   {"seed", AT(seed), "N", "0", "seed of initial weights, split and order",
    KIND(COUNT, BATCHES, TRAIN), COMMON},
 
+  {"stop-after-epoch", AT(stop_after_epoch), "N", "off",
+   "end after epoch N, while schedules go by `epochs` and `steps`; `resume` can go on from there",
+   KIND(COUNT, STOPPING, TRAIN), FREE, .min = 1, OFF},
   {"stop-loss", PAIR("stop_loss", stop_loss_on, stop_loss), "X", "off",
    "stop when the mean data loss of an epoch is at most X",
    KIND(SWITCHED_REAL, STOPPING, TRAIN), LIMIT, OFF},

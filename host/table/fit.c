@@ -8,6 +8,7 @@
 #include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/struct.h"
+#include "host/table/groups.h"
 
 static vise_preprocessor_options default_options(void) {
   return (vise_preprocessor_options){
@@ -188,6 +189,21 @@ done:
   return status;
 }
 
+/* What tells which rows belong together is no feature. */
+static vise_status drop_group(vise_i_fit *fit) {
+  char column[VISE_I_COLUMN_TEXT_BYTES];
+  size_t c = 0;
+  if (fit->options->group == NULL) return VISE_OK;
+  const vise_status status = vise_i_groups_find(fit, fit->options->group, &c);
+  if (status != VISE_OK) return status;
+
+  if (fit->listed[c]) {
+    return vise_i_fail(fit->err, VISE_ERR_USAGE, "%s: %s is in `features` and the `group`; it can be one of them",
+                       fit->table->name, vise_i_column_text(column, fit->table, c));
+  }
+  return fit->made->columns[c].role == VISE_COLUMN_FEATURE ? vise_i_fit_drop(fit, c, "it is the `group`") : VISE_OK;
+}
+
 /* Row names and ids, unless the caller lists them. */
 static vise_status drop_ids(vise_i_fit *fit) {
   for (size_t c = 0; c < fit->table->n_columns; c++) {
@@ -275,6 +291,7 @@ static vise_status fit_features(vise_i_fit *fit) {
   VISE_TRY(vise_i_alloc_zero(&fit->listed, fit->table->n_columns, sizeof *fit->listed, "columns", fit->err));
   VISE_TRY(vise_i_alloc_zero(&dropped, fit->table->n_columns, sizeof *dropped, "columns", fit->err));
   VISE_TRY(take_lists(fit, dropped));
+  VISE_TRY(drop_group(fit));
   VISE_TRY(drop_ids(fit));
   VISE_TRY(treat_gaps(fit));
 

@@ -193,7 +193,7 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   const vise_target_kind kind = fit->options->target_kind;
   if (kind == VISE_TARGET_NONE) judge_numbers(fit, c, &n, reason, sizeof reason);
   if (kind == VISE_TARGET_CLASSES) {
-    snprintf(reason, sizeof reason, "classes, as asked for");
+    snprintf(reason, sizeof reason, "classes, as asked for or by all rows of the table");
   } else if (kind == VISE_TARGET_NONE && asked && classifies(fit->options->loss)) {
     VISE_TRY(check_asked_classes(fit, c, &n));
     snprintf(reason, sizeof reason, "classes, by `loss` %s", vise_loss_name(fit->options->loss));

@@ -67,11 +67,17 @@ static vise_status take_names_of(vise_i_reader *r, const vise_preprocessor *like
 static vise_status take_kinds_of(vise_i_reader *r, const vise_preprocessor *like) {
   vise_status status = VISE_OK;
   size_t *places = NULL;
+  bool *also = NULL;
   VISE_TRY(vise_i_alloc(&places, like->n_columns, sizeof *places, "columns", r->err));
+  VISE_TRY(vise_i_alloc_zero(&also, r->table->n_columns, sizeof *also, "columns", r->err));
   VISE_TRY(take_names_of(r, like));
   VISE_TRY(vise_i_preprocessor_match(like, r->table, places, r->err));
 
-  for (size_t c = 0; c < r->table->n_columns; c++) r->columns[c].mode = VISE_I_MODE_SKIP;
+  VISE_TRY(vise_i_table_choose(r->table, r->options->also, "also", also, r->err));
+
+  for (size_t c = 0; c < r->table->n_columns; c++) {
+    if (!also[c]) r->columns[c].mode = VISE_I_MODE_SKIP;
+  }
   for (size_t k = 0; k < like->n_columns; k++) {
     const vise_i_recipe *recipe = &like->columns[k];
     const bool wanted =
@@ -85,6 +91,7 @@ static vise_status take_kinds_of(vise_i_reader *r, const vise_preprocessor *like
   }
 done:
   free(places);
+  free(also);
   return status;
 }
 

@@ -30,7 +30,7 @@ void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
   vise_progress progress = {
       .step = t->state.step,
       .epoch = epoch_ended ? t->state.epoch : t->state.epoch + 1,
-      .planned_steps = vise_i_planned_steps(&t->config, t->steps_per_epoch),
+      .planned_steps = vise_i_last_step(&t->config, t->steps_per_epoch),
       .steps_per_epoch = t->steps_per_epoch,
       .epoch_ended = epoch_ended,
       .train = vise_i_epoch_metrics(t, sums),

@@ -28,11 +28,17 @@ double vise_i_schedule_factor(const vise_schedule_config *schedule, uint64_t s, 
   }
 }
 
+/* The smaller of two limits: steps, and epochs of so many steps; 0: none. */
+static uint64_t smaller_limit(uint64_t steps, uint64_t epochs, uint64_t steps_per_epoch) {
+  if (epochs == 0 || steps_per_epoch == 0 || epochs > UINT64_MAX / steps_per_epoch) return steps;
+  const uint64_t by_epochs = epochs * steps_per_epoch;
+  return steps == 0 || by_epochs < steps ? by_epochs : steps;
+}
+
 uint64_t vise_i_planned_steps(const vise_train_config *config, uint64_t steps_per_epoch) {
-  uint64_t planned = config->steps;
-  if (config->epochs > 0 && steps_per_epoch > 0 && config->epochs <= UINT64_MAX / steps_per_epoch) {
-    const uint64_t by_epochs = config->epochs * steps_per_epoch;
-    if (planned == 0 || by_epochs < planned) planned = by_epochs;
-  }
-  return planned;
+  return smaller_limit(config->steps, config->epochs, steps_per_epoch);
+}
+
+uint64_t vise_i_last_step(const vise_train_config *config, uint64_t steps_per_epoch) {
+  return smaller_limit(vise_i_planned_steps(config, steps_per_epoch), config->stop_after_epoch, steps_per_epoch);
 }

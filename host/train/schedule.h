@@ -14,5 +14,7 @@ double vise_i_schedule_factor(const vise_schedule_config *schedule, uint64_t s, 
 
 /* Planned steps of a run: the smaller of the two limits, 0 when there is none (or no way to know). */
 uint64_t vise_i_planned_steps(const vise_train_config *config, uint64_t steps_per_epoch);
+/* The same of the steps that are taken, stop_after_epoch counted in. */
+uint64_t vise_i_last_step(const vise_train_config *config, uint64_t steps_per_epoch);
 
 #endif

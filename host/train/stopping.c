@@ -142,6 +142,7 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
   const vise_i_train_state *s = &trainer->state;
   vise_stop_reason reason = VISE_STOP_NONE;
 
+  if (config->stop_after_epoch > 0 && s->epoch >= config->stop_after_epoch) reason = VISE_STOP_AFTER_EPOCH;
   if (config->epochs > 0 && s->epoch >= config->epochs) reason = VISE_STOP_EPOCHS;
   if (config->steps > 0 && s->step >= config->steps) reason = VISE_STOP_STEPS;
 
@@ -163,6 +164,6 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
 }
 
 bool vise_i_stop_is_possible(const vise_train_config *config) {
-  return config->epochs > 0 || config->steps > 0 || config->patience > 0 || config->stop_loss_on ||
-         config->stop_projected_gradient > 0;
+  return config->epochs > 0 || config->steps > 0 || config->stop_after_epoch > 0 || config->patience > 0 ||
+         config->stop_loss_on || config->stop_projected_gradient > 0;
 }

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 typedef struct vise_dataset vise_dataset;
+struct vise_fold_options;
 struct vise_table_options;
 struct vise_transformed;
 
@@ -85,6 +86,16 @@ VISE_API VISE_WARN_UNUSED vise_status vise_dataset_select(const vise_dataset *da
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_split(const vise_dataset *dataset, double fraction, bool shuffle,
                                                          uint64_t seed, vise_dataset **out_train,
                                                          vise_dataset **out_validation, vise_error *err);
+
+/**
+ * Writes to out[n], n the rows of the dataset, the fold of each row for cross-validation, as vise_table_folds does
+ * (vise/preprocessor.h; options NULL: the defaults). Classes are those of vise_dataset_n_classes: turn stratify off where
+ * whole numbers are no classes. A group has no column here. Errors: VISE_ERR_USAGE (fewer rows than it takes, a group),
+ * VISE_ERR_SHAPE, VISE_ERR_MEMORY.
+ */
+VISE_API VISE_WARN_UNUSED vise_status vise_dataset_folds(const vise_dataset *dataset,
+                                                         const struct vise_fold_options *options, size_t *out, size_t n,
+                                                         vise_error *err);
 
 /** One more reference, to be freed like the others; returns the dataset (NULL for NULL). Thread-safe. */
 VISE_API vise_dataset *vise_dataset_retain(const vise_dataset *dataset);

@@ -50,7 +50,7 @@ typedef enum vise_option_struct {
 typedef enum vise_option_change {
   VISE_OPTION_FIXED, /**< it decides what is computed */
   VISE_OPTION_LIMIT, /**< it decides when the run ends */
-  VISE_OPTION_FREE,  /**< it changes no result */
+  VISE_OPTION_FREE,  /**< it changes no result, or only where a run ends that plans to go on */
   VISE_OPTION_LOCAL  /**< it belongs to one call and is not in config.json */
 } vise_option_change;
 

@@ -46,6 +46,7 @@ typedef struct vise_preprocessor_options {
   vise_loss loss;
   vise_target_kind target_kind; /**< of one target: classes or numbers, whatever it looks like, as for folds of a table
                                    whose target was judged as a whole [none: by the target and the loss] */
+  const char *group; /**< a column that says which rows belong together (vise_fold_options): it is no feature [NULL] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);
@@ -224,6 +225,9 @@ typedef struct vise_fold_options {
   uint64_t seed;      /**< [0] */
   const size_t *rows; /**< those of the table to deal out; NULL: all */
   size_t n_rows;
+  const char *group; /**< of a table: rows of one value in this column, by name or place, are in one fold [NULL] */
+  bool time_order;   /**< rows stand in the order of time: blocks of them, whatever shuffle, stratify, seed and repeat
+                           say; not with group [false] */
 } vise_fold_options;
 
 VISE_API void vise_fold_options_init(vise_fold_options *options);
@@ -234,8 +238,18 @@ VISE_API void vise_fold_options_init_sized(vise_fold_options *options, size_t n_
  * Writes to out[n], n the rows of the table, the fold of each row, from 1: folds differ by at most one row, and with
  * stratify by at most one row of each class. 0 stands for rows in no fold: those without a target, those not in
  * options.rows, and with stratify the only row of a class, which every fold is to be trained on. The target is that of
- * preprocessor_options (NULL: the defaults). Errors: VISE_ERR_USAGE (fewer rows than folds), VISE_ERR_VALUE (the target
- * cannot be used), VISE_ERR_SHAPE, VISE_ERR_MEMORY.
+ * preprocessor_options (NULL: the defaults).
+ *
+ * With group whole groups are dealt, the largest first (of equals, in the order of the permutation, or of their first
+ * rows), each to the fold where the sum over the classes of (their rows in it / all their rows)^2 grows least, of equals
+ * to that of the fewest rows, then to the first; with stratify a group that alone has a class is in no fold.
+ *
+ * With time_order the n rows that have a target make n_folds + 1 blocks in their order: the first, of
+ * n - n_folds floor(n / (n_folds + 1)) rows, is in no fold, fold k is the block after k others, of
+ * floor(n / (n_folds + 1)) rows. Train on the past of a fold by vise_folds_split_past.
+ *
+ * Errors: VISE_ERR_USAGE (fewer rows or groups than it takes, no such group column), VISE_ERR_VALUE (the target cannot be
+ * used; a row without a group, named by its line), VISE_ERR_SHAPE, VISE_ERR_MEMORY.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_table_folds(const vise_table *table,
                                                        const vise_preprocessor_options *preprocessor_options,
@@ -246,6 +260,11 @@ VISE_API VISE_WARN_UNUSED vise_status vise_table_folds(const vise_table *table,
    are. Clear *out with vise_split_clear. Errors: VISE_ERR_USAGE (no row is in that fold), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_folds_split(const size_t *folds, const size_t *rows, size_t n, size_t fold,
                                                        vise_split *out, vise_error *err);
+
+/** The same for folds in order of time: only rows of earlier folds and of none that stand before the fold are kept, so
+   that later rows are in neither part. */
+VISE_API VISE_WARN_UNUSED vise_status vise_folds_split_past(const size_t *folds, const size_t *rows, size_t n,
+                                                            size_t fold, vise_split *out, vise_error *err);
 
 #ifdef __cplusplus
 }

@@ -21,7 +21,7 @@ extern "C" {
 /** State of a run at the end of an epoch, or at a moment within one (for a progress display). */
 typedef struct vise_progress {
   uint64_t step, epoch;   /**< epoch: from 1 */
-  uint64_t planned_steps; /**< 0 when unlimited */
+  uint64_t planned_steps; /**< those at whose end the run ends at the latest; 0 when unlimited */
   uint64_t steps_per_epoch;
   bool epoch_ended;                     /**< the metrics below are those of the epoch that just ended */
   double train_loss;                    /**< mean over the epoch so far, at pre-update weights */

@@ -47,6 +47,7 @@ typedef struct vise_table_options {
                                              out. NULL: decide from the table */
   bool like_targets;                    /**< with like: read its targets too, where they are there (default true) */
   size_t max_bytes; /**< most memory that a libsvm file may take as dense rows; 0: half of the machine's */
+  const char *also; /**< with like: list of columns to read besides those that it uses, such as that of groups [NULL] */
 } vise_table_options;
 
 VISE_API void vise_table_options_init(vise_table_options *options);

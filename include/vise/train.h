@@ -161,6 +161,8 @@ typedef struct vise_train_config {
   void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
 
   double clip_agc; /**< adaptive clipping: ||g|| <= clip_agc max(||w||, 1e-3) for each row of a weight; 0 = off [0] */
+
+  uint64_t stop_after_epoch; /**< end after this epoch, while schedules go by epochs and steps; 0 = off [0] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

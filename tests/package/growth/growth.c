@@ -72,6 +72,28 @@ static void check_list(void) {
   vise_model_free(built);
 }
 
+/* Tables, and the folds of their rows. */
+static void check_folds(const vise_dataset *data) {
+  static const char text[] = "x,y\n1,0.5\n2,1.5\n3,2.5\n4,3.5\n";
+  vise_table *table = NULL;
+  vise_preprocessor *made = NULL;
+  size_t of_table[4], of_data[4];
+
+  INIT(vise_table_options, reading);
+  succeed("vise_table_parse", vise_table_parse("t", text, sizeof text - 1, &reading.value[0], &table, &err));
+  INIT(vise_preprocessor_options, fitting);
+  succeed("vise_preprocessor_fit", vise_preprocessor_fit(table, &fitting.value[0], NULL, 0, &made, &err));
+  INIT(vise_fold_options, folds);
+  folds.value[0].n_folds = 2;
+  succeed("vise_table_folds", vise_table_folds(table, &fitting.value[0], &folds.value[0], of_table, 4, &err));
+  folds.value[0].stratify = false;
+  succeed("vise_dataset_folds", vise_dataset_folds(data, &folds.value[0], of_data, 4, &err));
+  check("vise_dataset_folds", memcmp(of_table, of_data, sizeof of_data) == 0 && of_data[0] + of_data[1] > 0);
+
+  vise_preprocessor_free(made);
+  vise_table_free(table);
+}
+
 int main(void) {
   const double x[4] = {-1, 0, 1, 2}, y[4] = {-1, 2, 5, 8};
   const vise_array features = vise_array_of(x, VISE_F64, 4, 1), targets = vise_array_of(y, VISE_F64, 4, 1);
@@ -90,6 +112,7 @@ int main(void) {
   succeed("vise_model_create", vise_model_create(&net.value[0], VISE_F64, &model, &err));
 
   check_list();
+  check_folds(data);
 
   INIT(vise_train_config, config);
   config.value[0].loss = VISE_LOSS_MSE;

@@ -26,6 +26,9 @@ LACKING = {
     "vise_train_config": "bool assert_projection;",
     "vise_net_config": "bool residual;",
     "vise_layer": "size_t span;",
+    "vise_table_options": "const char *also;",
+    "vise_preprocessor_options": "const char *group;",
+    "vise_fold_options": "const char *group; bool time_order;",
 }
 MORE = "double of_a_later_release[5];"
 

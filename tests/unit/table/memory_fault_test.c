@@ -32,6 +32,12 @@ static vise_status work(vise_error *err) {
   if (status == VISE_OK) status = vise_table_folds(table, NULL, NULL, folds, 5, err);
   if (status == VISE_OK) status = vise_folds_split(folds, NULL, 5, 1, &split, err);
   vise_split_clear(&split);
+  vise_fold_options by_group;
+  vise_fold_options_init(&by_group);
+  by_group.n_folds = 2;
+  by_group.group = "color";
+  by_group.stratify = false;
+  if (status == VISE_OK) status = vise_table_folds(table, NULL, &by_group, folds, 5, err);
 
   vise_transformed_free(made);
   vise_preprocessor_free(p);

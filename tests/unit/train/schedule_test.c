@@ -46,6 +46,20 @@ Test(schedule, step_counts_epochs_from_zero) {
   for (size_t epoch = 0; epoch < 7; epoch++) expect(&schedule, 100 * epoch, epoch, 0, wanted[epoch]);
 }
 
+Test(schedule, plans_go_on_where_a_run_ends_before) {
+  vise_train_config config;
+  vise_train_config_init(&config);
+  config.epochs = 3;
+  cr_expect_eq(vise_i_last_step(&config, 7), 21);
+  config.stop_after_epoch = 2;
+  cr_expect_eq(vise_i_planned_steps(&config, 7), 21);
+  cr_expect_eq(vise_i_last_step(&config, 7), 14);
+  config.stop_after_epoch = 4;
+  cr_expect_eq(vise_i_last_step(&config, 7), 21);
+  config.epochs = 0;
+  cr_expect_eq(vise_i_last_step(&config, 7), 28);
+}
+
 Test(schedule, plans_the_smaller_limit) {
   vise_train_config config;
   vise_train_config_init(&config);

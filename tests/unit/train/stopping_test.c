@@ -159,6 +159,48 @@ Test(stopping, ends_at_the_first_of_two_limits) {
   cr_expect(result.reason == VISE_STOP_STEPS && result.steps == 7);
 }
 
+/* Under a schedule that is planned for all epochs: the weights are those of the longer training at that point. */
+Test(stopping, after_an_epoch_leaves_schedules_as_planned) {
+  enum { N_EPOCHS = 6, LAST = 2, PER_EPOCH = 4 };
+  static const size_t widths[] = {3, 5, 2};
+  vise_dataset *train = rig_classes(20, 3, 2, 4);
+  vise_model *ended = rig_model(widths, 3, true, VISE_F32), *longer = rig_model(widths, 3, true, VISE_F32);
+  vise_trainer *trainer = NULL;
+  const vise_run_config run = rig_run_config(NULL, NULL);
+  vise_run_result result;
+  vise_train_config config;
+  vise_train_config_init(&config);
+  config.backend = VISE_BACKEND_CPU;
+  config.batch = 5;
+  config.epochs = N_EPOCHS;
+  config.lr = 0.2;
+  config.lr_schedule.kind = VISE_SCHEDULE_COSINE;
+
+  OK(vise_trainer_create(&config, longer, train, NULL, NULL, &trainer, &rig_err));
+  OK(vise_trainer_step(trainer, LAST * PER_EPOCH, NULL, NULL, &rig_err));
+  OK(vise_trainer_sync(trainer, &rig_err));
+  vise_trainer_free(trainer);
+
+  config.stop_after_epoch = LAST;
+  OK(vise_trainer_create(&config, ended, train, NULL, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  vise_trainer_free(trainer);
+  cr_expect_eq(result.reason, VISE_STOP_AFTER_EPOCH);
+  cr_expect(result.epochs == LAST && result.steps == (size_t)LAST * PER_EPOCH);
+  cr_expect(rig_same_params(ended, longer));
+
+  /* A limit that ends the run anyway is what ended it. */
+  config.epochs = LAST;
+  OK(vise_trainer_create(&config, ended, train, NULL, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  cr_expect_eq(result.reason, VISE_STOP_EPOCHS);
+
+  vise_trainer_free(trainer);
+  vise_model_free(ended);
+  vise_model_free(longer);
+  vise_dataset_free(train);
+}
+
 /* ---- patience --------------------------------------------------------------------------------------------------- */
 
 /* Few training rows and a wide net: it memorizes them, and the validation loss rises again. */
