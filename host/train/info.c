@@ -36,9 +36,8 @@ const char *vise_version(void) {
   return VISE_VERSION_TEXT;
 }
 
-#define BUILD_OPTIONS(cuda)                                                          \
-  "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT \
-  ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda COMMIT
+#define BUILD_OPTIONS(cuda) \
+  "compiler=" COMPILER_TEXT ", build=" VISE_BUILD_TYPE_TEXT ", sanitizers=" VISE_SANITIZE_TEXT ", cuda=" cuda COMMIT
 
 const char *vise_build_options(void) {
   return vise_i_cuda_is_built() ? BUILD_OPTIONS("yes") : BUILD_OPTIONS("no");
