@@ -59,7 +59,7 @@ typedef struct vise_i_step_spec {
 /* Rows to compute on as one batch. */
 typedef struct vise_i_batch {
   const vise_i_data *data;
-  const size_t *rows; /* [n] rows of data; NULL: 0, 1, ... */
+  const size_t *rows;      /* [n] rows of data; NULL: 0, 1, ... */
   size_t n, n_next;        /* rows[n .. n + n_next] are those of the next batch, if that is known */
   const vise_array *delta; /* for the external loss: [n, K] of f32 or f64; else NULL */
   double external_loss;    /* what is reported with it */

@@ -72,7 +72,7 @@ static vise_status make_random(const vise_bench_case *bench_case, size_t n_rows,
   }
 
   VISE_TRY(vise_i_alloc_aligned(&data->features, n_features, bench_case->byte_features ? 1 : sizeof(float),
-                        "rows of the benchmark", err));
+                                "rows of the benchmark", err));
   VISE_TRY(vise_i_alloc(&data->targets, n_values, sizeof(float), "targets of the benchmark", err));
 
   if (bench_case->byte_features) {
