@@ -18,6 +18,17 @@ VISE_I_PRODUCT_DECLARE(portable)
 #if defined(__x86_64__)
 VISE_I_PRODUCT_DECLARE(avx2)
 VISE_I_PRODUCT_DECLARE(avx512)
+
+/* Whether the processor has what these are compiled for, x86-64-v3 and v4; by features, as clang 14 asks for no levels. */
+static inline bool vise_i_has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+}
+
+static inline bool vise_i_has_avx512(void) {
+  return vise_i_has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
 #endif
 
 #endif

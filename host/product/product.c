@@ -25,8 +25,8 @@ static const functions *chosen(void) {
   static const functions portable = FUNCTIONS("portable", portable);
 #if defined(__x86_64__)
   static const functions avx2 = FUNCTIONS("AVX2", avx2), avx512 = FUNCTIONS("AVX-512", avx512);
-  if (__builtin_cpu_supports("x86-64-v4")) return &avx512;
-  if (__builtin_cpu_supports("x86-64-v3")) return &avx2;
+  if (vise_i_has_avx512()) return &avx512;
+  if (vise_i_has_avx2()) return &avx2;
 #endif
   return &portable;
 }

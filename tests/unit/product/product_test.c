@@ -40,8 +40,8 @@ static size_t sets_here(set sets[3]) {
 #endif
   sets[n++] = (set)SET("portable", portable_is_fused, portable);
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("x86-64-v3")) sets[n++] = (set)SET("AVX2", true, avx2);
-  if (__builtin_cpu_supports("x86-64-v4")) sets[n++] = (set)SET("AVX-512", true, avx512);
+  if (vise_i_has_avx2()) sets[n++] = (set)SET("AVX2", true, avx2);
+  if (vise_i_has_avx512()) sets[n++] = (set)SET("AVX-512", true, avx512);
 #endif
   return n;
 }
