@@ -122,12 +122,14 @@ static const char *reason_text(vise_stop_reason reason) {
       return "the last step asked for";
     case VISE_STOP_AFTER_EPOCH:
       return "as asked";
+
     case VISE_STOP_LOSS:
       return "the loss is low enough";
     case VISE_STOP_PATIENCE:
       return "the validation loss got no better";
     case VISE_STOP_PROJECTED_GRADIENT:
       return "the projected gradient is small enough";
+
     case VISE_STOP_SKIPS:
       return "too many skipped steps in a row";
     case VISE_STOP_HALT:

@@ -9,6 +9,15 @@
 
 enum { VISE_I_AHEAD_LINE = 64 };
 
+/* Where rows are read one after the other: a row is asked for so many rows before it is its turn. */
+enum { VISE_I_AHEAD_ROWS = 4 };
+
+static inline void vise_i_ahead_row(const void *row, size_t n_bytes) {
+  enum { MOST_BYTES = 4096 };
+  const char *at = row;
+  for (size_t i = 0; i < n_bytes && i < MOST_BYTES; i += VISE_I_AHEAD_LINE) __builtin_prefetch(at + i);
+}
+
 /* Rows [row, n_rows) of `rows`: row i at data + rows[i] * stride. */
 typedef struct vise_i_ahead {
   const char *data;

@@ -82,13 +82,8 @@ static void store_entries(__m512i places, __m512 values, vise_i_entry *to) {
   _mm512_storeu_si512(to + 8, _mm512_permutex2var_epi32(places, high, bits));
 }
 
-static void make_entries(const uint32_t *found, size_t n, const vise_i_byte_values *values, vise_i_entry *to) {
-  const __m512 divisor = _mm512_set1_ps(values->divisor);
-  if (values->divisor == 0) {
-    for (size_t i = 0; i < n; i++) to[i] = (vise_i_entry){found[i] >> 8, values->table[found[i] & 255]};
-    return;
-  }
-
+static void divide(const uint32_t *found, size_t n, float by, vise_i_entry *to) {
+  const __m512 divisor = _mm512_set1_ps(by);
   for (size_t i = 0; i < n; i += 16) {
     const __m512i f = _mm512_loadu_si512(found + i);
     const __m512 bytes = _mm512_cvtepi32_ps(_mm512_and_epi32(f, _mm512_set1_epi32(255)));
@@ -96,7 +91,7 @@ static void make_entries(const uint32_t *found, size_t n, const vise_i_byte_valu
   }
 }
 
-static vise_i_entry *list_floats(const float *x, size_t n, vise_i_entry *to) {
+vise_i_entry *LIST_FLOATS(const float *x, size_t n, vise_i_entry *to) {
   const __m512i count = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 
   for (size_t c = 0; c < n; c += 16) {
@@ -115,11 +110,7 @@ static vise_i_entry *list_floats(const float *x, size_t n, vise_i_entry *to) {
 
 #else
 
-static void make_entries(const uint32_t *found, size_t n, const vise_i_byte_values *values, vise_i_entry *to) {
-  for (size_t i = 0; i < n; i++) to[i] = (vise_i_entry){found[i] >> 8, values->table[found[i] & 255]};
-}
-
-static vise_i_entry *list_floats(const float *x, size_t n, vise_i_entry *to) {
+vise_i_entry *LIST_FLOATS(const float *x, size_t n, vise_i_entry *to) {
   for (size_t c = 0; c < n; c++) {
     *to = (vise_i_entry){(uint32_t)c, x[c]};
     to += x[c] != 0;
@@ -129,18 +120,20 @@ static vise_i_entry *list_floats(const float *x, size_t n, vise_i_entry *to) {
 
 #endif
 
+static void make_entries(const uint32_t *found, size_t n, const vise_i_byte_values *values, vise_i_entry *to) {
+#if defined(__AVX512BW__)
+  if (values->divisor != 0) {
+    divide(found, n, values->divisor, to);
+    return;
+  }
+#endif
+  for (size_t i = 0; i < n; i++) to[i] = (vise_i_entry){found[i] >> 8, values->table[found[i] & 255]};
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------------- */
 
 static const uint8_t *byte_row(const vise_i_byte_rows *rows, size_t i) {
   return rows->at + (rows->rows ? rows->rows[i] : i) * rows->stride;
-}
-
-/* Rows in random order are asked for some before they are read. */
-static void prefetch_row(const vise_i_byte_rows *rows, size_t i) {
-  enum { AHEAD = 4, MOST = 4096 };
-  if (!rows->rows || i + AHEAD >= rows->m) return;
-  const uint8_t *row = byte_row(rows, i + AHEAD);
-  for (size_t c = 0; c < rows->n && c < MOST; c += 64) __builtin_prefetch(row + c);
 }
 
 vise_i_entry *LIST_BYTES(const vise_i_byte_rows *rows, const vise_i_byte_values *values, size_t *start,
@@ -152,7 +145,9 @@ vise_i_entry *LIST_BYTES(const vise_i_byte_rows *rows, const vise_i_byte_values 
   for (size_t i = 0; i < rows->m; i++) {
     const uint8_t *row = byte_row(rows, i);
     start[i] = (size_t)(to - first) + (size_t)(end - found);
-    prefetch_row(rows, i);
+    if (rows->rows && i + VISE_I_AHEAD_ROWS < rows->m) {
+      vise_i_ahead_row(byte_row(rows, i + VISE_I_AHEAD_ROWS), rows->n);
+    }
 
     for (size_t c = 0; c < rows->n; c += PIECE) {
       end = find_bytes(row, c, rows->n - c < PIECE ? rows->n : c + PIECE, end);
@@ -167,10 +162,6 @@ vise_i_entry *LIST_BYTES(const vise_i_byte_rows *rows, const vise_i_byte_values 
   to += end - found;
   start[rows->m] = (size_t)(to - first);
   return to;
-}
-
-vise_i_entry *LIST_FLOATS(const float *x, size_t n, vise_i_entry *to) {
-  return list_floats(x, n, to);
 }
 
 /* ---- transposition of bytes --------------------------------------------------------------------------------------- */

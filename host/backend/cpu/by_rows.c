@@ -22,15 +22,6 @@ size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n) {
   return vise_i_cpu_parts_of(b->net, n < most ? n : most);
 }
 
-size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context) {
-  if (vise_i_cpu_worth_threads(b->net, n_rows) > 1 || b->spec->hooks.shares_always) {
-    return vise_i_team_run(b->team, work, context);
-  }
-
-  work(context, 0, 1);
-  return 1;
-}
-
 /* `to` keeps its scratch; all else is copied from b. */
 static void renew(vise_i_cpu *to, const vise_i_cpu *b, const vise_i_crew *crew, float *grads) {
   const vise_i_cpu own = *to;

@@ -343,6 +343,8 @@ void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const v
 void vise_i_cpu_outputs_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out);
 
 /* ---- step.c ---- */
+/* Work on so many rows by all threads, or by one alone if it is too small to share; returns how many it were. */
+size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context);
 /* Data loss over the batch (0 if it has a delta), and its gradient into b->grads. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_found *found,
                                                  vise_error *err);
@@ -360,8 +362,6 @@ typedef struct vise_i_cpu_row_part {
 /* Makes parts and views if batches may go by rows; called when the rest of b is complete. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_views_destroy(vise_i_cpu *b);
-/* Work on so many rows by all threads, or by one alone if it is too small to share; returns how many it were. */
-size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context);
 /* Parts that a batch of n rows is cut into: 1 if it does not go by rows. */
 size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n);
 /* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch and their parts more than 1. */

@@ -184,14 +184,11 @@ vise_i_byte_values vise_i_cpu_byte_values(const vise_i_cpu *b, const vise_i_data
 }
 
 void vise_i_cpu_prefetch_row(const vise_i_batch *batch, size_t at) {
-  enum { AHEAD = 4, MOST_BYTES = 4096 };
-  if (!batch->rows || at + AHEAD >= batch->n) return;
-
+  if (!batch->rows || at + VISE_I_AHEAD_ROWS >= batch->n) return;
   const vise_array *x = &batch->data->x;
-  const size_t n_element = vise_dtype_size(x->dtype), n_bytes = x->n_cols * n_element;
-  const char *row = x->data;
-  row += batch->rows[at + AHEAD] * x->row_stride * n_element;
-  for (size_t i = 0; i < (n_bytes < MOST_BYTES ? n_bytes : (size_t)MOST_BYTES); i += 64) __builtin_prefetch(row + i);
+  const size_t n_element = vise_dtype_size(x->dtype);
+  const char *data = x->data;
+  vise_i_ahead_row(data + batch->rows[at + VISE_I_AHEAD_ROWS] * x->row_stride * n_element, x->n_cols * n_element);
 }
 
 /* Rows first + [r, end) of the batch to rows [r, end) of b->x, where the features of a row lie together. */

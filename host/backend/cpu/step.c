@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
+#include "host/backend/cpu/threads.h"
 #include "host/backend/nonfinite.h"
 #include "host/backend/projection.h"
 
@@ -51,6 +52,15 @@ static void step_part(void *context, size_t part, size_t n_parts) {
   if (vise_i_crew_is_first(&crew)) decide(work);
   vise_i_crew_meet(&crew);
   if (!work->stats->skipped) vise_i_cpu_update(b, &crew, work->hyper);
+}
+
+size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context) {
+  const size_t most = b->spec->max_batch; /* more rows are worked on a chunk at a time */
+  const bool together = vise_i_cpu_worth_threads(b->net, n_rows < most ? n_rows : most) > 1;
+  if (together || b->spec->hooks.shares_always) return vise_i_team_run(b->team, work, context);
+
+  work(context, 0, 1);
+  return 1;
 }
 
 /* Fills what the threads need to know of the batch. */

@@ -131,15 +131,18 @@ Test(dataset_folds, refuse_what_cannot_be) {
   EXPECT_ERROR(vise_dataset_folds(dataset, &options, folds, N, &err), &err, VISE_ERR_USAGE,
                "array: 60 rows with a target are too few for 61 folds");
   EXPECT_ERROR(vise_dataset_folds(dataset, NULL, folds, 59, &err), &err, VISE_ERR_SHAPE, "there are 60");
+
   options = fold_options(2);
   options.group = "g";
   EXPECT_ERROR(vise_dataset_folds(dataset, &options, folds, N, &err), &err, VISE_ERR_USAGE,
                "`group` names a column of a table");
+
   options.group = NULL;
   options.rows = twice;
   options.n_rows = 2;
   EXPECT_ERROR(vise_dataset_folds(dataset, &options, folds, N, &err), &err, VISE_ERR_SHAPE,
                "row 1 to deal out is given");
+
   options.rows = beyond;
   options.n_rows = 1;
   EXPECT_ERROR(vise_dataset_folds(dataset, &options, folds, N, &err), &err, VISE_ERR_SHAPE, "beyond the dataset");
