@@ -1,6 +1,7 @@
 /* The bits of everything that cpu computes are the same for any number of threads, and for inputs that are mostly zero
    the same with and without lists of the others. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -154,4 +155,47 @@ Test(cpu_threads, bytes_that_are_mostly_zero) {
   }
   cr_expect(same(weights[0], weights[1], PARAMS));
   cr_expect(same(outputs[0], outputs[1], ROWS * OUT));
+}
+
+/* Zero times infinity is not a number: deltas that are not finite reach the weights of inputs that are zero. */
+Test(cpu_threads, deltas_that_are_not_finite_spoil_lists_as_they_do_dense_inputs) {
+  enum { ROWS = 2, IN = 40, OUT = 3, PARAMS = (IN + 1) * OUT };
+  static const size_t widths[] = {IN, OUT};
+  static const double bad[] = {INFINITY, -INFINITY, NAN};
+  const vise_i_net net = rig_net(1, widths, VISE_IDENTITY, true);
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  double params[PARAMS] = {0}, x[ROWS * IN] = {0};
+  x[3] = 1;
+  x[IN + 7] = -2;
+  const vise_i_data data = rig_data(x, ROWS, IN, NULL, 0, false, NULL);
+
+  for (size_t i = 0; i < N_OF(bad); i++) {
+    const double delta[ROWS * OUT] = {0.5, bad[i], 0.25, 1, 2, 3};
+    const vise_array given = {delta, VISE_F64, ROWS, OUT, OUT, 1};
+    double weights[2][PARAMS];
+
+    for (int dense = 0; dense < 2; dense++) {
+      vise_error err = VISE_ERROR_INIT;
+      vise_step_stats stats = {0};
+      vise_i_step_spec spec = rig_spec(&net);
+      spec.rule.loss = VISE_LOSS_EXTERNAL;
+      spec.rule.nonfinite = VISE_NONFINITE_PROPAGATE;
+      spec.max_batch = ROWS;
+      spec.hooks.keeps_dense = dense;
+
+      vise_i_backend *b = rig_create(&vise_i_backend_cpu, &spec, params);
+      const vise_i_batch batch = {.data = &data, .n = ROWS, .delta = &given, .external_loss = 1};
+      cr_assert(vise_i_backend_cpu.step(b, &batch, &hyper, &stats, &err) == VISE_OK, "%s", err.text);
+      cr_expect_eq(((vise_i_cpu *)b)->is_sparse[VISE_I_CPU_SINGLE], !dense);
+      rig_get_state(&vise_i_backend_cpu, b, VISE_I_PARAMS, PARAMS, weights[dense]);
+      vise_i_backend_cpu.destroy(b);
+    }
+
+    for (size_t k = 0; k < PARAMS; k++) {
+      const double got = weights[0][k], expected = weights[1][k];
+      cr_expect(isnan(expected) ? isnan(got) : got == expected, "%g, weight %zu: %g in place of %g", bad[i], k, got,
+                expected);
+    }
+    cr_expect(isnan(weights[0][IN]) && isfinite(weights[0][0]) && isfinite(weights[0][2 * IN]));
+  }
 }

@@ -6,6 +6,7 @@
  *
  * Every thread makes lists of its own: to make them takes little longer than to read them from another processor.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,8 +185,21 @@ void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_crew *crew, con
                                                   .ahead = vise_i_cpu_ahead_of(b, crew)});
 }
 
+/* A gradient that is not finite, in row r: to the weights of one unit from the inputs that are zero there. */
+static void spoil_zeros(const vise_i_cpu *b, const vise_i_cpu_lists *lists, size_t r, float *g, size_t stride) {
+  const vise_i_entry *entry = lists->rows + lists->row_start[r], *end = lists->rows + lists->row_start[r + 1];
+  for (size_t i = 0; i < b->net->widths[0]; i++) {
+    if (entry < end && entry->at == i) {
+      entry++;
+    } else {
+      g[i * stride] = NAN;
+    }
+  }
+}
+
 /* Gradients that are not finite times zero are not numbers. */
-static void spoil(const vise_i_cpu *b, const vise_i_cpu_piece *piece, const float *delta, float *g) {
+static void spoil(const vise_i_cpu *b, const vise_i_cpu_lists *lists, const vise_i_cpu_piece *piece, const float *delta,
+                  float *g) {
   const size_t width = piece->end - piece->first;
   float sums[VISE_I_CPU_PANEL] = {0};
   for (size_t r = 0; r < b->pass.n; r++) {
@@ -193,7 +207,9 @@ static void spoil(const vise_i_cpu *b, const vise_i_cpu_piece *piece, const floa
   }
 
   for (size_t u = 0; u < width; u++) {
-    for (size_t i = 0; sums[u] != 0 && i < b->net->widths[0]; i++) g[i * piece->width + u] += sums[u];
+    for (size_t r = 0; sums[u] != 0 && r < b->pass.n; r++) {
+      if (!isfinite(delta[r * piece->width + u])) spoil_zeros(b, lists, r, g + u, piece->width);
+    }
   }
 }
 
@@ -212,5 +228,5 @@ void vise_i_cpu_sparse_gradient(const vise_i_cpu *b, const vise_i_crew *crew, co
                                                   .c_row = piece->width,
                                                   .add = add,
                                                   .ahead = vise_i_cpu_ahead_of(b, crew)});
-  spoil(b, piece, delta, g);
+  spoil(b, lists, piece, delta, g);
 }
