@@ -68,7 +68,8 @@ static void warn(vise_i_run *run) {
     vise_i_note(&run->notes, VISE_LOG_WARNING, "epoch %llu has no finite loss%s (further ones are not named)", epoch,
                 t->state.last.rows > 0 ? "" : ": every step of it was skipped");
   }
-  if (t->has_validation && !isfinite(run->validation.loss) && !run->warned_of_validation) {
+  const bool is_evaluated = t->has_validation && vise_i_run_evaluates_epochs(run);
+  if (is_evaluated && !isfinite(run->validation.loss) && !run->warned_of_validation) {
     run->warned_of_validation = true;
     vise_i_note(&run->notes, VISE_LOG_WARNING,
                 "the validation loss of epoch %llu is not finite (further ones are not "

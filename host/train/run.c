@@ -67,7 +67,7 @@ done:
 
 static vise_status end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
-  VISE_TRY(vise_i_run_evaluate(run, err));
+  if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
   if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
   vise_i_run_report(run, true);

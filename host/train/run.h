@@ -24,6 +24,11 @@ typedef struct vise_i_run {
   bool has_bad_numbers; /* an error of finite.c ends the run */
 } vise_i_run;
 
+/* Whether the rows held out are evaluated after each epoch. */
+static inline bool vise_i_run_evaluates_epochs(const vise_i_run *run) {
+  return !run->config.evaluate_at_end || run->trainer->config.patience > 0;
+}
+
 /* Validation and test metrics at the backend's current weights. */
 VISE_WARN_UNUSED vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err);
 

@@ -28,40 +28,6 @@ size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
   return trainer->net->n_values * vise_dtype_size(trainer->ops->dtype);
 }
 
-/* A copy of n elements, or NULL for none. */
-static vise_status copy_array(void *out_pointer, const void *from, size_t n, size_t element_bytes, vise_error *err) {
-  void *copy = NULL;
-  if (n > 0 && from != NULL) {
-    const vise_status status = vise_i_alloc(&copy, n, element_bytes, "training options", err);
-    if (status != VISE_OK) return status;
-    memcpy(copy, from, n * element_bytes);
-  }
-  memcpy(out_pointer, &copy, sizeof(copy));
-  return VISE_OK;
-}
-
-/* The trainer's own copy of everything that config points to. */
-static vise_status copy_config(vise_trainer *t, const vise_train_config *config, vise_error *err) {
-  vise_status status;
-  const vise_weight_op *op = &config->weight_op;
-
-  VISE_TRY(copy_array(&t->class_weights, config->class_weights, config->n_class_weights, sizeof(double), err));
-  VISE_TRY(copy_array(&t->layer_clamps, config->layer_clamps, config->n_layer_clamps, sizeof(vise_layer_clamp), err));
-  if (op->kind != VISE_WEIGHT_OP_NONE) {
-    VISE_TRY(copy_array(&t->weight_op_layers, op->layers, op->n_layers, sizeof(size_t), err));
-    VISE_TRY(copy_array(&t->weight_op_m, op->frozen_m, t->net->n_layers, sizeof(double), err));
-  }
-
-  t->config = *config;
-  t->config.class_weights = t->class_weights;
-  t->config.layer_clamps = t->layer_clamps;
-  t->config.weight_op.layers = t->weight_op_layers;
-  t->config.weight_op.frozen_m = t->weight_op_m;
-
-done:
-  return status;
-}
-
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
 
@@ -213,7 +179,7 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   VISE_TRY(vise_i_config_validate_data(config, t->net, train, validation, err));
 
   VISE_TRY(choose_backend(t, config, err));
-  VISE_TRY(copy_config(t, config, err));
+  VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
   VISE_TRY(make_views(t, err));
 
   /* A device idles between backend calls, so it gets as many steps as one call takes. */
@@ -246,10 +212,7 @@ void vise_trainer_free(vise_trainer *trainer) {
 
   if (trainer->backend != NULL) trainer->ops->destroy(trainer->backend);
   vise_i_scales_free(&trainer->scales);
-  free(trainer->class_weights);
-  free(trainer->layer_clamps);
-  free(trainer->weight_op_layers);
-  free(trainer->weight_op_m);
+  vise_i_config_lists_free(&trainer->lists);
   free(trainer->order);
   free(trainer->best_params);
   free(trainer->hyper);

@@ -7,6 +7,7 @@
 #include "host/base/struct.h"
 #include "host/model/checkpoint.h"
 #include "host/model/model.h"
+#include "host/train/config_copy.h"
 #include "host/train/data_view.h"
 #include "host/train/metrics.h"
 #include "vise/run.h"
@@ -35,11 +36,8 @@ typedef struct vise_i_train_state {
 } vise_i_train_state;
 
 struct vise_trainer {
-  vise_train_config config; /* its pointers lead to the copies below */
-  double *class_weights;
-  vise_layer_clamp *layer_clamps;
-  size_t *weight_op_layers;
-  double *weight_op_m;
+  vise_train_config config; /* its pointers lead to the lists */
+  vise_i_config_lists lists;
 
   vise_model *model;         /* retained */
   uint64_t n_batches_before; /* that its running statistics have seen before this training */

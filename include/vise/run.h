@@ -59,6 +59,8 @@ typedef struct vise_run_config {
      malloc'ed text of a JSON object, whose members the "end" event has too (those that it has anyway stay as they are).
      A status other than VISE_OK fails the run. NULL: never. */
   vise_status (*describe)(void *user, const struct vise_run_result *result, char **out, vise_error *err);
+  bool evaluate_at_end; /**< validation and test rows are evaluated at the end alone, not after each epoch, unless there
+                           is patience: lowest_epoch is then 0 [false] */
 } vise_run_config;
 
 VISE_API void vise_run_config_init(vise_run_config *config);

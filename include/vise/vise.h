@@ -4,6 +4,7 @@
  *
  *  - fit.h       a fit in one call, with options as text; then vise_predict and vise_score
  *  - run.h       a run with callbacks, metrics, checkpoints and stopping rules: vise_trainer_run
+ *  - sweep.h     many fits at once, as they are asked for: vise_sweep_submit, vise_sweep_next
  *  - train.h     single steps, on the training data, own batches or own gradients: vise_trainer_step, ..._external
  *
  * which share
@@ -36,6 +37,7 @@
 #include "vise/preprocessor.h"
 #include "vise/run.h"
 #include "vise/status.h"
+#include "vise/sweep.h"
 #include "vise/table.h"
 #include "vise/train.h"
 #include "vise/types.h"

@@ -12,7 +12,7 @@ from sources import CODE, TOPS, circles, paths, read, self_test, without_comment
 # Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
 LIBRARY = {"host/base", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
-           "host/model", "host/plan", "host/backend", "host/train", "host/bench"}
+           "host/model", "host/plan", "host/backend", "host/train", "host/sweep", "host/bench"}
 ALLOWED = {
     PUBLIC: set(),
     "host/base": {PUBLIC},
@@ -29,6 +29,7 @@ ALLOWED = {
     "host/backend": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/rule", "host/options", "host/data", "host/table", "host/net",
                    "host/model", "host/product", "host/backend"},
+    "host/sweep": {PUBLIC, "host/base", "host/options", "host/train"},
     "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},
     "host/cli": {PUBLIC},

@@ -1,0 +1,261 @@
+/* The queue of fits, and the threads that take them from it. */
+#include "vise/sweep.h"
+
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/base/call.h"
+#include "host/base/memory.h"
+#include "host/base/struct.h"
+#include "host/sweep/fit.h"
+
+enum { MOST_JOBS = 1024 };
+
+/* Fits, first in, first out. */
+typedef struct fit_queue {
+  vise_i_sweep_fit *first, **last; /* last: where the next one is hung in */
+  size_t n;
+} fit_queue;
+
+struct vise_sweep {
+  vise_sweep_config config;
+  pthread_t *threads;
+  int n_threads; /* that were started */
+
+  pthread_mutex_t lock; /* of all below */
+  pthread_cond_t work, ended;
+  fit_queue waiting, done;
+  size_t n_running;
+  bool closes; /* the threads are to end */
+  atomic_bool stop;
+};
+
+static vise_sweep_config config_defaults(void) {
+  return (vise_sweep_config){.struct_size = sizeof(vise_sweep_config)};
+}
+
+VISE_I_DEFINE_INIT(vise_sweep_config, user, config_defaults)
+
+/* ---- queues -------------------------------------------------------------------------------------------------------- */
+
+static void push(fit_queue *queue, vise_i_sweep_fit *fit) {
+  if (queue->first == NULL) queue->last = &queue->first;
+  fit->next = NULL;
+  *queue->last = fit;
+  queue->last = &fit->next;
+  queue->n++;
+}
+
+static vise_i_sweep_fit *take(fit_queue *queue) {
+  vise_i_sweep_fit *fit = queue->first;
+  if (fit == NULL) return NULL;
+  queue->first = fit->next;
+  queue->n--;
+  return fit;
+}
+
+static void clear(fit_queue *queue) {
+  vise_i_sweep_fit *fit;
+  while ((fit = take(queue)) != NULL) vise_i_sweep_fit_free(fit);
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------------------- */
+
+static void *work(void *given) {
+  vise_sweep *s = given;
+  pthread_mutex_lock(&s->lock);
+
+  for (;;) {
+    vise_i_sweep_fit *fit;
+    while ((fit = take(&s->waiting)) == NULL && !s->closes) pthread_cond_wait(&s->work, &s->lock);
+    if (fit == NULL) break;
+
+    s->n_running++;
+    pthread_mutex_unlock(&s->lock);
+    if (atomic_load(&s->stop)) {
+      vise_i_sweep_fit_drop(fit);
+    } else {
+      vise_i_sweep_fit_run(fit, &s->config, &s->stop);
+    }
+
+    pthread_mutex_lock(&s->lock);
+    s->n_running--;
+    push(&s->done, fit);
+    pthread_cond_signal(&s->ended);
+  }
+
+  pthread_mutex_unlock(&s->lock);
+  return NULL;
+}
+
+static int n_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
+  const long n = sysconf(_SC_NPROCESSORS_ONLN);
+  return n > 0 && n <= MOST_JOBS ? (int)n : 1;
+}
+
+static vise_status start_threads(vise_sweep *s, vise_error *err) {
+  for (int i = 0; i < s->config.n_jobs; i++) {
+    const int failure = pthread_create(&s->threads[i], NULL, work, s);
+    if (failure != 0) {
+      return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`n_jobs` %d: the system does not start thread %d: %s",
+                         s->config.n_jobs, i + 1, strerror(failure));
+    }
+    s->n_threads++;
+  }
+  return VISE_OK;
+}
+
+/* Waiting goes by a clock that nobody sets. */
+static void make_locks(vise_sweep *s) {
+  pthread_condattr_t steady;
+  pthread_condattr_init(&steady);
+  pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+  pthread_mutex_init(&s->lock, NULL);
+  pthread_cond_init(&s->work, NULL);
+  pthread_cond_init(&s->ended, &steady);
+  pthread_condattr_destroy(&steady);
+}
+
+vise_status vise_sweep_create(const vise_sweep_config *config, vise_sweep **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_sweep *s = NULL;
+  vise_sweep_config own = config_defaults();
+
+  VISE_ENTER(err, out);
+  if (config != NULL) VISE_TRY(vise_i_config_take(&own, sizeof own, config, "vise_sweep_config", err));
+  if (own.n_jobs < 0 || own.n_jobs > MOST_JOBS) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`n_jobs` %d: expected 0 (the processors) to %d", own.n_jobs, MOST_JOBS));
+  }
+
+  VISE_TRY(vise_i_alloc_zero(&s, 1, sizeof *s, "a sweep", err));
+  s->config = own;
+  if (own.n_jobs == 0) s->config.n_jobs = n_processors();
+  make_locks(s);
+  VISE_TRY(vise_i_alloc_zero(&s->threads, (size_t)s->config.n_jobs, sizeof *s->threads, "threads", err));
+  VISE_TRY(start_threads(s, err));
+  *out = s;
+  s = NULL;
+
+done:
+  vise_sweep_free(s);
+  return status;
+}
+
+void vise_sweep_free(vise_sweep *sweep) {
+  if (sweep == NULL) return;
+  vise_sweep_stop(sweep);
+
+  pthread_mutex_lock(&sweep->lock);
+  clear(&sweep->waiting);
+  sweep->closes = true;
+  pthread_cond_broadcast(&sweep->work);
+  pthread_mutex_unlock(&sweep->lock);
+  for (int i = 0; i < sweep->n_threads; i++) pthread_join(sweep->threads[i], NULL);
+
+  clear(&sweep->done);
+  pthread_cond_destroy(&sweep->ended);
+  pthread_cond_destroy(&sweep->work);
+  pthread_mutex_destroy(&sweep->lock);
+  free(sweep->threads);
+  free(sweep);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t *lock_of(const vise_sweep *sweep) {
+  return &((vise_sweep *)(uintptr_t)sweep)->lock;
+}
+
+int vise_sweep_n_jobs(const vise_sweep *sweep) {
+  return sweep != NULL ? sweep->config.n_jobs : 0;
+}
+
+size_t vise_sweep_n_wanted(const vise_sweep *sweep) {
+  if (sweep == NULL) return 0;
+  const size_t depth = 4 * (size_t)sweep->config.n_jobs;
+  pthread_mutex_lock(lock_of(sweep));
+  const size_t n = sweep->waiting.n;
+  pthread_mutex_unlock(lock_of(sweep));
+  return n < depth ? depth - n : 0;
+}
+
+size_t vise_sweep_n_open(const vise_sweep *sweep) {
+  if (sweep == NULL) return 0;
+  pthread_mutex_lock(lock_of(sweep));
+  const size_t n = sweep->waiting.n + sweep->n_running + sweep->done.n;
+  pthread_mutex_unlock(lock_of(sweep));
+  return n;
+}
+
+vise_status vise_sweep_submit(vise_sweep *sweep, const vise_sweep_fit *fit, vise_error *err) {
+  vise_i_sweep_fit *made = NULL;
+  VISE_ENTER(err, sweep, fit);
+  const vise_status status = vise_i_sweep_fit_create(fit, &made, err);
+  if (status != VISE_OK) return status;
+
+  pthread_mutex_lock(&sweep->lock);
+  push(&sweep->waiting, made);
+  pthread_cond_signal(&sweep->work);
+  pthread_mutex_unlock(&sweep->lock);
+  return VISE_OK;
+}
+
+static struct timespec deadline(double seconds) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  const double most = seconds < 1e8 ? seconds : 1e8, whole = floor(most);
+  at.tv_sec += (time_t)whole;
+  at.tv_nsec += (long)((most - whole) * 1e9);
+  if (at.tv_nsec >= 1000000000) {
+    at.tv_sec++;
+    at.tv_nsec -= 1000000000;
+  }
+  return at;
+}
+
+vise_status vise_sweep_next_sized(size_t result_bytes, vise_sweep *sweep, double seconds, vise_sweep_result *result,
+                                  bool *found, vise_error *err) {
+  VISE_ENTER(err, sweep, result, found);
+  if (!(seconds >= 0)) return vise_i_fail(err, VISE_ERR_USAGE, "`seconds` %g: expected at least 0", seconds);
+  const struct timespec at = deadline(seconds);
+  vise_i_sweep_fit *fit;
+  int late = 0;
+
+  pthread_mutex_lock(&sweep->lock);
+  while ((fit = take(&sweep->done)) == NULL && sweep->waiting.n + sweep->n_running > 0 && late != ETIMEDOUT) {
+    late = pthread_cond_timedwait(&sweep->ended, &sweep->lock, &at);
+  }
+  pthread_mutex_unlock(&sweep->lock);
+
+  *found = fit != NULL;
+  if (fit == NULL) return VISE_OK;
+  vise_i_struct_give(result, result_bytes, &fit->result, sizeof fit->result);
+  fit->result = (vise_sweep_result){0}; /* which the caller has now */
+  vise_i_sweep_fit_free(fit);
+  return VISE_OK;
+}
+
+vise_status(vise_sweep_next)(vise_sweep *sweep, double seconds, vise_sweep_result *result, bool *found,
+                             vise_error *err) {
+  return vise_sweep_next_sized(VISE_I_BYTES_UP_TO(vise_sweep_result, n_state_bytes), sweep, seconds, result, found,
+                               err);
+}
+
+void vise_sweep_stop(vise_sweep *sweep) {
+  if (sweep != NULL) atomic_store(&sweep->stop, true);
+}
+
+void vise_sweep_result_clear(vise_sweep_result *result) {
+  if (result == NULL) return;
+  vise_model_free(result->model);
+  free(result->state);
+  *result = (vise_sweep_result){0};
+}
