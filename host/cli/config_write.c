@@ -19,11 +19,12 @@ static bool write_text(FILE *stream, const char *text) {
   return written;
 }
 
-/* Splits text at commas, in place. */
-static bool write_array(FILE *stream, char *text) {
+/* Splits text where a repeated option is parted, in place. */
+static bool write_array(FILE *stream, const vise_option *row, char *text) {
+  const char *between = row->type == VISE_OPTION_TEXT ? "\n" : ",";
   bool written = fputs("[", stream) >= 0;
   const char *separator = "", *item;
-  while (written && (item = strsep(&text, ",")) != NULL) {
+  while (written && (item = strsep(&text, between)) != NULL) {
     written = fputs(separator, stream) >= 0 && write_text(stream, item);
     separator = ", ";
   }
@@ -55,7 +56,7 @@ static bool is_null(const vise_option *row, const char *text) {
 static bool write_value(FILE *stream, const vise_option *row, char *text) {
   const bool is_off = is_null(row, text);
   if (row->type == VISE_OPTION_FLAG) return fputs(strcmp(text, "yes") == 0 ? "true" : "false", stream) >= 0;
-  if ((row->flags & VISE_OPTION_REPEATABLE) != 0) return write_array(stream, is_off ? NULL : text);
+  if ((row->flags & VISE_OPTION_REPEATABLE) != 0) return write_array(stream, row, is_off ? NULL : text);
   if (is_off) return fputs("null", stream) >= 0;
   return is_number(row, text) ? fputs(text, stream) >= 0 : write_text(stream, text);
 }

@@ -31,6 +31,22 @@ typedef enum vise_i_cli_cross_validate {
   VISE_I_CLI_CROSS_VALIDATE_NO
 } vise_i_cli_cross_validate;
 
+typedef enum vise_i_cli_select { VISE_I_CLI_SELECT_BEST, VISE_I_CLI_SELECT_ONE_SE } vise_i_cli_select;
+
+/* What fits are scored by: X(symbol, name). */
+#define VISE_I_CLI_SCORE_TABLE(X) \
+  X(VISE_I_CLI_SCORE_LOSS, "loss") \
+  X(VISE_I_CLI_SCORE_ACCURACY, "accuracy") \
+  X(VISE_I_CLI_SCORE_BALANCED, "balanced-accuracy") \
+  X(VISE_I_CLI_SCORE_F1, "f1") \
+  X(VISE_I_CLI_SCORE_AUC, "auc") \
+  X(VISE_I_CLI_SCORE_RMSE, "rmse") \
+  X(VISE_I_CLI_SCORE_MAE, "mae") \
+  X(VISE_I_CLI_SCORE_R2, "r2")
+#define VISE_I_CLI_SCORE_ITEM_(symbol, name) symbol,
+typedef enum vise_i_cli_score { VISE_I_CLI_SCORE_TABLE(VISE_I_CLI_SCORE_ITEM_) VISE_I_CLI_N_SCORES } vise_i_cli_score;
+#undef VISE_I_CLI_SCORE_ITEM_
+
 /* All values. Texts and lists are owned; 0, NULL or false mean "not given" where an option is off by default. */
 typedef struct vise_i_cli_options {
   size_t struct_size;
@@ -65,6 +81,15 @@ typedef struct vise_i_cli_options {
   vise_i_cli_stratify stratify;
   vise_i_cli_cross_validate cross_validate; /* once the data are read: yes or no */
   uint64_t skip_lines, max_categories;
+
+  /* vise sweep: what to vary (a line for each option), which configurations, on which rows, and which of them wins. */
+  const char *vary, *complexity;
+  vise_search search;
+  uint64_t n_configs, search_seed, sweep_folds, sweep_repeats, halving; /* 0: off */
+  vise_i_cli_score score;
+  vise_i_cli_select select;
+  bool refit;
+  int jobs; /* 0: auto */
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict and prune */
   bool json, plan, recipes;

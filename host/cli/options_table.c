@@ -3,12 +3,15 @@
 
 #include "host/cli/options.h"
 
-#define TRAIN (VISE_COMMAND_TRAIN | VISE_COMMAND_CHECK)
+#define RUN (VISE_COMMAND_TRAIN | VISE_COMMAND_CHECK)
+#define SWEEP VISE_COMMAND_SWEEP
+#define TRAIN (RUN | SWEEP)
 #define MODEL (VISE_COMMAND_EVAL | VISE_COMMAND_PREDICT)
 #define PREDICT VISE_COMMAND_PREDICT
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define INFO VISE_COMMAND_INFO
+#define SELECTS(X) X(VISE_I_CLI_SELECT_BEST, "best") X(VISE_I_CLI_SELECT_ONE_SE, "one-se")
 #define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
@@ -59,8 +62,8 @@ const vise_option vise_i_cli_rows[] = {
    KIND(NAME, DATA, TRAIN), NAMES(STRATIFY)},
   {"fold", AT(NULL, fold), "I/K", NOTHING,
    "train without fold I (from 1) of K, which becomes the validation rows; one fit of a cross-validation",
-   KIND(TEXT, DATA, TRAIN)},
-  {"fold-repeat", AT(NULL, fold_repeat), "N", "0", "other folds of the same seed", KIND(COUNT, DATA, TRAIN),
+   KIND(TEXT, DATA, RUN)},
+  {"fold-repeat", AT(NULL, fold_repeat), "N", "0", "other folds of the same seed", KIND(COUNT, DATA, RUN),
    .max = UINT32_MAX},
   {"fold-seed", AT(NULL, fold_seed), "N", "0", "seed of the folds, apart from `seed`", KIND(COUNT, DATA, TRAIN)},
   {"group", AT(NULL, group), "COLUMN", NOTHING,
@@ -72,7 +75,7 @@ const vise_option vise_i_cli_rows[] = {
   {"cross-validate", AT(NULL, cross_validate), "NAME", "auto",
    "estimate the score on new rows by training 5 more times without a fifth of the rows; auto does so for tables under "
    "`recipe` table of which none are held out",
-   KIND(NAME, DATA, TRAIN), FREE, NAMES(CROSS_VALIDATE)},
+   KIND(NAME, DATA, RUN), FREE, NAMES(CROSS_VALIDATE)},
   {"test", AT(NULL, test), "FILE", NOTHING, "features of test rows", KIND(PATH, DATA, TRAIN), COMMON},
   {"test-labels", AT(NULL, test_labels), "FILE", NOTHING, "their targets", KIND(PATH, DATA, TRAIN)},
   {"model", AT(NULL, model), "FILE", NOTHING,
@@ -129,7 +132,7 @@ const vise_option vise_i_cli_rows[] = {
 
   {"resume", AT(NULL, resume), "DIR", NOTHING,
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
-   KIND(PATH, SAVING, TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
+   KIND(PATH, SAVING, VISE_COMMAND_TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
   {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN), FREE},
   {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv, or - for CSV to standard output (required)",
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
@@ -190,6 +193,40 @@ const vise_option vise_i_cli_rows[] = {
    LOCAL},
   {"list", AT(NULL, list), FLAG, "print the cases and time nothing", KIND(FLAG, CASES, BENCH),
    COMMON, LOCAL},
+
+  {"vary", AT(NULL, vary), "NAME=VALUES", NOTHING,
+   "an option of train and the values to try; a list as in l2=off,1e-4,1e-3, or a range as in lr=1e-4..1e-1:log or "
+   "batch=16..256:int; repeatable; values with commas in them are parted by ;",
+   KIND(TEXT, SWEEP, SWEEP), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+  {"search", AT(NULL, search), "NAME", "grid",
+   "which configurations; grid is all combinations of lists; random and sobol draw `configs` of them",
+   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(VISE_SEARCH_TABLE)},
+  {"configs", AT(NULL, n_configs), "N", "off", "how many configurations random and sobol draw",
+   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 1, .word = "off"},
+  {"search-seed", AT(NULL, search_seed), "N", "0", "seed of random and sobol", KIND(COUNT, SWEEP, SWEEP)},
+  {"folds", AT(NULL, sweep_folds), "K", "5",
+   "parts of the training rows, each held out once; 1: the rows of `val` or `val-fraction` are held out instead",
+   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 1, .max = 100000},
+  {"repeats", AT(NULL, sweep_repeats), "R", "1", "times to deal out other folds", KIND(COUNT, SWEEP, SWEEP), COMMON,
+   .min = 1, .max = 100000},
+  {"halving", AT(NULL, halving), "ETA", "off",
+   "successive halving; all begin with a share of the epochs, and one in ETA of them, the best, goes on with ETA times as "
+   "many",
+   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 2, .max = 1000, .word = "off"},
+  {"score", AT(NULL, score), "NAME", "loss", "what the held-out rows are scored by", KIND(NAME, SWEEP, SWEEP), COMMON,
+   NAMES(VISE_I_CLI_SCORE_TABLE)},
+  {"select", AT(NULL, select), "NAME", "best",
+   "the winner; best has the best mean score, one-se is the most regularised within one standard error of it",
+   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(SELECTS)},
+  {"complexity", AT(NULL, complexity), "LIST", NOTHING,
+   "what one-se calls more regularised, the first option first; as in l2,dropout:max,layers:min",
+   KIND(TEXT, SWEEP, SWEEP)},
+  {"refit", AT(NULL, refit), "yes|no", "yes", "train the winner on all rows, into DIR/best of `out`",
+   KIND(YES_NO, SWEEP, SWEEP), COMMON},
+  {"jobs", AT(NULL, jobs), "N", "auto", "fits at a time, a thread for each; auto: one for each processor",
+   KIND(INT, SWEEP, SWEEP), FREE, COMMON, .min = 1, .max = 1024, .word = "auto"},
+  {"resume", AT(NULL, resume), "DIR", NOTHING, "go on with the sweep in this folder", KIND(PATH, SAVING, SWEEP), COMMON,
+   LOCAL},
 
   {"config", AT(NULL, config), "FILE", NOTHING,
    "options from a JSON file; by the same names without dashes; the command line wins", KIND(PATH, MORE, ALL), LOCAL},

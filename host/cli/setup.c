@@ -73,7 +73,12 @@ static vise_status hold_out_fold(const vise_i_cli_options *options, vise_i_cli_s
 }
 
 static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
-  vise_status status = load(options->train, options->train_labels, options, "train-labels", &setup->train, err);
+  vise_status status = VISE_OK;
+  if (setup->input != NULL) {
+    setup->train = vise_dataset_retain(setup->input->array);
+  } else {
+    status = load(options->train, options->train_labels, options, "train-labels", &setup->train, err);
+  }
   if (status != VISE_OK) return status;
 
   const size_t n_all = vise_dataset_n_rows(setup->train);
@@ -190,8 +195,8 @@ static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *set
 
 static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
                             vise_error *err) {
-  bool is_table = false;
-  const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
+  bool is_table = setup->input != NULL && setup->input->table != NULL;
+  const vise_status status = setup->input == NULL ? vise_i_cli_is_table(options->train, &is_table, err) : VISE_OK;
   if (status != VISE_OK) return status;
   if (is_table) return load_table(options, setup, initial, err);
   options->recipe = VISE_I_CLI_RECIPE_NONE;
@@ -287,22 +292,90 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   }
 
   if (status == VISE_OK) status = check_classes(options, setup, err);
-  return status == VISE_OK ? make_model(options, initial, setup, err) : status;
+  const bool is_data_alone = setup->input != NULL;
+  return status == VISE_OK && !is_data_alone ? make_model(options, initial, setup, err) : status;
+}
+
+/* The model of --init, or NULL. --resume restores all weights, so of this file it only wants how inputs are made; it may
+   be gone. */
+static vise_status load_initial(const vise_i_cli_options *options, vise_model **out, vise_error *err) {
+  vise_error ignored = VISE_ERROR_INIT;
+  const bool resumes = options->resume != NULL;
+  if (options->init == NULL) return VISE_OK;
+  const vise_status status = vise_model_load(options->init, out, resumes ? &ignored : err);
+  return resumes ? VISE_OK : status;
+}
+
+static vise_status make_of(vise_i_cli_options *options, const vise_i_cli_input *input, vise_i_cli_setup *setup,
+                           vise_error *err) {
+  vise_model *initial = NULL;
+  memset(setup, 0, sizeof *setup);
+  setup->input = input;
+  vise_status status = load_initial(options, &initial, err);
+  if (status == VISE_OK) status = make(options, setup, initial, err);
+  vise_model_free(initial);
+  return status;
 }
 
 vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+  return make_of(options, NULL, setup, err);
+}
+
+/* ---- several setups of the same rows --------------------------------------------------------------------------- */
+
+static vise_status read_table(const vise_i_cli_options *options, vise_table **out, vise_error *err) {
   vise_model *initial = NULL;
-  memset(setup, 0, sizeof *setup);
-
-  if (options->init != NULL) {
-    /* --resume restores all weights, so of this file it only wants how inputs are made; it may be gone. */
-    vise_error ignored = VISE_ERROR_INIT;
-    const bool resumes = options->resume != NULL;
-    vise_status status = vise_model_load(options->init, &initial, resumes ? &ignored : err);
-    if (status != VISE_OK && !resumes) return status;
+  vise_preprocessor *like = NULL;
+  vise_status status = load_initial(options, &initial, err);
+  if (status == VISE_OK && initial != NULL && !vise_i_cli_given(options, "scale")) {
+    status = vise_i_cli_preprocessor_of(initial, options->init, &like, err);
   }
+  if (status == VISE_OK) status = vise_i_cli_table_read(options, options->train, like, true, out, err);
+  vise_preprocessor_free(like);
+  vise_model_free(initial);
+  return status;
+}
 
-  vise_status status = make(options, setup, initial, err);
+vise_status vise_i_cli_input_read(const vise_i_cli_options *options, vise_i_cli_input *out, vise_error *err) {
+  bool is_table = false;
+  *out = (vise_i_cli_input){NULL, NULL};
+  const vise_status status = vise_i_cli_is_table(options->train, &is_table, err);
+  if (status != VISE_OK) return status;
+  return is_table ? read_table(options, &out->table, err)
+                  : load(options->train, options->train_labels, options, "train-labels", &out->array, err);
+}
+
+void vise_i_cli_input_free(vise_i_cli_input *input) {
+  vise_table_free(input->table);
+  vise_dataset_free(input->array);
+  *input = (vise_i_cli_input){NULL, NULL};
+}
+
+vise_status vise_i_cli_setup_make_data(vise_i_cli_options *options, const vise_i_cli_input *input,
+                                       vise_i_cli_setup *setup, vise_error *err) {
+  return make_of(options, input, setup, err);
+}
+
+vise_status vise_i_cli_setup_follow(vise_i_cli_options *options, const vise_i_cli_setup *data, vise_i_cli_setup *out,
+                                    vise_error *err) {
+  vise_model *initial = NULL;
+  vise_status status = load_initial(options, &initial, err);
+  *out = *data;
+  out->model = NULL;
+
+  if (status == VISE_OK && initial != NULL) status = vise_i_cli_adopt_net(options, initial, err);
+  if (status == VISE_OK && data->preprocessor != NULL) {
+    status = vise_i_cli_training_table_follow(options, data, err);
+    if (status == VISE_OK) fill_outputs(options, out);
+  }
+  if (status == VISE_OK) status = vise_net_config_fill(&options->net, data->train, options->training.loss, err);
+  if (status == VISE_OK) status = check_classes(options, out, err);
+  if (status == VISE_OK && (initial != NULL || options->mask != NULL)) status = make_model(options, initial, out, err);
+  if (status == VISE_OK || out->model == NULL) goto done;
+
+  vise_model_free(out->model);
+  out->model = NULL;
+done:
   vise_model_free(initial);
   return status;
 }

@@ -116,6 +116,16 @@ static vise_status hold_out(making *m, double fraction, uint32_t index, size_t n
   return VISE_OK;
 }
 
+/* Columns that became inputs. */
+static size_t n_features(const vise_preprocessor *p) {
+  size_t n = 0;
+  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
+    vise_column_info info;
+    n += vise_preprocessor_column(p, c, &info, NULL) == VISE_OK && info.role == VISE_COLUMN_FEATURE;
+  }
+  return n;
+}
+
 /* The place of the column of groups in the table; SIZE_MAX: there is none. */
 static size_t place_of_group(const making *m) {
   const char *group = m->options->group;
@@ -151,7 +161,10 @@ static vise_status judge_target(making *m, vise_error *err) {
   const vise_preprocessor *p = m->setup->preprocessor;
   vise_preprocessor *whole = NULL;
   const vise_status status = p == NULL ? fit_rows(m, &whole, err) : VISE_OK;
-  if (status == VISE_OK) m->how.target_kind = vise_preprocessor_target_kind(p != NULL ? p : whole);
+  if (status == VISE_OK) {
+    m->how.target_kind = vise_preprocessor_target_kind(p != NULL ? p : whole);
+    m->setup->n_recipe_features = n_features(p != NULL ? p : whole);
+  }
   vise_preprocessor_free(whole);
   return status;
 }
@@ -232,18 +245,17 @@ vise_status vise_i_cli_preprocessor_of(const vise_model *model, const char *path
 }
 
 /* What follows from the target where the options leave it open. */
-static void resolve_target(making *m) {
-  vise_train_config *training = &m->options->training;
-  const vise_preprocessor *p = m->setup->preprocessor;
+static void resolve_target(vise_i_cli_options *options, const vise_preprocessor *p) {
+  vise_train_config *training = &options->training;
   const vise_target_kind kind = vise_preprocessor_target_kind(p);
+  const bool loss_given = vise_i_cli_given(options, "loss");
   if (kind == VISE_TARGET_NONE) return;
 
-  if (!m->how.loss_given) training->loss = vise_preprocessor_loss(p);
+  if (!loss_given) training->loss = vise_preprocessor_loss(p);
   const bool scalable = training->loss == VISE_LOSS_MSE || training->loss == VISE_LOSS_HUBER;
-  if (kind == VISE_TARGET_NUMBERS && !m->how.loss_given && scalable && !vise_i_cli_given(m->options, "scale-target")) {
+  if (kind == VISE_TARGET_NUMBERS && !loss_given && scalable && !vise_i_cli_given(options, "scale-target")) {
     training->scale_target = true;
   }
-  m->setup->n_classes = vise_preprocessor_n_classes(p);
 }
 
 static vise_status fit(making *m, vise_error *err) {
@@ -252,8 +264,12 @@ static vise_status fit(making *m, vise_error *err) {
     status = fit_rows(m, &m->setup->preprocessor, err);
     m->setup->scale = m->how.scale;
   }
-  if (status == VISE_OK) resolve_target(m);
-  return status;
+  if (status != VISE_OK) return status;
+  resolve_target(m->options, m->setup->preprocessor);
+  if (vise_preprocessor_target_kind(m->setup->preprocessor) != VISE_TARGET_NONE) {
+    m->setup->n_classes = vise_preprocessor_n_classes(m->setup->preprocessor);
+  }
+  return VISE_OK;
 }
 
 /* ---- datasets ------------------------------------------------------------------------------------------------- */
@@ -265,7 +281,8 @@ static vise_status use_rows(making *m, const size_t *rows, size_t n_rows, vise_d
   vise_i_cli_use use = {.rows = rows,
                         .n_rows = n_rows,
                         .targets = vise_preprocessor_target_kind(m->setup->preprocessor) != VISE_TARGET_NONE,
-                        .use_up = whole,
+                        .use_up = whole && m->setup->input == NULL,
+                        .silent = m->setup->input != NULL,
                         .labels = options->train_labels,
                         .weights = out == &m->setup->train ? options->row_weights : NULL};
   return vise_i_cli_table_use(options, m->setup->preprocessor, m->table, &use, out, err);
@@ -275,16 +292,6 @@ static vise_status load_other(const making *m, const char *path, const char *lab
                               vise_error *err) {
   const vise_i_cli_use use = {.targets = true, .labels = labels};
   return path == NULL ? VISE_OK : vise_i_cli_load_through(m->options, m->setup->preprocessor, path, &use, out, err);
-}
-
-/* Columns that became inputs. */
-static size_t n_features(const vise_preprocessor *p) {
-  size_t n = 0;
-  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
-    vise_column_info info;
-    n += vise_preprocessor_column(p, c, &info, NULL) == VISE_OK && info.role == VISE_COLUMN_FEATURE;
-  }
-  return n;
 }
 
 /* For cross-validation, with the loss and the kind of target that were chosen for all rows. */
@@ -306,6 +313,23 @@ static vise_status keep_table(making *m, vise_error *err) {
   return VISE_OK;
 }
 
+/* The recipe goes by the rows that are dealt out in folds, so that it is the same for all of these. */
+static void note_sizes(making *m) {
+  vise_i_cli_setup *setup = m->setup;
+  setup->n_recipe_train_rows = vise_dataset_n_rows(setup->train);
+  if (m->options->fold != NULL) {
+    setup->n_recipe_train_rows += vise_dataset_n_rows(setup->validation) + setup->n_later;
+  } else {
+    setup->n_recipe_features = n_features(setup->preprocessor);
+  }
+}
+
+/* Unless it is another's. */
+static void free_table(making *m) {
+  if (m->setup->input == NULL) vise_table_free(m->table);
+  m->table = NULL;
+}
+
 static vise_status make_datasets(making *m, vise_error *err) {
   const vise_i_cli_options *options = m->options;
   vise_i_cli_setup *setup = m->setup;
@@ -318,15 +342,15 @@ static vise_status make_datasets(making *m, vise_error *err) {
     status = use_rows(m, m->test.held_out, m->test.n_held_out, &setup->test, err);
   }
   if (status == VISE_OK && options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES) status = keep_table(m, err);
-  vise_table_free(m->table);
-  m->table = NULL;
+  free_table(m);
 
   if (status == VISE_OK) status = load_other(m, options->val, options->val_labels, &setup->validation, err);
   if (status == VISE_OK) status = load_other(m, options->test, options->test_labels, &setup->test, err);
-  if (status == VISE_OK) {
-    status = vise_i_cli_recipe_for_training(m->options, vise_dataset_n_rows(setup->train),
-                                            n_features(setup->preprocessor), setup->validation != NULL, err);
-  }
+  if (status != VISE_OK) return status;
+
+  note_sizes(m);
+  status = vise_i_cli_recipe_for_training(m->options, setup->n_recipe_train_rows, setup->n_recipe_features,
+                                          setup->validation != NULL, err);
   if (status == VISE_OK && setup->n_classes == 0) setup->n_classes = vise_dataset_n_classes(setup->train);
   return status;
 }
@@ -349,11 +373,18 @@ static vise_status keep_notes(making *m, vise_error *err) {
 
 static vise_status make(making *m, vise_error *err) {
   const vise_preprocessor *like = m->setup->preprocessor;
-  vise_status status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+  const vise_i_cli_input *input = m->setup->input;
+  vise_status status = VISE_OK;
+  if (input != NULL) {
+    m->table = input->table;
+  } else {
+    status = vise_i_cli_table_read(m->options, m->options->train, like, true, &m->table, err);
+  }
 
   if (status == VISE_OK) {
     const size_t n_test = (size_t)(m->options->test_fraction * (double)vise_table_n_rows(m->table));
-    status = vise_i_cli_recipe_for_data(m->options, vise_table_n_rows(m->table) - n_test, err);
+    m->setup->n_recipe_rows = vise_table_n_rows(m->table) - n_test;
+    status = vise_i_cli_recipe_for_data(m->options, m->setup->n_recipe_rows, err);
   }
 
   if (status == VISE_OK) fill_options(m);
@@ -376,9 +407,18 @@ vise_status vise_i_cli_training_table(vise_i_cli_options *options, vise_i_cli_se
   }
   if (status == VISE_OK) status = make(&m, err);
 
-  vise_table_free(m.table);
+  free_table(&m);
   vise_split_clear(&m.validation);
   vise_split_clear(&m.test);
   free(m.targets);
   return status;
+}
+
+vise_status vise_i_cli_training_table_follow(vise_i_cli_options *options, const vise_i_cli_setup *setup,
+                                             vise_error *err) {
+  const vise_status status = vise_i_cli_recipe_for_data(options, setup->n_recipe_rows, err);
+  if (status != VISE_OK) return status;
+  resolve_target(options, setup->preprocessor);
+  return vise_i_cli_recipe_for_training(options, setup->n_recipe_train_rows, setup->n_recipe_features,
+                                        setup->validation != NULL, err);
 }

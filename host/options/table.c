@@ -6,7 +6,8 @@
 _Static_assert(sizeof(size_t) == sizeof(uint64_t), "COUNT rows are 64-bit fields of either type");
 _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumerations of this size");
 
-#define TRAIN (VISE_COMMAND_TRAIN | VISE_COMMAND_CHECK)
+#define RUN (VISE_COMMAND_TRAIN | VISE_COMMAND_CHECK)
+#define TRAIN (RUN | VISE_COMMAND_SWEEP)
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define MODEL (VISE_COMMAND_EVAL | VISE_COMMAND_PREDICT)
@@ -207,7 +208,7 @@ const vise_option vise_i_options[] = {
 
   {"stop-after-epoch", AT(stop_after_epoch), "N", "off",
    "end after epoch N, while schedules go by `epochs` and `steps`; `resume` can go on from there",
-   KIND(COUNT, STOPPING, TRAIN), FREE, .min = 1, OFF},
+   KIND(COUNT, STOPPING, RUN), FREE, .min = 1, OFF},
   {"stop-loss", PAIR("stop_loss", stop_loss_on, stop_loss), "X", "off",
    "stop when the mean data loss of an epoch is at most X",
    KIND(SWITCHED_REAL, STOPPING, TRAIN), LIMIT, OFF},
@@ -238,7 +239,7 @@ const vise_option vise_i_options[] = {
   {"threads", AT(n_threads), "N", "auto",
    "threads of the cpu backend; their number changes no result; auto is by the size of a step, at most one for each "
    "processor",
-   KIND(INT, PLACE, TRAIN | MODEL | BENCH), FREE, COMMON, .min = 1, .max = 4096,
+   KIND(INT, PLACE, RUN | MODEL | BENCH), FREE, COMMON, .min = 1, .max = 4096,
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
@@ -247,8 +248,8 @@ const vise_option vise_i_options[] = {
    KIND(BYTES, PLACE, TRAIN), FREE, .min = 1, OFF, CUDA},
 
   {"out", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, out_dir), "DIR", NULL,
-   "folder for model, metrics and checkpoints; without it nothing is saved",
-   KIND(PATH, SAVING, TRAIN), LOCAL, .common = VISE_COMMAND_TRAIN},
+   "folder for model, metrics and checkpoints, or for what a sweep finds; without it nothing is saved",
+   KIND(PATH, SAVING, TRAIN), LOCAL, .common = VISE_COMMAND_TRAIN | VISE_COMMAND_SWEEP},
   {"overwrite", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, overwrite), FLAG, "replace an earlier run in `out`",
    KIND(FLAG, SAVING, TRAIN), LOCAL},
   {"checkpoint-every", "checkpoint_every", VISE_OPTION_OF_RUN_CONFIG,
@@ -256,10 +257,10 @@ const vise_option vise_i_options[] = {
     offsetof(vise_run_config, checkpoint_each_epoch)}, "N|TIME|epoch", "30s",
    "steps or time between checkpoints; a time as in 30s, 10m or 2h; epoch: one at the end of each epoch; off: none "
    "before the end, where one is written in any case",
-   KIND(CADENCE, SAVING, TRAIN), FREE, OFF},
+   KIND(CADENCE, SAVING, RUN), FREE, OFF},
   {"log-every", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, log_every), "N", "off",
    "steps between step lines in metrics.jsonl",
-   KIND(COUNT, SAVING, TRAIN), FREE, .min = 1, OFF},
+   KIND(COUNT, SAVING, RUN), FREE, .min = 1, OFF},
 };
 /* clang-format on */
 

@@ -150,13 +150,34 @@ static vise_status set_name(const setting *s, vise_error *err) {
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is unknown; it can be %s", s->field, s->text, known);
 }
 
+/* The lines that a repeatable text has so far, and where the next one begins. */
+static const char *earlier_lines(const setting *s, size_t *n_bytes) {
+  const bool adds = (s->option->flags & VISE_OPTION_REPEATABLE) != 0;
+  const char *lines = adds ? pointer_at(s->config, s->option) : NULL;
+  *n_bytes = lines != NULL ? strlen(lines) + 1 : 0;
+  return lines;
+}
+
 static vise_status set_text(const setting *s, vise_error *err) {
+  if (is_word(s)) {
+    own(s, NULL, 0);
+    return VISE_OK;
+  }
   if (*s->text == '\0') return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: the value is empty", s->field);
+
   block *made = NULL;
+  size_t n_before = 0;
+  const char *before = earlier_lines(s, &n_before);
   const size_t n_bytes = strlen(s->text) + 1;
-  const vise_status status = make_block(s, n_bytes, &made, err);
+  const vise_status status = make_block(s, n_before + n_bytes, &made, err);
   if (status != VISE_OK) return status;
-  memcpy(made->values, s->text, n_bytes);
+
+  char *text = (char *)made->values;
+  if (n_before > 0) {
+    memcpy(text, before, n_before);
+    text[n_before - 1] = '\n';
+  }
+  memcpy(text + n_before, s->text, n_bytes);
   own(s, made, 0);
   return VISE_OK;
 }

@@ -26,7 +26,7 @@ typedef enum vise_option_type {
   VISE_OPTION_INT,             /**< int, at least 0 */
   VISE_OPTION_BYTES,           /**< size_t; K, M and G mean 2^10, 2^20 and 2^30 */
   VISE_OPTION_NAME,            /**< an enumeration */
-  VISE_OPTION_TEXT,            /**< char * */
+  VISE_OPTION_TEXT,            /**< char *; if it is repeatable, each set adds a line */
   VISE_OPTION_PATH,            /**< char *, a file or folder */
   VISE_OPTION_SWITCHED_REAL,   /**< bool, double */
   VISE_OPTION_INTERVAL,        /**< bool, double, double: "X" means -X:X, or "LO:HI"; inf leaves a side open */
@@ -72,6 +72,7 @@ typedef enum vise_option_change {
   X(VISE_TOPIC_PLACE, "Machine: where and how to compute") \
   X(VISE_TOPIC_SAVING, "Files and output") \
   X(VISE_TOPIC_CASES, "Cases to time") \
+  X(VISE_TOPIC_SWEEP, "Sweep: what is varied, the folds, the choice") \
   X(VISE_TOPIC_MORE, "More")
 /* clang-format on */
 
@@ -92,7 +93,8 @@ enum {
   VISE_COMMAND_PRUNE = 8,
   VISE_COMMAND_CHECK = 16,
   VISE_COMMAND_INFO = 32,
-  VISE_COMMAND_BENCH = 64
+  VISE_COMMAND_BENCH = 64,
+  VISE_COMMAND_SWEEP = 128
 };
 
 /** Bits of vise_option.flags. */
