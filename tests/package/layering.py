@@ -12,7 +12,7 @@ from sources import CODE, TOPS, circles, paths, read, self_test, without_comment
 # Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
 LIBRARY = {"host/base", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
-           "host/model", "host/plan", "host/backend", "host/train", "host/bench"}
+           "host/model", "host/plan", "host/backend", "host/train", "host/bench", "host/sweep"}
 ALLOWED = {
     PUBLIC: set(),
     "host/base": {PUBLIC},
@@ -31,6 +31,8 @@ ALLOWED = {
                    "host/model", "host/product", "host/backend"},
     "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},
+    "host/sweep": {PUBLIC, "host/base", "host/rule", "host/options", "host/net", "host/model", "host/data",
+                   "host/backend", "host/train"},
     "host/cli": {PUBLIC},
     "examples": {PUBLIC},
     "bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/backend", "host/bench"},
@@ -166,6 +168,7 @@ SEEDED = [
     ({"host/table/a.c": '#include "host/data/csv.h"\n'}, "host/table must not include host/data"),
     ({"host/backend/cpu/a.c": '#include "host/data/dataset.h"\n'}, "host/backend must not include host/data"),
     ({"host/train/a.c": '#include "host/bench/bench.h"\n'}, "host/train must not include host/bench"),
+    ({"host/train/b.c": '#include "host/sweep/space.h"\n'}, "host/train must not include host/sweep"),
     ({"host/plan/a.c": '#include "host/backend/backend.h"\n'}, "host/plan must not include host/backend"),
     ({"host/plan/a.c": "#include <cuda_runtime_api.h>\n"}, "host/plan must not see CUDA: includes cuda_runtime_api.h"),
     ({"host/plan/a.c": '#include "kernels/step.h"\n', "kernels/step.h": '#include "kernels/exchange.h"\n',
