@@ -13,7 +13,9 @@ enum {
   VISE_I_STREAM_SPLIT = 2,
   VISE_I_STREAM_FOLDS = 3,
   VISE_I_STREAM_CHECK = 4,
-  VISE_I_STREAM_DROPOUT = 5
+  VISE_I_STREAM_DROPOUT = 5,
+  VISE_I_STREAM_SEARCH = 6,
+  VISE_I_STREAM_SHIFT = 7
 };
 
 /* out = Philox(key = seed, counter). */

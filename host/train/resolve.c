@@ -62,8 +62,7 @@ int vise_i_resolve_threads(int n_threads, const vise_i_net *net, size_t max_batc
   return chosen > 0 ? chosen : 1;
 }
 
-/* Gradient-level strengths of l2 and l1 by the penalty convention; n_rows = m, the rows trained on. */
-static void resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1) {
+void vise_i_resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1) {
   *k2 = 2 * config->l2;
   *k1 = config->l1;
   if (config->penalty_convention == VISE_HALF) *k2 = config->l2;
@@ -110,7 +109,7 @@ static vise_i_rule resolve_rule(const vise_train_config *config, size_t n_rows) 
       .max_skips = config->max_skips,
   };
 
-  resolve_penalties(config, n_rows, &rule.k2, &rule.k1);
+  vise_i_resolve_penalties(config, n_rows, &rule.k2, &rule.k1);
   return rule;
 }
 

@@ -23,6 +23,9 @@ VISE_WARN_UNUSED vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops
 /* n_threads, or for 0 the number chosen for this machine, net and batch. */
 int vise_i_resolve_threads(int n_threads, const vise_i_net *net, size_t max_batch);
 
+/* Strengths at gradient level of l2 and l1, by the penalty convention; n_rows = m, the rows trained on. */
+void vise_i_resolve_penalties(const vise_train_config *config, size_t n_rows, double *k2, double *k1);
+
 /*
  * The step of a training. net and config->class_weights are borrowed for the life of whatever uses *spec. n_rows: rows
  * trained on (0: none bound; then over_m is refused). use_mask: a mask is or will be set. max_batch is the batch of the

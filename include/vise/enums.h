@@ -145,6 +145,11 @@ enum {
 #define VISE_TARGET_KIND_TABLE(X) \
   X(VISE_TARGET_NONE, "none") X(VISE_TARGET_CLASSES, "classes") X(VISE_TARGET_NUMBERS, "numbers")
 
+/* How the points of a search are laid out, and which of them is used (vise/search.h). */
+#define VISE_SEARCH_TABLE(X) X(VISE_SEARCH_GRID, "grid") X(VISE_SEARCH_RANDOM, "random") X(VISE_SEARCH_SOBOL, "sobol")
+
+#define VISE_SELECT_TABLE(X) X(VISE_SELECT_BEST, "best") X(VISE_SELECT_ONE_SE, "one-se")
+
 /* What a data file is, by its content and then by its name. */
 #define VISE_FILE_KIND_TABLE(X) X(VISE_FILE_TABLE, "table") X(VISE_FILE_NPY, "npy") X(VISE_FILE_IDX, "idx")
 
@@ -180,7 +185,9 @@ enum {
   T(vise_column_kind, VISE_COLUMN_KIND_TABLE)               \
   T(vise_column_role, VISE_COLUMN_ROLE_TABLE)               \
   T(vise_target_kind, VISE_TARGET_KIND_TABLE)               \
-  T(vise_file_kind, VISE_FILE_KIND_TABLE)
+  T(vise_file_kind, VISE_FILE_KIND_TABLE)                   \
+  T(vise_search, VISE_SEARCH_TABLE)                         \
+  T(vise_select, VISE_SELECT_TABLE)
 
 #define VISE_ENUM_ITEM_(symbol, ...) symbol,
 #define VISE_ENUM_TYPE_(type, TABLE) typedef enum type { TABLE(VISE_ENUM_ITEM_) type##_count_ } type;

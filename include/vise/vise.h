@@ -12,6 +12,7 @@
  *  - dataset.h   features, targets and row weights, from files or memory
  *  - model.h     weights, and what is needed to use them again; their files; pruning
  *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
+ *  - search.h    configurations to try, and the choice among them
  *  - types.h     enumerations and arrays
  *  - status.h    status codes, errors, and the rules that hold for all calls
  *
@@ -36,6 +37,7 @@
 #include "vise/plan.h"
 #include "vise/preprocessor.h"
 #include "vise/run.h"
+#include "vise/search.h"
 #include "vise/status.h"
 #include "vise/sweep.h"
 #include "vise/table.h"

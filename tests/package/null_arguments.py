@@ -25,6 +25,7 @@ OPTIONAL = {
     "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_table_folds.options",
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
+    "vise_complexity_parse.list",
 }
 
 Parameter = collections.namedtuple("Parameter", "name type is_pointer")
@@ -95,6 +96,10 @@ class Samples:
             raise RuntimeError("vise_table_add_numbers failed")
         self.preprocessor = self.made("vise_preprocessor_fit", self.table, None, None, ctypes.c_size_t(0))
         self.transformed = self.made("vise_preprocessor_transform", self.preprocessor, self.table, None)
+        self.space = self.made("vise_space_create", self.config("vise_space_options"))
+        if vise.vise_space_add_axis(self.space, b"l2=0.1", None) != 0:
+            raise RuntimeError("vise_space_add_axis failed")
+        self.complexity = self.made("vise_complexity_parse", None)
         self.trainer = self.made("vise_trainer_create", train, self.model_f32(), self.dataset, None, None)
 
     def array(self, rows):
@@ -122,7 +127,8 @@ class Samples:
         objects = {"vise_model*": self.model, "vise_dataset*": self.dataset, "vise_trainer*": self.trainer,
                    "vise_table*": self.table, "vise_preprocessor*": self.preprocessor,
                    "structvise_preprocessor*": self.preprocessor, "structvise_transformed*": self.transformed,
-                   "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train, "char*": b"sample",
+                   "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train,
+                   "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]

@@ -94,6 +94,28 @@ static void check_folds(const vise_dataset *data) {
   vise_table_free(table);
 }
 
+/* A search, and the choice of its winner. */
+static void check_search(void) {
+  static const double values[] = {0.5, 0.7, 0.4, 0.4};
+  vise_space *space = NULL;
+  size_t winner = 2;
+
+  INIT(vise_space_options, options);
+  options.value[0].search = VISE_SEARCH_RANDOM;
+  options.value[0].n_configs = 2;
+  succeed("vise_space_create", vise_space_create(&options.value[0], &space, &err));
+  succeed("vise_space_add_axis", vise_space_add_axis(space, "lr=0.1..1", &err));
+  check("vise_space_number", vise_space_number(space, 1, 0) >= 0.1 && vise_space_number(space, 1, 0) <= 1);
+  vise_space_free(space);
+
+  INIT(vise_scores, scores);
+  scores.value[0].values = values;
+  scores.value[0].n_configs = 2;
+  scores.value[0].n_folds = 2;
+  succeed("vise_scores_choose", vise_scores_choose(&scores.value[0], VISE_SELECT_BEST, NULL, 0, &winner, &err));
+  check("vise_scores_choose", winner == 1);
+}
+
 int main(void) {
   const double x[4] = {-1, 0, 1, 2}, y[4] = {-1, 2, 5, 8};
   const vise_array features = vise_array_of(x, VISE_F64, 4, 1), targets = vise_array_of(y, VISE_F64, 4, 1);
@@ -113,6 +135,7 @@ int main(void) {
 
   check_list();
   check_folds(data);
+  check_search();
 
   INIT(vise_train_config, config);
   config.value[0].loss = VISE_LOSS_MSE;

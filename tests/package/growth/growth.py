@@ -29,6 +29,8 @@ LACKING = {
     "vise_table_options": "const char *also;",
     "vise_preprocessor_options": "const char *group;",
     "vise_fold_options": "const char *group; bool time_order;",
+    "vise_space_options": "uint64_t seed;",
+    "vise_scores": "bool larger_is_better;",
 }
 MORE = "double of_a_later_release[5];"
 
