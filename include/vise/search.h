@@ -49,7 +49,8 @@ VISE_API void vise_space_options_init(vise_space_options *options);
  *    is the same whatever n_configs is: more points extend a search.
  *  - sobol: point i of the sequence with the direction numbers new-joe-kuo-6.21201 in the order of Gray codes, as
  *    scipy.stats.qmc.Sobol(scramble=False, bits=32) has it, with the digits of each axis shifted (exclusive or) by
- *    Philox(seed, axis), so that no range is at its end. More points extend it too; powers of 2 are balanced best.
+ *    Philox(seed, axis), so that seeds differ and point 0 is not the low end of every range. More points extend it too;
+ *    powers of 2 are balanced best.
  */
 typedef struct vise_space vise_space;
 
