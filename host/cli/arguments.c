@@ -152,19 +152,21 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
 
 static vise_status resume(vise_i_cli_options *options, const typed_list *list, const char *dir, vise_error *err) {
   static const char *const refused[] = {"config", "out", "overwrite", "init"};
-  const bool training = options->command == VISE_COMMAND_TRAIN;
+  const bool sweeps = options->command == VISE_COMMAND_SWEEP;
+  const bool training = options->command == VISE_COMMAND_TRAIN || sweeps;
 
   for (size_t i = 0; training && i < sizeof refused / sizeof *refused; i++) {
     if (typed_text(options, list, refused[i]) != NULL) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                             "--resume and --%s contradict each other: --resume DIR goes on with the run in DIR as it "
+                             "--resume and --%s contradict each other: --resume DIR goes on with the %s in DIR as it "
                              "was started",
-                             refused[i]);
+                             refused[i], sweeps ? "sweep" : "run");
     }
   }
 
   char *path = NULL, *before[VISE_I_CLI_MAX_OPTIONS] = {NULL};
-  if (asprintf(&path, "%s/config.json", dir) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  if (asprintf(&path, "%s/%s", dir, sweeps ? "sweep.json" : "config.json") < 0)
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   vise_status status = vise_i_cli_config_read(options, path, err);
   free(path);
   if (status != VISE_OK) return status;

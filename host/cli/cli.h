@@ -23,6 +23,9 @@ VISE_WARN_UNUSED vise_status vise_i_cli_info_plan(vise_i_cli_options *options, v
 /* Prints what a model is and how it was trained: vise info MODEL. */
 VISE_WARN_UNUSED vise_status vise_i_cli_info_model(const vise_i_cli_options *options, vise_error *err);
 int vise_i_cli_bench(int argc, char **argv);
+int vise_i_cli_sweep(int argc, char **argv);
+/* Trains by these options and reports, as train does; returns the exit code. */
+int vise_i_cli_train_with(vise_i_cli_options *options);
 
 /* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */
 int vise_i_cli_end_output(unsigned command, int exit_code);

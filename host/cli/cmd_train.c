@@ -22,6 +22,7 @@ static void begin(run_view *view) {
   const vise_i_cli_options *options = report->options;
   if (view->began) return;
   view->began = true;
+  if (options->silent) return;
 
   /* Whatever --quiet says, it is told what the data were taken for. */
   if (!options->json || !options->quiet) vise_i_cli_report_print_data(report, options->json ? stderr : stdout);
@@ -116,7 +117,9 @@ static int end_without_estimate(const vise_i_cli_options *options) {
 static int end(const run_view *view, const vise_run_result *result) {
   const vise_i_cli_report *report = &view->report;
   const bool interrupted = result->reason == VISE_STOP_INTERRUPTED;
-  if (report->options->json) {
+  if (report->options->silent) {
+    /* its model is all that is wanted */
+  } else if (report->options->json) {
     vise_i_cli_print_json(vise_i_cli_report_json(report));
   } else if (!interrupted) {
     vise_i_cli_report_print_end(report);
@@ -155,30 +158,40 @@ static vise_status place_resumed(vise_i_cli_options *options, vise_error *err) {
   return options->resume == NULL ? VISE_OK : vise_run_config_set(&options->run, "out", options->resume, err);
 }
 
-int vise_i_cli_train(int argc, char **argv) {
+int vise_i_cli_train_with(vise_i_cli_options *options) {
   vise_error err = VISE_ERROR_INIT;
-  vise_i_cli_options options;
   vise_i_cli_setup setup;
   vise_trainer *trainer = NULL;
 
-  memset(&setup, 0, sizeof setup);
+  vise_status status = vise_i_cli_setup_make(options, &setup, &err);
+  if (status == VISE_OK) {
+    const vise_train_config config = vise_i_cli_trainer_config(options, &setup);
+    status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
+  }
+
+  const int code = status == VISE_OK
+                       ? train_and_report(options, &setup, trainer)
+                       : vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
+  vise_trainer_free(trainer);
+  vise_i_cli_setup_free(&setup);
+  return code;
+}
+
+int vise_i_cli_train(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+
   vise_i_cli_options_init(&options, VISE_COMMAND_TRAIN);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = place_resumed(&options, &err);
 
-  /* From here on a signal leaves a run that can be resumed, even at step 0. */
-  if (status == VISE_OK) vise_i_cli_signals_install();
-  if (status == VISE_OK) status = vise_i_cli_setup_make(&options, &setup, &err);
+  int code;
   if (status == VISE_OK) {
-    const vise_train_config config = vise_i_cli_trainer_config(&options, &setup);
-    status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
+    vise_i_cli_signals_install(); /* from here on a signal leaves a run that can be resumed, even at step 0 */
+    code = vise_i_cli_train_with(&options);
+  } else {
+    code = vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
   }
-
-  int code = status == VISE_OK ? train_and_report(&options, &setup, trainer)
-                               : vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
-
-  vise_trainer_free(trainer);
-  vise_i_cli_setup_free(&setup);
   vise_i_cli_options_free(&options);
   return code;
 }

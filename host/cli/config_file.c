@@ -110,22 +110,26 @@ static vise_status load(const char *path, json_t **out, vise_error *err) {
   return status;
 }
 
+vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path, const json_t *object,
+                                   vise_error *err) {
+  const char *key;
+  json_t *value;
+  if (!json_is_object(object)) return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: not a JSON object of options", path);
+  json_object_foreach((json_t *)(uintptr_t)object, key, value) {
+    const vise_status status = set_key(options, path, key, value, err);
+    if (status != VISE_OK) return status;
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err) {
   json_t *root = NULL;
   vise_status status = load(path, &root, err);
   if (status != VISE_OK) return status;
 
-  if (!json_is_object(root)) {
-    status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: not a JSON object of options", path);
-  } else {
-    const char *key;
-    json_t *value;
-    json_object_foreach(root, key, value) {
-      status = set_key(options, path, key, value, err);
-      if (status != VISE_OK) break;
-    }
-  }
-
+  /* sweep.json has more than options in it. */
+  const json_t *within = json_object_get(root, "options");
+  status = vise_i_cli_config_take(options, path, json_is_object(within) ? within : root, err);
   json_decref(root);
   return status;
 }

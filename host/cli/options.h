@@ -6,6 +6,8 @@
 #ifndef VISE_I_CLI_OPTIONS_H
 #define VISE_I_CLI_OPTIONS_H
 
+#include <jansson.h>
+
 #include "vise/vise.h"
 
 /* Where a value came from; a later one wins. */
@@ -31,17 +33,15 @@ typedef enum vise_i_cli_cross_validate {
   VISE_I_CLI_CROSS_VALIDATE_NO
 } vise_i_cli_cross_validate;
 
-typedef enum vise_i_cli_select { VISE_I_CLI_SELECT_BEST, VISE_I_CLI_SELECT_ONE_SE } vise_i_cli_select;
-
 /* What fits are scored by: X(symbol, name). */
-#define VISE_I_CLI_SCORE_TABLE(X) \
-  X(VISE_I_CLI_SCORE_LOSS, "loss") \
-  X(VISE_I_CLI_SCORE_ACCURACY, "accuracy") \
+#define VISE_I_CLI_SCORE_TABLE(X)                   \
+  X(VISE_I_CLI_SCORE_LOSS, "loss")                  \
+  X(VISE_I_CLI_SCORE_ACCURACY, "accuracy")          \
   X(VISE_I_CLI_SCORE_BALANCED, "balanced-accuracy") \
-  X(VISE_I_CLI_SCORE_F1, "f1") \
-  X(VISE_I_CLI_SCORE_AUC, "auc") \
-  X(VISE_I_CLI_SCORE_RMSE, "rmse") \
-  X(VISE_I_CLI_SCORE_MAE, "mae") \
+  X(VISE_I_CLI_SCORE_F1, "f1")                      \
+  X(VISE_I_CLI_SCORE_AUC, "auc")                    \
+  X(VISE_I_CLI_SCORE_RMSE, "rmse")                  \
+  X(VISE_I_CLI_SCORE_MAE, "mae")                    \
   X(VISE_I_CLI_SCORE_R2, "r2")
 #define VISE_I_CLI_SCORE_ITEM_(symbol, name) symbol,
 typedef enum vise_i_cli_score { VISE_I_CLI_SCORE_TABLE(VISE_I_CLI_SCORE_ITEM_) VISE_I_CLI_N_SCORES } vise_i_cli_score;
@@ -70,6 +70,7 @@ typedef struct vise_i_cli_options {
   vise_init_scheme init_scheme;
   const char *init, *mask, *resume, *config;
   bool quiet;
+  bool silent; /* not an option: nothing is printed of a training but errors and warnings */
 
   /* How tables are read, and what is made of their columns. */
   const char *delimiter, *comment, *na, *strip, *features, *drop, *categorical, *numeric;
@@ -87,7 +88,7 @@ typedef struct vise_i_cli_options {
   vise_search search;
   uint64_t n_configs, search_seed, sweep_folds, sweep_repeats, halving; /* 0: off */
   vise_i_cli_score score;
-  vise_i_cli_select select;
+  vise_select select;
   bool refit;
   int jobs; /* 0: auto */
 
@@ -133,6 +134,10 @@ VISE_WARN_UNUSED vise_status vise_i_cli_parse_arguments(vise_i_cli_options *opti
 
 /* Reads a JSON file of options (config_file.c). */
 VISE_WARN_UNUSED vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err);
+
+/* Takes such options from the object; path is what messages call it. */
+VISE_WARN_UNUSED vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path, const json_t *object,
+                                                    vise_error *err);
 
 /* Refuses contradictions and fills in what depends on several options (rules.c). Called once everything is set. */
 VISE_WARN_UNUSED vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err);

@@ -11,7 +11,6 @@
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define INFO VISE_COMMAND_INFO
-#define SELECTS(X) X(VISE_I_CLI_SELECT_BEST, "best") X(VISE_I_CLI_SELECT_ONE_SE, "one-se")
 #define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
@@ -217,7 +216,7 @@ const vise_option vise_i_cli_rows[] = {
    NAMES(VISE_I_CLI_SCORE_TABLE)},
   {"select", AT(NULL, select), "NAME", "best",
    "the winner; best has the best mean score, one-se is the most regularised within one standard error of it",
-   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(SELECTS)},
+   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(VISE_SELECT_TABLE)},
   {"complexity", AT(NULL, complexity), "LIST", NOTHING,
    "what one-se calls more regularised, the first option first; as in l2,dropout:max,layers:min",
    KIND(TEXT, SWEEP, SWEEP)},

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "host/cli/cli.h"
@@ -14,6 +15,12 @@
 static const double line_seconds = 1, bar_seconds = 0.04;
 
 enum { MAX_COLUMNS = 512, MAX_FIELDS = 8, FIELD_BYTES = 64, LEAST_BAR = 5, WIDEST_BAR = 40 };
+
+double vise_i_cli_seconds(void) {
+  struct timespec now;
+  (void)clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
 
 void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes) {
   if (!(seconds >= 0) || seconds > 3e6) {

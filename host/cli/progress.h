@@ -33,6 +33,9 @@ void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, d
 /* Shows the last state; leaves the bar on the screen and goes to a new line. */
 void vise_i_cli_progress_end(vise_i_cli_progress *progress);
 
+/* A clock that nobody sets. */
+double vise_i_cli_seconds(void);
+
 /* "0:07", "1:02:03"; buffer of at least 32 bytes. */
 void vise_i_cli_format_time(double seconds, char *buffer, size_t n_bytes);
 

@@ -116,7 +116,7 @@ static vise_status check_training(const vise_i_cli_options *options, vise_error 
 
   if (options->run.overwrite && options->run.out_dir == NULL && options->resume == NULL)
     return vise_i_cli_fail_needs("overwrite", "out", err);
-  if (options->command == VISE_COMMAND_TRAIN && options->train == NULL) {
+  if ((options->command == VISE_COMMAND_TRAIN || options->command == VISE_COMMAND_SWEEP) && options->train == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--train is missing: give the file with the training rows");
   }
   return VISE_OK;
@@ -170,6 +170,28 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
   return options->plan ? check_training(options, err) : VISE_OK;
 }
 
+/* What a sweep cannot do with, or without. */
+static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
+  const bool holds_out = options->val != NULL || options->val_fraction > 0;
+  if (options->sweep_folds > 1 && holds_out) {
+    return vise_i_cli_fail_both(options->val != NULL ? "val" : "val-fraction", "folds",
+                                "configurations are scored on the folds; folds 1 scores them on those rows", err);
+  }
+  if (options->sweep_folds == 1 && options->sweep_repeats > 1) {
+    return vise_i_cli_fail_both("repeats", "folds 1", "the same rows would be held out each time", err);
+  }
+  if (options->time_order && options->sweep_repeats > 1) {
+    return vise_i_cli_fail_both("repeats", "time-order", "blocks of time are always the same", err);
+  }
+  if (options->complexity != NULL && options->select != VISE_SELECT_ONE_SE) {
+    return vise_i_cli_fail_needs("complexity", "select one-se", err);
+  }
+  if (options->run.out_dir == NULL && options->resume == NULL && vise_i_cli_given(options, "refit") && options->refit) {
+    return vise_i_cli_fail_needs("refit", "out", err);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
   vise_status status = check_data(options, err);
   if (status == VISE_OK) status = vise_i_cli_fold_check(options, err);
@@ -182,6 +204,9 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
     case VISE_COMMAND_TRAIN:
     case VISE_COMMAND_CHECK:
       return check_training(options, err);
+    case VISE_COMMAND_SWEEP:
+      status = check_sweep(options, err);
+      return status == VISE_OK ? check_training(options, err) : status;
     case VISE_COMMAND_INFO:
       return check_info(options, err);
     case VISE_COMMAND_BENCH:

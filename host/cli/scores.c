@@ -195,23 +195,18 @@ void vise_i_cli_scores_free(vise_i_cli_scores *scores) {
 
 /* ---- telling -------------------------------------------------------------------------------------------------- */
 
-/* Of one class: precision, recall and F1; 0 where nothing was predicted or true (scikit-learn's rule). */
-typedef struct class_score {
-  double precision, recall, f1;
-  size_t n_rows;
-} class_score;
-
-static class_score score_of(const vise_i_cli_scores *s, size_t k) {
+vise_i_cli_class_score vise_i_cli_scores_of_class(const vise_i_cli_scores *s, size_t k) {
   const size_t width = s->n_classes + 1, right = s->confusion[k * width + k];
   size_t n_true = 0, n_predicted = 0;
   for (size_t j = 0; j < width; j++) n_true += s->confusion[k * width + j];
   for (size_t j = 0; j < s->n_classes; j++) n_predicted += s->confusion[j * width + k];
 
   const double hits = (double)right;
-  return (class_score){.precision = n_predicted > 0 ? hits / (double)n_predicted : 0,
-                       .recall = n_true > 0 ? hits / (double)n_true : 0,
-                       .f1 = n_true + n_predicted > 0 ? 2 * hits / (double)(n_true + n_predicted) : 0,
-                       .n_rows = n_true};
+  return (vise_i_cli_class_score){.precision = n_predicted > 0 ? hits / (double)n_predicted : 0,
+                                  .recall = n_true > 0 ? hits / (double)n_true : 0,
+                                  .f1 = n_true + n_predicted > 0 ? 2 * hits / (double)(n_true + n_predicted) : 0,
+                                  .n_rows = n_true,
+                                  .n_predicted = n_predicted};
 }
 
 static size_t n_without_class(const vise_i_cli_scores *s) {
@@ -249,7 +244,7 @@ void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_m
   print_matrix(scores, model);
   (void)printf("  %-20s %10s %10s %10s %10s\n", "class", "precision", "recall", "F1", "rows");
   for (size_t k = 0; k < scores->n_classes; k++) {
-    const class_score c = score_of(scores, k);
+    const vise_i_cli_class_score c = vise_i_cli_scores_of_class(scores, k);
     (void)printf("  %-20.20s %10.4f %10.4f %10.4f %10zu\n", vise_i_cli_class_name(model, k, buffer), c.precision,
                  c.recall, c.f1, c.n_rows);
   }
@@ -263,7 +258,7 @@ void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_mo
   json_t *classes = json_array(), *matrix = json_array();
   for (size_t k = 0; k < scores->n_classes; k++) {
     char buffer[VISE_I_CLI_CLASS_BYTES];
-    const class_score c = score_of(scores, k);
+    const vise_i_cli_class_score c = vise_i_cli_scores_of_class(scores, k);
     (void)json_array_append_new(
         classes,
         json_pack("{s:o, s:f, s:f, s:f, s:I}", "name", vise_i_cli_name_json(vise_i_cli_class_name(model, k, buffer)),

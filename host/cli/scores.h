@@ -20,6 +20,14 @@ VISE_WARN_UNUSED vise_status vise_i_cli_scores_make(const vise_i_cli_model *mode
                                                     vise_error *err);
 void vise_i_cli_scores_free(vise_i_cli_scores *scores);
 
+/* Of one class: precision, recall and F1; 0 where nothing was predicted or true (scikit-learn's rule). */
+typedef struct vise_i_cli_class_score {
+  double precision, recall, f1;
+  size_t n_rows, n_predicted;
+} vise_i_cli_class_score;
+
+vise_i_cli_class_score vise_i_cli_scores_of_class(const vise_i_cli_scores *scores, size_t k);
+
 void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_model *model);
 /* Adds "auc", "classes", "confusion" or "mae" to object. */
 void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object);

@@ -104,9 +104,16 @@ static vise_status set_flag(const setting *s, vise_error *err) {
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is neither yes nor no", s->field, s->text);
 }
 
+/* Where 0 is the default, it is off. */
+static bool is_off(const setting *s) {
+  const vise_option *option = s->option;
+  return option->word == NULL && option->default_value != NULL && strcmp(option->default_value, "0") == 0 &&
+         strcmp(s->text, "off") == 0;
+}
+
 static vise_status set_real(const setting *s, vise_error *err) {
   double value = s->option->flags & VISE_OPTION_BY_OPTIMIZER ? (double)NAN : 0;
-  if (!is_word(s)) {
+  if (!is_word(s) && !is_off(s)) {
     vise_status status = vise_i_parse_real(s->field, s->text, false, &value, err);
     if (status == VISE_OK) status = vise_i_option_check_number(s->option, s->field, value, s->text, err);
     if (status != VISE_OK) return status;

@@ -1,0 +1,143 @@
+/* vise sweep: trains every configuration on every fold, and says which to use. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/message.h"
+#include "host/cli/signals.h"
+#include "host/cli/sweep.h"
+
+static void init(vise_i_cli_sweeping *s, const vise_i_cli_options *options) {
+  memset(s, 0, sizeof *s);
+  s->options = options;
+  s->resumes = options->resume != NULL;
+  s->dir = s->resumes ? options->resume : options->run.out_dir;
+  s->lock = s->fits_file = s->before.file = s->kept.file = -1;
+  s->n_folds = (size_t)options->sweep_folds;
+  s->n_repeats = (size_t)options->sweep_repeats;
+  s->n_splits = s->n_folds * s->n_repeats;
+  s->larger_is_better = vise_i_cli_score_larger(options->score);
+}
+
+static void clear(vise_i_cli_sweeping *s) {
+  vise_i_cli_sweep_states_close(s);
+  vise_i_cli_sweep_folder_close(s);
+  vise_i_cli_sweep_data_free(s);
+  vise_space_free(s->space);
+  vise_i_cli_warnings_free(&s->warnings);
+  free(s->same_as);
+  free(s->fits);
+  free(s->means);
+  free(s->errors);
+  free(s->ranks);
+}
+
+static vise_status make_fits(vise_i_cli_sweeping *s, vise_error *err) {
+  s->fits = calloc(s->n_configs, s->n_splits * sizeof *s->fits);
+  if (s->fits == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations on %zu folds", s->n_configs,
+                           s->n_splits);
+  }
+  for (size_t i = 0; i < s->n_configs * s->n_splits; i++) {
+    s->fits[i].score = s->fits[i].train_score = s->fits[i].at_bound = s->fits[i].clipped = NAN;
+  }
+  return VISE_OK;
+}
+
+/* Everything that can be wrong before the first fit. */
+static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_status status = vise_i_cli_sweep_space(s, err);
+  if (status == VISE_OK) status = make_fits(s, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_data(s, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_plan_rungs(s, err);
+  return status == VISE_OK ? vise_i_cli_sweep_folder_open(s, err) : status;
+}
+
+static int end_interrupted(const vise_i_cli_sweeping *s) {
+  if (s->dir != NULL) {
+    (void)fprintf(stderr, "interrupted after %zu fits; go on with: vise sweep --resume %s\n", s->n_fits_now, s->dir);
+  } else {
+    (void)fprintf(stderr, "interrupted after %zu fits; nothing was saved: give --out DIR\n", s->n_fits_now);
+  }
+  return 128 + vise_i_cli_signal_caught();
+}
+
+/* What is done stays, and may be gone on with. */
+static int fail(const vise_i_cli_sweeping *s, const vise_error *err, vise_status status) {
+  const int code = vise_i_cli_report_error(VISE_COMMAND_SWEEP, err, status, VISE_I_CLI_FAILED);
+  if (s->dir != NULL) {
+    (void)fprintf(stderr, "what was trained is in %s; vise sweep --resume %s goes on from there\n", s->dir, s->dir);
+  }
+  return code;
+}
+
+static vise_status finish(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_status status = vise_i_cli_sweep_choose(s, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_results_write(s, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_json_write(s, err);
+  if (status == VISE_OK && s->dir != NULL) vise_i_cli_sweep_states_remove(s);
+  return status;
+}
+
+/* With --json the choice is all that standard output gets. */
+static void print_json(const vise_i_cli_sweeping *s, bool refitted) {
+  char model[VISE_I_CLI_PATH_BYTES];
+  json_t *object = vise_i_cli_sweep_choice_json(s);
+  (void)json_object_set_new(object, "fits", json_integer((json_int_t)s->n_fits_now));
+  (void)json_object_set_new(object, "seconds", json_real(s->seconds));
+  if (refitted) {
+    vise_i_cli_sweep_path(s, "best/model.safetensors", model);
+    (void)json_object_set_new(object, "model", json_string(model));
+  }
+  vise_i_cli_print_json(object);
+}
+
+static int tell(vise_i_cli_sweeping *s) {
+  const bool refits = s->has_winner && s->options->refit && s->dir != NULL;
+  if (!s->options->json) vise_i_cli_sweep_print_end(s);
+  if (!s->has_winner) {
+    (void)fprintf(stderr,
+                  "vise sweep: no configuration has finite scores on all folds; smaller learning rates, clipping or "
+                  "scaled features may help\n");
+    return VISE_I_CLI_FAILED;
+  }
+
+  int code = 0;
+  if (refits) {
+    if (!s->options->json) (void)printf("\nthe winner, trained on all rows:\n");
+    code = vise_i_cli_sweep_refit(s);
+  }
+  if (s->options->json && code == 0) print_json(s, refits);
+  return code;
+}
+
+static int run(vise_i_cli_sweeping *s) {
+  vise_error err = VISE_ERROR_INIT;
+  if (!s->options->quiet && !s->options->json) vise_i_cli_sweep_print_start(s);
+  vise_status status = vise_i_cli_sweep_run(s, &err);
+  if (status != VISE_OK) return fail(s, &err, status);
+  if (s->interrupted) return end_interrupted(s);
+
+  status = finish(s, &err);
+  return status == VISE_OK ? vise_i_cli_end_output(VISE_COMMAND_SWEEP, tell(s)) : fail(s, &err, status);
+}
+
+int vise_i_cli_sweep(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+  vise_i_cli_sweeping s;
+
+  vise_i_cli_options_init(&options, VISE_COMMAND_SWEEP);
+  vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
+  init(&s, &options);
+  if (status == VISE_OK) vise_i_cli_signals_install();
+  if (status == VISE_OK) status = prepare(&s, &err);
+
+  const int code =
+      status == VISE_OK ? run(&s) : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
+  clear(&s);
+  vise_i_cli_options_free(&options);
+  return code;
+}

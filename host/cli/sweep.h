@@ -1,0 +1,189 @@
+/*
+ * A sweep: what its files share.
+ *   cmd_sweep.c      the command
+ *   sweep_space.c    what is varied, and the options of one configuration
+ *   sweep_data.c     the rows of every fold, read once
+ *   sweep_run.c      the fits: rungs, the queue, what a result becomes
+ *   sweep_score.c    what fits are scored by
+ *   sweep_folder.c   the folder: lock, sweep.json, fits.jsonl
+ *   sweep_states.c   with --halving: fits that may go on
+ *   sweep_results.c  results.csv
+ *   sweep_choose.c   means, winner, warnings
+ *   sweep_print.c    what is told on the terminal, and --json
+ *   sweep_refit.c    the winner on all rows
+ */
+#ifndef VISE_I_CLI_SWEEP_H
+#define VISE_I_CLI_SWEEP_H
+
+#include <jansson.h>
+
+#include "host/cli/setup.h"
+#include "host/cli/warnings.h"
+
+enum { VISE_I_CLI_MOST_RUNGS = 64, VISE_I_CLI_PATH_BYTES = 4096 };
+
+typedef enum vise_i_cli_fit_status {
+  VISE_I_CLI_FIT_OPEN,     /* not begun, or under way */
+  VISE_I_CLI_FIT_OK,       /* to its end */
+  VISE_I_CLI_FIT_STOPPED,  /* at a rung of --halving, from which it may go on */
+  VISE_I_CLI_FIT_NONFINITE /* scores worst */
+} vise_i_cli_fit_status;
+
+/* One fit: a configuration on one fold of one repeat. */
+typedef struct vise_i_cli_fit {
+  vise_i_cli_fit_status status;
+  size_t n_rungs;            /* that it has been scored at */
+  double score, train_score; /* at the newest one; train_score may be NaN */
+  double seconds;            /* in all */
+  uint64_t epochs, best_epoch;
+  double at_bound, clipped;   /* shares of boxed weights and of steps; NaN: nothing is boxed, clipped */
+  uint64_t state_at, n_state; /* bytes in the states of that rung; n_state 0: none */
+} vise_i_cli_fit;
+
+/* The rows of all folds for configurations that prepare them alike. */
+typedef struct vise_i_cli_fold_data {
+  char *key;                /* the values that the preparation goes by */
+  vise_i_cli_setup *setups; /* [n_splits] */
+} vise_i_cli_fold_data;
+
+/* A file of states of fits that were scored at a rung. */
+typedef struct vise_i_cli_states {
+  int file; /* -1: not open */
+  size_t rung;
+  uint64_t n_bytes;
+} vise_i_cli_states;
+
+typedef struct vise_i_cli_sweeping {
+  const vise_i_cli_options *options; /* as typed, or those of the sweep that goes on */
+  vise_space *space;
+  size_t n_axes, n_configs, n_folds, n_repeats;
+  size_t n_splits; /* n_repeats x n_folds; a split is repeat * n_folds + fold - 1 */
+  size_t *same_as; /* [n_configs]: an earlier configuration that is the same, or itself */
+  bool larger_is_better;
+  vise_i_cli_fit *fits;                  /* [n_configs][n_splits] */
+  uint64_t rungs[VISE_I_CLI_MOST_RUNGS]; /* epochs; the last one is 0: to the end */
+  size_t n_rungs;
+
+  vise_i_cli_input input;
+  vise_i_cli_fold_data *data; /* [n_data] */
+  size_t n_data;
+  size_t *data_of; /* [n_configs] */
+  size_t n_data_bytes;
+
+  /* The folder; dir NULL: nothing is saved. */
+  const char *dir;
+  int lock, fits_file; /* descriptors; -1: not open */
+  uint64_t fits_bytes;
+  vise_i_cli_states before, kept; /* of the rung before, of this one */
+  double last_sync;
+  bool resumes;
+
+  size_t n_done, n_planned; /* fits of this call and before, for the bar */
+  double seconds;
+  size_t n_fits_now; /* of this call */
+  int n_jobs;
+  bool interrupted;
+
+  /* The choice. */
+  double *means, *errors; /* [n_configs] */
+  size_t *ranks;
+  bool has_winner;
+  size_t best, one_se, winner;
+  size_t n_eligible, n_within; /* that ran to the end; of them, within one standard error of the best */
+  size_t n_nonfinite;          /* fits */
+  vise_i_cli_warnings warnings;
+} vise_i_cli_sweeping;
+
+static inline vise_i_cli_fit *vise_i_cli_fit_at(const vise_i_cli_sweeping *s, size_t config, size_t split) {
+  return &s->fits[config * s->n_splits + split];
+}
+
+/* ---- sweep_space.c ---- */
+
+/* Makes the space, checks what is varied, and that every configuration is one that train would take. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err);
+/* The options of train for a configuration, on a fold (split SIZE_MAX: on none); free them, after an error too. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping *s, size_t config, size_t split,
+                                                      vise_i_cli_options *out, vise_error *err);
+/* "l2=0.001 lr=0.01". */
+void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes);
+/* Whether the axis decides how rows are prepared. */
+bool vise_i_cli_sweep_prepares(const char *axis);
+
+/* ---- sweep_data.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err);
+void vise_i_cli_sweep_data_free(vise_i_cli_sweeping *s);
+/* A number that tells these rows from others. */
+uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s);
+
+/* ---- sweep_run.c ---- */
+
+/* Plans the rungs, and trains all fits that are not done. Ends early, without an error, when it is interrupted. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err);
+/* The mean over all splits of the newest scores of a configuration; the worst number where one is not finite. */
+double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config);
+
+/* ---- sweep_score.c ---- */
+
+bool vise_i_cli_score_larger(vise_i_cli_score score);
+const char *vise_i_cli_score_name(vise_i_cli_score score);
+/* Whether the metrics of a fit have it; else its model has to be asked. */
+bool vise_i_cli_score_of_metrics(vise_i_cli_score score, const vise_metrics *metrics, double *out);
+/* What vise_sweep_config.score is for; user: the vise_i_cli_score. */
+vise_status vise_i_cli_score_fit(void *user, uint64_t id, const vise_model *model, const vise_dataset *validation,
+                                 double *out, vise_error *err);
+
+/* ---- sweep_folder.c ---- */
+
+/* Makes the folder of --out, or opens that of --resume and reads what is there. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err);
+void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s);
+/* Appends a fit to fits.jsonl; text (may be NULL) says why it is not finite. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split,
+                                                         const char *text, vise_error *err);
+/* What was added is on the disk. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err);
+/* Writes sweep.json anew; with the choice if there is one. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err);
+/* A file of the folder from text, under a temporary name and then renamed. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char *name,
+                                                         const char *text, size_t n, vise_error *err);
+
+/* For the other files of the folder: the path of one, all bytes of a write, and what is said where it fails (errno). */
+void vise_i_cli_sweep_path(const vise_i_cli_sweeping *s, const char *name, char path[VISE_I_CLI_PATH_BYTES]);
+bool vise_i_cli_sweep_write(int file, const void *bytes, size_t n);
+vise_status vise_i_cli_sweep_fail_file(const vise_i_cli_sweeping *s, const char *name, const char *what,
+                                       vise_error *err);
+
+/* ---- sweep_states.c ---- */
+
+/* Before the fits of a rung (from 1): the states of the rung before are read, and those of this one kept, if there is
+   another after it. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_begin(vise_i_cli_sweeping *s, size_t rung, vise_error *err);
+/* After them: those of the rung before have no use any more. */
+void vise_i_cli_sweep_states_end(vise_i_cli_sweeping *s, size_t rung);
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, size_t split,
+                                                          const void *bytes, size_t n, vise_error *err);
+/* *out is malloc'ed; NULL: there is none, and the fit begins anew. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_read(const vise_i_cli_sweeping *s, const vise_i_cli_fit *fit,
+                                                          void **out, vise_error *err);
+void vise_i_cli_sweep_states_close(vise_i_cli_sweeping *s);
+/* Removes all of them from the folder. */
+void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
+
+/* ---- sweep_results.c, sweep_choose.c, sweep_print.c, sweep_refit.c ---- */
+
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_results_write(const vise_i_cli_sweeping *s, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_choose(vise_i_cli_sweeping *s, vise_error *err);
+void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s);
+void vise_i_cli_sweep_print_end(const vise_i_cli_sweeping *s);
+/* The choice as JSON; a new reference. */
+json_t *vise_i_cli_sweep_choice_json(const vise_i_cli_sweeping *s);
+/* The varied options of a configuration by name; a new reference. */
+json_t *vise_i_cli_sweep_params_json(const vise_i_cli_sweeping *s, size_t config);
+/* Trains the winner on all rows; returns an exit code. */
+int vise_i_cli_sweep_refit(vise_i_cli_sweeping *s);
+
+#endif

@@ -1,0 +1,184 @@
+/* The rows of every fold: read once, prepared once for all configurations that prepare them alike. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/cli/message.h"
+#include "host/cli/sweep.h"
+
+/* The values of a configuration that decide how rows are prepared; malloc'ed. */
+static char *key_of(const vise_i_cli_sweeping *s, size_t config) {
+  char *key = NULL;
+  size_t n_bytes = 0;
+  FILE *stream = open_memstream(&key, &n_bytes);
+  if (stream == NULL) return NULL;
+
+  for (size_t axis = 0; axis < s->n_axes; axis++) {
+    char text[1024];
+    if (!vise_i_cli_sweep_prepares(vise_space_axis_name(s->space, axis))) continue;
+    (void)vise_space_text(s->space, config, axis, text, sizeof text);
+    (void)fprintf(stream, "%zu=%s\n", axis, text);
+  }
+  return fclose(stream) == 0 ? key : NULL;
+}
+
+/* ---- one preparation ------------------------------------------------------------------------------------------------ */
+
+static vise_status check_held_out(const vise_i_cli_setup *setup, vise_error *err) {
+  if (setup->validation != NULL) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "--folds 1 needs --val or --val-fraction: the rows that configurations are scored on");
+}
+
+static vise_status make_split(vise_i_cli_sweeping *s, size_t config, size_t split, vise_i_cli_setup *setup,
+                              vise_error *err) {
+  vise_i_cli_options options;
+  vise_error inner = VISE_ERROR_INIT;
+  vise_status status = vise_i_cli_sweep_options(s, config, split, &options, err);
+  if (status == VISE_OK) status = vise_i_cli_setup_make_data(&options, &s->input, setup, &inner);
+  vise_i_cli_options_free(&options);
+
+  if (status != VISE_OK && s->n_folds > 1) {
+    return vise_i_cli_fail(err, status, "fold %zu of repeat %zu: %s", split % s->n_folds + 1, split / s->n_folds,
+                           inner.text);
+  }
+  if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s", inner.text);
+  return check_held_out(setup, err);
+}
+
+static size_t bytes_of(const vise_i_cli_setup *setup) {
+  /* Of arrays all folds share the values. */
+  if (setup->preprocessor == NULL) return 0;
+  return vise_dataset_n_bytes(setup->train) + vise_dataset_n_bytes(setup->validation);
+}
+
+static vise_status make_splits(vise_i_cli_sweeping *s, size_t config, vise_i_cli_fold_data *data, vise_error *err) {
+  vise_status status = VISE_OK;
+  data->setups = calloc(s->n_splits, sizeof *data->setups);
+  if (data->setups == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu folds", s->n_splits);
+
+  for (size_t split = 0; split < s->n_splits && status == VISE_OK; split++) {
+    status = make_split(s, config, split, &data->setups[split], err);
+    if (status == VISE_OK) s->n_data_bytes += bytes_of(&data->setups[split]);
+  }
+  return status;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------------- */
+
+static size_t available_bytes(void) {
+  FILE *stream = fopen("/proc/meminfo", "r");
+  char line[128];
+  unsigned long long kib = 0;
+  while (stream != NULL && fgets(line, sizeof line, stream) != NULL) {
+    if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
+  }
+  if (stream != NULL) (void)fclose(stream);
+  return (size_t)kib * 1024;
+}
+
+/* n preparations are still to be made, and the first one took this much. */
+static vise_status check_memory(const vise_i_cli_sweeping *s, size_t n, vise_error *err) {
+  const size_t room = available_bytes(), wanted = s->n_data_bytes * n;
+  if (room == 0 || wanted <= room) return VISE_OK;
+  return vise_i_cli_fail(
+      err, VISE_ERR_MEMORY,
+      "the rows of %zu folds take %zu MiB for each way of preparing them, %zu more are to be made, and "
+      "%zu MiB of memory are free; give fewer --folds or --repeats, or vary fewer options of the data",
+      s->n_splits, s->n_data_bytes >> 20, n, room >> 20);
+}
+
+/* Which configurations share rows; the first one of each kind goes to firsts. */
+static vise_status group(vise_i_cli_sweeping *s, size_t *firsts, vise_error *err) {
+  for (size_t config = 0; config < s->n_configs; config++) {
+    char *key = key_of(s, config);
+    if (key == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+    size_t i = 0;
+    while (i < s->n_data && strcmp(s->data[i].key, key) != 0) i++;
+    s->data_of[config] = i;
+    if (i < s->n_data) {
+      free(key);
+      continue;
+    }
+
+    vise_i_cli_fold_data *grown = realloc(s->data, (s->n_data + 1) * sizeof *s->data);
+    if (grown == NULL) {
+      free(key);
+      return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+    }
+    s->data = grown;
+    s->data[s->n_data] = (vise_i_cli_fold_data){.key = key};
+    firsts[s->n_data++] = config;
+  }
+  return VISE_OK;
+}
+
+vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_i_cli_options options;
+  size_t *firsts = calloc(s->n_configs, sizeof *firsts);
+  s->data_of = calloc(s->n_configs, sizeof *s->data_of);
+  if (firsts == NULL || s->data_of == NULL) {
+    free(firsts);
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", s->n_configs);
+  }
+
+  vise_status status = vise_i_cli_sweep_options(s, 0, 0, &options, err);
+  if (status == VISE_OK) status = vise_i_cli_input_read(&options, &s->input, err);
+  vise_i_cli_options_free(&options);
+
+  if (status == VISE_OK) status = group(s, firsts, err);
+  for (size_t i = 0; i < s->n_data && status == VISE_OK; i++) {
+    if (i == 1) status = check_memory(s, s->n_data - 1, err);
+    if (status == VISE_OK) status = make_splits(s, firsts[i], &s->data[i], err);
+  }
+  free(firsts);
+
+  /* Every fold has its own rows of a table now. */
+  vise_table_free(s->input.table);
+  s->input.table = NULL;
+  return status;
+}
+
+void vise_i_cli_sweep_data_free(vise_i_cli_sweeping *s) {
+  for (size_t i = 0; i < s->n_data; i++) {
+    for (size_t split = 0; s->data[i].setups != NULL && split < s->n_splits; split++) {
+      vise_i_cli_setup_free(&s->data[i].setups[split]);
+    }
+    free(s->data[i].setups);
+    free(s->data[i].key);
+  }
+  free(s->data);
+  free(s->data_of);
+  vise_i_cli_input_free(&s->input);
+}
+
+/* ---- which rows they are ---------------------------------------------------------------------------------------------- */
+
+/* As FNV-1a, a number at a time. */
+static uint64_t add_numbers(uint64_t hash, const double *values, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    uint64_t bits;
+    memcpy(&bits, &values[i], sizeof bits);
+    hash = (hash ^ bits) * 0x100000001b3u;
+    hash ^= hash >> 29;
+  }
+  return hash;
+}
+
+static uint64_t add_dataset(uint64_t hash, const vise_dataset *dataset) {
+  const size_t n_x = vise_dataset_n_features(dataset), n_y = vise_dataset_n_targets(dataset);
+  double *values = calloc(n_x + n_y, sizeof *values);
+  for (size_t row = 0; values != NULL && row < vise_dataset_n_rows(dataset); row++) {
+    if (vise_dataset_get_features(dataset, row, values, NULL) != VISE_OK) break;
+    if (n_y > 0 && vise_dataset_get_targets(dataset, row, values + n_x, NULL) != VISE_OK) break;
+    hash = add_numbers(hash, values, n_x + n_y);
+  }
+  free(values);
+  return hash;
+}
+
+uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s) {
+  const vise_i_cli_setup *first = &s->data[0].setups[0];
+  return add_dataset(add_dataset(0xcbf29ce484222325u, first->train), first->validation);
+}

@@ -1,0 +1,398 @@
+/*
+ * The folder of a sweep. A fit that ended is a line of fits.jsonl at once, and the file is synced about every second: a
+ * sweep that is killed loses the fits under way, one whose machine loses power also those of the last second.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/cli/message.h"
+#include "host/cli/progress.h"
+#include "host/cli/sweep.h"
+#include "host/cli/text_json.h"
+
+enum { FORMAT = 1, DUMP = JSON_COMPACT | JSON_REAL_PRECISION(17) };
+#define SYNC_SECONDS 1.0
+
+void vise_i_cli_sweep_path(const vise_i_cli_sweeping *s, const char *name, char path[VISE_I_CLI_PATH_BYTES]) {
+  (void)snprintf(path, VISE_I_CLI_PATH_BYTES, "%s/%s", s->dir, name);
+}
+
+vise_status vise_i_cli_sweep_fail_file(const vise_i_cli_sweeping *s, const char *name, const char *what,
+                                       vise_error *err) {
+  const int number = errno;
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s/%s: cannot be %s: %s", s->dir, name, what, strerror(number));
+}
+
+/* ---- files ---------------------------------------------------------------------------------------------------------- */
+
+/* All of it, or an error; interrupted calls go on. */
+bool vise_i_cli_sweep_write(int file, const void *bytes, size_t n) {
+  const char *at = bytes;
+  while (n > 0) {
+    const ssize_t done = write(file, at, n);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      if (done == 0) errno = ENOSPC;
+      return false;
+    }
+    at += done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+static void sync_folder(const char *dir) {
+  const int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  (void)fsync(folder);
+  (void)close(folder);
+}
+
+vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char *name, const char *text, size_t n,
+                                        vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES], temporary[VISE_I_CLI_PATH_BYTES + 8];
+  vise_i_cli_sweep_path(s, name, path);
+  (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
+
+  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0) return vise_i_cli_sweep_fail_file(s, name, "written", err);
+  bool written = vise_i_cli_sweep_write(file, text, n) && fsync(file) == 0;
+  const int number = errno;
+  if (close(file) != 0 && written) {
+    written = false;
+  } else {
+    errno = number;
+  }
+  if (written && rename(temporary, path) == 0) {
+    sync_folder(s->dir);
+    return VISE_OK;
+  }
+
+  const vise_status status = vise_i_cli_sweep_fail_file(s, name, "written", err);
+  (void)unlink(temporary);
+  return status;
+}
+
+/* Makes the folder and those above it. */
+static vise_status make_folder(const char *dir, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  const size_t n = strlen(dir);
+  if (n == 0 || n + 32 > sizeof path) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out '%s': expected a folder", dir);
+
+  memcpy(path, dir, n + 1);
+  for (size_t i = 1; i <= n; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    const char end = path[i];
+    path[i] = '\0';
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+      return vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder cannot be made: %s", path, strerror(errno));
+    }
+    path[i] = end;
+  }
+
+  struct stat info;
+  if (stat(dir, &info) == 0 && S_ISDIR(info.st_mode)) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a folder", dir);
+}
+
+static bool exists(const vise_i_cli_sweeping *s, const char *name) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  vise_i_cli_sweep_path(s, name, path);
+  return access(path, F_OK) == 0;
+}
+
+/* ---- sweep.json ------------------------------------------------------------------------------------------------------- */
+
+/* The options that were given, which make the same sweep again. */
+static json_t *options_json(const vise_i_cli_options *options) {
+  json_t *object = json_object();
+  for (size_t i = 0; i < options->n_rows; i++) {
+    const vise_option *row = options->rows[i];
+    if (options->source[i] == VISE_I_CLI_DEFAULT || row->change == VISE_OPTION_LOCAL) continue;
+    char *text = vise_i_cli_text(options, row);
+    if (text == NULL) continue;
+
+    json_t *value;
+    if (row->type == VISE_OPTION_FLAG) {
+      value = json_boolean(strcmp(text, "yes") == 0);
+    } else if ((row->flags & VISE_OPTION_REPEATABLE) != 0) {
+      char *rest = text, *item;
+      value = json_array();
+      while ((item = strsep(&rest, row->type == VISE_OPTION_TEXT ? "\n" : ",")) != NULL) {
+        (void)json_array_append_new(value, vise_i_cli_text_to_json(item));
+      }
+    } else {
+      value = vise_i_cli_text_to_json(text);
+    }
+    (void)json_object_set_new(object, row->name, value);
+    free(text);
+  }
+  return object;
+}
+
+static json_t *axes_json(const vise_i_cli_sweeping *s) {
+  json_t *axes = json_array();
+  for (size_t axis = 0; axis < s->n_axes; axis++) {
+    (void)json_array_append_new(axes, vise_i_cli_text_to_json(vise_space_axis_name(s->space, axis)));
+  }
+  return axes;
+}
+
+static json_t *rungs_json(const vise_i_cli_sweeping *s) {
+  json_t *rungs = json_array();
+  for (size_t i = 0; i < s->n_rungs; i++) {
+    (void)json_array_append_new(rungs, s->rungs[i] > 0 ? json_integer((json_int_t)s->rungs[i]) : json_null());
+  }
+  return rungs;
+}
+
+vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err) {
+  char hash[24];
+  if (s->dir == NULL) return VISE_OK;
+  const vise_i_cli_setup *first = &s->data[0].setups[0];
+  (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
+
+  json_t *root = json_pack("{s:i, s:s, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:s}}", "format", FORMAT,
+                           "version", vise_version(), "options", options_json(s->options), "score",
+                           vise_i_cli_score_name(s->options->score), "larger_is_better", s->larger_is_better, "configs",
+                           (json_int_t)s->n_configs, "folds", (json_int_t)s->n_folds, "repeats",
+                           (json_int_t)s->n_repeats, "varied", axes_json(s), "rungs", rungs_json(s), "data", "rows",
+                           (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)),
+                           "inputs", (json_int_t)vise_dataset_n_features(first->train), "hash", hash);
+  if (s->has_winner) (void)json_object_set_new(root, "choice", vise_i_cli_sweep_choice_json(s));
+
+  char *text = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+  json_decref(root);
+  if (text == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for sweep.json");
+  const vise_status status = vise_i_cli_sweep_file_write(s, "sweep.json", text, strlen(text), err);
+  free(text);
+  return status;
+}
+
+/* The rows are those that the sweep began with. */
+static vise_status check_same(const vise_i_cli_sweeping *s, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES], hash[24];
+  json_error_t where;
+  vise_i_cli_sweep_path(s, "sweep.json", path);
+  (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
+
+  json_t *root = json_load_file(path, 0, &where);
+  if (root == NULL) return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: %s", path, where.text);
+  const char *before = json_string_value(json_object_get(json_object_get(root, "data"), "hash"));
+  const bool same = before != NULL && strcmp(before, hash) == 0;
+  json_decref(root);
+  if (same) return VISE_OK;
+  return vise_i_cli_fail(
+      err, VISE_ERR_STATE,
+      "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
+      "one",
+      s->dir, s->options->train);
+}
+
+/* ---- fits.jsonl ------------------------------------------------------------------------------------------------------- */
+
+static const char *const status_names[] = {"open", "ok", "stopped", "nonfinite"};
+
+static void set_number(json_t *object, const char *name, double value) {
+  (void)json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
+}
+
+vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split, const char *text,
+                                        vise_error *err) {
+  const vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
+  if (s->dir == NULL) return VISE_OK;
+
+  json_t *object =
+      json_pack("{s:I, s:I, s:I, s:o}", "config", (json_int_t)config, "repeat", (json_int_t)(split / s->n_folds),
+                "fold", (json_int_t)(split % s->n_folds + 1), "params", vise_i_cli_sweep_params_json(s, config));
+  set_number(object, "score", fit->score);
+  (void)json_object_set_new(object, "epochs", json_integer((json_int_t)fit->epochs));
+  set_number(object, "seconds", fit->seconds);
+  (void)json_object_set_new(object, "status", json_string(status_names[fit->status]));
+  (void)json_object_set_new(object, "rung", json_integer((json_int_t)fit->n_rungs));
+  if (fit->best_epoch > 0) (void)json_object_set_new(object, "best_epoch", json_integer((json_int_t)fit->best_epoch));
+  set_number(object, "train_score", fit->train_score);
+  set_number(object, "at_bound", fit->at_bound);
+  set_number(object, "clipped", fit->clipped);
+  if (text != NULL) (void)json_object_set_new(object, "error", vise_i_cli_text_to_json(text));
+
+  char *line = json_dumps(object, DUMP);
+  json_decref(object);
+  if (line == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for fits.jsonl");
+  const size_t n = strlen(line);
+  line[n] = '\n'; /* in the place of the end, which write does not need */
+  const bool written = vise_i_cli_sweep_write(s->fits_file, line, n + 1);
+  free(line);
+
+  if (!written) {
+    const vise_status status = vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+    (void)!ftruncate(s->fits_file, (off_t)s->fits_bytes);
+    return status;
+  }
+  s->fits_bytes += n + 1;
+  return vise_i_cli_seconds() - s->last_sync >= SYNC_SECONDS ? vise_i_cli_sweep_folder_sync(s, err) : VISE_OK;
+}
+
+vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err) {
+  if (s->dir == NULL) return VISE_OK;
+  s->last_sync = vise_i_cli_seconds();
+  return fdatasync(s->fits_file) == 0 ? VISE_OK : vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+}
+
+static double number_of(const json_t *object, const char *name) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+/* One line; false: it is none of this sweep. */
+static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
+  const json_int_t config = json_integer_value(json_object_get(object, "config")),
+                   repeat = json_integer_value(json_object_get(object, "repeat")),
+                   fold = json_integer_value(json_object_get(object, "fold")),
+                   rung = json_integer_value(json_object_get(object, "rung"));
+  const char *status = json_string_value(json_object_get(object, "status"));
+  if (config < 0 || (size_t)config >= s->n_configs || repeat < 0 || (size_t)repeat >= s->n_repeats || fold < 1 ||
+      (size_t)fold > s->n_folds || rung < 1 || (size_t)rung > s->n_rungs || status == NULL) {
+    return false;
+  }
+
+  json_t *params = vise_i_cli_sweep_params_json(s, (size_t)config);
+  const bool same = json_equal(params, json_object_get(object, "params")) != 0;
+  json_decref(params);
+  if (!same) return false;
+
+  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, (size_t)config, (size_t)repeat * s->n_folds + (size_t)fold - 1);
+  if (strcmp(status, "ok") == 0) {
+    fit->status = VISE_I_CLI_FIT_OK;
+  } else if (strcmp(status, "stopped") == 0) {
+    fit->status = VISE_I_CLI_FIT_STOPPED;
+  } else if (strcmp(status, "nonfinite") == 0) {
+    fit->status = VISE_I_CLI_FIT_NONFINITE;
+  } else {
+    return false;
+  }
+
+  fit->n_rungs = (size_t)rung;
+  fit->score = fit->status == VISE_I_CLI_FIT_NONFINITE ? (double)INFINITY : number_of(object, "score");
+  fit->train_score = number_of(object, "train_score");
+  fit->seconds = number_of(object, "seconds");
+  fit->epochs = (uint64_t)json_integer_value(json_object_get(object, "epochs"));
+  fit->best_epoch = (uint64_t)json_integer_value(json_object_get(object, "best_epoch"));
+  fit->at_bound = number_of(object, "at_bound");
+  fit->clipped = number_of(object, "clipped");
+  return true;
+}
+
+/* Reads the fits that are done. A last line that was cut is cut off; any other that is damaged is an error. */
+static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
+  const int copy = dup(s->fits_file);
+  FILE *stream = copy >= 0 ? fdopen(copy, "r") : NULL;
+  char *line = NULL;
+  size_t room = 0, number = 0;
+  ssize_t n;
+  vise_status status = VISE_OK;
+  if (stream == NULL) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
+
+  (void)fseek(stream, 0, SEEK_SET);
+  while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
+    json_t *object = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+    number++;
+    if (object == NULL || !take_line(s, object)) {
+      status = vise_i_cli_fail(err, VISE_ERR_FORMAT,
+                               "%s/fits.jsonl:%zu: this line is damaged, or of another sweep; without it the fit is "
+                               "trained again",
+                               s->dir, number);
+    }
+    json_decref(object);
+    s->fits_bytes += (size_t)n;
+  }
+
+  free(line);
+  (void)fclose(stream);
+  if (status == VISE_OK && ftruncate(s->fits_file, (off_t)s->fits_bytes) != 0) {
+    return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+  }
+  return status;
+}
+
+/* ---- the folder ------------------------------------------------------------------------------------------------------- */
+
+/* Only what a sweep writes. */
+static void remove_earlier(const vise_i_cli_sweeping *s) {
+  static const char *const names[] = {"sweep.json", "fits.jsonl", "results.csv", "report.html"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[VISE_I_CLI_PATH_BYTES];
+    vise_i_cli_sweep_path(s, names[i], path);
+    (void)unlink(path);
+  }
+  vise_i_cli_sweep_states_remove(s);
+}
+
+static bool is_empty(const char *dir) {
+  DIR *folder = opendir(dir);
+  const struct dirent *entry;
+  bool empty = true;
+  while (folder != NULL && empty && (entry = readdir(folder)) != NULL) {
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+  }
+  if (folder != NULL) (void)closedir(folder);
+  return empty;
+}
+
+static vise_status check_folder(const vise_i_cli_sweeping *s, vise_error *err) {
+  const bool is_sweep = exists(s, "sweep.json");
+  if (s->resumes && !is_sweep) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--resume %s: there is no sweep (sweep.json) in it", s->dir);
+  }
+  if (s->resumes || is_empty(s->dir)) return VISE_OK;
+  if (!is_sweep) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s: the folder holds something else; give an empty or a new one",
+                           s->dir);
+  }
+  if (s->options->run.overwrite) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "--out %s: holds an earlier sweep; go on with it by --resume %s, or give "
+                         "--overwrite or another folder",
+                         s->dir, s->dir);
+}
+
+/* The lock goes with the process. */
+static vise_status lock_folder(vise_i_cli_sweeping *s, vise_error *err) {
+  s->lock = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (s->lock < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", s->dir, strerror(errno));
+  if (flock(s->lock, LOCK_EX | LOCK_NB) == 0) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep is using it", s->dir);
+}
+
+vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  if (s->dir == NULL) return VISE_OK;
+  vise_i_cli_sweep_path(s, "fits.jsonl", path);
+
+  vise_status status = s->resumes ? VISE_OK : make_folder(s->dir, err);
+  if (status == VISE_OK) status = check_folder(s, err);
+  if (status == VISE_OK) status = lock_folder(s, err);
+  if (status == VISE_OK && s->resumes) status = check_same(s, err);
+  if (status != VISE_OK) return status;
+
+  if (!s->resumes) remove_earlier(s);
+  s->fits_file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (s->fits_file < 0) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+  s->last_sync = vise_i_cli_seconds();
+  return s->resumes ? read_fits(s, err) : vise_i_cli_sweep_json_write(s, err);
+}
+
+void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s) {
+  if (s->fits_file >= 0) (void)close(s->fits_file);
+  if (s->lock >= 0) (void)close(s->lock);
+  s->fits_file = s->lock = -1;
+}

@@ -1,0 +1,110 @@
+/* The winner on all rows: what train makes of its options, without folds, in DIR/best. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/sweep.h"
+
+static int by_count(const void *a, const void *b) {
+  const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+/* The median of the winner's best epochs, the later one of two in the middle; 0: there was no patience. */
+static uint64_t median_epoch(const vise_i_cli_sweeping *s) {
+  uint64_t *epochs = calloc(s->n_splits, sizeof *epochs), median = 0;
+  for (size_t split = 0; epochs != NULL && split < s->n_splits; split++) {
+    epochs[split] = vise_i_cli_fit_at(s, s->winner, split)->best_epoch;
+  }
+  if (epochs != NULL) {
+    qsort(epochs, s->n_splits, sizeof *epochs, by_count);
+    median = epochs[s->n_splits / 2];
+  }
+  free(epochs);
+  return median;
+}
+
+/* Rows that were held out from the file are trained on now. */
+static void leave_folds(const vise_i_cli_sweeping *s, vise_i_cli_options *options) {
+  const uint64_t epoch = median_epoch(s);
+  options->fold = NULL;
+  options->fold_repeat = options->fold_seed = 0;
+  options->time_order = false;
+  options->val_fraction = 0;
+  options->net.widths[0] = 0;
+  if (options->val != NULL || epoch == 0) return;
+  options->training.patience = 0;
+  options->training.stop_after_epoch = epoch;
+}
+
+/* Without folds a group is a column like any other, which is still no feature. */
+static vise_status drop_group(vise_i_cli_options *options, vise_error *err) {
+  char *columns = NULL;
+  if (options->group == NULL) return VISE_OK;
+  const int n = options->drop != NULL ? asprintf(&columns, "%s,%s", options->drop, options->group)
+                                      : asprintf(&columns, "%s", options->group);
+  if (n < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  options->group = NULL;
+  const vise_status status =
+      vise_i_cli_set(options, vise_i_cli_find(options, "drop", NULL), columns, VISE_I_CLI_FROM_FILE, err);
+  free(columns);
+  return status;
+}
+
+/* The winner's options as they were resolved, as text. */
+static vise_status winner_text(const vise_i_cli_sweeping *s, char **out, vise_error *err) {
+  vise_i_cli_options options;
+  vise_i_cli_setup setup = {.model = NULL};
+  vise_status status = vise_i_cli_sweep_options(s, s->winner, 0, &options, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[s->winner]].setups[0], &setup, err);
+  }
+  if (status == VISE_OK) status = drop_group(&options, err);
+  if (status == VISE_OK) {
+    leave_folds(s, &options);
+    status = vise_i_cli_config_text(&options, out, err);
+  }
+  vise_model_free(setup.model);
+  vise_i_cli_options_free(&options);
+  return status;
+}
+
+static vise_status read_text(const char *text, vise_i_cli_options *out, vise_error *err) {
+  json_t *root = json_loads(text, 0, NULL);
+  if (root == NULL) return vise_i_cli_fail(err, VISE_ERR_INTERNAL, "the winner's options cannot be read");
+  const vise_status status = vise_i_cli_config_take(out, "the winner", root, err);
+  json_decref(root);
+  return status;
+}
+
+static vise_status place(const vise_i_cli_sweeping *s, vise_i_cli_options *options, vise_error *err) {
+  char *out = NULL;
+  if (asprintf(&out, "%s/best", s->dir) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  const vise_status status =
+      vise_i_cli_set(options, vise_i_cli_find(options, "out", NULL), out, VISE_I_CLI_FROM_LINE, err);
+  free(out);
+  options->run.overwrite = true;
+  options->quiet = s->options->quiet;
+  options->silent = s->options->json;
+  return status;
+}
+
+int vise_i_cli_sweep_refit(vise_i_cli_sweeping *s) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+  char *text = NULL;
+  vise_i_cli_options_init(&options, VISE_COMMAND_TRAIN);
+
+  vise_status status = winner_text(s, &text, &err);
+  if (status == VISE_OK) status = read_text(text, &options, &err);
+  if (status == VISE_OK) status = place(s, &options, &err);
+  if (status == VISE_OK) status = vise_i_cli_finish(&options, &err);
+  free(text);
+
+  const int code = status == VISE_OK ? vise_i_cli_train_with(&options)
+                                     : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
+  vise_i_cli_options_free(&options);
+  return code;
+}

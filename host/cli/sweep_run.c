@@ -1,0 +1,380 @@
+/* The fits of a sweep: which, up to which epoch, and what becomes of each. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/message.h"
+#include "host/cli/progress.h"
+#include "host/cli/signals.h"
+#include "host/cli/sweep.h"
+
+/* How often signals are looked at while no fit ends. */
+#define POLL_SECONDS 0.1
+
+/* One call of the queue. */
+typedef struct running {
+  vise_i_cli_sweeping *s;
+  vise_sweep *queue;
+  vise_i_cli_progress progress;
+  size_t rung;        /* from 1 */
+  size_t *configs, n; /* that take part in it */
+  size_t next;        /* fit among n x n_splits to be submitted */
+  double start;
+  double best;        /* mean of the configuration that is best so far */
+  size_t best_config; /* SIZE_MAX: none yet */
+} running;
+
+/* ---- rungs ---------------------------------------------------------------------------------------------------------- */
+
+/* Epochs that a configuration plans. */
+static uint64_t planned_epochs(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+  const vise_train_config *training = &options->training;
+  const size_t n = vise_dataset_n_rows(setup->train), batch = training->batch;
+  const size_t size = batch == 0 || batch > n ? n : batch;
+  const uint64_t per_epoch = training->drop_last ? n / size : (n + size - 1) / size;
+  const uint64_t by_steps = training->steps > 0 ? (training->steps + per_epoch - 1) / per_epoch : 0;
+  if (training->epochs == 0) return by_steps;
+  return by_steps > 0 && by_steps < training->epochs ? by_steps : training->epochs;
+}
+
+/* eta^n, or UINT64_MAX beyond it. */
+static uint64_t power(uint64_t eta, size_t n) {
+  uint64_t result = 1;
+  for (size_t i = 0; i < n; i++) result = result > UINT64_MAX / eta ? UINT64_MAX : result * eta;
+  return result;
+}
+
+/* The last epoch of a fit at a rung; 0: its own end. */
+static uint64_t epochs_at(const vise_i_cli_sweeping *s, uint64_t planned, size_t rung) {
+  if (rung == s->n_rungs) return 0;
+  const uint64_t share = power(s->options->halving, s->n_rungs - rung), epochs = (planned + share - 1) / share;
+  return epochs > 0 ? epochs : 1;
+}
+
+vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err) {
+  const uint64_t eta = s->options->halving;
+  s->n_rungs = 1;
+  s->rungs[0] = 0;
+  if (eta == 0) return VISE_OK;
+
+  vise_i_cli_options options;
+  vise_i_cli_setup setup;
+  vise_status status = vise_i_cli_sweep_options(s, 0, 0, &options, err);
+  if (status == VISE_OK) status = vise_i_cli_setup_follow(&options, &s->data[0].setups[0], &setup, err);
+  const uint64_t planned = status == VISE_OK ? planned_epochs(&options, &setup) : 0;
+  if (status == VISE_OK) vise_model_free(setup.model);
+  vise_i_cli_options_free(&options);
+  if (status != VISE_OK) return status;
+
+  while (s->n_rungs < VISE_I_CLI_MOST_RUNGS && power(eta, s->n_rungs) <= planned &&
+         power(eta, s->n_rungs) <= s->n_configs) {
+    s->n_rungs++;
+  }
+  if (s->n_rungs == 1) {
+    return vise_i_cli_fail(
+        err, VISE_ERR_USAGE,
+        "--halving %llu: it takes at least as many configurations and epochs; there are %zu and %llu",
+        (unsigned long long)eta, s->n_configs, (unsigned long long)planned);
+  }
+  for (size_t rung = 1; rung <= s->n_rungs; rung++) s->rungs[rung - 1] = epochs_at(s, planned, rung);
+  return VISE_OK;
+}
+
+/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
+
+static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
+                                    const char *text, vise_error *err) {
+  char name[256];
+  vise_i_cli_sweep_name(s, config, name, sizeof name);
+  if (s->n_folds == 1) return vise_i_cli_fail(err, status, "configuration %zu (%s): %s", config, name, text);
+  return vise_i_cli_fail(err, status, "configuration %zu (%s), fold %zu of repeat %zu: %s", config, name,
+                         split % s->n_folds + 1, split / s->n_folds, text);
+}
+
+static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  const vise_i_cli_fit *record = vise_i_cli_fit_at(s, config, split);
+  vise_i_cli_options options;
+  vise_i_cli_setup setup = {.model = NULL};
+  vise_error inner = VISE_ERROR_INIT;
+  void *state = NULL;
+
+  vise_status status = vise_i_cli_sweep_options(s, config, split, &options, &inner);
+  if (status == VISE_OK) {
+    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[config]].setups[split], &setup, &inner);
+  }
+  if (status == VISE_OK && !anew && r->rung > 1) status = vise_i_cli_sweep_states_read(s, record, &state, &inner);
+
+  if (status == VISE_OK) {
+    vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
+    vise_sweep_fit fit;
+    training.stop_after_epoch = epochs_at(s, planned_epochs(&options, &setup), r->rung);
+    vise_sweep_fit_init(&fit);
+    fit.id = config * s->n_splits + split;
+    fit.training = &training;
+    fit.net = setup.model == NULL ? &options.net : NULL;
+    fit.init_scheme = options.init_scheme;
+    fit.initial = setup.model;
+    fit.train = setup.train;
+    fit.validation = setup.validation;
+    fit.state = state;
+    fit.n_state_bytes = state != NULL ? record->n_state : 0;
+    fit.keep_state = r->rung < s->n_rungs;
+    status = vise_sweep_submit(r->queue, &fit, &inner);
+  }
+
+  free(state);
+  vise_model_free(setup.model);
+  vise_i_cli_options_free(&options);
+  return status == VISE_OK ? VISE_OK : describe_failure(s, config, split, status, inner.text, err);
+}
+
+/* ---- a fit ends -------------------------------------------------------------------------------------------------------- */
+
+static double share(uint64_t part, uint64_t whole) {
+  return whole > 0 ? (double)part / (double)whole : (double)NAN;
+}
+
+/* Its score, of the metrics or of what was asked of the model. */
+static double score_of(const vise_i_cli_sweeping *s, const vise_sweep_result *result) {
+  double score = result->score;
+  (void)vise_i_cli_score_of_metrics(s->options->score, &result->validation, &score);
+  return score;
+}
+
+static vise_status check_score(const vise_i_cli_sweeping *s, size_t config, size_t split, double score,
+                               vise_error *err) {
+  if (s->options->score == VISE_I_CLI_SCORE_LOSS || !isnan(score)) return VISE_OK;
+  char text[160];
+  (void)snprintf(text, sizeof text,
+                 "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
+                 vise_i_cli_score_name(s->options->score));
+  return describe_failure(s, config, split, VISE_ERR_USAGE, text, err);
+}
+
+static void record(const running *r, const vise_sweep_result *result, double score, vise_i_cli_fit *fit) {
+  const bool is_bad = result->status != VISE_OK || !isfinite(score);
+  const bool goes_on = r->rung < r->s->n_rungs && result->reason == VISE_STOP_AFTER_EPOCH;
+  fit->status = is_bad ? VISE_I_CLI_FIT_NONFINITE : goes_on ? VISE_I_CLI_FIT_STOPPED : VISE_I_CLI_FIT_OK;
+  fit->n_rungs = goes_on ? r->rung : r->s->n_rungs;
+  fit->score = is_bad ? (double)INFINITY : score;
+  fit->train_score = NAN;
+  (void)vise_i_cli_score_of_metrics(r->s->options->score, &result->train, &fit->train_score);
+  fit->seconds += result->seconds;
+  fit->epochs = result->epochs;
+  fit->best_epoch = result->best_epoch;
+  fit->at_bound = share(result->n_at_lo + result->n_at_hi, result->n_boxed);
+  fit->clipped = share(result->n_norm_clipped, result->steps);
+}
+
+/* Keeps what a fit came to. */
+static vise_status take(running *r, const vise_sweep_result *result, vise_error *err) {
+  vise_i_cli_sweeping *s = r->s;
+  const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
+  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
+
+  if (result->reason == VISE_STOP_INTERRUPTED) return VISE_OK;
+  if (result->status == VISE_ERR_FORMAT && r->rung > 1 && fit->n_state > 0) { /* its state is damaged */
+    fit->n_state = 0;
+    fit->seconds = 0;
+    return submit(r, config, split, true, err);
+  }
+  if (result->status != VISE_OK && result->status != VISE_ERR_NONFINITE) {
+    return describe_failure(s, config, split, result->status, result->error.text, err);
+  }
+
+  const double score = result->status == VISE_OK ? score_of(s, result) : (double)INFINITY;
+  vise_status status = check_score(s, config, split, score, err);
+  if (status != VISE_OK) return status;
+  record(r, result, score, fit);
+  fit->n_state = 0;
+  if (result->state != NULL && fit->status == VISE_I_CLI_FIT_STOPPED) {
+    status = vise_i_cli_sweep_states_keep(s, config, split, result->state, result->n_state_bytes, err);
+  }
+  s->n_done++;
+  s->n_fits_now++;
+  if (status != VISE_OK) return status;
+  return vise_i_cli_sweep_folder_add(s, config, split, result->status != VISE_OK ? result->error.text : NULL, err);
+}
+
+/* ---- what is shown ----------------------------------------------------------------------------------------------------- */
+
+double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config) {
+  double sum = 0;
+  for (size_t split = 0; split < s->n_splits; split++) {
+    const vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
+    if (fit->status == VISE_I_CLI_FIT_NONFINITE) return s->larger_is_better ? -(double)INFINITY : (double)INFINITY;
+    sum += fit->score;
+  }
+  return sum / (double)s->n_splits;
+}
+
+static bool is_better(const vise_i_cli_sweeping *s, double a, double b) {
+  return s->larger_is_better ? a > b : a < b;
+}
+
+/* Whether all folds of a configuration have been scored at the rung. */
+static bool is_complete(const vise_i_cli_sweeping *s, size_t config, size_t rung) {
+  for (size_t split = 0; split < s->n_splits; split++) {
+    if (vise_i_cli_fit_at(s, config, split)->n_rungs < rung) return false;
+  }
+  return true;
+}
+
+static void note_best(running *r, size_t config) {
+  if (!is_complete(r->s, config, r->rung)) return;
+  const double mean = vise_i_cli_sweep_mean(r->s, config);
+  if (r->best_config != SIZE_MAX && !is_better(r->s, mean, r->best)) return;
+  r->best = mean;
+  r->best_config = config;
+}
+
+static void show(running *r) {
+  if (!r->progress.bar) return;
+  const vise_i_cli_sweeping *s = r->s;
+  char text[256], left[32] = "-:--", best[96] = "";
+  const double seconds = vise_i_cli_seconds() - r->start;
+  const double rate = seconds > 0 ? (double)s->n_fits_now / seconds : 0;
+  if (rate > 0) vise_i_cli_format_time((double)(s->n_planned - s->n_done) / rate, left, sizeof left);
+  if (r->best_config != SIZE_MAX) {
+    (void)snprintf(best, sizeof best, ", best %s %.5g", vise_i_cli_score_name(s->options->score), r->best);
+  }
+  (void)snprintf(text, sizeof text, "%zu of %zu fits, %.3g fits/s, %s left%s", s->n_done, s->n_planned, rate, left,
+                 best);
+  vise_i_cli_progress_text(&r->progress, text, seconds);
+}
+
+/* ---- a rung ------------------------------------------------------------------------------------------------------------ */
+
+/* Fills the queue with fits that are not done. */
+static vise_status fill(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  size_t n_wanted = vise_sweep_n_wanted(r->queue);
+  for (; n_wanted > 0 && r->next < r->n * s->n_splits; r->next++) {
+    const size_t config = r->configs[r->next / s->n_splits], split = r->next % s->n_splits;
+    if (vise_i_cli_fit_at(s, config, split)->n_rungs >= r->rung) continue;
+    const vise_status status = submit(r, config, split, false, err);
+    if (status != VISE_OK) return status;
+    n_wanted--;
+  }
+  return VISE_OK;
+}
+
+static vise_status run_rung(running *r, vise_error *err) {
+  vise_status status = VISE_OK;
+  for (;;) {
+    vise_sweep_result result;
+    bool found = false;
+    if (status == VISE_OK && !r->s->interrupted) status = fill(r, err);
+    if (vise_i_cli_signal_caught() != 0) r->s->interrupted = true;
+    if (status != VISE_OK || r->s->interrupted) vise_sweep_stop(r->queue);
+
+    const vise_status waited = vise_sweep_next(r->queue, POLL_SECONDS, &result, &found, err);
+    if (waited != VISE_OK) return waited;
+    if (found) {
+      if (status == VISE_OK) status = take(r, &result, err);
+      note_best(r, result.id / r->s->n_splits);
+      vise_sweep_result_clear(&result);
+    } else if (vise_sweep_n_open(r->queue) == 0) {
+      break;
+    }
+    show(r);
+  }
+  return status;
+}
+
+/* A configuration and how bad it is. */
+typedef struct placed {
+  double badness;
+  size_t config;
+} placed;
+
+static int by_badness(const void *a, const void *b) {
+  const placed *x = a, *y = b;
+  if (x->badness < y->badness) return -1;
+  if (x->badness > y->badness) return 1;
+  return x->config < y->config ? -1 : x->config > y->config;
+}
+
+/* Those that go on: the best ceil(n / eta), of equals the first, and none that is not finite. */
+static vise_status promote(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  const size_t eta = s->options->halving, wanted = (r->n + eta - 1) / eta;
+  placed *order = calloc(r->n + 1, sizeof *order);
+  if (order == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", r->n);
+
+  for (size_t i = 0; i < r->n; i++) {
+    const double mean = vise_i_cli_sweep_mean(s, r->configs[i]);
+    order[i] = (placed){s->larger_is_better ? -mean : mean, r->configs[i]};
+  }
+  qsort(order, r->n, sizeof *order, by_badness);
+
+  r->n = wanted;
+  while (r->n > 0 && isinf(order[r->n - 1].badness)) r->n--;
+  for (size_t i = 0; i < r->n; i++) r->configs[i] = order[i].config;
+  free(order);
+  return VISE_OK;
+}
+
+/* Counts the fits of all rungs, and those that were done before. */
+static void count_fits(running *r) {
+  vise_i_cli_sweeping *s = r->s;
+  size_t n = r->n;
+  s->n_planned = s->n_done = 0;
+  for (size_t rung = 1; rung <= s->n_rungs; rung++) {
+    s->n_planned += n * s->n_splits;
+    if (s->options->halving > 0) n = (n + s->options->halving - 1) / s->options->halving;
+  }
+  for (size_t i = 0; i < s->n_configs * s->n_splits; i++) s->n_done += s->fits[i].n_rungs;
+}
+
+static vise_status run_rungs(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  vise_status status = VISE_OK;
+  for (r->rung = 1; r->rung <= s->n_rungs && status == VISE_OK && !s->interrupted; r->rung++) {
+    r->next = 0;
+    r->best_config = SIZE_MAX;
+    status = s->n_rungs > 1 ? vise_i_cli_sweep_states_begin(r->s, r->rung, err) : VISE_OK;
+    if (status == VISE_OK) status = run_rung(r, err);
+    if (status != VISE_OK || s->interrupted) break;
+    if (s->n_rungs > 1) vise_i_cli_sweep_states_end(r->s, r->rung);
+    if (r->rung < s->n_rungs) status = promote(r, err);
+  }
+  return status;
+}
+
+vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
+  double none;
+  vise_i_cli_score score = s->options->score;
+  const vise_metrics empty = {0};
+  running r = {.s = s, .start = vise_i_cli_seconds(), .best_config = SIZE_MAX};
+  vise_sweep_config config;
+  vise_sweep_config_init(&config);
+  config.n_jobs = s->options->jobs;
+  if (!vise_i_cli_score_of_metrics(score, &empty, &none)) {
+    config.score = vise_i_cli_score_fit;
+    config.user = &score;
+  }
+
+  r.configs = calloc(s->n_configs, sizeof *r.configs);
+  if (r.configs == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  for (size_t i = 0; i < s->n_configs; i++) {
+    if (s->same_as[i] == i) r.configs[r.n++] = i;
+  }
+  count_fits(&r);
+
+  vise_i_cli_progress_begin(&r.progress, s->options->quiet, &s->options->training);
+  vise_status status = vise_sweep_create(&config, &r.queue, err);
+  s->n_jobs = vise_sweep_n_jobs(r.queue);
+  if (status == VISE_OK) status = run_rungs(&r, err);
+  vise_sweep_free(r.queue);
+  vise_i_cli_progress_end(&r.progress);
+  s->seconds = vise_i_cli_seconds() - r.start;
+
+  vise_i_cli_sweep_states_close(s);
+  const vise_status synced = vise_i_cli_sweep_folder_sync(s, status == VISE_OK ? err : NULL);
+  free(r.configs);
+  return status == VISE_OK ? synced : status;
+}
