@@ -15,7 +15,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
     {VISE_COMMAND_SWEEP,
      "sweep",
      "Train",
-     "train many configurations on folds of the rows; which strengths?",
+     "choose strengths by cross-validation: many fits at a time",
      "Trains every configuration of the options that `vary` names on every fold of the training rows, several fits at "
      "a "
      "time, and says which configuration to use. The other options are those of train, for all fits. With `out`, "
@@ -23,11 +23,10 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "has every fit, results.csv a row for each configuration, and best/ is the run of the winner on all rows; a sweep "
      "that "
      "was stopped goes on by `resume`. `fold` of train repeats any fit, bit for bit.",
-     {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3,1e-2 --vary clamp=off,0.5,1 --out sweep",
-      "vise sweep --train data.csv --search random --configs 60 --vary lr=1e-4..1e-1:log \\\n      --vary "
-      "dropout=0..0.5 "
-      "--halving 3 --score accuracy --out sweep",
-      "vise sweep --resume sweep", NULL}},
+     {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3 --vary clamp=off,1 --out s",
+      "vise sweep --train data.csv --search random --configs 60 --halving 3 \\\n"
+      "      --vary lr=1e-4..1e-1:log --vary dropout=0..0.5 --score accuracy --out s",
+      "vise sweep --resume s", NULL}},
     {VISE_COMMAND_CHECK,
      "check",
      "Train",

@@ -39,14 +39,15 @@
   }
 #define NOTHING NULL
 #define FLAG NULL, "no"
-#define COMMON .common = ~0u
+#define COMMON .common = ~(unsigned)VISE_COMMAND_SWEEP /* whose help is about its own */
+#define WIDELY .common = ~0u
 #define LOCAL .change = VISE_OPTION_LOCAL
 #define FREE .change = VISE_OPTION_FREE
 
 /* clang-format off */
 const vise_option vise_i_cli_rows[] = {
   {"train", AT(NULL, train), "FILE", NOTHING,
-   "training rows; a table (CSV, TSV, libsvm; .gz, .zst, .xz, .bz2; - is standard input), .npy, .npz:NAME, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), COMMON},
+   "training rows; a table (CSV, TSV, libsvm; .gz, .zst, .xz, .bz2; - is standard input), .npy, .npz:NAME, IDX or IDX .gz", KIND(PATH, DATA, TRAIN), WIDELY},
   {"train-labels", AT(NULL, train_labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, TRAIN)},
   {"val", AT("validation", val), "FILE", NOTHING, "features of validation rows", KIND(PATH, DATA, TRAIN)},
@@ -87,7 +88,7 @@ const vise_option vise_i_cli_rows[] = {
   {"target", AT(NULL, target), "COLUMNS", NOTHING,
    "target columns of a table; a name, an index (from 0; negative from the end) or a comma list; without it: the last "
    "column, or what the model was trained on",
-   KIND(TEXT, DATA, TRAIN | MODEL), COMMON},
+   KIND(TEXT, DATA, TRAIN | MODEL), WIDELY},
   {"recipe", AT(NULL, recipe), "NAME", "auto",
    "defaults that go together; auto takes table for tables, whose defaults `recipes` of info lists, and none, what stands "
    "here, for arrays",
@@ -196,35 +197,35 @@ const vise_option vise_i_cli_rows[] = {
   {"vary", AT(NULL, vary), "NAME=VALUES", NOTHING,
    "an option of train and the values to try; a list as in l2=off,1e-4,1e-3, or a range as in lr=1e-4..1e-1:log or "
    "batch=16..256:int; repeatable; values with commas in them are parted by ;",
-   KIND(TEXT, SWEEP, SWEEP), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+   KIND(TEXT, SWEEP, SWEEP), WIDELY, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
   {"search", AT(NULL, search), "NAME", "grid",
    "which configurations; grid is all combinations of lists; random and sobol draw `configs` of them",
-   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(VISE_SEARCH_TABLE)},
+   KIND(NAME, SWEEP, SWEEP), WIDELY, NAMES(VISE_SEARCH_TABLE)},
   {"configs", AT(NULL, n_configs), "N", "off", "how many configurations random and sobol draw",
-   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 1, .word = "off"},
+   KIND(COUNT, SWEEP, SWEEP), WIDELY, .min = 1, .word = "off"},
   {"search-seed", AT(NULL, search_seed), "N", "0", "seed of random and sobol", KIND(COUNT, SWEEP, SWEEP)},
   {"folds", AT(NULL, sweep_folds), "K", "5",
    "parts of the training rows, each held out once; 1: the rows of `val` or `val-fraction` are held out instead",
-   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 1, .max = 100000},
-  {"repeats", AT(NULL, sweep_repeats), "R", "1", "times to deal out other folds", KIND(COUNT, SWEEP, SWEEP), COMMON,
+   KIND(COUNT, SWEEP, SWEEP), WIDELY, .min = 1, .max = 100000},
+  {"repeats", AT(NULL, sweep_repeats), "R", "1", "times to deal out other folds", KIND(COUNT, SWEEP, SWEEP), WIDELY,
    .min = 1, .max = 100000},
   {"halving", AT(NULL, halving), "ETA", "off",
    "successive halving; all begin with a share of the epochs, and one in ETA of them, the best, goes on with ETA times as "
    "many",
-   KIND(COUNT, SWEEP, SWEEP), COMMON, .min = 2, .max = 1000, .word = "off"},
-  {"score", AT(NULL, score), "NAME", "loss", "what the held-out rows are scored by", KIND(NAME, SWEEP, SWEEP), COMMON,
+   KIND(COUNT, SWEEP, SWEEP), WIDELY, .min = 2, .max = 1000, .word = "off"},
+  {"score", AT(NULL, score), "NAME", "loss", "what the held-out rows are scored by", KIND(NAME, SWEEP, SWEEP), WIDELY,
    NAMES(VISE_I_CLI_SCORE_TABLE)},
   {"select", AT(NULL, select), "NAME", "best",
    "the winner; best has the best mean score, one-se is the most regularised within one standard error of it",
-   KIND(NAME, SWEEP, SWEEP), COMMON, NAMES(VISE_SELECT_TABLE)},
+   KIND(NAME, SWEEP, SWEEP), WIDELY, NAMES(VISE_SELECT_TABLE)},
   {"complexity", AT(NULL, complexity), "LIST", NOTHING,
    "what one-se calls more regularised, the first option first; as in l2,dropout:max,layers:min",
    KIND(TEXT, SWEEP, SWEEP)},
   {"refit", AT(NULL, refit), "yes|no", "yes", "train the winner on all rows, into DIR/best of `out`",
-   KIND(YES_NO, SWEEP, SWEEP), COMMON},
+   KIND(YES_NO, SWEEP, SWEEP), WIDELY},
   {"jobs", AT(NULL, jobs), "N", "auto", "fits at a time, a thread for each; auto: one for each processor",
-   KIND(INT, SWEEP, SWEEP), FREE, COMMON, .min = 1, .max = 1024, .word = "auto"},
-  {"resume", AT(NULL, resume), "DIR", NOTHING, "go on with the sweep in this folder", KIND(PATH, SAVING, SWEEP), COMMON,
+   KIND(INT, SWEEP, SWEEP), FREE, WIDELY, .min = 1, .max = 1024, .word = "auto"},
+  {"resume", AT(NULL, resume), "DIR", NOTHING, "go on with the sweep in this folder", KIND(PATH, SAVING, SWEEP), WIDELY,
    LOCAL},
 
   {"config", AT(NULL, config), "FILE", NOTHING,

@@ -334,7 +334,6 @@ static void remove_earlier(const vise_i_cli_sweeping *s) {
     vise_i_cli_sweep_path(s, names[i], path);
     (void)unlink(path);
   }
-  vise_i_cli_sweep_states_remove(s);
 }
 
 static bool is_empty(const char *dir) {

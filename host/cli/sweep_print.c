@@ -49,8 +49,8 @@ void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s) {
   size_t n_done = 0;
   for (size_t i = 0; i < s->n_configs * s->n_splits; i++) n_done += s->fits[i].n_rungs > 0;
 
-  (void)printf("%-15s %s: %zu row%s, %zu input%s", "data", vise_dataset_name(first->train),
-               vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation), "s",
+  (void)printf("%-15s %s: %zu rows, %zu input%s", "data", s->options->train,
+               vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation),
                vise_dataset_n_features(first->train), vise_i_cli_plural(vise_dataset_n_features(first->train)));
   if (first->n_classes > 0) (void)printf(", %zu classes", first->n_classes);
   if (s->n_data_bytes > (64u << 20)) (void)printf("; folds take %zu MiB", s->n_data_bytes >> 20);
@@ -63,18 +63,23 @@ void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s) {
 
 /* ---- after --------------------------------------------------------------------------------------------------------------- */
 
-/* "0.3121 +- 0.011". */
-static void print_score(const vise_i_cli_sweeping *s, size_t config) {
-  (void)printf("%s %.5g", vise_i_cli_score_name(s->options->score), s->means[config]);
-  if (isfinite(s->errors[config])) (void)printf(" +- %.2g", s->errors[config]);
-}
-
 static void print_choice(const vise_i_cli_sweeping *s, const char *what, size_t config) {
   char name[NAME_BYTES];
   vise_i_cli_sweep_name(s, config, name, sizeof name);
-  (void)printf("%-15s %s: ", what, name);
-  print_score(s, config);
+  (void)printf("%-15s %s: %s %.5g", what, name, vise_i_cli_score_name(s->options->score), s->means[config]);
+  if (isfinite(s->errors[config])) (void)printf(" +- %.2g", s->errors[config]);
   (void)printf("\n");
+}
+
+/* What the other way to select would take. */
+static void print_other(const vise_i_cli_sweeping *s) {
+  const bool by_best = s->options->select == VISE_SELECT_BEST;
+  const char *what = by_best ? "one-se" : "best";
+  if (s->best == s->one_se) {
+    (void)printf("%-15s the same\n", what);
+  } else {
+    print_choice(s, what, by_best ? s->one_se : s->best);
+  }
 }
 
 /* The first of those of the k-th rank on, in their order; SIZE_MAX: there are no more. */
@@ -119,12 +124,7 @@ void vise_i_cli_sweep_print_end(const vise_i_cli_sweeping *s) {
   if (!s->has_winner) return;
 
   print_best(s);
-  print_choice(s, "best", s->best);
-  print_choice(s, "one-se", s->one_se);
-  (void)printf("%-15s %s\n", "winner",
-               s->winner == s->best && s->options->select == VISE_SELECT_BEST
-                   ? "the best one (--select one-se takes the other)"
-               : s->options->select == VISE_SELECT_BEST ? "the best one"
-                                                        : "the one-se choice");
+  print_choice(s, s->options->select == VISE_SELECT_BEST ? "winner (best)" : "winner (one-se)", s->winner);
+  print_other(s);
   (void)fflush(stdout);
 }

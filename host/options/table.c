@@ -45,7 +45,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
 #define OPEN VISE_OPTION_MIN_OPEN
 #define BELOW .flags = VISE_OPTION_MAX_OPEN, .max = 1
 #define OFF .word = "off"
-#define COMMON .common = ~0u
+#define COMMON .common = ~(unsigned)VISE_COMMAND_SWEEP /* whose help is about its own */
 #define CUDA .backends = 1u << VISE_BACKEND_CUDA
 
 /* clang-format off */
@@ -197,7 +197,7 @@ const vise_option vise_i_options[] = {
   {"batch", AT(batch), "N|full", "64", "rows in a batch; eval and predict: at a time",
    KIND(COUNT, BATCHES, TRAIN | MODEL), COMMON, .min = 1, .word = "full"},
   {"epochs", AT(epochs), "N", "10", "end after so many epochs; off when only `steps` is given",
-   KIND(COUNT, BATCHES, TRAIN), LIMIT, COMMON, .min = 1, OFF},
+   KIND(COUNT, BATCHES, TRAIN), LIMIT, .common = ~0u, .min = 1, OFF},
   {"steps", AT(steps), "N", "off", "end after so many steps",
    KIND(COUNT, BATCHES, TRAIN), LIMIT, .min = 1, OFF},
   {"shuffle", AT(shuffle), "yes|no", "yes", "a new order in each epoch; no: file order",

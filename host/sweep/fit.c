@@ -95,6 +95,15 @@ void vise_i_sweep_fit_free(vise_i_sweep_fit *fit) {
   free(fit);
 }
 
+/* ---- results ----------------------------------------------------------------------------------------------------- */
+
+void vise_sweep_result_clear(vise_sweep_result *result) {
+  if (result == NULL) return;
+  vise_model_free(result->model);
+  free(result->state);
+  *result = (vise_sweep_result){0};
+}
+
 /* ---- the fit ------------------------------------------------------------------------------------------------------ */
 
 static bool is_stopped(void *user) {

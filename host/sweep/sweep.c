@@ -252,10 +252,3 @@ vise_status(vise_sweep_next)(vise_sweep *sweep, double seconds, vise_sweep_resul
 void vise_sweep_stop(vise_sweep *sweep) {
   if (sweep != NULL) atomic_store(&sweep->stop, true);
 }
-
-void vise_sweep_result_clear(vise_sweep_result *result) {
-  if (result == NULL) return;
-  vise_model_free(result->model);
-  free(result->state);
-  *result = (vise_sweep_result){0};
-}

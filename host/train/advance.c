@@ -145,39 +145,51 @@ static size_t segment(const vise_trainer *t, size_t n_steps) {
   return n;
 }
 
-vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done, vise_error *err) {
+vise_status vise_i_trainer_begin_steps(vise_trainer *trainer, size_t n_steps, vise_i_steps *out, vise_error *err) {
   vise_status status;
   vise_trainer *t = trainer;
-  vise_i_train_state *s = &t->state;
-  size_t done_steps = 0;
-
   if (!t->has_train) VISE_TRY(vise_i_fail(err, VISE_ERR_STATE, "the trainer was made without training data"));
   VISE_TRY(ensure_order(t, err));
 
   const size_t n = segment(t, n_steps);
-  if (n == 0) goto done;
-
   for (size_t i = 0; i < n; i++) t->hyper[i] = vise_i_trainer_hyper_ahead(t, i);
-  memset(t->stats, 0, n * sizeof(*t->stats));
-  const vise_i_steps steps = {(size_t)s->steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats};
-  status = t->ops->run(t->backend, &steps, &done_steps, err);
+  *out = (vise_i_steps){(size_t)t->state.steps_in_epoch * t->batch, t->batch, n, t->hyper, t->stats};
 
-  for (size_t i = 0; i < done_steps; i++) {
-    t->stats[i].step = s->step + 1;
-    t->stats[i].epoch = s->epoch + 1;
-    vise_i_trainer_count(t, &t->stats[i], true);
-  }
+done:
+  return status;
+}
 
-  const bool ended = s->steps_in_epoch == t->steps_per_epoch;
+vise_status vise_i_trainer_end_steps(vise_trainer *trainer, vise_status status, vise_error *err) {
+  vise_i_train_state *s = &trainer->state;
+  const bool ended = s->steps_in_epoch == trainer->steps_per_epoch;
   if (ended) {
     s->last = s->current;
     memset(&s->current, 0, sizeof(s->current));
     s->steps_in_epoch = 0;
     s->epoch++;
   }
-  if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(t, t->last_stats.skipped, ended, err);
+  if (status != VISE_OK) return status;
+  return vise_i_trainer_apply_weight_op(trainer, trainer->last_stats.skipped, ended, err);
+}
 
-done:
+vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done, vise_error *err) {
+  vise_trainer *t = trainer;
+  vise_i_steps steps = {.n = 0};
+  size_t done_steps = 0;
+
+  vise_status status = vise_i_trainer_begin_steps(t, n_steps, &steps, err);
+  if (status == VISE_OK && steps.n > 0) {
+    memset(t->stats, 0, steps.n * sizeof(*t->stats));
+    status = t->ops->run(t->backend, &steps, &done_steps, err);
+
+    for (size_t i = 0; i < done_steps; i++) {
+      t->stats[i].step = t->state.step + 1;
+      t->stats[i].epoch = t->state.epoch + 1;
+      vise_i_trainer_count(t, &t->stats[i], true);
+    }
+    status = vise_i_trainer_end_steps(t, status, err);
+  }
+
   *n_done = done_steps;
   return status;
 }

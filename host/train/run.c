@@ -65,7 +65,7 @@ done:
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
-static vise_status end_epoch(vise_i_run *run, vise_error *err) {
+vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
@@ -76,8 +76,7 @@ done:
   return status;
 }
 
-/* How many steps to take now: to the next limit or checkpoint, and not for too long. */
-static size_t next_segment(const vise_i_run *run) {
+size_t vise_i_run_next_segment(const vise_i_run *run) {
   const vise_trainer *t = run->trainer;
   const uint64_t step = t->state.step, every = run->config.checkpoint_every;
   const uint64_t in_launch = t->config.steps_per_launch;
@@ -111,7 +110,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   const double before = vise_i_now();
   size_t n_done = 0;
 
-  vise_status status = vise_i_trainer_advance(t, next_segment(run), &n_done, err);
+  vise_status status = vise_i_trainer_advance(t, vise_i_run_next_segment(run), &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
@@ -148,8 +147,7 @@ done:
   return status;
 }
 
-/* Why a run with this error ends. */
-static vise_stop_reason failure_reason(vise_i_run *run, vise_status status, vise_error *err) {
+vise_stop_reason vise_i_run_failure_reason(vise_i_run *run, vise_status status, vise_error *err) {
   if (status != VISE_ERR_NONFINITE) return VISE_STOP_ERROR;
   if (run->has_bad_numbers || run->trainer->config.nonfinite == VISE_NONFINITE_HALT) return VISE_STOP_HALT;
   vise_i_run_explain_skips(run, err);
@@ -170,7 +168,7 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
     }
 
     VISE_TRY(take_steps(run, &ended, err));
-    if (ended) VISE_TRY(end_epoch(run, err));
+    if (ended) VISE_TRY(vise_i_run_end_epoch(run, err));
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
 
@@ -179,8 +177,20 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
   }
 
 done:
-  if (status != VISE_OK) *reason = failure_reason(run, status, err);
+  if (status != VISE_OK) *reason = vise_i_run_failure_reason(run, status, err);
   return status;
+}
+
+vise_i_run vise_i_run_of(vise_trainer *trainer) {
+  const double now = vise_i_now();
+  return (vise_i_run){.trainer = trainer,
+                      .start = now,
+                      .last_progress = now,
+                      .last_checkpoint = now,
+                      .segment = 1,
+                      .validation = vise_i_metrics_none(),
+                      .test = vise_i_metrics_none(),
+                      .out = VISE_I_OUT_DIR_INIT};
 }
 
 vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, const vise_run_config *config,
@@ -188,15 +198,9 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
   vise_status status;
   vise_stop_reason reason = VISE_STOP_NONE;
   vise_run_result made;
-  vise_i_run run = {.trainer = trainer,
-                    .start = vise_i_now(),
-                    .segment = 1,
-                    .validation = vise_i_metrics_none(),
-                    .test = vise_i_metrics_none(),
-                    .out = VISE_I_OUT_DIR_INIT};
+  vise_i_run run = vise_i_run_of(trainer);
 
   VISE_ENTER_TRAINER(err, trainer);
-  run.last_progress = run.last_checkpoint = run.start;
   vise_run_config_init(&run.config);
   if (config != NULL) VISE_TRY(vise_i_config_take(&run.config, sizeof run.config, config, "vise_run_config", err));
   VISE_TRY(check_config(trainer, &run.config, err));

@@ -24,12 +24,28 @@ typedef struct vise_i_run {
   bool has_bad_numbers; /* an error of finite.c ends the run */
 } vise_i_run;
 
+/* A run that has not begun; its config is still to be filled. */
+vise_i_run vise_i_run_of(vise_trainer *trainer);
+
+/* ---- steps of the loop (run.c) ---- */
+
+/* How many steps to take now: to the next limit or checkpoint, and not for too long. */
+size_t vise_i_run_next_segment(const vise_i_run *run);
+/* What is due when an epoch has ended: evaluation, patience, events, checks. */
+VISE_WARN_UNUSED vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err);
+/* Why a run with this error ends. */
+vise_stop_reason vise_i_run_failure_reason(vise_i_run *run, vise_status status, vise_error *err);
+
 /* Whether the rows held out are evaluated after each epoch. */
 static inline bool vise_i_run_evaluates_epochs(const vise_i_run *run) {
   return !run->config.evaluate_at_end || run->trainer->config.patience > 0;
 }
 
-/* Validation and test metrics at the backend's current weights. */
+static inline bool vise_i_run_is_evaluated(const vise_i_run *run) {
+  return run->evaluated && run->evaluated_step == run->trainer->state.step;
+}
+
+/* Validation and test metrics at the backend's current weights, unless they are known. */
 VISE_WARN_UNUSED vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err);
 
 /* Calls the progress function of the caller. */

@@ -66,6 +66,7 @@ static vise_status store_best(vise_i_run *run, vise_error *err) {
   VISE_TRY(t->ops->project(t->backend, &hyper, err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, best, err));
 
+  run->evaluated = false; /* other weights */
   VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_trainer_store(t, best, err));
 
@@ -91,9 +92,7 @@ static vise_status store_model(vise_i_run *run, vise_stop_reason reason, uint64_
   }
 
   /* Whoever interrupts does not want to wait for an evaluation. */
-  if (!interrupted && !(run->evaluated && run->evaluated_step == t->state.step)) {
-    VISE_TRY(vise_i_run_evaluate(run, err));
-  }
+  if (!interrupted) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_trainer_store(t, NULL, err));
 
 done:

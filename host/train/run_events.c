@@ -11,6 +11,7 @@ vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
 
   const vise_i_pass validation = {t->backend, &t->validation, 0}, test = {t->backend, &t->test, 0};
+  if (vise_i_run_is_evaluated(run)) goto done;
 
   if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));
   if (t->has_test) VISE_TRY(vise_i_metrics_of_view(&test, &spec, &run->test, err));

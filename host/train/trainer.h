@@ -113,6 +113,12 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_rebuild(vise_trainer *trainer, size_
  */
 VISE_WARN_UNUSED vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done,
                                                     vise_error *err);
+/* Its two halves, for whoever lets the backend take the steps in between (hyper, stats and the order are the trainer's):
+   which of n_steps are to be taken now, perhaps none; and, once they are counted, the end of the epoch and the weight
+   operation. status is that of the steps, and is returned if it is not VISE_OK. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_begin_steps(vise_trainer *trainer, size_t n_steps, vise_i_steps *out,
+                                                        vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_trainer_end_steps(vise_trainer *trainer, vise_status status, vise_error *err);
 /* Adds one step's record to the counts of the run; for a step on the training data also to the epoch's sums. */
 void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch);
 /* Applies the weight operation if it is due after the step just counted; epoch_ended: also if due by epoch. */

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The commands of README.md and docs/data.md (their blocks marked sh) work as they stand there, and what the pages say is
+# The commands of README.md, docs/data.md and docs/sweep.md (their blocks marked sh) work as they stand there, and what the pages say is
 # printed (their first blocks marked text; README's second is the demo's) is printed, numbers apart.
 set -eu
 
@@ -24,13 +24,15 @@ expect_printed() {
   diff "$WORK/documented_shape" "$WORK/printed_shape"
 }
 
-# run_page PAGE: its commands, in the folder $WORK/commands_NAME; what they print goes to output there.
+# run_page PAGE [FILE]: its commands, in the folder $WORK/commands_NAME with the FILE they take for granted; what they
+# print goes to output there.
 run_page() {
   name=$(basename "$1" .md)
   folder=$WORK/commands_$name
   rm -rf "$folder"
   mkdir -p "$folder"
   ln -s "$BUILD" "$folder/build"
+  if [ $# -gt 1 ]; then cp "$2" "$folder"; fi
   blocks sh "$1" >"$folder/commands.sh"
   [ -s "$folder/commands.sh" ]
   (cd "$folder" && sh -eux commands.sh >output) || {
@@ -50,6 +52,18 @@ expect_printed docs/data.md 1 "$WORK/commands_data/output"
 # The bearing that is hot, shakes and is old will fail, the other one will not.
 awk -F, 'NR > 1 { rows++; if (($2 > 0.5) != (NR == 2)) bad++ } END { exit !(rows == 2 && bad == 0) }' \
   "$WORK/commands_data/answers.csv"
+
+run_page docs/sweep.md "$WORK/commands_README/circle.csv"
+expect_printed docs/sweep.md 1 "$WORK/commands_sweep/output"
+# The fit that is trained alone has the score that it has in the sweep.
+(cd "$WORK/commands_sweep" && python3 - <<'END'
+import json
+fits = [json.loads(line) for line in open("strengths/fits.jsonl")]
+[score] = [fit["score"] for fit in fits if fit["params"] == {"l2": "1e-3", "clamp": "1"} and fit["fold"] == 3]
+alone = [json.loads(line) for line in open("fit/metrics.jsonl")][-1]["val_loss"]
+assert score == alone, (score, alone)
+END
+)
 
 # ./dev demo with what is built already: cmake and apt-get are stand-ins.
 rm -rf "$WORK/demo"

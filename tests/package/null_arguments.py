@@ -25,6 +25,7 @@ OPTIONAL = {
     "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_table_folds.options",
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
+    "vise_sweep_create.config",
     "vise_complexity_parse.list",
 }
 
@@ -100,6 +101,11 @@ class Samples:
         if vise.vise_space_add_axis(self.space, b"l2=0.1", None) != 0:
             raise RuntimeError("vise_space_add_axis failed")
         self.complexity = self.made("vise_complexity_parse", None)
+        self.sweep = self.made("vise_sweep_create", None)
+        fit = self.config("vise_sweep_fit")
+        pointers = (ctypes.c_void_p * 7).from_buffer(fit)  # after its size and id: training, net, scheme, initial, train
+        pointers[2], pointers[3], pointers[6] = ctypes.addressof(train), ctypes.addressof(net), self.dataset.value
+        self.fit = fit
         self.trainer = self.made("vise_trainer_create", train, self.model_f32(), self.dataset, None, None)
 
     def array(self, rows):
@@ -128,7 +134,7 @@ class Samples:
                    "vise_table*": self.table, "vise_preprocessor*": self.preprocessor,
                    "structvise_preprocessor*": self.preprocessor, "structvise_transformed*": self.transformed,
                    "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train,
-                   "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
+                   "vise_sweep*": self.sweep, "vise_sweep_fit*": self.fit, "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]

@@ -177,7 +177,8 @@ Test(cli_help, names_the_commands) {
     cr_assert_eq(result.code, 0);
     SAYS(result.out, "train");
     SAYS(result.out, "predict");
-    SAYS_NOT(result.out, "sweep"); /* it does not exist */
+    SAYS(result.out, "sweep");
+    SAYS_NOT(result.out, "export"); /* it does not exist */
     tool_free(&result);
   }
 }
@@ -231,7 +232,7 @@ Test(cli_help, tells_about_one_option) {
   for (size_t i = 0; i < 2; i++) {
     tool_result result = tool_run(calls[i]);
     cr_assert_eq(result.code, 0);
-    SAYS(result.out, "vise train, check: --clip-norm X\n");
+    SAYS(result.out, "vise train, sweep, check: --clip-norm X\n");
     SAYS(result.out, "(a number above 0, or off; default off)");
     SAYS(result.out, "In C: clip_norm\n");
     tool_free(&result);
@@ -265,7 +266,7 @@ Test(cli_help, prints_the_version) {
 }
 
 Test(cli_help, refuses_commands_that_are_not_there) {
-  tool_expect_refused("sweep --train a.csv", "unknown command 'sweep'");
+  tool_expect_refused("export --model a", "unknown command 'export'");
   tool_expect_refused("trian", "unknown command 'trian'; did you mean 'train'?");
   tool_expect_refused("evla", "did you mean 'eval'?");
   tool_expect_refused("help clip-nrom", "unknown command or option 'clip-nrom'; did you mean 'clip-norm'?");
