@@ -29,6 +29,7 @@ static void clear(vise_i_cli_sweeping *s) {
   vise_i_cli_warnings_free(&s->warnings);
   free(s->same_as);
   free(s->fits);
+  free(s->rung_scores);
   free(s->means);
   free(s->errors);
   free(s->ranks);
