@@ -127,6 +127,8 @@ uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s);
 
 /* Plans the rungs, and trains all fits that are not done. Ends early, without an error, when it is interrupted. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err);
+/* What a trainer would refuse of a configuration is refused before anything is trained. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err);
 
 /* ---- sweep_score.c ---- */

@@ -92,7 +92,7 @@ vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err)
   return VISE_OK;
 }
 
-/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
+/* ---- what a trainer would refuse ------------------------------------------------------------------------------------ */
 
 static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
                                     const char *text, vise_error *err) {
@@ -102,6 +102,45 @@ static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config,
   return vise_i_cli_fail(err, status, "configuration %zu (%s), fold %zu of repeat %zu: %s", config, name,
                          split % s->n_folds + 1, split / s->n_folds, text);
 }
+
+/* A trainer of the configuration on the first fold, which takes no step. */
+static vise_status try_trainer(const vise_i_cli_sweeping *s, size_t config, vise_error *err) {
+  vise_i_cli_options options;
+  vise_i_cli_setup setup = {.model = NULL};
+  vise_trainer *trainer = NULL;
+  vise_status status = vise_i_cli_sweep_options(s, config, 0, &options, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[config]].setups[0], &setup, err);
+  }
+
+  if (status == VISE_OK) {
+    vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
+    const bool is_f64 = training.backend == VISE_BACKEND_CPU64;
+    if (!is_f64) training.backend = VISE_BACKEND_CPU;
+    training.n_threads = is_f64 ? 0 : 1;
+    if (setup.model == NULL) status = vise_model_create(&options.net, is_f64 ? VISE_F64 : VISE_F32, &setup.model, err);
+    if (status == VISE_OK) {
+      status = vise_trainer_create(&training, setup.model, setup.train, setup.validation, NULL, &trainer, err);
+    }
+  }
+
+  vise_trainer_free(trainer);
+  vise_model_free(setup.model);
+  vise_i_cli_options_free(&options);
+  return status;
+}
+
+vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
+  for (size_t config = 0; config < s->n_configs; config++) {
+    vise_error inner = VISE_ERROR_INIT;
+    if (s->same_as[config] != config) continue;
+    const vise_status status = try_trainer(s, config, &inner);
+    if (status != VISE_OK) return describe_failure(s, config, 0, status, inner.text, err);
+  }
+  return VISE_OK;
+}
+
+/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
 
 static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
   const vise_i_cli_sweeping *s = r->s;
@@ -154,9 +193,11 @@ static double score_of(const vise_i_cli_sweeping *s, const vise_sweep_result *re
   return score;
 }
 
-static vise_status check_score(const vise_i_cli_sweeping *s, size_t config, size_t split, double score,
+/* A score that the rows do not have; where the loss is not finite either it is the fit that is to blame. */
+static vise_status check_score(const vise_i_cli_sweeping *s, const vise_sweep_result *result, double score,
                                vise_error *err) {
-  if (s->options->score == VISE_I_CLI_SCORE_LOSS || !isnan(score)) return VISE_OK;
+  const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
+  if (!isnan(score) || !isfinite(result->validation.loss)) return VISE_OK;
   char text[160];
   (void)snprintf(text, sizeof text,
                  "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
@@ -199,7 +240,7 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
   }
 
   const double score = result->status == VISE_OK ? score_of(s, result) : (double)INFINITY;
-  vise_status status = check_score(s, config, split, score, err);
+  vise_status status = check_score(s, result, score, err);
   if (status != VISE_OK) return status;
   record(r, result, score);
   fit->n_state = 0;
@@ -209,7 +250,10 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
   s->n_done++;
   s->n_fits_now++;
   if (status != VISE_OK) return status;
-  return vise_i_cli_sweep_folder_add(s, config, split, result->status != VISE_OK ? result->error.text : NULL, err);
+  const char *why = result->status != VISE_OK ? result->error.text
+                    : isfinite(score)         ? NULL
+                                              : "the outputs for the held-out rows are not finite";
+  return vise_i_cli_sweep_folder_add(s, config, split, why, err);
 }
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------------- */
