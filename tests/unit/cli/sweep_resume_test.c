@@ -311,6 +311,10 @@ Test(cli_sweep_resume, goes_on_as_it_was_started) {
   sweep_ok("%s --out dir", PLAIN);
   sweep_refused("--l2 cannot be changed by --resume", "--resume dir --l2 0.1");
   sweep_refused("--folds cannot be changed by --resume", "--resume dir --folds 4");
+  sweep_refused("--epochs cannot be changed by --resume: all fits of a sweep are trained and scored alike",
+                "--resume dir --epochs 90");
+  sweep_refused("--patience cannot be changed by --resume", "--resume dir --patience 2");
+  sweep_ok("--resume dir --epochs 80");
   sweep_refused("--vary cannot be changed by --resume", "--resume dir --vary max-norm=1,2");
   sweep_ok("--resume dir --jobs 1");
 
