@@ -28,7 +28,8 @@ static const fixed_options fixed[] = {
 };
 
 /* Options that change what a loss means; so losses cannot be compared. */
-static const char of_loss[] = " loss mse-reduction label-smoothing class-weights scale-target penalty-convention ";
+static const char of_loss[] =
+    " loss mse-reduction label-smoothing class-weights scale-target penalty-convention recipe ";
 /* Options that decide how rows are prepared. */
 static const char of_data[] = " features drop max-categories missing scale loss recipe ";
 
