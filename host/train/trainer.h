@@ -95,6 +95,13 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, v
 /* Poisons the trainer when status is VISE_ERR_DEVICE; returns status. */
 vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err);
 
+/* The halves of vise_trainer_create: everything is checked and the step is known, in t->spec; then the backend is made.
+   datasets: training, validation, test; all but the first may be NULL. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
+                                                    const vise_dataset *const datasets[3], vise_trainer **out,
+                                                    vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_trainer_start(vise_trainer *trainer, vise_error *err);
+
 /* eta and the factors for the next step. */
 vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer);
 /* The same for `ahead` steps later in the same epoch. */
