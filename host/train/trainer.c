@@ -114,7 +114,6 @@ static vise_status make_views(vise_trainer *t, vise_error *err) {
     t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
     t->steps_per_epoch = t->config.drop_last ? n / t->batch : vise_i_n_batches(t->net, t->batch, n);
     t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
-    VISE_TRY(vise_i_alloc(&t->order, n, sizeof(size_t), "the order of the rows", err));
   }
 
 done:
@@ -201,6 +200,9 @@ done:
 
 vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   vise_status status;
+  const bool makes_orders = t->has_train && t->orders == NULL;
+  if (makes_orders) VISE_TRY(vise_i_alloc(&t->order, t->train.n_rows, sizeof(size_t), "the order of the rows", err));
+
   /* A device idles between backend calls, so it gets as many steps as one call takes. */
   t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;

@@ -10,6 +10,7 @@
 #include "host/train/config_copy.h"
 #include "host/train/data_view.h"
 #include "host/train/metrics.h"
+#include "host/train/orders.h"
 #include "vise/run.h"
 
 /* Sums over the unskipped batches of one epoch. */
@@ -54,8 +55,9 @@ struct vise_trainer {
   vise_i_view train, validation, test;
   size_t batch; /* rows of a full batch of the training data */
   uint64_t steps_per_epoch;
-  size_t n_per_epoch; /* rows of an epoch: all, or with drop_last those of whole batches */
-  size_t *order;      /* stored rows in the order of the epoch [train.n_rows] */
+  size_t n_per_epoch;    /* rows of an epoch: all, or with drop_last those of whole batches */
+  size_t *order;         /* stored rows in the order of the epoch [train.n_rows]; NULL where orders are shared */
+  vise_i_orders *orders; /* borrowed; NULL: it makes its own */
   bool order_is_set;
   uint64_t order_epoch; /* the epoch that order is for */
 
