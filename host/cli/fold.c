@@ -47,7 +47,9 @@ static vise_status check_need(const vise_i_cli_options *options, vise_error *err
               {"group", options->group != NULL},
               {"time-order", options->time_order}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    if (rows[i].is_used) return vise_i_cli_fail_needs(rows[i].name, "fold", err);
+    if (!rows[i].is_used) continue;
+    if (options->command != VISE_COMMAND_SWEEP) return vise_i_cli_fail_needs(rows[i].name, "fold", err);
+    return vise_i_cli_fail_both(rows[i].name, "folds 1", "rows are dealt out to two folds or more", err);
   }
   return VISE_OK;
 }
@@ -66,7 +68,19 @@ static vise_status check_time(const vise_i_cli_options *options, vise_error *err
   return VISE_OK;
 }
 
+static vise_status check_group(const vise_i_cli_options *options, vise_error *err) {
+  if (options->group == NULL || options->train_labels == NULL) return VISE_OK;
+  return vise_i_cli_fail_both("group", "train-labels", "groups are a column of a table that has its targets too", err);
+}
+
+/* A sweep numbers the folds itself. */
+static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
+  const vise_status status = options->sweep_folds > 1 ? check_group(options, err) : check_need(options, err);
+  return status == VISE_OK ? check_time(options, err) : status;
+}
+
 vise_status vise_i_cli_fold_check(vise_i_cli_options *options, vise_error *err) {
+  if (options->command == VISE_COMMAND_SWEEP) return check_sweep(options, err);
   if (options->fold == NULL) return check_need(options, err);
   const vise_status status = parse(options, err);
   if (status != VISE_OK) return status;
@@ -76,11 +90,8 @@ vise_status vise_i_cli_fold_check(vise_i_cli_options *options, vise_error *err) 
   if (options->val_fraction > 0) {
     return vise_i_cli_fail_both("fold", "val-fraction", "the rows of the fold are the validation rows", err);
   }
-  if (options->group != NULL && options->train_labels != NULL) {
-    return vise_i_cli_fail_both("group", "train-labels", "groups are a column of a table that has its targets too",
-                                err);
-  }
-  return check_time(options, err);
+  const vise_status grouped = check_group(options, err);
+  return grouped == VISE_OK ? check_time(options, err) : grouped;
 }
 
 vise_fold_options vise_i_cli_fold_options(const vise_i_cli_options *options, const size_t *rows, size_t n_rows) {

@@ -34,22 +34,43 @@ static void leave_folds(const vise_i_cli_sweeping *s, vise_i_cli_options *option
   options->time_order = false;
   options->val_fraction = 0;
   options->net.widths[0] = 0;
-  if (options->val != NULL || epoch == 0) return;
-  options->training.patience = 0;
-  options->training.stop_after_epoch = epoch;
+  if (options->val != NULL || options->training.patience == 0) return;
+  options->training.patience = 0; /* without rows to watch */
+  if (epoch > 0) options->training.stop_after_epoch = epoch;
+}
+
+/* A list of columns; where its text is one name, and that has a comma in it, the column's place; malloc'ed. */
+static char *as_items(const vise_preprocessor *preprocessor, const char *text) {
+  char *items = NULL;
+  for (size_t i = 0; strchr(text, ',') != NULL && i < vise_preprocessor_n_columns(preprocessor); i++) {
+    vise_column_info column;
+    if (vise_preprocessor_column(preprocessor, i, &column, NULL) != VISE_OK) break;
+    if (column.name == NULL || strcmp(column.name, text) != 0) continue;
+    return asprintf(&items, "%zu", column.place) >= 0 ? items : NULL;
+  }
+  return strdup(text);
 }
 
 /* Without folds a group is a column like any other, which is still no feature. */
-static vise_status drop_group(vise_i_cli_options *options, vise_error *err) {
-  char *columns = NULL;
+static vise_status drop_group(vise_i_cli_options *options, const vise_preprocessor *preprocessor, vise_error *err) {
   if (options->group == NULL) return VISE_OK;
-  const int n = options->drop != NULL ? asprintf(&columns, "%s,%s", options->drop, options->group)
-                                      : asprintf(&columns, "%s", options->group);
-  if (n < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  char *group = as_items(preprocessor, options->group), *columns = NULL;
+  char *drop = options->drop != NULL ? as_items(preprocessor, options->drop) : NULL;
+  vise_status status = VISE_OK;
+
+  if (group == NULL || (options->drop != NULL && drop == NULL) ||
+      asprintf(&columns, "%s%s%s", drop != NULL ? drop : "", drop != NULL ? "," : "", group) < 0) {
+    columns = NULL;
+    status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  }
+
   options->group = NULL;
-  const vise_status status =
-      vise_i_cli_set(options, vise_i_cli_find(options, "drop", NULL), columns, VISE_I_CLI_FROM_FILE, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_set(options, vise_i_cli_find(options, "drop", NULL), columns, VISE_I_CLI_FROM_FILE, err);
+  }
   free(columns);
+  free(group);
+  free(drop);
   return status;
 }
 
@@ -61,7 +82,7 @@ static vise_status winner_text(const vise_i_cli_sweeping *s, char **out, vise_er
   if (status == VISE_OK) {
     status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[s->winner]].setups[0], &setup, err);
   }
-  if (status == VISE_OK) status = drop_group(&options, err);
+  if (status == VISE_OK) status = drop_group(&options, setup.preprocessor, err);
   if (status == VISE_OK) {
     leave_folds(s, &options);
     status = vise_i_cli_config_text(&options, out, err);

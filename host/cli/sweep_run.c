@@ -110,7 +110,7 @@ static vise_status submit(const running *r, size_t config, size_t split, bool an
   if (status == VISE_OK) {
     vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
     vise_sweep_fit fit;
-    training.stop_after_epoch = epochs_at(s, planned_epochs(&options, &setup), r->rung);
+    if (r->rung < s->n_rungs) training.stop_after_epoch = epochs_at(s, planned_epochs(&options, &setup), r->rung);
     vise_sweep_fit_init(&fit);
     fit.id = config * s->n_splits + split;
     fit.training = &training;
@@ -271,8 +271,9 @@ static vise_status run_rung(running *r, vise_error *err) {
     if (vise_i_cli_signal_caught() != 0) r->s->interrupted = true;
     if (status != VISE_OK || r->s->interrupted) vise_sweep_stop(r->queue);
 
-    const vise_status waited = vise_sweep_next(r->queue, POLL_SECONDS, &result, &found, err);
-    if (waited != VISE_OK) return waited;
+    vise_error inner = VISE_ERROR_INIT; /* err may have what ends the sweep */
+    const vise_status waited = vise_sweep_next(r->queue, POLL_SECONDS, &result, &found, &inner);
+    if (waited != VISE_OK) return vise_i_cli_fail(err, waited, "%s", inner.text);
     if (found) {
       if (status == VISE_OK) status = take(r, &result, err);
       note_best(r, result.id / r->s->n_splits);

@@ -82,6 +82,16 @@ static vise_status check_axis(const vise_i_cli_sweeping *s, const vise_i_cli_opt
   return VISE_OK;
 }
 
+/* Shares of the rows are drawn by the seed of the weights. */
+static vise_status check_seed(const vise_i_cli_sweeping *s, const char *name, vise_error *err) {
+  const bool draws = s->options->val_fraction > 0 || s->options->test_fraction > 0;
+  if (!draws || strcmp(name, "seed") != 0) return VISE_OK;
+  return vise_i_cli_fail_both(s->options->val_fraction > 0 ? "val-fraction" : "test-fraction", "vary seed",
+                              "it draws other rows for each seed, and all configurations are to be scored on the same "
+                              "rows",
+                              err);
+}
+
 /* Rows that a value leaves out would not be scored. */
 static vise_status check_missing(const vise_i_cli_sweeping *s, size_t axis, vise_error *err) {
   if (strcmp(vise_space_axis_name(s->space, axis), "missing") != 0) return VISE_OK;
@@ -182,6 +192,7 @@ static vise_status check_axes(const vise_i_cli_sweeping *s, vise_error *err) {
   vise_i_cli_options_init(&train, VISE_COMMAND_TRAIN);
   for (size_t axis = 0; axis < s->n_axes && status == VISE_OK; axis++) {
     status = check_axis(s, &train, vise_space_axis_name(s->space, axis), err);
+    if (status == VISE_OK) status = check_seed(s, vise_space_axis_name(s->space, axis), err);
     if (status == VISE_OK) status = check_missing(s, axis, err);
   }
   vise_i_cli_options_free(&train);
