@@ -29,6 +29,7 @@ static void clear(vise_i_cli_sweeping *s) {
   vise_i_cli_warnings_free(&s->warnings);
   free(s->same_as);
   free(s->fits);
+  free(s->rung_scores);
   free(s->means);
   free(s->errors);
   free(s->ranks);
@@ -52,6 +53,7 @@ static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
   if (status == VISE_OK) status = make_fits(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_data(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_plan_rungs(s, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_check_fits(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_folder_open(s, err);
   if (status == VISE_OK && s->dir != NULL && !s->resumes) vise_i_cli_sweep_states_remove(s);
   return status;

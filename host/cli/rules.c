@@ -172,6 +172,10 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
 
 /* What a sweep cannot do with, or without. */
 static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
+  if (options->training.backend == VISE_BACKEND_CUDA) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--backend cuda: the fits of a sweep run on cpu or cpu64");
+  }
+
   const bool holds_out = options->val != NULL || options->val_fraction > 0;
   if (options->sweep_folds > 1 && holds_out) {
     return vise_i_cli_fail_both(options->val != NULL ? "val" : "val-fraction", "folds",
@@ -183,6 +187,7 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
   if (options->time_order && options->sweep_repeats > 1) {
     return vise_i_cli_fail_both("repeats", "time-order", "blocks of time are always the same", err);
   }
+
   if (options->complexity != NULL && options->select != VISE_SELECT_ONE_SE) {
     return vise_i_cli_fail_needs("complexity", "select one-se", err);
   }

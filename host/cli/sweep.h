@@ -63,6 +63,7 @@ typedef struct vise_i_cli_sweeping {
   vise_i_cli_fit *fits;                  /* [n_configs][n_splits] */
   uint64_t rungs[VISE_I_CLI_MOST_RUNGS]; /* epochs; the last one is 0: to the end */
   size_t n_rungs;
+  double *rung_scores; /* [n_rungs][n_configs][n_splits]: of fits that stopped at a rung; NaN: of none */
 
   vise_i_cli_input input;
   vise_i_cli_fold_data *data; /* [n_data] */
@@ -98,6 +99,11 @@ static inline vise_i_cli_fit *vise_i_cli_fit_at(const vise_i_cli_sweeping *s, si
   return &s->fits[config * s->n_splits + split];
 }
 
+/* Where the score of a fit that stopped at a rung (from 1) is kept, by which configurations are chosen to go on. */
+static inline double *vise_i_cli_rung_score(const vise_i_cli_sweeping *s, size_t config, size_t split, size_t rung) {
+  return &s->rung_scores[((rung - 1) * s->n_configs + config) * s->n_splits + split];
+}
+
 /* ---- sweep_space.c ---- */
 
 /* Makes the space, checks what is varied, and that every configuration is one that train would take. */
@@ -121,9 +127,9 @@ uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s);
 
 /* Plans the rungs, and trains all fits that are not done. Ends early, without an error, when it is interrupted. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err);
+/* What a trainer would refuse of a configuration is refused before anything is trained. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err);
-/* The mean over all splits of the newest scores of a configuration; the worst number where one is not finite. */
-double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config);
 
 /* ---- sweep_score.c ---- */
 

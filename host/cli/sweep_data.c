@@ -53,20 +53,6 @@ static size_t bytes_of(const vise_i_cli_setup *setup) {
   return vise_dataset_n_bytes(setup->train) + vise_dataset_n_bytes(setup->validation);
 }
 
-static vise_status make_splits(vise_i_cli_sweeping *s, size_t config, vise_i_cli_fold_data *data, vise_error *err) {
-  vise_status status = VISE_OK;
-  data->setups = calloc(s->n_splits, sizeof *data->setups);
-  if (data->setups == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu folds", s->n_splits);
-
-  for (size_t split = 0; split < s->n_splits && status == VISE_OK; split++) {
-    status = make_split(s, config, split, &data->setups[split], err);
-    if (status == VISE_OK) s->n_data_bytes += bytes_of(&data->setups[split]);
-  }
-  return status;
-}
-
-/* ---- all ------------------------------------------------------------------------------------------------------------- */
-
 static size_t available_bytes(void) {
   FILE *stream = fopen("/proc/meminfo", "r");
   char line[128];
@@ -78,16 +64,31 @@ static size_t available_bytes(void) {
   return (size_t)kib * 1024;
 }
 
-/* n preparations are still to be made, and the first one took this much. */
-static vise_status check_memory(const vise_i_cli_sweeping *s, size_t n, vise_error *err) {
-  const size_t room = available_bytes(), wanted = s->n_data_bytes * n;
-  if (room == 0 || wanted <= room) return VISE_OK;
+/* The first fold is made, and all others will take as much. */
+static vise_status check_memory(const vise_i_cli_sweeping *s, vise_error *err) {
+  const size_t room = available_bytes(), n = s->n_data * s->n_splits - 1;
+  if (room == 0 || s->n_data_bytes == 0 || n <= room / s->n_data_bytes) return VISE_OK;
   return vise_i_cli_fail(
       err, VISE_ERR_MEMORY,
-      "the rows of %zu folds take %zu MiB for each way of preparing them, %zu more are to be made, and "
-      "%zu MiB of memory are free; give fewer --folds or --repeats, or vary fewer options of the data",
-      s->n_splits, s->n_data_bytes >> 20, n, room >> 20);
+      "the rows of a fold take %.3g MiB, %zu folds are to be made for each of %zu ways to prepare them, and %zu MiB of "
+      "memory are free; give fewer --folds or --repeats, or vary fewer options of the data",
+      (double)s->n_data_bytes / (1 << 20), s->n_splits, s->n_data, room >> 20);
 }
+
+static vise_status make_splits(vise_i_cli_sweeping *s, size_t config, vise_i_cli_fold_data *data, vise_error *err) {
+  vise_status status = VISE_OK;
+  data->setups = calloc(s->n_splits, sizeof *data->setups);
+  if (data->setups == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu folds", s->n_splits);
+
+  for (size_t split = 0; split < s->n_splits && status == VISE_OK; split++) {
+    status = make_split(s, config, split, &data->setups[split], err);
+    if (status == VISE_OK) s->n_data_bytes += bytes_of(&data->setups[split]);
+    if (status == VISE_OK && data == s->data && split == 0) status = check_memory(s, err);
+  }
+  return status;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------------- */
 
 /* Which configurations share rows; the first one of each kind goes to firsts. */
 static vise_status group(vise_i_cli_sweeping *s, size_t *firsts, vise_error *err) {
@@ -129,8 +130,7 @@ vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err) {
 
   if (status == VISE_OK) status = group(s, firsts, err);
   for (size_t i = 0; i < s->n_data && status == VISE_OK; i++) {
-    if (i == 1) status = check_memory(s, s->n_data - 1, err);
-    if (status == VISE_OK) status = make_splits(s, firsts[i], &s->data[i], err);
+    status = make_splits(s, firsts[i], &s->data[i], err);
   }
   free(firsts);
 
@@ -179,6 +179,8 @@ static uint64_t add_dataset(uint64_t hash, const vise_dataset *dataset) {
 }
 
 uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s) {
-  const vise_i_cli_setup *first = &s->data[0].setups[0];
-  return add_dataset(add_dataset(0xcbf29ce484222325u, first->train), first->validation);
+  const vise_i_cli_setup *setups = s->data[0].setups;
+  uint64_t hash = add_dataset(0xcbf29ce484222325u, setups[0].train);
+  for (size_t split = 0; split < s->n_splits; split++) hash = add_dataset(hash, setups[split].validation);
+  return hash;
 }

@@ -270,7 +270,8 @@ static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
   json_decref(params);
   if (!same) return false;
 
-  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, (size_t)config, (size_t)repeat * s->n_folds + (size_t)fold - 1);
+  const size_t split = (size_t)repeat * s->n_folds + (size_t)fold - 1;
+  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, (size_t)config, split);
   if (strcmp(status, "ok") == 0) {
     fit->status = VISE_I_CLI_FIT_OK;
   } else if (strcmp(status, "stopped") == 0) {
@@ -283,6 +284,10 @@ static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
 
   fit->n_rungs = (size_t)rung;
   fit->score = fit->status == VISE_I_CLI_FIT_NONFINITE ? (double)INFINITY : number_of(object, "score");
+  if (isnan(fit->score)) return false;
+  if (fit->status == VISE_I_CLI_FIT_STOPPED) {
+    *vise_i_cli_rung_score(s, (size_t)config, split, fit->n_rungs) = fit->score;
+  }
   fit->train_score = number_of(object, "train_score");
   fit->seconds = number_of(object, "seconds");
   fit->epochs = (uint64_t)json_integer_value(json_object_get(object, "epochs"));
@@ -326,9 +331,9 @@ static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
 
 /* ---- the folder ------------------------------------------------------------------------------------------------------- */
 
-/* Only what a sweep writes. */
+/* Only what a sweep writes; sweep.json, by which the folder is known to be one, stays until another takes its place. */
 static void remove_earlier(const vise_i_cli_sweeping *s) {
-  static const char *const names[] = {"sweep.json", "fits.jsonl", "results.csv", "report.html"};
+  static const char *const names[] = {"fits.jsonl", "results.csv", "report.html"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[VISE_I_CLI_PATH_BYTES];
     vise_i_cli_sweep_path(s, names[i], path);
@@ -341,7 +346,8 @@ static bool is_empty(const char *dir) {
   const struct dirent *entry;
   bool empty = true;
   while (folder != NULL && empty && (entry = readdir(folder)) != NULL) {
-    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            strcmp(entry->d_name, "sweep.json.tmp") == 0; /* of one that was killed at once */
   }
   if (folder != NULL) (void)closedir(folder);
   return empty;
@@ -378,16 +384,20 @@ vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err
   vise_i_cli_sweep_path(s, "fits.jsonl", path);
 
   vise_status status = s->resumes ? VISE_OK : make_folder(s->dir, err);
-  if (status == VISE_OK) status = check_folder(s, err);
   if (status == VISE_OK) status = lock_folder(s, err);
+  if (status == VISE_OK) status = check_folder(s, err);
   if (status == VISE_OK && s->resumes) status = check_same(s, err);
   if (status != VISE_OK) return status;
 
+  /* In this order: at any moment a kill leaves an empty folder, or one to go on with. */
   if (!s->resumes) remove_earlier(s);
+  if (!s->resumes) status = vise_i_cli_sweep_json_write(s, err);
+  if (status != VISE_OK) return status;
+
   s->fits_file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (s->fits_file < 0) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
   s->last_sync = vise_i_cli_seconds();
-  return s->resumes ? read_fits(s, err) : vise_i_cli_sweep_json_write(s, err);
+  return s->resumes ? read_fits(s, err) : VISE_OK;
 }
 
 void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s) {

@@ -53,7 +53,7 @@ static uint64_t epochs_at(const vise_i_cli_sweeping *s, uint64_t planned, size_t
   return epochs > 0 ? epochs : 1;
 }
 
-vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err) {
+static vise_status plan(vise_i_cli_sweeping *s, vise_error *err) {
   const uint64_t eta = s->options->halving;
   s->n_rungs = 1;
   s->rungs[0] = 0;
@@ -82,7 +82,17 @@ vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err)
   return VISE_OK;
 }
 
-/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
+vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err) {
+  const vise_status status = plan(s, err);
+  if (status != VISE_OK) return status;
+  const size_t n = s->n_rungs * s->n_configs * s->n_splits;
+  s->rung_scores = calloc(n, sizeof *s->rung_scores);
+  if (s->rung_scores == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the scores of fits");
+  for (size_t i = 0; i < n; i++) s->rung_scores[i] = NAN;
+  return VISE_OK;
+}
+
+/* ---- what a trainer would refuse ------------------------------------------------------------------------------------ */
 
 static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
                                     const char *text, vise_error *err) {
@@ -92,6 +102,45 @@ static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config,
   return vise_i_cli_fail(err, status, "configuration %zu (%s), fold %zu of repeat %zu: %s", config, name,
                          split % s->n_folds + 1, split / s->n_folds, text);
 }
+
+/* A trainer of the configuration on the first fold, which takes no step. */
+static vise_status try_trainer(const vise_i_cli_sweeping *s, size_t config, vise_error *err) {
+  vise_i_cli_options options;
+  vise_i_cli_setup setup = {.model = NULL};
+  vise_trainer *trainer = NULL;
+  vise_status status = vise_i_cli_sweep_options(s, config, 0, &options, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[config]].setups[0], &setup, err);
+  }
+
+  if (status == VISE_OK) {
+    vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
+    const bool is_f64 = training.backend == VISE_BACKEND_CPU64;
+    if (!is_f64) training.backend = VISE_BACKEND_CPU;
+    training.n_threads = is_f64 ? 0 : 1;
+    if (setup.model == NULL) status = vise_model_create(&options.net, is_f64 ? VISE_F64 : VISE_F32, &setup.model, err);
+    if (status == VISE_OK) {
+      status = vise_trainer_create(&training, setup.model, setup.train, setup.validation, NULL, &trainer, err);
+    }
+  }
+
+  vise_trainer_free(trainer);
+  vise_model_free(setup.model);
+  vise_i_cli_options_free(&options);
+  return status;
+}
+
+vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
+  for (size_t config = 0; config < s->n_configs; config++) {
+    vise_error inner = VISE_ERROR_INIT;
+    if (s->same_as[config] != config) continue;
+    const vise_status status = try_trainer(s, config, &inner);
+    if (status != VISE_OK) return describe_failure(s, config, 0, status, inner.text, err);
+  }
+  return VISE_OK;
+}
+
+/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
 
 static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
   const vise_i_cli_sweeping *s = r->s;
@@ -144,9 +193,11 @@ static double score_of(const vise_i_cli_sweeping *s, const vise_sweep_result *re
   return score;
 }
 
-static vise_status check_score(const vise_i_cli_sweeping *s, size_t config, size_t split, double score,
+/* A score that the rows do not have; where the loss is not finite either it is the fit that is to blame. */
+static vise_status check_score(const vise_i_cli_sweeping *s, const vise_sweep_result *result, double score,
                                vise_error *err) {
-  if (s->options->score == VISE_I_CLI_SCORE_LOSS || !isnan(score)) return VISE_OK;
+  const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
+  if (!isnan(score) || !isfinite(result->validation.loss)) return VISE_OK;
   char text[160];
   (void)snprintf(text, sizeof text,
                  "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
@@ -154,12 +205,15 @@ static vise_status check_score(const vise_i_cli_sweeping *s, size_t config, size
   return describe_failure(s, config, split, VISE_ERR_USAGE, text, err);
 }
 
-static void record(const running *r, const vise_sweep_result *result, double score, vise_i_cli_fit *fit) {
+static void record(const running *r, const vise_sweep_result *result, double score) {
+  const size_t config = result->id / r->s->n_splits, split = result->id % r->s->n_splits;
+  vise_i_cli_fit *fit = vise_i_cli_fit_at(r->s, config, split);
   const bool is_bad = result->status != VISE_OK || !isfinite(score);
   const bool goes_on = r->rung < r->s->n_rungs && result->reason == VISE_STOP_AFTER_EPOCH;
   fit->status = is_bad ? VISE_I_CLI_FIT_NONFINITE : goes_on ? VISE_I_CLI_FIT_STOPPED : VISE_I_CLI_FIT_OK;
   fit->n_rungs = goes_on ? r->rung : r->s->n_rungs;
   fit->score = is_bad ? (double)INFINITY : score;
+  if (fit->status == VISE_I_CLI_FIT_STOPPED) *vise_i_cli_rung_score(r->s, config, split, r->rung) = score;
   fit->train_score = NAN;
   (void)vise_i_cli_score_of_metrics(r->s->options->score, &result->train, &fit->train_score);
   fit->seconds += result->seconds;
@@ -186,9 +240,9 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
   }
 
   const double score = result->status == VISE_OK ? score_of(s, result) : (double)INFINITY;
-  vise_status status = check_score(s, config, split, score, err);
+  vise_status status = check_score(s, result, score, err);
   if (status != VISE_OK) return status;
-  record(r, result, score, fit);
+  record(r, result, score);
   fit->n_state = 0;
   if (result->state != NULL && fit->status == VISE_I_CLI_FIT_STOPPED) {
     status = vise_i_cli_sweep_states_keep(s, config, split, result->state, result->n_state_bytes, err);
@@ -196,17 +250,25 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
   s->n_done++;
   s->n_fits_now++;
   if (status != VISE_OK) return status;
-  return vise_i_cli_sweep_folder_add(s, config, split, result->status != VISE_OK ? result->error.text : NULL, err);
+  const char *why = result->status != VISE_OK ? result->error.text
+                    : isfinite(score)         ? NULL
+                                              : "the outputs for the held-out rows are not finite";
+  return vise_i_cli_sweep_folder_add(s, config, split, why, err);
 }
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------------- */
 
-double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config) {
+/* The mean over all splits of a configuration's scores at a rung; the worst number where one is not finite. Fits that
+   ended before it have the score of their end. */
+static double mean_at(const vise_i_cli_sweeping *s, size_t config, size_t rung) {
   double sum = 0;
   for (size_t split = 0; split < s->n_splits; split++) {
     const vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
-    if (fit->status == VISE_I_CLI_FIT_NONFINITE) return s->larger_is_better ? -(double)INFINITY : (double)INFINITY;
-    sum += fit->score;
+    const double score = *vise_i_cli_rung_score(s, config, split, rung);
+    if (isnan(score) && fit->status == VISE_I_CLI_FIT_NONFINITE) {
+      return s->larger_is_better ? -(double)INFINITY : (double)INFINITY;
+    }
+    sum += isnan(score) ? fit->score : score;
   }
   return sum / (double)s->n_splits;
 }
@@ -225,7 +287,7 @@ static bool is_complete(const vise_i_cli_sweeping *s, size_t config, size_t rung
 
 static void note_best(running *r, size_t config) {
   if (!is_complete(r->s, config, r->rung)) return;
-  const double mean = vise_i_cli_sweep_mean(r->s, config);
+  const double mean = mean_at(r->s, config, r->rung);
   if (r->best_config != SIZE_MAX && !is_better(r->s, mean, r->best)) return;
   r->best = mean;
   r->best_config = config;
@@ -237,7 +299,8 @@ static void show(running *r) {
   char text[256], left[32] = "-:--", best[96] = "";
   const double seconds = vise_i_cli_seconds() - r->start;
   const double rate = seconds > 0 ? (double)s->n_fits_now / seconds : 0;
-  if (rate > 0) vise_i_cli_format_time((double)(s->n_planned - s->n_done) / rate, left, sizeof left);
+  const size_t n_left = s->n_done < s->n_planned ? s->n_planned - s->n_done : 0;
+  if (rate > 0) vise_i_cli_format_time((double)n_left / rate, left, sizeof left);
   if (r->best_config != SIZE_MAX) {
     (void)snprintf(best, sizeof best, ", best %s %.5g", vise_i_cli_score_name(s->options->score), r->best);
   }
@@ -307,7 +370,7 @@ static vise_status promote(running *r, vise_error *err) {
   if (order == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", r->n);
 
   for (size_t i = 0; i < r->n; i++) {
-    const double mean = vise_i_cli_sweep_mean(s, r->configs[i]);
+    const double mean = mean_at(s, r->configs[i], r->rung);
     order[i] = (placed){s->larger_is_better ? -mean : mean, r->configs[i]};
   }
   qsort(order, r->n, sizeof *order, by_badness);
@@ -329,6 +392,7 @@ static void count_fits(running *r) {
     if (s->options->halving > 0) n = (n + s->options->halving - 1) / s->options->halving;
   }
   for (size_t i = 0; i < s->n_configs * s->n_splits; i++) s->n_done += s->fits[i].n_rungs;
+  if (s->n_done > s->n_planned) s->n_done = s->n_planned; /* fits that ended early count for all of their rungs */
 }
 
 static vise_status run_rungs(running *r, vise_error *err) {

@@ -215,6 +215,15 @@ static vise_status check_configs(const vise_i_cli_sweeping *s, vise_error *err) 
   return VISE_OK;
 }
 
+/* What is made of it at the end is read at the start. */
+static vise_status check_complexity(const char *text, vise_error *err) {
+  vise_complexity *complexity = NULL;
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = vise_complexity_parse(text, &complexity, &inner);
+  vise_complexity_free(complexity);
+  return status == VISE_OK ? VISE_OK : vise_i_cli_fail(err, status, "--%s", inner.text);
+}
+
 vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err) {
   const vise_i_cli_options *options = s->options;
   vise_space_options how;
@@ -237,7 +246,8 @@ vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err) {
                            "--configs needs --search random or sobol: a grid has all combinations of its values");
   }
 
-  vise_status status = vise_space_create(&how, &s->space, err);
+  vise_status status = check_complexity(options->complexity, err);
+  if (status == VISE_OK) status = vise_space_create(&how, &s->space, err);
   if (status == VISE_OK) status = add_axes(s, err);
   if (status != VISE_OK) return status;
   s->n_axes = vise_space_n_axes(s->space);

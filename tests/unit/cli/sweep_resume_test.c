@@ -1,0 +1,322 @@
+/* The folder of a sweep: what is lost, damaged or stopped is made up for, and folders of others are left alone. */
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sweep_rig.h"
+
+#define GRID "--train people.csv --drop who --recipe none --layers auto-6-auto --vary lr=1e-3,1e-2,0.1,0.5 "
+#define PLAIN GRID "--vary seed=1,2,3 --epochs 80 --folds 3 --repeats 2 --quiet --refit no "
+#define HALVING GRID "--vary seed=1,2 --epochs 60 --batch 8 --optimizer adam --folds 3 --quiet --refit no --halving 2 "
+/* With rungs that last: 8 configurations, the first rung has 375 epochs. */
+#define LONG GRID "--vary seed=1,2 --epochs 3000 --batch 8 --optimizer adam --folds 3 --quiet --refit no --halving 2 "
+
+static void enter(void) {
+  tool_enter();
+  sweep_write_people("people.csv", 72);
+}
+
+TestSuite(cli_sweep_resume, .init = enter, .fini = tool_leave);
+
+static void expect_same_results(const char *a, const char *b) {
+  char *x = sweep_results_without_times(a), *y = sweep_results_without_times(b);
+  cr_assert_str_eq(x, y);
+  free(x);
+  free(y);
+  sweep_expect_same_fits(a, b);
+}
+
+static void sleep_ms(long ms) {
+  nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
+}
+
+static off_t size_of(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 ? info.st_size : 0;
+}
+
+/* Sends a signal as soon as the file has so many bytes, and returns what the process came to. */
+static tool_result stop_at(const char *arguments, int number, const char *path, off_t n_bytes) {
+  const pid_t pid = tool_start(arguments, "call");
+  for (int i = 0; i < 20000 && size_of(path) < n_bytes; i++) sleep_ms(1);
+  cr_assert_geq(size_of(path), n_bytes, "%s: %ld bytes", path, (long)size_of(path));
+  cr_assert_eq(kill(pid, number), 0);
+  return tool_wait(pid, "call");
+}
+
+static void kill_at(const char *arguments, const char *path, off_t n_bytes) {
+  tool_result result = stop_at(arguments, SIGKILL, path, n_bytes);
+  cr_assert(result.killed, "it ended by itself with %d: %s", result.code, result.err);
+  tool_free(&result);
+}
+
+/* ---- kills -------------------------------------------------------------------------------------------------------------- */
+
+/* Again and again, until it ends by itself. */
+static size_t kill_at_random(const char *how, uint64_t state) {
+  char first[512];
+  size_t n_kills = 0;
+  snprintf(first, sizeof first, "sweep %s --jobs 2 --out dir", how);
+  for (;;) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    const pid_t pid = tool_start(tool_exists("dir/sweep.json") ? "sweep --resume dir" : first, "call");
+    sleep_ms(2 + (long)(state >> 33) % 25 + (long)n_kills);
+    (void)kill(pid, SIGKILL);
+    tool_result result = tool_wait(pid, "call");
+    const bool killed = result.killed;
+    cr_assert(killed || result.code == 0, "%d: %s", result.code, result.err);
+    tool_free(&result);
+    if (!killed) return n_kills;
+    n_kills++;
+  }
+}
+
+Test(cli_sweep_resume, kills_change_nothing) {
+  sweep_ok(PLAIN "--vary batch-norm=yes,no --out whole");
+  const size_t n_kills = kill_at_random(PLAIN "--vary batch-norm=yes,no", 1);
+  cr_assert_gt(n_kills, 2);
+  expect_same_results("dir", "whole");
+}
+
+Test(cli_sweep_resume, kills_change_nothing_in_halving) {
+  sweep_ok("%s --out whole", HALVING);
+  const size_t n_kills = kill_at_random(HALVING, 2);
+  cr_assert_gt(n_kills, 2);
+  expect_same_results("dir", "whole");
+  cr_assert_not(tool_exists("dir/states"));
+}
+
+/* ---- fits.jsonl ------------------------------------------------------------------------------------------------------------ */
+
+static void write_bytes(const char *path, const char *bytes, size_t n) {
+  FILE *file = fopen(path, "w");
+  cr_assert(file != NULL && fwrite(bytes, 1, n, file) == n && fclose(file) == 0, "%s", path);
+}
+
+/* Fits that are in no line, or in half of one, are trained again, and no others. */
+Test(cli_sweep_resume, lost_lines_are_trained_again) {
+  size_t n = 0;
+  sweep_ok("%s --out whole", PLAIN);
+  sweep_ok("%s --out dir", PLAIN);
+  char *text = tool_read("dir/fits.jsonl", &n), *at = text;
+  for (int i = 0; i < 40; i++) at = strchr(at, '\n') + 1;
+  write_bytes("dir/fits.jsonl", text, (size_t)(at - text) + 30);
+  free(text);
+
+  tool_result result = sweep_run("--resume dir --json --jobs 1");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  json_t *object = tool_json_text(result.out);
+  cr_assert_eq(json_integer_value(json_object_get(object, "fits")), 72 - 40);
+  json_decref(object);
+  tool_free(&result);
+  expect_same_results("dir", "whole");
+
+  result = sweep_run("--resume dir --json");
+  object = tool_json_text(result.out);
+  cr_assert_eq(json_integer_value(json_object_get(object, "fits")), 0);
+  json_decref(object);
+  tool_free(&result);
+  expect_same_results("dir", "whole");
+}
+
+Test(cli_sweep_resume, damaged_lines_are_named) {
+  static const struct {
+    const char *from, *to;
+  } damages[] = {
+      {"\"config\":", "\"config\":9"}, {"\"fold\":", "\"fold\":9"},  {"\"status\":\"ok\"", "\"status\":\"no\""},
+      {"\"lr\":\"", "\"lr\":\"9"},     {"\"score\":", "\"scoer\":"}, {"{\"config\"", "\"config\""},
+      {"\"repeat\":", "\"repeat\":7"}, {"\"rung\":", "\"rung\":4"}};
+  size_t n = 0;
+  sweep_ok("%s --out dir", PLAIN);
+  char *text = tool_read("dir/fits.jsonl", &n), *second = strchr(text, '\n') + 1;
+
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    char *at = strstr(second, damages[i].from);
+    FILE *file = fopen("dir/fits.jsonl", "w");
+    fprintf(file, "%.*s%s%s", (int)(at - text), text, damages[i].to, at + strlen(damages[i].from));
+    fclose(file);
+    tool_result result = sweep_run("--resume dir");
+    cr_assert_eq(result.code, 2, "%s: %d: %s", damages[i].to, result.code, result.err);
+    SAYS(result.err,
+         "dir/fits.jsonl:2: this line is damaged, or of another sweep; without it the fit is trained again");
+    tool_free(&result);
+  }
+  free(text);
+}
+
+/* ---- states ------------------------------------------------------------------------------------------------------------- */
+
+static void flip(const char *path) {
+  size_t n = 0;
+  char *bytes = tool_read(path, &n);
+  for (size_t i = 500; i < n; i += 1000) bytes[i] = (char)~bytes[i];
+  write_bytes(path, bytes, n);
+  free(bytes);
+}
+
+static void cut(const char *path) {
+  cr_assert_eq(truncate(path, size_of(path) / 2 + 11), 0);
+}
+
+static void take_away(const char *path) {
+  cr_assert_eq(remove(path), 0);
+}
+
+static void expect_unharmed(void (*damage)(const char *path)) {
+  kill_at("sweep " LONG "--jobs 2 --out dir", "dir/states/rung-2.bin", 1);
+  cr_assert(tool_exists("dir/states/rung-1.bin"));
+  damage("dir/states/rung-1.bin");
+  sweep_ok("--resume dir");
+  sweep_ok("%s --jobs 2 --out whole", LONG);
+  expect_same_results("dir", "whole");
+}
+
+Test(cli_sweep_resume, damaged_states_cost_time_alone) {
+  expect_unharmed(flip);
+}
+
+Test(cli_sweep_resume, cut_states_cost_time_alone) {
+  expect_unharmed(cut);
+}
+
+Test(cli_sweep_resume, lost_states_cost_time_alone) {
+  expect_unharmed(take_away);
+}
+
+/* With states of other weights it goes on from those: it is the states that it goes on from. */
+Test(cli_sweep_resume, states_are_gone_on_from) {
+  kill_at("sweep " LONG "--init-scheme he --jobs 2 --out other", "other/states/rung-2.bin", 1);
+  kill_at("sweep " LONG "--jobs 2 --out dir", "dir/states/rung-2.bin", 1);
+  cr_assert_eq(rename("other/states/rung-1.bin", "dir/states/rung-1.bin"), 0);
+  sweep_ok("--resume dir");
+  sweep_ok("%s --jobs 2 --out whole", LONG);
+
+  char *x = sweep_results_without_times("dir"), *y = sweep_results_without_times("whole");
+  cr_assert_str_neq(x, y);
+  free(x);
+  free(y);
+}
+
+/* ---- stops --------------------------------------------------------------------------------------------------------------- */
+
+Test(cli_sweep_resume, an_interrupted_sweep_says_how_to_go_on) {
+  tool_result result = stop_at("sweep " LONG "--out dir", SIGINT, "dir/fits.jsonl", 500);
+  cr_assert_eq(result.code, 130, "%d: %s", result.code, result.err);
+  cr_assert_not(result.killed);
+  SAYS(result.err, "interrupted after ");
+  SAYS(result.err, " fits; go on with: vise sweep --resume dir\n");
+  cr_assert_not(tool_exists("dir/results.csv"));
+  tool_free(&result);
+
+  sweep_ok("--resume dir");
+  sweep_ok("%s --out whole", LONG);
+  expect_same_results("dir", "whole");
+}
+
+Test(cli_sweep_resume, a_full_disk_is_told_and_nothing_is_lost) {
+  static const struct {
+    const char *how, *says;
+    rlim_t limit;
+  } rows[] = {{PLAIN, "dir/fits.jsonl: cannot be written: File too large", 8000},
+              {HALVING, "dir/states/rung-1.bin: cannot be written: File too large", 10000},
+              {PLAIN, "dir/sweep.json: cannot be written: File too large", 100}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const struct rlimit before = {RLIM_INFINITY, RLIM_INFINITY}, low = {rows[i].limit, RLIM_INFINITY};
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+    tool_result result = sweep_run("%s --overwrite --out dir", rows[i].how);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    cr_assert_not(result.killed);
+    cr_assert_eq(result.code, i < 2 ? 1 : 2, "%d: %s", result.code, result.err);
+    SAYS(result.err, rows[i].says);
+    tool_free(&result);
+
+    if (i < 2) SAYS_NOT(tool_read("dir/fits.jsonl", NULL), "\"fold\":9");
+    sweep_ok(i < 2 ? "--resume dir" : "%s --overwrite --out dir", rows[i].how);
+    sweep_ok("%s --overwrite --out whole", rows[i].how);
+    expect_same_results("dir", "whole");
+  }
+}
+
+/* ---- whose folder ---------------------------------------------------------------------------------------------------------- */
+
+Test(cli_sweep_resume, folders_of_others_are_left_alone) {
+  sweep_ok("%s --out deep/er/dir", PLAIN);
+  sweep_refused("--out deep/er/dir: holds an earlier sweep; go on with it by --resume deep/er/dir, or give --overwrite",
+                "%s --out deep/er/dir", PLAIN);
+  sweep_refused("--out deep: the folder holds something else; give an empty or a new one", "%s --out deep --overwrite",
+                PLAIN);
+  sweep_refused("people.csv: is not a folder", "%s --out people.csv", PLAIN);
+  sweep_refused("deep/sweep.json", "--resume deep");
+  sweep_refused("--resume and --out contradict each other", "--resume deep/er/dir --out other");
+
+  /* One that was killed before it had begun is none. */
+  cr_assert_eq(mkdir("begun", 0700), 0);
+  tool_write_text("begun/sweep.json.tmp", "{");
+  sweep_ok("%s --out begun", PLAIN);
+}
+
+Test(cli_sweep_resume, overwrite_removes_what_was_there) {
+  sweep_ok("%s --vary max-norm=off,1 --overwrite --out dir", PLAIN);
+  sweep_ok("%s --out whole", PLAIN);
+  sweep_ok("%s --overwrite --out dir", PLAIN);
+  expect_same_results("dir", "whole");
+}
+
+Test(cli_sweep_resume, one_sweep_at_a_time_uses_a_folder) {
+  const pid_t pid = tool_start("sweep " LONG "--out dir", "call");
+  for (int i = 0; i < 20000 && size_of("dir/fits.jsonl") == 0; i++) sleep_ms(1);
+  tool_result result = sweep_run("--resume dir");
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, "dir: another sweep is using it");
+  tool_free(&result);
+  result = sweep_run("%s --overwrite --out dir", PLAIN);
+  SAYS(result.err, "dir: another sweep is using it");
+  tool_free(&result);
+
+  cr_assert_eq(kill(pid, SIGKILL), 0);
+  result = tool_wait(pid, "call");
+  cr_assert(result.killed, "%d: %s", result.code, result.err);
+  tool_free(&result);
+}
+
+/* ---- other rows, other options -------------------------------------------------------------------------------------------- */
+
+Test(cli_sweep_resume, other_rows_are_refused) {
+  static const char *const orders[] = {"", "--time-order", "--group who"};
+  size_t n = 0;
+  char *text = tool_read("people.csv", &n), *last = text + n - 2;
+  cr_assert_eq(*last, 'z');
+  for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+    sweep_ok("--train people.csv --recipe none --vary l2=off,1 --folds 3 --quiet --refit no %s --overwrite --out dir",
+             orders[i]);
+    *last = 'y';
+    write_bytes("people.csv", text, n);
+    tool_result result = sweep_run("--resume dir");
+    cr_assert_eq(result.code, 2, "%s: %d: %s", orders[i], result.code, result.err);
+    SAYS(result.err, "or how they are split, are not those that this sweep began with; begin a new one");
+    tool_free(&result);
+    *last = 'z';
+    write_bytes("people.csv", text, n);
+    sweep_ok("--resume dir");
+  }
+  free(text);
+}
+
+Test(cli_sweep_resume, goes_on_as_it_was_started) {
+  sweep_ok("%s --out dir", PLAIN);
+  sweep_refused("--l2 cannot be changed by --resume", "--resume dir --l2 0.1");
+  sweep_refused("--folds cannot be changed by --resume", "--resume dir --folds 4");
+  sweep_refused("--vary cannot be changed by --resume", "--resume dir --vary max-norm=1,2");
+  sweep_ok("--resume dir --jobs 1");
+
+  /* From another folder, too: paths are saved whole. */
+  cr_assert_eq(mkdir("elsewhere", 0700), 0);
+  cr_assert_eq(chdir("elsewhere"), 0);
+  sweep_ok("--resume ../dir");
+  cr_assert_eq(chdir(".."), 0);
+}
