@@ -121,7 +121,8 @@ static const char *typed_text(const vise_i_cli_options *options, const typed_lis
 static vise_status check_changes(const vise_i_cli_options *options, const typed_list *list, char *const *before,
                                  vise_error *err) {
   const vise_train_config *training = &options->training;
-  const bool planned = vise_schedule_ends(training->lr_schedule.kind) ||
+  const bool sweeps = options->command == VISE_COMMAND_SWEEP; /* whose fits are all to have the same limits */
+  const bool planned = sweeps || vise_schedule_ends(training->lr_schedule.kind) ||
                        vise_schedule_ends(training->clip_schedule.kind) ||
                        vise_schedule_ends(training->clamp_schedule.kind);
 
@@ -136,6 +137,13 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
     free(after);
     if (same) continue;
 
+    if (sweeps) {
+      return vise_i_cli_fail(
+          err, VISE_ERR_USAGE,
+          "--%s cannot be changed by --resume: all fits of a sweep are trained and scored alike; start "
+          "a new sweep instead",
+          option->name);
+    }
     if (option->change == VISE_OPTION_FIXED) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE,
                              "--%s cannot be changed by --resume, which allows changes to limits, logging and threads "

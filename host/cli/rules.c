@@ -170,6 +170,24 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
   return options->plan ? check_training(options, err) : VISE_OK;
 }
 
+/* Rows that come once, and are wanted again: those of val and test for each fold, all of them for the winner. */
+static vise_status check_streams(const vise_i_cli_options *options, vise_error *err) {
+  const bool refits = options->refit && (options->run.out_dir != NULL || options->resume != NULL);
+  const struct {
+    const char *name, *path;
+    bool again;
+  } rows[] = {{"train", options->train, refits}, {"train-labels", options->train_labels, refits},
+              {"val", options->val, true},       {"val-labels", options->val_labels, true},
+              {"test", options->test, true},     {"test-labels", options->test_labels, true}};
+
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    if (!rows[i].again || rows[i].path == NULL || strcmp(rows[i].path, "-") != 0) continue;
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s -: a sweep reads these rows more than once; give a file%s",
+                           rows[i].name, i < 2 ? ", or --refit no" : "");
+  }
+  return VISE_OK;
+}
+
 /* What a sweep cannot do with, or without. */
 static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
   if (options->training.backend == VISE_BACKEND_CUDA) {
@@ -194,7 +212,7 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
   if (options->run.out_dir == NULL && options->resume == NULL && vise_i_cli_given(options, "refit") && options->refit) {
     return vise_i_cli_fail_needs("refit", "out", err);
   }
-  return VISE_OK;
+  return check_streams(options, err);
 }
 
 vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {

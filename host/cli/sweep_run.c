@@ -131,7 +131,7 @@ static vise_status try_trainer(const vise_i_cli_sweeping *s, size_t config, vise
 }
 
 vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
-  for (size_t config = 0; config < s->n_configs; config++) {
+  for (size_t config = 0; config < s->n_configs && vise_i_cli_signal_caught() == 0; config++) {
     vise_error inner = VISE_ERROR_INIT;
     if (s->same_as[config] != config) continue;
     const vise_status status = try_trainer(s, config, &inner);

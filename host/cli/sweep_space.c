@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/signals.h"
 #include "host/cli/suggest.h"
 #include "host/cli/sweep.h"
 
@@ -28,7 +29,8 @@ static const fixed_options fixed[] = {
 };
 
 /* Options that change what a loss means; so losses cannot be compared. */
-static const char of_loss[] = " loss mse-reduction label-smoothing class-weights scale-target penalty-convention ";
+static const char of_loss[] =
+    " loss mse-reduction label-smoothing class-weights scale-target penalty-convention recipe ";
 /* Options that decide how rows are prepared. */
 static const char of_data[] = " features drop max-categories missing scale loss recipe ";
 
@@ -201,7 +203,7 @@ static vise_status check_axes(const vise_i_cli_sweeping *s, vise_error *err) {
 
 /* What train would refuse is refused before anything is trained. */
 static vise_status check_configs(const vise_i_cli_sweeping *s, vise_error *err) {
-  for (size_t config = 0; config < s->n_configs; config++) {
+  for (size_t config = 0; config < s->n_configs && vise_i_cli_signal_caught() == 0; config++) {
     vise_error inner = VISE_ERROR_INIT;
     vise_i_cli_options options;
     const vise_status status = vise_i_cli_sweep_options(s, config, 0, &options, &inner);

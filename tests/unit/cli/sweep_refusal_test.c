@@ -44,6 +44,7 @@ Test(cli_sweep_refusal, options_that_cannot_be_varied) {
       {"--vary stop-after-epoch=1,2 --halving 2", "--vary stop-after-epoch and --halving contradict each other"},
       {"--vary class-weights=1,2,1;1,1,1",
        "--vary class-weights: losses of its values cannot be compared; give another"},
+      {"--vary recipe=none,table", "--vary recipe: losses of its values cannot be compared"},
       {"--vary label-smoothing=0,0.1", "--vary label-smoothing: losses of its values cannot be compared"},
       {"--vary missing=error,drop-rows", "--vary missing: drop-rows leaves rows out"},
       {"--vary seed=1,2 --folds 1 --val-fraction 0.2", "--val-fraction and --vary seed contradict each other"},
@@ -105,6 +106,9 @@ Test(cli_sweep_refusal, rows_that_do_not_do) {
   sweep_refused("head.csv", "--train head.csv --vary l2=1,2");
   sweep_refused("--target names \"nope\", which is no column", "--train people.csv --target nope --vary l2=1,2");
   sweep_refused("none.csv: cannot be opened: No such file or directory", "--train none.csv --vary l2=1,2");
+  sweep_refused("--train -: a sweep reads these rows more than once; give a file, or --refit no",
+                "--train - --vary l2=1,2 --out dir");
+  sweep_refused("--test -: a sweep reads these rows more than once", "--train people.csv --test - --vary l2=1,2");
   sweep_refused("--group and --train-labels contradict each other",
                 "--train x.npy --train-labels y.npy --group 0 --vary l2=1,2");
 }
