@@ -5,7 +5,7 @@
 #include "kernels/exchange.cuh"
 #include "kernels/reduce.cuh"
 #include "kernels/step_types.h"
-#include "kernels/teams.h"
+#include "kernels/teams_types.h"
 
 enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 

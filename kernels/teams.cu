@@ -36,7 +36,5 @@ cudaError_t vise_k_teams_run(vise_k_variant variant, const vise_k_teams *teams, 
 
   vise_k_teams given = *teams;
   void *arguments[] = {&given};
-  vise_grid grid = {teams->n_teams * n, VISE_K_STEP_THREADS, shared_bytes, 0};
-  grid.n_together = n;
-  return vise_launch(kernel, grid, stream, arguments);
+  return vise_launch_clusters(kernel, {teams->n_teams * n, VISE_K_STEP_THREADS, shared_bytes, 0}, n, stream, arguments);
 }

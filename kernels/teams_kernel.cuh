@@ -98,6 +98,7 @@ VISE_FN void vise_team_put_outputs(const vise_step *step, float *outputs) {
        i += p->n_members * VISE_K_STEP_THREADS) {
     to[i] = from[(size_t)(i / n_out) * last->ld_out + i % n_out];
   }
+  __syncthreads(); /* the next step sets the record */
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, VISE_STEP_CTAS)
