@@ -49,9 +49,10 @@ done:
   return status;
 }
 
-/* In a group the rows are those of every member with the same data. */
+/* In a group the rows are those of every member with the same data, and room for rows of calls was made by the first. */
 static vise_status bind_shared(vise_i_cuda *b, const vise_i_data *data, bool with_targets, vise_error *err) {
   vise_status status;
+  if (b->cx->single_bytes == 0) VISE_TRY(vise_i_cuda_reserve_single(b, data, with_targets, err));
   VISE_TRY(vise_i_cuda_share_rows(b, data, with_targets, &b->member.rows, &b->bound.rows[0], err));
   b->bound.resident = true;
 done:
@@ -90,12 +91,31 @@ done:
   return status;
 }
 
+/* All rows if they fit, else chunks. */
+static vise_status bind_alone(vise_i_cuda *b, const vise_i_data *data, bool with_targets, vise_error *err) {
+  vise_status status;
+  size_t available = 0;
+  const vise_i_cuda_rows all = vise_i_cuda_layout(data, with_targets, data->x.n_rows);
+
+  /* Outputs and gradients need room for rows too. */
+  VISE_TRY(vise_i_cuda_reserve_single(b, data, with_targets, err));
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
+
+  if (all.n_bytes + data->x.n_rows * sizeof(uint32_t) <= available) {
+    VISE_TRY(bind_resident(b, data, &all, err));
+  } else {
+    VISE_TRY(bind_chunks(b, data, with_targets, available, err));
+  }
+
+done:
+  return status;
+}
+
 vise_status vise_i_cuda_bind(vise_i_backend *backend, const vise_i_data *data, vise_error *err) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
   const bool with_targets = backend->spec.rule.loss != VISE_LOSS_EXTERNAL;
   const vise_i_batch rows = {.data = data, .n = data->x.n_rows};
-  size_t available = 0;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_check_data(&backend->spec, data, with_targets, err));
@@ -106,19 +126,7 @@ vise_status vise_i_cuda_bind(vise_i_backend *backend, const vise_i_data *data, v
   VISE_TRY(make_row_factors(b, data, err));
   VISE_TRY(vise_i_cuda_sources(b, data, VISE_I_CUDA_BOUND, &b->bound.x, &b->bound.y, err));
 
-  /* Outputs and gradients need room for rows too. */
-  VISE_TRY(vise_i_cuda_reserve_single(b, data, with_targets, err));
-  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
-
-  const vise_i_cuda_rows all = vise_i_cuda_layout(data, with_targets, data->x.n_rows);
-  if (b->member.group) {
-    VISE_TRY(bind_shared(b, data, with_targets, err));
-  } else if (all.n_bytes + data->x.n_rows * sizeof(uint32_t) <= available) {
-    VISE_TRY(bind_resident(b, data, &all, err));
-  } else {
-    VISE_TRY(bind_chunks(b, data, with_targets, available, err));
-  }
-
+  VISE_TRY(b->member.group ? bind_shared(b, data, with_targets, err) : bind_alone(b, data, with_targets, err));
   VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
   b->bound.data = *data;
   b->bound.is_bound = true;

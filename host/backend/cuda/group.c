@@ -86,6 +86,7 @@ static void destroy(vise_i_group *g) {
     vise_i_cuda_release(g->cx, &g->slab, g->slab_bytes);
     vise_i_cuda_close_context(g->cx);
   }
+  free(g->who);
   free(g->free_places);
   free(g->rows);
   free(g->orders);

@@ -65,6 +65,8 @@ struct vise_i_group {
   size_t n_rows, rows_room, n_orders, orders_room;
   uint64_t round; /* counts calls that send orders */
 
+  vise_i_cuda **who; /* the member of each team of a launch */
+  size_t who_room;
   vise_i_cuda_scratch launch;  /* teams and records, results */
   vise_i_cuda_scratch outputs; /* outputs of a call, and its indices of rows */
   uint64_t n_launches;
@@ -102,7 +104,7 @@ void vise_i_cuda_drop_order(vise_i_cuda *b);
 
 /* ---- group_launch.c ---- */
 
-/* One launch as it is put together: write teams, and records from n_records on, then call vise_i_cuda_group_launch. */
+/* One launch as it is put together: fill teams and records, then call vise_i_cuda_group_launch. */
 typedef struct vise_i_cuda_teams {
   vise_i_cuda_group_mode mode;
   size_t n_teams;
@@ -116,9 +118,8 @@ typedef struct vise_i_cuda_teams {
 /* Room for a launch. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_group_open(vise_i_group *g, vise_i_cuda_group_mode mode, size_t n_teams,
                                                     size_t n_records, vise_i_cuda_teams *out, vise_error *err);
-/* Fills team i for member b but its data: step, state, n records from `first` on. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_group_team(vise_i_group *g, vise_i_cuda_teams *t, size_t i, vise_i_cuda *b,
-                                                    vise_error *err);
+/* Fills team i for member b, but for its data and records. A member has one team of a launch. */
+void vise_i_cuda_group_team(vise_i_group *g, vise_i_cuda_teams *t, size_t i, vise_i_cuda *b);
 /* Sends all, launches, and waits for the results. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_group_launch(vise_i_group *g, const vise_i_cuda_teams *t, vise_error *err);
 /* Makes the scratch at least so large; what is in it is lost. */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/backend/cuda/group.h"
+#include "host/base/memory.h"
 
 vise_status vise_i_cuda_grow_scratch(vise_i_group *g, vise_i_cuda_scratch *scratch, size_t n_bytes, bool pinned,
                                      vise_error *err) {
@@ -36,6 +37,7 @@ vise_status vise_i_cuda_group_open(vise_i_group *g, vise_i_cuda_group_mode mode,
   const size_t n_up = records_at + n_records * sizeof(vise_k_step_record);
   const size_t results_at = vise_i_round_up(n_up, VISE_I_PLAN_ALIGN);
 
+  VISE_TRY(vise_i_grow(&g->who, &g->who_room, n_teams, sizeof(vise_i_cuda *), "members", err));
   VISE_TRY(vise_i_cuda_grow_scratch(g, &g->launch, results_at + n_teams * sizeof(vise_k_team_result), true, err));
   char *pinned = g->launch.pinned;
   *out = (vise_i_cuda_teams){
@@ -54,10 +56,6 @@ done:
 }
 
 /* ---- steps of members, which stay on the device ---- */
-
-static void fill_step(const void *context, size_t first, size_t n, char *buffer) {
-  memcpy(buffer, (const vise_k_step *)context + first, n * sizeof(vise_k_step));
-}
 
 static vise_k_step step_of(const vise_i_cuda *b, vise_i_cuda_group_mode mode) {
   vise_k_step step = b->train.step;
@@ -79,22 +77,48 @@ static vise_k_step step_of(const vise_i_cuda *b, vise_i_cuda_group_mode mode) {
   return step;
 }
 
-vise_status vise_i_cuda_group_team(vise_i_group *g, vise_i_cuda_teams *t, size_t i, vise_i_cuda *b, vise_error *err) {
-  vise_status status = VISE_OK;
-  const size_t at = t->mode * g->n_places + b->member.place;
+/* Members that follow each other in places and in a launch. */
+typedef struct neighbours {
+  vise_i_cuda *const *members;
+  vise_i_cuda_group_mode mode;
+} neighbours;
 
-  if (!(b->member.sent & 1u << t->mode)) {
-    const vise_k_step step = step_of(b, t->mode);
-    const vise_i_cuda_items items = {1, sizeof step, fill_step, &step};
-    VISE_TRY(vise_i_cuda_send_items(g->cx, g->steps + at, &items, err));
-    b->member.sent |= 1u << t->mode;
+static void fill_steps(const void *context, size_t first, size_t n, char *buffer) {
+  const neighbours *k = context;
+  for (size_t i = 0; i < n; i++) {
+    const vise_k_step step = step_of(k->members[first + i], k->mode);
+    memcpy(buffer + i * sizeof step, &step, sizeof step);
   }
+}
 
-  t->teams[i] = (vise_k_team){.step = (uint32_t)at, .n_steps = 1, .state = b->train.state};
-  t->teams[i].state.cursor = t->teams[i].state.halted = t->teams[i].state.gathered = 0;
+/* Those that are not there yet, as many at a time as lie one after the other. */
+static vise_status send_steps(vise_i_group *g, const vise_i_cuda_teams *t, vise_error *err) {
+  vise_status status = VISE_OK;
+  const unsigned bit = 1u << t->mode;
+
+  for (size_t i = 0, n = 1; i < t->n_teams; i += n) {
+    n = 1;
+    if (g->who[i]->member.sent & bit) continue;
+    while (i + n < t->n_teams && !(g->who[i + n]->member.sent & bit) &&
+           g->who[i + n]->member.place == g->who[i]->member.place + n) {
+      n++;
+    }
+
+    const neighbours these = {g->who + i, t->mode};
+    const vise_i_cuda_items items = {n, sizeof(vise_k_step), fill_steps, &these};
+    VISE_TRY(vise_i_cuda_send_items(g->cx, g->steps + t->mode * g->n_places + g->who[i]->member.place, &items, err));
+    for (size_t k = 0; k < n; k++) g->who[i + k]->member.sent |= bit;
+  }
 
 done:
   return status;
+}
+
+void vise_i_cuda_group_team(vise_i_group *g, vise_i_cuda_teams *t, size_t i, vise_i_cuda *b) {
+  g->who[i] = b;
+  t->teams[i] =
+      (vise_k_team){.step = (uint32_t)(t->mode * g->n_places + b->member.place), .n_steps = 1, .state = b->train.state};
+  t->teams[i].state.cursor = t->teams[i].state.halted = t->teams[i].state.gathered = 0;
 }
 
 vise_status vise_i_cuda_group_launch(vise_i_group *g, const vise_i_cuda_teams *t, vise_error *err) {
@@ -109,6 +133,7 @@ vise_status vise_i_cuda_group_launch(vise_i_group *g, const vise_i_cuda_teams *t
       .n_members = g->plan.n_members,
   };
 
+  VISE_TRY(send_steps(g, t, err));
   VISE_I_CUDA_TRY(cx, cudaMemcpyAsync(device, g->launch.pinned, t->n_up, cudaMemcpyHostToDevice, cx->copies));
   VISE_TRY(vise_i_cuda_await_copies(cx, err));
   VISE_I_CUDA_TRY(cx, vise_k_teams_run(g->plan.variant, &teams, g->plan.shared_bytes, cx->steps));

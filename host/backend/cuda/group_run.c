@@ -25,7 +25,7 @@ static vise_status project(vise_i_group *g, vise_i_cuda_group_mode mode, vise_i_
 
   VISE_TRY(vise_i_cuda_group_open(g, mode, n, n, &t, err));
   for (size_t i = 0; i < n; i++) {
-    VISE_TRY(vise_i_cuda_group_team(g, &t, i, members[i], err));
+    vise_i_cuda_group_team(g, &t, i, members[i]);
     t.records[i] = vise_i_cuda_project_record(factors ? factors[i] : 1);
     t.teams[i].records = t.device_records + i;
   }
@@ -199,7 +199,7 @@ static vise_status launch(vise_i_group *g, vise_i_member_steps *members, size_t 
     vise_i_cuda *b = vise_i_cuda_of(members[i].backend);
     const vise_i_cuda_span span = span_of(&members[i], most);
 
-    VISE_TRY(vise_i_cuda_group_team(g, &t, n_teams, b, err));
+    vise_i_cuda_group_team(g, &t, n_teams, b);
     vise_i_cuda_fill_records(b, &span, t.records + k);
     describe(b, members[i].sums, &t.teams[n_teams]);
     t.teams[n_teams].records = t.device_records + k;
@@ -347,7 +347,7 @@ static vise_status launch_piece(vise_i_group *g, const piece *p, vise_error *err
     vise_i_cuda_rows kept;
     bool is_kept = false;
 
-    VISE_TRY(vise_i_cuda_group_team(g, &t, i - p->first, b, err));
+    vise_i_cuda_group_team(g, &t, i - p->first, b);
     VISE_TRY(vise_i_cuda_keep(b, m->batch->data, &kept, &is_kept, err));
     VISE_TRY(find_source(b, m->batch->data, &team->x, err));
     team->x.x = kept.memory;

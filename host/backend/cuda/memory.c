@@ -102,10 +102,13 @@ vise_status vise_i_cuda_clear_arena(vise_i_cuda *b, vise_error *err) {
       if (array->n_bytes == 0) continue;
       VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(b->arena + array->offset, 0, array->n_bytes, b->cx->copies));
     }
-    VISE_I_CUDA_TRY(b->cx, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->cx->copies));
+    if (step->n_members > 1) {
+      VISE_I_CUDA_TRY(b->cx, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->cx->copies));
+    }
   }
 
-  VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
+  /* Many members are made one after the other; what comes next waits for the copies anyway. */
+  if (!b->member.group) VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
 
 done:
   return status;
