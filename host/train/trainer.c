@@ -204,14 +204,16 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   if (makes_orders) VISE_TRY(vise_i_alloc(&t->order, t->train.n_rows, sizeof(size_t), "the order of the rows", err));
 
   /* A device idles between backend calls, so it gets as many steps as one call takes. */
+  const bool is_member = t->spec.group != NULL;
   t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
+  if (is_member && t->steps_per_epoch < t->segment_steps) t->segment_steps = (size_t)t->steps_per_epoch;
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
-  VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
+  if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
 
   VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), vise_model_mask(t->model), &t->backend, err));
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
-  VISE_TRY(t->ops->project(t->backend, &hyper, err));
+  if (!is_member) VISE_TRY(t->ops->project(t->backend, &hyper, err));
   VISE_TRY(tell_model(t, err));
 
 done:

@@ -98,7 +98,8 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, v
 vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err);
 
 /* The halves of vise_trainer_create: everything is checked and the step is known, in t->spec; then the backend is made.
-   datasets: training, validation, test; all but the first may be NULL. */
+   datasets: training, validation, test; all but the first may be NULL. In between, spec.group may be set, and orders: then
+   the weights are still to be projected, and steps are taken by the group alone. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
                                                     const vise_dataset *const datasets[3], vise_trainer **out,
                                                     vise_error *err);
