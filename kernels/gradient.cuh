@@ -117,8 +117,8 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
   const vise_k_step *p = &step->p;
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < p->n_near && blockIdx.x + i * p->n_members < p->n_gradient_tiles; i++) {
-    const vise_step_tile t = vise_step_tile_at(p, blockIdx.x + i * p->n_members);
+  for (uint32_t i = 0; i < p->n_near && vise_step_member() + i * p->n_members < p->n_gradient_tiles; i++) {
+    const vise_step_tile t = vise_step_tile_at(p, vise_step_member() + i * p->n_members);
 #pragma unroll 1
     for (uint32_t array = 0; array < vise_k_step_near_arrays(p); array++) {
       const float *from = array == 0 ? p->params : array == 1 && p->has_moment1 ? p->moment1 : p->moment2;
@@ -265,7 +265,7 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
 VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
   if (threadIdx.x == 0 && step->p.mode == VISE_K_STEP) {
-    vise_k_tensor_counts *to = &step->p.stats[step->state.cursor].tensors[t->index];
+    vise_k_tensor_counts *to = &vise_step_stats(step)->tensors[t->index];
     const vise_k_tensor_counts *n = &step->counts;
 
     if (n->n_nonfinite) atomicAdd(&to->n_nonfinite, n->n_nonfinite);

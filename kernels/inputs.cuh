@@ -30,7 +30,7 @@ VISE_FN_CALLED void vise_gather_rows(const vise_k_step_record *record, uint32_t 
   const int vectors = vise_gather_vectors(s);
 
 #pragma unroll 1
-  for (uint32_t unit = blockIdx.x + (VISE_STEP_WARPS - 1 - threadIdx.x / 32) * p->n_members; unit < n_units;
+  for (uint32_t unit = vise_step_member() + (VISE_STEP_WARPS - 1 - threadIdx.x / 32) * p->n_members; unit < n_units;
        unit += p->n_members * VISE_STEP_WARPS) {
     const uint32_t r = unit / n_segments, c = unit % n_segments * VISE_GATHER_SEGMENT + threadIdx.x % 32 * 4;
     const size_t row = p->order ? p->order[first + r] : (size_t)first + r;

@@ -74,7 +74,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
                         step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
 
 #pragma unroll 1
-  for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
+  for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
     vise_load_bias(step, layer, i / n_down * side, side);
     vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
     vise_forward_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
@@ -92,7 +92,7 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
                         step->p.layers[layer + 1].n_out, vise_slice_length(step->p.layers[layer + 1].n_out));
 
 #pragma unroll 1
-  for (uint32_t i = blockIdx.x; i < n_tiles; i += step->p.n_members) {
+  for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
     vise_product<1, 0>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
     vise_delta_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
     __syncthreads();
@@ -144,7 +144,7 @@ VISE_FN_CALLED void vise_parts_phase(void) {
   const uint32_t n_parts = vise_ceil_div(n_rows, length) * step->p.n_gradient_tiles;
 
 #pragma unroll 1
-  for (uint32_t i = blockIdx.x; i < n_parts; i += step->p.n_members) {
+  for (uint32_t i = vise_step_member(); i < n_parts; i += step->p.n_members) {
     const vise_step_tile t = vise_step_tile_at(&step->p, i % step->p.n_gradient_tiles);
     const uint32_t slice = i / step->p.n_gradient_tiles, begin = slice * length, left = n_rows - begin;
     const uint32_t n = left < length ? left : length;
@@ -186,8 +186,8 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
   vise_norm_strengths();
 
 #pragma unroll 1
-  for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
-    const uint32_t tile = blockIdx.x + i * step->p.n_members, n_rows = step->record.n_rows;
+  for (uint32_t i = 0; vise_step_member() + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
+    const uint32_t tile = vise_step_member() + i * step->p.n_members, n_rows = step->record.n_rows;
     const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
     const vise_step_tile t = vise_step_tile_at(&step->p, tile);
 

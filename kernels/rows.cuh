@@ -75,7 +75,7 @@ VISE_FN_CALLED void vise_loss_phase(void) {
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_rows = step->record.n_rows, n_warps = p->n_members * VISE_STEP_WARPS;
 #pragma unroll 1
-  for (uint32_t r = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32; r < n_rows; r += n_warps) {
+  for (uint32_t r = vise_step_member() * VISE_STEP_WARPS + threadIdx.x / 32; r < n_rows; r += n_warps) {
     const size_t at = (size_t)r * last->ld_out;
     vise_loss_of_row(r, p->activations + last->out + at, p->activations + last->delta + at);
   }
@@ -146,7 +146,7 @@ VISE_FN void vise_rows_copy_weight(const vise_k_step *p) {
 /* Loads the targets of the first rows that this CTA takes, by its last warps. */
 VISE_FN void vise_rows_load_targets(vise_step *step) {
   const vise_k_step *p = &step->p;
-  const uint32_t r = VISE_STEP_WARPS - 1 - threadIdx.x / 32, row = blockIdx.x * p->row_block + r;
+  const uint32_t r = VISE_STEP_WARPS - 1 - threadIdx.x / 32, row = vise_step_member() * p->row_block + r;
   const uint32_t n = p->labels ? 1 : p->layers[p->n_layers - 1].n_out;
   if (p->rule.loss == VISE_LOSS_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
 #pragma unroll 1
@@ -354,7 +354,7 @@ VISE_FN_CALLED void vise_rows_phase(void) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   const uint32_t n_rows = step->record.n_rows, block = p->row_block, warp = threadIdx.x / 32;
-  const uint32_t first = blockIdx.x * block;
+  const uint32_t first = vise_step_member() * block;
   const vise_rows_shared m = vise_rows_shared_of(p);
 
   if (p->n_layers == 1) vise_rows_load_weights(); /* there is no exchange before this phase */

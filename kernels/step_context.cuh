@@ -5,6 +5,7 @@
 #include "kernels/exchange.cuh"
 #include "kernels/reduce.cuh"
 #include "kernels/step_types.h"
+#include "kernels/teams_types.h"
 
 enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 
@@ -13,6 +14,11 @@ enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 #define VISE_MMA_BF16 2
 #ifndef VISE_STEP_MMA
 #define VISE_STEP_MMA 0
+#endif
+
+/* 0: a launch is one team. 1: it is many, each with a step of its own (kernels/teams_kernel.cuh). */
+#ifndef VISE_STEP_TEAMS
+#define VISE_STEP_TEAMS 0
 #endif
 
 /* A matrix as it lies in memory: element (row, column) at base + row * ld + column, in bf16 at base16 + the same. */
@@ -53,6 +59,10 @@ typedef struct vise_step {
   vise_operand a, b;
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
 
+#if VISE_STEP_TEAMS
+  vise_k_sums sums; /* of the steps so far, in the CTA that reports */
+#endif
+
   /* Fetched ahead: biases of the current units; targets (or labels) of the first rows in VISE_K_ROWS, [row][output]. */
   float4 bias[VISE_K_BIAS_TILE / 4];
   float targets[VISE_K_ROW_BLOCK * VISE_K_NARROW];
@@ -62,6 +72,15 @@ typedef struct vise_step {
 VISE_FN vise_step *vise_step_here(void) {
   VISE_DYNAMIC_SHARED(unsigned char, shared);
   return (vise_step *)shared;
+}
+
+/* The place of this CTA in its team. The CTAs of a team are neighbours, their number is a power of 2. */
+VISE_FN uint32_t vise_step_member(void) {
+#if VISE_STEP_TEAMS
+  return blockIdx.x & (vise_step_here()->p.n_members - 1);
+#else
+  return blockIdx.x;
+#endif
 }
 
 VISE_FN float *vise_step_floats(void) {
@@ -259,7 +278,12 @@ VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside
 /* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles, or none
    where the plan could add a CTA for this. */
 VISE_FN int vise_step_reports(const vise_step *step) {
-  return blockIdx.x + 1 == step->p.n_members;
+  return vise_step_member() + 1 == step->p.n_members;
+}
+
+/* What the step at hand reports: one record a step, or in a launch of many teams one that every step fills again. */
+VISE_FN vise_k_step_stats *vise_step_stats(const vise_step *step) {
+  return step->p.stats + (VISE_STEP_TEAMS ? 0 : step->state.cursor);
 }
 
 /* Lowers *lowest (shared memory) to the tensor if any lane's gradient is bad. */

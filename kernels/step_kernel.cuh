@@ -91,7 +91,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
   }
 
   if (vise_step_reports(step)) {
-    uint32_t *words = (uint32_t *)&p->stats[step->state.cursor];
+    uint32_t *words = (uint32_t *)vise_step_stats(step);
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
   }
@@ -125,9 +125,9 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   }
 }
 
-/* Notes when the first CTA gets here. */
+/* Notes when the first CTA gets here, in launches of one team. */
 VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
-  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
+  if (!VISE_STEP_TEAMS && clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
 }
 
 /* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
@@ -166,7 +166,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
 VISE_FN void vise_step_end(vise_step *step) {
   const vise_k_step *p = &step->p;
 
-  if (p->mode == VISE_K_STEP) vise_add_correct(step);
+  if (p->mode == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
   if (vise_step_reports(step)) {
     if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
     if (vise_penalty_is_late(p)) vise_batch_penalty();
@@ -217,6 +217,7 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
  * acquire and the write of the other CTA. What is written, the step's statistics, no CTA reads; the others add to
  * counts in them, each its own word, after an exchange that followed their clearing.
  */
+#if !VISE_STEP_TEAMS
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
@@ -253,5 +254,6 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   }
 }
 VISE_KERNEL(VISE_STEP_NAME);
+#endif
 
 #endif

@@ -113,7 +113,7 @@ VISE_FN_CALLED void vise_sum_groups(const double *sums, int by_rows, double *gro
 
 /* First unit of a warp of the team, and the distance to its next. */
 VISE_FN uint32_t vise_first_unit(void) {
-  return blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32;
+  return vise_step_member() * VISE_STEP_WARPS + threadIdx.x / 32;
 }
 
 VISE_FN uint32_t vise_unit_step(const vise_k_step *p) {
@@ -218,7 +218,8 @@ VISE_FN double *vise_weight_sums(const vise_k_step *p, uint32_t parity, int magn
 VISE_FN_CALLED void vise_sum_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  const uint32_t first = blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32, n_warps = p->n_members * VISE_STEP_WARPS;
+  const uint32_t first = vise_step_member() * VISE_STEP_WARPS + threadIdx.x / 32,
+                 n_warps = p->n_members * VISE_STEP_WARPS;
   vise_sum_groups(p->gradient_sums, p->sums_by_rows, p->group_sums, first, n_warps);
   if (p->weight_sums_needed) {
     const uint32_t parity = step->state.parity;

@@ -229,8 +229,8 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
 
 #pragma unroll 1
-  for (uint32_t i = 0; blockIdx.x + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
-    const vise_step_tile t = vise_step_tile_at(&step->p, blockIdx.x + i * step->p.n_members);
+  for (uint32_t i = 0; vise_step_member() + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
+    const vise_step_tile t = vise_step_tile_at(&step->p, vise_step_member() + i * step->p.n_members);
     const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i),
                             vise_tile_memory_of(step, &t, i)};
     const vise_update u = vise_update_of(step, &t);

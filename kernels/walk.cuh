@@ -13,7 +13,7 @@
 
 VISE_FN void vise_step_arrive(vise_step *step, vise_exchange *x) {
   __syncthreads();
-  if (threadIdx.x == 0) vise_exchange_publish(x, blockIdx.x, 0.0, vise_step_flags(step));
+  if (threadIdx.x == 0) vise_exchange_publish(x, vise_step_member(), 0.0, vise_step_flags(step));
 }
 
 /* Every CTA repeats its own flags in each exchange of a step, so it is enough to join those of the last one, before the
@@ -152,7 +152,7 @@ VISE_FN_CALLED void vise_step_report(void) {
   }
 
   if (threadIdx.x == 0) {
-    vise_k_step_stats *stats = &p->stats[step->state.cursor];
+    vise_k_step_stats *stats = vise_step_stats(step);
     stats->loss = step->loss;
     stats->penalty = step->penalty;
     stats->grad_norm = norm;
@@ -170,7 +170,7 @@ VISE_FN_CALLED void vise_step_report(void) {
 /* Rows classified correctly: every CTA adds its own, after an exchange has followed the clearing of the statistics. */
 VISE_FN void vise_add_correct(vise_step *step) {
   if (threadIdx.x == 0 && step->n_correct > 0) {
-    atomicAdd(&step->p.stats[step->state.cursor].n_correct, step->n_correct);
+    atomicAdd(&vise_step_stats(step)->n_correct, step->n_correct);
   }
 }
 

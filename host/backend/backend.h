@@ -34,6 +34,9 @@ typedef struct vise_i_data {
 /* Most steps of one call of run, and so of one launch. */
 #define VISE_I_MOST_STEPS VISE_MAX_STEPS_PER_LAUNCH
 
+typedef struct vise_i_group vise_i_group;
+typedef struct vise_i_group_ops vise_i_group_ops;
+
 /* Everything about a step that does not change from step to step. */
 typedef struct vise_i_step_spec {
   const vise_i_net *net; /* borrowed for the backend's life */
@@ -51,7 +54,8 @@ typedef struct vise_i_step_spec {
   vise_step_mode step_mode;
   vise_precision precision;
   uint64_t steps_per_launch;  /* 0: chosen */
-  size_t device_memory_limit; /* bytes; 0: what is free */
+  size_t device_memory_limit; /* bytes; 0: what is free; in a group the group's counts */
+  vise_i_group *group;        /* the backend becomes a member of it (host/backend/group.h); NULL: it is alone */
 
   vise_i_hooks hooks; /* for tests; all 0 otherwise */
 } vise_i_step_spec;
@@ -141,6 +145,8 @@ struct vise_i_backend_ops {
 
   /* Launches of all steps so far: kernels, cuBLAS calls, graph nodes; 0 on the CPU. */
   uint64_t (*n_launches)(const vise_i_backend *backend);
+
+  const vise_i_group_ops *group; /* many backends in one launch (host/backend/group.h); NULL: there is no such thing */
 };
 
 /* The table of a backend that this build has and this machine can run, or NULL with a reason (a constant text) in

@@ -114,9 +114,9 @@ static vise_status check_missing(const vise_i_cli_sweeping *s, size_t axis, vise
 static vise_status copy_given(const vise_i_cli_options *from, vise_i_cli_options *to, vise_error *err) {
   for (size_t i = 0; i < from->n_rows; i++) {
     const vise_option *row = from->rows[i];
-    const int place = vise_i_cli_find(to, row->name, NULL);
-    if (from->source[i] == VISE_I_CLI_DEFAULT || place < 0 || to->rows[place] != row) continue;
-    if (row->change == VISE_OPTION_LOCAL) continue;
+    if (from->source[i] == VISE_I_CLI_DEFAULT || row->change == VISE_OPTION_LOCAL) continue;
+    const int place = vise_i_cli_find(to, row->name, NULL); /* once a fit: only for what was typed */
+    if (place < 0 || to->rows[place] != row) continue;
 
     char *text = vise_i_cli_text(from, row);
     if (text == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the options of a fit");

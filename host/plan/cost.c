@@ -18,6 +18,10 @@ static double flop_per_clock(vise_k_variant variant) {
   return variant == VISE_K_TF32 ? 1365 : variant == VISE_K_BF16 ? 2730 : 256;
 }
 
+double vise_i_plan_multiplications_per_us(void) {
+  return flop_per_clock(VISE_K_LARGE_F32) / 2 * CLOCKS_PER_US;
+}
+
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out) {
   const vise_k_step *step = &plan->step;
   const double rows = step->max_rows;

@@ -28,6 +28,7 @@ typedef struct vise_i_plan_request {
   vise_precision precision; /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
+  bool small_tiles;  /* fp32: none larger than 32, so that the kernel takes half of a multiprocessor's registers */
   bool has_mask;
   vise_i_hooks hooks;
 } vise_i_plan_request;
@@ -121,6 +122,9 @@ typedef struct vise_i_plan_cost {
 /* row_bytes: bytes of features and targets in a row of data. */
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out);
 
+/* Multiplications that a multiprocessor makes in a microsecond at the full rate of float32. */
+double vise_i_plan_multiplications_per_us(void);
+
 /* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
 size_t vise_i_plan_most_slices(size_t n_rows);
 
@@ -143,6 +147,9 @@ static inline uint64_t vise_i_round_up(uint64_t n, uint64_t to) {
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Chooses tiles of all products and the variant for n_ctas CTAs. */
 void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan);
+/* Multiplications of a tile's products, as if at the full rate, and what comes before and after them, in the same unit. */
+double vise_i_plan_products_cost(vise_k_variant variant, vise_k_tile tile, double depth);
+double vise_i_plan_tile_overhead(void);
 /* Sets sizes and places of the arrays. */
 void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan);
 

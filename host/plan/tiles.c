@@ -35,13 +35,24 @@ static double tile_cost(vise_k_variant variant, vise_k_tile tile, double depth) 
   return side * side * depth / EFFICIENCY[variant][tile] + TILE_OVERHEAD;
 }
 
-/* The variant that has every tile of the precision. */
-static vise_k_variant full_variant(vise_precision precision) {
+double vise_i_plan_products_cost(vise_k_variant variant, vise_k_tile tile, double depth) {
+  return tile_cost(variant, tile, depth) - TILE_OVERHEAD;
+}
+
+double vise_i_plan_tile_overhead(void) {
+  return TILE_OVERHEAD;
+}
+
+/* The variant that has every tile that the request may have. */
+static vise_k_variant full_variant(const vise_i_plan_request *request) {
+  const vise_precision precision = request->precision;
+  if (request->small_tiles) return VISE_K_SMALL_F32;
   return precision == VISE_TF32 ? VISE_K_TF32 : precision == VISE_BF16 ? VISE_K_BF16 : VISE_K_LARGE_F32;
 }
 
 static bool allowed(vise_k_variant variant, vise_k_tile tile, uint64_t m, uint64_t n, uint64_t depth) {
   if (tile < VISE_K_TILE_64) return true;
+  if (variant == VISE_K_SMALL_F32) return false;
   const uint64_t side = vise_k_tile_side(tile);
   if (m <= side / 2 || n <= side / 2) return false; /* half of the tile would be empty */
   return variant == VISE_K_LARGE_F32 ||
@@ -155,7 +166,7 @@ static void place_gradient_tiles(vise_k_step *step) {
 
 void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
-  const vise_k_variant full = full_variant(request->precision);
+  const vise_k_variant full = full_variant(request);
   const uint64_t rows = request->max_rows;
   const int forced = request->hooks.forced_tile - 1;
   bool small = full == VISE_K_LARGE_F32;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/backend.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/base/struct.h"
@@ -36,11 +37,12 @@ static vise_status copy_training(vise_i_sweep_fit *fit, const vise_sweep_fit *gi
   vise_train_config_init(&whole);
   VISE_TRY(vise_i_config_take(&whole, sizeof whole, given->training, "vise_train_config", err));
 
-  if (whole.backend == VISE_BACKEND_AUTO) whole.backend = VISE_BACKEND_CPU;
-  if (whole.backend != VISE_BACKEND_CPU && whole.backend != VISE_BACKEND_CPU64) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`backend` %s: the fits of a sweep run on cpu or cpu64",
-                         vise_backend_name(whole.backend)));
+  const char *why_not = NULL;
+  if (whole.backend == VISE_BACKEND_AUTO) {
+    const bool has_device = vise_i_backend_find(VISE_BACKEND_CUDA, &why_not) != NULL;
+    whole.backend = has_device ? VISE_BACKEND_CUDA : VISE_BACKEND_CPU;
   }
+  fit->on_device = whole.backend == VISE_BACKEND_CUDA;
   whole.n_threads = whole.backend == VISE_BACKEND_CPU ? 1 : 0;
 
   const size_t n_layers = given->net != NULL ? given->net->n_layers : vise_model_n_layers(given->initial);
@@ -110,7 +112,7 @@ static bool is_stopped(void *user) {
   return atomic_load_explicit((atomic_bool *)user, memory_order_relaxed);
 }
 
-static vise_status make_model(const vise_i_sweep_fit *fit, vise_model **out, vise_error *err) {
+vise_status vise_i_sweep_fit_model(const vise_i_sweep_fit *fit, vise_model **out, vise_error *err) {
   vise_status status;
   const vise_dtype dtype = fit->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
   if (fit->initial != NULL) return vise_model_clone(fit->initial, dtype, out, err);
@@ -120,7 +122,7 @@ done:
   return status;
 }
 
-static void report(const vise_run_result *run, vise_sweep_result *out) {
+void vise_i_sweep_fit_report(const vise_run_result *run, vise_sweep_result *out) {
   out->reason = run->reason;
   out->train = run->train;
   out->validation = run->validation;
@@ -134,9 +136,8 @@ static void report(const vise_run_result *run, vise_sweep_result *out) {
   out->n_boxed = run->n_boxed;
 }
 
-/* What is kept of a fit that ended well. */
-static vise_status keep(vise_i_sweep_fit *fit, const vise_sweep_config *config, vise_model *model,
-                        vise_trainer *trainer, vise_error *err) {
+vise_status vise_i_sweep_fit_keep(vise_i_sweep_fit *fit, const vise_sweep_config *config, vise_model *model,
+                                  vise_trainer *trainer, vise_error *err) {
   vise_status status = VISE_OK;
   vise_sweep_result *out = &fit->result;
   if (out->reason == VISE_STOP_INTERRUPTED) goto done;
@@ -168,13 +169,13 @@ void vise_i_sweep_fit_run(vise_i_sweep_fit *fit, const vise_sweep_config *config
   run.evaluate_at_end = true;
 
   *out = (vise_sweep_result){.id = fit->id, .reason = VISE_STOP_ERROR, .score = NAN};
-  VISE_TRY(make_model(fit, &model, err));
+  VISE_TRY(vise_i_sweep_fit_model(fit, &model, err));
   VISE_TRY(vise_trainer_create(&fit->training, model, fit->train, fit->validation, NULL, &trainer, err));
   if (fit->state != NULL) VISE_TRY(vise_trainer_restore_memory(trainer, fit->state, fit->n_state_bytes, err));
 
   status = vise_trainer_run(trainer, &run, &result, err);
-  report(&result, out);
-  if (status == VISE_OK) status = keep(fit, config, model, trainer, err);
+  vise_i_sweep_fit_report(&result, out);
+  if (status == VISE_OK) status = vise_i_sweep_fit_keep(fit, config, model, trainer, err);
 
 done:
   if (status != VISE_OK && out->reason == VISE_STOP_NONE) out->reason = VISE_STOP_ERROR;

@@ -21,6 +21,7 @@ typedef struct vise_i_sweep_fit {
   void *state;                      /* to go on from, or NULL */
   size_t n_state_bytes;
   bool keep_model, keep_state;
+  bool on_device;
   vise_sweep_result result;
 } vise_i_sweep_fit;
 
@@ -28,6 +29,14 @@ typedef struct vise_i_sweep_fit {
 VISE_WARN_UNUSED vise_status vise_i_sweep_fit_create(const vise_sweep_fit *given, vise_i_sweep_fit **out,
                                                      vise_error *err);
 void vise_i_sweep_fit_free(vise_i_sweep_fit *fit);
+
+/* The model that a fit begins with. */
+VISE_WARN_UNUSED vise_status vise_i_sweep_fit_model(const vise_i_sweep_fit *fit, vise_model **out, vise_error *err);
+/* What a run came to, as a result. */
+void vise_i_sweep_fit_report(const vise_run_result *run, vise_sweep_result *out);
+/* After that, if it ended well: its score, and what is kept of it. */
+VISE_WARN_UNUSED vise_status vise_i_sweep_fit_keep(vise_i_sweep_fit *fit, const vise_sweep_config *config,
+                                                   vise_model *model, vise_trainer *trainer, vise_error *err);
 
 /* Fits, and fills fit->result; ends early once *stop is true. */
 void vise_i_sweep_fit_run(vise_i_sweep_fit *fit, const vise_sweep_config *config, atomic_bool *stop);

@@ -1,4 +1,4 @@
-/* The queue of fits, and the threads that take them from it. */
+/* The queues of fits, and the threads that take them from there. */
 #include "vise/sweep.h"
 
 #include <errno.h>
@@ -13,9 +13,11 @@
 #include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/struct.h"
+#include "host/sweep/bucket.h"
 #include "host/sweep/fit.h"
 
-enum { MOST_JOBS = 1024 };
+/* Fits that wait for the device: about as many as train at a time. */
+enum { MOST_JOBS = 1024, DEVICE_DEPTH = 16384 };
 
 /* Fits, first in, first out. */
 typedef struct fit_queue {
@@ -28,11 +30,15 @@ struct vise_sweep {
   pthread_t *threads;
   int n_threads; /* that were started */
 
+  pthread_t device; /* the thread that trains fits on a GPU, once there are some */
+  bool has_device_thread;
+
   pthread_mutex_t lock; /* of all below */
-  pthread_cond_t work, ended;
-  fit_queue waiting, done;
+  pthread_cond_t work, asked, ended;
+  fit_queue waiting, for_device, done;
   size_t n_running;
-  bool closes; /* the threads are to end */
+  bool is_asked; /* the caller waits: what is there for the device may begin */
+  bool closes;   /* the threads are to end */
   atomic_bool stop;
 };
 
@@ -94,6 +100,53 @@ static void *work(void *given) {
   return NULL;
 }
 
+/* ---- the device ---------------------------------------------------------------------------------------------------- */
+
+static void give(void *user, vise_i_sweep_fit *fit) {
+  vise_sweep *s = user;
+  pthread_mutex_lock(&s->lock);
+  s->n_running--;
+  push(&s->done, fit);
+  pthread_cond_signal(&s->ended);
+  pthread_mutex_unlock(&s->lock);
+}
+
+/* Takes all that is there once the caller waits for results: the more fits there are, the fuller the device is. */
+static void *work_on_device(void *given) {
+  vise_sweep *s = given;
+  const vise_i_bucket_call call = {&s->config, &s->stop, give, s};
+  pthread_mutex_lock(&s->lock);
+
+  for (;;) {
+    while (!s->closes && (s->for_device.n == 0 || !s->is_asked)) pthread_cond_wait(&s->asked, &s->lock);
+    if (s->closes) break;
+    vise_i_sweep_fit *list = s->for_device.first;
+    s->n_running += s->for_device.n;
+    s->for_device = (fit_queue){NULL, NULL, 0};
+    s->is_asked = false;
+
+    pthread_mutex_unlock(&s->lock);
+    vise_i_bucket_train(list, &call);
+    pthread_mutex_lock(&s->lock);
+  }
+
+  pthread_mutex_unlock(&s->lock);
+  return NULL;
+}
+
+static vise_status start_device(vise_sweep *s, vise_error *err) {
+  if (s->has_device_thread) return VISE_OK;
+  const int failure = pthread_create(&s->device, NULL, work_on_device, s);
+  if (failure != 0) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the system does not start the thread for the device: %s",
+                       strerror(failure));
+  }
+  s->has_device_thread = true;
+  return VISE_OK;
+}
+
+/* ---- making and freeing ---------------------------------------------------------------------------------------------- */
+
 static int n_processors(void) {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
@@ -120,6 +173,7 @@ static void make_locks(vise_sweep *s) {
   pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
   pthread_mutex_init(&s->lock, NULL);
   pthread_cond_init(&s->work, NULL);
+  pthread_cond_init(&s->asked, NULL);
   pthread_cond_init(&s->ended, &steady);
   pthread_condattr_destroy(&steady);
 }
@@ -155,14 +209,18 @@ void vise_sweep_free(vise_sweep *sweep) {
 
   pthread_mutex_lock(&sweep->lock);
   clear(&sweep->waiting);
+  clear(&sweep->for_device);
   sweep->closes = true;
   pthread_cond_broadcast(&sweep->work);
+  pthread_cond_broadcast(&sweep->asked);
   pthread_mutex_unlock(&sweep->lock);
   for (int i = 0; i < sweep->n_threads; i++) pthread_join(sweep->threads[i], NULL);
+  if (sweep->has_device_thread) pthread_join(sweep->device, NULL);
 
   clear(&sweep->done);
   pthread_cond_destroy(&sweep->ended);
   pthread_cond_destroy(&sweep->work);
+  pthread_cond_destroy(&sweep->asked);
   pthread_mutex_destroy(&sweep->lock);
   free(sweep->threads);
   free(sweep);
@@ -180,17 +238,21 @@ int vise_sweep_n_jobs(const vise_sweep *sweep) {
 
 size_t vise_sweep_n_wanted(const vise_sweep *sweep) {
   if (sweep == NULL) return 0;
-  const size_t depth = 4 * (size_t)sweep->config.n_jobs;
   pthread_mutex_lock(lock_of(sweep));
-  const size_t n = sweep->waiting.n;
+  const size_t depth = sweep->has_device_thread ? DEVICE_DEPTH : 4 * (size_t)sweep->config.n_jobs;
+  const size_t n = sweep->has_device_thread ? sweep->for_device.n : sweep->waiting.n;
   pthread_mutex_unlock(lock_of(sweep));
   return n < depth ? depth - n : 0;
+}
+
+static size_t n_ahead(const vise_sweep *sweep) {
+  return sweep->waiting.n + sweep->for_device.n + sweep->n_running;
 }
 
 size_t vise_sweep_n_open(const vise_sweep *sweep) {
   if (sweep == NULL) return 0;
   pthread_mutex_lock(lock_of(sweep));
-  const size_t n = sweep->waiting.n + sweep->n_running + sweep->done.n;
+  const size_t n = n_ahead(sweep) + sweep->done.n;
   pthread_mutex_unlock(lock_of(sweep));
   return n;
 }
@@ -198,11 +260,15 @@ size_t vise_sweep_n_open(const vise_sweep *sweep) {
 vise_status vise_sweep_submit(vise_sweep *sweep, const vise_sweep_fit *fit, vise_error *err) {
   vise_i_sweep_fit *made = NULL;
   VISE_ENTER(err, sweep, fit);
-  const vise_status status = vise_i_sweep_fit_create(fit, &made, err);
-  if (status != VISE_OK) return status;
+  vise_status status = vise_i_sweep_fit_create(fit, &made, err);
+  if (status == VISE_OK && made->on_device) status = start_device(sweep, err);
+  if (status != VISE_OK) {
+    vise_i_sweep_fit_free(made);
+    return status;
+  }
 
   pthread_mutex_lock(&sweep->lock);
-  push(&sweep->waiting, made);
+  push(made->on_device ? &sweep->for_device : &sweep->waiting, made);
   pthread_cond_signal(&sweep->work);
   pthread_mutex_unlock(&sweep->lock);
   return VISE_OK;
@@ -230,7 +296,9 @@ vise_status vise_sweep_next_sized(size_t result_bytes, vise_sweep *sweep, double
   int late = 0;
 
   pthread_mutex_lock(&sweep->lock);
-  while ((fit = take(&sweep->done)) == NULL && sweep->waiting.n + sweep->n_running > 0 && late != ETIMEDOUT) {
+  sweep->is_asked = true;
+  pthread_cond_signal(&sweep->asked);
+  while ((fit = take(&sweep->done)) == NULL && n_ahead(sweep) > 0 && late != ETIMEDOUT) {
     late = pthread_cond_timedwait(&sweep->ended, &sweep->lock, &at);
   }
   pthread_mutex_unlock(&sweep->lock);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "host/base/memory.h"
-#include "host/base/rng.h"
 #include "host/train/trainer.h"
 
 /* Gives the backend the row order of this epoch. */
@@ -15,15 +14,15 @@ static vise_status ensure_order(vise_trainer *t, vise_error *err) {
     return VISE_OK;
   }
 
-  const size_t n = t->train.n_rows;
-  if (t->config.shuffle) {
-    vise_i_permutation(t->config.seed, VISE_I_STREAM_ORDER, (uint32_t)t->state.epoch, t->order, n);
-    for (size_t i = 0; i < n; i++) t->order[i] = vise_i_view_row(&t->train, t->order[i]);
+  vise_status status = VISE_OK;
+  const vise_i_order_key key = {&t->train, t->config.shuffle, t->config.seed, t->state.epoch};
+  const size_t *order = t->order;
+  if (t->orders != NULL) {
+    status = vise_i_orders_get(t->orders, &key, &order, err);
   } else {
-    for (size_t i = 0; i < n; i++) t->order[i] = vise_i_view_row(&t->train, i);
+    vise_i_order_make(&key, t->order);
   }
-
-  const vise_status status = t->ops->set_order(t->backend, t->order, t->n_per_epoch, err);
+  if (status == VISE_OK) status = t->ops->set_order(t->backend, order, t->n_per_epoch, err);
   if (status != VISE_OK) return status;
   t->order_is_set = true;
   t->order_epoch = t->state.epoch;

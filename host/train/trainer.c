@@ -114,7 +114,6 @@ static vise_status make_views(vise_trainer *t, vise_error *err) {
     t->batch = t->config.batch == 0 || t->config.batch > n ? n : t->config.batch;
     t->steps_per_epoch = t->config.drop_last ? n / t->batch : vise_i_n_batches(t->net, t->batch, n);
     t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
-    VISE_TRY(vise_i_alloc(&t->order, n, sizeof(size_t), "the order of the rows", err));
   }
 
 done:
@@ -139,20 +138,83 @@ done:
   return status;
 }
 
-static vise_status start_backend(vise_trainer *t, vise_error *err) {
+static vise_status prepare(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
   const uint8_t *mask = vise_model_mask(t->model);
-  const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
+
+  VISE_TRY(vise_i_config_validate_net(config, t->net, err));
+  VISE_TRY(vise_i_config_validate_data(config, t->net, t->datasets[0], t->datasets[1], err));
+  VISE_TRY(choose_backend(t, config, err));
+  VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
+  VISE_TRY(make_views(t, err));
+
+  t->state.lr = config->lr;
+  t->state.first_bad_tensor = -1;
+  t->state.best_loss = INFINITY;
+  t->last_stats.bad_tensor = -1;
 
   if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
-  VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, mask != NULL || prunes, &t->spec,
+  t->has_mask = mask != NULL;
+  const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
+  VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, t->has_mask || prunes, &t->spec,
                                err));
   vise_i_resolve_way(t->which, &t->spec);
 
-  VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
-  t->has_mask = mask != NULL;
+done:
+  return status;
+}
+
+vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
+                                   const vise_dataset *const datasets[3], vise_trainer **out, vise_error *err) {
+  vise_status status;
+  vise_trainer *t = NULL;
+  vise_train_config own;
+
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
+  t->model = vise_model_retain(model);
+  t->n_batches_before = *vise_i_model_n_batches(model);
+  for (size_t i = 0; i < 3; i++) t->datasets[i] = vise_dataset_retain(datasets[i]);
+  t->net = vise_i_model_net(model);
+  VISE_TRY(prepare(t, &own, err));
+  *out = t;
+  t = NULL;
+
+done:
+  vise_trainer_free(t);
+  return status;
+}
+
+/* What the model is to keep of the training. */
+static vise_status tell_model(vise_trainer *t, vise_error *err) {
+  vise_status status;
+  vise_model *model = t->model;
+  VISE_TRY(vise_i_scales_store(&t->scales, model, err));
+  vise_model_set_loss(model, t->config.loss, t->config.mse_reduction, t->config.label_smoothing);
+  if (!vise_model_knows_activation(model) || vise_model_n_layers(model) == 1) { /* it trains with what was assumed */
+    VISE_TRY(vise_model_set_activation(model, vise_model_activation(model), err));
+  }
+done:
+  return status;
+}
+
+vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
+  vise_status status;
+  const bool makes_orders = t->has_train && t->orders == NULL;
+  if (makes_orders) VISE_TRY(vise_i_alloc(&t->order, t->train.n_rows, sizeof(size_t), "the order of the rows", err));
+
+  /* A device idles between backend calls, so it gets as many steps as one call takes. */
+  const bool is_member = t->spec.group != NULL;
+  t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
+  if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
+  if (is_member && t->steps_per_epoch < t->segment_steps) t->segment_steps = (size_t)t->steps_per_epoch;
+  VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
+  if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
+
+  VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), vise_model_mask(t->model), &t->backend, err));
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
-  VISE_TRY(t->ops->project(t->backend, &hyper, err));
+  if (!is_member) VISE_TRY(t->ops->project(t->backend, &hyper, err));
+  VISE_TRY(tell_model(t, err));
 
 done:
   return status;
@@ -163,42 +225,11 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
                                 vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
-  vise_train_config own;
+  const vise_dataset *const datasets[3] = {train, validation, test};
   VISE_ENTER(err, config, model, out);
 
-  VISE_TRY(vise_i_train_config_take(config, &own, err));
-  config = &own;
-  VISE_TRY(vise_i_alloc_zero(&t, 1, sizeof(*t), "a trainer", err));
-  t->model = vise_model_retain(model);
-  t->n_batches_before = *vise_i_model_n_batches(model);
-  t->datasets[0] = vise_dataset_retain(train);
-  t->datasets[1] = vise_dataset_retain(validation);
-  t->datasets[2] = vise_dataset_retain(test);
-  t->net = vise_i_model_net(model);
-  VISE_TRY(vise_i_config_validate_net(config, t->net, err));
-  VISE_TRY(vise_i_config_validate_data(config, t->net, train, validation, err));
-
-  VISE_TRY(choose_backend(t, config, err));
-  VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
-  VISE_TRY(make_views(t, err));
-
-  /* A device idles between backend calls, so it gets as many steps as one call takes. */
-  t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
-  if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
-  VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
-  VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
-
-  t->state.lr = config->lr;
-  t->state.first_bad_tensor = -1;
-  t->state.best_loss = INFINITY;
-  t->last_stats.bad_tensor = -1;
-
-  VISE_TRY(start_backend(t, err));
-  VISE_TRY(vise_i_scales_store(&t->scales, model, err));
-  vise_model_set_loss(model, config->loss, config->mse_reduction, config->label_smoothing);
-  if (!vise_model_knows_activation(model) || vise_model_n_layers(model) == 1) { /* it trains with what was assumed */
-    VISE_TRY(vise_model_set_activation(model, vise_model_activation(model), err));
-  }
+  VISE_TRY(vise_i_trainer_prepare(config, model, datasets, &t, err));
+  VISE_TRY(vise_i_trainer_start(t, err));
   *out = t;
   t = NULL;
 

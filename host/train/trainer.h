@@ -10,6 +10,7 @@
 #include "host/train/config_copy.h"
 #include "host/train/data_view.h"
 #include "host/train/metrics.h"
+#include "host/train/orders.h"
 #include "vise/run.h"
 
 /* Sums over the unskipped batches of one epoch. */
@@ -54,8 +55,9 @@ struct vise_trainer {
   vise_i_view train, validation, test;
   size_t batch; /* rows of a full batch of the training data */
   uint64_t steps_per_epoch;
-  size_t n_per_epoch; /* rows of an epoch: all, or with drop_last those of whole batches */
-  size_t *order;      /* stored rows in the order of the epoch [train.n_rows] */
+  size_t n_per_epoch;    /* rows of an epoch: all, or with drop_last those of whole batches */
+  size_t *order;         /* stored rows in the order of the epoch [train.n_rows]; NULL where orders are shared */
+  vise_i_orders *orders; /* borrowed; NULL: it makes its own */
   bool order_is_set;
   uint64_t order_epoch; /* the epoch that order is for */
 
@@ -94,6 +96,14 @@ struct vise_trainer {
 VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err);
 /* Poisons the trainer when status is VISE_ERR_DEVICE; returns status. */
 vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err);
+
+/* The halves of vise_trainer_create: everything is checked and the step is known, in t->spec; then the backend is made.
+   datasets: training, validation, test; all but the first may be NULL. In between, spec.group may be set, and orders: then
+   the weights are still to be projected, and steps are taken by the group alone. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
+                                                    const vise_dataset *const datasets[3], vise_trainer **out,
+                                                    vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_trainer_start(vise_trainer *trainer, vise_error *err);
 
 /* eta and the factors for the next step. */
 vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer);

@@ -1,6 +1,6 @@
 /**
  * @file
- * Many trainings at once: fits of nets on the CPU, one thread to each, as they are asked for. The caller says what to fit
+ * Many trainings at once: fits of nets as they are asked for, on the CPU with a thread to each, on a GPU many of one shape in one launch. The caller says what to fit
  * and hears of each fit as it ends, so that a search of any kind can be built on it, one that chooses by what it has
  * heard too.
  *
@@ -96,11 +96,12 @@ VISE_API void vise_sweep_free(vise_sweep *sweep);
 
 VISE_API int vise_sweep_n_jobs(const vise_sweep *sweep);
 
-/** Fits that it takes to keep all threads busy for a while; 0: enough are waiting. More may be submitted. */
+/** Fits that it takes to keep all threads, or the GPU, busy for a while; 0: enough are waiting. More may be submitted. A
+    GPU begins when vise_sweep_next is called, with all that were submitted until then. */
 VISE_API size_t vise_sweep_n_wanted(const vise_sweep *sweep);
 
-/** Puts a fit in the queue, from which threads take them in this order. Errors: VISE_ERR_USAGE (a pointer that is missing,
-    a backend other than cpu, cpu64 and auto, which is cpu here), VISE_ERR_MEMORY. What is wrong with a configuration
+/** Puts a fit in the queue, from which threads take them in this order. Errors: VISE_ERR_USAGE (a pointer that is missing),
+    VISE_ERR_UNSUPPORTED (a thread does not start), VISE_ERR_MEMORY. What is wrong with a configuration
     otherwise is told by the result. */
 VISE_API VISE_WARN_UNUSED vise_status vise_sweep_submit(vise_sweep *sweep, const vise_sweep_fit *fit, vise_error *err);
 

@@ -143,7 +143,7 @@ VISE_FN_CALLED void vise_norm_track(void) {
     const vise_k_layer *l = &p->layers[layer];
     float *means = p->params + vise_k_running(l), *variances = p->params + vise_k_running_variance(l);
 #pragma unroll 1
-    for (uint32_t unit = blockIdx.x * VISE_K_STEP_THREADS + threadIdx.x; l->has_norm && unit < l->n_out;
+    for (uint32_t unit = vise_step_member() * VISE_K_STEP_THREADS + threadIdx.x; l->has_norm && unit < l->n_out;
          unit += p->n_members * VISE_K_STEP_THREADS) {
       const double *statistics = vise_norm_statistics(p, l, unit);
       means[unit] = fmaf(share, (float)statistics[0], rest * means[unit]);

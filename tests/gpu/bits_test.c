@@ -94,7 +94,7 @@ Test(bits, data_in_chunks) {
               "the limit of %zu rows is not met", n_rows[i]);
     cr_expect(vise_i_cuda_of(b)->bound.rows[0].n_rows < RIG_ROWS / 2 &&
               vise_i_cuda_of(b)->bound.rows[0].n_rows >= RIG_BATCH);
-    cr_expect(vise_i_cuda_of(b)->arena_bytes + vise_i_cuda_of(b)->single_bytes + vise_i_cuda_of(b)->bound.n_bytes <=
+    cr_expect(vise_i_cuda_of(b)->arena_bytes + vise_i_cuda_of(b)->cx->single_bytes + vise_i_cuda_of(b)->bound.n_bytes <=
               r->spec.device_memory_limit);
     OPS->destroy(b);
 

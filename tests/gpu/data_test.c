@@ -47,7 +47,7 @@ Test(data, rows_with_an_id_are_sent_once) {
     vise_array x = data_array(VISE_U8, 0, MANY, N_IN, false);
 
     if (limited) { /* room for less than twice the rows */
-      vise_i_cuda_of(b)->memory_limit = vise_i_cuda_of(b)->arena_bytes + (size_t)MANY * 32 + 65536;
+      vise_i_cuda_of(b)->cx->memory_limit = vise_i_cuda_of(b)->arena_bytes + (size_t)MANY * 32 + 65536;
     }
 
     for (int mixed = 0; mixed < 2; mixed++) {
@@ -113,14 +113,14 @@ Test(data, buffers_are_no_larger_than_what_they_carry) {
   double *x = calloc((size_t)MANY * (N_IN + N_OUT), sizeof *x);
   cr_assert(x != NULL);
   vise_i_backend *b = rig_create(OPS, &spec, params);
-  cr_expect_eq(vise_i_cuda_of(b)->buffer_bytes, LEAST);
+  cr_expect_eq(vise_i_cuda_of(b)->cx->buffer_bytes, LEAST);
 
   for (size_t i = 0; i < sizeof n_rows / sizeof *n_rows; i++) {
     vise_error err = VISE_ERROR_INIT;
     const vise_i_data data = rig_data(x, n_rows[i], N_IN, x + (size_t)MANY * N_IN, N_OUT, false, NULL);
     cr_assert(OPS->bind(b, &data, &err) == VISE_OK, "%s", err.text);
-    cr_expect_eq(vise_i_cuda_of(b)->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i],
-                 vise_i_cuda_of(b)->buffer_bytes);
+    cr_expect_eq(vise_i_cuda_of(b)->cx->buffer_bytes, n_bytes[i], "%zu rows: %zu bytes", n_rows[i],
+                 vise_i_cuda_of(b)->cx->buffer_bytes);
   }
 
   OPS->destroy(b);
@@ -232,7 +232,7 @@ Test(data, parts_of_many_rows) {
       OPS->full_gradient(b, &(vise_i_batch){.data = &data, .n = ROWS}, g[0], &loss[0], &penalty[0], &err) == VISE_OK,
       "%s", err.text);
 
-  vise_i_cuda_of(b)->single_bytes = 20000; /* as if that were all */
+  vise_i_cuda_of(b)->cx->single_bytes = 20000; /* as if that were all */
   cr_assert(OPS->forward(b, &(vise_i_batch){.data = &data, .n = ROWS}, parts, &err) == VISE_OK, "%s", err.text);
   cr_expect(memcmp(whole, parts, ROWS * N_OUT * sizeof *whole) == 0);
   cr_assert(

@@ -46,3 +46,5 @@ vise_gpu_test(bench SOURCES ${gpu}/bench_test.c ${support}/bench_rig.c FLAVOURS 
   TIMEOUT 300)
 vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c ${support}/unit.c
   FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)
+vise_gpu_test(group SOURCES ${gpu}/group_test.c ${support}/step_rig.c ${support}/layers_rig.c ${rig} FLAVOURS plain asan race
+  SCHEDULES random:1 MORE_SCHEDULES forward SMS 8 MORE_SMS 132 TIMEOUT 300)

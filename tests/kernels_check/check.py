@@ -14,7 +14,7 @@ import sys
 EXCEPTIONS = {}
 
 # Sources without a kernel of their own: name -> why.
-WITHOUT_KERNELS = {"step": "launches the kernels of step_*.cu"}
+WITHOUT_KERNELS = {"step": "launches the kernels of step_*.cu", "teams": "launches those of teams_*.cu"}
 
 ENTRY = re.compile(r"Compiling entry function '([^']+)' for 'sm_(\d+)'")
 FUNCTION = re.compile(r"Function properties for (\S+)")

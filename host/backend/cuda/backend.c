@@ -2,19 +2,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/group.h"
 #include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
 
 static void destroy(vise_i_backend *backend) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   if (!b) return;
-  if (b->steps) (void)cudaStreamSynchronize(b->steps);
-  if (b->copies) (void)cudaStreamSynchronize(b->copies);
-  vise_i_cuda_unbind(b);
-  vise_i_unfused_destroy(b);
-  vise_i_cuda_watch_free(b);
-  vise_i_cuda_free_all(b);
+  if (b->cx) {
+    if (b->cx->steps) (void)cudaStreamSynchronize(b->cx->steps);
+    if (b->cx->copies) (void)cudaStreamSynchronize(b->cx->copies);
+    vise_i_cuda_unbind(b);
+    vise_i_unfused_destroy(b);
+    vise_i_cuda_watch_free(b);
+  }
+  if (b->member.group) {
+    vise_i_cuda_leave(b);
+  } else {
+    vise_i_cuda_free_all(b);
+  }
   free(b);
 }
 
@@ -35,7 +41,7 @@ static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err
 static vise_status prepare(vise_i_cuda *b, const vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   int n_ctas = 0;
-  VISE_I_CUDA_TRY(b, vise_k_step_prepare(team->plan.variant, b->most_shared, &n_ctas));
+  VISE_I_CUDA_TRY(b->cx, vise_k_step_prepare(team->plan.variant, b->cx->most_shared, &n_ctas));
   if (n_ctas < 1) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "CUDA device %d: a multiprocessor has no room for the step",
                          b->base.spec.device));
@@ -51,7 +57,7 @@ static vise_status send_class_weights(vise_i_cuda *b, vise_error *err) {
   if (!b->class_weights) return VISE_OK;
   VISE_TRY(vise_i_alloc(&weights, n, sizeof *weights, "class weights", err));
   for (size_t k = 0; k < n; k++) weights[k] = (float)b->base.spec.class_weights[k];
-  VISE_TRY(vise_i_cuda_upload(b, b->class_weights, weights, n * sizeof *weights, err));
+  VISE_TRY(vise_i_cuda_upload(b->cx, b->class_weights, weights, n * sizeof *weights, err));
 done:
   free(weights);
   return status;
@@ -75,22 +81,25 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   vise_i_cuda *b = NULL;
 
   VISE_TRY(check_step_mode(spec, err));
-  VISE_TRY(vise_i_cuda_choose(spec->device, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 
   b->base.ops = &vise_i_backend_cuda;
   b->base.spec = *spec;
   b->base.spec.step_mode = vise_i_step_mode_of(spec);
   b->net = spec->net;
-  b->memory_limit = spec->device_memory_limit;
   b->train.state.counters.beta1_t = b->train.state.counters.beta2_t = 1;
   b->wide.state.counters = b->train.state.counters;
   b->sums_are_old = true;
 
-  VISE_TRY(vise_i_cuda_plan(b, err));
-  VISE_TRY(prepare(b, &b->train, err));
-  VISE_TRY(prepare(b, &b->wide, err));
-  VISE_TRY(vise_i_cuda_alloc_all(b, err));
+  if (spec->group) {
+    VISE_TRY(vise_i_cuda_join(b, err));
+  } else {
+    VISE_TRY(vise_i_cuda_open_context(spec->device, spec->device_memory_limit, &b->cx, err));
+    VISE_TRY(vise_i_cuda_plan(b, err));
+    VISE_TRY(prepare(b, &b->train, err));
+    VISE_TRY(prepare(b, &b->wide, err));
+    VISE_TRY(vise_i_cuda_alloc_all(b, err));
+  }
   if (is_unfused(&b->base.spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
@@ -133,4 +142,5 @@ const vise_i_backend_ops vise_i_backend_cuda = {
     .forward = vise_i_cuda_forward,
     .full_gradient = vise_i_cuda_full_gradient,
     .n_launches = n_launches,
+    .group = &vise_i_cuda_group_ops,
 };

@@ -3,7 +3,8 @@
  * host/plan.
  *   backend.c  making and freeing; the table
  *   plans.c    the plans of its two teams
- *   memory.c   the arena, streams, copies through pinned memory, errors
+ *   context.h  streams, pinned memory, copies, errors: what the backends of a group share
+ *   memory.c   the arena
  *   launch.c   state and records to the device, launches, statistics back
  *   state.c    weights, moments, mask; projection
  *   data.c     rows of data as the device has them; weights and labels of rows
@@ -11,12 +12,12 @@
  *   run.c      steps of an epoch, resident or in chunks
  *   kept.c     rows that stay on the device between calls
  *   single.c   a step on the caller's batch, outputs, full gradient
+ *   group.h    many backends that share a device, and launches for all of them: its files are named there
  *   unfused.h  another way to run a step, used by vise_i_cuda_launch: its files are named there
  *   verify.c   the debug mode that asserts the projection
  *   meter.c    what vise bench measures with
  *
- * Streams: launches of steps are alone on `steps`; all copies are on `copies`. Every call waits for what it began.
- * A CUDA error poisons the backend: this call and every later one return it.
+ * Every call waits for what it began. A CUDA error poisons the context: this call and every later one return it.
  */
 #ifndef VISE_I_CUDA_H
 #define VISE_I_CUDA_H
@@ -24,26 +25,16 @@
 #include <cuda_runtime_api.h>
 
 #include "host/backend/backend.h"
-#include "host/backend/cuda/device.h"
+#include "host/backend/cuda/context.h"
 #include "host/backend/step_plan.h"
 #include "host/plan/plan.h"
 #include "kernels/step.h"
 
 enum {
-  VISE_I_CUDA_RECORDS = VISE_I_MOST_STEPS, /* most steps between two looks at the statistics */
-  VISE_I_CUDA_PINNED_BYTES = 4 << 20,      /* size of a copy buffer, at most */
-  VISE_I_CUDA_SINGLE_BYTES = 16 << 20,     /* rows of evaluation on the device at once, about */
+  VISE_I_CUDA_SINGLE_BYTES = 16 << 20, /* rows of evaluation on the device at once, about */
   VISE_I_CUDA_WIDE_ROWS = 4096,
   VISE_I_CUDA_MOST_KEPT = 3 /* data sets: training, validation, test */
 };
-
-/* What host and device send each other around launches; pinned. */
-typedef struct vise_i_cuda_mail {
-  vise_k_step_state state;
-  vise_k_step_record records[VISE_I_CUDA_RECORDS];
-  vise_k_step_stats stats[VISE_I_CUDA_RECORDS];
-  uint32_t progress; /* steps done since the state was sent; written by the device as each launch ends */
-} vise_i_cuda_mail;
 
 /* A team with its plan and state: one for steps, and one for many rows at a time (outputs, full gradients). Both work
    on the same weights and memory, but each has its own exchange. */
@@ -68,20 +59,11 @@ typedef struct vise_i_cuda_part {
   size_t first, n;
 } vise_i_cuda_part;
 
-/* Which data a scaling is for: each has its own place on the device. */
-typedef enum vise_i_cuda_scales { VISE_I_CUDA_BOUND, VISE_I_CUDA_SINGLE, VISE_I_CUDA_N_SCALES } vise_i_cuda_scales;
-
-/* The scaling of one array of data, on host (pinned) and device. */
-typedef struct vise_i_cuda_scaling {
-  double *shift, *inverse; /* [columns] */
-  float *byte_values;      /* [256] */
-} vise_i_cuda_scaling;
-
 /* The rows of the data set on the device: all of them, or two chunks that take turns. */
 typedef struct vise_i_cuda_bound {
   bool is_bound, resident;
   vise_i_data data;
-  char *memory; /* owned */
+  char *memory; /* owned; NULL in a group, whose rows are shared */
   size_t n_bytes;
   vise_i_cuda_rows rows[2];
   vise_k_source x, y;    /* without addresses */
@@ -89,6 +71,7 @@ typedef struct vise_i_cuda_bound {
   double *row_factors;   /* host [n_rows]: row weight times class weight; NULL: all 1 */
   const size_t *indices; /* host, borrowed: the order of the epoch */
   size_t n_indices;
+  bool order_is_new; /* in a group: since the last run; the order is sent when it is needed */
 } vise_i_cuda_bound;
 
 /* What vise bench measures with; all zero while it does not. */
@@ -110,35 +93,32 @@ typedef struct vise_i_cuda_kept {
 
 struct vise_i_unfused; /* host/backend/cuda/unfused.h */
 
+/* What a backend has of its group (host/backend/cuda/group.h); all zero for one that is alone. */
+typedef struct vise_i_cuda_membership {
+  vise_i_group *group;                  /* NULL: alone */
+  size_t place;                         /* which of its places for nets */
+  unsigned sent;                        /* bit m: the step of mode m (vise_i_cuda_group_mode) is on the device */
+  struct vise_i_cuda_shared_rows *rows; /* bound, or NULL */
+  struct vise_i_cuda_shared_rows *kept[VISE_I_CUDA_MOST_KEPT]; /* of b->kept */
+  struct vise_i_cuda_shared_order *order;                      /* or NULL */
+} vise_i_cuda_membership;
+
 typedef struct vise_i_cuda {
   vise_i_backend base;
   struct vise_i_unfused *unfused; /* NULL: steps are fused */
+  vise_i_cuda_context *cx;        /* owned, or the group's */
+  vise_i_cuda_membership member;
   const vise_i_net *net;
   vise_i_cuda_team train, wide;
-  size_t memory_limit; /* for everything; 0: what the device has */
-  size_t most_shared;  /* bytes per CTA */
 
-  char *arena; /* device */
+  char *arena; /* device; in a group one of its places */
   size_t arena_bytes;
-  float *class_weights;  /* device, or NULL */
-  float *external_delta; /* device [max_batch][K], or NULL */
-  vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2], pinned_scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
-
-  char *pinned; /* one block for the mail and the pinned scales */
-  vise_i_cuda_mail *mail;
-  char *buffers[2]; /* [buffer_bytes], pinned, one block; NULL until something is to be copied */
-  size_t buffer_bytes;
-  cudaEvent_t copied[2];  /* the copy of the buffer is done */
-  cudaEvent_t done[2];    /* the steps on the chunk are done */
-  cudaEvent_t fetched[2]; /* statistics of a piece of a block are in the mail */
-  cudaEvent_t ready, ran; /* data for the next launch are there; the launches so far are done */
-  cudaStream_t steps, copies;
+  float *class_weights;                                /* device, or NULL */
+  float *external_delta;                               /* device [max_batch][K], or NULL */
+  vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
 
   vise_i_cuda_bound bound;
   vise_i_cuda_kept kept[VISE_I_CUDA_MOST_KEPT];
-  char *single; /* device rows of a call's own data; grows */
-  size_t single_bytes;
-  float *flat;       /* host [n_values of the device layout] */
   bool sums_are_old; /* the weights were set after they were summed */
 
   vise_i_cuda_watch watch;
@@ -146,8 +126,6 @@ typedef struct vise_i_cuda {
   uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or in an unfused step its kernels and cuBLAS calls, or
                           its graph nodes if replayed */
   uint64_t n_captures; /* graphs captured */
-  vise_status poison;
-  char poison_text[VISE_ERROR_TEXT_BYTES];
 } vise_i_cuda;
 
 static inline vise_i_cuda *vise_i_cuda_of(vise_i_backend *backend) {
@@ -156,42 +134,20 @@ static inline vise_i_cuda *vise_i_cuda_of(vise_i_backend *backend) {
 
 /* ---- memory.c ---- */
 
-/* In a function with `status`, `err` and `done:`. */
-#define VISE_I_CUDA_TRY(b, call) VISE_TRY(vise_i_cuda_check((b), (call), #call, __FILE__, __LINE__, err))
-
-/* VISE_OK, or the error with expression and place, which poisons the backend. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_check(vise_i_cuda *b, cudaError_t error, const char *expression,
-                                               const char *file, int line, vise_error *err);
 /* First in every call: fails if the backend is poisoned, else makes its device the current one. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_enter(vise_i_cuda *b, vise_error *err);
 
 VISE_WARN_UNUSED vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err);
 void vise_i_cuda_free_all(vise_i_cuda *b);
-/* Device memory apart from the arena; VISE_ERR_MEMORY (no poison) if there is none. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_alloc(vise_i_cuda *b, size_t n_bytes, const char *what, char **out,
-                                               vise_error *err);
-/* Bytes that may still be allocated. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_available(vise_i_cuda *b, size_t *out, vise_error *err);
-
-/* Fills a buffer with items first..first + n of what is sent. */
-typedef void vise_i_cuda_fill(const void *context, size_t first, size_t n, char *buffer);
-
-typedef struct vise_i_cuda_items {
-  size_t n, item_bytes;
-  vise_i_cuda_fill *fill;
-  const void *context; /* of fill */
-} vise_i_cuda_items;
-
-/* Sends items to the device, a buffer at a time; asynchronous. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_send_items(vise_i_cuda *b, void *to, const vise_i_cuda_items *items,
-                                                    vise_error *err);
-/* Call before b->buffers are used for n_bytes in all: they grow to that, or to VISE_I_CUDA_PINNED_BYTES. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_reserve(vise_i_cuda *b, size_t n_bytes, vise_error *err);
-/* Copy through pinned memory, and wait. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_upload(vise_i_cuda *b, void *to, const void *from, size_t n_bytes,
-                                                vise_error *err);
-VISE_WARN_UNUSED vise_status vise_i_cuda_download(vise_i_cuda *b, void *to, const void *from, size_t n_bytes,
-                                                  vise_error *err);
+/* Bytes of the arena of a backend that is planned; in a group the arena begins at b->arena (NULL: to count), and what
+   single calls need is not in it: it begins at `common`. */
+size_t vise_i_cuda_place_all(vise_i_cuda *b, char *common);
+/* The bytes of that, for every net. */
+size_t vise_i_cuda_common_bytes(void);
+/* Room for an array in the layout of this net, b->cx->flat. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_make_flat(vise_i_cuda *b, vise_error *err);
+/* Clears the arena and prepares its exchanges. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_clear_arena(vise_i_cuda *b, vise_error *err);
 
 /* For tests: VISE_ERR_INTERNAL, naming the array, if something was written between arrays (hooks.guard_bytes). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_check_guards(vise_i_cuda *b, vise_error *err);
@@ -205,8 +161,6 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err);
 
 /* Sends the team's state, its cursor at 0 and not halted, and the first n records of the mail. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, vise_error *err);
-/* Makes the next launch wait for the copies so far. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_await_copies(vise_i_cuda *b, vise_error *err);
 /* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, const vise_k_step *step,
                                                 size_t at, vise_error *err);
@@ -218,8 +172,9 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_receive(vise_i_cuda *b, vise_i_cuda_tea
 /* send, launch, receive of one record. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_call(vise_i_cuda *b, vise_i_cuda_team *team, const vise_k_step *step,
                                               vise_error *err);
-/* The i-th statistics of the mail as the interface has them; keeps the tensors' for tensor_stats. */
-void vise_i_cuda_report(vise_i_cuda *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats);
+/* Statistics as the interface has them; keeps the tensors' for tensor_stats. */
+void vise_i_cuda_report(vise_i_cuda *b, const vise_k_step_stats *from, size_t n_rows, const vise_i_hyper *hyper,
+                        vise_step_stats *stats);
 
 /* The team's step in another mode. */
 vise_k_step vise_i_cuda_mode_step(const vise_i_cuda_team *team, vise_k_step_mode mode);
@@ -234,9 +189,16 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise
                                                    vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err);
 
+/* The record of a projection. */
+vise_k_step_record vise_i_cuda_project_record(double clamp_factor);
+
+/* A projection without bounds: it changes no weight and sums them all. */
+vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b);
+/* Whether steps must wait for that: the weights were set. */
+bool vise_i_cuda_needs_sums(const vise_i_cuda *b);
 /* Before steps: sums the weights again if they were set. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err);
-/* A float array in the device layout, from b->flat to out [n_params]. */
+/* A float array in the device layout, from b->cx->flat to out [n_params]. */
 void vise_i_cuda_unpack(const vise_i_cuda *b, float *out);
 
 /* ---- data.c ---- */
@@ -272,6 +234,17 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_set_order(vise_i_backend *backend, cons
                                                    vise_error *err);
 
 /* ---- run.c ---- */
+
+/* Steps of a call of run: n of them, places in the order from `first` on, `batch` rows in a full batch. */
+typedef struct vise_i_cuda_span {
+  size_t first, batch, n;
+  const vise_i_hyper *hyper;
+  size_t steps_of_piece; /* those whose rows are on the device together: all, if the data are resident */
+} vise_i_cuda_span;
+
+size_t vise_i_cuda_rows_of_step(const vise_i_cuda *b, const vise_i_cuda_span *span, size_t step);
+/* The records of the steps. */
+void vise_i_cuda_fill_records(const vise_i_cuda *b, const vise_i_cuda_span *span, vise_k_step_record *out);
 
 VISE_WARN_UNUSED vise_status vise_i_cuda_run(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done,
                                              vise_error *err);

@@ -56,7 +56,7 @@ vise_i_cuda_rows vise_i_cuda_layout(const vise_i_data *data, bool with_targets, 
 
 static vise_status send_array(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
-  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, b->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync(to, from, n_bytes, cudaMemcpyHostToDevice, b->cx->copies));
 done:
   return status;
 }
@@ -111,7 +111,7 @@ vise_status vise_i_cuda_sources(vise_i_cuda *b, const vise_i_data *data, vise_i_
   const vise_i_cuda_rows rows = vise_i_cuda_layout(data, data->y.data != NULL, 1);
   static const vise_i_scaling none;
 
-  const vise_i_cuda_scaling *device = b->scales[which], *pinned = b->pinned_scales[which];
+  const vise_i_cuda_scaling *device = b->scales[which], *pinned = b->cx->pinned_scales[which];
   const described features = {&data->x, &data->x_scaling, rows.x_row_bytes, &device[0], &pinned[0]};
   const described targets = {&data->y, vise_i_has_labels(b->net, data) ? &none : &data->y_scaling, rows.y_row_bytes,
                              &device[1], &pinned[1]};
@@ -163,15 +163,15 @@ vise_status vise_i_cuda_put_rows(vise_i_cuda *b, const vise_i_cuda_part *part, c
   vise_status status;
   const size_t n = part->n, row_bytes = to->x_row_bytes + to->y_row_bytes + (to->weighted ? sizeof(float) : 0);
 
-  VISE_TRY(vise_i_cuda_reserve(b, n * row_bytes, err));
-  const size_t most = b->buffer_bytes / row_bytes;
+  VISE_TRY(vise_i_cuda_reserve(b->cx, n * row_bytes, err));
+  const size_t most = b->cx->buffer_bytes / row_bytes;
 
   for (size_t i = 0, k = 0; i < n; i += most, k ^= 1) {
     const size_t m = n - i < most ? n - i : most;
-    const char *x = b->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;
+    const char *x = b->cx->buffers[k], *y = x + m * to->x_row_bytes, *weights = y + m * to->y_row_bytes;
 
-    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
-    gather(part->batch, to, part->first + i, m, b->buffers[k]);
+    VISE_I_CUDA_TRY(b->cx, cudaEventSynchronize(b->cx->copied[k]));
+    gather(part->batch, to, part->first + i, m, b->cx->buffers[k]);
     VISE_TRY(send_array(b, to->memory + (at + i) * to->x_row_bytes, x, m * to->x_row_bytes, err));
     if (to->y_row_bytes > 0) {
       VISE_TRY(send_array(b, to->memory + to->y_at + (at + i) * to->y_row_bytes, y, m * to->y_row_bytes, err));
@@ -179,7 +179,7 @@ vise_status vise_i_cuda_put_rows(vise_i_cuda *b, const vise_i_cuda_part *part, c
     if (to->weighted) {
       VISE_TRY(send_array(b, to->memory + to->weights_at + (at + i) * sizeof(float), weights, m * sizeof(float), err));
     }
-    VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
+    VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->cx->copied[k], b->cx->copies));
   }
 
 done:
@@ -205,5 +205,5 @@ static void fill_indices(const void *context, size_t first, size_t n, char *buff
 
 vise_status vise_i_cuda_send_indices(vise_i_cuda *b, void *to, const size_t *rows, size_t n, vise_error *err) {
   const vise_i_cuda_items items = {n, sizeof(uint32_t), fill_indices, rows};
-  return vise_i_cuda_send_items(b, to, &items, err);
+  return vise_i_cuda_send_items(b->cx, to, &items, err);
 }

@@ -5,11 +5,15 @@
  */
 #include <string.h>
 
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/group.h"
 
 void vise_i_cuda_forget(vise_i_cuda *b) {
   for (size_t i = 0; i < VISE_I_CUDA_MOST_KEPT; i++) {
-    if (b->kept[i].rows.memory) (void)cudaFree(b->kept[i].rows.memory);
+    if (b->member.group) {
+      vise_i_cuda_drop_rows(b, &b->member.kept[i]);
+    } else {
+      vise_i_cuda_release(b->cx, &b->kept[i].rows.memory, b->kept[i].rows.n_bytes);
+    }
   }
   memset(b->kept, 0, sizeof b->kept);
 }
@@ -29,10 +33,14 @@ static vise_status keep(vise_i_cuda *b, const vise_i_data *data, vise_i_cuda_kep
   vise_i_cuda_rows rows = vise_i_cuda_layout(data, false, data->x.n_rows);
 
   kept->id = data->id;
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  if (b->member.group) {
+    struct vise_i_cuda_shared_rows **shared = &b->member.kept[kept - b->kept];
+    return vise_i_cuda_share_features(b, data, shared, &kept->rows, err);
+  }
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
   if (rows.n_bytes > available / 2) goto done;
 
-  const vise_status allocated = vise_i_cuda_alloc(b, rows.n_bytes, "rows of data", &memory, &inner);
+  const vise_status allocated = vise_i_cuda_alloc(b->cx, rows.n_bytes, "rows of data", &memory, &inner);
   if (allocated == VISE_ERR_MEMORY) goto done; /* they are sent part by part instead */
   if (allocated != VISE_OK) VISE_TRY(vise_i_fail(err, allocated, "%s", inner.text));
 
@@ -42,8 +50,8 @@ static vise_status keep(vise_i_cuda *b, const vise_i_data *data, vise_i_cuda_kep
   if (status == VISE_OK) {
     kept->rows = rows;
   } else {
-    (void)cudaStreamSynchronize(b->copies);
-    (void)cudaFree(memory);
+    (void)cudaStreamSynchronize(b->cx->copies);
+    vise_i_cuda_release(b->cx, &memory, rows.n_bytes);
   }
 
 done:
@@ -82,26 +90,25 @@ done:
 vise_status vise_i_cuda_grow_single(vise_i_cuda *b, size_t n_bytes, vise_error *err) {
   vise_status status = VISE_OK;
   size_t available = 0;
-  if (n_bytes <= b->single_bytes) return VISE_OK;
+  if (n_bytes <= b->cx->single_bytes) return VISE_OK;
 
-  if (b->single) VISE_I_CUDA_TRY(b, cudaFree(b->single));
-  b->single = NULL;
-  b->single_bytes = 0;
+  vise_i_cuda_release(b->cx, &b->cx->single, b->cx->single_bytes);
+  b->cx->single_bytes = 0;
 
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
   if (n_bytes > available) {
     vise_i_cuda_forget(b);
-    VISE_TRY(vise_i_cuda_available(b, &available, err));
+    VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
   }
 
-  if (b->memory_limit > 0 && n_bytes > available) {
+  if (b->cx->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "`device_memory_limit` %zu: the rows of a call take %zu bytes, %zu more than are left",
-                         b->memory_limit, n_bytes, n_bytes - available));
+                         b->cx->memory_limit, n_bytes, n_bytes - available));
   }
 
-  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "rows of data", &b->single, err));
-  b->single_bytes = n_bytes;
+  VISE_TRY(vise_i_cuda_alloc(b->cx, n_bytes, "rows of data", &b->cx->single, err));
+  b->cx->single_bytes = n_bytes;
 
 done:
   return status;
@@ -110,7 +117,7 @@ done:
 vise_status vise_i_cuda_reserve_single(vise_i_cuda *b, const vise_i_data *data, bool with_targets, vise_error *err) {
   vise_status status;
   size_t n_bytes = vise_i_cuda_layout(data, with_targets, b->wide.plan.step.max_rows).n_bytes, available = 0;
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
   if (n_bytes > VISE_I_CUDA_SINGLE_BYTES) n_bytes = VISE_I_CUDA_SINGLE_BYTES;
   if (n_bytes > available / 8) n_bytes = available / 8;
   VISE_TRY(vise_i_cuda_grow_single(b, n_bytes, err));

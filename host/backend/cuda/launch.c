@@ -6,14 +6,6 @@
 #include "host/backend/cuda/unfused.h"
 #include "host/backend/projection.h"
 
-vise_status vise_i_cuda_await_copies(vise_i_cuda *b, vise_error *err) {
-  vise_status status = VISE_OK;
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ready, b->copies));
-  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->steps, b->ready, 0));
-done:
-  return status;
-}
-
 vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
@@ -21,13 +13,13 @@ vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, v
   team->state.cursor = 0;
   team->state.halted = 0;
   team->state.gathered = 0;
-  b->mail->state = team->state;
+  b->cx->mail->state = team->state;
 
-  VISE_I_CUDA_TRY(
-      b, cudaMemcpyAsync(step->state, &b->mail->state, sizeof b->mail->state, cudaMemcpyHostToDevice, b->copies));
-  VISE_I_CUDA_TRY(b, cudaMemcpyAsync((void *)(uintptr_t)step->records, b->mail->records, n * sizeof *b->mail->records,
-                                     cudaMemcpyHostToDevice, b->copies));
-  VISE_TRY(vise_i_cuda_await_copies(b, err));
+  VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync(step->state, &b->cx->mail->state, sizeof b->cx->mail->state,
+                                         cudaMemcpyHostToDevice, b->cx->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync((void *)(uintptr_t)step->records, b->cx->mail->records,
+                                         n * sizeof *b->cx->mail->records, cudaMemcpyHostToDevice, b->cx->copies));
+  VISE_TRY(vise_i_cuda_await_copies(b->cx, err));
 
 done:
   return status;
@@ -37,20 +29,19 @@ vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, con
                                vise_error *err) {
   vise_status status = VISE_OK;
   if (b->unfused && step->mode == VISE_K_STEP) {
-    return vise_i_unfused_launch(b, step, b->mail->records[at].n_rows, step->x.x != b->single, err);
+    return vise_i_unfused_launch(b, step, b->cx->mail->records[at].n_rows, step->x.x != b->cx->single, err);
   }
   b->n_launched = 1;
-  VISE_I_CUDA_TRY(b, vise_k_step_run(team->plan.variant, step, team->plan.shared_bytes, b->steps));
+  VISE_I_CUDA_TRY(b->cx, vise_k_step_run(team->plan.variant, step, team->plan.shared_bytes, b->cx->steps));
 done:
   return status;
 }
 
 vise_status vise_i_cuda_fetch(vise_i_cuda *b, const vise_i_cuda_team *team, size_t first, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
-  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
-  VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->mail->stats + first, team->step.stats + first, n * sizeof *b->mail->stats,
-                                     cudaMemcpyDeviceToHost, b->copies));
+  VISE_TRY(vise_i_cuda_await_launches(b->cx, err));
+  VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync(b->cx->mail->stats + first, team->step.stats + first,
+                                         n * sizeof *b->cx->mail->stats, cudaMemcpyDeviceToHost, b->cx->copies));
 done:
   return status;
 }
@@ -58,12 +49,11 @@ done:
 vise_status vise_i_cuda_receive(vise_i_cuda *b, vise_i_cuda_team *team, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_k_step *step = &team->step;
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->ran, b->steps));
-  VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->ran, 0));
-  VISE_I_CUDA_TRY(
-      b, cudaMemcpyAsync(&b->mail->state, step->state, sizeof b->mail->state, cudaMemcpyDeviceToHost, b->copies));
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
-  team->state = b->mail->state;
+  VISE_TRY(vise_i_cuda_await_launches(b->cx, err));
+  VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync(&b->cx->mail->state, step->state, sizeof b->cx->mail->state,
+                                         cudaMemcpyDeviceToHost, b->cx->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
+  team->state = b->cx->mail->state;
 done:
   return status;
 }
@@ -86,8 +76,8 @@ done:
   return status;
 }
 
-void vise_i_cuda_report(vise_i_cuda *b, size_t i, size_t n_rows, const vise_i_hyper *hyper, vise_step_stats *stats) {
-  const vise_k_step_stats *from = &b->mail->stats[i];
+void vise_i_cuda_report(vise_i_cuda *b, const vise_k_step_stats *from, size_t n_rows, const vise_i_hyper *hyper,
+                        vise_step_stats *stats) {
   vise_step_stats s = {
       .step = stats->step,
       .epoch = stats->epoch,

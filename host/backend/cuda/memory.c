@@ -1,108 +1,26 @@
-/* Device and pinned memory, streams, copies; what a CUDA error does. */
+/* The arena of a backend: where its arrays are in device memory. */
 #include "host/base/memory.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/unfused.h"
 
-enum { GUARD_BYTE = 0xA5, LEAST_BUFFER_BYTES = 1 << 16 };
-
-/* Left to the driver and others if there is no limit. */
-#define SPARE_BYTES ((size_t)64 << 20)
-
-vise_status vise_i_cuda_check(vise_i_cuda *b, cudaError_t error, const char *expression, const char *file, int line,
-                              vise_error *err) {
-  if (error == cudaSuccess) return VISE_OK;
-
-  const char *name = strrchr(file, '/');
-  vise_error own = VISE_ERROR_INIT;
-  char call[VISE_ERROR_TEXT_BYTES];
-  (void)snprintf(call, sizeof call, "%s, %s:%d", expression, name ? name + 1 : file, line);
-  const vise_status status = vise_i_cuda_failed(b->base.spec.device, VISE_ERR_DEVICE, error, call, &own);
-
-  if (b->poison == VISE_OK) {
-    b->poison = status;
-    memcpy(b->poison_text, own.text, sizeof b->poison_text);
-  }
-
-  return vise_i_fail(err, status, "%s", own.text);
-}
+enum { GUARD_BYTE = 0xA5 };
 
 vise_status vise_i_cuda_enter(vise_i_cuda *b, vise_error *err) {
-  vise_status status = VISE_OK;
-  if (b->poison != VISE_OK) return vise_i_fail(err, b->poison, "%s", b->poison_text);
-  VISE_I_CUDA_TRY(b, cudaSetDevice(b->base.spec.device));
-done:
-  return status;
-}
-
-vise_status vise_i_cuda_available(vise_i_cuda *b, size_t *out, vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t n_free = 0, n_total = 0;
-  size_t used = b->arena_bytes + (b->unfused ? b->unfused->n_bytes : 0) + b->single_bytes + b->bound.n_bytes;
-  for (size_t i = 0; i < VISE_I_CUDA_MOST_KEPT; i++) {
-    if (b->kept[i].rows.memory) used += b->kept[i].rows.n_bytes;
-  }
-
-  if (b->memory_limit > 0) {
-    *out = b->memory_limit > used ? b->memory_limit - used : 1;
-    return VISE_OK;
-  }
-
-  VISE_I_CUDA_TRY(b, cudaMemGetInfo(&n_free, &n_total));
-  *out = n_free > 2 * SPARE_BYTES ? n_free - SPARE_BYTES : n_free / 2 + 1;
-
-done:
-  return status;
-}
-
-vise_status vise_i_cuda_alloc(vise_i_cuda *b, size_t n_bytes, const char *what, char **out, vise_error *err) {
-  void *memory = NULL;
-  const cudaError_t error = cudaMalloc(&memory, n_bytes > 0 ? n_bytes : 1);
-  if (error == cudaErrorMemoryAllocation) {
-    (void)cudaGetLastError();
-    return vise_i_fail(err, VISE_ERR_MEMORY, "CUDA device %d has no %zu bytes free for %s", b->base.spec.device,
-                       n_bytes, what);
-  }
-  const vise_status status = vise_i_cuda_check(b, error, "cudaMalloc", __FILE__, __LINE__, err);
-  if (status == VISE_OK) *out = memory;
-  return status;
+  return vise_i_cuda_enter_context(b->cx, err);
 }
 
 /* ---- the arena: the plan's arrays, then what this backend adds ---- */
-
-/* Hands out places; with base NULL it only counts. */
-typedef struct placer {
-  char *base;
-  size_t at, guard;
-} placer;
-
-static void *place(placer *p, size_t n_bytes) {
-  void *memory = p->base ? p->base + p->at : NULL;
-  p->at += vise_i_round_up(n_bytes, VISE_I_PLAN_ALIGN) + p->guard;
-  return memory;
-}
-
-static void place_scales(vise_i_cuda *b, placer *p, vise_i_cuda_scaling scales[VISE_I_CUDA_N_SCALES][2]) {
-  const size_t n_columns[2] = {b->net->widths[0], b->net->widths[b->net->n_layers]};
-  for (int i = 0; i < VISE_I_CUDA_N_SCALES; i++) {
-    for (int k = 0; k < 2; k++) {
-      scales[i][k].shift = place(p, n_columns[k] * sizeof(double));
-      scales[i][k].inverse = place(p, n_columns[k] * sizeof(double));
-      scales[i][k].byte_values = place(p, 256 * sizeof(float));
-    }
-  }
-}
 
 static void *array_at(const vise_i_cuda *b, const vise_i_plan *plan, vise_i_plan_array_id id) {
   const vise_i_plan_array *array = &plan->arrays[id];
   return array->n_bytes > 0 && b->arena ? b->arena + array->offset : NULL;
 }
 
-static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, placer *p, size_t n_records) {
+static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, vise_i_cuda_placer *common, size_t n_records) {
   vise_k_step *step = &team->step;
   const vise_i_plan *plan = &team->plan;
 
@@ -133,193 +51,100 @@ static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, placer *p, size_t
   step->norm_gradients = array_at(b, plan, VISE_I_PLAN_NORM_GRADIENTS);
   step->slots = array_at(b, plan, VISE_I_PLAN_SLOTS);
 
-  step->state = place(p, sizeof(vise_k_step_state));
-  step->records = place(p, n_records * sizeof(vise_k_step_record));
-  step->stats = place(p, n_records * sizeof(vise_k_step_stats));
+  step->state = vise_i_cuda_place(common, sizeof(vise_k_step_state));
+  step->records = vise_i_cuda_place(common, n_records * sizeof(vise_k_step_record));
+  step->stats = vise_i_cuda_place(common, n_records * sizeof(vise_k_step_stats));
+}
+
+size_t vise_i_cuda_common_bytes(void) {
+  vise_i_cuda_placer p = {0};
+  for (size_t team = 0; team < 2; team++) {
+    const size_t n_records = team == 0 ? VISE_I_CUDA_RECORDS : 1;
+    (void)vise_i_cuda_place(&p, sizeof(vise_k_step_state));
+    (void)vise_i_cuda_place(&p, n_records * sizeof(vise_k_step_record));
+    (void)vise_i_cuda_place(&p, n_records * sizeof(vise_k_step_stats));
+  }
+  return p.at;
 }
 
 /* Once to count, once with memory. */
-static size_t place_all(vise_i_cuda *b) {
-  placer p = {b->arena, b->train.plan.n_bytes, b->base.spec.hooks.guard_bytes};
-  const size_t n_out = b->net->widths[b->net->n_layers];
+size_t vise_i_cuda_place_all(vise_i_cuda *b, char *common) {
+  vise_i_cuda_placer p = {b->arena, b->train.plan.n_bytes, b->base.spec.hooks.guard_bytes};
+  vise_i_cuda_placer other = {common, 0, 0}, *shared = b->member.group ? &other : &p;
+  const size_t n_out = b->net->widths[b->net->n_layers], n_columns[2] = {b->net->widths[0], n_out};
 
-  place_team(b, &b->train, &p, VISE_I_CUDA_RECORDS);
-  place_team(b, &b->wide, &p, 1);
-  place_scales(b, &p, b->scales);
+  place_team(b, &b->train, shared, VISE_I_CUDA_RECORDS);
+  place_team(b, &b->wide, shared, 1);
+  vise_i_cuda_place_scales(&p, n_columns, b->scales);
 
-  b->class_weights = b->base.spec.class_weights ? place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
-  b->external_delta =
-      b->base.spec.rule.loss == VISE_LOSS_EXTERNAL ? place(&p, b->base.spec.max_batch * n_out * sizeof(float)) : NULL;
+  b->class_weights =
+      b->base.spec.class_weights ? vise_i_cuda_place(&p, (n_out == 1 ? 2 : n_out) * sizeof(float)) : NULL;
+  b->external_delta = b->base.spec.rule.loss == VISE_LOSS_EXTERNAL
+                          ? vise_i_cuda_place(&p, b->base.spec.max_batch * n_out * sizeof(float))
+                          : NULL;
 
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
+  b->train.step.progress = b->cx->progress;
   return p.at;
 }
 
-static size_t place_pinned(vise_i_cuda *b) {
-  placer p = {b->pinned, 0, 0};
-  b->mail = place(&p, sizeof(vise_i_cuda_mail));
-  place_scales(b, &p, b->pinned_scales);
-  return p.at;
-}
-
-static vise_status make_streams(vise_i_cuda *b, vise_error *err) {
-  vise_status status = VISE_OK;
-  cudaEvent_t *const events[] = {&b->copied[0],  &b->copied[1],  &b->done[0], &b->done[1],
-                                 &b->fetched[0], &b->fetched[1], &b->ready,   &b->ran};
-  VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->steps, cudaStreamNonBlocking));
-  VISE_I_CUDA_TRY(b, cudaStreamCreateWithFlags(&b->copies, cudaStreamNonBlocking));
-  for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-    VISE_I_CUDA_TRY(b, cudaEventCreateWithFlags(events[i], cudaEventDisableTiming));
-  }
-done:
-  return status;
-}
-
-static vise_status clear_arena(vise_i_cuda *b, vise_error *err) {
+vise_status vise_i_cuda_clear_arena(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   const size_t n_guard = b->base.spec.hooks.guard_bytes;
   const vise_i_cuda_team *const teams[] = {&b->train, &b->wide};
 
-  VISE_I_CUDA_TRY(b, cudaMemsetAsync(b->arena, n_guard > 0 ? GUARD_BYTE : 0, b->arena_bytes, b->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(b->arena, n_guard > 0 ? GUARD_BYTE : 0, b->arena_bytes, b->cx->copies));
   for (size_t t = 0; t < 2; t++) {
     const vise_k_step *step = &teams[t]->step;
     for (int i = 0; n_guard > 0 && i < VISE_I_PLAN_N_ARRAYS; i++) {
       const vise_i_plan_array *array = &teams[t]->plan.arrays[i];
       if (array->n_bytes == 0) continue;
-      VISE_I_CUDA_TRY(b, cudaMemsetAsync(b->arena + array->offset, 0, array->n_bytes, b->copies));
+      VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(b->arena + array->offset, 0, array->n_bytes, b->cx->copies));
     }
-    VISE_I_CUDA_TRY(b, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->copies));
+    if (step->n_members > 1) {
+      VISE_I_CUDA_TRY(b->cx, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->cx->copies));
+    }
   }
 
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+  /* Many members are made one after the other; what comes next waits for the copies anyway. */
+  if (!b->member.group) VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
 
 done:
   return status;
 }
 
-vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err) {
-  vise_status status = VISE_OK;
-  void *memory = NULL;
-  const size_t n_bytes = place_all(b), n_pinned = place_pinned(b);
+vise_status vise_i_cuda_make_flat(vise_i_cuda *b, vise_error *err) {
+  vise_i_cuda_context *cx = b->cx;
+  return vise_i_grow(&cx->flat, &cx->n_flat, b->train.plan.n_values, sizeof(float), "weights", err);
+}
 
-  if (b->memory_limit > 0 && n_bytes > b->memory_limit) {
+vise_status vise_i_cuda_alloc_all(vise_i_cuda *b, vise_error *err) {
+  vise_status status;
+  const size_t n_bytes = vise_i_cuda_place_all(b, NULL), limit = b->cx->memory_limit;
+  const size_t n_columns[2] = {b->net->widths[0], b->net->widths[b->net->n_layers]};
+
+  if (limit > 0 && n_bytes > limit) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "`device_memory_limit` %zu: the step takes %zu bytes, %zu more, before there are any data",
-                         b->memory_limit, n_bytes, n_bytes - b->memory_limit));
+                         limit, n_bytes, n_bytes - limit));
   }
 
-  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the step", &b->arena, err));
+  VISE_TRY(vise_i_cuda_make_flat(b, err));
+  VISE_TRY(vise_i_cuda_alloc(b->cx, n_bytes, "the step", &b->arena, err));
   b->arena_bytes = n_bytes;
-  place_all(b);
-
-  VISE_I_CUDA_TRY(b, cudaHostAlloc(&memory, n_pinned, cudaHostAllocMapped));
-  b->pinned = memory;
-  place_pinned(b);
-  memset(b->mail, 0, sizeof *b->mail);
-  VISE_I_CUDA_TRY(b, cudaHostGetDevicePointer(&memory, &b->mail->progress, 0));
-  b->train.step.progress = memory;
-
-  VISE_TRY(vise_i_alloc_zero(&b->flat, b->train.plan.n_values, sizeof(float), "weights", err));
-  VISE_TRY(make_streams(b, err));
-  VISE_TRY(clear_arena(b, err));
+  VISE_TRY(vise_i_cuda_equip_context(b->cx, n_columns, err));
+  vise_i_cuda_place_all(b, NULL);
+  VISE_TRY(vise_i_cuda_clear_arena(b, err));
 
 done:
   return status;
 }
 
 void vise_i_cuda_free_all(vise_i_cuda *b) {
-  cudaEvent_t const events[] = {b->copied[0],  b->copied[1],  b->done[0], b->done[1],
-                                b->fetched[0], b->fetched[1], b->ready,   b->ran};
-
-  if (cudaSetDevice(b->base.spec.device) != cudaSuccess) (void)cudaGetLastError();
-  for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-    if (events[i]) (void)cudaEventDestroy(events[i]);
-  }
-
-  if (b->steps) (void)cudaStreamDestroy(b->steps);
-  if (b->copies) (void)cudaStreamDestroy(b->copies);
-  if (b->single) (void)cudaFree(b->single);
-  if (b->arena) (void)cudaFree(b->arena);
-  if (b->pinned) (void)cudaFreeHost(b->pinned);
-  if (b->buffers[0]) (void)cudaFreeHost(b->buffers[0]);
-  free(b->flat);
-  (void)cudaGetLastError(); /* a poisoned device refuses all this, which is harmless */
-}
-
-/* ---- copies ---- */
-
-/* Pinning some megabytes takes a millisecond: a small training run pins only a little. */
-vise_status vise_i_cuda_reserve(vise_i_cuda *b, size_t n_bytes, vise_error *err) {
-  vise_status status = VISE_OK;
-  void *memory = NULL;
-  size_t each = b->buffer_bytes > 0 ? b->buffer_bytes : LEAST_BUFFER_BYTES;
-
-  while (each < n_bytes && each < VISE_I_CUDA_PINNED_BYTES) each *= 2;
-  if (each == b->buffer_bytes) return VISE_OK;
-
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies)); /* they may be in use */
-  if (b->buffers[0]) VISE_I_CUDA_TRY(b, cudaFreeHost(b->buffers[0]));
-  b->buffers[0] = b->buffers[1] = NULL;
-  b->buffer_bytes = 0;
-
-  VISE_I_CUDA_TRY(b, cudaHostAlloc(&memory, 2 * each, cudaHostAllocDefault));
-  b->buffers[0] = memory;
-  b->buffers[1] = b->buffers[0] + each;
-  b->buffer_bytes = each;
-
-done:
-  return status;
-}
-
-vise_status vise_i_cuda_send_items(vise_i_cuda *b, void *to, const vise_i_cuda_items *items, vise_error *err) {
-  vise_status status;
-  const size_t n = items->n, bytes = items->item_bytes;
-  VISE_TRY(vise_i_cuda_reserve(b, n * bytes, err));
-  const size_t most = b->buffer_bytes / bytes;
-
-  for (size_t at = 0, k = 0; at < n; at += most, k ^= 1) {
-    const size_t m = n - at < most ? n - at : most;
-    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->copied[k]));
-    items->fill(items->context, at, m, b->buffers[k]);
-    VISE_I_CUDA_TRY(
-        b, cudaMemcpyAsync((char *)to + at * bytes, b->buffers[k], m * bytes, cudaMemcpyHostToDevice, b->copies));
-    VISE_I_CUDA_TRY(b, cudaEventRecord(b->copied[k], b->copies));
-  }
-
-done:
-  return status;
-}
-
-static void fill_bytes(const void *context, size_t first, size_t n, char *buffer) {
-  memcpy(buffer, (const char *)context + first, n);
-}
-
-vise_status vise_i_cuda_upload(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
-  vise_status status;
-  const vise_i_cuda_items items = {n_bytes, 1, fill_bytes, from};
-  VISE_TRY(vise_i_cuda_send_items(b, to, &items, err));
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
-done:
-  return status;
-}
-
-vise_status vise_i_cuda_download(vise_i_cuda *b, void *to, const void *from, size_t n_bytes, vise_error *err) {
-  vise_status status = VISE_OK;
-
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
-  VISE_TRY(vise_i_cuda_reserve(b, n_bytes, err));
-
-  for (size_t at = 0; at < n_bytes; at += b->buffer_bytes) {
-    const size_t n = n_bytes - at < b->buffer_bytes ? n_bytes - at : b->buffer_bytes;
-    VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->buffers[0], (const char *)from + at, n, cudaMemcpyDeviceToHost, b->copies));
-    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
-    memcpy((char *)to + at, b->buffers[0], n);
-  }
-
-done:
-  return status;
+  if (b->cx && cudaSetDevice(b->cx->device) != cudaSuccess) (void)cudaGetLastError();
+  if (b->cx) vise_i_cuda_release(b->cx, &b->arena, b->arena_bytes);
+  vise_i_cuda_close_context(b->cx);
 }
 
 /* ---- guards ---- */
@@ -332,7 +157,7 @@ vise_status vise_i_cuda_check_guards(vise_i_cuda *b, vise_error *err) {
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_alloc(&bytes, b->arena_bytes, 1, "guards", err));
-  VISE_TRY(vise_i_cuda_download(b, bytes, b->arena, b->arena_bytes, err));
+  VISE_TRY(vise_i_cuda_download(b->cx, bytes, b->arena, b->arena_bytes, err));
 
   for (int i = 0; i < VISE_I_PLAN_N_ARRAYS; i++) {
     const vise_i_plan_array *array = &plan->arrays[i];

@@ -15,7 +15,8 @@ void vise_i_cuda_watch_free(vise_i_cuda *b) {
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
-  if (w->clocks) (void)cudaFree(w->clocks);
+  char *clocks = (char *)w->clocks;
+  vise_i_cuda_release(b->cx, &clocks, VISE_K_N_CLOCKS * sizeof *w->clocks);
   *w = (vise_i_cuda_watch){0};
 }
 
@@ -24,7 +25,7 @@ static vise_status make_events(vise_i_cuda *b, vise_error *err) {
   vise_i_cuda_watch *w = &b->watch;
   cudaEvent_t *const events[] = {&w->began, &w->ended, &w->first, &w->last};
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-    if (!*events[i]) VISE_I_CUDA_TRY(b, cudaEventCreate(events[i]));
+    if (!*events[i]) VISE_I_CUDA_TRY(b->cx, cudaEventCreate(events[i]));
   }
 done:
   return status;
@@ -32,14 +33,14 @@ done:
 
 vise_status vise_i_cuda_watch_begin(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
-  if (b->watch.runs) VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.first, b->steps));
+  if (b->watch.runs) VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->watch.first, b->cx->steps));
 done:
   return status;
 }
 
 vise_status vise_i_cuda_watch_launched(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
-  if (b->watch.runs) VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.last, b->steps));
+  if (b->watch.runs) VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->watch.last, b->cx->steps));
 done:
   return status;
 }
@@ -48,7 +49,7 @@ vise_status vise_i_cuda_watch_end(vise_i_cuda *b, vise_error *err) {
   vise_status status = VISE_OK;
   float ms = 0;
   if (!b->watch.runs) return VISE_OK;
-  VISE_I_CUDA_TRY(b, cudaEventElapsedTime(&ms, b->watch.first, b->watch.last));
+  VISE_I_CUDA_TRY(b->cx, cudaEventElapsedTime(&ms, b->watch.first, b->watch.last));
   b->watch.launch_seconds += 1e-3 * (double)ms;
 done:
   return status;
@@ -61,7 +62,7 @@ static vise_status clock_start(vise_i_backend *backend, vise_error *err) {
   VISE_TRY(make_events(b, err));
   b->watch.launch_seconds = 0;
   b->watch.runs = true;
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.began, b->steps));
+  VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->watch.began, b->cx->steps));
 done:
   return status;
 }
@@ -73,9 +74,9 @@ static vise_status clock_stop(vise_i_backend *backend, double *seconds, double *
 
   b->watch.runs = false;
   VISE_TRY(vise_i_cuda_enter(b, err));
-  VISE_I_CUDA_TRY(b, cudaEventRecord(b->watch.ended, b->steps));
-  VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->watch.ended));
-  VISE_I_CUDA_TRY(b, cudaEventElapsedTime(&ms, b->watch.began, b->watch.ended));
+  VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->watch.ended, b->cx->steps));
+  VISE_I_CUDA_TRY(b->cx, cudaEventSynchronize(b->watch.ended));
+  VISE_I_CUDA_TRY(b->cx, cudaEventElapsedTime(&ms, b->watch.began, b->watch.ended));
 
   *seconds = 1e-3 * (double)ms;
   *launch_seconds = b->watch.launch_seconds;
@@ -108,9 +109,9 @@ static vise_status parts_open(vise_i_backend *backend, uint64_t steps_per_launch
   if (b->unfused) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "only the fused step has phases with clocks"));
 
   if (!w->clocks) {
-    VISE_TRY(vise_i_cuda_alloc(b, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
+    VISE_TRY(vise_i_cuda_alloc(b->cx, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
     w->clocks = (uint64_t *)(void *)memory;
-    VISE_I_CUDA_TRY(b, cudaMemsetAsync(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks, b->steps));
+    VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks, b->cx->steps));
     w->steps_per_launch = b->base.spec.steps_per_launch;
     w->n_steps = 0;
   }
@@ -131,7 +132,7 @@ static vise_status parts_read(vise_i_backend *backend, vise_i_meter_parts *out, 
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: no launch has noted clocks"));
   }
 
-  VISE_TRY(vise_i_cuda_download(b, clocks, b->watch.clocks, sizeof clocks, err));
+  VISE_TRY(vise_i_cuda_download(b->cx, clocks, b->watch.clocks, sizeof clocks, err));
   vise_i_step_parts(&b->train.step, clocks, b->watch.n_steps, out);
   out->launch_seconds = b->watch.launch_seconds;
 
@@ -143,7 +144,8 @@ static void parts_close(vise_i_backend *backend) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_i_cuda_watch *w = &b->watch;
   if (!w->clocks) return;
-  (void)cudaFree(w->clocks);
+  char *clocks = (char *)w->clocks;
+  vise_i_cuda_release(b->cx, &clocks, VISE_K_N_CLOCKS * sizeof *w->clocks);
   w->clocks = NULL;
   b->base.spec.steps_per_launch = w->steps_per_launch;
 }

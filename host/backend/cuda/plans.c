@@ -1,18 +1,20 @@
 /* The plans of the two teams on this device. */
+#include "host/backend/cuda/group.h"
 #include "host/backend/cuda/unfused.h"
 
 /* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
 static vise_status describe_machine(vise_i_cuda *b, vise_i_plan_machine *out, vise_error *err) {
   vise_status status;
-  int n_sms = 0, shared = 0;
   size_t available = 0;
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->base.spec.device));
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, b->base.spec.device));
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
-  b->most_shared = (size_t)shared;
-  *out = (vise_i_plan_machine){(uint32_t)n_sms, (size_t)shared, available};
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
+  *out = (vise_i_plan_machine){(uint32_t)b->cx->n_sms, b->cx->most_shared, available};
 done:
   return status;
+}
+
+/* As the group planned its teams; single calls on many rows go by the batch. */
+static vise_status plan_member(vise_i_cuda *b, const vise_i_plan_request *request, vise_error *err) {
+  return vise_i_plan_member(request, &b->member.group->plan, &b->train.plan, &b->wide.plan, err);
 }
 
 vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
@@ -23,6 +25,7 @@ vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
 
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine);
+  if (b->member.group) return plan_member(b, &request, err);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
 
   /* Many rows at a time, if that costs little next to the rest. */

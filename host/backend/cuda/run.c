@@ -4,51 +4,49 @@
  * same places of the batch, so that their bits are the same.
  */
 #include "host/backend/check_data.h"
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/group.h"
 
 enum { REPORT_STEPS = 512 };
 
 /* Steps between two looks at the statistics. */
 typedef struct block {
-  size_t first, batch, n; /* places in the order, rows of a full batch, steps */
-  const vise_i_hyper *hyper;
+  vise_i_cuda_span span;
   vise_step_stats *stats;
   size_t n_reported;   /* steps reported so far */
   uint64_t skips;      /* consecutive ones before the next step */
   vise_status verdict; /* of the latest step */
   vise_error verdict_text;
-  size_t steps_of_piece; /* all of the block when resident */
   size_t n_launches;
   uint16_t starts[VISE_I_CUDA_RECORDS]; /* first step of each launch */
   uint32_t counts[VISE_I_CUDA_RECORDS]; /* b->n_launched of each */
 } block;
 
-static size_t rows_of_step(const vise_i_cuda *b, const block *k, size_t step) {
-  return vise_i_batch_rows(b->net, k->batch, b->bound.n_indices - (k->first + step * k->batch));
+size_t vise_i_cuda_rows_of_step(const vise_i_cuda *b, const vise_i_cuda_span *span, size_t step) {
+  return vise_i_batch_rows(b->net, span->batch, b->bound.n_indices - (span->first + step * span->batch));
 }
 
-static void fill_records(vise_i_cuda *b, const block *k) {
-  for (size_t i = 0; i < k->n; i++) {
-    const size_t at = k->first + i * k->batch, n = rows_of_step(b, k, i);
+void vise_i_cuda_fill_records(const vise_i_cuda *b, const vise_i_cuda_span *span, vise_k_step_record *out) {
+  for (size_t i = 0; i < span->n; i++) {
+    const size_t at = span->first + i * span->batch, n = vise_i_cuda_rows_of_step(b, span, i);
     double sum = (double)n;
     if (b->bound.row_factors) {
       sum = 0;
       for (size_t r = 0; r < n; r++) sum += b->bound.row_factors[b->bound.indices[at + r]];
     }
 
-    b->mail->records[i] = (vise_k_step_record){
-        .hyper = k->hyper[i],
+    out[i] = (vise_k_step_record){
+        .hyper = span->hyper[i],
         .denominator = vise_i_cuda_denominator(b, sum),
-        .first = (uint32_t)(b->bound.resident ? at : i % k->steps_of_piece * k->batch),
+        .first = (uint32_t)(b->bound.resident ? at : i % span->steps_of_piece * span->batch),
         .n_rows = (uint32_t)n,
     };
   }
 
   /* A step gathers the rows of the next one, if they are in the same piece. */
-  for (size_t i = 0; i + 1 < k->n; i++) {
-    if ((i + 1) % k->steps_of_piece == 0) continue;
-    b->mail->records[i].next_first = b->mail->records[i + 1].first;
-    b->mail->records[i].next_n_rows = b->mail->records[i + 1].n_rows;
+  for (size_t i = 0; i + 1 < span->n; i++) {
+    if ((i + 1) % span->steps_of_piece == 0) continue;
+    out[i].next_first = out[i + 1].first;
+    out[i].next_n_rows = out[i + 1].n_rows;
   }
 }
 
@@ -61,7 +59,7 @@ static vise_status launch_steps(vise_i_cuda *b, block *k, vise_k_step *step, siz
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
     /* The last launch of a block gathers nothing ahead, so the clocks of the one before it stay. */
-    const bool is_last = at + step->n_steps == k->n;
+    const bool is_last = at + step->n_steps == k->span.n;
     step->clocks = is_last && k->n_launches > 0 ? NULL : b->watch.clocks;
     if (step->clocks) b->watch.n_steps = step->n_steps;
 
@@ -78,8 +76,9 @@ done:
 static void report_to(vise_i_cuda *b, block *k, size_t end) {
   for (; k->n_reported < end && k->verdict == VISE_OK; k->n_reported++) {
     const size_t i = k->n_reported;
-    vise_i_cuda_report(b, i, rows_of_step(b, k, i), &k->hyper[i], &k->stats[i]);
-    k->verdict = vise_i_cuda_after_step(b, &k->stats[i], &k->hyper[i], &k->skips, &k->verdict_text);
+    vise_i_cuda_report(b, &b->cx->mail->stats[i], vise_i_cuda_rows_of_step(b, &k->span, i), &k->span.hyper[i],
+                       &k->stats[i]);
+    k->verdict = vise_i_cuda_after_step(b, &k->stats[i], &k->span.hyper[i], &k->skips, &k->verdict_text);
   }
 }
 
@@ -87,7 +86,7 @@ static void report_to(vise_i_cuda *b, block *k, size_t end) {
 static size_t steps_of_report(const vise_i_cuda *b, const block *k) {
   const size_t in_launch = b->base.spec.steps_per_launch > 0 ? (size_t)b->base.spec.steps_per_launch : 1;
   const size_t n = in_launch < REPORT_STEPS ? REPORT_STEPS / in_launch * in_launch : in_launch;
-  return n < k->n ? n : k->n;
+  return n < k->span.n ? n : k->span.n;
 }
 
 static vise_status run_resident(vise_i_cuda *b, block *k, vise_error *err) {
@@ -98,14 +97,14 @@ static vise_status run_resident(vise_i_cuda *b, block *k, vise_error *err) {
   vise_i_cuda_read_rows(&step, &b->bound.x, &b->bound.y, &b->bound.rows[0], vise_i_has_labels(b->net, &b->bound.data));
   step.order = b->bound.order;
 
-  for (size_t at = 0, c = 0; at < k->n && k->verdict == VISE_OK; at += most, c ^= 1) {
-    const size_t n = k->n - at < most ? k->n - at : most;
+  for (size_t at = 0, c = 0; at < k->span.n && k->verdict == VISE_OK; at += most, c ^= 1) {
+    const size_t n = k->span.n - at < most ? k->span.n - at : most;
     VISE_TRY(launch_steps(b, k, &step, at, n, err));
     VISE_TRY(vise_i_cuda_fetch(b, &b->train, at, n, err));
-    VISE_I_CUDA_TRY(b, cudaEventRecord(b->fetched[c], b->copies));
+    VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->cx->fetched[c], b->cx->copies));
 
     if (at == 0) continue;
-    VISE_I_CUDA_TRY(b, cudaEventSynchronize(b->fetched[c ^ 1]));
+    VISE_I_CUDA_TRY(b->cx, cudaEventSynchronize(b->cx->fetched[c ^ 1]));
     report_to(b, k, at);
   }
 
@@ -119,19 +118,19 @@ static vise_status run_chunks(vise_i_cuda *b, block *k, vise_error *err) {
   const bool labels = vise_i_has_labels(b->net, &b->bound.data);
   const vise_i_batch all = {.data = &b->bound.data, .rows = b->bound.indices, .n = b->bound.n_indices};
 
-  for (size_t at = 0, c = 0; at < k->n; at += k->steps_of_piece, c ^= 1) {
-    const size_t n = k->n - at < k->steps_of_piece ? k->n - at : k->steps_of_piece;
-    const size_t place = k->first + at * k->batch;
-    const size_t n_rows = (n - 1) * k->batch + rows_of_step(b, k, at + n - 1);
+  for (size_t at = 0, c = 0; at < k->span.n; at += k->span.steps_of_piece, c ^= 1) {
+    const size_t n = k->span.n - at < k->span.steps_of_piece ? k->span.n - at : k->span.steps_of_piece;
+    const size_t place = k->span.first + at * k->span.batch;
+    const size_t n_rows = (n - 1) * k->span.batch + vise_i_cuda_rows_of_step(b, &k->span, at + n - 1);
     vise_k_step step = b->train.step;
 
-    VISE_I_CUDA_TRY(b, cudaStreamWaitEvent(b->copies, b->done[c], 0));
+    VISE_I_CUDA_TRY(b->cx, cudaStreamWaitEvent(b->cx->copies, b->cx->done[c], 0));
     VISE_TRY(vise_i_cuda_put_rows(b, &(vise_i_cuda_part){&all, place, n_rows}, &b->bound.rows[c], 0, err));
-    VISE_TRY(vise_i_cuda_await_copies(b, err));
+    VISE_TRY(vise_i_cuda_await_copies(b->cx, err));
 
     vise_i_cuda_read_rows(&step, &b->bound.x, &b->bound.y, &b->bound.rows[c], labels);
     VISE_TRY(launch_steps(b, k, &step, at, n, err));
-    VISE_I_CUDA_TRY(b, cudaEventRecord(b->done[c], b->steps));
+    VISE_I_CUDA_TRY(b->cx, cudaEventRecord(b->cx->done[c], b->cx->steps));
   }
 
 done:
@@ -153,20 +152,20 @@ static vise_status run_block(vise_i_cuda *b, block *k, size_t *n_done, vise_erro
   vise_status status;
   k->skips = b->train.state.counters.consecutive_skips;
   k->verdict_text = (vise_error)VISE_ERROR_INIT;
-  k->steps_of_piece = b->bound.resident ? k->n : b->bound.rows[0].n_rows / k->batch;
-  fill_records(b, k);
+  k->span.steps_of_piece = b->bound.resident ? k->span.n : b->bound.rows[0].n_rows / k->span.batch;
+  vise_i_cuda_fill_records(b, &k->span, b->cx->mail->records);
 
-  VISE_TRY(vise_i_cuda_send(b, &b->train, k->n, err));
+  VISE_TRY(vise_i_cuda_send(b, &b->train, k->span.n, err));
   VISE_TRY(vise_i_cuda_watch_begin(b, err));
   VISE_TRY(b->bound.resident ? run_resident(b, k, err) : run_chunks(b, k, err));
   VISE_TRY(vise_i_cuda_watch_launched(b, err));
-  if (!b->bound.resident) VISE_TRY(vise_i_cuda_fetch(b, &b->train, 0, k->n, err));
+  if (!b->bound.resident) VISE_TRY(vise_i_cuda_fetch(b, &b->train, 0, k->span.n, err));
   VISE_TRY(vise_i_cuda_receive(b, &b->train, err));
   VISE_TRY(vise_i_cuda_watch_end(b, err));
 
   const size_t n = b->train.state.cursor;
-  if (n > k->n || n < k->n_reported || (n < k->n && !b->train.state.halted)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device did %zu of %zu steps", n, k->n));
+  if (n > k->span.n || n < k->n_reported || (n < k->span.n && !b->train.state.halted)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device did %zu of %zu steps", n, k->span.n));
   }
 
   count_launches(b, k, n);
@@ -174,7 +173,8 @@ static vise_status run_block(vise_i_cuda *b, block *k, size_t *n_done, vise_erro
   const bool last_counts = k->verdict == VISE_OK || k->verdict == VISE_ERR_NONFINITE;
   *n_done += last_counts ? k->n_reported : k->n_reported - 1;
   if (k->verdict != VISE_OK) VISE_TRY(vise_i_fail(err, k->verdict, "%s", k->verdict_text.text));
-  if (n < k->n) status = vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device halted after %zu of %zu steps", n, k->n);
+  if (n < k->span.n)
+    status = vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device halted after %zu of %zu steps", n, k->span.n);
 
 done:
   return status;
@@ -188,14 +188,15 @@ vise_status vise_i_cuda_run(vise_i_backend *backend, const vise_i_steps *steps, 
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_check_run(backend, steps, b->bound.n_indices, err));
+  if (b->member.group) VISE_TRY(vise_i_cuda_send_order(b, err));
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
 
   while (done_steps < steps->n) {
     const size_t left = steps->n - done_steps;
-    block k = {.first = steps->first + done_steps * steps->size,
-               .batch = steps->size,
-               .n = left < most ? left : most,
-               .hyper = steps->hyper + done_steps,
+    block k = {.span = {.first = steps->first + done_steps * steps->size,
+                        .batch = steps->size,
+                        .n = left < most ? left : most,
+                        .hyper = steps->hyper + done_steps},
                .stats = steps->stats + done_steps};
     VISE_TRY(run_block(b, &k, &done_steps, err));
   }

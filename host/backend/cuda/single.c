@@ -18,7 +18,7 @@ static void fill_delta(const void *context, size_t first, size_t n, char *buffer
 
 static vise_status send_delta(vise_i_cuda *b, const vise_array *delta, vise_error *err) {
   const vise_i_cuda_items items = {delta->n_rows * delta->n_cols, sizeof(float), fill_delta, delta};
-  return vise_i_cuda_send_items(b, b->external_delta, &items, err);
+  return vise_i_cuda_send_items(b->cx, b->external_delta, &items, err);
 }
 
 static vise_k_step_record record_of(const vise_i_hyper *hyper, double denominator, size_t n) {
@@ -43,7 +43,7 @@ vise_status vise_i_cuda_step(vise_i_backend *backend, const vise_i_batch *batch,
 
   vise_i_cuda_rows rows = vise_i_cuda_layout(data, with_targets, batch->n);
   VISE_TRY(vise_i_cuda_grow_single(b, rows.n_bytes, err));
-  rows.memory = b->single;
+  rows.memory = b->cx->single;
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
   VISE_TRY(vise_i_cuda_sources(b, data, VISE_I_CUDA_SINGLE, &x, &y, err));
   VISE_TRY(vise_i_cuda_put_rows(b, &(vise_i_cuda_part){batch, 0, batch->n}, &rows, 0, err));
@@ -51,14 +51,14 @@ vise_status vise_i_cuda_step(vise_i_backend *backend, const vise_i_batch *batch,
 
   for (size_t i = 0; with_targets && i < batch->n; i++) sum += vise_i_cuda_row_factor(b, data, i);
   if (with_targets) denominator = vise_i_cuda_denominator(b, sum);
-  b->mail->records[0] = record_of(hyper, denominator, batch->n);
-  b->mail->records[0].external_loss = batch->external_loss;
+  b->cx->mail->records[0] = record_of(hyper, denominator, batch->n);
+  b->cx->mail->records[0].external_loss = batch->external_loss;
   vise_i_cuda_read_rows(&step, &x, &y, &rows, with_targets && vise_i_has_labels(b->net, data));
   step.n_steps = 1;
 
   VISE_TRY(vise_i_cuda_call(b, &b->train, &step, err));
   b->n_launches += b->n_launched;
-  vise_i_cuda_report(b, 0, batch->n, hyper, stats);
+  vise_i_cuda_report(b, &b->cx->mail->stats[0], batch->n, hyper, stats);
   VISE_TRY(vise_i_cuda_after_step(b, stats, hyper, &skips, err));
 
 done:
@@ -81,14 +81,14 @@ static vise_status open_parts(vise_i_cuda *b, const vise_i_batch *batch, bool wi
   if (n_rows > batch->n && batch->n > 0) n_rows = batch->n;
 
   /* Without bound data nothing was set aside. */
-  if (b->single_bytes == 0) VISE_TRY(vise_i_cuda_reserve_single(b, batch->data, with_targets, err));
-  while (n_rows > 1 && vise_i_cuda_layout(batch->data, with_targets, n_rows).n_bytes > b->single_bytes) {
+  if (b->cx->single_bytes == 0) VISE_TRY(vise_i_cuda_reserve_single(b, batch->data, with_targets, err));
+  while (n_rows > 1 && vise_i_cuda_layout(batch->data, with_targets, n_rows).n_bytes > b->cx->single_bytes) {
     n_rows = (n_rows + 1) / 2;
   }
 
   p->layout = vise_i_cuda_layout(batch->data, with_targets, n_rows);
   VISE_TRY(vise_i_cuda_grow_single(b, p->layout.n_bytes, err));
-  p->layout.memory = b->single;
+  p->layout.memory = b->cx->single;
   VISE_TRY(vise_i_cuda_sources(b, batch->data, VISE_I_CUDA_SINGLE, &p->x, &p->y, err));
 
 done:
@@ -112,15 +112,15 @@ static vise_status fetch_outputs(vise_i_cuda *b, size_t n, double *out, vise_err
   const vise_k_layer *last = &b->wide.step.layers[b->net->n_layers - 1];
   const float *from = b->wide.step.activations + last->out;
 
-  VISE_TRY(vise_i_cuda_reserve(b, n * last->ld_out * sizeof(float), err));
-  const size_t most = b->buffer_bytes / (last->ld_out * sizeof(float));
-  const float *z = (const float *)(const void *)b->buffers[0];
+  VISE_TRY(vise_i_cuda_reserve(b->cx, n * last->ld_out * sizeof(float), err));
+  const size_t most = b->cx->buffer_bytes / (last->ld_out * sizeof(float));
+  const float *z = (const float *)(const void *)b->cx->buffers[0];
 
   for (size_t first = 0; first < n; first += most) {
     const size_t m = n - first < most ? n - first : most;
-    VISE_I_CUDA_TRY(b, cudaMemcpyAsync(b->buffers[0], from + first * last->ld_out, m * last->ld_out * sizeof(float),
-                                       cudaMemcpyDeviceToHost, b->copies));
-    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+    VISE_I_CUDA_TRY(b->cx, cudaMemcpyAsync(b->cx->buffers[0], from + first * last->ld_out,
+                                           m * last->ld_out * sizeof(float), cudaMemcpyDeviceToHost, b->cx->copies));
+    VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
 
     for (size_t r = 0; r < m; r++) {
       for (size_t k = 0; k < last->n_out; k++) {
@@ -163,10 +163,10 @@ static vise_status forward_kept(vise_i_cuda *b, const vise_i_batch *batch, const
     const size_t *rows = batch->rows ? batch->rows + first : NULL;
     const bool dense = !rows || are_neighbours(rows, m);
 
-    b->mail->records[0] = record_of(&hyper, 1, m);
-    b->mail->records[0].first = (uint32_t)(!dense ? 0 : rows ? rows[0] : first);
-    if (!dense) VISE_TRY(vise_i_cuda_send_indices(b, b->single, rows, m, err));
-    step.order = dense ? NULL : (const uint32_t *)(const void *)b->single;
+    b->cx->mail->records[0] = record_of(&hyper, 1, m);
+    b->cx->mail->records[0].first = (uint32_t)(!dense ? 0 : rows ? rows[0] : first);
+    if (!dense) VISE_TRY(vise_i_cuda_send_indices(b, b->cx->single, rows, m, err));
+    step.order = dense ? NULL : (const uint32_t *)(const void *)b->cx->single;
 
     VISE_TRY(vise_i_cuda_call(b, &b->wide, &step, err));
     VISE_TRY(fetch_outputs(b, m, out + first * n_out, err));
@@ -201,7 +201,7 @@ vise_status vise_i_cuda_forward(vise_i_backend *backend, const vise_i_batch *bat
   vise_k_step step = vise_i_cuda_mode_step(&b->wide, VISE_K_FORWARD_ONLY);
   for (size_t first = 0; first < batch->n; first += p.layout.n_rows) {
     const size_t m = batch->n - first < p.layout.n_rows ? batch->n - first : p.layout.n_rows;
-    b->mail->records[0] = record_of(&hyper, 1, m);
+    b->cx->mail->records[0] = record_of(&hyper, 1, m);
     VISE_TRY(run_part(b, &p, &step, first, m, err));
     VISE_TRY(fetch_outputs(b, m, out + first * n_out, err));
   }
@@ -216,7 +216,7 @@ static void add_gradient(const vise_i_cuda *b, double *out) {
     const vise_k_layer *layer = &b->wide.step.layers[t->layer];
     const size_t n_rows = t->is_bias ? 1 : t->n_rows, n_columns = t->is_bias ? t->n_rows : t->n_cols;
     const uint64_t vector = vise_k_vector_of(layer, t->role == VISE_I_SHIFT).at;
-    const float *g = b->flat + (t->is_bias ? vector : layer->weight);
+    const float *g = b->cx->flat + (t->is_bias ? vector : layer->weight);
     for (size_t r = 0; r < n_rows; r++) {
       for (size_t c = 0; c < n_columns; c++) out[t->offset + r * n_columns + c] += (double)g[r * layer->ld + c];
     }
@@ -257,18 +257,18 @@ vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, const vise_i_batc
     }
 
     b->wide.state.parity = b->train.state.parity;
-    b->mail->records[0] = record_of(&hyper, vise_i_cuda_denominator(b, sum), m);
-    b->mail->records[0].position = (uint32_t)first;
-    b->mail->records[0].keeps_all = batch->keeps_all;
+    b->cx->mail->records[0] = record_of(&hyper, vise_i_cuda_denominator(b, sum), m);
+    b->cx->mail->records[0].position = (uint32_t)first;
+    b->cx->mail->records[0].keeps_all = batch->keeps_all;
     VISE_TRY(run_part(b, &p, &step, first, m, err));
 
-    data_loss += b->mail->stats[0].loss;
-    VISE_TRY(vise_i_cuda_download(b, b->flat, step.gradients, b->train.plan.n_params * sizeof(float), err));
+    data_loss += b->cx->mail->stats[0].loss;
+    VISE_TRY(vise_i_cuda_download(b->cx, b->cx->flat, step.gradients, b->train.plan.n_params * sizeof(float), err));
     add_gradient(b, out);
   }
 
   if (loss) *loss = data_loss;
-  if (penalty) *penalty = b->mail->stats[0].penalty;
+  if (penalty) *penalty = b->cx->mail->stats[0].penalty;
 
 done:
   return status;

@@ -46,7 +46,7 @@ static void repack(const vise_i_cuda *b, size_t n, char *device, char *flat, siz
 }
 
 void vise_i_cuda_unpack(const vise_i_cuda *b, float *out) {
-  repack(b, b->net->n_tensors, (char *)b->flat, (char *)out, sizeof(float), false);
+  repack(b, b->net->n_tensors, (char *)b->cx->flat, (char *)out, sizeof(float), false);
 }
 
 /* Elements of an array of state on the device, and tensors in it. */
@@ -90,8 +90,8 @@ vise_status vise_i_cuda_get_state(vise_i_backend *backend, vise_i_state which, v
   const void *from = state_array(b, which, &element_bytes);
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!from) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
-  VISE_TRY(vise_i_cuda_download(b, b->flat, from, n_elements(b, which) * element_bytes, err));
-  repack(b, n_tensors(b, which), (char *)b->flat, out, element_bytes, false);
+  VISE_TRY(vise_i_cuda_download(b->cx, b->cx->flat, from, n_elements(b, which) * element_bytes, err));
+  repack(b, n_tensors(b, which), (char *)b->cx->flat, out, element_bytes, false);
 done:
   return status;
 }
@@ -106,23 +106,27 @@ vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise_i_state which, c
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!to) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
 
-  memset(b->flat, 0, n_bytes); /* the padding is 0 */
-  repack(b, n_tensors(b, which), (char *)b->flat, (char *)(uintptr_t)values, element_bytes, true);
-  VISE_TRY(vise_i_cuda_upload(b, to, b->flat, n_bytes, err));
+  memset(b->cx->flat, 0, n_bytes); /* the padding is 0 */
+  repack(b, n_tensors(b, which), (char *)b->cx->flat, (char *)(uintptr_t)values, element_bytes, true);
+  VISE_TRY(vise_i_cuda_upload(b->cx, to, b->cx->flat, n_bytes, err));
 
   if (which == VISE_I_PARAMS) b->sums_are_old = true;
   if (which == VISE_I_PARAMS && b->train.step.params16) {
     const vise_k_step *step = &b->train.step;
-    VISE_I_CUDA_TRY(b, vise_k_round_bf16(step->params, step->params16, step->n_params, b->steps));
+    VISE_I_CUDA_TRY(b->cx, vise_k_round_bf16(step->params, step->params16, step->n_params, b->cx->steps));
   }
 
 done:
   return status;
 }
 
+vise_k_step_record vise_i_cuda_project_record(double clamp_factor) {
+  return (vise_k_step_record){.hyper = {0, 1, clamp_factor, 0}, .denominator = 1, .n_rows = 1};
+}
+
 static vise_status launch_project(vise_i_cuda *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
   vise_status status;
-  b->mail->records[0] = (vise_k_step_record){.hyper = {0, 1, clamp_factor, 0}, .denominator = 1, .n_rows = 1};
+  b->cx->mail->records[0] = vise_i_cuda_project_record(clamp_factor);
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
 done:
@@ -139,16 +143,21 @@ done:
   return status;
 }
 
-/* A projection without bounds: it changes no weight and sums them all. */
-vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err) {
+vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b) {
   vise_i_cuda_team open = b->train;
-  if (!b->sums_are_old || !b->train.step.weight_sums_needed) return VISE_OK;
-
   for (size_t l = 0; l < VISE_K_MAX_LAYERS; l++) open.step.layers[l].box = (vise_i_box){-INFINITY, INFINITY};
   open.step.rule.max_norm = 0;
   open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
+  return vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
+}
 
-  const vise_k_step step = vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
+bool vise_i_cuda_needs_sums(const vise_i_cuda *b) {
+  return b->sums_are_old && b->train.step.weight_sums_needed;
+}
+
+vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err) {
+  if (!vise_i_cuda_needs_sums(b)) return VISE_OK;
+  const vise_k_step step = vise_i_cuda_sums_step(b);
   return launch_project(b, &step, 1, err);
 }

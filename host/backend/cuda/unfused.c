@@ -44,13 +44,14 @@ static vise_status describe_device(vise_i_cuda *b, vise_i_unfused *u, vise_error
   vise_status status = VISE_OK;
   int n_sms = 0, major = 0;
 
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->base.spec.device));
-  VISE_I_CUDA_TRY(b, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->base.spec.device));
+  VISE_I_CUDA_TRY(b->cx, cudaDeviceGetAttribute(&n_sms, cudaDevAttrMultiProcessorCount, b->base.spec.device));
+  VISE_I_CUDA_TRY(b->cx, cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, b->base.spec.device));
   u->n_sms = (uint32_t)n_sms;
   u->n_workspace = major >= 9 ? VISE_I_BLAS_WORKSPACE_BYTES : VISE_I_BLAS_WORKSPACE_BYTES_BEFORE;
 
   /* Under a limit data come first: less only leaves cuBLAS fewer algorithms. */
-  if (b->memory_limit > 0 && u->n_workspace > b->memory_limit / 16) u->n_workspace = b->memory_limit / 16 / 256 * 256;
+  if (b->cx->memory_limit > 0 && u->n_workspace > b->cx->memory_limit / 16)
+    u->n_workspace = b->cx->memory_limit / 16 / 256 * 256;
   if (b->base.spec.hooks.workspace_bytes > 0) u->n_workspace = b->base.spec.hooks.workspace_bytes;
 
 done:
@@ -75,19 +76,19 @@ static vise_status allocate(vise_i_cuda *b, vise_error *err) {
   size_t available = 0, n_bytes = 0;
 
   VISE_TRY(vise_i_unfused_count(b, &n_bytes, err));
-  VISE_TRY(vise_i_cuda_available(b, &available, err));
-  if (b->memory_limit > 0 && n_bytes > available) {
+  VISE_TRY(vise_i_cuda_available(b->cx, &available, err));
+  if (b->cx->memory_limit > 0 && n_bytes > available) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "`device_memory_limit` %zu: the unfused step takes %zu bytes beside the plan, %zu more than "
                          "are left",
-                         b->memory_limit, n_bytes, n_bytes - available));
+                         b->cx->memory_limit, n_bytes, n_bytes - available));
   }
 
-  VISE_TRY(vise_i_cuda_alloc(b, n_bytes, "the unfused step", &u->memory, err));
+  VISE_TRY(vise_i_cuda_alloc(b->cx, n_bytes, "the unfused step", &u->memory, err));
   VISE_TRY(describe_device(b, u, err));
   place_all(b, u);
-  VISE_I_CUDA_TRY(b, cudaMemsetAsync(u->memory, 0, u->n_bytes, b->copies));
-  VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(u->memory, 0, u->n_bytes, b->cx->copies));
+  VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->copies));
 
 done:
   return status;
@@ -99,7 +100,7 @@ vise_status vise_i_unfused_create(vise_i_cuda *b, vise_error *err) {
   vise_i_unfused *u = b->unfused;
   u->replays = b->base.spec.step_mode == VISE_STEP_UNFUSED_GRAPH;
   VISE_TRY(vise_i_blas_open(&u->blas, err));
-  VISE_I_CUDA_TRY(b, vise_k_unfused_prepare());
+  VISE_I_CUDA_TRY(b->cx, vise_k_unfused_prepare());
   VISE_TRY(allocate(b, err));
 done:
   return status;
@@ -110,7 +111,7 @@ void vise_i_unfused_destroy(vise_i_cuda *b) {
   if (!u) return;
   for (size_t i = 0; i < VISE_I_UNFUSED_SHAPES; i++) vise_i_unfused_close_shape(u, &u->shapes[i]);
   vise_i_blas_close(&u->blas);
-  if (u->memory) (void)cudaFree(u->memory);
+  vise_i_cuda_release(b->cx, &u->memory, u->n_bytes);
   free(u);
   b->unfused = NULL;
 }
@@ -118,10 +119,10 @@ void vise_i_unfused_destroy(vise_i_cuda *b) {
 /* ---- the launches of a step ---- */
 
 /* A launch of a kernel or a product, counted. */
-#define LAUNCH(call)            \
-  do {                          \
-    VISE_I_CUDA_TRY(b, (call)); \
-    b->n_launched++;            \
+#define LAUNCH(call)                \
+  do {                              \
+    VISE_I_CUDA_TRY(b->cx, (call)); \
+    b->n_launched++;                \
   } while (0)
 
 #define MULTIPLY(product)                               \
@@ -144,9 +145,9 @@ static vise_status launch_layer(vise_i_cuda *b, const vise_k_unfused *k, const v
 
   MULTIPLY(&shape->forward[l]);
   if (!vise_k_unfused_is_plain(layer)) {
-    LAUNCH(vise_k_unfused_block(k, l, shape->n_rows, add_bias, b->steps));
+    LAUNCH(vise_k_unfused_block(k, l, shape->n_rows, add_bias, b->cx->steps));
   } else if (!makes_relu(epilogue) && (layer->activation != VISE_IDENTITY || add_bias)) {
-    LAUNCH(vise_k_unfused_activate(k, l, shape->n_rows, add_bias, b->steps));
+    LAUNCH(vise_k_unfused_activate(k, l, shape->n_rows, add_bias, b->cx->steps));
   }
 
 done:
@@ -157,7 +158,7 @@ static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const
                                   vise_error *err) {
   vise_status status = VISE_OK;
   for (uint32_t l = 0; l < k->step.n_layers; l++) VISE_TRY(launch_layer(b, k, shape, l, err));
-  LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->steps));
+  LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->cx->steps));
 done:
   return status;
 }
@@ -170,9 +171,9 @@ static vise_status launch_delta(vise_i_cuda *b, const vise_k_unfused *k, const v
 
   MULTIPLY(&shape->delta[l]);
   if (!vise_k_unfused_is_plain_back(layer)) {
-    LAUNCH(vise_k_unfused_block_delta(k, l, shape->n_rows, b->steps));
+    LAUNCH(vise_k_unfused_block_delta(k, l, shape->n_rows, b->cx->steps));
   } else if (shape->delta[l].epilogue != CUBLASLT_EPILOGUE_DRELU && layer->activation != VISE_IDENTITY) {
-    LAUNCH(vise_k_unfused_slope(k, l, shape->n_rows, b->steps));
+    LAUNCH(vise_k_unfused_slope(k, l, shape->n_rows, b->cx->steps));
   }
 
 done:
@@ -191,7 +192,7 @@ static vise_status launch_backward(vise_i_cuda *b, const vise_k_unfused *k, cons
     if (vise_k_has_bias(&step->layers[l]) && shape->gradient[l].epilogue != CUBLASLT_EPILOGUE_BGRADB) biases |= 1u << l;
   }
 
-  if (biases) LAUNCH(vise_k_unfused_bias(k, biases, b->steps));
+  if (biases) LAUNCH(vise_k_unfused_bias(k, biases, b->cx->steps));
 done:
   return status;
 }
@@ -201,15 +202,15 @@ static vise_status launch_update(vise_i_cuda *b, const vise_k_unfused *k, uint32
   const vise_i_rule *rule = &k->step.rule;
   const uint32_t n_sms = b->unfused->n_sms;
 
-  if (rule->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->steps));
-  LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->steps));
-  if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->steps));
-  LAUNCH(vise_k_unfused_decide(k, b->steps));
-  LAUNCH(vise_k_unfused_update(k, n_sms, b->steps));
+  if (rule->kF != 0) LAUNCH(vise_k_unfused_norms(k, 0, b->cx->steps));
+  LAUNCH(vise_k_unfused_gradient(k, n_rows, n_sms, b->cx->steps));
+  if (k->step.sum_phase) LAUNCH(vise_k_unfused_sums(k, n_sms, b->cx->steps));
+  LAUNCH(vise_k_unfused_decide(k, b->cx->steps));
+  LAUNCH(vise_k_unfused_update(k, n_sms, b->cx->steps));
 
   if (rule->max_norm == 0) goto done;
-  if (vise_i_bounds_tensor_norms(rule)) LAUNCH(vise_k_unfused_norms(k, 1, b->steps));
-  LAUNCH(vise_k_unfused_max_norm(k, b->steps));
+  if (vise_i_bounds_tensor_norms(rule)) LAUNCH(vise_k_unfused_norms(k, 1, b->cx->steps));
+  LAUNCH(vise_k_unfused_max_norm(k, b->cx->steps));
 
 done:
   return status;
@@ -219,7 +220,7 @@ static vise_status launch_all(vise_i_cuda *b, const vise_k_unfused *k, const vis
                               vise_error *err) {
   vise_status status = VISE_OK;
   b->n_launched = 0;
-  LAUNCH(vise_k_unfused_begin(k, shape->n_rows, b->steps));
+  LAUNCH(vise_k_unfused_begin(k, shape->n_rows, b->cx->steps));
   VISE_TRY(launch_forward(b, k, shape, err));
   VISE_TRY(launch_backward(b, k, shape, err));
   VISE_TRY(launch_update(b, k, shape->n_rows, err));
@@ -241,7 +242,7 @@ static vise_status shape_of(vise_i_cuda *b, size_t n_rows, vise_i_unfused_shape 
   }
 
   vise_i_unfused_shape *shape = &u->shapes[u->next_shape++ % VISE_I_UNFUSED_SHAPES];
-  if (shape->n_rows > 0) VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* it may still be in use */
+  if (shape->n_rows > 0) VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->steps)); /* it may still be in use */
   vise_i_unfused_close_shape(u, shape);
   shape->n_rows = (uint32_t)n_rows;
   VISE_TRY(vise_i_unfused_open_shape(b, shape, err));
@@ -273,14 +274,14 @@ static vise_status capture(vise_i_cuda *b, const vise_k_unfused *k, const vise_i
   cudaGraph_t graph = NULL;
   size_t n_nodes = 0;
 
-  VISE_I_CUDA_TRY(b, cudaStreamBeginCapture(b->steps, cudaStreamCaptureModeThreadLocal));
+  VISE_I_CUDA_TRY(b->cx, cudaStreamBeginCapture(b->cx->steps, cudaStreamCaptureModeThreadLocal));
   status = launch_all(b, k, shape, err);
-  const cudaError_t ended = cudaStreamEndCapture(b->steps, &graph);
+  const cudaError_t ended = cudaStreamEndCapture(b->cx->steps, &graph);
 
   if (status != VISE_OK) goto done;
-  VISE_I_CUDA_TRY(b, ended);
-  VISE_I_CUDA_TRY(b, cudaGraphGetNodes(graph, NULL, &n_nodes));
-  VISE_I_CUDA_TRY(b, cudaGraphInstantiateWithFlags(&out->graph, graph, 0));
+  VISE_I_CUDA_TRY(b->cx, ended);
+  VISE_I_CUDA_TRY(b->cx, cudaGraphGetNodes(graph, NULL, &n_nodes));
+  VISE_I_CUDA_TRY(b->cx, cudaGraphInstantiateWithFlags(&out->graph, graph, 0));
   out->step = k->step;
   out->n_launches = (uint32_t)n_nodes;
 
@@ -300,15 +301,15 @@ static vise_status replay_step(vise_i_cuda *b, const vise_k_unfused *k, vise_i_u
   if (!graph) {
     graph = &shape->graphs[shape->next_graph++ % VISE_I_UNFUSED_GRAPHS];
     if (graph->graph) {
-      VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps));
-      VISE_I_CUDA_TRY(b, cudaGraphExecDestroy(graph->graph));
+      VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->steps));
+      VISE_I_CUDA_TRY(b->cx, cudaGraphExecDestroy(graph->graph));
       graph->graph = NULL;
     }
     VISE_TRY(capture(b, k, shape, graph, err));
     b->n_captures++;
   }
 
-  VISE_I_CUDA_TRY(b, cudaGraphLaunch(graph->graph, b->steps));
+  VISE_I_CUDA_TRY(b->cx, cudaGraphLaunch(graph->graph, b->cx->steps));
   b->n_launched = graph->n_launches;
 done:
   return status;

@@ -99,7 +99,7 @@ static cublasStatus_t multiply(const vise_i_cuda *b, const vise_i_product *p) {
   const vise_i_unfused *u = b->unfused;
   const float one = 1, zero = 0;
   return u->blas.multiply(u->blas.handle, p->operation, &one, p->pa, p->a, p->pb, p->b, &zero, p->pd, p->d, p->pd, p->d,
-                          &p->algorithm, u->workspace, u->n_workspace, b->steps);
+                          &p->algorithm, u->workspace, u->n_workspace, b->cx->steps);
 }
 
 vise_status vise_i_unfused_multiply(vise_i_cuda *b, const vise_i_product *p, vise_error *err) {
@@ -144,7 +144,7 @@ static vise_status choose(vise_i_cuda *b, const request *r, vise_i_product *p, v
     if (found == CUBLAS_STATUS_SUCCESS) break;
 
     if (r->epilogues[i] != CUBLASLT_EPILOGUE_DEFAULT) continue;
-    VISE_I_CUDA_TRY(b, cudaStreamSynchronize(b->steps)); /* fails if the device itself did */
+    VISE_I_CUDA_TRY(b->cx, cudaStreamSynchronize(b->cx->steps)); /* fails if the device itself did */
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
                          "`step_mode` unfused: cuBLAS has no product of %llu x %llu x %llu (status %d)",
                          (unsigned long long)r->m, (unsigned long long)r->n, (unsigned long long)r->k, (int)found));

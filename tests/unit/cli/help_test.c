@@ -239,7 +239,7 @@ Test(cli_help, tells_about_one_option) {
   }
 
   tool_result result = tool_run("help out"); /* of three commands, each with its own */
-  SAYS(result.out, "vise train, check: --out DIR");
+  SAYS(result.out, "vise train, sweep, check: --out DIR");
   SAYS(result.out, "vise predict: --out FILE");
   SAYS(result.out, "vise prune: --out FILE");
   tool_free(&result);
