@@ -190,10 +190,6 @@ static vise_status check_streams(const vise_i_cli_options *options, vise_error *
 
 /* What a sweep cannot do with, or without. */
 static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
-  if (options->training.backend == VISE_BACKEND_CUDA) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--backend cuda: the fits of a sweep run on cpu or cpu64");
-  }
-
   const bool holds_out = options->val != NULL || options->val_fraction > 0;
   if (options->sweep_folds > 1 && holds_out) {
     return vise_i_cli_fail_both(options->val != NULL ? "val" : "val-fraction", "folds",

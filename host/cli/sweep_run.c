@@ -92,7 +92,7 @@ vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err)
   return VISE_OK;
 }
 
-/* ---- what a trainer would refuse ------------------------------------------------------------------------------------ */
+/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
 
 static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
                                     const char *text, vise_error *err) {
@@ -103,81 +103,70 @@ static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config,
                          split % s->n_folds + 1, split / s->n_folds, text);
 }
 
-/* A trainer of the configuration on the first fold, which takes no step. */
-static vise_status try_trainer(const vise_i_cli_sweeping *s, size_t config, vise_error *err) {
+/* Which fit, and where it begins and ends. */
+typedef struct wanted_fit {
+  size_t config, split, rung;
+  const void *state; /* NULL: it begins anew */
+  size_t n_state;
+} wanted_fit;
+
+/* Hands the fit to the queue; without one it is only checked. */
+static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, const wanted_fit *w, vise_error *err) {
   vise_i_cli_options options;
   vise_i_cli_setup setup = {.model = NULL};
-  vise_trainer *trainer = NULL;
-  vise_status status = vise_i_cli_sweep_options(s, config, 0, &options, err);
+  vise_status status = vise_i_cli_sweep_options(s, w->config, w->split, &options, err);
   if (status == VISE_OK) {
-    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[config]].setups[0], &setup, err);
+    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[w->config]].setups[w->split], &setup, err);
   }
-
-  if (status == VISE_OK) {
-    vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
-    const bool is_f64 = training.backend == VISE_BACKEND_CPU64;
-    if (!is_f64) training.backend = VISE_BACKEND_CPU;
-    training.n_threads = is_f64 ? 0 : 1;
-    if (setup.model == NULL) status = vise_model_create(&options.net, is_f64 ? VISE_F64 : VISE_F32, &setup.model, err);
-    if (status == VISE_OK) {
-      status = vise_trainer_create(&training, setup.model, setup.train, setup.validation, NULL, &trainer, err);
-    }
-  }
-
-  vise_trainer_free(trainer);
-  vise_model_free(setup.model);
-  vise_i_cli_options_free(&options);
-  return status;
-}
-
-vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
-  for (size_t config = 0; config < s->n_configs && vise_i_cli_signal_caught() == 0; config++) {
-    vise_error inner = VISE_ERROR_INIT;
-    if (s->same_as[config] != config) continue;
-    const vise_status status = try_trainer(s, config, &inner);
-    if (status != VISE_OK) return describe_failure(s, config, 0, status, inner.text, err);
-  }
-  return VISE_OK;
-}
-
-/* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
-
-static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
-  const vise_i_cli_sweeping *s = r->s;
-  const vise_i_cli_fit *record = vise_i_cli_fit_at(s, config, split);
-  vise_i_cli_options options;
-  vise_i_cli_setup setup = {.model = NULL};
-  vise_error inner = VISE_ERROR_INIT;
-  void *state = NULL;
-
-  vise_status status = vise_i_cli_sweep_options(s, config, split, &options, &inner);
-  if (status == VISE_OK) {
-    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[config]].setups[split], &setup, &inner);
-  }
-  if (status == VISE_OK && !anew && r->rung > 1) status = vise_i_cli_sweep_states_read(s, record, &state, &inner);
 
   if (status == VISE_OK) {
     vise_train_config training = vise_i_cli_trainer_config(&options, &setup);
     vise_sweep_fit fit;
-    if (r->rung < s->n_rungs) training.stop_after_epoch = epochs_at(s, planned_epochs(&options, &setup), r->rung);
+    if (w->rung < s->n_rungs) training.stop_after_epoch = epochs_at(s, planned_epochs(&options, &setup), w->rung);
     vise_sweep_fit_init(&fit);
-    fit.id = config * s->n_splits + split;
+    fit.id = w->config * s->n_splits + w->split;
     fit.training = &training;
     fit.net = setup.model == NULL ? &options.net : NULL;
     fit.init_scheme = options.init_scheme;
     fit.initial = setup.model;
     fit.train = setup.train;
     fit.validation = setup.validation;
-    fit.state = state;
-    fit.n_state_bytes = state != NULL ? record->n_state : 0;
-    fit.keep_state = r->rung < s->n_rungs;
-    status = vise_sweep_submit(r->queue, &fit, &inner);
+    fit.state = w->state;
+    fit.n_state_bytes = w->n_state;
+    fit.keep_state = w->rung < s->n_rungs;
+    status = queue != NULL ? vise_sweep_submit(queue, &fit, err) : vise_sweep_check(&fit, err);
   }
 
-  free(state);
   vise_model_free(setup.model);
   vise_i_cli_options_free(&options);
-  return status == VISE_OK ? VISE_OK : describe_failure(s, config, split, status, inner.text, err);
+  return status;
+}
+
+static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
+  const vise_i_cli_fit *record = vise_i_cli_fit_at(r->s, config, split);
+  wanted_fit w = {.config = config, .split = split, .rung = r->rung};
+  vise_error inner = VISE_ERROR_INIT;
+  void *state = NULL;
+
+  vise_status status = VISE_OK;
+  if (!anew && r->rung > 1) status = vise_i_cli_sweep_states_read(r->s, record, &state, &inner);
+  w.state = state;
+  w.n_state = state != NULL ? record->n_state : 0;
+  if (status == VISE_OK) status = hand_over(r->s, r->queue, &w, &inner);
+  free(state);
+  return status == VISE_OK ? VISE_OK : describe_failure(r->s, config, split, status, inner.text, err);
+}
+
+/* What a trainer would refuse is refused before the first fit. */
+vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
+  for (size_t config = 0; config < s->n_configs && vise_i_cli_signal_caught() == 0; config++) {
+    const wanted_fit w = {.config = config, .rung = s->n_rungs};
+    vise_error inner = VISE_ERROR_INIT;
+    if (s->same_as[config] != config) continue;
+    const vise_status status = hand_over(s, NULL, &w, &inner);
+    if (status != VISE_OK) return describe_failure(s, config, 0, status, inner.text, err);
+  }
+  return VISE_OK;
 }
 
 /* ---- a fit ends -------------------------------------------------------------------------------------------------------- */

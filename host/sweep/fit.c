@@ -5,9 +5,11 @@
 #include <string.h>
 
 #include "host/backend/backend.h"
+#include "host/base/call.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/base/struct.h"
+#include "host/train/trainer.h"
 
 static vise_sweep_fit fit_defaults(void) {
   return (vise_sweep_fit){.struct_size = sizeof(vise_sweep_fit), .init_scheme = VISE_INIT_LINEAR};
@@ -183,6 +185,25 @@ done:
   out->seconds = vise_i_now() - start;
   vise_trainer_free(trainer);
   vise_model_free(model);
+}
+
+vise_status vise_sweep_check(const vise_sweep_fit *fit, vise_error *err) {
+  vise_status status;
+  vise_i_sweep_fit *made = NULL;
+  vise_model *model = NULL;
+  vise_trainer *trainer = NULL;
+  VISE_ENTER(err, fit);
+
+  VISE_TRY(vise_i_sweep_fit_create(fit, &made, err));
+  VISE_TRY(vise_i_sweep_fit_model(made, &model, err));
+  const vise_dataset *const datasets[3] = {made->train, made->validation, NULL};
+  VISE_TRY(vise_i_trainer_prepare(&made->training, model, datasets, &trainer, err));
+
+done:
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_i_sweep_fit_free(made);
+  return status;
 }
 
 void vise_i_sweep_fit_drop(vise_i_sweep_fit *fit) {

@@ -48,3 +48,5 @@ vise_gpu_test(trainer SOURCES ${gpu}/trainer_test.c ${PROJECT_SOURCE_DIR}/tests/
   FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)
 vise_gpu_test(group SOURCES ${gpu}/group_test.c ${support}/step_rig.c ${support}/layers_rig.c ${rig} FLAVOURS plain asan race
   SCHEDULES random:1 MORE_SCHEDULES forward SMS 8 MORE_SMS 132 TIMEOUT 300)
+vise_gpu_test(sweep SOURCES ${gpu}/sweep_test.c ${PROJECT_SOURCE_DIR}/tests/unit/sweep/queue_rig.c
+  ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c ${support}/unit.c FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)

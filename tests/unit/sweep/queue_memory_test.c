@@ -1,7 +1,7 @@
 /* Every allocation of a fit fails once: the call or the result says so, and nothing leaks. One thread at a time
    allocates here: the one that calls, or the one that fits. */
-#include "queue_rig.h"
 #include "tests/support/allocation_fault.h"
+#include "tests/unit/sweep/queue_rig.h"
 
 TestSuite(sweep_queue_memory, .init = queue_make_data, .fini = queue_free_data);
 

@@ -1,4 +1,7 @@
-#include "queue_rig.h"
+#include "tests/unit/sweep/queue_rig.h"
+
+#include <math.h>
+#include <string.h>
 
 static vise_dataset *train, *validation;
 
@@ -89,4 +92,159 @@ bool queue_next(vise_sweep *sweep, vise_sweep_result *result) {
   bool found = false;
   OK(vise_sweep_next(sweep, INFINITY, result, &found, &rig_err));
   return found;
+}
+
+/* ---- what must hold for every backend ---- */
+
+void queue_configure(size_t kind, vise_backend backend, queue_case *c) {
+  queue_case_init(c, backend);
+  c->training.seed = kind;
+
+  switch (kind % QUEUE_KINDS) {
+    case 0:
+      c->training.optimizer = VISE_SGD;
+      c->training.lr = 0.1;
+      c->training.momentum = 0.9;
+      break;
+
+    case 1:
+      c->training.patience = 2;
+      c->training.lr = 0.05;
+      break;
+
+    case 2:
+      c->net.batch_norm = true;
+      c->net.dropout = 0.2;
+      break;
+
+    case 3:
+      c->training.weight_op.kind = VISE_PRUNE;
+      c->training.weight_op.fraction = 0.4;
+      c->training.weight_op_at = VISE_AT_EPOCH;
+      c->training.weight_op_when = 2;
+      c->training.lr_schedule.kind = VISE_SCHEDULE_COSINE;
+      break;
+
+    case 4:
+      c->training.optimizer = VISE_RMSPROP;
+      c->training.clip_norm = 0.1;
+      c->training.clamp = true;
+      c->training.clamp_lo = -0.2;
+      c->training.clamp_hi = 0.2;
+      break;
+
+    default:
+      c->training.l2 = 0.01;
+      c->training.steps = 17;
+      break;
+  }
+}
+
+static void expect_same_metrics(const vise_metrics *a, const vise_metrics *b) {
+  cr_assert_eq(a->n_rows, b->n_rows);
+  cr_assert(a->loss == b->loss, "%.17g, %.17g", a->loss, b->loss);
+  cr_assert(a->accuracy == b->accuracy);
+}
+
+void queue_expect_run(const queue_case *c, const vise_sweep_result *result) {
+  vise_run_result run;
+  vise_model *model = queue_run_alone(c, &run);
+  cr_assert_eq(result->status, VISE_OK, "%s", result->error.text);
+  cr_assert(rig_same_params(result->model, model), "fit %zu", (size_t)result->id);
+  expect_same_metrics(&result->train, &run.train);
+  expect_same_metrics(&result->validation, &run.validation);
+  cr_assert(result->score == run.validation.loss);
+  cr_assert_eq(result->reason, run.reason);
+  cr_assert_eq(result->steps, run.steps);
+  cr_assert_eq(result->epochs, run.epochs);
+  cr_assert_eq(result->best_epoch, run.best_epoch);
+  cr_assert_eq(result->n_norm_clipped, run.n_norm_clipped);
+  cr_assert_eq(result->n_at_lo + result->n_at_hi, run.n_at_lo + run.n_at_hi);
+  cr_assert_eq(result->n_boxed, run.n_boxed);
+  vise_model_free(model);
+}
+
+void queue_expect_runs(vise_backend backend, int n_jobs) {
+  enum { N = 3 * QUEUE_KINDS };
+  vise_sweep *sweep = queue_sweep(n_jobs);
+  bool seen[N] = {false};
+  for (size_t i = 0; i < N; i++) {
+    queue_case c;
+    queue_configure(i, backend, &c);
+    queue_submit(sweep, &c, i);
+  }
+
+  vise_sweep_result result;
+  for (size_t n = 0; queue_next(sweep, &result); n++) {
+    queue_case c;
+    cr_assert(result.id < N && !seen[result.id]);
+    seen[result.id] = true;
+    queue_configure(result.id, backend, &c);
+    queue_expect_run(&c, &result);
+    cr_assert_eq(vise_sweep_n_open(sweep), N - 1 - n);
+    vise_sweep_result_clear(&result);
+  }
+  for (size_t i = 0; i < N; i++) cr_assert(seen[i]);
+  vise_sweep_free(sweep);
+}
+
+void queue_run_part(vise_sweep *sweep, const queue_case *c, uint64_t until, vise_sweep_result *last) {
+  queue_case part = *c;
+  part.training.stop_after_epoch = until;
+  vise_sweep_result before = *last;
+  part.fit.state = before.state;
+  part.fit.n_state_bytes = before.n_state_bytes;
+  part.fit.keep_state = true;
+  queue_submit(sweep, &part, 7);
+  vise_sweep_result_clear(&before); /* copied */
+  cr_assert(queue_next(sweep, last));
+  cr_assert_eq(last->status, VISE_OK, "%s", last->error.text);
+}
+
+void queue_expect_parts(vise_backend backend) {
+  vise_sweep *sweep = queue_sweep(2);
+  for (size_t i = 0; i < QUEUE_KINDS; i++) {
+    queue_case c;
+    vise_sweep_result result = {0};
+    queue_configure(i, backend, &c);
+    queue_run_part(sweep, &c, 1, &result);
+    cr_assert_eq(result.reason, VISE_STOP_AFTER_EPOCH);
+    cr_assert_eq(result.epochs, 1);
+    queue_run_part(sweep, &c, 3, &result);
+    cr_assert_eq(result.epochs, 3);
+    queue_run_part(sweep, &c, 0, &result);
+    queue_expect_run(&c, &result);
+    vise_sweep_result_clear(&result);
+  }
+  vise_sweep_free(sweep);
+}
+
+void queue_expect_bad_fits_alone(vise_backend backend) {
+  enum { N = 12 };
+  vise_sweep *sweep = queue_sweep(3);
+  vise_sweep_result result;
+  size_t n_bad = 0;
+  for (size_t i = 0; i < N; i++) {
+    queue_case c;
+    queue_configure(i % 2 == 0 ? 0 : i, backend, &c);
+    if (i % 2 == 0) c.training.lr = 1e38;
+    c.fit.keep_state = true;
+    queue_submit(sweep, &c, i);
+  }
+
+  while (queue_next(sweep, &result)) {
+    queue_case c;
+    if (result.id % 2 == 0) {
+      cr_assert_eq(result.status, VISE_ERR_NONFINITE, "%d: %s", (int)result.status, result.error.text);
+      cr_assert(strlen(result.error.text) > 0 && isnan(result.score));
+      cr_assert(result.model == NULL && result.state == NULL);
+      n_bad++;
+    } else {
+      queue_configure(result.id, backend, &c);
+      queue_expect_run(&c, &result);
+    }
+    vise_sweep_result_clear(&result);
+  }
+  cr_assert_eq(n_bad, N / 2);
+  vise_sweep_free(sweep);
 }

@@ -31,4 +31,20 @@ void queue_endless(vise_sweep *sweep);
 /* The next fit that ended; false: there is none. */
 bool queue_next(vise_sweep *sweep, vise_sweep_result *result);
 
+/* ---- what must hold for every backend ---- */
+
+enum { QUEUE_KINDS = 6 };
+/* Fits of all sorts: what a trainer keeps between steps, and what ends it. */
+void queue_configure(size_t kind, vise_backend backend, queue_case *c);
+/* The result is what the case comes to without a queue. */
+void queue_expect_run(const queue_case *c, const vise_sweep_result *result);
+/* So it is for fits of all sorts at once. */
+void queue_expect_runs(vise_backend backend, int n_jobs);
+/* Lets a fit go on from *last (empty: from its start) until the epoch (0: to its end), with its state. */
+void queue_run_part(vise_sweep *sweep, const queue_case *c, uint64_t until, vise_sweep_result *last);
+/* Fits of all sorts in three parts are as if they had never stopped. */
+void queue_expect_parts(vise_backend backend);
+/* Fits that are not finite are told of, and the others beside them are as ever. */
+void queue_expect_bad_fits_alone(vise_backend backend);
+
 #endif
