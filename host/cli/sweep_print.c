@@ -88,7 +88,7 @@ static size_t ranked(const vise_i_cli_sweeping *s, size_t after_rank, size_t aft
   for (size_t config = 0; config < s->n_configs; config++) {
     const size_t rank = s->ranks[config];
     if (rank < after_rank || (rank == after_rank && config <= after_config && after_rank > 0)) continue;
-    if (!isfinite(s->means[config])) continue;
+    if (!isfinite(s->means[config]) || s->same_as[config] != config) continue;
     if (found == SIZE_MAX || rank < s->ranks[found]) found = config;
   }
   return found;

@@ -181,6 +181,17 @@ Test(cli_sweep_choice, is_told_on_the_terminal) {
   SAYS_NOT(result.out, "\n  6     ");
   SAYS(result.out, "\nwinner (best)   ");
   tool_free(&result);
+
+  /* Draws that are the same are one. */
+  result =
+      sweep_run(LINE "--vary batch=7..9:int --search random --configs 9 --epochs 2 --folds 2 --refit no --no-quiet");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out,
+       "sweep           9 configurations (random: batch), 6 of them equal to earlier ones, 2 folds: 6 fits");
+  const char *first = strstr(result.out, "batch=8");
+  cr_assert(first != NULL);
+  SAYS_NOT(first + 1, "batch=8\n  ");
+  tool_free(&result);
 }
 
 /* ---- warnings ---------------------------------------------------------------------------------------------------------- */
