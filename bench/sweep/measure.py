@@ -58,12 +58,12 @@ class Meter:
         self.others = max(0.0, busy_seconds() - busy - self.own) / self.wall
 
 
-def wait_until_quiet(seconds, most_busy=0.1):
-    """Waits up to so many seconds for one in which others keep less than this of a processor busy."""
+def wait_until_quiet(seconds, most_busy=0.2):
+    """Waits up to so many seconds for a fifth of one in which others keep less than this of a processor busy."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with Meter() as meter:
-            time.sleep(1)
+            time.sleep(0.2)
         if meter.others < most_busy:
             return
 

@@ -98,7 +98,8 @@ def parse():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--configs", type=int, default=40, help="of Vise and JAX")
     parser.add_argument("--peer-configs", type=int, default=3, help="of scikit-learn, whose fits take longer")
-    parser.add_argument("--quiet-seconds", type=float, default=60, help="wait so long for a quiet machine")
+    parser.add_argument("--quiet-seconds", type=float, default=20,
+                        help="wait so long for a quiet machine, before each turn")
     parser.add_argument("--out", help="write the CSV to this file as well")
     return parser.parse_args()
 
@@ -110,10 +111,13 @@ def best_way(found, tool, measured):
 
 def summary(results, found):
     """Medians of each way, and how much faster Vise's best way is than a tool's best one, round by round: by the wall, and
-    by the seconds of processors, which others do not take away. found: by tool and way, both lists of a way's rounds."""
-    for (tool, way), (rates, per_cpu) in found.items():
+    by the seconds of processors, which others do not take away. found: by tool and way, lists over a way's rounds of these
+    two and of what others did."""
+    for (tool, way), (rates, per_cpu, others) in found.items():
+        quietest = min(range(len(rates)), key=lambda i: others[i])
         results.say(f"# {tool}, {way}: median {statistics.median(rates):.4g} fits/s, best {max(rates):.4g}; "
-                    f"{statistics.median(per_cpu):.4g} a second of a processor")
+                    f"{statistics.median(per_cpu):.4g} a second of a processor; {rates[quietest]:.4g} fits/s when others "
+                    f"kept {others[quietest]:.2f} processors busy")
     for tool, wanted in TARGETS.items():
         for measured, unit in ((0, "fits/s"), (1, "fits in a second of a processor")):
             ways = [best_way(found, name, measured) for name in ("vise", tool)]
@@ -137,11 +141,11 @@ def main():
             for way in tool.ways:
                 first[tool.name, way] = timed(tool, way)[1]
         for number in range(arguments.rounds):
-            measure.wait_until_quiet(arguments.quiet_seconds)
             for tool in tools:
                 for way in tool.ways:
+                    measure.wait_until_quiet(arguments.quiet_seconds)
                     *cells, accuracy = timed(tool, way)
-                    for kept, cell in zip(found.setdefault((tool.name, way), ([], [])), (cells[2], cells[4])):
+                    for kept, cell in zip(found.setdefault((tool.name, way), ([], [], [])), (cells[2], *cells[4:])):
                         kept.append(cell)
                     results.row((tool.name, way, number, *cells, first[tool.name, way], accuracy))
         summary(results, found)
