@@ -26,6 +26,7 @@ static void clear(vise_i_cli_sweeping *s) {
   vise_i_cli_sweep_folder_close(s);
   vise_i_cli_sweep_data_free(s);
   vise_space_free(s->space);
+  vise_i_cli_options_free(&s->base);
   vise_i_cli_warnings_free(&s->warnings);
   free(s->same_as);
   free(s->fits);

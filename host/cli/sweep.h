@@ -55,6 +55,7 @@ typedef struct vise_i_cli_states {
 
 typedef struct vise_i_cli_sweeping {
   const vise_i_cli_options *options; /* as typed, or those of the sweep that goes on */
+  vise_i_cli_options base;           /* what of them all fits have, as options of train */
   vise_space *space;
   size_t n_axes, n_configs, n_folds, n_repeats;
   size_t n_splits; /* n_repeats x n_folds; a split is repeat * n_folds + fold - 1 */
@@ -108,7 +109,8 @@ static inline double *vise_i_cli_rung_score(const vise_i_cli_sweeping *s, size_t
 
 /* Makes the space, checks what is varied, and that every configuration is one that train would take. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err);
-/* The options of train for a configuration, on a fold (split SIZE_MAX: on none); free them, after an error too. */
+/* The options of train for a configuration, on a fold (split SIZE_MAX: on none), which borrow from s->base; free them,
+   after an error too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping *s, size_t config, size_t split,
                                                       vise_i_cli_options *out, vise_error *err);
 /* "l2=0.001 lr=0.01". */

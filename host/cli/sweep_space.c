@@ -115,7 +115,7 @@ static vise_status copy_given(const vise_i_cli_options *from, vise_i_cli_options
   for (size_t i = 0; i < from->n_rows; i++) {
     const vise_option *row = from->rows[i];
     if (from->source[i] == VISE_I_CLI_DEFAULT || row->change == VISE_OPTION_LOCAL) continue;
-    const int place = vise_i_cli_find(to, row->name, NULL); /* once a fit: only for what was typed */
+    const int place = vise_i_cli_find(to, row->name, NULL);
     if (place < 0 || to->rows[place] != row) continue;
 
     char *text = vise_i_cli_text(from, row);
@@ -150,12 +150,18 @@ static vise_status set_fold(const vise_i_cli_sweeping *s, size_t split, vise_i_c
   return status;
 }
 
+/* Fits borrow the texts and lists of the options that all have, so that those are read once. */
+static vise_status make_base(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_i_cli_options_init(&s->base, VISE_COMMAND_TRAIN);
+  s->base.cross_validate = VISE_I_CLI_CROSS_VALIDATE_NO;
+  return copy_given(s->options, &s->base, err);
+}
+
 vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_i_cli_options *out,
                                      vise_error *err) {
-  vise_i_cli_options_init(out, VISE_COMMAND_TRAIN);
-  out->cross_validate = VISE_I_CLI_CROSS_VALIDATE_NO;
-  vise_status status = copy_given(s->options, out, err);
-  if (status == VISE_OK) status = set_varied(s, config, out, err);
+  *out = s->base;
+  out->owned = out->training.owned = out->run.owned = NULL;
+  vise_status status = set_varied(s, config, out, err);
   if (status == VISE_OK && split != SIZE_MAX && s->n_folds > 1) status = set_fold(s, split, out, err);
   return status == VISE_OK ? vise_i_cli_finish(out, err) : status;
 }
@@ -255,6 +261,8 @@ vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err) {
   s->n_axes = vise_space_n_axes(s->space);
   s->n_configs = vise_space_n_points(s->space);
 
+  status = make_base(s, err);
+  if (status != VISE_OK) return status;
   s->same_as = calloc(s->n_configs, sizeof *s->same_as);
   if (s->same_as == NULL)
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", s->n_configs);
