@@ -13,7 +13,7 @@
  * another CTA, that before its barrier and all accesses of that CTA after it. Data that is exchanged this way is read
  * by plain loads (never ld.global.nc) or cp.async; a bulk copy of it needs ptx_fence_proxy_async first.
  *
- * Every thread of the CTA calls arrive and wait, in turn. All CTAs of a team must be resident (cooperative launch).
+ * Every thread of the CTA calls arrive and wait, in turn. All CTAs of a team must be resident (cooperative launch, cluster).
  */
 #ifndef VISE_K_EXCHANGE_CUH
 #define VISE_K_EXCHANGE_CUH

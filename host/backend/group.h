@@ -59,11 +59,12 @@ typedef struct vise_i_member_rows {
 struct vise_i_group_ops {
   /* A group for up to n_most members at a time. kinds: what members will be like, one spec of each kind that differs in
      more than strengths, seeds, boxes and weights (optimizer, which penalties and clips are on, mask, blocks, max_batch),
-     so that every member finds room; their group is NULL, their nets are not kept. The first one's device,
+     so that every member finds room; their group is NULL, their nets are not kept. steps_at_once: most steps of a member
+     in a call of `run`, so that memory for them is taken here (0: when they come). The first one's device,
      device_memory_limit and hooks are the group's. Errors: VISE_ERR_MEMORY (n_most members do not fit, with bytes and how
      many would), VISE_ERR_UNSUPPORTED (tf32, bf16, unfused steps, widths that differ). */
-  vise_status (*create)(const vise_i_step_spec *const *kinds, size_t n_kinds, size_t n_most, vise_i_group **out,
-                        vise_error *err);
+  vise_status (*create)(const vise_i_step_spec *const *kinds, size_t n_kinds, size_t n_most, size_t steps_at_once,
+                        vise_i_group **out, vise_error *err);
   /* After its members. Harmless with NULL. */
   void (*destroy)(vise_i_group *group);
 
@@ -71,13 +72,13 @@ struct vise_i_group_ops {
   const vise_i_plan_teams *(*plan)(const vise_i_group *group);
 
   /* Each member's steps, in one launch (of up to VISE_I_MOST_STEPS steps of each; more take more). Returns the error of
-     the group alone: then no member's outputs are set. A member comes once in a call. */
+     the group alone (CUDA, memory): then what members have come to is not known. A member comes once in a call. */
   vise_status (*run)(vise_i_group *group, vise_i_member_steps *members, size_t n, vise_error *err);
 
-  /* Raw outputs of the rows of each member. */
+  /* Raw outputs of the rows of each member, which comes once in a call. */
   vise_status (*forward)(vise_i_group *group, const vise_i_member_rows *members, size_t n, vise_error *err);
 
-  /* Mask, box and max-norm of each member, at hyper[i]. */
+  /* Mask, box and max-norm of each member, at hyper[i]; a member comes once. */
   vise_status (*project)(vise_i_group *group, vise_i_backend *const *members, const vise_i_hyper *hyper, size_t n,
                          vise_error *err);
 

@@ -32,10 +32,10 @@ typedef struct fit {
   vise_i_scaling scaling;
 } fit;
 
-typedef enum shape { ONE_LAYER, THREE_LAYERS, ALL_LAYERS, ALL_RULES, N_SHAPES } shape;
+typedef enum fit_shape { ONE_LAYER, THREE_LAYERS, ALL_LAYERS, ALL_RULES, N_SHAPES } fit_shape;
 
 typedef struct fits {
-  shape shape;
+  fit_shape shape;
   fit fits[MOST_MEMBERS];
   step_rig *rules;    /* ALL_RULES: nets and data */
   layers_rig *layers; /* ALL_LAYERS */
@@ -60,8 +60,10 @@ static void make_plain(fits *f, size_t i, fit *out) {
   rig_fill(&state, 0.4, out->params, out->net.n_values);
   out->data = rig_data(f->x[i % 2], RIG_ROWS, out->net.widths[0], f->y, 1, true, NULL);
   out->data.x_scaling = (vise_i_scaling){f->shift, f->scale, false};
-  out->n_order = RIG_ROWS - 20;
+  out->n_order = 3 * RIG_BATCH + 3; /* the last batch of an epoch is a small one */
 }
+
+static const double class_weights[RIG_OUT] = {1, 2, 0.5, 1, 3, 1, 0.25};
 
 static void make_rules(const fits *f, size_t i, fit *out) {
   const step_rig *r = f->rules;
@@ -72,7 +74,7 @@ static void make_rules(const fits *f, size_t i, fit *out) {
   out->spec.rule.k1 = 1e-4 * (double)(1 + i);
   out->spec.boxes[0].hi = 0.1 + 0.02 * (double)i;
   out->spec.rule.max_norm = 0.5 + 0.1 * (double)i;
-  out->spec.rule.nonfinite = VISE_NONFINITE_SKIP;
+  if (i % 2 == 1) out->spec.class_weights = class_weights;
   out->params = malloc(r->net.n_values * sizeof *out->params);
   memcpy(out->params, r->params, r->net.n_values * sizeof *out->params);
   out->data = r->data;
@@ -89,11 +91,11 @@ static void make_layers(const fits *f, size_t i, fit *out) {
   memcpy(out->params, r->params, r->net.n_values * sizeof *out->params);
   out->data = r->data;
   out->batch = LAYERS_BATCH;
-  out->n_order = LAYERS_ROWS;
+  out->n_order = 3 * LAYERS_BATCH + 1; /* the last row joins the third batch */
 }
 
 /* Rates, numbers of steps and data differ from member to member. */
-static fits *make_fits(shape shape) {
+static fits *make_fits(fit_shape shape) {
   fits *f = calloc(1, sizeof *f);
   uint64_t state = 5;
   f->shape = shape;
@@ -120,7 +122,7 @@ static fits *make_fits(shape shape) {
     }
     own->data.id = 1;
     own->spec.net = &own->net;
-    own->n_steps[0] = 2 + i % 3;
+    own->n_steps[0] = 2 + i % (shape == ALL_LAYERS ? 2 : 3);
     own->n_steps[1] = 1 + i % 2;
     for (size_t k = 0; k < 2; k++) own->orders[k] = f->orders[k];
     for (size_t s = 0; s < MOST_STEPS; s++) {
@@ -258,7 +260,7 @@ static vise_i_group *make_group(const fits *f, size_t n, uint32_t n_ctas, vise_e
     specs[i].hooks.n_ctas = n_ctas;
     kinds[i] = &specs[i];
   }
-  (void)GROUP->create(kinds, MOST_MEMBERS, n, &group, err);
+  (void)GROUP->create(kinds, MOST_MEMBERS, n, 2, &group, err);
   return group;
 }
 
@@ -345,7 +347,7 @@ static void check(const fits *f, const outcome *alone, size_t n, uint32_t n_ctas
 }
 
 /* Alone with the tiles that the plan chooses, in groups with `tile` if it is not 0. */
-static void check_tiles(shape shape, const uint32_t sizes[][2], size_t n_sizes, int tile) {
+static void check_tiles(fit_shape shape, const uint32_t sizes[][2], size_t n_sizes, int tile) {
   fits *f = make_fits(shape);
   outcome *alone = calloc(MOST_MEMBERS, sizeof *alone);
   for (size_t i = 0; i < MOST_MEMBERS; i++) {
@@ -358,7 +360,7 @@ static void check_tiles(shape shape, const uint32_t sizes[][2], size_t n_sizes, 
   free_fits(f);
 }
 
-static void check_all(shape shape, const uint32_t sizes[][2], size_t n_sizes) {
+static void check_all(fit_shape shape, const uint32_t sizes[][2], size_t n_sizes) {
   check_tiles(shape, sizes, n_sizes, 0);
 }
 
@@ -492,18 +494,18 @@ Test(group, refusals) {
 
   tf32.precision = VISE_TF32;
   const vise_i_step_spec *kinds[] = {&tf32, &other->fits[0].spec};
-  cr_expect(GROUP->create(kinds, 1, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "tf32"), "%s",
+  cr_expect(GROUP->create(kinds, 1, 1, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "tf32"), "%s",
             err.text);
 
   vise_error_clear(&err);
   unfused.step_mode = VISE_STEP_UNFUSED;
   kinds[0] = &unfused;
-  cr_expect(GROUP->create(kinds, 1, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "unfused"), "%s",
+  cr_expect(GROUP->create(kinds, 1, 1, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "unfused"), "%s",
             err.text);
 
   vise_error_clear(&err);
   kinds[0] = &f->fits[0].spec;
-  cr_expect(GROUP->create(kinds, 2, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "widths"), "%s",
+  cr_expect(GROUP->create(kinds, 2, 1, 1, &group, &err) == VISE_ERR_UNSUPPORTED && strstr(err.text, "widths"), "%s",
             err.text);
   cr_expect(!vise_i_backend_cpu.group && !vise_i_backend_cpu64.group && OPS->group == GROUP);
   free_fits(other);

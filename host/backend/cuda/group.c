@@ -93,8 +93,13 @@ static void destroy(vise_i_group *g) {
   free(g);
 }
 
-static vise_status make_plan(vise_i_group *g, const vise_i_step_spec *const *kinds, size_t n_kinds, size_t n_most,
-                             vise_error *err) {
+/* What create is given. */
+typedef struct wanted {
+  const vise_i_step_spec *const *kinds;
+  size_t n_kinds, n_most, steps_at_once;
+} wanted;
+
+static vise_status make_plan(vise_i_group *g, const wanted *w, vise_error *err) {
   vise_status status;
   vise_i_plan_request *requests = NULL;
   size_t available = 0;
@@ -103,17 +108,20 @@ static vise_status make_plan(vise_i_group *g, const vise_i_step_spec *const *kin
   VISE_I_CUDA_TRY(g->cx, cudaDeviceGetAttribute(&clusters, cudaDevAttrClusterLaunch, g->cx->device));
   VISE_TRY(vise_i_cuda_available(g->cx, &available, err));
   const vise_i_plan_machine machine = {(uint32_t)g->cx->n_sms, g->cx->most_shared, available};
-  VISE_TRY(vise_i_group_requests(kinds, n_kinds, &machine, &requests, err));
+  VISE_TRY(vise_i_group_requests(w->kinds, w->n_kinds, &machine, &requests, err));
 
-  const vise_i_plan_teams_request request = {
-      .kinds = requests, .n_kinds = n_kinds, .n_nets = n_most, .steps_at_once = 1, .clusters = clusters != 0};
+  const vise_i_plan_teams_request request = {.kinds = requests,
+                                             .n_kinds = w->n_kinds,
+                                             .n_nets = w->n_most,
+                                             .steps_at_once = w->steps_at_once,
+                                             .clusters = clusters != 0};
   VISE_TRY(vise_i_plan_teams_make(&request, &g->plan, err));
-  if (g->plan.n_fit < n_most) {
-    const size_t each = g->plan.member_bytes + g->plan.launch_bytes, all = g->plan.common_bytes + n_most * each;
+  if (g->plan.n_fit < w->n_most) {
+    const size_t each = g->plan.member_bytes + g->plan.launch_bytes, all = g->plan.common_bytes + w->n_most * each;
     VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
                          "%zu nets at a time take %zu bytes of device memory before there are any data, %zu more than "
                          "the %zu there are; %zu would fit",
-                         n_most, all, all - available, available, g->plan.n_fit));
+                         w->n_most, all, all - available, available, g->plan.n_fit));
   }
 
 done:
@@ -158,22 +166,25 @@ done:
   return status;
 }
 
-static vise_status create(const vise_i_step_spec *const *kinds, size_t n_kinds, size_t n_most, vise_i_group **out,
-                          vise_error *err) {
+static vise_status create(const vise_i_step_spec *const *kinds, size_t n_kinds, size_t n_most, size_t steps_at_once,
+                          vise_i_group **out, vise_error *err) {
   vise_status status;
   vise_i_group *g = NULL;
   const vise_i_net *net = kinds[0]->net;
   const size_t n_columns[2] = {net->widths[0], net->widths[net->n_layers]};
+  const wanted w = {kinds, n_kinds, n_most, steps_at_once};
+  vise_i_cuda_teams t;
 
   VISE_TRY(vise_i_alloc_zero(&g, 1, sizeof *g, "a group", err));
   g->n_layers = net->n_layers;
   memcpy(g->widths, net->widths, (net->n_layers + 1) * sizeof *g->widths);
 
   VISE_TRY(vise_i_cuda_open_context(kinds[0]->device, kinds[0]->device_memory_limit, &g->cx, err));
-  VISE_TRY(make_plan(g, kinds, n_kinds, n_most, err));
+  VISE_TRY(make_plan(g, &w, err));
   VISE_TRY(prepare(g, err));
   VISE_TRY(vise_i_cuda_equip_context(g->cx, n_columns, err));
   VISE_TRY(make_slab(g, n_most, err));
+  VISE_TRY(vise_i_cuda_group_open(g, VISE_I_CUDA_GROUP_STEP, n_most, n_most * steps_at_once, &t, err));
   *out = g;
   g = NULL;
 

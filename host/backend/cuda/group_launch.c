@@ -4,26 +4,42 @@
 #include "host/backend/cuda/group.h"
 #include "host/base/memory.h"
 
+/* A quarter more than is needed now, or as much as there is. */
+static vise_status grow_device(vise_i_group *g, vise_i_cuda_scratch *scratch, size_t n_bytes, vise_error *err) {
+  vise_status status;
+  size_t available = 0, wanted = n_bytes + n_bytes / 4;
+
+  vise_i_cuda_release(g->cx, &scratch->device, scratch->n_bytes);
+  scratch->n_bytes = 0;
+  VISE_TRY(vise_i_cuda_available(g->cx, &available, err));
+  if (n_bytes > available) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_MEMORY,
+                         "a launch of many nets takes %zu bytes of device memory, %zu more than the %zu that are left; "
+                         "train fewer at a time",
+                         n_bytes, n_bytes - available, available));
+  }
+
+  if (wanted > available) wanted = n_bytes;
+  VISE_TRY(vise_i_cuda_alloc(g->cx, wanted, "a launch", &scratch->device, err));
+  scratch->n_bytes = wanted;
+
+done:
+  return status;
+}
+
 vise_status vise_i_cuda_grow_scratch(vise_i_group *g, vise_i_cuda_scratch *scratch, size_t n_bytes, bool pinned,
                                      vise_error *err) {
   vise_status status = VISE_OK;
-  const size_t wanted = n_bytes + n_bytes / 4;
   void *memory = NULL;
 
-  if (scratch->n_bytes < n_bytes) {
-    vise_i_cuda_release(g->cx, &scratch->device, scratch->n_bytes);
-    scratch->n_bytes = 0;
-    VISE_TRY(vise_i_cuda_alloc(g->cx, wanted, "a launch", &scratch->device, err));
-    scratch->n_bytes = wanted;
-  }
-
+  if (scratch->n_bytes < n_bytes) VISE_TRY(grow_device(g, scratch, n_bytes, err));
   if (pinned && scratch->n_pinned < n_bytes) {
     if (scratch->pinned) VISE_I_CUDA_TRY(g->cx, cudaFreeHost(scratch->pinned));
     scratch->pinned = NULL;
     scratch->n_pinned = 0;
-    VISE_I_CUDA_TRY(g->cx, cudaHostAlloc(&memory, wanted, cudaHostAllocDefault));
+    VISE_I_CUDA_TRY(g->cx, cudaHostAlloc(&memory, scratch->n_bytes, cudaHostAllocDefault));
     scratch->pinned = memory;
-    scratch->n_pinned = wanted;
+    scratch->n_pinned = scratch->n_bytes;
   }
 
 done:

@@ -6,7 +6,7 @@
 #include "host/backend/cuda/group.h"
 #include "host/base/memory.h"
 
-/* Outputs on the device at once, about. */
+/* Outputs on the device at once, about, if there is room for so many. */
 #define OUTPUT_BYTES ((size_t)256 << 20)
 
 static vise_i_cuda *take_state(vise_i_backend *backend, const vise_k_team_result *result) {
@@ -430,19 +430,21 @@ vise_status vise_i_cuda_group_forward(vise_i_group *group, const vise_i_member_r
                                       vise_error *err) {
   vise_status status;
   vise_i_member_rows *kept = NULL;
-  size_t n_kept = 0;
+  size_t n_kept = 0, available = 0;
   piece p = {0};
 
   VISE_TRY(vise_i_cuda_enter_context(group->cx, err));
   VISE_TRY(vise_i_alloc(&kept, n, sizeof *kept, "members", err));
   VISE_TRY(vise_i_alloc(&p.indices, n, sizeof *p.indices, "members", err));
   VISE_TRY(sort_members(members, n, kept, &n_kept, err));
+  VISE_TRY(vise_i_cuda_available(group->cx, &available, err));
+  const size_t room = (available + group->outputs.n_bytes) / 2, most = room < OUTPUT_BYTES ? room : OUTPUT_BYTES;
 
   for (p.members = kept; p.first < n_kept; p.first = p.end) {
     p.n_outputs = 0;
     for (p.end = p.first; p.end < n_kept; p.end++) {
       const size_t more = kept[p.end].batch->n * n_out_of(&kept[p.end]);
-      if (p.end > p.first && (p.n_outputs + more) * sizeof(float) > OUTPUT_BYTES) break;
+      if (p.end > p.first && (p.n_outputs + more) * sizeof(float) > most) break;
       p.n_outputs += more;
     }
 
