@@ -43,6 +43,7 @@ typedef struct vise_i_cli_fit {
 /* The rows of all folds for configurations that prepare them alike. */
 typedef struct vise_i_cli_fold_data {
   char *key;                /* the values that the preparation goes by */
+  size_t first;             /* configuration that has them */
   vise_i_cli_setup *setups; /* [n_splits] */
 } vise_i_cli_fold_data;
 

@@ -90,8 +90,8 @@ static vise_status make_splits(vise_i_cli_sweeping *s, size_t config, vise_i_cli
 
 /* ---- all ------------------------------------------------------------------------------------------------------------- */
 
-/* Which configurations share rows; the first one of each kind goes to firsts. */
-static vise_status group(vise_i_cli_sweeping *s, size_t *firsts, vise_error *err) {
+/* Which configurations share rows. */
+static vise_status group(vise_i_cli_sweeping *s, vise_error *err) {
   for (size_t config = 0; config < s->n_configs; config++) {
     char *key = key_of(s, config);
     if (key == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
@@ -109,18 +109,15 @@ static vise_status group(vise_i_cli_sweeping *s, size_t *firsts, vise_error *err
       return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
     }
     s->data = grown;
-    s->data[s->n_data] = (vise_i_cli_fold_data){.key = key};
-    firsts[s->n_data++] = config;
+    s->data[s->n_data++] = (vise_i_cli_fold_data){.key = key, .first = config};
   }
   return VISE_OK;
 }
 
 vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err) {
   vise_i_cli_options options;
-  size_t *firsts = calloc(s->n_configs, sizeof *firsts);
   s->data_of = calloc(s->n_configs, sizeof *s->data_of);
-  if (firsts == NULL || s->data_of == NULL) {
-    free(firsts);
+  if (s->data_of == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", s->n_configs);
   }
 
@@ -128,11 +125,10 @@ vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err) {
   if (status == VISE_OK) status = vise_i_cli_input_read(&options, &s->input, err);
   vise_i_cli_options_free(&options);
 
-  if (status == VISE_OK) status = group(s, firsts, err);
+  if (status == VISE_OK) status = group(s, err);
   for (size_t i = 0; i < s->n_data && status == VISE_OK; i++) {
-    status = make_splits(s, firsts[i], &s->data[i], err);
+    status = make_splits(s, s->data[i].first, &s->data[i], err);
   }
-  free(firsts);
 
   /* Every fold has its own rows of a table now. */
   vise_table_free(s->input.table);

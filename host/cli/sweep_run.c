@@ -108,6 +108,7 @@ typedef struct wanted_fit {
   size_t config, split, rung;
   const void *state; /* NULL: it begins anew */
   size_t n_state;
+  bool looks_at_rows; /* where it is only checked */
 } wanted_fit;
 
 /* Hands the fit to the queue; without one it is only checked. */
@@ -134,7 +135,7 @@ static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, co
     fit.state = w->state;
     fit.n_state_bytes = w->n_state;
     fit.keep_state = w->rung < s->n_rungs;
-    status = queue != NULL ? vise_sweep_submit(queue, &fit, err) : vise_sweep_check(&fit, err);
+    status = queue != NULL ? vise_sweep_submit(queue, &fit, err) : vise_sweep_check(&fit, w->looks_at_rows, err);
   }
 
   vise_model_free(setup.model);
@@ -160,7 +161,8 @@ static vise_status submit(const running *r, size_t config, size_t split, bool an
 /* What a trainer would refuse is refused before the first fit. */
 vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err) {
   for (size_t config = 0; config < s->n_configs && vise_i_cli_signal_caught() == 0; config++) {
-    const wanted_fit w = {.config = config, .rung = s->n_rungs};
+    const bool is_first = s->data[s->data_of[config]].first == config; /* with these rows */
+    const wanted_fit w = {.config = config, .rung = s->n_rungs, .looks_at_rows = is_first};
     vise_error inner = VISE_ERROR_INIT;
     if (s->same_as[config] != config) continue;
     const vise_status status = hand_over(s, NULL, &w, &inner);

@@ -62,7 +62,7 @@ static vise_status prepare(member *m) {
   const vise_dataset *const datasets[3] = {fit->train, fit->validation, NULL};
 
   VISE_TRY(vise_i_sweep_fit_model(fit, &m->model, err));
-  VISE_TRY(vise_i_trainer_prepare(&fit->training, m->model, datasets, &m->trainer, err));
+  VISE_TRY(vise_i_trainer_prepare(&fit->training, m->model, datasets, true, &m->trainer, err));
   m->run = vise_i_run_of(m->trainer);
   vise_run_config_init(&m->run.config);
   m->run.config.evaluate_at_end = true;
@@ -402,13 +402,19 @@ static vise_status rounds(bucket *b, vise_error *err) {
 static vise_status make_group(bucket *b, vise_error *err) {
   vise_status status;
   const vise_i_step_spec **kinds = NULL;
+  uint64_t steps = 0;
   VISE_TRY(vise_i_alloc(&kinds, b->n, sizeof(void *), "fits", err));
-  for (size_t i = 0; i < b->n; i++) kinds[i] = &b->members[i].trainer->spec;
+  for (size_t i = 0; i < b->n; i++) {
+    const vise_trainer *t = b->members[i].trainer;
+    kinds[i] = &t->spec;
+    if (t->steps_per_epoch > steps) steps = t->steps_per_epoch;
+  }
+  if (steps > VISE_I_MOST_STEPS) steps = VISE_I_MOST_STEPS;
 
   b->n_most = b->n;
   for (;;) {
     vise_error inner = VISE_ERROR_INIT;
-    status = b->ops->create(kinds, b->n, b->n_most, &b->group, &inner);
+    status = b->ops->create(kinds, b->n, b->n_most, (size_t)steps, &b->group, &inner);
     if (status != VISE_ERR_MEMORY || b->n_most == 1) {
       if (status != VISE_OK) (void)vise_i_fail(err, status, "%s", inner.text);
       break;

@@ -187,7 +187,7 @@ done:
   vise_model_free(model);
 }
 
-vise_status vise_sweep_check(const vise_sweep_fit *fit, vise_error *err) {
+vise_status vise_sweep_check(const vise_sweep_fit *fit, bool rows, vise_error *err) {
   vise_status status;
   vise_i_sweep_fit *made = NULL;
   vise_model *model = NULL;
@@ -197,7 +197,7 @@ vise_status vise_sweep_check(const vise_sweep_fit *fit, vise_error *err) {
   VISE_TRY(vise_i_sweep_fit_create(fit, &made, err));
   VISE_TRY(vise_i_sweep_fit_model(made, &model, err));
   const vise_dataset *const datasets[3] = {made->train, made->validation, NULL};
-  VISE_TRY(vise_i_trainer_prepare(&made->training, model, datasets, &trainer, err));
+  VISE_TRY(vise_i_trainer_prepare(&made->training, model, datasets, rows, &trainer, err));
 
 done:
   vise_trainer_free(trainer);

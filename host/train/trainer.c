@@ -138,34 +138,39 @@ done:
   return status;
 }
 
-static vise_status prepare(vise_trainer *t, const vise_train_config *config, vise_error *err) {
+/* What follows from options and net; n_rows: to train on. */
+static vise_status resolve_step(vise_trainer *t, size_t n_rows, vise_error *err) {
   vise_status status;
-  const uint8_t *mask = vise_model_mask(t->model);
+  t->has_mask = vise_model_mask(t->model) != NULL;
+  const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
+  if (t->has_mask) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
+  VISE_TRY(vise_i_resolve_spec(&t->config, t->net, n_rows, t->has_mask || prunes, &t->spec, err));
+  vise_i_resolve_way(t->which, &t->spec);
+done:
+  return status;
+}
 
+static vise_status prepare(vise_trainer *t, const vise_train_config *config, bool rows, vise_error *err) {
+  vise_status status;
   VISE_TRY(vise_i_config_validate_net(config, t->net, err));
   VISE_TRY(vise_i_config_validate_data(config, t->net, t->datasets[0], t->datasets[1], err));
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
-  VISE_TRY(make_views(t, err));
+  if (rows) VISE_TRY(make_views(t, err));
 
   t->state.lr = config->lr;
   t->state.first_bad_tensor = -1;
   t->state.best_loss = INFINITY;
   t->last_stats.bad_tensor = -1;
-
-  if (mask != NULL) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
-  t->has_mask = mask != NULL;
-  const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
-  VISE_TRY(vise_i_resolve_spec(&t->config, t->net, t->has_train ? t->train.n_rows : 0, t->has_mask || prunes, &t->spec,
-                               err));
-  vise_i_resolve_way(t->which, &t->spec);
+  VISE_TRY(resolve_step(t, t->datasets[0] != NULL ? vise_dataset_n_rows(t->datasets[0]) : 0, err));
 
 done:
   return status;
 }
 
 vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
-                                   const vise_dataset *const datasets[3], vise_trainer **out, vise_error *err) {
+                                   const vise_dataset *const datasets[3], bool rows, vise_trainer **out,
+                                   vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
   vise_train_config own;
@@ -176,7 +181,7 @@ vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *
   t->n_batches_before = *vise_i_model_n_batches(model);
   for (size_t i = 0; i < 3; i++) t->datasets[i] = vise_dataset_retain(datasets[i]);
   t->net = vise_i_model_net(model);
-  VISE_TRY(prepare(t, &own, err));
+  VISE_TRY(prepare(t, &own, rows, err));
   *out = t;
   t = NULL;
 
@@ -228,7 +233,7 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   const vise_dataset *const datasets[3] = {train, validation, test};
   VISE_ENTER(err, config, model, out);
 
-  VISE_TRY(vise_i_trainer_prepare(config, model, datasets, &t, err));
+  VISE_TRY(vise_i_trainer_prepare(config, model, datasets, true, &t, err));
   VISE_TRY(vise_i_trainer_start(t, err));
   *out = t;
   t = NULL;

@@ -98,11 +98,12 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_check(const vise_trainer *trainer, v
 vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const vise_error *err);
 
 /* The halves of vise_trainer_create: everything is checked and the step is known, in t->spec; then the backend is made.
-   datasets: training, validation, test; all but the first may be NULL. In between, spec.group may be set, and orders: then
+   datasets: training, validation, test; all but the first may be NULL. rows false: their values are not looked at, and the
+   trainer cannot start. In between, spec.group may be set, and orders: then
    the weights are still to be projected, and steps are taken by the group alone. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_prepare(const vise_train_config *config, vise_model *model,
-                                                    const vise_dataset *const datasets[3], vise_trainer **out,
-                                                    vise_error *err);
+                                                    const vise_dataset *const datasets[3], bool rows,
+                                                    vise_trainer **out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_trainer_start(vise_trainer *trainer, vise_error *err);
 
 /* eta and the factors for the next step. */

@@ -105,9 +105,10 @@ VISE_API size_t vise_sweep_n_wanted(const vise_sweep *sweep);
     otherwise is told by the result. */
 VISE_API VISE_WARN_UNUSED vise_status vise_sweep_submit(vise_sweep *sweep, const vise_sweep_fit *fit, vise_error *err);
 
-/** What is wrong with a fit's configuration, net or data, as its result would tell; nothing is trained. Errors: those of
+/** What is wrong with a fit's configuration, net or data, as its result would tell; nothing is trained. With rows false
+    their values are not looked at, which many configurations on the same rows have in common. Errors: those of
     vise_sweep_submit and of vise_trainer_create. */
-VISE_API VISE_WARN_UNUSED vise_status vise_sweep_check(const vise_sweep_fit *fit, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_sweep_check(const vise_sweep_fit *fit, bool rows, vise_error *err);
 
 /** The next fit that ended, in the order in which they end; waits for it up to `seconds` (INFINITY: as long as it takes).
     *found false: none ended in that time, or none is waiting or under way; *result is untouched then. */
