@@ -1,6 +1,8 @@
 /* Many nets at a time: the size of a team, the memory of its members, the expected time. */
 #include "host/plan/teams.h"
 
+#include <math.h>
+
 #include "vise/train.h"
 
 enum {
@@ -75,6 +77,7 @@ static double step_us(const vise_i_plan_work *w, uint32_t ctas_per_sm) {
 double vise_i_plan_teams_us(const vise_i_plan_teams *plan, size_t n_nets, double n_steps, double steps_per_launch) {
   const double n_launches = n_steps / (steps_per_launch < 1 ? 1 : steps_per_launch);
   double us = 0;
+  if (plan->bucket == 0) return INFINITY; /* not one fits */
   for (size_t left = n_nets; left > 0;) {
     const size_t n = left < plan->bucket ? left : plan->bucket;
     us += (double)vise_i_ceil_div(n, plan->n_at_once) * n_steps * plan->step_us + n_launches * plan->launch_us;

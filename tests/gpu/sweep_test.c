@@ -19,52 +19,58 @@ Test(sweep, fits_that_are_not_finite_hurt_nobody) {
   queue_expect_bad_fits_alone(VISE_BACKEND_CUDA);
 }
 
+/* Every other net has another shape. */
+static void configure(size_t i, queue_case *c) {
+  queue_configure(i, VISE_BACKEND_CUDA, c);
+  if (i % 2 == 1) OK(vise_net_config_set(&c->net, "layers", "4-5-7-3", &rig_err));
+}
+
 /* Nets of two shapes are two buckets. */
 Test(sweep, shapes_are_trained_one_after_the_other) {
   enum { N = 6 };
   vise_sweep *sweep = queue_sweep(1);
-  vise_sweep_result result;
-  size_t n = 0;
+  vise_sweep_result results[N];
   for (size_t i = 0; i < N; i++) {
     queue_case c;
-    queue_configure(i, VISE_BACKEND_CUDA, &c);
-    if (i % 2 == 1) OK(vise_net_config_set(&c.net, "layers", "4-5-7-3", &rig_err));
+    configure(i, &c);
     queue_submit(sweep, &c, i);
   }
 
-  for (; queue_next(sweep, &result); n++) {
+  cr_assert_eq(queue_drain(sweep, results, N), N);
+  for (size_t i = 0; i < N; i++) {
     queue_case c;
-    queue_configure(result.id, VISE_BACKEND_CUDA, &c);
-    if (result.id % 2 == 1) OK(vise_net_config_set(&c.net, "layers", "4-5-7-3", &rig_err));
-    queue_expect_run(&c, &result);
-    vise_sweep_result_clear(&result);
+    configure(i, &c);
+    queue_expect_run(&c, &results[i]);
+    vise_sweep_result_clear(&results[i]);
   }
-  cr_assert_eq(n, N);
   vise_sweep_free(sweep);
+}
+
+/* Fits of different lengths. */
+static void configure_turn(size_t i, queue_case *c) {
+  queue_configure(5, VISE_BACKEND_CUDA, c);
+  c->training.steps = 3 * (i + 1);
 }
 
 /* Where few fit at a time, a fit that is done gives its place to the next. */
 Test(sweep, fits_take_turns_in_little_memory) {
   enum { N = 7 };
   vise_sweep *sweep = queue_sweep(1);
-  vise_sweep_result result;
-  size_t n = 0;
+  vise_sweep_result results[N];
   for (size_t i = 0; i < N; i++) {
     queue_case c;
-    queue_configure(5, VISE_BACKEND_CUDA, &c);
-    c.training.steps = 3 * (i + 1);
-    c.training.device_memory_limit = (size_t)700 << 10;
+    configure_turn(i, &c);
+    c.training.device_memory_limit = (size_t)3200 << 10;
     queue_submit(sweep, &c, i);
   }
 
-  for (; queue_next(sweep, &result); n++) {
+  cr_assert_eq(queue_drain(sweep, results, N), N);
+  for (size_t i = 0; i < N; i++) {
     queue_case c;
-    queue_configure(5, VISE_BACKEND_CUDA, &c);
-    c.training.steps = 3 * (result.id + 1);
-    queue_expect_run(&c, &result);
-    vise_sweep_result_clear(&result);
+    configure_turn(i, &c);
+    queue_expect_run(&c, &results[i]);
+    vise_sweep_result_clear(&results[i]);
   }
-  cr_assert_eq(n, N);
   vise_sweep_free(sweep);
 }
 

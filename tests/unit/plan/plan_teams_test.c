@@ -109,6 +109,10 @@ Test(plan_teams, memory_makes_buckets) {
       .kinds = &c.request, .n_kinds = 1, .n_nets = 5, .steps_at_once = 32, .clusters = true};
   cr_expect(vise_i_plan_teams_make(&request, &none, &err) == VISE_ERR_MEMORY && strstr(err.text, "1 more than"), "%s",
             err.text);
+
+  /* Not even what all share. */
+  c.request.machine.memory_bytes = 1;
+  cr_expect(vise_i_plan_teams_make(&request, &none, &err) == VISE_ERR_MEMORY);
 }
 
 /* A place has room for every kind, whichever comes first. */

@@ -31,6 +31,9 @@ void queue_endless(vise_sweep *sweep);
 /* The next fit that ended; false: there is none. */
 bool queue_next(vise_sweep *sweep, vise_sweep_result *result);
 
+/* All results, by their ids, which are those below `most`; returns their number. */
+size_t queue_drain(vise_sweep *sweep, vise_sweep_result *results, size_t most);
+
 /* ---- what must hold for every backend ---- */
 
 enum { QUEUE_KINDS = 6 };
