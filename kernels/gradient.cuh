@@ -68,11 +68,17 @@ VISE_FN uint32_t vise_near_at(const vise_k_step *p, uint32_t i, uint32_t array) 
 typedef struct vise_tile_values {
   const float *weights, *moment1, *moment2;
   uint32_t ld;
+#if VISE_STEP_TEAMS
+  int near; /* they are a copy, which stays */
+#endif
 } vise_tile_values;
 
 VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_tile *t, uint32_t i) {
   const vise_k_step *p = &step->p;
   vise_tile_values v;
+#if VISE_STEP_TEAMS
+  v.near = i < p->n_near;
+#endif
 
   if (i < p->n_near) {
     v.weights = vise_step_floats() + vise_near_at(p, i, 0);
@@ -111,10 +117,12 @@ VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, flo
 }
 
 /* Starts to copy weights and moments of near tiles. Only this CTA writes them, in its update, so this can run while the
-   team waits. The gradient phase waits for the copies. */
+   team waits. The gradient phase waits for the copies. In launches of many teams the update keeps the copies as they
+   should be, so that they are made once, unless max-norm comes after it. */
 VISE_FN_CALLED void vise_load_near_tiles(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+  if (VISE_STEP_TEAMS && step->state.cursor > 0 && p->rule.max_norm == 0) return;
 
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_near && vise_step_member() + i * p->n_members < p->n_gradient_tiles; i++) {

@@ -123,6 +123,18 @@ VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const 
                                      (double)fabsf(w->v[3])));
 }
 
+/* A near tile's copy follows what is stored, where it stays for the next step. */
+VISE_FN void vise_keep_near(const vise_k_step *p, const vise_tile_values *values, size_t at, const vise_entry *e) {
+#if VISE_STEP_TEAMS
+  if (!values->near) return;
+  ((float *)values->weights)[at] = e->w;
+  if (p->has_moment1) ((float *)values->moment1)[at] = e->m1;
+  if (p->has_moment2) ((float *)values->moment2)[at] = e->m2;
+#else
+  (void)p, (void)values, (void)at, (void)e;
+#endif
+}
+
 /* Stores new values of four rows of a column and of their moments; w returns the new values. */
 VISE_FN void vise_update_rows(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
                               uint32_t column, vise_four *w) {
@@ -154,6 +166,7 @@ VISE_FN void vise_update_rows(vise_step *step, const vise_tile *tile, const vise
       vise_put_param(p, at, e.w);
       if (p->has_moment1) p->moment1[at] = e.m1;
       if (p->has_moment2) p->moment2[at] = e.m2;
+      vise_keep_near(p, values, in_tile + (size_t)r * values->ld, &e);
     }
 
     vise_rotate(w, e.w);

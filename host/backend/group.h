@@ -12,8 +12,8 @@
  * Data: members that bind the same stored rows (the same addresses of x, y and row weights, and shapes) share one copy
  * on the device, whatever their scaling. So data must not change while any member has them bound, or has been given
  * outputs of them by an id. Data always are wholly on the device: VISE_ERR_MEMORY from `bind` if they do not fit.
- * Orders: set_order of a member only notes the address; the order is read by the next run, and must stay as it is until
- * the set_order after that. Members that were given the same address since they last ran share one copy.
+ * Orders: set_order of a member only notes the address; the order is read by the next run, after which it may change or
+ * go. Members that were given the same address since they last ran share one copy.
  *
  * Errors: what goes wrong with one member (a step that is not finite, a projection that does not hold) is that member's
  * status and hurts no other. A CUDA error poisons the group and all its members. Calls on a group and its members come

@@ -74,6 +74,7 @@ static void destroy(vise_i_group *g) {
     if (cudaSetDevice(g->cx->device) != cudaSuccess) (void)cudaGetLastError();
     for (size_t i = 0; i < g->n_orders; i++) {
       vise_i_cuda_release(g->cx, &g->orders[i]->memory, g->orders[i]->n_bytes);
+      free(g->orders[i]->copy);
       free(g->orders[i]);
     }
 

@@ -38,6 +38,7 @@ typedef struct vise_i_cuda_shared_order {
   char *memory;
   size_t n_bytes;
   const size_t *rows; /* where it came from */
+  size_t *copy;       /* [n], which members go on with */
   size_t n, n_data;   /* of n_data rows */
   uint64_t round;     /* of the call that sent it */
   size_t n_users;

@@ -1,5 +1,6 @@
 /* Rows of data and orders that the members of a group share on the device. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "host/backend/check_data.h"
 #include "host/backend/cuda/group.h"
@@ -156,6 +157,7 @@ static vise_status take_order(vise_i_group *g, size_t n, vise_i_cuda_shared_orde
   VISE_TRY(
       vise_i_grow(&g->orders, &g->orders_room, g->n_orders + 1, sizeof(vise_i_cuda_shared_order *), "orders", err));
   VISE_TRY(vise_i_alloc_zero(&o, 1, sizeof *o, "an order", err));
+  VISE_TRY(vise_i_alloc(&o->copy, n, sizeof *o->copy, "an order", err));
   VISE_TRY(vise_i_cuda_alloc(g->cx, n_bytes, "an order of rows", &o->memory, err));
   o->n_bytes = n_bytes;
   g->orders[g->n_orders++] = o;
@@ -163,6 +165,7 @@ static vise_status take_order(vise_i_group *g, size_t n, vise_i_cuda_shared_orde
   o = NULL;
 
 done:
+  if (o) free(o->copy);
   free(o);
   return status;
 }
@@ -181,6 +184,7 @@ vise_status vise_i_cuda_share_order(vise_i_cuda *b, vise_error *err) {
   if (!o) {
     VISE_TRY(take_order(g, bound->n_indices, &o, err));
     VISE_TRY(vise_i_cuda_send_indices(b, o->memory, bound->indices, bound->n_indices, err));
+    memcpy(o->copy, bound->indices, bound->n_indices * sizeof *o->copy);
     o->rows = bound->indices;
     o->n = bound->n_indices;
     o->n_data = bound->data.x.n_rows;
@@ -189,6 +193,7 @@ vise_status vise_i_cuda_share_order(vise_i_cuda *b, vise_error *err) {
 
   o->n_users++;
   b->member.order = o;
+  bound->indices = o->copy; /* the caller's may go */
   bound->order = (uint32_t *)(void *)o->memory;
   bound->order_is_new = false;
 
