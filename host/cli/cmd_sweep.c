@@ -55,6 +55,7 @@ static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
   if (status == VISE_OK) status = vise_i_cli_sweep_data(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_plan_rungs(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_check_fits(s, err);
+  if (s->options->plan) return status;
   if (status == VISE_OK) status = vise_i_cli_sweep_folder_open(s, err);
   if (status == VISE_OK && s->dir != NULL && !s->resumes) vise_i_cli_sweep_states_remove(s);
   return status;
@@ -118,6 +119,12 @@ static int tell(vise_i_cli_sweeping *s) {
   return code;
 }
 
+static int plan(const vise_i_cli_sweeping *s) {
+  vise_error err = VISE_ERROR_INIT;
+  const vise_status status = vise_i_cli_sweep_print_plan(s, &err);
+  return vise_i_cli_end(VISE_COMMAND_SWEEP, status, &err, VISE_I_CLI_NOTHING_DONE);
+}
+
 static int run(vise_i_cli_sweeping *s) {
   vise_error err = VISE_ERROR_INIT;
   if (!s->options->quiet && !s->options->json) vise_i_cli_sweep_print_start(s);
@@ -140,8 +147,9 @@ int vise_i_cli_sweep(int argc, char **argv) {
   if (status == VISE_OK) vise_i_cli_signals_install();
   if (status == VISE_OK) status = prepare(&s, &err);
 
-  const int code =
-      status == VISE_OK ? run(&s) : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
+  const int code = status == VISE_OK
+                       ? (options.plan ? plan(&s) : run(&s))
+                       : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
   clear(&s);
   vise_i_cli_options_free(&options);
   return code;

@@ -225,6 +225,9 @@ const vise_option vise_i_cli_rows[] = {
    KIND(YES_NO, SWEEP, SWEEP), WIDELY},
   {"jobs", AT(NULL, jobs), "N", "auto", "fits at a time, a thread for each; auto: one for each processor",
    KIND(INT, SWEEP, SWEEP), FREE, WIDELY, .min = 1, .max = 1024, .word = "auto"},
+  {"plan", AT(NULL, plan), FLAG,
+   "what would be trained and, on a GPU, how many nets at a time, in how much memory and about how long; trains nothing",
+   KIND(FLAG, SWEEP, SWEEP), WIDELY, LOCAL},
   {"resume", AT(NULL, resume), "DIR", NOTHING, "go on with the sweep in this folder", KIND(PATH, SAVING, SWEEP), WIDELY,
    LOCAL},
 

@@ -10,6 +10,7 @@
  *   sweep_results.c  results.csv
  *   sweep_choose.c   means, winner, warnings
  *   sweep_print.c    what is told on the terminal, and --json
+ *   sweep_plan.c     --plan
  *   sweep_refit.c    the winner on all rows
  */
 #ifndef VISE_I_CLI_SWEEP_H
@@ -186,6 +187,8 @@ void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
 
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_results_write(const vise_i_cli_sweeping *s, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_choose(vise_i_cli_sweeping *s, vise_error *err);
+/* --plan: what would be trained. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_print_plan(const vise_i_cli_sweeping *s, vise_error *err);
 void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s);
 void vise_i_cli_sweep_print_end(const vise_i_cli_sweeping *s);
 /* The choice as JSON; a new reference. */

@@ -114,12 +114,19 @@ static void print_best(const vise_i_cli_sweeping *s) {
   (void)printf("\n");
 }
 
+static bool is_on_device(const vise_i_cli_sweeping *s) {
+  const vise_backend backend = s->options->training.backend;
+  vise_device_info info;
+  return backend == VISE_BACKEND_CUDA || (backend == VISE_BACKEND_AUTO && vise_list_devices(&info, 1) > 0);
+}
+
 void vise_i_cli_sweep_print_end(const vise_i_cli_sweeping *s) {
   char took[32];
   vise_i_cli_format_time(s->seconds, took, sizeof took);
   if (s->n_fits_now > 0) {
-    (void)printf("%-15s %zu fits in %s (%.3g fits/s, %d at a time)\n", "trained", s->n_fits_now, took,
-                 (double)s->n_fits_now / s->seconds, s->n_jobs);
+    (void)printf("%-15s %zu fits in %s (%.3g fits/s, ", "trained", s->n_fits_now, took,
+                 (double)s->n_fits_now / s->seconds);
+    (void)(is_on_device(s) ? printf("on the GPU)\n") : printf("%d at a time)\n", s->n_jobs));
   }
   if (!s->has_winner) return;
 

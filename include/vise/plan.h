@@ -73,6 +73,41 @@ VISE_API VISE_WARN_UNUSED vise_status vise_plan_make_sized(size_t out_bytes, con
                                                            vise_error *err);
 #define vise_plan_make(...) vise_plan_make_sized(sizeof(vise_plan), __VA_ARGS__)
 
+/** Many nets of one shape, as the fits of a sweep are trained: many in one launch. Initialise with
+    vise_plan_many_request_init. */
+typedef struct vise_plan_many_request {
+  size_t struct_size;
+  const vise_train_config *training; /**< of one of them; epochs and steps say how long */
+  const vise_net_config *net;        /**< all sizes filled in */
+  size_t n_nets;                     /**< in all, at least 1 */
+  size_t n_rows, row_bytes;          /**< that a net is trained on; bytes of a row's features and targets */
+  size_t data_bytes;                 /**< of all rows that the device has to hold */
+  const vise_plan_device *device;    /**< NULL: an H200 */
+} vise_plan_many_request;
+
+VISE_API void vise_plan_many_request_init(vise_plan_many_request *request);
+VISE_API void vise_plan_many_request_init_sized(vise_plan_many_request *request, size_t n_bytes);
+#define vise_plan_many_request_init(request) vise_plan_many_request_init_sized(request, sizeof *(request))
+
+typedef struct vise_plan_many {
+  unsigned n_ctas;           /**< that work on a net: 1, 2, 4 or 8 */
+  unsigned ctas_per_sm;      /**< at a time on a multiprocessor */
+  size_t n_at_once;          /**< nets at work at a time; those of a launch take turns */
+  size_t bucket, n_buckets;  /**< nets in a launch; groups of so many, one after the other */
+  size_t net_bytes, n_bytes; /**< of device memory: for a net, and for a bucket with the data */
+  uint64_t n_steps;          /**< of each net */
+  double step_us;            /**< of one step of n_at_once nets, expected at the rates of vise_plan */
+  double seconds;            /**< of all steps of all nets, expected */
+} vise_plan_many;
+
+/** Errors: those of vise_plan_make; VISE_ERR_UNSUPPORTED (tf32, bf16, a step that is not fused), VISE_ERR_MEMORY (not one
+    net fits). */
+VISE_API VISE_WARN_UNUSED vise_status vise_plan_many_make(const vise_plan_many_request *request, vise_plan_many *out,
+                                                          vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_plan_many_make_sized(size_t out_bytes, const vise_plan_many_request *request,
+                                                                vise_plan_many *out, vise_error *err);
+#define vise_plan_many_make(...) vise_plan_many_make_sized(sizeof(vise_plan_many), __VA_ARGS__)
+
 /** This machine's GPU with that index. Errors: VISE_ERR_UNSUPPORTED, VISE_ERR_DEVICE. */
 VISE_API VISE_WARN_UNUSED vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *err);
 

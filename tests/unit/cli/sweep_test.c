@@ -261,3 +261,16 @@ Test(cli_sweep, scores_of_two_classes_and_of_numbers_are_those_of_train) {
   expect_scored("auc", "l2=off,0.1", "--train x.npy --train-labels two.csv --layers 3-4-2 --epochs 3");
   for (size_t i = 0; i < 3; i++) expect_scored(scores[i], "scale-target=yes,no", "--train line.csv --steps 20");
 }
+
+/* A plan trains nothing and leaves nothing behind. */
+Test(cli_sweep, a_plan_tells_of_launches_and_memory) {
+  tool_result result = sweep_run(
+      "--train people.csv --vary lr=0.01,0.1 --vary layers=auto-8-auto,auto-6-5-auto --folds 3 --out p --plan");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  cr_assert(strstr(result.out, "12 fits") != NULL, "%s", result.out);
+  cr_assert(strstr(result.out, "-8-") != NULL && strstr(result.out, "-6-5-") != NULL, "%s", result.out);
+  cr_assert(strstr(result.out, "6 nets in each") != NULL, "%s", result.out);
+  cr_assert(strstr(result.out, "s expected") != NULL, "%s", result.out);
+  tool_free(&result);
+  cr_assert(access("p", F_OK) != 0);
+}
