@@ -56,6 +56,13 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      {"vise prune --model m.safetensors --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
       "vise prune --model m.safetensors --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors",
       NULL}},
+    {VISE_COMMAND_REPORT,
+     "report",
+     "Use",
+     "a page of HTML of a sweep, or of runs",
+     "Writes one page of HTML about a sweep or about runs, with charts; it needs no network and no other file. A sweep "
+     "with `out` writes its page by itself.",
+     {"vise report strengths", "vise report run", "vise report run-a run-b --out compared.html", NULL}},
     {VISE_COMMAND_BENCH,
      "bench",
      "Machine",

@@ -11,6 +11,7 @@
  *   sweep_choose.c   means, winner, warnings
  *   sweep_print.c    what is told on the terminal, and --json
  *   sweep_refit.c    the winner on all rows
+ * html_sweep.h has the report, which is made from the folder.
  */
 #ifndef VISE_I_CLI_SWEEP_H
 #define VISE_I_CLI_SWEEP_H
