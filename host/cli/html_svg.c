@@ -29,7 +29,7 @@ void vise_i_cli_svg_text(FILE *page, double x, double y, const char *class_name,
 
 void vise_i_cli_svg_fitted(FILE *page, double x, double y, double width, const char *text) {
   const size_t most = (size_t)fmax(width / CHARACTER, 2);
-  (void)fprintf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"s\">", x, y);
+  (void)fprintf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"s halo\">", x, y);
   vise_i_cli_html_short(page, text, most);
   if (vise_i_cli_svg_length(text) > most) {
     (void)fputs("<title>", page);
@@ -55,7 +55,7 @@ static size_t ticks_for(const vise_i_cli_scale *scale, double each) {
 
 void vise_i_cli_svg_y_axis(FILE *page, const vise_i_cli_scale *y, double x1, double x2, const char *name) {
   vise_i_cli_ticks ticks;
-  vise_i_cli_scale_ticks(y, ticks_for(y, 38), &ticks);
+  vise_i_cli_scale_ticks(y, ticks_for(y, 30), &ticks);
   for (size_t i = 0; i < ticks.n; i++) {
     const double at = vise_i_cli_scale_at(y, ticks.at[i]);
     vise_i_cli_svg_line(page, x1, at, x2, at, "gl");
@@ -74,9 +74,10 @@ void vise_i_cli_svg_x_axis(FILE *page, const vise_i_cli_scale *x, double y, cons
   for (size_t i = 0; i < ticks.n; i++) {
     const double at = vise_i_cli_scale_at(x, ticks.at[i]), half = vise_i_cli_svg_width(strlen(ticks.texts[i])) / 2;
     vise_i_cli_svg_line(page, at, y, at, y + 4, "axis");
-    if (at - half < taken + 6 || at + half > right + 24) continue;
-    vise_i_cli_svg_text(page, at, y + 17, "m", ticks.texts[i]);
-    taken = at + half;
+    const double middle = fmin(at, right + 10 - half); /* the picture ends there */
+    if (middle - half < taken + 6) continue;
+    vise_i_cli_svg_text(page, middle, y + 17, "m halo", ticks.texts[i]);
+    taken = middle + half;
   }
   if (name != NULL) vise_i_cli_svg_text(page, (x->from + x->to) / 2, y + 34, "m name", name);
 }

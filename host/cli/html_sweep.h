@@ -86,6 +86,8 @@ bool vise_i_cli_sheet_better(const vise_i_cli_sheet *sheet, double a, double b);
 void vise_i_cli_sheet_best_of(const vise_i_cli_sheet *sheet, const vise_i_cli_varied *varied, size_t *best);
 /* "l2=0.001 lr=0.01", cut to the buffer at the end of a character. */
 void vise_i_cli_sheet_name(const vise_i_cli_sheet *sheet, size_t config, char *buffer, size_t n_bytes);
+/* The same for charts: numbers of 3 digits, and only what has several values. */
+void vise_i_cli_sheet_label(const vise_i_cli_sheet *sheet, size_t config, char *buffer, size_t n_bytes);
 /* The shade of a score: 0 for the best to VISE_I_CLI_SHADES - 1, in which the worst tenth is. */
 size_t vise_i_cli_sheet_shade(const vise_i_cli_sheet *sheet, double score);
 /* A legend of the shades. */
@@ -95,6 +97,7 @@ void vise_i_cli_sheet_shades(FILE *page, const vise_i_cli_sheet *sheet);
 typedef struct vise_i_cli_places {
   vise_i_cli_scale scale; /* of the numbers */
   double start, word;     /* of the first word, and from word to word */
+  double x1, x2;          /* the room for texts */
   bool is_number;
 } vise_i_cli_places;
 

@@ -6,7 +6,7 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_ROWS = 10, MOST_TITLES = 40, MOST_LINES = 300, HEIGHT = 260 };
+enum { MOST_ROWS = 10, LEAST_ROWS = 2, MOST_TITLES = 40, MOST_LINES = 300, HEIGHT = 260 };
 
 /* ---- folds --------------------------------------------------------------------------------------------------------------- */
 
@@ -50,10 +50,21 @@ static void put_folds(FILE *page, const spread *of, const vise_i_cli_scale *x, d
   vise_i_cli_svg_line(page, mean, y - 9, mean, y + 9, "box");
 }
 
+/* So far from the best that nobody asks whether it is chance, and the rest would be a dot beside it. */
+static bool is_far(const vise_i_cli_sheet *sheet, size_t best, size_t config) {
+  const double *splits = sheet->rows[best].splits;
+  double lo = splits[0], hi = splits[0];
+  for (size_t k = 1; k < sheet->n_splits; k++) {
+    lo = fmin(lo, splits[k]);
+    hi = fmax(hi, splits[k]);
+  }
+  return fabs(sheet->rows[config].score - sheet->rows[best].score) > 25 * (hi - lo);
+}
+
 static void draw_spread(FILE *page, const void *context, double width) {
   const spread *of = context;
   const bool is_wide = width > VISE_I_CLI_NARROW;
-  const double left = is_wide ? 330 : 12, gap = is_wide ? 30 : 46, first = is_wide ? 20 : 34;
+  const double left = is_wide ? 380 : 12, gap = is_wide ? 30 : 46, first = is_wide ? 20 : 34;
   const double bottom = first + gap * (double)(of->n - 1) + 18;
   vise_i_cli_scale x = spread_scale(of);
   x.from = left;
@@ -64,7 +75,7 @@ static void draw_spread(FILE *page, const void *context, double width) {
   for (size_t i = 0; i < of->n; i++) {
     char name[240];
     const double y = first + gap * (double)i;
-    vise_i_cli_sheet_name(of->sheet, of->configs[i], name, sizeof name);
+    vise_i_cli_sheet_label(of->sheet, of->configs[i], name, sizeof name);
     if (is_wide) {
       vise_i_cli_svg_fitted(page, 0, y + 4, left - 26, name);
     } else {
@@ -80,7 +91,10 @@ static void draw_spread(FILE *page, const void *context, double width) {
 void vise_i_cli_sweep_spread(FILE *page, const vise_i_cli_sheet *sheet) {
   spread of = {.sheet = sheet};
   for (size_t i = 0; i < sheet->n_configs && of.n < MOST_ROWS; i++) {
-    if (isfinite(sheet->rows[sheet->order[i]].score)) of.configs[of.n++] = sheet->order[i];
+    const size_t config = sheet->order[i];
+    if (!isfinite(sheet->rows[config].score)) continue;
+    if (of.n >= LEAST_ROWS && is_far(sheet, of.configs[0], config)) break;
+    of.configs[of.n++] = config;
   }
   if (of.n == 0 || sheet->n_splits < 2) return;
 
@@ -135,6 +149,14 @@ static vise_i_cli_scale rounds_scale(const vise_i_cli_sheet *sheet) {
 
 static void put_rounds(FILE *page, const vise_i_cli_sheet *sheet, const vise_i_cli_scale *x, const vise_i_cli_scale *y,
                        size_t config) {
+  const double first = score_at(sheet, config, 0);
+  if (!isfinite(score_at(sheet, config, 1))) { /* it ended at once */
+    if (!isfinite(first)) return;
+    (void)fprintf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" class=\"fold\"/>\n", x->from,
+                  vise_i_cli_scale_at(y, fmin(fmax(first, y->lo), y->hi)));
+    return;
+  }
+
   (void)fprintf(page, "<path class=\"%s\" d=\"",
                 config == sheet->winner  ? "winner"
                 : goes_on(sheet, config) ? "many q1"
@@ -207,10 +229,11 @@ static void put_rounds_table(FILE *page, const vise_i_cli_sheet *sheet) {
 
 void vise_i_cli_sweep_rounds(FILE *page, const vise_i_cli_sheet *sheet) {
   if (sheet->n_steps < 2) return;
-  const vise_i_cli_figure figure = {NULL,
-                                    "A line for each configuration: those that went on to the end are dark, the winner "
-                                    "is thick.",
-                                    draw_rounds, sheet, 720};
+  const vise_i_cli_figure figure = {
+      NULL,
+      "A line for each configuration, a dot for those that ended at once. Those that went on to "
+      "the end are dark, the winner is thick.",
+      draw_rounds, sheet, 720};
   vise_i_cli_html_section(page, "rounds", "Rounds of halving");
   put_rounds_table(page, sheet);
   vise_i_cli_html_figure(page, &figure);

@@ -7,7 +7,7 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_LINES = 240, SURE_LINES = 120, MOST_AXES = 24, ROW = 62, TOP = 26 };
+enum { MOST_LINES = 160, SURE_LINES = 30, MOST_AXES = 24, ROW = 62, TOP = 26 };
 
 typedef struct lines {
   const vise_i_cli_sheet *sheet;

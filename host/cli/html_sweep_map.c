@@ -17,14 +17,21 @@ typedef struct map {
 /* Configurations that are there but not finite; the others are not there. */
 static const size_t not_finite = SIZE_MAX - 1;
 
+/* All of 4 digits, as they are compared. */
+static void cell_text(double score, char text[VISE_I_CLI_TICK_BYTES]) {
+  (void)snprintf(text, VISE_I_CLI_TICK_BYTES, "%#.4g", score);
+  const size_t n = strlen(text);
+  if (strchr(text, 'e') != NULL) {
+    vise_i_cli_tick_text(score, text);
+  } else if (n > 0 && text[n - 1] == '.') {
+    text[n - 1] = '\0';
+  }
+}
+
 static void put_cell_text(FILE *page, const map *of, size_t config, const double box[4]) {
   char text[VISE_I_CLI_TICK_BYTES], class_name[32];
   const double score = of->sheet->rows[config].score;
-  vise_i_cli_tick_text(score, text);
-  if (strlen(text) > 6) {
-    char shorter[VISE_I_CLI_NUMBER_BYTES];
-    (void)snprintf(text, sizeof text, "%.15s", vise_i_cli_html_number(score, 3, shorter));
-  }
+  cell_text(score, text);
   if (vise_i_cli_svg_width(strlen(text)) + 4 > box[2] || box[3] < 16) return;
   (void)snprintf(class_name, sizeof class_name, "m q%zu", vise_i_cli_sheet_shade(of->sheet, score));
   vise_i_cli_svg_text(page, box[0] + box[2] / 2, box[1] + box[3] / 2 + 4, class_name, text);

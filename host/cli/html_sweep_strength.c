@@ -263,10 +263,10 @@ void vise_i_cli_sweep_strengths(FILE *page, const vise_i_cli_sheet *sheet) {
   if (!sheet->has_winner || n_shown == 0) return;
 
   vise_i_cli_html_section(page, "strengths", "Score against each strength");
-  (void)fputs(
-      "<p>For each value of an option, the score of the best configuration that has it, whatever its others are, with "
-      "the standard error over the folds. Faint dots are the other configurations.</p>\n",
-      page);
+  (void)fprintf(page,
+                "<p>For each value of an option, the score of the best configuration that has it, whatever its others "
+                "are%s. Faint dots are the other configurations.</p>\n",
+                error_of(sheet, sheet->best) > 0 ? ", with the standard error over the folds" : "");
   put_legend(page, sheet);
   (void)fprintf(page, "<div class=\"charts%s\">\n", n_shown == 1 ? " one" : n_shown == 2 ? " two" : "");
   for (size_t i = 0; i < sheet->n_varied; i++) {

@@ -29,18 +29,17 @@ static shown columns_of(const vise_i_cli_sheet *sheet) {
 
 static void put_head(FILE *page, const vise_i_cli_sheet *sheet, const shown *s) {
   static const char head[] = "<th scope=\"col\">%s</th>";
-  (void)fputs("<thead><tr><th scope=\"col\" aria-sort=\"ascending\">rank</th>", page);
+  (void)fputs("<thead><tr><th scope=\"col\" aria-sort=\"ascending\">rank</th><th scope=\"col\">", page);
+  vise_i_cli_html_short(page, sheet->score, MOST_PARAM);
+  (void)fputs("</th>", page);
+  if (s->error) (void)fprintf(page, head, "\xc2\xb1\xc2\xa0SE");
   for (size_t i = 0; i < sheet->n_varied; i++) {
     (void)fputs("<th scope=\"col\">", page);
     vise_i_cli_html_short(page, sheet->varied[i].name, MOST_PARAM);
     (void)fputs("</th>", page);
   }
 
-  (void)fputs("<th scope=\"col\">", page);
-  vise_i_cli_html_short(page, sheet->score, MOST_PARAM);
-  (void)fputs("</th>", page);
-  if (s->error) (void)fprintf(page, head, "\xc2\xb1 SE");
-  if (s->train) (void)fprintf(page, head, "on training rows");
+  if (s->train) (void)fprintf(page, head, "training");
   if (s->epochs) (void)fprintf(page, head, "epochs");
   if (s->at_bound) (void)fprintf(page, head, "at bound");
   if (s->clipped) (void)fprintf(page, head, "steps clipped");
@@ -77,10 +76,10 @@ static void put_row(FILE *page, const vise_i_cli_sheet *sheet, const shown *s, s
   const vise_i_cli_row *row = &sheet->rows[config];
   const bool won = sheet->has_winner && config == sheet->winner;
   (void)fprintf(page, "<tr%s><td data-v=\"%zu\">%zu</td>", won ? " class=\"won\"" : "", row->rank, row->rank);
-  for (size_t i = 0; i < sheet->n_varied; i++) put_param(page, sheet, i, config);
-
   put_number(page, row->score, 5);
   if (s->error) put_number(page, row->error, 2);
+  for (size_t i = 0; i < sheet->n_varied; i++) put_param(page, sheet, i, config);
+
   if (s->train) put_number(page, row->train, 5);
   if (s->epochs) put_number(page, row->epochs, 4);
   if (s->at_bound) put_share(page, row->at_bound);
@@ -94,7 +93,7 @@ void vise_i_cli_sweep_table(FILE *page, const vise_i_cli_sheet *sheet) {
   const shown s = columns_of(sheet);
   vise_i_cli_html_section(page, "table", "The configurations");
   (void)fputs(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table of configurations\"><table "
+      "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Table of configurations\"><table "
       "class=\"sort\">\n",
       page);
   put_head(page, sheet, &s);

@@ -239,10 +239,27 @@ void vise_i_cli_sheet_name(const vise_i_cli_sheet *sheet, size_t config, char *b
   if (n >= n_bytes) end_whole(buffer);
 }
 
+void vise_i_cli_sheet_label(const vise_i_cli_sheet *sheet, size_t config, char *buffer, size_t n_bytes) {
+  size_t n = 0;
+  *buffer = '\0';
+  for (size_t i = 0; i < sheet->n_varied && n < n_bytes; i++) {
+    const vise_i_cli_varied *varied = &sheet->varied[i];
+    const vise_i_cli_value *value = &varied->values[varied->value_of[config]];
+    char number[VISE_I_CLI_NUMBER_BYTES], text[VISE_I_CLI_TICK_BYTES];
+    if (varied->n_values < 2) continue;
+
+    (void)snprintf(number, sizeof number, "%.3g", value->number);
+    vise_i_cli_tick_text(isnan(value->number) ? 0 : strtod(number, NULL), text);
+    n += (size_t)snprintf(buffer + n, n_bytes - n, "%s%s=%s", n > 0 ? " " : "", varied->name,
+                          isnan(value->number) ? value->text : text);
+  }
+  if (n >= n_bytes) end_whole(buffer);
+}
+
 /* ---- places -------------------------------------------------------------------------------------------------------------- */
 
 vise_i_cli_places vise_i_cli_places_make(const vise_i_cli_varied *v, double x1, double x2) {
-  vise_i_cli_places places = {.is_number = v->is_number};
+  vise_i_cli_places places = {.is_number = v->is_number, .x1 = x1, .x2 = x2};
   if (!v->is_number) {
     places.word = v->n_values > 1 ? (x2 - x1 - 48) / (double)(v->n_values - 1) : 0;
     places.start = v->n_values > 1 ? x1 + 24 : (x1 + x2) / 2;
@@ -277,11 +294,12 @@ static void value_ticks(FILE *page, const vise_i_cli_places *places, const vise_
     const size_t length = vise_i_cli_svg_length(shown) < room ? vise_i_cli_svg_length(shown) : room;
     const double half = vise_i_cli_svg_width(length) / 2;
     vise_i_cli_svg_line(page, x, y, x, y + 4, "axis");
-    if (x - half < taken + 6) continue;
-    (void)fprintf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"m halo\">", x, y + 17);
+    const double middle = fmax(fmin(x, places->x2 - half), places->x1 + half);
+    if (middle - half < taken + 6) continue;
+    (void)fprintf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"m halo\">", middle, y + 17);
     vise_i_cli_html_short(page, shown, room);
     (void)fputs("</text>\n", page);
-    taken = x + half;
+    taken = middle + half;
   }
 }
 
