@@ -5,6 +5,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
+#include "host/cli/html_run.h"
 #include "host/cli/html_sweep.h"
 #include "host/cli/message.h"
 
@@ -42,24 +43,35 @@ static bool has(const char *dir, const char *name) {
   return found;
 }
 
-static vise_status write_report(const vise_i_cli_options *options, const folders *of, vise_error *err) {
-  char *path = NULL;
-  const bool is_sweep = has(of->dirs[0], "sweep.json");
+/* A page is of one sweep, or of runs. */
+static vise_status check_folders(const folders *of, vise_error *err) {
   for (size_t i = 0; i < of->n; i++) {
-    if (has(of->dirs[i], "sweep.json") && of->n > 1) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s is a sweep; a page shows one sweep, or runs", of->dirs[i]);
+    if (of->n > 1 && has(of->dirs[i], "sweep.json")) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s is a sweep; a page is of one sweep, or of runs", of->dirs[i]);
     }
-    if (!is_sweep) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: there is no sweep (sweep.json) in it", of->dirs[i]);
+    if (access(of->dirs[i], F_OK) != 0) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: there is no such folder", of->dirs[i]);
     }
   }
+  return VISE_OK;
+}
 
+static vise_status write_report(const vise_i_cli_options *options, const folders *of, vise_error *err) {
+  char *path = NULL;
+  if (of->n > 1 && options->out == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "several runs need --out FILE");
+  }
   if (asprintf(&path, "%s%s", options->out != NULL ? options->out : of->dirs[0],
                options->out != NULL ? "" : "/report.html") < 0) {
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   }
+
   vise_status status = vise_i_cli_check_folder(path, err);
-  if (status == VISE_OK) status = vise_i_cli_sweep_report(of->dirs[0], path, err);
+  if (status == VISE_OK && has(of->dirs[0], "sweep.json")) {
+    status = vise_i_cli_sweep_report(of->dirs[0], path, err);
+  } else if (status == VISE_OK) {
+    status = vise_i_cli_run_report(of->dirs, of->n, path, err);
+  }
   if (status == VISE_OK && !options->quiet) (void)printf("%-15s %s\n", "report", path);
   free(path);
   return status;
@@ -73,6 +85,7 @@ int vise_i_cli_report_pages(int argc, char **argv) {
   vise_i_cli_options_init(&options, VISE_COMMAND_REPORT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = take_folders(&options, &of, &err);
+  if (status == VISE_OK) status = check_folders(&of, &err);
   if (status == VISE_OK) status = write_report(&options, &of, &err);
 
   const int code = vise_i_cli_end(VISE_COMMAND_REPORT, status, &err, VISE_I_CLI_NOTHING_DONE);

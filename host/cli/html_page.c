@@ -115,8 +115,9 @@ const char *vise_i_cli_html_number(double value, int digits, char buffer[VISE_I_
 
 const char *vise_i_cli_html_share(double value, char buffer[VISE_I_CLI_NUMBER_BYTES]) {
   if (!isfinite(value)) return vise_i_cli_html_number((double)NAN, 3, buffer);
-  (void)snprintf(buffer, VISE_I_CLI_NUMBER_BYTES, value > 0 && value < 0.001 ? "< 0.1\xc2\xa0%%" : "%.1f\xc2\xa0%%",
-                 100 * value);
+  (void)snprintf(buffer, VISE_I_CLI_NUMBER_BYTES, value > 0 && value < 0.001 ? "%.1g" : "%.1f", 100 * value);
+  tidy(buffer);
+  (void)snprintf(buffer + strlen(buffer), VISE_I_CLI_NUMBER_BYTES - strlen(buffer), "\xc2\xa0%%");
   return buffer;
 }
 

@@ -22,7 +22,8 @@ vise_i_cli_scale vise_i_cli_scale_around(double lo, double hi) {
 
   /* Where all are the same there has to be something around them. */
   const double middle = lo / 2 + hi / 2, least = fmax(fabs(middle) * 1e-6, 1e-12);
-  const double room = fmax(0.06 * (hi / 2 - lo / 2) * 2, hi - lo < least ? fmax(fabs(middle) * 0.05, least) : 0);
+  const double room =
+      fmax(0.06 * (hi / 2 - lo / 2) * 2, hi - lo < least ? (fabs(middle) > 0 ? fabs(middle) * 0.05 : 1) : 0);
   scale.lo = fmax(lo - room, -DBL_MAX / 4);
   scale.hi = fmin(hi + room, DBL_MAX / 4);
   return scale;
