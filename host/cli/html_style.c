@@ -1,5 +1,5 @@
-/* How pages look, and the script that sorts their tables. Its hash in the page's policy lets it run, and it alone: of a
-   changed script it is `printf SCRIPT | openssl dgst -sha256 -binary | base64`, which tests/package/report.py checks. */
+/* How pages look, and the script that sorts tables. Its hash in the policy of a page lets it run, and it alone: of a
+   changed script the new one is what tests/package/report_page.py says. */
 #include "host/cli/html.h"
 
 /* Colours: --ink, --soft and --mark are read on --bg, --card, --zebra, --win and --note, --kN on --qN, all at 4.5:1 or
@@ -131,11 +131,11 @@ const char vise_i_cli_html_style[] =
     "@media(max-width:900px){body{padding:20px 16px 32px;font-size:15px}h1{font-size:24px}.lead{font-size:16px}"
     ".wide{display:none}.narrow{display:block}.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}"
     ".tiles dd{font-size:17px}section{margin-top:26px;padding-top:18px}th,td{padding:6px 8px}}\n"
-    "@media print{body{max-width:none;padding:0;font-size:11pt}nav,script{display:none}.wide{display:block}"
-    ".narrow{display:none}.scroll,.tall{overflow:visible;max-height:none;border:0}figure,tr,"
-    "li{break-inside:avoid}h2,h3{break-after:avoid}section{margin-top:20px;padding-top:14px}"
-    "th button::after{content:\"\"}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
-    ".tiles{grid-template-columns:repeat(4,1fr)}}\n";
+    "@media print{:root{--bg:#fff;--card:#fff}.tall thead th{position:static}body{max-width:none;padding:0;"
+    "font-size:11pt}nav,script{display:none}.wide{display:block}.narrow{display:none}.scroll,"
+    ".tall{overflow:visible;max-height:none;border:0}figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}"
+    "section{margin-top:20px;padding-top:14px}th button::after{content:\"\"}*{-webkit-print-color-adjust:exact;"
+    "print-color-adjust:exact}.tiles{grid-template-columns:repeat(4,1fr)}}\n";
 
 const char vise_i_cli_html_script[] =
     "(function () {\n"

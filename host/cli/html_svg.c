@@ -28,7 +28,7 @@ void vise_i_cli_svg_text(FILE *page, double x, double y, const char *class_name,
 }
 
 void vise_i_cli_svg_fitted(FILE *page, double x, double y, double width, const char *text) {
-  const size_t most = (size_t)fmax(width / CHARACTER, 2);
+  const size_t most = (size_t)fmax(width / 7.3, 2);
   (void)fprintf(page, "<text x=\"%.1f\" y=\"%.1f\" class=\"s halo\">", x, y);
   vise_i_cli_html_short(page, text, most);
   if (vise_i_cli_svg_length(text) > most) {
