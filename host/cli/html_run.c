@@ -137,8 +137,10 @@ static void put_comparison(FILE *page, const vise_i_cli_runs *of) {
 static void put_facts(FILE *page, const vise_i_cli_runs *of) {
   const json_t *data = json_object_get(of->runs[0].end, "data");
   if (!json_is_object(data)) return;
+  const char *name = json_string_value(json_object_get(data, "name")),
+             *slash = name != NULL ? strrchr(name, '/') : NULL;
   (void)fputs("<p class=\"facts\"><bdi>", page);
-  vise_i_cli_html_json(page, json_object_get(data, "name"), 80);
+  vise_i_cli_html_short(page, slash != NULL ? slash + 1 : name != NULL ? name : "", 80);
   (void)fprintf(page, "</bdi>: %.0f training rows", number_of(data, "rows"));
   if (number_of(data, "validation_rows") > 0) {
     (void)fprintf(page, ", %.0f validation", number_of(data, "validation_rows"));

@@ -5,7 +5,7 @@
 
 #include "host/cli/html_run.h"
 
-enum { HEIGHT = 264, TOP = 10, BOTTOM = 44, MOST_POINTS = 420 };
+enum { HEIGHT = 264, TOP = 10, BOTTOM = 44, MOST_POINTS = 420, LEAST_POINTS = 60, FULL_RUNS = 4 };
 
 /* A chart: which tracks of which runs. */
 typedef struct curves {
@@ -91,6 +91,7 @@ static vise_i_cli_scale x_scale(const curves *c) {
 typedef struct pen {
   FILE *page;
   const vise_i_cli_scale *x, *y;
+  size_t most; /* points */
   bool is_down;
 } pen;
 
@@ -108,7 +109,7 @@ static void move(pen *p, double x, double y) {
 
 /* Of many points the lowest and the highest of each group, so that no spike is lost. */
 static void put_points(pen *p, const double *x, const double *y, size_t n) {
-  const size_t group = n <= MOST_POINTS ? 1 : 2 * n / MOST_POINTS + 1;
+  const size_t group = n <= p->most ? 1 : 2 * n / p->most + 1;
   for (size_t begin = 0; begin < n; begin += group) {
     const size_t end = begin + group < n ? begin + group : n;
     size_t low = begin, high = begin;
@@ -148,12 +149,14 @@ static void draw(FILE *page, const void *context, double width) {
   (void)snprintf(label, sizeof label, "%s over %s", c->name, c->unit);
   vise_i_cli_svg_begin(page, width, HEIGHT, label);
   vise_i_cli_svg_y_axis(page, &y, left, width, NULL);
+  const size_t share = MOST_POINTS * FULL_RUNS / (c->of->n > FULL_RUNS ? c->of->n : FULL_RUNS);
+  const size_t most = share > LEAST_POINTS ? share : LEAST_POINTS;
   for (size_t k = 0; k < c->n_tracks; k++) {
     for (size_t run = 0; run < c->of->n; run++) {
       const vise_i_cli_points *points = points_of(c, run);
       if (!has_track(c, run, c->tracks[k])) continue;
       (void)fprintf(page, "<path class=\"curve c%zu%s\" d=\"", color_of(c, run, k), styles[k]);
-      pen p = {page, &x, &y, false};
+      pen p = {page, &x, &y, most, false};
       put_points(&p, points->x, points->y[c->tracks[k]], points->n);
       (void)fputs("\"/>\n", page);
     }
@@ -207,14 +210,25 @@ static void put_chart(FILE *page, const curves *c, const char *title, double wid
   if (has_any(c)) vise_i_cli_html_figure(page, &figure);
 }
 
+/* Whether the clip of norms did anything; else there is one curve. */
+static bool is_clipped(const vise_i_cli_runs *of) {
+  for (size_t run = 0; run < of->n; run++) {
+    const vise_i_cli_points *points = &of->runs[run].steps;
+    for (size_t i = 0; i < points->n; i++) {
+      if (points->y[VISE_I_CLI_GRAD_NORM_CLIPPED][i] < points->y[VISE_I_CLI_GRAD_NORM][i]) return true;
+    }
+  }
+  return false;
+}
+
 static void put_steps(FILE *page, const vise_i_cli_runs *of) {
   static const vise_i_cli_track norms[] = {VISE_I_CLI_GRAD_NORM, VISE_I_CLI_GRAD_NORM_CLIPPED},
                                 bound[] = {VISE_I_CLI_AT_BOUND};
   static const char *const names[] = {"entering the clip", "leaving it"};
-  const curves gradients = {of, norms, 2, true, "gradient norm", "steps"},
+  const curves gradients = {of, norms, is_clipped(of) ? 2 : 1, true, "gradient norm", "steps"},
                bounds = {of, bound, 1, true, "weights at a bound", "steps"};
   if (!has_any(&gradients)) return;
-  put_legend(page, &gradients, names);
+  if (gradients.n_tracks > 1 || of->n > 1) put_legend(page, &gradients, names);
   (void)fputs("<div class=\"charts two\">\n", page);
   put_chart(page, &gradients, "Norm of the gradient", 520);
   if (is_above_zero(&bounds)) put_chart(page, &bounds, "Weights at a bound of their box", 520);

@@ -6,7 +6,7 @@
 
 #include "host/cli/html_run.h"
 
-enum { MOST_COLUMNS = 200, MOST_CLASSES = 60, MOST_LINES = 60, MOST_TEXT = 200 };
+enum { MOST_COLUMNS = 200, MOST_CLASSES = 60, MOST_LINES = 60, MOST_TEXT = 200, MOST_LISTED = 8 };
 
 static void begin_table(FILE *page, const char *label, bool sorts) {
   (void)fprintf(page, "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table%s>\n<thead><tr>",
@@ -340,7 +340,7 @@ void vise_i_cli_run_repeat(FILE *page, const vise_i_cli_runs *of) {
     if (of->runs[i].config != NULL && asprintf(&path, "%s/config.json", of->runs[i].dir) >= 0) {
       (void)json_object_set_new(options, "config", json_string(path));
       vise_i_cli_html_command(page, "train", options, "--out again");
-      put_options(page, of->runs[i].config);
+      if (of->n <= MOST_LISTED) put_options(page, of->runs[i].config);
       free(path);
     }
     json_decref(options);

@@ -65,16 +65,19 @@ static void put_bars(FILE *page, const histogram *h, const vise_i_cli_scale *x, 
 
   const bool cuts = second > 0 && most > 5 * second;
   const double whole = cuts ? 2.0 * (double)second : (double)most;
+  (void)fputs("<path class=\"hist\" d=\"", page);
   for (size_t i = 0; i < N_BARS; i++) {
-    const double height = fmin((double)counts[i] / whole, 1) * (bottom - TOP), left = x->from + bar * (double)i;
     if (counts[i] == 0) continue;
-    (void)fprintf(page,
-                  "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"hist\"><title>%zu of %zu "
-                  "weights</title></rect>\n",
-                  left + 0.5, bottom - height, bar - 1, height, counts[i], h->n);
-    if (!cuts || (double)counts[i] <= whole) continue;
+    (void)fprintf(page, "M%.1f %.1fh%.1fV%.1fh-%.1fz", x->from + bar * (double)i + 0.5, bottom, bar - 1,
+                  bottom - fmin((double)counts[i] / whole, 1) * (bottom - TOP), bar - 1);
+  }
+  (void)fputs("\"/>\n", page);
+
+  for (size_t i = 0; cuts && i < N_BARS; i++) {
     char share[VISE_I_CLI_NUMBER_BYTES];
+    const double left = x->from + bar * (double)i;
     const bool is_left = left < (x->from + x->to) / 2;
+    if ((double)counts[i] <= whole) continue;
     vise_i_cli_svg_text(page, left + (is_left ? bar + 5 : -5), TOP + 12, is_left ? "s strong halo" : "e strong halo",
                         vise_i_cli_html_share((double)counts[i] / (double)h->n, share));
   }

@@ -74,7 +74,7 @@ void vise_i_cli_svg_x_axis(FILE *page, const vise_i_cli_scale *x, double y, cons
   for (size_t i = 0; i < ticks.n; i++) {
     const double at = vise_i_cli_scale_at(x, ticks.at[i]), half = vise_i_cli_svg_width(strlen(ticks.texts[i])) / 2;
     vise_i_cli_svg_line(page, at, y, at, y + 4, "axis");
-    const double middle = fmin(at, right + 10 - half); /* the picture ends there */
+    const double middle = fmax(fmin(at, right + 8 - half), half); /* the picture ends there */
     if (middle - half < taken + 6) continue;
     vise_i_cli_svg_text(page, middle, y + 17, "m halo", ticks.texts[i]);
     taken = middle + half;

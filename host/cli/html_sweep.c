@@ -38,14 +38,15 @@ static void put_why(FILE *page, const vise_i_cli_sheet *sheet) {
   const bool by_se = select != NULL && strcmp(select, "one-se") == 0;
   (void)fputs("<p class=\"lead\">", page);
   put_name(page, sheet, sheet->winner);
-  if (by_se) {
-    (void)fputs(" is the most regularised configuration within one standard error of the best: its mean ", page);
-  } else {
-    (void)fprintf(page, " has the %s mean ", sheet->larger_is_better ? "highest" : "lowest");
-  }
+  (void)fprintf(page,
+                by_se
+                    ? " is the most regularised of %zu configuration%s within one standard error of the best: its mean "
+                    : " has, of %zu configuration%s, the ",
+                sheet->n_configs, plural(sheet->n_configs));
+  if (!by_se) (void)fprintf(page, "%s mean ", sheet->larger_is_better ? "highest" : "lowest");
 
   vise_i_cli_html_short(page, sheet->score, 40);
-  (void)fputs(by_se ? " is <strong>" : ", <strong>", page);
+  (void)fputs(by_se ? " is <strong>" : ": <strong>", page);
   put_score(page, sheet, sheet->winner);
   (void)fputs("</strong>", page);
   if (sheet->n_folds > 1) {
@@ -54,7 +55,7 @@ static void put_why(FILE *page, const vise_i_cli_sheet *sheet) {
   } else {
     (void)fputs(" on the validation rows", page);
   }
-  (void)fprintf(page, ", of %zu configuration%s.</p>\n", sheet->n_configs, plural(sheet->n_configs));
+  (void)fputs(".</p>\n", page);
 }
 
 static void put_others(FILE *page, const vise_i_cli_sheet *sheet) {

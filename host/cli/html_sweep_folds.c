@@ -6,7 +6,7 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_ROWS = 10, LEAST_ROWS = 2, MOST_TITLES = 40, MOST_LINES = 300, HEIGHT = 260 };
+enum { MOST_ROWS = 10, LEAST_ROWS = 2, MOST_HINTS = 30, MOST_DOTS = 100, MOST_LINES = 300, HEIGHT = 260 };
 
 /* ---- folds --------------------------------------------------------------------------------------------------------------- */
 
@@ -31,11 +31,13 @@ static vise_i_cli_scale spread_scale(const spread *of) {
 static void put_folds(FILE *page, const spread *of, const vise_i_cli_scale *x, double y, size_t config) {
   const vise_i_cli_sheet *sheet = of->sheet;
   const vise_i_cli_row *row = &sheet->rows[config];
-  for (size_t k = 0; k < sheet->n_splits; k++) {
+  const bool has_hints = sheet->n_splits <= MOST_HINTS;
+  const size_t every = sheet->n_splits / (MOST_DOTS + 1) + 1;
+  for (size_t k = 0; k < sheet->n_splits; k += every) {
     if (!isfinite(row->splits[k])) continue;
     (void)fprintf(page, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4.5\" class=\"fold\"",
                   vise_i_cli_scale_at(x, row->splits[k]), y);
-    if (sheet->n_splits > MOST_TITLES) {
+    if (!has_hints) {
       (void)fputs("/>", page);
       continue;
     }

@@ -6,7 +6,7 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_SIDE = 26, TOP = 8, BOTTOM = 42 };
+enum { MOST_SIDE = 20, MOST_HINTS = 150, TOP = 8, BOTTOM = 42 };
 
 typedef struct map {
   const vise_i_cli_sheet *sheet;
@@ -54,11 +54,15 @@ static void put_cell(FILE *page, const map *of, size_t config, const double box[
   }
 
   const vise_i_cli_row *row = &of->sheet->rows[config];
-  (void)fprintf(page, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"cell q%zu\"><title>", box[0],
-                box[1], box[2], box[3], vise_i_cli_sheet_shade(of->sheet, row->score));
-  vise_i_cli_sheet_name(of->sheet, config, name, sizeof name);
-  vise_i_cli_html_text(page, name);
-  (void)fprintf(page, ": %s</title></rect>\n", vise_i_cli_html_number(row->score, 5, score));
+  (void)fprintf(page, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" class=\"cell q%zu\">", box[0], box[1],
+                box[2], box[3], vise_i_cli_sheet_shade(of->sheet, row->score));
+  if (of->across->n_bins * of->up->n_bins <= MOST_HINTS) {
+    (void)fputs("<title>", page);
+    vise_i_cli_sheet_name(of->sheet, config, name, sizeof name);
+    vise_i_cli_html_text(page, name);
+    (void)fprintf(page, ": %s</title>", vise_i_cli_html_number(row->score, 5, score));
+  }
+  (void)fputs("</rect>\n", page);
   put_cell_text(page, of, config, box);
 }
 

@@ -7,7 +7,16 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_DOTS = 1500, MOST_NAMES = 14, HEIGHT = 236, TOP = 26, BOTTOM = 28, ROW = 44 };
+enum {
+  MOST_DOTS = 1500,
+  DOTS_IN_ALL = 6000,
+  MOST_NAMES = 14,
+  MOST_BYTES = 140000,
+  HEIGHT = 236,
+  TOP = 26,
+  BOTTOM = 28,
+  ROW = 44
+};
 
 typedef struct strength {
   const vise_i_cli_sheet *sheet;
@@ -95,7 +104,8 @@ static bool is_inside(const vise_i_cli_scale *scale, double value) {
 /* All configurations, where a value has several. */
 static void put_cloud(FILE *page, const strength *of, const vise_i_cli_places *places, const vise_i_cli_scale *y) {
   const vise_i_cli_sheet *sheet = of->sheet;
-  const size_t every = sheet->n_configs / MOST_DOTS + 1;
+  const size_t share = DOTS_IN_ALL / sheet->n_varied, most = share < MOST_DOTS ? share : MOST_DOTS;
+  const size_t every = sheet->n_configs / (most + 1) + 1;
   (void)fputs("<path class=\"cloud\" d=\"", page);
   for (size_t i = 0; i < sheet->n_configs; i += every) {
     const vise_i_cli_row *row = &sheet->rows[i];
@@ -197,7 +207,32 @@ static void draw_numbers(FILE *page, const void *context, double width) {
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
 
-/* A row for each, in the order in which they were given. */
+/* The values whose best are best, in the order in which they were given; returns how many there are. */
+static size_t pick_names(const strength *of, size_t *bins) {
+  const vise_i_cli_sheet *sheet = of->sheet;
+  bool picked[MOST_NAMES] = {false};
+  size_t ranked[MOST_NAMES], n = 0;
+  const size_t n_bins = of->varied->n_bins;
+  for (size_t i = 0; n_bins > MOST_NAMES && i < sheet->n_configs && n < MOST_NAMES; i++) {
+    const size_t bin = of->varied->bin_of[of->varied->value_of[sheet->order[i]]];
+    size_t k = 0;
+    while (k < n && ranked[k] != bin) k++;
+    if (k == n) ranked[n++] = bin;
+  }
+  for (size_t i = 0; n_bins <= MOST_NAMES && i < n_bins; i++) ranked[n++] = i;
+
+  for (size_t i = 0; i < n; i++) {
+    size_t first = SIZE_MAX;
+    for (size_t k = 0; k < n; k++) {
+      if (!picked[k] && (first == SIZE_MAX || ranked[k] < ranked[first])) first = k;
+    }
+    picked[first] = true;
+    bins[i] = ranked[first];
+  }
+  return n;
+}
+
+/* A row for each. */
 static void put_name(FILE *page, const strength *of, const vise_i_cli_scale *x, double y, size_t bin) {
   const size_t config = of->best[bin];
   vise_i_cli_svg_fitted(page, 0, y - 12, fabs(x->to - x->from) + 8, of->varied->values[bin].text);
@@ -224,7 +259,8 @@ static void put_name(FILE *page, const strength *of, const vise_i_cli_scale *x, 
 static void draw_names(FILE *page, const void *context, double width) {
   const strength *of = context;
   const vise_i_cli_sheet *sheet = of->sheet;
-  const size_t n = of->varied->n_values < MOST_NAMES ? of->varied->n_values : MOST_NAMES;
+  size_t bins[MOST_NAMES];
+  const size_t n = pick_names(of, bins);
   const double bottom = 12 + ROW * (double)n;
   char label[200];
   vise_i_cli_scale x = score_scale(of);
@@ -238,7 +274,7 @@ static void draw_names(FILE *page, const void *context, double width) {
     const double at = within(&x, one_se(sheet));
     vise_i_cli_svg_line(page, at, 4, at, bottom, "se");
   }
-  for (size_t i = 0; i < n; i++) put_name(page, of, &x, 30 + ROW * (double)i, i);
+  for (size_t i = 0; i < n; i++) put_name(page, of, &x, 30 + ROW * (double)i, bins[i]);
   vise_i_cli_svg_x_axis(page, &x, bottom, sheet->score);
   vise_i_cli_svg_end(page);
 }
@@ -257,10 +293,25 @@ static double width_for(size_t n) {
   return n == 1 ? 720 : n == 2 ? 520 : VISE_I_CLI_NARROW;
 }
 
+static void put_strength(FILE *page, const vise_i_cli_sheet *sheet, const vise_i_cli_varied *varied, double width) {
+  size_t *best = calloc(varied->n_bins, sizeof *best);
+  if (best == NULL) return;
+  vise_i_cli_sheet_best_of(sheet, varied, best);
+
+  char about[80];
+  (void)snprintf(about, sizeof about, "The best %d of %zu values.", MOST_NAMES, varied->n_bins);
+  const bool is_cut = !varied->is_number && varied->n_bins > MOST_NAMES;
+  const strength of = {sheet, varied, best};
+  const vise_i_cli_figure figure = {varied->name, is_cut ? about : NULL, varied->is_number ? draw_numbers : draw_names,
+                                    &of, width};
+  vise_i_cli_html_figure(page, &figure);
+  free(best);
+}
+
 void vise_i_cli_sweep_strengths(FILE *page, const vise_i_cli_sheet *sheet) {
-  size_t n_shown = 0;
-  for (size_t i = 0; i < sheet->n_varied; i++) n_shown += sheet->varied[i].n_values > 1;
-  if (!sheet->has_winner || n_shown == 0) return;
+  size_t n_varied = 0, n_left = 0;
+  for (size_t i = 0; i < sheet->n_varied; i++) n_varied += sheet->varied[i].n_values > 1;
+  if (!sheet->has_winner || n_varied == 0) return;
 
   vise_i_cli_html_section(page, "strengths", "Score against each strength");
   (void)fprintf(page,
@@ -268,18 +319,17 @@ void vise_i_cli_sweep_strengths(FILE *page, const vise_i_cli_sheet *sheet) {
                 "are%s. Faint dots are the other configurations.</p>\n",
                 error_of(sheet, sheet->best) > 0 ? ", with the standard error over the folds" : "");
   put_legend(page, sheet);
-  (void)fprintf(page, "<div class=\"charts%s\">\n", n_shown == 1 ? " one" : n_shown == 2 ? " two" : "");
-  for (size_t i = 0; i < sheet->n_varied; i++) {
-    const vise_i_cli_varied *varied = &sheet->varied[i];
-    size_t *best = varied->n_values > 1 ? calloc(varied->n_bins, sizeof *best) : NULL;
-    if (best == NULL) continue;
+  (void)fprintf(page, "<div class=\"charts%s\">\n", n_varied == 1 ? " one" : n_varied == 2 ? " two" : "");
 
-    vise_i_cli_sheet_best_of(sheet, varied, best);
-    const strength of = {sheet, varied, best};
-    const vise_i_cli_figure figure = {varied->name, NULL, varied->is_number ? draw_numbers : draw_names, &of,
-                                      width_for(n_shown)};
-    vise_i_cli_html_figure(page, &figure);
-    free(best);
+  const long begin = ftell(page);
+  for (size_t i = 0; i < sheet->n_varied; i++) {
+    if (sheet->varied[i].n_values < 2) continue;
+    if (ftell(page) - begin > MOST_BYTES) {
+      n_left++;
+    } else {
+      put_strength(page, sheet, &sheet->varied[i], width_for(n_varied));
+    }
   }
   (void)fputs("</div>\n", page);
+  if (n_left > 0) (void)fprintf(page, "<p class=\"skip\">%zu more options are left out here.</p>\n", n_left);
 }

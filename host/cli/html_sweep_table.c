@@ -4,7 +4,14 @@
 
 #include "host/cli/html_sweep.h"
 
-enum { MOST_ROWS = 300, MOST_BYTES = 200000, MOST_PARAM = 60, MOST_FAILED = 25, MOST_REASON = 240 };
+enum {
+  MOST_ROWS = 300,
+  MOST_BYTES = 360000,
+  LEAST_BYTES = 60000,
+  MOST_PARAM = 60,
+  MOST_FAILED = 25,
+  MOST_REASON = 240
+};
 
 /* ---- configurations ------------------------------------------------------------------------------------------------------ */
 
@@ -99,9 +106,9 @@ void vise_i_cli_sweep_table(FILE *page, const vise_i_cli_sheet *sheet) {
   put_head(page, sheet, &s);
   (void)fputs("<tbody>\n", page);
 
-  const long begin = ftell(page);
+  const long begin = ftell(page), end = begin + LEAST_BYTES > MOST_BYTES ? begin + LEAST_BYTES : MOST_BYTES;
   size_t n = 0;
-  while (n < sheet->n_configs && n < MOST_ROWS && ftell(page) - begin < MOST_BYTES) {
+  while (n < sheet->n_configs && n < MOST_ROWS && ftell(page) < end) {
     put_row(page, sheet, &s, sheet->order[n++]);
   }
   (void)fputs("</tbody></table></div>\n", page);

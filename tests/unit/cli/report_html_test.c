@@ -132,7 +132,7 @@ Test(cli_pages, a_sweep_has_the_numbers_of_results_csv) {
     }
   }
   cr_assert_eq(count(page, "<tr class=\"won\"><td data-v=\"1\">1</td>"), 1);
-  expect_says(page, "of 12 configurations.");
+  expect_says(page, "has, of 12 configurations, the lowest mean loss: ");
   expect_says(page, "<section id=\"strengths\"");
   expect_says(page, "<section id=\"map\"");
   expect_says(page, "<section id=\"lines\"");
@@ -169,8 +169,9 @@ Test(cli_pages, options_of_a_report) {
 }
 
 Test(cli_pages, one_se_is_told_in_words) {
-  static const char *const says[] = {"is the most regularised configuration within one standard error of the best",
-                                     "with the standard error over the folds", "dealt out 2 times", NULL};
+  static const char *const says[] = {
+      "is the most regularised of 4 configurations within one standard error of the best",
+      "with the standard error over the folds", "dealt out 2 times", NULL};
   sweep_ok(
       "--train line.csv --recipe none --epochs 4 --vary l2=off,1e-4,1e-3,0.01 --folds 3 --repeats 2 --refit no "
       "--select one-se --out dir");
