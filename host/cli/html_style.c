@@ -28,7 +28,6 @@ const char vise_i_cli_html_style[] =
     ".facts{margin:8px 0 0;color:var(--soft);font-size:15px}\n"
     "section{margin-top:36px;padding-top:24px;border-top:1px solid var(--rule)}\n"
     "a{color:var(--accent)}\n"
-    "nav{margin-top:14px;font-size:14px;display:flex;flex-wrap:wrap;gap:4px 16px}\n"
     ".lead{font-size:18px}\n"
     "code,pre{font:.9em/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,\"DejaVu Sans Mono\",monospace}\n"
     "code{background:var(--zebra);border-radius:4px;padding:1px 5px;overflow-wrap:anywhere;"
@@ -70,7 +69,6 @@ const char vise_i_cli_html_style[] =
     "svg .ring{fill:none;stroke:var(--mark);stroke-width:2}\n"
     "svg .won{stroke:var(--mark);stroke-width:1.5;stroke-dasharray:2 3}\n"
     "svg .se{stroke:var(--mark);stroke-width:1.5;stroke-dasharray:7 4}\n"
-    "svg .band{fill:var(--mark);fill-opacity:.09}\n"
     "svg .bad{stroke:var(--mark);stroke-width:2}\n"
     "svg .box{stroke:var(--mark);stroke-width:1.75}\n"
     "svg .hist{fill:var(--accent)}\n"
@@ -123,9 +121,8 @@ const char vise_i_cli_html_style[] =
     "margin-left:4px}\n"
     "th[aria-sort=ascending] button::after{content:\"\\2191\";opacity:1}"
     "th[aria-sort=descending] button::after{content:\"\\2193\";opacity:1}\n"
-    "meter{display:none}.share{position:relative;min-width:120px}.share b{display:block;height:8px;"
-    "border-radius:4px;background:var(--grid);overflow:hidden}.share b i{display:block;height:8px;"
-    "background:var(--accent)}\n"
+    ".share{position:relative;min-width:120px}.share b{display:block;height:8px;border-radius:4px;"
+    "background:var(--grid);overflow:hidden}.share b i{display:block;height:8px;background:var(--accent)}\n"
     "details{margin:0 0 14px}summary{cursor:pointer;color:var(--accent);margin-bottom:8px}\n"
     "footer{margin-top:40px;padding-top:14px;border-top:1px solid var(--rule);color:var(--soft);font-size:13px}\n"
     ".skip{color:var(--soft);font-size:14px}\n"
@@ -133,10 +130,10 @@ const char vise_i_cli_html_style[] =
     ".wide{display:none}.narrow{display:block}.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}"
     ".tiles dd{font-size:17px}section{margin-top:26px;padding-top:18px}th,td{padding:6px 8px}}\n"
     "@media print{:root{--bg:#fff;--card:#fff}.tall thead th{position:static}body{max-width:none;padding:0;"
-    "font-size:11pt}nav,script{display:none}.wide{display:block}.narrow{display:none}.scroll,"
-    ".tall{overflow:visible;max-height:none;border:0}figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}"
-    "section{margin-top:20px;padding-top:14px}th button::after{content:\"\"}*{-webkit-print-color-adjust:exact;"
-    "print-color-adjust:exact}.tiles{grid-template-columns:repeat(4,1fr)}}\n";
+    "font-size:11pt}.wide{display:block}.narrow{display:none}.scroll,.tall{overflow:visible;max-height:none;"
+    "border:0}figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}section{margin-top:20px;padding-top:14px}"
+    "th button::after{content:\"\"}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
+    ".tiles{grid-template-columns:repeat(4,1fr)}}\n";
 
 const char vise_i_cli_html_script[] =
     "(function () {\n"
