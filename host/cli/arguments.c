@@ -71,15 +71,21 @@ static int take(const vise_i_cli_options *options, char **argv, int i, typed_lis
   return i + (is_flag || equals != NULL ? 1 : 2);
 }
 
+/* The option that a word without dashes is for: vise info MODEL, vise report FOLDER...; -1: none. */
+static int place_of_word(const vise_i_cli_options *options) {
+  if (options->command == VISE_COMMAND_INFO) return vise_i_cli_find(options, "model", NULL);
+  return options->command == VISE_COMMAND_REPORT ? vise_i_cli_find(options, "folder", NULL) : -1;
+}
+
 static vise_status collect(const vise_i_cli_options *options, int argc, char **argv, typed_list *list,
                            vise_error *err) {
   for (int i = 1; i < argc;) {
     const char *word = argv[i];
     answer(options->command, word);
 
-    const int model = options->command == VISE_COMMAND_INFO ? vise_i_cli_find(options, "model", NULL) : -1;
-    if (model >= 0 && word[0] != '-') { /* vise info MODEL */
-      list->items[list->n++] = (typed_option){model, word};
+    const int place = place_of_word(options);
+    if (place >= 0 && word[0] != '-') {
+      list->items[list->n++] = (typed_option){place, word};
       i++;
       continue;
     }

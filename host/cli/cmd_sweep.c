@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/html_sweep.h"
 #include "host/cli/message.h"
 #include "host/cli/signals.h"
 #include "host/cli/sweep.h"
@@ -125,6 +126,19 @@ static int plan(const vise_i_cli_sweeping *s) {
   return vise_i_cli_end(VISE_COMMAND_SWEEP, status, &err, VISE_I_CLI_NOTHING_DONE);
 }
 
+/* The page of the folder, once all that it tells is there. */
+static int write_report(const vise_i_cli_sweeping *s, int code) {
+  vise_error err = VISE_ERROR_INIT;
+  char path[VISE_I_CLI_PATH_BYTES];
+  if (s->dir == NULL) return code;
+
+  vise_i_cli_sweep_path(s, "report.html", path);
+  const vise_status status = vise_i_cli_sweep_report(s->dir, path, &err);
+  if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
+  if (!s->options->quiet && !s->options->json) (void)printf("%-15s %s\n", "report", path);
+  return code;
+}
+
 static int run(vise_i_cli_sweeping *s) {
   vise_error err = VISE_ERROR_INIT;
   if (!s->options->quiet && !s->options->json) vise_i_cli_sweep_print_start(s);
@@ -133,7 +147,8 @@ static int run(vise_i_cli_sweeping *s) {
   if (s->interrupted) return end_interrupted(s);
 
   status = finish(s, &err);
-  return status == VISE_OK ? vise_i_cli_end_output(VISE_COMMAND_SWEEP, tell(s)) : fail(s, &err, status);
+  if (status != VISE_OK) return fail(s, &err, status);
+  return vise_i_cli_end_output(VISE_COMMAND_SWEEP, write_report(s, tell(s)));
 }
 
 int vise_i_cli_sweep(int argc, char **argv) {

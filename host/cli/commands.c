@@ -20,7 +20,8 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "a "
      "time, and says which configuration to use. The other options are those of train, for all fits. With `out`, "
      "fits.jsonl "
-     "has every fit, results.csv a row for each configuration, and best/ is the run of the winner on all rows; a sweep "
+     "has every fit, results.csv a row for each configuration, and best/ is the run of the winner on all rows, and "
+     "report.html a page about all of it; a sweep "
      "that "
      "was stopped goes on by `resume`. `fold` of train repeats any fit, bit for bit.",
      {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3 --vary clamp=off,1 --out s",
@@ -56,6 +57,13 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      {"vise prune --model m.safetensors --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
       "vise prune --model m.safetensors --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors",
       NULL}},
+    {VISE_COMMAND_REPORT,
+     "report",
+     "Use",
+     "a page of HTML of a sweep, or of runs",
+     "Writes one page of HTML about a sweep or about runs, with charts; it needs no network and no other file. A sweep "
+     "with `out` writes its page by itself.",
+     {"vise report strengths", "vise report run", "vise report run-a run-b --out compared.html", NULL}},
     {VISE_COMMAND_BENCH,
      "bench",
      "Machine",

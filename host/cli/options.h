@@ -92,7 +92,8 @@ typedef struct vise_i_cli_options {
   bool refit;
   int jobs; /* 0: auto */
 
-  const char *model, *data, *labels, *out, *mask_out; /* out: of predict and prune */
+  const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune and report */
+  const char *folders;                                /* vise report: a line for each */
   bool json, plan, recipes;
   uint64_t plan_sms;
   vise_output output;

@@ -11,7 +11,8 @@
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define INFO VISE_COMMAND_INFO
-#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO)
+#define REPORT VISE_COMMAND_REPORT
+#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
 #define AT(field, member)                \
@@ -133,7 +134,7 @@ const vise_option vise_i_cli_rows[] = {
   {"resume", AT(NULL, resume), "DIR", NOTHING,
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
    KIND(PATH, SAVING, VISE_COMMAND_TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
-  {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN), FREE},
+  {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN | REPORT), FREE},
   {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv, or - for CSV to standard output (required)",
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
   {"output", AT(NULL, output), "NAME", "auto",
@@ -144,6 +145,11 @@ const vise_option vise_i_cli_rows[] = {
   {"mask-out", AT(NULL, mask_out), "FILE", NOTHING,
    "where to write the mask; .safetensors, with `weight-op` prune", KIND(PATH, SAVING, PRUNE),
    COMMON, LOCAL},
+  {"folder", AT(NULL, folders), "DIR", NOTHING,
+   "the folder of a sweep or of a run; repeatable, for several runs; can be given without --folder",
+   KIND(TEXT, DATA, REPORT), COMMON, LOCAL, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+  {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .html (report.html in the folder; required for several runs)",
+   KIND(PATH, SAVING, REPORT), COMMON, LOCAL},
   {"plan", AT(NULL, plan), FLAG,
    "what the cuda backend would run for a training; phases, tiles, memory, and the time that they allow; takes the "
    "options of train and needs no GPU",

@@ -229,6 +229,7 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
     case VISE_COMMAND_INFO:
       return check_info(options, err);
     case VISE_COMMAND_BENCH:
+    case VISE_COMMAND_REPORT:
       return VISE_OK;
     default:
       return check_model(options, err);

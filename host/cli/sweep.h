@@ -12,6 +12,7 @@
  *   sweep_print.c    what is told on the terminal, and --json
  *   sweep_plan.c     --plan
  *   sweep_refit.c    the winner on all rows
+ * html_sweep.h has the report, which is made from the folder.
  */
 #ifndef VISE_I_CLI_SWEEP_H
 #define VISE_I_CLI_SWEEP_H

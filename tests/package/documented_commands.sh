@@ -1,6 +1,7 @@
 #!/bin/sh
-# The commands of README.md, docs/data.md and docs/sweep.md (their blocks marked sh) work as they stand there, and what the pages say is
-# printed (their first blocks marked text; README's second is the demo's) is printed, numbers apart.
+# The commands of README.md, docs/data.md, docs/sweep.md and docs/reports.md (their blocks marked sh) work as they stand
+# there, and what the pages say is printed (their first blocks marked text; README's second is the demo's) is printed,
+# numbers apart.
 set -eu
 
 # blocks LANGUAGE PAGE [N]: the lines of the blocks marked so, or of the Nth alone.
@@ -64,6 +65,11 @@ alone = [json.loads(line) for line in open("fit/metrics.jsonl")][-1]["val_loss"]
 assert score == alone, (score, alone)
 END
 )
+
+run_page docs/reports.md "$WORK/commands_README/circle.csv"
+for page in strengths.html strengths/report.html strengths/best/report.html; do
+  grep -q '</html>' "$WORK/commands_reports/$page"
+done
 
 # ./dev demo with what is built already: cmake and apt-get are stand-ins.
 rm -rf "$WORK/demo"

@@ -1,0 +1,164 @@
+/* What a run left in its folder. */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "host/cli/html_run.h"
+#include "host/cli/message.h"
+
+/* Of a longer file only some of the steps are read, so that it takes no longer. */
+#define READ_BYTES 16e6
+
+static vise_status out_of_memory(vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
+}
+
+/* ---- metrics.jsonl ------------------------------------------------------------------------------------------------------- */
+
+static const char *const track_names[VISE_I_CLI_N_TRACKS] = {"train_loss",     "val_loss",          "test_loss",
+                                                             "train_accuracy", "val_accuracy",      "test_accuracy",
+                                                             "grad_norm",      "grad_norm_clipped", "at_bound"};
+
+static bool grow(vise_i_cli_points *points) {
+  if (points->n < points->room) return true;
+  const size_t room = points->room > 0 ? 2 * points->room : 256;
+  double *x = realloc(points->x, room * sizeof *x);
+  if (x == NULL) return false;
+  points->x = x;
+  for (size_t i = 0; i < VISE_I_CLI_N_TRACKS; i++) {
+    double *y = realloc(points->y[i], room * sizeof *y);
+    if (y == NULL) return false;
+    points->y[i] = y;
+  }
+  points->room = room;
+  return true;
+}
+
+static bool take_point(vise_i_cli_points *points, const json_t *event, const char *place) {
+  if (!grow(points)) return false;
+  points->x[points->n] = json_number_value(json_object_get(event, place));
+  for (size_t i = 0; i < VISE_I_CLI_N_TRACKS; i++) {
+    const json_t *value = json_object_get(event, track_names[i]);
+    points->y[i][points->n] = json_is_number(value) ? json_number_value(value) : (double)NAN;
+  }
+  points->n++;
+  return true;
+}
+
+static vise_status take_event(vise_i_cli_run_files *run, const json_t *event, vise_error *err) {
+  const char *kind = json_string_value(json_object_get(event, "event"));
+  bool done = true;
+  if (kind == NULL) return VISE_ERR_FORMAT;
+  if (strcmp(kind, "epoch") == 0) done = take_point(&run->epochs, event, "epoch");
+  if (strcmp(kind, "step") == 0) done = take_point(&run->steps, event, "step");
+  if (strcmp(kind, "end") == 0) {
+    json_decref(run->end);
+    run->end = json_copy((json_t *)(uintptr_t)event);
+  }
+  return done ? VISE_OK : out_of_memory(err);
+}
+
+/* One line in `every` of those that tell of a step. */
+static bool is_passed_over(const char *line, size_t number, size_t every) {
+  static const char step[] = "{\"event\":\"step\"";
+  return every > 1 && number % every != 0 && strncmp(line, step, sizeof step - 1) == 0;
+}
+
+static vise_status read_lines(vise_i_cli_run_files *run, const char *path, FILE *stream, vise_error *err) {
+  struct stat info;
+  char *line = NULL;
+  size_t room = 0, number = 0, every = 1;
+  ssize_t n;
+  vise_status status = VISE_OK;
+  if (fstat(fileno(stream), &info) == 0) every += (size_t)((double)info.st_size / READ_BYTES);
+
+  while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
+    number++;
+    if (is_passed_over(line, number, every)) continue;
+    json_t *event = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
+    status = event != NULL ? take_event(run, event, err) : VISE_ERR_FORMAT;
+    json_decref(event);
+    if (status == VISE_ERR_FORMAT) (void)vise_i_cli_fail(err, status, "%s:%zu: this line is damaged", path, number);
+  }
+  free(line);
+  return status;
+}
+
+static vise_status read_metrics(vise_i_cli_run_files *run, const char *path, vise_error *err) {
+  FILE *stream = fopen(path, "r");
+  if (stream == NULL && errno == ENOENT) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "%s: there is neither a sweep (sweep.json) nor a run (metrics.jsonl) in it", run->dir);
+  }
+  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  const vise_status status = read_lines(run, path, stream, err);
+  (void)fclose(stream);
+  return status;
+}
+
+/* ---- the others ---------------------------------------------------------------------------------------------------------- */
+
+/* What this build does not know of the options is no reason to show nothing of the run. */
+static vise_status read_config(vise_i_cli_run_files *run, const char *path, vise_error *err) {
+  json_error_t where;
+  vise_error inner = VISE_ERROR_INIT;
+  if (access(path, F_OK) != 0) return VISE_OK;
+  run->config = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+  if (run->config == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, where.line, where.text);
+  }
+  run->has_options = vise_i_cli_config_take(&run->options, path, run->config, &inner) == VISE_OK;
+  return VISE_OK;
+}
+
+vise_status vise_i_cli_run_read(const char *dir, vise_i_cli_run_files *out, vise_error *err) {
+  static const char *const names[] = {"metrics.jsonl", "config.json", "model.safetensors"};
+  char *paths[3] = {NULL, NULL, NULL};
+  const char *slash = strrchr(dir, '/');
+  memset(out, 0, sizeof *out);
+  out->dir = dir;
+  out->name = slash != NULL && slash[1] != '\0' ? slash + 1 : dir;
+  vise_i_cli_options_init(&out->options, VISE_COMMAND_TRAIN);
+
+  vise_status status = VISE_OK;
+  for (size_t i = 0; i < 3; i++) {
+    if (asprintf(&paths[i], "%s/%s", dir, names[i]) >= 0) continue;
+    paths[i] = NULL;
+    status = out_of_memory(err);
+  }
+  if (status == VISE_OK) status = read_metrics(out, paths[0], err);
+  if (status == VISE_OK) status = read_config(out, paths[1], err);
+  if (status == VISE_OK && access(paths[2], F_OK) == 0) status = vise_model_load(paths[2], &out->model, err);
+  for (size_t i = 0; i < 3; i++) free(paths[i]);
+  return status;
+}
+
+static void free_points(vise_i_cli_points *points) {
+  free(points->x);
+  for (size_t i = 0; i < VISE_I_CLI_N_TRACKS; i++) free(points->y[i]);
+}
+
+void vise_i_cli_run_free(vise_i_cli_run_files *run) {
+  free_points(&run->epochs);
+  free_points(&run->steps);
+  json_decref(run->end);
+  json_decref(run->config);
+  vise_model_free(run->model);
+  vise_i_cli_options_free(&run->options);
+}
+
+size_t vise_i_cli_run_weights_of(const vise_model *model, size_t l) {
+  size_t tensor = 0, linear = 0;
+  for (size_t i = 0; i < vise_model_n_listed(model); i++) {
+    vise_layer layer;
+    vise_layer_init(&layer);
+    vise_model_layer(model, i, &layer);
+    if (layer.kind == VISE_LAYER_LINEAR && linear++ == l) return tensor;
+    if (layer.kind == VISE_LAYER_LINEAR) tensor += layer.bias ? 2 : 1;
+    if (layer.kind == VISE_LAYER_BATCH_NORM) tensor += 2;
+  }
+  return tensor;
+}
