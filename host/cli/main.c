@@ -13,10 +13,10 @@ typedef struct runner {
 } runner;
 
 static const runner runners[] = {
-    {VISE_COMMAND_TRAIN, vise_i_cli_train},     {VISE_COMMAND_EVAL, vise_i_cli_eval},
-    {VISE_COMMAND_PREDICT, vise_i_cli_predict}, {VISE_COMMAND_PRUNE, vise_i_cli_prune},
-    {VISE_COMMAND_CHECK, vise_i_cli_check},     {VISE_COMMAND_INFO, vise_i_cli_info},
-    {VISE_COMMAND_BENCH, vise_i_cli_bench},     {VISE_COMMAND_SWEEP, vise_i_cli_sweep},
+    {VISE_COMMAND_TRAIN, vise_i_cli_train},         {VISE_COMMAND_EVAL, vise_i_cli_eval},
+    {VISE_COMMAND_PREDICT, vise_i_cli_predict},     {VISE_COMMAND_PRUNE, vise_i_cli_prune},
+    {VISE_COMMAND_CHECK, vise_i_cli_check},         {VISE_COMMAND_INFO, vise_i_cli_info},
+    {VISE_COMMAND_BENCH, vise_i_cli_bench},         {VISE_COMMAND_SWEEP, vise_i_cli_sweep},
     {VISE_COMMAND_REPORT, vise_i_cli_report_pages},
 };
 
