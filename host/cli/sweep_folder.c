@@ -363,6 +363,13 @@ static vise_status check_folder(const vise_i_cli_sweeping *s, vise_error *err) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s: the folder holds something else; give an empty or a new one",
                            s->dir);
   }
+  if (s->options->run.overwrite && !s->options->refit && exists(s, "best")) {
+    return vise_i_cli_fail(
+        err, VISE_ERR_USAGE,
+        "--overwrite and --refit no would leave the winner of the earlier sweep in %s/best: remove it, or "
+        "give another folder",
+        s->dir);
+  }
   if (s->options->run.overwrite) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_USAGE,
                          "--out %s: holds an earlier sweep; go on with it by --resume %s, or give "

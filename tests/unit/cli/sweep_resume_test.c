@@ -287,6 +287,14 @@ Test(cli_sweep_resume, overwrite_removes_what_was_there) {
   expect_same_results("dir", "whole");
 }
 
+Test(cli_sweep_resume, no_winner_of_an_earlier_sweep_is_left) {
+  sweep_ok("%s --refit yes --out dir", PLAIN);
+  tool_result result = sweep_run("%s --overwrite --out dir", PLAIN);
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, "would leave the winner of the earlier sweep in dir/best");
+  tool_free(&result);
+}
+
 Test(cli_sweep_resume, one_sweep_at_a_time_uses_a_folder) {
   const pid_t pid = tool_start("sweep " LONG "--out dir", "call");
   for (int i = 0; i < 20000 && size_of("dir/fits.jsonl") == 0; i++) sleep_ms(1);
