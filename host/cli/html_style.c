@@ -129,9 +129,10 @@ const char vise_i_cli_html_style[] =
     "@media(max-width:900px){body{padding:20px 16px 32px;font-size:15px}h1{font-size:24px}.lead{font-size:16px}"
     ".wide{display:none}.narrow{display:block}.tiles{grid-template-columns:repeat(2,minmax(0,1fr));gap:8px}"
     ".tiles dd{font-size:17px}section{margin-top:26px;padding-top:18px}th,td{padding:6px 8px}}\n"
-    "@media print{:root{--bg:#fff;--card:#fff}.tall thead th{position:static}body{max-width:none;padding:0;"
-    "font-size:11pt}.wide{display:block}.narrow{display:none}.scroll,.tall{overflow:visible;max-height:none;"
-    "border:0}figure,tr,li{break-inside:avoid}h2,h3{break-after:avoid}section{margin-top:20px;padding-top:14px}"
+    "@media print{:root{--bg:#fff;--card:#fff}.tall thead{display:table-row-group}.tall thead th{position:static;"
+    "box-shadow:none}.two{grid-template-columns:1fr 1fr}body{max-width:none;padding:0;font-size:11pt}"
+    ".wide{display:block}.narrow{display:none}.scroll,.tall{overflow:visible;max-height:none;border:0}figure,tr,"
+    "li{break-inside:avoid}h2,h3{break-after:avoid}section{margin-top:20px;padding-top:14px}"
     "th button::after{content:\"\"}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}"
     ".tiles{grid-template-columns:repeat(4,1fr)}}\n";
 
