@@ -57,7 +57,7 @@ static void put_option(FILE *page, const char *name, const json_t *value) {
 void vise_i_cli_html_command(FILE *page, const char *command, const json_t *options, const char *more) {
   const char *name;
   json_t *value;
-  (void)fprintf(page, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Command\"><pre>vise %s",
+  (void)fprintf(page, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Command\"><pre>vise %s",
                 command);
   json_object_foreach((json_t *)(uintptr_t)options, name, value) put_option(page, name, value);
   if (more != NULL) {

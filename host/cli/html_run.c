@@ -99,7 +99,7 @@ static void put_warnings(FILE *page, const vise_i_cli_runs *of) {
   for (size_t i = 0; i < of->n; i++) {
     const json_t *warnings = json_object_get(of->runs[i].end, "warnings");
     for (size_t k = 0; k < json_array_size(warnings) && k < 20; k++) {
-      (void)fputs("<li>", page);
+      (void)fputs(of->n > 1 ? "<li>" : "<li class=\"cap\">", page);
       if (of->n > 1) put_name(page, &of->runs[i]);
       if (of->n > 1) (void)fputs(": ", page);
       vise_i_cli_html_json(page, json_array_get(warnings, k), 400);

@@ -198,6 +198,9 @@ static void put_legend(FILE *page, const curves *c, const char *const *names) {
     (void)fprintf(page, "%s\"></i>%s</li>", styles[k], names[k]);
   }
   for (size_t run = 0; c->of->n > 1 && run < c->of->n; run++) {
+    bool is_drawn = false;
+    for (size_t k = 0; k < c->n_tracks; k++) is_drawn = is_drawn || has_track(c, run, c->tracks[k]);
+    if (!is_drawn) continue;
     (void)fprintf(page, "<li><i class=\"c%zu\"></i><bdi>", color_of(c, run, 0));
     vise_i_cli_html_short(page, c->of->runs[run].name, 60);
     (void)fputs("</bdi></li>", page);

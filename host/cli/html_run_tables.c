@@ -9,7 +9,7 @@
 enum { MOST_COLUMNS = 200, MOST_CLASSES = 60, MOST_LINES = 60, MOST_TEXT = 200, MOST_LISTED = 8 };
 
 static void begin_table(FILE *page, const char *label, bool sorts) {
-  (void)fprintf(page, "<div class=\"scroll%s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table%s>\n<thead><tr>",
+  (void)fprintf(page, "<div class=\"scroll%s\" tabindex=\"0\" role=\"group\" aria-label=\"%s\"><table%s>\n<thead><tr>",
                 sorts ? " tall" : "", label, sorts ? " class=\"sort\"" : "");
 }
 
@@ -214,7 +214,7 @@ void vise_i_cli_run_effects(FILE *page, const vise_i_cli_runs *of) {
 
 static void put_lines(FILE *page, const json_t *lines) {
   if (json_array_size(lines) == 0) return;
-  (void)fputs("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"What the data were taken for\"><pre>",
+  (void)fputs("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"What the data were taken for\"><pre>",
               page);
   for (size_t i = 0; i < json_array_size(lines) && i < MOST_LINES; i++) {
     vise_i_cli_html_json(page, json_array_get(lines, i), 2 * MOST_TEXT);

@@ -93,7 +93,7 @@ static void put_warnings(FILE *page, const vise_i_cli_sheet *sheet) {
   if (json_array_size(warnings) == 0) return;
   (void)fputs("<ul class=\"notes\" aria-label=\"Warnings\">\n", page);
   for (size_t i = 0; i < json_array_size(warnings) && i < 60; i++) {
-    (void)fputs("<li>", page);
+    (void)fputs("<li class=\"cap\">", page);
     vise_i_cli_html_json(page, json_array_get(warnings, i), 500);
     (void)fputs("</li>\n", page);
   }

@@ -211,7 +211,7 @@ static void draw_rounds(FILE *page, const void *context, double width) {
 
 static void put_rounds_table(FILE *page, const vise_i_cli_sheet *sheet) {
   (void)fputs(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Rounds of halving\"><table><thead><tr><th "
+      "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Rounds of halving\"><table><thead><tr><th "
       "scope=\"col\">round</th><th scope=\"col\">epochs</th><th scope=\"col\">configurations</th><th "
       "scope=\"col\">fits</th><th scope=\"col\">best score</th></tr></thead><tbody>\n",
       page);

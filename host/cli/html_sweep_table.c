@@ -100,7 +100,7 @@ void vise_i_cli_sweep_table(FILE *page, const vise_i_cli_sheet *sheet) {
   const shown s = columns_of(sheet);
   vise_i_cli_html_section(page, "table", "The configurations");
   (void)fputs(
-      "<div class=\"scroll tall\" tabindex=\"0\" role=\"region\" aria-label=\"Table of configurations\"><table "
+      "<div class=\"scroll tall\" tabindex=\"0\" role=\"group\" aria-label=\"Table of configurations\"><table "
       "class=\"sort\">\n",
       page);
   put_head(page, sheet, &s);
@@ -152,7 +152,7 @@ void vise_i_cli_sweep_failures(FILE *page, const vise_i_cli_sheet *sheet) {
                 "worst. Smaller learning rates, clipping of gradients or scaled features help.</p>\n",
                 sheet->n_failures, sheet->n_failures == 1 ? "" : "s", n_configs, n_configs == 1 ? "" : "s");
   (void)fputs(
-      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Fits that were not "
+      "<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Fits that were not "
       "finite\"><table><thead><tr><th scope=\"col\" class=\"t\">configuration</th><th scope=\"col\">fits</th><th "
       "scope=\"col\">first in fold</th><th scope=\"col\" class=\"t\">why</th></tr></thead><tbody>\n",
       page);

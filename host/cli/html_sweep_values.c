@@ -13,7 +13,7 @@ enum { MOST_SINGLE = 16, N_BINS = 10, TICKS_OF_VALUES = 9 };
 typedef struct item {
   const char *text;
   double number; /* NaN: a word */
-  size_t config;
+  size_t config, place;
 } item;
 
 /* ---- values -------------------------------------------------------------------------------------------------------------- */
@@ -27,6 +27,35 @@ static double number_of(const char *text) {
 static int by_config(const void *a, const void *b) {
   const item *x = a, *y = b;
   return x->config < y->config ? -1 : x->config > y->config;
+}
+
+static int by_place(const void *a, const void *b) {
+  const item *x = a, *y = b;
+  return x->place != y->place ? (x->place < y->place ? -1 : 1) : by_config(a, b);
+}
+
+/* What was typed of an option: the list in "name=list"; NULL: it is not known. */
+static const char *typed_list(const vise_i_cli_sheet *sheet, const char *name) {
+  const json_t *vary = json_object_get(json_object_get(sheet->root, "options"), "vary");
+  const size_t n = strlen(name);
+  for (size_t i = 0; i < json_array_size(vary); i++) {
+    const char *text = json_string_value(json_array_get(vary, i));
+    if (text != NULL && strncmp(text, name, n) == 0 && text[n] == '=') return text + n + 1;
+  }
+  return NULL;
+}
+
+/* How many values stand before this one in a list; SIZE_MAX: it is not in it. */
+static size_t place_in(const char *list, const char *value) {
+  const char separator = list != NULL && strchr(list, ';') != NULL ? ';' : ',';
+  const size_t length = strlen(value);
+  for (size_t place = 0; list != NULL; place++) {
+    const char *end = strchr(list, separator);
+    const size_t n = end != NULL ? (size_t)(end - list) : strlen(list);
+    if (n == length && strncmp(list, value, n) == 0) return place;
+    list = end != NULL ? end + 1 : NULL;
+  }
+  return SIZE_MAX;
 }
 
 /* Words before numbers; equal ones in the order of their configurations. */
@@ -78,14 +107,15 @@ static void set_zero_apart(item *items, size_t n) {
   if (is_by_decades(items + at + 1, n - at - 1)) items[at].number = (double)NAN;
 }
 
-static bool list_values(vise_i_cli_varied *varied, item *items, size_t n_items) {
+static bool list_values(vise_i_cli_varied *varied, const char *typed, item *items, size_t n_items) {
   qsort(items, n_items, sizeof *items, by_value);
   const size_t n = keep_first(items, n_items);
   set_zero_apart(items, n);
   size_t n_words = count_words(items, n);
   varied->is_number = n - n_words >= 2;
   if (!varied->is_number) n_words = n;
-  qsort(items, n_words, sizeof *items, by_config);
+  for (size_t i = 0; i < n_words; i++) items[i].place = place_in(typed, items[i].text);
+  qsort(items, n_words, sizeof *items, by_place);
   varied->is_log = varied->is_number && is_by_decades(items + n_words, n - n_words);
 
   varied->values = calloc(n + 1, sizeof *varied->values);
@@ -141,9 +171,9 @@ static bool take_values(vise_i_cli_sheet *sheet, vise_i_cli_varied *varied, size
   bool done = items != NULL && varied->value_of != NULL;
   for (size_t i = 0; done && i < sheet->n_configs; i++) {
     const char *text = sheet->rows[i].params[axis];
-    items[i] = (item){text, number_of(text), i};
+    items[i] = (item){text, number_of(text), i, 0};
   }
-  done = done && list_values(varied, items, sheet->n_configs);
+  done = done && list_values(varied, typed_list(sheet, varied->name), items, sheet->n_configs);
   free(items);
 
   varied->bin_of = done ? calloc(varied->n_values + 1, sizeof *varied->bin_of) : NULL;
