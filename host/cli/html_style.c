@@ -44,6 +44,7 @@ const char vise_i_cli_html_style[] =
     ".notes{list-style:none;margin:16px 0;padding:0}\n"
     ".notes li{margin:0 0 8px;padding:9px 14px;background:var(--note);border-left:3px solid var(--noteedge);"
     "border-radius:0 6px 6px 0;max-width:90ch;overflow-wrap:anywhere}"
+    ".notes .cap::first-letter{text-transform:uppercase}\n"
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:24px 20px}\n"
     ".two{grid-template-columns:repeat(auto-fill,minmax(min(100%,500px),1fr))}\n"
     ".one{grid-template-columns:minmax(0,1fr)}\n"

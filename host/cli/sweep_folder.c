@@ -363,6 +363,7 @@ static vise_status check_folder(const vise_i_cli_sweeping *s, vise_error *err) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s: the folder holds something else; give an empty or a new one",
                            s->dir);
   }
+
   if (s->options->run.overwrite && !s->options->refit && exists(s, "best")) {
     return vise_i_cli_fail(
         err, VISE_ERR_USAGE,
