@@ -11,8 +11,8 @@
  * Limits      n_members a power of 2 up to 8. Steps, outputs and projections; no gradients, no external loss.
  * Oracle      the single kernels, bit for bit (tests/gpu/group_test.c).
  *
- * Other than there, near tiles are loaded once (kernels/gradient.cuh), and each step ends with an exchange before which the CTAs have added their counts, so that the CTA
- * that reports can add them to the sums before the next step.
+ * Other than there, near tiles are loaded once (kernels/gradient.cuh), and each step ends with an exchange before which
+ * the CTAs have added their counts, so that the CTA that reports can add them to the sums before the next step.
  */
 #ifndef VISE_K_TEAMS_KERNEL_CUH
 #define VISE_K_TEAMS_KERNEL_CUH
