@@ -44,6 +44,14 @@ static void print_search(const vise_i_cli_sweeping *s) {
                vise_i_cli_score_name(s->options->score));
 }
 
+/* Of arrays the loss says whether whole numbers are classes. */
+static size_t n_classes_of(const vise_i_cli_sweeping *s) {
+  const vise_i_cli_setup *first = &s->data[0].setups[0];
+  const vise_targets targets = vise_loss_targets(s->options->training.loss);
+  if (first->preprocessor != NULL) return vise_preprocessor_n_classes(first->preprocessor);
+  return targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 0 : first->n_classes;
+}
+
 void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s) {
   const vise_i_cli_setup *first = &s->data[0].setups[0];
   size_t n_done = 0;
@@ -52,7 +60,7 @@ void vise_i_cli_sweep_print_start(const vise_i_cli_sweeping *s) {
   (void)printf("%-15s %s: %zu rows, %zu input%s", "data", s->options->train,
                vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation),
                vise_dataset_n_features(first->train), vise_i_cli_plural(vise_dataset_n_features(first->train)));
-  if (first->n_classes > 0) (void)printf(", %zu classes", first->n_classes);
+  if (n_classes_of(s) > 0) (void)printf(", %zu classes", n_classes_of(s));
   if (s->n_data_bytes > (64u << 20)) (void)printf("; folds take %zu MiB", s->n_data_bytes >> 20);
   (void)printf("\n");
   print_search(s);

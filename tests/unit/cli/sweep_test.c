@@ -263,6 +263,18 @@ Test(cli_sweep, scores_of_two_classes_and_of_numbers_are_those_of_train) {
   for (size_t i = 0; i < 3; i++) expect_scored(scores[i], "scale-target=yes,no", "--train line.csv --steps 20");
 }
 
+/* Whole numbers that are to be predicted are no classes. */
+Test(cli_sweep, the_start_tells_of_rows_and_classes) {
+  tool_result result = sweep_run("--train people.csv --vary lr=0.01,0.1 --folds 2 --steps 4");
+  SAYS(result.out, "people.csv: 72 rows");
+  SAYS(result.out, "3 classes");
+  tool_free(&result);
+  tool_write_text("counts.csv", "x,y\n1,3\n2,5\n3,9\n4,1\n5,20\n6,11\n7,2\n8,8\n9,4\n");
+  result = sweep_run("--train counts.csv --loss mse --vary lr=0.01,0.1 --folds 2 --steps 4");
+  SAYS_NOT(result.out, "classes\n");
+  tool_free(&result);
+}
+
 /* A plan trains nothing and leaves nothing behind. */
 Test(cli_sweep, a_plan_tells_of_launches_and_memory) {
   tool_result result = sweep_run(
