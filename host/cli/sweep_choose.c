@@ -171,18 +171,22 @@ static void warn_of_edges(vise_i_cli_sweeping *s) {
   }
 }
 
+/* Equal draws count once; of two, which halving may leave, nothing is said. */
 static void warn_of_noise(vise_i_cli_sweeping *s, const size_t *configs, size_t n) {
   const double mean = s->means[s->best], error = s->errors[s->best];
+  size_t n_distinct = 0;
   s->n_within = 0;
   for (size_t i = 0; i < n; i++) {
     const double distance = s->larger_is_better ? mean - s->means[configs[i]] : s->means[configs[i]] - mean;
+    if (s->same_as[configs[i]] != configs[i]) continue;
+    n_distinct++;
     s->n_within += distance <= error;
   }
-  if (!isfinite(error) || s->n_within < 2 || 2 * s->n_within < n) return;
+  if (!isfinite(error) || s->n_within < 3 || 2 * s->n_within < n_distinct) return;
   vise_i_cli_warn(
       &s->warnings,
       "%zu of %zu configurations are within one standard error of the best: their differences may be chance",
-      s->n_within, n);
+      s->n_within, n_distinct);
 }
 
 static void warn_of_patience(vise_i_cli_sweeping *s) {
