@@ -300,7 +300,7 @@ static void place_indices(piece *p) {
   }
 }
 
-static vise_status send_piece_indices(vise_i_group *g, const piece *p, uint32_t *to, vise_error *err) {
+static vise_status send_piece_indices(const piece *p, uint32_t *to, vise_error *err) {
   vise_status status = VISE_OK;
   size_t sent = 0;
   for (size_t i = p->first; i < p->end; i++) {
@@ -310,7 +310,6 @@ static vise_status send_piece_indices(vise_i_group *g, const piece *p, uint32_t 
     VISE_TRY(vise_i_cuda_send_indices(vise_i_cuda_of(p->members[i].backend), to + sent, batch->rows, batch->n, err));
     sent += batch->n;
   }
-  (void)g;
 done:
   return status;
 }
@@ -452,7 +451,7 @@ vise_status vise_i_cuda_group_forward(vise_i_group *group, const vise_i_member_r
     VISE_TRY(vise_i_cuda_grow_scratch(group, &group->outputs,
                                       p.n_outputs * sizeof(float) + p.n_indices * sizeof(uint32_t), false, err));
     uint32_t *indices = (uint32_t *)(void *)((float *)(void *)group->outputs.device + p.n_outputs);
-    VISE_TRY(send_piece_indices(group, &p, indices, err));
+    VISE_TRY(send_piece_indices(&p, indices, err));
     VISE_TRY(launch_piece(group, &p, err));
     VISE_TRY(fetch_piece(group, &p, err));
   }
