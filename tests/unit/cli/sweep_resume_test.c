@@ -57,15 +57,28 @@ static void kill_at(const char *arguments, const char *path, off_t n_bytes) {
 
 /* ---- kills -------------------------------------------------------------------------------------------------------------- */
 
-/* Again and again, until it ends by itself. */
-static size_t kill_at_random(const char *how, uint64_t state) {
+static long now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The whole sweep, uninterrupted; how long it takes here. */
+static long run_whole(const char *how) {
+  const long start = now_ms();
+  sweep_ok("%s --jobs 2 --out whole", how);
+  return now_ms() - start;
+}
+
+/* Again and again, each time within a fifth of what the whole takes, until it ends by itself. */
+static size_t kill_at_random(const char *how, long whole_ms, uint64_t state) {
   char first[512];
   size_t n_kills = 0;
   snprintf(first, sizeof first, "sweep %s --jobs 2 --out dir", how);
   for (;;) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     const pid_t pid = tool_start(tool_exists("dir/sweep.json") ? "sweep --resume dir" : first, "call");
-    sleep_ms(2 + (long)(state >> 33) % 25 + (long)n_kills);
+    sleep_ms(2 + (long)(state >> 33) % (whole_ms / 5 + 1) + (long)n_kills);
     (void)kill(pid, SIGKILL);
     tool_result result = tool_wait(pid, "call");
     const bool killed = result.killed;
@@ -77,15 +90,14 @@ static size_t kill_at_random(const char *how, uint64_t state) {
 }
 
 Test(cli_sweep_resume, kills_change_nothing) {
-  sweep_ok(PLAIN "--vary batch-norm=yes,no --out whole");
-  const size_t n_kills = kill_at_random(PLAIN "--vary batch-norm=yes,no", 1);
+  static const char how[] = PLAIN "--vary batch-norm=yes,no --epochs 200";
+  const size_t n_kills = kill_at_random(how, run_whole(how), 1);
   cr_assert_gt(n_kills, 2);
   expect_same_results("dir", "whole");
 }
 
 Test(cli_sweep_resume, kills_change_nothing_in_halving) {
-  sweep_ok("%s --out whole", HALVING);
-  const size_t n_kills = kill_at_random(HALVING, 2);
+  const size_t n_kills = kill_at_random(HALVING, run_whole(HALVING), 2);
   cr_assert_gt(n_kills, 2);
   expect_same_results("dir", "whole");
   cr_assert_not(tool_exists("dir/states"));
