@@ -94,13 +94,18 @@ void make_timer() {
   sigaction(SIGRTMIN + 7, &action, nullptr);
 }
 
-void make_fault_stack() {
+#if !EMU_ASAN
+/* A thread that launches has this stack for faults meanwhile, and then its own again, which it may free. */
+stack_t stack_before;
+
+void take_fault_stack() {
   static char memory[64 << 10];
   stack_t stack = {};
   stack.ss_sp = memory;
   stack.ss_size = sizeof memory;
-  sigaltstack(&stack, nullptr);
+  sigaltstack(&stack, &stack_before);
 }
+#endif
 
 const char *misaligned_or_trap(const void *code) {
 #if defined(__x86_64__)
@@ -118,7 +123,6 @@ void signals_begin() {
   if (owner != getpid()) {
     owner = getpid();
     make_timer();
-    make_fault_stack();
   }
 
   fault_signal = 0;
@@ -127,6 +131,7 @@ void signals_begin() {
   ticked_times = 0;
 
 #if !EMU_ASAN
+  take_fault_stack();
   for (size_t i = 0; i < 4; ++i) {
     struct sigaction action = {};
     action.sa_sigaction = on_fault;
@@ -146,6 +151,7 @@ void signals_end() {
   }
 #if !EMU_ASAN
   for (size_t i = 0; i < 4; ++i) sigaction(kSignals[i], &previous[i], nullptr);
+  sigaltstack(&stack_before, nullptr);
 #endif
 }
 
