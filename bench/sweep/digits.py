@@ -25,7 +25,7 @@ def vise_turn(vise, folder, jobs, refit):
                "--layers", "64-64-10", "--init-scheme", "glorot", "--epochs", str(EPOCHS), "--batch", str(BATCH),
                "--optimizer", "adam", "--backend", "cpu", *measure.vary("l2", measure.strengths(6)),
                *measure.vary("lr", RATES), "--folds", str(FOLDS), "--score", "accuracy", "--refit", refit, "--jobs",
-               str(jobs), "--overwrite", "--out", os.path.join(folder, "out")]
+               str(jobs), "--overwrite", "--out", os.path.join(folder, f"out-{refit}")]
     with measure.Meter() as meter:
         printed = measure.run(command)
     name, accuracy = re.search(r"^winner \(best\) +(.*): accuracy ([\d.]+)", printed, re.M).groups()
