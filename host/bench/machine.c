@@ -1,6 +1,5 @@
 /* What machine this is, and what it reaches with nothing but copies, multiply-adds and, on a device, products. */
 #include <math.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/base/processors.h"
 #include "host/bench/bench.h"
 #include "vise/info.h"
 
@@ -30,11 +30,6 @@ static void name_cpu(char *out, size_t n_bytes) {
   }
 
   if (file != NULL) (void)fclose(file);
-}
-
-static int count_processors(void) {
-  cpu_set_t allowed;
-  return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;
 }
 
 /* Bytes per second that memcpy reads and writes on one thread; the best of some runs. */
@@ -104,7 +99,7 @@ done:
 
 vise_status vise_bench_measure_machine(const vise_bench_config *config, vise_bench_machine *out, vise_error *err) {
   vise_status status;
-  vise_bench_machine machine = {.n_processors = count_processors()};
+  vise_bench_machine machine = {.n_processors = vise_i_n_processors()};
   vise_bench_config own;
   VISE_ENTER(err, config, out);
   VISE_TRY(vise_i_bench_take_config(config, &own, err));

@@ -45,6 +45,8 @@ void vise_i_cli_print_widths(FILE *stream, const vise_net_config *net);
 json_t *vise_i_cli_json_real(double value);
 /* Writes JSON with 17 digits and frees it. */
 void vise_i_cli_print_json(json_t *value);
+/* A field of a CSV, quoted where it has to be; line breaks in it become blanks. */
+void vise_i_cli_print_field(FILE *stream, const char *text);
 /* "  box lower bound        3.21 %   (1 of 2)". */
 void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, const char *of_what);
 

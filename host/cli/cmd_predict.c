@@ -49,20 +49,6 @@ static bool is_by_class(const vise_i_cli_options *options, const prediction *p) 
          vise_preprocessor_n_classes(p->model.preprocessor) > 0;
 }
 
-/* As a field of a CSV. */
-static void write_field(FILE *stream, const char *text) {
-  if (strpbrk(text, ",\"\r\n") == NULL) {
-    (void)fputs(text, stream);
-    return;
-  }
-  (void)fputc('"', stream);
-  for (; *text != '\0'; text++) {
-    if (*text == '"') (void)fputc('"', stream);
-    (void)fputc(*text == '\n' || *text == '\r' ? ' ' : *text, stream);
-  }
-  (void)fputc('"', stream);
-}
-
 /* "class", "mean", "output" or "output_0,output_1,...", or the names of classes; malloc'ed. */
 static vise_status make_header(const vise_i_cli_options *options, const prediction *p, char **out, vise_error *err) {
   const vise_output output = options->output;
@@ -83,7 +69,7 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
     char number[VISE_I_CLI_CLASS_BYTES];
     if (i > 0) (void)fputc(',', stream);
     if (by_class) {
-      write_field(stream, vise_i_cli_class_name(&p->model, i, number));
+      vise_i_cli_print_field(stream, vise_i_cli_class_name(&p->model, i, number));
     } else {
       (void)fprintf(stream, "%s_%zu", name, i);
     }

@@ -1,5 +1,8 @@
 #include "host/cli/files.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -40,4 +43,51 @@ vise_status vise_i_cli_check_folder(const char *path, vise_error *err) {
   }
   free(folder);
   return status;
+}
+
+bool vise_i_cli_write_all(int file, const void *bytes, size_t n) {
+  const char *at = bytes;
+  while (n > 0) {
+    const ssize_t done = write(file, at, n);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      if (done == 0) errno = ENOSPC;
+      return false;
+    }
+    at += done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+/* A name is on the disk once its folder is. */
+static void sync_folder_of(const char *path) {
+  char *name = folder_of(path);
+  const int folder = name != NULL ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+  free(name);
+  if (folder < 0) return;
+  (void)fsync(folder);
+  (void)close(folder);
+}
+
+vise_status vise_i_cli_file_save(const char *path, const char *text, size_t n, vise_error *err) {
+  char *temporary = NULL;
+  if (asprintf(&temporary, "%s.tmp", path) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+
+  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  bool written = file >= 0 && vise_i_cli_write_all(file, text, n) && fsync(file) == 0;
+  int number = errno;
+  if (file >= 0 && close(file) != 0 && written) {
+    written = false;
+    number = errno;
+  }
+  if (written && rename(temporary, path) != 0) {
+    written = false;
+    number = errno;
+  }
+
+  if (written) sync_folder_of(path);
+  if (!written && file >= 0) (void)unlink(temporary);
+  free(temporary);
+  return written ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, strerror(number));
 }

@@ -39,8 +39,6 @@ void vise_i_cli_html_begin(FILE *page, const char *kind, const char *title);
 /* Ends the section before it, if there is one, and begins another. */
 void vise_i_cli_html_section(FILE *page, const char *id, const char *title);
 void vise_i_cli_html_end(FILE *page);
-/* Writes a file as a whole or not at all. */
-VISE_WARN_UNUSED vise_status vise_i_cli_html_save(const char *path, const char *text, size_t n_bytes, vise_error *err);
 
 extern const char vise_i_cli_html_style[], vise_i_cli_html_script[], vise_i_cli_html_script_hash[];
 

@@ -174,39 +174,6 @@ void vise_i_cli_html_end(FILE *page) {
                 vise_version(), vise_i_cli_html_script);
 }
 
-static bool write_all(int file, const char *text, size_t n) {
-  while (n > 0) {
-    const ssize_t done = write(file, text, n);
-    if (done < 0 && errno == EINTR) continue;
-    if (done == 0) errno = ENOSPC;
-    if (done <= 0) return false;
-    text += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
-vise_status vise_i_cli_html_save(const char *path, const char *text, size_t n_bytes, vise_error *err) {
-  char *temporary = NULL;
-  if (asprintf(&temporary, "%s.tmp", path) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-
-  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  bool written = file >= 0 && write_all(file, text, n_bytes);
-  int number = errno;
-  if (file >= 0 && close(file) != 0 && written) {
-    written = false;
-    number = errno;
-  }
-  if (written && rename(temporary, path) != 0) {
-    written = false;
-    number = errno;
-  }
-
-  if (!written && file >= 0) (void)unlink(temporary);
-  free(temporary);
-  return written ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, strerror(number));
-}
-
 /* ---- figures ------------------------------------------------------------------------------------------------------------- */
 
 void vise_i_cli_html_figure(FILE *page, const vise_i_cli_figure *figure) {

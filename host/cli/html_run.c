@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 
 static double number_of(const json_t *object, const char *name) {
@@ -197,7 +198,7 @@ static vise_status write_page(const vise_i_cli_runs *of, const char *path, vise_
   if (fclose(page) != 0 || failed) {
     status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
   } else {
-    status = vise_i_cli_html_save(path, text, n_bytes, err);
+    status = vise_i_cli_file_save(path, text, n_bytes, err);
   }
   free(text);
   return status;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 
@@ -271,7 +272,7 @@ vise_status vise_i_cli_sweep_report(const char *dir, const char *path, vise_erro
     const bool failed = ferror(page) != 0;
     if (fclose(page) != 0 || failed) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
   }
-  if (status == VISE_OK) status = vise_i_cli_html_save(path, text, n_bytes, err);
+  if (status == VISE_OK) status = vise_i_cli_file_save(path, text, n_bytes, err);
   free(text);
   vise_i_cli_sheet_free(&sheet);
   return status;

@@ -114,3 +114,16 @@ void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_
   vise_i_cli_print_share("zero weights", result->n_zero_weights, result->n_weights, "");
   vise_i_cli_print_share("skipped steps", result->n_skipped, result->steps, "");
 }
+
+void vise_i_cli_print_field(FILE *stream, const char *text) {
+  if (strpbrk(text, ",\"\r\n") == NULL) {
+    (void)fputs(text, stream);
+    return;
+  }
+  (void)fputc('"', stream);
+  for (; *text != '\0'; text++) {
+    if (*text == '"') (void)fputc('"', stream);
+    (void)fputc(*text == '\n' || *text == '\r' ? ' ' : *text, stream);
+  }
+  (void)fputc('"', stream);
+}

@@ -116,6 +116,10 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise
    after an error too. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping *s, size_t config, size_t split,
                                                       vise_i_cli_options *out, vise_error *err);
+/* The same, resolved with the rows of a split; *setup borrows these, but its model is to be freed, after an error too. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_resolve(const vise_i_cli_sweeping *s, size_t config, size_t split,
+                                                      vise_i_cli_options *options, vise_i_cli_setup *setup,
+                                                      vise_error *err);
 /* "l2=0.001 lr=0.01". */
 void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes);
 /* Whether the axis decides how rows are prepared. */
@@ -162,9 +166,8 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s,
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char *name,
                                                          const char *text, size_t n, vise_error *err);
 
-/* For the other files of the folder: the path of one, all bytes of a write, and what is said where it fails (errno). */
+/* For the other files of the folder: the path of one, and what is said where it fails (errno). */
 void vise_i_cli_sweep_path(const vise_i_cli_sweeping *s, const char *name, char path[VISE_I_CLI_PATH_BYTES]);
-bool vise_i_cli_sweep_write(int file, const void *bytes, size_t n);
 vise_status vise_i_cli_sweep_fail_file(const vise_i_cli_sweeping *s, const char *name, const char *what,
                                        vise_error *err);
 

@@ -88,13 +88,11 @@ static vise_status rank_all(vise_i_cli_sweeping *s, size_t *configs, vise_error 
 
 static vise_status keys_of(const vise_i_cli_sweeping *s, const vise_complexity *complexity, size_t config, double *out,
                            vise_error *err) {
-  const vise_i_cli_setup *data = &s->data[s->data_of[config]].setups[0];
   vise_i_cli_options options;
-  vise_i_cli_setup setup = {.model = NULL};
-  vise_status status = vise_i_cli_sweep_options(s, config, 0, &options, err);
-  if (status == VISE_OK) status = vise_i_cli_setup_follow(&options, data, &setup, err);
+  vise_i_cli_setup setup;
+  vise_status status = vise_i_cli_sweep_resolve(s, config, 0, &options, &setup, err);
   if (status == VISE_OK) {
-    const size_t n_rows = vise_dataset_n_rows(data->train);
+    const size_t n_rows = vise_dataset_n_rows(setup.train);
     status = vise_complexity_keys(complexity, &options.training, &options.net, n_rows, out, err);
   }
   vise_model_free(setup.model);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/sweep.h"
@@ -34,52 +35,11 @@ vise_status vise_i_cli_sweep_fail_file(const vise_i_cli_sweeping *s, const char 
 
 /* ---- files ---------------------------------------------------------------------------------------------------------- */
 
-/* All of it, or an error; interrupted calls go on. */
-bool vise_i_cli_sweep_write(int file, const void *bytes, size_t n) {
-  const char *at = bytes;
-  while (n > 0) {
-    const ssize_t done = write(file, at, n);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) {
-      if (done == 0) errno = ENOSPC;
-      return false;
-    }
-    at += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
-static void sync_folder(const char *dir) {
-  const int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;
-  (void)fsync(folder);
-  (void)close(folder);
-}
-
 vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char *name, const char *text, size_t n,
                                         vise_error *err) {
-  char path[VISE_I_CLI_PATH_BYTES], temporary[VISE_I_CLI_PATH_BYTES + 8];
+  char path[VISE_I_CLI_PATH_BYTES];
   vise_i_cli_sweep_path(s, name, path);
-  (void)snprintf(temporary, sizeof temporary, "%s.tmp", path);
-
-  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return vise_i_cli_sweep_fail_file(s, name, "written", err);
-  bool written = vise_i_cli_sweep_write(file, text, n) && fsync(file) == 0;
-  const int number = errno;
-  if (close(file) != 0 && written) {
-    written = false;
-  } else {
-    errno = number;
-  }
-  if (written && rename(temporary, path) == 0) {
-    sync_folder(s->dir);
-    return VISE_OK;
-  }
-
-  const vise_status status = vise_i_cli_sweep_fail_file(s, name, "written", err);
-  (void)unlink(temporary);
-  return status;
+  return vise_i_cli_file_save(path, text, n, err);
 }
 
 /* Makes the folder and those above it. */
@@ -230,7 +190,7 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
   if (line == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for fits.jsonl");
   const size_t n = strlen(line);
   line[n] = '\n'; /* in the place of the end, which write does not need */
-  const bool written = vise_i_cli_sweep_write(s->fits_file, line, n + 1);
+  const bool written = vise_i_cli_write_all(s->fits_file, line, n + 1);
   free(line);
 
   if (!written) {

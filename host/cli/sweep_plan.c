@@ -30,15 +30,6 @@ static vise_status choose_device(planning *p, vise_error *err) {
   return p->has_device ? vise_plan_device_get(p->s->options->training.device, &p->device, err) : VISE_OK;
 }
 
-/* The options of a configuration as they are on the first fold. */
-static vise_status options_of(const vise_i_cli_sweeping *s, size_t config, vise_i_cli_options *options,
-                              vise_i_cli_setup *setup, vise_error *err) {
-  setup->model = NULL;
-  const vise_status status = vise_i_cli_sweep_options(s, config, 0, options, err);
-  return status == VISE_OK ? vise_i_cli_setup_follow(options, &s->data[s->data_of[config]].setups[0], setup, err)
-                           : status;
-}
-
 static bool same_widths(const vise_net_config *a, const vise_net_config *b) {
   return a->n_layers == b->n_layers && memcmp(a->widths, b->widths, (a->n_layers + 1) * sizeof *a->widths) == 0;
 }
@@ -60,9 +51,9 @@ static vise_status find_shapes(planning *p, vise_error *err) {
   vise_status status = VISE_OK;
   for (size_t config = 0; config < p->s->n_configs && status == VISE_OK; config++) {
     vise_i_cli_options options;
-    vise_i_cli_setup setup = {.model = NULL};
+    vise_i_cli_setup setup;
     if (p->s->same_as[config] != config) continue;
-    status = options_of(p->s, config, &options, &setup, err);
+    status = vise_i_cli_sweep_resolve(p->s, config, 0, &options, &setup, err);
     if (status == VISE_OK) status = add_shape(p, config, &options.net, err);
     vise_model_free(setup.model);
     vise_i_cli_options_free(&options);
@@ -77,9 +68,9 @@ static size_t row_bytes_of(const vise_i_cli_setup *setup) {
 
 static vise_status plan_shape(planning *p, const shape *of, vise_plan_many *out, vise_error *err) {
   vise_i_cli_options options;
-  vise_i_cli_setup setup = {.model = NULL};
+  vise_i_cli_setup setup;
   vise_plan_many_request request;
-  vise_status status = options_of(p->s, of->config, &options, &setup, err);
+  vise_status status = vise_i_cli_sweep_resolve(p->s, of->config, 0, &options, &setup, err);
 
   if (status == VISE_OK) {
     const vise_train_config training = vise_i_cli_trainer_config(&options, &setup);

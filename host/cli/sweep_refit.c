@@ -77,11 +77,8 @@ static vise_status drop_group(vise_i_cli_options *options, const vise_preprocess
 /* The winner's options as they were resolved, as text. */
 static vise_status winner_text(const vise_i_cli_sweeping *s, char **out, vise_error *err) {
   vise_i_cli_options options;
-  vise_i_cli_setup setup = {.model = NULL};
-  vise_status status = vise_i_cli_sweep_options(s, s->winner, 0, &options, err);
-  if (status == VISE_OK) {
-    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[s->winner]].setups[0], &setup, err);
-  }
+  vise_i_cli_setup setup;
+  vise_status status = vise_i_cli_sweep_resolve(s, s->winner, 0, &options, &setup, err);
   if (status == VISE_OK) status = drop_group(&options, setup.preprocessor, err);
   if (status == VISE_OK) {
     leave_folds(s, &options);

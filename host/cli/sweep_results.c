@@ -4,22 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
-
-/* Quoted where it has to be. */
-static void put_text(FILE *stream, const char *text) {
-  if (strpbrk(text, ",\"\r\n") == NULL) {
-    (void)fputs(text, stream);
-    return;
-  }
-  (void)fputc('"', stream);
-  for (; *text != '\0'; text++) {
-    if (*text == '"') (void)fputc('"', stream);
-    (void)fputc(*text, stream);
-  }
-  (void)fputc('"', stream);
-}
 
 /* Empty where there is none; worst scores are infinite. */
 static void put_number(FILE *stream, double value) {
@@ -121,7 +108,7 @@ static void put_row(FILE *stream, const vise_i_cli_sweeping *s, size_t config) {
     char text[1024];
     (void)vise_space_text(s->space, config, axis, text, sizeof text);
     (void)fputc(',', stream);
-    put_text(stream, text);
+    vise_i_cli_print_field(stream, text);
   }
 
   put_numbers(stream, s, config, score);

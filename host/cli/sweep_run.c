@@ -61,10 +61,9 @@ static vise_status plan(vise_i_cli_sweeping *s, vise_error *err) {
 
   vise_i_cli_options options;
   vise_i_cli_setup setup;
-  vise_status status = vise_i_cli_sweep_options(s, 0, 0, &options, err);
-  if (status == VISE_OK) status = vise_i_cli_setup_follow(&options, &s->data[0].setups[0], &setup, err);
+  const vise_status status = vise_i_cli_sweep_resolve(s, 0, 0, &options, &setup, err);
   const uint64_t planned = status == VISE_OK ? planned_epochs(&options, &setup) : 0;
-  if (status == VISE_OK) vise_model_free(setup.model);
+  vise_model_free(setup.model);
   vise_i_cli_options_free(&options);
   if (status != VISE_OK) return status;
 
@@ -114,11 +113,8 @@ typedef struct wanted_fit {
 /* Hands the fit to the queue; without one it is only checked. */
 static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, const wanted_fit *w, vise_error *err) {
   vise_i_cli_options options;
-  vise_i_cli_setup setup = {.model = NULL};
-  vise_status status = vise_i_cli_sweep_options(s, w->config, w->split, &options, err);
-  if (status == VISE_OK) {
-    status = vise_i_cli_setup_follow(&options, &s->data[s->data_of[w->config]].setups[w->split], &setup, err);
-  }
+  vise_i_cli_setup setup;
+  vise_status status = vise_i_cli_sweep_resolve(s, w->config, w->split, &options, &setup, err);
 
   if (status == VISE_OK) {
     vise_train_config training = vise_i_cli_trainer_config(&options, &setup);

@@ -29,8 +29,7 @@ static const fixed_options fixed[] = {
 };
 
 /* Options that change what a loss means; so losses cannot be compared. */
-static const char of_loss[] =
-    " loss mse-reduction label-smoothing class-weights scale-target penalty-convention recipe ";
+static const char of_loss[] = " loss mse-reduction label-smoothing class-weights scale-target recipe ";
 /* Options that decide how rows are prepared. */
 static const char of_data[] = " features drop max-categories missing scale loss recipe ";
 
@@ -67,8 +66,7 @@ static vise_status check_axis(const vise_i_cli_sweeping *s, const vise_i_cli_opt
     }
   }
 
-  if (s->options->score == VISE_I_CLI_SCORE_LOSS && is_among(of_loss, name) &&
-      strcmp(name, "penalty-convention") != 0) {
+  if (s->options->score == VISE_I_CLI_SCORE_LOSS && is_among(of_loss, name)) {
     return vise_i_cli_fail(
         err, VISE_ERR_USAGE,
         "--vary %s: losses of its values cannot be compared; give another --score (accuracy, f1, auc, "
@@ -164,6 +162,14 @@ vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping *s, size_t config
   vise_status status = set_varied(s, config, out, err);
   if (status == VISE_OK && split != SIZE_MAX && s->n_folds > 1) status = set_fold(s, split, out, err);
   return status == VISE_OK ? vise_i_cli_finish(out, err) : status;
+}
+
+vise_status vise_i_cli_sweep_resolve(const vise_i_cli_sweeping *s, size_t config, size_t split,
+                                     vise_i_cli_options *options, vise_i_cli_setup *setup, vise_error *err) {
+  setup->model = NULL;
+  const vise_status status = vise_i_cli_sweep_options(s, config, split, options, err);
+  if (status != VISE_OK) return status;
+  return vise_i_cli_setup_follow(options, &s->data[s->data_of[config]].setups[split], setup, err);
 }
 
 void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes) {

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
 
@@ -129,7 +130,7 @@ vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, 
 
   const int file = s->kept.file;
   const bool written = lseek(file, (off_t)s->kept.n_bytes, SEEK_SET) >= 0 &&
-                       vise_i_cli_sweep_write(file, &head, sizeof head) && vise_i_cli_sweep_write(file, bytes, n);
+                       vise_i_cli_write_all(file, &head, sizeof head) && vise_i_cli_write_all(file, bytes, n);
   if (!written) {
     char name[64];
     name_of(s->kept.rung, name);

@@ -230,6 +230,7 @@ static vise_status refill(bucket *b, vise_error *err) {
   vise_i_backend **backends = NULL;
   vise_i_hyper *hyper = NULL;
   const size_t first = b->n_active;
+  if (b->next == b->n || b->n_active == b->n_most) return VISE_OK;
   VISE_TRY(vise_i_alloc(&backends, b->n_most, sizeof(void *), "fits", err));
   VISE_TRY(vise_i_alloc(&hyper, b->n_most, sizeof *hyper, "fits", err));
 
@@ -515,7 +516,6 @@ void vise_i_bucket_train(vise_i_sweep_fit *list, const vise_i_bucket_call *call)
   for (size_t first = 0, end; first < n; first = end) {
     for (end = first + 1; end < n && same_shape(&members[first], &members[end]); end++) {
     }
-    for (size_t i = first; i < end; i++) members[i].run.trainer = members[i].trainer;
     train(call, members + first, end - first);
   }
   free(members);

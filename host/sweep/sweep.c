@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/processors.h"
 #include "host/base/struct.h"
 #include "host/sweep/bucket.h"
 #include "host/sweep/fit.h"
@@ -147,13 +146,6 @@ static vise_status start_device(vise_sweep *s, vise_error *err) {
 
 /* ---- making and freeing ---------------------------------------------------------------------------------------------- */
 
-static int n_processors(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
-  const long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n > 0 && n <= MOST_JOBS ? (int)n : 1;
-}
-
 static vise_status start_threads(vise_sweep *s, vise_error *err) {
   for (int i = 0; i < s->config.n_jobs; i++) {
     const int failure = pthread_create(&s->threads[i], NULL, work, s);
@@ -191,7 +183,7 @@ vise_status vise_sweep_create(const vise_sweep_config *config, vise_sweep **out,
 
   VISE_TRY(vise_i_alloc_zero(&s, 1, sizeof *s, "a sweep", err));
   s->config = own;
-  if (own.n_jobs == 0) s->config.n_jobs = n_processors();
+  if (own.n_jobs == 0) s->config.n_jobs = vise_i_n_processors();
   make_locks(s);
   VISE_TRY(vise_i_alloc_zero(&s->threads, (size_t)s->config.n_jobs, sizeof *s->threads, "threads", err));
   VISE_TRY(start_threads(s, err));

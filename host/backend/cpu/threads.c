@@ -1,7 +1,6 @@
 #include "host/backend/cpu/threads.h"
 
-#include <sched.h>
-#include <unistd.h>
+#include "host/base/processors.h"
 
 /* ---- parts of a batch --------------------------------------------------------------------------------------------- */
 
@@ -53,17 +52,7 @@ size_t vise_i_cpu_worth_threads(const vise_i_net *net, size_t n) {
   return (size_t)(wanted < most ? wanted : most);
 }
 
-static size_t n_processors(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) {
-    const int n = CPU_COUNT(&set);
-    if (n > 0) return (size_t)n;
-  }
-  const long n = sysconf(_SC_NPROCESSORS_ONLN);
-  return n > 0 && n <= 1024 ? (size_t)n : 1;
-}
-
 int vise_i_cpu_default_threads(const vise_i_net *net, size_t batch) {
-  const size_t worth = vise_i_cpu_worth_threads(net, batch), most = n_processors();
+  const size_t worth = vise_i_cpu_worth_threads(net, batch), most = (size_t)vise_i_n_processors();
   return (int)(worth < most ? worth : most);
 }
