@@ -29,6 +29,18 @@ static vise_status ensure_order(vise_trainer *t, vise_error *err) {
   return VISE_OK;
 }
 
+static void add_to_record(vise_i_record_sums *sums, const vise_step_stats *stats) {
+  sums->steps++;
+  sums->skipped += stats->skipped;
+  if (stats->skipped) return;
+
+  sums->norm_clipped += stats->norm_clipped;
+  sums->clipped_values += stats->n_clipped_values;
+  sums->penalty += stats->penalty;
+  sums->grad_norm += stats->grad_norm;
+  sums->grad_norm_clipped += stats->grad_norm_clipped;
+}
+
 void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, bool in_epoch) {
   vise_i_train_state *s = &trainer->state;
 
@@ -46,6 +58,7 @@ void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, b
   }
 
   if (in_epoch) {
+    add_to_record(&s->since_record, stats);
     s->steps_in_epoch++;
     if (!stats->skipped) {
       s->current.loss += (double)stats->n_rows * stats->loss;

@@ -25,3 +25,14 @@ vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer) {
   if (s->step == 0) return vise_i_trainer_hyper(trainer);
   return hyper_at(trainer, s->step - 1, s->steps_in_epoch == 0 && s->epoch > 0 ? s->epoch - 1 : s->epoch);
 }
+
+vise_i_box vise_i_trainer_box(const vise_trainer *trainer, const vise_i_tensor *tensor) {
+  const vise_trainer *t = trainer;
+  const double factor = vise_i_trainer_last_hyper(t).clamp_factor;
+  vise_i_box box = vise_i_bounds_of(&t->spec.rule, t->spec.boxes[tensor->layer], tensor->is_bias, factor);
+  if (t->ops->dtype == VISE_F32) {
+    box.lo = (double)(float)box.lo;
+    box.hi = (double)(float)box.hi;
+  }
+  return box;
+}

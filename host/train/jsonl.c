@@ -103,8 +103,15 @@ static void add(vise_i_jsonl *file, const char *text) {
   add_bytes(file, text, strlen(text));
 }
 
+/* Objects and arrays begin without a comma. */
+static void add_comma(vise_i_jsonl *file) {
+  const char last = file->n_line > 0 ? file->line[file->n_line - 1] : '{';
+  if (last != '{' && last != '[') add(file, ",");
+}
+
 static void add_key(vise_i_jsonl *file, const char *key) {
-  add(file, file->n_line > 0 ? ",\"" : "{\"");
+  add_comma(file);
+  add(file, "\"");
   add(file, key);
   add(file, "\":");
 }
@@ -119,6 +126,7 @@ void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value) {
 void vise_i_jsonl_begin(vise_i_jsonl *file, const char *event) {
   file->n_line = 0;
   file->is_cut = false;
+  add(file, "{");
   vise_i_jsonl_text(file, "event", event);
 }
 
@@ -137,6 +145,24 @@ void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value) {
 void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value) {
   add_key(file, key);
   add(file, value ? "true" : "false");
+}
+
+void vise_i_jsonl_list_begin(vise_i_jsonl *file, const char *key) {
+  add_key(file, key);
+  add(file, "[");
+}
+
+void vise_i_jsonl_list_end(vise_i_jsonl *file) {
+  add(file, "]");
+}
+
+void vise_i_jsonl_object_begin(vise_i_jsonl *file) {
+  add_comma(file);
+  add(file, "{");
+}
+
+void vise_i_jsonl_object_end(vise_i_jsonl *file) {
+  add(file, "}");
 }
 
 void vise_i_jsonl_members(vise_i_jsonl *file, const char *object) {

@@ -39,6 +39,11 @@ void vise_i_jsonl_text(vise_i_jsonl *file, const char *key, const char *value);
 void vise_i_jsonl_count(vise_i_jsonl *file, const char *key, uint64_t value);
 void vise_i_jsonl_number(vise_i_jsonl *file, const char *key, double value);
 void vise_i_jsonl_flag(vise_i_jsonl *file, const char *key, bool value);
+/* A list of objects: begin, its objects with their fields, end. */
+void vise_i_jsonl_list_begin(vise_i_jsonl *file, const char *key);
+void vise_i_jsonl_object_begin(vise_i_jsonl *file);
+void vise_i_jsonl_object_end(vise_i_jsonl *file);
+void vise_i_jsonl_list_end(vise_i_jsonl *file);
 /* The members of a JSON object, given as compact text of at least one. */
 void vise_i_jsonl_members(vise_i_jsonl *file, const char *object);
 VISE_WARN_UNUSED vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *err);

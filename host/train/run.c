@@ -48,6 +48,7 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
   const vise_run_config *config = &run->config;
   if (config->out_dir == NULL) goto done;
 
+  VISE_TRY(vise_i_recorder_init(&run->recorder, run->trainer, err));
   if (config->resume) {
     VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
     run->resumed_from_step = run->trainer->state.step;
@@ -69,6 +70,7 @@ vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
+  VISE_TRY(vise_i_recorder_take(&run->recorder, run->trainer, &run->record, err));
   if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
   vise_i_run_report(run, true);
   VISE_TRY(vise_i_run_check_epoch(run, err));
@@ -213,6 +215,7 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
   vise_i_struct_give(result, result_bytes, &made, sizeof(made));
 
 done:
+  vise_i_recorder_free(&run.recorder);
   vise_i_out_dir_close(&run.out);
   return vise_i_trainer_note(trainer, status, err);
 }

@@ -3,6 +3,7 @@
 #define VISE_I_RUN_H
 
 #include "host/train/out_dir.h"
+#include "host/train/record.h"
 #include "host/train/trainer.h"
 
 typedef struct vise_i_run {
@@ -11,6 +12,8 @@ typedef struct vise_i_run {
   vise_i_notes notes;
   vise_i_out_dir out;
   bool saves; /* out is in use */
+  vise_i_recorder recorder;
+  const vise_record *record; /* of the epoch that just ended, or NULL */
 
   double start, last_progress, last_checkpoint, first_step; /* of the clock; first_step 0: none yet */
   size_t segment;                                           /* steps given to the backend at a time */

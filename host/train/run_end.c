@@ -9,16 +9,16 @@
 #include "host/train/run.h"
 #include "host/train/stopping.h"
 
-/* Weights, apart from biases, that are exactly 0. */
-static void count_zeros(const vise_trainer *t, const void *params, vise_run_result *result) {
+/* What the weights are like in the end. */
+static void count_weights(const vise_trainer *t, const void *params, vise_run_result *result) {
   for (size_t k = 0; k < t->net->n_tensors; k++) {
-    const vise_i_tensor *tensor = &t->net->tensors[k];
-    if (tensor->is_bias) continue;
-    const size_t n = vise_i_tensor_n(tensor);
-    result->n_weights += n;
-    for (size_t i = tensor->offset; i < tensor->offset + n; i++) {
-      result->n_zero_weights += vise_i_param_get(t->ops->dtype, params, i) == 0;
-    }
+    const vise_layer_record seen = vise_i_record_tensor(t, params, k);
+    result->n_boxed += seen.n_boxed;
+    result->n_at_lo += seen.n_at_lo;
+    result->n_at_hi += seen.n_at_hi;
+    if (t->net->tensors[k].is_bias) continue;
+    result->n_weights += seen.n_weights;
+    result->n_zero_weights += seen.n_zero;
   }
 }
 
@@ -178,9 +178,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
   vise_run_result made;
   fill_result(run, reason, &made);
   made.best_epoch = best_epoch;
-  const void *params = vise_i_model_const_params(t->model);
-  vise_i_count_bounds(t, params, &made.n_at_lo, &made.n_at_hi, &made.n_boxed);
-  count_zeros(t, params, &made);
+  count_weights(t, vise_i_model_const_params(t->model), &made);
 
   json_t *more = NULL;
   if (status == VISE_OK) {

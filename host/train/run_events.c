@@ -39,6 +39,7 @@ void vise_i_run_report(vise_i_run *run, bool epoch_ended) {
       .test = run->test,
       .seconds = now - run->start,
       .last = &t->last_stats,
+      .record = epoch_ended ? run->record : NULL,
   };
 
   progress.train_loss = progress.train.loss;
@@ -74,6 +75,38 @@ static void add_metrics(vise_i_jsonl *file, const char *prefix, const vise_metri
   vise_i_jsonl_number(file, key, metrics->accuracy);
 }
 
+static void add_layer(vise_i_jsonl *file, const vise_layer_record *layer) {
+  vise_i_jsonl_object_begin(file);
+  vise_i_jsonl_text(file, "name", layer->name);
+  vise_i_jsonl_number(file, "norm", layer->norm);
+  vise_i_jsonl_number(file, "max_abs", layer->max_abs);
+  vise_i_jsonl_count(file, "weights", layer->n_weights);
+  vise_i_jsonl_count(file, "zero_weights", layer->n_zero);
+
+  if (layer->n_boxed > 0) {
+    vise_i_jsonl_number(file, "lower_bound", layer->lo);
+    vise_i_jsonl_number(file, "upper_bound", layer->hi);
+    vise_i_jsonl_count(file, "at_lower_bound", layer->n_at_lo);
+    vise_i_jsonl_count(file, "at_upper_bound", layer->n_at_hi);
+  }
+  vise_i_jsonl_object_end(file);
+}
+
+static void add_record(vise_i_jsonl *file, const vise_record *record) {
+  vise_i_jsonl_number(file, "lr", record->lr);
+  vise_i_jsonl_number(file, "penalty", record->penalty);
+  vise_i_jsonl_number(file, "grad_norm", record->grad_norm);
+  vise_i_jsonl_number(file, "grad_norm_clipped", record->grad_norm_clipped);
+  vise_i_jsonl_count(file, "steps", record->n_steps);
+  vise_i_jsonl_count(file, "steps_norm_clipped", record->n_norm_clipped);
+  vise_i_jsonl_count(file, "skipped_steps", record->n_skipped);
+  vise_i_jsonl_count(file, "clipped_values", record->n_clipped_values);
+
+  vise_i_jsonl_list_begin(file, "layers");
+  for (size_t l = 0; l < record->n_layers; l++) add_layer(file, &record->layers[l]);
+  vise_i_jsonl_list_end(file);
+}
+
 vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err) {
   const vise_trainer *t = run->trainer;
   const bool classifies = vise_i_loss_classifies(t->config.loss);
@@ -87,6 +120,7 @@ vise_status vise_i_run_log_epoch(vise_i_run *run, vise_error *err) {
   if (t->has_validation) add_metrics(file, "val", &run->validation, classifies);
   if (t->has_test) add_metrics(file, "test", &run->test, classifies);
   if (t->config.class_weights != NULL) vise_i_jsonl_flag(file, "class_weighted", true);
+  if (run->record != NULL) add_record(file, run->record);
   vise_i_jsonl_number(file, "seconds", vise_i_now() - run->start);
   return vise_i_jsonl_end(file, err);
 }

@@ -44,14 +44,15 @@ static vise_status get_count(const json_t *object, const char *key, const char *
 
 /* ---- scalars ---------------------------------------------------------------------------------------------------- */
 
-/* Where the counts and the numbers of a trainer's state lie, so that saving and restoring cannot disagree. */
+/* Where the counts and the numbers of a trainer's state lie, so that saving and restoring cannot disagree. Those of
+   records are not in the checkpoints of earlier versions, and are 0 then. */
 typedef struct fields {
   const char *keys[16];
   uint64_t *counts[16];
-  size_t n_counts;
+  size_t n_counts, n_old_counts;
   const char *bit_keys[16];
   double *numbers[16];
-  size_t n_numbers;
+  size_t n_numbers, n_old_numbers;
 } fields;
 
 static void add_count(fields *f, const char *key, uint64_t *count) {
@@ -88,6 +89,17 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
   add_number(&f, "best_loss", &s->best_loss);
   add_number(&f, "beta1_t", &c->beta1_t);
   add_number(&f, "beta2_t", &c->beta2_t);
+
+  f.n_old_counts = f.n_counts;
+  add_count(&f, "record_steps", &s->since_record.steps);
+  add_count(&f, "record_skipped", &s->since_record.skipped);
+  add_count(&f, "record_norm_clipped", &s->since_record.norm_clipped);
+  add_count(&f, "record_clipped_values", &s->since_record.clipped_values);
+
+  f.n_old_numbers = f.n_numbers;
+  add_number(&f, "record_penalty", &s->since_record.penalty);
+  add_number(&f, "record_grad_norm", &s->since_record.grad_norm);
+  add_number(&f, "record_grad_norm_clipped", &s->since_record.grad_norm_clipped);
 
   return f;
 }
@@ -157,8 +169,12 @@ static vise_status parse_state(const vise_trainer *t, const json_t *state, const
                          version, FORMAT_VERSION));
   }
 
-  for (size_t i = 0; i < f.n_counts; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
-  for (size_t i = 0; i < f.n_numbers; i++) VISE_TRY(get_bits(state, f.bit_keys[i], dir, f.numbers[i], err));
+  const bool has_record = json_object_get(state, f.keys[f.n_old_counts]) != NULL;
+  const size_t n_counts = has_record ? f.n_counts : f.n_old_counts,
+               n_numbers = has_record ? f.n_numbers : f.n_old_numbers;
+  memset(&s->since_record, 0, sizeof s->since_record);
+  for (size_t i = 0; i < n_counts; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
+  for (size_t i = 0; i < n_numbers; i++) VISE_TRY(get_bits(state, f.bit_keys[i], dir, f.numbers[i], err));
 
   const json_t *bad_tensor = json_object_get(state, "first_bad_tensor");
   if (!json_is_integer(bad_tensor) || json_integer_value(bad_tensor) < -1 ||

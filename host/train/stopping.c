@@ -10,40 +10,6 @@ static double param_at(const vise_trainer *t, const void *params, size_t i) {
   return vise_i_param_get(t->ops->dtype, params, i);
 }
 
-/* The box of a tensor's entries, rounded as the backend's weights are. */
-static void box_of(const vise_trainer *t, const vise_i_tensor *tensor, double factor, double *lo, double *hi) {
-  const bool exempt = tensor->is_bias && !t->spec.rule.clamp_bias;
-  *lo = exempt ? -INFINITY : t->spec.boxes[tensor->layer].lo;
-  *hi = exempt ? INFINITY : t->spec.boxes[tensor->layer].hi;
-  if (isfinite(*lo)) *lo *= factor;
-  if (isfinite(*hi)) *hi *= factor;
-  if (t->ops->dtype == VISE_F32) {
-    *lo = (double)(float)*lo;
-    *hi = (double)(float)*hi;
-  }
-}
-
-void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64_t *n_at_lo, uint64_t *n_at_hi,
-                         uint64_t *n_boxed) {
-  const double factor = vise_i_trainer_last_hyper(trainer).clamp_factor;
-  *n_at_lo = *n_at_hi = *n_boxed = 0;
-
-  for (size_t k = 0; k < trainer->net->n_tensors; k++) {
-    const vise_i_tensor *tensor = &trainer->net->tensors[k];
-    const size_t n = vise_i_tensor_n(tensor);
-    double lo, hi;
-    box_of(trainer, tensor, factor, &lo, &hi);
-    if (isinf(lo) && isinf(hi)) continue;
-
-    *n_boxed += n;
-    for (size_t i = 0; i < n; i++) {
-      const double w = param_at(trainer, params, tensor->offset + i);
-      *n_at_lo += w == lo;
-      *n_at_hi += w == hi;
-    }
-  }
-}
-
 /* v <- v min(1, R/||v||); the norm by the largest entry, so that no square overflows. */
 static void bound_norm(double max_norm, double *v, size_t n) {
   double largest = 0, sum = 0;
@@ -57,12 +23,12 @@ static void bound_norm(double max_norm, double *v, size_t n) {
 
 /* P on v [n_params] in place, without the mask. */
 static void project(const vise_trainer *t, double *v) {
-  const double factor = vise_i_trainer_last_hyper(t).clamp_factor;
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
-    double lo, hi, *w = v + tensor->offset;
-    box_of(t, tensor, factor, &lo, &hi);
-    for (size_t i = 0; i < vise_i_tensor_n(tensor); i++) w[i] = w[i] < lo ? lo : (w[i] > hi ? hi : w[i]);
+    const vise_i_box box = vise_i_trainer_box(t, tensor);
+    double *w = v + tensor->offset;
+    for (size_t i = 0; i < vise_i_tensor_n(tensor); i++)
+      w[i] = w[i] < box.lo ? box.lo : (w[i] > box.hi ? box.hi : w[i]);
 
     if (!(t->spec.rule.max_norm > 0) || tensor->is_bias) continue;
     const bool by_row = t->spec.rule.max_norm_scope == VISE_MAX_NORM_UNIT;

@@ -21,8 +21,4 @@ VISE_WARN_UNUSED vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_
 /* Whether config has any limit or rule that can end a run. */
 bool vise_i_stop_is_possible(const vise_train_config *config);
 
-/* Entries of params (of the backend's type) at the bounds of their box under the last step's schedule. */
-void vise_i_count_bounds(const vise_trainer *trainer, const void *params, uint64_t *n_at_lo, uint64_t *n_at_hi,
-                         uint64_t *n_boxed);
-
 #endif

@@ -19,6 +19,12 @@ typedef struct vise_i_epoch_sums {
   uint64_t correct;
 } vise_i_epoch_sums;
 
+/* Sums over the steps since the last record (vise_record). */
+typedef struct vise_i_record_sums {
+  uint64_t steps, skipped, norm_clipped, clipped_values;
+  double penalty, grad_norm, grad_norm_clipped; /* of those not skipped */
+} vise_i_record_sums;
+
 /* What changes from step to step outside the backend. All of it goes into a checkpoint. */
 typedef struct vise_i_train_state {
   uint64_t step;             /* attempted steps */
@@ -28,6 +34,7 @@ typedef struct vise_i_train_state {
   vise_i_epoch_sums current; /* of the epoch at hand */
   vise_i_epoch_sums last;    /* of the last completed epoch */
   uint64_t n_skipped, n_norm_clipped, n_clipped_values;
+  vise_i_record_sums since_record;
   uint64_t first_skip_step; /* 0: none yet */
   int first_bad_tensor;     /* of that step; -1: the loss alone */
   bool has_frozen_m;
@@ -112,6 +119,9 @@ vise_i_hyper vise_i_trainer_hyper(const vise_trainer *trainer);
 vise_i_hyper vise_i_trainer_hyper_ahead(const vise_trainer *trainer, uint64_t ahead);
 /* eta and the factors of the last step (before the first: of the next). */
 vise_i_hyper vise_i_trainer_last_hyper(const vise_trainer *trainer);
+
+/* The box of a tensor's entries under the last step's schedule, rounded as the backend's weights are. */
+vise_i_box vise_i_trainer_box(const vise_trainer *trainer, const vise_i_tensor *tensor);
 
 /* Remakes the backend for batches of up to max_batch rows, or for a mask, with all of its state. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_rebuild(vise_trainer *trainer, size_t max_batch, bool use_mask,

@@ -18,6 +18,32 @@
 extern "C" {
 #endif
 
+/** The weights of one linear layer at the moment of a record. */
+typedef struct vise_layer_record {
+  const char *name;                  /**< of the tensor, as in the model's file: "0.weight" */
+  vise_array weights;                /**< [out, in], of the backend's type */
+  double norm, max_abs;              /**< the 2-norm of all of them, and the largest magnitude */
+  double lo, hi;                     /**< the box after the last step; infinite where it is open */
+  uint64_t n_weights, n_boxed;       /**< n_boxed: n_weights, or 0 without a box */
+  uint64_t n_at_lo, n_at_hi, n_zero; /**< equal to a bound of the box, exactly 0 */
+} vise_layer_record;
+
+/**
+ * What the regularization did in the steps since the record before, and what the weights are like after them. There is
+ * one after each epoch, or after every second, fifth, tenth, ... where more would take over about 1 % of the time of the
+ * run, and after 1000 epochs likewise.
+ */
+typedef struct vise_record {
+  uint64_t n_steps, n_skipped;         /**< attempted, and those of them that were skipped */
+  uint64_t n_norm_clipped;             /**< steps whose norm clip was active */
+  uint64_t n_clipped_values;           /**< entries of gradients that the value clip changed */
+  double lr;                           /**< of the last step */
+  double penalty;                      /**< mean over the steps that were not skipped, like the next two; NaN: none */
+  double grad_norm, grad_norm_clipped; /**< the 2-norm of the gradient entering the norm clip, and leaving it */
+  size_t n_layers;                     /**< linear layers */
+  const vise_layer_record *layers;
+} vise_record;
+
 /** State of a run at the end of an epoch, or at a moment within one (for a progress display). */
 typedef struct vise_progress {
   uint64_t step, epoch;   /**< epoch: from 1 */
@@ -28,6 +54,8 @@ typedef struct vise_progress {
   vise_metrics train, validation, test; /**< n_rows 0 where not evaluated */
   double seconds;                       /**< since the run (or its resumption) started */
   const vise_step_stats *last;          /**< the last step; never NULL */
+  const vise_record *record;            /**< of a run with out_dir, after an epoch that has one; else NULL. It, and the
+                                           weights in it, are there for the time of the call */
 } vise_progress;
 
 typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;

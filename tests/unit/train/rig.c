@@ -189,3 +189,32 @@ vise_run_config rig_run_config(const char *out_dir, rig_notes *notes) {
   }
   return config;
 }
+
+json_t **rig_events(const char *folder, size_t *n) {
+  char *text = rig_read(rig_path(folder, "metrics.jsonl"));
+  json_t **events = calloc(4096, sizeof(*events));
+  *n = 0;
+
+  for (char *line = text; *line != 0;) {
+    char *end = strchr(line, '\n');
+    cr_assert(end != NULL, "the last line has no end");
+    *end = 0;
+    json_error_t why;
+    events[*n] = json_loads(line, JSON_REJECT_DUPLICATES, &why);
+    cr_assert(events[*n] != NULL, "%s: %s", line, why.text);
+    *n += 1;
+    line = end + 1;
+  }
+
+  free(text);
+  return events;
+}
+
+void rig_events_free(json_t **events, size_t n) {
+  for (size_t i = 0; i < n; i++) json_decref(events[i]);
+  free(events);
+}
+
+const char *rig_event_of(const json_t *event) {
+  return json_string_value(json_object_get(event, "event"));
+}

@@ -3,6 +3,7 @@
 #define VISE_TEST_TRAIN_RIG_H
 
 #include <criterion/criterion.h>
+#include <jansson.h>
 #include <math.h>
 #include <string.h>
 
@@ -37,6 +38,10 @@ void rig_write(const char *path, const char *text);
 char *rig_read(const char *path);
 /* metrics.jsonl of a folder without its "seconds" entries; to be freed. */
 char *rig_metrics(const char *folder);
+/* Its lines, *n of them; to be freed. */
+json_t **rig_events(const char *folder, size_t *n);
+void rig_events_free(json_t **events, size_t n);
+const char *rig_event_of(const json_t *event);
 
 /* What a run reported: the log lines in order, and how often progress was called. */
 typedef struct rig_notes {

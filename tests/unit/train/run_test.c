@@ -1,5 +1,4 @@
 /* A run's folder, its events, its ends by non-finite numbers, and when weight operations are applied. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -77,36 +76,6 @@ Test(run, leaves_the_documented_files) {
   rig_remove(base);
 }
 
-/* The lines of metrics.jsonl as JSON objects; *n of them, to be decref'ed and freed. */
-static json_t **read_events(const char *folder, size_t *n) {
-  char *text = rig_read(rig_path(folder, "metrics.jsonl"));
-  json_t **events = calloc(4096, sizeof(*events));
-  *n = 0;
-
-  for (char *line = text; *line != 0;) {
-    char *end = strchr(line, '\n');
-    cr_assert(end != NULL, "the last line has no end");
-    *end = 0;
-    json_error_t why;
-    events[*n] = json_loads(line, JSON_REJECT_DUPLICATES, &why);
-    cr_assert(events[*n] != NULL, "%s: %s", line, why.text);
-    *n += 1;
-    line = end + 1;
-  }
-
-  free(text);
-  return events;
-}
-
-static void free_events(json_t **events, size_t n) {
-  for (size_t i = 0; i < n; i++) json_decref(events[i]);
-  free(events);
-}
-
-static const char *event_of(const json_t *event) {
-  return json_string_value(json_object_get(event, "event"));
-}
-
 Test(run, writes_step_epoch_and_end_events) {
   vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
   vise_model *model = rig_model(widths, 3, true, VISE_F64);
@@ -120,12 +89,12 @@ Test(run, writes_step_epoch_and_end_events) {
   OK(run_with(&config, train, validation, &run, model, &result));
 
   size_t n = 0;
-  json_t **events = read_events(folder, &n);
+  json_t **events = rig_events(folder, &n);
   const char *wanted[] = {"step", "step", "epoch", "step", "step", "step", "epoch", "end"};
   const int steps[] = {2, 4, 5, 6, 8, 10, 10, 10};
   cr_assert_eq(n, 8);
   for (size_t i = 0; i < n; i++) {
-    cr_expect_str_eq(event_of(events[i]), wanted[i]);
+    cr_expect_str_eq(rig_event_of(events[i]), wanted[i]);
     const char *key = strcmp(wanted[i], "end") == 0 ? "steps" : "step";
     cr_expect_eq(json_integer_value(json_object_get(events[i], key)), steps[i]);
   }
@@ -142,7 +111,7 @@ Test(run, writes_step_epoch_and_end_events) {
   cr_expect(json_real_value(json_object_get(events[6], "val_loss")) == result.validation.loss);
   cr_expect(json_real_value(json_object_get(events[6], "train_loss")) == result.train.loss);
 
-  free_events(events, n);
+  rig_events_free(events, n);
   vise_model_free(model);
   vise_dataset_free(train);
   vise_dataset_free(validation);
@@ -280,7 +249,7 @@ Test(run, skips_a_batch_that_is_not_finite) {
   cr_expect(strstr(notes.log, "step 6:") == NULL, "said: %s", notes.log);
 
   size_t n = 0;
-  json_t **events = read_events(folder, &n);
+  json_t **events = rig_events(folder, &n);
   double sum = 0;
   for (size_t i = 0; i < 4; i++) {
     const json_t *loss = json_object_get(events[i], "loss");
@@ -290,10 +259,10 @@ Test(run, skips_a_batch_that_is_not_finite) {
   }
 
   const double mean = json_real_value(json_object_get(events[4], "train_loss"));
-  cr_expect_str_eq(event_of(events[4]), "epoch");
+  cr_expect_str_eq(rig_event_of(events[4]), "epoch");
   EXPECT_NEAR(mean, sum / 9, 1e-15 * mean); /* over the batches that were taken */
 
-  free_events(events, n);
+  rig_events_free(events, n);
   vise_model_free(model);
   vise_dataset_free(train);
   rig_remove(folder);
@@ -321,12 +290,12 @@ static void ends_by_skips(vise_nonfinite policy, uint32_t bad, uint64_t max_skip
   if (bad == 0xfff) cr_expect(rig_same_params(model, start), "skipped steps changed the weights");
 
   size_t n = 0;
-  json_t **events = read_events(folder, &n);
+  json_t **events = rig_events(folder, &n);
   cr_assert_gt(n, 0);
-  cr_expect_str_eq(event_of(events[n - 1]), "end");
+  cr_expect_str_eq(rig_event_of(events[n - 1]), "end");
   cr_expect_str_eq(json_string_value(json_object_get(events[n - 1], "reason")), vise_stop_reason_name(reason));
 
-  free_events(events, n);
+  rig_events_free(events, n);
   vise_model_free(model);
   vise_model_free(start);
   vise_dataset_free(train);
