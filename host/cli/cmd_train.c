@@ -54,7 +54,7 @@ static vise_status on_end(void *user, const vise_run_result *result, char **out,
   const vise_status status = vise_i_cli_report_make(&view->report, result, &view->progress, err);
   if (status != VISE_OK) return status;
 
-  json_t *object = vise_i_cli_report_json(&view->report);
+  json_t *object = vise_i_cli_report_json_for_charts(&view->report);
   *out = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
   json_decref(object);
   return *out != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");

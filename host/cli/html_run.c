@@ -8,11 +8,6 @@
 #include "host/cli/files.h"
 #include "host/cli/message.h"
 
-static double number_of(const json_t *object, const char *name) {
-  const json_t *value = json_object_get(object, name);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 static const char *plural(double n) {
   return n < 1 || n > 1 ? "s" : "";
 }
@@ -25,25 +20,13 @@ static void put_name(FILE *page, const vise_i_cli_run_files *run) {
   (void)fputs("</code>", page);
 }
 
-/* The rows that judge a run best: of a test, else of a validation, else those it was trained on. */
-static const json_t *judge(const vise_i_cli_run_files *run, const char **name) {
-  static const char *const sets[] = {"test", "validation", "train"};
-  static const char *const names[] = {"test", "validation", "training"};
-  for (size_t i = 0; i < 3; i++) {
-    const json_t *metrics = json_object_get(json_object_get(run->end, "metrics"), sets[i]);
-    *name = names[i];
-    if (isfinite(number_of(metrics, "loss"))) return metrics;
-  }
-  return NULL;
-}
-
 static void put_score(FILE *page, const vise_i_cli_run_files *run) {
   const char *set;
-  const json_t *metrics = judge(run, &set);
+  const json_t *metrics = vise_i_cli_run_judge(run, &set);
   char text[VISE_I_CLI_NUMBER_BYTES];
   if (metrics == NULL) return;
-  const double accuracy = number_of(metrics, "accuracy"), r2 = number_of(metrics, "r2"),
-               rows = number_of(metrics, "rows");
+  const double accuracy = vise_i_cli_run_number(metrics, "accuracy"), r2 = vise_i_cli_run_number(metrics, "r2"),
+               rows = vise_i_cli_run_number(metrics, "rows");
 
   (void)fprintf(page, " On %.0f %s row%s it has ", rows, set, plural(rows));
   if (isfinite(accuracy)) {
@@ -51,12 +34,13 @@ static void put_score(FILE *page, const vise_i_cli_run_files *run) {
   } else if (isfinite(r2)) {
     (void)fprintf(page, "an R\xc2\xb2 of <strong>%s</strong> and ", vise_i_cli_html_number(r2, 4, text));
   }
-  (void)fprintf(page, "a loss of <strong>%s</strong>.", vise_i_cli_html_number(number_of(metrics, "loss"), 4, text));
+  (void)fprintf(page, "a loss of <strong>%s</strong>.",
+                vise_i_cli_html_number(vise_i_cli_run_number(metrics, "loss"), 4, text));
 }
 
 static void put_end(FILE *page, const vise_i_cli_run_files *run) {
   char text[VISE_I_CLI_NUMBER_BYTES];
-  const double epochs = number_of(run->end, "epochs"), steps = number_of(run->end, "steps");
+  const double epochs = vise_i_cli_run_number(run->end, "epochs"), steps = vise_i_cli_run_number(run->end, "steps");
   (void)fputs("<p class=\"lead\">", page);
   put_name(page, run);
   if (run->end == NULL) {
@@ -68,7 +52,7 @@ static void put_end(FILE *page, const vise_i_cli_run_files *run) {
   (void)fputs(" was trained for ", page);
   if (epochs > 0) (void)fprintf(page, "%.0f epoch%s, ", epochs, plural(epochs));
   (void)fprintf(page, "%.0f step%s, in %s seconds", steps, plural(steps),
-                vise_i_cli_html_number(number_of(run->end, "seconds"), 3, text));
+                vise_i_cli_html_number(vise_i_cli_run_number(run->end, "seconds"), 3, text));
   (void)fputs(", and ended by <code>", page);
   vise_i_cli_html_json(page, json_object_get(run->end, "reason"), 60);
   (void)fputs("</code>.", page);
@@ -81,15 +65,17 @@ static void put_best_epoch(FILE *page, const vise_i_cli_run_files *run) {
   char mean[VISE_I_CLI_NUMBER_BYTES], deviation[VISE_I_CLI_NUMBER_BYTES];
   if (json_is_object(best)) {
     (void)fprintf(page, "<p>The lowest validation loss, %s, was at epoch %.0f; the weights of %s were kept.</p>\n",
-                  vise_i_cli_html_number(number_of(best, "validation_loss"), 4, mean), number_of(best, "epoch"),
+                  vise_i_cli_html_number(vise_i_cli_run_number(best, "validation_loss"), 4, mean),
+                  vise_i_cli_run_number(best, "epoch"),
                   json_is_true(json_object_get(best, "kept")) ? "that epoch" : "the last step");
   }
   if (!json_is_object(estimate)) return;
   const char *score = json_string_value(json_object_get(estimate, "score"));
-  (void)fprintf(page, "<p>On new rows, by %.0f-fold cross-validation: ", number_of(estimate, "folds"));
+  (void)fprintf(page, "<p>On new rows, by %.0f-fold cross-validation: ", vise_i_cli_run_number(estimate, "folds"));
   vise_i_cli_html_short(page, score != NULL && strcmp(score, "r2") == 0 ? "R\xc2\xb2" : score != NULL ? score : "", 40);
-  (void)fprintf(page, " %s \xc2\xb1 %s.</p>\n", vise_i_cli_html_number(number_of(estimate, "mean"), 4, mean),
-                vise_i_cli_html_number(number_of(estimate, "deviation"), 2, deviation));
+  (void)fprintf(page, " %s \xc2\xb1 %s.</p>\n",
+                vise_i_cli_html_number(vise_i_cli_run_number(estimate, "mean"), 4, mean),
+                vise_i_cli_html_number(vise_i_cli_run_number(estimate, "deviation"), 2, deviation));
 }
 
 static void put_warnings(FILE *page, const vise_i_cli_runs *of) {
@@ -117,8 +103,8 @@ static void put_comparison(FILE *page, const vise_i_cli_runs *of) {
   double lowest = (double)INFINITY;
   char text[VISE_I_CLI_NUMBER_BYTES];
   for (size_t i = 0; i < of->n; i++) {
-    const json_t *metrics = judge(&of->runs[i], &other);
-    const double loss = number_of(metrics, "loss");
+    const json_t *metrics = vise_i_cli_run_judge(&of->runs[i], &other);
+    const double loss = vise_i_cli_run_number(metrics, "loss");
     if (metrics == NULL || (set != NULL && strcmp(set, other) != 0)) return;
     set = other;
     if (!(loss < lowest)) continue;
@@ -142,13 +128,16 @@ static void put_facts(FILE *page, const vise_i_cli_runs *of) {
              *slash = name != NULL ? strrchr(name, '/') : NULL;
   (void)fputs("<p class=\"facts\"><bdi>", page);
   vise_i_cli_html_short(page, slash != NULL ? slash + 1 : name != NULL ? name : "", 80);
-  (void)fprintf(page, "</bdi>: %.0f training rows", number_of(data, "rows"));
-  if (number_of(data, "validation_rows") > 0) {
-    (void)fprintf(page, ", %.0f validation", number_of(data, "validation_rows"));
+  (void)fprintf(page, "</bdi>: %.0f training rows", vise_i_cli_run_number(data, "rows"));
+  if (vise_i_cli_run_number(data, "validation_rows") > 0) {
+    (void)fprintf(page, ", %.0f validation", vise_i_cli_run_number(data, "validation_rows"));
   }
-  if (number_of(data, "test_rows") > 0) (void)fprintf(page, ", %.0f test", number_of(data, "test_rows"));
-  (void)fprintf(page, "; %.0f input%s", number_of(data, "inputs"), plural(number_of(data, "inputs")));
-  if (number_of(data, "classes") > 0) (void)fprintf(page, ", %.0f classes", number_of(data, "classes"));
+  if (vise_i_cli_run_number(data, "test_rows") > 0)
+    (void)fprintf(page, ", %.0f test", vise_i_cli_run_number(data, "test_rows"));
+  (void)fprintf(page, "; %.0f input%s", vise_i_cli_run_number(data, "inputs"),
+                plural(vise_i_cli_run_number(data, "inputs")));
+  if (vise_i_cli_run_number(data, "classes") > 0)
+    (void)fprintf(page, ", %.0f classes", vise_i_cli_run_number(data, "classes"));
   (void)fputs("</p>\n", page);
 }
 
@@ -176,9 +165,12 @@ static void put_page(FILE *page, const vise_i_cli_runs *of) {
   }
   put_warnings(page, of);
   vise_i_cli_run_scores(page, of);
+  if (of->n == 1) vise_i_cli_run_rows(page, &of->runs[0]);
 
   vise_i_cli_run_curves(page, of);
   vise_i_cli_run_effects(page, of);
+  vise_i_cli_run_advice(page, of);
+  vise_i_cli_run_time(page, of);
   vise_i_cli_run_weights(page, of);
   if (of->n == 1) vise_i_cli_run_net(page, &of->runs[0]);
   if (of->n == 1) vise_i_cli_run_data(page, &of->runs[0]);

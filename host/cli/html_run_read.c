@@ -18,9 +18,14 @@ static vise_status out_of_memory(vise_error *err) {
 
 /* ---- metrics.jsonl ------------------------------------------------------------------------------------------------------- */
 
-static const char *const track_names[VISE_I_CLI_N_TRACKS] = {"train_loss",     "val_loss",          "test_loss",
-                                                             "train_accuracy", "val_accuracy",      "test_accuracy",
-                                                             "grad_norm",      "grad_norm_clipped", "at_bound"};
+/* NULL: it is made of others. */
+static const char *const track_names[VISE_I_CLI_N_TRACKS] = {
+    [VISE_I_CLI_TRAIN_LOSS] = "train_loss",     [VISE_I_CLI_VAL_LOSS] = "val_loss",
+    [VISE_I_CLI_TEST_LOSS] = "test_loss",       [VISE_I_CLI_TRAIN_ACCURACY] = "train_accuracy",
+    [VISE_I_CLI_VAL_ACCURACY] = "val_accuracy", [VISE_I_CLI_TEST_ACCURACY] = "test_accuracy",
+    [VISE_I_CLI_GRAD_NORM] = "grad_norm",       [VISE_I_CLI_GRAD_NORM_CLIPPED] = "grad_norm_clipped",
+    [VISE_I_CLI_AT_BOUND] = "at_bound",         [VISE_I_CLI_LR] = "lr",
+    [VISE_I_CLI_PENALTY] = "penalty",           [VISE_I_CLI_NORM] = "norm"};
 
 static bool grow(vise_i_cli_points *points) {
   if (points->n < points->room) return true;
@@ -37,23 +42,84 @@ static bool grow(vise_i_cli_points *points) {
   return true;
 }
 
-static bool take_point(vise_i_cli_points *points, const json_t *event, const char *place) {
+/* The next point, with what stands in `event` by its name. */
+static bool take_point(vise_i_cli_points *points, double x, const json_t *event) {
   if (!grow(points)) return false;
-  points->x[points->n] = json_number_value(json_object_get(event, place));
+  points->x[points->n] = x;
   for (size_t i = 0; i < VISE_I_CLI_N_TRACKS; i++) {
-    const json_t *value = json_object_get(event, track_names[i]);
-    points->y[i][points->n] = json_is_number(value) ? json_number_value(value) : (double)NAN;
+    points->y[i][points->n] = track_names[i] != NULL ? vise_i_cli_run_number(event, track_names[i]) : (double)NAN;
   }
   points->n++;
   return true;
+}
+
+static void set_last(const vise_i_cli_points *points, vise_i_cli_track track, double value) {
+  points->y[track][points->n - 1] = value;
+}
+
+static bool take_layer(vise_i_cli_points *points, double epoch, const json_t *layer) {
+  const double weights = vise_i_cli_run_number(layer, "weights"),
+               at_bound =
+                   vise_i_cli_run_number(layer, "at_lower_bound") + vise_i_cli_run_number(layer, "at_upper_bound");
+  if (!take_point(points, epoch, layer)) return false;
+  set_last(points, VISE_I_CLI_BOUND_SHARE, at_bound / weights);
+  set_last(points, VISE_I_CLI_ZERO_SHARE, vise_i_cli_run_number(layer, "zero_weights") / weights);
+  return true;
+}
+
+/* The layers of a record; of the net with the most of them, should a file hold several runs. */
+static bool take_layers(vise_i_cli_run_files *run, double epoch, const json_t *layers) {
+  const size_t n = json_array_size(layers);
+  if (n > run->n_layers) {
+    vise_i_cli_points *more = realloc(run->layers, n * sizeof *more);
+    if (more == NULL) return false;
+    memset(more + run->n_layers, 0, (n - run->n_layers) * sizeof *more);
+    run->layers = more;
+    run->n_layers = n;
+  }
+  for (size_t l = 0; l < n; l++) {
+    if (!take_layer(&run->layers[l], epoch, json_array_get(layers, l))) return false;
+  }
+  return true;
+}
+
+/* The shares in all layers together. */
+static void add_shares(const vise_i_cli_points *points, const json_t *event) {
+  const json_t *layers = json_object_get(event, "layers");
+  double weights = 0, boxed = 0, at_bound = 0, zero = 0;
+  for (size_t l = 0; l < json_array_size(layers); l++) {
+    const json_t *layer = json_array_get(layers, l);
+    const double low = vise_i_cli_run_number(layer, "at_lower_bound"),
+                 high = vise_i_cli_run_number(layer, "at_upper_bound");
+    weights += vise_i_cli_run_number(layer, "weights");
+    zero += vise_i_cli_run_number(layer, "zero_weights");
+    if (!isfinite(low + high)) continue;
+    boxed += vise_i_cli_run_number(layer, "weights");
+    at_bound += low + high;
+  }
+
+  const double steps = vise_i_cli_run_number(event, "steps");
+  set_last(points, VISE_I_CLI_BOUND_SHARE, at_bound / boxed);
+  set_last(points, VISE_I_CLI_ZERO_SHARE, zero / weights);
+  set_last(points, VISE_I_CLI_CLIPPED_SHARE, vise_i_cli_run_number(event, "steps_norm_clipped") / steps);
+  set_last(points, VISE_I_CLI_SKIPPED_SHARE, vise_i_cli_run_number(event, "skipped_steps") / steps);
+}
+
+static bool take_epoch(vise_i_cli_run_files *run, const json_t *event) {
+  const json_t *layers = json_object_get(event, "layers");
+  const double epoch = vise_i_cli_run_number(event, "epoch");
+  if (!take_point(&run->epochs, epoch, event)) return false;
+  if (!json_is_array(layers)) return true;
+  add_shares(&run->epochs, event);
+  return take_layers(run, epoch, layers);
 }
 
 static vise_status take_event(vise_i_cli_run_files *run, const json_t *event, vise_error *err) {
   const char *kind = json_string_value(json_object_get(event, "event"));
   bool done = true;
   if (kind == NULL) return VISE_ERR_FORMAT;
-  if (strcmp(kind, "epoch") == 0) done = take_point(&run->epochs, event, "epoch");
-  if (strcmp(kind, "step") == 0) done = take_point(&run->steps, event, "step");
+  if (strcmp(kind, "epoch") == 0) done = take_epoch(run, event);
+  if (strcmp(kind, "step") == 0) done = take_point(&run->steps, vise_i_cli_run_number(event, "step"), event);
   if (strcmp(kind, "end") == 0) {
     json_decref(run->end);
     run->end = json_copy((json_t *)(uintptr_t)event);
@@ -144,6 +210,8 @@ static void free_points(vise_i_cli_points *points) {
 void vise_i_cli_run_free(vise_i_cli_run_files *run) {
   free_points(&run->epochs);
   free_points(&run->steps);
+  for (size_t l = 0; l < run->n_layers; l++) free_points(&run->layers[l]);
+  free(run->layers);
   json_decref(run->end);
   json_decref(run->config);
   vise_model_free(run->model);
@@ -161,4 +229,20 @@ size_t vise_i_cli_run_weights_of(const vise_model *model, size_t l) {
     if (layer.kind == VISE_LAYER_BATCH_NORM) tensor += 2;
   }
   return tensor;
+}
+
+double vise_i_cli_run_number(const json_t *object, const char *name) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+const json_t *vise_i_cli_run_judge(const vise_i_cli_run_files *run, const char **name) {
+  static const char *const sets[] = {"test", "validation", "train"};
+  static const char *const names[] = {"test", "validation", "training"};
+  for (size_t i = 0; i < 3; i++) {
+    const json_t *metrics = json_object_get(json_object_get(run->end, "metrics"), sets[i]);
+    *name = names[i];
+    if (isfinite(vise_i_cli_run_number(metrics, "loss"))) return metrics;
+  }
+  return NULL;
 }

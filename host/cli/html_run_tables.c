@@ -17,11 +17,6 @@ static void end_table(FILE *page) {
   (void)fputs("</tbody></table></div>\n", page);
 }
 
-static double number_of(const json_t *object, const char *name) {
-  const json_t *value = json_object_get(object, name);
-  return json_is_number(value) ? json_number_value(value) : (double)NAN;
-}
-
 /* ---- scores -------------------------------------------------------------------------------------------------------------- */
 
 typedef struct measure {
@@ -49,7 +44,7 @@ static void put_cell(FILE *page, double value, bool is_share) {
 
 static bool has_measure(const vise_i_cli_runs *of, size_t set, size_t m) {
   for (size_t i = 0; i < of->n; i++) {
-    if (isfinite(number_of(metrics_of(&of->runs[i], set), measures[m].key))) return true;
+    if (isfinite(vise_i_cli_run_number(metrics_of(&of->runs[i], set), measures[m].key))) return true;
   }
   return false;
 }
@@ -69,9 +64,9 @@ static void put_sets(FILE *page, const vise_i_cli_runs *of) {
     const json_t *metrics = metrics_of(&of->runs[0], set);
     if (!json_is_object(metrics)) continue;
     (void)fprintf(page, "<tr><th scope=\"row\" class=\"t\">%s</th><td>%.0f</td>", set_names[set],
-                  number_of(metrics, "rows"));
+                  vise_i_cli_run_number(metrics, "rows"));
     for (size_t m = 0; m < N_MEASURES; m++) {
-      if (shown[m]) put_cell(page, number_of(metrics, measures[m].key), measures[m].is_share);
+      if (shown[m]) put_cell(page, vise_i_cli_run_number(metrics, measures[m].key), measures[m].is_share);
     }
     (void)fputs("</tr>\n", page);
   }
@@ -103,14 +98,14 @@ static void put_runs(FILE *page, const vise_i_cli_runs *of) {
     (void)fputs("<tr><th scope=\"row\" class=\"t\">", page);
     put_run_name(page, run);
     (void)fputs("</th>", page);
-    put_cell(page, number_of(json_object_get(run->end, "net"), "parameters"), false);
-    put_cell(page, number_of(run->end, "epochs"), false);
+    put_cell(page, vise_i_cli_run_number(json_object_get(run->end, "net"), "parameters"), false);
+    put_cell(page, vise_i_cli_run_number(run->end, "epochs"), false);
     for (size_t k = 0; k < N_SETS * N_MEASURES; k++) {
       const size_t set = k / N_MEASURES, m = k % N_MEASURES;
       if (has_measure(of, set, m))
-        put_cell(page, number_of(metrics_of(run, set), measures[m].key), measures[m].is_share);
+        put_cell(page, vise_i_cli_run_number(metrics_of(run, set), measures[m].key), measures[m].is_share);
     }
-    put_cell(page, number_of(run->end, "seconds"), false);
+    put_cell(page, vise_i_cli_run_number(run->end, "seconds"), false);
     (void)fputs("</tr>\n", page);
   }
   end_table(page);
@@ -144,14 +139,15 @@ enum { N_EFFECTS = sizeof effects / sizeof *effects };
 static void effect_of(const vise_i_cli_run_files *run, size_t which, double *part, double *whole) {
   const json_t *regularization = json_object_get(run->end, "regularization");
   const vise_train_config *config = &run->options.training;
-  const double steps = number_of(run->end, "steps"), skipped = number_of(run->end, "skipped_steps");
+  const double steps = vise_i_cli_run_number(run->end, "steps"),
+               skipped = vise_i_cli_run_number(run->end, "skipped_steps");
   const double values[N_EFFECTS][2] = {
-      {number_of(regularization, "at_lower_bound"), number_of(regularization, "boxed_weights")},
-      {number_of(regularization, "at_upper_bound"), number_of(regularization, "boxed_weights")},
-      {number_of(regularization, "steps_norm_clipped"), steps},
-      {number_of(regularization, "clipped_values"),
-       (steps - skipped) * number_of(json_object_get(run->end, "net"), "parameters")},
-      {number_of(regularization, "zero_weights"), number_of(regularization, "weights")},
+      {vise_i_cli_run_number(regularization, "at_lower_bound"), vise_i_cli_run_number(regularization, "boxed_weights")},
+      {vise_i_cli_run_number(regularization, "at_upper_bound"), vise_i_cli_run_number(regularization, "boxed_weights")},
+      {vise_i_cli_run_number(regularization, "steps_norm_clipped"), steps},
+      {vise_i_cli_run_number(regularization, "clipped_values"),
+       (steps - skipped) * vise_i_cli_run_number(json_object_get(run->end, "net"), "parameters")},
+      {vise_i_cli_run_number(regularization, "zero_weights"), vise_i_cli_run_number(regularization, "weights")},
       {skipped, steps}};
   *part = values[which][0];
   *whole = values[which][1];
@@ -231,14 +227,14 @@ static void put_text_cell(FILE *page, const json_t *value) {
 
 static void put_column(FILE *page, const json_t *column) {
   char text[VISE_I_CLI_NUMBER_BYTES];
-  (void)fprintf(page, "<tr><td>%.0f</td>", number_of(column, "place"));
+  (void)fprintf(page, "<tr><td>%.0f</td>", vise_i_cli_run_number(column, "place"));
   put_text_cell(page, json_object_get(column, "name"));
   put_text_cell(page, json_object_get(column, "kind"));
   put_text_cell(page, json_object_get(column, "role"));
-  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(number_of(column, "gaps"), 6, text));
-  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(number_of(column, "inputs"), 6, text));
-  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(number_of(column, "shift"), 4, text));
-  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(number_of(column, "scale"), 4, text));
+  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(vise_i_cli_run_number(column, "gaps"), 6, text));
+  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(vise_i_cli_run_number(column, "inputs"), 6, text));
+  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(vise_i_cli_run_number(column, "shift"), 4, text));
+  (void)fprintf(page, "<td>%s</td>", vise_i_cli_html_number(vise_i_cli_run_number(column, "scale"), 4, text));
   put_text_cell(page, json_object_get(column, "reason"));
   (void)fputs("</tr>\n", page);
 }
@@ -287,10 +283,10 @@ static void put_classes(FILE *page, const vise_i_cli_run_files *run) {
     const json_t *item = json_array_get(classes, i);
     (void)fputs("<tr>", page);
     put_text_cell(page, json_object_get(item, "name"));
-    put_cell(page, number_of(item, "rows"), false);
-    put_cell(page, number_of(item, "precision"), true);
-    put_cell(page, number_of(item, "recall"), true);
-    put_cell(page, number_of(item, "f1"), true);
+    put_cell(page, vise_i_cli_run_number(item, "rows"), false);
+    put_cell(page, vise_i_cli_run_number(item, "precision"), true);
+    put_cell(page, vise_i_cli_run_number(item, "recall"), true);
+    put_cell(page, vise_i_cli_run_number(item, "f1"), true);
     (void)fputs("</tr>\n", page);
   }
   end_table(page);

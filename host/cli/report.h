@@ -49,5 +49,7 @@ json_t *vise_i_cli_target_json(const vise_preprocessor *preprocessor);
 
 /* A new reference; NULL: out of memory. */
 json_t *vise_i_cli_report_json(const vise_i_cli_report *report);
+/* The same with what is there for charts alone. */
+json_t *vise_i_cli_report_json_for_charts(const vise_i_cli_report *report);
 
 #endif

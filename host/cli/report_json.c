@@ -173,10 +173,11 @@ static json_t *kept_json(const vise_i_cli_kept *kept, const vise_i_cli_setup *se
   return object;
 }
 
+static const char *const set_names[VISE_I_CLI_N_SETS] = {"train", "validation", "test"};
+
 static json_t *metrics_json(const vise_i_cli_report *report) {
-  static const char *const names[VISE_I_CLI_N_SETS] = {"train", "validation", "test"};
   json_t *metrics = json_object();
-  for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) set(metrics, names[i], kept_json(&report->kept[i], report->setup));
+  for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) set(metrics, set_names[i], kept_json(&report->kept[i], report->setup));
   return metrics;
 }
 
@@ -251,5 +252,14 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   set(object, "regularization", effects_json(report));
   set(object, "warnings", warnings_json(&report->warnings));
   set(object, "saved", saved_json(options->run.out_dir));
+  return object;
+}
+
+json_t *vise_i_cli_report_json_for_charts(const vise_i_cli_report *report) {
+  json_t *object = vise_i_cli_report_json(report), *metrics = json_object_get(object, "metrics");
+  for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) {
+    json_t *of_set = json_object_get(metrics, set_names[i]);
+    if (json_is_object(of_set)) vise_i_cli_scores_sample_json(&report->kept[i].scores, of_set);
+  }
   return object;
 }

@@ -47,9 +47,10 @@ typedef struct summing {
   size_t n_scored;
   bool has_nan;
   double errors;
+  size_t n_seen, stride; /* one row in stride is sampled */
 } summing;
 
-enum { CHUNK_ROWS = 1 << 16 };
+enum { CHUNK_ROWS = 1 << 16, MOST_SAMPLED = 300, MOST_SAMPLED_TARGETS = 4 };
 
 /* The class of a row, or n_classes for none. */
 static size_t class_of(const rows *r, size_t i, size_t n_classes) {
@@ -97,11 +98,23 @@ static double auc_of(scored *s, size_t n) {
   return n_positive > 0 && n_before > 0 ? pairs / (n_positive * n_before) : NAN;
 }
 
+static void add_sample(summing *s, const rows *r, size_t i) {
+  vise_i_cli_scores *out = s->scores;
+  const size_t place = s->n_seen++;
+  if (place % s->stride != 0) return;
+  for (size_t k = 0; k < out->n_sampled_targets; k++) {
+    double *pair = out->sample + 2 * (k * out->n_sampled + place / s->stride);
+    pair[0] = r->targets[i * r->n_targets + k];
+    pair[1] = r->outputs[i * r->n_outputs + k];
+  }
+}
+
 /* Adds the rows to the confusion matrix, or to the sum of errors. */
 static void add(summing *s, const rows *r) {
   const size_t n_classes = s->scores->n_classes;
   if (s->is_regression) {
     for (size_t i = 0; i < r->n * r->n_outputs; i++) s->errors += fabs(r->outputs[i] - r->targets[i]);
+    for (size_t i = 0; i < r->n; i++) add_sample(s, r, i);
     return;
   }
 
@@ -152,10 +165,21 @@ static vise_status add_all(summing *s, vise_error *err) {
   return status;
 }
 
+static vise_status make_sample(summing *s, size_t n_outputs, vise_error *err) {
+  vise_i_cli_scores *out = s->scores;
+  const size_t n_rows = vise_dataset_n_rows(s->dataset);
+  s->stride = (n_rows + MOST_SAMPLED - 1) / MOST_SAMPLED;
+  out->n_sampled = (n_rows + s->stride - 1) / s->stride;
+  out->n_sampled_targets = n_outputs < MOST_SAMPLED_TARGETS ? n_outputs : MOST_SAMPLED_TARGETS;
+  out->sample = calloc(out->n_sampled_targets * out->n_sampled, 2 * sizeof *out->sample);
+  if (out->sample != NULL) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for a sample of %zu rows", out->n_sampled);
+}
+
 /* Room for what the rows are counted in. */
 static vise_status make_room(summing *s, size_t n_outputs, vise_error *err) {
   vise_i_cli_scores *out = s->scores;
-  if (s->is_regression) return VISE_OK;
+  if (s->is_regression) return make_sample(s, n_outputs, err);
 
   out->n_classes = n_outputs == 1 ? 2 : n_outputs;
   out->confusion = calloc(out->n_classes, (out->n_classes + 1) * sizeof *out->confusion);
@@ -190,7 +214,9 @@ vise_status vise_i_cli_scores_make(const vise_i_cli_model *model, const vise_dat
 
 void vise_i_cli_scores_free(vise_i_cli_scores *scores) {
   free(scores->confusion);
+  free(scores->sample);
   scores->confusion = NULL;
+  scores->sample = NULL;
 }
 
 /* ---- telling -------------------------------------------------------------------------------------------------- */
@@ -248,6 +274,20 @@ void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_m
     (void)printf("  %-20.20s %10.4f %10.4f %10.4f %10zu\n", vise_i_cli_class_name(model, k, buffer), c.precision,
                  c.recall, c.f1, c.n_rows);
   }
+}
+
+void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t *object) {
+  if (scores->sample == NULL) return;
+  json_t *sample = json_array();
+  for (size_t k = 0; k < scores->n_sampled_targets; k++) {
+    const double *pairs = scores->sample + 2 * k * scores->n_sampled;
+    json_t *numbers[2] = {json_array(), json_array()};
+    for (size_t i = 0; i < 2 * scores->n_sampled; i++) {
+      (void)json_array_append_new(numbers[i % 2], vise_i_cli_json_real(pairs[i]));
+    }
+    (void)json_array_append_new(sample, json_pack("{s:o, s:o}", "true", numbers[0], "predicted", numbers[1]));
+  }
+  (void)json_object_set_new(object, "sample", sample);
 }
 
 void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object) {

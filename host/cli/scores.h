@@ -12,6 +12,8 @@ typedef struct vise_i_cli_scores {
   size_t *confusion; /* [n_classes, n_classes + 1]: true, predicted; the last column counts rows without a class */
   double auc;        /* of two classes; NaN: there are not both */
   double mae;        /* of numbers; NaN else */
+  double *sample;    /* of numbers: [n_sampled_targets, n_sampled, 2], true and predicted, of rows here and there */
+  size_t n_sampled_targets, n_sampled;
 } vise_i_cli_scores;
 
 /* Free the scores with vise_i_cli_scores_free, on failure too. */
@@ -29,6 +31,8 @@ typedef struct vise_i_cli_class_score {
 vise_i_cli_class_score vise_i_cli_scores_of_class(const vise_i_cli_scores *scores, size_t k);
 
 void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_model *model);
+/* Adds "sample", for charts: for each of the first targets, if they are numbers, "true" and "predicted". */
+void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t *object);
 /* Adds "auc", "classes", "confusion" or "mae" to object. */
 void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object);
 

@@ -5,8 +5,8 @@
 #include "host/train/trainer.h"
 
 /* Every how many epochs a run is recorded: one of 1, 2, 5, 10, 20, ..., by the work of an epoch and of a record alone, so
-   that runs of the same training have the same records. At most about 1 % of the time goes into them. After 1000 epochs
-   it becomes rarer (every second to 2000, every fifth to 5000, ...). */
+   that runs of the same training have the same records. At most about 1 % of the time goes into them. The first 30 epochs
+   are all recorded; after 1000 records become rarer (every second epoch to 2000, every fifth to 5000, ...). */
 uint64_t vise_i_record_period(const vise_trainer *trainer);
 
 /* What the weights of one tensor are like, with its box under the last step's schedule; params are all parameters, of

@@ -30,8 +30,8 @@ typedef struct vise_layer_record {
 
 /**
  * What the regularization did in the steps since the record before, and what the weights are like after them. There is
- * one after each epoch, or after every second, fifth, tenth, ... where more would take over about 1 % of the time of the
- * run, and after 1000 epochs likewise.
+ * one after each of the first 30 epochs, then after each, every second, fifth, tenth, ..., so that they take about 1 % of
+ * the time of the run at most; after 1000 epochs they become rarer.
  */
 typedef struct vise_record {
   uint64_t n_steps, n_skipped;         /**< attempted, and those of them that were skipped */

@@ -17,8 +17,9 @@ SECTIONS = {
     "grid/report.html": "what strengths map table folds repeat",
     "random/report.html": "what strengths map lines table folds rounds repeat",
     "wild/report.html": "what strengths table folds nonfinite repeat",
-    "run/report.html": "what curves effects weights net data repeat",
-    "both.html": "what curves effects weights repeat",
+    "run/report.html": "what rows curves effects time weights net data repeat",
+    "both.html": "what curves effects time weights repeat",
+    "numbers/report.html": "what rows curves effects time weights net data repeat",
 }
 
 # What is wrong with how the page is laid out, as a list of texts.

@@ -114,8 +114,13 @@ def make_pages(vise, folder):
         "--clamp", "0.3", "--epochs", "1000", "--log-every", "10", "--quiet", "--overwrite", "--out", "run")
     run(vise, folder, "report", "run")
     run(vise, folder, "report", "run", "grid/best", "--out", "both.html")
+    run(vise, folder, "train", "--train", "table.csv", "--target", "z", "--drop", "y", "--test-fraction", "0.3", "--layers",
+        "auto-8-8-auto", "--clip-norm", "1e-3", "--clip-value", "0.1", "--max-norm", "0.2", "--lr-schedule", "cosine",
+        "--epochs", "90", "--quiet", "--overwrite", "--out", "numbers")
+    run(vise, folder, "report", "numbers")
     return [os.path.join(folder, name) for name in
-            ("grid/report.html", "random/report.html", "wild/report.html", "run/report.html", "both.html")]
+            ("grid/report.html", "random/report.html", "wild/report.html", "run/report.html", "both.html",
+             "numbers/report.html")]
 
 
 def main():

@@ -292,6 +292,10 @@ Test(cli_pages, damaged_files_of_a_sweep_are_named) {
 Test(cli_pages, a_run_tells_what_metrics_jsonl_tells) {
   static const char *const says[] = {"<section id=\"curves\"",
                                      "<section id=\"effects\"",
+                                     "<section id=\"time\"",
+                                     "<h3>Weights at a bound of their box, %</h3>",
+                                     "<h3>Norm of the weights</h3>",
+                                     "<li><i class=\"c1\"></i><bdi>layer 1</bdi></li>",
                                      "<section id=\"weights\"",
                                      "<section id=\"net\"",
                                      "<section id=\"data\"",
