@@ -103,7 +103,7 @@ Test(cli_run_page, says_which_limit_binds) {
       "it does most of the regularizing. If the training loss is too high, widen it first",
       "--vary clamp=off,0.005,0.01,0.02", NULL};
   static const char *const norm[] = {"The limit that binds most is <strong>the clip of norms</strong>.",
-                                     "it sets the length of nearly every step", "in 100 % of the steps", NULL};
+                                     "it sets the length of nearly every step", NULL};
   static const char *const value[] = {"The limit that binds most is <strong>the clip of values</strong>.", NULL};
   static const char *const max_norm[] = {"The limit that binds most is <strong>the bound on norms</strong>.",
                                          "it does most of the regularizing. If the training loss is too high, raise",
