@@ -65,6 +65,8 @@ static void resolve(vise_i_cli_options *options, const vise_i_cli_setup *setup, 
   vise_train_config *training = &options->training;
   training->backend = vise_trainer_backend(trainer);
   training->scale = setup->preprocessor != NULL ? setup->scale : vise_trainer_scale(trainer);
+  options->keeps_scale = setup->keeps_scaling;
+  options->keeps_scale_target = setup->keeps_target_scaling;
   training->n_threads = vise_trainer_n_threads(trainer);
   training->precision = vise_trainer_precision(trainer);
   training->step_mode = vise_trainer_step_mode(trainer);

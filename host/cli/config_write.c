@@ -55,10 +55,20 @@ static bool is_null(const vise_option *row, const char *text) {
 
 static bool write_value(FILE *stream, const vise_option *row, char *text) {
   const bool is_off = is_null(row, text);
-  if (row->type == VISE_OPTION_FLAG) return fputs(strcmp(text, "yes") == 0 ? "true" : "false", stream) >= 0;
+  if (row->type == VISE_OPTION_FLAG && *text != '\0')
+    return fputs(strcmp(text, "yes") == 0 ? "true" : "false", stream) >= 0;
   if ((row->flags & VISE_OPTION_REPEATABLE) != 0) return write_array(stream, row, is_off ? NULL : text);
   if (is_off) return fputs("null", stream) >= 0;
   return is_number(row, text) ? fputs(text, stream) >= 0 : write_text(stream, text);
+}
+
+/* What a recipe set stands in the other lines. A scaling that is that of --init's file is not named, since an option would
+   replace it. */
+static char *text_of(const vise_i_cli_options *options, const vise_option *row) {
+  const bool is_kept = (options->keeps_scale && strcmp(row->name, "scale") == 0) ||
+                       (options->keeps_scale_target && strcmp(row->name, "scale-target") == 0);
+  if (is_kept) return strdup("");
+  return strcmp(row->name, "recipe") == 0 ? strdup("none") : vise_i_cli_text(options, row);
 }
 
 static bool write_options(FILE *stream, const vise_i_cli_options *options) {
@@ -67,8 +77,7 @@ static bool write_options(FILE *stream, const vise_i_cli_options *options) {
     const vise_option *row = options->rows[i];
     if ((row->commands & VISE_COMMAND_TRAIN) == 0 || row->change == VISE_OPTION_LOCAL) continue;
 
-    /* What a recipe set stands in the other lines. */
-    char *text = strcmp(row->name, "recipe") == 0 ? strdup("none") : vise_i_cli_text(options, row);
+    char *text = text_of(options, row);
     const bool written =
         text != NULL && fprintf(stream, "%s  \"%s\": ", separator, row->name) > 0 && write_value(stream, row, text);
     free(text);

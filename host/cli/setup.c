@@ -1,9 +1,12 @@
 #include "host/cli/setup.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/cli/adopt.h"
 #include "host/cli/cli.h"
@@ -267,7 +270,7 @@ static vise_status make_model(const vise_i_cli_options *options, const vise_mode
       initial != NULL ? copy_initial(options, initial, dtype, setup, err) : create_model(options, dtype, setup, err);
   if (status == VISE_OK) status = keep_preprocessor(setup, err);
   /* A checkpoint has its own mask, which pruning may have changed since. */
-  if (status == VISE_OK && options->mask != NULL && options->resume == NULL) {
+  if (status == VISE_OK && options->mask != NULL && !setup->has_checkpoint) {
     status = vise_model_load_mask(setup->model, options->mask, err);
   }
   return status;
@@ -296,14 +299,40 @@ static vise_status make(vise_i_cli_options *options, vise_i_cli_setup *setup, co
   return status == VISE_OK && !is_data_alone ? make_model(options, initial, setup, err) : status;
 }
 
-/* The model of --init, or NULL. --resume restores all weights, so of this file it only wants how inputs are made; it may
-   be gone. */
-static vise_status load_initial(const vise_i_cli_options *options, vise_model **out, vise_error *err) {
-  vise_error ignored = VISE_ERROR_INIT;
-  const bool resumes = options->resume != NULL;
+/* The model of --init, or NULL. A run that goes on restores all weights, so of this file it only wants how inputs are
+   made; it may be gone where that needs no file. */
+static vise_status load_initial(const vise_i_cli_options *options, bool has_checkpoint, vise_model **out,
+                                vise_error *err) {
   if (options->init == NULL) return VISE_OK;
-  const vise_status status = vise_model_load(options->init, out, resumes ? &ignored : err);
-  return resumes ? VISE_OK : status;
+  if (has_checkpoint && access(options->init, F_OK) != 0 && errno == ENOENT) return VISE_OK;
+  return vise_model_load(options->init, out, err);
+}
+
+/* Whether the run of --resume has a checkpoint; without one it starts again, and needs all that it began with. */
+static vise_status find_checkpoint(const vise_i_cli_options *options, bool *out, vise_error *err) {
+  char *path = NULL;
+  *out = false;
+  if (options->resume == NULL) return VISE_OK;
+  if (asprintf(&path, "%s/checkpoints", options->resume) < 0) {
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for a path");
+  }
+
+  vise_status status = VISE_OK;
+  DIR *dir = opendir(path);
+  if (dir == NULL && errno != ENOENT && errno != ENOTDIR) {
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  }
+  errno = 0;
+  for (const struct dirent *entry; dir != NULL && !*out && (entry = readdir(dir)) != NULL;) {
+    *out = strncmp(entry->d_name, "step-", 5) == 0;
+  }
+  if (dir != NULL && !*out && errno != 0) {
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  }
+
+  if (dir != NULL) (void)closedir(dir);
+  free(path);
+  return status;
 }
 
 static vise_status make_of(vise_i_cli_options *options, const vise_i_cli_input *input, vise_i_cli_setup *setup,
@@ -311,7 +340,8 @@ static vise_status make_of(vise_i_cli_options *options, const vise_i_cli_input *
   vise_model *initial = NULL;
   memset(setup, 0, sizeof *setup);
   setup->input = input;
-  vise_status status = load_initial(options, &initial, err);
+  vise_status status = find_checkpoint(options, &setup->has_checkpoint, err);
+  if (status == VISE_OK) status = load_initial(options, setup->has_checkpoint, &initial, err);
   if (status == VISE_OK) status = make(options, setup, initial, err);
   vise_model_free(initial);
   return status;
@@ -326,7 +356,7 @@ vise_status vise_i_cli_setup_make(vise_i_cli_options *options, vise_i_cli_setup 
 static vise_status read_table(const vise_i_cli_options *options, vise_table **out, vise_error *err) {
   vise_model *initial = NULL;
   vise_preprocessor *like = NULL;
-  vise_status status = load_initial(options, &initial, err);
+  vise_status status = load_initial(options, false, &initial, err);
   if (status == VISE_OK && initial != NULL && !vise_i_cli_given(options, "scale")) {
     status = vise_i_cli_preprocessor_of(initial, options->init, &like, err);
   }
@@ -359,7 +389,7 @@ vise_status vise_i_cli_setup_make_data(vise_i_cli_options *options, const vise_i
 vise_status vise_i_cli_setup_follow(vise_i_cli_options *options, const vise_i_cli_setup *data, vise_i_cli_setup *out,
                                     vise_error *err) {
   vise_model *initial = NULL;
-  vise_status status = load_initial(options, &initial, err);
+  vise_status status = load_initial(options, false, &initial, err);
   *out = *data;
   out->model = NULL;
 

@@ -17,6 +17,7 @@ typedef struct vise_i_cli_setup {
   vise_preprocessor *preprocessor;          /* of a table; else NULL */
   vise_scale scale;                         /* that it scales by */
   bool keeps_scaling, keeps_target_scaling; /* those of the model of --init */
+  bool has_checkpoint;                      /* the run of --resume goes on from one, not from its beginning */
   char **notes;                             /* [n_notes]: what was found while the table was read */
   size_t n_notes;
   size_t n_left_out; /* rows of a table, before rows were held out */

@@ -228,3 +228,56 @@ Test(cli_resume, a_file_that_may_not_grow_further_is_an_error_and_the_run_goes_o
       "--out whole");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
 }
+
+/* ---- runs that begin with a file of weights ------------------------------------------------------------------------- */
+
+/* start: weights and scaling of a table; the others keep both, and a mask. */
+#define FROM_START \
+  "train --train line.csv --recipe none --init start/model.safetensors --mask mask.safetensors --seed 5 "
+
+static void make_start(void) {
+  tool_write_line("line.csv", 90);
+  tool_write_line("other.csv", 40);
+  tool_expect_ok("train --train other.csv --layers auto-8-auto --epochs 2 --out start");
+  tool_expect_ok(
+      "prune --model start/model.safetensors --weight-op prune --weight-op-fraction 0.4 --out pruned.safetensors "
+      "--mask-out mask.safetensors");
+}
+
+static void expect_same_run(const char *a, const char *b) {
+  static const char *const files[] = {"model.safetensors", "mask.safetensors"};
+  for (size_t i = 0; i < 2; i++) {
+    char first[80], second[80];
+    snprintf(first, sizeof first, "%s/%s", a, files[i]);
+    snprintf(second, sizeof second, "%s/%s", b, files[i]);
+    cr_assert(tool_same_bytes(first, second), "%s and %s differ", first, second);
+  }
+}
+
+Test(cli_resume, goes_on_with_the_scaling_of_init) {
+  make_start();
+  tool_expect_ok(FROM_START "--epochs 6 --out whole");
+  tool_expect_ok(FROM_START "--epochs 3 --out cut");
+  tool_expect_ok("train --resume cut --epochs 6");
+  expect_same_run("whole", "cut");
+
+  tool_expect_ok("train --config whole/config.json --out again");
+  expect_same_run("whole", "again");
+}
+
+/* As one that was killed before its first checkpoint. */
+Test(cli_resume, starts_again_with_the_weights_and_the_mask_it_had) {
+  make_start();
+  tool_expect_ok(FROM_START "--epochs 3 --out whole");
+  tool_expect_ok(FROM_START "--epochs 3 --out cut");
+  cr_assert_eq(system("rm -r cut/checkpoints"), 0);
+  cr_assert_eq(unlink("cut/model.safetensors"), 0);
+  cr_assert_eq(unlink("cut/mask.safetensors"), 0);
+  tool_expect_ok("train --resume cut");
+  expect_same_run("whole", "cut");
+
+  cr_assert_eq(system("rm -r cut/checkpoints"), 0);
+  cr_assert_eq(unlink("cut/model.safetensors"), 0);
+  cr_assert_eq(unlink("start/model.safetensors"), 0);
+  tool_expect_refused("train --resume cut", "start/model.safetensors: cannot be opened");
+}
