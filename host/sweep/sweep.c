@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
@@ -26,6 +27,7 @@ typedef struct fit_queue {
 
 struct vise_sweep {
   vise_sweep_config config;
+  pid_t process; /* that has the threads; a fork of it has none, and locks that nobody opens */
   pthread_t *threads;
   int n_threads; /* that were started */
 
@@ -40,6 +42,17 @@ struct vise_sweep {
   bool closes;   /* the threads are to end */
   atomic_bool stop;
 };
+
+static bool is_ours(const vise_sweep *s) {
+  return s != NULL && s->process == getpid();
+}
+
+static vise_status check_process(const vise_sweep *s, vise_error *err) {
+  if (is_ours(s)) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_STATE,
+                     "the sweep is that of process %ld, and this one was forked from it: make another",
+                     (long)s->process);
+}
 
 static vise_sweep_config config_defaults(void) {
   return (vise_sweep_config){.struct_size = sizeof(vise_sweep_config)};
@@ -183,6 +196,7 @@ vise_status vise_sweep_create(const vise_sweep_config *config, vise_sweep **out,
 
   VISE_TRY(vise_i_alloc_zero(&s, 1, sizeof *s, "a sweep", err));
   s->config = own;
+  s->process = getpid();
   if (own.n_jobs == 0) s->config.n_jobs = vise_i_n_processors();
   make_locks(s);
   VISE_TRY(vise_i_alloc_zero(&s->threads, (size_t)s->config.n_jobs, sizeof *s->threads, "threads", err));
@@ -196,7 +210,7 @@ done:
 }
 
 void vise_sweep_free(vise_sweep *sweep) {
-  if (sweep == NULL) return;
+  if (!is_ours(sweep)) return; /* what a fork has of it goes with the process */
   vise_sweep_stop(sweep);
 
   pthread_mutex_lock(&sweep->lock);
@@ -229,7 +243,7 @@ int vise_sweep_n_jobs(const vise_sweep *sweep) {
 }
 
 size_t vise_sweep_n_wanted(const vise_sweep *sweep) {
-  if (sweep == NULL) return 0;
+  if (!is_ours(sweep)) return 0;
   pthread_mutex_lock(lock_of(sweep));
   const size_t depth = sweep->has_device_thread ? DEVICE_DEPTH : 4 * (size_t)sweep->config.n_jobs;
   const size_t n = sweep->has_device_thread ? sweep->for_device.n : sweep->waiting.n;
@@ -242,7 +256,7 @@ static size_t n_ahead(const vise_sweep *sweep) {
 }
 
 size_t vise_sweep_n_open(const vise_sweep *sweep) {
-  if (sweep == NULL) return 0;
+  if (!is_ours(sweep)) return 0;
   pthread_mutex_lock(lock_of(sweep));
   const size_t n = n_ahead(sweep) + sweep->done.n;
   pthread_mutex_unlock(lock_of(sweep));
@@ -252,7 +266,8 @@ size_t vise_sweep_n_open(const vise_sweep *sweep) {
 vise_status vise_sweep_submit(vise_sweep *sweep, const vise_sweep_fit *fit, vise_error *err) {
   vise_i_sweep_fit *made = NULL;
   VISE_ENTER(err, sweep, fit);
-  vise_status status = vise_i_sweep_fit_create(fit, &made, err);
+  vise_status status = check_process(sweep, err);
+  if (status == VISE_OK) status = vise_i_sweep_fit_create(fit, &made, err);
   if (status == VISE_OK && made->on_device) status = start_device(sweep, err);
   if (status != VISE_OK) {
     vise_i_sweep_fit_free(made);
@@ -282,6 +297,8 @@ static struct timespec deadline(double seconds) {
 vise_status vise_sweep_next_sized(size_t result_bytes, vise_sweep *sweep, double seconds, vise_sweep_result *result,
                                   bool *found, vise_error *err) {
   VISE_ENTER(err, sweep, result, found);
+  const vise_status status = check_process(sweep, err);
+  if (status != VISE_OK) return status;
   if (!(seconds >= 0)) return vise_i_fail(err, VISE_ERR_USAGE, "`seconds` %g: expected at least 0", seconds);
   const struct timespec at = deadline(seconds);
   vise_i_sweep_fit *fit;

@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "host/backend/cpu/parking.h"
@@ -87,6 +88,7 @@ struct vise_i_team {
   member *members; /* [n_members]; the first is the caller */
   bool may_park;
   vise_i_parking parking;
+  volatile char *is_whole; /* on a page of its own, which is all zero in the child of a fork */
 };
 
 static inline void relax(void) {
@@ -219,16 +221,39 @@ static void *worker_main(void *argument) {
   }
 }
 
+/* ---- forks ------------------------------------------------------------------------------------------------------- */
+
+/* Where the system cannot wipe a page, a child must not use what its parent made. */
+static bool mark_as_whole(vise_i_team *team) {
+  void *page = mmap(NULL, 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return false;
+#ifdef MADV_WIPEONFORK
+  (void)madvise(page, 1, MADV_WIPEONFORK);
+#endif
+  team->is_whole = page;
+  *team->is_whole = 1;
+  return true;
+}
+
+/* Whether the threads are of this process. */
+static inline bool is_whole(const vise_i_team *team) {
+  return *team->is_whole != 0;
+}
+
 /* ---- its life ---------------------------------------------------------------------------------------------------- */
 
 void vise_i_team_destroy(vise_i_team *team) {
   if (!team) return;
-  team->stop = true;
-  announce(team, team->members[0].task + 1);
-  for (size_t i = 1; i < team->n_members; i++) pthread_join(team->members[i].thread, NULL);
 
-  pthread_cond_destroy(&team->wake);
-  pthread_mutex_destroy(&team->mutex);
+  if (is_whole(team)) {
+    team->stop = true;
+    announce(team, team->members[0].task + 1);
+    for (size_t i = 1; i < team->n_members; i++) pthread_join(team->members[i].thread, NULL);
+    pthread_cond_destroy(&team->wake);
+    pthread_mutex_destroy(&team->mutex);
+  }
+
+  (void)munmap((void *)(uintptr_t)team->is_whole, 1);
   free(team->members);
   free(team);
 }
@@ -271,6 +296,7 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
 
   memset(team, 0, sizeof *team);
   memset(members, 0, n * sizeof *members);
+  if (!mark_as_whole(team)) VISE_TRY(vise_i_fail_memory(err, 1, "threads"));
   team->members = members;
   members[0].n_parts = 1;
   pthread_mutex_init(&team->mutex, NULL);
@@ -290,6 +316,7 @@ vise_status vise_i_team_create(int n_threads, vise_i_team **out, vise_error *err
 
 done:
   free(team);
+  free(members);
   return status;
 }
 
@@ -311,7 +338,7 @@ static double seconds_lost(const vise_i_team *team) {
 }
 
 size_t vise_i_team_run(vise_i_team *team, vise_i_team_work *work, void *context) {
-  if (!team || (team->parking.parked && vise_i_parking_holds(&team->parking, vise_i_now()))) {
+  if (!team || !is_whole(team) || (team->parking.parked && vise_i_parking_holds(&team->parking, vise_i_now()))) {
     work(context, 0, 1);
     return 1;
   }

@@ -2,6 +2,8 @@
  * A team of threads that work on the parts of one task at a time. Between tasks, which are microseconds apart in a
  * training step, the threads spin for a while and then sleep; waking costs some microseconds. Within a task they may
  * meet at barriers, so that a whole step can be one task.
+ *
+ * After a fork the child has none of these threads: its team does each task in one part.
  */
 #ifndef VISE_I_CPU_TEAM_H
 #define VISE_I_CPU_TEAM_H

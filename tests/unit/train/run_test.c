@@ -105,7 +105,7 @@ Test(run, writes_step_epoch_and_end_events) {
   cr_expect_eq(json_object_size(events[0]), 11);
   const char *epoch_keys[] = {"train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"};
   for (size_t i = 0; i < 5; i++) cr_expect(json_object_get(events[2], epoch_keys[i]) != NULL, "%s", epoch_keys[i]);
-  cr_expect_eq(json_object_size(events[2]), 8);
+  cr_expect_eq(json_object_size(events[2]), 17);
 
   cr_expect_str_eq(json_string_value(json_object_get(events[7], "reason")), "epochs");
   cr_expect(json_real_value(json_object_get(events[6], "val_loss")) == result.validation.loss);
