@@ -7,6 +7,7 @@
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
+#include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
 
 static bool ends_in(const char *text, const char *end) {
@@ -85,7 +86,8 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
 
 /* What status says became of the bytes, to standard output; frees them. */
 static vise_status print_bytes(vise_status status, void *bytes, size_t n_bytes) {
-  if (status == VISE_OK) (void)fwrite(bytes, 1, n_bytes, stdout); /* whose end is checked by vise_i_cli_end */
+  if (status == VISE_OK)
+    (void)fwrite(bytes, 1, n_bytes, vise_i_cli_data_output()); /* whose end is checked by vise_i_cli_end */
   vise_buffer_free(bytes);
   return status;
 }

@@ -6,6 +6,7 @@
 #include "host/cli/help.h"
 #include "host/cli/signals.h"
 #include "host/cli/suggest.h"
+#include "host/cli/terminal.h"
 
 typedef struct runner {
   unsigned bit;
@@ -60,6 +61,7 @@ static int help(const char *word) {
 }
 
 int main(int argc, char **argv) {
+  vise_i_cli_terminal_begin();
   vise_i_cli_signals_prepare();
   if (argc < 2) {
     vise_i_cli_help(stderr);

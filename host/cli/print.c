@@ -1,14 +1,14 @@
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/commands.h"
+#include "host/cli/terminal.h"
 
 int vise_i_cli_end_output(unsigned command, int exit_code) {
-  bool failed = ferror(stdout) != 0;
-  if (fflush(stdout) != 0) failed = true;
-  if (!failed || exit_code != 0) return exit_code;
+  if (vise_i_cli_output_is_written() || exit_code != 0) return exit_code;
   (void)fprintf(stderr, "vise %s: the results could not be written to standard output\n",
                 vise_i_cli_command_of(command)->name);
   return VISE_I_CLI_FAILED;
@@ -49,8 +49,10 @@ void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics) {
 }
 
 void vise_i_cli_print_json(json_t *value) {
-  (void)json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+  if (text != NULL) vise_i_cli_put_json(stdout, text);
   (void)putchar('\n');
+  free(text);
   json_decref(value);
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/terminal.h"
 
 /* Least time between two lines, and two bars. */
 static const double line_seconds = 1, bar_seconds = 0.04;
@@ -45,6 +46,11 @@ void vise_i_cli_progress_begin(vise_i_cli_progress *progress, bool quiet, const 
   progress->epochs = last > 0 && (epochs == 0 || last < epochs) ? last : epochs;
   progress->weighted = training->class_weights != NULL;
   progress->bar = !quiet && isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
+}
+
+/* What moves on the screen; all else goes through a stream that would not let it through. */
+static void put_control(const char *sequence) {
+  (void)fputs(sequence, vise_i_cli_bar_output());
 }
 
 static size_t terminal_columns(void) {
@@ -136,13 +142,12 @@ static void draw_bar(vise_i_cli_progress *progress, const vise_progress *state) 
     bar[width] = '\0';
   }
 
-  (void)fputc('\r', stderr);
+  put_control("\r");
   for (size_t i = 0; i < kept; i++) {
     (void)fprintf(stderr, "%s%s", i > 0 ? "  " : "", fields[i]);
     if (i == 0 && bar[0] != '\0') (void)fprintf(stderr, " [%s] %3.0f %%", bar, floor(100 * share));
   }
-  (void)fputs("\x1b[K", stderr);
-  (void)fflush(stderr);
+  put_control("\x1b[K");
   progress->drawn = true;
 }
 
@@ -194,15 +199,16 @@ void vise_i_cli_progress_update(vise_i_cli_progress *progress, const vise_progre
 
 void vise_i_cli_progress_message(vise_i_cli_progress *progress, vise_log_level level, const char *message) {
   if (progress->quiet && level == VISE_LOG_INFO) return;
-  if (progress->drawn) (void)fputs("\r\x1b[K", stderr);
+  if (progress->drawn) put_control("\r\x1b[K");
   progress->drawn = false;
   (void)fprintf(stderr, "%s%s\n", level == VISE_LOG_WARNING ? "warning: " : "", message);
 }
 
 void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, double seconds) {
   if (!progress->bar || (progress->is_text && seconds > 0 && seconds - progress->last_shown < bar_seconds)) return;
-  (void)fprintf(stderr, "\r%.*s\x1b[K", (int)terminal_columns() - 1, text);
-  (void)fflush(stderr);
+  put_control("\r");
+  (void)fprintf(stderr, "%.*s", (int)terminal_columns() - 1, text);
+  put_control("\x1b[K");
   progress->last_shown = seconds;
   progress->is_text = true;
 }
@@ -210,6 +216,6 @@ void vise_i_cli_progress_text(vise_i_cli_progress *progress, const char *text, d
 void vise_i_cli_progress_end(vise_i_cli_progress *progress) {
   if (progress->has_waiting) show(progress, &progress->waiting);
   if (progress->drawn) (void)fputc('\n', stderr);
-  if (progress->is_text) (void)fputs("\r\x1b[K", stderr);
+  if (progress->is_text) put_control("\r\x1b[K");
   progress->drawn = progress->is_text = false;
 }
