@@ -139,8 +139,9 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
     if (may || (option->change == VISE_OPTION_LIMIT && !planned)) continue;
 
     char *after = vise_i_cli_text(options, option);
-    const bool same = after != NULL && before[row] != NULL && strcmp(before[row], after) == 0;
+    const bool known = after != NULL && before[row] != NULL, same = known && strcmp(before[row], after) == 0;
     free(after);
+    if (!known) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the options");
     if (same) continue;
 
     if (sweeps) {

@@ -56,7 +56,9 @@ void vise_i_cli_options_init(vise_i_cli_options *options, unsigned command) {
 
     const bool waits = (row->flags & VISE_OPTION_EXPLICIT) != 0;
     const char *text = waits ? row->word : row->of == VISE_OPTION_OF_TOOL ? row->default_value : NULL;
-    if (text != NULL) (void)!set_row(options, row, text, NULL);
+    if (text == NULL) continue;
+    const vise_status status = set_row(options, row, text, NULL);
+    if (options->begun == VISE_OK) options->begun = status;
   }
   if ((command & (VISE_COMMAND_EVAL | VISE_COMMAND_PREDICT)) != 0) options->training.batch = 0;
 }

@@ -53,6 +53,7 @@ typedef struct vise_i_cli_options {
   void *owned;
 
   unsigned command;                                /* one of VISE_COMMAND_... */
+  vise_status begun;                               /* VISE_OK: every default is set */
   const vise_option *rows[VISE_I_CLI_MAX_OPTIONS]; /* those of the command, in the order of the help */
   unsigned char source[VISE_I_CLI_MAX_OPTIONS];    /* vise_i_cli_source of each */
   size_t n_rows;

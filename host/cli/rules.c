@@ -212,6 +212,8 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
 }
 
 vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
+  if (options->begun != VISE_OK) return vise_i_cli_fail(err, options->begun, "out of memory for the options");
+
   vise_status status = check_data(options, err);
   if (status == VISE_OK) status = vise_i_cli_fold_check(options, err);
   if (status != VISE_OK) return status;
