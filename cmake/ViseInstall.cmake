@@ -15,7 +15,8 @@ install(TARGETS vise_static EXPORT vise-static-targets ARCHIVE DESTINATION ${CMA
   COMPONENT development)
 install(DIRECTORY include/vise DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development FILES_MATCHING
   PATTERN *.h)
-install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development FILES_MATCHING PATTERN *.md)
+install(DIRECTORY docs/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT development FILES_MATCHING PATTERN *.md
+  PATTERN site EXCLUDE)
 foreach(export vise-targets vise-static-targets)
   install(EXPORT ${export} NAMESPACE vise:: DESTINATION ${VISE_PACKAGE_DIR} COMPONENT development)
 endforeach()

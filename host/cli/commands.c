@@ -11,23 +11,21 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "`config` says. config.json in the folder of `out` has every option as it was resolved, files by their whole "
      "path; `config` repeats the run.",
      {"vise train --train data.csv --target label --val-fraction 0.2 --out run",
-      "vise train --train data.csv --layers auto-32-auto --clamp 0.5 --out boxed", "vise train --resume run", NULL}},
+      "vise train --train data.csv --layers auto-32-auto --clamp 0.5 --out boxed",
+      "vise train --train x.npy --train-labels y.npy --epochs 20 --out arrays", "vise train --resume run", NULL}},
     {VISE_COMMAND_SWEEP,
      "sweep",
      "Train",
      "choose strengths by cross-validation: many fits at a time",
      "Trains every configuration of the options that `vary` names on every fold of the training rows, several fits at "
-     "a "
-     "time, and says which configuration to use. The other options are those of train, for all fits. With `out`, "
-     "fits.jsonl "
-     "has every fit, results.csv a row for each configuration, and best/ is the run of the winner on all rows, and "
-     "report.html a page about all of it; a sweep "
-     "that "
-     "was stopped goes on by `resume`. `fold` of train repeats any fit, bit for bit.",
-     {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3 --vary clamp=off,1 --out s",
+     "a time, and says which configuration to use. The other options are those of train, for all fits. With `out`, "
+     "fits.jsonl has every fit, results.csv a row for each configuration, best/ is the run of the winner on all rows, "
+     "and report.html a page about all of it; a sweep that was stopped goes on by `resume`. `fold` of train repeats "
+     "any fit, bit for bit.",
+     {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3 --vary clamp=off,1 \\\n      --out strengths",
       "vise sweep --train data.csv --search random --configs 60 --halving 3 \\\n"
-      "      --vary lr=1e-4..1e-1:log --vary dropout=0..0.5 --score accuracy --out s",
-      "vise sweep --resume s", NULL}},
+      "      --vary lr=1e-4..1e-1:log --vary dropout=0..0.5 --score f1 --out drawn",
+      "vise sweep --resume strengths", NULL}},
     {VISE_COMMAND_CHECK,
      "check",
      "Train",
@@ -41,7 +39,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "loss and accuracy of a saved model",
      "Prints loss and accuracy (or RMSE and R^2) of a saved model.",
      {"vise eval --model run/model.safetensors --data test.csv",
-      "vise eval --model run/model.safetensors --data x.npy --labels y.npy --json", NULL}},
+      "vise eval --model arrays/model.safetensors --data x.npy --labels y.npy --json", NULL}},
     {VISE_COMMAND_PREDICT,
      "predict",
      "Use",
@@ -54,16 +52,15 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Use",
      "cut or drop weights of a saved model, once",
      "Applies a weight operation to a saved model, once.",
-     {"vise prune --model m.safetensors --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
-      "vise prune --model m.safetensors --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors",
-      NULL}},
+     {"vise prune --model run --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
+      "vise prune --model run --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors", NULL}},
     {VISE_COMMAND_REPORT,
      "report",
      "Use",
      "a page of HTML of a sweep, or of runs",
      "Writes one page of HTML about a sweep or about runs, with charts; it needs no network and no other file. A sweep "
      "with `out` writes its page by itself.",
-     {"vise report strengths", "vise report run", "vise report run-a run-b --out compared.html", NULL}},
+     {"vise report strengths", "vise report run", "vise report run boxed --out compared.html", NULL}},
     {VISE_COMMAND_BENCH,
      "bench",
      "Machine",
@@ -78,9 +75,8 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Machine",
      "backends, GPUs and build; a model; what a GPU would run",
      "Prints backends, GPUs, versions and build options. With the file of a model, or the folder of a run, it shows "
-     "the "
-     "net, its columns and classes, their scaling, and how it was trained. With `plan` it takes the options of train "
-     "and shows what the cuda backend would run for them; that needs no GPU.",
+     "the net, its columns and classes, their scaling, and how it was trained. With `plan` it takes the options of "
+     "train and shows what the cuda backend would run for them; that needs no GPU.",
      {"vise info", "vise info run", "vise info --plan --layers 784-128-10 --batch 64", NULL}},
     {.name = NULL},
 };

@@ -10,7 +10,7 @@ typedef struct vise_i_cli_command {
   unsigned bit; /* VISE_COMMAND_... */
   const char *name, *topic, *summary;
   const char *about;       /* a paragraph; names of options stand in backquotes */
-  const char *examples[4]; /* up to three, ended by NULL */
+  const char *examples[5]; /* up to four, ended by NULL */
 } vise_i_cli_command;
 
 /* In the order of the help, ended by a row without name. */

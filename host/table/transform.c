@@ -55,7 +55,9 @@ static vise_status check_column(const vise_i_transform *t, size_t k) {
   const vise_i_column *found = &t->table->columns[c];
   const bool same = found->kind == r->kind && !found->skipped;
   if (same) return VISE_OK;
-  return vise_i_fail(t->err, VISE_ERR_VALUE, "%s: %s is %s, and the model takes it for %s; `like` reads it so",
+  return vise_i_fail(t->err, VISE_ERR_VALUE,
+                     "%s: %s is %s, and the model takes it for %s; a table read for it has it so, an "
+                     "array has numbers alone",
                      t->table->name, vise_i_column_text(column, t->table, c),
                      found->skipped ? "left out" : vise_column_kind_name(found->kind), vise_column_kind_name(r->kind));
 }

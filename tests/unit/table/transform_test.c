@@ -126,7 +126,8 @@ Test(table_transform, refuses_with_line_and_column) {
   vise_transformed *made = NULL;
   vise_table *table = read_text("temp,color,y\n1,5,a\n", NULL);
   EXPECT_ERROR(vise_preprocessor_transform(p, table, NULL, &made, &err), &err, VISE_ERR_VALUE,
-               "column \"color\" is number, and the model takes it for text; `like` reads it so");
+               "column \"color\" is number, and the model takes it for text; a table read for it has it so, an array "
+               "has numbers alone");
   vise_table_free(table);
   vise_preprocessor_free(p);
 }
