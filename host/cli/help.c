@@ -132,6 +132,16 @@ static void print_long(FILE *stream, const vise_i_cli_command *command, const vi
   print_item(stream, label, text, 2, LABEL_COLUMN);
 }
 
+/* Whether the kind of the data decides on other defaults than those of the rows. */
+static bool has_recipes(const vise_i_cli_command *command) {
+  const vise_option *rows[VISE_I_CLI_MAX_OPTIONS];
+  const size_t n = vise_i_cli_list_rows(rows);
+  for (size_t i = 0; i < n; i++) {
+    if ((rows[i]->commands & command->bit) != 0 && strcmp(rows[i]->name, "recipe") == 0) return true;
+  }
+  return false;
+}
+
 void vise_i_cli_help_command(FILE *stream, const vise_i_cli_command *command, bool all) {
   const vise_option *rows[VISE_I_CLI_MAX_OPTIONS];
   const size_t n = vise_i_cli_list_rows(rows);
@@ -154,6 +164,9 @@ void vise_i_cli_help_command(FILE *stream, const vise_i_cli_command *command, bo
   (void)fprintf(stream, "\n");
   if (!all) (void)fprintf(stream, "vise %s --help-all lists every option, ", command->name);
   if (!all) (void)fprintf(stream, "'vise help OPTION' tells about one.\n");
+  if (has_recipes(command)) {
+    (void)fprintf(stream, "Defaults are those of arrays; 'vise info --recipes' lists those of tables.\n");
+  }
   if (all) (void)fprintf(stream, "--help and --version are options of every command.\n");
 }
 

@@ -46,19 +46,28 @@ static void add_names(vise_i_text *text, const vise_option *option) {
   }
 }
 
+/* An end of a range: a whole number with all of its digits. */
+static void add_end(vise_i_text *text, const vise_option *option, double value) {
+  if (option->type == VISE_OPTION_REAL) {
+    vise_i_text_add_real(text, value);
+  } else {
+    vise_i_text_add(text, "%.0f", value);
+  }
+}
+
 /* "a number of at least 0 and below 1", "a whole number from 1 to 4096, or auto". */
 static void add_numbers(vise_i_text *text, const vise_option *option, const char *kind) {
   const bool open = option->flags & VISE_OPTION_MIN_OPEN, bounded = option->max > 0;
   const bool closed = bounded && !open && !(option->flags & VISE_OPTION_MAX_OPEN);
 
   vise_i_text_add(text, "%s %s", kind, closed ? "from " : open ? "above " : "of at least ");
-  vise_i_text_add_real(text, option->min);
+  add_end(text, option, option->min);
   if (bounded) {
     vise_i_text_add(text, "%s",
                     closed                                 ? " to "
                     : option->flags & VISE_OPTION_MAX_OPEN ? " and below "
                                                            : " and at most ");
-    vise_i_text_add_real(text, option->max);
+    add_end(text, option, option->max);
   }
 }
 

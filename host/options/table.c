@@ -239,7 +239,7 @@ const vise_option vise_i_options[] = {
   {"threads", AT(n_threads), "N", "auto",
    "threads of the cpu backend; their number changes no result; auto is by the size of a step, at most one for each "
    "processor",
-   KIND(INT, PLACE, RUN | MODEL | BENCH), FREE, COMMON, .min = 1, .max = 4096,
+   KIND(INT, PLACE, RUN | MODEL | BENCH), FREE, .common = BENCH, .min = 1, .max = 4096,
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
@@ -248,7 +248,7 @@ const vise_option vise_i_options[] = {
    KIND(BYTES, PLACE, TRAIN), FREE, .min = 1, OFF, CUDA},
 
   {"out", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, out_dir), "DIR", NULL,
-   "folder for model, metrics and checkpoints, or for what a sweep finds; without it nothing is saved",
+   "folder for the results; model, metrics and checkpoints, or what a sweep finds; without it nothing is saved",
    KIND(PATH, SAVING, TRAIN), LOCAL, .common = VISE_COMMAND_TRAIN | VISE_COMMAND_SWEEP},
   {"overwrite", IN(VISE_OPTION_OF_RUN_CONFIG, vise_run_config, overwrite), FLAG, "replace an earlier run in `out`",
    KIND(FLAG, SAVING, TRAIN), LOCAL},

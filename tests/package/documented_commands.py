@@ -61,7 +61,7 @@ class Reader:
     def type(self, block):
         """Runs a block and returns what it prints."""
         done = subprocess.run(["sh", "-eu"], input=block.text, text=True, cwd=self.folder(block.page),
-                              env=self.environment, capture_output=True, check=False)
+                              env=self.environment, capture_output=True, check=False, timeout=120)
         self.n_run += 1
         if done.returncode != 0:
             self.faults.append(f"{block.place}: ended with {done.returncode}:\n{done.stdout}{done.stderr}")

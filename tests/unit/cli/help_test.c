@@ -170,6 +170,21 @@ Test(cli_help, names_defaults_and_groups) {
   tool_free(&result);
 }
 
+Test(cli_help, writes_whole_numbers_with_all_digits) {
+  tool_result result = tool_run("sweep --help-all");
+  SAYS(result.out, "from 1 to 100000;");
+  SAYS_NOT(result.out, "e+0");
+  tool_free(&result);
+}
+
+Test(cli_help, tells_where_other_defaults_hold) {
+  tool_result train = tool_run("train --help"), eval = tool_run("eval --help");
+  SAYS(train.out, "Defaults are those of arrays; 'vise info --recipes' lists those of tables.");
+  SAYS_NOT(eval.out, "--recipes");
+  tool_free(&train);
+  tool_free(&eval);
+}
+
 Test(cli_help, names_the_commands) {
   const char *const words[] = {"--help", "-h", "help"};
   for (size_t i = 0; i < 3; i++) {
