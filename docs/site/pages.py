@@ -10,6 +10,7 @@ import re
 FENCE = re.compile(r"^ *```")
 # A code span, or a link, whose text may have code spans in it.
 SPAN_OR_LINK = re.compile(r"\[(?:`[^`]*`|[^\]`])*\]\(([^)\s]+)\)|`[^`]*`")
+ITEM = re.compile(r"( +)(?:[-*]|\d+\.) ")
 HEADER = re.compile(r"include/vise/(\w+)\.h")
 SHOWN_AS = {".c": "c", ".h": "c", ".cpp": "cpp", ".py": "python", ".sh": "sh"}
 
@@ -70,6 +71,9 @@ class Stage:
                 # What comes after the language is for tests and readers of the source.
                 line = re.sub(r"^( *```\w*).*", r"\1", line)
             elif not inside:
+                item = ITEM.match(line)
+                if item and len(item.group(1)) % 4 != 0:
+                    self.faults.append(f"{path}:{number}: an item of a list within a list needs 4 spaces before it")
                 line = SPAN_OR_LINK.sub(lambda match: self.link(path, number, match), line)
                 line = without_bars(line) if line.startswith("|") else line
             lines.append(line)

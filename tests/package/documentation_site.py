@@ -21,6 +21,7 @@ TEXTS = {"index.html": "hold after", "docs/options.html": "<code>--clip-value X|
 # (what to add to which page, what the build says then); before mkdocs, by mkdocs, and after it.
 PAGE_FAULTS = [
     ("docs/gpu.md", "\n[none](none.md)\n", "links to none.md, which is not there"),
+    ("docs/gpu.md", "\n1. one\n   - two\n", "an item of a list within a list needs 4 spaces before it"),
     ("README.md", "\n[none](../outside.md)\n", "links to ../outside.md, which is not there"),
 ]
 NEW = os.path.join("docs", "new.md")
