@@ -227,7 +227,7 @@ static vise_status for_each(const char *dir,
 
   for (struct dirent *entry; (entry = vise_i_next_entry(folder, dir, &status, err)) != NULL;) {
     char *path = NULL;
-    if (strcmp(entry->d_name, VISE_I_RUN_LOCK_NAME) == 0 || is_leftover(entry->d_name)) continue;
+    if (strcmp(entry->d_name, VISE_RUN_LOCK_NAME) == 0 || is_leftover(entry->d_name)) continue;
     status = vise_i_path_join(&path, dir, entry->d_name, err);
     if (status == VISE_OK) status = look(entry->d_name, path, seen, err);
     free(path);

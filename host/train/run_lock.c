@@ -38,6 +38,13 @@ static void write_owner(int fd) {
   if (ftruncate(fd, 0) == 0 && pwrite(fd, text, (size_t)n, 0) != n) (void)ftruncate(fd, 0);
 }
 
+/* For those who only ask, by F_OFD_GETLK: to try flock would be to hold it, and refuse a run that begins at that moment.
+   Best effort as well. */
+static void show_lock(int fd) {
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  (void)fcntl(fd, F_OFD_SETLK, &whole);
+}
+
 /* Whether path still is the file that was opened: its last holder may have removed it in between. */
 static bool is_at(int fd, const char *path) {
   struct stat opened, there;
@@ -68,6 +75,7 @@ static vise_status try_once(vise_i_run_lock *lock, const char *path, const char 
 
   if (reason == 0 && !*again) {
     lock->fd = fd;
+    show_lock(fd);
     write_owner(fd);
     return VISE_OK;
   }
@@ -79,7 +87,7 @@ static vise_status try_once(vise_i_run_lock *lock, const char *path, const char 
 vise_status vise_i_run_lock_take(vise_i_run_lock *lock, const char *dir, bool *has_locks, vise_error *err) {
   char *path = NULL;
   bool again = true;
-  vise_status status = vise_i_path_join(&path, dir, VISE_I_RUN_LOCK_NAME, err);
+  vise_status status = vise_i_path_join(&path, dir, VISE_RUN_LOCK_NAME, err);
 
   while (status == VISE_OK && again) status = try_once(lock, path, dir, has_locks, &again, err);
   if (lock->fd >= 0) {

@@ -5,9 +5,7 @@
 #include <stdbool.h>
 
 #include "host/base/error.h"
-
-/* The file in the folder that is locked; it names its process, and is there only while a run is, or after a crash. */
-#define VISE_I_RUN_LOCK_NAME ".vise-lock"
+#include "vise/run.h" /* VISE_RUN_LOCK_NAME */
 
 typedef struct vise_i_run_lock {
   int fd; /* -1: not held */

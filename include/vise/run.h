@@ -60,6 +60,11 @@ typedef struct vise_progress {
 
 typedef enum vise_log_level { VISE_LOG_INFO, VISE_LOG_WARNING } vise_log_level;
 
+/** The file in out_dir that a run holds locked while it lasts, by flock and, over the whole of it, by a lock of its open
+    file (F_OFD_SETLK of fcntl): F_OFD_GETLK says whether a run is at work there, and takes nothing. It names its process
+    and machine ("1234 host"), is gone after a run, and after a crash is there without a lock. */
+#define VISE_RUN_LOCK_NAME ".vise-lock"
+
 struct vise_run_result;
 
 typedef struct vise_run_config {

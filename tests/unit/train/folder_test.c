@@ -106,7 +106,7 @@ Test(run_folder, one_without_a_run_is_never_overwritten) {
   REFUSED(train_in("out", overwriting(), &result), VISE_ERR_USAGE, "config.json: it was not written by a run");
   expect_text("out/config.json", "{\"mine\": 1}");
   expect_text("out/checkpoints/best/model.pt", "torch");
-  cr_expect(!there("out/metrics.jsonl") && !there("out/" VISE_I_RUN_LOCK_NAME));
+  cr_expect(!there("out/metrics.jsonl") && !there("out/" VISE_RUN_LOCK_NAME));
 }
 
 Test(run_folder, a_run_is_replaced_and_other_files_stay) {
@@ -186,7 +186,7 @@ Test(run_folder, is_made_with_its_parents) {
   vise_run_result result;
   OK(train_in("a/b/c", rig_run_config(NULL, NULL), &result));
   cr_expect(there("a/b/c/model.safetensors"));
-  cr_expect(!there("a/b/c/" VISE_I_RUN_LOCK_NAME), "the lock is for the time of the run");
+  cr_expect(!there("a/b/c/" VISE_RUN_LOCK_NAME), "the lock is for the time of the run");
 }
 
 static vise_status train_without_room(const char *name) {
@@ -218,7 +218,7 @@ Test(run_folder, what_a_crash_left_does_not_count) {
   make_dir("out");
   make_dir("out/checkpoints");
   put("out/metrics.jsonl", "");
-  put("out/" VISE_I_RUN_LOCK_NAME, "1 nowhere\n");
+  put("out/" VISE_RUN_LOCK_NAME, "1 nowhere\n");
   snprintf(name, sizeof name, "out/config.json.tmp-%ld-0", (long)child);
   put(name, "{");
   OK(train_in("out", rig_run_config(NULL, NULL), &result));
