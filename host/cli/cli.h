@@ -7,6 +7,7 @@
 
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "host/cli/tell.h"
 
 /* Exit codes besides 0 and 128 + signal. */
 enum { VISE_I_CLI_FAILED = 1, VISE_I_CLI_NOTHING_DONE = 2 };

@@ -64,19 +64,28 @@ static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
 
 static int end_interrupted(const vise_i_cli_sweeping *s) {
   if (s->dir != NULL) {
-    (void)fprintf(stderr, "interrupted after %zu fits; go on with: vise sweep --resume %s\n", s->n_fits_now, s->dir);
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted after %zu fits; go on with: vise sweep --resume %s", s->n_fits_now,
+                    s->dir);
   } else {
-    (void)fprintf(stderr, "interrupted after %zu fits; nothing was saved: give --out DIR\n", s->n_fits_now);
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted after %zu fits; nothing was saved: give --out DIR", s->n_fits_now);
   }
-  return 128 + vise_i_cli_signal_caught();
+  const int code = 128 + vise_i_cli_signal_caught();
+  vise_i_cli_sweep_tell_end(s, "interrupted", code);
+  return code;
 }
 
-/* What is done stays, and may be gone on with. */
+static void tell_of_rest(const vise_i_cli_sweeping *s) {
+  if (s->dir == NULL) return;
+  vise_i_cli_tell(VISE_I_CLI_WORDS, "what was trained is in %s; vise sweep --resume %s goes on from there", s->dir,
+                  s->dir);
+}
+
+/* What is done stays, and may be gone on with. Of events, the error is the last. */
 static int fail(const vise_i_cli_sweeping *s, const vise_error *err, vise_status status) {
+  const bool events = vise_i_cli_tells_events();
+  if (events) tell_of_rest(s);
   const int code = vise_i_cli_report_error(VISE_COMMAND_SWEEP, err, status, VISE_I_CLI_FAILED);
-  if (s->dir != NULL) {
-    (void)fprintf(stderr, "what was trained is in %s; vise sweep --resume %s goes on from there\n", s->dir, s->dir);
-  }
+  if (!events) tell_of_rest(s);
   return code;
 }
 
@@ -105,10 +114,11 @@ static int tell(vise_i_cli_sweeping *s) {
   const bool refits = s->has_winner && s->options->refit && s->dir != NULL;
   if (!s->options->json) vise_i_cli_sweep_print_end(s);
   if (!s->has_winner) {
-    (void)fprintf(stderr,
-                  "vise sweep: no configuration has finite scores on all folds; smaller learning rates, clipping or "
-                  "scaled features may help\n");
-    return VISE_I_CLI_FAILED;
+    vise_error err = VISE_ERROR_INIT;
+    const vise_status status = vise_i_cli_fail(&err, VISE_ERR_NONFINITE,
+                                               "no configuration has finite scores on all folds; smaller learning "
+                                               "rates, clipping or scaled features may help");
+    return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
   }
 
   int code = 0;
@@ -142,13 +152,19 @@ static int write_report(const vise_i_cli_sweeping *s, int code) {
 static int run(vise_i_cli_sweeping *s) {
   vise_error err = VISE_ERROR_INIT;
   if (!s->options->quiet && !s->options->json) vise_i_cli_sweep_print_start(s);
+  vise_i_cli_sweep_tell_start(s);
   vise_status status = vise_i_cli_sweep_run(s, &err);
   if (status != VISE_OK) return fail(s, &err, status);
   if (s->interrupted) return end_interrupted(s);
 
   status = finish(s, &err);
   if (status != VISE_OK) return fail(s, &err, status);
-  return vise_i_cli_end_output(VISE_COMMAND_SWEEP, write_report(s, tell(s)));
+  const int told = tell(s), code = write_report(s, told), exit_code = vise_i_cli_end_output(VISE_COMMAND_SWEEP, code);
+  const bool interrupted = told > 128;
+  if (exit_code == told && (told == 0 || interrupted)) {
+    vise_i_cli_sweep_tell_end(s, interrupted ? "interrupted" : "done", exit_code);
+  }
+  return exit_code;
 }
 
 int vise_i_cli_sweep(int argc, char **argv) {
@@ -157,9 +173,13 @@ int vise_i_cli_sweep(int argc, char **argv) {
   vise_i_cli_sweeping s;
 
   vise_i_cli_options_init(&options, VISE_COMMAND_SWEEP);
+  vise_i_cli_tell_as_typed(argc, argv);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   init(&s, &options);
-  if (status == VISE_OK) vise_i_cli_signals_install();
+  if (status == VISE_OK) {
+    vise_i_cli_tell_events(options.show == VISE_I_CLI_SHOW_JSON);
+    vise_i_cli_signals_install();
+  }
   if (status == VISE_OK) status = prepare(&s, &err);
 
   const int code = status == VISE_OK

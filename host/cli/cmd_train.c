@@ -22,6 +22,13 @@ static void begin(run_view *view) {
   const vise_i_cli_options *options = report->options;
   if (view->began) return;
   view->began = true;
+
+  if (vise_i_cli_tells_events()) {
+    if (!options->json && !options->silent) vise_i_cli_report_print_data(report, stdout);
+    vise_i_cli_report_tell_start(report);
+    if (!options->silent) vise_i_cli_warn_of_start(&view->report.warnings, options, report->setup);
+    return;
+  }
   if (options->silent) return;
 
   /* Whatever --quiet says, it is told what the data were taken for. */
@@ -75,10 +82,11 @@ static void resolve(vise_i_cli_options *options, const vise_i_cli_setup *setup, 
 static int end_interrupted(const vise_i_cli_options *options, const vise_run_result *result) {
   int number = vise_i_cli_signal_caught();
   if (options->run.out_dir != NULL) {
-    (void)fprintf(stderr, "interrupted at step %" PRIu64 "; resume with: vise train --resume %s\n", result->steps,
-                  options->run.out_dir);
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted at step %" PRIu64 "; resume with: vise train --resume %s",
+                    result->steps, options->run.out_dir);
   } else {
-    (void)fprintf(stderr, "interrupted at step %" PRIu64 "; nothing was saved: give --out DIR\n", result->steps);
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted at step %" PRIu64 "; nothing was saved: give --out DIR",
+                    result->steps);
   }
   return 128 + number;
 }
@@ -100,7 +108,7 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   config.describe = on_end;
   config.user = view;
 
-  vise_i_cli_progress_begin(&view->progress, options->quiet, &options->training);
+  vise_i_cli_progress_begin(&view->progress, options);
   status = vise_trainer_run(trainer, &config, result, err);
   vise_i_cli_progress_end(&view->progress);
 
@@ -111,9 +119,18 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
 /* The training itself was complete. */
 static int end_without_estimate(const vise_i_cli_options *options) {
   const bool saved = options->run.out_dir != NULL;
-  (void)fprintf(stderr, "interrupted while the score on new rows was estimated; the model is %s\n",
-                saved ? "saved" : "not saved: give --out DIR");
+  vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted while the score on new rows was estimated; the model is %s",
+                  saved ? "saved" : "not saved: give --out DIR");
   return 128 + vise_i_cli_signal_caught();
+}
+
+/* The last event, unless the output failed, which was one. */
+static void tell_end(const vise_i_cli_report *report, int code) {
+  json_t *event = vise_i_cli_event("end"), *members = vise_i_cli_report_json(report);
+  (void)json_object_update(event, members);
+  vise_i_cli_event_count(event, "exit_code", (uint64_t)code);
+  json_decref(members);
+  vise_i_cli_event_write(event);
 }
 
 static int end(const run_view *view, const vise_run_result *result) {
@@ -130,7 +147,9 @@ static int end(const run_view *view, const vise_run_result *result) {
   const int code = interrupted                    ? end_interrupted(report->options, result)
                    : report->estimate.interrupted ? end_without_estimate(report->options)
                                                   : 0;
-  return vise_i_cli_end_output(VISE_COMMAND_TRAIN, code);
+  const int exit_code = vise_i_cli_end_output(VISE_COMMAND_TRAIN, code);
+  if (vise_i_cli_tells_events() && exit_code == code) tell_end(report, code);
+  return exit_code;
 }
 
 /* Trains and prints the result; returns the exit code. */
@@ -184,8 +203,12 @@ int vise_i_cli_train(int argc, char **argv) {
   vise_i_cli_options options;
 
   vise_i_cli_options_init(&options, VISE_COMMAND_TRAIN);
+  vise_i_cli_tell_as_typed(argc, argv);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
-  if (status == VISE_OK) status = place_resumed(&options, &err);
+  if (status == VISE_OK) {
+    vise_i_cli_tell_events(options.show == VISE_I_CLI_SHOW_JSON);
+    status = place_resumed(&options, &err);
+  }
 
   int code;
   if (status == VISE_OK) {

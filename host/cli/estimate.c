@@ -7,6 +7,7 @@
 #include "host/cli/message.h"
 #include "host/cli/signals.h"
 #include "host/cli/table_data.h"
+#include "host/cli/tell.h"
 
 /* Below it a fold has no two rows. */
 enum { LEAST_ROWS = 2 * VISE_I_CLI_FOLDS };
@@ -36,9 +37,19 @@ static bool on_poll(void *user) {
 
 static void show(const fold *f, double share, double seconds) {
   char text[80];
+  if (!vise_i_cli_progress_is_due(f->progress, seconds)) return;
+  if (vise_i_cli_tells_events()) {
+    json_t *event = vise_i_cli_event("estimate");
+    vise_i_cli_event_count(event, "fold", f->number);
+    vise_i_cli_event_count(event, "folds", VISE_I_CLI_FOLDS);
+    vise_i_cli_event_real(event, "share", share);
+    vise_i_cli_event_write(event);
+    return;
+  }
+
   (void)snprintf(text, sizeof text, "estimating the score: fold %zu of %d, %3.0f %%", f->number, VISE_I_CLI_FOLDS,
                  floor(100 * share));
-  vise_i_cli_progress_text(f->progress, text, seconds);
+  vise_i_cli_progress_text(f->progress, text);
 }
 
 static void on_progress(void *user, const vise_progress *state) {
@@ -181,5 +192,5 @@ void vise_i_cli_estimate_make(const vise_i_cli_options *options, const vise_i_cl
   if (status == VISE_OK || options->quiet) return;
   char text[1024];
   vise_i_cli_translate(err.text, VISE_I_CLI_AS_OPTION, text, sizeof text);
-  (void)fprintf(stderr, "note: the score on new rows cannot be estimated: %s\n", text);
+  vise_i_cli_tell(VISE_I_CLI_NOTE, "the score on new rows cannot be estimated: %s", text);
 }

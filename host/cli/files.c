@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,11 +46,22 @@ vise_status vise_i_cli_check_folder(const char *path, vise_error *err) {
   return status;
 }
 
+void vise_i_cli_keep_standard_files(void) {
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++) {
+    if (fcntl(file, F_GETFD) >= 0 || errno != EBADF) continue;
+    (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
 bool vise_i_cli_write_all(int file, const void *bytes, size_t n) {
   const char *at = bytes;
   while (n > 0) {
     const ssize_t done = write(file, at, n);
     if (done < 0 && errno == EINTR) continue;
+    if (done < 0 && errno == EAGAIN) { /* a pipe that somebody made not wait */
+      (void)poll(&(struct pollfd){.fd = file, .events = POLLOUT}, 1, -1);
+      continue;
+    }
     if (done <= 0) {
       if (done == 0) errno = ENOSPC;
       return false;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/files.h"
 #include "host/cli/help.h"
 #include "host/cli/signals.h"
 #include "host/cli/suggest.h"
@@ -61,6 +62,7 @@ static int help(const char *word) {
 }
 
 int main(int argc, char **argv) {
+  vise_i_cli_keep_standard_files();
   vise_i_cli_terminal_begin();
   vise_i_cli_signals_prepare();
   if (argc < 2) {

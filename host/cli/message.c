@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "host/cli/commands.h"
 #include "host/cli/options.h"
 
 vise_status vise_i_cli_fail(vise_error *err, vise_status code, const char *format, ...) {
@@ -71,14 +70,4 @@ void vise_i_cli_translate(const char *text, vise_i_cli_form form, char *buffer, 
   }
   (void)fclose(out);
   buffer[n_bytes - 1] = '\0';
-}
-
-int vise_i_cli_report_error(unsigned command, const vise_error *err, vise_status status, int exit_code) {
-  const char *name = vise_i_cli_command_of(command)->name;
-  char text[2 * VISE_ERROR_TEXT_BYTES];
-  vise_i_cli_translate(err->text[0] != '\0' ? err->text : vise_status_text(status), VISE_I_CLI_AS_OPTION, text,
-                       sizeof text);
-  (void)fprintf(stderr, "vise %s: %s\n", name, text);
-  if (status == VISE_ERR_USAGE) (void)fprintf(stderr, "Try 'vise %s --help' for the options.\n", name);
-  return exit_code;
 }

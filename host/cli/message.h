@@ -1,4 +1,4 @@
-/* Errors: writing them, and saying in the words of the command line what the library says in those of its structs. */
+/* Errors: making them, and saying in the words of the command line what the library says in those of its structs. */
 #ifndef VISE_I_CLI_MESSAGE_H
 #define VISE_I_CLI_MESSAGE_H
 
@@ -19,9 +19,5 @@ typedef enum vise_i_cli_form { VISE_I_CLI_AS_OPTION, VISE_I_CLI_AS_KEY } vise_i_
 /* Copies text to buffer with every field or option in backquotes (`clip_norm`) written in this form; what no option is
    called, and what does not fit, stays as it is. */
 void vise_i_cli_translate(const char *text, vise_i_cli_form form, char *buffer, size_t n_bytes);
-
-/* Prints "vise train: <text>", after a usage error also how to get help, and returns exit_code. command: one of
-   VISE_COMMAND_... */
-int vise_i_cli_report_error(unsigned command, const vise_error *err, vise_status status, int exit_code);
 
 #endif

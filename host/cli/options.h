@@ -33,6 +33,15 @@ typedef enum vise_i_cli_cross_validate {
   VISE_I_CLI_CROSS_VALIDATE_NO
 } vise_i_cli_cross_validate;
 
+/* What is shown on the way. */
+typedef enum vise_i_cli_show {
+  VISE_I_CLI_SHOW_AUTO,
+  VISE_I_CLI_SHOW_BAR,
+  VISE_I_CLI_SHOW_LINES,
+  VISE_I_CLI_SHOW_NONE,
+  VISE_I_CLI_SHOW_JSON
+} vise_i_cli_show;
+
 /* What fits are scored by: X(symbol, name). */
 #define VISE_I_CLI_SCORE_TABLE(X)                   \
   X(VISE_I_CLI_SCORE_LOSS, "loss")                  \
@@ -73,6 +82,7 @@ typedef struct vise_i_cli_options {
   bool keeps_scale,
       keeps_scale_target; /* not options: the scaling is that of init's file, which config.json has to leave */
   bool quiet;
+  vise_i_cli_show show;
   bool silent; /* not an option: nothing is printed of a training but errors and warnings */
 
   /* How tables are read, and what is made of their columns. */

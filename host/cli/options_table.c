@@ -34,6 +34,10 @@
 #define CROSS_VALIDATE(X)                   \
   X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto") \
   X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
+#define SHOWN(X)                  \
+  X(VISE_I_CLI_SHOW_AUTO, "auto") \
+  X(VISE_I_CLI_SHOW_BAR, "bar")   \
+  X(VISE_I_CLI_SHOW_LINES, "lines") X(VISE_I_CLI_SHOW_NONE, "none") X(VISE_I_CLI_SHOW_JSON, "json")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -135,6 +139,10 @@ const vise_option vise_i_cli_rows[] = {
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
    KIND(PATH, SAVING, VISE_COMMAND_TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
   {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN | REPORT), FREE},
+  {"progress", AT(NULL, show), "NAME", "auto",
+   "what standard error tells on the way; auto is a bar on a terminal, else lines; json is an event a line, and nothing "
+   "else",
+   KIND(NAME, SAVING, VISE_COMMAND_TRAIN | SWEEP), LOCAL, NAMES(SHOWN)},
   {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv, or - for CSV to standard output (required)",
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
   {"output", AT(NULL, output), "NAME", "auto",

@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/commands.h"
 #include "host/cli/terminal.h"
 
 int vise_i_cli_end_output(unsigned command, int exit_code) {
   if (vise_i_cli_output_is_written() || exit_code != 0) return exit_code;
-  (void)fprintf(stderr, "vise %s: the results could not be written to standard output\n",
-                vise_i_cli_command_of(command)->name);
-  return VISE_I_CLI_FAILED;
+  vise_error err = VISE_ERROR_INIT;
+  const vise_status status = vise_i_cli_fail(&err, VISE_ERR_IO, "the results could not be written to standard output");
+  return vise_i_cli_report_error(command, &err, status, VISE_I_CLI_FAILED);
 }
 
 int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, int failed_code) {

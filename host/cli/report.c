@@ -114,7 +114,7 @@ void vise_i_cli_report_free(vise_i_cli_report *report) {
 
 /* ---- telling -------------------------------------------------------------------------------------------------- */
 
-static const char *reason_text(vise_stop_reason reason) {
+const char *vise_i_cli_reason_text(vise_stop_reason reason) {
   switch (reason) {
     case VISE_STOP_EPOCHS:
       return "the last epoch asked for";
@@ -146,7 +146,8 @@ static void print_done(const vise_run_result *result) {
   const uint64_t steps_now = result->steps - result->resumed_from_step;
   vise_i_cli_format_time(result->seconds, time, sizeof time);
 
-  (void)printf("%-15s %s (%s)\n", "ended by", vise_stop_reason_name(result->reason), reason_text(result->reason));
+  (void)printf("%-15s %s (%s)\n", "ended by", vise_stop_reason_name(result->reason),
+               vise_i_cli_reason_text(result->reason));
   (void)printf("%-15s %" PRIu64 " step%s, %" PRIu64 " epoch%s", "done", result->steps, vise_i_cli_plural(result->steps),
                result->epochs, vise_i_cli_plural(result->epochs));
   if (result->resumed_from_step > 0) (void)printf(", resumed from step %" PRIu64, result->resumed_from_step);

@@ -41,12 +41,19 @@ void vise_i_cli_report_free(vise_i_cli_report *report);
 void vise_i_cli_report_print_data(const vise_i_cli_report *report, FILE *stream);
 /* The net, the backend and the regularization: to standard error. */
 void vise_i_cli_report_print_start(const vise_i_cli_report *report);
+/* The same, and the data, as events. */
+void vise_i_cli_report_tell_start(const vise_i_cli_report *report);
 void vise_i_cli_report_print_end(const vise_i_cli_report *report);
 
 /* The columns of a table, and its target with the classes (report_json.c); new references. */
 json_t *vise_i_cli_columns_json(const vise_preprocessor *preprocessor);
 json_t *vise_i_cli_target_json(const vise_preprocessor *preprocessor);
 
+/* Why a run ended, as a phrase. */
+const char *vise_i_cli_reason_text(vise_stop_reason reason);
+
+/* Adds what is known before the first step: "data", "net", "recipe", "options". */
+void vise_i_cli_report_add_start(const vise_i_cli_report *report, json_t *object);
 /* A new reference; NULL: out of memory. */
 json_t *vise_i_cli_report_json(const vise_i_cli_report *report);
 /* The same with what is there for charts alone. */

@@ -227,6 +227,14 @@ static json_t *saved_json(const char *folder) {
   return saved;
 }
 
+void vise_i_cli_report_add_start(const vise_i_cli_report *report, json_t *object) {
+  const vise_i_cli_options *options = report->options;
+  set(object, "data", data_json(report));
+  set(object, "net", vise_i_cli_net_json(report->setup->model));
+  set(object, "recipe", json_string(options->recipe == VISE_I_CLI_RECIPE_TABLE ? "table" : "none"));
+  set(object, "options", options_json(options));
+}
+
 json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const vise_run_result *r = &report->result;
@@ -242,10 +250,7 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   const bool is_scored = r->reason != VISE_STOP_INTERRUPTED && report->setup->validation != NULL;
   set(object, "val_loss", is_scored ? vise_i_cli_json_real(r->validation.loss) : json_null());
 
-  set(object, "data", data_json(report));
-  set(object, "net", vise_i_cli_net_json(report->setup->model));
-  set(object, "recipe", json_string(options->recipe == VISE_I_CLI_RECIPE_TABLE ? "table" : "none"));
-  set(object, "options", options_json(options));
+  vise_i_cli_report_add_start(report, object);
   set(object, "metrics", metrics_json(report));
   set(object, "estimate", estimate_json(&report->estimate));
   set(object, "best_epoch", best_json(report));

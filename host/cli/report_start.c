@@ -6,6 +6,7 @@
 #include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/table_data.h"
+#include "host/cli/text_json.h"
 
 static void print_rows(FILE *stream, const char *name, const vise_dataset *dataset) {
   if (dataset == NULL) return;
@@ -86,28 +87,37 @@ void vise_i_cli_report_print_data(const vise_i_cli_report *report, FILE *stream)
   (void)fflush(stream);
 }
 
-static void print_scaling(const vise_i_cli_report *report) {
+/* Of the scaling of --init, kept or not; NULL: there is nothing to say. */
+static const char *scaling_text(const vise_i_cli_report *report) {
   const vise_i_cli_setup *setup = report->setup;
-  const char *of_init = setup->preprocessor != NULL ? "columns, fills and scaling of the model of --init are kept"
-                                                    : "those of the model of --init are kept";
   if (setup->keeps_scaling) {
-    (void)fprintf(stderr, "%-15s %s; --scale fits new ones\n", "scaling", of_init);
-  } else if (report->options->init != NULL && vise_i_cli_given(report->options, "scale")) {
-    (void)fprintf(stderr, "%-15s fitted to these rows, not that of the model of --init\n", "scaling");
+    return setup->preprocessor != NULL
+               ? "columns, fills and scaling of the model of --init are kept; --scale fits new ones"
+               : "those of the model of --init are kept; --scale fits new ones";
   }
+  const bool fits = report->options->init != NULL && vise_i_cli_given(report->options, "scale");
+  return fits ? "fitted to these rows, not that of the model of --init" : NULL;
+}
+
+static void tell_of_stream(const vise_i_cli_options *options) {
+  if (strcmp(options->train, "-") == 0) vise_i_cli_tell(VISE_I_CLI_NOTE, "a run from standard input cannot be resumed");
+}
+
+static void tell_of_folder(const vise_i_cli_options *options) {
+  if (options->run.out_dir != NULL) return;
+  vise_i_cli_tell(VISE_I_CLI_NOTE, "nothing will be saved; give --out DIR to keep the model");
 }
 
 void vise_i_cli_report_print_start(const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const vise_train_config *training = &options->training;
+  const char *scaling = scaling_text(report);
 
   if (options->recipe == VISE_I_CLI_RECIPE_TABLE) {
     (void)fprintf(stderr, "%-15s table: defaults for tables, which vise info --recipes lists\n", "recipe");
   }
-  print_scaling(report);
-  if (strcmp(options->train, "-") == 0) {
-    (void)fprintf(stderr, "note: a run from standard input cannot be resumed\n");
-  }
+  if (scaling != NULL) (void)fprintf(stderr, "%-15s %s\n", "scaling", scaling);
+  tell_of_stream(options);
 
   (void)fprintf(stderr, "%-15s ", "net");
   vise_i_cli_print_net(stderr, &options->net, vise_model_n_parameters(report->setup->model));
@@ -120,6 +130,21 @@ void vise_i_cli_report_print_start(const vise_i_cli_report *report) {
                 vise_optimizer_name(training->optimizer), lr);
 
   vise_i_cli_print_regularization(stderr, training);
-  if (options->run.out_dir == NULL)
-    (void)fprintf(stderr, "note: nothing will be saved; give --out DIR to keep the model\n");
+  tell_of_folder(options);
+}
+
+void vise_i_cli_report_tell_start(const vise_i_cli_report *report) {
+  const vise_i_cli_options *options = report->options;
+  const char *scaling = scaling_text(report);
+  json_t *event = vise_i_cli_event("start");
+  (void)json_object_set_new(event, "command", json_string("train"));
+  (void)json_object_set_new(event, "version", json_string(vise_version()));
+  (void)json_object_set_new(event, "out", vise_i_cli_name_json(options->run.out_dir));
+  (void)json_object_set_new(event, "resumes", json_boolean(options->resume != NULL));
+  vise_i_cli_report_add_start(report, event);
+  vise_i_cli_event_write(event);
+
+  if (scaling != NULL) vise_i_cli_tell(VISE_I_CLI_NOTE, "scaling: %s", scaling);
+  tell_of_stream(options);
+  tell_of_folder(options);
 }

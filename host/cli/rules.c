@@ -188,6 +188,27 @@ static vise_status check_streams(const vise_i_cli_options *options, vise_error *
   return VISE_OK;
 }
 
+/* The source of an option of this command. */
+static unsigned char source_of(const vise_i_cli_options *options, const char *name) {
+  return options->source[vise_i_cli_find(options, name, NULL)];
+}
+
+/* No progress, and a kind of it; where one of them was typed and the other stands in a file, the typed one wins. */
+static vise_status check_shown(vise_i_cli_options *options, vise_error *err) {
+  static const char *const name = "progress", *const quiet = "quiet";
+  const bool agree = options->show == VISE_I_CLI_SHOW_AUTO || options->show == VISE_I_CLI_SHOW_NONE;
+  if (!options->quiet || agree) return VISE_OK;
+
+  const unsigned char shown = source_of(options, name), silenced = source_of(options, quiet);
+  if (shown == silenced) return vise_i_cli_fail_both(quiet, name, "there is progress to be shown, or none", err);
+  if (shown > silenced) {
+    options->quiet = false;
+  } else {
+    options->show = VISE_I_CLI_SHOW_AUTO;
+  }
+  return VISE_OK;
+}
+
 /* What a sweep cannot do with, or without. */
 static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
   const bool holds_out = options->val != NULL || options->val_fraction > 0;
@@ -223,10 +244,13 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
 
   switch (options->command) {
     case VISE_COMMAND_TRAIN:
+      status = check_shown(options, err);
+      return status == VISE_OK ? check_training(options, err) : status;
     case VISE_COMMAND_CHECK:
       return check_training(options, err);
     case VISE_COMMAND_SWEEP:
-      status = check_sweep(options, err);
+      status = check_shown(options, err);
+      if (status == VISE_OK) status = check_sweep(options, err);
       return status == VISE_OK ? check_training(options, err) : status;
     case VISE_COMMAND_INFO:
       return check_info(options, err);

@@ -10,6 +10,7 @@
  *   sweep_results.c  results.csv
  *   sweep_choose.c   means, winner, warnings
  *   sweep_print.c    what is told on the terminal, and --json
+ *   sweep_events.c   what is told with --progress json
  *   sweep_plan.c     --plan
  *   sweep_refit.c    the winner on all rows
  * html_sweep.h has the report, which is made from the folder.
@@ -84,6 +85,7 @@ typedef struct vise_i_cli_sweeping {
   bool resumes;
 
   size_t n_done, n_planned; /* fits of this call and before, for the bar */
+  size_t round;             /* rung (from 1) whose fits are trained */
   double seconds;
   size_t n_fits_now; /* of this call */
   int n_jobs;
@@ -125,6 +127,9 @@ void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *bu
 /* Whether the axis decides how rows are prepared. */
 bool vise_i_cli_sweep_prepares(const char *axis);
 
+/* Fits of all rungs, those that are done among them. */
+size_t vise_i_cli_sweep_n_planned(const vise_i_cli_sweeping *s);
+
 /* ---- sweep_data.c ---- */
 
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err);
@@ -139,6 +144,25 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s,
 /* What a trainer would refuse of a configuration is refused before anything is trained. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err);
+
+/* ---- sweep_events.c ---- */
+
+/* Where a sweep is: of the configurations that all folds have scored in this round, the best; SIZE_MAX: none yet. */
+typedef struct vise_i_cli_sweep_moment {
+  double seconds, rate, seconds_left; /* fits per second; NaN or 0: not known */
+  size_t best_config;
+  double best;
+} vise_i_cli_sweep_moment;
+
+/* Nothing unless the call tells events; a moment is for the caller to ask. A round begins with n_configs. */
+void vise_i_cli_sweep_tell_start(const vise_i_cli_sweeping *s);
+void vise_i_cli_sweep_tell_moment(const vise_i_cli_sweeping *s, const vise_i_cli_sweep_moment *moment);
+void vise_i_cli_sweep_tell_round(const vise_i_cli_sweeping *s, size_t n_configs);
+void vise_i_cli_sweep_tell_end(const vise_i_cli_sweeping *s, const char *reason, int exit_code);
+
+/* The names of what is varied, and the epochs of the rungs, null for the last; new references. */
+json_t *vise_i_cli_sweep_axes_json(const vise_i_cli_sweeping *s);
+json_t *vise_i_cli_sweep_rungs_json(const vise_i_cli_sweeping *s);
 
 /* ---- sweep_score.c ---- */
 

@@ -99,35 +99,21 @@ static json_t *options_json(const vise_i_cli_options *options) {
   return object;
 }
 
-static json_t *axes_json(const vise_i_cli_sweeping *s) {
-  json_t *axes = json_array();
-  for (size_t axis = 0; axis < s->n_axes; axis++) {
-    (void)json_array_append_new(axes, vise_i_cli_text_to_json(vise_space_axis_name(s->space, axis)));
-  }
-  return axes;
-}
-
-static json_t *rungs_json(const vise_i_cli_sweeping *s) {
-  json_t *rungs = json_array();
-  for (size_t i = 0; i < s->n_rungs; i++) {
-    (void)json_array_append_new(rungs, s->rungs[i] > 0 ? json_integer((json_int_t)s->rungs[i]) : json_null());
-  }
-  return rungs;
-}
-
 vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err) {
   char hash[24];
   if (s->dir == NULL) return VISE_OK;
   const vise_i_cli_setup *first = &s->data[0].setups[0];
   (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
 
-  json_t *root = json_pack("{s:i, s:s, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:s}}", "format", FORMAT,
-                           "version", vise_version(), "options", options_json(s->options), "score",
-                           vise_i_cli_score_name(s->options->score), "larger_is_better", s->larger_is_better, "configs",
-                           (json_int_t)s->n_configs, "folds", (json_int_t)s->n_folds, "repeats",
-                           (json_int_t)s->n_repeats, "varied", axes_json(s), "rungs", rungs_json(s), "data", "rows",
-                           (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)),
-                           "inputs", (json_int_t)vise_dataset_n_features(first->train), "hash", hash);
+  json_t *root =
+      json_pack("{s:i, s:s, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:s}}", "format", FORMAT, "version",
+                vise_version(), "options", options_json(s->options), "score", vise_i_cli_score_name(s->options->score),
+                "larger_is_better", s->larger_is_better, "configs", (json_int_t)s->n_configs, "folds",
+                (json_int_t)s->n_folds, "repeats", (json_int_t)s->n_repeats, "varied", vise_i_cli_sweep_axes_json(s),
+                "rungs", vise_i_cli_sweep_rungs_json(s), "data", "rows",
+                (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)), "inputs",
+                (json_int_t)vise_dataset_n_features(first->train), "hash", hash);
+  (void)json_object_set_new(root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
   if (s->has_winner) (void)json_object_set_new(root, "choice", vise_i_cli_sweep_choice_json(s));
 
   char *text = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
@@ -179,6 +165,7 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
   set_number(object, "seconds", fit->seconds);
   (void)json_object_set_new(object, "status", json_string(status_names[fit->status]));
   (void)json_object_set_new(object, "rung", json_integer((json_int_t)fit->n_rungs));
+  if (s->n_rungs > 1) (void)json_object_set_new(object, "round", json_integer((json_int_t)s->round));
   if (fit->best_epoch > 0) (void)json_object_set_new(object, "best_epoch", json_integer((json_int_t)fit->best_epoch));
   set_number(object, "train_score", fit->train_score);
   set_number(object, "at_bound", fit->at_bound);

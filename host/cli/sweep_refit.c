@@ -105,6 +105,7 @@ static vise_status place(const vise_i_cli_sweeping *s, vise_i_cli_options *optio
   free(out);
   options->run.overwrite = true;
   options->quiet = s->options->quiet;
+  options->show = s->options->show;
   options->silent = s->options->json;
   return status;
 }
@@ -121,8 +122,10 @@ int vise_i_cli_sweep_refit(vise_i_cli_sweeping *s) {
   if (status == VISE_OK) status = vise_i_cli_finish(&options, &err);
   free(text);
 
+  vise_i_cli_tell_of_refit(true);
   const int code = status == VISE_OK ? vise_i_cli_train_with(&options)
                                      : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
+  vise_i_cli_tell_of_refit(false);
   vise_i_cli_options_free(&options);
   return code;
 }

@@ -280,20 +280,29 @@ static void note_best(running *r, size_t config) {
   r->best_config = config;
 }
 
-static void show(running *r) {
-  if (!r->progress.bar) return;
+/* At the end of a round in any case. */
+static void show(running *r, bool in_any_case) {
   const vise_i_cli_sweeping *s = r->s;
   char text[256], left[32] = "-:--", best[96] = "";
   const double seconds = vise_i_cli_seconds() - r->start;
   const double rate = seconds > 0 ? (double)s->n_fits_now / seconds : 0;
   const size_t n_left = s->n_done < s->n_planned ? s->n_planned - s->n_done : 0;
+  if (!vise_i_cli_progress_is_due(&r->progress, in_any_case ? 0 : seconds)) return;
+
+  if (vise_i_cli_tells_events()) {
+    const double seconds_left = rate > 0 ? (double)n_left / rate : (double)NAN;
+    const vise_i_cli_sweep_moment moment = {seconds, rate, seconds_left, r->best_config, r->best};
+    vise_i_cli_sweep_tell_moment(s, &moment);
+    return;
+  }
+
   if (rate > 0) vise_i_cli_format_time((double)n_left / rate, left, sizeof left);
   if (r->best_config != SIZE_MAX) {
     (void)snprintf(best, sizeof best, ", best %s %.5g", vise_i_cli_score_name(s->options->score), r->best);
   }
   (void)snprintf(text, sizeof text, "%zu of %zu fits, %.3g fits/s, %s left%s", s->n_done, s->n_planned, rate, left,
                  best);
-  vise_i_cli_progress_text(&r->progress, text, seconds);
+  vise_i_cli_progress_text(&r->progress, text);
 }
 
 /* ---- a rung ------------------------------------------------------------------------------------------------------------ */
@@ -331,8 +340,9 @@ static vise_status run_rung(running *r, vise_error *err) {
     } else if (vise_sweep_n_open(r->queue) == 0) {
       break;
     }
-    show(r);
+    show(r, false);
   }
+  show(r, true);
   return status;
 }
 
@@ -372,12 +382,8 @@ static vise_status promote(running *r, vise_error *err) {
 /* Counts the fits of all rungs, and those that were done before. */
 static void count_fits(running *r) {
   vise_i_cli_sweeping *s = r->s;
-  size_t n = r->n;
-  s->n_planned = s->n_done = 0;
-  for (size_t rung = 1; rung <= s->n_rungs; rung++) {
-    s->n_planned += n * s->n_splits;
-    if (s->options->halving > 0) n = (n + s->options->halving - 1) / s->options->halving;
-  }
+  s->n_planned = vise_i_cli_sweep_n_planned(s);
+  s->n_done = 0;
   for (size_t i = 0; i < s->n_configs * s->n_splits; i++) s->n_done += s->fits[i].n_rungs;
   if (s->n_done > s->n_planned) s->n_done = s->n_planned; /* fits that ended early count for all of their rungs */
 }
@@ -388,6 +394,8 @@ static vise_status run_rungs(running *r, vise_error *err) {
   for (r->rung = 1; r->rung <= s->n_rungs && status == VISE_OK && !s->interrupted; r->rung++) {
     r->next = 0;
     r->best_config = SIZE_MAX;
+    r->s->round = r->rung;
+    vise_i_cli_sweep_tell_round(s, r->n);
     status = s->n_rungs > 1 ? vise_i_cli_sweep_states_begin(r->s, r->rung, err) : VISE_OK;
     if (status == VISE_OK) status = run_rung(r, err);
     if (status != VISE_OK || s->interrupted) break;
@@ -417,7 +425,7 @@ vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
   }
   count_fits(&r);
 
-  vise_i_cli_progress_begin(&r.progress, s->options->quiet, &s->options->training);
+  vise_i_cli_progress_begin(&r.progress, s->options);
   vise_status status = vise_sweep_create(&config, &r.queue, err);
   s->n_jobs = vise_sweep_n_jobs(r.queue);
   if (status == VISE_OK) status = run_rungs(&r, err);

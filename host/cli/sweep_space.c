@@ -276,3 +276,13 @@ vise_status vise_i_cli_sweep_space(vise_i_cli_sweeping *s, vise_error *err) {
   if (status == VISE_OK) status = check_axes(s, err);
   return status == VISE_OK ? check_configs(s, err) : status;
 }
+
+size_t vise_i_cli_sweep_n_planned(const vise_i_cli_sweeping *s) {
+  size_t n = 0, n_planned = 0;
+  for (size_t config = 0; config < s->n_configs; config++) n += s->same_as[config] == config;
+  for (size_t rung = 1; rung <= s->n_rungs; rung++) {
+    n_planned += n * s->n_splits;
+    if (s->options->halving > 0) n = (n + s->options->halving - 1) / s->options->halving;
+  }
+  return n_planned;
+}

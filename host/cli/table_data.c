@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/tell.h"
 
 vise_status vise_i_cli_is_table(const char *path, bool *out, vise_error *err) {
   vise_file_kind kind;
@@ -140,9 +141,19 @@ static vise_status table_of_arrays(const vise_i_cli_options *options, const vise
 
 /* ---- datasets ------------------------------------------------------------------------------------------------- */
 
-static void print_notes(const vise_i_cli_options *options, const vise_transformed *made) {
+static void tell_note(const char *note) {
+  char text[2048];
+  if (!vise_i_cli_tells_events()) {
+    vise_i_cli_print_line(stderr, "note", note);
+    return;
+  }
+  vise_i_cli_translate(note, VISE_I_CLI_AS_OPTION, text, sizeof text);
+  vise_i_cli_tell(VISE_I_CLI_NOTE, "%s", text);
+}
+
+static void tell_notes(const vise_i_cli_options *options, const vise_transformed *made) {
   for (size_t i = 0; i < vise_transformed_n_notes(made) && !options->quiet; i++) {
-    vise_i_cli_print_line(stderr, "note", vise_transformed_note(made, i));
+    tell_note(vise_transformed_note(made, i));
   }
 }
 
@@ -158,7 +169,7 @@ static vise_status transform(const vise_i_cli_options *options, const vise_prepr
   how.use_up = use->use_up;
 
   const vise_status status = vise_preprocessor_transform(preprocessor, table, &how, out, err);
-  if (status == VISE_OK && !use->silent) print_notes(options, *out);
+  if (status == VISE_OK && !use->silent) tell_notes(options, *out);
   return status;
 }
 

@@ -1,8 +1,9 @@
 #include "host/cli/terminal.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "host/cli/files.h"
 
 /* ---- characters --------------------------------------------------------------------------------------------------------- */
 
@@ -77,24 +78,13 @@ typedef struct plain_stream {
 static plain_stream output = {.fd = STDOUT_FILENO}, error = {.fd = STDERR_FILENO};
 static FILE *first_output, *first_error;
 
-static bool write_all(int fd, const char *bytes, size_t n) {
-  size_t done = 0;
-  while (done < n) {
-    const ssize_t now = write(fd, bytes + done, n - done);
-    if (now > 0) done += (size_t)now;
-    if (now == 0) errno = ENOSPC;
-    if (now == 0 || (now < 0 && errno != EINTR)) return false;
-  }
-  return true;
-}
-
 static ssize_t write_plain(void *cookie, const char *text, size_t n) {
   plain_stream *stream = cookie;
   char out[1024 + 8];
   for (size_t done = 0; done < n;) {
     const size_t now = n - done < 1024 ? n - done : 1024;
     const size_t n_out = vise_i_cli_plain_text(&stream->plain, text + done, now, out);
-    if (!write_all(stream->fd, out, n_out)) return 0;
+    if (!vise_i_cli_write_all(stream->fd, out, n_out)) return 0;
     done += now;
   }
   return (ssize_t)n;
@@ -121,7 +111,8 @@ FILE *vise_i_cli_data_output(void) {
   return first_output == NULL || isatty(STDOUT_FILENO) ? stdout : first_output;
 }
 
-FILE *vise_i_cli_bar_output(void) {
+FILE *vise_i_cli_bar_output(int file) {
+  if (file == STDOUT_FILENO) return first_output == NULL ? stdout : first_output;
   return first_error == NULL ? stderr : first_error;
 }
 

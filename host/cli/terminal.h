@@ -13,9 +13,9 @@
 void vise_i_cli_terminal_begin(void);
 
 /* The streams as they were: for data that are to stay as they are (but not on a terminal), and for a bar, which is made
-   of control characters. */
+   of control characters, on standard output or error. */
 FILE *vise_i_cli_data_output(void);
-FILE *vise_i_cli_bar_output(void);
+FILE *vise_i_cli_bar_output(int file);
 
 /* Writes JSON (valid, in UTF-8) so that nothing of it is lost: such characters become escapes, \u009b. */
 void vise_i_cli_put_json(FILE *stream, const char *json);

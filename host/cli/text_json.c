@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/cli/terminal.h"
+
 #define KEY "latin-1"
 
 /* Every byte as the character of its number, in UTF-8; malloc'ed. */
@@ -60,11 +62,14 @@ json_t *vise_i_cli_name_json(const char *name) {
   json_t *text = json_string(name);
   if (text != NULL) return text;
 
-  char *plain = strdup(name);
-  for (char *p = plain; p != NULL && *p != '\0'; p++) {
-    if ((unsigned char)*p >= 128) *p = '?';
-  }
-  text = plain != NULL ? json_string(plain) : NULL;
+  vise_i_cli_plain state = {0};
+  const size_t n = strlen(name);
+  char *plain = malloc(n + sizeof state.begun + 2);
+  if (plain == NULL) return NULL;
+  size_t n_plain = vise_i_cli_plain_text(&state, name, n, plain);
+  if (state.n > 0) plain[n_plain++] = '?'; /* a character that the end cut */
+  plain[n_plain] = '\0';
+  text = json_string(plain);
   free(plain);
   return text;
 }

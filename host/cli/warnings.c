@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "host/cli/scores.h"
+#include "host/cli/tell.h"
 
 /* Rows below which a class is hard to learn. */
 enum { FEW_ROWS = 5, NAMED_MAX = 8 };
@@ -35,7 +36,7 @@ void vise_i_cli_warn(vise_i_cli_warnings *list, const char *format, ...) {
   (void)vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
 
-  (void)fprintf(stderr, "warning: %s\n", text);
+  vise_i_cli_tell(VISE_I_CLI_WARNING, "%s", text);
   vise_i_cli_warnings_keep(list, text);
 }
 

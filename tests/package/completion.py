@@ -21,6 +21,7 @@ CASES = [
     ("vise predict --output cl", "vise predict --output class "),
     ("vise predict --clip-no", "vise predict --clip-no"),  # an option of train
     ("vise help pru", "vise help prune "),
+    ("vise sweep --progress js", "vise sweep --progress json "),
 ]
 
 
