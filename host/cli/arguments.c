@@ -71,10 +71,11 @@ static int take(const vise_i_cli_options *options, char **argv, int i, typed_lis
   return i + (is_flag || equals != NULL ? 1 : 2);
 }
 
-/* The option that a word without dashes is for: vise info MODEL, vise report FOLDER...; -1: none. */
+/* The option that a word without dashes is for: vise info MODEL, vise report FOLDER..., vise watch FOLDER; -1: none. */
 static int place_of_word(const vise_i_cli_options *options) {
+  const bool of_folders = options->command == VISE_COMMAND_REPORT || options->command == VISE_COMMAND_WATCH;
   if (options->command == VISE_COMMAND_INFO) return vise_i_cli_find(options, "model", NULL);
-  return options->command == VISE_COMMAND_REPORT ? vise_i_cli_find(options, "folder", NULL) : -1;
+  return of_folders ? vise_i_cli_find(options, "folder", NULL) : -1;
 }
 
 static vise_status collect(const vise_i_cli_options *options, int argc, char **argv, typed_list *list,

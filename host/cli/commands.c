@@ -26,6 +26,15 @@ const vise_i_cli_command vise_i_cli_commands[] = {
       "vise sweep --train data.csv --search random --configs 60 --halving 3 \\\n"
       "      --vary lr=1e-4..1e-1:log --vary dropout=0..0.5 --score f1 --out drawn",
       "vise sweep --resume strengths", NULL}},
+    {VISE_COMMAND_WATCH,
+     "watch",
+     "Train",
+     "follow a run or a sweep from another terminal",
+     "Follows a run of train, or a sweep, by the files in its folder, which it only reads: a bar on a terminal, else a "
+     "line for each epoch, until the run ends. It waits for a run that has not begun, follows one that is resumed or "
+     "replaced, and tells one that died from one that is slow. Exits with 0 when the run ended as asked or was "
+     "interrupted, and with 1 when it failed or died; Ctrl-C ends the watching alone.",
+     {"vise watch run", "vise watch run --once --json", "vise watch strengths", NULL}},
     {VISE_COMMAND_CHECK,
      "check",
      "Train",

@@ -33,7 +33,7 @@ typedef enum vise_i_cli_cross_validate {
   VISE_I_CLI_CROSS_VALIDATE_NO
 } vise_i_cli_cross_validate;
 
-/* What is shown on the way. */
+/* What is shown on the way; watch has the first three. */
 typedef enum vise_i_cli_show {
   VISE_I_CLI_SHOW_AUTO,
   VISE_I_CLI_SHOW_BAR,
@@ -106,8 +106,8 @@ typedef struct vise_i_cli_options {
   int jobs; /* 0: auto */
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune and report */
-  const char *folders;                                /* vise report: a line for each */
-  bool json, plan, recipes;
+  const char *folders;                                /* vise report, watch: a line for each */
+  bool json, plan, recipes, once;
   uint64_t plan_sms;
   vise_output output;
 

@@ -12,7 +12,8 @@
 #define BENCH VISE_COMMAND_BENCH
 #define INFO VISE_COMMAND_INFO
 #define REPORT VISE_COMMAND_REPORT
-#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT)
+#define WATCH VISE_COMMAND_WATCH
+#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT | WATCH)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
 #define AT(field, member)                \
@@ -34,10 +35,8 @@
 #define CROSS_VALIDATE(X)                   \
   X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto") \
   X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
-#define SHOWN(X)                  \
-  X(VISE_I_CLI_SHOW_AUTO, "auto") \
-  X(VISE_I_CLI_SHOW_BAR, "bar")   \
-  X(VISE_I_CLI_SHOW_LINES, "lines") X(VISE_I_CLI_SHOW_NONE, "none") X(VISE_I_CLI_SHOW_JSON, "json")
+#define WATCHED(X) X(VISE_I_CLI_SHOW_AUTO, "auto") X(VISE_I_CLI_SHOW_BAR, "bar") X(VISE_I_CLI_SHOW_LINES, "lines")
+#define SHOWN(X) WATCHED(X) X(VISE_I_CLI_SHOW_NONE, "none") X(VISE_I_CLI_SHOW_JSON, "json")
 #define NAMES(TABLE)               \
   .names = (const char *const[]) { \
     TABLE(ITEM) NULL               \
@@ -158,6 +157,15 @@ const vise_option vise_i_cli_rows[] = {
    KIND(TEXT, DATA, REPORT), COMMON, LOCAL, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
   {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .html (report.html in the folder; required for several runs)",
    KIND(PATH, SAVING, REPORT), COMMON, LOCAL},
+  {"folder", AT(NULL, folders), "DIR", NOTHING,
+   "the folder of a run or of a sweep; can be given without --folder",
+   KIND(TEXT, DATA, WATCH), COMMON, LOCAL, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+  {"progress", AT(NULL, show), "NAME", "auto", "what is shown; auto is a bar on a terminal, else lines",
+   KIND(NAME, SAVING, WATCH), COMMON, LOCAL, NAMES(WATCHED)},
+  {"once", AT(NULL, once), FLAG, "show the state now, and do not wait for more", KIND(FLAG, SAVING, WATCH), COMMON,
+   LOCAL},
+  {"json", AT(NULL, json), FLAG, "the events as they come; with `once` the state as one object",
+   KIND(FLAG, SAVING, WATCH), COMMON, LOCAL},
   {"plan", AT(NULL, plan), FLAG,
    "what the cuda backend would run for a training; phases, tiles, memory, and the time that they allow; takes the "
    "options of train and needs no GPU",

@@ -66,7 +66,7 @@ void vise_i_cli_progress_begin(vise_i_cli_progress *progress, const vise_i_cli_o
 }
 
 void vise_i_cli_progress_begin_watch(vise_i_cli_progress *progress, const vise_i_cli_options *options) {
-  begin(progress, STDOUT_FILENO, options->json ? VISE_I_CLI_SHOW_NONE : options->show);
+  begin(progress, STDOUT_FILENO, options->json || options->once ? VISE_I_CLI_SHOW_NONE : options->show);
   progress->watches = true;
 }
 

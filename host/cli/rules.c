@@ -209,6 +209,18 @@ static vise_status check_shown(vise_i_cli_options *options, vise_error *err) {
   return VISE_OK;
 }
 
+static vise_status check_watch(const vise_i_cli_options *options, vise_error *err) {
+  if (options->folders == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "which folder? As in: vise watch run, or vise watch sweep");
+  }
+  if (strchr(options->folders, '\n') != NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "one folder at a time is watched");
+  }
+  if (options->show == VISE_I_CLI_SHOW_AUTO) return VISE_OK;
+  if (options->json) return vise_i_cli_fail_both("json", "progress", "events are shown, or a bar or lines", err);
+  return options->once ? vise_i_cli_fail_both("once", "progress", "the state is shown once", err) : VISE_OK;
+}
+
 /* What a sweep cannot do with, or without. */
 static vise_status check_sweep(const vise_i_cli_options *options, vise_error *err) {
   const bool holds_out = options->val != NULL || options->val_fraction > 0;
@@ -257,6 +269,8 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
     case VISE_COMMAND_BENCH:
     case VISE_COMMAND_REPORT:
       return VISE_OK;
+    case VISE_COMMAND_WATCH:
+      return check_watch(options, err);
     default:
       return check_model(options, err);
   }

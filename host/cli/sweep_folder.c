@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "host/cli/files.h"
+#include "host/cli/folder_use.h"
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/sweep.h"
@@ -351,6 +352,7 @@ vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err
 
   s->fits_file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
   if (s->fits_file < 0) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+  vise_i_cli_use_show(s->fits_file);
   s->last_sync = vise_i_cli_seconds();
   return s->resumes ? read_fits(s, err) : VISE_OK;
 }

@@ -21,7 +21,9 @@ CASES = [
     ("vise predict --output cl", "vise predict --output class "),
     ("vise predict --clip-no", "vise predict --clip-no"),  # an option of train
     ("vise help pru", "vise help prune "),
+    ("vise wat", "vise watch "),
     ("vise sweep --progress js", "vise sweep --progress json "),
+    ("vise watch --progress ba", "vise watch --progress bar "),
 ]
 
 
