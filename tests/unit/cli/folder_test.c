@@ -72,7 +72,7 @@ Test(cli_folder, parents_are_made_and_gone_again_when_nothing_begins) {
 Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
   pid_t pid = tool_start("train --train iris.csv --recipe none --epochs 100000000 --out run", "call");
   char says[64];
-  wait_for("run/metrics.jsonl");
+  wait_for("run/config.json"); /* the last of its first files */
   snprintf(says, sizeof says, "process %ld on ", (long)pid);
 
   tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite", says);
