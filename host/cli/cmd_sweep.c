@@ -51,6 +51,9 @@ static vise_status make_fits(vise_i_cli_sweeping *s, vise_error *err) {
 
 /* Everything that can be wrong before the first fit. */
 static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
+  if (s->options->tensorboard && s->dir == NULL && !s->options->plan) {
+    return vise_i_cli_fail_needs("tensorboard", "out", err);
+  }
   vise_status status = vise_i_cli_sweep_space(s, err);
   if (status == VISE_OK) status = make_fits(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_data(s, err);
@@ -92,6 +95,7 @@ static int fail(const vise_i_cli_sweeping *s, const vise_error *err, vise_status
 static vise_status finish(vise_i_cli_sweeping *s, vise_error *err) {
   vise_status status = vise_i_cli_sweep_choose(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_results_write(s, err);
+  if (status == VISE_OK) vise_i_cli_sweep_board(s);
   if (status == VISE_OK) status = vise_i_cli_sweep_json_write(s, err);
   if (status == VISE_OK && s->dir != NULL) vise_i_cli_sweep_states_remove(s);
   return status;
@@ -136,6 +140,14 @@ static int plan(const vise_i_cli_sweeping *s) {
   return vise_i_cli_end(VISE_COMMAND_SWEEP, status, &err, VISE_I_CLI_NOTHING_DONE);
 }
 
+/* What TensorBoard was given. */
+static void print_board(const vise_i_cli_sweeping *s) {
+  if (s->n_shown == 0) return;
+  (void)printf("%-15s %s/tensorboard: ", "tensorboard", s->dir);
+  if (s->n_shown < s->n_distinct) (void)printf("the best %zu of ", s->n_shown);
+  (void)printf("%zu configuration%s\n", s->n_distinct, vise_i_cli_plural(s->n_distinct));
+}
+
 /* The page of the folder, once all that it tells is there. */
 static int write_report(const vise_i_cli_sweeping *s, int code) {
   vise_error err = VISE_ERROR_INIT;
@@ -145,7 +157,10 @@ static int write_report(const vise_i_cli_sweeping *s, int code) {
   vise_i_cli_sweep_path(s, "report.html", path);
   const vise_status status = vise_i_cli_sweep_report(s->dir, path, &err);
   if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
-  if (!s->options->quiet && !s->options->json) (void)printf("%-15s %s\n", "report", path);
+  if (!s->options->quiet && !s->options->json) {
+    print_board(s);
+    (void)printf("%-15s %s\n", "report", path);
+  }
   return code;
 }
 

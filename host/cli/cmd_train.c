@@ -8,13 +8,32 @@
 #include "host/cli/progress.h"
 #include "host/cli/report.h"
 #include "host/cli/signals.h"
+#include "host/cli/tensorboard.h"
 
 /* What the callbacks of a run share. */
 typedef struct run_view {
   vise_i_cli_progress progress;
   bool began; /* the first step is due: a failure from here on means that work had begun */
   vise_i_cli_report report;
+  vise_i_cli_board board;
+  const char *config; /* the text of config.json */
 } run_view;
+
+static void on_log(void *user, vise_log_level level, const char *message) {
+  run_view *view = user;
+  vise_i_cli_progress_message(&view->progress, level, message);
+  if (level == VISE_LOG_WARNING) vise_i_cli_warnings_keep(&view->report.warnings, message);
+}
+
+/* After an error the run goes on without event files. */
+static void keep_board(run_view *view, vise_status status, const vise_error *err) {
+  char message[VISE_ERROR_TEXT_BYTES + 128];
+  if (status == VISE_OK) return;
+  (void)snprintf(message, sizeof message, "%s; the run goes on, and TensorBoard will not show the rest of it",
+                 err->text);
+  on_log(view, VISE_LOG_WARNING, message);
+  (void)!vise_i_cli_board_end(&view->board, NULL);
+}
 
 /* Nothing is said of a run that is refused. */
 static void begin(run_view *view) {
@@ -22,6 +41,9 @@ static void begin(run_view *view) {
   const vise_i_cli_options *options = report->options;
   if (view->began) return;
   view->began = true;
+
+  vise_error err = VISE_ERROR_INIT;
+  keep_board(view, vise_i_cli_board_begin(&view->board, options, report->setup, view->config, &err), &err);
 
   if (vise_i_cli_tells_events()) {
     if (!options->json && !options->silent) vise_i_cli_report_print_data(report, stdout);
@@ -44,20 +66,28 @@ static bool on_poll(void *user) {
 
 static void on_progress(void *user, const vise_progress *state) {
   run_view *view = user;
+  vise_error err = VISE_ERROR_INIT;
   begin(view);
   vise_i_cli_progress_update(&view->progress, state);
+  keep_board(view, vise_i_cli_board_add(&view->board, state, &err), &err);
 }
 
-static void on_log(void *user, vise_log_level level, const char *message) {
-  run_view *view = user;
-  vise_i_cli_progress_message(&view->progress, level, message);
-  if (level == VISE_LOG_WARNING) vise_i_cli_warnings_keep(&view->report.warnings, message);
+static void keep_weights(run_view *view, const vise_run_result *result) {
+  vise_error err = VISE_ERROR_INIT;
+  keep_board(view, vise_i_cli_board_keep(&view->board, result->steps, &err), &err);
+}
+
+static void end_board(run_view *view) {
+  vise_error err = VISE_ERROR_INIT;
+  keep_board(view, vise_i_cli_board_end(&view->board, &err), &err);
 }
 
 /* Makes the report; its JSON goes into the last event. */
 static vise_status on_end(void *user, const vise_run_result *result, char **out, vise_error *err) {
   run_view *view = user;
   vise_i_cli_progress_end(&view->progress);
+  keep_weights(view, result);
+  end_board(view); /* before the report, which has its warnings */
   const vise_status status = vise_i_cli_report_make(&view->report, result, &view->progress, err);
   if (status != VISE_OK) return status;
 
@@ -107,10 +137,12 @@ static vise_status run(const vise_i_cli_options *options, vise_trainer *trainer,
   config.log = on_log;
   config.describe = on_end;
   config.user = view;
+  view->config = config_text;
 
   vise_i_cli_progress_begin(&view->progress, options);
   status = vise_trainer_run(trainer, &config, result, err);
   vise_i_cli_progress_end(&view->progress);
+  end_board(view); /* of a run that failed */
 
   free(config_text);
   return status;
@@ -184,7 +216,9 @@ int vise_i_cli_train_with(vise_i_cli_options *options) {
   vise_i_cli_setup setup;
   vise_trainer *trainer = NULL;
 
-  vise_status status = vise_i_cli_setup_make(options, &setup, &err);
+  memset(&setup, 0, sizeof setup);
+  vise_status status = vise_i_cli_board_check(options, &err);
+  if (status == VISE_OK) status = vise_i_cli_setup_make(options, &setup, &err);
   if (status == VISE_OK) {
     const vise_train_config config = vise_i_cli_trainer_config(options, &setup);
     status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);

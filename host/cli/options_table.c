@@ -137,6 +137,9 @@ const vise_option vise_i_cli_rows[] = {
   {"resume", AT(NULL, resume), "DIR", NOTHING,
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",
    KIND(PATH, SAVING, VISE_COMMAND_TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
+  {"tensorboard", AT(NULL, tensorboard), FLAG,
+   "curves, weights and options for TensorBoard, in DIR/tensorboard of `out`; a sweep: its configurations, as hparams",
+   KIND(FLAG, SAVING, TRAIN), FREE},
   {"quiet", AT(NULL, quiet), FLAG, "no progress and no notes", KIND(FLAG, SAVING, TRAIN | REPORT), FREE},
   {"progress", AT(NULL, show), "NAME", "auto",
    "what standard error tells on the way; auto is a bar on a terminal, else lines; json is an event a line, and nothing "

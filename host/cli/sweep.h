@@ -13,6 +13,7 @@
  *   sweep_events.c   what is told with --progress json
  *   sweep_plan.c     --plan
  *   sweep_refit.c    the winner on all rows
+ *   sweep_board.c    what TensorBoard shows of it
  * html_sweep.h has the report, which is made from the folder.
  */
 #ifndef VISE_I_CLI_SWEEP_H
@@ -99,6 +100,7 @@ typedef struct vise_i_cli_sweeping {
   size_t n_eligible, n_within; /* that ran to the end; of them, within one standard error of the best */
   size_t n_nonfinite;          /* fits */
   vise_i_cli_warnings warnings;
+  size_t n_shown, n_distinct; /* configurations that TensorBoard is given; 0: it is given none */
 } vise_i_cli_sweeping;
 
 static inline vise_i_cli_fit *vise_i_cli_fit_at(const vise_i_cli_sweeping *s, size_t config, size_t split) {
@@ -214,6 +216,15 @@ void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
 /* ---- sweep_results.c, sweep_choose.c, sweep_print.c, sweep_refit.c ---- */
 
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_results_write(const vise_i_cli_sweeping *s, vise_error *err);
+/* Numbers of which results.csv has the mean over the fits of a configuration. */
+typedef enum vise_i_cli_fit_number {
+  VISE_I_CLI_FIT_SECONDS,
+  VISE_I_CLI_FIT_EPOCHS,
+  VISE_I_CLI_FIT_TRAIN_SCORE,
+  VISE_I_CLI_FIT_AT_BOUND,
+  VISE_I_CLI_FIT_CLIPPED
+} vise_i_cli_fit_number;
+double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config, vise_i_cli_fit_number which);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_choose(vise_i_cli_sweeping *s, vise_error *err);
 /* --plan: what would be trained. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_print_plan(const vise_i_cli_sweeping *s, vise_error *err);
@@ -223,6 +234,8 @@ void vise_i_cli_sweep_print_end(const vise_i_cli_sweeping *s);
 json_t *vise_i_cli_sweep_choice_json(const vise_i_cli_sweeping *s);
 /* The varied options of a configuration by name; a new reference. */
 json_t *vise_i_cli_sweep_params_json(const vise_i_cli_sweeping *s, size_t config);
+/* With --tensorboard: writes the configurations into the folder's tensorboard/; what fails is a warning. */
+void vise_i_cli_sweep_board(vise_i_cli_sweeping *s);
 /* Trains the winner on all rows; returns an exit code. */
 int vise_i_cli_sweep_refit(vise_i_cli_sweeping *s);
 

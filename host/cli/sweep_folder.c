@@ -19,6 +19,7 @@
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/sweep.h"
+#include "host/cli/tensorboard_file.h"
 #include "host/cli/text_json.h"
 
 enum { FORMAT = 1, DUMP = JSON_COMPACT | JSON_REAL_PRECISION(17) };
@@ -281,6 +282,7 @@ static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
 
 /* Only what a sweep writes; sweep.json, by which the folder is known to be one, stays until another takes its place. */
 static void remove_earlier(const vise_i_cli_sweeping *s) {
+  if (s->options->run.overwrite) (void)!vise_i_cli_events_remove(s->dir, NULL);
   static const char *const names[] = {"fits.jsonl", "results.csv", "report.html"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char path[VISE_I_CLI_PATH_BYTES];
@@ -342,6 +344,7 @@ vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err
   vise_status status = s->resumes ? VISE_OK : make_folder(s->dir, err);
   if (status == VISE_OK) status = lock_folder(s, err);
   if (status == VISE_OK) status = check_folder(s, err);
+  if (status == VISE_OK && s->options->tensorboard) status = vise_i_cli_events_check(s->dir, true, err);
   if (status == VISE_OK && s->resumes) status = check_same(s, err);
   if (status != VISE_OK) return status;
 

@@ -54,6 +54,11 @@ static double mean(const vise_i_cli_sweeping *s, size_t config, number_of *numbe
   return sum / (double)s->n_splits;
 }
 
+double vise_i_cli_sweep_mean(const vise_i_cli_sweeping *s, size_t config, vise_i_cli_fit_number which) {
+  static number_of *const numbers[] = {seconds, epochs, train_score, at_bound, clipped};
+  return mean(s, config, numbers[which]);
+}
+
 /* With ddof 0, as scikit-learn has it. */
 static double deviation(const vise_i_cli_sweeping *s, size_t config, number_of *number) {
   const double middle = mean(s, config, number);

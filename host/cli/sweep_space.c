@@ -24,7 +24,7 @@ static const fixed_options fixed[] = {
      "the folds are the same for all configurations; `repeats` deals out others"},
     {" backend step precision device device-memory-limit steps-per-launch threads ",
      "all configurations are trained in the same place"},
-    {" out overwrite quiet json config resume assert-projection ", "it does not change what is trained"},
+    {" out overwrite quiet tensorboard json config resume assert-projection ", "it does not change what is trained"},
     {" epochs steps stop-after-epoch ", NULL}, /* with --halving, which plans by them */
 };
 
