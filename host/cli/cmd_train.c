@@ -35,16 +35,9 @@ static void keep_board(run_view *view, vise_status status, const vise_error *err
   (void)!vise_i_cli_board_end(&view->board, NULL);
 }
 
-/* Nothing is said of a run that is refused. */
-static void begin(run_view *view) {
+static void tell_start(run_view *view) {
   const vise_i_cli_report *report = &view->report;
   const vise_i_cli_options *options = report->options;
-  if (view->began) return;
-  view->began = true;
-
-  vise_error err = VISE_ERROR_INIT;
-  keep_board(view, vise_i_cli_board_begin(&view->board, options, report->setup, view->config, &err), &err);
-
   if (vise_i_cli_tells_events()) {
     if (!options->json && !options->silent) vise_i_cli_report_print_data(report, stdout);
     vise_i_cli_report_tell_start(report);
@@ -57,6 +50,16 @@ static void begin(run_view *view) {
   if (!options->json || !options->quiet) vise_i_cli_report_print_data(report, options->json ? stderr : stdout);
   if (!options->quiet) vise_i_cli_report_print_start(report);
   vise_i_cli_warn_of_start(&view->report.warnings, options, report->setup);
+}
+
+/* Nothing is said of a run that is refused. */
+static void begin(run_view *view) {
+  const vise_i_cli_report *report = &view->report;
+  vise_error err = VISE_ERROR_INIT;
+  if (view->began) return;
+  view->began = true;
+  tell_start(view);
+  keep_board(view, vise_i_cli_board_begin(&view->board, report->options, report->setup, view->config, &err), &err);
 }
 
 static bool on_poll(void *user) {
