@@ -19,7 +19,7 @@ double vise_i_now(void) {
 
 static vise_status open_regular(const char *path, size_t max_bytes, int *out_fd, size_t *out_n, vise_error *err) {
   /* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = vise_i_open(path, O_RDONLY | O_NONBLOCK, 0);
   if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
 
   struct stat info;
@@ -76,44 +76,49 @@ done:
   return status;
 }
 
-/* The folder that holds path, malloc'ed. */
-static vise_status parent_of(const char *path, char **out, vise_error *err) {
-  const char *slash = strrchr(path, '/');
-  if (!slash) return vise_i_copy_text(out, ".", err);
-  size_t n = slash == path ? 1 : (size_t)(slash - path);
-  char *parent = NULL;
-  vise_status status = vise_i_alloc(&parent, n + 1, 1, "a path", err);
-  if (status != VISE_OK) return status;
-  memcpy(parent, path, n);
-  parent[n] = '\0';
-  *out = parent;
-  return VISE_OK;
+vise_status vise_i_check_target(const char *path, vise_error *err) {
+  struct stat info;
+  if (stat(path, &info) != 0) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return VISE_OK;
+    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path);
+  }
+  if (S_ISREG(info.st_mode)) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_IO, "%s: is %s, which a file cannot replace: choose another name", path,
+                     S_ISDIR(info.st_mode) ? "a folder" : "a special file");
 }
 
-vise_status vise_i_sync_dir(const char *path, vise_error *err) {
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
-  int failed = fsync(fd) != 0 && errno != EINVAL && errno != EROFS; /* some file systems cannot sync a folder */
-  int reason = errno;
-  close(fd);
-  if (failed) return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: cannot be synced", path);
-  return VISE_OK;
-}
+/* ---- the writer ------------------------------------------------------------------------------------------------- */
+
+enum { WAITING_BYTES = 1 << 16 };
 
 static void writer_clear(vise_i_writer *writer) {
+  if (writer->fd >= 0) close(writer->fd);
   free(writer->path);
   free(writer->temporary_path);
   free(writer->bytes);
-  memset(writer, 0, sizeof *writer);
+  *writer = (vise_i_writer){.fd = -1};
+}
+
+/* What both kinds of files need before they are opened. */
+static vise_status writer_prepare(vise_i_writer *writer, const char *path, vise_error *err) {
+  vise_status status = VISE_OK;
+  *writer = (vise_i_writer){.fd = -1};
+  VISE_TRY(vise_i_copy_text(&writer->path, path, err));
+  writer->name = writer->path;
+  VISE_TRY(vise_i_alloc(&writer->bytes, WAITING_BYTES, 1, path, err));
+  writer->capacity = WAITING_BYTES;
+done:
+  return status;
 }
 
 vise_status vise_i_writer_begin(vise_i_writer *writer, const char *path, vise_error *err) {
   vise_status status = VISE_OK;
-  vise_i_writer made = {0};
+  vise_i_writer made;
 
-  VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  made.name = made.path;
-  VISE_TRY(vise_i_temporary_file(path, &made.temporary_path, &made.stream, err));
+  VISE_TRY(writer_prepare(&made, path, err));
+  VISE_TRY(vise_i_check_target(path, err));
+  vise_i_temporary_remove_abandoned(path);
+  VISE_TRY(vise_i_temporary_file(path, &made.temporary_path, &made.fd, err));
   *writer = made;
   return VISE_OK;
 
@@ -124,12 +129,11 @@ done:
 
 vise_status vise_i_writer_begin_new(vise_i_writer *writer, const char *path, vise_error *err) {
   vise_status status = VISE_OK;
-  vise_i_writer made = {0};
+  vise_i_writer made;
 
-  VISE_TRY(vise_i_copy_text(&made.path, path, err));
-  made.name = made.path;
-  made.stream = fopen(path, "wbxe");
-  if (!made.stream) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
+  VISE_TRY(writer_prepare(&made, path, err));
+  made.fd = vise_i_open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666);
+  if (made.fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
   *writer = made;
   return VISE_OK;
 
@@ -139,7 +143,7 @@ done:
 }
 
 void vise_i_writer_begin_memory(vise_i_writer *writer) {
-  *writer = (vise_i_writer){.name = "memory"};
+  *writer = (vise_i_writer){.name = "memory", .fd = -1};
 }
 
 static vise_status append(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
@@ -162,38 +166,78 @@ static vise_status append(vise_i_writer *writer, const void *data, size_t n_byte
 void vise_i_writer_take(vise_i_writer *writer, void **out, size_t *out_n) {
   *out = writer->bytes;
   *out_n = writer->n_bytes;
-  *writer = (vise_i_writer){0};
+  *writer = (vise_i_writer){.fd = -1};
 }
 
-vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
-  if (!writer->stream) return append(writer, data, n_bytes, err);
-  if (fwrite(data, 1, n_bytes, writer->stream) != n_bytes) {
-    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path);
+static vise_status write_out(const vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  const uint8_t *at = data;
+  while (n_bytes > 0) {
+    const ssize_t n = write(writer->fd, at, n_bytes);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0)
+      return vise_i_fail_errno(err, VISE_ERR_IO, n < 0 ? errno : ENOSPC, "%s: cannot be written", writer->name);
+    at += n;
+    n_bytes -= (size_t)n;
   }
   return VISE_OK;
 }
 
+static vise_status write_waiting(vise_i_writer *writer, vise_error *err) {
+  const size_t n = writer->n_bytes;
+  writer->n_bytes = 0;
+  return write_out(writer, writer->bytes, n, err);
+}
+
+vise_status vise_i_writer_write(vise_i_writer *writer, const void *data, size_t n_bytes, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (writer->fd < 0) return append(writer, data, n_bytes, err);
+
+  if (n_bytes > writer->capacity - writer->n_bytes) VISE_TRY(write_waiting(writer, err));
+  return n_bytes > writer->capacity ? write_out(writer, data, n_bytes, err) : append(writer, data, n_bytes, err);
+done:
+  return status;
+}
+
 void vise_i_writer_abandon(vise_i_writer *writer) {
   const char *unfinished = writer->temporary_path ? writer->temporary_path : writer->path;
-  if (writer->stream) fclose(writer->stream);
   if (unfinished) unlink(unfinished);
   writer_clear(writer);
+}
+
+vise_status vise_i_writer_seal(vise_i_writer *writer, vise_error *err) {
+  vise_status status = VISE_OK;
+  if (writer->fd < 0) return VISE_OK;
+
+  VISE_TRY(write_waiting(writer, err));
+  const bool synced = vise_i_sync(writer->fd);
+  int reason = synced ? 0 : errno;
+  const int fd = writer->fd;
+  writer->fd = -1;
+  if (close(fd) != 0 && errno != EINTR && reason == 0) reason = errno; /* interrupted, it is closed all the same */
+  if (reason != 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: cannot be written", writer->name));
+
+done:
+  return status;
 }
 
 /* The file under its name, for good. */
 static vise_status put_in_place(vise_i_writer *writer, vise_error *err) {
   vise_status status = VISE_OK;
   char *parent = NULL;
+  vise_error why = VISE_ERROR_INIT;
 
-  VISE_TRY(parent_of(writer->path, &parent, err));
+  VISE_TRY(vise_i_parent_path(writer->path, &parent, err));
   if (rename(writer->temporary_path, writer->path) != 0) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", writer->path));
   }
   free(writer->temporary_path);
   writer->temporary_path = NULL;
-  free(writer->path);
+
+  if (vise_i_sync_dir(parent, &why) != VISE_OK) {
+    status = vise_i_fail(err, VISE_ERR_IO, "%s: was written, but may not last: %s", writer->path, why.text);
+  }
+  free(writer->path); /* it is finished, and not to be removed */
   writer->path = NULL;
-  VISE_TRY(vise_i_sync_dir(parent, err));
 
 done:
   free(parent);
@@ -202,18 +246,11 @@ done:
 
 vise_status vise_i_writer_commit(vise_i_writer *writer, vise_error *err) {
   vise_status status = VISE_OK;
-  if (fflush(writer->stream) != 0 || fsync(fileno(writer->stream)) != 0) {
-    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
-  }
-
-  int failed = fclose(writer->stream) != 0;
-  writer->stream = NULL;
-  if (failed) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", writer->path));
-
+  VISE_TRY(vise_i_writer_seal(writer, err));
   if (writer->temporary_path) {
     VISE_TRY(put_in_place(writer, err));
   } else {
-    free(writer->path); /* it is finished */
+    free(writer->path);
     writer->path = NULL;
   }
 

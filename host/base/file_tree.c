@@ -1,4 +1,4 @@
-/* Folders: making, removing, joining paths. */
+/* Folders: making and removing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -12,27 +12,31 @@
 /* Trees that Vise makes are three levels deep; a deeper one is not ours to remove. */
 enum { MAX_DEPTH = 16 };
 
-vise_status vise_i_path_join(char **out, const char *a, const char *b, vise_error *err) {
-  size_t n = strlen(a) + strlen(b) + 2;
-  char *path = NULL;
-  vise_status status = vise_i_alloc(&path, n, 1, "a path", err);
-  if (status != VISE_OK) return status;
-  snprintf(path, n, "%s/%s", a, b);
-  *out = path;
-  return VISE_OK;
-}
-
 vise_status vise_i_make_dir(const char *path, vise_error *err) {
   if (mkdir(path, 0777) == 0) return VISE_OK;
   int reason = errno;
   struct stat info;
-  if (reason == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode)) return VISE_OK;
+  const bool found = reason == EEXIST && stat(path, &info) == 0;
+  if (found && S_ISDIR(info.st_mode)) return VISE_OK;
+  if (!found && reason == EEXIST && errno != ENOENT) {
+    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path);
+  }
+  if (found) return vise_i_fail(err, VISE_ERR_IO, "%s: is not a folder", path);
   return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: the folder cannot be made", path);
 }
 
 /* Whether a folder's name ends at text[i]. */
 static bool name_ends(const char *text, size_t i) {
   return i > 0 && text[i - 1] != '/' && (text[i] == '/' || text[i] == '\0');
+}
+
+/* A folder that was made is there after a crash when the one it lies in is synced. */
+static vise_status sync_parent(const char *path, vise_error *err) {
+  char *parent = NULL;
+  vise_status status = vise_i_parent_path(path, &parent, err);
+  if (status == VISE_OK) status = vise_i_sync_dir(parent, err);
+  free(parent);
+  return status;
 }
 
 vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err) {
@@ -43,7 +47,9 @@ vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err) {
   for (size_t i = 1; status == VISE_OK && i <= n; ++i) {
     if (!name_ends(path, i)) continue;
     part[i] = '\0';
-    if (mkdir(part, 0777) != 0) {
+    if (mkdir(part, 0777) == 0) {
+      status = sync_parent(part, err);
+    } else {
       status = vise_i_make_dir(part, err);
       if (status == VISE_OK) old = i;
     }
@@ -71,41 +77,44 @@ void vise_i_remove_empty_dirs(const char *path, size_t n_old) {
   free(part);
 }
 
-struct dirent *vise_i_next_entry(DIR *dir, const char *path, vise_status *status, vise_error *err) {
-  while (*status == VISE_OK) {
-    errno = 0;
-    struct dirent *entry = readdir(dir);
-    if (!entry && errno != 0) *status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", path);
-    if (!entry) break;
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) return entry;
-  }
-  return NULL;
-}
+static vise_status remove_at(int parent_fd, const char *name, const char *path, int depth, vise_error *err);
 
-/* Removes `name` in the folder parent_fd; path is for messages. */
-static vise_status remove_at(int parent_fd, const char *name, const char *path, int depth, vise_error *err) {
-  if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT) return VISE_OK;
-  if (errno != EISDIR && errno != EPERM) {
-    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
-  }
-  if (depth >= MAX_DEPTH) return vise_i_fail(err, VISE_ERR_IO, "%s: deeper than %d folders", path, MAX_DEPTH);
-
-  int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+/* Removes what is in the folder `name`. */
+static vise_status empty_at(int parent_fd, const char *name, const char *path, int depth, vise_error *err) {
+  int fd;
+  do fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  while (fd < 0 && errno == EINTR);
+  if (fd < 0 && errno == ENOENT) return VISE_OK;
   if (fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
   DIR *dir = fdopendir(fd);
   if (!dir) {
+    const int reason = errno;
     close(fd);
-    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be read", path, name);
+    return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: '%s' cannot be read", path, name);
   }
 
   vise_status status = VISE_OK;
   for (struct dirent *entry; (entry = vise_i_next_entry(dir, path, &status, err));) {
     status = remove_at(dirfd(dir), entry->d_name, path, depth + 1, err);
   }
-
   closedir(dir);
-  if (status == VISE_OK && unlinkat(parent_fd, name, AT_REMOVEDIR) != 0) {
-    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
+  return status;
+}
+
+/* Removes `name` in the folder parent_fd; path is for messages. */
+static vise_status remove_at(int parent_fd, const char *name, const char *path, int depth, vise_error *err) {
+  struct stat info;
+  if (unlinkat(parent_fd, name, 0) == 0 || errno == ENOENT) return VISE_OK;
+  const int reason = errno; /* EISDIR of a folder, or EPERM, which has other causes too */
+  if ((reason != EISDIR && reason != EPERM) || fstatat(parent_fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !S_ISDIR(info.st_mode)) {
+    return vise_i_fail_errno(err, VISE_ERR_IO, reason, "%s: '%s' cannot be removed", path, name);
+  }
+  if (depth >= MAX_DEPTH) return vise_i_fail(err, VISE_ERR_IO, "%s: deeper than %d folders", path, MAX_DEPTH);
+
+  const vise_status status = empty_at(parent_fd, name, path, depth, err);
+  if (status == VISE_OK && unlinkat(parent_fd, name, AT_REMOVEDIR) != 0 && errno != ENOENT) {
+    return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: '%s' cannot be removed", path, name);
   }
   return status;
 }

@@ -30,7 +30,8 @@ int vise_i_cli_watch(int argc, char **argv);
 /* Trains by these options and reports, as train does; returns the exit code. */
 int vise_i_cli_train_with(vise_i_cli_options *options);
 
-/* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. */
+/* Flushes standard output; returns exit_code, or 1 with a message instead of 0 when the output was not written. command: 0
+   where there is none. */
 int vise_i_cli_end_output(unsigned command, int exit_code);
 /* The end of a command: reports the error of status and returns failed_code, or ends the output of a success. */
 int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, int failed_code);

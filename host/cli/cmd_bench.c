@@ -1,7 +1,9 @@
 /* vise bench: times the step on this machine. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
@@ -62,7 +64,10 @@ static void print_layers(const vise_bench_config *config) {
 static vise_status open_csv(const char *path, int argc, char **argv, const vise_i_cli_bench_heading *heading,
                             FILE **out, vise_error *err) {
   if (path == NULL) return VISE_OK;
-  FILE *stream = fopen(path, "w");
+  /* As a shell writes to it: a link is followed, a pipe that is read is written to; one that is not is no reason to wait. */
+  const int file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0666);
+  FILE *stream = file >= 0 && fcntl(file, F_SETFL, 0) == 0 ? fdopen(file, "w") : NULL;
+  if (stream == NULL && file >= 0) (void)close(file);
   if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: %s", path, strerror(errno));
 
   (void)fputs("# command: vise", stream);

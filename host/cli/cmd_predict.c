@@ -34,7 +34,7 @@ static vise_status check_out(const vise_i_cli_options *options, vise_error *err)
   if (vise_i_cli_same_file(out, options->data)) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s would replace the rows of --data: choose another file", out);
   }
-  return vise_i_cli_check_folder(out, err);
+  return vise_i_cli_check_output(out, err);
 }
 
 /* The outputs of a prediction, a row for each row of the data. */

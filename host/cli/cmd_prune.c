@@ -93,8 +93,8 @@ static vise_status check_source(const vise_i_cli_options *options, vise_error *e
 static vise_status change(const vise_i_cli_options *options, vise_model *model, vise_weight_op_report *report,
                           size_t *n_zero, vise_error *err) {
   vise_status status = check_source(options, err);
-  if (status == VISE_OK && options->out != NULL) status = vise_i_cli_check_folder(options->out, err);
-  if (status == VISE_OK && options->mask_out != NULL) status = vise_i_cli_check_folder(options->mask_out, err);
+  if (status == VISE_OK && options->out != NULL) status = vise_i_cli_check_output(options->out, err);
+  if (status == VISE_OK && options->mask_out != NULL) status = vise_i_cli_check_output(options->mask_out, err);
   if (status == VISE_OK && options->mask != NULL) status = vise_model_load_mask(model, options->mask, err);
   if (status == VISE_OK) status = vise_model_apply_weight_op(model, &options->training.weight_op, report, err);
   return status == VISE_OK ? count_zeros(options, model, n_zero, err) : status;

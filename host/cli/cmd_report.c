@@ -1,7 +1,6 @@
 /* vise report: a page of a sweep, or of runs. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
@@ -35,28 +34,22 @@ static vise_status take_folders(const vise_i_cli_options *options, folders *out,
   return VISE_OK;
 }
 
-static bool has(const char *dir, const char *name) {
-  char *path = NULL;
-  if (asprintf(&path, "%s/%s", dir, name) < 0) return false;
-  const bool found = access(path, F_OK) == 0;
-  free(path);
-  return found;
-}
-
 /* A page is of one sweep, or of runs. */
 static vise_status check_folders(const folders *of, vise_error *err) {
   for (size_t i = 0; i < of->n; i++) {
-    if (of->n > 1 && has(of->dirs[i], "sweep.json")) {
+    bool is_sweep = false, there = false;
+    vise_status status = vise_i_cli_exists_in(of->dirs[i], "sweep.json", &is_sweep, err);
+    if (status == VISE_OK) status = vise_i_cli_exists(of->dirs[i], &there, err);
+    if (status != VISE_OK) return status;
+    if (of->n > 1 && is_sweep) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s is a sweep; a page is of one sweep, or of runs", of->dirs[i]);
     }
-    if (access(of->dirs[i], F_OK) != 0) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: there is no such folder", of->dirs[i]);
-    }
+    if (!there) return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: there is no such folder", of->dirs[i]);
   }
   return VISE_OK;
 }
 
-static vise_status write_report(const vise_i_cli_options *options, const folders *of, vise_error *err) {
+static vise_status write_report(const vise_i_cli_options *options, const folders *of, bool *saves, vise_error *err) {
   char *path = NULL;
   if (of->n > 1 && options->out == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "several runs need --out FILE");
@@ -66,11 +59,13 @@ static vise_status write_report(const vise_i_cli_options *options, const folders
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   }
 
-  vise_status status = vise_i_cli_check_folder(path, err);
-  if (status == VISE_OK && has(of->dirs[0], "sweep.json")) {
-    status = vise_i_cli_sweep_report(of->dirs[0], path, err);
+  bool is_sweep = false;
+  vise_status status = vise_i_cli_check_output(path, err);
+  if (status == VISE_OK) status = vise_i_cli_exists_in(of->dirs[0], "sweep.json", &is_sweep, err);
+  if (status == VISE_OK && is_sweep) {
+    status = vise_i_cli_sweep_report(of->dirs[0], path, saves, err);
   } else if (status == VISE_OK) {
-    status = vise_i_cli_run_report(of->dirs, of->n, path, err);
+    status = vise_i_cli_run_report(of->dirs, of->n, path, saves, err);
   }
   if (status == VISE_OK && !options->quiet) (void)printf("%-15s %s\n", "report", path);
   free(path);
@@ -81,14 +76,16 @@ int vise_i_cli_report_pages(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
   folders of = {0};
+  bool saves = false;
 
   vise_i_cli_options_init(&options, VISE_COMMAND_REPORT);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   if (status == VISE_OK) status = take_folders(&options, &of, &err);
   if (status == VISE_OK) status = check_folders(&of, &err);
-  if (status == VISE_OK) status = write_report(&options, &of, &err);
+  if (status == VISE_OK) status = write_report(&options, &of, &saves, &err);
 
-  const int code = vise_i_cli_end(VISE_COMMAND_REPORT, status, &err, VISE_I_CLI_NOTHING_DONE);
+  const int code =
+      vise_i_cli_end(VISE_COMMAND_REPORT, status, &err, saves ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE);
   free(of.text);
   vise_i_cli_options_free(&options);
   return code;

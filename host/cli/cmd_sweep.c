@@ -15,7 +15,7 @@ static void init(vise_i_cli_sweeping *s, const vise_i_cli_options *options) {
   s->options = options;
   s->resumes = options->resume != NULL;
   s->dir = s->resumes ? options->resume : options->run.out_dir;
-  s->lock = s->fits_file = s->before.file = s->kept.file = -1;
+  s->fits_file = s->before.file = s->kept.file = -1;
   s->n_folds = (size_t)options->sweep_folds;
   s->n_repeats = (size_t)options->sweep_repeats;
   s->n_splits = s->n_folds * s->n_repeats;
@@ -60,9 +60,7 @@ static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
   if (status == VISE_OK) status = vise_i_cli_sweep_plan_rungs(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_check_fits(s, err);
   if (s->options->plan) return status;
-  if (status == VISE_OK) status = vise_i_cli_sweep_folder_open(s, err);
-  if (status == VISE_OK && s->dir != NULL && !s->resumes) vise_i_cli_sweep_states_remove(s);
-  return status;
+  return status == VISE_OK ? vise_i_cli_sweep_folder_open(s, err) : status;
 }
 
 static int end_interrupted(const vise_i_cli_sweeping *s) {
@@ -129,6 +127,7 @@ static int tell(vise_i_cli_sweeping *s) {
   if (refits) {
     if (!s->options->json) (void)printf("\nthe winner, trained on all rows:\n");
     code = vise_i_cli_sweep_refit(s);
+    if (code == VISE_I_CLI_NOTHING_DONE) code = VISE_I_CLI_FAILED; /* the sweep was done */
   }
   if (s->options->json && code == 0) print_json(s, refits);
   return code;
@@ -155,7 +154,8 @@ static int write_report(const vise_i_cli_sweeping *s, int code) {
   if (s->dir == NULL) return code;
 
   vise_i_cli_sweep_path(s, "report.html", path);
-  const vise_status status = vise_i_cli_sweep_report(s->dir, path, &err);
+  bool saves = false;
+  const vise_status status = vise_i_cli_sweep_report(s->dir, path, &saves, &err);
   if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
   if (!s->options->quiet && !s->options->json) {
     print_board(s);
@@ -197,9 +197,9 @@ int vise_i_cli_sweep(int argc, char **argv) {
   }
   if (status == VISE_OK) status = prepare(&s, &err);
 
-  const int code = status == VISE_OK
-                       ? (options.plan ? plan(&s) : run(&s))
-                       : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
+  const int refused = vise_i_cli_sweep_folder_changed(&s) ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE;
+  const int code = status == VISE_OK ? (options.plan ? plan(&s) : run(&s))
+                                     : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, refused);
   clear(&s);
   vise_i_cli_options_free(&options);
   return code;

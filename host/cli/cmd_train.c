@@ -198,7 +198,8 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   resolve(options, setup, trainer);
   const vise_status status = run(options, trainer, &view, &result, &err);
   if (status != VISE_OK) {
-    bool worked = view.began || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
+    const bool changed = result.reason != VISE_STOP_NONE; /* files of its folder, even if it had not begun */
+    bool worked = view.began || changed || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
     code =
         vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, worked ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE);
   } else {

@@ -1,14 +1,11 @@
 /* --config FILE: a JSON object whose keys are the names of options. */
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "host/cli/commands.h"
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
@@ -89,27 +86,6 @@ static vise_status set_key(vise_i_cli_options *options, const char *path, const 
   return VISE_OK;
 }
 
-static vise_status load(const char *path, json_t **out, vise_error *err) {
-  /* O_NONBLOCK: opening a FIFO must not wait for a writer; it is refused below. */
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-
-  struct stat info;
-  vise_status status = VISE_OK;
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a regular file; give a file of options in JSON", path);
-  } else {
-    json_error_t where;
-    *out = json_loadfd(fd, JSON_REJECT_DUPLICATES, &where);
-    if (*out == NULL) {
-      status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
-    }
-  }
-
-  (void)close(fd);
-  return status;
-}
-
 vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path, const json_t *object,
                                    vise_error *err) {
   const char *key;
@@ -124,7 +100,7 @@ vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path
 
 vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err) {
   json_t *root = NULL;
-  vise_status status = load(path, &root, err);
+  vise_status status = vise_i_cli_json_read(path, &root, err);
   if (status != VISE_OK) return status;
 
   /* sweep.json has more than options in it. */

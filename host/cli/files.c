@@ -33,17 +33,41 @@ bool vise_i_cli_same_file(const char *a, const char *b) {
   return same;
 }
 
-vise_status vise_i_cli_check_folder(const char *path, vise_error *err) {
+vise_status vise_i_cli_exists(const char *path, bool *out, vise_error *err) {
+  struct stat info;
+  *out = stat(path, &info) == 0;
+  if (*out || errno == ENOENT || errno == ENOTDIR) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be examined: %s", path, strerror(errno));
+}
+
+vise_status vise_i_cli_exists_in(const char *dir, const char *name, bool *out, vise_error *err) {
+  char *path = NULL;
+  if (asprintf(&path, "%s/%s", dir, name) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  const vise_status status = vise_i_cli_exists(path, out, err);
+  free(path);
+  return status;
+}
+
+/* What is there may be replaced by a file. */
+static vise_status check_target(const char *path, vise_error *err) {
+  struct stat info;
+  if (stat(path, &info) != 0 || S_ISREG(info.st_mode)) return VISE_OK; /* writing says what else is wrong */
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: is %s, which a file cannot replace: choose another name", path,
+                         S_ISDIR(info.st_mode) ? "a folder" : "a special file");
+}
+
+vise_status vise_i_cli_check_output(const char *path, vise_error *err) {
   char *folder = folder_of(path);
   if (folder == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-  vise_status status = VISE_OK;
-  if (access(folder, F_OK) != 0) {
+  bool there = false;
+  vise_status status = vise_i_cli_exists(folder, &there, err);
+  if (status == VISE_OK && !there) {
     status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder %s does not exist", path, folder);
-  } else if (access(folder, W_OK) != 0) {
+  } else if (status == VISE_OK && access(folder, W_OK) != 0) {
     status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder %s cannot be written", path, folder);
   }
   free(folder);
-  return status;
+  return status == VISE_OK ? check_target(path, err) : status;
 }
 
 void vise_i_cli_keep_standard_files(void) {
@@ -52,6 +76,86 @@ void vise_i_cli_keep_standard_files(void) {
     (void)open("/dev/null", file == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
 }
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+/* O_NONBLOCK: opening a FIFO must not wait; as anything else but a regular file it is refused with EINVAL. */
+static int open_regular(const char *path, int flags) {
+  int file;
+  do file = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0666);
+  while (file < 0 && errno == EINTR);
+  struct stat info;
+  if (file < 0) return file;
+  const int number = fstat(file, &info) != 0 ? errno : S_ISREG(info.st_mode) ? 0 : EINVAL;
+  if (number == 0) return file;
+  (void)close(file);
+  errno = number;
+  return -1;
+}
+
+const char *vise_i_cli_open_error(void) {
+  return errno == EINVAL ? "it is not a regular file" : strerror(errno);
+}
+
+int vise_i_cli_open_own(const char *path, int flags) {
+  return open_regular(path, O_RDWR | O_CREAT | O_NOFOLLOW | flags);
+}
+
+FILE *vise_i_cli_open(const char *path) {
+  const int file = open_regular(path, O_RDONLY);
+  FILE *stream = file >= 0 ? fdopen(file, "r") : NULL;
+  if (stream == NULL && file >= 0) (void)close(file);
+  return stream;
+}
+
+/* All of a file; NULL: errno says why. */
+static char *read_all(int file, size_t *out_n) {
+  size_t n = 0, room = 1 << 14;
+  char *bytes = malloc(room);
+  while (bytes != NULL) {
+    const ssize_t now = read(file, bytes + n, room - n);
+    if (now < 0 && errno == EINTR) continue;
+    if (now <= 0) {
+      *out_n = n;
+      if (now == 0) return bytes;
+      const int number = errno;
+      free(bytes);
+      errno = number;
+      return NULL;
+    }
+
+    n += (size_t)now;
+    if (n < room) continue;
+    char *grown = realloc(bytes, 2 * room);
+    if (grown == NULL) free(bytes);
+    bytes = grown;
+    room *= 2;
+  }
+  return NULL;
+}
+
+vise_status vise_i_cli_json_read(const char *path, json_t **out, vise_error *err) {
+  size_t n = 0;
+  json_error_t where;
+  const int file = open_regular(path, O_RDONLY);
+  if (file < 0 && errno == EINVAL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a regular file", path);
+  if (file < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+
+  char *bytes = read_all(file, &n);
+  const int number = errno;
+  (void)close(file);
+  if (bytes == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(number));
+
+  *out = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &where);
+  free(bytes);
+  if (*out != NULL) return VISE_OK;
+  if (json_error_code(&where) == json_error_out_of_memory) {
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "%s: out of memory", path);
+  }
+  return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 bool vise_i_cli_write_all(int file, const void *bytes, size_t n) {
   const char *at = bytes;
@@ -72,34 +176,9 @@ bool vise_i_cli_write_all(int file, const void *bytes, size_t n) {
   return true;
 }
 
-/* A name is on the disk once its folder is. */
-static void sync_folder_of(const char *path) {
-  char *name = folder_of(path);
-  const int folder = name != NULL ? open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-  free(name);
-  if (folder < 0) return;
-  (void)fsync(folder);
-  (void)close(folder);
-}
-
-vise_status vise_i_cli_file_save(const char *path, const char *text, size_t n, vise_error *err) {
-  char *temporary = NULL;
-  if (asprintf(&temporary, "%s.tmp", path) < 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-
-  const int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  bool written = file >= 0 && vise_i_cli_write_all(file, text, n) && fsync(file) == 0;
-  int number = errno;
-  if (file >= 0 && close(file) != 0 && written) {
-    written = false;
-    number = errno;
-  }
-  if (written && rename(temporary, path) != 0) {
-    written = false;
-    number = errno;
-  }
-
-  if (written) sync_folder_of(path);
-  if (!written && file >= 0) (void)unlink(temporary);
-  free(temporary);
-  return written ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, strerror(number));
+bool vise_i_cli_cut(int file, uint64_t n_bytes) {
+  int failed;
+  do failed = ftruncate(file, (off_t)n_bytes);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0;
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cli/files.h"
 #include "host/cli/message.h"
+#include "vise/folder.h"
 
 static const char *plural(double n) {
   return n < 1 || n > 1 ? "s" : "";
@@ -178,7 +178,7 @@ static void put_page(FILE *page, const vise_i_cli_runs *of) {
   vise_i_cli_html_end(page);
 }
 
-static vise_status write_page(const vise_i_cli_runs *of, const char *path, vise_error *err) {
+static vise_status write_page(const vise_i_cli_runs *of, const char *path, bool *saves, vise_error *err) {
   char *text = NULL;
   size_t n_bytes = 0;
   FILE *page = open_memstream(&text, &n_bytes);
@@ -190,20 +190,21 @@ static vise_status write_page(const vise_i_cli_runs *of, const char *path, vise_
   if (fclose(page) != 0 || failed) {
     status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
   } else {
-    status = vise_i_cli_file_save(path, text, n_bytes, err);
+    *saves = true;
+    status = vise_file_save(path, text, n_bytes, err);
   }
   free(text);
   return status;
 }
 
-vise_status vise_i_cli_run_report(const char *const *dirs, size_t n, const char *path, vise_error *err) {
+vise_status vise_i_cli_run_report(const char *const *dirs, size_t n, const char *path, bool *saves, vise_error *err) {
   vise_i_cli_runs of = {calloc(n, sizeof *of.runs), 0};
   vise_status status = of.runs != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
   while (status == VISE_OK && of.n < n) {
     status = vise_i_cli_run_read(dirs[of.n], &of.runs[of.n], err);
     of.n++;
   }
-  if (status == VISE_OK) status = write_page(&of, path, err);
+  if (status == VISE_OK) status = write_page(&of, path, saves, err);
 
   for (size_t i = 0; i < of.n; i++) vise_i_cli_run_free(&of.runs[i]);
   free(of.runs);

@@ -127,8 +127,8 @@ void vise_i_cli_run_rows(FILE *page, const vise_i_cli_run_files *run);
 void vise_i_cli_run_weights(FILE *page, const vise_i_cli_runs *of);
 void vise_i_cli_run_net(FILE *page, const vise_i_cli_run_files *run);
 
-/* Writes a page of the runs in these folders. */
-VISE_WARN_UNUSED vise_status vise_i_cli_run_report(const char *const *dirs, size_t n, const char *path,
+/* Writes a page of the runs in these folders. *saves is set once it is made, and something may have been written. */
+VISE_WARN_UNUSED vise_status vise_i_cli_run_report(const char *const *dirs, size_t n, const char *path, bool *saves,
                                                    vise_error *err);
 
 #endif

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/html_run.h"
 #include "host/cli/message.h"
 
@@ -137,7 +137,7 @@ static vise_status read_lines(vise_i_cli_run_files *run, const char *path, FILE 
   struct stat info;
   char *line = NULL;
   size_t room = 0, number = 0, every = 1;
-  ssize_t n;
+  ssize_t n = 0;
   vise_status status = VISE_OK;
   if (fstat(fileno(stream), &info) == 0) every += (size_t)((double)info.st_size / READ_BYTES);
 
@@ -149,17 +149,20 @@ static vise_status read_lines(vise_i_cli_run_files *run, const char *path, FILE 
     json_decref(event);
     if (status == VISE_ERR_FORMAT) (void)vise_i_cli_fail(err, status, "%s:%zu: this line is damaged", path, number);
   }
+  if (status == VISE_OK && n < 0 && !feof(stream)) {
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  }
   free(line);
   return status;
 }
 
 static vise_status read_metrics(vise_i_cli_run_files *run, const char *path, vise_error *err) {
-  FILE *stream = fopen(path, "r");
+  FILE *stream = vise_i_cli_open(path);
   if (stream == NULL && errno == ENOENT) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE,
                            "%s: there is neither a sweep (sweep.json) nor a run (metrics.jsonl) in it", run->dir);
   }
-  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, vise_i_cli_open_error());
   const vise_status status = read_lines(run, path, stream, err);
   (void)fclose(stream);
   return status;
@@ -169,13 +172,11 @@ static vise_status read_metrics(vise_i_cli_run_files *run, const char *path, vis
 
 /* What this build does not know of the options is no reason to show nothing of the run. */
 static vise_status read_config(vise_i_cli_run_files *run, const char *path, vise_error *err) {
-  json_error_t where;
   vise_error inner = VISE_ERROR_INIT;
-  if (access(path, F_OK) != 0) return VISE_OK;
-  run->config = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-  if (run->config == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, where.line, where.text);
-  }
+  bool there = false;
+  vise_status status = vise_i_cli_exists(path, &there, err);
+  if (there) status = vise_i_cli_json_read(path, &run->config, err);
+  if (!there || status != VISE_OK) return status;
   run->has_options = vise_i_cli_config_take(&run->options, path, run->config, &inner) == VISE_OK;
   return VISE_OK;
 }
@@ -197,7 +198,9 @@ vise_status vise_i_cli_run_read(const char *dir, vise_i_cli_run_files *out, vise
   }
   if (status == VISE_OK) status = read_metrics(out, paths[0], err);
   if (status == VISE_OK) status = read_config(out, paths[1], err);
-  if (status == VISE_OK && access(paths[2], F_OK) == 0) status = vise_model_load(paths[2], &out->model, err);
+  bool has_model = false;
+  if (status == VISE_OK) status = vise_i_cli_exists(paths[2], &has_model, err);
+  if (has_model) status = vise_model_load(paths[2], &out->model, err);
   for (size_t i = 0; i < 3; i++) free(paths[i]);
   return status;
 }

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "vise/folder.h"
 
 enum { NAME_BYTES = 400 };
 
@@ -259,7 +259,7 @@ static void put_page(FILE *page, const vise_i_cli_sheet *sheet) {
   vise_i_cli_html_end(page);
 }
 
-vise_status vise_i_cli_sweep_report(const char *dir, const char *path, vise_error *err) {
+vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *saves, vise_error *err) {
   vise_i_cli_sheet sheet;
   char *text = NULL;
   size_t n_bytes = 0;
@@ -272,7 +272,8 @@ vise_status vise_i_cli_sweep_report(const char *dir, const char *path, vise_erro
     const bool failed = ferror(page) != 0;
     if (fclose(page) != 0 || failed) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
   }
-  if (status == VISE_OK) status = vise_i_cli_file_save(path, text, n_bytes, err);
+  *saves = status == VISE_OK;
+  if (status == VISE_OK) status = vise_file_save(path, text, n_bytes, err);
   free(text);
   vise_i_cli_sheet_free(&sheet);
   return status;

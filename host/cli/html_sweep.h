@@ -115,7 +115,7 @@ void vise_i_cli_sweep_rounds(FILE *page, const vise_i_cli_sheet *sheet);
 void vise_i_cli_sweep_table(FILE *page, const vise_i_cli_sheet *sheet);
 void vise_i_cli_sweep_failures(FILE *page, const vise_i_cli_sheet *sheet);
 
-/* Writes DIR/report.html. */
-VISE_WARN_UNUSED vise_status vise_i_cli_sweep_report(const char *dir, const char *path, vise_error *err);
+/* Writes DIR/report.html. *saves is set once the page is made, and something may have been written. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *saves, vise_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/html_sweep.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
@@ -77,16 +78,9 @@ static vise_status take_root(vise_i_cli_sheet *sheet, const char *path, vise_err
 
 static vise_status read_root(vise_i_cli_sheet *sheet, vise_error *err) {
   char *path = NULL;
-  json_error_t where;
   vise_status status = path_in(sheet->dir, "sweep.json", &path, err);
-  if (status != VISE_OK) return status;
-
-  sheet->root = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
-  if (sheet->root == NULL) {
-    status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", path, where.line, where.text);
-  } else {
-    status = take_root(sheet, path, err);
-  }
+  if (status == VISE_OK) status = vise_i_cli_json_read(path, &sheet->root, err);
+  if (status == VISE_OK) status = take_root(sheet, path, err);
   free(path);
   return status;
 }
@@ -94,7 +88,7 @@ static vise_status read_root(vise_i_cli_sheet *sheet, vise_error *err) {
 /* ---- results.csv --------------------------------------------------------------------------------------------------------- */
 
 static char *read_file(const char *path) {
-  FILE *file = fopen(path, "rb");
+  FILE *file = vise_i_cli_open(path);
   size_t n = 0, room = 1 << 16;
   char *text = file != NULL ? malloc(room + 1) : NULL;
   while (text != NULL) {
@@ -247,14 +241,14 @@ static vise_status read_results(vise_i_cli_sheet *sheet, vise_error *err) {
   if (status != VISE_OK) return status;
 
   char *text = read_file(path);
-  const int number = errno;
-  if (text == NULL && number == ENOENT) {
+  const char *why = text == NULL ? vise_i_cli_open_error() : "";
+  if (text == NULL && errno == ENOENT) {
     status = vise_i_cli_fail(err, VISE_ERR_STATE,
                              "%s: the sweep has not ended, so there is no results.csv; go on with it by vise sweep "
                              "--resume %s",
                              sheet->dir, sheet->dir);
   } else if (text == NULL) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(number));
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, why);
   }
   if (status == VISE_OK) {
     sheet->rows = calloc(sheet->n_configs, sizeof *sheet->rows);
@@ -310,12 +304,12 @@ static bool take_fit(vise_i_cli_sheet *sheet, const json_t *fit) {
 static vise_status read_fits(vise_i_cli_sheet *sheet, vise_error *err) {
   char *path = NULL, *line = NULL;
   size_t room = 0, number = 0;
-  ssize_t n;
+  ssize_t n = 0;
   vise_status status = make_steps(sheet, err);
   if (status == VISE_OK) status = path_in(sheet->dir, "fits.jsonl", &path, err);
-  FILE *stream = status == VISE_OK ? fopen(path, "r") : NULL;
+  FILE *stream = status == VISE_OK ? vise_i_cli_open(path) : NULL;
   if (status == VISE_OK && stream == NULL) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, vise_i_cli_open_error());
   }
 
   while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
@@ -325,6 +319,9 @@ static vise_status read_fits(vise_i_cli_sheet *sheet, vise_error *err) {
       status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%zu: this line is damaged, or of another sweep", path, number);
     }
     json_decref(fit);
+  }
+  if (status == VISE_OK && n < 0 && !feof(stream)) {
+    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
   }
   free(line);
   free(path);

@@ -1,10 +1,13 @@
 /* vise info MODEL: what a model is, what it takes and gives, and how it was trained. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/files.h"
+#include "host/cli/message.h"
 #include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/text_json.h"
@@ -31,35 +34,51 @@ static char *path_beside(const char *model, const char *name) {
   return asprintf(&path, "%.*s/%s", n, is_folder || slash != NULL ? model : ".", name) < 0 ? NULL : path;
 }
 
-/* The last line of a file as JSON. */
-static json_t *last_line(const char *path) {
-  FILE *stream = path != NULL ? fopen(path, "r") : NULL;
+static vise_status fail_to_read(const char *path, const char *why, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, why);
+}
+
+/* The last event of metrics.jsonl, if it is that of the end; NULL where there is no such file. */
+static vise_status read_end(const char *path, json_t **out, vise_error *err) {
+  FILE *stream = vise_i_cli_open(path);
   char *line = NULL;
   size_t room = 0;
-  json_t *last = NULL;
-  if (stream == NULL) return NULL;
+  if (stream == NULL && (errno == ENOENT || errno == ENOTDIR)) return VISE_OK;
+  if (stream == NULL) return fail_to_read(path, vise_i_cli_open_error(), err);
 
   while (getline(&line, &room, stream) > 0) {
     if (strncmp(line, "{\"event\":\"end\"", 14) != 0) continue;
-    json_decref(last);
-    last = json_loads(line, 0, NULL);
+    json_decref(*out);
+    *out = json_loads(line, 0, NULL);
   }
+  const vise_status status = feof(stream) ? VISE_OK : fail_to_read(path, strerror(errno), err);
   free(line);
   (void)fclose(stream);
-  return last;
+  return status;
+}
+
+/* config.json; NULL where there is none, or one of somebody else. */
+static vise_status read_config(const char *path, json_t **out, vise_error *err) {
+  bool there = false;
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = vise_i_cli_exists(path, &there, err);
+  if (!there) return status;
+  const vise_status got = vise_i_cli_json_read(path, out, &inner);
+  return got == VISE_OK || got == VISE_ERR_FORMAT ? VISE_OK : vise_i_cli_fail(err, got, "%s", inner.text);
 }
 
 static vise_status find(const vise_i_cli_options *options, findings *f, vise_error *err) {
   f->options = options;
-  const vise_status status = vise_i_cli_model_open(options, &f->model, err);
+  vise_status status = vise_i_cli_model_open(options, &f->model, err);
   if (status != VISE_OK) return status;
 
   char *metrics = path_beside(options->model, "metrics.jsonl"), *config = path_beside(options->model, "config.json");
-  f->end = last_line(metrics);
-  f->config = config != NULL ? json_load_file(config, 0, NULL) : NULL;
+  if (metrics == NULL || config == NULL) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  if (status == VISE_OK) status = read_end(metrics, &f->end, err);
+  if (status == VISE_OK) status = read_config(config, &f->config, err);
   free(metrics);
   free(config);
-  return VISE_OK;
+  return status;
 }
 
 /* ---- as text -------------------------------------------------------------------------------------------------- */

@@ -58,7 +58,7 @@ static int help(const char *word) {
     for (size_t i = 0; i < n; i++) vise_i_cli_suggest(&guess, rows[i]->name);
     return refuse("command or option", word, &guess);
   }
-  return 0;
+  return vise_i_cli_end_output(0, 0);
 }
 
 int main(int argc, char **argv) {
@@ -77,7 +77,7 @@ int main(int argc, char **argv) {
   if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "--help-all") == 0) return help(NULL);
   if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0) {
     (void)printf("vise %s\n", vise_version());
-    return 0;
+    return vise_i_cli_end_output(0, 0);
   }
 
   const vise_i_cli_guess guess = guess_command(word);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,9 +8,18 @@
 #include "host/cli/terminal.h"
 
 int vise_i_cli_end_output(unsigned command, int exit_code) {
+  errno = 0;
   if (vise_i_cli_output_is_written() || exit_code != 0) return exit_code;
+  const int number = errno; /* 0: it was met on the way, and is not known any more */
+  const char *separator = number != 0 ? ": " : "", *why = number != 0 ? strerror(number) : "";
+  if (command == 0) {
+    (void)fprintf(stderr, "vise: the results could not be written to standard output%s%s\n", separator, why);
+    return VISE_I_CLI_FAILED;
+  }
+
   vise_error err = VISE_ERROR_INIT;
-  const vise_status status = vise_i_cli_fail(&err, VISE_ERR_IO, "the results could not be written to standard output");
+  const vise_status status =
+      vise_i_cli_fail(&err, VISE_ERR_IO, "the results could not be written to standard output%s%s", separator, why);
   return vise_i_cli_report_error(command, &err, status, VISE_I_CLI_FAILED);
 }
 

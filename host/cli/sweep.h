@@ -5,7 +5,8 @@
  *   sweep_data.c     the rows of every fold, read once
  *   sweep_run.c      the fits: rungs, the queue, what a result becomes
  *   sweep_score.c    what fits are scored by
- *   sweep_folder.c   the folder: lock, sweep.json, fits.jsonl
+ *   sweep_place.c    the folder: lock, what is there, what is replaced
+ *   sweep_folder.c   its files: sweep.json, fits.jsonl
  *   sweep_states.c   with --halving: fits that may go on
  *   sweep_results.c  results.csv
  *   sweep_choose.c   means, winner, warnings
@@ -79,7 +80,8 @@ typedef struct vise_i_cli_sweeping {
 
   /* The folder; dir NULL: nothing is saved. */
   const char *dir;
-  int lock, fits_file; /* descriptors; -1: not open */
+  struct vise_folder *folder; /* locked; NULL: not open */
+  int fits_file;              /* -1: not open */
   uint64_t fits_bytes;
   vise_i_cli_states before, kept; /* of the rung before, of this one */
   double last_sync;
@@ -176,18 +178,28 @@ bool vise_i_cli_score_of_metrics(vise_i_cli_score score, const vise_metrics *met
 vise_status vise_i_cli_score_fit(void *user, uint64_t id, const vise_model *model, const vise_dataset *validation,
                                  double *out, vise_error *err);
 
+/* ---- sweep_place.c ---- */
+
+/* Makes the folder of --out, or opens that of --resume and reads what is there. On failure it is as it was, unless
+   ..._changed says that it is not. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err);
+bool vise_i_cli_sweep_folder_changed(const vise_i_cli_sweeping *s);
+void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s);
+
 /* ---- sweep_folder.c ---- */
 
-/* Makes the folder of --out, or opens that of --resume and reads what is there. */
-VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err);
-void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s);
+/* Opens fits.jsonl; with --resume the fits in it are done, and a cut line at its end is cut off. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_fits_open(vise_i_cli_sweeping *s, vise_error *err);
+/* Whether the rows are those that the sweep in the folder began with. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err);
 /* Appends a fit to fits.jsonl; text (may be NULL) says why it is not finite. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split,
                                                          const char *text, vise_error *err);
 /* What was added is on the disk. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err);
-/* Writes sweep.json anew; with the choice if there is one. */
-VISE_WARN_UNUSED vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err);
+/* sweep.json, malloc'ed, with the choice if there is one; writes it anew. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_json_write(const vise_i_cli_sweeping *s, vise_error *err);
 /* A file of the folder from text, under a temporary name and then renamed. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char *name,
                                                          const char *text, size_t n, vise_error *err);
@@ -210,6 +222,8 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_read(const vise_i_cli_sweeping *s, const vise_i_cli_fit *fit,
                                                           void **out, vise_error *err);
 void vise_i_cli_sweep_states_close(vise_i_cli_sweeping *s);
+/* The name within the folder of the file with the states of a rung. */
+void vise_i_cli_sweep_states_name(size_t rung, char name[64]);
 /* Removes all of them from the folder. */
 void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
 

@@ -1,8 +1,7 @@
 /*
- * The folder of a sweep. A fit that ended is a line of fits.jsonl at once, and the file is synced about every second: a
+ * The files of a sweep. A fit that ended is a line of fits.jsonl at once, and the file is synced about every second: a
  * sweep that is killed loses the fits under way, one whose machine loses power also those of the last second.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/cli/files.h"
@@ -19,8 +16,8 @@
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/sweep.h"
-#include "host/cli/tensorboard_file.h"
 #include "host/cli/text_json.h"
+#include "vise/folder.h"
 
 enum { FORMAT = 1, DUMP = JSON_COMPACT | JSON_REAL_PRECISION(17) };
 #define SYNC_SECONDS 1.0
@@ -41,35 +38,7 @@ vise_status vise_i_cli_sweep_file_write(const vise_i_cli_sweeping *s, const char
                                         vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES];
   vise_i_cli_sweep_path(s, name, path);
-  return vise_i_cli_file_save(path, text, n, err);
-}
-
-/* Makes the folder and those above it. */
-static vise_status make_folder(const char *dir, vise_error *err) {
-  char path[VISE_I_CLI_PATH_BYTES];
-  const size_t n = strlen(dir);
-  if (n == 0 || n + 32 > sizeof path) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out '%s': expected a folder", dir);
-
-  memcpy(path, dir, n + 1);
-  for (size_t i = 1; i <= n; i++) {
-    if (path[i] != '/' && path[i] != '\0') continue;
-    const char end = path[i];
-    path[i] = '\0';
-    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-      return vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder cannot be made: %s", path, strerror(errno));
-    }
-    path[i] = end;
-  }
-
-  struct stat info;
-  if (stat(dir, &info) == 0 && S_ISDIR(info.st_mode)) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a folder", dir);
-}
-
-static bool exists(const vise_i_cli_sweeping *s, const char *name) {
-  char path[VISE_I_CLI_PATH_BYTES];
-  vise_i_cli_sweep_path(s, name, path);
-  return access(path, F_OK) == 0;
+  return vise_file_save(path, text, n, err);
 }
 
 /* ---- sweep.json ------------------------------------------------------------------------------------------------------- */
@@ -101,9 +70,8 @@ static json_t *options_json(const vise_i_cli_options *options) {
   return object;
 }
 
-vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err) {
+vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out, vise_error *err) {
   char hash[24];
-  if (s->dir == NULL) return VISE_OK;
   const vise_i_cli_setup *first = &s->data[0].setups[0];
   (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
 
@@ -118,32 +86,55 @@ vise_status vise_i_cli_sweep_json_write(vise_i_cli_sweeping *s, vise_error *err)
   (void)json_object_set_new(root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
   if (s->has_winner) (void)json_object_set_new(root, "choice", vise_i_cli_sweep_choice_json(s));
 
-  char *text = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+  *out = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(root);
-  if (text == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for sweep.json");
-  const vise_status status = vise_i_cli_sweep_file_write(s, "sweep.json", text, strlen(text), err);
+  return *out != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for sweep.json");
+}
+
+vise_status vise_i_cli_sweep_json_write(const vise_i_cli_sweeping *s, vise_error *err) {
+  char *text = NULL;
+  if (s->dir == NULL) return VISE_OK;
+  vise_status status = vise_i_cli_sweep_json_text(s, &text, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_file_write(s, "sweep.json", text, strlen(text), err);
   free(text);
   return status;
 }
 
+/* Whether the options that count are those in sweep.json, which were read before the folder was locked. */
+static bool has_options(const vise_i_cli_sweeping *s, const json_t *before) {
+  json_t *now = options_json(s->options);
+  bool same = now != NULL;
+  for (size_t i = 0; same && i < s->options->n_rows; i++) {
+    const vise_option *row = s->options->rows[i];
+    const json_t *a = json_object_get(now, row->name), *b = json_object_get(before, row->name);
+    if (row->change == VISE_OPTION_FREE || row->change == VISE_OPTION_LOCAL) continue;
+    same = a == b || (a != NULL && b != NULL && json_equal(a, b) != 0);
+  }
+  json_decref(now);
+  return same;
+}
+
 /* The rows are those that the sweep began with. */
-static vise_status check_same(const vise_i_cli_sweeping *s, vise_error *err) {
+vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES], hash[24];
-  json_error_t where;
   vise_i_cli_sweep_path(s, "sweep.json", path);
   (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
 
-  json_t *root = json_load_file(path, 0, &where);
-  if (root == NULL) return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: %s", path, where.text);
+  json_t *root = NULL;
+  vise_status status = vise_i_cli_json_read(path, &root, err);
+  if (status != VISE_OK) return status;
   const char *before = json_string_value(json_object_get(json_object_get(root, "data"), "hash"));
-  const bool same = before != NULL && strcmp(before, hash) == 0;
+  if (!has_options(s, json_object_get(root, "options"))) {
+    status = vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep has taken the place of this one just now", s->dir);
+  } else if (before == NULL || strcmp(before, hash) != 0) {
+    status = vise_i_cli_fail(
+        err, VISE_ERR_STATE,
+        "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
+        "one",
+        s->dir, s->options->train);
+  }
   json_decref(root);
-  if (same) return VISE_OK;
-  return vise_i_cli_fail(
-      err, VISE_ERR_STATE,
-      "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
-      "one",
-      s->dir, s->options->train);
+  return status;
 }
 
 /* ---- fits.jsonl ------------------------------------------------------------------------------------------------------- */
@@ -184,7 +175,7 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
 
   if (!written) {
     const vise_status status = vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
-    (void)!ftruncate(s->fits_file, (off_t)s->fits_bytes);
+    (void)vise_i_cli_cut(s->fits_file, s->fits_bytes);
     return status;
   }
   s->fits_bytes += n + 1;
@@ -194,7 +185,10 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
 vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err) {
   if (s->dir == NULL) return VISE_OK;
   s->last_sync = vise_i_cli_seconds();
-  return fdatasync(s->fits_file) == 0 ? VISE_OK : vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+  int failed;
+  do failed = fdatasync(s->fits_file);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0 ? VISE_OK : vise_i_cli_sweep_fail_file(s, "fits.jsonl", "synced", err);
 }
 
 static double number_of(const json_t *object, const char *name) {
@@ -252,8 +246,9 @@ static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
   FILE *stream = copy >= 0 ? fdopen(copy, "r") : NULL;
   char *line = NULL;
   size_t room = 0, number = 0;
-  ssize_t n;
+  ssize_t n = 0;
   vise_status status = VISE_OK;
+  if (stream == NULL && copy >= 0) (void)close(copy);
   if (stream == NULL) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
 
   (void)fseek(stream, 0, SEEK_SET);
@@ -270,98 +265,25 @@ static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
     s->fits_bytes += (size_t)n;
   }
 
+  /* What cannot be read is not the end of the file, after which all is cut off. */
+  if (status == VISE_OK && n < 0 && !feof(stream)) status = vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
+
   free(line);
   (void)fclose(stream);
-  if (status == VISE_OK && ftruncate(s->fits_file, (off_t)s->fits_bytes) != 0) {
+  if (status == VISE_OK && !vise_i_cli_cut(s->fits_file, s->fits_bytes)) {
     return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
   }
   return status;
 }
 
-/* ---- the folder ------------------------------------------------------------------------------------------------------- */
-
-/* Only what a sweep writes; sweep.json, by which the folder is known to be one, stays until another takes its place. */
-static void remove_earlier(const vise_i_cli_sweeping *s) {
-  if (s->options->run.overwrite) (void)!vise_i_cli_events_remove(s->dir, NULL);
-  static const char *const names[] = {"fits.jsonl", "results.csv", "report.html"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char path[VISE_I_CLI_PATH_BYTES];
-    vise_i_cli_sweep_path(s, names[i], path);
-    (void)unlink(path);
-  }
-}
-
-static bool is_empty(const char *dir) {
-  DIR *folder = opendir(dir);
-  const struct dirent *entry;
-  bool empty = true;
-  while (folder != NULL && empty && (entry = readdir(folder)) != NULL) {
-    empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
-            strcmp(entry->d_name, "sweep.json.tmp") == 0; /* of one that was killed at once */
-  }
-  if (folder != NULL) (void)closedir(folder);
-  return empty;
-}
-
-static vise_status check_folder(const vise_i_cli_sweeping *s, vise_error *err) {
-  const bool is_sweep = exists(s, "sweep.json");
-  if (s->resumes && !is_sweep) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--resume %s: there is no sweep (sweep.json) in it", s->dir);
-  }
-  if (s->resumes || is_empty(s->dir)) return VISE_OK;
-  if (!is_sweep) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s: the folder holds something else; give an empty or a new one",
-                           s->dir);
-  }
-
-  if (s->options->run.overwrite && !s->options->refit && exists(s, "best")) {
-    return vise_i_cli_fail(
-        err, VISE_ERR_USAGE,
-        "--overwrite and --refit no would leave the winner of the earlier sweep in %s/best: remove it, or "
-        "give another folder",
-        s->dir);
-  }
-  if (s->options->run.overwrite) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                         "--out %s: holds an earlier sweep; go on with it by --resume %s, or give "
-                         "--overwrite or another folder",
-                         s->dir, s->dir);
-}
-
-/* The lock goes with the process. */
-static vise_status lock_folder(vise_i_cli_sweeping *s, vise_error *err) {
-  s->lock = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (s->lock < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", s->dir, strerror(errno));
-  if (flock(s->lock, LOCK_EX | LOCK_NB) == 0) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep is using it", s->dir);
-}
-
-vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err) {
+vise_status vise_i_cli_sweep_fits_open(vise_i_cli_sweeping *s, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES];
-  if (s->dir == NULL) return VISE_OK;
   vise_i_cli_sweep_path(s, "fits.jsonl", path);
-
-  vise_status status = s->resumes ? VISE_OK : make_folder(s->dir, err);
-  if (status == VISE_OK) status = lock_folder(s, err);
-  if (status == VISE_OK) status = check_folder(s, err);
-  if (status == VISE_OK && s->options->tensorboard) status = vise_i_cli_events_check(s->dir, true, err);
-  if (status == VISE_OK && s->resumes) status = check_same(s, err);
-  if (status != VISE_OK) return status;
-
-  /* In this order: at any moment a kill leaves an empty folder, or one to go on with. */
-  if (!s->resumes) remove_earlier(s);
-  if (!s->resumes) status = vise_i_cli_sweep_json_write(s, err);
-  if (status != VISE_OK) return status;
-
-  s->fits_file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (s->fits_file < 0) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+  s->fits_file = vise_i_cli_open_own(path, O_APPEND);
+  if (s->fits_file < 0) {
+    return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, vise_i_cli_open_error());
+  }
   vise_i_cli_use_show(s->fits_file);
   s->last_sync = vise_i_cli_seconds();
   return s->resumes ? read_fits(s, err) : VISE_OK;
-}
-
-void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s) {
-  if (s->fits_file >= 0) (void)close(s->fits_file);
-  if (s->lock >= 0) (void)close(s->lock);
-  s->fits_file = s->lock = -1;
 }

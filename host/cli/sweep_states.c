@@ -23,7 +23,7 @@ typedef struct state_head {
 
 static const char magic[8] = "visefit";
 
-static void name_of(size_t rung, char name[64]) {
+void vise_i_cli_sweep_states_name(size_t rung, char name[64]) {
   (void)snprintf(name, 64, "states/rung-%zu.bin", rung);
 }
 
@@ -48,7 +48,7 @@ static void read_heads(const vise_i_cli_sweeping *s, vise_i_cli_states *states) 
     at += head.n_bytes;
   }
   states->n_bytes = at;
-  (void)!ftruncate(states->file, (off_t)at);
+  (void)vise_i_cli_cut(states->file, at);
 }
 
 /* A file that is gone once it is closed. */
@@ -73,10 +73,12 @@ static vise_status open_states(vise_i_cli_sweeping *s, size_t rung, vise_i_cli_s
 
   vise_i_cli_sweep_path(s, "states", path);
   if (mkdir(path, 0777) != 0 && errno != EEXIST) return vise_i_cli_sweep_fail_file(s, "states", "made", err);
-  name_of(rung, name);
+  vise_i_cli_sweep_states_name(rung, name);
   vise_i_cli_sweep_path(s, name, path);
-  out->file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (out->file < 0) return vise_i_cli_sweep_fail_file(s, name, "written", err);
+  out->file = vise_i_cli_open_own(path, 0);
+  if (out->file < 0) {
+    return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, vise_i_cli_open_error());
+  }
   read_heads(s, out);
   return VISE_OK;
 }
@@ -100,7 +102,7 @@ vise_status vise_i_cli_sweep_states_begin(vise_i_cli_sweeping *s, size_t rung, v
 static void remove_one(const vise_i_cli_sweeping *s, size_t rung) {
   char name[64], path[VISE_I_CLI_PATH_BYTES];
   if (s->dir == NULL || rung == 0) return;
-  name_of(rung, name);
+  vise_i_cli_sweep_states_name(rung, name);
   vise_i_cli_sweep_path(s, name, path);
   (void)unlink(path);
 }
@@ -133,11 +135,11 @@ vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, 
                        vise_i_cli_write_all(file, &head, sizeof head) && vise_i_cli_write_all(file, bytes, n);
   if (!written) {
     char name[64];
-    name_of(s->kept.rung, name);
+    vise_i_cli_sweep_states_name(s->kept.rung, name);
     const vise_status status =
         s->dir != NULL ? vise_i_cli_sweep_fail_file(s, name, "written", err)
                        : vise_i_cli_fail(err, VISE_ERR_IO, "the states of fits cannot be written: %s", strerror(errno));
-    (void)!ftruncate(file, (off_t)s->kept.n_bytes);
+    (void)vise_i_cli_cut(file, s->kept.n_bytes);
     return status;
   }
 
@@ -157,6 +159,7 @@ vise_status vise_i_cli_sweep_states_read(const vise_i_cli_sweeping *s, const vis
   size_t n = 0;
   while (n < fit->n_state) {
     const ssize_t now = pread(s->before.file, bytes + n, fit->n_state - n, (off_t)(fit->state_at + n));
+    if (now < 0 && errno == EINTR) continue;
     if (now <= 0) break;
     n += (size_t)now;
   }

@@ -26,9 +26,13 @@ vise_status vise_i_checkpoint_path(char **out, const char *parent, uint64_t step
   return vise_i_path_join(out, parent, name, err);
 }
 
-static bool is_folder(DIR *dir, const char *name) {
+/* Whether the entry is a folder; one that has gone meanwhile is none. One that cannot be examined may be. */
+static vise_status check_is_folder(DIR *dir, const char *parent, const char *name, bool *out, vise_error *err) {
   struct stat info;
-  return fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
+  const bool found = fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) == 0;
+  *out = found && S_ISDIR(info.st_mode);
+  if (found || errno == ENOENT) return VISE_OK;
+  return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s/%s: cannot be examined", parent, name);
 }
 
 /* Only the names that vise_i_checkpoint_path makes: "step-7" or "step-000000007.old" are somebody else's. */
@@ -52,7 +56,7 @@ static int newest_first(const void *a, const void *b) {
 
 /* *out NULL: there is no such folder. */
 static vise_status open_parent(const char *parent, DIR **out, vise_error *err) {
-  *out = opendir(parent);
+  *out = vise_i_open_dir(parent);
   if (*out || errno == ENOENT) return VISE_OK;
   return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", parent);
 }
@@ -66,7 +70,10 @@ vise_status vise_i_checkpoint_list(const char *parent, uint64_t **out, size_t *o
 
   for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir, parent, &status, err));) {
     uint64_t step;
-    if (!parse_name(entry->d_name, &step) || !is_folder(dir, entry->d_name)) continue;
+    bool is_folder = false;
+    if (!parse_name(entry->d_name, &step)) continue;
+    VISE_TRY(check_is_folder(dir, parent, entry->d_name, &is_folder, err));
+    if (!is_folder) continue;
 
     if (n == capacity) {
       capacity = capacity ? 2 * capacity : 16;
@@ -129,12 +136,16 @@ vise_status vise_i_checkpoint_remove_leftovers(const char *parent, vise_error *e
   VISE_TRY(open_parent(parent, &dir, err));
 
   for (struct dirent *entry; dir && (entry = vise_i_next_entry(dir, parent, &status, err));) {
-    const bool ours = strncmp(entry->d_name, TEMPORARY_START, strlen(TEMPORARY_START)) == 0 &&
-                      vise_i_temporary_is_abandoned(entry->d_name) && is_folder(dir, entry->d_name);
+    bool is_folder = false;
     char *path = NULL;
-    if (!ours) continue;
-    status = vise_i_path_join(&path, parent, entry->d_name, err);
-    if (status == VISE_OK) status = vise_i_remove_tree(path, err);
+    if (strncmp(entry->d_name, TEMPORARY_START, strlen(TEMPORARY_START)) != 0 ||
+        !vise_i_temporary_is_abandoned(entry->d_name)) {
+      continue;
+    }
+
+    status = check_is_folder(dir, parent, entry->d_name, &is_folder, err);
+    if (is_folder) status = vise_i_path_join(&path, parent, entry->d_name, err);
+    if (path) status = vise_i_remove_tree(path, err);
     free(path);
   }
 
@@ -144,21 +155,25 @@ done:
 }
 
 vise_status vise_i_checkpoint_set_aside(const char *path, char **out, vise_error *err) {
+  vise_status status;
   char *aside = NULL;
+  bool taken = true;
   const size_t n_bytes = strlen(path) + 32;
-  vise_status status = vise_i_alloc(&aside, n_bytes, 1, "a path", err);
-  if (status != VISE_OK) return status;
+  VISE_TRY(vise_i_alloc(&aside, n_bytes, 1, "a path", err));
 
-  snprintf(aside, n_bytes, "%s.damaged", path);
-  for (int i = 2; i < MAX_ASIDE && access(aside, F_OK) == 0; ++i) {
-    snprintf(aside, n_bytes, "%s.damaged-%d", path, i);
+  for (int i = 1; taken && i < MAX_ASIDE; ++i) {
+    char number[16] = "";
+    if (i > 1) snprintf(number, sizeof number, "-%d", i);
+    snprintf(aside, n_bytes, "%s.damaged%s", path, number);
+    VISE_TRY(vise_i_exists(aside, &taken, err));
   }
-
   if (rename(path, aside) != 0) {
-    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be renamed to %s", path, aside);
-    free(aside);
-    return status;
+    VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be renamed to %s", path, aside));
   }
   *out = aside;
-  return VISE_OK;
+  aside = NULL;
+
+done:
+  free(aside);
+  return status;
 }

@@ -1,5 +1,6 @@
 /* Reading and verifying a checkpoint, from a folder or from memory. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,11 +233,16 @@ vise_status vise_i_checkpoint_is_ours(const char *dir, bool *out, vise_error *er
   }
   if (status != VISE_OK) return vise_i_fail(err, status, "%s", why.text);
 
-  folder = opendir(dir);
+  folder = vise_i_open_dir(dir);
   if (!folder) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", dir));
   const json_t *files = json_object_get(table, "files");
   for (struct dirent *entry; ours && (entry = vise_i_next_entry(folder, dir, &status, err));) {
-    ours = strcmp(entry->d_name, VISE_I_STATE_FILE) == 0 || json_object_get(files, entry->d_name) != NULL;
+    struct stat info;
+    if (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0) {
+      VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s/%s: cannot be examined", dir, entry->d_name));
+    }
+    const bool listed = strcmp(entry->d_name, VISE_I_STATE_FILE) == 0 || json_object_get(files, entry->d_name) != NULL;
+    ours = listed && S_ISREG(info.st_mode);
   }
   if (status == VISE_OK) *out = ours;
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #include "host/base/file.h"
@@ -155,15 +154,15 @@ vise_status vise_i_checkpoint_write_memory(const json_t *state, const vise_i_che
   return status;
 }
 
-/* The folder that dir lies in, malloc'ed. */
-static vise_status parent_of(const char *dir, char **out, vise_error *err) {
+static vise_status check_name(const char *dir, vise_error *err) {
   const char *slash = strrchr(dir, '/');
+  bool there = false;
   if (!(slash ? slash[1] : dir[0])) {
     return vise_i_fail(err, VISE_ERR_INTERNAL, "'%s' is not a name for a checkpoint", dir);
   }
-  vise_status status = vise_i_copy_text(out, slash ? dir : ".", err);
-  if (status == VISE_OK && slash) (*out)[slash == dir ? 1 : slash - dir] = '\0';
-  return status;
+  const vise_status status = vise_i_exists(dir, &there, err);
+  if (!there) return status;
+  return vise_i_fail(err, VISE_ERR_IO, "%s: exists already; a checkpoint is never written over", dir);
 }
 
 vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const vise_i_checkpoint_part *parts,
@@ -171,12 +170,10 @@ vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const 
   vise_status status = VISE_OK;
   char *parent = NULL, *temporary = NULL;
   bool made = false;
-  struct stat info;
+  vise_error why = VISE_ERROR_INIT;
 
-  if (lstat(dir, &info) == 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: exists already; a checkpoint is never written over", dir));
-  }
-  VISE_TRY(parent_of(dir, &parent, err));
+  VISE_TRY(check_name(dir, err));
+  VISE_TRY(vise_i_parent_path(dir, &parent, err));
   VISE_TRY(vise_i_temporary_dir(dir, &temporary, err));
   made = true;
 
@@ -187,7 +184,9 @@ vise_status vise_i_checkpoint_write(const char *dir, const json_t *state, const 
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be put in place", dir));
   }
   made = false;
-  VISE_TRY(vise_i_sync_dir(parent, err));
+  if (vise_i_sync_dir(parent, &why) != VISE_OK) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: was written, but may not last: %s", dir, why.text));
+  }
 
 done:
   if (made) {

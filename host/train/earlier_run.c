@@ -81,7 +81,7 @@ static bool are_events(const char *text, size_t n) {
 static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
   vise_status status;
   char *text = NULL;
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  const int fd = vise_i_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 
   if (fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path));
   VISE_TRY(vise_i_alloc(&text, METRICS_START_BYTES, 1, path, err));
@@ -126,7 +126,7 @@ static vise_status is_mask(const char *path, bool *out, vise_error *err) {
   return status;
 }
 
-/* The files of a run, in the order in which they are removed. */
+/* The files of a run. */
 typedef struct known_file {
   const char *name;
   vise_status (*is_ours)(const char *path, bool *out, vise_error *err);
@@ -137,7 +137,6 @@ static const known_file known_files[] = {{"model.safetensors", is_model},
                                          {"metrics.jsonl", is_metrics},
                                          {"config.json", is_config}};
 enum { N_KNOWN = sizeof(known_files) / sizeof(known_files[0]) };
-static const char checkpoints_name[] = "checkpoints";
 
 /* The known file of this name; NULL: there is none. */
 static const known_file *find_known(const char *name, size_t n) {
@@ -147,9 +146,9 @@ static const known_file *find_known(const char *name, size_t n) {
   return NULL;
 }
 
-static bool is_leftover(const char *name) {
+bool vise_i_earlier_run_is_leftover(const char *name) {
   size_t n_stem = 0;
-  return vise_i_temporary_is(name, &n_stem) && find_known(name, n_stem) != NULL;
+  return vise_i_temporary_maker(name, &n_stem) != VISE_I_MAKER_NONE && find_known(name, n_stem) != NULL;
 }
 
 /* ---- looking --------------------------------------------------------------------------------------------------- */
@@ -192,7 +191,7 @@ done:
 /* One entry of the folder, at path. */
 static vise_status look_at(const char *name, const char *path, findings *seen, vise_error *err) {
   const known_file *known = find_known(name, strlen(name));
-  const bool is_checkpoints = strcmp(name, checkpoints_name) == 0;
+  const bool is_checkpoints = strcmp(name, VISE_I_CHECKPOINTS_NAME) == 0;
   struct stat info;
 
   seen->any = true;
@@ -221,13 +220,15 @@ static vise_status for_each(const char *dir,
                             vise_status (*look)(const char *name, const char *path, findings *seen, vise_error *err),
                             findings *seen, vise_error *err) {
   vise_status status = VISE_OK;
-  DIR *folder = opendir(dir);
+  DIR *folder = vise_i_open_dir(dir);
   if (folder == NULL && errno == ENOENT) return VISE_OK;
   if (folder == NULL) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", dir);
 
   for (struct dirent *entry; (entry = vise_i_next_entry(folder, dir, &status, err)) != NULL;) {
     char *path = NULL;
-    if (strcmp(entry->d_name, VISE_RUN_LOCK_NAME) == 0 || is_leftover(entry->d_name)) continue;
+    if (strcmp(entry->d_name, VISE_RUN_LOCK_NAME) == 0 || vise_i_earlier_run_is_leftover(entry->d_name)) {
+      continue;
+    }
     status = vise_i_path_join(&path, dir, entry->d_name, err);
     if (status == VISE_OK) status = look(entry->d_name, path, seen, err);
     free(path);
@@ -242,10 +243,10 @@ static bool holds_nothing(const char *name, const char *path) {
   struct stat info;
   if (lstat(path, &info) != 0) return false;
   if (find_known(name, strlen(name)) != NULL) return S_ISREG(info.st_mode) && info.st_size == 0;
-  if (strcmp(name, checkpoints_name) != 0 || !S_ISDIR(info.st_mode)) return false;
+  if (strcmp(name, VISE_I_CHECKPOINTS_NAME) != 0 || !S_ISDIR(info.st_mode)) return false;
 
   vise_status status = VISE_OK;
-  DIR *dir = opendir(path);
+  DIR *dir = vise_i_open_dir(path);
   const bool empty = dir != NULL && vise_i_next_entry(dir, path, &status, NULL) == NULL && status == VISE_OK;
   if (dir != NULL) closedir(dir);
   return empty;
@@ -283,56 +284,14 @@ vise_status vise_i_earlier_run_began(const char *dir, bool *out, vise_error *err
   for (size_t i = 0; !seen.run && i < sizeof(names) / sizeof(names[0]); i++) {
     vise_error why = VISE_ERROR_INIT;
     char *path = NULL;
+    bool there = false;
     vise_status status = vise_i_path_join(&path, dir, names[i], &why);
-    if (status == VISE_OK && access(path, F_OK) == 0) status = look_at(names[i], path, &seen, &why);
+    if (status == VISE_OK) status = vise_i_exists(path, &there, &why);
+    if (there) status = look_at(names[i], path, &seen, &why);
     free(path);
     if (status != VISE_OK && status != VISE_ERR_USAGE) return vise_i_fail(err, status, "%s", why.text);
   }
 
   *out = seen.run;
   return VISE_OK;
-}
-
-/* ---- removing -------------------------------------------------------------------------------------------------- */
-
-static vise_status remove_file(const char *dir, const char *name, vise_error *err) {
-  char *path = NULL;
-  vise_status status = vise_i_path_join(&path, dir, name, err);
-  if (status == VISE_OK && unlink(path) != 0 && errno != ENOENT) {
-    status = vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be removed", path);
-  }
-  free(path);
-  return status;
-}
-
-vise_status vise_i_earlier_run_remove(const char *dir, vise_error *err) {
-  vise_status status;
-  char *checkpoints = NULL;
-
-  VISE_TRY(vise_i_path_join(&checkpoints, dir, checkpoints_name, err));
-  VISE_TRY(vise_i_checkpoint_prune(checkpoints, 0, err));
-  (void)rmdir(checkpoints); /* it stays with what others put there */
-  for (size_t i = 0; i < N_KNOWN; i++) VISE_TRY(remove_file(dir, known_files[i].name, err));
-
-done:
-  free(checkpoints);
-  return status;
-}
-
-vise_status vise_i_earlier_run_remove_leftovers(const char *dir, vise_error *err) {
-  vise_status status = VISE_OK;
-  char *checkpoints = NULL;
-  DIR *folder = opendir(dir);
-  if (folder == NULL) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", dir);
-
-  for (struct dirent *entry; (entry = vise_i_next_entry(folder, dir, &status, err)) != NULL;) {
-    if (!is_leftover(entry->d_name) || !vise_i_temporary_is_abandoned(entry->d_name)) continue;
-    status = remove_file(dir, entry->d_name, err);
-  }
-  if (status == VISE_OK) status = vise_i_path_join(&checkpoints, dir, checkpoints_name, err);
-  if (status == VISE_OK) status = vise_i_checkpoint_remove_leftovers(checkpoints, err);
-
-  closedir(folder);
-  free(checkpoints);
-  return status;
 }

@@ -7,6 +7,9 @@
 
 #include "host/base/error.h"
 
+/* The folder of a run's checkpoints. */
+#define VISE_I_CHECKPOINTS_NAME "checkpoints"
+
 /* Whether dir holds nothing, or is missing. The lock, temporary files, and what a run that was killed at once left empty
    do not count. */
 VISE_WARN_UNUSED vise_status vise_i_earlier_run_is_empty(const char *dir, bool *out, vise_error *err);
@@ -15,13 +18,10 @@ VISE_WARN_UNUSED vise_status vise_i_earlier_run_is_empty(const char *dir, bool *
    run's files is from a run. VISE_ERR_USAGE otherwise, naming the file; VISE_ERR_IO when something cannot be read. */
 VISE_WARN_UNUSED vise_status vise_i_earlier_run_check(const char *dir, vise_error *err);
 
-/* Removes the files of a run, after a check; config.json last, so that what a crash leaves is still known as a run. */
-VISE_WARN_UNUSED vise_status vise_i_earlier_run_remove(const char *dir, vise_error *err);
-
-/* Removes what processes that have ended were writing. */
-VISE_WARN_UNUSED vise_status vise_i_earlier_run_remove_leftovers(const char *dir, vise_error *err);
-
 /* Whether a run of Vise began in dir: there is its config.json, or its metrics.jsonl. */
 VISE_WARN_UNUSED vise_status vise_i_earlier_run_began(const char *dir, bool *out, vise_error *err);
+
+/* Whether a name in the folder is that of a run's file that is, or was, being written. */
+bool vise_i_earlier_run_is_leftover(const char *name);
 
 #endif

@@ -15,6 +15,13 @@
 
 enum { ROOM = 1 << 16 };
 
+static bool cut(int fd, uint64_t n_bytes) {
+  int failed;
+  do failed = ftruncate(fd, (off_t)n_bytes);
+  while (failed != 0 && errno == EINTR);
+  return failed == 0;
+}
+
 vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t keep_bytes, bool *was_short,
                               vise_error *err) {
   vise_status status;
@@ -25,14 +32,15 @@ vise_status vise_i_jsonl_open(vise_i_jsonl *file, const char *path, uint64_t kee
   VISE_TRY(vise_i_alloc(&made.waiting, ROOM, 1, "lines of metrics", err));
 
   /* O_NONBLOCK: opening a FIFO must not wait for a reader; it is refused below. */
-  made.fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  made.fd = vise_i_open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666);
+  if (made.fd < 0 && errno == ENXIO) VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: is not a regular file", path));
   if (made.fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be written", path));
   if (fstat(made.fd, &info) != 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", path));
   if (!S_ISREG(info.st_mode)) VISE_TRY(vise_i_fail(err, VISE_ERR_IO, "%s: is not a regular file", path));
 
   const bool is_short = (uint64_t)info.st_size < keep_bytes;
   made.n_bytes = is_short ? (uint64_t)info.st_size : keep_bytes;
-  if (ftruncate(made.fd, (off_t)made.n_bytes) != 0) {
+  if (!cut(made.fd, made.n_bytes)) {
     VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be cut to %llu bytes", path,
                                (unsigned long long)made.n_bytes));
   }
@@ -64,7 +72,7 @@ static vise_status write_lines(vise_i_jsonl *file, const char *lines, size_t n, 
     status = vise_i_fail_errno(err, VISE_ERR_IO, now < 0 ? errno : ENOSPC, "%s: cannot be written", file->path);
     written = whole_lines(lines, written);
     /* Best effort: what remains of a half line is cut off again when the run goes on. */
-    if (ftruncate(file->fd, (off_t)(file->n_bytes + written)) != 0) status = VISE_ERR_IO;
+    (void)cut(file->fd, file->n_bytes + written);
     break;
   }
 
@@ -215,8 +223,12 @@ done:
 vise_status vise_i_jsonl_sync(vise_i_jsonl *file, vise_error *err) {
   const vise_status status = vise_i_jsonl_flush(file, err);
   if (status != VISE_OK) return status;
-  if (fsync(file->fd) == 0 || errno == EINVAL || errno == EROFS) return VISE_OK;
-  return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be synced", file->path);
+
+  /* The system tells once of what it could not write: later calls succeed although the lines are not there. */
+  if (file->sync_error == 0 && !vise_i_sync(file->fd)) file->sync_error = errno;
+  if (file->sync_error == 0) return VISE_OK;
+  return vise_i_fail_errno(err, VISE_ERR_IO, file->sync_error, "%s: its lines may not last: it cannot be synced",
+                           file->path);
 }
 
 void vise_i_jsonl_close(vise_i_jsonl *file) {

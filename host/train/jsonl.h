@@ -21,11 +21,12 @@ typedef struct vise_i_jsonl {
   double written; /* time of the last write */
   char *line;     /* the one being made */
   size_t n_line, line_bytes;
-  bool is_cut; /* there was no memory for all of it */
+  bool is_cut;    /* there was no memory for all of it */
+  int sync_error; /* errno of a sync that failed; 0: none did */
 } vise_i_jsonl;
 
 #define VISE_I_JSONL_INIT \
-  { -1, 0, NULL, NULL, 0, 0, NULL, 0, 0, false }
+  { -1, 0, NULL, NULL, 0, 0, NULL, 0, 0, false, 0 }
 
 /* Opens path, which must not be a link, and cuts it to keep_bytes (to its length if it is shorter, then *was_short,
    which may be NULL, is true). VISE_ERR_IO. */
@@ -52,7 +53,7 @@ VISE_WARN_UNUSED vise_status vise_i_jsonl_end(vise_i_jsonl *file, vise_error *er
    written, the file keeps the whole ones, and none waits any more. */
 VISE_WARN_UNUSED vise_status vise_i_jsonl_flush_old(vise_i_jsonl *file, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_jsonl_flush(vise_i_jsonl *file, vise_error *err);
-/* All lines are on the disk when this returns. */
+/* All lines are on the disk when this returns VISE_OK; once it has failed it fails again. */
 VISE_WARN_UNUSED vise_status vise_i_jsonl_sync(vise_i_jsonl *file, vise_error *err);
 /* Lines that still wait are lost. */
 void vise_i_jsonl_close(vise_i_jsonl *file);

@@ -2,6 +2,7 @@
 #include "host/train/run.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "host/base/file.h"
 #include "host/base/struct.h"
@@ -142,7 +143,7 @@ static vise_status save_on_the_way(vise_i_run *run, bool epoch_ended, vise_error
   if (!checkpoint_is_due(run, epoch_ended)) goto done;
 
   VISE_TRY(vise_i_run_check_weights(run, err));
-  VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, err));
+  VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, &run->notes, err));
   run->last_checkpoint = vise_i_now();
 
 done:
@@ -208,7 +209,13 @@ vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, c
   VISE_TRY(check_config(trainer, &run.config, err));
 
   run.notes = (vise_i_notes){.log = run.config.log, .user = run.config.user};
-  VISE_TRY(open_run(&run, err));
+  status = open_run(&run, err);
+  if (status != VISE_OK && run.out.has_changed) { /* the caller is to know that work had begun */
+    memset(&made, 0, sizeof made);
+    made.reason = VISE_STOP_ERROR;
+    vise_i_struct_give(result, result_bytes, &made, sizeof(made));
+  }
+  if (status != VISE_OK) goto done;
 
   status = vise_i_trainer_note(trainer, loop(&run, &reason, err), err);
   status = vise_i_run_finish(&run, status, reason, &made, err);

@@ -125,9 +125,11 @@ typedef struct vise_run_result {
  * syncs the model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled, and so do weights that an update made non-finite (which are never saved), a
  * validation loss that is NaN under patience, and a last epoch without a finite loss. One run at a time may use out_dir.
- * Errors met before anything was written leave out_dir as it was: VISE_ERR_USAGE (it holds something else),
+ * overwrite replaces an earlier run at once and as a whole: killed at any moment, the process leaves that run, or this one to
+ * go on with; where files are still to be put back, the next run in the folder does it.
+ * Errors met before anything was written leave out_dir as it was, and result too: VISE_ERR_USAGE (it holds something else),
  * VISE_ERR_STATE (another run is using it), VISE_ERR_FORMAT (resume: every checkpoint is damaged), VISE_ERR_IO (also: a
- * checkpoint cannot be read). Others: VISE_ERR_IO, VISE_ERR_DEVICE.
+ * checkpoint cannot be read). Later ones fill result, with the reason VISE_STOP_ERROR or another one. Others: VISE_ERR_IO, VISE_ERR_DEVICE.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_trainer_run(vise_trainer *trainer, const vise_run_config *config,
                                                        vise_run_result *result, vise_error *err);

@@ -13,6 +13,7 @@
  *  - model.h     weights, and what is needed to use them again; their files; pruning
  *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
  *  - search.h    configurations to try, and the choice among them
+ *  - folder.h    files written whole, and folders for one process at a time
  *  - types.h     enumerations and arrays
  *  - status.h    status codes, errors, and the rules that hold for all calls
  *
@@ -31,6 +32,7 @@
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
 #include "vise/fit.h"
+#include "vise/folder.h"
 #include "vise/info.h"
 #include "vise/model.h"
 #include "vise/options.h"

@@ -100,6 +100,7 @@ class Samples:
         self.space = self.made("vise_space_create", self.config("vise_space_options"))
         if vise.vise_space_add_axis(self.space, b"l2=0.1", None) != 0:
             raise RuntimeError("vise_space_add_axis failed")
+        self.folder = self.made("vise_folder_open", b"folder", True)
         self.complexity = self.made("vise_complexity_parse", None)
         self.sweep = self.made("vise_sweep_create", None)
         fit = self.config("vise_sweep_fit")
@@ -134,7 +135,7 @@ class Samples:
                    "vise_table*": self.table, "vise_preprocessor*": self.preprocessor,
                    "structvise_preprocessor*": self.preprocessor, "structvise_transformed*": self.transformed,
                    "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train,
-                   "vise_sweep*": self.sweep, "vise_sweep_fit*": self.fit, "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
+                   "vise_sweep*": self.sweep, "vise_folder*": self.folder, "vise_sweep_fit*": self.fit, "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]
@@ -200,10 +201,10 @@ def main():
     lines = subprocess.run(["nm", "-D", "--defined-only", path], check=True, capture_output=True, text=True).stdout
     exported = {line.split()[-1].split("@")[0] for line in lines.splitlines()}
     declared = {function.name: function for function in functions()}
-    samples = Samples(vise)
     found = [f"{name} is exported, but no prototype was found" for name in sorted(exported - set(declared))]
     with tempfile.TemporaryDirectory(dir=os.environ.get("WORK")) as folder:
         os.chdir(folder)
+        samples = Samples(vise)
         for name in sorted(exported & set(declared)):
             found += faults_of(vise, declared[name], samples)
     print("\n".join(found) or f"{len(declared)} functions, none crashes")

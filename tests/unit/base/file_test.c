@@ -118,3 +118,55 @@ Test(file, remove_tree_does_not_follow_links) {
   vise_error err = VISE_ERROR_INIT;
   cr_assert_eq(vise_i_make_dir(kept, &err), VISE_ERR_IO);
 }
+
+/* ---- what stands at the place ------------------------------------------------------------------------------------- */
+
+Test(file, a_link_is_replaced_and_what_it_leads_to_stays) {
+  const char *link = rig_in("link"), *target = rig_in("target");
+  struct stat info;
+  uint8_t *bytes = NULL;
+  size_t n = 0;
+  cr_assert_eq(vise_i_write_file(target, "old", 3, NULL), VISE_OK);
+  cr_assert_eq(symlink(target, link), 0);
+  cr_assert_eq(vise_i_write_file(link, "new", 3, NULL), VISE_OK);
+
+  cr_assert(lstat(link, &info) == 0 && S_ISREG(info.st_mode));
+  cr_assert_eq(vise_i_read_file(target, 100, &bytes, &n, NULL), VISE_OK);
+  cr_assert(n == 3 && memcmp(bytes, "old", 3) == 0);
+  free(bytes);
+}
+
+Test(file, special_files_are_not_replaced) {
+  const char *fifo = rig_in("fifo"), *link = rig_in("null"), *folder = rig_in("folder");
+  struct stat info;
+  vise_error err = VISE_ERROR_INIT;
+  cr_assert_eq(mkfifo(fifo, 0600), 0);
+  cr_assert_eq(symlink("/dev/null", link), 0);
+  cr_assert_eq(vise_i_make_dir(folder, NULL), VISE_OK);
+
+  EXPECT_ERROR(vise_i_write_file(fifo, "x", 1, &err), &err, VISE_ERR_IO, "fifo: is a special file");
+  vise_error_clear(&err);
+  EXPECT_ERROR(vise_i_write_file(link, "x", 1, &err), &err, VISE_ERR_IO, "null: is a special file");
+  vise_error_clear(&err);
+  EXPECT_ERROR(vise_i_write_file(folder, "x", 1, &err), &err, VISE_ERR_IO, "folder: is a folder");
+  cr_assert(lstat(fifo, &info) == 0 && S_ISFIFO(info.st_mode));
+  cr_assert(lstat(link, &info) == 0 && S_ISLNK(info.st_mode));
+}
+
+Test(file, only_a_missing_one_does_not_exist) {
+  bool there = false;
+  vise_error err = VISE_ERROR_INIT;
+  char long_name[400] = "/tmp/";
+  memset(long_name + 5, 'x', 300);
+  long_name[305] = '\0';
+  const char *file = rig_in("file"), *below = rig_in("file/below"), *missing = rig_in("missing"),
+             *link = rig_in("link");
+
+  cr_assert_eq(vise_i_write_file(file, "x", 1, NULL), VISE_OK);
+  cr_assert_eq(symlink("nowhere", link), 0);
+  cr_assert(vise_i_exists(file, &there, NULL) == VISE_OK && there);
+  cr_assert(vise_i_exists(link, &there, NULL) == VISE_OK && there);
+  cr_assert(vise_i_exists(missing, &there, NULL) == VISE_OK && !there);
+  cr_assert(vise_i_exists(below, &there, NULL) == VISE_OK && !there);
+  EXPECT_ERROR(vise_i_exists(long_name, &there, &err), &err, VISE_ERR_IO, "cannot be examined: File name too long");
+}

@@ -2,7 +2,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,6 +79,21 @@ Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
 
   tool_expect_refused("train --train iris.csv --recipe none --epochs 1 --out run --overwrite", says);
   tool_expect_refused("train --resume run", says);
+  tool_expect_refused("sweep --train iris.csv --recipe none --epochs 1 --vary lr=0.1,0.2 --out run", says);
+  tool_expect_refused("sweep --train iris.csv --recipe none --epochs 1 --vary lr=0.1,0.2 --out run --overwrite", says);
+
+  /* A run that is under way is not one to be replaced or gone on with. */
+  tool_result told = tool_run("train --train iris.csv --recipe none --epochs 1 --out run");
+  cr_assert_eq(told.code, 2, "%d: %s", told.code, told.err);
+  SAYS(told.err, says);
+  SAYS_NOT(told.err, "overwrite");
+  tool_free(&told);
+
+  /* Looking at it harms nothing. */
+  tool_expect_ok("report run --out page.html");
+  tool_expect_refused("info run", "a folder without model.safetensors");
+  tool_expect_refused("eval --model run --data iris.csv", "a folder without model.safetensors");
+  cr_assert_eq(kill(pid, 0), 0);
   cr_assert_eq(kill(pid, SIGKILL), 0);
   tool_result result = tool_wait(pid, "call");
   tool_free(&result);
@@ -88,6 +105,196 @@ Test(cli_folder, a_second_run_is_refused_and_told_by_whom) {
   tool_free(&result);
   tool_expect_ok("train --train iris.csv --recipe none --epochs 4 --out whole --quiet");
   cr_assert(tool_same_bytes("run/model.safetensors", "whole/model.safetensors"));
+}
+
+/* ---- one run in the place of another ------------------------------------------------------------------------------- */
+
+/* Names, bytes and times of what is in the folder of a run. */
+static char *state_of(const char *dir) {
+  char *text = NULL;
+  size_t n = 0;
+  FILE *stream = open_memstream(&text, &n);
+  static const char *const names[] = {"config.json", "metrics.jsonl", "model.safetensors",
+                                      "checkpoints/step-000000004/state.json"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    char path[256];
+    struct stat info = {0};
+    snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+    const int missing = stat(path, &info);
+    fprintf(stream, "%s %d %ld %ld.%ld\n", path, missing, (long)info.st_size, (long)info.st_mtim.tv_sec,
+            info.st_mtim.tv_nsec);
+  }
+  fclose(stream);
+  return text;
+}
+
+/* A new run that has no room even for its config.json has not begun. */
+Test(cli_folder, the_earlier_run_is_whole_when_the_new_one_cannot_begin) {
+  const struct rlimit before = {RLIM_INFINITY, RLIM_INFINITY}, low = {100, RLIM_INFINITY};
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --quiet --out run");
+  char *was = state_of("run");
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &low), 0);
+  tool_result result =
+      tool_run("train --train iris.csv --recipe none --epochs 1 --lr 0.2 --quiet --out run --overwrite");
+  cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, "run/config.json: cannot be written: File too large");
+  tool_free(&result);
+
+  char *is = state_of("run");
+  cr_assert_str_eq(is, was);
+  free(is);
+  free(was);
+  tool_expect_ok("train --resume run --epochs 3");
+}
+
+/* Killed after a while, the new one is there to go on with, and nothing of the earlier one. */
+Test(cli_folder, the_new_run_goes_on_when_it_is_killed) {
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --lr 0.2 --quiet --out run");
+  for (int i = 0; i < 8; i++) {
+    pid_t pid =
+        tool_start("train --train iris.csv --recipe none --epochs 100000000 --quiet --out run --overwrite", "call");
+    nanosleep(&(struct timespec){.tv_nsec = 4000000 * (i + 1)}, NULL);
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    tool_result result = tool_wait(pid, "call");
+    tool_free(&result);
+
+    json_t *config = tool_json("run/config.json");
+    const bool is_old = json_integer_value(json_object_get(config, "epochs")) == 2;
+    json_decref(config);
+    tool_expect_ok("train --resume run --epochs 4 --quiet");
+    tool_result told = tool_run("info run --json");
+    json_t *info = tool_json_text(told.out);
+    SAYS(told.out, is_old ? "\"lr\": 0.2" : "\"lr\": 0.01");
+    json_decref(info);
+    tool_free(&told);
+    tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --lr 0.2 --quiet --out run --overwrite");
+  }
+}
+
+/* ---- pipes and links ----------------------------------------------------------------------------------------------- */
+
+/* None of these may wait for somebody at the other end of a pipe. */
+Test(cli_folder, pipes_in_the_place_of_files_are_refused_and_not_waited_for) {
+  static const char *const names[] = {"run/metrics.jsonl", "run/config.json"};
+  alarm(60);
+  for (size_t i = 0; i < 2; i++) {
+    tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --quiet --out run");
+    cr_assert_eq(unlink(names[i]), 0);
+    cr_assert_eq(mkfifo(names[i], 0600), 0);
+    tool_expect_refused("report run --out page.html", names[i]);
+    tool_expect_refused("info run", names[i]);
+    tool_expect_refused("train --resume run", names[i]);
+    tool_expect_refused("train --train iris.csv --recipe none --out run --overwrite", names[i]);
+    tool_expect_ok("eval --model run --data iris.csv");
+    cr_assert_eq(unlink(names[i]), 0);
+    tool_write_text(names[i], "");
+    tool_expect_ok("train --train iris.csv --recipe none --epochs 1 --quiet --out run --overwrite");
+    cr_assert_eq(rename("run", i == 0 ? "run-0" : "run-1"), 0);
+  }
+}
+
+Test(cli_folder, an_output_that_is_special_is_refused_and_a_link_is_replaced) {
+  struct stat info;
+  alarm(60);
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --quiet --out run");
+  cr_assert_eq(mkfifo("p.csv", 0600) + mkdir("d.csv", 0700) + symlink("/dev/null", "n.csv"), 0);
+  tool_write_text("target.csv", "mine");
+  cr_assert_eq(symlink("target.csv", "l.csv"), 0);
+
+  tool_expect_refused("predict --model run --data iris.csv --out p.csv", "p.csv: is a special file");
+  tool_expect_refused("predict --model run --data iris.csv --out n.csv", "n.csv: is a special file");
+  tool_expect_refused("predict --model run --data iris.csv --out d.csv", "d.csv: is a folder");
+  tool_expect_refused("prune --model run --weight-op prune --weight-op-fraction 0.5 --out n.csv",
+                      "n.csv: is a special file");
+  tool_expect_refused("report run --out p.csv", "p.csv: is a special file");
+  cr_assert(lstat("n.csv", &info) == 0 && S_ISLNK(info.st_mode));
+
+  tool_expect_ok("predict --model run --data iris.csv --out l.csv");
+  cr_assert(lstat("l.csv", &info) == 0 && S_ISREG(info.st_mode));
+  expect_text("target.csv", "mine");
+}
+
+/* What a killed call left beside its target goes with the next one; those of others stay. */
+Test(cli_folder, abandoned_temporary_files_go) {
+  char mine[64], other[64];
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  cr_assert_eq(waitpid(child, NULL, 0), child);
+  snprintf(mine, sizeof mine, "p.csv.tmp-%ld-0", (long)child);
+  snprintf(other, sizeof other, "q.csv.tmp-%ld-0", (long)child);
+  tool_write_text(mine, "half");
+  tool_write_text(other, "half");
+
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --quiet --out run");
+  tool_expect_ok("predict --model run --data iris.csv --out p.csv");
+  cr_assert_not(tool_exists(mine));
+  cr_assert(tool_exists(other));
+}
+
+/* ---- standard output ----------------------------------------------------------------------------------------------- */
+
+/* Of every command, what it prints. */
+static const char *const calls[] = {
+    "--help",
+    "--version",
+    "help",
+    "help train",
+    "help lr",
+    "train --help",
+    "sweep --help-all",
+    "eval --version",
+    "info",
+    "info --json",
+    "info run",
+    "info run --json",
+    "info --recipes",
+    "info --plan --layers 4-3",
+    "eval --model run --data iris.csv",
+    "eval --model run --data iris.csv --json",
+    "predict --model run --data iris.csv --out -",
+    "predict --model run --data iris.csv --out p.csv --json",
+    "check --backend cpu",
+    "bench --list",
+    "bench --list --json",
+    "report run --out page.html",
+    "train --train iris.csv --recipe none --epochs 1",
+    "train --train iris.csv --recipe none --epochs 1 --json",
+    "sweep --train iris.csv --recipe none --epochs 1 --folds 2 --vary lr=0.1,0.2 --plan",
+    "sweep --train iris.csv --recipe none --epochs 1 --folds 2 --vary lr=0.1,0.2 --refit no --json"};
+
+/* Whoever calls must not take half an answer for a whole one. */
+Test(cli_folder, output_that_cannot_be_written_fails_every_command) {
+  tool_expect_ok("train --train iris.csv --recipe none --epochs 2 --quiet --out run");
+  cr_assert_eq(symlink("/dev/full", "call.out"), 0);
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    int status = 0;
+    const pid_t pid = tool_start(calls[i], "call");
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    char *text = tool_read("call.err", NULL);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s: %d: %s", calls[i], status, text);
+    SAYS(text, "the results could not be written to standard output");
+    free(text);
+  }
+}
+
+/* A closed stream is not the next file that is opened. */
+Test(cli_folder, what_is_printed_without_a_standard_output_is_in_no_file) {
+  fflush(NULL);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    close(0);
+    close(1);
+    close(2);
+    execl(TOOL_PATH, "vise", "train", "--train", "iris.csv", "--recipe", "none", "--epochs", "2", "--log-every", "1",
+          "--out", "run", (char *)NULL);
+    _exit(127);
+  }
+  int status = 0;
+  cr_assert_eq(waitpid(pid, &status, 0), pid);
+  cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%d", status);
+  tool_expect_ok("report run");
+  tool_expect_ok("train --resume run --epochs 3");
 }
 
 /* ---- when checkpoints are written --------------------------------------------------------------------------------- */

@@ -301,6 +301,149 @@ Test(cli_sweep_resume, overwrite_removes_what_was_there) {
   expect_same_results("dir", "whole");
 }
 
+/* Killed at any moment, a sweep that replaces another leaves the earlier one whole, or itself to go on with. */
+Test(cli_sweep_resume, a_kill_leaves_the_earlier_sweep_or_the_new_one) {
+  static const char next[] = PLAIN "--vary max-norm=off,1 --folds 2";
+  size_t n_old = 0, n_new = 0;
+  sweep_ok("%s --refit yes --out old", PLAIN);
+  sweep_ok("%s --out new", next);
+
+  for (int i = 0; i < 12; i++) {
+    char arguments[512];
+    sweep_ok("%s --refit yes --overwrite --out dir", PLAIN);
+    snprintf(arguments, sizeof arguments, "sweep %s --refit yes --overwrite --out dir", next);
+    const pid_t pid = tool_start(arguments, "call");
+    sleep_ms(2 + 2 * i);
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    tool_result result = tool_wait(pid, "call");
+    tool_free(&result);
+
+    json_t *sweep = tool_json("dir/sweep.json");
+    const bool is_old = json_integer_value(json_object_get(sweep, "folds")) == 3;
+    json_decref(sweep);
+    if (is_old) {
+      n_old++;
+      result = sweep_run("--resume dir --json");
+      json_t *told = tool_json_text(result.out);
+      cr_assert_eq(json_integer_value(json_object_get(told, "fits")), 0, "%d: fits of the earlier sweep are lost", i);
+      json_decref(told);
+      tool_free(&result);
+    } else {
+      n_new++;
+      cr_assert_not(tool_exists("dir/best/model.safetensors"), "%d: the winner of the earlier sweep", i);
+      sweep_ok("--resume dir");
+    }
+    expect_same_results("dir", is_old ? "old" : "new");
+    cr_assert(tool_exists("dir/best/model.safetensors"));
+  }
+  cr_expect_gt(n_old + n_new, 0);
+}
+
+/* What is others' in the folder of the winner stays. */
+Test(cli_sweep_resume, files_of_others_beside_the_winner_stay) {
+  sweep_ok("%s --refit yes --out dir", PLAIN);
+  tool_write_text("dir/best/notes.txt", "mine");
+  sweep_ok("%s --refit yes --overwrite --out dir", PLAIN);
+  char *text = tool_read("dir/best/notes.txt", NULL);
+  cr_assert_str_eq(text, "mine");
+  free(text);
+  cr_assert(tool_exists("dir/best/model.safetensors"));
+}
+
+/* A winner that is being trained by somebody is not taken away. */
+Test(cli_sweep_resume, a_winner_that_is_in_use_is_not_replaced) {
+  sweep_ok("%s --refit yes --out dir", PLAIN);
+  const pid_t pid = tool_start("train --resume dir/best --epochs 100000000", "call");
+  for (int i = 0; i < 20000 && !tool_exists("dir/best/.vise-lock"); i++) sleep_ms(1);
+  char says[64];
+  snprintf(says, sizeof says, "dir/best: process %ld on ", (long)pid);
+  tool_result result = sweep_run("%s --refit yes --overwrite --out dir", PLAIN);
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, says);
+  tool_free(&result);
+  cr_assert(tool_exists("dir/results.csv"));
+
+  /* The sweep was done when its winner could not be trained. */
+  result = sweep_run("--resume dir");
+  cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
+  SAYS(result.err, says);
+  tool_free(&result);
+  cr_assert_eq(kill(pid, SIGKILL), 0);
+  result = tool_wait(pid, "call");
+  tool_free(&result);
+}
+
+/* Killed in the middle of it, the training of the winner is made up for. */
+Test(cli_sweep_resume, a_refit_that_is_killed_is_made_again) {
+  static const char how[] =
+      "--train people.csv --drop who --recipe none --layers auto-6-auto --vary lr=1e-3,1e-2 --epochs 2000 --batch 4 "
+      "--folds 2 "
+      "--quiet";
+  sweep_ok("%s --out whole", how);
+  for (int i = 0; i < 4; i++) {
+    char arguments[512];
+    snprintf(arguments, sizeof arguments, i == 0 ? "sweep %s --out dir" : "sweep --resume dir", how);
+    const pid_t pid = tool_start(arguments, "call");
+    for (int k = 0; k < 30000 && !tool_exists("dir/best/.vise-lock"); k++) sleep_ms(1);
+    sleep_ms(5 * i);
+    cr_assert_eq(kill(pid, SIGKILL), 0);
+    tool_result result = tool_wait(pid, "call");
+    cr_assert(result.killed, "%d: %s", result.code, result.err);
+    tool_free(&result);
+    (void)unlink("dir/best/.vise-lock"); /* which a kill leaves, and the loop waits for */
+  }
+  sweep_ok("--resume dir");
+  expect_same_results("dir", "whole");
+  cr_assert(tool_same_bytes("dir/best/model.safetensors", "whole/best/model.safetensors"));
+}
+
+/* What is in the way of the winner is found before anything is trained or replaced. */
+Test(cli_sweep_resume, what_is_in_the_way_is_found_first) {
+  sweep_ok("%s --out dir", PLAIN);
+  char *before = tool_read("dir/results.csv", NULL);
+  cr_assert_eq(mkdir("other", 0700) + symlink("../other", "dir/best"), 0);
+  sweep_refused("dir/best: is not a folder", "%s --refit yes --overwrite --out dir", PLAIN);
+  cr_assert_eq(unlink("dir/best"), 0);
+
+  cr_assert_eq(rename("dir/sweep.json", "aside"), 0);
+  tool_write_text("dir/sweep.json", "{\"mine\": 1}");
+  sweep_refused("dir/sweep.json: it was not written by a sweep", "%s --overwrite --out dir", PLAIN);
+  cr_assert_eq(unlink("dir/sweep.json") + mkdir("dir/sweep.json", 0700), 0);
+  sweep_refused("dir/sweep.json: is not a regular file", "%s --overwrite --out dir", PLAIN);
+  cr_assert_eq(rmdir("dir/sweep.json") + rename("aside", "dir/sweep.json"), 0);
+
+  char *after = tool_read("dir/results.csv", NULL);
+  cr_assert_str_eq(after, before);
+  free(before);
+  free(after);
+  sweep_ok("--resume dir");
+}
+
+/* ---- pipes, links, and what cannot be read -------------------------------------------------------------------------------- */
+
+Test(cli_sweep_resume, pipes_and_links_in_the_place_of_its_files_are_refused) {
+  static const char *const names[] = {"dir/fits.jsonl", "dir/sweep.json", "dir/results.csv"};
+  alarm(100);
+  sweep_ok("%s --out dir", PLAIN);
+  for (size_t i = 0; i < 3; i++) {
+    cr_assert_eq(rename(names[i], "aside") + mkfifo(names[i], 0600), 0);
+    tool_expect_refused("report dir --out page.html", names[i]);
+    if (i < 2) sweep_refused(names[i], "--resume dir");
+    cr_assert_eq(rename("aside", names[i]), 0);
+  }
+
+  cr_assert_eq(rename("dir/fits.jsonl", "elsewhere") + symlink("../elsewhere", "dir/fits.jsonl"), 0);
+  char *before = tool_read("elsewhere", NULL);
+  tool_result result = sweep_run("--resume dir");
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, "dir/fits.jsonl: cannot be written");
+  tool_free(&result);
+  char *after = tool_read("elsewhere", NULL);
+  cr_assert_str_eq(after, before);
+  free(before);
+  free(after);
+}
+
 Test(cli_sweep_resume, no_winner_of_an_earlier_sweep_is_left) {
   sweep_ok("%s --refit yes --out dir", PLAIN);
   tool_result result = sweep_run("%s --overwrite --out dir", PLAIN);
@@ -311,13 +454,28 @@ Test(cli_sweep_resume, no_winner_of_an_earlier_sweep_is_left) {
 
 Test(cli_sweep_resume, one_sweep_at_a_time_uses_a_folder) {
   const pid_t pid = tool_start("sweep " LONG "--out dir", "call");
+  char says[64];
+  snprintf(says, sizeof says, "dir: process %ld on ", (long)pid);
   for (int i = 0; i < 20000 && size_of("dir/fits.jsonl") == 0; i++) sleep_ms(1);
   tool_result result = sweep_run("--resume dir");
   cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
-  SAYS(result.err, "dir: another sweep is using it");
+  SAYS(result.err, says);
   tool_free(&result);
   result = sweep_run("%s --overwrite --out dir", PLAIN);
-  SAYS(result.err, "dir: another sweep is using it");
+  SAYS(result.err, says);
+  tool_free(&result);
+  result = sweep_run("%s --out dir", PLAIN);
+  SAYS(result.err, says);
+  SAYS_NOT(result.err, "--overwrite");
+  tool_free(&result);
+
+  /* Nor may a run of train have it; and looking at it does no harm. */
+  result = tool_run("train --train people.csv --recipe none --epochs 1 --out dir");
+  cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
+  SAYS(result.err, says);
+  tool_free(&result);
+  result = tool_run("report dir --out page.html");
+  SAYS_NOT(result.err, "using");
   tool_free(&result);
 
   cr_assert_eq(kill(pid, SIGKILL), 0);

@@ -158,6 +158,17 @@ Test(run_folder, files_of_others_under_the_names_of_a_run_are_never_replaced) {
   check_foreign("out/checkpoints/step-000000010/state.json", "{}", "step-000000010: it is damaged");
 }
 
+Test(run_folder, a_folder_of_others_in_a_checkpoint_is_never_replaced) {
+  vise_run_result result;
+  OK(train_in("out", overwriting(), &result));
+  const char *tensors = rig_path(folder, "out/checkpoints/step-000000010/tensors.safetensors");
+  cr_assert_eq(unlink(tensors), 0);
+  make_dir("out/checkpoints/step-000000010/tensors.safetensors");
+  put("out/checkpoints/step-000000010/tensors.safetensors/mine", "mine");
+  REFUSED(train_in("out", overwriting(), &result), VISE_ERR_USAGE, "step-000000010: it is damaged, or holds");
+  expect_text("out/checkpoints/step-000000010/tensors.safetensors/mine", "mine");
+}
+
 Test(run_folder, links_are_not_followed) {
   vise_run_result result;
   OK(train_in("out", overwriting(), &result));
@@ -166,6 +177,7 @@ Test(run_folder, links_are_not_followed) {
   cr_assert_eq(symlink(rig_path(folder, "other/checkpoints"), rig_path(folder, "out/checkpoints")), 0);
 
   REFUSED(train_in("out", overwriting(), &result), VISE_ERR_USAGE, "checkpoints: it is a symbolic link");
+  REFUSED(train_in("out", resuming(NULL), &result), VISE_ERR_IO, "checkpoints: is not a folder");
   cr_expect(there("other/checkpoints/step-000000010"));
 }
 
@@ -250,6 +262,28 @@ Test(run_folder, is_for_one_run_at_a_time) {
   OK(train_in("out", resuming(NULL), &result));
 }
 
+/* A process that only looks, and is refused the folder for what is in it, is not in the way of another. */
+Test(run_folder, one_that_is_held_for_a_moment_is_waited_for) {
+  vise_i_run_lock lock = VISE_I_RUN_LOCK_INIT;
+  bool has_locks = false;
+  int ready[2];
+  char byte;
+  cr_assert_eq(pipe(ready), 0);
+
+  const pid_t child = fork();
+  if (child == 0) {
+    const bool taken = vise_i_run_lock_take(&lock, folder, &has_locks, NULL) == VISE_OK;
+    if (!taken || write(ready[1], "x", 1) != 1) _exit(1);
+    (void)usleep(40000);
+    vise_i_run_lock_release(&lock);
+    _exit(0);
+  }
+  cr_assert_eq(read(ready[0], &byte, 1), 1);
+  OK(vise_i_run_lock_take(&lock, folder, &has_locks, &rig_err));
+  vise_i_run_lock_release(&lock);
+  cr_assert_eq(waitpid(child, NULL, 0), child);
+}
+
 Test(run_folder, a_killed_process_leaves_it_free) {
   vise_i_run_lock lock = VISE_I_RUN_LOCK_INIT;
   bool has_locks = false;
@@ -299,6 +333,20 @@ Test(run_folder, a_run_that_has_lost_its_checkpoints_does_not_start_again) {
   rig_remove(rig_path(folder, "out/checkpoints"));
   REFUSED(train_in("out", resuming(NULL), &result), VISE_ERR_USAGE, "there is no checkpoint");
   cr_expect(there("out/model.safetensors"));
+}
+
+/* A process that was killed before it removed what it did not need any more. */
+Test(run_folder, old_checkpoints_of_a_killed_run_go) {
+  vise_run_result result;
+  char command[1200];
+  OK(train_in("out", overwriting(), &result));
+  snprintf(command, sizeof command,
+           "cd '%s' && cp -r step-000000010 step-000000001 && cp -r step-000000010 step-000000002",
+           rig_path(folder, "out/checkpoints"));
+  cr_assert_eq(system(command), 0);
+  OK(train_in("out", resuming(NULL), &result));
+  cr_expect(there("out/checkpoints/step-000000010") && there("out/checkpoints/step-000000002"));
+  cr_expect(!there("out/checkpoints/step-000000001"));
 }
 
 /* Goes on in a process that may have only few files open; the status of that. */
