@@ -183,7 +183,7 @@ static vise_status resume(vise_i_cli_options *options, const typed_list *list, c
   char *path = NULL, *before[VISE_I_CLI_MAX_OPTIONS] = {NULL};
   if (asprintf(&path, "%s/%s", dir, sweeps ? "sweep.json" : "config.json") < 0)
     return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-  vise_status status = vise_i_cli_config_read(options, path, err);
+  vise_status status = vise_i_cli_config_read(options, path, false, err);
   free(path);
   if (status != VISE_OK) return status;
 
@@ -205,7 +205,7 @@ vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, ch
     if (run != NULL) {
       status = resume(options, &list, run, err);
     } else {
-      if (file != NULL) status = vise_i_cli_config_read(options, file, err);
+      if (file != NULL) status = vise_i_cli_config_read(options, file, true, err);
       if (status == VISE_OK) status = apply_typed(options, &list, err);
     }
   }

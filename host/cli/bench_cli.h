@@ -19,11 +19,10 @@ VISE_WARN_UNUSED vise_status vise_i_cli_bench_precisions(const char *list, unsig
 
 /* Where rows are written as they come. */
 typedef struct vise_i_cli_bench_output {
-  FILE *csv;    /* NULL: none */
-  json_t *rows; /* NULL: a table on standard output */
-  size_t n_rows;
-  json_t *phases; /* NULL: likewise */
-  size_t n_phases;
+  FILE *csv;             /* NULL: none */
+  bool as_json;          /* kept in the arrays; else a table on standard output */
+  json_t *rows, *phases; /* NULL with as_json: out of memory */
+  size_t n_rows, n_phases;
 } vise_i_cli_bench_output;
 
 /* What is told before the rows. */

@@ -3,6 +3,7 @@
 
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
+#include "host/json/build.h"
 
 vise_status vise_i_cli_bench_measure(const vise_bench_config *config, vise_i_cli_bench_heading *out, vise_error *err) {
   vise_status status = vise_bench_measure_machine(config, &out->machine, err);
@@ -70,13 +71,13 @@ static json_t *rates_json(const vise_bench_machine *machine) {
   for (size_t i = 0; i < machine->n_rates; i++) {
     const vise_bench_rate *rate = &machine->rates[i];
     json_t *item = json_object();
-    (void)json_object_set_new(item, "backend", json_string(vise_backend_name(rate->backend)));
-    (void)json_object_set_new(
-        item, "precision",
+    vise_i_json_put(&item, "backend", json_string(vise_backend_name(rate->backend)));
+    vise_i_json_put(
+        &item, "precision",
         json_string(rate->precision == VISE_PRECISION_AUTO ? "fp64" : vise_precision_name(rate->precision)));
-    (void)json_object_set_new(item, "copy_bytes_per_s", vise_i_cli_json_real(rate->copy_bytes_per_s));
-    (void)json_object_set_new(item, "gemm_flop_per_s", vise_i_cli_json_real(rate->gemm_flop_per_s));
-    (void)json_array_append_new(rates, item);
+    vise_i_json_put(&item, "copy_bytes_per_s", vise_i_cli_json_real(rate->copy_bytes_per_s));
+    vise_i_json_put(&item, "gemm_flop_per_s", vise_i_cli_json_real(rate->gemm_flop_per_s));
+    vise_i_json_add(&rates, item);
   }
   return rates;
 }
@@ -86,12 +87,12 @@ static json_t *cores_json(const vise_i_cli_bench_heading *heading) {
   for (size_t i = 0; i < heading->n_cores; i++) {
     const vise_bench_cores *cores = &heading->cores[i];
     json_t *item = json_object();
-    (void)json_object_set_new(item, "threads", json_integer(cores->n_threads));
-    (void)json_object_set_new(item, "instructions", json_string(cores->instructions));
-    (void)json_object_set_new(item, "fp32_flop_per_s", vise_i_cli_json_real(cores->fp32_flop_per_s));
-    (void)json_object_set_new(item, "fp64_flop_per_s", vise_i_cli_json_real(cores->fp64_flop_per_s));
-    (void)json_object_set_new(item, "round_trip_ns", vise_i_cli_json_real(cores->round_trip_ns));
-    (void)json_array_append_new(list, item);
+    vise_i_json_put(&item, "threads", json_integer(cores->n_threads));
+    vise_i_json_put(&item, "instructions", json_string(cores->instructions));
+    vise_i_json_put(&item, "fp32_flop_per_s", vise_i_cli_json_real(cores->fp32_flop_per_s));
+    vise_i_json_put(&item, "fp64_flop_per_s", vise_i_cli_json_real(cores->fp64_flop_per_s));
+    vise_i_json_put(&item, "round_trip_ns", vise_i_cli_json_real(cores->round_trip_ns));
+    vise_i_json_add(&list, item);
   }
   return list;
 }
@@ -100,12 +101,12 @@ json_t *vise_i_cli_bench_machine_json(const vise_i_cli_bench_heading *heading) {
   const vise_bench_machine *machine = &heading->machine;
   json_t *object = json_object();
 
-  (void)json_object_set_new(object, "cpu", json_string(machine->cpu));
-  (void)json_object_set_new(object, "processors", json_integer(machine->n_processors));
-  (void)json_object_set_new(object, "blas", json_null());
-  (void)json_object_set_new(object, "device", text_or_null(machine->device));
-  (void)json_object_set_new(object, "rates", rates_json(machine));
-  (void)json_object_set_new(object, "device_note", text_or_null(machine->device_note));
-  (void)json_object_set_new(object, "cores", cores_json(heading));
+  vise_i_json_put(&object, "cpu", json_string(machine->cpu));
+  vise_i_json_put(&object, "processors", json_integer(machine->n_processors));
+  vise_i_json_put(&object, "blas", json_null());
+  vise_i_json_put(&object, "device", text_or_null(machine->device));
+  vise_i_json_put(&object, "rates", rates_json(machine));
+  vise_i_json_put(&object, "device_note", text_or_null(machine->device_note));
+  vise_i_json_put(&object, "cores", cores_json(heading));
   return object;
 }

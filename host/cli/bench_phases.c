@@ -1,6 +1,7 @@
 /* The phases of a fused step: a table, comment lines in the CSV, or JSON. */
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
+#include "host/json/build.h"
 
 /* Other readers of the CSV skip lines that begin with #. */
 static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
@@ -24,18 +25,18 @@ static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
 
 static json_t *phase_json(const vise_bench_phase *p) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "case", json_string(p->bench_case->name));
-  (void)json_object_set_new(object, "mode", json_string(vise_bench_mode_name(p->mode)));
-  (void)json_object_set_new(object, "batch", json_integer((json_int_t)p->bench_case->batch));
-  (void)json_object_set_new(object, "precision", json_string(vise_precision_name(p->precision)));
-  (void)json_object_set_new(object, "name", json_string(p->name));
+  vise_i_json_put(&object, "case", json_string(p->bench_case->name));
+  vise_i_json_put(&object, "mode", json_string(vise_bench_mode_name(p->mode)));
+  vise_i_json_put(&object, "batch", json_integer((json_int_t)p->bench_case->batch));
+  vise_i_json_put(&object, "precision", json_string(vise_precision_name(p->precision)));
+  vise_i_json_put(&object, "name", json_string(p->name));
 
-  (void)json_object_set_new(object, "us_wait", vise_i_cli_json_real(p->us_wait));
-  (void)json_object_set_new(object, "us_work", vise_i_cli_json_real(p->us_work));
-  (void)json_object_set_new(object, "share_wait", vise_i_cli_json_real(p->share_wait));
-  (void)json_object_set_new(object, "share_work", vise_i_cli_json_real(p->share_work));
-  (void)json_object_set_new(object, "launches", json_integer((json_int_t)p->n_launches));
-  (void)json_object_set_new(object, "clock_mhz", vise_i_cli_json_real(p->clock_mhz));
+  vise_i_json_put(&object, "us_wait", vise_i_cli_json_real(p->us_wait));
+  vise_i_json_put(&object, "us_work", vise_i_cli_json_real(p->us_work));
+  vise_i_json_put(&object, "share_wait", vise_i_cli_json_real(p->share_wait));
+  vise_i_json_put(&object, "share_work", vise_i_cli_json_real(p->share_work));
+  vise_i_json_put(&object, "launches", json_integer((json_int_t)p->n_launches));
+  vise_i_json_put(&object, "clock_mhz", vise_i_cli_json_real(p->clock_mhz));
 
   return object;
 }
@@ -59,8 +60,8 @@ static void print_table(const vise_bench_phase *p) {
 
 void vise_i_cli_bench_phase(vise_i_cli_bench_output *output, const vise_bench_phase *phase) {
   if (output->csv != NULL) print_csv(output->csv, phase, output->n_phases == 0);
-  if (output->phases != NULL) {
-    (void)json_array_append_new(output->phases, phase_json(phase));
+  if (output->as_json) {
+    vise_i_json_add(&output->phases, phase_json(phase));
   } else {
     print_table(phase);
   }

@@ -4,6 +4,7 @@
 
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
+#include "host/json/build.h"
 
 enum { SHAPE_BYTES = 24 * (VISE_MAX_LAYERS + 1) };
 
@@ -40,17 +41,16 @@ json_t *vise_i_cli_bench_cases_json(const vise_bench_case *cases, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const vise_bench_case *c = &cases[i];
     json_t *item = json_object(), *widths = json_array();
-    for (size_t l = 0; l <= c->n_layers; l++)
-      (void)json_array_append_new(widths, json_integer((json_int_t)c->widths[l]));
+    for (size_t l = 0; l <= c->n_layers; l++) vise_i_json_add(&widths, json_integer((json_int_t)c->widths[l]));
 
-    (void)json_object_set_new(item, "name", json_string(c->name));
-    (void)json_object_set_new(item, "widths", widths);
-    (void)json_object_set_new(item, "batch", json_integer((json_int_t)c->batch));
-    (void)json_object_set_new(item, "loss", json_string(vise_loss_name(c->loss)));
-    (void)json_object_set_new(item, "byte_features", json_boolean(c->byte_features));
-    (void)json_object_set_new(item, "flop", json_real(vise_bench_step_flop(c)));
-    (void)json_object_set_new(item, "bytes", json_real(vise_bench_step_bytes(c, sizeof(float))));
-    (void)json_array_append_new(list, item);
+    vise_i_json_put(&item, "name", json_string(c->name));
+    vise_i_json_put(&item, "widths", widths);
+    vise_i_json_put(&item, "batch", json_integer((json_int_t)c->batch));
+    vise_i_json_put(&item, "loss", json_string(vise_loss_name(c->loss)));
+    vise_i_json_put(&item, "byte_features", json_boolean(c->byte_features));
+    vise_i_json_put(&item, "flop", json_real(vise_bench_step_flop(c)));
+    vise_i_json_put(&item, "bytes", json_real(vise_bench_step_bytes(c, sizeof(float))));
+    vise_i_json_add(&list, item);
   }
 
   return list;
@@ -133,17 +133,17 @@ static json_t *row_json(const vise_bench_row *row, const char *shape) {
   json_t *object = json_object();
   list_numbers(row, numbers);
 
-  (void)json_object_set_new(object, "mode", json_string(vise_bench_mode_name(row->mode)));
-  (void)json_object_set_new(object, "case", json_string(row->bench_case->name));
-  (void)json_object_set_new(object, "shape", json_string(shape));
-  (void)json_object_set_new(object, "batch", json_integer((json_int_t)row->bench_case->batch));
-  (void)json_object_set_new(object, "precision", json_string(precision_name(row->precision)));
-  (void)json_object_set_new(object, "threads", json_integer(row->n_threads));
-  (void)json_object_set_new(object, "verified", json_boolean(row->verified));
-  (void)json_object_set_new(object, "reference", json_boolean(row->is_reference));
+  vise_i_json_put(&object, "mode", json_string(vise_bench_mode_name(row->mode)));
+  vise_i_json_put(&object, "case", json_string(row->bench_case->name));
+  vise_i_json_put(&object, "shape", json_string(shape));
+  vise_i_json_put(&object, "batch", json_integer((json_int_t)row->bench_case->batch));
+  vise_i_json_put(&object, "precision", json_string(precision_name(row->precision)));
+  vise_i_json_put(&object, "threads", json_integer(row->n_threads));
+  vise_i_json_put(&object, "verified", json_boolean(row->verified));
+  vise_i_json_put(&object, "reference", json_boolean(row->is_reference));
 
   for (size_t i = 0; i < N_NUMBERS; i++) {
-    (void)json_object_set_new(object, numbers[i].name, vise_i_cli_json_real(numbers[i].value));
+    vise_i_json_put(&object, numbers[i].name, vise_i_cli_json_real(numbers[i].value));
   }
 
   return object;
@@ -194,8 +194,8 @@ void vise_i_cli_bench_row(vise_i_cli_bench_output *output, const vise_bench_row 
   char shape[SHAPE_BYTES];
   write_shape(row->bench_case, shape);
   if (output->csv != NULL) print_csv(output->csv, row, shape);
-  if (output->rows != NULL) {
-    (void)json_array_append_new(output->rows, row_json(row, shape));
+  if (output->as_json) {
+    vise_i_json_add(&output->rows, row_json(row, shape));
   } else {
     print_table_row(row, output->n_rows == 0);
   }

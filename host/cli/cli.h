@@ -40,14 +40,14 @@ int vise_i_cli_end(unsigned command, vise_status status, const vise_error *err, 
 const char *vise_i_cli_plural(uint64_t n);
 /* "loss 0.0812  accuracy 97.61 %" or "loss 0.2  RMSE 0.6  R^2 0.9". */
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics);
-/* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to object. */
-void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics);
+/* Adds "loss", "accuracy", "rmse", "r2" (those that exist; a non-finite loss as null) to *object (host/json/build.h). */
+void vise_i_cli_metrics_json(json_t **object, const vise_metrics *metrics);
 /* "784-128-10". */
 void vise_i_cli_print_widths(FILE *stream, const vise_net_config *net);
 /* A real, or null when not finite; a new reference. */
 json_t *vise_i_cli_json_real(double value);
-/* Writes JSON with 17 digits and frees it. */
-void vise_i_cli_print_json(json_t *value);
+/* Writes JSON with 17 digits to standard output, whole or, without memory (NULL is such a value), not at all; frees it. */
+VISE_WARN_UNUSED vise_status vise_i_cli_print_json(json_t *value, vise_error *err);
 /* A field of a CSV, quoted where it has to be; line breaks in it become blanks. */
 void vise_i_cli_print_field(FILE *stream, const char *text);
 /* "  box lower bound        3.21 %   (1 of 2)". */

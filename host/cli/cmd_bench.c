@@ -8,6 +8,8 @@
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 /* --quick: seconds for a row, and the total beyond which cases are left out, to end within a minute. */
 #define QUICK_SECONDS 0.2
@@ -93,19 +95,19 @@ static json_t *layers_json(const vise_bench_config *config) {
                    "input_dropout", config->input_dropout, "residual", (int)config->residual);
 }
 
-static void print_json(const vise_i_cli_bench_heading *heading, const vise_bench_config *config,
-                       const vise_i_cli_bench_output *output, bool verified) {
+static vise_status print_json(const vise_i_cli_bench_heading *heading, const vise_bench_config *config,
+                              const vise_i_cli_bench_output *output, bool verified, vise_error *err) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "version", json_string(vise_version()));
-  (void)json_object_set_new(object, "build", json_string(vise_build_options()));
-  (void)json_object_set_new(object, "machine", vise_i_cli_bench_machine_json(heading));
-  (void)json_object_set_new(object, "data",
-                            heading->data == NULL ? json_null() : json_string(vise_dataset_name(heading->data)));
-  (void)json_object_set_new(object, "nets", layers_json(config));
-  (void)json_object_set(object, "rows", output->rows);
-  (void)json_object_set(object, "phases", output->phases);
-  (void)json_object_set_new(object, "verified", json_boolean(verified));
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "version", json_string(vise_version()));
+  vise_i_json_put(&object, "build", json_string(vise_build_options()));
+  vise_i_json_put(&object, "machine", vise_i_cli_bench_machine_json(heading));
+  vise_i_json_put(&object, "data",
+                  heading->data == NULL ? json_null() : vise_i_cli_name_json(vise_dataset_name(heading->data)));
+  vise_i_json_put(&object, "nets", layers_json(config));
+  vise_i_json_put(&object, "rows", json_incref(output->rows));
+  vise_i_json_put(&object, "phases", json_incref(output->phases));
+  vise_i_json_put(&object, "verified", json_boolean(verified));
+  return vise_i_cli_print_json(object, err);
 }
 
 static void print_failures(const vise_bench_result *result) {
@@ -123,8 +125,7 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
                          vise_error *err) {
   vise_i_cli_bench_heading heading;
   vise_bench_result result = {0, 0, 0};
-  vise_i_cli_bench_output output = {.rows = options->json ? json_array() : NULL,
-                                    .phases = options->json ? json_array() : NULL};
+  vise_i_cli_bench_output output = {.as_json = options->json, .rows = json_array(), .phases = json_array()};
 
   vise_status status = vise_i_cli_bench_measure(config, &heading, err);
   if (status == VISE_OK) status = open_csv(options->csv, argc, argv, &heading, &output.csv, err);
@@ -143,7 +144,9 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
       status = vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED, "nothing was timed: all that was asked for was left out");
     }
 
-    if (status == VISE_OK && options->json) print_json(&heading, config, &output, result.n_failed == 0);
+    if (status == VISE_OK && options->json) {
+      status = print_json(&heading, config, &output, result.n_failed == 0, err);
+    }
     const vise_status closed = close_csv(options->csv, output.csv, err);
     if (status == VISE_OK) status = closed;
   }
@@ -173,11 +176,11 @@ int vise_i_cli_bench(int argc, char **argv) {
 
   if (status == VISE_OK && options.list) {
     if (options.json) {
-      vise_i_cli_print_json(vise_i_cli_bench_cases_json(cases, n_cases));
+      status = vise_i_cli_print_json(vise_i_cli_bench_cases_json(cases, n_cases), &err);
     } else {
       vise_i_cli_bench_print_cases(cases, n_cases);
     }
-    code = 0;
+    if (status == VISE_OK) code = 0;
   } else if (status == VISE_OK) {
     config.cases = cases;
     config.n_cases = n_cases;

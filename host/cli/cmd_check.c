@@ -5,9 +5,11 @@
 #include "host/cli/message.h"
 #include "host/cli/net_text.h"
 #include "host/cli/setup.h"
+#include "host/json/build.h"
 
 typedef struct check_view {
-  json_t *items; /* NULL: lines of text */
+  bool as_json;  /* else lines of text */
+  json_t *items; /* NULL with as_json: out of memory */
   size_t n, n_failed;
 } check_view;
 
@@ -16,7 +18,7 @@ static void on_item(void *user, const vise_check_item *item) {
   view->n++;
   view->n_failed += !item->passed;
 
-  if (view->items == NULL) {
+  if (!view->as_json) {
     (void)printf("%s  %-52s error %.3g, allowed %.3g\n", item->passed ? "PASS" : "FAIL", item->name, item->worst,
                  item->tolerance);
     (void)fflush(stdout);
@@ -24,11 +26,11 @@ static void on_item(void *user, const vise_check_item *item) {
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "name", json_string(item->name));
-  (void)json_object_set_new(object, "error", vise_i_cli_json_real(item->worst));
-  (void)json_object_set_new(object, "tolerance", vise_i_cli_json_real(item->tolerance));
-  (void)json_object_set_new(object, "passed", json_boolean(item->passed));
-  (void)json_array_append_new(view->items, object);
+  vise_i_json_put(&object, "name", json_string(item->name));
+  vise_i_json_put(&object, "error", vise_i_cli_json_real(item->worst));
+  vise_i_json_put(&object, "tolerance", vise_i_cli_json_real(item->tolerance));
+  vise_i_json_put(&object, "passed", json_boolean(item->passed));
+  vise_i_json_add(&view->items, object);
 }
 
 static void print_notes(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
@@ -52,16 +54,16 @@ static void print_notes(const vise_i_cli_options *options, const vise_i_cli_setu
 
 static vise_status check(const vise_i_cli_options *options, const vise_i_cli_setup *setup, bool *all_passed,
                          vise_error *err) {
-  check_view view = {options->json ? json_array() : NULL, 0, 0};
+  check_view view = {.as_json = options->json, .items = json_array()};
   print_notes(options, setup);
 
   const vise_train_config config = vise_i_cli_trainer_config(options, setup);
   vise_status status = vise_check(&config, setup->model, setup->train, on_item, &view, all_passed, err);
-  if (status == VISE_OK && view.items != NULL) {
+  if (status == VISE_OK && view.as_json) {
     json_t *object = json_object();
-    (void)json_object_set(object, "items", view.items);
-    (void)json_object_set_new(object, "passed", json_boolean(*all_passed));
-    vise_i_cli_print_json(object);
+    vise_i_json_put(&object, "items", json_incref(view.items));
+    vise_i_json_put(&object, "passed", json_boolean(*all_passed));
+    status = vise_i_cli_print_json(object, err);
   } else if (status == VISE_OK) {
     (void)printf("%zu checks, %zu failed\n", view.n, view.n_failed);
   }

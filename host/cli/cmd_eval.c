@@ -3,6 +3,7 @@
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 /* What is told. */
 typedef struct report {
@@ -18,14 +19,14 @@ static void print_text(const report *r) {
   vise_i_cli_scores_print(&r->scores, &r->model);
 }
 
-static void print_json(const vise_i_cli_options *options, const report *r) {
+static vise_status print_json(const vise_i_cli_options *options, const report *r, vise_error *err) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
-  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
-  (void)json_object_set_new(object, "loss_name", json_string(vise_loss_name(vise_model_loss(r->model.model))));
-  vise_i_cli_metrics_json(object, &r->metrics);
-  vise_i_cli_scores_json(&r->scores, &r->model, object);
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "model", vise_i_cli_text_to_json(options->model));
+  vise_i_json_put(&object, "data", vise_i_cli_text_to_json(options->data));
+  vise_i_json_put(&object, "loss_name", json_string(vise_loss_name(vise_model_loss(r->model.model))));
+  vise_i_cli_metrics_json(&object, &r->metrics);
+  vise_i_cli_scores_json(&r->scores, &r->model, &object);
+  return vise_i_cli_print_json(object, err);
 }
 
 static vise_status evaluate(const vise_i_cli_options *options, report *r, vise_error *err) {
@@ -51,7 +52,7 @@ int vise_i_cli_eval(int argc, char **argv) {
   if (status == VISE_OK) status = evaluate(&options, &r, &err);
 
   if (status == VISE_OK && options.json) {
-    print_json(&options, &r);
+    status = print_json(&options, &r, &err);
   } else if (status == VISE_OK) {
     print_text(&r);
   }

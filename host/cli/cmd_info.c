@@ -4,6 +4,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/recipe.h"
+#include "host/json/build.h"
 
 enum { MAX_BACKENDS = 16, MAX_DEVICES = 64 };
 
@@ -48,46 +49,44 @@ static json_t *json_of_device(const vise_device_info *device) {
   json_t *item = json_object();
   char capability[32];
   (void)snprintf(capability, sizeof capability, "%d.%d", device->compute_major, device->compute_minor);
-  (void)json_object_set_new(item, "device", json_integer(device->index));
-  (void)json_object_set_new(item, "name", json_string(device->name));
-  (void)json_object_set_new(item, "usable", json_boolean(device->usable));
-  (void)json_object_set_new(item, "compute_capability", json_string(capability));
-  (void)json_object_set_new(item, "multiprocessors", json_integer(device->n_multiprocessors));
-  (void)json_object_set_new(item, "memory_bytes", json_integer((json_int_t)device->memory_bytes));
+  vise_i_json_put(&item, "device", json_integer(device->index));
+  vise_i_json_put(&item, "name", json_string(device->name));
+  vise_i_json_put(&item, "usable", json_boolean(device->usable));
+  vise_i_json_put(&item, "compute_capability", json_string(capability));
+  vise_i_json_put(&item, "multiprocessors", json_integer(device->n_multiprocessors));
+  vise_i_json_put(&item, "memory_bytes", json_integer((json_int_t)device->memory_bytes));
   return item;
 }
 
-static void print_json(const findings *f) {
+static vise_status print_json(const findings *f, vise_error *err) {
   const vise_backend_info *backends = f->backends;
   json_t *object = json_object(), *list = json_array(), *devices = json_array();
 
   for (size_t i = 0; i < f->n_backends; i++) {
     json_t *item = json_object();
-    (void)json_object_set_new(item, "backend", json_string(vise_backend_name(backends[i].backend)));
-    (void)json_object_set_new(item, "available", json_boolean(backends[i].available));
-    (void)json_object_set_new(item, "detail", json_string(backends[i].detail));
-    (void)json_array_append_new(list, item);
+    vise_i_json_put(&item, "backend", json_string(vise_backend_name(backends[i].backend)));
+    vise_i_json_put(&item, "available", json_boolean(backends[i].available));
+    vise_i_json_put(&item, "detail", json_string(backends[i].detail));
+    vise_i_json_add(&list, item);
   }
 
-  (void)json_object_set_new(object, "version", json_string(vise_version()));
-  (void)json_object_set_new(object, "build", json_string(vise_build_options()));
-  (void)json_object_set_new(object, "jansson", json_string(jansson_version_str()));
-  (void)json_object_set_new(object, "backends", list);
+  vise_i_json_put(&object, "version", json_string(vise_version()));
+  vise_i_json_put(&object, "build", json_string(vise_build_options()));
+  vise_i_json_put(&object, "jansson", json_string(jansson_version_str()));
+  vise_i_json_put(&object, "backends", list);
 
   for (size_t i = 0; i < f->n_devices; i++) {
-    (void)json_array_append_new(devices, json_of_device(&f->devices[i]));
+    vise_i_json_add(&devices, json_of_device(&f->devices[i]));
   }
-  (void)json_object_set_new(object, "devices", devices);
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "devices", devices);
+  return vise_i_cli_print_json(object, err);
 }
 
-static void print_findings(bool as_json) {
+static vise_status print_findings(bool as_json, vise_error *err) {
   const findings f = find();
-  if (as_json) {
-    print_json(&f);
-  } else {
-    print_text(&f);
-  }
+  if (as_json) return print_json(&f, err);
+  print_text(&f);
+  return VISE_OK;
 }
 
 int vise_i_cli_info(int argc, char **argv) {
@@ -103,7 +102,7 @@ int vise_i_cli_info(int argc, char **argv) {
   } else if (status == VISE_OK && options.model != NULL) {
     status = vise_i_cli_info_model(&options, &err);
   } else if (status == VISE_OK) {
-    print_findings(options.json);
+    status = print_findings(options.json, &err);
   }
 
   const int code = vise_i_cli_end(VISE_COMMAND_INFO, status, &err, VISE_I_CLI_NOTHING_DONE);

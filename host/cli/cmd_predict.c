@@ -9,6 +9,7 @@
 #include "host/cli/scores.h"
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 static bool ends_in(const char *text, const char *end) {
   size_t n = strlen(text), m = strlen(end);
@@ -152,22 +153,22 @@ static vise_status save(const vise_i_cli_options *options, const prediction *p, 
   return named && !ends_in(options->out, ".npy") ? save_names(options, p, err) : save_codes(options, p, err);
 }
 
-static void print_done(const vise_i_cli_options *options, const prediction *p) {
+static vise_status print_done(const vise_i_cli_options *options, const prediction *p, vise_error *err) {
   if (!options->json) {
     (void)fprintf(stderr, "%s: %zu row%s, %zu column%s (%s)\n", is_standard(options) ? "standard output" : options->out,
                   p->n_rows, vise_i_cli_plural(p->n_rows), p->n_columns, vise_i_cli_plural(p->n_columns),
                   vise_output_name(options->output));
-    return;
+    return VISE_OK;
   }
 
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
-  (void)json_object_set_new(object, "data", vise_i_cli_text_to_json(options->data));
-  (void)json_object_set_new(object, "out", vise_i_cli_text_to_json(options->out));
-  (void)json_object_set_new(object, "output", json_string(vise_output_name(options->output)));
-  (void)json_object_set_new(object, "rows", json_integer((json_int_t)p->n_rows));
-  (void)json_object_set_new(object, "columns", json_integer((json_int_t)p->n_columns));
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "model", vise_i_cli_text_to_json(options->model));
+  vise_i_json_put(&object, "data", vise_i_cli_text_to_json(options->data));
+  vise_i_json_put(&object, "out", vise_i_cli_text_to_json(options->out));
+  vise_i_json_put(&object, "output", json_string(vise_output_name(options->output)));
+  vise_i_json_put(&object, "rows", json_integer((json_int_t)p->n_rows));
+  vise_i_json_put(&object, "columns", json_integer((json_int_t)p->n_columns));
+  return vise_i_cli_print_json(object, err);
 }
 
 /* One output for two classes is the probability of the second. */
@@ -215,7 +216,7 @@ int vise_i_cli_predict(int argc, char **argv) {
     status = save(&options, &p, &err);
   }
 
-  if (status == VISE_OK) print_done(&options, &p);
+  if (status == VISE_OK) status = print_done(&options, &p, &err);
   code = vise_i_cli_end(VISE_COMMAND_PREDICT, status, &err, code);
   free(p.values);
   vise_i_cli_model_close(&p.model);

@@ -7,6 +7,7 @@
 #include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 static void print_text(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
   (void)printf("%s\n", vise_weight_op_kind_name(options->training.weight_op.kind));
@@ -18,21 +19,22 @@ static void print_text(const vise_i_cli_options *options, const vise_weight_op_r
   if (options->mask_out != NULL) (void)printf("  %-34s %s\n", "mask", options->mask_out);
 }
 
-static void print_json(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero) {
+static vise_status print_json(const vise_i_cli_options *options, const vise_weight_op_report *report, size_t n_zero,
+                              vise_error *err) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(options->model));
-  (void)json_object_set_new(object, "op", json_string(vise_weight_op_kind_name(options->training.weight_op.kind)));
+  vise_i_json_put(&object, "model", vise_i_cli_text_to_json(options->model));
+  vise_i_json_put(&object, "op", json_string(vise_weight_op_kind_name(options->training.weight_op.kind)));
 
-  (void)json_object_set_new(object, "considered", json_integer((json_int_t)report->n_considered));
-  (void)json_object_set_new(object, "reached", json_integer((json_int_t)report->n_reached));
-  (void)json_object_set_new(object, "zero", json_integer((json_int_t)n_zero));
-  (void)json_object_set_new(object, "norm_before", vise_i_cli_json_real(report->norm_before));
-  (void)json_object_set_new(object, "norm_after", vise_i_cli_json_real(report->norm_after));
+  vise_i_json_put(&object, "considered", json_integer((json_int_t)report->n_considered));
+  vise_i_json_put(&object, "reached", json_integer((json_int_t)report->n_reached));
+  vise_i_json_put(&object, "zero", json_integer((json_int_t)n_zero));
+  vise_i_json_put(&object, "norm_before", vise_i_cli_json_real(report->norm_before));
+  vise_i_json_put(&object, "norm_after", vise_i_cli_json_real(report->norm_after));
 
-  (void)json_object_set_new(object, "out", options->out == NULL ? json_null() : vise_i_cli_text_to_json(options->out));
-  (void)json_object_set_new(object, "mask_out",
-                            options->mask_out == NULL ? json_null() : vise_i_cli_text_to_json(options->mask_out));
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "out", options->out == NULL ? json_null() : vise_i_cli_text_to_json(options->out));
+  vise_i_json_put(&object, "mask_out",
+                  options->mask_out == NULL ? json_null() : vise_i_cli_text_to_json(options->mask_out));
+  return vise_i_cli_print_json(object, err);
 }
 
 static bool works_on(const vise_weight_op *op, size_t layer) {
@@ -120,7 +122,7 @@ int vise_i_cli_prune(int argc, char **argv) {
   }
 
   if (status == VISE_OK && options.json) {
-    print_json(&options, &report, n_zero);
+    status = print_json(&options, &report, n_zero, &err);
   } else if (status == VISE_OK) {
     print_text(&options, &report, n_zero);
   }

@@ -9,6 +9,8 @@
 #include "host/cli/message.h"
 #include "host/cli/signals.h"
 #include "host/cli/sweep.h"
+#include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 static void init(vise_i_cli_sweeping *s, const vise_i_cli_options *options) {
   memset(s, 0, sizeof *s);
@@ -100,16 +102,16 @@ static vise_status finish(vise_i_cli_sweeping *s, vise_error *err) {
 }
 
 /* With --json the choice is all that standard output gets. */
-static void print_json(const vise_i_cli_sweeping *s, bool refitted) {
+static vise_status print_json(const vise_i_cli_sweeping *s, bool refitted, vise_error *err) {
   char model[VISE_I_CLI_PATH_BYTES];
   json_t *object = vise_i_cli_sweep_choice_json(s);
-  (void)json_object_set_new(object, "fits", json_integer((json_int_t)s->n_fits_now));
-  (void)json_object_set_new(object, "seconds", json_real(s->seconds));
+  vise_i_json_put(&object, "fits", json_integer((json_int_t)s->n_fits_now));
+  vise_i_json_put(&object, "seconds", json_real(s->seconds));
   if (refitted) {
     vise_i_cli_sweep_path(s, "best/model.safetensors", model);
-    (void)json_object_set_new(object, "model", json_string(model));
+    vise_i_json_put(&object, "model", vise_i_cli_text_to_json(model));
   }
-  vise_i_cli_print_json(object);
+  return vise_i_cli_print_json(object, err);
 }
 
 static int tell(vise_i_cli_sweeping *s) {
@@ -129,8 +131,11 @@ static int tell(vise_i_cli_sweeping *s) {
     code = vise_i_cli_sweep_refit(s);
     if (code == VISE_I_CLI_NOTHING_DONE) code = VISE_I_CLI_FAILED; /* the sweep was done */
   }
-  if (s->options->json && code == 0) print_json(s, refits);
-  return code;
+  if (!s->options->json || code != 0) return code;
+
+  vise_error err = VISE_ERROR_INIT;
+  const vise_status status = print_json(s, refits, &err);
+  return status == VISE_OK ? 0 : vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_FAILED);
 }
 
 static int plan(const vise_i_cli_sweeping *s) {

@@ -9,6 +9,8 @@
 #include "host/cli/report.h"
 #include "host/cli/signals.h"
 #include "host/cli/tensorboard.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 
 /* What the callbacks of a run share. */
 typedef struct run_view {
@@ -95,9 +97,10 @@ static vise_status on_end(void *user, const vise_run_result *result, char **out,
   if (status != VISE_OK) return status;
 
   json_t *object = vise_i_cli_report_json_for_charts(&view->report);
-  *out = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+  const vise_status made =
+      vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "the report", out, NULL, err);
   json_decref(object);
-  return *out != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
+  return made;
 }
 
 /* Replaces "auto" by what it became, so that config.json records it. */
@@ -161,10 +164,9 @@ static int end_without_estimate(const vise_i_cli_options *options) {
 
 /* The last event, unless the output failed, which was one. */
 static void tell_end(const vise_i_cli_report *report, int code) {
-  json_t *event = vise_i_cli_event("end"), *members = vise_i_cli_report_json(report);
-  (void)json_object_update(event, members);
-  vise_i_cli_event_count(event, "exit_code", (uint64_t)code);
-  json_decref(members);
+  json_t *event = vise_i_cli_event("end");
+  vise_i_json_put_all(&event, vise_i_cli_report_json(report));
+  vise_i_cli_event_count(&event, "exit_code", (uint64_t)code);
   vise_i_cli_event_write(event);
 }
 
@@ -174,7 +176,9 @@ static int end(const run_view *view, const vise_run_result *result) {
   if (report->options->silent) {
     /* its model is all that is wanted */
   } else if (report->options->json) {
-    vise_i_cli_print_json(vise_i_cli_report_json(report));
+    vise_error err = VISE_ERROR_INIT;
+    const vise_status status = vise_i_cli_print_json(vise_i_cli_report_json(report), &err);
+    if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_FAILED);
   } else if (!interrupted) {
     vise_i_cli_report_print_end(report);
   }

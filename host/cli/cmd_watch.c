@@ -131,10 +131,10 @@ static vise_status tell(watching *w, vise_error *err) {
   if (w->kind == SWEEP) return vise_i_cli_watch_sweep_tell(&w->sweep, err);
 
   if (w->options->json) {
-    vise_i_cli_print_json(json_pack("{s:n, s:s}", "kind", "state", vise_i_cli_outcome_name(VISE_I_CLI_NOT_BEGUN)));
-  } else {
-    (void)printf("%-15s not begun\n", "run");
+    const char *state = vise_i_cli_outcome_name(VISE_I_CLI_NOT_BEGUN);
+    return vise_i_cli_print_json(json_pack("{s:n, s:s}", "kind", "state", state), err);
   }
+  (void)printf("%-15s not begun\n", "run");
   return VISE_OK;
 }
 

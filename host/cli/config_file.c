@@ -5,48 +5,63 @@
 #include <string.h>
 
 #include "host/cli/commands.h"
-#include "host/cli/files.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
 
+enum { REAL_BYTES = 40 };
+
 /* The shortest text that reads back as value. */
-static char *real_text(double value) {
-  char text[40] = "";
+static void write_real(double value, char text[REAL_BYTES]) {
   for (int digits = 1; digits <= 17; digits++) {
-    (void)snprintf(text, sizeof text, "%.*g", digits, value);
+    (void)snprintf(text, REAL_BYTES, "%.*g", digits, value);
     if (!(strtod(text, NULL) < value) && !(strtod(text, NULL) > value)) break;
   }
-  return strdup(text);
 }
 
-/* The text that the command line would have for value, malloc'ed; NULL: there is none, or no memory. */
-static char *value_text(const vise_option *row, const json_t *value) {
+static vise_status copy(const char *text, char **out) {
+  *out = strdup(text);
+  return *out != NULL ? VISE_OK : VISE_ERR_MEMORY;
+}
+
+/* The text that the command line would have for value, malloc'ed. VISE_ERR_USAGE: there is none. VISE_ERR_MEMORY. */
+static vise_status value_text(const vise_option *row, const json_t *value, char **out) {
   const bool is_flag = row->type == VISE_OPTION_FLAG;
   const bool is_text = row->type == VISE_OPTION_TEXT || row->type == VISE_OPTION_PATH;
+  char number[REAL_BYTES];
+  vise_status status = VISE_ERR_USAGE;
+
+  if (json_is_boolean(value)) {
+    const bool fits = is_flag || row->type == VISE_OPTION_YES_NO;
+    return fits ? copy(json_is_true(value) ? "yes" : "no", out) : VISE_ERR_USAGE;
+  }
+  if (is_flag) return VISE_ERR_USAGE;
 
   switch (json_typeof(value)) {
     case JSON_OBJECT:
-      return is_text ? vise_i_cli_text_from_object(value) : NULL;
+      if (is_text) status = vise_i_cli_text_from_json(value, out);
+      return status == VISE_ERR_FORMAT ? VISE_ERR_USAGE : status;
     case JSON_STRING:
-      return is_flag ? NULL : strdup(json_string_value(value));
+      return copy(json_string_value(value), out);
     case JSON_INTEGER:
-      return is_flag ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+      (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+      return copy(number, out);
     case JSON_REAL:
-      return is_flag ? NULL : real_text(json_real_value(value));
-    case JSON_TRUE:
-    case JSON_FALSE:
-      return is_flag || row->type == VISE_OPTION_YES_NO ? strdup(json_is_true(value) ? "yes" : "no") : NULL;
+      write_real(json_real_value(value), number);
+      return copy(number, out);
     default:
-      return NULL;
+      return VISE_ERR_USAGE;
   }
 }
 
 static vise_status set_value(vise_i_cli_options *options, int i, const char *path, const json_t *value,
                              vise_error *err) {
   const vise_option *row = options->rows[i];
-  char *text = value_text(row, value);
-  if (text == NULL) {
+  char *text = NULL;
+  const vise_status made = value_text(row, value, &text);
+  if (made == VISE_ERR_MEMORY) return vise_i_cli_fail(err, made, "out of memory for the options in %s", path);
+  if (made != VISE_OK) {
     const char *wanted = row->type == VISE_OPTION_FLAG                ? "true or false"
                          : (row->flags & VISE_OPTION_REPEATABLE) != 0 ? "an array of texts"
                                                                       : "a text or a number";
@@ -98,9 +113,9 @@ vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path
   return VISE_OK;
 }
 
-vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err) {
+vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, bool given, vise_error *err) {
   json_t *root = NULL;
-  vise_status status = vise_i_cli_json_read(path, &root, err);
+  vise_status status = given ? vise_i_cli_json_read_given(path, &root, err) : vise_i_cli_json_read(path, &root, err);
   if (status != VISE_OK) return status;
 
   /* sweep.json has more than options in it. */

@@ -8,12 +8,14 @@
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
+#include "host/json/text.h"
 
 /* Texts as jansson escapes them. */
 static bool write_text(FILE *stream, const char *text) {
   json_t *json = vise_i_cli_text_to_json(text);
-  char *quoted = json == NULL ? NULL : json_dumps(json, JSON_ENCODE_ANY);
-  const bool written = quoted != NULL && fputs(quoted, stream) >= 0;
+  char *quoted = NULL;
+  const bool written = vise_i_json_text(json, JSON_ENCODE_ANY, "config.json", &quoted, NULL, NULL) == VISE_OK &&
+                       fputs(quoted, stream) >= 0;
   free(quoted);
   json_decref(json);
   return written;

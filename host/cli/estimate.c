@@ -40,9 +40,9 @@ static void show(const fold *f, double share, double seconds) {
   if (!vise_i_cli_progress_is_due(f->progress, seconds)) return;
   if (vise_i_cli_tells_events()) {
     json_t *event = vise_i_cli_event("estimate");
-    vise_i_cli_event_count(event, "fold", f->number);
-    vise_i_cli_event_count(event, "folds", VISE_I_CLI_FOLDS);
-    vise_i_cli_event_real(event, "share", share);
+    vise_i_cli_event_count(&event, "fold", f->number);
+    vise_i_cli_event_count(&event, "folds", VISE_I_CLI_FOLDS);
+    vise_i_cli_event_real(&event, "share", share);
     vise_i_cli_event_write(event);
     return;
   }

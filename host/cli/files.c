@@ -108,53 +108,6 @@ FILE *vise_i_cli_open(const char *path) {
   return stream;
 }
 
-/* All of a file; NULL: errno says why. */
-static char *read_all(int file, size_t *out_n) {
-  size_t n = 0, room = 1 << 14;
-  char *bytes = malloc(room);
-  while (bytes != NULL) {
-    const ssize_t now = read(file, bytes + n, room - n);
-    if (now < 0 && errno == EINTR) continue;
-    if (now <= 0) {
-      *out_n = n;
-      if (now == 0) return bytes;
-      const int number = errno;
-      free(bytes);
-      errno = number;
-      return NULL;
-    }
-
-    n += (size_t)now;
-    if (n < room) continue;
-    char *grown = realloc(bytes, 2 * room);
-    if (grown == NULL) free(bytes);
-    bytes = grown;
-    room *= 2;
-  }
-  return NULL;
-}
-
-vise_status vise_i_cli_json_read(const char *path, json_t **out, vise_error *err) {
-  size_t n = 0;
-  json_error_t where;
-  const int file = open_regular(path, O_RDONLY);
-  if (file < 0 && errno == EINVAL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: is not a regular file", path);
-  if (file < 0) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-
-  char *bytes = read_all(file, &n);
-  const int number = errno;
-  (void)close(file);
-  if (bytes == NULL) return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(number));
-
-  *out = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &where);
-  free(bytes);
-  if (*out != NULL) return VISE_OK;
-  if (json_error_code(&where) == json_error_out_of_memory) {
-    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "%s: out of memory", path);
-  }
-  return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
-}
-
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 
 bool vise_i_cli_write_all(int file, const void *bytes, size_t n) {

@@ -2,7 +2,6 @@
 #ifndef VISE_I_CLI_FILES_H
 #define VISE_I_CLI_FILES_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,8 +24,6 @@ void vise_i_cli_keep_standard_files(void);
 
 /* Opens a regular file for reading; of anything else nothing is waited for. NULL: vise_i_cli_open_error says why. */
 FILE *vise_i_cli_open(const char *path);
-/* The JSON in such a file; a new reference. VISE_ERR_IO, or VISE_ERR_FORMAT with the place. */
-VISE_WARN_UNUSED vise_status vise_i_cli_json_read(const char *path, json_t **out, vise_error *err);
 /* Opens a file of the tool's own for reading and writing, which is made if it is missing; a link is not followed. -1:
    vise_i_cli_open_error says why. flags are added to those of open. */
 int vise_i_cli_open_own(const char *path, int flags);

@@ -10,6 +10,7 @@
 #include "host/cli/html.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
+#include "host/json/text.h"
 #include "vise/vise.h"
 
 /* ---- texts ------------------------------------------------------------------------------------------------------------- */
@@ -81,10 +82,10 @@ size_t vise_i_cli_svg_length(const char *text) {
 }
 
 void vise_i_cli_html_json(FILE *page, const json_t *value, size_t most) {
-  char *text = json_is_object(value) ? vise_i_cli_text_from_object(value) : NULL;
-  if (text == NULL && json_is_string(value)) text = strdup(json_string_value(value));
-  if (text == NULL && value != NULL && !json_is_null(value)) {
-    text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+  char *text = NULL;
+  vise_status status = value != NULL && !json_is_null(value) ? vise_i_cli_text_from_json(value, &text) : VISE_OK;
+  if (status == VISE_ERR_FORMAT) {
+    status = vise_i_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6), "the report", &text, NULL, NULL);
   }
   vise_i_cli_html_short(page, text != NULL ? text : "off", most);
   free(text);

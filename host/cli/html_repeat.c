@@ -5,6 +5,7 @@
 
 #include "host/cli/html.h"
 #include "host/cli/text_json.h"
+#include "host/json/text.h"
 
 enum { MOST_TEXT = 2000 };
 
@@ -46,9 +47,11 @@ static void put_option(FILE *page, const char *name, const json_t *value) {
 
   put_name(page, name);
   if (json_is_true(value)) return;
-  char *text = json_is_object(value)   ? vise_i_cli_text_from_object(value)
-               : json_is_string(value) ? strdup(json_string_value(value))
-                                       : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+  char *text = NULL;
+  vise_status status = vise_i_cli_text_from_json(value, &text);
+  if (status == VISE_ERR_FORMAT) {
+    status = vise_i_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17), "the report", &text, NULL, NULL);
+  }
   (void)fputc(' ', page);
   put_word(page, text != NULL ? text : "");
   free(text);

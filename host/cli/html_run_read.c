@@ -7,6 +7,7 @@
 
 #include "host/cli/files.h"
 #include "host/cli/html_run.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 
 /* Of a longer file only some of the steps are read, so that it takes no longer. */
@@ -122,7 +123,7 @@ static vise_status take_event(vise_i_cli_run_files *run, const json_t *event, vi
   if (strcmp(kind, "step") == 0) done = take_point(&run->steps, vise_i_cli_run_number(event, "step"), event);
   if (strcmp(kind, "end") == 0) {
     json_decref(run->end);
-    run->end = json_copy((json_t *)(uintptr_t)event);
+    run->end = json_incref((json_t *)(uintptr_t)event);
   }
   return done ? VISE_OK : out_of_memory(err);
 }
@@ -135,24 +136,22 @@ static bool is_passed_over(const char *line, size_t number, size_t every) {
 
 static vise_status read_lines(vise_i_cli_run_files *run, const char *path, FILE *stream, vise_error *err) {
   struct stat info;
-  char *line = NULL;
-  size_t room = 0, number = 0, every = 1;
-  ssize_t n = 0;
-  vise_status status = VISE_OK;
+  vise_i_cli_lines lines = {.stream = stream, .path = path};
+  size_t every = 1;
+  vise_status status;
   if (fstat(fileno(stream), &info) == 0) every += (size_t)((double)info.st_size / READ_BYTES);
 
-  while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
-    number++;
-    if (is_passed_over(line, number, every)) continue;
-    json_t *event = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
-    status = event != NULL ? take_event(run, event, err) : VISE_ERR_FORMAT;
+  while ((status = vise_i_cli_lines_next(&lines, err)) == VISE_OK && lines.n > 0) {
+    json_t *event = NULL;
+    if (is_passed_over(lines.text, lines.number, every)) continue;
+    status = vise_i_cli_lines_json(&lines, &event, err);
+    if (status == VISE_OK) status = take_event(run, event, err);
     json_decref(event);
-    if (status == VISE_ERR_FORMAT) (void)vise_i_cli_fail(err, status, "%s:%zu: this line is damaged", path, number);
+    if (status == VISE_OK) continue;
+    if (status == VISE_ERR_FORMAT) vise_i_cli_fail(err, status, "%s:%zu: this line is no event", path, lines.number);
+    break;
   }
-  if (status == VISE_OK && n < 0 && !feof(stream)) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-  }
-  free(line);
+  free(lines.text);
   return status;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "host/cli/html_run.h"
+#include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 enum { MOST_COLUMNS = 200, MOST_CLASSES = 60, MOST_LINES = 60, MOST_TEXT = 200, MOST_LISTED = 8 };
 
@@ -334,7 +336,7 @@ void vise_i_cli_run_repeat(FILE *page, const vise_i_cli_runs *of) {
     json_t *options = json_object();
     char *path = NULL;
     if (of->runs[i].config != NULL && asprintf(&path, "%s/config.json", of->runs[i].dir) >= 0) {
-      (void)json_object_set_new(options, "config", json_string(path));
+      vise_i_json_put(&options, "config", vise_i_cli_text_to_json(path));
       vise_i_cli_html_command(page, "train", options, "--out again");
       if (of->n <= MOST_LISTED) put_options(page, of->runs[i].config);
       free(path);

@@ -8,6 +8,8 @@
 
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "host/cli/text_json.h"
+#include "host/json/build.h"
 #include "vise/folder.h"
 
 enum { NAME_BYTES = 400 };
@@ -207,18 +209,18 @@ static json_t *fit_options(const vise_i_cli_sheet *sheet, const json_t *options)
   for (size_t i = 0; i < n_rows; i++) {
     json_t *value = json_object_get(options, rows[i]->name);
     if (value != NULL && (rows[i]->commands & VISE_COMMAND_TRAIN) != 0) {
-      (void)json_object_set(one, rows[i]->name, value);
+      vise_i_json_put(&one, rows[i]->name, json_incref(value));
     }
     for (size_t k = 0; k < sheet->n_varied; k++) {
       const char *text = sheet->rows[sheet->winner].params[k];
       if (strcmp(sheet->varied[k].name, rows[i]->name) != 0 || (rows[i]->commands & VISE_COMMAND_TRAIN) == 0) continue;
       const bool is_flag = rows[i]->type == VISE_OPTION_FLAG;
-      (void)json_object_set_new(one, rows[i]->name,
-                                is_flag ? json_boolean(strcmp(text, "yes") == 0) : json_string(text));
+      vise_i_json_put(&one, rows[i]->name,
+                      is_flag ? json_boolean(strcmp(text, "yes") == 0) : vise_i_cli_text_to_json(text));
     }
   }
   (void)snprintf(fold, sizeof fold, "1/%zu", sheet->n_folds);
-  if (sheet->n_folds > 1) (void)json_object_set_new(one, "fold", json_string(fold));
+  if (sheet->n_folds > 1) vise_i_json_put(&one, "fold", json_string(fold));
   return one;
 }
 

@@ -7,10 +7,14 @@
 
 #include "host/cli/files.h"
 #include "host/cli/html_sweep.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
 
 enum { KEPT_FAILURES = 2000 };
+
+/* More than any sweep writes: a row for each configuration. */
+#define MOST_RESULTS ((size_t)1 << 30)
 
 static vise_status out_of_memory(vise_error *err) {
   return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
@@ -24,12 +28,6 @@ static vise_status path_in(const char *dir, const char *name, char **out, vise_e
 
 /* ---- sweep.json ---------------------------------------------------------------------------------------------------------- */
 
-/* A text of JSON, also one that is not UTF-8; malloc'ed. */
-static char *text_of(const json_t *value) {
-  if (json_is_string(value)) return strdup(json_string_value(value));
-  return json_is_object(value) ? vise_i_cli_text_from_object(value) : NULL;
-}
-
 static size_t count_of(const json_t *object, const char *name) {
   const json_int_t value = json_integer_value(json_object_get(object, name));
   return value > 0 && value < 1 << 30 ? (size_t)value : 0;
@@ -40,9 +38,10 @@ static vise_status take_varied(vise_i_cli_sheet *sheet, const char *path, vise_e
   sheet->varied = calloc(json_array_size(varied) + 1, sizeof *sheet->varied);
   if (sheet->varied == NULL) return out_of_memory(err);
   for (; sheet->n_varied < json_array_size(varied); sheet->n_varied++) {
-    char *name = text_of(json_array_get(varied, sheet->n_varied));
-    if (name == NULL) return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: \"varied\" is not a list of names", path);
-    sheet->varied[sheet->n_varied].name = name;
+    const json_t *name = json_array_get(varied, sheet->n_varied);
+    const vise_status status = vise_i_cli_text_from_json(name, &sheet->varied[sheet->n_varied].name);
+    if (status == VISE_ERR_MEMORY) return out_of_memory(err);
+    if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s: \"varied\" is not a list of names", path);
   }
   return VISE_OK;
 }
@@ -79,39 +78,15 @@ static vise_status take_root(vise_i_cli_sheet *sheet, const char *path, vise_err
 static vise_status read_root(vise_i_cli_sheet *sheet, vise_error *err) {
   char *path = NULL;
   vise_status status = path_in(sheet->dir, "sweep.json", &path, err);
-  if (status == VISE_OK) status = vise_i_cli_json_read(path, &sheet->root, err);
+  if (status != VISE_OK) return status;
+
+  status = vise_i_cli_json_read(path, &sheet->root, err);
   if (status == VISE_OK) status = take_root(sheet, path, err);
   free(path);
   return status;
 }
 
 /* ---- results.csv --------------------------------------------------------------------------------------------------------- */
-
-static char *read_file(const char *path) {
-  FILE *file = vise_i_cli_open(path);
-  size_t n = 0, room = 1 << 16;
-  char *text = file != NULL ? malloc(room + 1) : NULL;
-  while (text != NULL) {
-    const size_t got = fread(text + n, 1, room - n, file);
-    n += got;
-    if (got == 0) break;
-    if (n < room) continue;
-    char *more = realloc(text, 2 * room + 1);
-    if (more == NULL) free(text);
-    text = more;
-    room *= 2;
-  }
-
-  if (text != NULL && ferror(file)) {
-    free(text);
-    text = NULL;
-  }
-  const int number = errno;
-  if (file != NULL) (void)fclose(file);
-  errno = number;
-  if (text != NULL) text[n] = '\0';
-  return text;
-}
 
 /* The field at *at, cut out in place; *at moves on. *last: it was the last one of its line. NULL: there are no more. */
 static char *next_field(char **at, bool *last) {
@@ -240,15 +215,17 @@ static vise_status read_results(vise_i_cli_sheet *sheet, vise_error *err) {
   vise_status status = path_in(sheet->dir, "results.csv", &path, err);
   if (status != VISE_OK) return status;
 
-  char *text = read_file(path);
-  const char *why = text == NULL ? vise_i_cli_open_error() : "";
-  if (text == NULL && errno == ENOENT) {
+  char *text = NULL;
+  size_t n = 0;
+  bool there = false;
+  status = vise_i_cli_exists(path, &there, err);
+  if (status == VISE_OK && !there) {
     status = vise_i_cli_fail(err, VISE_ERR_STATE,
                              "%s: the sweep has not ended, so there is no results.csv; go on with it by vise sweep "
                              "--resume %s",
                              sheet->dir, sheet->dir);
-  } else if (text == NULL) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, why);
+  } else if (status == VISE_OK) {
+    status = vise_i_cli_read_file(path, MOST_RESULTS, &text, &n, err);
   }
   if (status == VISE_OK) {
     sheet->rows = calloc(sheet->n_configs, sizeof *sheet->rows);
@@ -273,23 +250,24 @@ static vise_status make_steps(vise_i_cli_sheet *sheet, vise_error *err) {
   return sheet->failures != NULL ? VISE_OK : out_of_memory(err);
 }
 
-static void take_failure(vise_i_cli_sheet *sheet, const json_t *fit, size_t config) {
-  if (sheet->n_failures++ >= KEPT_FAILURES) return;
+static vise_status take_failure(vise_i_cli_sheet *sheet, const json_t *fit, size_t config) {
+  if (sheet->n_failures++ >= KEPT_FAILURES) return VISE_OK;
   vise_i_cli_failure *failure = &sheet->failures[sheet->n_kept++];
   failure->config = config;
   failure->repeat = count_of(fit, "repeat");
   failure->fold = count_of(fit, "fold");
-  failure->reason = text_of(json_object_get(fit, "error"));
+  const json_t *error = json_object_get(fit, "error");
+  return error != NULL ? vise_i_cli_text_from_json(error, &failure->reason) : VISE_OK;
 }
 
-static bool take_fit(vise_i_cli_sheet *sheet, const json_t *fit) {
+static vise_status take_fit(vise_i_cli_sheet *sheet, const json_t *fit) {
   const json_int_t config = json_integer_value(json_object_get(fit, "config"));
   const size_t step = count_of(fit, "rung");
   const char *status = json_string_value(json_object_get(fit, "status"));
   const json_t *score = json_object_get(fit, "score");
   if (!json_is_integer(json_object_get(fit, "config")) || config < 0 || (size_t)config >= sheet->n_configs ||
       step < 1 || step > sheet->n_steps || status == NULL) {
-    return false;
+    return VISE_ERR_FORMAT;
   }
 
   vise_i_cli_step *at = &sheet->steps[step - 1];
@@ -297,14 +275,11 @@ static bool take_fit(vise_i_cli_sheet *sheet, const json_t *fit) {
   at->epochs = fmax(at->epochs, (double)count_of(fit, "epochs"));
   at->n_configs += at->n_scores[config]++ == 0;
   at->sums[config] += json_is_number(score) ? json_number_value(score) : (double)INFINITY;
-  if (strcmp(status, "nonfinite") == 0) take_failure(sheet, fit, (size_t)config);
-  return true;
+  return strcmp(status, "nonfinite") == 0 ? take_failure(sheet, fit, (size_t)config) : VISE_OK;
 }
 
 static vise_status read_fits(vise_i_cli_sheet *sheet, vise_error *err) {
-  char *path = NULL, *line = NULL;
-  size_t room = 0, number = 0;
-  ssize_t n = 0;
+  char *path = NULL;
   vise_status status = make_steps(sheet, err);
   if (status == VISE_OK) status = path_in(sheet->dir, "fits.jsonl", &path, err);
   FILE *stream = status == VISE_OK ? vise_i_cli_open(path) : NULL;
@@ -312,18 +287,18 @@ static vise_status read_fits(vise_i_cli_sheet *sheet, vise_error *err) {
     status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, vise_i_cli_open_error());
   }
 
-  while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
-    json_t *fit = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
-    number++;
-    if (fit == NULL || !take_fit(sheet, fit)) {
-      status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%zu: this line is damaged, or of another sweep", path, number);
-    }
+  vise_i_cli_lines lines = {.stream = stream, .path = path};
+  while (status == VISE_OK && (status = vise_i_cli_lines_next(&lines, err)) == VISE_OK && lines.n > 0) {
+    json_t *fit = NULL;
+    status = vise_i_cli_lines_json(&lines, &fit, NULL);
+    if (status == VISE_OK) status = take_fit(sheet, fit);
     json_decref(fit);
+    if (status == VISE_ERR_MEMORY) (void)out_of_memory(err);
+    if (status == VISE_ERR_FORMAT) {
+      vise_i_cli_fail(err, status, "%s:%zu: this line is damaged, or of another sweep", path, lines.number);
+    }
   }
-  if (status == VISE_OK && n < 0 && !feof(stream)) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-  }
-  free(line);
+  free(lines.text);
   free(path);
   if (stream != NULL) (void)fclose(stream);
   return status;

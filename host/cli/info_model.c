@@ -4,13 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/net_text.h"
 #include "host/cli/report.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 
 /* What the folder of the run knows beside the model; NULL where it is not there. */
 typedef struct findings {
@@ -34,37 +38,32 @@ static char *path_beside(const char *model, const char *name) {
   return asprintf(&path, "%.*s/%s", n, is_folder || slash != NULL ? model : ".", name) < 0 ? NULL : path;
 }
 
-static vise_status fail_to_read(const char *path, const char *why, vise_error *err) {
-  return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, why);
-}
-
-/* The last event of metrics.jsonl, if it is that of the end; NULL where there is no such file. */
+/* The last event "end" of a file; *out stays NULL where there is none, or no file. */
 static vise_status read_end(const char *path, json_t **out, vise_error *err) {
-  FILE *stream = vise_i_cli_open(path);
-  char *line = NULL;
-  size_t room = 0;
-  if (stream == NULL && (errno == ENOENT || errno == ENOTDIR)) return VISE_OK;
-  if (stream == NULL) return fail_to_read(path, vise_i_cli_open_error(), err);
-
-  while (getline(&line, &room, stream) > 0) {
-    if (strncmp(line, "{\"event\":\"end\"", 14) != 0) continue;
-    json_decref(*out);
-    *out = json_loads(line, 0, NULL);
+  vise_i_cli_lines lines = {.stream = vise_i_cli_open(path), .path = path};
+  if (lines.stream == NULL && (errno == ENOENT || errno == ENOTDIR)) return VISE_OK;
+  if (lines.stream == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be opened: %s", path, vise_i_cli_open_error());
   }
-  const vise_status status = feof(stream) ? VISE_OK : fail_to_read(path, strerror(errno), err);
-  free(line);
-  (void)fclose(stream);
+
+  vise_status status;
+  while ((status = vise_i_cli_lines_next(&lines, err)) == VISE_OK && lines.n > 0) {
+    if (strncmp(lines.text, "{\"event\":\"end\"", 14) != 0) continue;
+    json_decref(*out);
+    *out = NULL;
+    status = vise_i_cli_lines_json(&lines, out, err);
+    if (status != VISE_OK) break;
+  }
+  free(lines.text);
+  (void)fclose(lines.stream);
   return status;
 }
 
-/* config.json; NULL where there is none, or one of somebody else. */
+/* The options of its run; *out stays NULL where there are none. */
 static vise_status read_config(const char *path, json_t **out, vise_error *err) {
   bool there = false;
-  vise_error inner = VISE_ERROR_INIT;
   const vise_status status = vise_i_cli_exists(path, &there, err);
-  if (!there) return status;
-  const vise_status got = vise_i_cli_json_read(path, out, &inner);
-  return got == VISE_OK || got == VISE_ERR_FORMAT ? VISE_OK : vise_i_cli_fail(err, got, "%s", inner.text);
+  return there ? vise_i_cli_json_read(path, out, err) : status;
 }
 
 static vise_status find(const vise_i_cli_options *options, findings *f, vise_error *err) {
@@ -73,7 +72,7 @@ static vise_status find(const vise_i_cli_options *options, findings *f, vise_err
   if (status != VISE_OK) return status;
 
   char *metrics = path_beside(options->model, "metrics.jsonl"), *config = path_beside(options->model, "config.json");
-  if (metrics == NULL || config == NULL) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  if (metrics == NULL || config == NULL) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for a path");
   if (status == VISE_OK) status = read_end(metrics, &f->end, err);
   if (status == VISE_OK) status = read_config(config, &f->config, err);
   free(metrics);
@@ -83,11 +82,11 @@ static vise_status find(const vise_i_cli_options *options, findings *f, vise_err
 
 /* ---- as text -------------------------------------------------------------------------------------------------- */
 
-static void print_scaling(const findings *f, const char *head, bool of_targets) {
+static vise_status print_scaling(const findings *f, const char *head, bool of_targets, vise_error *err) {
   const vise_model *model = f->model.model;
   const size_t n = vise_model_width(model, of_targets ? vise_model_n_layers(model) : 0);
   double *numbers = calloc(n, 2 * sizeof *numbers);
-  if (numbers == NULL) return;
+  if (numbers == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the model's scaling");
 
   const vise_scale kind = of_targets ? vise_model_target_scaling(model, numbers, numbers + n)
                                      : vise_model_feature_scaling(model, numbers, numbers + n);
@@ -97,6 +96,7 @@ static void print_scaling(const findings *f, const char *head, bool of_targets) 
   }
   (void)printf("%s\n", kind == VISE_SCALE_STANDARD && n > SHOWN_NUMBERS ? ", ..." : "");
   free(numbers);
+  return VISE_OK;
 }
 
 static void print_column(const vise_column_info *c) {
@@ -137,41 +137,58 @@ static void print_columns(const vise_preprocessor *p) {
 }
 
 /* An option of config.json: a text, a number or a flag; "off" for null. */
-static void print_option(const json_t *config, const char *name) {
+static vise_status print_option(const json_t *config, const char *name, vise_error *err) {
   const json_t *value = json_object_get(config, name);
-  if (value == NULL) return;
-  char *text = json_is_null(value) ? strdup("off") : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-  const bool quoted = text != NULL && text[0] == '"';
+  if (value == NULL) return VISE_OK;
+  char *text = NULL;
+  if (json_is_null(value)) {
+    (void)printf(" --%s off", name);
+    return VISE_OK;
+  }
+
+  const vise_status status =
+      vise_i_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6), "an option", &text, NULL, err);
+  if (status != VISE_OK) return status;
+  const bool quoted = text[0] == '"';
   if (quoted) text[strlen(text) - 1] = '\0';
-  (void)printf(" --%s %s", name, text == NULL ? "?" : text + quoted);
+  (void)printf(" --%s %s", name, text + quoted);
   free(text);
+  return VISE_OK;
 }
 
-static void print_training(const findings *f) {
+static const char *text_of(const json_t *value) {
+  return json_is_string(value) ? json_string_value(value) : "what is not known";
+}
+
+static vise_status print_training(const findings *f, vise_error *err) {
   static const char *const names[] = {"optimizer", "lr",        "lr-schedule",     "batch", "seed",    "l2",
                                       "l1",        "clip-norm", "decoupled-decay", "clamp", "max-norm"};
   if (f->config != NULL) {
     (void)printf("%-15s", "options");
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) print_option(f->config, names[i]);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+      const vise_status status = print_option(f->config, names[i], err);
+      if (status != VISE_OK) return status;
+    }
     (void)printf("\n");
   }
 
   const json_t *recipe = json_object_get(f->end, "recipe"), *version = json_object_get(f->end, "version");
-  if (recipe != NULL) (void)printf("%-15s %s\n", "recipe", json_string_value(recipe));
-  if (version != NULL) (void)printf("%-15s vise %s\n", "trained by", json_string_value(version));
+  if (recipe != NULL) (void)printf("%-15s %s\n", "recipe", text_of(recipe));
+  if (version != NULL) (void)printf("%-15s vise %s\n", "trained by", text_of(version));
   if (f->end == NULL) {
     (void)printf("%-15s not known: there is no metrics.jsonl of its run beside it\n", "training");
-    return;
+    return VISE_OK;
   }
   const json_int_t steps = json_integer_value(json_object_get(f->end, "steps"));
   const json_int_t epochs = json_integer_value(json_object_get(f->end, "epochs"));
   (void)printf("%-15s %lld step%s", "training", (long long)steps, vise_i_cli_plural((uint64_t)steps));
   if (epochs > 0) (void)printf(", %lld epoch%s", (long long)epochs, vise_i_cli_plural((uint64_t)epochs));
   (void)printf(", %.2f s, ended by %s\n", json_number_value(json_object_get(f->end, "seconds")),
-               json_string_value(json_object_get(f->end, "reason")));
+               text_of(json_object_get(f->end, "reason")));
+  return VISE_OK;
 }
 
-static void print_text(const findings *f) {
+static vise_status print_text(const findings *f, vise_error *err) {
   const vise_model *model = f->model.model;
   const vise_net_config net = vise_i_cli_describe_net(model);
   (void)printf("%-15s %s\n%-15s ", "model", f->options->model, "net");
@@ -182,10 +199,11 @@ static void print_text(const findings *f) {
   if (f->model.preprocessor != NULL) {
     print_columns(f->model.preprocessor);
   } else {
-    print_scaling(f, "features", false);
+    const vise_status status = print_scaling(f, "features", false, err);
+    if (status != VISE_OK) return status;
   }
-  print_scaling(f, "target scaling", true);
-  print_training(f);
+  const vise_status status = print_scaling(f, "target scaling", true, err);
+  return status == VISE_OK ? print_training(f, err) : status;
 }
 
 /* ---- as JSON -------------------------------------------------------------------------------------------------- */
@@ -195,46 +213,49 @@ static json_t *scaling_json(const vise_model *model, bool of_targets) {
   json_t *object = json_object(), *shifts = json_array(), *scales = json_array();
   double *numbers = calloc(n, 2 * sizeof *numbers);
 
-  if (numbers != NULL) {
+  if (numbers == NULL) {
+    json_decref(object);
+    object = NULL;
+  } else {
     const vise_scale kind = of_targets ? vise_model_target_scaling(model, numbers, numbers + n)
                                        : vise_model_feature_scaling(model, numbers, numbers + n);
-    (void)json_object_set_new(object, "kind", json_string(vise_scale_name(kind)));
+    vise_i_json_put(&object, "kind", json_string(vise_scale_name(kind)));
     for (size_t i = 0; kind != VISE_SCALE_NONE && i < n; i++) {
-      (void)json_array_append_new(shifts, vise_i_cli_json_real(numbers[i]));
-      (void)json_array_append_new(scales, vise_i_cli_json_real(numbers[n + i]));
+      vise_i_json_add(&shifts, vise_i_cli_json_real(numbers[i]));
+      vise_i_json_add(&scales, vise_i_cli_json_real(numbers[n + i]));
     }
   }
-  (void)json_object_set_new(object, "shift", shifts);
-  (void)json_object_set_new(object, "scale", scales);
+  vise_i_json_put(&object, "shift", shifts);
+  vise_i_json_put(&object, "scale", scales);
   free(numbers);
   return object;
 }
 
-static void print_json(const findings *f) {
+static vise_status print_json(const findings *f, vise_error *err) {
   const vise_model *model = f->model.model;
   const vise_preprocessor *p = f->model.preprocessor;
   json_t *object = json_object();
 
-  (void)json_object_set_new(object, "model", vise_i_cli_text_to_json(f->options->model));
-  (void)json_object_set_new(object, "net", vise_i_cli_net_json(model));
-  (void)json_object_set_new(object, "dtype", json_string(vise_dtype_name(vise_model_dtype(model))));
-  (void)json_object_set_new(object, "loss", json_string(vise_loss_name(vise_model_loss(model))));
-  (void)json_object_set_new(object, "feature_scaling", scaling_json(model, false));
-  (void)json_object_set_new(object, "target_scaling", scaling_json(model, true));
-  (void)json_object_set_new(object, "columns", p != NULL ? vise_i_cli_columns_json(p) : json_null());
-  (void)json_object_set_new(object, "target", p != NULL ? vise_i_cli_target_json(p) : json_null());
-  (void)json_object_set(object, "training", f->end != NULL ? f->end : json_null());
-  (void)json_object_set(object, "options", f->config != NULL ? f->config : json_null());
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "model", vise_i_cli_text_to_json(f->options->model));
+  vise_i_json_put(&object, "net", vise_i_cli_net_json(model));
+  vise_i_json_put(&object, "dtype", json_string(vise_dtype_name(vise_model_dtype(model))));
+  vise_i_json_put(&object, "loss", json_string(vise_loss_name(vise_model_loss(model))));
+  vise_i_json_put(&object, "feature_scaling", scaling_json(model, false));
+  vise_i_json_put(&object, "target_scaling", scaling_json(model, true));
+  vise_i_json_put(&object, "columns", p != NULL ? vise_i_cli_columns_json(p) : json_null());
+  vise_i_json_put(&object, "target", p != NULL ? vise_i_cli_target_json(p) : json_null());
+  vise_i_json_put(&object, "training", f->end != NULL ? json_incref(f->end) : json_null());
+  vise_i_json_put(&object, "options", f->config != NULL ? json_incref(f->config) : json_null());
+  return vise_i_cli_print_json(object, err);
 }
 
 vise_status vise_i_cli_info_model(const vise_i_cli_options *options, vise_error *err) {
   findings f = {0};
-  const vise_status status = find(options, &f, err);
+  vise_status status = find(options, &f, err);
   if (status == VISE_OK && options->json) {
-    print_json(&f);
+    status = print_json(&f, err);
   } else if (status == VISE_OK) {
-    print_text(&f);
+    status = print_text(&f, err);
   }
 
   json_decref(f.end);

@@ -5,6 +5,7 @@
 #include "host/cli/message.h"
 #include "host/cli/net_text.h"
 #include "host/cli/setup.h"
+#include "host/json/build.h"
 
 #define KIB 1024.0
 
@@ -128,19 +129,18 @@ static void print_text(const plan_case *c) {
                plan->flop_per_us / 1e6, plan->memory_us, plan->bytes_per_us / 1e6);
 }
 
-static void print_json(const plan_case *c) {
+static vise_status print_json(const plan_case *c, vise_error *err) {
   const vise_plan *plan = &c->plan;
   json_t *phases = json_array(), *memory = json_object();
 
   for (size_t i = 0; i < plan->n_phases; i++) {
     const vise_plan_phase *p = &plan->phases[i];
-    (void)json_array_append_new(
-        phases, json_pack("{s:s, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile, "tiles",
-                          (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
+    vise_i_json_add(&phases, json_pack("{s:s, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile,
+                                       "tiles", (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
   }
 
   for (size_t i = 0; i < plan->n_arrays; i++) {
-    (void)json_object_set_new(memory, plan->arrays[i].name, json_integer((json_int_t)plan->arrays[i].n_bytes));
+    vise_i_json_put(&memory, plan->arrays[i].name, json_integer((json_int_t)plan->arrays[i].n_bytes));
   }
 
   char layers[VISE_MAX_LAYERS * 12];
@@ -153,10 +153,10 @@ static void print_json(const plan_case *c) {
                 (json_int_t)plan->n_held, "phases", phases, "memory", memory, "memory_bytes", (json_int_t)plan->n_bytes,
                 "exchanges", (json_int_t)plan->n_exchanges);
 
-  (void)json_object_set_new(object, "flop", json_real(plan->flop));
-  (void)json_object_set_new(object, "bytes_moved", json_real(plan->bytes_moved));
-  (void)json_object_set_new(object, "floor_us", json_real(plan->floor_us));
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "flop", json_real(plan->flop));
+  vise_i_json_put(&object, "bytes_moved", json_real(plan->bytes_moved));
+  vise_i_json_put(&object, "floor_us", json_real(plan->floor_us));
+  return vise_i_cli_print_json(object, err);
 }
 
 vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err) {
@@ -171,10 +171,7 @@ vise_status vise_i_cli_info_plan(vise_i_cli_options *options, vise_error *err) {
   }
   if (status != VISE_OK) return status;
 
-  if (options->json) {
-    print_json(&c);
-  } else {
-    print_text(&c);
-  }
+  if (options->json) return print_json(&c, err);
+  print_text(&c);
   return VISE_OK;
 }

@@ -1,6 +1,7 @@
 #include "host/cli/net_text.h"
 
 #include "host/cli/cli.h"
+#include "host/json/build.h"
 
 vise_net_config vise_i_cli_describe_net(const vise_model *model) {
   vise_net_config net;
@@ -44,7 +45,7 @@ json_t *vise_i_cli_net_json(const vise_model *model) {
   const vise_net_config net = vise_i_cli_describe_net(model);
   json_t *widths = json_array();
   for (size_t i = 0; i <= net.n_layers; i++) {
-    (void)json_array_append_new(widths, json_integer((json_int_t)net.widths[i]));
+    vise_i_json_add(&widths, json_integer((json_int_t)net.widths[i]));
   }
   return json_pack("{s:o, s:s, s:b, s:I, s:b, s:f, s:f, s:b}", "widths", widths, "activation",
                    vise_activation_name(net.activation), "bias", (int)net.bias, "parameters",

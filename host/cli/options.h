@@ -146,8 +146,9 @@ char *vise_i_cli_text(const vise_i_cli_options *options, const vise_option *row)
 VISE_WARN_UNUSED vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, char **argv,
                                                         vise_error *err);
 
-/* Reads a JSON file of options (config_file.c). */
-VISE_WARN_UNUSED vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, vise_error *err);
+/* Reads a JSON file of options (config_file.c). given: the user named it, so it may be a pipe, or - for standard input. */
+VISE_WARN_UNUSED vise_status vise_i_cli_config_read(vise_i_cli_options *options, const char *path, bool given,
+                                                    vise_error *err);
 
 /* Takes such options from the object; path is what messages call it. */
 VISE_WARN_UNUSED vise_status vise_i_cli_config_take(vise_i_cli_options *options, const char *path, const json_t *object,

@@ -257,7 +257,8 @@ const vise_option vise_i_cli_rows[] = {
    LOCAL},
 
   {"config", AT(NULL, config), "FILE", NOTHING,
-   "options from a JSON file; by the same names without dashes; the command line wins", KIND(PATH, MORE, ALL), LOCAL},
+   "options from a JSON file of at most 16 MiB (- is standard input), by the same names without dashes; the command "
+   "line wins", KIND(PATH, MORE, ALL), LOCAL},
 };
 /* clang-format on */
 

@@ -6,6 +6,8 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/terminal.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 
 int vise_i_cli_end_output(unsigned command, int exit_code) {
   errno = 0;
@@ -47,22 +49,27 @@ json_t *vise_i_cli_json_real(double value) {
   return isfinite(value) ? json_real(value) : json_null();
 }
 
-void vise_i_cli_metrics_json(json_t *object, const vise_metrics *metrics) {
-  (void)json_object_set_new(object, "rows", json_integer((json_int_t)metrics->n_rows));
-  (void)json_object_set_new(object, "loss", vise_i_cli_json_real(metrics->loss));
+void vise_i_cli_metrics_json(json_t **object, const vise_metrics *metrics) {
+  vise_i_json_put(object, "rows", json_integer((json_int_t)metrics->n_rows));
+  vise_i_json_put(object, "loss", vise_i_cli_json_real(metrics->loss));
   if (!isnan(metrics->accuracy)) {
-    (void)json_object_set_new(object, "accuracy", vise_i_cli_json_real(metrics->accuracy));
+    vise_i_json_put(object, "accuracy", vise_i_cli_json_real(metrics->accuracy));
   }
-  if (!isnan(metrics->rmse)) (void)json_object_set_new(object, "rmse", vise_i_cli_json_real(metrics->rmse));
-  if (!isnan(metrics->r2)) (void)json_object_set_new(object, "r2", vise_i_cli_json_real(metrics->r2));
+  if (!isnan(metrics->rmse)) vise_i_json_put(object, "rmse", vise_i_cli_json_real(metrics->rmse));
+  if (!isnan(metrics->r2)) vise_i_json_put(object, "r2", vise_i_cli_json_real(metrics->r2));
 }
 
-void vise_i_cli_print_json(json_t *value) {
-  char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-  if (text != NULL) vise_i_cli_put_json(stdout, text);
-  (void)putchar('\n');
-  free(text);
+vise_status vise_i_cli_print_json(json_t *value, vise_error *err) {
+  char *text = NULL;
+  const vise_status status =
+      vise_i_json_text(value, JSON_INDENT(2) | JSON_REAL_PRECISION(17), "the results as JSON", &text, NULL, err);
   json_decref(value);
+  if (status == VISE_OK) {
+    vise_i_cli_put_json(stdout, text);
+    (void)putchar('\n');
+  }
+  free(text);
+  return status;
 }
 
 void vise_i_cli_print_share(const char *label, uint64_t part, uint64_t whole, const char *of_what) {

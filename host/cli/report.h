@@ -53,7 +53,7 @@ json_t *vise_i_cli_target_json(const vise_preprocessor *preprocessor);
 const char *vise_i_cli_reason_text(vise_stop_reason reason);
 
 /* Adds what is known before the first step: "data", "net", "recipe", "options". */
-void vise_i_cli_report_add_start(const vise_i_cli_report *report, json_t *object);
+void vise_i_cli_report_add_start(const vise_i_cli_report *report, json_t **object);
 /* A new reference; NULL: out of memory. */
 json_t *vise_i_cli_report_json(const vise_i_cli_report *report);
 /* The same with what is there for charts alone. */

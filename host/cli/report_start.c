@@ -7,6 +7,7 @@
 #include "host/cli/report.h"
 #include "host/cli/table_data.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 static void print_rows(FILE *stream, const char *name, const vise_dataset *dataset) {
   if (dataset == NULL) return;
@@ -137,11 +138,11 @@ void vise_i_cli_report_tell_start(const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const char *scaling = scaling_text(report);
   json_t *event = vise_i_cli_event("start");
-  (void)json_object_set_new(event, "command", json_string("train"));
-  (void)json_object_set_new(event, "version", json_string(vise_version()));
-  (void)json_object_set_new(event, "out", vise_i_cli_name_json(options->run.out_dir));
-  (void)json_object_set_new(event, "resumes", json_boolean(options->resume != NULL));
-  vise_i_cli_report_add_start(report, event);
+  vise_i_json_put(&event, "command", json_string("train"));
+  vise_i_json_put(&event, "version", json_string(vise_version()));
+  vise_i_json_put(&event, "out", vise_i_cli_name_json(options->run.out_dir));
+  vise_i_json_put(&event, "resumes", json_boolean(options->resume != NULL));
+  vise_i_cli_report_add_start(report, &event);
   vise_i_cli_event_write(event);
 
   if (scaling != NULL) vise_i_cli_tell(VISE_I_CLI_NOTE, "scaling: %s", scaling);

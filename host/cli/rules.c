@@ -244,10 +244,33 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
   return check_streams(options, err);
 }
 
+/* Standard input comes once: who reads it second finds nothing. */
+static vise_status check_standard_input(const vise_i_cli_options *options, vise_error *err) {
+  const char *first = NULL;
+  for (size_t i = 0; i < options->n_rows; i++) {
+    const vise_option *row = options->rows[i];
+    const bool is_written =
+        strcmp(row->name, "out") == 0 || strcmp(row->name, "mask-out") == 0 || strcmp(row->name, "csv") == 0;
+    if (row->type != VISE_OPTION_PATH || is_written) continue;
+    char *text = vise_i_cli_text(options, row);
+    if (text == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the options");
+    const bool is_standard = strcmp(text, "-") == 0;
+    free(text);
+
+    if (is_standard && first != NULL) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s - and --%s -: standard input can be read once", first,
+                             row->name);
+    }
+    if (is_standard) first = row->name;
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
   if (options->begun != VISE_OK) return vise_i_cli_fail(err, options->begun, "out of memory for the options");
 
-  vise_status status = check_data(options, err);
+  vise_status status = check_standard_input(options, err);
+  if (status == VISE_OK) status = check_data(options, err);
   if (status == VISE_OK) status = vise_i_cli_fold_check(options, err);
   if (status != VISE_OK) return status;
 

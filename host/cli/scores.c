@@ -8,6 +8,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 /* A wider matrix is for --json. */
 enum { SHOWN_CLASSES = 20 };
@@ -276,40 +277,45 @@ void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_m
   }
 }
 
-void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t *object) {
+void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t **object) {
   if (scores->sample == NULL) return;
   json_t *sample = json_array();
   for (size_t k = 0; k < scores->n_sampled_targets; k++) {
     const double *pairs = scores->sample + 2 * k * scores->n_sampled;
-    json_t *numbers[2] = {json_array(), json_array()};
+    json_t *of_target = json_object(), *numbers[2] = {json_array(), json_array()};
     for (size_t i = 0; i < 2 * scores->n_sampled; i++) {
-      (void)json_array_append_new(numbers[i % 2], vise_i_cli_json_real(pairs[i]));
+      vise_i_json_add(&numbers[i % 2], vise_i_cli_json_real(pairs[i]));
     }
-    (void)json_array_append_new(sample, json_pack("{s:o, s:o}", "true", numbers[0], "predicted", numbers[1]));
+    vise_i_json_put(&of_target, "true", numbers[0]);
+    vise_i_json_put(&of_target, "predicted", numbers[1]);
+    vise_i_json_add(&sample, of_target);
   }
-  (void)json_object_set_new(object, "sample", sample);
+  vise_i_json_put(object, "sample", sample);
 }
 
-void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object) {
-  if (!isnan(scores->mae)) (void)json_object_set_new(object, "mae", json_real(scores->mae));
-  if (!isnan(scores->auc)) (void)json_object_set_new(object, "auc", json_real(scores->auc));
+void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t **object) {
+  if (!isnan(scores->mae)) vise_i_json_put(object, "mae", vise_i_cli_json_real(scores->mae));
+  if (!isnan(scores->auc)) vise_i_json_put(object, "auc", vise_i_cli_json_real(scores->auc));
   if (scores->n_classes == 0) return;
 
   json_t *classes = json_array(), *matrix = json_array();
   for (size_t k = 0; k < scores->n_classes; k++) {
     char buffer[VISE_I_CLI_CLASS_BYTES];
     const vise_i_cli_class_score c = vise_i_cli_scores_of_class(scores, k);
-    (void)json_array_append_new(
-        classes,
-        json_pack("{s:o, s:f, s:f, s:f, s:I}", "name", vise_i_cli_name_json(vise_i_cli_class_name(model, k, buffer)),
-                  "precision", c.precision, "recall", c.recall, "f1", c.f1, "rows", (json_int_t)c.n_rows));
-    json_t *row = json_array();
+    json_t *class = json_object(), *row = json_array();
+    vise_i_json_put(&class, "name", vise_i_cli_name_json(vise_i_cli_class_name(model, k, buffer)));
+    vise_i_json_put(&class, "precision", vise_i_cli_json_real(c.precision));
+    vise_i_json_put(&class, "recall", vise_i_cli_json_real(c.recall));
+    vise_i_json_put(&class, "f1", vise_i_cli_json_real(c.f1));
+    vise_i_json_put(&class, "rows", json_integer((json_int_t)c.n_rows));
+    vise_i_json_add(&classes, class);
+
     for (size_t j = 0; j < scores->n_classes; j++) {
-      (void)json_array_append_new(row, json_integer((json_int_t)scores->confusion[k * (scores->n_classes + 1) + j]));
+      vise_i_json_add(&row, json_integer((json_int_t)scores->confusion[k * (scores->n_classes + 1) + j]));
     }
-    (void)json_array_append_new(matrix, row);
+    vise_i_json_add(&matrix, row);
   }
-  (void)json_object_set_new(object, "classes", classes);
-  (void)json_object_set_new(object, "confusion", matrix);
-  (void)json_object_set_new(object, "without_class", json_integer((json_int_t)n_without_class(scores)));
+  vise_i_json_put(object, "classes", classes);
+  vise_i_json_put(object, "confusion", matrix);
+  vise_i_json_put(object, "without_class", json_integer((json_int_t)n_without_class(scores)));
 }

@@ -32,9 +32,9 @@ vise_i_cli_class_score vise_i_cli_scores_of_class(const vise_i_cli_scores *score
 
 void vise_i_cli_scores_print(const vise_i_cli_scores *scores, const vise_i_cli_model *model);
 /* Adds "sample", for charts: for each of the first targets, if they are numbers, "true" and "predicted". */
-void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t *object);
+void vise_i_cli_scores_sample_json(const vise_i_cli_scores *scores, json_t **object);
 /* Adds "auc", "classes", "confusion" or "mae" to object. */
-void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t *object);
+void vise_i_cli_scores_json(const vise_i_cli_scores *scores, const vise_i_cli_model *model, json_t **object);
 
 /* The name of class k: that of the table that the model was trained on, else its number, written to buffer. */
 enum { VISE_I_CLI_CLASS_BYTES = 24 };

@@ -8,6 +8,7 @@
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 /* ---- scores ---------------------------------------------------------------------------------------------------------- */
 
@@ -244,31 +245,31 @@ json_t *vise_i_cli_sweep_params_json(const vise_i_cli_sweeping *s, size_t config
   for (size_t axis = 0; axis < s->n_axes; axis++) {
     char text[1024];
     (void)vise_space_text(s->space, config, axis, text, sizeof text);
-    (void)json_object_set_new(params, vise_space_axis_name(s->space, axis), vise_i_cli_text_to_json(text));
+    vise_i_json_put(&params, vise_space_axis_name(s->space, axis), vise_i_cli_text_to_json(text));
   }
   return params;
 }
 
 static json_t *config_json(const vise_i_cli_sweeping *s, size_t config) {
   json_t *object = json_object();
-  (void)json_object_set_new(object, "config", json_integer((json_int_t)config));
-  (void)json_object_set_new(object, "params", vise_i_cli_sweep_params_json(s, config));
-  (void)json_object_set_new(object, "score", vise_i_cli_json_real(s->means[config]));
-  (void)json_object_set_new(object, "standard_error", vise_i_cli_json_real(s->errors[config]));
+  vise_i_json_put(&object, "config", json_integer((json_int_t)config));
+  vise_i_json_put(&object, "params", vise_i_cli_sweep_params_json(s, config));
+  vise_i_json_put(&object, "score", vise_i_cli_json_real(s->means[config]));
+  vise_i_json_put(&object, "standard_error", vise_i_cli_json_real(s->errors[config]));
   return object;
 }
 
 json_t *vise_i_cli_sweep_choice_json(const vise_i_cli_sweeping *s) {
   json_t *object = json_object(), *warnings = json_array();
   for (size_t i = 0; i < s->warnings.n; i++) {
-    (void)json_array_append_new(warnings, vise_i_cli_text_to_json(s->warnings.texts[i]));
+    vise_i_json_add(&warnings, vise_i_cli_text_to_json(s->warnings.texts[i]));
   }
-  (void)json_object_set_new(object, "select", json_string(vise_select_name(s->options->select)));
-  (void)json_object_set_new(object, "winner", config_json(s, s->winner));
-  (void)json_object_set_new(object, "best", config_json(s, s->best));
-  (void)json_object_set_new(object, "one_se", config_json(s, s->one_se));
-  (void)json_object_set_new(object, "within_one_se", json_integer((json_int_t)s->n_within));
-  (void)json_object_set_new(object, "nonfinite_fits", json_integer((json_int_t)s->n_nonfinite));
-  (void)json_object_set_new(object, "warnings", warnings);
+  vise_i_json_put(&object, "select", json_string(vise_select_name(s->options->select)));
+  vise_i_json_put(&object, "winner", config_json(s, s->winner));
+  vise_i_json_put(&object, "best", config_json(s, s->best));
+  vise_i_json_put(&object, "one_se", config_json(s, s->one_se));
+  vise_i_json_put(&object, "within_one_se", json_integer((json_int_t)s->n_within));
+  vise_i_json_put(&object, "nonfinite_fits", json_integer((json_int_t)s->n_nonfinite));
+  vise_i_json_put(&object, "warnings", warnings);
   return object;
 }

@@ -13,10 +13,13 @@
 
 #include "host/cli/files.h"
 #include "host/cli/folder_use.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/sweep.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 #include "vise/folder.h"
 
 enum { FORMAT = 1, DUMP = JSON_COMPACT | JSON_REAL_PRECISION(17) };
@@ -50,21 +53,22 @@ static json_t *options_json(const vise_i_cli_options *options) {
     const vise_option *row = options->rows[i];
     if (options->source[i] == VISE_I_CLI_DEFAULT || row->change == VISE_OPTION_LOCAL) continue;
     char *text = vise_i_cli_text(options, row);
-    if (text == NULL) continue;
-
-    json_t *value;
-    if (row->type == VISE_OPTION_FLAG) {
+    json_t *value = NULL;
+    if (text == NULL) {
+      /* no memory for it: none for the object then */
+    } else if (row->type == VISE_OPTION_FLAG) {
       value = json_boolean(strcmp(text, "yes") == 0);
     } else if ((row->flags & VISE_OPTION_REPEATABLE) != 0) {
       char *rest = text, *item;
       value = json_array();
       while ((item = strsep(&rest, row->type == VISE_OPTION_TEXT ? "\n" : ",")) != NULL) {
-        (void)json_array_append_new(value, vise_i_cli_text_to_json(item));
+        vise_i_json_add(&value, vise_i_cli_text_to_json(item));
       }
     } else {
       value = vise_i_cli_text_to_json(text);
     }
-    (void)json_object_set_new(object, row->name, value);
+
+    vise_i_json_put(&object, row->name, value);
     free(text);
   }
   return object;
@@ -83,12 +87,14 @@ vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out,
                 "rungs", vise_i_cli_sweep_rungs_json(s), "data", "rows",
                 (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)), "inputs",
                 (json_int_t)vise_dataset_n_features(first->train), "hash", hash);
-  (void)json_object_set_new(root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
-  if (s->has_winner) (void)json_object_set_new(root, "choice", vise_i_cli_sweep_choice_json(s));
+  vise_i_json_put(&root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
+  if (s->has_winner) vise_i_json_put(&root, "choice", vise_i_cli_sweep_choice_json(s));
 
-  *out = root != NULL ? json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17)) : NULL;
+  size_t n = 0;
+  const vise_status status =
+      vise_i_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17), "sweep.json", out, &n, err);
   json_decref(root);
-  return *out != NULL ? VISE_OK : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for sweep.json");
+  return status;
 }
 
 vise_status vise_i_cli_sweep_json_write(const vise_i_cli_sweeping *s, vise_error *err) {
@@ -117,10 +123,10 @@ static bool has_options(const vise_i_cli_sweeping *s, const json_t *before) {
 /* The rows are those that the sweep began with. */
 vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES], hash[24];
+  json_t *root = NULL;
   vise_i_cli_sweep_path(s, "sweep.json", path);
   (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
 
-  json_t *root = NULL;
   vise_status status = vise_i_cli_json_read(path, &root, err);
   if (status != VISE_OK) return status;
   const char *before = json_string_value(json_object_get(json_object_get(root, "data"), "hash"));
@@ -141,8 +147,8 @@ vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error
 
 static const char *const status_names[] = {"open", "ok", "stopped", "nonfinite"};
 
-static void set_number(json_t *object, const char *name, double value) {
-  (void)json_object_set_new(object, name, isfinite(value) ? json_real(value) : json_null());
+static void set_number(json_t **object, const char *name, double value) {
+  vise_i_json_put(object, name, isfinite(value) ? json_real(value) : json_null());
 }
 
 vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split, const char *text,
@@ -153,22 +159,23 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
   json_t *object =
       json_pack("{s:I, s:I, s:I, s:o}", "config", (json_int_t)config, "repeat", (json_int_t)(split / s->n_folds),
                 "fold", (json_int_t)(split % s->n_folds + 1), "params", vise_i_cli_sweep_params_json(s, config));
-  set_number(object, "score", fit->score);
-  (void)json_object_set_new(object, "epochs", json_integer((json_int_t)fit->epochs));
-  set_number(object, "seconds", fit->seconds);
-  (void)json_object_set_new(object, "status", json_string(status_names[fit->status]));
-  (void)json_object_set_new(object, "rung", json_integer((json_int_t)fit->n_rungs));
-  if (s->n_rungs > 1) (void)json_object_set_new(object, "round", json_integer((json_int_t)s->round));
-  if (fit->best_epoch > 0) (void)json_object_set_new(object, "best_epoch", json_integer((json_int_t)fit->best_epoch));
-  set_number(object, "train_score", fit->train_score);
-  set_number(object, "at_bound", fit->at_bound);
-  set_number(object, "clipped", fit->clipped);
-  if (text != NULL) (void)json_object_set_new(object, "error", vise_i_cli_text_to_json(text));
+  set_number(&object, "score", fit->score);
+  vise_i_json_put(&object, "epochs", json_integer((json_int_t)fit->epochs));
+  set_number(&object, "seconds", fit->seconds);
+  vise_i_json_put(&object, "status", json_string(status_names[fit->status]));
+  vise_i_json_put(&object, "rung", json_integer((json_int_t)fit->n_rungs));
+  if (s->n_rungs > 1) vise_i_json_put(&object, "round", json_integer((json_int_t)s->round));
+  if (fit->best_epoch > 0) vise_i_json_put(&object, "best_epoch", json_integer((json_int_t)fit->best_epoch));
+  set_number(&object, "train_score", fit->train_score);
+  set_number(&object, "at_bound", fit->at_bound);
+  set_number(&object, "clipped", fit->clipped);
+  if (text != NULL) vise_i_json_put(&object, "error", vise_i_cli_text_to_json(text));
 
-  char *line = json_dumps(object, DUMP);
+  char *line = NULL;
+  size_t n = 0;
+  const vise_status made = vise_i_json_text(object, DUMP, "fits.jsonl", &line, &n, err);
   json_decref(object);
-  if (line == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for fits.jsonl");
-  const size_t n = strlen(line);
+  if (made != VISE_OK) return made;
   line[n] = '\n'; /* in the place of the end, which write does not need */
   const bool written = vise_i_cli_write_all(s->fits_file, line, n + 1);
   free(line);
@@ -196,8 +203,8 @@ static double number_of(const json_t *object, const char *name) {
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* One line; false: it is none of this sweep. */
-static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
+/* One line. VISE_ERR_FORMAT: it is none of this sweep. */
+static vise_status take_line(vise_i_cli_sweeping *s, const json_t *object) {
   const json_int_t config = json_integer_value(json_object_get(object, "config")),
                    repeat = json_integer_value(json_object_get(object, "repeat")),
                    fold = json_integer_value(json_object_get(object, "fold")),
@@ -205,13 +212,13 @@ static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
   const char *status = json_string_value(json_object_get(object, "status"));
   if (config < 0 || (size_t)config >= s->n_configs || repeat < 0 || (size_t)repeat >= s->n_repeats || fold < 1 ||
       (size_t)fold > s->n_folds || rung < 1 || (size_t)rung > s->n_rungs || status == NULL) {
-    return false;
+    return VISE_ERR_FORMAT;
   }
 
   json_t *params = vise_i_cli_sweep_params_json(s, (size_t)config);
-  const bool same = json_equal(params, json_object_get(object, "params")) != 0;
+  const bool made = params != NULL, same = json_equal(params, json_object_get(object, "params")) != 0;
   json_decref(params);
-  if (!same) return false;
+  if (!made || !same) return made ? VISE_ERR_FORMAT : VISE_ERR_MEMORY;
 
   const size_t split = (size_t)repeat * s->n_folds + (size_t)fold - 1;
   vise_i_cli_fit *fit = vise_i_cli_fit_at(s, (size_t)config, split);
@@ -222,12 +229,12 @@ static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
   } else if (strcmp(status, "nonfinite") == 0) {
     fit->status = VISE_I_CLI_FIT_NONFINITE;
   } else {
-    return false;
+    return VISE_ERR_FORMAT;
   }
 
   fit->n_rungs = (size_t)rung;
   fit->score = fit->status == VISE_I_CLI_FIT_NONFINITE ? (double)INFINITY : number_of(object, "score");
-  if (isnan(fit->score)) return false;
+  if (isnan(fit->score)) return VISE_ERR_FORMAT;
   if (fit->status == VISE_I_CLI_FIT_STOPPED) {
     *vise_i_cli_rung_score(s, (size_t)config, split, fit->n_rungs) = fit->score;
   }
@@ -237,38 +244,37 @@ static bool take_line(vise_i_cli_sweeping *s, const json_t *object) {
   fit->best_epoch = (uint64_t)json_integer_value(json_object_get(object, "best_epoch"));
   fit->at_bound = number_of(object, "at_bound");
   fit->clipped = number_of(object, "clipped");
-  return true;
+  return VISE_OK;
 }
 
 /* Reads the fits that are done. A last line that was cut is cut off; any other that is damaged is an error. */
 static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
   const int copy = dup(s->fits_file);
   FILE *stream = copy >= 0 ? fdopen(copy, "r") : NULL;
-  char *line = NULL;
-  size_t room = 0, number = 0;
-  ssize_t n = 0;
-  vise_status status = VISE_OK;
+  char path[VISE_I_CLI_PATH_BYTES];
+  vise_i_cli_lines lines = {.stream = stream, .path = path};
+  vise_status status;
   if (stream == NULL && copy >= 0) (void)close(copy);
   if (stream == NULL) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
 
+  vise_i_cli_sweep_path(s, "fits.jsonl", path);
   (void)fseek(stream, 0, SEEK_SET);
-  while (status == VISE_OK && (n = getline(&line, &room, stream)) > 0 && line[n - 1] == '\n') {
-    json_t *object = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, NULL);
-    number++;
-    if (object == NULL || !take_line(s, object)) {
-      status = vise_i_cli_fail(err, VISE_ERR_FORMAT,
-                               "%s/fits.jsonl:%zu: this line is damaged, or of another sweep; without it the fit is "
-                               "trained again",
-                               s->dir, number);
-    }
+  while ((status = vise_i_cli_lines_next(&lines, err)) == VISE_OK && lines.n > 0) {
+    json_t *object = NULL;
+    status = vise_i_cli_lines_json(&lines, &object, NULL);
+    if (status == VISE_OK) status = take_line(s, object);
     json_decref(object);
-    s->fits_bytes += (size_t)n;
+    s->fits_bytes += lines.n;
+
+    if (status == VISE_OK) continue;
+    if (status == VISE_ERR_MEMORY) vise_i_cli_fail(err, status, "out of memory for %s", path);
+    vise_i_cli_fail(err, status,
+                    "%s:%zu: this line is damaged, or of another sweep; without it the fit is trained again", path,
+                    lines.number);
+    break;
   }
 
-  /* What cannot be read is not the end of the file, after which all is cut off. */
-  if (status == VISE_OK && n < 0 && !feof(stream)) status = vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
-
-  free(line);
+  free(lines.text);
   (void)fclose(stream);
   if (status == VISE_OK && !vise_i_cli_cut(s->fits_file, s->fits_bytes)) {
     return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/cli/files.h"
+#include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
 #include "host/cli/tensorboard_file.h"

@@ -6,6 +6,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/sweep.h"
+#include "host/json/read.h"
 
 static int by_count(const void *a, const void *b) {
   const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -90,9 +91,9 @@ static vise_status winner_text(const vise_i_cli_sweeping *s, char **out, vise_er
 }
 
 static vise_status read_text(const char *text, vise_i_cli_options *out, vise_error *err) {
-  json_t *root = json_loads(text, 0, NULL);
-  if (root == NULL) return vise_i_cli_fail(err, VISE_ERR_INTERNAL, "the winner's options cannot be read");
-  const vise_status status = vise_i_cli_config_take(out, "the winner", root, err);
+  json_t *root = NULL;
+  vise_status status = vise_i_json_read("the winner", text, strlen(text), VISE_I_JSON_LINES, &root, err);
+  if (status == VISE_OK) status = vise_i_cli_config_take(out, "the winner", root, err);
   json_decref(root);
   return status;
 }

@@ -12,6 +12,8 @@
 #include "host/cli/message.h"
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 
 enum { TEXT_BYTES = 2 * VISE_ERROR_TEXT_BYTES };
 
@@ -43,30 +45,36 @@ void vise_i_cli_tell_of_refit(bool refit) {
 
 json_t *vise_i_cli_event(const char *name) {
   json_t *event = json_pack("{s:s}", "event", name);
-  if (is_refit) (void)json_object_set_new(event, "refit", json_true());
+  if (is_refit) vise_i_json_put(&event, "refit", json_true());
   return event;
 }
 
 void vise_i_cli_event_write(json_t *event) {
-  char *text = event != NULL ? json_dumps(event, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL, *line = NULL;
+  static const char lost[] = "{\"event\":\"warning\",\"text\":\"an event is left out: out of memory\"}\n";
+  char *text = NULL, *line = NULL;
   size_t n = 0;
-  FILE *stream = text != NULL ? open_memstream(&line, &n) : NULL;
+  bool written = false;
+  const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
+  const bool made = vise_i_json_text(event, flags, "an event", &text, NULL, NULL) == VISE_OK;
+  FILE *stream = made ? open_memstream(&line, &n) : NULL;
   if (stream != NULL) {
     vise_i_cli_put_json(stream, text);
     (void)fputc('\n', stream);
-    if (fclose(stream) == 0) (void)vise_i_cli_write_all(STDERR_FILENO, line, n);
+    written = fclose(stream) == 0;
+    if (written) (void)vise_i_cli_write_all(STDERR_FILENO, line, n);
   }
+  if (!written) (void)vise_i_cli_write_all(STDERR_FILENO, lost, sizeof lost - 1);
   free(line);
   free(text);
   json_decref(event);
 }
 
-void vise_i_cli_event_real(json_t *event, const char *name, double value) {
-  (void)json_object_set_new(event, name, isfinite(value) ? json_real(value) : json_null());
+void vise_i_cli_event_real(json_t **event, const char *name, double value) {
+  vise_i_json_put(event, name, isfinite(value) ? json_real(value) : json_null());
 }
 
-void vise_i_cli_event_count(json_t *event, const char *name, uint64_t value) {
-  (void)json_object_set_new(event, name, json_integer((json_int_t)value));
+void vise_i_cli_event_count(json_t **event, const char *name, uint64_t value) {
+  vise_i_json_put(event, name, json_integer((json_int_t)value));
 }
 
 /* ---- texts ---------------------------------------------------------------------------------------------------- */
@@ -84,7 +92,7 @@ void vise_i_cli_tell(vise_i_cli_tone tone, const char *format, ...) {
     return;
   }
   json_t *event = vise_i_cli_event(tone == VISE_I_CLI_WARNING ? "warning" : "note");
-  (void)json_object_set_new(event, "text", vise_i_cli_name_json(text));
+  vise_i_json_put(&event, "text", vise_i_cli_name_json(text));
   vise_i_cli_event_write(event);
 }
 
@@ -100,8 +108,8 @@ int vise_i_cli_report_error(unsigned command, const vise_error *err, vise_status
     return exit_code;
   }
   json_t *event = vise_i_cli_event("error");
-  (void)json_object_set_new(event, "text", vise_i_cli_name_json(text));
-  vise_i_cli_event_count(event, "exit_code", (uint64_t)exit_code);
+  vise_i_json_put(&event, "text", vise_i_cli_name_json(text));
+  vise_i_cli_event_count(&event, "exit_code", (uint64_t)exit_code);
   vise_i_cli_event_write(event);
   return exit_code;
 }

@@ -22,8 +22,8 @@ json_t *vise_i_cli_event(const char *name);
 /* Writes it and frees it. A standard error that nobody reads is no error. */
 void vise_i_cli_event_write(json_t *event);
 /* A member: a number, null where it is not finite, and a count. */
-void vise_i_cli_event_real(json_t *event, const char *name, double value);
-void vise_i_cli_event_count(json_t *event, const char *name, uint64_t value);
+void vise_i_cli_event_real(json_t **event, const char *name, double value);
+void vise_i_cli_event_count(json_t **event, const char *name, uint64_t value);
 
 /* As text "warning: ...", "note: ..." or the words alone; the event of the last two is "note". */
 typedef enum vise_i_cli_tone { VISE_I_CLI_WARNING, VISE_I_CLI_NOTE, VISE_I_CLI_WORDS } vise_i_cli_tone;

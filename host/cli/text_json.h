@@ -5,13 +5,15 @@
 
 #include <jansson.h>
 
+#include "vise/status.h"
+
 /* A new reference; NULL when out of memory. */
 json_t *vise_i_cli_text_to_json(const char *text);
 
 /* A name to show: what is not UTF-8 becomes question marks; NULL is null. */
 json_t *vise_i_cli_name_json(const char *name);
 
-/* The bytes of such an object (malloc'ed); NULL: value is none, or out of memory. */
-char *vise_i_cli_text_from_object(const json_t *value);
+/* The bytes of such a value, a string or an object, malloc'ed. VISE_ERR_FORMAT: it is neither. VISE_ERR_MEMORY. */
+VISE_WARN_UNUSED vise_status vise_i_cli_text_from_json(const json_t *value, char **out);
 
 #endif

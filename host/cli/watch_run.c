@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/json_file.h"
 #include "host/cli/terminal.h"
 #include "host/cli/watch.h"
+#include "host/json/read.h"
 
 vise_status vise_i_cli_watch_run_init(vise_i_cli_watched_run *run, const char *dir, const vise_i_cli_options *options,
                                       vise_error *err) {
@@ -53,7 +55,8 @@ static void read_config(vise_i_cli_watched_run *run) {
     return;
   }
 
-  json_t *config = exists ? json_load_file(run->config_path, 0, NULL) : NULL;
+  json_t *config = NULL;
+  if (exists && vise_i_cli_json_read(run->config_path, &config, NULL) != VISE_OK) config = NULL;
   run->has_config = config != NULL;
   run->epochs =
       smaller_limit(vise_i_cli_watch_count(config, "epochs"), vise_i_cli_watch_count(config, "stop-after-epoch"));
@@ -146,7 +149,8 @@ static void take_epoch(vise_i_cli_watched_run *run, json_t *event) {
 
 /* What an event is not known for is of no interest. */
 static void take_event(vise_i_cli_watched_run *run, const char *line, size_t n) {
-  json_t *event = json_loadb(line, n, 0, NULL);
+  json_t *event = NULL;
+  if (vise_i_json_parse(line, n, &event, NULL) == VISE_ERR_MEMORY) return; /* the next line may find some */
   const char *kind = json_string_value(json_object_get(event, "event"));
   if (kind == NULL) {
     vise_i_cli_watch_note(&run->progress, run->options, "damaged", "%s:%zu: this line is damaged", run->metrics.path,
@@ -201,8 +205,8 @@ static void on_cut(void *user, size_t n_kept) {
 
 /* Steps after the last epoch, where they are logged. */
 static void take_step(vise_i_cli_watched_run *run) {
-  json_t *event = run->step != NULL ? json_loads(run->step, 0, NULL) : NULL;
-  if (event == NULL) return;
+  json_t *event = NULL;
+  if (run->step == NULL || vise_i_json_parse(run->step, strlen(run->step), &event, NULL) != VISE_OK) return;
   run->last.state.step = vise_i_cli_watch_count(event, "step");
   run->last.state.epoch = vise_i_cli_watch_count(event, "epoch");
   run->last.state.train_loss = vise_i_cli_watch_real(event, "loss");

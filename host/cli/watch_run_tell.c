@@ -10,6 +10,8 @@
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
 #include "host/cli/watch.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 
 /* Without news for so long, and for so many epochs, it is said that the run is there still. */
 enum { SILENT_SECONDS = 60, SILENT_EPOCHS = 3 };
@@ -30,8 +32,9 @@ void vise_i_cli_watch_note(vise_i_cli_progress *progress, const vise_i_cli_optio
   if (options->once) return; /* which tells the state alone */
   if (options->json) {
     json_t *event = json_pack("{s:s, s:s, s:o}", "event", "watch", "what", what, "text", vise_i_cli_name_json(text));
-    char *line = event != NULL ? json_dumps(event, JSON_COMPACT) : NULL;
-    if (line != NULL) vise_i_cli_put_json(stdout, line);
+    char *line = NULL;
+    const bool made = vise_i_json_text(event, JSON_COMPACT, "a note", &line, NULL, NULL) == VISE_OK;
+    vise_i_cli_put_json(stdout, made ? line : "{\"event\":\"watch\",\"what\":\"note\",\"text\":\"out of memory\"}");
     (void)putchar('\n');
     free(line);
     json_decref(event);
@@ -199,22 +202,21 @@ static json_t *event_json(json_t *event) {
   return event != NULL ? json_incref(event) : json_null();
 }
 
-static void print_json(vise_i_cli_watched_run *run) {
+static vise_status print_json(vise_i_cli_watched_run *run, vise_error *err) {
   const vise_progress *state = &run->last.state;
   const double rate = run->progress.rate;
   json_t *object = json_pack("{s:s, s:s}", "kind", "run", "state", vise_i_cli_outcome_name(run->outcome));
-  (void)json_object_set_new(object, "step", json_integer((json_int_t)state->step));
-  (void)json_object_set_new(object, "epoch", json_integer((json_int_t)state->epoch));
-  (void)json_object_set_new(object, "epochs", limit_json(run->epochs));
-  (void)json_object_set_new(object, "planned_steps",
-                            limit_json(state->planned_steps > 0 ? state->planned_steps : run->steps));
+  vise_i_json_put(&object, "step", json_integer((json_int_t)state->step));
+  vise_i_json_put(&object, "epoch", json_integer((json_int_t)state->epoch));
+  vise_i_json_put(&object, "epochs", limit_json(run->epochs));
+  vise_i_json_put(&object, "planned_steps", limit_json(state->planned_steps > 0 ? state->planned_steps : run->steps));
 
-  (void)json_object_set_new(object, "steps_per_second", rate > 0 ? json_real(rate) : json_null());
-  vise_i_cli_event_real(object, "seconds_left", vise_i_cli_progress_left(&run->progress, state, rate));
-  vise_i_cli_event_real(object, "at_bound", run->last.at_bound);
-  (void)json_object_set_new(object, "last_epoch", event_json(run->epoch));
-  (void)json_object_set_new(object, "end", event_json(run->end));
-  vise_i_cli_print_json(object);
+  vise_i_json_put(&object, "steps_per_second", vise_i_cli_json_real(rate > 0 ? rate : (double)NAN));
+  vise_i_cli_event_real(&object, "seconds_left", vise_i_cli_progress_left(&run->progress, state, rate));
+  vise_i_cli_event_real(&object, "at_bound", run->last.at_bound);
+  vise_i_json_put(&object, "last_epoch", event_json(run->epoch));
+  vise_i_json_put(&object, "end", event_json(run->end));
+  return vise_i_cli_print_json(object, err);
 }
 
 static void print_state(vise_i_cli_watched_run *run) {
@@ -235,7 +237,9 @@ vise_status vise_i_cli_watch_run_tell(vise_i_cli_watched_run *run, vise_error *e
   const vise_status status = status_of(run, err);
   vise_i_cli_progress_end(&run->progress);
   if (run->options->once) {
-    (run->options->json ? print_json : print_state)(run);
+    const vise_status printed = run->options->json ? print_json(run, err) : VISE_OK;
+    if (!run->options->json) print_state(run);
+    if (status == VISE_OK && printed != VISE_OK) return printed;
   } else if (status != VISE_OK && run->options->json) {
     vise_i_cli_watch_note(&run->progress, run->options, vise_i_cli_outcome_name(run->outcome), "%s", err->text);
   }

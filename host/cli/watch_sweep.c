@@ -6,8 +6,10 @@
 #include <unistd.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/json_file.h"
 #include "host/cli/terminal.h"
 #include "host/cli/watch.h"
+#include "host/json/read.h"
 
 /* More fits than these are counted, but their scores are not looked at. */
 enum { MOST_FITS = 1 << 26 };
@@ -93,17 +95,15 @@ static void take_sheet(vise_i_cli_watched_sweep *sweep, json_t *sheet) {
 /* It is replaced whole when a sweep begins, and once it has a winner. */
 static vise_status read_sheet(vise_i_cli_watched_sweep *sweep, vise_error *err) {
   struct stat info;
-  json_error_t where;
   if (stat(sweep->sheet_path, &info) != 0) return VISE_OK;
   if (sweep->sheet != NULL && info.st_mtim.tv_sec == sweep->sheet_changed.tv_sec &&
       info.st_mtim.tv_nsec == sweep->sheet_changed.tv_nsec) {
     return VISE_OK;
   }
 
-  json_t *sheet = json_load_file(sweep->sheet_path, 0, &where);
-  if (sheet == NULL) {
-    return vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s:%d: %s", sweep->sheet_path, where.line, where.text);
-  }
+  json_t *sheet = NULL;
+  const vise_status status = vise_i_cli_json_read(sweep->sheet_path, &sheet, err);
+  if (status != VISE_OK) return status;
   sweep->sheet_changed = info.st_mtim;
   take_sheet(sweep, sheet);
   return VISE_OK;
@@ -145,7 +145,8 @@ static void take_score(vise_i_cli_watched_sweep *sweep, const json_t *fit) {
 
 static void on_line(void *user, const char *line, size_t n) {
   vise_i_cli_watched_sweep *sweep = user;
-  json_t *fit = json_loadb(line, n, 0, NULL);
+  json_t *fit = NULL;
+  if (vise_i_json_parse(line, n, &fit, NULL) == VISE_ERR_MEMORY) return; /* the next line may find some */
   if (!json_is_object(fit)) {
     vise_i_cli_watch_note(&sweep->progress, sweep->options, "damaged", "%s:%zu: this line is damaged",
                           sweep->fits_file.path, sweep->fits_file.n);

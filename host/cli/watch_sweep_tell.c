@@ -7,6 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/text_json.h"
 #include "host/cli/watch.h"
+#include "host/json/build.h"
 
 /* Least time between two lines. */
 #define LINE_SECONDS 1.0
@@ -20,11 +21,10 @@ static void name_of(const json_t *params, char *buffer, size_t n_bytes) {
   size_t used = 0;
   *buffer = '\0';
   json_object_foreach((json_t *)(uintptr_t)params, name, value) {
-    char *bytes = json_is_string(value) ? NULL : vise_i_cli_text_from_object(value);
-    const char *text = bytes != NULL ? bytes : json_string_value(value);
-    const int n =
-        snprintf(buffer + used, n_bytes - used, "%s%s=%s", used > 0 ? " " : "", name, text != NULL ? text : "?");
-    free(bytes);
+    char *text = NULL;
+    const bool has_text = vise_i_cli_text_from_json(value, &text) == VISE_OK;
+    const int n = snprintf(buffer + used, n_bytes - used, "%s%s=%s", used > 0 ? " " : "", name, has_text ? text : "?");
+    free(text);
     if (n < 0 || (size_t)n >= n_bytes - used) return;
     used += (size_t)n;
   }
@@ -125,7 +125,7 @@ static vise_status status_of(const vise_i_cli_watched_sweep *sweep, vise_error *
   }
 }
 
-static void print_json(const vise_i_cli_watched_sweep *sweep) {
+static vise_status print_json(const vise_i_cli_watched_sweep *sweep, vise_error *err) {
   json_t *object = json_pack("{s:s, s:s}", "kind", "sweep", "state", vise_i_cli_outcome_name(sweep->outcome));
   json_t *best = json_null(), *choice = json_object_get(sweep->sheet, "choice");
   if (sweep->has_best) {
@@ -133,14 +133,14 @@ static void print_json(const vise_i_cli_watched_sweep *sweep) {
                      sweep->best);
   }
 
-  vise_i_cli_event_count(object, "fits_done", sweep->n_done);
-  vise_i_cli_event_count(object, "fits_total", sweep->n_planned);
-  vise_i_cli_event_count(object, "rung", sweep->round);
-  vise_i_cli_event_count(object, "rungs", sweep->n_rungs);
-  (void)json_object_set_new(object, "score", json_string(score_of(sweep)));
-  (void)json_object_set_new(object, "best", best);
-  (void)json_object_set_new(object, "choice", choice != NULL ? json_incref(choice) : json_null());
-  vise_i_cli_print_json(object);
+  vise_i_cli_event_count(&object, "fits_done", sweep->n_done);
+  vise_i_cli_event_count(&object, "fits_total", sweep->n_planned);
+  vise_i_cli_event_count(&object, "rung", sweep->round);
+  vise_i_cli_event_count(&object, "rungs", sweep->n_rungs);
+  vise_i_json_put(&object, "score", json_string(score_of(sweep)));
+  vise_i_json_put(&object, "best", best);
+  vise_i_json_put(&object, "choice", choice != NULL ? json_incref(choice) : json_null());
+  return vise_i_cli_print_json(object, err);
 }
 
 static void print_state(const vise_i_cli_watched_sweep *sweep) {
@@ -159,8 +159,8 @@ vise_status vise_i_cli_watch_sweep_tell(vise_i_cli_watched_sweep *sweep, vise_er
   vise_i_cli_progress_end(&sweep->progress);
   if (options->once) {
     if (options->json) {
-      print_json(sweep);
-      return status;
+      const vise_status printed = print_json(sweep, err);
+      return status == VISE_OK ? printed : status;
     }
     print_state(sweep);
   } else if (options->json) {

@@ -10,6 +10,7 @@
 
 #include "host/base/file.h"
 #include "host/base/memory.h"
+#include "host/json/read.h"
 #include "host/model/checkpoint.h"
 #include "host/model/checkpoint_format.h"
 
@@ -72,7 +73,6 @@ static vise_status find_state(vise_i_checkpoint_place place, blob *out, size_t *
 static vise_status parse_table(const blob *text, json_t **out, vise_error *err) {
   vise_status status = VISE_OK;
   char prefix[VISE_I_PREFIX_BYTES + 1];
-  json_error_t reason;
   json_t *object = NULL;
   const char *path = text->path;
 
@@ -85,13 +85,7 @@ static vise_status parse_table(const blob *text, json_t **out, vise_error *err) 
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: damaged: it does not have the hash that it states", path);
   }
 
-  object = json_loadb((const char *)text->bytes, text->n_bytes, JSON_REJECT_DUPLICATES, &reason);
-  if (!object) {
-    const bool no_memory = json_error_code(&reason) == json_error_out_of_memory;
-    VISE_TRY(
-        vise_i_fail(err, no_memory ? VISE_ERR_MEMORY : VISE_ERR_FORMAT, "%s:%d: %s", path, reason.line, reason.text));
-  }
-
+  VISE_TRY(vise_i_json_read(path, (const char *)text->bytes, text->n_bytes, VISE_I_JSON_BYTES, &object, err));
   if (json_integer_value(json_object_get(object, "version")) != VISE_I_CHECKPOINT_VERSION) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%s: not of checkpoint version %d; was it written by a newer Vise?",
                          path, VISE_I_CHECKPOINT_VERSION));

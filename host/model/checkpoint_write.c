@@ -6,9 +6,10 @@
 #include <xxhash.h>
 
 #include "host/base/file.h"
-#include "host/base/json_text.h"
 #include "host/base/memory.h"
 #include "host/base/temporary.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 #include "host/model/checkpoint.h"
 #include "host/model/checkpoint_format.h"
 
@@ -56,7 +57,7 @@ static vise_status close_file(const target *to, vise_i_writer *file, vise_status
   return status;
 }
 
-static vise_status write_part(const target *to, const vise_i_checkpoint_part *part, json_t *files, vise_error *err) {
+static vise_status write_part(const target *to, const vise_i_checkpoint_part *part, json_t **files, vise_error *err) {
   static const vise_i_st_meta meta[] = {{"format", "pt"}};
   const vise_i_st_content content = {part->tensors, part->n_tensors, meta, 1};
   vise_status status = VISE_OK;
@@ -65,7 +66,7 @@ static vise_status write_part(const target *to, const vise_i_checkpoint_part *pa
   vise_i_writer file, *writer = NULL;
 
   VISE_TRY(vise_i_checkpoint_part_file(to->name, part->name, file_name, err));
-  if (json_object_get(files, file_name)) {
+  if (json_object_get(*files, file_name)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "%s: part '%s' comes twice", to->name, part->name));
   }
 
@@ -74,7 +75,8 @@ static vise_status write_part(const target *to, const vise_i_checkpoint_part *pa
 
   vise_i_checkpoint_hash_text(digest.xxh64, hash);
   json_t *entry = json_pack("{s:I, s:s}", "bytes", (json_int_t)digest.n_bytes, "xxh64", hash);
-  if (json_object_set_new(files, file_name, entry) != 0) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
+  vise_i_json_put(files, file_name, entry);
+  if (*files == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
 
 done:
   return status;
@@ -131,7 +133,7 @@ static vise_status write_all(const target *to, const json_t *state, const vise_i
   json_t *files = json_object();
 
   if (!files) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint's state"));
-  for (size_t i = 0; i < n_parts; ++i) VISE_TRY(write_part(to, &parts[i], files, err));
+  for (size_t i = 0; i < n_parts; ++i) VISE_TRY(write_part(to, &parts[i], &files, err));
   VISE_TRY(write_state(to, state, files, err));
 
 done:

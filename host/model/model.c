@@ -8,6 +8,7 @@
 #include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/struct.h"
+#include "host/json/read.h"
 #include "host/model/model_struct.h"
 
 static vise_layer default_layer(void) {
@@ -300,10 +301,10 @@ vise_status vise_model_set_preprocessing(vise_model *model, const char *json, vi
   VISE_ENTER(err, model);
 
   if (json != NULL) {
-    json_error_t reason;
-    json_t *value = json_loads(json, JSON_REJECT_DUPLICATES, &reason);
-    if (!json_is_object(value)) {
-      status = vise_i_fail(err, VISE_ERR_FORMAT, "preprocessing: is not a JSON object: %s", reason.text);
+    json_t *value = NULL;
+    status = vise_i_json_read("preprocessing", json, strlen(json), VISE_I_JSON_BYTES, &value, err);
+    if (status == VISE_OK && !json_is_object(value)) {
+      status = vise_i_fail(err, VISE_ERR_FORMAT, "preprocessing: is not a JSON object");
     }
     json_decref(value);
     if (status == VISE_OK) status = vise_i_copy_text(&text, json, err);

@@ -11,8 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/base/json_text.h"
 #include "host/base/memory.h"
+#include "host/json/build.h"
+#include "host/json/read.h"
+#include "host/json/text.h"
 #include "host/model/model_struct.h"
 #include "host/model/net_json.h"
 
@@ -21,12 +23,7 @@
 
 static json_t *number_array(const double *values, size_t n) {
   json_t *array = json_array();
-  for (size_t i = 0; i < n; ++i) {
-    if (json_array_append_new(array, json_real(values[i])) != 0) {
-      json_decref(array);
-      return NULL;
-    }
-  }
+  for (size_t i = 0; i < n; ++i) vise_i_json_add(&array, json_real(values[i]));
   return array;
 }
 
@@ -48,28 +45,27 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
   }
 
   const int version = vise_i_net_is_plain(&model->net) ? 1 : FORMAT_VERSION;
-  json_t *object = json_pack("{s:i, s:s}", "format_version", version, "vise_version", VISE_VERSION_TEXT);
-  json_t *rest = json_pack("{s:s?, s:s, s:f, s:o, s:o}", "loss", model->lacks_loss ? NULL : vise_loss_name(model->loss),
-                           "mse_reduction", vise_mse_reduction_name(model->mse_reduction), "label_smoothing",
-                           model->label_smoothing, "feature_scaling", format_scaler(&model->features), "target_scaling",
-                           format_scaler(&model->targets));
-  if (vise_i_net_json_put(&model->net, object) != 0 || json_object_update(object, rest) != 0) {
-    json_decref(object);
-    object = NULL;
-  }
-  json_decref(rest);
-  if (object && model->lacks_activation) (void)json_object_set_new(object, "activation", json_null());
+  vise_status status = VISE_OK;
+  json_t *object = json_object(), *preprocessing = NULL;
+  vise_i_json_put(&object, "format_version", json_integer(version));
+  vise_i_json_put(&object, "vise_version", json_string(VISE_VERSION_TEXT));
+  vise_i_net_json_put(&model->net, &object);
+  if (model->lacks_activation) vise_i_json_put(&object, "activation", json_null());
 
-  if (object && model->preprocessing) {
-    json_t *preprocessing = json_loads(model->preprocessing, JSON_REJECT_DUPLICATES, NULL);
-    if (json_object_set_new(object, "preprocessing", preprocessing) != 0) {
-      json_decref(object);
-      object = NULL;
-    }
-  }
+  vise_i_json_put(&object, "loss", model->lacks_loss ? json_null() : json_string(vise_loss_name(model->loss)));
+  vise_i_json_put(&object, "mse_reduction", json_string(vise_mse_reduction_name(model->mse_reduction)));
+  vise_i_json_put(&object, "label_smoothing", json_real(model->label_smoothing));
+  vise_i_json_put(&object, "feature_scaling", format_scaler(&model->features));
+  vise_i_json_put(&object, "target_scaling", format_scaler(&model->targets));
 
-  vise_status status =
-      vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a model's description", out, NULL, err);
+  if (model->preprocessing) {
+    VISE_TRY(vise_i_json_read("the model's preprocessor", model->preprocessing, strlen(model->preprocessing),
+                              VISE_I_JSON_BYTES, &preprocessing, err));
+    vise_i_json_put(&object, "preprocessing", preprocessing);
+  }
+  VISE_TRY(vise_i_json_text(object, JSON_COMPACT | JSON_REAL_PRECISION(17), "a model's description", out, NULL, err));
+
+done:
   json_decref(object);
   return status;
 }
@@ -169,21 +165,32 @@ static vise_status parse_preprocessing(const json_t *object, const char *name, v
                           err);
 }
 
+/* The whole description, an object. */
+static vise_status read_object(const char *text, const char *name, json_t **out, vise_error *err) {
+  vise_i_json_fault fault;
+  json_t *value = NULL;
+  const vise_status status = vise_i_json_parse(text, strlen(text), &value, &fault);
+  if (status == VISE_ERR_MEMORY) return vise_i_fail_memory(err, 0, "a model's description");
+  if (status != VISE_OK) {
+    return vise_i_fail(err, status, "%s: the metadata of Vise, byte %zu: %s", name, fault.byte, fault.what);
+  }
+
+  if (!json_is_object(value)) {
+    json_decref(value);
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise is not a JSON object", name);
+  }
+  *out = value;
+  return VISE_OK;
+}
+
 vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dtype dtype, size_t n_numbers,
                                     vise_model **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_model *model = NULL;
   vise_i_net net;
-  json_error_t reason;
-  json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, &reason);
+  json_t *object = NULL;
 
-  if (!object && json_error_code(&reason) == json_error_out_of_memory) {
-    return vise_i_fail_memory(err, strlen(text), "a model's description");
-  }
-  if (!json_is_object(object)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: the metadata of Vise is not a JSON object", name));
-  }
-
+  VISE_TRY(read_object(text, name, &object, err));
   VISE_TRY(parse_version(object, name, err));
   VISE_TRY(vise_i_net_json_parse(object, name, &net, err));
   if (net.n_values != n_numbers) {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "host/json/build.h"
 #include "host/model/model_struct.h"
 
 #define TEXT_OF_(x) #x
@@ -14,12 +15,7 @@
 
 static json_t *format_widths(const vise_i_net *net) {
   json_t *array = json_array();
-  for (size_t i = 0; i <= net->n_layers; ++i) {
-    if (json_array_append_new(array, json_integer((json_int_t)net->widths[i])) != 0) {
-      json_decref(array);
-      return NULL;
-    }
-  }
+  for (size_t i = 0; i <= net->n_layers; ++i) vise_i_json_add(&array, json_integer((json_int_t)net->widths[i]));
   return array;
 }
 
@@ -43,22 +39,16 @@ static json_t *format_layer(const vise_i_net *net, size_t i) {
 
 static json_t *format_layers(const vise_i_net *net) {
   json_t *array = json_array();
-  for (size_t i = 0; i < net->n_listed; i++) {
-    if (json_array_append_new(array, format_layer(net, i)) != 0) {
-      json_decref(array);
-      return NULL;
-    }
-  }
+  for (size_t i = 0; i < net->n_listed; i++) vise_i_json_add(&array, format_layer(net, i));
   return array;
 }
 
-int vise_i_net_json_put(const vise_i_net *net, json_t *object) {
+void vise_i_net_json_put(const vise_i_net *net, json_t **object) {
   const vise_i_block *last = &net->blocks[net->n_layers - 1];
-  int bad = json_object_set_new(object, "widths", format_widths(net));
-  bad |= json_object_set_new(object, "activation", json_string(vise_activation_name(net->activation)));
-  bad |= json_object_set_new(object, "bias", json_boolean(last->bias != VISE_I_NO_TENSOR));
-  if (!vise_i_net_is_plain(net)) bad |= json_object_set_new(object, "layers", format_layers(net));
-  return bad;
+  vise_i_json_put(object, "widths", format_widths(net));
+  vise_i_json_put(object, "activation", json_string(vise_activation_name(net->activation)));
+  vise_i_json_put(object, "bias", json_boolean(last->bias != VISE_I_NO_TENSOR));
+  if (!vise_i_net_is_plain(net)) vise_i_json_put(object, "layers", format_layers(net));
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */

@@ -6,8 +6,8 @@
 
 #include "host/net/net.h"
 
-/* Adds the net's keys to the object; not 0: out of memory. */
-int vise_i_net_json_put(const vise_i_net *net, json_t *object);
+/* Adds the net's keys to *object (host/json/build.h). */
+void vise_i_net_json_put(const vise_i_net *net, json_t **object);
 
 /* The net that the object describes. name is the file's, for messages. */
 VISE_WARN_UNUSED vise_status vise_i_net_json_parse(const json_t *object, const char *name, vise_i_net *out,

@@ -11,6 +11,7 @@
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/base/quote.h"
+#include "host/json/read.h"
 #include "host/model/safetensors.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data are little-endian, and used as they are");
@@ -225,16 +226,12 @@ static vise_status parse_header(const char *file, const uint8_t *bytes, size_t n
                        file);
   }
 
-  json_error_t reason;
-  json_t *header = json_loadb((const char *)bytes + LENGTH_BYTES, (size_t)n_header, JSON_REJECT_DUPLICATES, &reason);
-  if (!header) {
-    if (json_error_code(&reason) == json_error_out_of_memory) {
-      return vise_i_fail_memory(err, (size_t)n_header, "a safetensors header");
-    }
-    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: header, byte %d: %s", file, reason.position, show(reason.text).text);
+  vise_i_json_fault fault;
+  const vise_status status = vise_i_json_parse((const char *)bytes + LENGTH_BYTES, (size_t)n_header, out, &fault);
+  if (status == VISE_ERR_MEMORY) return vise_i_fail_memory(err, 0, "a safetensors header");
+  if (status != VISE_OK) {
+    return vise_i_fail(err, status, "%s: header, byte %zu: %s", file, fault.byte, fault.what);
   }
-
-  *out = header;
   *out_data = LENGTH_BYTES + (size_t)n_header;
   return VISE_OK;
 }

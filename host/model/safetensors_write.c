@@ -4,44 +4,27 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "host/base/json_text.h"
 #include "host/base/memory.h"
+#include "host/base/utf8.h"
+#include "host/json/build.h"
+#include "host/json/text.h"
 #include "host/model/safetensors.h"
 
-/* Checked before jansson sees the text: its failure does not tell bad UTF-8 from lack of memory. */
-static bool is_utf8(const char *text) {
-  const unsigned char *c = (const unsigned char *)text;
-  while (*c) {
-    const unsigned char first = *c++,
-                        least = first == 0xe0   ? 0xa0
-                                : first == 0xf0 ? 0x90
-                                                : 0x80,
-                        most = first == 0xed   ? 0x9f
-                               : first == 0xf4 ? 0x8f
-                                               : 0xbf;
-
-    if (first < 0x80) continue;
-    if (first < 0xc2 || first > 0xf4 || *c < least || *c > most) return false;
-    for (int more = first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3; more > 0; --more, ++c) {
-      if ((*c & 0xc0) != 0x80) return false;
-    }
-  }
-  return true;
-}
-
 /* Adds value (taken over) under key, which must be new. */
-static vise_status add(json_t *object, const char *key, json_t *value, vise_error *err) {
+static vise_status add(json_t **object, const char *key, json_t *value, vise_error *err) {
   vise_status status = VISE_OK;
 
-  if (!value) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
-  if (json_object_get(object, key)) {
+  if (json_object_get(*object, key)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: the name '%s' comes twice", key));
   }
-  if (!is_utf8(key) || (json_is_string(value) && !is_utf8(json_string_value(value)))) {
+  /* Checked before jansson sees the text: its failure does not tell bad UTF-8 from lack of memory. */
+  const char *text = json_is_string(value) ? json_string_value(value) : "";
+  if (!vise_i_is_utf8(key, strlen(key)) || !vise_i_is_utf8(text, strlen(text))) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "safetensors: '%s' or its value is not UTF-8", key));
   }
 
-  if (json_object_set(object, key, value) != 0) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
+  vise_i_json_put(object, key, json_incref(value));
+  if (*object == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
 
 done:
   json_decref(value);
@@ -50,12 +33,7 @@ done:
 
 static json_t *describe(const vise_i_st_tensor *tensor, size_t begin, size_t end) {
   json_t *shape = json_array();
-  for (size_t d = 0; d < tensor->n_dims; ++d) {
-    if (json_array_append_new(shape, json_integer((json_int_t)tensor->dims[d])) != 0) {
-      json_decref(shape);
-      return NULL;
-    }
-  }
+  for (size_t d = 0; d < tensor->n_dims; ++d) vise_i_json_add(&shape, json_integer((json_int_t)tensor->dims[d]));
   return json_pack("{s:s, s:o, s:[I, I]}", "dtype", vise_i_st_dtype_name(tensor->dtype), "shape", shape, "data_offsets",
                    (json_int_t)begin, (json_int_t)end);
 }
@@ -74,24 +52,34 @@ static void lay_out(const vise_i_st_tensor *tensors, size_t n, size_t *order) {
   }
 }
 
+static vise_status build_metadata(const vise_i_st_content *content, json_t **out, vise_error *err) {
+  vise_status status = VISE_OK;
+  json_t *metadata = json_object();
+  for (size_t i = 0; i < content->n_meta; ++i) {
+    VISE_TRY(add(&metadata, content->meta[i].key, json_string_nocheck(content->meta[i].value), err));
+  }
+
+  *out = metadata;
+  metadata = NULL;
+
+done:
+  json_decref(metadata);
+  return status;
+}
+
 static vise_status build_header(const vise_i_st_content *content, const size_t *order, json_t **out, vise_error *err) {
   vise_status status = VISE_OK;
   json_t *header = json_object(), *metadata = NULL;
   size_t at = 0;
 
-  if (!header) VISE_TRY(vise_i_fail_memory(err, 0, "a safetensors header"));
   if (content->n_meta > 0) {
-    metadata = json_object();
-    VISE_TRY(add(header, "__metadata__", json_incref(metadata), err));
-    for (size_t i = 0; i < content->n_meta; ++i) {
-      VISE_TRY(add(metadata, content->meta[i].key, json_string_nocheck(content->meta[i].value), err));
-    }
+    VISE_TRY(build_metadata(content, &metadata, err));
+    VISE_TRY(add(&header, "__metadata__", metadata, err));
   }
-
   for (size_t i = 0; i < content->n_tensors; ++i) {
     const vise_i_st_tensor *tensor = &content->tensors[order[i]];
     size_t n_bytes = n_data_bytes(tensor);
-    VISE_TRY(add(header, tensor->name, describe(tensor, at, at + n_bytes), err));
+    VISE_TRY(add(&header, tensor->name, describe(tensor, at, at + n_bytes), err));
     at += n_bytes;
   }
 
@@ -99,7 +87,6 @@ static vise_status build_header(const vise_i_st_content *content, const size_t *
   header = NULL;
 
 done:
-  json_decref(metadata);
   json_decref(header);
   return status;
 }

@@ -6,6 +6,8 @@
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/json/bytes.h"
+#include "host/json/read.h"
 #include "host/table/preprocessor.h"
 
 enum { COLUMNS_MAX = 1 << 24 };
@@ -17,29 +19,10 @@ static vise_status fail(vise_error *err, const char *what) {
   return vise_i_fail(err, VISE_ERR_FORMAT, "the preprocessor of the model: \"%s\" is missing or wrong", what);
 }
 
-/* A name, as text_json wrote it: UTF-8, or the bytes of {"latin1": ...}. */
 static vise_status copy_text(const json_t *value, const char *what, char **out, vise_error *err) {
-  const json_t *wide = json_object_get(value, "latin1");
-  const char *text = json_string_value(wide != NULL ? wide : value);
-  if (text == NULL) return fail(err, what);
-  const vise_status status = vise_i_copy_text(out, text, err);
-  if (status != VISE_OK || wide == NULL) return status;
-
-  char *to = *out;
-  for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
-    if (*p < 0x80) {
-      *to++ = (char)*p;
-    } else if ((*p & 0xfc) == 0xc0 && (p[1] & 0xc0) == 0x80) {
-      *to++ = (char)((*p & 3) << 6 | (p[1] & 0x3f));
-      p++;
-    } else {
-      free(*out);
-      *out = NULL;
-      return fail(err, what);
-    }
-  }
-  *to = '\0';
-  return VISE_OK;
+  const vise_status status = vise_i_json_to_bytes(value, VISE_I_BYTES_KEY, out);
+  if (status == VISE_ERR_MEMORY) return vise_i_fail_memory(err, 0, "a name");
+  return status == VISE_OK ? VISE_OK : fail(err, what);
 }
 
 static vise_status take_text(const json_t *o, const char *key, char **out, vise_error *err) {
@@ -277,18 +260,13 @@ done:
 
 vise_status vise_preprocessor_from_json(const char *json, vise_preprocessor **out, vise_error *err) {
   vise_status status = VISE_OK;
-  json_error_t why;
   json_t *value = NULL;
   vise_preprocessor *made = NULL;
   VISE_ENTER(err, json, out);
 
-  value = json_loads(json, JSON_REJECT_DUPLICATES, &why);
-  if (value == NULL && json_error_code(&why) == json_error_out_of_memory) {
-    VISE_TRY(vise_i_fail_memory(err, 0, "a preprocessor"));
-  }
+  VISE_TRY(vise_i_json_read("the preprocessor of the model", json, strlen(json), VISE_I_JSON_BYTES, &value, err));
   if (!json_is_object(value)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "the preprocessor of the model is not a JSON object: %s",
-                         value == NULL ? why.text : "another value"));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "the preprocessor of the model is not a JSON object"));
   }
   VISE_TRY(vise_i_alloc_zero(&made, 1, sizeof *made, "a preprocessor", err));
   VISE_TRY(take_preprocessor(value, made, err));

@@ -1,146 +1,114 @@
-/* A preprocessor as JSON. A value that could not be made is NULL, which jansson refuses to put into an object. */
-#include <jansson.h>
+/* A preprocessor as JSON. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/base/call.h"
-#include "host/base/json_text.h"
-#include "host/base/memory.h"
+#include "host/json/build.h"
+#include "host/json/bytes.h"
+#include "host/json/text.h"
 #include "host/table/preprocessor.h"
 
-/* Bytes that are not UTF-8 are kept as {"latin1": ...}, each as the character of its number. */
 static json_t *text_json(const char *text) {
-  if (text == NULL) return json_null();
-  const size_t n = strlen(text);
-  json_t *value = json_stringn(text, n);
-  if (value != NULL) return value;
-
-  char *wide = NULL;
-  if (vise_i_alloc(&wide, 2 * n + 1, 1, "a name", NULL) != VISE_OK) return NULL;
-  size_t used = 0;
-  for (const unsigned char *p = (const unsigned char *)text; *p != 0; p++) {
-    if (*p >= 0x80) wide[used++] = (char)(0xc0 | *p >> 6);
-    wide[used++] = *p >= 0x80 ? (char)(0x80 | (*p & 0x3f)) : (char)*p;
-  }
-  value = json_pack("{s:o}", "latin1", json_stringn(wide, used));
-  free(wide);
-  return value;
+  return text == NULL ? json_null() : vise_i_json_of_bytes(text, VISE_I_BYTES_KEY);
 }
 
-/* Takes value over; false: it is NULL, or memory is short. */
-static bool set(json_t *object, const char *key, json_t *value) {
-  return json_object_set_new(object, key, value) == 0;
-}
-
-static bool set_size(json_t *object, const char *key, size_t n) {
-  return set(object, key, json_integer((json_int_t)n));
+static void put_size(json_t **object, const char *key, size_t n) {
+  vise_i_json_put(object, key, json_integer((json_int_t)n));
 }
 
 static json_t *list_json(const vise_i_list *list) {
   json_t *array = json_array();
-  for (size_t i = 0; i < list->n; i++) {
-    if (json_array_append_new(array, text_json(list->items[i])) == 0) continue;
-    json_decref(array);
-    return NULL;
-  }
+  for (size_t i = 0; i < list->n; i++) vise_i_json_add(&array, text_json(list->items[i]));
   return array;
 }
 
-static bool set_feature(json_t *o, const vise_i_recipe *r) {
+static void put_feature(json_t **o, const vise_i_recipe *r) {
   if (r->kind == VISE_COLUMN_TEXT) {
-    return set(o, "categories", list_json(&r->categories)) && set(o, "other", list_json(&r->grouped)) &&
-           set(o, "gap_is_category", json_boolean(r->has_gap_slot));
+    vise_i_json_put(o, "categories", list_json(&r->categories));
+    vise_i_json_put(o, "other", list_json(&r->grouped));
+    vise_i_json_put(o, "gap_is_category", json_boolean(r->has_gap_slot));
+    return;
   }
-  return (r->kind != VISE_COLUMN_DATE || set(o, "origin", json_real(r->origin))) &&
-         set(o, "fill", json_real(r->fill)) && set(o, "shift", json_real(r->shift)) &&
-         set(o, "scale", json_real(r->scale)) && set(o, "indicator", json_boolean(r->has_indicator));
+
+  if (r->kind == VISE_COLUMN_DATE) vise_i_json_put(o, "origin", json_real(r->origin));
+  vise_i_json_put(o, "fill", json_real(r->fill));
+  vise_i_json_put(o, "shift", json_real(r->shift));
+  vise_i_json_put(o, "scale", json_real(r->scale));
+  vise_i_json_put(o, "indicator", json_boolean(r->has_indicator));
 }
 
 static json_t *column_json(const vise_preprocessor *p, const vise_i_recipe *r) {
   json_t *o = json_object();
-  bool ok = (!p->has_names || set(o, "name", text_json(r->name))) &&
-            set(o, "kind", json_string(vise_column_kind_name(r->kind))) &&
-            set(o, "role", json_string(vise_column_role_name(r->role))) && set_size(o, "gaps", r->n_gaps);
-  if (ok && r->role == VISE_COLUMN_DROPPED) ok = set(o, "reason", text_json(r->reason));
-  if (ok && r->role == VISE_COLUMN_TARGET) ok = set_size(o, "target", r->target_index);
-  if (ok && r->role == VISE_COLUMN_FEATURE) ok = set_feature(o, r);
-  if (ok) return o;
-  json_decref(o);
-  return NULL;
+  if (p->has_names) vise_i_json_put(&o, "name", text_json(r->name));
+  vise_i_json_put(&o, "kind", json_string(vise_column_kind_name(r->kind)));
+  vise_i_json_put(&o, "role", json_string(vise_column_role_name(r->role)));
+  put_size(&o, "gaps", r->n_gaps);
+
+  if (r->role == VISE_COLUMN_DROPPED) vise_i_json_put(&o, "reason", text_json(r->reason));
+  if (r->role == VISE_COLUMN_TARGET) put_size(&o, "target", r->target_index);
+  if (r->role == VISE_COLUMN_FEATURE) put_feature(&o, r);
+  return o;
 }
 
 static json_t *columns_json(const vise_preprocessor *p) {
   json_t *array = json_array();
-  for (size_t c = 0; c < p->n_columns; c++) {
-    if (json_array_append_new(array, column_json(p, &p->columns[c])) == 0) continue;
-    json_decref(array);
-    return NULL;
-  }
+  for (size_t c = 0; c < p->n_columns; c++) vise_i_json_add(&array, column_json(p, &p->columns[c]));
   return array;
 }
 
 static json_t *classes_json(const vise_preprocessor *p) {
   json_t *array = json_array();
-
   for (size_t k = 0; k < p->n_classes; k++) {
     json_t *o = json_object();
-    const bool ok = set(o, "name", text_json(p->classes[k].name)) && set(o, "value", json_real(p->classes[k].value)) &&
-                    set_size(o, "rows", p->classes[k].n_rows);
-    if (ok && json_array_append(array, o) == 0) {
-      json_decref(o);
-      continue;
-    }
-    json_decref(o);
-    json_decref(array);
-    return NULL;
+    vise_i_json_put(&o, "name", text_json(p->classes[k].name));
+    vise_i_json_put(&o, "value", json_real(p->classes[k].value));
+    put_size(&o, "rows", p->classes[k].n_rows);
+    vise_i_json_add(&array, o);
   }
-
   return array;
 }
 
 static json_t *reals_json(const double *values, size_t n) {
   json_t *array = json_array();
-  for (size_t i = 0; i < n; i++) {
-    if (json_array_append_new(array, json_real(values[i])) == 0) continue;
-    json_decref(array);
-    return NULL;
-  }
+  for (size_t i = 0; i < n; i++) vise_i_json_add(&array, json_real(values[i]));
   return array;
 }
 
 static json_t *target_json(const vise_preprocessor *p) {
   json_t *o = json_object();
-  const bool ok = set(o, "kind", json_string(vise_target_kind_name(p->target_kind))) &&
-                  set(o, "loss", json_string(vise_loss_name(p->loss))) && set(o, "reason", text_json(p->reason)) &&
-                  set(o, "shift", reals_json(p->target_shift, p->n_targets)) &&
-                  set(o, "scale", reals_json(p->target_scale, p->n_targets)) && set(o, "classes", classes_json(p));
-  if (ok) return o;
-  json_decref(o);
-  return NULL;
+  vise_i_json_put(&o, "kind", json_string(vise_target_kind_name(p->target_kind)));
+  vise_i_json_put(&o, "loss", json_string(vise_loss_name(p->loss)));
+  vise_i_json_put(&o, "reason", text_json(p->reason));
+  vise_i_json_put(&o, "shift", reals_json(p->target_shift, p->n_targets));
+  vise_i_json_put(&o, "scale", reals_json(p->target_scale, p->n_targets));
+  vise_i_json_put(&o, "classes", classes_json(p));
+  return o;
 }
 
 /* A file that is read later must be spelt alike. */
 static json_t *reading_json(const vise_preprocessor *p) {
   const char decimal[] = {p->decimal, '\0'};
   json_t *o = json_object();
-  const bool ok =
-      set(o, "decimal", json_string(decimal)) && set(o, "na", text_json(p->na)) && set(o, "strip", text_json(p->strip));
-  if (ok) return o;
-  json_decref(o);
-  return NULL;
+  vise_i_json_put(&o, "decimal", json_string(decimal));
+  vise_i_json_put(&o, "na", text_json(p->na));
+  vise_i_json_put(&o, "strip", text_json(p->strip));
+  return o;
 }
 
 static json_t *preprocessor_json(const vise_preprocessor *p) {
   json_t *o = json_object();
-  const bool ok =
-      set_size(o, "version", 1) && set(o, "names", json_boolean(p->has_names)) &&
-      set(o, "sparse", json_boolean(p->is_sparse)) && set(o, "missing", json_string(vise_missing_name(p->missing))) &&
-      set_size(o, "rows", p->n_rows) && set_size(o, "rows_without_target", p->n_without_target) &&
-      set_size(o, "rows_dropped", p->n_dropped) && set(o, "reading", reading_json(p)) &&
-      set(o, "columns", columns_json(p)) && set(o, "target", target_json(p)) && set(o, "lines", list_json(&p->lines));
-  if (ok) return o;
-  json_decref(o);
-  return NULL;
+  put_size(&o, "version", 1);
+  vise_i_json_put(&o, "names", json_boolean(p->has_names));
+  vise_i_json_put(&o, "sparse", json_boolean(p->is_sparse));
+  vise_i_json_put(&o, "missing", json_string(vise_missing_name(p->missing)));
+  put_size(&o, "rows", p->n_rows);
+  put_size(&o, "rows_without_target", p->n_without_target);
+  put_size(&o, "rows_dropped", p->n_dropped);
+
+  vise_i_json_put(&o, "reading", reading_json(p));
+  vise_i_json_put(&o, "columns", columns_json(p));
+  vise_i_json_put(&o, "target", target_json(p));
+  vise_i_json_put(&o, "lines", list_json(&p->lines));
+  return o;
 }
 
 vise_status vise_preprocessor_to_json(const vise_preprocessor *preprocessor, char **out, vise_error *err) {

@@ -5,6 +5,9 @@
 #include "host/table/table.h"
 #include "vise/preprocessor.h"
 
+/* In the JSON of a preprocessor: the key of the object that a name becomes which is not UTF-8 (host/json/bytes.h). */
+#define VISE_I_BYTES_KEY "latin1"
+
 /* One column of the training table, used or not. */
 typedef struct vise_i_recipe {
   char *name; /* NULL: none */

@@ -12,6 +12,7 @@
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/base/temporary.h"
+#include "host/json/read.h"
 #include "host/model/checkpoint.h"
 #include "host/model/model.h"
 #include "host/model/safetensors.h"
@@ -29,6 +30,12 @@ static bool has_our_keys(const json_t *object) {
   return all;
 }
 
+/* *out NULL: the text is not JSON. */
+static vise_status read_json(const char *path, const char *text, size_t n, json_t **out, vise_error *err) {
+  const vise_status status = vise_i_json_parse(text, n, out, NULL);
+  return status == VISE_ERR_MEMORY ? vise_i_fail_memory(err, 0, path) : VISE_OK;
+}
+
 static vise_status is_config(const char *path, bool *out, vise_error *err) {
   uint8_t *bytes = NULL;
   size_t n = 0;
@@ -38,18 +45,20 @@ static vise_status is_config(const char *path, bool *out, vise_error *err) {
   const vise_status status = vise_i_read_file(path, MAX_CONFIG_BYTES, &bytes, &n, err);
   if (status != VISE_OK) return status;
 
-  json_t *object = json_loadb((const char *)bytes, n, 0, NULL);
+  json_t *object = NULL;
+  const vise_status parsed = read_json(path, (const char *)bytes, n, &object, err);
   *out = has_our_keys(object);
   json_decref(object);
   free(bytes);
-  return VISE_OK;
+  return parsed;
 }
 
-static bool is_event(const char *line, size_t n) {
+static vise_status is_event(const char *path, const char *line, size_t n, bool *out, vise_error *err) {
   static const struct {
     const char *event, *keys[2];
   } events[] = {{"step", {"lr", "grad_norm"}}, {"epoch", {"train_loss", "seconds"}}, {"end", {"reason", "launches"}}};
-  json_t *object = json_loadb(line, n, 0, NULL);
+  json_t *object = NULL;
+  const vise_status status = read_json(path, line, n, &object, err);
   const char *name = json_string_value(json_object_get(object, "event"));
   bool found = false;
 
@@ -58,11 +67,12 @@ static bool is_event(const char *line, size_t n) {
              json_object_get(object, events[i].keys[1]) != NULL;
   }
   json_decref(object);
-  return found;
+  *out = found;
+  return status;
 }
 
 /* Whether the first n bytes of a file are events; the last line may be cut. */
-static bool are_events(const char *text, size_t n) {
+static vise_status are_events(const char *path, const char *text, size_t n, bool *out, vise_error *err) {
   static const char start[] = "{\"event\":\"";
   size_t at = 0;
 
@@ -70,12 +80,15 @@ static bool are_events(const char *text, size_t n) {
     const char *end = memchr(text + at, '\n', n - at);
     if (end == NULL) {
       const size_t n_left = n - at, n_start = sizeof(start) - 1;
-      return memcmp(text + at, start, n_left < n_start ? n_left : n_start) == 0;
+      *out = memcmp(text + at, start, n_left < n_start ? n_left : n_start) == 0;
+      return VISE_OK;
     }
-    if (!is_event(text + at, (size_t)(end - text) - at)) return false;
+    const vise_status status = is_event(path, text + at, (size_t)(end - text) - at, out, err);
+    if (status != VISE_OK || !*out) return status;
     at = (size_t)(end - text) + 1;
   }
-  return true;
+  *out = true;
+  return VISE_OK;
 }
 
 static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
@@ -87,7 +100,7 @@ static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
   VISE_TRY(vise_i_alloc(&text, METRICS_START_BYTES, 1, path, err));
   const ssize_t n = pread(fd, text, METRICS_START_BYTES, 0);
   if (n < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", path));
-  *out = are_events(text, (size_t)n);
+  VISE_TRY(are_events(path, text, (size_t)n, out, err));
 
 done:
   if (fd >= 0) close(fd);

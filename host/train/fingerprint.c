@@ -8,44 +8,39 @@
 #include <xxhash.h>
 
 #include "host/base/memory.h"
+#include "host/json/build.h"
 #include "host/options/options.h"
 #include "host/train/schedule.h"
 
 /* Rows that are hashed: enough to tell data apart, few enough to cost nothing. */
 #define SAMPLED_ROWS 256
 
-/* An object being filled; the first failure stays. */
-typedef struct builder {
-  json_t *object;
-  bool failed;
-} builder;
+static void put(json_t **b, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-static void put(builder *b, const char *key, const char *format, ...) __attribute__((format(printf, 3, 4)));
-
-static void put(builder *b, const char *key, const char *format, ...) {
+static void put(json_t **b, const char *key, const char *format, ...) {
   char text[512];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof(text), format, arguments);
   va_end(arguments);
-  if (json_object_set_new(b->object, key, json_string(text)) != 0) b->failed = true;
+  vise_i_json_put(b, key, json_string(text));
 }
 
-static void put_number(builder *b, const char *key, double value) {
+static void put_number(json_t **b, const char *key, double value) {
   put(b, key, "%.17g", value);
 }
 
-static void put_flag(builder *b, const char *key, bool value) {
+static void put_flag(json_t **b, const char *key, bool value) {
   put(b, key, "%s", value ? "yes" : "no");
 }
 
-static void put_hash(builder *b, const char *key, const void *data, size_t n_bytes) {
+static void put_hash(json_t **b, const char *key, const void *data, size_t n_bytes) {
   if (n_bytes == 0) return;
   put(b, key, "hash %016llx", (unsigned long long)XXH64(data, n_bytes, 0));
 }
 
 /* The schedule of a clip or a clamp. The files of the first release have these names. */
-static void put_schedule(builder *b, const char *prefix, const vise_schedule_config *schedule) {
+static void put_schedule(json_t **b, const char *prefix, const vise_schedule_config *schedule) {
   char key[64];
 
   snprintf(key, sizeof(key), "%s-schedule", prefix);
@@ -62,7 +57,7 @@ static void put_schedule(builder *b, const char *prefix, const vise_schedule_con
 }
 
 /* The list of a net that is more than linear layers and one activation. */
-static void put_layers(builder *b, const vise_i_net *net) {
+static void put_layers(json_t **b, const vise_i_net *net) {
   char key[48];
   if (vise_i_net_is_plain(net)) return;
 
@@ -74,7 +69,7 @@ static void put_layers(builder *b, const vise_i_net *net) {
   }
 }
 
-static void put_net(builder *b, const vise_trainer *t) {
+static void put_net(json_t **b, const vise_trainer *t) {
   char text[512] = "";
   size_t n = 0;
 
@@ -94,7 +89,7 @@ static void put_net(builder *b, const vise_trainer *t) {
   put(b, "--precision", "%s", vise_precision_name(t->spec.precision));
 }
 
-static void put_layer_clamps(builder *b, const vise_train_config *c) {
+static void put_layer_clamps(json_t **b, const vise_train_config *c) {
   for (size_t i = 0; i < c->n_layer_clamps; i++) {
     char key[48];
     snprintf(key, sizeof(key), "--clamp-layer %zu", c->layer_clamps[i].layer);
@@ -107,7 +102,7 @@ static void read_field(const vise_option *option, size_t k, const vise_train_con
   memcpy(out, (const char *)c + option->offsets[k], n_bytes);
 }
 
-static void put_option(builder *b, const vise_option *option, const vise_train_config *c) {
+static void put_option(json_t **b, const vise_option *option, const vise_train_config *c) {
   char key[64], text[64];
   double number = 0, hi = 0;
   const void *items = NULL;
@@ -141,7 +136,7 @@ static void put_option(builder *b, const vise_option *option, const vise_train_c
 }
 
 /* The options of a topic that decide what a step computes. */
-static void put_topic(builder *b, vise_option_topic topic, const vise_train_config *c) {
+static void put_topic(json_t **b, vise_option_topic topic, const vise_train_config *c) {
   const vise_option *option;
   for (size_t i = 0; (option = vise_option_at(i)) != NULL; i++) {
     const bool decides = option->change == VISE_OPTION_FIXED && (option->flags & VISE_OPTION_CHECKS) == 0;
@@ -153,7 +148,7 @@ static void put_topic(builder *b, vise_option_topic topic, const vise_train_conf
   }
 }
 
-static void put_weight_op(builder *b, const vise_train_config *c, size_t n_layers) {
+static void put_weight_op(json_t **b, const vise_train_config *c, size_t n_layers) {
   const vise_weight_op *op = &c->weight_op;
   const char *timings[] = {"step", "epoch", "every"};
 
@@ -174,7 +169,7 @@ static void put_weight_op(builder *b, const vise_train_config *c, size_t n_layer
   if (op->frozen_m != NULL) put_hash(b, "frozen_m", op->frozen_m, n_layers * sizeof(double));
 }
 
-static void put_schedule_end(builder *b, const vise_trainer *t) {
+static void put_schedule_end(json_t **b, const vise_trainer *t) {
   const vise_schedule_config *schedules[] = {&t->config.lr_schedule, &t->config.clip_schedule,
                                              &t->config.clamp_schedule};
   for (size_t i = 0; i < 3; i++) {
@@ -185,7 +180,7 @@ static void put_schedule_end(builder *b, const vise_trainer *t) {
   }
 }
 
-static void put_scales(builder *b, const vise_i_scales *scales, size_t n_features, size_t n_outputs) {
+static void put_scales(json_t **b, const vise_i_scales *scales, size_t n_features, size_t n_outputs) {
   const size_t n = scales->x_kind == VISE_SCALE_UNIT ? 1 : n_features;
   put(b, "--scale", "%s", vise_scale_name(scales->x_kind));
   if (scales->x_shift != NULL) {
@@ -198,7 +193,7 @@ static void put_scales(builder *b, const vise_i_scales *scales, size_t n_feature
   }
 }
 
-static vise_status put_data(builder *b, const vise_trainer *t, vise_error *err) {
+static vise_status put_data(json_t **b, const vise_trainer *t, vise_error *err) {
   vise_status status = VISE_OK;
   double *row = NULL;
 
@@ -232,8 +227,7 @@ done:
 vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, vise_error *err) {
   vise_status status;
   const vise_train_config *config = &trainer->config;
-  builder b = {.object = json_object()};
-  if (b.object == NULL) return vise_i_fail_memory(err, sizeof(json_t), "a checkpoint");
+  json_t *b = json_object();
 
   put_net(&b, trainer);
   put_topic(&b, VISE_TOPIC_LOSS, config);
@@ -248,12 +242,12 @@ vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, v
   put_scales(&b, &trainer->scales, trainer->net->widths[0], trainer->net->widths[trainer->net->n_layers]);
 
   VISE_TRY(put_data(&b, trainer, err));
-  if (b.failed) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
-  *out = b.object;
-  b.object = NULL;
+  if (b == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint"));
+  *out = b;
+  b = NULL;
 
 done:
-  json_decref(b.object);
+  json_decref(b);
   return status;
 }
 

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "host/base/file.h"
-#include "host/base/json_text.h"
 #include "host/base/memory.h"
+#include "host/json/read.h"
+#include "host/json/text.h"
 #include "host/train/run.h"
 #include "host/train/stopping.h"
 
@@ -111,6 +112,14 @@ done:
   return status;
 }
 
+static vise_status read_members(const char *text, json_t **out, vise_error *err) {
+  vise_i_json_fault fault;
+  const vise_status status = vise_i_json_parse(text, strlen(text), out, &fault);
+  if (status == VISE_ERR_MEMORY) return vise_i_fail_memory(err, 0, "the end of a run");
+  if (status == VISE_OK) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_USAGE, "`describe`: byte %zu of its text: %s", fault.byte, fault.what);
+}
+
 /* The members that the caller adds to the "end" event; *out is NULL if there are none. */
 static vise_status describe(const vise_i_run *run, const vise_run_result *result, json_t **out, vise_error *err) {
   static const char *const own[] = {"event", "reason", "steps", "launches", "seconds"};
@@ -121,7 +130,7 @@ static vise_status describe(const vise_i_run *run, const vise_run_result *result
 
   VISE_TRY(run->config.describe(run->config.user, result, &text, err));
   if (text == NULL) goto done;
-  object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  VISE_TRY(read_members(text, &object, err));
   if (!json_is_object(object)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`describe`: its text is not a JSON object"));
   }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/base/memory.h"
+#include "host/json/build.h"
 #include "host/model/checkpoint.h"
 #include "host/train/fingerprint.h"
 #include "host/train/trainer.h"
@@ -22,8 +23,8 @@ static json_t *bits_of(double value) {
   return json_string(text);
 }
 
-static vise_status get_bits(const json_t *object, const char *key, const char *dir, double *out, vise_error *err) {
-  const char *text = json_string_value(json_object_get(object, key));
+static vise_status take_bits(const json_t *value, const char *key, const char *dir, double *out, vise_error *err) {
+  const char *text = json_string_value(value);
   if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: \"%s\" is not 16 hexadecimal digits", dir, key);
   }
@@ -106,34 +107,32 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
 
 static vise_status make_state(vise_trainer *t, json_t *run, json_t **out, vise_error *err) {
   vise_status status;
-  json_t *state = json_object(), *training = NULL, *frozen = NULL;
+  json_t *state = json_object(), *training = NULL;
   vise_i_train_state copy = t->state;
   vise_i_counters counters = t->ops->get_counters(t->backend);
   const fields f = fields_of(&copy, &counters);
 
   VISE_TRY(vise_i_fingerprint_make(t, &training, err));
-  int bad = json_object_set_new(state, "format", json_integer(FORMAT_VERSION));
-  bad |= json_object_set(state, "training", training);
+  vise_i_json_put(&state, "format", json_integer(FORMAT_VERSION));
+  vise_i_json_put(&state, "training", training);
   for (size_t i = 0; i < f.n_counts; i++) {
-    bad |= json_object_set_new(state, f.keys[i], json_integer((json_int_t)*f.counts[i]));
+    vise_i_json_put(&state, f.keys[i], json_integer((json_int_t)*f.counts[i]));
   }
-  for (size_t i = 0; i < f.n_numbers; i++) bad |= json_object_set_new(state, f.bit_keys[i], bits_of(*f.numbers[i]));
-  bad |= json_object_set_new(state, "first_bad_tensor", json_integer(t->state.first_bad_tensor));
+  for (size_t i = 0; i < f.n_numbers; i++) vise_i_json_put(&state, f.bit_keys[i], bits_of(*f.numbers[i]));
+  vise_i_json_put(&state, "first_bad_tensor", json_integer(t->state.first_bad_tensor));
 
   if (t->state.has_frozen_m) {
-    frozen = json_array();
-    for (size_t l = 0; l < t->net->n_layers; l++) bad |= json_array_append_new(frozen, bits_of(t->state.frozen_m[l]));
-    bad |= json_object_set(state, "frozen_m", frozen);
+    json_t *frozen = json_array();
+    for (size_t l = 0; l < t->net->n_layers; l++) vise_i_json_add(&frozen, bits_of(t->state.frozen_m[l]));
+    vise_i_json_put(&state, "frozen_m", frozen);
   }
 
-  if (run != NULL) bad |= json_object_set(state, "run", run);
-  if (bad != 0) VISE_TRY(vise_i_fail_memory(err, sizeof(json_t), "a checkpoint"));
+  if (run != NULL) vise_i_json_put(&state, "run", json_incref(run));
+  if (state == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint"));
   *out = json_incref(state);
 
 done:
   json_decref(state);
-  json_decref(training);
-  json_decref(frozen);
   return status;
 }
 
@@ -149,9 +148,7 @@ static vise_status parse_frozen(const vise_trainer *t, const json_t *state, cons
   }
 
   for (size_t l = 0; l < t->net->n_layers; l++) {
-    json_t *entry = json_pack("{s:O}", "frozen_m", json_array_get(frozen, l));
-    const vise_status status = get_bits(entry, "frozen_m", dir, &s->frozen_m[l], err);
-    json_decref(entry);
+    const vise_status status = take_bits(json_array_get(frozen, l), "frozen_m", dir, &s->frozen_m[l], err);
     if (status != VISE_OK) return status;
   }
   return VISE_OK;
@@ -174,7 +171,9 @@ static vise_status parse_state(const vise_trainer *t, const json_t *state, const
                n_numbers = has_record ? f.n_numbers : f.n_old_numbers;
   memset(&s->since_record, 0, sizeof s->since_record);
   for (size_t i = 0; i < n_counts; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
-  for (size_t i = 0; i < n_numbers; i++) VISE_TRY(get_bits(state, f.bit_keys[i], dir, f.numbers[i], err));
+  for (size_t i = 0; i < n_numbers; i++) {
+    VISE_TRY(take_bits(json_object_get(state, f.bit_keys[i]), f.bit_keys[i], dir, f.numbers[i], err));
+  }
 
   const json_t *bad_tensor = json_object_get(state, "first_bad_tensor");
   if (!json_is_integer(bad_tensor) || json_integer_value(bad_tensor) < -1 ||

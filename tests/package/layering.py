@@ -11,29 +11,30 @@ from sources import CODE, TOPS, circles, paths, read, self_test, without_comment
 
 # Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
-LIBRARY = {"host/base", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
+LIBRARY = {"host/base", "host/json", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
            "host/model", "host/plan", "host/backend", "host/train", "host/sweep", "host/bench"}
 ALLOWED = {
     PUBLIC: set(),
     "host/base": {PUBLIC},
+    "host/json": {PUBLIC, "host/base"},
     "host/data": {PUBLIC, "host/base"},
-    "host/table": {PUBLIC, "host/base"},
+    "host/table": {PUBLIC, "host/base", "host/json"},
     "host/rule": {PUBLIC, "host/base"},
     "host/options": {PUBLIC, "host/base", "host/rule"},
     "host/net": {PUBLIC, "host/base"},
     "host/product": {"host/base"},
     "host/ops": {PUBLIC, "host/base", "host/rule", "host/net", "host/product"},
-    "host/model": {PUBLIC, "host/base", "host/rule", "host/options", "host/net"},
+    "host/model": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/net"},
     "kernels": {PUBLIC, "host/base", "host/rule"},
     "host/plan": {PUBLIC, "host/base", "host/rule", "host/net", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
-    "host/train": {PUBLIC, "host/base", "host/rule", "host/options", "host/data", "host/table", "host/net",
+    "host/train": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/data", "host/table", "host/net",
                    "host/model", "host/product", "host/backend"},
     "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},
     "host/sweep": {PUBLIC, "host/base", "host/rule", "host/options", "host/net", "host/model", "host/data",
                    "host/backend", "host/train"},
-    "host/cli": {PUBLIC},
+    "host/cli": {PUBLIC, "host/json"},  # a program of its own: how it reads and writes JSON is not of the API
     "examples": {PUBLIC},
     "bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/backend", "host/bench"},
     "tests/support": {PUBLIC, "kernels", *LIBRARY},
@@ -47,6 +48,8 @@ ALLOWED = {
     "tests/package": {PUBLIC},
 }
 PRINTERS = ("host/cli", "examples", "bench", "tests")
+# jansson's reader and writer do not survive lack of memory, and what its setters return is easily lost: host/json does it.
+JSON = re.compile(r"\bjson_(?:load|dump|object_(?:set|update)|array_(?:set|append|insert|extend))\w*(?=\s*\()")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(\S.*?)\s*$')
 PRINTS = re.compile(r'\b(?:(?:v?printf|puts|putchar|perror|exit|_exit|_Exit|quick_exit|abort)\s*\(|stdout\b|stderr\b)')
 # Includes CUDA's headers for nvcc and C++ alone.
@@ -113,6 +116,13 @@ def print_faults(path, source):
             yield f"{path}:{number}: only host/cli prints or exits ({match.group().strip(' (')})"
 
 
+def json_faults(path, source):
+    for number, line in enumerate(without_comments_and_texts(source).split("\n"), 1):
+        match = JSON.search(line)
+        if match:
+            yield f"{path}:{number}: {match.group()}: JSON is read, made and written by what host/json has"
+
+
 # ---- circles ----
 
 def header_circles(root, sources):
@@ -151,6 +161,8 @@ def faults(root):
         if part == "host/plan":
             yield from (f"{path}: host/plan must not see CUDA: {fault}"
                         for fault in cuda_faults(root, path, source, set(PLAIN_FOR_C)))
+        if path.startswith("host/") and part != "host/json":
+            yield from json_faults(path, source)
         if not path.startswith(PRINTERS):
             yield from print_faults(path, source)
     yield from header_circles(root, sources)
@@ -188,6 +200,8 @@ SEEDED = [
     ({"host/train/c.c": 'void f(void) { /* exit() */ g("abort()"); printf("x"); }\n'}, "only host/cli prints or exits"),
     ({"host/data/b.c": "int f(void) {\n  exit(1);\n}\n"}, "host/data/b.c:2: only host/cli prints or exits"),
     ({"kernels/a.cu": "fputs(text, stderr);\n"}, "only host/cli prints or exits"),
+    ({"host/cli/a.c": "json_t *f(void) {\n  return json_loads(text, 0, NULL);\n}\n"}, "host/cli/a.c:2: json_loads: JSON is"),
+    ({"host/train/a.c": "void f(void) {\n  (void)json_object_set_new(o, \"a\", v);\n}\n"}, "json_object_set_new: JSON is"),
     ({"host/base/a.h": '#include "host/base/b.h"\n', "host/base/b.h": '#include "host/base/c.h"\n',
       "host/base/c.h": '#include "host/base/a.h"\n'}, "host/base/a.h and host/base/b.h and host/base/c.h include each"),
     ({"host/data/a.c": "int vise_i_a(void) {\n  return vise_i_b();\n}\n",
@@ -196,6 +210,7 @@ SEEDED = [
 CLEAN = [
     {"host/cli/a.c": '#include <stdio.h>\n#include "vise/vise.h"\n#include "host/cli/p.h"\nvoid f(void) { exit(1); }\n'},
     {"host/plan/a.c": '#include "kernels/canonical.h"\n#include "host/net/net.h"\n'},
+    {"host/json/a.c": "void f(void) { json_dumpb(v, t, n, 0); }\n", "tests/unit/a.c": "void f(void) { json_loads(t); }\n"},
     {"host/train/a.c": '#include <math.h>\n#include "host/backend/b.h"\n/* printf("no"); */\nchar *s = "exit(1)";\n'},
     {"host/backend/a.c": '#include "host/plan/plan.h"\n#include "kernels/step.h"\n#include "vise/train.h"\n'},
     {"tests/gpu/a.c": '#include "rig.h"\n#include "tests/support/cpu_case.h"\n', "tests/gpu/rig.h": "\n"},

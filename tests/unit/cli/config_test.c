@@ -1,4 +1,5 @@
 /* --config and config.json. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -226,4 +227,51 @@ Test(cli_config, refuses_files_that_are_wrong) {
   }
 
   tool_expect_refused("train --config missing.json", "missing.json");
+}
+
+/* Writes text to a pipe that the tool reads. */
+static void feed(const char *path, const char *text) {
+  const int fd = open(path, O_WRONLY);
+  cr_assert(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+  close(fd);
+}
+
+/* Makes the file the standard input of what is run next. */
+static void read_from(const char *path) {
+  const int fd = open(path, O_RDONLY);
+  cr_assert(fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO);
+  close(fd);
+}
+
+Test(cli_config, a_pipe_and_standard_input_are_read) {
+  static const char text[] = "{\"train\": \"iris.csv\", \"recipe\": \"none\", \"epochs\": 1, \"out\": \"run\"}";
+  tool_write_text("options.json", text);
+  cr_assert_eq(mkfifo("pipe", 0600), 0);
+
+  const pid_t pid = tool_start("train --config pipe", "piped");
+  feed("pipe", text);
+  tool_result result = tool_wait(pid, "piped");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  cr_assert(tool_exists("run/model.safetensors"));
+  tool_free(&result);
+
+  read_from("options.json");
+  tool_expect_ok("train --config - --overwrite");
+  read_from("options.json");
+  tool_expect_ok("train --config /dev/stdin --overwrite");
+  read_from("options.json");
+  tool_expect_refused("train --train - --config - --overwrite", "--train - and --config -: standard input can be read");
+}
+
+Test(cli_config, a_large_file_is_read_in_blocks_and_a_larger_one_refused) {
+  FILE *file = fopen("large.json", "w");
+  cr_assert(file != NULL);
+  fprintf(file, "{\"train\": \"iris.csv\", \"recipe\": \"none\", \"epochs\": 1");
+  for (size_t i = 0; i < 3 << 20; i++) fputc(' ', file);
+  fprintf(file, "}\n");
+  fclose(file);
+  tool_expect_ok("train --config large.json");
+
+  cr_assert_eq(truncate("large.json", (16 << 20) + 1), 0);
+  tool_expect_refused("train --config large.json", "large.json: has more than the 16777216 bytes allowed");
 }

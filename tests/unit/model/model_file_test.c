@@ -190,7 +190,7 @@ Test(model_file, descriptions_are_checked_before_memory_is_taken) {
     vise_status code;
     const char *says;
   } cases[] = {
-      {"nonsense", VISE_ERR_FORMAT, "not a JSON object"},
+      {"nonsense", VISE_ERR_FORMAT, "the metadata of Vise, byte 0: expected '{'"},
       {"[]", VISE_ERR_FORMAT, "not a JSON object"},
       {"{}", VISE_ERR_FORMAT, "no \"format_version\""},
       {D("3", "[4,3,2]", "\"relu\"", "0", NONE), VISE_ERR_FORMAT, "newer Vise"},

@@ -77,8 +77,8 @@ Test(table_json, refuses_what_is_wrong) {
   static const struct {
     const char *old, *new, *expected;
   } cases[] = {
-      {"{", "[", "is not a JSON object"},
-      {"{\"version\":1", "{\"version\":1,\"version\":1", "is not a JSON object: duplicate object key"},
+      {"{", "[", "is not JSON"},
+      {"{\"version\":1", "{\"version\":1,\"version\":1", "comes twice"},
       {"\"version\":1", "\"version\":2", "is of version 2; this Vise reads 1"},
       {"\"columns\":[", "\"columns\":[],\"was\":[", "\"columns\" is missing or wrong"},
       {"\"kind\":\"number\"", "\"kind\":\"colour\"", "\"kind\""},

@@ -1,4 +1,6 @@
 /* Every allocation of reading, fitting, converting and writing fails once: an error, nothing leaked, no crash. */
+#include <jansson.h>
+
 #include "table_support.h"
 #include "tests/support/allocation_fault.h"
 
@@ -69,6 +71,7 @@ static vise_status work_columns(vise_error *err) {
 
 static void fail_each(vise_status (*task)(vise_error *err)) {
   size_t n = 0;
+  json_set_alloc_funcs(__wrap_malloc, free);
   for (bool failed = true; failed; n++) {
     vise_error err = VISE_ERROR_INIT;
     fault_arm(n);

@@ -1,4 +1,4 @@
-#include "host/base/json_text.h"
+#include "host/json/text.h"
 
 #include <stdlib.h>
 
