@@ -453,10 +453,10 @@ Test(cli_sweep_resume, no_winner_of_an_earlier_sweep_is_left) {
 }
 
 Test(cli_sweep_resume, one_sweep_at_a_time_uses_a_folder) {
-  const pid_t pid = tool_start("sweep " LONG "--out dir", "call");
+  const pid_t pid = tool_start("sweep " LONG "--epochs 300000 --out dir", "call");
   char says[64];
   snprintf(says, sizeof says, "dir: process %ld on ", (long)pid);
-  for (int i = 0; i < 20000 && size_of("dir/fits.jsonl") == 0; i++) sleep_ms(1);
+  for (int i = 0; i < 20000 && !tool_exists("dir/fits.jsonl"); i++) sleep_ms(1);
   tool_result result = sweep_run("--resume dir");
   cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
   SAYS(result.err, says);
