@@ -1,7 +1,7 @@
 # The libraries Vise is built on (Debian package in brackets).
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)    # libjansson-dev
-pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)   # libxxhash-dev
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8) # libxxhash-dev
 pkg_check_modules(ARCHIVE REQUIRED IMPORTED_TARGET libarchive) # libarchive-dev
 find_package(ZLIB REQUIRED)                                    # zlib1g-dev
 find_library(DEFLATE_LIBRARY deflate REQUIRED)                 # libdeflate-dev

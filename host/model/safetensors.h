@@ -1,8 +1,10 @@
 /* The safetensors file format: named tensors with a JSON header. Reading is strict (bounds, overlaps, gaps, duplicate
-   keys, sizes) and bounded before anything is allocated; writing goes to a temporary file, then syncs and renames. */
+   keys, sizes, and the hash of a file that has one: safetensors_hash.h) and bounded before anything is allocated; writing
+   adds a hash to the metadata, goes to a temporary file, then syncs and renames. */
 #ifndef VISE_I_SAFETENSORS_H
 #define VISE_I_SAFETENSORS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +68,8 @@ const vise_i_st_tensor *vise_i_st_find(const vise_i_st_file *file, const char *n
 const char *vise_i_st_metadata(const vise_i_st_file *file, const char *key);
 /* Name in the file ("F32"); "?" for a value outside the enumeration. */
 const char *vise_i_st_dtype_name(vise_i_st_dtype dtype);
+/* false: no dtype that is read has this name. */
+bool vise_i_st_dtype_parse(const char *name, vise_i_st_dtype *out);
 /* Bytes of one element; number of elements. */
 size_t vise_i_st_dtype_size(vise_i_st_dtype dtype);
 size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor);

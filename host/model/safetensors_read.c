@@ -13,6 +13,7 @@
 #include "host/base/quote.h"
 #include "host/json/read.h"
 #include "host/model/safetensors.h"
+#include "host/model/safetensors_hash.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "safetensors data are little-endian, and used as they are");
 
@@ -30,29 +31,6 @@ struct vise_i_st_file {
   vise_i_st_tensor *tensors;
   size_t n_tensors;
 };
-
-static const struct {
-  const char *name;
-  size_t size;
-} dtypes[] = {[VISE_I_ST_U8] = {"U8", 1},
-              [VISE_I_ST_I64] = {"I64", 8},
-              [VISE_I_ST_F32] = {"F32", 4},
-              [VISE_I_ST_F64] = {"F64", 8}};
-enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
-
-size_t vise_i_st_dtype_size(vise_i_st_dtype dtype) {
-  return (size_t)dtype < N_DTYPES ? dtypes[dtype].size : 0;
-}
-
-const char *vise_i_st_dtype_name(vise_i_st_dtype dtype) {
-  return (size_t)dtype < N_DTYPES ? dtypes[dtype].name : "?";
-}
-
-size_t vise_i_st_n_elements(const vise_i_st_tensor *tensor) {
-  size_t n = 1;
-  for (size_t d = 0; d < tensor->n_dims; ++d) n *= tensor->dims[d];
-  return n;
-}
 
 /* A name from a file, for use in a message. */
 typedef struct shown {
@@ -72,12 +50,7 @@ static vise_status parse_dtype(const char *file, const char *name, const json_t 
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s': \"dtype\" is missing or no text", file, show(name).text);
   }
 
-  for (size_t i = 0; i < N_DTYPES; ++i) {
-    if (strcmp(text, dtypes[i].name) == 0) {
-      *out = (vise_i_st_dtype)i;
-      return VISE_OK;
-    }
-  }
+  if (vise_i_st_dtype_parse(text, out)) return VISE_OK;
 
   if (strcmp(text, "F16") == 0 || strcmp(text, "BF16") == 0) {
     return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensor '%s' is %s, which Vise does not read; convert it to F32 first",
@@ -259,6 +232,34 @@ done:
   return status;
 }
 
+/* Compares the hash that the metadata state, if they state one. */
+static vise_status check_hash(const char *name, const vise_i_st_file *file, vise_error *err) {
+  vise_status status = VISE_OK;
+  json_t *metadata = json_object_get(file->header, METADATA);
+  const char *stated = vise_i_st_metadata(file, VISE_I_ST_HASH_KEY);
+  vise_i_st_content content = {.tensors = file->tensors, .n_tensors = file->n_tensors};
+  vise_i_st_meta *meta = NULL;
+  char hash[VISE_I_ST_HASH_BYTES];
+  if (stated == NULL) return VISE_OK;
+
+  VISE_TRY(vise_i_alloc(&meta, json_object_size(metadata), sizeof *meta, "a file's metadata", err));
+  for (void *i = json_object_iter(metadata); i; i = json_object_iter_next(metadata, i)) {
+    meta[content.n_meta++] = (vise_i_st_meta){json_object_iter_key(i), json_string_value(json_object_iter_value(i))};
+  }
+  content.meta = meta;
+  VISE_TRY(vise_i_st_hash(&content, hash, err));
+  if (strcmp(hash, stated) != 0) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
+                         "%s: damaged: its hash is %s, but it states %s; a program that changes such a file on purpose "
+                         "leaves '" VISE_I_ST_HASH_KEY "' out of the metadata",
+                         name, hash, show(stated).text));
+  }
+
+done:
+  free(meta);
+  return status;
+}
+
 vise_status vise_i_st_parse(const char *name, const uint8_t *bytes, size_t n_bytes, vise_i_st_file **out,
                             vise_error *err) {
   vise_status status = VISE_OK;
@@ -283,6 +284,7 @@ vise_status vise_i_st_parse(const char *name, const uint8_t *bytes, size_t n_byt
   qsort(entries, n, sizeof *entries, by_place);
   VISE_TRY(check_cover(name, entries, n, n_bytes - data_at, err));
   VISE_TRY(take_data(file, entries, n, bytes + data_at, err));
+  VISE_TRY(check_hash(name, file, err));
 
   *out = file;
   file = NULL;

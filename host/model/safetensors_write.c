@@ -9,6 +9,7 @@
 #include "host/json/build.h"
 #include "host/json/text.h"
 #include "host/model/safetensors.h"
+#include "host/model/safetensors_hash.h"
 
 /* Adds value (taken over) under key, which must be new. */
 static vise_status add(json_t **object, const char *key, json_t *value, vise_error *err) {
@@ -55,9 +56,12 @@ static void lay_out(const vise_i_st_tensor *tensors, size_t n, size_t *order) {
 static vise_status build_metadata(const vise_i_st_content *content, json_t **out, vise_error *err) {
   vise_status status = VISE_OK;
   json_t *metadata = json_object();
+  char hash[VISE_I_ST_HASH_BYTES];
   for (size_t i = 0; i < content->n_meta; ++i) {
     VISE_TRY(add(&metadata, content->meta[i].key, json_string_nocheck(content->meta[i].value), err));
   }
+  VISE_TRY(vise_i_st_hash(content, hash, err));
+  VISE_TRY(add(&metadata, VISE_I_ST_HASH_KEY, json_string_nocheck(hash), err));
 
   *out = metadata;
   metadata = NULL;
@@ -72,10 +76,8 @@ static vise_status build_header(const vise_i_st_content *content, const size_t *
   json_t *header = json_object(), *metadata = NULL;
   size_t at = 0;
 
-  if (content->n_meta > 0) {
-    VISE_TRY(build_metadata(content, &metadata, err));
-    VISE_TRY(add(&header, "__metadata__", metadata, err));
-  }
+  VISE_TRY(build_metadata(content, &metadata, err));
+  VISE_TRY(add(&header, "__metadata__", metadata, err));
   for (size_t i = 0; i < content->n_tensors; ++i) {
     const vise_i_st_tensor *tensor = &content->tensors[order[i]];
     size_t n_bytes = n_data_bytes(tensor);

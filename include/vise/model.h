@@ -102,7 +102,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, v
    Linear, BatchNorm1d and modules without tensors (docs/files.md), in a chain of fitting shapes. Such a file does not say
    its activation or loss: relu and the loss of vise_model_create are assumed until others are set
    (vise_model_knows_activation, vise_model_knows_loss), dropout is 0, and there is no scaling. The folder of a run stands
-   for the model.safetensors in it.
+   for the model.safetensors in it. The hash that a file of Vise has in its metadata is checked.
    Errors: VISE_ERR_IO, VISE_ERR_FORMAT, VISE_ERR_SHAPE, VISE_ERR_VALUE (non-finite weights), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load(const char *path, vise_model **out, vise_error *err);
 

@@ -65,6 +65,21 @@ def predictions(path, model, output, *more):
     return np.load(f"{path}/{output}.npy")
 
 
+def changes(path, file, metadata):
+    """A copy made by safetensors is read; one with other weights only without the hash."""
+    data = ["--data", f"{path}/x.npy", "--labels", f"{path}/y.npy"]
+    state, other = load_file(file), f"{path}/other.safetensors"
+    save_file(state, other, metadata=metadata)
+    expect(run("eval", "--model", other, *data) == run("eval", "--model", file, *data), "a copy is another model")
+
+    state["2.bias"] = state["2.bias"] + 1
+    save_file(state, other, metadata=metadata)
+    refused = subprocess.run([VISE, "eval", "--model", other, *data], capture_output=True, text=True)
+    expect(refused.returncode == 2 and "damaged" in refused.stderr, f"{refused}")
+    save_file(state, other, metadata={key: text for key, text in metadata.items() if key != "vise.xxh3_128"})
+    run("eval", "--model", other, *data)
+
+
 def pytorch_loads_model():
     path = folder("pytorch_loads_model")
     three_classes(path)
@@ -74,7 +89,9 @@ def pytorch_loads_model():
     expect(all(parameter.dtype == torch.float32 for parameter in load_file(file).values()), "not float32")
     expect(net[0].weight.abs().max() <= 0.5 and net[2].weight.abs().max() <= 0.5, "a weight left the box")
     with safe_open(file, framework="pt") as opened:
-        expect(opened.metadata()["format"] == "pt", f"metadata {opened.metadata()}")
+        metadata = opened.metadata()
+    expect(metadata["format"] == "pt" and len(metadata["vise.xxh3_128"]) == 32, f"metadata {metadata}")
+    changes(path, file, metadata)
     with open(f"{path}/run/metrics.jsonl", encoding="utf-8") as lines:
         events = [json.loads(line) for line in lines]
     expect([event["epoch"] for event in events if event["event"] == "epoch"] == [1, 2, 3, 4, 5], f"{events}")
