@@ -138,8 +138,10 @@ size_t vise_i_cli_sweep_n_planned(const vise_i_cli_sweeping *s);
 
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_data(vise_i_cli_sweeping *s, vise_error *err);
 void vise_i_cli_sweep_data_free(vise_i_cli_sweeping *s);
-/* A number that tells these rows from others. */
-uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s);
+/* A number that tells these rows, row weights and test rows from others; and one that sees neither weights nor test rows,
+   which is all that sweeps of the first release have. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_all_hash(const vise_i_cli_sweeping *s, uint64_t *out, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s, uint64_t *out, vise_error *err);
 
 /* ---- sweep_run.c ---- */
 

@@ -162,21 +162,49 @@ static uint64_t add_numbers(uint64_t hash, const double *values, size_t n) {
   return hash;
 }
 
-static uint64_t add_dataset(uint64_t hash, const vise_dataset *dataset) {
+static vise_status add_dataset(const vise_dataset *dataset, uint64_t *hash, vise_error *err) {
   const size_t n_x = vise_dataset_n_features(dataset), n_y = vise_dataset_n_targets(dataset);
   double *values = calloc(n_x + n_y, sizeof *values);
-  for (size_t row = 0; values != NULL && row < vise_dataset_n_rows(dataset); row++) {
-    if (vise_dataset_get_features(dataset, row, values, NULL) != VISE_OK) break;
-    if (n_y > 0 && vise_dataset_get_targets(dataset, row, values + n_x, NULL) != VISE_OK) break;
-    hash = add_numbers(hash, values, n_x + n_y);
+  vise_status status = values != NULL
+                           ? VISE_OK
+                           : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for a row of %zu values", n_x + n_y);
+  for (size_t row = 0; status == VISE_OK && row < vise_dataset_n_rows(dataset); row++) {
+    status = vise_dataset_get_features(dataset, row, values, err);
+    if (status == VISE_OK && n_y > 0) status = vise_dataset_get_targets(dataset, row, values + n_x, err);
+    if (status == VISE_OK) *hash = add_numbers(*hash, values, n_x + n_y);
   }
   free(values);
-  return hash;
+  return status;
 }
 
-uint64_t vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s) {
+/* Mixes the hash of a dataset in; 0 stands for none. */
+static vise_status add_rows(const vise_dataset *dataset, uint64_t *hash, vise_error *err) {
+  uint64_t rows = 0;
+  const vise_status status = dataset != NULL ? vise_dataset_hash(dataset, &rows, err) : VISE_OK;
+  *hash = (*hash ^ rows) * 0x9e3779b97f4a7c15u;
+  *hash ^= *hash >> 32;
+  return status;
+}
+
+vise_status vise_i_cli_sweep_all_hash(const vise_i_cli_sweeping *s, uint64_t *out, vise_error *err) {
   const vise_i_cli_setup *setups = s->data[0].setups;
-  uint64_t hash = add_dataset(0xcbf29ce484222325u, setups[0].train);
-  for (size_t split = 0; split < s->n_splits; split++) hash = add_dataset(hash, setups[split].validation);
-  return hash;
+  uint64_t hash = 0x243f6a8885a308d3u;
+  vise_status status = add_rows(setups[0].train, &hash, err);
+  if (status == VISE_OK) status = add_rows(setups[0].test, &hash, err);
+  for (size_t split = 0; status == VISE_OK && split < s->n_splits; split++) {
+    status = add_rows(setups[split].validation, &hash, err);
+  }
+  *out = hash;
+  return status;
+}
+
+vise_status vise_i_cli_sweep_data_hash(const vise_i_cli_sweeping *s, uint64_t *out, vise_error *err) {
+  const vise_i_cli_setup *setups = s->data[0].setups;
+  uint64_t hash = 0xcbf29ce484222325u;
+  vise_status status = add_dataset(setups[0].train, &hash, err);
+  for (size_t split = 0; status == VISE_OK && split < s->n_splits; split++) {
+    status = add_dataset(setups[split].validation, &hash, err);
+  }
+  *out = hash;
+  return status;
 }

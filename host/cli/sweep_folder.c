@@ -74,25 +74,39 @@ static json_t *options_json(const vise_i_cli_options *options) {
   return object;
 }
 
+/* The hashes of the rows, as they stand in sweep.json. */
+typedef struct hashes {
+  char data[24], all[24];
+} hashes;
+
+static vise_status make_hashes(const vise_i_cli_sweeping *s, hashes *out, vise_error *err) {
+  uint64_t data = 0, all = 0;
+  vise_status status = vise_i_cli_sweep_data_hash(s, &data, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_all_hash(s, &all, err);
+  (void)snprintf(out->data, sizeof out->data, "%016" PRIx64, data);
+  (void)snprintf(out->all, sizeof out->all, "%016" PRIx64, all);
+  return status;
+}
+
 vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out, vise_error *err) {
-  char hash[24];
+  hashes hash;
   const vise_i_cli_setup *first = &s->data[0].setups[0];
-  (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
+  vise_status status = make_hashes(s, &hash, err);
+  if (status != VISE_OK) return status;
 
   json_t *root =
-      json_pack("{s:i, s:s, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:s}}", "format", FORMAT, "version",
-                vise_version(), "options", options_json(s->options), "score", vise_i_cli_score_name(s->options->score),
-                "larger_is_better", s->larger_is_better, "configs", (json_int_t)s->n_configs, "folds",
-                (json_int_t)s->n_folds, "repeats", (json_int_t)s->n_repeats, "varied", vise_i_cli_sweep_axes_json(s),
-                "rungs", vise_i_cli_sweep_rungs_json(s), "data", "rows",
+      json_pack("{s:i, s:s, s:o, s:s, s:b, s:I, s:I, s:I, s:o, s:o, s:{s:I, s:I, s:s, s:s}}", "format", FORMAT,
+                "version", vise_version(), "options", options_json(s->options), "score",
+                vise_i_cli_score_name(s->options->score), "larger_is_better", s->larger_is_better, "configs",
+                (json_int_t)s->n_configs, "folds", (json_int_t)s->n_folds, "repeats", (json_int_t)s->n_repeats,
+                "varied", vise_i_cli_sweep_axes_json(s), "rungs", vise_i_cli_sweep_rungs_json(s), "data", "rows",
                 (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)), "inputs",
-                (json_int_t)vise_dataset_n_features(first->train), "hash", hash);
+                (json_int_t)vise_dataset_n_features(first->train), "hash", hash.data, "all_hash", hash.all);
   vise_i_json_put(&root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
   if (s->has_winner) vise_i_json_put(&root, "choice", vise_i_cli_sweep_choice_json(s));
 
   size_t n = 0;
-  const vise_status status =
-      vise_i_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17), "sweep.json", out, &n, err);
+  status = vise_i_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17), "sweep.json", out, &n, err);
   json_decref(root);
   return status;
 }
@@ -122,22 +136,31 @@ static bool has_options(const vise_i_cli_sweeping *s, const json_t *before) {
 
 /* The rows are those that the sweep began with. */
 vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err) {
-  char path[VISE_I_CLI_PATH_BYTES], hash[24];
+  char path[VISE_I_CLI_PATH_BYTES];
   json_t *root = NULL;
+  hashes now;
   vise_i_cli_sweep_path(s, "sweep.json", path);
-  (void)snprintf(hash, sizeof hash, "%016" PRIx64, vise_i_cli_sweep_data_hash(s));
-
-  vise_status status = vise_i_cli_json_read(path, &root, err);
+  vise_status status = make_hashes(s, &now, err);
+  if (status == VISE_OK) status = vise_i_cli_json_read(path, &root, err);
   if (status != VISE_OK) return status;
-  const char *before = json_string_value(json_object_get(json_object_get(root, "data"), "hash"));
+
+  const json_t *data = json_object_get(root, "data");
+  const char *before = json_string_value(json_object_get(data, "hash"));
+  const char *all_before = json_string_value(json_object_get(data, "all_hash"));
+  const bool same = before != NULL && strcmp(before, now.data) == 0;
+  const bool all_same = all_before == NULL || strcmp(all_before, now.all) == 0;
   if (!has_options(s, json_object_get(root, "options"))) {
     status = vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep has taken the place of this one just now", s->dir);
-  } else if (before == NULL || strcmp(before, hash) != 0) {
+  } else if (!same) {
     status = vise_i_cli_fail(
         err, VISE_ERR_STATE,
         "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
         "one",
         s->dir, s->options->train);
+  } else if (!all_same) {
+    status = vise_i_cli_fail(
+        err, VISE_ERR_STATE,
+        "%s: the row weights or the test rows are not those that this sweep began with; begin a new one", s->dir);
   }
   json_decref(root);
   return status;

@@ -35,6 +35,7 @@ static vise_dataset *view(vise_i_storage *storage, size_t *rows, size_t n_rows, 
   dataset->storage = storage;
   dataset->rows = rows;
   dataset->n_rows = n_rows;
+  atomic_init(&dataset->has_hash, false);
   return dataset;
 }
 

@@ -2,6 +2,8 @@
 #ifndef VISE_I_DATASET_H
 #define VISE_I_DATASET_H
 
+#include <stdint.h>
+
 #include "host/base/error.h"
 #include "vise/dataset.h"
 
@@ -20,6 +22,14 @@ const size_t *vise_i_dataset_rows(const vise_dataset *dataset);
    float64. shift, scale: [n_features] or [n_targets]. */
 void vise_i_dataset_fit_features(const vise_dataset *dataset, double *shift, double *scale);
 void vise_i_dataset_fit_targets(const vise_dataset *dataset, double *shift, double *scale);
+
+/* Hashes (XXH3, 64 bits) of all rows of the dataset in their order, as they are stored: another type of the same values has
+   another one. 0: there are no targets, no row weights. Found once, at the speed of memory; thread-safe. */
+typedef struct vise_i_dataset_hash {
+  uint64_t features, targets, row_weights;
+} vise_i_dataset_hash;
+VISE_WARN_UNUSED vise_status vise_i_dataset_hash_of(const vise_dataset *dataset, vise_i_dataset_hash *out,
+                                                    vise_error *err);
 
 /* Checks that the targets are one-hot, or one column of integers in [0, n_classes), n_classes >= 1. VISE_ERR_VALUE names dataset, row
    and value. */

@@ -25,6 +25,8 @@ struct vise_dataset {
   vise_i_storage *storage;
   size_t *rows; /* NULL: all rows of the storage */
   size_t n_rows;
+  atomic_bool has_hash; /* hash.c */
+  _Atomic(uint64_t) hash[3];
 };
 
 /* Makes a dataset of all rows of *parts: checks that sizes agree, takes the parts over (and frees them on failure).

@@ -44,6 +44,18 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
   return check_checkpoints(config, err);
 }
 
+static void note_other_rows(const vise_i_run *run) {
+  const vise_i_other_rows other = run->trainer->other_rows;
+  if (!other.validation && !other.test) return;
+  vise_i_note(
+      &run->notes, VISE_LOG_WARNING,
+      "the %s rows are not those of before step %llu: what metrics.jsonl tells of them from here on is of others",
+      !other.test         ? "validation"
+      : !other.validation ? "test"
+                          : "validation and test",
+      (unsigned long long)run->resumed_from_step);
+}
+
 static vise_status open_run(vise_i_run *run, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_run_config *config = &run->config;
@@ -53,6 +65,7 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
   if (config->resume) {
     VISE_TRY(vise_i_out_dir_resume(&run->out, config->out_dir, run->trainer, config->config_json, &run->notes, err));
     run->resumed_from_step = run->trainer->state.step;
+    note_other_rows(run);
   } else {
     VISE_TRY(
         vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, &run->notes, err));

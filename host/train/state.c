@@ -1,17 +1,24 @@
 /* Checkpoints of a trainer, in a folder or in memory: scalars in state.json (numbers that may be non-finite as bit
    patterns), arrays in tensors.safetensors. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/base/array.h"
 #include "host/base/memory.h"
 #include "host/json/build.h"
 #include "host/model/checkpoint.h"
 #include "host/train/fingerprint.h"
+#include "host/train/rows.h"
 #include "host/train/trainer.h"
 
 #define FORMAT_VERSION 1
+
+/* Steps that a training can make, and values that it can clip. */
+#define MOST_STEPS (UINT64_C(1) << 53)
+#define MOST_VALUES (UINT64_C(1) << 62)
 
 /* ---- numbers ---------------------------------------------------------------------------------------------------- */
 
@@ -107,14 +114,18 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
 
 static vise_status make_state(vise_trainer *t, json_t *run, json_t **out, vise_error *err) {
   vise_status status;
-  json_t *state = json_object(), *training = NULL;
+  json_t *state = json_object(), *training = NULL, *rows = NULL;
   vise_i_train_state copy = t->state;
   vise_i_counters counters = t->ops->get_counters(t->backend);
   const fields f = fields_of(&copy, &counters);
 
   VISE_TRY(vise_i_fingerprint_make(t, &training, err));
+  VISE_TRY(vise_i_rows_make(t, &rows, err));
   vise_i_json_put(&state, "format", json_integer(FORMAT_VERSION));
   vise_i_json_put(&state, "training", training);
+  vise_i_json_put(&state, "rows", rows);
+  training = rows = NULL;
+
   for (size_t i = 0; i < f.n_counts; i++) {
     vise_i_json_put(&state, f.keys[i], json_integer((json_int_t)*f.counts[i]));
   }
@@ -133,6 +144,8 @@ static vise_status make_state(vise_trainer *t, json_t *run, json_t **out, vise_e
 
 done:
   json_decref(state);
+  json_decref(training);
+  json_decref(rows);
   return status;
 }
 
@@ -152,6 +165,35 @@ static vise_status parse_frozen(const vise_trainer *t, const json_t *state, cons
     if (status != VISE_OK) return status;
   }
   return VISE_OK;
+}
+
+static bool is_count_of_rows(double rows) {
+  return rows >= 0 && rows <= VISE_I_EXACT_INTEGERS && rows == trunc(rows);
+}
+
+/* A number that no training reaches, which a later conversion or difference could not hold. NULL: there is none. */
+static const char *find_impossible(const vise_trainer *t, const vise_i_train_state *s, const vise_i_counters *c) {
+  if (s->step > MOST_STEPS || s->epoch > s->step || s->steps_in_epoch > s->step) return "step";
+  if (s->best_epoch > s->epoch) return "best_epoch";
+  if (s->n_skipped > s->step || s->first_skip_step > s->step) return "skipped";
+  if (s->n_norm_clipped > s->step) return "norm_clipped";
+  if (s->n_clipped_values > MOST_VALUES) return "clipped_values";
+  if (s->since_record.steps > s->step || s->since_record.skipped > s->since_record.steps ||
+      s->since_record.norm_clipped > s->since_record.steps) {
+    return "record_steps";
+  }
+  if (s->since_record.clipped_values > MOST_VALUES) return "record_clipped_values";
+  if (c->applied_steps > s->step || c->consecutive_skips > s->step) return "applied_steps";
+
+  if (!is_count_of_rows(s->current.rows) || (double)s->current.correct > s->current.rows) return "epoch_rows";
+  if (!is_count_of_rows(s->last.rows) || (double)s->last.correct > s->last.rows) return "last_epoch_rows";
+  if (!(s->lr >= 0 && isfinite(s->lr))) return "lr";
+  if (isnan(s->best_loss)) return "best_loss";
+  if (!(c->beta1_t >= 0 && c->beta1_t <= 1) || !(c->beta2_t >= 0 && c->beta2_t <= 1)) return "beta1_t";
+  for (size_t l = 0; s->has_frozen_m && l < t->net->n_layers; l++) {
+    if (!(s->frozen_m[l] >= 0 && isfinite(s->frozen_m[l]))) return "frozen_m";
+  }
+  return NULL;
 }
 
 static vise_status parse_state(const vise_trainer *t, const json_t *state, const char *dir, vise_i_train_state *s,
@@ -187,6 +229,12 @@ static vise_status parse_state(const vise_trainer *t, const json_t *state, const
                          s->steps_in_epoch, t->steps_per_epoch));
   }
   VISE_TRY(parse_frozen(t, state, dir, s, err));
+
+  const char *impossible = find_impossible(t, s, counters);
+  if (impossible != NULL) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT, "%s: state.json: \"%s\" is not a number that a training reaches", dir,
+                         impossible));
+  }
 
 done:
   return status;
@@ -286,6 +334,15 @@ vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *
   return status;
 }
 
+static vise_status check_mask(const uint8_t *mask, size_t n, const char *dir, vise_error *err) {
+  for (size_t i = 0; i < n; i++) {
+    if (mask[i] <= 1) continue;
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensors.safetensors: \"mask\", element %zu is %u, expected 0 or 1",
+                       dir, i, mask[i]);
+  }
+  return VISE_OK;
+}
+
 /* Copies the arrays out of the file; those that the trainer needs must be there. */
 static vise_status read_arrays(const vise_trainer *t, vise_i_checkpoint_place place, arrays *a, vise_error *err) {
   vise_status status;
@@ -306,6 +363,7 @@ static vise_status read_arrays(const vise_trainer *t, vise_i_checkpoint_place pl
 
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
     memcpy(a->data[i], tensor->data, n * element_bytes(t, i));
+    if (i == ARRAY_MASK) VISE_TRY(check_mask(a->data[i], n, place.name, err));
   }
 
 done:
@@ -343,19 +401,43 @@ done:
   return status;
 }
 
+/* That the trainer is as it was when the checkpoint was made. */
+static vise_status check_same(const vise_trainer *t, const json_t *state, const char *dir, vise_i_other_rows *other,
+                              vise_error *err) {
+  vise_status status;
+  json_t *now = NULL, *rows = NULL;
+  const json_t *run = json_object_get(state, "run");
+  const bool had_patience = run == NULL || json_is_true(json_object_get(run, "patience"));
+
+  VISE_TRY(vise_i_fingerprint_make(t, &now, err));
+  VISE_TRY(vise_i_fingerprint_compare(json_object_get(state, "training"), now, dir, err));
+  VISE_TRY(vise_i_rows_make(t, &rows, err));
+  VISE_TRY(vise_i_rows_compare(json_object_get(state, "rows"), rows, had_patience && t->config.patience > 0, dir, other,
+                               err));
+
+done:
+  json_decref(now);
+  json_decref(rows);
+  return status;
+}
+
 vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_place place, json_t **run,
                                    vise_error *err) {
   vise_status status;
   vise_trainer *t = trainer;
-  json_t *state = NULL, *now = NULL;
+  json_t *state = NULL;
+  vise_i_other_rows other = {false, false};
   arrays a = {{NULL}};
   vise_i_train_state restored = t->state;
   vise_i_counters counters;
 
   VISE_TRY(vise_i_checkpoint_read_state(place, &state, err));
-  VISE_TRY(vise_i_fingerprint_make(t, &now, err));
-  VISE_TRY(vise_i_fingerprint_compare(json_object_get(state, "training"), now, place.name, err));
+  VISE_TRY(check_same(t, state, place.name, &other, err));
   VISE_TRY(parse_state(t, state, place.name, &restored, &counters, err));
+  if (other.validation) { /* a loss on other rows is no mark to beat */
+    restored.best_loss = INFINITY;
+    restored.best_epoch = 0;
+  }
 
   VISE_TRY(read_arrays(t, place, &a, err));
   const bool has_mask = a.data[ARRAY_MASK] != NULL;
@@ -367,6 +449,7 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_plac
   t->has_mask = has_mask;
   t->order_is_set = false;
   t->has_stepped = false;
+  t->other_rows = other;
   t->last_stats = (vise_step_stats){.step = restored.step, .epoch = restored.epoch + 1, .bad_tensor = -1};
 
   free(t->best_params);
@@ -376,7 +459,6 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_plac
 
 done:
   json_decref(state);
-  json_decref(now);
   free_arrays(&a);
   return status;
 }

@@ -43,6 +43,11 @@ typedef struct vise_i_train_state {
   double best_loss;
 } vise_i_train_state;
 
+/* Which of the rows held out are not those that the checkpoint was made with. */
+typedef struct vise_i_other_rows {
+  bool validation, test;
+} vise_i_other_rows;
+
 struct vise_trainer {
   vise_train_config config; /* its pointers lead to the lists */
   vise_i_config_lists lists;
@@ -69,7 +74,8 @@ struct vise_trainer {
   uint64_t order_epoch; /* the epoch that order is for */
 
   vise_i_train_state state;
-  void *best_params; /* patience: weights at the best validation loss, or NULL */
+  vise_i_other_rows other_rows; /* of the last restore */
+  void *best_params;            /* patience: weights at the best validation loss, or NULL */
   vise_step_stats last_stats;
   bool has_stepped;
 

@@ -123,6 +123,9 @@ VISE_API bool vise_dataset_is_idx(const vise_dataset *dataset);
 VISE_API const char *vise_dataset_name(const vise_dataset *dataset);
 /** Bytes that the values take in memory (shared data counted in full). */
 VISE_API size_t vise_dataset_n_bytes(const vise_dataset *dataset);
+/** A hash of all rows in their order, with their targets and row weights, as they are stored: what tells them from other
+    rows. It is found once, at the speed of memory, and stays. Thread-safe. Errors: VISE_ERR_MEMORY. */
+VISE_API VISE_WARN_UNUSED vise_status vise_dataset_hash(const vise_dataset *dataset, uint64_t *out, vise_error *err);
 /** Copies row `row` of the unscaled features to out[n_features], of the targets to out[n_targets]. */
 VISE_API VISE_WARN_UNUSED vise_status vise_dataset_get_features(const vise_dataset *dataset, size_t row, double *out,
                                                                 vise_error *err);

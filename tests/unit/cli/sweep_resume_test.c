@@ -507,6 +507,40 @@ Test(cli_sweep_resume, other_rows_are_refused) {
   free(text);
 }
 
+/* A file of n lines with this number, and another one first. */
+static void write_numbers(const char *path, int n, const char *first, const char *number) {
+  FILE *file = fopen(path, "w");
+  cr_assert(file != NULL);
+  fprintf(file, "w\n%s\n", first);
+  for (int i = 1; i < n; i++) fprintf(file, "%s\n", number);
+  fclose(file);
+}
+
+/* Removes what sweeps of the first release lack. */
+static void make_old(const char *path) {
+  json_t *root = tool_json(path);
+  cr_assert_eq(json_object_del(json_object_get(root, "data"), "all_hash"), 0);
+  cr_assert_eq(json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(17)), 0);
+  json_decref(root);
+}
+
+Test(cli_sweep_resume, other_weights_and_test_rows_are_refused) {
+  sweep_write_people("test.csv", 12);
+  write_numbers("weights.csv", 72, "1", "1");
+  sweep_ok(GRID "--epochs 2 --folds 3 --quiet --refit no --row-weights weights.csv --test test.csv --out dir");
+  write_numbers("weights.csv", 72, "2", "1");
+  sweep_refused("dir: the row weights or the test rows are not those that this sweep began with", "--resume dir");
+  write_numbers("weights.csv", 72, "1", "1");
+  sweep_write_people("test.csv", 11);
+  sweep_refused("dir: the row weights or the test rows are not those", "--resume dir");
+  sweep_write_people("test.csv", 12);
+  sweep_ok("--resume dir");
+
+  make_old("dir/sweep.json");
+  write_numbers("weights.csv", 72, "2", "1");
+  sweep_ok("--resume dir");
+}
+
 Test(cli_sweep_resume, goes_on_as_it_was_started) {
   sweep_ok("%s --out dir", PLAIN);
   sweep_refused("--l2 cannot be changed by --resume", "--resume dir --l2 0.1");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "host/base/file.h"
 #include "host/base/rng.h"
@@ -217,4 +218,27 @@ void rig_events_free(json_t **events, size_t n) {
 
 const char *rig_event_of(const json_t *event) {
   return json_string_value(json_object_get(event, "event"));
+}
+
+void rig_edit_state(const char *checkpoint, void (*edit)(json_t *state, void *user), void *user) {
+  const char *path = rig_path(checkpoint, "state.json");
+  char *text = rig_read(path);
+  json_t *root = json_loads(text, 0, NULL);
+  cr_assert(root != NULL, "%s", path);
+  edit(json_object_get(root, "state"), user);
+  json_object_del(root, "xxh64");
+
+  /* As host/model/checkpoint_format.h has it: the prefix stands for the first brace. */
+  char *body = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)), *whole = NULL;
+  cr_assert(asprintf(&whole, "{\"xxh64\":\"%016llx\",\n%s\n", 0ull, body + 1) > 0);
+  const size_t n_prefix = strlen("{\"xxh64\":\"0123456789abcdef\",\n");
+  char hash[17];
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)XXH64(whole + n_prefix, strlen(whole + n_prefix), 0));
+  memcpy(whole + strlen("{\"xxh64\":\""), hash, 16);
+  rig_write(path, whole);
+
+  free(text);
+  free(body);
+  free(whole);
+  json_decref(root);
 }

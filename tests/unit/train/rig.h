@@ -33,6 +33,8 @@ bool rig_same_params(const vise_model *a, const vise_model *b);
 /* Fails the test unless every checkpoint in a run's folder is whole; returns how many there are. what and i are for
    the message. */
 size_t rig_whole_checkpoints(const char *folder, const char *what, size_t i);
+/* Rewrites state.json of a checkpoint with what edit makes of its "state", and its hash with it. */
+void rig_edit_state(const char *checkpoint, void (*edit)(json_t *state, void *user), void *user);
 void rig_write(const char *path, const char *text);
 /* A whole file, to be freed. */
 char *rig_read(const char *path);
