@@ -159,7 +159,11 @@ vise_status vise_i_cli_bench_data(const vise_i_cli_options *options, vise_bench_
   if (options->data == NULL && options->labels == NULL) return VISE_OK;
   if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--labels needs --data");
 
+  vise_table_options reading;
   vise_dataset_source_init(&source);
+  vise_table_options_init(&reading);
+  reading.max_bytes = options->memory_limit;
+  source.table = &reading;
   source.features_path = options->data;
   source.labels_path = options->labels;
   vise_status status = vise_dataset_load(&source, out, err);

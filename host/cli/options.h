@@ -95,6 +95,7 @@ typedef struct vise_i_cli_options {
   vise_i_cli_stratify stratify;
   vise_i_cli_cross_validate cross_validate; /* once the data are read: yes or no */
   uint64_t skip_lines, max_categories;
+  size_t memory_limit; /* 0: auto */
 
   /* vise sweep: what to vary (a line for each option), which configurations, on which rows, and which of them wins. */
   const char *vary, *complexity;

@@ -127,6 +127,11 @@ const vise_option vise_i_cli_rows[] = {
   {"comment", AT(NULL, comment), "CHAR", NOTHING, "leave out lines that begin with this character",
    KIND(TEXT, TABLES, TRAIN | MODEL)},
 
+  {"memory-limit", AT("max_bytes", memory_limit), "BYTES", "auto",
+   "most memory that the rows of a file may take; a file that would take more is refused before it does; auto is half of what "
+   "is free; K, M and G mean 2^10, 2^20 and 2^30",
+   KIND(BYTES, DATA, TRAIN | MODEL | BENCH), FREE, .min = 1, .word = "auto"},
+
   {"init-scheme", AT(NULL, init_scheme), "NAME", "linear", "how initial weights are drawn",
    KIND(NAME, NET, TRAIN), NAMES(VISE_INIT_SCHEME_TABLE)},
   {"init", AT(NULL, init), "FILE", NOTHING, "start from the weights of this .safetensors file",

@@ -53,21 +53,10 @@ static size_t bytes_of(const vise_i_cli_setup *setup) {
   return vise_dataset_n_bytes(setup->train) + vise_dataset_n_bytes(setup->validation);
 }
 
-static size_t available_bytes(void) {
-  FILE *stream = fopen("/proc/meminfo", "r");
-  char line[128];
-  unsigned long long kib = 0;
-  while (stream != NULL && fgets(line, sizeof line, stream) != NULL) {
-    if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1) break;
-  }
-  if (stream != NULL) (void)fclose(stream);
-  return (size_t)kib * 1024;
-}
-
 /* The first fold is made, and all others will take as much. */
 static vise_status check_memory(const vise_i_cli_sweeping *s, vise_error *err) {
-  const size_t room = available_bytes(), n = s->n_data * s->n_splits - 1;
-  if (room == 0 || s->n_data_bytes == 0 || n <= room / s->n_data_bytes) return VISE_OK;
+  const size_t room = vise_free_memory(), n = s->n_data * s->n_splits - 1;
+  if (room == SIZE_MAX || s->n_data_bytes == 0 || n <= room / s->n_data_bytes) return VISE_OK;
   return vise_i_cli_fail(
       err, VISE_ERR_MEMORY,
       "the rows of a fold take %.3g MiB, %zu folds are to be made for each of %zu ways to prepare them, and %zu MiB of "

@@ -34,6 +34,7 @@ vise_status vise_i_cli_table_options(const vise_i_cli_options *options, vise_tab
   reading.skip_lines = options->skip_lines;
   reading.na = options->na;
   reading.strip = options->strip;
+  reading.max_bytes = options->memory_limit;
   *out = reading;
   return VISE_OK;
 }
@@ -167,6 +168,7 @@ static vise_status transform(const vise_i_cli_options *options, const vise_prepr
   how.targets = use->targets;
   how.keep_all_rows = use->every_row;
   how.use_up = use->use_up;
+  how.max_bytes = options->memory_limit;
 
   const vise_status status = vise_preprocessor_transform(preprocessor, table, &how, out, err);
   if (status == VISE_OK && !use->silent) tell_notes(options, *out);

@@ -2,11 +2,13 @@
 #include <endian.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/base/array.h"
 #include "host/base/memory.h"
+#include "host/base/room.h"
 #include "host/data/reader.h"
 
 /* deflate expands one byte to at most 1032. */
@@ -32,6 +34,20 @@ static vise_status check_size(const vise_i_input *input, const vise_i_layout *l,
                      "%s: %s: its header announces %zu x %zu %s, %zu bytes in all, but it has %zu", input->name,
                      announced > input->n_bytes ? "truncated" : "has bytes behind its end", l->n_rows, l->n_cols, dtype,
                      announced, input->n_bytes);
+}
+
+/* What the values take in memory at most: those of the file, and of which other ones are made. */
+static vise_status check_room(const vise_i_input *input, const vise_i_layout *l, vise_error *err) {
+  const vise_i_room room = vise_i_room_of(input->name, input->max_bytes);
+  const double made = (double)l->n_rows * (double)l->n_cols * (double)vise_dtype_size(l->dtype);
+  const bool converts = l->item != VISE_I_ITEM_SAME, orders = l->fortran && l->n_dims > 2;
+  char what[128];
+  double n_bytes = (double)l->data_bytes + (input->gzip ? (double)input->n_bytes : 0);
+  if (converts || orders) n_bytes = fmax(n_bytes, (double)l->data_bytes + made);
+  if (converts && orders) n_bytes = fmax(n_bytes, 2 * made);
+
+  (void)snprintf(what, sizeof what, "%zu x %zu values (%s)", l->n_rows, l->n_cols, l->stored);
+  return vise_i_room_check(&room, n_bytes, VISE_I_NEEDS, what, err);
 }
 
 static void swap_bytes(void *data, size_t size, size_t n_bytes) {
@@ -131,6 +147,7 @@ vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error
   VISE_TRY(vise_i_input_read(input, prefix, most, &n_prefix, err));
   VISE_TRY((npy ? vise_i_npy_header : vise_i_idx_header)(input->name, prefix, n_prefix, &l, err));
   VISE_TRY(check_size(input, &l, err));
+  VISE_TRY(check_room(input, &l, err));
   VISE_TRY(read_values(input, &l, prefix, n_prefix, &memory, &data, err));
 
   if (l.big_endian) swap_bytes(data, vise_i_item_size(&l), l.data_bytes);

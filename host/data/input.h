@@ -21,6 +21,7 @@ typedef struct vise_i_input {
   const char *name; /* the path, for messages; borrowed */
   vise_i_kind kind; /* by the first bytes of the content, then by the name */
   bool gzip;
+  size_t max_bytes;        /* most memory that its values may take; 0: half of what is free */
   struct archive *archive; /* of a member of an .npz, which is always of kind NPY; else NULL */
   size_t n_bytes;          /* of the file or memory as it is (compressed, if gzip); of the member, unpacked */
 

@@ -30,6 +30,7 @@ static vise_status load_file(const vise_dataset_source *s, const char *path, con
 
   status = vise_i_input_open(&input, path, err);
   if (status != VISE_OK) return status;
+  if (s->table != NULL) input.max_bytes = s->table->max_bytes;
   status = vise_i_array_read(&input, &out->features, err);
   vise_i_input_close(&input);
   return status;

@@ -87,6 +87,11 @@ uint32_t vise_i_dictionary_find(const vise_i_dictionary *dictionary, const char 
   return slot->code_plus_1 == 0 ? VISE_I_GAP : slot->code_plus_1 - 1;
 }
 
+size_t vise_i_dictionary_n_bytes(const vise_i_dictionary *dictionary) {
+  return dictionary->bytes_capacity + dictionary->starts_capacity * sizeof *dictionary->starts +
+         dictionary->n_slots * sizeof *dictionary->slots;
+}
+
 void vise_i_dictionary_free(vise_i_dictionary *dictionary) {
   free(dictionary->bytes);
   free(dictionary->starts);

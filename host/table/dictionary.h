@@ -24,6 +24,8 @@ VISE_WARN_UNUSED vise_status vise_i_dictionary_code(vise_i_dictionary *dictionar
                                                     uint32_t *code, vise_error *err);
 /* The same without adding; VISE_I_GAP if it is not there. */
 uint32_t vise_i_dictionary_find(const vise_i_dictionary *dictionary, const char *text, size_t n);
+/* Bytes that it takes. */
+size_t vise_i_dictionary_n_bytes(const vise_i_dictionary *dictionary);
 void vise_i_dictionary_free(vise_i_dictionary *dictionary);
 
 static inline const char *vise_i_dictionary_text(const vise_i_dictionary *dictionary, uint32_t code) {

@@ -6,9 +6,18 @@
 
 enum { FIRST_BYTES = 1 << 18, ROW_BYTES_MAX = 1 << 28 };
 
+/* That what was read so far, and what its rest may come to, is not too much. */
+static vise_status check_room(const vise_i_reader *r) {
+  double n_bytes = (double)r->capacity;
+  if (r->table != NULL) n_bytes += (double)vise_i_table_n_bytes(r->table);
+  return vise_i_room_check_part(&r->room, n_bytes, vise_i_source_done(r->source), r->err);
+}
+
 vise_status vise_i_reader_fill(vise_i_reader *r) {
-  vise_status status = VISE_OK;
+  vise_status status = check_room(r);
   size_t got = 0;
+  if (status != VISE_OK) return status;
+
   const size_t rest = r->n - r->at;
   if (r->buffer != NULL && rest > 0 && r->at > 0) memmove(r->buffer, r->buffer + r->at, rest);
   r->base += r->at;

@@ -1,13 +1,14 @@
 /* libsvm and svmlight files: "LABEL INDEX:VALUE ...", indices ascending, what is not named being 0. They are kept as
    sparse rows while they are read, and become a table of dense rows if that fits. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/base/memory.h"
 #include "host/base/number.h"
 #include "host/base/quote.h"
+#include "host/base/room.h"
 #include "host/table/read.h"
 #include "host/table/table.h"
 
@@ -29,6 +30,7 @@ typedef struct rows {
   size_t n, ends_capacity, labels_capacity, lines_capacity;
   size_t n_queries; /* qid: entries left out */
   uint32_t smallest, largest;
+  vise_i_room room;
   vise_error *err;
 } rows;
 
@@ -119,6 +121,25 @@ static vise_status take_lines(rows *r, char *text, size_t n) {
   return VISE_OK;
 }
 
+/* Bytes of the rows as they are read. */
+static double sparse_bytes(const rows *r) {
+  return (double)r->entries_capacity * sizeof *r->entries + (double)r->ends_capacity * sizeof *r->ends +
+         (double)r->labels_capacity * sizeof *r->labels + (double)r->lines_capacity * sizeof *r->lines;
+}
+
+/* Bytes of n dense rows, while the sparse ones are there too. */
+static double dense_bytes(const rows *r, double n) {
+  return n * (double)(r->largest + 1) * sizeof(double);
+}
+
+/* That the rows so far, and what the rest may come to, are not too many. */
+static vise_status check_room(const rows *r, const vise_i_source *source) {
+  const double done = vise_i_source_done(source), sparse = sparse_bytes(r);
+  const vise_status status = vise_i_room_check_part(&r->room, sparse, done, r->err);
+  if (status != VISE_OK || r->n_entries == 0) return status;
+  return vise_i_room_check_part(&r->room, sparse + dense_bytes(r, (double)r->n), done, r->err);
+}
+
 static vise_status read_rows(rows *r, vise_i_source *source) {
   vise_status status = VISE_OK;
   char *buffer = NULL;
@@ -139,6 +160,7 @@ static vise_status read_rows(rows *r, vise_i_source *source) {
     VISE_TRY(take_lines(r, buffer, whole));
     memmove(buffer, buffer + whole, n - whole);
     n -= whole;
+    if (!at_end) VISE_TRY(check_room(r, source));
   }
   if (r->n == 0) VISE_TRY(vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: holds no rows", r->name));
   if (r->n_entries == 0) VISE_TRY(vise_i_fail(r->err, VISE_ERR_FORMAT, "%s: no row has a feature", r->name));
@@ -147,25 +169,10 @@ done:
   return status;
 }
 
-static size_t half_of_memory(void) {
-  const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
-  return pages > 0 && page_bytes > 0 ? (size_t)pages / 2 * (size_t)page_bytes : SIZE_MAX;
-}
-
-static vise_status check_size(const rows *r, size_t n_features, size_t max_bytes) {
-  const size_t most = max_bytes != 0 ? max_bytes : half_of_memory();
-  size_t n_bytes;
-
-  if (vise_i_size_mul(r->n, n_features + 1, &n_bytes) && vise_i_size_mul(n_bytes, sizeof(double), &n_bytes) &&
-      n_bytes <= most) {
-    return VISE_OK;
-  }
-
-  return vise_i_fail(
-      r->err, VISE_ERR_MEMORY,
-      "%s: %zu rows of %zu features are %.1f GB as dense rows, over the %.1f GB allowed (`max_bytes`; by "
-      "default half of the machine's memory)",
-      r->name, r->n, n_features, (double)r->n * (double)n_features * 8e-9, (double)most * 1e-9);
+static vise_status check_size(const rows *r, size_t n_features) {
+  char what[96];
+  (void)snprintf(what, sizeof what, "%zu rows of %zu features as dense rows", r->n, n_features);
+  return vise_i_room_check(&r->room, sparse_bytes(r) + dense_bytes(r, (double)r->n), VISE_I_NEEDS, what, r->err);
 }
 
 /* Names are the indices, so that files of different numbers of features match. */
@@ -194,12 +201,12 @@ static vise_status note_line(vise_table *table, size_t row, size_t line, vise_er
   return VISE_OK;
 }
 
-static vise_status make_table(const rows *r, size_t max_bytes, vise_table **out) {
+static vise_status make_table(const rows *r, vise_table **out) {
   vise_status status = VISE_OK;
   vise_table *table = NULL;
   const uint32_t first = r->smallest == 0 ? 0 : 1;
   const size_t n_features = r->largest - first + 1;
-  VISE_TRY(check_size(r, n_features, max_bytes));
+  VISE_TRY(check_size(r, n_features));
   VISE_TRY(vise_i_table_make(r->name, n_features + 1, &table, r->err));
   VISE_TRY(name_columns(table, first, r->err));
 
@@ -228,8 +235,9 @@ done:
 vise_status vise_i_table_read_libsvm(vise_i_source *source, const vise_table_options *options, vise_table **out,
                                      vise_error *err) {
   rows r = {.name = source->name, .line = 1, .smallest = UINT32_MAX, .err = err};
+  r.room = vise_i_room_of(source->name, options->max_bytes);
   vise_status status = read_rows(&r, source);
-  if (status == VISE_OK) status = make_table(&r, options->max_bytes, out);
+  if (status == VISE_OK) status = make_table(&r, out);
   free(r.entries);
   free(r.ends);
   free(r.labels);

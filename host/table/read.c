@@ -236,6 +236,7 @@ vise_status vise_i_table_read_text(vise_i_source *source, const vise_table_optio
                                    vise_error *err) {
   vise_error own = VISE_ERROR_INIT; /* where the caller wants no text, its code is needed all the same */
   vise_i_reader r = {.source = source, .options = options, .line = 1, .err = err != NULL ? err : &own};
+  r.room = vise_i_room_of(source->name, options->max_bytes);
   vise_status status = vise_i_dialect_make(&r.dialect, options, r.err);
   if (status != VISE_OK) return status;
 

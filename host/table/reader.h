@@ -7,6 +7,7 @@
 #ifndef VISE_I_READER_H
 #define VISE_I_READER_H
 
+#include "host/base/room.h"
 #include "host/table/scan.h"
 #include "host/table/source.h"
 #include "host/table/table.h"
@@ -36,6 +37,7 @@ typedef struct vise_i_reader {
   vise_i_dialect dialect;
   vise_i_scanner scanner;
   vise_table *table;
+  vise_i_room room;
   vise_i_reading *columns;
   vise_error *err;
 

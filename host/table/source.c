@@ -267,7 +267,10 @@ static vise_status open_fd(vise_i_source *s, const char *path, vise_error *err) 
 
   if (fstat(s->fd, &st) != 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be examined", s->name);
   if (S_ISDIR(st.st_mode)) return vise_i_fail(err, VISE_ERR_IO, "%s: is a folder; give a file", s->name);
-  if (S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0) return VISE_OK;
+  if (S_ISREG(st.st_mode) && lseek(s->fd, 0, SEEK_CUR) == 0) {
+    s->file_bytes = (size_t)st.st_size;
+    return VISE_OK;
+  }
   s->spool = tmpfile();
   if (s->spool == NULL) {
     return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: a temporary file, to keep what a pipe gave", s->name);
@@ -304,6 +307,20 @@ vise_status vise_i_source_read(vise_i_source *source, void *buffer, size_t n, si
   const vise_status status = first < n ? read_unpacked(source, out + first, n - first, &more, err) : VISE_OK;
   *got = first + more;
   return status;
+}
+
+double vise_i_source_done(const vise_i_source *source) {
+  const size_t n_bytes = source->bytes != NULL ? source->n_bytes : source->file_bytes;
+  if (n_bytes == 0) return 0;
+
+  /* Of packed data libarchive has taken more than it has used. */
+  double at = (double)source->at;
+  if (source->archive != NULL) {
+    at = (double)archive_filter_bytes(source->archive, -1);
+  } else if (source->bytes == NULL) {
+    at = (double)lseek(source->fd, 0, SEEK_CUR);
+  }
+  return at > 0 && at < (double)n_bytes ? at / (double)n_bytes : at > 0;
 }
 
 vise_status vise_i_source_rewind(vise_i_source *source, vise_error *err) {

@@ -23,6 +23,7 @@ typedef struct vise_i_source {
   bool from_spool;      /* read again: the spool comes first */
   const uint8_t *bytes; /* of memory, borrowed */
   size_t n_bytes, at;
+  size_t file_bytes; /* 0: not known */
   uint8_t *unpacked; /* owns bytes */
   uint8_t head[VISE_I_SOURCE_HEAD];
   size_t n_head, head_at; /* read to tell what it is, given out first */
@@ -44,6 +45,8 @@ void vise_i_source_close(vise_i_source *source);
 /* The next n bytes of the content; *got < n only at its end. Damaged data: VISE_ERR_FORMAT. */
 VISE_WARN_UNUSED vise_status vise_i_source_read(vise_i_source *source, void *buffer, size_t n, size_t *got,
                                                 vise_error *err);
+/* The share of the bytes that was taken so far; 0: not known, as of a pipe. */
+double vise_i_source_done(const vise_i_source *source);
 /* From the beginning again. */
 VISE_WARN_UNUSED vise_status vise_i_source_rewind(vise_i_source *source, vise_error *err);
 

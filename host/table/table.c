@@ -73,6 +73,15 @@ vise_status vise_i_table_resize_blocks(vise_table *table, size_t n_blocks, size_
   return VISE_OK;
 }
 
+size_t vise_i_table_n_bytes(const vise_table *table) {
+  size_t n_bytes = table->n_blocks * table->block_bytes;
+  for (size_t b = 0; b < table->n_blocks; b++) {
+    if (table->blocks[b].lines != NULL) n_bytes += table->block_rows * sizeof *table->blocks[b].lines;
+  }
+  for (size_t c = 0; c < table->n_columns; c++) n_bytes += vise_i_dictionary_n_bytes(&table->columns[c].texts);
+  return n_bytes;
+}
+
 void vise_i_table_free_block(vise_table *table, size_t b) {
   vise_i_block *block = &table->blocks[b];
   if (block->memory != NULL) munmap(block->memory, table->block_bytes);

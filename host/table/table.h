@@ -59,6 +59,8 @@ VISE_WARN_UNUSED vise_status vise_i_table_add_block(vise_table *table, vise_erro
 /* n_blocks blocks of block_bytes each, which hold what they held. */
 VISE_WARN_UNUSED vise_status vise_i_table_resize_blocks(vise_table *table, size_t n_blocks, size_t block_bytes,
                                                         vise_error *err);
+/* Bytes that its values and texts take. */
+size_t vise_i_table_n_bytes(const vise_table *table);
 /* Drops all blocks. */
 void vise_i_table_clear(vise_table *table);
 /* Gives the memory of one block back. */

@@ -2,12 +2,14 @@
 #include "host/table/transform.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
 #include "host/base/quote.h"
+#include "host/base/room.h"
 #include "host/base/struct.h"
 
 static vise_transform_options default_options(void) {
@@ -194,6 +196,15 @@ done:
 
 /* ---- conversion ----------------------------------------------------------------------------------------------- */
 
+static vise_status check_room(const vise_i_transform *t, size_t n_rows) {
+  const vise_i_room room = vise_i_room_of(t->table->name, t->options->max_bytes);
+  const double n_inputs = (double)t->preprocessor->n_inputs;
+  char what[96];
+  (void)snprintf(what, sizeof what, "%zu rows of %zu inputs", n_rows, t->preprocessor->n_inputs);
+  return vise_i_room_check(&room, (double)n_rows * n_inputs * (double)vise_dtype_size(t->options->dtype), VISE_I_NEEDS,
+                           what, t->err);
+}
+
 static vise_status make_room(vise_i_transform *t) {
   const vise_preprocessor *p = t->preprocessor;
   vise_transformed *made = t->made;
@@ -203,6 +214,7 @@ static vise_status make_room(vise_i_transform *t) {
   made->dtype = t->options->dtype;
   made->n_inputs = p->n_inputs;
   if (!vise_i_size_mul(n_rows, p->n_inputs, &n_values)) VISE_TRY(vise_i_fail_memory(t->err, SIZE_MAX, t->table->name));
+  VISE_TRY(check_room(t, n_rows));
   VISE_TRY(vise_i_alloc_aligned(&made->features, n_values, vise_dtype_size(made->dtype), "the inputs", t->err));
   if (!t->options->targets || p->n_targets == 0) goto done;
 

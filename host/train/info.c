@@ -6,6 +6,7 @@
 
 #include "host/backend/backend.h"
 #include "host/backend/cuda/device.h"
+#include "host/base/room.h"
 #include "host/base/struct.h"
 #include "host/product/product.h"
 #include "host/train/commit.h"
@@ -31,6 +32,10 @@
 #else
 #define COMPILER_TEXT "unknown"
 #endif
+
+size_t vise_free_memory(void) {
+  return vise_i_free_memory("");
+}
 
 const char *vise_version(void) {
   return VISE_VERSION_TEXT;

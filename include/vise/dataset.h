@@ -29,7 +29,8 @@ typedef struct vise_dataset_source {
                                 "": no targets at all (prediction). With labels_path only if target_optional */
   const char *row_weights_path; /**< one non-negative number a row; NULL: all 1 */
   bool target_optional;         /**< with target given: a CSV that lacks these columns is read without targets */
-  const struct vise_table_options *table; /**< how tables are read (vise/table.h); NULL: by the defaults */
+  const struct vise_table_options *table; /**< how tables are read (vise/table.h); NULL: by the defaults. Its max_bytes
+                                            holds for arrays too */
 } vise_dataset_source;
 
 VISE_API void vise_dataset_source_init(vise_dataset_source *source);

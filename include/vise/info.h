@@ -42,6 +42,10 @@ VISE_API size_t vise_list_devices(vise_device_info *out, size_t n);
 VISE_API size_t vise_list_devices_sized(size_t out_bytes, vise_device_info *out, size_t n);
 #define vise_list_devices(...) vise_list_devices_sized(sizeof(vise_device_info), __VA_ARGS__)
 
+/** Bytes of memory that this process may still take: what the machine has available, or less where its control group or its
+    address space is limited. SIZE_MAX: not known. */
+VISE_API size_t vise_free_memory(void);
+
 /** A constant text of build options ("compiler=..., build=..., cuda=no"). */
 VISE_API const char *vise_build_options(void);
 

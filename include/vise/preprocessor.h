@@ -131,6 +131,7 @@ typedef struct vise_transform_options {
   bool targets;       /**< the targets too, which the table must then have (default true) */
   bool keep_all_rows; /**< a row out for each row in, for predictions: drop-rows fills gaps as auto does */
   bool use_up;        /**< give the table's memory back while converting; its values cannot be read after that */
+  size_t max_bytes;   /**< most memory that the inputs may take; 0 (default): half of what is free */
 } vise_transform_options;
 
 VISE_API void vise_transform_options_init(vise_transform_options *options);

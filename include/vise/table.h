@@ -46,7 +46,8 @@ typedef struct vise_table_options {
   const struct vise_preprocessor *like; /**< read the columns that it uses, as the kinds that it has; others are left
                                              out. NULL: decide from the table */
   bool like_targets;                    /**< with like: read its targets too, where they are there (default true) */
-  size_t max_bytes; /**< most memory that a libsvm file may take as dense rows; 0: half of the machine's */
+  size_t max_bytes; /**< most memory that the rows of a file may take while they are read: what would take more is
+                           refused before it does, with VISE_ERR_MEMORY; 0: half of what is free */
   const char *also; /**< with like: list of columns to read besides those that it uses, such as that of groups [NULL] */
 } vise_table_options;
 

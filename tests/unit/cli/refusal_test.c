@@ -207,6 +207,21 @@ Test(cli_refusal, data) {
   EXPECT_ALL("train", rows);
 }
 
+Test(cli_refusal, rows_that_take_more_memory_than_is_allowed) {
+  FILE *file = fopen("wide.csv", "w");
+  cr_assert(file != NULL);
+  for (int i = 0; i < 40000; i++) fprintf(file, "%d,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,%d\n", i, i % 2);
+  fclose(file);
+  static const refused rows[] = {
+      {"--train wide.csv --memory-limit 2M", "of memory, over the 2 MiB allowed; --memory-limit 1G allows it"},
+      {"--train x.npy --train-labels y.npy --memory-limit 100",
+       "over the 100 bytes allowed; --memory-limit 1G allows it"},
+      {"--train iris.csv --memory-limit 0", "--memory-limit"},
+  };
+  EXPECT_ALL("train", rows);
+  tool_expect_ok("train --train wide.csv --epochs 1 --memory-limit 64M --cross-validate no");
+}
+
 Test(cli_refusal, a_folder_that_holds_something) {
   cr_assert_eq(mkdir("full", 0700), 0);
   tool_write_text("full/letter.txt", "dear");

@@ -64,7 +64,7 @@ Test(table_libsvm, refuses_what_is_too_large_as_dense_rows) {
   vise_table_options options = table_options();
   options.max_bytes = 1000000;
   EXPECT_ERROR(parse("1 1000000:5\n", &options, &table, &err), &err, VISE_ERR_MEMORY,
-               "1 rows of 1000000 features are 0.0 GB as dense rows");
+               "1 rows of 1000000 features as dense rows would take 7.63 MiB");
 }
 
 Test(table_libsvm, files_of_other_numbers_of_features_match) {
