@@ -9,6 +9,7 @@
 #include "host/cli/scores.h"
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/build.h"
 
 static bool ends_in(const char *text, const char *end) {
@@ -61,10 +62,10 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
                      : output == VISE_OUTPUT_MEAN        ? "mean"
                                                          : "output";
 
-  char *text = NULL;
-  size_t n_bytes = 0;
-  FILE *stream = open_memstream(&text, &n_bytes);
-  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  vise_i_cli_text_stream text;
+  const vise_status status = vise_i_cli_text_begin(&text, "the names of the columns", err);
+  FILE *stream = text.stream;
+  if (status != VISE_OK) return status;
 
   if (n_columns == 1) (void)fputs(name, stream);
   for (size_t i = 0; n_columns > 1 && i < n_columns; i++) {
@@ -76,13 +77,7 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
       (void)fprintf(stream, "%s_%zu", name, i);
     }
   }
-  if (fclose(stream) != 0) {
-    free(text);
-    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-  }
-
-  *out = text;
-  return VISE_OK;
+  return vise_i_cli_text_end(&text, "the names of the columns", out, NULL, err);
 }
 
 /* What status says became of the bytes, to standard output; frees them. */

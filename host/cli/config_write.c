@@ -8,6 +8,7 @@
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/text.h"
 
 /* Texts as jansson escapes them. */
@@ -91,17 +92,9 @@ static bool write_options(FILE *stream, const vise_i_cli_options *options) {
 }
 
 vise_status vise_i_cli_config_text(const vise_i_cli_options *options, char **out, vise_error *err) {
-  char *text = NULL;
-  size_t n_bytes = 0;
-  FILE *stream = open_memstream(&text, &n_bytes);
-
-  bool written = stream != NULL && write_options(stream, options);
-  if (stream != NULL && fclose(stream) != 0) written = false;
-  if (!written) {
-    free(text);
-    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for config.json");
-  }
-
-  *out = text;
-  return VISE_OK;
+  vise_i_cli_text_stream text;
+  const vise_status status = vise_i_cli_text_begin(&text, "config.json", err);
+  if (status != VISE_OK) return status;
+  if (!write_options(text.stream, options)) vise_i_cli_text_lacks(text.stream);
+  return vise_i_cli_text_end(&text, "config.json", out, NULL, err);
 }

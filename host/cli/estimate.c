@@ -189,8 +189,10 @@ void vise_i_cli_estimate_make(const vise_i_cli_options *options, const vise_i_cl
   vise_i_cli_progress_end(progress);
 
   if (status == VISE_OK && !out->interrupted) summarise(out);
-  if (status == VISE_OK || options->quiet) return;
+  const bool is_expected = status == VISE_ERR_USAGE || status == VISE_ERR_VALUE;
+  if (status == VISE_OK || (options->quiet && is_expected)) return;
   char text[1024];
   vise_i_cli_translate(err.text, VISE_I_CLI_AS_OPTION, text, sizeof text);
-  vise_i_cli_tell(VISE_I_CLI_NOTE, "the score on new rows cannot be estimated: %s", text);
+  vise_i_cli_tell(is_expected ? VISE_I_CLI_NOTE : VISE_I_CLI_WARNING, "the score on new rows cannot be estimated: %s",
+                  text);
 }

@@ -10,6 +10,7 @@
 #include "host/cli/html.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/text.h"
 #include "vise/vise.h"
 
@@ -87,6 +88,7 @@ void vise_i_cli_html_json(FILE *page, const json_t *value, size_t most) {
   if (status == VISE_ERR_FORMAT) {
     status = vise_i_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6), "the report", &text, NULL, NULL);
   }
+  if (status != VISE_OK) vise_i_cli_text_lacks(page);
   vise_i_cli_html_short(page, text != NULL ? text : "off", most);
   free(text);
 }

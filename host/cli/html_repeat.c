@@ -5,6 +5,7 @@
 
 #include "host/cli/html.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/text.h"
 
 enum { MOST_TEXT = 2000 };
@@ -18,6 +19,7 @@ static void put_word(FILE *page, const char *text) {
 
   (void)fputs("&#39;", page);
   char *copy = strdup(text), *rest = copy, *part;
+  if (copy == NULL) vise_i_cli_text_lacks(page);
   const char *separator = "";
   while (copy != NULL && (part = strsep(&rest, "'")) != NULL) {
     (void)fputs(separator, page);
@@ -52,6 +54,7 @@ static void put_option(FILE *page, const char *name, const json_t *value) {
   if (status == VISE_ERR_FORMAT) {
     status = vise_i_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17), "the report", &text, NULL, NULL);
   }
+  if (status != VISE_OK) vise_i_cli_text_lacks(page);
   (void)fputc(' ', page);
   put_word(page, text != NULL ? text : "");
   free(text);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/cli/message.h"
+#include "host/cli/text_stream.h"
 #include "vise/folder.h"
 
 static const char *plural(double n) {
@@ -143,12 +144,13 @@ static void put_facts(FILE *page, const vise_i_cli_runs *of) {
 
 static void put_title(FILE *page, const vise_i_cli_runs *of) {
   char *title = NULL;
-  size_t n_bytes = 0;
-  FILE *words = open_memstream(&title, &n_bytes);
-  for (size_t i = 0; words != NULL && i < of->n && i < 6; i++) {
-    (void)fprintf(words, "%s%s", i > 0 ? ", " : "", of->runs[i].name);
+  vise_i_cli_text_stream words;
+  vise_status status = vise_i_cli_text_begin(&words, "the title", NULL);
+  for (size_t i = 0; status == VISE_OK && i < of->n && i < 6; i++) {
+    (void)fprintf(words.stream, "%s%s", i > 0 ? ", " : "", of->runs[i].name);
   }
-  if (words != NULL) (void)fclose(words);
+  if (status == VISE_OK) status = vise_i_cli_text_end(&words, "the title", &title, NULL, NULL);
+  if (status != VISE_OK) vise_i_cli_text_lacks(page);
   vise_i_cli_html_begin(page, of->n == 1 ? "Report of a run" : "Report of runs", title != NULL ? title : "runs");
   free(title);
 }
@@ -179,17 +181,15 @@ static void put_page(FILE *page, const vise_i_cli_runs *of) {
 }
 
 static vise_status write_page(const vise_i_cli_runs *of, const char *path, bool *saves, vise_error *err) {
+  vise_i_cli_text_stream page;
   char *text = NULL;
   size_t n_bytes = 0;
-  FILE *page = open_memstream(&text, &n_bytes);
-  if (page == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
-  put_page(page, of);
+  vise_status status = vise_i_cli_text_begin(&page, "the report", err);
+  if (status != VISE_OK) return status;
 
-  const bool failed = ferror(page) != 0;
-  vise_status status = VISE_OK;
-  if (fclose(page) != 0 || failed) {
-    status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
-  } else {
+  put_page(page.stream, of);
+  status = vise_i_cli_text_end(&page, "the report", &text, &n_bytes, err);
+  if (status == VISE_OK) {
     *saves = true;
     status = vise_file_save(path, text, n_bytes, err);
   }

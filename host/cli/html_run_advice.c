@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "host/cli/html_run.h"
+#include "host/cli/text_stream.h"
 
 /* Shares from which a limit is said to shape the net, and to do most of the work; below the first it is idle. */
 static const double idle_share = 0.01, strong_share = 0.3, always_share = 0.9;
@@ -80,7 +81,7 @@ static void put_value_clip(FILE *page, double share) {
 }
 
 /* The share of units, or of layers, whose norm is the largest that is allowed. */
-static double at_max_norm(const vise_i_cli_run_files *run) {
+static double at_max_norm(FILE *page, const vise_i_cli_run_files *run) {
   const vise_train_config *config = &run->options.training;
   const bool by_unit = config->max_norm_scope == VISE_MAX_NORM_UNIT;
   double n_at = 0, n_all = 0;
@@ -89,7 +90,10 @@ static double at_max_norm(const vise_i_cli_run_files *run) {
     const size_t tensor = vise_i_cli_run_weights_of(run->model, l);
     if (vise_model_tensor_shape(run->model, tensor, &n_rows, &n_cols, NULL) != VISE_OK) return (double)NAN;
     double *w = calloc(n_rows * n_cols, sizeof *w);
-    if (w == NULL || vise_model_get_tensor(run->model, tensor, w, n_rows * n_cols, NULL) != VISE_OK) n_rows = 0;
+    if (w == NULL || vise_model_get_tensor(run->model, tensor, w, n_rows * n_cols, NULL) != VISE_OK) {
+      vise_i_cli_text_lacks(page);
+      n_rows = 0;
+    }
 
     const size_t n_each = by_unit ? n_cols : n_rows * n_cols;
     for (size_t begin = 0; begin < n_rows * n_cols; begin += n_each) {
@@ -223,7 +227,7 @@ static void put_verdict(FILE *page, const double shares[N_LIMITS]) {
   (void)fprintf(page, "<p class=\"lead\">The limit that binds most is <strong>%s</strong>.</p>\n", names[most]);
 }
 
-static void find_shares(const vise_i_cli_run_files *run, double shares[N_LIMITS]) {
+static void find_shares(FILE *page, const vise_i_cli_run_files *run, double shares[N_LIMITS]) {
   const json_t *done = json_object_get(run->end, "regularization");
   const vise_train_config *config = &run->options.training;
   const double taken = vise_i_cli_run_number(run->end, "steps") - vise_i_cli_run_number(run->end, "skipped_steps"),
@@ -233,7 +237,7 @@ static void find_shares(const vise_i_cli_run_files *run, double shares[N_LIMITS]
   shares[BOX] = (vise_i_cli_run_number(done, "at_lower_bound") + vise_i_cli_run_number(done, "at_upper_bound")) /
                 vise_i_cli_run_number(done, "boxed_weights");
   if (!run->has_options) return;
-  if (config->max_norm > 0 && run->model != NULL) shares[MAX_NORM] = at_max_norm(run);
+  if (config->max_norm > 0 && run->model != NULL) shares[MAX_NORM] = at_max_norm(page, run);
   if (config->clip_norm > 0 || config->clip_agc > 0) {
     shares[NORM_CLIP] = vise_i_cli_run_number(done, "steps_norm_clipped") / taken;
   }
@@ -246,7 +250,7 @@ void vise_i_cli_run_advice(FILE *page, const vise_i_cli_runs *of) {
   const vise_i_cli_run_files *run = &of->runs[0];
   double shares[N_LIMITS];
   if (of->n > 1 || !json_is_object(json_object_get(run->end, "regularization"))) return;
-  find_shares(run, shares);
+  find_shares(page, run, shares);
   const bool is_strong = shares[BOX] >= strong_share || shares[MAX_NORM] >= strong_share ||
                          shares[NORM_CLIP] >= always_share || shares[VALUE_CLIP] >= strong_share;
 

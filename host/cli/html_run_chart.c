@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "host/cli/html_run.h"
+#include "host/cli/text_stream.h"
 
 enum { HEIGHT = 264, TOP = 10, BOTTOM = 44, MOST_POINTS = 420, LEAST_POINTS = 60, FULL_LINES = 6 };
 
@@ -51,9 +52,10 @@ static size_t collect(const vise_i_cli_chart *chart, double *out) {
 }
 
 /* Without a few points that are far above all others, on a scale that is not by decades. */
-static bool y_scale(const vise_i_cli_chart *chart, vise_i_cli_scale *out) {
+static bool y_scale(FILE *page, const vise_i_cli_chart *chart, vise_i_cli_scale *out) {
   const size_t n = collect(chart, NULL);
   double *all = n > 0 ? malloc(n * sizeof *all) : NULL;
+  if (n > 0 && all == NULL) vise_i_cli_text_lacks(page);
   if (all == NULL) return false;
   (void)collect(chart, all);
   qsort(all, n, sizeof *all, by_number);
@@ -128,7 +130,7 @@ static void draw(FILE *page, const void *context, double width) {
   vise_i_cli_scale y, x = x_scale(chart);
   vise_i_cli_ticks ticks;
   char label[120];
-  if (!y_scale(chart, &y)) return;
+  if (!y_scale(page, chart, &y)) return;
   y.from = HEIGHT - BOTTOM;
   y.to = TOP;
   const double unit = chart->is_share ? 100 : 1; /* its numbers are per cent */

@@ -5,6 +5,7 @@
 
 #include "host/cli/html_run.h"
 #include "host/cli/net_text.h"
+#include "host/cli/text_stream.h"
 
 enum { MOST_UNITS = 10, MOST_LAYERS = 16, TOP = 46, STEP = 26 };
 
@@ -42,6 +43,7 @@ static void put_weights(FILE *page, const picture *p, size_t layer, double width
   if (vise_model_tensor_shape(p->model, tensor, &n_rows, &n_cols, NULL) != VISE_OK) return;
   double *weights = calloc(n_rows * n_cols, sizeof *weights), most = 0;
   if (weights == NULL || vise_model_get_tensor(p->model, tensor, weights, n_rows * n_cols, NULL) != VISE_OK) {
+    vise_i_cli_text_lacks(page);
     free(weights);
     return;
   }
@@ -101,12 +103,17 @@ void vise_i_cli_run_net(FILE *page, const vise_i_cli_run_files *run) {
   }
 
   char *text = NULL;
-  size_t n_bytes = 0;
-  FILE *words = open_memstream(&text, &n_bytes);
-  if (words == NULL) return;
+  vise_i_cli_text_stream words;
   const vise_net_config net = vise_i_cli_describe_net(run->model);
-  vise_i_cli_print_net(words, &net, vise_model_n_parameters(run->model));
-  if (fclose(words) == 0) {
+  vise_status status = vise_i_cli_text_begin(&words, "the net", NULL);
+  if (status == VISE_OK) {
+    vise_i_cli_print_net(words.stream, &net, vise_model_n_parameters(run->model));
+    status = vise_i_cli_text_end(&words, "the net", &text, NULL, NULL);
+  }
+
+  if (status != VISE_OK) {
+    vise_i_cli_text_lacks(page);
+  } else {
     bool is_cut = false;
     for (size_t i = 0; i <= p.n_layers; i++) is_cut = is_cut || vise_model_width(run->model, i) > units_of(&p, i);
     const vise_i_cli_figure figure = {

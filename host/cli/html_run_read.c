@@ -176,8 +176,9 @@ static vise_status read_config(vise_i_cli_run_files *run, const char *path, vise
   vise_status status = vise_i_cli_exists(path, &there, err);
   if (there) status = vise_i_cli_json_read(path, &run->config, err);
   if (!there || status != VISE_OK) return status;
-  run->has_options = vise_i_cli_config_take(&run->options, path, run->config, &inner) == VISE_OK;
-  return VISE_OK;
+  const vise_status taken = vise_i_cli_config_take(&run->options, path, run->config, &inner);
+  run->has_options = taken == VISE_OK;
+  return taken == VISE_ERR_MEMORY ? out_of_memory(err) : VISE_OK;
 }
 
 vise_status vise_i_cli_run_read(const char *dir, vise_i_cli_run_files *out, vise_error *err) {

@@ -6,6 +6,7 @@
 
 #include "host/cli/html_run.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/build.h"
 
 enum { MOST_COLUMNS = 200, MOST_CLASSES = 60, MOST_LINES = 60, MOST_TEXT = 200, MOST_LISTED = 8 };
@@ -335,8 +336,12 @@ void vise_i_cli_run_repeat(FILE *page, const vise_i_cli_runs *of) {
   for (size_t i = 0; i < of->n; i++) {
     json_t *options = json_object();
     char *path = NULL;
-    if (of->runs[i].config != NULL && asprintf(&path, "%s/config.json", of->runs[i].dir) >= 0) {
+    const bool has_config = of->runs[i].config != NULL;
+    const bool has_path = has_config && asprintf(&path, "%s/config.json", of->runs[i].dir) >= 0;
+    if (has_config && !has_path) vise_i_cli_text_lacks(page);
+    if (has_path) {
       vise_i_json_put(&options, "config", vise_i_cli_text_to_json(path));
+      if (options == NULL) vise_i_cli_text_lacks(page);
       vise_i_cli_html_command(page, "train", options, "--out again");
       if (of->n <= MOST_LISTED) put_options(page, of->runs[i].config);
       free(path);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/cli/html_run.h"
+#include "host/cli/text_stream.h"
 
 enum { N_BARS = 44, HEIGHT = 190, TOP = 30, BOTTOM = 26, MOST_LAYERS = 12, MOST_RUNS = 6 };
 
@@ -122,6 +123,7 @@ static void put_layer(FILE *page, const vise_i_cli_run_files *run, size_t layer)
   double *weights = calloc(n_rows * n_cols, sizeof *weights);
   histogram h = {weights, n_rows * n_cols, -(double)INFINITY, (double)INFINITY};
   if (weights == NULL || vise_model_get_tensor(run->model, tensor, weights, h.n, NULL) != VISE_OK) {
+    vise_i_cli_text_lacks(page);
     free(weights);
     return;
   }

@@ -9,6 +9,7 @@
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/build.h"
 #include "vise/folder.h"
 
@@ -173,9 +174,12 @@ static void put_facts(FILE *page, const vise_i_cli_sheet *sheet) {
   (void)fprintf(page, ", %s is better</p>\n", sheet->larger_is_better ? "larger" : "smaller");
 }
 
-static bool exists(const vise_i_cli_sheet *sheet, const char *name) {
+static bool exists(FILE *page, const vise_i_cli_sheet *sheet, const char *name) {
   char *path = NULL;
-  if (asprintf(&path, "%s/%s", sheet->dir, name) < 0) return false;
+  if (asprintf(&path, "%s/%s", sheet->dir, name) < 0) {
+    vise_i_cli_text_lacks(page);
+    return false;
+  }
   const bool found = access(path, F_OK) == 0;
   free(path);
   return found;
@@ -195,7 +199,7 @@ static void put_what(FILE *page, const vise_i_cli_sheet *sheet) {
   put_others(page, sheet);
   put_warnings(page, sheet);
   put_tiles(page, sheet);
-  if (exists(sheet, "best/model.safetensors")) {
+  if (exists(page, sheet, "best/model.safetensors")) {
     (void)fputs("<p>The winner, trained on all rows, is in <code>best/</code>.</p>\n", page);
   }
 }
@@ -236,9 +240,10 @@ static void put_repeat(FILE *page, const vise_i_cli_sheet *sheet) {
                                    "that fit where losses are scored:</p>\n"
                                  : "<p>The winner's fit alone:</p>\n",
               page);
+  if (one == NULL) vise_i_cli_text_lacks(page);
   vise_i_cli_html_command(page, "train", one, "--out fit");
   json_decref(one);
-  if (exists(sheet, "best/config.json")) {
+  if (exists(page, sheet, "best/config.json")) {
     (void)fputs("<p>The winner on all rows:</p>\n", page);
     vise_i_cli_html_command(page, "train --config best/config.json --out model", NULL, NULL);
   }
@@ -246,6 +251,7 @@ static void put_repeat(FILE *page, const vise_i_cli_sheet *sheet) {
 
 static void put_page(FILE *page, const vise_i_cli_sheet *sheet) {
   char *name = data_name(json_object_get(sheet->root, "options"));
+  if (name == NULL) vise_i_cli_text_lacks(page);
   vise_i_cli_html_begin(page, "Report of a sweep", name != NULL ? name : "a sweep");
   free(name);
   put_facts(page, sheet);
@@ -263,16 +269,14 @@ static void put_page(FILE *page, const vise_i_cli_sheet *sheet) {
 
 vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *saves, vise_error *err) {
   vise_i_cli_sheet sheet;
+  vise_i_cli_text_stream page;
   char *text = NULL;
   size_t n_bytes = 0;
   vise_status status = vise_i_cli_sheet_read(dir, &sheet, err);
-  FILE *page = status == VISE_OK ? open_memstream(&text, &n_bytes) : NULL;
-  if (status == VISE_OK && page == NULL) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
-
+  if (status == VISE_OK) status = vise_i_cli_text_begin(&page, "the report", err);
   if (status == VISE_OK) {
-    put_page(page, &sheet);
-    const bool failed = ferror(page) != 0;
-    if (fclose(page) != 0 || failed) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the report");
+    put_page(page.stream, &sheet);
+    status = vise_i_cli_text_end(&page, "the report", &text, &n_bytes, err);
   }
   *saves = status == VISE_OK;
   if (status == VISE_OK) status = vise_file_save(path, text, n_bytes, err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cli/html_sweep.h"
+#include "host/cli/text_stream.h"
 
 enum { MOST_ROWS = 10, LEAST_ROWS = 2, MOST_HINTS = 30, MOST_DOTS = 100, MOST_LINES = 300, HEIGHT = 260 };
 
@@ -129,10 +130,11 @@ static int by_number(const void *a, const void *b) {
 }
 
 /* Without the worst tenth. */
-static vise_i_cli_scale rounds_scale(const vise_i_cli_sheet *sheet) {
+static vise_i_cli_scale rounds_scale(FILE *page, const vise_i_cli_sheet *sheet) {
   double *scores = calloc(sheet->n_configs, sheet->n_steps * sizeof *scores);
   vise_i_cli_scale scale = {0, 1, 0, 1, false};
   size_t n = 0;
+  if (scores == NULL) vise_i_cli_text_lacks(page);
   if (scores == NULL) return scale;
 
   for (size_t i = 0; i < sheet->n_configs * sheet->n_steps; i++) {
@@ -178,7 +180,7 @@ static void draw_rounds(FILE *page, const void *context, double width) {
   const vise_i_cli_sheet *sheet = context;
   const double first = fmax(sheet->steps[0].epochs, 1), last = fmax(sheet->steps[sheet->n_steps - 1].epochs, first * 2);
   vise_i_cli_ticks ticks;
-  vise_i_cli_scale x = {first, last, 0, 0, true}, y = rounds_scale(sheet);
+  vise_i_cli_scale x = {first, last, 0, 0, true}, y = rounds_scale(page, sheet);
   y.from = HEIGHT - 44;
   y.to = 26;
   vise_i_cli_scale_ticks(&y, 5, &ticks);

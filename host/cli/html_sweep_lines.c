@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/cli/html_sweep.h"
+#include "host/cli/text_stream.h"
 
 enum { MOST_LINES = 160, SURE_LINES = 30, MOST_AXES = 24, ROW = 62, TOP = 26 };
 
@@ -102,6 +103,7 @@ void vise_i_cli_sweep_lines(FILE *page, const vise_i_cli_sheet *sheet) {
   if (!sheet->has_winner || of.n < 3) return;
 
   of.configs = calloc(sheet->n_configs + 1, sizeof *of.configs);
+  if (of.configs == NULL) vise_i_cli_text_lacks(page);
   if (of.configs == NULL) return;
   pick(&of);
   char about[160];

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cli/html_sweep.h"
+#include "host/cli/text_stream.h"
 
 enum { MOST_SIDE = 20, MOST_HINTS = 150, TOP = 8, BOTTOM = 42 };
 
@@ -154,6 +155,7 @@ void vise_i_cli_sweep_map(FILE *page, const vise_i_cli_sheet *sheet) {
 
   const size_t n_cells = numbers[0]->n_bins * numbers[1]->n_bins;
   size_t *cells = calloc(n_cells, sizeof *cells);
+  if (cells == NULL) vise_i_cli_text_lacks(page);
   if (cells == NULL) return;
   for (size_t i = 0; i < n_cells; i++) cells[i] = SIZE_MAX;
   for (size_t i = 0; i < sheet->n_configs; i++) {

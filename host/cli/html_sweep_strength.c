@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/cli/html_sweep.h"
+#include "host/cli/text_stream.h"
 
 enum {
   MOST_DOTS = 1500,
@@ -42,11 +43,12 @@ static int by_number(const void *a, const void *b) {
 }
 
 /* Scores to show: of the best of each value, but not so far away that the rest would be a line. */
-static vise_i_cli_scale score_scale(const strength *of) {
+static vise_i_cli_scale score_scale(FILE *page, const strength *of) {
   const vise_i_cli_sheet *sheet = of->sheet;
   double best = sheet->rows[sheet->best].score, lo = fmin(best, one_se(sheet)), hi = fmax(best, one_se(sheet));
   double *distances = calloc(of->varied->n_bins, sizeof *distances);
   size_t n = 0;
+  if (distances == NULL) vise_i_cli_text_lacks(page);
   for (size_t i = 0; distances != NULL && i < of->varied->n_bins; i++) {
     if (of->best[i] != SIZE_MAX) distances[n++] = fabs(sheet->rows[of->best[i]].score - best);
   }
@@ -170,7 +172,7 @@ static void draw_numbers(FILE *page, const void *context, double width) {
   const vise_i_cli_sheet *sheet = of->sheet;
   char label[200];
   vise_i_cli_ticks ticks;
-  vise_i_cli_scale y = score_scale(of);
+  vise_i_cli_scale y = score_scale(page, of);
   y.from = HEIGHT - BOTTOM - 8;
   y.to = TOP + 8;
   vise_i_cli_scale_ticks(&y, 5, &ticks);
@@ -263,7 +265,7 @@ static void draw_names(FILE *page, const void *context, double width) {
   const size_t n = pick_names(of, bins);
   const double bottom = 12 + ROW * (double)n;
   char label[200];
-  vise_i_cli_scale x = score_scale(of);
+  vise_i_cli_scale x = score_scale(page, of);
   x.from = 12;
   x.to = width - 12;
 
@@ -295,6 +297,7 @@ static double width_for(size_t n) {
 
 static void put_strength(FILE *page, const vise_i_cli_sheet *sheet, const vise_i_cli_varied *varied, double width) {
   size_t *best = calloc(varied->n_bins, sizeof *best);
+  if (best == NULL) vise_i_cli_text_lacks(page);
   if (best == NULL) return;
   vise_i_cli_sheet_best_of(sheet, varied, best);
 

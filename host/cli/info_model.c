@@ -29,11 +29,9 @@ enum { SHOWN_NUMBERS = 8 };
 /* ---- finding -------------------------------------------------------------------------------------------------- */
 
 /* The file name beside the model, or in it where it is a folder; malloc'ed. */
-static char *path_beside(const char *model, const char *name) {
-  struct stat info;
+static char *path_beside(const char *model, bool is_folder, const char *name) {
   char *path = NULL;
   const char *slash = strrchr(model, '/');
-  const bool is_folder = stat(model, &info) == 0 && S_ISDIR(info.st_mode);
   const int n = is_folder ? (int)strlen(model) : slash != NULL ? (int)(slash - model) : 1;
   return asprintf(&path, "%.*s/%s", n, is_folder || slash != NULL ? model : ".", name) < 0 ? NULL : path;
 }
@@ -59,7 +57,7 @@ static vise_status read_end(const char *path, json_t **out, vise_error *err) {
   return status;
 }
 
-/* The options of its run; *out stays NULL where there are none. */
+/* The options of its run; *out stays NULL where there are none. What cannot be examined cannot be opened either. */
 static vise_status read_config(const char *path, json_t **out, vise_error *err) {
   bool there = false;
   const vise_status status = vise_i_cli_exists(path, &there, err);
@@ -71,7 +69,13 @@ static vise_status find(const vise_i_cli_options *options, findings *f, vise_err
   vise_status status = vise_i_cli_model_open(options, &f->model, err);
   if (status != VISE_OK) return status;
 
-  char *metrics = path_beside(options->model, "metrics.jsonl"), *config = path_beside(options->model, "config.json");
+  struct stat info;
+  if (stat(options->model, &info) != 0) {
+    return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be examined: %s", options->model, strerror(errno));
+  }
+  const bool is_folder = S_ISDIR(info.st_mode);
+  char *metrics = path_beside(options->model, is_folder, "metrics.jsonl");
+  char *config = path_beside(options->model, is_folder, "config.json");
   if (metrics == NULL || config == NULL) status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for a path");
   if (status == VISE_OK) status = read_end(metrics, &f->end, err);
   if (status == VISE_OK) status = read_config(config, &f->config, err);

@@ -6,21 +6,21 @@
 
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
+#include "host/cli/text_stream.h"
 
 /* The values of a configuration that decide how rows are prepared; malloc'ed. */
 static char *key_of(const vise_i_cli_sweeping *s, size_t config) {
+  vise_i_cli_text_stream all;
   char *key = NULL;
-  size_t n_bytes = 0;
-  FILE *stream = open_memstream(&key, &n_bytes);
-  if (stream == NULL) return NULL;
+  if (vise_i_cli_text_begin(&all, "a configuration", NULL) != VISE_OK) return NULL;
 
   for (size_t axis = 0; axis < s->n_axes; axis++) {
     char text[1024];
     if (!vise_i_cli_sweep_prepares(vise_space_axis_name(s->space, axis))) continue;
     (void)vise_space_text(s->space, config, axis, text, sizeof text);
-    (void)fprintf(stream, "%zu=%s\n", axis, text);
+    (void)fprintf(all.stream, "%zu=%s\n", axis, text);
   }
-  return fclose(stream) == 0 ? key : NULL;
+  return vise_i_cli_text_end(&all, "a configuration", &key, NULL, NULL) == VISE_OK ? key : NULL;
 }
 
 /* ---- one preparation ------------------------------------------------------------------------------------------------ */

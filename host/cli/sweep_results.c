@@ -7,6 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/sweep.h"
+#include "host/cli/text_stream.h"
 
 /* Empty where there is none; worst scores are infinite. */
 static void put_number(FILE *stream, double value) {
@@ -134,20 +135,17 @@ static void put_row(FILE *stream, const vise_i_cli_sweeping *s, size_t config) {
 }
 
 vise_status vise_i_cli_sweep_results_write(const vise_i_cli_sweeping *s, vise_error *err) {
-  char *text = NULL;
+  vise_i_cli_text_stream text;
+  char *made = NULL;
   size_t n = 0;
   if (s->dir == NULL) return VISE_OK;
-  FILE *stream = open_memstream(&text, &n);
-  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for results.csv");
+  vise_status status = vise_i_cli_text_begin(&text, "results.csv", err);
+  if (status != VISE_OK) return status;
 
-  put_header(stream, s);
-  for (size_t config = 0; config < s->n_configs; config++) put_row(stream, s, config);
-  vise_status status = VISE_OK;
-  if (fclose(stream) != 0) {
-    status = vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for results.csv");
-  } else {
-    status = vise_i_cli_sweep_file_write(s, "results.csv", text, n, err);
-  }
-  free(text);
+  put_header(text.stream, s);
+  for (size_t config = 0; config < s->n_configs; config++) put_row(text.stream, s, config);
+  status = vise_i_cli_text_end(&text, "results.csv", &made, &n, err);
+  if (status == VISE_OK) status = vise_i_cli_sweep_file_write(s, "results.csv", made, n, err);
+  free(made);
   return status;
 }

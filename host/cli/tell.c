@@ -12,6 +12,7 @@
 #include "host/cli/message.h"
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
+#include "host/cli/text_stream.h"
 #include "host/json/build.h"
 #include "host/json/text.h"
 
@@ -56,11 +57,11 @@ void vise_i_cli_event_write(json_t *event) {
   bool written = false;
   const size_t flags = JSON_COMPACT | JSON_REAL_PRECISION(17);
   const bool made = vise_i_json_text(event, flags, "an event", &text, NULL, NULL) == VISE_OK;
-  FILE *stream = made ? open_memstream(&line, &n) : NULL;
-  if (stream != NULL) {
-    vise_i_cli_put_json(stream, text);
-    (void)fputc('\n', stream);
-    written = fclose(stream) == 0;
+  vise_i_cli_text_stream whole;
+  if (made && vise_i_cli_text_begin(&whole, "an event", NULL) == VISE_OK) {
+    vise_i_cli_put_json(whole.stream, text);
+    (void)fputc('\n', whole.stream);
+    written = vise_i_cli_text_end(&whole, "an event", &line, &n, NULL) == VISE_OK;
     if (written) (void)vise_i_cli_write_all(STDERR_FILENO, line, n);
   }
   if (!written) (void)vise_i_cli_write_all(STDERR_FILENO, lost, sizeof lost - 1);

@@ -10,6 +10,7 @@
 #include "host/cli/recipe.h"
 #include "host/cli/setup.h"
 #include "host/cli/table_data.h"
+#include "host/cli/text_stream.h"
 
 /* What is being made of the table. */
 typedef struct making {
@@ -53,9 +54,10 @@ static size_t place_of_target(const vise_preprocessor *p, size_t i) {
 /* The targets of a preprocessor as the option `target`: by name, or by place where there are none. */
 static vise_status name_targets(making *m, vise_error *err) {
   const vise_preprocessor *p = m->setup->preprocessor;
-  size_t n_bytes = 0;
-  FILE *stream = open_memstream(&m->targets, &n_bytes);
-  if (stream == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  vise_i_cli_text_stream text;
+  vise_status status = vise_i_cli_text_begin(&text, "the names of the targets", err);
+  FILE *stream = text.stream;
+  if (status != VISE_OK) return status;
 
   for (size_t i = 0; i < vise_preprocessor_n_targets(p); i++) {
     const char *name = vise_preprocessor_target_name(p, i);
@@ -66,9 +68,9 @@ static vise_status name_targets(making *m, vise_error *err) {
       (void)fprintf(stream, "%zu", place_of_target(p, i));
     }
   }
-  if (fclose(stream) != 0) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  status = vise_i_cli_text_end(&text, "the names of the targets", &m->targets, NULL, err);
   m->how.target = m->targets;
-  return VISE_OK;
+  return status;
 }
 
 /* ---- preprocessor --------------------------------------------------------------------------------------------- */

@@ -296,6 +296,6 @@ static vise_status load_from_run(const char *dir, vise_model **out, vise_error *
 vise_status vise_model_load(const char *path, vise_model **out, vise_error *err) {
   struct stat info;
   VISE_ENTER(err, path, out);
-  const bool is_folder = stat(path, &info) == 0 && S_ISDIR(info.st_mode);
-  return is_folder ? load_from_run(path, out, err) : load_file(path, out, err);
+  if (stat(path, &info) != 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
+  return S_ISDIR(info.st_mode) ? load_from_run(path, out, err) : load_file(path, out, err);
 }
