@@ -409,7 +409,7 @@ Test(cli_sweep_resume, what_is_in_the_way_is_found_first) {
   tool_write_text("dir/sweep.json", "{\"mine\": 1}");
   sweep_refused("dir/sweep.json: it was not written by a sweep", "%s --overwrite --out dir", PLAIN);
   cr_assert_eq(unlink("dir/sweep.json") + mkdir("dir/sweep.json", 0700), 0);
-  sweep_refused("dir/sweep.json: is not a regular file", "%s --overwrite --out dir", PLAIN);
+  sweep_refused("dir/sweep.json: cannot be opened: it is not a regular file", "%s --overwrite --out dir", PLAIN);
   cr_assert_eq(rmdir("dir/sweep.json") + rename("aside", "dir/sweep.json"), 0);
 
   char *after = tool_read("dir/results.csv", NULL);
