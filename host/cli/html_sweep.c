@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/files.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
 #include "host/cli/text_json.h"
@@ -175,13 +176,8 @@ static void put_facts(FILE *page, const vise_i_cli_sheet *sheet) {
 }
 
 static bool exists(FILE *page, const vise_i_cli_sheet *sheet, const char *name) {
-  char *path = NULL;
-  if (asprintf(&path, "%s/%s", sheet->dir, name) < 0) {
-    vise_i_cli_text_lacks(page);
-    return false;
-  }
-  const bool found = access(path, F_OK) == 0;
-  free(path);
+  bool found = false;
+  if (vise_i_cli_exists_in(sheet->dir, name, &found, NULL) != VISE_OK) vise_i_cli_text_lacks(page);
   return found;
 }
 

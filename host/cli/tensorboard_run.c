@@ -11,6 +11,7 @@
 #include "host/cli/net_text.h"
 #include "host/cli/tensorboard.h"
 #include "host/cli/tensorboard_summary.h"
+#include "host/cli/text_stream.h"
 
 /* tensorboard.Event and its SessionLog */
 enum { SESSION_LOG = 7, SESSION_STATUS = 1, SESSION_START = 1 };
@@ -178,15 +179,13 @@ vise_status vise_i_cli_board_keep(vise_i_cli_board *board, uint64_t step, vise_e
    with four blanks are shown as they are. */
 static char *describe(const vise_i_cli_board *board, const vise_progress *state) {
   char *text = NULL, *config = strdup(board->config), *rest = config, *line;
-  size_t n = 0;
-  FILE *stream = open_memstream(&text, &n);
-  if (stream == NULL || config == NULL) {
-    if (stream != NULL) (void)fclose(stream);
+  vise_i_cli_text_stream all;
+  if (config == NULL || vise_i_cli_text_begin(&all, "a description", NULL) != VISE_OK) {
     free(config);
-    free(text);
     return NULL;
   }
 
+  FILE *stream = all.stream;
   (void)fprintf(stream, "vise %s, %" PRIu64 " steps an epoch\n\n    ", vise_version(), state->steps_per_epoch);
   vise_i_cli_print_net(stream, &board->options->net, vise_model_n_parameters(board->setup->model));
   (void)fputs("\n\nOptions that are not off, as in `config.json`:\n\n", stream);
@@ -194,9 +193,7 @@ static char *describe(const vise_i_cli_board *board, const vise_progress *state)
     if (strstr(line, ": null") == NULL) (void)fprintf(stream, "    %s\n", line);
   }
   free(config);
-  if (fclose(stream) == 0) return text;
-  free(text);
-  return NULL;
+  return vise_i_cli_text_end(&all, "a description", &text, NULL, NULL) == VISE_OK ? text : NULL;
 }
 
 /* Of a run that goes on, what the files before this one have of these steps and later ones does not hold any more. */
