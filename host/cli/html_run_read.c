@@ -201,6 +201,10 @@ vise_status vise_i_cli_run_read(const char *dir, vise_i_cli_run_files *out, vise
   bool has_model = false;
   if (status == VISE_OK) status = vise_i_cli_exists(paths[2], &has_model, err);
   if (has_model) status = vise_model_load(paths[2], &out->model, err);
+  if (status == VISE_OK && has_model && out->epochs.n + out->steps.n == 0 && out->end == NULL) {
+    status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: tells nothing of the run, which has a model: it was emptied",
+                             paths[0]);
+  }
   for (size_t i = 0; i < 3; i++) free(paths[i]);
   return status;
 }

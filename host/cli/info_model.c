@@ -180,7 +180,7 @@ static vise_status print_training(const findings *f, vise_error *err) {
   if (recipe != NULL) (void)printf("%-15s %s\n", "recipe", text_of(recipe));
   if (version != NULL) (void)printf("%-15s vise %s\n", "trained by", text_of(version));
   if (f->end == NULL) {
-    (void)printf("%-15s not known: there is no metrics.jsonl of its run beside it\n", "training");
+    (void)printf("%-15s not known: no metrics.jsonl beside it tells of the end of its run\n", "training");
     return VISE_OK;
   }
   const json_int_t steps = json_integer_value(json_object_get(f->end, "steps"));

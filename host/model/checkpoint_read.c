@@ -31,8 +31,10 @@ static void free_blob(blob *b) {
 static vise_status check_in_folder(const char *dir, const char *path, size_t max_bytes, vise_error *err) {
   struct stat info;
   const bool found = stat(path, &info) == 0;
-  const bool missing = !found && errno == ENOENT && access(dir, F_OK) == 0;
+  const int number = found ? 0 : errno;
+  const bool missing = number == ENOENT && access(dir, F_OK) == 0;
 
+  if (!found && number != ENOENT) return vise_i_fail_errno(err, VISE_ERR_IO, number, "%s: cannot be examined", path);
   if (missing) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is missing", path);
   if (found && !S_ISREG(info.st_mode)) return vise_i_fail(err, VISE_ERR_FORMAT, "%s: is not a regular file", path);
   if (found && (uint64_t)info.st_size > max_bytes) {

@@ -1,6 +1,7 @@
 /* vise info MODEL, predictions to standard output, and lines to a pipe. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -69,7 +70,7 @@ Test(cli_info, a_model_alone_says_what_it_knows) {
   cr_assert_eq(result.code, 0, "%s", result.err);
   SAYS(result.out, "net             3-5-3, 38 parameters, relu, f32");
   SAYS(result.out, "features        standard: (x - ");
-  SAYS(result.out, "not known: there is no metrics.jsonl of its run beside it");
+  SAYS(result.out, "not known: no metrics.jsonl beside it tells of the end of its run");
   tool_free(&result);
   json_t *object = info_json("alone.safetensors");
   cr_assert(json_is_null(json_object_get(object, "training")) && json_is_null(json_object_get(object, "columns")));
@@ -134,4 +135,45 @@ Test(cli_info, one_of_a_thing_is_not_many) {
   result = tool_run("train --train iris.csv --recipe none --steps 2 --batch full --threads 1");
   SAYS(result.out, "done            2 steps, 2 epochs\n");
   tool_free(&result);
+}
+
+/* Replaces `old` where the file has it first; the text is of the same length. */
+static void replace_in(const char *path, const char *old, const char *new) {
+  size_t n;
+  char *text = tool_read(path, &n), *at = memmem(text, n, old, strlen(old));
+  cr_assert(at != NULL && strlen(old) == strlen(new), "%s: no %s", path, old);
+  memcpy(at, new, strlen(new));
+  FILE *file = fopen(path, "w");
+  cr_assert(file != NULL && fwrite(text, 1, n, file) == n);
+  fclose(file);
+  free(text);
+}
+
+/* What info and report read besides the model is damaged: that is told, with the place, and not passed over. */
+Test(cli_info, damaged_files_of_a_run_are_named) {
+  static const char *const folders[] = {"run", "second", "third"};
+  for (size_t i = 0; i < 3; i++) {
+    char train[128];
+    snprintf(train, sizeof train, "train --train iris.csv --recipe none --epochs 2 --quiet --out %s", folders[i]);
+    tool_expect_ok(train);
+  }
+
+  replace_in("run/metrics.jsonl", "\"reason\":", "\"reason\"x");
+  tool_expect_refused("info run", "run/metrics.jsonl:3: this line is damaged: byte 23: expected ':' after the key");
+  tool_expect_refused("info run/model.safetensors", "run/metrics.jsonl:3: this line is damaged");
+  tool_expect_refused("report run --out page.html", "run/metrics.jsonl:3: this line is damaged");
+
+  replace_in("second/config.json", "\"seed\":", "\"lr\"  :");
+  tool_expect_refused("info second --json", "second/config.json:");
+  tool_expect_refused("info second", "the key \"lr\" comes twice");
+  tool_expect_refused("report second --out page.html", "the key \"lr\" comes twice");
+  tool_expect_refused("train --resume second", "the key \"lr\" comes twice");
+  tool_expect_refused("train --config second/config.json", "the key \"lr\" comes twice");
+
+  cr_assert_eq(truncate("third/metrics.jsonl", 0), 0);
+  tool_expect_refused("report third --out page.html",
+                      "third/metrics.jsonl: tells nothing of the run, which has a model");
+  replace_in("third/model.safetensors", "\"format\":\"pt\"", "\"format\":\"tp\"");
+  tool_expect_refused("info third", "third/model.safetensors: damaged: its hash is ");
+  tool_expect_refused("eval --model third --data iris.csv", "third/model.safetensors: damaged: its hash is ");
 }
