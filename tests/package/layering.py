@@ -44,6 +44,7 @@ ALLOWED = {
     "tests/gpu": {PUBLIC, "kernels", *LIBRARY, "tests/support", "tests/unit", "tests/cpu", "tests/emulation"},
     "tests/emulation": {PUBLIC, "kernels", "host/base", "host/rule", "tests/support"},
     "tests/fuzz": {PUBLIC, *LIBRARY},
+    "tests/torture": set(),
     "tests/kernels_check": {"kernels"},
     "tests/package": {PUBLIC},
 }
