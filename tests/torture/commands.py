@@ -49,6 +49,10 @@ COMMANDS = [
             "--val d.csv --quiet --out run", "train", "run"),
     Command("train-npy", "data", "train --train x.npy --train-labels y.npy --layers auto-3-auto --epochs 1 --threads 1 "
             "--loss cross-entropy --out run --quiet", "train", "run"),
+    Command("train-idx", "data", "train --train x-idx3-ubyte.gz --train-labels y-idx1-ubyte --layers auto-3-auto --epochs 1 "
+            "--threads 1 --out run --quiet", "train", "run"),
+    Command("train-libsvm", "data", "train --train d.svm --layers auto-3-auto --epochs 1 --threads 1 --out run --quiet",
+            "train", "run"),
     Command("sweep", "data", f"sweep {SWEEPING} --seed 1 --out sw", "sweep", "sw"),
     Command("sweep-resume", "sweep-killed", "sweep --resume sw", "sweep", "sw", same_as="sweep"),
     Command("sweep-overwrite", "sweep", f"sweep {SWEEPING} --seed 2 --overwrite --out sw", "sweep", "sw", "sweep"),
@@ -73,7 +77,7 @@ def npy(code, shape, content):
 
 
 def make_data():
-    """A table with numbers and text, the same packed, and numbers as NPY: 60 rows of 3 classes."""
+    """A table with numbers and text, the same packed, and numbers as NPY, IDX and LIBSVM: 60 rows of 3 classes."""
     chance = random.Random(1)
     rows, numbers, labels = ["a,b,c,y"], [], []
     for i in range(60):
@@ -84,6 +88,11 @@ def make_data():
     table = ("\n".join(rows) + "\n").encode()
     files = {"d.csv": table, "z.csv.gz": gzip.compress(table, mtime=0),
              "x.npy": npy("<f4", "(60, 2)", struct.pack("<120f", *numbers)),
+             "x-idx3-ubyte.gz": gzip.compress(struct.pack(">IIII", 0x803, 60, 2, 2) + bytes(i * 7 % 251 for i in range(240)),
+                                              mtime=0),
+             "y-idx1-ubyte": struct.pack(">II", 0x801, 60) + bytes(labels),
+             "d.svm": "".join(f"{label} 1:{numbers[2 * i]:.3f} 2:{numbers[2 * i + 1]:.3f}\n"
+                              for i, label in enumerate(labels)).encode(),
              "y.npy": npy("<i8", "(60,)", struct.pack("<60q", *labels))}
     return {name: ("file", 0o644, content) for name, content in files.items()}
 
@@ -94,6 +103,7 @@ class Setting:
     def __init__(self, rig):
         self.rig = rig
         self.states = {"data": make_data()}
+        self.commands = COMMANDS
 
     def do(self, state, line, **more):
         self.rig.lay(self.state(state))
@@ -145,7 +155,7 @@ class Setting:
         command.expected_out = output(outcome.out)
         command.expected_err = outcome.err
         if command.same_as:
-            other = next(of for of in COMMANDS if of.name == command.same_as)
+            other = next(of for of in self.commands if of.name == command.same_as)
             self.prepare(other)
             command.expected_tree = other.expected_tree
 

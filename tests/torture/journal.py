@@ -63,7 +63,7 @@ def verdict(entry):
     return ("new" if None in numbers else "known"), [number for number in numbers if number is not None]
 
 
-def report(entries, out, repeat):
+def report(entries, out, repeat, is_whole):
     """Prints the tables, and writes every finding to findings.txt; returns how many cases failed in a way not known."""
     groups, kinds, used = collections.defaultdict(collections.Counter), collections.defaultdict(list), set()
     for entry in entries:
@@ -93,6 +93,9 @@ def report(entries, out, repeat):
     for number in sorted(used):
         part, command, kind, _, why = known.KNOWN[number]
         print(f"known: {part} {command}: {kind}: {why}")
+    if is_whole:
+        for number in sorted(set(range(len(known.KNOWN))) - used):
+            print(f"known, but not seen any more; take it out of known.py: {known.KNOWN[number]}")
     if kinds:
         print(f"\nAll of it is in {out}/findings.txt.")
     sys.stdout.flush()

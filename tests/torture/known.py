@@ -15,6 +15,7 @@ KNOWN = [
     (".*", "train-mask", "stuck|resumed, it differs", ".", INIT),
     (".*", "train-overwrite|sweep-overwrite", "exit 2, but files changed|the earlier one is lost", ".", OVERWRITE),
     (".*", "sweep-overwrite", "exit 0, wrong result|resumed, it differs|begun again, it differs", ".", OVERWRITE),
+    ("calls(/.*)?", ".*", "no reason", "holds something else|the folder .* cannot be written", IS_THERE),
     (".*", "train.*|sweep.*", "leftovers of a failure|leftovers after the next start", "step-", "a checkpoint that is being removed "
      "or written stays under its temporary name when that fails"),
     (".*", "train.*", "resumed, it differs|exit 0, wrong result", r"^(\S+/step-\d+(/\S+)? is too much(, )?)+",

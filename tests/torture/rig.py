@@ -58,7 +58,7 @@ class Rig:
         self.report = os.path.join(self.work, "report")
         os.makedirs(self.work, exist_ok=True)
         self.environment = {
-            "PATH": "/usr/bin:/bin", "HOME": self.work, "LC_ALL": "C", "CUDA_VISIBLE_DEVICES": "-1",
+            "PATH": "/usr/bin:/bin", "HOME": self.work, "LC_ALL": "C", "CUDA_VISIBLE_DEVICES": "-1", "VISE_EMU_SMS": "2",
             "ASAN_OPTIONS": f"detect_leaks=0:verify_asan_link_order=0:exitcode={SANITIZED_EXIT}:allocator_may_return_null=1",
             "UBSAN_OPTIONS": f"halt_on_error=1:print_stacktrace=1:exitcode={SANITIZED_EXIT}",
         }
@@ -79,8 +79,8 @@ class Rig:
             environment["TORTURE_REPORT"] = self.report
             environment["TORTURE_ROOT"] = self.box
             environment.update({"TORTURE_" + name: str(value) for name, value in settings})
-        elif settings:
-            environment.update(settings)
+        else:
+            environment.update(dict(settings))
         return [self.tool, *argv], environment
 
     def start(self, argv, preload=None, settings=(), **more):

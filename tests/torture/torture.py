@@ -20,6 +20,7 @@ import allocations
 import attacks
 import calls
 import damage
+import device
 import journal
 import limits
 import mutations
@@ -31,10 +32,11 @@ from judge import Judge
 from rig import Rig, place
 
 PARTS = [calls.Part, calls.Killer, allocations.Part, random_kills.Part, damage.Part, pairs.Part, attacks.Part, limits.Part,
-         mutations.Part]
+         mutations.Part, device.Part]
 # With --short: every so manieth case of a command, and so many at least.
 SHORT = {"calls": (89, 5), "kills": (89, 3), "allocations": (997, 4), "random-kills": (40, 1), "damage": (61, 3),
-         "pairs": (31, 1), "attacks": (23, 3), "limits": (25, 2), "mutations": (40, 5)}
+         "pairs": (31, 1), "attacks": (23, 3), "limits": (25, 2), "mutations": (40, 5),
+         "device": (40, 3)}
 # What a tool with sanitizers goes through as well, every so manieth case.
 SANITIZED = {"damage": 1, "mutations": 1, "attacks": 2, "calls": 5}
 SKIPPED = 77
@@ -46,6 +48,7 @@ def parse(argv):
     parser.add_argument("--tool", help="the tool, if it is not bin/vise of the build")
     parser.add_argument("--sanitized", action="append", default=[], metavar="TOOL",
                         help="also this tool, which was built with sanitizers")
+    parser.add_argument("--emulated", metavar="TOOL", help="also this one, which has the emulated CUDA device")
     parser.add_argument("--out", default="build/torture", help="the folder for results (build/torture)")
     parser.add_argument("--part", action="append", choices=[part.name for part in PARTS], help="only these parts")
     parser.add_argument("--command", action="append", help="only these commands of theirs")
@@ -55,6 +58,7 @@ def parse(argv):
     parser.add_argument("--seconds", type=float, help="stop after so long")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier call did")
     parser.add_argument("--case", help="PART:COMMAND:CASE alone, told in full")
+    parser.add_argument("--only-emulated", action="store_true", help="nothing but that")
     parser.add_argument("--self-test", action="store_true")
     return parser.parse_args(argv)
 
@@ -89,10 +93,10 @@ def work(options, worker, end):
     """One of the processes: every so manieth case."""
     book = journal.Journal(options.out, False)
     place_of = itertools.count()
-    for tool, sanitized in tools(options):
+    for tool, sanitized, parts in tools(options):
         torture, mark = Torture(options, tool, worker), journal.print_of(tool)
-        for kind in PARTS:
-            if options.part and kind.name not in options.part or sanitized and kind.name not in SANITIZED:
+        for kind in parts:
+            if options.part and kind.name not in options.part:
                 continue
             part = torture.part(kind)
             for command in part.commands():
@@ -108,7 +112,13 @@ def work(options, worker, end):
 
 
 def tools(options):
-    return [(tool_of(options), False)] + [(tool, True) for tool in options.sanitized]
+    """(path, whether it has sanitizers, what it goes through)."""
+    emulated = [(options.emulated, False, [device.Part])] if options.emulated else []
+    if options.only_emulated:
+        return emulated
+    host = [kind for kind in PARTS if kind is not device.Part]
+    sanitized = [kind for kind in host if kind.name in SANITIZED]
+    return [(tool_of(options), False, host), *[(tool, True, sanitized) for tool in options.sanitized], *emulated]
 
 
 def tool_of(options):
@@ -128,20 +138,32 @@ def everything(options):
         for worker in workers:
             worker.join()
         print("\ninterrupted; the same command goes on from here")
-    marks = {journal.print_of(tool) for tool, _ in tools(options)}
+    marks = {journal.print_of(tool) for tool, _, _ in tools(options)}
     entries = [entry for entry in journal.Journal(options.out, False).read() if entry["tool"] in marks]
-    repeat = f"python3 {os.path.relpath(__file__)} --build {options.build}"
-    n_failed = journal.report(entries, options.out, repeat)
+    n_failed = journal.report(entries, options.out, repeat_of(options), is_whole(options))
     broken = [worker for worker in workers if worker.exitcode != 0]
     print(f"{len(entries) - n_failed} passed, {n_failed + len(broken)} failed")
     return 1 if n_failed or broken or not entries else 0
+
+
+def repeat_of(options):
+    """How one case is told in full."""
+    words = ["python3", os.path.relpath(__file__), "--build", options.build]
+    for tool in options.sanitized:
+        words += ["--sanitized", tool]
+    return " ".join(words + (["--emulated", options.emulated] if options.emulated else []))
+
+
+def is_whole(options):
+    return not (options.short or options.part or options.command or options.seconds or options.stride > 1)
 
 
 def one(options):
     """One case, told in full."""
     part_name, command_name, case = options.case.split(":", 2)
     part_name, _, sanitized = part_name.partition("/")
-    torture = Torture(options, options.sanitized[0] if sanitized and options.sanitized else tool_of(options), 0)
+    tool = options.sanitized[0] if sanitized else options.emulated if part_name == "device" else tool_of(options)
+    torture = Torture(options, tool, 0)
     part = torture.part(next(kind for kind in PARTS if kind.name == part_name))
     command = next(command for command in part.commands() if getattr(command, "name", command) == command_name)
     check = next((check for name, check in part.cases(command) if name == case), None)

@@ -159,6 +159,7 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t handle) {
     if (cudaError_t error = emu::refuse_implicit()) return result(error);
   }
 
+  if (cudaError_t error = emu::launch_fault()) return error;
   emu::Task task;
   if (exec->last.stream) task.after.push_back(exec->last);
   task.run = [plan = exec->plan] {

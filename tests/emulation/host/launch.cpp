@@ -34,6 +34,7 @@ namespace {
 
 cudaError_t launch_now(Launch launch, const void *function, void **arguments, cudaStream_t stream) {
   if (cudaError_t error = make_launch(launch, function, arguments)) return error;
+  if (cudaError_t error = launch_fault()) return error;
   Work work;
   work.kind = Work::kKernel;
   work.launch = std::move(launch);

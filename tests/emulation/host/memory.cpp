@@ -39,6 +39,7 @@ cudaError_t host_allocate(void **pointer, size_t bytes, unsigned flags) {
 
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (cudaError_t error = allocation_fault(bytes)) return error;
   if (bytes > SIZE_MAX / 2) return result(cudaErrorMemoryAllocation);
 
   const size_t whole = 2 * kGuard + round_up(bytes, kAlign);
@@ -89,6 +90,7 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes) {
   if (cudaError_t error = emu::refuse_unsafe()) return result(error);
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
+  if (cudaError_t error = emu::allocation_fault(bytes)) return error;
   *pointer = emu::memory_allocate(bytes);
   return result(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
 }
@@ -112,6 +114,7 @@ cudaError_t cudaMallocAsync(void **pointer, size_t bytes, cudaStream_t handle) {
 
   *pointer = nullptr;
   if (bytes == 0) return misuse(cudaErrorInvalidValue, "0 bytes");
+  if (cudaError_t error = emu::allocation_fault(bytes)) return error;
   *pointer = emu::memory_allocate(bytes);
   if (!*pointer) {  // queued frees may make room
     emu::reach(emu::point_of(stream));

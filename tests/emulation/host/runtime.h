@@ -39,6 +39,14 @@ const char *current_call();  // the name given to enter
 #define EMU_ENTER() \
   if (cudaError_t emu_refused = emu::enter(__func__)) return emu::result(emu_refused)
 
+// ---- faults on demand (faults.cpp) -------------------------------------------------------------------------------
+
+// Asked by each allocation of device or pinned memory, by each launch, and by each kernel that is due. An error is to be
+// returned, as it was reported; true: the device has failed, and the kernel does not run.
+cudaError_t allocation_fault(size_t bytes);
+cudaError_t launch_fault();
+bool kernel_fault();
+
 // ---- work (work.cpp) ---------------------------------------------------------------------------------------------
 
 struct Copy {

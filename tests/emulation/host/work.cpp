@@ -142,6 +142,7 @@ cudaError_t check_fill(const Fill &fill) {
 
 void perform(const Work &work) {
   if (sticky_error()) return;
+  if ((work.kind == Work::kKernel || work.kind == Work::kLibrary) && kernel_fault()) return;
 
   switch (work.kind) {
     case Work::kEmpty:
