@@ -27,6 +27,8 @@ TARGETS = {
 NUMBERS = [-1, 0, 1, 2**31 - 1, 2**31, 2**32, 2**53, 2**63 - 1, -2**63, 1e308, -0.0, 0.5, 1e-320]
 OTHERS = ["", "x", "ffffffffffffffff", "7ff0000000000000", "fff0000000000000", "7ff8000000000000", "0" * 17,
           "a" * 5000, None, True, [], {}, [[]]]
+# Text that people may read and edit: what is well formed is taken as it stands.
+TEXTS = ("config.json", "metrics.jsonl", "results.csv")
 TOLD = re.compile(r"damaged|passed over|warning|lines are missing", re.I)
 
 
@@ -81,7 +83,8 @@ class Part:
             changed += [(f"is-{other.replace('/', ':')}", {**tree, name: tree[other]}) for other in files if other != name]
             changed.append(("gone", {key: entry for key, entry in tree.items() if key != name}))
             for kind, damaged in changed:
-                yield f"{name}:{kind}", lambda name=name, damaged=damaged: self.damage(target, name, damaged)
+                if kind != "gone" or not target.startswith(("report", "info")):  # they tell what there is
+                    yield f"{name}:{kind}", lambda name=name, damaged=damaged: self.damage(target, name, damaged)
 
     def damage(self, target, name, damaged):
         _, line, _ = TARGETS[target]
@@ -96,6 +99,8 @@ class Part:
             if not judge.last_message(outcome.err):
                 found.append(("no message", outcome.err))
             return found
+        if name.endswith(TEXTS) and (target in ("info", "report", "report-sweep") or "metrics" in name):
+            return found
         told = outcome.err != undisturbed.err and TOLD.search(outcome.err)
         lines = trees.result_differences(expected, trees.result(tree))
         # What is only kept, or set aside, is not made worse.
@@ -107,7 +112,9 @@ class Part:
         return found
 
     def is_kept(self, line, name, damaged, tree):
-        return line.startswith(name + " ") and damaged.get(name) == tree.get(name)
+        """The damaged file as it was, or its checkpoint, which is not removed as one that is whole."""
+        place = name.rsplit("/", 1)[0] if "/step-" in name else name
+        return line.startswith(place) and damaged.get(name) == tree.get(name)
 
     def reads_only(self, target):
         return target in ("eval", "predict", "info")
@@ -149,7 +156,7 @@ class Part:
         """The header of the tensors, their numbers, and their sizes; hashes are made again."""
         tree = self.setting.state("killed")
         checkpoint = newest(tree)
-        content = tree[checkpoint + "/tensors.safetensors"][2]
+        content = hashes.unhashed(tree[checkpoint + "/tensors.safetensors"][2])
         size = struct.unpack_from("<Q", content)[0]
         header, data = json.loads(content[8:8 + size]), content[8 + size:]
 

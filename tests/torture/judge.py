@@ -10,8 +10,9 @@ DAMAGE = re.compile(r"damaged|corrupt|\bcut\b|header|expected a|not a checkpoint
                     r"not of |no such|byte \d|:-?\d+: |is empty|too short|not JSON|unexpected|another sweep|not whole",
                     re.I)
 MEMORY = re.compile(r"out of memory|cannot allocate memory|not enough memory", re.I)
+NO_ESTIMATE = re.compile(r"cannot be estimated: out of memory", re.I)
 ADVICE = re.compile(r"overwrite", re.I)
-TEMPORARY_PART = re.compile(r"\.tmp(-\d+(-\d+)?)?$")
+TEMPORARY_PART = re.compile(r"\.tmp(-[0-9a-f]+)*$")
 
 
 def words_of(number):
@@ -63,8 +64,10 @@ def complete(command, outcome, tree):
     """After exit 0: the undisturbed result, on the disk and on standard output."""
     found = []
     lines = differences(command, tree)
-    if outcome.err != command.expected_err:  # an old checkpoint that cannot be removed is told, and no failure
-        lines = [line for line in lines if not re.search(r"checkpoints/step-\d+(/\S+)? is too much", line)]
+    if NO_ESTIMATE.search(outcome.err):  # told, and not what was asked for
+        return found
+    if outcome.err != command.expected_err:  # what cannot be taken away is told, and no failure
+        lines = [line for line in lines if not re.search(r"(checkpoints/step-\d+(/\S+)?|\.tmp\S*) is too much", line)]
     if lines:
         found.append(("exit 0, wrong result", ", ".join(lines)))
     if output(outcome.out) != command.expected_out:

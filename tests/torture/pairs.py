@@ -69,7 +69,7 @@ class Part:
             found += self.refusal(name, outcome, other.pid)
         tree = self.rig.tree()
         got = trees.result(tree)
-        unchanged = not trees.differences(self.setting.state(state), tree)
+        unchanged = not judge.unchanged(self.setting.state(state), tree, dead=True)
         if all(outcome.code != 0 for outcome in outcomes) and not unchanged:
             found.append(("neither succeeds", " / ".join(outcome.err[-300:] for outcome in outcomes)))
         elif not unchanged and got not in possible:

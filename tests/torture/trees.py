@@ -7,7 +7,7 @@ import re
 import shutil
 import stat
 
-TEMPORARY = re.compile(r"\.tmp(-\d+(-\d+)?)?$")
+TEMPORARY = re.compile(r"\.tmp(-[0-9a-f]+)*(/|$)")
 LOCK = ".vise-lock"
 # What differs from run to run and says nothing about the result: times, where it went on from, and the recipe, whose
 # options are resolved when a run goes on; warnings are told on standard error too.
