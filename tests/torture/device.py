@@ -17,8 +17,8 @@ COMMANDS = [
     Command("eval", "device-run", "eval --model run --data d.csv --backend cuda --json", "read"),
     Command("predict", "device-run", "predict --model run --data d.csv --backend cuda --out p.csv --json", "write"),
 ]
-FAULTS = {"ALLOCATION": re.compile(r"memory", re.I), "LAUNCH": re.compile(r"CUDA|GPU|launch|device", re.I),
-          "KERNEL": re.compile(r"CUDA|GPU|launch|device", re.I)}
+FAULTS = {"ALLOCATION": re.compile(r"memory|bytes free", re.I), "LAUNCH": re.compile(r"CUDA|cuBLAS|GPU", re.I),
+          "KERNEL": re.compile(r"CUDA|cuBLAS|GPU", re.I)}
 MOST = 100000  # of one kind; the end is found before
 STREAK = 24  # after so many that are alike only every 16th
 

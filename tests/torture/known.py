@@ -15,12 +15,13 @@ KNOWN = [
     (".*", "train-mask", "stuck|resumed, it differs", ".", INIT),
     (".*", "train-overwrite|sweep-overwrite", "exit 2, but files changed|the earlier one is lost", ".", OVERWRITE),
     (".*", "sweep-overwrite", "exit 0, wrong result|resumed, it differs|begun again, it differs", ".", OVERWRITE),
-    ("calls(/.*)?", ".*", "no reason", "holds something else|the folder .* cannot be written", IS_THERE),
+    ("calls(/.*)?", ".*", "no reason|wrong reason", "holds something else|the folder .* cannot be written|exists already|"
+     "is not a folder|another sweep|neither a sweep", IS_THERE),
     (".*", "train.*|sweep.*", "leftovers of a failure|leftovers after the next start", "step-", "a checkpoint that is being removed "
      "or written stays under its temporary name when that fails"),
     (".*", "train.*", "resumed, it differs|exit 0, wrong result", r"^(\S+/step-\d+(/\S+)? is too much(, )?)+",
      "old checkpoints are removed after a save alone, and not when one of them cannot be read"),
-    ("calls|kills|allocations|limits", "sweep.*", "exit 2, but files changed", ".", REFIT),
+    ("calls(/.*)?|kills|allocations|limits|device", "sweep.*", "exit 2, but files changed", ".", REFIT),
     ("attacks(/.*)?", "sweep.*|out-sweep", "exit 2, but files changed", ".", REFIT),
     ("calls(/.*)?", ".*", "wrong reason", r"\.json:\d+", JSON_IO),
     ("calls(/.*)?", ".*", "wrong reason|no reason", "File exists", "a folder that cannot be examined is told as one that exists"),

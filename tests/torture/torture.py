@@ -34,9 +34,8 @@ from rig import Rig, place
 PARTS = [calls.Part, calls.Killer, allocations.Part, random_kills.Part, damage.Part, pairs.Part, attacks.Part, limits.Part,
          mutations.Part, device.Part]
 # With --short: every so manieth case of a command, and so many at least.
-SHORT = {"calls": (89, 5), "kills": (89, 3), "allocations": (997, 4), "random-kills": (40, 1), "damage": (61, 3),
-         "pairs": (31, 1), "attacks": (23, 3), "limits": (25, 2), "mutations": (40, 5),
-         "device": (40, 3)}
+SHORT = {"calls": (47, 5), "kills": (47, 4), "allocations": (499, 5), "random-kills": (40, 1), "damage": (37, 3),
+         "pairs": (31, 1), "attacks": (17, 3), "limits": (19, 3), "mutations": (23, 5), "device": (40, 3)}
 # What a tool with sanitizers goes through as well, every so manieth case.
 SANITIZED = {"damage": 1, "mutations": 1, "attacks": 2, "calls": 5}
 SKIPPED = 77

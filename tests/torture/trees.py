@@ -11,7 +11,7 @@ TEMPORARY = re.compile(r"\.tmp(-[0-9a-f]+)*(/|$)")
 LOCK = ".vise-lock"
 # What differs from run to run and says nothing about the result: times, where it went on from, and the recipe, whose
 # options are resolved when a run goes on; warnings are told on standard error too.
-VOLATILE = {"seconds", "resumed_from_step", "metrics_bytes", "recipe", "warnings"}
+VOLATILE = {"seconds", "resumed_from_step", "launches", "metrics_bytes", "recipe", "warnings"}
 TIMES = {"mean_fit_time", "std_fit_time"}
 
 
