@@ -11,7 +11,7 @@ import trees
 from commands import SWEEPING, TRAINING
 from rig import NOBODY
 
-HANGS_AFTER = 5
+HANGS_AFTER = 10
 VICTIM = b"a file of somebody else\n"
 RUN_NAMES = ["config.json", "metrics.jsonl", "model.safetensors", "mask.safetensors", "checkpoints", ".vise-lock",
              "checkpoints/step-000000012", "checkpoints/step-000000012/state.json",

@@ -3,7 +3,6 @@ one takes its line out, and the aim is an empty table. A finding is known if its
 its text somewhere (regular expressions)."""
 import re
 
-INIT = "a run of --init on a table cannot be resumed: the rows are scaled anew, and the mask is forgotten before a checkpoint"
 OVERWRITE = "--overwrite takes the earlier run or sweep away before the new one can stand for it"
 JSON_IO = "jansson takes an error while it reads for the end of the text"
 JSON_MEMORY = "jansson takes a failed allocation for bad syntax, and a failed assertion of its lexer ends the process"
@@ -12,7 +11,6 @@ IS_THERE = "access is asked whether something is there, and any error is a no"
 
 # (part, command, kind, text, why)
 KNOWN = [
-    (".*", "train-mask", "stuck|resumed, it differs", ".", INIT),
     (".*", "train-overwrite|sweep-overwrite", "exit 2, but files changed|the earlier one is lost", ".", OVERWRITE),
     (".*", "sweep-overwrite", "exit 0, wrong result|resumed, it differs|begun again, it differs", ".", OVERWRITE),
     ("calls(/.*)?", ".*", "no reason|wrong reason", "holds something else|the folder .* cannot be written|exists already|"
