@@ -36,7 +36,7 @@ def fail_one(rig, setting, court, command, number, stays):
     if not faults:
         return []  # the last ones may not be made again
     where = place(faults[0], rig.tool)
-    found = court.all(command, outcome)
+    found = court.all(command, outcome, stays)  # without any memory nothing can be taken away
     if outcome.code in (1, 2) and not judge.MEMORY.search(outcome.err):
         found.append(("another message than out of memory", outcome.err[-300:]))
     return [(kind, f"{text} [{where}]") for kind, text in found]
