@@ -101,6 +101,9 @@ class Rig:
             out, err = process.communicate(timeout=timeout or self.timeout)
         except subprocess.TimeoutExpired:
             hung, out, err = self.end(process)
+        except BaseException:  # whoever interrupts the torture leaves no tool behind
+            process.kill()
+            raise
         lines = []
         if os.path.exists(self.report):
             with open(self.report, encoding="utf-8", errors="replace") as file:
@@ -119,6 +122,7 @@ class Rig:
             return True, *process.communicate()
 
     def clear(self):
+        """Removes what the tool left."""
         if os.path.exists(self.box):
             trees.make_writable(self.box)
             shutil.rmtree(self.box)

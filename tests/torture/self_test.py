@@ -1,6 +1,7 @@
 """That the torture sees what it is there to see: a stand-in for the tool (stand_in.c) that does all right is clean, and
 each fault that it can have is found by the part that looks for it."""
 import os
+import shutil
 
 import allocations
 import attacks
@@ -72,6 +73,7 @@ def main(build, work):
         seen = any(name == wanted for name, _ in found)
         n_failed += not seen
         print(f"{'seen' if seen else 'NOT SEEN':12} {fault}: {wanted}", *([] if seen else found[:5]), sep="\n  ")
+    shutil.rmtree(work, ignore_errors=True)
     n = len(FAULTS) + len(right)
     print(f"{n - n_failed} passed, {n_failed} failed")
     return 1 if n_failed else 0

@@ -10,6 +10,8 @@ import argparse
 import itertools
 import multiprocessing
 import os
+import shutil
+import signal
 import sys
 import time
 
@@ -89,7 +91,17 @@ def stride_of(options, kind, sanitized):
 
 
 def work(options, worker, end):
-    """One of the processes: every so manieth case."""
+    """One of the processes."""
+    try:
+        do_all(options, worker, end)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        shutil.rmtree(place(options.out, worker), ignore_errors=True)
+
+
+def do_all(options, worker, end):
+    """Every so manieth case."""
     book = journal.Journal(options.out, False)
     place_of = itertools.count()
     for tool, sanitized, parts in tools(options):
@@ -128,20 +140,25 @@ def everything(options):
     journal.Journal(options.out, options.fresh)
     end = time.monotonic() + options.seconds if options.seconds else None
     workers = [multiprocessing.Process(target=work, args=(options, i, end)) for i in range(options.jobs)]
+    interrupted = False
     try:
         for worker in workers:
             worker.start()
         for worker in workers:
             worker.join()
     except KeyboardInterrupt:
+        interrupted = True
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for worker in workers:
             worker.join()
-        print("\ninterrupted; the same command goes on from here")
     marks = {journal.print_of(tool) for tool, _, _ in tools(options)}
     entries = [entry for entry in journal.Journal(options.out, False).read() if entry["tool"] in marks]
-    n_failed = journal.report(entries, options.out, repeat_of(options), is_whole(options))
+    n_failed = journal.report(entries, options.out, repeat_of(options), is_whole(options) and not interrupted)
     broken = [worker for worker in workers if worker.exitcode != 0]
     print(f"{len(entries) - n_failed} passed, {n_failed + len(broken)} failed")
+    if interrupted:
+        print("interrupted: the same command goes on from here")
+        return 128 + signal.SIGINT
     return 1 if n_failed or broken or not entries else 0
 
 
@@ -170,6 +187,7 @@ def one(options):
         sys.exit(f"there is no case {case}")
     tell(torture.rig)
     found = check()
+    print(f"what is left is in {torture.rig.box}")
     print("findings:", *[f"{kind}: {text}" for kind, text in found], sep="\n  ")
     return 1 if found else 0
 
