@@ -42,6 +42,7 @@ COMMANDS = [
     Command("train-overwrite", "run", f"train {TRAINING} --seed 2 --overwrite --out run", "train", "run", "run"),
     Command("train-estimate", "data", "train --train d.csv --layers auto-3-auto --epochs 1 --threads 1 --out run "
             "--json", "train", "run"),
+    Command("train-events", "data", f"train {TRAINING} --seed 1 --tensorboard --out run", "train", "run"),
     Command("train-mask", "pruned", f"train {TRAINING} --init p.safetensors --mask m.safetensors --out masked",
             "train", "masked"),
     Command("train-config", "run", "train --config run/config.json --out again", "train", "again"),

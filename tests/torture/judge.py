@@ -68,8 +68,9 @@ def complete(command, outcome, tree, dead=False):
     lines = differences(command, tree)
     if NO_ESTIMATE.search(outcome.err):  # told, and not what was asked for
         return found
-    if outcome.err != command.expected_err:  # what cannot be taken away is told, and no failure
-        lines = [line for line in lines if not re.search(r"(checkpoints/step-\d+(/\S+)?|\.tmp\S*) is too much", line)]
+    if outcome.err != command.expected_err:  # what cannot be taken away, or drawn, is told, and no failure
+        told = re.compile(r"(checkpoints/step-\d+(/\S+)?|\.tmp\S*) is too much|/tensorboard(/events)? lacks")
+        lines = [line for line in lines if not told.search(line)]
     if dead:
         lines = [line for line in lines if not line.endswith(trees.LOCK + " is too much")]
     if lines:

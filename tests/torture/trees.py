@@ -8,6 +8,7 @@ import shutil
 import stat
 
 TEMPORARY = re.compile(r"\.tmp(-[0-9a-f]+)*(/|$)")
+EVENTS = re.compile(r"events\.out\.tfevents\.\S*$")
 LOCK = ".vise-lock"
 # What differs from run to run and says nothing about the result: times, where it went on from, and the recipe, whose
 # options are resolved when a run goes on; warnings are told on standard error too.
@@ -157,8 +158,15 @@ def settled(name, content):
 
 
 def result(tree):
-    """A tree as a result: {name: what must be equal}."""
-    return {name: settled(name, entry[2]) if entry[0] == "file" else entry[0] for name, entry in tree.items()}
+    """A tree as a result: {name: what must be equal}. Event files are named after their time and process, there may be
+    several, and it counts that there are some."""
+    got = {}
+    for name, entry in tree.items():
+        if EVENTS.search(name):
+            got[EVENTS.sub("events", name)] = "events"
+        else:
+            got[name] = settled(name, entry[2]) if entry[0] == "file" else entry[0]
+    return got
 
 
 def result_differences(expected, got):
