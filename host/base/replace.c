@@ -118,8 +118,11 @@ static vise_status put_next(const vise_i_replacement *r, const char *path, const
 static vise_status move_away(const char *dir, const char *name, const char *hidden, bool *moved, vise_error *err) {
   vise_status status;
   char *from = NULL, *to = NULL;
+  bool there = false;
 
   VISE_TRY(vise_i_path_join(&from, dir, name, err));
+  VISE_TRY(vise_i_exists(from, &there, err));
+  if (!there) goto done; /* no folder is made for it either, which an undoing would leave */
   VISE_TRY(vise_i_path_join(&to, hidden, name, err));
   char *slash = strrchr(name, '/') ? strrchr(to, '/') : NULL;
   if (slash) {

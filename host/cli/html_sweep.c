@@ -175,12 +175,6 @@ static void put_facts(FILE *page, const vise_i_cli_sheet *sheet) {
   (void)fprintf(page, ", %s is better</p>\n", sheet->larger_is_better ? "larger" : "smaller");
 }
 
-static bool exists(FILE *page, const vise_i_cli_sheet *sheet, const char *name) {
-  bool found = false;
-  if (vise_i_cli_exists_in(sheet->dir, name, &found, NULL) != VISE_OK) vise_i_cli_text_lacks(page);
-  return found;
-}
-
 static void put_what(FILE *page, const vise_i_cli_sheet *sheet) {
   vise_i_cli_html_section(page, "what", sheet->has_winner ? "What won" : "Nothing won");
   if (!sheet->has_winner) {
@@ -195,7 +189,7 @@ static void put_what(FILE *page, const vise_i_cli_sheet *sheet) {
   put_others(page, sheet);
   put_warnings(page, sheet);
   put_tiles(page, sheet);
-  if (exists(page, sheet, "best/model.safetensors")) {
+  if (sheet->has_best_model) {
     (void)fputs("<p>The winner, trained on all rows, is in <code>best/</code>.</p>\n", page);
   }
 }
@@ -239,7 +233,7 @@ static void put_repeat(FILE *page, const vise_i_cli_sheet *sheet) {
   if (one == NULL) vise_i_cli_text_lacks(page);
   vise_i_cli_html_command(page, "train", one, "--out fit");
   json_decref(one);
-  if (exists(page, sheet, "best/config.json")) {
+  if (sheet->has_best_config) {
     (void)fputs("<p>The winner on all rows:</p>\n", page);
     vise_i_cli_html_command(page, "train --config best/config.json --out model", NULL, NULL);
   }
@@ -269,6 +263,10 @@ vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *sav
   char *text = NULL;
   size_t n_bytes = 0;
   vise_status status = vise_i_cli_sheet_read(dir, &sheet, err);
+  if (status == VISE_OK) {
+    status = vise_i_cli_exists_in(dir, "best/model.safetensors", &sheet.has_best_model, err);
+  }
+  if (status == VISE_OK) status = vise_i_cli_exists_in(dir, "best/config.json", &sheet.has_best_config, err);
   if (status == VISE_OK) status = vise_i_cli_text_begin(&page, "the report", err);
   if (status == VISE_OK) {
     put_page(page.stream, &sheet);

@@ -57,6 +57,7 @@ typedef struct vise_i_cli_step {
 typedef struct vise_i_cli_sheet {
   const char *dir;
   json_t *root; /* sweep.json */
+  bool has_best_model, has_best_config;
   const char *score;
   bool larger_is_better;
   size_t n_folds, n_repeats, n_splits;

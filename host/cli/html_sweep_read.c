@@ -145,19 +145,21 @@ static bool number_of(const char *text, double *out) {
   return *end == '\0';
 }
 
-static bool take_field(const vise_i_cli_sheet *sheet, vise_i_cli_row *row, column c, const char *text) {
+/* VISE_ERR_FORMAT, VISE_ERR_MEMORY. */
+static vise_status take_field(const vise_i_cli_sheet *sheet, vise_i_cli_row *row, column c, const char *text) {
   double number;
-  if (c.kind == OTHER) return true;
+  if (c.kind == OTHER) return VISE_OK;
   if (c.kind == PARAM) {
+    if (c.place >= sheet->n_varied) return VISE_ERR_FORMAT;
     row->params[c.place] = strdup(text);
-    return c.place < sheet->n_varied && row->params[c.place] != NULL;
+    return row->params[c.place] != NULL ? VISE_OK : VISE_ERR_MEMORY;
   }
-  if (!number_of(text, &number)) return false;
+  if (!number_of(text, &number)) return VISE_ERR_FORMAT;
   if (c.kind == SPLIT) row->splits[c.place] = number;
   if (c.kind == NUMBER) *(double *)(void *)((char *)row + c.place) = number;
   if (c.kind == RANK) row->rank = number >= 0 && number < 1e9 ? (size_t)number : 0;
   if (c.kind == NONFINITE) row->n_nonfinite = number >= 0 && number < 1e9 ? (size_t)number : 0;
-  return true;
+  return VISE_OK;
 }
 
 /* Made as it is read: a damaged sweep.json may speak of any number of them. */
@@ -195,12 +197,17 @@ static vise_status take_results(vise_i_cli_sheet *sheet, const char *path, char 
 
   for (size_t i = 0; status == VISE_OK && i < sheet->n_configs; i++) {
     size_t n = 0;
-    bool last = false, good = make_row(sheet, &sheet->rows[i]);
+    bool last = false;
     const char *field;
-    while (!last && good && n < n_columns && (field = next_field(&at, &last)) != NULL) {
-      good = take_field(sheet, &sheet->rows[i], columns[n++], field);
+    status = make_row(sheet, &sheet->rows[i]) ? VISE_OK : VISE_ERR_MEMORY;
+    while (!last && status == VISE_OK && n < n_columns && (field = next_field(&at, &last)) != NULL) {
+      status = take_field(sheet, &sheet->rows[i], columns[n++], field);
     }
-    if (good && last && n == n_columns) continue;
+    if (status == VISE_OK && last && n == n_columns) continue;
+    if (status == VISE_ERR_MEMORY) {
+      status = out_of_memory(err);
+      break;
+    }
     status = vise_i_cli_fail(err, VISE_ERR_FORMAT, "%s: the row of configuration %zu is damaged or missing", path, i);
   }
   if (status == VISE_OK && *at != '\0') {

@@ -1,5 +1,6 @@
 #include "host/cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,12 +112,19 @@ vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,
   return status;
 }
 
-/* The path made absolute, to hold from any folder. Takes path over. */
+/* The path made absolute, to hold from any folder; as it is where the current one has no name. Takes path over; NULL: out of
+   memory. */
 static char *absolute(char *path) {
-  char *folder = *path == '/' || *path == '\0' ? NULL : getcwd(NULL, 0);
-  if (folder == NULL) return path;
+  char *folder = NULL, *whole = NULL;
+  if (*path == '/' || *path == '\0') return path;
 
-  char *whole = NULL;
+  folder = getcwd(NULL, 0);
+  if (folder == NULL && errno != ENOMEM) return path;
+  if (folder == NULL) {
+    free(path);
+    return NULL;
+  }
+
   if (asprintf(&whole, "%s/%s", strcmp(folder, "/") == 0 ? "" : folder, path) < 0) whole = NULL;
   free(folder);
   free(path);

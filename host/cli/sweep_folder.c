@@ -121,9 +121,10 @@ vise_status vise_i_cli_sweep_json_write(const vise_i_cli_sweeping *s, vise_error
 }
 
 /* Whether the options that count are those in sweep.json, which were read before the folder was locked. */
-static bool has_options(const vise_i_cli_sweeping *s, const json_t *before) {
+static vise_status check_options(const vise_i_cli_sweeping *s, const json_t *before, vise_error *err) {
   json_t *now = options_json(s->options);
-  bool same = now != NULL;
+  bool same = true;
+  if (now == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the options");
   for (size_t i = 0; same && i < s->options->n_rows; i++) {
     const vise_option *row = s->options->rows[i];
     const json_t *a = json_object_get(now, row->name), *b = json_object_get(before, row->name);
@@ -131,7 +132,8 @@ static bool has_options(const vise_i_cli_sweeping *s, const json_t *before) {
     same = a == b || (a != NULL && b != NULL && json_equal(a, b) != 0);
   }
   json_decref(now);
-  return same;
+  if (same) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep has taken the place of this one just now", s->dir);
 }
 
 /* The rows are those that the sweep began with. */
@@ -149,15 +151,14 @@ vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error
   const char *all_before = json_string_value(json_object_get(data, "all_hash"));
   const bool same = before != NULL && strcmp(before, now.data) == 0;
   const bool all_same = all_before == NULL || strcmp(all_before, now.all) == 0;
-  if (!has_options(s, json_object_get(root, "options"))) {
-    status = vise_i_cli_fail(err, VISE_ERR_STATE, "%s: another sweep has taken the place of this one just now", s->dir);
-  } else if (!same) {
+  status = check_options(s, json_object_get(root, "options"), err);
+  if (status == VISE_OK && !same) {
     status = vise_i_cli_fail(
         err, VISE_ERR_STATE,
         "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
         "one",
         s->dir, s->options->train);
-  } else if (!all_same) {
+  } else if (status == VISE_OK && !all_same) {
     status = vise_i_cli_fail(
         err, VISE_ERR_STATE,
         "%s: the row weights or the test rows are not those that this sweep began with; begin a new one", s->dir);

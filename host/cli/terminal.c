@@ -1,5 +1,6 @@
 #include "host/cli/terminal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -72,6 +73,7 @@ size_t vise_i_cli_plain_text(vise_i_cli_plain *plain, const char *text, size_t n
 
 typedef struct plain_stream {
   int fd;
+  int reason; /* errno of a write that failed, or 0 */
   vise_i_cli_plain plain;
 } plain_stream;
 
@@ -84,7 +86,10 @@ static ssize_t write_plain(void *cookie, const char *text, size_t n) {
   for (size_t done = 0; done < n;) {
     const size_t now = n - done < 1024 ? n - done : 1024;
     const size_t n_out = vise_i_cli_plain_text(&stream->plain, text + done, now, out);
-    if (!vise_i_cli_write_all(stream->fd, out, n_out)) return 0;
+    if (!vise_i_cli_write_all(stream->fd, out, n_out)) {
+      stream->reason = errno;
+      return 0;
+    }
     done += now;
   }
   return (ssize_t)n;
@@ -121,6 +126,7 @@ bool vise_i_cli_output_is_written(void) {
   if (first_output != NULL && first_output != stdout) {
     is_written = is_written && ferror(first_output) == 0 && fflush(first_output) == 0;
   }
+  if (!is_written && output.reason != 0) errno = output.reason;
   return is_written;
 }
 

@@ -19,7 +19,7 @@ FILE *vise_i_cli_bar_output(int file);
 
 /* Writes JSON (valid, in UTF-8) so that nothing of it is lost: such characters become escapes, \u009b. */
 void vise_i_cli_put_json(FILE *stream, const char *json);
-/* Whether all that was printed has been written. */
+/* Whether all that was printed has been written; if not, errno says why, as far as that is known. */
 bool vise_i_cli_output_is_written(void);
 
 /* Bytes of a character that is not whole yet. */

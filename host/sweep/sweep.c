@@ -146,12 +146,17 @@ static void *work_on_device(void *given) {
   return NULL;
 }
 
+/* Of all reasons the system gives the least telling for the most frequent one. */
+static const char *reason_of(int failure) {
+  return failure == EAGAIN ? "out of memory, or of threads" : strerror(failure);
+}
+
 static vise_status start_device(vise_sweep *s, vise_error *err) {
   if (s->has_device_thread) return VISE_OK;
   const int failure = pthread_create(&s->device, NULL, work_on_device, s);
   if (failure != 0) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "the system does not start the thread for the device: %s",
-                       strerror(failure));
+                       reason_of(failure));
   }
   s->has_device_thread = true;
   return VISE_OK;
@@ -164,7 +169,7 @@ static vise_status start_threads(vise_sweep *s, vise_error *err) {
     const int failure = pthread_create(&s->threads[i], NULL, work, s);
     if (failure != 0) {
       return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`n_jobs` %d: the system does not start thread %d: %s",
-                         s->config.n_jobs, i + 1, strerror(failure));
+                         s->config.n_jobs, i + 1, reason_of(failure));
     }
     s->n_threads++;
   }

@@ -98,7 +98,9 @@ static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
 
   if (fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path));
   VISE_TRY(vise_i_alloc(&text, METRICS_START_BYTES, 1, path, err));
-  const ssize_t n = pread(fd, text, METRICS_START_BYTES, 0);
+  ssize_t n;
+  do n = pread(fd, text, METRICS_START_BYTES, 0);
+  while (n < 0 && errno == EINTR);
   if (n < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", path));
   VISE_TRY(are_events(path, text, (size_t)n, out, err));
 
