@@ -64,7 +64,8 @@ vise_status vise_i_cli_check_output(const char *path, vise_error *err) {
   if (status == VISE_OK && !there) {
     status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder %s does not exist", path, folder);
   } else if (status == VISE_OK && access(folder, W_OK) != 0) {
-    status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder %s cannot be written", path, folder);
+    status =
+        vise_i_cli_fail(err, VISE_ERR_IO, "%s: the folder %s cannot be written: %s", path, folder, strerror(errno));
   }
   free(folder);
   return status == VISE_OK ? check_target(path, err) : status;

@@ -92,7 +92,7 @@ vise_status vise_i_cli_json_read_given(const char *path, json_t **out, vise_erro
 
 vise_status vise_i_cli_lines_next(vise_i_cli_lines *lines, vise_error *err) {
   const ssize_t n = getline(&lines->text, &lines->room, lines->stream);
-  if (n < 0 && !feof(lines->stream)) {
+  if ((n < 0 && !feof(lines->stream)) || ferror(lines->stream)) { /* an error may come after a part of a line */
     const int number = errno;
     return vise_i_cli_fail(err, number == ENOMEM ? VISE_ERR_MEMORY : VISE_ERR_IO, "%s: cannot be read: %s", lines->path,
                            strerror(number));

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/data/npz.h"
 
@@ -235,7 +236,7 @@ vise_status vise_i_input_open_memory(vise_i_input *input, const char *name, cons
 
 /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
 static int open_path(const char *path) {
-  return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  return vise_i_open(path, O_RDONLY | O_NONBLOCK, 0);
 }
 
 /* Opens the file of a path, which may name a member of it; *member is NULL if it names none. */

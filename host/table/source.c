@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/base/file.h"
 #include "host/base/memory.h"
 
 /* A gzip file is unpacked at once, three times as fast as piece by piece, if neither it nor its content is larger. */
@@ -260,7 +261,7 @@ static vise_status open_fd(vise_i_source *s, const char *path, vise_error *err) 
     s->name = "standard input";
     s->fd = STDIN_FILENO;
   } else {
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
+    s->fd = vise_i_open(path, O_RDONLY, 0);
     s->owns_fd = true;
   }
   if (s->fd < 0) return vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path);
