@@ -195,7 +195,8 @@ def pytorch_layers_model():
 def documented_module():
     """ViseNet, as docs/files.md has it."""
     page = open("docs/files.md", encoding="utf-8").read()
-    code = page.split("```python\n")[1].split("```")[0]
+    blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    [code] = [block for block in blocks if "class ViseNet" in block]
     names = {}
     exec(code, names)  # pylint: disable=exec-used
     return names["ViseNet"]
