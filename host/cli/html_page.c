@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/cli/characters.h"
 #include "host/cli/html.h"
 #include "host/cli/message.h"
 #include "host/cli/text_json.h"
@@ -16,27 +17,10 @@
 
 /* ---- texts ------------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the UTF-8 character at text; 0: there is none. */
-static size_t character_bytes(const unsigned char *text) {
-  const size_t n = text[0] < 0x80 ? 1 : text[0] < 0xc2 ? 0 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
-  if (text[0] > 0xf4) return 0;
-  for (size_t i = 1; i < n; i++) {
-    if ((text[i] & 0xc0) != 0x80) return 0;
-  }
-  if (n == 3 && ((text[0] == 0xe0 && text[1] < 0xa0) || (text[0] == 0xed && text[1] >= 0xa0))) return 0;
-  if (n == 4 && ((text[0] == 0xf0 && text[1] < 0x90) || (text[0] == 0xf4 && text[1] >= 0x90))) return 0;
-  return n;
-}
-
-/* Control characters, and those that turn the direction of what follows. */
+/* Controls, and numbers that are no characters. */
 static bool is_hidden(const unsigned char *text, size_t n) {
-  if (n == 1) return (text[0] < 0x20 && text[0] != '\n' && text[0] != '\t') || text[0] == 0x7f;
-  if (n == 2) return text[0] == 0xc2 && text[1] < 0xa0;
-  if (n != 3) return false;
-  const bool turns = text[0] == 0xe2 && ((text[1] == 0x80 && text[2] >= 0xaa && text[2] <= 0xae) ||
-                                         (text[1] == 0x81 && text[2] >= 0xa6 && text[2] <= 0xa9));
-  const bool is_none = text[0] == 0xef && text[1] == 0xbf && text[2] >= 0xbe;
-  return turns || is_none;
+  const bool is_none = n == 3 && text[0] == 0xef && text[1] == 0xbf && text[2] >= 0xbe;
+  return is_none || vise_i_cli_character_is_control(text, n);
 }
 
 static void put_character(FILE *page, const unsigned char *text, size_t n) {
@@ -54,7 +38,7 @@ void vise_i_cli_html_short(FILE *page, const char *text, size_t most) {
   const unsigned char *at = (const unsigned char *)text;
   const size_t length = vise_i_cli_svg_length(text);
   for (size_t i = 0; *at != '\0'; i++) {
-    const size_t n = character_bytes(at);
+    const size_t n = vise_i_cli_character_at(at);
     if (i + 1 >= most && length > most) {
       (void)fputs("\xe2\x80\xa6", page);
       return;
@@ -76,7 +60,7 @@ size_t vise_i_cli_svg_length(const char *text) {
   const unsigned char *at = (const unsigned char *)text;
   size_t length = 0;
   for (; *at != '\0'; length++) {
-    const size_t n = character_bytes(at);
+    const size_t n = vise_i_cli_character_at(at);
     at += n > 0 ? n : 1;
   }
   return length;

@@ -331,6 +331,7 @@ void vise_i_cli_run_repeat(FILE *page, const vise_i_cli_runs *of) {
   bool has = false;
   for (size_t i = 0; i < of->n; i++) has = has || of->runs[i].config != NULL;
   if (!has) return;
+
   vise_i_cli_html_section(page, "repeat", "To repeat it");
   (void)fputs("<p><code>config.json</code> has every option; it repeats a run, bit for bit.</p>\n", page);
   for (size_t i = 0; i < of->n; i++) {

@@ -200,6 +200,7 @@ static json_t *fit_options(const vise_i_cli_sheet *sheet, const json_t *options)
   const size_t n_rows = vise_i_cli_list_rows(rows);
   json_t *one = json_object();
   char fold[64];
+
   for (size_t i = 0; i < n_rows; i++) {
     json_t *value = json_object_get(options, rows[i]->name);
     if (value != NULL && (rows[i]->commands & VISE_COMMAND_TRAIN) != 0) {
@@ -213,6 +214,7 @@ static json_t *fit_options(const vise_i_cli_sheet *sheet, const json_t *options)
                       is_flag ? json_boolean(strcmp(text, "yes") == 0) : vise_i_cli_text_to_json(text));
     }
   }
+
   (void)snprintf(fold, sizeof fold, "1/%zu", sheet->n_folds);
   if (sheet->n_folds > 1) vise_i_json_put(&one, "fold", json_string(fold));
   return one;
@@ -262,6 +264,7 @@ vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *sav
   vise_i_cli_text_stream page;
   char *text = NULL;
   size_t n_bytes = 0;
+
   vise_status status = vise_i_cli_sheet_read(dir, &sheet, err);
   if (status == VISE_OK) {
     status = vise_i_cli_exists_in(dir, "best/model.safetensors", &sheet.has_best_model, err);
@@ -272,6 +275,7 @@ vise_status vise_i_cli_sweep_report(const char *dir, const char *path, bool *sav
     put_page(page.stream, &sheet);
     status = vise_i_cli_text_end(&page, "the report", &text, &n_bytes, err);
   }
+
   *saves = status == VISE_OK;
   if (status == VISE_OK) status = vise_file_save(path, text, n_bytes, err);
   free(text);

@@ -4,42 +4,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/cli/characters.h"
 #include "host/cli/files.h"
 
 /* ---- characters --------------------------------------------------------------------------------------------------------- */
 
-/* Bytes of the character that begins with this one; 0: none does. */
-static size_t length_of(unsigned char first) {
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return 2;
-  if (first >= 0xe0 && first <= 0xef) return 3;
-  return first >= 0xf0 && first <= 0xf4 ? 4 : 0;
-}
-
-/* Whether a second byte may follow the first: no character has two forms, and halves of UTF-16 pairs are none. */
-static bool fits(unsigned char first, unsigned char second) {
-  const unsigned char least = first == 0xe0   ? 0xa0
-                              : first == 0xf0 ? 0x90
-                                              : 0x80,
-                      most = first == 0xed   ? 0x9f
-                             : first == 0xf4 ? 0x8f
-                                             : 0xbf;
-  return second >= least && second <= most;
-}
-
-/* Whether the whole character is for show: no control, of ASCII or beyond (C1), and none that turns the order of others
-   around. */
-static bool is_plain(const unsigned char *c, size_t n) {
-  if (n == 1) return (c[0] >= 0x20 && c[0] != 0x7f) || c[0] == '\n' || c[0] == '\t';
-  if (n == 2) return !(c[0] == 0xc2 && c[1] < 0xa0);
-  const bool turns = n == 3 && c[0] == 0xe2 &&
-                     ((c[1] == 0x80 && c[2] >= 0xaa && c[2] <= 0xae) || (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9));
-  return !turns;
-}
-
 static size_t put_begun(vise_i_cli_plain *plain, char *out) {
   size_t n = 1;
-  if (plain->n == plain->n_wanted && is_plain(plain->begun, plain->n)) {
+  if (plain->n == plain->n_wanted && !vise_i_cli_character_is_control(plain->begun, plain->n)) {
     n = plain->n;
     memcpy(out, plain->begun, n);
   } else {
@@ -53,11 +25,11 @@ size_t vise_i_cli_plain_text(vise_i_cli_plain *plain, const char *text, size_t n
   size_t n_out = 0;
   for (size_t i = 0; i < n; i++) {
     const unsigned char c = (unsigned char)text[i];
-    const bool goes_on = plain->n == 1 ? fits(plain->begun[0], c) : (c & 0xc0) == 0x80;
+    const bool goes_on = plain->n == 1 ? vise_i_cli_character_fits(plain->begun[0], c) : (c & 0xc0) == 0x80;
     if (plain->n > 0 && !goes_on) n_out += put_begun(plain, out + n_out); /* a character that was cut */
 
     if (plain->n == 0) {
-      plain->n_wanted = length_of(c);
+      plain->n_wanted = vise_i_cli_character_length(c);
       if (plain->n_wanted == 0) {
         out[n_out++] = '?';
         continue;
@@ -138,12 +110,12 @@ static unsigned code_of(const unsigned char *c, size_t n) {
 
 void vise_i_cli_put_json(FILE *stream, const char *json) {
   for (const unsigned char *c = (const unsigned char *)json; *c != '\0';) {
-    size_t n = length_of(*c);
+    size_t n = vise_i_cli_character_length(*c);
     if (n == 0 || strnlen((const char *)c, n) < n) n = 1;
-    if (is_plain(c, n)) {
-      (void)fwrite(c, 1, n, stream);
-    } else {
+    if (vise_i_cli_character_is_control(c, n)) {
       (void)fprintf(stream, "\\u%04x", code_of(c, n)); /* none of them is beyond 0xffff */
+    } else {
+      (void)fwrite(c, 1, n, stream);
     }
     c += n;
   }
