@@ -380,6 +380,7 @@ Test(cli_sweep_resume, a_refit_that_is_killed_is_made_again) {
       "--folds 2 "
       "--quiet";
   sweep_ok("%s --out whole", how);
+
   for (int i = 0; i < 4; i++) {
     char arguments[512];
     snprintf(arguments, sizeof arguments, i == 0 ? "sweep %s --out dir" : "sweep --resume dir", how);
@@ -392,6 +393,7 @@ Test(cli_sweep_resume, a_refit_that_is_killed_is_made_again) {
     tool_free(&result);
     (void)unlink("dir/best/.vise-lock"); /* which a kill leaves, and the loop waits for */
   }
+
   sweep_ok("--resume dir");
   expect_same_results("dir", "whole");
   cr_assert(tool_same_bytes("dir/best/model.safetensors", "whole/best/model.safetensors"));

@@ -88,6 +88,7 @@ Test(room, inputs_count) {
   vise_transform_options_init(&options);
   EXPECT_OK(vise_table_parse("text", text, n, NULL, &table, &err), err);
   EXPECT_OK(vise_preprocessor_fit(table, NULL, NULL, 0, &p, &err), err);
+
   options.max_bytes = 2000 * 50 * sizeof(float) - 1;
   EXPECT_ERROR(vise_preprocessor_transform(p, table, &options, &made, &err), &err, VISE_ERR_MEMORY,
                "2000 rows of 50 inputs would take 391 KiB");

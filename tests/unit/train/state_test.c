@@ -20,18 +20,35 @@ static void make(json_t *state, void *user) {
   json_object_set_new(state, c->key, value);
 }
 
-static vise_trainer *train(vise_dataset *rows, vise_model **model) {
+/* A trainer, and a place for its checkpoint. */
+typedef struct setup {
+  char folder[256], dir[300];
+  vise_dataset *rows;
+  vise_model *model;
+  vise_trainer *trainer;
+} setup;
+
+static void begin(setup *s) {
   vise_train_config config;
-  vise_trainer *trainer = NULL;
   vise_train_config_init(&config);
   config.backend = VISE_BACKEND_CPU;
   config.loss = VISE_LOSS_CROSS_ENTROPY;
   config.n_threads = 1;
   config.batch = 5;
   config.epochs = 9;
-  *model = rig_model(widths, 3, true, VISE_F32);
-  OK(vise_trainer_create(&config, *model, rows, NULL, NULL, &trainer, &rig_err));
-  return trainer;
+
+  rig_folder(s->folder);
+  snprintf(s->dir, sizeof s->dir, "%s/checkpoint", s->folder);
+  s->rows = rig_classes(23, 3, 2, 1);
+  s->model = rig_model(widths, 3, true, VISE_F32);
+  OK(vise_trainer_create(&config, s->model, s->rows, NULL, NULL, &s->trainer, &rig_err));
+}
+
+static void end(setup *s) {
+  vise_trainer_free(s->trainer);
+  vise_model_free(s->model);
+  vise_dataset_free(s->rows);
+  rig_remove(s->folder);
 }
 
 #define INF "7ff0000000000000"
@@ -79,62 +96,48 @@ Test(state, numbers_that_no_training_reaches_are_refused) {
       {"first_bad_tensor", NULL, 4, "first_bad"},
       {"first_bad_tensor", NULL, INT64_MIN, "first_bad"},
   };
-  char folder[256];
-  rig_folder(folder);
-  char dir[300]; /* the buffers of rig_path are used in turn */
-  snprintf(dir, sizeof dir, "%s/checkpoint", folder);
-  vise_dataset *rows = rig_classes(23, 3, 2, 1);
-  vise_model *model;
-  vise_trainer *trainer = train(rows, &model);
+  setup s;
+  begin(&s);
+
   vise_step_stats stats[12];
   size_t n_done = 0;
-  OK(vise_trainer_step(trainer, 12, stats, &n_done, &rig_err));
-  OK(vise_trainer_save(trainer, dir, &rig_err));
-  char *whole = rig_read(rig_path(dir, "state.json"));
+  OK(vise_trainer_step(s.trainer, 12, stats, &n_done, &rig_err));
+  OK(vise_trainer_save(s.trainer, s.dir, &rig_err));
+  char *whole = rig_read(rig_path(s.dir, "state.json"));
 
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     change c = changes[i];
     void *before = NULL, *after = NULL;
     size_t n_before, n_after;
-    rig_write(rig_path(dir, "state.json"), whole);
-    rig_edit_state(dir, make, &c);
-    OK(vise_trainer_save_memory(trainer, &before, &n_before, &rig_err));
-    REFUSED(vise_trainer_restore(trainer, dir, &rig_err), VISE_ERR_FORMAT, changes[i].says);
-    OK(vise_trainer_save_memory(trainer, &after, &n_after, &rig_err));
+    rig_write(rig_path(s.dir, "state.json"), whole);
+    rig_edit_state(s.dir, make, &c);
+    OK(vise_trainer_save_memory(s.trainer, &before, &n_before, &rig_err));
+    REFUSED(vise_trainer_restore(s.trainer, s.dir, &rig_err), VISE_ERR_FORMAT, changes[i].says);
+    OK(vise_trainer_save_memory(s.trainer, &after, &n_after, &rig_err));
     cr_assert(n_before == n_after && memcmp(before, after, n_before) == 0, "%s changed the trainer", c.key);
     vise_buffer_free(before);
     vise_buffer_free(after);
   }
 
-  rig_write(rig_path(dir, "state.json"), whole);
-  OK(vise_trainer_restore(trainer, dir, &rig_err));
-  OK(vise_trainer_step(trainer, 1, stats, &n_done, &rig_err));
+  rig_write(rig_path(s.dir, "state.json"), whole);
+  OK(vise_trainer_restore(s.trainer, s.dir, &rig_err));
+  OK(vise_trainer_step(s.trainer, 1, stats, &n_done, &rig_err));
   free(whole);
-  vise_trainer_free(trainer);
-  vise_model_free(model);
-  vise_dataset_free(rows);
-  rig_remove(folder);
+  end(&s);
 }
 
 /* Sums of losses may be anything: a training that got so far would have saved them. */
 Test(state, losses_that_are_not_finite_are_read) {
   static const change changes[] = {
       {"epoch_loss_sum", INF, 0, ""}, {"last_epoch_loss_sum", NOT_A_NUMBER, 0, ""}, {"best_loss", INF, 0, ""}};
-  char folder[256];
-  rig_folder(folder);
-  char dir[300]; /* the buffers of rig_path are used in turn */
-  snprintf(dir, sizeof dir, "%s/checkpoint", folder);
-  vise_dataset *rows = rig_classes(23, 3, 2, 1);
-  vise_model *model;
-  vise_trainer *trainer = train(rows, &model);
-  OK(vise_trainer_save(trainer, dir, &rig_err));
+  setup s;
+  begin(&s);
+
+  OK(vise_trainer_save(s.trainer, s.dir, &rig_err));
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
     change c = changes[i];
-    rig_edit_state(dir, make, &c);
-    OK(vise_trainer_restore(trainer, dir, &rig_err));
+    rig_edit_state(s.dir, make, &c);
+    OK(vise_trainer_restore(s.trainer, s.dir, &rig_err));
   }
-  vise_trainer_free(trainer);
-  vise_model_free(model);
-  vise_dataset_free(rows);
-  rig_remove(folder);
+  end(&s);
 }
