@@ -4,7 +4,7 @@
  * values, sums squares. The tile then stays in shared memory until the update phase; those that do not fit
  * go to device memory.
  *
- * A warp shapes a strip of four rows x 32 columns at a time, one column to a lane.
+ * A warp shapes a strip of four rows x 32 columns at a time (kernels/quads.cuh).
  */
 #ifndef VISE_K_GRADIENT_CUH
 #define VISE_K_GRADIENT_CUH
@@ -31,13 +31,21 @@ VISE_FN int vise_strengths_any(const vise_strengths *k) {
   return k->k2 != 0.0f || k->k1 != 0.0f || k->kF_by_norm != 0.0f;
 }
 
-/* Gradient of the penalties at w; sign(0) = 0. */
-VISE_FN float vise_penalty_gradient(const vise_strengths *k, float w) {
-  float g = 0.0f;
-  if (k->k2 != 0.0f) g = k->k2 * w;
-  if (k->k1 != 0.0f) g += w > 0.0f ? k->k1 : (w < 0.0f ? -k->k1 : w);
-  if (k->kF_by_norm != 0.0f) g = fmaf(k->kF_by_norm, w, g);
-  return g;
+/* Gradients of the penalties at w; sign(0) = 0. */
+VISE_FN void vise_penalty_gradients(const vise_strengths *k, const float w[4], float g[4]) {
+  vise_quad_clear(g);
+  if (k->k2 != 0.0f) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) g[i] = k->k2 * w[i];
+  }
+  if (k->k1 != 0.0f) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) g[i] += w[i] > 0.0f ? k->k1 : (w[i] < 0.0f ? -k->k1 : w[i]);
+  }
+  if (k->kF_by_norm != 0.0f) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) g[i] = fmaf(k->kF_by_norm, w[i], g[i]);
+  }
 }
 
 /* Where the tile's gradients lie between the gradient and update phases: element (row, column) of the tile at base +
@@ -170,51 +178,59 @@ typedef struct vise_findings {
   uint32_t n_bad, n_bad_total, n_clipped;
 } vise_findings;
 
-/* Adds penalties to an entry of the gradient and clips it. */
-VISE_FN float vise_shape_entry(const vise_shaping *s, float g, float w, vise_findings *found) {
-  found->n_bad += !vise_is_finite(g);
+/* Adds penalties to the first n entries of a quad of the gradient and clips them; the others become 0. */
+VISE_FN void vise_shape_quad(const vise_shaping *s, uint32_t n, float g[4], const float w[4], vise_findings *found) {
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) found->n_bad += i < n && !vise_is_finite(g[i]);
 
   if (s->penalized) {
-    const float penalty = vise_penalty_gradient(&s->k, w);
-    if (s->total) g += penalty;
-    found->n_bad_total += !vise_is_finite(s->total ? g : fabsf(g) + fabsf(penalty));
+    float penalty[4];
+    vise_penalty_gradients(&s->k, w, penalty);
+
+#pragma unroll
+    for (uint32_t i = 0; i < 4; i++) {
+      if (s->total) g[i] += penalty[i];
+      found->n_bad_total += i < n && !vise_is_finite(s->total ? g[i] : fabsf(g[i]) + fabsf(penalty[i]));
+    }
   }
 
   if (s->clips) {
-    found->n_clipped += g < s->lo || g > s->hi;
-    g = vise_clamp_f32(g, s->lo, s->hi);
+#pragma unroll
+    for (uint32_t i = 0; i < 4; i++) {
+      found->n_clipped += i < n && (g[i] < s->lo || g[i] > s->hi);
+      g[i] = vise_clamp_f32(g[i], s->lo, s->hi);
+    }
   }
 
-  return g;
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) g[i] = i < n ? g[i] : 0.0f;
 }
 
 /* Reports what the lanes found in a tensor. Called by all of them. */
 VISE_FN void vise_note_findings(vise_step *step, uint32_t tensor, const vise_findings *found) {
+  if (!__any_sync(0xffffffffu, found->n_bad | found->n_bad_total | found->n_clipped)) return;
   vise_step_note_bad(&step->bad_gradient, found->n_bad > 0, tensor);
   vise_step_note_bad(&step->bad_total, found->n_bad_total > 0, tensor);
   vise_step_count(&step->counts.n_nonfinite, found->n_bad);
-  if (step->p.rule.clip_value) vise_step_count(&step->counts.n_clipped_values, found->n_clipped);
+  vise_step_count(&step->counts.n_clipped_values, found->n_clipped);
 }
 
-/* Largest magnitudes of four rows: stored by row, or joined into the cell's, which starts at 0. */
-VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t leaf, const vise_four *g) {
+/* Largest magnitudes of a strip: stored by row, or joined into the cell's, which starts at 0. */
+VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, const vise_strip *s, const float g[4]) {
   const vise_k_step *p = &step->p;
-  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns), lane = threadIdx.x % 32, matrix_row = t->row + row;
-  float most = 0.0f;
+  const float row_most = vise_quad_max(g);
 
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const float row_most = vise_max_lanes(fabsf(g->v[r]));
-    most = vise_larger(most, row_most);
-
-    if (p->sums_by_rows && lane == 0 && matrix_row + r < t->tensor.n_rows) {
-      const size_t at = (size_t)(matrix_row + r) * n_leaves + t->column / VISE_LEAF + leaf;
+  if (p->sums_by_rows) {
+    const size_t at = (size_t)(t->row + s->row) * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + s->leaf;
+    if (threadIdx.x % 8 == 0 && t->row + s->row < t->tensor.n_rows) {
       p->gradient_max[t->tensor.at.row_leaves + at] = row_most;
     }
+    return;
   }
 
-  if (p->sums_by_rows || lane > 0) return;
-  atomicMax(&step->cell_max[row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf], vise_bits_f32(most));
+  const float most = vise_max_lanes(row_most);
+  if (threadIdx.x % 32 > 0) return;
+  atomicMax(&step->cell_max[s->first_row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + s->leaf], vise_bits_f32(most));
 }
 
 /* After a barrier: stores the cells' largest magnitudes and resets them to 0. */
@@ -236,36 +252,30 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
                               uint32_t row, uint32_t leaf) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
-  const vise_tile_values *values = &tile->values;
   const vise_tile_memory *to = &tile->gradient;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const unsigned inside = vise_rows_inside(t, row, column);
+  const vise_strip strip = vise_strip_at(t, row, leaf);
 
-  vise_four g = vise_load_four(c + row * t->side + column, t->side, inside);
-  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld,
-                               s->penalized || s->weighs ? inside : 0);
-  if (s->weighs) vise_note_rows(p->weight_row_sums, t, row, leaf, vise_sum_squares_of_rows(&w));
+  float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  if (strip.n > 0) {
+    vise_quad_load(c + strip.row * t->side + strip.column, g);
+    if (s->penalized || s->weighs) {
+      vise_quad_load(tile->values.weights + (size_t)strip.row * tile->values.ld + strip.column, w);
+    }
+  }
+  if (s->weighs) vise_note_rows(p->weight_row_sums, t, &strip, vise_quad_squares(w));
 
   vise_findings found = {0, 0, 0};
-#pragma unroll 1
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    float new_g = g.v[0];
-    if (inside >> r & 1) {
-      new_g = vise_shape_entry(s, new_g, w.v[0], &found);
-      to->base[(size_t)(row + r) * to->ld + column] = new_g;
-    }
-    vise_rotate(&g, new_g);
-    vise_rotate(&w, 0.0f);
-  }
+  vise_shape_quad(s, strip.n, g, w, &found);
+  if (strip.n > 0) vise_quad_store(to->base + (size_t)strip.row * to->ld + strip.column, g);
 
   vise_note_findings(step, t->index, &found);
   if (p->mode == VISE_K_GRADIENT_ONLY) return;
   if (p->sums_by_rows) {
-    vise_note_rows(p->gradient_sums, t, row, leaf, vise_sum_squares_of_rows(&g));
+    vise_note_rows(p->gradient_sums, t, &strip, vise_quad_squares(g));
   } else {
-    vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(&g));
+    vise_note_strip(0, t, &strip, vise_quad_squares(g));
   }
-  if (p->gradient_max) vise_store_max(step, t, row, leaf, &g);
+  if (p->gradient_max) vise_store_max(step, t, &strip, g);
 }
 
 /* Adds the tile's counts to those of its tensor in the step's statistics and resets them to 0. Called by all threads.

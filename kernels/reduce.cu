@@ -3,30 +3,31 @@
  *
  * Formula     sum over i, j of x[i][j]^2, in float64, in the order of kernels/canonical.h.
  * Layout      x row-major, rows `stride` floats apart; groups and sum overlap nothing.
- * Work        a warp takes groups of 32 rows, four rows of a leaf at a time, a lane one column: four loads of 128
- *             bytes, the sums of four leaves by shuffles, the cell to shared memory; then the warp adds up its cells.
- *             After one exchange the first CTA adds up the groups.
- * Memory      read 4 bytes an element, coalesced; written 8 bytes a group.
+ * Work        a warp takes groups of 32 rows, four rows of a leaf at a time, a lane four neighbours of a row: the sums
+ *             of four leaves by shuffles, the cell to shared memory; then the warp adds up its cells. After one exchange
+ *             the first CTA adds up the groups.
+ * Memory      read 4 bytes an element, a row of a leaf to eight lanes; written 8 bytes a group.
  * Numerics    squares of floats are exact in float64; no float atomics. Bits depend on x and its shape alone.
  * Limits      8192 rows, 8192 columns, 1024 CTAs; all CTAs resident (cooperative launch).
  * Oracle      vise_canonical_squares (kernels/canonical.h), bit for bit.
  */
 #include "kernels/exchange.cuh"
 #include "kernels/launch.cuh"
-#include "kernels/reduce.cuh"
+#include "kernels/quads.cuh"
 #include "kernels/reduce.h"
 
 enum { N_THREADS = 256, N_WARPS = N_THREADS / 32, MAX_SIDE = 8192, MAX_CELLS = MAX_SIDE / VISE_LEAF, MAX_CTAS = 1024 };
 
-/* Sum of strip `row` of a cell, in all lanes. */
+/* Sum of the strip of a cell that begins at (row, column), in all lanes. Rows may begin anywhere. */
 static __device__ double sum_strip(const vise_k_sum_squares *p, uint32_t row, uint32_t column) {
-  double squares[VISE_STRIP_ROWS];
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) {
-    const int inside = column < p->n_columns && row + r < p->n_rows;
-    const double x = inside ? (double)p->x[(row + r) * p->stride + column] : 0.0;
-    squares[r] = x * x;
+  float x[4];
+  row += vise_quad_row();
+  column += vise_quad_column();
+  for (uint32_t i = 0; i < 4; i++) {
+    const int inside = column + i < p->n_columns && row < p->n_rows;
+    x[i] = inside ? p->x[row * p->stride + column + i] : 0.0f;
   }
-  return vise_sum_strip(vise_sum_four_rows(squares[0], squares[1], squares[2], squares[3]));
+  return vise_strip_sum(vise_quad_squares(x));
 }
 
 static __device__ double sum_group(const vise_k_sum_squares *p, uint32_t group, double *cells) {
@@ -35,7 +36,7 @@ static __device__ double sum_group(const vise_k_sum_squares *p, uint32_t group, 
   for (uint32_t cell = 0; cell < n_cells; cell++) {
     double strips[VISE_STRIPS];
     for (uint32_t i = 0; i < VISE_STRIPS; i++) {
-      strips[i] = sum_strip(p, first + i * VISE_STRIP_ROWS, cell * VISE_LEAF + lane);
+      strips[i] = sum_strip(p, first + i * VISE_STRIP_ROWS, cell * VISE_LEAF);
     }
     if (lane == 0) cells[cell] = vise_sum_strips(strips);
   }

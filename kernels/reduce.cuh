@@ -13,28 +13,8 @@ VISE_FN double vise_sum_lanes(double value, int width) {
   return value;
 }
 
-/* A warp adds four rows of a leaf at a time, a strip; eight strips are a cell. */
+/* A warp adds four rows of a leaf at a time, a strip (kernels/quads.cuh); eight strips are a cell. */
 enum { VISE_STRIP_ROWS = 4, VISE_STRIPS = VISE_GROUP_ROWS / VISE_STRIP_ROWS };
-
-/* Each lane holds a column of a leaf of four rows; it gets the leaf's sum of row lane % 4. Each step of the butterfly
-   adds neighbours, and the first two also share the rows among the lanes. */
-VISE_FN_CALLED double vise_sum_four_rows(double row0, double row1, double row2, double row3) {
-  const uint32_t lane = threadIdx.x % 32;
-  const int odd = lane & 1, upper = lane & 2;
-  /* even lanes go on with rows 0 and 2, odd ones with 1 and 3; then the lower of two pairs with the first of these */
-  const double give_first = odd ? row0 : row1, give_second = odd ? row2 : row3;
-  const double first = (odd ? row1 : row0) + __shfl_xor_sync(0xffffffffu, give_first, 1);
-  const double second = (odd ? row3 : row2) + __shfl_xor_sync(0xffffffffu, give_second, 1);
-  double sum = (upper ? second : first) + __shfl_xor_sync(0xffffffffu, upper ? first : second, 2);
-  for (int step = 4; step < VISE_LEAF; step *= 2) sum += __shfl_xor_sync(0xffffffffu, sum, step);
-  return sum;
-}
-
-/* The sum, in all lanes, of the rows' sums in lanes 0 to 3. */
-VISE_FN double vise_sum_strip(double row_sum) {
-  const double pair = row_sum + __shfl_xor_sync(0xffffffffu, row_sum, 1);
-  return pair + __shfl_xor_sync(0xffffffffu, pair, 2);
-}
 
 /* The sum of a cell from those of its strips. */
 VISE_FN double vise_sum_strips(const double strips[VISE_STRIPS]) {

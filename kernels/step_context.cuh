@@ -3,7 +3,7 @@
 #define VISE_K_STEP_CONTEXT_CUH
 
 #include "kernels/exchange.cuh"
-#include "kernels/reduce.cuh"
+#include "kernels/quads.cuh"
 #include "kernels/step_types.h"
 #include "kernels/teams_types.h"
 
@@ -142,9 +142,9 @@ VISE_FN uint16_t vise_bf16(float x) {
   return (uint16_t)ptx_bf16x2(x, 0.0f);
 }
 
-VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
-  p->params[at] = x;
-  p->params16[at] = vise_bf16(x);
+VISE_FN void vise_put_params(const vise_k_step *p, size_t at, const float x[4]) {
+  vise_quad_store(p->params + at, x);
+  vise_quad_store16(p->params16 + at, x);
 }
 
 VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
@@ -152,8 +152,8 @@ VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
   p->activations16[at] = vise_bf16(x);
 }
 #else
-VISE_FN void vise_put_param(const vise_k_step *p, size_t at, float x) {
-  p->params[at] = x;
+VISE_FN void vise_put_params(const vise_k_step *p, size_t at, const float x[4]) {
+  vise_quad_store(p->params + at, x);
 }
 
 VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
@@ -248,31 +248,26 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
   return t;
 }
 
-/* Four neighbouring rows of one column; the loops over rows rotate these, so that their long bodies are compiled once
-   and their values stay in registers. */
-typedef struct vise_four {
-  float v[VISE_STRIP_ROWS];
-} vise_four;
+/* A warp's strip of a tile, four rows x 32 columns, and this lane's quad in it; rows and columns count within the tile. */
+typedef struct vise_strip {
+  uint32_t first_row, leaf; /* of the strip */
+  uint32_t row, column;     /* of the quad */
+  uint32_t n;               /* its elements that the tensor has, 0 to 4 */
+} vise_strip;
 
-VISE_FN void vise_rotate(vise_four *f, float last) {
-  f->v[0] = f->v[1];
-  f->v[1] = f->v[2];
-  f->v[2] = f->v[3];
-  f->v[3] = last;
-}
+VISE_FN vise_strip vise_strip_at(const vise_step_tile *t, uint32_t first_row, uint32_t leaf) {
+  vise_strip s;
+  s.first_row = first_row;
+  s.leaf = leaf;
+  s.row = first_row + vise_quad_row();
+  s.column = leaf * VISE_LEAF + vise_quad_column();
 
-/* Bit i: whether row + i of the tile is a row of the tensor at this lane's column. */
-VISE_FN unsigned vise_rows_inside(const vise_step_tile *t, uint32_t row, uint32_t column) {
-  if (t->column + column >= t->tensor.n_columns) return 0;
-  const uint32_t here = t->n_rows - row, there = t->tensor.n_rows - t->row - row, n = here < there ? here : there;
-  return n >= VISE_STRIP_ROWS ? (1u << VISE_STRIP_ROWS) - 1 : (1u << n) - 1;
-}
-
-VISE_FN vise_four vise_load_four(const float *from, uint32_t ld, unsigned inside) {
-  vise_four f;
-#pragma unroll
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++) f.v[r] = inside >> r & 1 ? from[(size_t)r * ld] : 0.0f;
-  return f;
+  s.n = 0;
+  if (s.row < t->n_rows && t->row + s.row < t->tensor.n_rows && t->column + s.column < t->tensor.n_columns) {
+    const uint32_t left = t->tensor.n_columns - t->column - s.column;
+    s.n = left < 4 ? left : 4;
+  }
+  return s;
 }
 
 /* The CTA that clears and writes the statistics and moves the state: the last, which has the fewest tiles, or none

@@ -8,11 +8,6 @@
 
 #include "kernels/step_context.cuh"
 
-VISE_FN double vise_sum_squares_of_rows(const vise_four *x) {
-  return vise_sum_four_rows((double)x->v[0] * (double)x->v[0], (double)x->v[1] * (double)x->v[1],
-                            (double)x->v[2] * (double)x->v[2], (double)x->v[3] * (double)x->v[3]);
-}
-
 /* Groups of a weight, and of all tensors, at most: of layers of 8192 units, whose biases are a group each. */
 enum {
   VISE_MOST_TENSOR_GROUPS = 8192 / VISE_GROUP_ROWS,
@@ -33,19 +28,19 @@ VISE_FN void vise_clear_strips(void) {
   __syncthreads();
 }
 
-/* Notes the sums of four rows, in lanes 0 to 3, in their leaves of rows; row and leaf count within the tile. */
-VISE_FN void vise_note_rows(double *sums, const vise_step_tile *t, uint32_t row, uint32_t leaf, double row_sum) {
-  const uint32_t lane = threadIdx.x % 32, matrix_row = t->row + row + lane;
-  const size_t at = (size_t)matrix_row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + leaf;
-  if (lane < VISE_STRIP_ROWS && matrix_row < t->tensor.n_rows) sums[t->tensor.at.row_leaves + at] = row_sum;
+/* Notes the sums of a strip's rows in their leaves of rows. */
+VISE_FN void vise_note_rows(double *sums, const vise_step_tile *t, const vise_strip *s, double row_sum) {
+  const uint32_t row = t->row + s->row;
+  const size_t at = (size_t)row * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + s->leaf;
+  if (threadIdx.x % 8 == 0 && row < t->tensor.n_rows) sums[t->tensor.at.row_leaves + at] = row_sum;
 }
 
-/* Notes the sum of a strip, given as that of four rows, as quantity `which` of the current tile. */
-VISE_FN void vise_note_strip(int which, const vise_step_tile *t, uint32_t row, uint32_t leaf, double row_sum) {
-  const double strip = vise_sum_strip(row_sum);
-  const uint32_t cell = row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + leaf;
+/* Notes the sum of a strip, given as those of its rows, as quantity `which` of the current tile. */
+VISE_FN void vise_note_strip(int which, const vise_step_tile *t, const vise_strip *s, double row_sum) {
+  const double sum = vise_strip_sum(row_sum);
+  const uint32_t cell = s->first_row / VISE_GROUP_ROWS * (t->side / VISE_LEAF) + s->leaf;
   if (threadIdx.x % 32 > 0) return;
-  vise_tile_strips(which)[cell * VISE_STRIPS + row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = strip;
+  vise_tile_strips(which)[cell * VISE_STRIPS + s->first_row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = sum;
 }
 
 /* After a barrier: stores the cells of the tile. */

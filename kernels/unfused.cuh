@@ -1,48 +1,13 @@
-/* What the kernels of the unfused step share: four neighbouring elements, in float32 or bf16; the context in shared
-   memory; cells of the tensors. */
+/* What the kernels of the unfused step share: the context in shared memory; cells of the tensors. */
 #ifndef VISE_K_UNFUSED_CUH
 #define VISE_K_UNFUSED_CUH
 
 #include "kernels/launch.cuh"
+#include "kernels/quads.cuh"
 #include "kernels/step_context.cuh"
 #include "kernels/unfused.h"
 
 enum { VISE_UNFUSED_THREADS = VISE_K_STEP_THREADS };
-
-VISE_FN void vise_quad_unpack(float4 v, float out[4]) {
-  out[0] = v.x;
-  out[1] = v.y;
-  out[2] = v.z;
-  out[3] = v.w;
-}
-
-VISE_FN void vise_quad_load(const float *from, float out[4]) {
-  vise_quad_unpack(*(const float4 *)from, out);
-}
-
-VISE_FN void vise_quad_store(float *to, const float v[4]) {
-  float4 quad;
-  quad.x = v[0];
-  quad.y = v[1];
-  quad.z = v[2];
-  quad.w = v[3];
-  *(float4 *)to = quad;
-}
-
-VISE_FN void vise_quad_load16(const uint16_t *from, float out[4]) {
-  const uint2 bits = *(const uint2 *)from;
-  out[0] = vise_f32_bits(bits.x << 16);
-  out[1] = vise_f32_bits(bits.x & 0xffff0000u);
-  out[2] = vise_f32_bits(bits.y << 16);
-  out[3] = vise_f32_bits(bits.y & 0xffff0000u);
-}
-
-VISE_FN void vise_quad_store16(uint16_t *to, const float v[4]) {
-  uint2 bits;
-  bits.x = ptx_bf16x2(v[0], v[1]);
-  bits.y = ptx_bf16x2(v[2], v[3]);
-  *(uint2 *)to = bits;
-}
 
 /* Step and context into the shared memory, where the functions of the fused step look for them; NULL after a halt,
    when there is nothing to do. Called by all threads. */
@@ -119,22 +84,17 @@ VISE_FN vise_cell vise_cell_at(const vise_k_step *p, uint32_t cell) {
   return vise_cell_of(&t, index, local / n_leaves, local % n_leaves);
 }
 
-/* Notes the sums of a cell from the terms of the quads: those of rows go to memory (by_rows), those of a warp's strip
-   to strips [VISE_STRIPS] (shared memory). */
-VISE_FN void vise_cell_note(double *sums, int by_rows, const vise_cell *c, double *strips, const double terms[4]) {
-  double row = (terms[0] + terms[1]) + (terms[2] + terms[3]);
-#pragma unroll
-  for (int step = 1; step < 8; step *= 2) row += __shfl_xor_sync(0xffffffffu, row, step);
-
+/* Notes the sums of a cell from those of this warp's rows: to memory (by_rows), or that of the strip to strips
+   [VISE_STRIPS] (shared memory). */
+VISE_FN void vise_cell_note(double *sums, int by_rows, const vise_cell *c, double *strips, double row_sum) {
   if (by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
-    if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) sums[c->t.tensor.at.row_leaves + at] = row;
+    if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) sums[c->t.tensor.at.row_leaves + at] = row_sum;
     return;
   }
 
-  row += __shfl_xor_sync(0xffffffffu, row, 8);
-  row += __shfl_xor_sync(0xffffffffu, row, 16);
-  if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = row;
+  const double strip = vise_strip_sum(row_sum);
+  if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = strip;
 }
 
 /* Where the cell's sum is. */

@@ -23,20 +23,17 @@
 
 /* ---- gradient ---- */
 
-/* Stores the largest magnitudes of leaves of rows, or that of a warp's strip in `strips`. */
-VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, float *strips, float most) {
-#pragma unroll
-  for (int step = 1; step < 8; step *= 2) most = vise_larger(most, __shfl_xor_sync(0xffffffffu, most, step));
-
+/* Stores the largest magnitudes of the rows in their leaves, or that of a warp's strip in `strips`. */
+VISE_FN void note_max(const vise_k_step *p, const vise_cell *c, float *strips, float row_most) {
   if (p->sums_by_rows) {
     const size_t at = (size_t)c->row * vise_n_leaves(c->t.tensor.n_columns) + c->t.column / VISE_LEAF;
     if (threadIdx.x % 8 == 0 && c->row < c->t.tensor.n_rows) {
-      p->gradient_max[c->t.tensor.at.row_leaves + at] = most;
+      p->gradient_max[c->t.tensor.at.row_leaves + at] = row_most;
     }
     return;
   }
 
-  most = vise_max_lanes(most);
+  const float most = vise_max_lanes(row_most);
   if (threadIdx.x % 32 == 0) strips[threadIdx.x / 32] = most;
 }
 
@@ -53,30 +50,18 @@ VISE_FN void store_cell(const vise_k_step *p, const vise_cell *c, const double *
 VISE_FN void shape_cell(vise_step *step, const vise_cell *c, const vise_shaping *s, double *strips, float *max) {
   const vise_k_step *p = &step->p;
   vise_findings found = {0, 0, 0};
-  float most = 0.0f;
   float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  double squares[4];
 
   if (c->n > 0) vise_quad_load(p->gradients + c->at, g);
   if (c->n > 0 && (s->penalized || s->weighs)) vise_quad_load(p->params + c->at, w);
-  if (s->weighs) {
-#pragma unroll
-    for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
-    vise_cell_note(p->weight_row_sums, 1, c, strips, squares);
-  }
+  if (s->weighs) vise_cell_note(p->weight_row_sums, 1, c, strips, vise_quad_squares(w));
 
-#pragma unroll
-  for (uint32_t i = 0; i < 4; i++) {
-    g[i] = i < c->n ? vise_shape_entry(s, g[i], w[i], &found) : 0.0f;
-    squares[i] = (double)g[i] * (double)g[i];
-    most = vise_larger(most, fabsf(g[i]));
-  }
-
+  vise_shape_quad(s, c->n, g, w, &found);
   if (c->n > 0 && (s->clips || (s->penalized && s->total))) vise_quad_store(p->gradients + c->at, g);
 
   vise_note_findings(step, c->t.index, &found);
-  vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, squares);
-  if (p->gradient_max) note_max(p, c, max, most);
+  vise_cell_note(p->gradient_sums, p->sums_by_rows, c, strips, vise_quad_squares(g));
+  if (p->gradient_max) note_max(p, c, max, vise_quad_max(g));
 }
 
 /* By all warps of the launch: sums of 32 row losses each, for the report. */
@@ -128,17 +113,10 @@ VISE_KERNEL(unfused_gradient_cta_per_cell);
 /* Counts entries at their bounds, and notes the sums of the weights that the next step reports. */
 VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4],
                           double (*strips)[VISE_STRIPS]) {
-  double squares[4], magnitudes[4];
-  vise_count_at_bounds(step, how, w, (1u << c->n) - 1);
+  vise_count_at_bounds(step, how, w, c->n);
   if (!step->p.weight_sums_needed) return;
-
-#pragma unroll
-  for (uint32_t i = 0; i < 4; i++) {
-    squares[i] = (double)w[i] * (double)w[i];
-    magnitudes[i] = (double)fabsf(w[i]);
-  }
-  vise_cell_note(NULL, 0, c, strips[0], squares);
-  vise_cell_note(NULL, 0, c, strips[1], magnitudes);
+  vise_cell_note(NULL, 0, c, strips[0], vise_quad_squares(w));
+  vise_cell_note(NULL, 0, c, strips[1], vise_quad_magnitudes(w));
 }
 
 /* After a barrier, one thread: the sums of the cell. */
@@ -158,33 +136,21 @@ VISE_FN void store_weights(const vise_k_unfused *u, const vise_cell *c, const fl
 VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
                          float w[4]) {
   const vise_k_step *p = &step->p;
-  float g[4], m1[4] = {0.0f, 0.0f, 0.0f, 0.0f}, m2[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-  float scale = how->scale;
-  uint32_t mask = 0x01010101u;
+  vise_entries e = {{0}, {w[0], w[1], w[2], w[3]}, {0}, {0}, c->n, 0x01010101u};
 
-  vise_quad_load(p->gradients + c->at, g);
-  if (p->has_moment1) vise_quad_load(p->moment1 + c->at, m1);
-  if (p->has_moment2) vise_quad_load(p->moment2 + c->at, m2);
-  if (p->has_mask) mask = *(const uint32_t *)(p->mask + c->at);
+  vise_quad_load(p->gradients + c->at, e.g);
+  if (p->has_moment1) vise_quad_load(p->moment1 + c->at, e.m1);
+  if (p->has_moment2) vise_quad_load(p->moment2 + c->at, e.m2);
+  if (p->has_mask) e.mask = *(const uint32_t *)(p->mask + c->at);
 
-  if (p->unit_scales) scale *= p->unit_scales[c->t.tensor.at.units + c->row];
+  const float by_unit = p->unit_scales ? p->unit_scales[c->t.tensor.at.units + c->row] : 1.0f;
+  vise_update_quad(step, how, by_unit * how->scale, &e);
 
+  store_weights(u, c, e.w);
+  if (p->has_moment1) vise_quad_store(p->moment1 + c->at, e.m1);
+  if (p->has_moment2) vise_quad_store(p->moment2 + c->at, e.m2);
 #pragma unroll
-  for (uint32_t i = 0; i < 4; i++) {
-    vise_entry e = {g[i], w[i], m1[i], m2[i]};
-    if (i < c->n) {
-      vise_update_entry(step, how, scale, mask >> 8 * i & 0xff, &e);
-    } else { /* what is not part of a tensor stays 0 */
-      e.w = e.m1 = e.m2 = 0.0f;
-    }
-    w[i] = e.w;
-    m1[i] = e.m1;
-    m2[i] = e.m2;
-  }
-
-  store_weights(u, c, w);
-  if (p->has_moment1) vise_quad_store(p->moment1 + c->at, m1);
-  if (p->has_moment2) vise_quad_store(p->moment2 + c->at, m2);
+  for (int i = 0; i < 4; i++) w[i] = e.w[i];
 }
 
 /* A cell's new weights, and their sums. */
@@ -203,10 +169,7 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
     return;
   }
 
-  double squares[4];
-#pragma unroll
-  for (uint32_t i = 0; i < 4; i++) squares[i] = (double)w[i] * (double)w[i];
-  vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], squares);
+  vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], vise_quad_squares(w));
 }
 
 /* The running statistics, by all threads of the launch. */

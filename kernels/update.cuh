@@ -37,36 +37,53 @@ VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
   return u;
 }
 
-/* The direction of the optimizer; advances the moments. */
-VISE_FN float vise_direction(vise_step *step, float g, float *m1, float *m2) {
+/* Directions of the optimizer in place of gradients; advances the moments. */
+VISE_FN void vise_directions(vise_step *step, float g[4], float m1[4], float m2[4]) {
   const vise_i_rule *rule = &step->p.rule;
-  const float mu = (float)rule->momentum;
+  const float mu = (float)rule->momentum, eps = (float)rule->eps;
 
   switch (rule->optimizer) {
     case VISE_RMSPROP: {
       const float rho = (float)rule->rho, rest = (float)(1.0 - rule->rho);
-      *m2 = fmaf(rho, *m2, rest * g * g);
-      const float u = g / (sqrtf(*m2) + (float)rule->eps);
-      if (!step->p.has_moment1) return u;
-      *m1 = fmaf(mu, *m1, u);
-      return *m1;
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        m2[i] = fmaf(rho, m2[i], rest * g[i] * g[i]);
+        g[i] = g[i] / (sqrtf(m2[i]) + eps);
+        if (step->p.has_moment1) g[i] = m1[i] = fmaf(mu, m1[i], g[i]);
+      }
+      return;
     }
     case VISE_ADAM: {
       const float beta1 = (float)rule->beta1, rest1 = (float)(1.0 - rule->beta1);
       const float beta2 = (float)rule->beta2, rest2 = (float)(1.0 - rule->beta2);
-      *m1 = fmaf(beta1, *m1, rest1 * g);
-      *m2 = fmaf(beta2, *m2, rest2 * g * g);
-      return *m1 * step->correct1 / (sqrtf(*m2 * step->correct2) + (float)rule->eps);
+      const float correct1 = step->correct1, correct2 = step->correct2;
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        m1[i] = fmaf(beta1, m1[i], rest1 * g[i]);
+        m2[i] = fmaf(beta2, m2[i], rest2 * g[i] * g[i]);
+        g[i] = m1[i] * correct1 / (sqrtf(m2[i] * correct2) + eps);
+      }
+      return;
     }
     case VISE_LION: {
-      const float u = fmaf((float)rule->beta1, *m1, (float)(1.0 - rule->beta1) * g);
-      *m1 = fmaf((float)rule->beta2, *m1, (float)(1.0 - rule->beta2) * g);
-      return u > 0.0f ? 1.0f : (u < 0.0f ? -1.0f : u);
+      const float beta1 = (float)rule->beta1, rest1 = (float)(1.0 - rule->beta1);
+      const float beta2 = (float)rule->beta2, rest2 = (float)(1.0 - rule->beta2);
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        const float u = fmaf(beta1, m1[i], rest1 * g[i]);
+        m1[i] = fmaf(beta2, m1[i], rest2 * g[i]);
+        g[i] = u > 0.0f ? 1.0f : (u < 0.0f ? -1.0f : u);
+      }
+      return;
     }
     default:
-      if (!step->p.has_moment1) return g;
-      *m1 = fmaf(mu, *m1, g);
-      return rule->nesterov ? fmaf(mu, *m1, g) : *m1;
+      if (!step->p.has_moment1) return;
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        m1[i] = fmaf(mu, m1[i], g[i]);
+        g[i] = rule->nesterov ? fmaf(mu, m1[i], g[i]) : m1[i];
+      }
+      return;
   }
 }
 
@@ -76,35 +93,51 @@ VISE_FN float vise_shrink_f32(float w, float by) {
   return rest <= 0.0f ? 0.0f : (w < 0.0f ? -rest : rest);
 }
 
-/* One entry of a tensor: its gradient as the gradient phase left it, weight and moments. */
-typedef struct vise_entry {
-  float g, w, m1, m2;
-} vise_entry;
+/* A quad of a tensor: gradients as the gradient phase left them, weights and moments; n are elements of the tensor. */
+typedef struct vise_entries {
+  float g[4], w[4], m1[4], m2[4];
+  uint32_t n, mask; /* bytes of the mask, 0 where it has pruned an element */
+} vise_entries;
 
-/* Mask and box; kept 0: the mask has pruned it. */
-VISE_FN void vise_project_entry(const vise_update *u, int kept, vise_entry *e) {
-  if (!kept) e->w = e->m1 = e->m2 = 0.0f;
-  e->w = vise_clamp_f32(e->w, u->lo, u->hi);
+/* Mask and box. What is not part of the tensor becomes 0. */
+VISE_FN void vise_project_quad(const vise_update *u, vise_entries *e) {
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) {
+    if (!(e->mask >> 8 * i & 0xff)) e->w[i] = e->m1[i] = e->m2[i] = 0.0f;
+    e->w[i] = vise_clamp_f32(e->w[i], u->lo, u->hi);
+    if (i >= e->n) e->w[i] = e->m1[i] = e->m2[i] = 0.0f;
+  }
 }
 
-/* New weight and moments. */
-VISE_FN void vise_update_entry(vise_step *step, const vise_update *u, float scale, int kept, vise_entry *e) {
-  const float g = e->g * scale + vise_penalty_gradient(&u->penalty, e->w);
-  const float d = vise_clamp_f32(u->lr * vise_direction(step, g, &e->m1, &e->m2), -u->cap, u->cap);
-  e->w = u->keep * e->w - d;
-  if (u->shrink > 0.0f) e->w = vise_shrink_f32(e->w, u->shrink);
-  vise_project_entry(u, kept, e);
+/* New weights and moments; scale: of the norm clips. */
+VISE_FN void vise_update_quad(vise_step *step, const vise_update *u, float scale, vise_entries *e) {
+  float penalty[4];
+  vise_penalty_gradients(&u->penalty, e->w, penalty);
+#pragma unroll
+  for (int i = 0; i < 4; i++) e->g[i] = e->g[i] * scale + penalty[i];
+
+  vise_directions(step, e->g, e->m1, e->m2);
+
+#pragma unroll
+  for (int i = 0; i < 4; i++) {
+    const float d = vise_clamp_f32(u->lr * e->g[i], -u->cap, u->cap);
+    e->w[i] = u->keep * e->w[i] - d;
+  }
+  if (u->shrink > 0.0f) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) e->w[i] = vise_shrink_f32(e->w[i], u->shrink);
+  }
+  vise_project_quad(u, e);
 }
 
-/* Counts the entries of w that are at their bounds; bit i of inside: w[i] is one. Called by all lanes. */
-VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const float w[VISE_STRIP_ROWS],
-                                  unsigned inside) {
+/* Counts the first n entries of w that are at their bounds. Called by all lanes. */
+VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const float w[4], uint32_t n) {
   uint32_t n_at_lo = 0, n_at_hi = 0;
 
 #pragma unroll
-  for (uint32_t i = 0; i < VISE_STRIP_ROWS; i++) {
-    n_at_lo += (inside >> i & 1) && w[i] == u->lo;
-    n_at_hi += (inside >> i & 1) && w[i] == u->hi;
+  for (uint32_t i = 0; i < 4; i++) {
+    n_at_lo += i < n && w[i] == u->lo;
+    n_at_hi += i < n && w[i] == u->hi;
   }
 
   if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
@@ -112,68 +145,56 @@ VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const f
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
-VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, uint32_t row,
-                                uint32_t leaf, const vise_four *w) {
-  vise_count_at_bounds(step, u, w->v, vise_rows_inside(t, row, leaf * VISE_LEAF + threadIdx.x % 32));
+VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_strip *s,
+                                const float w[4]) {
+  vise_count_at_bounds(step, u, w, s->n);
   if (!step->p.weight_sums_needed) return;
-
-  vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(w));
-  vise_note_strip(1, t, row, leaf,
-                  vise_sum_four_rows((double)fabsf(w->v[0]), (double)fabsf(w->v[1]), (double)fabsf(w->v[2]),
-                                     (double)fabsf(w->v[3])));
+  vise_note_strip(0, t, s, vise_quad_squares(w));
+  vise_note_strip(1, t, s, vise_quad_magnitudes(w));
 }
 
 /* A near tile's copy follows what is stored, where it stays for the next step. */
-VISE_FN void vise_keep_near(const vise_k_step *p, const vise_tile_values *values, size_t at, const vise_entry *e) {
+VISE_FN void vise_keep_near(const vise_k_step *p, const vise_tile_values *values, size_t at, const vise_entries *e) {
 #if VISE_STEP_TEAMS
   if (!values->near) return;
-  ((float *)values->weights)[at] = e->w;
-  if (p->has_moment1) ((float *)values->moment1)[at] = e->m1;
-  if (p->has_moment2) ((float *)values->moment2)[at] = e->m2;
+  vise_quad_store((float *)values->weights + at, e->w);
+  if (p->has_moment1) vise_quad_store((float *)values->moment1 + at, e->m1);
+  if (p->has_moment2) vise_quad_store((float *)values->moment2 + at, e->m2);
 #else
   (void)p, (void)values, (void)at, (void)e;
 #endif
 }
 
-/* Stores new values of four rows of a column and of their moments; w returns the new values. */
-VISE_FN void vise_update_rows(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
-                              uint32_t column, vise_four *w) {
+/* Stores new values of a quad and of its moments; w returns the new values. */
+VISE_FN void vise_update_entries(vise_step *step, const vise_tile *tile, const vise_update *u, const vise_strip *s,
+                                 float w[4]) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
   const vise_tile_memory *from = &tile->gradient;
-  const unsigned inside = vise_rows_inside(t, row, column);
-  const int project = p->mode == VISE_K_PROJECT, by_units = p->unit_scales != NULL;
+  const size_t at = t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column;
+  const size_t in_tile = (size_t)s->row * values->ld + s->column;
 
-  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
-  const size_t in_tile = (size_t)row * values->ld + column;
-  vise_four m1 = vise_load_four(values->moment1 + in_tile, values->ld, p->has_moment1 ? inside : 0);
-  vise_four m2 = vise_load_four(values->moment2 + in_tile, values->ld, p->has_moment2 ? inside : 0);
-  vise_four g = vise_load_four(from->base + (size_t)row * from->ld + column, from->ld, project ? 0 : inside);
+  vise_entries e = {{0}, {w[0], w[1], w[2], w[3]}, {0}, {0}, s->n, 0x01010101u};
+  if (p->has_moment1) vise_quad_load(values->moment1 + in_tile, e.m1);
+  if (p->has_moment2) vise_quad_load(values->moment2 + in_tile, e.m2);
+  if (p->has_mask) e.mask = *(const uint32_t *)(p->mask + at);
 
-#pragma unroll 1
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
-    vise_entry e = {g.v[0], w->v[0], m1.v[0], m2.v[0]};
-    if (inside >> r & 1) {
-      const int kept = !p->has_mask || p->mask[at];
-      if (project) {
-        vise_project_entry(u, kept, &e);
-      } else {
-        const float by_unit = by_units ? p->unit_scales[t->tensor.at.units + t->row + row + r] : 1.0f;
-        vise_update_entry(step, u, by_unit * u->scale, kept, &e);
-      }
-
-      vise_put_param(p, at, e.w);
-      if (p->has_moment1) p->moment1[at] = e.m1;
-      if (p->has_moment2) p->moment2[at] = e.m2;
-      vise_keep_near(p, values, in_tile + (size_t)r * values->ld, &e);
-    }
-
-    vise_rotate(w, e.w);
-    vise_rotate(&g, 0.0f);
-    vise_rotate(&m1, 0.0f);
-    vise_rotate(&m2, 0.0f);
+  if (p->mode == VISE_K_PROJECT) {
+    vise_project_quad(u, &e);
+  } else {
+    const float by_unit = p->unit_scales ? p->unit_scales[t->tensor.at.units + t->row + s->row] : 1.0f;
+    vise_quad_load(from->base + (size_t)s->row * from->ld + s->column, e.g);
+    vise_update_quad(step, u, by_unit * u->scale, &e);
   }
+
+  vise_put_params(p, at, e.w);
+  if (p->has_moment1) vise_quad_store(p->moment1 + at, e.m1);
+  if (p->has_moment2) vise_quad_store(p->moment2 + at, e.m2);
+  vise_keep_near(p, values, in_tile, &e);
+
+#pragma unroll
+  for (int i = 0; i < 4; i++) w[i] = e.w[i];
 }
 
 /* Max-norm's scale of weights from the sum of their squares. */
@@ -181,27 +202,17 @@ VISE_FN float vise_bound_scale(const vise_step *step, double square) {
   return (float)vise_i_max_norm_scale(&step->p.rule, vise_sqrt_f64(square));
 }
 
-/* Max-norm of four rows: stores values where they change; w returns them. */
-VISE_FN void vise_bound_rows(vise_step *step, const vise_step_tile *t, uint32_t row, uint32_t column, unsigned inside,
-                             vise_four *w) {
+/* Max-norm of a quad: stores values where they change; w returns them. */
+VISE_FN void vise_bound_quad(vise_step *step, const vise_step_tile *t, const vise_strip *s, float w[4]) {
   const vise_k_step *p = &step->p;
   const int by_units = vise_i_bounds_unit_norms(&p->rule);
-  size_t at = t->tensor.first + (size_t)(t->row + row) * t->tensor.ld + t->column + column;
+  const float scale = vise_bound_scale(
+      step, by_units ? p->norm_unit_sums[t->tensor.at.units + t->row + s->row] : step->weight_squares[t->index]);
+  if (scale == 1.0f) return;
 
-#pragma unroll 1
-  for (uint32_t r = 0; r < VISE_STRIP_ROWS; r++, at += t->tensor.ld) {
-    float new_w = w->v[0];
-    if (inside >> r & 1) {
-      const float scale = vise_bound_scale(
-          step, by_units ? p->norm_unit_sums[t->tensor.at.units + t->row + row + r] : step->weight_squares[t->index]);
-      if (scale != 1.0f) {
-        new_w *= scale;
-        vise_put_param(p, at, new_w);
-      }
-    }
-
-    vise_rotate(w, new_w);
-  }
+#pragma unroll
+  for (uint32_t i = 0; i < 4; i++) w[i] = i < s->n ? w[i] * scale : 0.0f;
+  vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
 }
 
 /* A strip of the update, or of the max-norm, whose values are those of device memory. */
@@ -210,19 +221,21 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
-  const uint32_t column = leaf * VISE_LEAF + threadIdx.x % 32;
-  const unsigned inside = vise_rows_inside(t, row, column);
-  vise_four w = vise_load_four(values->weights + (size_t)row * values->ld + column, values->ld, inside);
+  const vise_strip s = vise_strip_at(t, row, leaf);
 
-  if (!step->skip && !max_norm) vise_update_rows(step, tile, u, row, column, &w);
-  if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_rows(step, t, row, column, inside, &w);
+  float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  if (s.n > 0) {
+    vise_quad_load(values->weights + (size_t)s.row * values->ld + s.column, w);
+    if (!step->skip && !max_norm) vise_update_entries(step, tile, u, &s, w);
+    if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
+  }
 
   if (!p->norm_sums || max_norm) {
-    vise_measure_strip(step, t, u, row, leaf, &w);
+    vise_measure_strip(step, t, u, &s, w);
   } else if (vise_i_bounds_unit_norms(&p->rule)) {
-    vise_note_rows(p->norm_sums, t, row, leaf, vise_sum_squares_of_rows(&w));
+    vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
   } else {
-    vise_note_strip(0, t, row, leaf, vise_sum_squares_of_rows(&w));
+    vise_note_strip(0, t, &s, vise_quad_squares(w));
   }
 }
 
