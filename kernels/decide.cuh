@@ -37,7 +37,7 @@ VISE_FN_CALLED void vise_gradient_squares(void) {
     __syncthreads();
     vise_sum_tensors(p->group_sums, step->gradient_squares);
   } else {
-    vise_sum_tensors_alone(p->gradient_sums, p->sums_by_rows, (double *)vise_step_stage(), step->gradient_squares);
+    vise_sum_tensors_alone(vise_gradient_sums(p), p->sums_by_rows, (double *)vise_step_stage(), step->gradient_squares);
   }
 }
 

@@ -29,9 +29,12 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) exchange_rounds(vise_k_e
     words[member * N_THREADS + threadIdx.x] = 256 * round + 31 * member + threadIdx.x;
 
     if (round == p.abort_round && member % 2 == 0) return;
-    vise_exchange_arrive(&x, member, team + 1000.0 * member + round / 8.0, team + 7 * member + round);
+    __syncthreads();
+    if (threadIdx.x == 0) {
+      vise_exchange_publish(&x, member, team + 1000.0 * member + round / 8.0, team + 7 * member + round, 1);
+    }
     if (round == p.abort_round) return;
-    vise_exchange_wait(&x);
+    vise_exchange_wait(&x, 1);
 
     partial[threadIdx.x] = words[right * N_THREADS + threadIdx.x];
     __syncthreads();

@@ -18,8 +18,8 @@ extern "C" {
    new memory is prepared once by vise_k_exchange_prepare, and then any first epoch will do. */
 typedef struct vise_k_exchange {
   void *slots;        /* device memory, aligned to 16 bytes: vise_k_exchange_bytes(n_slots) for each team */
-  uint32_t n_slots;   /* payloads of one exchange, at least one for each CTA of the team; every slot is written in
-                         every exchange, and all launches on this memory have the same number */
+  uint32_t n_slots;   /* of an exchange of payloads, at least one for each CTA of the team; every slot is written in
+                         each of these, and all launches on this memory have the same number */
   uint32_t n_members; /* CTAs of the team */
   uint32_t first_epoch;
 } vise_k_exchange;

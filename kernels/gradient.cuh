@@ -235,15 +235,9 @@ VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, const vise
 
 /* After a barrier: stores the cells' largest magnitudes and resets them to 0. */
 VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
-  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
-  if (threadIdx.x >= n_cells) return;
-  const uint32_t group = t->row / VISE_GROUP_ROWS + threadIdx.x / n_across;
-  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
-  if (group < vise_n_groups(t->tensor.n_rows) && leaf < n_leaves) {
-    step->p.gradient_max[t->tensor.at.cells + (size_t)group * n_leaves + leaf] =
-        vise_f32_bits(step->cell_max[threadIdx.x]);
-  }
-  step->cell_max[threadIdx.x] = 0;
+  const int64_t cell = vise_cell_of_tile(t, threadIdx.x);
+  if (cell >= 0) step->p.gradient_max[cell] = vise_f32_bits(step->cell_max[threadIdx.x]);
+  if (threadIdx.x < sizeof step->cell_max / sizeof *step->cell_max) step->cell_max[threadIdx.x] = 0;
 }
 
 /* What a warp does to one strip of the tile: the plain gradient c [rows][side], in shared memory, is shaped and stored,
@@ -319,7 +313,7 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
 
   __syncthreads();
   if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {
-    vise_store_cells(p->gradient_sums, 0, t);
+    vise_store_cells(vise_gradient_sums(p), 0, t);
     if (p->gradient_max) vise_store_cell_max(step, t);
   }
 

@@ -55,8 +55,9 @@ PTX void ptx_spin(PTX_ONLY_SITE) {
 
 /* ---- loads and stores that order memory ---------------------------------------------------------------------------
    acquire: what the releasing thread wrote before (and what its CTA wrote before the __syncthreads it passed) is seen
-   by plain accesses after. gpu: among the CTAs of one device; sys: also the host and other devices. The 128-bit forms
-   are single accesses in the memory model: payload and flag arrive together. */
+   by plain accesses after. relaxed: the access alone, without order for others. gpu: among the CTAs of one device; sys:
+   also the host and other devices. The 128-bit forms are single accesses in the memory model: payload and flag arrive
+   together. */
 #if defined(__CUDACC__)
 #define PTX_LOAD_U32(name, scope)                                                            \
   PTX uint32_t name(const uint32_t *p) {                                                     \
@@ -73,20 +74,25 @@ PTX_LOAD_U32(ptx_load_acquire_sys, "sys")
 PTX_STORE_U32(ptx_store_release_gpu, "gpu")
 PTX_STORE_U32(ptx_store_release_sys, "sys")
 
-PTX ptx_b128 ptx_load_acquire_gpu_b128(const ptx_b128 *p) {
-  ptx_b128 v;
-  asm volatile("{ .reg .b128 v; ld.acquire.gpu.global.b128 v, [%2]; mov.b128 {%0, %1}, v; }"
-               : "=l"(v.lo), "=l"(v.hi)
-               : "l"(p)
-               : "memory");
-  return v;
-}
-
-PTX void ptx_store_release_gpu_b128(ptx_b128 *p, ptx_b128 v) {
-  asm volatile("{ .reg .b128 v; mov.b128 v, {%1, %2}; st.release.gpu.global.b128 [%0], v; }" ::"l"(p), "l"(v.lo),
-               "l"(v.hi)
-               : "memory");
-}
+#define PTX_LOAD_B128(name, order)                                                               \
+  PTX ptx_b128 name(const ptx_b128 *p) {                                                         \
+    ptx_b128 v;                                                                                  \
+    asm volatile("{ .reg .b128 v; ld." order ".gpu.global.b128 v, [%2]; mov.b128 {%0, %1}, v; }" \
+                 : "=l"(v.lo), "=l"(v.hi)                                                        \
+                 : "l"(p)                                                                        \
+                 : "memory");                                                                    \
+    return v;                                                                                    \
+  }
+#define PTX_STORE_B128(name, order)                                                                                   \
+  PTX void name(ptx_b128 *p, ptx_b128 v) {                                                                            \
+    asm volatile("{ .reg .b128 v; mov.b128 v, {%1, %2}; st." order ".gpu.global.b128 [%0], v; }" ::"l"(p), "l"(v.lo), \
+                 "l"(v.hi)                                                                                            \
+                 : "memory");                                                                                         \
+  }
+PTX_LOAD_B128(ptx_load_acquire_gpu_b128, "acquire")
+PTX_LOAD_B128(ptx_load_relaxed_gpu_b128, "relaxed")
+PTX_STORE_B128(ptx_store_release_gpu_b128, "release")
+PTX_STORE_B128(ptx_store_relaxed_gpu_b128, "relaxed")
 #elif defined(VISE_EMULATED)
 PTX uint32_t ptx_load_acquire_gpu(const uint32_t *p PTX_SITE) {
   return emu::atomic_load(p, emu::kAcquire, EMU_HERE);
@@ -103,8 +109,14 @@ PTX void ptx_store_release_sys(uint32_t *p, uint32_t v PTX_SITE) {
 PTX ptx_b128 ptx_load_acquire_gpu_b128(const ptx_b128 *p PTX_SITE) {
   return emu::atomic_load(p, emu::kAcquire, EMU_HERE);
 }
+PTX ptx_b128 ptx_load_relaxed_gpu_b128(const ptx_b128 *p PTX_SITE) {
+  return emu::atomic_load(p, emu::kRelaxed, EMU_HERE);
+}
 PTX void ptx_store_release_gpu_b128(ptx_b128 *p, ptx_b128 v PTX_SITE) {
   emu::atomic_store(p, v, emu::kRelease, EMU_HERE);
+}
+PTX void ptx_store_relaxed_gpu_b128(ptx_b128 *p, ptx_b128 v PTX_SITE) {
+  emu::atomic_store(p, v, emu::kRelaxed, EMU_HERE);
 }
 #endif
 

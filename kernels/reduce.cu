@@ -61,9 +61,9 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) sum_squares_warp_per_gro
     if (threadIdx.x % 32 == 0) p.groups[group] = sum;
   }
 
-  vise_exchange_arrive(&x, blockIdx.x, 0.0, 0);
+  vise_exchange_arrive(&x, blockIdx.x);
   if (blockIdx.x != 0) return;
-  vise_exchange_wait(&x);
+  vise_exchange_pass(&x);
 
   const double sum = vise_sum_tree_cta(p.groups, n_groups, scratch);
   if (threadIdx.x == 0) *p.sum = sum;

@@ -103,9 +103,14 @@ VISE_FN float *vise_step_stage(void) {
   return vise_step_floats() + VISE_STAGE_AT;
 }
 
+/* Values of the slots of the last exchange that had payloads, [n_slots]; their flags follow. */
+VISE_FN double *vise_step_payloads(void) {
+  return (double *)(vise_step_floats() + VISE_PAYLOAD_AT);
+}
+
 /* First float of held tile i. */
 VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
-  return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_members) / 4) + i * p->held_floats;
+  return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_slots) / 4) + i * p->held_floats;
 }
 
 /* Copies a launch's parameters to shared memory: 8 bytes at a time and only what the net has, since each thread

@@ -103,7 +103,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
-  vise_step_exchange(step, x);
+  vise_step_exchange(x);
 }
 
 /* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
@@ -142,17 +142,16 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
 
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
-    if (p->phases[i].exchange) {
-      vise_step_arrive(step, x);
+    if (p->phases[i].kind == VISE_K_UPDATE && p->phases[i].exchange) {
+      vise_step_arrive_update(step, x);
+      vise_step_inputs_ahead(step);
+      if (vise_step_reports(step)) vise_step_report_ahead(step);
+      vise_step_wait_update(step, x);
+    } else if (p->phases[i].exchange) {
+      vise_exchange_arrive(x, vise_step_member());
       if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
       if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
-      if (p->phases[i].kind == VISE_K_UPDATE) {
-        vise_step_inputs_ahead(step);
-        if (vise_step_reports(step)) vise_step_report_ahead(step);
-      }
-
-      vise_exchange_wait(x);
-      if (p->phases[i].kind == VISE_K_UPDATE) vise_step_join_all(step, x);
+      vise_exchange_pass(x);
     }
 
     vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i);
@@ -196,10 +195,11 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
   const vise_k_step *p = &step->p;
   vise_k_exchange given;
   given.slots = p->slots;
-  given.n_slots = given.n_members = p->n_members;
+  given.n_slots = p->n_slots;
+  given.n_members = p->n_members;
   given.first_epoch = step->state.epoch;
-  double *values = (double *)(vise_step_floats() + VISE_PAYLOAD_AT);
-  return vise_exchange_open(&given, 0, values, (uint32_t *)(values + p->n_members));
+  double *values = vise_step_payloads();
+  return vise_exchange_open(&given, 0, values, (uint32_t *)(values + p->n_slots));
 }
 
 /*
@@ -209,8 +209,8 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
  *   arrived for the update      row_losses: exchanged before the gradient phase, written again by the next step, which
  *                               begins after one more arrival. weight_sums: of this step's parity; the update and the
  *                               max-norm write the other one, the next step's update this one.
- *   arrived for the next step   gradient_sums, group_sums, unit_sums, unit_scales: written again in or after the next
- *                               gradient phase, before which the team exchanges whatever the net. (The rows phase of
+ *   arrived for the next step   gradient_sums or payloads, group_sums, unit_sums, unit_scales: written again in or after
+ *                               the next gradient phase, before which the team exchanges whatever the net. (The rows phase of
  *                               a net of one layer follows no exchange; it writes row_losses, which are read by then.)
  *
  * Both hold in weak memory: the reads happen before the barrier and the release of the next arrival, that before the
@@ -232,7 +232,7 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
 
     const int goes_on = i < step->p.n_steps && !step->state.halted;
     if (goes_on) {
-      vise_step_arrive(step, &x);
+      vise_exchange_arrive(&x, vise_step_member());
     } else {
       __syncthreads();
     }
@@ -240,11 +240,11 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     vise_step_end(step);
     vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
     if (!goes_on) break;
-    vise_exchange_wait(&x);
+    vise_exchange_pass(&x);
   }
 
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
-  if (step->p.mode != VISE_K_STEP) vise_step_exchange(step, &x);
+  if (step->p.mode != VISE_K_STEP) vise_step_exchange(&x);
 
   if (vise_step_reports(step) && threadIdx.x == 0) {
     step->state.epoch = x.epoch;

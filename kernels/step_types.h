@@ -24,6 +24,7 @@ enum {
   VISE_K_NARROW = 64,       /* most outputs of a net whose rows phase does the last layer by itself */
   VISE_K_ROW_BLOCK = 8,     /* most rows that a CTA takes at a time in that phase */
   VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
+  VISE_K_MOST_SLOTS = 256,  /* of an exchange of the gradient's sums: one for each thread that waits */
   VISE_K_STEP_THREADS = 256 /* of a CTA */
 };
 
@@ -228,6 +229,8 @@ typedef struct vise_k_step {
   uint32_t ld_inputs;        /* floats between gathered rows, a multiple of 8 */
   uint32_t max_rows;         /* of a batch */
   uint32_t n_cells, n_row_leaves, n_groups, n_units; /* of all tensors */
+  uint32_t n_slots; /* of the exchange before the update: the cells, then the CTAs without a tile, if cells_travel;
+                       else the CTAs */
   uint32_t n_tensors;
   uint8_t mode; /* vise_k_step_mode */
   uint8_t has_mask, has_moment1, has_moment2;
@@ -237,6 +240,7 @@ typedef struct vise_k_step {
   uint8_t labels;             /* targets are class labels (one column), not values */
   uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
   uint8_t has_norm;           /* some layer has batch norm */
+  uint8_t cells_travel;       /* the gradient's sums of cells are payloads of that exchange, not in gradient_sums */
   uint64_t n_params;          /* elements of the device layout that are trained */
   uint64_t seed;              /* of dropout */
   vise_k_dropout input_dropout;
@@ -264,7 +268,7 @@ typedef struct vise_k_step {
   float *inputs;       /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
   uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
   double *row_losses;                            /* [max_rows] */
-  double *gradient_sums;                         /* [n_cells], or by rows [n_row_leaves]: sums of squares */
+  double *gradient_sums; /* [n_cells], or by rows [n_row_leaves]: sums of squares; not used if cells_travel */
   float *gradient_max;     /* the same shape: largest magnitudes; NULL unless clipped by maximum */
   double *weight_sums;     /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
   double *norm_sums;       /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
@@ -285,12 +289,12 @@ typedef struct vise_k_step {
    exchange, held tiles, weights and moments of near tiles. */
 enum { VISE_K_FIXED_BYTES = 8192, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
-VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_members) {
-  return (size_t)(n_members + 15) / 16 * 16 * 16;
+VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_slots) {
+  return (size_t)(n_slots + 15) / 16 * 16 * 16;
 }
 
-VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_members, uint32_t n_held, uint32_t held_floats) {
-  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES + vise_k_step_payload_bytes(n_members) +
+VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_slots, uint32_t n_held, uint32_t held_floats) {
+  return VISE_K_FIXED_BYTES + VISE_K_SPLIT_BYTES + VISE_K_STAGE_BYTES + vise_k_step_payload_bytes(n_slots) +
          (size_t)n_held * held_floats * sizeof(float);
 }
 

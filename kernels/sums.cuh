@@ -43,15 +43,25 @@ VISE_FN void vise_note_strip(int which, const vise_step_tile *t, const vise_stri
   vise_tile_strips(which)[cell * VISE_STRIPS + s->first_row % VISE_GROUP_ROWS / VISE_STRIP_ROWS] = sum;
 }
 
+/* Where thread i finds the sum of the i-th cell of a tile among those of all tensors; -1 if there is none. */
+VISE_FN int64_t vise_cell_of_tile(const vise_step_tile *t, uint32_t i) {
+  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
+  if (i >= n_cells) return -1;
+  const uint32_t row = t->row + i / n_across * VISE_GROUP_ROWS, leaf = t->column / VISE_LEAF + i % n_across;
+  const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns);
+  if (row >= t->tensor.n_rows || leaf >= n_leaves) return -1;
+  return (int64_t)t->tensor.at.cells + (int64_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf;
+}
+
 /* After a barrier: stores the cells of the tile. */
 VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) {
-  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
-  if (threadIdx.x >= n_cells) return;
-  const uint32_t row = t->row + threadIdx.x / n_across * VISE_GROUP_ROWS;
-  const uint32_t leaf = t->column / VISE_LEAF + threadIdx.x % n_across, n_leaves = vise_n_leaves(t->tensor.n_columns);
-  if (row >= t->tensor.n_rows || leaf >= n_leaves) return;
-  sums[t->tensor.at.cells + (size_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf] =
-      vise_sum_strips(vise_tile_strips(which) + threadIdx.x * VISE_STRIPS);
+  const int64_t cell = vise_cell_of_tile(t, threadIdx.x);
+  if (cell >= 0) sums[cell] = vise_sum_strips(vise_tile_strips(which) + threadIdx.x * VISE_STRIPS);
+}
+
+/* Sums of squares of the gradient's cells (or rows): this CTA's own, and after the exchange before the update all. */
+VISE_FN double *vise_gradient_sums(const vise_k_step *p) {
+  return p->cells_travel ? vise_step_payloads() : p->gradient_sums;
 }
 
 /* The sum of a group by a warp; items: shared memory of the warp, [256]. */

@@ -113,9 +113,9 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, VISE_STEP_CTAS
 
     const int goes_on = step->state.cursor + 1 < step->p.n_steps && !step->state.halted;
     if (step->p.mode == VISE_K_STEP) vise_add_correct(step);
-    vise_step_arrive(step, &x);
+    vise_exchange_arrive(&x, vise_step_member());
     vise_step_end(step);
-    vise_exchange_wait(&x);
+    vise_exchange_pass(&x);
 
     if (step->p.mode == VISE_K_STEP) {
       if (vise_step_reports(step)) vise_team_count(step);

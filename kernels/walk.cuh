@@ -11,24 +11,51 @@
 #include "kernels/rows.cuh"
 #include "kernels/update.cuh"
 
-VISE_FN void vise_step_arrive(vise_step *step, vise_exchange *x) {
-  __syncthreads();
-  if (threadIdx.x == 0) vise_exchange_publish(x, vise_step_member(), 0.0, vise_step_flags(step));
+VISE_FN void vise_step_exchange(vise_exchange *x) {
+  vise_exchange_arrive(x, vise_step_member());
+  vise_exchange_pass(x);
 }
 
-/* Every CTA repeats its own flags in each exchange of a step, so it is enough to join those of the last one, before the
-   update. */
-VISE_FN void vise_step_join_all(vise_step *step, const vise_exchange *x) {
+/* Before the update every CTA tells what it found to be bad, and, if cells travel, the sums of the cells of its tiles,
+   which lie where all cells will be. What else the update reads of other CTAs, their losses and the reads of weights
+   that it overwrites, lies before the exchange before the gradient: it needs no order if cells travel. */
+VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
+  const vise_k_step *p = &step->p;
+  const uint32_t member = vise_step_member();
+  __syncthreads();
+  if (p->n_members == 1) return;
+
+  const uint32_t flags = vise_step_flags(step);
+  if (!p->cells_travel) {
+    if (threadIdx.x == 0) vise_exchange_publish(x, member, 0.0, flags, 1);
+    return;
+  }
+
+  if (member >= p->n_gradient_tiles && threadIdx.x == 0) {
+    vise_exchange_publish(x, p->n_cells + member - p->n_gradient_tiles, 0.0, flags, 0);
+  }
 #pragma unroll 1
-  for (uint32_t i = threadIdx.x; i < x->n_members; i += VISE_K_STEP_THREADS) {
+  for (uint32_t tile = member; tile < p->n_gradient_tiles; tile += p->n_members) {
+    const vise_step_tile t = vise_step_tile_at(p, tile);
+    const int64_t cell = vise_cell_of_tile(&t, threadIdx.x);
+    if (cell >= 0) vise_exchange_publish(x, (uint32_t)cell, x->values[cell], flags, 0);
+  }
+}
+
+/* Waits for these, and joins what the CTAs found. Each repeats what it has found since the step began. */
+VISE_FN void vise_step_wait_update(vise_step *step, vise_exchange *x) {
+  if (step->p.cells_travel) {
+    vise_exchange_wait(x, 0);
+  } else {
+    vise_exchange_wait(x, 1);
+  }
+  if (x->n_members == 1) return;
+
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < x->n_slots; i += VISE_K_STEP_THREADS) {
     if (x->flags[i]) vise_step_join(step, x->flags[i]);
   }
   __syncthreads();
-}
-
-VISE_FN void vise_step_exchange(vise_step *step, vise_exchange *x) {
-  vise_step_arrive(step, x);
-  vise_exchange_wait(x);
 }
 
 /* Loss of the batch, step->loss: leaves of 32 rows, the tree over leaves. By one CTA, in its stages. */

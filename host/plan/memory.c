@@ -42,7 +42,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   vise_i_plan_array *a = plan->arrays;
 
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_values;
-  a[VISE_I_PLAN_SLOTS].n_elements = step->n_members;
+  a[VISE_I_PLAN_SLOTS].n_elements = step->n_slots;
   a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
   if (plan->variant == VISE_K_BF16) {
     a[VISE_I_PLAN_PARAMS16].n_elements = plan->n_params;

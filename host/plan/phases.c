@@ -141,9 +141,19 @@ static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *
   return most < request->machine.n_sms ? (uint32_t)most : request->machine.n_sms;
 }
 
+/* Whether the sums of the gradient's cells are what the CTAs exchange before the update, and how many slots that takes.
+   A CTA that has no tile has a slot of its own. */
+static void choose_slots(const vise_i_plan_request *request, vise_k_step *step) {
+  const uint32_t n_idle = step->n_members > step->n_gradient_tiles ? step->n_members - step->n_gradient_tiles : 0;
+  const uint32_t n_slots = step->n_cells + n_idle;
+  step->cells_travel =
+      !request->forward_only && !step->sum_phase && !vise_i_clips_by_max(&step->rule) && n_slots <= VISE_K_MOST_SLOTS;
+  step->n_slots = step->cells_travel ? n_slots : step->n_members;
+}
+
 static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan *plan, vise_error *err) {
   vise_k_step *step = &plan->step;
-  const size_t base = vise_k_step_shared_bytes(step->n_members, 0, 0), most = request->machine.shared_bytes;
+  const size_t base = vise_k_step_shared_bytes(step->n_slots, 0, 0), most = request->machine.shared_bytes;
 
   if (base > most) {
     return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "a CTA needs %zu bytes of shared memory, the device has %zu", base,
@@ -159,7 +169,7 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
   }
 
   plan->shared_bytes = vise_k_step_shared_bytes(
-      step->n_members, step->n_held + step->n_near * vise_k_step_near_arrays(step), step->held_floats);
+      step->n_slots, step->n_held + step->n_near * vise_k_step_near_arrays(step), step->held_floats);
   return VISE_OK;
 }
 
@@ -237,6 +247,7 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
     step->row_block = VISE_K_ROW_BLOCK;
   }
 
+  choose_slots(request, step);
   VISE_TRY(choose_shared(request, &plan, err));
   vise_i_plan_memory(request, &plan);
   VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));

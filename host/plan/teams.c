@@ -137,7 +137,7 @@ static void count_nets(const vise_i_plan_teams_request *request, vise_i_plan_tea
 static vise_status plan_one(const vise_i_plan_teams_request *request, vise_i_plan_teams *out, vise_error *err) {
   vise_status status;
   const size_t all = request->kinds[0].machine.shared_bytes, half = (all + SHARED_RESERVED) / 2 - SHARED_RESERVED;
-  const bool two_fit = out->small_tiles && vise_k_step_shared_bytes(out->n_members, 0, 0) <= half;
+  const bool two_fit = out->small_tiles && vise_k_step_shared_bytes(VISE_K_MOST_SLOTS, 0, 0) <= half;
 
   out->ctas_per_sm = two_fit ? 2 : 1;
   VISE_TRY(plan_kinds(request, two_fit ? half : all, out, err));

@@ -103,7 +103,7 @@ vise_status vise_i_cuda_clear_arena(vise_i_cuda *b, vise_error *err) {
       VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(b->arena + array->offset, 0, array->n_bytes, b->cx->copies));
     }
     if (step->n_members > 1) {
-      VISE_I_CUDA_TRY(b->cx, vise_k_exchange_prepare(step->slots, 1, step->n_members, b->cx->copies));
+      VISE_I_CUDA_TRY(b->cx, vise_k_exchange_prepare(step->slots, 1, step->n_slots, b->cx->copies));
     }
   }
 

@@ -323,6 +323,7 @@ vise_status vise_i_unfused_launch(vise_i_cuda *b, const vise_k_step *step, size_
   vise_k_unfused k = {.step = *step, .context = u->context, .loss_leaves = u->loss_leaves};
 
   k.step.sum_phase = u->group_sums != NULL;
+  k.step.cells_travel = 0; /* its launches meet in memory */
   k.step.group_sums = u->group_sums;
 
   VISE_TRY(shape_of(b, n_rows, &shape, err));

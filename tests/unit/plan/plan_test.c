@@ -119,19 +119,19 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   cr_expect(plan->shared_bytes <= c->request.machine.shared_bytes);
 
   const uint32_t n_arrays = vise_k_step_near_arrays(s), n_tiles = s->n_held + s->n_near * n_arrays;
-  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_members, n_tiles, s->held_floats));
+  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_slots, n_tiles, s->held_floats));
 
   const uint64_t each = ceil_div(s->n_gradient_tiles, s->n_members);
   cr_expect(s->n_held <= each);
   if (s->n_held < each) {
-    cr_expect(vise_k_step_shared_bytes(s->n_members, s->n_held + 1, s->held_floats) > c->request.machine.shared_bytes,
+    cr_expect(vise_k_step_shared_bytes(s->n_slots, s->n_held + 1, s->held_floats) > c->request.machine.shared_bytes,
               "a tile more would fit");
   }
 
   cr_expect(s->n_near <= each && n_arrays == 1u + s->has_moment1 + s->has_moment2);
   if (s->n_near < each && !c->request.forward_only) {
     cr_expect(
-        vise_k_step_shared_bytes(s->n_members, n_tiles + n_arrays, s->held_floats) > c->request.machine.shared_bytes,
+        vise_k_step_shared_bytes(s->n_slots, n_tiles + n_arrays, s->held_floats) > c->request.machine.shared_bytes,
         "weights of a tile more would fit");
   }
 
