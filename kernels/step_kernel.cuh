@@ -125,44 +125,75 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   }
 }
 
-/* Notes when the first CTA gets here, in launches of one team. */
-VISE_FN void vise_step_mark(uint64_t *clocks, uint32_t mark) {
-  if (!VISE_STEP_TEAMS && clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[mark] = (uint64_t)clock64();
+/* Clocks are noted where `clocks` is not NULL, in launches of one team, by a thread of each CTA. `clocks` is a parameter
+   of the launch, not its copy in shared memory: a constant, so that marks cost next to nothing where it is NULL. */
+VISE_FN int vise_step_notes_clocks(const uint64_t *clocks) {
+  return !VISE_STEP_TEAMS && clocks && threadIdx.x == 0;
+}
+
+VISE_FN void vise_step_note_clock(const vise_step *step, uint64_t *clocks, uint32_t place, uint32_t mark,
+                                  uint64_t clock) {
+  clocks[vise_k_clocks_at(place, step->p.n_members, vise_step_member()) + mark] = clock;
+}
+
+/* Notes that thread 0 gets here. */
+VISE_FN void vise_step_mark(const vise_step *step, uint64_t *clocks, uint32_t mark) {
+  if (!vise_step_notes_clocks(clocks)) return;
+  vise_step_note_clock(step, clocks, step->state.cursor % VISE_K_CLOCK_STEPS, mark, (uint64_t)clock64());
+}
+
+/* Notes that all threads got here; they meet only where clocks are noted. */
+VISE_FN void vise_step_mark_all(const vise_step *step, uint64_t *clocks, uint32_t mark) {
+  if (!VISE_STEP_TEAMS && clocks) __syncthreads();
+  vise_step_mark(step, clocks, mark);
 }
 
 /* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
    and reports loss and penalty. */
-VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x) {
+VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks) {
   const vise_k_step *p = &step->p;
 
   vise_step_begin(step);
-  vise_step_mark(p->clocks, VISE_K_CLOCK_STEP);
+  vise_step_mark(step, clocks, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
-  vise_step_mark(p->clocks, VISE_K_CLOCK_INPUTS);
+  vise_step_mark(step, clocks, VISE_K_CLOCK_INPUTS);
 
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
-    if (p->phases[i].kind == VISE_K_UPDATE && p->phases[i].exchange) {
-      vise_step_arrive_update(step, x);
-      vise_step_inputs_ahead(step);
-      if (vise_step_reports(step)) vise_step_report_ahead(step);
-      vise_step_wait_update(step, x);
-    } else if (p->phases[i].exchange) {
-      vise_exchange_arrive(x, vise_step_member());
-      if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
-      if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
-      vise_exchange_pass(x);
+    const uint32_t marks = VISE_K_CLOCK_PHASES + 3 * i;
+    const int is_update = p->phases[i].kind == VISE_K_UPDATE && p->phases[i].exchange;
+
+    if (p->phases[i].exchange) {
+      vise_step_mark_all(step, clocks, marks + VISE_K_CLOCK_ARRIVE);
+      if (is_update) {
+        vise_step_arrive_update(step, x);
+        vise_step_inputs_ahead(step);
+        if (vise_step_reports(step)) vise_step_report_ahead(step);
+      } else {
+        vise_exchange_arrive(x, vise_step_member());
+        if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
+        if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
+      }
+
+      vise_step_mark(step, clocks, marks + VISE_K_CLOCK_POLL);
+      if (is_update) {
+        vise_step_wait_update(step, x);
+      } else {
+        vise_exchange_pass(x);
+      }
     }
 
-    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i);
+    vise_step_mark(step, clocks, marks + VISE_K_CLOCK_BEGIN);
+    if (is_update) vise_step_join_all(step, x);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
-    vise_step_mark(p->clocks, VISE_K_CLOCK_PHASES + 2 * i + 1);
   }
+
+  vise_step_mark_all(step, clocks, VISE_K_CLOCK_LEAVE);
 }
 
 /* Reports the step, and moves the state of every CTA to the next one; the sums of the new weights become the current
    ones. All threads meet before and after it. */
-VISE_FN void vise_step_end(vise_step *step) {
+VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
   const vise_k_step *p = &step->p;
 
   if (p->mode == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
@@ -177,6 +208,7 @@ VISE_FN void vise_step_end(vise_step *step) {
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
     if (p->mode == VISE_K_STEP || p->mode == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
+    vise_step_mark(step, clocks, VISE_K_CLOCK_END);
     state->cursor++;
   }
 }
@@ -221,14 +253,19 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
-  vise_step_mark(given.clocks, VISE_K_CLOCK_LAUNCH);
+  const uint64_t began = vise_step_notes_clocks(given.clocks) ? (uint64_t)clock64() : 0;
   vise_step_load(step, &given);
   if (step->state.halted) return;
+
+  if (vise_step_notes_clocks(given.clocks)) {
+    vise_step_note_clock(step, given.clocks, step->state.cursor % VISE_K_CLOCK_STEPS, VISE_K_CLOCK_START, began);
+    vise_step_note_clock(step, given.clocks, VISE_K_CLOCK_LAUNCH, VISE_K_CLOCK_START, began);
+  }
   vise_exchange x = vise_step_open(step);
 
 #pragma unroll 1
   for (uint32_t i = 1;; i++) {
-    vise_step_walk(step, &x);
+    vise_step_walk(step, &x, given.clocks);
 
     const int goes_on = i < step->p.n_steps && !step->state.halted;
     if (goes_on) {
@@ -237,10 +274,10 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
       __syncthreads();
     }
 
-    vise_step_end(step);
-    vise_step_mark(step->p.clocks, VISE_K_CLOCK_END);
+    vise_step_end(step, given.clocks);
     if (!goes_on) break;
     vise_exchange_pass(&x);
+    vise_step_mark(step, given.clocks, VISE_K_CLOCK_START);
   }
 
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */

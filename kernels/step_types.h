@@ -196,16 +196,35 @@ typedef struct vise_k_step_state {
   vise_k_step_record record;
 } vise_k_step_state;
 
-/* Where the first CTA is, in clocks of its multiprocessor, in the last step of a launch: the marks of phase i are
-   VISE_K_CLOCK_PHASES + 2 i, when it begins (the exchange before it is over), and the next, when it ends. */
+/* Where each CTA of the team is, in clocks of its own multiprocessor (those of others may have begun at another time).
+   The marks of a step are in the place cursor % VISE_K_CLOCK_STEPS of a ring, see vise_k_clocks_at; those of phase i
+   begin at VISE_K_CLOCK_PHASES + 3 i: VISE_K_CLOCK_ARRIVE, _POLL, _BEGIN. A phase without an exchange before it has the
+   last one alone. A phase ends where the next one arrives or, without an exchange, begins; the last where the CTA
+   leaves. */
 typedef enum vise_k_clock {
-  VISE_K_CLOCK_LAUNCH, /* the launch began */
+  VISE_K_CLOCK_START,  /* the launch began, or the exchange that ended the step before is over */
   VISE_K_CLOCK_STEP,   /* state and record are there */
   VISE_K_CLOCK_INPUTS, /* the rows are there */
+  VISE_K_CLOCK_LEAVE,  /* all threads have done the last phase; the exchange that ends the step, if any, is ahead */
   VISE_K_CLOCK_END,    /* statistics are written */
   VISE_K_CLOCK_PHASES,
-  VISE_K_N_CLOCKS = VISE_K_CLOCK_PHASES + 2 * VISE_K_MAX_PHASES
+  VISE_K_CLOCK_ARRIVE = 0, /* all threads arrive at the exchange before the phase */
+  VISE_K_CLOCK_POLL,       /* what is done meanwhile is done */
+  VISE_K_CLOCK_BEGIN,      /* the exchange is over */
+  VISE_K_N_CLOCKS = VISE_K_CLOCK_PHASES + 3 * VISE_K_MAX_PHASES,
+  VISE_K_CLOCK_STEPS = 64,                 /* the ring */
+  VISE_K_CLOCK_LAUNCH = VISE_K_CLOCK_STEPS /* a place after it: its VISE_K_CLOCK_START is that of the latest launch */
 } vise_k_clock;
+
+/* The clocks of a member of a team of n_members: [VISE_K_N_CLOCKS] from there on. */
+VISE_BOTH size_t vise_k_clocks_at(uint32_t place, uint32_t n_members, uint32_t member) {
+  return ((size_t)place * n_members + member) * VISE_K_N_CLOCKS;
+}
+
+/* How many there are in all. */
+VISE_BOTH size_t vise_k_n_clocks(uint32_t n_members) {
+  return vise_k_clocks_at(VISE_K_CLOCK_STEPS + 1, n_members, 0);
+}
 
 typedef enum vise_k_step_mode {
   VISE_K_STEP,          /* whole steps */
@@ -280,7 +299,7 @@ typedef struct vise_k_step {
   double *norm_unit_sums;  /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
   double *statistics;      /* of batch norms, of the batch at hand; or NULL */
   float *norm_gradients;   /* of their gains and shifts, likewise; or NULL */
-  uint64_t *clocks;        /* [VISE_K_N_CLOCKS], or NULL: no clocks are read */
+  uint64_t *clocks;        /* [vise_k_n_clocks(n_members)], or NULL: no clocks are read */
   uint32_t *progress;      /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
 } vise_k_step;
 

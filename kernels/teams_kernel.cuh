@@ -109,12 +109,12 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, VISE_STEP_CTAS
 
 #pragma unroll 1
   for (;;) {
-    vise_step_walk(step, &x);
+    vise_step_walk(step, &x, NULL);
 
     const int goes_on = step->state.cursor + 1 < step->p.n_steps && !step->state.halted;
     if (step->p.mode == VISE_K_STEP) vise_add_correct(step);
     vise_exchange_arrive(&x, vise_step_member());
-    vise_step_end(step);
+    vise_step_end(step, NULL);
     vise_exchange_pass(&x);
 
     if (step->p.mode == VISE_K_STEP) {

@@ -42,15 +42,17 @@ VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
   }
 }
 
-/* Waits for these, and joins what the CTAs found. Each repeats what it has found since the step began. */
-VISE_FN void vise_step_wait_update(vise_step *step, vise_exchange *x) {
+VISE_FN void vise_step_wait_update(const vise_step *step, vise_exchange *x) {
   if (step->p.cells_travel) {
     vise_exchange_wait(x, 0);
   } else {
     vise_exchange_wait(x, 1);
   }
-  if (x->n_members == 1) return;
+}
 
+/* Then joins what the CTAs found; each tells all that it has found since the step began. */
+VISE_FN void vise_step_join_all(vise_step *step, const vise_exchange *x) {
+  if (x->n_members == 1) return;
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < x->n_slots; i += VISE_K_STEP_THREADS) {
     if (x->flags[i]) vise_step_join(step, x->flags[i]);

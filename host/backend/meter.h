@@ -5,21 +5,29 @@
 
 #include "host/backend/backend.h"
 
-enum { VISE_I_METER_MOST_PARTS = 66 };
+enum { VISE_I_METER_MOST_PARTS = 66, VISE_I_METER_STEPS = 64 };
 
-/* A part of a step in clocks of a multiprocessor: the exchange before it, and the part itself. NaN: none. */
+/* A part of a step in clocks of a multiprocessor, NaN: none. In the exchange before it CTAs wait for the last one that
+   arrives, with something to do meanwhile: `wait` is the time of the CTA that waits least, which is the exchange itself;
+   `skew` is how much longer another waits at most; `work` is the part itself in the CTA that takes longest. */
 typedef struct vise_i_meter_part {
   char name[32];
-  double wait, work;
+  double wait, skew, work;
 } vise_i_meter_part;
 
-/* The parts of one launch's last step, in order. */
+/* The parts of a step, in order. */
 typedef struct vise_i_meter_parts {
   size_t n;
   vise_i_meter_part parts[VISE_I_METER_MOST_PARTS];
-  double launch_clocks;  /* from the start of the launch to the end of its last step */
-  double launch_seconds; /* of all launches of the latest call of run, by events around them */
 } vise_i_meter_parts;
+
+/* The latest steps of one launch, or of launches of one step; all have the same parts. */
+typedef struct vise_i_meter_steps {
+  size_t n;
+  vise_i_meter_parts steps[VISE_I_METER_STEPS];
+  double launch_clocks;  /* from the start of the latest launch that recorded clocks to the end of its last step */
+  double launch_seconds; /* of all launches of the latest call of run, by events around them */
+} vise_i_meter_steps;
 
 /* What a device reaches. A rate that cannot be measured is NaN, with the reason in note. */
 typedef struct vise_i_meter_rates {
@@ -44,10 +52,10 @@ typedef struct vise_i_meter {
      and targets of one row. */
   double (*floor_us)(const vise_i_backend *backend, size_t row_bytes, uint64_t steps_per_launch);
 
-  /* From now on launches have steps_per_launch steps and record clocks; the launch that is read is the last but one in
-     a call of run, as it begins and ends like most, or its only one. VISE_ERR_UNSUPPORTED for steps without a plan. */
+  /* From now on launches have steps_per_launch steps and record clocks, but for the last one in a call of run that has
+     several, which gathers nothing ahead. VISE_ERR_UNSUPPORTED for steps without a plan. */
   vise_status (*parts_open)(vise_i_backend *backend, uint64_t steps_per_launch, vise_error *err);
-  vise_status (*parts_read)(vise_i_backend *backend, vise_i_meter_parts *out, vise_error *err);
+  vise_status (*parts_read)(vise_i_backend *backend, vise_i_meter_steps *out, vise_error *err);
   /* Undoes parts_open. Harmless without it. */
   void (*parts_close)(vise_i_backend *backend);
 } vise_i_meter;

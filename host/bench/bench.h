@@ -112,15 +112,15 @@ const vise_bench_rate *vise_i_bench_find_rate(const vise_bench_machine *machine,
 
 /* ---- phases ---- */
 
-/* Launches over which the medians of a step's parts are taken. */
-enum { VISE_I_BENCH_PHASE_LAUNCHES = 21 };
+/* Calls of the backend over whose steps the medians of the parts are taken. */
+enum { VISE_I_BENCH_PHASE_CALLS = 5 };
 
 /* Runs launches of trainer, whose step is fused, with clocks; reports the parts of a step. */
 VISE_WARN_UNUSED vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_bench_case *bench_case,
                                                  const vise_i_bench_way *way, vise_trainer *trainer, vise_error *err);
-/* Medians of the parts over n >= 1 launches with the same parts, in microseconds and as shares of the whole; the
-   caller then sets case, mode and precision in out. Returns the number of parts. */
-size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t n, double clocks_per_us,
+/* Medians of the parts over all steps of n >= 1 calls with the same parts, in microseconds and as shares of the whole;
+   the caller then sets case, mode and precision in out. Returns the number of parts. */
+size_t vise_i_bench_phases_summarize(const vise_i_meter_steps *calls, size_t n, double clocks_per_us,
                                      vise_bench_phase out[VISE_I_METER_MOST_PARTS]);
 
 #endif

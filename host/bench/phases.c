@@ -13,27 +13,43 @@
 #define MOST_HOST_SECONDS 0.1 /* an emulated device has a clock of its own */
 enum { FEW_STEPS = 8 };
 
-/* The median of one number of part p over the launches; NaN where one has none. */
-static double median_of(const vise_i_meter_parts *launches, size_t n, size_t p, bool wait, double *scratch) {
-  for (size_t i = 0; i < n; i++) {
-    scratch[i] = wait ? launches[i].parts[p].wait : launches[i].parts[p].work;
-    if (isnan(scratch[i])) return NAN;
-  }
-  return vise_i_bench_median(scratch, n);
+/* One of the numbers of a part. */
+typedef enum number { WAIT, SKEW, WORK } number;
+
+static double number_of(const vise_i_meter_part *part, number which) {
+  return which == WAIT ? part->wait : which == SKEW ? part->skew : part->work;
 }
 
-size_t vise_i_bench_phases_summarize(const vise_i_meter_parts *launches, size_t n, double clocks_per_us,
+/* The median of one number of part p over the steps that have it; NaN where most have none. */
+static double median_of(const vise_i_meter_steps *calls, size_t n, size_t p, number which) {
+  double numbers[VISE_I_BENCH_PHASE_CALLS * VISE_I_METER_STEPS];
+  size_t n_numbers = 0, n_steps = 0;
+
+  for (size_t i = 0; i < n; i++) {
+    for (size_t s = 0; s < calls[i].n; s++, n_steps++) {
+      const double x = number_of(&calls[i].steps[s].parts[p], which);
+      if (!isnan(x)) numbers[n_numbers++] = x;
+    }
+  }
+
+  return n_numbers > 0 && 2 * n_numbers >= n_steps ? vise_i_bench_median(numbers, n_numbers) : NAN;
+}
+
+size_t vise_i_bench_phases_summarize(const vise_i_meter_steps *calls, size_t n, double clocks_per_us,
                                      vise_bench_phase out[VISE_I_METER_MOST_PARTS]) {
-  double scratch[VISE_I_BENCH_PHASE_LAUNCHES], sum = 0;
-  const size_t n_parts = launches[0].n;
-  if (n > VISE_I_BENCH_PHASE_LAUNCHES) n = VISE_I_BENCH_PHASE_LAUNCHES;
+  double sum = 0;
+  size_t n_steps = 0;
+  const size_t n_parts = calls[0].steps[0].n;
+  if (n > VISE_I_BENCH_PHASE_CALLS) n = VISE_I_BENCH_PHASE_CALLS;
+  for (size_t i = 0; i < n; i++) n_steps += calls[i].n;
 
   for (size_t p = 0; p < n_parts; p++) {
     vise_bench_phase *phase = &out[p];
-    *phase = (vise_bench_phase){.is_first = p == 0, .n_launches = n, .clock_mhz = clocks_per_us};
-    memcpy(phase->name, launches[0].parts[p].name, sizeof phase->name);
-    phase->us_wait = median_of(launches, n, p, true, scratch) / clocks_per_us;
-    phase->us_work = median_of(launches, n, p, false, scratch) / clocks_per_us;
+    *phase = (vise_bench_phase){.is_first = p == 0, .n_steps = n_steps, .clock_mhz = clocks_per_us};
+    memcpy(phase->name, calls[0].steps[0].parts[p].name, sizeof phase->name);
+    phase->us_wait = median_of(calls, n, p, WAIT) / clocks_per_us;
+    phase->us_skew = median_of(calls, n, p, SKEW) / clocks_per_us;
+    phase->us_work = median_of(calls, n, p, WORK) / clocks_per_us;
     if (!isnan(phase->us_wait)) sum += phase->us_wait;
     if (!isnan(phase->us_work)) sum += phase->us_work;
   }
@@ -68,10 +84,9 @@ done:
 }
 
 /* Clocks of a multiprocessor per microsecond, from one launch of many steps and the events around it. */
-static vise_status measure_clock(vise_trainer *t, double *clocks_per_us, vise_error *err) {
+static vise_status measure_clock(vise_trainer *t, vise_i_meter_steps *parts, double *clocks_per_us, vise_error *err) {
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(t->which);
-  vise_i_meter_parts parts;
   bool is_long = false;
   size_t n = FEW_STEPS, taken;
 
@@ -82,22 +97,22 @@ static vise_status measure_clock(vise_trainer *t, double *clocks_per_us, vise_er
     n *= 2;
   } while (!is_long && taken == n / 2 && n <= t->segment_steps); /* fewer: an epoch has no more */
 
-  VISE_TRY(meter->parts_read(t->backend, &parts, err));
-  *clocks_per_us = parts.launch_clocks / (1e6 * parts.launch_seconds);
+  VISE_TRY(meter->parts_read(t->backend, parts, err));
+  *clocks_per_us = parts->launch_clocks / (1e6 * parts->launch_seconds);
   if (!(*clocks_per_us > 0) || !isfinite(*clocks_per_us)) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_DEVICE, "the clocks of the device stand still: %g in %g s", parts.launch_clocks,
-                         parts.launch_seconds));
+    VISE_TRY(vise_i_fail(err, VISE_ERR_DEVICE, "the clocks of the device stand still: %g in %g s", parts->launch_clocks,
+                         parts->launch_seconds));
   }
 
 done:
   return status;
 }
 
-/* One launch that begins and ends as most do: the one before the last of a call. */
-static vise_status sample(vise_trainer *t, uint64_t steps_per_launch, vise_i_meter_parts *out, vise_error *err) {
+/* The steps of one call whose launches begin and end as most do: all but the last launch, which records none. */
+static vise_status sample(vise_trainer *t, uint64_t steps_per_launch, vise_i_meter_steps *out, vise_error *err) {
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(t->which);
-  const size_t n_launches = steps_per_launch == 1 ? 3 : 2;
+  const size_t n_launches = steps_per_launch == 1 ? VISE_I_METER_STEPS + 1 : 2;
   bool is_long;
   size_t n = n_launches * (size_t)steps_per_launch;
   VISE_TRY(step_within_epoch(t, &n, &is_long, err));
@@ -118,20 +133,20 @@ vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_benc
   vise_status status;
   const vise_i_meter *meter = vise_i_meter_find(trainer->which);
   const uint64_t steps_per_launch = steps_of_launch(config, trainer, way->mode);
-  vise_i_meter_parts *launches = NULL;
+  vise_i_meter_steps *calls = NULL;
   vise_bench_phase phases[VISE_I_METER_MOST_PARTS];
   double clocks_per_us = NAN;
 
   if (meter == NULL) return VISE_OK;
 
-  VISE_TRY(vise_i_alloc(&launches, VISE_I_BENCH_PHASE_LAUNCHES, sizeof *launches, "phases of a step", err));
-  VISE_TRY(measure_clock(trainer, &clocks_per_us, err));
+  VISE_TRY(vise_i_alloc(&calls, VISE_I_BENCH_PHASE_CALLS, sizeof *calls, "phases of a step", err));
+  VISE_TRY(measure_clock(trainer, &calls[0], &clocks_per_us, err));
   VISE_TRY(meter->parts_open(trainer->backend, steps_per_launch, err));
-  for (size_t i = 0; i < VISE_I_BENCH_PHASE_LAUNCHES; i++) {
-    VISE_TRY(sample(trainer, steps_per_launch, &launches[i], err));
+  for (size_t i = 0; i < VISE_I_BENCH_PHASE_CALLS; i++) {
+    VISE_TRY(sample(trainer, steps_per_launch, &calls[i], err));
   }
 
-  const size_t n = vise_i_bench_phases_summarize(launches, VISE_I_BENCH_PHASE_LAUNCHES, clocks_per_us, phases);
+  const size_t n = vise_i_bench_phases_summarize(calls, VISE_I_BENCH_PHASE_CALLS, clocks_per_us, phases);
   for (size_t p = 0; p < n; p++) {
     phases[p].bench_case = bench_case;
     phases[p].mode = way->mode;
@@ -141,6 +156,6 @@ vise_status vise_i_bench_phases(const vise_bench_config *config, const vise_benc
 
 done:
   if (meter != NULL) meter->parts_close(trainer->backend);
-  free(launches);
+  free(calls);
   return status;
 }

@@ -6,18 +6,20 @@
 /* Other readers of the CSV skip lines that begin with #. */
 static void print_csv(FILE *stream, const vise_bench_phase *p, bool first) {
   if (first) {
-    (void)fputs("# phase,case,mode,batch,precision,name,us_wait,us_work,share_wait,share_work,launches,clock_mhz\n",
-                stream);
+    (void)fputs(
+        "# phase,case,mode,batch,precision,name,us_wait,us_skew,us_work,share_wait,share_work,steps,clock_mhz\n",
+        stream);
   }
 
   (void)fprintf(stream, "# phase,%s,%s,%zu,%s,%s", p->bench_case->name, vise_bench_mode_name(p->mode),
                 p->bench_case->batch, vise_precision_name(p->precision), p->name);
   vise_i_cli_bench_csv_number(stream, p->us_wait);
+  vise_i_cli_bench_csv_number(stream, p->us_skew);
   vise_i_cli_bench_csv_number(stream, p->us_work);
   vise_i_cli_bench_csv_number(stream, p->share_wait);
   vise_i_cli_bench_csv_number(stream, p->share_work);
 
-  (void)fprintf(stream, ",%zu", p->n_launches);
+  (void)fprintf(stream, ",%zu", p->n_steps);
   vise_i_cli_bench_csv_number(stream, p->clock_mhz);
   (void)fputs("\n", stream);
   (void)fflush(stream);
@@ -32,10 +34,11 @@ static json_t *phase_json(const vise_bench_phase *p) {
   vise_i_json_put(&object, "name", json_string(p->name));
 
   vise_i_json_put(&object, "us_wait", vise_i_cli_json_real(p->us_wait));
+  vise_i_json_put(&object, "us_skew", vise_i_cli_json_real(p->us_skew));
   vise_i_json_put(&object, "us_work", vise_i_cli_json_real(p->us_work));
   vise_i_json_put(&object, "share_wait", vise_i_cli_json_real(p->share_wait));
   vise_i_json_put(&object, "share_work", vise_i_cli_json_real(p->share_work));
-  vise_i_json_put(&object, "launches", json_integer((json_int_t)p->n_launches));
+  vise_i_json_put(&object, "steps", json_integer((json_int_t)p->n_steps));
   vise_i_json_put(&object, "clock_mhz", vise_i_cli_json_real(p->clock_mhz));
 
   return object;
@@ -43,13 +46,14 @@ static json_t *phase_json(const vise_bench_phase *p) {
 
 static void print_table(const vise_bench_phase *p) {
   if (p->is_first) {
-    (void)printf("\n%s, %s %s: the first CTA, medians of %zu launches, %.0f MHz\n", p->bench_case->name,
-                 vise_bench_mode_name(p->mode), vise_precision_name(p->precision), p->n_launches, p->clock_mhz);
-    (void)printf("%-12s %14s %10s %7s %7s\n", "phase", "exchange us", "us", "ex. %", "%");
+    (void)printf("\n%s, %s %s: medians of %zu steps, %.0f MHz\n", p->bench_case->name, vise_bench_mode_name(p->mode),
+                 vise_precision_name(p->precision), p->n_steps, p->clock_mhz);
+    (void)printf("%-12s %14s %10s %10s %7s %7s\n", "phase", "exchange us", "skew us", "us", "ex. %", "%");
   }
 
   (void)printf("%-12s", p->name);
   vise_i_cli_bench_cell(14, "%.2f", p->us_wait);
+  vise_i_cli_bench_cell(10, "%.2f", p->us_skew);
   vise_i_cli_bench_cell(10, "%.2f", p->us_work);
   vise_i_cli_bench_cell(7, "%.2f", 100 * p->share_wait);
   vise_i_cli_bench_cell(7, "%.2f", 100 * p->share_work);

@@ -117,16 +117,19 @@ typedef struct vise_bench_row {
   double share_of_peak;   /**< flop_per_s over that */
 } vise_bench_row;
 
-/** A part of a fused step. In order these are "start", "gather", the phases of the plan (vise info --plan), "end". */
+/** A part of a fused step. In order these are "start", "gather", the phases of the plan (vise info --plan), "end".
+   Times are medians over steps; NaN: the part, or most steps, have none. */
 typedef struct vise_bench_phase {
   const vise_bench_case *bench_case; /**< valid during the call */
   vise_bench_mode mode;
   vise_precision precision;
   char name[32];
   bool is_first;                 /**< among the parts of its row */
-  double us_wait, us_work;       /**< medians: in the exchange before it, and in the part; NaN: there is none */
+  double us_wait;                /**< in the exchange before it, of the CTA that waits least: the exchange alone */
+  double us_skew;                /**< how much longer the CTA waits that waits most */
+  double us_work;                /**< of the part, in the CTA that takes longest */
   double share_wait, share_work; /**< of all parts together; NaN where the time is */
-  size_t n_launches;             /**< over which the medians are taken */
+  size_t n_steps;                /**< over which the medians are taken */
   double clock_mhz;              /**< of the multiprocessors, measured; it turned clock counts into times */
 } vise_bench_phase;
 

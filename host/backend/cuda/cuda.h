@@ -76,13 +76,14 @@ typedef struct vise_i_cuda_bound {
 
 /* What vise bench measures with; all zero while it does not. */
 typedef struct vise_i_cuda_watch {
-  bool runs;                 /* between clock_start and clock_stop */
-  cudaEvent_t began, ended;  /* of the whole */
-  cudaEvent_t first, last;   /* around the launches of a block of steps */
-  double launch_seconds;     /* of all blocks so far */
-  uint64_t *clocks;          /* device [VISE_K_N_CLOCKS], or NULL */
-  uint64_t steps_per_launch; /* saved from spec while clocks are recorded */
-  uint32_t n_steps;          /* of the launch that recorded clocks */
+  bool runs;                     /* between clock_start and clock_stop */
+  cudaEvent_t began, ended;      /* of the whole */
+  cudaEvent_t first, last;       /* around the launches of a block of steps */
+  double launch_seconds;         /* of all blocks so far */
+  uint64_t *clocks;              /* device [vise_k_n_clocks of the training team], or NULL */
+  uint64_t steps_per_launch;     /* saved from spec while clocks are recorded */
+  uint32_t first_step, end_step; /* those with clocks, see vise_i_step_clocks; end_step 0: none yet */
+  bool launches_of_one_step;
 } vise_i_cuda_watch;
 
 /* Rows of unchanging data, by their id. */
@@ -278,6 +279,7 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_full_gradient(vise_i_backend *backend, 
 VISE_WARN_UNUSED vise_status vise_i_cuda_watch_begin(vise_i_cuda *b, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cuda_watch_launched(vise_i_cuda *b, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cuda_watch_end(vise_i_cuda *b, vise_error *err);
+void vise_i_cuda_watch_step(vise_i_cuda *b, size_t at, size_t n, bool is_first_of_block);
 void vise_i_cuda_watch_free(vise_i_cuda *b);
 
 /* ---- verify.c ---- */

@@ -2,10 +2,22 @@
 #include "host/backend/meter.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "host/backend/cuda/cuda.h"
 #include "host/backend/cuda/rates.h"
 #include "host/backend/step_parts.h"
+#include "host/base/memory.h"
+
+static size_t clocks_bytes(const vise_i_cuda *b) {
+  return vise_k_n_clocks(b->train.step.n_members) * sizeof *b->watch.clocks;
+}
+
+static void release_clocks(vise_i_cuda *b) {
+  char *memory = (char *)b->watch.clocks;
+  vise_i_cuda_release(b->cx, &memory, clocks_bytes(b));
+  b->watch.clocks = NULL;
+}
 
 /* ---- events ---- */
 
@@ -15,8 +27,7 @@ void vise_i_cuda_watch_free(vise_i_cuda *b) {
   for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
     if (events[i]) (void)cudaEventDestroy(events[i]);
   }
-  char *clocks = (char *)w->clocks;
-  vise_i_cuda_release(b->cx, &clocks, VISE_K_N_CLOCKS * sizeof *w->clocks);
+  release_clocks(b);
   *w = (vise_i_cuda_watch){0};
 }
 
@@ -99,6 +110,14 @@ static double floor_us(const vise_i_backend *backend, size_t row_bytes, uint64_t
 
 /* ---- clocks ---- */
 
+/* A launch of n steps, from step `at` of a block on, records clocks. */
+void vise_i_cuda_watch_step(vise_i_cuda *b, size_t at, size_t n, bool is_first_of_block) {
+  vise_i_cuda_watch *w = &b->watch;
+  if (is_first_of_block || n > 1 || !w->launches_of_one_step) w->first_step = (uint32_t)at;
+  w->end_step = (uint32_t)(at + n);
+  w->launches_of_one_step = n == 1;
+}
+
 static vise_status parts_open(vise_i_backend *backend, uint64_t steps_per_launch, vise_error *err) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
@@ -109,11 +128,11 @@ static vise_status parts_open(vise_i_backend *backend, uint64_t steps_per_launch
   if (b->unfused) VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "only the fused step has phases with clocks"));
 
   if (!w->clocks) {
-    VISE_TRY(vise_i_cuda_alloc(b->cx, VISE_K_N_CLOCKS * sizeof *w->clocks, "clocks", &memory, err));
+    VISE_TRY(vise_i_cuda_alloc(b->cx, clocks_bytes(b), "clocks", &memory, err));
     w->clocks = (uint64_t *)(void *)memory;
-    VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(w->clocks, 0, VISE_K_N_CLOCKS * sizeof *w->clocks, b->cx->steps));
+    VISE_I_CUDA_TRY(b->cx, cudaMemsetAsync(w->clocks, 0, clocks_bytes(b), b->cx->steps));
     w->steps_per_launch = b->base.spec.steps_per_launch;
-    w->n_steps = 0;
+    w->end_step = 0;
   }
 
   b->base.spec.steps_per_launch = steps_per_launch;
@@ -122,32 +141,31 @@ done:
   return status;
 }
 
-static vise_status parts_read(vise_i_backend *backend, vise_i_meter_parts *out, vise_error *err) {
+static vise_status parts_read(vise_i_backend *backend, vise_i_meter_steps *out, vise_error *err) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
-  uint64_t clocks[VISE_K_N_CLOCKS];
+  const vise_i_cuda_watch *w = &b->watch;
+  uint64_t *clocks = NULL;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
-  if (!b->watch.clocks || b->watch.n_steps == 0) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: no launch has noted clocks"));
-  }
+  if (!w->clocks || w->end_step == 0) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: no launch has noted clocks"));
 
-  VISE_TRY(vise_i_cuda_download(b->cx, clocks, b->watch.clocks, sizeof clocks, err));
-  vise_i_step_parts(&b->train.step, clocks, b->watch.n_steps, out);
-  out->launch_seconds = b->watch.launch_seconds;
+  VISE_TRY(vise_i_alloc(&clocks, vise_k_n_clocks(b->train.step.n_members), sizeof *clocks, "clocks", err));
+  VISE_TRY(vise_i_cuda_download(b->cx, clocks, w->clocks, clocks_bytes(b), err));
+  vise_i_step_parts(&b->train.step, &(vise_i_step_clocks){clocks, w->first_step, w->end_step, w->launches_of_one_step},
+                    out);
+  out->launch_seconds = w->launch_seconds;
 
 done:
+  free(clocks);
   return status;
 }
 
 static void parts_close(vise_i_backend *backend) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
-  vise_i_cuda_watch *w = &b->watch;
-  if (!w->clocks) return;
-  char *clocks = (char *)w->clocks;
-  vise_i_cuda_release(b->cx, &clocks, VISE_K_N_CLOCKS * sizeof *w->clocks);
-  w->clocks = NULL;
-  b->base.spec.steps_per_launch = w->steps_per_launch;
+  if (!b->watch.clocks) return;
+  release_clocks(b);
+  b->base.spec.steps_per_launch = b->watch.steps_per_launch;
 }
 
 const vise_i_meter *vise_i_cuda_meter(void) {

@@ -58,10 +58,10 @@ static vise_status launch_steps(vise_i_cuda *b, block *k, vise_k_step *step, siz
 
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
-    /* The last launch of a block gathers nothing ahead, so the clocks of the one before it stay. */
+    /* The last launch of a block gathers nothing ahead, so the clocks of those before it stay. */
     const bool is_last = at + step->n_steps == k->span.n;
     step->clocks = is_last && k->n_launches > 0 ? NULL : b->watch.clocks;
-    if (step->clocks) b->watch.n_steps = step->n_steps;
+    if (step->clocks) vise_i_cuda_watch_step(b, at, step->n_steps, k->n_launches == 0);
 
     VISE_TRY(vise_i_cuda_launch(b, &b->train, step, at, err));
     k->starts[k->n_launches] = (uint16_t)at;
