@@ -36,8 +36,24 @@ VISE_FN_CALLED void vise_gradient_squares(void) {
   if (p->sum_phase) {
     __syncthreads();
     vise_sum_tensors(p->group_sums, step->gradient_squares);
+  } else if (p->cells_travel) {
+    double *groups = (double *)vise_step_stage();
+    vise_sum_few_groups(vise_step_payloads(), groups);
+    __syncthreads();
+    vise_sum_tensors(groups, step->gradient_squares);
   } else {
-    vise_sum_tensors_alone(vise_gradient_sums(p), p->sums_by_rows, (double *)vise_step_stage(), step->gradient_squares);
+    vise_sum_tensors_alone(p->gradient_sums, p->sums_by_rows, (double *)vise_step_stage(), step->gradient_squares);
+  }
+}
+
+/* One thread, before norms are known: the counters and Adam's corrections if the step is taken. */
+VISE_FN void vise_correct_ahead(vise_step *step) {
+  const vise_i_rule *rule = &step->p.rule;
+  step->taken = step->state.counters;
+  vise_i_count_step(rule, &step->taken, 0);
+  if (vise_i_optimizer_has(rule->optimizer) & VISE_HAS_CORRECTIONS) {
+    step->correct1 = (float)(1.0 / (1.0 - step->taken.beta1_t));
+    step->correct2 = (float)(1.0 / (1.0 - step->taken.beta2_t));
   }
 }
 
@@ -48,12 +64,11 @@ VISE_FN void vise_decide_skip(vise_step *step) {
   vise_i_counters *counters = &step->state.counters;
 
   step->skip = vise_i_must_skip(rule, finite);
-  vise_i_count_step(rule, counters, step->skip);
   if (step->skip) {
+    vise_i_count_step(rule, counters, 1);
     step->state.halted = vise_i_skip_ends(rule, counters->consecutive_skips);
-  } else if (vise_i_optimizer_has(rule->optimizer) & VISE_HAS_CORRECTIONS) {
-    step->correct1 = (float)(1.0 / (1.0 - counters->beta1_t));
-    step->correct2 = (float)(1.0 / (1.0 - counters->beta2_t));
+  } else {
+    *counters = step->taken;
   }
 }
 
@@ -73,7 +88,7 @@ VISE_FN double vise_clipped_norm(vise_step *step, uint32_t tensor) {
   return (double)most;
 }
 
-/* Sets step->skip, step->scales, Adam's corrections and the new counters of the state. */
+/* Sets step->skip, step->scales and the new counters of the state. vise_correct_ahead comes first. */
 VISE_FN_CALLED void vise_decide(void) {
   vise_step *const step = vise_step_here();
   const vise_i_rule *rule = &step->p.rule;

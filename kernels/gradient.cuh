@@ -12,11 +12,6 @@
 #include "kernels/layers.cuh"
 #include "kernels/sums.cuh"
 
-/* A tensor's penalty strengths, in float32. */
-typedef struct vise_strengths {
-  float k2, k1, kF_by_norm;
-} vise_strengths;
-
 VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_strengths given = vise_i_strengths_of(&step->p.rule, t->tensor.is_bias);
   const int with_l1 = !step->p.rule.prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
@@ -76,19 +71,15 @@ VISE_FN uint32_t vise_near_at(const vise_k_step *p, uint32_t i, uint32_t array) 
 typedef struct vise_tile_values {
   const float *weights, *moment1, *moment2;
   uint32_t ld;
-#if VISE_STEP_TEAMS
   int near; /* they are a copy, which stays */
-#endif
 } vise_tile_values;
 
 VISE_FN vise_tile_values vise_tile_values_of(vise_step *step, const vise_step_tile *t, uint32_t i) {
   const vise_k_step *p = &step->p;
   vise_tile_values v;
-#if VISE_STEP_TEAMS
   v.near = i < p->n_near;
-#endif
 
-  if (i < p->n_near) {
+  if (v.near) {
     v.weights = vise_step_floats() + vise_near_at(p, i, 0);
     v.moment1 = v.weights + p->held_floats;
     v.moment2 = p->has_moment1 ? v.moment1 + p->held_floats : v.moment1;
@@ -125,16 +116,16 @@ VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, flo
 }
 
 /* Starts to copy weights and moments of near tiles. Only this CTA writes them, in its update, so this can run while the
-   team waits. The gradient phase waits for the copies. In launches of many teams the update keeps the copies as they
-   should be, so that they are made once, unless max-norm comes after it. */
+   team waits. The gradient phase waits for the copies. The update keeps the copies as they should be, so that they are
+   made once in a launch, unless max-norm comes after it. */
 VISE_FN_CALLED void vise_load_near_tiles(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (VISE_STEP_TEAMS && step->state.cursor > 0 && p->rule.max_norm == 0) return;
+  if (step->near_are_here) return; /* set in vise_step_end, after every thread has read it */
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < p->n_near && vise_step_member() + i * p->n_members < p->n_gradient_tiles; i++) {
-    const vise_step_tile t = vise_step_tile_at(p, vise_step_member() + i * p->n_members);
+  for (uint32_t i = 0; i < p->n_near && i < vise_n_own_tiles(p); i++) {
+    const vise_step_tile t = vise_own_tile(step, i);
 #pragma unroll 1
     for (uint32_t array = 0; array < vise_k_step_near_arrays(p); array++) {
       const float *from = array == 0 ? p->params : array == 1 && p->has_moment1 ? p->moment1 : p->moment2;
@@ -144,14 +135,6 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
 
   ptx_cp_async_commit();
 }
-
-/* How the gradient of a tensor is shaped before norms are known. */
-typedef struct vise_shaping {
-  vise_strengths k;
-  float lo, hi;                /* of the value clip */
-  int penalized, total, clips; /* there are penalties; they are part of what is clipped; there is a value clip */
-  int weighs;                  /* norms of units take those of their weights */
-} vise_shaping;
 
 VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_rule *rule = &step->p.rule;
@@ -166,6 +149,18 @@ VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   s.clips = rule->clip_value && !only;
   s.weighs = step->p.weight_row_sums && !only;
   return s;
+}
+
+/* Each by a thread of its own, while the team waits: how this CTA's first tiles are shaped, unless that takes norms of
+   the weights. */
+VISE_FN int vise_shapings_are_ahead(const vise_k_step *p) {
+  return p->rule.kF == 0.0;
+}
+
+VISE_FN void vise_shape_ahead(vise_step *step) {
+  const uint32_t i = threadIdx.x / 32;
+  if (threadIdx.x % 32 > 0 || i >= VISE_STEP_OWN || i >= vise_n_own_tiles(&step->p)) return;
+  if (vise_shapings_are_ahead(&step->p)) step->shapings[i] = vise_shaping_of(step, &step->own[i]);
 }
 
 VISE_FN float vise_clamp_f32(float x, float lo, float hi) {
@@ -298,8 +293,9 @@ VISE_FN int vise_strip_exists(const vise_step_tile *t, uint32_t row, uint32_t le
 /* What is done to this CTA's i-th tile before norms are known. */
 VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t i, const float *c) {
   const vise_tile tile = {*t, vise_tile_values_of(step, t, i), vise_tile_memory_of(step, t, i)};
-  const vise_shaping s = vise_shaping_of(step, t);
   const vise_k_step *p = &step->p;
+  const int ahead = i < VISE_STEP_OWN && vise_shapings_are_ahead(p);
+  const vise_shaping s = ahead ? step->shapings[i] : vise_shaping_of(step, t);
   const uint32_t across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
   const uint32_t n_strips = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << across_log;
 

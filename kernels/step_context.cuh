@@ -30,11 +30,54 @@ typedef struct vise_operand {
   uint32_t ld, n_rows, n_columns;
 } vise_operand;
 
+/* The parameters of tensor `tensor` (W_0, b_0, W_1, ... or W_0, W_1, ...; with batch norm W_0, gain_0, shift_0, ...) as a
+   matrix: a bias, as all that is treated as one, is [1][n_out]. */
+typedef struct vise_step_tensor {
+  uint64_t first;
+  uint32_t n_rows, n_columns, ld;
+  vise_k_places at;
+  uint32_t layer;
+  int is_bias;
+} vise_step_tensor;
+
+/* One of the tiles of the gradient and update phases. */
+typedef struct vise_step_tile {
+  vise_step_tensor tensor;
+  uint32_t index;                     /* of the tensor */
+  uint32_t row, column, side, n_rows; /* its corner; columns in memory, rows; both in elements */
+} vise_step_tile;
+
+/* A tensor's penalty strengths, in float32. */
+typedef struct vise_strengths {
+  float k2, k1, kF_by_norm;
+} vise_strengths;
+
+/* How the gradient of a tensor is shaped before norms are known. */
+typedef struct vise_shaping {
+  vise_strengths k;
+  float lo, hi;                /* of the value clip */
+  int penalized, total, clips; /* there are penalties; they are part of what is clipped; there is a value clip */
+  int weighs;                  /* norms of units take those of their weights */
+} vise_shaping;
+
+/* What the update does alike to all weights of a tensor. */
+typedef struct vise_update {
+  vise_strengths penalty; /* added after the clips; zeros where it was part of the clipped gradient */
+  float lr, keep, shrink, cap, lo, hi;
+} vise_update;
+
+/* Items first .. first + n of a sum. */
+typedef struct vise_span {
+  uint16_t first, n;
+} vise_span;
+
+enum { VISE_STEP_OWN = 4, VISE_STEP_SPANS = 64 };
+
 /* What a CTA carries through a step, at the start of its shared memory. */
 typedef struct vise_step {
   vise_k_step p;
-  vise_k_step_record record;
   vise_k_step_state state;
+  vise_k_step_record record;
   double tree[VISE_TREE_SCRATCH];
   double gradient_squares[VISE_K_MAX_TENSORS]; /* of the gradient after the value clip */
   double weight_squares[VISE_K_MAX_TENSORS];   /* of the weights at the step's start; for max-norm, of new ones */
@@ -49,6 +92,15 @@ typedef struct vise_step {
   float correct1, correct2;                 /* Adam's 1 / (1 - beta^t) of this step */
   const float *inputs;                      /* the gathered rows of this step */
   uint32_t n_correct;
+
+  /* Known ahead: of the CTA's first tiles, where they are (for the launch) and what is done to them (in this step); the
+     cells of the first groups of all tensors. */
+  vise_step_tile own[VISE_STEP_OWN];
+  vise_shaping shapings[VISE_STEP_OWN];
+  vise_update updates[VISE_STEP_OWN];
+  vise_span groups[VISE_STEP_SPANS];
+  vise_i_counters taken;  /* the state's counters if the step is taken */
+  uint32_t near_are_here; /* weights and moments of near tiles are in shared memory */
 
   uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or VISE_NO_TENSOR */
   uint32_t skip;
@@ -113,32 +165,66 @@ VISE_FN uint32_t vise_step_held_at(const vise_k_step *p, uint32_t i) {
   return VISE_PAYLOAD_AT + (uint32_t)(vise_k_step_payload_bytes(p->n_slots) / 4) + i * p->held_floats;
 }
 
-/* Copies a launch's parameters to shared memory: 8 bytes at a time and only what the net has, since each thread
-   reads an address of its own, one after the other, through a constant cache that is cold. Visible after a barrier. */
-VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
+VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
+  return (a + b - 1) / b;
+}
+
+/* Which of the 16-byte words of a step is the i-th that a net of so many layers and phases needs; the others, of layers
+   and phases that it lacks, are left out. */
+VISE_FN uint32_t vise_step_word(uint32_t i, uint32_t n_layers, uint32_t n_phase_words) {
   enum {
-    LAYERS = offsetof(vise_k_step, layers) / 8,
-    LAYER = sizeof(vise_k_layer) / 8,
-    PHASES = offsetof(vise_k_step, phases) / 8
+    LAYERS = offsetof(vise_k_step, layers) / 16,
+    LAYER = sizeof(vise_k_layer) / 16,
+    PHASES = offsetof(vise_k_step, phases) / 16,
+    RULE = offsetof(vise_k_step, rule) / 16
   };
 
-  static_assert(offsetof(vise_k_step, layers) % 8 == 0 && offsetof(vise_k_step, phases) % 8 == 0, "words of 8 bytes");
-  static_assert(sizeof(vise_k_phase) * 2 == 8 && VISE_K_MAX_PHASES % 2 == 0, "two phases to a word");
-  static_assert(LAYERS < PHASES, "the order of the gaps");
+  static_assert(offsetof(vise_k_step, layers) % 16 == 0 && sizeof(vise_k_layer) % 16 == 0 &&
+                    offsetof(vise_k_step, phases) % 16 == 0 && offsetof(vise_k_step, rule) % 16 == 0 &&
+                    sizeof(vise_k_step) % 16 == 0,
+                "words of 16 bytes");
+  static_assert(PHASES == LAYERS + VISE_K_MAX_LAYERS * LAYER && RULE == PHASES + VISE_K_MAX_PHASES / 4,
+                "nothing else lies between");
 
-  const uint32_t n_layers = p->n_layers, no_layers = VISE_K_MAX_LAYERS - n_layers;
-  const uint32_t n_pairs = (p->n_phases + 1) / 2, no_pairs = VISE_K_MAX_PHASES / 2 - n_pairs;
-  const uint32_t n = (uint32_t)(sizeof *p / 8) - no_layers * LAYER - no_pairs;
-  const uint64_t *from = (const uint64_t *)p;
-  uint64_t *to = (uint64_t *)&step->p;
+  if (i >= LAYERS + n_layers * LAYER) i += (VISE_K_MAX_LAYERS - n_layers) * LAYER;
+  if (i >= PHASES + n_phase_words) i += VISE_K_MAX_PHASES / 4 - n_phase_words;
+  return i;
+}
 
+/* How many words these are. */
+VISE_FN uint32_t vise_step_n_words(uint32_t n_layers, uint32_t n_phase_words) {
+  return (uint32_t)(sizeof(vise_k_step) / 16) - (VISE_K_MAX_LAYERS - n_layers) * (uint32_t)(sizeof(vise_k_layer) / 16) -
+         (VISE_K_MAX_PHASES / 4 - n_phase_words);
+}
+
+/* Copies a step from device memory to shared memory. Visible after a barrier. */
+VISE_FN void vise_step_copy(vise_step *step, const vise_k_step *p) {
+  const uint32_t n_layers = p->n_layers, n_phase_words = vise_ceil_div(p->n_phases, 4);
+  const uint32_t n = vise_step_n_words(n_layers, n_phase_words);
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < n; i += VISE_K_STEP_THREADS) {
-    uint32_t at = i;
-    if (at >= LAYERS + n_layers * LAYER) at += no_layers * LAYER;
-    if (at >= PHASES + n_pairs) at += no_pairs;
-    to[at] = from[at];
+    const uint32_t at = vise_step_word(i, n_layers, n_phase_words);
+    ((ptx_b128 *)&step->p)[at] = ((const ptx_b128 *)p)[at];
   }
+}
+
+/* The same from the parameters of the launch, which lie in constant memory: this gives all lanes of a warp one address
+   at a time, so the warps take words in turn, and each lane keeps one of its warp's. */
+VISE_FN void vise_step_copy_parameters(vise_step *step, const vise_k_step *p) {
+  const uint32_t n_layers = p->n_layers, n_phase_words = vise_ceil_div(p->n_phases, 4);
+  const uint32_t n = vise_step_n_words(n_layers, n_phase_words), lane = threadIdx.x % 32;
+  ptx_b128 mine = {0, 0};
+  static_assert(sizeof(vise_k_step) / 16 <= 32 * VISE_STEP_WARPS, "a word to a lane");
+
+#pragma unroll 4
+  for (uint32_t i = 0; i * VISE_STEP_WARPS < n; i++) {
+    const uint32_t word = i * VISE_STEP_WARPS + threadIdx.x / 32;
+    const ptx_b128 here = ((const ptx_b128 *)p)[vise_step_word(word < n ? word : 0, n_layers, n_phase_words)];
+    if (lane == i) mine = here;
+  }
+
+  const uint32_t word = lane * VISE_STEP_WARPS + threadIdx.x / 32;
+  if (word < n) ((ptx_b128 *)&step->p)[vise_step_word(word, n_layers, n_phase_words)] = mine;
 }
 
 /* What products read is stored through these, so that its copies in bf16 are right at any time. */
@@ -166,10 +252,6 @@ VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
 }
 #endif
 
-VISE_FN uint32_t vise_ceil_div(uint32_t a, uint32_t b) {
-  return (a + b - 1) / b;
-}
-
 VISE_FN int vise_is_finite(float x) {
   return (vise_bits_f32(x) & 0x7f800000u) != 0x7f800000u;
 }
@@ -182,16 +264,6 @@ VISE_FN int vise_is_finite_f64(double x) {
 VISE_FN double vise_sqrt_f64(double x) {
   return sqrt(x);
 }
-
-/* The parameters of tensor `tensor` (W_0, b_0, W_1, ... or W_0, W_1, ...; with batch norm W_0, gain_0, shift_0, ...) as a
-   matrix: a bias, as all that is treated as one, is [1][n_out]. */
-typedef struct vise_step_tensor {
-  uint64_t first;
-  uint32_t n_rows, n_columns, ld;
-  vise_k_places at;
-  uint32_t layer;
-  int is_bias;
-} vise_step_tensor;
 
 VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
   return p->n_tensors;
@@ -219,13 +291,6 @@ VISE_FN vise_step_tensor vise_step_tensor_at(const vise_k_step *p, uint32_t tens
   return vise_step_tensor_of(p, at % VISE_K_MAX_LAYERS, at / VISE_K_MAX_LAYERS);
 }
 
-/* One of the tiles of the gradient and update phases. */
-typedef struct vise_step_tile {
-  vise_step_tensor tensor;
-  uint32_t index;                     /* of the tensor */
-  uint32_t row, column, side, n_rows; /* its corner; columns in memory, rows; both in elements */
-} vise_step_tile;
-
 VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
   vise_step_tile t;
   uint32_t layer = 0;
@@ -251,6 +316,18 @@ VISE_FN vise_step_tile vise_step_tile_at(const vise_k_step *p, uint32_t tile) {
   }
 
   return t;
+}
+
+/* This CTA's i-th tile, which it must have. */
+VISE_FN vise_step_tile vise_own_tile(const vise_step *step, uint32_t i) {
+  if (i < VISE_STEP_OWN) return step->own[i];
+  return vise_step_tile_at(&step->p, vise_step_member() + i * step->p.n_members);
+}
+
+/* How many it has. */
+VISE_FN uint32_t vise_n_own_tiles(const vise_k_step *p) {
+  const uint32_t member = vise_step_member();
+  return member < p->n_gradient_tiles ? (p->n_gradient_tiles - member - 1) / p->n_members + 1 : 0;
 }
 
 /* A warp's strip of a tile, four rows x 32 columns, and this lane's quad in it; rows and columns count within the tile. */

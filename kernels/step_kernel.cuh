@@ -167,11 +167,15 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
       vise_step_mark_all(step, clocks, marks + VISE_K_CLOCK_ARRIVE);
       if (is_update) {
         vise_step_arrive_update(step, x);
+        vise_update_ahead(step);
         vise_step_inputs_ahead(step);
         if (vise_step_reports(step)) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
-        if (p->phases[i].kind == VISE_K_GRADIENT) vise_load_near_tiles();
+        if (p->phases[i].kind == VISE_K_GRADIENT) {
+          vise_shape_ahead(step);
+          vise_load_near_tiles();
+        }
         if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
       }
 
@@ -197,6 +201,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
   const vise_k_step *p = &step->p;
 
   if (p->mode == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
+  vise_measure_tiles();
   if (vise_step_reports(step)) {
     if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
     if (vise_penalty_is_late(p)) vise_batch_penalty();
@@ -210,16 +215,29 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     vise_step_mark(step, clocks, VISE_K_CLOCK_END);
     state->cursor++;
+    step->near_are_here = p->mode == VISE_K_STEP && p->rule.max_norm == 0;
   }
+}
+
+/* What stays as it is for the launch, once the parameters are in shared memory. Visible after a barrier. */
+VISE_FN void vise_step_prepare(vise_step *step) {
+  const vise_k_step *p = &step->p;
+  const uint32_t last = VISE_K_STEP_THREADS - 1 - threadIdx.x;
+  if (threadIdx.x < VISE_STEP_OWN && threadIdx.x < vise_n_own_tiles(p)) {
+    step->own[threadIdx.x] = vise_step_tile_at(p, vise_step_member() + threadIdx.x * p->n_members);
+  }
+  if (last < VISE_STEP_SPANS && last < p->n_groups) step->groups[last] = vise_group_cells(p, last);
+  if (threadIdx.x == 0) step->inverse_is_known = step->near_are_here = 0;
 }
 
 /* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
-  const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 8;
-  const uint64_t word = has_word ? ((const uint64_t *)p->state)[at] : 0;
-  vise_step_copy(step, p);
-  if (has_word) ((uint64_t *)&step->state)[at] = word;
-  if (threadIdx.x == 0) step->inverse_is_known = 0;
+  const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 16;
+  const ptx_b128 none = {0, 0}, word = has_word ? ((const ptx_b128 *)p->state)[at] : none;
+  vise_step_copy_parameters(step, p);
+  if (has_word) ((ptx_b128 *)&step->state)[at] = word;
+  __syncthreads();
+  vise_step_prepare(step);
   __syncthreads();
 }
 
@@ -283,11 +301,16 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
   if (step->p.mode != VISE_K_STEP) vise_step_exchange(&x);
 
-  if (vise_step_reports(step) && threadIdx.x == 0) {
-    step->state.epoch = x.epoch;
-    *step->p.state = step->state;
-    /* A release here, or in every step, would hold up the team; the end of the launch makes it visible. */
-    if (step->p.mode == VISE_K_STEP && step->p.progress) *(volatile uint32_t *)step->p.progress = step->state.cursor;
+  /* No release here, which would hold up the launch: its end makes all visible. */
+  if (vise_step_reports(step) && threadIdx.x < 32) {
+    if (threadIdx.x == 0) step->state.epoch = x.epoch;
+    __syncwarp();
+    if (threadIdx.x < sizeof(vise_k_step_state) / 16) {
+      ((ptx_b128 *)step->p.state)[threadIdx.x] = ((const ptx_b128 *)&step->state)[threadIdx.x];
+    }
+    if (threadIdx.x == 0 && step->p.mode == VISE_K_STEP && step->p.progress) {
+      *(volatile uint32_t *)step->p.progress = step->state.cursor;
+    }
   }
 }
 VISE_KERNEL(VISE_STEP_NAME);

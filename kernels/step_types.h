@@ -234,8 +234,8 @@ typedef enum vise_k_step_mode {
 } vise_k_step_mode;
 
 /* All that a launch is given. Constant over the steps of a training, so that launches are alike (a graph can replay
-   them). Arrays are device memory. */
-typedef struct vise_k_step {
+   them). Arrays are device memory. Copied by 16 bytes. */
+typedef struct __attribute__((aligned(16))) vise_k_step {
   uint32_t n_layers;
   uint32_t n_phases;
   uint32_t n_members;        /* CTAs of the team */
@@ -306,7 +306,7 @@ typedef struct vise_k_step {
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
    exchange, held tiles, weights and moments of near tiles. */
-enum { VISE_K_FIXED_BYTES = 8192, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
+enum { VISE_K_FIXED_BYTES = 10240, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
 VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_slots) {
   return (size_t)(n_slots + 15) / 16 * 16 * 16;

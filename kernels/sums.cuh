@@ -103,6 +103,26 @@ VISE_FN uint32_t vise_tensor_of_unit(const vise_k_step *p, uint32_t unit) {
   return vise_tensor_of(p, unit, 1);
 }
 
+/* The cells of a group. */
+VISE_FN vise_span vise_group_cells(const vise_k_step *p, uint32_t group) {
+  const vise_step_tensor t = vise_step_tensor_at(p, vise_tensor_of_group(p, group));
+  vise_span s;
+  s.n = (uint16_t)vise_n_leaves(t.n_columns);
+  s.first = (uint16_t)(t.at.cells + (group - t.at.groups) * s.n);
+  return s;
+}
+
+/* Sums of the groups of nets whose cells travel, which are few, from those of cells, by all warps of the CTA. */
+VISE_FN void vise_sum_few_groups(const double *cells, double *groups) {
+  const vise_step *const step = vise_step_here();
+#pragma unroll 1
+  for (uint32_t group = threadIdx.x / 32; group < step->p.n_groups; group += VISE_STEP_WARPS) {
+    const vise_span s = group < VISE_STEP_SPANS ? step->groups[group] : vise_group_cells(&step->p, group);
+    const double sum = vise_sum_tree_warp(cells + s.first, s.n);
+    if (threadIdx.x % 32 == 0) groups[group] = sum;
+  }
+}
+
 /* Sums of all groups into groups[n_groups]; this warp, of the team or the CTA, takes first, first + n_warps, ... */
 VISE_FN_CALLED void vise_sum_groups(const double *sums, int by_rows, double *groups, uint32_t first, uint32_t n_warps) {
   vise_step *const step = vise_step_here();

@@ -40,13 +40,13 @@ VISE_FN void vise_team_load(vise_step *step, const vise_k_teams *given) {
     p->labels = (uint8_t)t->labels;
     p->state = &result->state;
     p->stats = &result->last;
-    step->inverse_is_known = 0;
   } else if (threadIdx.x == 32) {
     step->p.x = t->x;
     step->p.y = t->y;
   } else if (threadIdx.x == 64) {
     step->sums = t->sums;
   }
+  vise_step_prepare(step);
   __syncthreads();
 }
 

@@ -79,6 +79,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
 
   report_loss(&u, step);
   vise_batch_penalty();
+  if (threadIdx.x == 0) vise_correct_ahead(step);
   vise_decide();
   vise_step_report();
 

@@ -144,7 +144,7 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
   if (p->has_mask) e.mask = *(const uint32_t *)(p->mask + c->at);
 
   const float by_unit = p->unit_scales ? p->unit_scales[c->t.tensor.at.units + c->row] : 1.0f;
-  vise_update_quad(step, how, by_unit * how->scale, &e);
+  vise_update_quad(step, how, by_unit * vise_tensor_scale(step, c->t.index), &e);
 
   store_weights(u, c, e.w);
   if (p->has_moment1) vise_quad_store(p->moment1 + c->at, e.m1);

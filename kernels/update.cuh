@@ -10,12 +10,6 @@
 #include "kernels/gradient.cuh"
 #include "kernels/ops/batch_norm.cuh"
 
-/* What is the same for all weights of a tensor. */
-typedef struct vise_update {
-  vise_strengths penalty; /* added after the clips; zeros where it was part of the clipped gradient */
-  float lr, keep, shrink, cap, scale, lo, hi;
-} vise_update;
-
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_rule *rule = &step->p.rule;
   const vise_i_hyper *hyper = &step->record.hyper;
@@ -31,10 +25,14 @@ VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
   u.keep = (float)vise_i_decay(&k, hyper->lr);
   u.shrink = (float)vise_i_shrinkage(rule, &k, hyper->lr);
   u.cap = (float)vise_i_update_cap(rule);
-  u.scale = vise_i_clips_tensors(rule) ? step->scales[t->index] : 1.0f;
   u.lo = (float)box.lo;
   u.hi = (float)box.hi;
   return u;
+}
+
+/* What the norm clip by tensors multiplies gradients by. */
+VISE_FN float vise_tensor_scale(const vise_step *step, uint32_t tensor) {
+  return vise_i_clips_tensors(&step->p.rule) ? step->scales[tensor] : 1.0f;
 }
 
 /* Directions of the optimizer in place of gradients; advances the moments. */
@@ -155,14 +153,10 @@ VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const 
 
 /* A near tile's copy follows what is stored, where it stays for the next step. */
 VISE_FN void vise_keep_near(const vise_k_step *p, const vise_tile_values *values, size_t at, const vise_entries *e) {
-#if VISE_STEP_TEAMS
   if (!values->near) return;
   vise_quad_store((float *)values->weights + at, e->w);
   if (p->has_moment1) vise_quad_store((float *)values->moment1 + at, e->m1);
   if (p->has_moment2) vise_quad_store((float *)values->moment2 + at, e->m2);
-#else
-  (void)p, (void)values, (void)at, (void)e;
-#endif
 }
 
 /* Stores new values of a quad and of its moments; w returns the new values. */
@@ -185,7 +179,7 @@ VISE_FN void vise_update_entries(vise_step *step, const vise_tile *tile, const v
   } else {
     const float by_unit = p->unit_scales ? p->unit_scales[t->tensor.at.units + t->row + s->row] : 1.0f;
     vise_quad_load(from->base + (size_t)s->row * from->ld + s->column, e.g);
-    vise_update_quad(step, u, by_unit * u->scale, &e);
+    vise_update_quad(step, u, by_unit * vise_tensor_scale(step, t->index), &e);
   }
 
   vise_put_params(p, at, e.w);
@@ -215,9 +209,15 @@ VISE_FN void vise_bound_quad(vise_step *step, const vise_step_tile *t, const vis
   vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
 }
 
+/* Whether counts and sums of this CTA's i-th tile are made after the CTA has arrived for the next step, from the near
+   copy. In launches of many teams the counts must be there before. */
+VISE_FN int vise_measures_late(const vise_k_step *p, uint32_t i) {
+  return !VISE_STEP_TEAMS && p->mode == VISE_K_STEP && i < p->n_near && !p->norm_sums;
+}
+
 /* A strip of the update, or of the max-norm, whose values are those of device memory. */
 VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
-                               uint32_t leaf, int max_norm) {
+                               uint32_t leaf, int max_norm, int late) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
@@ -229,6 +229,7 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
     if (!step->skip && !max_norm) vise_update_entries(step, tile, u, &s, w);
     if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
   }
+  if (late) return;
 
   if (!p->norm_sums || max_norm) {
     vise_measure_strip(step, t, u, &s, w);
@@ -250,28 +251,84 @@ VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, i
   }
 }
 
+/* The strips of a tile, which the warps take in turn. */
+typedef struct vise_strips {
+  uint32_t across_log, n;
+} vise_strips;
+
+VISE_FN vise_strips vise_strips_of(const vise_step_tile *t) {
+  vise_strips s;
+  s.across_log = (uint32_t)vise_tree_depth(t->side / VISE_LEAF);
+  s.n = vise_ceil_div(t->n_rows, VISE_STRIP_ROWS) << s.across_log;
+  return s;
+}
+
+/* Each by a thread of its own, while the team waits for the norm: what is done to this CTA's first tiles, and what the
+   optimizer needs if the step is taken. */
+VISE_FN void vise_update_ahead(vise_step *step) {
+  const uint32_t i = threadIdx.x / 32;
+  if (threadIdx.x % 32 > 0) return;
+  if (i < VISE_STEP_OWN && i < vise_n_own_tiles(&step->p)) step->updates[i] = vise_update_of(step, &step->own[i]);
+  if (i == VISE_STEP_OWN) vise_correct_ahead(step);
+}
+
 /* The update, or the max-norm, of all tiles of this CTA. */
 VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const int ahead = p->mode == VISE_K_STEP;
 
 #pragma unroll 1
-  for (uint32_t i = 0; vise_step_member() + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
-    const vise_step_tile t = vise_step_tile_at(&step->p, vise_step_member() + i * step->p.n_members);
-    const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? step->p.n_near : i),
+  for (uint32_t i = 0; i < vise_n_own_tiles(p); i++) {
+    const vise_step_tile t = vise_own_tile(step, i);
+    const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? p->n_near : i),
                             vise_tile_memory_of(step, &t, i)};
-    const vise_update u = vise_update_of(step, &t);
-    const uint32_t across_log = (uint32_t)vise_tree_depth(t.side / VISE_LEAF);
-    const uint32_t n_strips = vise_ceil_div(t.n_rows, VISE_STRIP_ROWS) << across_log;
+    const vise_update u = ahead && i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);
+    const vise_strips strips = vise_strips_of(&t);
+    const int late = !max_norm && vise_measures_late(p, i);
+
+    if (!late) vise_clear_strips();
+#pragma unroll 1
+    for (uint32_t strip = threadIdx.x / 32; strip < strips.n; strip += VISE_STEP_WARPS) {
+      const uint32_t row = (strip >> strips.across_log) * VISE_STRIP_ROWS;
+      const uint32_t leaf = strip & ((1u << strips.across_log) - 1);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, row, leaf, max_norm, late);
+    }
+
+    if (late) continue;
+    __syncthreads();
+    vise_store_weight_cells(step, &t, max_norm);
+    vise_flush_counts(step, &t);
+  }
+}
+
+/* Counts and sums of the tiles that the update left for later. All threads meet before it. */
+VISE_FN_CALLED void vise_measure_tiles(void) {
+  vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+
+#pragma unroll 1
+  for (uint32_t i = 0; i < vise_n_own_tiles(p) && vise_measures_late(p, i); i++) {
+    const vise_step_tile t = vise_own_tile(step, i);
+    const vise_tile_values values = vise_tile_values_of(step, &t, i);
+    const vise_update u = i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);
+    const vise_strips strips = vise_strips_of(&t);
 
     vise_clear_strips();
 #pragma unroll 1
-    for (uint32_t strip = threadIdx.x / 32; strip < n_strips; strip += VISE_STEP_WARPS) {
-      const uint32_t row = (strip >> across_log) * VISE_STRIP_ROWS, leaf = strip & ((1u << across_log) - 1);
-      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, row, leaf, max_norm);
+    for (uint32_t strip = threadIdx.x / 32; strip < strips.n; strip += VISE_STEP_WARPS) {
+      const uint32_t row = (strip >> strips.across_log) * VISE_STRIP_ROWS;
+      const uint32_t leaf = strip & ((1u << strips.across_log) - 1);
+      if (!vise_strip_exists(&t, row, leaf)) continue;
+
+      const vise_strip s = vise_strip_at(&t, row, leaf);
+      float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+      if (s.n > 0) vise_quad_load(values.weights + (size_t)s.row * values.ld + s.column, w);
+      vise_measure_strip(step, &t, &u, &s, w);
     }
 
     __syncthreads();
-    vise_store_weight_cells(step, &t, max_norm);
+    vise_store_weight_cells(step, &t, 0);
     vise_flush_counts(step, &t);
   }
 }

@@ -35,11 +35,12 @@ VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
     vise_exchange_publish(x, p->n_cells + member - p->n_gradient_tiles, 0.0, flags, 0);
   }
 #pragma unroll 1
-  for (uint32_t tile = member; tile < p->n_gradient_tiles; tile += p->n_members) {
-    const vise_step_tile t = vise_step_tile_at(p, tile);
+  for (uint32_t i = 0; i < vise_n_own_tiles(p); i++) {
+    const vise_step_tile t = vise_own_tile(step, i);
     const int64_t cell = vise_cell_of_tile(&t, threadIdx.x);
     if (cell >= 0) vise_exchange_publish(x, (uint32_t)cell, x->values[cell], flags, 0);
   }
+  __syncthreads(); /* the wait puts all cells there, these too */
 }
 
 VISE_FN void vise_step_wait_update(const vise_step *step, vise_exchange *x) {
@@ -50,14 +51,13 @@ VISE_FN void vise_step_wait_update(const vise_step *step, vise_exchange *x) {
   }
 }
 
-/* Then joins what the CTAs found; each tells all that it has found since the step began. */
+/* Then joins what the CTAs found; each tells all that it has found since the step began. A barrier must follow. */
 VISE_FN void vise_step_join_all(vise_step *step, const vise_exchange *x) {
   if (x->n_members == 1) return;
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < x->n_slots; i += VISE_K_STEP_THREADS) {
     if (x->flags[i]) vise_step_join(step, x->flags[i]);
   }
-  __syncthreads();
 }
 
 /* Loss of the batch, step->loss: leaves of 32 rows, the tree over leaves. By one CTA, in its stages. */
