@@ -62,6 +62,9 @@ set(VISE_NVCC_FLAGS -std=c++17 -O3 -fmad=false -ftz=false -prec-div=true -prec-s
 # The host side beside the kernels is written like C and needs nothing of a C++ library.
 list(APPEND VISE_NVCC_FLAGS
   -Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-threadsafe-statics)
+if(VISE_WATCHDOG)
+  list(APPEND VISE_NVCC_FLAGS -DVISE_WATCHDOG=1)
+endif()
 set(VISE_NVCC_TARGETS)
 foreach(architecture ${VISE_CUDA_ARCHITECTURES})
   list(APPEND VISE_NVCC_TARGETS -gencode arch=compute_${architecture},code=sm_${architecture})

@@ -15,6 +15,16 @@
 
 enum { N_THREADS = 256, MAX_MEMBERS = 1024 };
 
+/* Waits for a random number of clocks below `most`, another one in each round and CTA. */
+VISE_FN void delay(uint32_t most, uint32_t cta, uint32_t round) {
+  uint32_t x = (cta + 1) * 0x9e3779b9u ^ (round + 1) * 0x85ebca6bu;
+  x ^= x >> 16;
+  x *= 0x7feb352du;
+  x ^= x >> 15;
+  const long long began = clock64(), n = (long long)(x % most);
+  while (clock64() - began < n) ptx_spin();
+}
+
 extern "C" __global__ void __launch_bounds__(N_THREADS) exchange_rounds(vise_k_exchange_rounds p) {
   __shared__ double values[MAX_MEMBERS];
   __shared__ uint32_t flags[MAX_MEMBERS];
@@ -28,7 +38,9 @@ extern "C" __global__ void __launch_bounds__(N_THREADS) exchange_rounds(vise_k_e
     uint32_t *words = p.words + (size_t)(2 * team + round % 2) * n * N_THREADS;
     words[member * N_THREADS + threadIdx.x] = 256 * round + 31 * member + threadIdx.x;
 
+    if (p.most_delay > 0 && threadIdx.x == 0) delay(p.most_delay, blockIdx.x, round);
     if (round == p.abort_round && member % 2 == 0) return;
+    if (round == p.absent_round && member == 0) return;
     __syncthreads();
     if (threadIdx.x == 0) {
       vise_exchange_publish(&x, member, team + 1000.0 * member + round / 8.0, team + 7 * member + round, 1);

@@ -14,7 +14,9 @@
  * is right in PTX's memory model: the writes of the CTA happen before its barrier, the barrier before the release at gpu
  * scope by the publishing thread, that before the acquire of the same 128 bits by a polling thread of another CTA, that
  * before its barrier and all accesses of that CTA after it. Data that is exchanged this way is read by plain loads (never
- * ld.global.nc) or cp.async. An exchange that is not ordered hands over its payloads and nothing else; it costs no fence.
+ * ld.global.nc) or cp.async. A bulk copy must not read it: that goes through the async proxy, for which all this orders
+ * nothing without a fence.proxy.async for global memory (ptx_fence_proxy_async is for shared). An exchange that is not
+ * ordered hands over its payloads and nothing else; it costs no fence.
  *
  * Every thread of the CTA calls arrive and wait, in turn. All CTAs of a team must be resident (cooperative launch, cluster).
  */
@@ -26,10 +28,12 @@
 
 typedef struct vise_exchange {
   ptx_b128 *slots;
-  double *
-      values; /* shared memory, [n_slots]: the payloads, after waiting for them and until the next arrival that has some */
+  double *values;  /* shared memory, [n_slots]: the payloads, after waiting and until the next arrival with payloads */
   uint32_t *flags; /* shared memory, [n_slots] */
   uint32_t n_slots, n_members, epoch;
+#if VISE_WATCHDOG
+  vise_k_watchdog *watchdog;
+#endif
 } vise_exchange;
 
 VISE_FN vise_exchange vise_exchange_open(const vise_k_exchange *given, uint32_t team, double *values, uint32_t *flags) {
@@ -40,6 +44,9 @@ VISE_FN vise_exchange vise_exchange_open(const vise_k_exchange *given, uint32_t 
   x.n_slots = given->n_slots;
   x.n_members = given->n_members;
   x.epoch = given->first_epoch;
+#if VISE_WATCHDOG
+  x.watchdog = given->watchdog;
+#endif
   return x;
 }
 
@@ -67,12 +74,32 @@ VISE_FN void vise_exchange_publish(const vise_exchange *x, uint32_t slot, double
   }
 }
 
+/* After a poll of a slot that saw another epoch, the n_polls-th of a wait: reports that it does not end, and a quarter of
+   its time later, when others have had time to report as well, traps. */
+VISE_FN void vise_exchange_watch(const vise_exchange *x, uint32_t slot, uint32_t seen, uint32_t *n_polls) {
+#if VISE_WATCHDOG
+  if (++*n_polls % VISE_K_WATCHDOG_LOOKS != 0 || !x->watchdog) return;
+  const uint32_t most = *(volatile const uint32_t *)&x->watchdog->most_polls;
+  if (*n_polls < most) return;
+
+  uint4 *report = (uint4 *)&x->watchdog->reports[blockIdx.x % VISE_K_WATCHDOG_CTAS];
+  *report = make_uint4(slot + 1, blockIdx.x, x->epoch, seen);
+  __threadfence_system();
+  if (*n_polls - most > most / 4) __trap();
+#else
+  (void)x, (void)slot, (void)seen, (void)n_polls;
+#endif
+}
+
 /* What the slot holds in this epoch, once it has been filled. */
 VISE_FN ptx_b128 vise_exchange_poll(const vise_exchange *x, uint32_t slot, int ordered) {
   const ptx_b128 *from = vise_exchange_slot(x, slot);
+  uint32_t n_polls = 0;
+
   for (;;) {
     const ptx_b128 payload = ordered ? ptx_load_acquire_gpu_b128(from) : ptx_load_relaxed_gpu_b128(from);
     if ((uint32_t)payload.hi == x->epoch) return payload;
+    vise_exchange_watch(x, slot, (uint32_t)payload.hi, &n_polls);
     ptx_spin();
   }
 }

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernels/watchdog.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -22,6 +24,9 @@ typedef struct vise_k_exchange {
                          each of these, and all launches on this memory have the same number */
   uint32_t n_members; /* CTAs of the team */
   uint32_t first_epoch;
+#if VISE_WATCHDOG
+  vise_k_watchdog *watchdog; /* or NULL: a wait may last for ever */
+#endif
 } vise_k_exchange;
 
 /* Two sets of slots: while some CTAs still read one, others write the next. */
@@ -47,9 +52,12 @@ static inline cudaError_t vise_k_exchange_prepare(void *slots, uint32_t n_teams,
 typedef struct vise_k_exchange_rounds {
   vise_k_exchange exchange; /* slots of team t begin at t * vise_k_exchange_bytes(n_slots) */
   uint32_t n_teams, n_rounds;
-  uint32_t abort_round; /* in this round members with an even number leave before they arrive, the others after; at
+  uint32_t abort_round;  /* in this round members with an even number leave before they arrive, the others after; at
                            least n_rounds: never */
-  uint32_t *words;      /* [n_teams][2][n_members][256], scratch */
+  uint32_t absent_round; /* in this round member 0 leaves before it arrives, and the others wait for it; at least
+                            n_rounds: never */
+  uint32_t most_delay;   /* before it arrives each member waits for a random number of clocks below this; 0: none */
+  uint32_t *words;       /* [n_teams][2][n_members][256], scratch */
   double *sums;     /* out [n_teams][n_rounds][n_members]: the values of all members, added in the order of members */
   uint64_t *checks; /* out [n_teams][n_rounds][n_members]: sum of flags of all members << 32 | sum of the
                        neighbour's words, both modulo 2^32; word i is 256 r + 31 m + i */

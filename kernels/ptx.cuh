@@ -224,7 +224,8 @@ PTX void ptx_cp_async_commit(void) {
 /* ---- mbarrier and bulk copies (sm_90) -----------------------------------------------------------------------------
    One thread sets a barrier up for n arrivals and fences; per phase one thread announces the bytes and starts the
    copies, everyone polls the parity of the phase (0, 1, 0, ...). Addresses and sizes are multiples of 16 bytes. Shared
-   memory that was written or read by ordinary accesses needs ptx_fence_proxy_async before a bulk copy overwrites it. */
+   memory that was written or read by ordinary accesses needs ptx_fence_proxy_async before a bulk copy overwrites it. That
+   fence is for shared memory alone: what a launch has written to global memory it must not read by bulk copies. */
 #if defined(__CUDACC__)
 #if VISE_PTX_HAS_BULK
 #define PTX_SM90(...) asm volatile(__VA_ARGS__)

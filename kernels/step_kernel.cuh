@@ -248,6 +248,9 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
   given.n_slots = p->n_slots;
   given.n_members = p->n_members;
   given.first_epoch = step->state.epoch;
+#if VISE_WATCHDOG
+  given.watchdog = p->watchdog;
+#endif
   double *values = vise_step_payloads();
   return vise_exchange_open(&given, 0, values, (uint32_t *)(values + p->n_slots));
 }

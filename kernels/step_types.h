@@ -16,6 +16,7 @@
 #include "host/rule/rule.h"
 #include "kernels/device.cuh"
 #include "kernels/source.h"
+#include "kernels/watchdog.h"
 
 enum {
   VISE_K_MAX_LAYERS = 16,
@@ -301,6 +302,9 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   float *norm_gradients;   /* of their gains and shifts, likewise; or NULL */
   uint64_t *clocks;        /* [vise_k_n_clocks(n_members)], or NULL: no clocks are read */
   uint32_t *progress;      /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
+#if VISE_WATCHDOG
+  vise_k_watchdog *watchdog; /* or NULL */
+#endif
 } vise_k_step;
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 /* Launches and their other costs; steps that are not finite; changed learning rates and bounds; errors. */
 #include <criterion/criterion.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,9 @@
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 
-/* Only the emulated device counts. */
+/* Only the emulated device counts, and loses stores when asked to. */
 extern emu_counts emu_read_counts(void) __attribute__((weak));
+extern void emu_lose_store(unsigned block, uint64_t after) __attribute__((weak));
 
 Test(steps, launches_are_counted) {
   static const struct { uint64_t per_launch, n_launches; } cases[] = {{1, 13}, {7, 2}, {0, 1}, {100, 1}};
@@ -140,6 +142,33 @@ Test(steps, a_device_error_poisons) {
   cr_expect(OPS->forward(b, &(vise_i_batch){.data = &r->data, .n = RIG_ROWS}, out, NULL) == VISE_ERR_DEVICE);
 
   free(state);
+  OPS->destroy(b);
+  step_rig_free(r);
+}
+
+/* An arrival of CTA 1 is lost: the error says who waits for whom. */
+Test(steps, a_missing_arrival_is_named) {
+  if (!emu_lose_store || !VISE_WATCHDOG) return;
+  step_rig *r = gpu_rig_make(VISE_SGD);
+  vise_error err = VISE_ERROR_INIT;
+  unsigned cta = 0, slot = 0, expected = 0, seen = 0;
+
+  cr_assert_eq(setenv("VISE_WATCHDOG_POLLS", "256", 1), 0);
+  vise_i_backend *b = step_rig_start(r);
+  step_rig_run(r, b, 2, 2, NULL);
+  emu_lose_store(1, 3);
+  step_rig_expect(r, b, 2, 2, VISE_ERR_DEVICE, 0, &err);
+  emu_lose_store(0, UINT64_MAX);
+
+  const char *told = strstr(err.text, "the exchange hangs: ");
+  cr_assert_not_null(told, "%s", err.text);
+  cr_assert_eq(sscanf(told, "the exchange hangs: CTA %u waits for slot %u at epoch %u and sees epoch %u;", &cta, &slot,
+                      &expected, &seen),
+               4, "%s", told);
+  cr_expect_neq(cta, 1, "%s", told);
+  cr_expect_eq(slot, 1, "%s", told);
+  cr_expect_eq(seen, expected - 2, "%s", told);
+
   OPS->destroy(b);
   step_rig_free(r);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/cuda/watchdog.h"
 #include "host/base/memory.h"
 #include "host/plan/plan.h"
 
@@ -19,8 +20,13 @@ vise_status vise_i_cuda_check(vise_i_cuda_context *cx, cudaError_t error, const 
 
   const char *name = strrchr(file, '/');
   vise_error own = VISE_ERROR_INIT;
-  char call[VISE_ERROR_TEXT_BYTES];
-  (void)snprintf(call, sizeof call, "%s, %s:%d", expression, name ? name + 1 : file, line);
+  char call[VISE_ERROR_TEXT_BYTES], hang[VISE_ERROR_TEXT_BYTES / 2] = "";
+#if VISE_WATCHDOG
+  if (cx->mail) vise_i_cuda_watchdog_tell(&cx->mail->watchdog, hang, sizeof hang);
+#endif
+
+  (void)snprintf(call, sizeof call, "%s, %s:%d%s%s", expression, name ? name + 1 : file, line, hang[0] ? "; " : "",
+                 hang);
   const vise_status status = vise_i_cuda_failed(cx->device, VISE_ERR_DEVICE, error, call, &own);
 
   if (cx->poison == VISE_OK) {
@@ -95,8 +101,12 @@ vise_status vise_i_cuda_equip_context(vise_i_cuda_context *cx, const size_t n_co
   cx->pinned = memory;
   place_pinned(cx, n_columns);
   memset(cx->mail, 0, sizeof *cx->mail);
-  VISE_I_CUDA_TRY(cx, cudaHostGetDevicePointer(&memory, &cx->mail->progress, 0));
-  cx->progress = memory;
+  /* Of the block: it is documented for the start of an allocation alone. */
+  VISE_I_CUDA_TRY(cx, cudaHostGetDevicePointer(&memory, cx->pinned, 0));
+  cx->device_mail = (vise_i_cuda_mail *)(void *)((char *)memory + ((char *)cx->mail - cx->pinned));
+#if VISE_WATCHDOG
+  vise_i_cuda_watchdog_arm(&cx->mail->watchdog);
+#endif
 
   VISE_I_CUDA_TRY(cx, cudaStreamCreateWithFlags(&cx->steps, cudaStreamNonBlocking));
   VISE_I_CUDA_TRY(cx, cudaStreamCreateWithFlags(&cx->copies, cudaStreamNonBlocking));

@@ -25,6 +25,9 @@ typedef struct vise_i_cuda_mail {
   vise_k_step_record records[VISE_I_CUDA_RECORDS];
   vise_k_step_stats stats[VISE_I_CUDA_RECORDS];
   uint32_t progress; /* steps done since the state was sent; written by the device as each launch ends */
+#if VISE_WATCHDOG
+  _Alignas(16) vise_k_watchdog watchdog;
+#endif
 } vise_i_cuda_mail;
 
 /* Which data a scaling is for: each has its own place on the device. */
@@ -45,7 +48,7 @@ typedef struct vise_i_cuda_context {
 
   char *pinned; /* one block for the mail and the pinned scales */
   vise_i_cuda_mail *mail;
-  uint32_t *progress;                                         /* the mail's, as the device sees it */
+  vise_i_cuda_mail *device_mail;                              /* the same, as the device sees it */
   vise_i_cuda_scaling pinned_scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
   char *buffers[2]; /* [buffer_bytes], pinned, one block; NULL until something is to be copied */
   size_t buffer_bytes;

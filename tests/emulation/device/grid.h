@@ -74,6 +74,7 @@ struct Settings {
   bool quiet;            // VISE_EMU_QUIET=1: reports are stored but not printed
 };
 Settings &settings();
+void lose_store(unsigned block, uint64_t after);  // see emu_lose_store
 void reset_schedule();  // starts the random sequence over, for a run that must equal another in the same process
 
 // ---- errors ----------------------------------------------------------------------------------------------------

@@ -240,6 +240,11 @@ bool run_block(Block *block) {
   return progress;
 }
 
+struct LostStore {
+  unsigned block = 0;
+  uint64_t after = UINT64_MAX;
+} lost_store;
+
 // Counts rounds in which every thread only polled: nothing can change any more then, except through a thread that
 // counts its own attempts.
 class Patience {
@@ -345,6 +350,15 @@ void yield(const char *file, int line) {
 
 void note_change() {
   if (current) current->polls = 0;
+}
+
+void lose_store(unsigned block, uint64_t after) {
+  lost_store = {block, after};
+}
+
+bool store_is_lost(Memory order) {
+  if (lost_store.after == UINT64_MAX || !current || !(order & kRelease)) return false;
+  return current->block->number == lost_store.block && lost_store.after-- == 0;
 }
 
 void maybe_switch(const char *file, int line) {

@@ -35,6 +35,9 @@ void emu_refuse_epilogue(unsigned epilogue);
 // After this many more calls every cublasLtMatmul returns CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
 void emu_fail_products_after(uint64_t calls);
 
+// The release store that this block makes after `after` others, in all launches from now on, is lost; UINT64_MAX: none is.
+void emu_lose_store(unsigned block, uint64_t after);
+
 // The last report of a misuse or a failing kernel, "" when there was none.
 const char *emu_last_report(void);
 

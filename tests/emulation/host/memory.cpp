@@ -213,8 +213,10 @@ cudaError_t cudaHostUnregister(void *pointer) {
 cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned int flags) {
   EMU_ENTER();
   if (!device || flags) return misuse(cudaErrorInvalidValue, "the place for the pointer is NULL, or flags are not 0");
-  if (emu::find_pinned(host) == emu::pinned().end())
-    return misuse(cudaErrorInvalidValue, "%p is not pinned memory", host);
+  const auto block = emu::find_pinned(host);
+  if (block == emu::pinned().end()) return misuse(cudaErrorInvalidValue, "%p is not pinned memory", host);
+  if (block->first != host)  // which CUDA may or may not allow
+    return misuse(cudaErrorInvalidValue, "%p is not the start of pinned memory", host);
   *device = host;
   return cudaSuccess;
 }

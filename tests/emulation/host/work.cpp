@@ -235,6 +235,10 @@ void emu_set_printing(int printing) {
   emu::settings().quiet = !printing;
 }
 
+void emu_lose_store(unsigned block, uint64_t after) {
+  emu::lose_store(block, after);
+}
+
 size_t emu_live_allocations(void) {
   return emu::memory_live();
 }

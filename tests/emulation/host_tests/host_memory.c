@@ -94,6 +94,7 @@ Test(memory, host_alloc_flags) {
   void *device = NULL;
   OK(cudaHostGetDevicePointer(&device, h, 0));
   cr_assert_eq(device, h);
+  FAILS(cudaErrorInvalidValue, cudaHostGetDevicePointer(&device, (char *)h + 16, 0));
   OK(cudaFreeHost(h));
   FAILS(cudaErrorInvalidValue, cudaHostAlloc(&h, 64, 1u << 20));
   int local = 0;

@@ -1,4 +1,6 @@
 // The exchange of a team: payloads and plain data arrive, also when epochs wrap and after aborted launches.
+#include <stdio.h>
+
 #include "kernels/exchange.h"
 #include "tests/emulation/kernel_tests/kernel_rig.h"
 
@@ -18,6 +20,7 @@ static team_memory make(uint32_t n_teams, uint32_t n_members, uint32_t first_epo
   m.p.exchange.n_slots = m.p.exchange.n_members = n_members;
   m.p.exchange.first_epoch = first_epoch;
   m.p.n_teams = n_teams;
+  m.p.absent_round = UINT32_MAX;
   m.p.words = rig_device(NULL, m.n_word_bytes);
 
   return m;
@@ -115,6 +118,59 @@ Test(kernel_exchange, recovers_after_aborted_launches) {
     discard(&m);
   }
 }
+
+// Arrivals in any order, far apart or close. On a GPU VISE_EXCHANGE_ROUNDS says for how many rounds.
+Test(kernel_exchange, random_delays) {
+  enum { ROUNDS_OF_LAUNCH = 5000 };
+  const char *given = getenv("VISE_EXCHANGE_ROUNDS");
+  const uint32_t n_rounds = given ? (uint32_t)atoi(given) : 12;
+  uint32_t n = rig_resident_ctas() / 4;
+  if (n > 132) n = 132;
+
+  team_memory m = make(1, n, 0u - n_rounds / 2);
+  for (uint32_t done = 0; done < n_rounds; done += ROUNDS_OF_LAUNCH) {
+    const uint32_t left = n_rounds - done;
+    m.p.most_delay = 1u << (done / ROUNDS_OF_LAUNCH % 12);  // up to 2048 clocks
+    launch(&m, left < ROUNDS_OF_LAUNCH ? left : ROUNDS_OF_LAUNCH, UINT32_MAX);
+  }
+  printf("%u rounds of %u CTAs\n", n_rounds, n);
+  discard(&m);
+}
+
+#if VISE_WATCHDOG
+// Member 0 does not arrive: the others say so, and the launch ends. After this the device is not used any more.
+Test(kernel_exchange, an_arrival_that_is_missing_is_reported) {
+  vise_k_watchdog *watchdog = NULL;
+  void *mapped = NULL;
+  uint32_t n_reports = 0;
+
+  RIG_OK(cudaHostAlloc((void **)&watchdog, sizeof *watchdog, cudaHostAllocMapped));
+  RIG_OK(cudaHostGetDevicePointer(&mapped, watchdog, 0));
+  memset(watchdog, 0, sizeof *watchdog);
+  watchdog->most_polls = 256;
+
+  team_memory m = make(1, 4, 40);
+  m.p.exchange.watchdog = mapped;
+  m.p.n_rounds = 5;
+  m.p.abort_round = UINT32_MAX;
+  m.p.absent_round = 3;
+  m.p.sums = rig_device(NULL, 5 * 4 * sizeof *m.p.sums);
+  m.p.checks = rig_device(NULL, 5 * 4 * sizeof *m.p.checks);
+  RIG_OK(vise_k_exchange_run(&m.p, 0));
+  cr_assert_eq(cudaDeviceSynchronize(), cudaErrorLaunchFailure);
+
+  for (uint32_t i = 0; i < VISE_K_WATCHDOG_CTAS; i++) {
+    const vise_k_watchdog_report *report = &watchdog->reports[i];
+    if (report->slot_and_1 == 0) continue;
+    cr_expect(i >= 1 && i <= 3 && report->cta == i, "CTA %u reports in place %u", report->cta, i);
+    cr_expect_eq(report->slot_and_1, 1);
+    cr_expect_eq(report->expected, 43);
+    cr_expect_eq(report->seen, 41);
+    n_reports++;
+  }
+  cr_expect(n_reports >= 1, "no CTA reports");
+}
+#endif
 
 Test(kernel_exchange, refuses_teams_that_cannot_be) {
   vise_k_exchange_rounds p;

@@ -85,6 +85,9 @@ void note_fence();  // __threadfence and its kin: makes earlier relaxed loads ac
 void note_read(const void *address, size_t bytes);
 void note_write(const void *address, size_t bytes);
 
+// Whether tests want this store lost.
+bool store_is_lost(Memory order);
+
 // The whole access, checked and ordered. T is trivially copyable, up to 16 bytes, and must be aligned to its size.
 void check_aligned(const void *address, size_t bytes, EMU_SITE);
 
@@ -102,6 +105,7 @@ template <class T>
 EMU_UNCHECKED inline void atomic_store(T *address, T value, Memory order, EMU_SITE) {
   check_aligned(address, sizeof(T), EMU_HERE);
   maybe_switch(EMU_HERE);
+  if (store_is_lost(order)) return;
   note_atomic_store(address, sizeof(T), order);
   note_change();
   std::memcpy(address, &value, sizeof value);
