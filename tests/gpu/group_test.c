@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/support/layers_rig.h"
+#include "tests/support/same_bits.h"
 #include "tests/support/step_rig.h"
 
 enum { MOST_STEPS = 8, MOST_MEMBERS = 7, HELD_OUT = 21 };
@@ -231,18 +232,19 @@ static outcome train_alone(const fits *f, const fit *own) {
 }
 
 static bool same_sums(const vise_i_step_sums *a, const vise_i_step_sums *b) {
-  return memcmp(&a->loss, &b->loss, sizeof a->loss) == 0 && a->rows == b->rows && a->n_correct == b->n_correct &&
+  return same_doubles(&a->loss, &b->loss, 1) && a->rows == b->rows && a->n_correct == b->n_correct &&
          a->n_clipped_values == b->n_clipped_values && a->n_steps == b->n_steps && a->n_skipped == b->n_skipped &&
          a->n_norm_clipped == b->n_norm_clipped && a->first_skip == b->first_skip &&
          a->first_bad_tensor == b->first_bad_tensor;
 }
 
 static void expect_same(const fit *f, const outcome *got, const outcome *alone, const char *what) {
-  cr_expect(memcmp(got->state, alone->state, 3 * f->net.n_values * sizeof(float)) == 0, "%s: the weights differ", what);
+  cr_expect(same_floats(got->state, alone->state, 3 * f->net.n_values), "%s: the weights differ", what);
   cr_expect(memcmp(&got->counters, &alone->counters, sizeof got->counters) == 0, "%s: the counters differ", what);
   cr_expect(same_sums(&got->sums, &alone->sums), "%s: the sums differ", what);
   cr_expect(step_rig_same_stats(&got->last, &alone->last, 1), "%s: the last step's statistics differ", what);
-  cr_expect(memcmp(got->out, alone->out, sizeof got->out) == 0, "%s: the outputs differ", what);
+  cr_expect(same_doubles(&got->out[0][0], &alone->out[0][0], sizeof got->out / sizeof(double)),
+            "%s: the outputs differ", what);
   cr_expect(got->status == alone->status && got->n_done == alone->n_done, "%s: %s after %zu steps, alone %s after %zu",
             what, vise_status_name(got->status), got->n_done, vise_status_name(alone->status), alone->n_done);
   cr_expect(strcmp(got->err.text, alone->err.text) == 0, "%s: \"%s\", alone \"%s\"", what, got->err.text,

@@ -9,13 +9,14 @@
 
 #include "tests/gpu/gpu_rig.h"
 #include "tests/support/cpu_options.h"
+#include "tests/support/same_bits.h"
 
 static const vise_i_backend_ops *const OPS = &vise_i_backend_cuda;
 static const uint64_t PER_LAUNCH[] = {1, 2, 7};
 enum { N_LAUNCHES = sizeof PER_LAUNCH / sizeof *PER_LAUNCH };
 
 static bool same(const double *a, const double *b, size_t n) {
-  return !a == !b && (!a || memcmp(a, b, n * sizeof *a) == 0);
+  return !a == !b && (!a || same_doubles(a, b, n));
 }
 
 /* The eight steps of an epoch: launches of one step agree with cpu64, the others with them. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/same_bits.h"
+
 static const size_t WIDTHS[] = {RIG_IN, 21, RIG_OUT};
 
 step_rig *step_rig_make(const vise_i_backend_ops *ops, vise_optimizer optimizer) {
@@ -94,7 +96,7 @@ float *step_rig_snapshot(const step_rig *r, vise_i_backend *b) {
 }
 
 bool step_rig_same(const step_rig *r, const float *a, const float *b) {
-  return memcmp(a, b, 3 * r->net.n_params * sizeof *a) == 0;
+  return same_floats(a, b, 3 * r->net.n_params);
 }
 
 float *step_rig_train(const step_rig *r, size_t most, vise_step_stats *stats) {
@@ -113,7 +115,8 @@ bool step_rig_same_stats(const vise_step_stats *a, const vise_step_stats *b, siz
                           a[i].n_nonfinite, a[i].n_correct,        a[i].skipped,      a[i].n_boxed};
     const uint64_t n_[] = {b[i].n_rows,      b[i].n_clipped_values, b[i].norm_clipped, b[i].n_at_lo, b[i].n_at_hi,
                            b[i].n_nonfinite, b[i].n_correct,        b[i].skipped,      b[i].n_boxed};
-    if (memcmp(x, y, sizeof x) != 0 || memcmp(m, n_, sizeof m) != 0 || a[i].bad_tensor != b[i].bad_tensor) return false;
+    if (!same_doubles(x, y, sizeof x / sizeof *x) || memcmp(m, n_, sizeof m) != 0 || a[i].bad_tensor != b[i].bad_tensor)
+      return false;
   }
   return true;
 }

@@ -236,8 +236,15 @@ cublasStatus_t read_product(const Operation &o, const void *a, const Layout &la,
 // What a test has asked for.
 struct Refusals {
   unsigned epilogue = 0;
+  bool epilogues_with_aux_or_gradient = false;
   uint64_t calls_left = UINT64_MAX;
 } refusals;
+
+bool is_lacking(unsigned epilogue) {
+  const unsigned drelu = CUBLASLT_EPILOGUE_DRELU & ~emu::kAux;
+  return refusals.epilogues_with_aux_or_gradient &&
+         (epilogue & (emu::kAux | drelu | CUBLASLT_EPILOGUE_BGRADA | CUBLASLT_EPILOGUE_BGRADB)) != 0;
+}
 
 cublasStatus_t as_tests_want(unsigned epilogue) {
   if (refusals.epilogue != 0 && epilogue == refusals.epilogue) return CUBLAS_STATUS_NOT_SUPPORTED;
@@ -252,6 +259,10 @@ extern "C" {
 
 void emu_refuse_epilogue(unsigned epilogue) {
   refusals.epilogue = epilogue;
+}
+
+void emu_lack_training_epilogues(int lack) {
+  refusals.epilogues_with_aux_or_gradient = lack != 0;
 }
 
 void emu_fail_products_after(uint64_t calls) {
@@ -385,6 +396,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
       read_product(inside<Operation>(desc), nullptr, inside<Layout>(a), nullptr, inside<Layout>(b), nullptr,
                    inside<Layout>(c), nullptr, inside<Layout>(d), &product);
   if (status) return status;
+  if (is_lacking(product.epilogue.kind)) return CUBLAS_STATUS_NOT_SUPPORTED;
 
   memset(&results[0], 0, sizeof results[0]);
   results[0].algo.data[0] = 1;

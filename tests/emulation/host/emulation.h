@@ -32,6 +32,9 @@ void emu_set_printing(int printing);
 // Makes cublasLtMatmul refuse products with this epilogue, though the heuristic still finds algorithms for them; 0
 // refuses none.
 void emu_refuse_epilogue(unsigned epilogue);
+// 1: the heuristic finds no algorithm for epilogues that keep or read a mask, or make the gradient of a bias, as some
+// cuBLAS may for float32.
+void emu_lack_training_epilogues(int lack);
 // After this many more calls every cublasLtMatmul returns CUBLAS_STATUS_EXECUTION_FAILED; UINT64_MAX: never.
 void emu_fail_products_after(uint64_t calls);
 
