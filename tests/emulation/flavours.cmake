@@ -28,6 +28,20 @@ set(CMAKE_REQUIRED_FLAGS -mfma)
 check_cxx_source_runs("#include <cmath>\nint main(int n, char **) { return std::fmaf(n, 0.0f, 0.0f) != 0; }" VISE_HAS_FMA)
 unset(CMAKE_REQUIRED_FLAGS)
 
+# The interpreter of compiled kernels works on arrays of 32 lanes: as wide as the machine that builds can.
+set(VISE_EMU_VECTORS)
+foreach(level x86-64-v4 x86-64-v3)
+  set(CMAKE_REQUIRED_FLAGS "-march=${level}")
+  string(MAKE_C_IDENTIFIER VISE_HAS_${level} has)
+  check_cxx_source_runs("
+    int main(int n, char **) { float a[64], b[64]; for (int i = 0; i < 64; i++) { a[i] = n; b[i] = i; }
+      for (int i = 0; i < 64; i++) a[i] = a[i] * b[i] + b[i]; return a[n] != 2; }" ${has})
+  if(${has} AND NOT VISE_EMU_VECTORS)
+    set(VISE_EMU_VECTORS -march=${level} -mprefer-vector-width=512)
+  endif()
+endforeach()
+unset(CMAKE_REQUIRED_FLAGS)
+
 function(vise_emu_flavour flavour)
   set(all -g -Wall -Wextra -Wno-unknown-pragmas $<$<BOOL:${VISE_WERROR}>:-Werror>)
   # A misaligned access must stop the kernel: UBSan's check without its run time.
@@ -90,6 +104,12 @@ foreach(flavour ${VISE_EMU_FLAVOURS})
   vise_emu_flavour(${flavour})
 endforeach()
 
+# Objects: nothing refers to the hook that sets itself up.
+file(GLOB ptx CONFIGURE_DEPENDS ${VISE_EMU_DIR}/ptx/*.cpp)
+add_library(vise_emu_ptx OBJECT ${ptx})
+target_link_libraries(vise_emu_ptx PRIVATE vise_emu_flags_plain)
+target_compile_options(vise_emu_ptx PRIVATE -O3 ${VISE_EMU_VECTORS} -ffp-contract=off -fno-math-errno)
+
 function(vise_emulated_kernels target flavour)
   set_source_files_properties(${ARGN} PROPERTIES LANGUAGE CXX)
   add_library(${target} OBJECT ${ARGN})
@@ -104,6 +124,9 @@ function(vise_emulated_program target flavour)
   if(arg_KERNELS)
     vise_emulated_kernels(${target}_kernels ${flavour} ${arg_KERNELS})
     target_link_libraries(${target} PRIVATE ${target}_kernels)
+  endif()
+  if(flavour STREQUAL plain)
+    target_sources(${target} PRIVATE $<TARGET_OBJECTS:vise_emu_ptx>)
   endif()
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} vise_emu_host_${flavour} vise_emu_device_${flavour} m)
 endfunction()

@@ -55,6 +55,9 @@ cudaError_t check_launch(const Launch &launch);
 // Runs the grid to its end and counts it. A sticky device error (see below) is returned without running.
 cudaError_t run_grid(const Launch &launch);
 
+// Where set, and it returns true, it has run the launch in place of the scheduler (tests/emulation/ptx).
+extern bool (*run_elsewhere)(const Launch &launch);
+
 // Resident blocks per emulated SM, 0 when one block does not fit; static shared memory is counted as given.
 int max_blocks_per_sm(int threads, size_t dynamic_shared, size_t static_shared = 0);
 

@@ -16,6 +16,7 @@ namespace emu {
 
 Grid *grid;
 Thread *current;
+bool (*run_elsewhere)(const Launch &launch);
 
 namespace {
 
@@ -396,7 +397,7 @@ cudaError_t run_grid(const Launch &launch) {
 
   race_begin_launch();
   signals_begin();
-  run_waves(launch);
+  if (!run_elsewhere || !run_elsewhere(launch)) run_waves(launch);
   signals_end();
   race_end_launch();
 
