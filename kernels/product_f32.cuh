@@ -26,16 +26,17 @@ static __device__ __forceinline__ uint32_t vise_tile_index(uint32_t t, uint32_t 
 
 /* Quad `quad` of the thread's first row, of an operand along k; that of its i-th row is at a constant distance, because
    the rows of a thread share a swizzle. */
-template <int SIDE, int GROUPS, int T>
+template <int SIDE, int T>
 static __device__ __forceinline__ const float *vise_quads_along_k(const float *stage, uint32_t group, uint32_t t,
                                                                   uint32_t quad) {
   static_assert(T <= 4 || SIDE % 64 == 0, "the rows of a thread share a swizzle");
-  return stage + (vise_tile_index<SIDE, T>(t, 0) * GROUPS + group) * 32 + (quad ^ (t & 7)) * 4;
+  const uint32_t swizzle = (group * (SIDE / (T < 4 ? T : 4)) + t) & 7;
+  return stage + (group * SIDE + vise_tile_index<SIDE, T>(t, 0)) * 32 + (quad ^ swizzle) * 4;
 }
 
-template <int SIDE, int GROUPS, int T>
+template <int SIDE, int T>
 static __device__ __forceinline__ float4 vise_quad_of_row(const float *quads, uint32_t i) {
-  return *(const float4 *)(quads + vise_tile_index<SIDE, T>(0, i) * GROUPS * 32);
+  return *(const float4 *)(quads + vise_tile_index<SIDE, T>(0, i) * 32);
 }
 
 /* The thread's T values at one k of an operand along m; row: where that k begins. */
@@ -59,14 +60,14 @@ static __device__ __forceinline__ void vise_row_along_m(const float *row, uint32
 }
 
 /* Four k of the thread's T rows or columns: f[step][i]. */
-template <int SIDE, int GROUPS, int T, int ALONG_K>
+template <int SIDE, int T, int ALONG_K>
 static __device__ __forceinline__ void vise_load_quad(const float *stage, uint32_t group, uint32_t t, uint32_t quad,
                                                       float f[4][T]) {
   if constexpr (ALONG_K) {
-    const float *quads = vise_quads_along_k<SIDE, GROUPS, T>(stage, group, t, quad);
+    const float *quads = vise_quads_along_k<SIDE, T>(stage, group, t, quad);
 #pragma unroll
     for (int i = 0; i < T; i++) {
-      const float4 v = vise_quad_of_row<SIDE, GROUPS, T>(quads, i);
+      const float4 v = vise_quad_of_row<SIDE, T>(quads, i);
 
       f[0][i] = v.x;
       f[1][i] = v.y;
@@ -84,21 +85,29 @@ typedef struct vise_share {
   uint32_t group, ty, tx;
 } vise_share;
 
+/* Neighbouring lanes have the same tx, and lanes that differ by 2 the same ty, so that a wide read of either operand
+   finds the same address in half of the lanes. */
+template <int ACROSS, int GROUP_THREADS>
+static __device__ __forceinline__ vise_share vise_share_of_thread(void) {
+  const uint32_t in_group = threadIdx.x % GROUP_THREADS;
+  return {threadIdx.x / GROUP_THREADS, in_group / (2 * ACROSS) * 2 + in_group % 2, in_group / 2 % ACROSS};
+}
+
 /* sums += four k of a stage, in the order of k. The operand along k that comes last is read row by row, so that fewer
    registers are needed at a time. */
-template <int SIDE, int GROUPS, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 static __device__ __forceinline__ void vise_multiply_quad(const float *a, const float *b, vise_share share,
                                                           uint32_t quad, float sums[TM][TN]) {
   const uint32_t group = share.group, ty = share.ty, tx = share.tx;
   float fa[4][TM];
-  vise_load_quad<SIDE, GROUPS, TM, A_ALONG_K>(a, group, ty, quad, fa);
+  vise_load_quad<SIDE, TM, A_ALONG_K>(a, group, ty, quad, fa);
 
   if constexpr (B_ALONG_K) {
-    const float *quads = vise_quads_along_k<SIDE, GROUPS, TN>(b, group, tx, quad);
+    const float *quads = vise_quads_along_k<SIDE, TN>(b, group, tx, quad);
 
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      const float4 v = vise_quad_of_row<SIDE, GROUPS, TN>(quads, j);
+      const float4 v = vise_quad_of_row<SIDE, TN>(quads, j);
       const float fb[4] = {v.x, v.y, v.z, v.w};
 
 #pragma unroll
@@ -130,8 +139,14 @@ static __device__ __forceinline__ void vise_multiply_stage(const float *stage, v
 
 #pragma unroll(UNROLL)
   for (uint32_t quad = 0; quad < 8; quad++) {
-    vise_multiply_quad<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
+    vise_multiply_quad<SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
   }
+}
+
+/* Floats between the sums of two groups, so that the groups of a warp write to different banks. */
+template <int SIDE>
+static __device__ __forceinline__ constexpr uint32_t vise_split_step(void) {
+  return SIDE * SIDE + (SIDE < 32 ? SIDE : 0);
 }
 
 /* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
@@ -149,7 +164,7 @@ static __device__ __forceinline__ void vise_add_slices(const float *split, uint3
       const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
       const int inside = SIDE * SIDE >= VISE_K_STEP_THREADS || at < SIDE * SIDE;
 #pragma unroll
-      for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * (SIDE * SIDE) + at] : 0.0f;
+      for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * vise_split_step<SIDE>() + at] : 0.0f;
     }
 
 #pragma unroll
@@ -170,14 +185,19 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], vise_
 
 #pragma unroll
   for (int i = 0; i < TM; i++) {
+    if constexpr (GROUPS > 1) {
+      float *to = split + share.group * vise_split_step<SIDE>() + vise_tile_index<SIDE, TM>(ty, i) * SIDE + tx * TN;
+      if constexpr (TN == 2) {
+        *(float2 *)to = make_float2(sums[i][0], sums[i][1]);
+      } else {
+        static_assert(TN == 4, "a quad to a row");
+        *(float4 *)to = make_float4(sums[i][0], sums[i][1], sums[i][2], sums[i][3]);
+      }
+    }
+
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      if constexpr (GROUPS == 1) {
-        totals[(i * TN + j) % N_TOTALS] += sums[i][j];
-      } else {
-        split[share.group * (SIDE * SIDE) + vise_tile_index<SIDE, TM>(ty, i) * SIDE +
-              vise_tile_index<SIDE, TN>(tx, j)] = sums[i][j];
-      }
+      if constexpr (GROUPS == 1) totals[(i * TN + j) % N_TOTALS] += sums[i][j];
       sums[i][j] = 0.0f;
     }
   }
@@ -223,7 +243,9 @@ VISE_FN int vise_stage_next(vise_stage_place *at, uint32_t n_chunks, uint32_t gr
   return 1;
 }
 
-/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
+/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins with all threads together. After a
+   product forward or of deltas, thread t may read elements t, t + 256, ... of c, and with one group or of gradients
+   all of it. */
 template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_f32(void) {
   enum {
@@ -236,12 +258,11 @@ VISE_FN_CALLED void vise_product_f32(void) {
 
   const vise_step *const step = vise_step_here();
   float *const stages = vise_step_stage();
-  const uint32_t in_group = threadIdx.x % GROUP_THREADS;
-  const vise_share share = {threadIdx.x / GROUP_THREADS, in_group / ACROSS, in_group % ACROSS};
+  const vise_share share = vise_share_of_thread<ACROSS, GROUP_THREADS>();
 
   const vise_operand a = step->a, b = step->b;
   const uint32_t n_k = step->n_k, m0 = step->m0, n0 = step->n0;
-  const uint32_t length = step->length, n_slices = vise_ceil_div(n_k, length);
+  const uint32_t length = step->length, n_slices = (n_k + length - 1) >> vise_tree_depth(length); /* a power of 2 */
   const uint32_t n_chunks = vise_ceil_div(n_k < length ? n_k : length, 32);
   const uint32_t n_stages = vise_ceil_div(n_slices, GROUPS) * n_chunks;
   float sums[TM][TN] = {}, totals[N_TOTALS] = {};
@@ -281,9 +302,9 @@ VISE_FN_CALLED void vise_product_f32(void) {
       vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, share, n_sums, totals);
   }
 
-  __syncthreads();
+  if constexpr (GROUPS == 1) __syncthreads(); /* others may still read the stages; several groups have met since */
   vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, share, vise_step_floats() + step->c);
-  __syncthreads();
+  if constexpr (GROUPS == 1 || !A_ALONG_K) __syncthreads();
 }
 
 #endif

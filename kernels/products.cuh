@@ -59,7 +59,7 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
       if constexpr (A_ALONG_K) vise_product_f32<8, 2, 2, 1, B_ALONG_K>();
       return;
     default:
-      vise_product_f32<32, 4, (A_ALONG_K ? 4 : 2), A_ALONG_K, B_ALONG_K>();
+      vise_product_f32<32, 4, 4, A_ALONG_K, B_ALONG_K>();
       return;
   }
 }
@@ -75,10 +75,11 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
 
 #pragma unroll 1
   for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
-    vise_load_bias(step, layer, i / n_down * side, side);
-    vise_product<1, 1>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
-    vise_forward_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
-    __syncthreads();
+    const uint32_t row = i % n_down * side, unit = i / n_down * side;
+    vise_load_bias(step, layer, unit, side);
+    vise_product<1, 1>(step, tile, row, unit, VISE_STAGE_AT);
+    vise_forward_epilogue(step, layer, row, unit, side, vise_step_stage());
+    if (i + step->p.n_members < n_tiles) __syncthreads(); /* the biases are used */
   }
 }
 
@@ -93,9 +94,9 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
 
 #pragma unroll 1
   for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
-    vise_product<1, 0>(step, tile, i % n_down * side, i / n_down * side, VISE_STAGE_AT);
-    vise_delta_epilogue(step, layer, step->m0, step->n0, side, vise_step_stage());
-    __syncthreads();
+    const uint32_t row = i % n_down * side, unit = i / n_down * side;
+    vise_product<1, 0>(step, tile, row, unit, VISE_STAGE_AT);
+    vise_delta_epilogue(step, layer, row, unit, side, vise_step_stage());
   }
 }
 

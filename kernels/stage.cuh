@@ -3,8 +3,8 @@
  *
  * A stage holds, of `side` rows or columns m of the product and of `groups` thread groups, 32 values of k each. Whether
  * memory runs along k or along m decides the layout, so that quads stay quads:
- *   along k   [m][group][8 quads]; quad q lies at q ^ swizzle(m), so that threads reading the same quad of different m
- *             meet different banks.
+ *   along k   [group][m][8 quads]; quad q of a row lies at q ^ row / SWIZZLE % 8, rows counted through all groups, so
+ *             that threads reading the same quad of different rows meet different banks.
  *   along m   [group][32 k][side + pad].
  * What lies outside the operand is 0.
  */
@@ -46,8 +46,8 @@ VISE_FN void vise_stage_quad(const vise_operand *o, uint32_t row, uint32_t colum
   ptx_cp_async_16(to, inside ? o->base + (size_t)row * o->ld + column : o->base, left < 4 ? 4 * left : 16);
 }
 
-/* N quads of column `column`, of rows row, row + row_step, ..., to to[(at ^ 4 (i SWIZZLE_STEP % 8)) + i TO_STEP]. */
-template <int N, int TO_STEP, int SWIZZLE_STEP>
+/* N quads of column `column`, of rows row, row + row_step, ..., to to[(at ^ 4 (i M_STEP / SWIZZLE % 8)) + i TO_STEP]. */
+template <int N, int TO_STEP, int M_STEP, int SWIZZLE>
 static __device__ __forceinline__ void vise_stage_quads(const vise_operand *o, uint32_t row, uint32_t row_step,
                                                         uint32_t column, uint32_t at, float *to) {
   const uint32_t left = column < o->n_columns ? o->n_columns - column : 0, n_bytes = left < 4 ? 4 * left : 16;
@@ -55,13 +55,13 @@ static __device__ __forceinline__ void vise_stage_quads(const vise_operand *o, u
   const size_t from_step = (size_t)row_step * o->ld;
 #pragma unroll
   for (int i = 0; i < N; i++) {
-    ptx_cp_async_16(to + (at ^ (i * SWIZZLE_STEP % 8 * 4)) + i * TO_STEP, from, row < o->n_rows ? n_bytes : 0);
+    ptx_cp_async_16(to + (at ^ (i * M_STEP / SWIZZLE % 8 * 4)) + i * TO_STEP, from, row < o->n_rows ? n_bytes : 0);
     from += from_step;
     row += row_step;
   }
 }
 
-/* Stages m0 .. m0 + SIDE and, for each of GROUPS groups g, k from k0 + g * k_step on. SWIZZLE: neighbouring m that
+/* Stages m0 .. m0 + SIDE and, for each of GROUPS groups g, k from k0 + g * k_step on. SWIZZLE: neighbouring rows that
    share a swizzle. A thread copies quads of one column. */
 template <int SIDE, int GROUPS, int ALONG_K, int SWIZZLE, int PAD>
 static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_t m0, uint32_t k0, uint32_t k_step,
@@ -78,13 +78,12 @@ static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_
   const uint32_t i = threadIdx.x;
   if constexpr (ALONG_K) {
     static_assert(M_STEP % SWIZZLE == 0, "the swizzle of a thread's next row differs in bits that are 0 in its first");
-    const uint32_t quad = i % 8, group = i / 8 % GROUPS, m = i / (8 * GROUPS);
-    vise_stage_quads<N, M_STEP * GROUPS * 32, M_STEP / SWIZZLE>(
-        o, m0 + m, M_STEP, k0 + group * k_step + quad * 4, (m * GROUPS + group) * 32 + ((quad ^ (m / SWIZZLE & 7)) * 4),
-        to);
+    const uint32_t quad = i % 8, group = i / 8 % GROUPS, m = i / (8 * GROUPS), at = group * SIDE + m;
+    vise_stage_quads<N, M_STEP * 32, M_STEP, SWIZZLE>(o, m0 + m, M_STEP, k0 + group * k_step + quad * 4,
+                                                      at * 32 + ((quad ^ (at / SWIZZLE & 7)) * 4), to);
   } else {
     const uint32_t quad = i % (SIDE / 4), k = i / (SIDE / 4);
-    vise_stage_quads<N, K_STEP *(SIDE + PAD), 0>(o, k0 + k / 32 * k_step + k % 32,
+    vise_stage_quads<N, K_STEP *(SIDE + PAD), 0, 1>(o, k0 + k / 32 * k_step + k % 32,
                                                  K_STEP < 32 ? (uint32_t)K_STEP : K_STEP / 32 * k_step, m0 + quad * 4,
                                                  k * (SIDE + PAD) + quad * 4, to);
   }
