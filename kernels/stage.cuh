@@ -84,8 +84,8 @@ static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_
   } else {
     const uint32_t quad = i % (SIDE / 4), k = i / (SIDE / 4);
     vise_stage_quads<N, K_STEP *(SIDE + PAD), 0, 1>(o, k0 + k / 32 * k_step + k % 32,
-                                                 K_STEP < 32 ? (uint32_t)K_STEP : K_STEP / 32 * k_step, m0 + quad * 4,
-                                                 k * (SIDE + PAD) + quad * 4, to);
+                                                    K_STEP < 32 ? (uint32_t)K_STEP : K_STEP / 32 * k_step,
+                                                    m0 + quad * 4, k * (SIDE + PAD) + quad * 4, to);
   }
 }
 

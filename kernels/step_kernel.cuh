@@ -311,9 +311,6 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     if (threadIdx.x < sizeof(vise_k_step_state) / 16) {
       ((ptx_b128 *)step->p.state)[threadIdx.x] = ((const ptx_b128 *)&step->state)[threadIdx.x];
     }
-    if (threadIdx.x == 0 && step->p.mode == VISE_K_STEP && step->p.progress) {
-      *(volatile uint32_t *)step->p.progress = step->state.cursor;
-    }
   }
 }
 VISE_KERNEL(VISE_STEP_NAME);

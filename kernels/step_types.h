@@ -301,7 +301,6 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   double *statistics;      /* of batch norms, of the batch at hand; or NULL */
   float *norm_gradients;   /* of their gains and shifts, likewise; or NULL */
   uint64_t *clocks;        /* [vise_k_n_clocks(n_members)], or NULL: no clocks are read */
-  uint32_t *progress;      /* host memory mapped for the device, or NULL: the cursor, as each launch of steps ends */
 #if VISE_WATCHDOG
   vise_k_watchdog *watchdog; /* or NULL */
 #endif

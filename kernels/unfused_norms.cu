@@ -94,7 +94,6 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     state->gathered = 0;
     state->cursor++;
     *u.step.state = *state;
-    if (u.step.progress) *(volatile uint32_t *)u.step.progress = state->cursor;
   }
 }
 VISE_KERNEL(unfused_decide_one_cta);

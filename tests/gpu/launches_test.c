@@ -148,7 +148,7 @@ static ending end_early(step_rig *r, uint64_t per_launch, size_t n) {
   cr_expect(OPS->run(b, &(vise_i_steps){0, RIG_BATCH, 9, r->hyper, e.stats}, &n_done, &err) == VISE_ERR_NONFINITE, "%s",
             err.text);
   cr_expect(n_done == n, "launches of %d: %zu steps, expected %zu", (int)per_launch, n_done, n);
-  e.progress = vise_i_cuda_of(b)->cx->mail->progress;
+  e.progress = vise_i_cuda_of(b)->train.state.cursor;
   cr_expect(e.progress == n);
 
   vise_error_clear(&err);

@@ -42,7 +42,7 @@ Test(steps, launches_are_counted) {
       cr_expect(after.copies - before.copies == 4, "%d copies", (int)(after.copies - before.copies));
     }
 
-    cr_expect(vise_i_cuda_of(b)->cx->mail->progress == 13);
+    cr_expect(vise_i_cuda_of(b)->train.state.cursor == 13);
     OPS->destroy(b);
     step_rig_free(r);
   }

@@ -163,7 +163,7 @@ Test(unfused_steps, launches_are_few_and_counted) {
         cr_expect((OPS->n_launches(b) - launched) % n == 0);
       }
 
-      cr_expect(vise_i_cuda_of(b)->n_captures == m && vise_i_cuda_of(b)->cx->mail->progress == 9);
+      cr_expect(vise_i_cuda_of(b)->n_captures == m && vise_i_cuda_of(b)->train.state.cursor == 9);
       OPS->destroy(b);
       step_rig_free(r);
     }

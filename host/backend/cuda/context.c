@@ -101,10 +101,10 @@ vise_status vise_i_cuda_equip_context(vise_i_cuda_context *cx, const size_t n_co
   cx->pinned = memory;
   place_pinned(cx, n_columns);
   memset(cx->mail, 0, sizeof *cx->mail);
+#if VISE_WATCHDOG
   /* Of the block: it is documented for the start of an allocation alone. */
   VISE_I_CUDA_TRY(cx, cudaHostGetDevicePointer(&memory, cx->pinned, 0));
   cx->device_mail = (vise_i_cuda_mail *)(void *)((char *)memory + ((char *)cx->mail - cx->pinned));
-#if VISE_WATCHDOG
   vise_i_cuda_watchdog_arm(&cx->mail->watchdog);
 #endif
 

@@ -24,7 +24,6 @@ typedef struct vise_i_cuda_mail {
   vise_k_step_state state;
   vise_k_step_record records[VISE_I_CUDA_RECORDS];
   vise_k_step_stats stats[VISE_I_CUDA_RECORDS];
-  uint32_t progress; /* steps done since the state was sent; written by the device as each launch ends */
 #if VISE_WATCHDOG
   _Alignas(16) vise_k_watchdog watchdog;
 #endif
@@ -48,7 +47,9 @@ typedef struct vise_i_cuda_context {
 
   char *pinned; /* one block for the mail and the pinned scales */
   vise_i_cuda_mail *mail;
-  vise_i_cuda_mail *device_mail;                              /* the same, as the device sees it */
+#if VISE_WATCHDOG
+  vise_i_cuda_mail *device_mail; /* the same, as the device sees it */
+#endif
   vise_i_cuda_scaling pinned_scales[VISE_I_CUDA_N_SCALES][2]; /* of x, of y */
   char *buffers[2]; /* [buffer_bytes], pinned, one block; NULL until something is to be copied */
   size_t buffer_bytes;

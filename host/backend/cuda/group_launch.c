@@ -89,7 +89,6 @@ static vise_k_step step_of(const vise_i_cuda *b, vise_i_cuda_group_mode mode) {
       break;
   }
   step.clocks = NULL;
-  step.progress = NULL;
   return step;
 }
 

@@ -85,7 +85,6 @@ size_t vise_i_cuda_place_all(vise_i_cuda *b, char *common) {
 
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
-  b->train.step.progress = &b->cx->device_mail->progress;
 #if VISE_WATCHDOG
   b->train.step.watchdog = b->wide.step.watchdog = &b->cx->device_mail->watchdog;
 #endif
