@@ -121,7 +121,7 @@ VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, flo
 VISE_FN_CALLED void vise_load_near_tiles(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (step->near_are_here) return; /* set in vise_step_end, after every thread has read it */
+  if (step->tiles_are_near) return; /* set in vise_step_end, after every thread has read it */
 
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_near && i < vise_n_own_tiles(p); i++) {

@@ -9,7 +9,8 @@
  *             several groups, which take the slices of k in turn; their sums meet in shared memory and are added in
  *             the order of slices.
  * Memory      operands pass through shared memory in stages of 32 k for each group, double-buffered: the copies of the
- *             next stage are on their way while this one is multiplied. One barrier a stage.
+ *             next stage are on their way while this one is multiplied. One barrier a stage. Inputs that are near
+ *             (near_inputs.cuh) lie as stages do, in slices of 32 k, and are read in place.
  * Numerics    bits depend on a, b and the length of k alone, not on the tile.
  */
 #ifndef VISE_K_PRODUCT_F32_CUH
@@ -131,12 +132,11 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
   }
 }
 
-/* sums += all of a stage: the one of a, then that of b. */
-template <int SIDE, int GROUPS, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
-static __device__ __forceinline__ void vise_multiply_stage(const float *stage, vise_share share, float sums[TM][TN]) {
+/* sums += all of a stage of a and b. */
+template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+static __device__ __forceinline__ void vise_multiply_stage(const float *a, const float *b, vise_share share,
+                                                           float sums[TM][TN]) {
   enum { UNROLL = TM * TN < 8 ? 4 : 1 }; /* so few products alone hide neither loads nor address arithmetic */
-  const float *a = stage, *b = stage + SIDE * GROUPS * 32;
-
 #pragma unroll(UNROLL)
   for (uint32_t quad = 0; quad < 8; quad++) {
     vise_multiply_quad<SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
@@ -253,11 +253,13 @@ VISE_FN_CALLED void vise_product_f32(void) {
     GROUP_THREADS = SIDE / TM * ACROSS,
     GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS,
     STAGE = SIDE * GROUPS * 32,
+    NEAR = VISE_STEP_NEAR_INPUTS && A_ALONG_K == B_ALONG_K, /* there are products of inputs that are near */
     N_TOTALS = GROUPS == 1 ? TM * TN : (SIDE * SIDE + VISE_K_STEP_THREADS - 1) / VISE_K_STEP_THREADS
   };
 
   const vise_step *const step = vise_step_here();
-  float *const stages = vise_step_stage();
+  float *const stages = vise_step_stage(), *const near = vise_step_floats() + step->near;
+  const int a_is_near = NEAR && A_ALONG_K && step->near, b_is_near = NEAR && !A_ALONG_K && step->near;
   const vise_share share = vise_share_of_thread<ACROSS, GROUP_THREADS>();
 
   const vise_operand a = step->a, b = step->b;
@@ -280,8 +282,8 @@ VISE_FN_CALLED void vise_product_f32(void) {
     if (turn < n_stages) {
       float *to = stages + turn % 2 * (2 * STAGE);
       const uint32_t k0 = next.slice * length + next.chunk * 32;
-      vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
-      vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
+      if (!a_is_near) vise_stage<SIDE, GROUPS, A_ALONG_K, (TM < 4 ? TM : 4), 0>(&a, m0, k0, length, to);
+      if (!b_is_near) vise_stage<SIDE, GROUPS, B_ALONG_K, (TN < 4 ? TN : 4), 0>(&b, n0, k0, length, to + STAGE);
       vise_stage_next(&next, n_chunks, GROUPS);
     }
 
@@ -292,9 +294,10 @@ VISE_FN_CALLED void vise_product_f32(void) {
       __syncthreads();
     }
 
-    const float *from = stages + (turn - 1) % 2 * (2 * STAGE);
+    const float *from = stages + (turn - 1) % 2 * (2 * STAGE), *from_near = near + now.slice * (32 * SIDE);
     if ((now.slice + share.group) * length + now.chunk * 32 < n_k) {
-      vise_multiply_stage<SIDE, GROUPS, TM, TN, A_ALONG_K, B_ALONG_K>(from, share, sums);
+      vise_multiply_stage<SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a_is_near ? from_near : from,
+                                                              b_is_near ? from_near : from + STAGE, share, sums);
     }
 
     const uint32_t left = n_slices - now.slice, n_sums = left < GROUPS ? left : (uint32_t)GROUPS;

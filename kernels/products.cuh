@@ -10,6 +10,7 @@
 
 #include "kernels/gradient.cuh"
 #include "kernels/layers.cuh"
+#include "kernels/near_inputs.cuh"
 #include "kernels/ops/batch_norm.cuh"
 #include "kernels/product_f32.cuh"
 
@@ -23,9 +24,12 @@
 #define VISE_PRODUCT_LARGE(side, t) vise_product_f32<side, t, t, A_ALONG_K, B_ALONG_K>()
 #endif
 
-/* The operands of the products that follow, over k in slices of the given length; visible after the next barrier. */
-VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t n_k, uint32_t length) {
+/* The operands of the products that follow, over k in slices of the given length; visible after the next barrier. near:
+   where in shared memory the inputs of a product forward (a) or of a gradient (b) are, or 0. */
+VISE_FN void vise_product_operands(vise_step *step, vise_operand a, vise_operand b, uint32_t near, uint32_t n_k,
+                                   uint32_t length) {
   if (threadIdx.x == 0) {
+    step->near = near;
     step->a = a;
     step->b = b;
     step->n_k = n_k;
@@ -64,14 +68,17 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
   }
 }
 
-VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
+VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t planned_tile) {
   vise_step *const step = vise_step_here();
+  const int far = step->p.near_rows && !step->near_rows && layer == 0;
+  const uint32_t tile = far ? step->p.far_tile : planned_tile;
   const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
 
   vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer),
-                        step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
+                        layer == 0 ? vise_near_rows_at(step) : 0, step->p.layers[layer].n_in,
+                        vise_slice_length(step->p.layers[layer].n_in));
 
 #pragma unroll 1
   for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
@@ -89,7 +96,7 @@ VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   const uint32_t n_down = vise_ceil_div(n_rows, side);
   const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
 
-  vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1),
+  vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1), 0,
                         step->p.layers[layer + 1].n_out, vise_slice_length(step->p.layers[layer + 1].n_out));
 
 #pragma unroll 1
@@ -105,7 +112,7 @@ VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t be
   vise_operand a = vise_operand_deltas(step, layer), b = vise_operand_inputs(step, layer);
   vise_operand_take_rows(&a, begin, n);
   vise_operand_take_rows(&b, begin, n);
-  vise_product_operands(step, a, b, n, length);
+  vise_product_operands(step, a, b, layer == 0 ? vise_near_columns_at(step) : 0, n, length);
 }
 
 /* Stores a tile's plain gradient, in c (shared memory), in its place among the sums of a slice. */

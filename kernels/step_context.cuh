@@ -21,6 +21,9 @@ enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 #define VISE_STEP_TEAMS 0
 #endif
 
+/* Whether this kernel can keep inputs near (kernels/near_inputs.cuh). A source file sets VISE_STEP_LARGE first. */
+#define VISE_STEP_NEAR_INPUTS (!VISE_STEP_LARGE && !VISE_STEP_TEAMS)
+
 /* A matrix as it lies in memory: element (row, column) at base + row * ld + column, in bf16 at base16 + the same. */
 typedef struct vise_operand {
   const float *base;
@@ -99,8 +102,8 @@ typedef struct vise_step {
   vise_shaping shapings[VISE_STEP_OWN];
   vise_update updates[VISE_STEP_OWN];
   vise_span groups[VISE_STEP_SPANS];
-  vise_i_counters taken;  /* the state's counters if the step is taken */
-  uint32_t near_are_here; /* weights and moments of near tiles are in shared memory */
+  vise_i_counters taken;   /* the state's counters if the step is taken */
+  uint32_t tiles_are_near; /* weights and moments of near tiles are in shared memory */
 
   uint32_t loss_is_bad, bad_gradient, bad_total; /* lowest bad tensor, or VISE_NO_TENSOR */
   uint32_t skip;
@@ -110,6 +113,11 @@ typedef struct vise_step {
   /* The current product: c(m0 .., n0 ..) = a b over n_k, c at this float of the shared memory. */
   vise_operand a, b;
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
+  uint32_t near;                   /* first float of the operand that is in shared memory (near_inputs.cuh), or 0 */
+
+  uint32_t near_rows;     /* those of the step, or 0: this launch keeps no inputs near */
+  uint32_t near_is_ready; /* the near inputs of this step are there, or on their way */
+  uint32_t end;           /* the cursor at the end of this launch */
 
 #if VISE_STEP_TEAMS
   vise_k_sums sums; /* of the steps so far, in the CTA that reports */

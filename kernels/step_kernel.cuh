@@ -21,6 +21,7 @@
 #define VISE_K_STEP_KERNEL_CUH
 
 #include "kernels/inputs.cuh"
+#include "kernels/near_inputs.cuh"
 #include "kernels/products.cuh"
 #include "kernels/walk.cuh"
 
@@ -99,16 +100,41 @@ VISE_FN void vise_step_begin(vise_step *step) {
   __syncthreads();
 }
 
-/* The rows of this step, unless the step before has gathered them. */
+/* The rows of this step, unless the step before has gathered them. Near inputs: those that the first phase needs. */
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
+  if (vise_near_rows_at(step)) {
+    if (step->near_is_ready) return;
+    vise_near_start(0, step->record.first, step->record.n_rows);
+    vise_near_start(1, step->record.first, step->record.n_rows);
+    vise_near_finish(0, step->record.n_rows);
+    return;
+  }
   if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
   vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
   vise_step_exchange(x);
 }
 
+/* Whether this launch takes another step whose rows are known. */
+VISE_FN int vise_step_goes_on(const vise_step *step) {
+  return step->record.next_n_rows > 0 && step->state.cursor + 1 < step->end;
+}
+
+/* Between arrival for the update and wait: the near inputs of the next step. Their rows are there; the columns of this
+   step are not used any more. */
+VISE_FN void vise_step_near_ahead(vise_step *step) {
+  const int goes_on = vise_step_goes_on(step);
+  if (goes_on) {
+    vise_near_finish(0, step->record.next_n_rows);
+    vise_near_start(1, step->record.next_first, step->record.next_n_rows);
+  }
+  if (threadIdx.x == 0) step->near_is_ready = (uint32_t)goes_on;
+}
+
 /* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
    waits for no member of a team of up to 128; this step's losses, which use the inverse, are done. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
+  const int near = vise_near_rows_at(step) != 0;
+  if (near) vise_step_near_ahead(step);
   if (step->record.next_n_rows == 0) return;
 
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
@@ -117,7 +143,7 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
   const double denominator = at == 0 ? next->denominator : 1.0;
 
-  vise_gather_rows(next, step->record.next_first, step->record.next_n_rows, half ^ 1);
+  if (!near) vise_gather_rows(next, step->record.next_first, step->record.next_n_rows, half ^ 1);
   if (has_word) ((uint64_t *)&step->state.record)[at] = word;
   if (at == 0) {
     step->inverse = 1.0 / denominator;
@@ -148,6 +174,16 @@ VISE_FN void vise_step_mark_all(const vise_step *step, uint64_t *clocks, uint32_
   vise_step_mark(step, clocks, mark);
 }
 
+/* Between arrival for phase i and wait: near inputs of a step at its first exchange, and when the rows of the first
+   phase are not used any more, those of the next step. */
+VISE_FN void vise_step_near_between(vise_step *step, uint32_t i) {
+  if (!vise_near_rows_at(step)) return;
+  if (i == 1) vise_near_finish(1, step->record.n_rows);
+  if (step->p.phases[i].kind == VISE_K_GRADIENT && vise_step_goes_on(step)) {
+    vise_near_start(0, step->record.next_first, step->record.next_n_rows);
+  }
+}
+
 /* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
    and reports loss and penalty. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks) {
@@ -172,6 +208,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
         if (vise_step_reports(step)) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
+        vise_step_near_between(step, i);
         if (p->phases[i].kind == VISE_K_GRADIENT) {
           vise_shape_ahead(step);
           vise_load_near_tiles();
@@ -215,7 +252,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
     state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     vise_step_mark(step, clocks, VISE_K_CLOCK_END);
     state->cursor++;
-    step->near_are_here = p->mode == VISE_K_STEP && p->rule.max_norm == 0;
+    step->tiles_are_near = p->mode == VISE_K_STEP && p->rule.max_norm == 0;
   }
 }
 
@@ -227,7 +264,11 @@ VISE_FN void vise_step_prepare(vise_step *step) {
     step->own[threadIdx.x] = vise_step_tile_at(p, vise_step_member() + threadIdx.x * p->n_members);
   }
   if (last < VISE_STEP_SPANS && last < p->n_groups) step->groups[last] = vise_group_cells(p, last);
-  if (threadIdx.x == 0) step->inverse_is_known = step->near_are_here = 0;
+  if (threadIdx.x == 0) {
+    step->inverse_is_known = step->tiles_are_near = step->near_is_ready = 0;
+    step->near_rows = vise_near_rows_of(p);
+    step->end = step->state.cursor + p->n_steps;
+  }
 }
 
 /* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */

@@ -261,8 +261,11 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
   uint8_t has_norm;           /* some layer has batch norm */
   uint8_t cells_travel;       /* the gradient's sums of cells are payloads of that exchange, not in gradient_sums */
-  uint64_t n_params;          /* elements of the device layout that are trained */
-  uint64_t seed;              /* of dropout */
+  uint8_t near_rows; /* rows of a CTA's tile of the first forward phase, where it keeps the inputs that it reads in
+                         shared memory, if the data set suits that (kernels/near_inputs.cuh); 0: never */
+  uint8_t far_tile;  /* vise_k_tile of that phase where it does not */
+  uint64_t n_params; /* elements of the device layout that are trained */
+  uint64_t seed;     /* of dropout */
   vise_k_dropout input_dropout;
   uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
@@ -288,7 +291,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   float *inputs;       /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
   uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
   double *row_losses;                            /* [max_rows] */
-  double *gradient_sums; /* [n_cells], or by rows [n_row_leaves]: sums of squares; not used if cells_travel */
+  double *gradient_sums;   /* [n_cells], or by rows [n_row_leaves]: sums of squares; not used if cells_travel */
   float *gradient_max;     /* the same shape: largest magnitudes; NULL unless clipped by maximum */
   double *weight_sums;     /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
   double *norm_sums;       /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
@@ -308,7 +311,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
 
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
-   exchange, held tiles, weights and moments of near tiles. */
+   exchange, held tiles, weights and moments of near tiles, near inputs. */
 enum { VISE_K_FIXED_BYTES = 10240, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
 
 VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_slots) {
@@ -323,6 +326,20 @@ VISE_BOTH size_t vise_k_step_shared_bytes(uint32_t n_slots, uint32_t n_held, uin
 /* Arrays kept for each near tile: weights, and the moments in use. */
 VISE_BOTH uint32_t vise_k_step_near_arrays(const vise_k_step *p) {
   return 1u + p->has_moment1 + p->has_moment2;
+}
+
+/* Floats of the near inputs: the rows of a tile of the first forward phase; of a batch, the columns of a tile of the
+   gradient. */
+VISE_BOTH uint32_t vise_k_step_near_row_floats(const vise_k_step *p) {
+  return p->near_rows * ((p->layers[0].n_in + 31) / 32 * 32);
+}
+
+VISE_BOTH uint32_t vise_k_step_near_column_floats(const vise_k_step *p) {
+  return p->near_rows ? (p->max_rows + 31) / 32 * 32 * 32 : 0;
+}
+
+VISE_BOTH size_t vise_k_step_near_input_bytes(const vise_k_step *p) {
+  return ((size_t)vise_k_step_near_row_floats(p) + vise_k_step_near_column_floats(p)) * sizeof(float);
 }
 
 /* The kernels; each has the code of some tiles. In tf32 and bf16 tiles of 64 and 128 are made by the matrix units, the

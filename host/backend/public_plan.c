@@ -16,7 +16,7 @@ bool vise_i_plan_takes(const vise_i_net *net) {
 static void view_phases(const vise_i_plan *plan, vise_plan *out) {
   const vise_k_step *step = &plan->step;
 
-  /* The rows of the batch are gathered first; then all wait. */
+  /* The rows of the batch are gathered first; then all wait, unless each CTA keeps what it reads. */
   out->phases[out->n_phases++] = (vise_plan_phase){.name = "gather", .layer = -1};
 
   for (uint32_t p = 0; p < step->n_phases; p++) {
@@ -30,7 +30,7 @@ static void view_phases(const vise_i_plan *plan, vise_plan *out) {
         .layer = layered ? phase->layer : -1,
         .tile = product ? (int)vise_k_tile_side((vise_k_tile)phase->tile) : 0,
         .n_tiles = vise_i_plan_n_tiles(step, phase, step->max_rows),
-        .exchange = p == 0 || phase->exchange,
+        .exchange = phase->exchange || (p == 0 && step->near_rows == 0),
     };
   }
 }
@@ -75,6 +75,7 @@ vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_dev
       .n_gradient_tiles = plan.step.n_gradient_tiles,
       .n_held = plan.step.n_held,
       .n_bytes = plan.n_bytes,
+      .near_rows = plan.step.near_rows,
   };
 
   view_phases(&plan, &view);

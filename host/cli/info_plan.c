@@ -109,6 +109,12 @@ static void print_text(const plan_case *c) {
   print_bytes((double)plan->shared_bytes);
   (void)printf(" of shared memory each\n");
   print_phases(plan);
+  if (plan->near_rows > 0) {
+    (void)printf(
+        "inputs    each CTA keeps %u rows, and the columns of its tile of the gradient, in shared memory: floats\n"
+        "          without scaling, or bytes that are divided; others are gathered, and all wait\n",
+        plan->near_rows);
+  }
   (void)printf("gradient  %u tiles, of which each CTA keeps up to %u on chip\n", plan->n_gradient_tiles, plan->n_held);
 
   for (size_t i = 0; i < plan->n_arrays; i++) {
@@ -153,6 +159,7 @@ static vise_status print_json(const plan_case *c, vise_error *err) {
                 (json_int_t)plan->n_held, "phases", phases, "memory", memory, "memory_bytes", (json_int_t)plan->n_bytes,
                 "exchanges", (json_int_t)plan->n_exchanges);
 
+  vise_i_json_put(&object, "near_rows", json_integer((json_int_t)plan->near_rows));
   vise_i_json_put(&object, "flop", json_real(plan->flop));
   vise_i_json_put(&object, "bytes_moved", json_real(plan->bytes_moved));
   vise_i_json_put(&object, "floor_us", json_real(plan->floor_us));

@@ -31,9 +31,15 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   const double f = sizeof(float), read = plan->variant == VISE_K_BF16 ? 2 : f;
   const double stored = plan->variant == VISE_K_BF16 ? f + 2 : f;
 
-  vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US, .n_exchanges = 1};
+  vise_i_plan_cost cost = {.launch_us = LAUNCH_US, .exchange_us = EXCHANGE_US};
   for (uint32_t p = 0; p < step->n_phases; p++) cost.n_exchanges += step->phases[p].exchange;
-  cost.bytes = rows * ((double)row_bytes + (stored + 2 * read) * step->layers[0].n_in); /* gathered once, read twice */
+
+  if (step->near_rows > 0) { /* rows of the data set are read for both products, by whoever needs them */
+    cost.bytes = 2 * rows * (double)row_bytes;
+  } else { /* gathered once, exchanged, read twice */
+    cost.n_exchanges++;
+    cost.bytes = rows * ((double)row_bytes + (stored + 2 * read) * step->layers[0].n_in);
+  }
 
   for (uint32_t l = 0; l < step->n_layers; l++) {
     const vise_k_layer *layer = &step->layers[l];

@@ -96,8 +96,8 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
 
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out) {
   *out = plan->step;
+  if (mode != VISE_K_STEP) out->n_near = out->near_rows = 0;
   add_phases(plan, mode, out);
-  if (mode != VISE_K_STEP) out->n_near = 0;
 }
 
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
@@ -162,7 +162,11 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
 
   if (!request->forward_only) {
     const uint64_t each = vise_i_ceil_div(step->n_gradient_tiles, step->n_members);
-    const uint64_t room = (most - base) / (step->held_floats * sizeof(float));
+    const size_t tile_bytes = step->held_floats * sizeof(float);
+    const size_t all_bytes = each * (1 + vise_k_step_near_arrays(step)) * tile_bytes;
+    if (base + all_bytes + vise_k_step_near_input_bytes(step) > most) step->near_rows = 0;
+
+    const uint64_t room = (most - base) / tile_bytes;
     step->n_held = (uint32_t)(each < room ? each : room);
     const uint64_t room_near = (room - step->n_held) / vise_k_step_near_arrays(step);
     step->n_near = (uint32_t)(each < room_near ? each : room_near);
@@ -170,6 +174,7 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
 
   plan->shared_bytes = vise_k_step_shared_bytes(
       step->n_slots, step->n_held + step->n_near * vise_k_step_near_arrays(step), step->held_floats);
+  plan->shared_bytes += vise_k_step_near_input_bytes(step);
   return VISE_OK;
 }
 
@@ -248,6 +253,7 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   }
 
   choose_slots(request, step);
+  vise_i_plan_near_inputs(request, &plan);
   VISE_TRY(choose_shared(request, &plan, err));
   vise_i_plan_memory(request, &plan);
   VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));

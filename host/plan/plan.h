@@ -29,6 +29,7 @@ typedef struct vise_i_plan_request {
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
   bool small_tiles;  /* fp32: none larger than 32, so that the kernel takes half of a multiprocessor's registers */
+  bool is_member;    /* of a team among many in a launch, whose kernels keep no inputs near */
   bool has_mask;
   vise_i_hooks hooks;
 } vise_i_plan_request;
@@ -111,7 +112,7 @@ const char *vise_i_plan_variant_name(vise_k_variant variant);
 
 /* What a step of max_rows rows takes, and its least possible time at the stated rates. */
 typedef struct vise_i_plan_cost {
-  uint32_t n_exchanges;                     /* between phases, and one at the start: the rows are there */
+  uint32_t n_exchanges;                     /* between phases, and one at the start if rows are gathered */
   double flop, bytes;                       /* bytes: read and written outside the SMs */
   double flop_per_us, bytes_per_us;         /* rates assumed */
   double launch_us, exchange_us;            /* of one launch, of one exchange */
@@ -150,6 +151,8 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
 /* Multiplications of a tile's products, as if at the full rate, and what comes before and after them, in the same unit. */
 double vise_i_plan_products_cost(vise_k_variant variant, vise_k_tile tile, double depth);
 double vise_i_plan_tile_overhead(void);
+/* Whether CTAs keep their inputs near, if there is room in shared memory: sets near_rows. */
+void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Sets sizes and places of the arrays. */
 void vise_i_plan_memory(const vise_i_plan_request *request, vise_i_plan *plan);
 

@@ -194,3 +194,21 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
 
   plan->variant = small ? VISE_K_SMALL_F32 : full;
 }
+
+/* A CTA keeps the inputs of one tile forward and of one of the gradient. Nothing else may read them: not the addition
+   of a residual, nor VISE_K_ROWS, nor VISE_K_PARTS. */
+void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *plan) {
+  vise_k_step *step = &plan->step;
+  const vise_k_layer *first = &step->layers[0];
+  const vise_k_tile tile = (vise_k_tile)plan->forward_tile[0];
+
+  step->near_rows = 0;
+  step->far_tile = (uint8_t)tile;
+  if (request->forward_only || request->is_member || plan->variant != VISE_K_SMALL_F32) return;
+  if (first->has_residual || step->input_dropout.threshold > 0 || step->gradient_parts) return;
+  if (step->n_layers == 1 && plan->narrow) return;
+  if (vise_slice_length(first->n_in) > 32 || vise_slice_length(step->max_rows) > 32) return;
+  if (step->n_gradient_tiles > step->n_members) return;
+  if (n_tiles_of(step->max_rows, first->n_out, tile) > step->n_members) return;
+  step->near_rows = (uint8_t)vise_k_tile_side(tile);
+}

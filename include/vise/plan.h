@@ -57,6 +57,8 @@ typedef struct vise_plan {
   double launch_us, exchange_us;            /**< for one each, assumed */
   double arithmetic_us, memory_us, wait_us; /**< at these rates; wait_us: launch and exchanges */
   double floor_us;                          /**< wait_us and the longer of the other two */
+  unsigned near_rows; /**< rows of the inputs that a CTA keeps in shared memory, straight from the data set, besides the
+                         columns of its tile of the gradient; 0: all rows are gathered first, then all wait */
 } vise_plan;
 
 /**

@@ -20,6 +20,8 @@ vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain 
 # Other numbers of multiprocessors: golden.
 vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
   MORE_SCHEDULES forward SMS 4 TIMEOUT 600)
+vise_gpu_test(near_inputs SOURCES ${gpu}/near_inputs_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
+  MORE_SCHEDULES reverse SMS 48 TIMEOUT 300)
 vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES random:1
   MORE_SCHEDULES forward SMS 4 TIMEOUT 600)
 vise_gpu_test(launches SOURCES ${gpu}/launches_test.c ${step_rig} ${cases} FLAVOURS plain race SCHEDULES random:1 SMS 4

@@ -103,9 +103,10 @@ static double floor_us(const vise_i_backend *backend, size_t row_bytes, uint64_t
   vise_i_plan_cost cost;
   if (b->unfused) return NAN;
   vise_i_plan_cost_of(&b->train.plan, row_bytes, &cost);
-  /* Steps of one launch share its cost. */
-  const double shared = steps_per_launch > 1 ? cost.launch_us * (1 - 1 / (double)steps_per_launch) : 0;
-  return cost.floor_us - shared;
+  /* Steps of one launch share its cost. All but the last end with an exchange; then none follows the gather. */
+  const double later = steps_per_launch > 1 ? 1 - 1 / (double)steps_per_launch : 0;
+  const double ends = b->train.plan.step.near_rows > 0 ? cost.exchange_us : 0;
+  return cost.floor_us - later * (cost.launch_us - ends);
 }
 
 /* ---- clocks ---- */

@@ -19,7 +19,7 @@ LACKING = {
     "vise_step_stats": "bool skipped; int bad_tensor;",
     "vise_tensor_stats": ", n_at_lo, n_at_hi",
     "vise_weight_op_report": "double norm_after;",
-    "vise_plan": "double floor_us;",
+    "vise_plan": "unsigned near_rows;",
     "vise_device_info": "uint64_t memory_bytes;",
     "vise_bench_config": "void *user;",
     "vise_bench_result": "size_t n_errors;",

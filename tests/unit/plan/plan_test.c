@@ -119,7 +119,8 @@ static void check_team(const plan_case *c, const vise_i_plan *plan) {
   cr_expect(plan->shared_bytes <= c->request.machine.shared_bytes);
 
   const uint32_t n_arrays = vise_k_step_near_arrays(s), n_tiles = s->n_held + s->n_near * n_arrays;
-  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_slots, n_tiles, s->held_floats));
+  const size_t near_bytes = vise_k_step_near_input_bytes(s);
+  cr_expect(plan->shared_bytes == vise_k_step_shared_bytes(s->n_slots, n_tiles, s->held_floats) + near_bytes);
 
   const uint64_t each = ceil_div(s->n_gradient_tiles, s->n_members);
   cr_expect(s->n_held <= each);
@@ -182,9 +183,53 @@ Test(plan, the_worked_example) {
 
   vise_i_plan_cost cost;
   vise_i_plan_cost_of(&plan, 784 + 1, &cost);
-  cr_expect(cost.n_exchanges == 4);
+  cr_expect(cost.n_exchanges == 3 && s->near_rows == 8);
   cr_expect(cost.flop == 2.0 * 64 * (2.0 * 784 * 128 + 3.0 * 128 * 10), "%g", cost.flop);
   cr_expect(cost.floor_us > 3 && cost.floor_us < 7, "%g", cost.floor_us);
+}
+
+/* Inputs are kept near where each CTA has room for one tile forward and one of the gradient, and nobody else reads
+   them. */
+Test(plan, near_inputs) {
+  static const struct {
+    const char *what;
+    size_t n_layers, widths[4], rows, shared_kib;
+    bool residual, member;
+    double input_dropout;
+    int parts;
+    uint32_t n_ctas, near_rows;
+  } cases[] = {
+      {"tiles of 8", 2, {784, 128, 10}, 64, 227, false, false, 0, 0, 0, 8},
+      {"tiles of 32", 3, {32, 256, 256, 1}, 256, 227, false, false, 0, 0, 0, 32},
+      {"one layer, wide", 1, {70, 80}, 9, 227, false, false, 0, 0, 0, 8},
+      {"one layer, narrow: rows are read", 1, {70, 8}, 9, 227, false, false, 0, 0, 0, 0},
+      {"two tiles to a CTA", 2, {784, 128, 10}, 64, 227, false, false, 0, 0, 64, 0},
+      {"too little shared memory", 2, {784, 128, 10}, 64, 99, false, false, 0, 0, 0, 0},
+      {"residual", 2, {64, 64, 3}, 20, 227, true, false, 0, 0, 0, 0},
+      {"none", 2, {64, 64, 3}, 20, 227, false, false, 0, 0, 0, 8},
+      {"dropout of inputs", 2, {64, 64, 3}, 20, 227, false, false, 0.25, 0, 0, 0},
+      {"many nets", 2, {64, 64, 3}, 20, 227, false, true, 0, 0, 0, 0},
+      {"parts", 2, {64, 64, 3}, 40, 227, false, false, 0, 1, 0, 0},
+      {"slices of 64 columns", 2, {1100, 64, 3}, 20, 227, false, false, 0, 0, 0, 0},
+  };
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    plan_case c = plan_case_make(cases[i].n_layers, cases[i].widths, cases[i].rows);
+    c.net.residual = cases[i].residual;
+    c.net.input_dropout = cases[i].input_dropout;
+    c.request.machine.shared_bytes = cases[i].shared_kib * 1024;
+    c.request.is_member = cases[i].member;
+    c.request.hooks.gradient_parts = cases[i].parts;
+    c.request.hooks.n_ctas = cases[i].n_ctas;
+
+    const vise_i_plan plan = plan_case_plan(&c);
+    cr_expect(plan.step.near_rows == cases[i].near_rows, "%s: %u", cases[i].what, plan.step.near_rows);
+    if (plan.step.near_rows > 0) cr_expect(plan.step.n_near == 1 && plan.step.n_held == 1);
+
+    vise_k_step step;
+    vise_i_plan_mode(&plan, VISE_K_GRADIENT_ONLY, &step);
+    cr_expect(step.near_rows == 0, "only steps keep inputs near");
+  }
 }
 
 /* One CTA more than there is work for, to report; but a single CTA stays alone, and there may be no more to add. */
