@@ -269,7 +269,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   vise_k_dropout input_dropout;
   uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
-  vise_k_layer layers[VISE_K_MAX_LAYERS];
+  __attribute__((aligned(16))) vise_k_layer layers[VISE_K_MAX_LAYERS];
   vise_k_phase phases[VISE_K_MAX_PHASES];
   vise_i_rule rule;
 
