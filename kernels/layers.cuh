@@ -32,6 +32,18 @@ VISE_FN float vise_norm_running(const vise_k_step *p, const vise_k_layer *l, uin
   return fmaf(p->params[vise_k_vector_of(l, 0).at + unit], x, p->params[vise_k_vector_of(l, 1).at + unit]);
 }
 
+/* Whether a block is a linear layer and an activation alone, and so is the way back to it: no batch norm, dropout or
+   residual. Of a hidden layer. */
+VISE_FN int vise_is_plain_block(const vise_k_layer *l) {
+  return !(l->has_norm | l->has_residual | l[1].has_residual) && l->dropout.threshold == 0;
+}
+
+/* f'(z), where the commonest activation needs no call. */
+VISE_FN float vise_slope_f32(vise_activation kind, float a, float z) {
+  if (kind == VISE_RELU) return a > 0.0f ? 1.0f : 0.0f;
+  return vise_activation_slope_f32(kind, a, z);
+}
+
 /* The outputs of a block from u, what its activation takes; keeps what the way back will need. The last layer's are u. */
 VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint32_t unit, float u) {
   const vise_k_step *p = &step->p;

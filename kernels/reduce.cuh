@@ -13,6 +13,16 @@ VISE_FN double vise_sum_lanes(double value, int width) {
   return value;
 }
 
+/* A leaf of the first n lanes' values, in these lanes, but for the + 0.0 at its end; the others have 0. */
+VISE_FN double vise_sum_first_lanes(double value, uint32_t n) {
+#pragma unroll
+  for (int step = 1; step < VISE_LEAF; step *= 2) {
+    if ((uint32_t)step >= n) break;
+    value += __shfl_xor_sync(0xffffffffu, value, step);
+  }
+  return value;
+}
+
 /* A warp adds four rows of a leaf at a time, a strip (kernels/quads.cuh); eight strips are a cell. */
 enum { VISE_STRIP_ROWS = 4, VISE_STRIPS = VISE_GROUP_ROWS / VISE_STRIP_ROWS };
 
@@ -61,6 +71,13 @@ VISE_FN float vise_larger(float a, float b) {
 /* The largest of the lanes' magnitudes, in all of them. */
 VISE_FN float vise_max_lanes(float magnitude) {
   return vise_f32_bits(__reduce_max_sync(0xffffffffu, vise_bits_f32(magnitude)));
+}
+
+/* The largest of the lanes' values, in all of them; of zeros of both signs the positive one, of NaN any or none. */
+VISE_FN float vise_largest_lane(float value) {
+  const int32_t bits = (int32_t)vise_bits_f32(value), order = bits ^ (bits >> 31 & 0x7fffffff);
+  const int32_t most = __reduce_max_sync(0xffffffffu, order);
+  return vise_f32_bits((uint32_t)(most ^ (most >> 31 & 0x7fffffff)));
 }
 
 /* The largest of n magnitudes, by a warp; all lanes get it. */

@@ -1,5 +1,6 @@
 /*
- * The loss of one row and its gradient at the outputs, by a warp: lane i has outputs i, i + 32, ...
+ * The loss of one row and its gradient at the outputs, by a warp: lane i has outputs i, i + 32, ... Rows of up to 32
+ * outputs have a way of their own, where all that a lane has is in registers (vise_lane_row).
  *
  * Formulas    those of host/backend/cpu64/loss.c. With r the row weight, c the class weight and D the record's
  *             denominator: value r c row_i (not yet divided by D), delta r c d_k / D; cross-entropy has c inside row_i.
@@ -117,34 +118,48 @@ VISE_FN double vise_row_cross_entropy(const vise_k_step *p, const vise_row *row,
   return (double)own * (double)(log_sum - (row->z[label] - most)) + (double)spread * smooth;
 }
 
-/* Value and derivative of one output, for the other losses. */
-VISE_FN double vise_output_loss(const vise_k_step *p, float z, float y, float *d) {
+/* Derivative of one output, for the other losses. */
+VISE_FN float vise_output_slope(const vise_k_step *p, float z, float y) {
+  switch (p->rule.loss) {
+    case VISE_LOSS_BCE:
+      return vise_sigmoid_f32(z) - y;
+    case VISE_LOSS_HUBER: {
+      const float e = z - y;
+      return e < -1.0f ? -1.0f : (e > 1.0f ? 1.0f : e);
+    }
+    case VISE_LOSS_HINGE: {
+      const float s = y > 0.0f ? 1.0f : -1.0f, margin = 1.0f - s * z;
+      return margin > 0.0f ? -s : (margin == margin ? 0.0f : margin);
+    }
+    case VISE_LOSS_POISSON:
+      return vise_exp_f32(z) - y;
+    default: {
+      const float e = z - y;
+      return p->rule.mse_reduction == VISE_MSE_MEAN ? e + e : e;
+    }
+  }
+}
+
+/* Its value. */
+VISE_FN double vise_output_value(const vise_k_step *p, float z, float y) {
   switch (p->rule.loss) {
     case VISE_LOSS_BCE: {
       const float e = vise_exp_f32(-fabsf(z));
-      *d = vise_sigmoid_f32(z) - y;
       return (double)(z > 0.0f ? z : (z == z ? 0.0f : z)) - (double)z * (double)y + (double)vise_log1p_f32(e);
     }
     case VISE_LOSS_HUBER: {
       const float e = z - y, a = fabsf(e);
-      *d = e < -1.0f ? -1.0f : (e > 1.0f ? 1.0f : e);
       return a < 1.0f ? 0.5 * (double)e * (double)e : (double)a - 0.5;
     }
     case VISE_LOSS_HINGE: {
       const float s = y > 0.0f ? 1.0f : -1.0f, margin = 1.0f - s * z;
-      *d = margin > 0.0f ? -s : (margin == margin ? 0.0f : margin);
       return margin < 0.0f ? 0.0 : (double)margin;
     }
-    case VISE_LOSS_POISSON: {
-      const float e = vise_exp_f32(z);
-      *d = e - y;
-      return (double)e - (double)z * (double)y;
-    }
+    case VISE_LOSS_POISSON:
+      return (double)vise_exp_f32(z) - (double)z * (double)y;
     default: {
       const float e = z - y;
-      const int mean = p->rule.mse_reduction == VISE_MSE_MEAN;
-      *d = mean ? e + e : e;
-      return (mean ? 1.0 : 0.5) * (double)e * (double)e;
+      return (p->rule.mse_reduction == VISE_MSE_MEAN ? 1.0 : 0.5) * (double)e * (double)e;
     }
   }
 }
@@ -190,9 +205,8 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
       double term = 0.0;
       if (k < row->n_out) {
         const float y = vise_row_target(p, row, label, k);
-        float d;
-        term = vise_output_loss(p, row->z[k], y, &d);
-        row->delta[k] = d * (weight * inverse);
+        term = vise_output_value(p, row->z[k], y);
+        row->delta[k] = vise_output_slope(p, row->z[k], y) * (weight * inverse);
         if (!p->labels) same = same && (row->z[k] > 0.0f) == (y > 0.0f);
       }
       vise_row_leaf(row, leaf, term);
@@ -203,6 +217,120 @@ VISE_FN double vise_row_loss(const vise_k_step *p, const vise_row *row, int *rig
 
   *right = __all_sync(0xffffffffu, same);
   return (double)weight * value;
+}
+
+/* ---- rows of up to 32 outputs: a lane has one ----------------------------------------------------------------------
+   In four parts, so that memory is read before the outputs are known, and others have the deltas before the value is
+   made: open, aim; z is set; delta; value. Lanes past the last output have zeros. */
+typedef struct vise_lane_row {
+  uint32_t n_out, label; /* label: 0 where targets are values */
+  int inside;            /* the lane has an output */
+  float z, target;       /* target: a value, or for a label 1 or 0 */
+  float weight;          /* of the row, and of its class but in cross-entropy */
+  float class_weight;    /* of the lane's class */
+  float scale;           /* of derivatives: weight / D */
+  float smoothing;
+  float own, most, sum; /* cross-entropy: (1 - q) c_t; the largest output; the sum of e^(z - most) */
+} vise_lane_row;
+
+/* Row data_row of the data. Reads device memory. */
+VISE_FN vise_lane_row vise_lane_row_open(const vise_k_step *p, uint32_t n_out, size_t data_row) {
+  const uint32_t lane = threadIdx.x % 32, n_classes = n_out > 2 ? n_out : 2;
+  vise_lane_row row;
+
+  row.n_out = n_out;
+  row.label = 0;
+  row.inside = lane < n_out;
+  row.weight = p->row_weights ? p->row_weights[data_row] : 1.0f;
+  row.class_weight = p->class_weights && lane < n_classes ? p->class_weights[lane] : 1.0f;
+  row.scale = (float)vise_step_here()->inverse;
+  row.smoothing = (float)p->rule.label_smoothing;
+  row.z = row.target = row.own = row.most = row.sum = 0.0f;
+
+  return row;
+}
+
+/* targets: [n_out], or the label. */
+VISE_FN void vise_lane_row_aim(const vise_k_step *p, vise_lane_row *row, const float *targets) {
+  const uint32_t lane = threadIdx.x % 32;
+  const float first = targets[0];
+  uint32_t class_of_row = first > 0.0f;
+
+  if (p->labels) {
+    row->label = class_of_row = (uint32_t)first;
+    row->target = lane == row->label ? 1.0f : 0.0f;
+  } else {
+    row->target = row->inside ? targets[lane] : 0.0f;
+  }
+
+  const float own = __shfl_sync(0xffffffffu, row->class_weight, (int)(p->class_weights ? class_of_row : 0));
+  if (p->rule.loss == VISE_LOSS_CROSS_ENTROPY) {
+    row->own = (1.0f - row->smoothing) * own;
+  } else {
+    row->weight *= own;
+  }
+  row->scale *= row->weight;
+}
+
+/* The sum of the class weights. */
+VISE_FN float vise_lane_all_weights(const vise_k_step *p, const vise_lane_row *row) {
+  if (!p->class_weights) return (float)row->n_out;
+  return (float)vise_sum_first_lanes(row->inside ? (double)row->class_weight : 0.0, row->n_out);
+}
+
+/* The derivative at the lane's output; see vise_row_cross_entropy. */
+VISE_FN float vise_lane_row_delta(const vise_k_step *p, vise_lane_row *row) {
+  float d;
+
+  if (p->rule.loss == VISE_LOSS_CROSS_ENTROPY) {
+    row->most = vise_largest_lane(row->inside ? row->z : -INFINITY);
+    const float e = vise_exp_f32(row->z - row->most), counted = row->inside ? e : 0.0f;
+    row->sum = (float)vise_sum_first_lanes((double)counted, row->n_out);
+
+    const float probability = counted / row->sum;
+    d = row->own * (threadIdx.x % 32 == row->label ? probability - 1.0f : probability);
+    if (row->smoothing > 0.0f) {
+      const float spread = row->smoothing / (float)row->n_out;
+      d = fmaf(spread, fmaf(probability, vise_lane_all_weights(p, row), -row->class_weight), d);
+    }
+  } else {
+    d = vise_output_slope(p, row->z, row->target);
+  }
+
+  return row->inside ? d * row->scale : 0.0f;
+}
+
+/* Whether the row is classified correctly: the label has the largest output, the first of these; or all signs agree. */
+VISE_FN int vise_lane_row_is_right(const vise_k_step *p, const vise_lane_row *row) {
+  if (!p->labels) {
+    const int same = !row->inside || (row->z > 0.0f) == (row->target > 0.0f);
+    return p->rule.loss == VISE_LOSS_CROSS_ENTROPY || __all_sync(0xffffffffu, same);
+  }
+
+  const float most = vise_largest_lane(row->inside ? row->z : -INFINITY);
+  const uint32_t has_most = __ballot_sync(0xffffffffu, row->inside && row->z == most);
+  if (__any_sync(0xffffffffu, !(row->z == row->z))) return 0;
+  return (has_most & (0u - has_most)) == 1u << row->label;
+}
+
+/* The value of the row, in lane 0. */
+VISE_FN double vise_lane_row_value(const vise_k_step *p, const vise_lane_row *row) {
+  if (p->rule.loss != VISE_LOSS_CROSS_ENTROPY) {
+    const double term = row->inside ? vise_output_value(p, row->z, row->target) : 0.0;
+    return (double)row->weight * (vise_sum_first_lanes(term, row->n_out) + 0.0);
+  }
+
+  const float below = vise_log_f32(row->sum) - (row->z - row->most);
+  const float of_label = __shfl_sync(0xffffffffu, below, (int)row->label);
+  double value = (double)row->own * (double)of_label, smooth = 0.0;
+  float spread = 0.0f;
+  if (row->smoothing > 0.0f) {
+    const float term = row->inside ? row->class_weight * below : 0.0f;
+    spread = row->smoothing / (float)row->n_out;
+    smooth = vise_sum_first_lanes((double)term, row->n_out) + 0.0;
+  }
+  value += (double)spread * smooth;
+  return (double)row->weight * value;
 }
 
 #endif

@@ -213,7 +213,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
           vise_shape_ahead(step);
           vise_load_near_tiles();
         }
-        if (p->phases[i].kind == VISE_K_ROWS) vise_rows_load_weights();
+        if (p->phases[i].kind == VISE_K_ROWS) vise_rows_prepare();
       }
 
       vise_step_mark(step, clocks, marks + VISE_K_CLOCK_POLL);

@@ -14,7 +14,8 @@ enum {
 /* Most rows that VISE_K_ROWS can take at a time; at least 1 for every possible layer. */
 static uint32_t most_row_block(const vise_k_layer *last) {
   const uint32_t n_in = (uint32_t)vise_i_round_up(last->n_in, 32);
-  const uint64_t n_partial = (uint64_t)last->n_out * vise_i_ceil_div(last->n_in, vise_slice_length(last->n_in));
+  const uint64_t n_slices = vise_i_ceil_div(last->n_in, vise_slice_length(last->n_in));
+  const uint64_t n_partial = last->n_out * vise_i_round_up(n_slices, 4);
   uint64_t block = VISE_K_ROW_BLOCK;
   if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
   if (ROWS_PARTIAL_FLOATS / n_partial < block) block = ROWS_PARTIAL_FLOATS / n_partial;

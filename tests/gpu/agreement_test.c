@@ -20,11 +20,13 @@ Test(agreement, everything_at_once) {
   agreement_expect(&FUSED, &c, "everything", "at once");
 }
 
-/* Widths one above each tile, many layers, wide outputs; batches of many row blocks. */
+/* Widths one above each tile, many layers, wide outputs; batches of many row blocks; as many outputs as lanes, one less,
+   one more. */
 Test(agreement, shapes) {
-  static const agreement_shape shapes[] = {{2, {129, 65, 10}, 65}, {3, {65, 129, 33, 100}, 40},
-                                           {2, {257, 9, 64}, 130}, {2, {9, 300, 3}, 20},
-                                           {1, {785, 11}, 70},     {7, {9, 8, 7, 6, 5, 4, 3, 2}, 17}};
+  static const agreement_shape shapes[] = {
+      {2, {129, 65, 10}, 65}, {3, {65, 129, 33, 100}, 40}, {2, {257, 9, 64}, 130},
+      {2, {9, 300, 3}, 20},   {1, {785, 11}, 70},          {7, {9, 8, 7, 6, 5, 4, 3, 2}, 17},
+      {2, {9, 129, 32}, 3},   {2, {9, 700, 31}, 9},        {2, {9, 65, 33}, 4}};
   agreement_of_sums(&FUSED, shapes, N_OF(shapes));
 }
 
