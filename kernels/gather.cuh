@@ -19,6 +19,17 @@ VISE_BOTH int vise_gather_vectors(const vise_k_source *s) {
   return ((uintptr_t)s->x % bytes == 0) && (s->row_bytes % bytes == 0);
 }
 
+/* Four neighbouring bytes that are divided. */
+VISE_FN float4 vise_gather_divided(const vise_k_source *s, uint32_t bytes) {
+  const float divisor = s->byte_divisor, inverse = s->byte_inverse;
+  float4 out;
+  out.x = vise_k_byte_quotient((float)(bytes & 0xff), divisor, inverse);
+  out.y = vise_k_byte_quotient((float)(bytes >> 8 & 0xff), divisor, inverse);
+  out.z = vise_k_byte_quotient((float)(bytes >> 16 & 0xff), divisor, inverse);
+  out.w = vise_k_byte_quotient((float)(bytes >> 24), divisor, inverse);
+  return out;
+}
+
 VISE_FN float vise_gather_byte(const vise_k_source *s, uint32_t byte, uint32_t column) {
   if (s->scaling == VISE_K_SCALE_COLUMNS) {
     return (float)(((double)byte - s->column_shift[column]) * s->column_inverse[column]);
@@ -66,6 +77,44 @@ VISE_FN float vise_gather_one(const vise_k_source *s, const char *row, uint32_t 
     default:
       return vise_gather_long(s, ptx_data_set_8(row + (size_t)column * 8), column);
   }
+}
+
+/* An element from its bits (upper: of 8 bytes), and vise_gather_one by this: little code, in which all types are scaled in
+   one place. */
+VISE_FN_CALLED float vise_gather_value(const vise_k_source *s, uint32_t lower, uint32_t upper, uint32_t column) {
+  const uint64_t bits = (uint64_t)upper << 32 | lower;
+  double x;
+  float plain;
+
+  switch (s->type) {
+    case VISE_U8:
+      return vise_gather_byte(s, lower, column);
+    case VISE_F32:
+      plain = vise_f32_bits(lower);
+      x = (double)plain;
+      break;
+    case VISE_I32:
+      plain = (float)(int32_t)lower;
+      x = (double)(int32_t)lower;
+      break;
+    case VISE_F64:
+      memcpy(&x, &bits, sizeof x);
+      plain = (float)x;
+      break;
+    default:
+      plain = (float)(int64_t)bits;
+      x = (double)(int64_t)bits;
+      break;
+  }
+
+  return vise_gather_scaled(s, x, plain, column);
+}
+
+VISE_FN float vise_gather_one_called(const vise_k_source *s, const char *row, uint32_t column) {
+  const uint32_t size = vise_gather_element_bytes(s->type);
+  const char *from = row + (size_t)column * size;
+  const uint64_t bits = size == 1 ? ptx_data_set_1(from) : size == 4 ? ptx_data_set_4(from) : ptx_data_set_8(from);
+  return vise_gather_value(s, (uint32_t)bits, (uint32_t)(bits >> 32), column);
 }
 
 /* The elements at row[column .. column + 4), column a multiple of 4. */

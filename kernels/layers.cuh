@@ -60,19 +60,19 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
 }
 
 /* z = c + b for a tile of rows x units, and what follows it; a batch norm in training waits for all rows. */
-VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
-                                   const float *c) {
+VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
+                                   uint32_t units_log, const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t n_rows = step->record.n_rows, side_log = (uint32_t)vise_tree_depth(side);
+  const uint32_t n_rows = step->record.n_rows, units = 1u << units_log;
   const float *bias = vise_k_has_bias(l) ? (const float *)step->bias : NULL;
 
 #pragma unroll 1
-  for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
-    const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));
+  for (uint32_t i = threadIdx.x; i < units << rows_log; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = row0 + (i >> units_log), unit = unit0 + (i & (units - 1));
     if (row >= n_rows || unit >= l->n_out) continue;
 
-    const float z = bias ? c[i] + bias[i & (side - 1)] : c[i];
+    const float z = bias ? c[i] + bias[i & (units - 1)] : c[i];
     if (l->has_norm && vise_step_trains(p)) {
       p->activations[vise_k_linear(l) + (size_t)row * l->ld_out + unit] = z;
     } else {
@@ -104,11 +104,11 @@ VISE_FN void vise_put_delta(vise_step *step, uint32_t layer, uint32_t row, uint3
 }
 
 /* The way back from c = dL/dz_above W for a tile of rows x units. */
-VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side,
+VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side_log,
                                  const float *c) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
-  const uint32_t side_log = (uint32_t)vise_tree_depth(side);
+  const uint32_t side = 1u << side_log;
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));

@@ -8,8 +8,7 @@
  * Memory      each CTA reads the data set for itself: what it holds in bytes is a quarter of the floats that it would
  *             read otherwise. A quad of bytes is copied to the first four bytes of its place among the floats, and the
  *             thread that copied it makes floats of it there.
- * Limits      floats as they are and bytes that are divided (vise_k_source), rows padded to 16 bytes, no dropout of
- *             inputs: what else there is would take longer than the waits. Slices of 32 k.
+ * Limits      what is quick to convert (vise_input_kind): all else would take longer than the waits. Slices of 32 k.
  */
 #ifndef VISE_K_NEAR_INPUTS_CUH
 #define VISE_K_NEAR_INPUTS_CUH
@@ -17,26 +16,35 @@
 #include "kernels/gather.cuh"
 #include "kernels/step_context.cuh"
 
-/* The rows that a CTA may keep near in this launch: those of the plan, or 0. */
-VISE_FN uint32_t vise_near_rows_of(const vise_k_step *p) {
+/* How the data set becomes inputs: floats as they are, bytes that are divided, in rows whose parts can be read as vectors;
+   or all else. */
+typedef enum vise_input_kind { VISE_INPUT_OTHER, VISE_INPUT_PLAIN, VISE_INPUT_DIVIDED } vise_input_kind;
+
+VISE_FN uint32_t vise_input_kind_of(const vise_k_step *p) {
   const vise_k_source *s = &p->x;
-  if (!VISE_STEP_NEAR_INPUTS || p->near_rows == 0 || p->input_dropout.threshold) return 0;
-  if (((uintptr_t)s->x | s->row_bytes) % 16 != 0) return 0;
-  const int plain = s->type == VISE_F32 && s->scaling == VISE_K_SCALE_NONE;
+  if (((uintptr_t)s->x | s->row_bytes) % 16 != 0 || p->input_dropout.threshold) return VISE_INPUT_OTHER;
+  if (s->type == VISE_F32 && s->scaling == VISE_K_SCALE_NONE) return VISE_INPUT_PLAIN;
   const int divided = s->type == VISE_U8 && s->scaling != VISE_K_SCALE_COLUMNS && s->byte_divisor != 0.0f;
-  return plain || divided ? p->near_rows : 0;
+  return divided ? VISE_INPUT_DIVIDED : VISE_INPUT_OTHER;
 }
 
-/* Where in shared memory the near rows and columns are; 0 if there are none. */
-VISE_FN uint32_t vise_near_rows_at(const vise_step *step) {
+/* What the launch makes of its data set; whether it keeps inputs near, and where. By one thread, as it begins. */
+VISE_FN void vise_inputs_open(vise_step *step) {
   const vise_k_step *p = &step->p;
-  if (!VISE_STEP_NEAR_INPUTS || step->near_rows == 0) return 0;
-  return vise_step_held_at(p, p->n_held + p->n_near * vise_k_step_near_arrays(p));
+  step->input_kind = vise_input_kind_of(p);
+  step->near_at[0] = step->near_at[1] = 0;
+  if (!VISE_STEP_NEAR_INPUTS || p->near_rows == 0) return;
+  if (step->input_kind == VISE_INPUT_OTHER) {
+    step->p.phases[0].tile = p->far_tile;
+    return;
+  }
+  step->near_at[0] = vise_step_held_at(p, p->n_held + p->n_near * vise_k_step_near_arrays(p));
+  step->near_at[1] = step->near_at[0] + vise_k_step_near_row_floats(p);
 }
 
-VISE_FN uint32_t vise_near_columns_at(const vise_step *step) {
-  const uint32_t rows_at = vise_near_rows_at(step);
-  return rows_at ? rows_at + vise_k_step_near_row_floats(&step->p) : 0;
+/* Where near rows (0) or columns (1) are; 0 if there are none. */
+VISE_FN uint32_t vise_near_inputs_at(const vise_step *step, int columns) {
+  return VISE_STEP_NEAR_INPUTS ? step->near_at[columns] : 0;
 }
 
 /* What a CTA keeps of a batch. A place is 32 columns of a row: of 1 << rows_log rows from `row` on, then of the same rows
@@ -50,15 +58,17 @@ typedef struct vise_near_part {
 /* The rows of this CTA's forward tile in a batch of n_rows rows. */
 VISE_FN vise_near_part vise_near_rows(const vise_step *step, uint32_t n_rows) {
   const vise_k_layer *first = &step->p.layers[0];
-  const uint32_t side = step->near_rows, n_down = vise_ceil_div(n_rows, side), tile = vise_step_member();
-  const int exists = tile < n_down * vise_ceil_div(first->n_out, side);
+  const vise_k_tile planned = (vise_k_tile)step->p.phases[0].tile;
+  const uint32_t rows_log = vise_k_tile_rows_log(planned), n_down = vise_k_tiles_of(n_rows, rows_log);
+  const uint32_t tile = vise_step_member();
+  const int exists = tile < n_down * vise_k_tiles_of(first->n_out, vise_k_tile_units_log(planned));
   vise_near_part part;
-  part.at = vise_near_rows_at(step);
-  part.n_places = exists ? side * vise_ceil_div(first->n_in, 32) : 0;
-  part.row = tile % n_down * side;
+  part.at = vise_near_inputs_at(step, 0);
+  part.n_places = exists ? vise_k_tiles_of(first->n_in, 5) << rows_log : 0;
+  part.row = tile % n_down << rows_log;
   part.column = 0;
-  part.rows_log = (uint32_t)vise_tree_depth(side);
-  part.swizzle_log = side == 8 ? 1 : 2;
+  part.rows_log = rows_log;
+  part.swizzle_log = planned == VISE_K_TILE_8 ? 1 : 2; /* a thread multiplies 2 rows, or 4 */
   return part;
 }
 
@@ -68,7 +78,7 @@ VISE_FN vise_near_part vise_near_columns(const vise_step *step, uint32_t n_rows)
   const uint32_t tile = vise_step_member();
   const int exists = tile < first->first_vector_tile; /* the first layer's weights come first */
   vise_near_part part;
-  part.at = vise_near_columns_at(step);
+  part.at = vise_near_inputs_at(step, 1);
   part.n_places = exists ? vise_ceil_div(n_rows, 32) * 32 : 0;
   part.row = 0;
   part.column = tile % vise_ceil_div(first->n_in, 32) * 32;
@@ -84,20 +94,19 @@ VISE_FN float *vise_near_quad(const vise_near_part *part) {
   return vise_step_floats() + part->at + place * 32 + (threadIdx.x % 8 ^ swizzle) * 4;
 }
 
-/* Starts to copy rows or columns of a batch: rows order[first .. first + n_rows) of the data set. */
-VISE_FN_CALLED void vise_near_start(int columns, uint32_t first, uint32_t n_rows) {
-  const vise_step *const step = vise_step_here();
+/* Starts to copy the part's quads from rows order[first .. first + n_rows) of the data set. */
+VISE_FN void vise_near_copy(const vise_step *step, const vise_near_part *part, int columns, uint32_t first,
+                            uint32_t n_rows) {
   const vise_k_source *s = &step->p.x;
   const uint32_t *const order = step->p.order;
-  const vise_near_part part = columns ? vise_near_columns(step, n_rows) : vise_near_rows(step, n_rows);
-  const uint32_t n_columns = s->n_columns, element_log = s->type == VISE_U8 ? 0 : 2;
+  const uint32_t n_columns = s->n_columns, element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
   const char *const x = (const char *)s->x, *row = x;
-  float *to = vise_near_quad(&part);
+  float *to = vise_near_quad(part);
 
 #pragma unroll 1
-  for (uint32_t place = threadIdx.x / 8; place < part.n_places; place += VISE_NEAR_PLACES) {
-    const uint32_t r = part.row + (place & ((1u << part.rows_log) - 1));
-    const uint32_t column = part.column + (place >> part.rows_log) * 32 + threadIdx.x % 8 * 4;
+  for (uint32_t place = threadIdx.x / 8; place < part->n_places; place += VISE_NEAR_PLACES) {
+    const uint32_t r = part->row + (place & ((1u << part->rows_log) - 1));
+    const uint32_t column = part->column + (place >> part->rows_log) * 32 + threadIdx.x % 8 * 4;
     const int inside = r < n_rows && column < n_columns;
     if (r < n_rows && (columns || place < VISE_NEAR_PLACES)) { /* a thread's places are in one row, or in one column */
       row = x + (order ? order[first + r] : first + r) * s->row_bytes;
@@ -116,26 +125,75 @@ VISE_FN_CALLED void vise_near_start(int columns, uint32_t first, uint32_t n_rows
   ptx_cp_async_commit();
 }
 
-/* Waits for all copies of this thread; then makes floats of the bytes that it has copied of rows or columns of a batch
-   of n_rows. */
-VISE_FN_CALLED void vise_near_finish(int columns, uint32_t n_rows) {
-  const vise_step *const step = vise_step_here();
-  const vise_near_part part = columns ? vise_near_columns(step, n_rows) : vise_near_rows(step, n_rows);
-  const float divisor = step->p.x.byte_divisor, inverse = step->p.x.byte_inverse;
-  float *at = vise_near_quad(&part);
-  ptx_cp_async_wait(0);
-  if (step->p.x.type != VISE_U8) return;
-
-#pragma unroll 2
-  for (uint32_t place = threadIdx.x / 8; place < part.n_places; place += VISE_NEAR_PLACES) {
-    const uint32_t bytes = vise_bits_f32(*at);
-    float4 x;
-    x.x = vise_k_byte_quotient((float)(bytes & 0xff), divisor, inverse);
-    x.y = vise_k_byte_quotient((float)(bytes >> 8 & 0xff), divisor, inverse);
-    x.z = vise_k_byte_quotient((float)(bytes >> 16 & 0xff), divisor, inverse);
-    x.w = vise_k_byte_quotient((float)(bytes >> 24), divisor, inverse);
-    *(float4 *)at = x;
+/* Makes floats of the bytes that this thread has copied. */
+VISE_FN void vise_near_convert(const vise_k_step *p, const vise_near_part *part) {
+  const vise_k_source s = p->x;
+  float *at = vise_near_quad(part);
+#pragma unroll 1
+  for (uint32_t place = threadIdx.x / 8; place < part->n_places; place += VISE_NEAR_PLACES) {
+    *(float4 *)at = vise_gather_divided(&s, vise_bits_f32(*at));
     at += VISE_NEAR_PLACES * 32;
+  }
+}
+
+/* What a pass over the near inputs is for: the rows of this step, whose copies it starts; or as these say. */
+enum { VISE_NEAR_COLUMNS = 1, VISE_NEAR_NEXT = 2, VISE_NEAR_FINISH = 4 };
+
+/* FINISH: waits for all copies of this thread and makes floats of them. */
+VISE_FN_CALLED void vise_near_pass(uint32_t what) {
+  const vise_step *const step = vise_step_here();
+  const vise_k_step_record *record = &step->record;
+  const int columns = (what & VISE_NEAR_COLUMNS) != 0, next = (what & VISE_NEAR_NEXT) != 0;
+  const uint32_t first = next ? record->next_first : record->first;
+  const uint32_t n_rows = next ? record->next_n_rows : record->n_rows;
+
+  if (what & VISE_NEAR_FINISH) {
+    ptx_cp_async_wait(0);
+    if (step->input_kind != VISE_INPUT_DIVIDED) return;
+  }
+
+  const vise_near_part part = columns ? vise_near_columns(step, n_rows) : vise_near_rows(step, n_rows);
+  if (what & VISE_NEAR_FINISH) {
+    vise_near_convert(&step->p, &part);
+  } else {
+    vise_near_copy(step, &part, columns, first, n_rows);
+  }
+}
+
+/* When near inputs are fetched. */
+typedef enum vise_near_moment {
+  VISE_NEAR_AT_START,        /* of a step whose rows were not fetched by the one before: those it begins with */
+  VISE_NEAR_AT_FIRST,        /* while the team waits after the first phase: the columns are there */
+  VISE_NEAR_BEFORE_GRADIENT, /* while it waits for the deltas: the rows of the next step are on their way */
+  VISE_NEAR_BEFORE_UPDATE    /* while it waits for the norm: the rows are there, the columns on their way */
+} vise_near_moment;
+
+/* By all threads, if inputs are near. What is on its way overwrites rows or columns whose phase is over, and is seen by
+   the CTA after the barrier of an exchange or a product. */
+VISE_FN_CALLED void vise_near_turn(vise_near_moment moment) {
+  vise_step *const step = vise_step_here();
+  const int goes_on = step->record.next_n_rows > 0 && step->state.cursor + 1 < step->end;
+
+  switch (moment) {
+    case VISE_NEAR_AT_START:
+      if (step->near_is_ready) return;
+      vise_near_pass(0);
+      vise_near_pass(VISE_NEAR_COLUMNS);
+      vise_near_pass(VISE_NEAR_FINISH);
+      return;
+    case VISE_NEAR_AT_FIRST:
+      if (threadIdx.x == 0) step->near_is_ready = 0;
+      vise_near_pass(VISE_NEAR_COLUMNS | VISE_NEAR_FINISH);
+      return;
+    case VISE_NEAR_BEFORE_GRADIENT:
+      if (goes_on) vise_near_pass(VISE_NEAR_NEXT);
+      return;
+    case VISE_NEAR_BEFORE_UPDATE:
+      if (!goes_on) return;
+      vise_near_pass(VISE_NEAR_NEXT | VISE_NEAR_FINISH);
+      vise_near_pass(VISE_NEAR_NEXT | VISE_NEAR_COLUMNS);
+      if (threadIdx.x == 0) step->near_is_ready = 1;
+      return;
   }
 }
 

@@ -5,7 +5,8 @@
  *   delta      a = deltas above (along k), b = weights (along n)
  *   gradient   a = deltas (along m), b = inputs (along n), k = rows of the batch.
  *
- * Work        a thread computes TM x TN elements; SIDE / TM * SIDE / TN threads are a group. Small tiles leave room for
+ * Work        of a tile of SM x SN (or SIDE x SIDE) a thread computes TM x TN elements; SM / TM * SN / TN threads are a
+ *             group. Small tiles leave room for
  *             several groups, which take the slices of k in turn; their sums meet in shared memory and are added in
  *             the order of slices.
  * Memory      operands pass through shared memory in stages of 32 k for each group, double-buffered: the copies of the
@@ -32,7 +33,7 @@ static __device__ __forceinline__ const float *vise_quads_along_k(const float *s
                                                                   uint32_t quad) {
   static_assert(T <= 4 || SIDE % 64 == 0, "the rows of a thread share a swizzle");
   const uint32_t swizzle = (group * (SIDE / (T < 4 ? T : 4)) + t) & 7;
-  return stage + (group * SIDE + vise_tile_index<SIDE, T>(t, 0)) * 32 + (quad ^ swizzle) * 4;
+  return stage + (((group * SIDE + vise_tile_index<SIDE, T>(t, 0)) * 32 + swizzle * 4) ^ (quad * 4));
 }
 
 template <int SIDE, int T>
@@ -96,19 +97,19 @@ static __device__ __forceinline__ vise_share vise_share_of_thread(void) {
 
 /* sums += four k of a stage, in the order of k. The operand along k that comes last is read row by row, so that fewer
    registers are needed at a time. */
-template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+template <int SM, int SN, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 static __device__ __forceinline__ void vise_multiply_quad(const float *a, const float *b, vise_share share,
                                                           uint32_t quad, float sums[TM][TN]) {
   const uint32_t group = share.group, ty = share.ty, tx = share.tx;
   float fa[4][TM];
-  vise_load_quad<SIDE, TM, A_ALONG_K>(a, group, ty, quad, fa);
+  vise_load_quad<SM, TM, A_ALONG_K>(a, group, ty, quad, fa);
 
   if constexpr (B_ALONG_K) {
-    const float *quads = vise_quads_along_k<SIDE, TN>(b, group, tx, quad);
+    const float *quads = vise_quads_along_k<SN, TN>(b, group, tx, quad);
 
 #pragma unroll
     for (int j = 0; j < TN; j++) {
-      const float4 v = vise_quad_of_row<SIDE, TN>(quads, j);
+      const float4 v = vise_quad_of_row<SN, TN>(quads, j);
       const float fb[4] = {v.x, v.y, v.z, v.w};
 
 #pragma unroll
@@ -121,7 +122,7 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
 #pragma unroll
     for (int step = 0; step < 4; step++) {
       float fb[TN];
-      vise_row_along_m<SIDE, TN>(b + (group * 32 + quad * 4 + step) * SIDE, tx, fb);
+      vise_row_along_m<SN, TN>(b + (group * 32 + quad * 4 + step) * SN, tx, fb);
 
 #pragma unroll
       for (int i = 0; i < TM; i++) {
@@ -133,51 +134,60 @@ static __device__ __forceinline__ void vise_multiply_quad(const float *a, const 
 }
 
 /* sums += all of a stage of a and b. */
-template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
+template <int SM, int SN, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 static __device__ __forceinline__ void vise_multiply_stage(const float *a, const float *b, vise_share share,
                                                            float sums[TM][TN]) {
-  enum { UNROLL = TM * TN < 8 ? 4 : 1 }; /* so few products alone hide neither loads nor address arithmetic */
+  enum {
+    UNROLL = TM * TN < 8    ? 4
+             : TM * TN == 8 ? 2
+                            : 1
+  }; /* so few products alone hide neither loads nor address arithmetic */
 #pragma unroll(UNROLL)
   for (uint32_t quad = 0; quad < 8; quad++) {
-    vise_multiply_quad<SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
+    vise_multiply_quad<SM, SN, TM, TN, A_ALONG_K, B_ALONG_K>(a, b, share, quad, sums);
   }
 }
 
 /* Floats between the sums of two groups, so that the groups of a warp write to different banks. */
-template <int SIDE>
+template <int SM, int SN>
 static __device__ __forceinline__ constexpr uint32_t vise_split_step(void) {
-  return SIDE * SIDE + (SIDE < 32 ? SIDE : 0);
+  return SM * SN + (SM < 32 ? SN : 0);
 }
 
-/* Adds the first n_sums of the groups' sums to the totals of thread t, those of elements t, t + 256, ... of the tile,
-   in the order of groups. Later groups have sums of 0, which change nothing. */
-template <int SIDE, int GROUPS, int N_TOTALS>
+/* Adds the first n_sums of the groups' sums to the totals of thread t, those of N_TOTALS neighbouring elements of the tile
+   from t * N_TOTALS on, in the order of groups. Later groups have sums of 0, which change nothing. */
+template <int SM, int SN, int GROUPS, int N_TOTALS>
 static __device__ __forceinline__ void vise_add_slices(const float *split, uint32_t n_sums, float totals[N_TOTALS]) {
   enum { N = GROUPS < 8 ? GROUPS : 8 };
+  const uint32_t at = threadIdx.x * N_TOTALS;
+  if (at >= SM * SN) return;
 
 #pragma unroll 1
   for (uint32_t first = 0; first < GROUPS && first < n_sums; first += N) {
-    float sums[N_TOTALS][N];
+    float sums[N][N_TOTALS];
 
 #pragma unroll
-    for (int i = 0; i < N_TOTALS; i++) {
-      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
-      const int inside = SIDE * SIDE >= VISE_K_STEP_THREADS || at < SIDE * SIDE;
-#pragma unroll
-      for (int g = 0; g < N; g++) sums[i][g] = inside ? split[(first + g) * vise_split_step<SIDE>() + at] : 0.0f;
+    for (int g = 0; g < N; g++) {
+      const float *from = split + (first + g) * vise_split_step<SM, SN>() + at;
+      if constexpr (N_TOTALS == 4) {
+        vise_row_along_m<SN, 4>(from, 0, sums[g]);
+      } else {
+        static_assert(N_TOTALS == 1, "an element or a quad to a thread");
+        sums[g][0] = *from;
+      }
     }
 
 #pragma unroll
-    for (int i = 0; i < N_TOTALS; i++) {
+    for (int g = 0; g < N; g++) {
 #pragma unroll
-      for (int g = 0; g < N; g++) totals[i] += sums[i][g];
+      for (int i = 0; i < N_TOTALS; i++) totals[i] += sums[g][i];
     }
   }
 }
 
 /* When slices end, their sums join the totals in the order of slices. With one group each thread keeps the totals of
-   its own elements; with several, thread t keeps those of elements t, t + 256, ... of the tile, over n_sums slices. */
-template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
+   its own elements; with several, thread t keeps those from element t * N_TOTALS on, over n_sums slices. */
+template <int SM, int SN, int TM, int TN, int GROUPS, int N_TOTALS>
 static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], vise_share share, uint32_t n_sums,
                                                        float totals[N_TOTALS]) {
   const uint32_t ty = share.ty, tx = share.tx;
@@ -186,7 +196,7 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], vise_
 #pragma unroll
   for (int i = 0; i < TM; i++) {
     if constexpr (GROUPS > 1) {
-      float *to = split + share.group * vise_split_step<SIDE>() + vise_tile_index<SIDE, TM>(ty, i) * SIDE + tx * TN;
+      float *to = split + share.group * vise_split_step<SM, SN>() + vise_tile_index<SM, TM>(ty, i) * SN + tx * TN;
       if constexpr (TN == 2) {
         *(float2 *)to = make_float2(sums[i][0], sums[i][1]);
       } else {
@@ -204,11 +214,11 @@ static __device__ __forceinline__ void vise_end_slices(float sums[TM][TN], vise_
 
   if constexpr (GROUPS > 1) {
     __syncthreads();
-    vise_add_slices<SIDE, GROUPS, N_TOTALS>(split, n_sums, totals);
+    vise_add_slices<SM, SN, GROUPS, N_TOTALS>(split, n_sums, totals);
   }
 }
 
-template <int SIDE, int TM, int TN, int GROUPS, int N_TOTALS>
+template <int SM, int SN, int TM, int TN, int GROUPS, int N_TOTALS>
 static __device__ __forceinline__ void vise_store_totals(const float totals[N_TOTALS], vise_share share, float *c) {
   const uint32_t ty = share.ty, tx = share.tx;
   if constexpr (GROUPS == 1) {
@@ -216,15 +226,17 @@ static __device__ __forceinline__ void vise_store_totals(const float totals[N_TO
     for (int i = 0; i < TM; i++) {
 #pragma unroll
       for (int j = 0; j < TN; j++) {
-        c[vise_tile_index<SIDE, TM>(ty, i) * SIDE + vise_tile_index<SIDE, TN>(tx, j)] =
+        c[vise_tile_index<SM, TM>(ty, i) * SN + vise_tile_index<SN, TN>(tx, j)] =
             totals[(i * TN + j) % N_TOTALS] + 0.0f;
       }
     }
   } else {
-#pragma unroll
-    for (int i = 0; i < N_TOTALS; i++) {
-      const uint32_t at = threadIdx.x + i * VISE_K_STEP_THREADS;
-      if (at < SIDE * SIDE) c[at] = totals[i] + 0.0f;
+    const uint32_t at = threadIdx.x * N_TOTALS;
+    if (at >= SM * SN) return;
+    if constexpr (N_TOTALS == 4) {
+      *(float4 *)(c + at) = make_float4(totals[0] + 0.0f, totals[1] + 0.0f, totals[2] + 0.0f, totals[3] + 0.0f);
+    } else {
+      c[at] = totals[0] + 0.0f;
     }
   }
 }
@@ -243,9 +255,8 @@ VISE_FN int vise_stage_next(vise_stage_place *at, uint32_t n_chunks, uint32_t gr
   return 1;
 }
 
-/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins with all threads together. After a
-   product forward or of deltas, thread t may read elements t, t + 256, ... of c, and with one group or of gradients
-   all of it. */
+/* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together, but
+   that in tiles of 8 thread t may read only element t. */
 template <int SIDE, int TM, int TN, int A_ALONG_K, int B_ALONG_K>
 VISE_FN_CALLED void vise_product_f32(void) {
   enum {
@@ -296,18 +307,41 @@ VISE_FN_CALLED void vise_product_f32(void) {
 
     const float *from = stages + (turn - 1) % 2 * (2 * STAGE), *from_near = near + now.slice * (32 * SIDE);
     if ((now.slice + share.group) * length + now.chunk * 32 < n_k) {
-      vise_multiply_stage<SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a_is_near ? from_near : from,
-                                                              b_is_near ? from_near : from + STAGE, share, sums);
+      vise_multiply_stage<SIDE, SIDE, TM, TN, A_ALONG_K, B_ALONG_K>(a_is_near ? from_near : from,
+                                                                    b_is_near ? from_near : from + STAGE, share, sums);
     }
 
     const uint32_t left = n_slices - now.slice, n_sums = left < GROUPS ? left : (uint32_t)GROUPS;
     if (vise_stage_next(&now, n_chunks, GROUPS))
-      vise_end_slices<SIDE, TM, TN, GROUPS, N_TOTALS>(sums, share, n_sums, totals);
+      vise_end_slices<SIDE, SIDE, TM, TN, GROUPS, N_TOTALS>(sums, share, n_sums, totals);
   }
 
   if constexpr (GROUPS == 1) __syncthreads(); /* others may still read the stages; several groups have met since */
-  vise_store_totals<SIDE, TM, TN, GROUPS, N_TOTALS>(totals, share, vise_step_floats() + step->c);
-  if constexpr (GROUPS == 1 || !A_ALONG_K) __syncthreads();
+  vise_store_totals<SIDE, SIDE, TM, TN, GROUPS, N_TOTALS>(totals, share, vise_step_floats() + step->c);
+  if constexpr (N_TOTALS > 1) __syncthreads();
+}
+
+/* The same, as in tiles of 8, for a tile of 16 x 4 of a product forward of inputs that are near, of up to 32 slices of 32 k, each for a
+   group of 8 threads. All weights come in one stage, each group's by its own warp: only the sums of slices need a
+   barrier. */
+VISE_FN_CALLED void vise_product_flat_f32(void) {
+  enum { ROWS = 16, UNITS = 4, TM = 4, TN = 2, GROUP_THREADS = 8, GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS };
+  const vise_step *const step = vise_step_here();
+  const vise_operand weights = step->b;
+  const vise_share share = vise_share_of_thread<UNITS / TN, GROUP_THREADS>();
+  const uint32_t n_slices = vise_ceil_div(step->n_k, 32);
+  float sums[TM][TN] = {}, totals[1] = {};
+
+  vise_stage<UNITS, GROUPS, 1, TN, 0>(&weights, step->n0, 0, 32, vise_step_stage());
+  ptx_cp_async_commit();
+  ptx_cp_async_wait(0);
+  __syncwarp();
+
+  if (share.group < n_slices) {
+    vise_multiply_stage<ROWS, UNITS, TM, TN, 1, 1>(vise_step_floats() + step->near, vise_step_stage(), share, sums);
+  }
+  vise_end_slices<ROWS, UNITS, TM, TN, GROUPS, 1>(sums, share, n_slices, totals);
+  vise_store_totals<ROWS, UNITS, TM, TN, GROUPS, 1>(totals, share, vise_step_floats() + step->c);
 }
 
 #endif

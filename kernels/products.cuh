@@ -58,6 +58,11 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
       VISE_PRODUCT_LARGE(64, 4);
       return;
 #endif
+#if VISE_STEP_NEAR_INPUTS
+    case VISE_K_TILE_16_BY_4:
+      if constexpr (A_ALONG_K && B_ALONG_K) vise_product_flat_f32();
+      return;
+#endif
     /* The gradient's k is the batch, whose slices are few: fewer groups, and none of the smallest tiles. */
     case VISE_K_TILE_8:
       if constexpr (A_ALONG_K) vise_product_f32<8, 2, 2, 1, B_ALONG_K>();
@@ -68,42 +73,41 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
   }
 }
 
-VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t planned_tile) {
+VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
-  const int far = step->p.near_rows && !step->near_rows && layer == 0;
-  const uint32_t tile = far ? step->p.far_tile : planned_tile;
-  const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
-  const uint32_t n_down = vise_ceil_div(n_rows, side);
-  const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+  const uint32_t near = layer == 0 ? vise_near_inputs_at(step, 0) : 0;
+  const uint32_t rows_log = vise_k_tile_rows_log((vise_k_tile)tile);
+  const uint32_t units_log = vise_k_tile_units_log((vise_k_tile)tile);
+  const uint32_t n_down = vise_k_tiles_of(step->record.n_rows, rows_log);
+  const uint32_t n_tiles = n_down * vise_k_tiles_of(step->p.layers[layer].n_out, units_log);
 
-  vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer),
-                        layer == 0 ? vise_near_rows_at(step) : 0, step->p.layers[layer].n_in,
-                        vise_slice_length(step->p.layers[layer].n_in));
+  vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer), near,
+                        step->p.layers[layer].n_in, vise_slice_length(step->p.layers[layer].n_in));
 
 #pragma unroll 1
   for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
-    const uint32_t row = i % n_down * side, unit = i / n_down * side;
-    vise_load_bias(step, layer, unit, side);
+    const uint32_t row = i % n_down << rows_log, unit = i / n_down << units_log;
+    vise_load_bias(step, layer, unit, 1u << units_log);
     vise_product<1, 1>(step, tile, row, unit, VISE_STAGE_AT);
-    vise_forward_epilogue(step, layer, row, unit, side, vise_step_stage());
+    vise_forward_epilogue(step, layer, row, unit, rows_log, units_log, vise_step_stage());
     if (i + step->p.n_members < n_tiles) __syncthreads(); /* the biases are used */
   }
 }
 
 VISE_FN_CALLED void vise_delta_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
-  const uint32_t n_rows = step->record.n_rows, side = vise_k_tile_side((vise_k_tile)tile);
-  const uint32_t n_down = vise_ceil_div(n_rows, side);
-  const uint32_t n_tiles = n_down * vise_ceil_div(step->p.layers[layer].n_out, side);
+  const uint32_t side_log = vise_k_tile_rows_log((vise_k_tile)tile);
+  const uint32_t n_down = vise_k_tiles_of(step->record.n_rows, side_log);
+  const uint32_t n_tiles = n_down * vise_k_tiles_of(step->p.layers[layer].n_out, side_log);
 
   vise_product_operands(step, vise_operand_deltas(step, layer + 1), vise_operand_weights(&step->p, layer + 1), 0,
                         step->p.layers[layer + 1].n_out, vise_slice_length(step->p.layers[layer + 1].n_out));
 
 #pragma unroll 1
   for (uint32_t i = vise_step_member(); i < n_tiles; i += step->p.n_members) {
-    const uint32_t row = i % n_down * side, unit = i / n_down * side;
+    const uint32_t row = i % n_down << side_log, unit = i / n_down << side_log;
     vise_product<1, 0>(step, tile, row, unit, VISE_STAGE_AT);
-    vise_delta_epilogue(step, layer, row, unit, side, vise_step_stage());
+    vise_delta_epilogue(step, layer, row, unit, side_log, vise_step_stage());
   }
 }
 
@@ -112,7 +116,7 @@ VISE_FN void vise_gradient_operands(vise_step *step, uint32_t layer, uint32_t be
   vise_operand a = vise_operand_deltas(step, layer), b = vise_operand_inputs(step, layer);
   vise_operand_take_rows(&a, begin, n);
   vise_operand_take_rows(&b, begin, n);
-  vise_product_operands(step, a, b, layer == 0 ? vise_near_columns_at(step) : 0, n, length);
+  vise_product_operands(step, a, b, layer == 0 ? vise_near_inputs_at(step, 1) : 0, n, length);
 }
 
 /* Stores a tile's plain gradient, in c (shared memory), in its place among the sums of a slice. */

@@ -167,7 +167,7 @@ VISE_FN double vise_output_value(const vise_k_step *p, float z, float y) {
 /* Element k of a row of the targets. */
 VISE_FN_CALLED float vise_target_f32(size_t data_row, uint32_t k) {
   const vise_k_source *y = &vise_step_here()->p.y;
-  return vise_gather_one(y, (const char *)y->x + data_row * y->row_bytes, k);
+  return vise_gather_one_called(y, (const char *)y->x + data_row * y->row_bytes, k);
 }
 
 /* Target of output k: a value, or, for a label, 1 or 0. */

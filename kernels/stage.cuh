@@ -77,7 +77,8 @@ static __device__ __forceinline__ void vise_stage(const vise_operand *o, uint32_
 
   const uint32_t i = threadIdx.x;
   if constexpr (ALONG_K) {
-    static_assert(M_STEP % SWIZZLE == 0, "the swizzle of a thread's next row differs in bits that are 0 in its first");
+    static_assert(M_STEP == 1 || M_STEP % SWIZZLE == 0,
+                  "the swizzle of a thread's next row differs in bits that are 0 in its first");
     const uint32_t quad = i % 8, group = i / 8 % GROUPS, m = i / (8 * GROUPS), at = group * SIDE + m;
     vise_stage_quads<N, M_STEP * 32, M_STEP, SWIZZLE>(o, m0 + m, M_STEP, k0 + group * k_step + quad * 4,
                                                       at * 32 + ((quad ^ (at / SWIZZLE & 7)) * 4), to);

@@ -21,7 +21,6 @@
 #define VISE_K_STEP_KERNEL_CUH
 
 #include "kernels/inputs.cuh"
-#include "kernels/near_inputs.cuh"
 #include "kernels/products.cuh"
 #include "kernels/walk.cuh"
 
@@ -102,11 +101,8 @@ VISE_FN void vise_step_begin(vise_step *step) {
 
 /* The rows of this step, unless the step before has gathered them. Near inputs: those that the first phase needs. */
 VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
-  if (vise_near_rows_at(step)) {
-    if (step->near_is_ready) return;
-    vise_near_start(0, step->record.first, step->record.n_rows);
-    vise_near_start(1, step->record.first, step->record.n_rows);
-    vise_near_finish(0, step->record.n_rows);
+  if (vise_near_inputs_at(step, 0)) {
+    vise_near_turn(VISE_NEAR_AT_START);
     return;
   }
   if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
@@ -114,27 +110,9 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
   vise_step_exchange(x);
 }
 
-/* Whether this launch takes another step whose rows are known. */
-VISE_FN int vise_step_goes_on(const vise_step *step) {
-  return step->record.next_n_rows > 0 && step->state.cursor + 1 < step->end;
-}
-
-/* Between arrival for the update and wait: the near inputs of the next step. Their rows are there; the columns of this
-   step are not used any more. */
-VISE_FN void vise_step_near_ahead(vise_step *step) {
-  const int goes_on = vise_step_goes_on(step);
-  if (goes_on) {
-    vise_near_finish(0, step->record.next_n_rows);
-    vise_near_start(1, step->record.next_first, step->record.next_n_rows);
-  }
-  if (threadIdx.x == 0) step->near_is_ready = (uint32_t)goes_on;
-}
-
 /* Between arrival and wait, where the CTA would be idle: record and rows of the next step. The record by a warp that
    waits for no member of a team of up to 128; this step's losses, which use the inverse, are done. */
 VISE_FN void vise_step_inputs_ahead(vise_step *step) {
-  const int near = vise_near_rows_at(step) != 0;
-  if (near) vise_step_near_ahead(step);
   if (step->record.next_n_rows == 0) return;
 
   const uint32_t gathered = step->state.gathered, half = gathered ? gathered - 1 : 0;
@@ -143,7 +121,11 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   const uint64_t word = has_word ? ((const uint64_t *)next)[at] : 0;
   const double denominator = at == 0 ? next->denominator : 1.0;
 
-  if (!near) vise_gather_rows(next, step->record.next_first, step->record.next_n_rows, half ^ 1);
+  if (vise_near_inputs_at(step, 0)) {
+    vise_near_turn(VISE_NEAR_BEFORE_UPDATE);
+  } else {
+    vise_gather_rows(next, step->record.next_first, step->record.next_n_rows, half ^ 1);
+  }
   if (has_word) ((uint64_t *)&step->state.record)[at] = word;
   if (at == 0) {
     step->inverse = 1.0 / denominator;
@@ -174,16 +156,6 @@ VISE_FN void vise_step_mark_all(const vise_step *step, uint64_t *clocks, uint32_
   vise_step_mark(step, clocks, mark);
 }
 
-/* Between arrival for phase i and wait: near inputs of a step at its first exchange, and when the rows of the first
-   phase are not used any more, those of the next step. */
-VISE_FN void vise_step_near_between(vise_step *step, uint32_t i) {
-  if (!vise_near_rows_at(step)) return;
-  if (i == 1) vise_near_finish(1, step->record.n_rows);
-  if (step->p.phases[i].kind == VISE_K_GRADIENT && vise_step_goes_on(step)) {
-    vise_near_start(0, step->record.next_first, step->record.next_n_rows);
-  }
-}
-
 /* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
    and reports loss and penalty. */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks) {
@@ -208,10 +180,12 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
         if (vise_step_reports(step)) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
-        vise_step_near_between(step, i);
+        const int near = vise_near_inputs_at(step, 0) != 0;
+        if (near && i == 1) vise_near_turn(VISE_NEAR_AT_FIRST);
         if (p->phases[i].kind == VISE_K_GRADIENT) {
           vise_shape_ahead(step);
           vise_load_near_tiles();
+          if (near) vise_near_turn(VISE_NEAR_BEFORE_GRADIENT);
         }
         if (p->phases[i].kind == VISE_K_ROWS) vise_rows_prepare();
       }
@@ -266,9 +240,9 @@ VISE_FN void vise_step_prepare(vise_step *step) {
   if (last < VISE_STEP_SPANS && last < p->n_groups) step->groups[last] = vise_group_cells(p, last);
   if (threadIdx.x == 0) {
     step->inverse_is_known = step->tiles_are_near = step->near_is_ready = 0;
-    step->near_rows = vise_near_rows_of(p);
     step->end = step->state.cursor + p->n_steps;
   }
+  if (threadIdx.x == 32) vise_inputs_open(step); /* in a launch of many teams, the thread that has set the data set */
 }
 
 /* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */

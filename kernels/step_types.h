@@ -30,12 +30,41 @@ enum {
 };
 
 /* Tiles of the matrix products: rows x columns of the result that a CTA computes at a time. Those of the gradient phase
-   are 32, 64 or 128. */
-typedef enum vise_k_tile { VISE_K_TILE_8, VISE_K_TILE_32, VISE_K_TILE_64, VISE_K_TILE_128, VISE_K_N_TILES } vise_k_tile;
+   are 32, 64 or 128. One more is for the first forward phase where inputs are near: it takes few weights to a CTA. */
+typedef enum vise_k_tile {
+  VISE_K_TILE_8,
+  VISE_K_TILE_32,
+  VISE_K_TILE_64,
+  VISE_K_TILE_128,
+  VISE_K_N_TILES, /* that are square */
+  VISE_K_TILE_16_BY_4
+} vise_k_tile;
 
-/* Sides of the (square) tiles. */
+/* Rows and columns (units, forward and back) of tiles; sides of the square ones. All are powers of 2: a hexadecimal digit
+   for each tile says which. */
+VISE_BOTH uint32_t vise_k_tile_rows_log(vise_k_tile tile) {
+  return 0x407653u >> 4 * (uint32_t)tile & 15;
+}
+
+VISE_BOTH uint32_t vise_k_tile_units_log(vise_k_tile tile) {
+  return 0x207653u >> 4 * (uint32_t)tile & 15;
+}
+
+VISE_BOTH uint32_t vise_k_tile_rows(vise_k_tile tile) {
+  return 1u << vise_k_tile_rows_log(tile);
+}
+
+VISE_BOTH uint32_t vise_k_tile_units(vise_k_tile tile) {
+  return 1u << vise_k_tile_units_log(tile);
+}
+
 VISE_BOTH uint32_t vise_k_tile_side(vise_k_tile tile) {
-  return tile == VISE_K_TILE_8 ? 8 : tile == VISE_K_TILE_32 ? 32 : tile == VISE_K_TILE_64 ? 64 : 128;
+  return vise_k_tile_rows(tile);
+}
+
+/* Tiles of that many rows and units that cover n. */
+VISE_BOTH uint32_t vise_k_tiles_of(uint32_t n, uint32_t side_log) {
+  return (n + (1u << side_log) - 1) >> side_log;
 }
 
 /* The first items of a tensor among those of all tensors. */

@@ -28,7 +28,8 @@ static void view_phases(const vise_i_plan *plan, vise_plan *out) {
     out->phases[out->n_phases++] = (vise_plan_phase){
         .name = vise_i_plan_phase_name((vise_k_phase_kind)phase->kind),
         .layer = layered ? phase->layer : -1,
-        .tile = product ? (int)vise_k_tile_side((vise_k_tile)phase->tile) : 0,
+        .tile = product ? (int)vise_k_tile_rows((vise_k_tile)phase->tile) : 0,
+        .units = product ? (int)vise_k_tile_units((vise_k_tile)phase->tile) : 0,
         .n_tiles = vise_i_plan_n_tiles(step, phase, step->max_rows),
         .exchange = phase->exchange || (p == 0 && step->near_rows == 0),
     };

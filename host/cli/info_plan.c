@@ -84,7 +84,7 @@ static void print_phases(const vise_plan *plan) {
 
     char tiles[64] = "";
     if (p->tile > 0) {
-      (void)snprintf(tiles, sizeof tiles, "%llu tiles of %d x %d", (unsigned long long)p->n_tiles, p->tile, p->tile);
+      (void)snprintf(tiles, sizeof tiles, "%llu tiles of %d x %d", (unsigned long long)p->n_tiles, p->tile, p->units);
     } else if (p->n_tiles > 0) {
       const bool rows = p->layer >= 0;
       (void)snprintf(tiles, sizeof tiles, "%llu %s", (unsigned long long)p->n_tiles, rows ? "blocks of rows" : "tiles");
@@ -141,8 +141,9 @@ static vise_status print_json(const plan_case *c, vise_error *err) {
 
   for (size_t i = 0; i < plan->n_phases; i++) {
     const vise_plan_phase *p = &plan->phases[i];
-    vise_i_json_add(&phases, json_pack("{s:s, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile,
-                                       "tiles", (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
+    vise_i_json_add(&phases,
+                    json_pack("{s:s, s:i, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile,
+                              "tile_units", p->units, "tiles", (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
   }
 
   for (size_t i = 0; i < plan->n_arrays; i++) {

@@ -29,7 +29,7 @@ static void add(vise_k_step *step, vise_k_phase_kind kind, uint32_t layer, uint8
 
 static void add_forward(const vise_i_plan *plan, vise_k_step *step, uint32_t n) {
   for (uint32_t l = 0; l < n; l++) {
-    add(step, VISE_K_FORWARD, l, plan->forward_tile[l], l > 0);
+    add(step, VISE_K_FORWARD, l, l == 0 && step->near_rows > 0 ? plan->near_tile : plan->forward_tile[l], l > 0);
     if (step->layers[l].has_norm && step->mode != VISE_K_FORWARD_ONLY) add(step, VISE_K_NORM, l, 0, true);
   }
 }
@@ -103,12 +103,12 @@ void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_ste
 
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
   const vise_k_layer *layer = &step->layers[phase->layer];
-  const uint64_t side = vise_k_tile_side((vise_k_tile)phase->tile);
+  const vise_k_tile tile = (vise_k_tile)phase->tile;
 
   switch ((vise_k_phase_kind)phase->kind) {
     case VISE_K_FORWARD:
     case VISE_K_DELTA:
-      return vise_i_ceil_div(n_rows, side) * vise_i_ceil_div(layer->n_out, side);
+      return vise_i_ceil_div(n_rows, vise_k_tile_rows(tile)) * vise_i_ceil_div(layer->n_out, vise_k_tile_units(tile));
     case VISE_K_ROWS:
       return vise_i_ceil_div(n_rows, step->row_block);
     case VISE_K_LOSS:
@@ -256,6 +256,7 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   choose_slots(request, step);
   vise_i_plan_near_inputs(request, &plan);
   VISE_TRY(choose_shared(request, &plan, err));
+  if (step->near_rows > 0) step->phases[0].tile = plan.near_tile;
   vise_i_plan_memory(request, &plan);
   VISE_TRY(vise_i_plan_check_memory(&plan, request->machine.memory_bytes, err));
   *out = plan;

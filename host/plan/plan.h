@@ -86,6 +86,7 @@ typedef struct vise_i_plan {
   size_t n_bytes, guard_bytes; /* of all arrays, guards included */
   uint8_t forward_tile[VISE_K_MAX_LAYERS];
   uint8_t delta_tile[VISE_K_MAX_LAYERS]; /* of VISE_K_DELTA(l), l a hidden layer */
+  uint8_t near_tile;                     /* of the first forward phase where inputs are near */
   bool narrow;                           /* VISE_K_ROWS does the last layer */
 } vise_i_plan;
 

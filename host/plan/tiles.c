@@ -21,16 +21,18 @@ static const double EFFICIENCY[VISE_K_N_VARIANTS][VISE_K_N_TILES] = {
 #define PARTS_FLOAT 70.0
 #define MOST_PARTS_FLOATS ((size_t)64 << 20)
 
-/* Least size of each dimension for the matrix units. */
-enum { LEAST_OF_MATRIX_UNITS = 64 };
+enum {
+  LEAST_OF_MATRIX_UNITS = 64, /* least size of each dimension */
+  FLAT_LEAST_INPUTS = 128     /* inputs of a layer above which tiles of 16 x 4 do better than those of 8 x 8 */
+};
 
 static uint64_t n_tiles_of(uint64_t n_rows, uint64_t n_columns, vise_k_tile tile) {
-  const uint64_t side = vise_k_tile_side(tile);
-  return vise_i_ceil_div(n_rows, side) * vise_i_ceil_div(n_columns, side);
+  return vise_i_ceil_div(n_rows, vise_k_tile_rows(tile)) * vise_i_ceil_div(n_columns, vise_k_tile_units(tile));
 }
 
 /* Cost of one tile, in multiplications at the full rate. */
 static double tile_cost(vise_k_variant variant, vise_k_tile tile, double depth) {
+  if (tile == VISE_K_TILE_16_BY_4) tile = VISE_K_TILE_8; /* as many elements */
   const double side = vise_k_tile_side(tile);
   return side * side * depth / EFFICIENCY[variant][tile] + TILE_OVERHEAD;
 }
@@ -200,7 +202,7 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
 void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *plan) {
   vise_k_step *step = &plan->step;
   const vise_k_layer *first = &step->layers[0];
-  const vise_k_tile tile = (vise_k_tile)plan->forward_tile[0];
+  vise_k_tile tile = (vise_k_tile)plan->forward_tile[0];
 
   step->near_rows = 0;
   step->far_tile = (uint8_t)tile;
@@ -209,6 +211,14 @@ void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *pl
   if (step->n_layers == 1 && plan->narrow) return;
   if (vise_slice_length(first->n_in) > 32 || vise_slice_length(step->max_rows) > 32) return;
   if (step->n_gradient_tiles > step->n_members) return;
+
+  /* Its groups of 8 threads take a slice each, so it needs many of them. */
+  const bool may_be_flat = first->n_in > FLAT_LEAST_INPUTS && step->max_rows > 8 && request->hooks.forced_tile == 0;
+  if (may_be_flat && n_tiles_of(step->max_rows, first->n_out, VISE_K_TILE_16_BY_4) <= step->n_members) {
+    tile = VISE_K_TILE_16_BY_4;
+  }
   if (n_tiles_of(step->max_rows, first->n_out, tile) > step->n_members) return;
-  step->near_rows = (uint8_t)vise_k_tile_side(tile);
+
+  plan->near_tile = (uint8_t)tile;
+  step->near_rows = (uint8_t)vise_k_tile_rows(tile);
 }

@@ -27,9 +27,10 @@ typedef struct vise_plan_phase {
   const char *name; /**< "gather" (the rows of the batch), "forward", "rows", "loss", "delta", "parts", "gradient",
                        "sum", "update", "unit sum", "max-norm", "norm", "norm delta" (batch norm) */
   int layer;        /**< from 0; -1: all */
-  int tile;         /**< side of its tiles of a matrix product; 0: none, or several */
+  int tile;         /**< rows of its tiles of a matrix product; 0: none, or several */
   uint64_t n_tiles; /**< or blocks of rows; 0: sums shared out among all CTAs */
   bool exchange;    /**< all CTAs wait for each other before it */
+  int units;        /**< columns of its tiles of a matrix product */
 } vise_plan_phase;
 
 typedef struct vise_plan_array {

@@ -21,10 +21,15 @@ VISE_FN float vise_drop(const vise_k_step *p, const vise_k_step_record *record, 
   return draw[0] >> 8 >= d.threshold ? value * d.scale : 0.0f;
 }
 
-/* The same in the step at hand of the fused kernel. */
+/* The same in the fused kernel. */
+VISE_FN_CALLED float vise_drop_called(const vise_k_step_record *record, uint32_t place, uint32_t row, uint32_t unit,
+                                      float value) {
+  return vise_drop(&vise_step_here()->p, record, place, row, unit, value);
+}
+
+/* In the step at hand. */
 VISE_FN_CALLED float vise_dropout(uint32_t place, uint32_t row, uint32_t unit, float value) {
-  const vise_step *step = vise_step_here();
-  return vise_drop(&step->p, &step->record, place, row, unit, value);
+  return vise_drop_called(&vise_step_here()->record, place, row, unit, value);
 }
 
 #endif

@@ -17,9 +17,9 @@ Test(cli_plan, shows_the_worked_example) {
   SAYS(result.out, "assumed");
   SAYS(result.out, "784-128-10, batches of 64 rows");
   SAYS(result.out, "small fp32, 129 CTAs of 256 threads");
-  SAYS(result.out, "128 tiles of 8 x 8");
+  SAYS(result.out, "128 tiles of 16 x 4");
   SAYS(result.out, "after an exchange");
-  SAYS(result.out, "each CTA keeps 8 rows");
+  SAYS(result.out, "each CTA keeps 16 rows");
   SAYS(result.out, "floor");
   tool_free(&result);
 }
@@ -37,7 +37,7 @@ Test(cli_plan, as_json) {
   cr_assert_str_eq(json_string_value(json_object_get(json_array_get(phases, 4), "name")), "update");
 
   cr_assert_eq(json_integer_value(json_object_get(plan, "exchanges")), 3);
-  cr_assert_eq(json_integer_value(json_object_get(plan, "near_rows")), 8);
+  cr_assert_eq(json_integer_value(json_object_get(plan, "near_rows")), 16);
   cr_assert_eq(json_integer_value(json_object_get(plan, "multiprocessors")), 132);
 
   const json_t *memory = json_object_get(plan, "memory");
