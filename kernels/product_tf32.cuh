@@ -4,8 +4,10 @@
  *
  * Work        product_mma.cuh.
  * Memory      stages of 32 k in float32, double-buffered asynchronous copies. Along k the quads of neighbouring rows
- *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks.
- * Numerics    the matrix unit sums in an order and rounding of its own: same bits only on the same kind of GPU.
+ *             are swizzled, along m rows are padded by 8, so that the lanes of a fragment meet different banks; along k
+ *             ldmatrix loads four quads of eight rows at a time.
+ * Numerics    operands are rounded to nearest, ties to even, before sm_90 away from zero. The matrix unit sums in an
+ *             order and rounding of its own: same bits only on the same kind of GPU.
  */
 #ifndef VISE_K_PRODUCT_TF32_CUH
 #define VISE_K_PRODUCT_TF32_CUH
@@ -14,28 +16,47 @@
 
 enum { VISE_TF32_PAD = 8 };
 
-/* Element (m, k) of a stage. */
-template <int SIDE, int ALONG_K>
-static __device__ __forceinline__ float vise_tf32_element(const float *stage, uint32_t m, uint32_t k) {
-  if (ALONG_K) return stage[m * 32 + (k / 4 ^ (m & 7)) * 4 + k % 4];
-  return stage[k * (SIDE + VISE_TF32_PAD) + m];
+/* Element (m, k) of a stage of an operand along m. */
+template <int SIDE>
+static __device__ __forceinline__ uint32_t vise_tf32_element(const float *stage, uint32_t m, uint32_t k) {
+  return ptx_tf32(stage[k * (SIDE + VISE_TF32_PAD) + m]);
 }
 
-/* The fragment of a (16 x 8 at row m) and of b (8 x 8 at column m); see the layout in ptx.cuh. */
+/* Four blocks of 8 m x 4 k of a stage of an operand along k, whose quads are what ldmatrix takes for rows of 16-bit
+   values. m, k: where the block begins of which this lane supplies a row. */
+VISE_FN void vise_tf32_load_four(const float *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
+  const uint32_t row = m + threadIdx.x % 8;
+  ptx_ldmatrix_x4(f, stage + row * 32 + (k / 4 ^ (row & 7)) * 4);
+#pragma unroll
+  for (int i = 0; i < 4; i++) f[i] = ptx_tf32(vise_f32_bits(f[i]));
+}
+
+/* The fragment of a (16 x 8 at row m); see the layout in ptx.cuh. */
 template <int SIDE, int ALONG_K>
 static __device__ __forceinline__ void vise_tf32_load_a(const float *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
-  const uint32_t g = m + threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-  f[0] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t));
-  f[1] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g + 8, k + t));
-  f[2] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
-  f[3] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g + 8, k + t + 4));
+  if constexpr (ALONG_K) {
+    vise_tf32_load_four(stage, m + threadIdx.x / 8 % 2 * 8, k + threadIdx.x / 16 % 2 * 4, f);
+  } else {
+    const uint32_t g = m + threadIdx.x % 32 / 4, t = k + threadIdx.x % 4;
+    f[0] = vise_tf32_element<SIDE>(stage, g, t);
+    f[1] = vise_tf32_element<SIDE>(stage, g + 8, t);
+    f[2] = vise_tf32_element<SIDE>(stage, g, t + 4);
+    f[3] = vise_tf32_element<SIDE>(stage, g + 8, t + 4);
+  }
 }
 
+/* Two fragments of b (8 x 8 each, at columns m and m + 8), one after the other. */
 template <int SIDE, int ALONG_K>
-static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint32_t m, uint32_t k, uint32_t f[2]) {
-  const uint32_t g = m + threadIdx.x % 32 / 4, t = threadIdx.x % 4;
-  f[0] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t));
-  f[1] = ptx_tf32(vise_tf32_element<SIDE, ALONG_K>(stage, g, k + t + 4));
+static __device__ __forceinline__ void vise_tf32_load_b(const float *stage, uint32_t m, uint32_t k, uint32_t f[4]) {
+  if constexpr (ALONG_K) {
+    vise_tf32_load_four(stage, m + threadIdx.x / 16 % 2 * 8, k + threadIdx.x / 8 % 2 * 4, f);
+  } else {
+    const uint32_t g = m + threadIdx.x % 32 / 4, t = k + threadIdx.x % 4;
+    f[0] = vise_tf32_element<SIDE>(stage, g, t);
+    f[1] = vise_tf32_element<SIDE>(stage, g, t + 4);
+    f[2] = vise_tf32_element<SIDE>(stage, g + 8, t);
+    f[3] = vise_tf32_element<SIDE>(stage, g + 8, t + 4);
+  }
 }
 
 /* The current product (vise_step): c[SIDE][SIDE] may overlap the stages. Begins and ends with all threads together. */
@@ -76,7 +97,7 @@ VISE_FN_CALLED void vise_product_tf32(void) {
 #pragma unroll
       for (int i = 0; i < N_M; i++) vise_tf32_load_a<SIDE, A_ALONG_K>(now, m + i * 16, k, fa[i]);
 #pragma unroll
-      for (int j = 0; j < N_N; j++) vise_tf32_load_b<SIDE, B_ALONG_K>(now + STAGE, n + j * 8, k, fb[j]);
+      for (int j = 0; j < N_N; j += 2) vise_tf32_load_b<SIDE, B_ALONG_K>(now + STAGE, n + j * 8, k, fb[j]);
 
 #pragma unroll
       for (int i = 0; i < N_M; i++) {

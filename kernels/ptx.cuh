@@ -282,12 +282,16 @@ PTX void ptx_fence_proxy_async(void) {
 #endif
 
 /* ---- rounding to the types of the matrix units --------------------------------------------------------------------
-   tf32: to 10 bits of mantissa, to nearest, ties away from zero, left in the upper bits of a float. bf16: to nearest,
-   ties to even; two to a register, the lower half first. */
+   tf32: to 10 bits of mantissa, to nearest, ties to even, left in the upper bits of a float; before sm_90 ties are away
+   from zero, for lack of an instruction. bf16: to nearest, ties to even; two to a register, the lower half first. */
 #if defined(__CUDACC__)
 PTX uint32_t ptx_tf32(float x) {
   uint32_t r;
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+  asm("cvt.rn.tf32.f32 %0, %1;" : "=r"(r) : "f"(x));
+#else
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(r) : "f"(x));
+#endif
   return r;
 }
 
@@ -300,7 +304,7 @@ PTX uint32_t ptx_bf16x2(float lower, float upper) {
 static inline uint32_t ptx_tf32(float x) {
   const uint32_t bits = vise_bits_f32(x);
   const int finite = (bits & 0x7f800000u) != 0x7f800000u, nan = (bits & 0x7fffffffu) > 0x7f800000u;
-  return nan ? 0x7fffffffu : (finite ? bits + 0x1000u : bits) & ~0x1fffu;
+  return nan ? 0x7fffffffu : (finite ? bits + 0xfffu + (bits >> 13 & 1u) : bits) & ~0x1fffu;
 }
 
 static inline uint32_t vise_model_bf16(float x) {

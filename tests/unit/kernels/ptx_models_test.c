@@ -119,14 +119,15 @@ Test(ptx_models, mma_lets_nan_through) {
   }
 }
 
-/* The float with `keep` bits of mantissa after the leading one that is nearest to x, by exact arithmetic. */
-static float nearest(float x, int keep, int ties_away) {
+/* The float with `keep` bits of mantissa after the leading one that is nearest to x, of two the even one, by exact
+   arithmetic. */
+static float nearest(float x, int keep) {
   int exponent;
   frexp((double)x, &exponent);
   if (exponent < -125) exponent = -125; /* subnormal */
   const double unit = ldexp(1, exponent - 1 - keep), scaled = fabs((double)x) / unit, whole = floor(scaled);
   const double rest = scaled - whole;
-  const int up = rest > 0.5 || (rest == 0.5 && (ties_away || fmod(whole, 2) == 1));
+  const int up = rest > 0.5 || (rest == 0.5 && fmod(whole, 2) == 1);
   return copysignf((float)((whole + up) * unit), x);
 }
 
@@ -146,8 +147,8 @@ Test(ptx_models, conversions_round_to_nearest) {
       cr_assert_eq(vise_f32_bits(ptx_tf32(x)), x);
       cr_assert_eq(vise_f32_bits(pair & 0xffff0000u), x);
     } else {
-      cr_assert_eq(vise_f32_bits(ptx_tf32(x)), nearest(x, 10, 1), "tf32 of %a", x);
-      cr_assert_eq(vise_f32_bits(pair & 0xffff0000u), nearest(x, 7, 0), "bf16 of %a", x);
+      cr_assert_eq(vise_f32_bits(ptx_tf32(x)), nearest(x, 10), "tf32 of %a", x);
+      cr_assert_eq(vise_f32_bits(pair & 0xffff0000u), nearest(x, 7), "bf16 of %a", x);
     }
     cr_assert_eq(pair & 0xffff, 0x3f80);
   }
