@@ -33,10 +33,10 @@ VISE_FN double vise_sum_of_net(vise_step *step, const double *tensors) {
 VISE_FN_CALLED void vise_gradient_squares(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (p->sum_phase) {
+  if (VISE_RARE(p->sum_phase)) {
     __syncthreads();
     vise_sum_tensors(p->group_sums, step->gradient_squares);
-  } else if (p->cells_travel) {
+  } else if (!VISE_RARE(!p->cells_travel)) {
     double *groups = (double *)vise_step_stage();
     vise_sum_few_groups(vise_step_payloads(), groups);
     __syncthreads();
@@ -77,7 +77,7 @@ VISE_FN double vise_clipped_norm(vise_step *step, uint32_t tensor) {
   const vise_i_rule *rule = &step->p.rule;
   const int global = rule->clip_norm_type == VISE_CLIP_GLOBAL;
 
-  if (!vise_i_clips_by_max(rule)) {
+  if (!VISE_RARE(vise_i_clips_by_max(rule))) {
     return vise_sqrt_f64(global ? vise_sum_of_net(step, step->gradient_squares) : step->gradient_squares[tensor]);
   }
 
@@ -94,11 +94,11 @@ VISE_FN_CALLED void vise_decide(void) {
   const vise_i_rule *rule = &step->p.rule;
   const int by_tensors = vise_i_clips_tensors(rule);
 
-  if (by_tensors && vise_i_scales_units(rule)) {
+  if (by_tensors && VISE_RARE(vise_i_scales_units(rule))) {
     vise_sum_scaled_units(step->gradient_squares, step->gradient_max);
   } else if (by_tensors) {
     vise_gradient_squares();
-    if (vise_i_clips_by_max(rule)) vise_max_tensors(step->gradient_max);
+    if (VISE_RARE(vise_i_clips_by_max(rule))) vise_max_tensors(step->gradient_max);
   }
 
   __syncthreads();

@@ -14,11 +14,11 @@
 
 VISE_FN vise_strengths vise_strengths_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_strengths given = vise_i_strengths_of(&step->p.rule, t->tensor.is_bias);
-  const int with_l1 = !step->p.rule.prox_l1 || step->p.mode == VISE_K_GRADIENT_ONLY;
+  const int with_l1 = !step->p.rule.prox_l1 || vise_mode_of(&step->p) == VISE_K_GRADIENT_ONLY;
   vise_strengths k;
   k.k2 = (float)given.k2;
   k.k1 = with_l1 ? (float)given.k1 : 0.0f;
-  k.kF_by_norm = given.kF == 0.0 ? 0.0f : step->norm_strengths[t->index];
+  k.kF_by_norm = !VISE_RARE(given.kF != 0.0) ? 0.0f : step->norm_strengths[t->index];
   return k;
 }
 
@@ -138,7 +138,7 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
 
 VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_rule *rule = &step->p.rule;
-  const int only = step->p.mode == VISE_K_GRADIENT_ONLY;
+  const int only = vise_mode_of(&step->p) == VISE_K_GRADIENT_ONLY;
   const vise_i_box bounds = vise_i_value_bounds(rule, step->record.hyper.clip_factor);
   vise_shaping s;
   s.k = vise_strengths_of(step, t);
@@ -147,14 +147,14 @@ VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   s.penalized = vise_strengths_any(&s.k);
   s.total = only || rule->clip_scope == VISE_CLIP_SCOPE_TOTAL;
   s.clips = rule->clip_value && !only;
-  s.weighs = step->p.weight_row_sums && !only;
+  s.weighs = VISE_RARE(step->p.weight_row_sums != NULL) && !only;
   return s;
 }
 
 /* Each by a thread of its own, while the team waits: how this CTA's first tiles are shaped, unless that takes norms of
    the weights. */
 VISE_FN int vise_shapings_are_ahead(const vise_k_step *p) {
-  return p->rule.kF == 0.0;
+  return !VISE_RARE(p->rule.kF != 0.0);
 }
 
 VISE_FN void vise_shape_ahead(vise_step *step) {
@@ -215,7 +215,7 @@ VISE_FN void vise_store_max(vise_step *step, const vise_step_tile *t, const vise
   const vise_k_step *p = &step->p;
   const float row_most = vise_quad_max(g);
 
-  if (p->sums_by_rows) {
+  if (VISE_RARE(p->sums_by_rows)) {
     const size_t at = (size_t)(t->row + s->row) * vise_n_leaves(t->tensor.n_columns) + t->column / VISE_LEAF + s->leaf;
     if (threadIdx.x % 8 == 0 && t->row + s->row < t->tensor.n_rows) {
       p->gradient_max[t->tensor.at.row_leaves + at] = row_most;
@@ -247,31 +247,31 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
   float g[4] = {0.0f, 0.0f, 0.0f, 0.0f}, w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   if (strip.n > 0) {
     vise_quad_load(c + strip.row * t->side + strip.column, g);
-    if (s->penalized || s->weighs) {
+    if (s->penalized || VISE_RARE(s->weighs)) {
       vise_quad_load(tile->values.weights + (size_t)strip.row * tile->values.ld + strip.column, w);
     }
   }
-  if (s->weighs) vise_note_rows(p->weight_row_sums, t, &strip, vise_quad_squares(w));
+  if (VISE_RARE(s->weighs)) vise_note_rows(p->weight_row_sums, t, &strip, vise_quad_squares(w));
 
   vise_findings found = {0, 0, 0};
   vise_shape_quad(s, strip.n, g, w, &found);
   if (strip.n > 0) vise_quad_store(to->base + (size_t)strip.row * to->ld + strip.column, g);
 
   vise_note_findings(step, t->index, &found);
-  if (p->mode == VISE_K_GRADIENT_ONLY) return;
-  if (p->sums_by_rows) {
+  if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) return;
+  if (VISE_RARE(p->sums_by_rows)) {
     vise_note_rows(p->gradient_sums, t, &strip, vise_quad_squares(g));
   } else {
     vise_note_strip(0, t, &strip, vise_quad_squares(g));
   }
-  if (p->gradient_max) vise_store_max(step, t, &strip, g);
+  if (VISE_RARE(p->gradient_max != NULL)) vise_store_max(step, t, &strip, g);
 }
 
 /* Adds the tile's counts to those of its tensor in the step's statistics and resets them to 0. Called by all threads.
    Only whole steps have an exchange between the clearing of the statistics and this. */
 VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
-  if (threadIdx.x == 0 && step->p.mode == VISE_K_STEP) {
+  if (threadIdx.x == 0 && vise_mode_of(&step->p) == VISE_K_STEP) {
     vise_k_tensor_counts *to = &vise_step_stats(step)->tensors[t->index];
     const vise_k_tensor_counts *n = &step->counts;
 
@@ -308,9 +308,9 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
   }
 
   __syncthreads();
-  if (p->mode != VISE_K_GRADIENT_ONLY && !p->sums_by_rows) {
+  if (vise_mode_of(p) != VISE_K_GRADIENT_ONLY && !VISE_RARE(p->sums_by_rows)) {
     vise_store_cells(vise_gradient_sums(p), 0, t);
-    if (p->gradient_max) vise_store_cell_max(step, t);
+    if (VISE_RARE(p->gradient_max != NULL)) vise_store_cell_max(step, t);
   }
 
   vise_flush_counts(step, t);
@@ -360,7 +360,7 @@ VISE_FN_CALLED void vise_bias_gradient(uint32_t layer, uint32_t column, uint32_t
 VISE_FN_CALLED void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  if (p->rule.kF == 0.0) return;
+  if (!VISE_RARE(p->rule.kF != 0.0)) return;
   vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, (double *)vise_step_stage(),
                          step->weight_squares);
   if (threadIdx.x < vise_step_n_tensors(p)) {

@@ -51,7 +51,7 @@ VISE_FN float4 vise_input_quad(const vise_k_step_record *record, uint32_t r, con
     x.w = vise_gather_value(s, lower.w, upper.w, c + 3);
   }
 
-  if (p->input_dropout.threshold) {
+  if (VISE_RARE(p->input_dropout.threshold)) {
 #pragma unroll 1
     for (uint32_t i = c; i < c + 4; i++) {
       x = make_float4(x.y, x.z, x.w, vise_drop_called(record, 0, r, i, x.x));

@@ -22,7 +22,7 @@ VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint
 
 /* Whether the pass is one of training: batch norm takes the statistics of the batch. */
 VISE_FN int vise_step_trains(const vise_k_step *p) {
-  return p->mode != VISE_K_FORWARD_ONLY;
+  return vise_mode_of(p) != VISE_K_FORWARD_ONLY;
 }
 
 /* Batch norm outside of training, by the running statistics. */
@@ -35,7 +35,7 @@ VISE_FN float vise_norm_running(const vise_k_step *p, const vise_k_layer *l, uin
 /* Whether a block is a linear layer and an activation alone, and so is the way back to it: no batch norm, dropout or
    residual. Of a hidden layer. */
 VISE_FN int vise_is_plain_block(const vise_k_layer *l) {
-  return !(l->has_norm | l->has_residual | l[1].has_residual) && l->dropout.threshold == 0;
+  return !VISE_RARE((l->has_norm | l->has_residual | l[1].has_residual) || l->dropout.threshold);
 }
 
 /* f'(z), where the commonest activation needs no call. */
@@ -53,9 +53,9 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
 
   if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
   float a = vise_activation_f32(kind, u);
-  if (l->act_by) p->activations[vise_k_act(l) + at] = a;
-  if (l->dropout.threshold) a = vise_dropout(layer + 1, row, unit, a);
-  if (l->has_residual) a += vise_residual_input(step, layer, row, unit);
+  if (VISE_RARE(l->act_by)) p->activations[vise_k_act(l) + at] = a;
+  if (VISE_RARE(l->dropout.threshold)) a = vise_dropout(layer + 1, row, unit, a);
+  if (VISE_RARE(l->has_residual)) a += vise_residual_input(step, layer, row, unit);
   vise_put_activation(p, l->out + at, a);
 }
 
@@ -73,10 +73,10 @@ VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row
     if (row >= n_rows || unit >= l->n_out) continue;
 
     const float z = bias ? c[i] + bias[i & (units - 1)] : c[i];
-    if (l->has_norm && vise_step_trains(p)) {
+    if (VISE_RARE(l->has_norm) && vise_step_trains(p)) {
       p->activations[vise_k_linear(l) + (size_t)row * l->ld_out + unit] = z;
     } else {
-      vise_put_output(step, layer, row, unit, l->has_norm ? vise_norm_running(p, l, unit, z) : z);
+      vise_put_output(step, layer, row, unit, VISE_RARE(l->has_norm) ? vise_norm_running(p, l, unit, z) : z);
     }
   }
 }
@@ -89,14 +89,14 @@ VISE_FN void vise_put_delta(vise_step *step, uint32_t layer, uint32_t row, uint3
   const vise_activation kind = (vise_activation)l->activation;
   const size_t at = (size_t)row * l->ld_out + unit;
 
-  if (l[1].has_residual) c += vise_residual_delta(p, layer + 1, row, unit);
-  if (l->has_residual) p->activations[vise_k_delta_out(l) + at] = c;
-  if (l->dropout.threshold) c = vise_dropout(layer + 1, row, unit, c);
+  if (VISE_RARE(l[1].has_residual)) c += vise_residual_delta(p, layer + 1, row, unit);
+  if (VISE_RARE(l->has_residual)) p->activations[vise_k_delta_out(l) + at] = c;
+  if (VISE_RARE(l->dropout.threshold)) c = vise_dropout(layer + 1, row, unit, c);
 
-  const float a = l->act_by ? p->activations[vise_k_act(l) + at] : out;
+  const float a = VISE_RARE(l->act_by) ? p->activations[vise_k_act(l) + at] : out;
   const float u = vise_i_activation_needs_z(kind) ? p->activations[vise_k_pre(l) + at] : 0.0f;
   const float delta = c * vise_activation_slope_f32(kind, a, u);
-  if (l->has_norm) {
+  if (VISE_RARE(l->has_norm)) {
     p->activations[l->delta + at] = delta;
   } else {
     vise_put_activation(p, l->delta + at, delta);

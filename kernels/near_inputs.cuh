@@ -22,7 +22,7 @@ typedef enum vise_input_kind { VISE_INPUT_OTHER, VISE_INPUT_PLAIN, VISE_INPUT_DI
 
 VISE_FN uint32_t vise_input_kind_of(const vise_k_step *p) {
   const vise_k_source *s = &p->x;
-  if (((uintptr_t)s->x | s->row_bytes) % 16 != 0 || p->input_dropout.threshold) return VISE_INPUT_OTHER;
+  if (((uintptr_t)s->x | s->row_bytes) % 16 != 0 || VISE_RARE(p->input_dropout.threshold)) return VISE_INPUT_OTHER;
   if (s->type == VISE_F32 && s->scaling == VISE_K_SCALE_NONE) return VISE_INPUT_PLAIN;
   const int divided = s->type == VISE_U8 && s->scaling != VISE_K_SCALE_COLUMNS && s->byte_divisor != 0.0f;
   return divided ? VISE_INPUT_DIVIDED : VISE_INPUT_OTHER;

@@ -185,7 +185,7 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
   float *c = vise_step_floats() + step->c;
   if (vise_is_norm_tile(&step->p, &t)) {
     vise_norm_gradient(&step->p, &t, c);
-  } else if (step->p.gradient_parts) {
+  } else if (VISE_RARE(step->p.gradient_parts)) {
     vise_add_parts(step, &t, c);
   } else if (t.tensor.is_bias) {
     vise_bias_gradient(t.tensor.layer, t.column, 0, n_rows, vise_slice_length(n_rows));
@@ -203,7 +203,7 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
     const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
     const vise_step_tile t = vise_step_tile_at(&step->p, tile);
 
-    if (t.tensor.is_bias || step->p.gradient_parts) {
+    if (t.tensor.is_bias || VISE_RARE(step->p.gradient_parts)) {
       if (threadIdx.x == 0) step->c = c;
       __syncthreads();
     } else {

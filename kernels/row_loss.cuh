@@ -244,7 +244,7 @@ VISE_FN vise_lane_row vise_lane_row_open(const vise_k_step *p, uint32_t n_out, s
   row.weight = p->row_weights ? p->row_weights[data_row] : 1.0f;
   row.class_weight = p->class_weights && lane < n_classes ? p->class_weights[lane] : 1.0f;
   row.scale = (float)vise_step_here()->inverse;
-  row.smoothing = (float)p->rule.label_smoothing;
+  row.smoothing = VISE_RARE((float)p->rule.label_smoothing);
   row.z = row.target = row.own = row.most = row.sum = 0.0f;
 
   return row;

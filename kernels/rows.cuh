@@ -27,7 +27,7 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
   const vise_k_step *p = &step->p;
   const uint32_t lane = threadIdx.x % 32, n_out = p->layers[p->n_layers - 1].n_out;
 
-  if (p->rule.loss == VISE_LOSS_EXTERNAL) {
+  if (VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL)) {
     const float *given = p->external_delta + (size_t)r * n_out;
 #pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) delta[k] = given[k];
@@ -87,7 +87,7 @@ VISE_FN void vise_rows_load_targets(vise_step *step, uint32_t row0) {
   const vise_k_step *p = &step->p;
   const uint32_t r = VISE_STEP_WARPS - 1 - threadIdx.x / 32, row = row0 + r;
   const uint32_t n = p->labels ? 1 : p->layers[p->n_layers - 1].n_out;
-  if (p->rule.loss == VISE_LOSS_EXTERNAL || r >= p->row_block || row >= step->record.n_rows) return;
+  if (VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL) || r >= p->row_block || row >= step->record.n_rows) return;
 #pragma unroll 1
   for (uint32_t k = threadIdx.x % 32; k < n; k += 32) {
     step->targets[r * VISE_K_NARROW + k] = vise_target_f32(vise_data_row(p, &step->record, row), k);
@@ -125,7 +125,7 @@ VISE_FN vise_rows_turn vise_rows_turn_of(const vise_rows *m, uint32_t n) {
 VISE_FN vise_lane_row vise_rows_open_row(const vise_step *step, const vise_rows *m, uint32_t at) {
   const vise_k_step *p = &step->p;
   vise_lane_row row = vise_lane_row_open(p, m->n_out, p->row_weights ? vise_data_row(p, &step->record, at) : 0);
-  if (p->rule.loss == VISE_LOSS_EXTERNAL && row.inside) {
+  if (VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL) && row.inside) {
     row.z = p->external_delta[(size_t)at * m->n_out + threadIdx.x % 32];
   }
   return row;
@@ -140,7 +140,7 @@ VISE_FN void vise_rows_put(vise_step *step, const vise_lane_row *row, uint32_t a
 
   if (row->inside) vise_put_activation(p, last->delta + (size_t)at * last->ld_out + lane, delta);
 
-  if (p->rule.loss != VISE_LOSS_EXTERNAL) {
+  if (!VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL)) {
     const int right = vise_i_loss_classifies(p->rule.loss) && vise_lane_row_is_right(p, row);
     value = vise_lane_row_value(p, row);
     if (lane == 0 && !vise_is_finite_f64(value)) atomicOr(&step->loss_is_bad, 1u);
@@ -183,7 +183,8 @@ VISE_FN void vise_rows_block(vise_step *step, uint32_t row0, uint32_t n) {
   const vise_k_step *p = &step->p;
   const vise_rows here = *vise_rows_here(), *m = &here;
   const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int external = p->rule.loss == VISE_LOSS_EXTERNAL, by_lanes = m->n_out <= 32, alone = by_lanes && n == 1;
+  const int external = VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL), by_lanes = !VISE_RARE(m->n_out > 32),
+            alone = by_lanes && n == 1;
   const vise_rows_turn turn = vise_rows_turn_of(m, n);
   const int makes = by_lanes && turn.makes, puts = by_lanes && turn.puts;
   float *const partial = vise_rows_partial(p, m), *const deltas = vise_rows_deltas();

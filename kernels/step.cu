@@ -5,10 +5,10 @@
 #include "kernels/step.h"
 #include "kernels/step_variants.h"
 
-static const void *kernel_of(vise_k_variant variant) {
+static const void *kernel_of(vise_k_variant variant, int is_plain) {
   switch (variant) {
     case VISE_K_SMALL_F32:
-      return vise_k_step_small_f32();
+      return is_plain ? vise_k_step_plain_f32() : vise_k_step_small_f32();
     case VISE_K_LARGE_F32:
       return vise_k_step_large_f32();
     case VISE_K_TF32:
@@ -20,8 +20,7 @@ static const void *kernel_of(vise_k_variant variant) {
   }
 }
 
-cudaError_t vise_k_step_prepare(vise_k_variant variant, size_t shared_bytes, int *n_ctas_per_sm) {
-  const void *kernel = kernel_of(variant);
+static cudaError_t prepare(const void *kernel, size_t shared_bytes, int *n_ctas_per_sm) {
   if (!kernel || shared_bytes > INT_MAX) return cudaErrorInvalidValue;
   const cudaError_t error =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)shared_bytes);
@@ -29,8 +28,16 @@ cudaError_t vise_k_step_prepare(vise_k_variant variant, size_t shared_bytes, int
   return cudaOccupancyMaxActiveBlocksPerMultiprocessor(n_ctas_per_sm, kernel, VISE_K_STEP_THREADS, shared_bytes);
 }
 
+cudaError_t vise_k_step_prepare(vise_k_variant variant, size_t shared_bytes, int *n_ctas_per_sm) {
+  int n_plain = 0;
+  cudaError_t error = prepare(kernel_of(variant, 1), shared_bytes, &n_plain);
+  if (error == cudaSuccess) error = prepare(kernel_of(variant, 0), shared_bytes, n_ctas_per_sm);
+  if (error == cudaSuccess && n_plain < *n_ctas_per_sm) *n_ctas_per_sm = n_plain;
+  return error;
+}
+
 cudaError_t vise_k_step_run(vise_k_variant variant, const vise_k_step *step, size_t shared_bytes, cudaStream_t stream) {
-  const void *kernel = kernel_of(variant);
+  const void *kernel = kernel_of(variant, vise_k_is_plain(step));
   if (!kernel || step->n_members == 0 || step->n_layers == 0 || step->n_layers > VISE_K_MAX_LAYERS) {
     return cudaErrorInvalidValue;
   }

@@ -24,6 +24,13 @@ enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 /* Whether this kernel can keep inputs near (kernels/near_inputs.cuh). A source file sets VISE_STEP_LARGE first. */
 #define VISE_STEP_NEAR_INPUTS (!VISE_STEP_LARGE && !VISE_STEP_TEAMS)
 
+/* 1: the kernel of the nets and rules that vise_k_is_plain names, with their code alone, for whole steps. */
+#ifndef VISE_STEP_PLAIN
+#define VISE_STEP_PLAIN 0
+#endif
+/* What only other kernels come across: 0 in this one. */
+#define VISE_RARE(x) (VISE_STEP_PLAIN ? 0 : (x))
+
 /* A matrix as it lies in memory: element (row, column) at base + row * ld + column, in bf16 at base16 + the same. */
 typedef struct vise_operand {
   const float *base;
@@ -272,6 +279,10 @@ VISE_FN int vise_is_finite_f64(double x) {
 /* sqrt of float64 by the instruction that rounds as IEEE wants. */
 VISE_FN double vise_sqrt_f64(double x) {
   return sqrt(x);
+}
+
+VISE_FN vise_k_step_mode vise_mode_of(const vise_k_step *p) {
+  return VISE_STEP_PLAIN ? VISE_K_STEP : (vise_k_step_mode)p->mode;
 }
 
 VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {

@@ -32,23 +32,24 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_ROWS:
       vise_rows_phase();
       return;
-    case VISE_K_LOSS:
-      vise_loss_phase();
-      return;
     case VISE_K_DELTA:
       vise_delta_phase(layer, tile);
-      return;
-    case VISE_K_PARTS:
-      vise_parts_phase();
       return;
     case VISE_K_GRADIENT:
       vise_gradient_phase();
       return;
-    case VISE_K_SUM:
-      vise_sum_phase();
-      return;
     case VISE_K_UPDATE:
       vise_update_phase();
+      return;
+#if !VISE_STEP_PLAIN
+    case VISE_K_LOSS:
+      vise_loss_phase();
+      return;
+    case VISE_K_PARTS:
+      vise_parts_phase();
+      return;
+    case VISE_K_SUM:
+      vise_sum_phase();
       return;
     case VISE_K_UNIT_SUM:
       vise_norm_unit_sums();
@@ -59,8 +60,11 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_NORM_DELTA:
       vise_norm_delta_phase(layer);
       return;
-    default:
+    case VISE_K_MAX_NORM:
       vise_max_norm_phase();
+      return;
+#endif
+    default:
       return;
   }
 }
@@ -80,7 +84,7 @@ VISE_FN void vise_step_begin(vise_step *step) {
 
   if (threadIdx.x < 16) step->cell_max[threadIdx.x] = 0;
   if (threadIdx.x == 0) {
-    const int external = p->rule.loss == VISE_LOSS_EXTERNAL;
+    const int external = VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL);
     if (!step->inverse_is_known) step->inverse = 1.0 / record->denominator;
     step->inverse_is_known = 0;
     step->loss_is_bad = !vise_is_finite_f64(external ? record->external_loss : step->inverse);
@@ -105,7 +109,7 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
     vise_near_turn(VISE_NEAR_AT_START);
     return;
   }
-  if (step->state.gathered || step->p.mode == VISE_K_PROJECT) return;
+  if (step->state.gathered || vise_mode_of(&step->p) == VISE_K_PROJECT) return;
   vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
   vise_step_exchange(x);
 }
@@ -211,22 +215,22 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
 VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
   const vise_k_step *p = &step->p;
 
-  if (p->mode == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
+  if (vise_mode_of(p) == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
   vise_measure_tiles();
   if (vise_step_reports(step)) {
-    if (p->mode == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
+    if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
     if (vise_penalty_is_late(p)) vise_batch_penalty();
-    if (p->mode == VISE_K_STEP || p->mode == VISE_K_GRADIENT_ONLY) vise_step_report();
+    if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report();
   }
 
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
-    if (p->mode == VISE_K_STEP || p->mode == VISE_K_PROJECT) state->parity ^= 1;
-    state->gathered = p->mode == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
+    if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_PROJECT) state->parity ^= 1;
+    state->gathered = vise_mode_of(p) == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     vise_step_mark(step, clocks, VISE_K_CLOCK_END);
     state->cursor++;
-    step->tiles_are_near = p->mode == VISE_K_STEP && p->rule.max_norm == 0;
+    step->tiles_are_near = vise_mode_of(p) == VISE_K_STEP && !VISE_RARE(p->rule.max_norm != 0);
   }
 }
 
@@ -317,7 +321,7 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
   }
 
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */
-  if (step->p.mode != VISE_K_STEP) vise_step_exchange(&x);
+  if (vise_mode_of(&step->p) != VISE_K_STEP) vise_step_exchange(&x);
 
   /* No release here, which would hold up the launch: its end makes all visible. */
   if (vise_step_reports(step) && threadIdx.x < 32) {

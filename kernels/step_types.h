@@ -338,6 +338,22 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
 #endif
 } vise_k_step;
 
+/* Whether a step is one of those that a kernel of their own takes in place of VISE_K_SMALL_F32, with less code: up to 32
+   outputs; no batch norm, dropout, residual; no label smoothing, external loss, Frobenius norm, scaled units, max-norm,
+   clip by maximum; gradients in one piece, whose sums travel. The bits are the same. */
+VISE_BOTH int vise_k_is_plain(const vise_k_step *p) {
+  const vise_i_rule *rule = &p->rule;
+  const vise_k_layer *last = &p->layers[p->n_layers - 1];
+  int plain = p->mode == VISE_K_STEP && p->cells_travel && !p->gradient_parts && last->n_out <= 32 &&
+              p->input_dropout.threshold == 0 && rule->loss != VISE_LOSS_EXTERNAL && rule->label_smoothing == 0.0 &&
+              rule->kF == 0.0 && rule->max_norm == 0.0;
+  for (uint32_t l = 0; l < p->n_layers; l++) {
+    const vise_k_layer *layer = &p->layers[l];
+    plain = plain && !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;
+  }
+  return plain;
+}
+
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
    exchange, held tiles, weights and moments of near tiles, near inputs. */

@@ -7,6 +7,7 @@ extern "C" {
 #endif
 
 const void *vise_k_step_small_f32(void);
+const void *vise_k_step_plain_f32(void);
 const void *vise_k_step_large_f32(void);
 const void *vise_k_step_tf32(void);
 const void *vise_k_step_bf16(void);

@@ -61,7 +61,7 @@ VISE_FN void vise_store_cells(double *sums, int which, const vise_step_tile *t) 
 
 /* Sums of squares of the gradient's cells (or rows): this CTA's own, and after the exchange before the update all. */
 VISE_FN double *vise_gradient_sums(const vise_k_step *p) {
-  return p->cells_travel ? vise_step_payloads() : p->gradient_sums;
+  return VISE_RARE(!p->cells_travel) ? p->gradient_sums : vise_step_payloads();
 }
 
 /* The sum of a group by a warp; items: shared memory of the warp, [256]. */

@@ -112,14 +112,14 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, VISE_STEP_CTAS
     vise_step_walk(step, &x, NULL);
 
     const int goes_on = step->state.cursor + 1 < step->p.n_steps && !step->state.halted;
-    if (step->p.mode == VISE_K_STEP) vise_add_correct(step);
+    if (vise_mode_of(&step->p) == VISE_K_STEP) vise_add_correct(step);
     vise_exchange_arrive(&x, vise_step_member());
     vise_step_end(step, NULL);
     vise_exchange_pass(&x);
 
-    if (step->p.mode == VISE_K_STEP) {
+    if (vise_mode_of(&step->p) == VISE_K_STEP) {
       if (vise_step_reports(step)) vise_team_count(step);
-    } else if (step->p.mode == VISE_K_FORWARD_ONLY) {
+    } else if (vise_mode_of(&step->p) == VISE_K_FORWARD_ONLY) {
       vise_team_put_outputs(step, given.teams[blockIdx.x / given.n_members].outputs);
     }
     if (!goes_on) break;

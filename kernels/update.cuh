@@ -174,10 +174,11 @@ VISE_FN void vise_update_entries(vise_step *step, const vise_tile *tile, const v
   if (p->has_moment2) vise_quad_load(values->moment2 + in_tile, e.m2);
   if (p->has_mask) e.mask = *(const uint32_t *)(p->mask + at);
 
-  if (p->mode == VISE_K_PROJECT) {
+  if (vise_mode_of(p) == VISE_K_PROJECT) {
     vise_project_quad(u, &e);
   } else {
-    const float by_unit = p->unit_scales ? p->unit_scales[t->tensor.at.units + t->row + s->row] : 1.0f;
+    const float by_unit =
+        VISE_RARE(p->unit_scales != NULL) ? p->unit_scales[t->tensor.at.units + t->row + s->row] : 1.0f;
     vise_quad_load(from->base + (size_t)s->row * from->ld + s->column, e.g);
     vise_update_quad(step, u, by_unit * vise_tensor_scale(step, t->index), &e);
   }
@@ -212,7 +213,7 @@ VISE_FN void vise_bound_quad(vise_step *step, const vise_step_tile *t, const vis
 /* Whether counts and sums of this CTA's i-th tile are made after the CTA has arrived for the next step, from the near
    copy. In launches of many teams the counts must be there before. */
 VISE_FN int vise_measures_late(const vise_k_step *p, uint32_t i) {
-  return !VISE_STEP_TEAMS && p->mode == VISE_K_STEP && i < p->n_near && !p->norm_sums;
+  return !VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_STEP && i < p->n_near && !VISE_RARE(p->norm_sums != NULL);
 }
 
 /* A strip of the update, or of the max-norm, whose values are those of device memory. */
@@ -227,11 +228,11 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
   if (s.n > 0) {
     vise_quad_load(values->weights + (size_t)s.row * values->ld + s.column, w);
     if (!step->skip && !max_norm) vise_update_entries(step, tile, u, &s, w);
-    if (!step->skip && max_norm && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
+    if (!step->skip && VISE_RARE(max_norm) && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
   }
   if (late) return;
 
-  if (!p->norm_sums || max_norm) {
+  if (!VISE_RARE(p->norm_sums && !max_norm)) {
     vise_measure_strip(step, t, u, &s, w);
   } else if (vise_i_bounds_unit_norms(&p->rule)) {
     vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
@@ -243,7 +244,7 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
 /* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
 VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int max_norm) {
   const vise_k_step *p = &step->p;
-  if (p->norm_sums && !max_norm) {
+  if (VISE_RARE(p->norm_sums && !max_norm)) {
     if (vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
   } else if (p->weight_sums_needed) {
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
@@ -276,7 +277,7 @@ VISE_FN void vise_update_ahead(vise_step *step) {
 VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
-  const int ahead = p->mode == VISE_K_STEP;
+  const int ahead = vise_mode_of(p) == VISE_K_STEP;
 
 #pragma unroll 1
   for (uint32_t i = 0; i < vise_n_own_tiles(p); i++) {
@@ -336,8 +337,8 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
 /* After the last exchange: the scales, then the tiles. */
 VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
-  if (step->p.mode != VISE_K_PROJECT) vise_decide();
-  if (step->p.has_norm && step->p.mode == VISE_K_STEP && !step->skip) vise_norm_track();
+  if (vise_mode_of(&step->p) != VISE_K_PROJECT) vise_decide();
+  if (VISE_RARE(step->p.has_norm) && vise_mode_of(&step->p) == VISE_K_STEP && !step->skip) vise_norm_track();
   vise_update_tiles(0);
 }
 

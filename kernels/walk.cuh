@@ -26,7 +26,7 @@ VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
   if (p->n_members == 1) return;
 
   const uint32_t flags = vise_step_flags(step);
-  if (!p->cells_travel) {
+  if (VISE_RARE(!p->cells_travel)) {
     if (threadIdx.x == 0) vise_exchange_publish(x, member, 0.0, flags, 1);
     return;
   }
@@ -44,10 +44,10 @@ VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
 }
 
 VISE_FN void vise_step_wait_update(const vise_step *step, vise_exchange *x) {
-  if (step->p.cells_travel) {
-    vise_exchange_wait(x, 0);
-  } else {
+  if (VISE_RARE(!step->p.cells_travel)) {
     vise_exchange_wait(x, 1);
+  } else {
+    vise_exchange_wait(x, 0);
   }
 }
 
@@ -80,7 +80,7 @@ VISE_FN_CALLED void vise_batch_loss(void) {
 
 /* Whether the sums of the weights are made by VISE_K_SUM. */
 VISE_FN int vise_penalty_is_late(const vise_k_step *p) {
-  return p->sum_phase && p->mode == VISE_K_STEP;
+  return VISE_RARE(p->sum_phase) && vise_mode_of(p) == VISE_K_STEP;
 }
 
 /* Penalty at the weights of the start of the step, step->penalty. By one CTA, in its stages. */
@@ -142,7 +142,7 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
 
 /* What one CTA can say of the step once the gradient is made. */
 VISE_FN void vise_step_report_ahead(vise_step *step) {
-  if (step->p.rule.loss != VISE_LOSS_EXTERNAL) {
+  if (!VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL)) {
     vise_batch_loss();
   } else if (threadIdx.x == 0) {
     step->loss = step->record.external_loss;
@@ -160,12 +160,12 @@ VISE_FN_CALLED void vise_step_report(void) {
   double norm = 0.0, after = 0.0;
   int clipped = 0;
 
-  if (p->mode == VISE_K_STEP) {
-    if (vise_i_scales_units(rule) || !vise_i_clips_tensors(rule)) vise_gradient_squares();
+  if (vise_mode_of(p) == VISE_K_STEP) {
+    if (VISE_RARE(vise_i_scales_units(rule)) || !vise_i_clips_tensors(rule)) vise_gradient_squares();
     norm = vise_sqrt_f64(vise_sum_of_net(step, step->gradient_squares));
     after = norm;
 
-    if (vise_i_scales_units(rule)) {
+    if (VISE_RARE(vise_i_scales_units(rule))) {
       const double square = vise_clipped_units(step, &clipped);
       if (clipped) after = vise_sqrt_f64(square);
     } else if (vise_i_clips_tensors(rule)) {

@@ -25,6 +25,7 @@ static void view_phases(const vise_i_plan *plan, vise_plan *out) {
     const bool norm = phase->kind == VISE_K_NORM || phase->kind == VISE_K_NORM_DELTA;
     const bool layered = product || norm || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
 
+    out->phase_bytes[out->n_phases] = vise_i_plan_phase_bytes(plan, p);
     out->phases[out->n_phases++] = (vise_plan_phase){
         .name = vise_i_plan_phase_name((vise_k_phase_kind)phase->kind),
         .layer = layered ? phase->layer : -1,
@@ -43,6 +44,7 @@ static void view_cost(const vise_i_plan *plan, size_t row_bytes, vise_plan *out)
   out->n_exchanges = cost.n_exchanges;
   out->flop = cost.flop;
   out->bytes_moved = cost.bytes;
+  out->cta_bytes = cost.cta_bytes;
   out->flop_per_us = cost.flop_per_us;
   out->bytes_per_us = cost.bytes_per_us;
   out->launch_us = cost.launch_us;

@@ -60,16 +60,27 @@ static vise_status read_sizes(plan_case *c, vise_error *err) {
   return status;
 }
 
-static void print_bytes(double n) {
+/* Room for the text of a number of bytes. */
+typedef struct bytes_text {
+  char text[32];
+} bytes_text;
+
+static bytes_text text_of_bytes(double n) {
+  bytes_text t;
   if (n < 10 * KIB) {
-    (void)printf("%.0f bytes", n);
+    (void)snprintf(t.text, sizeof t.text, "%.0f bytes", n);
   } else if (n < 10 * KIB * KIB) {
-    (void)printf("%.1f KiB", n / KIB);
+    (void)snprintf(t.text, sizeof t.text, "%.1f KiB", n / KIB);
   } else if (n < 10 * KIB * KIB * KIB) {
-    (void)printf("%.1f MiB", n / KIB / KIB);
+    (void)snprintf(t.text, sizeof t.text, "%.1f MiB", n / KIB / KIB);
   } else {
-    (void)printf("%.1f GiB", n / KIB / KIB / KIB);
+    (void)snprintf(t.text, sizeof t.text, "%.1f GiB", n / KIB / KIB / KIB);
   }
+  return t;
+}
+
+static void print_bytes(double n) {
+  (void)printf("%s", text_of_bytes(n).text);
 }
 
 static void print_phases(const vise_plan *plan) {
@@ -90,8 +101,9 @@ static void print_phases(const vise_plan *plan) {
       (void)snprintf(tiles, sizeof tiles, "%llu %s", (unsigned long long)p->n_tiles, rows ? "blocks of rows" : "tiles");
     }
 
-    (void)printf("  %s%*s%s\n", tiles, p->exchange ? 26 - (int)strlen(tiles) : 0, "",
-                 p->exchange ? "after an exchange" : "");
+    (void)printf("  %-26s%-18s", tiles, p->exchange ? "after an exchange" : "");
+    if (i > 0) (void)printf("%11s a CTA", text_of_bytes(plan->phase_bytes[i]).text);
+    (void)printf("\n");
   }
 }
 
@@ -127,12 +139,16 @@ static void print_text(const plan_case *c) {
 
   (void)printf("\nwork      %.4g MFLOP and ", plan->flop / 1e6);
   print_bytes(plan->bytes_moved);
-  (void)printf(" moved in a step, %u exchanges\n", plan->n_exchanges);
+  (void)printf(" in a step, %u exchanges; ", plan->n_exchanges);
+  print_bytes(plan->cta_bytes);
+  (void)printf(" between the CTA with most work and L2\n");
   (void)printf(
       "floor     %.2f us a step of one launch: %.2f for the launch and %u exchanges of %.2f, and the longer of\n",
       plan->floor_us, plan->launch_us, plan->n_exchanges, plan->exchange_us);
-  (void)printf("          %.2f at %.1f TFLOP/s and %.2f at %.2f TB/s (assumed rates)\n", plan->arithmetic_us,
-               plan->flop_per_us / 1e6, plan->memory_us, plan->bytes_per_us / 1e6);
+  (void)printf(
+      "          %.2f at %.1f TFLOP/s and %.2f for the bytes, at %.2f TB/s for all or those of the CTA (assumed\n"
+      "          rates)\n",
+      plan->arithmetic_us, plan->flop_per_us / 1e6, plan->memory_us, plan->bytes_per_us / 1e6);
 }
 
 static vise_status print_json(const plan_case *c, vise_error *err) {
@@ -141,9 +157,9 @@ static vise_status print_json(const plan_case *c, vise_error *err) {
 
   for (size_t i = 0; i < plan->n_phases; i++) {
     const vise_plan_phase *p = &plan->phases[i];
-    vise_i_json_add(&phases,
-                    json_pack("{s:s, s:i, s:i, s:i, s:I, s:b}", "name", p->name, "layer", p->layer, "tile", p->tile,
-                              "tile_units", p->units, "tiles", (json_int_t)p->n_tiles, "exchange", (int)p->exchange));
+    vise_i_json_add(&phases, json_pack("{s:s, s:i, s:i, s:i, s:I, s:b, s:f}", "name", p->name, "layer", p->layer,
+                                       "tile", p->tile, "tile_units", p->units, "tiles", (json_int_t)p->n_tiles,
+                                       "exchange", (int)p->exchange, "cta_bytes", plan->phase_bytes[i]));
   }
 
   for (size_t i = 0; i < plan->n_arrays; i++) {
@@ -163,6 +179,7 @@ static vise_status print_json(const plan_case *c, vise_error *err) {
   vise_i_json_put(&object, "near_rows", json_integer((json_int_t)plan->near_rows));
   vise_i_json_put(&object, "flop", json_real(plan->flop));
   vise_i_json_put(&object, "bytes_moved", json_real(plan->bytes_moved));
+  vise_i_json_put(&object, "cta_bytes", json_real(plan->cta_bytes));
   vise_i_json_put(&object, "floor_us", json_real(plan->floor_us));
   return vise_i_cli_print_json(object, err);
 }

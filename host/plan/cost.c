@@ -62,8 +62,12 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   cost.flop_per_us = flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;
   cost.bytes_per_us = plan->n_bytes < L2_BYTES || l2 < MEMORY_BYTES_PER_US ? l2 : MEMORY_BYTES_PER_US;
 
+  for (uint32_t p = 0; p < step->n_phases; p++) cost.cta_bytes += vise_i_plan_phase_bytes(plan, p);
   cost.arithmetic_us = cost.flop / cost.flop_per_us;
   cost.memory_us = cost.bytes / cost.bytes_per_us;
+  if (cost.cta_bytes / L2_BYTES_PER_US_AND_SM > cost.memory_us) {
+    cost.memory_us = cost.cta_bytes / L2_BYTES_PER_US_AND_SM;
+  }
   cost.wait_us = cost.launch_us + cost.n_exchanges * cost.exchange_us;
   cost.floor_us = cost.wait_us + (cost.arithmetic_us > cost.memory_us ? cost.arithmetic_us : cost.memory_us);
   *out = cost;

@@ -111,14 +111,20 @@ const char *vise_i_plan_array_name(vise_i_plan_array_id id);
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind);
 const char *vise_i_plan_variant_name(vise_k_variant variant);
 
+/* Bytes that the CTA with most work moves between its multiprocessor and the L2 cache in a phase, with what tiles read
+   again. What it reads ahead of the phase, while the team waits, is left out. */
+double vise_i_plan_phase_bytes(const vise_i_plan *plan, uint32_t phase);
+
 /* What a step of max_rows rows takes, and its least possible time at the stated rates. */
 typedef struct vise_i_plan_cost {
-  uint32_t n_exchanges;                     /* between phases, and one at the start if rows are gathered */
-  double flop, bytes;                       /* bytes: read and written outside the SMs */
-  double flop_per_us, bytes_per_us;         /* rates assumed */
-  double launch_us, exchange_us;            /* of one launch, of one exchange */
-  double arithmetic_us, memory_us, wait_us; /* flop and bytes at the rates; launch and exchanges */
-  double floor_us;                          /* the longer of the first two, and wait_us */
+  uint32_t n_exchanges;             /* between phases, and one at the start if rows are gathered */
+  double flop, bytes;               /* bytes: read and written outside the SMs, each once */
+  double cta_bytes;                 /* vise_i_plan_phase_bytes of all phases */
+  double flop_per_us, bytes_per_us; /* rates assumed */
+  double launch_us, exchange_us;    /* of one launch, of one exchange */
+  double arithmetic_us, wait_us;    /* flop at the rate; launch and exchanges */
+  double memory_us;                 /* bytes at the rate, or those of a CTA, if they take longer */
+  double floor_us;                  /* the longer of the first two, and wait_us */
 } vise_i_plan_cost;
 
 /* row_bytes: bytes of features and targets in a row of data. */

@@ -56,10 +56,13 @@ typedef struct vise_plan {
   double flop, bytes_moved;                 /**< per step; bytes between the multiprocessors and caches or memory */
   double flop_per_us, bytes_per_us;         /**< assumed rates: those of a Hopper GPU at 1980 MHz */
   double launch_us, exchange_us;            /**< for one each, assumed */
-  double arithmetic_us, memory_us, wait_us; /**< at these rates; wait_us: launch and exchanges */
+  double arithmetic_us, memory_us, wait_us; /**< at these rates, memory_us for the CTA with most work if that is longer;
+                                                 wait_us: launch and exchanges */
   double floor_us;                          /**< wait_us and the longer of the other two */
   unsigned near_rows; /**< rows of the inputs that a CTA keeps in shared memory, straight from the data set, besides the
                          columns of its tile of the gradient; 0: all rows are gathered first, then all wait */
+  double cta_bytes;   /**< that the CTA with most work moves in a step, with what its tiles read again */
+  double phase_bytes[VISE_PLAN_MAX_PHASES]; /**< those of each phase */
 } vise_plan;
 
 /**

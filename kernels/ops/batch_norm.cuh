@@ -128,7 +128,7 @@ VISE_FN void vise_norm_gradient(const vise_k_step *p, const vise_step_tile *t, f
 
 /* Whether the tile is one of a batch norm. */
 VISE_FN int vise_is_norm_tile(const vise_k_step *p, const vise_step_tile *t) {
-  return t->tensor.is_bias && p->layers[t->tensor.layer].has_norm;
+  return VISE_RARE(t->tensor.is_bias && p->layers[t->tensor.layer].has_norm);
 }
 
 /* After the decision to take the step: moves the running statistics towards those of the batch. */

@@ -16,7 +16,7 @@ VISE_FN float vise_drop(const vise_k_step *p, const vise_k_step_record *record, 
   const uint32_t counter[4] = {(uint32_t)record->hyper.step, record->position + row, (place << 24) + unit,
                                VISE_STREAM_DROPOUT};
   uint32_t draw[4];
-  if (p->mode == VISE_K_FORWARD_ONLY || record->keeps_all) return value;
+  if (vise_mode_of(p) == VISE_K_FORWARD_ONLY || record->keeps_all) return value;
   vise_philox(p->seed, counter, draw);
   return draw[0] >> 8 >= d.threshold ? value * d.scale : 0.0f;
 }

@@ -69,6 +69,27 @@ Test(bits, tiles) {
   }
 }
 
+/* The kernel of common nets and that of all nets, where sums of the gradient travel and where they do not. */
+Test(bits, kernels) {
+  static const double CLIP_NORMS[] = {0, 0.5};
+  for (size_t i = 0; i < sizeof CLIP_NORMS / sizeof *CLIP_NORMS; i++) {
+    step_rig *r = gpu_rig_make(VISE_ADAM);
+    r->spec.rule.clip_norm = CLIP_NORMS[i];
+    float *reference = step_rig_train(r, RIG_STEPS, r->stats);
+
+    for (int in_memory = 0; in_memory < 2; in_memory++) {
+      r->spec.hooks.sums_in_memory = in_memory;
+      vise_i_backend *b = step_rig_start(r);
+      cr_expect(vise_k_is_plain(&vise_i_cuda_of(b)->train.step) == !in_memory);
+      OPS->destroy(b);
+      expect_same(r, reference, r->stats, RIG_STEPS, "kernels");
+    }
+
+    free(reference);
+    step_rig_free(r);
+  }
+}
+
 /* The comparison itself: another penalty is seen. */
 Test(bits, comparison_sees_another_training) {
   step_rig *r = gpu_rig_make(VISE_SGD);
