@@ -43,6 +43,7 @@ ALLOWED = {
     "tests/cpu": {PUBLIC, "kernels", *LIBRARY, "tests/support"},
     "tests/gpu": {PUBLIC, "kernels", *LIBRARY, "tests/support", "tests/unit", "tests/cpu", "tests/emulation"},
     "tests/emulation": {PUBLIC, "kernels", "host/base", "host/rule", "tests/support"},
+    "tests/ptx": {PUBLIC, "kernels", *LIBRARY, "tests/support", "tests/emulation"},
     "tests/fuzz": {PUBLIC, *LIBRARY},
     "tests/torture": set(),
     "tests/kernels_check": {"kernels"},

@@ -226,6 +226,7 @@ bool decode_mbarrier(Decoder &d, const std::vector<std::string> &parts, const st
     d.add(i, d.operand(w.at(2).words.at(0), 4), false);
     return true;
   }
+
   if (kind == "try_wait" && parts.at(2) == "parity") {
     i->run = barrier_try_wait;
     i->latency = 20;

@@ -1,6 +1,7 @@
 // Branches, calls, barriers, and instructions of a whole warp.
 #include <algorithm>
 
+#include "count.h"
 #include "decode.h"
 #include "machine.h"
 #include "warp.h"
@@ -34,16 +35,17 @@ void branch(Warp &w, const Instruction &i, Mask m) {
 void call(Warp &w, const Instruction &i, Mask m) {
   push_frame(w, *i.callee, m, &i);
   const Frame &callee = w.frames.back(), &caller = w.frames[w.frames.size() - 2];
-  const std::vector<int> &p = *i.arguments;
-  for (size_t k = 3; k < p.size(); k += 3) {
-    memcpy(callee.regs + p[k + 1], caller.regs + p[k], static_cast<size_t>(p[k + 2]) * kLanes);
+  for (size_t k = i.has_result; k < i.passed->size(); ++k) {
+    const Passed &p = (*i.passed)[k];
+    memcpy(callee.regs + p.formal, caller.regs + p.actual, static_cast<size_t>(p.bytes) * kLanes);
   }
+  note_call(w, i);
 }
 
 }  // namespace
 
 // All lanes of the frame are here: it ends.
-void end_of_function(Warp &w, const Instruction &i, Mask) {
+void end_of_function(Warp &w, const Instruction &, Mask) {
   const Frame frame = w.frames.back();
   if (!frame.call) {
     warp_exits(w);
@@ -51,9 +53,10 @@ void end_of_function(Warp &w, const Instruction &i, Mask) {
   }
 
   pop_frame(w);
-  (void)i;
-  const std::vector<int> &p = *frame.call->arguments;
-  if (p[2] > 0) memcpy(w.regs + p[0], frame.regs + p[1], static_cast<size_t>(p[2]) * kLanes);
+  if (!frame.call->has_result) return;
+  const Passed &p = frame.call->passed->front();
+  memcpy(w.regs + p.actual, frame.regs + p.formal, static_cast<size_t>(p.bytes) * kLanes);
+  note_return(w, frame);
 }
 
 // ---- barriers --------------------------------------------------------------------------------------------------------
@@ -224,74 +227,45 @@ void active_mask(Warp &w, const Instruction &i, Mask m) {
 
 // ---- special registers -----------------------------------------------------------------------------------------------
 
-enum Special {
-  kTidX,
-  kTidY,
-  kTidZ,
-  kNtidX,
-  kNtidY,
-  kNtidZ,
-  kCtaX,
-  kCtaY,
-  kCtaZ,
-  kGridX,
-  kGridY,
-  kGridZ,
-  kLane,
-  kWarpId,
-  kClock
-};
+constexpr int kClock = 14;
 const char *const kSpecials[] = {"%tid.x",    "%tid.y",    "%tid.z",   "%ntid.x",  "%ntid.y",
                                  "%ntid.z",   "%ctaid.x",  "%ctaid.y", "%ctaid.z", "%nctaid.x",
                                  "%nctaid.y", "%nctaid.z", "%laneid",  "%warpid",  "%clock64"};
 
-uint64_t special(Warp &w, int which, uint32_t lane) {
+uint32_t special(const Warp &w, int which, uint32_t lane) {
   const Launch &launch = *w.cta->grid->launch;
   const uint32_t rank = static_cast<uint32_t>(w.rank) * kLanes + lane;
-  switch (which) {
-    case kTidX:
-      return rank % launch.block.x;
-    case kTidY:
-      return rank / launch.block.x % launch.block.y;
-    case kTidZ:
-      return rank / launch.block.x / launch.block.y;
-    case kNtidX:
-      return launch.block.x;
-    case kNtidY:
-      return launch.block.y;
-    case kNtidZ:
-      return launch.block.z;
-    case kCtaX:
-      return w.cta->index.x;
-    case kCtaY:
-      return w.cta->index.y;
-    case kCtaZ:
-      return w.cta->index.z;
-    case kGridX:
-      return launch.grid.x;
-    case kGridY:
-      return launch.grid.y;
-    case kGridZ:
-      return launch.grid.z;
-    case kLane:
-      return lane;
-    case kWarpId:
-      return static_cast<uint64_t>(w.rank);
-    default:
-      return read_clock(w);
-  }
+  const dim3 block = launch.block, grid = launch.grid;
+  const uint3 cta = w.cta->index;
+
+  // In the order of kSpecials.
+  const uint32_t values[] = {rank % block.x,
+                             rank / block.x % block.y,
+                             rank / block.x / block.y,
+                             block.x,
+                             block.y,
+                             block.z,
+                             cta.x,
+                             cta.y,
+                             cta.z,
+                             grid.x,
+                             grid.y,
+                             grid.z,
+                             lane,
+                             static_cast<uint32_t>(w.rank)};
+  return values[which];
 }
 
 void read_special(Warp &w, const Instruction &i, Mask m) {
   const int which = static_cast<int>(i.offset);
   if (which == kClock) {
-    const uint64_t clock = special(w, which, 0);
+    const uint64_t clock = read_clock(w);
     uint64_t *d = out<uint64_t>(w, i.o[0]);
     PTX_EACH_LANE(l, m) d[l] = clock;
     return;
   }
   uint32_t *d = out<uint32_t>(w, i.o[0]);
-  PTX_EACH_LANE(l, m) d[l] = static_cast<uint32_t>(special(w, which, l));
+  PTX_EACH_LANE(l, m) d[l] = special(w, which, l);
 }
 
 void decode_call(Decoder &d, const std::vector<Written> &w, Instruction *i) {
@@ -306,19 +280,20 @@ void decode_call(Decoder &d, const std::vector<Written> &w, Instruction *i) {
   i->callee = found->second.get();
   d.function().callees.push_back(i->callee);
 
-  // Places are known when the callee is: they are filled in by link().
-  std::vector<int> places;
+  if (results.size() > 1) d.fail("a call with %zu results", results.size());
+  i->has_result = !results.empty();
+
+  // Places in the callee are known when it has been read.
+  std::vector<Passed> passed;
   for (const auto *list : {&results, &arguments}) {
-    if (list == &results && list->empty()) places.insert(places.end(), {0, 0, 0});
     for (const std::string &word : *list) {
       Param param;
       if (!d.find_param(word, &param)) d.fail("'%s' is no parameter", word.c_str());
-      places.insert(places.end(), {param.at, -1, (param.bytes + 3) / 4 * 4});
+      passed.push_back({param.at, -1, (param.bytes + 3) / 4 * 4, param.id, -1});
     }
   }
-  if (results.size() > 1) d.fail("a call with %zu results", results.size());
-  d.function().calls.push_back(places);
-  i->arguments = &d.function().calls.back();
+  d.function().calls.push_back(passed);
+  i->passed = &d.function().calls.back();
 }
 
 }  // namespace
@@ -360,6 +335,7 @@ bool decode_special(Decoder &d, const std::vector<std::string> &parts, const std
     d.add(i, d.operand(w[0].words.at(0), k == kClock ? 8 : 4), true);
     i->run = read_special;
     i->offset = k;
+    i->reads_clock = k == kClock;
     i->cls = Class::kInteger;
     i->latency = k == kClock ? 12 : 20;
     return true;

@@ -99,6 +99,7 @@ Param Decoder::declare_param(const std::string &name, int bytes) {
   param.name = name;
   param.bytes = bytes;
   param.at = reserve((bytes + 3) / 4 * 4 * kLanes);
+  param.id = static_cast<int16_t>(function_.n_registers++);
   scopes_.back().params[name] = param;
   return param;
 }
@@ -303,6 +304,7 @@ bool Decoder::from_table(const std::string &name, const std::vector<Written> &wr
     i->cls = spec->second->cls;
     i->slots = spec->second->slots;
     i->latency = spec->second->latency;
+    i->is_double = i->cls == Class::kFloat64 || (i->cls == Class::kDivision && name.find("f64") != std::string::npos);
     return true;
   }
   return false;
@@ -379,8 +381,32 @@ void Decoder::finish() {
   for (Instruction &i : function_.code) {
     if (i.target == kTheEnd) i.target = n;
   }
-  for (int k = 0; k <= n; ++k) function_.code[static_cast<size_t>(k)].index = k;
+  for (const auto &label : labels_) function_.code[static_cast<size_t>(label.second)].begins_block = true;
+  for (int k = 0; k <= n; ++k) {
+    Instruction &i = function_.code[static_cast<size_t>(k)];
+    i.index = k;
+    i.ends_block = i.cls == Class::kBranch || i.cls == Class::kBarrier || i.order == Ordering::kAcquire ||
+                   i.order == Ordering::kRelease || i.order == Ordering::kBoth || k == n;
+  }
   find_reconvergence(function_);
+  find_marks();
+}
+
+// All warps pass the branch that leads one thread to the clock, or the first of a chain of such branches.
+void Decoder::find_marks() {
+  auto &code = function_.code;
+  for (size_t at = 0; at < code.size(); ++at) {
+    if (!code[at].reads_clock) continue;
+    size_t mark = at;
+    for (size_t k = at; k-- > 0;) {
+      const Instruction &i = code[k];
+      if (i.target == kNoTarget) continue;
+      if (i.guard < 0 || i.target <= static_cast<int>(at) || i.target != i.reconverge) break;
+      if (mark != at && code[mark].target != i.target) break;
+      mark = k;
+    }
+    code[mark].marks = true;
+  }
 }
 
 }  // namespace emu::ptx

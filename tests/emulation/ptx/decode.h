@@ -77,6 +77,7 @@ class Decoder {
   void decode(const std::string &name, const std::vector<Written> &written, Instruction *i);
   bool from_table(const std::string &name, const std::vector<Written> &written, Instruction *i);
   int reserve(int bytes);
+  void find_marks();
 
   const Module &module_;
   Function &function_;

@@ -1,5 +1,5 @@
 // VISE_EMU_PTX=FOLDER: kernels that a .ptx file of this folder has are run from it, in place of what the host's compiler
-// made of their sources. VISE_EMU_PTX_REPORT=1: says at the end of the program how many launches were which.
+// made of their sources. VISE_EMU_PTX_ONLY=1: a launch of another kernel is an error.
 #include <dirent.h>
 
 #include <algorithm>
@@ -11,6 +11,7 @@
 
 #include "lexer.h"
 #include "ptx.h"
+#include "switch.h"
 #include "tests/emulation/device/state.h"
 
 namespace emu::ptx {
@@ -28,7 +29,8 @@ struct Library {
   std::map<std::string, File *> kernels;
 };
 
-uint64_t n_interpreted, n_others;
+uint64_t n_interpreted;
+bool is_used = true;
 
 std::vector<std::string> ptx_files(const std::string &folder) {
   std::vector<std::string> files;
@@ -73,15 +75,10 @@ const Module &module_of(File *file) {
   return *file->module;
 }
 
-void report() {
-  fprintf(stderr, "emulated device: %llu launches interpreted, %llu run as compiled for the host\n",
-          static_cast<unsigned long long>(n_interpreted), static_cast<unsigned long long>(n_others));
-}
-
 // Whether the launch was run here.
 bool run_from_ptx(const Launch &launch) {
   static const char *const folder = getenv("VISE_EMU_PTX");
-  if (!folder || !*folder) return false;
+  if (!is_used || !folder || !*folder) return false;
   static const Library *const library = open_library(folder);
 
   static std::unordered_map<const void *, std::string> names;
@@ -90,8 +87,10 @@ bool run_from_ptx(const Launch &launch) {
 
   const auto found = library->kernels.find(name);
   if (found == library->kernels.end()) {
-    ++n_others;
-    return false;
+    static const char *const only = getenv("VISE_EMU_PTX_ONLY");
+    if (!only || *only != '1') return false;
+    record_error(cudaErrorInvalidDeviceFunction, nullptr, "", 0, "no PTX has this kernel (VISE_EMU_PTX_ONLY)");
+    return true;
   }
   ++n_interpreted;
   const Module &module = module_of(found->second);
@@ -102,11 +101,17 @@ bool run_from_ptx(const Launch &launch) {
 struct Hook {
   Hook() {
     run_elsewhere = run_from_ptx;
-    const char *wanted = getenv("VISE_EMU_PTX_REPORT");
-    if (wanted && *wanted == '1') atexit(report);
   }
 } hook;
 
 }  // namespace
 
 }  // namespace emu::ptx
+
+void emu_ptx_use(bool use) {
+  emu::ptx::is_used = use;
+}
+
+uint64_t emu_ptx_launches() {
+  return emu::ptx::n_interpreted;
+}

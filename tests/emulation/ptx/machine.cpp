@@ -39,13 +39,15 @@ void stop(const Warp &w, const Instruction &i, int lane, const char *format, ...
                                  w.frames.empty() ? "?" : w.frames.back().function->name.c_str(), text.c_str())};
 }
 
+Warp::Warp() = default;
+Warp::Warp(Warp &&) noexcept = default;
+Warp::~Warp() = default;
+Cta::Cta() = default;
+Cta::~Cta() = default;
+
 // ---- frames ----------------------------------------------------------------------------------------------------------
 
 namespace {
-
-size_t frame_bytes(const Function &f) {
-  return f.frame_bytes + (static_cast<size_t>(f.n_registers) * 8 + 63) / 64 * 64;
-}
 
 // Of the deepest chain of calls; refuses what cannot run.
 size_t stack_bytes(const Module &module, const Function &f, std::set<const Function *> *open) {
@@ -55,17 +57,25 @@ size_t stack_bytes(const Module &module, const Function &f, std::set<const Funct
   size_t most = 0;
   for (const Function *callee : f.callees) most = std::max(most, stack_bytes(module, *callee, open));
   open->erase(&f);
-  return frame_bytes(f) + most;
+  return f.frame_bytes + most;
 }
 
 }  // namespace
 
 void push_frame(Warp &w, const Function &f, Mask m, const Instruction *call) {
-  char *const at = w.frames.empty() ? w.memory : w.frames.back().regs + frame_bytes(*w.frames.back().function);
-  w.frames.push_back({&f, at, reinterpret_cast<uint64_t *>(at + f.frame_bytes), w.stack.size(), call});
+  char *at = w.memory;
+  size_t first_ready = 0;
+  if (!w.frames.empty()) {
+    const Frame &caller = w.frames.back();
+    at = caller.regs + caller.function->frame_bytes;
+    first_ready = caller.first_ready + static_cast<size_t>(caller.function->n_registers);
+  }
+
+  w.frames.push_back({&f, at, first_ready, w.stack.size(), call});
   w.stack.push_back({0, -1, m});
   w.regs = at;
   w.code = f.code.data();
+  note_frame(w);
 }
 
 void pop_frame(Warp &w) {
@@ -98,10 +108,9 @@ void step(Warp &w) {
 
   if (counting()) {
     before_instruction(w, i, m);
-    char *const regs = w.regs;
-    uint64_t *const ready = w.frames.back().ready;
+    const size_t first_ready = w.frames.back().first_ready;
     if (m) i.run(w, i, m);
-    after_instruction(w, i, regs, ready);
+    after_instruction(w, i, first_ready);
   } else if (m) {
     i.run(w, i, m);
   }
@@ -135,29 +144,35 @@ void try_barrier(Cta &cta, const Warp &w) {
 void run_warp(Warp &w, int quantum) {
   w.state = State::kReady;
   for (int n = 0; n < quantum && w.state == State::kReady; ++n) step(w);
-  if (w.state == State::kReady) w.cta->grid->changed = true;  // it made much without a poll
+  if (w.state == State::kReady && quantum == kQuantum) w.cta->grid->changed = true;  // much without a poll
   if (w.state == State::kBarrier) try_barrier(*w.cta, w);
 }
 
-// Whether any warp could run.
-bool run_cta(Cta &cta) {
-  const emu::Order order = settings().order;
-  const int n = static_cast<int>(cta.warps.size());
-  bool ran = false;
+// The warp whose turn it is, or nullptr if all wait: first or last first, or any.
+Warp *next_ready(Cta &cta) {
+  std::vector<Warp *> ready;
+  for (Warp &w : cta.warps) {
+    if (w.state == State::kReady) ready.push_back(&w);
+  }
+  if (ready.empty()) return nullptr;
+  switch (settings().order) {
+    case emu::Order::kReverse:
+      return ready.back();
+    case emu::Order::kRandom:
+      return ready[random_number() % ready.size()];
+    default:
+      return ready.front();
+  }
+}
 
-  for (bool again = true; again;) {
-    again = false;
-    for (int k = 0; k < n; ++k) {
-      const int at = order == emu::Order::kReverse  ? n - 1 - k
-                     : order == emu::Order::kRandom ? static_cast<int>(random_number() % static_cast<unsigned>(n))
-                                                    : k;
-      Warp &w = cta.warps[static_cast<size_t>(at)];
-      if (w.state != State::kReady && !(w.state == State::kYield && !ran)) continue;
-      run_warp(w, order == emu::Order::kRandom ? 1 + static_cast<int>(random_number() % kQuantum) : kQuantum);
-      ran = true;
-      again = true;
-    }
-    if (order == emu::Order::kRandom && random_number() % 8 == 0) break;
+// Whether any warp could run. Those that poll have run once when it returns.
+bool run_cta(Cta &cta) {
+  const bool random = settings().order == emu::Order::kRandom;
+  bool ran = false;
+  while (Warp *w = next_ready(cta)) {
+    run_warp(*w, random ? 1 + static_cast<int>(random_number() % kQuantum) : kQuantum);
+    ran = true;
+    if (random && random_number() % 32 == 0) break;
   }
   return ran;
 }
@@ -217,7 +232,7 @@ char *frames_memory(size_t bytes) {
 
 std::unique_ptr<Cta> make_cta(Grid &grid, uint32_t number, char *memory, size_t warp_bytes) {
   const Launch &launch = *grid.launch;
-  std::unique_ptr<Cta> cta(new Cta());
+  auto cta = std::make_unique<Cta>();
   cta->grid = &grid;
   cta->number = number;
   cta->index = {number % launch.grid.x, number / launch.grid.x % launch.grid.y, number / launch.grid.x / launch.grid.y};
@@ -237,9 +252,9 @@ std::unique_ptr<Cta> make_cta(Grid &grid, uint32_t number, char *memory, size_t 
     const unsigned rest = threads - static_cast<unsigned>(k) * kLanes;
     w.exist = rest >= kLanes ? kAll : (1u << rest) - 1;
     w.memory = memory + k * warp_bytes;
-    push_frame(w, *grid.kernel, w.exist, nullptr);
   }
   note_cta(*cta);
+  for (Warp &w : cta->warps) push_frame(w, *grid.kernel, w.exist, nullptr);
   return cta;
 }
 
@@ -287,6 +302,7 @@ void run_waves(const Module &module, const Function &kernel, const Launch &launc
           make_cta(grid, static_cast<uint32_t>(k), memory + (k - first) * n_warps * warp_bytes, warp_bytes));
     }
     run_resident(grid);
+    note_end(grid);
     grid.ctas.clear();
   }
 }

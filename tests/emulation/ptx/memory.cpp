@@ -304,6 +304,7 @@ void decode_param(Decoder &d, bool is_load, const Type &type, const Written &val
     i->cls = Class::kNone;
     i->slots = i->latency = 0;
     i->offset = param.at + where.offset * kLanes;
+    i->param_id = param.id;
     if (where.offset + static_cast<int64_t>(type.bytes * values.words.size()) > (param.bytes + 3) / 4 * 4) {
       d.fail("beyond the end of %s", param.name.c_str());
     }

@@ -57,6 +57,12 @@ enum class Ordering : uint8_t { kPlain, kRelaxed, kAcquire, kRelease, kBoth };
 constexpr int kOperands = 8;
 constexpr int kNoTarget = -2, kTheEnd = -1;  // of an instruction that does not jump; of one that returns
 
+// A parameter of a call: places in the frames of caller and callee.
+struct Passed {
+  int actual = 0, formal = 0, bytes = 0;
+  int16_t actual_id = -1, formal_id = -1;
+};
+
 struct Instruction {
   Handler run = nullptr;
   Operand o[kOperands];  // destinations, then sources
@@ -78,8 +84,15 @@ struct Instruction {
   int64_t offset = 0;       // of an address; other constants
   int64_t offset_from = 0;  // of the source of a copy
   const Function *callee = nullptr;
-  const std::vector<int> *arguments = nullptr;  // of a call: pairs of places (caller's, callee's) and bytes
-  mutable uintptr_t low = 1, high = 0;          // the allocation that was accessed last
+  const std::vector<Passed> *passed = nullptr;  // of a call: its result, if there is one, then its arguments
+  bool has_result = false;
+  bool reads_clock = false;
+  bool begins_block = false;            // a label stands before it
+  bool ends_block = false;              // what follows is issued after it
+  bool marks = false;                   // a mark of the ledger (counts.h)
+  bool is_double = false;               // made by the float64 pipe
+  int16_t param_id = -1;                // of a parameter that it reads or writes
+  mutable uintptr_t low = 1, high = 0;  // the allocation that was accessed last
   std::string name;
 };
 
@@ -88,6 +101,7 @@ struct Param {
   std::string name;
   int at = 0;  // place in the frame; of a kernel: offset in its arguments
   int bytes = 0;
+  int16_t id = -1;
 };
 
 struct Function {
@@ -104,7 +118,7 @@ struct Function {
   std::string unsupported;            // why it cannot run, or ""
   std::vector<const Function *> callees;
   std::deque<std::vector<unsigned char>> constants;
-  std::deque<std::vector<int>> calls;
+  std::deque<std::vector<Passed>> calls;
 };
 
 struct Module {

@@ -16,6 +16,7 @@ namespace emu::ptx {
 struct Cta;
 struct Grid;
 struct CtaCounts;  // count.h
+struct WarpCounts;
 
 // Lanes that run from pc until end, where those below in the stack wait.
 struct Entry {
@@ -26,7 +27,7 @@ struct Entry {
 struct Frame {
   const Function *function;
   char *regs;
-  uint64_t *ready;          // of each register: the clock at which it can be read (count.h)
+  size_t first_ready;       // of its registers, in WarpCounts::ready (count.h)
   size_t n_entries;         // of the stack before it
   const Instruction *call;  // nullptr: the kernel
 };
@@ -60,10 +61,12 @@ struct Warp {
   int open_group[kLanes] = {};  // of cp.async
   std::vector<AsyncCopy> copies;
 
-  // Of the instruction at hand, for count.cpp.
-  uint64_t clock = 0;
-  uint32_t wavefronts = 0, memory_latency = 0;
-  uint64_t not_before = 0;  // it could not end earlier, because of what another warp did
+  uint64_t clock = 0;  // count.h
+  std::unique_ptr<WarpCounts> counts;
+
+  Warp();
+  Warp(Warp &&other) noexcept;
+  ~Warp();
 
   const Instruction &here() const {
     return code[stack.back().pc - 1];
@@ -85,7 +88,10 @@ struct Cta {
   std::vector<Warp> warps;
   int n_running = 0;
   std::vector<BulkCopy> bulk_copies;
-  CtaCounts *counts = nullptr;
+  std::unique_ptr<CtaCounts> counts;
+
+  Cta();
+  ~Cta();
 };
 
 struct Grid {
