@@ -93,10 +93,11 @@ StepTable step_table(ledger_job job, bool many) {
   forget_launch_counts();
   ledger_train(&job, &parts);
 
-  // The last step gathers nothing ahead, so the one before it is that of a training.
+  // The last step gathers nothing ahead, so the one before it is that of a training. Of single steps the backend reads
+  // no clocks in the last launch (host/backend/cuda/run.c).
   const MarkId step = mark_of(parts.parts[0].to), end = mark_of(parts.parts[parts.n - 1].to);
   const size_t back = many ? end.mark - step.mark + 1 : 0;
-  const LaunchCounts &launch = find_launch(many ? end.launch : end.launch - 1);
+  const LaunchCounts &launch = find_launch(end.launch);
 
   StepTable table;
   table.title = title_of(job);
