@@ -93,6 +93,11 @@ PTX_LOAD_B128(ptx_load_acquire_gpu_b128, "acquire")
 PTX_LOAD_B128(ptx_load_relaxed_gpu_b128, "relaxed")
 PTX_STORE_B128(ptx_store_release_gpu_b128, "release")
 PTX_STORE_B128(ptx_store_relaxed_gpu_b128, "relaxed")
+
+/* Makes relaxed stores after it release, and relaxed loads before it acquire. */
+PTX void ptx_fence_acq_rel_gpu(void) {
+  asm volatile("fence.acq_rel.gpu;" ::: "memory");
+}
 #elif defined(VISE_EMULATED)
 PTX uint32_t ptx_load_acquire_gpu(const uint32_t *p PTX_SITE) {
   return emu::atomic_load(p, emu::kAcquire, EMU_HERE);
@@ -111,6 +116,9 @@ PTX ptx_b128 ptx_load_acquire_gpu_b128(const ptx_b128 *p PTX_SITE) {
 }
 PTX ptx_b128 ptx_load_relaxed_gpu_b128(const ptx_b128 *p PTX_SITE) {
   return emu::atomic_load(p, emu::kRelaxed, EMU_HERE);
+}
+PTX void ptx_fence_acq_rel_gpu(void) {
+  emu::note_fence();
 }
 PTX void ptx_store_release_gpu_b128(ptx_b128 *p, ptx_b128 v PTX_SITE) {
   emu::atomic_store(p, v, emu::kRelease, EMU_HERE);

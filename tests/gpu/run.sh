@@ -1,21 +1,32 @@
 #!/bin/sh
-# Everything that needs a GPU, in one go: `./dev gpu` calls this. Needs a POSIX shell, and GNU's timeout and tar.
+# Everything that needs a GPU, in one go and in ten minutes: `./dev gpu` calls this. Needs a POSIX shell, GNU's timeout
+# and tar, and a Python for the report.
 #
 #   run.sh --bin DIR [--out DIR] [--only PARTS] [--seconds N] [--pack]   programs in DIR, called in the source folder
 #   run.sh --kit DIR ...              with the programs of a kit (make_kit.sh), on a machine that has nothing else
+#   run.sh ... --rehearse             small sizes and six times the limits, for the emulated device
 #   run.sh --reference VISE DIR       trains on the emulated device what a GPU must repeat bit by bit
 #
-# PARTS of bits,bench,rest,sanitize run in this order, so that what matters most is done when time runs out; `tests`
-# are bits (the bits of trainings, and the tests of the device, the kernels and golden files) and rest (all other tests).
-# N seconds in all (default 480), besides each step's own limit; what these do not suffice for is absent, and the last
-# line names it. A failing step stops no later one, but after two programs that had to be stopped no test is begun.
-# Where a command may take ten minutes, two calls do everything, each with another --out:
+# PARTS run in this order, so that what matters most is done when time runs out, each for so many seconds at most:
 #
-#   run.sh ... --seconds 560 --only bits,bench        and then        run.sh ... --only rest,sanitize
+#   bits      80  trainings, and what must have the same bits: golden files, dumps of the emulated device; the exchange
+#   phases    20  where the time of a step goes, by the clocks of every CTA
+#   micro     40  what the hardware takes for an exchange, a load, a launch
+#   ncu       40  NVIDIA's profiler on the small kernel, one step a launch and many
+#   small     70  the named small nets, timed
+#   large     60  a large net, timed in each precision
+#   sanitize  60  NVIDIA's memcheck and racecheck over four steps
+#   rest          all other tests, those that tell most first
+#   peers    300  PyTorch and JAX on the same nets, where there are any; only where --only names it
 #
-# Leaves in --out (default build/gpu) summary.txt, machine.txt, results as CSV (bench.csv, torch_gpu.csv, jax_gpu.csv,
-# bench-summary.csv), and a log of each step, with --pack (and --kit) in one logs.tar.gz: at most eight files. All of
-# them are up to date after each step, and the CSVs of benchmarks after each row.
+# N seconds in all (default 570), besides each step's own limit; what these do not suffice for is absent, and the last
+# line names it. A step that fails or has to be stopped stops no later one, but after two programs of a part that had
+# to be stopped no test of that part is begun.
+#
+# Leaves in --out (default build/gpu): summary.md, which says what ran and what came out; summary.txt, the same steps as
+# they end; machine.txt; results as CSV (bench.csv, micro.csv; torch_gpu.csv, jax_gpu.csv, bench-summary.csv of peers);
+# a log of each step, with --pack (and --kit) in one logs.tar.gz: at most eight files. All of them are up to date after
+# each part, the logs after each step, and the CSVs of benchmarks after each row.
 # Exit status 0: no step failed; 1: one failed; 2: nothing was done.
 set -eu
 
@@ -24,11 +35,25 @@ die() {
   exit 2
 }
 
+all_parts='bits phases micro ncu small large sanitize rest peers'
+default_parts='bits,phases,micro,ncu,small,large,sanitize,rest'
 mnist=bench/data/mnist
 mnist_job="train --train $mnist/train-images-idx3-ubyte.gz --train-labels $mnist/train-labels-idx1-ubyte.gz
   --layers 784-128-10 --loss cross-entropy --lr 0.1 --l2 1e-5 --clip-norm 5 --clamp 0.5 --batch 64 --seed 0
   --backend cuda --quiet --overwrite"
 reference_steps=20
+
+part_seconds() {
+  case $1 in
+    bits) echo $((80 * slower)) ;;
+    phases) echo $((20 * slower)) ;;
+    micro | ncu) echo $((40 * slower)) ;;
+    small) echo $((70 * slower)) ;;
+    large | sanitize) echo $((60 * slower)) ;;
+    peers) echo $((300 * slower)) ;;
+    *) echo 100000 ;;
+  esac
+}
 
 # ---- steps ------------------------------------------------------------------------------------------------------
 
@@ -37,7 +62,7 @@ n_failed=0
 n_absent=0
 n_skipped=0
 late=
-n_stopped=0 # of careful steps
+n_stopped=0 # of careful steps in this part
 check=
 may_be_absent=
 
@@ -57,18 +82,19 @@ record() {
     *) n_failed=$((n_failed + 1)) ;;
   esac
   printf '%-36s %-7s %5s %8s  %s\n' "$1" "$2" "$3" "$4" "logs/$1.log${5:+  ($5)}" | tee -a "$out/summary.txt"
+  printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$part" "$1" "$2" "$3" "$4" "$5" >>"$logs/steps.tsv"
   pack_logs
 }
 
 # step NAME SECONDS COMMAND...: runs it with a log of its own. For this one step, `check` names a function of the log
 # that says what is wrong with it, and may_be_absent an option: where it is what is not available (exit status 2, and
-# named in the log), that is not a failure. Nor is it one when the time for all steps is over.
+# named in the log), that is not a failure. Nor is it one when the time for all steps, or of the part, is over.
 step() {
   name=$1
-  limit=$2
+  limit=$(($2 * slower))
   shift 2
   log=$logs/$name.log
-  left=$((deadline - $(date +%s)))
+  left=$((part_deadline - $(date +%s)))
   cut=
   stopped=
   [ "$limit" -le "$left" ] || { limit=$left && cut=1; }
@@ -135,7 +161,8 @@ absent() {
 describe_machine() {
   echo "commit: $(cat COMMIT 2>/dev/null || git describe --always --dirty --abbrev=40 2>/dev/null || echo unknown)"
   date -u '+date: %Y-%m-%d %H:%M UTC'
-  timeout -k 5 60 "$bin/vise" info 2>&1 || echo "vise info: exit status $?"
+  [ -z "$rehearse" ] || echo "rehearsal: the device is emulated, sizes are small, times mean nothing"
+  timeout -k 5 20 "$bin/vise" info 2>&1 || echo "vise info: exit status $?"
   uname -a
   sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null || :
   lscpu 2>/dev/null | grep -E '^(Model name|CPU\(s\)|NUMA node\(s\))' || :
@@ -144,8 +171,8 @@ describe_machine() {
   echo "cuBLAS beside what the loader knows: ${cublas:-none}" | tr '\n' ' ' && echo
   ldconfig -p 2>/dev/null | grep libcublasLt || echo "the loader knows no libcublasLt"
   if command -v nvidia-smi >/dev/null 2>&1; then
-    timeout 30 nvidia-smi || :
-    timeout 30 nvidia-smi -q -d MEMORY,CLOCK,POWER,PERFORMANCE,ECC,COMPUTE || :
+    timeout 10 nvidia-smi || :
+    timeout 10 nvidia-smi -q -d MEMORY,CLOCK,POWER,PERFORMANCE,ECC,COMPUTE || :
   else
     echo "no nvidia-smi here"
   fi
@@ -164,7 +191,7 @@ for version in ("13", "12"):
   done
 }
 
-# ---- parts: bits and rest, the tests ------------------------------------------------------------------------------
+# ---- parts: bits and rest -----------------------------------------------------------------------------------------
 
 # That none was skipped is seen to by the program (main.c).
 ran_tests() {
@@ -174,34 +201,38 @@ ran_tests() {
 # The test accuracy after the last epoch is what the CPU reaches (0.957), give or take a little.
 learned() {
   sed -n 's/.*"event":"epoch".*"test_accuracy":\([0-9.]*\).*/\1/p' "$work/epochs/metrics.jsonl" | tail -n 1 |
-    awk '{ a = $1 } END { if (!(a >= 0.95 && a <= 0.97)) print "test accuracy " a }'
+    awk -v most="$most_accuracy" '{ a = $1 } END { if (!(a >= 0.95 && a <= most)) print "test accuracy " a }'
 }
 
-is_first() {
-  case $1 in
-    device | golden | kernel_*) return 0 ;;
-    *) return 1 ;;
-  esac
+# test_program NAME: with a limit of its own and one for each test in it.
+test_program() {
+  if ! [ -x "$bin/test_gpu_$1" ]; then
+    absent "test-$1" "there is no such program"
+    return
+  fi
+  limit=60
+  case $1 in *agreement) limit=120 ;; esac # a thousand trainings
+  check=ran_tests
+  careful_step "test-$1" $limit "$bin/test_gpu_$1" --jobs 1 --verbose --timeout 30
 }
 
-# programs first|rest: those tests, each with a limit of its own and one for each test in it.
-programs() {
-  for program in "$bin"/test_gpu_*; do
-    [ -x "$program" ] || continue
-    name=${program##*/test_gpu_}
-    if is_first "$name"; then half=first; else half=rest; fi
-    [ $half = "$1" ] || continue
-    limit=60
-    case $name in *agreement) limit=120 ;; esac # a thousand trainings
-    check=ran_tests
-    careful_step "test-$name" $limit "$program" --jobs 1 --verbose --timeout 30
-  done
+# kit_program NAME STEP SECONDS ARGUMENTS...: a program of the kit that is no test.
+kit_program() {
+  program=$bin/gpu_$1
+  name=$2
+  limit=$3
+  shift 3
+  if [ -x "$program" ]; then
+    careful_step "$name" "$limit" "$program" "$@"
+  else
+    absent "$name" "there is no program $program"
+  fi
 }
 
 # shellcheck disable=SC2086 # lists of options
 trainings() {
-  careful_step train 30 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/train"
-  careful_step train-again 30 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/again"
+  careful_step train 20 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/train"
+  careful_step train-again 20 "$bin/vise" $mnist_job --steps $reference_steps --out "$work/again"
   step train-gives-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/again/model.safetensors"
   if [ -f expected/model.safetensors ]; then
     step train-gives-the-bits-of-emulation 10 cmp "$work/train/model.safetensors" expected/model.safetensors
@@ -209,30 +240,63 @@ trainings() {
     absent train-gives-the-bits-of-emulation "there is no reference model (./dev gpu --prepare makes one)"
   fi
   may_be_absent=--steps-per-launch
-  careful_step train-many-steps-a-launch 30 "$bin/vise" $mnist_job --steps $reference_steps --steps-per-launch 7 \
+  careful_step train-many-steps-a-launch 20 "$bin/vise" $mnist_job --steps $reference_steps --steps-per-launch 7 \
     --out "$work/launches"
   if [ -f "$work/launches/model.safetensors" ]; then
     step many-steps-give-the-same-bits 10 cmp "$work/train/model.safetensors" "$work/launches/model.safetensors"
   fi
+}
+
+# shellcheck disable=SC2086 # lists of options
+long_training() {
   check=learned
-  careful_step train-three-epochs 30 "$bin/vise" $mnist_job --epochs 3 --test $mnist/t10k-images-idx3-ubyte.gz \
-    --test-labels $mnist/t10k-labels-idx1-ubyte.gz --out "$work/epochs"
-  careful_step check-against-cpu64 60 "$bin/vise" check --backend cuda
+  careful_step train-three-epochs 30 "$bin/vise" $long_job --epochs 3 --out "$work/epochs"
 }
 
 part_bits() {
   trainings
   n_stopped_trainings=$n_stopped
   n_stopped=0 # the tests say why trainings hang
-  step test-programs-are-built 10 ls "$bin/test_gpu_device"
-  programs first
+  test_program device
+  if [ -f expected/first_bits ]; then
+    kit_program first_bits first-bits 20 compare expected/first_bits
+  else
+    absent first-bits "there is no dump of the emulated device (./dev gpu --prepare makes one)"
+  fi
+  test_program golden
+  test_program kernel_ptx
+  export VISE_EXCHANGE_ROUNDS=$exchange_rounds
+  test_program kernel_exchange
+  unset VISE_EXCHANGE_ROUNDS
+  test_program kernel_reduce
+  test_program kernel_gather
+  long_training
+  careful_step check-against-cpu64 30 "$bin/vise" check --backend cuda
+}
+
+is_of_bits() {
+  case $1 in
+    device | golden | kernel_ptx | kernel_exchange | kernel_reduce | kernel_gather) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 part_rest() {
-  programs rest
+  first='agreement steps launches bits'
+  [ -z "$rehearse" ] || first=$rehearse_rest
+  for name in $first; do
+    test_program "$name"
+  done
+  [ -z "$rehearse" ] || return 0
+  for program in "$bin"/test_gpu_*; do
+    name=${program##*/test_gpu_}
+    is_of_bits "$name" && continue
+    case " $first " in *" $name "*) continue ;; esac
+    test_program "$name"
+  done
 }
 
-# ---- part: bench ------------------------------------------------------------------------------------------------
+# ---- parts that measure -----------------------------------------------------------------------------------------
 
 # has_modules NAME...: whether python3 has them, without importing them.
 has_modules() {
@@ -246,35 +310,88 @@ END
 take_in() {
   [ -f "$1" ] || return 0
   heading=
-  [ ! -s "$out/bench.csv" ] || heading='^tool,'
+  ! grep -q '^tool,' "$out/bench.csv" 2>/dev/null || heading='^tool,'
   grep -e "${2:-}" "$1" | { if [ -n "$heading" ]; then grep -v "$heading"; else cat; fi; } >>"$out/bench.csv" || :
   rm -f "$1"
 }
 
-# About seven minutes in all: the named cases in every mode, the large one, the phases of MNIST's net, then each peer.
-part_bench() {
+# hangs NAME: whether trainings hang; then NAME, which would too, is not begun.
+hangs() {
+  [ "$n_stopped_trainings" -ge 2 ] || return 1
+  skip "$1"
+}
+
+# bench NAME SECONDS CASES OPTIONS...: rows of these cases, added to bench.csv. In a rehearsal they are of a small net.
+bench() {
+  name=$1
+  limit=$2
+  cases="--case $3"
+  shift 3
+  [ -z "$rehearse" ] || cases='--layers 9-7-3 --batch 16 --steps-per-launch 4'
   modes=unfused,unfused-graph,fused,fused-many
   # Where trainings hang, what does not launch that kernel can still be timed.
   [ "$n_stopped_trainings" -lt 2 ] || modes=unfused,unfused-graph
-  if "$bin/vise" bench --help >/dev/null 2>&1; then
-    rm -f "$out/bench.csv"
-    step bench-named 110 "$bin/vise" bench --case mnist-64,mnist-128,tabular,policy,classic-64x4,classic-128x4 \
-      --seconds 0.2 --total-seconds 85 --mode $modes --csv "$out/bench.csv"
-    step bench-large 90 "$bin/vise" bench --case large-4096x4 --seconds 0.2 --mode $modes --csv "$out/part.csv"
-    take_in "$out/part.csv"
-    if [ "$n_stopped_trainings" -lt 2 ]; then
-      may_be_absent=--phases
-      step bench-phases 30 "$bin/vise" bench --seconds 0.1 --case mnist-64 --mode fused,fused-many --phases \
-        --csv "$out/part.csv"
-      take_in "$out/part.csv" '^# phase,'
-    else
-      skip bench-phases
-    fi
-  else
-    absent bench-named "this version has no vise bench"
+  # shellcheck disable=SC2086 # words
+  step "$name" "$limit" "$bin/vise" bench $cases --seconds "$bench_seconds" --mode $modes --csv "$out/part.csv" "$@"
+  take_in "$out/part.csv"
+}
+
+part_phases() {
+  ! hangs phases || return 0
+  cases='--case mnist-64'
+  [ -z "$rehearse" ] || cases='--layers 9-7-3 --batch 16 --steps-per-launch 4'
+  kit_program clocks clocks 15 "$logs/clocks.csv" "$clock_steps"
+  # shellcheck disable=SC2086 # words
+  step phases 20 "$bin/vise" bench $cases --seconds 0.05 --mode fused,fused-many --precision fp32 --phases \
+    --csv "$out/part.csv"
+  take_in "$out/part.csv" '^# phase,'
+}
+
+part_micro() {
+  kit_program micro micro 40 "$out/micro.csv" "$micro_scale"
+}
+
+# profile NAME LAUNCH_OPTIONS OPTIONS...: metrics of the small kernel, as the profiler's report and as CSV.
+profile() {
+  profile=$1
+  launches=$2
+  shift 2
+  # shellcheck disable=SC2086 # words
+  step "ncu-$profile" 25 ncu --clock-control none --set full -k regex:step_small_f32 $launches -f \
+    -o "$logs/$profile" "$bin/vise" $mnist_job --out "$work/ncu" "$@"
+  if [ -f "$logs/$profile.ncu-rep" ]; then
+    step "ncu-$profile-metrics" 15 ncu -i "$logs/$profile.ncu-rep" --page raw --csv
   fi
-  # A peer X is called as bench/peers/X_gpu.py --vise PROGRAM --out FILE.csv --limit SECONDS, by a Python that has X and
-  # brings its own libraries.
+}
+
+part_ncu() {
+  ! hangs ncu || return 0
+  if ! command -v ncu >/dev/null 2>&1; then
+    absent ncu "there is no ncu on the PATH nor where the toolkit has it"
+    return
+  fi
+  profile one-launch '--launch-skip 6 --launch-count 1' --steps 12 --steps-per-launch 1
+  # The first launches project the weights; the last ones have many steps.
+  profile persistent '--launch-skip 1 --launch-count 2' --steps $((2 * persistent_steps)) \
+    --steps-per-launch $persistent_steps
+}
+
+part_small() {
+  bench bench-mnist-64 30 mnist-64
+  bench bench-policy 20 policy
+  bench bench-tabular 20 tabular
+}
+
+part_large() {
+  for precision in bf16 tf32 fp32; do
+    bench "bench-large-$precision" 30 large-4096x4 --precision $precision
+  done
+}
+
+# A peer X is called as bench/peers/X_gpu.py --vise PROGRAM --out FILE.csv --limit SECONDS, by a Python that has X and
+# brings its own libraries.
+part_peers() {
+  bench bench-named 110 mnist-64,mnist-128,tabular,policy,classic-64x4,classic-128x4 --total-seconds 85
   set --
   for script in bench/peers/torch_gpu.py bench/peers/jax_gpu.py; do
     peer=$(basename "$script" _gpu.py)
@@ -283,7 +400,7 @@ part_bench() {
     elif ! has_modules "$peer" numpy; then
       absent "peers-$peer" "no python3 with $peer and numpy"
     else
-      peer_seconds=$((deadline - $(date +%s) - 10))
+      peer_seconds=$((part_deadline - $(date +%s) - 10))
       [ $peer_seconds -le 130 ] || peer_seconds=130
       step "peers-$peer" 140 env LD_LIBRARY_PATH="$library_path" python3 "$script" --vise "$bin/vise" \
         --limit $peer_seconds --out "$out/${peer}_gpu.csv"
@@ -314,27 +431,24 @@ sanitize() {
   [ "$tool" != memcheck ] || api='--report-api-errors no'
   check=is_clean
   # shellcheck disable=SC2086 # words
-  step "$tool-$what" "$limit" "$sanitizer" --tool "$tool" $api --error-exitcode 9 --target-processes all \
+  careful_step "$tool-$what" "$limit" "$sanitizer" --tool "$tool" $api --error-exitcode 9 --target-processes all \
     --require-cuda-init no "$@"
 }
 
 part_sanitize() {
   sanitizer=$(command -v compute-sanitizer || :)
   if [ -z "$sanitizer" ]; then
-    for tool in memcheck racecheck synccheck initcheck; do
+    for tool in memcheck racecheck; do
       step $tool 10 sh -c 'echo "compute-sanitizer is not on the PATH nor in /usr/local/cuda/bin"; exit 127'
     done
     return
   fi
+  export VISE_WATCHDOG_POLLS=1000000000 # polls take longer here
   for tool in memcheck racecheck synccheck initcheck; do
     # shellcheck disable=SC2086
-    sanitize $tool train 60 "$bin/vise" $mnist_job --steps 4 --out "$work/$tool"
+    sanitize $tool train 30 "$bin/vise" $mnist_job --steps 4 --out "$work/$tool"
   done
-  for tool in memcheck racecheck synccheck initcheck; do
-    for program in "$bin"/test_gpu_kernel_*; do
-      [ ! -x "$program" ] || sanitize "$tool" "${program##*/test_gpu_}" 60 "$program" --jobs 1
-    done
-  done
+  unset VISE_WATCHDOG_POLLS
 }
 
 # ---- the whole --------------------------------------------------------------------------------------------------
@@ -347,12 +461,23 @@ absolute() {
   esac
 }
 
+# report LAST_LINE
+report() {
+  echo "$1" >"$logs/verdict"
+  timeout 20 python3 "$reporter" --out "$out" --logs "$logs" 2>"$logs/report.log" || {
+    # Without a Python: the steps alone.
+    { echo '# Vise on a GPU' && echo && echo '```' && cat "$out/summary.txt" && echo '```'; } >"$out/summary.md"
+  }
+  pack_logs
+}
+
 kit=
 bin=
 out=build/gpu
-only=tests,bench,sanitize
-seconds=480
+only=$default_parts
+seconds=570
 pack=
+rehearse=
 while [ $# != 0 ]; do
   case $1 in
     --kit | --bin | --out | --only | --seconds)
@@ -367,6 +492,7 @@ while [ $# != 0 ]; do
       shift 2
       ;;
     --pack) pack=1 && shift ;;
+    --rehearse) rehearse=1 && shift ;;
     --reference)
       # shellcheck disable=SC2086
       exec "$2" $mnist_job --steps $reference_steps --out "$3"
@@ -375,20 +501,47 @@ while [ $# != 0 ]; do
   esac
 done
 for part in $(echo "$only" | tr ',' ' '); do
-  case $part in
-    tests | bits | bench | rest | sanitize) ;;
-    *) die "--only $only: the parts are tests (bits and rest), bench and sanitize" ;;
+  case " $all_parts " in
+    *" $part "*) ;;
+    *) die "--only $only: the parts are $all_parts" ;;
   esac
 done
 case $seconds in
   '' | *[!0-9]*) die "--seconds $seconds: expected a number" ;;
 esac
 
-out=$(absolute "$out")
-mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
+long_job="$mnist_job --test $mnist/t10k-images-idx3-ubyte.gz --test-labels $mnist/t10k-labels-idx1-ubyte.gz"
+most_accuracy=0.97
+persistent_steps=32
+exchange_rounds=1000000
+bench_seconds=0.2
+clock_steps=64
+micro_scale=1
+slower=1
+if [ -n "$rehearse" ]; then
+  # Two classes that a line divides.
+  awk 'BEGIN { OFS = ","; print "a,b,class"
+    for (i = 0; i < 400; i++) print i % 20, i * 7 % 20, (i % 20 + i * 7 % 20 < 19) ? "low" : "high" }' >"$work/rows.csv"
+  long_job="train --train $work/rows.csv --test $work/rows.csv --target class --lr 0.5 --batch 20 --layers 2-16-2
+    --backend cuda --quiet"
+  most_accuracy=1
+  persistent_steps=4
+  exchange_rounds=20
+  bench_seconds=0.01
+  clock_steps=3
+  micro_scale=0
+  slower=6
+  rehearse_rest='parts'
+  export VISE_EMU_SMS="${VISE_EMU_SMS:-4}"
+fi
+
+out=$(absolute "$out")
+mkdir -p "$out"
+begin_all=$(date +%s)
+reporter=$(absolute "$(dirname "$0")")/report.py
 if [ -n "$kit" ]; then
   # A bare machine may have no xz, but it has Python.
   tar -xJf "$kit/kit.tar.xz" -C "$work" 2>/dev/null ||
@@ -400,11 +553,15 @@ fi
 [ -x "$bin/vise" ] || die "there is no program '$bin/vise'"
 logs=$out/logs
 [ -z "$pack" ] || logs=$work/logs
-rm -rf "$out/logs" "$out/summary.txt" "$out/machine.txt" "$out/logs.tar.gz"
-rm -f "$out/bench.csv" "$out/part.csv" "$out/torch_gpu.csv" "$out/jax_gpu.csv" "$out/bench-summary.csv"
+rm -rf "$out/logs" "$out/summary.txt" "$out/summary.md" "$out/machine.txt" "$out/logs.tar.gz"
+rm -f "$out/bench.csv" "$out/part.csv" "$out/micro.csv" "$out/torch_gpu.csv" "$out/jax_gpu.csv" "$out/bench-summary.csv"
 mkdir -p "$logs"
-deadline=$(($(date +%s) + seconds))
+deadline=$((begin_all + seconds * slower - 5)) # the last report and archive take a moment
 PATH=$PATH:/usr/local/cuda/bin
+for folder in /opt/nvidia/nsight-compute/*/; do
+  [ ! -x "${folder}ncu" ] || PATH=$PATH:${folder%/}
+done
+[ -z "$rehearse" ] || PATH=$bin/stand-ins:$PATH
 cublas=$(find_cublas)
 library_path=${LD_LIBRARY_PATH:-}
 LD_LIBRARY_PATH=$library_path$(echo "$cublas" | while read -r file; do printf '%s' "${file:+:${file%/*}}"; done)
@@ -414,16 +571,22 @@ export VISE_REQUIRE_GPU=1 PATH LD_LIBRARY_PATH
 describe_machine >"$out/machine.txt" 2>&1
 printf '%-36s %-7s %5s %8s  %s\n' step result exit seconds log | tee "$out/summary.txt"
 n_stopped_trainings=0
-for part in bits bench rest sanitize; do
+for part in $all_parts; do
   case ",$only," in
-    *",$part,"*) "part_$part" ;;
-    *,tests,*) case $part in bits | rest) "part_$part" ;; esac ;;
+    *",$part,"*) ;;
+    *) continue ;;
   esac
+  n_stopped=0
+  part_deadline=$(($(date +%s) + $(part_seconds "$part")))
+  [ $part_deadline -le $deadline ] || part_deadline=$deadline
+  "part_$part"
+  report "$part is done; more may follow"
 done
-{
+verdict=$(
   printf '%d passed, %d failed, %d absent' $n_passed $n_failed $n_absent
   [ $n_skipped = 0 ] || printf ', %d skipped after others hung' $n_skipped
   [ -z "$late" ] || printf '; no time was left for:%s' "$late"
-  echo
-} | tee -a "$out/summary.txt"
+)
+echo "$verdict" | tee -a "$out/summary.txt"
+report "$verdict"
 [ $n_failed = 0 ] && [ $n_passed != 0 ]

@@ -6,6 +6,8 @@
 # All but the first and the last are for the emulation (tests/emulation/flavours.cmake). A test may include private headers and the
 # CUDA runtime, links with libvise, Criterion and jansson, and runs in the source folder: VISE_SOURCE_DIR is ".". What
 # it reads there beside tests/golden and bench/data must be added to tests/gpu/make_kit.sh.
+#
+#   vise_gpu_program(NAME SOURCES program.c... [KERNELS kernels.cu...])   a program of the kit: first_bits, micro, clocks
 set(gpu ${PROJECT_SOURCE_DIR}/tests/gpu)
 set(support ${PROJECT_SOURCE_DIR}/tests/support)
 set(rig ${support}/backend_rig.c)
@@ -42,7 +44,7 @@ vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${layers} FLAVOURS plain asan 
   TIMEOUT 600)
 vise_gpu_test(unfused_layers SOURCES ${gpu}/unfused_layers_test.c ${layers} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8 TIMEOUT 600)
-vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
+vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${gpu}/golden_cases.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
 vise_gpu_test(bench SOURCES ${gpu}/bench_test.c ${support}/bench_rig.c FLAVOURS plain asan SCHEDULES forward SMS 4
   TIMEOUT 300)
@@ -52,3 +54,7 @@ vise_gpu_test(group SOURCES ${gpu}/group_test.c ${support}/step_rig.c ${support}
   SCHEDULES random:1 MORE_SCHEDULES forward SMS 8 MORE_SMS 132 TIMEOUT 300)
 vise_gpu_test(sweep SOURCES ${gpu}/sweep_test.c ${PROJECT_SOURCE_DIR}/tests/unit/sweep/queue_rig.c
   ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c ${support}/unit.c FLAVOURS plain asan SCHEDULES forward SMS 4 TIMEOUT 300)
+
+vise_gpu_program(first_bits SOURCES ${gpu}/first_bits.c ${gpu}/golden_cases.c ${rig})
+vise_gpu_program(clocks SOURCES ${gpu}/clocks.c ${rig})
+vise_gpu_program(micro SOURCES ${gpu}/micro.c KERNELS ${gpu}/micro.cu)

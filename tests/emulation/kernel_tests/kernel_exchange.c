@@ -60,6 +60,7 @@ static void launch(team_memory *m, uint32_t n_rounds, uint32_t abort_round) {
       for (uint32_t i = 0; i < n; i++) {
         const size_t at = ((size_t)team * n_rounds + round) * n + i;
         const uint32_t words = 256 * (256 * round + 31 * ((i + 1) % n)) + 255 * 128;
+        if (memcmp(&sums[at], &sum, sizeof sum) == 0 && checks[at] == ((uint64_t)flags << 32 | words)) continue;
         cr_assert(memcmp(&sums[at], &sum, sizeof sum) == 0, "team %u of %u, round %u, member %u: %g, expected %g", team,
                   n_teams, round, i, sums[at], sum);
         cr_assert_eq(checks[at], (uint64_t)flags << 32 | words, "team %u round %u member %u", team, round, i);
