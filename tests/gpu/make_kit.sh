@@ -33,7 +33,10 @@ if [ "$build" = --rehearse ]; then
   copy_emulated
   echo "the emulated device" >"$kit/TOOLKIT"
 else
-  cp "$build/bin/kit/vise" "$build"/bin/test_gpu_* "$build"/bin/gpu_* "$kit/bin/"
+  cp "$build/bin/kit/vise" "$build"/bin/test_gpu_* "$kit/bin/"
+  for name in first_bits clocks micro; do
+    cp "$build/bin/gpu_$name" "$kit/bin/"
+  done
   nvcc=$(sed -n 's/^VISE_NVCC:[^=]*=//p' "$build/CMakeCache.txt")
   { "$nvcc" --version | tail -n 2 && cc --version | head -n 1; } >"$kit/TOOLKIT"
 fi
