@@ -59,9 +59,11 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   vise_put_activation(p, l->out + at, a);
 }
 
-/* z = c + b for a tile of rows x units, and what follows it; a batch norm in training waits for all rows. */
+/* z = c + b for a tile of rows x units, whose product c is in the stages, and what follows it; a batch norm in training
+   waits for all rows. */
 VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
-                                   uint32_t units_log, const float *c) {
+                                   uint32_t units_log) {
+  const float *c = vise_step_stage();
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, units = 1u << units_log;

@@ -89,7 +89,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
     const uint32_t row = i % n_down << rows_log, unit = i / n_down << units_log;
     vise_load_bias(step, layer, unit, 1u << units_log);
     vise_product<1, 1>(step, tile, row, unit, VISE_STAGE_AT);
-    vise_forward_epilogue(step, layer, row, unit, rows_log, units_log, vise_step_stage());
+    vise_forward_epilogue(step, layer, row, unit, rows_log, units_log);
     if (i + step->p.n_members < n_tiles) __syncthreads(); /* the biases are used */
   }
 }

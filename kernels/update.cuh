@@ -217,12 +217,12 @@ VISE_FN int vise_measures_late(const vise_k_step *p, uint32_t i) {
 }
 
 /* A strip of the update, or of the max-norm, whose values are those of device memory. */
-VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, uint32_t row,
-                               uint32_t leaf, int max_norm, int late) {
+VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, const vise_strip *strip,
+                               int max_norm, int late) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
-  const vise_strip s = vise_strip_at(t, row, leaf);
+  const vise_strip s = *strip;
 
   float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   if (s.n > 0) {
@@ -293,7 +293,8 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
     for (uint32_t strip = threadIdx.x / 32; strip < strips.n; strip += VISE_STEP_WARPS) {
       const uint32_t row = (strip >> strips.across_log) * VISE_STRIP_ROWS;
       const uint32_t leaf = strip & ((1u << strips.across_log) - 1);
-      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, row, leaf, max_norm, late);
+      const vise_strip s = vise_strip_at(&t, row, leaf);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, &s, max_norm, late);
     }
 
     if (late) continue;
