@@ -256,7 +256,7 @@ void before_instruction(Warp &w, const Instruction &i, Mask m) {
     c.issue = w.clock;
   }
   c.memory_latency = 0;
-  if (i.order == Ordering::kAcquire && m) {
+  if (is_load(i) && polls(i.order) && m) {
     if (c.poll == &i) {
       c.since_poll = {};
       c.issue = w.clock = c.poll_clock;
@@ -287,7 +287,7 @@ void after_instruction(Warp &w, const Instruction &i, size_t first_ready) {
     if (is_load(i)) c.last_load = std::max(c.last_load, c.issue);
     if (is_store(i)) c.last_store = std::max(c.last_store, c.issue);
     done = c.issue + i.slots - 1 + i.latency + c.memory_latency;
-    if (i.order == Ordering::kAcquire) done = std::max(done, c.seen_at + kLatencies.l2);
+    if (is_load(i) && polls(i.order)) done = std::max(done, c.seen_at + kLatencies.l2);
     if (i.ends_block) end_block(w);
   }
   for (int k = 0; k < i.n_out; ++k) {
@@ -358,6 +358,8 @@ void note_access(Warp &w, const Instruction &i, Mask m, const Places &places, Ac
       ++c.since_poll[kFences];
       w.clock = c.issue + kLatencies.fence;
       PTX_EACH_LANE(l, m) released[places.address[l]] = w.clock + kLatencies.store;
+    } else if (i.order == Ordering::kStrong) {
+      PTX_EACH_LANE(l, m) released[places.address[l]] = c.issue + kLatencies.store;
     }
     c.memory_latency = kLatencies.l2;
     return;
@@ -365,8 +367,8 @@ void note_access(Warp &w, const Instruction &i, Mask m, const Places &places, Ac
 
   const bool cached = i.order == Ordering::kPlain && i.coherent;
   c.memory_latency = read_sectors(w, m, places, i.bytes, cached) ? kLatencies.l2 : kLatencies.l1;
-  if (i.order != Ordering::kAcquire) return;
-  ++w.cta->counts->flushes;
+  if (!polls(i.order)) return;
+  if (i.order == Ordering::kAcquire) ++w.cta->counts->flushes;
   PTX_EACH_LANE(l, m) {
     const auto found = released.find(places.address[l]);
     if (found != released.end()) c.seen_at = std::max(c.seen_at, found->second);

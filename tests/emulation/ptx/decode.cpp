@@ -385,7 +385,7 @@ void Decoder::finish() {
   for (int k = 0; k <= n; ++k) {
     Instruction &i = function_.code[static_cast<size_t>(k)];
     i.index = k;
-    i.ends_block = i.cls == Class::kBranch || i.cls == Class::kBarrier || i.order == Ordering::kAcquire ||
+    i.ends_block = i.cls == Class::kBranch || i.cls == Class::kBarrier || polls(i.order) ||
                    i.order == Ordering::kRelease || i.order == Ordering::kBoth || k == n;
   }
   find_reconvergence(function_);

@@ -121,7 +121,7 @@ void load(Warp &w, const Instruction &i, Mask m) {
       d[l] = static_cast<R>(value);
     }
   }
-  if (i.order == Ordering::kAcquire) w.state = State::kYield;  // a poll, perhaps: others' turn
+  if (polls(i.order)) w.state = State::kYield;  // a poll, perhaps: others' turn
 }
 
 template <class T, class R>
@@ -376,6 +376,8 @@ bool decode_memory(Decoder &d, const std::vector<std::string> &parts, const std:
       i->order = Ordering::kAcquire;
     } else if (part == "release") {
       i->order = Ordering::kRelease;
+    } else if (part == "relaxed") {
+      i->order = Ordering::kStrong;
     } else if (part == "volatile") {
       i->order = Ordering::kRelaxed;
     } else if (part != "v2" && part != "v4" && part != "gpu" && part != "sys" && part != "L1::no_allocate") {

@@ -52,7 +52,13 @@ struct Operand {
 };
 
 enum class Space : uint8_t { kGeneric, kGlobal, kShared, kParam };
-enum class Ordering : uint8_t { kPlain, kRelaxed, kAcquire, kRelease, kBoth };
+// kRelaxed: of volatile accesses and atomics; kStrong: of loads that poll, and stores that are polled for, without order.
+enum class Ordering : uint8_t { kPlain, kRelaxed, kStrong, kAcquire, kRelease, kBoth };
+
+// Whether a load with this order may be a poll.
+inline bool polls(Ordering order) {
+  return order == Ordering::kAcquire || order == Ordering::kStrong;
+}
 
 constexpr int kOperands = 8;
 constexpr int kNoTarget = -2, kTheEnd = -1;  // of an instruction that does not jump; of one that returns
