@@ -166,7 +166,7 @@ static void measure_exchange(micro_way way, const char *name, const char *assume
 
   for (size_t i = 0; i < MOST_REPEATS; i++) {
     /* Even epochs use the first half, odd ones the second. */
-    if (way == MICRO_NOW || way == MICRO_NOW_DATA) {
+    if (way == MICRO_NOW || way == MICRO_PAYLOADS || way == MICRO_NOW_DATA) {
       OK(vise_k_exchange_prepare(p.slots, 1, n, 0));
     } else {
       OK(cudaMemsetAsync(p.slots, 0xff, half, 0));
@@ -441,6 +441,7 @@ int main(int argc, char **argv) {
   measure_launches(false);
   measure_launches(true);
   measure_exchange(MICRO_NOW, "exchange", "0.65");
+  measure_exchange(MICRO_PAYLOADS, "exchange_of_payloads_alone", "0.45");
   measure_ones(false);
   measure_shared();
   measure_code();

@@ -76,15 +76,15 @@ VISE_FN void meet_by_packets(const meeting *m, uint32_t *sum) {
   }
 }
 
-VISE_FN void meet_by_exchange(const meeting *m, vise_exchange *x, int data, uint32_t *sum) {
+VISE_FN void meet_by_exchange(const meeting *m, vise_exchange *x, int data, int ordered, uint32_t *sum) {
   uint32_t *words = m->p.words + (size_t)(m->epoch & 1) * m->p.n_ctas * MICRO_WORDS;
   if (data && threadIdx.x < MICRO_WORDS) {
     words[blockIdx.x * MICRO_WORDS + threadIdx.x] = micro_word(m->turn, blockIdx.x, threadIdx.x);
   }
 
   __syncthreads();
-  if (threadIdx.x == 0) vise_exchange_publish(x, blockIdx.x, 0.0, micro_word(m->turn, blockIdx.x, 0), 1);
-  vise_exchange_wait(x, 1);
+  if (threadIdx.x == 0) vise_exchange_publish(x, blockIdx.x, 0.0, micro_word(m->turn, blockIdx.x, 0), ordered);
+  vise_exchange_wait(x, ordered);
 
   if (data) {
     for (uint32_t i = threadIdx.x; i < m->p.n_ctas * MICRO_WORDS; i += MICRO_THREADS) *sum += words[i];
@@ -114,7 +114,8 @@ VISE_FN void meet_rounds(const micro_exchange *p, micro_way way) {
 #pragma unroll 1
   for (m.turn = 0; m.turn < p->n_rounds; m.turn++) {
     m.epoch = p->first_epoch + m.turn;
-    if (way == MICRO_NOW || way == MICRO_NOW_DATA) meet_by_exchange(&m, &x, way == MICRO_NOW_DATA, &sum);
+    if (way == MICRO_NOW || way == MICRO_NOW_DATA) meet_by_exchange(&m, &x, way == MICRO_NOW_DATA, 1, &sum);
+    if (way == MICRO_PAYLOADS) meet_by_exchange(&m, &x, 0, 0, &sum);
     if (way == MICRO_STRIDED) meet_by_slots(&m, 2, 0, &sum);
     if (way == MICRO_RELAXED) meet_by_slots(&m, 1, 1, &sum);
     if (way == MICRO_PACKETS) meet_by_packets(&m, &sum);
@@ -133,6 +134,7 @@ VISE_FN void meet_rounds(const micro_exchange *p, micro_way way) {
   }                                                                                       \
   VISE_KERNEL(name)
 EXCHANGE_KERNEL(micro_exchange_now, MICRO_NOW);
+EXCHANGE_KERNEL(micro_exchange_payloads, MICRO_PAYLOADS);
 EXCHANGE_KERNEL(micro_exchange_strided, MICRO_STRIDED);
 EXCHANGE_KERNEL(micro_exchange_relaxed, MICRO_RELAXED);
 EXCHANGE_KERNEL(micro_exchange_now_data, MICRO_NOW_DATA);
@@ -140,7 +142,8 @@ EXCHANGE_KERNEL(micro_exchange_packets, MICRO_PACKETS);
 
 cudaError_t micro_run_exchange(const micro_exchange *p, cudaStream_t stream) {
   static const void *const kernels[MICRO_N_WAYS] = {
-      (const void *)micro_exchange_now, (const void *)micro_exchange_strided, (const void *)micro_exchange_relaxed,
+      (const void *)micro_exchange_now,      (const void *)micro_exchange_payloads,
+      (const void *)micro_exchange_strided,  (const void *)micro_exchange_relaxed,
       (const void *)micro_exchange_now_data, (const void *)micro_exchange_packets};
   micro_exchange own = *p;
   if (own.n_ctas < 2 || own.n_ctas > MICRO_MOST_CTAS || own.way >= MICRO_N_WAYS) return cudaErrorInvalidValue;

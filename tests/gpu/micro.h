@@ -16,7 +16,8 @@ enum { MICRO_THREADS = 256, MICRO_MOST_CTAS = 132, MICRO_WORDS = 66, MICRO_CLUST
 
 /* How the CTAs of a launch meet in each of n_rounds rounds; the last two also send MICRO_WORDS words each to all. */
 typedef enum micro_way {
-  MICRO_NOW,      /* kernels/exchange.cuh */
+  MICRO_NOW,      /* kernels/exchange.cuh: payloads, and all that was written before */
+  MICRO_PAYLOADS, /* the same, not ordered: payloads alone */
   MICRO_STRIDED,  /* the same with slots 32 bytes apart */
   MICRO_RELAXED,  /* relaxed stores and loads, with fences */
   MICRO_NOW_DATA, /* kernels/exchange.cuh, then loads of the words */

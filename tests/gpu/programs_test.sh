@@ -7,7 +7,7 @@ work=$2
 mkdir -p "$work"
 
 "$bin/emulated_gpu_micro" "$work/micro.csv" 0 >"$work/micro"
-if [ "$(wc -l <"$work/micro.csv")" -lt 45 ] || grep -q ',NO,' "$work/micro.csv"; then
+if [ "$(wc -l <"$work/micro.csv")" -lt 46 ] || grep -q ',NO,' "$work/micro.csv"; then
   cat "$work/micro"
   exit 1
 fi
