@@ -44,6 +44,12 @@ VISE_FN float vise_slope_f32(vise_activation kind, float a, float z) {
   return vise_activation_slope_f32(kind, a, z);
 }
 
+/* f(u), likewise. */
+VISE_FN float vise_act_f32(vise_activation kind, float u) {
+  if (kind == VISE_RELU) return u < 0.0f ? 0.0f : u;
+  return vise_activation_f32(kind, u);
+}
+
 /* The outputs of a block from u, what its activation takes; keeps what the way back will need. The last layer's are u. */
 VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint32_t unit, float u) {
   const vise_k_step *p = &step->p;
@@ -52,7 +58,7 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   const size_t at = (size_t)row * l->ld_out + unit;
 
   if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
-  float a = vise_activation_f32(kind, u);
+  float a = vise_act_f32(kind, u);
   if (VISE_RARE(l->act_by)) p->activations[vise_k_act(l) + at] = a;
   if (VISE_RARE(l->dropout.threshold)) a = vise_dropout(layer + 1, row, unit, a);
   if (VISE_RARE(l->has_residual)) a += vise_residual_input(step, layer, row, unit);
@@ -61,10 +67,11 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
 
 /* z = c + b for a tile of rows x units, whose product c is in the stages, and what follows it; a batch norm in training
    waits for all rows. */
-VISE_FN void vise_forward_epilogue(vise_step *step, uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
-                                   uint32_t units_log) {
-  const float *c = vise_step_stage();
+VISE_FN_CALLED void vise_forward_epilogue(uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
+                                          uint32_t units_log) {
+  vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
+  const float *c = vise_step_stage();
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, units = 1u << units_log;
   const float *bias = vise_k_has_bias(l) ? (const float *)step->bias : NULL;

@@ -52,6 +52,7 @@ VISE_FN uint32_t vise_near_inputs_at(const vise_step *step, int columns) {
 typedef struct vise_near_part {
   uint32_t at; /* first float in shared memory */
   uint32_t n_places, row, column, rows_log;
+  uint32_t unit;        /* of rows: the first unit of their tile */
   uint32_t swizzle_log; /* of places that share a swizzle */
 } vise_near_part;
 
@@ -59,13 +60,13 @@ typedef struct vise_near_part {
 VISE_FN vise_near_part vise_near_rows(const vise_step *step, uint32_t n_rows) {
   const vise_k_layer *first = &step->p.layers[0];
   const vise_k_tile planned = (vise_k_tile)step->p.phases[0].tile;
-  const uint32_t rows_log = vise_k_tile_rows_log(planned), n_down = vise_k_tiles_of(n_rows, rows_log);
-  const uint32_t tile = vise_step_member();
-  const int exists = tile < n_down * vise_k_tiles_of(first->n_out, vise_k_tile_units_log(planned));
+  const uint32_t rows_log = vise_k_tile_rows_log(planned), units_log = vise_k_tile_units_log(planned);
+  const uint32_t n_down = vise_k_tiles_of(n_rows, rows_log), tile = vise_step_member(), across = tile / n_down;
   vise_near_part part;
   part.at = vise_near_inputs_at(step, 0);
-  part.n_places = exists ? vise_k_tiles_of(first->n_in, 5) << rows_log : 0;
-  part.row = tile % n_down << rows_log;
+  part.unit = across << units_log;
+  part.n_places = part.unit < first->n_out ? vise_k_tiles_of(first->n_in, 5) << rows_log : 0;
+  part.row = (tile - across * n_down) << rows_log;
   part.column = 0;
   part.rows_log = rows_log;
   part.swizzle_log = planned == VISE_K_TILE_8 ? 1 : 2; /* a thread multiplies 2 rows, or 4 */
@@ -80,7 +81,7 @@ VISE_FN vise_near_part vise_near_columns(const vise_step *step, uint32_t n_rows)
   vise_near_part part;
   part.at = vise_near_inputs_at(step, 1);
   part.n_places = exists ? vise_ceil_div(n_rows, 32) * 32 : 0;
-  part.row = 0;
+  part.row = part.unit = 0;
   part.column = tile % vise_ceil_div(first->n_in, 32) * 32;
   part.rows_log = part.swizzle_log = 31; /* all places are rows; no swizzle */
   return part;
@@ -141,7 +142,7 @@ enum { VISE_NEAR_COLUMNS = 1, VISE_NEAR_NEXT = 2, VISE_NEAR_FINISH = 4 };
 
 /* FINISH: waits for all copies of this thread and makes floats of them. */
 VISE_FN_CALLED void vise_near_pass(uint32_t what) {
-  const vise_step *const step = vise_step_here();
+  vise_step *const step = vise_step_here();
   const vise_k_step_record *record = &step->record;
   const int columns = (what & VISE_NEAR_COLUMNS) != 0, next = (what & VISE_NEAR_NEXT) != 0;
   const uint32_t first = next ? record->next_first : record->first;
@@ -157,6 +158,10 @@ VISE_FN_CALLED void vise_near_pass(uint32_t what) {
     vise_near_convert(&step->p, &part);
   } else {
     vise_near_copy(step, &part, columns, first, n_rows);
+    if (!columns && threadIdx.x == 0) {
+      step->near_row = part.row;
+      step->near_unit = part.unit;
+    }
   }
 }
 
@@ -180,6 +185,7 @@ VISE_FN_CALLED void vise_near_turn(vise_near_moment moment) {
       vise_near_pass(0);
       vise_near_pass(VISE_NEAR_COLUMNS);
       vise_near_pass(VISE_NEAR_FINISH);
+      __syncthreads();
       return;
     case VISE_NEAR_AT_FIRST:
       if (threadIdx.x == 0) step->near_is_ready = 0;

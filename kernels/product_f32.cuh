@@ -321,27 +321,25 @@ VISE_FN_CALLED void vise_product_f32(void) {
   if constexpr (N_TOTALS > 1) __syncthreads();
 }
 
-/* The same, as in tiles of 8, for a tile of 16 x 4 of a product forward of inputs that are near, of up to 32 slices of 32 k, each for a
-   group of 8 threads. All weights come in one stage, each group's by its own warp: only the sums of slices need a
-   barrier. */
-VISE_FN_CALLED void vise_product_flat_f32(void) {
+/* c[16][4] of a product forward of inputs that are near, for units unit .. unit + 4: up to 32 slices of 32 k, each for a
+   group of 8 threads. All weights come in one stage, each group's by its own warp, so that only the sums of slices need
+   a barrier. Begins with all threads together; thread t may read element t of c, which may be the stage. */
+VISE_FN void vise_product_flat_f32(const vise_operand *weights, uint32_t unit, uint32_t near, float *c) {
   enum { ROWS = 16, UNITS = 4, TM = 4, TN = 2, GROUP_THREADS = 8, GROUPS = VISE_K_STEP_THREADS / GROUP_THREADS };
-  const vise_step *const step = vise_step_here();
-  const vise_operand weights = step->b;
+  const uint32_t n_slices = vise_ceil_div(weights->n_columns, 32);
   const vise_share share = vise_share_of_thread<UNITS / TN, GROUP_THREADS>();
-  const uint32_t n_slices = vise_ceil_div(step->n_k, 32);
   float sums[TM][TN] = {}, totals[1] = {};
 
-  vise_stage<UNITS, GROUPS, 1, TN, 0>(&weights, step->n0, 0, 32, vise_step_stage());
+  vise_stage<UNITS, GROUPS, 1, TN, 0>(weights, unit, 0, 32, vise_step_stage());
   ptx_cp_async_commit();
   ptx_cp_async_wait(0);
   __syncwarp();
 
   if (share.group < n_slices) {
-    vise_multiply_stage<ROWS, UNITS, TM, TN, 1, 1>(vise_step_floats() + step->near, vise_step_stage(), share, sums);
+    vise_multiply_stage<ROWS, UNITS, TM, TN, 1, 1>(vise_step_floats() + near, vise_step_stage(), share, sums);
   }
   vise_end_slices<ROWS, UNITS, TM, TN, GROUPS, 1>(sums, share, n_slices, totals);
-  vise_store_totals<ROWS, UNITS, TM, TN, GROUPS, 1>(totals, share, vise_step_floats() + step->c);
+  vise_store_totals<ROWS, UNITS, TM, TN, GROUPS, 1>(totals, share, c);
 }
 
 #endif

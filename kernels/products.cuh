@@ -58,11 +58,6 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
       VISE_PRODUCT_LARGE(64, 4);
       return;
 #endif
-#if VISE_STEP_NEAR_INPUTS
-    case VISE_K_TILE_16_BY_4:
-      if constexpr (A_ALONG_K && B_ALONG_K) vise_product_flat_f32();
-      return;
-#endif
     /* The gradient's k is the batch, whose slices are few: fewer groups, and none of the smallest tiles. */
     case VISE_K_TILE_8:
       if constexpr (A_ALONG_K) vise_product_f32<8, 2, 2, 1, B_ALONG_K>();
@@ -73,8 +68,25 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
   }
 }
 
+/* The first forward phase in tiles of 16 x 4, of which this CTA has one, or none: the copies of its weights begin at once,
+   since where the tile is was found with its inputs. */
+VISE_FN_CALLED void vise_forward_flat(void) {
+  vise_step *const step = vise_step_here();
+  const uint32_t unit = step->near_unit;
+  if (unit >= step->p.layers[0].n_out) return;
+  vise_load_bias(step, 0, unit, 4);
+  const vise_operand weights = vise_operand_weights(&step->p, 0);
+  vise_product_flat_f32(&weights, unit, vise_near_inputs_at(step, 0), vise_step_stage());
+  vise_forward_epilogue(0, step->near_row, unit, 4, 2);
+}
+
 VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
+  if (VISE_STEP_NEAR_INPUTS && tile == VISE_K_TILE_16_BY_4) {
+    vise_forward_flat();
+    return;
+  }
+
   const uint32_t near = layer == 0 ? vise_near_inputs_at(step, 0) : 0;
   const uint32_t rows_log = vise_k_tile_rows_log((vise_k_tile)tile);
   const uint32_t units_log = vise_k_tile_units_log((vise_k_tile)tile);
@@ -89,7 +101,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
     const uint32_t row = i % n_down << rows_log, unit = i / n_down << units_log;
     vise_load_bias(step, layer, unit, 1u << units_log);
     vise_product<1, 1>(step, tile, row, unit, VISE_STAGE_AT);
-    vise_forward_epilogue(step, layer, row, unit, rows_log, units_log);
+    vise_forward_epilogue(layer, row, unit, rows_log, units_log);
     if (i + step->p.n_members < n_tiles) __syncthreads(); /* the biases are used */
   }
 }

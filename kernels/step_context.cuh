@@ -122,10 +122,11 @@ typedef struct vise_step {
   uint32_t m0, n0, n_k, length, c; /* length: of the slices of k */
   uint32_t near;                   /* first float of the operand that is in shared memory (near_inputs.cuh), or 0 */
 
-  uint32_t input_kind;    /* vise_input_kind */
-  uint32_t near_at[2];    /* first floats of near rows and columns, or 0: this launch keeps no inputs near */
-  uint32_t near_is_ready; /* the near inputs of this step are there, or on their way */
-  uint32_t end;           /* the cursor at the end of this launch */
+  uint32_t input_kind;          /* vise_input_kind */
+  uint32_t near_at[2];          /* first floats of near rows and columns, or 0: this launch keeps no inputs near */
+  uint32_t near_row, near_unit; /* of this CTA's forward tile of near rows; a unit past the last: it has none */
+  uint32_t near_is_ready;       /* the near inputs of this step are there, or on their way */
+  uint32_t end;                 /* the cursor at the end of this launch */
 
 #if VISE_STEP_TEAMS
   vise_k_sums sums; /* of the steps so far, in the CTA that reports */
