@@ -11,8 +11,9 @@ if(VISE_WERROR)
   target_compile_options(vise_flags INTERFACE -Werror)
 endif()
 if(VISE_SANITIZE)
+  # Reports need the lines alone (-g1); to describe every variable of instrumented code takes as long as to compile it.
   target_compile_options(vise_flags INTERFACE -fsanitize=${VISE_SANITIZE} -fno-sanitize-recover=all
-    -fno-omit-frame-pointer -g)
+    -fno-omit-frame-pointer -g1)
   target_link_options(vise_flags INTERFACE -fsanitize=${VISE_SANITIZE})
 endif()
 
@@ -42,7 +43,7 @@ function(vise_layer name)
       set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     endforeach()
     target_compile_options(vise_${name}_emulated_asan PRIVATE -fsanitize=address,undefined -fno-sanitize-recover=all
-      -fno-omit-frame-pointer -g -UNDEBUG)
+      -fno-omit-frame-pointer -g1 -UNDEBUG)
     target_compile_definitions(vise_${name}_emulated_asan PRIVATE VISE_I_NO_CLONES)
   endif()
 endfunction()
