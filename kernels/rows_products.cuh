@@ -38,6 +38,8 @@ enum {
 };
 static_assert(sizeof(vise_rows) <= 32 * sizeof(float) && VISE_ROWS_AT % 4 == 0, "the place of vise_rows");
 static_assert((int)VISE_STEP_WARPS == (int)VISE_K_ROW_BLOCK, "a row for each warp");
+static_assert(VISE_ROWS_WEIGHT_AT >= VISE_STAGE_AT + VISE_STEP_WARPS * VISE_K_NARROW + 8192 + 2048,
+              "beside a weight that fits, rows of inputs (host/plan/phases.c) and their sums");
 
 VISE_FN vise_rows *vise_rows_here(void) {
   return (vise_rows *)(vise_step_floats() + VISE_ROWS_AT);

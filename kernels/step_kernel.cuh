@@ -223,12 +223,12 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report();
   }
 
+  vise_step_mark(step, clocks, VISE_K_CLOCK_END);
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = vise_mode_of(p) == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
-    vise_step_mark(step, clocks, VISE_K_CLOCK_END);
     state->cursor++;
     step->tiles_are_near = vise_mode_of(p) == VISE_K_STEP && !VISE_RARE(p->rule.max_norm != 0);
   }

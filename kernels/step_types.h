@@ -357,7 +357,7 @@ VISE_BOTH int vise_k_is_plain(const vise_k_step *p) {
 /* ---- shared memory of a CTA ---------------------------------------------------------------------------------------
    In this order: the step and what is carried through it, partial sums of split products, stages, payloads of the
    exchange, held tiles, weights and moments of near tiles, near inputs. */
-enum { VISE_K_FIXED_BYTES = 10240, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 72 * 1024 };
+enum { VISE_K_FIXED_BYTES = 9216, VISE_K_SPLIT_BYTES = 16384, VISE_K_STAGE_BYTES = 71 * 1024 };
 
 VISE_BOTH size_t vise_k_step_payload_bytes(uint32_t n_slots) {
   return (size_t)(n_slots + 15) / 16 * 16 * 16;

@@ -147,8 +147,10 @@ static uint32_t choose_members(const vise_i_plan_request *request, vise_k_step *
 static void choose_slots(const vise_i_plan_request *request, vise_k_step *step) {
   const uint32_t n_idle = step->n_members > step->n_gradient_tiles ? step->n_members - step->n_gradient_tiles : 0;
   const uint32_t n_slots = step->n_cells + n_idle;
-  step->cells_travel = !request->forward_only && !step->sum_phase && !vise_i_clips_by_max(&step->rule) &&
-                       n_slots <= VISE_K_MOST_SLOTS && !request->hooks.sums_in_memory;
+  const bool fit =
+      n_slots <= VISE_K_MOST_SLOTS && vise_k_step_shared_bytes(n_slots, 0, 0) <= request->machine.shared_bytes;
+  step->cells_travel = fit && !request->forward_only && !step->sum_phase && !vise_i_clips_by_max(&step->rule) &&
+                       !request->hooks.sums_in_memory;
   step->n_slots = step->cells_travel ? n_slots : step->n_members;
 }
 

@@ -69,7 +69,7 @@ void vise_i_plan_work_of(const vise_i_plan *plan, vise_i_plan_work *out) {
       .products_us = w.products / rate,
       .overhead_us = w.overhead / rate,
       .wait_us = cost.n_exchanges * (plan->step.n_members == 1 ? BARRIER_US : cost.exchange_us),
-      .memory_us = cost.memory_us,
+      .memory_us = cost.bytes / cost.bytes_per_us, /* each once */
       .launch_us = cost.launch_us,
   };
 }

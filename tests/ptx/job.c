@@ -43,38 +43,59 @@ static bool has_layer(vise_k_phase_kind kind) {
   return kind == VISE_K_FORWARD || kind == VISE_K_DELTA || kind == VISE_K_NORM || kind == VISE_K_NORM_DELTA;
 }
 
-static void add(ledger_parts *out, const char *name, int layer, bool waits, const uint64_t *clocks, uint32_t from,
-                uint32_t to) {
+/* The marks of a CTA in a step of the launch, or of the launches of one step. */
+static const uint64_t *marks_of(const vise_i_cuda *b, uint32_t step) {
+  const uint64_t *clocks = b->watch.clocks; /* device memory, which is the host's */
+  return clocks + vise_k_clocks_at(step % VISE_K_CLOCK_STEPS, b->train.step.n_members, 0);
+}
+
+static ledger_part *add(ledger_parts *out, const char *name, int layer, uint64_t from, uint64_t to) {
   ledger_part *part = &out->parts[out->n++];
-  part->waits = waits;
-  part->from = clocks[from];
-  part->to = clocks[to];
+  part->from = from;
+  part->to = to;
   if (layer < 0) {
     (void)snprintf(part->name, sizeof part->name, "%s", name);
   } else {
     (void)snprintf(part->name, sizeof part->name, "%s %d", name, layer);
   }
+  return part;
 }
 
-/* The marks of the kernel, in their order (kernels/step_kernel.cuh). */
+/* An exchange, until `middle` with other work. */
+static void add_exchange(ledger_parts *out, uint64_t from, uint64_t middle, uint64_t to) {
+  ledger_part *part = add(out, "  exchange", -1, from, to);
+  part->waits = true;
+  part->middle = middle;
+}
+
+/* A step by the marks of the kernel (kernels/step_types.h), the last but one, since the last gathers nothing ahead. */
 static void read_parts(const vise_i_cuda *b, bool many, ledger_parts *out) {
   const vise_k_step *step = &b->train.step;
-  const uint64_t *clocks = b->watch.clocks; /* device memory, which is the host's */
-  uint32_t last = VISE_K_CLOCK_INPUTS;
+  const uint64_t *here = marks_of(b, LEDGER_STEPS - 2), *next = marks_of(b, LEDGER_STEPS - 1);
   memset(out, 0, sizeof *out);
   out->n_members = step->n_members;
 
-  add(out, "start", -1, many, clocks, VISE_K_CLOCK_LAUNCH, VISE_K_CLOCK_STEP);
-  add(out, "gather", -1, false, clocks, VISE_K_CLOCK_STEP, VISE_K_CLOCK_INPUTS);
+  add(out, "start", -1, here[VISE_K_CLOCK_START], here[VISE_K_CLOCK_STEP]);
+  add(out, "gather", -1, here[VISE_K_CLOCK_STEP], here[VISE_K_CLOCK_INPUTS]);
   for (uint32_t i = 0; i < step->n_phases; i++) {
     const vise_k_phase *phase = &step->phases[i];
     const vise_k_phase_kind kind = (vise_k_phase_kind)phase->kind;
-    const uint32_t begin = VISE_K_CLOCK_PHASES + 2 * i;
-    if (phase->exchange) add(out, "  exchange", -1, true, clocks, last, begin);
-    add(out, vise_i_plan_phase_name(kind), has_layer(kind) ? (int)phase->layer : -1, false, clocks, begin, begin + 1);
-    last = begin + 1;
+    const uint64_t *at = here + VISE_K_CLOCK_PHASES + 3 * i;
+    const bool is_last = i + 1 == step->n_phases, meets = !is_last && step->phases[i + 1].exchange;
+    const uint64_t end =
+        is_last ? here[VISE_K_CLOCK_LEAVE] : at[3 + (meets ? VISE_K_CLOCK_ARRIVE : VISE_K_CLOCK_BEGIN)];
+
+    if (phase->exchange) {
+      add_exchange(out, at[VISE_K_CLOCK_ARRIVE], at[VISE_K_CLOCK_POLL], at[VISE_K_CLOCK_BEGIN]);
+    }
+    add(out, vise_i_plan_phase_name(kind), has_layer(kind) ? (int)phase->layer : -1, at[VISE_K_CLOCK_BEGIN], end);
   }
-  add(out, "end", -1, false, clocks, last, VISE_K_CLOCK_END);
+
+  if (many) {
+    add_exchange(out, here[VISE_K_CLOCK_LEAVE], here[VISE_K_CLOCK_END], next[VISE_K_CLOCK_START]);
+  } else {
+    add(out, "end", -1, here[VISE_K_CLOCK_LEAVE], here[VISE_K_CLOCK_END]);
+  }
 }
 
 void ledger_train(const ledger_job *job, ledger_parts *out) {

@@ -24,6 +24,7 @@ typedef struct ledger_part {
   char name[32];
   bool waits; /* for other CTAs: an exchange is part of it */
   uint64_t from, to;
+  uint64_t middle; /* of an exchange: until then the CTA has something else to do */
 } ledger_part;
 
 typedef struct ledger_parts {
@@ -32,7 +33,7 @@ typedef struct ledger_parts {
   uint32_t n_members, kernel_threads;
 } ledger_parts;
 
-/* L2 1e-5, norm clip 1, box 0.5: LEDGER_STEPS steps; the parts are those of the last one. Ends the program on failure. */
+/* L2 1e-5, norm clip 1, box 0.5: LEDGER_STEPS steps; the parts are those of the last but one. Ends the program on failure. */
 void ledger_train(const ledger_job *job, ledger_parts *out);
 
 #ifdef __cplusplus

@@ -47,16 +47,21 @@ double busy(const Counts &c, const char **bound) {
   return most->first;
 }
 
-// The time of a part is that of its slowest CTA; a wait for others takes the least of any, that of the last to come.
+// The time of a part is that of its slowest CTA. An exchange takes the least of any, that of the last to come; or, if
+// that is longer, what the slowest CTA does meanwhile, and a poll after it.
 PartRow row_of(const ledger_part &part, const LaunchCounts &launch, size_t from, size_t to) {
   PartRow row;
   row.name = part.name;
-  double path = part.waits ? INFINITY : 0, most_busy = 0;
+  double path = part.waits ? INFINITY : 0, most_busy = 0, most_work = 0;
   for (const auto &cta : launch.ctas) {
     const Counts counts = sum_between(cta, from, to);
     for (size_t c = 0; c < kCounts; ++c) row.most[c] = std::max(row.most[c], counts[c]);
     const double own_path = double(cta.at(to).end) - double(cta.at(from).end);
     path = part.waits ? std::min(path, own_path) : std::max(path, own_path);
+    if (part.waits) {
+      const double work = double(cta.at(mark_of(part.middle).mark).end) - double(cta.at(from).end);
+      most_work = std::max(most_work, work + kLatencies.l2);
+    }
 
     const char *bound;
     const double clocks = busy(counts, &bound);
@@ -65,6 +70,7 @@ PartRow row_of(const ledger_part &part, const LaunchCounts &launch, size_t from,
     row.bound = bound;
   }
 
+  path = std::max(path, most_work);
   row.serial = path;
   if (path >= most_busy) row.bound = "serial";
   row.us = std::max(path, most_busy) / kRates.clocks_per_us;
@@ -93,11 +99,8 @@ StepTable step_table(ledger_job job, bool many) {
   forget_launch_counts();
   ledger_train(&job, &parts);
 
-  // The last step gathers nothing ahead, so the one before it is that of a training. Of single steps the backend reads
-  // no clocks in the last launch (host/backend/cuda/run.c).
-  const MarkId step = mark_of(parts.parts[0].to), end = mark_of(parts.parts[parts.n - 1].to);
-  const size_t back = many ? end.mark - step.mark + 1 : 0;
-  const LaunchCounts &launch = find_launch(end.launch);
+  const MarkId first = mark_of(parts.parts[0].from), last = mark_of(parts.parts[parts.n - 1].to);
+  const LaunchCounts &launch = find_launch(last.launch);
 
   StepTable table;
   table.title = title_of(job);
@@ -108,10 +111,7 @@ StepTable step_table(ledger_job job, bool many) {
   table.sum.name = "sum";
   for (size_t k = 0; k < parts.n; ++k) {
     const ledger_part &part = parts.parts[k];
-    const size_t to = mark_of(part.to).mark - back;
-    // In a launch of many steps, one begins where the one before has ended.
-    const size_t from = k == 0 && many ? to - 1 : mark_of(part.from).mark - back;
-    table.parts.push_back(row_of(part, launch, from, to));
+    table.parts.push_back(row_of(part, launch, mark_of(part.from).mark, mark_of(part.to).mark));
 
     const PartRow &row = table.parts.back();
     table.sum.us += row.us;
@@ -119,8 +119,7 @@ StepTable step_table(ledger_job job, bool many) {
     for (size_t c = 0; c < kCounts; ++c) table.sum.most[c] += row.most[c];
   }
 
-  const size_t first = many ? step.mark - back - 1 : mark_of(parts.parts[0].from).mark;
-  table.path_us = (last_end(launch, end.mark - back) - last_end(launch, first)) / kRates.clocks_per_us;
+  table.path_us = (last_end(launch, last.mark) - last_end(launch, first.mark)) / kRates.clocks_per_us;
   return table;
 }
 
