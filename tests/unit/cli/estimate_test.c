@@ -194,8 +194,8 @@ Test(cli_estimate, of_too_few_rows_there_is_none_but_a_note) {
 }
 
 Test(cli_estimate, a_signal_ends_it_and_the_model_stays) {
-  pid_t pid = tool_start("train --train iris.csv --steps 60000 --out run", "long");
-  for (int i = 0; i < 2000 && !tool_exists("run/model.safetensors"); i++) usleep(5000);
+  pid_t pid = tool_start("train --train iris.csv --steps 20000 --out run", "long");
+  for (int i = 0; i < 12000 && !tool_exists("run/model.safetensors"); i++) usleep(5000);
   cr_assert_eq(kill(pid, SIGINT), 0);
   tool_result result = tool_wait(pid, "long");
   cr_assert_eq(result.code, 130, "%d %s", result.code, result.err);
