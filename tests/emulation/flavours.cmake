@@ -83,21 +83,29 @@ function(vise_emu_flavour flavour)
   target_link_libraries(vise_emu_kernel_flags_${flavour} INTERFACE vise_emu_flags_${flavour})
   target_compile_options(vise_emu_kernel_flags_${flavour} INTERFACE ${kernels})
 
-  # The device half, and the host half: the CUDA runtime and cuBLAS.
-  file(GLOB device CONFIGURE_DEPENDS ${VISE_EMU_DIR}/device/*.cpp)
+  # The device half, and the host half: the CUDA runtime and cuBLAS. The race checker looks at kernels alone; what else
+  # there is of that flavour is the plain one's.
   if(flavour STREQUAL race)
+    set(code plain)
     file(GLOB race CONFIGURE_DEPENDS ${VISE_EMU_DIR}/race/*.cpp)
     list(REMOVE_ITEM race ${VISE_EMU_DIR}/race/race_none.cpp)
   else()
+    set(code ${flavour})
     set(race ${VISE_EMU_DIR}/race/race_none.cpp)
+    file(GLOB device CONFIGURE_DEPENDS ${VISE_EMU_DIR}/device/*.cpp)
+    file(GLOB host CONFIGURE_DEPENDS ${VISE_EMU_DIR}/host/*.cpp)
+    add_library(vise_emu_device_code_${flavour} OBJECT EXCLUDE_FROM_ALL ${device})
+    target_link_libraries(vise_emu_device_code_${flavour} PRIVATE vise_emu_flags_${flavour})
+    add_library(vise_emu_host_code_${flavour} OBJECT EXCLUDE_FROM_ALL ${host})
+    target_link_libraries(vise_emu_host_code_${flavour} PRIVATE vise_emu_flags_${flavour} PkgConfig::OPENBLAS)
+    # Callers in C may pass any value. As a property of the sources it comes after the flavour's own options.
+    set_source_files_properties(${host} PROPERTIES COMPILE_OPTIONS -fno-sanitize=enum)
   endif()
-  add_library(vise_emu_device_${flavour} STATIC ${device} ${race})
+  add_library(vise_emu_device_${flavour} STATIC ${race} $<TARGET_OBJECTS:vise_emu_device_code_${code}>)
   target_link_libraries(vise_emu_device_${flavour} PUBLIC vise_emu_flags_${flavour} rt)
-  file(GLOB host CONFIGURE_DEPENDS ${VISE_EMU_DIR}/host/*.cpp)
-  add_library(vise_emu_host_${flavour} STATIC ${host})
+  add_library(vise_emu_host_${flavour} STATIC $<TARGET_OBJECTS:vise_emu_host_code_${code}>)
+  set_target_properties(vise_emu_host_${flavour} PROPERTIES LINKER_LANGUAGE CXX)
   target_link_libraries(vise_emu_host_${flavour} PUBLIC vise_emu_device_${flavour} PkgConfig::OPENBLAS)
-  # Callers in C may pass any value. As a property of the sources it comes after the flavour's own options.
-  set_source_files_properties(${host} PROPERTIES COMPILE_OPTIONS -fno-sanitize=enum)
 endfunction()
 
 foreach(flavour ${VISE_EMU_FLAVOURS})
