@@ -6,10 +6,12 @@
 #   vise_emulated_kernels(TARGET FLAVOUR kernels.cu...)   an object library of kernels
 #   vise_emulated_program(TARGET FLAVOUR SOURCES ... [KERNELS ...] [LIBRARIES ...])
 #   vise_emulated_test(NAME SOURCES ... [KERNELS ...] [LIBRARIES ...] [FLAVOURS ...] [SCHEDULES ...] [SMS ...]
-#                      [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options] [LIBVISE])
-#       a program emulated_NAME_FLAVOUR of each flavour and a test of each schedule and SM count, labelled
-#       emulation and emulation-FLAVOUR; exit status 0 passes, 77 is a skip. They run in the source folder.
-#       MORE_SCHEDULES, MORE_SMS: added with VISE_EMULATION_THOROUGH (./dev test --thorough)
+#                      [RUNS ...] [ARGUMENTS ...] [TIMEOUT seconds] [ASAN options] [LIBVISE])
+#       a program emulated_NAME_FLAVOUR of each flavour and tests of it, labelled emulation and emulation-FLAVOUR; exit
+#       status 0 passes, 77 is a skip. They run in the source folder. Each schedule and each SM count is in a test; which
+#       of them meet turns from flavour to flavour. RUNS, each FLAVOUR/SCHEDULE/SMS, are all that there are instead. With
+#       VISE_EMULATION_THOROUGH (./dev test --thorough) all meet, MORE_SCHEDULES and MORE_SMS included; without it,
+#       VISE_TESTS_SHORT=1 is set, at which tests leave out cases (rig_is_short). Those with a long TIMEOUT begin first.
 #       LIBVISE: with Vise's host code, CUDA backend included, and all its kernels (library.cmake)
 # The target `emulation` builds all programs.
 if(NOT VISE_CUDA_INCLUDE)
@@ -139,8 +141,37 @@ function(vise_emulated_program target flavour)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} vise_emu_host_${flavour} vise_emu_device_${flavour} m)
 endfunction()
 
+# Sets `out` to the list of FLAVOUR/SCHEDULE/SMS that a flavour's tests have: see vise_emulated_test.
+function(vise_emu_runs out flavour schedules sm_counts)
+  set(runs)
+  list(LENGTH schedules n_schedules)
+  list(LENGTH sm_counts n_sm_counts)
+  if(VISE_EMULATION_THOROUGH)
+    foreach(schedule ${schedules})
+      foreach(sms ${sm_counts})
+        list(APPEND runs ${flavour}/${schedule}/${sms})
+      endforeach()
+    endforeach()
+  else()
+    list(FIND VISE_EMU_FLAVOURS ${flavour} turn)
+    set(longer ${n_schedules})
+    if(n_sm_counts GREATER longer)
+      set(longer ${n_sm_counts})
+    endif()
+    foreach(i RANGE 1 ${longer})
+      math(EXPR of_schedules "${i} % ${n_schedules}")
+      math(EXPR of_sm_counts "(${i} + ${turn}) % ${n_sm_counts}")
+      list(GET schedules ${of_schedules} schedule)
+      list(GET sm_counts ${of_sm_counts} sms)
+      list(APPEND runs ${flavour}/${schedule}/${sms})
+    endforeach()
+  endif()
+  set(${out} ${runs} PARENT_SCOPE)
+endfunction()
+
 function(vise_emulated_test name)
-  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;ARGUMENTS;MORE_SCHEDULES;MORE_SMS" ${ARGN})
+  cmake_parse_arguments(arg LIBVISE "TIMEOUT;ASAN" "SOURCES;KERNELS;LIBRARIES;FLAVOURS;SCHEDULES;SMS;RUNS;ARGUMENTS;MORE_SCHEDULES;MORE_SMS"
+    ${ARGN})
   foreach(part FLAVOURS SCHEDULES)
     if(NOT arg_${part})
       set(arg_${part} ${VISE_EMU_${part}})
@@ -152,7 +183,9 @@ function(vise_emulated_test name)
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
+  set(extent VISE_TESTS_SHORT=1)
   if(VISE_EMULATION_THOROUGH)
+    set(extent VISE_TESTS_SHORT=0)
     list(APPEND arg_SCHEDULES ${arg_MORE_SCHEDULES})
     list(APPEND arg_SMS ${arg_MORE_SMS})
   endif()
@@ -163,16 +196,24 @@ function(vise_emulated_test name)
       list(APPEND libraries vise_emulated_library_${flavour})
     endif()
     vise_emulated_program(${program} ${flavour} SOURCES ${arg_SOURCES} KERNELS ${arg_KERNELS} LIBRARIES ${libraries})
-    foreach(schedule ${arg_SCHEDULES})
+    set(runs ${arg_RUNS})
+    list(FILTER runs INCLUDE REGEX "^${flavour}/")
+    if(NOT arg_RUNS OR VISE_EMULATION_THOROUGH)
+      vise_emu_runs(more ${flavour} "${arg_SCHEDULES}" "${arg_SMS}")
+      list(APPEND runs ${more})
+      list(REMOVE_DUPLICATES runs)
+    endif()
+    foreach(run ${runs})
+      string(REGEX MATCH "^(.*)/(.*)/(.*)$" run ${run})
+      set(schedule ${CMAKE_MATCH_2})
+      set(sms ${CMAKE_MATCH_3})
       string(REPLACE ":" "" short ${schedule})
-      foreach(sms ${arg_SMS})
-        set(test emulation.${flavour}.${name}.${short}.${sms}sm)
-        add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-        set_tests_properties(${test} PROPERTIES LABELS "emulation;emulation-${flavour}" TIMEOUT ${arg_TIMEOUT}
-          SKIP_RETURN_CODE 77 ENVIRONMENT
-          "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};ASAN_OPTIONS=detect_stack_use_after_return=0:${arg_ASAN}"
-          FAIL_REGULAR_EXPRESSION "LeakSanitizer: detected;runtime error:;ERROR: AddressSanitizer;Tested: 0 ")
-      endforeach()
+      set(test emulation.${flavour}.${name}.${short}.${sms}sm)
+      add_test(NAME ${test} COMMAND ${program} ${arg_ARGUMENTS} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+      set_tests_properties(${test} PROPERTIES LABELS "emulation;emulation-${flavour}" TIMEOUT ${arg_TIMEOUT}
+        COST ${arg_TIMEOUT} SKIP_RETURN_CODE 77 ENVIRONMENT
+        "VISE_EMU_SCHEDULE=${schedule};VISE_EMU_SMS=${sms};${extent};ASAN_OPTIONS=detect_stack_use_after_return=0:${arg_ASAN}"
+        FAIL_REGULAR_EXPRESSION "LeakSanitizer: detected;runtime error:;ERROR: AddressSanitizer;Tested: 0 ")
     endforeach()
   endforeach()
 endfunction()

@@ -27,6 +27,7 @@ Test(bits, steps_per_launch_and_per_call) {
 
     for (size_t i = 0; i < 3; i++) {
       for (size_t k = 0; k < 3; k++) {
+        if (rig_is_short() && (i + k + (size_t)optimizer) % 3 != 0) continue; /* each number once */
         r->spec.steps_per_launch = per_launch[i];
         expect_same(r, reference, r->stats, per_call[k], vise_optimizer_name((vise_optimizer)optimizer));
       }
@@ -60,6 +61,7 @@ Test(bits, tiles) {
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
     for (int tile = VISE_K_TILE_8; tile < VISE_K_N_TILES; tile++) {
+      if (rig_is_short() && (type + tile) % 2 != 0) continue;
       r->spec.hooks.forced_tile = 1 + tile;
       expect_same(r, reference, r->stats, RIG_STEPS, "tiles");
     }
@@ -123,8 +125,9 @@ Test(bits, data_in_chunks) {
 
     for (uint64_t per_launch = 0; per_launch < 3; per_launch++) {
       r->spec.steps_per_launch = per_launch;
-      expect_same(r, reference, r->stats, RIG_STEPS, "chunks");
-      expect_same(r, reference, r->stats, 3, "chunks, three steps a call");
+      const bool first = (i + per_launch) % 2 == 0;
+      if (first || !rig_is_short()) expect_same(r, reference, r->stats, RIG_STEPS, "chunks");
+      if (!first || !rig_is_short()) expect_same(r, reference, r->stats, 3, "chunks, three steps a call");
     }
 
     r->spec.steps_per_launch = 0;

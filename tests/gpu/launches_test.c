@@ -22,13 +22,16 @@ static bool same(const double *a, const double *b, size_t n) {
 /* The eight steps of an epoch: launches of one step agree with cpu64, the others with them. */
 static void check(cpu_case *c, const char *what) {
   char text[256];
-  cpu_result results[N_LAUNCHES], *first = &results[0];
+  cpu_result results[N_LAUNCHES] = {{.n_launches = 0}}, *first = &results[0];
+  static size_t n_cases;
+  const size_t left_out = rig_is_short() ? 1 + n_cases++ / 2 % 2 : N_LAUNCHES;
 
   c->n_rows = 7 * c->batch + 1;
   c->n_steps = c->steps_per_call = 8;
   c->spec.assert_projection = false; /* it would take the steps one by one */
 
   for (size_t i = 0; i < N_LAUNCHES; i++) {
+    if (i == left_out) continue;
     cpu_result *r = &results[i];
     c->spec.steps_per_launch = PER_LAUNCH[i];
     *r = cpu_case_run(c, OPS);
@@ -56,6 +59,7 @@ static const struct shape {
 static void options_over_shapes(const char *const *options, size_t n) {
   for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
     for (size_t o = 0; o < n; o++) {
+      if (rig_is_short() && (2 * s + o) % 3 == 2) continue;
       cpu_case c = cpu_case_make();
       cpu_case_shape(&c, SHAPES[s].n_layers, SHAPES[s].widths);
       c.bad_every = (s + o) % 2 ? 30 : 0; /* in the third and fifth step */

@@ -76,6 +76,7 @@ Test(steps, nonfinite_data_skip_without_a_trace) {
   for (size_t i = 0; i < 4; i++) {
     for (int optimizer = VISE_SGD; optimizer < vise_optimizer_count_; optimizer++) {
       for (uint64_t per_launch = 0; per_launch < 2; per_launch++) {
+        if (rig_is_short() && (i + (size_t)optimizer + per_launch) % 2 != 0) continue;
         step_rig *r = gpu_rig_make((vise_optimizer)optimizer);
         uint64_t launched;
 

@@ -32,6 +32,7 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
   static const size_t per_call[] = {1, 5, RIG_STEPS};
 
   for (int i = 0; i < 2 * 3 * 3; i++) {
+    if (rig_is_short() && (i % 9 + i / 9) % 2 != 0) continue; /* each optimizer in each precision with one activation */
     step_rig *r = make((vise_optimizer)(i / 3 % 3), VISE_STEP_UNFUSED);
     vise_step_stats stats[RIG_STEPS];
 
@@ -40,6 +41,7 @@ Test(unfused_steps, replayed_and_cut_the_bits_are_the_same) {
     float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 
     for (size_t k = 0; k < 6; k++) {
+      if (rig_is_short() && k / 2 != (size_t)i / 3 % 3) continue; /* one cut an optimizer, in both modes */
       r->spec.step_mode = MODES[k % 2];
       float *end = step_rig_train(r, per_call[k / 2], stats);
       cr_expect(step_rig_same(r, reference, end), "case %d, %zu steps a call, %s", i, per_call[k / 2],
@@ -307,6 +309,7 @@ Test(unfused_steps, nonfinite_data_skip_without_a_trace) {
   const double bad[] = {NAN, INFINITY, -INFINITY};
 
   for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
+    if (rig_is_short() && i % 9 % 4 != i / 9) continue; /* each value with each optimizer once */
     step_rig *r = make((vise_optimizer)(i / 3 % 3), MODES[i / 9 % 2]);
     uint64_t launched;
 

@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "tests/support/backend_rig.h"
+
 cpu_case agreement_case(const agreement *a, size_t i) {
   cpu_case c = cpu_case_make();
   if (a->set) a->set(&c, i);
@@ -33,6 +35,7 @@ static void over_shapes(const agreement *a, size_t option, const stack *stacks, 
                         size_t n_batches) {
   for (size_t s = 0; s < n_stacks; s++) {
     for (size_t b = 0; b < n_batches; b++) {
+      if (rig_is_short() && (option + s + b) % 2 != 0) continue; /* each shape with one of two batches */
       cpu_case c = agreement_case(a, option + s + b);
       cpu_case_shape(&c, stacks[s].n_layers, stacks[s].widths);
       c.batch = batches[b];
@@ -74,6 +77,7 @@ void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t 
   for (size_t i = 1 + part; i < cpu_n_options; i += n_parts) {
     for (size_t j = i + 1; j < cpu_n_options; j++) {
       if (strcmp(cpu_options[i].group, cpu_options[j].group) == 0) continue;
+      if (rig_is_short() && (j - i) % 3 != 0) continue; /* each option with a third of the others */
 
       cpu_case c = agreement_case(a, i + j);
       if (a->is_slow) {
@@ -90,7 +94,7 @@ void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t 
     }
   }
 
-  cr_assert(n_pairs > least, "%zu pairs", n_pairs);
+  cr_assert(n_pairs > (rig_is_short() ? least / 4 : least), "%zu pairs", n_pairs);
 }
 
 void agreement_of_one_output(const agreement *a) {

@@ -11,6 +11,11 @@ static void require(vise_status status, const char *what, const vise_error *err)
   abort();
 }
 
+bool rig_is_short(void) {
+  const char *set = getenv("VISE_TESTS_SHORT");
+  return set && strcmp(set, "1") == 0;
+}
+
 vise_i_net rig_net(size_t n_layers, const size_t *widths, vise_activation activation, bool bias) {
   vise_error err = VISE_ERROR_INIT;
   vise_net_config config;

@@ -4,6 +4,10 @@
 
 #include "host/backend/backend.h"
 
+/* Whether tests that go through many cases leave out those that another test, or another case, nearly repeats: on the
+   emulated device, where a step takes long, but with ./dev test --thorough (the variable VISE_TESTS_SHORT). */
+bool rig_is_short(void);
+
 /* A net of the given widths (n_layers + 1 of them). Ends the test program on bad widths. */
 vise_i_net rig_net(size_t n_layers, const size_t *widths, vise_activation activation, bool bias);
 

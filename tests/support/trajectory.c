@@ -364,6 +364,8 @@ void trajectory_check_all(const char *path, const vise_i_backend_ops *ops, const
 
   for (size_t c = 0; c < n_cases; c++) {
     const trajectory *t = &cases[c];
+    /* All of them hold cpu64 to PyTorch; agreement tests hold the rest to cpu64. The last case has everything. */
+    if (rig_is_short() && c % 5 != 0 && c != n_cases - 1) continue;
     vise_error err = VISE_ERROR_INIT;
     vise_step_stats *stats = calloc(t->n_steps, sizeof *stats);
     double *final = calloc(t->net.n_values, sizeof *final);
