@@ -351,13 +351,13 @@ part_micro() {
   kit_program micro micro 40 "$out/micro.csv" "$micro_scale"
 }
 
-# profile NAME LAUNCH_OPTIONS OPTIONS...: metrics of the small kernel, as the profiler's report and as CSV.
+# profile NAME LAUNCH_OPTIONS OPTIONS...: metrics of launches of the step, as the profiler's report and as CSV.
 profile() {
   profile=$1
   launches=$2
   shift 2
   # shellcheck disable=SC2086 # words
-  step "ncu-$profile" 25 ncu --clock-control none --set full -k regex:step_small_f32 $launches -f \
+  step "ncu-$profile" 25 ncu --clock-control none --set full -k regex:^step_ $launches -f \
     -o "$logs/$profile" "$bin/vise" $mnist_job --out "$work/ncu" "$@"
   if [ -f "$logs/$profile.ncu-rep" ]; then
     step "ncu-$profile-metrics" 15 ncu -i "$logs/$profile.ncu-rep" --page raw --csv
