@@ -55,10 +55,7 @@ vise_gpu_test(layers SOURCES ${gpu}/layers_test.c ${layers} FLAVOURS plain asan 
 vise_gpu_test(unfused_layers SOURCES ${gpu}/unfused_layers_test.c ${layers} FLAVOURS plain asan race
   SCHEDULES random:1 SMS 8
   RUNS asan/reverse/8 race/random:1/8 TIMEOUT 600)
-vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
-vise_gpu_test(near_inputs SOURCES ${gpu}/near_inputs_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
-  MORE_SCHEDULES reverse SMS 48
-  RUNS race/random:1/48 TIMEOUT 300)
+vise_gpu_test(golden SOURCES ${gpu}/golden_test.c ${gpu}/golden_cases.c ${rig} FLAVOURS plain SCHEDULES forward SMS 1 8 132 TIMEOUT 600)
 vise_gpu_test(long_runs SOURCES ${gpu}/long_runs_test.c ${step_rig} FLAVOURS plain SCHEDULES forward SMS 1 TIMEOUT 300)
 vise_gpu_test(bench SOURCES ${gpu}/bench_test.c ${support}/bench_rig.c FLAVOURS plain asan SCHEDULES forward SMS 4
   RUNS asan/forward/4 TIMEOUT 300)
@@ -71,6 +68,7 @@ vise_gpu_test(group SOURCES ${gpu}/group_test.c ${support}/step_rig.c ${support}
 vise_gpu_test(sweep SOURCES ${gpu}/sweep_test.c ${PROJECT_SOURCE_DIR}/tests/unit/sweep/queue_rig.c
   ${PROJECT_SOURCE_DIR}/tests/unit/train/rig.c ${support}/unit.c FLAVOURS plain asan SCHEDULES forward SMS 4
   RUNS asan/forward/4 TIMEOUT 300)
-vise_gpu_test(near_inputs SOURCES ${gpu}/near_inputs_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
-  MORE_SCHEDULES reverse SMS 48
-  RUNS race/random:1/48 TIMEOUT 300)
+
+vise_gpu_program(first_bits SOURCES ${gpu}/first_bits.c ${gpu}/golden_cases.c ${rig})
+vise_gpu_program(clocks SOURCES ${gpu}/clocks.c ${rig})
+vise_gpu_program(micro SOURCES ${gpu}/micro.c KERNELS ${gpu}/micro.cu)
