@@ -20,10 +20,11 @@ REASONS = {
 }
 
 
-def limiter(kind, value):
-    """What the child does to itself before it becomes the tool."""
+def limiter(kind, value, tool):
+    """What the child does to itself before it becomes the tool. Memory counts beside the tool's own file: with less than
+    that the system ends it before it begins."""
     number = {"memory": resource.RLIMIT_AS, "files": resource.RLIMIT_NOFILE, "bytes": resource.RLIMIT_FSIZE}[kind]
-    size = value * MIB if kind == "memory" else value
+    size = value * MIB + os.path.getsize(tool) if kind == "memory" else value
 
     def limit():
         resource.setrlimit(number, (size, size))
@@ -52,7 +53,7 @@ class Part:
         state = self.setting.state(command.state)
         if kind != "room":
             self.rig.lay(state)
-            outcome = self.rig.run(command.argv, preexec_fn=limiter(kind, value))
+            outcome = self.rig.run(command.argv, preexec_fn=limiter(kind, value, self.rig.tool))
             return self.look(command, kind, outcome)
         size = value * 1024 + sum(4096 + len(entry[2] or b"") + 4095 & ~4095 for entry in state.values()
                                   if entry[0] in ("file", "folder"))
