@@ -224,7 +224,6 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
   }
 
   vise_step_mark(step, clocks, VISE_K_CLOCK_END);
-  __syncwarp(); /* so that all warps pass the mark's branch, by which the ledger tells the parts (tests/ptx) */
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;

@@ -29,7 +29,7 @@ vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan ra
   RUNS asan/reverse/4 race/random:1/4 TIMEOUT 600)
 vise_gpu_test(near_inputs SOURCES ${gpu}/near_inputs_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
   MORE_SCHEDULES reverse SMS 48
-  RUNS race/random:1/48 TIMEOUT 300)
+  RUNS asan/random:1/48 TIMEOUT 600)
 vise_gpu_test(steps SOURCES ${gpu}/steps_test.c ${step_rig} FLAVOURS plain asan SCHEDULES random:1
   MORE_SCHEDULES forward SMS 4
   RUNS asan/reverse/4 TIMEOUT 600)

@@ -86,7 +86,7 @@ size_t vise_i_cuda_place_all(vise_i_cuda *b, char *common) {
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;
 #if VISE_WATCHDOG
-  b->train.step.watchdog = b->wide.step.watchdog = &b->cx->device_mail->watchdog;
+  if (b->cx->device_mail) b->train.step.watchdog = b->wide.step.watchdog = &b->cx->device_mail->watchdog;
 #endif
   return p.at;
 }

@@ -171,21 +171,25 @@ void note_cta(Cta &cta) {
 
 namespace {
 
-// The warps of a CTA together.
+// The warps of a CTA together, by the marks of the first, whose thread reads the clock. Where the compiler has led the
+// others around a mark, they count as being at their next one.
 std::vector<Interval> gather(const Cta &cta) {
-  size_t n = 0;
-  for (const Warp &w : cta.warps) n = std::max(n, w.counts->marks.size());
+  const auto &first = cta.warps.front().counts->marks;
+  const size_t n = first.size();
   std::vector<Interval> intervals(n + 1);
 
   for (const Warp &w : cta.warps) {
+    const auto &marks = w.counts->marks;
+    const WarpMark last = {w.counts->sum, w.clock, 0};
     Counts before{};
+    size_t at = 0;
+
     for (size_t k = 0; k <= n; ++k) {
-      const auto &marks = w.counts->marks;
-      const Counts &now = k < marks.size() ? marks[k].counts : w.counts->sum;
-      for (size_t c = 0; c < kCounts; ++c) intervals[k].counts[c] += now[c] - before[c];
-      before = now;
-      const uint64_t end = k < marks.size() ? marks[k].clock : w.clock;
-      intervals[k].end = std::max(intervals[k].end, end);
+      const WarpMark &mark = k < n && at < marks.size() ? marks[at] : last;
+      if (k < n && mark.line == first[k].line) ++at;
+      for (size_t c = 0; c < kCounts; ++c) intervals[k].counts[c] += mark.counts[c] - before[c];
+      before = mark.counts;
+      intervals[k].end = std::max(intervals[k].end, mark.clock);
     }
   }
 
@@ -235,7 +239,7 @@ void before_instruction(Warp &w, const Instruction &i, Mask m) {
   if (i.begins_block || i.marks) end_block(w);
   if (i.marks) {
     flush(c);
-    c.marks.push_back({c.sum, w.clock});
+    c.marks.push_back({c.sum, w.clock, i.line});
   }
 
   const uint64_t *ready = c.ready.data() + w.frames.back().first_ready;

@@ -11,6 +11,7 @@ namespace emu::ptx {
 struct WarpMark {
   Counts counts;
   uint64_t clock;
+  int line;  // of the PTX
 };
 
 struct WarpCounts {
