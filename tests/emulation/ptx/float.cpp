@@ -93,7 +93,7 @@ constexpr Class kFma = Class::kFma, kOther = Class::kOther32, k64 = Class::kFloa
 
 }  // namespace
 
-// Slots and latencies of divisions and roots: the path of ordinary numbers, as nvdisasm shows it.
+// Slots and latencies of divisions and roots: estimates of the path of ordinary numbers, not counted in machine code.
 const std::vector<Spec> kFloatSpecs = {
     {"add.rn.f32", "r=rr", lanes<Add<f32>, f32, f32, f32>, kFma, 1, 4},
     {"sub.rn.f32", "r=rr", lanes<Sub<f32>, f32, f32, f32>, kFma, 1, 4},

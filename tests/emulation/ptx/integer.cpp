@@ -198,7 +198,7 @@ constexpr Class kInt = Class::kInteger, kNone = Class::kNone;
 
 }  // namespace
 
-// Slots: instructions of the machine (sm_90), as nvdisasm shows them for kernels of one such PTX instruction. Those of
+// Slots: instructions of the machine (sm_90), estimated for one such PTX instruction. Those of
 // 64 bits are two; a multiplication of 64 bits is three of 32, a division of 32 about twenty. Moves vanish.
 const std::vector<Spec> kIntegerSpecs = {
     {"add.s32", "r=rr", lanes<Add32, u32, u32, u32>, kInt, 1, 4},

@@ -23,8 +23,8 @@ struct Latencies {
   unsigned l2 = 265;            // [G]
   unsigned shared_atomic = 60;  // [M]
   unsigned barrier = 20;        // after the last warp has come [M]
-  unsigned fence = 300;         // until earlier stores are in L2 [G]: rest of an exchange's 0.65 us
-  unsigned store = 250;         // until another multiprocessor can see a store in L2 [G]
+  unsigned fence = 300;         // until earlier stores are in L2: chosen so that an exchange takes about 0.65 us [G]
+  unsigned store = 250;         // until another multiprocessor can see a store in L2: likewise
 };
 
 constexpr Rates kRates;
