@@ -13,7 +13,7 @@ import pages  # noqa: E402
 
 # What links and the build need of the repository.
 TOPS = ("README.md", "Doxyfile", "docs", "include", "examples", "bench/README.md", "kernels/README.md",
-        "tests/emulation/README.md", "tests/torture/README.md", "tests/package")
+        "tests/emulation/README.md", "tests/ptx/README.md", "tests/torture/README.md", "tests/package")
 TEXTS = {"index.html": "hold after", "docs/options.html": "<code>--clip-value X|LO:HI</code>",
          "docs/step.html": 'id="weight-operations"', "docs/api.html": 'href="../html/fit_8h.html"',
          "docs/hardware.html": "static int net(const int x[2])", "examples/fit.c.html": "vise_dataset_from_arrays",
