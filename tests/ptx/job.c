@@ -73,7 +73,6 @@ static void read_parts(const vise_i_cuda *b, bool many, ledger_parts *out) {
   const vise_k_step *step = &b->train.step;
   const uint64_t *here = marks_of(b, LEDGER_STEPS - 2), *next = marks_of(b, LEDGER_STEPS - 1);
   memset(out, 0, sizeof *out);
-  out->n_members = step->n_members;
 
   add(out, "start", -1, here[VISE_K_CLOCK_START], here[VISE_K_CLOCK_STEP]);
   add(out, "gather", -1, here[VISE_K_CLOCK_STEP], here[VISE_K_CLOCK_INPUTS]);

@@ -30,7 +30,6 @@ typedef struct ledger_part {
 typedef struct ledger_parts {
   size_t n;
   ledger_part parts[LEDGER_MOST_PARTS];
-  uint32_t n_members, kernel_threads;
 } ledger_parts;
 
 /* L2 1e-5, norm clip 1, box 0.5: LEDGER_STEPS steps; the parts are those of the last but one. Ends the program on failure. */
