@@ -34,11 +34,15 @@ static __device__ double sum_group(const vise_k_sum_squares *p, uint32_t group, 
   const uint32_t lane = threadIdx.x % 32, n_cells = vise_n_leaves(p->n_columns), first = group * VISE_GROUP_ROWS;
 
   for (uint32_t cell = 0; cell < n_cells; cell++) {
-    double strips[VISE_STRIPS];
+    double strip = 0; /* lanes 0 to 7 have one each, and so have the next eight */
+#pragma unroll 1
     for (uint32_t i = 0; i < VISE_STRIPS; i++) {
-      strips[i] = sum_strip(p, first + i * VISE_STRIP_ROWS, cell * VISE_LEAF);
+      const double sum = sum_strip(p, first + i * VISE_STRIP_ROWS, cell * VISE_LEAF);
+      if (lane % VISE_STRIPS == i) strip = sum;
     }
-    if (lane == 0) cells[cell] = vise_sum_strips(strips);
+
+    strip = vise_sum_lanes(strip, VISE_STRIPS);
+    if (lane == 0) cells[cell] = strip;
   }
 
   __syncwarp();

@@ -72,8 +72,14 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
 enum { VISE_RECORD_WORDS = sizeof(vise_k_step_record) / 8 };
 
 /* Sets up the step's record and inputs, which the step before may have fetched, and clears counts and flags. Statistics
-   are cleared by the CTA that reports; the others only add counts. */
-VISE_FN void vise_step_begin(vise_step *step) {
+   are cleared by the CTA that reports; the others only add counts. Inlined in a kernel of teams, whose threads have half
+   of the registers, it would make that spill one. */
+#if VISE_STEP_TEAMS
+VISE_FN_CALLED
+#else
+VISE_FN
+#endif
+void vise_step_begin(vise_step *step) {
   const vise_k_step *p = &step->p;
   const uint32_t gathered = step->state.gathered;
   const vise_k_step_record *record = gathered ? &step->state.record : &p->records[step->state.cursor];
