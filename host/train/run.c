@@ -209,6 +209,10 @@ vise_i_run vise_i_run_of(vise_trainer *trainer) {
                       .out = VISE_I_OUT_DIR_INIT};
 }
 
+bool vise_flag_is_set(void *user) {
+  return user != NULL && *(const volatile int *)user != 0;
+}
+
 vise_status vise_trainer_run_sized(size_t result_bytes, vise_trainer *trainer, const vise_run_config *config,
                                    vise_run_result *result, vise_error *err) {
   vise_status status;

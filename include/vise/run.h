@@ -100,6 +100,10 @@ VISE_API void vise_run_config_init(vise_run_config *config);
 VISE_API void vise_run_config_init_sized(vise_run_config *config, size_t n_bytes);
 #define vise_run_config_init(config) vise_run_config_init_sized(config, sizeof *(config))
 
+/** For `interrupted`, where user points to an int: whether that is not 0. A binding to another language, which would be
+    called back between all steps, sets the int from `progress`, or from another thread, and has this asked instead. */
+VISE_API bool vise_flag_is_set(void *user);
+
 typedef struct vise_run_result {
   vise_stop_reason reason;
   uint64_t steps, epochs;             /**< attempted steps and completed epochs, in all */

@@ -13,6 +13,7 @@
  *  - model.h     weights, and what is needed to use them again; their files; pruning
  *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
  *  - search.h    configurations to try, and the choice among them
+ *  - recipe.h    defaults that go together, for tables
  *  - folder.h    files written whole, and folders for one process at a time
  *  - types.h     enumerations and arrays
  *  - status.h    status codes, errors, and the rules that hold for all calls
@@ -38,6 +39,7 @@
 #include "vise/options.h"
 #include "vise/plan.h"
 #include "vise/preprocessor.h"
+#include "vise/recipe.h"
 #include "vise/run.h"
 #include "vise/search.h"
 #include "vise/status.h"
