@@ -80,13 +80,27 @@ done:
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
+/* Into the caller's own arrays. */
+static void note_losses(const vise_i_run *run) {
+  const vise_run_config *config = &run->config;
+  const vise_trainer *t = run->trainer;
+  const uint64_t epoch = t->state.epoch;
+  if (epoch == 0 || epoch > config->n_losses) return;
+
+  if (config->losses != NULL) config->losses[epoch - 1] = vise_i_epoch_metrics(t, &t->state.last).loss;
+  if (config->validation_losses != NULL && run->evaluated_step == t->state.step) {
+    config->validation_losses[epoch - 1] = run->validation.loss;
+  }
+}
+
 vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
   VISE_TRY(vise_i_recorder_take(&run->recorder, run->trainer, &run->record, err));
   if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
-  vise_i_run_report(run, true);
+  note_losses(run);
+  if (!run->config.progress_by_time) vise_i_run_report(run, true);
   VISE_TRY(vise_i_run_check_epoch(run, err));
 done:
   return status;
@@ -189,7 +203,8 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
 
     if (run->saves) VISE_TRY(save_on_the_way(run, ended, err));
-    if (!ended && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, false);
+    const bool reported = ended && !run->config.progress_by_time;
+    if (!reported && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, ended);
   }
 
 done:

@@ -467,3 +467,51 @@ Test(run, saves_the_mask_of_a_pruned_net) {
   vise_dataset_free(train);
   rig_remove(folder);
 }
+
+/* ---- what a run tells without calling back ---------------------------------------------------------------------- */
+
+Test(run, writes_losses_to_the_callers_arrays) {
+  vise_dataset *train = rig_classes(23, 4, 3, 1), *validation = rig_classes(9, 4, 3, 2);
+  vise_model *model = rig_model(widths, 3, true, VISE_F64);
+  vise_train_config config = small_config();
+  config.epochs = 4;
+
+  double losses[4] = {-1, -1, -1, -1}, validation_losses[4] = {-1, -1, -1, -1};
+  rig_notes notes = {.n_progress = 0};
+  vise_run_config run = rig_run_config(NULL, &notes);
+  run.losses = losses;
+  run.validation_losses = validation_losses;
+  run.n_losses = 3; /* the fourth epoch has no place */
+  run.progress_by_time = true;
+  vise_run_result result;
+
+  OK(run_with(&config, train, validation, &run, model, &result));
+  cr_expect(losses[0] > losses[2] && losses[2] > 0 && validation_losses[2] > 0);
+  cr_expect(losses[3] == -1 && validation_losses[3] == -1);
+  cr_expect_eq(notes.n_epochs, 0);
+
+  vise_model_free(model);
+  vise_dataset_free(train);
+  vise_dataset_free(validation);
+}
+
+Test(run, ends_when_the_callers_flag_is_set) {
+  vise_dataset *train = rig_classes(23, 4, 3, 1);
+  vise_model *model = rig_model(widths, 3, true, VISE_F64);
+  vise_train_config config = small_config();
+  int flag = 1;
+  vise_run_config run;
+  vise_run_config_init(&run);
+  run.interrupted = vise_flag_is_set;
+  run.user = &flag;
+  vise_run_result result;
+
+  OK(run_with(&config, train, NULL, &run, model, &result));
+  cr_expect(result.reason == VISE_STOP_INTERRUPTED && result.steps == 0);
+  flag = 0;
+  OK(run_with(&config, train, NULL, &run, model, &result));
+  cr_expect(result.reason == VISE_STOP_EPOCHS && !vise_flag_is_set(NULL));
+
+  vise_model_free(model);
+  vise_dataset_free(train);
+}
