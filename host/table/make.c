@@ -100,8 +100,7 @@ static vise_status widen(vise_table *table, vise_error *err) {
   return VISE_OK;
 }
 
-/* A new last column, with a name or without as those before. It counts once n_columns is increased. */
-static vise_status begin_column(vise_table *table, const char *name, vise_error *err) {
+vise_status vise_i_column_begin(vise_table *table, const char *name, vise_error *err) {
   if (table->n_columns > 0 && table->has_names != (name != NULL)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: some columns have names and some have none", table->name);
   }
@@ -111,8 +110,7 @@ static vise_status begin_column(vise_table *table, const char *name, vise_error 
   return status;
 }
 
-/* Counts the new column, or takes it back; names are made unique. */
-static vise_status end_column(vise_table *table, vise_status status, vise_error *err) {
+vise_status vise_i_column_end(vise_table *table, vise_status status, vise_error *err) {
   vise_i_column *column = &table->columns[table->n_columns];
   size_t same;
 
@@ -141,20 +139,20 @@ vise_status vise_table_add_numbers(vise_table *table, const char *const *names, 
   }
 
   for (size_t k = 0; k < array->n_cols && status == VISE_OK; k++) {
-    status = begin_column(table, names != NULL ? names[k] : NULL, err);
+    status = vise_i_column_begin(table, names != NULL ? names[k] : NULL, err);
     if (status != VISE_OK) return status;
     for (size_t r = 0; r < table->n_rows; r++) {
       double *values = vise_i_table_values(table, r / table->block_rows, table->n_columns);
       values[r % table->block_rows] = vise_i_array_get(array, r, k);
     }
-    status = end_column(table, VISE_OK, err);
+    status = vise_i_column_end(table, VISE_OK, err);
   }
   return status;
 }
 
 vise_status vise_table_add_text(vise_table *table, const char *name, const char *const *texts, vise_error *err) {
   VISE_ENTER(err, table, texts);
-  vise_status status = begin_column(table, name, err);
+  vise_status status = vise_i_column_begin(table, name, err);
   if (status != VISE_OK) return status;
 
   vise_i_column *column = &table->columns[table->n_columns];
@@ -166,5 +164,5 @@ vise_status vise_table_add_text(vise_table *table, const char *name, const char 
     }
     ((uint32_t *)vise_i_table_values(table, r / table->block_rows, table->n_columns))[r % table->block_rows] = code;
   }
-  return end_column(table, status, err);
+  return vise_i_column_end(table, status, err);
 }

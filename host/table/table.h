@@ -98,4 +98,11 @@ VISE_WARN_UNUSED vise_status vise_i_table_find(const vise_table *table, const ch
 /* The column of this very name; false: there is none. */
 bool vise_i_table_find_name(const vise_table *table, const char *name, size_t *out);
 
+/* ---- columns in memory (make.c) ---- */
+
+/* A new last column, with a name or without as those before. It counts once it is ended. */
+VISE_WARN_UNUSED vise_status vise_i_column_begin(vise_table *table, const char *name, vise_error *err);
+/* Counts the new column, or takes it back where status says so; names are made unique. Returns the status. */
+VISE_WARN_UNUSED vise_status vise_i_column_end(vise_table *table, vise_status status, vise_error *err);
+
 #endif

@@ -83,6 +83,12 @@ VISE_API VISE_WARN_UNUSED vise_status vise_table_add_numbers(vise_table *table, 
 VISE_API VISE_WARN_UNUSED vise_status vise_table_add_text(vise_table *table, const char *name, const char *const *texts,
                                                           vise_error *err);
 
+/** Appends a column of n_rows texts (copied) whose kind is told as in a file: the words for a gap are gaps, and if all
+    other texts are dates, the column is one of dates. Texts that are all numbers stay texts, as whoever has them means
+    them, unless a word for a gap among them says why they are not numbers. NULL is a gap. Errors as above. */
+VISE_API VISE_WARN_UNUSED vise_status vise_table_add_fields(vise_table *table, const char *name,
+                                                            const char *const *texts, vise_error *err);
+
 /** NULL is allowed. */
 VISE_API void vise_table_free(vise_table *table);
 

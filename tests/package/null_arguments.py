@@ -21,7 +21,7 @@ OPTIONAL = {
     "shift", "scale", "n_rows", "n_cols", "device", "vise_dataset_from_arrays.targets", "vise_evaluate.config",
     "vise_dataset_from_transformed.targets", "vise_model_set_preprocessing.json", "vise_preprocessor_fit.options",
     "vise_preprocessor_fit.rows", "vise_preprocessor_transform.options", "vise_table_add_numbers.names",
-    "vise_table_add_text.name", "vise_table_create.name", "vise_table_parse.options", "vise_table_read.options",
+    "vise_table_add_text.name", "vise_table_add_fields.name", "vise_table_create.name", "vise_table_parse.options", "vise_table_read.options",
     "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_table_folds.options",
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",

@@ -1,4 +1,6 @@
 /* Tables made of columns in memory, and calls that make no sense. */
+#include <stdio.h>
+
 #include "table_support.h"
 
 Test(table_columns, are_numbers_and_text) {
@@ -101,4 +103,40 @@ Test(table_columns, a_struct_of_no_size_is_refused) {
   EXPECT_ERROR(vise_preprocessor_fit(table, &fit, NULL, 0, &p, &err), &err, VISE_ERR_USAGE,
                "vise_preprocessor_options_init");
   vise_table_free(table);
+}
+
+/* The kind that the texts make, separated by blanks; "-" is NULL. */
+static vise_column_kind kind_of(const char *line, size_t n, double *second) {
+  char copy[200], *rest = NULL;
+  const char *texts[8] = {NULL};
+  snprintf(copy, sizeof copy, "%s", line);
+  for (size_t i = 0; i < n; i++) {
+    texts[i] = strtok_r(i == 0 ? copy : NULL, " ", &rest);
+    if (strcmp(texts[i], "-") == 0) texts[i] = NULL;
+  }
+
+  vise_table *table = NULL;
+  vise_error err = VISE_ERROR_INIT;
+  EXPECT_OK(vise_table_create("fields", n, &table, &err), err);
+  EXPECT_OK(vise_table_add_fields(table, NULL, texts, &err), err);
+  const vise_column_kind kind = vise_table_column_kind(table, 0);
+  *second = NAN;
+  if (kind != VISE_COLUMN_TEXT) EXPECT_OK(vise_table_number(table, 1, 0, second, &err), err);
+  vise_table_free(table);
+  return kind;
+}
+
+Test(table_columns, of_fields_have_the_kind_of_a_files) {
+  double second;
+  cr_expect_eq(kind_of("1970-01-01 1970-01-03 -", 3, &second), VISE_COLUMN_DATE);
+  cr_expect_eq(second, 2);
+  cr_expect_eq(kind_of("1970-01-01 1970-01-03 NA", 3, &second), VISE_COLUMN_DATE);
+  cr_expect_eq(kind_of("1970-01-01 1970-01-03 null", 3, &second), VISE_COLUMN_TEXT);
+  cr_expect_eq(kind_of("1970-01-01 7", 2, &second), VISE_COLUMN_TEXT);
+  cr_expect_eq(kind_of("1 2.5 ?", 3, &second), VISE_COLUMN_NUMBER);
+  cr_expect_eq(second, 2.5);
+  cr_expect_eq(kind_of("1 2.5 None", 3, &second), VISE_COLUMN_NUMBER);
+  cr_expect_eq(kind_of("1 2.5 -", 3, &second), VISE_COLUMN_TEXT);
+  cr_expect_eq(kind_of("a NA", 2, &second), VISE_COLUMN_TEXT);
+  cr_expect_eq(kind_of("NA -", 2, &second), VISE_COLUMN_TEXT);
 }
