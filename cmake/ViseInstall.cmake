@@ -3,6 +3,13 @@
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
+# A wheel (pyproject.toml) holds the shared library alone, as one file: there are no links in it.
+if(SKBUILD)
+  set_target_properties(vise_shared PROPERTIES VERSION ${PROJECT_VERSION_MAJOR})
+  install(TARGETS vise_shared LIBRARY DESTINATION vise/lib COMPONENT python NAMELINK_SKIP)
+  return()
+endif()
+
 set_target_properties(vise_shared PROPERTIES EXPORT_NAME vise)
 add_library(vise::vise ALIAS vise_shared)
 add_library(vise::vise_static ALIAS vise_static)

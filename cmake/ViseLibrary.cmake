@@ -20,8 +20,13 @@ foreach(library vise_shared vise_static)
 endforeach()
 target_link_libraries(vise_shared PRIVATE vise_flags vise_dependencies vise_cuda_runtime)
 target_link_libraries(vise_static PUBLIC $<BUILD_INTERFACE:vise_dependencies> $<BUILD_INTERFACE:vise_cuda_runtime>)
+if(VISE_HAS_CUDA OR SKBUILD)
+  target_link_options(vise_shared PRIVATE LINKER:--exclude-libs,ALL) # the libraries within are nobody else's
+endif()
+if(SKBUILD) # the parts of libarchive that nobody calls go, and with them what they would need
+  target_link_options(vise_shared PRIVATE LINKER:--gc-sections LINKER:-z,defs)
+endif()
 if(VISE_HAS_CUDA)
-  target_link_options(vise_shared PRIVATE LINKER:--exclude-libs,ALL) # the CUDA runtime within is nobody else's
   add_dependencies(vise_shared vise_kernels)
   add_dependencies(vise_static vise_kernels)
 endif()

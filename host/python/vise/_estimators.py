@@ -1,0 +1,489 @@
+"""vise.Classifier and vise.Regressor: estimators as scikit-learn has them, which work without it too."""
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from . import _checks, _fit
+from . import _library as _l
+from ._library import Handle, lib, made
+from ._options import Configs
+from ._parameters import PARAMETERS, Parameters
+from ._partial import PartialFit
+from ._tables import Table, column_name, dataset_of, names_of, texts_of, transform
+from .model import Model
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.exceptions import NotFittedError
+except ImportError:
+    from ._without_sklearn import BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
+
+
+class _Begun:
+    """A fit up to its first step."""
+
+    def __init__(self, data: Any, configs: Configs) -> None:
+        self.data, self.configs = data, configs
+
+
+class _Estimator(Parameters, PartialFit, BaseEstimator):
+    """What both have in common."""
+
+    # ---- parameters --------------------------------------------------------------------------------------------
+
+    def _settings(self) -> Dict[str, Any]:
+        """The parameters by name, with random_state as the seed."""
+        settings = dict(self.get_params(deep=False))
+        seed = _checks.seed_of(settings.pop("random_state"))
+        if seed is not None and settings.get("seed") is not None:
+            raise ValueError("`seed` and `random_state` are both given: give one of the two")
+        if seed is not None:
+            settings["seed"] = seed
+        if settings["recipe"] not in ("table", "none"):
+            raise ValueError(f"`recipe` is {settings['recipe']!r}; it is 'table' or 'none'")
+        return settings
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.non_deterministic = False
+        return tags
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate "
+                                 "arguments before using this estimator.")
+
+    # ---- fit ---------------------------------------------------------------------------------------------------
+
+    def _note_features(self, x: Any) -> Any:
+        """X checked, its columns and names kept."""
+        names = names_of(x)
+        x = _checks.features_of(x, type(self).__name__)
+        self.n_features_in_ = x.shape[1]
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        return x
+
+    def _most_rows(self, n_rows: int) -> float:
+        """Rows of a batch, as far as that is known before the recipe is."""
+        if self.batch is None:
+            return 32 if self.recipe == "table" and n_rows < 1000 else 64
+        return np.inf if self.batch in (0, "full") else int(self.batch)
+
+    def _table(self, x: Any, names: Optional[List[str]]) -> Table:
+        """X as a table, with the columns that are to be taken for text or for numbers."""
+        table = Table(x.shape[0])
+        table.add_all(_retyped(x, names, self.categorical, self.numeric), names)
+        return table
+
+    def _how(self, settings: Dict[str, Any], n_targets: int, names: Optional[List[str]], kind: int) -> Any:
+        if names is not None:
+            target = ",".join(names[-n_targets:])
+        else:
+            target = ",".join(str(i - n_targets) for i in range(n_targets))
+        return _fit.preprocessor_options(settings, target, kind, settings.get("loss"))
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Trains a net on the rows of X [n, features] (array, DataFrame or sparse matrix) and y: classes [n] (whole
+        numbers, bools or texts) for a Classifier, numbers [n] or [n, targets] for a Regressor. sample_weight: a weight of
+        at least 0 for each row. Returns self."""
+        begun = self._begin(X, y, sample_weight)
+        again = self.warm_start and getattr(self, "_state", None) is not None
+        model = self.model_.copy() if again else _fit.new_model(begun.configs, self.init_scheme, begun.data.preprocessor)
+        if again:
+            self._go_on_after(begun.configs)
+        trainer = _fit.new_trainer(begun.configs, model, begun.data)
+        if again:
+            _fit.restore_trainer(trainer, self._state)
+        outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
+
+        self._adopt(model, begun.data)
+        self._live = self._partial_state = None
+        self._state = _fit.save_trainer(trainer) if self.warm_start else None
+        self._note_outcome(outcome)
+        outcome.interrupt.deliver()
+        return self
+
+    def _adopt(self, model: Model, data: Any) -> None:
+        """The trained net, and how its inputs are made."""
+        self.model_, self._preprocessor = model, data.preprocessor
+
+    def _go_on_after(self, configs: Configs) -> None:
+        """Limits count all steps: those of this fit come after those that were."""
+        for parameter, before in (("epochs", self.n_iter_), ("steps", self.n_steps_)):
+            limit = configs.get(parameter)
+            if limit != "off":
+                configs.set(parameter, int(limit) + before)
+
+    def _note_result(self, result: Any) -> None:
+        """Of vise_run_result or vise_sweep_result."""
+        self.n_iter_, self.n_steps_ = max(int(result.epochs), 1), int(result.steps)
+        self.loss_ = float(result.train.loss)
+        self.stop_reason_ = lib.vise_stop_reason_name(result.reason).decode()
+        self.best_epoch_ = int(result.best_epoch) or None
+
+    def _note_outcome(self, outcome: Any) -> None:
+        self._note_result(outcome.result)
+        self.loss_curve_ = outcome.losses.tolist()
+        self.validation_loss_curve_ = None if outcome.validation_losses is None else outcome.validation_losses.tolist()
+
+    # ---- use ---------------------------------------------------------------------------------------------------
+
+    def _outputs(self, x: Any, output: str) -> np.ndarray:
+        self._check_fitted()
+        x = _checks.check_features(self, x)
+        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+        table = self._table(x, names)
+        dtype = _l.F64 if self.model_.dtype == "float64" else _l.F32
+        transformed = transform(self._preprocessor, table, None, dtype, targets=False, every_row=True)
+        backend = self.backend if self.backend is not None else "auto"
+        return self.model_._predict(dataset_of(transformed, None), output, backend, self.threads or 0)
+
+    @property
+    def input_names_(self) -> List[str]:
+        """Names of the net's inputs, in their order: "age", "color=red", "age is missing"."""
+        self._check_fitted()
+        import ctypes
+
+        buffer = ctypes.create_string_buffer(4096)
+        n = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
+        return [lib.vise_preprocessor_input_name(self._preprocessor.pointer, i, buffer, len(buffer)).decode()
+                for i in range(n)]
+
+    def save(self, path: Any) -> None:
+        """Writes the model as a .safetensors file, which `vise predict` and vise.load read."""
+        self._check_fitted()
+        self.model_.save(path)
+
+    def to_torch(self) -> Any:
+        """The net as a torch.nn.Sequential, see vise.Model.to_torch; its inputs are those of input_names_."""
+        self._check_fitted()
+        return self.model_.to_torch()
+
+    # ---- pickles -----------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> Dict[str, Any]:
+        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
+        kept = {name: value for name, value in state.items() if name not in ("_preprocessor", "_live")}
+        if "_live" in state:
+            kept["_partial_state"] = self._kept_partial()
+        return kept
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        if hasattr(super(), "__setstate__"):
+            super().__setstate__(state)
+        else:
+            self.__dict__.update(state)
+        if "model_" in state:
+            text = lib.vise_model_preprocessing(self.model_._pointer)
+            self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
+
+
+def _title(y: Any, otherwise: str, i: int = 0) -> str:
+    """The name of a Series, or of column i of a DataFrame."""
+    columns = getattr(y, "columns", None)
+    name = columns[i] if columns is not None else getattr(y, "name", None)
+    return name if isinstance(name, str) and name and "," not in name else otherwise
+
+
+def _places(columns: Any, names: Optional[List[str]], n: int, parameter: str) -> List[int]:
+    """Columns by name or place as places."""
+    if columns is None:
+        return []
+    listed = [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
+    places = []
+    for column in listed:
+        if names is not None and column in names:
+            places.append(names.index(column))
+        elif isinstance(column, (int, np.integer)) and -n <= column < n:
+            places.append(int(column) % n)
+        else:
+            raise ValueError(f"`{parameter}`: X has no column {column!r}")
+    return places
+
+
+def _retyped(x: Any, names: Optional[List[str]], categorical: Any, numeric: Any) -> Any:
+    """X with the columns of `categorical` as texts and those of `numeric` as numbers."""
+    as_text = _places(categorical, names, x.shape[1], "categorical")
+    as_number = _places(numeric, names, x.shape[1], "numeric")
+    if set(as_text) & set(as_number):
+        raise ValueError("`categorical` and `numeric` name the same column")
+    if not as_text and not as_number:
+        return x
+    frame = _Columns(x)
+    for place in as_text:
+        texts = texts_of(list(frame.columns_[place]))
+        frame.columns_[place] = np.array([None if text is None else text.decode() for text in texts], dtype=object)
+    for place in as_number:
+        column = frame.columns_[place]
+        try:
+            frame.columns_[place] = np.asarray(column, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`numeric`: column {names[place] if names else place} has what is no number: {error}"
+                             ) from None
+    return frame
+
+
+class _Columns:
+    """Columns of any types, as much of a DataFrame as a table needs."""
+
+    dtypes = None
+
+    def __init__(self, x: Any) -> None:
+        has_frame = hasattr(x, "iloc")
+        self.columns_ = [x.iloc[:, i] if has_frame else x[:, i] for i in range(x.shape[1])]
+        self.columns = range(x.shape[1])
+        self.shape = x.shape
+
+    @property
+    def iloc(self) -> _Columns:
+        return self
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.columns_[at[1]]
+
+
+class Classifier(ClassifierMixin, _Estimator):
+    def _checked(self, X: Any, y: Any, sample_weight: Any) -> Any:
+        """X, y and weights, with classes_ noted."""
+        if y is None:
+            _checks.column_of(y, type(self).__name__)
+        x = self._note_features(X)
+        labels = _checks.labels_of(y, type(self).__name__)
+        _checks.rows_fit(x, labels, type(self).__name__)
+        weights = _checks.weights_of(sample_weight, len(labels))
+        self.classes_ = np.unique(labels)
+        present = self.classes_ if weights is None else np.unique(labels[weights > 0])
+        if len(present) < 2:
+            raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
+                             f"class {present[0]!r}")
+        return _checks.in_one_batch(x, labels, weights, self._most_rows(len(labels)))
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
+        """One pass over the rows X [n, features] with classes y [n], in batches; epochs, steps and patience do not count.
+        classes: all classes there are, wanted by the first call, whose rows also decide the scaling and the values of
+        texts. The learning rate is constant unless lr_schedule is given. Returns self."""
+        name, first = type(self).__name__, not hasattr(self, "model_")
+        if first and classes is None:
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        if first:
+            self.classes_ = np.unique(classes)
+            self._class_order = np.arange(len(self.classes_))
+        x = self._note_features(X) if first else _checks.check_features(self, X)
+        labels = _checks.labels_of(y, name)
+        _checks.same_length(x, labels)
+        unknown = np.setdiff1d(labels, self.classes_)
+        if len(unknown) > 0 or (classes is not None and not np.array_equal(np.unique(classes), self.classes_)):
+            raise ValueError(f"`classes` {self.classes_.tolist()} of the first call to partial_fit are not those of this "
+                             f"one: {np.unique(labels if classes is None else classes).tolist()}")
+        weights = _checks.weights_of(sample_weight, len(labels))
+
+        place = np.full(len(self.classes_), -1, dtype=np.int64)
+        place[self._class_order] = np.arange(len(self._class_order))
+        codes = place[np.searchsorted(self.classes_, labels)][:, None]
+        if first:
+            loss = self.loss if self.loss is not None else "cross-entropy"
+            self._begin_partial(x, codes, 1 if loss == "bce" and len(self.classes_) == 2 else len(self.classes_), loss)
+        elif not self._is_partial():
+            self._go_on_partial()
+        self._pass_over(x, codes, weights)
+        return self
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any) -> _Begun:
+        settings = self._settings()
+        x, labels, weights = self._checked(X, y, sample_weight)
+        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+        table = self._table(x, names)
+        target = column_name(_title(y, "class"), names) if names is not None else None
+        if labels.dtype.kind in "OUSb":
+            table.add_texts(texts_of(labels.tolist()), target)
+        else:
+            table.add_numbers(labels, None if target is None else [target])
+        all_names = names + [target] if names is not None else None
+
+        configs = Configs()
+        how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
+        if self.class_weight is not None:
+            settings = dict(settings, class_weights=self._class_weights(labels, weights))
+        data = _fit.prepare(table, how, settings, configs, weights)
+        self._order_classes(data.preprocessor)
+        return _Begun(data, configs)
+
+    def _class_weights(self, labels: np.ndarray, weights: Optional[np.ndarray]) -> List[float]:
+        """class_weight as a list in the order of classes_."""
+        if self.class_weights is not None:
+            raise ValueError("`class_weight` and `class_weights` are both given: give one of the two")
+        if isinstance(self.class_weight, str):
+            if self.class_weight != "balanced":
+                raise ValueError(f"`class_weight` is {self.class_weight!r}; it is 'balanced', a dict or None")
+            counts = np.array([(labels == c).sum() if weights is None else weights[labels == c].sum()
+                               for c in self.classes_], dtype=np.float64)
+            return (counts.sum() / (len(counts) * counts)).tolist()
+        given = dict(self.class_weight)
+        unknown = [c for c in given if c not in self.classes_]
+        if unknown:
+            raise ValueError(f"`class_weight` has the class {unknown[0]!r}, which y lacks")
+        return [float(given.get(c, 1.0)) for c in self.classes_.tolist()]
+
+    def _order_classes(self, preprocessor: Handle) -> None:
+        """Where each class of the net stands in classes_."""
+        by_text = {}
+        for i, c in enumerate(self.classes_.tolist()):
+            by_text[float(c) if not isinstance(c, (str, bytes, bool)) else str(c)] = i
+        is_number = self.classes_.dtype.kind not in "OUSb"
+        n = lib.vise_preprocessor_n_classes(preprocessor.pointer)
+        texts = [lib.vise_preprocessor_class_name(preprocessor.pointer, i).decode() for i in range(n)]
+        self._class_order = np.array([by_text[float(text) if is_number else text] for text in texts])
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities [n, classes] in the order of classes_."""
+        self._check_fitted()
+        if self.model_.loss not in ("cross-entropy", "bce"):
+            raise AttributeError(f"a net trained for the loss {self.model_.loss} has no probabilities; cross-entropy and "
+                                 "bce have")
+        made_ = self._outputs(X, "probability")
+        if made_.shape[1] == 1:
+            made_ = np.hstack([1 - made_, made_])
+        elif self.model_.loss == "bce":
+            made_ = made_ / made_.sum(axis=1, keepdims=True)
+        out = np.zeros((len(made_), len(self.classes_)))
+        out[:, self._class_order] = made_[:, :len(self._class_order)]
+        return out
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Logarithms of predict_proba."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Outputs before the softmax [n, classes]; [n] for two classes, positive for the second."""
+        made_ = self._outputs(X, "raw")
+        if made_.shape[1] == 1:
+            return made_[:, 0]
+        out = np.full((len(made_), len(self.classes_)), -np.inf)
+        out[:, self._class_order] = made_[:, :len(self._class_order)]
+        return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The most likely class of each row: [n]."""
+        codes = self._outputs(X, "class")[:, 0]
+        return self.classes_[self._class_order[codes.astype(np.intp)]]
+
+
+class Regressor(RegressorMixin, _Estimator):
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any) -> _Begun:
+        settings = self._settings()
+        if y is None:
+            _checks.targets_of(y, type(self).__name__)
+        x = self._note_features(X)
+        targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
+        _checks.rows_fit(x, targets, type(self).__name__)
+        weights = _checks.weights_of(sample_weight, len(targets))
+        x, targets, weights = _checks.in_one_batch(x, targets, weights, self._most_rows(len(targets)))
+
+        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+        table = self._table(x, names)
+        titles = None
+        for i in range(targets.shape[1]):
+            taken = None if names is None else names + (titles or [])
+            title = None if names is None else column_name(_title(y, "target", i), taken)
+            table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
+            titles = None if title is None else (titles or []) + [title]
+
+        configs = Configs()
+        how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else 0)
+        return _Begun(_fit.prepare(table, how, settings, configs, weights), configs)
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
+        """One pass over the rows X [n, features] with the numbers y, in batches; epochs, steps and patience do not count.
+        The rows of the first call decide the scaling and the values of texts. The learning rate is constant unless
+        lr_schedule is given. Returns self."""
+        first = not hasattr(self, "model_")
+        x = self._note_features(X) if first else _checks.check_features(self, X)
+        targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
+        _checks.same_length(x, targets)
+        weights = _checks.weights_of(sample_weight, len(targets))
+        if first:
+            self._begin_partial(x, targets, targets.shape[1], self.loss if self.loss is not None else "mse")
+        elif not self._is_partial():
+            self._go_on_partial()
+        self._pass_over(x, targets, weights)
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predicted numbers, of the shape that y had."""
+        out = self._outputs(X, "auto")
+        return out[:, 0] if self._one_dimension else out
+
+
+def _document(estimator: Any, head: str, example: str) -> None:
+    estimator.__doc__ = head + PARAMETERS + _ATTRIBUTES + example
+
+
+_ATTRIBUTES = """
+    Attributes
+    ----------
+    model_ : vise.Model
+        The trained net.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+    input_names_ : list of str
+        The inputs of the net that the columns became.
+    n_iter_, n_steps_ : int
+        Epochs and steps that were taken.
+    loss_ : float
+        Training loss averaged over the last epoch.
+    loss_curve_, validation_loss_curve_ : list of float
+        Loss of each epoch; NaN where the validation rows were not looked at, None without them.
+    best_epoch_ : int or None
+        With patience, the epoch whose weights were kept.
+    stop_reason_ : str
+        Why training ended: "epochs", "steps", "patience", "interrupted", ...
+"""
+
+_document(Classifier, """A net that tells classes apart, trained with hard regularization.
+
+    Columns with texts, gaps, categories and dates are taken as they are: the library makes the inputs. With recipe
+    "table" what is not given is chosen by the table's size; recipe "none" leaves each option at its own default.
+""", """
+    classes_ : ndarray
+        The classes, sorted.
+
+    Examples
+    --------
+    >>> import numpy as np, vise
+    >>> x = np.random.default_rng(0).normal(size=(200, 3))
+    >>> y = np.where(x[:, 0] > x[:, 1], "left", "right")
+    >>> net = vise.Classifier(layers="auto-8-auto", steps=300, clamp=1).fit(x, y)
+    >>> bool(net.score(x, y) > 0.9)
+    True
+    >>> bool(abs(net.model_["0.weight"]).max() <= 1)
+    True
+""")
+
+_document(Regressor, """A net that predicts numbers, trained with hard regularization.
+
+    Columns with texts, gaps, categories and dates are taken as they are: the library makes the inputs. With recipe
+    "table" what is not given is chosen by the table's size; recipe "none" leaves each option at its own default. With the
+    loss mse targets are scaled to mean 0 and standard deviation 1 unless scale_target or loss are given.
+""", """
+    Examples
+    --------
+    >>> import numpy as np, vise
+    >>> x = np.linspace(-1, 1, 100)[:, None]
+    >>> net = vise.Regressor(steps=500, l2=1e-4).fit(x, x[:, 0] ** 2)
+    >>> bool(net.score(x, x[:, 0] ** 2) > 0.9)
+    True
+""")

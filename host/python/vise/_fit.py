@@ -1,0 +1,316 @@
+"""One training: rows held out, a preprocessor, the recipe, a net, a run."""
+from __future__ import annotations
+
+import ctypes
+import math
+import signal
+import sys
+import threading
+import warnings
+from ctypes import byref, c_int
+from typing import Any, List, Mapping, Optional, Tuple
+
+import numpy as np
+
+from . import _library as _l
+from ._library import Handle, call, lib, made
+from ._options import Configs, backend_of, given_options, loss_of, recipe_text
+from ._tables import Table, dataset_of, notes_of, rows_pointer, transform
+from .model import Model
+
+MANY_EPOCHS = 1_000_000  # no curve is kept of more
+
+
+class Data:
+    """What a table became: datasets, the preprocessor that made them, and the configs with the recipe in them."""
+
+    def __init__(self) -> None:
+        self.train: Optional[Handle] = None
+        self.validation: Optional[Handle] = None
+        self.preprocessor: Optional[Handle] = None
+        self.notes: List[str] = []
+        self.n_features = 0
+
+
+def _list(value: Any, parameter: str) -> Optional[bytes]:
+    """Columns or texts as the library's lists, separated by commas."""
+    if value is None:
+        return None
+    if isinstance(value, (str, int, np.integer)):
+        value = [value]
+    texts = [str(item) for item in value]
+    if any("," in text for text in texts):
+        raise ValueError(f"`{parameter}` has a name with a comma in it, which is not possible: rename that column")
+    return ",".join(texts).encode()
+
+
+def preprocessor_options(params: Mapping[str, Any], target: str, kind: int, loss: Optional[str]) -> Any:
+    """vise_preprocessor_options of an estimator's parameters, and what must be kept alive with them."""
+    how = _l.sized(_l.PreprocessorOptions, lib.vise_preprocessor_options_init_sized)
+    how.target, how.target_kind = target.encode(), kind
+    how.drop, how.features = _list(params.get("drop"), "drop"), _list(params.get("features"), "features")
+    if params.get("missing") is not None:
+        how.missing = _l.named(lib.vise_missing_parse, params["missing"])
+    if params.get("max_categories") is not None:
+        how.max_categories = int(params["max_categories"])
+    scale = params.get("scale")
+    if scale is None:
+        scale = "none" if params.get("recipe") == "none" else "standard"
+    how.scale = _l.named(lib.vise_scale_parse, "none" if scale == "auto" else scale)
+    if loss is not None:
+        how.loss_given, how.loss = True, _l.named(lib.vise_loss_parse, loss)
+    return how
+
+
+def _features(preprocessor: Handle) -> int:
+    """Columns that became inputs."""
+    n, info = 0, _l.ColumnInfo()
+    for i in range(lib.vise_preprocessor_n_columns(preprocessor.pointer)):
+        call(lib.vise_preprocessor_column, preprocessor.pointer, i, byref(info))
+        n += info.role == _l.ROLE_FEATURE
+    return n
+
+
+def fit_preprocessor(table: Table, how: Any, rows: Optional[np.ndarray]) -> Handle:
+    pointer, n = rows_pointer(rows)
+    return Handle(made(lib.vise_preprocessor_fit, table.pointer, byref(how), pointer, n), lib.vise_preprocessor_free)
+
+
+def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify: bool) -> Tuple[np.ndarray, np.ndarray]:
+    """Rows to train on, and rows to validate on."""
+    options = _l.sized(_l.SplitOptions, lib.vise_split_options_init_sized)
+    options.fraction, options.stratify = fraction, stratify
+    options.shuffle = configs.get("shuffle") == "yes"
+    options.stratify = stratify and options.shuffle
+    options.seed = int(configs.get("seed"))
+    split = _l.Split()
+    call(lib.vise_table_split, table.pointer, byref(how), byref(options), byref(split))
+    try:
+        return (np.array(split.kept[:split.n_kept], dtype=np.uintp),
+                np.array(split.held_out[:split.n_held_out], dtype=np.uintp))
+    finally:
+        lib.vise_split_clear(byref(split))
+
+
+def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
+            weights: Optional[np.ndarray] = None, rows: Optional[np.ndarray] = None,
+            held_out: Optional[np.ndarray] = None) -> Data:
+    """Makes datasets of a table. rows: those to train on, held_out: those to validate on; None, None: all, but for
+    what val_fraction or the recipe hold out."""
+    data = Data()
+    given = given_options(params)
+    uses_recipe = params.get("recipe") != "none"
+    fraction = params.get("val_fraction")
+    if fraction is None:
+        fraction = lib.vise_recipe_validation_fraction(table.n_rows) if uses_recipe else 0
+    for parameter, value in given.items():
+        configs.set(parameter, value)
+    if "steps" in given and "epochs" not in given and configs.get("steps") != "off":
+        configs.set("epochs", "off")  # steps alone end it
+
+    if rows is None and fraction > 0:
+        stratify = params.get("stratify")
+        rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
+    data.preprocessor = fit_preprocessor(table, how, rows)
+    dtype = _l.F64 if backend_of(configs) == _l.CPU64 else _l.F32
+    transformed = transform(data.preprocessor, table, rows, dtype, targets=True)
+    data.notes = notes_of(transformed)
+    data.train = dataset_of(transformed, weights)
+    if held_out is not None and len(held_out) > 0:
+        transformed = transform(data.preprocessor, table, held_out, dtype, targets=True)
+        data.validation = dataset_of(transformed, None)
+
+    data.n_features = _features(data.preprocessor)
+    n_rows = lib.vise_dataset_n_rows(data.train.pointer)
+    if uses_recipe:
+        configs.set_recipe(recipe_text(table.n_rows, n_rows, data.n_features, data.validation is not None, given))
+    settle_loss(configs, data, given)
+    configs.set("scale", "none")  # the preprocessor has done it
+    fill_outputs(configs, data)
+    return data
+
+
+def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
+    """The loss that follows from the target, and the scaling of targets that goes with it."""
+    if "loss" in given:
+        return
+    loss = lib.vise_loss_name(lib.vise_preprocessor_loss(data.preprocessor.pointer)).decode()
+    configs.set("loss", loss)
+    is_numbers = lib.vise_preprocessor_target_kind(data.preprocessor.pointer) == _l.TARGET_NUMBERS
+    if is_numbers and loss == "mse" and "scale_target" not in given:
+        configs.set("scale_target", True)
+
+
+def fill_outputs(configs: Configs, data: Data) -> None:
+    """Sizes of the net that the data decide: as many outputs as classes, one for two of them where the loss does with
+    that."""
+    n_classes = lib.vise_preprocessor_n_classes(data.preprocessor.pointer)
+    loss = loss_of(configs)
+    widths = configs.get("layers") or "auto-auto"
+    if n_classes > 0 and widths.endswith("auto"):
+        takes_labels = lib.vise_loss_targets(loss) == 0
+        n_outputs = n_classes if takes_labels or n_classes > 2 else 1
+        configs.set("layers", widths[:-len("auto")] + str(n_outputs))
+    call(lib.vise_net_config_fill, byref(configs.net), data.train.pointer, loss)
+
+
+def new_model(configs: Configs, init_scheme: Optional[str], preprocessor: Optional[Handle]) -> Model:
+    """A net with its initial weights, and how its inputs are made."""
+    dtype = _l.F64 if backend_of(configs) == _l.CPU64 else _l.F32
+    model = Model._of(made(lib.vise_model_create, byref(configs.net), dtype))
+    scheme = _l.named(lib.vise_init_scheme_parse, init_scheme or "linear")
+    call(lib.vise_model_initialize, model._pointer, scheme, int(configs.get("seed")))
+    if preprocessor is not None:
+        keep_preprocessor(model, preprocessor)
+    return model
+
+
+def keep_preprocessor(model: Model, preprocessor: Handle) -> None:
+    text = ctypes.c_void_p()
+    call(lib.vise_preprocessor_to_json, preprocessor.pointer, byref(text))
+    try:
+        call(lib.vise_model_set_preprocessing, model._pointer, ctypes.string_at(text))
+    finally:
+        lib.vise_buffer_free(text)
+
+
+def new_trainer(configs: Configs, model: Model, data: Optional[Data]) -> Handle:
+    train = data.train.pointer if data is not None else None
+    validation = data.validation.pointer if data is not None and data.validation is not None else None
+    pointer = made(lib.vise_trainer_create, byref(configs.train), model._pointer, train, validation, None)
+    return Handle(pointer, lib.vise_trainer_free)
+
+
+def save_trainer(trainer: Handle) -> bytes:
+    return _l.take_bytes(lib.vise_trainer_save_memory, trainer.pointer)
+
+
+def restore_trainer(trainer: Handle, state: bytes) -> None:
+    call(lib.vise_trainer_restore_memory, trainer.pointer, state, len(state))
+
+
+class _Interrupt:
+    """While it lasts, Ctrl-C sets the flag that the run looks at; what Ctrl-C does otherwise follows at the end."""
+
+    def __init__(self) -> None:
+        self.flag, self._signal, self._before = c_int(0), None, None
+
+    def _set(self, number: int, frame: Any) -> None:
+        self.flag.value = 1
+        self._signal = (number, frame)
+
+    def __enter__(self) -> _Interrupt:
+        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
+            self._before = signal.signal(signal.SIGINT, self._set)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+
+    def deliver(self) -> None:
+        """KeyboardInterrupt, where there was a Ctrl-C."""
+        if self._signal is not None and self._before is not None:
+            self._before(*self._signal)
+
+
+class Outcome:
+    """How a run ended: result is vise_run_result, curves by epoch, NaN where there is none."""
+
+    def __init__(self, result: Any, losses: np.ndarray, validation_losses: Optional[np.ndarray],
+                 interrupt: _Interrupt) -> None:
+        self.result, self.losses, self.validation_losses, self.interrupt = result, losses, validation_losses, interrupt
+
+
+def _n_epochs(configs: Configs, data: Data, epochs_before: int) -> int:
+    """Most epochs that the run may end."""
+    epochs, steps = (0 if text == "off" else int(text) for text in (configs.get("epochs"), configs.get("steps")))
+    n_rows = lib.vise_dataset_n_rows(data.train.pointer)
+    batch = configs.get("batch")
+    rows_each = n_rows if batch in ("full", "0") else min(int(batch), n_rows)
+    per_epoch = max(1, n_rows // rows_each if configs.get("drop_last") == "yes" else math.ceil(n_rows / rows_each))
+    bounds = [epochs] * (epochs > 0) + [steps // per_epoch] * (steps > 0)
+    return min([*bounds, MANY_EPOCHS]) if bounds else 0
+
+
+def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Outcome:
+    """Runs until a limit or Ctrl-C. show: True prints a line each epoch, "tqdm" shows a bar. Warnings of the library
+    are Python's."""
+    config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
+    losses = np.full(_n_epochs(configs, data, 0), np.nan)
+    validation_losses = np.full(len(losses), np.nan) if data.validation is not None else None
+    told: List[str] = []
+
+    display = _display(show)
+    config.interrupted = ctypes.cast(lib.vise_flag_is_set, ctypes.c_void_p)
+    config.user = ctypes.addressof(interrupt.flag)
+    config.losses, config.n_losses = losses.ctypes.data, len(losses)
+    config.validation_losses = validation_losses.ctypes.data if validation_losses is not None else None
+    config.progress_by_time = display is None or not display.each_epoch
+    config.progress = _l.PROGRESS_CALL(display.show if display is not None else _nothing)
+    config.log = _l.LOG_CALL(lambda user, level, text: told.append(text.decode()) if level == _l.LOG_WARNING else None)
+
+    failure = _l.Failure()
+    with interrupt:
+        status = lib.vise_trainer_run_sized(ctypes.sizeof(result), trainer.pointer, byref(config), byref(result),
+                                            byref(failure))
+    if display is not None:
+        display.close()
+    for text in told:
+        warnings.warn(text, RuntimeWarning, stacklevel=3)
+    if status != 0:
+        _l.fail(status, failure.text)
+    n = min(int(result.epochs), len(losses))
+    return Outcome(result, losses[:n], validation_losses[:n] if validation_losses is not None else None, interrupt)
+
+
+def _nothing(user: Any, progress: Any) -> None:
+    """Lets Python see to its signals."""
+
+
+class _Lines:
+    """A line each epoch."""
+
+    each_epoch = True
+
+    def show(self, user: Any, progress: Any) -> None:
+        p = progress.contents
+        if not p.epoch_ended:
+            return
+        held_out = f"  val loss {p.validation.loss:.6g}" if p.validation.n_rows > 0 else ""
+        print(f"epoch {p.epoch}  step {p.step}  loss {p.train_loss:.6g}{held_out}", file=sys.stderr)
+
+    def close(self) -> None:
+        pass
+
+
+class _Bar:
+    """tqdm's bar over steps."""
+
+    each_epoch = False
+
+    def __init__(self) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar, self._make = None, tqdm
+
+    def show(self, user: Any, progress: Any) -> None:
+        p = progress.contents
+        if self._bar is None:
+            self._bar = self._make(total=p.planned_steps or None, unit="step")
+        self._bar.update(p.step - self._bar.n)
+        self._bar.set_postfix(epoch=p.epoch, loss=f"{p.train_loss:.4g}")
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _display(show: Any) -> Any:
+    if not show:
+        return None
+    if show == "tqdm":
+        return _Bar()
+    if show in (True, 1):
+        return _Lines()
+    raise ValueError(f"`verbose` is {show!r}; it is True, False or 'tqdm'")

@@ -1,0 +1,177 @@
+"""Options of a training: Python values to the texts that the library parses, and the configs made of them."""
+from __future__ import annotations
+
+import ctypes
+import numbers
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, named, sized
+
+OF_TRAIN, OF_NET, OF_RUN = range(3)  # vise_option_struct
+# vise_option_type
+(FLAG, YES_NO, REAL, COUNT, INT, BYTES, NAME, TEXT, PATH, SWITCHED_REAL, INTERVAL, WIDTHS, REALS, SIZES, LAYERS,
+ MOMENT) = range(16)
+
+
+class OptionRow(ctypes.Structure):
+    """The beginning of vise_option."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("field", ctypes.c_char_p), ("of", ctypes.c_int),
+                ("offsets", ctypes.c_size_t * 3), ("argument", ctypes.c_char_p), ("default", ctypes.c_char_p),
+                ("help", ctypes.c_char_p), ("type", ctypes.c_int), ("topic", ctypes.c_int)]
+
+
+def rows() -> Iterator[OptionRow]:
+    """The table of the library, in the order of its help."""
+    i = 0
+    while True:
+        pointer = lib.vise_option_at(i)
+        if not pointer:
+            return
+        yield ctypes.cast(pointer, ctypes.POINTER(OptionRow)).contents
+        i += 1
+
+
+def parameter_of(name: str) -> str:
+    """The name of an option as a parameter: no-bias is bias."""
+    return name[3:] if name.startswith("no-") else name.replace("-", "_")
+
+
+_ROWS: Dict[str, Tuple[str, int, int, bool]] = {}
+for _row in rows():
+    _name = _row.name.decode()
+    _ROWS[parameter_of(_name)] = (_name, _row.of, _row.type, _name.startswith("no-"))
+
+
+def option_of(parameter: str) -> str:
+    """The option's own name: clip-norm for clip_norm."""
+    return _ROWS[parameter][0]
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    return repr(float(value))
+
+
+def _wrong(parameter: str, value: Any, right: str) -> TypeError:
+    return TypeError(f"`{parameter}` is {value!r}, of type {type(value).__name__}; it takes {right}")
+
+
+def _texts(parameter: str, kind: int, value: Any) -> List[str]:
+    """The texts to set one after the other."""
+    is_number = isinstance(value, numbers.Real) or type(value).__name__ == "bool_"
+    if isinstance(value, str):
+        return [value]
+    if kind in (FLAG, YES_NO):
+        if is_number and value in (0, 1):
+            return ["yes" if value else "no"]
+        raise _wrong(parameter, value, "True or False")
+    if value is False:
+        return ["off"]
+    if kind == PATH and hasattr(value, "__fspath__"):
+        return [value.__fspath__()]
+    if is_number:
+        return [_number(value)]
+
+    if kind == LAYERS and isinstance(value, Mapping):
+        return [f"{layer}={_texts(parameter, INTERVAL, box)[0]}" for layer, box in value.items()]
+    if isinstance(value, Mapping) or not hasattr(value, "__iter__"):
+        raise _wrong(parameter, value, "a number, a text, or what its documentation says")
+    items = list(value)
+    if kind == INTERVAL and len(items) == 2:
+        return [":".join(_number(item) for item in items)]
+    if kind == WIDTHS:
+        return ["-".join("auto" if item is None else str(item) for item in items)]
+    if kind in (REALS, SIZES):
+        return [",".join(_number(item) for item in items)]
+    if kind == LAYERS:
+        return [str(item) for item in items]
+    raise _wrong(parameter, value, "one value")
+
+
+class Configs:
+    """The three configs of a training, with the texts in them."""
+
+    def __init__(self) -> None:
+        self.train, self.net, self.run = Config(), Config(), RunConfig()
+        lib.vise_train_config_init_sized(ctypes.byref(self.train), ctypes.sizeof(self.train))
+        lib.vise_net_config_init_sized(ctypes.byref(self.net), ctypes.sizeof(self.net))
+        lib.vise_run_config_init_sized(ctypes.byref(self.run), ctypes.sizeof(self.run))
+
+    def __del__(self) -> None:
+        lib.vise_train_config_clear(ctypes.byref(self.train))
+        lib.vise_run_config_clear(ctypes.byref(self.run))
+
+    def set_text(self, name: str, of: int, text: str) -> None:
+        target, function = ((self.train, lib.vise_train_config_set), (self.net, lib.vise_net_config_set),
+                            (self.run, lib.vise_run_config_set))[of]
+        call(function, ctypes.byref(target), name.encode(), text.encode())
+
+    def set(self, parameter: str, value: Any) -> None:
+        """One option by its parameter's name. ValueError, TypeError."""
+        if parameter not in _ROWS:
+            raise TypeError(f"there is no option `{parameter}`")
+        name, of, kind, inverted = _ROWS[parameter]
+        if inverted:
+            if value not in (0, 1, True, False):
+                raise _wrong(parameter, value, "True or False")
+            value = not value
+        for text in _texts(parameter, kind, value):
+            self.set_text(name, of, text)
+
+    def set_recipe(self, text: str) -> None:
+        """What vise_recipe_for_table says."""
+        for pair in text.split():
+            name, value = pair.split("=")
+            self.set_text(name, _ROWS[parameter_of(name)][1], value)
+
+    def get(self, parameter: str) -> str:
+        """An option's value as text."""
+        name, of = _ROWS[parameter][:2]
+        target, function = ((self.train, lib.vise_train_config_get), (self.net, lib.vise_net_config_get))[of]
+        buffer = ctypes.create_string_buffer(4096)
+        call(function, ctypes.byref(target), name.encode(), buffer, len(buffer))
+        return buffer.value.decode()
+
+
+    def texts(self) -> Dict[str, str]:
+        """Every option of training and net as text."""
+        made = {parameter: self.get(parameter) for parameter, row in _ROWS.items() if row[1] != OF_RUN}
+        return {parameter: text for parameter, text in made.items() if text != ""}
+
+    @classmethod
+    def of_texts(cls, texts: Mapping[str, str]) -> Configs:
+        """What `texts` gave."""
+        configs = cls()
+        for parameter, text in texts.items():
+            configs.set_text(_ROWS[parameter][0], _ROWS[parameter][1], text)
+        return configs
+
+
+def loss_of(configs: Configs) -> int:
+    return named(lib.vise_loss_parse, configs.get("loss"))
+
+
+def backend_of(configs: Configs) -> int:
+    return named(lib.vise_backend_parse, configs.get("backend"))
+
+
+def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:
+    """Those that are options and are set."""
+    return {name: value for name, value in parameters.items() if value is not None and name in _ROWS}
+
+
+def recipe_text(n_table_rows: int, n_rows: int, n_features: int, has_validation: bool,
+                given: Optional[Mapping[str, Any]] = None) -> str:
+    """The recipe for tables, without what is given."""
+    names = {option_of(parameter).encode() for parameter in (given or {})}
+    facts = sized(RecipeFacts, lib.vise_recipe_facts_init_sized)
+    facts.n_table_rows, facts.n_rows, facts.n_features = n_table_rows, n_rows, n_features
+    facts.has_validation = has_validation
+    facts.given = GIVEN_CALL(lambda user, name: name in names)
+    buffer = ctypes.create_string_buffer(1024)
+    lib.vise_recipe_for_table(ctypes.byref(facts), buffer, len(buffer))
+    return buffer.value.decode()

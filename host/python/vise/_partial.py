@@ -1,0 +1,123 @@
+"""partial_fit: training on rows as they come."""
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, byref, c_double
+from typing import Any, Dict, Optional
+
+import numpy as np
+
+from . import _fit
+from . import _library as _l
+from ._library import call, lib
+from ._options import Configs, backend_of, given_options, recipe_text
+from ._tables import array_of, transform
+
+
+def _array(view: Any, dtype: Any) -> np.ndarray:
+    """A copy of what a vise_array shows."""
+    n = view.n_rows * view.n_cols
+    source = (ctypes.c_char * (n * np.dtype(dtype).itemsize)).from_address(view.data)
+    return np.frombuffer(source, dtype=dtype).reshape(view.n_rows, view.n_cols).copy()
+
+
+class PartialFit:
+    """What an estimator needs to train without an end in sight."""
+
+    def _is_partial(self) -> bool:
+        """Whether there is a net that partial_fit goes on with."""
+        return getattr(self, "_live", None) is not None or getattr(self, "_partial_state", None) is not None
+
+    def _begin_partial(self, x: Any, targets: np.ndarray, n_outputs: int, loss: str) -> None:
+        """A preprocessor fitted to the first rows, a net, and a trainer without data of its own."""
+        settings = dict(self._settings(), val_fraction=0)
+        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+        table = self._table(x, names)
+        self._preprocessor = _fit.fit_preprocessor(
+            table, _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None), None)
+
+        configs = self._partial_configs(settings, x.shape, loss, n_outputs)
+        self.model_ = _fit.new_model(configs, self.init_scheme, self._preprocessor)
+        if configs.get("loss") == "mse" and self.loss is None and self.scale_target is not False:
+            self._scale_targets(targets)
+        configs.set("scale_target", False)
+        self._live = (configs, _fit.new_trainer(configs, self.model_, None))
+
+    def _go_on_partial(self) -> None:
+        """A trainer for the net that fit made, with new moments."""
+        settings = dict(self._settings(), val_fraction=0, layers=self.model_.widths, scale_target=None)
+        configs = self._partial_configs(settings, (self.n_features_in_, self.n_features_in_), self.model_.loss,
+                                        self.model_.widths[-1])
+        self._live = (configs, _fit.new_trainer(configs, self.model_, None))
+
+    def _partial_configs(self, settings: Dict[str, Any], shape: Any, loss: str, n_outputs: int) -> Configs:
+        """The options, without what needs an end or validation rows."""
+        configs, given = Configs(), given_options(settings)
+        open_end = {"steps": "off", "epochs": "1", "patience": "off", "lr_schedule": "constant"}
+        given = {name: value for name, value in given.items() if name not in ("steps", "epochs", "patience")}
+        if self.recipe == "table":
+            configs.set_recipe(recipe_text(shape[0], shape[0], shape[1], False, {**open_end, **given}))
+        for parameter, value in {**open_end, "loss": loss, **given}.items():
+            configs.set(parameter, value)
+        configs.set("scale", "none")
+        widths = configs.get("layers") or "auto-auto"
+        sizes = widths.split("-")
+        n_inputs = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
+        sizes[0] = str(n_inputs) if sizes[0] == "auto" else sizes[0]
+        sizes[-1] = str(n_outputs) if sizes[-1] == "auto" else sizes[-1]
+        configs.set("layers", "-".join(sizes))
+        return configs
+
+    def _scale_targets(self, targets: np.ndarray) -> None:
+        shift, scale = targets.mean(axis=0), targets.std(axis=0)
+        scale[scale == 0] = 1
+        standard = _l.named(lib.vise_scale_parse, "standard")
+        call(lib.vise_model_set_target_scaling, self.model_._pointer, standard,
+             shift.ctypes.data_as(POINTER(c_double)), scale.ctypes.data_as(POINTER(c_double)))
+
+    def _trainer_live(self) -> Any:
+        """The trainer; that of a pickle is made anew."""
+        if getattr(self, "_live", None) is None:
+            kept = self._partial_state
+            configs = Configs.of_texts(kept["options"])
+            trainer = _fit.new_trainer(configs, self.model_, None)
+            _fit.restore_trainer(trainer, kept["state"])
+            self._live = (configs, trainer)
+        return self._live
+
+    def _pass_over(self, x: Any, targets: np.ndarray, weights: Optional[np.ndarray]) -> None:
+        """One pass over the rows, in batches."""
+        configs, trainer = self._trainer_live()
+        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+        wide = backend_of(configs) == _l.CPU64
+        made_ = transform(self._preprocessor, self._table(x, names), None, _l.F64 if wide else _l.F32, targets=False,
+                          every_row=True)
+        features = _array(lib.vise_transformed_features(made_.pointer), np.float64 if wide else np.float32)
+
+        n, text = len(features), configs.get("batch")
+        size = n if text in ("full", "0") else int(text)
+        passes = getattr(self, "n_iter_", 0)
+        rows = np.arange(n)
+        if configs.get("shuffle") == "yes":
+            rows = np.random.default_rng([int(configs.get("seed")), passes]).permutation(n)
+        stats, losses = _l.StepStats(), []
+        for begin in range(0, n, size):
+            part = rows[begin:begin + size]
+            y = np.ascontiguousarray(targets[part])
+            w = None if weights is None else byref(array_of(np.ascontiguousarray(weights[part])))
+            call(lib.vise_trainer_step_batch_sized, ctypes.sizeof(stats), trainer.pointer,
+                 byref(array_of(np.ascontiguousarray(features[part]))), byref(array_of(y)), w, byref(stats))
+            losses.append((stats.loss, len(part)))
+
+        call(lib.vise_trainer_sync, trainer.pointer)
+        self.n_iter_, self.n_steps_ = passes + 1, int(stats.step)
+        self.loss_ = float(np.average([loss for loss, _ in losses], weights=[rows for _, rows in losses]))
+        self.loss_curve_ = [*getattr(self, "loss_curve_", []), self.loss_]
+        self._partial_state = None
+
+    def _kept_partial(self) -> Any:
+        """What a pickle holds of the trainer."""
+        if getattr(self, "_live", None) is None:
+            return getattr(self, "_partial_state", None)
+        configs, trainer = self._live
+        return {"options": configs.texts(), "state": _fit.save_trainer(trainer)}

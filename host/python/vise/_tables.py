@@ -1,0 +1,192 @@
+"""Arrays, DataFrames and sparse matrices as tables of the library, and what it makes of them."""
+from __future__ import annotations
+
+import ctypes
+from ctypes import byref, c_char_p, c_size_t
+from typing import Any, List, Optional, Sequence
+
+import numpy as np
+
+from . import _library as _l
+from ._library import Array, Handle, call, lib, made
+
+_DTYPES = {np.dtype(np.uint8): _l.U8, np.dtype(np.int32): _l.I32, np.dtype(np.int64): _l.I64,
+           np.dtype(np.float32): _l.F32, np.dtype(np.float64): _l.F64}
+
+
+def array_of(values: np.ndarray) -> Array:
+    """A view of a matrix or of a column, which keeps its memory."""
+    if values.dtype not in _DTYPES:
+        raise TypeError(f"numbers of type {values.dtype}")
+    if values.ndim == 1:
+        values = values[:, None]
+    size = values.dtype.itemsize
+    if values.strides[0] % size or values.strides[1] % size or min(values.strides) < 0:
+        raise ValueError("an array whose strides are no multiples of its elements")
+    view = Array(values.ctypes.data, _DTYPES[values.dtype], values.shape[0], values.shape[1],
+                 values.strides[0] // size, values.strides[1] // size)
+    view.values = values
+    return view
+
+
+def numbers_of(values: Any) -> np.ndarray:
+    """The same numbers in a type that the library takes, copied only where they must be."""
+    values = np.asarray(values)
+    if values.dtype in _DTYPES and values.dtype.isnative and (values.size == 0 or min(values.strides) > 0) and all(
+            stride % values.dtype.itemsize == 0 for stride in values.strides):
+        return values
+    if values.dtype.kind == "c":
+        raise ValueError("Complex data not supported")
+    if values.dtype.kind in "bui" and values.dtype.itemsize < 8:
+        return values.astype(np.int64)
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def is_frame(x: Any) -> bool:
+    """Whether x has columns with names and types, as pandas and what follows its interface."""
+    return hasattr(x, "columns") and hasattr(x, "dtypes") and hasattr(x, "iloc")
+
+
+def names_of(x: Any) -> Optional[List[str]]:
+    """Names of the columns; None without, or where they are not texts."""
+    if not is_frame(x):
+        return None
+    names = list(x.columns)
+    texts = [isinstance(name, str) for name in names]
+    if any(texts) and not all(texts):
+        raise TypeError("Feature names are only supported if all input features have string names, but your input has "
+                        f"{sorted({type(name).__name__ for name in names})} as feature name / column name types. Rename "
+                        "them, as in X.columns = X.columns.astype(str)")
+    return names if all(texts) and names else None
+
+
+def dense(x: Any) -> Any:
+    """A sparse matrix as an array; other inputs as they are."""
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        return np.asarray(x.toarray())
+    return x
+
+
+def _is_gap(value: Any) -> bool:
+    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _text(value: Any) -> Optional[bytes]:
+    if _is_gap(value):
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(value) < 2 ** 53:
+        return str(int(value)).encode()
+    return str(value).encode()
+
+
+def texts_of(values: Sequence[Any]) -> List[Optional[bytes]]:
+    """A column of objects as texts, gaps as None."""
+    return [_text(value) for value in values]
+
+
+class Table:
+    """A vise_table that is being filled."""
+
+    def __init__(self, n_rows: int, name: str = "X") -> None:
+        self.handle = Handle(made(lib.vise_table_create, name.encode(), n_rows), lib.vise_table_free)
+        self.n_rows = n_rows
+
+    @property
+    def pointer(self) -> int:
+        return self.handle.pointer
+
+    def add_numbers(self, values: np.ndarray, names: Optional[Sequence[str]]) -> None:
+        values = numbers_of(values)
+        n = 1 if values.ndim == 1 else values.shape[1]
+        texts = (c_char_p * n)(*[name.encode() for name in names]) if names is not None else None
+        call(lib.vise_table_add_numbers, self.pointer, texts, byref(array_of(values)))
+
+    def add_texts(self, values: Sequence[Optional[bytes]], name: Optional[str], judge: bool = False) -> None:
+        """A column of texts; judge: with the words for gaps, and the dates, of a file's column."""
+        texts = (c_char_p * len(values))(*values)
+        function = lib.vise_table_add_fields if judge else lib.vise_table_add_text
+        call(function, self.pointer, name.encode() if name is not None else None, texts)
+
+    def add(self, values: Any, name: Optional[str]) -> None:
+        """A column of any type: numbers, dates as ISO texts, all else as text."""
+        dtype = getattr(values, "dtype", None)
+        kind = getattr(dtype, "kind", "O")
+        names = None if name is None else [name]
+        if kind == "M":
+            self.add_texts(_dates(values), name, judge=True)
+        elif str(dtype) == "category" or kind == "b" or str(dtype) == "boolean":
+            self.add_texts(texts_of(list(values)), name)
+        elif kind in "OUS" or str(dtype).startswith("str"):
+            column = list(values)
+            if _are_numbers(column):
+                gaps = [np.nan if _is_gap(v) else v for v in column]
+                self.add_numbers(np.array(gaps, dtype=np.float64), names)
+            else:
+                self.add_texts(texts_of(column), name, judge=True)
+        elif hasattr(values, "to_numpy"):
+            self.add_numbers(values.to_numpy(dtype=np.float64, na_value=np.nan), names)
+        else:
+            self.add_numbers(np.asarray(values), names)
+
+    def add_all(self, x: Any, names: Optional[Sequence[str]]) -> None:
+        """The columns of a DataFrame or a matrix."""
+        if is_frame(x):
+            for i in range(x.shape[1]):
+                self.add(x.iloc[:, i], names[i] if names is not None else None)
+        elif x.dtype.kind in "OUS":
+            for i in range(x.shape[1]):
+                self.add(x[:, i], names[i] if names is not None else None)
+        else:
+            self.add_numbers(x, names)
+
+
+def _are_numbers(column: Sequence[Any]) -> bool:
+    """Whether objects are numbers and gaps."""
+    return all(_is_gap(v) or (isinstance(v, (int, float, np.number)) and not isinstance(v, bool)) for v in column)
+
+
+def _dates(values: Any) -> List[Optional[bytes]]:
+    moments = np.asarray(values, dtype="datetime64[s]")
+    whole = bool(np.all((moments.astype("datetime64[D]") == moments) | np.isnat(moments)))
+    texts = np.datetime_as_string(moments.astype("datetime64[D]") if whole else moments)
+    return [None if text == "NaT" else text.encode() for text in texts.tolist()]
+
+
+def column_name(wanted: str, taken: Optional[Sequence[str]]) -> str:
+    """A name for one more column."""
+    name, i = wanted, 1
+    while taken is not None and name in taken:
+        name, i = f"{wanted}.{i}", i + 1
+    return name
+
+
+def rows_pointer(rows: Optional[np.ndarray]) -> Any:
+    """Rows as size_t[n]; None: all."""
+    if rows is None:
+        return None, 0
+    rows = np.ascontiguousarray(rows, dtype=np.uintp)
+    return (c_size_t * len(rows)).from_buffer_copy(rows.tobytes()) if len(rows) else (c_size_t * 1)(), len(rows)
+
+
+def dataset_of(transformed: Handle, weights: Optional[np.ndarray]) -> Handle:
+    """A dataset of what a preprocessor made, which it takes over."""
+    pointer, transformed.pointer = transformed.pointer, None
+    view = byref(array_of(weights)) if weights is not None else None
+    return Handle(made(lib.vise_dataset_from_transformed, pointer, None, view), lib.vise_dataset_free)
+
+
+def notes_of(transformed: Handle) -> List[str]:
+    n = lib.vise_transformed_n_notes(transformed.pointer)
+    return [lib.vise_transformed_note(transformed.pointer, i).decode() for i in range(n)]
+
+
+def transform(preprocessor: Handle, table: Table, rows: Optional[np.ndarray], dtype: int, targets: bool,
+              every_row: bool = False) -> Handle:
+    """vise_preprocessor_transform"""
+    how = _l.sized(_l.TransformOptions, lib.vise_transform_options_init_sized)
+    pointer, n = rows_pointer(rows)
+    how.dtype, how.targets, how.keep_all_rows, how.n_rows = dtype, targets, every_row, n
+    if pointer is not None:
+        how.rows = ctypes.cast(pointer, ctypes.POINTER(c_size_t))
+    out = made(lib.vise_preprocessor_transform, preprocessor.pointer, table.pointer, byref(how))
+    return Handle(out, lib.vise_transformed_free)

@@ -1,0 +1,53 @@
+"""What the estimators need of scikit-learn, for where it is not installed."""
+from __future__ import annotations
+
+import inspect
+from typing import Any, Dict
+
+import numpy as np
+
+
+class NotFittedError(ValueError, AttributeError):
+    """The estimator is used before it was fitted."""
+
+
+class BaseEstimator:
+    """Parameters by name."""
+
+    def get_params(self, deep: bool = True) -> Dict[str, Any]:
+        """The parameters of the constructor, by name."""
+        names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
+        return {name: getattr(self, name) for name in names}
+
+    def set_params(self, **params: Any) -> BaseEstimator:
+        """Sets parameters by name; returns self."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise ValueError(f"Invalid parameter {name!r} for {type(self).__name__}. Valid ones: {', '.join(known)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self.get_params().items()
+                 if value is not inspect.signature(type(self).__init__).parameters[name].default}
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given.items())})"
+
+
+class ClassifierMixin:
+    """score of a classifier."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """The share of rows that are right."""
+        return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
+
+
+class RegressorMixin:
+    """score of a regressor."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R^2: 1 - residual over total sum of squares, averaged over targets."""
+        y, weights = np.asarray(y, dtype=np.float64), sample_weight
+        residual = np.average((y - self.predict(X)) ** 2, axis=0, weights=weights)
+        total = np.average((y - np.average(y, axis=0, weights=weights)) ** 2, axis=0, weights=weights)
+        return float(np.mean(1 - residual / total))

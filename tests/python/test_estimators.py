@@ -1,0 +1,203 @@
+"""Estimators: scikit-learn's own checks, and what they have beyond them."""
+import pickle
+import signal
+import threading
+import time
+import warnings
+
+import numpy as np
+import pytest
+import vise
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+SEARCH = {"batch": "full", "lr": 0.02, "steps": 250}
+
+
+def estimators(backend):
+    yield vise.Classifier(backend=backend)
+    yield vise.Regressor(backend=backend)
+    yield vise.SearchCV(vise.Classifier(backend=backend, **SEARCH), {"l2": [0, 1e-3]}, cv=2)
+    yield vise.SearchCV(vise.Regressor(backend=backend, **SEARCH), {"l2": [0, 1e-3]}, cv=2)
+
+
+@pytest.mark.parametrize("backend", ["cpu", "cpu64"])
+def test_all_checks_of_scikit_learn_pass(backend):
+    for estimator in estimators(backend):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            checks = check_estimator(estimator, on_fail=None, on_skip=None)
+        wrong = [(c["check_name"], c["exception"]) for c in checks if c["status"] not in ("passed", "skipped")]
+        assert not wrong, (estimator, wrong)
+        skipped = {c["check_name"] for c in checks if c["status"] == "skipped"}
+        assert skipped <= {"check_array_api_input"}
+        assert len(checks) > 55
+
+
+@pytest.fixture
+def iris():
+    return load_iris(return_X_y=True)
+
+
+def test_weights_stay_in_the_box(iris):
+    net = vise.Classifier(clamp=(-0.3, 0.2), seed=1).fit(*iris)
+    weights = net.model_["0.weight"]
+    assert weights.min() == np.float32(-0.3) and weights.max() == np.float32(0.2)
+    assert net.score(*iris) > 0.9
+
+
+@pytest.mark.parametrize("value, text", [
+    (dict(clamp=0.5), "-0.5:0.5"), (dict(clamp="-1:2"), "-1:2"), (dict(clamp=(-1, np.float32(2))), "-1:2"),
+    (dict(layers=[None, 7, None]), "auto-7-auto"), (dict(layers="auto-7-3"), "auto-7-3"), (dict(bias=False), "yes"),
+    (dict(clip_norm=False), "off"), (dict(shuffle=False), "no"), (dict(class_weights=[1, 2.5]), "1,2.5"),
+    (dict(clamp_layer={1: 0.5}), "1=-0.5:0.5")])
+def test_values_are_what_python_has_for_them(value, text):
+    from vise._options import Configs
+
+    configs = Configs()
+    for name, given in value.items():
+        configs.set(name, given)
+        assert configs.get(name) == text
+
+
+@pytest.mark.parametrize("params, error, says", [
+    (dict(clamp="x"), ValueError, "clamp"), (dict(lr=-1), ValueError, "lr"), (dict(optimizer="best"), ValueError, "adam"),
+    (dict(clamp=object()), TypeError, "clamp"), (dict(nesterov="maybe"), ValueError, "nesterov"),
+    (dict(recipe="cake"), ValueError, "recipe"), (dict(seed=1, random_state=2), ValueError, "seed"),
+    (dict(patience=3), ValueError, "patience"), (dict(drop=["z"]), ValueError, "z"),
+    (dict(class_weight={7: 1.0}), ValueError, "7"), (dict(backend="cuda", step="none"), ValueError, "step"),
+    (dict(layers="auto-8-2"), ValueError, "classes")])
+def test_wrong_options_are_told(iris, params, error, says):
+    with pytest.raises(error, match=says):
+        vise.Classifier(**params).fit(*iris)
+
+
+def test_same_seed_same_bits(iris):
+    one, two = (vise.Classifier(seed=3, dropout=0.2).fit(*iris).model_.to_bytes() for _ in range(2))
+    assert one == two != vise.Classifier(seed=4, dropout=0.2).fit(*iris).model_.to_bytes()
+
+
+def test_warm_start_goes_on_with_the_same_bits_also_from_a_pickle(iris):
+    options = dict(recipe="none", layers="auto-8-auto", optimizer="adam", momentum=None)
+    net = vise.Classifier(epochs=5, warm_start=True, **options).fit(*iris)
+    other = pickle.loads(pickle.dumps(net))
+    net.fit(*iris), other.fit(*iris)
+    once = vise.Classifier(epochs=10, **options).fit(*iris)
+    for name in once.model_.tensor_names:
+        assert np.array_equal(net.model_[name], once.model_[name])
+        assert np.array_equal(other.model_[name], once.model_[name])
+    assert net.n_iter_ == 10 and len(once.loss_curve_) == 10
+
+
+def test_partial_fit_learns_and_goes_on_from_a_pickle(iris):
+    x, y = iris
+    order = np.random.default_rng(0).permutation(len(y))
+    x, y = x[order], np.array(["a", "b", "c"])[y[order]]
+    net = vise.Classifier(clamp=1)
+    with pytest.raises(ValueError, match="classes"):
+        net.partial_fit(x, y)
+    for _ in range(50):
+        net.partial_fit(x[:70], y[:70], classes=["a", "b", "c"]).partial_fit(x[70:], y[70:])
+    assert net.score(x, y) > 0.9 and abs(net.model_["0.weight"]).max() <= 1
+    other = pickle.loads(pickle.dumps(net))
+    assert net.partial_fit(x, y).model_.to_bytes() == other.partial_fit(x, y).model_.to_bytes()
+    with pytest.raises(ValueError, match="classes"):
+        net.partial_fit(x, np.full(len(y), "d"))
+
+
+def test_partial_fit_scales_targets():
+    x, y = load_diabetes(return_X_y=True)
+    net = vise.Regressor(lr=0.01)
+    for _ in range(20):
+        net.partial_fit(x, y)
+    assert net.score(x, y) > 0.4
+
+
+def test_early_stopping_and_curves():
+    x, y = load_diabetes(return_X_y=True)
+    net = vise.Regressor(val_fraction=0.2, patience=5, epochs=500, lr=0.01).fit(x, y)
+    assert net.stop_reason_ == "patience" and net.best_epoch_ == net.n_iter_ - 5
+    curve = net.validation_loss_curve_
+    assert len(curve) == len(net.loss_curve_) == net.n_iter_ and min(curve) == curve[net.best_epoch_ - 1]
+
+
+def test_several_targets_and_losses():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    y = np.stack([x[:, 0] + x[:, 1], 100 * x[:, 2]], axis=1)
+    net = vise.Regressor(steps=1500).fit(x, y)
+    assert net.predict(x).shape == (300, 2) and net.score(x, y) > 0.95
+    counts = rng.poisson(np.exp(x[:, 0]))
+    rates = vise.Regressor(loss="poisson", steps=800).fit(x, counts).predict(x)
+    assert np.corrcoef(rates, np.exp(x[:, 0]))[0, 1] > 0.8
+    yes = vise.Classifier(loss="bce").fit(x, x[:, 0] > 0)
+    assert yes.score(x, x[:, 0] > 0) > 0.9 and yes.predict_proba(x).shape == (300, 2)
+    with pytest.raises(AttributeError, match="probabilities"):
+        vise.Classifier(loss="hinge", layers="auto-4-1").fit(x, x[:, 0] > 0).predict_proba(x)
+
+
+def test_weights_count(iris):
+    x, y = iris
+    weights = np.where(y == 0, 1e-3, 1.0)
+    net = vise.Classifier(steps=300).fit(x, y, sample_weight=weights)
+    assert (net.predict_proba(x)[:, 0].mean() <
+            vise.Classifier(steps=300).fit(x, y).predict_proba(x)[:, 0].mean())
+    balanced = vise.Classifier(steps=300, class_weight="balanced").fit(x[:120], y[:120])
+    assert balanced.predict_proba(x[100:120])[:, 2].mean() > (
+        vise.Classifier(steps=300).fit(x[:120], y[:120]).predict_proba(x[100:120])[:, 2].mean())
+
+
+def test_ctrl_c_ends_a_fit_and_leaves_a_usable_model(iris):
+    x, y = iris
+    net = vise.Classifier(recipe="none", layers="auto-64-auto", epochs=10 ** 9)
+    threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
+    begin = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(x, y)
+    assert time.perf_counter() - begin < 5
+    assert net.stop_reason_ == "interrupted" and net.predict(x).shape == y.shape
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_threads_fit_at_once_with_the_bits_of_one_after_the_other(iris):
+    def fit(seed):
+        return vise.Classifier(seed=seed, steps=200).fit(*iris).model_.to_bytes()
+
+    alone = [fit(seed) for seed in range(8)]
+    together = [None] * 8
+
+    def work(seed):
+        together[seed] = fit(seed)
+
+    threads = [threading.Thread(target=work, args=[seed]) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together == alone
+
+
+def test_many_fits_do_not_grow(iris):
+    import resource
+
+    net = vise.Classifier(recipe="none", epochs=1)
+    for _ in range(200):
+        net.fit(*iris)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(1000):
+        net.fit(*iris)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2000  # KiB
+
+
+def test_clones_pipelines_and_representations(iris):
+    net = vise.Classifier(clamp=0.5, layers="auto-4-auto", steps=50)
+    assert repr(clone(net)) == repr(net) == "Classifier(clamp=0.5, layers='auto-4-auto', steps=50)"
+    assert make_pipeline(StandardScaler(), net).fit(*iris).predict(iris[0]).shape == iris[1].shape
+
+
+def test_verbose_shows_epochs(iris, capsys):
+    vise.Classifier(recipe="none", epochs=3, verbose=True).fit(*iris)
+    assert capsys.readouterr().err.count("epoch ") == 3

@@ -1,0 +1,142 @@
+"""Models, the trainer, the search, and the documentation's own examples."""
+import doctest
+import importlib
+import os
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import vise
+from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
+from sklearn.model_selection import GridSearchCV, GroupKFold
+
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+
+
+@pytest.mark.parametrize("name", ["vise", "vise.model", "vise._estimators", "vise._search", "vise._trainer"])
+def test_examples_in_docstrings(name):
+    result = doctest.testmod(importlib.import_module(name))
+    assert result.failed == 0 and (result.attempted > 0)
+
+
+def test_model_files_and_tensors(tmp_path):
+    model = vise.Model([3, 5, 2], activation="tanh", seed=2)
+    weight = model["0.weight"]
+    assert weight.shape == (5, 3) and model["2.bias"].shape == (2,)
+    model["0.weight"] = weight * 2
+    vise.save(model, tmp_path / "m.safetensors")
+    again = vise.load(tmp_path / "m.safetensors")
+    assert np.array_equal(again["0.weight"], weight * 2) and repr(again) == repr(model)
+    assert pickle.loads(pickle.dumps(model)).to_bytes() == model.to_bytes()
+    with pytest.raises(KeyError, match="0.weight"):
+        model["none"]
+    with pytest.raises(ValueError, match="shape"):
+        model["0.weight"] = np.zeros((3, 5))
+    with pytest.raises(OSError, match="none.safetensors"):
+        vise.load(tmp_path / "none.safetensors")
+    with pytest.raises(ValueError):
+        vise.Model.from_bytes(b"nothing")
+    with pytest.raises(vise.Error):
+        vise.Model([3, 0, 2])
+
+
+def test_torch_agrees():
+    torch = pytest.importorskip("torch")
+    x, y = load_iris(return_X_y=True)
+    net = vise.Classifier(layers="auto-8-6-auto", batch_norm=True, dropout=0.1, activation="silu").fit(x, y)
+    inputs = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
+    with torch.no_grad():
+        theirs = net.to_torch()(torch.from_numpy(inputs)).numpy()
+    assert np.allclose(theirs, net.model_.predict(inputs, "raw"), rtol=1e-5, atol=1e-6)
+
+
+def test_steps_with_a_loss_of_ones_own_are_those_of_the_library():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 3)), rng.normal(size=(16, 1))
+    options = dict(optimizer="adam", lr=0.01, clamp=0.4, clip_norm=1)
+    own = vise.Trainer(vise.Model([3, 8, 1], dtype="float64"), loss="external", **options)
+    theirs = vise.Trainer(vise.Model([3, 8, 1], dtype="float64"), loss="mse", **options)
+    for _ in range(20):
+        out = own.forward(x)
+        own.step_external(x, (out - y) / 16, loss=float(((out - y) ** 2).mean() / 2))
+        theirs.step(x, y)
+    assert np.allclose(own.model["0.weight"], theirs.model["0.weight"], rtol=0, atol=1e-12)
+    assert abs(own.model["0.weight"]).max() <= 0.4
+
+
+def test_tensors_come_and_go_by_dlpack():
+    torch = pytest.importorskip("torch")
+    trainer = vise.Trainer(vise.Model([3, 4, 1]), loss="external", lr=0.1)
+    x = torch.randn(8, 3)
+    scores = torch.from_dlpack(trainer.forward(x))
+    assert scores.dtype == torch.float32 and scores.shape == (8, 1)
+    step = trainer.step_external(x, torch.ones(8, 1) / 8)
+    assert step.step == 1 and trainer.forward(x).mean() < scores.mean()
+
+
+def test_a_state_goes_on_with_the_same_bits():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(16, 3)), rng.normal(size=(16, 1))
+    make = [vise.Trainer(vise.Model([3, 8, 1]), loss="mse", optimizer="adam") for _ in range(2)]
+    make[0].step(x, y)
+    make[1].restore(make[0].state())
+    assert make[0].step(x, y) == make[1].step(x, y)
+    assert make[0].model.to_bytes() == make[1].model.to_bytes()
+    make[0].lr = 0.5
+    assert make[0].step(x, y).lr == 0.5
+    with pytest.raises(ValueError, match="learning rate"):
+        make[0].lr = -1
+    with pytest.raises(ValueError, match="dimensions"):
+        make[0].step(np.zeros((2, 3, 1)), y)
+
+
+def test_search_gives_the_scores_of_grid_search():
+    x, y = load_iris(return_X_y=True)
+    grid = [{"clamp": [0.1, 1.0], "l2": [0.0, 1e-3]}, {"max_norm": [1.0]}]
+    net, groups = vise.Classifier(steps=60), np.arange(150) % 7
+    by_group = dict(cv=GroupKFold(3), scoring="neg_log_loss", return_train_score=True)
+    for extra, given in ((dict(cv=3), {}), (by_group, dict(groups=groups))):
+        ours = vise.SearchCV(net, grid, **extra).fit(x, y, **given)
+        theirs = GridSearchCV(net, grid, **extra).fit(x, y, **given)
+        assert set(ours.cv_results_) == set(theirs.cv_results_)
+        for name in theirs.cv_results_:
+            if "time" not in name:
+                assert list(ours.cv_results_[name]) == list(theirs.cv_results_[name]), name
+        assert ours.best_params_ == theirs.best_params_ and ours.score(x, y) == theirs.score(x, y)
+        assert np.array_equal(ours.predict_proba(x), theirs.predict_proba(x))
+
+
+def test_search_tells_what_is_wrong():
+    x, y = load_iris(return_X_y=True)
+    with pytest.raises(ValueError, match="lr"):
+        vise.SearchCV(vise.Classifier(), {"lr": [-1]}, error_score="raise").fit(x, y)
+    with pytest.warns(FitFailedWarning, match="lr"):
+        search = vise.SearchCV(vise.Classifier(steps=10), {"lr": [-1, 0.1]}).fit(x, y)
+    assert search.best_params_ == {"lr": 0.1} and np.isnan(search.cv_results_["mean_test_score"][0])
+    with pytest.raises(TypeError, match="GridSearchCV"):
+        vise.SearchCV(object(), {}).fit(x, y)
+
+
+def test_import_is_light_and_needs_numpy_alone():
+    code = ("import time, sys, numpy\nt = time.perf_counter()\nimport vise\nt = time.perf_counter() - t\n"
+            "assert 'sklearn' not in sys.modules and 'pandas' not in sys.modules\nprint(t)")
+    path = os.pathsep.join(p for p in sys.path if p)
+    times = [float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                                  env=dict(os.environ, PYTHONPATH=path)).stdout) for _ in range(3)]
+    assert min(times) < 0.05
+
+    hide = ("import sys\nsys.modules['sklearn'] = sys.modules['sklearn.base'] = None\nimport numpy as np, vise\n"
+            "x = np.random.default_rng(0).normal(size=(99, 2))\n"
+            "net = vise.Classifier(steps=300).fit(x, x[:, 0] > 0)\nassert net.score(x, x[:, 0] > 0) > 0.9\n"
+            "assert vise.Regressor().fit(x, x[:, 0]).score(x, x[:, 0]) > 0.9\nprint(net)")
+    done = subprocess.run([sys.executable, "-c", hide], check=True, capture_output=True, text=True,
+                          env=dict(os.environ, PYTHONPATH=path))
+    assert done.stdout == "Classifier(steps=300)\n"
+
+
+def test_version_is_that_of_the_project():
+    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
+        assert f'version = "{vise.__version__}"' in file.read()
