@@ -1,5 +1,5 @@
-"""A policy for a cart with a pole, found by evolution strategies, then copied by a small net whose weights are bounded: what a
-controller's certificate wants. The cart is simulated here; nothing but NumPy is needed."""
+"""A policy for a cart with a pole, found by evolution strategies, then copied by a small net whose weights are bounded: what
+a controller's certificate wants. The cart is simulated here; nothing but NumPy is needed."""
 import numpy as np
 
 import vise

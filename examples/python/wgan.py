@@ -20,7 +20,7 @@ generator = torch.nn.Sequential(torch.nn.Linear(2, 64), torch.nn.ReLU(), torch.n
 optimizer = torch.optim.RMSprop(generator.parameters(), lr=1e-3)
 critic = vise.Trainer(vise.Model([2, 64, 64, 1], seed=1), loss="external", optimizer="rmsprop", lr=2e-3, clamp=BOX)
 
-for round_ in range(ROUNDS):
+for _ in range(ROUNDS):
     for _ in range(CRITIC_STEPS):
         with torch.no_grad():
             both = torch.cat([real(BATCH), generator(torch.randn(BATCH, 2))])

@@ -7,12 +7,13 @@ import warnings
 
 import numpy as np
 import pytest
-import vise
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+
+import vise
 
 SEARCH = {"batch": "full", "lr": 0.02, "steps": 250}
 

@@ -8,10 +8,11 @@ import sys
 
 import numpy as np
 import pytest
-import vise
 from sklearn.datasets import load_iris
 from sklearn.exceptions import FitFailedWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold
+
+import vise
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 

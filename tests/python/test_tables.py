@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
-import vise
 from sklearn.datasets import load_iris
+
+import vise
 
 VISE = os.environ.get("VISE")
 

@@ -1,6 +1,8 @@
 """vise.Classifier and vise.Regressor: estimators as scikit-learn has them, which work without it too."""
 from __future__ import annotations
 
+import ctypes
+import inspect
 from typing import Any, Dict, List, Optional
 
 import numpy as np
@@ -32,6 +34,17 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     """What both have in common."""
 
     # ---- parameters --------------------------------------------------------------------------------------------
+
+    @classmethod
+    def _get_param_names(cls) -> List[str]:
+        """Found once: to read a signature of ninety parameters takes longer than a fit of few rows."""
+        if "_names" not in cls.__dict__:
+            cls._names = sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
+        return cls._names
+
+    def get_params(self, deep: bool = True) -> Dict[str, Any]:
+        """The parameters by name."""
+        return {name: getattr(self, name) for name in self._get_param_names()}
 
     def _settings(self) -> Dict[str, Any]:
         """The parameters by name, with random_state as the seed."""
@@ -150,8 +163,6 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     def input_names_(self) -> List[str]:
         """Names of the net's inputs, in their order: "age", "color=red", "age is missing"."""
         self._check_fitted()
-        import ctypes
-
         buffer = ctypes.create_string_buffer(4096)
         n = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
         return [lib.vise_preprocessor_input_name(self._preprocessor.pointer, i, buffer, len(buffer)).decode()

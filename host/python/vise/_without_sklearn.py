@@ -12,12 +12,7 @@ class NotFittedError(ValueError, AttributeError):
 
 
 class BaseEstimator:
-    """Parameters by name."""
-
-    def get_params(self, deep: bool = True) -> Dict[str, Any]:
-        """The parameters of the constructor, by name."""
-        names = [name for name in inspect.signature(type(self).__init__).parameters if name != "self"]
-        return {name: getattr(self, name) for name in names}
+    """Parameters by name, as get_params gives them."""
 
     def set_params(self, **params: Any) -> BaseEstimator:
         """Sets parameters by name; returns self."""

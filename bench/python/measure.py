@@ -1,0 +1,106 @@
+"""The Python package in figures, beside scikit-learn in the same run:
+
+    env -u OPENBLAS_CORETYPE python bench/python/measure.py [--fits N]
+
+a grid of 30 configurations by 5 folds on scikit-learn's digits (64 hidden units, 60 epochs of adam), by vise.SearchCV and by
+GridSearchCV(MLPClassifier) on two processes; the same grid with a norm clip and a box; what a fit costs beyond the call of
+the library; the import; memory after many fits."""
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+from sklearn.datasets import load_digits, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.neural_network import MLPClassifier
+
+import vise
+from vise import _fit
+
+GRID_LR = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
+GRID_L2 = [0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+
+
+def timed(call):
+    begin = time.perf_counter()
+    result = call()
+    return time.perf_counter() - begin, result
+
+
+def searches():
+    x, y = load_digits(return_X_y=True)
+    x = x / 16
+    net = vise.Classifier(recipe="none", layers="auto-64-auto", optimizer="adam", epochs=60, batch=64)
+    grid = {"lr": GRID_LR, "l2": GRID_L2}
+    theirs = MLPClassifier((64,), batch_size=64, max_iter=60, n_iter_no_change=60, tol=0)
+    jobs = {
+        "vise.SearchCV": vise.SearchCV(net, grid, cv=5, n_jobs=2, refit=False),
+        "vise.SearchCV, clip_norm=1, clamp=0.5": vise.SearchCV(net.set_params(clip_norm=1, clamp=0.5), grid, cv=5, n_jobs=2,
+                                                               refit=False),
+        "GridSearchCV(MLPClassifier)": GridSearchCV(theirs, {"learning_rate_init": GRID_LR, "alpha": GRID_L2}, cv=5, n_jobs=2,
+                                                    refit=False),
+    }
+    seconds = {}
+    for name, search in jobs.items():
+        seconds[name], fitted = timed(lambda search=search: search.fit(x, y))
+        print(f"{name:42} {seconds[name]:7.2f} s   best accuracy {fitted.best_score_:.4f}")
+    for name in list(jobs)[:2]:
+        print(f"{name}: {seconds['GridSearchCV(MLPClassifier)'] / seconds[name]:.1f} times as fast")
+
+
+def overhead():
+    """Seconds of fit beyond those that the library's run takes."""
+    x, y = load_iris(return_X_y=True)
+    net, inside = vise.Classifier(recipe="none", epochs=1, layers="auto-8-auto"), []
+    run = _fit.run
+
+    def watched(*arguments):
+        seconds, outcome = timed(lambda: run(*arguments))
+        inside.append(seconds)
+        return outcome
+
+    _fit.run = watched
+    beyond = []
+    for _ in range(300):
+        seconds, _ = timed(lambda: net.fit(x, y))
+        beyond.append(seconds - inside[-1])
+    _fit.run = run
+    print(f"fit of iris beyond the library's run: {np.median(beyond) * 1e6:.0f} us; the run itself (1 epoch): "
+          f"{np.median(inside) * 1e6:.0f} us")
+
+
+def import_time():
+    code = "import time, numpy\nt = time.perf_counter()\nimport vise\nprint(time.perf_counter() - t)"
+    times = [float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
+                                  env=dict(os.environ, PYTHONPATH=os.pathsep.join(p for p in sys.path if p))).stdout)
+             for _ in range(7)]
+    print(f"import vise beyond NumPy: {min(times) * 1e3:.1f} ms")
+
+
+def growth(n):
+    x, y = load_iris(return_X_y=True)
+    net = vise.Classifier(recipe="none", epochs=1)
+    for i in range(n):
+        if i == n // 10:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        net.fit(x, y)
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    print(f"memory after {n} fits beyond that after {n // 10}: {grown} KiB")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fits", type=int, default=3000)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    import_time()
+    overhead()
+    growth(options.fits)
+    searches()
+
+
+main()
