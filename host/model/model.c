@@ -86,6 +86,7 @@ void vise_model_free(vise_model *model) {
   vise_i_scaler_free(&model->features);
   vise_i_scaler_free(&model->targets);
   free(model->preprocessing);
+  vise_i_quantization_free(model->quantization);
   free(model);
 }
 
@@ -151,6 +152,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
   VISE_TRY(vise_i_scaler_set(&copy->targets, "target", model->targets.kind, model->targets.shift, model->targets.scale,
                              err));
 
+  VISE_TRY(vise_i_model_set_quantization(copy, model->quantization, err));
   if (model->preprocessing) VISE_TRY(vise_i_copy_text(&copy->preprocessing, model->preprocessing, err));
   if (model->mask) {
     VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
@@ -330,6 +332,21 @@ void *vise_i_model_params(vise_model *model) {
 
 const void *vise_i_model_const_params(const vise_model *model) {
   return model->params;
+}
+
+const vise_i_quantization *vise_i_model_quantization(const vise_model *model) {
+  return model->quantization;
+}
+
+vise_status vise_i_model_set_quantization(vise_model *model, const vise_i_quantization *quantization, vise_error *err) {
+  vise_i_quantization *copy = NULL;
+  if (quantization != NULL) {
+    const vise_status status = vise_i_quantization_copy(quantization, &copy, err);
+    if (status != VISE_OK) return status;
+  }
+  vise_i_quantization_free(model->quantization);
+  model->quantization = copy;
+  return VISE_OK;
 }
 
 uint64_t *vise_i_model_n_batches(vise_model *model) {

@@ -4,6 +4,7 @@
 
 #include "host/base/error.h"
 #include "host/net/net.h"
+#include "host/net/quantization.h"
 #include "vise/model.h"
 
 /* The metadata entry of a model's file that holds its description (model_meta.c). */
@@ -13,6 +14,11 @@ const vise_i_net *vise_i_model_net(const vise_model *model);
 /* All n_values flat parameters, float or double as vise_model_dtype says; owned by the model. */
 void *vise_i_model_params(vise_model *model);
 const void *vise_i_model_const_params(const vise_model *model);
+
+/* How its weights are integers; NULL: it was not trained to be an integer net. Set takes a copy, or NULL. */
+const vise_i_quantization *vise_i_model_quantization(const vise_model *model);
+VISE_WARN_UNUSED vise_status vise_i_model_set_quantization(vise_model *model, const vise_i_quantization *quantization,
+                                                           vise_error *err);
 
 /* Batches that the running statistics of the model's batch norms have seen. */
 uint64_t *vise_i_model_n_batches(vise_model *model);

@@ -3,6 +3,7 @@
  * "activation": "relu", "bias": true, "loss": "cross-entropy", "mse_reduction": "half_mean", "label_smoothing": 0.0,
  * "feature_scaling": {"kind": "standard", "shift": [...], "scale": [...]}, "target_scaling": {"kind": "none"}},
  * with a list of layers where the net is not plain (net_json.c),
+ * for one that was trained to be an integer net "quantization": {...} (quantization_json.h),
  * and for a model of tables "preprocessing": {...}, see docs/files.md.
  * "activation" and "loss" are null where nobody has said what they are: in a model of another program that was changed.
  * It travels as one text in the metadata of a safetensors file, so that the tensors are those of the net alone.
@@ -17,6 +18,7 @@
 #include "host/json/text.h"
 #include "host/model/model_struct.h"
 #include "host/model/net_json.h"
+#include "host/model/quantization_json.h"
 
 /* 1: plain nets; 2: a list of layers. A file has the lowest that says all. */
 #define FORMAT_VERSION 2
@@ -58,6 +60,9 @@ vise_status vise_i_model_meta_format(const vise_model *model, char **out, vise_e
   vise_i_json_put(&object, "feature_scaling", format_scaler(&model->features));
   vise_i_json_put(&object, "target_scaling", format_scaler(&model->targets));
 
+  if (model->quantization) {
+    vise_i_json_put(&object, "quantization", vise_i_quantization_format(model->quantization, &model->net));
+  }
   if (model->preprocessing) {
     VISE_TRY(vise_i_json_read("the model's preprocessor", model->preprocessing, strlen(model->preprocessing),
                               VISE_I_JSON_BYTES, &preprocessing, err));
@@ -165,6 +170,12 @@ static vise_status parse_preprocessing(const json_t *object, const char *name, v
                           err);
 }
 
+static vise_status parse_quantization(const json_t *object, const char *name, vise_model *model, vise_error *err) {
+  const json_t *value = json_object_get(object, "quantization");
+  if (value == NULL) return VISE_OK;
+  return vise_i_quantization_parse(value, &model->net, name, &model->quantization, err);
+}
+
 /* The whole description, an object. */
 static vise_status read_object(const char *text, const char *name, json_t **out, vise_error *err) {
   vise_i_json_fault fault;
@@ -205,6 +216,7 @@ vise_status vise_i_model_meta_parse(const char *text, const char *name, vise_dty
   VISE_TRY(parse_loss(object, name, model, err));
   VISE_TRY(parse_scaler(object, "feature_scaling", name, &model->features, err));
   VISE_TRY(parse_scaler(object, "target_scaling", name, &model->targets, err));
+  VISE_TRY(parse_quantization(object, name, model, err));
   VISE_TRY(parse_preprocessing(object, name, model, err));
 
   *out = model;

@@ -29,8 +29,9 @@ struct vise_model {
   vise_mse_reduction mse_reduction;
   double label_smoothing;
   vise_i_scaler features, targets;
-  char *preprocessing;        /* JSON text; NULL: none */
-  uint64_t n_batches_tracked; /* batches in the running statistics of its batch norms */
+  char *preprocessing;               /* JSON text; NULL: none */
+  vise_i_quantization *quantization; /* NULL: none */
+  uint64_t n_batches_tracked;        /* batches in the running statistics of its batch norms */
 };
 
 /* A model of the net with all weights 0, as vise_model_create makes it. */

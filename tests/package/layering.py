@@ -12,7 +12,7 @@ from sources import CODE, TOPS, circles, paths, read, self_test, without_comment
 # Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
 LIBRARY = {"host/base", "host/json", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
-           "host/model", "host/plan", "host/backend", "host/train", "host/sweep", "host/bench"}
+           "host/model", "host/integer", "host/plan", "host/backend", "host/train", "host/sweep", "host/bench"}
 ALLOWED = {
     PUBLIC: set(),
     "host/base": {PUBLIC},
@@ -25,11 +25,12 @@ ALLOWED = {
     "host/product": {"host/base"},
     "host/ops": {PUBLIC, "host/base", "host/rule", "host/net", "host/product"},
     "host/model": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/net"},
+    "host/integer": {PUBLIC, "host/base", "host/json", "host/net", "host/product", "host/ops", "host/model"},
     "kernels": {PUBLIC, "host/base", "host/rule"},
     "host/plan": {PUBLIC, "host/base", "host/rule", "host/net", "kernels"},  # of kernels, headers without CUDA
     "host/backend": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/data", "host/table", "host/net",
-                   "host/model", "host/product", "host/backend"},
+                   "host/model", "host/integer", "host/product", "host/ops", "host/backend"},
     "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},
     "host/sweep": {PUBLIC, "host/base", "host/rule", "host/options", "host/net", "host/model", "host/data",

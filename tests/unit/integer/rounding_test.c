@@ -1,0 +1,100 @@
+/* The projection of a row: the smallest threshold, found here by trying every one at which a sum can change. */
+#include "host/ops/rounding.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "tests/support/random.h"
+
+enum { N = 24 };
+
+static int64_t left_of(int32_t v, int64_t t) {
+  const int64_t q = ((int64_t)v - t + 32768) >> 16;
+  return q > 0 ? q : 0;
+}
+
+static int64_t sum_of(const int32_t *v, int sign, int64_t t) {
+  int64_t sum = 0;
+  for (size_t i = 0; i < N; i++) sum += left_of(sign * v[i], t);
+  return sum;
+}
+
+static int64_t least_threshold(const int32_t *v, int sign, int64_t most) {
+  int64_t best = INT64_MAX;
+  if (sum_of(v, sign, 0) <= most) return 0;
+  for (size_t i = 0; i < N; i++) {
+    for (int64_t k = 1; k <= 127; k++) {
+      const int64_t t = sign * v[i] + 32768 - (k << 16) + 1; /* the first at which entry i is below k */
+      if (t > 0 && t < best && sum_of(v, sign, t) <= most) best = t;
+    }
+  }
+  return best;
+}
+
+static void check_projection(const int32_t *v, const vise_i_radii *radii) {
+  int32_t q[N];
+  for (size_t i = 0; i < N; i++) q[i] = v[i];
+  vise_i_project_row(q, N, radii);
+
+  const int64_t plus = least_threshold(v, 1, radii->plus), minus = least_threshold(v, -1, radii->minus);
+  int64_t sums[2] = {0, 0};
+  for (size_t i = 0; i < N; i++) {
+    cr_assert_eq(q[i], left_of(v[i], plus) - left_of(-v[i], minus), "entry %zu", i);
+    sums[q[i] < 0] += q[i];
+  }
+  cr_assert(sums[0] <= radii->plus && -sums[1] <= radii->minus);
+}
+
+Test(rounding, finds_the_smallest_threshold) {
+  uint64_t state = 1;
+  for (int round = 0; round < 300; round++) {
+    float w[N];
+    int32_t v[N];
+    const vise_i_radii radii = {(int64_t)(rig_draw(&state) % 300), (int64_t)(rig_draw(&state) % 300)};
+    for (size_t i = 0; i < N; i++) {
+      w[i] = ((float)rig_draw(&state) * 0x1p-32f - 0.5f) * (round % 3 == 0 ? 0.1f : 3.0f);
+    }
+    vise_i_fixed_f32(w, N, 1.0f / 64, v);
+    check_projection(v, &radii);
+  }
+
+  /* Where the sum changes with every threshold. */
+  for (int64_t most = 0; most <= 3 * N; most++) {
+    int32_t v[N];
+    const vise_i_radii radii = {most, most / 2};
+    for (int32_t i = 0; i < N; i++) v[i] = i < N / 2 ? 100000 + i : -100000 - i;
+    check_projection(v, &radii);
+  }
+}
+
+Test(rounding, fixed_point_is_nearest_and_bounded) {
+  const float w[] = {0, 1, -1, 1e30f, -1e30f, 0x1p-17f, 3 * 0x1p-17f, (float)NAN};
+  const double d[] = {0, 1, -1, 1e30, -1e30, 0x1p-17, 3 * 0x1p-17, (double)NAN};
+  const int32_t expected[] = {0, 65536, -65536, 8323072, -8323072, 0, 2, 8323072};
+  int32_t v[8];
+
+  vise_i_fixed_f32(w, 8, 1, v);
+  for (size_t i = 0; i < 8; i++) cr_assert_eq(v[i], expected[i], "entry %zu is %d", i, v[i]);
+  vise_i_fixed_f64(d, 7, 1, v);
+  for (size_t i = 0; i < 7; i++) cr_assert_eq(v[i], expected[i], "entry %zu is %d", i, v[i]);
+}
+
+Test(rounding, values_become_levels) {
+  const vise_i_levels levels = {0.5, 15, 4};
+  const float in[] = {0, 0.2f, 0.3f, -1.9f, -2.6f, 5.5f, 5.8f, 100, -100};
+  const float expected[] = {0, 0, 0.5f, -2, -2, 5.5f, 5.5f, 5.5f, -2};
+  float out[9];
+  vise_i_round_values_f32(&levels, in, out, 9);
+  for (size_t i = 0; i < 9; i++) {
+    double wide;
+    const double x = (double)in[i];
+    cr_assert_eq(out[i], expected[i], "%g is %g", (double)in[i], (double)out[i]);
+    vise_i_round_values_f64(&levels, &x, &wide, 1);
+    cr_assert_eq(wide, (double)expected[i]);
+  }
+
+  const float nan = (float)NAN;
+  vise_i_round_values_f32(&levels, &nan, out, 1);
+  cr_assert(isnan(out[0]));
+}
