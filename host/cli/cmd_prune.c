@@ -77,24 +77,10 @@ static vise_status count_zeros(const vise_i_cli_options *options, const vise_mod
   return VISE_OK;
 }
 
-/* The model that is read stays: what a run left would no longer be what its folder says. */
-static vise_status check_source(const vise_i_cli_options *options, vise_error *err) {
-  if (options->out == NULL) return VISE_OK;
-  const size_t n_bytes = strlen(options->model) + sizeof "/model.safetensors";
-  char *in_folder = malloc(n_bytes);
-  if (in_folder == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-
-  (void)snprintf(in_folder, n_bytes, "%s/model.safetensors", options->model);
-  const bool same = vise_i_cli_same_file(options->out, options->model) || vise_i_cli_same_file(options->out, in_folder);
-  free(in_folder);
-  if (!same) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s is the model that is read; write to another file",
-                         options->out);
-}
-
 static vise_status change(const vise_i_cli_options *options, vise_model *model, vise_weight_op_report *report,
                           size_t *n_zero, vise_error *err) {
-  vise_status status = check_source(options, err);
+  /* What a run left would no longer be what its folder says. */
+  vise_status status = vise_i_cli_check_spares_model(options->out, options->model, err);
   if (status == VISE_OK && options->out != NULL) status = vise_i_cli_check_output(options->out, err);
   if (status == VISE_OK && options->mask_out != NULL) status = vise_i_cli_check_output(options->mask_out, err);
   if (status == VISE_OK && options->mask != NULL) status = vise_model_load_mask(model, options->mask, err);

@@ -63,6 +63,16 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Applies a weight operation to a saved model, once.",
      {"vise prune --model run --weight-op prune --weight-op-fraction 0.5 \\\n      --out pruned.safetensors",
       "vise prune --model run --weight-op rel-clip --weight-op-t 0.3 \\\n      --out clipped.safetensors", NULL}},
+    {VISE_COMMAND_CERTIFY,
+     "certify",
+     "Use",
+     "proven bounds of a saved model",
+     "Proves, for inputs within ranges, in which range every output and every pre-activation of a saved model lies, in "
+     "exact arithmetic and in float32 with sums in any order; how much its outputs can change with the inputs; and in "
+     "which inputs they are monotone. The ranges are those of `inputs`, or of the rows of `data`. The certificate goes "
+     "into the metadata of the model's file, which is replaced whole or not at all; `keep-model` leaves it alone.",
+     {"vise certify --model run --data data.csv", "vise certify --model arrays --inputs -1:1 --out certificate.json",
+      "vise certify --model run --data data.csv --inputs a=-2:2 --keep-model --json", NULL}},
     {VISE_COMMAND_REPORT,
      "report",
      "Use",

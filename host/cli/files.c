@@ -33,6 +33,19 @@ bool vise_i_cli_same_file(const char *a, const char *b) {
   return same;
 }
 
+vise_status vise_i_cli_check_spares_model(const char *out, const char *model, vise_error *err) {
+  char *in_folder = NULL;
+  if (out == NULL) return VISE_OK;
+  if (asprintf(&in_folder, "%s/model.safetensors", model) < 0) {
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  }
+
+  const bool same = vise_i_cli_same_file(out, model) || vise_i_cli_same_file(out, in_folder);
+  free(in_folder);
+  if (!same) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out %s is the model that is read; write to another file", out);
+}
+
 vise_status vise_i_cli_exists(const char *path, bool *out, vise_error *err) {
   struct stat info;
   *out = stat(path, &info) == 0;

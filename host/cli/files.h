@@ -14,6 +14,8 @@
 VISE_WARN_UNUSED vise_status vise_i_cli_check_output(const char *path, vise_error *err);
 /* Whether both name one file, which need not exist yet: "a" and "./a", or a link and what it leads to. */
 bool vise_i_cli_same_file(const char *a, const char *b);
+/* Fails with VISE_ERR_USAGE if out (NULL is fine) is the file of the model, or the one in its folder. */
+VISE_WARN_UNUSED vise_status vise_i_cli_check_spares_model(const char *out, const char *model, vise_error *err);
 /* Whether something is there. Only a missing file, or folder on the way, means no; VISE_ERR_IO. */
 VISE_WARN_UNUSED vise_status vise_i_cli_exists(const char *path, bool *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_exists_in(const char *dir, const char *name, bool *out, vise_error *err);

@@ -13,7 +13,9 @@
 #define INFO VISE_COMMAND_INFO
 #define REPORT VISE_COMMAND_REPORT
 #define WATCH VISE_COMMAND_WATCH
-#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT | WATCH)
+#define CERTIFY VISE_COMMAND_CERTIFY
+#define READING (MODEL | CERTIFY) /* rows for a saved model */
+#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT | WATCH | CERTIFY)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
 #define AT(field, member)                \
@@ -84,15 +86,15 @@ const vise_option vise_i_cli_rows[] = {
   {"test-labels", AT(NULL, test_labels), "FILE", NOTHING, "their targets", KIND(PATH, DATA, TRAIN)},
   {"model", AT(NULL, model), "FILE", NOTHING,
    "the model; a .safetensors file of Vise, or of PyTorch's nn.Sequential, or the folder of a run",
-   KIND(PATH, DATA, MODEL | PRUNE | INFO), COMMON},
+   KIND(PATH, DATA, READING | PRUNE | INFO), COMMON},
   {"data", AT(NULL, data), "FILE", NOTHING, "rows; a table, .npy, .npz:NAME, IDX or IDX .gz; - is standard input",
-   KIND(PATH, DATA, MODEL), COMMON},
+   KIND(PATH, DATA, READING), COMMON},
   {"labels", AT(NULL, labels), "FILE", NOTHING, "their targets; in the same kinds of file",
    KIND(PATH, DATA, MODEL), COMMON},
   {"target", AT(NULL, target), "COLUMNS", NOTHING,
    "target columns of a table; a name, an index (from 0; negative from the end) or a comma list; without it: the last "
    "column, or what the model was trained on",
-   KIND(TEXT, DATA, TRAIN | MODEL), WIDELY},
+   KIND(TEXT, DATA, TRAIN | READING), WIDELY},
   {"recipe", AT(NULL, recipe), "NAME", "auto",
    "defaults that go together; auto takes table for tables, whose defaults `recipes` of info lists, and none, what stands "
    "here, for arrays",
@@ -114,23 +116,23 @@ const vise_option vise_i_cli_rows[] = {
    "refused; drop-rows: left out",
    KIND(NAME, TABLES, TRAIN), COMMON, NAMES(VISE_MISSING_TABLE)},
   {"na", AT(NULL, na), "TEXTS", NOTHING, "further texts that are gaps; empty, NA, N/A, NaN, nan and ? always are",
-   KIND(TEXT, TABLES, TRAIN | MODEL)},
+   KIND(TEXT, TABLES, TRAIN | READING)},
   {"strip", AT(NULL, strip), "CHARS", NOTHING, "characters to remove from numbers, such as $%",
-   KIND(TEXT, TABLES, TRAIN | MODEL)},
-  {"decimal", AT(NULL, decimal), "CHAR", ".", "decimal mark", KIND(NAME, TABLES, TRAIN | MODEL), NAMES(DECIMALS)},
+   KIND(TEXT, TABLES, TRAIN | READING)},
+  {"decimal", AT(NULL, decimal), "CHAR", ".", "decimal mark", KIND(NAME, TABLES, TRAIN | READING), NAMES(DECIMALS)},
   {"delimiter", AT(NULL, delimiter), "NAME", "auto",
    "auto, comma, semicolon, tab, space, pipe, or one character; auto is what splits the lines alike",
-   KIND(TEXT, TABLES, TRAIN | MODEL)},
+   KIND(TEXT, TABLES, TRAIN | READING)},
   {"header", AT(NULL, header), "NAME", "auto", "whether line 1 holds the names of the columns",
-   KIND(NAME, TABLES, TRAIN | MODEL), NAMES(VISE_HEADER_TABLE)},
-  {"skip-lines", AT(NULL, skip_lines), "N", "0", "lines to leave out at the start", KIND(COUNT, TABLES, TRAIN | MODEL)},
+   KIND(NAME, TABLES, TRAIN | READING), NAMES(VISE_HEADER_TABLE)},
+  {"skip-lines", AT(NULL, skip_lines), "N", "0", "lines to leave out at the start", KIND(COUNT, TABLES, TRAIN | READING)},
   {"comment", AT(NULL, comment), "CHAR", NOTHING, "leave out lines that begin with this character",
-   KIND(TEXT, TABLES, TRAIN | MODEL)},
+   KIND(TEXT, TABLES, TRAIN | READING)},
 
   {"memory-limit", AT("max_bytes", memory_limit), "BYTES", "auto",
    "most memory that the rows of a file may take; a file that would take more is refused before it does; auto is half of what "
    "is free; K, M and G mean 2^10, 2^20 and 2^30",
-   KIND(BYTES, DATA, TRAIN | MODEL | BENCH), FREE, .min = 1, .word = "auto"},
+   KIND(BYTES, DATA, TRAIN | READING | BENCH), FREE, .min = 1, .word = "auto"},
 
   {"init-scheme", AT(NULL, init_scheme), "NAME", "linear", "how initial weights are drawn",
    KIND(NAME, NET, TRAIN), NAMES(VISE_INIT_SCHEME_TABLE)},
@@ -160,6 +162,15 @@ const vise_option vise_i_cli_rows[] = {
   {"mask-out", AT(NULL, mask_out), "FILE", NOTHING,
    "where to write the mask; .safetensors, with `weight-op` prune", KIND(PATH, SAVING, PRUNE),
    COMMON, LOCAL},
+  {"inputs", AT(NULL, inputs), "LO:HI", NOTHING,
+   "the range of every input, in the units of the data, before scaling; or NAME=LO:HI for one, by its name or place; "
+   "repeatable; goes before `data`",
+   KIND(TEXT, DATA, CERTIFY), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+  {"keep-model", AT(NULL, keep_model), FLAG,
+   "leave the model's file as it is; else the certificate is put into its metadata", KIND(FLAG, SAVING, CERTIFY), COMMON,
+   LOCAL},
+  {"out", AT(NULL, out), "FILE", NOTHING, "write the certificate to this file too; .json",
+   KIND(PATH, SAVING, CERTIFY), COMMON, LOCAL},
   {"folder", AT(NULL, folders), "DIR", NOTHING,
    "the folder of a sweep or of a run; repeatable, for several runs; can be given without --folder",
    KIND(TEXT, DATA, REPORT), COMMON, LOCAL, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
@@ -182,7 +193,7 @@ const vise_option vise_i_cli_rows[] = {
   {"plan-sms", AT(NULL, plan_sms), "N", "off",
    "multiprocessors of the H200 that `plan` is for; off: the GPU here",
    KIND(COUNT, SAVING, INFO), COMMON, LOCAL, .min = 1, .max = 1024, .word = "off"},
-  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, TRAIN | MODEL | PRUNE | BENCH | INFO),
+  {"json", AT(NULL, json), FLAG, "results as JSON", KIND(FLAG, SAVING, TRAIN | READING | PRUNE | BENCH | INFO),
    COMMON, LOCAL},
   {"csv", AT(NULL, csv), "FILE", NOTHING, "write the measurements to this file too", KIND(PATH, SAVING, BENCH),
    COMMON, LOCAL},

@@ -66,6 +66,9 @@ const vise_i_st_tensor *vise_i_st_at(const vise_i_st_file *file, size_t i);
 /* NULL if there is none of that name. */
 const vise_i_st_tensor *vise_i_st_find(const vise_i_st_file *file, const char *name);
 const char *vise_i_st_metadata(const vise_i_st_file *file, const char *key);
+/* All entries; the texts are the file's, free() the list. */
+VISE_WARN_UNUSED vise_status vise_i_st_list_metadata(const vise_i_st_file *file, vise_i_st_meta **out, size_t *out_n,
+                                                     vise_error *err);
 /* Name in the file ("F32"); "?" for a value outside the enumeration. */
 const char *vise_i_st_dtype_name(vise_i_st_dtype dtype);
 /* false: no dtype that is read has this name. */

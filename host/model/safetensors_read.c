@@ -232,20 +232,31 @@ done:
   return status;
 }
 
+vise_status vise_i_st_list_metadata(const vise_i_st_file *file, vise_i_st_meta **out, size_t *out_n, vise_error *err) {
+  json_t *metadata = json_object_get(file->header, METADATA);
+  vise_i_st_meta *list = NULL;
+  size_t n = 0;
+  const vise_status status = vise_i_alloc(&list, json_object_size(metadata), sizeof *list, "a file's metadata", err);
+  if (status != VISE_OK) return status;
+
+  for (void *i = json_object_iter(metadata); i; i = json_object_iter_next(metadata, i)) {
+    list[n++] = (vise_i_st_meta){json_object_iter_key(i), json_string_value(json_object_iter_value(i))};
+  }
+  *out = list;
+  *out_n = n;
+  return VISE_OK;
+}
+
 /* Compares the hash that the metadata state, if they state one. */
 static vise_status check_hash(const char *name, const vise_i_st_file *file, vise_error *err) {
   vise_status status = VISE_OK;
-  json_t *metadata = json_object_get(file->header, METADATA);
   const char *stated = vise_i_st_metadata(file, VISE_I_ST_HASH_KEY);
   vise_i_st_content content = {.tensors = file->tensors, .n_tensors = file->n_tensors};
   vise_i_st_meta *meta = NULL;
   char hash[VISE_I_ST_HASH_BYTES];
   if (stated == NULL) return VISE_OK;
 
-  VISE_TRY(vise_i_alloc(&meta, json_object_size(metadata), sizeof *meta, "a file's metadata", err));
-  for (void *i = json_object_iter(metadata); i; i = json_object_iter_next(metadata, i)) {
-    meta[content.n_meta++] = (vise_i_st_meta){json_object_iter_key(i), json_string_value(json_object_iter_value(i))};
-  }
+  VISE_TRY(vise_i_st_list_metadata(file, &meta, &content.n_meta, err));
   content.meta = meta;
   VISE_TRY(vise_i_st_hash(&content, hash, err));
   if (strcmp(hash, stated) != 0) {

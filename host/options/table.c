@@ -11,6 +11,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define MODEL (VISE_COMMAND_EVAL | VISE_COMMAND_PREDICT)
+#define PROVE VISE_COMMAND_CERTIFY
 
 /* Field and place: of one field, of three that are set alike, of two or three that hold the value together. */
 #define IN(of, type, field) \
@@ -65,8 +66,8 @@ const vise_option vise_i_options[] = {
   {"no-bias", IN(VISE_OPTION_OF_NET_CONFIG, vise_net_config, bias), FLAG, "layers without biases",
    KIND(FLAG, NET, TRAIN), .flags = VISE_OPTION_INVERTED},
   {"activation", IN(VISE_OPTION_OF_NET_CONFIG, vise_net_config, activation), "NAME", "relu",
-   "activation of the hidden layers; for eval and predict where the model is another program's, whose file does not say",
-   KIND(NAME, NET, TRAIN | MODEL), COMMON, NAMES(VISE_ACTIVATION_TABLE)},
+   "activation of the hidden layers; of a saved model where it is another program's, whose file does not say",
+   KIND(NAME, NET, TRAIN | MODEL | PROVE), COMMON, NAMES(VISE_ACTIVATION_TABLE)},
   {"batch-norm", IN(VISE_OPTION_OF_NET_CONFIG, vise_net_config, batch_norm), FLAG,
    "batch norm between each hidden layer and its activation, as PyTorch's BatchNorm1d; these layers have no biases then",
    KIND(FLAG, NET, TRAIN | BENCH)},

@@ -11,6 +11,7 @@
  *
  *  - dataset.h   features, targets and row weights, from files or memory
  *  - model.h     weights, and what is needed to use them again; their files; pruning
+ *  - certify.h   proven bounds of a model
  *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
  *  - search.h    configurations to try, and the choice among them
  *  - recipe.h    defaults that go together, for tables
@@ -29,6 +30,7 @@
 #define VISE_VISE_H
 
 #include "vise/bench.h"
+#include "vise/certify.h"
 #include "vise/check.h"
 #include "vise/dataset.h"
 #include "vise/evaluate.h"

@@ -21,6 +21,8 @@ CASES = [
     ("vise predict --output cl", "vise predict --output class "),
     ("vise predict --clip-no", "vise predict --clip-no"),  # an option of train
     ("vise help pru", "vise help prune "),
+    ("vise cer", "vise certify "),
+    ("vise certify --keep", "vise certify --keep-model "),
     ("vise wat", "vise watch "),
     ("vise sweep --progress js", "vise sweep --progress json "),
     ("vise watch --progress ba", "vise watch --progress bar "),

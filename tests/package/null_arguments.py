@@ -26,7 +26,7 @@ OPTIONAL = {
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
     "vise_sweep_create.config",
-    "vise_complexity_parse.list",
+    "vise_complexity_parse.list", "vise_certify.config", "vise_certificate_output.float32_error",
 }
 
 Parameter = collections.namedtuple("Parameter", "name type is_pointer")
@@ -101,6 +101,10 @@ class Samples:
         if vise.vise_space_add_axis(self.space, b"l2=0.1", None) != 0:
             raise RuntimeError("vise_space_add_axis failed")
         self.folder = self.made("vise_folder_open", b"folder", True)
+        config = self.config("vise_certify_config")
+        lows = (ctypes.c_double * 2)(0.0, 0.0)
+        (ctypes.c_void_p * 3).from_buffer(config)[1:3] = [ctypes.addressof(lows)] * 2
+        self.certificate = self.made("vise_certify", self.model, config)
         self.complexity = self.made("vise_complexity_parse", None)
         self.sweep = self.made("vise_sweep_create", None)
         fit = self.config("vise_sweep_fit")
@@ -135,7 +139,8 @@ class Samples:
                    "vise_table*": self.table, "vise_preprocessor*": self.preprocessor,
                    "structvise_preprocessor*": self.preprocessor, "structvise_transformed*": self.transformed,
                    "vise_transformed*": self.transformed, "vise_net_config*": self.net, "vise_train_config*": self.train,
-                   "vise_sweep*": self.sweep, "vise_folder*": self.folder, "vise_sweep_fit*": self.fit, "vise_space*": self.space, "vise_complexity*": self.complexity, "char*": b"sample",
+                   "vise_sweep*": self.sweep, "vise_folder*": self.folder, "vise_sweep_fit*": self.fit, "vise_space*": self.space, "vise_complexity*": self.complexity, "vise_certificate*": self.certificate,
+                   "char*": b"sample",
                    "callback": None, "vise_array*": ctypes.byref(self.y if parameter.name == "y" else self.x)}
         if parameter.type in objects:
             return objects[parameter.type]

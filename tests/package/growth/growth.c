@@ -94,6 +94,18 @@ static void check_folds(const vise_dataset *data) {
   vise_table_free(table);
 }
 
+/* Proven bounds. */
+static void check_certificate(const vise_model *model) {
+  static const double lows[] = {-1}, highs[] = {1};
+  vise_certificate *certificate = NULL;
+  INIT(vise_certify_config, config);
+  config.value[0].low = lows;
+  config.value[0].high = highs;
+  succeed("vise_certify", vise_certify(model, &config.value[0], &certificate, &err));
+  check("vise_certify", vise_certificate_n_outputs(certificate) == vise_model_width(model, vise_model_n_layers(model)));
+  vise_certificate_free(certificate);
+}
+
 /* A search, and the choice of its winner. */
 static void check_search(void) {
   static const double values[] = {0.5, 0.7, 0.4, 0.4};
@@ -136,6 +148,7 @@ int main(void) {
   check_list();
   check_folds(data);
   check_search();
+  check_certificate(model);
 
   INIT(vise_train_config, config);
   config.value[0].loss = VISE_LOSS_MSE;

@@ -125,6 +125,8 @@ static const char *const prune_options[] = {"model",
                                             "config",
                                             "help",
                                             NULL};
+static const char *const certify_options[] = {"model", "data",       "target", "inputs", "activation", "delimiter",
+                                              "json",  "keep-model", "out",    "config", "help",       NULL};
 static const char *const info_options[] = {"json", "plan", "plan-sms", "config", "help", "version", NULL};
 
 static const char *const bench_options[] = {
@@ -155,6 +157,7 @@ Test(cli_help, lists_every_option) {
   expect_options("eval --help-all", use_options);
   expect_options("predict --help-all", predict_options);
   expect_options("prune --help-all", prune_options);
+  expect_options("certify --help-all", certify_options);
   expect_options("info --help-all", info_options);
   expect_options("bench --help-all", bench_options);
 }
@@ -218,7 +221,7 @@ static void expect_lines(const char *call, size_t least, size_t most) {
 }
 
 Test(cli_help, fits_on_one_screen_unless_all_is_asked_for) {
-  static const char *const commands[] = {"train", "check", "eval", "predict", "prune", "bench", "info"};
+  static const char *const commands[] = {"train", "check", "eval", "predict", "prune", "certify", "bench", "info"};
   expect_lines("--help", 10, 24);
 
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
