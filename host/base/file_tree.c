@@ -43,6 +43,7 @@ vise_status vise_i_make_dirs(const char *path, size_t *n_old, vise_error *err) {
   char *part = NULL;
   size_t n = strlen(path), old = 0;
   vise_status status = vise_i_copy_text(&part, path, err);
+  if (status != VISE_OK) return status; /* nothing was made, and what is there stays */
 
   for (size_t i = 1; status == VISE_OK && i <= n; ++i) {
     if (!name_ends(path, i)) continue;

@@ -15,6 +15,7 @@ static void free_texts(char **texts, size_t n) {
 void vise_i_inputs_free(vise_i_inputs *inputs) {
   free(inputs->shift);
   free(inputs->scale);
+  free(inputs->fill);
   free(inputs->is_bit);
   free_texts(inputs->names, inputs->n);
   free_texts(inputs->classes, inputs->n_classes);
@@ -34,6 +35,7 @@ static vise_status take_columns(const vise_preprocessor *from, vise_i_inputs *ou
 
     out->shift[column.first_input] = column.shift;
     out->scale[column.first_input] = column.scale;
+    out->fill[column.first_input] = column.fill;
     out->is_bit[column.first_input] = false;
   }
 
@@ -82,6 +84,7 @@ vise_status vise_i_inputs_of(const vise_model *model, vise_i_inputs *out, vise_e
 
   VISE_TRY(vise_i_alloc_zero(&out->shift, out->n, sizeof *out->shift, "scaling", err));
   VISE_TRY(vise_i_alloc_zero(&out->scale, out->n, sizeof *out->scale, "scaling", err));
+  VISE_TRY(vise_i_alloc_zero(&out->fill, out->n, sizeof *out->fill, "fills", err));
   VISE_TRY(vise_i_alloc_zero(&out->is_bit, out->n, sizeof *out->is_bit, "kinds of inputs", err));
   out->kind = vise_model_feature_scaling(model, out->shift, out->scale);
   if (json != NULL) VISE_TRY(take_preprocessor(json, out, err));

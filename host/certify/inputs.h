@@ -9,6 +9,7 @@
 typedef struct vise_i_inputs {
   size_t n;
   double *shift, *scale; /* [n] */
+  double *fill;          /* [n]: what a gap in a column of numbers becomes; 0 else */
   bool *is_bit;          /* [n]: 0 or 1 */
   char **names;          /* [n]; NULL: a model of arrays */
   char **classes;        /* [n_classes], the names of a table's classes */

@@ -28,6 +28,7 @@ int vise_i_cli_sweep(int argc, char **argv);
 int vise_i_cli_report_pages(int argc, char **argv);
 int vise_i_cli_watch(int argc, char **argv);
 int vise_i_cli_certify(int argc, char **argv);
+int vise_i_cli_export(int argc, char **argv);
 /* Trains by these options and reports, as train does; returns the exit code. */
 int vise_i_cli_train_with(vise_i_cli_options *options);
 

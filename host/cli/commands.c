@@ -73,6 +73,15 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "into the metadata of the model's file, which is replaced whole or not at all; `keep-model` leaves it alone.",
      {"vise certify --model run --data data.csv", "vise certify --model arrays --inputs -1:1 --out certificate.json",
       "vise certify --model run --data data.csv --inputs a=-2:2 --keep-model --json", NULL}},
+    {VISE_COMMAND_EXPORT,
+     "export",
+     "Use",
+     "a saved model as ONNX or C",
+     "Writes a saved model into a new or empty folder as files for other places. Their inputs are those before "
+     "scaling, "
+     "their outputs what predict calls raw.",
+     {"vise export --model run --format onnx --out for-onnx",
+      "vise export --model run --format h --data data.csv --out for-c", NULL}},
     {VISE_COMMAND_REPORT,
      "report",
      "Use",

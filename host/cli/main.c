@@ -20,7 +20,7 @@ static const runner runners[] = {
     {VISE_COMMAND_CHECK, vise_i_cli_check},         {VISE_COMMAND_INFO, vise_i_cli_info},
     {VISE_COMMAND_BENCH, vise_i_cli_bench},         {VISE_COMMAND_SWEEP, vise_i_cli_sweep},
     {VISE_COMMAND_REPORT, vise_i_cli_report_pages}, {VISE_COMMAND_WATCH, vise_i_cli_watch},
-    {VISE_COMMAND_CERTIFY, vise_i_cli_certify},
+    {VISE_COMMAND_CERTIFY, vise_i_cli_certify},     {VISE_COMMAND_EXPORT, vise_i_cli_export},
 };
 
 static int run(const vise_i_cli_command *command, int argc, char **argv) {

@@ -99,7 +99,7 @@ static vise_status load_array_features(const vise_i_cli_options *options, size_t
 static vise_status complete_model(const vise_i_cli_options *options, vise_model *model, vise_error *err) {
   const vise_activation activation = options->net.activation;
   const vise_loss loss = options->training.loss;
-  const bool is_raw = options->command == VISE_COMMAND_CERTIFY ||
+  const bool is_raw = options->command == VISE_COMMAND_CERTIFY || options->command == VISE_COMMAND_EXPORT ||
                       (options->command == VISE_COMMAND_PREDICT &&
                        (options->output == VISE_OUTPUT_RAW || options->output == VISE_OUTPUT_AUTO));
 

@@ -107,8 +107,11 @@ typedef struct vise_i_cli_options {
   int jobs; /* 0: auto */
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune, report and certify */
-  const char *inputs;                                 /* vise certify: a line for each */
-  const char *folders;                                /* vise report, watch: a line for each */
+  const char *inputs;                                 /* vise certify, export: a line for each */
+  const char *name;                                   /* vise export */
+  vise_export_format format;
+  uint64_t n_vectors;
+  const char *folders; /* vise report, watch: a line for each */
   bool json, plan, recipes, once, keep_model;
   uint64_t plan_sms;
   vise_output output;

@@ -14,8 +14,9 @@
 #define REPORT VISE_COMMAND_REPORT
 #define WATCH VISE_COMMAND_WATCH
 #define CERTIFY VISE_COMMAND_CERTIFY
-#define READING (MODEL | CERTIFY) /* rows for a saved model */
-#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT | WATCH | CERTIFY)
+#define EXPORT VISE_COMMAND_EXPORT
+#define READING (MODEL | CERTIFY | EXPORT) /* rows for a saved model */
+#define ALL (TRAIN | MODEL | PRUNE | BENCH | INFO | REPORT | WATCH | CERTIFY | EXPORT)
 
 /* Place of a value; the first argument is what the library calls it in its messages, or NULL. */
 #define AT(field, member)                \
@@ -164,13 +165,22 @@ const vise_option vise_i_cli_rows[] = {
    COMMON, LOCAL},
   {"inputs", AT(NULL, inputs), "LO:HI", NOTHING,
    "the range of every input, in the units of the data, before scaling; or NAME=LO:HI for one, by its name or place; "
-   "repeatable; goes before `data`",
-   KIND(TEXT, DATA, CERTIFY), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+   "repeatable; goes before `data`; of export, where test vectors lie",
+   KIND(TEXT, DATA, CERTIFY | EXPORT), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
   {"keep-model", AT(NULL, keep_model), FLAG,
    "leave the model's file as it is; else the certificate is put into its metadata", KIND(FLAG, SAVING, CERTIFY), COMMON,
    LOCAL},
   {"out", AT(NULL, out), "FILE", NOTHING, "write the certificate to this file too; .json",
    KIND(PATH, SAVING, CERTIFY), COMMON, LOCAL},
+  {"format", AT("format", format), "NAME", "onnx",
+   "what to write; onnx for other programs, h for C on processors with floating point",
+   KIND(NAME, SAVING, EXPORT), COMMON, NAMES(VISE_EXPORT_TABLE)},
+  {"name", AT("name", name), "NAME", "net", "of the files, and before all names in them; letters, digits and _",
+   KIND(TEXT, SAVING, EXPORT), COMMON},
+  {"vectors", AT("vectors", n_vectors), "N", "16", "test vectors beside C, with the outputs that they must give",
+   KIND(COUNT, SAVING, EXPORT), COMMON, .min = 1, .max = 100000},
+  {"out", AT(NULL, out), "DIR", NOTHING, "a new or empty folder for the files (required)",
+   KIND(PATH, SAVING, EXPORT), COMMON, LOCAL},
   {"folder", AT(NULL, folders), "DIR", NOTHING,
    "the folder of a sweep or of a run; repeatable, for several runs; can be given without --folder",
    KIND(TEXT, DATA, REPORT), COMMON, LOCAL, .flags = VISE_OPTION_REPEATABLE, .word = "off"},

@@ -146,10 +146,16 @@ static vise_status check_prune(const vise_i_cli_options *options, vise_error *er
   return VISE_OK;
 }
 
+static vise_status check_export(const vise_i_cli_options *options, vise_error *err) {
+  if (options->out == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give a new or empty folder");
+  return VISE_OK;
+}
+
 static vise_status check_model(const vise_i_cli_options *options, vise_error *err) {
   if (options->model == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--model is missing");
   if (options->command == VISE_COMMAND_PRUNE) return check_prune(options, err);
   if (options->command == VISE_COMMAND_CERTIFY) return VISE_OK;
+  if (options->command == VISE_COMMAND_EXPORT) return check_export(options, err);
 
   if (options->data == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--data is missing");
   if (options->command == VISE_COMMAND_PREDICT && options->out == NULL) {

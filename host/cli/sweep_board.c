@@ -95,15 +95,15 @@ static domain find_domain(const vise_i_cli_sweeping *s, size_t axis) {
 }
 
 /* A google.protobuf.Value, in this field. */
-static void put_value(vise_i_cli_proto *to, unsigned field, const vise_i_cli_sweeping *s, size_t config, size_t axis,
+static void put_value(vise_i_proto *to, unsigned field, const vise_i_cli_sweeping *s, size_t config, size_t axis,
                       value_kind kind) {
   char text[TEXT_BYTES];
   (void)vise_space_text(s->space, config, axis, text, sizeof text);
-  const size_t value = vise_i_cli_proto_begin(to, field);
-  if (kind == IS_NUMBER) vise_i_cli_proto_double(to, NUMBER_VALUE, vise_space_number(s->space, config, axis));
-  if (kind == IS_BOOL) vise_i_cli_proto_count(to, BOOL_VALUE, strcmp(text, "yes") == 0);
+  const size_t value = vise_i_proto_begin(to, field);
+  if (kind == IS_NUMBER) vise_i_proto_double(to, NUMBER_VALUE, vise_space_number(s->space, config, axis));
+  if (kind == IS_BOOL) vise_i_proto_count(to, BOOL_VALUE, strcmp(text, "yes") == 0);
   if (kind == IS_STRING) vise_i_cli_proto_name(to, STRING_VALUE, text);
-  vise_i_cli_proto_end(to, value);
+  vise_i_proto_end(to, value);
 }
 
 /* ---- metrics -------------------------------------------------------------------------------------------------------- */
@@ -165,42 +165,42 @@ static double rung_score(const vise_i_cli_sweeping *s, size_t config, size_t run
 /* ---- the experiment --------------------------------------------------------------------------------------------------- */
 
 /* An event with one value, for the plugin: content is its HParamsPluginData. Frees content. */
-static void add_plugin(vise_i_cli_events *events, const char *tag, vise_i_cli_proto *content) {
-  vise_i_cli_proto *event = vise_i_cli_event_begin(events, 0);
-  const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+static void add_plugin(vise_i_cli_events *events, const char *tag, vise_i_proto *content) {
+  vise_i_proto *event = vise_i_cli_event_begin(events, 0);
+  const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
   vise_i_cli_put_plugin(event, tag, "hparams", content);
-  vise_i_cli_proto_end(event, summary);
+  vise_i_proto_end(event, summary);
   vise_i_cli_event_end(events);
-  vise_i_cli_proto_free(content);
+  vise_i_proto_free(content);
 }
 
-static void put_hparam(vise_i_cli_proto *to, const vise_i_cli_sweeping *s, size_t axis, const domain *d) {
-  const size_t info = vise_i_cli_proto_begin(to, HPARAM_INFOS);
-  vise_i_cli_proto_text(to, HPARAM_NAME, vise_space_axis_name(s->space, axis));
-  vise_i_cli_proto_count(to, HPARAM_TYPE, d->kind);
+static void put_hparam(vise_i_proto *to, const vise_i_cli_sweeping *s, size_t axis, const domain *d) {
+  const size_t info = vise_i_proto_begin(to, HPARAM_INFOS);
+  vise_i_proto_text(to, HPARAM_NAME, vise_space_axis_name(s->space, axis));
+  vise_i_proto_count(to, HPARAM_TYPE, d->kind);
 
   if (d->is_range) {
-    const size_t interval = vise_i_cli_proto_begin(to, INTERVAL);
-    vise_i_cli_proto_double(to, LEAST, d->lo);
-    vise_i_cli_proto_double(to, MOST, d->hi);
-    vise_i_cli_proto_end(to, interval);
+    const size_t interval = vise_i_proto_begin(to, INTERVAL);
+    vise_i_proto_double(to, LEAST, d->lo);
+    vise_i_proto_double(to, MOST, d->hi);
+    vise_i_proto_end(to, interval);
   } else if (d->n > 0) {
-    const size_t list = vise_i_cli_proto_begin(to, DISCRETE);
+    const size_t list = vise_i_proto_begin(to, DISCRETE);
     for (size_t i = 0; i < d->n; i++) put_value(to, LIST_VALUES, s, d->points[i], axis, d->kind);
-    vise_i_cli_proto_end(to, list);
+    vise_i_proto_end(to, list);
   }
-  vise_i_cli_proto_end(to, info);
+  vise_i_proto_end(to, info);
 }
 
-static void put_metric(vise_i_cli_proto *to, const vise_i_cli_sweeping *s, metric which) {
+static void put_metric(vise_i_proto *to, const vise_i_cli_sweeping *s, metric which) {
   const char *shown = which == SCORE ? vise_i_cli_score_name(s->options->score) : metrics[which].shown;
-  const size_t info = vise_i_cli_proto_begin(to, METRIC_INFOS);
-  const size_t name = vise_i_cli_proto_begin(to, METRIC_NAME);
-  vise_i_cli_proto_text(to, METRIC_TAG, metrics[which].tag);
-  vise_i_cli_proto_end(to, name);
-  vise_i_cli_proto_text(to, METRIC_SHOWN, shown);
-  vise_i_cli_proto_text(to, METRIC_ABOUT, metrics[which].about);
-  vise_i_cli_proto_end(to, info);
+  const size_t info = vise_i_proto_begin(to, METRIC_INFOS);
+  const size_t name = vise_i_proto_begin(to, METRIC_NAME);
+  vise_i_proto_text(to, METRIC_TAG, metrics[which].tag);
+  vise_i_proto_end(to, name);
+  vise_i_proto_text(to, METRIC_SHOWN, shown);
+  vise_i_proto_text(to, METRIC_ABOUT, metrics[which].about);
+  vise_i_proto_end(to, info);
 }
 
 /* Whether the configurations have it at all. */
@@ -213,46 +213,46 @@ static bool is_known(const vise_i_cli_sweeping *s, const size_t *configs, metric
 
 static void add_experiment(vise_i_cli_events *events, const vise_i_cli_sweeping *s, const size_t *configs,
                            const domain *domains) {
-  vise_i_cli_proto content = {.bytes = NULL};
+  vise_i_proto content = {.bytes = NULL};
   char about[TEXT_BYTES];
   (void)snprintf(about, sizeof about, "%s%zu of %zu configurations, scored by %s on the held-out folds.",
                  s->n_shown < s->n_distinct ? "The best " : "", s->n_shown, s->n_distinct,
                  vise_i_cli_score_name(s->options->score));
 
-  const size_t experiment = vise_i_cli_proto_begin(&content, EXPERIMENT);
-  vise_i_cli_proto_text(&content, ABOUT, about);
-  vise_i_cli_proto_double(&content, CREATED, (double)time(NULL));
+  const size_t experiment = vise_i_proto_begin(&content, EXPERIMENT);
+  vise_i_proto_text(&content, ABOUT, about);
+  vise_i_proto_double(&content, CREATED, (double)time(NULL));
   for (size_t axis = 0; axis < s->n_axes; axis++) put_hparam(&content, s, axis, &domains[axis]);
   for (metric which = 0; which < N_METRICS; which++) {
     if (is_known(s, configs, which)) put_metric(&content, s, which);
   }
   vise_i_cli_proto_name(&content, NAME, s->dir);
-  vise_i_cli_proto_end(&content, experiment);
+  vise_i_proto_end(&content, experiment);
   add_plugin(events, "_hparams_/experiment", &content);
 }
 
 /* ---- a session -------------------------------------------------------------------------------------------------------- */
 
 static void add_start(vise_i_cli_events *events, const vise_i_cli_sweeping *s, size_t config, const domain *domains) {
-  vise_i_cli_proto content = {.bytes = NULL};
-  const size_t start = vise_i_cli_proto_begin(&content, SESSION_START);
+  vise_i_proto content = {.bytes = NULL};
+  const size_t start = vise_i_proto_begin(&content, SESSION_START);
   for (size_t axis = 0; axis < s->n_axes; axis++) {
-    const size_t entry = vise_i_cli_proto_begin(&content, HPARAMS);
-    vise_i_cli_proto_text(&content, MAP_KEY, vise_space_axis_name(s->space, axis));
+    const size_t entry = vise_i_proto_begin(&content, HPARAMS);
+    vise_i_proto_text(&content, MAP_KEY, vise_space_axis_name(s->space, axis));
     put_value(&content, MAP_VALUE, s, config, axis, domains[axis].kind);
-    vise_i_cli_proto_end(&content, entry);
+    vise_i_proto_end(&content, entry);
   }
-  vise_i_cli_proto_double(&content, STARTED, (double)time(NULL));
-  vise_i_cli_proto_end(&content, start);
+  vise_i_proto_double(&content, STARTED, (double)time(NULL));
+  vise_i_proto_end(&content, start);
   add_plugin(events, "_hparams_/session_start_info", &content);
 }
 
 static void add_end(vise_i_cli_events *events, const vise_i_cli_sweeping *s, size_t config) {
-  vise_i_cli_proto content = {.bytes = NULL};
-  const size_t end = vise_i_cli_proto_begin(&content, SESSION_END);
-  vise_i_cli_proto_count(&content, STATUS, isfinite(s->means[config]) ? SUCCESS : FAILURE);
-  vise_i_cli_proto_double(&content, ENDED, (double)time(NULL));
-  vise_i_cli_proto_end(&content, end);
+  vise_i_proto content = {.bytes = NULL};
+  const size_t end = vise_i_proto_begin(&content, SESSION_END);
+  vise_i_proto_count(&content, STATUS, isfinite(s->means[config]) ? SUCCESS : FAILURE);
+  vise_i_proto_double(&content, ENDED, (double)time(NULL));
+  vise_i_proto_end(&content, end);
   add_plugin(events, "_hparams_/session_end_info", &content);
 }
 
@@ -262,20 +262,20 @@ static void add_metrics(vise_i_cli_events *events, const vise_i_cli_sweeping *s,
   for (size_t rung = 1; rung < s->n_rungs && s->rungs[rung - 1] < last; rung++) {
     const double score = rung_score(s, config, rung);
     if (!isfinite(score)) continue;
-    vise_i_cli_proto *event = vise_i_cli_event_begin(events, s->rungs[rung - 1]);
-    const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+    vise_i_proto *event = vise_i_cli_event_begin(events, s->rungs[rung - 1]);
+    const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
     vise_i_cli_put_scalar(event, metrics[SCORE].tag, score, metrics[SCORE].about);
-    vise_i_cli_proto_end(event, summary);
+    vise_i_proto_end(event, summary);
     vise_i_cli_event_end(events);
   }
 
-  vise_i_cli_proto *event = vise_i_cli_event_begin(events, last);
-  const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+  vise_i_proto *event = vise_i_cli_event_begin(events, last);
+  const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
   for (metric which = 0; which < N_METRICS; which++) {
     const double value = metric_of(s, config, which);
     if (isfinite(value)) vise_i_cli_put_scalar(event, metrics[which].tag, value, metrics[which].about);
   }
-  vise_i_cli_proto_end(event, summary);
+  vise_i_proto_end(event, summary);
   vise_i_cli_event_end(events);
 }
 

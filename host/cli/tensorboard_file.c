@@ -73,43 +73,43 @@ static double now(void) {
   return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
-vise_i_cli_proto *vise_i_cli_event_begin(vise_i_cli_events *events, uint64_t step) {
-  vise_i_cli_proto *made = &events->made;
+vise_i_proto *vise_i_cli_event_begin(vise_i_cli_events *events, uint64_t step) {
+  vise_i_proto *made = &events->made;
   events->record = made->n;
-  vise_i_cli_proto_fixed(made, 0, LENGTH_BYTES);
-  vise_i_cli_proto_fixed(made, 0, SUM_BYTES);
-  vise_i_cli_proto_double(made, WALL_TIME, now());
-  if (step > 0) vise_i_cli_proto_count(made, STEP, step);
+  vise_i_proto_fixed(made, 0, LENGTH_BYTES);
+  vise_i_proto_fixed(made, 0, SUM_BYTES);
+  vise_i_proto_double(made, WALL_TIME, now());
+  if (step > 0) vise_i_proto_count(made, STEP, step);
   return made;
 }
 
 void vise_i_cli_event_end(vise_i_cli_events *events) {
-  vise_i_cli_proto *made = &events->made;
+  vise_i_proto *made = &events->made;
   if (made->failed) return;
   uint8_t *head = made->bytes + events->record;
   const size_t n = made->n - events->record - HEAD_BYTES;
 
   store(head, n, LENGTH_BYTES);
   store(head + LENGTH_BYTES, masked(crc32c(head, LENGTH_BYTES)), SUM_BYTES);
-  vise_i_cli_proto_fixed(made, masked(crc32c(head + HEAD_BYTES, n)), SUM_BYTES);
+  vise_i_proto_fixed(made, masked(crc32c(head + HEAD_BYTES, n)), SUM_BYTES);
 }
 
 /* What every file begins with, after the time. */
-static void put_version(vise_i_cli_proto *message) {
-  vise_i_cli_proto_text(message, FILE_VERSION, "brain.Event:2");
-  const size_t source = vise_i_cli_proto_begin(message, SOURCE_METADATA);
-  vise_i_cli_proto_text(message, SOURCE_WRITER, "vise");
-  vise_i_cli_proto_end(message, source);
+static void put_version(vise_i_proto *message) {
+  vise_i_proto_text(message, FILE_VERSION, "brain.Event:2");
+  const size_t source = vise_i_proto_begin(message, SOURCE_METADATA);
+  vise_i_proto_text(message, SOURCE_WRITER, "vise");
+  vise_i_proto_end(message, source);
 }
 
 bool vise_i_cli_events_are_ours(const uint8_t *bytes, size_t n) {
   const size_t begin = HEAD_BYTES + WALL_TIME_BYTES;
-  vise_i_cli_proto wanted = {.bytes = NULL};
+  vise_i_proto wanted = {.bytes = NULL};
   put_version(&wanted);
 
   const size_t n_here = n > begin ? n - begin : 0, n_seen = n_here < wanted.n ? n_here : wanted.n;
   const bool ours = !wanted.failed && (n_seen == 0 || memcmp(bytes + begin, wanted.bytes, n_seen) == 0);
-  vise_i_cli_proto_free(&wanted);
+  vise_i_proto_free(&wanted);
   return ours;
 }
 
@@ -200,7 +200,7 @@ vise_status vise_i_cli_events_open(vise_i_cli_events *events, const char *dir, i
 static void cut(vise_i_cli_events *events) {
   const off_t end = lseek(events->file, 0, SEEK_END);
   const uint64_t there = end > (off_t)events->n_written ? (uint64_t)end - events->n_written : 0;
-  const vise_i_cli_proto *made = &events->made;
+  const vise_i_proto *made = &events->made;
   uint64_t at = 0;
 
   for (uint64_t n; at + HEAD_BYTES <= there; at += HEAD_BYTES + n + SUM_BYTES) {
@@ -212,7 +212,7 @@ static void cut(vise_i_cli_events *events) {
 }
 
 vise_status vise_i_cli_events_flush(vise_i_cli_events *events, bool at_once, vise_error *err) {
-  vise_i_cli_proto *made = &events->made;
+  vise_i_proto *made = &events->made;
   if (made->failed) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "%s: out of memory for its events", events->path);
   if (made->n == 0) return VISE_OK;
   const double time = vise_i_cli_seconds();
@@ -236,7 +236,7 @@ vise_status vise_i_cli_events_close(vise_i_cli_events *events, vise_error *err) 
     status = vise_i_cli_events_flush(events, true, err);
     if (close(events->file) != 0 && status == VISE_OK) status = fail(events, "written", err);
   }
-  vise_i_cli_proto_free(&events->made);
+  vise_i_proto_free(&events->made);
   free(events->path);
   *events = (vise_i_cli_events){.file = -1};
   return status;

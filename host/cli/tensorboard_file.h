@@ -6,7 +6,7 @@
 #ifndef VISE_I_CLI_TENSORBOARD_FILE_H
 #define VISE_I_CLI_TENSORBOARD_FILE_H
 
-#include "host/cli/tensorboard_proto.h"
+#include "host/proto/proto.h"
 #include "vise/status.h"
 
 #define VISE_I_CLI_EVENTS_FOLDER "tensorboard"
@@ -16,10 +16,10 @@
 typedef struct vise_i_cli_events {
   bool is_open;
   int file;
-  char *path;            /* for messages; owned */
-  vise_i_cli_proto made; /* records that are still to be written */
-  size_t record;         /* where the last of them begins */
-  uint64_t n_written;    /* bytes */
+  char *path;         /* for messages; owned */
+  vise_i_proto made;  /* records that are still to be written */
+  size_t record;      /* where the last of them begins */
+  uint64_t n_written; /* bytes */
   double last_write;
 } vise_i_cli_events;
 
@@ -32,7 +32,7 @@ VISE_WARN_UNUSED vise_status vise_i_cli_events_open(vise_i_cli_events *events, c
 VISE_WARN_UNUSED vise_status vise_i_cli_events_close(vise_i_cli_events *events, vise_error *err);
 
 /* An event of now: what is put into the message between the two are fields of tensorboard.Event. */
-vise_i_cli_proto *vise_i_cli_event_begin(vise_i_cli_events *events, uint64_t step);
+vise_i_proto *vise_i_cli_event_begin(vise_i_cli_events *events, uint64_t step);
 void vise_i_cli_event_end(vise_i_cli_events *events);
 /* Writes what is made if the last write was about a second ago, or much is made; now: in any case. */
 VISE_WARN_UNUSED vise_status vise_i_cli_events_flush(vise_i_cli_events *events, bool now, vise_error *err);

@@ -106,18 +106,18 @@ static histogram make(const vise_array *weights, double lo, double hi) {
   return h;
 }
 
-void vise_i_cli_put_histogram(vise_i_cli_proto *value, const vise_array *weights, double lo, double hi) {
+void vise_i_cli_put_histogram(vise_i_proto *value, const vise_array *weights, double lo, double hi) {
   const histogram h = make(weights, lo, hi);
-  vise_i_cli_proto_double(value, MIN, h.min);
-  vise_i_cli_proto_double(value, MAX, h.max);
-  vise_i_cli_proto_double(value, NUM, (double)h.n);
-  vise_i_cli_proto_double(value, SUM, h.sum);
-  vise_i_cli_proto_double(value, SUM_OF_SQUARES, h.squares);
+  vise_i_proto_double(value, MIN, h.min);
+  vise_i_proto_double(value, MAX, h.max);
+  vise_i_proto_double(value, NUM, (double)h.n);
+  vise_i_proto_double(value, SUM, h.sum);
+  vise_i_proto_double(value, SUM_OF_SQUARES, h.squares);
 
-  const size_t limits = vise_i_cli_proto_begin(value, LIMITS);
-  for (size_t k = 0; k < h.n_buckets; k++) vise_i_cli_proto_item(value, h.limits[k]);
-  vise_i_cli_proto_end(value, limits);
-  const size_t counts = vise_i_cli_proto_begin(value, COUNTS);
-  for (size_t k = 0; k < h.n_buckets; k++) vise_i_cli_proto_item(value, (double)h.counts[k]);
-  vise_i_cli_proto_end(value, counts);
+  const size_t limits = vise_i_proto_begin(value, LIMITS);
+  for (size_t k = 0; k < h.n_buckets; k++) vise_i_proto_item(value, h.limits[k]);
+  vise_i_proto_end(value, limits);
+  const size_t counts = vise_i_proto_begin(value, COUNTS);
+  for (size_t k = 0; k < h.n_buckets; k++) vise_i_proto_item(value, (double)h.counts[k]);
+  vise_i_proto_end(value, counts);
 }

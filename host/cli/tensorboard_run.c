@@ -25,7 +25,7 @@ enum { TAG_BYTES = 256 };
 
 /* ---- one epoch ------------------------------------------------------------------------------------------------------ */
 
-static void put_metrics(vise_i_cli_proto *summary, const char *rows, const vise_metrics *metrics, const char *about) {
+static void put_metrics(vise_i_proto *summary, const char *rows, const vise_metrics *metrics, const char *about) {
   const struct {
     const char *name;
     double value;
@@ -41,7 +41,7 @@ static void put_metrics(vise_i_cli_proto *summary, const char *rows, const vise_
   }
 }
 
-static void put_epoch(vise_i_cli_board *board, vise_i_cli_proto *summary, const vise_progress *state) {
+static void put_epoch(vise_i_cli_board *board, vise_i_proto *summary, const vise_progress *state) {
   const bool told = board->epochs_told;
   put_metrics(summary, "train", &state->train,
               told ? NULL : "mean over the epoch, each row at the weights before its step");
@@ -66,14 +66,14 @@ typedef struct curve {
   const char *about;
 } curve;
 
-static void put_curve(vise_i_cli_proto *summary, const curve *of, const char *layer, bool told) {
+static void put_curve(vise_i_proto *summary, const curve *of, const char *layer, bool told) {
   char tag[TAG_BYTES];
   if (isnan(of->value)) return;
   (void)snprintf(tag, sizeof tag, "%s%s%s", of->tag, layer != NULL ? "/" : "", layer != NULL ? layer : "");
   vise_i_cli_put_scalar(summary, tag, of->value, told ? NULL : of->about);
 }
 
-static void put_steps(vise_i_cli_proto *summary, const vise_record *record, bool told) {
+static void put_steps(vise_i_proto *summary, const vise_record *record, bool told) {
   const curve curves[] = {
       {"optimizer/lr", record->lr, "learning rate of the last step"},
       {"loss/penalty", record->penalty, "mean over the steps since the point before"},
@@ -88,7 +88,7 @@ static void put_steps(vise_i_cli_proto *summary, const vise_record *record, bool
   for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) put_curve(summary, &curves[i], NULL, told);
 }
 
-static void put_layer(vise_i_cli_proto *summary, const vise_layer_record *layer, bool told) {
+static void put_layer(vise_i_proto *summary, const vise_layer_record *layer, bool told) {
   const curve curves[] = {
       {"regularization/at_bound", share(layer->n_at_lo + layer->n_at_hi, layer->n_boxed),
        "share of the weights at a bound of their box"},
@@ -98,7 +98,7 @@ static void put_layer(vise_i_cli_proto *summary, const vise_layer_record *layer,
   for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) put_curve(summary, &curves[i], layer->name, told);
 }
 
-static void put_histograms(vise_i_cli_board *board, vise_i_cli_proto *summary, const vise_record *record) {
+static void put_histograms(vise_i_cli_board *board, vise_i_proto *summary, const vise_record *record) {
   for (size_t l = 0; l < record->n_layers; l++) {
     const vise_layer_record *layer = &record->layers[l];
     char tag[TAG_BYTES];
@@ -110,7 +110,7 @@ static void put_histograms(vise_i_cli_board *board, vise_i_cli_proto *summary, c
   board->histograms_told = true;
 }
 
-static void put_record(vise_i_cli_board *board, vise_i_cli_proto *summary, const vise_progress *state) {
+static void put_record(vise_i_cli_board *board, vise_i_proto *summary, const vise_progress *state) {
   const vise_record *record = state->record;
   put_steps(summary, record, board->records_told);
   for (size_t l = 0; l < record->n_layers; l++) put_layer(summary, &record->layers[l], board->records_told);
@@ -125,17 +125,17 @@ static void put_record(vise_i_cli_board *board, vise_i_cli_proto *summary, const
 }
 
 static void add_epoch(vise_i_cli_board *board, const vise_progress *state) {
-  vise_i_cli_proto *event = vise_i_cli_event_begin(&board->events, state->step);
-  const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+  vise_i_proto *event = vise_i_cli_event_begin(&board->events, state->step);
+  const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
   put_epoch(board, event, state);
   if (state->record != NULL) put_record(board, event, state);
-  vise_i_cli_proto_end(event, summary);
+  vise_i_proto_end(event, summary);
   vise_i_cli_event_end(&board->events);
 }
 
 /* ---- the weights that were kept ------------------------------------------------------------------------------------- */
 
-static vise_status put_kept(vise_i_cli_proto *summary, const vise_model *model, size_t layer, vise_error *err) {
+static vise_status put_kept(vise_i_proto *summary, const vise_model *model, size_t layer, vise_error *err) {
   const double open[2] = {-(double)INFINITY, (double)INFINITY};
   const size_t tensor = vise_i_cli_run_weights_of(model, layer);
   size_t n_rows = 0, n_cols = 0;
@@ -165,10 +165,10 @@ vise_status vise_i_cli_board_keep(vise_i_cli_board *board, uint64_t step, vise_e
   const vise_model *model = board->setup->model;
   show_waiting(board);
 
-  vise_i_cli_proto *event = vise_i_cli_event_begin(&board->events, step);
-  const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+  vise_i_proto *event = vise_i_cli_event_begin(&board->events, step);
+  const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
   for (size_t l = 0; l < vise_model_n_layers(model) && status == VISE_OK; l++) status = put_kept(event, model, l, err);
-  vise_i_cli_proto_end(event, summary);
+  vise_i_proto_end(event, summary);
   vise_i_cli_event_end(&board->events);
   return status;
 }
@@ -198,10 +198,10 @@ static char *describe(const vise_i_cli_board *board, const vise_progress *state)
 
 /* Of a run that goes on, what the files before this one have of these steps and later ones does not hold any more. */
 static void put_restart(vise_i_cli_board *board, uint64_t step) {
-  vise_i_cli_proto *event = vise_i_cli_event_begin(&board->events, step);
-  const size_t session = vise_i_cli_proto_begin(event, SESSION_LOG);
-  vise_i_cli_proto_count(event, SESSION_STATUS, SESSION_START);
-  vise_i_cli_proto_end(event, session);
+  vise_i_proto *event = vise_i_cli_event_begin(&board->events, step);
+  const size_t session = vise_i_proto_begin(event, SESSION_LOG);
+  vise_i_proto_count(event, SESSION_STATUS, SESSION_START);
+  vise_i_proto_end(event, session);
   vise_i_cli_event_end(&board->events);
 }
 
@@ -213,10 +213,10 @@ static vise_status open_events(vise_i_cli_board *board, const vise_progress *sta
 
   char *text = describe(board, state);
   if (text == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for an event file");
-  vise_i_cli_proto *event = vise_i_cli_event_begin(&board->events, state->step);
-  const size_t summary = vise_i_cli_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
+  vise_i_proto *event = vise_i_cli_event_begin(&board->events, state->step);
+  const size_t summary = vise_i_proto_begin(event, VISE_I_CLI_EVENT_SUMMARY);
   vise_i_cli_put_text(event, "run", text);
-  vise_i_cli_proto_end(event, summary);
+  vise_i_proto_end(event, summary);
   vise_i_cli_event_end(&board->events);
   free(text);
   return VISE_OK;

@@ -11,7 +11,7 @@ _Static_assert(sizeof(vise_loss) == sizeof(unsigned), "NAME rows are enumeration
 #define PRUNE VISE_COMMAND_PRUNE
 #define BENCH VISE_COMMAND_BENCH
 #define MODEL (VISE_COMMAND_EVAL | VISE_COMMAND_PREDICT)
-#define PROVE VISE_COMMAND_CERTIFY
+#define PROVE (VISE_COMMAND_CERTIFY | VISE_COMMAND_EXPORT)
 
 /* Field and place: of one field, of three that are set alike, of two or three that hold the value together. */
 #define IN(of, type, field) \

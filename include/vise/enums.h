@@ -150,6 +150,9 @@ enum {
 
 #define VISE_SELECT_TABLE(X) X(VISE_SELECT_BEST, "best") X(VISE_SELECT_ONE_SE, "one-se")
 
+/* What a model can be exported as (vise/export.h). */
+#define VISE_EXPORT_TABLE(X) X(VISE_EXPORT_ONNX, "onnx") X(VISE_EXPORT_FLOAT_C, "h")
+
 /* What a data file is, by its content and then by its name. */
 #define VISE_FILE_KIND_TABLE(X) X(VISE_FILE_TABLE, "table") X(VISE_FILE_NPY, "npy") X(VISE_FILE_IDX, "idx")
 
@@ -186,6 +189,7 @@ enum {
   T(vise_column_role, VISE_COLUMN_ROLE_TABLE)               \
   T(vise_target_kind, VISE_TARGET_KIND_TABLE)               \
   T(vise_file_kind, VISE_FILE_KIND_TABLE)                   \
+  T(vise_export_format, VISE_EXPORT_TABLE)                  \
   T(vise_search, VISE_SEARCH_TABLE)                         \
   T(vise_select, VISE_SELECT_TABLE)
 

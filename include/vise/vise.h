@@ -12,6 +12,7 @@
  *  - dataset.h   features, targets and row weights, from files or memory
  *  - model.h     weights, and what is needed to use them again; their files; pruning
  *  - certify.h   proven bounds of a model
+ *  - export.h    a model as ONNX and as C
  *  - evaluate.h  loss, accuracy, outputs of a model on a dataset
  *  - search.h    configurations to try, and the choice among them
  *  - recipe.h    defaults that go together, for tables
@@ -34,6 +35,7 @@
 #include "vise/check.h"
 #include "vise/dataset.h"
 #include "vise/evaluate.h"
+#include "vise/export.h"
 #include "vise/fit.h"
 #include "vise/folder.h"
 #include "vise/info.h"

@@ -22,6 +22,7 @@ CASES = [
     ("vise predict --clip-no", "vise predict --clip-no"),  # an option of train
     ("vise help pru", "vise help prune "),
     ("vise cer", "vise certify "),
+    ("vise export --format on", "vise export --format onnx "),
     ("vise certify --keep", "vise certify --keep-model "),
     ("vise wat", "vise watch "),
     ("vise sweep --progress js", "vise sweep --progress json "),

@@ -1,11 +1,12 @@
 #!/bin/sh
-# with_python.sh pytorch|tensorboard|estimators ARGS...: runs a Python that has PyTorch, TensorBoard, or what the tests of the
-# Python package need, with these arguments: $VISE_PYTHON, the environment that ./dev made, or python3. Without TensorBoard
-# the test is skipped; without the others it fails, unless VISE_WITHOUT_PYTORCH=1 says that it need not run.
+# with_python.sh pytorch|tensorboard|onnx|estimators ARGS...: runs a Python that has PyTorch, TensorBoard, ONNX, or what the tests
+# of the Python package need, with these arguments: $VISE_PYTHON, the environment that ./dev made, or python3. Without
+# TensorBoard or ONNX the test is skipped; without the others it fails, unless VISE_WITHOUT_PYTORCH=1 says that it need not run.
 package=$1
 shift
 modules='"numpy", "tensorboard"'
-if [ "$package" != tensorboard ]; then
+[ "$package" != onnx ] || modules='"numpy", "onnx", "onnxruntime"'
+if [ "$package" != tensorboard ] && [ "$package" != onnx ]; then
   modules='"numpy", "safetensors", "torch"'
   [ "$package" = pytorch ] || modules='"numpy", "pandas", "pytest", "scipy", "sklearn"'
   if [ "${VISE_WITHOUT_PYTORCH:-0}" = 1 ]; then
@@ -21,5 +22,5 @@ for python in ${VISE_PYTHON:+"$VISE_PYTHON"} "${XDG_CACHE_HOME:-$HOME/.cache}/vi
   fi
 done
 echo "no Python with $modules: run './dev test', which makes one, or set VISE_PYTHON"
-[ "$package" != tensorboard ] || exit 77
+[ "$package" != tensorboard ] && [ "$package" != onnx ] || exit 77
 exit 1

@@ -104,6 +104,13 @@ static void check_certificate(const vise_model *model) {
   succeed("vise_certify", vise_certify(model, &config.value[0], &certificate, &err));
   check("vise_certify", vise_certificate_n_outputs(certificate) == vise_model_width(model, vise_model_n_layers(model)));
   vise_certificate_free(certificate);
+
+  INIT(vise_export_config, exporting);
+  exporting.value[0].format = VISE_EXPORT_FLOAT_C;
+  exporting.value[0].low = lows;
+  exporting.value[0].high = highs;
+  check("vise_export", vise_export(model, &exporting.value[0], "growth.csv", &err) == VISE_ERR_USAGE);
+  check("vise_export", strstr(err.text, "is there and no folder") != NULL);
 }
 
 /* A search, and the choice of its winner. */

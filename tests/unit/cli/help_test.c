@@ -127,6 +127,8 @@ static const char *const prune_options[] = {"model",
                                             NULL};
 static const char *const certify_options[] = {"model", "data",       "target", "inputs", "activation", "delimiter",
                                               "json",  "keep-model", "out",    "config", "help",       NULL};
+static const char *const export_options[] = {"model", "data", "inputs", "activation", "format", "name",
+                                             "json",  "out",  "config", "vectors",    "help",   NULL};
 static const char *const info_options[] = {"json", "plan", "plan-sms", "config", "help", "version", NULL};
 
 static const char *const bench_options[] = {
@@ -158,6 +160,7 @@ Test(cli_help, lists_every_option) {
   expect_options("predict --help-all", predict_options);
   expect_options("prune --help-all", prune_options);
   expect_options("certify --help-all", certify_options);
+  expect_options("export --help-all", export_options);
   expect_options("info --help-all", info_options);
   expect_options("bench --help-all", bench_options);
 }
@@ -196,7 +199,7 @@ Test(cli_help, names_the_commands) {
     SAYS(result.out, "train");
     SAYS(result.out, "predict");
     SAYS(result.out, "sweep");
-    SAYS_NOT(result.out, "export"); /* it does not exist */
+    SAYS(result.out, "export");
     tool_free(&result);
   }
 }
@@ -221,7 +224,8 @@ static void expect_lines(const char *call, size_t least, size_t most) {
 }
 
 Test(cli_help, fits_on_one_screen_unless_all_is_asked_for) {
-  static const char *const commands[] = {"train", "check", "eval", "predict", "prune", "certify", "bench", "info"};
+  static const char *const commands[] = {"train",   "check",  "eval",  "predict", "prune",
+                                         "certify", "export", "bench", "info"};
   expect_lines("--help", 10, 24);
 
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
@@ -284,7 +288,7 @@ Test(cli_help, prints_the_version) {
 }
 
 Test(cli_help, refuses_commands_that_are_not_there) {
-  tool_expect_refused("export --model a", "unknown command 'export'");
+  tool_expect_refused("serve --model a", "unknown command 'serve'");
   tool_expect_refused("trian", "unknown command 'trian'; did you mean 'train'?");
   tool_expect_refused("evla", "did you mean 'eval'?");
   tool_expect_refused("help clip-nrom", "unknown command or option 'clip-nrom'; did you mean 'clip-norm'?");

@@ -1,20 +1,17 @@
-#include "host/cli/tensorboard_proto.h"
+#include "host/proto/proto.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/cli/text_json.h"
-
 enum { VARINT = 0, EIGHT_BYTES = 1, LENGTH = 2, FOUR_BYTES = 5, MOST_VARINT = 10, LEAST_ROOM = 1 << 12 };
 
-void vise_i_cli_proto_free(vise_i_cli_proto *proto) {
+void vise_i_proto_free(vise_i_proto *proto) {
   free(proto->bytes);
-  *proto = (vise_i_cli_proto){0};
+  *proto = (vise_i_proto){0};
 }
 
 /* Makes room for n more bytes. */
-static bool grow(vise_i_cli_proto *proto, size_t n) {
+static bool grow(vise_i_proto *proto, size_t n) {
   if (proto->failed) return false;
   if (n <= proto->room - proto->n) return true;
 
@@ -28,16 +25,16 @@ static bool grow(vise_i_cli_proto *proto, size_t n) {
   return true;
 }
 
-void vise_i_cli_proto_raw(vise_i_cli_proto *proto, const void *bytes, size_t n) {
+void vise_i_proto_raw(vise_i_proto *proto, const void *bytes, size_t n) {
   if (n == 0 || !grow(proto, n)) return;
   memcpy(proto->bytes + proto->n, bytes, n);
   proto->n += n;
 }
 
-void vise_i_cli_proto_fixed(vise_i_cli_proto *proto, uint64_t value, size_t n_bytes) {
+void vise_i_proto_fixed(vise_i_proto *proto, uint64_t value, size_t n_bytes) {
   uint8_t bytes[8];
   for (size_t i = 0; i < n_bytes; i++) bytes[i] = (uint8_t)(value >> (8 * i));
-  vise_i_cli_proto_raw(proto, bytes, n_bytes);
+  vise_i_proto_raw(proto, bytes, n_bytes);
 }
 
 /* Seven bits a byte, the lowest first; all but the last byte have the eighth bit set. Returns how many. */
@@ -48,66 +45,52 @@ static size_t to_varint(uint64_t value, uint8_t out[MOST_VARINT]) {
   return n;
 }
 
-static void put_varint(vise_i_cli_proto *proto, uint64_t value) {
+static void put_varint(vise_i_proto *proto, uint64_t value) {
   uint8_t bytes[MOST_VARINT];
-  vise_i_cli_proto_raw(proto, bytes, to_varint(value, bytes));
+  vise_i_proto_raw(proto, bytes, to_varint(value, bytes));
 }
 
-static void put_key(vise_i_cli_proto *proto, unsigned field, unsigned type) {
+static void put_key(vise_i_proto *proto, unsigned field, unsigned type) {
   put_varint(proto, (uint64_t)field << 3 | type);
 }
 
-void vise_i_cli_proto_count(vise_i_cli_proto *proto, unsigned field, uint64_t value) {
+void vise_i_proto_count(vise_i_proto *proto, unsigned field, uint64_t value) {
   put_key(proto, field, VARINT);
   put_varint(proto, value);
 }
 
-void vise_i_cli_proto_item(vise_i_cli_proto *proto, double value) {
+void vise_i_proto_item(vise_i_proto *proto, double value) {
   uint64_t bits;
   memcpy(&bits, &value, sizeof bits);
-  vise_i_cli_proto_fixed(proto, bits, sizeof bits);
+  vise_i_proto_fixed(proto, bits, sizeof bits);
 }
 
-void vise_i_cli_proto_double(vise_i_cli_proto *proto, unsigned field, double value) {
+void vise_i_proto_double(vise_i_proto *proto, unsigned field, double value) {
   put_key(proto, field, EIGHT_BYTES);
-  vise_i_cli_proto_item(proto, value);
+  vise_i_proto_item(proto, value);
 }
 
-void vise_i_cli_proto_float(vise_i_cli_proto *proto, unsigned field, float value) {
+void vise_i_proto_float(vise_i_proto *proto, unsigned field, float value) {
   uint32_t bits;
   memcpy(&bits, &value, sizeof bits);
   put_key(proto, field, FOUR_BYTES);
-  vise_i_cli_proto_fixed(proto, bits, sizeof bits);
+  vise_i_proto_fixed(proto, bits, sizeof bits);
 }
 
-void vise_i_cli_proto_text(vise_i_cli_proto *proto, unsigned field, const char *text) {
+void vise_i_proto_text(vise_i_proto *proto, unsigned field, const char *text) {
   const size_t n = strlen(text);
   put_key(proto, field, LENGTH);
   put_varint(proto, n);
-  vise_i_cli_proto_raw(proto, text, n);
+  vise_i_proto_raw(proto, text, n);
 }
 
-void vise_i_cli_proto_name(vise_i_cli_proto *proto, unsigned field, const char *text) {
-  const char *c = text;
-  while (*c != '\0' && (unsigned char)*c < 0x80) c++;
-  if (*c == '\0') { /* ASCII, as nearly all are */
-    vise_i_cli_proto_text(proto, field, text);
-    return;
-  }
-
-  json_t *json = vise_i_cli_name_json(text);
-  if (json == NULL) proto->failed = true;
-  if (json != NULL) vise_i_cli_proto_text(proto, field, json_string_value(json));
-  json_decref(json);
-}
-
-size_t vise_i_cli_proto_begin(vise_i_cli_proto *proto, unsigned field) {
+size_t vise_i_proto_begin(vise_i_proto *proto, unsigned field) {
   put_key(proto, field, LENGTH);
   return proto->n;
 }
 
 /* The length stands before what it is the length of, which moves to make room for it. */
-void vise_i_cli_proto_end(vise_i_cli_proto *proto, size_t begin) {
+void vise_i_proto_end(vise_i_proto *proto, size_t begin) {
   uint8_t length[MOST_VARINT];
   if (proto->failed) return;
   const size_t n = proto->n - begin, n_length = to_varint(n, length);

@@ -1,0 +1,143 @@
+"""What `vise export --format h` writes is C99 without a warning, gives what the net gives, and knows when it does not. Takes
+WORK, VISE (the tool) and CC from the environment."""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+
+WORK, VISE, CC = os.environ["WORK"], os.environ["VISE"], os.environ["CC"]
+STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
+ACTIVATIONS = ("relu", "leaky-relu", "silu", "tanh", "sigmoid", "gelu", "identity", "elu")
+# Names that end comments and strings, mean something to the preprocessor, or become alike.
+COLUMNS = ('a b', 'a_b', '*/ int x = 1; /*', 'say "hi"\\', 'what??/', 'größe', '9', 'int')
+CLASSES = ('no "', 'no_\\', "*/", "ja??/")
+
+
+def run(*command, code=0):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != code:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+def expect(condition, message):
+    if not condition:
+        raise RuntimeError(message)
+
+
+def field(text):
+    return '"' + text.replace('"', '""') + '"'
+
+
+def make_data():
+    random.seed(3)
+    with open("table.csv", "w", encoding="utf-8") as file:
+        file.write(",".join(map(field, COLUMNS + ("color", "class"))) + "\n")
+        for i in range(240):
+            row = [f"{random.gauss(i % 4, 1):.4f}" for _ in COLUMNS] + ["rgb"[i % 3], CLASSES[i % 4]]
+            file.write(",".join(map(field, row)) + "\n")
+    with open("line.csv", "w", encoding="utf-8") as file:
+        file.write("x,z,y\n")
+        for _ in range(200):
+            x, z = random.gauss(0, 1), random.gauss(50, 9)
+            file.write(f"{x},{z},{3 * x - 0.2 * z + 900}\n")
+
+
+def train(name, data, *options):
+    run(VISE, "train", "--train", data, "--epochs", "3", "--quiet", "--seed", "2", "--out", name, "--backend", "cpu", *options)
+
+
+def compilers():
+    return [CC] + [path for path in (shutil.which("clang"),) if path]
+
+
+def build_and_run(folder, name, code=0):
+    for compiler in compilers():
+        for more in (("-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all"), ("-O2", "-ffast-math")):
+            run(compiler, *STRICT, *more, f"{folder}/{name}_test.c", "-o", f"{folder}/test", "-lm")
+            printed = run(f"./{folder}/test", code=code)
+            expect("test vectors" in printed, printed)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def check_net(name, data, *options):
+    train(name, data, *options)
+    run(VISE, "export", "--model", name, "--format", "h", "--out", f"c-{name}", "--name", f"{name}_net", "--data", data)
+    build_and_run(f"c-{name}", f"{name}_net")
+    header = read(f"c-{name}/{name}_net.h")
+    uses = re.findall(r"\b(?:malloc|free|printf|double|\w+f)\(", header)
+    expect(all(use in ("tanhf(", "expf(", "erfcf(", "expm1f(") for use in uses), f"{name} calls {uses}")
+    expect(("#include <math.h>" in header) == bool(uses), f"{name} includes what it does not need")
+
+
+def check_names():
+    header = read("c-names/names_net.h")
+    for identifier in ("INPUT_A_B_0 = 0", "INPUT_A_B_1 = 1", "INPUT_INT = 7", "INPUT_9_6 = 6", "CLASS_NO__"):
+        expect(f"NAMES_NET_{identifier}" in header, f"no NAMES_NET_{identifier}")
+    program = '#include <stdio.h>\n#include "names_net.h"\nint main(void) {\n  for (int k = 0; k < NAMES_NET_CLASSES; k++) ' \
+              "(void)puts(names_net_class_name(k));\n  return 0;\n}\n"
+    with open("c-names/classes.c", "w", encoding="utf-8") as file:
+        file.write(program)
+    run(CC, *STRICT, "c-names/classes.c", "-o", "c-names/classes", "-lm")
+    expect(sorted(run("./c-names/classes").splitlines()) == sorted(CLASSES), "the classes have other names")
+
+
+def check_faults():
+    """A changed weight is seen, and a NaN."""
+    text = read("c-relu/relu_net.h")
+    first = re.search(r"weights_1\[\d+\] = \{\n  (\S+f),", text)
+    for other in ("1.5f", "(0.0f / 0.0f)"):
+        with open("c-relu/relu_net.h", "w", encoding="utf-8") as file:
+            file.write(text[:first.start(1)] + other + text[first.end(1):])
+        run(CC, "-std=c99", "c-relu/relu_net_test.c", "-o", "c-relu/test", "-lm")
+        run("./c-relu/test", code=1)
+
+
+def check_refusals():
+    before = sorted(os.listdir("."))
+    for options, says in (
+            (("--out", "c-relu"), "is not empty"), (("--out", "line.csv"), "is there and no folder"), ((), "--out is missing"),
+            (("--out", "n", "--name", "9a"), "expected a letter"), (("--out", "n", "--name", "a-b"), "expected a letter"),
+            (("--out", "n", "--vectors", "0"), "--vectors"), (("--out", "n", "--inputs", "5:4"), "the smaller one first"),
+            (("--out", "n", "--inputs", "-3e38:3e38"), "beyond float32"), (("--out", "line.csv/n"), "line.csv"),
+            (("--out", "n", "--data", "none.csv"), "none.csv")):
+        said = run(VISE, "export", "--model", "relu", "--format", "h", *options, code=2)
+        expect(says in said, f"{options}: {said}")
+    expect(sorted(os.listdir(".")) == before, f"left behind: {set(os.listdir('.')) - set(before)}")
+
+    os.mkdir("empty")
+    run(VISE, "export", "--model", "relu", "--format", "h", "--out", "empty/", "--data", "table.csv")
+    run(VISE, "export", "--model", "relu", "--format", "h", "--out", "new/deep", "--data", "table.csv")
+    expect(sorted(os.listdir("empty")) == sorted(os.listdir("new/deep")) == ["net.h", "net_test.c"], "other files")
+    expect(read("empty/net.h") == read("new/deep/net.h"), "the same model gives other files")
+
+
+def main():
+    folder = os.path.join(WORK, "export_c")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    os.chdir(folder)
+    make_data()
+    for activation in ACTIVATIONS:
+        check_net(activation.replace("-", "_"), "table.csv", "--layers", "auto-12-7-auto", "--activation", activation)
+    check_net("layers", "table.csv", "--layers", "auto-9-9-9-auto", "--batch-norm", "--residual", "--dropout", "0.1")
+    check_net("numbers", "line.csv", "--scale-target", "--activation", "tanh")
+    check_net("linear", "line.csv", "--layers", "auto-auto", "--scale", "none", "--lr", "1e-5")
+    check_net("names", "table.csv")
+    check_names()
+    check_faults()
+    check_refusals()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RuntimeError as error:
+        print(error)
+        sys.exit(1)
