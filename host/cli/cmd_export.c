@@ -18,6 +18,8 @@ static vise_status export_model(const vise_i_cli_options *options, const vise_i_
   config.low = ranges.low;
   config.high = ranges.high;
   config.n_vectors = options->n_vectors;
+  config.integers = options->integers;
+  config.data = ranges.rows;
   if (status == VISE_OK) status = vise_export(model->model, &config, options->out, err);
   vise_i_cli_ranges_clear(&ranges);
   return status;
@@ -37,6 +39,10 @@ static void print_text(const vise_i_cli_options *options) {
   switch (options->format) {
     case VISE_EXPORT_ONNX:
       (void)printf("%s/%s.onnx\n", dir, name);
+      break;
+    case VISE_EXPORT_INTEGER_C:
+      (void)printf("%s/%s.h and %s.c, with the net\n%s/%s_test.c, which checks it: cc -std=c99 %s.c %s_test.c\n", dir,
+                   name, name, dir, name, name, name);
       break;
     default:
       (void)printf("%s/%s.h, with the net\n%s/%s_test.c, which checks it: cc -std=c99 %s_test.c -lm\n", dir, name, dir,

@@ -81,7 +81,8 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "scaling, "
      "their outputs what predict calls raw.",
      {"vise export --model run --format onnx --out for-onnx",
-      "vise export --model run --format h --data data.csv --out for-c", NULL}},
+      "vise export --model run --format h --data data.csv --out for-c",
+      "vise export --model run --format c --as int8,acc24 --data data.csv \\\n      --out integers", NULL}},
     {VISE_COMMAND_REPORT,
      "report",
      "Use",

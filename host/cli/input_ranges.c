@@ -17,6 +17,7 @@ typedef struct column {
 void vise_i_cli_ranges_clear(vise_i_cli_ranges *ranges) {
   free(ranges->low);
   free(ranges->high);
+  vise_dataset_free(ranges->rows);
   *ranges = (vise_i_cli_ranges){0};
 }
 
@@ -133,11 +134,9 @@ static vise_status measure(const vise_dataset *rows, vise_i_cli_ranges *out, vis
 
 static vise_status take_data(const vise_i_cli_options *options, const vise_i_cli_model *model, vise_i_cli_ranges *out,
                              vise_error *err) {
-  vise_dataset *rows = NULL;
-  vise_status status = vise_i_cli_load_features(options, model, &rows, err);
-  if (status == VISE_OK) status = measure(rows, out, err);
+  vise_status status = vise_i_cli_load_features(options, model, &out->rows, err);
+  if (status == VISE_OK) status = measure(out->rows, out, err);
   if (status == VISE_OK) undo_scaling(model, out);
-  vise_dataset_free(rows);
   out->origin = options->data;
   return status;
 }

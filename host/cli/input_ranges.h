@@ -8,6 +8,7 @@ typedef struct vise_i_cli_ranges {
   size_t n;
   double *low, *high; /* [n] each, NaN where nothing was said */
   const char *origin; /* borrowed: --data, or NULL */
+  vise_dataset *rows; /* those of --data */
 } vise_i_cli_ranges;
 
 /* *out is to be cleared on failure too. */

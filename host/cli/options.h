@@ -108,7 +108,7 @@ typedef struct vise_i_cli_options {
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune, report and certify */
   const char *inputs;                                 /* vise certify, export: a line for each */
-  const char *name;                                   /* vise export */
+  const char *name, *integers;                        /* vise export */
   vise_export_format format;
   uint64_t n_vectors;
   const char *folders; /* vise report, watch: a line for each */

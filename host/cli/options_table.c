@@ -173,8 +173,12 @@ const vise_option vise_i_cli_rows[] = {
   {"out", AT(NULL, out), "FILE", NOTHING, "write the certificate to this file too; .json",
    KIND(PATH, SAVING, CERTIFY), COMMON, LOCAL},
   {"format", AT("format", format), "NAME", "onnx",
-   "what to write; onnx for other programs, h for C on processors with floating point",
+   "what to write; onnx for other programs, h for C on processors with floating point, c for C in integers",
    KIND(NAME, SAVING, EXPORT), COMMON, NAMES(VISE_EXPORT_TABLE)},
+  {"as", AT("as", integers), "FORMAT", NOTHING,
+   "of c; the bits of accumulators, hidden values and inputs, as in int8,acc16,act8,in8, of which the last two may be left "
+   "away; not for a model that was trained for them",
+   KIND(TEXT, SAVING, EXPORT), COMMON},
   {"name", AT("name", name), "NAME", "net", "of the files, and before all names in them; letters, digits and _",
    KIND(TEXT, SAVING, EXPORT), COMMON},
   {"vectors", AT("vectors", n_vectors), "N", "16", "test vectors beside C, with the outputs that they must give",

@@ -68,13 +68,32 @@ void vise_i_put_c_heading(vise_i_text *text, const vise_i_export *e, const char 
   vise_i_text_put(text, "\n");
 }
 
-static void put_class_names(vise_i_text *text, const vise_i_export *e) {
-  const bool named = e->inputs.n_classes == e->n_classes;
-  vise_i_text_put(text, "static inline const char *%s_class_name(int class_index) {\n", e->name);
+static bool has_class_names(const vise_i_export *e) {
+  return e->inputs.n_classes == e->n_classes && e->n_classes <= MOST_NAMED;
+}
+
+void vise_i_put_c_sizes(vise_i_text *text, const vise_i_export *e) {
+  char prefix[64];
+  vise_i_text_put(text, "enum { %s_INPUTS = %zu, %s_OUTPUTS = %zu };\n", e->upper, e->inputs.n, e->upper, e->n_outputs);
+  if (e->inputs.names != NULL && e->inputs.n <= MOST_NAMED) {
+    (void)snprintf(prefix, sizeof prefix, "%s_INPUT", e->upper);
+    vise_i_put_c_enum(text, prefix, e->inputs.names, e->inputs.n);
+  }
+
+  if (!e->classifies) return;
+  vise_i_text_put(text, "\nenum { %s_CLASSES = %zu };\n", e->upper, e->n_classes);
+  if (has_class_names(e)) {
+    (void)snprintf(prefix, sizeof prefix, "%s_CLASS", e->upper);
+    vise_i_put_c_enum(text, prefix, e->inputs.classes, e->n_classes);
+  }
+}
+
+static void put_class_names(vise_i_text *text, const vise_i_export *e, const char *linkage) {
+  vise_i_text_put(text, "\n%sconst char *%s_class_name(int class_index) {\n", linkage, e->name);
   vise_i_text_put(text, "  static const char *const names[%s_CLASSES] = {", e->upper);
   for (size_t k = 0; k < e->n_classes; k++) {
     vise_i_text_put(text, k == 0 ? "\n    " : k % A_LINE == 0 ? ",\n    " : ", ");
-    if (named) {
+    if (e->inputs.n_classes == e->n_classes) {
       vise_i_put_c_string(text, e->inputs.classes[k]);
     } else {
       vise_i_text_put(text, "\"%zu\"", k);
@@ -83,14 +102,17 @@ static void put_class_names(vise_i_text *text, const vise_i_export *e) {
   vise_i_text_put(text, "\n  };\n  return names[class_index];\n}\n");
 }
 
-void vise_i_put_c_classes(vise_i_text *text, const vise_i_export *e) {
+void vise_i_put_c_class(vise_i_text *text, const vise_i_export *e, const char *linkage, const char *type) {
   if (!e->classifies) return;
-  vise_i_text_put(text, "\nenum { %s_CLASSES = %zu };\n", e->upper, e->n_classes);
-  if (e->inputs.n_classes == e->n_classes && e->n_classes <= MOST_NAMED) {
-    char prefix[64];
-    (void)snprintf(prefix, sizeof prefix, "%s_CLASS", e->upper);
-    vise_i_put_c_enum(text, prefix, e->inputs.classes, e->n_classes);
-  }
-  vise_i_text_put(text, "\n/* Of a class, 0 to %zu. */\n", e->n_classes - 1);
-  put_class_names(text, e);
+  vise_i_text_put(text, "\n%sint %s_class(const %s outputs[%s_OUTPUTS]) {\n", linkage, e->name, type, e->upper);
+  vise_i_text_put(text,
+                  e->n_outputs == 1 ? "  return outputs[0] > 0;\n}\n"
+                                    : "  int best = 0;\n"
+                                      "  for (int k = 1; k < %s_OUTPUTS; k++) {\n"
+                                      "    if (outputs[k] > outputs[best]) best = k;\n"
+                                      "  }\n"
+                                      "  return best;\n"
+                                      "}\n",
+                  e->upper);
+  put_class_names(text, e, linkage);
 }

@@ -13,7 +13,7 @@ static vise_export_config default_config(void) {
       .struct_size = sizeof(vise_export_config), .format = VISE_EXPORT_ONNX, .name = "net", .n_vectors = 16};
 }
 
-VISE_I_DEFINE_INIT(vise_export_config, n_vectors, default_config)
+VISE_I_DEFINE_INIT(vise_export_config, data, default_config)
 
 static bool is_identifier(const char *name) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -42,9 +42,18 @@ static vise_status check(const vise_model *model, vise_export_config *own, vise_
   return VISE_OK;
 }
 
-static vise_status make(const vise_i_export *e, vise_export_format format, vise_i_export_files *files,
+static vise_status make(vise_i_export *e, const vise_export_config *config, vise_i_export_files *files,
                         vise_error *err) {
-  return format == VISE_EXPORT_FLOAT_C ? vise_i_export_float_c(e, files, err) : vise_i_export_onnx(e, files, err);
+  vise_status status = VISE_OK;
+  if (config->format == VISE_EXPORT_ONNX) return vise_i_export_onnx(e, files, err);
+
+  VISE_TRY(vise_i_vectors_draw(e, config, err));
+  if (config->format == VISE_EXPORT_INTEGER_C) return vise_i_export_integer_c(e, config, files, err);
+  VISE_TRY(vise_i_vectors_answer(e, err));
+  VISE_TRY(vise_i_export_float_c(e, files, err));
+
+done:
+  return status;
 }
 
 vise_status vise_export(const vise_model *model, const vise_export_config *config, const char *dir, vise_error *err) {
@@ -57,8 +66,7 @@ vise_status vise_export(const vise_model *model, const vise_export_config *confi
   VISE_TRY(vise_i_config_take(&own, sizeof own, config, "vise_export_config", err));
   VISE_TRY(check(model, &own, err));
   VISE_TRY(vise_i_export_begin(model, &own, &e, err));
-  if (own.format != VISE_EXPORT_ONNX) VISE_TRY(vise_i_vectors_make(&e, &own, err));
-  VISE_TRY(make(&e, own.format, &files, err));
+  VISE_TRY(make(&e, &own, &files, err));
   VISE_TRY(vise_i_export_write(&files, own.name, dir, err));
 
 done:

@@ -6,6 +6,7 @@
 
 #include "host/certify/certificate.h"
 #include "host/export/text.h"
+#include "host/integer/integer.h"
 #include "vise/export.h"
 #include "vise/info.h"
 
@@ -20,9 +21,10 @@ typedef struct vise_i_export_layer {
 /* Inputs, and the outputs that they give in exact arithmetic. */
 typedef struct vise_i_vectors {
   size_t n;
-  double *inputs;    /* [n, n_inputs], each a float32 */
-  double *outputs;   /* [n, n_outputs] */
-  double *tolerance; /* [n_outputs]: float32 is never farther off, by a certificate */
+  double *low, *high; /* [n_inputs], where they lie */
+  double *inputs;     /* [n, n_inputs], each a float32 */
+  double *outputs;    /* [n, n_outputs] */
+  double *tolerance;  /* [n_outputs]: float32 is never farther off, by a certificate */
 } vise_i_vectors;
 
 typedef struct vise_i_export {
@@ -45,8 +47,9 @@ VISE_WARN_UNUSED vise_status vise_i_export_begin(const vise_model *model, const 
                                                  vise_i_export *out, vise_error *err);
 void vise_i_export_clear(vise_i_export *e);
 
-/* vectors.c: fills e->vectors. */
-VISE_WARN_UNUSED vise_status vise_i_vectors_make(vise_i_export *e, const vise_export_config *config, vise_error *err);
+/* vectors.c: the inputs of e->vectors; and for float32 the outputs and their tolerance. */
+VISE_WARN_UNUSED vise_status vise_i_vectors_draw(vise_i_export *e, const vise_export_config *config, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_vectors_answer(vise_i_export *e, vise_error *err);
 
 /* The files of a format; their bytes are owned. */
 enum { VISE_I_MOST_EXPORT_FILES = 4 };
@@ -78,11 +81,22 @@ void vise_i_put_c_heading(vise_i_text *text, const vise_i_export *e, const char 
 /* "static const float net_b0[3] = {...};" */
 void vise_i_put_c_floats(vise_i_text *text, const char *name, const double *values, size_t n);
 void vise_i_put_c_float(vise_i_text *text, double value);
-/* The classes: an enum, and a function for their names. */
-void vise_i_put_c_classes(vise_i_text *text, const vise_i_export *e);
+/* The numbers of inputs and outputs, and enums for the names of inputs and classes. */
+void vise_i_put_c_sizes(vise_i_text *text, const vise_i_export *e);
+/* The functions that tell the class of outputs of the type, and its name; linkage: "static inline ". Nothing without classes. */
+void vise_i_put_c_class(vise_i_text *text, const vise_i_export *e, const char *linkage, const char *type);
 
 /* The formats. */
 VISE_WARN_UNUSED vise_status vise_i_export_float_c(const vise_i_export *e, vise_i_export_files *files, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_export_integer_c(const vise_i_export *e, const vise_export_config *config,
+                                                     vise_i_export_files *files, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_export_onnx(const vise_i_export *e, vise_i_export_files *files, vise_error *err);
+
+/* integer_net.c: the net in integers, proven; its inputs in the units of the export, also of a table's model. */
+VISE_WARN_UNUSED vise_status vise_i_export_integer_net(const vise_i_export *e, const vise_export_config *config,
+                                                       vise_i_integer_net **out, vise_error *err);
+/* integer_test.c: the program with test vectors. */
+VISE_WARN_UNUSED vise_status vise_i_put_integer_test(vise_i_text *text, const vise_i_export *e,
+                                                     const vise_i_integer_net *net, vise_error *err);
 
 #endif

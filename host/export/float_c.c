@@ -164,22 +164,6 @@ static void put_run(vise_i_text *text, const vise_i_export *e) {
   }
 }
 
-static void put_class(vise_i_text *text, const vise_i_export *e) {
-  if (!e->classifies) return;
-  vise_i_text_put(
-      text, "\n/* The class that outputs say. */\nstatic inline int %s_class(const float outputs[%s_OUTPUTS]) {\n",
-      e->name, e->upper);
-  vise_i_text_put(text,
-                  e->n_outputs == 1 ? "  return outputs[0] > 0.0f;\n}\n"
-                                    : "  int best = 0;\n"
-                                      "  for (int k = 1; k < %s_OUTPUTS; k++) {\n"
-                                      "    if (outputs[k] > outputs[best]) best = k;\n"
-                                      "  }\n"
-                                      "  return best;\n"
-                                      "}\n",
-                  e->upper);
-}
-
 static void put_header(vise_i_text *text, const vise_i_export *e) {
   vise_i_put_c_heading(text, e,
                        "a neural net in float32, for processors that compute with it. C99, no heap, no recursion.");
@@ -187,18 +171,12 @@ static void put_header(vise_i_text *text, const vise_i_export *e) {
   vise_i_text_put(text, "#ifndef %s_H\n#define %s_H\n\n", e->upper, e->upper);
   if (needs_library(e)) vise_i_text_put(text, "#include <math.h>\n\n");
 
-  vise_i_text_put(text, "enum { %s_INPUTS = %zu, %s_OUTPUTS = %zu };\n", e->upper, e->inputs.n, e->upper, e->n_outputs);
-  if (e->inputs.names != NULL && e->inputs.n <= 512) {
-    char prefix[64];
-    (void)snprintf(prefix, sizeof prefix, "%s_INPUT", e->upper);
-    vise_i_put_c_enum(text, prefix, e->inputs.names, e->inputs.n);
-  }
-  vise_i_put_c_classes(text, e);
-
+  vise_i_put_c_sizes(text, e);
   put_constants(text, e);
   put_functions(text, e);
   put_run(text, e);
-  put_class(text, e);
+  if (e->classifies) vise_i_text_put(text, "\n/* The class that outputs say, and the name of a class, from 0 on. */");
+  vise_i_put_c_class(text, e, "static inline ", "float");
   vise_i_text_put(text, "\n#endif\n");
 }
 

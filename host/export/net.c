@@ -16,6 +16,8 @@ void vise_i_export_clear(vise_i_export *e) {
   free(e->upper);
   free(e->target_shift);
   free(e->target_scale);
+  free(e->vectors.low);
+  free(e->vectors.high);
   free(e->vectors.inputs);
   free(e->vectors.outputs);
   free(e->vectors.tolerance);

@@ -69,13 +69,13 @@ done:
   return status;
 }
 
-static vise_status certify(vise_i_export *e, const double *low, const double *high, vise_error *err) {
+static vise_status certify(vise_i_export *e, vise_error *err) {
   vise_status status = VISE_OK;
   vise_certificate *certificate = NULL;
   vise_certify_config config;
   vise_certify_config_init(&config);
-  config.low = low;
-  config.high = high;
+  config.low = e->vectors.low;
+  config.high = e->vectors.high;
 
   VISE_TRY(vise_certify(e->model, &config, &certificate, err));
   for (size_t k = 0; k < e->n_outputs; k++) {
@@ -88,33 +88,41 @@ done:
   return status;
 }
 
-vise_status vise_i_vectors_make(vise_i_export *e, const vise_export_config *config, vise_error *err) {
+vise_status vise_i_vectors_draw(vise_i_export *e, const vise_export_config *config, vise_error *err) {
   vise_status status = VISE_OK;
-  double *low = NULL, *high = NULL;
-  const size_t n_in = e->inputs.n, n = config->n_vectors;
-  size_t n_values = 0, n_results = 0;
-  if (!vise_i_size_mul(n, n_in, &n_values) || !vise_i_size_mul(n, e->n_outputs, &n_results)) {
-    return vise_i_fail_memory(err, 0, "test vectors");
-  }
-
-  VISE_TRY(vise_i_alloc(&low, n_in, sizeof *low, "ranges", err));
-  VISE_TRY(vise_i_alloc(&high, n_in, sizeof *high, "ranges", err));
-  VISE_TRY(vise_i_alloc(&e->vectors.inputs, n_values, sizeof *e->vectors.inputs, "test vectors", err));
-  VISE_TRY(vise_i_alloc(&e->vectors.outputs, n_results, sizeof *e->vectors.outputs, "test vectors", err));
-  VISE_TRY(vise_i_alloc(&e->vectors.tolerance, e->n_outputs, sizeof *e->vectors.tolerance, "test vectors", err));
-  e->vectors.n = n;
+  vise_i_vectors *v = &e->vectors;
+  const size_t n_in = e->inputs.n;
+  size_t n_values = 0;
+  if (!vise_i_size_mul(config->n_vectors, n_in, &n_values)) return vise_i_fail_memory(err, 0, "test vectors");
+  VISE_TRY(vise_i_alloc(&v->low, n_in, sizeof *v->low, "ranges", err));
+  VISE_TRY(vise_i_alloc(&v->high, n_in, sizeof *v->high, "ranges", err));
+  VISE_TRY(vise_i_alloc(&v->inputs, n_values, sizeof *v->inputs, "test vectors", err));
+  v->n = config->n_vectors;
 
   for (size_t i = 0; i < n_in; i++) {
-    low[i] = config->low == NULL ? NAN : config->low[i];
-    high[i] = config->high == NULL ? NAN : config->high[i];
-    if (isnan(low[i]) && isnan(high[i])) usual_range(&e->inputs, i, &low[i], &high[i]);
+    v->low[i] = config->low == NULL ? NAN : config->low[i];
+    v->high[i] = config->high == NULL ? NAN : config->high[i];
+    if (isnan(v->low[i]) && isnan(v->high[i])) usual_range(&e->inputs, i, &v->low[i], &v->high[i]);
+    if (isfinite(v->low[i]) && isfinite(v->high[i]) && v->low[i] <= v->high[i]) continue;
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
+                         "input %zu: the range %g to %g, expected two finite numbers, the smaller one first", i,
+                         v->low[i], v->high[i]));
   }
-  VISE_TRY(certify(e, low, high, err));
-  fill(e, low, high);
+  fill(e, v->low, v->high);
+
+done:
+  return status;
+}
+
+vise_status vise_i_vectors_answer(vise_i_export *e, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t n_results = 0;
+  if (!vise_i_size_mul(e->vectors.n, e->n_outputs, &n_results)) return vise_i_fail_memory(err, 0, "test vectors");
+  VISE_TRY(vise_i_alloc(&e->vectors.outputs, n_results, sizeof *e->vectors.outputs, "test vectors", err));
+  VISE_TRY(vise_i_alloc(&e->vectors.tolerance, e->n_outputs, sizeof *e->vectors.tolerance, "test vectors", err));
+  VISE_TRY(certify(e, err));
   VISE_TRY(predict(e, err));
 
 done:
-  free(low);
-  free(high);
   return status;
 }

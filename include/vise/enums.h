@@ -151,7 +151,7 @@ enum {
 #define VISE_SELECT_TABLE(X) X(VISE_SELECT_BEST, "best") X(VISE_SELECT_ONE_SE, "one-se")
 
 /* What a model can be exported as (vise/export.h). */
-#define VISE_EXPORT_TABLE(X) X(VISE_EXPORT_ONNX, "onnx") X(VISE_EXPORT_FLOAT_C, "h")
+#define VISE_EXPORT_TABLE(X) X(VISE_EXPORT_ONNX, "onnx") X(VISE_EXPORT_FLOAT_C, "h") X(VISE_EXPORT_INTEGER_C, "c")
 
 /* What a data file is, by its content and then by its name. */
 #define VISE_FILE_KIND_TABLE(X) X(VISE_FILE_TABLE, "table") X(VISE_FILE_NPY, "npy") X(VISE_FILE_IDX, "idx")

@@ -13,6 +13,7 @@
 #ifndef VISE_EXPORT_H
 #define VISE_EXPORT_H
 
+#include "vise/dataset.h"
 #include "vise/model.h"
 
 #ifdef __cplusplus
@@ -28,6 +29,11 @@ typedef struct vise_export_config {
       under unit scaling, two standard deviations under standard scaling, else -1 to 1. */
   const double *low, *high;
   size_t n_vectors; /**< test vectors, with the outputs that they must give; for the formats of C, at least 1 [16] */
+  /** Of the net in integers, unless it was trained for it: "int8,acc16,act8,in8", the bits of accumulators (10 to 32), hidden
+      values and inputs (2 to 8), of which the last two may be left away; and rows from which its ranges are taken, as
+      vise_predict takes them. */
+  const char *integers;
+  const vise_dataset *data;
 } vise_export_config;
 
 VISE_API void vise_export_config_init(vise_export_config *config);
@@ -35,8 +41,9 @@ VISE_API void vise_export_config_init_sized(vise_export_config *config, size_t n
 #define vise_export_config_init(config) vise_export_config_init_sized(config, sizeof *(config))
 
 /** Writes the files of a model into dir, which is new or empty; the folder appears with all of them or not at all.
-    Errors: VISE_ERR_USAGE (a name that is none; dir is not empty; an activation that is not known), VISE_ERR_VALUE (a weight
-    or scaling that float32 does not hold, or a net that may overflow within the ranges), VISE_ERR_SHAPE (too large for the
+    Errors: VISE_ERR_USAGE (a name that is none; dir is not empty; an activation that is not known; integers or data missing),
+    VISE_ERR_VALUE (a weight or scaling that float32 does not hold, or a net that may overflow: in float32 within the ranges,
+    in integers for whatever inputs), VISE_ERR_UNSUPPORTED (what no net in integers has), VISE_ERR_SHAPE (too large for the
     format), VISE_ERR_IO, VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_export(const vise_model *model, const vise_export_config *config,
                                                   const char *dir, vise_error *err);

@@ -1,5 +1,5 @@
-"""What `vise export --format h` writes is C99 without a warning, gives what the net gives, and knows when it does not. Takes
-WORK, VISE (the tool) and CC from the environment."""
+"""What `vise export` writes as C, in float32 and in integers, is C99 without a warning, gives what the net gives, and knows when
+it does not. Takes WORK, VISE (the tool) and CC from the environment."""
 import os
 import random
 import re
@@ -53,11 +53,11 @@ def compilers():
     return [CC] + [path for path in (shutil.which("clang"),) if path]
 
 
-def build_and_run(folder, name, code=0):
+def build_and_run(sources, *options):
     for compiler in compilers():
-        for more in (("-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all"), ("-O2", "-ffast-math")):
-            run(compiler, *STRICT, *more, f"{folder}/{name}_test.c", "-o", f"{folder}/test", "-lm")
-            printed = run(f"./{folder}/test", code=code)
+        for more in (("-O0", "-fsanitize=undefined", "-fno-sanitize-recover=all", "-ftrapv"), ("-O2", *options)):
+            run(compiler, *STRICT, *more, *sources, "-o", "a_test", "-lm")
+            printed = run("./a_test")
             expect("test vectors" in printed, printed)
 
 
@@ -69,11 +69,47 @@ def read(path):
 def check_net(name, data, *options):
     train(name, data, *options)
     run(VISE, "export", "--model", name, "--format", "h", "--out", f"c-{name}", "--name", f"{name}_net", "--data", data)
-    build_and_run(f"c-{name}", f"{name}_net")
+    build_and_run([f"c-{name}/{name}_net_test.c"], "-ffast-math")
     header = read(f"c-{name}/{name}_net.h")
     uses = re.findall(r"\b(?:malloc|free|printf|double|\w+f)\(", header)
     expect(all(use in ("tanhf(", "expf(", "erfcf(", "expm1f(") for use in uses), f"{name} calls {uses}")
     expect(("#include <math.h>" in header) == bool(uses), f"{name} includes what it does not need")
+
+
+def check_integers(name, data, format_text):
+    run(VISE, "export", "--model", name, "--format", "c", "--as", format_text, "--data", data, "--out", f"i-{name}", "--name",
+        f"{name}_net")
+    sources = [f"i-{name}/{name}_net.c", f"i-{name}/{name}_net_test.c"]
+    build_and_run(sources)
+    build_and_run(sources, f"-D{name.upper()}_NET_CHECK_SUMS")
+    run(CC, *STRICT, "-ffreestanding", "-nostdlib", f"-D{name.upper()}_NET_NO_FLOAT", "-c", sources[0], "-o", "free.o")
+    expect(not re.search(r"\b(float|double)\b", read(sources[0]).split("---- numbers ----")[0]), f"{name}: floats in the net")
+    undefined = run("nm", "-u", "free.o").split()
+    expect(not undefined, f"{name} needs {undefined}")
+
+    text = read(sources[1])
+    for pattern in (r"(test_outputs\[\d+\]\[\d+\] = \{\n  \{)(-?\d+)", r"(test_integers\[\d+\]\[\d+\] = \{\n  \{)(-?\d+)"):
+        wrong = re.sub(pattern, lambda m: m.group(1) + str((int(m.group(2)) + 1) % 256), text, count=1)
+        with open(f"i-{name}/wrong_test.c", "w", encoding="utf-8") as file:
+            file.write(wrong)
+        run(CC, "-std=c99", sources[0], f"i-{name}/wrong_test.c", "-o", "a_test")
+        run("./a_test", code=1)
+
+
+def check_real():
+    """Integers and back are near the numbers that predict gives."""
+    program = '#include <stdio.h>\n#include "numbers_net.h"\nint main(void) {\n  float x, z;\n  while (scanf("%f,%f,%*s", &x, &z) == 2) ' \
+              "{\n    const uint8_t in[] = {numbers_net_quantize(0, x), numbers_net_quantize(1, z)};\n    int32_t y;\n" \
+              "    numbers_net_run(in, &y);\n    (void)printf(\"%g\\n\", (double)numbers_net_real(0, y));\n  }\n  return 0;\n}\n"
+    with open("i-numbers/real.c", "w", encoding="utf-8") as file:
+        file.write(program)
+    run(CC, *STRICT, "i-numbers/numbers_net.c", "i-numbers/real.c", "-o", "real")
+    rows = read("line.csv").split("\n", 1)[1]
+    got = [float(y) for y in subprocess.run("./real", input=rows, capture_output=True, text=True, check=True).stdout.split()]
+    run(VISE, "predict", "--model", "numbers", "--data", "line.csv", "--out", "p.csv")
+    want = [float(y) for y in read("p.csv").split()[1:]]
+    off = max(abs(a - b) for a, b in zip(got, want)) / (max(want) - min(want))
+    expect(len(got) == len(want) and off < 0.03, f"numbers by integers are {off} of their range off")
 
 
 def check_names():
@@ -109,6 +145,15 @@ def check_refusals():
             (("--out", "n", "--data", "none.csv"), "none.csv")):
         said = run(VISE, "export", "--model", "relu", "--format", "h", *options, code=2)
         expect(says in said, f"{options}: {said}")
+    for model, options, says in (
+            ("relu", (), "give --as"), ("relu", ("--as", "int8,acc16"), "and --data"),
+            ("relu", ("--as", "int8,acc99", "--data", "table.csv"), "--as"),
+            ("relu", ("--as", "int16,acc16", "--data", "table.csv"), "--as"),
+            ("relu", ("--as", "int8,acc16,unconstrained", "--data", "table.csv"), "--as"),
+            ("gelu", ("--as", "int8,acc16", "--data", "table.csv"), "train with relu"),
+            ("layers", ("--as", "int8,acc16", "--data", "table.csv"), "train without residual")):
+        said = run(VISE, "export", "--model", model, "--format", "c", "--out", "n", *options, code=2)
+        expect(says in said, f"{options}: {said}")
     expect(sorted(os.listdir(".")) == before, f"left behind: {set(os.listdir('.')) - set(before)}")
 
     os.mkdir("empty")
@@ -130,6 +175,11 @@ def main():
     check_net("numbers", "line.csv", "--scale-target", "--activation", "tanh")
     check_net("linear", "line.csv", "--layers", "auto-auto", "--scale", "none", "--lr", "1e-5")
     check_net("names", "table.csv")
+    for name, data, format_text in (("relu", "table.csv", "int8,acc16"), ("leaky_relu", "table.csv", "int8,acc14,act4"),
+                                    ("tanh", "table.csv", "int8,acc16"), ("numbers", "line.csv", "int8,acc24"),
+                                    ("linear", "line.csv", "int8,acc32"), ("names", "table.csv", "int8,acc12,act4,in4")):
+        check_integers(name, data, format_text)
+    check_real()
     check_names()
     check_faults()
     check_refusals()

@@ -16,7 +16,8 @@ LEFT = {"run/model.safetensors": 500, "boxed/config.json": 500, "strengths/resul
         "strengths/best/model.safetensors": 500, "drawn/fits.jsonl": 1000, "answers.csv": 500, "a.npy": 500,
         "pruned.safetensors": 500, "clipped.safetensors": 500, "strengths/report.html": 5000, "run/report.html": 5000,
         "compared.html": 5000, "certificate.json": 500,
-        "for-onnx/net.onnx": 500, "for-c/net.h": 1000}
+        "for-onnx/net.onnx": 500, "for-c/net.h": 1000,
+        "integers/net.c": 1000}
 
 
 def npy(path, kind, code, n_columns, values):

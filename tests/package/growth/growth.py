@@ -30,7 +30,7 @@ LACKING = {
     "vise_preprocessor_options": "const char *group;",
     "vise_fold_options": "const char *group; bool time_order;",
     "vise_certify_config": "const char *origin;",
-    "vise_export_config": "size_t n_vectors;",
+    "vise_export_config": "const vise_dataset *data;",
     "vise_space_options": "uint64_t seed;",
     "vise_scores": "bool larger_is_better;",
 }

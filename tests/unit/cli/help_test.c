@@ -127,8 +127,8 @@ static const char *const prune_options[] = {"model",
                                             NULL};
 static const char *const certify_options[] = {"model", "data",       "target", "inputs", "activation", "delimiter",
                                               "json",  "keep-model", "out",    "config", "help",       NULL};
-static const char *const export_options[] = {"model", "data", "inputs", "activation", "format", "name",
-                                             "json",  "out",  "config", "vectors",    "help",   NULL};
+static const char *const export_options[] = {"model", "data",   "inputs",  "activation", "format", "name", "json",
+                                             "out",   "config", "vectors", "as",         "help",   NULL};
 static const char *const info_options[] = {"json", "plan", "plan-sms", "config", "help", "version", NULL};
 
 static const char *const bench_options[] = {

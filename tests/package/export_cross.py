@@ -1,0 +1,138 @@
+"""What `vise export` writes as C for other processors: compiled for Arm and RISC-V and run by qemu it gives the bits that this
+machine gives, it compiles for a Cortex-M0 without anything beside it, and Frama-C proves of a small net that nothing in it
+overflows or is read beyond its end. `./dev hardware` installs what it takes and runs it. Takes WORK and VISE (the tool) from the
+environment."""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+
+WORK, VISE = os.environ["WORK"], os.environ["VISE"]
+STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O2")
+# Compiler and what runs its programs. int and pointers of 32 bits and no floating point, and of 64 bits.
+TARGETS = (("arm-linux-gnueabi-gcc", ("-march=armv5te", "-mfloat-abi=soft"), "qemu-arm"),
+           ("riscv64-linux-gnu-gcc", (), "qemu-riscv64"))
+N_ROWS = 100000
+DRIVER = """#include <stdio.h>
+#include "net.h"
+int main(void) {
+  uint8_t x[NET_INPUTS];
+  int32_t y[NET_OUTPUTS];
+  while (fread(x, 1, NET_INPUTS, stdin) == NET_INPUTS) {
+    net_run(x, y);
+    for (int k = 0; k < NET_OUTPUTS; k++) (void)printf("%ld\\n", (long)y[k]);
+  }
+  return 0;
+}
+"""
+# Any inputs whatever, which Frama-C takes for all of them at once.
+ANY_INPUTS = """#include "net.h"
+#include "__fc_builtin.h"
+int main(void) {
+  uint8_t x[NET_INPUTS];
+  int32_t y[NET_OUTPUTS];
+  for (int i = 0; i < NET_INPUTS; i++) x[i] = (uint8_t)Frama_C_interval(0, %d);
+  net_run(x, y);
+  return net_class(y);
+}
+"""
+
+
+def run(*command, cwd=None, rows=None):
+    environment = {**os.environ, "PWD": os.path.abspath(cwd or ".")}  # where Frama-C looks
+    done = subprocess.run(command, cwd=cwd, input=rows, capture_output=True, check=False, env=environment)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}")
+    return done.stdout.decode()
+
+
+def expect(condition, message):
+    if not condition:
+        raise RuntimeError(message)
+
+
+def make_nets():
+    random.seed(3)
+    with open("table.csv", "w", encoding="utf-8") as file:
+        file.write("a,b,c,d,class\n")
+        for i in range(400):
+            file.write(",".join(f"{random.gauss((i + j) % 3, 1):.4f}" for j in range(4)) + f",{'xyz'[i % 3]}\n")
+    for name, layers, activation in (("relu", "auto-24-12-auto", "relu"), ("tanh", "auto-16-auto", "tanh"),
+                                     ("leaky", "auto-16-auto", "leaky-relu"), ("small", "auto-4-auto", "relu")):
+        run(VISE, "train", "--train", "table.csv", "--layers", layers, "--activation", activation, "--epochs", "5", "--quiet",
+            "--out", f"run-{name}", "--backend", "cpu")
+    for name, bits, most in (("relu", "int8,acc16", 255), ("tanh", "int8,acc24", 255), ("leaky", "int8,acc12,act4,in4", 15),
+                             ("small", "int8,acc16", 255)):
+        run(VISE, "export", "--model", f"run-{name}", "--format", "c", "--as", bits, "--data", "table.csv", "--out", name)
+        run(VISE, "export", "--model", f"run-{name}", "--format", "h", "--data", "table.csv", "--out", f"float-{name}")
+        with open(f"{name}/driver.c", "w", encoding="utf-8") as file:
+            file.write(DRIVER)
+        with open(f"{name}/any.c", "w", encoding="utf-8") as file:
+            file.write(ANY_INPUTS % most)
+        yield name, most
+
+
+def check_target(name, most, target):
+    compiler, options, emulator = target
+    rows = bytes(random.Random(1).choices(range(most + 1), k=4 * N_ROWS))
+    run("gcc", *STRICT, "net.c", "driver.c", "-o", "here", cwd=name)
+    run(compiler, *STRICT, *options, "-static", "net.c", "driver.c", "-o", "there", cwd=name)
+    here, there = run("./here", cwd=name, rows=rows), run(emulator, "./there", cwd=name, rows=rows)
+    expect(here == there and len(here.split()) == 3 * N_ROWS, f"{name} by {compiler}: other outputs")
+    run(compiler, *STRICT, *options, "-static", "net.c", "net_test.c", "-o", "there", cwd=name)
+    print(f"{name}, {compiler}: {N_ROWS} rows alike, {run(emulator, './there', cwd=name).strip()}")
+    run(compiler, *STRICT, *options, "-static", "net_test.c", "-o", "there", "-lm", cwd=f"float-{name}")
+    print(f"{name}, {compiler}, float32: {run(emulator, './there', cwd=f'float-{name}').strip()}")
+
+
+def check_microcontroller(name):
+    """For a Cortex-M0: no operation of the compiler's own library but those that its instructions lack."""
+    run("arm-linux-gnueabi-gcc", *STRICT, "-mcpu=cortex-m0", "-mthumb", "-mfloat-abi=soft", "-ffreestanding", "-fno-pie", "-DNET_NO_FLOAT",
+        "-c", "net.c", "-o", "m0.o", cwd=name)
+    undefined = [word for word in run("arm-linux-gnueabi-nm", "-u", "m0.o", cwd=name).split() if word != "U"]
+    expect(all(word.startswith("__aeabi_l") or word == "__aeabi_uldivmod" for word in undefined), f"{name} needs {undefined}")
+    size = run("arm-linux-gnueabi-size", "m0.o", cwd=name).splitlines()[1].split()
+    expect(size[1] == size[2] == "0", f"{name} has variables")
+    print(f"{name}, Cortex-M0: {size[0]} bytes of code and tables, calls {undefined or 'nothing'}")
+
+
+def check_proof(name):
+    """All inputs at once; a cast that loses bits is an alarm too, so that the casts to the accumulator are proven."""
+    options = ("frama-c", "-eva", "-eva-slevel", "100000", "-warn-signed-downcast", "-warn-unsigned-downcast",
+               "-warn-signed-overflow", "-cpp-extra-args=-DNET_NO_FLOAT", "any.c")
+    printed = run(*options, "net.c", cwd=name)
+    expect("0 alarms generated by the analysis" in printed, printed)
+    print(f"{name}, Frama-C: no alarm")
+
+    with open(f"{name}/net.c", encoding="utf-8") as file:
+        rows = re.sub(r"NET_PROVE\(net_.*", "", file.read())
+    with open(f"{name}/wrong.c", "w", encoding="utf-8") as file:
+        file.write(re.sub(r"(?<=NET_ROW_0_2\(X\) \\\n).*", "  X(127) X(127) X(127) X(127)", rows))
+    printed = run(*options, "wrong.c", cwd=name)
+    expect("0 alarms generated by the analysis" not in printed, "Frama-C sees no overflow where there is one")
+
+
+def main():
+    tools = ["frama-c"] + [tool for target in TARGETS for tool in (target[0], target[2])]
+    lacking = [tool for tool in tools if not shutil.which(tool)]
+    expect(not lacking, f"there is no {', '.join(lacking)}: ./dev hardware installs them")
+    folder = os.path.join(WORK, "export_cross")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    os.chdir(folder)
+    nets = list(make_nets())
+    for name, most in nets:
+        for target in TARGETS:
+            check_target(name, most, target)
+        check_microcontroller(name)
+    check_proof("small")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except RuntimeError as error:
+        print(error)
+        sys.exit(1)
