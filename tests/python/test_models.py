@@ -141,3 +141,33 @@ def test_import_is_light_and_needs_numpy_alone():
 def test_version_is_that_of_the_project():
     with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
         assert f'version = "{vise.__version__}"' in file.read()
+
+
+def test_certificates_hold_for_the_rows():
+    x, y = load_iris(return_X_y=True)
+    net = vise.Classifier(clamp=1).fit(x, y)
+    proof, raw = net.certify(x), net._outputs(x, "raw")
+    bounds = np.array(proof["outputs"])
+    assert (raw >= bounds[:, 0]).all() and (raw <= bounds[:, 1]).all()
+    with pytest.raises(ValueError, match="inputs"):
+        vise.Model([2, 1]).certify(inputs=(1, 2, 3))
+    with pytest.raises(ValueError):
+        vise.Model([2, 1]).certify()
+
+
+def test_exports_are_files_that_run(tmp_path):
+    x, y = load_iris(return_X_y=True)
+    net = vise.Classifier(layers="auto-8-auto").fit(x, y)
+    net.export(tmp_path / "onnx")
+    assert os.listdir(tmp_path / "onnx") == ["net.onnx"]
+    for format_, more in (("h", {}), ("c", dict(integers="int8,acc16"))):
+        folder = tmp_path / format_
+        net.export(folder, format_, X=x, name="iris", **more)
+        sources = [name for name in os.listdir(folder) if name.endswith(".c")]
+        subprocess.run(["cc", "-std=c99", "-Werror", *sources, "-o", "check", "-lm"], cwd=folder, check=True)
+        assert ", 0 " in subprocess.run(["./check"], cwd=folder, check=True, capture_output=True, text=True).stdout
+    with pytest.raises(ValueError, match="not empty"):
+        net.export(tmp_path / "h", "h")
+    with pytest.raises(ValueError, match="onnx"):
+        net.export(tmp_path / "new", "tflite")
+    assert not (tmp_path / "new").exists()

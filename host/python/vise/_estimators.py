@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from . import _checks, _fit
+from . import _checks, _export, _fit
 from . import _library as _l
 from ._library import Handle, lib, made
 from ._options import Configs
@@ -172,6 +172,42 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         """Writes the model as a .safetensors file, which `vise predict` and vise.load read."""
         self._check_fitted()
         self.model_.save(path)
+
+    def _ranges(self, X: Any) -> Any:
+        """Least and largest value of each input that is a number; NaN for those made of texts and gaps."""
+        x = _checks.check_features(self, X)
+        n = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
+        low, high, info = np.full(n, np.nan), np.full(n, np.nan), _l.ColumnInfo()
+        for i in range(lib.vise_preprocessor_n_columns(self._preprocessor.pointer)):
+            _l.call(lib.vise_preprocessor_column, self._preprocessor.pointer, i, ctypes.byref(info))
+            if info.role != _l.ROLE_FEATURE or info.kind == _l.COLUMN_TEXT:
+                continue
+            column = x.iloc[:, info.place] if hasattr(x, "iloc") else x[:, info.place]
+            if getattr(column.dtype, "kind", "O") == "M":
+                column = np.asarray(column, dtype="datetime64[s]").astype(np.float64) / 86400 - info.origin
+            values = np.asarray(column, dtype=np.float64)
+            low[info.first_input], high[info.first_input] = np.nanmin(values), np.nanmax(values)
+        return low, high
+
+    def certify(self, X: Any) -> Dict[str, Any]:
+        """Proven bounds of the net for rows within the ranges of X's columns, see vise.Model.certify."""
+        self._check_fitted()
+        return _export.certify(self.model_, self._ranges(X), "X")
+
+    def export(self, path: Any, format: str = "onnx", *, X: Any = None, name: Optional[str] = None,
+               vectors: Optional[int] = None, integers: Optional[str] = None) -> None:
+        """Writes the net into the new or empty folder path, see vise.Model.export; X: rows, for the ranges of test vectors
+        and of the values of a net in integers. The net takes input_names_, numbers in their own units."""
+        self._check_fitted()
+        data = None
+        if X is not None and format == "c":
+            x = _checks.check_features(self, X)
+            names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+            dtype = _l.F64 if self.model_.dtype == "float64" else _l.F32
+            data = dataset_of(transform(self._preprocessor, self._table(x, names), None, dtype, targets=False,
+                                        every_row=True), None)
+        _export.export(self.model_, path, format, None if X is None else self._ranges(X), name=name, vectors=vectors,
+                       integers=integers, data=data)
 
     def to_torch(self) -> Any:
         """The net as a torch.nn.Sequential, see vise.Model.to_torch; its inputs are those of input_names_."""

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
+from . import _export
 from . import _library as _l
 from ._library import Handle, call, lib, made, take_bytes
 from ._tables import array_of, dense, numbers_of
@@ -185,6 +186,32 @@ class Model:
     def copy(self) -> Model:
         """A copy that shares nothing."""
         return Model._of(made(lib.vise_model_clone, self._pointer, lib.vise_model_dtype(self._pointer)))
+
+    # ---- proofs, and files for other places --------------------------------------------------------------------
+
+    def certify(self, inputs: Any = None) -> Dict[str, Any]:
+        """Proven bounds: ranges of outputs and pre-activations for inputs within `inputs` ((low, high) for all, or
+        [inputs, 2]; None: what is known of them), Lipschitz bounds, monotone inputs; a dict, as docs/files.md has it.
+
+        >>> import vise
+        >>> proof = vise.Model([2, 3, 1], seed=1).certify(inputs=(-1, 1))
+        >>> proof["lipschitz"]["inf"] > 0
+        True
+        """
+        return _export.certify(self, _export.ranges_of(inputs, self.widths[0]))
+
+    def export(self, path: Any, format: str = "onnx", *, inputs: Any = None, name: Optional[str] = None,
+               vectors: Optional[int] = None, integers: Optional[str] = None, data: Any = None) -> None:
+        """Writes the model into the new or empty folder path: format "onnx", "h" (float32 C99) or "c" (integers, C99).
+        inputs: the ranges of test vectors, as in certify. name: of the files. vectors: how many test vectors. integers,
+        data: for "c", unless the model was trained for it, as in "int8,acc16" and rows [n, inputs] to take ranges from."""
+        dataset = None
+        if data is not None:
+            x = numbers_of(dense(data))
+            dataset = Handle(made(lib.vise_dataset_from_arrays, byref(array_of(x)), None, None, True),
+                             lib.vise_dataset_free)
+        _export.export(self, path, format, _export.ranges_of(inputs, self.widths[0]), name=name, vectors=vectors,
+                       integers=integers, data=dataset)
 
     # ---- torch -------------------------------------------------------------------------------------------------
 
