@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Dict
+from typing import Any
 
 import numpy as np
 
