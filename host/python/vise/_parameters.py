@@ -207,8 +207,8 @@ PARAMETERS = """
     bias : bool, default None
         layers with biases [yes]
     activation : str, default None
-        activation of the hidden layers; for eval and predict where the model is another program's, whose file
-        does not say [relu]
+        activation of the hidden layers; of a saved model where it is another program's, whose file does not say
+        [relu]
     batch_norm : bool, default None
         batch norm between each hidden layer and its activation, as PyTorch's BatchNorm1d; these layers have no
         biases then [no]
