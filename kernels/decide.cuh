@@ -37,10 +37,7 @@ VISE_FN_CALLED void vise_gradient_squares(void) {
     __syncthreads();
     vise_sum_tensors(p->group_sums, step->gradient_squares);
   } else if (!VISE_RARE(!p->cells_travel)) {
-    double *groups = (double *)vise_step_stage();
-    vise_sum_few_groups(vise_step_payloads(), groups);
-    __syncthreads();
-    vise_sum_tensors(groups, step->gradient_squares);
+    vise_sum_cells(vise_step_payloads(), step->gradient_squares);
   } else {
     vise_sum_tensors_alone(p->gradient_sums, p->sums_by_rows, (double *)vise_step_stage(), step->gradient_squares);
   }

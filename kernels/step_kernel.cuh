@@ -166,10 +166,10 @@ VISE_FN void vise_step_mark_all(const vise_step *step, uint64_t *clocks, uint32_
   vise_step_mark(step, clocks, mark);
 }
 
-/* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows)
-   and reports loss and penalty. */
+/* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows). */
 VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks) {
   const vise_k_step *p = &step->p;
+  const int reports = vise_step_reports(step), early = reports && vise_reports_early(p);
 
   vise_step_begin(step);
   vise_step_mark(step, clocks, VISE_K_CLOCK_STEP);
@@ -187,7 +187,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
         vise_step_arrive_update(step, x);
         vise_update_ahead(step);
         vise_step_inputs_ahead(step);
-        if (vise_step_reports(step)) vise_step_report_ahead(step);
+        if (reports && !early) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
         const int near = vise_near_inputs_at(step, 0) != 0;
@@ -211,7 +211,9 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
     vise_step_mark(step, clocks, marks + VISE_K_CLOCK_BEGIN);
     if (is_update) vise_step_join_all(step, x);
     vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
+    if (early && p->phases[i].kind == VISE_K_GRADIENT) vise_step_report_ahead(step);
   }
+  if (early) vise_step_report();
 
   vise_step_mark_all(step, clocks, VISE_K_CLOCK_LEAVE);
 }
@@ -223,9 +225,8 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
 
   if (vise_mode_of(p) == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
   vise_measure_tiles();
-  if (vise_step_reports(step)) {
+  if (vise_step_reports(step) && !vise_reports_early(p)) {
     if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
-    if (vise_penalty_is_late(p)) vise_batch_penalty();
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report();
   }
 
@@ -281,15 +282,19 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
 }
 
 /*
- * The team does not wait for the report: one CTA makes it after it has arrived, in two parts. What it reads must not be
- * written by a CTA that has gone on, until the reporting CTA arrives the next time:
+ * The team does not wait for the report, which one CTA makes in two parts: loss and penalty, then norms. If that CTA has
+ * no tile of the gradient, it makes them while others are in the gradient and update phases; else after it has arrived for
+ * the update and for the next step. What it reads must be there, and must not be written by a CTA that has gone on, until
+ * the reporting CTA arrives the next time:
  *
- *   arrived for the update      row_losses: exchanged before the gradient phase, written again by the next step, which
- *                               begins after one more arrival. weight_sums: of this step's parity; the update and the
- *                               max-norm write the other one, the next step's update this one.
- *   arrived for the next step   gradient_sums or payloads, group_sums, unit_sums, unit_scales: written again in or after
- *                               the next gradient phase, before which the team exchanges whatever the net. (The rows phase of
- *                               a net of one layer follows no exchange; it writes row_losses, which are read by then.)
+ *   gradient phase, or arrived  row_losses: exchanged before the gradient phase, written again by the next step, which
+ *   for the update              begins after one more arrival. weight_sums: of this step's parity; the step before wrote
+ *                               them after it had arrived for the last time, so they are there after the first exchange
+ *                               of this step, that before the gradient phase if not an earlier one; the update and the
+ *                               max-norm write the other parity, the next step's update this one.
+ *   last phase, or arrived for  gradient_sums or payloads, group_sums, unit_sums, unit_scales: written again in or after
+ *   the next step               the next gradient phase, before which the team exchanges whatever the net. (The rows phase
+ *                               of a net of one layer follows no exchange; it writes row_losses, which are read by then.)
  *
  * Both hold in weak memory: the reads happen before the barrier and the release of the next arrival, that before the
  * acquire and the write of the other CTA. What is written, the step's statistics, no CTA reads; the others add to

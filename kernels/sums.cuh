@@ -191,6 +191,20 @@ VISE_FN_CALLED void vise_sum_tensors_alone(const double *sums, int by_rows, doub
   vise_sum_tensors(scratch, out);
 }
 
+/* Sums of the tensors into out[n_tensors] (shared memory) from those of cells, in memory or in shared memory, by this CTA
+   alone in its stages. Ends with all threads together. */
+VISE_FN_CALLED void vise_sum_cells(const double *cells, double *out) {
+  double *groups = (double *)vise_step_stage();
+  if (VISE_RARE(!vise_step_here()->p.cells_travel)) {
+    vise_sum_tensors_alone(cells, 0, groups, out);
+    return;
+  }
+  __syncthreads();
+  vise_sum_few_groups(cells, groups);
+  __syncthreads();
+  vise_sum_tensors(groups, out);
+}
+
 /* Largest magnitude of each tensor by a warp to a tensor, into out[n_tensors] (shared memory). */
 VISE_FN_CALLED void vise_max_tensors(float *out) {
   const vise_k_step *p = &vise_step_here()->p;

@@ -99,9 +99,8 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
     vise_sum_tensors(p->group_sums + p->n_groups, step->weight_squares);
     vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
   } else {
-    double *scratch = (double *)vise_step_stage();
-    vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, scratch, step->weight_squares);
-    vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 1), 0, scratch, step->weight_magnitudes);
+    vise_sum_cells(vise_weight_sums(p, step->state.parity, 0), step->weight_squares);
+    if (p->rule.k1 != 0.0) vise_sum_cells(vise_weight_sums(p, step->state.parity, 1), step->weight_magnitudes);
   }
 
   if (threadIdx.x == 0) {
@@ -110,7 +109,8 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
     for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
       const vise_i_strengths k = vise_i_strengths_of(&p->rule, vise_step_tensor_at(p, tensor).is_bias);
       const double squares = step->weight_squares[tensor];
-      value = vise_i_add_penalty(value, &k, squares, step->weight_magnitudes[tensor], vise_sqrt_f64(squares));
+      const double norm = VISE_RARE(k.kF != 0.0) ? vise_sqrt_f64(squares) : 0.0;
+      value = vise_i_add_penalty(value, &k, squares, step->weight_magnitudes[tensor], norm);
     }
     step->penalty = value;
   }
@@ -140,6 +140,12 @@ VISE_FN double vise_clipped_units(vise_step *step, int *clipped) {
   return vise_sum_tree_cta(sums, VISE_K_STEP_THREADS, step->tree);
 }
 
+/* Whether the CTA that reports does so while others make the gradient and the update, of which it has no tiles; else it
+   does after it has arrived for the exchanges that follow. */
+VISE_FN int vise_reports_early(const vise_k_step *p) {
+  return vise_step_member() >= p->n_gradient_tiles && vise_mode_of(p) == VISE_K_STEP;
+}
+
 /* What one CTA can say of the step once the gradient is made. */
 VISE_FN void vise_step_report_ahead(vise_step *step) {
   if (!VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL)) {
@@ -157,6 +163,7 @@ VISE_FN_CALLED void vise_step_report(void) {
   const vise_i_rule *rule = &p->rule;
 
   __syncthreads();
+  if (vise_penalty_is_late(p)) vise_batch_penalty();
   double norm = 0.0, after = 0.0;
   int clipped = 0;
 
