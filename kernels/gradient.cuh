@@ -124,7 +124,7 @@ VISE_FN_CALLED void vise_load_near_tiles(void) {
   if (step->tiles_are_near) return; /* set in vise_step_end, after every thread has read it */
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < p->n_near && i < vise_n_own_tiles(p); i++) {
+  for (uint32_t i = 0; i < p->n_near && i < step->n_own; i++) {
     const vise_step_tile t = vise_own_tile(step, i);
 #pragma unroll 1
     for (uint32_t array = 0; array < vise_k_step_near_arrays(p); array++) {
@@ -151,15 +151,15 @@ VISE_FN vise_shaping vise_shaping_of(vise_step *step, const vise_step_tile *t) {
   return s;
 }
 
-/* Each by a thread of its own, while the team waits: how this CTA's first tiles are shaped, unless that takes norms of
-   the weights. */
+/* Each by a thread of its own, while the team waits, of the last warps, since the first one publishes: how this CTA's
+   first tiles are shaped, unless that takes norms of the weights. */
 VISE_FN int vise_shapings_are_ahead(const vise_k_step *p) {
   return !VISE_RARE(p->rule.kF != 0.0);
 }
 
 VISE_FN void vise_shape_ahead(vise_step *step) {
-  const uint32_t i = threadIdx.x / 32;
-  if (threadIdx.x % 32 > 0 || i >= VISE_STEP_OWN || i >= vise_n_own_tiles(&step->p)) return;
+  const uint32_t i = VISE_STEP_WARPS - 1 - threadIdx.x / 32;
+  if (threadIdx.x % 32 > 0 || i >= VISE_STEP_OWN || i >= step->n_own) return;
   if (vise_shapings_are_ahead(&step->p)) step->shapings[i] = vise_shaping_of(step, &step->own[i]);
 }
 

@@ -47,21 +47,13 @@ VISE_FN uint32_t vise_near_inputs_at(const vise_step *step, int columns) {
   return VISE_STEP_NEAR_INPUTS ? step->near_at[columns] : 0;
 }
 
-/* What a CTA keeps of a batch. A place is 32 columns of a row: of 1 << rows_log rows from `row` on, then of the same rows
-   32 columns further on. */
-typedef struct vise_near_part {
-  uint32_t at; /* first float in shared memory */
-  uint32_t n_places, row, column, rows_log;
-  uint32_t unit;        /* of rows: the first unit of their tile */
-  uint32_t swizzle_log; /* of places that share a swizzle */
-} vise_near_part;
-
-/* The rows of this CTA's forward tile in a batch of n_rows rows. */
-VISE_FN vise_near_part vise_near_rows(const vise_step *step, uint32_t n_rows) {
+/* The rows of this CTA's forward tile. Tiles are those of a whole batch: of a smaller one some have no rows. */
+VISE_FN vise_near_part vise_near_rows(const vise_step *step) {
   const vise_k_layer *first = &step->p.layers[0];
   const vise_k_tile planned = (vise_k_tile)step->p.phases[0].tile;
   const uint32_t rows_log = vise_k_tile_rows_log(planned), units_log = vise_k_tile_units_log(planned);
-  const uint32_t n_down = vise_k_tiles_of(n_rows, rows_log), tile = vise_step_member(), across = tile / n_down;
+  const uint32_t n_down = vise_k_tiles_of(step->p.max_rows, rows_log), tile = vise_step_member(),
+                 across = tile / n_down;
   vise_near_part part;
   part.at = vise_near_inputs_at(step, 0);
   part.unit = across << units_log;
@@ -74,17 +66,24 @@ VISE_FN vise_near_part vise_near_rows(const vise_step *step, uint32_t n_rows) {
 }
 
 /* The columns of its gradient tile, of all rows up to a whole slice. */
-VISE_FN vise_near_part vise_near_columns(const vise_step *step, uint32_t n_rows) {
+VISE_FN vise_near_part vise_near_columns(const vise_step *step) {
   const vise_k_layer *first = &step->p.layers[0];
   const uint32_t tile = vise_step_member();
   const int exists = tile < first->first_vector_tile; /* the first layer's weights come first */
   vise_near_part part;
   part.at = vise_near_inputs_at(step, 1);
-  part.n_places = exists ? vise_ceil_div(n_rows, 32) * 32 : 0;
+  part.n_places = exists ? vise_ceil_div(step->p.max_rows, 32) * 32 : 0;
   part.row = part.unit = 0;
   part.column = tile % vise_ceil_div(first->n_in, 32) * 32;
   part.rows_log = part.swizzle_log = 31; /* all places are rows; no swizzle */
   return part;
+}
+
+/* Where they are, for the launch. By the first threads of two warps, once it is known that there are any. */
+VISE_FN void vise_near_prepare(vise_step *step) {
+  if (!vise_near_inputs_at(step, 0)) return;
+  if (threadIdx.x == 0) step->near_parts[0] = vise_near_rows(step);
+  if (threadIdx.x == 32) step->near_parts[1] = vise_near_columns(step);
 }
 
 enum { VISE_NEAR_PLACES = VISE_K_STEP_THREADS / 8 }; /* at a time; a thread's quads all have the same swizzle */
@@ -95,46 +94,91 @@ VISE_FN float *vise_near_quad(const vise_near_part *part) {
   return vise_step_floats() + part->at + place * 32 + (threadIdx.x % 8 ^ swizzle) * 4;
 }
 
-/* Starts to copy the part's quads from rows order[first .. first + n_rows) of the data set. */
-VISE_FN void vise_near_copy(const vise_step *step, const vise_near_part *part, int columns, uint32_t first,
-                            uint32_t n_rows) {
-  const vise_k_source *s = &step->p.x;
-  const uint32_t *const order = step->p.order;
-  const uint32_t n_columns = s->n_columns, element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
-  const char *const x = (const char *)s->x, *row = x;
+/* Starts to copy a quad, of which n elements exist, of 1 byte (log 0) or 4; the others become 0. */
+VISE_FN void vise_near_copy_quad(float *to, const char *from, uint32_t n, uint32_t element_log) {
+  const uint32_t n_bytes = (n < 4 ? n : 4) << element_log;
+  if (element_log) {
+    ptx_cp_async_16(to, from, n_bytes);
+  } else {
+    ptx_cp_async_4(to, from, n_bytes);
+  }
+}
+
+/* Starts to copy this thread's quads of near rows, all of one row of the batch, which has n_rows. */
+VISE_FN void vise_near_copy_rows(const vise_step *step, const vise_near_part *part, uint32_t first, uint32_t n_rows) {
+  const vise_k_step *p = &step->p;
+  const uint32_t place = threadIdx.x / 8, r = part->row + (place & ((1u << part->rows_log) - 1));
+  const uint32_t element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
+  const uint32_t by = VISE_NEAR_PLACES >> part->rows_log << 5, end = r < n_rows ? p->x.n_columns : 0;
+  const uint32_t at = first + (r < n_rows ? r : 0), row = p->order ? p->order[at] : at;
+  const char *const from = (const char *)p->x.x + (size_t)row * p->x.row_bytes;
+  uint32_t column = (place >> part->rows_log) * 32 + threadIdx.x % 8 * 4;
+  float *to = vise_near_quad(part);
+
+#pragma unroll 4
+  for (uint32_t i = place; i < part->n_places; i += VISE_NEAR_PLACES) {
+    const uint32_t n = column < end ? end - column : 0;
+    vise_near_copy_quad(to, from + ((size_t)(n ? column : 0) << element_log), n, element_log);
+    column += by;
+    to += VISE_NEAR_PLACES * 32;
+  }
+}
+
+/* Those of near columns, all of the same columns; which rows the next ones are is looked up together. */
+VISE_FN void vise_near_copy_columns(const vise_step *step, const vise_near_part *part, uint32_t first,
+                                    uint32_t n_rows) {
+  enum { N = 4 };
+  const vise_k_step *p = &step->p;
+  const uint32_t column = part->column + threadIdx.x % 8 * 4, n_columns = p->x.n_columns;
+  const uint32_t element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
+  const uint32_t n = column < n_columns ? n_columns - column : 0;
+  const char *const x = (const char *)p->x.x + ((size_t)(n ? column : 0) << element_log);
   float *to = vise_near_quad(part);
 
 #pragma unroll 1
-  for (uint32_t place = threadIdx.x / 8; place < part->n_places; place += VISE_NEAR_PLACES) {
-    const uint32_t r = part->row + (place & ((1u << part->rows_log) - 1));
-    const uint32_t column = part->column + (place >> part->rows_log) * 32 + threadIdx.x % 8 * 4;
-    const int inside = r < n_rows && column < n_columns;
-    if (r < n_rows && (columns || place < VISE_NEAR_PLACES)) { /* a thread's places are in one row, or in one column */
-      row = x + (order ? order[first + r] : first + r) * s->row_bytes;
+  for (uint32_t i = threadIdx.x / 8; i < part->n_places; i += N * VISE_NEAR_PLACES) {
+    uint32_t rows[N];
+#pragma unroll
+    for (uint32_t k = 0; k < N; k++) {
+      const uint32_t r = i + k * VISE_NEAR_PLACES;
+      rows[k] = first + (r < n_rows ? r : 0);
+    }
+    if (p->order) {
+#pragma unroll
+      for (uint32_t k = 0; k < N; k++) rows[k] = p->order[rows[k]];
     }
 
-    const uint32_t left = inside ? n_columns - column : 0, n_bytes = (left < 4 ? left : 4) << element_log;
-    const char *from = inside ? row + ((size_t)column << element_log) : x;
-    if (element_log) {
-      ptx_cp_async_16(to, from, n_bytes);
-    } else {
-      ptx_cp_async_4(to, from, n_bytes);
+#pragma unroll
+    for (uint32_t k = 0; k < N && i + k * VISE_NEAR_PLACES < part->n_places; k++) {
+      const uint32_t here = i + k * VISE_NEAR_PLACES < n_rows ? n : 0;
+      vise_near_copy_quad(to + k * VISE_NEAR_PLACES * 32, x + (size_t)rows[k] * p->x.row_bytes, here, element_log);
     }
-    to += VISE_NEAR_PLACES * 32;
+    to += N * VISE_NEAR_PLACES * 32;
   }
+}
 
-  ptx_cp_async_commit();
+/* Makes floats of N quads of bytes, in places VISE_NEAR_PLACES apart. */
+template <int N>
+static __device__ __forceinline__ void vise_near_convert_quads(const vise_k_source *s, float *at) {
+  uint32_t bytes[N];
+#pragma unroll
+  for (int i = 0; i < N; i++) bytes[i] = vise_bits_f32(at[i * VISE_NEAR_PLACES * 32]);
+#pragma unroll
+  for (int i = 0; i < N; i++) *(float4 *)(at + i * VISE_NEAR_PLACES * 32) = vise_gather_divided(s, bytes[i]);
 }
 
 /* Makes floats of the bytes that this thread has copied. */
 VISE_FN void vise_near_convert(const vise_k_step *p, const vise_near_part *part) {
   const vise_k_source s = p->x;
   float *at = vise_near_quad(part);
+  uint32_t i = threadIdx.x / 8;
+
 #pragma unroll 1
-  for (uint32_t place = threadIdx.x / 8; place < part->n_places; place += VISE_NEAR_PLACES) {
-    *(float4 *)at = vise_gather_divided(&s, vise_bits_f32(*at));
-    at += VISE_NEAR_PLACES * 32;
+  for (; i + 3 * VISE_NEAR_PLACES < part->n_places; i += 4 * VISE_NEAR_PLACES, at += 4 * VISE_NEAR_PLACES * 32) {
+    vise_near_convert_quads<4>(&s, at);
   }
+#pragma unroll 1
+  for (; i < part->n_places; i += VISE_NEAR_PLACES, at += VISE_NEAR_PLACES * 32) vise_near_convert_quads<1>(&s, at);
 }
 
 /* What a pass over the near inputs is for: the rows of this step, whose copies it starts; or as these say. */
@@ -153,16 +197,18 @@ VISE_FN_CALLED void vise_near_pass(uint32_t what) {
     if (step->input_kind != VISE_INPUT_DIVIDED) return;
   }
 
-  const vise_near_part part = columns ? vise_near_columns(step, n_rows) : vise_near_rows(step, n_rows);
+  const vise_near_part part = step->near_parts[columns];
   if (what & VISE_NEAR_FINISH) {
     vise_near_convert(&step->p, &part);
-  } else {
-    vise_near_copy(step, &part, columns, first, n_rows);
-    if (!columns && threadIdx.x == 0) {
-      step->near_row = part.row;
-      step->near_unit = part.unit;
-    }
+    return;
   }
+
+  if (columns) {
+    vise_near_copy_columns(step, &part, first, n_rows);
+  } else {
+    vise_near_copy_rows(step, &part, first, n_rows);
+  }
+  ptx_cp_async_commit();
 }
 
 /* When near inputs are fetched. */

@@ -72,12 +72,12 @@ static __device__ __forceinline__ void vise_product(vise_step *step, uint32_t ti
    since where the tile is was found with its inputs. */
 VISE_FN_CALLED void vise_forward_flat(void) {
   vise_step *const step = vise_step_here();
-  const uint32_t unit = step->near_unit;
-  if (unit >= step->p.layers[0].n_out) return;
+  const uint32_t unit = step->near_parts[0].unit, row = step->near_parts[0].row;
+  if (unit >= step->p.layers[0].n_out || row >= step->record.n_rows) return;
   vise_load_bias(step, 0, unit, 4);
   const vise_operand weights = vise_operand_weights(&step->p, 0);
   vise_product_flat_f32(&weights, unit, vise_near_inputs_at(step, 0), vise_step_stage());
-  vise_forward_epilogue(0, step->near_row, unit, 4, 2);
+  vise_forward_epilogue(0, row, unit, 4, 2);
 }
 
 VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
@@ -90,7 +90,7 @@ VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   const uint32_t near = layer == 0 ? vise_near_inputs_at(step, 0) : 0;
   const uint32_t rows_log = vise_k_tile_rows_log((vise_k_tile)tile);
   const uint32_t units_log = vise_k_tile_units_log((vise_k_tile)tile);
-  const uint32_t n_down = vise_k_tiles_of(step->record.n_rows, rows_log);
+  const uint32_t n_down = vise_k_tiles_of(near ? step->p.max_rows : step->record.n_rows, rows_log);
   const uint32_t n_tiles = n_down * vise_k_tiles_of(step->p.layers[layer].n_out, units_log);
 
   vise_product_operands(step, vise_operand_inputs(step, layer), vise_operand_weights(&step->p, layer), near,
@@ -190,9 +190,9 @@ VISE_FN_CALLED void vise_parts_phase(void) {
 
 /* A tile of the gradient phase, this CTA's i-th, in c: adds it up if no product has made it, then does what comes
    before norms are known. */
-VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t tile, uint32_t i) {
+VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t i) {
   vise_step *const step = vise_step_here();
-  const vise_step_tile t = vise_step_tile_at(&step->p, tile);
+  const vise_step_tile t = vise_own_tile(step, i);
   const uint32_t n_rows = step->record.n_rows;
   float *c = vise_step_floats() + step->c;
   if (vise_is_norm_tile(&step->p, &t)) {
@@ -210,10 +210,10 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
   vise_norm_strengths();
 
 #pragma unroll 1
-  for (uint32_t i = 0; vise_step_member() + i * step->p.n_members < step->p.n_gradient_tiles; i++) {
-    const uint32_t tile = vise_step_member() + i * step->p.n_members, n_rows = step->record.n_rows;
+  for (uint32_t i = 0; i < step->n_own; i++) {
+    const uint32_t n_rows = step->record.n_rows;
     const uint32_t c = i < step->p.n_held ? vise_step_held_at(&step->p, i) : (uint32_t)VISE_STAGE_AT;
-    const vise_step_tile t = vise_step_tile_at(&step->p, tile);
+    const vise_step_tile t = vise_own_tile(step, i);
 
     if (t.tensor.is_bias || VISE_RARE(step->p.gradient_parts)) {
       if (threadIdx.x == 0) step->c = c;
@@ -223,7 +223,7 @@ VISE_FN_CALLED void vise_gradient_phase(void) {
       vise_product<0, 0>(step, step->p.layers[t.tensor.layer].gradient_tile, t.row, t.column, c);
     }
 
-    vise_shape_gradient_tile(tile, i);
+    vise_shape_gradient_tile(i);
   }
 }
 

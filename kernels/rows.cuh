@@ -98,10 +98,9 @@ VISE_FN void vise_rows_load_targets(vise_step *step, uint32_t row0) {
    first rows. That phase waits for them. */
 VISE_FN_CALLED void vise_rows_prepare(void) {
   vise_step *const step = vise_step_here();
-  const vise_rows m = vise_rows_of(step);
-  if (threadIdx.x == 0) *vise_rows_here() = m;
+  if (threadIdx.x == 0) step->rows.in = vise_operand_inputs(step, step->p.n_layers - 1);
   vise_load_bias(step, step->p.n_layers - 1, 0, VISE_K_NARROW);
-  vise_rows_copy_weight(&m);
+  vise_rows_copy_weight(&step->rows);
   vise_rows_load_targets(step, vise_step_member() * step->p.row_block);
 }
 
@@ -181,7 +180,7 @@ VISE_FN void vise_rows_by_leaves(vise_step *step, const vise_rows *m, const floa
 /* n rows from row0 on, whose inputs are on their way. */
 VISE_FN void vise_rows_block(vise_step *step, uint32_t row0, uint32_t n) {
   const vise_k_step *p = &step->p;
-  const vise_rows here = *vise_rows_here(), *m = &here;
+  const vise_rows here = step->rows, *m = &here;
   const uint32_t warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int external = VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL), by_lanes = !VISE_RARE(m->n_out > 32),
             alone = by_lanes && n == 1;
@@ -222,7 +221,7 @@ VISE_FN void vise_rows_block(vise_step *step, uint32_t row0, uint32_t n) {
 /* Starts to load the inputs of the block from row0 on; returns its rows. */
 VISE_FN uint32_t vise_rows_begin(const vise_step *step, uint32_t row0) {
   const uint32_t left = step->record.n_rows - row0, block = step->p.row_block, n = left < block ? left : block;
-  vise_rows_load(vise_rows_here(), row0, n);
+  vise_rows_load(&step->rows, row0, n);
   return n;
 }
 

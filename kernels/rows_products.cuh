@@ -12,38 +12,12 @@
 
 #include "kernels/layers.cuh"
 
-/* What the phase needs of the last layer and of the hidden layer below, found before its inputs are there. */
-typedef struct vise_rows {
-  vise_operand in;  /* inputs of the last layer */
-  const float *far; /* its weight, [n_out][ld_far] */
-  uint32_t n_out, ld_far;
-  uint32_t ld_near;                         /* of the weight in shared memory; 0: it is not there */
-  uint32_t ld;                              /* of the inputs in shared memory, n_in up to a multiple of 32 */
-  uint32_t length_log, n_slices, lanes_log; /* of slices of n_in; lanes: n_slices up to a power of two */
-  uint32_t ld_partial;                      /* n_slices up to a multiple of 4 */
-  int has_bias;
-
-  uint32_t n_units; /* below; 0: there is no hidden layer */
-  int plain;        /* nothing but its activation lies between */
-  vise_activation kind;
-  uint32_t ld_below;
-  uint64_t delta_below, pre_below; /* elements of the activations */
-} vise_rows;
-
-/* Where these are in the stages: a copy of the struct and, if it fits, the weight at the end, the rest at the start. */
-enum {
-  VISE_ROWS_AT = VISE_PAYLOAD_AT - 32,
-  VISE_ROWS_WEIGHT_FLOATS = 3552,
-  VISE_ROWS_WEIGHT_AT = VISE_ROWS_AT - VISE_ROWS_WEIGHT_FLOATS
-};
-static_assert(sizeof(vise_rows) <= 32 * sizeof(float) && VISE_ROWS_AT % 4 == 0, "the place of vise_rows");
+/* The weight is at the end of the stages if it fits, the rest at the start. */
+enum { VISE_ROWS_WEIGHT_FLOATS = 3584, VISE_ROWS_WEIGHT_AT = VISE_PAYLOAD_AT - VISE_ROWS_WEIGHT_FLOATS };
+static_assert(VISE_ROWS_WEIGHT_AT % 4 == 0, "the weight is copied by 16 bytes");
 static_assert((int)VISE_STEP_WARPS == (int)VISE_K_ROW_BLOCK, "a row for each warp");
 static_assert(VISE_ROWS_WEIGHT_AT >= VISE_STAGE_AT + VISE_STEP_WARPS * VISE_K_NARROW + 8192 + 2048,
               "beside a weight that fits, rows of inputs (host/plan/phases.c) and their sums");
-
-VISE_FN vise_rows *vise_rows_here(void) {
-  return (vise_rows *)(vise_step_floats() + VISE_ROWS_AT);
-}
 
 VISE_FN float *vise_rows_near_weight(void) {
   return vise_step_floats() + VISE_ROWS_WEIGHT_AT;
@@ -73,13 +47,14 @@ VISE_FN uint32_t vise_rows_near_column(const vise_rows *m, uint32_t column) {
   return column + (column >> m->length_log) * 4;
 }
 
+/* What holds for the launch: all but m.in, which follows the step's rows. */
 VISE_FN vise_rows vise_rows_of(const vise_step *step) {
   const vise_k_step *p = &step->p;
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
   vise_rows m = {};
 
-  m.in = vise_operand_inputs(step, p->n_layers - 1);
   m.far = p->params + last->weight;
+  m.n_in = last->n_in;
   m.n_out = last->n_out;
   m.ld_far = last->ld;
   m.has_bias = vise_k_has_bias(last);
@@ -176,7 +151,7 @@ VISE_FN float vise_rows_slice(const float *a, uint32_t swizzle, const float *w, 
 /* Sums of slices of W a by threads of (row, output, slice), slices up to a power of two. The last warp but one takes the
    first, then the one before it, ...: the first warps, and the last, may have a row's loss to prepare. */
 VISE_FN void vise_rows_slices(const vise_rows *m, float *partial, uint32_t n) {
-  const uint32_t n_sums = n * m->n_out, columns = m->ld_near ? m->ld : vise_ceil_div(m->in.n_columns, 4) * 4;
+  const uint32_t n_sums = n * m->n_out, columns = m->ld_near ? m->ld : vise_ceil_div(m->n_in, 4) * 4;
   const uint32_t turn = (VISE_STEP_WARPS - 2 - threadIdx.x / 32) % VISE_STEP_WARPS;
 
 #pragma unroll 1

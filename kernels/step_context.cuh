@@ -76,6 +76,33 @@ typedef struct vise_update {
   float lr, keep, shrink, cap, lo, hi;
 } vise_update;
 
+/* What a CTA keeps of a batch. A place is 32 columns of a row: of 1 << rows_log rows from `row` on, then of the same rows
+   32 columns further on. */
+typedef struct vise_near_part {
+  uint32_t at; /* first float in shared memory */
+  uint32_t n_places, row, column, rows_log;
+  uint32_t unit;        /* of rows: the first unit of their tile */
+  uint32_t swizzle_log; /* of places that share a swizzle */
+} vise_near_part;
+
+/* What VISE_K_ROWS needs of the last layer and of the hidden layer below (kernels/rows_products.cuh), found once. */
+typedef struct vise_rows {
+  vise_operand in;  /* inputs of the last layer, of the step at hand */
+  const float *far; /* its weight, [n_out][ld_far] */
+  uint32_t n_in, n_out, ld_far;
+  uint32_t ld_near;                         /* of the weight in shared memory; 0: it is not there */
+  uint32_t ld;                              /* of the inputs in shared memory, n_in up to a multiple of 32 */
+  uint32_t length_log, n_slices, lanes_log; /* of slices of n_in; lanes: n_slices up to a power of two */
+  uint32_t ld_partial;                      /* n_slices up to a multiple of 4 */
+  int has_bias;
+
+  uint32_t n_units; /* below; 0: there is no hidden layer */
+  int plain;        /* nothing but its activation lies between */
+  vise_activation kind;
+  uint32_t ld_below;
+  uint64_t delta_below, pre_below; /* elements of the activations */
+} vise_rows;
+
 /* Items first .. first + n of a sum. */
 typedef struct vise_span {
   uint16_t first, n;
@@ -109,6 +136,8 @@ typedef struct vise_step {
   vise_shaping shapings[VISE_STEP_OWN];
   vise_update updates[VISE_STEP_OWN];
   vise_span groups[VISE_STEP_SPANS];
+  uint32_t n_own; /* how many tiles the CTA has */
+  vise_rows rows;
   vise_i_counters taken;   /* the state's counters if the step is taken */
   uint32_t tiles_are_near; /* weights and moments of near tiles are in shared memory */
 
@@ -124,7 +153,7 @@ typedef struct vise_step {
 
   uint32_t input_kind;          /* vise_input_kind */
   uint32_t near_at[2];          /* first floats of near rows and columns, or 0: this launch keeps no inputs near */
-  uint32_t near_row, near_unit; /* of this CTA's forward tile of near rows; a unit past the last: it has none */
+  vise_near_part near_parts[2]; /* rows and columns; a unit past the last: no tile forward */
   uint32_t near_is_ready;       /* the near inputs of this step are there, or on their way */
   uint32_t end;                 /* the cursor at the end of this launch */
 
@@ -345,8 +374,8 @@ VISE_FN vise_step_tile vise_own_tile(const vise_step *step, uint32_t i) {
   return vise_step_tile_at(&step->p, vise_step_member() + i * step->p.n_members);
 }
 
-/* How many it has. */
-VISE_FN uint32_t vise_n_own_tiles(const vise_k_step *p) {
+/* How many it has: found once, step->n_own. */
+VISE_FN uint32_t vise_count_own_tiles(const vise_k_step *p) {
   const uint32_t member = vise_step_member();
   return member < p->n_gradient_tiles ? (p->n_gradient_tiles - member - 1) / p->n_members + 1 : 0;
 }

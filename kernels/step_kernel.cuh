@@ -245,15 +245,22 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
 VISE_FN void vise_step_prepare(vise_step *step) {
   const vise_k_step *p = &step->p;
   const uint32_t last = VISE_K_STEP_THREADS - 1 - threadIdx.x;
-  if (threadIdx.x < VISE_STEP_OWN && threadIdx.x < vise_n_own_tiles(p)) {
+  const uint32_t n_own = vise_count_own_tiles(p);
+  if (threadIdx.x < VISE_STEP_OWN && threadIdx.x < n_own) {
     step->own[threadIdx.x] = vise_step_tile_at(p, vise_step_member() + threadIdx.x * p->n_members);
   }
   if (last < VISE_STEP_SPANS && last < p->n_groups) step->groups[last] = vise_group_cells(p, last);
   if (threadIdx.x == 0) {
     step->inverse_is_known = step->tiles_are_near = step->near_is_ready = 0;
     step->end = step->state.cursor + p->n_steps;
+    step->n_own = n_own;
   }
   if (threadIdx.x == 32) vise_inputs_open(step); /* in a launch of many teams, the thread that has set the data set */
+  if (threadIdx.x == 64) step->rows = vise_rows_of(step);
+  if (!VISE_STEP_NEAR_INPUTS) return;
+
+  __syncthreads();
+  vise_near_prepare(step);
 }
 
 /* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */

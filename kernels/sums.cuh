@@ -45,9 +45,10 @@ VISE_FN void vise_note_strip(int which, const vise_step_tile *t, const vise_stri
 
 /* Where thread i finds the sum of the i-th cell of a tile among those of all tensors; -1 if there is none. */
 VISE_FN int64_t vise_cell_of_tile(const vise_step_tile *t, uint32_t i) {
-  const uint32_t n_across = t->side / VISE_LEAF, n_cells = vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) * n_across;
-  if (i >= n_cells) return -1;
-  const uint32_t row = t->row + i / n_across * VISE_GROUP_ROWS, leaf = t->column / VISE_LEAF + i % n_across;
+  const uint32_t n_across = t->side / VISE_LEAF, across_log = (uint32_t)vise_tree_depth(n_across);
+  if (i >= vise_ceil_div(t->n_rows, VISE_GROUP_ROWS) << across_log) return -1;
+  const uint32_t row = t->row + (i >> across_log) * VISE_GROUP_ROWS,
+                 leaf = t->column / VISE_LEAF + (i & (n_across - 1));
   const uint32_t n_leaves = vise_n_leaves(t->tensor.n_columns);
   if (row >= t->tensor.n_rows || leaf >= n_leaves) return -1;
   return (int64_t)t->tensor.at.cells + (int64_t)(row / VISE_GROUP_ROWS) * n_leaves + leaf;

@@ -264,12 +264,12 @@ VISE_FN vise_strips vise_strips_of(const vise_step_tile *t) {
   return s;
 }
 
-/* Each by a thread of its own, while the team waits for the norm: what is done to this CTA's first tiles, and what the
+/* Each by a thread of its own, of the last warps, while the team waits for the norm: what is done to this CTA's first tiles, and what the
    optimizer needs if the step is taken. */
 VISE_FN void vise_update_ahead(vise_step *step) {
-  const uint32_t i = threadIdx.x / 32;
+  const uint32_t i = VISE_STEP_WARPS - 1 - threadIdx.x / 32;
   if (threadIdx.x % 32 > 0) return;
-  if (i < VISE_STEP_OWN && i < vise_n_own_tiles(&step->p)) step->updates[i] = vise_update_of(step, &step->own[i]);
+  if (i < VISE_STEP_OWN && i < step->n_own) step->updates[i] = vise_update_of(step, &step->own[i]);
   if (i == VISE_STEP_OWN) vise_correct_ahead(step);
 }
 
@@ -280,7 +280,7 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
   const int ahead = vise_mode_of(p) == VISE_K_STEP;
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < vise_n_own_tiles(p); i++) {
+  for (uint32_t i = 0; i < step->n_own; i++) {
     const vise_step_tile t = vise_own_tile(step, i);
     const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? p->n_near : i),
                             vise_tile_memory_of(step, &t, i)};
@@ -310,7 +310,7 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
   const vise_k_step *p = &step->p;
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < vise_n_own_tiles(p) && vise_measures_late(p, i); i++) {
+  for (uint32_t i = 0; i < step->n_own && vise_measures_late(p, i); i++) {
     const vise_step_tile t = vise_own_tile(step, i);
     const vise_tile_values values = vise_tile_values_of(step, &t, i);
     const vise_update u = i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);

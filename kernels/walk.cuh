@@ -35,7 +35,7 @@ VISE_FN void vise_step_arrive_update(vise_step *step, const vise_exchange *x) {
     vise_exchange_publish(x, p->n_cells + member - p->n_gradient_tiles, 0.0, flags, 0);
   }
 #pragma unroll 1
-  for (uint32_t i = 0; i < vise_n_own_tiles(p); i++) {
+  for (uint32_t i = 0; i < step->n_own; i++) {
     const vise_step_tile t = vise_own_tile(step, i);
     const int64_t cell = vise_cell_of_tile(&t, threadIdx.x);
     if (cell >= 0) vise_exchange_publish(x, (uint32_t)cell, x->values[cell], flags, 0);
