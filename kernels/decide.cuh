@@ -99,7 +99,7 @@ VISE_FN_CALLED void vise_decide(void) {
   }
 
   __syncthreads();
-  if (threadIdx.x == 0) vise_decide_skip(step);
+  if (threadIdx.x == VISE_K_STEP_THREADS - 1) vise_decide_skip(step); /* the first warp has norms to find */
   if (by_tensors && threadIdx.x < vise_step_n_tensors(&step->p)) {
     const double norm = vise_clipped_norm(step, threadIdx.x);
     step->scales[threadIdx.x] = (float)vise_i_clip_scale(rule, step->record.hyper.clip_factor, norm);

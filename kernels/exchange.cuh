@@ -76,32 +76,38 @@ VISE_FN void vise_exchange_publish(const vise_exchange *x, uint32_t slot, double
 
 /* After a poll of a slot that saw another epoch, the n_polls-th of a wait: reports that it does not end, and a quarter of
    its time later, when others have had time to report as well, traps. */
-VISE_FN void vise_exchange_watch(const vise_exchange *x, uint32_t slot, uint32_t seen, uint32_t *n_polls) {
+VISE_FN void vise_exchange_watch(const vise_exchange *x, uint32_t slot, uint32_t seen, uint32_t n_polls) {
 #if VISE_WATCHDOG
-  if (++*n_polls % VISE_K_WATCHDOG_LOOKS != 0 || !x->watchdog) return;
+  if (n_polls % VISE_K_WATCHDOG_LOOKS != 0 || !x->watchdog) return;
   const uint32_t most = *(volatile const uint32_t *)&x->watchdog->most_polls;
-  if (*n_polls < most) return;
+  if (n_polls < most) return;
 
   uint4 *report = (uint4 *)&x->watchdog->reports[blockIdx.x % VISE_K_WATCHDOG_CTAS];
   *report = make_uint4(slot + 1, blockIdx.x, x->epoch, seen);
   __threadfence_system();
-  if (*n_polls - most > most / 4) __trap();
+  if (n_polls - most > most / 4) __trap();
 #else
   (void)x, (void)slot, (void)seen, (void)n_polls;
 #endif
 }
 
-/* What the slot holds in this epoch, once it has been filled. */
+/* What the slot holds in this epoch, once it has been filled. There is one load in the code, so that the ledger can tell
+   that polls are of one wait. */
 VISE_FN ptx_b128 vise_exchange_poll(const vise_exchange *x, uint32_t slot, int ordered) {
   const ptx_b128 *from = vise_exchange_slot(x, slot);
+  ptx_b128 payload = {0, 0};
   uint32_t n_polls = 0;
 
-  for (;;) {
-    const ptx_b128 payload = ordered ? ptx_load_acquire_gpu_b128(from) : ptx_load_relaxed_gpu_b128(from);
-    if ((uint32_t)payload.hi == x->epoch) return payload;
-    vise_exchange_watch(x, slot, (uint32_t)payload.hi, &n_polls);
-    ptx_spin();
-  }
+#pragma unroll 1
+  do {
+    if (n_polls > 0) {
+      vise_exchange_watch(x, slot, (uint32_t)payload.hi, n_polls);
+      ptx_spin();
+    }
+    payload = ordered ? ptx_load_acquire_gpu_b128(from) : ptx_load_relaxed_gpu_b128(from);
+    n_polls++;
+  } while ((uint32_t)payload.hi != x->epoch);
+  return payload;
 }
 
 /* Arrives at a pass. */

@@ -271,17 +271,15 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
    Only whole steps have an exchange between the clearing of the statistics and this. */
 VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
   __syncthreads();
-  if (threadIdx.x == 0 && vise_mode_of(&step->p) == VISE_K_STEP) {
-    vise_k_tensor_counts *to = &vise_step_stats(step)->tensors[t->index];
-    const vise_k_tensor_counts *n = &step->counts;
-
-    if (n->n_nonfinite) atomicAdd(&to->n_nonfinite, n->n_nonfinite);
-    if (n->n_clipped_values) atomicAdd(&to->n_clipped_values, n->n_clipped_values);
-    if (n->n_at_lo) atomicAdd(&to->n_at_lo, n->n_at_lo);
-    if (n->n_at_hi) atomicAdd(&to->n_at_hi, n->n_at_hi);
+  enum { N = sizeof(vise_k_tensor_counts) / sizeof(uint32_t) };
+  if (threadIdx.x < N) {
+    uint32_t *own = (uint32_t *)&step->counts + threadIdx.x;
+    const uint32_t n = *own;
+    if (n && vise_mode_of(&step->p) == VISE_K_STEP) {
+      atomicAdd((uint32_t *)&vise_step_stats(step)->tensors[t->index] + threadIdx.x, n);
+    }
+    *own = 0;
   }
-
-  if (threadIdx.x == 0) step->counts = vise_k_tensor_counts();
   __syncthreads();
 }
 

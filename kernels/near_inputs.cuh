@@ -28,18 +28,27 @@ VISE_FN uint32_t vise_input_kind_of(const vise_k_step *p) {
   return divided ? VISE_INPUT_DIVIDED : VISE_INPUT_OTHER;
 }
 
+/* Whether inputs are near, if the data set allows it; then rows and columns begin at these floats of the shared memory. */
+VISE_FN int vise_plans_near_inputs(const vise_k_step *p) {
+  return VISE_STEP_NEAR_INPUTS && p->near_rows > 0;
+}
+
+VISE_FN uint32_t vise_near_rows_at(const vise_k_step *p) {
+  return vise_step_held_at(p, p->n_held + p->n_near * vise_k_step_near_arrays(p));
+}
+
+VISE_FN uint32_t vise_near_columns_at(const vise_k_step *p) {
+  return vise_near_rows_at(p) + vise_k_step_near_row_floats(p);
+}
+
 /* What the launch makes of its data set; whether it keeps inputs near, and where. By one thread, as it begins. */
 VISE_FN void vise_inputs_open(vise_step *step) {
   const vise_k_step *p = &step->p;
   step->input_kind = vise_input_kind_of(p);
   step->near_at[0] = step->near_at[1] = 0;
-  if (!VISE_STEP_NEAR_INPUTS || p->near_rows == 0) return;
-  if (step->input_kind == VISE_INPUT_OTHER) {
-    step->p.phases[0].tile = p->far_tile;
-    return;
-  }
-  step->near_at[0] = vise_step_held_at(p, p->n_held + p->n_near * vise_k_step_near_arrays(p));
-  step->near_at[1] = step->near_at[0] + vise_k_step_near_row_floats(p);
+  if (!vise_plans_near_inputs(p) || step->input_kind == VISE_INPUT_OTHER) return;
+  step->near_at[0] = vise_near_rows_at(p);
+  step->near_at[1] = vise_near_columns_at(p);
 }
 
 /* Where near rows (0) or columns (1) are; 0 if there are none. */
@@ -55,7 +64,7 @@ VISE_FN vise_near_part vise_near_rows(const vise_step *step) {
   const uint32_t n_down = vise_k_tiles_of(step->p.max_rows, rows_log), tile = vise_step_member(),
                  across = tile / n_down;
   vise_near_part part;
-  part.at = vise_near_inputs_at(step, 0);
+  part.at = vise_near_rows_at(&step->p);
   part.unit = across << units_log;
   part.n_places = part.unit < first->n_out ? vise_k_tiles_of(first->n_in, 5) << rows_log : 0;
   part.row = (tile - across * n_down) << rows_log;
@@ -71,7 +80,7 @@ VISE_FN vise_near_part vise_near_columns(const vise_step *step) {
   const uint32_t tile = vise_step_member();
   const int exists = tile < first->first_vector_tile; /* the first layer's weights come first */
   vise_near_part part;
-  part.at = vise_near_inputs_at(step, 1);
+  part.at = vise_near_columns_at(&step->p);
   part.n_places = exists ? vise_ceil_div(step->p.max_rows, 32) * 32 : 0;
   part.row = part.unit = 0;
   part.column = tile % vise_ceil_div(first->n_in, 32) * 32;
@@ -79,38 +88,68 @@ VISE_FN vise_near_part vise_near_columns(const vise_step *step) {
   return part;
 }
 
-/* Where they are, for the launch. By the first threads of two warps, once it is known that there are any. */
+/* Where they are, for the launch. By the first threads of two warps. */
 VISE_FN void vise_near_prepare(vise_step *step) {
-  if (!vise_near_inputs_at(step, 0)) return;
-  if (threadIdx.x == 0) step->near_parts[0] = vise_near_rows(step);
-  if (threadIdx.x == 32) step->near_parts[1] = vise_near_columns(step);
+  if (!vise_plans_near_inputs(&step->p)) return;
+  if (threadIdx.x == 96) step->near_parts[0] = vise_near_rows(step);
+  if (threadIdx.x == 128) step->near_parts[1] = vise_near_columns(step);
 }
 
 enum { VISE_NEAR_PLACES = VISE_K_STEP_THREADS / 8 }; /* at a time; a thread's quads all have the same swizzle */
 
+/* This thread's first place: the last warps', which take the odd ones, come first, since the first warp publishes. */
+VISE_FN uint32_t vise_near_place(void) {
+  return VISE_NEAR_PLACES - 1 - threadIdx.x / 8;
+}
+
 /* This thread's first quad of the part. */
 VISE_FN float *vise_near_quad(const vise_near_part *part) {
-  const uint32_t place = threadIdx.x / 8, swizzle = place >> part->swizzle_log & 7;
+  const uint32_t place = vise_near_place(), swizzle = place >> part->swizzle_log & 7;
   return vise_step_floats() + part->at + place * 32 + (threadIdx.x % 8 ^ swizzle) * 4;
 }
 
 /* Starts to copy a quad, of which n elements exist, of 1 byte (log 0) or 4; the others become 0. */
-VISE_FN void vise_near_copy_quad(float *to, const char *from, uint32_t n, uint32_t element_log) {
-  const uint32_t n_bytes = (n < 4 ? n : 4) << element_log;
-  if (element_log) {
+template <int ELEMENT_LOG>
+static __device__ __forceinline__ void vise_near_copy_quad(float *to, const char *from, uint32_t n) {
+  const uint32_t n_bytes = (n < 4 ? n : 4) << ELEMENT_LOG;
+  if constexpr (ELEMENT_LOG > 0) {
     ptx_cp_async_16(to, from, n_bytes);
   } else {
     ptx_cp_async_4(to, from, n_bytes);
   }
 }
 
-/* Starts to copy this thread's quads of near rows, all of one row of the batch, which has n_rows. */
-VISE_FN void vise_near_copy_rows(const vise_step *step, const vise_near_part *part, uint32_t first, uint32_t n_rows) {
-  const vise_k_step *p = &step->p;
-  const uint32_t place = threadIdx.x / 8, r = part->row + (place & ((1u << part->rows_log) - 1));
-  const uint32_t element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
-  const uint32_t by = VISE_NEAR_PLACES >> part->rows_log << 5, end = r < n_rows ? p->x.n_columns : 0;
-  const uint32_t at = first + (r < n_rows ? r : 0), row = p->order ? p->order[at] : at;
+enum { VISE_NEAR_ROWS = 4 }; /* of near columns: as many are looked up at a time */
+
+/* The rows of a batch, order[first .. first + n_rows) of the data set. */
+typedef struct vise_near_batch {
+  uint32_t first, n_rows;
+} vise_near_batch;
+
+/* Where row `r` of the batch is in the data set; past the last row, where some row is. */
+VISE_FN uint32_t vise_near_look_up(const vise_k_step *p, vise_near_batch batch, uint32_t r) {
+  const uint32_t at = batch.first + (r < batch.n_rows ? r : 0);
+  return p->order ? p->order[at] : at;
+}
+
+/* The row of the batch that this thread copies as its near row. */
+VISE_FN uint32_t vise_near_row(const vise_near_part *part) {
+  return part->row + (vise_near_place() & ((1u << part->rows_log) - 1));
+}
+
+/* Those from place i on. */
+VISE_FN void vise_near_look_up_rows(const vise_k_step *p, vise_near_batch batch, uint32_t i,
+                                    uint32_t rows[VISE_NEAR_ROWS]) {
+#pragma unroll
+  for (uint32_t k = 0; k < VISE_NEAR_ROWS; k++) rows[k] = vise_near_look_up(p, batch, i + k * VISE_NEAR_PLACES);
+}
+
+/* Starts to copy this thread's quads of near rows, all of one row, which is at `row`. */
+template <int ELEMENT_LOG>
+static __device__ __forceinline__ void vise_near_copy_rows(const vise_k_step *p, const vise_near_part *part,
+                                                           vise_near_batch batch, uint32_t row) {
+  const uint32_t place = vise_near_place(), by = VISE_NEAR_PLACES >> part->rows_log << 5;
+  const uint32_t end = vise_near_row(part) < batch.n_rows ? p->x.n_columns : 0;
   const char *const from = (const char *)p->x.x + (size_t)row * p->x.row_bytes;
   uint32_t column = (place >> part->rows_log) * 32 + threadIdx.x % 8 * 4;
   float *to = vise_near_quad(part);
@@ -118,42 +157,30 @@ VISE_FN void vise_near_copy_rows(const vise_step *step, const vise_near_part *pa
 #pragma unroll 4
   for (uint32_t i = place; i < part->n_places; i += VISE_NEAR_PLACES) {
     const uint32_t n = column < end ? end - column : 0;
-    vise_near_copy_quad(to, from + ((size_t)(n ? column : 0) << element_log), n, element_log);
+    vise_near_copy_quad<ELEMENT_LOG>(to, from + ((size_t)(n ? column : 0) << ELEMENT_LOG), n);
     column += by;
     to += VISE_NEAR_PLACES * 32;
   }
 }
 
-/* Those of near columns, all of the same columns; which rows the next ones are is looked up together. */
-VISE_FN void vise_near_copy_columns(const vise_step *step, const vise_near_part *part, uint32_t first,
-                                    uint32_t n_rows) {
-  enum { N = 4 };
-  const vise_k_step *p = &step->p;
+/* Those of near columns, all of the same columns. rows: where the first ones are. */
+template <int ELEMENT_LOG>
+static __device__ __forceinline__ void vise_near_copy_columns(const vise_k_step *p, const vise_near_part *part,
+                                                              vise_near_batch batch, uint32_t rows[VISE_NEAR_ROWS]) {
   const uint32_t column = part->column + threadIdx.x % 8 * 4, n_columns = p->x.n_columns;
-  const uint32_t element_log = step->input_kind == VISE_INPUT_DIVIDED ? 0 : 2;
   const uint32_t n = column < n_columns ? n_columns - column : 0;
-  const char *const x = (const char *)p->x.x + ((size_t)(n ? column : 0) << element_log);
+  const char *const x = (const char *)p->x.x + ((size_t)(n ? column : 0) << ELEMENT_LOG);
   float *to = vise_near_quad(part);
 
 #pragma unroll 1
-  for (uint32_t i = threadIdx.x / 8; i < part->n_places; i += N * VISE_NEAR_PLACES) {
-    uint32_t rows[N];
+  for (uint32_t i = vise_near_place(); i < part->n_places; i += VISE_NEAR_ROWS * VISE_NEAR_PLACES) {
+    if (i >= VISE_NEAR_ROWS * VISE_NEAR_PLACES) vise_near_look_up_rows(p, batch, i, rows);
 #pragma unroll
-    for (uint32_t k = 0; k < N; k++) {
-      const uint32_t r = i + k * VISE_NEAR_PLACES;
-      rows[k] = first + (r < n_rows ? r : 0);
+    for (uint32_t k = 0; k < VISE_NEAR_ROWS && i + k * VISE_NEAR_PLACES < part->n_places; k++) {
+      const uint32_t here = i + k * VISE_NEAR_PLACES < batch.n_rows ? n : 0;
+      vise_near_copy_quad<ELEMENT_LOG>(to + k * VISE_NEAR_PLACES * 32, x + (size_t)rows[k] * p->x.row_bytes, here);
     }
-    if (p->order) {
-#pragma unroll
-      for (uint32_t k = 0; k < N; k++) rows[k] = p->order[rows[k]];
-    }
-
-#pragma unroll
-    for (uint32_t k = 0; k < N && i + k * VISE_NEAR_PLACES < part->n_places; k++) {
-      const uint32_t here = i + k * VISE_NEAR_PLACES < n_rows ? n : 0;
-      vise_near_copy_quad(to + k * VISE_NEAR_PLACES * 32, x + (size_t)rows[k] * p->x.row_bytes, here, element_log);
-    }
-    to += N * VISE_NEAR_PLACES * 32;
+    to += VISE_NEAR_ROWS * VISE_NEAR_PLACES * 32;
   }
 }
 
@@ -171,7 +198,7 @@ static __device__ __forceinline__ void vise_near_convert_quads(const vise_k_sour
 VISE_FN void vise_near_convert(const vise_k_step *p, const vise_near_part *part) {
   const vise_k_source s = p->x;
   float *at = vise_near_quad(part);
-  uint32_t i = threadIdx.x / 8;
+  uint32_t i = vise_near_place();
 
 #pragma unroll 1
   for (; i + 3 * VISE_NEAR_PLACES < part->n_places; i += 4 * VISE_NEAR_PLACES, at += 4 * VISE_NEAR_PLACES * 32) {
@@ -181,32 +208,52 @@ VISE_FN void vise_near_convert(const vise_k_step *p, const vise_near_part *part)
   for (; i < part->n_places; i += VISE_NEAR_PLACES, at += VISE_NEAR_PLACES * 32) vise_near_convert_quads<1>(&s, at);
 }
 
-/* What a pass over the near inputs is for: the rows of this step, whose copies it starts; or as these say. */
-enum { VISE_NEAR_COLUMNS = 1, VISE_NEAR_NEXT = 2, VISE_NEAR_FINISH = 4 };
+/* What a pass over the near inputs does, in this order: waits for all copies of this thread and makes floats of those of
+   rows, or of columns; starts copies of rows and of columns, of this step's batch or of the next one's. */
+enum {
+  VISE_NEAR_FINISH_ROWS = 1,
+  VISE_NEAR_FINISH_COLUMNS = 2,
+  VISE_NEAR_COPY_ROWS = 4,
+  VISE_NEAR_COPY_COLUMNS = 8,
+  VISE_NEAR_NEXT = 16
+};
 
-/* FINISH: waits for all copies of this thread and makes floats of them. */
+/* Where rows are is looked up first, so that nothing waits for it. */
 VISE_FN_CALLED void vise_near_pass(uint32_t what) {
-  vise_step *const step = vise_step_here();
+  const vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
   const vise_k_step_record *record = &step->record;
-  const int columns = (what & VISE_NEAR_COLUMNS) != 0, next = (what & VISE_NEAR_NEXT) != 0;
-  const uint32_t first = next ? record->next_first : record->first;
-  const uint32_t n_rows = next ? record->next_n_rows : record->n_rows;
+  const vise_near_part *const rows_part = &step->near_parts[0], *const columns_part = &step->near_parts[1];
+  const int divided = step->input_kind == VISE_INPUT_DIVIDED;
+  vise_near_batch batch = {record->first, record->n_rows};
+  if (what & VISE_NEAR_NEXT) batch = {record->next_first, record->next_n_rows};
 
-  if (what & VISE_NEAR_FINISH) {
+  uint32_t row = 0, rows[VISE_NEAR_ROWS] = {};
+  if (what & VISE_NEAR_COPY_ROWS) row = vise_near_look_up(p, batch, vise_near_row(rows_part));
+  if (what & VISE_NEAR_COPY_COLUMNS) vise_near_look_up_rows(p, batch, vise_near_place(), rows);
+
+  if (what & (VISE_NEAR_FINISH_ROWS | VISE_NEAR_FINISH_COLUMNS)) {
     ptx_cp_async_wait(0);
-    if (step->input_kind != VISE_INPUT_DIVIDED) return;
+    const vise_near_part part = what & VISE_NEAR_FINISH_ROWS ? *rows_part : *columns_part;
+    if (divided) vise_near_convert(p, &part);
   }
 
-  const vise_near_part part = step->near_parts[columns];
-  if (what & VISE_NEAR_FINISH) {
-    vise_near_convert(&step->p, &part);
-    return;
+  if (what & VISE_NEAR_COPY_ROWS) {
+    const vise_near_part part = *rows_part;
+    if (divided) {
+      vise_near_copy_rows<0>(p, &part, batch, row);
+    } else {
+      vise_near_copy_rows<2>(p, &part, batch, row);
+    }
   }
 
-  if (columns) {
-    vise_near_copy_columns(step, &part, first, n_rows);
-  } else {
-    vise_near_copy_rows(step, &part, first, n_rows);
+  if (what & VISE_NEAR_COPY_COLUMNS) {
+    const vise_near_part part = *columns_part;
+    if (divided) {
+      vise_near_copy_columns<0>(p, &part, batch, rows);
+    } else {
+      vise_near_copy_columns<2>(p, &part, batch, rows);
+    }
   }
   ptx_cp_async_commit();
 }
@@ -228,22 +275,20 @@ VISE_FN_CALLED void vise_near_turn(vise_near_moment moment) {
   switch (moment) {
     case VISE_NEAR_AT_START:
       if (step->near_is_ready) return;
-      vise_near_pass(0);
-      vise_near_pass(VISE_NEAR_COLUMNS);
-      vise_near_pass(VISE_NEAR_FINISH);
+      vise_near_pass(VISE_NEAR_COPY_ROWS | VISE_NEAR_COPY_COLUMNS);
+      vise_near_pass(VISE_NEAR_FINISH_ROWS);
       __syncthreads();
       return;
     case VISE_NEAR_AT_FIRST:
       if (threadIdx.x == 0) step->near_is_ready = 0;
-      vise_near_pass(VISE_NEAR_COLUMNS | VISE_NEAR_FINISH);
+      vise_near_pass(VISE_NEAR_FINISH_COLUMNS);
       return;
     case VISE_NEAR_BEFORE_GRADIENT:
-      if (goes_on) vise_near_pass(VISE_NEAR_NEXT);
+      if (goes_on) vise_near_pass(VISE_NEAR_COPY_ROWS | VISE_NEAR_NEXT);
       return;
     case VISE_NEAR_BEFORE_UPDATE:
       if (!goes_on) return;
-      vise_near_pass(VISE_NEAR_NEXT | VISE_NEAR_FINISH);
-      vise_near_pass(VISE_NEAR_NEXT | VISE_NEAR_COLUMNS);
+      vise_near_pass(VISE_NEAR_FINISH_ROWS | VISE_NEAR_COPY_COLUMNS | VISE_NEAR_NEXT);
       if (threadIdx.x == 0) step->near_is_ready = 1;
       return;
   }

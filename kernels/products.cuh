@@ -82,12 +82,13 @@ VISE_FN_CALLED void vise_forward_flat(void) {
 
 VISE_FN_CALLED void vise_forward_phase(uint32_t layer, uint32_t tile) {
   vise_step *const step = vise_step_here();
-  if (VISE_STEP_NEAR_INPUTS && tile == VISE_K_TILE_16_BY_4) {
+  const uint32_t near = layer == 0 ? vise_near_inputs_at(step, 0) : 0;
+  if (VISE_STEP_NEAR_INPUTS && near && tile == VISE_K_TILE_16_BY_4) {
     vise_forward_flat();
     return;
   }
+  if (layer == 0 && !near && vise_plans_near_inputs(&step->p)) tile = step->p.far_tile;
 
-  const uint32_t near = layer == 0 ? vise_near_inputs_at(step, 0) : 0;
   const uint32_t rows_log = vise_k_tile_rows_log((vise_k_tile)tile);
   const uint32_t units_log = vise_k_tile_units_log((vise_k_tile)tile);
   const uint32_t n_down = vise_k_tiles_of(near ? step->p.max_rows : step->record.n_rows, rows_log);

@@ -81,12 +81,15 @@ VISE_FN vise_rows vise_rows_of(const vise_step *step) {
   return m;
 }
 
-/* Starts to copy the weight to shared memory, a warp to a row, with zeros up to whole slices of 32. */
+/* Starts to copy the weight to shared memory, a warp to a row, with zeros up to whole slices of 32. The last warp, which
+   loads targets, takes none, and the first, which publishes, comes last. */
 VISE_FN void vise_rows_copy_weight(const vise_rows *m) {
-  if (m->ld_near == 0) return;
+  enum { N = VISE_STEP_WARPS - 1 };
+  const uint32_t warp = threadIdx.x / 32;
+  if (m->ld_near == 0 || warp == N) return;
 
 #pragma unroll 1
-  for (uint32_t k = threadIdx.x / 32; k < m->n_out; k += VISE_STEP_WARPS) {
+  for (uint32_t k = N - 1 - warp; k < m->n_out; k += N) {
     const float *from = m->far + (size_t)k * m->ld_far;
     float *to = vise_rows_near_weight() + k * m->ld_near;
 #pragma unroll 1

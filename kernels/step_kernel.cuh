@@ -143,46 +143,47 @@ VISE_FN void vise_step_inputs_ahead(vise_step *step) {
   }
 }
 
-/* Clocks are noted where `clocks` is not NULL, in launches of one team, by a thread of each CTA. `clocks` is a parameter
-   of the launch, not its copy in shared memory: a constant, so that marks cost next to nothing where it is NULL. */
-VISE_FN int vise_step_notes_clocks(const uint64_t *clocks) {
-  return !VISE_STEP_TEAMS && clocks && threadIdx.x == 0;
+/* Where the clocks of this CTA are noted, `place` of the ring, in launches of one team: NULL where none are. */
+VISE_FN uint64_t *vise_step_marks(const vise_step *step, uint64_t *clocks, uint32_t place) {
+  if (VISE_STEP_TEAMS || !clocks) return NULL;
+  return clocks + vise_k_clocks_at(place, step->p.n_members, vise_step_member());
 }
 
-VISE_FN void vise_step_note_clock(const vise_step *step, uint64_t *clocks, uint32_t place, uint32_t mark,
-                                  uint64_t clock) {
-  clocks[vise_k_clocks_at(place, step->p.n_members, vise_step_member()) + mark] = clock;
+/* Those of the step at hand. */
+VISE_FN uint64_t *vise_step_marks_here(const vise_step *step, uint64_t *clocks) {
+  return vise_step_marks(step, clocks, step->state.cursor % VISE_K_CLOCK_STEPS);
 }
 
-/* Notes that thread 0 gets here. */
-VISE_FN void vise_step_mark(const vise_step *step, uint64_t *clocks, uint32_t mark) {
-  if (!vise_step_notes_clocks(clocks)) return;
-  vise_step_note_clock(step, clocks, step->state.cursor % VISE_K_CLOCK_STEPS, mark, (uint64_t)clock64());
+/* Notes that thread 0 gets here. Where it notes nothing this costs next to nothing. */
+VISE_FN void vise_step_mark(uint64_t *marks, uint32_t mark) {
+  if (!VISE_STEP_TEAMS && marks && threadIdx.x == 0) marks[mark] = (uint64_t)clock64();
 }
 
 /* Notes that all threads got here; they meet only where clocks are noted. */
-VISE_FN void vise_step_mark_all(const vise_step *step, uint64_t *clocks, uint32_t mark) {
-  if (!VISE_STEP_TEAMS && clocks) __syncthreads();
-  vise_step_mark(step, clocks, mark);
+VISE_FN void vise_step_mark_all(uint64_t *marks, uint32_t mark) {
+  if (!VISE_STEP_TEAMS && marks) __syncthreads();
+  vise_step_mark(marks, mark);
 }
 
 /* One step. Between arrival and wait it loads what is already there (near tiles, the last weight, the next step's rows). */
-VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks) {
+VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *marks) {
   const vise_k_step *p = &step->p;
   const int reports = vise_step_reports(step), early = reports && vise_reports_early(p);
+  const int near = vise_near_inputs_at(step, 0) != 0;
 
   vise_step_begin(step);
-  vise_step_mark(step, clocks, VISE_K_CLOCK_STEP);
+  vise_step_mark(marks, VISE_K_CLOCK_STEP);
   vise_step_inputs(step, x);
-  vise_step_mark(step, clocks, VISE_K_CLOCK_INPUTS);
+  vise_step_mark(marks, VISE_K_CLOCK_INPUTS);
 
 #pragma unroll 1
   for (uint32_t i = 0; i < p->n_phases; i++) {
-    const uint32_t marks = VISE_K_CLOCK_PHASES + 3 * i;
-    const int is_update = p->phases[i].kind == VISE_K_UPDATE && p->phases[i].exchange;
+    const uint32_t of_phase = VISE_K_CLOCK_PHASES + 3 * i;
+    const vise_k_phase phase = p->phases[i];
+    const int is_update = phase.kind == VISE_K_UPDATE && phase.exchange;
 
-    if (p->phases[i].exchange) {
-      vise_step_mark_all(step, clocks, marks + VISE_K_CLOCK_ARRIVE);
+    if (phase.exchange) {
+      vise_step_mark_all(marks, of_phase + VISE_K_CLOCK_ARRIVE);
       if (is_update) {
         vise_step_arrive_update(step, x);
         vise_update_ahead(step);
@@ -190,17 +191,16 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
         if (reports && !early) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
-        const int near = vise_near_inputs_at(step, 0) != 0;
         if (near && i == 1) vise_near_turn(VISE_NEAR_AT_FIRST);
-        if (p->phases[i].kind == VISE_K_GRADIENT) {
+        if (phase.kind == VISE_K_GRADIENT) {
           vise_shape_ahead(step);
           vise_load_near_tiles();
           if (near) vise_near_turn(VISE_NEAR_BEFORE_GRADIENT);
         }
-        if (p->phases[i].kind == VISE_K_ROWS) vise_rows_prepare();
+        if (phase.kind == VISE_K_ROWS) vise_rows_prepare();
       }
 
-      vise_step_mark(step, clocks, marks + VISE_K_CLOCK_POLL);
+      vise_step_mark(marks, of_phase + VISE_K_CLOCK_POLL);
       if (is_update) {
         vise_step_wait_update(step, x);
       } else {
@@ -208,19 +208,19 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *clocks)
       }
     }
 
-    vise_step_mark(step, clocks, marks + VISE_K_CLOCK_BEGIN);
+    vise_step_mark(marks, of_phase + VISE_K_CLOCK_BEGIN);
     if (is_update) vise_step_join_all(step, x);
-    vise_step_phase(p->phases[i].kind, p->phases[i].layer, p->phases[i].tile);
-    if (early && p->phases[i].kind == VISE_K_GRADIENT) vise_step_report_ahead(step);
+    vise_step_phase(phase.kind, phase.layer, phase.tile);
+    if (early) vise_report_in_phase(step, i);
   }
   if (early) vise_step_report();
 
-  vise_step_mark_all(step, clocks, VISE_K_CLOCK_LEAVE);
+  vise_step_mark_all(marks, VISE_K_CLOCK_LEAVE);
 }
 
 /* Reports the step, and moves the state of every CTA to the next one; the sums of the new weights become the current
    ones. All threads meet before and after it. */
-VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
+VISE_FN void vise_step_end(vise_step *step, uint64_t *marks) {
   const vise_k_step *p = &step->p;
 
   if (vise_mode_of(p) == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
@@ -230,7 +230,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *clocks) {
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report();
   }
 
-  vise_step_mark(step, clocks, VISE_K_CLOCK_END);
+  vise_step_mark(marks, VISE_K_CLOCK_END);
   if (threadIdx.x == 0) {
     vise_k_step_state *state = &step->state;
     const uint32_t half = state->gathered ? state->gathered - 1 : 0;
@@ -257,9 +257,6 @@ VISE_FN void vise_step_prepare(vise_step *step) {
   }
   if (threadIdx.x == 32) vise_inputs_open(step); /* in a launch of many teams, the thread that has set the data set */
   if (threadIdx.x == 64) step->rows = vise_rows_of(step);
-  if (!VISE_STEP_NEAR_INPUTS) return;
-
-  __syncthreads();
   vise_near_prepare(step);
 }
 
@@ -294,8 +291,8 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
  * the update and for the next step. What it reads must be there, and must not be written by a CTA that has gone on, until
  * the reporting CTA arrives the next time:
  *
- *   gradient phase, or arrived  row_losses: exchanged before the gradient phase, written again by the next step, which
- *   for the update              begins after one more arrival. weight_sums: of this step's parity; the step before wrote
+ *   up to the gradient phase,   row_losses: exchanged before the gradient phase, written again by the next step, which
+ *   or arrived for the update   begins after one more arrival. weight_sums: of this step's parity; the step before wrote
  *                               them after it had arrived for the last time, so they are there after the first exchange
  *                               of this step, that before the gradient phase if not an earlier one; the update and the
  *                               max-norm write the other parity, the next step's update this one.
@@ -311,19 +308,20 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
 extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
     VISE_STEP_NAME(const __grid_constant__ vise_k_step given) {
   vise_step *const step = vise_step_here();
-  const uint64_t began = vise_step_notes_clocks(given.clocks) ? (uint64_t)clock64() : 0;
+  const uint64_t began = given.clocks ? (uint64_t)clock64() : 0;
   vise_step_load(step, &given);
   if (step->state.halted) return;
 
-  if (vise_step_notes_clocks(given.clocks)) {
-    vise_step_note_clock(step, given.clocks, step->state.cursor % VISE_K_CLOCK_STEPS, VISE_K_CLOCK_START, began);
-    vise_step_note_clock(step, given.clocks, VISE_K_CLOCK_LAUNCH, VISE_K_CLOCK_START, began);
+  uint64_t *marks = vise_step_marks_here(step, given.clocks);
+  if (marks && threadIdx.x == 0) {
+    marks[VISE_K_CLOCK_START] = began;
+    vise_step_marks(step, given.clocks, VISE_K_CLOCK_LAUNCH)[VISE_K_CLOCK_START] = began;
   }
   vise_exchange x = vise_step_open(step);
 
 #pragma unroll 1
   for (uint32_t i = 1;; i++) {
-    vise_step_walk(step, &x, given.clocks);
+    vise_step_walk(step, &x, marks);
 
     const int goes_on = i < step->p.n_steps && !step->state.halted;
     if (goes_on) {
@@ -332,10 +330,11 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
       __syncthreads();
     }
 
-    vise_step_end(step, given.clocks);
+    vise_step_end(step, marks);
     if (!goes_on) break;
     vise_exchange_pass(&x);
-    vise_step_mark(step, given.clocks, VISE_K_CLOCK_START);
+    marks = vise_step_marks_here(step, given.clocks);
+    vise_step_mark(marks, VISE_K_CLOCK_START);
   }
 
   /* A whole step has exchanged since every CTA read the state; other modes may not have. Here all threads meet, too. */

@@ -254,6 +254,11 @@ VISE_FN double *vise_weight_sums(const vise_k_step *p, uint32_t parity, int magn
   return p->weight_sums + ((size_t)(parity & 1) * 2 + (magnitudes ? 1 : 0)) * p->n_cells;
 }
 
+/* Whether anything takes the magnitudes. */
+VISE_FN int vise_weighs_magnitudes(const vise_k_step *p) {
+  return p->rule.k1 != 0.0;
+}
+
 /* VISE_K_SUM: sums of groups of the gradient and of the weights at the start of the step; units of the gradient. */
 VISE_FN_CALLED void vise_sum_phase(void) {
   vise_step *const step = vise_step_here();
@@ -264,7 +269,9 @@ VISE_FN_CALLED void vise_sum_phase(void) {
   if (p->weight_sums_needed) {
     const uint32_t parity = step->state.parity;
     vise_sum_groups(vise_weight_sums(p, parity, 0), 0, p->group_sums + p->n_groups, first, n_warps);
-    vise_sum_groups(vise_weight_sums(p, parity, 1), 0, p->group_sums + 2 * (size_t)p->n_groups, first, n_warps);
+    if (vise_weighs_magnitudes(p)) {
+      vise_sum_groups(vise_weight_sums(p, parity, 1), 0, p->group_sums + 2 * (size_t)p->n_groups, first, n_warps);
+    }
   }
   if (p->sums_by_rows) vise_scale_units();
 }

@@ -148,7 +148,7 @@ VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const 
   vise_count_at_bounds(step, u, w, s->n);
   if (!step->p.weight_sums_needed) return;
   vise_note_strip(0, t, s, vise_quad_squares(w));
-  vise_note_strip(1, t, s, vise_quad_magnitudes(w));
+  if (vise_weighs_magnitudes(&step->p)) vise_note_strip(1, t, s, vise_quad_magnitudes(w));
 }
 
 /* A near tile's copy follows what is stored, where it stays for the next step. */
@@ -248,7 +248,7 @@ VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, i
     if (vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
   } else if (p->weight_sums_needed) {
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
-    vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
+    if (vise_weighs_magnitudes(p)) vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
   }
 }
 

@@ -74,7 +74,12 @@ VISE_FN_CALLED void vise_batch_loss(void) {
   }
 
   __syncthreads();
-  const double sum = vise_sum_tree_cta(leaves, n_leaves, step->tree);
+  double sum = 0.0;
+  if (n_leaves > 1024) {
+    sum = vise_sum_tree_cta(leaves, n_leaves, step->tree);
+  } else if (threadIdx.x < 32) {
+    sum = vise_sum_tree_warp(leaves, n_leaves);
+  }
   if (threadIdx.x == 0) step->loss = sum / step->record.denominator;
 }
 
@@ -97,10 +102,12 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
   /* The parity has not moved yet: these are the old weights' sums. */
   if (vise_penalty_is_late(p)) {
     vise_sum_tensors(p->group_sums + p->n_groups, step->weight_squares);
-    vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
+    if (vise_weighs_magnitudes(p)) {
+      vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
+    }
   } else {
     vise_sum_cells(vise_weight_sums(p, step->state.parity, 0), step->weight_squares);
-    if (p->rule.k1 != 0.0) vise_sum_cells(vise_weight_sums(p, step->state.parity, 1), step->weight_magnitudes);
+    if (vise_weighs_magnitudes(p)) vise_sum_cells(vise_weight_sums(p, step->state.parity, 1), step->weight_magnitudes);
   }
 
   if (threadIdx.x == 0) {
@@ -146,14 +153,32 @@ VISE_FN int vise_reports_early(const vise_k_step *p) {
   return vise_step_member() >= p->n_gradient_tiles && vise_mode_of(p) == VISE_K_STEP;
 }
 
-/* What one CTA can say of the step once the gradient is made. */
-VISE_FN void vise_step_report_ahead(vise_step *step) {
+VISE_FN void vise_report_loss(vise_step *step) {
   if (!VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL)) {
     vise_batch_loss();
   } else if (threadIdx.x == 0) {
     step->loss = step->record.external_loss;
   }
+}
+
+VISE_FN void vise_report_penalty(vise_step *step) {
   if (!vise_penalty_is_late(&step->p)) vise_batch_penalty();
+}
+
+/* What one CTA can say of the step once the gradient is made. */
+VISE_FN void vise_step_report_ahead(vise_step *step) {
+  vise_report_loss(step);
+  vise_report_penalty(step);
+}
+
+/* The same by a CTA that reports early, in phase i: the penalty before the gradient, if the team has met in this step, the
+   loss beside it. */
+VISE_FN void vise_report_in_phase(vise_step *step, uint32_t i) {
+  const vise_k_step *p = &step->p;
+  const int is_gradient = p->phases[i].kind == VISE_K_GRADIENT;
+  const int is_before = i + 1 < p->n_phases && p->phases[i + 1].kind == VISE_K_GRADIENT;
+  if (is_gradient) vise_report_loss(step);
+  if (is_before ? p->phases[i].exchange : is_gradient && !p->phases[i - 1].exchange) vise_report_penalty(step);
 }
 
 /* The numbers of the step, by the same CTA: loss and penalty are known, and skip and scales of a whole step. */
