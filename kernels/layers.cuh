@@ -32,10 +32,14 @@ VISE_FN float vise_norm_running(const vise_k_step *p, const vise_k_layer *l, uin
   return fmaf(p->params[vise_k_vector_of(l, 0).at + unit], x, p->params[vise_k_vector_of(l, 1).at + unit]);
 }
 
-/* Whether a block is a linear layer and an activation alone, and so is the way back to it: no batch norm, dropout or
-   residual. Of a hidden layer. */
+/* Whether a block is a linear layer and an activation alone: no batch norm, dropout or residual. */
+VISE_FN int vise_is_plain_way(const vise_k_layer *l) {
+  return !VISE_RARE((l->has_norm | l->has_residual) || l->dropout.threshold);
+}
+
+/* And so is the way back to it. Of a hidden layer. */
 VISE_FN int vise_is_plain_block(const vise_k_layer *l) {
-  return !VISE_RARE((l->has_norm | l->has_residual | l[1].has_residual) || l->dropout.threshold);
+  return vise_is_plain_way(l) && !VISE_RARE(l[1].has_residual);
 }
 
 /* f'(z), where the commonest activation needs no call. */
@@ -65,6 +69,89 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   vise_put_activation(p, l->out + at, a);
 }
 
+/* The quads of units of a tile that a thread takes: the same columns of every `step`-th row. */
+typedef struct vise_tile_quads {
+  uint32_t column, row, step, n_rows; /* within the tile */
+} vise_tile_quads;
+
+VISE_FN vise_tile_quads vise_tile_quads_of(const vise_step *step, uint32_t row0, uint32_t rows_log,
+                                           uint32_t units_log) {
+  const uint32_t left = step->record.n_rows - row0, rows = 1u << rows_log;
+  vise_tile_quads q;
+  q.column = (threadIdx.x & ((1u << (units_log - 2)) - 1)) * 4;
+  q.row = threadIdx.x >> (units_log - 2);
+  q.step = VISE_K_STEP_THREADS >> (units_log - 2);
+  q.n_rows = row0 >= step->record.n_rows ? 0 : left < rows ? left : rows;
+  return q;
+}
+
+/* Whether an epilogue goes by quads: tiles from 32 units on, of whole quads. */
+VISE_FN int vise_has_quads(const vise_k_layer *l, uint32_t units_log) {
+  return units_log >= 5 && l->n_out % 4 == 0;
+}
+
+/* The outputs of a plain block from c, for such a tile. */
+VISE_FN_CALLED void vise_forward_quads(uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
+                                       uint32_t units_log) {
+  const vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  const vise_activation kind = (vise_activation)l->activation;
+  const vise_tile_quads q = vise_tile_quads_of(step, row0, rows_log, units_log);
+  const uint32_t unit = unit0 + q.column;
+  const int has_bias = vise_k_has_bias(l), keeps_u = vise_i_activation_needs_z(kind);
+  float bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  if (unit >= l->n_out) return;
+  if (has_bias) vise_quad_load((const float *)step->bias + q.column, bias);
+
+#pragma unroll 1
+  for (uint32_t r = q.row; r < q.n_rows; r += q.step) {
+    const size_t at = (size_t)(row0 + r) * l->ld_out + unit;
+    float x[4];
+    vise_quad_load(vise_step_stage() + (r << units_log) + q.column, x);
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i] = has_bias ? x[i] + bias[i] : x[i];
+    if (keeps_u) vise_quad_store(p->activations + vise_k_pre(l) + at, x);
+#pragma unroll
+    for (int i = 0; i < 4; i++) x[i] = vise_act_f32(kind, x[i]);
+    vise_put_activations(p, l->out + at, x);
+  }
+}
+
+/* The way back through one, from c. What the slopes are made of, a or z, is loaded for several quads at a time. */
+VISE_FN_CALLED void vise_delta_quads(uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t side_log) {
+  enum { N = 4 };
+  const vise_step *const step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const vise_k_layer *l = &p->layers[layer];
+  const vise_activation kind = (vise_activation)l->activation;
+  const vise_tile_quads q = vise_tile_quads_of(step, row0, side_log, side_log);
+  const uint32_t unit = unit0 + q.column;
+  const float *const from = p->activations + (vise_i_activation_needs_z(kind) ? vise_k_pre(l) : l->out) + unit;
+  if (unit >= l->n_out) return;
+
+#pragma unroll 1
+  for (uint32_t first = q.row; first < q.n_rows; first += N * q.step) {
+    float v[N][4] = {};
+#pragma unroll
+    for (uint32_t k = 0; k < N; k++) {
+      const uint32_t r = first + k * q.step;
+      if (r < q.n_rows) vise_quad_load(from + (size_t)(row0 + r) * l->ld_out, v[k]);
+    }
+
+#pragma unroll
+    for (uint32_t k = 0; k < N; k++) {
+      const uint32_t r = first + k * q.step;
+      if (r >= q.n_rows) break;
+      float c[4];
+      vise_quad_load(vise_step_stage() + (r << side_log) + q.column, c);
+#pragma unroll
+      for (int i = 0; i < 4; i++) c[i] *= vise_slope_f32(kind, v[k][i], v[k][i]);
+      vise_put_activations(p, l->delta + (size_t)(row0 + r) * l->ld_out + unit, c);
+    }
+  }
+}
+
 /* z = c + b for a tile of rows x units, whose product c is in the stages, and what follows it; a batch norm in training
    waits for all rows. */
 VISE_FN_CALLED void vise_forward_epilogue(uint32_t layer, uint32_t row0, uint32_t unit0, uint32_t rows_log,
@@ -75,6 +162,10 @@ VISE_FN_CALLED void vise_forward_epilogue(uint32_t layer, uint32_t row0, uint32_
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t n_rows = step->record.n_rows, units = 1u << units_log;
   const float *bias = vise_k_has_bias(l) ? (const float *)step->bias : NULL;
+  if (vise_has_quads(l, units_log) && vise_is_plain_way(l)) {
+    vise_forward_quads(layer, row0, unit0, rows_log, units_log);
+    return;
+  }
 
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < units << rows_log; i += VISE_K_STEP_THREADS) {
@@ -118,6 +209,11 @@ VISE_FN void vise_delta_epilogue(vise_step *step, uint32_t layer, uint32_t row0,
   const vise_k_step *p = &step->p;
   const vise_k_layer *l = &p->layers[layer];
   const uint32_t side = 1u << side_log;
+  if (vise_has_quads(l, side_log) && vise_is_plain_block(l)) {
+    vise_delta_quads(layer, row0, unit0, side_log);
+    return;
+  }
+
 #pragma unroll 1
   for (uint32_t i = threadIdx.x; i < side * side; i += VISE_K_STEP_THREADS) {
     const uint32_t row = row0 + (i >> side_log), unit = unit0 + (i & (side - 1));

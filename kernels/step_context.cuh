@@ -288,6 +288,11 @@ VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
   p->activations[at] = x;
   p->activations16[at] = vise_bf16(x);
 }
+
+VISE_FN void vise_put_activations(const vise_k_step *p, size_t at, const float x[4]) {
+  vise_quad_store(p->activations + at, x);
+  vise_quad_store16(p->activations16 + at, x);
+}
 #else
 VISE_FN void vise_put_params(const vise_k_step *p, size_t at, const float x[4]) {
   vise_quad_store(p->params + at, x);
@@ -295,6 +300,10 @@ VISE_FN void vise_put_params(const vise_k_step *p, size_t at, const float x[4]) 
 
 VISE_FN void vise_put_activation(const vise_k_step *p, size_t at, float x) {
   p->activations[at] = x;
+}
+
+VISE_FN void vise_put_activations(const vise_k_step *p, size_t at, const float x[4]) {
+  vise_quad_store(p->activations + at, x);
 }
 #endif
 
