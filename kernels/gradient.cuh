@@ -118,8 +118,7 @@ VISE_FN void vise_load_near_tile(const vise_step_tile *t, const float *from, flo
 /* Starts to copy weights and moments of near tiles. Only this CTA writes them, in its update, so this can run while the
    team waits. The gradient phase waits for the copies. The update keeps the copies as they should be, so that they are
    made once in a launch, unless max-norm comes after it. */
-VISE_FN_CALLED void vise_load_near_tiles(void) {
-  vise_step *const step = vise_step_here();
+VISE_FN void vise_load_near_tiles(vise_step *step) {
   const vise_k_step *p = &step->p;
   if (step->tiles_are_near) return; /* set in vise_step_end, after every thread has read it */
 

@@ -148,17 +148,29 @@ VISE_FN void vise_near_look_up_rows(const vise_k_step *p, vise_near_batch batch,
 template <int ELEMENT_LOG>
 static __device__ __forceinline__ void vise_near_copy_rows(const vise_k_step *p, const vise_near_part *part,
                                                            vise_near_batch batch, uint32_t row) {
-  const uint32_t place = vise_near_place(), by = VISE_NEAR_PLACES >> part->rows_log << 5;
+  const uint32_t place = vise_near_place(), by_log = 10 - part->rows_log;
   const uint32_t end = vise_near_row(part) < batch.n_rows ? p->x.n_columns : 0;
+  const uint32_t n = (part->n_places + VISE_NEAR_PLACES - 1 - place) / VISE_NEAR_PLACES;
   const char *const from = (const char *)p->x.x + (size_t)row * p->x.row_bytes;
   uint32_t column = (place >> part->rows_log) * 32 + threadIdx.x % 8 * 4;
+  const uint32_t n_whole = part->n_places > 0 && column + 4 <= end ? ((end - 4 - column) >> by_log) + 1 : 0;
+  const char *whole = from + ((size_t)column << ELEMENT_LOG);
   float *to = vise_near_quad(part);
+  static_assert(VISE_NEAR_PLACES == 32, "32 places are 1 << by_log columns");
 
 #pragma unroll 4
-  for (uint32_t i = place; i < part->n_places; i += VISE_NEAR_PLACES) {
-    const uint32_t n = column < end ? end - column : 0;
-    vise_near_copy_quad<ELEMENT_LOG>(to, from + ((size_t)(n ? column : 0) << ELEMENT_LOG), n);
-    column += by;
+  for (uint32_t i = 0; i < n_whole; i++) {
+    vise_near_copy_quad<ELEMENT_LOG>(to, whole, 4);
+    whole += (size_t)1 << by_log << ELEMENT_LOG;
+    to += VISE_NEAR_PLACES * 32;
+  }
+
+  column += n_whole << by_log;
+#pragma unroll 1
+  for (uint32_t i = n_whole; i < n; i++) {
+    const uint32_t left = column < end ? end - column : 0;
+    vise_near_copy_quad<ELEMENT_LOG>(to, from + ((size_t)(left ? column : 0) << ELEMENT_LOG), left);
+    column += 1u << by_log;
     to += VISE_NEAR_PLACES * 32;
   }
 }

@@ -186,15 +186,14 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *marks) 
       vise_step_mark_all(marks, of_phase + VISE_K_CLOCK_ARRIVE);
       if (is_update) {
         vise_step_arrive_update(step, x);
-        vise_update_ahead(step);
+        if (!vise_shapings_are_ahead(p)) vise_update_ahead();
         vise_step_inputs_ahead(step);
         if (reports && !early) vise_step_report_ahead(step);
       } else {
         vise_exchange_arrive(x, vise_step_member());
         if (near && i == 1) vise_near_turn(VISE_NEAR_AT_FIRST);
         if (phase.kind == VISE_K_GRADIENT) {
-          vise_shape_ahead(step);
-          vise_load_near_tiles();
+          vise_tiles_ahead();
           if (near) vise_near_turn(VISE_NEAR_BEFORE_GRADIENT);
         }
         if (phase.kind == VISE_K_ROWS) vise_rows_prepare();
@@ -211,7 +210,7 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *marks) 
     vise_step_mark(marks, of_phase + VISE_K_CLOCK_BEGIN);
     if (is_update) vise_step_join_all(step, x);
     vise_step_phase(phase.kind, phase.layer, phase.tile);
-    if (early) vise_report_in_phase(step, i);
+    if (early && phase.kind == VISE_K_GRADIENT) vise_step_report_ahead(step);
   }
   if (early) vise_step_report();
 
@@ -291,8 +290,8 @@ VISE_FN vise_exchange vise_step_open(const vise_step *step) {
  * the update and for the next step. What it reads must be there, and must not be written by a CTA that has gone on, until
  * the reporting CTA arrives the next time:
  *
- *   up to the gradient phase,   row_losses: exchanged before the gradient phase, written again by the next step, which
- *   or arrived for the update   begins after one more arrival. weight_sums: of this step's parity; the step before wrote
+ *   gradient phase, or arrived  row_losses: exchanged before the gradient phase, written again by the next step, which
+ *   for the update              begins after one more arrival. weight_sums: of this step's parity; the step before wrote
  *                               them after it had arrived for the last time, so they are there after the first exchange
  *                               of this step, that before the gradient phase if not an earlier one; the update and the
  *                               max-norm write the other parity, the next step's update this one.

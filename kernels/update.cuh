@@ -264,13 +264,22 @@ VISE_FN vise_strips vise_strips_of(const vise_step_tile *t) {
   return s;
 }
 
-/* Each by a thread of its own, of the last warps, while the team waits for the norm: what is done to this CTA's first tiles, and what the
-   optimizer needs if the step is taken. */
-VISE_FN void vise_update_ahead(vise_step *step) {
+/* Each by a thread of its own, of the last warps, while the team waits for the deltas, or, if penalties take norms of the
+   weights, for the norm: what is done to this CTA's first tiles, and what the optimizer needs if the step is taken. */
+VISE_FN_CALLED void vise_update_ahead(void) {
+  vise_step *const step = vise_step_here();
   const uint32_t i = VISE_STEP_WARPS - 1 - threadIdx.x / 32;
   if (threadIdx.x % 32 > 0) return;
   if (i < VISE_STEP_OWN && i < step->n_own) step->updates[i] = vise_update_of(step, &step->own[i]);
   if (i == VISE_STEP_OWN) vise_correct_ahead(step);
+}
+
+/* While the team waits for the deltas: all that is known of this CTA's tiles, and their near copies. */
+VISE_FN_CALLED void vise_tiles_ahead(void) {
+  vise_step *const step = vise_step_here();
+  vise_shape_ahead(step);
+  if (vise_shapings_are_ahead(&step->p)) vise_update_ahead();
+  vise_load_near_tiles(step);
 }
 
 /* The update, or the max-norm, of all tiles of this CTA. */

@@ -111,10 +111,11 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
   }
 
   if (threadIdx.x == 0) {
+    const vise_i_strengths of_weights = vise_i_strengths_of(&p->rule, 0), of_biases = vise_i_strengths_of(&p->rule, 1);
     double value = 0.0;
 #pragma unroll 1
     for (uint32_t tensor = 0; tensor < vise_step_n_tensors(p); tensor++) {
-      const vise_i_strengths k = vise_i_strengths_of(&p->rule, vise_step_tensor_at(p, tensor).is_bias);
+      const vise_i_strengths k = vise_step_tensor_at(p, tensor).is_bias ? of_biases : of_weights;
       const double squares = step->weight_squares[tensor];
       const double norm = VISE_RARE(k.kF != 0.0) ? vise_sqrt_f64(squares) : 0.0;
       value = vise_i_add_penalty(value, &k, squares, step->weight_magnitudes[tensor], norm);
@@ -153,32 +154,14 @@ VISE_FN int vise_reports_early(const vise_k_step *p) {
   return vise_step_member() >= p->n_gradient_tiles && vise_mode_of(p) == VISE_K_STEP;
 }
 
-VISE_FN void vise_report_loss(vise_step *step) {
+/* What one CTA can say of the step once the gradient is made. */
+VISE_FN void vise_step_report_ahead(vise_step *step) {
   if (!VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL)) {
     vise_batch_loss();
   } else if (threadIdx.x == 0) {
     step->loss = step->record.external_loss;
   }
-}
-
-VISE_FN void vise_report_penalty(vise_step *step) {
   if (!vise_penalty_is_late(&step->p)) vise_batch_penalty();
-}
-
-/* What one CTA can say of the step once the gradient is made. */
-VISE_FN void vise_step_report_ahead(vise_step *step) {
-  vise_report_loss(step);
-  vise_report_penalty(step);
-}
-
-/* The same by a CTA that reports early, in phase i: the penalty before the gradient, if the team has met in this step, the
-   loss beside it. */
-VISE_FN void vise_report_in_phase(vise_step *step, uint32_t i) {
-  const vise_k_step *p = &step->p;
-  const int is_gradient = p->phases[i].kind == VISE_K_GRADIENT;
-  const int is_before = i + 1 < p->n_phases && p->phases[i + 1].kind == VISE_K_GRADIENT;
-  if (is_gradient) vise_report_loss(step);
-  if (is_before ? p->phases[i].exchange : is_gradient && !p->phases[i - 1].exchange) vise_report_penalty(step);
 }
 
 /* The numbers of the step, by the same CTA: loss and penalty are known, and skip and scales of a whole step. */
