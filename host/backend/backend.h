@@ -8,6 +8,7 @@
 
 #include "host/base/error.h"
 #include "host/net/net.h"
+#include "host/net/quantization.h"
 #include "host/plan/hooks.h"
 #include "host/rule/rule.h"
 #include "vise/train.h"
@@ -50,6 +51,10 @@ typedef struct vise_i_step_spec {
   int n_threads;               /* >= 1 */
   int device;                  /* which GPU; the CPU backends have 0 */
 
+  /* Steps are those of an integer net (docs/step.md), with these scales at first; borrowed; NULL: they are not. The CPU
+     backends alone have them. */
+  const vise_i_quantization *quantization;
+
   /* For the CUDA backend; for the others host/train/resolve.c refuses them, or they are ignored. */
   vise_step_mode step_mode;
   vise_precision precision;
@@ -79,18 +84,22 @@ typedef struct vise_i_steps {
   vise_step_stats *stats;
 } vise_i_steps;
 
-/* Flat arrays of state of the backend's dtype, except the mask: uint8_t. Each has vise_i_state_n elements: parameters
-   those of the net's n_values, running statistics too, the others of its n_params. */
+/* Flat arrays of state of the backend's dtype, except the mask: uint8_t, and the scales: float. Each has vise_i_state_n
+   elements: parameters those of the net's n_values, running statistics too, the scales those of a quantization, the
+   others of its n_params. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
   VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
   VISE_I_MOMENT2, /* s of rmsprop and adam */
   VISE_I_MASK,
+  VISE_I_SCALES,  /* of a quantization: with one, PARAMS are the latent weights */
+  VISE_I_ROUNDED, /* what the integer net has in the place of PARAMS; follows from these, so it is not set */
   VISE_I_N_STATES
 } vise_i_state;
 
 static inline size_t vise_i_state_n(const vise_i_net *net, vise_i_state which) {
-  return which == VISE_I_PARAMS ? net->n_values : net->n_params;
+  if (which == VISE_I_SCALES) return vise_i_n_scales(net);
+  return which == VISE_I_PARAMS || which == VISE_I_ROUNDED ? net->n_values : net->n_params;
 }
 
 typedef struct vise_i_backend_ops vise_i_backend_ops;

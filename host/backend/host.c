@@ -15,6 +15,7 @@ static const vise_i_host *own_const(const vise_i_backend *backend) {
 }
 
 static size_t element_bytes(const vise_i_backend_ops *ops, vise_i_state which) {
+  if (which == VISE_I_SCALES) return sizeof(float);
   return which == VISE_I_MASK ? sizeof(uint8_t) : vise_dtype_size(ops->dtype);
 }
 
@@ -33,6 +34,12 @@ static bool is_kept(const vise_i_step_spec *spec, vise_i_state which, const char
     case VISE_I_MASK:
       *name = "mask";
       return spec->use_mask;
+    case VISE_I_SCALES:
+      *name = "scales";
+      return spec->quantization != NULL;
+    case VISE_I_ROUNDED:
+      *name = "rounded weights";
+      return spec->quantization != NULL;
     case VISE_I_N_STATES:
       break;
   }
@@ -54,6 +61,7 @@ vise_status vise_i_host_open(vise_i_host *h, const vise_i_backend_ops *ops, cons
     if (!is_kept(spec, which, &name)) continue;
     VISE_TRY(vise_i_alloc_aligned(&h->state[i], n, bytes, name, err));
     memset(h->state[i], which == VISE_I_MASK ? 1 : 0, n * bytes);
+    if (which == VISE_I_SCALES) memcpy(h->state[i], spec->quantization->scales, n * bytes);
   }
 
 done:
@@ -86,6 +94,9 @@ vise_status vise_i_host_get_state(vise_i_backend *backend, vise_i_state which, v
 vise_status vise_i_host_set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
   void *to;
   size_t n_bytes;
+  if (which == VISE_I_ROUNDED) {
+    return vise_i_fail(err, VISE_ERR_INTERNAL, "%s: rounded weights follow from the others", backend->ops->name);
+  }
   const vise_status status = find_state(backend, which, &to, &n_bytes, err);
   if (status == VISE_OK) memcpy(to, values, n_bytes);
   return status;

@@ -20,7 +20,7 @@ VISE_WARN_UNUSED vise_status vise_i_host_open(vise_i_host *h, const vise_i_backe
                                               const vise_i_step_spec *spec, vise_error *err);
 void vise_i_host_free(vise_i_host *h);
 
-/* Entries of the table. */
+/* Entries of the table; set_state of the rounded weights is VISE_ERR_INTERNAL. */
 bool vise_i_host_has_state(const vise_i_backend *backend, vise_i_state which);
 vise_status vise_i_host_get_state(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err);
 vise_status vise_i_host_set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err);

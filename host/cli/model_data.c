@@ -167,4 +167,5 @@ void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config 
   out->precision = options->training.precision;
   out->batch = options->training.batch;
   out->n_threads = options->training.n_threads;
+  out->as = options->as;
 }

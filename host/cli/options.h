@@ -111,6 +111,7 @@ typedef struct vise_i_cli_options {
   const char *name, *integers;                        /* vise export */
   vise_export_format format;
   uint64_t n_vectors;
+  const char *as;      /* of eval and predict */
   const char *folders; /* vise report, watch: a line for each */
   bool json, plan, recipes, once, keep_model;
   uint64_t plan_sms;

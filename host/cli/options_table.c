@@ -155,6 +155,10 @@ const vise_option vise_i_cli_rows[] = {
    KIND(NAME, SAVING, VISE_COMMAND_TRAIN | SWEEP), LOCAL, NAMES(SHOWN)},
   {"out", AT(NULL, out), "FILE", NOTHING, "where to write; .npy or .csv, or - for CSV to standard output (required)",
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
+  {"as", AT("as", as), "FORMAT", NOTHING,
+   "compute as an integer net of this format, as `quantize` of train; a model that was trained with another, or none, is rounded "
+   "first, with ranges of the rows at hand; ,unconstrained: without a bound on the sums, which then overflow",
+   KIND(TEXT, PLACE, MODEL)},
   {"output", AT(NULL, output), "NAME", "auto",
    "what to write; mean is that of the targets; auto is mean where the loss has a link to it, else raw",
    KIND(NAME, SAVING, PREDICT), COMMON, NAMES(VISE_OUTPUT_TABLE)},

@@ -11,6 +11,8 @@
 #define COVERED 0.9995
 /* Scales that are tried: so many to a factor of 2, over so many of these. */
 enum { STEPS_OF_OCTAVE = 4, OCTAVES = 10 };
+/* What scales of rows are multiplied by where training goes on from weights that were trained. */
+#define WARM_SLACK 1.41
 /* Accumulators from so many bits on have one scale for all rows of a layer, a power of 2. */
 enum { WIDE_ACCUMULATOR = 16 };
 
@@ -112,6 +114,30 @@ static void fit_rows(const fitted_layer *f, double slack) {
   }
 }
 
+/*
+ * For weights that were just drawn, within [-b, b], which training will make larger. With n inputs and the radius R of
+ * a row's integers, s is
+ *   b min(1.5 n / R, 1.6 max(1, (128 / R)^(3/4))), and at least b / 16,
+ * for all rows of the layer: rows can grow to 6 times the sum that they have, where R allows that with integers of which
+ * the largest starts near 1; found by training (bench/integer). Where s is so large that all integers would start as 0
+ * the weights are multiplied until the largest is s / 1.6: relu nets do the same with other factors.
+ */
+static void fit_cold(const fitted_layer *f) {
+  const vise_i_net *net = f->folded->net;
+  const size_t n_in = net->widths[f->l], n_out = net->widths[f->l + 1];
+  double *weights = f->folded->weights[f->l];
+  const vise_i_integer_row row = row_at(f, 0);
+  const double radius = (double)vise_i_integer_radii(row.format, row.most, row.zero, 0).plus;
+  const double b = largest(weights, n_in * n_out), growth = 1.5 * (double)n_in / radius;
+  const double coarse = 1.6 * (radius < 128 ? pow(128 / radius, 0.75) : 1);
+
+  double s = b * fmax(fmin(growth, coarse), 1.0 / 16);
+  if (!(s > 0)) s = 1;
+  if (f->q->format.acc_bits >= WIDE_ACCUMULATOR) s = exp2(rint(log2(s)));
+  for (size_t r = 0; r < n_out; r++) f->q->scales[f->q->first_row[f->l] + r] = (float)s;
+  for (size_t i = 0; s > 1.6 * b && i < n_in * n_out; i++) weights[i] *= s / (1.6 * b);
+}
+
 /* ---- values ---- */
 
 size_t vise_i_calibration_rows(const vise_i_net *net) {
@@ -147,8 +173,7 @@ static void fit_inputs(const vise_i_folded *folded, const vise_i_calibration *ca
 
   const double t = hi > lo ? (hi - lo) / most : 1;
   const double zero = rint(-lo / t);
-  q->scales[q->n_rows] = (float)t;
-  q->in_zero = zero > most ? most : (int)zero;
+  vise_i_quantization_set_input(q, t, zero > most ? most : (int)zero);
 }
 
 static float activate(vise_activation kind, float z) {
@@ -242,8 +267,19 @@ static void fit_values_of(walk *w, size_t l) {
   w->q->scales[w->q->n_rows + l + 1] = scale > 0 && isfinite(scale) ? scale : 1;
 }
 
-/* Through all layers; slack < 0: the scales of the rows stay. */
-static vise_status walk_through(const vise_i_folded *folded, const vise_i_calibration *calibration, double slack,
+/* How rows get their scales. */
+typedef enum row_fit { KEEP, FIT_FINAL, FIT_WARM, FIT_COLD } row_fit;
+
+static void choose_rows(const fitted_layer *f, row_fit how) {
+  if (how == FIT_COLD) {
+    fit_cold(f);
+  } else if (how != KEEP) {
+    fit_rows(f, how == FIT_WARM ? WARM_SLACK : 1);
+  }
+}
+
+/* Through all layers. */
+static vise_status walk_through(const vise_i_folded *folded, const vise_i_calibration *calibration, row_fit how,
                                 vise_i_quantization *q, vise_error *err) {
   vise_status status;
   const vise_i_net *net = folded->net;
@@ -255,7 +291,7 @@ static vise_status walk_through(const vise_i_folded *folded, const vise_i_calibr
 
   for (size_t l = 0; l < net->n_layers; l++) {
     const fitted_layer f = {folded, q, l, w.v};
-    if (slack >= 0) fit_rows(&f, slack);
+    choose_rows(&f, how);
     if (l + 1 == net->n_layers) break;
 
     walk_layer(&w, l);
@@ -269,15 +305,24 @@ done:
   return status;
 }
 
-vise_status vise_i_quantization_fit(const vise_i_folded *folded, const vise_i_integer_format *format,
-                                    const vise_i_calibration *calibration, double slack, vise_i_quantization **out,
-                                    vise_error *err) {
+/* Whether all weights lie where an initializer draws them from. */
+static bool are_drawn(const vise_i_folded *folded) {
+  const vise_i_net *net = folded->net;
+  for (size_t l = 0; l < net->n_layers; l++) {
+    const double widest = sqrt(6.0 / (double)net->widths[l]); /* that of `he` */
+    if (largest(folded->weights[l], net->widths[l] * net->widths[l + 1]) > 1.0001 * widest) return false;
+  }
+  return true;
+}
+
+static vise_status fit(const vise_i_folded *folded, const vise_i_integer_format *format,
+                       const vise_i_calibration *calibration, row_fit how, vise_i_quantization **out, vise_error *err) {
   vise_status status;
   vise_i_quantization *q = NULL;
 
   VISE_TRY(vise_i_quantization_make(folded->net, format, &q, err));
   fit_inputs(folded, calibration, q);
-  VISE_TRY(walk_through(folded, calibration, slack, q, err));
+  VISE_TRY(walk_through(folded, calibration, how, q, err));
   *out = q;
   q = NULL;
 
@@ -286,7 +331,18 @@ done:
   return status;
 }
 
+vise_status vise_i_quantization_fit(const vise_i_folded *folded, const vise_i_integer_format *format,
+                                    const vise_i_calibration *calibration, vise_i_quantization **out, vise_error *err) {
+  return fit(folded, format, calibration, FIT_FINAL, out, err);
+}
+
+vise_status vise_i_quantization_start(vise_i_folded *folded, const vise_i_integer_format *format,
+                                      const vise_i_calibration *calibration, vise_i_quantization **out,
+                                      vise_error *err) {
+  return fit(folded, format, calibration, are_drawn(folded) ? FIT_COLD : FIT_WARM, out, err);
+}
+
 vise_status vise_i_quantization_fit_values(const vise_i_folded *folded, const vise_i_calibration *calibration,
                                            vise_i_quantization *q, vise_error *err) {
-  return walk_through(folded, calibration, -1, q, err);
+  return walk_through(folded, calibration, KEEP, q, err);
 }

@@ -112,11 +112,16 @@ VISE_WARN_UNUSED vise_status vise_i_folded_make(const vise_i_net *net, vise_dtyp
                                                 vise_i_folded *out, vise_error *err);
 void vise_i_folded_free(vise_i_folded *folded);
 
-/* The scales for these weights: of the inputs, of the rows, of the hidden values, layer by layer. slack: what the scales of rows
-   are multiplied by where each row has its own (1 if the weights are final). */
+/* The scales of weights that are final: of the inputs, then layer by layer of the rows (those of least error; one, a power
+   of 2, for all rows of a layer where accumulators have 16 bits or more) and of the values that they make. */
 VISE_WARN_UNUSED vise_status vise_i_quantization_fit(const vise_i_folded *folded, const vise_i_integer_format *format,
-                                                     const vise_i_calibration *calibration, double slack,
-                                                     vise_i_quantization **out, vise_error *err);
+                                                     const vise_i_calibration *calibration, vise_i_quantization **out,
+                                                     vise_error *err);
+/* The scales that training starts with. Weights that lie where initializers draw them from are taken for drawn: their
+   scales leave them room, and some layers are multiplied by a number (fit.c). Others are as above, with some room. */
+VISE_WARN_UNUSED vise_status vise_i_quantization_start(vise_i_folded *folded, const vise_i_integer_format *format,
+                                                       const vise_i_calibration *calibration, vise_i_quantization **out,
+                                                       vise_error *err);
 /* The scales of hidden values anew, into q->scales; the others stay. */
 VISE_WARN_UNUSED vise_status vise_i_quantization_fit_values(const vise_i_folded *folded,
                                                             const vise_i_calibration *calibration,

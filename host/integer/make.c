@@ -375,7 +375,7 @@ vise_status vise_i_integer_net_of_floats(const vise_model *model, const vise_i_i
 
   VISE_TRY(vise_i_integer_check_net(m.net, false, err));
   VISE_TRY(vise_i_folded_make(m.net, vise_model_dtype(model), vise_i_model_const_params(model), &folded, err));
-  VISE_TRY(vise_i_quantization_fit(&folded, format, calibration, 1, &quantization, err));
+  VISE_TRY(vise_i_quantization_fit(&folded, format, calibration, &quantization, err));
   m.quantization = quantization;
   VISE_TRY(make_net(&m, out, err));
 

@@ -28,6 +28,15 @@ static inline double vise_i_param_get(vise_dtype dtype, const void *params, size
   return dtype == VISE_F64 ? ((const double *)params)[i] : (double)((const float *)params)[i];
 }
 
+/* The same, written: rounded to the type. */
+static inline void vise_i_param_set(vise_dtype dtype, void *params, size_t i, double value) {
+  if (dtype == VISE_F64) {
+    ((double *)params)[i] = value;
+  } else {
+    ((float *)params)[i] = (float)value;
+  }
+}
+
 /* The flat parameters of a net (running statistics are not looked at), and their mask [net->n_params] or NULL. */
 typedef struct vise_i_weights {
   const vise_i_net *net;

@@ -38,15 +38,6 @@ struct vise_model {
 VISE_WARN_UNUSED vise_status vise_i_model_of_net(const vise_i_net *net, vise_dtype dtype, vise_model **out,
                                                  vise_error *err);
 
-/* Storing rounds to the type; vise_i_param_get reads. */
-static inline void vise_i_param_set(vise_dtype dtype, void *params, size_t i, double value) {
-  if (dtype == VISE_F64) {
-    ((double *)params)[i] = value;
-  } else {
-    ((float *)params)[i] = (float)value;
-  }
-}
-
 /* Sets scaler of n columns; side ("feature", "target") is for messages. */
 VISE_WARN_UNUSED vise_status vise_i_scaler_set(vise_i_scaler *scaler, const char *side, vise_scale kind,
                                                const double *shift, const double *scale, vise_error *err);

@@ -55,7 +55,6 @@ vise_status vise_i_quantization_parse(const json_t *value, const vise_i_net *net
       json_integer_value(zero) > vise_i_value_most(&format, 0)) {
     VISE_TRY(bad(name, "input_zero", "a whole number that an input can be", err));
   }
-  q->in_zero = (int)json_integer_value(zero);
 
   for (size_t l = 0; l < net->n_layers; l++) {
     if (!parse_scales(json_array_get(rows, l), q->scales + q->first_row[l], net->widths[l + 1])) {
@@ -66,6 +65,7 @@ vise_status vise_i_quantization_parse(const json_t *value, const vise_i_net *net
     VISE_TRY(bad(name, "value_scales", "as many numbers above 0 as there are linear layers", err));
   }
 
+  vise_i_quantization_set_input(q, (double)q->scales[q->n_rows], (int)json_integer_value(zero));
   *out = q;
   q = NULL;
 

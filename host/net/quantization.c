@@ -107,6 +107,12 @@ vise_status vise_i_integer_check_net(const vise_i_net *net, bool trains, vise_er
 
 /* ---- scales ---- */
 
+size_t vise_i_n_scales(const vise_i_net *net) {
+  size_t n = net->n_layers;
+  for (size_t l = 0; l < net->n_layers; l++) n += net->widths[l + 1];
+  return n;
+}
+
 vise_status vise_i_quantization_make(const vise_i_net *net, const vise_i_integer_format *format,
                                      vise_i_quantization **out, vise_error *err) {
   vise_status status;
@@ -123,6 +129,7 @@ vise_status vise_i_quantization_make(const vise_i_net *net, const vise_i_integer
   q->n_scales = q->n_rows + q->n_layers;
   VISE_TRY(vise_i_alloc(&q->scales, q->n_scales, sizeof *q->scales, "scales", err));
   for (size_t i = 0; i < q->n_scales; i++) q->scales[i] = 1;
+  vise_i_quantization_set_input(q, 1, 0);
   *out = q;
   q = NULL;
 
@@ -152,6 +159,13 @@ void vise_i_quantization_free(vise_i_quantization *quantization) {
   if (quantization == NULL) return;
   free(quantization->scales);
   free(quantization);
+}
+
+void vise_i_quantization_set_input(vise_i_quantization *q, double scale, int zero) {
+  q->scales[q->n_rows] = (float)scale;
+  q->in_zero = zero;
+  q->in_shift = zero;
+  q->in_divisor = 1 / scale;
 }
 
 int vise_i_activation_zero(vise_activation activation, int most) {

@@ -37,12 +37,16 @@ VISE_WARN_UNUSED vise_status vise_i_integer_check_net(const vise_i_net *net, boo
 
 typedef struct vise_i_quantization {
   vise_i_integer_format format;
-  int in_zero; /* z of the net's inputs */
+  int in_zero;                 /* z of the net's inputs */
+  double in_shift, in_divisor; /* the same as (x - shift) / divisor, for backends */
   size_t n_layers, n_rows;
   size_t first_row[VISE_MAX_LAYERS];
   size_t n_scales; /* n_rows + n_layers */
   float *scales;   /* s of each row of each layer, then t of what each layer reads */
 } vise_i_quantization;
+
+/* How many scales a net has. */
+size_t vise_i_n_scales(const vise_i_net *net);
 
 /* All scales 1, z 0. vise_i_quantization_free also takes NULL and frees the struct. */
 VISE_WARN_UNUSED vise_status vise_i_quantization_make(const vise_i_net *net, const vise_i_integer_format *format,
@@ -50,6 +54,9 @@ VISE_WARN_UNUSED vise_status vise_i_quantization_make(const vise_i_net *net, con
 VISE_WARN_UNUSED vise_status vise_i_quantization_copy(const vise_i_quantization *from, vise_i_quantization **out,
                                                       vise_error *err);
 void vise_i_quantization_free(vise_i_quantization *quantization);
+
+/* The scale and the zero point of the net's inputs. */
+void vise_i_quantization_set_input(vise_i_quantization *quantization, double scale, int zero);
 
 /* Where the scales of layer l lie: of its rows, and of what it reads. */
 static inline const float *vise_i_row_scales(const vise_i_quantization *q, const float *scales, size_t l) {

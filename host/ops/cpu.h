@@ -40,8 +40,8 @@ typedef struct vise_i_cpu_dropout {
   double p;
 } vise_i_cpu_dropout;
 
-/* Of units first_unit ... (width of them): factors [width, n] = kept ? scale : 0, and out = in times them. A value that
-   is dropped is 0 whatever it was. */
+/* Of units first_unit ... (width of them): factors [width, n] = kept ? scale : 0, and out = in times them; out may be in. A
+   value that is dropped is 0 whatever it was. */
 void vise_i_cpu_dropout_forward(const vise_i_cpu_dropout *drop, size_t first_unit, size_t width, const float *in,
                                 float *factors, float *out);
 /* delta [n_values] times the factors. */

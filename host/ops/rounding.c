@@ -91,7 +91,13 @@ void vise_i_round_values_f64(const vise_i_levels *levels, const double *in, doub
   }
 }
 
-/* ---- the parameters of a layer ---- */
+vise_i_levels vise_i_output_levels(const vise_i_quantization *quantization, const vise_i_net *net, const float *scales,
+                                   size_t l) {
+  return (vise_i_levels){(double)vise_i_value_scale(quantization, scales, l + 1),
+                         vise_i_value_most(&quantization->format, l + 1), vise_i_value_zero(quantization, net, l + 1)};
+}
+
+/* ---- rows of a layer ---- */
 
 /* The bias in units of the sum, within its bounds; a NaN becomes 0. */
 static int64_t round_bias(const vise_i_quantization *q, double bias, double unit) {
@@ -100,35 +106,61 @@ static int64_t round_bias(const vise_i_quantization *q, double bias, double unit
   return (int64_t)(b < -most ? -most : (b > most ? most : b));
 }
 
-#define DEFINE_ROUND_LAYER(name, T, fixed)                                                                   \
-  void name(const vise_i_rounding *r, size_t l, size_t first, size_t end, T *latent, T *rounded) {           \
-    const vise_i_quantization *q = r->quantization;                                                          \
-    const vise_i_block *block = &r->net->blocks[l];                                                          \
-    const size_t n = r->net->widths[l], weights = r->net->tensors[block->weight].offset;                     \
-    const size_t biases = block->bias == VISE_I_NO_TENSOR ? 0 : r->net->tensors[block->bias].offset;         \
-    const int most = vise_i_value_most(&q->format, l), zero = vise_i_value_zero(q, r->net, l);               \
-    const double value_scale = (double)vise_i_value_scale(q, r->scales, l);                                  \
-                                                                                                             \
-    for (size_t row = first; row < end; row++) {                                                             \
-      const float s = vise_i_row_scales(q, r->scales, l)[row];                                               \
-      const double unit = (double)s * value_scale;                                                           \
-      const T reach = (T)(VISE_I_MOST_Q * (double)s), bias_reach = (T)(vise_i_bias_most(&q->format) * unit); \
-      T *w = latent + weights + row * n, *to = rounded + weights + row * n;                                  \
-      int64_t bias = 0;                                                                                      \
-      if (block->bias != VISE_I_NO_TENSOR) {                                                                 \
-        T *b = latent + biases + row;                                                                        \
-        *b = *b < -bias_reach ? -bias_reach : (*b > bias_reach ? bias_reach : *b);                           \
-        bias = round_bias(q, (double)*b, unit);                                                              \
-        rounded[biases + row] = (T)((double)bias * unit);                                                    \
-      }                                                                                                      \
-                                                                                                             \
-      for (size_t i = 0; i < n; i++) w[i] = w[i] < -reach ? -reach : (w[i] > reach ? reach : w[i]);          \
-      const vise_i_radii radii = vise_i_integer_radii(&q->format, most, zero, bias);                         \
-      fixed(w, n, (T)s, r->v);                                                                               \
-      vise_i_project_row(r->v, n, &radii);                                                                   \
-      for (size_t i = 0; i < n; i++) to[i] = (T)s * (T)r->v[i];                                              \
-    }                                                                                                        \
+/* NaN stays NaN. */
+VISE_I_CLONES static bool bound_f32(float *w, size_t n, double most) {
+  const float hi = (float)most;
+  uint32_t n_cut = 0;
+  for (size_t i = 0; i < n; i++) {
+    const float x = vise_i_clamp(w[i], -hi, hi);
+    n_cut |= x != w[i];
+    w[i] = x;
+  }
+  return n_cut != 0;
+}
+
+static bool bound_f64(double *w, size_t n, double most) {
+  bool cut = false;
+  for (size_t i = 0; i < n; i++) {
+    cut |= fabs(w[i]) > most;
+    w[i] = w[i] < -most ? -most : (w[i] > most ? most : w[i]);
+  }
+  return cut;
+}
+
+VISE_I_CLONES static void scale_f32(const int32_t *q, size_t n, float s, float *out) {
+  for (size_t i = 0; i < n; i++) out[i] = s * (float)q[i];
+}
+
+static void scale_f64(const int32_t *q, size_t n, double s, double *out) {
+  for (size_t i = 0; i < n; i++) out[i] = s * q[i];
+}
+
+#define DEFINE_ROUND_ROWS(name, T, rows_type, bound, fixed, scale)                                         \
+  bool name(const vise_i_rounding *r, const rows_type *rows) {                                             \
+    const vise_i_quantization *q = r->quantization;                                                        \
+    const size_t n = r->net->widths[rows->l];                                                              \
+    const int most = vise_i_value_most(&q->format, rows->l), zero = vise_i_value_zero(q, r->net, rows->l); \
+    const double t = (double)vise_i_value_scale(q, r->scales, rows->l);                                    \
+    bool cut = false;                                                                                      \
+                                                                                                           \
+    for (size_t i = 0; i < rows->end - rows->first; i++) {                                                 \
+      const float s = vise_i_row_scales(q, r->scales, rows->l)[rows->first + i];                           \
+      const double unit = (double)s * t;                                                                   \
+      int64_t bias = 0;                                                                                    \
+      if (rows->latent_bias != NULL) {                                                                     \
+        if (r->bounds) (void)bound(rows->latent_bias + i, 1, vise_i_bias_most(&q->format) * unit);         \
+        bias = round_bias(q, (double)rows->latent_bias[i], unit);                                          \
+        rows->out_bias[i] = (T)((double)bias * unit);                                                      \
+      }                                                                                                    \
+                                                                                                           \
+      const vise_i_radii radii = vise_i_integer_radii(&q->format, most, zero, bias);                       \
+      if (r->bounds) cut |= bound(rows->latent + i * n, n, VISE_I_MOST_Q * (double)s);                     \
+      fixed(rows->latent + i * n, n, s, r->v);                                                             \
+      vise_i_project_row(r->v, n, &radii);                                                                 \
+      scale(r->v, n, s, rows->out + i * n);                                                                \
+    }                                                                                                      \
+    return cut;                                                                                            \
   }
 
-DEFINE_ROUND_LAYER(vise_i_round_layer_f32, float, vise_i_fixed_f32)
-DEFINE_ROUND_LAYER(vise_i_round_layer_f64, double, vise_i_fixed_f64)
+DEFINE_ROUND_ROWS(vise_i_round_rows_f32, float, vise_i_rounded_rows_f32, bound_f32, vise_i_fixed_f32, scale_f32)
+DEFINE_ROUND_ROWS(vise_i_round_rows_f64, double, vise_i_rounded_rows_f64, bound_f64, vise_i_fixed_f64, scale_f64)

@@ -32,21 +32,39 @@ typedef struct vise_i_levels {
 void vise_i_round_values_f32(const vise_i_levels *levels, const float *in, float *out, size_t n);
 void vise_i_round_values_f64(const vise_i_levels *levels, const double *in, double *out, size_t n);
 
-/* What training does to a net's parameters: of `latent` weights and biases, f32 or f64 [net->n_params], the ones that
-   the integer net has go to `rounded`, and the latent ones are kept within reach: weights within 127 s, biases within
-   vise_i_bias_most. */
+/*
+ * What training does to a net's parameters: from latent weights and biases, which the optimizer moves, come those that
+ * the integer net has. Scales are as in the quantization.
+ */
 typedef struct vise_i_rounding {
   const vise_i_quantization *quantization;
   const vise_i_net *net;
-  const float *scales; /* as in the quantization */
-  int32_t *v;          /* room for as many as the widest layer has inputs */
+  const float *scales;
+  int32_t *v;  /* room for as many as the widest layer has inputs */
+  bool bounds; /* the latent ones are cut to what can be reached: weights to 127 s, biases to vise_i_bias_most */
 } vise_i_rounding;
 
-/* Rows [first, end) of layer l. */
+/* Rows [first, end) of layer l: weights [end - first, n_in] and biases (NULL: none), latent and as they become. Returns
+   whether a latent weight was cut. */
+typedef struct vise_i_rounded_rows_f32 {
+  size_t l, first, end;
+  float *latent, *latent_bias, *out, *out_bias;
+} vise_i_rounded_rows_f32;
 
-void vise_i_round_layer_f32(const vise_i_rounding *r, size_t l, size_t first, size_t end, float *latent,
-                            float *rounded);
-void vise_i_round_layer_f64(const vise_i_rounding *r, size_t l, size_t first, size_t end, double *latent,
-                            double *rounded);
+typedef struct vise_i_rounded_rows_f64 {
+  size_t l, first, end;
+  double *latent, *latent_bias, *out, *out_bias;
+} vise_i_rounded_rows_f64;
+
+bool vise_i_round_rows_f32(const vise_i_rounding *r, const vise_i_rounded_rows_f32 *rows);
+bool vise_i_round_rows_f64(const vise_i_rounding *r, const vise_i_rounded_rows_f64 *rows);
+
+/* Whether layer l's outputs are rounded to levels, and to which; the outputs of the net are not. */
+static inline bool vise_i_rounds_outputs(const vise_i_quantization *quantization, size_t l) {
+  return quantization != NULL && l + 1 < quantization->n_layers;
+}
+
+vise_i_levels vise_i_output_levels(const vise_i_quantization *quantization, const vise_i_net *net, const float *scales,
+                                   size_t l);
 
 #endif

@@ -224,6 +224,9 @@ static bool is_word(const reading *r) {
       return count_at(r, 0) == 0;
     case VISE_OPTION_INT:
       return int_at(r, 0) == 0;
+    case VISE_OPTION_TEXT:
+    case VISE_OPTION_PATH:
+      return r->option->default_value != NULL && text_at(r, 0) == NULL;
     case VISE_OPTION_SWITCHED_REAL:
     case VISE_OPTION_INTERVAL:
       return !bool_at(r, 0);

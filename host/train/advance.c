@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "host/base/memory.h"
-#include "host/train/trainer.h"
+#include "host/train/quantize.h"
 
 /* Gives the backend the row order of this epoch. */
 static vise_status ensure_order(vise_trainer *t, vise_error *err) {
@@ -146,6 +146,7 @@ static size_t segment(const vise_trainer *t, size_t n_steps) {
   const vise_train_config *config = &t->config;
   size_t n = n_steps < t->segment_steps ? n_steps : t->segment_steps;
   if (t->steps_per_epoch - s->steps_in_epoch < n) n = (size_t)(t->steps_per_epoch - s->steps_in_epoch);
+  if (vise_i_trainer_steps_to_refit(t) < n) n = (size_t)vise_i_trainer_steps_to_refit(t);
 
   if (config->weight_op.kind == VISE_WEIGHT_OP_NONE || n == 0) return n;
   if (config->weight_op_at == VISE_AT_EVERY) return 1;
@@ -180,8 +181,9 @@ vise_status vise_i_trainer_end_steps(vise_trainer *trainer, vise_status status, 
     s->steps_in_epoch = 0;
     s->epoch++;
   }
-  if (status != VISE_OK) return status;
-  return vise_i_trainer_apply_weight_op(trainer, trainer->last_stats.skipped, ended, err);
+  if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(trainer, trainer->last_stats.skipped, ended, err);
+  if (status == VISE_OK) status = vise_i_trainer_refit(trainer, err);
+  return status;
 }
 
 vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t *n_done, vise_error *err) {

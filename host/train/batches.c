@@ -1,5 +1,7 @@
 /* Steps and forward passes on the caller's own rows. */
-#include "host/train/trainer.h"
+#include <stdlib.h>
+
+#include "host/train/quantize.h"
 
 /* Rows of the caller's own, with targets, or with the gradient of an external loss. */
 typedef struct own_batch {
@@ -8,13 +10,25 @@ typedef struct own_batch {
   double loss;
 } own_batch;
 
-/* x as a dataset of borrowed arrays, and its view; the same checks as for data from files. */
-static vise_status view_of(const vise_trainer *t, const own_batch *batch, vise_dataset **dataset, vise_i_view *view,
-                           vise_error *err) {
+/* Its rows as a backend sees them. */
+typedef struct own_rows {
+  vise_dataset *dataset; /* of borrowed arrays */
+  uint8_t *integers;     /* x of an integer net; else NULL */
+  vise_i_view view;
+} own_rows;
+
+static void free_rows(own_rows *rows) {
+  vise_dataset_free(rows->dataset);
+  free(rows->integers);
+}
+
+/* The same checks as for data from files. */
+static vise_status make_rows(const vise_trainer *t, const own_batch *batch, own_rows *out, vise_error *err) {
   vise_status status;
   if (batch->x->n_rows == 0) VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "a batch of no rows"));
-  VISE_TRY(vise_dataset_from_arrays(batch->x, batch->y, batch->row_weights, false, dataset, err));
-  VISE_TRY(vise_i_view_make(*dataset, t->net, t->config.loss, batch->y != NULL, &t->scales, view, err));
+  VISE_TRY(vise_dataset_from_arrays(batch->x, batch->y, batch->row_weights, false, &out->dataset, err));
+  VISE_TRY(vise_i_view_make(out->dataset, t->net, t->config.loss, batch->y != NULL, &t->scales, &out->view, err));
+  VISE_TRY(vise_i_quantize_view(t->quantization, &out->view, &out->integers, err));
 done:
   return status;
 }
@@ -39,19 +53,18 @@ static vise_status check_delta(const vise_trainer *t, const vise_array *x, const
 /* Takes the step, counts it, and applies a weight operation that is due. */
 static vise_status take_step(vise_trainer *t, const own_batch *batch, vise_step_stats *made, vise_error *err) {
   vise_status status;
-  vise_dataset *dataset = NULL;
-  vise_i_view view;
+  own_rows own = {0};
 
-  VISE_TRY(view_of(t, batch, &dataset, &view, err));
+  VISE_TRY(make_rows(t, batch, &own, err));
   if (batch->delta != NULL) VISE_TRY(check_delta(t, batch->x, batch->delta, err));
-  if (view.n_rows == 1 && vise_i_net_has_batch_norm(t->net)) {
+  if (own.view.n_rows == 1 && vise_i_net_has_batch_norm(t->net)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "a batch of 1 row: batch norm needs at least 2, one has no variance"));
   }
-  if (view.n_rows > t->spec.max_batch) VISE_TRY(vise_i_trainer_rebuild(t, view.n_rows, t->spec.use_mask, err));
+  if (own.view.n_rows > t->spec.max_batch) VISE_TRY(vise_i_trainer_rebuild(t, own.view.n_rows, t->spec.use_mask, err));
 
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
   const vise_i_batch rows = {
-      .data = &view.data, .n = view.data.x.n_rows, .delta = batch->delta, .external_loss = batch->loss};
+      .data = &own.view.data, .n = own.view.data.x.n_rows, .delta = batch->delta, .external_loss = batch->loss};
   status = t->ops->step(t->backend, &rows, &hyper, made, err);
   if (status == VISE_OK || status == VISE_ERR_NONFINITE) {
     made->step = t->state.step + 1;
@@ -59,9 +72,10 @@ static vise_status take_step(vise_trainer *t, const own_batch *batch, vise_step_
     vise_i_trainer_count(t, made, false);
   }
   if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(t, made->skipped, false, err);
+  if (status == VISE_OK) status = vise_i_trainer_refit(t, err);
 
 done:
-  vise_dataset_free(dataset);
+  free_rows(&own);
   return status;
 }
 
@@ -108,16 +122,15 @@ vise_status(vise_trainer_step_external)(vise_trainer *trainer, const vise_array 
 
 vise_status vise_trainer_forward(vise_trainer *trainer, const vise_array *x, double *out, vise_error *err) {
   vise_status status;
-  vise_dataset *dataset = NULL;
-  vise_i_view view;
+  own_rows own = {0};
   VISE_ENTER_TRAINER(err, trainer, x, out);
 
   const own_batch batch = {.x = x};
-  VISE_TRY(view_of(trainer, &batch, &dataset, &view, err));
-  const vise_i_batch rows = {.data = &view.data, .n = view.n_rows};
+  VISE_TRY(make_rows(trainer, &batch, &own, err));
+  const vise_i_batch rows = {.data = &own.view.data, .n = own.view.n_rows};
   status = trainer->ops->forward(trainer->backend, &rows, out, err);
 
 done:
-  vise_dataset_free(dataset);
+  free_rows(&own);
   return vise_i_trainer_note(trainer, status, err);
 }

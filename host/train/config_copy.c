@@ -29,10 +29,13 @@ vise_status vise_i_config_copy(const vise_train_config *from, size_t n_layers, v
     VISE_TRY(copy_array(&lists->weight_op_m, op->frozen_m, n_layers, sizeof(double), err));
   }
 
+  if (from->quantize != NULL) VISE_TRY(vise_i_copy_text(&lists->quantize, from->quantize, err));
+
   *out = *from;
   out->owned = NULL;
   out->class_weights = lists->class_weights;
   out->layer_clamps = lists->layer_clamps;
+  out->quantize = lists->quantize;
   out->weight_op.layers = lists->weight_op_layers;
   out->weight_op.frozen_m = lists->weight_op_m;
 
@@ -45,5 +48,6 @@ void vise_i_config_lists_free(vise_i_config_lists *lists) {
   free(lists->layer_clamps);
   free(lists->weight_op_layers);
   free(lists->weight_op_m);
+  free(lists->quantize);
   *lists = (vise_i_config_lists){NULL};
 }

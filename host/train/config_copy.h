@@ -11,6 +11,7 @@ typedef struct vise_i_config_lists {
   vise_layer_clamp *layer_clamps;
   size_t *weight_op_layers;
   double *weight_op_m;
+  char *quantize;
 } vise_i_config_lists;
 
 /* Copies *from, of a net of n_layers, to *out, which points to *lists. Free these also after an error. */

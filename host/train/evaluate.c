@@ -6,6 +6,7 @@
 #include "host/model/model.h"
 #include "host/options/options.h"
 #include "host/train/inference.h"
+#include "host/train/integer_pass.h"
 #include "host/train/resolve.h"
 
 static vise_eval_config default_config(void) {
@@ -16,6 +17,7 @@ static vise_eval_config default_config(void) {
 VISE_I_DEFINE_INIT(vise_eval_config, device, default_config)
 
 void vise_i_inference_close(vise_i_inference *inference) {
+  if (inference->report != NULL) *inference->report = vise_i_integer_pass_report(inference->backend);
   if (inference->backend != NULL) inference->backend->ops->destroy(inference->backend);
   vise_i_scales_free(&inference->scales);
   vise_model_free(inference->model);
@@ -46,8 +48,12 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   vise_eval_config config;
 
   VISE_TRY(take_config(given, &config, err));
-  VISE_TRY(vise_i_resolve_backend(config.backend, VISE_STEP_AUTO, config.precision, vise_i_model_net(model), &ops, NULL,
-                                  err));
+  const vise_backend backend =
+      config.as != NULL && config.backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config.backend;
+  if (config.as != NULL && backend == VISE_BACKEND_CUDA) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`as`: integer nets run on the CPU, not on `backend` cuda"));
+  }
+  VISE_TRY(vise_i_resolve_backend(backend, VISE_STEP_AUTO, config.precision, vise_i_model_net(model), &ops, NULL, err));
   /* A copy in the backend's type, so that any model can be used on any backend. */
   VISE_TRY(vise_model_clone(model, ops->dtype, &it.model, err));
   VISE_TRY(vise_i_scales_of_model(model, &it.scales, err));
@@ -61,8 +67,13 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   vise_i_resolve_forward_spec(it.model, net, it.chunk, config.n_threads, &spec);
   spec.device = config.device;
   spec.precision = config.precision;
-  VISE_TRY(ops->create(&spec, &it.backend, err));
-  VISE_TRY(ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
+  if (config.as != NULL) {
+    VISE_TRY(vise_i_integer_pass_open(it.model, config.as, &it.view, &spec, &it.backend, err));
+    it.report = config.integer;
+  } else {
+    VISE_TRY(ops->create(&spec, &it.backend, err));
+    VISE_TRY(ops->set_state(it.backend, VISE_I_PARAMS, vise_i_model_const_params(it.model), err));
+  }
 
   /* The view borrows the arrays of the scales, which do not move. */
   *out = it;

@@ -172,12 +172,11 @@ static void put_weight_op(json_t **b, const vise_train_config *c, size_t n_layer
 static void put_schedule_end(json_t **b, const vise_trainer *t) {
   const vise_schedule_config *schedules[] = {&t->config.lr_schedule, &t->config.clip_schedule,
                                              &t->config.clamp_schedule};
-  for (size_t i = 0; i < 3; i++) {
-    if (!vise_i_schedule_ends(schedules[i]->kind)) continue;
-    put(b, "--epochs and --steps (planned steps of the schedule)", "%" PRIu64,
-        vise_i_planned_steps(&t->config, t->steps_per_epoch));
-    return;
-  }
+  bool ends = t->quantization != NULL; /* its ranges stay as they are from half of the planned steps on */
+  for (size_t i = 0; i < 3; i++) ends |= vise_i_schedule_ends(schedules[i]->kind);
+  if (!ends) return;
+  put(b, "--epochs and --steps (planned steps of the schedule)", "%" PRIu64,
+      vise_i_planned_steps(&t->config, t->steps_per_epoch));
 }
 
 static void put_scales(json_t **b, const vise_i_scales *scales, size_t n_features, size_t n_outputs) {

@@ -11,7 +11,8 @@ typedef struct vise_i_inference {
   vise_model *model;       /* a copy in the backend's type */
   vise_i_scales scales;
   vise_i_view view;
-  size_t n_outputs, chunk; /* chunk: rows at a time */
+  size_t n_outputs, chunk;     /* chunk: rows at a time */
+  vise_integer_report *report; /* to be filled when it is closed; NULL: it is no integer net, or nobody asks */
 } vise_i_inference;
 
 /* Picks the backend and checks the dataset against the model; config NULL: the defaults. *out is untouched on failure.

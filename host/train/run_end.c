@@ -7,6 +7,7 @@
 #include "host/base/memory.h"
 #include "host/json/read.h"
 #include "host/json/text.h"
+#include "host/train/quantize.h"
 #include "host/train/run.h"
 #include "host/train/stopping.h"
 
@@ -55,29 +56,32 @@ static vise_status store_best(vise_i_run *run, vise_error *err) {
   vise_trainer *t = run->trainer;
   const size_t n_bytes = vise_i_trainer_n_bytes(t);
   const vise_i_hyper hyper = vise_i_trainer_last_hyper(t);
-  void *current = NULL, *best = NULL;
+  void *current = NULL;
+  float *current_scales = NULL;
   bool changed = false;
 
   VISE_TRY(vise_i_alloc(&current, n_bytes, 1, "weights", err));
-  VISE_TRY(vise_i_alloc(&best, n_bytes, 1, "weights", err));
+  VISE_TRY(vise_i_trainer_copy_scales(t, &current_scales, err));
   VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, current, err));
 
   changed = true;
+  VISE_TRY(vise_i_trainer_set_scales(t, t->best_scales, err));
   VISE_TRY(t->ops->set_state(t->backend, VISE_I_PARAMS, t->best_params, err));
   VISE_TRY(t->ops->project(t->backend, &hyper, err));
-  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, best, err));
 
   run->evaluated = false; /* other weights */
   VISE_TRY(vise_i_run_evaluate(run, err));
-  VISE_TRY(vise_i_trainer_store(t, best, err));
+  VISE_TRY(vise_i_trainer_store(t, err));
 
 done:
   if (changed) {
-    const vise_status back = t->ops->set_state(t->backend, VISE_I_PARAMS, current, status == VISE_OK ? err : NULL);
+    vise_error *first = status == VISE_OK ? err : NULL;
+    vise_status back = vise_i_trainer_set_scales(t, current_scales, first);
+    if (back == VISE_OK) back = t->ops->set_state(t->backend, VISE_I_PARAMS, current, first);
     if (status == VISE_OK) status = back;
   }
   free(current);
-  free(best);
+  free(current_scales);
   return status;
 }
 
@@ -94,7 +98,7 @@ static vise_status store_model(vise_i_run *run, vise_stop_reason reason, uint64_
 
   /* Whoever interrupts does not want to wait for an evaluation. */
   if (!interrupted) VISE_TRY(vise_i_run_evaluate(run, err));
-  VISE_TRY(vise_i_trainer_store(t, NULL, err));
+  VISE_TRY(vise_i_trainer_store(t, err));
 
 done:
   return status;
@@ -180,7 +184,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
 
   if (status != VISE_OK && t->poison == VISE_OK) {
     /* The first error is what counts; the model still gets the current weights. */
-    if (vise_i_trainer_store(t, NULL, &ignored) != VISE_OK) vise_error_clear(&ignored);
+    if (vise_i_trainer_store(t, &ignored) != VISE_OK) vise_error_clear(&ignored);
     best_epoch = 0;
   }
 

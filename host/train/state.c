@@ -11,6 +11,7 @@
 #include "host/json/build.h"
 #include "host/model/checkpoint.h"
 #include "host/train/fingerprint.h"
+#include "host/train/quantize.h"
 #include "host/train/rows.h"
 #include "host/train/trainer.h"
 
@@ -243,9 +244,11 @@ done:
 /* ---- arrays ----------------------------------------------------------------------------------------------------- */
 
 /* The arrays of a trainer; NULL for those it does not have. */
-enum { ARRAY_PARAMS, ARRAY_MOMENT1, ARRAY_MOMENT2, ARRAY_MASK, ARRAY_BEST, N_ARRAYS };
-static const char *const array_names[N_ARRAYS] = {"params", "moment1", "moment2", "mask", "best"};
-static const vise_i_state array_states[ARRAY_BEST] = {VISE_I_PARAMS, VISE_I_MOMENT1, VISE_I_MOMENT2, VISE_I_MASK};
+enum { ARRAY_PARAMS, ARRAY_MOMENT1, ARRAY_MOMENT2, ARRAY_MASK, ARRAY_SCALES, ARRAY_BEST, ARRAY_BEST_SCALES, N_ARRAYS };
+static const char *const array_names[N_ARRAYS] = {"params", "moment1", "moment2",    "mask",
+                                                  "scales", "best",    "best_scales"};
+static const vise_i_state array_states[N_ARRAYS] = {VISE_I_PARAMS, VISE_I_MOMENT1, VISE_I_MOMENT2, VISE_I_MASK,
+                                                    VISE_I_SCALES, VISE_I_PARAMS,  VISE_I_SCALES};
 
 typedef struct arrays {
   void *data[N_ARRAYS];
@@ -255,17 +258,29 @@ static void free_arrays(arrays *a) {
   for (size_t i = 0; i < N_ARRAYS; i++) free(a->data[i]);
 }
 
+static vise_dtype dtype_of(const vise_trainer *t, size_t i) {
+  if (array_states[i] == VISE_I_MASK) return VISE_U8;
+  return array_states[i] == VISE_I_SCALES ? VISE_F32 : t->ops->dtype;
+}
+
 static size_t element_bytes(const vise_trainer *t, size_t i) {
-  return i == ARRAY_MASK ? 1 : vise_dtype_size(t->ops->dtype);
+  return vise_dtype_size(dtype_of(t, i));
 }
 
 static size_t n_elements(const vise_trainer *t, size_t i) {
-  return vise_i_state_n(t->net, i == ARRAY_BEST ? VISE_I_PARAMS : array_states[i]);
+  return vise_i_state_n(t->net, array_states[i]);
 }
 
 static vise_i_st_dtype stored_dtype(const vise_trainer *t, size_t i) {
-  if (i == ARRAY_MASK) return VISE_I_ST_U8;
-  return t->ops->dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32;
+  const vise_dtype dtype = dtype_of(t, i);
+  if (dtype == VISE_U8) return VISE_I_ST_U8;
+  return dtype == VISE_F64 ? VISE_I_ST_F64 : VISE_I_ST_F32;
+}
+
+/* What a trainer keeps beside its backend; NULL for the arrays of the backend, and for what there is not. */
+static const void *best_of(const vise_trainer *t, size_t i) {
+  if (i == ARRAY_BEST) return t->best_params;
+  return i == ARRAY_BEST_SCALES ? t->best_scales : NULL;
 }
 
 static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
@@ -273,17 +288,14 @@ static vise_status collect(vise_trainer *t, arrays *a, vise_error *err) {
 
   for (size_t i = 0; i < N_ARRAYS; i++) {
     const size_t n = n_elements(t, i);
-    bool kept;
-    if (i == ARRAY_MASK) {
-      kept = t->has_mask;
-    } else {
-      kept = i == ARRAY_BEST ? t->best_params != NULL : t->ops->has_state(t->backend, array_states[i]);
-    }
+    const bool kept = i >= ARRAY_BEST   ? best_of(t, i) != NULL
+                      : i == ARRAY_MASK ? t->has_mask
+                                        : t->ops->has_state(t->backend, array_states[i]);
     if (!kept) continue;
 
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
-    if (i == ARRAY_BEST) {
-      memcpy(a->data[i], t->best_params, vise_i_trainer_n_bytes(t));
+    if (i >= ARRAY_BEST) {
+      memcpy(a->data[i], best_of(t, i), n * element_bytes(t, i));
     } else {
       VISE_TRY(t->ops->get_state(t->backend, array_states[i], a->data[i], err));
     }
@@ -334,6 +346,15 @@ vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *
   return status;
 }
 
+static vise_status check_scales(const float *scales, size_t n, const char *dir, vise_error *err) {
+  for (size_t i = 0; i < n; i++) {
+    if (scales[i] > 0 && isfinite(scales[i])) continue;
+    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensors.safetensors: scale %zu is %g, expected a number above 0", dir,
+                       i, (double)scales[i]);
+  }
+  return VISE_OK;
+}
+
 static vise_status check_mask(const uint8_t *mask, size_t n, const char *dir, vise_error *err) {
   for (size_t i = 0; i < n; i++) {
     if (mask[i] <= 1) continue;
@@ -352,18 +373,21 @@ static vise_status read_arrays(const vise_trainer *t, vise_i_checkpoint_place pl
   for (size_t i = 0; i < N_ARRAYS; i++) {
     const vise_i_st_tensor *tensor = vise_i_st_find(file, array_names[i]);
     const size_t n = n_elements(t, i);
-    const bool needed = i != ARRAY_MASK && i != ARRAY_BEST && t->ops->has_state(t->backend, array_states[i]);
+    const bool needed = i < ARRAY_BEST
+                            ? i != ARRAY_MASK && t->ops->has_state(t->backend, array_states[i])
+                            : i == ARRAY_BEST_SCALES && a->data[ARRAY_BEST] != NULL && t->quantization != NULL;
 
     if (tensor == NULL && !needed) continue;
     if (tensor == NULL || tensor->dtype != stored_dtype(t, i) || vise_i_st_n_elements(tensor) != n) {
       VISE_TRY(vise_i_fail(err, VISE_ERR_FORMAT,
                            "%s: tensors.safetensors: \"%s\" is missing or does not have %zu elements of %s", place.name,
-                           array_names[i], n, i == ARRAY_MASK ? "u8" : vise_dtype_name(t->ops->dtype)));
+                           array_names[i], n, vise_dtype_name(dtype_of(t, i))));
     }
 
     VISE_TRY(vise_i_alloc(&a->data[i], n, element_bytes(t, i), "a checkpoint", err));
     memcpy(a->data[i], tensor->data, n * element_bytes(t, i));
     if (i == ARRAY_MASK) VISE_TRY(check_mask(a->data[i], n, place.name, err));
+    if (array_states[i] == VISE_I_SCALES) VISE_TRY(check_scales(a->data[i], n, place.name, err));
   }
 
 done:
@@ -384,6 +408,7 @@ static vise_status put_arrays(vise_trainer *t, arrays *a, vise_error *err) {
     if (a->data[i] == NULL || !t->ops->has_state(t->backend, array_states[i])) continue;
     VISE_TRY(t->ops->set_state(t->backend, array_states[i], a->data[i], err));
   }
+  if (t->quantization != NULL) VISE_TRY(vise_i_trainer_set_scales(t, a->data[ARRAY_SCALES], err));
 
 done:
   return status;
@@ -455,6 +480,9 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_plac
   free(t->best_params);
   t->best_params = a.data[ARRAY_BEST];
   a.data[ARRAY_BEST] = NULL;
+  free(t->best_scales);
+  t->best_scales = a.data[ARRAY_BEST_SCALES];
+  a.data[ARRAY_BEST_SCALES] = NULL;
   if (run != NULL) *run = json_incref(json_object_get(state, "run"));
 
 done:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/base/memory.h"
+#include "host/train/quantize.h"
 
 static double param_at(const vise_trainer *t, const void *params, size_t i) {
   return vise_i_param_get(t->ops->dtype, params, i);
@@ -96,6 +97,9 @@ vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss
   if (t->config.patience > 0) {
     if (t->best_params == NULL) VISE_TRY(vise_i_alloc(&t->best_params, vise_i_trainer_n_bytes(t), 1, "weights", err));
     VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, t->best_params, err));
+    free(t->best_scales);
+    t->best_scales = NULL;
+    VISE_TRY(vise_i_trainer_copy_scales(t, &t->best_scales, err));
   }
   t->state.best_loss = validation_loss;
   t->state.best_epoch = t->state.epoch;

@@ -8,6 +8,7 @@
 #include "host/base/memory.h"
 #include "host/data/dataset.h"
 #include "host/train/config.h"
+#include "host/train/quantize.h"
 #include "host/train/resolve.h"
 #include "host/train/schedule.h"
 
@@ -30,9 +31,14 @@ size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
 
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
+  const bool quantizes = config->quantize != NULL;
+  const vise_backend asked = quantizes && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
 
-  VISE_TRY(
-      vise_i_resolve_backend(config->backend, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
+  if (quantizes && asked == VISE_BACKEND_CUDA) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                         "`quantize`: `backend` cuda does not have it; cpu and cpu64 do, and auto takes cpu"));
+  }
+  VISE_TRY(vise_i_resolve_backend(asked, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`device` %d: `backend` %s has no devices; leave it 0",
@@ -146,6 +152,7 @@ static vise_status resolve_step(vise_trainer *t, size_t n_rows, vise_error *err)
   if (t->has_mask) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, n_rows, t->has_mask || prunes, &t->spec, err));
   vise_i_resolve_way(t->which, &t->spec);
+  t->spec.quantization = t->quantization;
 done:
   return status;
 }
@@ -156,7 +163,10 @@ static vise_status prepare(vise_trainer *t, const vise_train_config *config, boo
   VISE_TRY(vise_i_config_validate_data(config, t->net, t->datasets[0], t->datasets[1], err));
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
-  if (rows) VISE_TRY(make_views(t, err));
+  if (rows) {
+    VISE_TRY(make_views(t, err));
+    VISE_TRY(vise_i_trainer_quantize(t, err));
+  }
 
   t->state.lr = config->lr;
   t->state.first_bad_tensor = -1;
@@ -217,6 +227,7 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
 
   VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), vise_model_mask(t->model), &t->backend, err));
+  VISE_TRY(vise_i_trainer_start_weights(t, err));
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
   if (!is_member) VISE_TRY(t->ops->project(t->backend, &hyper, err));
   VISE_TRY(tell_model(t, err));
@@ -251,6 +262,7 @@ void vise_trainer_free(vise_trainer *trainer) {
   vise_i_config_lists_free(&trainer->lists);
   free(trainer->order);
   free(trainer->best_params);
+  vise_i_trainer_quantize_free(trainer);
   free(trainer->hyper);
   free(trainer->stats);
   for (size_t i = 0; i < 3; i++) vise_dataset_free(trainer->datasets[i]);
@@ -341,21 +353,23 @@ vise_status(vise_trainer_tensor_stats)(const vise_trainer *trainer, vise_tensor_
   return vise_trainer_tensor_stats_sized(VISE_I_BYTES_UP_TO(vise_tensor_stats, n_at_hi), trainer, out, n, err);
 }
 
-vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise_error *err) {
+vise_status vise_i_trainer_store(vise_trainer *trainer, vise_error *err) {
   vise_status status;
   void *values = NULL;
   uint8_t *mask = NULL;
   const size_t n_bytes = vise_i_trainer_n_bytes(trainer);
+  const vise_i_state trained = trainer->quantization != NULL ? VISE_I_ROUNDED : VISE_I_PARAMS;
 
   VISE_TRY(vise_i_alloc(&values, n_bytes, 1, "weights", err));
-  VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_PARAMS, values, err));
+  VISE_TRY(trainer->ops->get_state(trainer->backend, trained, values, err));
+  VISE_TRY(vise_i_model_set_quantization(trainer->model, trainer->quantization, err));
 
   if (trainer->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, trainer->net->n_params, 1, "mask", err));
     VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_MASK, mask, err));
     VISE_TRY(vise_model_set_mask(trainer->model, mask, trainer->net->n_params, err));
   }
-  memcpy(vise_i_model_params(trainer->model), params != NULL ? params : values, n_bytes);
+  memcpy(vise_i_model_params(trainer->model), values, n_bytes);
   *vise_i_model_n_batches(trainer->model) =
       trainer->n_batches_before + trainer->ops->get_counters(trainer->backend).applied_steps;
 
@@ -367,5 +381,5 @@ done:
 
 vise_status vise_trainer_sync(vise_trainer *trainer, vise_error *err) {
   VISE_ENTER_TRAINER(err, trainer);
-  return vise_i_trainer_note(trainer, vise_i_trainer_store(trainer, NULL, err), err);
+  return vise_i_trainer_note(trainer, vise_i_trainer_store(trainer, err), err);
 }

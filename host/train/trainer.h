@@ -5,6 +5,7 @@
 #include "host/backend/backend.h"
 #include "host/base/call.h"
 #include "host/base/struct.h"
+#include "host/integer/integer.h"
 #include "host/model/checkpoint.h"
 #include "host/model/model.h"
 #include "host/train/config_copy.h"
@@ -79,6 +80,14 @@ struct vise_trainer {
   vise_step_stats last_stats;
   bool has_stepped;
 
+  /* For an integer net (quantize.h); quantization NULL: it is not for one. */
+  vise_i_quantization *quantization; /* its scales are those of the backend */
+  vise_i_folded starting;            /* weights until the trainer starts */
+  vise_i_calibration calibration;
+  float *calibration_rows;  /* that the calibration borrows */
+  uint8_t *integer_rows[3]; /* of the views, as the datasets; NULL where they are another's, or not there */
+  float *best_scales;       /* as best_params */
+
   /* Room for one call of the backend's run: for segment_steps steps. */
   vise_i_hyper *hyper;
   vise_step_stats *stats;
@@ -152,8 +161,8 @@ void vise_i_trainer_count(vise_trainer *trainer, const vise_step_stats *stats, b
 VISE_WARN_UNUSED vise_status vise_i_trainer_apply_weight_op(vise_trainer *trainer, bool skipped, bool epoch_ended,
                                                             vise_error *err);
 
-/* Copies params (of the backend's type) and the current mask into the model; params NULL: the current ones. */
-VISE_WARN_UNUSED vise_status vise_i_trainer_store(vise_trainer *trainer, const void *params, vise_error *err);
+/* Copies the weights and the mask of the backend into the model; with a quantization the rounded weights, and that. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_store(vise_trainer *trainer, vise_error *err);
 
 /* Means of an epoch: loss over unskipped batches, accuracy (classification). */
 vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoch_sums *sums);

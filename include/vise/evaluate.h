@@ -21,12 +21,27 @@ typedef struct vise_metrics {
   double rmse, r2; /**< regression losses; in the units of the targets */
 } vise_metrics;
 
+/** Of an integer net that was evaluated. */
+typedef struct vise_integer_report {
+  bool is_trained;      /**< the model was trained for it; else it was rounded just now */
+  bool is_proven;       /**< no sum can overflow; else sums were counted: */
+  uint64_t n_sums;      /**< sums of rows */
+  uint64_t n_overflows; /**< those that left their accumulators on the way, and wrapped around */
+} vise_integer_report;
+
 typedef struct vise_eval_config {
   size_t struct_size;
   vise_backend backend;     /**< [auto] */
   vise_precision precision; /**< [auto] */
   size_t batch;             /**< rows at a time; 0 = chosen [0] */
   int n_threads, device;    /**< as in vise_train_config [0] */
+
+  /** Compute as an integer net would, to the bit: "int8,accP[,actA][,inI]" as vise_train_config.quantize. A model that was
+      trained with the same is that net; any other is rounded first, with ranges of values from the rows at hand, which must
+      stand for those that come later. ",unconstrained" leaves the bound on the sums out, to see what it costs. On the CPU,
+      one thread. Borrowed. [NULL: as the floats that it is made of] */
+  const char *as;
+  vise_integer_report *integer; /**< receives what there is to know about that net [NULL] */
 } vise_eval_config;
 
 VISE_API void vise_eval_config_init(vise_eval_config *config);

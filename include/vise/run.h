@@ -94,7 +94,7 @@ typedef struct vise_run_config {
   vise_status (*describe)(void *user, const struct vise_run_result *result, char **out, vise_error *err);
   bool evaluate_at_end; /**< validation and test rows are evaluated at the end alone, not after each epoch, unless there
                            is patience: lowest_epoch is then 0 [false] */
-  double *losses;            /**< [n_losses]: after each epoch losses[epoch - 1] becomes its mean training loss; epochs
+  double *losses;       /**< [n_losses]: after each epoch losses[epoch - 1] becomes its mean training loss; epochs
                                 beyond the end are left out [NULL] */
   double *validation_losses; /**< likewise the validation loss, where it is evaluated [NULL] */
   size_t n_losses;

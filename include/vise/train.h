@@ -163,6 +163,11 @@ typedef struct vise_train_config {
   double clip_agc; /**< adaptive clipping: ||g|| <= clip_agc max(||w||, 1e-3) for each row of a weight; 0 = off [0] */
 
   uint64_t stop_after_epoch; /**< end after this epoch, while schedules go by epochs and steps; 0 = off [0] */
+
+  /** Train for an integer net: "int8,accP[,actA][,inI]", weights of 8 bits, accumulators of P (10 to 32), hidden values of A
+      and inputs of I (2 to 8, else 8). The weights that the model gets are whole multiples of one scale for each row, and no
+      sum of a row can leave its accumulator (docs/hardware.md). cpu and cpu64. Borrowed for create. [NULL: off] */
+  const char *quantize;
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

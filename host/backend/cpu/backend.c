@@ -23,6 +23,7 @@ static void destroy(vise_i_backend *backend) {
 
   vise_i_cpu_views_destroy(b);
   vise_i_cpu_lists_free(b);
+  vise_i_cpu_rounded_free(b);
   free(b->ahead);
   vise_i_team_destroy(b->team);
   free(b->found);
@@ -90,6 +91,7 @@ static void describe_tensors(vise_i_cpu *b) {
         .n_units = vise_i_scales_units(b->rule) && !shape->is_bias ? shape->n_rows : 1,
         .first_unit = b->n_units,
         .w = b->params + at,
+        .used = (b->spec->quantization ? (const float *)b->host.state[VISE_I_ROUNDED] : b->params) + at,
         .m1 = b->moment1 ? b->moment1 + at : NULL,
         .m2 = b->moment2 ? b->moment2 + at : NULL,
         .mask = b->mask ? b->mask + at : NULL,
@@ -121,6 +123,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
   vise_i_team_allow_parking(b->team);
   VISE_TRY(vise_i_alloc_aligned(&b->found, vise_i_team_size(b->team), sizeof *b->found, "threads", err));
+  VISE_TRY(vise_i_cpu_rounded_create(b, err));
   VISE_TRY(vise_i_cpu_ahead_create(b, err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
 
@@ -136,7 +139,8 @@ done:
 static vise_status get_state(vise_i_backend *backend, vise_i_state which, void *out, vise_error *err) {
   const vise_i_cpu *b = own(backend);
   const vise_status status = vise_i_host_get_state(backend, which, out, err);
-  if (status == VISE_OK && b->has_panels) vise_i_cpu_first_convert(b, which, false, b->host.state[which], out);
+  const bool in_panels = b->has_panels && which != VISE_I_SCALES;
+  if (status == VISE_OK && in_panels) vise_i_cpu_first_convert(b, which, false, b->host.state[which], out);
   return status;
 }
 
@@ -148,9 +152,12 @@ static void check_first_is_finite(vise_i_cpu *b) {
 static vise_status set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
   vise_i_cpu *b = own(backend);
   const vise_status status = vise_i_host_set_state(backend, which, values, err);
-  if (status == VISE_OK && b->has_panels) vise_i_cpu_first_convert(b, which, true, values, b->host.state[which]);
-  if (status == VISE_OK) check_first_is_finite(b);
-  return status;
+  const bool in_panels = b->has_panels && which != VISE_I_SCALES;
+  if (status == VISE_OK && in_panels) vise_i_cpu_first_convert(b, which, true, values, b->host.state[which]);
+  if (status != VISE_OK) return status;
+  check_first_is_finite(b);
+  vise_i_cpu_round(b, &VISE_I_ALONE, false);
+  return VISE_OK;
 }
 
 static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err) {
@@ -158,6 +165,7 @@ static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, v
   (void)err;
   vise_i_cpu_set_box(b, hyper);
   vise_i_cpu_project(b);
+  vise_i_cpu_round(b, &VISE_I_ALONE, true);
   check_first_is_finite(b);
   return VISE_OK;
 }

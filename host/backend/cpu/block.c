@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "host/backend/cpu/cpu.h"
+#include "host/ops/rounding.h"
 
 static const vise_i_block *block_of(const vise_i_cpu *b, const vise_i_cpu_units *units) {
   return &b->net->blocks[units->layer];
@@ -13,8 +14,8 @@ static float *rows_of(const vise_i_cpu *b, const vise_i_cpu_units *units, float 
 }
 
 /* The units' part of a trained tensor: weights, or gradient; NULL where there is none. */
-static float *weights_of(const vise_i_cpu *b, const vise_i_cpu_units *units, size_t tensor) {
-  return tensor != VISE_I_NO_TENSOR ? b->tensors[tensor].w + units->first : NULL;
+static const float *weights_of(const vise_i_cpu *b, const vise_i_cpu_units *units, size_t tensor) {
+  return tensor != VISE_I_NO_TENSOR ? b->tensors[tensor].used + units->first : NULL;
 }
 
 static float *gradient_of(const vise_i_cpu *b, const vise_i_cpu_units *units, size_t tensor) {
@@ -30,14 +31,19 @@ static bool drops(const vise_i_cpu *b, const vise_i_block *block) {
   return b->pass.drops && block->dropout > 0;
 }
 
-/* Whether the outputs of a block are not those of its activation. */
-static bool has_own_outputs(const vise_i_cpu *b, const vise_i_block *block) {
-  return block->residual || drops(b, block);
+static bool rounds(const vise_i_cpu *b, size_t l) {
+  return vise_i_rounds_outputs(b->spec->quantization, l);
+}
+
+/* Whether the outputs of block l are not those of its activation. */
+static bool has_own_outputs(const vise_i_cpu *b, size_t l) {
+  const vise_i_block *block = &b->net->blocks[l];
+  return block->residual || drops(b, block) || rounds(b, l);
 }
 
 const float *vise_i_cpu_inputs_of(const vise_i_cpu *b, size_t l) {
   if (l == 0) return b->x;
-  return has_own_outputs(b, &b->net->blocks[l - 1]) ? b->more[l - 1].out : b->act[l - 1];
+  return has_own_outputs(b, l - 1) ? b->more[l - 1].out : b->act[l - 1];
 }
 
 bool vise_i_cpu_passes_by(const vise_i_cpu *b, size_t l) {
@@ -109,6 +115,14 @@ void vise_i_cpu_drop_inputs(vise_i_cpu *b, size_t first, size_t end) {
   vise_i_cpu_dropout_inputs(&dropout, b->x, b->net->widths[0], first, end);
 }
 
+/* ---- rounding ---------------------------------------------------------------------------------------------------- */
+
+static void round_outputs(vise_i_cpu *b, const vise_i_cpu_units *units, const float *in, float *out) {
+  const vise_i_levels levels =
+      vise_i_output_levels(b->spec->quantization, b->net, b->host.state[VISE_I_SCALES], units->layer);
+  vise_i_round_values_f32(&levels, in, out, (units->end - units->first) * b->pass.n);
+}
+
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
 static void add_inputs(vise_i_cpu *b, const vise_i_cpu_units *units, const float *block, float *out) {
@@ -129,9 +143,16 @@ void vise_i_cpu_block_forward(vise_i_cpu *b, const vise_i_cpu_units *units) {
   if (block->batch_norm) normalize(b, units, outputs.act);
   vise_i_cpu_activate(block->activation, &outputs, weights_of(b, units, bias_of(block)));
 
-  const bool dropped = drops(b, block);
-  if (dropped) drop(b, units, outputs.act, out);
-  if (block->residual) add_inputs(b, units, dropped ? out : outputs.act, out);
+  const float *values = outputs.act;
+  if (rounds(b, units->layer)) {
+    round_outputs(b, units, values, out);
+    values = out;
+  }
+  if (drops(b, block)) {
+    drop(b, units, values, out);
+    values = out;
+  }
+  if (block->residual) add_inputs(b, units, values, out);
 }
 
 void vise_i_cpu_block_backward(vise_i_cpu *b, const vise_i_cpu_units *units, float *delta, float *next, bool add) {

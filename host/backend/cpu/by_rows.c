@@ -68,6 +68,7 @@ vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err) {
   for (size_t i = 1; i < n_views; i++) {
     vise_i_cpu *view = &b->views[i];
     view->net = b->net;
+    view->spec = b->spec;
     view->chunk = b->views[0].chunk;
     VISE_TRY(vise_i_cpu_alloc_rows(view, err));
   }

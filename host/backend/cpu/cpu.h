@@ -11,6 +11,7 @@
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms; its sums are in reduce.c
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
  *   project.c  max-norm, projection by itself, counts
+ *   rounding.c the weights of an integer net
  *   team.c     threads (crew.h, parking.c, threads.c); all go through a whole step together and wait for each other where
  *              they need what others made
  *   rows.c     some rows of a batch at a time: their scratch and their gradient
@@ -39,6 +40,7 @@ typedef struct vise_i_cpu_tensor {
   size_t first_unit;      /* into unit_scale */
   size_t first_sum;       /* into sums */
   float *w, *g, *m1, *m2; /* m1, m2: NULL where the optimizer keeps none */
+  const float *used;      /* what the layers have: w, or with a quantization the rounded weights */
   const uint8_t *mask;    /* NULL: none */
   vise_i_strengths k;     /* penalties of this tensor */
   bool boxed;             /* in this step: a bound is finite */
@@ -49,9 +51,9 @@ typedef struct vise_i_cpu_tensor {
 
 /* What a block has that is more than a linear layer and an activation; NULL: it is not there. */
 typedef struct vise_i_cpu_more {
-  float *out;         /* its outputs [width, n], where dropout or a residual make others than its activation */
-  float *factors;     /* what dropout multiplies values by [width, n] */
-  float *x;           /* batch norm: normalized values [width, n] */
+  float *out;     /* its outputs [width, n], where rounding, dropout or a residual make others than its activation */
+  float *factors; /* what dropout multiplies values by [width, n] */
+  float *x;       /* batch norm: normalized values [width, n] */
   double *statistics; /* of batch norm: means, then variances [2, width] */
 } vise_i_cpu_more;
 
@@ -59,15 +61,17 @@ typedef struct vise_i_cpu vise_i_cpu;
 typedef struct vise_i_cpu_sums vise_i_cpu_sums;
 typedef struct vise_i_cpu_lists vise_i_cpu_lists;
 typedef struct vise_i_cpu_ahead vise_i_cpu_ahead;
+typedef struct vise_i_cpu_rounded vise_i_cpu_rounded;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
   const vise_i_rule *rule;
   const vise_i_net *net;
-  float *params;            /* [n_values] */
-  float *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;            /* [n_params] */
-  float *grads;             /* [n_params] */
+  float *params;               /* [n_values] */
+  float *moment1, *moment2;    /* [n_params]; an array that is not kept is NULL */
+  uint8_t *mask;               /* [n_params] */
+  vise_i_cpu_rounded *rounded; /* [vise_i_team_size]: a thread's room for rounding; NULL: there is no quantization */
+  float *grads;                /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
   vise_i_team *team;                     /* NULL: one thread */
@@ -321,6 +325,14 @@ void vise_i_cpu_max_norm(vise_i_cpu *b);
 /* Counts entries at their bounds into b->host.base.tensor_stats, and those counts into stats. */
 void vise_i_cpu_count_bounds(vise_i_cpu *b);
 void vise_i_cpu_sum_bounds(const vise_i_cpu *b, vise_step_stats *stats);
+
+/* ---- rounding.c ---- */
+/* Room for rounding, of each thread; nothing without a quantization. */
+VISE_WARN_UNUSED vise_status vise_i_cpu_rounded_create(vise_i_cpu *b, vise_error *err);
+void vise_i_cpu_rounded_free(vise_i_cpu *b);
+/* With a quantization, the rounded weights of the current ones: every thread of a crew makes its part. bounds: the
+   current ones are first cut to what can be reached. */
+void vise_i_cpu_round(vise_i_cpu *b, const vise_i_crew *crew, bool bounds);
 
 /* ---- rows.c ---- */
 /* The widest layer but the inputs. */

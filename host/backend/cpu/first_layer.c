@@ -37,7 +37,7 @@ static float *rows_of(const vise_i_cpu *b, const vise_i_cpu_piece *piece) {
 
 static void piece_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_piece *piece) {
   const size_t n = b->pass.n, in = b->net->widths[0], width = piece->end - piece->first;
-  const float *w = weight_of(b)->w + piece->at;
+  const float *w = weight_of(b)->used + piece->at;
   float *rows = rows_of(b, piece);
 
   if (b->pass_is_listed) {
@@ -80,7 +80,7 @@ void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise
   const size_t n = b->pass.n, in = b->net->widths[0], out = b->net->widths[1], width = units->end - units->first;
 
   if (!b->has_panels) {
-    const vise_i_matrix_f32 weights = {weight_of(b)->w + units->first * in, 1, in};
+    const vise_i_matrix_f32 weights = {weight_of(b)->used + units->first * in, 1, in};
     float *rows = b->first_rows + units->first;
     vise_i_multiply_f32(&(vise_i_product_f32){n, width, in, {b->x, in, 1}, weights, rows, out, false, NULL});
     vise_i_transpose_f32(n, width, rows, out, b->act[0] + units->first * n, n);

@@ -26,7 +26,7 @@ static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b, size_t l) {
 /* Of one row the weights are the matrix that is read along its rows. */
 static void forward_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
-  const float *inputs = vise_i_cpu_inputs_of(b, l), *w = weight_of(b, l)->w + units->first * in;
+  const float *inputs = vise_i_cpu_inputs_of(b, l), *w = weight_of(b, l)->used + units->first * in;
   float *act = b->act[l] + units->first * n;
 
   if (l == 0) {
@@ -71,7 +71,7 @@ static void inputs_gradient(const vise_i_cpu *b, const vise_i_cpu_units *units, 
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], out = b->net->widths[l + 1];
   const size_t width = units->end - units->first;
   const bool add = vise_i_cpu_passes_by(b, l);
-  const float *w = weight_of(b, l)->w + units->first;
+  const float *w = weight_of(b, l)->used + units->first;
   float *to = next + units->first * n;
 
   if (n == 1) {

@@ -3,6 +3,7 @@
 
 #include "host/backend/cpu/cpu.h"
 #include "host/base/memory.h"
+#include "host/ops/rounding.h"
 
 size_t vise_i_cpu_widest_output(const vise_i_net *net) {
   size_t widest = 0;
@@ -25,7 +26,8 @@ static vise_status alloc_more(vise_i_cpu *b, size_t l, vise_error *err) {
   const size_t width = b->net->widths[l + 1];
   vise_i_cpu_more *more = &b->more[l];
 
-  if (block->residual || block->dropout > 0) VISE_TRY(alloc_rows(b, &more->out, width, "activations", err));
+  const bool has_own = block->residual || block->dropout > 0 || vise_i_rounds_outputs(b->spec->quantization, l);
+  if (has_own) VISE_TRY(alloc_rows(b, &more->out, width, "activations", err));
   if (block->dropout > 0) VISE_TRY(alloc_rows(b, &more->factors, width, "dropout", err));
   if (block->batch_norm) {
     VISE_TRY(alloc_rows(b, &more->x, width, "batch norm", err));

@@ -178,7 +178,7 @@ void vise_i_cpu_sparse_forward(const vise_i_cpu *b, const vise_i_crew *crew, con
                                                   .k = b->net->widths[0],
                                                   .start = lists->row_start,
                                                   .entries = lists->rows,
-                                                  .b = b->tensors[b->net->blocks[0].weight].w + piece->at,
+                                                  .b = b->tensors[b->net->blocks[0].weight].used + piece->at,
                                                   .b_row = piece->width,
                                                   .c = to,
                                                   .c_row = piece->width,

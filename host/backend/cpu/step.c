@@ -51,7 +51,12 @@ static void step_part(void *context, size_t part, size_t n_parts) {
   vise_i_crew_meet(&crew);
   if (vise_i_crew_is_first(&crew)) decide(work);
   vise_i_crew_meet(&crew);
-  if (!work->stats->skipped) vise_i_cpu_update(b, &crew, work->hyper);
+  if (work->stats->skipped) return;
+
+  vise_i_cpu_update(b, &crew, work->hyper);
+  if (!b->rounded) return;
+  vise_i_crew_meet(&crew);
+  vise_i_cpu_round(b, &crew, true);
 }
 
 size_t vise_i_cpu_run(vise_i_cpu *b, size_t n_rows, vise_i_team_work *work, void *context) {

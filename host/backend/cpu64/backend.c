@@ -6,6 +6,7 @@
 #include "host/backend/check_data.h"
 #include "host/backend/cpu64/cpu64.h"
 #include "host/base/memory.h"
+#include "host/ops/rounding.h"
 
 /* Rows at a time: enough for products to be efficient, and not more than some tens of MiB of activations. */
 #define CHUNK_ROWS 1024
@@ -20,7 +21,11 @@ static void destroy(vise_i_backend *backend) {
   if (!b) return;
 
   for (size_t i = 0; i <= VISE_I_MOST_LISTED; i++) free(b->values[i]);
-  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) free(b->statistics[l]);
+  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
+    free(b->statistics[l]);
+    free(b->levels[l]);
+  }
+  free(b->row);
 
   free(b->grad);
   free(b->delta);
@@ -64,6 +69,11 @@ static vise_status alloc_scratch(vise_i_cpu64 *b, vise_error *err) {
     VISE_TRY(alloc_rows(&b->values[i], b->chunk, width, "activations", err));
   }
   for (size_t l = 0; l < net->n_layers; l++) {
+    if (!vise_i_rounds_outputs(b->spec->quantization, l)) continue;
+    VISE_TRY(alloc_rows(&b->levels[l], b->chunk, net->widths[l + 1], "activations", err));
+  }
+  if (b->spec->quantization) VISE_TRY(vise_i_alloc(&b->row, widest, sizeof *b->row, "a row of weights", err));
+  for (size_t l = 0; l < net->n_layers; l++) {
     if (!net->blocks[l].batch_norm) continue;
     VISE_TRY(vise_i_alloc_zero(&b->statistics[l], 2 * net->widths[l + 1], sizeof(double), "statistics", err));
   }
@@ -93,6 +103,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->moment1 = b->host.state[VISE_I_MOMENT1];
   b->moment2 = b->host.state[VISE_I_MOMENT2];
   b->mask = b->host.state[VISE_I_MASK];
+  b->used = spec->quantization ? b->host.state[VISE_I_ROUNDED] : b->params;
 
   VISE_TRY(alloc_scratch(b, err));
   *out = &b->host.base;
@@ -103,11 +114,18 @@ done:
   return status;
 }
 
+static vise_status set_state(vise_i_backend *backend, vise_i_state which, const void *values, vise_error *err) {
+  const vise_status status = vise_i_host_set_state(backend, which, values, err);
+  if (status == VISE_OK) vise_i_cpu64_round(own(backend), false);
+  return status;
+}
+
 static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err) {
   vise_i_cpu64 *b = own(backend);
   (void)err;
   vise_i_cpu64_apply_mask(b);
   vise_i_cpu64_project(b, hyper->clamp_factor);
+  vise_i_cpu64_round(b, true);
   return VISE_OK;
 }
 
@@ -173,7 +191,7 @@ const vise_i_backend_ops vise_i_backend_cpu64 = {
     .destroy = destroy,
     .has_state = vise_i_host_has_state,
     .get_state = vise_i_host_get_state,
-    .set_state = vise_i_host_set_state,
+    .set_state = set_state,
     .get_counters = vise_i_host_get_counters,
     .set_counters = vise_i_host_set_counters,
     .project = project,

@@ -4,7 +4,7 @@
  * are worked on in chunks, so that a batch of any size needs little memory; nothing is allocated after create.
  *
  * One topic a file: gather.c (rows to float64), loss.c, gradient.c (the walk through the layers of host/ops), penalty.c,
- * clip.c, optimizer.c, project.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).
+ * clip.c, optimizer.c, project.c, rounding.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).
  */
 #ifndef VISE_I_CPU64_H
 #define VISE_I_CPU64_H
@@ -22,6 +22,7 @@ typedef struct vise_i_cpu64 {
   const vise_i_rule *rule;
   const vise_i_net *net;
   double *params;            /* [net->n_values] */
+  double *used;              /* the same, or with a quantization the rounded weights: what the layers have */
   double *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
   uint8_t *mask;             /* [n_params], 1 = kept */
 
@@ -29,12 +30,14 @@ typedef struct vise_i_cpu64 {
   size_t chunk;
   double *grad;                           /* [n_params] */
   double *values[VISE_I_MOST_LISTED + 1]; /* inputs of layer i [chunk, n_in]: features, ..., outputs */
-  double *statistics[VISE_MAX_LAYERS];    /* of the batch, after linear layer l [2, n_out]; NULL without batch norm */
-  double *delta, *delta_below;            /* dL/d output of the current layer, and of its input [chunk, widest] */
-  double *delta_skip;                     /* dL/d output of the block at hand, if it has a residual; or NULL */
-  double *targets;                        /* [chunk, K] values, or one-hot */
-  size_t *labels;                         /* [chunk] class, or VISE_I_NO_LABEL */
-  double *row_weights;                    /* [chunk] */
+  double *levels[VISE_MAX_LAYERS];     /* outputs of the activation after linear layer l, rounded; NULL: they are not */
+  int32_t *row;                        /* a row of weights being rounded */
+  double *statistics[VISE_MAX_LAYERS]; /* of the batch, after linear layer l [2, n_out]; NULL without batch norm */
+  double *delta, *delta_below;         /* dL/d output of the current layer, and of its input [chunk, widest] */
+  double *delta_skip;                  /* dL/d output of the block at hand, if it has a residual; or NULL */
+  double *targets;                     /* [chunk, K] values, or one-hot */
+  size_t *labels;                      /* [chunk] class, or VISE_I_NO_LABEL */
+  double *row_weights;                 /* [chunk] */
 } vise_i_cpu64;
 
 /* Number of outputs K. */
@@ -102,6 +105,8 @@ void vise_i_cpu64_update(vise_i_cpu64 *b, double lr);
 /* Mask on weights and moments; then box * clamp_factor and max-norm on the weights. */
 void vise_i_cpu64_apply_mask(vise_i_cpu64 *b);
 void vise_i_cpu64_project(vise_i_cpu64 *b, double clamp_factor);
+/* With a quantization: the rounded weights of the current ones. bounds: these are first cut to what can be reached. */
+void vise_i_cpu64_round(vise_i_cpu64 *b, bool bounds);
 /* Counts entries at their bounds, per tensor and into stats. */
 void vise_i_cpu64_count_bounds(vise_i_cpu64 *b, double clamp_factor, vise_step_stats *stats);
 /* ---- step.c ---------------------------------------------------------------------------------------------------- */

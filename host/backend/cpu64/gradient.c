@@ -3,6 +3,29 @@
 
 #include "host/backend/cpu64/cpu64.h"
 #include "host/base/array.h"
+#include "host/ops/rounding.h"
+
+/* Whether the outputs of layer i are the hidden values that an integer net rounds: those of an activation, or of a linear
+   layer without one. */
+static bool is_rounded(const vise_i_cpu64 *b, size_t i) {
+  const vise_i_layer *layer = &b->net->layers[i];
+  if (b->levels[layer->block] == NULL) return false;
+  return layer->kind == VISE_LAYER_ACTIVATION ||
+         (layer->kind == VISE_LAYER_LINEAR && !b->net->blocks[layer->block].has_activation);
+}
+
+/* What layer i reads. */
+static const double *inputs_of(const vise_i_cpu64 *b, size_t i) {
+  return i > 0 && is_rounded(b, i - 1) ? b->levels[b->net->layers[i - 1].block] : b->values[i];
+}
+
+static void round_outputs(vise_i_cpu64 *b, size_t i, size_t n_rows) {
+  const vise_i_layer *layer = &b->net->layers[i];
+  if (!is_rounded(b, i)) return;
+  const vise_i_levels levels =
+      vise_i_output_levels(b->spec->quantization, b->net, b->host.state[VISE_I_SCALES], layer->block);
+  vise_i_round_values_f64(&levels, b->values[i + 1], b->levels[layer->block], n_rows * layer->n_out);
+}
 
 static vise_i_ref64 op_of(const vise_i_cpu64 *b, const vise_i_op_pass *pass, size_t i) {
   const vise_i_layer *layer = &b->net->layers[i];
@@ -10,8 +33,8 @@ static vise_i_ref64 op_of(const vise_i_cpu64 *b, const vise_i_op_pass *pass, siz
       .net = b->net,
       .layer = layer,
       .pass = pass,
-      .params = b->params,
-      .in = b->values[i],
+      .params = b->used,
+      .in = inputs_of(b, i),
       .from = layer->kind == VISE_LAYER_RESIDUAL ? b->values[layer->from] : NULL,
       .out = b->values[i + 1],
       .statistics = b->statistics[layer->block],
@@ -22,6 +45,7 @@ void vise_i_cpu64_forward(vise_i_cpu64 *b, const vise_i_op_pass *pass) {
   for (size_t i = 0; i < b->net->n_listed; i++) {
     const vise_i_ref64 op = op_of(b, pass, i);
     vise_i_ref64_kind_of(op.layer->kind)->forward(&op);
+    round_outputs(b, i, pass->n);
   }
 }
 

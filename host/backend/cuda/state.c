@@ -71,6 +71,8 @@ static void *state_array(const vise_i_cuda *b, vise_i_state which, size_t *eleme
       return step->moment2;
     case VISE_I_MASK:
       return (void *)(uintptr_t)step->mask;
+    case VISE_I_SCALES:
+    case VISE_I_ROUNDED:
     case VISE_I_N_STATES:
       break;
   }

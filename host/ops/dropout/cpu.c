@@ -163,7 +163,11 @@ void vise_i_cpu_dropout_forward(const vise_i_cpu_dropout *drop, size_t first_uni
 
   r.unit += (uint32_t)first_unit;
   for (size_t k = 0; k < width; k++, r.unit++) draw(&r, n, factors + k * n);
-  apply(in, factors, out, width * n);
+  if (in == out) {
+    apply_in_place(factors, out, width * n);
+  } else {
+    apply(in, factors, out, width * n);
+  }
 }
 
 void vise_i_cpu_dropout_backward(const float *factors, float *delta, size_t n_values) {
