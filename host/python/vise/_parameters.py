@@ -60,6 +60,7 @@ class Parameters:
         clamp_final_ratio: Optional[float] = None,
         max_norm: Optional[float] = None,
         max_norm_scope: Optional[str] = None,
+        quantize: Optional[str] = None,
         assert_projection: Optional[bool] = None,
         weight_op: Optional[str] = None,
         weight_op_at: Optional[str] = None,
@@ -151,6 +152,7 @@ class Parameters:
         self.clamp_final_ratio = clamp_final_ratio
         self.max_norm = max_norm
         self.max_norm_scope = max_norm_scope
+        self.quantize = quantize
         self.assert_projection = assert_projection
         self.weight_op = weight_op
         self.weight_op_at = weight_op_at
@@ -304,6 +306,9 @@ PARAMETERS = """
         bound on the 2-norm of the weights [off]
     max_norm_scope : str, default None
         norm of each unit's row, or of each tensor [unit]
+    quantize : str, default None
+        train for an integer net whose sums cannot overflow; int8,accP with accumulators of P bits (10 to 32),
+        and actA, inI for hidden values and inputs of fewer bits than 8, as in int8,acc12,act4,in4 [off]
     assert_projection : bool, default None
         verify after every step that box, mask and max-norm hold [no]
     weight_op : str, default None
