@@ -309,6 +309,12 @@ vise_status vise_check(const vise_train_config *config, const vise_model *model,
     goto done;
   }
 
+  if (config->quantize != NULL) {
+    status = vise_i_fail(err, VISE_ERR_USAGE,
+                         "`quantize`: rounded weights have no gradient that could be checked; leave it out");
+    goto done;
+  }
+
   /* What is asked for by name must exist here, though every backend is checked separately. */
   VISE_TRY(vise_i_resolve_backend(config->backend, config->step_mode, config->precision, NULL, &ops, NULL, err));
   VISE_TRY(vise_model_clone(model, VISE_F64, &model64, err));
