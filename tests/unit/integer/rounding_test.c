@@ -98,3 +98,33 @@ Test(rounding, values_become_levels) {
   vise_i_round_values_f32(&levels, &nan, out, 1);
   cr_assert(isnan(out[0]));
 }
+
+/* One row of 3 inputs in [0, 255], s = 0.5, t = 1/256. */
+Test(rounding, latent_weights_are_cut_to_what_can_be_reached) {
+  vise_net_config config;
+  vise_i_net net;
+  vise_i_quantization *q = NULL;
+  const vise_i_integer_format format = {.acc_bits = 20, .act_bits = 8, .in_bits = 8};
+  vise_net_config_init(&config);
+  config.n_layers = 1;
+  config.widths[0] = 3;
+  config.widths[1] = 1;
+  cr_assert_eq(vise_i_net_make(&config, &net, NULL), VISE_OK);
+  cr_assert_eq(vise_i_quantization_make(&net, &format, &q, NULL), VISE_OK);
+  q->scales[0] = 0.5f;
+  q->scales[1] = 1.0f / 256;
+
+  float w[3] = {100, -64, 0.8f}, b = 1e6f, out[3], out_bias;
+  int32_t v[3];
+  const vise_i_rounded_rows_f32 rows = {.end = 1, .latent = w, .latent_bias = &b, .out = out, .out_bias = &out_bias};
+  vise_i_rounding rounding = {.quantization = q, .net = &net, .scales = q->scales, .v = v};
+  cr_assert(!vise_i_round_rows_f32(&rounding, &rows));
+  cr_assert(w[0] == 100 && w[1] == -64 && b == 1e6f);
+  cr_assert(out[0] == 63.5f && out[1] == -63.5f && out[2] == 1.0f);
+  cr_assert_eq(out_bias, (1 << 18) * 0.5f / 256);
+
+  rounding.bounds = true;
+  cr_assert(vise_i_round_rows_f32(&rounding, &rows));
+  cr_assert(w[0] == 63.5f && w[1] == -63.5f && w[2] == 0.8f && b == out_bias);
+  vise_i_quantization_free(q);
+}
