@@ -3,8 +3,8 @@
  * so that each layer adds its own margin alone:
  *   input      (x - shift) / scale, off by gamma(6) (|x| + |shift|) / scale
  *   layer      factor_k sum_j w_kj a_j + offset_k, off by gamma(n + 13) (|factor_k| sum_j |w_kj| max|a_j| + bulk_k), and by
- *              2^-126 for each product that is too small for a float
- *   activation exact for relu and identity, one rounding for leaky-relu, 2^-20 of the largest value for the smooth ones
+ *              what is lost where numbers below 2^-126 become 0
+ *   activation exact for relu and identity, one rounding for leaky-relu, 2^-20 (gelu, silu: of the argument)
  * In the same walk: how far float32 is off the exact value, at most, e_y = |factor| |W| e_a + margin, then c e_y.
  */
 #include <float.h>
@@ -55,7 +55,8 @@ static void scale_inputs(const vise_certificate *c, place *out) {
   const vise_i_inputs *inputs = &c->inputs;
   for (size_t i = 0; i < inputs->n; i++) {
     const double shift = inputs->shift[i], scale = inputs->scale[i];
-    const double margin = vise_i_gamma(6) * ((largest(&c->given, i) + fabs(shift)) / scale) + TINY;
+    const double margin =
+        vise_i_gamma(6) * ((largest(&c->given, i) + fabs(shift)) / scale) + 4 * TINY * (1 + 1 / scale);
     out->at.low[i] = (c->given.low[i] - shift) / scale;
     out->at.high[i] = (c->given.high[i] - shift) / scale;
     widen(out, i, margin);
@@ -64,17 +65,18 @@ static void scale_inputs(const vise_certificate *c, place *out) {
 }
 
 static void through_row(const vise_i_affine *a, size_t k, const place *in, place *out) {
-  double low = 0, high = 0, bulk = 0, error = 0;
+  double low = 0, high = 0, bulk = 0, error = 0, lost = 0;
   for (size_t j = 0; j < a->n_in; j++) {
     const double w = vise_i_affine_weight(a, k, j) * a->factor[k];
     low += w * (w < 0 ? in->at.high[j] : in->at.low[j]);
     high += w * (w < 0 ? in->at.low[j] : in->at.high[j]);
     bulk += fabs(w) * largest(&in->at, j);
     error += fabs(w) * in->error[j];
+    lost += 2 + fabs(w) + largest(&in->at, j); /* a product, a sum, a value or a weight that becomes 0 */
   }
 
   const size_t n_terms = a->n_in + VISE_I_TERMS_BEYOND;
-  const double tiny = (double)n_terms * TINY * (1 + fabs(a->factor[k]));
+  const double tiny = TINY * (lost + VISE_I_TERMS_BEYOND) * (1 + fabs(a->factor[k]));
   const double margin = vise_i_gamma(n_terms) * (bulk + a->bulk[k]) + tiny;
   out->at.low[k] = low + a->offset[k];
   out->at.high[k] = bulk + a->bulk[k] <= FLT_MAX ? high + a->offset[k] : INFINITY; /* a part of the sum may overflow */
@@ -116,7 +118,7 @@ static void activate(vise_activation f, place *p, size_t i) {
 static void add(place *to, const place *from, size_t i) {
   to->at.low[i] += from->at.low[i];
   to->at.high[i] += from->at.high[i];
-  const double margin = vise_i_gamma(3) * largest(&to->at, i);
+  const double margin = vise_i_gamma(3) * largest(&to->at, i) + TINY;
   widen(to, i, margin);
   to->error[i] = vise_i_above(to->error[i] + from->error[i] + margin, 4);
 }

@@ -17,24 +17,27 @@
 #include "host/product/product.h"
 
 enum { MOST_SIDE = 2048, POWER_STEPS = 100, MOST_TRIES = 24 };
+#define LEAST_NORM 1e-100 /* below it products underflow */
 #define FIRST_MARGIN 1e-4 /* how far above the power method the first try is; it doubles */
 
 static void elementary(const double *a, size_t n_rows, size_t n_cols, double *columns, vise_i_certified_layer *out) {
-  double squares = 0, rows_most = 0, columns_most = 0;
+  double squares = 0, rows_most = 0, columns_most = 0, most = 0;
   memset(columns, 0, n_cols * sizeof *columns);
+  for (size_t i = 0; i < n_rows * n_cols; i++) most = fmax(most, fabs(a[i]));
+
   for (size_t k = 0; k < n_rows; k++) {
     double sum = 0;
     for (size_t j = 0; j < n_cols; j++) {
       const double w = fabs(a[k * n_cols + j]);
       sum += w;
       columns[j] += w;
-      squares += w * w;
+      squares += most > 0 ? (w / most) * (w / most) : 0; /* which does not underflow */
     }
     rows_most = fmax(rows_most, sum);
   }
 
   for (size_t j = 0; j < n_cols; j++) columns_most = fmax(columns_most, columns[j]);
-  const double frobenius = vise_i_above(sqrt(squares), n_rows * n_cols + 8);
+  const double frobenius = vise_i_above(most * sqrt(squares), n_rows * n_cols + 8);
   const double both = vise_i_above(sqrt(rows_most) * sqrt(columns_most), n_rows + n_cols + 8);
   out->row_l1 = vise_i_above(rows_most, n_cols + 8);
   out->spectral = fmin(frobenius, both);
@@ -104,7 +107,7 @@ static vise_status by_cholesky(const double *a, size_t n_rows, size_t n_cols, vi
   for (size_t i = 0; i < n; i++) squares += g[i * n + i];
   const double begin = sqrt(largest_eigenvalue(g, n, vectors, vectors + n));
   double margin = FIRST_MARGIN;
-  for (int attempt = 0; attempt < MOST_TRIES && begin > 0; attempt++, margin *= 2) {
+  for (int attempt = 0; attempt < MOST_TRIES && begin > LEAST_NORM; attempt++, margin *= 2) {
     const double t = begin * (1 + margin), t2 = t * t;
     if (t >= out->spectral) break;
     if (!succeeds(g, n, t2 - shift_of(n, m, t2, squares), l)) continue;
