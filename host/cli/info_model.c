@@ -167,10 +167,16 @@ static const char *text_of(const json_t *value) {
 static vise_status print_training(const findings *f, vise_error *err) {
   static const char *const names[] = {"optimizer", "lr",        "lr-schedule",     "batch", "seed",    "l2",
                                       "l1",        "clip-norm", "decoupled-decay", "clamp", "max-norm"};
+  static const char *const rare[] = {"quantize"}; /* shown where they are on */
   if (f->config != NULL) {
     (void)printf("%-15s", "options");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
       const vise_status status = print_option(f->config, names[i], err);
+      if (status != VISE_OK) return status;
+    }
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++) {
+      const bool is_on = json_is_string(json_object_get(f->config, rare[i]));
+      const vise_status status = is_on ? print_option(f->config, rare[i], err) : VISE_OK;
       if (status != VISE_OK) return status;
     }
     (void)printf("\n");
