@@ -1,5 +1,6 @@
 """What `vise export` writes as C, in float32 and in integers, is C99 without a warning, gives what the net gives, and knows when
 it does not. Takes WORK, VISE (the tool) and CC from the environment."""
+import array
 import os
 import random
 import re
@@ -112,6 +113,40 @@ def check_real():
     expect(len(got) == len(want) and off < 0.03, f"numbers by integers are {off} of their range off")
 
 
+def npy(path, kind, code, shape, values):
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+        array.array(code, values).tofile(file)
+
+
+def check_trained():
+    """A net that was trained for integers: the C and predict give the same outputs, row by row."""
+    random.seed(9)
+    rows = [[random.gauss(i % 3, 1) for _ in range(5)] for i in range(900)]
+    npy("x.npy", "<f4", "f", (900, 5), [value for row in rows for value in row])
+    npy("y.npy", "<i4", "i", (900,), [i % 3 for i in range(900)])
+    run(VISE, "train", "--train", "x.npy", "--train-labels", "y.npy", "--layers", "5-20-3", "--scale", "standard", "--epochs", "4",
+        "--quantize", "int8,acc16", "--quiet", "--backend", "cpu", "--out", "trained")
+    run(VISE, "export", "--model", "trained", "--format", "c", "--out", "i-trained")
+    build_and_run(["i-trained/net.c", "i-trained/net_test.c"], "-DNET_CHECK_SUMS")
+    run(VISE, "predict", "--model", "trained", "--data", "x.npy", "--as", "int8,acc16", "--output", "raw", "--out", "p.csv")
+
+    with open("i-trained/rows.c", "w", encoding="utf-8") as file:
+        file.write('#include <stdio.h>\n#include "net.h"\nint main(void) {\n  float x[NET_INPUTS];\n  while (fread(x, sizeof x, 1, '
+                   'stdin) == 1) {\n    uint8_t in[NET_INPUTS];\n    int32_t y[NET_OUTPUTS];\n    for (int i = 0; i < NET_INPUTS; '
+                   'i++) in[i] = net_quantize(i, x[i]);\n    net_run(in, y);\n    for (int k = 0; k < NET_OUTPUTS; k++) '
+                   '(void)printf("%ld ", (long)y[k]);\n  }\n  return 0;\n}\n')
+    run(CC, *STRICT, "i-trained/net.c", "i-trained/rows.c", "-o", "rows")
+    data = array.array("f", [value for row in rows for value in row]).tobytes()
+    got = [int(y) for y in subprocess.run("./rows", input=data, capture_output=True, check=True).stdout.split()]
+    unit = float(re.search(r"OUTPUT_UNIT (\S+)f", read("i-trained/net.h")).group(1))
+    want = [float(y) / unit for line in read("p.csv").split()[1:] for y in line.split(",")]
+    wrong = sum(abs(a - b) > 0.01 for a, b in zip(got, want))
+    expect(len(got) == len(want) == 2700 and wrong == 0, f"{wrong} of {len(got)} outputs differ from those of predict")
+
+
 def check_names():
     header = read("c-names/names_net.h")
     for identifier in ("INPUT_A_B_0 = 0", "INPUT_A_B_1 = 1", "INPUT_INT = 7", "INPUT_9_6 = 6", "CLASS_NO__"):
@@ -180,6 +215,7 @@ def main():
                                     ("linear", "line.csv", "int8,acc32"), ("names", "table.csv", "int8,acc12,act4,in4")):
         check_integers(name, data, format_text)
     check_real()
+    check_trained()
     check_names()
     check_faults()
     check_refusals()
