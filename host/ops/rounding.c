@@ -12,7 +12,7 @@
 /* ---- weights ---- */
 
 /* 2^23 added to a number from 0 to 127 2^16 leaves its integer, rounded to nearest, in the low bits. */
-VISE_I_CLONES void vise_i_fixed_f32(const float *w, size_t n, float s, int32_t *v) {
+VISE_I_CLONES static void fixed_f32(const float *w, size_t n, float s, int32_t *v) {
   const float by = (float)ONE / s;
   for (size_t i = 0; i < n; i++) {
     const float scaled = fabsf(w[i]) * by;
@@ -22,6 +22,11 @@ VISE_I_CLONES void vise_i_fixed_f32(const float *w, size_t n, float s, int32_t *
     const int32_t magnitude = (int32_t)(bits & 0x7fffffu);
     v[i] = w[i] < 0 ? -magnitude : magnitude;
   }
+}
+
+/* Clones are static: the resolver of another would be exported. */
+void vise_i_fixed_f32(const float *w, size_t n, float s, int32_t *v) {
+  fixed_f32(w, n, s, v);
 }
 
 void vise_i_fixed_f64(const double *w, size_t n, double s, int32_t *v) {
@@ -75,13 +80,17 @@ void vise_i_project_row(int32_t *v, size_t n, const vise_i_radii *radii) {
 
 /* ---- values ---- */
 
-VISE_I_CLONES void vise_i_round_values_f32(const vise_i_levels *levels, const float *in, float *out, size_t n) {
+VISE_I_CLONES static void round_values_f32(const vise_i_levels *levels, const float *in, float *out, size_t n) {
   const float shifter = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
   const float scale = (float)levels->scale, by = 1.0f / scale, zero = (float)levels->zero, most = (float)levels->most;
   for (size_t i = 0; i < n; i++) {
     const float x = vise_i_clamp(in[i] * by + zero, 0.0f, most);
     out[i] = scale * (((x + shifter) - shifter) - zero);
   }
+}
+
+void vise_i_round_values_f32(const vise_i_levels *levels, const float *in, float *out, size_t n) {
+  round_values_f32(levels, in, out, n);
 }
 
 void vise_i_round_values_f64(const vise_i_levels *levels, const double *in, double *out, size_t n) {

@@ -126,8 +126,8 @@ def test_import_is_light_and_needs_numpy_alone():
             "assert 'sklearn' not in sys.modules and 'pandas' not in sys.modules\nprint(t)")
     path = os.pathsep.join(p for p in sys.path if p)
     times = [float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
-                                  env=dict(os.environ, PYTHONPATH=path)).stdout) for _ in range(3)]
-    assert min(times) < 0.05
+                                  env=dict(os.environ, PYTHONPATH=path)).stdout) for _ in range(5)]
+    assert min(times) < 0.1  # some 15 ms on an idle machine
 
     hide = ("import sys\nsys.modules['sklearn'] = sys.modules['sklearn.base'] = None\nimport numpy as np, vise\n"
             "x = np.random.default_rng(0).normal(size=(99, 2))\n"
