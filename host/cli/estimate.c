@@ -118,6 +118,7 @@ static vise_status score(const fold *f, vise_i_cli_estimate *out, vise_error *er
   config.precision = training->precision;
   config.n_threads = training->n_threads;
   config.device = training->device;
+  config.as = training->quantize; /* as the net that it was trained to be */
 
   const vise_status status = vise_evaluate(f->model, f->held_out, &config, &metrics, err);
   if (status != VISE_OK) return status;

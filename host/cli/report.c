@@ -79,6 +79,7 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
   config.precision = training->precision;
   config.n_threads = training->n_threads;
   config.device = training->device;
+  config.as = training->quantize; /* as the net that it was trained to be */
 
   for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) {
     vise_i_cli_kept *kept = &report->kept[i];
