@@ -351,6 +351,11 @@ VISE_BOTH int vise_k_is_plain(const vise_k_step *p) {
     const vise_k_layer *layer = &p->layers[l];
     plain = plain && !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;
   }
+  for (uint32_t i = 0; i < p->n_phases; i++) { /* those that kernels/step_kernel.cuh has there */
+    const uint32_t kind = p->phases[i].kind;
+    plain = plain && (kind == VISE_K_FORWARD || kind == VISE_K_ROWS || kind == VISE_K_DELTA ||
+                      kind == VISE_K_GRADIENT || kind == VISE_K_UPDATE);
+  }
   return plain;
 }
 

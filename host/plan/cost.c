@@ -22,6 +22,14 @@ double vise_i_plan_multiplications_per_us(void) {
   return flop_per_clock(VISE_K_LARGE_F32) / 2 * CLOCKS_PER_US;
 }
 
+double vise_i_plan_read_us(double bytes) {
+  return bytes / L2_BYTES_PER_US_AND_SM;
+}
+
+double vise_i_plan_exchange_us(void) {
+  return EXCHANGE_US;
+}
+
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out) {
   const vise_k_step *step = &plan->step;
   const double rows = step->max_rows;

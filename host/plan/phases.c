@@ -6,21 +6,8 @@
 
 enum {
   MOST_GROUPS_WITHOUT_PHASE = 512, /* more are added up once, in a phase of their own */
-  ROWS_STAGE_FLOATS = 8192,        /* what VISE_K_ROWS has room for: rows of inputs of the last layer */
-  ROWS_PARTIAL_FLOATS = 6144,      /* and partial sums of its outputs */
   MOST_ROWS = 1 << 18              /* what the sums of a batch have room for */
 };
-
-/* Most rows that VISE_K_ROWS can take at a time; at least 1 for every possible layer. */
-static uint32_t most_row_block(const vise_k_layer *last) {
-  const uint32_t n_in = (uint32_t)vise_i_round_up(last->n_in, 32);
-  const uint64_t n_slices = vise_i_ceil_div(last->n_in, vise_slice_length(last->n_in));
-  const uint64_t n_partial = last->n_out * vise_i_round_up(n_slices, 4);
-  uint64_t block = VISE_K_ROW_BLOCK;
-  if (ROWS_STAGE_FLOATS / n_in < block) block = ROWS_STAGE_FLOATS / n_in;
-  if (ROWS_PARTIAL_FLOATS / n_partial < block) block = ROWS_PARTIAL_FLOATS / n_partial;
-  return (uint32_t)block;
-}
 
 static void add(vise_k_step *step, vise_k_phase_kind kind, uint32_t layer, uint8_t tile, bool exchange) {
   step->phases[step->n_phases++] =
@@ -241,15 +228,16 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
 
   vise_i_plan_layout(request, &plan);
   step->sum_phase = step->sums_by_rows || step->n_groups > MOST_GROUPS_WITHOUT_PHASE;
-  vise_i_plan_tiles(request, request->hooks.n_ctas > 0 ? request->hooks.n_ctas : request->machine.n_sms, &plan);
+  const uint32_t n_ctas = request->hooks.n_ctas > 0 ? request->hooks.n_ctas : request->machine.n_sms;
+  vise_i_plan_tiles(request, n_ctas, &plan);
 
-  plan.narrow = step->layers[step->n_layers - 1].n_out <= VISE_K_NARROW;
+  plan.narrow = vise_i_plan_takes_rows(&plan, request->max_rows, n_ctas);
   add_phases(&plan, request->forward_only ? VISE_K_FORWARD_ONLY : VISE_K_STEP, step);
   step->n_members = choose_members(request, step);
 
   step->row_block = (uint32_t)vise_i_ceil_div(request->max_rows, step->n_members);
   if (plan.narrow) {
-    const uint32_t most = most_row_block(&step->layers[step->n_layers - 1]);
+    const uint32_t most = vise_i_plan_most_row_block(&step->layers[step->n_layers - 1]);
     if (step->row_block > most) step->row_block = most;
   } else if (step->row_block > VISE_K_ROW_BLOCK) {
     step->row_block = VISE_K_ROW_BLOCK;

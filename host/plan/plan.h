@@ -132,6 +132,9 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
 
 /* Multiplications that a multiprocessor makes in a microsecond at the full rate of float32. */
 double vise_i_plan_multiplications_per_us(void);
+/* What a multiprocessor needs to read so many bytes from L2, and an exchange. */
+double vise_i_plan_read_us(double bytes);
+double vise_i_plan_exchange_us(void);
 
 /* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
 size_t vise_i_plan_most_slices(size_t n_rows);
@@ -158,6 +161,11 @@ void vise_i_plan_tiles(const vise_i_plan_request *request, uint32_t n_ctas, vise
 /* Multiplications of a tile's products, as if at the full rate, and what comes before and after them, in the same unit. */
 double vise_i_plan_products_cost(vise_k_variant variant, vise_k_tile tile, double depth);
 double vise_i_plan_tile_overhead(void);
+/* Most rows that VISE_K_ROWS can take at a time; at least 1 for every possible layer. */
+uint32_t vise_i_plan_most_row_block(const vise_k_layer *last);
+/* Whether VISE_K_ROWS makes the last layer: its outputs are few, and it is expected to be faster than phases of tiles,
+   which do not read a large weight for every block of rows again. Tiles must be chosen. */
+bool vise_i_plan_takes_rows(const vise_i_plan *plan, uint64_t n_rows, uint32_t n_ctas);
 /* Whether CTAs keep their inputs near, if there is room in shared memory: sets near_rows. */
 void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *plan);
 /* Sets sizes and places of the arrays. */

@@ -46,6 +46,25 @@ Test(plan_phases, narrow_nets) {
   expect_phases(&c4, VISE_K_PROJECT, "U");
 }
 
+/* A large last weight is not read again for every block of rows; a small one, or one for few rows, may be. */
+Test(plan_phases, few_outputs_of_many_units) {
+  static const struct {
+    size_t n_layers, widths[4], rows;
+    bool rows_phase;
+  } cases[] = {{2, {784, 128, 10}, 64, true},  {2, {784, 128, 10}, 8192, true},  {2, {1024, 1024, 10}, 1024, true},
+               {2, {64, 4096, 10}, 132, true}, {2, {64, 4096, 10}, 4096, false}, {2, {64, 2048, 64}, 4096, false},
+               {1, {8192, 10}, 4096, false},   {1, {784, 10}, 64, true}};
+
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const plan_case c = plan_case_make(cases[i].n_layers, cases[i].widths, cases[i].rows);
+    cr_expect(plan_case_plan(&c).narrow == cases[i].rows_phase, "case %zu", i);
+  }
+
+  static const size_t widths[] = {64, 4096, 10};
+  const plan_case c = plan_case_make(2, widths, 4096);
+  expect_phases(&c, VISE_K_STEP, "F0 F1! L! D0! P! G! U!");
+}
+
 Test(plan_phases, wide_nets) {
   static const size_t one[] = {7, 65}, three[] = {7, 5, 4, 100};
   const plan_case c1 = plan_case_make(1, one, 9), c3 = plan_case_make(3, three, 9);
