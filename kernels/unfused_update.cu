@@ -85,16 +85,12 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   sum_row_losses(&u, step);
 
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
-  vise_shaping s = vise_shaping_of(step, &c.t);
-
   for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(&step->p, cell);
-    if (here.t.index != c.t.index) {
-      vise_flush_counts(step, &c.t);
-      s = vise_shaping_of(step, &here.t);
-    }
+    if (here.t.index != c.t.index) vise_flush_counts(step, &c.t);
 
     c = here;
+    const vise_shaping s = vise_shaping_of(step, &c.t);
     shape_cell(step, &c, &s, strips[half], max[half]);
     if (step->p.sums_by_rows) continue;
     __syncthreads();

@@ -11,7 +11,7 @@ tell() {
 story() {
   name=$1
   shift
-  rm -rf "$WORK/$name"
+  rm -rf "${WORK:?}/$name"
   if ! sh "examples/hardware/$name.sh" "$VISE" "$WORK/$name" >"$WORK/$name.said" 2>&1; then
     tell "$name.sh fails:" "$(cat "$WORK/$name.said")"
     return
