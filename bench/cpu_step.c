@@ -1,7 +1,7 @@
 /*
  * Times the training step of the cpu backend and its parts, and holds its products against the peak of the cores:
  *   bench_cpu_step [--layers 784-128-10] [--batch 64] [--threads N] [--repeats 300] [--optimizer sgd]
- *                  [--batch-norm yes] [--dropout P] [--input-dropout P]
+ *                  [--batch-norm yes] [--dropout P] [--input-dropout P] [--row-l1 R]
  * with byte features, cross-entropy, L2 1e-5, norm clip 5 and box 0.5 (the settings of the MNIST job). Measurements are
  * taken in turn, a few steps each, so that a busy machine disturbs all of them alike; the least and the median are
  * printed, and the share of the peak that the step's matrix products reach.
@@ -135,6 +135,7 @@ typedef struct options {
   size_t batch, repeats;
   int n_threads;
   vise_optimizer optimizer;
+  double row_l1; /* 0: off */
 } options;
 
 static void parse_layers(const char *text, vise_net_config *net) {
@@ -165,6 +166,13 @@ static double parse_dropout(const char *text) {
   return p;
 }
 
+static double parse_radius(const char *text) {
+  char *end;
+  const double radius = strtod(text, &end);
+  if (end == text || *end != '\0' || !(radius > 0 && radius < 1e300)) stop("--row-l1: a number above 0");
+  return radius;
+}
+
 static options parse(int argc, char **argv) {
   options o = {
       .net = {.struct_size = sizeof o.net, .activation = VISE_RELU, .bias = true}, .batch = 64, .repeats = 300};
@@ -189,6 +197,8 @@ static options parse(int argc, char **argv) {
       o.net.dropout = parse_dropout(value);
     } else if (strcmp(argv[i], "--input-dropout") == 0) {
       o.net.input_dropout = parse_dropout(value);
+    } else if (strcmp(argv[i], "--row-l1") == 0) {
+      o.row_l1 = parse_radius(value);
     } else if (strcmp(argv[i], "--optimizer") == 0) {
       if (vise_optimizer_parse(value, &o.optimizer, NULL) != VISE_OK) stop("--optimizer: sgd, rmsprop or adam");
     } else {
@@ -218,6 +228,7 @@ static vise_i_step_spec make_spec(const bench *s, const options *o) {
   for (size_t l = 0; l < s->net.n_layers; l++) {
     spec.boxes[l].lo = -0.5;
     spec.boxes[l].hi = 0.5;
+    spec.row_balls[l].radius = o->row_l1;
   }
 
   return spec;
@@ -245,7 +256,7 @@ static void make_data(bench *s) {
       .y_is_class = true,
       .x_scaling = {&shift, &scale, true},
   };
-  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1, (uint64_t)i};
+  for (int i = 0; i < STEPS; i++) s->hyper[i] = (vise_i_hyper){0.1, 1, 1, (uint64_t)i, 1};
 }
 
 static void make_backend(bench *s, const vise_i_step_spec *spec) {

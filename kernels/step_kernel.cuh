@@ -60,6 +60,12 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_NORM_DELTA:
       vise_norm_delta_phase(layer);
       return;
+    case VISE_K_ROW_SUM:
+      vise_row_sum_phase();
+      return;
+    case VISE_K_ROW_SHRINK:
+      vise_row_shrink_phase();
+      return;
     case VISE_K_MAX_NORM:
       vise_max_norm_phase();
       return;
@@ -236,7 +242,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *marks) {
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = vise_mode_of(p) == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
-    step->tiles_are_near = vise_mode_of(p) == VISE_K_STEP && !VISE_RARE(p->rule.max_norm != 0);
+    step->tiles_are_near = vise_mode_of(p) == VISE_K_STEP && !VISE_RARE(p->rule.max_norm != 0 || p->bounds_rows);
   }
 }
 
@@ -261,6 +267,7 @@ VISE_FN void vise_step_prepare(vise_step *step) {
 
 /* Copies the launch's parameters and the state to shared memory, the state by the last threads, which may be idle. */
 VISE_FN void vise_step_load(vise_step *step, const vise_k_step *p) {
+  static_assert(sizeof(vise_k_step_state) % 16 == 0, "words of 16 bytes");
   const uint32_t at = VISE_K_STEP_THREADS - 1 - threadIdx.x, has_word = at < sizeof(vise_k_step_state) / 16;
   const ptx_b128 none = {0, 0}, word = has_word ? ((const ptx_b128 *)p->state)[at] : none;
   vise_step_copy_parameters(step, p);

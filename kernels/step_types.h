@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "host/rule/row_l1.h"
 #include "host/rule/rule.h"
 #include "kernels/device.cuh"
 #include "kernels/source.h"
@@ -178,7 +179,9 @@ typedef enum vise_k_phase_kind {
   VISE_K_UNIT_SUM, /* like VISE_K_SUM, of the new weights, for max-norm */
   VISE_K_MAX_NORM, /* max-norm on the same tiles */
   VISE_K_NORM,     /* batch norm: statistics of the units, then what follows it in the block; a warp to a unit */
-  VISE_K_NORM_DELTA /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
+  VISE_K_NORM_DELTA, /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
+  VISE_K_ROW_SUM,    /* thresholds of the rows whose sums are bounded; a warp to a row */
+  VISE_K_ROW_SHRINK  /* the rows shrink by them, on the tiles of VISE_K_UPDATE */
 } vise_k_phase_kind;
 
 typedef struct vise_k_phase {
@@ -222,9 +225,9 @@ typedef struct vise_k_step_state {
   uint32_t halted;   /* a skip limit or halt was met: launches do nothing until the host clears it */
   uint32_t gathered; /* 0, or 1 + the half of inputs that holds the rows of the step at cursor, whose record is below;
                         the host sets 0 whenever it sets the cursor */
-  uint32_t reserved;
+  uint32_t reserved[3];
   vise_k_step_record record;
-} vise_k_step_state;
+} vise_k_step_state; /* copied by 16 bytes */
 
 /* Where each CTA of the team is, in clocks of its own multiprocessor (those of others may have begun at another time).
    The marks of a step are in the place cursor % VISE_K_CLOCK_STEPS of a ring, see vise_k_clocks_at; those of phase i
@@ -260,7 +263,7 @@ typedef enum vise_k_step_mode {
   VISE_K_STEP,          /* whole steps */
   VISE_K_FORWARD_ONLY,  /* outputs of the record's rows into the last layer's out */
   VISE_K_GRADIENT_ONLY, /* the total gradient, penalties included, no clip, into gradients */
-  VISE_K_PROJECT        /* mask, box, max-norm; sums of the weights */
+  VISE_K_PROJECT        /* all projections; sums of the weights */
 } vise_k_step_mode;
 
 /* All that a launch is given. Constant over the steps of a training, so that launches are alike (a graph can replay
@@ -283,6 +286,8 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint32_t n_tensors;
   uint8_t mode; /* vise_k_step_mode */
   uint8_t has_mask, has_moment1, has_moment2;
+  uint8_t has_signs;          /* bytes of the mask may ask for signs */
+  uint8_t bounds_rows;        /* some rows have a ball */
   uint8_t sums_by_rows;       /* gradient sums are kept by rows (units are scaled) */
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
@@ -296,6 +301,8 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint64_t n_params; /* elements of the device layout that are trained */
   uint64_t seed;     /* of dropout */
   vise_k_dropout input_dropout;
+  float row_radii[VISE_K_MAX_LAYERS];  /* of the balls of rows, rounded down; negative: by sides; 0: none */
+  float *row_thresholds;               /* [2][n_units]: of rows whose sums are bounded, by sides; or NULL */
   uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
   __attribute__((aligned(16))) vise_k_layer layers[VISE_K_MAX_LAYERS];
@@ -315,7 +322,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
   float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
-  const uint8_t *mask; /* device layout, 1 = kept */
+  const uint8_t *mask; /* device layout, bytes as in host/rule/rule.h */
   float *activations;  /* see vise_k_layer */
   float *inputs;       /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */
   uint16_t *params16, *activations16, *inputs16; /* the same in bf16, for VISE_K_BF16; else NULL */
@@ -338,15 +345,24 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
 #endif
 } vise_k_step;
 
+/* What bounds the rows of a layer's weight. */
+VISE_BOTH vise_i_row_ball vise_k_ball_of(const vise_k_step *p, uint32_t layer) {
+  const float radius = p->row_radii[layer];
+  vise_i_row_ball ball;
+  ball.radius = (double)(radius < 0 ? -radius : radius);
+  ball.sided = radius < 0;
+  return ball;
+}
+
 /* Whether a step is one of those that a kernel of their own takes in place of VISE_K_SMALL_F32, with less code: up to 32
-   outputs; no batch norm, dropout, residual; no label smoothing, external loss, Frobenius norm, scaled units, max-norm,
+   outputs; no batch norm, dropout, residual, signs, sums of rows; no label smoothing, external loss, Frobenius norm, scaled units, max-norm,
    clip by maximum; gradients in one piece, whose sums travel. The bits are the same. */
 VISE_BOTH int vise_k_is_plain(const vise_k_step *p) {
   const vise_i_rule *rule = &p->rule;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   int plain = p->mode == VISE_K_STEP && p->cells_travel && !p->gradient_parts && last->n_out <= 32 &&
               p->input_dropout.threshold == 0 && rule->loss != VISE_LOSS_EXTERNAL && rule->label_smoothing == 0.0 &&
-              rule->kF == 0.0 && rule->max_norm == 0.0;
+              rule->kF == 0.0 && rule->max_norm == 0.0 && !p->has_signs && !p->bounds_rows;
   for (uint32_t l = 0; l < p->n_layers; l++) {
     const vise_k_layer *layer = &p->layers[l];
     plain = plain && !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;

@@ -14,8 +14,8 @@
  *   vise_k_unfused_gradient    penalties, value clip, sums of squares; sums of 32 row losses each
  *   vise_k_unfused_decide      norms, scales, skip; statistics; the state moves on to the next record
  *   vise_k_unfused_update      optimizer and projection; running statistics of batch norms
- * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _norms (max-norm by tensors) and
- * _max_norm after _update.
+ * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _row_l1, _norms (max-norm by tensors)
+ * and _max_norm after _update.
  *
  * In bf16 cuBLAS reads the step's copies of weights, inputs, activations and deltas (the first half of inputs16).
  * Activations and deltas of hidden layers exist in bf16 alone; weights, outputs of the last layer and gradients stay
@@ -98,6 +98,7 @@ cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStr
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream);
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
+cudaError_t vise_k_unfused_row_l1(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -5,12 +5,13 @@
  *                                   the batch's loss
  * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of new weights;
  *                                   running statistics of batch norms
+ * unfused_row_l1_cta_per_group      rows onto L1 balls; counts and sums instead of update's
  * unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums instead of update's
  *
  * Formulas    those of the fused step, by the same functions: gradient.cuh, update.cuh.
  * Layout      kernels/step_types.h; gradients, weights and moments in place.
- * Work        a CTA takes cells of 32 rows x 32 columns in turn, a lane four neighbours; with max-norm it takes the 32
- *             rows of a group.
+ * Work        a CTA takes cells of 32 rows x 32 columns in turn, a lane four neighbours; with sums of rows and
+ *             max-norm it takes the 32 rows of a group.
  * Memory      gradient: g, and w where there is a penalty, read; g written where it may have changed. update: g, w, m,
  *             s read, w, m, s written. 16 bytes a lane, coalesced; 8 bytes for each 1024 entries and kind of sum.
  * Numerics    float32; sums float64 in canonical order. A step that is skipped writes no weight and no moment.
@@ -123,6 +124,32 @@ VISE_FN void store_measures(vise_step *step, const vise_cell *c, double (*strips
   vise_weight_sums(&step->p, step->state.parity + 1, 1)[at] = vise_sum_strips(strips[1]);
 }
 
+/* What follows a stage: the measures if it is the last, or the sums for max-norm. */
+VISE_FN void end_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4], int stage,
+                      double (*strips)[VISE_STRIPS]) {
+  const vise_k_step *p = &step->p;
+  if (!vise_more_stages(p, stage)) {
+    measure_cell(step, c, how, w, strips);
+  } else if (p->norm_sums && stage == vise_stage_of_norms(p)) {
+    vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], vise_quad_squares(w));
+  }
+}
+
+/* Whether that leaves something in strips. */
+VISE_FN int leaves_strips(const vise_k_step *p, int stage) {
+  if (!vise_more_stages(p, stage)) return p->weight_sums_needed;
+  return p->norm_sums && stage == vise_stage_of_norms(p) && !vise_i_bounds_unit_norms(&p->rule);
+}
+
+/* After a barrier, one thread: the sums of the cell. */
+VISE_FN void store_cell_sums(vise_step *step, const vise_cell *c, int stage, double (*strips)[VISE_STRIPS]) {
+  if (vise_more_stages(&step->p, stage)) {
+    step->p.norm_sums[vise_cell_place(c)] = vise_sum_strips(strips[0]);
+  } else {
+    store_measures(step, c, strips);
+  }
+}
+
 VISE_FN void store_weights(const vise_k_unfused *u, const vise_cell *c, const float w[4]) {
   vise_quad_store(u->step.params + c->at, w);
   if (u->step.params16) vise_quad_store16(u->step.params16 + c->at, w);
@@ -160,12 +187,7 @@ VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_ce
     if (!step->skip) update_quad(u, step, c, how, w);
   }
 
-  if (!p->norm_sums) {
-    measure_cell(step, c, how, w, strips);
-    return;
-  }
-
-  vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], vise_quad_squares(w));
+  end_cell(step, c, how, w, VISE_STAGE_UPDATE, strips);
 }
 
 /* The running statistics, by all threads of the launch. */
@@ -183,8 +205,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   if (!step) return;
 
   const vise_k_step *p = &step->p;
-  const int by_rows = vise_i_bounds_unit_norms(&p->rule);
-  const int has_sums = p->norm_sums ? !by_rows : p->weight_sums_needed;
+  const int has_sums = leaves_strips(p, VISE_STAGE_UPDATE);
   if (p->has_norm && !step->skip) track_norms(step);
 
   vise_cell c = vise_cell_at(p, blockIdx.x);
@@ -202,17 +223,66 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
 
     if (!has_sums) continue;
     __syncthreads();
-    if (threadIdx.x > 0) continue;
-    if (p->norm_sums) {
-      p->norm_sums[vise_cell_place(&c)] = vise_sum_strips(strips[half][0]);
-    } else {
-      store_measures(step, &c, strips[half]);
-    }
+    if (threadIdx.x == 0) store_cell_sums(step, &c, VISE_STAGE_UPDATE, strips[half]);
   }
 
   vise_flush_counts(step, &c.t);
 }
 VISE_KERNEL(unfused_update_cta_per_cell);
+
+/* ---- sums of rows ---- */
+
+/* The thresholds of the rows of a group, by its warps, into found [VISE_GROUP_ROWS] (shared memory). */
+VISE_FN void find_thresholds(vise_step *step, const vise_step_tensor *t, uint32_t group, vise_i_row_thresholds *found) {
+  const vise_i_row_ball ball = vise_k_ball_of(&step->p, t->layer);
+  const int bounded = !step->skip && !t->is_bias && ball.radius > 0;
+
+  for (uint32_t i = threadIdx.x / 32; i < VISE_GROUP_ROWS; i += VISE_STEP_WARPS) {
+    const uint32_t row = group * VISE_GROUP_ROWS + i;
+    vise_i_row_thresholds by = {0.0f, 0.0f};
+    if (bounded && row < t->n_rows) {
+      const float *w = step->p.params + t->first + (size_t)row * t->ld;
+      by = vise_row_thresholds(w, t->n_columns, &ball, step->record.hyper.row_l1_factor);
+    }
+    if (threadIdx.x % 32 == 0) found[i] = by;
+  }
+
+  __syncthreads();
+}
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_row_l1_cta_per_group(const __grid_constant__ vise_k_unfused u) {
+  __shared__ vise_i_row_thresholds thresholds[VISE_GROUP_ROWS];
+  __shared__ double strips[2][2][VISE_STRIPS];
+
+  vise_step *const step = vise_unfused_open(&u);
+  if (!step) return;
+
+  const uint32_t tensor = vise_tensor_of_group(&step->p, blockIdx.x);
+  const vise_step_tensor t = vise_step_tensor_at(&step->p, tensor);
+  const uint32_t group = blockIdx.x - t.at.groups, n_leaves = vise_n_leaves(t.n_columns);
+
+  find_thresholds(step, &t, group, thresholds);
+  vise_cell c = vise_cell_of(&t, tensor, group, 0);
+  const vise_update how = vise_update_of(step, &c.t);
+  const vise_i_row_thresholds by = thresholds[threadIdx.x / 8];
+  const int has_sums = leaves_strips(&step->p, VISE_STAGE_SHRINK);
+
+  for (uint32_t leaf = 0, half = 0; leaf < n_leaves; leaf++, half ^= 1) {
+    float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+    c = vise_cell_of(&t, tensor, group, leaf);
+    if (c.n > 0) vise_quad_load(step->p.params + c.at, w);
+    if (c.n > 0 && vise_shrink_by(by, c.n, w)) store_weights(&u, &c, w);
+
+    end_cell(step, &c, &how, w, VISE_STAGE_SHRINK, strips[half]);
+    if (!has_sums) continue;
+    __syncthreads();
+    if (threadIdx.x == 0) store_cell_sums(step, &c, VISE_STAGE_SHRINK, strips[half]);
+  }
+
+  vise_flush_counts(step, &c.t);
+}
+VISE_KERNEL(unfused_row_l1_cta_per_group);
 
 /* ---- max-norm ---- */
 
@@ -292,6 +362,12 @@ cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaS
   return vise_launch((const void *)unfused_update_cta_per_cell,
                      {vise_unfused_ctas(u->step.n_cells, n_sms), VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream,
                      arguments);
+}
+
+cudaError_t vise_k_unfused_row_l1(const vise_k_unfused *u, cudaStream_t stream) {
+  void *arguments[] = {(void *)u};
+  return vise_launch((const void *)unfused_row_l1_cta_per_group,
+                     {u->step.n_groups, VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream, arguments);
 }
 
 cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream) {

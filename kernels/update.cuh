@@ -1,6 +1,6 @@
 /*
- * The update phase: on its tiles of the gradient a CTA clips by norm, steps the optimizer, and projects; then, with
- * max-norm, a further phase scales rows or tensors. Weights and moments are written only here, and only if the step is
+ * The update phase: on its tiles of the gradient a CTA clips by norm, steps the optimizer, and projects; then further
+ * phases shrink rows whose sums are bounded, and scale rows or tensors by max-norm. Weights and moments are written only here, and only if the step is
  * taken. Formulas and their order: host/backend/cpu64/optimizer.c and project.c; float32 throughout.
  */
 #ifndef VISE_K_UPDATE_CUH
@@ -9,6 +9,7 @@
 #include "kernels/decide.cuh"
 #include "kernels/gradient.cuh"
 #include "kernels/ops/batch_norm.cuh"
+#include "kernels/row_l1.cuh"
 
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_rule *rule = &step->p.rule;
@@ -97,12 +98,13 @@ typedef struct vise_entries {
   uint32_t n, mask; /* bytes of the mask, 0 where it has pruned an element */
 } vise_entries;
 
-/* Mask and box. What is not part of the tensor becomes 0. */
-VISE_FN void vise_project_quad(const vise_update *u, vise_entries *e) {
+/* Mask, box and, where there are any, signs. What is not part of the tensor becomes 0. */
+VISE_FN void vise_project_quad(const vise_update *u, vise_entries *e, int signs) {
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
     if (!(e->mask >> 8 * i & 0xff)) e->w[i] = e->m1[i] = e->m2[i] = 0.0f;
     e->w[i] = vise_clamp_f32(e->w[i], u->lo, u->hi);
+    if (signs) e->w[i] = vise_i_bound_sign(e->w[i], e->mask >> 8 * i & 0xff);
     if (i >= e->n) e->w[i] = e->m1[i] = e->m2[i] = 0.0f;
   }
 }
@@ -125,7 +127,7 @@ VISE_FN void vise_update_quad(vise_step *step, const vise_update *u, float scale
 #pragma unroll
     for (int i = 0; i < 4; i++) e->w[i] = vise_shrink_f32(e->w[i], u->shrink);
   }
-  vise_project_quad(u, e);
+  vise_project_quad(u, e, VISE_RARE(step->p.has_signs));
 }
 
 /* Counts the first n entries of w that are at their bounds. Called by all lanes. */
@@ -175,7 +177,7 @@ VISE_FN void vise_update_entries(vise_step *step, const vise_tile *tile, const v
   if (p->has_mask) e.mask = *(const uint32_t *)(p->mask + at);
 
   if (vise_mode_of(p) == VISE_K_PROJECT) {
-    vise_project_quad(u, &e);
+    vise_project_quad(u, &e, VISE_RARE(p->has_signs));
   } else {
     const float by_unit =
         VISE_RARE(p->unit_scales != NULL) ? p->unit_scales[t->tensor.at.units + t->row + s->row] : 1.0f;
@@ -210,15 +212,42 @@ VISE_FN void vise_bound_quad(vise_step *step, const vise_step_tile *t, const vis
   vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
 }
 
+/* Sums of rows: as bound_quad. */
+VISE_FN void vise_shrink_quad(vise_step *step, const vise_step_tile *t, const vise_strip *s, float w[4]) {
+  const vise_k_step *p = &step->p;
+  const uint32_t unit = t->tensor.at.units + t->row + s->row;
+  if (p->row_radii[t->tensor.layer] == 0.0f) return;
+
+  vise_i_row_thresholds by;
+  by.positive = p->row_thresholds[unit];
+  by.negative = p->row_thresholds[p->n_units + unit];
+  if (!vise_shrink_by(by, s->n, w)) return;
+  vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
+}
+
+/* What is done to the tiles, each in a phase of its own. */
+enum { VISE_STAGE_UPDATE, VISE_STAGE_SHRINK, VISE_STAGE_BOUND };
+
+/* The last that is to come before max-norm, if that comes: it leaves the sums of norms. */
+VISE_FN int vise_stage_of_norms(const vise_k_step *p) {
+  return p->bounds_rows ? VISE_STAGE_SHRINK : VISE_STAGE_UPDATE;
+}
+
+/* Whether counts, and the sums that the next step reports, are still to be made after this stage. */
+VISE_FN int vise_more_stages(const vise_k_step *p, int stage) {
+  return (p->norm_sums != NULL && stage != VISE_STAGE_BOUND) || (p->bounds_rows && stage == VISE_STAGE_UPDATE);
+}
+
 /* Whether counts and sums of this CTA's i-th tile are made after the CTA has arrived for the next step, from the near
    copy. In launches of many teams the counts must be there before. */
 VISE_FN int vise_measures_late(const vise_k_step *p, uint32_t i) {
-  return !VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_STEP && i < p->n_near && !VISE_RARE(p->norm_sums != NULL);
+  return !VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_STEP && i < p->n_near &&
+         !VISE_RARE(vise_more_stages(p, VISE_STAGE_UPDATE));
 }
 
-/* A strip of the update, or of the max-norm, whose values are those of device memory. */
+/* A strip of a stage, whose values are those of device memory. */
 VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, const vise_strip *strip,
-                               int max_norm, int late) {
+                               int stage, int late) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
@@ -227,25 +256,26 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
   float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
   if (s.n > 0) {
     vise_quad_load(values->weights + (size_t)s.row * values->ld + s.column, w);
-    if (!step->skip && !max_norm) vise_update_entries(step, tile, u, &s, w);
-    if (!step->skip && VISE_RARE(max_norm) && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
+    if (!step->skip && stage == VISE_STAGE_UPDATE) vise_update_entries(step, tile, u, &s, w);
+    if (!step->skip && VISE_RARE(stage == VISE_STAGE_SHRINK) && !t->tensor.is_bias) vise_shrink_quad(step, t, &s, w);
+    if (!step->skip && VISE_RARE(stage == VISE_STAGE_BOUND) && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
   }
   if (late) return;
 
-  if (!VISE_RARE(p->norm_sums && !max_norm)) {
+  if (!VISE_RARE(vise_more_stages(p, stage))) {
     vise_measure_strip(step, t, u, &s, w);
-  } else if (vise_i_bounds_unit_norms(&p->rule)) {
-    vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
-  } else {
-    vise_note_strip(0, t, &s, vise_quad_squares(w));
+  } else if (p->norm_sums && stage == vise_stage_of_norms(p)) {
+    if (vise_i_bounds_unit_norms(&p->rule)) vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
+    if (vise_i_bounds_tensor_norms(&p->rule)) vise_note_strip(0, t, &s, vise_quad_squares(w));
   }
 }
 
 /* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
-VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int max_norm) {
+VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int stage) {
   const vise_k_step *p = &step->p;
-  if (VISE_RARE(p->norm_sums && !max_norm)) {
-    if (vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
+  if (VISE_RARE(vise_more_stages(p, stage))) {
+    const int for_norms = p->norm_sums && stage == vise_stage_of_norms(p);
+    if (for_norms && vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
   } else if (p->weight_sums_needed) {
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
     if (vise_weighs_magnitudes(p)) vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
@@ -282,8 +312,8 @@ VISE_FN_CALLED void vise_tiles_ahead(void) {
   vise_load_near_tiles(step);
 }
 
-/* The update, or the max-norm, of all tiles of this CTA. */
-VISE_FN_CALLED void vise_update_tiles(int max_norm) {
+/* A stage of all tiles of this CTA. */
+VISE_FN_CALLED void vise_update_tiles(int stage) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   const int ahead = vise_mode_of(p) == VISE_K_STEP;
@@ -291,11 +321,11 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
 #pragma unroll 1
   for (uint32_t i = 0; i < step->n_own; i++) {
     const vise_step_tile t = vise_own_tile(step, i);
-    const vise_tile tile = {t, vise_tile_values_of(step, &t, max_norm ? p->n_near : i),
+    const vise_tile tile = {t, vise_tile_values_of(step, &t, stage != VISE_STAGE_UPDATE ? p->n_near : i),
                             vise_tile_memory_of(step, &t, i)};
     const vise_update u = ahead && i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);
     const vise_strips strips = vise_strips_of(&t);
-    const int late = !max_norm && vise_measures_late(p, i);
+    const int late = stage == VISE_STAGE_UPDATE && vise_measures_late(p, i);
 
     if (!late) vise_clear_strips();
 #pragma unroll 1
@@ -303,12 +333,12 @@ VISE_FN_CALLED void vise_update_tiles(int max_norm) {
       const uint32_t row = (strip >> strips.across_log) * VISE_STRIP_ROWS;
       const uint32_t leaf = strip & ((1u << strips.across_log) - 1);
       const vise_strip s = vise_strip_at(&t, row, leaf);
-      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, &s, max_norm, late);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, &s, stage, late);
     }
 
     if (late) continue;
     __syncthreads();
-    vise_store_weight_cells(step, &t, max_norm);
+    vise_store_weight_cells(step, &t, stage);
     vise_flush_counts(step, &t);
   }
 }
@@ -339,7 +369,7 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
     }
 
     __syncthreads();
-    vise_store_weight_cells(step, &t, 0);
+    vise_store_weight_cells(step, &t, VISE_STAGE_UPDATE);
     vise_flush_counts(step, &t);
   }
 }
@@ -349,7 +379,11 @@ VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
   if (vise_mode_of(&step->p) != VISE_K_PROJECT) vise_decide();
   if (VISE_RARE(step->p.has_norm) && vise_mode_of(&step->p) == VISE_K_STEP && !step->skip) vise_norm_track();
-  vise_update_tiles(0);
+  vise_update_tiles(VISE_STAGE_UPDATE);
+}
+
+VISE_FN_CALLED void vise_row_shrink_phase(void) {
+  vise_update_tiles(VISE_STAGE_SHRINK);
 }
 
 VISE_FN_CALLED void vise_max_norm_phase(void) {
@@ -358,7 +392,7 @@ VISE_FN_CALLED void vise_max_norm_phase(void) {
   if (vise_i_bounds_tensor_norms(&p->rule)) {
     vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
   }
-  vise_update_tiles(1);
+  vise_update_tiles(VISE_STAGE_BOUND);
 }
 
 #endif

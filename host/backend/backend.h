@@ -10,6 +10,7 @@
 #include "host/net/net.h"
 #include "host/net/quantization.h"
 #include "host/plan/hooks.h"
+#include "host/rule/row_l1.h"
 #include "host/rule/rule.h"
 #include "vise/train.h"
 
@@ -43,8 +44,10 @@ typedef struct vise_i_step_spec {
   const vise_i_net *net; /* borrowed for the backend's life */
   vise_i_rule rule;
   vise_i_box boxes[VISE_MAX_LAYERS];
+  vise_i_row_ball row_balls[VISE_MAX_LAYERS];
   const double *class_weights; /* [K] (K = 1 with bce or hinge: [2]) or NULL; borrowed for the backend's life */
   bool use_mask;               /* a mask will be set; it may also be set later when this is true */
+  bool use_signs;              /* and its bytes may ask for signs */
   bool assert_projection;      /* verify the projection after each step; failing it is VISE_ERR_INTERNAL */
   size_t max_batch;            /* largest batch that step or run will see; more is VISE_ERR_INTERNAL */
   uint64_t seed;               /* of dropout */
@@ -84,9 +87,9 @@ typedef struct vise_i_steps {
   vise_step_stats *stats;
 } vise_i_steps;
 
-/* Flat arrays of state of the backend's dtype, except the mask: uint8_t, and the scales: float. Each has vise_i_state_n
-   elements: parameters those of the net's n_values, running statistics too, the scales those of a quantization, the
-   others of its n_params. */
+/* Flat arrays of state of the backend's dtype, except the mask: uint8_t, bytes as vise_i_mask_byte makes them, and the
+   scales: float. Each has vise_i_state_n elements: parameters those of the net's n_values, running statistics too, the
+   scales those of a quantization, the others of its n_params. */
 typedef enum vise_i_state {
   VISE_I_PARAMS,
   VISE_I_MOMENT1, /* v of sgd and rmsprop, m of adam */
@@ -126,7 +129,7 @@ struct vise_i_backend_ops {
   vise_i_counters (*get_counters)(const vise_i_backend *backend);
   void (*set_counters)(vise_i_backend *backend, const vise_i_counters *counters);
 
-  /* Applies mask, box and max-norm to the weights (with mask: to the moments too). */
+  /* Applies all projections to the weights (the mask: to the moments too). */
   vise_status (*project)(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err);
 
   /* Training data, borrowed until the next bind or destroy. */

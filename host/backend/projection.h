@@ -1,4 +1,4 @@
-/* What a step projects on: boxes, and weights whose norm is bounded. */
+/* What a step projects on: boxes, rows whose magnitudes have a bounded sum, and weights whose norm is bounded. */
 #ifndef VISE_I_PROJECTION_H
 #define VISE_I_PROJECTION_H
 
@@ -11,9 +11,22 @@ vise_i_box vise_i_tensor_box(const vise_i_step_spec *spec, const vise_i_tensor *
    or without max-norm. */
 size_t vise_i_norm_groups(const vise_i_rule *rule, const vise_i_tensor *tensor, size_t *n_each);
 
-/* The debug mode: verifies that mask (NULL: none), box and max-norm hold for all weights [n_params] of the type, f32 or
-   f64. VISE_ERR_INTERNAL names the entry that breaks one. NaN passes. */
+/* What bounds the rows of a tensor; nothing those of biases. */
+vise_i_row_ball vise_i_tensor_ball(const vise_i_step_spec *spec, const vise_i_tensor *tensor);
+bool vise_i_bounds_rows(const vise_i_step_spec *spec);
+
+/* How many rows of a tensor are at the bound of their sums, and how many have one. */
+uint64_t vise_i_rows_at_bound(const vise_i_step_spec *spec, const vise_i_tensor *tensor, const vise_array *weights,
+                              double factor, uint64_t *n_bounded);
+
+/* In float64: projects a row onto the L1 ball of the radius, by its magnitudes on a side. A row that is not finite stays. */
+void vise_i_bound_row(double *w, size_t n, vise_i_side side, double radius);
+/* The same of all rows of a tensor, w. */
+void vise_i_bound_rows(const vise_i_row_ball *ball, double factor, const vise_i_tensor *tensor, double *w);
+
+/* The debug mode: verifies that mask with its signs (NULL: none), box, row sums and max-norm hold for all weights [n_params] of the type,
+   f32 or f64. VISE_ERR_INTERNAL names the entry that breaks one. NaN passes. */
 VISE_WARN_UNUSED vise_status vise_i_verify_projection(const vise_i_step_spec *spec, const vise_array *weights,
-                                                      const uint8_t *mask, double clamp_factor, vise_error *err);
+                                                      const uint8_t *mask, const vise_i_hyper *hyper, vise_error *err);
 
 #endif

@@ -5,11 +5,13 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
       .net = spec->net,
       .rule = &spec->rule,
       .boxes = spec->boxes,
+      .row_balls = spec->row_balls,
       .max_rows = spec->max_batch,
       .seed = spec->seed,
       .precision = spec->precision,
       .machine = *machine,
       .has_mask = spec->use_mask,
+      .has_signs = spec->use_mask && spec->use_signs,
       .hooks = spec->hooks,
   };
 }

@@ -129,9 +129,9 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
                                  vise_error *err) {
   const vise_train_config *training = &options->training;
   const bool sweeps = options->command == VISE_COMMAND_SWEEP; /* whose fits are all to have the same limits */
-  const bool planned = sweeps || vise_schedule_ends(training->lr_schedule.kind) ||
-                       vise_schedule_ends(training->clip_schedule.kind) ||
-                       vise_schedule_ends(training->clamp_schedule.kind);
+  const bool planned =
+      sweeps || vise_schedule_ends(training->lr_schedule.kind) || vise_schedule_ends(training->clip_schedule.kind) ||
+      vise_schedule_ends(training->clamp_schedule.kind) || vise_schedule_ends(training->row_l1_schedule.kind);
 
   for (size_t i = 0; i < list->n; i++) {
     const int row = list->items[i].row;

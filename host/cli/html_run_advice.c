@@ -119,6 +119,18 @@ static void put_max_norm(FILE *page, const vise_i_cli_run_files *run, double sha
                                          "<code>--max-norm</code> first.");
 }
 
+static void put_row_sums(FILE *page, double share) {
+  char text[VISE_I_CLI_NUMBER_BYTES];
+  if (!isfinite(share)) return;
+  (void)fprintf(page, "<li><strong>The bound on sums of rows</strong> holds back %s of the rows%s</li>\n",
+                vise_i_cli_html_share(share, text),
+                share < idle_share ? ": it does next to nothing."
+                : share < strong_share
+                    ? ": it shapes the net."
+                    : ": it does most of the regularizing, and makes zeros. If the training loss is "
+                      "too high, raise <code>--row-l1</code> (or <code>--row-l1-sided</code>) first.");
+}
+
 static void put_penalty(FILE *page, const vise_i_cli_run_files *run) {
   char text[VISE_I_CLI_NUMBER_BYTES];
   const double penalty = last_of(&run->epochs, VISE_I_CLI_PENALTY), loss = last_of(&run->epochs, VISE_I_CLI_TRAIN_LOSS);
@@ -210,12 +222,12 @@ static void put_sweep(FILE *page, const vise_i_cli_run_files *run) {
 }
 
 /* What each limit holds back, of 1; NaN: it is off. */
-typedef enum limit { BOX, MAX_NORM, NORM_CLIP, VALUE_CLIP, N_LIMITS } limit;
+typedef enum limit { BOX, MAX_NORM, ROW_SUMS, NORM_CLIP, VALUE_CLIP, N_LIMITS } limit;
 
 /* The limit with the largest share, or that none binds. */
 static void put_verdict(FILE *page, const double shares[N_LIMITS]) {
-  static const char *const names[N_LIMITS] = {"the box", "the bound on norms", "the clip of norms",
-                                              "the clip of values"};
+  static const char *const names[N_LIMITS] = {"the box", "the bound on norms", "the bound on sums of rows",
+                                              "the clip of norms", "the clip of values"};
   size_t most = N_LIMITS;
   for (size_t i = 0; i < N_LIMITS; i++) {
     if (shares[i] >= idle_share && (most == N_LIMITS || shares[i] > shares[most])) most = i;
@@ -236,6 +248,7 @@ static void find_shares(FILE *page, const vise_i_cli_run_files *run, double shar
 
   shares[BOX] = (vise_i_cli_run_number(done, "at_lower_bound") + vise_i_cli_run_number(done, "at_upper_bound")) /
                 vise_i_cli_run_number(done, "boxed_weights");
+  shares[ROW_SUMS] = vise_i_cli_run_number(done, "rows_at_bound") / vise_i_cli_run_number(done, "bounded_rows");
   if (!run->has_options) return;
   if (config->max_norm > 0 && run->model != NULL) shares[MAX_NORM] = at_max_norm(page, run);
   if (config->clip_norm > 0 || config->clip_agc > 0) {
@@ -252,12 +265,14 @@ void vise_i_cli_run_advice(FILE *page, const vise_i_cli_runs *of) {
   if (of->n > 1 || !json_is_object(json_object_get(run->end, "regularization"))) return;
   find_shares(page, run, shares);
   const bool is_strong = shares[BOX] >= strong_share || shares[MAX_NORM] >= strong_share ||
-                         shares[NORM_CLIP] >= always_share || shares[VALUE_CLIP] >= strong_share;
+                         shares[ROW_SUMS] >= strong_share || shares[NORM_CLIP] >= always_share ||
+                         shares[VALUE_CLIP] >= strong_share;
 
   put_verdict(page, shares);
   (void)fputs("<ul class=\"advice\">\n", page);
   put_box(page, run, shares[BOX]);
   put_max_norm(page, run, shares[MAX_NORM]);
+  put_row_sums(page, shares[ROW_SUMS]);
   put_norm_clip(page, shares[NORM_CLIP]);
   put_value_clip(page, shares[VALUE_CLIP]);
   put_penalty(page, run);

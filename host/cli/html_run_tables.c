@@ -135,6 +135,7 @@ static const effect effects[] = {{"weights at the lower bound", "boxed weights",
                                  {"weights at the upper bound", "boxed weights", "no box"},
                                  {"steps whose norm was clipped", "steps", "off"},
                                  {"gradient entries value-clipped", "entries", "off"},
+                                 {"rows at the bound of their sum", "bounded rows", "off"},
                                  {"zero weights", "weights", "\xe2\x80\x93"},
                                  {"skipped steps", "steps", "\xe2\x80\x93"}};
 enum { N_EFFECTS = sizeof effects / sizeof *effects };
@@ -150,6 +151,7 @@ static void effect_of(const vise_i_cli_run_files *run, size_t which, double *par
       {vise_i_cli_run_number(regularization, "steps_norm_clipped"), steps},
       {vise_i_cli_run_number(regularization, "clipped_values"),
        (steps - skipped) * vise_i_cli_run_number(json_object_get(run->end, "net"), "parameters")},
+      {vise_i_cli_run_number(regularization, "rows_at_bound"), vise_i_cli_run_number(regularization, "bounded_rows")},
       {vise_i_cli_run_number(regularization, "zero_weights"), vise_i_cli_run_number(regularization, "weights")},
       {skipped, steps}};
   *part = values[which][0];

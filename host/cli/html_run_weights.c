@@ -21,6 +21,12 @@ static bool box_of(const vise_i_cli_run_files *run, size_t layer, double *lo, do
   bool boxed = run->has_options && config->clamp;
   *lo = config->clamp_lo;
   *hi = config->clamp_hi;
+  if (run->has_options && config->clamp_init > 0 && run->options.init == NULL && run->model != NULL) {
+    *hi = config->clamp_init * vise_init_scheme_range(run->options.init_scheme, vise_model_width(run->model, layer),
+                                                      vise_model_width(run->model, layer + 1));
+    *lo = -*hi;
+    boxed = true;
+  }
   for (size_t i = 0; run->has_options && i < config->n_layer_clamps; i++) {
     if (config->layer_clamps[i].layer != layer) continue;
     *lo = config->layer_clamps[i].lo;

@@ -78,7 +78,7 @@ typedef struct vise_i_cli_options {
   bool time_order;
   size_t fold_number, n_folds; /* that vise_i_cli_finish reads in fold; 0: it is not given */
   vise_init_scheme init_scheme;
-  const char *init, *mask, *resume, *config;
+  const char *init, *mask, *sign, *monotone, *resume, *config;
   bool keeps_scale,
       keeps_scale_target; /* not options: the scaling is that of init's file, which config.json has to leave */
   bool quiet, tensorboard;

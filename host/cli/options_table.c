@@ -141,6 +141,14 @@ const vise_option vise_i_cli_rows[] = {
    KIND(PATH, NET, TRAIN)},
   {"mask", AT(NULL, mask), "FILE", NOTHING, "keep the weights pruned by this mask at 0",
    KIND(PATH, OPERATIONS, TRAIN | PRUNE)},
+  {"sign", AT(NULL, sign), "FILE", NOTHING,
+   "keep weights on one side of 0; a .safetensors file with tensors of 1 (not negative), -1 (not positive) and 0 (free), "
+   "named as the model's",
+   KIND(PATH, OPERATIONS, TRAIN)},
+  {"monotone", AT(NULL, monotone), "NAME=+,NAME=-", NOTHING,
+   "outputs that never fall (+) or never rise (-) where these features rise, by name or index; weights after the first "
+   "layer are not negative then",
+   KIND(TEXT, OPERATIONS, TRAIN)},
 
   {"resume", AT(NULL, resume), "DIR", NOTHING,
    "go on from the newest checkpoint of this run; limits, logging and threads may be changed",

@@ -116,6 +116,10 @@ void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_
     (void)printf("  %-34s %10s\n", "weights at a bound", "no box");
   }
 
+  if (result->n_bounded_rows > 0) {
+    vise_i_cli_print_share("rows at the bound of their sum", result->n_rows_at_bound, result->n_bounded_rows, "");
+  }
+
   if (training->clip_norm > 0 || training->clip_agc > 0) {
     vise_i_cli_print_share("steps whose norm was clipped", result->n_norm_clipped, result->steps, "");
   } else {

@@ -16,8 +16,10 @@ static vise_status check_cross_validation(const vise_i_cli_options *options, vis
   if (options->val_fraction > 0) return vise_i_cli_fail_both(name, "val-fraction", "those rows judge the net", err);
   if (options->fold != NULL) return vise_i_cli_fail_both(name, "fold", "those rows judge the net", err);
   if (options->init != NULL) return vise_i_cli_fail_both(name, "init", "its weights may know the rows", err);
-  return options->mask != NULL ? vise_i_cli_fail_both(name, "mask", "the nets of folds may be of other sizes", err)
-                               : VISE_OK;
+  static const char *const sizes = "the nets of folds may be of other sizes";
+  if (options->mask != NULL) return vise_i_cli_fail_both(name, "mask", sizes, err);
+  if (options->sign != NULL) return vise_i_cli_fail_both(name, "sign", sizes, err);
+  return options->monotone != NULL ? vise_i_cli_fail_both(name, "monotone", sizes, err) : VISE_OK;
 }
 
 static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {
@@ -26,6 +28,9 @@ static vise_status check_data(const vise_i_cli_options *options, vise_error *err
   const int scheme = vise_i_cli_find(options, "init-scheme", NULL); /* config.json of a run has both */
   if (options->init != NULL && scheme >= 0 && options->source[scheme] == VISE_I_CLI_FROM_LINE) {
     return vise_i_cli_fail_both("init", "init-scheme", "initial weights come from one of them", err);
+  }
+  if (options->sign != NULL && options->monotone != NULL) {
+    return vise_i_cli_fail_both("sign", "monotone", "the signs come from one of them", err);
   }
   if (options->val_labels != NULL && options->val == NULL) return vise_i_cli_fail_needs("val-labels", "val", err);
   if (options->test_labels != NULL && options->test == NULL) return vise_i_cli_fail_needs("test-labels", "test", err);

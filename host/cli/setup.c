@@ -13,6 +13,7 @@
 #include "host/cli/fold.h"
 #include "host/cli/message.h"
 #include "host/cli/missing.h"
+#include "host/cli/monotone.h"
 #include "host/cli/table_data.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
@@ -269,9 +270,15 @@ static vise_status make_model(const vise_i_cli_options *options, const vise_mode
   vise_status status =
       initial != NULL ? copy_initial(options, initial, dtype, setup, err) : create_model(options, dtype, setup, err);
   if (status == VISE_OK) status = keep_preprocessor(setup, err);
-  /* A checkpoint has its own mask, which pruning may have changed since. */
+  /* A checkpoint has its own mask and signs; pruning may have changed the mask since. */
   if (status == VISE_OK && options->mask != NULL && !setup->has_checkpoint) {
     status = vise_model_load_mask(setup->model, options->mask, err);
+  }
+  if (status == VISE_OK && options->sign != NULL && !setup->has_checkpoint) {
+    status = vise_model_load_signs(setup->model, options->sign, err);
+  }
+  if (status == VISE_OK && options->monotone != NULL) {
+    status = vise_i_cli_make_monotone(options, setup->preprocessor, setup->model, err);
   }
   return status;
 }
@@ -386,6 +393,11 @@ vise_status vise_i_cli_setup_make_data(vise_i_cli_options *options, const vise_i
   return make_of(options, input, setup, err);
 }
 
+/* Whether a model is more than what its scheme draws. */
+static bool needs_model(const vise_i_cli_options *options, const vise_model *initial) {
+  return initial != NULL || options->mask != NULL || options->sign != NULL || options->monotone != NULL;
+}
+
 vise_status vise_i_cli_setup_follow(vise_i_cli_options *options, const vise_i_cli_setup *data, vise_i_cli_setup *out,
                                     vise_error *err) {
   vise_model *initial = NULL;
@@ -400,7 +412,7 @@ vise_status vise_i_cli_setup_follow(vise_i_cli_options *options, const vise_i_cl
   }
   if (status == VISE_OK) status = vise_net_config_fill(&options->net, data->train, options->training.loss, err);
   if (status == VISE_OK) status = check_classes(options, out, err);
-  if (status == VISE_OK && (initial != NULL || options->mask != NULL)) status = make_model(options, initial, out, err);
+  if (status == VISE_OK && needs_model(options, initial)) status = make_model(options, initial, out, err);
   if (status == VISE_OK || out->model == NULL) goto done;
 
   vise_model_free(out->model);

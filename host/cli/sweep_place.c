@@ -30,8 +30,8 @@ static bool is_of_the_start(const char *name) {
 
 /* Of the winner, which a run wrote. */
 static bool is_of_a_run(const char *name) {
-  static const char *const names[] = {"config.json",      "metrics.jsonl", "model.safetensors",
-                                      "mask.safetensors", "checkpoints",   "report.html"};
+  static const char *const names[] = {"config.json",       "metrics.jsonl", "model.safetensors", "mask.safetensors",
+                                      "signs.safetensors", "checkpoints",   "report.html"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     const size_t n = strlen(names[i]);
     if (strncmp(name, names[i], n) == 0 && (name[n] == '\0' || begins_with(name + n, ".tmp-"))) return true;

@@ -6,15 +6,19 @@
 #include "host/base/rng.h"
 #include "host/model/model_struct.h"
 
+double vise_init_scheme_range(vise_init_scheme scheme, size_t n_in, size_t n_out) {
+  const double in = (double)n_in, out = (double)n_out;
+  if (scheme == VISE_INIT_LINEAR) return (double)(float)(1.0 / sqrt(in));
+  if (scheme == VISE_INIT_HE) return (double)(float)sqrt(6.0 / in);
+  if (scheme == VISE_INIT_GLOROT) return (double)(float)sqrt(6.0 / (in + out));
+  return 0;
+}
+
 /* Half the width of the uniform distribution of a tensor's elements; 0: the tensor is all 0. */
 static float bound_of(vise_init_scheme scheme, const vise_i_net *net, const vise_i_tensor *tensor) {
-  double in = (double)net->widths[tensor->layer], out = (double)net->widths[tensor->layer + 1];
-  if (tensor->role != VISE_I_WEIGHT && tensor->role != VISE_I_BIAS) return 0;
-  if (scheme == VISE_INIT_LINEAR) return (float)(1.0 / sqrt(in));
-  if (tensor->role == VISE_I_BIAS) return 0;
-  if (scheme == VISE_INIT_HE) return (float)sqrt(6.0 / in);
-  if (scheme == VISE_INIT_GLOROT) return (float)sqrt(6.0 / (in + out));
-  return 0;
+  const bool is_weight = tensor->role == VISE_I_WEIGHT;
+  if (!is_weight && !(tensor->role == VISE_I_BIAS && scheme == VISE_INIT_LINEAR)) return 0;
+  return (float)vise_init_scheme_range(scheme, net->widths[tensor->layer], net->widths[tensor->layer + 1]);
 }
 
 vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed, vise_error *err) {
@@ -41,6 +45,21 @@ vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, ui
   }
 
   model->n_batches_tracked = 0;
+  model->scheme = scheme;
+  model->is_drawn = true;
   vise_i_model_apply_mask(model);
+  vise_i_model_apply_signs(model);
   return VISE_OK;
+}
+
+double vise_i_model_initial_range(const vise_model *model, size_t layer) {
+  const vise_i_tensor *weight = &model->net.tensors[model->net.blocks[layer].weight];
+  if (model->is_drawn) return (double)bound_of(model->scheme, &model->net, weight);
+
+  double largest = 0;
+  for (size_t i = 0; i < vise_i_tensor_n(weight); ++i) {
+    const double w = fabs(vise_i_param_get(model->dtype, model->params, weight->offset + i));
+    if (w > largest) largest = w;
+  }
+  return largest;
 }

@@ -83,6 +83,7 @@ void vise_model_free(vise_model *model) {
   if (!model || atomic_fetch_sub_explicit(&model->n_references, 1, memory_order_acq_rel) != 1) return;
   free(model->params);
   free(model->mask);
+  free(model->signs);
   vise_i_scaler_free(&model->features);
   vise_i_scaler_free(&model->targets);
   free(model->preprocessing);
@@ -131,7 +132,10 @@ vise_status vise_model_copy_weights(const vise_model *from, vise_model *to, vise
     vise_i_param_set(to->dtype, to->params, i, vise_i_param_get(from->dtype, from->params, i));
   }
   to->n_batches_tracked = from->n_batches_tracked;
+  to->scheme = from->scheme;
+  to->is_drawn = from->is_drawn;
   vise_i_model_apply_mask(to);
+  vise_i_model_apply_signs(to);
 
 done:
   return status;
@@ -158,6 +162,7 @@ vise_status vise_model_clone(const vise_model *model, vise_dtype dtype, vise_mod
     VISE_TRY(vise_i_alloc(&copy->mask, model->net.n_params, 1, "a mask", err));
     memcpy(copy->mask, model->mask, model->net.n_params);
   }
+  if (model->signs) VISE_TRY(vise_model_set_signs(copy, model->signs, model->net.n_params, err));
 
   *out = copy;
   copy = NULL;
@@ -269,6 +274,7 @@ vise_status vise_model_set_tensor(vise_model *model, size_t i, const double *val
     if (status != VISE_OK) return status;
   }
   size_t offset = model->net.tensors[i].offset;
+  model->is_drawn = false;
   for (size_t k = 0; k < n; ++k) vise_i_param_set(model->dtype, model->params, offset + k, values[k]);
   return VISE_OK;
 }
@@ -327,6 +333,7 @@ const vise_i_net *vise_i_model_net(const vise_model *model) {
 }
 
 void *vise_i_model_params(vise_model *model) {
+  model->is_drawn = false; /* whoever asks writes */
   return model->params;
 }
 

@@ -15,6 +15,9 @@ const vise_i_net *vise_i_model_net(const vise_model *model);
 void *vise_i_model_params(vise_model *model);
 const void *vise_i_model_const_params(const vise_model *model);
 
+/* The range of a layer's weights: that of the scheme that drew them, else their largest magnitude. */
+double vise_i_model_initial_range(const vise_model *model, size_t layer);
+
 /* How its weights are integers; NULL: it was not trained to be an integer net. Set takes a copy, or NULL. */
 const vise_i_quantization *vise_i_model_quantization(const vise_model *model);
 VISE_WARN_UNUSED vise_status vise_i_model_set_quantization(vise_model *model, const vise_i_quantization *quantization,

@@ -22,8 +22,11 @@ struct vise_model {
   atomic_size_t n_references;
   vise_i_net net;
   vise_dtype dtype;
-  void *params;                      /* float or double [net.n_values] */
-  uint8_t *mask;                     /* [net.n_params] or NULL */
+  void *params;            /* float or double [net.n_values] */
+  uint8_t *mask;           /* [net.n_params] or NULL */
+  int8_t *signs;           /* the same */
+  vise_init_scheme scheme; /* that drew the weights, if is_drawn */
+  bool is_drawn;
   bool lacks_activation, lacks_loss; /* the file did not say: another program wrote it */
   vise_loss loss;
   vise_mse_reduction mse_reduction;
@@ -57,6 +60,8 @@ VISE_WARN_UNUSED vise_status vise_i_model_from_tensors(const vise_i_st_file *fil
 
 /* Zeroes the weights that the model's mask prunes; nothing without a mask. */
 void vise_i_model_apply_mask(vise_model *model);
+/* The same of those on the wrong side of 0 (signs.c). */
+void vise_i_model_apply_signs(vise_model *model);
 
 /* Zeroes the floor(fraction*n + 0.5) smallest |w| of the chosen layers and clears their mask bytes; returns how many
    weights that is. All weights must be finite. chosen: [net->n_layers]. */

@@ -10,7 +10,13 @@
 
 #include "host/base/file.h"
 
-typedef enum vise_i_st_dtype { VISE_I_ST_U8, VISE_I_ST_I64, VISE_I_ST_F32, VISE_I_ST_F64 } vise_i_st_dtype;
+typedef enum vise_i_st_dtype {
+  VISE_I_ST_U8,
+  VISE_I_ST_I64,
+  VISE_I_ST_F32,
+  VISE_I_ST_F64,
+  VISE_I_ST_I8
+} vise_i_st_dtype;
 
 #define VISE_I_ST_MAX_DIMS 4
 

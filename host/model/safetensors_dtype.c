@@ -9,7 +9,8 @@ static const struct {
 } dtypes[] = {[VISE_I_ST_U8] = {"U8", 1},
               [VISE_I_ST_I64] = {"I64", 8},
               [VISE_I_ST_F32] = {"F32", 4},
-              [VISE_I_ST_F64] = {"F64", 8}};
+              [VISE_I_ST_F64] = {"F64", 8},
+              [VISE_I_ST_I8] = {"I8", 1}};
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
 
 size_t vise_i_st_dtype_size(vise_i_st_dtype dtype) {

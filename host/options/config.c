@@ -82,7 +82,7 @@ static vise_status set(target to, void *config, void **owned, const char *name, 
 
   const bool needs_owner = option->type == VISE_OPTION_TEXT || option->type == VISE_OPTION_PATH ||
                            option->type == VISE_OPTION_REALS || option->type == VISE_OPTION_SIZES ||
-                           option->type == VISE_OPTION_LAYER_INTERVALS;
+                           option->type == VISE_OPTION_LAYER_INTERVALS || option->type == VISE_OPTION_LAYER_REALS;
   void *none = NULL;
   if (owned == NULL && needs_owner) {
     return vise_i_fail(err, VISE_ERR_USAGE,

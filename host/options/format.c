@@ -151,6 +151,10 @@ static void add_list(vise_i_text *text, const reading *r) {
       vise_i_text_add_real(text, ((const double *)items)[i]);
     } else if (r->option->type == VISE_OPTION_SIZES) {
       vise_i_text_add(text, "%zu", ((const size_t *)items)[i]);
+    } else if (r->option->type == VISE_OPTION_LAYER_REALS) {
+      const vise_layer_bound *bound = &((const vise_layer_bound *)items)[i];
+      vise_i_text_add(text, "%zu=", bound->layer);
+      vise_i_text_add_real(text, bound->bound);
     } else {
       const vise_layer_clamp *clamp = &((const vise_layer_clamp *)items)[i];
       vise_i_text_add(text, "%zu=", clamp->layer);
@@ -274,6 +278,7 @@ static void add_value(vise_i_text *text, const reading *r) {
     case VISE_OPTION_REALS:
     case VISE_OPTION_SIZES:
     case VISE_OPTION_LAYER_INTERVALS:
+    case VISE_OPTION_LAYER_REALS:
       add_list(text, r);
       break;
     case VISE_OPTION_MOMENT:

@@ -38,7 +38,7 @@ static void *pointer_at(const void *config, const vise_option *option) {
 
 static bool is_list(const vise_option *option) {
   return option->type == VISE_OPTION_REALS || option->type == VISE_OPTION_SIZES ||
-         option->type == VISE_OPTION_LAYER_INTERVALS;
+         option->type == VISE_OPTION_LAYER_INTERVALS || option->type == VISE_OPTION_LAYER_REALS;
 }
 
 /* Points the field at `values` (NULL: none), with n items if it is a list. */
@@ -283,57 +283,90 @@ static vise_status add_size(void *user, const char *item, vise_error *err) {
   return vise_i_parse_count(f->s->field, item, (uint64_t *)(void *)f->made->values + f->n++, err);
 }
 
+/* "L=" before a value; *rest receives what follows. like: what the whole would look like. */
+static vise_status read_layer(const filling *f, const char *item, const char *like, size_t *layer, const char **rest,
+                              vise_error *err) {
+  const char *equals = strchr(item, '=');
+  char text[32];
+  uint64_t read = 0;
+
+  if (equals == NULL || (size_t)(equals - item) >= sizeof text) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is not %s", f->s->field, item, like);
+  }
+  memcpy(text, item, (size_t)(equals - item));
+  text[equals - item] = '\0';
+
+  const vise_status status = vise_i_parse_count(f->s->field, text, &read, err);
+  *layer = (size_t)read;
+  *rest = equals + 1;
+  return status;
+}
+
+static vise_status refuse_twice(const filling *f, const char *item, size_t layer, vise_error *err) {
+  return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s': layer %zu has bounds already", f->s->field, item, layer);
+}
+
 static vise_status add_layer_interval(void *user, const char *item, vise_error *err) {
   filling *f = user;
   vise_layer_clamp *clamps = (vise_layer_clamp *)(void *)f->made->values, *clamp = &clamps[f->n];
-  const char *equals = strchr(item, '=');
-  char layer_text[32];
-  uint64_t layer = 0;
+  const char *rest = NULL;
 
-  if (equals == NULL || (size_t)(equals - item) >= sizeof layer_text) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is not L=LO:HI, as in 0=-0.5:0.5", f->s->field, item);
-  }
-  memcpy(layer_text, item, (size_t)(equals - item));
-  layer_text[equals - item] = '\0';
-
-  vise_status status = vise_i_parse_count(f->s->field, layer_text, &layer, err);
-  if (status == VISE_OK) status = vise_i_parse_interval(f->s->field, equals + 1, &clamp->lo, &clamp->hi, err);
+  vise_status status = read_layer(f, item, "L=LO:HI, as in 0=-0.5:0.5", &clamp->layer, &rest, err);
+  if (status == VISE_OK) status = vise_i_parse_interval(f->s->field, rest, &clamp->lo, &clamp->hi, err);
   if (status != VISE_OK) return status;
 
-  clamp->layer = (size_t)layer;
   for (size_t i = 0; i < f->n; i++) {
-    if (clamps[i].layer == clamp->layer) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s': layer %zu has bounds already", f->s->field, item,
-                         clamp->layer);
-    }
+    if (clamps[i].layer == clamp->layer) return refuse_twice(f, item, clamp->layer, err);
+  }
+  f->n++;
+  return VISE_OK;
+}
+
+static vise_status add_layer_real(void *user, const char *item, vise_error *err) {
+  filling *f = user;
+  vise_layer_bound *bounds = (vise_layer_bound *)(void *)f->made->values, *bound = &bounds[f->n];
+  const char *rest = NULL;
+
+  vise_status status = read_layer(f, item, "L=R, as in 0=1.5", &bound->layer, &rest, err);
+  if (status == VISE_OK) status = vise_i_parse_real(f->s->field, rest, false, &bound->bound, err);
+  if (status != VISE_OK) return status;
+  if (!(bound->bound > 0)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s': expected a number above 0", f->s->field, item);
+  }
+
+  for (size_t i = 0; i < f->n; i++) {
+    if (bounds[i].layer == bound->layer) return refuse_twice(f, item, bound->layer, err);
   }
   f->n++;
   return VISE_OK;
 }
 
 static vise_status set_list(const setting *s, vise_error *err) {
-  const bool adds = s->option->type == VISE_OPTION_LAYER_INTERVALS;
-  const size_t item_bytes = adds                                   ? sizeof(vise_layer_clamp)
-                            : s->option->type == VISE_OPTION_REALS ? sizeof(double)
-                                                                   : sizeof(size_t);
+  static const struct {
+    vise_option_type type;
+    bool adds;
+    size_t bytes;
+    vise_status (*add)(void *user, const char *item, vise_error *err);
+  } kinds[] = {{VISE_OPTION_REALS, false, sizeof(double), add_real},
+               {VISE_OPTION_SIZES, false, sizeof(size_t), add_size},
+               {VISE_OPTION_LAYER_INTERVALS, true, sizeof(vise_layer_clamp), add_layer_interval},
+               {VISE_OPTION_LAYER_REALS, true, sizeof(vise_layer_bound), add_layer_real}};
   filling f = {.s = s};
+  size_t kind = 0;
+  while (kinds[kind].type != s->option->type) kind++;
   if (is_word(s)) {
     own(s, NULL, 0);
     return VISE_OK;
   }
 
-  if (adds) memcpy(&f.n, s->config + s->option->offsets[1], sizeof f.n);
+  if (kinds[kind].adds) memcpy(&f.n, s->config + s->option->offsets[1], sizeof f.n);
   size_t most = f.n + 1;
   for (const char *c = s->text; *c != '\0'; c++) most += *c == ',';
 
   vise_status status;
-  VISE_TRY(make_block(s, most * item_bytes, &f.made, err));
-  if (f.n > 0) memcpy(f.made->values, pointer_at(s->config, s->option), f.n * item_bytes);
-  VISE_TRY(vise_i_parse_list(s->text, ',', &f,
-                             adds                                   ? add_layer_interval
-                             : s->option->type == VISE_OPTION_REALS ? add_real
-                                                                    : add_size,
-                             err));
+  VISE_TRY(make_block(s, most * kinds[kind].bytes, &f.made, err));
+  if (f.n > 0) memcpy(f.made->values, pointer_at(s->config, s->option), f.n * kinds[kind].bytes);
+  VISE_TRY(vise_i_parse_list(s->text, ',', &f, kinds[kind].add, err));
   own(s, f.made, f.n);
   f.made = NULL;
 
@@ -369,6 +402,7 @@ static vise_status set_by_type(const setting *s, vise_error *err) {
     case VISE_OPTION_REALS:
     case VISE_OPTION_SIZES:
     case VISE_OPTION_LAYER_INTERVALS:
+    case VISE_OPTION_LAYER_REALS:
       return set_list(s, err);
     case VISE_OPTION_MOMENT:
       return set_moment(s, err);

@@ -1,4 +1,6 @@
 /* Where tensors, activations and sums of a plan lie. */
+#include <math.h>
+
 #include "host/plan/plan.h"
 #include "kernels/canonical.h"
 
@@ -90,6 +92,18 @@ static void place_running(ends *at, vise_k_layer *layer) {
   at->statistics += 2 * layer->n_out;
 }
 
+/* The largest float that is not above. */
+static float round_down(double x) {
+  const float near = (float)x;
+  return (double)near > x ? nextafterf(near, 0) : near;
+}
+
+static void bound_rows(const vise_i_row_ball *ball, size_t l, vise_k_step *step) {
+  const float radius = round_down(ball->radius);
+  step->row_radii[l] = ball->sided ? -radius : radius;
+  if (radius > 0) step->bounds_rows = 1;
+}
+
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   const vise_i_net *net = request->net;
   vise_k_step *step = &plan->step;
@@ -107,6 +121,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->ld = (uint32_t)vise_i_round_up(layer->n_in, LD_ALIGN);
     layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
     layer->box = request->boxes[l];
+    if (request->row_balls != NULL && !request->forward_only) bound_rows(&request->row_balls[l], l, step);
 
     describe_block(&net->blocks[l], hidden, layer);
     place_tensors(&at, (uint32_t)l, layer, step);

@@ -27,6 +27,7 @@ static const struct {
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
     [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
+    [VISE_I_PLAN_ROW_THRESHOLDS] = {"thresholds of rows", sizeof(float)},
     [VISE_I_PLAN_STATISTICS] = {"batch statistics", sizeof(double)},
     [VISE_I_PLAN_NORM_GRADIENTS] = {"norm gradients", sizeof(float)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
@@ -72,6 +73,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
   if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = a[VISE_I_PLAN_UNIT_SCALES].n_elements = step->n_units;
   if (norm_by_units) a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements = step->n_units;
+  if (step->bounds_rows) a[VISE_I_PLAN_ROW_THRESHOLDS].n_elements = (size_t)2 * step->n_units;
   if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
   if (vise_i_weighs_units(rule)) a[VISE_I_PLAN_WEIGHT_ROW_SUMS].n_elements = step->n_row_leaves;
 }

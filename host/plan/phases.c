@@ -49,6 +49,12 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
   add(step, VISE_K_GRADIENT, 0, 0, true);
 }
 
+static void add_row_sums(vise_k_step *step) {
+  if (!step->bounds_rows) return;
+  add(step, VISE_K_ROW_SUM, 0, 0, true);
+  add(step, VISE_K_ROW_SHRINK, 0, 0, true);
+}
+
 static void add_max_norm(vise_k_step *step) {
   if (step->rule.max_norm == 0) return;
   if (vise_i_bounds_unit_norms(&step->rule)) add(step, VISE_K_UNIT_SUM, 0, 0, true);
@@ -71,12 +77,14 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
       return;
     case VISE_K_PROJECT:
       add(step, VISE_K_UPDATE, 0, 0, false);
+      add_row_sums(step);
       add_max_norm(step);
       return;
     case VISE_K_STEP:
       add_to_gradient(plan, step);
       if (step->sum_phase) add(step, VISE_K_SUM, 0, 0, true);
       add(step, VISE_K_UPDATE, 0, 0, true);
+      add_row_sums(step);
       add_max_norm(step);
       return;
   }
@@ -104,6 +112,7 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return step->n_gradient_tiles * vise_i_ceil_div(n_rows, vise_slice_length((uint32_t)n_rows));
     case VISE_K_GRADIENT:
     case VISE_K_UPDATE:
+    case VISE_K_ROW_SHRINK:
     case VISE_K_MAX_NORM:
       return step->n_gradient_tiles;
     case VISE_K_NORM:
@@ -111,6 +120,7 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return vise_i_ceil_div(layer->n_out, VISE_K_STEP_THREADS / 32);
     case VISE_K_SUM:
     case VISE_K_UNIT_SUM:
+    case VISE_K_ROW_SUM:
       return 0;
   }
   return 0;
@@ -168,9 +178,9 @@ static vise_status choose_shared(const vise_i_plan_request *request, vise_i_plan
   return VISE_OK;
 }
 
-/* Phases of any mode: products forward and back, the loss, six after these, two for each batch norm. */
+/* Phases of any mode: products forward and back, the loss, eight after these, two for each batch norm. */
 static size_t most_phases(const vise_i_net *net) {
-  size_t n = 2 * net->n_layers + 7;
+  size_t n = 2 * net->n_layers + 9;
   for (size_t l = 0; l < net->n_layers; l++) n += net->blocks[l].batch_norm ? 2 : 0;
   return n;
 }
@@ -221,6 +231,7 @@ vise_status vise_i_plan_make(const vise_i_plan_request *request, vise_i_plan *ou
   step->n_layers = (uint32_t)net->n_layers;
   step->max_rows = (uint32_t)request->max_rows;
   step->has_mask = request->has_mask;
+  step->has_signs = request->has_signs;
   step->has_moment1 = vise_i_keeps_moment1(rule);
   step->has_moment2 = vise_i_keeps_moment2(rule);
   step->weight_sums_needed = rule->k2 != 0 || rule->k1 != 0 || rule->kF != 0;
@@ -256,8 +267,9 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward", "rows",   "loss",     "delta",    "parts", "gradient",
-                                      "sum",     "update", "unit sum", "max-norm", "norm",  "norm delta"};
+  static const char *const names[] = {"forward",  "rows",       "loss",    "delta",     "parts",
+                                      "gradient", "sum",        "update",  "unit sum",  "max-norm",
+                                      "norm",     "norm delta", "row sum", "row shrink"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

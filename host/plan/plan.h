@@ -21,16 +21,17 @@ typedef struct vise_i_plan_machine {
 
 typedef struct vise_i_plan_request {
   const vise_i_net *net;
-  const vise_i_rule *rule;  /* copied, as are boxes */
-  const vise_i_box *boxes;  /* of the layers */
-  size_t max_rows;          /* of a batch, at least 1 */
-  uint64_t seed;            /* of dropout */
-  vise_precision precision; /* auto is fp32 */
+  const vise_i_rule *rule;          /* copied, as are boxes */
+  const vise_i_box *boxes;          /* of the layers */
+  const vise_i_row_ball *row_balls; /* likewise; NULL: none */
+  size_t max_rows;                  /* of a batch, at least 1 */
+  uint64_t seed;                    /* of dropout */
+  vise_precision precision;         /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
   bool small_tiles;  /* fp32: none larger than 32, so that the kernel takes half of a multiprocessor's registers */
   bool is_member;    /* of a team among many in a launch, whose kernels keep no inputs near */
-  bool has_mask;
+  bool has_mask, has_signs;
   vise_i_hooks hooks;
 } vise_i_plan_request;
 
@@ -64,6 +65,7 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_UNIT_MAX,
   VISE_I_PLAN_UNIT_SCALES,
   VISE_I_PLAN_NORM_UNIT_SUMS,
+  VISE_I_PLAN_ROW_THRESHOLDS,
   VISE_I_PLAN_STATISTICS,
   VISE_I_PLAN_NORM_GRADIENTS,
   VISE_I_PLAN_SLOTS,

@@ -100,6 +100,7 @@ double vise_i_plan_phase_bytes(const vise_i_plan *plan, uint32_t i) {
       return gradient(plan);
     case VISE_K_UPDATE:
       return update(plan);
+    case VISE_K_ROW_SHRINK:
     case VISE_K_MAX_NORM:
       return 2 * own_tiles(step) * step->held_floats * sizeof(float);
     default: /* a number for each 1024 weights */

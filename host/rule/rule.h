@@ -50,10 +50,11 @@ typedef struct vise_i_rule {
 
 /* What may change from step to step. */
 typedef struct vise_i_hyper {
-  double lr;           /* eta, schedule applied */
-  double clip_factor;  /* times clip_lo, clip_hi, clip_norm */
-  double clamp_factor; /* times the boxes */
-  uint64_t step;       /* attempted steps before this one: what dropout draws by */
+  double lr;            /* eta, schedule applied */
+  double clip_factor;   /* times clip_lo, clip_hi, clip_norm */
+  double clamp_factor;  /* times the boxes */
+  uint64_t step;        /* attempted steps before this one: what dropout draws by */
+  double row_l1_factor; /* times the radii of rows */
 } vise_i_hyper;
 
 /* Scalars of the optimizer's and the skip policy's state. */
@@ -232,6 +233,25 @@ VISE_BOTH double vise_i_shrinkage(const vise_i_rule *rule, const vise_i_strength
 }
 
 /* ---- projection ---- */
+
+/* A byte of the mask: 0 where a weight is pruned; else it is kept, and may not be of one sign. */
+enum { VISE_I_KEPT = 1, VISE_I_NOT_NEGATIVE = 2, VISE_I_NOT_POSITIVE = 4 };
+
+VISE_BOTH uint8_t vise_i_mask_byte(bool kept, int sign) {
+  if (!kept) return 0;
+  return (uint8_t)(VISE_I_KEPT | (sign > 0 ? VISE_I_NOT_NEGATIVE : 0) | (sign < 0 ? VISE_I_NOT_POSITIVE : 0));
+}
+
+/* The sign that a byte of the mask asks for; 0: any. */
+VISE_BOTH int vise_i_mask_sign(uint32_t byte) {
+  return (byte & VISE_I_NOT_NEGATIVE ? 1 : 0) - (byte & VISE_I_NOT_POSITIVE ? 1 : 0);
+}
+
+/* 0 in place of what is on the wrong side of it; NaN stays. The box contains 0 then, so that it may come before or after. */
+VISE_BOTH float vise_i_bound_sign(float w, uint32_t byte) {
+  const float upper = (byte & VISE_I_NOT_NEGATIVE) && w < 0 ? 0.0f : w;
+  return (byte & VISE_I_NOT_POSITIVE) && upper > 0 ? 0.0f : upper;
+}
 
 /* The bounds of a tensor's entries: its layer's box times the factor, which leaves open bounds open. None for a bias
    unless biases are clamped. */

@@ -223,6 +223,12 @@ static void report_constraints(reporter *r, const char *name, vise_dtype dtype, 
   if (run->has_mask) {
     report_item(r, (double)run->n_unmasked, 0.0, run->n_unmasked == 0, "%s: mask after every step", name);
   }
+  if (run->has_signs) {
+    report_item(r, (double)run->n_wrong, 0.0, run->n_wrong == 0, "%s: signs after every step", name);
+  }
+  if (run->has_row_l1) {
+    report_item(r, run->row_l1, 0.0, run->row_l1 <= 0.0, "%s: sums of rows after every step", name);
+  }
   if (run->has_max_norm) {
     report_item(r, run->max_norm, norm_tolerance, run->max_norm <= norm_tolerance, "%s: max-norm after every step",
                 name);

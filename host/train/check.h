@@ -57,14 +57,15 @@ typedef struct vise_i_check_run {
   double loss[VISE_I_CHECK_STEPS]; /* of each */
   double *start, *params;          /* [n_params] before and after them */
   /* Largest violation after any of the steps, relative to the bound (for a bound of 0: absolute). */
-  double box, max_norm;
+  double box, row_l1, max_norm;
   size_t n_unmasked; /* pruned weights that were not 0 */
-  bool has_box, has_mask, has_max_norm;
+  size_t n_wrong;    /* weights of a wrong sign */
+  bool has_box, has_mask, has_signs, has_row_l1, has_max_norm;
 } vise_i_check_run;
 
 /*
- * At most max_steps steps of config (whose backend is not auto) from the model's weights; verifies box, mask and
- * max-norm after each. Stops before the first step that is skipped for non-finite numbers.
+ * At most max_steps steps of config (whose backend is not auto) from the model's weights; verifies all projections
+ * after each. Stops before the first step that is skipped for non-finite numbers.
  */
 VISE_WARN_UNUSED vise_status vise_i_check_train(const vise_train_config *config, const vise_model *model,
                                                 const vise_dataset *dataset, size_t max_steps, vise_i_check_run *run,

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "host/backend/projection.h"
 #include "host/base/memory.h"
 #include "host/model/model.h"
 #include "host/train/check.h"
@@ -44,6 +45,25 @@ static void verify_box(const vise_i_step_spec *spec, double factor, const vise_m
   }
 }
 
+/* The bound holds for the sum itself: projecting leaves room for its rounding. */
+static void verify_rows(const vise_i_step_spec *spec, double factor, const vise_model *model, vise_i_check_run *run) {
+  for (size_t k = 0; k < spec->net->n_tensors; k++) {
+    const vise_i_tensor *t = &spec->net->tensors[k];
+    const vise_i_row_ball ball = vise_i_tensor_ball(spec, t);
+    if (ball.radius == 0.0) continue;
+    run->has_row_l1 = true;
+
+    for (size_t r = 0; r < t->n_rows; r++) {
+      double sums[2] = {0.0, 0.0};
+      for (size_t i = 0; i < t->n_cols; i++) {
+        double w = weight(model, t->offset + r * t->n_cols + i);
+        sums[ball.sided && w < 0.0] += fabs(w);
+      }
+      raise_to(&run->row_l1, beyond(fmax(sums[0], sums[1]), ball.radius * factor, 1.0));
+    }
+  }
+}
+
 static void verify_max_norm(const vise_i_step_spec *spec, const vise_model *model, vise_i_check_run *run) {
   if (spec->rule.max_norm == 0.0) return;
   run->has_max_norm = true;
@@ -74,6 +94,13 @@ static void verify_mask(const vise_model *model, vise_i_check_run *run) {
   }
 }
 
+static void verify_signs(const vise_model *model, vise_i_check_run *run) {
+  const int8_t *signs = vise_model_signs(model);
+  if (signs == NULL) return;
+  run->has_signs = true;
+  for (size_t i = 0; i < vise_model_n_parameters(model); i++) run->n_wrong += weight(model, i) * signs[i] < 0.0;
+}
+
 vise_status vise_i_check_copy_params(const vise_model *model, double **out, vise_error *err) {
   size_t n = vise_model_n_parameters(model);
   vise_status status = vise_i_alloc(out, n, sizeof **out, "weights to compare", err);
@@ -97,6 +124,8 @@ static vise_status run_steps(vise_trainer *trainer, const vise_model *model, con
 
     verify_box(spec, vise_i_trainer_last_hyper(trainer).clamp_factor, model, run);
     verify_mask(model, run);
+    verify_signs(model, run);
+    verify_rows(spec, vise_i_trainer_last_hyper(trainer).row_l1_factor, model, run);
     verify_max_norm(spec, model, run);
     run->loss[run->n_steps++] = stats.loss;
   }
@@ -127,7 +156,7 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   VISE_TRY(vise_model_clone(model, c.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32, &copy, err));
   VISE_TRY(vise_trainer_create(&c, copy, dataset, NULL, NULL, &trainer, err));
   VISE_TRY(vise_trainer_sync(trainer, err)); /* for the weights as projected at the start */
-  VISE_TRY(vise_i_resolve_spec(&c, vise_i_model_net(copy), n_rows, vise_model_mask(copy) != NULL, &spec, err));
+  spec = trainer->spec;
 
   VISE_TRY(vise_i_check_copy_params(copy, &result.start, err));
   VISE_TRY(run_steps(trainer, copy, &spec, max_steps, &result, err));

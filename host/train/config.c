@@ -10,7 +10,15 @@
 #include "host/model/model.h"
 #include "host/options/options.h"
 
-static const char *const schedule_names[] = {"lr_schedule", "clip_schedule", "clamp_schedule"};
+static const char *const schedule_names[] = {"lr_schedule", "clip_schedule", "clamp_schedule", "row_l1_schedule"};
+enum { N_SCHEDULES = sizeof schedule_names / sizeof *schedule_names };
+
+/* In the order of their names. */
+static const vise_schedule_config *schedule_at(const vise_train_config *c, size_t i) {
+  const vise_schedule_config *schedules[N_SCHEDULES] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule,
+                                                        &c->row_l1_schedule};
+  return schedules[i];
+}
 
 static vise_status check_optimizer(const vise_train_config *c, vise_error *err) {
   const int has = vise_i_optimizer_has(c->optimizer);
@@ -46,9 +54,8 @@ static vise_status check_schedule(const vise_train_config *c, const vise_schedul
 }
 
 static vise_status check_schedules(const vise_train_config *c, vise_error *err) {
-  const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
-  for (size_t i = 0; i < 3; i++) {
-    const vise_status status = check_schedule(c, schedules[i], schedule_names[i], err);
+  for (size_t i = 0; i < N_SCHEDULES; i++) {
+    const vise_status status = check_schedule(c, schedule_at(c, i), schedule_names[i], err);
     if (status != VISE_OK) return status;
   }
   return VISE_OK;
@@ -88,9 +95,13 @@ static vise_status check_regularization(const vise_train_config *c, vise_error *
   if (c->clip_value) VISE_TRY(check_interval("`clip_value`", c->clip_value_lo, c->clip_value_hi, err));
   if (c->clamp) VISE_TRY(check_interval("`clamp`", c->clamp_lo, c->clamp_hi, err));
   VISE_TRY(check_layer_clamps(c, err));
+  VISE_TRY(vise_i_config_check_rows(c, err));
 
-  if (c->clamp_bias && !c->clamp && c->n_layer_clamps == 0) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`clamp_bias` needs `clamp` or `layer_clamps`");
+  if (c->clamp && c->clamp_init > 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`clamp` and `clamp_init` contradict each other: choose one");
+  }
+  if (c->clamp_bias && !c->clamp && c->n_layer_clamps == 0 && !(c->clamp_init > 0)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`clamp_bias` needs `clamp`, `clamp_init` or `layer_clamps`");
   }
 
 done:
@@ -181,31 +192,6 @@ done:
   return status;
 }
 
-vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config, size_t n_layers, const char *needed_by,
-                                                vise_error *err) {
-  bool overridden[VISE_MAX_LAYERS] = {false};
-  size_t n_overridden = 0;
-
-  for (size_t i = 0; i < config->n_layer_clamps; i++) {
-    const vise_layer_clamp *clamp = &config->layer_clamps[i];
-    if (clamp->layer < VISE_MAX_LAYERS && !overridden[clamp->layer]) {
-      overridden[clamp->layer] = true;
-      n_overridden++;
-    }
-
-    if (clamp->lo > 0 || clamp->hi < 0) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "`layer_clamps` %zu=%g:%g: with %s the box must contain 0", clamp->layer,
-                         clamp->lo, clamp->hi, needed_by);
-    }
-  }
-
-  if (config->clamp && n_overridden < n_layers && (config->clamp_lo > 0 || config->clamp_hi < 0)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`clamp` %g:%g: with %s the box must contain 0", config->clamp_lo,
-                       config->clamp_hi, needed_by);
-  }
-  return VISE_OK;
-}
-
 static vise_status check_class_weight_count(const vise_train_config *c, size_t n_outputs, vise_error *err) {
   if (c->n_class_weights == 0) return VISE_OK;
 
@@ -260,6 +246,7 @@ vise_status vise_i_config_validate_net(const vise_train_config *config, const vi
 
   VISE_TRY(check_layers(config, net, err));
   VISE_TRY(check_class_weight_count(config, n_outputs, err));
+  VISE_TRY(vise_i_config_check_rows_of_net(config, net, err));
   if (config->prox_l1) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`prox_l1`", err));
   if (config->max_norm > 0) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`max_norm`", err));
   if (config->weight_op.kind != VISE_WEIGHT_OP_NONE) {
@@ -274,9 +261,8 @@ done:
 
 /* Refuses options that need training data. */
 static vise_status check_without_data(const vise_train_config *c, vise_error *err) {
-  const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
-  for (size_t i = 0; i < 3; i++) {
-    const vise_schedule kind = schedules[i]->kind;
+  for (size_t i = 0; i < N_SCHEDULES; i++) {
+    const vise_schedule kind = schedule_at(c, i)->kind;
     if (vise_i_schedule_counts_epochs(kind) || (vise_i_schedule_ends(kind) && c->steps == 0)) {
       return vise_i_fail(err, VISE_ERR_USAGE, "`%s.kind` %s counts epochs: it needs training data%s", schedule_names[i],
                          vise_schedule_name(kind), vise_i_schedule_ends(kind) ? " or `steps`" : "");
@@ -302,12 +288,11 @@ static vise_status check_planned(const vise_train_config *c, const vise_i_net *n
   const uint64_t per_epoch = c->drop_last ? n_rows / batch : vise_i_n_batches(net, batch, n_rows);
   if (c->epochs == 0 || c->epochs > UINT64_MAX / per_epoch) return VISE_OK;
 
-  const vise_schedule_config *schedules[] = {&c->lr_schedule, &c->clip_schedule, &c->clamp_schedule};
-  for (size_t i = 0; i < 3; i++) {
-    if (vise_i_schedule_ends(schedules[i]->kind) && schedules[i]->warmup_steps >= c->epochs * per_epoch) {
+  for (size_t i = 0; i < N_SCHEDULES; i++) {
+    if (vise_i_schedule_ends(schedule_at(c, i)->kind) && schedule_at(c, i)->warmup_steps >= c->epochs * per_epoch) {
       return vise_i_fail(err, VISE_ERR_USAGE,
                          "`%s.warmup_steps` %llu: expected fewer than the %llu steps of `epochs` %llu",
-                         schedule_names[i], (unsigned long long)schedules[i]->warmup_steps,
+                         schedule_names[i], (unsigned long long)schedule_at(c, i)->warmup_steps,
                          (unsigned long long)(c->epochs * per_epoch), (unsigned long long)c->epochs);
     }
   }

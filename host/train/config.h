@@ -27,4 +27,9 @@ VISE_WARN_UNUSED vise_status vise_i_config_validate_data(const vise_train_config
 VISE_WARN_UNUSED vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config, size_t n_layers,
                                                                  const char *needed_by, vise_error *err);
 
+/* The bounds on sums of rows: against each other, and against the net. VISE_ERR_USAGE. */
+VISE_WARN_UNUSED vise_status vise_i_config_check_rows(const vise_train_config *config, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_config_check_rows_of_net(const vise_train_config *config, const vise_i_net *net,
+                                                             vise_error *err);
+
 #endif

@@ -24,6 +24,10 @@ vise_status vise_i_config_copy(const vise_train_config *from, size_t n_layers, v
 
   VISE_TRY(copy_array(&lists->class_weights, from->class_weights, from->n_class_weights, sizeof(double), err));
   VISE_TRY(copy_array(&lists->layer_clamps, from->layer_clamps, from->n_layer_clamps, sizeof(vise_layer_clamp), err));
+  VISE_TRY(
+      copy_array(&lists->row_l1_layers, from->row_l1_layers, from->n_row_l1_layers, sizeof(vise_layer_bound), err));
+  VISE_TRY(copy_array(&lists->row_l1_sided_layers, from->row_l1_sided_layers, from->n_row_l1_sided_layers,
+                      sizeof(vise_layer_bound), err));
   if (op->kind != VISE_WEIGHT_OP_NONE) {
     VISE_TRY(copy_array(&lists->weight_op_layers, op->layers, op->n_layers, sizeof(size_t), err));
     VISE_TRY(copy_array(&lists->weight_op_m, op->frozen_m, n_layers, sizeof(double), err));
@@ -35,6 +39,8 @@ vise_status vise_i_config_copy(const vise_train_config *from, size_t n_layers, v
   out->owned = NULL;
   out->class_weights = lists->class_weights;
   out->layer_clamps = lists->layer_clamps;
+  out->row_l1_layers = lists->row_l1_layers;
+  out->row_l1_sided_layers = lists->row_l1_sided_layers;
   out->quantize = lists->quantize;
   out->weight_op.layers = lists->weight_op_layers;
   out->weight_op.frozen_m = lists->weight_op_m;
@@ -46,6 +52,8 @@ done:
 void vise_i_config_lists_free(vise_i_config_lists *lists) {
   free(lists->class_weights);
   free(lists->layer_clamps);
+  free(lists->row_l1_layers);
+  free(lists->row_l1_sided_layers);
   free(lists->weight_op_layers);
   free(lists->weight_op_m);
   free(lists->quantize);

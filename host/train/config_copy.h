@@ -9,6 +9,7 @@
 typedef struct vise_i_config_lists {
   double *class_weights;
   vise_layer_clamp *layer_clamps;
+  vise_layer_bound *row_l1_layers, *row_l1_sided_layers;
   size_t *weight_op_layers;
   double *weight_op_m;
   char *quantize;

@@ -128,17 +128,27 @@ static vise_status is_model(const char *path, bool *out, vise_error *err) {
   return status;
 }
 
-static vise_status is_mask(const char *path, bool *out, vise_error *err) {
+static vise_status has_only(vise_i_st_dtype dtype, const char *path, bool *out, vise_error *err) {
   vise_i_st_file *file = NULL;
   const vise_status status = read_tensors(path, &file, err);
   bool ours = file != NULL && vise_i_st_n_tensors(file) > 0;
   for (size_t i = 0; ours && i < vise_i_st_n_tensors(file); i++) {
-    ours = vise_i_st_at(file, i)->dtype == VISE_I_ST_U8 && strstr(vise_i_st_at(file, i)->name, ".weight") != NULL;
+    const char *name = vise_i_st_at(file, i)->name;
+    const bool is_named = strstr(name, ".weight") != NULL || (dtype == VISE_I_ST_I8 && strstr(name, ".bias") != NULL);
+    ours = vise_i_st_at(file, i)->dtype == dtype && is_named;
   }
 
   *out = ours;
   vise_i_st_free(file);
   return status;
+}
+
+static vise_status is_mask(const char *path, bool *out, vise_error *err) {
+  return has_only(VISE_I_ST_U8, path, out, err);
+}
+
+static vise_status is_signs(const char *path, bool *out, vise_error *err) {
+  return has_only(VISE_I_ST_I8, path, out, err);
 }
 
 /* The files of a run. */
@@ -149,6 +159,7 @@ typedef struct known_file {
 
 static const known_file known_files[] = {{"model.safetensors", is_model},
                                          {"mask.safetensors", is_mask},
+                                         {"signs.safetensors", is_signs},
                                          {"metrics.jsonl", is_metrics},
                                          {"config.json", is_config}};
 enum { N_KNOWN = sizeof(known_files) / sizeof(known_files[0]) };

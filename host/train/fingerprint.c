@@ -97,6 +97,14 @@ static void put_layer_clamps(json_t **b, const vise_train_config *c) {
   }
 }
 
+static void put_layer_bounds(json_t **b, const char *option, const vise_layer_bound *bounds, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    char key[96];
+    snprintf(key, sizeof(key), "%s %zu", option, bounds[i].layer);
+    put_number(b, key, bounds[i].bound);
+  }
+}
+
 /* Reads the k-th field of an option's value. */
 static void read_field(const vise_option *option, size_t k, const vise_train_config *c, void *out, size_t n_bytes) {
   memcpy(out, (const char *)c + option->offsets[k], n_bytes);
@@ -129,6 +137,11 @@ static void put_option(json_t **b, const vise_option *option, const vise_train_c
       break;
     case VISE_OPTION_LAYER_INTERVALS:
       put_layer_clamps(b, c);
+      break;
+    case VISE_OPTION_LAYER_REALS:
+      read_field(option, 0, c, &items, sizeof items);
+      read_field(option, 1, c, &n, sizeof n);
+      put_layer_bounds(b, key, items, n);
       break;
     default:
       put(b, key, "%s", text);
@@ -171,9 +184,9 @@ static void put_weight_op(json_t **b, const vise_train_config *c, size_t n_layer
 
 static void put_schedule_end(json_t **b, const vise_trainer *t) {
   const vise_schedule_config *schedules[] = {&t->config.lr_schedule, &t->config.clip_schedule,
-                                             &t->config.clamp_schedule};
+                                             &t->config.clamp_schedule, &t->config.row_l1_schedule};
   bool ends = t->quantization != NULL; /* its ranges stay as they are from half of the planned steps on */
-  for (size_t i = 0; i < 3; i++) ends |= vise_i_schedule_ends(schedules[i]->kind);
+  for (size_t i = 0; i < sizeof schedules / sizeof *schedules; i++) ends |= vise_i_schedule_ends(schedules[i]->kind);
   if (!ends) return;
   put(b, "--epochs and --steps (planned steps of the schedule)", "%" PRIu64,
       vise_i_planned_steps(&t->config, t->steps_per_epoch));

@@ -9,6 +9,7 @@ static vise_i_hyper hyper_at(const vise_trainer *t, uint64_t s, uint64_t epoch) 
       .clip_factor = vise_i_schedule_factor(&t->config.clip_schedule, s, epoch, planned),
       .clamp_factor = vise_i_schedule_factor(&t->config.clamp_schedule, s, epoch, planned),
       .step = s,
+      .row_l1_factor = vise_i_schedule_factor(&t->config.row_l1_schedule, s, epoch, planned),
   };
 }
 

@@ -34,6 +34,7 @@ void vise_i_out_dir_close(vise_i_out_dir *out) {
   free(out->config);
   free(out->model);
   free(out->mask);
+  free(out->signs);
   free(out->checkpoints);
   free(out->metrics_path);
   *out = (vise_i_out_dir)VISE_I_OUT_DIR_INIT;
@@ -45,6 +46,7 @@ vise_status vise_i_out_dir_name(vise_i_out_dir *out, const char *dir, vise_error
   VISE_TRY(vise_i_path_join(&out->config, dir, "config.json", err));
   VISE_TRY(vise_i_path_join(&out->model, dir, "model.safetensors", err));
   VISE_TRY(vise_i_path_join(&out->mask, dir, "mask.safetensors", err));
+  VISE_TRY(vise_i_path_join(&out->signs, dir, "signs.safetensors", err));
   VISE_TRY(vise_i_path_join(&out->checkpoints, dir, VISE_I_CHECKPOINTS_NAME, err));
   VISE_TRY(vise_i_path_join(&out->metrics_path, dir, "metrics.jsonl", err));
 done:
@@ -212,6 +214,7 @@ vise_status vise_i_out_dir_save_model(const vise_i_out_dir *out, const vise_mode
   vise_status status;
   VISE_TRY(vise_model_save(model, out->model, err));
   if (vise_model_mask(model) != NULL) VISE_TRY(vise_model_save_mask(model, out->mask, err));
+  if (vise_model_signs(model) != NULL) VISE_TRY(vise_model_save_signs(model, out->signs, err));
 done:
   return status;
 }

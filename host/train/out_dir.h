@@ -1,4 +1,4 @@
-/* The folder of a run: config.json, metrics.jsonl, model.safetensors, mask.safetensors, checkpoints/. */
+/* The folder of a run: config.json, metrics.jsonl, model.safetensors, mask.safetensors, signs.safetensors, checkpoints/. */
 #ifndef VISE_I_OUT_DIR_H
 #define VISE_I_OUT_DIR_H
 
@@ -7,7 +7,7 @@
 #include "host/train/trainer.h"
 
 typedef struct vise_i_out_dir {
-  char *dir, *config, *model, *mask, *checkpoints, *metrics_path;
+  char *dir, *config, *model, *mask, *signs, *checkpoints, *metrics_path;
   vise_i_run_lock lock;
   vise_i_jsonl metrics;
   bool has_checkpoint;
@@ -16,7 +16,7 @@ typedef struct vise_i_out_dir {
 } vise_i_out_dir;
 
 #define VISE_I_OUT_DIR_INIT \
-  { NULL, NULL, NULL, NULL, NULL, NULL, VISE_I_RUN_LOCK_INIT, VISE_I_JSONL_INIT, false, 0, false }
+  { NULL, NULL, NULL, NULL, NULL, NULL, NULL, VISE_I_RUN_LOCK_INIT, VISE_I_JSONL_INIT, false, 0, false }
 
 /* Notes for the user. */
 typedef struct vise_i_notes {

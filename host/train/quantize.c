@@ -40,10 +40,16 @@ static vise_status check_rules(const vise_trainer *t, vise_error *err) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
                          "`quantize` needs `epochs` or `steps`, for ranges stay as they are from half of them on"));
   }
-  if (c->clamp || c->n_layer_clamps > 0) {
+  if (c->clamp || c->clamp_init > 0 || c->n_layer_clamps > 0) {
     VISE_TRY(refuse("clamp", "which has a box of its own: 127 steps of each row's scale", err));
   }
   if (c->max_norm > 0) VISE_TRY(refuse("max_norm", "which bounds each row by the accumulator", err));
+  if (c->row_l1 > 0 || c->n_row_l1_layers > 0) {
+    VISE_TRY(refuse("row_l1", "which bounds each row by the accumulator", err));
+  }
+  if (c->row_l1_sided > 0 || c->n_row_l1_sided_layers > 0) {
+    VISE_TRY(refuse("row_l1_sided", "which bounds each row by the accumulator", err));
+  }
   if (c->stop_projected_gradient > 0) {
     VISE_TRY(refuse("stop_projected_gradient", "since rounded weights have no gradient that vanishes", err));
   }

@@ -128,6 +128,20 @@ static void resolve_boxes(const vise_train_config *config, vise_i_step_spec *spe
   }
 }
 
+static void resolve_row_balls(const vise_train_config *config, vise_i_step_spec *spec) {
+  const bool sided = config->row_l1_sided > 0;
+  for (size_t l = 0; l < VISE_MAX_LAYERS; l++) {
+    spec->row_balls[l] = (vise_i_row_ball){sided ? config->row_l1_sided : config->row_l1, sided};
+  }
+  for (size_t i = 0; i < config->n_row_l1_layers; i++) {
+    spec->row_balls[config->row_l1_layers[i].layer] = (vise_i_row_ball){config->row_l1_layers[i].bound, false};
+  }
+  for (size_t i = 0; i < config->n_row_l1_sided_layers; i++) {
+    const vise_layer_bound *bound = &config->row_l1_sided_layers[i];
+    spec->row_balls[bound->layer] = (vise_i_row_ball){bound->bound, true};
+  }
+}
+
 vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_net *net, size_t n_rows, bool use_mask,
                                 vise_i_step_spec *spec, vise_error *err) {
   const bool penalized = config->l2 > 0 || config->l1 > 0;
@@ -150,6 +164,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
   };
 
   resolve_boxes(config, &made);
+  resolve_row_balls(config, &made);
   made.max_batch = config->batch;
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/projection.h"
 #include "host/base/file.h"
 #include "host/base/memory.h"
 #include "host/json/read.h"
@@ -13,11 +14,17 @@
 
 /* What the weights are like in the end. */
 static void count_weights(const vise_trainer *t, const void *params, vise_run_result *result) {
+  const vise_array weights = vise_array_of(params, t->ops->dtype, 1, t->net->n_params);
+  const double factor = vise_i_trainer_last_hyper(t).row_l1_factor;
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_layer_record seen = vise_i_record_tensor(t, params, k);
     result->n_boxed += seen.n_boxed;
     result->n_at_lo += seen.n_at_lo;
     result->n_at_hi += seen.n_at_hi;
+
+    uint64_t n_bounded;
+    result->n_rows_at_bound += vise_i_rows_at_bound(&t->spec, &t->net->tensors[k], &weights, factor, &n_bounded);
+    result->n_bounded_rows += n_bounded;
     if (t->net->tensors[k].is_bias) continue;
     result->n_weights += seen.n_weights;
     result->n_zero_weights += seen.n_zero;

@@ -357,11 +357,21 @@ static vise_status check_scales(const float *scales, size_t n, const char *dir, 
 
 static vise_status check_mask(const uint8_t *mask, size_t n, const char *dir, vise_error *err) {
   for (size_t i = 0; i < n; i++) {
-    if (mask[i] <= 1) continue;
-    return vise_i_fail(err, VISE_ERR_FORMAT, "%s: tensors.safetensors: \"mask\", element %zu is %u, expected 0 or 1",
-                       dir, i, mask[i]);
+    if (mask[i] == vise_i_mask_byte(mask[i] != 0, vise_i_mask_sign(mask[i]))) continue;
+    return vise_i_fail(
+        err, VISE_ERR_FORMAT,
+        "%s: tensors.safetensors: \"mask\", element %zu is %u, expected 0, 1, 3 (not negative) or 5 (not "
+        "positive)",
+        dir, i, mask[i]);
   }
   return VISE_OK;
+}
+
+static bool asks_for_signs(const uint8_t *mask, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (vise_i_mask_sign(mask[i]) != 0) return true;
+  }
+  return false;
 }
 
 /* Copies the arrays out of the file; those that the trainer needs must be there. */
@@ -466,7 +476,11 @@ vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_plac
 
   VISE_TRY(read_arrays(t, place, &a, err));
   const bool has_mask = a.data[ARRAY_MASK] != NULL;
-  if (has_mask && !t->spec.use_mask) VISE_TRY(vise_i_trainer_rebuild(t, t->spec.max_batch, true, err));
+  const bool has_signs = has_mask && asks_for_signs(a.data[ARRAY_MASK], t->net->n_params);
+  if (has_mask && (!t->spec.use_mask || (has_signs && !t->spec.use_signs))) {
+    t->spec.use_signs = t->spec.use_signs || has_signs;
+    VISE_TRY(vise_i_trainer_rebuild(t, t->spec.max_batch, true, err));
+  }
   VISE_TRY(exchange_arrays(t, &a, err));
 
   t->ops->set_counters(t->backend, &counters);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/backend/projection.h"
 #include "host/base/memory.h"
 #include "host/train/quantize.h"
 
@@ -24,13 +25,16 @@ static void bound_norm(double max_norm, double *v, size_t n) {
 
 /* P on v [n_params] in place, without the mask. */
 static void project(const vise_trainer *t, double *v) {
+  const double factor = vise_i_trainer_last_hyper(t).row_l1_factor;
   for (size_t k = 0; k < t->net->n_tensors; k++) {
     const vise_i_tensor *tensor = &t->net->tensors[k];
     const vise_i_box box = vise_i_trainer_box(t, tensor);
+    const vise_i_row_ball ball = vise_i_tensor_ball(&t->spec, tensor);
     double *w = v + tensor->offset;
     for (size_t i = 0; i < vise_i_tensor_n(tensor); i++)
       w[i] = w[i] < box.lo ? box.lo : (w[i] > box.hi ? box.hi : w[i]);
 
+    vise_i_bound_rows(&ball, factor, tensor, w);
     if (!(t->spec.rule.max_norm > 0) || tensor->is_bias) continue;
     const bool by_row = t->spec.rule.max_norm_scope == VISE_MAX_NORM_UNIT;
     const size_t n_groups = by_row ? tensor->n_rows : 1;
@@ -71,7 +75,10 @@ vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_e
   }
 
   zero_where_l1_holds(t, params, v);
-  for (size_t i = 0; i < n; i++) v[i] = mask != NULL && mask[i] == 0 ? 0 : param_at(t, params, i) - v[i];
+  for (size_t i = 0; i < n; i++) {
+    v[i] = param_at(t, params, i) - v[i];
+    if (mask != NULL && (mask[i] == 0 || v[i] * vise_i_mask_sign(mask[i]) < 0)) v[i] = 0;
+  }
   project(t, v);
 
   double largest = 0;

@@ -147,13 +147,57 @@ done:
 /* What follows from options and net; n_rows: to train on. */
 static vise_status resolve_step(vise_trainer *t, size_t n_rows, vise_error *err) {
   vise_status status;
-  t->has_mask = vise_model_mask(t->model) != NULL;
+  t->has_mask = vise_model_mask(t->model) != NULL || vise_model_signs(t->model) != NULL;
   const bool prunes = t->config.weight_op.kind == VISE_PRUNE;
-  if (t->has_mask) VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, "a mask", err));
+  if (t->has_mask) {
+    const char *what = vise_model_mask(t->model) != NULL ? "a mask" : "signs";
+    VISE_TRY(vise_i_config_require_zero_in_boxes(&t->config, t->net->n_layers, what, err));
+  }
   VISE_TRY(vise_i_resolve_spec(&t->config, t->net, n_rows, t->has_mask || prunes, &t->spec, err));
+  t->spec.use_signs = vise_model_signs(t->model) != NULL;
   vise_i_resolve_way(t->which, &t->spec);
   t->spec.quantization = t->quantization;
 done:
+  return status;
+}
+
+static bool has_own_clamp(const vise_train_config *config, size_t layer) {
+  for (size_t i = 0; i < config->n_layer_clamps; i++) {
+    if (config->layer_clamps[i].layer == layer) return true;
+  }
+  return false;
+}
+
+/* Boxes of layers in the place of clamp_init. */
+static vise_status resolve_clamp_init(vise_trainer *t, vise_error *err) {
+  vise_status status;
+  const double k = t->config.clamp_init;
+  vise_layer_clamp *clamps = NULL;
+  size_t n = t->config.n_layer_clamps;
+  if (!(k > 0)) return VISE_OK;
+
+  VISE_TRY(vise_i_alloc(&clamps, n + t->net->n_layers, sizeof *clamps, "boxes of layers", err));
+  if (n > 0) memcpy(clamps, t->config.layer_clamps, n * sizeof *clamps);
+  for (size_t l = 0; l < t->net->n_layers; l++) {
+    const double range = vise_i_model_initial_range(t->model, l);
+    if (has_own_clamp(&t->config, l)) continue;
+    if (!(range > 0) || !isfinite(k * range)) {
+      VISE_TRY(
+          vise_i_fail(err, VISE_ERR_USAGE,
+                      "`clamp_init` %g: the weights of layer %zu start in a range of %g; choose `clamp` or another "
+                      "start",
+                      k, l, range));
+    }
+    clamps[n++] = (vise_layer_clamp){l, -k * range, k * range};
+  }
+
+  free(t->lists.layer_clamps);
+  t->config.layer_clamps = t->lists.layer_clamps = clamps;
+  t->config.n_layer_clamps = n;
+  clamps = NULL;
+
+done:
+  free(clamps);
   return status;
 }
 
@@ -163,6 +207,7 @@ static vise_status prepare(vise_trainer *t, const vise_train_config *config, boo
   VISE_TRY(vise_i_config_validate_data(config, t->net, t->datasets[0], t->datasets[1], err));
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
+  VISE_TRY(resolve_clamp_init(t, err));
   if (rows) {
     VISE_TRY(make_views(t, err));
     VISE_TRY(vise_i_trainer_quantize(t, err));
@@ -213,8 +258,23 @@ done:
   return status;
 }
 
+/* The model's mask and signs as a backend has them; *out stays NULL without either. */
+static vise_status make_mask(const vise_trainer *t, uint8_t **out, vise_error *err) {
+  const uint8_t *mask = vise_model_mask(t->model);
+  const int8_t *signs = vise_model_signs(t->model);
+  if (mask == NULL && signs == NULL) return VISE_OK;
+
+  const vise_status status = vise_i_alloc(out, t->net->n_params, 1, "a mask", err);
+  if (status != VISE_OK) return status;
+  for (size_t i = 0; i < t->net->n_params; i++) {
+    (*out)[i] = vise_i_mask_byte(mask == NULL || mask[i] != 0, signs == NULL ? 0 : signs[i]);
+  }
+  return VISE_OK;
+}
+
 vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   vise_status status;
+  uint8_t *mask = NULL;
   const bool makes_orders = t->has_train && t->orders == NULL;
   if (makes_orders) VISE_TRY(vise_i_alloc(&t->order, t->train.n_rows, sizeof(size_t), "the order of the rows", err));
 
@@ -226,13 +286,15 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
 
-  VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), vise_model_mask(t->model), &t->backend, err));
+  VISE_TRY(make_mask(t, &mask, err));
+  VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
   VISE_TRY(vise_i_trainer_start_weights(t, err));
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);
   if (!is_member) VISE_TRY(t->ops->project(t->backend, &hyper, err));
   VISE_TRY(tell_model(t, err));
 
 done:
+  free(mask);
   return status;
 }
 
@@ -353,6 +415,29 @@ vise_status(vise_trainer_tensor_stats)(const vise_trainer *trainer, vise_tensor_
   return vise_trainer_tensor_stats_sized(VISE_I_BYTES_UP_TO(vise_tensor_stats, n_at_hi), trainer, out, n, err);
 }
 
+/* A backend's mask into the model, as its mask and its signs; a model that only has signs gets a mask only of something
+   pruned. */
+static vise_status store_mask(vise_model *model, uint8_t *mask, size_t n, vise_error *err) {
+  vise_status status = VISE_OK;
+  int8_t *signs = NULL;
+  bool prunes = false, bounds = false;
+
+  for (size_t i = 0; i < n; i++) prunes = prunes || mask[i] == 0;
+  for (size_t i = 0; i < n; i++) bounds = bounds || vise_i_mask_sign(mask[i]) != 0;
+  if (bounds && vise_model_signs(model) == NULL) {
+    VISE_TRY(vise_i_alloc(&signs, n, 1, "signs", err));
+    for (size_t i = 0; i < n; i++) signs[i] = (int8_t)vise_i_mask_sign(mask[i]);
+    VISE_TRY(vise_model_set_signs(model, signs, n, err));
+  }
+
+  if (!prunes && bounds && vise_model_mask(model) == NULL) goto done;
+  for (size_t i = 0; i < n; i++) mask[i] = mask[i] != 0;
+  VISE_TRY(vise_model_set_mask(model, mask, n, err));
+done:
+  free(signs);
+  return status;
+}
+
 vise_status vise_i_trainer_store(vise_trainer *trainer, vise_error *err) {
   vise_status status;
   void *values = NULL;
@@ -367,7 +452,7 @@ vise_status vise_i_trainer_store(vise_trainer *trainer, vise_error *err) {
   if (trainer->has_mask) {
     VISE_TRY(vise_i_alloc(&mask, trainer->net->n_params, 1, "mask", err));
     VISE_TRY(trainer->ops->get_state(trainer->backend, VISE_I_MASK, mask, err));
-    VISE_TRY(vise_model_set_mask(trainer->model, mask, trainer->net->n_params, err));
+    VISE_TRY(store_mask(trainer->model, mask, trainer->net->n_params, err));
   }
   memcpy(vise_i_model_params(trainer->model), values, n_bytes);
   *vise_i_model_n_batches(trainer->model) =

@@ -97,6 +97,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_copy_weights(const vise_model *
 /** Draws the initial weights; they depend on seed, shape and scheme alone, and are equal in float32 and float64. */
 VISE_API VISE_WARN_UNUSED vise_status vise_model_initialize(vise_model *model, vise_init_scheme scheme, uint64_t seed,
                                                             vise_error *err);
+/** Half the width of the range that a scheme draws the weights of a layer from; 0 for zeros. */
+VISE_API double vise_init_scheme_range(vise_init_scheme scheme, size_t n_in, size_t n_out);
 
 /** Reads a .safetensors file: one that Vise wrote, or any whose tensors of F32 or F64 are those of an nn.Sequential of
    Linear, BatchNorm1d and modules without tensors (docs/files.md), in a chain of fitting shapes. Such a file does not say
@@ -233,6 +235,23 @@ VISE_API VISE_WARN_UNUSED vise_status vise_model_set_mask(vise_model *model, con
                                                           vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_model_load_mask(vise_model *model, const char *path, vise_error *err);
 VISE_API VISE_WARN_UNUSED vise_status vise_model_save_mask(const vise_model *model, const char *path, vise_error *err);
+
+/** Signs that parameters keep: one number a parameter in flat order, 1 = not negative, -1 = not positive, 0 = free. What
+   is on the wrong side becomes 0, here and after every step of a training. vise_model_signs returns NULL when there are
+   none; owned by the model. set with NULL removes them. A file (.safetensors, of I8, I64, F32 or F64) has tensors with the
+   names and shapes of the model's; those that it leaves out are free. */
+VISE_API const int8_t *vise_model_signs(const vise_model *model);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_signs(vise_model *model, const int8_t *signs, size_t n,
+                                                           vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_load_signs(vise_model *model, const char *path, vise_error *err);
+VISE_API VISE_WARN_UNUSED vise_status vise_model_save_signs(const vise_model *model, const char *path, vise_error *err);
+
+/** Signs that make the outputs monotone in features: directions [n_features] are 1 (an output never falls where the feature
+   rises), -1 (it never rises) or 0 (free). They are those of the first weights; all later weights, and the gains of batch
+   norms, are not negative. Refused with gelu and silu, which are not monotone, and where a residual adds a feature that
+   is to fall. The outputs of a softmax are not monotone; those of bce, hinge and the losses of numbers are. */
+VISE_API VISE_WARN_UNUSED vise_status vise_model_set_monotone(vise_model *model, const int8_t *directions,
+                                                              size_t n_features, vise_error *err);
 
 #ifdef __cplusplus
 }

@@ -35,7 +35,8 @@ typedef enum vise_option_type {
   VISE_OPTION_SIZES,           /**< pointer, count: "0,2" */
   VISE_OPTION_LAYER_INTERVALS, /**< pointer, count: "0=-1:1,2=0.5"; each set adds to the list */
   VISE_OPTION_MOMENT,          /**< vise_weight_op_timing, uint64_t: "step:N", "epoch:N" or "every" */
-  VISE_OPTION_CADENCE          /**< uint64_t, double, bool: "N" steps, a time as in "30s", "10m", "2h", or "epoch" */
+  VISE_OPTION_CADENCE,         /**< uint64_t, double, bool: "N" steps, a time as in "30s", "10m", "2h", or "epoch" */
+  VISE_OPTION_LAYER_REALS      /**< pointer, count: "0=1.5,2=3", all above 0; each set adds to the list */
 } vise_option_type;
 
 /** The struct that an option is a field of. */

@@ -25,7 +25,7 @@ typedef struct vise_plan_device {
 /** What the CTAs do between two exchanges. The texts are constant. */
 typedef struct vise_plan_phase {
   const char *name; /**< "gather" (the rows of the batch), "forward", "rows", "loss", "delta", "parts", "gradient",
-                       "sum", "update", "unit sum", "max-norm", "norm", "norm delta" (batch norm) */
+                       "sum", "update", "unit sum", "max-norm", "norm", "norm delta" (batch norm), "row sum", "row shrink" */
   int layer;        /**< from 0; -1: all */
   int tile;         /**< rows of its tiles of a matrix product; 0: none, or several */
   uint64_t n_tiles; /**< or blocks of rows; 0: sums shared out among all CTAs */

@@ -102,8 +102,8 @@ VISE_API VISE_WARN_UNUSED vise_status vise_space_same_as(const vise_space *space
 
 /**
  * What is compared, and in which order, to say which of two configurations is more regularised. By default: larger l2,
- * l1 and norm-penalty (as k2, k1 and kF of docs/step.md, after the convention), smaller clamp, clip-value, clip-norm and
- * clip-agc, larger decoupled-decay, dropout and input-dropout, smaller max-norm.
+ * l1 and norm-penalty (as k2, k1 and kF of docs/step.md, after the convention), smaller clamp, clamp-init, clip-value, clip-norm and
+ * clip-agc, larger decoupled-decay, dropout and input-dropout, smaller max-norm, row-l1 and row-l1-sided.
  */
 typedef struct vise_complexity vise_complexity;
 

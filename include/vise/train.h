@@ -45,6 +45,12 @@ typedef struct vise_layer_clamp {
   double lo, hi;
 } vise_layer_clamp;
 
+/** A bound for one linear layer, above 0. */
+typedef struct vise_layer_bound {
+  size_t layer;
+  double bound;
+} vise_layer_bound;
+
 /** Most steps of one launch of the cuda backend. */
 #define VISE_MAX_STEPS_PER_LAUNCH 4096
 
@@ -66,7 +72,7 @@ typedef enum vise_weight_op_timing { VISE_AT_STEP, VISE_AT_EPOCH, VISE_AT_EVERY 
  *  9. w = max(0, 1 - lr * decoupled_decay) w - d;
  *  10. with prox_l1: w = sign(w) max(|w| - lr k1, 0);
  *  11. the mask;
- *  12. the box (clamp), then max_norm;
+ *  12. the box (clamp), then the sums of rows (row_l1, row_l1_sided), then max_norm;
  *  13. what vise_step_stats reports.
  *
  * Strengths: k2 = 2 l2 and k1 = l1 (lambda_w2), k2 = l2 and k1 = l1 (half; PyTorch's weight_decay is l2 with half,
@@ -156,7 +162,7 @@ typedef struct vise_train_config {
   int device;                 /**< cuda [0] */
   size_t device_memory_limit; /**< cuda: bytes of the GPU's memory that may be taken; data that do not fit come in
                                  chunks, with the same results [0 = what is free] */
-  bool assert_projection;     /**< debug: verify after every step that box, mask and max-norm hold [false] */
+  bool assert_projection;     /**< debug: verify after every step that all projections hold [false] */
 
   void *owned; /**< lists that vise_train_config_set made; freed by vise_train_config_clear (vise/options.h) [NULL] */
 
@@ -168,6 +174,19 @@ typedef struct vise_train_config {
       and inputs of I (2 to 8, else 8). The weights that the model gets are whole multiples of one scale for each row, and no
       sum of a row can leave its accumulator (docs/hardware.md). cpu and cpu64. Borrowed for create. [NULL: off] */
   const char *quantize;
+
+  /* projections of the rows of weights onto L1 balls (biases are exempt); a box must contain 0 then */
+  double row_l1;       /**< R: the magnitudes of a row sum to at most R; 0 = off [0] */
+  double row_l1_sided; /**< R: its positive entries do, and those of its negative ones; not with row_l1; 0 = off [0] */
+  const vise_layer_bound *row_l1_layers; /**< override row_l1 for their layers, borrowed for create [NULL] */
+  size_t n_row_l1_layers;
+  const vise_layer_bound *row_l1_sided_layers; /**< the same of row_l1_sided [NULL] */
+  size_t n_row_l1_sided_layers;
+  vise_schedule_config row_l1_schedule; /**< factor on the radii [constant] */
+
+  double clamp_init; /**< K: the box of each layer is +-K times the range of its initial weights: that of the scheme of
+                        vise_model_initialize, else their largest magnitude; layer_clamps override it; not with clamp; 0 = off
+                        [0] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

@@ -296,6 +296,53 @@ Test(oracle_update, max_norm_comes_after_the_box_and_leaves_zero_rows) {
   OPS->destroy(r.b);
 }
 
+/* The sum 3 + 1 + 1 becomes 2 by taking 1 from each entry. By sides, 1.5 + 1 gives 0.5, shared by two; 4 gives 2. */
+Test(oracle_update, rows_come_between_box_and_max_norm) {
+  const double start[] = {30, -1, 1, 2, -5, 2, 30, 40};
+  const double ball[] = {2, 0, 0, 0, -2, 0, 30, 40}, sided[] = {1.25, -1, 0.75, 1, -2, 1, 30, 40};
+  const double normed[] = {1, 0, 0, 0, -1, 0, 30, 40};
+  given r;
+
+  make(&r);
+  r.spec.boxes[0] = (vise_i_box){-4, 3};
+  r.spec.row_balls[0] = (vise_i_row_ball){2 / (1 - 0x1p-20), false};
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, ball, "ball");
+  cr_expect(r.stats.n_at_hi == 0 && r.stats.n_boxed == 6);
+  OPS->destroy(r.b);
+
+  r.spec.rule.max_norm = 1;
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, normed, "ball and norm");
+  OPS->destroy(r.b);
+
+  r.spec.rule.max_norm = 0;
+  r.spec.row_balls[0].sided = true;
+  r.spec.boxes[0].hi = 1.5;
+  given_start(&r, start);
+  given_step(&r, no_gradient);
+  given_expect(r.params, sided, "sided");
+  OPS->destroy(r.b);
+}
+
+/* After the box, before the sums of rows: -3 and 2 are on their wrong sides, and 1.5 + 0.5 is no more than 2. */
+Test(oracle_update, signs_hold_before_sums_of_rows) {
+  const double start[] = {-3, 1.5, 0.5, 2, -1, -0.0, -30, 40}, held[] = {0, 1.5, 0.5, 0, -1, 0, 0, 40};
+  const uint8_t mask[] = {3, 3, 1, 5, 5, 3, 3, 1};
+  given r;
+
+  make(&r);
+  r.spec.use_mask = true;
+  r.spec.row_balls[0].radius = 2 / (1 - 0x1p-20);
+  given_start(&r, start);
+  cr_assert(OPS->set_state(r.b, VISE_I_MASK, mask, NULL) == VISE_OK);
+  given_step(&r, no_gradient);
+  given_expect(r.params, held, "signs");
+  OPS->destroy(r.b);
+}
+
 /* ---- state ---- */
 
 Test(oracle_update, keeps_the_state_that_the_optimizer_needs) {

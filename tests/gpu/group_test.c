@@ -75,6 +75,7 @@ static void make_rules(const fits *f, size_t i, fit *out) {
   out->spec.rule.k1 = 1e-4 * (double)(1 + i);
   out->spec.boxes[0].hi = 0.1 + 0.02 * (double)i;
   out->spec.rule.max_norm = 0.5 + 0.1 * (double)i;
+  out->spec.row_balls[0] = (vise_i_row_ball){0.6 + 0.1 * (double)i, i % 2 == 1};
   if (i % 2 == 1) out->spec.class_weights = class_weights;
   out->params = malloc(r->net.n_values * sizeof *out->params);
   memcpy(out->params, r->params, r->net.n_values * sizeof *out->params);

@@ -94,6 +94,25 @@ Test(launches, max_norm) {
   options_over_shapes(options, 2);
 }
 
+Test(launches, sums_of_rows) {
+  static const char *const options[] = {"row l1", "row l1 by sides"};
+  options_over_shapes(options, 2);
+
+  for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
+    static const char *const norms[] = {"max-norm", "max-norm per tensor"};
+    cpu_case c = cpu_case_make();
+    cpu_case_shape(&c, SHAPES[s].n_layers, SHAPES[s].widths);
+    c.batch = 33;
+    c.bad_every = s % 2 ? 75 : 0;
+    c.row_l1_factor = 0.8;
+    cpu_option_apply(&c, "l2");
+    cpu_option_apply(&c, "signs");
+    cpu_option_apply(&c, "row l1 by sides");
+    cpu_option_apply(&c, norms[s % 2]);
+    check(&c, "sums of rows and norms");
+  }
+}
+
 /* A penalty with norms of units, whose sums a phase makes; max-norm with both; gradients in parts. */
 Test(launches, together) {
   for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++) {
@@ -119,7 +138,8 @@ Test(launches, together) {
 
 /* On four multiprocessors: three members have work, the fourth reports. */
 Test(launches, member_without_work) {
-  static const char *const options[] = {"plain", "l2", "norm clip per tensor", "norm clip per unit", "max-norm"};
+  static const char *const options[] = {"plain",    "l2",    "norm clip per tensor", "norm clip per unit",
+                                        "max-norm", "row l1"};
   for (size_t o = 0; o < sizeof options / sizeof *options; o++) {
     cpu_case c = cpu_case_make();
     cpu_case_shape(&c, 1 + o % 2, (const size_t[]){9, 7, 3});

@@ -34,7 +34,7 @@ static long_run *make(void) {
   for (size_t i = 0; i < STEPS * OUT; i++) r->y[i] = (float)(i * 53 % 89) / 89.0f;
   for (size_t i = 0; i < STEPS; i++) {
     r->order[i] = i * 13 % STEPS;
-    r->hyper[i] = (vise_i_hyper){0.01 + 1e-5 * (double)i, 1, 1, (uint64_t)i};
+    r->hyper[i] = (vise_i_hyper){0.01 + 1e-5 * (double)i, 1, 1, (uint64_t)i, 1};
   }
 
   return r;

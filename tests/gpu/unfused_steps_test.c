@@ -101,6 +101,10 @@ static void bound_units(vise_i_step_spec *s) {
   plain(s);
   s->rule.max_norm = 1;
 }
+static void bound_rows(vise_i_step_spec *s) {
+  plain(s);
+  for (size_t l = 0; l < s->net->n_layers; l++) s->row_balls[l] = (vise_i_row_ball){0.5, l == 0};
+}
 static void bound_tensors(vise_i_step_spec *s) {
   bound_units(s);
   s->rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
@@ -121,6 +125,7 @@ static const struct counted {
                {"norm clip by units", VISE_RELU, 0, by_units, 11},
                {"max-norm", VISE_RELU, 0, bound_units, 11},
                {"max-norm by tensors", VISE_RELU, 0, bound_tensors, 12},
+               {"sums of rows", VISE_RELU, 0, bound_rows, 11},
                {"without masks", VISE_RELU, 1, plain, 11},
                {"without epilogues", VISE_RELU, 2, plain, 14}};
 

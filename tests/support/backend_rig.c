@@ -48,7 +48,7 @@ vise_i_step_spec rig_spec(const vise_i_net *net) {
 }
 
 vise_i_hyper rig_hyper(double lr) {
-  return (vise_i_hyper){.lr = lr, .clip_factor = 1, .clamp_factor = 1};
+  return (vise_i_hyper){.lr = lr, .clip_factor = 1, .clamp_factor = 1, .row_l1_factor = 1};
 }
 
 /* SplitMix64 (Steele, Lea, Flood 2014), its top 21 bits. */

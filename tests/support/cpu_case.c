@@ -30,6 +30,7 @@ cpu_case cpu_case_make(void) {
       .lr = 0.05,
       .clip_factor = 1,
       .clamp_factor = 1,
+      .row_l1_factor = 1,
       .spec = rig_spec(&no_net),
   };
 
@@ -122,6 +123,7 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
   m.mask = malloc(net->n_params);
   if (!m.mask) abort();
   for (size_t i = 0; i < net->n_params; i++) m.mask[i] = rig_random(&state) < 0.4;
+  for (size_t i = 0; c->signs && i < net->n_params; i++) m.mask[i] = vise_i_mask_byte(m.mask[i], (int)(i % 3) - 1);
 
   m.n_order = 0;
   m.order = malloc((c->n_rows + 1) * c->n_steps * sizeof *m.order);
@@ -185,11 +187,12 @@ cpu_result cpu_case_run(const cpu_case *c, const vise_i_backend_ops *ops) {
   const vise_i_data data =
       rig_data(m.x, c->n_rows, c->widths[0], m.y, c->class_labels ? 1 : n_out, c->class_labels, m.row_weights);
   vise_i_step_spec spec = c->spec;
-  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor, 0};
+  const vise_i_hyper hyper = {c->lr, c->clip_factor, c->clamp_factor, 0, c->row_l1_factor};
 
   spec.net = &r.net;
   spec.max_batch = vise_i_batch_rows(&r.net, c->batch, c->batch + 1);
   spec.use_mask = c->mask;
+  spec.use_signs = c->signs;
   if (c->class_weights) spec.class_weights = m.class_weights;
 
   vise_i_backend *b = rig_create(ops, &spec, m.params);

@@ -18,10 +18,10 @@ typedef struct cpu_case {
   size_t steps_per_call; /* 0: one; a call ends with the rows */
   double zeros;          /* this share of the features */
   size_t bad_every;      /* this often a row of the order has a NaN feature while the steps run; 0: never */
-  bool class_labels, row_weights, class_weights, mask;
+  bool class_labels, row_weights, class_weights, mask, signs; /* signs: of those that the mask keeps */
   double target_low, target_high; /* targets that are not labels: uniform between, or only these two if binary */
   bool binary;
-  double lr, clip_factor, clamp_factor;
+  double lr, clip_factor, clamp_factor, row_l1_factor;
   vise_i_step_spec spec; /* net is filled in by the run */
 } cpu_case;
 

@@ -187,8 +187,17 @@ static void max_norm_tensor(cpu_case *c) {
   c->spec.rule.max_norm = 1;
   c->spec.rule.max_norm_scope = VISE_MAX_NORM_TENSOR;
 }
+static void row_l1(cpu_case *c) {
+  for (size_t l = 0; l < c->n_layers; l++) c->spec.row_balls[l] = (vise_i_row_ball){0.7, false};
+}
+static void row_l1_sided(cpu_case *c) {
+  for (size_t l = 0; l < c->n_layers; l++) c->spec.row_balls[l] = (vise_i_row_ball){0.3, l % 2 == 0};
+}
 static void mask(cpu_case *c) {
   c->mask = true;
+}
+static void signs(cpu_case *c) {
+  c->mask = c->signs = true;
 }
 static void row_weights(cpu_case *c) {
   c->row_weights = true;
@@ -253,7 +262,10 @@ const cpu_option cpu_options[] = {
     {"box half open", "box", box_half_open},
     {"max-norm", "max-norm", max_norm},
     {"max-norm per tensor", "max-norm", max_norm_tensor},
+    {"row l1", "row l1", row_l1},
+    {"row l1 by sides", "row l1", row_l1_sided},
     {"mask", "mask", mask},
+    {"signs", "mask", signs},
     {"row weights", "row weights", row_weights},
     {"class weights", "class weights", class_weights},
     {"factors", "factors", factors},

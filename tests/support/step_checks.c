@@ -207,7 +207,7 @@ vise_i_backend *check_changing_rates(step_rig *r, size_t most) {
   float *constant = step_rig_train(r, RIG_STEPS, NULL);
 
   for (size_t i = 0; i < RIG_STEPS; i++) {
-    r->hyper[i] = (vise_i_hyper){0.05 / (1 + (double)i), 1 + 0.1 * (double)(i % 4), 1 - 0.03 * (double)i, i};
+    r->hyper[i] = (vise_i_hyper){0.05 / (1 + (double)i), 1 + 0.1 * (double)(i % 4), 1 - 0.03 * (double)i, i, 1};
   }
 
   vise_i_backend *b = step_rig_start(r);

@@ -5,6 +5,7 @@
 
 #include "host/backend/check_data.h"
 #include "host/backend/cpu/cpu.h"
+#include "host/backend/projection.h"
 #include "host/base/memory.h"
 
 /* Rows worked on at a time: a training batch as a whole, within these bounds and some tens of MiB of activations; small
@@ -34,12 +35,30 @@ static void destroy(vise_i_backend *backend) {
   free(b->unit_sum_sq);
   free(b->unit_max);
   free(b->sums);
+  free(b->thresholds);
+  free(b->verified);
+  free(b->verified_mask);
   free(b->class_weights);
   free(b->scale_shift);
   free(b->scale_inverse);
 
   vise_i_host_free(&b->host);
   free(b);
+}
+
+static vise_status alloc_thresholds(vise_i_cpu *b, vise_error *err) {
+  size_t n = 0;
+  for (size_t i = 0; i < b->net->n_tensors; i++) n += 2 * b->net->tensors[i].n_rows;
+  const vise_status status = vise_i_alloc_zero(&b->thresholds, n, sizeof(float), "thresholds of rows", err);
+  if (status != VISE_OK) return status;
+
+  n = 0;
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    const vise_i_row_ball ball = vise_i_tensor_ball(b->spec, &b->net->tensors[i]);
+    if (ball.radius > 0) b->tensors[i].last_thresholds = b->thresholds + n;
+    n += 2 * b->net->tensors[i].n_rows;
+  }
+  return VISE_OK;
 }
 
 static vise_status alloc_scratch(vise_i_cpu *b, vise_error *err) {
@@ -63,6 +82,12 @@ static vise_status alloc_scratch(vise_i_cpu *b, vise_error *err) {
   VISE_TRY(vise_i_alloc_zero(&b->unit_sum_sq, b->n_units, sizeof(double), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->unit_max, b->n_units, sizeof(float), "norms of units", err));
   VISE_TRY(vise_i_alloc_zero(&b->sums, vise_i_cpu_place_sums(b), sizeof *b->sums, "sums", err));
+
+  if (b->bounds_rows) VISE_TRY(alloc_thresholds(b, err));
+  if (b->spec->assert_projection) {
+    VISE_TRY(vise_i_alloc(&b->verified, net->n_values, sizeof(float), "weights to verify", err));
+    VISE_TRY(vise_i_alloc(&b->verified_mask, net->n_params, 1, "a mask to verify", err));
+  }
 
 done:
   return status;
@@ -115,6 +140,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->moment2 = b->host.state[VISE_I_MOMENT2];
   b->mask = b->host.state[VISE_I_MASK];
   b->has_panels = vise_i_cpu_has_panels(b->rule, b->net);
+  b->bounds_rows = vise_i_bounds_rows(b->spec);
   describe_tensors(b);
 
   VISE_TRY(copy_class_weights(b, err));

@@ -10,6 +10,7 @@
  *   loss.c     data loss and its gradient at the outputs
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms; its sums are in reduce.c
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
+ *   row_l1.c   rows onto L1 balls
  *   project.c  max-norm, projection by itself, counts
  *   rounding.c the weights of an integer net
  *   team.c     threads (crew.h, parking.c, threads.c); all go through a whole step together and wait for each other where
@@ -45,8 +46,12 @@ typedef struct vise_i_cpu_tensor {
   vise_i_strengths k;     /* penalties of this tensor */
   bool boxed;             /* in this step: a bound is finite */
   /* of the current step */
-  float c2, c1; /* penalty gradient: c2*w + c1*sign(w) */
-  float lo, hi; /* box; infinite where open */
+  float c2, c1;  /* penalty gradient: c2*w + c1*sign(w) */
+  float lo, hi;  /* box; infinite where open */
+  double radius; /* of the rows' balls */
+  /* of all steps */
+  bool sided;
+  float *last_thresholds; /* [rows], then of negative sides: where the next search begins; NULL: rows have no bound */
 } vise_i_cpu_tensor;
 
 /* What a block has that is more than a linear layer and an activation; NULL: it is not there. */
@@ -71,6 +76,10 @@ struct vise_i_cpu {
   float *moment1, *moment2;    /* [n_params]; an array that is not kept is NULL */
   uint8_t *mask;               /* [n_params] */
   vise_i_cpu_rounded *rounded; /* [vise_i_team_size]: a thread's room for rounding; NULL: there is no quantization */
+  bool bounds_rows;            /* some have a last_thresholds */
+  float *thresholds;           /* of all tensors */
+  float *verified;             /* [n_values]: for the debug mode, NULL without it */
+  uint8_t *verified_mask;      /* [n_params] */
   float *grads;                /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
@@ -177,6 +186,9 @@ typedef struct vise_i_cpu_piece {
   size_t at;    /* where its weights begin, in the tensor */
   size_t width; /* of the panel: so far apart are the weights of successive inputs */
 } vise_i_cpu_piece;
+
+/* Units [first, end), or those of them in the first one's panel. */
+vise_i_cpu_piece vise_i_cpu_piece_at(const vise_i_cpu *b, size_t first, size_t end);
 
 /* Products of a thread's units: inputs to b->act[0]; delta [width, n] to the gradient. Inputs are the thread's lists or
    b->x. */
@@ -315,10 +327,16 @@ bool vise_i_cpu_judge_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_st
 void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper);
 void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts);
 
+/* ---- row_l1.c ---- */
+/* Projects rows onto their L1 balls, whose radii must be set; every thread of the crew projects some. */
+void vise_i_cpu_row_l1(vise_i_cpu *b, const vise_i_crew *crew);
+/* Whether that changed any. */
+bool vise_i_cpu_shrank_rows(const vise_i_cpu *b);
+
 /* ---- project.c ---- */
-/* Sets the tensors' bounds for this step. */
+/* Sets the tensors' boxes and radii for this step. */
 void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper);
-/* Applies mask (weights and moments), box and max-norm. */
+/* Applies mask (weights and moments), box, balls of rows and max-norm. */
 void vise_i_cpu_project(vise_i_cpu *b);
 /* Rescales what exceeds the max-norm. */
 void vise_i_cpu_max_norm(vise_i_cpu *b);

@@ -14,7 +14,7 @@ bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net) {
   return !vise_i_scales_units(rule) && !(rule->max_norm > 0 && vise_i_norm_groups(rule, weight, &n_each) > 1);
 }
 
-static vise_i_cpu_piece piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
+vise_i_cpu_piece vise_i_cpu_piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
   const size_t in = b->net->widths[0], out = b->net->widths[1];
   const size_t panel = unit / VISE_I_CPU_PANEL * VISE_I_CPU_PANEL, panel_end = panel + VISE_I_CPU_PANEL;
   return (vise_i_cpu_piece){
@@ -88,7 +88,7 @@ void vise_i_cpu_first_forward(vise_i_cpu *b, const vise_i_crew *crew, const vise
   }
 
   for (size_t u = units->first; u < units->end;) {
-    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
+    const vise_i_cpu_piece piece = vise_i_cpu_piece_at(b, u, units->end);
     piece_forward(b, crew, &piece);
     u = piece.end;
   }
@@ -106,7 +106,7 @@ void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vis
   }
 
   for (size_t u = units->first; u < units->end;) {
-    const vise_i_cpu_piece piece = piece_at(b, u, units->end);
+    const vise_i_cpu_piece piece = vise_i_cpu_piece_at(b, u, units->end);
     piece_gradient(b, crew, &piece, delta, add);
     u = piece.end;
   }
@@ -116,7 +116,7 @@ void vise_i_cpu_first_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vis
 
 size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i) {
   const size_t in = b->net->widths[0], panel = i / (VISE_I_CPU_PANEL * in) * VISE_I_CPU_PANEL;
-  const vise_i_cpu_piece p = piece_at(b, panel, b->net->widths[1]);
+  const vise_i_cpu_piece p = vise_i_cpu_piece_at(b, panel, b->net->widths[1]);
   const size_t inside = i - p.at;
   return (panel + inside % p.width) * in + inside / p.width;
 }
@@ -125,7 +125,7 @@ size_t vise_i_cpu_first_place(const vise_i_cpu *b, size_t i) {
   static void name(const vise_i_cpu *b, bool to_panels, const T *from, T *to) {           \
     const size_t in = b->net->widths[0], out = b->net->widths[1];                         \
     for (size_t first = 0; first < out; first += VISE_I_CPU_PANEL) {                      \
-      const vise_i_cpu_piece p = piece_at(b, first, out);                                 \
+      const vise_i_cpu_piece p = vise_i_cpu_piece_at(b, first, out);                      \
       for (size_t i = 0; i < in; i++) {                                                   \
         for (size_t u = 0; u < p.width; u++) {                                            \
           const size_t in_panel = p.at + i * p.width + u, in_rows = (first + u) * in + i; \

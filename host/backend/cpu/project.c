@@ -1,9 +1,15 @@
-/* Mask, box and max-norm outside the update; counting entries at their bounds. */
+/* Mask, box, balls of rows and max-norm outside the update; counting entries at their bounds. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
 #include "host/backend/projection.h"
 #include "host/ops/simd.h"
+
+static void set_radius(const vise_i_cpu *b, vise_i_cpu_tensor *t, double factor) {
+  const vise_i_row_ball ball = vise_i_tensor_ball(b->spec, t->shape);
+  t->radius = vise_i_row_radius(&ball, factor);
+  t->sided = ball.sided;
+}
 
 void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
@@ -12,6 +18,7 @@ void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper) {
     t->lo = (float)box.lo;
     t->hi = (float)box.hi;
     t->boxed = isfinite(t->lo) || isfinite(t->hi);
+    if (b->bounds_rows) set_radius(b, t, hyper->row_l1_factor);
   }
 }
 
@@ -23,10 +30,20 @@ VISE_I_CLONES static void clamp_all(float *w, size_t n, float lo, float hi) {
   for (size_t i = 0; i < n; i++) w[i] = vise_i_clamp(w[i], lo, hi);
 }
 
-VISE_I_CLONES static size_t count_equal(const float *w, size_t n, float value) {
-  size_t count = 0;
-  for (size_t i = 0; i < n; i++) count += w[i] == value;
-  return count;
+/* Entries equal to either value, which may be infinite. */
+VISE_I_CLONES static void count_equal(const float *w, size_t n, float lo, float hi, uint64_t counts[2]) {
+  enum { MOST = 1 << 20 }; /* counts of so many fit 32 bits */
+  counts[0] = counts[1] = 0;
+  for (size_t first = 0; first < n; first += MOST) {
+    const size_t end = n - first < MOST ? n : first + MOST;
+    uint32_t n_lo = 0, n_hi = 0;
+    for (size_t i = first; i < end; i++) {
+      n_lo += w[i] == lo;
+      n_hi += w[i] == hi;
+    }
+    counts[0] += n_lo;
+    counts[1] += n_hi;
+  }
 }
 
 void vise_i_cpu_max_norm(vise_i_cpu *b) {
@@ -46,6 +63,7 @@ void vise_i_cpu_project(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     for (size_t j = 0; t->mask && j < t->n; j++) {
+      if (t->mask[j]) t->w[j] = vise_i_bound_sign(t->w[j], t->mask[j]);
       if (t->mask[j]) continue;
       t->w[j] = 0;
       if (t->m1) t->m1[j] = 0;
@@ -54,14 +72,17 @@ void vise_i_cpu_project(vise_i_cpu *b) {
     if (t->boxed) clamp_all(t->w, t->n, t->lo, t->hi);
   }
 
+  if (b->bounds_rows) vise_i_cpu_row_l1(b, &VISE_I_ALONE);
   if (b->rule->max_norm > 0) vise_i_cpu_max_norm(b);
 }
 
 void vise_i_cpu_count_bounds(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
-    b->host.base.tensor_stats[i].n_at_lo = isfinite(t->lo) ? count_equal(t->w, t->n, t->lo) : 0;
-    b->host.base.tensor_stats[i].n_at_hi = isfinite(t->hi) ? count_equal(t->w, t->n, t->hi) : 0;
+    uint64_t counts[2] = {0, 0};
+    if (t->boxed) count_equal(t->w, t->n, t->lo, t->hi, counts);
+    b->host.base.tensor_stats[i].n_at_lo = isfinite(t->lo) ? counts[0] : 0;
+    b->host.base.tensor_stats[i].n_at_hi = isfinite(t->hi) ? counts[1] : 0;
   }
 }
 

@@ -54,6 +54,10 @@ static void step_part(void *context, size_t part, size_t n_parts) {
   if (work->stats->skipped) return;
 
   vise_i_cpu_update(b, &crew, work->hyper);
+  if (b->bounds_rows) {
+    vise_i_crew_meet(&crew);
+    vise_i_cpu_row_l1(b, &crew);
+  }
   if (!b->rounded) return;
   vise_i_crew_meet(&crew);
   vise_i_cpu_round(b, &crew, true);
@@ -94,6 +98,19 @@ vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i
   return VISE_OK;
 }
 
+/* The debug mode, on weights as the interface has them: those in panels are not in rows. */
+static vise_status verify(vise_i_cpu *b, const vise_i_hyper *hyper, vise_error *err) {
+  vise_status status;
+  vise_i_backend *backend = &b->host.base;
+  VISE_TRY(backend->ops->get_state(backend, VISE_I_PARAMS, b->verified, err));
+  if (b->mask != NULL) VISE_TRY(backend->ops->get_state(backend, VISE_I_MASK, b->verified_mask, err));
+
+  const vise_array weights = vise_array_of(b->verified, VISE_F32, 1, b->net->n_params);
+  VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask != NULL ? b->verified_mask : NULL, hyper, err));
+done:
+  return status;
+}
+
 vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise_i_hyper *hyper, vise_step_stats *stats,
                             vise_error *err) {
   vise_status status = VISE_OK;
@@ -114,10 +131,7 @@ vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise
   } else {
     vise_i_cpu_after_update(b, n_parts);
     vise_i_cpu_track(b);
-    if (b->spec->assert_projection) {
-      const vise_array weights = vise_array_of(b->params, VISE_F32, 1, b->net->n_params);
-      VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask, hyper->clamp_factor, err));
-    }
+    if (b->spec->assert_projection) VISE_TRY(verify(b, hyper, err));
   }
 
   vise_i_cpu_sum_bounds(b, &s);

@@ -100,7 +100,7 @@ VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict
     }
 
     if (kind == MASKED) {
-      x = mask[i] ? x : 0.0f;
+      x = mask[i] ? vise_i_bound_sign(x, mask[i]) : 0.0f;
       v1 = mask[i] ? v1 : 0.0f;
       v2 = mask[i] ? v2 : 0.0f;
     }
@@ -237,8 +237,6 @@ void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
   b->first_is_finite = true;
   for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].n_nonfinite == 0;
 
-  if (b->rule->max_norm > 0) {
-    vise_i_cpu_max_norm(b);
-    vise_i_cpu_count_bounds(b);
-  }
+  if (b->rule->max_norm > 0) vise_i_cpu_max_norm(b);
+  if (b->rule->max_norm > 0 || vise_i_cpu_shrank_rows(b)) vise_i_cpu_count_bounds(b);
 }

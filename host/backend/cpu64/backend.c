@@ -124,7 +124,7 @@ static vise_status project(vise_i_backend *backend, const vise_i_hyper *hyper, v
   vise_i_cpu64 *b = own(backend);
   (void)err;
   vise_i_cpu64_apply_mask(b);
-  vise_i_cpu64_project(b, hyper->clamp_factor);
+  vise_i_cpu64_project(b, hyper);
   vise_i_cpu64_round(b, true);
   return VISE_OK;
 }

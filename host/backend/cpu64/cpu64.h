@@ -24,7 +24,7 @@ typedef struct vise_i_cpu64 {
   double *params;            /* [net->n_values] */
   double *used;              /* the same, or with a quantization the rounded weights: what the layers have */
   double *moment1, *moment2; /* [n_params]; an array that is not kept is NULL */
-  uint8_t *mask;             /* [n_params], 1 = kept */
+  uint8_t *mask;             /* [n_params], bytes as in host/rule/rule.h */
 
   /* scratch */
   size_t chunk;
@@ -102,9 +102,9 @@ void vise_i_cpu64_update(vise_i_cpu64 *b, double lr);
 
 /* ---- project.c ------------------------------------------------------------------------------------------------- */
 
-/* Mask on weights and moments; then box * clamp_factor and max-norm on the weights. */
+/* Mask on weights and moments; then box, balls of rows and max-norm on the weights. */
 void vise_i_cpu64_apply_mask(vise_i_cpu64 *b);
-void vise_i_cpu64_project(vise_i_cpu64 *b, double clamp_factor);
+void vise_i_cpu64_project(vise_i_cpu64 *b, const vise_i_hyper *hyper);
 /* With a quantization: the rounded weights of the current ones. bounds: these are first cut to what can be reached. */
 void vise_i_cpu64_round(vise_i_cpu64 *b, bool bounds);
 /* Counts entries at their bounds, per tensor and into stats. */

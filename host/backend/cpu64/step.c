@@ -83,11 +83,11 @@ vise_status vise_i_cpu64_step(vise_i_cpu64 *b, const vise_i_batch *batch, const 
     vise_i_cpu64_update(b, hyper->lr);
     track(b, batch->n);
     vise_i_cpu64_apply_mask(b);
-    vise_i_cpu64_project(b, hyper->clamp_factor);
+    vise_i_cpu64_project(b, hyper);
     vise_i_cpu64_round(b, true);
     if (b->spec->assert_projection) {
       const vise_array weights = vise_array_of(b->params, VISE_F64, 1, b->net->n_params);
-      VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask, hyper->clamp_factor, err));
+      VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask, hyper, err));
     }
   }
 

@@ -191,7 +191,7 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise
 VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *backend, const vise_i_hyper *hyper, vise_error *err);
 
 /* The record of a projection. */
-vise_k_step_record vise_i_cuda_project_record(double clamp_factor);
+vise_k_step_record vise_i_cuda_project_record(const vise_i_hyper *hyper);
 
 /* A projection without bounds: it changes no weight and sums them all. */
 vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b);

@@ -18,15 +18,16 @@ static vise_i_cuda *take_state(vise_i_backend *backend, const vise_k_team_result
 /* ---- projections ---- */
 
 static vise_status project(vise_i_group *g, vise_i_cuda_group_mode mode, vise_i_cuda *const *members,
-                           const double *factors, size_t n, vise_error *err) {
+                           const vise_i_hyper *hyper, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_cuda_teams t;
+  const vise_i_hyper open = {.clip_factor = 1, .clamp_factor = 1, .row_l1_factor = 1};
   if (n == 0) return VISE_OK;
 
   VISE_TRY(vise_i_cuda_group_open(g, mode, n, n, &t, err));
   for (size_t i = 0; i < n; i++) {
     vise_i_cuda_group_team(g, &t, i, members[i]);
-    t.records[i] = vise_i_cuda_project_record(factors ? factors[i] : 1);
+    t.records[i] = vise_i_cuda_project_record(hyper ? &hyper[i] : &open);
     t.teams[i].records = t.device_records + i;
   }
   VISE_TRY(vise_i_cuda_group_launch(g, &t, err));
@@ -40,20 +41,14 @@ vise_status vise_i_cuda_group_project(vise_i_group *group, vise_i_backend *const
                                       size_t n, vise_error *err) {
   vise_status status;
   vise_i_cuda **all = NULL;
-  double *factors = NULL;
 
   VISE_TRY(vise_i_cuda_enter_context(group->cx, err));
   VISE_TRY(vise_i_alloc(&all, n, sizeof *all, "members", err));
-  VISE_TRY(vise_i_alloc(&factors, n, sizeof *factors, "members", err));
-  for (size_t i = 0; i < n; i++) {
-    all[i] = vise_i_cuda_of(members[i]);
-    factors[i] = hyper[i].clamp_factor;
-  }
-  VISE_TRY(project(group, VISE_I_CUDA_GROUP_PROJECT, all, factors, n, err));
+  for (size_t i = 0; i < n; i++) all[i] = vise_i_cuda_of(members[i]);
+  VISE_TRY(project(group, VISE_I_CUDA_GROUP_PROJECT, all, hyper, n, err));
 
 done:
   free(all);
-  free(factors);
   return status;
 }
 

@@ -122,13 +122,14 @@ done:
   return status;
 }
 
-vise_k_step_record vise_i_cuda_project_record(double clamp_factor) {
-  return (vise_k_step_record){.hyper = {0, 1, clamp_factor, 0}, .denominator = 1, .n_rows = 1};
+vise_k_step_record vise_i_cuda_project_record(const vise_i_hyper *hyper) {
+  const vise_i_hyper bounds = {0, 1, hyper->clamp_factor, 0, hyper->row_l1_factor};
+  return (vise_k_step_record){.hyper = bounds, .denominator = 1, .n_rows = 1};
 }
 
-static vise_status launch_project(vise_i_cuda *b, const vise_k_step *step, double clamp_factor, vise_error *err) {
+static vise_status launch_project(vise_i_cuda *b, const vise_k_step *step, const vise_i_hyper *hyper, vise_error *err) {
   vise_status status;
-  b->cx->mail->records[0] = vise_i_cuda_project_record(clamp_factor);
+  b->cx->mail->records[0] = vise_i_cuda_project_record(hyper);
   VISE_TRY(vise_i_cuda_call(b, &b->train, step, err));
   b->sums_are_old = false;
 done:
@@ -140,7 +141,7 @@ vise_status vise_i_cuda_project(vise_i_backend *backend, const vise_i_hyper *hyp
   vise_status status;
   VISE_TRY(vise_i_cuda_enter(b, err));
   const vise_k_step step = vise_i_cuda_mode_step(&b->train, VISE_K_PROJECT);
-  VISE_TRY(launch_project(b, &step, hyper->clamp_factor, err));
+  VISE_TRY(launch_project(b, &step, hyper, err));
 done:
   return status;
 }
@@ -151,6 +152,7 @@ vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b) {
   open.step.rule.max_norm = 0;
   open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
+  open.step.bounds_rows = 0;
   return vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
 }
 
@@ -161,5 +163,6 @@ bool vise_i_cuda_needs_sums(const vise_i_cuda *b) {
 vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err) {
   if (!vise_i_cuda_needs_sums(b)) return VISE_OK;
   const vise_k_step step = vise_i_cuda_sums_step(b);
-  return launch_project(b, &step, 1, err);
+  const vise_i_hyper open = {.clip_factor = 1, .clamp_factor = 1, .row_l1_factor = 1};
+  return launch_project(b, &step, &open, err);
 }

@@ -208,6 +208,7 @@ static vise_status launch_update(vise_i_cuda *b, const vise_k_unfused *k, uint32
   LAUNCH(vise_k_unfused_decide(k, b->cx->steps));
   LAUNCH(vise_k_unfused_update(k, n_sms, b->cx->steps));
 
+  if (k->step.bounds_rows) LAUNCH(vise_k_unfused_row_l1(k, b->cx->steps));
   if (rule->max_norm == 0) goto done;
   if (vise_i_bounds_tensor_norms(rule)) LAUNCH(vise_k_unfused_norms(k, 1, b->cx->steps));
   LAUNCH(vise_k_unfused_max_norm(k, b->cx->steps));

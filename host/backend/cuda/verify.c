@@ -20,7 +20,7 @@ vise_status vise_i_cuda_verify(vise_i_cuda *b, const vise_i_hyper *hyper, vise_e
   }
 
   const vise_array all = vise_array_of(weights, VISE_F32, 1, n);
-  VISE_TRY(vise_i_verify_projection(&b->base.spec, &all, mask, hyper->clamp_factor, err));
+  VISE_TRY(vise_i_verify_projection(&b->base.spec, &all, mask, hyper, err));
 
 done:
   free(weights);

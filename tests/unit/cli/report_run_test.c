@@ -113,6 +113,11 @@ Test(cli_run_page, says_which_limit_binds) {
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --clip-norm 1e-4", norm);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --clip-value 1e-4", value);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --max-norm 0.01", max_norm);
+
+  static const char *const sums[] = {"The limit that binds most is <strong>the bound on sums of rows</strong>.",
+                                     "<strong>The bound on sums of rows</strong> holds back",
+                                     "raise <code>--row-l1</code>", NULL};
+  expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --row-l1 0.01", sums);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 5 --clamp 50 --clip-norm 1e6", none);
 }
 

@@ -1,4 +1,5 @@
 /* vise train: what it prints, writes and returns. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -188,6 +189,40 @@ Test(cli_train, starts_from_given_weights) {
                       "--init contradict");
   tool_expect_refused("train --train line.csv --recipe none --init first/model.safetensors --out x",
                       "lacks the features a, b, c");
+}
+
+/* The largest magnitude of each layer's weights in metrics.jsonl's last epoch. */
+static void expect_largest(const char *path, double first, double second) {
+  size_t n_bytes;
+  const double expected[] = {first, second};
+  char *text = tool_read(path, &n_bytes), *at = text, *last = NULL;
+  while ((at = strstr(at, "\"layers\":[")) != NULL) last = at++;
+  cr_assert(last != NULL);
+  for (size_t i = 0; i < 2; i++) {
+    last = strstr(last, "\"max_abs\":") + 10;
+    cr_expect(fabs(strtod(last, NULL) / expected[i] - 1) < 1e-6, "layer %zu: %g, expected %g", i, strtod(last, NULL),
+              expected[i]);
+  }
+  free(text);
+}
+
+Test(cli_train, box_by_the_range_of_initial_weights) {
+#define BOXED "train --train iris.csv --recipe none --layers 3-6-3 --lr 0.5 --quiet --assert-projection "
+  tool_expect_ok(BOXED "--clamp-init 0.25 --epochs 3 --out drawn");
+  expect_largest("drawn/metrics.jsonl", 0.25 / sqrt(3), 0.25 / sqrt(6));
+  tool_expect_ok(BOXED "--clamp-init 0.25 --clamp-layer 1=0.2 --init-scheme he --epochs 3 --out he");
+  expect_largest("he/metrics.jsonl", 0.25 * sqrt(2), 0.2);
+  tool_expect_ok(BOXED "--init drawn/model.safetensors --clamp-init 0.5 --epochs 3 --out given");
+  expect_largest("given/metrics.jsonl", 0.125 / sqrt(3), 0.125 / sqrt(6));
+
+  tool_expect_ok(BOXED "--init drawn/model.safetensors --clamp-init 0.5 --epochs 3 --stop-after-epoch 1 --out cut");
+  tool_expect_ok("train --resume cut --stop-after-epoch off --quiet");
+  cr_assert(tool_same_bytes("given/model.safetensors", "cut/model.safetensors"));
+
+  tool_expect_refused(BOXED "--clamp-init 1 --init-scheme zeros --out x",
+                      "--clamp-init 1: the weights of layer 0 start in");
+  tool_expect_refused(BOXED "--clamp-init 1 --clamp 1 --out x", "--clamp and --clamp-init contradict");
+#undef BOXED
 }
 
 Test(cli_train, keeps_a_mask_and_prunes) {

@@ -51,6 +51,9 @@ Test(set_get, every_type_both_ways) {
       {"weight-op-layers", "0,2"},
       {"weight-op-layers", "all"},
       {"max-norm", "2.5"},
+      {"row-l1", "1.5"},
+      {"row-l1", "off"},
+      {"row-l1-sided-layer", "0=1.5,2=0.25"},
   };
   vise_train_config config;
   vise_train_config_init(&config);
@@ -61,6 +64,7 @@ Test(set_get, every_type_both_ways) {
   }
   cr_expect(config.clamp && config.clamp_lo == -INFINITY && config.clamp_hi == 0.1);
   cr_expect(config.n_layer_clamps == 2 && config.layer_clamps[1].layer == 2 && config.layer_clamps[1].lo == -0.5);
+  cr_expect(config.n_row_l1_sided_layers == 2 && config.row_l1_sided_layers[1].bound == 0.25);
   vise_train_config_clear(&config);
   cr_expect(config.layer_clamps == NULL && config.n_layer_clamps == 0);
 }
@@ -147,6 +151,7 @@ Test(set_get, refuses_and_leaves_the_config_as_it_was) {
   vise_train_config_init(&config);
   vise_net_config_init(&net);
   OK(vise_train_config_set(&config, "clamp-layer", "0=0.5", &err));
+  OK(vise_train_config_set(&config, "row-l1-layer", "0=1", &err));
   before = config;
 
   REFUSED(vise_train_config_set(&config, "learning-rate", "1", &err), "there is no option 'learning-rate'");
@@ -159,6 +164,10 @@ Test(set_get, refuses_and_leaves_the_config_as_it_was) {
   REFUSED(vise_train_config_set(&config, "optimizer", "adamw", &err), "it can be sgd, rmsprop, adam");
   REFUSED(vise_train_config_set(&config, "clamp-layer", "0=1", &err), "has bounds already");
   REFUSED(vise_train_config_set(&config, "clamp-layer", "1=1,1=2", &err), "has bounds already");
+  REFUSED(vise_train_config_set(&config, "row-l1-layer", "0=2", &err), "layer 0 has bounds already");
+  REFUSED(vise_train_config_set(&config, "row-l1-layer", "1", &err), "'1' is not L=R");
+  REFUSED(vise_train_config_set(&config, "row-l1-layer", "1=0", &err), "expected a number above 0");
+  REFUSED(vise_train_config_set(&config, "row-l1-layer", "1=inf", &err), "is not a number");
   REFUSED(vise_train_config_set(&config, "class-weights", "1,,2", &err), "is not a number");
   REFUSED(vise_train_config_set(&config, "device-memory-limit", "9000000000G", &err), "too large");
   REFUSED(vise_train_config_set(&config, "device-memory-limit", "G", &err), "not a number of bytes");

@@ -45,39 +45,53 @@ static void expect_key(const char *list, const char *name, const char *value, do
 }
 
 Test(complexity, order_of_the_contract) {
-  static const char *const names[] = {"l2",        "l1",       "norm-penalty",    "clamp",   "clip-value",
-                                      "clip-norm", "clip-agc", "decoupled-decay", "dropout", "input-dropout",
-                                      "max-norm"};
-  static const bool is_max[] = {true, true, true, false, false, false, false, true, true, true, false};
+  static const char *const names[] = {
+      "l2",        "l1",          "norm-penalty",    "clamp",   "clamp-init",    "clip-value",
+      "clip-norm", "clip-agc",    "decoupled-decay", "dropout", "input-dropout", "max-norm",
+      "row-l1",    "row-l1-sided"};
+  static const bool is_max[] = {true,  true, true, false, false, false, false,
+                                false, true, true, true,  false, false, false};
   vise_complexity *complexity = NULL;
   vise_error err = VISE_ERROR_INIT;
   EXPECT_OK(vise_complexity_parse(NULL, &complexity, &err), err);
 
-  cr_assert_eq(vise_complexity_n_keys(complexity), 11);
-  for (size_t i = 0; i < 11; i++) {
+  cr_assert_eq(vise_complexity_n_keys(complexity), 14);
+  for (size_t i = 0; i < 14; i++) {
     cr_expect_str_eq(vise_complexity_name(complexity, i), names[i]);
     cr_expect_eq(vise_complexity_is_max(complexity, i), is_max[i], "%s", names[i]);
   }
-  cr_expect_null(vise_complexity_name(complexity, 11));
+  cr_expect_null(vise_complexity_name(complexity, 14));
   vise_complexity_free(complexity);
 }
 
 Test(complexity, keys_of_the_defaults) {
-  static const double wanted[] = {0, 0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY, 0, 0, 0, -INFINITY};
+  static const double wanted[] = {0,         0, 0, -INFINITY, -INFINITY, -INFINITY, -INFINITY,
+                                  -INFINITY, 0, 0, 0,         -INFINITY, -INFINITY, -INFINITY};
   double keys[MOST_KEYS];
-  cr_assert_eq(keys_of(NULL, (const pair[]){{NULL, NULL}}, 0, keys), 11);
-  for (size_t i = 0; i < 11; i++) cr_expect(keys[i] >= wanted[i] && keys[i] <= wanted[i], "%zu: %g", i, keys[i]);
+  cr_assert_eq(keys_of(NULL, (const pair[]){{NULL, NULL}}, 0, keys), 14);
+  for (size_t i = 0; i < 14; i++) cr_expect(keys[i] >= wanted[i] && keys[i] <= wanted[i], "%zu: %g", i, keys[i]);
 }
 
 Test(complexity, keys_of_all_strengths) {
-  static const pair options[] = {
-      {"l2", "0.5"},       {"l1", "0.25"},     {"norm-penalty", "3"},       {"clamp", "-1:2"},
-      {"clip-value", "4"}, {"clip-norm", "5"}, {"clip-agc", "0.5"},         {"decoupled-decay", "0.125"},
-      {"dropout", "0.5"},  {"max-norm", "6"},  {"input-dropout", "0.0625"}, {NULL, NULL}};
-  static const double wanted[] = {1, 0.25, 3, -2, -4, -5, -0.5, 0.125, 0.5, 0.0625, -6};
+  static const pair options[] = {{"l2", "0.5"},
+                                 {"l1", "0.25"},
+                                 {"norm-penalty", "3"},
+                                 {"clamp", "-1:2"},
+                                 {"clip-value", "4"},
+                                 {"clip-norm", "5"},
+                                 {"clip-agc", "0.5"},
+                                 {"decoupled-decay", "0.125"},
+                                 {"dropout", "0.5"},
+                                 {"max-norm", "6"},
+                                 {"input-dropout", "0.0625"},
+                                 {"row-l1", "7"},
+                                 {"clamp-init", "9"},
+                                 {"row-l1-sided", "8"},
+                                 {NULL, NULL}};
+  static const double wanted[] = {1, 0.25, 3, -2, -9, -4, -5, -0.5, 0.125, 0.5, 0.0625, -6, -7, -8};
   double keys[MOST_KEYS];
-  cr_assert_eq(keys_of(NULL, options, 0, keys), 11);
-  for (size_t i = 0; i < 11; i++) EXPECT_NEAR(keys[i], wanted[i], 0);
+  cr_assert_eq(keys_of(NULL, options, 0, keys), 14);
+  for (size_t i = 0; i < 14; i++) EXPECT_NEAR(keys[i], wanted[i], 0);
 }
 
 Test(complexity, penalties_count_at_the_gradient) {

@@ -126,6 +126,7 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     config.clamp_schedule.kind = VISE_SCHEDULE_COSINE;
     config.clamp_schedule.final_ratio = 0.5;
     config.steps = 20;
+    config.row_l1 = 1.5;
     config.max_norm = 0.5;
     config.patience = 3; /* needs validation data in training, but not here */
 
@@ -133,6 +134,7 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     for (const char *const *name =
              (const char *const[]){"penalty gradient of 2.weight", "cpu64: box after", "cpu64: mask after",
                                    "cpu64: max-norm after", "cpu: box after", "cpu: mask after", "cpu: max-norm after",
+                                   "cpu64: sums of rows after", "cpu: sums of rows after",
                                    "cpu: weights after 20 steps", NULL};
          *name != NULL; name++) {
       cr_expect(strstr(h.text, *name) != NULL, "no \"%s\" in\n%s", *name, h.text);

@@ -18,6 +18,8 @@ typedef struct refused {
 
 static const double two_weights[] = {1, 2}, zero_weights[] = {0, 0, 0}, negative_weights[] = {1, -1, 1};
 static const double three_weights[] = {1, 2, 3};
+static const vise_layer_bound bound_one[] = {{1, 2}}, bound_nine[] = {{9, 2}}, bound_zero[] = {{0, 0}},
+                              bound_twice[] = {{1, 2}, {1, 3}};
 static const vise_layer_clamp positive_box[] = {{1, 0.5, 1}}, missing_layer[] = {{2, -1, 1}},
                               twice[] = {{0, -1, 1}, {0, -2, 2}}, reversed[] = {{0, 1, -1}};
 static const size_t layer_nine[] = {9};
@@ -61,6 +63,20 @@ CHANGE(clamp_bias_alone, c->clamp_bias = true)
 CHANGE(prox_box, c->prox_l1 = true; c->l1 = 1; c->clamp = true; c->clamp_lo = 0.1; c->clamp_hi = 1)
 CHANGE(max_norm_box, c->max_norm = 1; c->clamp = true; c->clamp_lo = -1; c->clamp_hi = -0.1)
 CHANGE(max_norm_layer, c->max_norm = 1; c->layer_clamps = positive_box; c->n_layer_clamps = 1)
+CHANGE(clamp_init_negative, c->clamp_init = -1)
+CHANGE(clamp_init_both, c->clamp_init = 1; c->clamp = true; c->clamp_lo = -1; c->clamp_hi = 1)
+CHANGE(row_l1_negative, c->row_l1 = -1)
+CHANGE(row_l1_both, c->row_l1 = c->row_l1_sided = 1)
+CHANGE(row_l1_box, c->row_l1 = 1; c->clamp = true; c->clamp_lo = -1; c->clamp_hi = -0.1)
+CHANGE(row_l1_layer_box, c->row_l1_sided_layers = bound_one; c->n_row_l1_sided_layers = 1;
+       c->layer_clamps = positive_box; c->n_layer_clamps = 1)
+CHANGE(row_l1_layer_missing, c->row_l1_layers = bound_nine; c->n_row_l1_layers = 1)
+CHANGE(row_l1_layer_null, c->n_row_l1_sided_layers = 1)
+CHANGE(row_l1_layer_zero, c->row_l1_layers = bound_zero; c->n_row_l1_layers = 1)
+CHANGE(row_l1_layer_twice, c->row_l1_layers = bound_twice; c->n_row_l1_layers = 2)
+CHANGE(row_l1_layer_both, c->row_l1_layers = bound_one; c->row_l1_sided_layers = bound_one;
+       c->n_row_l1_layers = c->n_row_l1_sided_layers = 1)
+CHANGE(row_l1_unlimited, c->row_l1_schedule.kind = VISE_SCHEDULE_LINEAR; c->epochs = 0)
 CHANGE(prune_box, c->weight_op.kind = VISE_PRUNE; c->clamp = true; c->clamp_lo = 0.1; c->clamp_hi = 1)
 CHANGE(max_norm_negative, c->max_norm = -1)
 CHANGE(op_t, c->weight_op.kind = VISE_REL_CLIP; c->weight_op.t = 1.5)
@@ -137,6 +153,18 @@ static const refused table[] = {
     {prox_box, VISE_ERR_USAGE, "with `prox_l1` the box must contain 0"},
     {max_norm_box, VISE_ERR_USAGE, "`clamp` -1:-0.1: with `max_norm`"},
     {max_norm_layer, VISE_ERR_USAGE, "`layer_clamps` 1=0.5:1: with `max_norm`"},
+    {clamp_init_negative, VISE_ERR_USAGE, "`clamp_init` -1: expected a number above 0, or off"},
+    {clamp_init_both, VISE_ERR_USAGE, "`clamp` and `clamp_init` contradict each other"},
+    {row_l1_negative, VISE_ERR_USAGE, "`row_l1` -1: expected a number above 0, or off"},
+    {row_l1_both, VISE_ERR_USAGE, "`row_l1` and `row_l1_sided` contradict each other"},
+    {row_l1_box, VISE_ERR_USAGE, "`clamp` -1:-0.1: with `row_l1` the box must contain 0"},
+    {row_l1_layer_box, VISE_ERR_USAGE, "`layer_clamps` 1=0.5:1: with `row_l1_sided` the box must contain 0"},
+    {row_l1_layer_missing, VISE_ERR_USAGE, "`row_l1_layers` 9: the net has layers 0 to 1"},
+    {row_l1_layer_null, VISE_ERR_USAGE, "row_l1_sided_layers is NULL"},
+    {row_l1_layer_zero, VISE_ERR_USAGE, "`row_l1_layers` 0=0: expected a number above 0"},
+    {row_l1_layer_twice, VISE_ERR_USAGE, "`row_l1_layers`: layer 1 is given twice"},
+    {row_l1_layer_both, VISE_ERR_USAGE, "`row_l1_layers` and `row_l1_sided_layers` both bound layer 1"},
+    {row_l1_unlimited, VISE_ERR_USAGE, "`row_l1_schedule.kind` linear needs `epochs` or `steps`"},
     {prune_box, VISE_ERR_USAGE, "with `weight_op.kind` the box must contain 0"},
     {max_norm_negative, VISE_ERR_USAGE, "`max_norm` -1"},
     {op_t, VISE_ERR_USAGE, "`weight_op.t` 1.5"},

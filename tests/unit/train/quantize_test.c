@@ -205,6 +205,15 @@ Test(quantize, what_cannot_be_is_refused) {
   config.max_norm = 1;
   refused(config, VISE_RELU, VISE_ERR_USAGE, "`max_norm`: not with `quantize`");
   config.max_norm = 0;
+  config.row_l1 = 1;
+  refused(config, VISE_RELU, VISE_ERR_USAGE, "`row_l1`: not with `quantize`");
+  config.row_l1 = 0;
+  config.row_l1_sided = 1;
+  refused(config, VISE_RELU, VISE_ERR_USAGE, "`row_l1_sided`: not with `quantize`");
+  config.row_l1_sided = 0;
+  config.clamp_init = 1;
+  refused(config, VISE_RELU, VISE_ERR_USAGE, "`clamp`: not with `quantize`");
+  config.clamp_init = 0;
   config.clamp = true;
   config.clamp_lo = -1;
   config.clamp_hi = 1;

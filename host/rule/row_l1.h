@@ -1,0 +1,118 @@
+/*
+ * Rows of weights whose magnitudes sum to at most R: the Euclidean projection onto that ball is the soft threshold
+ * w <- sign(w) max(|w| - t, 0) with the smallest t >= 0 that makes the sum small enough. Where sides are bounded, the
+ * positive entries have a t of their own, and the negative ones too.
+ *
+ * In float32, t is found in integers, whose sums have no order: with magnitudes V in a fixed point of the row's own, T
+ * is the smallest integer >= 0 with sum max(0, V - T) <= R. There is one such T, so every backend, every cut of a row and
+ * every way of searching gives the same bits. V lies above the magnitude and R is rounded down: the sum that is left is at
+ * most R. A unit is 2^-27 of the largest magnitude, finer than a float32 of its size. Plain C that kernels include too.
+ */
+#ifndef VISE_I_ROW_L1_H
+#define VISE_I_ROW_L1_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "host/base/both.h"
+
+/* What bounds the rows of a layer's weights. */
+typedef struct vise_i_row_ball {
+  double radius; /* 0: nothing does */
+  bool sided;    /* positive entries and negative ones, each by themselves */
+} vise_i_row_ball;
+
+typedef enum vise_i_side { VISE_I_BOTH_SIDES, VISE_I_POSITIVE, VISE_I_NEGATIVE } vise_i_side;
+
+/* What is projected onto: so much less than R that R itself holds after what is left is rounded to float32. */
+VISE_BOTH double vise_i_row_radius(const vise_i_row_ball *ball, double factor) {
+  return ball->radius * factor * (1 - 1.0 / 1048576);
+}
+
+/* ---- fixed point ---- */
+
+/* The fixed point of one row: numbers times scale. */
+typedef struct vise_i_fixed {
+  float scale;    /* a power of two, with which magnitudes are below 2^27 */
+  int64_t radius; /* R */
+} vise_i_fixed;
+
+/* Bits of a magnitude from which on it is not finite. Rows with such an entry stay as they are. */
+enum { VISE_I_BITS_OF_INFINITY = 0x7f800000 };
+
+/* Whether a weight, by its bits, is on the other side. */
+VISE_BOTH bool vise_i_is_other_side(uint32_t bits, vise_i_side side) {
+  return side != VISE_I_BOTH_SIDES && (bits >> 31 != 0) != (side == VISE_I_NEGATIVE);
+}
+
+/* The bits of the magnitude that a weight has on a side: 0 if it is on the other one. What is not finite is on both. */
+VISE_BOTH uint32_t vise_i_side_bits(uint32_t bits, vise_i_side side) {
+  const uint32_t magnitude = bits & 0x7fffffffu;
+  return vise_i_is_other_side(bits, side) && magnitude < VISE_I_BITS_OF_INFINITY ? 0 : magnitude;
+}
+
+/* The same as a number, where all are finite. */
+VISE_BOTH float vise_i_side_magnitude(float w, vise_i_side side) {
+  if (side == VISE_I_BOTH_SIDES) return fabsf(w);
+  const float on = side == VISE_I_NEGATIVE ? -w : w;
+  return on > 0 ? on : 0.0f;
+}
+
+/* Of a row whose largest magnitude has these bits, and is finite. */
+VISE_BOTH vise_i_fixed vise_i_fixed_of(uint32_t largest, double radius) {
+  const int exponent = 27 + 126 - (int)(largest >> 23), scale = exponent < 127 ? exponent : 127;
+  const double scaled = ldexp(radius, scale);
+  vise_i_fixed fixed;
+  fixed.scale = (float)ldexp(1.0, scale);
+  fixed.radius = scaled < 4e18 ? (int64_t)scaled : INT64_MAX;
+  return fixed;
+}
+
+/* V: the next integer above. */
+VISE_BOTH int32_t vise_i_fixed_magnitude(float magnitude, float scale) {
+  return (int32_t)(magnitude * scale) + 1;
+}
+
+/* What a pass over a row finds, at some T. */
+typedef struct vise_i_fixed_found {
+  int64_t sum;                /* of max(0, V - T) */
+  int32_t n_from, least_from; /* how many V >= T, and the least of them, INT32_MAX where there is none */
+} vise_i_fixed_found;
+
+/* Moves T, which may be anywhere, towards the answer; true when it is there. Where the sum is too large, a tangent to it
+   says how far T is too low at least, and up to the next V the tangent is the sum; where it is not too large, how far T is
+   too high at most. So T goes down once at most, and then up. */
+VISE_BOTH bool vise_i_fixed_next(const vise_i_fixed_found *found, int64_t radius, int32_t *t) {
+  const int64_t from = *t, n = found->n_from;
+  if (found->sum > radius) {
+    const int64_t next = from + (found->sum - radius + n - 1) / n;
+    *t = (int32_t)next;
+    return found->least_from >= next;
+  }
+
+  const int64_t next = n == 0 ? 0 : from - (radius - found->sum) / n;
+  *t = next < 0 ? 0 : (int32_t)next;
+  return *t == from;
+}
+
+/* t, rounded up. */
+VISE_BOTH float vise_i_fixed_threshold(float scale, int32_t t) {
+  const double exact = (double)t / (double)scale;
+  const float near = (float)exact;
+  return (double)near < exact ? nextafterf(near, INFINITY) : near;
+}
+
+/* ---- shrinking ---- */
+
+/* Thresholds of a row; equal unless sides are bounded. */
+typedef struct vise_i_row_thresholds {
+  float positive, negative;
+} vise_i_row_thresholds;
+
+VISE_BOTH float vise_i_shrink(float w, vise_i_row_thresholds t) {
+  const float above = w - t.positive, below = w + t.negative; /* not both of a sign of their own */
+  return (above > 0 ? above : 0.0f) + (below < 0 ? below : 0.0f);
+}
+
+#endif
