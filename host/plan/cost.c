@@ -1,34 +1,6 @@
 /* What a planned step takes: arithmetic, bytes, exchanges, and the least time for these. */
 #include "host/plan/plan.h"
-
-/*
- * The rates are those of a Hopper at 1980 MHz. A multiprocessor makes 128 fused multiply-adds a clock in float32, and
- * through mma.sync about two thirds of 1024 in tf32 and 2048 in bf16. All data of a small step is in the L2 cache, from
- * which a multiprocessor reads about 30,000 bytes in a microsecond; a larger step is bound by the bandwidth of the
- * device memory.
- */
-#define CLOCKS_PER_US 1980.0
-#define L2_BYTES_PER_US_AND_SM 30000.0
-#define MEMORY_BYTES_PER_US 4300000.0
-#define L2_BYTES 4e7
-#define LAUNCH_US 1.3
-#define EXCHANGE_US 0.65
-
-static double flop_per_clock(vise_k_variant variant) {
-  return variant == VISE_K_TF32 ? 1365 : variant == VISE_K_BF16 ? 2730 : 256;
-}
-
-double vise_i_plan_multiplications_per_us(void) {
-  return flop_per_clock(VISE_K_LARGE_F32) / 2 * CLOCKS_PER_US;
-}
-
-double vise_i_plan_read_us(double bytes) {
-  return bytes / L2_BYTES_PER_US_AND_SM;
-}
-
-double vise_i_plan_exchange_us(void) {
-  return EXCHANGE_US;
-}
+#include "host/plan/rates.h"
 
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out) {
   const vise_k_step *step = &plan->step;
@@ -67,7 +39,7 @@ void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_
   }
 
   const double l2 = L2_BYTES_PER_US_AND_SM * step->n_members;
-  cost.flop_per_us = flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;
+  cost.flop_per_us = vise_i_flop_per_clock(plan->variant) * CLOCKS_PER_US * step->n_members;
   cost.bytes_per_us = plan->n_bytes < L2_BYTES || l2 < MEMORY_BYTES_PER_US ? l2 : MEMORY_BYTES_PER_US;
 
   for (uint32_t p = 0; p < step->n_phases; p++) cost.cta_bytes += vise_i_plan_phase_bytes(plan, p);

@@ -1,6 +1,7 @@
 /* Who makes the last layer of a net of few outputs, its loss and the delta below: VISE_K_ROWS, for blocks of rows, or
    phases of their own, in tiles. */
 #include "host/plan/plan.h"
+#include "host/plan/rates.h"
 #include "kernels/canonical.h"
 
 static double larger(double a, double b) {
@@ -33,7 +34,7 @@ static double rows_us(const vise_k_layer *last, uint64_t n_rows, uint32_t n_ctas
   const double n_blocks = rounds(vise_i_ceil_div(n_rows, block), n_ctas), weight = (double)last->n_in * last->n_out;
   const bool near = weight <= WEIGHT_FLOATS;
   const double floats = n_blocks * 2.0 * (double)block * last->n_in + (near ? 1 : 2 * n_blocks) * weight;
-  return vise_i_plan_read_us(floats * sizeof(float));
+  return vise_i_read_us(floats * sizeof(float));
 }
 
 /* A phase of [n_rows] x [n_columns] in tiles. */
@@ -45,9 +46,9 @@ typedef struct tiles {
 
 static double tiles_us(const vise_i_plan *plan, const tiles *t, uint32_t n_ctas) {
   const uint64_t side = vise_k_tile_side(t->tile);
-  const double rate = vise_i_plan_multiplications_per_us();
+  const double rate = vise_i_multiplications_per_us();
   const double products = vise_i_plan_products_cost(plan->variant, t->tile, t->depth) / rate;
-  const double one = larger(products, vise_i_plan_read_us(t->floats * sizeof(float)));
+  const double one = larger(products, vise_i_read_us(t->floats * sizeof(float)));
   return rounds(vise_i_ceil_div(t->n_rows, side) * vise_i_ceil_div(t->n_columns, side), n_ctas) *
          (one + vise_i_plan_tile_overhead() / rate);
 }
@@ -62,13 +63,13 @@ static double phases_us(const vise_i_plan *plan, uint64_t n_rows, uint32_t n_cta
   tiles forward = {(vise_k_tile)plan->forward_tile[l], n_rows, last->n_out, n_in, 0};
   const double side = vise_k_tile_side(forward.tile);
   forward.floats = n_in * (side + (side < n_out ? side : n_out));
-  if (l == 0) return tiles_us(plan, &forward, n_ctas) + vise_i_plan_exchange_us();
+  if (l == 0) return tiles_us(plan, &forward, n_ctas) + EXCHANGE_US;
 
   /* deltas and weights; outputs, for slopes, and new deltas */
   tiles back = {(vise_k_tile)plan->delta_tile[l - 1], n_rows, last->n_in, n_out, 0};
   const double back_side = vise_k_tile_side(back.tile);
   back.floats = 2 * back_side * (n_out + back_side);
-  return tiles_us(plan, &forward, n_ctas) + tiles_us(plan, &back, n_ctas) + 2 * vise_i_plan_exchange_us();
+  return tiles_us(plan, &forward, n_ctas) + tiles_us(plan, &back, n_ctas) + 2 * EXCHANGE_US;
 }
 
 bool vise_i_plan_takes_rows(const vise_i_plan *plan, uint64_t n_rows, uint32_t n_ctas) {

@@ -132,12 +132,6 @@ typedef struct vise_i_plan_cost {
 /* row_bytes: bytes of features and targets in a row of data. */
 void vise_i_plan_cost_of(const vise_i_plan *plan, size_t row_bytes, vise_i_plan_cost *out);
 
-/* Multiplications that a multiprocessor makes in a microsecond at the full rate of float32. */
-double vise_i_plan_multiplications_per_us(void);
-/* What a multiprocessor needs to read so many bytes from L2, and an exchange. */
-double vise_i_plan_read_us(double bytes);
-double vise_i_plan_exchange_us(void);
-
 /* Most slices that the sums over a batch of up to n_rows rows have (vise_slice_length). */
 size_t vise_i_plan_most_slices(size_t n_rows);
 

@@ -1,4 +1,5 @@
 /* What a planned step asks of its busiest CTA. */
+#include "host/plan/rates.h"
 #include "host/plan/teams.h"
 
 /* An exchange of a team of one CTA is a barrier. */
@@ -59,7 +60,7 @@ static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phas
 }
 
 void vise_i_plan_work_of(const vise_i_plan *plan, vise_i_plan_work *out) {
-  const double rate = vise_i_plan_multiplications_per_us();
+  const double rate = vise_i_multiplications_per_us();
   work w = {0, 0};
   vise_i_plan_cost cost;
 

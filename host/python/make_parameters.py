@@ -28,6 +28,7 @@ TYPES = {_options.FLAG: ("bool", "Optional[bool]"), _options.YES_NO: ("bool", "O
          _options.WIDTHS: ("str or list of int or None", "Union[str, Sequence[Optional[int]], None]"),
          _options.REALS: ("list of float", "Optional[Sequence[float]]"),
          _options.SIZES: ("list of int", "Optional[Sequence[int]]"),
+         _options.LAYER_REALS: ("dict of int to float", "Optional[Mapping[int, float]]"),
          _options.LAYERS: ("dict of int to (float, float)", "Optional[Mapping[int, Any]]")}
 
 # Parameters of the estimators alone: name, type, annotation, default, text.

@@ -10,7 +10,7 @@ from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, nam
 OF_TRAIN, OF_NET, OF_RUN = range(3)  # vise_option_struct
 # vise_option_type
 (FLAG, YES_NO, REAL, COUNT, INT, BYTES, NAME, TEXT, PATH, SWITCHED_REAL, INTERVAL, WIDTHS, REALS, SIZES, LAYERS,
- MOMENT) = range(16)
+ MOMENT, CADENCE, LAYER_REALS) = range(18)
 
 
 class OptionRow(ctypes.Structure):
@@ -76,6 +76,8 @@ def _texts(parameter: str, kind: int, value: Any) -> List[str]:
     if is_number:
         return [_number(value)]
 
+    if kind == LAYER_REALS and isinstance(value, Mapping):
+        return [f"{layer}={_number(bound)}" for layer, bound in value.items()]
     if kind == LAYERS and isinstance(value, Mapping):
         return [f"{layer}={_texts(parameter, INTERVAL, box)[0]}" for layer, box in value.items()]
     if isinstance(value, Mapping) or not hasattr(value, "__iter__"):
@@ -87,7 +89,7 @@ def _texts(parameter: str, kind: int, value: Any) -> List[str]:
         return ["-".join("auto" if item is None else str(item) for item in items)]
     if kind in (REALS, SIZES):
         return [",".join(_number(item) for item in items)]
-    if kind == LAYERS:
+    if kind in (LAYERS, LAYER_REALS):
         return [str(item) for item in items]
     raise _wrong(parameter, value, "one value")
 

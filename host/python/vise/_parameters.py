@@ -55,9 +55,18 @@ class Parameters:
         clip_final_ratio: Optional[float] = None,
         clamp: Union[float, Tuple[float, float], str, None] = None,
         clamp_layer: Optional[Mapping[int, Any]] = None,
+        clamp_init: Optional[float] = None,
         clamp_bias: Optional[bool] = None,
         clamp_schedule: Optional[str] = None,
         clamp_final_ratio: Optional[float] = None,
+        row_l1: Optional[float] = None,
+        row_l1_layer: Optional[Mapping[int, float]] = None,
+        row_l1_sided: Optional[float] = None,
+        row_l1_sided_layer: Optional[Mapping[int, float]] = None,
+        row_l1_schedule: Optional[str] = None,
+        row_l1_gamma: Optional[float] = None,
+        row_l1_step_epochs: Optional[int] = None,
+        row_l1_final_ratio: Optional[float] = None,
         max_norm: Optional[float] = None,
         max_norm_scope: Optional[str] = None,
         quantize: Optional[str] = None,
@@ -147,9 +156,18 @@ class Parameters:
         self.clip_final_ratio = clip_final_ratio
         self.clamp = clamp
         self.clamp_layer = clamp_layer
+        self.clamp_init = clamp_init
         self.clamp_bias = clamp_bias
         self.clamp_schedule = clamp_schedule
         self.clamp_final_ratio = clamp_final_ratio
+        self.row_l1 = row_l1
+        self.row_l1_layer = row_l1_layer
+        self.row_l1_sided = row_l1_sided
+        self.row_l1_sided_layer = row_l1_sided_layer
+        self.row_l1_schedule = row_l1_schedule
+        self.row_l1_gamma = row_l1_gamma
+        self.row_l1_step_epochs = row_l1_step_epochs
+        self.row_l1_final_ratio = row_l1_final_ratio
         self.max_norm = max_norm
         self.max_norm_scope = max_norm_scope
         self.quantize = quantize
@@ -296,12 +314,31 @@ PARAMETERS = """
         box for the weights; X means -X:X; inf and -inf leave a side open [off]
     clamp_layer : dict of int to (float, float), default None
         box of linear layer L (from 0) in place of `clamp`; repeatable [off]
+    clamp_init : float, default None
+        box of each layer; -K to K times the range of its initial weights [off]
     clamp_bias : bool, default None
         the box holds for biases too [no]
     clamp_schedule : str, default None
         schedule of the box; `lr_gamma` and `lr_step_epochs` hold for it too [constant]
     clamp_final_ratio : float, default None
         linear, cosine: final over initial box [0]
+    row_l1 : float, default None
+        bound on the sum of the magnitudes in each row of the weights [off]
+    row_l1_layer : dict of int to float, default None
+        bound of linear layer L (from 0) in place of `row_l1`; repeatable [off]
+    row_l1_sided : float, default None
+        bound on the sum of the positive entries of each row, and on that of the magnitudes of its negative ones
+        [off]
+    row_l1_sided_layer : dict of int to float, default None
+        bound of linear layer L (from 0) in place of `row_l1_sided`; repeatable [off]
+    row_l1_schedule : str, default None
+        schedule of these bounds [constant]
+    row_l1_gamma : float, default None
+        step: the factor [0.1]
+    row_l1_step_epochs : int, default None
+        step: epochs between factors [30]
+    row_l1_final_ratio : float, default None
+        linear, cosine: final over initial bounds [0]
     max_norm : float, default None
         bound on the 2-norm of the weights [off]
     max_norm_scope : str, default None
@@ -310,7 +347,7 @@ PARAMETERS = """
         train for an integer net whose sums cannot overflow; int8,accP with accumulators of P bits (10 to 32),
         and actA, inI for hidden values and inputs of fewer bits than 8, as in int8,acc12,act4,in4 [off]
     assert_projection : bool, default None
-        verify after every step that box, mask and max-norm hold [no]
+        verify after every step that all of these and the masks hold [no]
     weight_op : str, default None
         relative weight operation; during training, or by prune once [none]
     weight_op_at : str, default None
