@@ -126,6 +126,7 @@ const std::vector<Spec> kConversionSpecs = {
     PTX_WHOLE("rzi.s32.f32", "r=r", s32, float, toward_zero, k32, 1, 12),
     PTX_WHOLE("rzi.s64.f32", "l=r", s64, float, toward_zero, k32, 1, 16),
     PTX_WHOLE("rzi.u32.f64", "r=l", u32, double, toward_zero, k64, 1, 16),
+    PTX_WHOLE("rzi.s64.f64", "l=l", s64, double, toward_zero, k64, 1, 16),
     PTX_WHOLE("rzi.s32.f64", "r=l", s32, double, toward_zero, k64, 1, 16),
     PTX_WHOLE("rni.s32.f32", "r=r", s32, float, to_nearest, k32, 1, 12),
     {"cvt.rna.tf32.f32", "r=r", lanes<Tf32, uint32_t, float>, k32, 3, 12},
