@@ -51,6 +51,7 @@ PTX_F(DivU64, u64, (u64 a, u64 b), b ? a / b : ~u64(0));
 PTX_F(RemU64, u64, (u64 a, u64 b), b ? a % b : a);
 PTX_F(DivS32, u32, (s32 a, s32 b), b ? s64(a) / b : -1);
 PTX_F(RemS32, u32, (s32 a, s32 b), b ? s64(a) % b : a);
+PTX_F(DivS64, s64, (s64 a, s64 b), b == 0 ? -1 : b == -1 ? s64(0 - u64(a)) : a / b);
 
 PTX_F(MinU32, u32, (u32 a, u32 b), std::min(a, b));
 PTX_F(MaxU32, u32, (u32 a, u32 b), std::max(a, b));
@@ -235,6 +236,7 @@ const std::vector<Spec> kIntegerSpecs = {
     {"rem.u32", "r=rr", lanes<RemU32, u32, u32, u32>, Class::kDivision, 18, 90},
     {"div.s32", "r=rr", lanes<DivS32, u32, s32, s32>, Class::kDivision, 24, 110},
     {"rem.s32", "r=rr", lanes<RemS32, u32, s32, s32>, Class::kDivision, 24, 110},
+    {"div.s64", "l=ll", lanes<DivS64, s64, s64, s64>, Class::kDivision, 90, 440},
     {"div.u64", "l=ll", lanes<DivU64, u64, u64, u64>, Class::kDivision, 80, 400},
     {"rem.u64", "l=ll", lanes<RemU64, u64, u64, u64>, Class::kDivision, 80, 400},
     {"min.u32", "r=rr", lanes<MinU32, u32, u32, u32>, kInt, 1, 4},
