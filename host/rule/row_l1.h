@@ -91,9 +91,9 @@ VISE_BOTH bool vise_i_fixed_next(const vise_i_fixed_found *found, int64_t radius
     return found->least_from >= next;
   }
 
-  const int64_t next = n == 0 ? 0 : from - (radius - found->sum) / n;
-  *t = next < 0 ? 0 : (int32_t)next;
-  return *t == from;
+  const int64_t next = n == 0 ? 0 : from - (radius - found->sum) / n, least = next < 0 ? 0 : next;
+  *t = (int32_t)least;
+  return least == from;
 }
 
 /* t, rounded up. */
