@@ -14,6 +14,7 @@ import time
 import warnings
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.datasets import load_digits, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -35,14 +36,14 @@ def searches():
     x, y = load_digits(return_X_y=True)
     x = x / 16
     net = vise.Classifier(recipe="none", layers="auto-64-auto", optimizer="adam", epochs=60, batch=64)
+    bounded = clone(net).set_params(clip_norm=1, clamp=0.5)
+    same = dict(cv=5, n_jobs=2, refit=False)
     grid = {"lr": GRID_LR, "l2": GRID_L2}
     theirs = MLPClassifier((64,), batch_size=64, max_iter=60, n_iter_no_change=60, tol=0)
     jobs = {
-        "vise.SearchCV": vise.SearchCV(net, grid, cv=5, n_jobs=2, refit=False),
-        "vise.SearchCV, clip_norm=1, clamp=0.5": vise.SearchCV(net.set_params(clip_norm=1, clamp=0.5), grid, cv=5, n_jobs=2,
-                                                               refit=False),
-        "GridSearchCV(MLPClassifier)": GridSearchCV(theirs, {"learning_rate_init": GRID_LR, "alpha": GRID_L2}, cv=5, n_jobs=2,
-                                                    refit=False),
+        "vise.SearchCV": vise.SearchCV(net, grid, **same),
+        "vise.SearchCV, clip_norm=1, clamp=0.5": vise.SearchCV(bounded, grid, **same),
+        "GridSearchCV(MLPClassifier)": GridSearchCV(theirs, {"learning_rate_init": GRID_LR, "alpha": GRID_L2}, **same),
     }
     seconds = {}
     for name, search in jobs.items():
