@@ -3,16 +3,13 @@ try hard stay within. Takes WORK and VISE (the tool) from the environment."""
 import copy
 import json
 import os
-import shutil
-import subprocess
-import sys
-
-import numpy as np
 
 import certify_check
 import certify_probe
+import numpy as np
+from scene import expect, finished, make_arrays, play
 
-WORK, VISE = os.environ["WORK"], os.environ["VISE"]
+VISE = os.environ["VISE"]
 N_PROBES = 10000
 # The net, and how its inputs are ranged.
 NETS = {
@@ -28,24 +25,12 @@ NETS = {
 
 
 def run(*arguments, code=0):
-    result = subprocess.run([VISE, *arguments], capture_output=True, text=True, check=False)
-    expect(result.returncode == code, f"{' '.join(arguments)}: exit {result.returncode}\n{result.stdout}{result.stderr}")
-    return result.stdout if code == 0 else result.stderr
-
-
-def expect(condition, message):
-    if not condition:
-        raise RuntimeError(message)
+    done = finished(VISE, *arguments, code=code)
+    return done.stdout if code == 0 else done.stderr
 
 
 def make_data():
-    rng = np.random.default_rng(7)
-    labels = np.arange(300) % 3
-    x = (rng.normal(size=(300, 6)) + 1.5 * np.eye(3, 6)[labels]).astype(np.float32)
-    np.save("x.npy", x)
-    np.save("y.npy", labels.astype(np.int64))
-    np.save("bytes.npy", rng.integers(0, 256, (300, 6)).astype(np.uint8))
-    np.save("bits.npy", (labels == 0).astype(np.int64))
+    x, labels = make_arrays()
     with open("table.csv", "w", encoding="utf-8") as file:
         file.write("a,b,color,when,y\n")
         for i, row in enumerate(x):
@@ -178,10 +163,6 @@ def check_changed(file):
 
 
 def main():
-    folder = os.path.join(WORK, "certify")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    os.chdir(folder)
     make_data()
     made = {name: check(name) for name in NETS}
     for name in ("relu", "gelu", "elu", "sigmoid"):
@@ -191,8 +172,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        print(error)
-        sys.exit(1)
+    play("certify", main)

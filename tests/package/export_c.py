@@ -6,9 +6,10 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 
-WORK, VISE, CC = os.environ["WORK"], os.environ["VISE"], os.environ["CC"]
+from scene import expect, finished, play
+
+VISE, CC = os.environ["VISE"], os.environ["CC"]
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror")
 ACTIVATIONS = ("relu", "leaky-relu", "silu", "tanh", "sigmoid", "gelu", "identity", "elu")
 # Names that end comments and strings, mean something to the preprocessor, or become alike.
@@ -17,15 +18,8 @@ CLASSES = ('no "', 'no_\\', "*/", "ja??/")
 
 
 def run(*command, code=0):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != code:
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    done = finished(*command, code=code)
     return done.stdout + done.stderr
-
-
-def expect(condition, message):
-    if not condition:
-        raise RuntimeError(message)
 
 
 def field(text):
@@ -199,10 +193,6 @@ def check_refusals():
 
 
 def main():
-    folder = os.path.join(WORK, "export_c")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    os.chdir(folder)
     make_data()
     for activation in ACTIVATIONS:
         check_net(activation.replace("-", "_"), "table.csv", "--layers", "auto-12-7-auto", "--activation", activation)
@@ -222,8 +212,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        print(error)
-        sys.exit(1)
+    play("export_c", main)

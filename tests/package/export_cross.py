@@ -7,9 +7,10 @@ import random
 import re
 import shutil
 import subprocess
-import sys
 
-WORK, VISE = os.environ["WORK"], os.environ["VISE"]
+from scene import expect, play
+
+VISE = os.environ["VISE"]
 STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-O2")
 # Compiler and what runs its programs. int and pointers of 32 bits and no floating point, and of 64 bits.
 TARGETS = (("arm-linux-gnueabi-gcc", ("-march=armv5te", "-mfloat-abi=soft"), "qemu-arm"),
@@ -46,11 +47,6 @@ def run(*command, cwd=None, rows=None):
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode()}{done.stderr.decode()}")
     return done.stdout.decode()
-
-
-def expect(condition, message):
-    if not condition:
-        raise RuntimeError(message)
 
 
 def make_nets():
@@ -118,10 +114,6 @@ def main():
     tools = ["frama-c"] + [tool for target in TARGETS for tool in (target[0], target[2])]
     lacking = [tool for tool in tools if not shutil.which(tool)]
     expect(not lacking, f"there is no {', '.join(lacking)}: ./dev hardware installs them")
-    folder = os.path.join(WORK, "export_cross")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    os.chdir(folder)
     nets = list(make_nets())
     for name, most in nets:
         for target in TARGETS:
@@ -131,8 +123,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        print(error)
-        sys.exit(1)
+    play("export_cross", main)

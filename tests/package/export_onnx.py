@@ -2,37 +2,23 @@
 Takes WORK and VISE (the tool) from the environment."""
 import json
 import os
-import shutil
-import subprocess
-import sys
 
 import numpy as np
 import onnx
 import onnxruntime
+from scene import expect, finished, make_arrays, play
 
-WORK, VISE = os.environ["WORK"], os.environ["VISE"]
+VISE = os.environ["VISE"]
 ACTIVATIONS = ("relu", "leaky-relu", "silu", "tanh", "sigmoid", "gelu", "identity", "elu")
 TOLERANCE = 1e-6
 
 
 def run(*arguments):
-    done = subprocess.run([VISE, *arguments], capture_output=True, text=True, check=False)
-    expect(done.returncode == 0, f"{' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-
-
-def expect(condition, message):
-    if not condition:
-        raise RuntimeError(message)
+    finished(VISE, *arguments)
 
 
 def make_data():
-    rng = np.random.default_rng(7)
-    labels = np.arange(300) % 3
-    x = (rng.normal(size=(300, 6)) + 1.5 * np.eye(3, 6)[labels]).astype(np.float32)
-    np.save("x.npy", x)
-    np.save("y.npy", labels.astype(np.int64))
-    np.save("bits.npy", (labels == 0).astype(np.int64))
-    np.save("bytes.npy", rng.integers(0, 256, (300, 6)).astype(np.uint8))
+    x, _ = make_arrays()
     np.save("numbers.npy", (300 + 20 * x[:, :2]).astype(np.float32))
     with open("table.csv", "w", encoding="utf-8") as file:
         file.write("größe,\"b \"\"c\",y\n")
@@ -72,10 +58,6 @@ def check(name, train, data, inputs, *options):
 
 
 def main():
-    folder = os.path.join(WORK, "export_onnx")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.makedirs(folder)
-    os.chdir(folder)
     make_data()
     x, arrays = np.load("x.npy"), ("x.npy", "--train-labels", "y.npy", "--layers", "6-16-16-3")
     for activation in ACTIVATIONS:
@@ -95,8 +77,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except RuntimeError as error:
-        print(error)
-        sys.exit(1)
+    play("export_onnx", main)
