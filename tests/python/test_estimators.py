@@ -117,6 +117,15 @@ def test_partial_fit_scales_targets():
     assert net.score(x, y) > 0.4
 
 
+def test_partial_fit_after_fit_has_the_recipe_of_its_rows(iris):
+    net = vise.Classifier(steps=200).fit(*iris)
+    before = net.score(*iris)
+    for _ in range(10):
+        net.partial_fit(*iris)
+    assert float(net._live[0].get("decoupled_decay")) == 8 * (4 / 150) ** 0.5
+    assert net.score(*iris) >= before - 0.05
+
+
 def test_early_stopping_and_curves():
     x, y = load_diabetes(return_X_y=True)
     net = vise.Regressor(val_fraction=0.2, patience=5, epochs=500, lr=0.01).fit(x, y)

@@ -10,7 +10,7 @@ import numpy as np
 from . import _checks, _export, _fit
 from . import _library as _l
 from ._library import Handle, lib, made
-from ._options import Configs
+from ._options import Configs, batch_of, recipe_text
 from ._parameters import PARAMETERS, Parameters
 from ._partial import PartialFit
 from ._tables import Table, column_name, dataset_of, names_of, texts_of, transform
@@ -38,9 +38,9 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     @classmethod
     def _get_param_names(cls) -> List[str]:
         """Found once: to read a signature of ninety parameters takes longer than a fit of few rows."""
-        if "_names" not in cls.__dict__:
-            cls._names = sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
-        return cls._names
+        if "_parameter_names" not in cls.__dict__:
+            cls._parameter_names = sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
+        return cls._parameter_names
 
     def get_params(self, deep: bool = True) -> Dict[str, Any]:
         """The parameters by name."""
@@ -85,14 +85,21 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         return x
 
     def _most_rows(self, n_rows: int) -> float:
-        """Rows of a batch, as far as that is known before the recipe is."""
-        if self.batch is None:
-            return 32 if self.recipe == "table" and n_rows < 1000 else 64
-        return np.inf if self.batch in (0, "full") else int(self.batch)
+        """Rows of a batch."""
+        configs = Configs()
+        if self.recipe == "table":
+            configs.set_recipe(recipe_text(n_rows, n_rows, 1, False, {}))
+        if self.batch is not None:
+            configs.set("batch", self.batch)
+        return batch_of(configs)
 
-    def _table(self, x: Any, names: Optional[List[str]]) -> Table:
+    def _names(self) -> Optional[List[str]]:
+        """Names of the features; None without."""
+        return list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
+
+    def _table(self, x: Any) -> Table:
         """X as a table, with the columns that are to be taken for text or for numbers."""
-        table = Table(x.shape[0])
+        names, table = self._names(), Table(x.shape[0])
         table.add_all(_retyped(x, names, self.categorical, self.numeric), names)
         return table
 
@@ -149,15 +156,15 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
 
     # ---- use ---------------------------------------------------------------------------------------------------
 
-    def _outputs(self, x: Any, output: str) -> np.ndarray:
-        self._check_fitted()
-        x = _checks.check_features(self, x)
-        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-        table = self._table(x, names)
+    def _transformed(self, x: Any) -> Handle:
+        """The net's inputs for all rows of a checked X."""
         dtype = _l.F64 if self.model_.dtype == "float64" else _l.F32
-        transformed = transform(self._preprocessor, table, None, dtype, targets=False, every_row=True)
-        backend = self.backend if self.backend is not None else "auto"
-        return self.model_._predict(dataset_of(transformed, None), output, backend, self.threads or 0)
+        return transform(self._preprocessor, self._table(x), None, dtype, targets=False, every_row=True)
+
+    def _outputs(self, X: Any, output: str) -> np.ndarray:
+        self._check_fitted()
+        dataset = dataset_of(self._transformed(_checks.check_features(self, X)), None)
+        return self.model_._predict(dataset, output, self.backend or "auto", self.threads or 0)
 
     @property
     def input_names_(self) -> List[str]:
@@ -201,11 +208,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         self._check_fitted()
         data = None
         if X is not None and format == "c":
-            x = _checks.check_features(self, X)
-            names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-            dtype = _l.F64 if self.model_.dtype == "float64" else _l.F32
-            data = dataset_of(transform(self._preprocessor, self._table(x, names), None, dtype, targets=False,
-                                        every_row=True), None)
+            data = dataset_of(self._transformed(_checks.check_features(self, X)), None)
         _export.export(self.model_, path, format, None if X is None else self._ranges(X), name=name, vectors=vectors,
                        integers=integers, data=data)
 
@@ -339,15 +342,14 @@ class Classifier(ClassifierMixin, _Estimator):
             loss = self.loss if self.loss is not None else "cross-entropy"
             self._begin_partial(x, codes, 1 if loss == "bce" and len(self.classes_) == 2 else len(self.classes_), loss)
         elif not self._is_partial():
-            self._go_on_partial()
+            self._go_on_partial(x)
         self._pass_over(x, codes, weights)
         return self
 
     def _begin(self, X: Any, y: Any, sample_weight: Any) -> _Begun:
         settings = self._settings()
         x, labels, weights = self._checked(X, y, sample_weight)
-        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-        table = self._table(x, names)
+        names, table = self._names(), self._table(x)
         target = column_name(_title(y, "class"), names) if names is not None else None
         if labels.dtype.kind in "OUSb":
             table.add_texts(texts_of(labels.tolist()), target)
@@ -440,8 +442,7 @@ class Regressor(RegressorMixin, _Estimator):
         weights = _checks.weights_of(sample_weight, len(targets))
         x, targets, weights = _checks.in_one_batch(x, targets, weights, self._most_rows(len(targets)))
 
-        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-        table = self._table(x, names)
+        names, table = self._names(), self._table(x)
         titles = None
         for i in range(targets.shape[1]):
             taken = None if names is None else names + (titles or [])
@@ -465,7 +466,7 @@ class Regressor(RegressorMixin, _Estimator):
         if first:
             self._begin_partial(x, targets, targets.shape[1], self.loss if self.loss is not None else "mse")
         elif not self._is_partial():
-            self._go_on_partial()
+            self._go_on_partial(x)
         self._pass_over(x, targets, weights)
         return self
 

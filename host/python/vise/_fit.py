@@ -14,8 +14,8 @@ import numpy as np
 
 from . import _library as _l
 from ._library import Handle, call, lib, made
-from ._options import Configs, backend_of, given_options, loss_of, recipe_text
-from ._tables import Table, dataset_of, notes_of, rows_pointer, transform
+from ._options import Configs, backend_of, batch_of, given_options, loss_of, recipe_text
+from ._tables import Table, dataset_of, rows_pointer, transform
 from .model import Model
 
 MANY_EPOCHS = 1_000_000  # no curve is kept of more
@@ -28,8 +28,6 @@ class Data:
         self.train: Optional[Handle] = None
         self.validation: Optional[Handle] = None
         self.preprocessor: Optional[Handle] = None
-        self.notes: List[str] = []
-        self.n_features = 0
 
 
 def _list(value: Any, parameter: str) -> Optional[bytes]:
@@ -79,7 +77,7 @@ def fit_preprocessor(table: Table, how: Any, rows: Optional[np.ndarray]) -> Hand
 def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify: bool) -> Tuple[np.ndarray, np.ndarray]:
     """Rows to train on, and rows to validate on."""
     options = _l.sized(_l.SplitOptions, lib.vise_split_options_init_sized)
-    options.fraction, options.stratify = fraction, stratify
+    options.fraction = fraction
     options.shuffle = configs.get("shuffle") == "yes"
     options.stratify = stratify and options.shuffle
     options.seed = int(configs.get("seed"))
@@ -93,11 +91,9 @@ def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify
 
 
 def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
-            weights: Optional[np.ndarray] = None, rows: Optional[np.ndarray] = None,
-            held_out: Optional[np.ndarray] = None) -> Data:
-    """Makes datasets of a table. rows: those to train on, held_out: those to validate on; None, None: all, but for
-    what val_fraction or the recipe hold out."""
-    data = Data()
+            weights: Optional[np.ndarray]) -> Data:
+    """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out."""
+    data, rows, held_out = Data(), None, None
     given = given_options(params)
     uses_recipe = params.get("recipe") != "none"
     fraction = params.get("val_fraction")
@@ -108,22 +104,20 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
     if "steps" in given and "epochs" not in given and configs.get("steps") != "off":
         configs.set("epochs", "off")  # steps alone end it
 
-    if rows is None and fraction > 0:
+    if fraction > 0:
         stratify = params.get("stratify")
         rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
     data.preprocessor = fit_preprocessor(table, how, rows)
     dtype = _l.F64 if backend_of(configs) == _l.CPU64 else _l.F32
     transformed = transform(data.preprocessor, table, rows, dtype, targets=True)
-    data.notes = notes_of(transformed)
     data.train = dataset_of(transformed, weights)
-    if held_out is not None and len(held_out) > 0:
+    if held_out is not None:
         transformed = transform(data.preprocessor, table, held_out, dtype, targets=True)
         data.validation = dataset_of(transformed, None)
 
-    data.n_features = _features(data.preprocessor)
-    n_rows = lib.vise_dataset_n_rows(data.train.pointer)
     if uses_recipe:
-        configs.set_recipe(recipe_text(table.n_rows, n_rows, data.n_features, data.validation is not None, given))
+        n_rows, n_features = lib.vise_dataset_n_rows(data.train.pointer), _features(data.preprocessor)
+        configs.set_recipe(recipe_text(table.n_rows, n_rows, n_features, data.validation is not None, given))
     settle_loss(configs, data, given)
     configs.set("scale", "none")  # the preprocessor has done it
     fill_outputs(configs, data)
@@ -222,12 +216,11 @@ class Outcome:
         self.result, self.losses, self.validation_losses, self.interrupt = result, losses, validation_losses, interrupt
 
 
-def _n_epochs(configs: Configs, data: Data, epochs_before: int) -> int:
+def _n_epochs(configs: Configs, data: Data) -> int:
     """Most epochs that the run may end."""
     epochs, steps = (0 if text == "off" else int(text) for text in (configs.get("epochs"), configs.get("steps")))
     n_rows = lib.vise_dataset_n_rows(data.train.pointer)
-    batch = configs.get("batch")
-    rows_each = n_rows if batch in ("full", "0") else min(int(batch), n_rows)
+    rows_each = int(min(batch_of(configs), n_rows))
     per_epoch = max(1, n_rows // rows_each if configs.get("drop_last") == "yes" else math.ceil(n_rows / rows_each))
     bounds = [epochs] * (epochs > 0) + [steps // per_epoch] * (steps > 0)
     return min([*bounds, MANY_EPOCHS]) if bounds else 0
@@ -237,7 +230,7 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     """Runs until a limit or Ctrl-C. show: True prints a line each epoch, "tqdm" shows a bar. Warnings of the library
     are Python's."""
     config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
-    losses = np.full(_n_epochs(configs, data, 0), np.nan)
+    losses = np.full(_n_epochs(configs, data), np.nan)
     validation_losses = np.full(len(losses), np.nan) if data.validation is not None else None
     told: List[str] = []
 

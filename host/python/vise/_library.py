@@ -25,8 +25,6 @@ from typing import Any
 
 from ._errors import BY_STATUS, InternalError
 
-NO_ROWS = POINTER(c_size_t)()
-
 # vise_dtype, vise_backend, vise_output, vise_target_kind, vise_scale, vise_missing
 U8, I32, I64, F32, F64 = range(5)
 AUTO, CUDA, CPU, CPU64 = range(4)
@@ -35,7 +33,6 @@ TARGET_NONE, TARGET_CLASSES, TARGET_NUMBERS = range(3)
 COLUMN_TEXT = 1
 ROLE_FEATURE = 0
 LOG_WARNING = 1
-INTERRUPTED = 8
 
 
 class Failure(Structure):
@@ -82,7 +79,6 @@ class Progress(Structure):
                 ("test", Metrics), ("seconds", c_double), ("last", POINTER(StepStats)), ("record", c_void_p)]
 
 
-INTERRUPTED_CALL = CFUNCTYPE(c_bool, c_void_p)
 PROGRESS_CALL = CFUNCTYPE(None, c_void_p, POINTER(Progress))
 LOG_CALL = CFUNCTYPE(None, c_void_p, c_int, c_char_p)
 
@@ -114,15 +110,6 @@ class EvalConfig(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("backend", c_int), ("precision", c_int), ("batch", c_size_t),
                 ("n_threads", c_int), ("device", c_int)]
-
-
-class TableOptions(Structure):
-    """vise_table_options"""
-
-    _fields_ = [("struct_size", c_size_t), ("delimiter", c_char_p), ("decimal", c_char), ("comment", c_char),
-                ("header", c_int), ("skip_lines", c_size_t), ("na", c_char_p), ("strip", c_char_p),
-                ("categorical", c_char_p), ("numeric", c_char_p), ("like", c_void_p), ("like_targets", c_bool),
-                ("max_bytes", c_size_t), ("also", c_char_p)]
 
 
 class PreprocessorOptions(Structure):
@@ -220,52 +207,43 @@ _LETTERS = {"v": None, "s": c_int, "p": c_void_p, "t": c_char_p, "z": c_size_t, 
             "D": POINTER(c_double), "I": POINTER(c_int), "B": POINTER(c_bool), "A": POINTER(Array),
             "T": POINTER(c_char_p)}
 _FUNCTIONS = {
-    "vise_version": "t", "vise_build_options": "t", "vise_status_name": "ti", "vise_option_find": "ptB",
-    "vise_option_at": "pz", "vise_train_config_init_sized": "vpz", "vise_net_config_init_sized": "vpz",
-    "vise_run_config_init_sized": "vpz", "vise_train_config_set": "sptte", "vise_net_config_set": "sptte",
-    "vise_run_config_set": "sptte", "vise_train_config_get": "spttze", "vise_net_config_get": "spttze",
-    "vise_train_config_clear": "vp", "vise_run_config_clear": "vp", "vise_net_config_fill": "sppie",
-    "vise_flag_is_set": "bp", "vise_loss_parse": "stIe", "vise_loss_name": "ti", "vise_loss_targets": "ii",
-    "vise_scale_parse": "stIe", "vise_missing_parse": "stIe", "vise_init_scheme_parse": "stIe",
-    "vise_backend_parse": "stIe", "vise_stop_reason_name": "ti", "vise_activation_name": "ti",
-    "vise_activation_parse": "stIe", "vise_recipe_facts_init_sized": "vpz", "vise_recipe_for_table": "zptz",
-    "vise_recipe_validation_fraction": "dz", "vise_table_options_init_sized": "vpz", "vise_table_create": "stzPe",
-    "vise_table_add_numbers": "spTAe", "vise_table_add_text": "sptTe", "vise_table_add_fields": "sptTe",
-    "vise_table_free": "vp", "vise_table_n_rows": "zp", "vise_table_split": "sppppe", "vise_split_clear": "vp",
-    "vise_split_options_init_sized": "vpz", "vise_preprocessor_options_init_sized": "vpz",
-    "vise_preprocessor_fit": "sppZzPe", "vise_preprocessor_free": "vp", "vise_preprocessor_to_json": "spPe",
-    "vise_preprocessor_from_json": "stPe", "vise_preprocessor_n_columns": "zp", "vise_preprocessor_column": "spzpe",
-    "vise_preprocessor_n_inputs": "zp", "vise_preprocessor_input_name": "tpztz",
-    "vise_preprocessor_target_kind": "ip", "vise_preprocessor_n_classes": "zp",
-    "vise_preprocessor_class_name": "tpz", "vise_preprocessor_loss": "ip", "vise_preprocessor_n_lines": "zp",
-    "vise_preprocessor_line": "tpz", "vise_transform_options_init_sized": "vpz",
-    "vise_preprocessor_transform": "spppPe", "vise_transformed_free": "vp", "vise_transformed_n_notes": "zp",
-    "vise_transformed_note": "tpz", "vise_transformed_features": "ap", "vise_dataset_from_transformed": "spAAPe",
+    "vise_version": "t", "vise_option_at": "pz", "vise_train_config_init_sized": "vpz",
+    "vise_net_config_init_sized": "vpz", "vise_run_config_init_sized": "vpz", "vise_train_config_set": "sptte",
+    "vise_net_config_set": "sptte", "vise_run_config_set": "sptte", "vise_train_config_get": "spttze",
+    "vise_net_config_get": "spttze", "vise_train_config_clear": "vp", "vise_run_config_clear": "vp",
+    "vise_net_config_fill": "sppie", "vise_flag_is_set": "bp", "vise_loss_parse": "stIe", "vise_loss_name": "ti",
+    "vise_loss_targets": "ii", "vise_scale_parse": "stIe", "vise_missing_parse": "stIe",
+    "vise_init_scheme_parse": "stIe", "vise_backend_parse": "stIe", "vise_stop_reason_name": "ti",
+    "vise_activation_name": "ti", "vise_recipe_facts_init_sized": "vpz", "vise_recipe_for_table": "zptz",
+    "vise_recipe_validation_fraction": "dz", "vise_table_create": "stzPe", "vise_table_add_numbers": "spTAe",
+    "vise_table_add_text": "sptTe", "vise_table_add_fields": "sptTe", "vise_table_free": "vp",
+    "vise_table_split": "sppppe", "vise_split_clear": "vp", "vise_split_options_init_sized": "vpz",
+    "vise_preprocessor_options_init_sized": "vpz", "vise_preprocessor_fit": "sppZzPe",
+    "vise_preprocessor_free": "vp", "vise_preprocessor_to_json": "spPe", "vise_preprocessor_from_json": "stPe",
+    "vise_preprocessor_n_columns": "zp", "vise_preprocessor_column": "spzpe", "vise_preprocessor_n_inputs": "zp",
+    "vise_preprocessor_input_name": "tpztz", "vise_preprocessor_target_kind": "ip",
+    "vise_preprocessor_n_classes": "zp", "vise_preprocessor_class_name": "tpz", "vise_preprocessor_loss": "ip",
+    "vise_transform_options_init_sized": "vpz", "vise_preprocessor_transform": "spppPe",
+    "vise_transformed_free": "vp", "vise_transformed_features": "ap", "vise_dataset_from_transformed": "spAAPe",
     "vise_dataset_from_arrays": "sAAAbPe", "vise_dataset_free": "vp", "vise_dataset_n_rows": "zp",
-    "vise_dataset_n_classes": "zp", "vise_model_create": "spiPe", "vise_model_initialize": "spiue",
-    "vise_model_free": "vp", "vise_model_retain": "pp", "vise_model_clone": "spiPe", "vise_model_load": "stPe",
-    "vise_model_save": "spte", "vise_model_save_memory": "spPZe", "vise_model_load_memory": "spzPe",
-    "vise_buffer_free": "vp", "vise_model_n_layers": "zp", "vise_model_width": "zpz", "vise_model_dtype": "ip",
+    "vise_model_create": "spiPe", "vise_model_initialize": "spiue", "vise_model_free": "vp",
+    "vise_model_clone": "spiPe", "vise_model_load": "stPe", "vise_model_save": "spte",
+    "vise_model_save_memory": "spPZe", "vise_model_load_memory": "spzPe", "vise_buffer_free": "vp",
+    "vise_model_n_layers": "zp", "vise_model_width": "zpz", "vise_model_dtype": "ip",
     "vise_model_n_parameters": "zp", "vise_model_n_tensors": "zp", "vise_model_tensor_name": "tpz",
     "vise_model_tensor_shape": "spzZZe", "vise_model_get_tensor": "spzDze", "vise_model_set_tensor": "spzDze",
-    "vise_model_loss": "ip", "vise_model_activation": "ip", "vise_model_feature_scaling": "ipDD",
-    "vise_model_target_scaling": "ipDD", "vise_model_set_preprocessing": "spte", "vise_model_preprocessing": "tp",
-    "vise_model_n_listed": "zp", "vise_model_layer_sized": "vzpzp", "vise_model_set_loss": "vpiid",
-    "vise_model_set_target_scaling": "spiDDe", "vise_model_set_activation": "spie",
-    "vise_model_knows_activation": "bp", "vise_model_knows_loss": "bp", "vise_eval_config_init_sized": "vpz",
-    "vise_predict": "spppiDe", "vise_predict_width": "zpi", "vise_evaluate_sized": "szppppe",
-    "vise_trainer_create": "spppppPe", "vise_trainer_free": "vp", "vise_trainer_backend": "ip",
-    "vise_trainer_n_threads": "ip", "vise_trainer_run_sized": "szpppe", "vise_trainer_step_sized": "szpzpZe",
-    "vise_trainer_step_batch_sized": "szpAAApe", "vise_trainer_step_external_sized": "szpAAdpe",
-    "vise_trainer_forward": "spADe", "vise_trainer_set_lr": "spde", "vise_trainer_sync": "spe",
-    "vise_trainer_save_memory": "spPZe", "vise_trainer_restore_memory": "sppze",
+    "vise_model_loss": "ip", "vise_model_feature_scaling": "ipDD", "vise_model_set_preprocessing": "spte",
+    "vise_model_preprocessing": "tp", "vise_model_n_listed": "zp", "vise_model_layer_sized": "vzpzp",
+    "vise_model_set_target_scaling": "spiDDe", "vise_eval_config_init_sized": "vpz", "vise_predict": "spppiDe",
+    "vise_predict_width": "zpi", "vise_trainer_create": "spppppPe", "vise_trainer_free": "vp",
+    "vise_trainer_run_sized": "szpppe", "vise_trainer_step_batch_sized": "szpAAApe",
+    "vise_trainer_step_external_sized": "szpAAdpe", "vise_trainer_forward": "spADe", "vise_trainer_set_lr": "spde",
+    "vise_trainer_sync": "spe", "vise_trainer_save_memory": "spPZe", "vise_trainer_restore_memory": "sppze",
     "vise_certify_config_init_sized": "vpz", "vise_certify": "sppPe", "vise_certificate_free": "vp",
     "vise_certificate_to_json": "spPe", "vise_export_config_init_sized": "vpz", "vise_export_format_parse": "stIe",
     "vise_export": "sppte", "vise_sweep_config_init_sized": "vpz", "vise_sweep_fit_init_sized": "vpz",
-    "vise_sweep_create": "spPe",
-    "vise_sweep_free": "vp", "vise_sweep_n_wanted": "zp", "vise_sweep_submit": "sppe", "vise_sweep_check": "spbe",
-    "vise_sweep_next_sized": "szpdpBe", "vise_sweep_stop": "vp", "vise_sweep_result_clear": "vp",
-    "vise_sweep_n_open": "zp",
+    "vise_sweep_create": "spPe", "vise_sweep_free": "vp", "vise_sweep_n_wanted": "zp", "vise_sweep_submit": "sppe",
+    "vise_sweep_next_sized": "szpdpBe", "vise_sweep_result_clear": "vp", "vise_sweep_n_open": "zp",
 }
 
 

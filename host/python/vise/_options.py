@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import numbers
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, named, sized
 
@@ -157,6 +158,12 @@ def loss_of(configs: Configs) -> int:
     return named(lib.vise_loss_parse, configs.get("loss"))
 
 
+def batch_of(configs: Configs) -> float:
+    """Rows of a batch; infinity: all rows."""
+    text = configs.get("batch")
+    return math.inf if text in ("full", "0") else int(text)
+
+
 def backend_of(configs: Configs) -> int:
     return named(lib.vise_backend_parse, configs.get("backend"))
 
@@ -167,9 +174,9 @@ def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def recipe_text(n_table_rows: int, n_rows: int, n_features: int, has_validation: bool,
-                given: Optional[Mapping[str, Any]] = None) -> str:
+                given: Mapping[str, Any]) -> str:
     """The recipe for tables, without what is given."""
-    names = {option_of(parameter).encode() for parameter in (given or {})}
+    names = {option_of(parameter).encode() for parameter in given}
     facts = sized(RecipeFacts, lib.vise_recipe_facts_init_sized)
     facts.n_table_rows, facts.n_rows, facts.n_features = n_table_rows, n_rows, n_features
     facts.has_validation = has_validation

@@ -10,8 +10,8 @@ import numpy as np
 from . import _fit
 from . import _library as _l
 from ._library import call, lib
-from ._options import Configs, backend_of, given_options, recipe_text
-from ._tables import array_of, transform
+from ._options import Configs, batch_of, given_options, recipe_text
+from ._tables import array_of
 
 
 def _array(view: Any, dtype: Any) -> np.ndarray:
@@ -31,10 +31,8 @@ class PartialFit:
     def _begin_partial(self, x: Any, targets: np.ndarray, n_outputs: int, loss: str) -> None:
         """A preprocessor fitted to the first rows, a net, and a trainer without data of its own."""
         settings = dict(self._settings(), val_fraction=0)
-        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-        table = self._table(x, names)
         self._preprocessor = _fit.fit_preprocessor(
-            table, _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None), None)
+            self._table(x), _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None), None)
 
         configs = self._partial_configs(settings, x.shape, loss, n_outputs)
         self.model_ = _fit.new_model(configs, self.init_scheme, self._preprocessor)
@@ -43,18 +41,18 @@ class PartialFit:
         configs.set("scale_target", False)
         self._live = (configs, _fit.new_trainer(configs, self.model_, None))
 
-    def _go_on_partial(self) -> None:
+    def _go_on_partial(self, x: Any) -> None:
         """A trainer for the net that fit made, with new moments."""
         settings = dict(self._settings(), val_fraction=0, layers=self.model_.widths, scale_target=None)
-        configs = self._partial_configs(settings, (self.n_features_in_, self.n_features_in_), self.model_.loss,
-                                        self.model_.widths[-1])
+        configs = self._partial_configs(settings, x.shape, self.model_.loss, self.model_.widths[-1])
         self._live = (configs, _fit.new_trainer(configs, self.model_, None))
 
     def _partial_configs(self, settings: Dict[str, Any], shape: Any, loss: str, n_outputs: int) -> Configs:
         """The options, without what needs an end or validation rows."""
-        configs, given = Configs(), given_options(settings)
+        configs = Configs()
         open_end = {"steps": "off", "epochs": "1", "patience": "off", "lr_schedule": "constant"}
-        given = {name: value for name, value in given.items() if name not in ("steps", "epochs", "patience")}
+        given = {name: value for name, value in given_options(settings).items()
+                 if name not in ("steps", "epochs", "patience")}
         if self.recipe == "table":
             configs.set_recipe(recipe_text(shape[0], shape[0], shape[1], False, {**open_end, **given}))
         for parameter, value in {**open_end, "loss": loss, **given}.items():
@@ -88,14 +86,11 @@ class PartialFit:
     def _pass_over(self, x: Any, targets: np.ndarray, weights: Optional[np.ndarray]) -> None:
         """One pass over the rows, in batches."""
         configs, trainer = self._trainer_live()
-        names = list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-        wide = backend_of(configs) == _l.CPU64
-        made_ = transform(self._preprocessor, self._table(x, names), None, _l.F64 if wide else _l.F32, targets=False,
-                          every_row=True)
-        features = _array(lib.vise_transformed_features(made_.pointer), np.float64 if wide else np.float32)
+        transformed = self._transformed(x)
+        features = _array(lib.vise_transformed_features(transformed.pointer), np.dtype(self.model_.dtype))
 
-        n, text = len(features), configs.get("batch")
-        size = n if text in ("full", "0") else int(text)
+        n = len(features)
+        size = int(min(batch_of(configs), n))
         passes = getattr(self, "n_iter_", 0)
         rows = np.arange(n)
         if configs.get("shuffle") == "yes":

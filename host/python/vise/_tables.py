@@ -175,11 +175,6 @@ def dataset_of(transformed: Handle, weights: Optional[np.ndarray]) -> Handle:
     return Handle(made(lib.vise_dataset_from_transformed, pointer, None, view), lib.vise_dataset_free)
 
 
-def notes_of(transformed: Handle) -> List[str]:
-    n = lib.vise_transformed_n_notes(transformed.pointer)
-    return [lib.vise_transformed_note(transformed.pointer, i).decode() for i in range(n)]
-
-
 def transform(preprocessor: Handle, table: Table, rows: Optional[np.ndarray], dtype: int, targets: bool,
               every_row: bool = False) -> Handle:
     """vise_preprocessor_transform"""
