@@ -10,6 +10,7 @@
 #include "host/net/net.h"
 #include "host/net/quantization.h"
 #include "host/plan/hooks.h"
+#include "host/ranks/ranks.h"
 #include "host/rule/row_l1.h"
 #include "host/rule/rule.h"
 #include "vise/train.h"
@@ -57,6 +58,10 @@ typedef struct vise_i_step_spec {
   /* Steps are those of an integer net (docs/step.md), with these scales at first; borrowed; NULL: they are not. The CPU
      backends alone have them. */
   const vise_i_quantization *quantization;
+
+  /* The CPU backends alone. */
+  size_t parts;      /* most parts of a batch (host/ranks/parts.h); 0: the backend adds rows its own way */
+  vise_ranks *ranks; /* who share the parts; borrowed for the backend's life; NULL: this process has all of them */
 
   /* For the CUDA backend; for the others host/train/resolve.c refuses them, or they are ignored. */
   vise_step_mode step_mode;

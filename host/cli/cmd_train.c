@@ -1,11 +1,13 @@
 /* vise train: reads the data, trains, reports the result. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
+#include "host/cli/ranks.h"
 #include "host/cli/report.h"
 #include "host/cli/signals.h"
 #include "host/cli/tensorboard.h"
@@ -61,6 +63,7 @@ static void begin(run_view *view) {
   if (view->began) return;
   view->began = true;
   tell_start(view);
+  if (vise_ranks_rank(report->options->training.ranks) > 0) return; /* the first one writes */
   keep_board(view, vise_i_cli_board_begin(&view->board, report->options, report->setup, view->config, &err), &err);
 }
 
@@ -115,8 +118,12 @@ static void resolve(vise_i_cli_options *options, const vise_i_cli_setup *setup, 
   training->step_mode = vise_trainer_step_mode(trainer);
 }
 
+/* Of this process or, with mpirun, of another. */
+static int interrupting_signal(void) {
+  return vise_i_cli_signal_caught() != 0 ? vise_i_cli_signal_caught() : SIGTERM;
+}
+
 static int end_interrupted(const vise_i_cli_options *options, const vise_run_result *result) {
-  int number = vise_i_cli_signal_caught();
   if (options->run.out_dir != NULL) {
     vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted at step %" PRIu64 "; resume with: vise train --resume %s",
                     result->steps, options->run.out_dir);
@@ -124,7 +131,7 @@ static int end_interrupted(const vise_i_cli_options *options, const vise_run_res
     vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted at step %" PRIu64 "; nothing was saved: give --out DIR",
                     result->steps);
   }
-  return 128 + number;
+  return 128 + interrupting_signal();
 }
 
 /* ---- the run -------------------------------------------------------------------------------------------------- */
@@ -171,6 +178,8 @@ static void tell_end(const vise_i_cli_report *report, int code) {
 }
 
 static int end(const run_view *view, const vise_run_result *result) {
+  const bool speaks = vise_ranks_rank(view->report.options->training.ranks) == 0;
+  if (!speaks) return result->reason == VISE_STOP_INTERRUPTED ? 128 + interrupting_signal() : 0;
   const vise_i_cli_report *report = &view->report;
   const bool interrupted = result->reason == VISE_STOP_INTERRUPTED;
   if (report->options->silent) {
@@ -204,6 +213,7 @@ static int train_and_report(vise_i_cli_options *options, const vise_i_cli_setup 
   if (status != VISE_OK) {
     const bool changed = result.reason != VISE_STOP_NONE; /* files of its folder, even if it had not begun */
     bool worked = view.began || changed || status == VISE_ERR_NONFINITE || status == VISE_ERR_DEVICE;
+    vise_i_cli_ranks_speak(options->training.ranks);
     code =
         vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, worked ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE);
   } else {
@@ -227,6 +237,7 @@ int vise_i_cli_train_with(vise_i_cli_options *options) {
   memset(&setup, 0, sizeof setup);
   vise_status status = vise_i_cli_board_check(options, &err);
   if (status == VISE_OK) status = vise_i_cli_setup_make(options, &setup, &err);
+  status = vise_ranks_agree(options->training.ranks, status, &err);
   if (status == VISE_OK) {
     const vise_train_config config = vise_i_cli_trainer_config(options, &setup);
     status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
@@ -240,9 +251,11 @@ int vise_i_cli_train_with(vise_i_cli_options *options) {
   return code;
 }
 
-int vise_i_cli_train(int argc, char **argv) {
+/* As one of the ranks, or alone. */
+static int train(vise_ranks *ranks, int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
+  int code;
 
   vise_i_cli_options_init(&options, VISE_COMMAND_TRAIN);
   vise_i_cli_tell_as_typed(argc, argv);
@@ -251,8 +264,9 @@ int vise_i_cli_train(int argc, char **argv) {
     vise_i_cli_tell_events(options.show == VISE_I_CLI_SHOW_JSON);
     status = place_resumed(&options, &err);
   }
+  if (status == VISE_OK) status = vise_i_cli_ranks_use(ranks, &options, &err);
+  status = vise_ranks_agree(ranks, status, &err);
 
-  int code;
   if (status == VISE_OK) {
     vise_i_cli_signals_install(); /* from here on a signal leaves a run that can be resumed, even at step 0 */
     code = vise_i_cli_train_with(&options);
@@ -261,4 +275,12 @@ int vise_i_cli_train(int argc, char **argv) {
   }
   vise_i_cli_options_free(&options);
   return code;
+}
+
+int vise_i_cli_train(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_ranks *ranks = NULL;
+  const vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
+  return vise_i_cli_ranks_close(ranks, train(ranks, argc, argv));
 }

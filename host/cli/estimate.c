@@ -93,7 +93,8 @@ static vise_status make_model(fold *f, vise_error *err) {
 }
 
 static vise_status train(fold *f, bool *interrupted, vise_error *err) {
-  const vise_train_config config = vise_i_cli_trainer_config(f->options, f->setup);
+  vise_train_config config = vise_i_cli_trainer_config(f->options, f->setup);
+  config.ranks = NULL; /* the first one does this by itself */
   vise_trainer *trainer = NULL;
   vise_run_result result;
   vise_run_config run;

@@ -82,6 +82,7 @@ typedef struct vise_i_cli_options {
   bool keeps_scale,
       keeps_scale_target; /* not options: the scaling is that of init's file, which config.json has to leave */
   bool quiet, tensorboard;
+  double rank_timeout;
   vise_i_cli_show show;
   bool silent; /* not an option: nothing is printed of a training but errors and warnings */
 

@@ -28,6 +28,12 @@ void vise_i_cpu_batch_norm_measure(const vise_i_cpu_batch_norm *norm, const floa
 void vise_i_cpu_batch_norm_forward(const vise_i_cpu_batch_norm *norm, float *z);
 /* delta: of gain x + shift, to of z; gain_grad [width] is set. */
 void vise_i_cpu_batch_norm_backward(const vise_i_cpu_batch_norm *norm, float *delta, float *gain_grad);
+/* Its halves, for a batch in parts: the units' sums of delta and of delta times x, over the rows of a part, with gain_grad;
+   then, with those over all n_rows of the batch, delta. */
+void vise_i_cpu_batch_norm_sum(const vise_i_cpu_batch_norm *norm, const float *delta, double *sum, double *sum_x,
+                               float *gain_grad);
+void vise_i_cpu_batch_norm_below(const vise_i_cpu_batch_norm *norm, const double *sum, const double *sum_x,
+                                 size_t n_rows, float *delta);
 /* Moves the running statistics towards those of the batch. */
 void vise_i_cpu_batch_norm_track(const vise_i_cpu_batch_norm *norm, float *running_mean, float *running_variance);
 

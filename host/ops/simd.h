@@ -14,16 +14,6 @@
 
 #include "host/base/loops.h"
 
-/* Functions compiled once per x86-64 level and chosen when the program starts. Sanitizers start later than the choice,
-   clang 14 does not know the levels here, and a build for one machine (-march) needs no choice. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(VISE_I_NO_CLONES) &&           \
-    !defined(__AVX2__)
-#define VISE_I_CLONES __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#else
-#define VISE_I_CLONES
-#endif
-
 /* Separate sums in a reduction. */
 enum { VISE_I_LANES = 16 };
 

@@ -270,6 +270,11 @@ const vise_option vise_i_options[] = {
    "processor",
    KIND(INT, PLACE, RUN | MODEL | BENCH), FREE, .common = BENCH, .min = 1, .max = 4096,
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
+  {"parts", AT(parts), "P", "off",
+   "cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of several processes "
+   "(mpirun), by one; with mpirun 8",
+   KIND(COUNT, PLACE, TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, .max = 8, OFF,
+   .backends = (1u << VISE_BACKEND_CPU) | (1u << VISE_BACKEND_CPU64)},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
    "take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M and G mean 2^10, "

@@ -215,6 +215,7 @@ static vise_status put_data(json_t **b, const vise_trainer *t, vise_error *err) 
   put(b, "--seed", "%" PRIu64, t->config.seed);
   put(b, "--nonfinite", "%s", vise_nonfinite_name(t->config.nonfinite));
   put(b, "the number of training rows", "%zu", t->has_train ? t->train.n_rows : 0);
+  if (t->spec.parts > 0) put(b, "--parts", "%zu", t->spec.parts); /* older checkpoints have none */
 
   if (!t->has_train) goto done;
   const vise_dataset *dataset = t->train.dataset;
@@ -260,6 +261,57 @@ vise_status vise_i_fingerprint_make(const vise_trainer *trainer, json_t **out, v
 
 done:
   json_decref(b);
+  return status;
+}
+
+/* All values of the rows of a view, in their order. */
+static vise_status hash_rows(const vise_i_view *view, uint64_t *out, vise_error *err) {
+  vise_status status;
+  double *row = NULL;
+  const vise_dataset *dataset = view->dataset;
+  const size_t n_features = vise_dataset_n_features(dataset), n_targets = vise_dataset_n_targets(dataset);
+  uint64_t hash = view->n_rows;
+
+  VISE_TRY(vise_i_alloc(&row, n_features + n_targets + 1, sizeof(double), "a row", err));
+  for (size_t i = 0; i < view->n_rows; i++) {
+    VISE_TRY(vise_dataset_get_features(dataset, i, row, err));
+    if (n_targets > 0) VISE_TRY(vise_dataset_get_targets(dataset, i, row + n_features, err));
+    const double *weights = view->data.row_weights;
+    row[n_features + n_targets] = weights != NULL ? weights[vise_i_view_row(view, i)] : 1;
+    hash = XXH64(row, (n_features + n_targets + 1) * sizeof(double), hash);
+  }
+  *out = hash;
+
+done:
+  free(row);
+  return status;
+}
+
+vise_status vise_i_fingerprint_of_rank(const vise_trainer *trainer, json_t **out, vise_error *err) {
+  vise_status status;
+  json_t *made = NULL;
+  const vise_option *option;
+  const vise_i_view *views[] = {&trainer->train, &trainer->validation, &trainer->test};
+  const bool has[] = {trainer->has_train, trainer->has_validation, trainer->has_test};
+  static const char *const names[] = {"the training rows", "the validation rows", "the test rows"};
+
+  VISE_TRY(vise_i_fingerprint_make(trainer, &made, err));
+  for (size_t i = 0; (option = vise_option_at(i)) != NULL; i++) {
+    const bool limits = option->change == VISE_OPTION_LIMIT || option->topic == VISE_TOPIC_STOPPING;
+    if (limits && option->of == VISE_OPTION_OF_TRAIN_CONFIG) put_option(&made, option, &trainer->config);
+  }
+  for (size_t i = 0; i < 3; i++) {
+    uint64_t hash = 0;
+    if (!has[i]) continue;
+    VISE_TRY(hash_rows(views[i], &hash, err));
+    put(&made, names[i], "hash %016llx", (unsigned long long)hash);
+  }
+  if (made == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "what is trained"));
+  *out = made;
+  made = NULL;
+
+done:
+  json_decref(made);
   return status;
 }
 
@@ -312,4 +364,19 @@ vise_status vise_i_fingerprint_compare(const json_t *saved, const json_t *now, c
                      "%s was made with %s = %s, now it is %s; only limits, logging and threads may change when a run "
                      "goes on",
                      dir, name, text_of(saved, key), text_of(now, key));
+}
+
+vise_status vise_i_fingerprint_agree(const json_t *first, const json_t *mine, vise_error *err) {
+  char name[128];
+  const char *key = first_difference(mine, first);
+  if (key == NULL) key = first_difference(first, mine);
+  if (key == NULL) return VISE_OK;
+  name_key(key, name, sizeof(name));
+
+  static const char why[] = "all ranks need the same options and data";
+  if (strncmp(text_of(mine, key), "hash ", 5) == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "%s: not the same as on rank 0; %s", name, why);
+  }
+  return vise_i_fail(err, VISE_ERR_USAGE, "%s = %s here, and %s on rank 0; %s", name, text_of(mine, key),
+                     text_of(first, key), why);
 }

@@ -180,6 +180,31 @@ size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs) {
   return chunk > 0 ? chunk : 1;
 }
 
+/* Outputs [batch->n, n_outputs], for which the ranks share the rows. */
+static vise_status forward(const vise_i_pass *pass, const vise_i_batch *batch, size_t n_outputs, double *outputs,
+                           vise_error *err) {
+  vise_status status;
+  vise_i_backend *backend = pass->backend;
+  vise_ranks *ranks = backend->spec.ranks;
+  const size_t size = vise_ranks_size(ranks), rank = vise_ranks_rank(ranks);
+  const size_t first = batch->n * rank / size, end = batch->n * (rank + 1) / size;
+  size_t *ends = NULL;
+  vise_i_batch mine = *batch;
+
+  mine.rows = batch->rows + first;
+  mine.n = end - first;
+  if (mine.n > 0) VISE_TRY(backend->ops->forward(backend, &mine, outputs + first * n_outputs, err));
+  if (size == 1) return VISE_OK;
+
+  VISE_TRY(vise_i_alloc(&ends, size, sizeof *ends, "ranks", err));
+  for (size_t r = 0; r < size; r++) ends[r] = batch->n * (r + 1) / size * n_outputs * sizeof *outputs;
+  VISE_TRY(vise_i_ranks_spread(ranks, outputs, ends, err));
+
+done:
+  free(ends);
+  return status;
+}
+
 vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
                             void (*take)(void *user, size_t first, size_t n, const double *outputs), void *user,
                             vise_error *err) {
@@ -198,7 +223,7 @@ vise_status vise_i_pass_run(const vise_i_pass *pass, size_t n_outputs,
     const size_t n = view->n_rows - first < chunk ? view->n_rows - first : chunk;
     for (size_t i = 0; i < n; i++) rows[i] = vise_i_view_row(view, first + i);
     const vise_i_batch batch = {.data = &view->data, .rows = rows, .n = n};
-    VISE_TRY(pass->backend->ops->forward(pass->backend, &batch, outputs, err));
+    VISE_TRY(forward(pass, &batch, n_outputs, outputs, err));
     take(user, first, n, outputs);
   }
 

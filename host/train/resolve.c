@@ -6,6 +6,7 @@
 #include "host/backend/cpu/threads.h"
 #include "host/backend/public_plan.h"
 #include "host/backend/step_plan.h"
+#include "host/ranks/parts.h"
 
 vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_mode, vise_precision precision,
                                    const vise_i_net *net, const vise_i_backend_ops **out_ops, vise_backend *out_backend,
@@ -161,15 +162,19 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
       .precision = config->precision,
       .steps_per_launch = config->steps_per_launch,
       .device_memory_limit = config->device_memory_limit,
+      .parts = (size_t)config->parts,
+      .ranks = config->ranks,
   };
 
+  if (made.ranks != NULL && made.parts == 0) made.parts = VISE_I_MOST_PARTS;
   resolve_boxes(config, &made);
   resolve_row_balls(config, &made);
   made.max_batch = config->batch;
   if (n_rows > 0 && (config->batch == 0 || config->batch > n_rows)) made.max_batch = n_rows;
   if (made.max_batch == 0) made.max_batch = 1;
   if (made.max_batch < n_rows) made.max_batch = vise_i_batch_rows(net, made.max_batch, made.max_batch + 1);
-  made.n_threads = vise_i_resolve_threads(config->n_threads, net, made.max_batch);
+  const size_t share = made.max_batch / vise_ranks_size(made.ranks); /* of a rank */
+  made.n_threads = vise_i_resolve_threads(config->n_threads, net, share > 0 ? share : 1);
 
   *spec = made;
   return VISE_OK;

@@ -7,6 +7,7 @@
 #include "host/base/file.h"
 #include "host/base/struct.h"
 #include "host/train/stopping.h"
+#include "host/train/together.h"
 
 /* The backend gets steps for about this long at a time; in between, the caller is asked and told. */
 #define SEGMENT_SECONDS 0.01
@@ -56,7 +57,16 @@ static void note_other_rows(const vise_i_run *run) {
       (unsigned long long)run->resumed_from_step);
 }
 
-static vise_status open_run(vise_i_run *run, vise_error *err) {
+/* The first of the ranks alone has a folder, and tells of the run. */
+static void silence(vise_run_config *config) {
+  config->out_dir = NULL;
+  config->resume = config->overwrite = false;
+  config->progress = NULL;
+  config->log = NULL;
+  config->describe = NULL;
+}
+
+static vise_status open_folder(vise_i_run *run, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_run_config *config = &run->config;
   if (config->out_dir == NULL) goto done;
@@ -78,6 +88,16 @@ done:
   return status;
 }
 
+static vise_status open_run(vise_i_run *run, vise_error *err) {
+  vise_ranks *ranks = run->trainer->config.ranks;
+  const bool resumes = run->config.resume;
+  if (!vise_i_ranks_is_first(ranks)) silence(&run->config);
+
+  vise_status status = vise_ranks_agree(ranks, open_folder(run, err), err);
+  if (status == VISE_OK && resumes) status = vise_i_trainer_follow(run->trainer, &run->resumed_from_step, err);
+  return status;
+}
+
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
 /* Into the caller's own arrays. */
@@ -93,15 +113,28 @@ static void note_losses(const vise_i_run *run) {
   }
 }
 
+/* What fails on the first rank alone, which saves, waits until the ranks meet: they are on their way to the next steps. */
+static vise_status keep(vise_i_run *run, vise_status status, vise_error *err) {
+  if (status == VISE_OK || !vise_i_ranks_are_many(run->trainer->config.ranks)) return status;
+  if (run->kept == VISE_OK) {
+    run->kept = status;
+    run->kept_error = *err;
+  }
+  vise_error_clear(err);
+  return VISE_OK;
+}
+
 vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
   VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
   VISE_TRY(vise_i_recorder_take(&run->recorder, run->trainer, &run->record, err));
-  if (run->saves) VISE_TRY(vise_i_run_log_epoch(run, err));
+  if (run->saves) VISE_TRY(keep(run, vise_i_run_log_epoch(run, err), err));
   note_losses(run);
   if (!run->config.progress_by_time) vise_i_run_report(run, true);
   VISE_TRY(vise_i_run_check_epoch(run, err));
+  VISE_TRY(vise_i_trainer_compare_weights(
+      run->trainer, "their processors round differently; use machines of one kind, or --backend cpu64", err));
 done:
   return status;
 }
@@ -148,7 +181,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   for (size_t i = 0; i < n_done; i++) {
     if (stats[i].skipped) note_first_skip(run, &stats[i]);
     if (!run->saves || every == 0 || stats[i].step % every != 0) continue;
-    const vise_status logged = vise_i_run_log_step(run, &stats[i], err);
+    const vise_status logged = keep(run, vise_i_run_log_step(run, &stats[i], err), err);
     if (logged != VISE_OK) return logged;
   }
 
@@ -184,6 +217,26 @@ vise_stop_reason vise_i_run_failure_reason(vise_i_run *run, vise_status status, 
   return VISE_STOP_SKIPS;
 }
 
+/* Before steps: with the other ranks. */
+static vise_status meet(vise_i_run *run, bool *interrupted, vise_error *err) {
+  vise_i_meeting meeting = {.interrupted = *interrupted, .segment = run->segment};
+  if (run->kept != VISE_OK) (void)vise_i_fail(err, run->kept, "%s", run->kept_error.text);
+
+  const vise_status status = vise_i_run_meet(run, &meeting, run->kept, err);
+  run->met_for_good = meeting.ends;
+  run->segment = (size_t)meeting.segment;
+  *interrupted = meeting.interrupted;
+  return status;
+}
+
+/* After the last steps, unless a rank has ended the run. */
+static vise_status part(vise_i_run *run, vise_status status, vise_error *err) {
+  vise_i_meeting meeting = {.ends = true};
+  if (run->met_for_good) return status;
+  if (status == VISE_OK && run->kept != VISE_OK) status = vise_i_fail(err, run->kept, "%s", run->kept_error.text);
+  return vise_i_run_meet(run, &meeting, status, err);
+}
+
 /* Steps until there is a reason to stop. */
 static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *err) {
   vise_status status;
@@ -191,8 +244,9 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
 
   VISE_TRY(vise_i_stop_check(t, reason, err));
   while (*reason == VISE_STOP_NONE) {
-    bool ended = false;
-    if (run->config.interrupted != NULL && run->config.interrupted(run->config.user)) {
+    bool ended = false, interrupted = run->config.interrupted != NULL && run->config.interrupted(run->config.user);
+    VISE_TRY(meet(run, &interrupted, err));
+    if (interrupted) {
       *reason = VISE_STOP_INTERRUPTED;
       break;
     }
@@ -202,12 +256,13 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
     VISE_TRY(vise_i_stop_check(t, reason, err));
     if (*reason != VISE_STOP_NONE) break; /* the end writes a checkpoint itself */
 
-    if (run->saves) VISE_TRY(save_on_the_way(run, ended, err));
+    if (run->saves) VISE_TRY(keep(run, save_on_the_way(run, ended, err), err));
     const bool reported = ended && !run->config.progress_by_time;
     if (!reported && vise_i_now() - run->last_progress >= PROGRESS_SECONDS) vise_i_run_report(run, ended);
   }
 
 done:
+  status = part(run, status, err);
   if (status != VISE_OK) *reason = vise_i_run_failure_reason(run, status, err);
   return status;
 }

@@ -25,6 +25,9 @@ typedef struct vise_i_run {
   uint64_t skips_seen;   /* skipped steps up to the last epoch's end */
   bool warned_of_loss, warned_of_validation;
   bool has_bad_numbers; /* an error of finite.c ends the run */
+  vise_status kept;     /* of ranks: what went wrong on this one alone, to be said at the next meeting */
+  vise_error kept_error;
+  bool met_for_good; /* of ranks: the meeting was the last one */
 } vise_i_run;
 
 /* A run that has not begun; its config is still to be filled. */

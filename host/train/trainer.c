@@ -11,6 +11,7 @@
 #include "host/train/quantize.h"
 #include "host/train/resolve.h"
 #include "host/train/schedule.h"
+#include "host/train/together.h"
 
 vise_status vise_i_trainer_check(const vise_trainer *trainer, vise_error *err) {
   if (trainer->poison == VISE_OK) return VISE_OK;
@@ -29,14 +30,22 @@ size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
   return trainer->net->n_values * vise_dtype_size(trainer->ops->dtype);
 }
 
+/* What is asked for and cuda lacks; NULL: nothing. */
+static const char *cuda_lacks(const vise_train_config *config) {
+  if (config->quantize != NULL) return "`quantize`";
+  if (config->parts > 0) return "`parts`";
+  return config->ranks != NULL ? "training by several processes" : NULL;
+}
+
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
-  const bool quantizes = config->quantize != NULL;
-  const vise_backend asked = quantizes && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
+  const char *lacking = cuda_lacks(config);
+  const vise_backend asked =
+      lacking != NULL && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
 
-  if (quantizes && asked == VISE_BACKEND_CUDA) {
+  if (lacking != NULL && asked == VISE_BACKEND_CUDA) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "`quantize`: `backend` cuda does not have it; cpu and cpu64 do, and auto takes cpu"));
+                         "%s: `backend` cuda does not have it; cpu and cpu64 do, and auto takes cpu", lacking));
   }
   VISE_TRY(vise_i_resolve_backend(asked, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
@@ -304,10 +313,14 @@ vise_status vise_trainer_create(const vise_train_config *config, vise_model *mod
   vise_status status;
   vise_trainer *t = NULL;
   const vise_dataset *const datasets[3] = {train, validation, test};
+  vise_train_config own;
   VISE_ENTER(err, config, model, out);
 
-  VISE_TRY(vise_i_trainer_prepare(config, model, datasets, true, &t, err));
-  VISE_TRY(vise_i_trainer_start(t, err));
+  VISE_TRY(vise_i_train_config_take(config, &own, err));
+  status = vise_i_trainer_prepare(config, model, datasets, true, &t, err);
+  if (status == VISE_OK) status = vise_i_trainer_start(t, err);
+  VISE_TRY(vise_ranks_agree(own.ranks, status, err));
+  VISE_TRY(vise_i_trainer_compare(t, err));
   *out = t;
   t = NULL;
 

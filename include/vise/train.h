@@ -18,6 +18,7 @@
 
 #include "vise/dataset.h"
 #include "vise/model.h"
+#include "vise/ranks.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -187,6 +188,13 @@ typedef struct vise_train_config {
   double clamp_init; /**< K: the box of each layer is +-K times the range of its initial weights: that of the scheme of
                         vise_model_initialize, else their largest magnitude; layer_clamps override it; not with clamp; 0 = off
                         [0] */
+
+  /** A batch is cut into up to so many parts, of whole slices of 32 rows, whose gradients are added in a binary tree: what
+      ranks share. Weights do not depend on how many ranks there are, but on this. 1 to 8; cpu and cpu64. With ranks 0 is 8.
+      [0: rows are added as the backend does by itself] */
+  uint64_t parts;
+  vise_ranks
+      *ranks; /**< who train together (vise/ranks.h); borrowed for the trainer's life [NULL: this process alone] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

@@ -3,6 +3,7 @@
  * Vise: trains neural nets with hard regularization. This header includes the whole public API:
  *
  *  - fit.h       a fit in one call, with options as text; then vise_predict and vise_score
+ *  - ranks.h     several processes that train as one, by MPI: vise_ranks_open
  *  - run.h       a run with callbacks, metrics, checkpoints and stopping rules: vise_trainer_run
  *  - sweep.h     many fits at once, as they are asked for: vise_sweep_submit, vise_sweep_next
  *  - train.h     single steps, on the training data, own batches or own gradients: vise_trainer_step, ..._external
@@ -44,6 +45,7 @@
 #include "vise/plan.h"
 #include "vise/preprocessor.h"
 #include "vise/recipe.h"
+#include "vise/ranks.h"
 #include "vise/run.h"
 #include "vise/search.h"
 #include "vise/status.h"

@@ -67,9 +67,9 @@ Test(cpu_agreement, which_batches_go_by_rows) {
       cr_assert_eq(vise_i_backend_cpu.create(&spec, &b, &err), VISE_OK, "%s", err.text);
 
       const vise_i_cpu *cpu = (vise_i_cpu *)b;
-      cr_expect_eq(vise_i_cpu_row_parts(cpu, 4096), least > 0 ? 8 : 1, "net %zu", i);
-      cr_expect_eq(vise_i_cpu_row_parts(cpu, least), least > 0 ? 2 : 1, "net %zu", i);
-      cr_expect_eq(vise_i_cpu_row_parts(cpu, least - (least > 0)), 1, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_parts(cpu, 4096).n, least > 0 ? 8 : 1, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_parts(cpu, least).n, least > 0 ? 2 : 1, "net %zu", i);
+      cr_expect_eq(vise_i_cpu_parts(cpu, least - (least > 0)).n, 1, "net %zu", i);
       vise_i_backend_cpu.destroy(b);
     }
   }

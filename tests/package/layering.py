@@ -11,13 +11,14 @@ from sources import CODE, TOPS, circles, paths, read, self_test, without_comment
 
 # Part -> the parts whose headers it may include; its own it always may. The longest folder that fits decides.
 PUBLIC = "include/vise"
-LIBRARY = {"host/base", "host/json", "host/proto", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
+LIBRARY = {"host/base", "host/json", "host/ranks", "host/proto", "host/data", "host/table", "host/rule", "host/options", "host/net", "host/product", "host/ops",
            "host/model", "host/certify", "host/integer", "host/export", "host/plan", "host/backend", "host/train", "host/sweep", "host/bench"}
 ALLOWED = {
     PUBLIC: set(),
     "host/base": {PUBLIC},
     "host/json": {PUBLIC, "host/base"},
     "host/proto": set(),
+    "host/ranks": {PUBLIC, "host/base"},
     "host/data": {PUBLIC, "host/base"},
     "host/table": {PUBLIC, "host/base", "host/json"},
     "host/rule": {PUBLIC, "host/base"},
@@ -33,8 +34,8 @@ ALLOWED = {
                     "host/integer"},
     "kernels": {PUBLIC, "host/base", "host/rule"},
     "host/plan": {PUBLIC, "host/base", "host/rule", "host/net", "kernels"},  # of kernels, headers without CUDA
-    "host/backend": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
-    "host/train": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/data", "host/table", "host/net",
+    "host/backend": {PUBLIC, "host/base", "host/ranks", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
+    "host/train": {PUBLIC, "host/base", "host/json", "host/ranks", "host/rule", "host/options", "host/data", "host/table", "host/net",
                    "host/model", "host/integer", "host/product", "host/ops", "host/backend"},
     "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},

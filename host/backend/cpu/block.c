@@ -80,7 +80,7 @@ static void normalize(vise_i_cpu *b, const vise_i_cpu_units *units, float *z) {
   const float *variance = running_of(b, units, block_of(b, units)->running_variance);
 
   if (b->pass.training) {
-    vise_i_cpu_batch_norm_measure(&norm, z);
+    if (!b->has_statistics) vise_i_cpu_batch_norm_measure(&norm, z);
   } else {
     for (size_t k = 0; k < norm.width; k++) {
       norm.mean[k] = (double)mean[k];
@@ -88,6 +88,32 @@ static void normalize(vise_i_cpu *b, const vise_i_cpu_units *units, float *z) {
     }
   }
   vise_i_cpu_batch_norm_forward(&norm, z);
+}
+
+void vise_i_cpu_measure(vise_i_cpu *b, const vise_i_cpu_units *units) {
+  const vise_i_cpu_batch_norm norm = norm_of(b, units);
+  vise_i_cpu_batch_norm_measure(&norm, rows_of(b, units, b->act[units->layer]));
+}
+
+void vise_i_cpu_normalize_backward(vise_i_cpu *b, const vise_i_cpu_units *units, const double *sums, size_t n,
+                                   float *delta) {
+  const vise_i_cpu_batch_norm norm = norm_of(b, units);
+  const double *sum = sums + units->first, *sum_x = sums + b->net->widths[units->layer + 1] + units->first;
+  vise_i_cpu_batch_norm_below(&norm, sum, sum_x, n, rows_of(b, units, delta));
+}
+
+/* The gradient of the gains, and at the inputs of the norm unless other parts' sums are to go into that. */
+static void normalize_backward(vise_i_cpu *b, const vise_i_cpu_units *units, float *delta) {
+  const vise_i_cpu_batch_norm norm = norm_of(b, units);
+  float *gain_grad = gradient_of(b, units, block_of(b, units)->gain), *d = rows_of(b, units, delta);
+  double *sums = b->more[units->layer].sums;
+
+  if (!b->has_statistics) {
+    vise_i_cpu_batch_norm_backward(&norm, d, gain_grad);
+    return;
+  }
+  vise_i_cpu_batch_norm_sum(&norm, d, sums + units->first, sums + b->net->widths[units->layer + 1] + units->first,
+                            gain_grad);
 }
 
 void vise_i_cpu_track(vise_i_cpu *b) {
@@ -165,8 +191,5 @@ void vise_i_cpu_block_backward(vise_i_cpu *b, const vise_i_cpu_units *units, flo
   if (drops(b, block)) vise_i_cpu_dropout_backward(rows_of(b, units, b->more[units->layer].factors), d, n_values);
   vise_i_cpu_activate_backward(block->activation, &outputs, d, gradient_of(b, units, bias_of(block)), add);
 
-  if (block->batch_norm) {
-    const vise_i_cpu_batch_norm norm = norm_of(b, units);
-    vise_i_cpu_batch_norm_backward(&norm, d, gradient_of(b, units, block->gain));
-  }
+  if (block->batch_norm) normalize_backward(b, units, delta);
 }

@@ -17,7 +17,10 @@
  *              they need what others made
  *   rows.c     some rows of a batch at a time: their scratch and their gradient
  *   ahead.c    the rows that come next are asked for meanwhile
- *   by_rows.c  batches large for their net, of which each thread takes rows through the whole net
+ *   by_rows.c  batches cut into parts by rows: those large for their net, of which each thread takes parts through the whole
+ *              net, and those that ranks share
+ *   parts.c    which parts these are
+ *   by_layers.c  the same where batch norm needs all parts at every layer
  * The inputs of the net are stored row by row, [n, in]; all that follows is stored feature by feature, [width, n]:
  * products are fastest with the batch in the lanes of a vector, biases are constant along a row, and the loss vectorizes
  * over the batch.
@@ -32,6 +35,7 @@
 #include "host/backend/host.h"
 #include "host/ops/cpu.h"
 #include "host/product/product.h"
+#include "host/ranks/sum.h"
 
 /* One tensor: its arrays (parts of the flat ones) and its part of the current step. */
 typedef struct vise_i_cpu_tensor {
@@ -60,6 +64,7 @@ typedef struct vise_i_cpu_more {
   float *factors; /* what dropout multiplies values by [width, n] */
   float *x;       /* batch norm: normalized values [width, n] */
   double *statistics; /* of batch norm: means, then variances [2, width] */
+  double *sums;       /* of its gradient: see vise_i_cpu_normalize_backward; NULL but in part_views */
 } vise_i_cpu_more;
 
 typedef struct vise_i_cpu vise_i_cpu;
@@ -67,6 +72,7 @@ typedef struct vise_i_cpu_sums vise_i_cpu_sums;
 typedef struct vise_i_cpu_lists vise_i_cpu_lists;
 typedef struct vise_i_cpu_ahead vise_i_cpu_ahead;
 typedef struct vise_i_cpu_rounded vise_i_cpu_rounded;
+typedef struct vise_i_cpu_part_views vise_i_cpu_part_views;
 struct vise_i_cpu {
   vise_i_host host;
   const vise_i_step_spec *spec; /* of host, as are the arrays of state */
@@ -83,10 +89,16 @@ struct vise_i_cpu {
   float *grads;                /* [n_params] */
   vise_i_cpu_tensor tensors[VISE_I_MOST_TENSORS];
 
-  vise_i_team *team;                     /* NULL: one thread */
-  struct vise_i_cpu_bounds *found;       /* [vise_i_team_size]: what each thread counted */
-  struct vise_i_cpu_row_part *row_parts; /* [VISE_I_CPU_ROW_PARTS] (threads.h): for batches that go by rows, or NULL */
-  vise_i_cpu *views;                     /* [vise_i_team_size]: for the same */
+  vise_i_team *team;               /* NULL: one thread */
+  struct vise_i_cpu_bounds *found; /* [vise_i_team_size]: what each thread counted */
+
+  /* For batches that are cut into parts (by_rows.c); NULL: none are. */
+  float **part_grads;                /* [VISE_I_MOST_PARTS]: of this process's parts; the first one's is grads */
+  vise_i_cpu *views;                 /* [vise_i_team_size] */
+  vise_i_cpu_part_views *part_views; /* in the place of views, with batch norm */
+  vise_i_addends addends;            /* of the batch at hand */
+  vise_status exchanged;             /* whether the ranks have told each other what the step needs */
+  vise_error exchange_error;
 
   size_t n_units;
   double *unit_scale;    /* [n_units]: what the gradient of a unit is multiplied by */
@@ -104,6 +116,7 @@ struct vise_i_cpu {
   vise_i_cpu_more more[VISE_MAX_LAYERS];
   vise_i_op_pass pass;  /* the rows worked on */
   bool pass_is_listed;  /* and their features are in lists, not in x */
+  bool has_statistics;  /* of batch norms, which those of the other parts have gone into */
   float *delta[2];      /* [largest width after the inputs, chunk] */
   float *y;             /* targets [K, n] */
   int32_t *labels;      /* [n] */
@@ -168,6 +181,14 @@ typedef struct vise_i_cpu_units {
 /* ---- layers.c ---- */
 /* A thread's units of layer l, in b->pass. */
 vise_i_cpu_units vise_i_cpu_share(const vise_i_cpu *b, const vise_i_crew *crew, size_t l);
+
+/* One layer of the walks below, for a thread's units: from its inputs to the outputs of its products; from its delta, at
+   these, to the gradient of its weights; and, of those units that the layer reads, from delta to next, the one at its
+   inputs. */
+void vise_i_cpu_layer_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units);
+void vise_i_cpu_layer_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units,
+                               const float *delta, bool add);
+void vise_i_cpu_layer_below(const vise_i_cpu *b, const vise_i_crew *crew, size_t l, const float *delta, float *next);
 
 /* Every thread of a crew calls these, for the rows of b->pass; all are done when they return. */
 /* b->x to b->act. */
@@ -237,6 +258,13 @@ bool vise_i_cpu_passes_by(const vise_i_cpu *b, size_t l);
 /* delta [width of the layer, n]: from the outputs of the block to the products, and the gradients of what is trained in
    between. What passes by the block is copied into next [width, n]. */
 void vise_i_cpu_block_backward(vise_i_cpu *b, const vise_i_cpu_units *units, float *delta, float *next, bool add);
+/* Batch norm by parts: mean and variance of the rows of the pass, from products in b->act, before block_forward, which
+   takes b's statistics as they are where has_statistics is true; then block_backward leaves the gradient at the outputs of
+   the norm in delta, and the units' sums over it, of it and of it times the normalized values, in sums [2, width]; with
+   those of all n rows of the batch normalize_backward does the rest. */
+void vise_i_cpu_measure(vise_i_cpu *b, const vise_i_cpu_units *units);
+void vise_i_cpu_normalize_backward(vise_i_cpu *b, const vise_i_cpu_units *units, const double *sums, size_t n,
+                                   float *delta);
 /* Input dropout, on rows [first, end) of the pass. */
 void vise_i_cpu_drop_inputs(vise_i_cpu *b, size_t first, size_t end);
 /* Moves the running statistics, after an applied step. */
@@ -288,8 +316,6 @@ vise_i_cpu_shaping vise_i_cpu_shaping_of(const vise_i_cpu *b, const vise_i_cpu_t
 void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_cpu_shaping *shaping,
                          vise_i_cpu_sums *sums);
 void vise_i_cpu_add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums);
-/* to[i] += from[i]. */
-void vise_i_cpu_add(float *to, const float *from, size_t n);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
@@ -359,10 +385,14 @@ size_t vise_i_cpu_widest_output(const vise_i_net *net);
 VISE_WARN_UNUSED vise_status vise_i_cpu_alloc_rows(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_free_rows(vise_i_cpu *b);
 /* What the rows of a batch, or of a part of one, add up to. */
-typedef struct vise_i_cpu_found {
-  double loss;
-  uint64_t n_correct;
-} vise_i_cpu_found;
+typedef vise_i_part_found vise_i_cpu_found;
+
+/* The pieces of what follows. Every thread of a crew gathers; one finds loss and its gradient when the pass went forward. */
+void vise_i_cpu_gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                            const vise_i_op_pass *pass);
+void vise_i_cpu_loss_of_pass(vise_i_cpu *b, const vise_i_cpu_rows *rows, vise_i_cpu_found *found);
+/* What holds for all passes of a gradient. */
+vise_i_op_pass vise_i_cpu_training_pass(const vise_i_cpu *b, const vise_i_cpu_rows *rows);
 
 /* Every thread of the crew calls it; the first fills *found. b->grads receives the gradient of these rows' part of the
    loss. */
@@ -382,22 +412,33 @@ VISE_WARN_UNUSED vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_bat
 VISE_WARN_UNUSED vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise_i_hyper *hyper,
                                              vise_step_stats *stats, vise_error *err);
 
-/* ---- by_rows.c ---- */
-/* A part of the rows of a batch: its gradient, the first one's in b->grads, and what it found. */
-typedef struct vise_i_cpu_row_part {
-  float *grads; /* [n_params] */
-  vise_i_cpu_found found;
-} vise_i_cpu_row_part;
+/* ---- parts.c ---- */
+enum { VISE_I_CPU_ALIGN_ROWS = 16 }; /* what parts are whole multiples of, unless ranks share them */
+/* A view becomes b, for a thread and with this gradient; it keeps its scratch. */
+void vise_i_cpu_renew_view(vise_i_cpu *to, const vise_i_cpu *b, size_t thread, float *grads);
 
-/* Makes parts and views if batches may go by rows; called when the rest of b is complete. */
+/* Whether a batch of n rows is cut into parts, perhaps one; these, and the rows of one. */
+bool vise_i_cpu_goes_by_rows(const vise_i_cpu *b, size_t n);
+vise_i_parts vise_i_cpu_parts(const vise_i_cpu *b, size_t n);
+void vise_i_cpu_rows_of_part(const vise_i_cpu *b, size_t n, size_t n_parts, size_t p, size_t *first, size_t *end);
+
+/* ---- by_rows.c ---- */
+/* Makes views if batches may go by rows; called when the rest of b is complete. */
 VISE_WARN_UNUSED vise_status vise_i_cpu_views_create(vise_i_cpu *b, vise_error *err);
 void vise_i_cpu_views_destroy(vise_i_cpu *b);
-/* Parts that a batch of n rows is cut into: 1 if it does not go by rows. */
-size_t vise_i_cpu_row_parts(const vise_i_cpu *b, size_t n);
-/* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch and their parts more than 1. */
+/* One thread calls it, before the gradient of n rows is asked for. */
+void vise_i_cpu_begin_parts(vise_i_cpu *b, size_t n);
+/* As vise_i_cpu_gradient_of_rows, where these are all rows of the batch, which goes by rows. b->exchanged says whether the
+   other ranks' parts are in it. */
 void vise_i_cpu_gradient_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                                  vise_i_cpu_found *found);
 /* As vise_i_cpu_outputs_of_rows; there must be views. */
 void vise_i_cpu_outputs_by_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows, double *out);
+
+/* ---- by_layers.c ---- */
+VISE_WARN_UNUSED vise_status vise_i_cpu_part_views_create(vise_i_cpu *b, size_t n_parts, vise_error *err);
+void vise_i_cpu_part_views_destroy(vise_i_cpu *b);
+/* The gradients of this process's parts, and what they found, into b->addends; the statistics of the batch into b. */
+void vise_i_cpu_gradient_by_layers(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows);
 
 #endif

@@ -24,7 +24,7 @@ static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b, size_t l) {
 }
 
 /* Of one row the weights are the matrix that is read along its rows. */
-static void forward_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units) {
+void vise_i_cpu_layer_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
   const float *inputs = vise_i_cpu_inputs_of(b, l), *w = weight_of(b, l)->used + units->first * in;
   float *act = b->act[l] + units->first * n;
@@ -41,15 +41,15 @@ static void forward_product(vise_i_cpu *b, const vise_i_crew *crew, const vise_i
 void vise_i_cpu_forward(vise_i_cpu *b, const vise_i_crew *crew) {
   for (size_t l = 0; l < b->net->n_layers; l++) {
     const vise_i_cpu_units units = vise_i_cpu_share(b, crew, l);
-    forward_product(b, crew, &units);
+    vise_i_cpu_layer_product(b, crew, &units);
     vise_i_cpu_block_forward(b, &units);
     vise_i_crew_meet(crew);
   }
 }
 
-/* dW of the units: delta times inputs. */
-static void weight_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units, const float *delta,
-                            bool add) {
+/* delta times inputs. */
+void vise_i_cpu_layer_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_units *units,
+                               const float *delta, bool add) {
   const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], width = units->end - units->first;
   if (l == 0) {
     vise_i_cpu_first_gradient(b, crew, units, delta, add);
@@ -66,13 +66,13 @@ static void weight_gradient(vise_i_cpu *b, const vise_i_crew *crew, const vise_i
                                             .add = add});
 }
 
-/* The gradient at the inputs that the units are: of the layer's delta, to next. */
-static void inputs_gradient(const vise_i_cpu *b, const vise_i_cpu_units *units, const float *delta, float *next) {
-  const size_t l = units->layer, n = b->pass.n, in = b->net->widths[l], out = b->net->widths[l + 1];
-  const size_t width = units->end - units->first;
+void vise_i_cpu_layer_below(const vise_i_cpu *b, const vise_i_crew *crew, size_t l, const float *delta, float *next) {
+  const size_t n = b->pass.n, in = b->net->widths[l], out = b->net->widths[l + 1];
+  const vise_i_cpu_units units = share_of(b, crew, l, in);
+  const size_t width = units.end - units.first;
   const bool add = vise_i_cpu_passes_by(b, l);
-  const float *w = weight_of(b, l)->used + units->first;
-  float *to = next + units->first * n;
+  const float *w = weight_of(b, l)->used + units.first;
+  float *to = next + units.first * n;
 
   if (n == 1) {
     vise_i_multiply_f32(&(vise_i_product_f32){1, width, out, {delta, 0, 1}, {w, in, 1}, to, 0, add, NULL});
@@ -87,12 +87,11 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add) {
   for (size_t l = b->net->n_layers; l-- > 0;) {
     const vise_i_cpu_units units = vise_i_cpu_share(b, crew, l);
     vise_i_cpu_block_backward(b, &units, delta, next, add);
-    weight_gradient(b, crew, &units, delta, add);
+    vise_i_cpu_layer_gradient(b, crew, &units, delta, add);
     vise_i_crew_meet(crew);
     if (l == 0) break;
 
-    const vise_i_cpu_units inputs = share_of(b, crew, l, b->net->widths[l]);
-    inputs_gradient(b, &inputs, delta, next);
+    vise_i_cpu_layer_below(b, crew, l, delta, next);
     vise_i_crew_meet(crew);
     float *swap = delta;
     delta = next;

@@ -158,14 +158,6 @@ void vise_i_cpu_sum_unit(const float *g, const float *w, size_t n, const vise_i_
   if (!isfinite(sums->sum_sq)) sums->nonfinite = true;
 }
 
-VISE_I_CLONES static void add_all(float *restrict to, const float *restrict from, size_t n) {
-  for (size_t i = 0; i < n; i++) to[i] += from[i];
-}
-
-void vise_i_cpu_add(float *to, const float *from, size_t n) {
-  add_all(to, from, n);
-}
-
 VISE_I_CLONES static double sum_squares_leaf(const float *w, size_t n) {
   double lanes[LANES] = {0};
   size_t i = 0;

@@ -92,10 +92,9 @@ static void look_ahead(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_
   vise_i_cpu_look_ahead(b, crew, rows, 2 * n_inputs * (units.end - units.first));
 }
 
-/* Features of the pass's rows, of which every thread of a crew makes its part, or lists of its own; all are done when it
-   returns. */
-static void gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
-                        const vise_i_op_pass *pass) {
+/* Every thread makes its part of the features, or lists of its own; all are done when it returns. */
+void vise_i_cpu_gather_pass(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
+                            const vise_i_op_pass *pass) {
   const bool listed = b->is_sparse[rows->source] && b->first_is_finite;
   const bool drops = pass->drops && b->net->input_dropout > 0;
   size_t r, end;
@@ -124,7 +123,7 @@ void vise_i_cpu_outputs_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vi
 
   for (size_t first = rows->first; first < rows->end; first += b->chunk) {
     const size_t n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
-    gather_pass(b, crew, rows, &(vise_i_op_pass){.first = first, .n = n});
+    vise_i_cpu_gather_pass(b, crew, rows, &(vise_i_op_pass){.first = first, .n = n});
     vise_i_cpu_forward(b, crew);
 
     for (size_t r = 0; vise_i_crew_is_first(crew) && r < n; r++) {
@@ -134,8 +133,7 @@ void vise_i_cpu_outputs_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vi
   }
 }
 
-/* What one thread of a crew does for rows that are gathered and went forward: the loss and its gradient. */
-static void loss_of_pass(vise_i_cpu *b, const vise_i_cpu_rows *rows, vise_i_cpu_found *found) {
+void vise_i_cpu_loss_of_pass(vise_i_cpu *b, const vise_i_cpu_rows *rows, vise_i_cpu_found *found) {
   const size_t first = b->pass.first, n = b->pass.n;
   if (rows->batch->delta) {
     vise_i_cpu_gather_delta(b, rows->batch->delta, first, n);
@@ -150,21 +148,25 @@ static void loss_of_pass(vise_i_cpu *b, const vise_i_cpu_rows *rows, vise_i_cpu_
   found->n_correct += n_correct;
 }
 
+vise_i_op_pass vise_i_cpu_training_pass(const vise_i_cpu *b, const vise_i_cpu_rows *rows) {
+  return (vise_i_op_pass){.training = true,
+                          .drops = !rows->batch->keeps_all && vise_i_net_has_dropout(b->net),
+                          .seed = b->spec->seed,
+                          .step = (uint32_t)rows->batch->step};
+}
+
 void vise_i_cpu_gradient_of_rows(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_cpu_rows *rows,
                                  vise_i_cpu_found *found) {
   const bool first_of_crew = vise_i_crew_is_first(crew);
-  vise_i_op_pass pass = {.training = true,
-                         .drops = !rows->batch->keeps_all && vise_i_net_has_dropout(b->net),
-                         .seed = b->spec->seed,
-                         .step = (uint32_t)rows->batch->step};
+  vise_i_op_pass pass = vise_i_cpu_training_pass(b, rows);
   if (first_of_crew) *found = (vise_i_cpu_found){0};
 
   for (size_t first = rows->first; first < rows->end; first += b->chunk) {
     pass.first = first;
     pass.n = rows->end - first < b->chunk ? rows->end - first : b->chunk;
-    gather_pass(b, crew, rows, &pass);
+    vise_i_cpu_gather_pass(b, crew, rows, &pass);
     vise_i_cpu_forward(b, crew);
-    if (first_of_crew) loss_of_pass(b, rows, found);
+    if (first_of_crew) vise_i_cpu_loss_of_pass(b, rows, found);
     vise_i_crew_meet(crew);
 
     vise_i_cpu_backward(b, crew, first > rows->first);

@@ -40,12 +40,12 @@ static void step_part(void *context, size_t part, size_t n_parts) {
   vise_i_cpu *b = work->b;
   const vise_i_crew crew = {b->team, part, n_parts};
 
-  if (vise_i_cpu_row_parts(b, work->rows.end) > 1) {
+  if (vise_i_cpu_goes_by_rows(b, work->rows.end)) {
     vise_i_cpu_gradient_by_rows(b, &crew, &work->rows, &work->found);
   } else {
     vise_i_cpu_gradient_of_rows(b, &crew, &work->rows, &work->found);
   }
-  if (!work->hyper) return;
+  if (!work->hyper || b->exchanged != VISE_OK) return;
 
   vise_i_cpu_sum_gradient(b, &crew, work->hyper);
   vise_i_crew_meet(&crew);
@@ -83,6 +83,7 @@ static vise_status prepare(vise_i_cpu *b, const vise_i_batch *batch, vise_i_cpu_
   VISE_TRY(check_rows(b, batch->n, err));
   if (!batch->delta) VISE_TRY(vise_i_cpu_sum_weights(b, batch, &rows->weight_sum, err));
   rows->weight_sum = vise_i_weight_divisor(rows->weight_sum);
+  if (vise_i_cpu_goes_by_rows(b, batch->n)) vise_i_cpu_begin_parts(b, batch->n);
 
 done:
   return status;
@@ -94,6 +95,7 @@ vise_status vise_i_cpu_gradient(vise_i_cpu *b, const vise_i_batch *batch, vise_i
   if (status != VISE_OK) return status;
 
   (void)vise_i_cpu_run(b, batch->n, step_part, &work);
+  if (b->exchanged != VISE_OK) return vise_i_fail(err, b->exchanged, "%s", b->exchange_error.text);
   *found = work.found;
   return VISE_OK;
 }
@@ -124,6 +126,7 @@ vise_status vise_i_cpu_step(vise_i_cpu *b, const vise_i_batch *batch, const vise
   vise_i_cpu_set_penalty(b, !b->rule->prox_l1);
   vise_i_cpu_set_box(b, hyper);
   const size_t n_parts = vise_i_cpu_run(b, batch->n, step_part, &work);
+  if (b->exchanged != VISE_OK) VISE_TRY(vise_i_fail(err, b->exchanged, "%s", b->exchange_error.text));
 
   if (s.skipped) {
     vise_i_cpu_count_bounds(b);

@@ -34,6 +34,8 @@ static void destroy(vise_i_backend *backend) {
   free(b->targets);
   free(b->labels);
   free(b->row_weights);
+  for (size_t p = 0; p < VISE_I_MOST_PARTS; p++) free(b->part_grads[p]);
+  free(b->part_sums);
 
   vise_i_host_free(&b->host);
   free(b);
@@ -90,6 +92,24 @@ done:
   return status;
 }
 
+static vise_status alloc_parts(vise_i_cpu64 *b, vise_error *err) {
+  vise_status status = VISE_OK;
+  const vise_i_step_spec *spec = b->spec;
+  size_t widest = 0;
+  if (spec->parts == 0) return VISE_OK;
+
+  const size_t n =
+      vise_i_most_parts(spec->parts, spec->max_batch, vise_ranks_rank(spec->ranks), vise_ranks_size(spec->ranks));
+  for (size_t p = 1; p < n; p++) {
+    VISE_TRY(vise_i_alloc(&b->part_grads[p], b->net->n_params, sizeof(double), "gradient of a part", err));
+  }
+  for (size_t l = 1; l <= b->net->n_layers; l++) widest = b->net->widths[l] > widest ? b->net->widths[l] : widest;
+  VISE_TRY(vise_i_alloc(&b->part_sums, VISE_I_MOST_PARTS * 2 * widest, sizeof(double), "sums of parts", err));
+
+done:
+  return status;
+}
+
 static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_cpu64 *b = NULL;
@@ -106,6 +126,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->used = spec->quantization ? b->host.state[VISE_I_ROUNDED] : b->params;
 
   VISE_TRY(alloc_scratch(b, err));
+  VISE_TRY(alloc_parts(b, err));
   *out = &b->host.base;
   b = NULL;
 

@@ -3,7 +3,8 @@
  * Products are those of host/product; everything else is a simple loop next to its formula. There is one thread. Rows
  * are worked on in chunks, so that a batch of any size needs little memory; nothing is allocated after create.
  *
- * One topic a file: gather.c (rows to float64), loss.c, gradient.c (the walk through the layers of host/ops), penalty.c,
+ * One topic a file: gather.c (rows to float64), loss.c, gradient.c (the walk through the layers of host/ops, and the parts of
+ * a batch), penalty.c,
  * clip.c, optimizer.c, project.c, rounding.c, step.c (their order, and the non-finite policy), backend.c (memory, state, table).
  */
 #ifndef VISE_I_CPU64_H
@@ -11,6 +12,7 @@
 
 #include "host/backend/host.h"
 #include "host/ops/ref64.h"
+#include "host/ranks/sum.h"
 
 /* Label of a row whose targets are values. */
 #define VISE_I_NO_LABEL ((size_t)-1)
@@ -38,6 +40,10 @@ typedef struct vise_i_cpu64 {
   double *targets;                     /* [chunk, K] values, or one-hot */
   size_t *labels;                      /* [chunk] class, or VISE_I_NO_LABEL */
   double *row_weights;                 /* [chunk] */
+
+  /* for batches in parts (host/ranks/parts.h) */
+  double *part_grads[VISE_I_MOST_PARTS]; /* [n_params] of this process's parts, but for the first */
+  double *part_sums; /* [VISE_I_MOST_PARTS, 2, widest]: what the parts of a batch norm tell each other */
 } vise_i_cpu64;
 
 /* Number of outputs K. */
@@ -64,7 +70,7 @@ double vise_i_cpu64_loss(const vise_i_cpu64 *b, const double *z, size_t n, doubl
 
 /* ---- gradient.c ------------------------------------------------------------------------------------------------ */
 
-/* values[0] to the outputs, values[n_listed], for the rows of a pass. */
+/* values[0] to the outputs, values[n_listed], for the rows of a pass outside of training. */
 void vise_i_cpu64_forward(vise_i_cpu64 *b, const vise_i_op_pass *pass);
 
 /* Where a gradient goes: grad [n_params], and the data loss over the batch (0 if it has a delta). */
@@ -73,7 +79,7 @@ typedef struct vise_i_cpu64_result {
   uint64_t *n_correct;
 } vise_i_cpu64_result;
 
-/* The data loss and its gradient, as in training. Fails before it writes anything. */
+/* The data loss and its gradient, as in training. Fails before it writes anything, or when other ranks do not answer. */
 VISE_WARN_UNUSED vise_status vise_i_cpu64_gradient(vise_i_cpu64 *b, const vise_i_batch *batch,
                                                    const vise_i_cpu64_result *out, vise_error *err);
 

@@ -59,16 +59,43 @@ VISE_I_CLONES static void forward(const vise_i_cpu_batch_norm *norm, float *z) {
   }
 }
 
-VISE_I_CLONES static void backward(const vise_i_cpu_batch_norm *norm, float *delta, float *gain_grad) {
+/* Of unit k. */
+VISE_I_INLINE void sum_unit(const vise_i_cpu_batch_norm *norm, const float *delta, size_t k, double *sum,
+                            double *sum_x) {
   const size_t n = norm->n;
-  for (size_t k = 0; k < norm->width; k++) {
-    const double factor = (double)norm->gain[k] / sqrt(norm->variance[k] + VISE_I_BATCH_NORM_EPS);
-    const float *restrict x = norm->x + k * n;
-    float *restrict d = delta + k * n;
+  *sum_x = sum_products(delta + k * n, norm->x + k * n, n);
+  *sum = sum_power(delta + k * n, 0, 1, n);
+}
 
-    const double sum_x = sum_products(d, x, n), mean = sum_power(d, 0, 1, n) / (double)n, mean_x = sum_x / (double)n;
+VISE_I_INLINE void below_unit(const vise_i_cpu_batch_norm *norm, float *delta, size_t k, double mean, double mean_x) {
+  const size_t n = norm->n;
+  const double factor = (double)norm->gain[k] / sqrt(norm->variance[k] + VISE_I_BATCH_NORM_EPS);
+  const float *restrict x = norm->x + k * n;
+  float *restrict d = delta + k * n;
+  for (size_t i = 0; i < n; i++) d[i] = (float)(factor * ((double)d[i] - (mean + (double)x[i] * mean_x)));
+}
+
+VISE_I_CLONES static void backward(const vise_i_cpu_batch_norm *norm, float *delta, float *gain_grad) {
+  for (size_t k = 0; k < norm->width; k++) {
+    double sum, sum_x;
+    sum_unit(norm, delta, k, &sum, &sum_x);
     gain_grad[k] = (float)sum_x;
-    for (size_t i = 0; i < n; i++) d[i] = (float)(factor * ((double)d[i] - (mean + (double)x[i] * mean_x)));
+    below_unit(norm, delta, k, sum / (double)norm->n, sum_x / (double)norm->n);
+  }
+}
+
+VISE_I_CLONES static void sum_units(const vise_i_cpu_batch_norm *norm, const float *delta, double *sum, double *sum_x,
+                                    float *gain_grad) {
+  for (size_t k = 0; k < norm->width; k++) {
+    sum_unit(norm, delta, k, &sum[k], &sum_x[k]);
+    gain_grad[k] = (float)sum_x[k];
+  }
+}
+
+VISE_I_CLONES static void below(const vise_i_cpu_batch_norm *norm, const double *sum, const double *sum_x,
+                                size_t n_rows, float *delta) {
+  for (size_t k = 0; k < norm->width; k++) {
+    below_unit(norm, delta, k, sum[k] / (double)n_rows, sum_x[k] / (double)n_rows);
   }
 }
 
@@ -82,6 +109,16 @@ void vise_i_cpu_batch_norm_forward(const vise_i_cpu_batch_norm *norm, float *z) 
 
 void vise_i_cpu_batch_norm_backward(const vise_i_cpu_batch_norm *norm, float *delta, float *gain_grad) {
   backward(norm, delta, gain_grad);
+}
+
+void vise_i_cpu_batch_norm_sum(const vise_i_cpu_batch_norm *norm, const float *delta, double *sum, double *sum_x,
+                               float *gain_grad) {
+  sum_units(norm, delta, sum, sum_x, gain_grad);
+}
+
+void vise_i_cpu_batch_norm_below(const vise_i_cpu_batch_norm *norm, const double *sum, const double *sum_x,
+                                 size_t n_rows, float *delta) {
+  below(norm, sum, sum_x, n_rows, delta);
 }
 
 static void move(float *running, double value) {

@@ -1,0 +1,11 @@
+# VISE_HAS_MPI: whether the module that speaks MPI is built (host/ranks). A wheel has none: MPI is the machine's.
+set(VISE_HAS_MPI FALSE)
+if(VISE_MPI STREQUAL "AUTO" AND NOT SKBUILD)
+  find_package(MPI QUIET COMPONENTS C)
+elseif(VISE_MPI STREQUAL "ON")
+  find_package(MPI REQUIRED COMPONENTS C)
+endif()
+if(MPI_C_FOUND)
+  set(VISE_HAS_MPI TRUE)
+endif()
+message(STATUS "MPI: ${VISE_HAS_MPI}")

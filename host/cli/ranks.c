@@ -1,0 +1,77 @@
+#include "host/cli/ranks.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/cli/cli.h"
+#include "host/cli/commands.h"
+
+/* Standard error as it was, of a process that is not the first. */
+static int own_stderr = -1;
+
+static void silence(void) {
+  const int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+  (void)fflush(NULL);
+  own_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (nothing < 0) return;
+  (void)dup2(nothing, STDOUT_FILENO);
+  (void)dup2(nothing, STDERR_FILENO);
+  (void)close(nothing);
+}
+
+bool vise_i_cli_ranks_refuse(unsigned command) {
+  size_t rank = 0, size = 1;
+  const char *launcher = vise_ranks_launcher(&rank, &size);
+  if (launcher == NULL || size == 1) return false;
+  if (rank == 0) {
+    vise_error err = VISE_ERROR_INIT;
+    (void)!vise_i_cli_fail(
+        &err, VISE_ERR_UNSUPPORTED,
+        "this is one of %zu processes that %s started, and the command is for one: they would all write "
+        "the same; `vise train` is for several",
+        size, launcher);
+    (void)vise_i_cli_report_error(command, &err, VISE_ERR_UNSUPPORTED, VISE_I_CLI_NOTHING_DONE);
+  }
+  return true;
+}
+
+vise_status vise_i_cli_ranks_open(vise_ranks **out, vise_error *err) {
+  size_t rank = 0, size = 1;
+  *out = NULL;
+  if (vise_ranks_launcher(&rank, &size) == NULL) return VISE_OK;
+  if (rank > 0) silence();
+  return vise_ranks_open(out, err);
+}
+
+vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err) {
+  if (ranks == NULL) {
+    if (!vise_i_cli_given(options, "rank-timeout")) return VISE_OK;
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "`rank_timeout`: this process trains alone; it is for those that mpirun starts");
+  }
+  options->training.ranks = ranks;
+  if (options->training.parts == 0) options->training.parts = VISE_MOST_PARTS; /* also in config.json */
+  return vise_ranks_set_seconds(ranks, options->rank_timeout, err);
+}
+
+void vise_i_cli_ranks_speak(const vise_ranks *ranks) {
+  const size_t rank = vise_ranks_rank(ranks);
+  if (!vise_ranks_are_lost(ranks) || rank == 0 || own_stderr < 0) return;
+
+  /* All that are left notice at about the same time; the first of them to speak ends the others. */
+  const long steps = (long)(rank < 16 ? rank : 16);
+  const struct timespec turn = {.tv_sec = steps / 4, .tv_nsec = steps % 4 * 250000000};
+  (void)nanosleep(&turn, NULL);
+  (void)dup2(own_stderr, STDERR_FILENO);
+}
+
+int vise_i_cli_ranks_close(vise_ranks *ranks, int code) {
+  if (vise_ranks_are_lost(ranks)) {
+    (void)fflush(NULL);
+    vise_ranks_abort(ranks, code != 0 ? code : VISE_I_CLI_FAILED);
+  }
+  vise_ranks_close(ranks);
+  return code;
+}

@@ -1,0 +1,20 @@
+/* `vise train` as one of several processes that mpirun or srun started. The first one speaks; the others write nothing to
+   standard output and error, and no files. */
+#ifndef VISE_I_CLI_RANKS_H
+#define VISE_I_CLI_RANKS_H
+
+#include "host/cli/options.h"
+
+/* Refuses a command that one process is for, where a launcher started several: true, and the first has said so. */
+bool vise_i_cli_ranks_refuse(unsigned command);
+
+/* Joins the others before the arguments are read; *out stays NULL in a process by itself. */
+VISE_WARN_UNUSED vise_status vise_i_cli_ranks_open(vise_ranks **out, vise_error *err);
+/* What the options say of ranks, and ranks of the options. */
+VISE_WARN_UNUSED vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err);
+/* Before an error is reported: if the others are lost, this process may speak, whichever it is. */
+void vise_i_cli_ranks_speak(const vise_ranks *ranks);
+/* Ends it all; returns code. */
+int vise_i_cli_ranks_close(vise_ranks *ranks, int code);
+
+#endif

@@ -1,0 +1,134 @@
+/* What ranks tell each other, by messages from each to each: there are few ranks, and messages are short. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/base/call.h"
+#include "host/base/memory.h"
+#include "host/ranks/ranks.h"
+
+vise_status vise_i_ranks_room(vise_ranks *ranks, size_t n_messages, vise_error *err) {
+  return vise_i_grow(&ranks->messages, &ranks->n_messages, n_messages, sizeof *ranks->messages, "messages", err);
+}
+
+vise_status vise_i_ranks_swap(vise_ranks *ranks, size_t n_sends, size_t n_receives, vise_error *err) {
+  const vise_i_swap swap = {ranks->messages, ranks->messages + n_sends, n_sends, n_receives};
+  size_t late = ranks->size;
+  if (ranks->carrier->swap(ranks->carrier, &swap, ranks->seconds, &late)) return VISE_OK;
+
+  ranks->lost = true;
+  if (late == ranks->size) return vise_i_fail(err, VISE_ERR_IO, "MPI: %s", ranks->carrier->text);
+  return vise_i_fail(err, VISE_ERR_IO, "rank %zu of %zu, on %s, has not answered for %g seconds", late, ranks->size,
+                     ranks->hosts != NULL ? ranks->hosts[late] : "another machine", ranks->seconds);
+}
+
+static size_t begin_of(const size_t *ends, size_t rank) {
+  return rank > 0 ? ends[rank - 1] : 0;
+}
+
+vise_status vise_i_ranks_spread(vise_ranks *ranks, void *data, const size_t *ends, vise_error *err) {
+  if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
+  const vise_status status = vise_i_ranks_room(ranks, 2 * ranks->size, err);
+  if (status != VISE_OK) return status;
+
+  vise_i_message *messages = ranks->messages;
+  const size_t mine = begin_of(ends, ranks->rank), n_mine = ends[ranks->rank] - mine;
+  size_t n_sends = 0, n = 0;
+  for (size_t r = 0; r < ranks->size && n_mine > 0; r++) {
+    if (r != ranks->rank) messages[n++] = (vise_i_message){r, (char *)data + mine, n_mine};
+  }
+  n_sends = n;
+
+  for (size_t r = 0; r < ranks->size; r++) {
+    const size_t at = begin_of(ends, r), n_bytes = ends[r] - at;
+    if (r != ranks->rank && n_bytes > 0) messages[n++] = (vise_i_message){r, (char *)data + at, n_bytes};
+  }
+  return vise_i_ranks_swap(ranks, n_sends, n - n_sends, err);
+}
+
+vise_status vise_i_ranks_gather(vise_ranks *ranks, const void *mine, size_t n_bytes, void *all, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t *ends = NULL;
+  const size_t rank = vise_ranks_rank(ranks), size = vise_ranks_size(ranks);
+
+  memcpy((char *)all + rank * n_bytes, mine, n_bytes);
+  if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
+  VISE_TRY(vise_i_alloc(&ends, size, sizeof *ends, "ranks", err));
+  for (size_t r = 0; r < size; r++) ends[r] = (r + 1) * n_bytes;
+  VISE_TRY(vise_i_ranks_spread(ranks, all, ends, err));
+
+done:
+  free(ends);
+  return status;
+}
+
+vise_status vise_i_ranks_broadcast(vise_ranks *ranks, void *data, size_t n_bytes, vise_error *err) {
+  vise_status status = VISE_OK;
+  size_t *ends = NULL;
+  if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
+
+  VISE_TRY(vise_i_alloc(&ends, ranks->size, sizeof *ends, "ranks", err));
+  for (size_t r = 0; r < ranks->size; r++) ends[r] = n_bytes; /* the others have nothing */
+  VISE_TRY(vise_i_ranks_spread(ranks, data, ends, err));
+
+done:
+  free(ends);
+  return status;
+}
+
+/* ---- the public ones ---------------------------------------------------------------------------------------------- */
+
+size_t vise_ranks_rank(const vise_ranks *ranks) {
+  return ranks != NULL ? ranks->rank : 0;
+}
+
+size_t vise_ranks_size(const vise_ranks *ranks) {
+  return ranks != NULL ? ranks->size : 1;
+}
+
+size_t vise_ranks_local_rank(const vise_ranks *ranks) {
+  return ranks != NULL ? ranks->local_rank : 0;
+}
+
+bool vise_ranks_are_lost(const vise_ranks *ranks) {
+  return ranks != NULL && ranks->lost;
+}
+
+/* How a rank fared. */
+typedef struct fate {
+  int32_t status;
+  char text[VISE_ERROR_TEXT_BYTES];
+} fate;
+
+vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *err) {
+  vise_status status = mine;
+  fate *all = NULL;
+  vise_error own = VISE_ERROR_INIT;
+  if (!vise_i_ranks_are_many(ranks) || ranks->lost) return mine;
+
+  if (err == NULL) err = &own;
+  fate fared = {.status = (int32_t)mine};
+  memcpy(fared.text, err->text, sizeof fared.text);
+  const vise_status given = vise_i_alloc(&all, ranks->size, sizeof *all, "ranks", err);
+  const vise_status told = given == VISE_OK ? vise_i_ranks_gather(ranks, &fared, sizeof fared, all, err) : given;
+  if (told != VISE_OK) {
+    status = mine != VISE_OK ? mine : told;
+    goto done;
+  }
+
+  for (size_t r = 0; r < ranks->size; r++) {
+    if (all[r].status == VISE_OK) continue;
+    status = (vise_status)all[r].status;
+    vise_error_clear(err);
+    all[r].text[sizeof all[r].text - 1] = '\0';
+    if (r == 0) {
+      (void)vise_i_fail(err, status, "%s", all[r].text);
+    } else {
+      (void)vise_i_fail(err, status, "rank %zu, on %s: %s", r, ranks->hosts[r], all[r].text);
+    }
+    break;
+  }
+
+done:
+  free(all);
+  return status;
+}

@@ -1,0 +1,179 @@
+/* The carrier that is MPI (carrier.h): a module of its own, which needs nothing of the library. */
+#include <mpi.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host/ranks/carrier.h"
+
+/* A count of MPI is an int; longer messages go in pieces. */
+#define PIECE_BYTES ((size_t)1 << 30)
+
+enum { TAG = 1 };
+
+typedef struct mpi_carrier {
+  vise_i_carrier base;
+  MPI_Comm world; /* a duplicate: nobody else's messages are in it */
+  MPI_Request *requests;
+  size_t *peers; /* whom each request is about */
+  size_t n_room;
+  bool yields; /* more ranks than processors: waiting takes the time of those who work */
+} mpi_carrier;
+
+__attribute__((visibility("default"))) vise_i_carrier_open_function vise_i_carrier_open;
+
+static bool fail(char *text, const char *what, int code) {
+  char said[MPI_MAX_ERROR_STRING] = "";
+  int n = 0;
+  if (MPI_Error_string(code, said, &n) != MPI_SUCCESS) said[0] = '\0';
+  (void)snprintf(text, VISE_I_CARRIER_TEXT, "%s: %.200s", what, said);
+  return false;
+}
+
+static double now(void) {
+  struct timespec t;
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- one swap ------------------------------------------------------------------------------------------------------ */
+
+static size_t n_pieces(const vise_i_message *messages, size_t n) {
+  size_t pieces = 0;
+  for (size_t i = 0; i < n; i++) pieces += (messages[i].n_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+  return pieces;
+}
+
+static bool make_room(mpi_carrier *c, size_t n) {
+  if (n <= c->n_room) return true;
+  MPI_Request *requests = realloc(c->requests, n * sizeof *requests);
+  if (requests != NULL) c->requests = requests;
+  size_t *peers = realloc(c->peers, n * sizeof *peers);
+  if (peers != NULL) c->peers = peers;
+  if (requests == NULL || peers == NULL) {
+    (void)snprintf(c->base.text, sizeof c->base.text, "out of memory for %zu messages", n);
+    return false;
+  }
+  c->n_room = n;
+  return true;
+}
+
+/* Begins the pieces of the messages, from request *n on. */
+static bool start(mpi_carrier *c, const vise_i_message *messages, size_t n_messages, bool receives, size_t *n) {
+  for (size_t i = 0; i < n_messages; i++) {
+    const vise_i_message *m = &messages[i];
+    for (size_t at = 0; at < m->n_bytes; at += PIECE_BYTES) {
+      const size_t left = m->n_bytes - at;
+      const int count = (int)(left < PIECE_BYTES ? left : PIECE_BYTES), peer = (int)m->rank;
+      char *bytes = (char *)m->data + at;
+      MPI_Request *request = &c->requests[*n];
+      const int code = receives ? MPI_Irecv(bytes, count, MPI_BYTE, peer, TAG, c->world, request)
+                                : MPI_Isend(bytes, count, MPI_BYTE, peer, TAG, c->world, request);
+      if (code != MPI_SUCCESS) return fail(c->base.text, receives ? "receiving" : "sending", code);
+      c->peers[(*n)++] = m->rank;
+    }
+  }
+  return true;
+}
+
+/* Whose request is not done, of n. */
+static size_t find_late(mpi_carrier *c, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    int done = 0;
+    if (c->requests[i] == MPI_REQUEST_NULL) continue;
+    if (MPI_Test(&c->requests[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || !done) return c->peers[i];
+  }
+  return c->base.size;
+}
+
+static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
+  enum { SPINS = 256 };
+  double begin = 0;
+
+  for (size_t spins = 1;; spins++) {
+    int done = 0;
+    const int code = MPI_Testall((int)n, c->requests, &done, MPI_STATUSES_IGNORE);
+    if (code != MPI_SUCCESS) return fail(c->base.text, "waiting", code);
+    if (done) return true;
+    if (c->yields || spins > SPINS) (void)sched_yield();
+
+    if (spins % SPINS != 0) continue;
+    if (begin == 0) begin = now();
+    if (now() - begin < seconds) continue;
+    *late = find_late(c, n);
+    if (*late < c->base.size) return false;
+  }
+}
+
+static int swap(vise_i_carrier *carrier, const vise_i_swap *s, double seconds, size_t *late) {
+  mpi_carrier *c = (mpi_carrier *)carrier;
+  size_t n = 0;
+  if (!make_room(c, n_pieces(s->sends, s->n_sends) + n_pieces(s->receives, s->n_receives))) return false;
+  if (!start(c, s->receives, s->n_receives, true, &n) || !start(c, s->sends, s->n_sends, false, &n)) return false;
+  return wait(c, n, seconds, late);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------------ */
+
+static void end_all(vise_i_carrier *carrier, int exit_code) {
+  (void)MPI_Abort(((mpi_carrier *)carrier)->world, exit_code);
+}
+
+static void close_all(vise_i_carrier *carrier) {
+  mpi_carrier *c = (mpi_carrier *)carrier;
+  (void)MPI_Comm_free(&c->world);
+  (void)MPI_Finalize();
+  free(c->requests);
+  free(c->peers);
+  free(c);
+}
+
+static bool count_local(mpi_carrier *c, char *text) {
+  MPI_Comm local;
+  int rank = 0, size = 1;
+  int code = MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &local);
+  if (code != MPI_SUCCESS) return fail(text, "finding the ranks of this machine", code);
+
+  (void)MPI_Comm_rank(local, &rank);
+  (void)MPI_Comm_size(local, &size);
+  (void)MPI_Comm_free(&local);
+  c->base.local_rank = (size_t)rank;
+  c->base.local_size = (size_t)size;
+  c->yields = size > sysconf(_SC_NPROCESSORS_ONLN);
+  return true;
+}
+
+static bool begin(mpi_carrier *c, char *text) {
+  int is_on = 0, rank = 0, size = 1, given = 0;
+  (void)MPI_Initialized(&is_on);
+  int code = is_on ? MPI_SUCCESS : MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given);
+  if (code != MPI_SUCCESS) return fail(text, "beginning", code);
+
+  code = MPI_Comm_dup(MPI_COMM_WORLD, &c->world);
+  if (code == MPI_SUCCESS) code = MPI_Comm_set_errhandler(c->world, MPI_ERRORS_RETURN);
+  if (code != MPI_SUCCESS) return fail(text, "beginning", code);
+  (void)MPI_Comm_rank(c->world, &rank);
+  (void)MPI_Comm_size(c->world, &size);
+  c->base.rank = (size_t)rank;
+  c->base.size = (size_t)size;
+  return count_local(c, text);
+}
+
+vise_i_carrier *vise_i_carrier_open(char *text) {
+  mpi_carrier *c = calloc(1, sizeof *c);
+  if (c == NULL) {
+    (void)snprintf(text, VISE_I_CARRIER_TEXT, "out of memory");
+    return NULL;
+  }
+
+  c->base.swap = swap;
+  c->base.end_all = end_all;
+  c->base.close = close_all;
+  if (begin(c, text)) return &c->base;
+  free(c);
+  return NULL;
+}

@@ -1,0 +1,76 @@
+/* What ranks tell each other when a run begins, and between its steps. */
+#include "host/train/together.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "host/base/memory.h"
+
+vise_status vise_i_trainer_follow(vise_trainer *trainer, uint64_t *resumed_from, vise_error *err) {
+  vise_status status;
+  vise_ranks *ranks = trainer->config.ranks;
+  void *bytes = NULL;
+  size_t n_bytes = 0;
+  uint64_t told[2] = {*resumed_from, 0};
+  if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
+
+  if (vise_i_ranks_is_first(ranks)) VISE_TRY(vise_trainer_save_memory(trainer, &bytes, &n_bytes, err));
+  told[1] = n_bytes;
+  VISE_TRY(vise_i_ranks_broadcast(ranks, told, sizeof told, err));
+  if (!vise_i_ranks_is_first(ranks)) VISE_TRY(vise_i_alloc(&bytes, (size_t)told[1], 1, "a checkpoint", err));
+
+  VISE_TRY(vise_i_ranks_broadcast(ranks, bytes, (size_t)told[1], err));
+  *resumed_from = told[0];
+  if (!vise_i_ranks_is_first(ranks)) VISE_TRY(vise_trainer_restore_memory(trainer, bytes, (size_t)told[1], err));
+
+done:
+  free(bytes);
+  return status;
+}
+
+/* What a rank says. */
+typedef struct said {
+  int32_t status;
+  uint8_t ends, interrupted, unused[2];
+  uint64_t segment, step;
+} said;
+
+vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_status mine, vise_error *err) {
+  vise_status status = mine;
+  const vise_trainer *t = run->trainer;
+  vise_ranks *ranks = t->config.ranks;
+  const size_t size = vise_ranks_size(ranks);
+  said *all = NULL;
+  size_t n_end = 0;
+  vise_error unused = VISE_ERROR_INIT;
+  if (!vise_i_ranks_are_many(ranks) || vise_ranks_are_lost(ranks)) return mine;
+
+  const said say = {.status = (int32_t)mine,
+                    .ends = meeting->ends || mine != VISE_OK,
+                    .interrupted = meeting->interrupted,
+                    .segment = meeting->segment,
+                    .step = t->state.step};
+  vise_error *first = mine == VISE_OK ? err : &unused;
+  VISE_TRY(vise_i_alloc(&all, size, sizeof *all, "ranks", first));
+  VISE_TRY(vise_i_ranks_gather(ranks, &say, sizeof say, all, first));
+
+  for (size_t r = 0; r < size; r++) {
+    n_end += all[r].ends;
+    meeting->interrupted = meeting->interrupted || all[r].interrupted;
+  }
+  meeting->segment = all[0].segment;
+  if (n_end == 0) goto done;
+
+  meeting->ends = true;
+  status = vise_ranks_agree(ranks, mine, err);
+  if (status == VISE_OK && n_end < size) {
+    status = vise_i_fail(err, VISE_ERR_USAGE,
+                         "the ranks do not end together, after step %" PRIu64
+                         " on this one: all need the same limits and stopping rules",
+                         t->state.step);
+  }
+
+done:
+  free(all);
+  return status;
+}

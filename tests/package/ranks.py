@@ -1,0 +1,307 @@
+"""Several processes train as one (mpirun on this machine): the same weights for any number of ranks, and a clean end
+whatever happens to one of them.
+
+    ranks.py            a sample (two minutes)
+    ranks.py --all      20 sets of options, 1, 2, 3, 4 and 8 ranks, on cpu and cpu64
+    ranks.py --faults   what is refused and what fails, without the weights
+    ranks.py --kills N  N times: kill a rank at some moment, go on with another number of ranks
+"""
+import argparse
+import filecmp
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+VISE = os.environ["VISE"]
+ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
+BASE = "--quiet --recipe none --layers auto-24-16-auto --epochs 3 --lr 0.05"
+SETS = {
+    "plain": "--batch 250",
+    "one_part": "--batch 20",
+    "two_parts": "--batch 64",
+    "partial_batches": "--batch 333 --momentum 0.9 --nesterov",
+    "full": "--batch full --optimizer adam",
+    "clip_global": "--batch 256 --clip-norm 0.1 --clip-value=-0.01:0.01",
+    "clip_units": "--batch 256 --clip-norm 0.05 --clip-norm-type unit --clip-agc 0.01",
+    "clip_tensors": "--batch 256 --clip-norm 0.05 --clip-norm-type tensor --clip-scope data --l2 0.01",
+    "box": "--batch 200 --clamp 0.2 --clamp-bias --clamp-schedule linear --l1 1e-4 --assert-projection",
+    "rows": "--batch 200 --row-l1 1.5 --max-norm 0.7 --assert-projection",
+    "prox": "--batch 200 --l1 1e-3 --prox-l1 --decoupled-decay 0.01 --optimizer rmsprop",
+    "batch_norm": "--batch 250 --batch-norm",
+    "norm_dropout_residual": "--batch 300 --batch-norm --dropout 0.2 --input-dropout 0.1 --residual "
+                             "--layers auto-24-24-24-auto",
+    "dropout": "--batch 300 --dropout 0.3 --activation gelu",
+    "smooth": "--batch 128 --label-smoothing 0.1 --class-weights 1,3,1 --optimizer lion --lr 0.001",
+    "schedules": "--batch 128 --lr-schedule cosine --lr-warmup-steps 5 --clip-norm 1 --clip-schedule linear",
+    "held_out": "--batch 128 --val-fraction 0.2 --test-fraction 0.2 --patience 2",
+    "weights_of_rows": "--batch 128 --row-weights weight",
+    "skips": "--batch 128 --lr 1e30 --nonfinite skip --max-skips 100000",
+    "quantized": "--batch 128 --quantize int8,acc16 --activation relu",
+    "regression": "--batch 200 --loss mse --target number --drop class --scale-target",
+}
+SAMPLE = ["one_part", "partial_batches", "clip_global", "rows", "norm_dropout_residual", "held_out"]
+
+
+def make_table(path):
+    """Three classes of twelve numbers, with weights and a number to regress on."""
+    draw = random.Random(7)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(",".join(f"x{i}" for i in range(12)) + ",weight,number,class\n")
+        for _ in range(1000):
+            label = draw.randrange(3)
+            x = [draw.gauss(0.7 * label * (i % 3 - 1), 1) for i in range(12)]
+            number = sum(x[:4]) + draw.gauss(0, 0.3)
+            out.write(",".join(f"{v:.5f}" for v in x) + f",{draw.uniform(0.5, 2):.3f},{number:.4f},c{label}\n")
+
+
+def columns(name):
+    used = SETS[name]
+    drop = [c for c in ("weight", "number") if c not in used.replace("--drop class", "")]
+    if name == "regression":
+        return "--drop weight,class"
+    return f"--target class --drop {','.join(drop)}"
+
+
+def options(name, backend="cpu"):
+    return f"{BASE} --backend {backend} {SETS[name].replace(' --drop class', '')} {columns(name)}".split()
+
+
+def mpirun(n, words, each=None):
+    """The command line of n ranks; each: other words for a rank."""
+    start = ["mpirun", "--oversubscribe", "--mca", "btl", "self,vader"]
+    if not each:
+        return start + ["-n", str(n), VISE, "train"] + words
+    for rank in range(n):
+        start += ([":"] if rank else []) + ["-n", "1"] + each.get(rank, [VISE, "train"] + words)
+    return start
+
+
+def run(command, **more):
+    return subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, **more)
+
+
+def check(condition, text, result=None):
+    if condition:
+        return
+    more = f"\n{result.returncode}\n{result.stdout[-2000:]}\n{result.stderr[-3000:]}" if result else ""
+    sys.exit(f"FAILED: {text}{more}")
+
+
+def own_lines(result):
+    return [line for line in result.stderr.splitlines() if line.startswith("vise")]
+
+
+# ---- the same weights ------------------------------------------------------------------------------------------------
+
+def same_weights(names, counts, backends):
+    for name in names:
+        for backend in backends:
+            words = options(name, backend)
+            result = run([VISE, "train", "--train", "t.csv", "--out", "one", "--overwrite", "--parts", "8"] + words)
+            check(result.returncode == 0, f"{name}, {backend}: one process", result)
+            for n in counts:
+                result = run(mpirun(n, ["--train", "t.csv", "--out", "many", "--overwrite"] + words))
+                check(result.returncode == 0, f"{name}, {backend}: {n} ranks", result)
+                check(filecmp.cmp("one/model.safetensors", "many/model.safetensors", shallow=False),
+                      f"{name}, {backend}: {n} ranks have other weights than one process")
+            print(f"{name}, {backend}: equal for one process and {', '.join(map(str, counts))} ranks", flush=True)
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+def refusals():
+    words = ["--train", "t.csv", "--out", "refused"] + options("plain")
+    other = [VISE, "train"] + words
+
+    result = run(mpirun(3, ["--train", "nothing.csv"] + options("plain")))
+    check(result.returncode == 2 and len(own_lines(result)) == 1 and "nothing.csv" in own_lines(result)[0],
+          "a file that is missing is said once", result)
+
+    result = run(mpirun(2, words, {1: other + ["--momentum", "0.5"]}))
+    check(result.returncode == 2 and "--momentum = 0.5 here, and 0 on rank 0" in result.stderr, "other options", result)
+    result = run(mpirun(2, words, {1: other + ["--stop-loss", "0.5"]}))
+    check(result.returncode == 2 and "--stop-loss" in result.stderr, "other limits", result)
+
+    with open("t.csv", encoding="utf-8") as table, open("t2.csv", "w", encoding="utf-8") as out:
+        lines = table.read().splitlines()
+        lines[777] = "9.5" + lines[777][lines[777].index(","):]
+        out.write("\n".join(lines) + "\n")
+    result = run(mpirun(2, words, {1: [VISE, "train", "--train", "t2.csv", "--out", "refused"] + options("plain")}))
+    check(result.returncode == 2 and "the training rows: not the same" in result.stderr, "other data", result)
+    check(not os.path.exists("refused"), "what is refused leaves no folder", result)
+
+    result = run(["mpirun", "--oversubscribe", "-n", "3", VISE, "predict", "--model", "m", "--data", "t.csv", "--out", "p.csv"])
+    check(result.returncode == 2 and len(own_lines(result)) == 1, "a command for one process", result)
+    result = run([VISE, "train"] + words, )
+    check(result.returncode == 0, "one process", result)
+
+    os.makedirs("alone", exist_ok=True)
+    shutil.copy(VISE, "alone/vise")
+    result = run(["mpirun", "--oversubscribe", "-n", "2", "alone/vise", "train", "--train", "t.csv"])
+    check(result.returncode == 2 and len(own_lines(result)) == 1 and "MPI" in own_lines(result)[0],
+          "a tool without MPI", result)
+    launched = dict(ENVIRONMENT, WORLD_SIZE="2", RANK="0")
+    result = subprocess.run([VISE, "train"] + words, env=launched, capture_output=True, text=True, check=False)
+    check(result.returncode == 2 and "mpirun" in result.stderr, "a launcher without MPI", result)
+    print("refusals: said once, nothing written", flush=True)
+
+
+# ---- faults ----------------------------------------------------------------------------------------------------------
+
+LONG = "--epochs 400 --batch 128 --checkpoint-every 40"
+
+
+def long_run():
+    return [w for w in options("partial_batches")] + LONG.split()
+
+
+def start(n, out, more=()):
+    command = mpirun(n, ["--train", "t.csv", "--out", out] + long_run() + list(more))
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ranks_of(process):
+    """Processes of the ranks, in their order."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                variables = dict(v.split(b"=", 1) for v in file.read().split(b"\0") if b"=" in v)
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        except (OSError, ValueError):
+            continue
+        if parent == process.pid and b"OMPI_COMM_WORLD_RANK" in variables:
+            found.append((int(variables[b"OMPI_COMM_WORLD_RANK"]), int(pid)))
+    return [pid for _, pid in sorted(found)]
+
+
+def wait_for_checkpoint(out, process):
+    end = time.monotonic() + 60
+    while time.monotonic() < end and process.poll() is None:
+        if os.path.isdir(f"{out}/checkpoints") and os.listdir(f"{out}/checkpoints"):
+            return
+        time.sleep(0.02)
+
+
+def uninterrupted():
+    result = run([VISE, "train", "--train", "t.csv", "--out", "whole", "--parts", "8"] + long_run())
+    check(result.returncode == 0, "the run that is not interrupted", result)
+
+
+def resume(n, out, what):
+    result = run(mpirun(n, ["--resume", out, "--quiet"]))
+    check(result.returncode == 0, f"{what}: going on with {n} ranks", result)
+    check(filecmp.cmp("whole/model.safetensors", f"{out}/model.safetensors", shallow=False),
+          f"{what}: the weights are those of a run that was not interrupted")
+
+
+def kills(times, seed):
+    draw = random.Random(seed)
+    for i in range(times):
+        shutil.rmtree("killed", ignore_errors=True)
+        n = draw.choice([2, 3, 4])
+        process = start(n, "killed")
+        wait_for_checkpoint("killed", process)
+        time.sleep(draw.uniform(0, 0.5))
+        pids = ranks_of(process)
+        victim = draw.randrange(n)
+        if len(pids) == n:
+            os.kill(pids[victim], signal.SIGKILL)
+        _, errors = process.communicate(timeout=60)
+        code = process.returncode
+        check(code != 0 or len(pids) < n or os.path.exists("killed/model.safetensors"), f"kill {i}: exit code {code}")
+        check(code == 0 or f"rank {victim}" in errors, f"kill {i}: mpirun names the rank\n{errors[-2000:]}")
+        resume(draw.choice([1, 2, 3]), "killed", f"kill {i} of rank {victim} of {n}")
+        print(f"kill {i}: rank {victim} of {n}, exit code {code}, gone on with", flush=True)
+
+
+def stalled():
+    for victim in (0, 1):
+        shutil.rmtree("stalled", ignore_errors=True)
+        process = start(2, "stalled", ["--rank-timeout", "2"])
+        wait_for_checkpoint("stalled", process)
+        pids = ranks_of(process)
+        check(len(pids) == 2, "both ranks are there")
+        os.kill(pids[victim], signal.SIGSTOP)
+        begin = time.monotonic()
+        try:
+            _, errors = process.communicate(timeout=40)
+        except subprocess.TimeoutExpired:
+            os.kill(pids[victim], signal.SIGCONT)
+            process.kill()
+            sys.exit("FAILED: a stalled rank holds the others for ever")
+        told = [line for line in errors.splitlines() if line.startswith("vise")]
+        check(process.returncode != 0 and len(told) == 1 and f"rank {victim} of 2" in told[0],
+              f"a stalled rank is named once, exit code {process.returncode}\n{errors[-2000:]}")
+        print(f"stalled: rank {victim} named after {time.monotonic() - begin:.1f} s", flush=True)
+        resume(2, "stalled", "a stalled rank")
+
+
+def full_disk():
+    """A limit on the size of files is what a full disk is to whoever writes; MPI's own files are there already."""
+    shutil.rmtree("full", ignore_errors=True)
+    process = start(3, "full", ["--log-every", "1"])
+    wait_for_checkpoint("full", process)
+    size = os.path.getsize("full/metrics.jsonl")
+    resource.prlimit(ranks_of(process)[0], resource.RLIMIT_FSIZE, (size + 4096, size + 4096))
+    _, errors = process.communicate(timeout=60)
+    told = [line for line in errors.splitlines() if line.startswith("vise")]
+    check(process.returncode == 1 and len(told) == 1 and "full/" in told[0],
+          f"the first rank's disk is full, exit code {process.returncode}\n{errors[-2000:]}")
+    resume(2, "full", "a full disk")
+    print("full disk: said once, gone on with", flush=True)
+
+
+def interrupted():
+    shutil.rmtree("ended", ignore_errors=True)
+    process = start(3, "ended")
+    wait_for_checkpoint("ended", process)
+    pids = ranks_of(process)
+    os.kill(pids[-1], signal.SIGTERM)  # one of them is enough
+    _, errors = process.communicate(timeout=60)
+    check(process.returncode == 143 and "resume with" in errors,
+          f"a signal to one rank ends all, exit code {process.returncode}\n{errors[-2000:]}")
+    resume(1, "ended", "an interruption")
+    print("interrupted: one signal, all ended, gone on with", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    if shutil.which("mpirun") is None or not os.path.exists(os.path.join(os.environ["BUILD"], "lib", "vise-mpi.so")):
+        print("no MPI: skipped")
+        sys.exit(77)
+
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        make_table("t.csv")
+        if given.all:
+            same_weights(list(SETS), [1, 2, 3, 4, 8], ["cpu", "cpu64"])
+            return
+        uninterrupted()
+        if given.kills:
+            kills(given.kills, given.seed)
+            return
+        if not given.faults:
+            same_weights(SAMPLE, [2, 3], ["cpu"])
+            same_weights(["norm_dropout_residual"], [8], ["cpu64"])
+        refusals()
+        kills(2, given.seed)
+        stalled()
+        full_disk()
+        interrupted()
+    print("all passed")
+
+
+main()
