@@ -13,7 +13,7 @@
 /* Where a value came from; a later one wins. */
 typedef enum vise_i_cli_source { VISE_I_CLI_DEFAULT, VISE_I_CLI_FROM_FILE, VISE_I_CLI_FROM_LINE } vise_i_cli_source;
 
-enum { VISE_I_CLI_MAX_OPTIONS = 192 };
+enum { VISE_I_CLI_MAX_OPTIONS = 256 };
 
 typedef enum vise_i_cli_recipe {
   VISE_I_CLI_RECIPE_AUTO,

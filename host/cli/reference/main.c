@@ -34,11 +34,21 @@ static bool write_file(const char *folder, const char *name, void (*write)(FILE 
   return close_written(stream);
 }
 
+/* Whether the tool has room for a list of all rows. */
+static bool rows_fit(void) {
+  size_t n = vise_i_cli_n_rows;
+  for (size_t i = 0; vise_option_at(i) != NULL; i++) n++;
+  if (n <= VISE_I_CLI_MAX_OPTIONS) return true;
+  (void)fprintf(stderr, "vise_reference: %zu options; make VISE_I_CLI_MAX_OPTIONS (host/cli/options.h) larger\n", n);
+  return false;
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     (void)fprintf(stderr, "usage: vise_reference FOLDER\n");
     return 2;
   }
+  if (!rows_fit()) return 1;
 
   bool written = write_man(argv[1], NULL);
   for (const vise_i_cli_command *command = vise_i_cli_commands; command->name != NULL; command++) {

@@ -95,6 +95,7 @@ class Parameters:
         steps_per_launch: Optional[int] = None,
         precision: Optional[str] = None,
         threads: Optional[int] = None,
+        parts: Optional[int] = None,
         device: Optional[int] = None,
         device_memory_limit: Union[int, str, None] = None,
         recipe: str = "table",
@@ -196,6 +197,7 @@ class Parameters:
         self.steps_per_launch = steps_per_launch
         self.precision = precision
         self.threads = threads
+        self.parts = parts
         self.device = device
         self.device_memory_limit = device_memory_limit
         self.recipe = recipe
@@ -399,6 +401,9 @@ PARAMETERS = """
     threads : int, default None
         threads of the cpu backend; their number changes no result; auto is by the size of a step, at most one
         for each processor [auto]
+    parts : int, default None
+        cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of
+        several processes (mpirun), by one; with mpirun 8 [off]
     device : int, default None
         which GPU [0]
     device_memory_limit : int or str, default None
