@@ -17,6 +17,11 @@ VISE_WARN_UNUSED vise_status vise_i_cli_bench_data(const vise_i_cli_options *opt
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_modes(const char *list, unsigned *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_cli_bench_precisions(const char *list, unsigned *out, vise_error *err);
 
+/* --mode ranks, which stands alone: prints what it finds; ranks NULL is refused. */
+bool vise_i_cli_bench_is_of_ranks(const vise_i_cli_options *options);
+VISE_WARN_UNUSED vise_status vise_i_cli_bench_ranks(const vise_i_cli_options *options, vise_ranks *ranks,
+                                                    vise_error *err);
+
 /* Where rows are written as they come. */
 typedef struct vise_i_cli_bench_output {
   FILE *csv;             /* NULL: none */

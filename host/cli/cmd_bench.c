@@ -8,6 +8,7 @@
 #include "host/cli/bench_cli.h"
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/ranks.h"
 #include "host/cli/text_json.h"
 #include "host/json/build.h"
 
@@ -159,6 +160,18 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
   return status;
 }
 
+/* What is not about single steps. */
+static int bench_ranks(const vise_i_cli_options *options) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_ranks *ranks = NULL;
+  vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  if (status == VISE_OK) status = vise_i_cli_bench_ranks(options, ranks, &err);
+
+  const int code =
+      vise_ranks_rank(ranks) > 0 ? 0 : vise_i_cli_end(VISE_COMMAND_BENCH, status, &err, VISE_I_CLI_NOTHING_DONE);
+  return vise_i_cli_ranks_close(ranks, code);
+}
+
 int vise_i_cli_bench(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
@@ -170,6 +183,12 @@ int vise_i_cli_bench(int argc, char **argv) {
 
   vise_i_cli_options_init(&options, VISE_COMMAND_BENCH);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
+  const bool of_ranks = status == VISE_OK && vise_i_cli_bench_is_of_ranks(&options);
+  if (of_ranks || (status == VISE_OK && vise_i_cli_ranks_refuse(VISE_COMMAND_BENCH))) {
+    code = of_ranks ? bench_ranks(&options) : code;
+    vise_i_cli_options_free(&options);
+    return code;
+  }
   if (status == VISE_OK) status = make_config(&options, &config, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_cases(&options, &cases, &n_cases, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_data(&options, cases, n_cases, &data, &err);

@@ -246,7 +246,7 @@ const vise_option vise_i_cli_rows[] = {
    KIND(PATH, CASES, BENCH)},
   {"mode", AT(NULL, modes), "NAME,...", NOTHING,
    "ways to run the step; cpu, cpu64 (float64, the reference), fused (one step a launch), fused-many "
-   "(`steps-per-launch`, or 256), unfused, unfused-graph; without it: all",
+   "(`steps-per-launch`, or 256), unfused, unfused-graph; without it: all; with mpirun ranks alone: what adding gradients takes",
    KIND(TEXT, CASES, BENCH), COMMON},
   {"precision", AT(NULL, precisions), "NAME,...", NOTHING,
    "precisions of the modes that have a choice; fp32, tf32, bf16; without it: all", KIND(TEXT, CASES, BENCH), COMMON},

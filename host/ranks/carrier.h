@@ -29,6 +29,8 @@ typedef struct vise_i_carrier {
   /* Sends and receives, and returns when all is done: true. Two ranks meet by calling it with messages of the same sizes
      in the same order. false: an error, with its text; or, *late being a rank, that one has not answered for `seconds`. */
   int (*swap)(struct vise_i_carrier *carrier, const vise_i_swap *swap, double seconds, size_t *late);
+  /* MPI_Allreduce's sum, in place: what vise bench compares with. */
+  int (*allreduce)(struct vise_i_carrier *carrier, float *values, int n);
   /* Ends all ranks at once. */
   void (*end_all)(struct vise_i_carrier *carrier, int exit_code);
   /* Waits for the others, and frees it. */

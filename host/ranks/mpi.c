@@ -117,6 +117,12 @@ static int swap(vise_i_carrier *carrier, const vise_i_swap *s, double seconds, s
   return wait(c, n, seconds, late);
 }
 
+static int allreduce(vise_i_carrier *carrier, float *values, int n) {
+  mpi_carrier *c = (mpi_carrier *)carrier;
+  const int code = MPI_Allreduce(MPI_IN_PLACE, values, n, MPI_FLOAT, MPI_SUM, c->world);
+  return code == MPI_SUCCESS || fail(c->base.text, "MPI_Allreduce", code);
+}
+
 /* ---- all of it ------------------------------------------------------------------------------------------------------ */
 
 static void end_all(vise_i_carrier *carrier, int exit_code) {
@@ -171,6 +177,7 @@ vise_i_carrier *vise_i_carrier_open(char *text) {
   }
 
   c->base.swap = swap;
+  c->base.allreduce = allreduce;
   c->base.end_all = end_all;
   c->base.close = close_all;
   if (begin(c, text)) return &c->base;

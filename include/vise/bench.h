@@ -193,6 +193,18 @@ VISE_API VISE_WARN_UNUSED vise_status vise_bench_run_sized(size_t out_bytes, con
                                                            vise_bench_result *out, vise_error *err);
 #define vise_bench_run(...) vise_bench_run_sized(sizeof(vise_bench_result), __VA_ARGS__)
 
+/** What ranks take to add a gradient, and MPI_Allreduce for as many bytes. This struct does not grow. */
+typedef struct vise_bench_exchange {
+  size_t n_bytes;           /**< of the gradient, float32 */
+  double exchange_seconds;  /**< the exchange of a step in 8 parts: the same bits for any number of ranks */
+  double allreduce_seconds; /**< MPI_Allreduce, whose bits depend on it */
+} vise_bench_exchange;
+
+/** Every rank calls it: times the two in turns, for about `seconds`, and takes the best of each. The sum is verified first.
+    Errors: VISE_ERR_USAGE (fewer than two ranks), VISE_ERR_MEMORY, VISE_ERR_IO, VISE_ERR_INTERNAL (a wrong sum). */
+VISE_API VISE_WARN_UNUSED vise_status vise_bench_ranks(vise_ranks *ranks, size_t n_bytes, double seconds,
+                                                       vise_bench_exchange *out, vise_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -37,7 +37,7 @@ ALLOWED = {
     "host/backend": {PUBLIC, "host/base", "host/ranks", "host/rule", "host/net", "host/product", "host/ops", "host/plan", "kernels"},
     "host/train": {PUBLIC, "host/base", "host/json", "host/ranks", "host/rule", "host/options", "host/data", "host/table", "host/net",
                    "host/model", "host/integer", "host/product", "host/ops", "host/backend"},
-    "host/bench": {PUBLIC, "host/base", "host/rule", "host/net", "host/product", "host/model", "host/backend",
+    "host/bench": {PUBLIC, "host/base", "host/ranks", "host/rule", "host/net", "host/product", "host/model", "host/backend",
                    "host/train"},
     "host/sweep": {PUBLIC, "host/base", "host/rule", "host/options", "host/net", "host/model", "host/data",
                    "host/backend", "host/train"},

@@ -38,7 +38,7 @@ SETS = {
                              "--layers auto-24-24-24-auto",
     "dropout": "--batch 300 --dropout 0.3 --activation gelu",
     "smooth": "--batch 128 --label-smoothing 0.1 --class-weights 1,3,1 --optimizer lion --lr 0.001",
-    "schedules": "--batch 128 --lr-schedule cosine --lr-warmup-steps 5 --clip-norm 1 --clip-schedule linear",
+    "schedules": "--batch 128 --lr-schedule cosine --warmup-steps 5 --clip-norm 1 --clip-schedule linear",
     "held_out": "--batch 128 --val-fraction 0.2 --test-fraction 0.2 --patience 2",
     "weights_of_rows": "--batch 128 --row-weights weight",
     "skips": "--batch 128 --lr 1e30 --nonfinite skip --max-skips 100000",
