@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "tests/support/agreement.h"
+#include "tests/support/ranks_rig.h"
 
 static const vise_i_backend_ops *const backends[] = {&vise_i_backend_cpu, &vise_i_backend_cpu64};
 
@@ -94,6 +95,63 @@ Test(cpu_parts, threads_keep_the_bits) {
         cpu_result_free(&got);
       }
       cpu_result_free(&one);
+    }
+  }
+}
+
+/* ---- ranks, which are threads here -------------------------------------------------------------------------------- */
+
+typedef struct together {
+  cpu_case c;
+  const vise_i_backend_ops *ops;
+  cpu_result one;
+  const char *what;
+} together;
+
+static void run_rank(vise_ranks *ranks, void *context) {
+  const together *t = context;
+  cpu_case c = t->c;
+  c.spec.ranks = ranks;
+  cpu_result got = cpu_case_run(&c, t->ops);
+  const size_t n_bytes = got.net.n_values * sizeof *got.params;
+  cr_expect_eq(memcmp(t->one.params, got.params, n_bytes), 0, "%s, %s: weights of rank %zu of %zu", t->ops->name,
+               t->what, vise_ranks_rank(ranks), vise_ranks_size(ranks));
+  cr_expect_eq(memcmp(t->one.gradient, got.gradient, got.net.n_params * sizeof *got.gradient), 0, "%s", t->what);
+  for (size_t i = 0; i < c.n_steps; i++) {
+    cr_expect_eq(memcmp(&t->one.stats[i], &got.stats[i], sizeof got.stats[i]), 0, "%s: what step %zu reports", t->what,
+                 i + 1);
+  }
+  cpu_result_free(&got);
+}
+
+static void expect_same_on_ranks(const cpu_case *c, const char *what, size_t most_ranks) {
+  for (size_t b = 0; b < N_OF(backends); b++) {
+    together t = {.c = *c, .ops = backends[b], .what = what};
+    t.one = cpu_case_run(c, backends[b]);
+    for (size_t n_ranks = 2; n_ranks <= most_ranks; n_ranks++) ranks_run(n_ranks, RANKS_NOBODY, run_rank, &t);
+    cpu_result_free(&t.one);
+  }
+}
+
+Test(cpu_parts, ranks_have_the_weights_of_one_process) {
+  for (size_t o = 0; o < cpu_n_options; o++) {
+    for (size_t layers = 0; layers < 2; layers++) {
+      cpu_case c = make(8);
+      if (layers) with_layers(&c);
+      apply(&c, o);
+      if (cpu_option_allowed(&c)) expect_same_on_ranks(&c, cpu_options[o].name, 3);
+    }
+  }
+}
+
+Test(cpu_parts, ranks_without_work_follow) {
+  static const size_t batches[] = {20, 33, 100, 300};
+  for (size_t i = 0; i < N_OF(batches); i++) {
+    for (size_t layers = 0; layers < 2; layers++) {
+      cpu_case c = make(8);
+      if (layers) with_layers(&c);
+      c.batch = batches[i];
+      expect_same_on_ranks(&c, "batches", 10);
     }
   }
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/ranks/ranks.h"
-#include "tests/unit/ranks/threads_rig.h"
+#include "tests/support/ranks_rig.h"
 
 static void agree(vise_ranks *ranks, void *context) {
   const size_t failing = *(const size_t *)context, rank = vise_ranks_rank(ranks);
@@ -25,7 +25,7 @@ static void agree(vise_ranks *ranks, void *context) {
 
 Test(agree, all_hear_of_the_lowest_that_failed) {
   for (size_t n_ranks = 2; n_ranks <= 5; n_ranks++) {
-    for (size_t failing = 0; failing <= n_ranks; failing++) rig_run(n_ranks, RIG_NOBODY, agree, &failing);
+    for (size_t failing = 0; failing <= n_ranks; failing++) ranks_run(n_ranks, RANKS_NOBODY, agree, &failing);
   }
 }
 
@@ -48,12 +48,12 @@ static void broadcast(vise_ranks *ranks, void *context) {
 }
 
 Test(agree, the_first_tells_all) {
-  for (size_t n_ranks = 1; n_ranks <= 7; n_ranks++) rig_run(n_ranks, RIG_NOBODY, broadcast, NULL);
+  for (size_t n_ranks = 1; n_ranks <= 7; n_ranks++) ranks_run(n_ranks, RANKS_NOBODY, broadcast, NULL);
 }
 
 static void wait_for_silent(vise_ranks *ranks, void *context) {
   const int silent = *(const int *)context;
-  char mine = 'x', all[RIG_MOST_RANKS];
+  char mine = 'x', all[RANKS_MOST];
   vise_error err = VISE_ERROR_INIT;
   cr_expect_eq(vise_i_ranks_gather(ranks, &mine, 1, all, &err), VISE_ERR_IO);
 
@@ -65,5 +65,5 @@ static void wait_for_silent(vise_ranks *ranks, void *context) {
 }
 
 Test(agree, a_rank_that_does_not_answer_is_named) {
-  for (int silent = 0; silent < 3; silent++) rig_run(3, silent, wait_for_silent, &silent);
+  for (int silent = 0; silent < 3; silent++) ranks_run(3, silent, wait_for_silent, &silent);
 }

@@ -6,7 +6,7 @@
 
 #include "host/base/rng.h"
 #include "host/ranks/statistics.h"
-#include "tests/unit/ranks/threads_rig.h"
+#include "tests/support/ranks_rig.h"
 
 /* A sum over n_parts parts of n values, the same on all ranks, and what one process makes of it. */
 typedef struct job {
@@ -71,7 +71,7 @@ Test(sum, has_the_same_bits_on_any_number_of_ranks) {
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     for (size_t n_parts = 1; n_parts <= VISE_I_MOST_PARTS; n_parts += s == 3 ? 7 : 1) {
       job j = {n_parts, sizes[s], n_parts % 2 ? VISE_F32 : VISE_F64, NULL, 0};
-      for (size_t n_ranks = 1; n_ranks <= 10; n_ranks++) rig_run(n_ranks, RIG_NOBODY, add, &j);
+      for (size_t n_ranks = 1; n_ranks <= 10; n_ranks++) ranks_run(n_ranks, RANKS_NOBODY, add, &j);
       free(j.expected);
     }
   }
@@ -132,5 +132,5 @@ Test(sum, statistics_are_those_of_all_rows) {
       r.variance[k] += (r.values[i][k] - r.mean[k]) * (r.values[i][k] - r.mean[k]) / 300;
     }
   }
-  for (size_t n_ranks = 1; n_ranks <= 9; n_ranks++) rig_run(n_ranks, RIG_NOBODY, merge, &r);
+  for (size_t n_ranks = 1; n_ranks <= 9; n_ranks++) ranks_run(n_ranks, RANKS_NOBODY, merge, &r);
 }

@@ -1,4 +1,4 @@
-#include "tests/unit/ranks/threads_rig.h"
+#include "tests/support/ranks_rig.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -17,7 +17,7 @@ typedef struct letter {
 typedef struct post {
   pthread_mutex_t lock;
   pthread_cond_t arrived;
-  letter *boxes[RIG_MOST_RANKS][RIG_MOST_RANKS]; /* [to][from] */
+  letter *boxes[RANKS_MOST][RANKS_MOST]; /* [to][from] */
 } post;
 
 typedef struct carrier {
@@ -79,7 +79,7 @@ static int swap(vise_i_carrier *base, const vise_i_swap *s, double seconds, size
 typedef struct rank {
   vise_ranks ranks;
   carrier carrier;
-  rig_work *work;
+  ranks_work *work;
   void *context;
 } rank;
 
@@ -89,11 +89,11 @@ static void *run(void *pointer) {
   return NULL;
 }
 
-void rig_run(size_t n_ranks, int silent, rig_work *work, void *context) {
-  static char hosts[RIG_MOST_RANKS][VISE_I_HOST_NAME];
+void ranks_run(size_t n_ranks, int silent, ranks_work *work, void *context) {
+  static char hosts[RANKS_MOST][VISE_I_HOST_NAME];
   post office = {.lock = PTHREAD_MUTEX_INITIALIZER, .arrived = PTHREAD_COND_INITIALIZER};
   rank *all = calloc(n_ranks, sizeof *all);
-  pthread_t threads[RIG_MOST_RANKS];
+  pthread_t threads[RANKS_MOST];
   cr_assert_not_null(all);
 
   for (size_t i = 0; i < n_ranks; i++) {
