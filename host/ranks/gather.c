@@ -46,33 +46,16 @@ vise_status vise_i_ranks_spread(vise_ranks *ranks, void *data, const size_t *end
 }
 
 vise_status vise_i_ranks_gather(vise_ranks *ranks, const void *mine, size_t n_bytes, void *all, vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t *ends = NULL;
-  const size_t rank = vise_ranks_rank(ranks), size = vise_ranks_size(ranks);
-
-  memcpy((char *)all + rank * n_bytes, mine, n_bytes);
+  memcpy((char *)all + vise_ranks_rank(ranks) * n_bytes, mine, n_bytes);
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
-  VISE_TRY(vise_i_alloc(&ends, size, sizeof *ends, "ranks", err));
-  for (size_t r = 0; r < size; r++) ends[r] = (r + 1) * n_bytes;
-  VISE_TRY(vise_i_ranks_spread(ranks, all, ends, err));
-
-done:
-  free(ends);
-  return status;
+  for (size_t r = 0; r < ranks->size; r++) ranks->ends[r] = (r + 1) * n_bytes;
+  return vise_i_ranks_spread(ranks, all, ranks->ends, err);
 }
 
 vise_status vise_i_ranks_broadcast(vise_ranks *ranks, void *data, size_t n_bytes, vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t *ends = NULL;
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
-
-  VISE_TRY(vise_i_alloc(&ends, ranks->size, sizeof *ends, "ranks", err));
-  for (size_t r = 0; r < ranks->size; r++) ends[r] = n_bytes; /* the others have nothing */
-  VISE_TRY(vise_i_ranks_spread(ranks, data, ends, err));
-
-done:
-  free(ends);
-  return status;
+  for (size_t r = 0; r < ranks->size; r++) ranks->ends[r] = n_bytes; /* the others have nothing */
+  return vise_i_ranks_spread(ranks, data, ranks->ends, err);
 }
 
 /* ---- the public ones ---------------------------------------------------------------------------------------------- */

@@ -22,7 +22,8 @@ struct vise_ranks {
 
   vise_i_message *messages; /* [n_messages]: room for sends, then receives */
   size_t n_messages;
-  void *room; /* of sums */
+  size_t *ends; /* [size]: room for those of pieces */
+  void *room;   /* of sums */
   size_t n_room;
 };
 

@@ -6,7 +6,7 @@
  */
 #include "host/ranks/sum.h"
 
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "host/base/loops.h"
@@ -59,68 +59,107 @@ static void add_nodes(vise_dtype dtype, void *const *nodes, size_t n_parts, size
   }
 }
 
-/* A slice of the elements, which one rank adds. */
-typedef struct slice {
-  size_t begin, end;
-} slice;
-
-static slice slice_of(size_t n_values, size_t rank, size_t n_ranks) {
-  return (slice){n_values * rank / n_ranks, n_values * (rank + 1) / n_ranks};
-}
-
 /* A sum on its way. */
 typedef struct journey {
   vise_ranks *ranks;
   vise_i_addends *addends;
   size_t value_bytes;
-  bool is_short;                  /* everyone adds all elements */
-  void *nodes[VISE_I_MOST_PARTS]; /* of my slice, those of the others in the room */
+  size_t first, n;                /* the elements that this rank adds */
+  void *nodes[VISE_I_MOST_PARTS]; /* of these, by the part they begin at */
 } journey;
 
-static slice mine(const journey *j) {
-  const vise_ranks *ranks = j->ranks;
-  return j->is_short ? (slice){0, j->addends->n_values} : slice_of(j->addends->n_values, ranks->rank, ranks->size);
+static size_t begin_of_slice(const journey *j, size_t rank) {
+  return j->addends->n_values * rank / j->ranks->size;
 }
 
-/* Nodes of all ranks. */
-static size_t count_nodes(const journey *j) {
-  size_t n = 0, unused[VISE_I_MOST_PARTS];
-  for (size_t r = 0; r < j->ranks->size; r++) {
-    const vise_i_parts parts = parts_of_rank(&j->addends->parts, r, j->ranks->size);
-    n += vise_i_parts_nodes(&parts, unused);
+/* Nodes of a rank; out may be NULL. */
+static size_t nodes_of(const journey *j, size_t rank, size_t *out) {
+  size_t unused[VISE_I_MOST_PARTS];
+  const vise_i_parts parts = parts_of_rank(&j->addends->parts, rank, j->ranks->size);
+  return vise_i_parts_nodes(&parts, out != NULL ? out : unused);
+}
+
+/* Bytes of the nodes of all ranks; SIZE_MAX where that is too many. */
+static size_t bytes_of_nodes(const journey *j, size_t n_values) {
+  size_t n = 0, n_bytes = SIZE_MAX;
+  for (size_t r = 0; r < j->ranks->size; r++) n += nodes_of(j, r, NULL);
+  return vise_i_size_mul(n_values * j->value_bytes, n, &n_bytes) ? n_bytes : SIZE_MAX;
+}
+
+static vise_status make_room(const journey *j, size_t n_bytes, vise_error *err) {
+  if (n_bytes == SIZE_MAX) return vise_i_fail_memory(err, 0, "sums over ranks");
+  return vise_i_grow(&j->ranks->room, &j->ranks->n_room, n_bytes, 1, "sums over ranks", err);
+}
+
+/* Adds the nodes into the sum. */
+static void add_up(const journey *j) {
+  add_nodes(j->addends->dtype, j->nodes, j->addends->parts.n, j->n);
+  char *to = (char *)j->addends->sum + j->first * j->value_bytes;
+  if (to != j->nodes[0]) memcpy(to, j->nodes[0], j->n * j->value_bytes);
+}
+
+/* ---- short sums: what a rank found and its nodes are one message to all ------------------------------------------- */
+
+/* Bytes of a rank's message, whole numbers of the largest type. */
+static size_t short_bytes(const journey *j, size_t rank) {
+  const vise_i_parts parts = parts_of_rank(&j->addends->parts, rank, j->ranks->size);
+  const size_t found = (parts.end - parts.first) * sizeof(vise_i_part_found);
+  const size_t values = nodes_of(j, rank, NULL) * j->n * j->value_bytes;
+  return (found + values + sizeof(double) - 1) / sizeof(double) * sizeof(double);
+}
+
+/* The message of a rank, at its place in the room: made, or read. */
+static void pack(journey *j, size_t rank, char *message, bool mine) {
+  vise_i_addends *a = j->addends;
+  const vise_i_parts parts = parts_of_rank(&a->parts, rank, j->ranks->size);
+  const size_t n_found = (parts.end - parts.first) * sizeof *a->found, n_bytes = j->n * j->value_bytes;
+  size_t nodes[VISE_I_MOST_PARTS];
+  const size_t n_nodes = nodes_of(j, rank, nodes);
+
+  memcpy(mine ? message : (char *)&a->found[parts.first], mine ? (char *)&a->found[parts.first] : message, n_found);
+  for (size_t k = 0; k < n_nodes; k++) {
+    char *place = message + n_found + k * n_bytes;
+    if (mine) memcpy(place, a->values[nodes[k]], n_bytes);
+    j->nodes[nodes[k]] = place;
   }
-  return n;
 }
 
-static vise_status make_room(journey *j, vise_error *err) {
+static vise_status add_short(journey *j, vise_error *err) {
   vise_status status;
-  const slice s = mine(j);
-  size_t n_bytes = 0;
-  if (!vise_i_size_mul((s.end - s.begin) * j->value_bytes, VISE_I_MOST_PARTS, &n_bytes)) {
-    VISE_TRY(vise_i_fail_memory(err, 0, "sums over ranks"));
+  vise_ranks *ranks = j->ranks;
+  size_t *ends = ranks->ends;
+  j->n = j->addends->n_values;
+
+  for (size_t r = 0; r < ranks->size; r++) ends[r] = (r > 0 ? ends[r - 1] : 0) + short_bytes(j, r);
+  VISE_TRY(make_room(j, ends[ranks->size - 1], err));
+  char *room = ranks->room;
+  pack(j, ranks->rank, room + (ranks->rank > 0 ? ends[ranks->rank - 1] : 0), true);
+  VISE_TRY(vise_i_ranks_spread(ranks, room, ends, err));
+
+  for (size_t r = 0; r < ranks->size; r++) {
+    if (r != ranks->rank) pack(j, r, room + (r > 0 ? ends[r - 1] : 0), false);
   }
-  VISE_TRY(vise_i_grow(&j->ranks->room, &j->ranks->n_room, n_bytes, 1, "sums over ranks", err));
-  VISE_TRY(vise_i_ranks_room(j->ranks, 2 * j->ranks->size * (VISE_I_MOST_PARTS + 1), err));
+  add_up(j);
+
 done:
   return status;
 }
 
-/* What I found and my nodes, to all. */
+/* ---- long sums: each rank adds a slice ------------------------------------------------------------------------------ */
+
+/* What I found and the slices of my nodes, to all. */
 static size_t put_sends(journey *j) {
   vise_ranks *ranks = j->ranks;
   vise_i_addends *a = j->addends;
   size_t n = 0, nodes[VISE_I_MOST_PARTS];
-  const size_t n_nodes = vise_i_parts_nodes(&a->parts, nodes), n_parts = a->parts.end - a->parts.first;
+  const size_t n_nodes = nodes_of(j, ranks->rank, nodes), n_parts = a->parts.end - a->parts.first;
 
-  for (size_t i = 1; i < ranks->size; i++) { /* each begins with the one after it, so that nobody is swamped */
-    const size_t to = (ranks->rank + i) % ranks->size;
-    const slice s = j->is_short ? (slice){0, a->n_values} : slice_of(a->n_values, to, ranks->size);
-    if (n_parts == 0) break;
+  for (size_t i = 1; i < ranks->size && n_parts > 0; i++) { /* each begins with the next one: nobody is swamped */
+    const size_t to = (ranks->rank + i) % ranks->size, first = begin_of_slice(j, to);
+    const size_t n_bytes = (begin_of_slice(j, to + 1) - first) * j->value_bytes;
     ranks->messages[n++] = (vise_i_message){to, &a->found[a->parts.first], n_parts * sizeof *a->found};
-    for (size_t k = 0; k < n_nodes && s.end > s.begin; k++) {
-      char *values = a->values[nodes[k]];
-      ranks->messages[n++] =
-          (vise_i_message){to, values + s.begin * j->value_bytes, (s.end - s.begin) * j->value_bytes};
+    for (size_t k = 0; k < n_nodes; k++) {
+      ranks->messages[n++] = (vise_i_message){to, (char *)a->values[nodes[k]] + first * j->value_bytes, n_bytes};
     }
   }
 
@@ -131,8 +170,7 @@ static size_t put_sends(journey *j) {
 static size_t put_receives(journey *j, size_t n_sends) {
   vise_ranks *ranks = j->ranks;
   vise_i_addends *a = j->addends;
-  const slice s = mine(j);
-  const size_t n_bytes = (s.end - s.begin) * j->value_bytes;
+  const size_t n_bytes = j->n * j->value_bytes;
   size_t n = n_sends, nodes[VISE_I_MOST_PARTS];
   char *room = ranks->room;
 
@@ -147,67 +185,54 @@ static size_t put_receives(journey *j, size_t n_sends) {
     for (size_t k = 0; k < n_nodes; k++) {
       void **node = &j->nodes[nodes[k]];
       if (i == 0) {
-        *node = (char *)a->values[nodes[k]] + s.begin * j->value_bytes;
+        *node = (char *)a->values[nodes[k]] + j->first * j->value_bytes;
         continue;
       }
       *node = room;
       room += n_bytes;
-      if (n_bytes > 0) ranks->messages[n++] = (vise_i_message){from, *node, n_bytes};
+      ranks->messages[n++] = (vise_i_message){from, *node, n_bytes};
     }
   }
 
   return n - n_sends;
 }
 
-/* The slices to all. */
-static vise_status spread_slices(const journey *j, vise_error *err) {
-  size_t *ends = NULL;
-  const size_t size = j->ranks->size;
-  vise_status status = vise_i_alloc(&ends, size, sizeof *ends, "ranks", err);
-  if (status != VISE_OK) return status;
-  for (size_t r = 0; r < size; r++) ends[r] = slice_of(j->addends->n_values, r, size).end * j->value_bytes;
-  status = vise_i_ranks_spread(j->ranks, j->addends->sum, ends, err);
-  free(ends);
+static vise_status add_long(journey *j, vise_error *err) {
+  vise_status status;
+  vise_ranks *ranks = j->ranks;
+  j->first = begin_of_slice(j, ranks->rank);
+  j->n = begin_of_slice(j, ranks->rank + 1) - j->first;
+
+  VISE_TRY(make_room(j, bytes_of_nodes(j, j->n), err));
+  VISE_TRY(vise_i_ranks_room(ranks, 2 * ranks->size * (VISE_I_MOST_PARTS + 1), err));
+  const size_t n_sends = put_sends(j), n_receives = put_receives(j, n_sends);
+  VISE_TRY(vise_i_ranks_swap(ranks, n_sends, n_receives, err));
+  add_up(j);
+
+  for (size_t r = 0; r < ranks->size; r++) ranks->ends[r] = begin_of_slice(j, r + 1) * j->value_bytes;
+  VISE_TRY(vise_i_ranks_spread(ranks, j->addends->sum, ranks->ends, err));
+
+done:
   return status;
 }
 
 vise_status vise_i_add_all_parts(vise_ranks *ranks, vise_i_addends *addends, vise_error *err) {
-  vise_status status = VISE_OK;
-  journey j = {ranks, addends, vise_dtype_size(addends->dtype), true, {NULL}};
+  journey j = {.ranks = ranks, .addends = addends, .value_bytes = vise_dtype_size(addends->dtype)};
   if (!vise_i_ranks_are_many(ranks)) {
     const size_t n_bytes = addends->n_values * j.value_bytes;
     if (addends->sum != addends->values[0]) memcpy(addends->sum, addends->values[0], n_bytes);
     return VISE_OK;
   }
 
-  j.is_short = count_nodes(&j) * addends->n_values * j.value_bytes <= SHORT_BYTES;
-  VISE_TRY(make_room(&j, err));
-  const size_t n_sends = put_sends(&j), n_receives = put_receives(&j, n_sends);
-  VISE_TRY(vise_i_ranks_swap(ranks, n_sends, n_receives, err));
-
-  const slice s = mine(&j);
-  add_nodes(addends->dtype, j.nodes, addends->parts.n, s.end - s.begin);
-  char *to = (char *)addends->sum + s.begin * j.value_bytes;
-  if (to != j.nodes[0]) memcpy(to, j.nodes[0], (s.end - s.begin) * j.value_bytes);
-  if (!j.is_short) VISE_TRY(spread_slices(&j, err));
-
-done:
-  return status;
+  const bool is_short = addends->n_values < ranks->size || bytes_of_nodes(&j, addends->n_values) <= SHORT_BYTES;
+  return is_short ? add_short(&j, err) : add_long(&j, err);
 }
 
 vise_status vise_i_ranks_gather_parts(vise_ranks *ranks, const vise_i_parts *parts, double *all, size_t n,
                                       vise_error *err) {
-  vise_status status = VISE_OK;
-  size_t *ends = NULL;
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
-
-  VISE_TRY(vise_i_alloc(&ends, ranks->size, sizeof *ends, "ranks", err));
   for (size_t r = 0; r < ranks->size; r++) {
-    ends[r] = parts_of_rank(parts, r, ranks->size).end * n * sizeof *all;
+    ranks->ends[r] = parts_of_rank(parts, r, ranks->size).end * n * sizeof *all;
   }
-  VISE_TRY(vise_i_ranks_spread(ranks, all, ends, err));
-
-done:
-  free(ends);
-  return status;
+  return vise_i_ranks_spread(ranks, all, ranks->ends, err);
 }

@@ -183,12 +183,11 @@ size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs) {
 /* Outputs [batch->n, n_outputs], for which the ranks share the rows. */
 static vise_status forward(const vise_i_pass *pass, const vise_i_batch *batch, size_t n_outputs, double *outputs,
                            vise_error *err) {
-  vise_status status;
+  vise_status status = VISE_OK;
   vise_i_backend *backend = pass->backend;
   vise_ranks *ranks = backend->spec.ranks;
   const size_t size = vise_ranks_size(ranks), rank = vise_ranks_rank(ranks);
   const size_t first = batch->n * rank / size, end = batch->n * (rank + 1) / size;
-  size_t *ends = NULL;
   vise_i_batch mine = *batch;
 
   mine.rows = batch->rows + first;
@@ -196,12 +195,10 @@ static vise_status forward(const vise_i_pass *pass, const vise_i_batch *batch, s
   if (mine.n > 0) VISE_TRY(backend->ops->forward(backend, &mine, outputs + first * n_outputs, err));
   if (size == 1) return VISE_OK;
 
-  VISE_TRY(vise_i_alloc(&ends, size, sizeof *ends, "ranks", err));
-  for (size_t r = 0; r < size; r++) ends[r] = batch->n * (r + 1) / size * n_outputs * sizeof *outputs;
-  VISE_TRY(vise_i_ranks_spread(ranks, outputs, ends, err));
+  for (size_t r = 0; r < size; r++) ranks->ends[r] = batch->n * (r + 1) / size * n_outputs * sizeof *outputs;
+  VISE_TRY(vise_i_ranks_spread(ranks, outputs, ranks->ends, err));
 
 done:
-  free(ends);
   return status;
 }
 
