@@ -173,7 +173,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
   const double before = vise_i_now();
   size_t n_done = 0;
 
-  vise_status status = vise_i_trainer_advance(t, vise_i_run_next_segment(run), &n_done, err);
+  vise_status status = vise_i_trainer_advance(t, run->next_steps, &n_done, err);
   const double after = vise_i_now();
   if (n_done > 0 && run->first_step == 0) run->first_step = after;
   adapt_segment(run, after - before);
@@ -217,14 +217,14 @@ vise_stop_reason vise_i_run_failure_reason(vise_i_run *run, vise_status status, 
   return VISE_STOP_SKIPS;
 }
 
-/* Before steps: with the other ranks. */
+/* Before steps: how many, which the first rank says, for it alone knows when it saves. */
 static vise_status meet(vise_i_run *run, bool *interrupted, vise_error *err) {
-  vise_i_meeting meeting = {.interrupted = *interrupted, .segment = run->segment};
+  vise_i_meeting meeting = {.interrupted = *interrupted, .segment = vise_i_run_next_segment(run)};
   if (run->kept != VISE_OK) (void)vise_i_fail(err, run->kept, "%s", run->kept_error.text);
 
   const vise_status status = vise_i_run_meet(run, &meeting, run->kept, err);
   run->met_for_good = meeting.ends;
-  run->segment = (size_t)meeting.segment;
+  run->next_steps = (size_t)meeting.segment;
   *interrupted = meeting.interrupted;
   return status;
 }

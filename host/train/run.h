@@ -16,7 +16,8 @@ typedef struct vise_i_run {
   const vise_record *record; /* of the epoch that just ended, or NULL */
 
   double start, last_progress, last_checkpoint, first_step; /* of the clock; first_step 0: none yet */
-  size_t segment;                                           /* steps given to the backend at a time */
+  size_t segment;                                           /* steps given to the backend at a time, by their time */
+  size_t next_steps;                                        /* to take now */
   vise_metrics validation, test;                            /* newest ones */
   bool evaluated;
   uint64_t evaluated_step;

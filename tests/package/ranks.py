@@ -4,6 +4,7 @@ whatever happens to one of them.
     ranks.py            a sample (two minutes)
     ranks.py --all      20 sets of options, 1, 2, 3, 4 and 8 ranks, on cpu and cpu64
     ranks.py --faults   what is refused and what fails, without the weights
+    ranks.py --hosts    two hosts, which are network namespaces with a cable between them (as root)
     ranks.py --kills N  N times: kill a rank at some moment, go on with another number of ranks
 """
 import argparse
@@ -154,7 +155,7 @@ def refusals():
 
 # ---- faults ----------------------------------------------------------------------------------------------------------
 
-LONG = "--epochs 400 --batch 128 --checkpoint-every 40"
+LONG = "--epochs 400 --batch 128 --checkpoint-every 37"  # amid epochs
 
 
 def long_run():
@@ -272,10 +273,83 @@ def interrupted():
     print("interrupted: one signal, all ended, gone on with", flush=True)
 
 
+# ---- two hosts -------------------------------------------------------------------------------------------------------
+
+AGENT = """#!/bin/sh
+# agent HOST COMMAND...: what ssh would do
+host=$1
+shift
+exec ip netns exec "vise${host##*.}" unshare --uts sh -c "hostname vise${host##*.}; $*"
+"""
+
+
+def in_host(i, command):
+    subprocess.run(["ip", "netns", "exec", f"vise{i}"] + command.split(), check=True)
+
+
+def make_hosts():
+    remove_hosts()
+    for i in (1, 2):
+        subprocess.run(["ip", "netns", "add", f"vise{i}"], check=True)
+    subprocess.run("ip link add vise1 netns vise1 type veth peer name vise2 netns vise2".split(), check=True)
+    for i in (1, 2):
+        in_host(i, f"ip addr add 10.9.0.{i}/24 dev vise{i}")
+        in_host(i, f"ip link set vise{i} up")
+        in_host(i, "ip link set lo up")
+    with open("agent.sh", "w", encoding="utf-8") as out:
+        out.write(AGENT)
+    os.chmod("agent.sh", 0o755)
+
+
+def remove_hosts():
+    for i in (1, 2):
+        subprocess.run(["ip", "netns", "del", f"vise{i}"], stderr=subprocess.DEVNULL, check=False)
+
+
+def on_hosts(words):
+    """The command line of a rank on each host."""
+    own = "10.9.0.0/24"
+    start = ["mpirun", "-n", "2", "--map-by", "node", "--host", "10.9.0.1:1,10.9.0.2:1"]
+    for name, value in (("plm_rsh_agent", os.path.abspath("agent.sh")), ("btl", "self,tcp"),
+                        ("btl_tcp_if_include", own), ("oob_tcp_if_include", own)):
+        start += ["--mca", name, value]
+    return ["ip", "netns", "exec", "vise1", "unshare", "--uts", "sh", "-c", 'hostname vise1; exec "$@"', "sh"] + start + [
+        VISE, "train"] + words
+
+
+def hosts():
+    try:
+        make_hosts()
+        result = run(on_hosts(["--train", "t.csv", "--out", "hosts"] + long_run()))
+        check(result.returncode == 0, "two hosts", result)
+        check(filecmp.cmp("whole/model.safetensors", "hosts/model.safetensors", shallow=False), "two hosts, one training")
+        print("two hosts: the weights of one process", flush=True)
+
+        words = ["--train", "t.csv", "--out", "cut", "--rank-timeout", "3"] + long_run() + ["--epochs", "100000"]
+        process = subprocess.Popen(on_hosts(words), env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                   text=True)
+        wait_for_checkpoint("cut", process)
+        begin = time.monotonic()
+        in_host(1, "ip link set vise1 down")
+        line = next((text for text in process.stderr if text.startswith("vise")), "")
+        seconds = time.monotonic() - begin
+        check("rank 1 of 2, on vise2, has not answered for 3 seconds" in line, f"a cut cable: {line}")
+        process.kill()  # mpirun itself waits for the other host
+        print(f"a cut cable: said after {seconds:.1f} s", flush=True)
+
+        in_host(1, "ip link set vise1 up")
+        result = run(on_hosts(["--resume", "cut", "--quiet", "--epochs", "400"]))
+        check(result.returncode == 0, "going on after the cut", result)
+    finally:
+        subprocess.run(["pkill", "-f", "10.9.0.1"], check=False)
+        remove_hosts()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--faults", action="store_true")
+    parser.add_argument("--hosts", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -290,8 +364,10 @@ def main():
             same_weights(list(SETS), [1, 2, 3, 4, 8], ["cpu", "cpu64"])
             return
         uninterrupted()
-        if given.kills:
+        if given.kills or given.hosts:
             kills(given.kills, given.seed)
+            if given.hosts:
+                hosts()
             return
         if not given.faults:
             same_weights(SAMPLE, [2, 3], ["cpu"])
