@@ -258,7 +258,8 @@ static void append_block(list *to, const vise_net_config *config, size_t l) {
 
 vise_status vise_i_net_make(const vise_net_config *given, vise_i_net *out, vise_error *err) {
   vise_net_config config;
-  list made = {.n = 0};
+  list made;
+  made.n = 0; /* layers are written as they are added */
   vise_net_config_init(&config);
   const vise_status status = vise_i_config_take(&config, sizeof config, given, "vise_net_config", err);
   if (status != VISE_OK) return status;

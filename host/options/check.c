@@ -6,12 +6,16 @@
 
 #include "host/options/options.h"
 
-vise_status vise_i_option_check_number(const vise_option *option, const char *field, double value, const char *text,
-                                       vise_error *err) {
+static bool is_in_range(const vise_option *option, double value) {
   const bool above = option->flags & VISE_OPTION_MIN_OPEN ? value > option->min : value >= option->min;
   const bool bounded = option->max > 0;
   const bool below = option->flags & VISE_OPTION_MAX_OPEN ? value < option->max : value <= option->max;
-  if (isfinite(value) && above && (!bounded || below)) return VISE_OK;
+  return isfinite(value) && above && (!bounded || below);
+}
+
+vise_status vise_i_option_check_number(const vise_option *option, const char *field, double value, const char *text,
+                                       vise_error *err) {
+  if (is_in_range(option, value)) return VISE_OK;
 
   char range[128];
   (void)vise_option_range(option, range, sizeof range);
@@ -24,7 +28,7 @@ static vise_status check_real(const vise_option *option, const char *field, cons
   memcpy(&value, place, sizeof value);
   const bool by_optimizer = option->flags & VISE_OPTION_BY_OPTIMIZER;
   const bool is_word = isnan(value) ? by_optimizer : !by_optimizer && !(value > 0) && !(value < 0);
-  if (option->word != NULL && is_word) return VISE_OK;
+  if ((option->word != NULL && is_word) || is_in_range(option, value)) return VISE_OK;
   snprintf(text, sizeof text, "%g", value);
   return vise_i_option_check_number(option, field, value, text, err);
 }
@@ -33,7 +37,7 @@ static vise_status check_count(const vise_option *option, const char *field, con
   uint64_t value;
   char text[24];
   memcpy(&value, place, sizeof value);
-  if (option->word != NULL && value == 0) return VISE_OK;
+  if ((option->word != NULL && value == 0) || is_in_range(option, (double)value)) return VISE_OK;
   snprintf(text, sizeof text, "%" PRIu64, value);
   return vise_i_option_check_number(option, field, (double)value, text, err);
 }
@@ -42,7 +46,7 @@ static vise_status check_int(const vise_option *option, const char *field, const
   int value;
   char text[24];
   memcpy(&value, place, sizeof value);
-  if (option->word != NULL && value == 0) return VISE_OK;
+  if ((option->word != NULL && value == 0) || is_in_range(option, value)) return VISE_OK;
   snprintf(text, sizeof text, "%d", value);
   return vise_i_option_check_number(option, field, value, text, err);
 }

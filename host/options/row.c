@@ -31,14 +31,23 @@ static bool same_name(const char *a, const char *b) {
   return *a == *b;
 }
 
+/* The name after "no-"; NULL: it has none. */
+static const char *after_no(const char *name) {
+  return strncmp(name, "no-", 3) == 0 || strncmp(name, "no_", 3) == 0 ? name + 3 : NULL;
+}
+
+/* One of the two is the other with "no-" before it. */
+static bool are_contrary(const char *name, const char *flag) {
+  const char *positive = after_no(flag), *rest = after_no(name);
+  if (positive != NULL) return same_name(name, positive);
+  return rest != NULL && same_name(rest, flag);
+}
+
 const vise_option *vise_option_find(const char *name, bool *negated) {
   for (size_t i = 0; name != NULL && i < vise_i_n_options; i++) {
     const vise_option *option = &vise_i_options[i];
-    char contrary[64] = "";
-    if (option->type == VISE_OPTION_FLAG) (void)vise_option_negated_name(option, contrary, sizeof contrary);
-
     const bool found = same_name(name, option->name);
-    if (!found && !same_name(name, contrary)) continue;
+    if (!found && (option->type != VISE_OPTION_FLAG || !are_contrary(name, option->name))) continue;
     if (negated != NULL) *negated = !found;
     return option;
   }
@@ -48,7 +57,10 @@ const vise_option *vise_option_find(const char *name, bool *negated) {
 const char *vise_i_option_field(const vise_option *option, size_t k, char buffer[VISE_I_FIELD_BYTES]) {
   const char *at = option->field != NULL ? option->field : option->name;
   for (; k > 0 && strchr(at, ',') != NULL; k--) at = strchr(at, ',') + 1;
-  snprintf(buffer, VISE_I_FIELD_BYTES, "%.*s", (int)strcspn(at, ","), at);
+  size_t n = strcspn(at, ",");
+  if (n > VISE_I_FIELD_BYTES - 1) n = VISE_I_FIELD_BYTES - 1;
+  memcpy(buffer, at, n);
+  buffer[n] = '\0';
   return buffer;
 }
 

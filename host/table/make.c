@@ -79,32 +79,36 @@ vise_status vise_table_create(const char *name, size_t n_rows, vise_table **out,
   VISE_ENTER(err, out);
   if (n_rows == 0) return vise_i_fail(err, VISE_ERR_SHAPE, "%s: a table needs rows", name != NULL ? name : "table");
   const vise_status status = vise_i_table_make(name != NULL ? name : "table", 0, out, err);
-  if (status == VISE_OK) (*out)->n_rows = n_rows;
-  return status;
-}
-
-/* Makes room for one more column by laying all of them out anew: blocks are as tall as a table without columns has
-   them, so that only what a block holds grows. */
-static vise_status widen(vise_table *table, vise_error *err) {
-  const size_t n_blocks = (table->n_rows + table->block_rows - 1) / table->block_rows;
-  const size_t old_bytes = table->block_bytes, new_bytes = table->column_bytes * (table->n_columns + 1);
-  vise_status status = vise_i_grow(&table->columns, &table->columns_capacity, table->n_columns + 1,
-                                   sizeof *table->columns, table->name, err);
   if (status != VISE_OK) return status;
 
-  if (new_bytes > old_bytes || table->n_blocks == 0) {
-    status = vise_i_table_resize_blocks(table, n_blocks, new_bytes + new_bytes / 2, err);
-    if (status != VISE_OK) return status;
-  }
-  table->columns[table->n_columns] = (vise_i_column){.kind = VISE_COLUMN_NUMBER};
+  (*out)->n_rows = n_rows;
+  vise_i_table_size_blocks(*out, n_rows);
   return VISE_OK;
+}
+
+/* Makes room for more columns by laying all of them out anew: blocks are as tall as a table without columns has them, so
+   that only what a block holds grows. */
+static vise_status widen(vise_table *table, size_t n_more, vise_error *err) {
+  const size_t n_blocks = (table->n_rows + table->block_rows - 1) / table->block_rows;
+  size_t n_columns, new_bytes;
+  if (!vise_i_size_add(table->n_columns, n_more, &n_columns) ||
+      !vise_i_size_mul(table->column_bytes, n_columns, &new_bytes) || new_bytes > SIZE_MAX / 2) {
+    return vise_i_fail_memory(err, SIZE_MAX, table->name);
+  }
+  const vise_status status =
+      vise_i_grow(&table->columns, &table->columns_capacity, n_columns, sizeof *table->columns, table->name, err);
+  if (status != VISE_OK) return status;
+
+  if (new_bytes <= table->block_bytes && table->n_blocks > 0) return VISE_OK;
+  return vise_i_table_resize_blocks(table, n_blocks, new_bytes + new_bytes / 2, err);
 }
 
 vise_status vise_i_column_begin(vise_table *table, const char *name, vise_error *err) {
   if (table->n_columns > 0 && table->has_names != (name != NULL)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "%s: some columns have names and some have none", table->name);
   }
-  vise_status status = widen(table, err);
+  vise_status status = widen(table, 1, err);
+  if (status == VISE_OK) table->columns[table->n_columns] = (vise_i_column){.kind = VISE_COLUMN_NUMBER};
   if (status == VISE_OK && name != NULL) status = vise_i_copy_text(&table->columns[table->n_columns].name, name, err);
   table->has_names = name != NULL;
   return status;
@@ -128,6 +132,16 @@ vise_status vise_i_column_end(vise_table *table, vise_status status, vise_error 
   return VISE_OK;
 }
 
+/* Column k of the array becomes the column that was begun. */
+static void copy_column(vise_table *table, const vise_array *array, size_t k) {
+  for (size_t b = 0; b < table->n_blocks; b++) {
+    double *values = vise_i_table_values(table, b, table->n_columns);
+    const size_t begin = b * table->block_rows, rest = table->n_rows - begin;
+    const size_t n = rest < table->block_rows ? rest : table->block_rows;
+    for (size_t i = 0; i < n; i++) values[i] = vise_i_array_get(array, begin + i, k);
+  }
+}
+
 vise_status vise_table_add_numbers(vise_table *table, const char *const *names, const vise_array *array,
                                    vise_error *err) {
   VISE_ENTER(err, table, array);
@@ -138,13 +152,11 @@ vise_status vise_table_add_numbers(vise_table *table, const char *const *names, 
                        table->n_rows);
   }
 
+  status = widen(table, array->n_cols, err);
   for (size_t k = 0; k < array->n_cols && status == VISE_OK; k++) {
     status = vise_i_column_begin(table, names != NULL ? names[k] : NULL, err);
     if (status != VISE_OK) return status;
-    for (size_t r = 0; r < table->n_rows; r++) {
-      double *values = vise_i_table_values(table, r / table->block_rows, table->n_columns);
-      values[r % table->block_rows] = vise_i_array_get(array, r, k);
-    }
+    copy_column(table, array, k);
     status = vise_i_column_end(table, VISE_OK, err);
   }
   return status;

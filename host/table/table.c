@@ -14,6 +14,10 @@
 /* A block of about a megabyte stays in the second-level cache while it is converted. */
 enum { BLOCK_BYTES = 1 << 20, BLOCK_ROWS_MIN = 8, BLOCK_ROWS_MAX = 1 << 16, LINE_BYTES = 64, PAGE_BYTES = 4096 };
 
+/* Blocks up to here come from calloc, which is faster; larger ones from mmap, since malloc would keep the memory of a
+   block that is freed. */
+enum { SMALL_BLOCK_BYTES = 1 << 16 };
+
 vise_status vise_i_table_make(const char *name, size_t n_columns, vise_table **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_table *table = NULL;
@@ -22,7 +26,7 @@ vise_status vise_i_table_make(const char *name, size_t n_columns, vise_table **o
   VISE_TRY(vise_i_copy_text(&table->name, name, err));
   VISE_TRY(vise_i_alloc_zero(&table->columns, n_columns, sizeof *table->columns, "columns", err));
   table->n_columns = table->columns_capacity = n_columns;
-  vise_i_table_size_blocks(table);
+  vise_i_table_size_blocks(table, SIZE_MAX);
 
   *out = table;
   table = NULL;
@@ -32,11 +36,12 @@ done:
   return status;
 }
 
-void vise_i_table_size_blocks(vise_table *table) {
+void vise_i_table_size_blocks(vise_table *table, size_t n_rows) {
   const size_t n_columns = table->n_columns > 0 ? table->n_columns : 1;
   size_t rows = BLOCK_BYTES / sizeof(double) / n_columns / BLOCK_ROWS_MIN * BLOCK_ROWS_MIN;
   if (rows < BLOCK_ROWS_MIN) rows = BLOCK_ROWS_MIN;
   if (rows > BLOCK_ROWS_MAX) rows = BLOCK_ROWS_MAX;
+  if (rows > n_rows) rows = (n_rows + BLOCK_ROWS_MIN - 1) / BLOCK_ROWS_MIN * BLOCK_ROWS_MIN;
   table->block_rows = rows;
   /* A column of whole pages gets a line more, so that equal rows of neighbours fall into other sets of the cache. */
   table->column_bytes = rows * sizeof(double);
@@ -44,14 +49,42 @@ void vise_i_table_size_blocks(vise_table *table) {
   table->block_bytes = table->column_bytes * n_columns;
 }
 
+/* Zeroed memory for a block; NULL: there is none. */
+static void *take_block(size_t n_bytes) {
+  if (n_bytes <= SMALL_BLOCK_BYTES) return calloc(n_bytes, 1);
+  void *memory = mmap(NULL, n_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return memory != MAP_FAILED ? memory : NULL;
+}
+
+static void give_block(void *memory, size_t n_bytes) {
+  if (n_bytes <= SMALL_BLOCK_BYTES) {
+    free(memory);
+  } else if (memory != NULL) {
+    munmap(memory, n_bytes);
+  }
+}
+
+/* The block at memory with another size, which holds what it held; NULL: there is no memory, and it is as it was. */
+static void *resize_block(void *memory, size_t old_bytes, size_t n_bytes) {
+  if (old_bytes > SMALL_BLOCK_BYTES && n_bytes > SMALL_BLOCK_BYTES) {
+    void *moved = mremap(memory, old_bytes, n_bytes, MREMAP_MAYMOVE);
+    return moved != MAP_FAILED ? moved : NULL;
+  }
+
+  void *made = take_block(n_bytes);
+  if (made == NULL) return NULL;
+  memcpy(made, memory, old_bytes < n_bytes ? old_bytes : n_bytes);
+  give_block(memory, old_bytes);
+  return made;
+}
+
 vise_status vise_i_table_add_block(vise_table *table, vise_error *err) {
   const vise_status status = vise_i_grow(&table->blocks, &table->blocks_capacity, table->n_blocks + 1,
                                          sizeof *table->blocks, table->name, err);
   if (status != VISE_OK) return status;
 
-  /* By mmap and not malloc, which would keep the memory of a block that is freed. */
-  void *memory = mmap(NULL, table->block_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return vise_i_fail_memory(err, table->block_bytes, table->name);
+  void *memory = take_block(table->block_bytes);
+  if (memory == NULL) return vise_i_fail_memory(err, table->block_bytes, table->name);
   table->blocks[table->n_blocks++] = (vise_i_block){.memory = memory};
   return VISE_OK;
 }
@@ -59,8 +92,8 @@ vise_status vise_i_table_add_block(vise_table *table, vise_error *err) {
 vise_status vise_i_table_resize_blocks(vise_table *table, size_t n_blocks, size_t block_bytes, vise_error *err) {
   const size_t old_bytes = table->block_bytes;
   for (size_t b = 0; b < table->n_blocks; b++) {
-    void *memory = mremap(table->blocks[b].memory, old_bytes, block_bytes, MREMAP_MAYMOVE);
-    if (memory == MAP_FAILED) return vise_i_fail_memory(err, block_bytes, table->name);
+    void *memory = resize_block(table->blocks[b].memory, old_bytes, block_bytes);
+    if (memory == NULL) return vise_i_fail_memory(err, block_bytes, table->name);
     table->blocks[b].memory = memory;
   }
 
@@ -84,7 +117,7 @@ size_t vise_i_table_n_bytes(const vise_table *table) {
 
 void vise_i_table_free_block(vise_table *table, size_t b) {
   vise_i_block *block = &table->blocks[b];
-  if (block->memory != NULL) munmap(block->memory, table->block_bytes);
+  give_block(block->memory, table->block_bytes);
   free(block->lines);
   *block = (vise_i_block){0};
 }

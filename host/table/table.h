@@ -65,8 +65,8 @@ size_t vise_i_table_n_bytes(const vise_table *table);
 void vise_i_table_clear(vise_table *table);
 /* Gives the memory of one block back. */
 void vise_i_table_free_block(vise_table *table, size_t b);
-/* Sets block_rows and what follows from it; before the first block. */
-void vise_i_table_size_blocks(vise_table *table);
+/* Sets block_rows and what follows from it; before the first block. n_rows: as many there will be; SIZE_MAX: not known. */
+void vise_i_table_size_blocks(vise_table *table, size_t n_rows);
 
 /* Where the values of column c of block b begin. */
 static inline void *vise_i_table_values(const vise_table *table, size_t b, size_t c) {

@@ -12,6 +12,9 @@
 #include "host/base/room.h"
 #include "host/base/struct.h"
 
+/* To ask the system how much memory is free takes longer than to make as few as these. */
+enum { FEW_BYTES = 1 << 20 };
+
 static vise_transform_options default_options(void) {
   return (vise_transform_options){.struct_size = sizeof(vise_transform_options), .dtype = VISE_F32, .targets = true};
 }
@@ -197,12 +200,14 @@ done:
 /* ---- conversion ----------------------------------------------------------------------------------------------- */
 
 static vise_status check_room(const vise_i_transform *t, size_t n_rows) {
-  const vise_i_room room = vise_i_room_of(t->table->name, t->options->max_bytes);
   const double n_inputs = (double)t->preprocessor->n_inputs;
+  const double n_bytes = (double)n_rows * n_inputs * (double)vise_dtype_size(t->options->dtype);
+  if (t->options->max_bytes == 0 && n_bytes <= FEW_BYTES) return VISE_OK;
+
+  const vise_i_room room = vise_i_room_of(t->table->name, t->options->max_bytes);
   char what[96];
   (void)snprintf(what, sizeof what, "%zu rows of %zu inputs", n_rows, t->preprocessor->n_inputs);
-  return vise_i_room_check(&room, (double)n_rows * n_inputs * (double)vise_dtype_size(t->options->dtype), VISE_I_NEEDS,
-                           what, t->err);
+  return vise_i_room_check(&room, n_bytes, VISE_I_NEEDS, what, t->err);
 }
 
 static vise_status make_room(vise_i_transform *t) {

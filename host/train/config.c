@@ -173,10 +173,21 @@ static vise_status check_weight_op(const vise_train_config *c, vise_error *err) 
   return VISE_OK;
 }
 
+/* What a caller's struct lacks has its default; one that lacks nothing needs none. */
+static void begin_taking(const vise_train_config *given, vise_train_config *own) {
+  const bool lacks_nothing = given != NULL && given->struct_size >= sizeof *own;
+  if (lacks_nothing) {
+    memset(own, 0, sizeof *own);
+    own->struct_size = sizeof *own;
+  } else {
+    vise_train_config_init(own);
+  }
+}
+
 vise_status vise_i_train_config_take(const vise_train_config *given, vise_train_config *out, vise_error *err) {
   vise_status status;
   vise_train_config own;
-  vise_train_config_init(&own);
+  begin_taking(given, &own);
 
   VISE_TRY(vise_i_config_take(&own, sizeof own, given, "vise_train_config", err));
   VISE_TRY(vise_i_options_check(VISE_OPTION_OF_TRAIN_CONFIG, &own, err));

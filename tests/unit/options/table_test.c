@@ -23,6 +23,26 @@ Test(option_table, every_name_is_one_option_and_every_row_is_complete) {
   cr_expect_null(vise_option_at(n + 1));
 }
 
+Test(option_table, a_flag_has_a_contrary_and_other_options_have_none) {
+  const struct {
+    const char *name, *option;
+    bool negated;
+  } cases[] = {{"nesterov", "nesterov", false},    {"no-nesterov", "nesterov", true}, {"no_nesterov", "nesterov", true},
+               {"no-bias", "no-bias", false},      {"bias", "no-bias", true},         {"drop_last", "drop-last", false},
+               {"no-drop_last", "drop-last", true}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    bool negated = !cases[i].negated;
+    const vise_option *option = vise_option_find(cases[i].name, &negated);
+    cr_assert(option != NULL, "%s", cases[i].name);
+    cr_expect_str_eq(option->name, cases[i].option);
+    cr_expect_eq(negated, cases[i].negated, "%s", cases[i].name);
+  }
+
+  const char *const none[] = {"", "no-", "no-lr", "no-no-bias", "no-no-nesterov", "nesterov-", "l"};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+    cr_expect_null(vise_option_find(none[i], NULL), "%s", none[i]);
+}
+
 /* The text of a default, set and read again, is the same: the table's words and numbers are those of set and get. */
 Test(option_table, defaults_are_what_init_sets) {
   vise_train_config train;

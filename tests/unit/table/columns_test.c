@@ -51,6 +51,29 @@ Test(table_columns, many_rows_and_columns) {
   free(values);
 }
 
+/* One column after the other, from a few bytes to more than come from malloc. */
+Test(table_columns, grow_by_one_and_keep_their_values) {
+  enum { ROWS = 1001, COLUMNS = 30 };
+  double values[ROWS];
+  vise_error err = VISE_ERROR_INIT;
+  vise_table *table = NULL;
+  EXPECT_OK(vise_table_create(NULL, ROWS, &table, &err), err);
+  for (size_t c = 0; c < COLUMNS; c++) {
+    for (size_t r = 0; r < ROWS; r++) values[r] = (double)(r * COLUMNS + c);
+    const vise_array column = vise_array_of(values, VISE_F64, ROWS, 1);
+    EXPECT_OK(vise_table_add_numbers(table, NULL, &column, &err), err);
+  }
+
+  for (size_t r = 0; r < ROWS; r++) {
+    for (size_t c = 0; c < COLUMNS; c++) {
+      double v;
+      EXPECT_OK(vise_table_number(table, r, c, &v, &err), err);
+      cr_assert_eq(v, (double)(r * COLUMNS + c));
+    }
+  }
+  vise_table_free(table);
+}
+
 Test(table_columns, null_is_an_error_and_no_crash) {
   vise_table *table = NULL;
   double v;
