@@ -47,15 +47,16 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         return {name: getattr(self, name) for name in self._get_param_names()}
 
     def _settings(self) -> Dict[str, Any]:
-        """The parameters by name, with random_state as the seed."""
-        settings = dict(self.get_params(deep=False))
-        seed = _checks.seed_of(settings.pop("random_state"))
-        if seed is not None and settings.get("seed") is not None:
+        """The parameters that are not None by name, with random_state as the seed."""
+        parameters = self.get_params(deep=False)
+        settings = {name: value for name, value in parameters.items() if value is not None}
+        seed = _checks.seed_of(settings.pop("random_state", None))
+        if seed is not None and "seed" in settings:
             raise ValueError("`seed` and `random_state` are both given: give one of the two")
         if seed is not None:
             settings["seed"] = seed
-        if settings["recipe"] not in ("table", "none"):
-            raise ValueError(f"`recipe` is {settings['recipe']!r}; it is 'table' or 'none'")
+        if self.recipe not in ("table", "none"):
+            raise ValueError(f"`recipe` is {self.recipe!r}; it is 'table' or 'none'")
         return settings
 
     def __sklearn_tags__(self) -> Any:
@@ -138,9 +139,9 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     def _go_on_after(self, configs: Configs) -> None:
         """Limits count all steps: those of this fit come after those that were."""
         for parameter, before in (("epochs", self.n_iter_), ("steps", self.n_steps_)):
-            limit = configs.get(parameter)
-            if limit != "off":
-                configs.set(parameter, int(limit) + before)
+            limit = configs.number(parameter)
+            if limit > 0:
+                configs.put(parameter, limit + before)
 
     def _note_result(self, result: Any) -> None:
         """Of vise_run_result or vise_sweep_result."""

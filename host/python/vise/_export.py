@@ -51,7 +51,7 @@ def certify(model: Any, ranges: Ranges, origin: Optional[str] = None) -> Dict[st
     config = _l.sized(CertifyConfig, lib.vise_certify_config_init_sized)
     _set_ranges(config, ranges)
     config.origin = origin.encode() if origin is not None else None
-    certificate = Handle(made(lib.vise_certify, model._pointer, byref(config)), lib.vise_certificate_free)
+    certificate = Handle(made(lib.vise_certify, model._whole, byref(config)), lib.vise_certificate_free)
     text = c_void_p()
     call(lib.vise_certificate_to_json, certificate.pointer, byref(text))
     try:
@@ -72,4 +72,4 @@ def export(model: Any, path: Any, format: str, ranges: Ranges, *, name: Optional
         config.n_vectors = vectors
     config.integers = integers.encode() if integers is not None else None
     config.data = data.pointer if data is not None else None
-    call(lib.vise_export, model._pointer, byref(config), os.fsencode(path))
+    call(lib.vise_export, model._whole, byref(config), os.fsencode(path))

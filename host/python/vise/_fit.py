@@ -8,15 +8,20 @@ import sys
 import threading
 import warnings
 from ctypes import byref, c_int
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
 from . import _library as _l
 from ._library import Handle, call, lib, made
-from ._options import Configs, backend_of, batch_of, given_options, loss_of, recipe_text
-from ._tables import Table, dataset_of, rows_pointer, transform
+from ._options import Configs, batch_of, given_options, recipe_text
+from ._tables import Table, address_of, dataset_of, rows_pointer, transform
 from .model import Model
+
+try:
+    import _signal  # the same functions without enumerations, which take longer than all the rest of a short run
+except ImportError:
+    import signal as _signal  # type: ignore[no-redef]
 
 MANY_EPOCHS = 1_000_000  # no curve is kept of more
 
@@ -78,9 +83,9 @@ def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify
     """Rows to train on, and rows to validate on."""
     options = _l.sized(_l.SplitOptions, lib.vise_split_options_init_sized)
     options.fraction = fraction
-    options.shuffle = configs.get("shuffle") == "yes"
+    options.shuffle = configs.number("shuffle")
     options.stratify = stratify and options.shuffle
-    options.seed = int(configs.get("seed"))
+    options.seed = configs.number("seed")
     split = _l.Split()
     call(lib.vise_table_split, table.pointer, byref(how), byref(options), byref(split))
     try:
@@ -101,14 +106,14 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
         fraction = lib.vise_recipe_validation_fraction(table.n_rows) if uses_recipe else 0
     for parameter, value in given.items():
         configs.set(parameter, value)
-    if "steps" in given and "epochs" not in given and configs.get("steps") != "off":
-        configs.set("epochs", "off")  # steps alone end it
+    if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
+        configs.put("epochs", 0)  # steps alone end it
 
     if fraction > 0:
         stratify = params.get("stratify")
         rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
     data.preprocessor = fit_preprocessor(table, how, rows)
-    dtype = _l.F64 if backend_of(configs) == _l.CPU64 else _l.F32
+    dtype = dtype_of(configs)
     transformed = transform(data.preprocessor, table, rows, dtype, targets=True)
     data.train = dataset_of(transformed, weights)
     if held_out is not None:
@@ -119,7 +124,7 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
         n_rows, n_features = lib.vise_dataset_n_rows(data.train.pointer), _features(data.preprocessor)
         configs.set_recipe(recipe_text(table.n_rows, n_rows, n_features, data.validation is not None, given))
     settle_loss(configs, data, given)
-    configs.set("scale", "none")  # the preprocessor has done it
+    configs.put("scale", _l.named(lib.vise_scale_parse, "none"))  # the preprocessor has done it
     fill_outputs(configs, data)
     return data
 
@@ -128,44 +133,37 @@ def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
     """The loss that follows from the target, and the scaling of targets that goes with it."""
     if "loss" in given:
         return
-    loss = lib.vise_loss_name(lib.vise_preprocessor_loss(data.preprocessor.pointer)).decode()
-    configs.set("loss", loss)
+    loss = lib.vise_preprocessor_loss(data.preprocessor.pointer)
+    configs.put("loss", loss)
     is_numbers = lib.vise_preprocessor_target_kind(data.preprocessor.pointer) == _l.TARGET_NUMBERS
-    if is_numbers and loss == "mse" and "scale_target" not in given:
-        configs.set("scale_target", True)
+    if is_numbers and loss == _l.named(lib.vise_loss_parse, "mse") and "scale_target" not in given:
+        configs.put("scale_target", True)
 
 
 def fill_outputs(configs: Configs, data: Data) -> None:
     """Sizes of the net that the data decide: as many outputs as classes, one for two of them where the loss does with
     that."""
     n_classes = lib.vise_preprocessor_n_classes(data.preprocessor.pointer)
-    loss = loss_of(configs)
-    widths = configs.get("layers") or "auto-auto"
-    if n_classes > 0 and widths.endswith("auto"):
+    loss = configs.number("loss")
+    widths = configs.widths() or [0, 0]
+    if n_classes > 0 and widths[-1] == 0:
         takes_labels = lib.vise_loss_targets(loss) == 0
         n_outputs = n_classes if takes_labels or n_classes > 2 else 1
-        configs.set("layers", widths[:-len("auto")] + str(n_outputs))
+        configs.put_widths([*widths[:-1], n_outputs])
     call(lib.vise_net_config_fill, byref(configs.net), data.train.pointer, loss)
 
 
 def new_model(configs: Configs, init_scheme: Optional[str], preprocessor: Optional[Handle]) -> Model:
     """A net with its initial weights, and how its inputs are made."""
-    dtype = _l.F64 if backend_of(configs) == _l.CPU64 else _l.F32
-    model = Model._of(made(lib.vise_model_create, byref(configs.net), dtype))
+    model = Model._of(made(lib.vise_model_create, byref(configs.net), dtype_of(configs)), preprocessor)
     scheme = _l.named(lib.vise_init_scheme_parse, init_scheme or "linear")
-    call(lib.vise_model_initialize, model._pointer, scheme, int(configs.get("seed")))
-    if preprocessor is not None:
-        keep_preprocessor(model, preprocessor)
+    call(lib.vise_model_initialize, model._pointer, scheme, configs.number("seed"))
     return model
 
 
-def keep_preprocessor(model: Model, preprocessor: Handle) -> None:
-    text = ctypes.c_void_p()
-    call(lib.vise_preprocessor_to_json, preprocessor.pointer, byref(text))
-    try:
-        call(lib.vise_model_set_preprocessing, model._pointer, ctypes.string_at(text))
-    finally:
-        lib.vise_buffer_free(text)
+def dtype_of(configs: Configs) -> int:
+    """The type of weights and inputs."""
+    return _l.F64 if configs.number("backend") == _l.CPU64 else _l.F32
 
 
 def new_trainer(configs: Configs, model: Model, data: Optional[Data]) -> Handle:
@@ -194,13 +192,13 @@ class _Interrupt:
         self._signal = (number, frame)
 
     def __enter__(self) -> _Interrupt:
-        if threading.current_thread() is threading.main_thread() and callable(signal.getsignal(signal.SIGINT)):
-            self._before = signal.signal(signal.SIGINT, self._set)
+        if threading.current_thread() is threading.main_thread() and callable(_signal.getsignal(signal.SIGINT)):
+            self._before = _signal.signal(signal.SIGINT, self._set)
         return self
 
     def __exit__(self, *_: Any) -> None:
         if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
+            _signal.signal(signal.SIGINT, self._before)
 
     def deliver(self) -> None:
         """KeyboardInterrupt, where there was a Ctrl-C."""
@@ -218,10 +216,10 @@ class Outcome:
 
 def _n_epochs(configs: Configs, data: Data) -> int:
     """Most epochs that the run may end."""
-    epochs, steps = (0 if text == "off" else int(text) for text in (configs.get("epochs"), configs.get("steps")))
+    epochs, steps = configs.number("epochs"), configs.number("steps")
     n_rows = lib.vise_dataset_n_rows(data.train.pointer)
     rows_each = int(min(batch_of(configs), n_rows))
-    per_epoch = max(1, n_rows // rows_each if configs.get("drop_last") == "yes" else math.ceil(n_rows / rows_each))
+    per_epoch = max(1, n_rows // rows_each if configs.number("drop_last") else math.ceil(n_rows / rows_each))
     bounds = [epochs] * (epochs > 0) + [steps // per_epoch] * (steps > 0)
     return min([*bounds, MANY_EPOCHS]) if bounds else 0
 
@@ -232,21 +230,23 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
     losses = np.full(_n_epochs(configs, data), np.nan)
     validation_losses = np.full(len(losses), np.nan) if data.validation is not None else None
-    told: List[str] = []
 
     display = _display(show)
-    config.interrupted = ctypes.cast(lib.vise_flag_is_set, ctypes.c_void_p)
+    config.interrupted = _FLAG_IS_SET
     config.user = ctypes.addressof(interrupt.flag)
-    config.losses, config.n_losses = losses.ctypes.data, len(losses)
-    config.validation_losses = validation_losses.ctypes.data if validation_losses is not None else None
+    config.losses, config.n_losses = address_of(losses), len(losses)
+    config.validation_losses = address_of(validation_losses) if validation_losses is not None else None
     config.progress_by_time = display is None or not display.each_epoch
-    config.progress = _l.PROGRESS_CALL(display.show if display is not None else _nothing)
-    config.log = _l.LOG_CALL(lambda user, level, text: told.append(text.decode()) if level == _l.LOG_WARNING else None)
+    config.progress = _l.PROGRESS_CALL(display.show) if display is not None else _NOTHING
+    config.log = _LOG
 
-    failure = _l.Failure()
-    with interrupt:
-        status = lib.vise_trainer_run_sized(ctypes.sizeof(result), trainer.pointer, byref(config), byref(result),
-                                            byref(failure))
+    failure = _l.Failure()  # not the thread's, which calls made meanwhile from here take
+    try:
+        with interrupt:
+            status = lib.vise_trainer_run_sized(ctypes.sizeof(result), trainer.pointer, byref(config), byref(result),
+                                                byref(failure))
+    finally:
+        told = _told.pop(config.user, ())
     if display is not None:
         display.close()
     for text in told:
@@ -257,8 +257,21 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     return Outcome(result, losses[:n], validation_losses[:n] if validation_losses is not None else None, interrupt)
 
 
+_told: Dict[int, List[str]] = {}  # warnings of the runs that go on, by the addresses of their flags
+
+
+def _log(user: int, level: int, text: bytes) -> None:
+    if level == _l.LOG_WARNING:
+        _told.setdefault(user, []).append(text.decode())
+
+
 def _nothing(user: Any, progress: Any) -> None:
     """Lets Python see to its signals."""
+
+
+# Made once: each takes as long as many calls.
+_LOG, _NOTHING = _l.LOG_CALL(_log), _l.PROGRESS_CALL(_nothing)
+_FLAG_IS_SET = ctypes.cast(lib.vise_flag_is_set, ctypes.c_void_p)
 
 
 class _Lines:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import threading
 from ctypes import (
     CFUNCTYPE,
     POINTER,
@@ -21,7 +22,7 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from typing import Any
+from typing import Any, Dict, Tuple
 
 from ._errors import BY_STATUS, InternalError
 
@@ -282,12 +283,22 @@ def fail(status: int, text: bytes) -> None:
     raise BY_STATUS.get(status, InternalError)(text.decode("utf-8", "replace"))
 
 
+class _ThreadsFailure(threading.local):
+    """One vise_error for each thread, as to make one for each call takes as long as many calls."""
+
+    def __init__(self) -> None:
+        self.failure = Failure()
+        self.reference = ctypes.byref(self.failure)
+
+
+_threads = _ThreadsFailure()
+
+
 def call(function: Any, *arguments: Any) -> None:
     """Calls a function whose last argument is a vise_error, and raises what it says."""
-    failure = Failure()
-    status = function(*arguments, ctypes.byref(failure))
+    status = function(*arguments, _threads.reference)
     if status != 0:
-        fail(status, failure.text)
+        fail(status, _threads.failure.text)
 
 
 def made(function: Any, *arguments: Any) -> int:
@@ -297,18 +308,31 @@ def made(function: Any, *arguments: Any) -> int:
     return out.value
 
 
+_defaults: Dict[str, bytes] = {}  # by the names of functions
+
+
 def sized(struct_type: Any, init: Any) -> Any:
-    """A struct with its defaults."""
+    """A struct with its defaults, which are asked for once."""
+    known = _defaults.get(init.__name__)
+    if known is not None:
+        return struct_type.from_buffer_copy(known)
     struct = struct_type()
     init(ctypes.byref(struct), ctypes.sizeof(struct))
+    _defaults[init.__name__] = bytes(struct)
     return struct
 
 
-def named(parse: Any, name: str) -> int:
+_named: Dict[Tuple[str, str], int] = {}
+
+
+def named(parse: Any, name: Any) -> int:
     """The value of an enumeration."""
-    out = c_int()
-    call(parse, str(name).encode(), ctypes.byref(out))
-    return out.value
+    key = (parse.__name__, str(name))
+    if key not in _named:
+        out = c_int()
+        call(parse, key[1].encode(), ctypes.byref(out))
+        _named[key] = out.value
+    return _named[key]
 
 
 def take_bytes(function: Any, pointer: Any) -> bytes:

@@ -4,11 +4,15 @@ from __future__ import annotations
 import ctypes
 import math
 import numbers
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+import struct
+from functools import lru_cache
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, named, sized
+from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, sized
 
 OF_TRAIN, OF_NET, OF_RUN = range(3)  # vise_option_struct
+_SETTERS = (lib.vise_train_config_set, lib.vise_net_config_set, lib.vise_run_config_set)
+_GETTERS = (lib.vise_train_config_get, lib.vise_net_config_get)
 # vise_option_type
 (FLAG, YES_NO, REAL, COUNT, INT, BYTES, NAME, TEXT, PATH, SWITCHED_REAL, INTERVAL, WIDTHS, REALS, SIZES, LAYERS,
  MOMENT, CADENCE, LAYER_REALS) = range(18)
@@ -38,15 +42,26 @@ def parameter_of(name: str) -> str:
     return name[3:] if name.startswith("no-") else name.replace("-", "_")
 
 
-_ROWS: Dict[str, Tuple[str, int, int, bool]] = {}
-for _row in rows():
-    _name = _row.name.decode()
-    _ROWS[parameter_of(_name)] = (_name, _row.of, _row.type, _name.startswith("no-"))
+class _Row(NamedTuple):
+    """What is known of an option; offsets: of its fields in the struct."""
+
+    name: bytes
+    of: int
+    kind: int
+    inverted: bool
+    offsets: Tuple[int, ...]
+
+
+_ROWS: Dict[str, _Row] = {parameter_of(row.name.decode()): _Row(row.name, row.of, row.type, row.name.startswith(b"no-"),
+                                                                tuple(row.offsets)) for row in rows()}
+
+# How fields of one number lie in memory.
+_FORMATS = {FLAG: "?", YES_NO: "?", COUNT: "Q", INT: "i", NAME: "i"}
 
 
 def option_of(parameter: str) -> str:
     """The option's own name: clip-norm for clip_norm."""
-    return _ROWS[parameter][0]
+    return _ROWS[parameter].name.decode()
 
 
 def _number(value: Any) -> str:
@@ -99,50 +114,68 @@ class Configs:
     """The three configs of a training, with the texts in them."""
 
     def __init__(self) -> None:
-        self.train, self.net, self.run = Config(), Config(), RunConfig()
-        lib.vise_train_config_init_sized(ctypes.byref(self.train), ctypes.sizeof(self.train))
-        lib.vise_net_config_init_sized(ctypes.byref(self.net), ctypes.sizeof(self.net))
-        lib.vise_run_config_init_sized(ctypes.byref(self.run), ctypes.sizeof(self.run))
+        self.train = sized(Config, lib.vise_train_config_init_sized)
+        self.net = sized(Config, lib.vise_net_config_init_sized)
+        self.run = sized(RunConfig, lib.vise_run_config_init_sized)
+        self._structs = (self.train, self.net, self.run)
 
     def __del__(self) -> None:
         lib.vise_train_config_clear(ctypes.byref(self.train))
         lib.vise_run_config_clear(ctypes.byref(self.run))
 
-    def set_text(self, name: str, of: int, text: str) -> None:
-        target, function = ((self.train, lib.vise_train_config_set), (self.net, lib.vise_net_config_set),
-                            (self.run, lib.vise_run_config_set))[of]
-        call(function, ctypes.byref(target), name.encode(), text.encode())
+    def _set_text(self, row: _Row, text: str) -> None:
+        call(_SETTERS[row.of], ctypes.byref(self._structs[row.of]), row.name, text.encode())
 
     def set(self, parameter: str, value: Any) -> None:
         """One option by its parameter's name. ValueError, TypeError."""
-        if parameter not in _ROWS:
+        row = _ROWS.get(parameter)
+        if row is None:
             raise TypeError(f"there is no option `{parameter}`")
-        name, of, kind, inverted = _ROWS[parameter]
-        if inverted:
+        if row.inverted:
             if value not in (0, 1, True, False):
                 raise _wrong(parameter, value, "True or False")
             value = not value
-        for text in _texts(parameter, kind, value):
-            self.set_text(name, of, text)
+        for text in _texts(parameter, row.kind, value):
+            self._set_text(row, text)
 
     def set_recipe(self, text: str) -> None:
         """What vise_recipe_for_table says."""
         for pair in text.split():
             name, value = pair.split("=")
-            self.set_text(name, _ROWS[parameter_of(name)][1], value)
+            self._set_text(_ROWS[parameter_of(name)], value)
 
     def get(self, parameter: str) -> str:
         """An option's value as text."""
-        name, of = _ROWS[parameter][:2]
-        target, function = ((self.train, lib.vise_train_config_get), (self.net, lib.vise_net_config_get))[of]
+        row = _ROWS[parameter]
         buffer = ctypes.create_string_buffer(4096)
-        call(function, ctypes.byref(target), name.encode(), buffer, len(buffer))
+        call(_GETTERS[row.of], ctypes.byref(self._structs[row.of]), row.name, buffer, len(buffer))
         return buffer.value.decode()
 
+    def number(self, parameter: str) -> int:
+        """A flag, a count or the value of an enumeration, straight from its field; 0: off, full."""
+        row = _ROWS[parameter]
+        return int(struct.unpack_from(_FORMATS[row.kind], self._structs[row.of], row.offsets[0])[0])
+
+    def put(self, parameter: str, number: int) -> None:
+        """Sets such a field to what the library itself said."""
+        row = _ROWS[parameter]
+        struct.pack_into(_FORMATS[row.kind], self._structs[row.of], row.offsets[0], number)
+
+    def widths(self) -> List[int]:
+        """The sizes in `layers`, 0 for auto; none: []."""
+        row = _ROWS["layers"]
+        n = struct.unpack_from("N", self.net, row.offsets[0])[0]
+        return list(struct.unpack_from(f"{n + 1}N", self.net, row.offsets[1])) if n > 0 else []
+
+    def put_widths(self, widths: Sequence[int]) -> None:
+        """Sets `layers` to what `widths` gave, with some of the zeros replaced."""
+        row = _ROWS["layers"]
+        struct.pack_into("N", self.net, row.offsets[0], len(widths) - 1)
+        struct.pack_into(f"{len(widths)}N", self.net, row.offsets[1], *widths)
 
     def texts(self) -> Dict[str, str]:
         """Every option of training and net as text."""
-        made = {parameter: self.get(parameter) for parameter, row in _ROWS.items() if row[1] != OF_RUN}
+        made = {parameter: self.get(parameter) for parameter, row in _ROWS.items() if row.of != OF_RUN}
         return {parameter: text for parameter, text in made.items() if text != ""}
 
     @classmethod
@@ -150,22 +183,13 @@ class Configs:
         """What `texts` gave."""
         configs = cls()
         for parameter, text in texts.items():
-            configs.set_text(_ROWS[parameter][0], _ROWS[parameter][1], text)
+            configs._set_text(_ROWS[parameter], text)
         return configs
-
-
-def loss_of(configs: Configs) -> int:
-    return named(lib.vise_loss_parse, configs.get("loss"))
 
 
 def batch_of(configs: Configs) -> float:
     """Rows of a batch; infinity: all rows."""
-    text = configs.get("batch")
-    return math.inf if text in ("full", "0") else int(text)
-
-
-def backend_of(configs: Configs) -> int:
-    return named(lib.vise_backend_parse, configs.get("backend"))
+    return configs.number("batch") or math.inf
 
 
 def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:
@@ -173,10 +197,14 @@ def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:
     return {name: value for name, value in parameters.items() if value is not None and name in _ROWS}
 
 
-def recipe_text(n_table_rows: int, n_rows: int, n_features: int, has_validation: bool,
-                given: Mapping[str, Any]) -> str:
+def recipe_text(n_table_rows: int, n_rows: int, n_features: int, has_validation: bool, given: Iterable[str]) -> str:
     """The recipe for tables, without what is given."""
-    names = {option_of(parameter).encode() for parameter in given}
+    return _recipe_text(n_table_rows, n_rows, n_features, has_validation, frozenset(given))
+
+
+@lru_cache(maxsize=256)
+def _recipe_text(n_table_rows: int, n_rows: int, n_features: int, has_validation: bool, given: FrozenSet[str]) -> str:
+    names = {_ROWS[parameter].name for parameter in given}
     facts = sized(RecipeFacts, lib.vise_recipe_facts_init_sized)
     facts.n_table_rows, facts.n_rows, facts.n_features = n_table_rows, n_rows, n_features
     facts.has_validation = has_validation

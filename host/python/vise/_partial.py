@@ -58,12 +58,10 @@ class PartialFit:
         for parameter, value in {**open_end, "loss": loss, **given}.items():
             configs.set(parameter, value)
         configs.set("scale", "none")
-        widths = configs.get("layers") or "auto-auto"
-        sizes = widths.split("-")
-        n_inputs = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
-        sizes[0] = str(n_inputs) if sizes[0] == "auto" else sizes[0]
-        sizes[-1] = str(n_outputs) if sizes[-1] == "auto" else sizes[-1]
-        configs.set("layers", "-".join(sizes))
+        sizes = configs.widths() or [0, 0]
+        sizes[0] = sizes[0] or lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
+        sizes[-1] = sizes[-1] or n_outputs
+        configs.set("layers", sizes)
         return configs
 
     def _scale_targets(self, targets: np.ndarray) -> None:
@@ -93,8 +91,8 @@ class PartialFit:
         size = int(min(batch_of(configs), n))
         passes = getattr(self, "n_iter_", 0)
         rows = np.arange(n)
-        if configs.get("shuffle") == "yes":
-            rows = np.random.default_rng([int(configs.get("seed")), passes]).permutation(n)
+        if configs.number("shuffle"):
+            rows = np.random.default_rng([configs.number("seed"), passes]).permutation(n)
         stats, losses = _l.StepStats(), []
         for begin in range(0, n, size):
             part = rows[begin:begin + size]

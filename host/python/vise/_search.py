@@ -16,7 +16,6 @@ from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metaestimators import available_if
 
-from . import _fit
 from . import _library as _l
 from ._checks import labels_of
 from ._estimators import _Estimator
@@ -200,8 +199,7 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
             if result.status != 0:
                 _l.fail(result.status, result.error.text)
             pointer, result.model = result.model, None
-            model = Model._of(pointer)
-            _fit.keep_preprocessor(model, fit.begun.data.preprocessor)
+            model = Model._of(pointer, fit.begun.data.preprocessor)
             fit.estimator._adopt(model, fit.begun.data)
             fit.estimator._note_result(result)
             start = time.perf_counter()

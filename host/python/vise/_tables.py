@@ -14,26 +14,40 @@ _DTYPES = {np.dtype(np.uint8): _l.U8, np.dtype(np.int32): _l.I32, np.dtype(np.in
            np.dtype(np.float32): _l.F32, np.dtype(np.float64): _l.F64}
 
 
+def address_of(values: np.ndarray) -> int:
+    """Where its elements begin; several times as fast as values.ctypes.data."""
+    return int(values.__array_interface__["data"][0])
+
+
 def array_of(values: np.ndarray) -> Array:
     """A view of a matrix or of a column, which keeps its memory."""
-    if values.dtype not in _DTYPES:
+    dtype = _DTYPES.get(values.dtype)
+    if dtype is None:
         raise TypeError(f"numbers of type {values.dtype}")
     if values.ndim == 1:
         values = values[:, None]
-    size = values.dtype.itemsize
-    if values.strides[0] % size or values.strides[1] % size or min(values.strides) < 0:
+    size, (by_row, by_column) = values.itemsize, values.strides
+    if by_row % size or by_column % size or by_row < 0 or by_column < 0:
         raise ValueError("an array whose strides are no multiples of its elements")
-    view = Array(values.ctypes.data, _DTYPES[values.dtype], values.shape[0], values.shape[1],
-                 values.strides[0] // size, values.strides[1] // size)
+    view = Array(address_of(values), dtype, *values.shape, by_row // size, by_column // size)
     view.values = values
     return view
+
+
+def _has_whole_strides(values: np.ndarray) -> bool:
+    """Whether elements lie at multiples of their size, forwards."""
+    size = values.itemsize
+    for stride in values.strides:
+        if stride <= 0 or stride % size:
+            return False
+    return True
 
 
 def numbers_of(values: Any) -> np.ndarray:
     """The same numbers in a type that the library takes, copied only where they must be."""
     values = np.asarray(values)
-    if values.dtype in _DTYPES and values.dtype.isnative and (values.size == 0 or min(values.strides) > 0) and all(
-            stride % values.dtype.itemsize == 0 for stride in values.strides):
+    dtype = values.dtype
+    if dtype in _DTYPES and dtype.isnative and (values.size == 0 or _has_whole_strides(values)):
         return values
     if values.dtype.kind == "c":
         raise ValueError("Complex data not supported")
@@ -44,6 +58,8 @@ def numbers_of(values: Any) -> np.ndarray:
 
 def is_frame(x: Any) -> bool:
     """Whether x has columns with names and types, as pandas and what follows its interface."""
+    if isinstance(x, np.ndarray):
+        return False
     return hasattr(x, "columns") and hasattr(x, "dtypes") and hasattr(x, "iloc")
 
 
@@ -62,6 +78,8 @@ def names_of(x: Any) -> Optional[List[str]]:
 
 def dense(x: Any) -> Any:
     """A sparse matrix as an array; other inputs as they are."""
+    if isinstance(x, np.ndarray):
+        return x
     if hasattr(x, "toarray") and hasattr(x, "nnz"):
         return np.asarray(x.toarray())
     return x

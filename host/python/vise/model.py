@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import threading
 from ctypes import POINTER, byref, c_double, c_size_t
 from typing import Any, Dict, List, Optional
 
@@ -13,6 +14,8 @@ from . import _export
 from . import _library as _l
 from ._library import Handle, call, lib, made, take_bytes
 from ._tables import array_of, dense, numbers_of
+
+_WRITES_PREPROCESSOR = threading.Lock()
 
 
 class Layer(ctypes.Structure):
@@ -55,14 +58,33 @@ class Model:
         call(lib.vise_model_initialize, self._pointer, scheme, seed)
 
     @classmethod
-    def _of(cls, pointer: int) -> Model:
+    def _of(cls, pointer: int, preprocessor: Optional[Handle] = None) -> Model:
+        """The model at pointer; preprocessor: what makes its inputs."""
         model = cls.__new__(cls)
         model._handle = Handle(pointer, lib.vise_model_free)
+        model._preprocessor = preprocessor
         return model
+
+    _preprocessor: Optional[Handle] = None
 
     @property
     def _pointer(self) -> int:
         return self._handle.pointer
+
+    @property
+    def _whole(self) -> int:
+        """The same, with the preprocessor written into the model, which takes longer than a short fit: so it is done when
+        someone asks."""
+        with _WRITES_PREPROCESSOR:
+            if self._preprocessor is not None:
+                text = ctypes.c_void_p()
+                call(lib.vise_preprocessor_to_json, self._preprocessor.pointer, byref(text))
+                try:
+                    call(lib.vise_model_set_preprocessing, self._pointer, ctypes.string_at(text))
+                finally:
+                    lib.vise_buffer_free(text)
+                self._preprocessor = None
+        return self._pointer
 
     def __repr__(self) -> str:
         return f"<vise.Model {'-'.join(map(str, self.widths))}, {self.dtype}, loss {self.loss}>"
@@ -98,7 +120,7 @@ class Model:
     @property
     def preprocessing(self) -> Optional[Dict[str, Any]]:
         """How the inputs are made of the columns of a table; None: they are the inputs."""
-        text = lib.vise_model_preprocessing(self._pointer)
+        text = lib.vise_model_preprocessing(self._whole)
         return json.loads(text) if text is not None else None
 
     def _index(self, name: str) -> int:
@@ -166,11 +188,11 @@ class Model:
 
     def save(self, path: Any) -> None:
         """Writes a .safetensors file, whole or not at all."""
-        call(lib.vise_model_save, self._pointer, os.fsencode(path))
+        call(lib.vise_model_save, self._whole, os.fsencode(path))
 
     def to_bytes(self) -> bytes:
         """The bytes of that file."""
-        return take_bytes(lib.vise_model_save_memory, self._pointer)
+        return take_bytes(lib.vise_model_save_memory, self._whole)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Model:
@@ -185,7 +207,7 @@ class Model:
 
     def copy(self) -> Model:
         """A copy that shares nothing."""
-        return Model._of(made(lib.vise_model_clone, self._pointer, lib.vise_model_dtype(self._pointer)))
+        return Model._of(made(lib.vise_model_clone, self._whole, lib.vise_model_dtype(self._pointer)))
 
     # ---- proofs, and files for other places --------------------------------------------------------------------
 
