@@ -47,7 +47,7 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   if (status != VISE_OK) return status;
   recipe->n_gaps = v.n_gaps;
   if (v.n == 0) return vise_i_fit_drop(fit, c, "it holds nothing but gaps");
-  if (v.smallest == v.largest && v.n_gaps == 0) {
+  if (v.smallest == v.largest && v.n_gaps == 0 && fit->options->keep_constant == 0) {
     char text[VISE_I_NUMBER_BYTES];
     return vise_i_fit_drop(fit, c, "it is %s in every row", vise_i_number_text(text, v.first + recipe->origin));
   }
@@ -145,10 +145,10 @@ static vise_status fit_text(vise_i_fit *fit, size_t c) {
   recipe->has_gap_slot = n_gaps > 0;
   if (n == 0) {
     VISE_TRY(vise_i_fit_drop(fit, c, "it holds nothing but gaps"));
-  } else if (n == 1 && n_gaps == 0) {
+  } else if (n == 1 && n_gaps == 0 && fit->options->keep_constant == 0) {
     VISE_TRY(vise_i_fit_drop(fit, c, "it is \"%s\" in every row",
                              vise_i_quote(quote, texts[0].text, strlen(texts[0].text))));
-  } else if (n * 2 > fit->n_used && !asked_for) {
+  } else if (n > 1 && n * 2 > fit->n_used && !asked_for) {
     VISE_TRY(vise_i_fit_drop(fit, c, "it is text that differs in %zu of %zu rows", n, fit->n_used));
   } else {
     VISE_TRY(keep_texts(fit, recipe, texts, n));

@@ -47,6 +47,8 @@ typedef struct vise_preprocessor_options {
   vise_target_kind target_kind; /**< of one target: classes or numbers, whatever it looks like, as for folds of a table
                                    whose target was judged as a whole [none: by the target and the loss] */
   const char *group; /**< a column that says which rows belong together (vise_fold_options): it is no feature [NULL] */
+  size_t keep_constant; /**< 1: a column that is the same in every row stays an input, as for training that goes on with
+                           rows that differ there; 0: it is left out [0] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);

@@ -378,3 +378,22 @@ Test(table_feature, fits_to_training_rows_alone) {
   EXPECT_ERROR(vise_preprocessor_fit(table, NULL, beyond, 1, &p, &err), &err, VISE_ERR_SHAPE, "beyond the table");
   vise_table_free(table);
 }
+
+Test(table_feature, constant_columns_stay_where_rows_to_come_may_differ) {
+  vise_preprocessor_options options;
+  vise_preprocessor_options_init(&options);
+  options.keep_constant = 1;
+  vise_table *table;
+  vise_preprocessor *p = fit_text("a,b,t,y\n1,5,x,1\n2,5,x,2\n", &options, &table);
+  vise_transformed *made = transform_all(p, table, NULL);
+
+  expect_names(p, "a, b, t=x");
+  EXPECT_NEAR(column(p, 1).shift, 5, 0);
+  EXPECT_NEAR(column(p, 1).scale, 1, 0);
+  cr_expect_eq(feature_at(made, 1, 1), 0);
+  cr_expect_eq(feature_at(made, 1, 2), 1);
+
+  vise_transformed_free(made);
+  vise_preprocessor_free(p);
+  vise_table_free(table);
+}
