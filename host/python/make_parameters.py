@@ -46,8 +46,9 @@ OWN = [
     ("drop", "list of str or int", "Any", "None", "columns to leave out"),
     ("class_weight", "dict or 'balanced'", "Any", "None", "a weight for each class, by class (classifiers)"),
     ("random_state", "int, RandomState or Generator", "Any", "None", "the seed, in scikit-learn's words"),
-    ("warm_start", "bool", "bool", "False", "whether fit goes on where the fit before it ended, optimizer and all"),
-    ("verbose", "bool or 'tqdm'", "Any", "False", "True: a line each epoch; 'tqdm': a bar"),
+    ("warm_start", "bool", "bool", "False", "whether fit goes on where the fit before it ended, optimizer "
+     "and all; the learning rate is constant then unless lr_schedule is given"),
+    ("verbose", "bool, int or 'tqdm'", "Any", "False", "True: a line each epoch; 'tqdm': a bar"),
 ]
 
 

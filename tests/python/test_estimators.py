@@ -90,7 +90,56 @@ def test_warm_start_goes_on_with_the_same_bits_also_from_a_pickle(iris):
     for name in once.model_.tensor_names:
         assert np.array_equal(net.model_[name], once.model_[name])
         assert np.array_equal(other.model_[name], once.model_[name])
-    assert net.n_iter_ == 10 and len(once.loss_curve_) == 10
+    for warm in (net, other):
+        assert warm.n_iter_ == 5 and warm.n_steps_ == once.n_steps_ and warm.loss_curve_ == once.loss_curve_
+
+
+def test_warm_start_goes_on_with_other_rows_options_and_the_recipe(iris):
+    x, y = iris
+    net = vise.Classifier(warm_start=True, epochs=30).fit(x[::2], y[::2])
+    score, curve = net.score(x, y), net.loss_curve_
+    net.fit(x[1::2], y[1::2])
+    assert net.score(x, y) >= score - 0.05 and net.loss_curve_[:30] == curve and len(net.loss_curve_) == 60
+    assert net.loss_curve_[30] < 2 * curve[-1] and net.n_iter_ == 30
+    net.set_params(l2=0.01, epochs=7).fit(x, y)
+    assert net.n_iter_ == 7 and len(net.loss_curve_) == 67 and net.n_steps_ == 60 * 3 + 7 * 5
+    net.fit(x, y)
+    assert net.n_iter_ == 7 and len(net.loss_curve_) == 74 and not np.isnan(net.loss_curve_).any()
+    with pytest.raises(ValueError, match=r"Previously got \[0 1 2\], `y` has \[0 1\]"):
+        net.fit(x[:100], y[:100])
+    with pytest.raises(ValueError, match="expecting 4 features"):
+        net.fit(x[:, :2], y)
+    assert net.score(x, y) > 0.9
+
+
+def test_warm_start_keeps_the_scaling_of_targets():
+    x, y = load_diabetes(return_X_y=True)
+    net = vise.Regressor(warm_start=True, epochs=60, lr=0.01).fit(x[:300], y[:300])
+    before = net.predict(x[:5])
+    net.set_params(epochs=1, lr=1e-9).fit(x[300:], y[300:] + 50)
+    assert np.allclose(net.predict(x[:5]), before, rtol=1e-3)
+    assert np.array_equal(pickle.loads(pickle.dumps(net)).predict(x), net.predict(x))
+
+
+def test_warm_start_notes_the_best_epoch_of_all(iris):
+    net = vise.Classifier(warm_start=True, epochs=20, val_fraction=0.2, patience=50).fit(*iris)
+    net.fit(*iris)
+    curve = net.validation_loss_curve_
+    assert len(curve) == 40 and curve[net.best_epoch_ - 1] == min(curve)
+    net.set_params(l2=1e-3).fit(*iris)
+    curve = net.validation_loss_curve_
+    assert len(curve) == 60 and curve[net.best_epoch_ - 1] == min(curve[40:])
+
+
+def test_partial_fit_keeps_columns_that_are_constant_at_first():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    y = np.where(x[:, 1] > 0, "up", "down")
+    first = x[:20] * [1, 0]
+    net = vise.Classifier(penalty_convention="over_m", l2=1e-3).partial_fit(first, y[:20], classes=["down", "up"])
+    for _ in range(20):
+        net.partial_fit(x, y)
+    assert net.n_features_in_ == 2 and net.score(x, y) > 0.9
 
 
 def test_partial_fit_learns_and_goes_on_from_a_pickle(iris):

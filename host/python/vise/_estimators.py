@@ -3,12 +3,14 @@ from __future__ import annotations
 
 import ctypes
 import inspect
-from typing import Any, Dict, List, Optional
+import math
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
 from . import _checks, _export, _fit
 from . import _library as _l
+from ._errors import UsageError
 from ._library import Handle, lib, made
 from ._options import Configs, batch_of, recipe_text
 from ._parameters import PARAMETERS, Parameters
@@ -57,6 +59,8 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             settings["seed"] = seed
         if self.recipe not in ("table", "none"):
             raise ValueError(f"`recipe` is {self.recipe!r}; it is 'table' or 'none'")
+        if self.warm_start:
+            settings.setdefault("lr_schedule", "constant")  # no schedule knows where the last fit will end
         return settings
 
     def __sklearn_tags__(self) -> Any:
@@ -115,45 +119,65 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         """Trains a net on the rows of X [n, features] (array, DataFrame or sparse matrix) and y: classes [n] (whole
         numbers, bools or texts) for a Classifier, numbers [n] or [n, targets] for a Regressor. sample_weight: a weight of
         at least 0 for each row. Returns self."""
-        begun = self._begin(X, y, sample_weight)
         again = self.warm_start and getattr(self, "_state", None) is not None
-        model = self.model_.copy() if again else _fit.new_model(begun.configs, self.init_scheme, begun.data.preprocessor)
+        begun = self._begin(X, y, sample_weight, again)
         if again:
-            self._go_on_after(begun.configs)
-        trainer = _fit.new_trainer(begun.configs, model, begun.data)
-        if again:
-            _fit.restore_trainer(trainer, self._state)
+            model, trainer, goes_on = self._go_on(begun)
+        else:
+            model = _fit.new_model(begun.configs, self.init_scheme, begun.data.preprocessor)
+            trainer, goes_on = _fit.new_trainer(begun.configs, model, begun.data), False
         outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
 
         self._adopt(model, begun.data)
         self._live = self._partial_state = None
         self._state = _fit.save_trainer(trainer) if self.warm_start else None
-        self._note_outcome(outcome)
+        self._note_outcome(outcome, again, goes_on)
         outcome.interrupt.deliver()
         return self
+
+    def _go_on(self, begun: _Begun) -> Tuple[Model, Handle, bool]:
+        """The net, a trainer, and whether that goes on where the trainer of the last fit ended. Where rows or options are
+        others now it begins with the weights, and with the scaling of targets that they were made for."""
+        model = self.model_.copy()
+        limits = {"epochs": self._done[0], "steps": self._done[1]}
+        asked = {name: begun.configs.number(name) for name in limits}
+        for name, done in limits.items():  # they count all steps
+            begun.configs.put(name, asked[name] + done if asked[name] > 0 else 0)
+        try:
+            trainer = _fit.new_trainer(begun.configs, model, begun.data)
+            _fit.restore_trainer(trainer, self._state)
+            return model, trainer, True
+        except UsageError:
+            for name, limit in asked.items():
+                begun.configs.put(name, limit)
+            begun.configs.put("scale_target", False)
+            model = self.model_.copy()
+            return model, _fit.new_trainer(begun.configs, model, begun.data), False
 
     def _adopt(self, model: Model, data: Any) -> None:
         """The trained net, and how its inputs are made."""
         self.model_, self._preprocessor = model, data.preprocessor
 
-    def _go_on_after(self, configs: Configs) -> None:
-        """Limits count all steps: those of this fit come after those that were."""
-        for parameter, before in (("epochs", self.n_iter_), ("steps", self.n_steps_)):
-            limit = configs.number(parameter)
-            if limit > 0:
-                configs.put(parameter, limit + before)
-
     def _note_result(self, result: Any) -> None:
         """Of vise_run_result or vise_sweep_result."""
-        self.n_iter_, self.n_steps_ = max(int(result.epochs), 1), int(result.steps)
+        self._done = (int(result.epochs), int(result.steps))
+        self.n_iter_, self.n_steps_ = max(self._done[0], 1), self._done[1]
         self.loss_ = float(result.train.loss)
         self.stop_reason_ = lib.vise_stop_reason_name(result.reason).decode()
         self.best_epoch_ = int(result.best_epoch) or None
 
-    def _note_outcome(self, outcome: Any) -> None:
+    def _note_outcome(self, outcome: Any, again: bool, goes_on: bool) -> None:
+        """again: the net was trained before; goes_on: by a trainer whose counts go on."""
+        epochs, steps = self._done if goes_on else (0, 0)
+        losses, held_out = (self.loss_curve_, self.validation_loss_curve_) if again else ([], None)
+        other_epochs, other_steps = len(losses) - epochs, (self.n_steps_ if again else 0) - steps  # of other trainers
         self._note_result(outcome.result)
-        self.loss_curve_ = outcome.losses.tolist()
-        self.validation_loss_curve_ = None if outcome.validation_losses is None else outcome.validation_losses.tolist()
+        self.n_iter_ = max(self._done[0] - epochs, 1)
+        self.n_steps_ += other_steps
+        if self.best_epoch_ is not None:
+            self.best_epoch_ += other_epochs
+        self.loss_curve_ = _joined(losses, outcome.losses, other_epochs)
+        self.validation_loss_curve_ = _joined(held_out, outcome.validation_losses, other_epochs)
 
     # ---- use ---------------------------------------------------------------------------------------------------
 
@@ -237,6 +261,18 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
 
 
+def _joined(before: Optional[List[float]], losses: Optional[np.ndarray], n_other: int) -> Optional[List[float]]:
+    """The losses of all epochs: n_other of earlier trainers, then those of this one, NaN where it has none of its own."""
+    if losses is None:
+        return None
+    known = before if before is not None else [math.nan] * n_other
+    made_, earlier = losses.tolist(), known[n_other:]
+    for i in range(min(len(earlier), len(made_))):
+        if math.isnan(made_[i]):
+            made_[i] = earlier[i]
+    return known[:n_other] + made_
+
+
 def _title(y: Any, otherwise: str, i: int = 0) -> str:
     """The name of a Series, or of column i of a DataFrame."""
     columns = getattr(y, "columns", None)
@@ -302,15 +338,19 @@ class _Columns:
 
 
 class Classifier(ClassifierMixin, _Estimator):
-    def _checked(self, X: Any, y: Any, sample_weight: Any) -> Any:
+    def _checked(self, X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
         """X, y and weights, with classes_ noted."""
         if y is None:
             _checks.column_of(y, type(self).__name__)
-        x = self._note_features(X)
+        x = _checks.check_features(self, X) if again else self._note_features(X)
         labels = _checks.labels_of(y, type(self).__name__)
         _checks.rows_fit(x, labels, type(self).__name__)
         weights = _checks.weights_of(sample_weight, len(labels))
-        self.classes_ = np.unique(labels)
+        classes = np.unique(labels)
+        if again and not np.array_equal(classes, self.classes_):
+            raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                             f"Previously got {self.classes_}, `y` has {classes}")
+        self.classes_ = classes
         present = self.classes_ if weights is None else np.unique(labels[weights > 0])
         if len(present) < 2:
             raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
@@ -347,9 +387,9 @@ class Classifier(ClassifierMixin, _Estimator):
         self._pass_over(x, codes, weights)
         return self
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any) -> _Begun:
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> _Begun:
         settings = self._settings()
-        x, labels, weights = self._checked(X, y, sample_weight)
+        x, labels, weights = self._checked(X, y, sample_weight, again)
         names, table = self._names(), self._table(x)
         target = column_name(_title(y, "class"), names) if names is not None else None
         if labels.dtype.kind in "OUSb":
@@ -362,7 +402,7 @@ class Classifier(ClassifierMixin, _Estimator):
         how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
         if self.class_weight is not None:
             settings = dict(settings, class_weights=self._class_weights(labels, weights))
-        data = _fit.prepare(table, how, settings, configs, weights)
+        data = _fit.prepare(table, how, settings, configs, weights, self._preprocessor if again else None)
         self._order_classes(data.preprocessor)
         return _Begun(data, configs)
 
@@ -433,13 +473,17 @@ class Regressor(RegressorMixin, _Estimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any) -> _Begun:
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> _Begun:
         settings = self._settings()
         if y is None:
             _checks.targets_of(y, type(self).__name__)
-        x = self._note_features(X)
+        x = _checks.check_features(self, X) if again else self._note_features(X)
         targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
         _checks.rows_fit(x, targets, type(self).__name__)
+        if again and targets.shape[1] != self._n_targets:
+            raise ValueError("warm_start can only be used where `y` has as many columns as in the previous call to fit: "
+                             f"{self._n_targets}, not {targets.shape[1]}")
+        self._n_targets = targets.shape[1]
         weights = _checks.weights_of(sample_weight, len(targets))
         x, targets, weights = _checks.in_one_batch(x, targets, weights, self._most_rows(len(targets)))
 
@@ -453,7 +497,8 @@ class Regressor(RegressorMixin, _Estimator):
 
         configs = Configs()
         how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else 0)
-        return _Begun(_fit.prepare(table, how, settings, configs, weights), configs)
+        known = self._preprocessor if again else None
+        return _Begun(_fit.prepare(table, how, settings, configs, weights, known), configs)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """One pass over the rows X [n, features] with the numbers y, in batches; epochs, steps and patience do not count.
@@ -490,12 +535,15 @@ _ATTRIBUTES = """
         As in scikit-learn.
     input_names_ : list of str
         The inputs of the net that the columns became.
-    n_iter_, n_steps_ : int
-        Epochs and steps that were taken.
+    n_iter_ : int
+        Epochs of the last fit.
+    n_steps_ : int
+        Steps that were taken, with warm_start those of all fits.
     loss_ : float
         Training loss averaged over the last epoch.
     loss_curve_, validation_loss_curve_ : list of float
-        Loss of each epoch; NaN where the validation rows were not looked at, None without them.
+        Loss of each epoch, with warm_start of all fits; NaN where the validation rows were not looked at, None without
+        them.
     best_epoch_ : int or None
         With patience, the epoch whose weights were kept.
     stop_reason_ : str

@@ -95,9 +95,10 @@ def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify
         lib.vise_split_clear(byref(split))
 
 
-def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
-            weights: Optional[np.ndarray]) -> Data:
-    """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out."""
+def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs, weights: Optional[np.ndarray],
+            known: Optional[Handle] = None) -> Data:
+    """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out. known: the
+    preprocessor of a net that was trained before."""
     data, rows, held_out = Data(), None, None
     given = given_options(params)
     uses_recipe = params.get("recipe") != "none"
@@ -112,7 +113,7 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
     if fraction > 0:
         stratify = params.get("stratify")
         rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
-    data.preprocessor = fit_preprocessor(table, how, rows)
+    data.preprocessor = known if known is not None else fit_preprocessor(table, how, rows)
     dtype = dtype_of(configs)
     transformed = transform(data.preprocessor, table, rows, dtype, targets=True)
     data.train = dataset_of(transformed, weights)
@@ -317,6 +318,6 @@ def _display(show: Any) -> Any:
         return None
     if show == "tqdm":
         return _Bar()
-    if show in (True, 1):
+    if isinstance(show, (bool, int, np.integer, np.bool_)):
         return _Lines()
-    raise ValueError(f"`verbose` is {show!r}; it is True, False or 'tqdm'")
+    raise ValueError(f"`verbose` is {show!r}; it is True (or a number above 0), False or 'tqdm'")

@@ -118,7 +118,7 @@ class PreprocessorOptions(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("target", c_char_p), ("features", c_char_p), ("drop", c_char_p),
                 ("missing", c_int), ("max_categories", c_size_t), ("scale", c_int), ("loss_given", c_bool),
-                ("loss", c_int), ("target_kind", c_int), ("group", c_char_p)]
+                ("loss", c_int), ("target_kind", c_int), ("group", c_char_p), ("keep_constant", c_size_t)]
 
 
 class TransformOptions(Structure):

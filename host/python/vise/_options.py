@@ -56,7 +56,7 @@ _ROWS: Dict[str, _Row] = {parameter_of(row.name.decode()): _Row(row.name, row.of
                                                                 tuple(row.offsets)) for row in rows()}
 
 # How fields of one number lie in memory.
-_FORMATS = {FLAG: "?", YES_NO: "?", COUNT: "Q", INT: "i", NAME: "i"}
+_FORMATS = {FLAG: "?", YES_NO: "?", COUNT: "Q", INT: "i", NAME: "i", REAL: "d"}
 
 
 def option_of(parameter: str) -> str:
@@ -155,6 +155,10 @@ class Configs:
         """A flag, a count or the value of an enumeration, straight from its field; 0: off, full."""
         row = _ROWS[parameter]
         return int(struct.unpack_from(_FORMATS[row.kind], self._structs[row.of], row.offsets[0])[0])
+
+    def real(self, parameter: str) -> float:
+        """A number that need not be whole, likewise."""
+        return float(struct.unpack_from("d", self._structs[_ROWS[parameter].of], _ROWS[parameter].offsets[0])[0])
 
     def put(self, parameter: str, number: int) -> None:
         """Sets such a field to what the library itself said."""

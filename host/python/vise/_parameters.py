@@ -433,7 +433,8 @@ PARAMETERS = """
     random_state : int, RandomState or Generator, default None
         the seed, in scikit-learn's words
     warm_start : bool, default False
-        whether fit goes on where the fit before it ended, optimizer and all
-    verbose : bool or 'tqdm', default False
+        whether fit goes on where the fit before it ended, optimizer and all; the learning rate is constant then
+        unless lr_schedule is given
+    verbose : bool, int or 'tqdm', default False
         True: a line each epoch; 'tqdm': a bar
 """

@@ -31,8 +31,9 @@ class PartialFit:
     def _begin_partial(self, x: Any, targets: np.ndarray, n_outputs: int, loss: str) -> None:
         """A preprocessor fitted to the first rows, a net, and a trainer without data of its own."""
         settings = dict(self._settings(), val_fraction=0)
-        self._preprocessor = _fit.fit_preprocessor(
-            self._table(x), _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None), None)
+        how = _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None)
+        how.keep_constant = 1  # rows to come may differ
+        self._preprocessor = _fit.fit_preprocessor(self._table(x), how, None)
 
         configs = self._partial_configs(settings, x.shape, loss, n_outputs)
         self.model_ = _fit.new_model(configs, self.init_scheme, self._preprocessor)
@@ -57,7 +58,11 @@ class PartialFit:
             configs.set_recipe(recipe_text(shape[0], shape[0], shape[1], False, {**open_end, **given}))
         for parameter, value in {**open_end, "loss": loss, **given}.items():
             configs.set(parameter, value)
-        configs.set("scale", "none")
+        configs.put("scale", _l.named(lib.vise_scale_parse, "none"))
+        if configs.get("penalty_convention") == "over_m":  # there are no other rows to count
+            configs.set("penalty_convention", "half")
+            configs.set("l2", configs.real("l2") / shape[0])
+            configs.set("l1", configs.real("l1") / (2 * shape[0]))
         sizes = configs.widths() or [0, 0]
         sizes[0] = sizes[0] or lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
         sizes[-1] = sizes[-1] or n_outputs
@@ -91,7 +96,7 @@ class PartialFit:
         size = int(min(batch_of(configs), n))
         passes = getattr(self, "n_iter_", 0)
         rows = np.arange(n)
-        if configs.number("shuffle"):
+        if size < n and configs.number("shuffle"):
             rows = np.random.default_rng([configs.number("seed"), passes]).permutation(n)
         stats, losses = _l.StepStats(), []
         for begin in range(0, n, size):

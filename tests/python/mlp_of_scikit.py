@@ -1,0 +1,192 @@
+"""scikit-learn's own tests of its MLPs, run on vise.Classifier and vise.Regressor:
+
+    python tests/python/mlp_of_scikit.py [--keep FILE]
+
+takes sklearn/neural_network/tests/test_mlp.py as it is installed, rewrites names (estimators, parameters, attributes), and
+runs it. What fails must be one of: L-BFGS, which Vise lacks; attributes of scikit-learn's that begin with "_"; and
+DIFFERENT, which says of each why. Exit code 1: anything else fails, or something of DIFFERENT passes. --keep leaves the
+rewritten tests in FILE."""
+from __future__ import annotations
+
+import argparse
+import ast
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from typing import Any, Dict, List, Optional
+
+ESTIMATORS = {"MLPClassifier": "Classifier", "MLPRegressor": "Regressor"}
+# Names of tests for either.
+EITHER = {"MLPEstimator", "Estimator", *ESTIMATORS}
+PARAMETERS = {"hidden_layer_sizes": "layers", "solver": "optimizer", "alpha": "l2", "max_iter": "epochs",
+              "batch_size": "batch", "learning_rate_init": "lr", "validation_fraction": "val_fraction"}
+# What scikit-learn's estimators have where a test gives nothing.
+DEFAULTS = {"layers": "[None, 100, None]", "optimizer": "'adam'", "l2": "1e-4", "epochs": "200", "batch": "200",
+            "lr": "1e-3", "penalty_convention": "'over_m'", "recipe": "'none'",
+            "backend": "'cpu64'"}
+# Stopping by the training loss, and what only belongs to it or to L-BFGS.
+WITHOUT = {"tol", "n_iter_no_change", "max_fun", "power_t", "learning_rate"}
+ATTRIBUTES = {"max_iter": "epochs", "validation_scores_": "validation_loss_curve_"}
+READ = {"coefs_": "coefs_of", "intercepts_": "intercepts_of", "n_layers_": "n_layers_of"}
+TEXTS = {
+    "logistic": "sigmoid",
+    "Iteration": "epoch",
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed.":
+        "beyond the range of float32",
+    "The validation set is too small": "leaves the held-out part without rows",
+    r"The least populated classes in y have only 1 member.*Classes with too few members are: \['True'\]":
+        "leaves the held-out part without rows",
+}
+
+HEADER = '''
+import contextlib
+from vise import Classifier, Regressor
+
+def layers_of(sizes):
+    return [None, *(sizes if isinstance(sizes, tuple) else [sizes]), None]
+
+def tensors_of(net, ending):
+    return [net.model_[name] for name in net.model_.tensor_names if name.endswith(ending)]
+
+def coefs_of(net):
+    return [weights.reshape(len(weights), -1).T for weights in tensors_of(net, ".weight")]
+
+def intercepts_of(net):
+    return tensors_of(net, ".bias")
+
+def n_layers_of(net):
+    return len(net.model_.widths)
+'''
+
+DIFFERENT = {
+    "test_tolerance": "a fit ends by epochs, steps, stop_loss or patience with rows held out, not where its loss rests",
+    "test_early_stopping": "patience looks at losses, not scores: best_epoch_ in place of best_validation_score_",
+    "test_mlp_param_dtypes[Classifier-float32]": "weights are of the backend's type, not of X's",
+    "test_mlp_param_dtypes[Regressor-float32]": "weights are of the backend's type, not of X's",
+    "test_mlp_loading_from_joblib_partial_fit": "a fit takes two rows at least",
+    "test_preserve_feature_names": "targets that are all the same are refused",
+    "test_mlp_partial_fit_after_fit": "partial_fit does without patience, and does not refuse it",
+    "test_mlp_diverging_loss": "a fit that diverges is an error, see the option nonfinite",
+}
+
+
+class Rewriter(ast.NodeTransformer):
+    """Names alone: what a test does stays as it is."""
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> Optional[ast.AST]:
+        return None if node.module == "sklearn.neural_network" else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.copy_location(ast.Name(ESTIMATORS.get(node.id, node.id), node.ctx), node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.copy_location(ast.Constant(TEXTS.get(node.value, node.value)), node) if isinstance(
+            node.value, str) else node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        self.generic_visit(node)
+        if node.attr in READ and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(ast.Call(ast.Name(READ[node.attr], ast.Load()), [node.value], []), node)
+        node.attr = ATTRIBUTES.get(node.attr, node.attr)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+        if name in EITHER or name in ("set_params", "dict"):
+            node.keywords = [new for old in node.keywords for new in self._keyword(old, node.keywords)]
+        if name in EITHER:
+            given = {keyword.arg for keyword in node.keywords}
+            if None not in given:  # not by **
+                node.keywords += [ast.keyword(parameter, ast.parse(value, mode="eval").body)
+                                  for parameter, value in DEFAULTS.items() if parameter not in given]
+        if ast.unparse(node) == "pytest.warns(ConvergenceWarning)":  # a limit of epochs is an end like any other
+            return ast.parse("contextlib.nullcontext()", mode="eval").body
+        if ast.unparse(node) == "capsys.readouterr()":  # lines go to stderr
+            return ast.parse("reversed(capsys.readouterr())", mode="eval").body
+        self.generic_visit(node)
+        return node
+
+    def _keyword(self, old: ast.keyword, beside: List[ast.keyword]) -> List[ast.keyword]:
+        """What one keyword becomes."""
+        if old.arg in WITHOUT:
+            return []
+        if old.arg == "early_stopping":
+            if not getattr(old.value, "value", False):
+                return []
+            fraction = [] if any(k.arg == "validation_fraction" for k in beside) else [
+                ast.keyword("val_fraction", ast.Constant(0.1))]
+            tolerance = [ast.keyword("min_delta", k.value) for k in beside if k.arg == "tol"]
+            return [*fraction, *tolerance, ast.keyword("patience", ast.Constant(10))]
+        value = old.value
+        if old.arg == "hidden_layer_sizes":
+            value = ast.Call(ast.Name("layers_of", ast.Load()), [value], [])
+        return [ast.keyword(PARAMETERS.get(old.arg or "", old.arg), value)]
+
+
+def own_reasons(source: str) -> Dict[str, str]:
+    """Tests of what Vise lacks, by what they say."""
+    found = {}
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        names = {inner.attr for inner in ast.walk(node) if isinstance(inner, ast.Attribute)}
+        texts = {inner.value for line in node.body for inner in ast.walk(line) if isinstance(inner, ast.Constant)}
+        if "lbfgs" in texts:
+            found[node.name] = "L-BFGS"
+        elif any(name.startswith("_") and not name.startswith("__") for name in names):
+            found[node.name] = "private attributes"
+    return found
+
+
+def outcomes(path: str) -> Dict[str, Any]:
+    """By test: None, or what went wrong."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = os.path.join(folder, "report.xml")
+        subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junit-xml", report, "--tb=line",
+                        "--rootdir", os.path.dirname(path), path], stdout=subprocess.DEVNULL)
+        made = {}
+        for case in ElementTree.parse(report).iter("testcase"):
+            wrong = [child for child in case if child.tag in ("failure", "error")]
+            skipped = any(child.tag == "skipped" for child in case)
+            if not skipped:
+                made[case.get("name")] = (wrong[0].get("message") or "").splitlines()[0] if wrong else None
+        return made
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep")
+    options = parser.parse_args()
+    spec = importlib.util.find_spec("sklearn.neural_network.tests.test_mlp")
+    if spec is None or spec.origin is None:
+        print("this scikit-learn was installed without its tests")
+        return 0
+    with open(spec.origin, encoding="utf-8") as file:
+        source = file.read()
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = options.keep or os.path.join(folder, "test_mlp.py")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(HEADER + ast.unparse(ast.fix_missing_locations(Rewriter().visit(ast.parse(source)))))
+            file.write("\n\n@pytest.fixture\ndef global_random_seed():\n    return 42\n")
+        made = outcomes(path)
+
+    reasons, wrong = {**own_reasons(source), **DIFFERENT}, 0
+    for name, failure in made.items():
+        reason = reasons.get(name) or reasons.get(name.split("[")[0]) or ("L-BFGS" if "lbfgs" in name else None)
+        if failure is None:
+            surprise = name in DIFFERENT or name.split("[")[0] in DIFFERENT
+            print(f"passes      {name}" + ("   <- was different" if surprise else ""))
+            wrong += surprise
+        else:
+            print(f"{'fails  ' if reason is None else 'differs'}     {name}   {reason or failure}")
+            wrong += reason is None
+    print(f"{sum(f is None for f in made.values())} of {len(made)} pass")
+    return 1 if wrong or not made else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
