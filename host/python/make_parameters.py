@@ -44,6 +44,11 @@ OWN = [
     ("categorical", "list of str or int", "Any", "None", "columns to take for text, whatever they hold"),
     ("numeric", "list of str or int", "Any", "None", "columns to take for numbers"),
     ("drop", "list of str or int", "Any", "None", "columns to leave out"),
+    ("monotone", "dict, list of int or str", "Any", "None", "outputs that never fall (1, '+') or never rise (-1, '-') where "
+     "these features rise: a dict by name or place, a number for each feature, or 'age=+,dose=-'; weights after the first "
+     "layer are not negative then"),
+    ("sign", "path or dict", "Any", "None", "weights that stay on one side of 0: a .safetensors file, or a dict of tensors' "
+     "names to 1 (not negative), -1 (not positive) and 0 (free)"),
     ("class_weight", "dict or 'balanced'", "Any", "None", "a weight for each class, by class (classifiers)"),
     ("random_state", "int, RandomState or Generator", "Any", "None", "the seed, in scikit-learn's words"),
     ("warm_start", "bool", "bool", "False", "whether fit goes on where the fit before it ended, optimizer "

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import _checks, _export, _fit
+from . import _checks, _export, _fit, _signs
 from . import _library as _l
 from ._errors import UsageError
 from ._library import Handle, lib, made
@@ -30,6 +30,7 @@ class _Begun:
 
     def __init__(self, data: Any, configs: Configs) -> None:
         self.data, self.configs = data, configs
+        self.initial: Optional[Model] = None
 
 
 class _Estimator(Parameters, PartialFit, BaseEstimator):
@@ -124,7 +125,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         if again:
             model, trainer, goes_on = self._go_on(begun)
         else:
-            model = _fit.new_model(begun.configs, self.init_scheme, begun.data.preprocessor)
+            model = self._new_model(begun.configs, begun.data.preprocessor)
             trainer, goes_on = _fit.new_trainer(begun.configs, model, begun.data), False
         outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
 
@@ -134,6 +135,16 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         self._note_outcome(outcome, again, goes_on)
         outcome.interrupt.deliver()
         return self
+
+    def _new_model(self, configs: Configs, preprocessor: Handle) -> Model:
+        """A net with its initial weights and the signs that they keep."""
+        model = _fit.new_model(configs, self.init_scheme, preprocessor)
+        if self._has_signs():
+            _signs.give_signs(model, self.monotone, self.sign, configs, preprocessor, self._names(), self.n_features_in_)
+        return model
+
+    def _has_signs(self) -> bool:
+        return self.monotone is not None or self.sign is not None
 
     def _go_on(self, begun: _Begun) -> Tuple[Model, Handle, bool]:
         """The net, a trainer, and whether that goes on where the trainer of the last fit ended. Where rows or options are

@@ -235,6 +235,8 @@ _FUNCTIONS = {
     "vise_model_tensor_shape": "spzZZe", "vise_model_get_tensor": "spzDze", "vise_model_set_tensor": "spzDze",
     "vise_model_loss": "ip", "vise_model_feature_scaling": "ipDD", "vise_model_set_preprocessing": "spte",
     "vise_model_preprocessing": "tp", "vise_model_n_listed": "zp", "vise_model_layer_sized": "vzpzp",
+    "vise_model_set_monotone": "sppze", "vise_model_signs": "pp", "vise_model_set_signs": "sppze",
+    "vise_model_mask": "pp", "vise_model_set_mask": "sppze", "vise_model_load_signs": "spte",
     "vise_model_set_target_scaling": "spiDDe", "vise_eval_config_init_sized": "vpz", "vise_predict": "spppiDe",
     "vise_predict_width": "zpi", "vise_trainer_create": "spppppPe", "vise_trainer_free": "vp",
     "vise_trainer_run_sized": "szpppe", "vise_trainer_step_batch_sized": "szpAAApe",

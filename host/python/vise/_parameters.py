@@ -107,6 +107,8 @@ class Parameters:
         categorical: Any = None,
         numeric: Any = None,
         drop: Any = None,
+        monotone: Any = None,
+        sign: Any = None,
         class_weight: Any = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -209,6 +211,8 @@ class Parameters:
         self.categorical = categorical
         self.numeric = numeric
         self.drop = drop
+        self.monotone = monotone
+        self.sign = sign
         self.class_weight = class_weight
         self.random_state = random_state
         self.warm_start = warm_start
@@ -428,6 +432,12 @@ PARAMETERS = """
         columns to take for numbers
     drop : list of str or int, default None
         columns to leave out
+    monotone : dict, list of int or str, default None
+        outputs that never fall (1, '+') or never rise (-1, '-') where these features rise: a dict by name or
+        place, a number for each feature, or 'age=+,dose=-'; weights after the first layer are not negative then
+    sign : path or dict, default None
+        weights that stay on one side of 0: a .safetensors file, or a dict of tensors' names to 1 (not
+        negative), -1 (not positive) and 0 (free)
     class_weight : dict or 'balanced', default None
         a weight for each class, by class (classifiers)
     random_state : int, RandomState or Generator, default None

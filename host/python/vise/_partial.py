@@ -36,7 +36,7 @@ class PartialFit:
         self._preprocessor = _fit.fit_preprocessor(self._table(x), how, None)
 
         configs = self._partial_configs(settings, x.shape, loss, n_outputs)
-        self.model_ = _fit.new_model(configs, self.init_scheme, self._preprocessor)
+        self.model_ = self._new_model(configs, self._preprocessor)
         if configs.get("loss") == "mse" and self.loss is None and self.scale_target is not False:
             self._scale_targets(targets)
         configs.set("scale_target", False)

@@ -182,8 +182,12 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
         try:
             begun = fit.estimator._begin(x, y, weights)
             asked = _l.sized(_l.SweepFit, lib.vise_sweep_fit_init_sized)
-            asked.id, asked.training, asked.net = i, ctypes.addressof(begun.configs.train), ctypes.addressof(
-                begun.configs.net)
+            asked.id, asked.training = i, ctypes.addressof(begun.configs.train)
+            if fit.estimator._has_signs():
+                begun.initial = fit.estimator._new_model(begun.configs, begun.data.preprocessor)
+                asked.initial = begun.initial._pointer
+            else:
+                asked.net = ctypes.addressof(begun.configs.net)
             asked.init_scheme = _l.named(lib.vise_init_scheme_parse, fit.estimator.init_scheme or "linear")
             asked.train, asked.keep_model = begun.data.train.pointer, True
             if begun.data.validation is not None:

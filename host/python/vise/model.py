@@ -154,6 +154,27 @@ class Model:
             raise ValueError(f"{name} is of shape {self._shape(i)}, not {values.shape}")
         call(lib.vise_model_set_tensor, self._pointer, i, values.ctypes.data_as(POINTER(c_double)), values.size)
 
+    def set_monotone(self, directions: Any) -> None:
+        """Makes the outputs monotone in the inputs, now and in all training to come: for each input 1 (an output never
+        falls where it rises), -1 (it never rises) or 0 (free).
+
+        >>> import vise
+        >>> model = vise.Model([2, 3, 1], seed=1)
+        >>> model.set_monotone([1, 0])
+        >>> bool(model["0.weight"][:, 0].min() >= 0)
+        True
+        """
+        from . import _signs
+
+        _signs.set_monotone(self, _signs.directions_of(directions, None, self.widths[0]))
+
+    def set_signs(self, sign: Any) -> None:
+        """Signs that weights keep: a .safetensors file, or a dict of tensors' names to 1 (not negative), -1 (not positive)
+        and 0 (free)."""
+        from . import _signs
+
+        _signs.set_signs(self, sign)
+
     # ---- use ---------------------------------------------------------------------------------------------------
 
     def predict(self, x: Any, output: str = "auto", *, backend: str = "auto", threads: int = 0) -> np.ndarray:
@@ -199,11 +220,16 @@ class Model:
         """The model of such bytes."""
         return cls._of(made(lib.vise_model_load_memory, data, len(data)))
 
-    def __getstate__(self) -> bytes:
-        return self.to_bytes()
+    def __getstate__(self) -> Dict[str, Any]:
+        n = self.n_parameters
+        found = {"mask": lib.vise_model_mask(self._pointer), "signs": lib.vise_model_signs(self._pointer)}
+        return {"model": self.to_bytes(), **{name: ctypes.string_at(at, n) if at else None for name, at in found.items()}}
 
-    def __setstate__(self, state: bytes) -> None:
-        self._handle = Model.from_bytes(state)._handle
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self._handle = Model.from_bytes(state["model"])._handle
+        for name, function in (("mask", lib.vise_model_set_mask), ("signs", lib.vise_model_set_signs)):
+            if state[name] is not None:
+                call(function, self._pointer, state[name], len(state[name]))
 
     def copy(self) -> Model:
         """A copy that shares nothing."""
