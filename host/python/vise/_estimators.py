@@ -36,6 +36,20 @@ class _Begun:
 class _Estimator(Parameters, PartialFit, BaseEstimator):
     """What both have in common."""
 
+    model_: Model
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+    n_iter_: int
+    n_steps_: int
+    loss_: float
+    loss_curve_: List[float]
+    validation_loss_curve_: Optional[List[float]]
+    best_epoch_: Optional[int]
+    stop_reason_: str
+    _preprocessor: Handle
+    _state: Optional[bytes]  # of the trainer, for warm_start
+    _done: Tuple[int, int]  # epochs and steps of that trainer
+
     # ---- parameters --------------------------------------------------------------------------------------------
 
     @classmethod
@@ -130,7 +144,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
 
         self._adopt(model, begun.data)
-        self._live = self._partial_state = None
+        self._live, self._partial_state = None, None
         self._state = _fit.save_trainer(trainer) if self.warm_start else None
         self._note_outcome(outcome, again, goes_on)
         outcome.interrupt.deliver()
@@ -156,6 +170,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             begun.configs.put(name, asked[name] + done if asked[name] > 0 else 0)
         try:
             trainer = _fit.new_trainer(begun.configs, model, begun.data)
+            assert self._state is not None
             _fit.restore_trainer(trainer, self._state)
             return model, trainer, True
         except UsageError:
@@ -180,7 +195,8 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     def _note_outcome(self, outcome: Any, again: bool, goes_on: bool) -> None:
         """again: the net was trained before; goes_on: by a trainer whose counts go on."""
         epochs, steps = self._done if goes_on else (0, 0)
-        losses, held_out = (self.loss_curve_, self.validation_loss_curve_) if again else ([], None)
+        losses = self.loss_curve_ if again else []
+        held_out = self.validation_loss_curve_ if again else None
         other_epochs, other_steps = len(losses) - epochs, (self.n_steps_ if again else 0) - steps  # of other trainers
         self._note_result(outcome.result)
         self.n_iter_ = max(self._done[0] - epochs, 1)
@@ -188,7 +204,9 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         if self.best_epoch_ is not None:
             self.best_epoch_ += other_epochs
         self.loss_curve_ = _joined(losses, outcome.losses, other_epochs)
-        self.validation_loss_curve_ = _joined(held_out, outcome.validation_losses, other_epochs)
+        self.validation_loss_curve_ = None
+        if outcome.validation_losses is not None:
+            self.validation_loss_curve_ = _joined(held_out, outcome.validation_losses, other_epochs)
 
     # ---- use ---------------------------------------------------------------------------------------------------
 
@@ -272,10 +290,8 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
 
 
-def _joined(before: Optional[List[float]], losses: Optional[np.ndarray], n_other: int) -> Optional[List[float]]:
+def _joined(before: Optional[List[float]], losses: np.ndarray, n_other: int) -> List[float]:
     """The losses of all epochs: n_other of earlier trainers, then those of this one, NaN where it has none of its own."""
-    if losses is None:
-        return None
     known = before if before is not None else [math.nan] * n_other
     made_, earlier = losses.tolist(), known[n_other:]
     for i in range(min(len(earlier), len(made_))):
@@ -298,7 +314,7 @@ def _places(columns: Any, names: Optional[List[str]], n: int, parameter: str) ->
     listed = [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
     places = []
     for column in listed:
-        if names is not None and column in names:
+        if names is not None and isinstance(column, str) and column in names:
             places.append(names.index(column))
         elif isinstance(column, (int, np.integer)) and -n <= column < n:
             places.append(int(column) % n)
@@ -349,6 +365,9 @@ class _Columns:
 
 
 class Classifier(ClassifierMixin, _Estimator):
+    classes_: np.ndarray
+    _class_order: np.ndarray  # where each class of the net stands in classes_
+
     def _checked(self, X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
         """X, y and weights, with classes_ noted."""
         if y is None:
@@ -407,7 +426,7 @@ class Classifier(ClassifierMixin, _Estimator):
             table.add_texts(texts_of(labels.tolist()), target)
         else:
             table.add_numbers(labels, None if target is None else [target])
-        all_names = names + [target] if names is not None else None
+        all_names = names + [target] if names is not None and target is not None else None
 
         configs = Configs()
         how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
@@ -479,6 +498,9 @@ class Classifier(ClassifierMixin, _Estimator):
 
 
 class Regressor(RegressorMixin, _Estimator):
+    _one_dimension: bool  # of y
+    _n_targets: int
+
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True

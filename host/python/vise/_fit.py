@@ -21,7 +21,7 @@ from .model import Model
 try:
     import _signal  # the same functions without enumerations, which take longer than all the rest of a short run
 except ImportError:
-    import signal as _signal  # type: ignore[no-redef]
+    _signal = signal
 
 MANY_EPOCHS = 1_000_000  # no curve is kept of more
 
@@ -29,10 +29,8 @@ MANY_EPOCHS = 1_000_000  # no curve is kept of more
 class Data:
     """What a table became: datasets, the preprocessor that made them, and the configs with the recipe in them."""
 
-    def __init__(self) -> None:
-        self.train: Optional[Handle] = None
-        self.validation: Optional[Handle] = None
-        self.preprocessor: Optional[Handle] = None
+    def __init__(self, train: Handle, validation: Optional[Handle], preprocessor: Handle) -> None:
+        self.train, self.validation, self.preprocessor = train, validation, preprocessor
 
 
 def _list(value: Any, parameter: str) -> Optional[bytes]:
@@ -99,7 +97,7 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
             known: Optional[Handle] = None) -> Data:
     """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out. known: the
     preprocessor of a net that was trained before."""
-    data, rows, held_out = Data(), None, None
+    rows, held_out = None, None
     given = given_options(params)
     uses_recipe = params.get("recipe") != "none"
     fraction = params.get("val_fraction")
@@ -113,13 +111,13 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
     if fraction > 0:
         stratify = params.get("stratify")
         rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
-    data.preprocessor = known if known is not None else fit_preprocessor(table, how, rows)
+    preprocessor = known if known is not None else fit_preprocessor(table, how, rows)
     dtype = dtype_of(configs)
-    transformed = transform(data.preprocessor, table, rows, dtype, targets=True)
-    data.train = dataset_of(transformed, weights)
+    train = dataset_of(transform(preprocessor, table, rows, dtype, targets=True), weights)
+    validation = None
     if held_out is not None:
-        transformed = transform(data.preprocessor, table, held_out, dtype, targets=True)
-        data.validation = dataset_of(transformed, None)
+        validation = dataset_of(transform(preprocessor, table, held_out, dtype, targets=True), None)
+    data = Data(train, validation, preprocessor)
 
     if uses_recipe:
         n_rows, n_features = lib.vise_dataset_n_rows(data.train.pointer), _features(data.preprocessor)
@@ -186,7 +184,9 @@ class _Interrupt:
     """While it lasts, Ctrl-C sets the flag that the run looks at; what Ctrl-C does otherwise follows at the end."""
 
     def __init__(self) -> None:
-        self.flag, self._signal, self._before = c_int(0), None, None
+        self.flag = c_int(0)
+        self._signal: Optional[Tuple[int, Any]] = None
+        self._before: Any = None
 
     def _set(self, number: int, frame: Any) -> None:
         self.flag.value = 1
@@ -299,7 +299,8 @@ class _Bar:
     def __init__(self) -> None:
         from tqdm.auto import tqdm
 
-        self._bar, self._make = None, tqdm
+        self._make: Any = tqdm
+        self._bar: Any = None
 
     def show(self, user: Any, progress: Any) -> None:
         p = progress.contents

@@ -22,7 +22,7 @@ from ctypes import (
     c_uint64,
     c_void_p,
 )
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from ._errors import BY_STATUS, InternalError
 
@@ -307,7 +307,7 @@ def made(function: Any, *arguments: Any) -> int:
     """The same for a function that makes an object, as the last argument before the vise_error."""
     out = c_void_p()
     call(function, *arguments, ctypes.byref(out))
-    return out.value
+    return out.value or 0
 
 
 _defaults: Dict[str, bytes] = {}  # by the names of functions
@@ -353,7 +353,8 @@ class Handle:
     __slots__ = ("pointer", "_free", "__weakref__")
 
     def __init__(self, pointer: int, free: Any) -> None:
-        self.pointer, self._free = pointer, free
+        self.pointer: Optional[int] = pointer
+        self._free = free
 
     def __del__(self) -> None:
         if self.pointer is not None:

@@ -3,15 +3,16 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, byref, c_double
-from typing import Any, Dict, Optional
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from . import _fit
 from . import _library as _l
-from ._library import call, lib
+from ._library import Handle, call, lib
 from ._options import Configs, batch_of, given_options, recipe_text
-from ._tables import array_of
+from ._tables import Table, array_of
+from .model import Model
 
 
 def _array(view: Any, dtype: Any) -> np.ndarray:
@@ -23,6 +24,19 @@ def _array(view: Any, dtype: Any) -> np.ndarray:
 
 class PartialFit:
     """What an estimator needs to train without an end in sight."""
+
+    _live: Optional[Tuple[Configs, Handle]]  # the options, and a trainer
+    _partial_state: Optional[Dict[str, Any]]  # the same of a pickle
+
+    if TYPE_CHECKING:  # what it takes from the estimator
+        loss: Optional[str]
+        scale_target: Optional[bool]
+        recipe: str
+
+        def _settings(self) -> Dict[str, Any]: ...
+        def _table(self, x: Any) -> Table: ...
+        def _new_model(self, configs: Configs, preprocessor: Handle) -> Model: ...
+        def _transformed(self, x: Any) -> Handle: ...
 
     def _is_partial(self) -> bool:
         """Whether there is a net that partial_fit goes on with."""
@@ -76,15 +90,16 @@ class PartialFit:
         call(lib.vise_model_set_target_scaling, self.model_._pointer, standard,
              shift.ctypes.data_as(POINTER(c_double)), scale.ctypes.data_as(POINTER(c_double)))
 
-    def _trainer_live(self) -> Any:
+    def _trainer_live(self) -> Tuple[Configs, Handle]:
         """The trainer; that of a pickle is made anew."""
-        if getattr(self, "_live", None) is None:
-            kept = self._partial_state
-            configs = Configs.of_texts(kept["options"])
-            trainer = _fit.new_trainer(configs, self.model_, None)
-            _fit.restore_trainer(trainer, kept["state"])
-            self._live = (configs, trainer)
-        return self._live
+        live = getattr(self, "_live", None)
+        if live is None:
+            assert self._partial_state is not None
+            configs = Configs.of_texts(self._partial_state["options"])
+            live = (configs, _fit.new_trainer(configs, self.model_, None))
+            _fit.restore_trainer(live[1], self._partial_state["state"])
+            self._live = live
+        return live
 
     def _pass_over(self, x: Any, targets: np.ndarray, weights: Optional[np.ndarray]) -> None:
         """One pass over the rows, in batches."""
@@ -115,7 +130,8 @@ class PartialFit:
 
     def _kept_partial(self) -> Any:
         """What a pickle holds of the trainer."""
-        if getattr(self, "_live", None) is None:
+        live = getattr(self, "_live", None)
+        if live is None:
             return getattr(self, "_partial_state", None)
-        configs, trainer = self._live
+        configs, trainer = live
         return {"options": configs.texts(), "state": _fit.save_trainer(trainer)}

@@ -304,7 +304,7 @@ def _take(x: Any, y: Any, weights: Any, rows: np.ndarray) -> Tuple[Any, Any, Any
 
 
 def _number(score: Any) -> float:
-    if not isinstance(score, numbers.Number):
+    if not isinstance(score, numbers.Real):
         raise ValueError(f"scoring must return a number, got {score!r} ({type(score)}) instead.")
     return float(score)
 

@@ -92,7 +92,7 @@ def _is_gap(value: Any) -> bool:
 def _text(value: Any) -> Optional[bytes]:
     if _is_gap(value):
         return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(value) < 2 ** 53:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) < 2 ** 53:
         return str(int(value)).encode()
     return str(value).encode()
 
@@ -110,7 +110,7 @@ class Table:
         self.n_rows = n_rows
 
     @property
-    def pointer(self) -> int:
+    def pointer(self) -> Optional[int]:
         return self.handle.pointer
 
     def add_numbers(self, values: np.ndarray, names: Optional[Sequence[str]]) -> None:

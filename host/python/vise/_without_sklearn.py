@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, Callable, Dict
 
 import numpy as np
 
@@ -13,6 +13,10 @@ class NotFittedError(ValueError, AttributeError):
 
 class BaseEstimator:
     """Parameters by name, as get_params gives them."""
+
+    def get_params(self, deep: bool = True) -> Dict[str, Any]:
+        """Those of the constructor."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **params: Any) -> BaseEstimator:
         """Sets parameters by name; returns self."""
@@ -32,6 +36,8 @@ class BaseEstimator:
 class ClassifierMixin:
     """score of a classifier."""
 
+    predict: Callable[[Any], np.ndarray]
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The share of rows that are right."""
         return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
@@ -39,6 +45,8 @@ class ClassifierMixin:
 
 class RegressorMixin:
     """score of a regressor."""
+
+    predict: Callable[[Any], np.ndarray]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """R^2: 1 - residual over total sum of squares, averaged over targets."""

@@ -68,11 +68,11 @@ class Model:
     _preprocessor: Optional[Handle] = None
 
     @property
-    def _pointer(self) -> int:
+    def _pointer(self) -> Optional[int]:
         return self._handle.pointer
 
     @property
-    def _whole(self) -> int:
+    def _whole(self) -> Optional[int]:
         """The same, with the preprocessor written into the model, which takes longer than a short fit: so it is done when
         someone asks."""
         with _WRITES_PREPROCESSOR:
