@@ -41,6 +41,41 @@ def test_columns_of_all_kinds(people):
     assert np.array_equal(vise.Classifier(epochs=10).fit(categories, y).predict_proba(x), net.predict_proba(x))
 
 
+def test_gaps_of_all_kinds():
+    rng = np.random.default_rng(0)
+    n = 300
+    x = pd.DataFrame({
+        "whole": pd.array(rng.integers(0, 50, n), dtype="Int64"), "real": pd.array(rng.normal(size=n), dtype="Float64"),
+        "flag": pd.array(rng.choice([True, False], n), dtype="boolean"),
+        "text": pd.array(rng.choice(["a", "b"], n), "string"), "kind": pd.Categorical(rng.choice(["u", "v"], n)), "object": rng.choice(["r", "s"], n)})
+    y = np.where(x.text == "a", "yes", "no")
+    x.iloc[::7] = pd.NA
+    net = vise.Classifier(steps=300).fit(x, y)
+    assert net.input_names_ == ["whole", "whole is missing", "real", "real is missing", "flag=False", "flag=True",
+                                "flag is missing", "text=a", "text=b", "text is missing", "kind=u", "kind=v",
+                                "kind is missing", "object=r", "object=s", "object is missing"]
+    assert net.score(x, y) > 0.9
+    numbers = x[["whole", "real"]]
+    plain = pd.DataFrame(numbers.to_numpy(float, na_value=np.nan), columns=numbers.columns)
+    for batch in (32, "full"):
+        nets = [vise.Classifier(steps=20, batch=batch).fit(frame, y).model_.to_bytes() for frame in (numbers, plain)]
+        assert nets[0] == nets[1]
+    with pytest.raises(ValueError, match="NaN"):
+        vise.Classifier().fit(x, x.text)
+    plain.iloc[5, 1] = np.inf
+    with pytest.raises(ValueError, match="infinity.*'real'"):
+        net.fit(plain, y)
+
+
+def test_a_frame_of_numbers_is_its_array():
+    x, y = load_iris(return_X_y=True, as_frame=True)
+    x = x.assign(whole=np.arange(150), small=np.arange(150, dtype=np.float32) / 7)
+    net, array = vise.Classifier(steps=50).fit(x, y), vise.Classifier(steps=50).fit(x.to_numpy(), y)
+    assert all(np.array_equal(net.model_[name], array.model_[name]) for name in array.model_.tensor_names)
+    assert np.array_equal(net.predict_proba(x), array.predict_proba(x.to_numpy()))
+    assert list(net.feature_names_in_) == list(x.columns) == net.input_names_
+
+
 def test_kinds_can_be_forced(people):
     x, y = people
     codes = pd.DataFrame({"zip": np.arange(1200) % 5, "income": x.income})

@@ -7,7 +7,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from ._tables import dense, is_frame, names_of, numbers_of
+from ._tables import dense, is_frame, is_gap, names_of, numbers_of
 
 
 def _wrong_names(seen: List[str], names: List[str]) -> str:
@@ -22,17 +22,13 @@ def _wrong_names(seen: List[str], names: List[str]) -> str:
 
 
 def features_of(x: Any, estimator: str) -> Any:
-    """X as a DataFrame or a two-dimensional array of finite numbers, NaN (gaps), or texts."""
+    """X as a DataFrame or a two-dimensional array of finite numbers, NaN (gaps), or texts; names are left behind where all
+    columns are numbers."""
     if is_frame(x):
         if x.shape[0] == 0 or x.shape[1] == 0:
             raise ValueError(f"Found array with {x.shape[0]} sample(s) and {x.shape[1]} feature(s) "
                              f"(shape={x.shape}) while a minimum of 1 is required by {estimator}.")
-        for i in range(x.shape[1]):
-            values = x.iloc[:, i]
-            if getattr(values.dtype, "kind", "O") == "f" and np.isinf(values.to_numpy(dtype=np.float64)).any():
-                raise ValueError(f"Input X contains infinity or a value too large for dtype('float64'), in column "
-                                 f"{x.columns[i]!r}. {estimator} takes NaN as a gap, but no infinity.")
-        return x
+        return _frame(x, estimator)
 
     x = dense(x)
     values = np.asarray(x)
@@ -53,6 +49,22 @@ def features_of(x: Any, estimator: str) -> Any:
         raise ValueError(f"Input X contains infinity or a value too large for {values.dtype!r}. {estimator} takes NaN as "
                          "a gap, but no infinity.")
     return values
+
+
+def _frame(x: Any, estimator: str) -> Any:
+    """A DataFrame of finite numbers and other things; as an array if all its columns are plain numbers, since to take many
+    columns one by one takes longer than a net needs for them."""
+    plain = all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in x.dtypes)
+    if plain:
+        numbers_, floats = x.to_numpy(), range(x.shape[1])
+    else:
+        floats = [i for i, dtype in enumerate(x.dtypes) if getattr(dtype, "kind", "O") == "f"]
+        numbers_ = x.iloc[:, floats].to_numpy(dtype=np.float64, na_value=np.nan)
+    if numbers_.dtype.kind == "f" and np.isinf(numbers_).any():
+        name = x.columns[floats[int(np.isinf(numbers_).any(axis=0).argmax())]]
+        raise ValueError(f"Input X contains infinity or a value too large for dtype('float64'), in column {name!r}. "
+                         f"{estimator} takes NaN as a gap, but no infinity.")
+    return numbers_of(numbers_) if plain else x
 
 
 def _objects(values: np.ndarray, estimator: str) -> np.ndarray:
@@ -117,7 +129,7 @@ def labels_of(y: Any, estimator: str) -> np.ndarray:
             raise ValueError("Unknown label type: continuous. Maybe you are trying to fit a classifier, which expects "
                              "discrete classes on a regression target with continuous values.")
     if values.dtype.kind == "O":
-        if any(value is None or value != value for value in values):
+        if any(is_gap(value) for value in values):
             raise ValueError("Input y contains NaN.")
         if len({isinstance(value, str) for value in values}) > 1:
             raise ValueError("Unknown label type: unknown. y has texts and numbers: make it one of the two.")
@@ -187,7 +199,7 @@ def in_one_batch(x: Any, y: np.ndarray, weights: Optional[np.ndarray], batch: fl
     if n > min(batch, 1000) or (weights is not None and (weights != np.floor(weights)).any()):
         return x, y, weights
     if is_frame(x) and all(getattr(dtype, "kind", "O") in "fiu" for dtype in x.dtypes):
-        values = x.to_numpy(dtype=np.float64)
+        values = x.to_numpy(dtype=np.float64, na_value=np.nan)
     elif isinstance(x, np.ndarray) and x.dtype.kind in "fiu":
         values = x
     else:

@@ -348,20 +348,15 @@ def _retyped(x: Any, names: Optional[List[str]], categorical: Any, numeric: Any)
 class _Columns:
     """Columns of any types, as much of a DataFrame as a table needs."""
 
-    dtypes = None
+    dtypes = iloc = None
 
     def __init__(self, x: Any) -> None:
-        has_frame = hasattr(x, "iloc")
-        self.columns_ = [x.iloc[:, i] if has_frame else x[:, i] for i in range(x.shape[1])]
+        self.columns_ = [column for _, column in x.items()] if hasattr(x, "items") else [*x.T]
         self.columns = range(x.shape[1])
         self.shape = x.shape
 
-    @property
-    def iloc(self) -> _Columns:
-        return self
-
-    def __getitem__(self, at: Any) -> Any:
-        return self.columns_[at[1]]
+    def items(self) -> Any:
+        return enumerate(self.columns_)
 
 
 class Classifier(ClassifierMixin, _Estimator):

@@ -85,12 +85,12 @@ def dense(x: Any) -> Any:
     return x
 
 
-def _is_gap(value: Any) -> bool:
-    return value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
+def is_gap(value: Any) -> bool:
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
 
 
 def _text(value: Any) -> Optional[bytes]:
-    if _is_gap(value):
+    if is_gap(value):
         return None
     if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) < 2 ** 53:
         return str(int(value)).encode()
@@ -137,7 +137,7 @@ class Table:
         elif kind in "OUS" or str(dtype).startswith("str"):
             column = list(values)
             if _are_numbers(column):
-                gaps = [np.nan if _is_gap(v) else v for v in column]
+                gaps = [np.nan if is_gap(v) else v for v in column]
                 self.add_numbers(np.array(gaps, dtype=np.float64), names)
             else:
                 self.add_texts(texts_of(column), name, judge=True)
@@ -149,8 +149,8 @@ class Table:
     def add_all(self, x: Any, names: Optional[Sequence[str]]) -> None:
         """The columns of a DataFrame or a matrix."""
         if is_frame(x):
-            for i in range(x.shape[1]):
-                self.add(x.iloc[:, i], names[i] if names is not None else None)
+            for i, (_, column) in enumerate(x.items()):
+                self.add(column, names[i] if names is not None else None)
         elif x.dtype.kind in "OUS":
             for i in range(x.shape[1]):
                 self.add(x[:, i], names[i] if names is not None else None)
@@ -160,7 +160,7 @@ class Table:
 
 def _are_numbers(column: Sequence[Any]) -> bool:
     """Whether objects are numbers and gaps."""
-    return all(_is_gap(v) or (isinstance(v, (int, float, np.number)) and not isinstance(v, bool)) for v in column)
+    return all(is_gap(v) or (isinstance(v, (int, float, np.number)) and not isinstance(v, bool)) for v in column)
 
 
 def _dates(values: Any) -> List[Optional[bytes]]:
