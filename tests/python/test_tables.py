@@ -47,7 +47,8 @@ def test_gaps_of_all_kinds():
     x = pd.DataFrame({
         "whole": pd.array(rng.integers(0, 50, n), dtype="Int64"), "real": pd.array(rng.normal(size=n), dtype="Float64"),
         "flag": pd.array(rng.choice([True, False], n), dtype="boolean"),
-        "text": pd.array(rng.choice(["a", "b"], n), "string"), "kind": pd.Categorical(rng.choice(["u", "v"], n)), "object": rng.choice(["r", "s"], n)})
+        "text": pd.array(rng.choice(["a", "b"], n), "string"), "kind": pd.Categorical(rng.choice(["u", "v"], n)),
+        "object": rng.choice(["r", "s"], n)})
     y = np.where(x.text == "a", "yes", "no")
     x.iloc[::7] = pd.NA
     net = vise.Classifier(steps=300).fit(x, y)

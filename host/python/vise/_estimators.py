@@ -86,6 +86,10 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         tags.non_deterministic = False
         return tags
 
+    def _more_tags(self) -> Dict[str, Any]:
+        """The same for scikit-learn before 1.6."""
+        return {"allow_nan": True, "X_types": ["2darray", "sparse", "string"]}
+
     def _check_fitted(self) -> None:
         if not hasattr(self, "model_"):
             raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate "

@@ -113,6 +113,10 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
         tags.input_tags, tags.target_tags = deepcopy(inner.input_tags), deepcopy(inner.target_tags)
         return tags
 
+    def _more_tags(self) -> Dict[str, Any]:
+        """The same for scikit-learn before 1.6."""
+        return self.estimator._more_tags()
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
 
