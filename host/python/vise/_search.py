@@ -115,7 +115,7 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def _more_tags(self) -> Dict[str, Any]:
         """The same for scikit-learn before 1.6."""
-        return self.estimator._more_tags()
+        return _Estimator._more_tags(self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
