@@ -56,7 +56,7 @@ def _frame(x: Any, estimator: str) -> Any:
     columns one by one takes longer than a net needs for them."""
     plain = all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in x.dtypes)
     if plain:
-        numbers_, floats = x.to_numpy(), range(x.shape[1])
+        numbers_, floats = x.to_numpy(), list(range(x.shape[1]))
     else:
         floats = [i for i, dtype in enumerate(x.dtypes) if getattr(dtype, "kind", "O") == "f"]
         numbers_ = x.iloc[:, floats].to_numpy(dtype=np.float64, na_value=np.nan)
