@@ -15,7 +15,7 @@ from ._library import Handle, lib, made
 from ._options import Configs, batch_of, recipe_text
 from ._parameters import PARAMETERS, Parameters
 from ._partial import PartialFit
-from ._tables import Table, column_name, dataset_of, names_of, texts_of, transform
+from ._tables import Table, column_name, dataset_of, names_of, retyped, texts_of, title_of, transform
 from .model import Model
 
 try:
@@ -124,7 +124,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
     def _table(self, x: Any) -> Table:
         """X as a table, with the columns that are to be taken for text or for numbers."""
         names, table = self._names(), Table(x.shape[0])
-        table.add_all(_retyped(x, names, self.categorical, self.numeric), names)
+        table.add_all(retyped(x, names, self.categorical, self.numeric), names)
         return table
 
     def _how(self, settings: Dict[str, Any], n_targets: int, names: Optional[List[str]], kind: int) -> Any:
@@ -304,65 +304,6 @@ def _joined(before: Optional[List[float]], losses: np.ndarray, n_other: int) -> 
     return known[:n_other] + made_
 
 
-def _title(y: Any, otherwise: str, i: int = 0) -> str:
-    """The name of a Series, or of column i of a DataFrame."""
-    columns = getattr(y, "columns", None)
-    name = columns[i] if columns is not None else getattr(y, "name", None)
-    return name if isinstance(name, str) and name and "," not in name else otherwise
-
-
-def _places(columns: Any, names: Optional[List[str]], n: int, parameter: str) -> List[int]:
-    """Columns by name or place as places."""
-    if columns is None:
-        return []
-    listed = [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
-    places = []
-    for column in listed:
-        if names is not None and isinstance(column, str) and column in names:
-            places.append(names.index(column))
-        elif isinstance(column, (int, np.integer)) and -n <= column < n:
-            places.append(int(column) % n)
-        else:
-            raise ValueError(f"`{parameter}`: X has no column {column!r}")
-    return places
-
-
-def _retyped(x: Any, names: Optional[List[str]], categorical: Any, numeric: Any) -> Any:
-    """X with the columns of `categorical` as texts and those of `numeric` as numbers."""
-    as_text = _places(categorical, names, x.shape[1], "categorical")
-    as_number = _places(numeric, names, x.shape[1], "numeric")
-    if set(as_text) & set(as_number):
-        raise ValueError("`categorical` and `numeric` name the same column")
-    if not as_text and not as_number:
-        return x
-    frame = _Columns(x)
-    for place in as_text:
-        texts = texts_of(list(frame.columns_[place]))
-        frame.columns_[place] = np.array([None if text is None else text.decode() for text in texts], dtype=object)
-    for place in as_number:
-        column = frame.columns_[place]
-        try:
-            frame.columns_[place] = np.asarray(column, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"`numeric`: column {names[place] if names else place} has what is no number: {error}"
-                             ) from None
-    return frame
-
-
-class _Columns:
-    """Columns of any types, as much of a DataFrame as a table needs."""
-
-    dtypes = iloc = None
-
-    def __init__(self, x: Any) -> None:
-        self.columns_ = [column for _, column in x.items()] if hasattr(x, "items") else [*x.T]
-        self.columns = range(x.shape[1])
-        self.shape = x.shape
-
-    def items(self) -> Any:
-        return enumerate(self.columns_)
-
-
 class Classifier(ClassifierMixin, _Estimator):
     classes_: np.ndarray
     _class_order: np.ndarray  # where each class of the net stands in classes_
@@ -420,7 +361,7 @@ class Classifier(ClassifierMixin, _Estimator):
         settings = self._settings()
         x, labels, weights = self._checked(X, y, sample_weight, again)
         names, table = self._names(), self._table(x)
-        target = column_name(_title(y, "class"), names) if names is not None else None
+        target = column_name(title_of(y, "class"), names) if names is not None else None
         if labels.dtype.kind in "OUSb":
             table.add_texts(texts_of(labels.tolist()), target)
         else:
@@ -523,7 +464,7 @@ class Regressor(RegressorMixin, _Estimator):
         titles = None
         for i in range(targets.shape[1]):
             taken = None if names is None else names + (titles or [])
-            title = None if names is None else column_name(_title(y, "target", i), taken)
+            title = None if names is None else column_name(title_of(y, "target", i), taken)
             table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
             titles = None if title is None else (titles or []) + [title]
 

@@ -203,3 +203,62 @@ def transform(preprocessor: Handle, table: Table, rows: Optional[np.ndarray], dt
         how.rows = ctypes.cast(pointer, ctypes.POINTER(c_size_t))
     out = made(lib.vise_preprocessor_transform, preprocessor.pointer, table.pointer, byref(how))
     return Handle(out, lib.vise_transformed_free)
+
+
+def title_of(y: Any, otherwise: str, i: int = 0) -> str:
+    """The name of a Series, or of column i of a DataFrame."""
+    columns = getattr(y, "columns", None)
+    name = columns[i] if columns is not None else getattr(y, "name", None)
+    return name if isinstance(name, str) and name and "," not in name else otherwise
+
+
+def _places(columns: Any, names: Optional[List[str]], n: int, parameter: str) -> List[int]:
+    """Columns by name or place as places."""
+    if columns is None:
+        return []
+    listed = [columns] if isinstance(columns, (str, int, np.integer)) else list(columns)
+    places = []
+    for column in listed:
+        if names is not None and isinstance(column, str) and column in names:
+            places.append(names.index(column))
+        elif isinstance(column, (int, np.integer)) and -n <= column < n:
+            places.append(int(column) % n)
+        else:
+            raise ValueError(f"`{parameter}`: X has no column {column!r}")
+    return places
+
+
+def retyped(x: Any, names: Optional[List[str]], categorical: Any, numeric: Any) -> Any:
+    """X with the columns of `categorical` as texts and those of `numeric` as numbers."""
+    as_text = _places(categorical, names, x.shape[1], "categorical")
+    as_number = _places(numeric, names, x.shape[1], "numeric")
+    if set(as_text) & set(as_number):
+        raise ValueError("`categorical` and `numeric` name the same column")
+    if not as_text and not as_number:
+        return x
+    frame = _Columns(x)
+    for place in as_text:
+        texts = texts_of(list(frame.columns_[place]))
+        frame.columns_[place] = np.array([None if text is None else text.decode() for text in texts], dtype=object)
+    for place in as_number:
+        column = frame.columns_[place]
+        try:
+            frame.columns_[place] = np.asarray(column, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"`numeric`: column {names[place] if names else place} has what is no number: {error}"
+                             ) from None
+    return frame
+
+
+class _Columns:
+    """Columns of any types, as much of a DataFrame as a table needs."""
+
+    dtypes = iloc = None
+
+    def __init__(self, x: Any) -> None:
+        self.columns_ = [column for _, column in x.items()] if hasattr(x, "items") else [*x.T]
+        self.columns = range(x.shape[1])
+        self.shape = x.shape
+
+    def items(self) -> Any:
+        return enumerate(self.columns_)
