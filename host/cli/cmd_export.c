@@ -1,4 +1,6 @@
 /* vise export: a saved model as files for other places. */
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,17 +10,29 @@
 #include "host/cli/text_json.h"
 #include "host/json/build.h"
 
+/* c in floats is h. */
+static vise_export_format format_of(const vise_i_cli_options *options) {
+  return options->weights == VISE_I_CLI_WEIGHTS_FLOAT32 && options->format == VISE_EXPORT_INTEGER_C
+             ? VISE_EXPORT_FLOAT_C
+             : options->format;
+}
+
 static vise_status export_model(const vise_i_cli_options *options, const vise_i_cli_model *model, vise_error *err) {
   vise_i_cli_ranges ranges;
   vise_export_config config;
+  char integers[32];
+  const bool is_wide = options->weights == VISE_I_CLI_WEIGHTS_INT16;
+  (void)snprintf(integers, sizeof integers, "%s,acc%" PRIu64, is_wide ? "int16" : "int8", options->acc_bits);
+
   vise_status status = vise_i_cli_ranges_read(options, model, &ranges, err);
   vise_export_config_init(&config);
-  config.format = options->format;
+  config.format = format_of(options);
   config.name = options->name;
   config.low = ranges.low;
   config.high = ranges.high;
   config.n_vectors = options->n_vectors;
   config.integers = options->integers;
+  if (options->acc_bits > 0) config.integers = integers;
   config.data = ranges.rows;
   if (status == VISE_OK) status = vise_export(model->model, &config, options->out, err);
   vise_i_cli_ranges_clear(&ranges);
@@ -28,7 +42,7 @@ static vise_status export_model(const vise_i_cli_options *options, const vise_i_
 static vise_status print_json(const vise_i_cli_options *options, vise_error *err) {
   json_t *object = json_object();
   vise_i_json_put(&object, "model", vise_i_cli_text_to_json(options->model));
-  vise_i_json_put(&object, "format", json_string(vise_export_format_name(options->format)));
+  vise_i_json_put(&object, "format", json_string(vise_export_format_name(format_of(options))));
   vise_i_json_put(&object, "name", json_string(options->name));
   vise_i_json_put(&object, "out", vise_i_cli_text_to_json(options->out));
   return vise_i_cli_print_json(object, err);
@@ -36,7 +50,7 @@ static vise_status print_json(const vise_i_cli_options *options, vise_error *err
 
 static void print_text(const vise_i_cli_options *options) {
   const char *dir = options->out, *name = options->name;
-  switch (options->format) {
+  switch (format_of(options)) {
     case VISE_EXPORT_ONNX:
       (void)printf("%s/%s.onnx\n", dir, name);
       break;

@@ -82,7 +82,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "their outputs what predict calls raw.",
      {"vise export --model run --format onnx --out for-onnx",
       "vise export --model run --format h --data data.csv --out for-c",
-      "vise export --model run --format c --as int8,acc24 --data data.csv \\\n      --out integers", NULL}},
+      "vise export --model run --format c --weights int8 --acc 16 \\\n      --data data.csv --out integers", NULL}},
     {VISE_COMMAND_REPORT,
      "report",
      "Use",

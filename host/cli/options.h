@@ -33,6 +33,14 @@ typedef enum vise_i_cli_cross_validate {
   VISE_I_CLI_CROSS_VALIDATE_NO
 } vise_i_cli_cross_validate;
 
+/* What the C of an export computes with; auto is 8 bits, or what the model was trained for. */
+typedef enum vise_i_cli_weights {
+  VISE_I_CLI_WEIGHTS_AUTO,
+  VISE_I_CLI_WEIGHTS_INT8,
+  VISE_I_CLI_WEIGHTS_INT16,
+  VISE_I_CLI_WEIGHTS_FLOAT32
+} vise_i_cli_weights;
+
 /* What is shown on the way; watch has the first three. */
 typedef enum vise_i_cli_show {
   VISE_I_CLI_SHOW_AUTO,
@@ -110,6 +118,8 @@ typedef struct vise_i_cli_options {
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune, report and certify */
   const char *inputs;                                 /* vise certify, export: a line for each */
   const char *name, *integers;                        /* vise export */
+  vise_i_cli_weights weights;
+  uint64_t acc_bits; /* 0: not given */
   vise_export_format format;
   uint64_t n_vectors;
   const char *as;      /* of eval and predict */

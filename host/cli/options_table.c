@@ -38,6 +38,9 @@
 #define CROSS_VALIDATE(X)                   \
   X(VISE_I_CLI_CROSS_VALIDATE_AUTO, "auto") \
   X(VISE_I_CLI_CROSS_VALIDATE_YES, "yes") X(VISE_I_CLI_CROSS_VALIDATE_NO, "no")
+#define WEIGHTS(X)                   \
+  X(VISE_I_CLI_WEIGHTS_AUTO, "auto") \
+  X(VISE_I_CLI_WEIGHTS_INT8, "int8") X(VISE_I_CLI_WEIGHTS_INT16, "int16") X(VISE_I_CLI_WEIGHTS_FLOAT32, "float32")
 #define WATCHED(X) X(VISE_I_CLI_SHOW_AUTO, "auto") X(VISE_I_CLI_SHOW_BAR, "bar") X(VISE_I_CLI_SHOW_LINES, "lines")
 #define SHOWN(X) WATCHED(X) X(VISE_I_CLI_SHOW_NONE, "none") X(VISE_I_CLI_SHOW_JSON, "json")
 #define NAMES(TABLE)               \
@@ -191,9 +194,17 @@ const vise_option vise_i_cli_rows[] = {
    "what to write; onnx for other programs, h for C on processors with floating point, c for C in integers",
    KIND(NAME, SAVING, EXPORT), COMMON, NAMES(VISE_EXPORT_TABLE)},
   {"as", AT("as", integers), "FORMAT", NOTHING,
-   "of c; the bits of accumulators, hidden values and inputs, as in int8,acc16,act8,in8, of which the last two may be left "
-   "away; not for a model that was trained for them",
+   "of c; the bits of weights (int8, int16), accumulators, hidden values and inputs, as in int8,acc16,act8,in8, of which the "
+   "last two may be left away; a model that was trained for them needs it not",
    KIND(TEXT, SAVING, EXPORT), COMMON},
+  {"weights", AT("weights", weights), "NAME", "auto",
+   "of c; what the weights are: int8 or int16, which `acc` goes with, or float32, which is what `format` h writes; auto is "
+   "int8, or what the model was trained for",
+   KIND(NAME, SAVING, EXPORT), COMMON, NAMES(WEIGHTS)},
+  {"acc", AT("acc", acc_bits), "P", "auto",
+   "of c; the bits of accumulators, 10 to 32: --weights int8 --acc 16 is --as int8,acc16; auto is what the model was trained "
+   "for",
+   KIND(COUNT, SAVING, EXPORT), COMMON, .min = 10, .max = 32, .word = "auto"},
   {"name", AT("name", name), "NAME", "net", "of the files, and before all names in them; letters, digits and _",
    KIND(TEXT, SAVING, EXPORT), COMMON},
   {"vectors", AT("vectors", n_vectors), "N", "16", "test vectors beside C, with the outputs that they must give",

@@ -151,9 +151,45 @@ static vise_status check_prune(const vise_i_cli_options *options, vise_error *er
   return VISE_OK;
 }
 
+/* What the numbers of an export are: `as`, or `weights` and `acc`, and of C alone. */
+static vise_status check_weights(const vise_i_cli_options *options, vise_error *err) {
+  const vise_i_cli_weights weights = options->weights;
+  const bool is_float = weights == VISE_I_CLI_WEIGHTS_FLOAT32,
+             is_integer = !is_float && weights != VISE_I_CLI_WEIGHTS_AUTO;
+  const char *const integers = options->integers != NULL ? "as"
+                               : options->acc_bits > 0   ? "acc"
+                               : is_integer              ? "weights"
+                                                         : NULL;
+
+  if (options->format != VISE_EXPORT_INTEGER_C && integers != NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--%s is about integers, and --format %s writes float32: give --format c, or leave it away",
+                           integers, vise_export_format_name(options->format));
+  }
+  if (is_float && options->acc_bits > 0) {
+    return vise_i_cli_fail(
+        err, VISE_ERR_USAGE,
+        "--acc and --weights float32: sums of floats have no bits to choose; --weights int8 or int16 "
+        "go with --acc");
+  }
+  if (options->integers != NULL && weights != VISE_I_CLI_WEIGHTS_AUTO) {
+    return vise_i_cli_fail_both("as", "weights", "--as int8,acc16 is --weights int8 --acc 16", err);
+  }
+  if (options->integers != NULL && options->acc_bits > 0) {
+    return vise_i_cli_fail_both("as", "acc", "--as int8,acc16 is --weights int8 --acc 16", err);
+  }
+  if (is_integer && options->acc_bits == 0) {
+    return vise_i_cli_fail(
+        err, VISE_ERR_USAGE,
+        "--weights int8 and int16 need --acc P, the bits of the accumulators: 10 to 32 (a model that was trained "
+        "for integers needs neither)");
+  }
+  return VISE_OK;
+}
+
 static vise_status check_export(const vise_i_cli_options *options, vise_error *err) {
   if (options->out == NULL) return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out is missing: give a new or empty folder");
-  return VISE_OK;
+  return check_weights(options, err);
 }
 
 static vise_status check_model(const vise_i_cli_options *options, vise_error *err) {

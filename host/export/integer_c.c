@@ -15,8 +15,8 @@ enum { A_LINE = 16 };
 typedef struct writer {
   const vise_i_export *e;
   const vise_i_integer_net *net;
-  const char *name, *upper; /* those of e */
-  int acc_bits;             /* of the type that holds an accumulator: 16 or 32 */
+  const char *name, *upper;  /* those of e */
+  int acc_bits, weight_bits; /* of the types that hold an accumulator (16 or 32) and a weight (8 or 16) */
 } writer;
 
 static bool has_kind(const vise_i_integer_net *net, vise_i_integer_kind kind) {
@@ -62,13 +62,14 @@ static void put_costs(vise_i_text *text, const writer *w) {
     const vise_i_integer_layer *layer = &w->net->layers[l];
     n_products += layer->n_in * layer->n_out;
     n_rows += layer->n_out;
-    n_bytes += layer->n_in * layer->n_out + layer->n_out * (size_t)(w->acc_bits / 8 + 3);
+    n_bytes += layer->n_in * layer->n_out * (size_t)(w->weight_bits / 8) + layer->n_out * (size_t)(w->acc_bits / 8 + 3);
     n_bytes +=
         (layer->negative != NULL ? 2 * layer->n_out : 0) + (layer->table != NULL ? VISE_I_INTEGER_TABLE_SIZE : 0);
     if (layer->kind != VISE_I_INTEGER_OUTPUT && layer->n_out > widest) widest = layer->n_out;
   }
 
-  vise_i_text_put(text, " *   operations   %zu multiply-adds of 8 bits, %zu scalings by 15 bits\n", n_products, n_rows);
+  vise_i_text_put(text, " *   operations   %zu multiply-adds of %s, %zu scalings by 15 bits\n", n_products,
+                  w->weight_bits == 8 ? "8 bits" : "16 by 8 bits", n_rows);
   vise_i_text_put(text,
                   " *   memory       %zu bytes of tables, and %zu of floats unless %s_NO_FLOAT; %zu bytes of stack\n",
                   n_bytes, 8 * w->e->inputs.n, w->upper, 2 * widest);
@@ -87,8 +88,8 @@ static void put_heading(vise_i_text *text, const writer *w) {
   char format[VISE_I_INTEGER_FORMAT_BYTES];
   vise_i_put_c_heading(text, w->e, "a neural net in integers. C99, no heap, no recursion, nothing of the C library.");
   vise_i_text_put(text,
-                  " *   integers     %s: weights of 8 bits, sums of %d; no sum, and no part of one, in any order\n",
-                  vise_i_integer_format_text(&w->net->format, format), w->net->format.acc_bits);
+                  " *   integers     %s: weights of %d bits, sums of %d; no sum, and no part of one, in any order\n",
+                  vise_i_integer_format_text(&w->net->format, format), w->weight_bits, w->net->format.acc_bits);
   vise_i_text_put(text,
                   " *                overflows, whatever the inputs up to %d: the compiler checks it, row by row\n",
                   w->net->layers[0].in_max);
@@ -169,7 +170,8 @@ static void put_layer_tables(vise_i_text *text, const writer *w, size_t l, int64
   vise_i_text_put(text, "\n/* ---- layer %zu: %zu units, %zu weights each ---- */\n\n", l, layer->n_out, layer->n_in);
   for (size_t r = 0; r < layer->n_out; r++) put_row(text, w, l, r);
 
-  vise_i_text_put(text, "\nstatic const int8_t %s_weights_%zu[%zu][%zu] = {\n", w->name, l, layer->n_out, layer->n_in);
+  vise_i_text_put(text, "\nstatic const int%d_t %s_weights_%zu[%zu][%zu] = {\n", w->weight_bits, w->name, l,
+                  layer->n_out, layer->n_in);
   for (size_t r = 0; r < layer->n_out; r++) {
     vise_i_text_put(text, "  {%s_ROW_%zu_%zu(%s_ITEM)},\n", w->upper, l, r, w->upper);
   }
@@ -216,26 +218,30 @@ static void put_types(vise_i_text *text, const writer *w) {
 
 static void put_sum(vise_i_text *text, const writer *w) {
   const char *const n = w->name;
-  vise_i_text_put(text,
-                  "\n/* ---- functions ---- */\n\n#ifdef %s_CHECK_SUMS\nlong %s_n_overflows;\n\n"
-                  "static %s_sum_type %s_sum(const int8_t *weights, const uint8_t *inputs, int n, %s_sum_type bias) {\n"
-                  "  int64_t sum = bias;\n"
-                  "  for (int j = 0; j < n; j++) {\n"
-                  "    sum += weights[j] * inputs[j];\n"
-                  "    if (sum > %s_MOST || sum < -%s_MOST - 1) %s_n_overflows++;\n"
-                  "  }\n"
-                  "  return (%s_sum_type)sum;\n"
-                  "}\n#else\n",
-                  w->upper, n, n, n, n, w->upper, w->upper, n, n);
+  const int bits = w->weight_bits;
+  const char *const wide = bits == 8 ? "" : "(int32_t)"; /* where int has 16 bits */
+  vise_i_text_put(
+      text,
+      "\n/* ---- functions ---- */\n\n#ifdef %s_CHECK_SUMS\nlong %s_n_overflows;\n\n"
+      "static %s_sum_type %s_sum(const int%d_t *weights, const uint8_t *inputs, int n, %s_sum_type bias) {\n"
+      "  int64_t sum = bias;\n"
+      "  for (int j = 0; j < n; j++) {\n"
+      "    sum += %sweights[j] * inputs[j];\n"
+      "    if (sum > %s_MOST || sum < -%s_MOST - 1) %s_n_overflows++;\n"
+      "  }\n"
+      "  return (%s_sum_type)sum;\n"
+      "}\n#else\n",
+      w->upper, n, n, n, bits, n, wide, w->upper, w->upper, n, n);
 
-  vise_i_text_put(text,
-                  "/* bias + the sum of weights[j] inputs[j]. */\n"
-                  "static %s_sum_type %s_sum(const int8_t *weights, const uint8_t *inputs, int n, %s_sum_type bias) {\n"
-                  "  %s_sum_type sum = bias;\n"
-                  "  for (int j = 0; j < n; j++) sum = (%s_sum_type)(sum + weights[j] * inputs[j]);\n"
-                  "  return sum;\n"
-                  "}\n#endif\n",
-                  n, n, n, n, n);
+  vise_i_text_put(
+      text,
+      "/* bias + the sum of weights[j] inputs[j]. */\n"
+      "static %s_sum_type %s_sum(const int%d_t *weights, const uint8_t *inputs, int n, %s_sum_type bias) {\n"
+      "  %s_sum_type sum = bias;\n"
+      "  for (int j = 0; j < n; j++) sum = (%s_sum_type)(sum + %sweights[j] * inputs[j]);\n"
+      "  return sum;\n"
+      "}\n#endif\n",
+      n, n, bits, n, n, n, wide);
 
   vise_i_text_put(
       text,
@@ -392,7 +398,7 @@ vise_status vise_i_export_integer_c(const vise_i_export *e, const vise_export_co
   vise_i_text header = {0}, source = {0}, test = {0};
   VISE_TRY(vise_i_export_integer_net(e, config, &net, err));
 
-  const writer w = {e, net, e->name, e->upper, net->format.acc_bits <= 16 ? 16 : 32};
+  const writer w = {e, net, e->name, e->upper, net->format.acc_bits <= 16 ? 16 : 32, net->format.int16 ? 16 : 8};
   put_header(&header, &w);
   VISE_TRY(vise_i_export_add(files, ".h", &header, err));
   VISE_TRY(put_source(&source, &w, err));

@@ -21,20 +21,28 @@ static vise_status take_rows(const vise_i_export *e, const vise_dataset *data, s
   return status;
 }
 
-static vise_status of_floats(const vise_i_export *e, const vise_export_config *config, vise_i_integer_net **out,
-                             vise_error *err) {
-  const vise_dataset *data = config->data;
-  vise_status status = VISE_OK;
-  vise_i_integer_format format;
-  float *x = NULL;
-  if (config->integers == NULL || data == NULL) {
+static vise_status lacks_data(const vise_i_export *e, vise_error *err) {
+  const vise_i_quantization *trained = vise_i_model_quantization(e->model);
+  char format[VISE_I_INTEGER_FORMAT_BYTES];
+  if (trained != NULL) {
     return vise_i_fail(
         err, VISE_ERR_USAGE,
-        "the model was not trained for integers (`quantize`): give `as`, as in int8,acc16, and `data`, rows "
-        "to take the ranges of values from");
+        "the model was trained for %s: leave `as` away for that net; for another, `data` are missing, rows "
+        "to take the ranges of values from",
+        vise_i_integer_format_text(&trained->format, format));
   }
+  return vise_i_fail(
+      err, VISE_ERR_USAGE,
+      "the model was not trained for integers (`quantize`): give `as`, as in int8,acc16, and `data`, rows "
+      "to take the ranges of values from");
+}
 
-  VISE_TRY(vise_i_integer_format_parse("as", config->integers, &format, err));
+static vise_status of_floats(const vise_i_export *e, const vise_export_config *config,
+                             const vise_i_integer_format *format, vise_i_integer_net **out, vise_error *err) {
+  const vise_dataset *data = config->data;
+  vise_status status = VISE_OK;
+  float *x = NULL;
+  if (config->integers == NULL || data == NULL) VISE_TRY(lacks_data(e, err));
   if (vise_dataset_n_features(data) != e->inputs.n || vise_dataset_n_rows(data) == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "%s: %zu rows of %zu features, expected rows of %zu",
                          vise_dataset_name(data), vise_dataset_n_rows(data), vise_dataset_n_features(data),
@@ -46,7 +54,7 @@ static vise_status of_floats(const vise_i_export *e, const vise_export_config *c
   VISE_TRY(vise_i_alloc(&x, n * e->inputs.n, sizeof *x, "calibration", err));
   VISE_TRY(take_rows(e, data, n, x, err));
   const bool is_bytes = e->inputs.kind == VISE_SCALE_UNIT && vise_dataset_feature_dtype(data) == VISE_U8;
-  VISE_TRY(vise_i_integer_net_of_floats(e->model, &format, &(vise_i_calibration){x, n, is_bytes}, out, err));
+  VISE_TRY(vise_i_integer_net_of_floats(e->model, format, &(vise_i_calibration){x, n, is_bytes}, out, err));
 
 done:
   free(x);
@@ -64,10 +72,16 @@ static void take_units(const vise_i_export *e, vise_i_integer_net *net) {
 
 vise_status vise_i_export_integer_net(const vise_i_export *e, const vise_export_config *config,
                                       vise_i_integer_net **out, vise_error *err) {
-  const bool is_trained = vise_i_model_quantization(e->model) != NULL && config->integers == NULL;
+  const vise_i_quantization *trained = vise_i_model_quantization(e->model);
   vise_i_integer_net *net = NULL;
-  const vise_status status =
-      is_trained ? vise_i_integer_net_of_model(e->model, &net, err) : of_floats(e, config, &net, err);
+  vise_i_integer_format format = {0};
+  vise_status status = VISE_OK;
+
+  if (config->integers != NULL) status = vise_i_integer_format_parse("as", config->integers, &format, err);
+  if (status != VISE_OK) return status;
+  const bool as_trained =
+      trained != NULL && (config->integers == NULL || vise_i_integer_format_is_same(&trained->format, &format));
+  status = as_trained ? vise_i_integer_net_of_model(e->model, &net, err) : of_floats(e, config, &format, &net, err);
   if (status != VISE_OK) return status;
 
   if (!net->is_proven) {

@@ -9,7 +9,7 @@
 
 /* The share of the values that one scale covers. */
 #define COVERED 0.9995
-/* Scales that are tried: so many to a factor of 2, over so many of these. */
+/* Scales that are tried: so many to a factor of 2, over so many of these, and as many more as weights have bits beyond 8. */
 enum { STEPS_OF_OCTAVE = 4, OCTAVES = 10 };
 /* What scales of rows are multiplied by where training goes on from weights that were trained. */
 #define WARM_SLACK 1.41
@@ -22,7 +22,7 @@ int64_t vise_i_integer_round(const vise_i_integer_row *row, double s, double t, 
   const double most = vise_i_bias_most(row->format), b = rint(row->bias / (s * t));
   const int64_t bias = (int64_t)(b < -most ? -most : (b > most ? most : b));
   const vise_i_radii radii = vise_i_integer_radii(row->format, row->most, row->zero, bias);
-  vise_i_fixed_f64(row->weights, row->n, s, v);
+  vise_i_fixed_f64(row->weights, row->n, ldexp(s, radii.more_bits), v);
   vise_i_project_row(v, row->n, &radii);
   return bias;
 }
@@ -45,10 +45,11 @@ static double largest(const double *w, size_t n) {
 }
 
 static double fit_row(const vise_i_integer_row *row, double t, int32_t *v) {
-  const double least = largest(row->weights, row->n) / VISE_I_MOST_Q;
+  const double least = largest(row->weights, row->n) / vise_i_most_q(row->format);
+  const int n_tried = STEPS_OF_OCTAVE * (OCTAVES + vise_i_more_bits(row->format));
   double best = least > 0 ? least : 1, best_error = INFINITY;
 
-  for (int k = 0; least > 0 && k <= STEPS_OF_OCTAVE * OCTAVES; k++) {
+  for (int k = 0; least > 0 && k <= n_tried; k++) {
     const double s = least * exp2((double)k / STEPS_OF_OCTAVE), error = row_error(row, s, t, v);
     if (error < best_error) {
       best = s;
@@ -86,8 +87,9 @@ static double fit_layer(const fitted_layer *f, double t) {
   double best = 1, best_error = INFINITY;
   if (!(most > 0)) return 1;
 
-  const int first = (int)ceil(log2(most / VISE_I_MOST_Q));
-  for (int k = first; k <= first + OCTAVES; k++) {
+  const vise_i_integer_format *format = &f->q->format;
+  const int first = (int)ceil(log2(most / vise_i_most_q(format)));
+  for (int k = first; k <= first + OCTAVES + vise_i_more_bits(format); k++) {
     double error = 0;
     for (size_t r = 0; r < n_out; r++) {
       const vise_i_integer_row row = row_at(f, r);

@@ -13,7 +13,7 @@ uint8_t vise_i_integer_input(const vise_i_integer_net *net, size_t feature, doub
 /* ---- sums ---- */
 
 /* Of a row that is proven: no sum of its terms leaves 32 bits. */
-static int64_t sum_proven(const int8_t *w, const uint8_t *x, size_t n, int32_t bias) {
+static int64_t sum_proven(const int16_t *w, const uint8_t *x, size_t n, int32_t bias) {
   int32_t sum = bias;
   for (size_t i = 0; i < n; i++) sum += (int32_t)w[i] * x[i];
   return sum;
@@ -23,7 +23,7 @@ static int64_t sum_proven(const int8_t *w, const uint8_t *x, size_t n, int32_t b
 static int64_t sum_watched(const vise_i_integer_net *net, const vise_i_integer_layer *layer, size_t r, const uint8_t *x,
                            vise_i_integer_seen *seen) {
   const size_t l = (size_t)(layer - net->layers);
-  const int8_t *w = layer->weights + r * layer->n_in;
+  const int16_t *w = layer->weights + r * layer->n_in;
   const int64_t half = (int64_t)1 << (net->format.acc_bits - 1);
   int64_t sum = layer->bias[r], least = sum, most = sum;
 

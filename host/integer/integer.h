@@ -9,7 +9,8 @@
  * sufficient for the sum of every subset of the terms (the bias is one), in any order, tree or vector lane, to fit.
  * (`is_proven` is false only for a format that says "unconstrained".) The zero point is within the bias already.
  *
- * What follows, with m = multiplier[r] from 0 to 32767, sh = shift[r] from 1 to 30 and
+ * What follows, with m = multiplier[r] from 0 to 32767, sh = shift[r] from 1 to 30 (46 for weights of 16 bits and acc_bits
+ * beyond 16) and
  *   scaled(y, m, sh) = floor((y m + 2^(sh - 1)) / 2^sh),
  * whose product fits 32 bits for acc_bits <= 16 and 47 otherwise:
  *   RELU    x' = min(scaled(max(acc, 0), m, sh), out_max); out_zero is 0
@@ -48,7 +49,7 @@ enum { VISE_I_INTEGER_TABLE_SIZE = 256 };
 typedef struct vise_i_integer_layer {
   size_t n_in, n_out;
   int32_t in_max, in_zero;
-  int8_t *weights;      /* [n_out, n_in], -127 to 127 */
+  int16_t *weights;     /* [n_out, n_in], -127 to 127, or 256 times that for weights of 16 bits */
   int32_t *bias;        /* [n_out], within acc_bits */
   uint16_t *multiplier; /* [n_out] */
   uint8_t *shift;       /* [n_out] */

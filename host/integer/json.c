@@ -14,7 +14,7 @@ static const char *kind_name(vise_i_integer_kind kind) {
     return list;                                                            \
   }
 
-DEFINE_LIST(list_i8, int8_t, json_integer)
+DEFINE_LIST(list_i16, int16_t, json_integer)
 DEFINE_LIST(list_u8, uint8_t, json_integer)
 DEFINE_LIST(list_u16, uint16_t, json_integer)
 DEFINE_LIST(list_i32, int32_t, json_integer)
@@ -23,7 +23,7 @@ DEFINE_LIST(list_f32, float, json_real)
 static json_t *layer_json(const vise_i_integer_layer *layer) {
   json_t *out = json_object(), *rows = json_array();
   for (size_t r = 0; r < layer->n_out; r++) {
-    vise_i_json_add(&rows, list_i8(layer->weights + r * layer->n_in, layer->n_in));
+    vise_i_json_add(&rows, list_i16(layer->weights + r * layer->n_in, layer->n_in));
   }
 
   vise_i_json_put(&out, "inputs", json_integer((json_int_t)layer->n_in));

@@ -74,7 +74,7 @@ static vise_status read_row(const maker *m, size_t l, size_t r, int64_t *bias, v
                         .i = r * n + i,
                         .value = vise_i_param_get(dtype, params, weight->offset + r * n + i),
                         .scale = s,
-                        .most = VISE_I_MOST_Q,
+                        .most = vise_i_most_q(&m->quantization->format),
                         .slack = 1e-3};
     const vise_status status = read_integer(&w, &q, err);
     if (status != VISE_OK) return status;
@@ -134,8 +134,14 @@ static vise_status prove_row(const vise_i_integer_net *net, size_t l, size_t r, 
 
 /* ---- multipliers ---- */
 
+/* The largest shift: a product has 32 bits, or 63 where accumulators have more than 16, which the small steps of weights of
+   16 bits need. */
+static int most_shift(const vise_i_integer_format *format) {
+  return format->int16 && format->acc_bits > 16 ? 46 : 30;
+}
+
 /* ratio as m / 2^sh with as many bits of m as there are. */
-static bool find_multiplier(double ratio, uint16_t *m, uint8_t *sh) {
+static bool find_multiplier(double ratio, int most, uint16_t *m, uint8_t *sh) {
   int exponent;
   const double fraction = frexp(ratio, &exponent); /* [0.5, 1) 2^exponent */
   int shift = 15 - exponent;
@@ -145,9 +151,9 @@ static bool find_multiplier(double ratio, uint16_t *m, uint8_t *sh) {
     shift--;
   }
 
-  if (shift > 30) {
-    scaled = rint(ldexp(ratio, 30));
-    shift = 30;
+  if (shift > most) {
+    scaled = rint(ldexp(ratio, most));
+    shift = most;
   }
   if (!(ratio >= 0) || shift < 1) return false;
   *m = (uint16_t)scaled;
@@ -155,12 +161,12 @@ static bool find_multiplier(double ratio, uint16_t *m, uint8_t *sh) {
   return true;
 }
 
-static vise_status bad_ratio(size_t l, size_t r, double ratio, vise_error *err) {
+static vise_status bad_ratio(size_t l, size_t r, double ratio, int most, vise_error *err) {
   return vise_i_fail(
       err, VISE_ERR_UNSUPPORTED,
       "layer %zu, row %zu: its sums are multiplied by %g, for which there is no 15-bit multiplier with a "
-      "shift from 1 to 30: the scales of this net differ too much",
-      l, r, ratio);
+      "shift from 1 to %d: the scales of this net differ too much",
+      l, r, ratio, most);
 }
 
 /* ---- activations by table ---- */
@@ -232,7 +238,7 @@ static vise_status make_rows(const maker *m, size_t l, vise_error *err) {
     if (status != VISE_OK) return status;
 
     for (size_t i = 0; i < layer->n_in; i++) {
-      layer->weights[r * layer->n_in + i] = (int8_t)m->v[i];
+      layer->weights[r * layer->n_in + i] = (int16_t)m->v[i];
       sum += m->v[i];
     }
     bias -= layer->in_zero * sum;
@@ -261,6 +267,7 @@ static double output_unit(const maker *m, size_t l) {
 static vise_status scale_rows(const maker *m, size_t l, vise_error *err) {
   vise_i_integer_layer *layer = &m->out->layers[l];
   const bool is_last = layer->kind == VISE_I_INTEGER_OUTPUT;
+  const int most = most_shift(&m->quantization->format);
   double to = is_last ? output_unit(m, l) : value_scale(m, l + 1);
   if (is_last) m->out->output_scale = to;
   if (layer->kind == VISE_I_INTEGER_TABLE) {
@@ -270,7 +277,9 @@ static vise_status scale_rows(const maker *m, size_t l, vise_error *err) {
 
   for (size_t r = 0; r < layer->n_out; r++) {
     const double ratio = row_scale(m, l, r) * value_scale(m, l) / to;
-    if (!find_multiplier(ratio, &layer->multiplier[r], &layer->shift[r])) return bad_ratio(l, r, ratio, err);
+    if (!find_multiplier(ratio, most, &layer->multiplier[r], &layer->shift[r])) {
+      return bad_ratio(l, r, ratio, most, err);
+    }
     if (layer->negative != NULL) {
       layer->negative[r] = (uint16_t)rint(0.01 * ldexp(ratio, layer->shift[r])); /* the slope of leaky-relu */
     }

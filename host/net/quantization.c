@@ -10,7 +10,9 @@
 /* ---- formats ---- */
 
 static const char *const EXPECTED =
-    "int8,accP with P from 10 to 32, then actA and inI with 2 to 8 bits if not 8, as in int8,acc12,act4,in4";
+    "int8,accP with P from 10 to 32 (int16,accP too where nothing is trained), then actA and inI with 2 to 8 bits if "
+    "not 8, "
+    "as in int8,acc12,act4,in4";
 
 static vise_status bad_format(const char *field, const char *text, vise_error *err) {
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s': expected %s", field, text, EXPECTED);
@@ -44,15 +46,15 @@ vise_status vise_i_integer_format_parse(const char *field, const char *text, vis
 
   for (const char *part = text; part != NULL;) {
     const size_t n = strcspn(part, ",");
-    const bool known = take_word(part, n, "int8", &int8) || take_bits(part, n, "acc", 10, 32, &made.acc_bits) ||
-                       take_bits(part, n, "act", 2, 8, &made.act_bits) ||
-                       take_bits(part, n, "in", 2, 8, &made.in_bits) ||
-                       take_word(part, n, "unconstrained", &made.unconstrained);
+    const bool known =
+        take_word(part, n, "int8", &int8) || take_word(part, n, "int16", &made.int16) ||
+        take_bits(part, n, "acc", 10, 32, &made.acc_bits) || take_bits(part, n, "act", 2, 8, &made.act_bits) ||
+        take_bits(part, n, "in", 2, 8, &made.in_bits) || take_word(part, n, "unconstrained", &made.unconstrained);
     if (!known) return bad_format(field, text, err);
     part = part[n] == ',' ? part + n + 1 : NULL;
   }
 
-  if (!int8 || made.acc_bits == 0) return bad_format(field, text, err);
+  if (int8 == made.int16 || made.acc_bits == 0) return bad_format(field, text, err);
   if (made.act_bits == 0) made.act_bits = 8;
   if (made.in_bits == 0) made.in_bits = 8;
   *out = made;
@@ -60,9 +62,14 @@ vise_status vise_i_integer_format_parse(const char *field, const char *text, vis
 }
 
 const char *vise_i_integer_format_text(const vise_i_integer_format *format, char buffer[VISE_I_INTEGER_FORMAT_BYTES]) {
-  snprintf(buffer, VISE_I_INTEGER_FORMAT_BYTES, "int8,acc%d,act%d,in%d%s", format->acc_bits, format->act_bits,
-           format->in_bits, format->unconstrained ? ",unconstrained" : "");
+  snprintf(buffer, VISE_I_INTEGER_FORMAT_BYTES, "%s,acc%d,act%d,in%d%s", format->int16 ? "int16" : "int8",
+           format->acc_bits, format->act_bits, format->in_bits, format->unconstrained ? ",unconstrained" : "");
   return buffer;
+}
+
+bool vise_i_integer_format_is_same(const vise_i_integer_format *a, const vise_i_integer_format *b) {
+  return a->acc_bits == b->acc_bits && a->act_bits == b->act_bits && a->in_bits == b->in_bits &&
+         a->unconstrained == b->unconstrained && a->int16 == b->int16;
 }
 
 /* ---- nets ---- */
@@ -194,10 +201,11 @@ float vise_i_activation_scale(vise_activation activation, int most) {
 
 vise_i_radii vise_i_integer_radii(const vise_i_integer_format *format, int most, int zero, int64_t bias) {
   const int64_t largest = ((int64_t)1 << (format->acc_bits - 1)) - 1;
-  if (format->unconstrained) return (vise_i_radii){INT64_MAX, INT64_MAX};
+  const int more = vise_i_more_bits(format);
+  if (format->unconstrained) return (vise_i_radii){INT64_MAX, INT64_MAX, more};
   if (zero != 0) {
     const int64_t radius = (largest - (bias < 0 ? -bias : bias)) / most;
-    return (vise_i_radii){radius, radius};
+    return (vise_i_radii){radius, radius, more};
   }
-  return (vise_i_radii){(largest - (bias > 0 ? bias : 0)) / most, (largest + 1 - (bias < 0 ? -bias : 0)) / most};
+  return (vise_i_radii){(largest - (bias > 0 ? bias : 0)) / most, (largest + 1 - (bias < 0 ? -bias : 0)) / most, more};
 }

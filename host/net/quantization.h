@@ -11,16 +11,17 @@
 #include "host/base/error.h"
 #include "host/net/net.h"
 
-/* "int8,acc16,act8,in8": what is asked for. */
+/* "int8,acc16,act8,in8": what is asked for. Weights of 16 bits are for finished nets: no training has them. */
 typedef struct vise_i_integer_format {
   int acc_bits;       /* P, of the accumulators: 10 to 32; 0: there is no quantization */
   int act_bits;       /* of hidden values: 2 to 8 */
   int in_bits;        /* of the net's inputs: 2 to 8 */
   bool unconstrained; /* rows are rounded as if the accumulators were wide: their sums may overflow */
+  bool int16;         /* weights have 16 bits in place of 8 */
 } vise_i_integer_format;
 
 enum {
-  VISE_I_MOST_Q = 127,       /* largest magnitude of an integer weight */
+  VISE_I_MOST_Q = 127,       /* largest magnitude of an integer weight of 8 bits */
   VISE_I_FRACTION_BITS = 16, /* of what is projected (host/ops/rounding.h) */
   VISE_I_INTEGER_FORMAT_BYTES = 48
 };
@@ -30,6 +31,18 @@ VISE_WARN_UNUSED vise_status vise_i_integer_format_parse(const char *field, cons
                                                          vise_i_integer_format *out, vise_error *err);
 /* The format in full ("int8,acc16,act8,in8"); returns buffer. */
 const char *vise_i_integer_format_text(const vise_i_integer_format *format, char buffer[VISE_I_INTEGER_FORMAT_BYTES]);
+
+bool vise_i_integer_format_is_same(const vise_i_integer_format *a, const vise_i_integer_format *b);
+
+/* How many bits an integer weight has beyond 8. Its fraction in a projection has as many less, so that both fit 24. */
+static inline int vise_i_more_bits(const vise_i_integer_format *format) {
+  return format->int16 ? 8 : 0;
+}
+
+/* The largest magnitude of an integer weight. */
+static inline int vise_i_most_q(const vise_i_integer_format *format) {
+  return VISE_I_MOST_Q << vise_i_more_bits(format);
+}
 
 /* VISE_OK, or VISE_ERR_UNSUPPORTED with what no integer net can have and what would do. trains: batch norm, which a
    finished net folds into its weights, is refused too. */
@@ -82,15 +95,16 @@ float vise_i_activation_scale(vise_activation activation, int most);
 /* ---- the accumulator ---- */
 
 /* How far a bias goes, in units of s t, before the zero point is folded into it: half of the range of the accumulator,
-   and what a float32 tells apart with room to spare. */
+   and of weights of 8 bits, which training has as floats, what a float32 tells apart with room to spare. */
 static inline double vise_i_bias_most(const vise_i_integer_format *format) {
-  const int bits = format->acc_bits - 2 < 21 ? format->acc_bits - 2 : 21;
+  const int half = format->acc_bits - 2, bits = format->int16 || half < 21 ? half : 21;
   return (double)((int64_t)1 << bits);
 }
 
 /* What the positive q of a row may add up to, and the negative ones. */
 typedef struct vise_i_radii {
   int64_t plus, minus;
+  int more_bits; /* vise_i_more_bits */
 } vise_i_radii;
 
 /*

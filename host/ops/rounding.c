@@ -37,17 +37,28 @@ void vise_i_fixed_f64(const double *w, size_t n, double s, int32_t *v) {
   }
 }
 
-/* The sum over the entries of one sign (1 or -1) of what is left of them. */
-VISE_I_CLONES static int64_t sum_of_side(const int32_t *v, size_t n, int32_t sign, int32_t t) {
-  enum { BLOCK = 1 << 20 }; /* sums of so many fit 32 bits */
-  const int32_t less = t - ONE / 2;
+/* One sign of a row: its entries of sign 1 or -1, with so many bits of fraction. */
+typedef struct row_side {
+  const int32_t *v;
+  size_t n;
+  int32_t sign;
+  int fraction;
+} row_side;
+
+/* The sum of what is left of the entries. */
+VISE_I_CLONES static int64_t sum_of_side(const row_side *side, int32_t t) {
+  enum { BLOCK = 1 << 16 }; /* sums of so many fit 32 bits */
+  const int32_t *const v = side->v, sign = side->sign;
+  const int fraction = side->fraction;
+  const size_t n = side->n;
+  const int32_t less = t - (1 << (fraction - 1));
   int64_t sum = 0;
 
   for (size_t first = 0; first < n; first += BLOCK) {
     const size_t end = n - first < BLOCK ? n : first + BLOCK;
     int32_t part = 0;
     for (size_t i = first; i < end; i++) {
-      const int32_t q = (sign * v[i] - less) >> VISE_I_FRACTION_BITS;
+      const int32_t q = (sign * v[i] - less) >> fraction;
       part += q > 0 ? q : 0;
     }
     sum += part;
@@ -56,26 +67,28 @@ VISE_I_CLONES static int64_t sum_of_side(const int32_t *v, size_t n, int32_t sig
 }
 
 /* The smallest T of a side. Since nothing is left of V at T >= V, 23 bits are enough. */
-static int32_t threshold_of_side(const int32_t *v, size_t n, int32_t sign, int64_t most) {
+static int32_t threshold_of_side(const row_side *side, int64_t most) {
   int32_t too_little = 0;
-  if (sum_of_side(v, n, sign, 0) <= most) return 0;
+  if (sum_of_side(side, 0) <= most) return 0;
   for (int32_t bit = 1 << 22; bit != 0; bit >>= 1) {
-    if (sum_of_side(v, n, sign, too_little | bit) > most) too_little |= bit;
+    if (sum_of_side(side, too_little | bit) > most) too_little |= bit;
   }
   return too_little + 1;
 }
 
-VISE_I_CLONES static void subtract(int32_t *v, size_t n, int32_t plus, int32_t minus) {
+VISE_I_CLONES static void subtract(int32_t *v, size_t n, int32_t plus, int32_t minus, int fraction) {
+  const int32_t half = 1 << (fraction - 1);
   for (size_t i = 0; i < n; i++) {
-    const int32_t x = v[i], p = (x - plus + ONE / 2) >> VISE_I_FRACTION_BITS;
-    const int32_t m = (-x - minus + ONE / 2) >> VISE_I_FRACTION_BITS;
+    const int32_t x = v[i], p = (x - plus + half) >> fraction, m = (-x - minus + half) >> fraction;
     v[i] = (p > 0 ? p : 0) - (m > 0 ? m : 0);
   }
 }
 
 void vise_i_project_row(int32_t *v, size_t n, const vise_i_radii *radii) {
-  const int32_t plus = threshold_of_side(v, n, 1, radii->plus), minus = threshold_of_side(v, n, -1, radii->minus);
-  subtract(v, n, plus, minus);
+  const int fraction = VISE_I_FRACTION_BITS - radii->more_bits;
+  const int32_t plus = threshold_of_side(&(row_side){v, n, 1, fraction}, radii->plus);
+  const int32_t minus = threshold_of_side(&(row_side){v, n, -1, fraction}, radii->minus);
+  subtract(v, n, plus, minus, fraction);
 }
 
 /* ---- values ---- */

@@ -6,7 +6,8 @@
  * T >= 0 for which
  *   sum of max(0, (V - T + 2^15) >> 16) <= R,
  * q is that summand, with the sign of w; each sign has its own T. All of it is integers, whose sums have no order: there
- * is one answer, which bisection finds.
+ * is one answer, which bisection finds. Weights of 16 bits have 8 bits of fraction: V is that of 2^8 s, with 2^7 and 8 in
+ * place of 2^15 and 16.
  */
 #ifndef VISE_I_ROUNDING_H
 #define VISE_I_ROUNDING_H

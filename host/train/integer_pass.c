@@ -45,11 +45,6 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
 
 static const vise_i_backend_ops OPS = {.name = "integer", .dtype = VISE_F64, .destroy = destroy, .forward = forward};
 
-static bool is_same(const vise_i_integer_format *a, const vise_i_integer_format *b) {
-  return a->acc_bits == b->acc_bits && a->act_bits == b->act_bits && a->in_bits == b->in_bits &&
-         a->unconstrained == b->unconstrained;
-}
-
 static vise_status make_net(const vise_model *model, const char *as, const vise_i_view *view, integer_pass *p,
                             vise_error *err) {
   vise_status status;
@@ -59,7 +54,7 @@ static vise_status make_net(const vise_model *model, const char *as, const vise_
   const vise_i_quantization *trained = vise_i_model_quantization(model);
 
   VISE_TRY(vise_i_integer_format_parse("as", as, &format, err));
-  p->is_trained = trained != NULL && is_same(&trained->format, &format);
+  p->is_trained = trained != NULL && vise_i_integer_format_is_same(&trained->format, &format);
   if (p->is_trained) {
     VISE_TRY(vise_i_integer_net_of_model(model, &p->net, err));
     goto done;

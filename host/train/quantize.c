@@ -16,6 +16,12 @@ vise_status vise_i_quantize_format(const vise_train_config *config, vise_i_integ
   *out = (vise_i_integer_format){0};
   if (config->quantize == NULL) return VISE_OK;
   const vise_status status = vise_i_integer_format_parse("quantize", config->quantize, out, err);
+  if (status == VISE_OK && out->int16) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`quantize` %s: training is for weights of 8 bits; train without it, since rounding to 16 bits "
+                       "loses little: `as` int16,accP then scores and exports the net",
+                       config->quantize);
+  }
   if (status != VISE_OK || !out->unconstrained) return status;
   return vise_i_fail(err, VISE_ERR_USAGE,
                      "`quantize` %s: a training keeps the sums within the accumulator; unconstrained is for `as` alone",

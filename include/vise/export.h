@@ -29,9 +29,9 @@ typedef struct vise_export_config {
       under unit scaling, two standard deviations under standard scaling, else -1 to 1. */
   const double *low, *high;
   size_t n_vectors; /**< test vectors, with the outputs that they must give; for the formats of C, at least 1 [16] */
-  /** Of the net in integers, unless it was trained for it: "int8,acc16,act8,in8", the bits of accumulators (10 to 32), hidden
-      values and inputs (2 to 8), of which the last two may be left away; and rows from which its ranges are taken, as
-      vise_predict takes them. */
+  /** Of the net in integers, unless it was trained for it: "int8,acc16,act8,in8", the bits of weights (8 or 16), accumulators
+      (10 to 32), hidden values and inputs (2 to 8), of which the last two may be left away; and rows from which its ranges are
+      taken, as vise_predict takes them. */
   const char *integers;
   const vise_dataset *data;
 } vise_export_config;

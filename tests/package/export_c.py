@@ -91,6 +91,19 @@ def check_integers(name, data, format_text):
         run("./a_test", code=1)
 
 
+def check_words():
+    """--weights and --acc are other words for --as, and for --format h."""
+    for as_words, words in ((("c", "--as", "int8,acc16"), ("c", "--weights", "int8", "--acc", "16")),
+                            (("c", "--as", "int8,acc14"), ("c", "--acc", "14")),
+                            (("c", "--as", "int16,acc24"), ("c", "--weights", "int16", "--acc", "24")),
+                            (("h",), ("c", "--weights", "float32")), (("h",), ("h", "--weights", "float32"))):
+        for out, given in (("a", as_words), ("b", words)):
+            shutil.rmtree(out, ignore_errors=True)
+            run(VISE, "export", "--model", "relu", "--data", "table.csv", "--out", out, "--format", *given)
+        expect(os.listdir("a") and sorted(os.listdir("a")) == sorted(os.listdir("b")), f"{words} gives other files")
+        expect(all(read(f"a/{name}") == read(f"b/{name}") for name in os.listdir("a")), f"{words} is not {as_words}")
+
+
 def check_real():
     """Integers and back are near the numbers that predict gives."""
     program = '#include <stdio.h>\n#include "numbers_net.h"\nint main(void) {\n  float x, z;\n  while (scanf("%f,%f,%*s", &x, &z) == 2) ' \
@@ -170,6 +183,8 @@ def check_refusals():
             (("--out", "c-relu"), "is not empty"), (("--out", "line.csv"), "is there and no folder"), ((), "--out is missing"),
             (("--out", "n", "--name", "9a"), "expected a letter"), (("--out", "n", "--name", "a-b"), "expected a letter"),
             (("--out", "n", "--vectors", "0"), "--vectors"), (("--out", "n", "--inputs", "5:4"), "the smaller one first"),
+            (("--out", "n", "--as", "int8,acc16"), "--format h writes float32"), (("--out", "n", "--acc", "9"), "10 to 32"),
+            (("--out", "n", "--weights", "int8"), "--format h writes float32"),
             (("--out", "n", "--inputs", "-3e38:3e38"), "beyond float32"), (("--out", "line.csv/n"), "line.csv"),
             (("--out", "n", "--data", "none.csv"), "none.csv")):
         said = run(VISE, "export", "--model", "relu", "--format", "h", *options, code=2)
@@ -177,8 +192,14 @@ def check_refusals():
     for model, options, says in (
             ("relu", (), "give --as"), ("relu", ("--as", "int8,acc16"), "and --data"),
             ("relu", ("--as", "int8,acc99", "--data", "table.csv"), "--as"),
-            ("relu", ("--as", "int16,acc16", "--data", "table.csv"), "--as"),
+            ("relu", ("--as", "int16", "--data", "table.csv"), "--as"),
             ("relu", ("--as", "int8,acc16,unconstrained", "--data", "table.csv"), "--as"),
+            ("relu", ("--weights", "float32", "--acc", "16"), "sums of floats have no bits to choose"),
+            ("relu", ("--weights", "int16", "--data", "table.csv"), "need --acc P"),
+            ("relu", ("--weights", "int4"), "it can be auto, int8, int16, float32"),
+            ("relu", ("--acc", "33"), "10 to 32"), ("relu", ("--weights", "int16", "--acc", "24"), "and --data"),
+            ("relu", ("--as", "int8,acc16", "--weights", "int8"), "--as int8,acc16 is --weights int8 --acc 16"),
+            ("relu", ("--as", "int8,acc16", "--acc", "16"), "contradict each other"),
             ("gelu", ("--as", "int8,acc16", "--data", "table.csv"), "train with relu"),
             ("layers", ("--as", "int8,acc16", "--data", "table.csv"), "train without residual")):
         said = run(VISE, "export", "--model", model, "--format", "c", "--out", "n", *options, code=2)
@@ -202,8 +223,10 @@ def main():
     check_net("names", "table.csv")
     for name, data, format_text in (("relu", "table.csv", "int8,acc16"), ("leaky_relu", "table.csv", "int8,acc14,act4"),
                                     ("tanh", "table.csv", "int8,acc16"), ("numbers", "line.csv", "int8,acc24"),
-                                    ("linear", "line.csv", "int8,acc32"), ("names", "table.csv", "int8,acc12,act4,in4")):
+                                    ("linear", "line.csv", "int8,acc32"), ("names", "table.csv", "int8,acc12,act4,in4"),
+                                    ("sigmoid", "table.csv", "int16,acc24,act6"), ("identity", "table.csv", "int16,acc32")):
         check_integers(name, data, format_text)
+    check_words()
     check_real()
     check_trained()
     check_names()

@@ -56,11 +56,12 @@ def make_nets():
         for i in range(400):
             file.write(",".join(f"{random.gauss((i + j) % 3, 1):.4f}" for j in range(4)) + f",{'xyz'[i % 3]}\n")
     for name, layers, activation in (("relu", "auto-24-12-auto", "relu"), ("tanh", "auto-16-auto", "tanh"),
-                                     ("leaky", "auto-16-auto", "leaky-relu"), ("small", "auto-4-auto", "relu")):
+                                     ("leaky", "auto-16-auto", "leaky-relu"), ("wide", "auto-24-12-auto", "relu"),
+                                     ("small", "auto-4-auto", "relu")):
         run(VISE, "train", "--train", "table.csv", "--layers", layers, "--activation", activation, "--epochs", "5", "--quiet",
             "--out", f"run-{name}", "--backend", "cpu")
     for name, bits, most in (("relu", "int8,acc16", 255), ("tanh", "int8,acc24", 255), ("leaky", "int8,acc12,act4,in4", 15),
-                             ("small", "int8,acc16", 255)):
+                             ("wide", "int16,acc32", 255), ("small", "int8,acc16", 255)):
         run(VISE, "export", "--model", f"run-{name}", "--format", "c", "--as", bits, "--data", "table.csv", "--out", name)
         run(VISE, "export", "--model", f"run-{name}", "--format", "h", "--data", "table.csv", "--out", f"float-{name}")
         with open(f"{name}/driver.c", "w", encoding="utf-8") as file:

@@ -67,6 +67,7 @@ Test(cli_quantize, what_cannot_be_is_refused) {
   tool_expect_refused(TRAIN "--quantize int8,acc16 --batch-norm --out run", "batch norm");
   tool_expect_refused(TRAIN "--quantize int8,acc16 --clamp 1 --out run", "--clamp: not with --quantize");
   tool_expect_refused(TRAIN "--quantize int8,acc16 --activation gelu --out run", "layer 0 has the activation gelu");
+  tool_expect_refused(TRAIN "--quantize int16,acc32 --out run", "training is for weights of 8 bits");
   tool_expect_ok(TRAIN "--epochs 1 --out run");
   tool_result result = tool_run(EVAL "run --as acc16");
   cr_assert_eq(result.code, 2);

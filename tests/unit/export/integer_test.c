@@ -10,6 +10,7 @@
 #include "host/export/export.h"
 #include "tests/support/random.h"
 #include "tests/unit/model/rig.h"
+#include "vise/run.h"
 
 enum { N_IN = 20, N_HIDDEN = 12, N_OUT = 3, N_ROWS = 200, N_WATCHED = 20000 };
 
@@ -143,38 +144,82 @@ Test(export_integer, gives_them_for_each_activation_and_width) {
   check(VISE_RELU, "int8,acc10,act2,in2", 20000);
 }
 
-/* A weight or a bias that breaks the proof ends the compilation. */
-Test(export_integer, the_compiler_checks_the_proof) {
+Test(export_integer, gives_them_for_weights_of_16_bits) {
+  check(VISE_RELU, "int16,acc32", 20000);
+  check(VISE_LEAKY_RELU, "int16,acc24,act4", 20000);
+  check(VISE_TANH, "int16,acc20,in4", 20000);
+  check(VISE_SIGMOID, "int16,acc32", 20000);
+  check(VISE_IDENTITY, "int16,acc16", 20000);
+}
+
+/* A weight or a bias that breaks the proof ends the compilation. weight: enough of these in a row, most: the largest sum. */
+static void check_compiler(const char *format, const char *weight, const char *most) {
   static rig r;
-  rig_begin(&r, VISE_RELU, "int8,acc16");
+  char command[256];
+  rig_begin(&r, VISE_RELU, format);
   cr_assert_eq(run_there(&r, VISE_T_CC " -std=c99 -c net.c -o net.o"), 0);
-  cr_assert_eq(
-      run_there(&r,
-                "sed '/define NET_ROW_1_3/,/PROVE/s/X(-*[0-9]*)/X(127)/g' net.c > wrong.c && ! cmp -s net.c wrong.c"),
-      0);
-  cr_assert_neq(run_there(&r, VISE_T_CC " -std=c99 -c wrong.c -o wrong.o 2>/dev/null"), 0);
-  cr_assert_eq(run_there(&r, "sed '/define NET_ROW_1_3/,/PROVE/s/X(-*[0-9]*)/X(-127)/g' net.c > wrong.c"), 0);
-  cr_assert_neq(run_there(&r, VISE_T_CC " -std=c99 -c wrong.c -o wrong.o 2>/dev/null"), 0);
-  cr_assert_eq(
-      run_there(&r, "sed 's/NET_ROW_0_1, -*[0-9]*/NET_ROW_0_1, 32767/' net.c > wrong.c && ! cmp -s net.c wrong.c"), 0);
+  for (int sign = 0; sign < 2; sign++) {
+    snprintf(command, sizeof command,
+             "sed '/define NET_ROW_1_3/,/PROVE/s/X(-*[0-9]*)/X(%s%s)/g' net.c > wrong.c && ! cmp -s net.c wrong.c",
+             sign == 0 ? "" : "-", weight);
+    cr_assert_eq(run_there(&r, command), 0);
+    cr_assert_neq(run_there(&r, VISE_T_CC " -std=c99 -c wrong.c -o wrong.o 2>/dev/null"), 0);
+  }
+  snprintf(command, sizeof command,
+           "sed 's/NET_ROW_0_1, -*[0-9]*/NET_ROW_0_1, %s/' net.c > wrong.c && ! cmp -s net.c wrong.c", most);
+  cr_assert_eq(run_there(&r, command), 0);
   cr_assert_neq(run_there(&r, VISE_T_CC " -std=c99 -c wrong.c -o wrong.o 2>/dev/null"), 0);
   rig_end(&r);
 }
 
-/* The bounds of the proof are the largest sums there are: one weight more, and the inputs that add up to most overflow. */
-Test(export_integer, the_test_build_sees_sums_that_overflow) {
+Test(export_integer, the_compiler_checks_the_proof) {
+  check_compiler("int8,acc16", "127", "32767");
+  check_compiler("int16,acc24", "32512", "8388607");
+}
+
+static vise_model *train_for(const rig *r, const char *format) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_model *model = NULL;
+  vise_dataset *data = NULL;
+  vise_trainer *trainer = NULL;
+  vise_train_config training;
+  float y[N_ROWS];
+  for (size_t i = 0; i < N_ROWS; i++) y[i] = (float)(i % N_OUT);
+  const vise_array x = vise_array_of(r->x, VISE_F32, N_ROWS, N_IN), labels = vise_array_of(y, VISE_F32, N_ROWS, 1);
+  cr_assert_eq(vise_dataset_from_arrays(&x, &labels, NULL, false, &data, &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(vise_model_clone(r->model, VISE_F32, &model, NULL), VISE_OK);
+
+  vise_train_config_init(&training);
+  training.backend = VISE_BACKEND_CPU;
+  training.epochs = 1;
+  training.quantize = format;
+  cr_assert_eq(vise_trainer_create(&training, model, data, NULL, NULL, &trainer, &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(vise_trainer_run(trainer, NULL, NULL, &err), VISE_OK, "%s", err.text);
+  vise_trainer_free(trainer);
+  vise_dataset_free(data);
+  return model;
+}
+
+/* A model that was trained for a format is that net, whether the format is given or not. */
+Test(export_integer, what_was_trained_stays_as_it_is) {
   static rig r;
-  uint8_t *rows = NULL;
-  char path[512];
+  vise_error err = VISE_ERROR_INIT;
   rig_begin(&r, VISE_RELU, "int8,acc16");
-  snprintf(path, sizeof path, "%s/driver.c", r.dir);
-  rig_write(path, driver, strlen(driver));
-  write_rows(&r, N_WATCHED, &rows);
-  cr_assert_eq(run_there(&r, "sed '/define NET_ROW_0_3/,/PROVE/s/X(-*[0-9]*)/X(127)/g; /^NET_PROVE/d' net.c > wrong.c"),
-               0);
-  cr_assert_eq(run_there(&r, VISE_T_CC " -std=c99 -DNET_CHECK_SUMS wrong.c driver.c -o wrong"), 0);
-  cr_assert_eq(WEXITSTATUS(run_there(&r, "./wrong < rows > outputs")), 3);
-  free(rows);
+  vise_model *trained = train_for(&r, "int8,acc16");
+  r.config.integers = NULL;
+  r.config.data = NULL;
+  cr_assert_eq(vise_export(trained, &r.config, rig_in("without"), &err), VISE_OK, "%s", err.text);
+  r.config.integers = "int8,acc16";
+  cr_assert_eq(vise_export(trained, &r.config, rig_in("given"), &err), VISE_OK, "%s", err.text);
+  r.config.data = r.data;
+  cr_assert_eq(vise_export(trained, &r.config, rig_in("data"), &err), VISE_OK, "%s", err.text);
+  cr_assert_eq(run_there(&r, "cmp ../without/net.c ../given/net.c && cmp ../without/net.c ../data/net.c"), 0);
+
+  r.config.integers = "int16,acc16";
+  r.config.data = NULL;
+  cr_assert_neq(vise_export(trained, &r.config, rig_in("refused"), &err), VISE_OK);
+  cr_assert(strstr(err.text, "was trained for int8,acc16,act8,in8: leave `as` away") != NULL, "%s", err.text);
+  vise_model_free(trained);
   rig_end(&r);
 }
 
@@ -199,6 +244,6 @@ Test(export_integer, refuses_with_the_reason) {
   expect_refused(VISE_RELU, NULL, r.data, "give `as`, as in int8,acc16, and `data`");
   expect_refused(VISE_RELU, "int8,acc16", NULL, "give `as`, as in int8,acc16, and `data`");
   expect_refused(VISE_RELU, "int8,acc9", r.data, "as");
-  expect_refused(VISE_RELU, "int16,acc16", r.data, "as");
+  expect_refused(VISE_RELU, "int16", r.data, "`as`: 'int16': expected int8,accP with P from 10 to 32 (int16,accP");
   rig_end(&r);
 }

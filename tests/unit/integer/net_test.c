@@ -178,6 +178,34 @@ Test(integer_net, small_accumulators_hold) {
   }
 }
 
+/* What is left is the rounding of the values, and the multipliers, of which wide sums take long shifts. */
+Test(integer_net, weights_of_16_bits_are_nearer) {
+  static const vise_activation kinds[] = {VISE_RELU, VISE_LEAKY_RELU, VISE_IDENTITY, VISE_TANH, VISE_SIGMOID};
+  static const char *const formats[] = {"int16,acc32", "int16,acc24", "int16,acc16"};
+  static const double most[] = {0.03, 0.03, 0.15};
+  uint64_t state = 12;
+  static float x[N_ROWS * N_IN];
+  bool is_wide = false, shifts_far = false;
+  for (size_t k = 0; k < 15; k++) {
+    vise_model *model = make_model(kinds[k % 5], false, &state);
+    make_rows(x, true, &state);
+    vise_i_integer_net *net = make_net(model, formats[k / 5], x), *narrow = make_net(model, "int8,acc32", x);
+    check_proof(net);
+    push_sums(net);
+    const double d = difference(model, net, x), of_8_bits = difference(model, narrow, x);
+    cr_assert(d < most[k / 5], "%s, %s: %g", formats[k / 5], vise_activation_name(kinds[k % 5]), d);
+    cr_assert(k / 5 == 2 || d < of_8_bits * 1.05, "%s: %g, and %g of 8 bits", vise_activation_name(kinds[k % 5]), d,
+              of_8_bits);
+
+    for (size_t i = 0; i < N_HIDDEN * N_IN; i++) is_wide = is_wide || abs(net->layers[0].weights[i]) > 127;
+    for (size_t r = 0; r < N_HIDDEN; r++) shifts_far = shifts_far || net->layers[0].shift[r] > 30;
+    vise_i_integer_net_free(net);
+    vise_i_integer_net_free(narrow);
+    vise_model_free(model);
+  }
+  cr_assert(is_wide && shifts_far);
+}
+
 Test(integer_net, batch_norm_is_folded) {
   uint64_t state = 5;
   static float x[N_ROWS * N_IN];

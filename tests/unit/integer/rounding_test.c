@@ -9,24 +9,26 @@
 
 enum { N = 24 };
 
-static int64_t left_of(int32_t v, int64_t t) {
-  const int64_t q = ((int64_t)v - t + 32768) >> 16;
+/* fraction: so many bits of v are beyond the integer. */
+static int64_t left_of(int32_t v, int64_t t, int fraction) {
+  const int64_t q = ((int64_t)v - t + (1 << (fraction - 1))) >> fraction;
   return q > 0 ? q : 0;
 }
 
-static int64_t sum_of(const int32_t *v, int sign, int64_t t) {
+static int64_t sum_of(const int32_t *v, int sign, int64_t t, int fraction) {
   int64_t sum = 0;
-  for (size_t i = 0; i < N; i++) sum += left_of(sign * v[i], t);
+  for (size_t i = 0; i < N; i++) sum += left_of(sign * v[i], t, fraction);
   return sum;
 }
 
-static int64_t least_threshold(const int32_t *v, int sign, int64_t most) {
+static int64_t least_threshold(const int32_t *v, int sign, int64_t most, int fraction) {
   int64_t best = INT64_MAX;
-  if (sum_of(v, sign, 0) <= most) return 0;
+  if (sum_of(v, sign, 0, fraction) <= most) return 0;
   for (size_t i = 0; i < N; i++) {
-    for (int64_t k = 1; k <= 127; k++) {
-      const int64_t t = sign * v[i] + 32768 - (k << 16) + 1; /* the first at which entry i is below k */
-      if (t > 0 && t < best && sum_of(v, sign, t) <= most) best = t;
+    for (int64_t k = 1; k <= 127 << (16 - fraction); k++) {
+      /* the first at which entry i is below k */
+      const int64_t t = sign * v[i] + (1 << (fraction - 1)) - (k << fraction) + 1;
+      if (t > 0 && t < best && sum_of(v, sign, t, fraction) <= most) best = t;
     }
   }
   return best;
@@ -37,10 +39,12 @@ static void check_projection(const int32_t *v, const vise_i_radii *radii) {
   for (size_t i = 0; i < N; i++) q[i] = v[i];
   vise_i_project_row(q, N, radii);
 
-  const int64_t plus = least_threshold(v, 1, radii->plus), minus = least_threshold(v, -1, radii->minus);
+  const int fraction = 16 - radii->more_bits;
+  const int64_t plus = least_threshold(v, 1, radii->plus, fraction);
+  const int64_t minus = least_threshold(v, -1, radii->minus, fraction);
   int64_t sums[2] = {0, 0};
   for (size_t i = 0; i < N; i++) {
-    cr_assert_eq(q[i], left_of(v[i], plus) - left_of(-v[i], minus), "entry %zu", i);
+    cr_assert_eq(q[i], left_of(v[i], plus, fraction) - left_of(-v[i], minus, fraction), "entry %zu", i);
     sums[q[i] < 0] += q[i];
   }
   cr_assert(sums[0] <= radii->plus && -sums[1] <= radii->minus);
@@ -51,7 +55,7 @@ Test(rounding, finds_the_smallest_threshold) {
   for (int round = 0; round < 300; round++) {
     float w[N];
     int32_t v[N];
-    const vise_i_radii radii = {(int64_t)(rig_draw(&state) % 300), (int64_t)(rig_draw(&state) % 300)};
+    const vise_i_radii radii = {.plus = rig_draw(&state) % 300, .minus = rig_draw(&state) % 300};
     for (size_t i = 0; i < N; i++) {
       w[i] = ((float)rig_draw(&state) * 0x1p-32f - 0.5f) * (round % 3 == 0 ? 0.1f : 3.0f);
     }
@@ -62,8 +66,19 @@ Test(rounding, finds_the_smallest_threshold) {
   /* Where the sum changes with every threshold. */
   for (int64_t most = 0; most <= 3 * N; most++) {
     int32_t v[N];
-    const vise_i_radii radii = {most, most / 2};
+    const vise_i_radii radii = {.plus = most, .minus = most / 2};
     for (int32_t i = 0; i < N; i++) v[i] = i < N / 2 ? 100000 + i : -100000 - i;
+    check_projection(v, &radii);
+  }
+}
+
+/* With 8 bits of fraction. */
+Test(rounding, finds_the_smallest_threshold_of_16_bits) {
+  uint64_t state = 2;
+  for (int round = 0; round < 10; round++) {
+    int32_t v[N];
+    const vise_i_radii radii = {.plus = rig_draw(&state) % 80000, .minus = rig_draw(&state) % 80000, .more_bits = 8};
+    for (size_t i = 0; i < N; i++) v[i] = (int32_t)(rig_draw(&state) % (2 * 8323072 + 1)) - 8323072;
     check_projection(v, &radii);
   }
 }

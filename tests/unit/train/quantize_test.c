@@ -194,6 +194,8 @@ static void refused(vise_train_config config, vise_activation activation, vise_s
 Test(quantize, what_cannot_be_is_refused) {
   vise_train_config config = config_of("int8,acc9");
   refused(config, VISE_RELU, VISE_ERR_USAGE, "`quantize`: 'int8,acc9': expected int8,accP with P from 10 to 32");
+  config.quantize = "int16,acc32";
+  refused(config, VISE_RELU, VISE_ERR_USAGE, "training is for weights of 8 bits");
   config.quantize = "int8,acc16,unconstrained";
   refused(config, VISE_RELU, VISE_ERR_USAGE, "unconstrained");
   config.quantize = "int8,acc16";
