@@ -10,7 +10,7 @@
 /* The share of the values that one scale covers. */
 #define COVERED 0.9995
 /* Scales that are tried: so many to a factor of 2, over so many of these, and as many more as weights have bits beyond 8. */
-enum { STEPS_OF_OCTAVE = 4, OCTAVES = 10 };
+enum { STEPS_OF_OCTAVE = 4, OCTAVES = 10, MOST_OCTAVES = 300 };
 /* What scales of rows are multiplied by where training goes on from weights that were trained. */
 #define WARM_SLACK 1.41
 /* Accumulators from so many bits on have one scale for all rows of a layer, a power of 2. */
@@ -29,7 +29,9 @@ int64_t vise_i_integer_round(const vise_i_integer_row *row, double s, double t, 
 
 /* What is lost of a row, as a sum of squares; a bias that is cut counts as one input of half the range does. */
 static double row_error(const vise_i_integer_row *row, double s, double t, int32_t *v) {
-  double sum = 0;
+  const double cut = fabs(row->bias) / (s * t) - vise_i_bias_most(row->format);
+  const double of_bias = cut > 0.5 ? cut * s / (0.5 * row->most) : 0;
+  double sum = of_bias * of_bias;
   (void)vise_i_integer_round(row, s, t, v);
   for (size_t i = 0; i < row->n; i++) {
     const double e = row->weights[i] - s * v[i];
@@ -44,12 +46,25 @@ static double largest(const double *w, size_t n) {
   return most;
 }
 
+/* The scale from which on a bias is not cut; 0 for none. */
+static double scale_of_bias(const vise_i_integer_row *row, double t) {
+  return fabs(row->bias) / (t * vise_i_bias_most(row->format));
+}
+
+/* How many octaves above a scale are tried: also those that a bias needs. */
+static double octaves_above(double scale, double of_bias, const vise_i_integer_format *format) {
+  const double octaves = OCTAVES + vise_i_more_bits(format);
+  return of_bias > 0 ? fmin(fmax(octaves, ceil(log2(of_bias / scale))), MOST_OCTAVES) : octaves;
+}
+
 static double fit_row(const vise_i_integer_row *row, double t, int32_t *v) {
   const double least = largest(row->weights, row->n) / vise_i_most_q(row->format);
-  const int n_tried = STEPS_OF_OCTAVE * (OCTAVES + vise_i_more_bits(row->format));
-  double best = least > 0 ? least : 1, best_error = INFINITY;
+  const double of_bias = scale_of_bias(row, t);
+  double best = least, best_error = INFINITY;
+  if (!(least > 0)) return of_bias > 0 ? of_bias : 1;
 
-  for (int k = 0; least > 0 && k <= n_tried; k++) {
+  const double octaves = octaves_above(least, of_bias, row->format);
+  for (int k = 0; k <= STEPS_OF_OCTAVE * octaves; k++) {
     const double s = least * exp2((double)k / STEPS_OF_OCTAVE), error = row_error(row, s, t, v);
     if (error < best_error) {
       best = s;
@@ -83,13 +98,17 @@ static vise_i_integer_row row_at(const fitted_layer *f, size_t r) {
 static double fit_layer(const fitted_layer *f, double t) {
   const vise_i_net *net = f->folded->net;
   const size_t n_in = net->widths[f->l], n_out = net->widths[f->l + 1];
-  const double most = largest(f->folded->weights[f->l], n_in * n_out);
-  double best = 1, best_error = INFINITY;
-  if (!(most > 0)) return 1;
-
   const vise_i_integer_format *format = &f->q->format;
-  const int first = (int)ceil(log2(most / vise_i_most_q(format)));
-  for (int k = first; k <= first + OCTAVES + vise_i_more_bits(format); k++) {
+  const double least = largest(f->folded->weights[f->l], n_in * n_out) / vise_i_most_q(format);
+  double best = 1, best_error = INFINITY, of_bias = 0;
+  for (size_t r = 0; r < n_out; r++) {
+    const vise_i_integer_row row = row_at(f, r);
+    of_bias = fmax(of_bias, scale_of_bias(&row, t));
+  }
+  if (!(least > 0)) return of_bias > 0 ? exp2(ceil(log2(of_bias))) : 1;
+
+  const int first = (int)ceil(log2(least)), last = first + (int)octaves_above(exp2(first), of_bias, format);
+  for (int k = first; k <= last; k++) {
     double error = 0;
     for (size_t r = 0; r < n_out; r++) {
       const vise_i_integer_row row = row_at(f, r);

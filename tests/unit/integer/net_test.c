@@ -206,6 +206,27 @@ Test(integer_net, weights_of_16_bits_are_nearer) {
   cr_assert(is_wide && shifts_far);
 }
 
+/* Of rows with large biases the scales make room for those, at the cost of the weights. */
+Test(integer_net, biases_are_not_cut) {
+  static const char *const formats[] = {"int8,acc16", "int8,acc12", "int16,acc24", "int16,acc16"};
+  uint64_t state = 13;
+  static float x[N_ROWS * N_IN];
+  for (size_t k = 0; k < 4; k++) {
+    vise_model *model = make_model(VISE_RELU, false, &state);
+    const vise_i_net *net = vise_i_model_net(model);
+    float *params = vise_i_model_params(model);
+    for (size_t r = 0; r < N_OUT; r++)
+      params[net->tensors[net->blocks[2].bias].offset + r] = 3000.0f - 2000.0f * (float)r;
+    make_rows(x, true, &state);
+    vise_i_integer_net *made = make_net(model, formats[k], x);
+    check_proof(made);
+    const double d = difference(model, made, x);
+    cr_assert(d < 0.01, "%s: %g", formats[k], d);
+    vise_i_integer_net_free(made);
+    vise_model_free(model);
+  }
+}
+
 Test(integer_net, batch_norm_is_folded) {
   uint64_t state = 5;
   static float x[N_ROWS * N_IN];
