@@ -25,7 +25,7 @@
 #include "host/cli/setup.h"
 #include "host/cli/warnings.h"
 
-enum { VISE_I_CLI_MOST_RUNGS = 64, VISE_I_CLI_PATH_BYTES = 4096 };
+enum { VISE_I_CLI_MOST_RUNGS = 64, VISE_I_CLI_PATH_BYTES = 4096, VISE_I_CLI_FORMAT_BYTES = 64 };
 
 typedef enum vise_i_cli_fit_status {
   VISE_I_CLI_FIT_OPEN,     /* not begun, or under way */
@@ -131,6 +131,11 @@ void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *bu
 /* Whether the axis decides how rows are prepared. */
 bool vise_i_cli_sweep_prepares(const char *axis);
 
+/* Whether the fits of a configuration are nets in integers: copies the format to the buffer. */
+bool vise_i_cli_sweep_quantizes(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes);
+/* Whether those of any are. */
+bool vise_i_cli_sweep_quantizes_any(const vise_i_cli_sweeping *s);
+
 /* Fits of all rungs, those that are done among them. */
 size_t vise_i_cli_sweep_n_planned(const vise_i_cli_sweeping *s);
 
@@ -176,7 +181,8 @@ bool vise_i_cli_score_larger(vise_i_cli_score score);
 const char *vise_i_cli_score_name(vise_i_cli_score score);
 /* Whether the metrics of a fit have it; else its model has to be asked. */
 bool vise_i_cli_score_of_metrics(vise_i_cli_score score, const vise_metrics *metrics, double *out);
-/* What vise_sweep_config.score is for; user: the vise_i_cli_score. */
+/* What vise_sweep_config.score is for; user: the vise_i_cli_sweeping. Nets in integers are scored as such; where the metrics
+   of a fit have its score, nothing is done for others. */
 vise_status vise_i_cli_score_fit(void *user, uint64_t id, const vise_model *model, const vise_dataset *validation,
                                  double *out, vise_error *err);
 

@@ -173,9 +173,11 @@ static double share(uint64_t part, uint64_t whole) {
   return whole > 0 ? (double)part / (double)whole : (double)NAN;
 }
 
-/* Its score, of the metrics or of what was asked of the model. */
+/* Its score, of the metrics or of what was asked of the model: of a net in integers in any case. */
 static double score_of(const vise_i_cli_sweeping *s, const vise_sweep_result *result) {
+  char format[VISE_I_CLI_FORMAT_BYTES];
   double score = result->score;
+  if (vise_i_cli_sweep_quantizes(s, result->id / s->n_splits, format, sizeof format)) return score;
   (void)vise_i_cli_score_of_metrics(s->options->score, &result->validation, &score);
   return score;
 }
@@ -407,15 +409,14 @@ static vise_status run_rungs(running *r, vise_error *err) {
 
 vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
   double none;
-  vise_i_cli_score score = s->options->score;
   const vise_metrics empty = {0};
   running r = {.s = s, .start = vise_i_cli_seconds(), .best_config = SIZE_MAX};
   vise_sweep_config config;
   vise_sweep_config_init(&config);
   config.n_jobs = s->options->jobs;
-  if (!vise_i_cli_score_of_metrics(score, &empty, &none)) {
+  if (vise_i_cli_sweep_quantizes_any(s) || !vise_i_cli_score_of_metrics(s->options->score, &empty, &none)) {
     config.score = vise_i_cli_score_fit;
-    config.user = &score;
+    config.user = s;
   }
 
   r.configs = calloc(s->n_configs, sizeof *r.configs);

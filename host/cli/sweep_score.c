@@ -53,15 +53,28 @@ static double mean_over_classes(const vise_i_cli_scores *scores, bool f1) {
 
 vise_status vise_i_cli_score_fit(void *user, uint64_t id, const vise_model *model, const vise_dataset *validation,
                                  double *out, vise_error *err) {
-  const vise_i_cli_score score = *(const vise_i_cli_score *)user;
+  const vise_i_cli_sweeping *s = user;
+  const vise_i_cli_score score = s->options->score;
   const vise_i_cli_model wrapped = {.model = (vise_model *)(uintptr_t)model};
+  char format[VISE_I_CLI_FORMAT_BYTES];
   vise_i_cli_scores scores;
+  vise_metrics metrics = {0};
   vise_eval_config config;
-  (void)id;
+
+  const bool quantizes = vise_i_cli_sweep_quantizes(s, id / s->n_splits, format, sizeof format);
+  const bool of_metrics = vise_i_cli_score_of_metrics(score, &metrics, out);
+  if (of_metrics && !quantizes) return VISE_OK; /* the fit has it */
 
   vise_eval_config_init(&config);
   config.backend = vise_model_dtype(model) == VISE_F64 ? VISE_BACKEND_CPU64 : VISE_BACKEND_CPU;
   config.n_threads = 1;
+  config.as = quantizes ? format : NULL; /* as the net that it was trained to be */
+  if (of_metrics) {
+    const vise_status status = vise_evaluate(model, validation, &config, &metrics, err);
+    (void)vise_i_cli_score_of_metrics(score, &metrics, out);
+    return status;
+  }
+
   const vise_status status = vise_i_cli_scores_make(&wrapped, validation, &config, &scores, err);
   if (status == VISE_OK) {
     *out = score == VISE_I_CLI_SCORE_AUC   ? scores.auc

@@ -106,6 +106,21 @@ static vise_status check_missing(const vise_i_cli_sweeping *s, size_t axis, vise
   return VISE_OK;
 }
 
+/* A format has commas, which part the values of a list unless that has semicolons. */
+static vise_status check_formats(const vise_i_cli_sweeping *s, size_t axis, vise_error *err) {
+  if (strcmp(vise_space_axis_name(s->space, axis), "quantize") != 0) return VISE_OK;
+  for (size_t point = 0; point < s->n_configs; point++) {
+    char text[VISE_I_CLI_FORMAT_BYTES];
+    (void)vise_space_text(s->space, point, axis, text, sizeof text);
+    if (strcmp(text, "off") == 0 || strchr(text, ',') != NULL) continue;
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--vary quantize: '%s' is no format: those have commas, so part them by semicolons, as in "
+                           "--vary 'quantize=off;int8,acc16;int8,acc14,act4'",
+                           text);
+  }
+  return VISE_OK;
+}
+
 /* ---- a configuration ------------------------------------------------------------------------------------------------ */
 
 /* What was typed for all configurations, as train would have it. */
@@ -184,6 +199,24 @@ void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *bu
   }
 }
 
+bool vise_i_cli_sweep_quantizes(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes) {
+  const char *given = s->base.training.quantize;
+  (void)snprintf(buffer, n_bytes, "%s", given == NULL ? "off" : given);
+  for (size_t axis = 0; axis < s->n_axes; axis++) {
+    if (strcmp(vise_space_axis_name(s->space, axis), "quantize") != 0) continue;
+    (void)vise_space_text(s->space, config, axis, buffer, n_bytes);
+  }
+  return strcmp(buffer, "off") != 0;
+}
+
+bool vise_i_cli_sweep_quantizes_any(const vise_i_cli_sweeping *s) {
+  char format[VISE_I_CLI_FORMAT_BYTES];
+  for (size_t config = 0; config < s->n_configs; config++) {
+    if (vise_i_cli_sweep_quantizes(s, config, format, sizeof format)) return true;
+  }
+  return false;
+}
+
 /* ---- the space ------------------------------------------------------------------------------------------------------ */
 
 static vise_status add_axes(vise_i_cli_sweeping *s, vise_error *err) {
@@ -208,6 +241,7 @@ static vise_status check_axes(const vise_i_cli_sweeping *s, vise_error *err) {
     status = check_axis(s, &train, vise_space_axis_name(s->space, axis), err);
     if (status == VISE_OK) status = check_seed(s, vise_space_axis_name(s->space, axis), err);
     if (status == VISE_OK) status = check_missing(s, axis, err);
+    if (status == VISE_OK) status = check_formats(s, axis, err);
   }
   vise_i_cli_options_free(&train);
   return status;

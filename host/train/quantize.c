@@ -34,15 +34,18 @@ static vise_status refuse(const char *option, const char *why, vise_error *err) 
   return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: not with `quantize`, %s", option, why);
 }
 
-static vise_status check_rules(const vise_trainer *t, vise_error *err) {
+vise_status vise_i_trainer_quantize_check(const vise_trainer *t, vise_error *err) {
   const vise_train_config *c = &t->config;
   vise_status status;
+  vise_i_integer_format format;
+  VISE_TRY(vise_i_quantize_format(c, &format, err));
+  if (format.acc_bits == 0) goto done;
   VISE_TRY(vise_i_integer_check_net(t->net, true, err));
 
-  if (!t->has_train) {
+  if (t->datasets[0] == NULL) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "`quantize` needs training data, to know the ranges of values"));
   }
-  if (vise_i_planned_steps(c, t->steps_per_epoch) == 0) {
+  if (c->epochs == 0 && c->steps == 0) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
                          "`quantize` needs `epochs` or `steps`, for ranges stay as they are from half of them on"));
   }
@@ -153,8 +156,6 @@ vise_status vise_i_trainer_quantize(vise_trainer *t, vise_error *err) {
 
   VISE_TRY(vise_i_quantize_format(&t->config, &format, err));
   if (format.acc_bits == 0) goto done;
-  VISE_TRY(check_rules(t, err));
-
   VISE_TRY(vise_i_calibration_make(t->net, &t->train, &t->calibration_rows, &t->calibration, err));
   VISE_TRY(
       vise_i_folded_make(t->net, vise_model_dtype(t->model), vise_i_model_const_params(t->model), &t->starting, err));

@@ -12,8 +12,10 @@
 VISE_WARN_UNUSED vise_status vise_i_quantize_format(const vise_train_config *config, vise_i_integer_format *out,
                                                     vise_error *err);
 
-/* Checks the rules of `quantize`, chooses the scales and turns the trainer's views into integers; nothing without it. The
-   views are made, the backend is not. */
+/* The rules of `quantize`; the trainer has its config and data sets, and perhaps no views. */
+VISE_WARN_UNUSED vise_status vise_i_trainer_quantize_check(const vise_trainer *trainer, vise_error *err);
+/* Chooses the scales and turns the trainer's views into integers; nothing without `quantize`, whose rules hold. The views are
+   made, the backend is not. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_quantize(vise_trainer *trainer, vise_error *err);
 /* Gives the backend, which has the model's weights, those that the scales were chosen for. */
 VISE_WARN_UNUSED vise_status vise_i_trainer_start_weights(vise_trainer *trainer, vise_error *err);

@@ -216,6 +216,7 @@ static vise_status prepare(vise_trainer *t, const vise_train_config *config, boo
   VISE_TRY(vise_i_config_validate_data(config, t->net, t->datasets[0], t->datasets[1], err));
   VISE_TRY(choose_backend(t, config, err));
   VISE_TRY(vise_i_config_copy(config, t->net->n_layers, &t->config, &t->lists, err));
+  VISE_TRY(vise_i_trainer_quantize_check(t, err));
   VISE_TRY(resolve_clamp_init(t, err));
   if (rows) {
     VISE_TRY(make_views(t, err));
