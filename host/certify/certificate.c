@@ -11,6 +11,7 @@ void vise_certificate_free(vise_certificate *certificate) {
   vise_i_ranges_free(&certificate->given);
   vise_i_ranges_free(&certificate->outputs);
   for (size_t l = 0; l < VISE_MAX_LAYERS; l++) vise_i_ranges_free(&certificate->layers[l].pre);
+  vise_i_certified_sums_free(&certificate->sums);
   free(certificate->origin);
   free(certificate->float32_error);
   free(certificate->up);
@@ -73,6 +74,42 @@ vise_status vise_certificate_layer(const vise_certificate *certificate, size_t l
   *high = most;
   return VISE_OK;
 }
+
+/* ---- sums of integers ---- */
+
+const char *vise_certificate_integers(const vise_certificate *certificate, bool *is_trained) {
+  if (certificate == NULL || certificate->sums.format[0] == '\0') return NULL;
+  if (is_trained != NULL) *is_trained = certificate->sums.is_trained;
+  return certificate->sums.format;
+}
+
+const char *vise_certificate_integers_fault(const vise_certificate *certificate) {
+  return certificate == NULL ? NULL : certificate->sums.fault;
+}
+
+vise_status vise_certificate_sums(const vise_certificate *certificate, size_t layer, int64_t *low, int64_t *high,
+                                  double *fullest, vise_error *err) {
+  VISE_ENTER(err, certificate, low, high);
+  const vise_i_certified_sums *sums = &certificate->sums;
+  const vise_status status = check_index("layer", layer, certificate->n_layers, err);
+  if (status != VISE_OK) return status;
+  if (sums->net == NULL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "sums of layer %zu of a certificate that is about floats alone", layer);
+  }
+
+  const vise_i_integer_range *rows = sums->rows[layer];
+  vise_i_integer_range all = rows[0];
+  for (size_t r = 1; r < sums->net->layers[layer].n_out; r++) {
+    all.low = rows[r].low < all.low ? rows[r].low : all.low;
+    all.high = rows[r].high > all.high ? rows[r].high : all.high;
+  }
+  *low = all.low;
+  *high = all.high;
+  if (fullest != NULL) *fullest = sums->fullest[layer];
+  return VISE_OK;
+}
+
+/* ---- sensitivity ---- */
 
 double vise_certificate_lipschitz_inf(const vise_certificate *certificate) {
   return certificate == NULL ? 0 : certificate->inf;

@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "host/certify/inputs.h"
+#include "host/integer/integer.h"
 #include "host/model/model.h"
 #include "vise/certify.h"
 
@@ -41,6 +42,16 @@ typedef struct vise_i_certified_layer {
   vise_i_ranges pre; /* what the activation is applied to */
 } vise_i_certified_layer;
 
+/* The net in integers, if the model has one, and how far its sums can go. */
+typedef struct vise_i_certified_sums {
+  char format[VISE_I_INTEGER_FORMAT_BYTES]; /* "": the model has none */
+  bool is_trained;
+  char *fault; /* why a model that was trained for integers is no such net; NULL: it is */
+  vise_i_integer_net *net;
+  vise_i_integer_range *rows[VISE_MAX_LAYERS]; /* of each layer [n_out] */
+  double fullest[VISE_MAX_LAYERS];
+} vise_i_certified_sums;
+
 struct vise_certificate {
   vise_i_inputs inputs;
   char *origin;
@@ -51,6 +62,7 @@ struct vise_certificate {
   double *float32_error; /* [n_outputs] */
   vise_i_certified_layer layers[VISE_MAX_LAYERS];
 
+  vise_i_certified_sums sums;
   double inf, inf_product, two;
   size_t n_words;      /* of 64 inputs each */
   uint64_t *up, *down; /* [n_outputs, n_words]: inputs with a path that makes the output rise, or fall */
@@ -96,6 +108,11 @@ void vise_i_ranges_free(vise_i_ranges *ranges);
 VISE_WARN_UNUSED vise_status vise_i_certify_ranges(const vise_model *model, vise_certificate *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_certify_lipschitz(const vise_model *model, vise_certificate *out, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_certify_monotone(const vise_model *model, vise_certificate *out, vise_error *err);
+
+/* sums.c: of the net in integers that the config names, or that the model was trained to be; nothing without one. */
+VISE_WARN_UNUSED vise_status vise_i_certify_sums(const vise_model *model, const vise_certify_config *config,
+                                                 vise_certificate *out, vise_error *err);
+void vise_i_certified_sums_free(vise_i_certified_sums *sums);
 
 /* XXH3 of the weights, and statistics, as they lie in the model. */
 uint64_t vise_i_weights_sum(const vise_model *model);

@@ -83,6 +83,69 @@ static json_t *format_monotone(const vise_certificate *c, bool (*is)(const vise_
   return all;
 }
 
+/* ---- integers ---- */
+
+static json_t *integer_pair(int64_t low, int64_t high) {
+  json_t *array = json_array();
+  vise_i_json_add(&array, json_integer(low));
+  vise_i_json_add(&array, json_integer(high));
+  return array;
+}
+
+/* The integers themselves, of a net that is not in the model's file. */
+static void put_integers(json_t **object, const vise_i_integer_layer *layer) {
+  json_t *rows = json_array(), *biases = json_array();
+  for (size_t r = 0; r < layer->n_out; r++) {
+    json_t *row = json_array();
+    for (size_t j = 0; j < layer->n_in; j++) vise_i_json_add(&row, json_integer(layer->weights[r * layer->n_in + j]));
+    vise_i_json_add(&rows, row);
+    vise_i_json_add(&biases, json_integer(layer->bias[r]));
+  }
+  vise_i_json_put(object, "weights", rows);
+  vise_i_json_put(object, "bias", biases);
+}
+
+static json_t *format_sums_of(const vise_i_certified_sums *sums, size_t l) {
+  const vise_i_integer_layer *layer = &sums->net->layers[l];
+  json_t *object = json_object(), *rows = json_array();
+  for (size_t r = 0; r < layer->n_out; r++) {
+    vise_i_json_add(&rows, integer_pair(sums->rows[l][r].low, sums->rows[l][r].high));
+  }
+
+  vise_i_json_put(&object, "input_max", json_integer(layer->in_max));
+  vise_i_json_put(&object, "input_zero", json_integer(layer->in_zero));
+  vise_i_json_put(&object, "fullest", json_real(sums->fullest[l]));
+  vise_i_json_put(&object, "sums", rows);
+  if (!sums->is_trained) put_integers(&object, layer);
+  return object;
+}
+
+static json_t *format_sums(const vise_i_certified_sums *sums) {
+  json_t *object = json_object(), *layers = json_array();
+  vise_i_json_put(&object, "format", json_string(sums->format));
+  vise_i_json_put(&object, "trained", json_boolean(sums->is_trained));
+  if (sums->net == NULL) {
+    json_decref(layers);
+    vise_i_json_put(&object, "fault", json_string(sums->fault));
+    return object;
+  }
+
+  const int bits = sums->net->format.acc_bits;
+  const int64_t half = (int64_t)1 << (bits - 1);
+  double fullest = 0;
+  for (size_t l = 0; l < sums->net->n_layers; l++) {
+    fullest = fmax(fullest, sums->fullest[l]);
+    vise_i_json_add(&layers, format_sums_of(sums, l));
+  }
+  vise_i_json_put(&object, "accumulator_bits", json_integer(bits));
+  vise_i_json_put(&object, "limits", integer_pair(-half, half - 1));
+  vise_i_json_put(&object, "fullest", json_real(fullest));
+  vise_i_json_put(&object, "layers", layers);
+  return object;
+}
+
+/* ---- all ---- */
+
 static json_t *format(const vise_certificate *c) {
   json_t *object = json_object(), *layers = json_array(), *lipschitz = json_object();
   char weights[17];
@@ -104,6 +167,7 @@ static json_t *format(const vise_certificate *c) {
 
   vise_i_json_put(&object, "increasing", format_monotone(c, vise_certificate_increases));
   vise_i_json_put(&object, "decreasing", format_monotone(c, vise_certificate_decreases));
+  if (c->sums.format[0] != '\0') vise_i_json_put(&object, "integer", format_sums(&c->sums));
   return object;
 }
 

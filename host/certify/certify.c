@@ -14,7 +14,7 @@ static vise_certify_config default_config(void) {
   return (vise_certify_config){.struct_size = sizeof(vise_certify_config)};
 }
 
-VISE_I_DEFINE_INIT(vise_certify_config, origin, default_config)
+VISE_I_DEFINE_INIT(vise_certify_config, data, default_config)
 
 /* "input 3", or "input 3 (age)". */
 static void name_input(const vise_i_inputs *inputs, size_t i, char *out, size_t n_bytes) {
@@ -102,6 +102,7 @@ vise_status vise_certify(const vise_model *model, const vise_certify_config *con
   VISE_TRY(vise_i_certify_ranges(model, made, err));
   VISE_TRY(vise_i_certify_lipschitz(model, made, err));
   VISE_TRY(vise_i_certify_monotone(model, made, err));
+  VISE_TRY(vise_i_certify_sums(model, &own, made, err));
 
   *out = made;
   made = NULL;

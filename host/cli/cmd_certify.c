@@ -1,10 +1,12 @@
 /* vise certify: proven bounds of a saved model. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/files.h"
 #include "host/cli/input_ranges.h"
+#include "host/cli/message.h"
 #include "host/cli/model_data.h"
 
 /* Most outputs, and monotone inputs of one, that are printed; the JSON has all. */
@@ -61,6 +63,29 @@ static vise_status print_outputs(const vise_i_cli_model *model, const vise_certi
   return VISE_OK;
 }
 
+static vise_status print_sums(const vise_i_cli_model *model, const vise_certificate *c, vise_error *err) {
+  bool is_trained = false;
+  const char *format = vise_certificate_integers(c, &is_trained), *fault = vise_certificate_integers_fault(c);
+  if (format == NULL) return VISE_OK;
+  if (fault != NULL) {
+    char text[1024];
+    vise_i_cli_translate(fault, VISE_I_CLI_AS_OPTION, text, sizeof text);
+    (void)printf("integers        %s no more, so that nothing is proven of its sums: %s\n", format, text);
+    return VISE_OK;
+  }
+  (void)printf("integers        %s, %s\n", format, is_trained ? "as it was trained" : "rounded after training");
+
+  for (size_t l = 0; l < vise_model_n_layers(model->model); l++) {
+    int64_t low = 0, high = 0;
+    double fullest = 0;
+    const vise_status status = vise_certificate_sums(c, l, &low, &high, &fullest, err);
+    if (status != VISE_OK) return status;
+    (void)printf("  layer %-9zu every part of every sum in %" PRId64 " to %" PRId64 ", %.1f %% of what fits\n", l, low,
+                 high, 100 * fullest);
+  }
+  return VISE_OK;
+}
+
 static vise_status print_text(const vise_i_cli_options *options, const vise_i_cli_model *model,
                               const vise_certificate *c, vise_error *err) {
   (void)printf("inputs          %zu, ranges %s%s\n", vise_certificate_n_inputs(c), options->data != NULL ? "of " : "",
@@ -76,7 +101,8 @@ static vise_status print_text(const vise_i_cli_options *options, const vise_i_cl
   }
 
   (void)printf("outputs\n");
-  const vise_status status = print_outputs(model, c, err);
+  vise_status status = print_outputs(model, c, err);
+  if (status == VISE_OK) status = print_sums(model, c, err);
   if (status != VISE_OK) return status;
   (void)printf("Lipschitz       %.7g for the largest change of an input, %.7g in the Euclidean norm\n",
                vise_certificate_lipschitz_inf(c), vise_certificate_lipschitz_2(c));
@@ -99,6 +125,8 @@ static vise_status certify(const vise_i_cli_options *options, const vise_i_cli_m
   config.low = ranges.low;
   config.high = ranges.high;
   config.origin = ranges.origin;
+  config.integers = options->integers;
+  config.data = ranges.rows;
   if (status == VISE_OK) status = vise_certify(model->model, &config, out, err);
   vise_i_cli_ranges_clear(&ranges);
   return status;

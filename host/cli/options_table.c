@@ -185,6 +185,10 @@ const vise_option vise_i_cli_rows[] = {
    "the range of every input, in the units of the data, before scaling; or NAME=LO:HI for one, by its name or place; "
    "repeatable; goes before `data`; of export, where test vectors lie",
    KIND(TEXT, DATA, CERTIFY | EXPORT), COMMON, .flags = VISE_OPTION_REPEATABLE, .word = "off"},
+  {"as", AT("as", integers), "FORMAT", NOTHING,
+   "prove the sums of this net in integers too, the one that export writes with these `as` and `data`; a model that was trained "
+   "for integers needs it not",
+   KIND(TEXT, SAVING, CERTIFY), COMMON},
   {"keep-model", AT(NULL, keep_model), FLAG,
    "leave the model's file as it is; else the certificate is put into its metadata", KIND(FLAG, SAVING, CERTIFY), COMMON,
    LOCAL},

@@ -39,18 +39,11 @@ static void put_int(vise_i_text *text, int64_t value) {
 
 /* The largest share of an accumulator's range that a row may need. */
 static double fullest(const vise_i_integer_net *net) {
-  const double most = (double)(((int64_t)1 << (net->format.acc_bits - 1)) - 1);
   double share = 0;
   for (size_t l = 0; l < net->n_layers; l++) {
-    const vise_i_integer_layer *layer = &net->layers[l];
-    for (size_t r = 0; r < layer->n_out; r++) {
-      double plus = fmax(layer->bias[r], 0), minus = fmax(-(double)layer->bias[r], 0);
-      for (size_t j = 0; j < layer->n_in; j++) {
-        const double w = layer->weights[r * layer->n_in + j];
-        if (w > 0) plus += w * layer->in_max;
-        if (w < 0) minus -= w * layer->in_max;
-      }
-      share = fmax(share, fmax(plus, minus) / most);
+    for (size_t r = 0; r < net->layers[l].n_out; r++) {
+      const vise_i_integer_range range = vise_i_integer_row_range(&net->layers[l], r);
+      share = fmax(share, vise_i_integer_fullness(&range, net->format.acc_bits));
     }
   }
   return share;

@@ -152,6 +152,18 @@ typedef struct vise_i_integer_seen {
 void vise_i_integer_forward(const vise_i_integer_net *net, const uint8_t *x, uint8_t *scratch, int32_t *y,
                             vise_i_integer_seen *seen);
 
+/* ---- sums.c ---- */
+
+/* From the least to the largest that any of a row's terms can add up to, its bias among them or not: what every part of its
+   sum lies in, in any order; inputs reach both ends. */
+typedef struct vise_i_integer_range {
+  int64_t low, high;
+} vise_i_integer_range;
+
+vise_i_integer_range vise_i_integer_row_range(const vise_i_integer_layer *layer, size_t r);
+/* The share of an accumulator's range that it takes: at most 1 if it fits. */
+double vise_i_integer_fullness(const vise_i_integer_range *range, int acc_bits);
+
 /* ---- json.c ---- */
 
 /* All of the net; NULL when out of memory:

@@ -16,12 +16,17 @@
  *  - Lipschitz bounds and monotone inputs are about exact arithmetic, for all inputs; float32_error says how far an
  *    output in float32 may be from that, within the ranges.
  *  - Outputs are those of vise_predict with VISE_OUTPUT_RAW: with the scaling of the targets undone.
+ *  - Of a net in integers (a model that was trained with `quantize`, or any with `integers`), the ranges of its sums hold for
+ *    whatever inputs, for every part of a sum, in any order. What is said of floats is about the model's weights as floats.
  *
  * docs/hardware.md has the method.
  */
 #ifndef VISE_CERTIFY_H
 #define VISE_CERTIFY_H
 
+#include <stdint.h>
+
+#include "vise/dataset.h"
 #include "vise/model.h"
 
 #ifdef __cplusplus
@@ -35,6 +40,10 @@ typedef struct vise_certify_config {
       of a text or a gap, and 0 to 255 under unit scaling; else VISE_ERR_USAGE. */
   const double *low, *high;
   const char *origin; /**< where the ranges are from, for the certificate ("data.csv"); NULL: "given" */
+  /** The net in integers whose sums are bounded too, as vise_export has them: NULL for the one that the model was trained for,
+      if it was; and for another, rows from which the ranges of its values are taken. */
+  const char *integers;
+  const vise_dataset *data;
 } vise_certify_config;
 
 VISE_API void vise_certify_config_init(vise_certify_config *config);
@@ -46,7 +55,8 @@ typedef struct vise_certificate vise_certificate;
 /** Finds the bounds; config NULL: the defaults. It takes about as long as an evaluation of a few rows for each layer, and
     n^3 / 3 multiplications for a layer whose smaller side n is at most 2048, whose spectral norm is then bounded to a
     thousandth. Errors: VISE_ERR_USAGE (a range that is missing, or ends before it begins; an activation that is not
-    known), VISE_ERR_VALUE (a bound beyond float32, so that it may overflow), VISE_ERR_MEMORY. */
+    known; data missing for integers), VISE_ERR_VALUE (a bound beyond float32, so that it may overflow), VISE_ERR_UNSUPPORTED and
+    VISE_ERR_SHAPE (as vise_export, of integers), VISE_ERR_MEMORY. */
 VISE_API VISE_WARN_UNUSED vise_status vise_certify(const vise_model *model, const vise_certify_config *config,
                                                    vise_certificate **out, vise_error *err);
 /** NULL is allowed. */
@@ -78,6 +88,17 @@ VISE_API VISE_WARN_UNUSED vise_status vise_certificate_output(const vise_certifi
 /** The range of all pre-activations of a layer: what its activation is applied to, after a batch norm. */
 VISE_API VISE_WARN_UNUSED vise_status vise_certificate_layer(const vise_certificate *certificate, size_t layer,
                                                              double *low, double *high, vise_error *err);
+/** The format of the net in integers whose sums are bounded ("int8,acc16,act8,in8"); NULL: there is none. *is_trained (may be
+    NULL): the model was trained to be that net. Owned by the certificate. */
+VISE_API const char *vise_certificate_integers(const vise_certificate *certificate, bool *is_trained);
+/** Why a model that was trained for integers is no such net any more, and nothing is said of its sums: its weights were
+    changed. NULL else. */
+VISE_API const char *vise_certificate_integers_fault(const vise_certificate *certificate);
+/** Where every part of every sum of a layer lies, in any order, whatever the inputs; and the largest share of an accumulator's
+    range that one takes (may be NULL), at most 1. VISE_ERR_USAGE: there is no net in integers. */
+VISE_API VISE_WARN_UNUSED vise_status vise_certificate_sums(const vise_certificate *certificate, size_t layer,
+                                                            int64_t *low, int64_t *high, double *fullest,
+                                                            vise_error *err);
 /** How much the outputs can change for a change of the inputs: max |dy| <= K max |dx|, and in the Euclidean norm. 0 for
     NULL. */
 VISE_API double vise_certificate_lipschitz_inf(const vise_certificate *certificate);

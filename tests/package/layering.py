@@ -29,7 +29,7 @@ ALLOWED = {
     "host/model": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/net"},
     "host/integer": {PUBLIC, "host/base", "host/json", "host/net", "host/product", "host/ops", "host/model"},
     "host/certify": {PUBLIC, "host/base", "host/json", "host/rule", "host/net", "host/product", "host/ops",
-                     "host/model"},
+                     "host/model", "host/integer"},
     "host/export": {PUBLIC, "host/base", "host/json", "host/proto", "host/rule", "host/net", "host/model", "host/certify",
                     "host/integer"},
     "kernels": {PUBLIC, "host/base", "host/rule"},

@@ -27,6 +27,7 @@ OPTIONAL = {
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
     "vise_sweep_create.config",
     "vise_complexity_parse.list", "vise_certify.config", "vise_certificate_output.float32_error",
+    "vise_certificate_integers.is_trained", "vise_certificate_sums.fullest",
 }
 
 Parameter = collections.namedtuple("Parameter", "name type is_pointer")

@@ -254,10 +254,13 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             low[info.first_input], high[info.first_input] = np.nanmin(values), np.nanmax(values)
         return low, high
 
-    def certify(self, X: Any) -> Dict[str, Any]:
+    def certify(self, X: Any, *, integers: Optional[str] = None) -> Dict[str, Any]:
         """Proven bounds of the net for rows within the ranges of X's columns, see vise.Model.certify."""
         self._check_fitted()
-        return _export.certify(self.model_, self._ranges(X), "X")
+        data = None
+        if integers is not None:
+            data = dataset_of(self._transformed(_checks.check_features(self, X)), None)
+        return _export.certify(self.model_, self._ranges(X), "X", integers, data)
 
     def export(self, path: Any, format: str = "onnx", *, X: Any = None, name: Optional[str] = None,
                vectors: Optional[int] = None, integers: Optional[str] = None) -> None:

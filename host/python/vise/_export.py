@@ -16,7 +16,8 @@ from ._library import Handle, call, lib, made
 class CertifyConfig(ctypes.Structure):
     """vise_certify_config"""
 
-    _fields_ = [("struct_size", c_size_t), ("low", POINTER(c_double)), ("high", POINTER(c_double)), ("origin", c_char_p)]
+    _fields_ = [("struct_size", c_size_t), ("low", POINTER(c_double)), ("high", POINTER(c_double)), ("origin", c_char_p),
+                ("integers", c_char_p), ("data", c_void_p)]
 
 
 class ExportConfig(ctypes.Structure):
@@ -46,11 +47,14 @@ def _set_ranges(config: Any, ranges: Ranges) -> None:
         config.low, config.high = (side.ctypes.data_as(POINTER(c_double)) for side in ranges)
 
 
-def certify(model: Any, ranges: Ranges, origin: Optional[str] = None) -> Dict[str, Any]:
+def certify(model: Any, ranges: Ranges, origin: Optional[str] = None, integers: Optional[str] = None,
+            data: Optional[Handle] = None) -> Dict[str, Any]:
     """The certificate of a model as a dict."""
     config = _l.sized(CertifyConfig, lib.vise_certify_config_init_sized)
     _set_ranges(config, ranges)
     config.origin = origin.encode() if origin is not None else None
+    config.integers = integers.encode() if integers is not None else None
+    config.data = data.pointer if data is not None else None
     certificate = Handle(made(lib.vise_certify, model._whole, byref(config)), lib.vise_certificate_free)
     text = c_void_p()
     call(lib.vise_certificate_to_json, certificate.pointer, byref(text))

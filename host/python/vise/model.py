@@ -237,29 +237,33 @@ class Model:
 
     # ---- proofs, and files for other places --------------------------------------------------------------------
 
-    def certify(self, inputs: Any = None) -> Dict[str, Any]:
+    def certify(self, inputs: Any = None, *, integers: Optional[str] = None, data: Any = None) -> Dict[str, Any]:
         """Proven bounds: ranges of outputs and pre-activations for inputs within `inputs` ((low, high) for all, or
-        [inputs, 2]; None: what is known of them), Lipschitz bounds, monotone inputs; a dict, as docs/files.md has it.
+        [inputs, 2]; None: what is known of them), Lipschitz bounds, monotone inputs; a dict, as docs/files.md has it. Of a model that was trained for integers,
+        or with integers and data as export has them, also the ranges of the sums of the net in integers.
 
         >>> import vise
         >>> proof = vise.Model([2, 3, 1], seed=1).certify(inputs=(-1, 1))
         >>> proof["lipschitz"]["inf"] > 0
         True
         """
-        return _export.certify(self, _export.ranges_of(inputs, self.widths[0]))
+        return _export.certify(self, _export.ranges_of(inputs, self.widths[0]), integers=integers, data=self._rows(data))
+
+    @staticmethod
+    def _rows(data: Any) -> Optional[Handle]:
+        """Rows [n, inputs] as a data set."""
+        if data is None:
+            return None
+        x = numbers_of(dense(data))
+        return Handle(made(lib.vise_dataset_from_arrays, byref(array_of(x)), None, None, True), lib.vise_dataset_free)
 
     def export(self, path: Any, format: str = "onnx", *, inputs: Any = None, name: Optional[str] = None,
                vectors: Optional[int] = None, integers: Optional[str] = None, data: Any = None) -> None:
         """Writes the model into the new or empty folder path: format "onnx", "h" (float32 C99) or "c" (integers, C99).
         inputs: the ranges of test vectors, as in certify. name: of the files. vectors: how many test vectors. integers,
         data: for "c", unless the model was trained for it, as in "int8,acc16" and rows [n, inputs] to take ranges from."""
-        dataset = None
-        if data is not None:
-            x = numbers_of(dense(data))
-            dataset = Handle(made(lib.vise_dataset_from_arrays, byref(array_of(x)), None, None, True),
-                             lib.vise_dataset_free)
         _export.export(self, path, format, _export.ranges_of(inputs, self.widths[0]), name=name, vectors=vectors,
-                       integers=integers, data=dataset)
+                       integers=integers, data=self._rows(data))
 
     # ---- torch -------------------------------------------------------------------------------------------------
 

@@ -112,6 +112,49 @@ Test(certify, what_smooth_activations_do_between_the_ends_of_a_range_counts) {
   vise_model_free(model);
 }
 
+/* Of the C library's own rounding: each row's positive integers times the largest input, with the bias. */
+Test(certify, sums_of_integers_are_bounded) {
+  vise_model *model = small(VISE_RELU);
+  const double rows[] = {0, 0, 1, 1}, low[] = {0, 0}, high[] = {1, 1};
+  const vise_array x = vise_array_of(rows, VISE_F64, 2, 2);
+  vise_dataset *data = NULL;
+  vise_certificate *c = NULL;
+  vise_certify_config config;
+  vise_error err = VISE_ERROR_INIT;
+  int64_t least = 0, most = 0;
+  double fullest = 0;
+  bool is_trained = true;
+  cr_assert_eq(vise_dataset_from_arrays(&x, NULL, NULL, true, &data, &err), VISE_OK, "%s", err.text);
+  vise_certify_config_init(&config);
+  config.low = low;
+  config.high = high;
+  config.integers = "int8,acc16,in4";
+  config.data = data;
+  cr_assert_eq(vise_certify(model, &config, &c, &err), VISE_OK, "%s", err.text);
+  cr_assert_str_eq(vise_certificate_integers(c, &is_trained), "int8,acc16,act8,in4");
+  cr_assert(!is_trained && vise_certificate_integers_fault(c) == NULL);
+
+  /* With the scales 2^-5 of weights and 1/15 of inputs: [32 -64] and 120, [16 0] and -480. */
+  cr_assert_eq(vise_certificate_sums(c, 0, &least, &most, &fullest, &err), VISE_OK, "%s", err.text);
+  const vise_i_integer_layer *layer = &c->sums.net->layers[0];
+  const int32_t w = layer->weights[0], b = layer->bias[0];
+  cr_assert(w > 0 && layer->weights[1] == -2 * w && layer->weights[2] * 2 == w && layer->weights[3] == 0);
+  cr_assert(b > 0 && layer->bias[1] < 0 && layer->in_max == 15);
+  cr_assert_eq(most, 15 * w + b);
+  cr_assert_eq(least, -30 * w < layer->bias[1] ? -30 * w : layer->bias[1]);
+  cr_assert_float_eq(fullest, fmax((double)most / 32767, -(double)least / 32768), 1e-15);
+  cr_assert_eq(vise_certificate_sums(c, 2, &least, &most, NULL, NULL), VISE_ERR_USAGE);
+  vise_certificate_free(c);
+
+  c = certify(model, 0, 1);
+  cr_assert_null(vise_certificate_integers(c, NULL));
+  cr_assert_eq(vise_certificate_sums(c, 0, &least, &most, NULL, &err), VISE_ERR_USAGE);
+  cr_assert(strstr(err.text, "about floats alone"), "%s", err.text);
+  vise_certificate_free(c);
+  vise_dataset_free(data);
+  vise_model_free(model);
+}
+
 static void expect_refused(const vise_model *model, const double *low, const double *high, vise_status code,
                            const char *says) {
   vise_error err = VISE_ERROR_INIT;

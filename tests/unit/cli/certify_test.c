@@ -47,6 +47,19 @@ Test(cli_certify, leaves_the_model_alone_when_asked) {
   tool_free(&result);
 }
 
+Test(cli_certify, tells_of_the_sums_of_nets_in_integers) {
+  tool_expect_ok("train --train iris.csv --steps 20 --quiet --quantize int8,acc14 --out whole");
+  tool_result result = tool_run("certify --model whole --data iris.csv");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out,
+       "integers        int8,acc14,act8,in8, as it was trained\n  layer 0         every part of every sum in -");
+  tool_free(&result);
+  result = tool_run("certify --model run --data iris.csv --as int16,acc24 --keep-model");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out, "integers        int16,acc24,act8,in8, rounded after training\n");
+  tool_free(&result);
+}
+
 Test(cli_certify, refuses_and_writes_nothing) {
   tool_expect_refused("certify", "--model is missing");
   tool_expect_refused("certify --model run", "input 0 (a): its range is not known: give the ranges of the --inputs");
@@ -54,6 +67,7 @@ Test(cli_certify, refuses_and_writes_nothing) {
   tool_expect_refused("certify --model run --inputs 2:1", "the smaller one first");
   tool_expect_refused("certify --model run --inputs 0:nan", "expected LO:HI");
   tool_expect_refused("certify --model run --inputs x=0:1", "the model has no input of this name");
+  tool_expect_refused("certify --model run --inputs 0:1 --as int8,acc16", "give --as, as in int8,acc16, and --data");
   tool_expect_refused("certify --model run --inputs 0:1 --out nowhere/c.json", "the folder nowhere does not exist");
   tool_expect_refused("certify --model run --inputs 0:1 --out run/model.safetensors --keep-model", "--out");
   tool_expect_refused("certify --model run --inputs -3e38:3e38", "beyond float32");
