@@ -29,4 +29,10 @@ void vise_i_bound_rows(const vise_i_row_ball *ball, double factor, const vise_i_
 VISE_WARN_UNUSED vise_status vise_i_verify_projection(const vise_i_step_spec *spec, const vise_array *weights,
                                                       const uint8_t *mask, const vise_i_hyper *hyper, vise_error *err);
 
+/* verify_rounding.c: the same of what is rounded for an integer net, in these scales: all rounded weights [n_params], f32 or
+   f64, are whole multiples of their scales, and no part of a row's sum leaves its accumulator. Nothing without a
+   quantization. NaN passes. */
+VISE_WARN_UNUSED vise_status vise_i_verify_rounding(const vise_i_step_spec *spec, const float *scales,
+                                                    const vise_array *rounded, vise_error *err);
+
 #endif

@@ -200,7 +200,8 @@ const vise_option vise_i_options[] = {
    "for hidden values and inputs of fewer bits than 8, as in int8,acc12,act4,in4",
    KIND(TEXT, PROJECTION, TRAIN), .flags = VISE_OPTION_ADDED, OFF,
    .backends = (1u << VISE_BACKEND_CPU) | (1u << VISE_BACKEND_CPU64)},
-  {"assert-projection", AT(assert_projection), FLAG, "verify after every step that all of these and the masks hold",
+  {"assert-projection", AT(assert_projection), FLAG,
+   "verify after every step that all of these and the masks hold, with `quantize` also that no sum can leave its accumulator",
    KIND(FLAG, PROJECTION, TRAIN), .flags = VISE_OPTION_CHECKS},
 
   {"weight-op", AT(weight_op.kind), "NAME", "none", "relative weight operation; during training, or by prune once",

@@ -154,7 +154,9 @@ vise_status vise_i_recorder_take(vise_i_recorder *recorder, vise_trainer *traine
   *out = NULL;
   if (!is_due(recorder, t)) return VISE_OK;
 
-  VISE_TRY(t->ops->get_state(t->backend, VISE_I_PARAMS, recorder->params, err));
+  /* Of a training for integers, what they are rounded to: the net that is made. */
+  const vise_i_state which = t->quantization != NULL ? VISE_I_ROUNDED : VISE_I_PARAMS;
+  VISE_TRY(t->ops->get_state(t->backend, which, recorder->params, err));
   for (size_t l = 0; l < net->n_layers; l++) {
     recorder->layers[l] = vise_i_record_tensor(t, recorder->params, net->blocks[l].weight);
   }

@@ -109,6 +109,10 @@ static vise_status verify(vise_i_cpu *b, const vise_i_hyper *hyper, vise_error *
 
   const vise_array weights = vise_array_of(b->verified, VISE_F32, 1, b->net->n_params);
   VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask != NULL ? b->verified_mask : NULL, hyper, err));
+  if (b->spec->quantization != NULL) {
+    VISE_TRY(backend->ops->get_state(backend, VISE_I_ROUNDED, b->verified, err));
+    VISE_TRY(vise_i_verify_rounding(b->spec, b->host.state[VISE_I_SCALES], &weights, err));
+  }
 done:
   return status;
 }

@@ -87,7 +87,9 @@ vise_status vise_i_cpu64_step(vise_i_cpu64 *b, const vise_i_batch *batch, const 
     vise_i_cpu64_round(b, true);
     if (b->spec->assert_projection) {
       const vise_array weights = vise_array_of(b->params, VISE_F64, 1, b->net->n_params);
+      const vise_array used = vise_array_of(b->used, VISE_F64, 1, b->net->n_params);
       VISE_TRY(vise_i_verify_projection(b->spec, &weights, b->mask, hyper, err));
+      VISE_TRY(vise_i_verify_rounding(b->spec, b->host.state[VISE_I_SCALES], &used, err));
     }
   }
 

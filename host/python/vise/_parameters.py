@@ -353,7 +353,8 @@ PARAMETERS = """
         train for an integer net whose sums cannot overflow; int8,accP with accumulators of P bits (10 to 32),
         and actA, inI for hidden values and inputs of fewer bits than 8, as in int8,acc12,act4,in4 [off]
     assert_projection : bool, default None
-        verify after every step that all of these and the masks hold [no]
+        verify after every step that all of these and the masks hold, with `quantize` also that no sum can leave
+        its accumulator [no]
     weight_op : str, default None
         relative weight operation; during training, or by prune once [none]
     weight_op_at : str, default None

@@ -44,6 +44,25 @@ Test(cli_quantize, trains_and_scores_the_same_net) {
   tool_free(&result);
 }
 
+/* What metrics.jsonl tells of the weights is that of the integers. */
+Test(cli_quantize, records_are_of_the_integers) {
+  tool_expect_ok(TRAIN "--epochs 5 --quantize int8,acc10,act2,in2 --assert-projection --out run");
+  size_t n = 0;
+  char *text = tool_read("run/metrics.jsonl", &n), *rest = text, *line;
+  double in_record = -1, at_end = -2;
+  while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+    json_t *event = tool_json_text(line), *layers = json_object_get(event, "layers"), *layer;
+    size_t i;
+    if (layers != NULL) in_record = 0;
+    json_array_foreach(layers, i, layer) in_record += json_number_value(json_object_get(layer, "zero_weights"));
+    const json_t *told = json_object_get(event, "regularization");
+    if (told != NULL) at_end = json_number_value(json_object_get(told, "zero_weights"));
+    json_decref(event);
+  }
+  cr_assert(in_record == at_end && in_record > 0, "%g and %g", in_record, at_end);
+  free(text);
+}
+
 Test(cli_quantize, goes_on_with_the_same_bits) {
   tool_expect_ok(TRAIN "--epochs 8 --quantize int8,acc12,act4,in4 --val-fraction 0.2 --patience 20 --out whole");
   for (int stop = 2; stop <= 6; stop += 4) {

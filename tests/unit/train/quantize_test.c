@@ -2,6 +2,7 @@
    interruption. */
 #include <stdlib.h>
 
+#include "host/backend/projection.h"
 #include "host/integer/integer.h"
 #include "rig.h"
 
@@ -96,6 +97,53 @@ Test(quantize, the_model_is_an_integer_net) {
 }
 
 /* One step of either backend, from the same weights. */
+/* Each row that is rounded on the way is looked at too. */
+Test(quantize, the_projection_holds_after_every_step) {
+  static const char *const formats[] = {"int8,acc16", "int8,acc10,act2,in3", "int8,acc32"};
+  static const vise_activation kinds[] = {VISE_RELU, VISE_TANH, VISE_LEAKY_RELU};
+  vise_dataset *rows = make_rows(true);
+  for (size_t i = 0; i < 6; i++) {
+    vise_train_config config = config_of(formats[i / 2]);
+    config.backend = i % 2 == 0 ? VISE_BACKEND_CPU : VISE_BACKEND_CPU64;
+    config.assert_projection = true;
+    vise_model_free(train(&config, kinds[i / 2], rows));
+  }
+  vise_dataset_free(rows);
+}
+
+static void expect_breach(const vise_i_step_spec *spec, double *w, size_t at, double value, const char *says) {
+  vise_error err = VISE_ERROR_INIT;
+  const double before = w[at];
+  const vise_array weights = vise_array_of(w, VISE_F64, 1, spec->net->n_params);
+  OK(vise_i_verify_rounding(spec, spec->quantization->scales, &weights, &rig_err));
+  w[at] = value;
+  cr_expect_eq(vise_i_verify_rounding(spec, spec->quantization->scales, &weights, &err), VISE_ERR_INTERNAL);
+  cr_expect(strstr(err.text, says) != NULL, "\"%s\" does not say \"%s\"", err.text, says);
+  w[at] = before;
+}
+
+/* 2 inputs up to 255, sums up to 2047: integers up to 8 of a sign, less the bias. */
+Test(quantize, rounded_rows_that_do_not_fit_are_seen) {
+  vise_model *model = rig_model((const size_t[]){2, 1}, 2, true, VISE_F64);
+  vise_i_step_spec spec = {.net = vise_i_model_net(model)};
+  vise_i_quantization *q = NULL;
+  double w[3] = {0.5 * 5, 0.5 * 3, 0.5 * 0.25 * 7}; /* 5, 3 and 7 */
+  const vise_i_integer_format format = {.acc_bits = 12, .act_bits = 8, .in_bits = 8};
+  OK(vise_i_quantization_make(spec.net, &format, &q, &rig_err));
+  q->scales[0] = 0.5f;
+  q->scales[1] = 0.25f;
+  spec.quantization = q;
+
+  expect_breach(&spec, w, 0, 0.5 * 6, "row 0: sums go from 0 to 2302, which 12 bits do not hold");
+  expect_breach(&spec, w, 2, 0.5 * 0.25 * 8, "row 0: sums go from 0 to 2048");
+  expect_breach(&spec, w, 1, 0.5 * -9, "row 0: sums go from -2295 to 1282");
+  expect_breach(&spec, w, 0, 0.5 * 128, "the integer 128 is beyond 127");
+  expect_breach(&spec, w, 1, 0.5 * 3.01, "is no whole multiple of its scale 0.5");
+  expect_breach(&spec, w, 2, 0.7, "is no whole multiple of its scale 0.125");
+  vise_i_quantization_free(q);
+  vise_model_free(model);
+}
+
 Test(quantize, backends_agree) {
   double losses[2];
   vise_dataset *rows = make_rows(true);
