@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/cli/message.h"
+#include "host/cli/monotone.h"
 #include "host/cli/signals.h"
 #include "host/cli/table_data.h"
 #include "host/cli/tell.h"
@@ -82,14 +83,29 @@ static vise_status make_data(fold *f, vise_error *err) {
   return status == VISE_OK ? use(f, s->held_out, s->n_held_out, &f->held_out, err) : status;
 }
 
+/* Those of a file are for the inputs of all rows, of which a fold may have other ones. */
+static vise_status take_signs(const fold *f, vise_error *err) {
+  const vise_i_cli_options *options = f->options;
+  if (options->monotone != NULL) return vise_i_cli_make_monotone(options, f->preprocessor, f->model, err);
+  if (options->sign == NULL) return VISE_OK;
+
+  const size_t n = vise_model_width(f->model, 0), n_of_all = vise_model_width(f->setup->model, 0);
+  if (n == n_of_all) return vise_model_load_signs(f->model, options->sign, err);
+  return vise_i_cli_fail(err, VISE_ERR_VALUE,
+                         "--sign: without a fifth of the rows the net has %zu inputs, and the signs are for %zu", n,
+                         n_of_all);
+}
+
 static vise_status make_model(fold *f, vise_error *err) {
   const vise_i_cli_options *options = f->options;
   const vise_dtype dtype = options->training.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
   vise_net_config net = options->net;
   net.widths[0] = vise_dataset_n_features(f->train);
-  const vise_status status = vise_model_create(&net, dtype, &f->model, err);
-  return status == VISE_OK ? vise_model_initialize(f->model, options->init_scheme, options->training.seed, err)
-                           : status;
+  vise_status status = vise_model_create(&net, dtype, &f->model, err);
+  if (status == VISE_OK) {
+    status = vise_model_initialize(f->model, options->init_scheme, options->training.seed, err);
+  }
+  return status == VISE_OK ? take_signs(f, err) : status;
 }
 
 static vise_status train(fold *f, bool *interrupted, vise_error *err) {

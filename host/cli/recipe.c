@@ -28,8 +28,7 @@ static vise_status set_all(vise_i_cli_options *options, char *text, vise_error *
 static void resolve_cross_validation(vise_i_cli_options *options, size_t n_rows) {
   const bool validates = options->val != NULL || options->val_fraction > 0 || options->fold != NULL;
   const bool tests = options->test != NULL || options->test_fraction > 0;
-  const bool knows_rows =
-      options->init != NULL || options->mask != NULL || options->sign != NULL || options->monotone != NULL;
+  const bool knows_rows = options->init != NULL || options->mask != NULL;
   const bool is_small = options->recipe == VISE_I_CLI_RECIPE_TABLE && vise_recipe_validation_fraction(n_rows) == 0;
   bool wanted = options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES;
   if (options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_AUTO) wanted = is_small && !tests;

@@ -16,10 +16,8 @@ static vise_status check_cross_validation(const vise_i_cli_options *options, vis
   if (options->val_fraction > 0) return vise_i_cli_fail_both(name, "val-fraction", "those rows judge the net", err);
   if (options->fold != NULL) return vise_i_cli_fail_both(name, "fold", "those rows judge the net", err);
   if (options->init != NULL) return vise_i_cli_fail_both(name, "init", "its weights may know the rows", err);
-  static const char *const sizes = "the nets of folds may be of other sizes";
-  if (options->mask != NULL) return vise_i_cli_fail_both(name, "mask", sizes, err);
-  if (options->sign != NULL) return vise_i_cli_fail_both(name, "sign", sizes, err);
-  return options->monotone != NULL ? vise_i_cli_fail_both(name, "monotone", sizes, err) : VISE_OK;
+  if (options->mask == NULL) return VISE_OK;
+  return vise_i_cli_fail_both(name, "mask", "it may know the rows, and the nets of folds may be of other sizes", err);
 }
 
 static vise_status check_data(const vise_i_cli_options *options, vise_error *err) {

@@ -89,7 +89,6 @@ Test(cli_monotone, refusals) {
       {"--monotone x=+ --activation gelu", "--activation gelu falls"},
       {"--monotone x=+ --clamp 0.1:1", "with signs the box must contain 0"},
       {"--monotone x=+ --sign s.safetensors", "--sign and --monotone contradict"},
-      {"--monotone x=+ --cross-validate yes", "--cross-validate and --monotone contradict"},
       {"--sign s.safetensors", "s.safetensors: cannot be opened"},
   };
   tool_write_line("line.csv", 60);
