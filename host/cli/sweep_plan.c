@@ -20,7 +20,7 @@ typedef struct planning {
   vise_plan_device device;
   bool has_device;
   shape *shapes;
-  size_t n;
+  size_t n, n_integer; /* n_integer: fits of nets in integers, which are trained on the CPU */
   double seconds;
 } planning;
 
@@ -50,9 +50,14 @@ static vise_status add_shape(planning *p, size_t config, const vise_net_config *
 static vise_status find_shapes(planning *p, vise_error *err) {
   vise_status status = VISE_OK;
   for (size_t config = 0; config < p->s->n_configs && status == VISE_OK; config++) {
+    char format[VISE_I_CLI_FORMAT_BYTES];
     vise_i_cli_options options;
     vise_i_cli_setup setup;
     if (p->s->same_as[config] != config) continue;
+    if (vise_i_cli_sweep_quantizes(p->s, config, format, sizeof format)) {
+      p->n_integer += p->s->n_splits;
+      continue;
+    }
     status = vise_i_cli_sweep_resolve(p->s, config, 0, &options, &setup, err);
     if (status == VISE_OK) status = add_shape(p, config, &options.net, err);
     vise_model_free(setup.model);
@@ -123,6 +128,9 @@ static vise_status print_device(planning *p, vise_error *err) {
     (void)printf("%-15s ", "net");
     vise_i_cli_print_widths(stdout, &p->shapes[i].net);
     (void)printf(": not on a GPU: %s\n", why.text);
+  }
+  if (p->n_integer > 0) {
+    (void)printf("%-15s %zu fits: not on a GPU, but on the CPU\n", "in integers", p->n_integer);
   }
   if (p->n > 1) (void)printf("%-15s %.3g s expected\n", "in all", p->seconds);
   if (p->s->n_rungs > 1) (void)printf("%-15s --halving trains fewer of them to the end, in less time\n", "");

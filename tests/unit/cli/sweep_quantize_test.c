@@ -112,6 +112,14 @@ Test(cli_sweep_quantize, the_winner_is_a_net_in_integers) {
   tool_free(&result);
 }
 
+Test(cli_sweep_quantize, a_plan_has_them_on_the_cpu) {
+  tool_result result = sweep_run(HOW "--vary quantize=off;int8,acc16;int8,acc14,act4 --folds 2 --plan");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out, "-8-3: 2 fits of ");
+  SAYS(result.out, "in integers     4 fits: not on a GPU, but on the CPU\n");
+  tool_free(&result);
+}
+
 Test(cli_sweep_quantize, what_cannot_be_is_refused) {
   sweep_refused("'int8' is no format: those have commas, so part them by semicolons", HOW "--vary quantize=int8,acc16");
   sweep_refused("configuration 1 (quantize=int8,acc9)", HOW "--vary quantize=off;int8,acc9");
