@@ -155,6 +155,21 @@ def test_certificates_hold_for_the_rows():
         vise.Model([2, 1]).certify()
 
 
+def test_certificates_have_the_sums_of_integers():
+    x, y = load_iris(return_X_y=True)
+    assert "integer" not in vise.Classifier().fit(x, y).certify(x)
+    for net, more, trained in ((vise.Classifier(quantize="int8,acc14,act4"), {}, True),
+                               (vise.Classifier(), dict(integers="int16,acc24"), False)):
+        proof = net.fit(x, y).certify(x, **more)["integer"]
+        low, high = proof["limits"]
+        assert proof["trained"] is trained and 0 < proof["fullest"] <= 1
+        assert all(low <= a <= b <= high for layer in proof["layers"] for a, b in layer["sums"])
+    proof = vise.Model([2, 3, 1], seed=1).certify((-1, 1), integers="int8,acc16", data=[[0.5, -1], [1, 1]])
+    assert proof["integer"]["format"] == "int8,acc16,act8,in8"
+    with pytest.raises(ValueError, match="unconstrained"):
+        net.certify(x, integers="int8,acc16,unconstrained")
+
+
 def test_exports_are_files_that_run(tmp_path):
     x, y = load_iris(return_X_y=True)
     net = vise.Classifier(layers="auto-8-auto").fit(x, y)
