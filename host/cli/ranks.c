@@ -46,8 +46,9 @@ vise_status vise_i_cli_ranks_open(vise_ranks **out, vise_error *err) {
 }
 
 vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err) {
-  if (ranks == NULL) {
-    if (!vise_i_cli_given(options, "rank-timeout")) return VISE_OK;
+  if (ranks == NULL) { /* a config.json has it in any case */
+    const int place = vise_i_cli_find(options, "rank-timeout", NULL);
+    if (place < 0 || options->source[place] != VISE_I_CLI_FROM_LINE) return VISE_OK;
     return vise_i_cli_fail(err, VISE_ERR_USAGE,
                            "`rank_timeout`: this process trains alone; it is for those that mpirun starts");
   }
