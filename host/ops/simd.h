@@ -19,9 +19,10 @@ enum { VISE_I_LANES = 16 };
 
 /* Their sum, in a fixed order. */
 VISE_I_INLINE double vise_i_sum_lanes(const double lanes[VISE_I_LANES]) {
-  double s[VISE_I_LANES / 2];
-  for (int i = 0; i < 8; i++) s[i] = lanes[i] + lanes[i + 8];
-  return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]));
+  double eight[8], four[4];
+  for (int i = 0; i < 8; i++) eight[i] = lanes[i] + lanes[i + 8];
+  for (int i = 0; i < 4; i++) four[i] = eight[i] + eight[i + 4];
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 /* x < lo ? lo : (x > hi ? hi : x) for lo <= hi, in the form that becomes one max and one min; NaN stays NaN. */

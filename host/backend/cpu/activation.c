@@ -133,7 +133,19 @@ VISE_I_INLINE void activate(vise_activation kind, float *restrict act, float *re
   }
 }
 
-/* d *= f'(z) for a row; its sum in float64. */
+/* d *= f'(z) for the last values of a row, fewer than there are lanes; the row's sum. */
+VISE_I_INLINE double backward_rest(vise_activation kind, float *restrict d, const float *restrict a,
+                                   const float *restrict z, size_t n, const double whole[VISE_I_LANES]) {
+  double lanes[VISE_I_LANES];
+  for (size_t j = 0; j < VISE_I_LANES; j++) lanes[j] = whole[j];
+  for (size_t j = 0; j < n; j++) {
+    if (kind != VISE_IDENTITY) d[j] *= derivative_of(kind, a[j], z[j]);
+    lanes[j] += (double)d[j];
+  }
+  return vise_i_sum_lanes(lanes);
+}
+
+/* The same for all of a row; its sum in float64. Lanes are in registers, since every index is a constant. */
 VISE_I_INLINE double backward_row(vise_activation kind, float *restrict d, const float *restrict a,
                                   const float *restrict z, size_t n) {
   double lanes[VISE_I_LANES] = {0};
@@ -145,12 +157,8 @@ VISE_I_INLINE double backward_row(vise_activation kind, float *restrict d, const
       lanes[j] += (double)d[i + j];
     }
   }
-  for (size_t j = 0; i + j < n; j++) {
-    if (kind != VISE_IDENTITY) d[i + j] *= derivative_of(kind, a[i + j], z[i + j]);
-    lanes[j] += (double)d[i + j];
-  }
 
-  return vise_i_sum_lanes(lanes);
+  return i == n ? vise_i_sum_lanes(lanes) : backward_rest(kind, d + i, a + i, z + i, n - i, lanes);
 }
 
 VISE_I_INLINE void backward(vise_activation kind, const vise_i_cpu_outputs *outputs, float *delta, float *bias_grad,
