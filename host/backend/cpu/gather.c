@@ -233,11 +233,38 @@ static double class_weight(const vise_i_cpu *b, bool labels, double y) {
   return (double)b->class_weights[labels ? (size_t)y : y > 0];
 }
 
+/* Rows first..first + n of a batch, whose labels are integers, to `to` (NULL: nowhere): whether all name a class. */
+#define DEFINE_LABELS(name, T)                                                                                    \
+  static bool labels_##name(const T *from, size_t stride, const selection *rows, size_t n_classes, int32_t *to) { \
+    bool valid = true;                                                                                            \
+    for (size_t r = 0; r < rows->n; r++) {                                                                        \
+      const T label = from[row_of(rows, r) * stride];                                                             \
+      valid &= (uint64_t)label < n_classes;                                                                       \
+      if (to) to[r] = (int32_t)label;                                                                             \
+    }                                                                                                             \
+    return valid;                                                                                                 \
+  }
+DEFINE_LABELS(i32, int32_t)
+DEFINE_LABELS(i64, int64_t)
+
+/* False: they are not integers, or not all name a class. */
+static bool read_labels(const vise_array *y, const selection *rows, size_t n_classes, int32_t *to) {
+  if (y->dtype == VISE_I32) return labels_i32(y->data, y->row_stride, rows, n_classes, to);
+  return y->dtype == VISE_I64 && labels_i64(y->data, y->row_stride, rows, n_classes, to);
+}
+
 vise_status vise_i_cpu_sum_weights(const vise_i_cpu *b, const vise_i_batch *batch, double *out, vise_error *err) {
   const vise_i_data *data = batch->data;
   const vise_array *y = &data->y;
   const bool labels = vise_i_has_labels(b->net, data);
+  const selection all = {batch->rows, 0, batch->n};
   double sum = 0;
+
+  if (!data->row_weights && !b->class_weights &&
+      (!labels || read_labels(y, &all, b->net->widths[b->net->n_layers], NULL))) {
+    *out = (double)batch->n;
+    return VISE_OK;
+  }
 
   for (size_t r = 0; r < batch->n; r++) {
     const size_t row = batch->rows ? batch->rows[r] : r;
@@ -257,8 +284,10 @@ static void gather_labels(vise_i_cpu *b, const vise_array *y, const selection *r
   const size_t n_out = b->net->widths[b->net->n_layers], n = rows->n;
   const vise_targets kind = vise_i_loss_targets(b->rule->loss);
 
-  for (size_t r = 0; r < n; r++) {
-    b->labels[r] = (int32_t)element(y->data, y->dtype, row_of(rows, r) * y->row_stride);
+  if (!read_labels(y, rows, n_out, b->labels)) {
+    for (size_t r = 0; r < n; r++) {
+      b->labels[r] = (int32_t)element(y->data, y->dtype, row_of(rows, r) * y->row_stride);
+    }
   }
   if (kind == VISE_TARGETS_LABELS) return;
 
@@ -287,11 +316,15 @@ void vise_i_cpu_gather_y(vise_i_cpu *b, const vise_i_cpu_rows *rows, size_t firs
     gather_values(b, rows, &chosen);
   }
 
+  const bool by_class = b->class_weights && vise_i_loss_targets(b->rule->loss) != VISE_TARGETS_LABELS;
+  for (size_t r = 0; r < n; r++) b->row_weight[r] = 1;
+  if (!data->row_weights && !by_class) return;
+
   for (size_t r = 0; r < n; r++) {
     const size_t row = row_of(&chosen, r);
     double weight = data->row_weights ? data->row_weights[row] : 1;
     /* Label smoothing spreads a row over all classes, so cross-entropy takes the class weights itself. */
-    if (b->class_weights && vise_i_loss_targets(b->rule->loss) != VISE_TARGETS_LABELS) {
+    if (by_class) {
       weight *= class_weight(b, b->has_labels, element(y->data, y->dtype, row * y->row_stride));
     }
     b->row_weight[r] = (float)weight;
