@@ -19,18 +19,19 @@ VISE_I_CLONES static void row_maxima(const float *restrict z, size_t n_out, size
   for (size_t k = 1; k < n_out; k++) {
     const float *restrict zk = z + k * n;
     for (size_t r = 0; r < n; r++) {
-      const int more = zk[r] > most[r];
-      most[r] = more ? zk[r] : most[r];
-      arg[r] = more ? (int32_t)k : arg[r];
+      const int32_t more =
+          -(int32_t)(zk[r] > most[r]); /* all bits or none: a select would become a slow masked store */
+      arg[r] = ((int32_t)k & more) | (arg[r] & ~more);
+      most[r] = zk[r] > most[r] ? zk[r] : most[r];
     }
   }
 }
 
-/* d = z - most. */
-VISE_I_CLONES static void shifted(const float *restrict z, const float *restrict most, float *restrict d, size_t n_out,
-                                  size_t n) {
+/* d = exp(z - most). */
+VISE_I_CLONES static void exponentials(const float *restrict z, const float *restrict most, float *restrict d,
+                                       size_t n_out, size_t n) {
   for (size_t k = 0; k < n_out; k++) {
-    for (size_t r = 0; r < n; r++) d[k * n + r] = z[k * n + r] - most[r];
+    for (size_t r = 0; r < n; r++) d[k * n + r] = vise_i_exp(z[k * n + r] - most[r]);
   }
 }
 
@@ -39,6 +40,18 @@ VISE_I_CLONES static void row_sums(const float *restrict d, double *restrict sum
   memset(sum, 0, n * sizeof *sum);
   for (size_t k = 0; k < n_out; k++) {
     for (size_t r = 0; r < n; r++) sum[r] += (double)d[k * n + r];
+  }
+}
+
+/* weighted[r] = sum over the outputs of z - most, times the weights of the classes. */
+static void sum_shifted(const vise_i_cpu *b, const float *z, const float *most, size_t n_out, size_t n,
+                        float *weighted) {
+  for (size_t r = 0; r < n; r++) {
+    double sum = 0;
+    for (size_t k = 0; k < n_out; k++) {
+      sum += (b->class_weights ? (double)b->class_weights[k] : 1.0) * (double)(z[k * n + r] - most[r]);
+    }
+    weighted[r] = (float)sum;
   }
 }
 
@@ -63,21 +76,9 @@ static void cross_entropy(vise_i_cpu *b, size_t n_out, size_t n, double weight_s
 
   row_maxima(z, n_out, n, most, arg);
   for (size_t r = 0; r < n; r++) correct += arg[r] == b->labels[r];
-  shifted(z, most, d, n_out, n);
-
-  /* What the loss needs from the shifted outputs, before they become exponentials. */
-  for (size_t r = 0; r < n; r++) own[r] = d[(size_t)b->labels[r] * n + r];
-  if (smoothing > 0) {
-    for (size_t r = 0; r < n; r++) {
-      double weighted = 0;
-      for (size_t k = 0; k < n_out; k++) {
-        weighted += (b->class_weights ? (double)b->class_weights[k] : 1.0) * (double)d[k * n + r];
-      }
-      c[r] = (float)weighted;
-    }
-  }
-
-  exp_all(d, n_out * n);
+  for (size_t r = 0; r < n; r++) own[r] = z[(size_t)b->labels[r] * n + r] - most[r];
+  if (smoothing > 0) sum_shifted(b, z, most, n_out, n, c);
+  exponentials(z, most, d, n_out, n);
   row_sums(d, b->row_sum, n_out, n);
 
   double total = 0;
