@@ -322,7 +322,7 @@ double vise_i_cpu_sum_squares(const float *w, size_t n);
 /* What a thread counted in an update; on cache lines of its own. */
 typedef struct vise_i_cpu_bounds {
   uint64_t n_at_lo[VISE_I_MOST_TENSORS], n_at_hi[VISE_I_MOST_TENSORS]; /* at the box, by tensor */
-  uint64_t n_nonfinite;                                                /* first weights that are not finite */
+  bool first_is_finite;                                                /* its part of the first layer's weights */
   uint64_t spare[7];
 } vise_i_cpu_bounds;
 _Static_assert(sizeof(vise_i_cpu_bounds) % 64 == 0, "whole cache lines");

@@ -26,10 +26,12 @@ typedef struct update_args {
   vise_i_cpu_shaping shaping;
   float scale, lr, cap, keep, shrink, lo, hi;
   float mu, rho, rho_rest, beta1, beta1_rest, beta2, beta2_rest, eps, correct1, correct2;
+  bool boxed; /* lo or hi is finite; if not, the rarer functions clamp all the same, which changes nothing */
 } update_args;
 
 typedef struct update_counts {
-  uint64_t n_lo, n_hi, n_nonfinite; /* weights at the box, and such as are not numbers of a finite size */
+  uint64_t n_lo, n_hi; /* weights at the box */
+  uint32_t largest;    /* bits of the largest magnitude; a NaN is above all others */
 } update_counts;
 
 /* The gradient that the optimizer gets. */
@@ -81,12 +83,19 @@ VISE_I_INLINE float shrink1(float w, float by) {
   return rest <= 0 ? 0.0f : (w < 0 ? -rest : rest);
 }
 
+VISE_I_INLINE int32_t magnitude_bits(float x) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits & INT32_MAX;
+}
+
 VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
                                         float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
-                                        direction how, generality kind) {
+                                        direction how, generality kind, bool boxed) {
   const update_args local = *args, *a = &local; /* so the compiler sees that stores do not change it */
   const bool first = how != SGD && how != RMSPROP, second = how == RMSPROP || how == RMSPROP_MOMENTUM || how == ADAM;
-  uint32_t n_lo = 0, n_hi = 0, n_nonfinite = 0;
+  uint32_t n_lo = 0, n_hi = 0;
+  int32_t largest = 0;
 
   for (size_t i = 0; i < n; i++) {
     float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
@@ -105,22 +114,25 @@ VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict
       v2 = mask[i] ? v2 : 0.0f;
     }
 
-    x = vise_i_clamp(x, a->lo, a->hi);
-    n_lo += x == a->lo;
-    n_hi += x == a->hi;
-    n_nonfinite += !(fabsf(x) < INFINITY);
+    if (boxed) {
+      x = vise_i_clamp(x, a->lo, a->hi);
+      n_lo += x == a->lo;
+      n_hi += x == a->hi;
+    }
+    largest = magnitude_bits(x) > largest ? magnitude_bits(x) : largest;
     w[i] = x;
     if (first) m1[i] = v1;
     if (second) m2[i] = v2;
   }
 
-  return (update_counts){n_lo, n_hi, n_nonfinite};
+  return (update_counts){n_lo, n_hi, (uint32_t)largest};
 }
 
 #define DEFINE_ONE(how, kind)                                                                                         \
   VISE_I_CLONES static update_counts update_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
                                                            float *m2, const uint8_t *mask, size_t n) {                \
-    return update_leaf(a, w, g, m1, m2, mask, n, how, kind);                                                          \
+    if (kind < GENERAL && !a->boxed) return update_leaf(a, w, g, m1, m2, mask, n, how, kind, false);                  \
+    return update_leaf(a, w, g, m1, m2, mask, n, how, kind, true);                                                    \
   }
 #define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL) DEFINE_ONE(how, MASKED)
 
@@ -194,7 +206,7 @@ static update_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *
                                      t->mask ? t->mask + i : NULL, n);
     all.n_lo += c.n_lo;
     all.n_hi += c.n_hi;
-    all.n_nonfinite += c.n_nonfinite;
+    all.largest = c.largest > all.largest ? c.largest : all.largest;
     i += n;
   }
 
@@ -212,13 +224,14 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
     a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
     a.lo = t->lo;
     a.hi = t->hi;
+    a.boxed = t->boxed;
 
     size_t first, end;
     vise_i_crew_slice(crew, t->n, VISE_I_CPU_LEAF, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
     const update_counts counts = update_range(b, t, a, first, end);
     found->n_at_lo[i] = counts.n_lo;
     found->n_at_hi[i] = counts.n_hi;
-    if (i == b->net->blocks[0].weight) found->n_nonfinite = counts.n_nonfinite;
+    if (i == b->net->blocks[0].weight) found->first_is_finite = counts.largest < VISE_I_BITS_OF_INFINITY;
   }
 }
 
@@ -235,7 +248,7 @@ void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
   }
 
   b->first_is_finite = true;
-  for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].n_nonfinite == 0;
+  for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].first_is_finite;
 
   if (b->rule->max_norm > 0) vise_i_cpu_max_norm(b);
   if (b->rule->max_norm > 0 || vise_i_cpu_shrank_rows(b)) vise_i_cpu_count_bounds(b);
