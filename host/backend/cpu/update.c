@@ -19,14 +19,15 @@ typedef enum direction {
   N_DIRECTIONS
 } direction;
 
-/* PLAIN: no penalty and none of the rarer options; L2: the same with c2*w; GENERAL: all but a mask; MASKED: all. */
-typedef enum generality { PLAIN, L2, GENERAL, MASKED, N_GENERALITIES } generality;
+/* PLAIN: no penalty and none of the rarer options; L2: the same with c2*w; GENERAL: all. Each without a mask and with. */
+typedef enum generality { PLAIN, L2, GENERAL, N_GENERALITIES } generality;
 
 typedef struct update_args {
   vise_i_cpu_shaping shaping;
   float scale, lr, cap, keep, shrink, lo, hi;
   float mu, rho, rho_rest, beta1, beta1_rest, beta2, beta2_rest, eps, correct1, correct2;
-  bool boxed; /* lo or hi is finite; if not, the rarer functions clamp all the same, which changes nothing */
+  int32_t penalty_last; /* all bits or none: of the shaping's */
+  bool boxed;           /* lo or hi is finite; if not, the rarer functions clamp all the same, which changes nothing */
 } update_args;
 
 typedef struct update_counts {
@@ -34,13 +35,23 @@ typedef struct update_counts {
   uint32_t largest;    /* bits of the largest magnitude; a NaN is above all others */
 } update_counts;
 
+/* x, or 0 where all bits of `drop` are set, not none of them: selects by what is no comparison of floats keep loops from
+   becoming vector code. */
+VISE_I_INLINE float keep_unless(float x, int32_t drop) {
+  int32_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  bits &= ~drop;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 /* The gradient that the optimizer gets. */
 VISE_I_INLINE float shaped(const update_args *a, float g, float w, generality kind) {
   const vise_i_cpu_shaping *s = &a->shaping;
   if (kind == PLAIN) return g * a->scale;
   if (kind == L2) return (g + w * s->c2) * a->scale;
   const float penalty = w * s->c2 + vise_i_sign(w) * s->c1;
-  const float before = s->penalty_last ? 0.0f : penalty, after = s->penalty_last ? penalty : 0.0f;
+  const float before = keep_unless(penalty, a->penalty_last), after = keep_unless(penalty, ~a->penalty_last);
   return vise_i_clamp(g + before, s->lo, s->hi) * a->scale + after;
 }
 
@@ -77,20 +88,30 @@ VISE_I_INLINE float step_direction(const update_args *a, float g, float *m1, flo
   return g;
 }
 
-/* sign(w) max(|w| - by, 0), with a true zero where |w| <= by; by = 0 changes nothing. */
-VISE_I_INLINE float shrink1(float w, float by) {
-  const float rest = fabsf(w) - by;
-  return rest <= 0 ? 0.0f : (w < 0 ? -rest : rest);
-}
-
 VISE_I_INLINE int32_t magnitude_bits(float x) {
   int32_t bits;
   memcpy(&bits, &x, sizeof bits);
   return bits & INT32_MAX;
 }
 
+/* sign(w) max(|w| - by, 0), with a true zero where |w| <= by; by = 0 changes nothing. */
+VISE_I_INLINE float shrink1(float w, float by) {
+  const float rest = fabsf(w) - by;
+  return keep_unless(copysignf(rest, w), -(rest <= 0));
+}
+
+/* All bits where a weight of this mask byte is pruned. */
+VISE_I_INLINE int32_t is_pruned(int32_t byte) {
+  return -(byte == 0);
+}
+
+/* All bits where a mask byte has this one. */
+VISE_I_INLINE int32_t has(int32_t byte, int32_t bit) {
+  return (int32_t)((uint32_t)byte * (0x80000000u / (uint32_t)bit)) >> 31;
+}
+
 VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
-                                        float *restrict m1, float *restrict m2, const uint8_t *restrict mask, size_t n,
+                                        float *restrict m1, float *restrict m2, const int32_t *restrict mask, size_t n,
                                         direction how, generality kind, bool boxed) {
   const update_args local = *args, *a = &local; /* so the compiler sees that stores do not change it */
   const bool first = how != SGD && how != RMSPROP, second = how == RMSPROP || how == RMSPROP_MOMENTUM || how == ADAM;
@@ -101,17 +122,20 @@ VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict
     float x = w[i], v1 = first ? m1[i] : 0, v2 = second ? m2[i] : 0;
     float d = a->lr * step_direction(a, shaped(a, g[i], x, kind), &v1, &v2, how);
 
-    if (kind >= GENERAL) {
+    if (kind == GENERAL) {
       d = vise_i_clamp(d, -a->cap, a->cap);
       x = shrink1(a->keep * x - d, a->shrink);
     } else {
       x = x - d;
     }
 
-    if (kind == MASKED) {
-      x = mask[i] ? vise_i_bound_sign(x, mask[i]) : 0.0f;
-      v1 = mask[i] ? v1 : 0.0f;
-      v2 = mask[i] ? v2 : 0.0f;
+    if (mask) {
+      const int32_t pruned = is_pruned(mask[i]);
+      x = keep_unless(x, pruned);
+      x = vise_i_clamp(x, keep_unless(-INFINITY, has(mask[i], VISE_I_NOT_NEGATIVE)),
+                       keep_unless(INFINITY, has(mask[i], VISE_I_NOT_POSITIVE)));
+      v1 = keep_unless(v1, pruned);
+      v2 = keep_unless(v2, pruned);
     }
 
     if (boxed) {
@@ -128,13 +152,41 @@ VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict
   return (update_counts){n_lo, n_hi, (uint32_t)largest};
 }
 
+static inline void add_counts(update_counts *all, const update_counts *c) {
+  all->n_lo += c->n_lo;
+  all->n_hi += c->n_hi;
+  if (c->largest > all->largest) all->largest = c->largest;
+}
+
+/* The mask's bytes are widened a block at a time: loops over bytes and floats do not become vector code. */
+VISE_I_INLINE update_counts update_masked(const update_args *a, float *w, const float *g, float *m1, float *m2,
+                                          const uint8_t *mask, size_t n, direction how, generality kind) {
+  enum { BLOCK = 256 };
+  int32_t wide[BLOCK];
+  update_counts all = {0, 0, 0};
+
+  for (size_t i = 0; i < n; i += BLOCK) {
+    const size_t n_block = n - i < BLOCK ? n - i : (size_t)BLOCK;
+    for (size_t j = 0; j < n_block; j++) wide[j] = mask[i + j];
+    const update_counts c =
+        update_leaf(a, w + i, g + i, m1 ? m1 + i : NULL, m2 ? m2 + i : NULL, wide, n_block, how, kind, true);
+    add_counts(&all, &c);
+  }
+  return all;
+}
+
 #define DEFINE_ONE(how, kind)                                                                                         \
   VISE_I_CLONES static update_counts update_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
                                                            float *m2, const uint8_t *mask, size_t n) {                \
-    if (kind < GENERAL && !a->boxed) return update_leaf(a, w, g, m1, m2, mask, n, how, kind, false);                  \
-    return update_leaf(a, w, g, m1, m2, mask, n, how, kind, true);                                                    \
+    (void)mask;                                                                                                       \
+    if (kind < GENERAL && !a->boxed) return update_leaf(a, w, g, m1, m2, NULL, n, how, kind, false);                  \
+    return update_leaf(a, w, g, m1, m2, NULL, n, how, kind, true);                                                    \
+  }                                                                                                                   \
+  VISE_I_CLONES static update_counts masked_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
+                                                           float *m2, const uint8_t *mask, size_t n) {                \
+    return update_masked(a, w, g, m1, m2, mask, n, how, kind);                                                        \
   }
-#define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL) DEFINE_ONE(how, MASKED)
+#define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL)
 
 DEFINE(SGD)
 DEFINE(SGD_MOMENTUM)
@@ -146,9 +198,12 @@ DEFINE(LION)
 
 typedef update_counts update_function(const update_args *, float *, const float *, float *, float *, const uint8_t *,
                                       size_t);
+#define KIND(how, kind) \
+  { update_##how##_##kind, masked_##how##_##kind }
 #define ROW(how) \
-  { update_##how##_PLAIN, update_##how##_L2, update_##how##_GENERAL, update_##how##_MASKED }
-static update_function *const functions[N_DIRECTIONS][N_GENERALITIES] = {
+  { KIND(how, PLAIN), KIND(how, L2), KIND(how, GENERAL) }
+/* The last index: whether there is a mask. */
+static update_function *const functions[N_DIRECTIONS][N_GENERALITIES][2] = {
     ROW(SGD), ROW(SGD_MOMENTUM), ROW(SGD_NESTEROV), ROW(RMSPROP), ROW(RMSPROP_MOMENTUM), ROW(ADAM), ROW(LION),
 };
 
@@ -163,7 +218,6 @@ static direction direction_of(const vise_i_rule *rule) {
 
 static generality generality_of(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
   const vise_i_rule *rule = b->rule;
-  if (t->mask) return MASKED;
   if (rule->clip_value || rule->max_update > 0 || t->k.k1 != 0 || t->k.k2d != 0) return GENERAL;
   if (t->c2 == 0) return PLAIN;
   return rule->clip_scope == VISE_CLIP_SCOPE_DATA ? GENERAL : L2;
@@ -192,7 +246,7 @@ static update_args common_args(const vise_i_cpu *b, const vise_i_hyper *hyper) {
 static update_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *t, update_args a, size_t i,
                                   size_t end) {
   enum { MOST = 1 << 20 }; /* counts of so many fit 32 bits */
-  update_function *function = functions[direction_of(b->rule)][generality_of(b, t)];
+  update_function *function = functions[direction_of(b->rule)][generality_of(b, t)][t->mask != NULL];
   const size_t n_each = t->n / t->n_units;
   update_counts all = {0};
 
@@ -204,9 +258,7 @@ static update_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *
     a.scale = (float)b->unit_scale[t->first_unit + unit];
     const update_counts c = function(&a, t->w + i, t->g + i, t->m1 ? t->m1 + i : NULL, t->m2 ? t->m2 + i : NULL,
                                      t->mask ? t->mask + i : NULL, n);
-    all.n_lo += c.n_lo;
-    all.n_hi += c.n_hi;
-    all.largest = c.largest > all.largest ? c.largest : all.largest;
+    add_counts(&all, &c);
     i += n;
   }
 
@@ -220,6 +272,7 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
   for (size_t i = 0; i < b->net->n_tensors; i++) {
     const vise_i_cpu_tensor *t = &b->tensors[i];
     a.shaping = vise_i_cpu_shaping_of(b, t, hyper);
+    a.penalty_last = -(int32_t)a.shaping.penalty_last;
     a.keep = (float)vise_i_decay(&t->k, hyper->lr);
     a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
     a.lo = t->lo;
