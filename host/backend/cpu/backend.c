@@ -139,7 +139,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   b->moment1 = b->host.state[VISE_I_MOMENT1];
   b->moment2 = b->host.state[VISE_I_MOMENT2];
   b->mask = b->host.state[VISE_I_MASK];
-  b->has_panels = vise_i_cpu_has_panels(b->rule, b->net);
+  b->has_panels = vise_i_cpu_has_panels(b->rule);
   b->bounds_rows = vise_i_bounds_rows(b->spec);
   describe_tensors(b);
 

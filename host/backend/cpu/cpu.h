@@ -199,7 +199,7 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add);
 
 /* ---- first_layer.c ---- */
 enum { VISE_I_CPU_PANEL = 64 };
-bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net);
+bool vise_i_cpu_has_panels(const vise_i_rule *rule);
 
 /* Units [first, end) of one panel. */
 typedef struct vise_i_cpu_piece {
@@ -364,8 +364,8 @@ bool vise_i_cpu_shrank_rows(const vise_i_cpu *b);
 void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper);
 /* Applies mask (weights and moments), box, balls of rows and max-norm. */
 void vise_i_cpu_project(vise_i_cpu *b);
-/* Rescales what exceeds the max-norm. */
-void vise_i_cpu_max_norm(vise_i_cpu *b);
+/* Rescales what exceeds the max-norm; whether anything did. */
+bool vise_i_cpu_max_norm(vise_i_cpu *b);
 /* Counts entries at their bounds into b->host.base.tensor_stats, and those counts into stats. */
 void vise_i_cpu_count_bounds(vise_i_cpu *b);
 void vise_i_cpu_sum_bounds(const vise_i_cpu *b, vise_step_stats *stats);

@@ -1,17 +1,14 @@
 /*
  * The first layer, whose inputs are stored row by row and whose weights, [units, in] elsewhere, are stored in panels of
  * VISE_I_CPU_PANEL units: [panel][in][units of the panel]. So one input's weights to all units of a panel lie together,
- * as do those of a thread's units. Where the rule treats units by themselves their weights must lie together instead:
- * then there are no panels.
+ * as do those of a thread's units. Where the gradients of units are scaled by themselves they must lie together instead: then
+ * there are no panels.
  */
 #include "host/backend/cpu/cpu.h"
-#include "host/backend/projection.h"
 #include "host/product/product.h"
 
-bool vise_i_cpu_has_panels(const vise_i_rule *rule, const vise_i_net *net) {
-  size_t n_each;
-  const vise_i_tensor *weight = &net->tensors[net->blocks[0].weight];
-  return !vise_i_scales_units(rule) && !(rule->max_norm > 0 && vise_i_norm_groups(rule, weight, &n_each) > 1);
+bool vise_i_cpu_has_panels(const vise_i_rule *rule) {
+  return !vise_i_scales_units(rule);
 }
 
 vise_i_cpu_piece vise_i_cpu_piece_at(const vise_i_cpu *b, size_t unit, size_t end) {
