@@ -354,10 +354,9 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
 void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts);
 
 /* ---- row_l1.c ---- */
-/* Projects rows onto their L1 balls, whose radii must be set; every thread of the crew projects some. */
+/* Projects rows onto their L1 balls, whose radii must be set; every thread of the crew projects some, and keeps its
+   counts in b->found right. */
 void vise_i_cpu_row_l1(vise_i_cpu *b, const vise_i_crew *crew);
-/* Whether that changed any. */
-bool vise_i_cpu_shrank_rows(const vise_i_cpu *b);
 
 /* ---- project.c ---- */
 /* Sets the tensors' boxes and radii for this step. */

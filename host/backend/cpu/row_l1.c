@@ -63,16 +63,17 @@ VISE_I_INLINE void look_at(const walk *row, vise_i_side side, const float thresh
   }
 }
 
+/* What is found above a threshold T in steps of at most MOST_STEPS. */
 typedef struct accumulators {
-  uint32_t sum[LANES];
-  int32_t n_below[LANES], least[LANES];
+  uint32_t sum[LANES], least[LANES]; /* of V - T where that is at least 0; least: UINT32_MAX where it never is */
+  int32_t n_below[LANES];
 } accumulators;
 
 /* Up to MOST_STEPS steps. */
 VISE_I_INLINE void count_steps(const walk *part, const lanes *a, vise_i_side side, accumulators *acc, size_t n_lanes) {
   float scale[LANES];
-  int32_t t[LANES], n_below[LANES] = {0}, least[LANES];
-  uint32_t sum[LANES] = {0};
+  int32_t t[LANES], n_below[LANES] = {0};
+  uint32_t sum[LANES] = {0}, least[LANES];
   memcpy(scale, a->scale, sizeof scale);
   memcpy(t, a->t, sizeof t);
   memcpy(least, acc->least, sizeof least);
@@ -80,12 +81,11 @@ VISE_I_INLINE void count_steps(const walk *part, const lanes *a, vise_i_side sid
   for (size_t i = 0; i < part->n; i++) {
     const float *w = part->w + i * part->stride;
     for (size_t l = 0; l < n_lanes; l++) {
-      const int32_t v = vise_i_fixed_magnitude(vise_i_side_magnitude(w[l], side), scale[l]), d = v - t[l];
-      const int32_t below = d >> 31; /* all bits or none: selects would become branches */
-      const int32_t from = v | (below & INT32_MAX);
-      sum[l] += (uint32_t)(d & ~below);
-      n_below[l] -= below;
-      least[l] = from < least[l] ? from : least[l];
+      const int32_t d = vise_i_fixed_magnitude(vise_i_side_magnitude(w[l], side), scale[l]) - t[l];
+      const uint32_t u = (uint32_t)d; /* below 0: more than any above */
+      sum[l] += (uint32_t)(d > 0 ? d : 0);
+      n_below[l] += (int32_t)(u >> 31);
+      least[l] = u < least[l] ? u : least[l];
     }
   }
 
@@ -97,7 +97,7 @@ VISE_I_INLINE void count_steps(const walk *part, const lanes *a, vise_i_side sid
 VISE_I_INLINE void count_all(const walk *row, lanes *a, vise_i_side side, size_t n_lanes) {
   accumulators acc = {{0}, {0}, {0}};
   int64_t sum[LANES] = {0};
-  for (size_t l = 0; l < LANES; l++) acc.least[l] = INT32_MAX;
+  for (size_t l = 0; l < LANES; l++) acc.least[l] = UINT32_MAX;
 
   for (size_t i = 0; i < row->n; i += MOST_STEPS) {
     const size_t left = row->n - i, n = left < MOST_STEPS ? left : MOST_STEPS;
@@ -106,18 +106,45 @@ VISE_I_INLINE void count_all(const walk *row, lanes *a, vise_i_side side, size_t
     for (size_t l = 0; l < n_lanes; l++) sum[l] += acc.sum[l];
   }
   for (size_t l = 0; l < n_lanes; l++) {
-    a->found[l] = (vise_i_fixed_found){sum[l], (int32_t)row->n - acc.n_below[l], acc.least[l]};
+    const int32_t n_from = (int32_t)row->n - acc.n_below[l];
+    const int32_t least_from = n_from > 0 ? a->t[l] + (int32_t)acc.least[l] : INT32_MAX;
+    a->found[l] = (vise_i_fixed_found){sum[l], n_from, least_from};
   }
 }
 
-VISE_I_INLINE void shrink_all(const walk *row, const vise_i_row_thresholds t[LANES], size_t n_lanes) {
+/* A box, and how many more weights are at its bounds than before; counts: some may be, or may have been. */
+typedef struct edges {
+  float lo, hi;
+  bool counts;
+  int64_t lo_more, hi_more;
+} edges;
+
+/* Whether a weight of at most this magnitude (its bits), or what it is shrunk to, can be at a bound. */
+static bool may_touch(const edges *box, uint32_t largest) {
+  return !(box->lo < 0 && box->hi > 0 && largest < bits_of(-box->lo) && largest < bits_of(box->hi));
+}
+
+VISE_I_INLINE void shrink_all(const walk *row, const vise_i_row_thresholds t[LANES], edges *box, size_t n_lanes,
+                              bool counts) {
   float positive[LANES], negative[LANES];
+  int32_t lo_more[LANES] = {0}, hi_more[LANES] = {0};
+  const float lo = box->lo, hi = box->hi;
   for (size_t l = 0; l < LANES; l++) positive[l] = t[l].positive;
   for (size_t l = 0; l < LANES; l++) negative[l] = t[l].negative;
 
   for (size_t i = 0; i < row->n; i++) {
     float *w = row->w + i * row->stride;
-    for (size_t l = 0; l < n_lanes; l++) w[l] = vise_i_shrink(w[l], (vise_i_row_thresholds){positive[l], negative[l]});
+    for (size_t l = 0; l < n_lanes; l++) {
+      const float before = w[l], after = vise_i_shrink(before, (vise_i_row_thresholds){positive[l], negative[l]});
+      if (counts) lo_more[l] += (after == lo) - (before == lo);
+      if (counts) hi_more[l] += (after == hi) - (before == hi);
+      w[l] = after;
+    }
+  }
+
+  for (size_t l = 0; counts && l < n_lanes; l++) {
+    box->lo_more += lo_more[l];
+    box->hi_more += hi_more[l];
   }
 }
 
@@ -135,10 +162,51 @@ DEFINE(both, VISE_I_BOTH_SIDES)
 DEFINE(positive, VISE_I_POSITIVE)
 DEFINE(negative, VISE_I_NEGATIVE)
 
-VISE_I_CLONES static void shrink(const walk *row, const vise_i_row_thresholds t[LANES]) {
-  if (row->n_lanes == LANES) shrink_all(row, t, LANES);
-  if (row->n_lanes != LANES) shrink_all(row, t, row->n_lanes);
+VISE_I_CLONES static void shrink(const walk *row, const vise_i_row_thresholds t[LANES], edges *box) {
+  if (row->n_lanes != LANES) {
+    shrink_all(row, t, box, row->n_lanes, true);
+  } else if (box->counts) {
+    shrink_all(row, t, box, LANES, true);
+  } else {
+    shrink_all(row, t, box, LANES, false);
+  }
 }
+
+/* A look at rows whose thresholds were 0: their largest magnitudes on either side, and roughly the sums of those on each
+   side, or of both in `positive`. */
+typedef struct first_look {
+  uint32_t largest[LANES]; /* bits */
+  float positive[LANES], negative[LANES];
+} first_look;
+
+VISE_I_INLINE void look_inside_all(const walk *row, bool sided, first_look *out, size_t n_lanes) {
+  int32_t largest[LANES] = {0};
+  float positive[LANES] = {0}, negative[LANES] = {0};
+
+  for (size_t i = 0; i < row->n; i++) {
+    const float *w = row->w + i * row->stride;
+    for (size_t l = 0; l < n_lanes; l++) {
+      const int32_t bits = (int32_t)(bits_of(w[l]) & INT32_MAX);
+      largest[l] = bits > largest[l] ? bits : largest[l];
+      positive[l] += vise_i_side_magnitude(w[l], sided ? VISE_I_POSITIVE : VISE_I_BOTH_SIDES);
+      if (sided) negative[l] += vise_i_side_magnitude(w[l], VISE_I_NEGATIVE);
+    }
+  }
+
+  for (size_t l = 0; l < LANES; l++) {
+    out->largest[l] = (uint32_t)largest[l];
+    out->positive[l] = positive[l];
+    out->negative[l] = negative[l];
+  }
+}
+
+#define DEFINE_INSIDE(name, sided)                                                 \
+  VISE_I_CLONES static void look_inside_##name(const walk *row, first_look *out) { \
+    if (row->n_lanes == LANES) look_inside_all(row, sided, out, LANES);            \
+    if (row->n_lanes != LANES) look_inside_all(row, sided, out, row->n_lanes);     \
+  }
+DEFINE_INSIDE(both, false)
+DEFINE_INSIDE(each, true)
 
 /* ---- a search ---- */
 
@@ -215,16 +283,21 @@ static int32_t begin(const look *seen, size_t l, float threshold, double radius,
   return t < 0 ? 0 : (t < INT32_MAX ? (int32_t)t : INT32_MAX);
 }
 
+/* Sums of so many terms in float32 may be wrong by 1/256; what is below this share of the radius is inside all the same. */
+enum { MOST_TERMS = 65536 };
+static const double MUCH_INSIDE = 0.98;
+
 /* Whether a row lies so far inside its ball that rounding the sum, and its entries in fixed point, cannot matter. A row
    of tiny numbers, for which the fixed point is too coarse, never does. */
 static bool is_inside(const look *seen, size_t l, size_t n, float threshold, double radius) {
-  enum { MOST_TERMS = 65536, LEAST_EXPONENT = 27 }; /* such sums in float32 may be wrong by 1/256 */
+  enum { LEAST_EXPONENT = 27 };
   const bool is_tiny = seen->largest[l] >> 23 < LEAST_EXPONENT;
-  return threshold == 0 && n <= MOST_TERMS && !is_tiny && (double)seen->above[l] < 0.98 * radius;
+  return threshold == 0 && n <= MOST_TERMS && !is_tiny && (double)seen->above[l] < MUCH_INSIDE * radius;
 }
 
-/* The thresholds of rows, from those of the last step on. False, with nothing changed, if one is not finite. */
-static bool find(const rows *r, const search *how, double radius, float thresholds[LANES]) {
+/* The thresholds of rows, from those of the last step on; *largest: at least the bits of their largest magnitude. False,
+   with no threshold changed, if one is not finite. */
+static bool find(const rows *r, const search *how, double radius, float thresholds[LANES], uint32_t *largest) {
   const size_t n = r->n > 1 ? r->body.n : r->body.n * r->body.n_lanes + r->tail.n_lanes;
   vise_i_fixed fixed[LANES];
   bool is_found[LANES] = {false}, all = true;
@@ -236,6 +309,7 @@ static bool find(const rows *r, const search *how, double radius, float threshol
     is_found[l] = is_inside(&seen, l, n, thresholds[l], radius);
     all = all && is_found[l];
     fixed[l] = vise_i_fixed_of(seen.largest[l], radius);
+    if (seen.largest[l] > *largest) *largest = seen.largest[l];
     a.scale[l] = fixed[l].scale;
     a.t[l] = is_found[l] ? 0 : begin(&seen, l, thresholds[l], radius, fixed[l].scale);
   }
@@ -253,10 +327,33 @@ static bool find(const rows *r, const search *how, double radius, float threshol
   return true;
 }
 
+/* Whether no row had a threshold (those of negative sides: others, NULL: there are none) and all lie so far inside their
+   balls that they have none now. For radii so small that is_inside looks closer, nobody knows. */
+static bool stay_inside(const rows *r, double radius, const float *last, const float *others) {
+  const size_t n = r->n > 1 ? r->body.n : r->body.n * r->body.n_lanes + r->tail.n_lanes;
+  first_look body, tail = {{0}, {0}, {0}};
+  float positive = 0, negative = 0;
+  if (radius < 0x1p-80 || n > MOST_TERMS) return false;
+  for (size_t l = 0; l < r->n; l++) {
+    if (last[l] != 0 || (others && others[l] != 0)) return false;
+  }
+
+  void (*const look_inside)(const walk *, first_look *) = others ? look_inside_each : look_inside_both;
+  look_inside(&r->body, &body);
+  if (r->tail.n > 0) look_inside(&r->tail, &tail);
+  for (size_t l = 0; l < LANES; l++) {
+    if (body.largest[l] >= VISE_I_BITS_OF_INFINITY || tail.largest[l] >= VISE_I_BITS_OF_INFINITY) return false;
+    positive = (r->n == 1 ? positive : 0) + body.positive[l] + tail.positive[l];
+    negative = (r->n == 1 ? negative : 0) + body.negative[l] + tail.negative[l];
+    if (!((double)positive < MUCH_INSIDE * radius && (double)negative < MUCH_INSIDE * radius)) return false;
+  }
+  return true;
+}
+
 /* ---- projection ---- */
 
 /* Shrinks rows by thresholds that are not all 0. */
-static void apply(const rows *r, const float *positive, const float *negative) {
+static void apply(const rows *r, const float *positive, const float *negative, edges *box) {
   vise_i_row_thresholds t[LANES] = {{0, 0}};
   float most = 0;
 
@@ -269,23 +366,27 @@ static void apply(const rows *r, const float *positive, const float *negative) {
   }
 
   if (most == 0) return;
-  shrink(&r->body, t);
-  if (r->tail.n > 0) shrink(&r->tail, t);
+  shrink(&r->body, t, box);
+  if (r->tail.n > 0) shrink(&r->tail, t, box);
 }
 
 /* last: thresholds of the rows at their last projection; those of the negative sides n_units later. */
-static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last) {
+static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last, edges *box) {
   float positive[LANES] = {0}, negative[LANES] = {0};
   float *others = last + t->shape->n_rows;
+  if (stay_inside(r, t->radius, last, t->sided ? others : NULL)) return;
+
   memcpy(positive, last, r->n * sizeof *last);
   memcpy(negative, t->sided ? others : last, r->n * sizeof *last);
 
-  const bool found = t->sided ? find(r, &searches[VISE_I_POSITIVE], t->radius, positive) &&
-                                    find(r, &searches[VISE_I_NEGATIVE], t->radius, negative)
-                              : find(r, &searches[VISE_I_BOTH_SIDES], t->radius, positive);
+  uint32_t largest = 0;
+  const bool found = t->sided ? find(r, &searches[VISE_I_POSITIVE], t->radius, positive, &largest) &&
+                                    find(r, &searches[VISE_I_NEGATIVE], t->radius, negative, &largest)
+                              : find(r, &searches[VISE_I_BOTH_SIDES], t->radius, positive, &largest);
   if (found) {
+    box->counts = may_touch(box, largest);
     if (!t->sided) memcpy(negative, positive, sizeof positive);
-    apply(r, positive, negative);
+    apply(r, positive, negative, box);
     memcpy(last, positive, r->n * sizeof *last);
     if (t->sided) memcpy(others, negative, r->n * sizeof *last);
     return;
@@ -293,7 +394,7 @@ static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last)
 
   for (size_t l = 0; r->n > 1 && l < r->n; l++) { /* one by one */
     const rows one = {.body = {r->body.w + l, r->body.n, r->body.stride, 1}, .n = 1};
-    project_rows(&one, t, last + l);
+    project_rows(&one, t, last + l, box);
   }
 }
 
@@ -321,20 +422,13 @@ void vise_i_cpu_row_l1(vise_i_cpu *b, const vise_i_crew *crew) {
     if (t->last_thresholds == NULL) continue;
 
     vise_i_crew_slice(crew, t->shape->n_rows, LANES, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
+    edges box = {.lo = t->lo, .hi = t->hi};
     while (first < end) {
       const size_t n = rows_at(b, t, first, end, &at);
-      project_rows(&at, t, t->last_thresholds + first);
+      project_rows(&at, t, t->last_thresholds + first, &box);
       first += n;
     }
+    b->found[crew->part].n_at_lo[i] += (uint64_t)box.lo_more; /* as many less where that is negative */
+    b->found[crew->part].n_at_hi[i] += (uint64_t)box.hi_more;
   }
-}
-
-bool vise_i_cpu_shrank_rows(const vise_i_cpu *b) {
-  for (size_t i = 0; i < b->net->n_tensors; i++) {
-    const float *last = b->tensors[i].last_thresholds;
-    for (size_t r = 0; last != NULL && r < 2 * b->net->tensors[i].n_rows; r++) {
-      if (last[r] > 0) return true;
-    }
-  }
-  return false;
 }

@@ -303,6 +303,5 @@ void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
   b->first_is_finite = true;
   for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].first_is_finite;
 
-  const bool rescaled = b->rule->max_norm > 0 && vise_i_cpu_max_norm(b);
-  if (rescaled || vise_i_cpu_shrank_rows(b)) vise_i_cpu_count_bounds(b);
+  if (b->rule->max_norm > 0 && vise_i_cpu_max_norm(b)) vise_i_cpu_count_bounds(b);
 }
