@@ -5,6 +5,7 @@
  *   watch_run.c         a run of train: its events, and how it stands
  *   watch_run_tell.c    what is told of it
  *   watch_sweep.c       a sweep, and watch_sweep_tell.c
+ *   watch_workers.c     of a sweep, the processes that joined it
  */
 #ifndef VISE_I_CLI_WATCH_H
 #define VISE_I_CLI_WATCH_H
@@ -131,7 +132,8 @@ VISE_WARN_UNUSED vise_status vise_i_cli_watch_run_tell(vise_i_cli_watched_run *r
 
 /* The newest score of a configuration on a fold. */
 typedef struct vise_i_cli_watched_fit {
-  size_t rung; /* that it has been scored at, from 1; 0: none yet */
+  size_t rung;     /* that it has been scored at, from 1; 0: none yet */
+  uint64_t rounds; /* of which there is a line, as bits */
   double score;
 } vise_i_cli_watched_fit;
 
@@ -139,6 +141,8 @@ typedef struct vise_i_cli_watched_sweep {
   const char *dir;
   const vise_i_cli_options *options; /* of watch */
   vise_i_cli_tail fits_file;
+  vise_i_cli_tail *workers; /* [n_workers]: files of fits of those that joined */
+  size_t n_workers, n_at_work;
   char *sheet_path, *results_path, *report_path, *best_dir, *best_metrics_path;
 
   /* sweep.json; NULL: it was not read yet. */
@@ -175,6 +179,20 @@ VISE_WARN_UNUSED vise_status vise_i_cli_watch_sweep_init(vise_i_cli_watched_swee
 void vise_i_cli_watch_sweep_free(vise_i_cli_watched_sweep *sweep);
 VISE_WARN_UNUSED vise_status vise_i_cli_watch_sweep_look(vise_i_cli_watched_sweep *sweep, vise_error *err);
 bool vise_i_cli_watch_sweep_is_certain(const vise_i_cli_watched_sweep *sweep);
+
+/* ---- watch_workers.c ---- */
+
+/* Finds those that are new, and takes their lines; *news becomes true where there are some. */
+VISE_WARN_UNUSED vise_status vise_i_cli_watch_workers_look(vise_i_cli_watched_sweep *sweep,
+                                                           const vise_i_cli_tail_events *events, bool *news,
+                                                           vise_error *err);
+/* How the sweep's process and they are at work together, before anything of them is read. */
+void vise_i_cli_watch_workers_ask(vise_i_cli_watched_sweep *sweep);
+/* Whether the sweep's file has changed because all lines came into it, in another order. */
+bool vise_i_cli_watch_workers_merged(const vise_i_cli_watched_sweep *sweep);
+/* Their lines are to be read again. */
+void vise_i_cli_watch_workers_forget(vise_i_cli_watched_sweep *sweep);
+void vise_i_cli_watch_workers_free(vise_i_cli_watched_sweep *sweep);
 
 /* ---- watch_sweep_tell.c ---- */
 

@@ -35,6 +35,7 @@ void vise_i_cli_watch_sweep_free(vise_i_cli_watched_sweep *sweep) {
   vise_i_cli_progress_end(&sweep->progress);
   if (sweep->follows_best) vise_i_cli_watch_run_free(&sweep->best_run);
   vise_i_cli_tail_free(&sweep->fits_file);
+  vise_i_cli_watch_workers_free(sweep);
   free(sweep->sheet_path);
   free(sweep->results_path);
   free(sweep->report_path);
@@ -122,15 +123,21 @@ static double mean_of(const vise_i_cli_watched_sweep *sweep, size_t config) {
   return sum / (double)sweep->n_splits;
 }
 
-static void take_score(vise_i_cli_watched_sweep *sweep, const json_t *fit) {
+/* The fit that a line is of; NULL: of none. */
+static vise_i_cli_watched_fit *fit_of(const vise_i_cli_watched_sweep *sweep, const json_t *fit) {
   const size_t config = vise_i_cli_watch_count(fit, "config"), fold = vise_i_cli_watch_count(fit, "fold");
   const size_t split = vise_i_cli_watch_count(fit, "repeat") * sweep->n_folds + fold - 1;
+  if (sweep->fits == NULL || config >= sweep->n_configs || fold < 1 || split >= sweep->n_splits) return NULL;
+  return &sweep->fits[config * sweep->n_splits + split];
+}
+
+static void take_score(vise_i_cli_watched_sweep *sweep, const json_t *fit) {
+  const size_t config = vise_i_cli_watch_count(fit, "config"), rung = vise_i_cli_watch_count(fit, "rung");
   const double worst = sweep->larger_is_better ? -(double)INFINITY : (double)INFINITY;
   const double score = vise_i_cli_watch_real(fit, "score");
-  if (sweep->fits == NULL || config >= sweep->n_configs || fold < 1 || split >= sweep->n_splits) return;
-
-  vise_i_cli_watched_fit *at = &sweep->fits[config * sweep->n_splits + split];
-  at->rung = vise_i_cli_watch_count(fit, "rung");
+  vise_i_cli_watched_fit *at = fit_of(sweep, fit);
+  if (at == NULL || rung < at->rung) return;
+  at->rung = rung;
   at->score = isnan(score) ? worst : score;
 
   const double mean = mean_of(sweep, config);
@@ -141,6 +148,17 @@ static void take_score(vise_i_cli_watched_sweep *sweep, const json_t *fit) {
   sweep->best_config = config;
   json_decref(sweep->best_params);
   sweep->best_params = json_incref(json_object_get(fit, "params"));
+}
+
+/* Whether there was a line of this fit and round before: of several processes two may have trained it, and in the end all
+   lines come into one file. */
+static bool is_known(const vise_i_cli_watched_sweep *sweep, const json_t *fit, size_t round) {
+  vise_i_cli_watched_fit *at = fit_of(sweep, fit);
+  const uint64_t bit = round >= 1 && round <= 64 ? (uint64_t)1 << (round - 1) : 0;
+  if (at == NULL) return false;
+  const bool known = (at->rounds & bit) != 0;
+  at->rounds |= bit;
+  return known;
 }
 
 static void on_line(void *user, const char *line, size_t n) {
@@ -154,13 +172,18 @@ static void on_line(void *user, const char *line, size_t n) {
     return;
   }
 
+  /* Without halving there is one round, and nothing says which. */
+  size_t round = vise_i_cli_watch_count(fit, "round");
+  if (round == 0) round = vise_i_cli_watch_count(fit, "rung");
+  if (is_known(sweep, fit, round)) {
+    json_decref(fit);
+    return;
+  }
+
   if (sweep->options->json && !sweep->options->once) {
     (void)printf("{\"event\":\"fit\",");
     vise_i_cli_put_json(stdout, line + 1);
   }
-  /* Without halving there is one round, and nothing says which. */
-  size_t round = vise_i_cli_watch_count(fit, "round");
-  if (round == 0) round = vise_i_cli_watch_count(fit, "rung");
   if (round > sweep->round) {
     sweep->round = round;
     sweep->has_best = false;
@@ -172,22 +195,35 @@ static void on_line(void *user, const char *line, size_t n) {
 
 static void on_cut(void *user, size_t n_kept) {
   vise_i_cli_watched_sweep *sweep = user;
+  if (vise_i_cli_watch_workers_merged(sweep)) return;
   forget_fits(sweep);
   sweep->recounts = n_kept > 0;
   vise_i_cli_watch_note(&sweep->progress, sweep->options, "replaced",
                         "the sweep began again, or another one took its place");
 }
 
+/* Lines that a worker's file has lost are counted by what they were. */
+static void on_worker_cut(void *user, size_t n_kept) {
+  (void)user;
+  (void)n_kept;
+}
+
 static vise_status read_fits(vise_i_cli_watched_sweep *sweep, bool *news, vise_error *err) {
   const vise_i_cli_tail_events events = {on_line, on_cut, sweep};
+  const vise_i_cli_tail_events of_workers = {on_line, on_worker_cut, sweep};
   vise_status status = sweep->recounts ? VISE_OK : vise_i_cli_tail_look(&sweep->fits_file, &events, news, err);
+  if (status == VISE_OK && !sweep->recounts) {
+    status = vise_i_cli_watch_workers_look(sweep, &of_workers, news, err);
+  }
   if (status != VISE_OK || !sweep->recounts) return status;
 
   sweep->recounts = false;
   sweep->fits_file.n = 0;
   sweep->fits_file.exists = false;
+  vise_i_cli_watch_workers_forget(sweep);
   forget_fits(sweep);
-  return vise_i_cli_tail_look(&sweep->fits_file, &events, news, err);
+  status = vise_i_cli_tail_look(&sweep->fits_file, &events, news, err);
+  return status == VISE_OK ? vise_i_cli_watch_workers_look(sweep, &of_workers, news, err) : status;
 }
 
 /* ---- how it stands -------------------------------------------------------------------------------------------- */
@@ -239,7 +275,7 @@ static vise_status follow_best(vise_i_cli_watched_sweep *sweep, vise_error *err)
 vise_status vise_i_cli_watch_sweep_look(vise_i_cli_watched_sweep *sweep, vise_error *err) {
   bool news = false;
   /* First of all: who is not at work now has written all that he will. */
-  sweep->use = vise_i_cli_use_of(sweep->fits_file.path);
+  vise_i_cli_watch_workers_ask(sweep);
   vise_status status = read_sheet(sweep, err);
   if (status == VISE_OK) status = read_fits(sweep, &news, err);
   if (status != VISE_OK) return status;

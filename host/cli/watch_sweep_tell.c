@@ -57,6 +57,9 @@ static void make_line(const vise_i_cli_watched_sweep *sweep, char line[LINE_BYTE
   add(line, "%zu of %zu fits", sweep->n_done, sweep->n_planned);
   if (sweep->n_rungs > 1) add(line, ", round %zu of %zu", sweep->round, sweep->n_rungs);
   if (sweep->rate > 0) add(line, ", %.3g fits/s", sweep->rate);
+  if (sweep->n_workers > 0 && sweep->n_at_work > 0) {
+    add(line, ", %zu worker%s", sweep->n_at_work, vise_i_cli_plural(sweep->n_at_work));
+  }
   if (!isnan(left)) {
     vise_i_cli_format_time(left, time, sizeof time);
     add(line, ", %s left", time);
