@@ -1,4 +1,4 @@
-/* From argv to options: exact names only, then --config or --resume under what was typed. */
+/* From argv to options: exact names only, then --config, --resume or --join under what was typed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,11 +124,17 @@ static const char *typed_text(const vise_i_cli_options *options, const typed_lis
   return text;
 }
 
+/* A file of a sweep may lie elsewhere for those that join it: its rows are compared later. */
+static bool is_of_rows(const vise_option *option) {
+  return option->type == VISE_OPTION_PATH && option->topic == VISE_TOPIC_DATA;
+}
+
 /* Refuses typed options that change what the run computes. before: the values of the rows as saved. */
 static vise_status check_changes(const vise_i_cli_options *options, const typed_list *list, char *const *before,
                                  vise_error *err) {
   const vise_train_config *training = &options->training;
   const bool sweeps = options->command == VISE_COMMAND_SWEEP; /* whose fits are all to have the same limits */
+  const bool joins = typed_text(options, list, "join") != NULL;
   const bool planned =
       sweeps || vise_schedule_ends(training->lr_schedule.kind) || vise_schedule_ends(training->clip_schedule.kind) ||
       vise_schedule_ends(training->clamp_schedule.kind) || vise_schedule_ends(training->row_l1_schedule.kind);
@@ -138,6 +144,7 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
     const vise_option *option = options->rows[row];
     const bool may = option->change == VISE_OPTION_FREE || option->change == VISE_OPTION_LOCAL;
     if (may || (option->change == VISE_OPTION_LIMIT && !planned)) continue;
+    if (joins && is_of_rows(option)) continue;
 
     char *after = vise_i_cli_text(options, option);
     const bool known = after != NULL && before[row] != NULL, same = known && strcmp(before[row], after) == 0;
@@ -148,9 +155,8 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
     if (sweeps) {
       return vise_i_cli_fail(
           err, VISE_ERR_USAGE,
-          "--%s cannot be changed by --resume: all fits of a sweep are trained and scored alike; start "
-          "a new sweep instead",
-          option->name);
+          "--%s cannot be changed by --%s: all fits of a sweep are trained and scored alike; start a new sweep instead",
+          option->name, joins ? "join" : "resume");
     }
     if (option->change == VISE_OPTION_FIXED) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE,
@@ -166,19 +172,31 @@ static vise_status check_changes(const vise_i_cli_options *options, const typed_
   return VISE_OK;
 }
 
+/* What contradicts --resume or --join. */
+static vise_status check_refused(const vise_i_cli_options *options, const typed_list *list, vise_error *err) {
+  static const char *const refused[] = {"config", "out", "overwrite", "init", "resume"};
+  const bool joins = typed_text(options, list, "join") != NULL;
+  for (size_t i = 0; i < sizeof refused / sizeof *refused - !joins; i++) {
+    if (typed_text(options, list, refused[i]) == NULL) continue;
+    if (joins) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                             "--join and --%s contradict each other: --join DIR helps with the sweep in DIR as it was "
+                             "started",
+                             refused[i]);
+    }
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--resume and --%s contradict each other: --resume DIR goes on with the %s in DIR as it "
+                           "was started",
+                           refused[i], options->command == VISE_COMMAND_SWEEP ? "sweep" : "run");
+  }
+  return VISE_OK;
+}
+
 static vise_status resume(vise_i_cli_options *options, const typed_list *list, const char *dir, vise_error *err) {
-  static const char *const refused[] = {"config", "out", "overwrite", "init"};
   const bool sweeps = options->command == VISE_COMMAND_SWEEP;
   const bool training = options->command == VISE_COMMAND_TRAIN || sweeps;
-
-  for (size_t i = 0; training && i < sizeof refused / sizeof *refused; i++) {
-    if (typed_text(options, list, refused[i]) != NULL) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                             "--resume and --%s contradict each other: --resume DIR goes on with the %s in DIR as it "
-                             "was started",
-                             refused[i], sweeps ? "sweep" : "run");
-    }
-  }
+  const vise_status allowed = training ? check_refused(options, list, err) : VISE_OK;
+  if (allowed != VISE_OK) return allowed;
 
   char *path = NULL, *before[VISE_I_CLI_MAX_OPTIONS] = {NULL};
   if (asprintf(&path, "%s/%s", dir, sweeps ? "sweep.json" : "config.json") < 0)
@@ -200,7 +218,8 @@ vise_status vise_i_cli_parse_arguments(vise_i_cli_options *options, int argc, ch
 
   vise_status status = collect(options, argc, argv, &list, err);
   if (status == VISE_OK) {
-    const char *run = typed_text(options, &list, "resume");
+    const char *joined = typed_text(options, &list, "join");
+    const char *run = joined != NULL ? joined : typed_text(options, &list, "resume");
     const char *file = typed_text(options, &list, "config");
     if (run != NULL) {
       status = resume(options, &list, run, err);

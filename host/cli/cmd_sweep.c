@@ -8,16 +8,17 @@
 #include "host/cli/html_sweep.h"
 #include "host/cli/message.h"
 #include "host/cli/signals.h"
-#include "host/cli/sweep.h"
+#include "host/cli/sweep_share.h"
 #include "host/cli/text_json.h"
 #include "host/json/build.h"
 
 static void init(vise_i_cli_sweeping *s, const vise_i_cli_options *options) {
   memset(s, 0, sizeof *s);
   s->options = options;
-  s->resumes = options->resume != NULL;
-  s->dir = s->resumes ? options->resume : options->run.out_dir;
-  s->fits_file = s->before.file = s->kept.file = -1;
+  s->joins = options->join != NULL;
+  s->resumes = vise_i_cli_goes_on(options) != NULL;
+  s->dir = s->resumes ? vise_i_cli_goes_on(options) : options->run.out_dir;
+  s->fits_file = s->kept.file = -1;
   s->n_folds = (size_t)options->sweep_folds;
   s->n_repeats = (size_t)options->sweep_repeats;
   s->n_splits = s->n_folds * s->n_repeats;
@@ -66,7 +67,16 @@ static vise_status prepare(vise_i_cli_sweeping *s, vise_error *err) {
 }
 
 static int end_interrupted(const vise_i_cli_sweeping *s) {
-  if (s->dir != NULL) {
+  const size_t n_others = vise_i_cli_share_n_workers(s) - 1;
+  if (n_others > 0) {
+    vise_i_cli_tell(VISE_I_CLI_WORDS,
+                    "interrupted after %zu fits; %zu other worker%s go%s on; join again with: vise sweep "
+                    "--join %s",
+                    s->n_fits_now, n_others, vise_i_cli_plural(n_others), n_others == 1 ? "es" : "", s->dir);
+  } else if (s->joins) {
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted after %zu fits; go on with: vise sweep --join %s", s->n_fits_now,
+                    s->dir);
+  } else if (s->dir != NULL) {
     vise_i_cli_tell(VISE_I_CLI_WORDS, "interrupted after %zu fits; go on with: vise sweep --resume %s", s->n_fits_now,
                     s->dir);
   } else {
@@ -79,6 +89,10 @@ static int end_interrupted(const vise_i_cli_sweeping *s) {
 
 static void tell_of_rest(const vise_i_cli_sweeping *s) {
   if (s->dir == NULL) return;
+  if (s->joins) {
+    vise_i_cli_tell(VISE_I_CLI_WORDS, "what was trained is in %s, and counts for the sweep", s->dir);
+    return;
+  }
   vise_i_cli_tell(VISE_I_CLI_WORDS, "what was trained is in %s; vise sweep --resume %s goes on from there", s->dir,
                   s->dir);
 }
@@ -93,7 +107,8 @@ static int fail(const vise_i_cli_sweeping *s, const vise_error *err, vise_status
 }
 
 static vise_status finish(vise_i_cli_sweeping *s, vise_error *err) {
-  vise_status status = vise_i_cli_sweep_choose(s, err);
+  vise_status status = s->share != NULL ? vise_i_cli_share_merge(s, err) : VISE_OK;
+  if (status == VISE_OK) status = vise_i_cli_sweep_choose(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_results_write(s, err);
   if (status == VISE_OK) vise_i_cli_sweep_board(s);
   if (status == VISE_OK) status = vise_i_cli_sweep_json_write(s, err);
@@ -114,7 +129,8 @@ static vise_status print_json(const vise_i_cli_sweeping *s, bool refitted, vise_
   return vise_i_cli_print_json(object, err);
 }
 
-static int tell(vise_i_cli_sweeping *s) {
+/* mine: the results, and the winner on all rows, are this process's to make. */
+static int tell(vise_i_cli_sweeping *s, bool mine) {
   const bool refits = s->has_winner && s->options->refit && s->dir != NULL;
   if (!s->options->json) vise_i_cli_sweep_print_end(s);
   if (!s->has_winner) {
@@ -126,7 +142,7 @@ static int tell(vise_i_cli_sweeping *s) {
   }
 
   int code = 0;
-  if (refits) {
+  if (refits && mine) {
     if (!s->options->json) (void)printf("\nthe winner, trained on all rows:\n");
     code = vise_i_cli_sweep_refit(s);
     if (code == VISE_I_CLI_NOTHING_DONE) code = VISE_I_CLI_FAILED; /* the sweep was done */
@@ -169,17 +185,35 @@ static int write_report(const vise_i_cli_sweeping *s, int code) {
   return code;
 }
 
+/* Of several processes one does it; *mine: this one, which is to train the winner too. */
+static vise_status make_results(vise_i_cli_sweeping *s, bool *mine, vise_error *err) {
+  *mine = !s->ended;
+  vise_status status = s->share != NULL ? vise_i_cli_share_end(s, mine, err) : VISE_OK;
+  if (status != VISE_OK || s->interrupted) return status;
+  status = *mine ? finish(s, err) : vise_i_cli_sweep_choose(s, err);
+
+  /* The others may have missed it meanwhile. */
+  if (status == VISE_OK && s->share != NULL && *mine) status = vise_i_cli_share_end(s, mine, err);
+  if (status == VISE_OK && !*mine && !s->joins) vise_i_cli_sweep_states_remove(s); /* made after the others had ended */
+  return status;
+}
+
 static int run(vise_i_cli_sweeping *s) {
   vise_error err = VISE_ERROR_INIT;
   if (!s->options->quiet && !s->options->json) vise_i_cli_sweep_print_start(s);
   vise_i_cli_sweep_tell_start(s);
-  vise_status status = vise_i_cli_sweep_run(s, &err);
+  vise_status status = s->ended ? VISE_OK : vise_i_cli_sweep_run(s, &err);
   if (status != VISE_OK) return fail(s, &err, status);
   if (s->interrupted) return end_interrupted(s);
 
-  status = finish(s, &err);
+  bool mine = true;
+  status = make_results(s, &mine, &err);
   if (status != VISE_OK) return fail(s, &err, status);
-  const int told = tell(s), code = write_report(s, told), exit_code = vise_i_cli_end_output(VISE_COMMAND_SWEEP, code);
+  if (s->interrupted) return end_interrupted(s);
+
+  const int told = tell(s, mine), code = mine ? write_report(s, told) : told;
+  if (mine && s->dir != NULL && (code == 0 || !s->has_winner)) vise_i_cli_share_remove(s);
+  const int exit_code = vise_i_cli_end_output(VISE_COMMAND_SWEEP, code);
   const bool interrupted = told > 128;
   if (exit_code == told && (told == 0 || interrupted)) {
     vise_i_cli_sweep_tell_end(s, interrupted ? "interrupted" : "done", exit_code);

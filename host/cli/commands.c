@@ -20,12 +20,12 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Trains every configuration of the options that `vary` names on every fold of the training rows, several fits at "
      "a time, and says which configuration to use. The other options are those of train, for all fits. With `out`, "
      "fits.jsonl has every fit, results.csv a row for each configuration, best/ is the run of the winner on all rows, "
-     "and report.html a page about all of it; a sweep that was stopped goes on by `resume`. `fold` of train repeats "
-     "any fit, bit for bit.",
+     "and report.html a page about all of it; a sweep that was stopped goes on by `resume`, and further processes, on "
+     "this machine or others, help by `join`. `fold` of train repeats any fit, bit for bit.",
      {"vise sweep --train data.csv --vary l2=off,1e-4,1e-3 --vary clamp=off,1 \\\n      --out strengths",
       "vise sweep --train data.csv --search random --configs 60 --halving 3 \\\n"
       "      --vary lr=1e-4..1e-1:log --vary dropout=0..0.5 --score f1 --out drawn",
-      "vise sweep --resume strengths", NULL}},
+      "vise sweep --resume strengths", "vise sweep --join strengths --jobs 4", NULL}},
     {VISE_COMMAND_WATCH,
      "watch",
      "Train",

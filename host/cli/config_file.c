@@ -86,7 +86,7 @@ static vise_status set_key(vise_i_cli_options *options, const char *path, const 
                            "%s: unknown key \"%s\"; keys are the names of vise %s's options without the dashes", path,
                            key, vise_i_cli_command_of(options->command)->name);
   }
-  if (strcmp(key, "config") == 0 || strcmp(key, "resume") == 0) {
+  if (strcmp(key, "config") == 0 || strcmp(key, "resume") == 0 || strcmp(key, "join") == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: \"%s\" is for the command line only", path, key);
   }
   if (json_is_null(value)) return VISE_OK; /* not given: config.json has null for what is off */

@@ -90,8 +90,19 @@ vise_status vise_i_cli_json_read_given(const char *path, json_t **out, vise_erro
   return status == VISE_OK ? parse(name, text, n, out, err) : status;
 }
 
+/* As getline, which is begun again where a signal interrupts it. */
+static ssize_t read_line(vise_i_cli_lines *lines) {
+  for (;;) {
+    const off_t at = ftello(lines->stream);
+    errno = 0;
+    const ssize_t n = getline(&lines->text, &lines->room, lines->stream);
+    if (!ferror(lines->stream) || errno != EINTR || at < 0 || fseeko(lines->stream, at, SEEK_SET) != 0) return n;
+    clearerr(lines->stream);
+  }
+}
+
 vise_status vise_i_cli_lines_next(vise_i_cli_lines *lines, vise_error *err) {
-  const ssize_t n = getline(&lines->text, &lines->room, lines->stream);
+  const ssize_t n = read_line(lines);
   if ((n < 0 && !feof(lines->stream)) || ferror(lines->stream)) { /* an error may come after a part of a line */
     const int number = errno;
     return vise_i_cli_fail(err, number == ENOMEM ? VISE_ERR_MEMORY : VISE_ERR_IO, "%s: cannot be read: %s", lines->path,

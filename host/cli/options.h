@@ -86,7 +86,7 @@ typedef struct vise_i_cli_options {
   bool time_order;
   size_t fold_number, n_folds; /* that vise_i_cli_finish reads in fold; 0: it is not given */
   vise_init_scheme init_scheme;
-  const char *init, *mask, *sign, *monotone, *resume, *config;
+  const char *init, *mask, *sign, *monotone, *resume, *join, *config;
   bool keeps_scale,
       keeps_scale_target; /* not options: the scaling is that of init's file, which config.json has to leave */
   bool quiet, tensorboard;
@@ -113,7 +113,8 @@ typedef struct vise_i_cli_options {
   vise_i_cli_score score;
   vise_select select;
   bool refit;
-  int jobs; /* 0: auto */
+  int jobs;  /* 0: auto */
+  int lease; /* seconds */
 
   const char *model, *data, *labels, *out, *mask_out; /* out: of predict, prune, report and certify */
   const char *inputs;                                 /* vise certify, export: a line for each */
@@ -135,6 +136,11 @@ typedef struct vise_i_cli_options {
   bool quick, grid, list, phases;
   double seconds, total_seconds, tolerance;
 } vise_i_cli_options;
+
+/* The folder whose run or sweep goes on; NULL: another one begins. */
+static inline const char *vise_i_cli_goes_on(const vise_i_cli_options *options) {
+  return options->join != NULL ? options->join : options->resume;
+}
 
 /* The tool's own rows. */
 extern const vise_option vise_i_cli_rows[];

@@ -315,6 +315,13 @@ const vise_option vise_i_cli_rows[] = {
    KIND(FLAG, SWEEP, SWEEP), WIDELY, LOCAL},
   {"resume", AT(NULL, resume), "DIR", NOTHING, "go on with the sweep in this folder", KIND(PATH, SAVING, SWEEP), WIDELY,
    LOCAL},
+  {"join", AT(NULL, join), "DIR", NOTHING,
+   "help with the sweep in this folder, beside the processes that are at work there; on other machines too; the options are "
+   "those of the sweep, and its files may have other paths here",
+   KIND(PATH, SAVING, SWEEP), WIDELY, LOCAL},
+  {"lease", AT(NULL, lease), "SECONDS", "30",
+   "how long this process may be silent until those that share a sweep with it take over its fits",
+   KIND(INT, SAVING, SWEEP), LOCAL, .min = 1, .max = 3600},
 
   {"config", AT(NULL, config), "FILE", NOTHING,
    "options from a JSON file of at most 16 MiB (- is standard input), by the same names without dashes; the command "

@@ -117,7 +117,7 @@ static vise_status check_training(const vise_i_cli_options *options, vise_error 
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--epochs off needs --steps: nothing else ends every run");
   }
 
-  if (options->run.overwrite && options->run.out_dir == NULL && options->resume == NULL)
+  if (options->run.overwrite && options->run.out_dir == NULL && vise_i_cli_goes_on(options) == NULL)
     return vise_i_cli_fail_needs("overwrite", "out", err);
   if ((options->command == VISE_COMMAND_TRAIN || options->command == VISE_COMMAND_SWEEP) && options->train == NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--train is missing: give the file with the training rows");
@@ -218,7 +218,7 @@ static vise_status check_info(const vise_i_cli_options *options, vise_error *err
 
 /* Rows that come once, and are wanted again: those of val and test for each fold, all of them for the winner. */
 static vise_status check_streams(const vise_i_cli_options *options, vise_error *err) {
-  const bool refits = options->refit && (options->run.out_dir != NULL || options->resume != NULL);
+  const bool refits = options->refit && (options->run.out_dir != NULL || vise_i_cli_goes_on(options) != NULL);
   const struct {
     const char *name, *path;
     bool again;
@@ -284,7 +284,8 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
   if (options->complexity != NULL && options->select != VISE_SELECT_ONE_SE) {
     return vise_i_cli_fail_needs("complexity", "select one-se", err);
   }
-  if (options->run.out_dir == NULL && options->resume == NULL && vise_i_cli_given(options, "refit") && options->refit) {
+  if (options->run.out_dir == NULL && vise_i_cli_goes_on(options) == NULL && vise_i_cli_given(options, "refit") &&
+      options->refit) {
     return vise_i_cli_fail_needs("refit", "out", err);
   }
   return check_streams(options, err);

@@ -15,12 +15,16 @@
  *   sweep_plan.c     --plan
  *   sweep_refit.c    the winner on all rows
  *   sweep_board.c    what TensorBoard shows of it
+ *   sweep_probe.c    whether another machine computes the same bits
+ * sweep_share.h is about several processes with one sweep.
  * html_sweep.h has the report, which is made from the folder.
  */
 #ifndef VISE_I_CLI_SWEEP_H
 #define VISE_I_CLI_SWEEP_H
 
 #include <jansson.h>
+#include <math.h>
+#include <sys/types.h>
 
 #include "host/cli/setup.h"
 #include "host/cli/warnings.h"
@@ -38,11 +42,13 @@ typedef enum vise_i_cli_fit_status {
 typedef struct vise_i_cli_fit {
   vise_i_cli_fit_status status;
   size_t n_rungs;            /* that it has been scored at */
+  size_t ended_round;        /* the one in which it ended; 0: it goes on, or is open */
   double score, train_score; /* at the newest one; train_score may be NaN */
   double seconds;            /* in all */
   uint64_t epochs, best_epoch;
   double at_bound, clipped;   /* shares of boxed weights and of steps; NaN: nothing is boxed, clipped */
   uint64_t state_at, n_state; /* bytes in the states of that rung; n_state 0: none */
+  size_t state_file;          /* among those that have them */
 } vise_i_cli_fit;
 
 /* The rows of all folds for configurations that prepare them alike. */
@@ -81,9 +87,15 @@ typedef struct vise_i_cli_sweeping {
   /* The folder; dir NULL: nothing is saved. */
   const char *dir;
   struct vise_folder *folder; /* locked; NULL: not open */
+  const char *fits_name;      /* of the file in it that this process writes its fits to */
   int fits_file;              /* -1: not open */
   uint64_t fits_bytes;
-  vise_i_cli_states before, kept; /* of the rung before, of this one */
+  vise_i_cli_states kept, *before; /* of this rung; [n_before] of the rung before */
+  size_t n_before;
+  bool joins;                     /* --join: others began it */
+  bool ended;                     /* and have made the results */
+  struct vise_i_cli_share *share; /* with other processes; NULL: this one is alone */
+  char probe[24];                 /* of sweep.json; empty: there is none */
   double last_sync;
   bool resumes;
 
@@ -112,6 +124,12 @@ static inline vise_i_cli_fit *vise_i_cli_fit_at(const vise_i_cli_sweeping *s, si
 /* Where the score of a fit that stopped at a rung (from 1) is kept, by which configurations are chosen to go on. */
 static inline double *vise_i_cli_rung_score(const vise_i_cli_sweeping *s, size_t config, size_t split, size_t rung) {
   return &s->rung_scores[((rung - 1) * s->n_configs + config) * s->n_splits + split];
+}
+
+/* Whether a round has no use for the fit any more: it stopped there, or ended in it or before. */
+static inline bool vise_i_cli_fit_is_done(const vise_i_cli_sweeping *s, size_t config, size_t split, size_t round) {
+  const size_t ended = vise_i_cli_fit_at(s, config, split)->ended_round;
+  return (ended > 0 && ended <= round) || !isnan(*vise_i_cli_rung_score(s, config, split, round));
 }
 
 /* ---- sweep_space.c ---- */
@@ -198,10 +216,22 @@ void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s);
 
 /* Opens fits.jsonl; with --resume the fits in it are done, and a cut line at its end is cut off. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_fits_open(vise_i_cli_sweeping *s, vise_error *err);
-/* Whether the rows are those that the sweep in the folder began with. */
-VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err);
-/* Appends a fit to fits.jsonl; text (may be NULL) says why it is not finite. */
-VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split,
+/* A file of fits that another process writes to, as far as it was read; 0: not at all. */
+typedef struct vise_i_cli_followed {
+  uint64_t n_bytes;
+  dev_t device;
+  ino_t inode;
+} vise_i_cli_followed;
+
+/* Takes the whole lines that are new, all of a file that has taken the place of another; *n_new grows by the fits that were
+   not known. A file that is missing has none. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_fits_follow(vise_i_cli_sweeping *s, const char *name,
+                                                          vise_i_cli_followed *followed, size_t *n_new,
+                                                          vise_error *err);
+/* Whether the rows are those that the sweep in the folder began with, and for --join the bits. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_same(vise_i_cli_sweeping *s, vise_error *err);
+/* Appends a fit, of s->fits or newer, to the file of fits; text (may be NULL) says why it is not finite. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, uint64_t id, const vise_i_cli_fit *fit,
                                                          const char *text, vise_error *err);
 /* What was added is on the disk. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err);
@@ -226,6 +256,8 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_begin(vise_i_cli_sweeping *
 void vise_i_cli_sweep_states_end(vise_i_cli_sweeping *s, size_t rung);
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, size_t split,
                                                           const void *bytes, size_t n, vise_error *err);
+/* What was kept is on the disk, as far as that can be done. */
+void vise_i_cli_sweep_states_sync(const vise_i_cli_sweeping *s);
 /* *out is malloc'ed; NULL: there is none, and the fit begins anew. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_states_read(const vise_i_cli_sweeping *s, const vise_i_cli_fit *fit,
                                                           void **out, vise_error *err);
@@ -234,6 +266,16 @@ void vise_i_cli_sweep_states_close(vise_i_cli_sweeping *s);
 void vise_i_cli_sweep_states_name(size_t rung, char name[64]);
 /* Removes all of them from the folder. */
 void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
+
+/* ---- sweep_probe.c ---- */
+
+/* A number that other bits would change: of the weights after the first steps of the first fit. Empty where it has none. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_probe(const vise_i_cli_sweeping *s, char out[24], vise_error *err);
+/* "cpu", ...: where fits are trained. */
+const char *vise_i_cli_sweep_backend(const vise_i_cli_sweeping *s);
+/* Whether fits of this process are, bit for bit, those of the processes whose sweep.json this is. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_check_bits(const vise_i_cli_sweeping *s, const json_t *sheet,
+                                                         vise_error *err);
 
 /* ---- sweep_results.c, sweep_choose.c, sweep_print.c, sweep_refit.c ---- */
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
-#include "host/cli/sweep.h"
+#include "host/cli/sweep_share.h"
 #include "host/cli/text_json.h"
 #include "host/json/build.h"
 
@@ -55,6 +55,7 @@ void vise_i_cli_sweep_tell_moment(const vise_i_cli_sweeping *s, const vise_i_cli
   vise_i_cli_event_real(&event, "seconds", moment->seconds);
   vise_i_cli_event_count(&event, "rung", s->round);
   vise_i_cli_event_count(&event, "rungs", s->n_rungs);
+  vise_i_cli_event_count(&event, "workers", vise_i_cli_share_n_workers(s));
 
   if (moment->best_config != SIZE_MAX) {
     best = json_object();

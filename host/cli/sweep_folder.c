@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "host/cli/files.h"
@@ -102,6 +103,8 @@ vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out,
                 "varied", vise_i_cli_sweep_axes_json(s), "rungs", vise_i_cli_sweep_rungs_json(s), "data", "rows",
                 (json_int_t)(vise_dataset_n_rows(first->train) + vise_dataset_n_rows(first->validation)), "inputs",
                 (json_int_t)vise_dataset_n_features(first->train), "hash", hash.data, "all_hash", hash.all);
+  vise_i_json_put(&root, "backend", json_string(vise_i_cli_sweep_backend(s)));
+  if (s->probe[0] != '\0') vise_i_json_put(&root, "probe", json_string(s->probe));
   vise_i_json_put(&root, "fits", json_integer((json_int_t)vise_i_cli_sweep_n_planned(s)));
   if (s->has_winner) vise_i_json_put(&root, "choice", vise_i_cli_sweep_choice_json(s));
 
@@ -111,13 +114,32 @@ vise_status vise_i_cli_sweep_json_text(const vise_i_cli_sweeping *s, char **out,
   return status;
 }
 
+/* That of those who began it, where paths may be others, with the choice. */
+static vise_status joined_json_text(const vise_i_cli_sweeping *s, char **out, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  json_t *root = NULL;
+  vise_i_cli_sweep_path(s, "sweep.json", path);
+  vise_status status = vise_i_cli_json_read(path, &root, err);
+  if (status != VISE_OK) return status;
+  if (s->has_winner) vise_i_json_put(&root, "choice", vise_i_cli_sweep_choice_json(s));
+  status = vise_i_json_text(root, JSON_INDENT(2) | JSON_REAL_PRECISION(17), "sweep.json", out, NULL, err);
+  json_decref(root);
+  return status;
+}
+
 vise_status vise_i_cli_sweep_json_write(const vise_i_cli_sweeping *s, vise_error *err) {
   char *text = NULL;
   if (s->dir == NULL) return VISE_OK;
-  vise_status status = vise_i_cli_sweep_json_text(s, &text, err);
+  vise_status status = s->joins ? joined_json_text(s, &text, err) : vise_i_cli_sweep_json_text(s, &text, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_file_write(s, "sweep.json", text, strlen(text), err);
   free(text);
   return status;
+}
+
+/* A file may have another path for those who join. */
+static bool may_differ(const vise_i_cli_sweeping *s, const vise_option *row) {
+  return row->change == VISE_OPTION_FREE || row->change == VISE_OPTION_LOCAL ||
+         (s->joins && row->type == VISE_OPTION_PATH);
 }
 
 /* Whether the options that count are those in sweep.json, which were read before the folder was locked. */
@@ -128,7 +150,7 @@ static vise_status check_options(const vise_i_cli_sweeping *s, const json_t *bef
   for (size_t i = 0; same && i < s->options->n_rows; i++) {
     const vise_option *row = s->options->rows[i];
     const json_t *a = json_object_get(now, row->name), *b = json_object_get(before, row->name);
-    if (row->change == VISE_OPTION_FREE || row->change == VISE_OPTION_LOCAL) continue;
+    if (may_differ(s, row)) continue;
     same = a == b || (a != NULL && b != NULL && json_equal(a, b) != 0);
   }
   json_decref(now);
@@ -137,7 +159,23 @@ static vise_status check_options(const vise_i_cli_sweeping *s, const json_t *bef
 }
 
 /* The rows are those that the sweep began with. */
-vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error *err) {
+static vise_status check_hashes(const vise_i_cli_sweeping *s, const json_t *data, const hashes *now, vise_error *err) {
+  const char *what_to_do =
+      s->joins ? "give the files that it began with, by --train and the others" : "begin a new one";
+  const char *before = json_string_value(json_object_get(data, "hash"));
+  const char *all_before = json_string_value(json_object_get(data, "all_hash"));
+  if (before == NULL || strcmp(before, now->data) != 0) {
+    return vise_i_cli_fail(err, VISE_ERR_STATE,
+                           "%s: the rows of %s, or how they are split, are not those that this sweep began with; %s",
+                           s->dir, s->options->train, what_to_do);
+  }
+  if (all_before == NULL || strcmp(all_before, now->all) == 0) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_STATE,
+                         "%s: the row weights or the test rows are not those that this sweep began with; %s", s->dir,
+                         what_to_do);
+}
+
+vise_status vise_i_cli_sweep_check_same(vise_i_cli_sweeping *s, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES];
   json_t *root = NULL;
   hashes now;
@@ -146,23 +184,11 @@ vise_status vise_i_cli_sweep_check_same(const vise_i_cli_sweeping *s, vise_error
   if (status == VISE_OK) status = vise_i_cli_json_read(path, &root, err);
   if (status != VISE_OK) return status;
 
-  const json_t *data = json_object_get(root, "data");
-  const char *before = json_string_value(json_object_get(data, "hash"));
-  const char *all_before = json_string_value(json_object_get(data, "all_hash"));
-  const bool same = before != NULL && strcmp(before, now.data) == 0;
-  const bool all_same = all_before == NULL || strcmp(all_before, now.all) == 0;
   status = check_options(s, json_object_get(root, "options"), err);
-  if (status == VISE_OK && !same) {
-    status = vise_i_cli_fail(
-        err, VISE_ERR_STATE,
-        "%s: the rows of %s, or how they are split, are not those that this sweep began with; begin a new "
-        "one",
-        s->dir, s->options->train);
-  } else if (status == VISE_OK && !all_same) {
-    status = vise_i_cli_fail(
-        err, VISE_ERR_STATE,
-        "%s: the row weights or the test rows are not those that this sweep began with; begin a new one", s->dir);
-  }
+  if (status == VISE_OK) status = check_hashes(s, json_object_get(root, "data"), &now, err);
+  if (status == VISE_OK && s->joins) status = vise_i_cli_sweep_check_bits(s, root, err);
+  const char *probe = json_string_value(json_object_get(root, "probe"));
+  (void)snprintf(s->probe, sizeof s->probe, "%s", probe != NULL ? probe : "");
   json_decref(root);
   return status;
 }
@@ -175,9 +201,9 @@ static void set_number(json_t **object, const char *name, double value) {
   vise_i_json_put(object, name, isfinite(value) ? json_real(value) : json_null());
 }
 
-vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, size_t split, const char *text,
-                                        vise_error *err) {
-  const vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
+vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, uint64_t id, const vise_i_cli_fit *fit,
+                                        const char *text, vise_error *err) {
+  const size_t config = id / s->n_splits, split = id % s->n_splits;
   if (s->dir == NULL) return VISE_OK;
 
   json_t *object =
@@ -205,7 +231,7 @@ vise_status vise_i_cli_sweep_folder_add(vise_i_cli_sweeping *s, size_t config, s
   free(line);
 
   if (!written) {
-    const vise_status status = vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
+    const vise_status status = vise_i_cli_sweep_fail_file(s, s->fits_name, "written", err);
     (void)vise_i_cli_cut(s->fits_file, s->fits_bytes);
     return status;
   }
@@ -219,7 +245,7 @@ vise_status vise_i_cli_sweep_folder_sync(vise_i_cli_sweeping *s, vise_error *err
   int failed;
   do failed = fdatasync(s->fits_file);
   while (failed != 0 && errno == EINTR);
-  return failed == 0 ? VISE_OK : vise_i_cli_sweep_fail_file(s, "fits.jsonl", "synced", err);
+  return failed == 0 ? VISE_OK : vise_i_cli_sweep_fail_file(s, s->fits_name, "synced", err);
 }
 
 static double number_of(const json_t *object, const char *name) {
@@ -227,41 +253,46 @@ static double number_of(const json_t *object, const char *name) {
   return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
-/* One line. VISE_ERR_FORMAT: it is none of this sweep. */
-static vise_status take_line(vise_i_cli_sweeping *s, const json_t *object) {
-  const json_int_t config = json_integer_value(json_object_get(object, "config")),
-                   repeat = json_integer_value(json_object_get(object, "repeat")),
-                   fold = json_integer_value(json_object_get(object, "fold")),
-                   rung = json_integer_value(json_object_get(object, "rung"));
-  const char *status = json_string_value(json_object_get(object, "status"));
-  if (config < 0 || (size_t)config >= s->n_configs || repeat < 0 || (size_t)repeat >= s->n_repeats || fold < 1 ||
-      (size_t)fold > s->n_folds || rung < 1 || (size_t)rung > s->n_rungs || status == NULL) {
-    return VISE_ERR_FORMAT;
-  }
+static size_t count_of(const json_t *object, const char *name, size_t missing) {
+  const json_t *value = json_object_get(object, name);
+  return json_is_integer(value) && json_integer_value(value) >= 0 ? (size_t)json_integer_value(value) : missing;
+}
 
-  json_t *params = vise_i_cli_sweep_params_json(s, (size_t)config);
+static bool take_status(const char *name, vise_i_cli_fit_status *out) {
+  for (size_t i = VISE_I_CLI_FIT_OK; name != NULL && i <= VISE_I_CLI_FIT_NONFINITE; i++) {
+    *out = (vise_i_cli_fit_status)i;
+    if (strcmp(name, status_names[i]) == 0) return true;
+  }
+  return false;
+}
+
+/* Which fit a line is of. VISE_ERR_FORMAT: of none of this sweep. */
+static vise_status take_place(const vise_i_cli_sweeping *s, const json_t *object, size_t *config, size_t *split) {
+  const size_t repeat = count_of(object, "repeat", SIZE_MAX), fold = count_of(object, "fold", 0);
+  *config = count_of(object, "config", SIZE_MAX);
+  if (*config >= s->n_configs || repeat >= s->n_repeats || fold < 1 || fold > s->n_folds) return VISE_ERR_FORMAT;
+  *split = repeat * s->n_folds + fold - 1;
+
+  json_t *params = vise_i_cli_sweep_params_json(s, *config);
   const bool made = params != NULL, same = json_equal(params, json_object_get(object, "params")) != 0;
   json_decref(params);
-  if (!made || !same) return made ? VISE_ERR_FORMAT : VISE_ERR_MEMORY;
+  return !made ? VISE_ERR_MEMORY : same ? VISE_OK : VISE_ERR_FORMAT;
+}
 
-  const size_t split = (size_t)repeat * s->n_folds + (size_t)fold - 1;
-  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, (size_t)config, split);
-  if (strcmp(status, "ok") == 0) {
-    fit->status = VISE_I_CLI_FIT_OK;
-  } else if (strcmp(status, "stopped") == 0) {
-    fit->status = VISE_I_CLI_FIT_STOPPED;
-  } else if (strcmp(status, "nonfinite") == 0) {
-    fit->status = VISE_I_CLI_FIT_NONFINITE;
-  } else {
+/* What became of it there; *round: in which it was trained. Earlier versions do not say that of a fit that ended. */
+static vise_status take_fit(const vise_i_cli_sweeping *s, const json_t *object, vise_i_cli_fit *fit, size_t *round) {
+  *fit = (vise_i_cli_fit){.n_rungs = count_of(object, "rung", 0)};
+  if (fit->n_rungs < 1 || fit->n_rungs > s->n_rungs ||
+      !take_status(json_string_value(json_object_get(object, "status")), &fit->status)) {
     return VISE_ERR_FORMAT;
   }
+  const bool ended = fit->status != VISE_I_CLI_FIT_STOPPED;
+  *round = ended ? count_of(object, "round", 1) : fit->n_rungs;
+  if (*round < 1 || *round > s->n_rungs) return VISE_ERR_FORMAT;
+  if (ended) fit->ended_round = *round;
 
-  fit->n_rungs = (size_t)rung;
   fit->score = fit->status == VISE_I_CLI_FIT_NONFINITE ? (double)INFINITY : number_of(object, "score");
   if (isnan(fit->score)) return VISE_ERR_FORMAT;
-  if (fit->status == VISE_I_CLI_FIT_STOPPED) {
-    *vise_i_cli_rung_score(s, (size_t)config, split, fit->n_rungs) = fit->score;
-  }
   fit->train_score = number_of(object, "train_score");
   fit->seconds = number_of(object, "seconds");
   fit->epochs = (uint64_t)json_integer_value(json_object_get(object, "epochs"));
@@ -271,34 +302,58 @@ static vise_status take_line(vise_i_cli_sweeping *s, const json_t *object) {
   return VISE_OK;
 }
 
-/* Reads the fits that are done. A last line that was cut is cut off; any other that is damaged is an error. */
+/* One line; *is_new: it tells what was not known. Lines of one fit may come in any order, and twice. */
+static vise_status take_line(vise_i_cli_sweeping *s, const json_t *object, bool *is_new) {
+  size_t config, split, round = 0;
+  vise_i_cli_fit taken;
+  vise_status status = take_place(s, object, &config, &split);
+  if (status == VISE_OK) status = take_fit(s, object, &taken, &round);
+  if (status != VISE_OK) return status;
+
+  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
+  *is_new = !vise_i_cli_fit_is_done(s, config, split, round);
+  if (taken.status == VISE_I_CLI_FIT_STOPPED) *vise_i_cli_rung_score(s, config, split, round) = taken.score;
+  if (taken.n_rungs > fit->n_rungs) *fit = taken;
+  return VISE_OK;
+}
+
+/* Takes the whole lines of an open file, of which *at bytes are known; what is damaged is an error. */
+static vise_status take_lines(vise_i_cli_sweeping *s, vise_i_cli_lines *lines, uint64_t *at, size_t *n_new,
+                              vise_error *err) {
+  vise_status status;
+  while ((status = vise_i_cli_lines_next(lines, err)) == VISE_OK && lines->n > 0) {
+    json_t *object = NULL;
+    bool is_new = false;
+    status = vise_i_cli_lines_json(lines, &object, NULL);
+    if (status == VISE_OK) status = take_line(s, object, &is_new);
+    json_decref(object);
+    *at += lines->n;
+    *n_new += is_new;
+
+    if (status == VISE_OK) continue;
+    if (status == VISE_ERR_MEMORY) vise_i_cli_fail(err, status, "out of memory for %s", lines->path);
+    vise_i_cli_fail(err, status,
+                    "%s:%zu: this line is damaged, or of another sweep; without it the fit is trained again",
+                    lines->path, lines->number);
+    break;
+  }
+  free(lines->text);
+  return status;
+}
+
+/* Reads the fits that are done. A last line that was cut is cut off. */
 static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
   const int copy = dup(s->fits_file);
   FILE *stream = copy >= 0 ? fdopen(copy, "r") : NULL;
   char path[VISE_I_CLI_PATH_BYTES];
   vise_i_cli_lines lines = {.stream = stream, .path = path};
-  vise_status status;
+  size_t n_new = 0;
   if (stream == NULL && copy >= 0) (void)close(copy);
   if (stream == NULL) return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "read", err);
 
   vise_i_cli_sweep_path(s, "fits.jsonl", path);
   (void)fseek(stream, 0, SEEK_SET);
-  while ((status = vise_i_cli_lines_next(&lines, err)) == VISE_OK && lines.n > 0) {
-    json_t *object = NULL;
-    status = vise_i_cli_lines_json(&lines, &object, NULL);
-    if (status == VISE_OK) status = take_line(s, object);
-    json_decref(object);
-    s->fits_bytes += lines.n;
-
-    if (status == VISE_OK) continue;
-    if (status == VISE_ERR_MEMORY) vise_i_cli_fail(err, status, "out of memory for %s", path);
-    vise_i_cli_fail(err, status,
-                    "%s:%zu: this line is damaged, or of another sweep; without it the fit is trained again", path,
-                    lines.number);
-    break;
-  }
-
-  free(lines.text);
+  const vise_status status = take_lines(s, &lines, &s->fits_bytes, &n_new, err);
   (void)fclose(stream);
   if (status == VISE_OK && !vise_i_cli_cut(s->fits_file, s->fits_bytes)) {
     return vise_i_cli_sweep_fail_file(s, "fits.jsonl", "written", err);
@@ -306,8 +361,35 @@ static vise_status read_fits(vise_i_cli_sweeping *s, vise_error *err) {
   return status;
 }
 
+/* Where its new lines begin. */
+static bool go_to_news(FILE *stream, vise_i_cli_followed *followed) {
+  struct stat info;
+  if (fstat(fileno(stream), &info) != 0) return false;
+  if (info.st_dev != followed->device || info.st_ino != followed->inode) {
+    *followed = (vise_i_cli_followed){0, info.st_dev, info.st_ino};
+  }
+  return fseeko(stream, (off_t)followed->n_bytes, SEEK_SET) == 0;
+}
+
+vise_status vise_i_cli_sweep_fits_follow(vise_i_cli_sweeping *s, const char *name, vise_i_cli_followed *followed,
+                                         size_t *n_new, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  vise_i_cli_sweep_path(s, name, path);
+  vise_i_cli_lines lines = {.stream = vise_i_cli_open(path), .path = path};
+  if (lines.stream == NULL && errno == ENOENT) return VISE_OK;
+  if (lines.stream == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be read: %s", path, vise_i_cli_open_error());
+  }
+
+  const vise_status status = go_to_news(lines.stream, followed) ? take_lines(s, &lines, &followed->n_bytes, n_new, err)
+                                                                : vise_i_cli_sweep_fail_file(s, name, "read", err);
+  (void)fclose(lines.stream);
+  return status;
+}
+
 vise_status vise_i_cli_sweep_fits_open(vise_i_cli_sweeping *s, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES];
+  s->fits_name = "fits.jsonl";
   vise_i_cli_sweep_path(s, "fits.jsonl", path);
   s->fits_file = vise_i_cli_open_own(path, O_APPEND);
   if (s->fits_file < 0) {

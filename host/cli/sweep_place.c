@@ -10,12 +10,12 @@
 #include "host/cli/files.h"
 #include "host/cli/json_file.h"
 #include "host/cli/message.h"
-#include "host/cli/sweep.h"
+#include "host/cli/sweep_share.h"
 #include "host/cli/tensorboard_file.h"
 #include "vise/folder.h"
 #include "vise/run.h"
 
-enum { FIXED_NAMES = 3, STATE_NAME_BYTES = 64 };
+enum { FIXED_NAMES = 4, STATE_NAME_BYTES = 64 };
 
 /* ---- looking ------------------------------------------------------------------------------------------------------------ */
 
@@ -152,7 +152,7 @@ static vise_status take_best(const vise_i_cli_sweeping *s, vise_folder **out, vi
 
 /* An earlier sweep, whole until sweep.json is that of this one. */
 static vise_status replace_earlier(const vise_i_cli_sweeping *s, vise_error *err) {
-  static const char *const fixed[FIXED_NAMES] = {"fits.jsonl", "results.csv", "report.html"};
+  static const char *const fixed[FIXED_NAMES] = {"fits.jsonl", "results.csv", "report.html", VISE_I_CLI_WORKERS};
   const char *gone[VISE_I_CLI_MOST_RUNGS + FIXED_NAMES + 2];
   char states[VISE_I_CLI_MOST_RUNGS][STATE_NAME_BYTES], *text = NULL;
   vise_folder *best = NULL;
@@ -162,7 +162,8 @@ static vise_status replace_earlier(const vise_i_cli_sweeping *s, vise_error *err
     vise_i_cli_sweep_states_name(rung, states[rung - 1]);
     gone[n++] = states[rung - 1];
   }
-  vise_status status = take_best(s, &best, err);
+  vise_status status = vise_i_cli_share_check_unused(s, err);
+  if (status == VISE_OK) status = take_best(s, &best, err);
   for (size_t i = 0; i < FIXED_NAMES; i++) gone[n++] = fixed[i];
   if (best != NULL) gone[n++] = "best";
   /* One in which is something else stays. */
@@ -178,10 +179,13 @@ static vise_status replace_earlier(const vise_i_cli_sweeping *s, vise_error *err
 /* In this order: at any moment a kill leaves an empty folder, or one to go on with. */
 static vise_status begin(vise_i_cli_sweeping *s, bool replaces, vise_error *err) {
   char path[VISE_I_CLI_PATH_BYTES];
-  vise_status status = replaces ? replace_earlier(s, err) : vise_i_cli_sweep_json_write(s, err);
+  vise_status status = vise_i_cli_sweep_probe(s, s->probe, err);
+  if (status == VISE_OK) status = replaces ? replace_earlier(s, err) : vise_i_cli_sweep_json_write(s, err);
   if (status == VISE_OK) status = vise_i_cli_sweep_fits_open(s, err);
   if (status != VISE_OK && !replaces) {
     vise_i_cli_sweep_path(s, "sweep.json", path);
+    (void)unlink(path);
+    vise_i_cli_sweep_path(s, "fits.jsonl", path);
     (void)unlink(path);
   }
   return status;
@@ -195,17 +199,60 @@ static void remove_leftovers(const vise_i_cli_sweeping *s) {
     vise_i_cli_sweep_path(s, names[i], path);
     (void)unlink(path);
   }
+  vise_i_cli_share_remove_ended(s);
+}
+
+/* Whether the results are there, with the winner, or one that is being trained. */
+static vise_status find_results(const vise_i_cli_sweeping *s, bool *found, vise_error *err) {
+  vise_status status = vise_i_cli_exists_in(s->dir, "results.csv", found, err);
+  if (status != VISE_OK || !*found || !s->options->refit || vise_i_cli_share_is_refitting(s)) return status;
+  return vise_i_cli_exists_in(s->dir, "best/model.safetensors", found, err);
+}
+
+/* Whether its results are made and all fits are there, which are read. */
+static vise_status check_ended(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_i_cli_followed from_start = {.n_bytes = 0};
+  size_t n_new = 0, n_rungs = 0;
+  bool has_results = false;
+  vise_status status = find_results(s, &has_results, err);
+  if (status != VISE_OK || !has_results || vise_i_cli_share_is_wanted(s)) return status;
+
+  status = vise_i_cli_sweep_fits_follow(s, "fits.jsonl", &from_start, &n_new, err);
+  for (size_t i = 0; i < s->n_configs * s->n_splits; i++) n_rungs += s->fits[i].n_rungs;
+  s->ended = n_rungs >= vise_i_cli_sweep_n_planned(s);
+  return status;
+}
+
+/* The folder is another process's, or nobody's at the moment. */
+static vise_status join(vise_i_cli_sweeping *s, vise_error *err) {
+  bool there = false;
+  vise_status status = vise_i_cli_sweep_check_same(s, err);
+  if (status == VISE_OK) status = check_best(s, &there, err);
+  if (status == VISE_OK) status = check_ended(s, err);
+  return status == VISE_OK && !s->ended ? vise_i_cli_share_open(s, err) : status;
+}
+
+/* Others may help in place of taking it. */
+static vise_status take_folder(vise_i_cli_sweeping *s, vise_error *err) {
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = vise_folder_open(s->dir, !s->resumes, &s->folder, &inner);
+  if (status == VISE_OK) return VISE_OK;
+  if (status == VISE_ERR_STATE && s->resumes) {
+    return vise_i_cli_fail(err, status, "%s; or help it by: vise sweep --join %s", inner.text, s->dir);
+  }
+  return vise_i_cli_fail(err, status, "%s", inner.text);
 }
 
 vise_status vise_i_cli_sweep_folder_open(vise_i_cli_sweeping *s, vise_error *err) {
   bool replaces = false;
   if (s->dir == NULL) return VISE_OK;
   const size_t n = strlen(s->dir);
-  if (n == 0 || n + STATE_NAME_BYTES > VISE_I_CLI_PATH_BYTES) {
+  if (n == 0 || n + VISE_I_CLI_WORKER_FILE_BYTES + STATE_NAME_BYTES > VISE_I_CLI_PATH_BYTES) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--out '%s': expected a folder", s->dir);
   }
+  if (s->joins) return join(s, err);
 
-  vise_status status = vise_folder_open(s->dir, !s->resumes, &s->folder, err);
+  vise_status status = take_folder(s, err);
   if (status == VISE_OK) status = check_folder(s, &replaces, err);
   if (status == VISE_OK && s->options->tensorboard) status = vise_i_cli_events_check(s->dir, true, err);
   if (status == VISE_OK && s->resumes) status = vise_i_cli_sweep_check_same(s, err);
@@ -224,6 +271,7 @@ bool vise_i_cli_sweep_folder_changed(const vise_i_cli_sweeping *s) {
 }
 
 void vise_i_cli_sweep_folder_close(vise_i_cli_sweeping *s) {
+  vise_i_cli_share_close(s);
   if (s->fits_file >= 0) (void)close(s->fits_file);
   s->fits_file = -1;
   vise_folder_close(s->folder);

@@ -8,19 +8,28 @@
 #include "host/cli/message.h"
 #include "host/cli/progress.h"
 #include "host/cli/signals.h"
-#include "host/cli/sweep.h"
+#include "host/cli/sweep_share.h"
 
-/* How often signals are looked at while no fit ends. */
+/* How often signals are looked at while no fit ends; others' fits while there are own ones, and while it waits for them. */
 #define POLL_SECONDS 0.1
+#define LOOK_SECONDS 0.5
+#define WAIT_SECONDS 0.25 /* at most */
+/* A process that is not alone has so much work in its queue, by how long fits take. */
+#define AHEAD_SECONDS 1.0
+/* Between two claims, while it has something to do. */
+#define CLAIM_SECONDS 0.02
 
 /* One call of the queue. */
 typedef struct running {
   vise_i_cli_sweeping *s;
   vise_sweep *queue;
   vise_i_cli_progress progress;
-  size_t rung;        /* from 1 */
-  size_t *configs, n; /* that take part in it */
-  size_t next;        /* fit among n x n_splits to be submitted */
+  vise_i_cli_round round; /* the configurations that take part in this one */
+  size_t next;            /* place in it to be submitted, as long as the process is alone */
+  size_t n_before;        /* fits that were done before this call */
+  double wait;            /* how long it waits for fits of others, longer each time; 0: it has own ones */
+  double claimed_at;      /* when it last tried to */
+  double asked_at;        /* when it was asked whether others have joined */
   double start;
   double best;        /* mean of the configuration that is best so far */
   size_t best_config; /* SIZE_MAX: none yet */
@@ -141,12 +150,12 @@ static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, co
 
 static vise_status submit(const running *r, size_t config, size_t split, bool anew, vise_error *err) {
   const vise_i_cli_fit *record = vise_i_cli_fit_at(r->s, config, split);
-  wanted_fit w = {.config = config, .split = split, .rung = r->rung};
+  wanted_fit w = {.config = config, .split = split, .rung = r->round.number};
   vise_error inner = VISE_ERROR_INIT;
   void *state = NULL;
 
   vise_status status = VISE_OK;
-  if (!anew && r->rung > 1) status = vise_i_cli_sweep_states_read(r->s, record, &state, &inner);
+  if (!anew && r->round.number > 1) status = vise_i_cli_sweep_states_read(r->s, record, &state, &inner);
   w.state = state;
   w.n_state = state != NULL ? record->n_state : 0;
   if (status == VISE_OK) status = hand_over(r->s, r->queue, &w, &inner);
@@ -194,34 +203,50 @@ static vise_status check_score(const vise_i_cli_sweeping *s, const vise_sweep_re
   return describe_failure(s, config, split, VISE_ERR_USAGE, text, err);
 }
 
-static void record(const running *r, const vise_sweep_result *result, double score) {
-  const size_t config = result->id / r->s->n_splits, split = result->id % r->s->n_splits;
-  vise_i_cli_fit *fit = vise_i_cli_fit_at(r->s, config, split);
+/* What a fit is after a round. */
+static vise_i_cli_fit make_record(const running *r, const vise_sweep_result *result, double score) {
+  const vise_i_cli_sweeping *s = r->s;
+  vise_i_cli_fit fit = s->fits[result->id];
   const bool is_bad = result->status != VISE_OK || !isfinite(score);
-  const bool goes_on = r->rung < r->s->n_rungs && result->reason == VISE_STOP_AFTER_EPOCH;
-  fit->status = is_bad ? VISE_I_CLI_FIT_NONFINITE : goes_on ? VISE_I_CLI_FIT_STOPPED : VISE_I_CLI_FIT_OK;
-  fit->n_rungs = goes_on ? r->rung : r->s->n_rungs;
-  fit->score = is_bad ? (double)INFINITY : score;
-  if (fit->status == VISE_I_CLI_FIT_STOPPED) *vise_i_cli_rung_score(r->s, config, split, r->rung) = score;
-  fit->train_score = NAN;
-  (void)vise_i_cli_score_of_metrics(r->s->options->score, &result->train, &fit->train_score);
-  fit->seconds += result->seconds;
-  fit->epochs = result->epochs;
-  fit->best_epoch = result->best_epoch;
-  fit->at_bound = share(result->n_at_lo + result->n_at_hi, result->n_boxed);
-  fit->clipped = share(result->n_norm_clipped, result->steps);
+  const bool goes_on = r->round.number < s->n_rungs && result->reason == VISE_STOP_AFTER_EPOCH;
+  fit.status = is_bad ? VISE_I_CLI_FIT_NONFINITE : goes_on ? VISE_I_CLI_FIT_STOPPED : VISE_I_CLI_FIT_OK;
+  fit.n_rungs = goes_on ? r->round.number : s->n_rungs;
+  fit.ended_round = fit.status != VISE_I_CLI_FIT_STOPPED ? r->round.number : 0;
+  fit.score = is_bad ? (double)INFINITY : score;
+  fit.train_score = NAN;
+  (void)vise_i_cli_score_of_metrics(s->options->score, &result->train, &fit.train_score);
+  fit.seconds += result->seconds;
+  fit.epochs = result->epochs;
+  fit.best_epoch = result->best_epoch;
+  fit.at_bound = share(result->n_at_lo + result->n_at_hi, result->n_boxed);
+  fit.clipped = share(result->n_norm_clipped, result->steps);
+  fit.n_state = 0;
+  return fit;
+}
+
+/* Keeps it, with its state; others may have gone on with the fit already. */
+static vise_status keep(running *r, const vise_sweep_result *result, const vise_i_cli_fit *fit, vise_error *err) {
+  vise_i_cli_sweeping *s = r->s;
+  const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
+  const bool stopped = fit->status == VISE_I_CLI_FIT_STOPPED;
+  if (stopped) *vise_i_cli_rung_score(s, config, split, r->round.number) = fit->score;
+  if (fit->n_rungs <= s->fits[result->id].n_rungs) return VISE_OK;
+
+  s->fits[result->id] = *fit;
+  if (result->state == NULL || !stopped) return VISE_OK;
+  return vise_i_cli_sweep_states_keep(s, config, split, result->state, result->n_state_bytes, err);
 }
 
 /* Keeps what a fit came to. */
 static vise_status take(running *r, const vise_sweep_result *result, vise_error *err) {
   vise_i_cli_sweeping *s = r->s;
   const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
-  vise_i_cli_fit *fit = vise_i_cli_fit_at(s, config, split);
 
   if (result->reason == VISE_STOP_INTERRUPTED) return VISE_OK;
-  if (result->status == VISE_ERR_FORMAT && r->rung > 1 && fit->n_state > 0) { /* its state is damaged */
-    fit->n_state = 0;
-    fit->seconds = 0;
+  if (vise_i_cli_fit_is_done(s, config, split, r->round.number)) return VISE_OK; /* another process has done it */
+  if (result->status == VISE_ERR_FORMAT && r->round.number > 1 && s->fits[result->id].n_state > 0) {
+    s->fits[result->id].n_state = 0; /* its state is damaged */
+    s->fits[result->id].seconds = 0;
     return submit(r, config, split, true, err);
   }
   if (result->status != VISE_OK && result->status != VISE_ERR_NONFINITE) {
@@ -231,18 +256,15 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
   const double score = result->status == VISE_OK ? score_of(s, result) : (double)INFINITY;
   vise_status status = check_score(s, result, score, err);
   if (status != VISE_OK) return status;
-  record(r, result, score);
-  fit->n_state = 0;
-  if (result->state != NULL && fit->status == VISE_I_CLI_FIT_STOPPED) {
-    status = vise_i_cli_sweep_states_keep(s, config, split, result->state, result->n_state_bytes, err);
-  }
+  const vise_i_cli_fit fit = make_record(r, result, score);
+  status = keep(r, result, &fit, err);
   s->n_done++;
   s->n_fits_now++;
   if (status != VISE_OK) return status;
   const char *why = result->status != VISE_OK ? result->error.text
                     : isfinite(score)         ? NULL
                                               : "the outputs for the held-out rows are not finite";
-  return vise_i_cli_sweep_folder_add(s, config, split, why, err);
+  return vise_i_cli_sweep_folder_add(s, result->id, &fit, why, err);
 }
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------------- */
@@ -275,8 +297,8 @@ static bool is_complete(const vise_i_cli_sweeping *s, size_t config, size_t rung
 }
 
 static void note_best(running *r, size_t config) {
-  if (!is_complete(r->s, config, r->rung)) return;
-  const double mean = mean_at(r->s, config, r->rung);
+  if (!is_complete(r->s, config, r->round.number)) return;
+  const double mean = mean_at(r->s, config, r->round.number);
   if (r->best_config != SIZE_MAX && !is_better(r->s, mean, r->best)) return;
   r->best = mean;
   r->best_config = config;
@@ -285,9 +307,9 @@ static void note_best(running *r, size_t config) {
 /* At the end of a round in any case. */
 static void show(running *r, bool in_any_case) {
   const vise_i_cli_sweeping *s = r->s;
-  char text[256], left[32] = "-:--", best[96] = "";
+  char text[256], left[32] = "-:--", best[96] = "", workers[48] = "";
   const double seconds = vise_i_cli_seconds() - r->start;
-  const double rate = seconds > 0 ? (double)s->n_fits_now / seconds : 0;
+  const double rate = seconds > 0 && s->n_done > r->n_before ? (double)(s->n_done - r->n_before) / seconds : 0;
   const size_t n_left = s->n_done < s->n_planned ? s->n_planned - s->n_done : 0;
   if (!vise_i_cli_progress_is_due(&r->progress, in_any_case ? 0 : seconds)) return;
 
@@ -302,25 +324,111 @@ static void show(running *r, bool in_any_case) {
   if (r->best_config != SIZE_MAX) {
     (void)snprintf(best, sizeof best, ", best %s %.5g", vise_i_cli_score_name(s->options->score), r->best);
   }
-  (void)snprintf(text, sizeof text, "%zu of %zu fits, %.3g fits/s, %s left%s", s->n_done, s->n_planned, rate, left,
-                 best);
+  if (s->share != NULL) (void)snprintf(workers, sizeof workers, ", %zu workers", vise_i_cli_share_n_workers(s));
+  (void)snprintf(text, sizeof text, "%zu of %zu fits, %.3g fits/s%s, %s left%s", s->n_done, s->n_planned, rate, workers,
+                 left, best);
   vise_i_cli_progress_text(&r->progress, text);
 }
 
 /* ---- a rung ------------------------------------------------------------------------------------------------------------ */
 
+static bool is_done(const running *r, size_t place) {
+  const size_t n_splits = r->s->n_splits;
+  return vise_i_cli_fit_is_done(r->s, r->round.configs[place / n_splits], place % n_splits, r->round.number);
+}
+
+static vise_status begin(running *r, size_t place, vise_error *err) {
+  r->round.begun[place] = 1;
+  return submit(r, r->round.configs[place / r->s->n_splits], place % r->s->n_splits, false, err);
+}
+
+/* Whether all fits of the round are done, by whomever. */
+static bool round_is_done(running *r) {
+  const size_t n = r->round.n * r->s->n_splits;
+  while (r->round.first < n && is_done(r, r->round.first)) r->round.first++;
+  return r->round.first == n;
+}
+
 /* Fills the queue with fits that are not done. */
 static vise_status fill(running *r, vise_error *err) {
-  const vise_i_cli_sweeping *s = r->s;
   size_t n_wanted = vise_sweep_n_wanted(r->queue);
-  for (; n_wanted > 0 && r->next < r->n * s->n_splits; r->next++) {
-    const size_t config = r->configs[r->next / s->n_splits], split = r->next % s->n_splits;
-    if (vise_i_cli_fit_at(s, config, split)->n_rungs >= r->rung) continue;
-    const vise_status status = submit(r, config, split, false, err);
+  for (; n_wanted > 0 && r->next < r->round.n * r->s->n_splits; r->next++) {
+    if (is_done(r, r->next)) continue;
+    const vise_status status = begin(r, r->next, err);
     if (status != VISE_OK) return status;
     n_wanted--;
   }
   return VISE_OK;
+}
+
+/* How many fits to claim: none while there is enough in the queue. A GPU takes all that it is given at once. */
+static size_t n_to_claim(const running *r, double now) {
+  const size_t n_open = r->round.n_open, n_jobs = (size_t)r->s->n_jobs;
+  if (strcmp(vise_i_cli_sweep_backend(r->s), "cuda") == 0) return n_open == 0 ? vise_sweep_n_wanted(r->queue) : 0;
+  const double rate = (double)r->s->n_fits_now / (now - r->start + 0.01);
+  const size_t ahead = n_jobs + (size_t)(rate * AHEAD_SECONDS);
+  if (n_open >= n_jobs && (n_open >= ahead / 2 || now - r->claimed_at < CLAIM_SECONDS)) return 0;
+  return ahead - n_open;
+}
+
+/* The same of a sweep that others share: only fits that are this process's. */
+static vise_status fill_claimed(running *r, vise_error *err) {
+  const double now = vise_i_cli_seconds();
+  r->round.n_open = vise_sweep_n_open(r->queue);
+  const size_t n_wanted = n_to_claim(r, now);
+  size_t *places = n_wanted > 0 ? calloc(n_wanted, sizeof *places) : NULL, n = 0;
+  if (n_wanted == 0) return VISE_OK;
+  r->claimed_at = now;
+  (void)round_is_done(r); /* which finds where those begin that are not */
+  if (places == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu fits", n_wanted);
+  vise_status status = vise_i_cli_share_claim(r->s, &r->round, n_wanted, places, &n, err);
+  for (size_t i = 0; status == VISE_OK && i < n; i++) status = begin(r, places[i], err);
+  free(places);
+  return status;
+}
+
+/* From now on the sweep is shared. */
+static vise_status notice_others(running *r, double every, vise_error *err) {
+  const double now = vise_i_cli_seconds();
+  if (r->s->share != NULL || now - r->asked_at < every) return VISE_OK;
+  r->asked_at = now;
+  if (!vise_i_cli_share_is_wanted(r->s)) return VISE_OK;
+
+  vise_status status = vise_i_cli_share_open(r->s, err);
+  if (status == VISE_OK) status = vise_i_cli_share_join(r->s, err);
+  return status == VISE_OK ? vise_i_cli_share_claim_begun(r->s, &r->round, err) : status;
+}
+
+/* Takes what others have done meanwhile. */
+static vise_status look(running *r, double every, vise_error *err) {
+  size_t n_new = 0;
+  if (r->s->share == NULL) return notice_others(r, LOOK_SECONDS, err);
+  const vise_status status = vise_i_cli_share_look(r->s, every, &n_new, err);
+  r->s->n_done += n_new;
+  if (n_new > 0) r->wait = 0;
+  for (size_t i = 0; n_new > 0 && i < r->round.n; i++) note_best(r, r->round.configs[i]);
+  return status;
+}
+
+/* Nothing is left to begin here: what was done is shown to the others, and theirs is waited for. */
+static vise_status wait_for_others(running *r, vise_error *err) {
+  vise_i_cli_sweep_states_sync(r->s);
+  const vise_status status = vise_i_cli_sweep_folder_sync(r->s, err);
+  r->wait = vise_i_cli_share_pause(r->wait, WAIT_SECONDS);
+  return status;
+}
+
+/* What fails because the others have done all fits meanwhile, and went away with their files, is no failure. */
+static vise_status unless_over(running *r, vise_status status, vise_error *err) {
+  if (status == VISE_OK || !vise_i_cli_share_is_over(r->s)) return status;
+  vise_error_clear(err);
+  return look(r, 0, err);
+}
+
+static vise_status step(running *r, vise_error *err) {
+  vise_status status = look(r, r->wait > 0 ? 0 : LOOK_SECONDS, err);
+  if (status == VISE_OK) status = r->s->share != NULL ? fill_claimed(r, err) : fill(r, err);
+  return unless_over(r, status, err);
 }
 
 static vise_status run_rung(running *r, vise_error *err) {
@@ -328,7 +436,7 @@ static vise_status run_rung(running *r, vise_error *err) {
   for (;;) {
     vise_sweep_result result;
     bool found = false;
-    if (status == VISE_OK && !r->s->interrupted) status = fill(r, err);
+    if (status == VISE_OK && !r->s->interrupted) status = step(r, err);
     if (vise_i_cli_signal_caught() != 0) r->s->interrupted = true;
     if (status != VISE_OK || r->s->interrupted) vise_sweep_stop(r->queue);
 
@@ -336,11 +444,13 @@ static vise_status run_rung(running *r, vise_error *err) {
     const vise_status waited = vise_sweep_next(r->queue, POLL_SECONDS, &result, &found, &inner);
     if (waited != VISE_OK) return vise_i_cli_fail(err, waited, "%s", inner.text);
     if (found) {
+      r->wait = 0;
       if (status == VISE_OK) status = take(r, &result, err);
       note_best(r, result.id / r->s->n_splits);
       vise_sweep_result_clear(&result);
     } else if (vise_sweep_n_open(r->queue) == 0) {
-      break;
+      if (status != VISE_OK || r->s->interrupted || round_is_done(r)) break;
+      if (r->s->share != NULL) status = wait_for_others(r, err);
     }
     show(r, false);
   }
@@ -364,19 +474,19 @@ static int by_badness(const void *a, const void *b) {
 /* Those that go on: the best ceil(n / eta), of equals the first, and none that is not finite. */
 static vise_status promote(running *r, vise_error *err) {
   const vise_i_cli_sweeping *s = r->s;
-  const size_t eta = s->options->halving, wanted = (r->n + eta - 1) / eta;
-  placed *order = calloc(r->n + 1, sizeof *order);
-  if (order == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", r->n);
+  const size_t eta = s->options->halving, wanted = (r->round.n + eta - 1) / eta;
+  placed *order = calloc(r->round.n + 1, sizeof *order);
+  if (order == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu configurations", r->round.n);
 
-  for (size_t i = 0; i < r->n; i++) {
-    const double mean = mean_at(s, r->configs[i], r->rung);
-    order[i] = (placed){s->larger_is_better ? -mean : mean, r->configs[i]};
+  for (size_t i = 0; i < r->round.n; i++) {
+    const double mean = mean_at(s, r->round.configs[i], r->round.number);
+    order[i] = (placed){s->larger_is_better ? -mean : mean, r->round.configs[i]};
   }
-  qsort(order, r->n, sizeof *order, by_badness);
+  qsort(order, r->round.n, sizeof *order, by_badness);
 
-  r->n = wanted;
-  while (r->n > 0 && isinf(order[r->n - 1].badness)) r->n--;
-  for (size_t i = 0; i < r->n; i++) r->configs[i] = order[i].config;
+  r->round.n = wanted;
+  while (r->round.n > 0 && isinf(order[r->round.n - 1].badness)) r->round.n--;
+  for (size_t i = 0; i < r->round.n; i++) r->round.configs[i] = order[i].config;
   free(order);
   return VISE_OK;
 }
@@ -388,23 +498,60 @@ static void count_fits(running *r) {
   s->n_done = 0;
   for (size_t i = 0; i < s->n_configs * s->n_splits; i++) s->n_done += s->fits[i].n_rungs;
   if (s->n_done > s->n_planned) s->n_done = s->n_planned; /* fits that ended early count for all of their rungs */
+  r->n_before = s->n_done;
+}
+
+static vise_status begin_round(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  r->next = r->round.first = 0;
+  r->claimed_at = -1;
+  r->best_config = SIZE_MAX;
+  r->s->round = r->round.number;
+  memset(r->round.begun, 0, s->n_configs * s->n_splits);
+  vise_i_cli_sweep_tell_round(s, r->round.n);
+  if (s->n_rungs == 1) return VISE_OK;
+  return unless_over(r, vise_i_cli_sweep_states_begin(r->s, r->round.number, err), err);
 }
 
 static vise_status run_rungs(running *r, vise_error *err) {
   const vise_i_cli_sweeping *s = r->s;
   vise_status status = VISE_OK;
-  for (r->rung = 1; r->rung <= s->n_rungs && status == VISE_OK && !s->interrupted; r->rung++) {
-    r->next = 0;
-    r->best_config = SIZE_MAX;
-    r->s->round = r->rung;
-    vise_i_cli_sweep_tell_round(s, r->n);
-    status = s->n_rungs > 1 ? vise_i_cli_sweep_states_begin(r->s, r->rung, err) : VISE_OK;
+  for (r->round.number = 1; r->round.number <= s->n_rungs && status == VISE_OK && !s->interrupted; r->round.number++) {
+    status = begin_round(r, err);
     if (status == VISE_OK) status = run_rung(r, err);
     if (status != VISE_OK || s->interrupted) break;
-    if (s->n_rungs > 1) vise_i_cli_sweep_states_end(r->s, r->rung);
-    if (r->rung < s->n_rungs) status = promote(r, err);
+    if (s->n_rungs > 1) vise_i_cli_sweep_states_end(r->s, r->round.number);
+    if (r->round.number < s->n_rungs) status = promote(r, err);
   }
   return status;
+}
+
+/* One that joins is at work from here on; one that goes on where others are at work joins them at once. */
+static vise_status begin_sharing(running *r, vise_error *err) {
+  size_t n_new = 0;
+  vise_i_cli_sweeping *s = r->s;
+  vise_status status = VISE_OK;
+  if (s->share == NULL && vise_i_cli_share_is_wanted(s)) status = vise_i_cli_share_open(s, err);
+  if (status != VISE_OK || s->share == NULL) return status;
+  status = vise_i_cli_share_join(s, err);
+  return status == VISE_OK ? vise_i_cli_share_look(s, 0, &n_new, err) : status;
+}
+
+/* Whoever joined after the last fit is here before the results are made. */
+static vise_status end_sharing(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  return s->interrupted ? VISE_OK : notice_others(r, 0, err);
+}
+
+static vise_status make_round(running *r, vise_error *err) {
+  const vise_i_cli_sweeping *s = r->s;
+  r->round.configs = calloc(s->n_configs, sizeof *r->round.configs);
+  r->round.begun = calloc(s->n_configs, s->n_splits);
+  if (r->round.configs == NULL || r->round.begun == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
+  for (size_t i = 0; i < s->n_configs; i++) {
+    if (s->same_as[i] == i) r->round.configs[r->round.n++] = i;
+  }
+  return VISE_OK;
 }
 
 vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
@@ -419,23 +566,21 @@ vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
     config.user = s;
   }
 
-  r.configs = calloc(s->n_configs, sizeof *r.configs);
-  if (r.configs == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory");
-  for (size_t i = 0; i < s->n_configs; i++) {
-    if (s->same_as[i] == i) r.configs[r.n++] = i;
-  }
-  count_fits(&r);
-
   vise_i_cli_progress_begin(&r.progress, s->options);
-  vise_status status = vise_sweep_create(&config, &r.queue, err);
+  vise_status status = make_round(&r, err);
+  if (status == VISE_OK) status = vise_sweep_create(&config, &r.queue, err);
   s->n_jobs = vise_sweep_n_jobs(r.queue);
+  if (status == VISE_OK) status = begin_sharing(&r, err);
+  count_fits(&r);
   if (status == VISE_OK) status = run_rungs(&r, err);
+  if (status == VISE_OK) status = end_sharing(&r, err);
   vise_sweep_free(r.queue);
   vise_i_cli_progress_end(&r.progress);
   s->seconds = vise_i_cli_seconds() - r.start;
 
   vise_i_cli_sweep_states_close(s);
   const vise_status synced = vise_i_cli_sweep_folder_sync(s, status == VISE_OK ? err : NULL);
-  free(r.configs);
+  free(r.round.configs);
+  free(r.round.begun);
   return status == VISE_OK ? synced : status;
 }

@@ -1,7 +1,8 @@
 /*
  * With --halving: the states of fits that were scored at a rung and may go on from there, in states/rung-N.bin until all
- * have been scored at the next one; without a folder, in files that have no name. A state stands there before the line of
- * the fit is in fits.jsonl. One that is lost costs time and nothing else: the fit is trained from its beginning.
+ * have been scored at the next one; of a process that joined, in workers/NAME.rung-N.bin; without a folder, in files that
+ * have no name. A state stands there before the line of the fit is in fits.jsonl. One that is lost costs time and nothing
+ * else: the fit is trained from its beginning.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 
 #include "host/cli/files.h"
 #include "host/cli/message.h"
-#include "host/cli/sweep.h"
+#include "host/cli/sweep_share.h"
 
 /* What stands before the bytes of a state. */
 typedef struct state_head {
@@ -27,8 +28,8 @@ void vise_i_cli_sweep_states_name(size_t rung, char name[64]) {
   (void)snprintf(name, 64, "states/rung-%zu.bin", rung);
 }
 
-/* Where each fit's state lies, from the heads; a cut end is cut off. */
-static void read_heads(const vise_i_cli_sweeping *s, vise_i_cli_states *states) {
+/* Where each fit's state lies, from the heads. */
+static void read_heads(const vise_i_cli_sweeping *s, vise_i_cli_states *states, size_t place) {
   struct stat info;
   state_head head;
   uint64_t at = 0;
@@ -44,11 +45,11 @@ static void read_heads(const vise_i_cli_sweeping *s, vise_i_cli_states *states) 
     if (fit->n_rungs == states->rung) {
       fit->state_at = at;
       fit->n_state = head.n_bytes;
+      fit->state_file = place;
     }
     at += head.n_bytes;
   }
   states->n_bytes = at;
-  (void)vise_i_cli_cut(states->file, at);
 }
 
 /* A file that is gone once it is closed. */
@@ -61,8 +62,21 @@ static int open_nameless(void) {
   return file;
 }
 
-static vise_status open_states(vise_i_cli_sweeping *s, size_t rung, vise_i_cli_states *out, vise_error *err) {
-  char name[64], path[VISE_I_CLI_PATH_BYTES];
+/* The file of a process with the states of a rung: of one that joined by its name, of the folder's holder without one. */
+static void path_of(const vise_i_cli_sweeping *s, const char *worker, size_t rung, char path[VISE_I_CLI_PATH_BYTES]) {
+  char name[VISE_I_CLI_WORKER_FILE_BYTES + 64];
+  vise_i_cli_sweep_states_name(rung, name);
+  if (worker != NULL) (void)snprintf(name, sizeof name, VISE_I_CLI_WORKERS "/%s.rung-%zu.bin", worker, rung);
+  vise_i_cli_sweep_path(s, name, path);
+}
+
+static void own_path(const vise_i_cli_sweeping *s, size_t rung, char path[VISE_I_CLI_PATH_BYTES]) {
+  path_of(s, s->joins ? s->share->self.name : NULL, rung, path);
+}
+
+/* The file of this process, to go on with; a cut end is cut off. */
+static vise_status open_own(vise_i_cli_sweeping *s, size_t rung, vise_i_cli_states *out, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
   *out = (vise_i_cli_states){.file = -1, .rung = rung};
   if (s->dir == NULL) {
     out->file = open_nameless();
@@ -72,14 +86,16 @@ static vise_status open_states(vise_i_cli_sweeping *s, size_t rung, vise_i_cli_s
   }
 
   vise_i_cli_sweep_path(s, "states", path);
-  if (mkdir(path, 0777) != 0 && errno != EEXIST) return vise_i_cli_sweep_fail_file(s, "states", "made", err);
-  vise_i_cli_sweep_states_name(rung, name);
-  vise_i_cli_sweep_path(s, name, path);
+  if (!s->joins && mkdir(path, 0777) != 0 && errno != EEXIST) {
+    return vise_i_cli_sweep_fail_file(s, "states", "made", err);
+  }
+  own_path(s, rung, path);
   out->file = vise_i_cli_open_own(path, 0);
   if (out->file < 0) {
     return vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, vise_i_cli_open_error());
   }
-  read_heads(s, out);
+  read_heads(s, out, 0);
+  (void)vise_i_cli_cut(out->file, out->n_bytes);
   return VISE_OK;
 }
 
@@ -88,40 +104,87 @@ static void close_states(vise_i_cli_states *states) {
   states->file = -1;
 }
 
-vise_status vise_i_cli_sweep_states_begin(vise_i_cli_sweeping *s, size_t rung, vise_error *err) {
-  close_states(&s->before);
-  s->before = s->kept;
-  s->kept = (vise_i_cli_states){.file = -1};
+static void close_before(vise_i_cli_sweeping *s) {
+  for (size_t i = 0; i < s->n_before; i++) close_states(&s->before[i]);
+  free(s->before);
+  s->before = NULL;
+  s->n_before = 0;
+}
 
+/* A further file of the rung before; of another process one that cannot be read is one without states. */
+static vise_status add_before(vise_i_cli_sweeping *s, vise_i_cli_states states, vise_error *err) {
+  vise_i_cli_states *grown = realloc(s->before, (s->n_before + 1) * sizeof *grown);
+  if (grown == NULL) {
+    close_states(&states);
+    return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the states of fits");
+  }
+  s->before = grown;
+  s->before[s->n_before++] = states;
+  return VISE_OK;
+}
+
+static vise_status add_others(vise_i_cli_sweeping *s, const char *worker, size_t rung, vise_error *err) {
+  char path[VISE_I_CLI_PATH_BYTES];
+  path_of(s, worker, rung, path);
+  vise_i_cli_states states = {.file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC), .rung = rung};
+  if (states.file < 0) return VISE_OK;
+  read_heads(s, &states, s->n_before);
+  return add_before(s, states, err);
+}
+
+/* The states of the rung before: of this process, and of all others. */
+static vise_status begin_before(vise_i_cli_sweeping *s, size_t rung, vise_error *err) {
+  vise_i_cli_states own = s->kept;
   vise_status status = VISE_OK;
-  if (rung > 1 && s->before.file < 0) status = open_states(s, rung - 1, &s->before, err);
-  if (status == VISE_OK && rung < s->n_rungs) status = open_states(s, rung, &s->kept, err);
+  close_before(s);
+  s->kept = (vise_i_cli_states){.file = -1};
+  if (rung == 0) return VISE_OK;
+  if (own.file < 0) status = open_own(s, rung, &own, err);
+  if (status == VISE_OK) status = add_before(s, own, err);
+  if (s->share == NULL) return status;
+
+  if (status == VISE_OK && s->joins) status = add_others(s, NULL, rung, err);
+  for (size_t who = 0; status == VISE_OK && who < vise_i_claims_n_workers(s->share->claims); who++) {
+    const vise_i_cli_worker *worker = &s->share->workers[who];
+    if (who != s->share->me && strcmp(worker->fits, "fits.jsonl") != 0) status = add_others(s, worker->name, rung, err);
+  }
   return status;
 }
 
+vise_status vise_i_cli_sweep_states_begin(vise_i_cli_sweeping *s, size_t rung, vise_error *err) {
+  const vise_status status = begin_before(s, rung - 1, err);
+  return status == VISE_OK && rung < s->n_rungs ? open_own(s, rung, &s->kept, err) : status;
+}
+
 static void remove_one(const vise_i_cli_sweeping *s, size_t rung) {
-  char name[64], path[VISE_I_CLI_PATH_BYTES];
+  char path[VISE_I_CLI_PATH_BYTES];
   if (s->dir == NULL || rung == 0) return;
-  vise_i_cli_sweep_states_name(rung, name);
-  vise_i_cli_sweep_path(s, name, path);
+  own_path(s, rung, path);
   (void)unlink(path);
 }
 
 void vise_i_cli_sweep_states_end(vise_i_cli_sweeping *s, size_t rung) {
-  close_states(&s->before);
+  close_before(s);
   remove_one(s, rung - 1);
 }
 
 void vise_i_cli_sweep_states_close(vise_i_cli_sweeping *s) {
-  close_states(&s->before);
+  close_before(s);
   close_states(&s->kept);
 }
 
 void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s) {
   char path[VISE_I_CLI_PATH_BYTES];
-  for (size_t rung = 1; rung <= VISE_I_CLI_MOST_RUNGS; rung++) remove_one(s, rung);
+  for (size_t rung = 1; rung <= VISE_I_CLI_MOST_RUNGS; rung++) {
+    path_of(s, NULL, rung, path);
+    (void)unlink(path);
+  }
   vise_i_cli_sweep_path(s, "states", path);
   (void)rmdir(path);
+}
+
+void vise_i_cli_sweep_states_sync(const vise_i_cli_sweeping *s) {
+  if (s->dir != NULL && s->kept.file >= 0) (void)fdatasync(s->kept.file);
 }
 
 vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, size_t split, const void *bytes,
@@ -134,16 +197,16 @@ vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, 
   const bool written = lseek(file, (off_t)s->kept.n_bytes, SEEK_SET) >= 0 &&
                        vise_i_cli_write_all(file, &head, sizeof head) && vise_i_cli_write_all(file, bytes, n);
   if (!written) {
-    char name[64];
-    vise_i_cli_sweep_states_name(s->kept.rung, name);
-    const vise_status status =
-        s->dir != NULL ? vise_i_cli_sweep_fail_file(s, name, "written", err)
-                       : vise_i_cli_fail(err, VISE_ERR_IO, "the states of fits cannot be written: %s", strerror(errno));
+    char path[VISE_I_CLI_PATH_BYTES] = "the states of fits";
+    const int number = errno;
+    if (s->dir != NULL) own_path(s, s->kept.rung, path);
+    const vise_status status = vise_i_cli_fail(err, VISE_ERR_IO, "%s: cannot be written: %s", path, strerror(number));
     (void)vise_i_cli_cut(file, s->kept.n_bytes);
     return status;
   }
 
   fit->state_at = s->kept.n_bytes + sizeof head;
+  fit->state_file = 0; /* this one's is the first of those of a rung before */
   fit->n_state = n;
   s->kept.n_bytes += sizeof head + n;
   return VISE_OK;
@@ -152,13 +215,15 @@ vise_status vise_i_cli_sweep_states_keep(vise_i_cli_sweeping *s, size_t config, 
 vise_status vise_i_cli_sweep_states_read(const vise_i_cli_sweeping *s, const vise_i_cli_fit *fit, void **out,
                                          vise_error *err) {
   *out = NULL;
-  if (fit->n_state == 0 || fit->n_rungs != s->before.rung) return VISE_OK;
+  const bool has = fit->n_state > 0 && fit->state_file < s->n_before && fit->n_rungs == s->before[fit->state_file].rung;
+  if (!has) return VISE_OK;
+  const int file = s->before[fit->state_file].file;
   char *bytes = malloc(fit->n_state);
   if (bytes == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the state of a fit");
 
   size_t n = 0;
   while (n < fit->n_state) {
-    const ssize_t now = pread(s->before.file, bytes + n, fit->n_state - n, (off_t)(fit->state_at + n));
+    const ssize_t now = pread(file, bytes + n, fit->n_state - n, (off_t)(fit->state_at + n));
     if (now < 0 && errno == EINTR) continue;
     if (now <= 0) break;
     n += (size_t)now;

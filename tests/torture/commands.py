@@ -56,6 +56,7 @@ COMMANDS = [
             "train", "run"),
     Command("sweep", "data", f"sweep {SWEEPING} --seed 1 --out sw", "sweep", "sw"),
     Command("sweep-resume", "sweep-killed", "sweep --resume sw", "sweep", "sw", same_as="sweep"),
+    Command("sweep-join", "sweep-killed", "sweep --join sw", "sweep", "sw", same_as="sweep"),
     Command("sweep-overwrite", "sweep", f"sweep {SWEEPING} --seed 2 --overwrite --out sw", "sweep", "sw", "sweep"),
     Command("eval", "run", "eval --model run --data d.csv --json", "read"),
     Command("eval-npy", "npy-run", "eval --model run --data x.npy --labels y.npy --json", "read"),

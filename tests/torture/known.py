@@ -8,6 +8,10 @@ KNOWN = [
     ("damage(/.*)?", ".*", "damage is not told",
      r"fits\.jsonl|results\.csv|sweep\.json|metrics\.jsonl|config\.json|report\.html|the output differs",
      "fits.jsonl and sweep.json carry no hash"),
+    ("calls", "sweep-join", "exit 0, wrong result", "workers(-ended)? is too much|vise-lock is too much",
+     "a disk that dies at the last step, when results are there and workers/ goes, is not told of"),
+    ("calls", "sweep-join", "leftovers of a failure", "vise-lock",
+     "on a full disk the lock that the killed holder of the folder left is not removed"),
     ("pairs", "train", "refusal without a reason", "was made with", "--resume reads what the run is before it has the lock"),
 ]
 
