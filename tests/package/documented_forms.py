@@ -19,7 +19,7 @@ TOPS = ("docs", "examples", "bench", "kernels", "tests", "cmake")
 PRESETS = json.load(open("CMakePresets.json", encoding="utf-8"))
 OPTION = re.compile(r"--[a-z][\w-]*")
 # Commands of the system, of which nothing can be wrong but their arguments.
-PLAIN = {"cd", "export", "git", "man", "rm", "mkdir", "xargs", "pip", "source"}
+PLAIN = {"cd", "export", "git", "man", "rm", "mkdir", "xargs", "pip", "sbatch", "source"}
 
 
 def read(path):
