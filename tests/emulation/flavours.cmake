@@ -32,12 +32,13 @@ unset(CMAKE_REQUIRED_FLAGS)
 
 # The interpreter of compiled kernels works on arrays of 32 lanes: as wide as the machine that builds can.
 set(VISE_EMU_VECTORS)
-foreach(level x86-64-v4 x86-64-v3)
+foreach(pair x86-64-v4/avx512vl x86-64-v3/avx2)
+  string(REPLACE "/" ";" pair ${pair})
+  list(GET pair 0 level)
+  list(GET pair 1 feature)
   set(CMAKE_REQUIRED_FLAGS "-march=${level}")
-  string(MAKE_C_IDENTIFIER VISE_HAS_${level} has)
-  check_cxx_source_runs("
-    int main(int n, char **) { float a[64], b[64]; for (int i = 0; i < 64; i++) { a[i] = n; b[i] = i; }
-      for (int i = 0; i < 64; i++) a[i] = a[i] * b[i] + b[i]; return a[n] != 2; }" ${has})
+  string(MAKE_C_IDENTIFIER VISE_RUNS_${level} has)
+  check_cxx_source_runs("int main() { return !__builtin_cpu_supports(\"${feature}\"); }" ${has})
   if(${has} AND NOT VISE_EMU_VECTORS)
     set(VISE_EMU_VECTORS -march=${level} -mprefer-vector-width=512)
   endif()
