@@ -10,6 +10,7 @@
 
 #include "host/base/error.h"
 #include "host/net/net.h"
+#include "host/rule/integer.h"
 
 /* "int8,acc16,act8,in8": what is asked for. Weights of 16 bits are for finished nets: no training has them. */
 typedef struct vise_i_integer_format {
@@ -20,11 +21,7 @@ typedef struct vise_i_integer_format {
   bool int16;         /* weights have 16 bits in place of 8 */
 } vise_i_integer_format;
 
-enum {
-  VISE_I_MOST_Q = 127,       /* largest magnitude of an integer weight of 8 bits */
-  VISE_I_FRACTION_BITS = 16, /* of what is projected (host/ops/rounding.h) */
-  VISE_I_INTEGER_FORMAT_BYTES = 48
-};
+enum { VISE_I_INTEGER_FORMAT_BYTES = 48 };
 
 /* Reads a format; errors begin with `field` in backquotes. */
 VISE_WARN_UNUSED vise_status vise_i_integer_format_parse(const char *field, const char *text,
@@ -100,12 +97,6 @@ static inline double vise_i_bias_most(const vise_i_integer_format *format) {
   const int half = format->acc_bits - 2, bits = format->int16 || half < 21 ? half : 21;
   return (double)((int64_t)1 << bits);
 }
-
-/* What the positive q of a row may add up to, and the negative ones. */
-typedef struct vise_i_radii {
-  int64_t plus, minus;
-  int more_bits; /* vise_i_more_bits */
-} vise_i_radii;
 
 /*
  * So much that no sum of any of a row's terms, its bias among them or not, in any order, leaves P bits. With the bias B

@@ -24,7 +24,7 @@ ALLOWED = {
     "host/table": {PUBLIC, "host/base", "host/json"},
     "host/rule": {PUBLIC, "host/base"},
     "host/options": {PUBLIC, "host/base", "host/rule"},
-    "host/net": {PUBLIC, "host/base"},
+    "host/net": {PUBLIC, "host/base", "host/rule"},
     "host/product": {"host/base"},
     "host/ops": {PUBLIC, "host/base", "host/rule", "host/net", "host/product"},
     "host/model": {PUBLIC, "host/base", "host/json", "host/rule", "host/options", "host/net"},

@@ -83,6 +83,41 @@ Test(rounding, finds_the_smallest_threshold_of_16_bits) {
   }
 }
 
+/* The search that kernels make, a pass at a time: the threshold, within few passes. */
+static int32_t search(const int32_t *v, int sign, int64_t most, int *n) {
+  vise_i_search s = vise_i_search_open(most);
+  while (!s.is_found) {
+    vise_i_side_found found = vise_i_side_nothing();
+    for (size_t i = 0; i < N; i++) {
+      if (sign * v[i] > 0) vise_i_side_add(&found, sign * v[i], s.at);
+    }
+    vise_i_search_take(&s, &found);
+  }
+  *n += s.n;
+  return s.at;
+}
+
+Test(rounding, another_search_finds_the_same_threshold) {
+  uint64_t state = 9;
+  int n = 0, n_searches = 0;
+  for (int round = 0; round < 2000; round++) {
+    int32_t v[N];
+    const uint32_t spread = 1u << (8 + round % 16);
+    const int64_t most = (int64_t)(rig_draw(&state) % (round % 4 == 0 ? 4 : 400));
+    for (size_t i = 0; i < N; i++) {
+      const uint32_t from = round % 5 == 0 ? 3u << 16 : 0, magnitude = from + rig_draw(&state) % spread;
+      v[i] = (int32_t)(magnitude < VISE_I_MOST_V ? magnitude : VISE_I_MOST_V) * (rig_draw(&state) % 3 ? 1 : -1);
+      if (round % 7 == 0) v[i] = v[i] / 65536 * 65536; /* many change at once */
+    }
+    for (int sign = -1; sign <= 1; sign += 2) {
+      const int32_t found = search(v, sign, most, &n);
+      cr_assert_eq(found, least_threshold(v, sign, most), "round %d: %d", round, found);
+      n_searches++;
+    }
+  }
+  cr_assert(n < 3 * n_searches, "%d passes of %d searches", n, n_searches);
+}
+
 Test(rounding, fixed_point_is_nearest_and_bounded) {
   const float w[] = {0, 1, -1, 1e30f, -1e30f, 0x1p-17f, 3 * 0x1p-17f, (float)NAN};
   const double d[] = {0, 1, -1, 1e30, -1e30, 0x1p-17, 3 * 0x1p-17, (double)NAN};
