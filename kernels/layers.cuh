@@ -8,6 +8,7 @@
 #include "kernels/activation.cuh"
 #include "kernels/ops/dropout.cuh"
 #include "kernels/ops/residual.cuh"
+#include "kernels/rounding.cuh"
 #include "kernels/stage.cuh"
 
 /* Starts to copy the biases of n units from `unit` on, both multiples of 4 and n up to VISE_K_BIAS_TILE, to step->bias;
@@ -16,7 +17,8 @@ VISE_FN void vise_load_bias(vise_step *step, uint32_t layer, uint32_t unit, uint
   const vise_k_layer *l = &step->p.layers[layer];
   const uint32_t at = threadIdx.x * 4, left = l->n_out - (unit + at);
   if (!vise_k_has_bias(l) || at >= n || unit + at >= l->n_out) return;
-  ptx_cp_async_16(step->bias + threadIdx.x, step->p.params + l->vector + unit + at, left < 4 ? 4 * left : 16);
+  ptx_cp_async_16(step->bias + threadIdx.x, vise_used_params(&step->p) + l->vector + unit + at,
+                  left < 4 ? 4 * left : 16);
   ptx_cp_async_commit();
 }
 
@@ -54,6 +56,16 @@ VISE_FN float vise_act_f32(vise_activation kind, float u) {
   return vise_activation_f32(kind, u);
 }
 
+/* Whether what hidden layer l's activation gives is rounded. */
+VISE_FN int vise_rounds_outputs(const vise_k_step *p, uint32_t layer) {
+  return VISE_STEP_INTEGER && layer + 1 < p->n_layers;
+}
+
+/* What slopes of a plain block are made of: the outputs, before they were rounded. */
+VISE_FN uint64_t vise_unrounded_at(const vise_k_layer *l) {
+  return VISE_STEP_INTEGER ? vise_k_act(l) : l->out;
+}
+
 /* The outputs of a block from u, what its activation takes; keeps what the way back will need. The last layer's are u. */
 VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint32_t unit, float u) {
   const vise_k_step *p = &step->p;
@@ -64,6 +76,10 @@ VISE_FN void vise_put_output(vise_step *step, uint32_t layer, uint32_t row, uint
   if (vise_i_activation_needs_z(kind)) p->activations[vise_k_pre(l) + at] = u;
   float a = vise_act_f32(kind, u);
   if (VISE_RARE(l->act_by)) p->activations[vise_k_act(l) + at] = a;
+  if (vise_rounds_outputs(p, layer)) {
+    const vise_levels levels = vise_levels_of(p, layer + 1);
+    a = vise_round_value(&levels, a);
+  }
   if (VISE_RARE(l->dropout.threshold)) a = vise_dropout(layer + 1, row, unit, a);
   if (VISE_RARE(l->has_residual)) a += vise_residual_input(step, layer, row, unit);
   vise_put_activation(p, l->out + at, a);
@@ -100,8 +116,11 @@ VISE_FN_CALLED void vise_forward_quads(uint32_t layer, uint32_t row0, uint32_t u
   const vise_tile_quads q = vise_tile_quads_of(step, row0, rows_log, units_log);
   const uint32_t unit = unit0 + q.column;
   const int has_bias = vise_k_has_bias(l), keeps_u = vise_i_activation_needs_z(kind);
+  const int rounds = vise_rounds_outputs(p, layer);
   float bias[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+  vise_levels levels = {};
   if (unit >= l->n_out) return;
+  if (rounds) levels = vise_levels_of(p, layer + 1);
   if (has_bias) vise_quad_load((const float *)step->bias + q.column, bias);
 
 #pragma unroll 1
@@ -114,6 +133,11 @@ VISE_FN_CALLED void vise_forward_quads(uint32_t layer, uint32_t row0, uint32_t u
     if (keeps_u) vise_quad_store(p->activations + vise_k_pre(l) + at, x);
 #pragma unroll
     for (int i = 0; i < 4; i++) x[i] = vise_act_f32(kind, x[i]);
+    if (rounds) {
+      if (l->act_by) vise_quad_store(p->activations + vise_k_act(l) + at, x);
+#pragma unroll
+      for (int i = 0; i < 4; i++) x[i] = vise_round_value(&levels, x[i]);
+    }
     vise_put_activations(p, l->out + at, x);
   }
 }
@@ -127,7 +151,8 @@ VISE_FN_CALLED void vise_delta_quads(uint32_t layer, uint32_t row0, uint32_t uni
   const vise_activation kind = (vise_activation)l->activation;
   const vise_tile_quads q = vise_tile_quads_of(step, row0, side_log, side_log);
   const uint32_t unit = unit0 + q.column;
-  const float *const from = p->activations + (vise_i_activation_needs_z(kind) ? vise_k_pre(l) : l->out) + unit;
+  const float *const from =
+      p->activations + (vise_i_activation_needs_z(kind) ? vise_k_pre(l) : vise_unrounded_at(l)) + unit;
   if (unit >= l->n_out) return;
 
 #pragma unroll 1
@@ -236,7 +261,7 @@ VISE_FN vise_operand vise_operand_inputs(const vise_step *step, uint32_t layer) 
 
 VISE_FN vise_operand vise_operand_weights(const vise_k_step *p, uint32_t layer) {
   const vise_k_layer *l = &p->layers[layer];
-  return vise_operand_of(p->params, p->params16, l->weight, l->ld, l->n_out, l->n_in);
+  return vise_operand_of(vise_used_params(p), p->params16, l->weight, l->ld, l->n_out, l->n_in);
 }
 
 VISE_FN vise_operand vise_operand_deltas(const vise_step *step, uint32_t layer) {

@@ -289,6 +289,31 @@ PTX void ptx_fence_proxy_async(void) {
 }
 #endif
 
+/* ---- sums and least values of a warp ------------------------------------------------------------------------------
+   Of all 32 lanes, to each of them. */
+#if defined(__CUDACC__)
+#define PTX_REDUX(name, operation)                                                       \
+  PTX int32_t name(int32_t v) {                                                          \
+    int32_t r;                                                                           \
+    asm volatile("redux.sync." operation ".s32 %0, %1, 0xffffffff;" : "=r"(r) : "r"(v)); \
+    return r;                                                                            \
+  }
+PTX_REDUX(ptx_redux_add, "add")
+PTX_REDUX(ptx_redux_min, "min")
+#elif defined(VISE_EMULATED)
+PTX int32_t ptx_redux_add(int32_t v PTX_SITE) {
+  for (int by = 16; by > 0; by /= 2) v += __shfl_xor_sync(0xffffffffu, v, by, 32, EMU_HERE);
+  return v;
+}
+PTX int32_t ptx_redux_min(int32_t v PTX_SITE) {
+  for (int by = 16; by > 0; by /= 2) {
+    const int32_t other = __shfl_xor_sync(0xffffffffu, v, by, 32, EMU_HERE);
+    if (other < v) v = other;
+  }
+  return v;
+}
+#endif
+
 /* ---- rounding to the types of the matrix units --------------------------------------------------------------------
    tf32: to 10 bits of mantissa, to nearest, ties to even, left in the upper bits of a float; before sm_90 ties are away
    from zero, for lack of an instruction. bf16: to nearest, ties to even; two to a register, the lower half first. */

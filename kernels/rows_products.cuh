@@ -53,7 +53,7 @@ VISE_FN vise_rows vise_rows_of(const vise_step *step) {
   const vise_k_layer *last = &p->layers[p->n_layers - 1], *below = last - 1;
   vise_rows m = {};
 
-  m.far = p->params + last->weight;
+  m.far = vise_used_params(p) + last->weight;
   m.n_in = last->n_in;
   m.n_out = last->n_out;
   m.ld_far = last->ld;
@@ -75,7 +75,7 @@ VISE_FN vise_rows vise_rows_of(const vise_step *step) {
     m.kind = (vise_activation)below->activation;
     m.ld_below = below->ld_out;
     m.delta_below = below->delta;
-    m.pre_below = vise_k_pre(below);
+    m.pre_below = VISE_STEP_INTEGER ? vise_k_act(below) : vise_k_pre(below);
   }
 
   return m;
@@ -254,8 +254,9 @@ VISE_FN void vise_rows_delta_below(vise_step *step, const vise_rows *m, const fl
       const float c = totals[0] + 0.0f, a = out[r * m->ld];
       if (m->plain) {
         const size_t to = (size_t)(row0 + r) * m->ld_below + unit;
-        const float u = vise_i_activation_needs_z(m->kind) ? p->activations[m->pre_below + to] : 0.0f;
-        vise_put_activation(p, m->delta_below + to, c * vise_slope_f32(m->kind, a, u));
+        const int stored = VISE_STEP_INTEGER || vise_i_activation_needs_z(m->kind);
+        const float u = stored ? p->activations[m->pre_below + to] : 0.0f;
+        vise_put_activation(p, m->delta_below + to, c * vise_slope_f32(m->kind, VISE_STEP_INTEGER ? u : a, u));
       } else {
         vise_put_delta(step, p->n_layers - 2, row0 + r, unit, c, a);
       }

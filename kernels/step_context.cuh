@@ -21,6 +21,11 @@ enum { VISE_STEP_WARPS = VISE_K_STEP_THREADS / 32, VISE_NO_TENSOR = 255 };
 #define VISE_STEP_TEAMS 0
 #endif
 
+/* 1: the kernel of integer nets (kernels/rounding.cuh). */
+#ifndef VISE_STEP_INTEGER
+#define VISE_STEP_INTEGER 0
+#endif
+
 /* Whether this kernel can keep inputs near (kernels/near_inputs.cuh). A source file sets VISE_STEP_LARGE first. */
 #define VISE_STEP_NEAR_INPUTS (!VISE_STEP_LARGE && !VISE_STEP_TEAMS)
 
@@ -100,7 +105,8 @@ typedef struct vise_rows {
   int plain;        /* nothing but its activation lies between */
   vise_activation kind;
   uint32_t ld_below;
-  uint64_t delta_below, pre_below; /* elements of the activations */
+  uint64_t delta_below,
+      pre_below; /* elements of the activations; of an integer net the latter are the unrounded ones */
 } vise_rows;
 
 /* Items first .. first + n of a sum. */
@@ -306,6 +312,11 @@ VISE_FN void vise_put_activations(const vise_k_step *p, size_t at, const float x
   vise_quad_store(p->activations + at, x);
 }
 #endif
+
+/* What products read in the place of the parameters. */
+VISE_FN const float *vise_used_params(const vise_k_step *p) {
+  return VISE_STEP_INTEGER ? p->rounding.rounded : p->params;
+}
 
 VISE_FN int vise_is_finite(float x) {
   return (vise_bits_f32(x) & 0x7f800000u) != 0x7f800000u;

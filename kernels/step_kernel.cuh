@@ -23,6 +23,9 @@
 #include "kernels/inputs.cuh"
 #include "kernels/products.cuh"
 #include "kernels/walk.cuh"
+#if VISE_STEP_INTEGER
+#include "kernels/round_rows.cuh"
+#endif
 
 static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t layer, uint32_t tile) {
   switch (kind) {
@@ -68,6 +71,11 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
       return;
     case VISE_K_MAX_NORM:
       vise_max_norm_phase();
+      return;
+#endif
+#if VISE_STEP_INTEGER
+    case VISE_K_ROUND:
+      vise_round_phase();
       return;
 #endif
     default:

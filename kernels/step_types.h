@@ -181,7 +181,8 @@ typedef enum vise_k_phase_kind {
   VISE_K_NORM,     /* batch norm: statistics of the units, then what follows it in the block; a warp to a unit */
   VISE_K_NORM_DELTA, /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
   VISE_K_ROW_SUM,    /* thresholds of the rows whose sums are bounded; a warp to a row */
-  VISE_K_ROW_SHRINK  /* the rows shrink by them, on the tiles of VISE_K_UPDATE */
+  VISE_K_ROW_SHRINK, /* the rows shrink by them, on the tiles of VISE_K_UPDATE */
+  VISE_K_ROUND       /* an integer net: the rounded weights of the new ones, by rows */
 } vise_k_phase_kind;
 
 typedef struct vise_k_phase {
@@ -266,6 +267,16 @@ typedef enum vise_k_step_mode {
   VISE_K_PROJECT        /* all projections; sums of the weights */
 } vise_k_step_mode;
 
+/* What an integer net is made by (docs/step.md): params are latent, and what products read are the rounded ones. Rows of an
+   integer net have no balls. */
+typedef struct vise_k_rounding {
+  float *rounded;                   /* device layout: s q of weights, s t B0 of biases */
+  const float *scales;              /* s of rows [n_units], by units; then of what layers read t and 1/t, [n_layers] each */
+  uint8_t zeros[VISE_K_MAX_LAYERS]; /* z of what layers read */
+  uint8_t acc_bits, act_bits, in_bits;
+  uint8_t bounds; /* latent weights are cut to what can be reached */
+} vise_k_rounding;
+
 /* All that a launch is given. Constant over the steps of a training, so that launches are alike (a graph can replay
    them). Arrays are device memory. Copied by 16 bytes. */
 typedef struct __attribute__((aligned(16))) vise_k_step {
@@ -298,10 +309,14 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint8_t near_rows; /* rows of a CTA's tile of the first forward phase, where it keeps the inputs that it reads in
                          shared memory, if the data set suits that (kernels/near_inputs.cuh); 0: never */
   uint8_t far_tile;  /* vise_k_tile of that phase where it does not */
+  uint8_t rounds;    /* the net is one of integers */
   uint64_t n_params; /* elements of the device layout that are trained */
   uint64_t seed;     /* of dropout */
   vise_k_dropout input_dropout;
-  float row_radii[VISE_K_MAX_LAYERS];  /* of the balls of rows, rounded down; negative: by sides; 0: none */
+  union {
+    float row_radii[VISE_K_MAX_LAYERS]; /* of the balls of rows, rounded down; negative: by sides; 0: none */
+    vise_k_rounding rounding;           /* where rounds is set */
+  };
   float *row_thresholds;               /* [2][n_units]: of rows whose sums are bounded, by sides; or NULL */
   uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
@@ -354,15 +369,20 @@ VISE_BOTH vise_i_row_ball vise_k_ball_of(const vise_k_step *p, uint32_t layer) {
   return ball;
 }
 
+/* X of what a layer reads. */
+VISE_BOTH int vise_k_most_level(const vise_k_step *p, uint32_t layer) {
+  return (1 << (layer == 0 ? p->rounding.in_bits : p->rounding.act_bits)) - 1;
+}
+
 /* Whether a step is one of those that a kernel of their own takes in place of VISE_K_SMALL_F32, with less code: up to 32
-   outputs; no batch norm, dropout, residual, signs, sums of rows; no label smoothing, external loss, Frobenius norm, scaled units, max-norm,
+   outputs; no batch norm, dropout, residual, signs, sums of rows, integers; no label smoothing, external loss, Frobenius norm, scaled units, max-norm,
    clip by maximum; gradients in one piece, whose sums travel. The bits are the same. */
 VISE_BOTH int vise_k_is_plain(const vise_k_step *p) {
   const vise_i_rule *rule = &p->rule;
   const vise_k_layer *last = &p->layers[p->n_layers - 1];
   int plain = p->mode == VISE_K_STEP && p->cells_travel && !p->gradient_parts && last->n_out <= 32 &&
               p->input_dropout.threshold == 0 && rule->loss != VISE_LOSS_EXTERNAL && rule->label_smoothing == 0.0 &&
-              rule->kF == 0.0 && rule->max_norm == 0.0 && !p->has_signs && !p->bounds_rows;
+              rule->kF == 0.0 && rule->max_norm == 0.0 && !p->has_signs && !p->bounds_rows && !p->rounds;
   for (uint32_t l = 0; l < p->n_layers; l++) {
     const vise_k_layer *layer = &p->layers[l];
     plain = plain && !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;

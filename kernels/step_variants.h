@@ -12,6 +12,10 @@ const void *vise_k_step_large_f32(void);
 const void *vise_k_step_tf32(void);
 const void *vise_k_step_bf16(void);
 
+/* Of integer nets. */
+const void *vise_k_integer_small_f32(void);
+const void *vise_k_integer_large_f32(void);
+
 /* The same with many teams to a launch (kernels/teams.h). */
 const void *vise_k_teams_small_f32(void);
 const void *vise_k_teams_large_f32(void);

@@ -6,7 +6,7 @@
  * A step is, on one stream:
  *   vise_k_unfused_begin       clears what the step accumulates, gathers the rows
  *   for each layer             z = W a + b by cuBLAS, then vise_k_unfused_activate where cuBLAS does not, or
- *                              vise_k_unfused_block where batch norm, dropout or a residual follow
+ *                              vise_k_unfused_block where batch norm, dropout, rounding or a residual follow
  *   vise_k_unfused_loss        losses and deltas of the rows
  *   for each hidden layer      dL/da by cuBLAS, then vise_k_unfused_slope where cuBLAS does not, or
  *                              vise_k_unfused_block_delta the way back through its block
@@ -15,7 +15,8 @@
  *   vise_k_unfused_decide      norms, scales, skip; statistics; the state moves on to the next record
  *   vise_k_unfused_update      optimizer and projection; running statistics of batch norms
  * and, where options ask for them, _norms (kF) before _gradient, _sums after it, _row_l1, _norms (max-norm by tensors)
- * and _max_norm after _update.
+ * and _max_norm after _update; of an integer net _round after _update. What goes forward in such a net has the rounded
+ * weights as the step's params.
  *
  * In bf16 cuBLAS reads the step's copies of weights, inputs, activations and deltas (the first half of inputs16).
  * Activations and deltas of hidden layers exist in bf16 alone; weights, outputs of the last layer and gradients stay
@@ -32,9 +33,9 @@
 extern "C" {
 #endif
 
-/* Whether a layer is linear and an activation alone: its outputs are f(z). */
+/* Whether a layer is linear and an activation alone: its outputs are f(z), without dropout, a residual or rounding. */
 VISE_BOTH int vise_k_unfused_is_plain(const vise_k_layer *layer) {
-  return !layer->has_norm && !layer->has_residual && layer->dropout.threshold == 0;
+  return !layer->has_norm && layer->act_by == 0;
 }
 
 /* Whether the way back through a hidden layer is dL/da f'(z) alone; a residual above adds to dL/da. */
@@ -98,6 +99,9 @@ cudaError_t vise_k_unfused_sums(const vise_k_unfused *u, uint32_t n_sms, cudaStr
 cudaError_t vise_k_unfused_norms(const vise_k_unfused *u, int new_weights, cudaStream_t stream);
 cudaError_t vise_k_unfused_decide(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream);
+
+/* The rounded weights of an integer net. */
+cudaError_t vise_k_unfused_round(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_row_l1(const vise_k_unfused *u, cudaStream_t stream);
 cudaError_t vise_k_unfused_max_norm(const vise_k_unfused *u, cudaStream_t stream);
 

@@ -2,6 +2,7 @@
  * The unfused step's kernels on the blocks of hidden layers that are more than linear and an activation.
  *
  * unfused_block_element_per_thread          y = drop(f(z + b)) + x
+ * unfused_integer_element_per_thread        y = drop(round(f(z + b))): of integer nets
  * unfused_block_norm_cta_per_8_units        u = gain (z - mean) / sqrt(variance + eps) + shift; y = drop(f(u)) + x
  * unfused_block_delta_element_per_thread    dL/dz = drop(dL/dy) f'(z), dL/dy with what a residual above adds
  * unfused_block_norm_delta_cta_per_8_units  the same as dL/du, then dL/dz; gradients of gain and shift
@@ -19,6 +20,7 @@
  */
 #define VISE_ALL_INLINE
 #include "kernels/ops/batch_norm.cuh"
+#include "kernels/rounding.cuh"
 #include "kernels/unfused.cuh"
 
 enum { NORM_UNITS = 8, NORM_ROWS = VISE_UNFUSED_THREADS / NORM_UNITS };
@@ -103,6 +105,27 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   put_output(&u, &record, layer, row, unit, z);
 }
 VISE_KERNEL(unfused_block_element_per_thread);
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
+    unfused_integer_element_per_thread(const __grid_constant__ vise_k_unfused u, uint32_t layer, uint32_t n_rows,
+                                       int add_bias) {
+  const vise_k_step *p = &u.step;
+  const vise_k_layer *l = &p->layers[layer];
+  const uint32_t at = blockIdx.x * VISE_UNFUSED_THREADS + threadIdx.x;
+  const uint32_t row = at / l->ld_out, unit = at % l->ld_out;
+  if (row >= n_rows || unit >= l->n_out || !u.context->active) return;
+
+  const vise_k_step_record record = u.context->record;
+  const vise_levels levels = vise_levels_of(p, layer + 1);
+  float a = p->activations[l->out + at];
+  if (add_bias) a += p->params[l->vector + unit];
+  a = vise_activation_f32((vise_activation)l->activation, a);
+  p->activations[vise_k_act(l) + at] = a;
+  a = vise_round_value(&levels, a);
+  if (l->dropout.threshold) a = vise_drop(p, &record, layer + 1, row, unit, a);
+  p->activations[l->out + at] = a;
+}
+VISE_KERNEL(unfused_integer_element_per_thread);
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
     unfused_block_delta_element_per_thread(const __grid_constant__ vise_k_unfused u, uint32_t layer, uint32_t n_rows) {
@@ -232,8 +255,9 @@ cudaError_t vise_k_unfused_block(const vise_k_unfused *u, uint32_t layer, uint32
                                  cudaStream_t stream) {
   const vise_k_layer *l = &u->step.layers[layer];
   void *arguments[] = {(void *)u, &layer, &n_rows, &add_bias};
-  const void *kernel =
-      l->has_norm ? (const void *)unfused_block_norm_cta_per_8_units : (const void *)unfused_block_element_per_thread;
+  const void *kernel = u->step.rounds ? (const void *)unfused_integer_element_per_thread
+                       : l->has_norm  ? (const void *)unfused_block_norm_cta_per_8_units
+                                      : (const void *)unfused_block_element_per_thread;
   return vise_launch(kernel, {ctas_of(l, n_rows), VISE_UNFUSED_THREADS, 0, 0}, stream, arguments);
 }
 

@@ -5,6 +5,8 @@
  *                                   the batch's loss
  * unfused_update_cta_per_cell       norm clip, optimizer, decay, proximal L1, mask, box; counts, sums of new weights;
  *                                   running statistics of batch norms
+ * unfused_integer_update_cta_per_cell   the same of an integer net, whose latent weights are cut to what can be reached
+ * unfused_round_warp_per_row        the rounded weights of an integer net: its rows and biases
  * unfused_row_l1_cta_per_group      rows onto L1 balls; counts and sums instead of update's
  * unfused_max_norm_cta_per_group    w *= min(1, R / ||w||), by rows or tensors; counts and sums instead of update's
  *
@@ -19,6 +21,7 @@
  * Oracle      host/backend/cpu64, by tolerance (tests/gpu/unfused_agreement_test.c).
  */
 #define VISE_ALL_INLINE
+#include "kernels/round_rows.cuh"
 #include "kernels/unfused.cuh"
 #include "kernels/update.cuh"
 
@@ -157,7 +160,7 @@ VISE_FN void store_weights(const vise_k_unfused *u, const vise_cell *c, const fl
 
 /* New weights and moments of the lane's quad, w in place. */
 VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
-                         float w[4]) {
+                         int integer, float w[4]) {
   const vise_k_step *p = &step->p;
   vise_entries e = {{0}, {w[0], w[1], w[2], w[3]}, {0}, {0}, c->n, 0x01010101u};
 
@@ -168,6 +171,7 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
 
   const float by_unit = p->unit_scales ? p->unit_scales[c->t.tensor.at.units + c->row] : 1.0f;
   vise_update_quad(step, how, by_unit * vise_tensor_scale(step, c->t.index), &e);
+  if (integer) vise_cut_quad(p, &c->t.tensor, c->row, c->t.column + threadIdx.x % 8 * 4, c->n, e.w);
 
   store_weights(u, c, e.w);
   if (p->has_moment1) vise_quad_store(p->moment1 + c->at, e.m1);
@@ -178,13 +182,13 @@ VISE_FN void update_quad(const vise_k_unfused *u, vise_step *step, const vise_ce
 
 /* A cell's new weights, and their sums. */
 VISE_FN void update_cell(const vise_k_unfused *u, vise_step *step, const vise_cell *c, const vise_update *how,
-                         double (*strips)[VISE_STRIPS]) {
+                         int integer, double (*strips)[VISE_STRIPS]) {
   const vise_k_step *p = &step->p;
   float w[4] = {0.0f, 0.0f, 0.0f, 0.0f};
 
   if (c->n > 0) {
     vise_quad_load(p->params + c->at, w);
-    if (!step->skip) update_quad(u, step, c, how, w);
+    if (!step->skip) update_quad(u, step, c, how, integer, w);
   }
 
   end_cell(step, c, how, w, VISE_STAGE_UPDATE, strips);
@@ -197,11 +201,9 @@ VISE_FN void track_norms(vise_step *step) {
   vise_norm_track();
 }
 
-extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
-    unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
-  __shared__ double strips[2][2][VISE_STRIPS];
-
-  vise_step *const step = vise_unfused_open(&u);
+/* By a launch; strips: shared memory. */
+VISE_FN void update_cells(const vise_k_unfused *u, int integer, double (*strips)[2][VISE_STRIPS]) {
+  vise_step *const step = vise_unfused_open(u);
   if (!step) return;
 
   const vise_k_step *p = &step->p;
@@ -219,7 +221,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     }
 
     c = here;
-    update_cell(&u, step, &c, &how, strips[half]);
+    update_cell(u, step, &c, &how, integer, strips[half]);
 
     if (!has_sums) continue;
     __syncthreads();
@@ -228,7 +230,30 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
 
   vise_flush_counts(step, &c.t);
 }
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
+  __shared__ double strips[2][2][VISE_STRIPS];
+  update_cells(&u, 0, strips);
+}
 VISE_KERNEL(unfused_update_cta_per_cell);
+
+/* ---- integer nets ---- */
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_integer_update_cta_per_cell(const __grid_constant__ vise_k_unfused u) {
+  __shared__ double strips[2][2][VISE_STRIPS];
+  update_cells(&u, 1, strips);
+}
+VISE_KERNEL(unfused_integer_update_cta_per_cell);
+
+extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
+    unfused_round_warp_per_row(const __grid_constant__ vise_k_unfused u) {
+  vise_step *const step = vise_unfused_open(&u);
+  if (!step || step->skip) return;
+  vise_round_units(&step->p, blockIdx.x * VISE_STEP_WARPS + threadIdx.x / 32, gridDim.x * VISE_STEP_WARPS, NULL);
+}
+VISE_KERNEL(unfused_round_warp_per_row);
 
 /* ---- sums of rows ---- */
 
@@ -359,9 +384,18 @@ cudaError_t vise_k_unfused_gradient(const vise_k_unfused *u, uint32_t n_rows, ui
 
 cudaError_t vise_k_unfused_update(const vise_k_unfused *u, uint32_t n_sms, cudaStream_t stream) {
   void *arguments[] = {(void *)u};
-  return vise_launch((const void *)unfused_update_cta_per_cell,
-                     {vise_unfused_ctas(u->step.n_cells, n_sms), VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream,
-                     arguments);
+  const void *kernel =
+      u->step.rounds ? (const void *)unfused_integer_update_cta_per_cell : (const void *)unfused_update_cta_per_cell;
+  return vise_launch(kernel, {vise_unfused_ctas(u->step.n_cells, n_sms), VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0},
+                     stream, arguments);
+}
+
+cudaError_t vise_k_unfused_round(const vise_k_unfused *u, cudaStream_t stream) {
+  void *arguments[] = {(void *)u};
+  return vise_launch(
+      (const void *)unfused_round_warp_per_row,
+      {(u->step.n_units + VISE_STEP_WARPS - 1) / VISE_STEP_WARPS, VISE_UNFUSED_THREADS, VISE_K_FIXED_BYTES, 0}, stream,
+      arguments);
 }
 
 cudaError_t vise_k_unfused_row_l1(const vise_k_unfused *u, cudaStream_t stream) {

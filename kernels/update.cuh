@@ -9,6 +9,7 @@
 #include "kernels/decide.cuh"
 #include "kernels/gradient.cuh"
 #include "kernels/ops/batch_norm.cuh"
+#include "kernels/rounding.cuh"
 #include "kernels/row_l1.cuh"
 
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
@@ -185,6 +186,7 @@ VISE_FN void vise_update_entries(vise_step *step, const vise_tile *tile, const v
     vise_update_quad(step, u, by_unit * vise_tensor_scale(step, t->index), &e);
   }
 
+  if (VISE_STEP_INTEGER) vise_cut_quad(p, &t->tensor, t->row + s->row, t->column + s->column, s->n, e.w);
   vise_put_params(p, at, e.w);
   if (p->has_moment1) vise_quad_store(p->moment1 + at, e.m1);
   if (p->has_moment2) vise_quad_store(p->moment2 + at, e.m2);

@@ -55,8 +55,8 @@ typedef struct vise_i_step_spec {
   int n_threads;               /* >= 1 */
   int device;                  /* which GPU; the CPU backends have 0 */
 
-  /* Steps are those of an integer net (docs/step.md), with these scales at first; borrowed; NULL: they are not. The CPU
-     backends alone have them. */
+  /* Steps are those of an integer net (docs/step.md), with these scales at first; borrowed; NULL: they are not. On cuda
+     fp32, and not in a group. */
   const vise_i_quantization *quantization;
 
   /* The CPU backends alone. */

@@ -6,6 +6,7 @@ vise_i_plan_request vise_i_step_request(const vise_i_step_spec *spec, const vise
       .rule = &spec->rule,
       .boxes = spec->boxes,
       .row_balls = spec->row_balls,
+      .quantization = spec->quantization,
       .max_rows = spec->max_batch,
       .seed = spec->seed,
       .precision = spec->precision,

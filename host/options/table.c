@@ -198,8 +198,7 @@ const vise_option vise_i_options[] = {
   {"quantize", AT(quantize), "FORMAT", "off",
    "train for an integer net whose sums cannot overflow; int8,accP with accumulators of P bits (10 to 32), and actA, inI "
    "for hidden values and inputs of fewer bits than 8, as in int8,acc12,act4,in4",
-   KIND(TEXT, PROJECTION, TRAIN), .flags = VISE_OPTION_ADDED, OFF,
-   .backends = (1u << VISE_BACKEND_CPU) | (1u << VISE_BACKEND_CPU64)},
+   KIND(TEXT, PROJECTION, TRAIN), .flags = VISE_OPTION_ADDED, OFF},
   {"assert-projection", AT(assert_projection), FLAG,
    "verify after every step that all of these and the masks hold, with `quantize` also that no sum can leave its accumulator",
    KIND(FLAG, PROJECTION, TRAIN), .flags = VISE_OPTION_CHECKS},

@@ -71,14 +71,14 @@ static uint32_t take_after(ends *at, const vise_k_layer *layer, uint64_t n) {
 }
 
 /* Each array of activations has a place of its own, since the way back reads them. */
-static void place_activations(ends *at, const vise_i_plan_request *request, vise_k_layer *layer) {
+static void place_activations(ends *at, const vise_i_plan_request *request, bool rounds, vise_k_layer *layer) {
   const uint64_t n = (uint64_t)request->max_rows * layer->ld_out;
   const bool trains = !request->forward_only;
 
   layer->out = take(&at->activations, n);
   if (vise_i_activation_needs_z((vise_activation)layer->activation)) layer->pre_by = take_after(at, layer, n);
   if (trains) layer->delta = take(&at->activations, n);
-  if (trains && (layer->dropout.threshold || layer->has_residual)) layer->act_by = take_after(at, layer, n);
+  if (trains && (layer->dropout.threshold || layer->has_residual || rounds)) layer->act_by = take_after(at, layer, n);
   if (trains && layer->has_norm) layer->linear_by = take_after(at, layer, n);
   if (trains && layer->has_residual) layer->delta_out_by = take_after(at, layer, n);
 }
@@ -104,6 +104,19 @@ static void bound_rows(const vise_i_row_ball *ball, size_t l, vise_k_step *step)
   if (radius > 0) step->bounds_rows = 1;
 }
 
+/* In the place of balls. */
+static void describe_rounding(const vise_i_plan_request *request, vise_k_step *step) {
+  const vise_i_quantization *q = request->quantization;
+  step->rounds = 1;
+  step->rounding = (vise_k_rounding){.acc_bits = (uint8_t)q->format.acc_bits,
+                                     .act_bits = (uint8_t)q->format.act_bits,
+                                     .in_bits = (uint8_t)q->format.in_bits,
+                                     .bounds = 1};
+  for (size_t l = 0; l < request->net->n_layers; l++) {
+    step->rounding.zeros[l] = (uint8_t)vise_i_value_zero(q, request->net, l);
+  }
+}
+
 void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   const vise_i_net *net = request->net;
   vise_k_step *step = &plan->step;
@@ -112,6 +125,7 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   step->seed = request->seed;
   step->input_dropout = dropout_of(net->input_dropout);
   step->has_norm = vise_i_net_has_batch_norm(net);
+  if (request->quantization != NULL) describe_rounding(request, step);
   step->ld_inputs = (uint32_t)vise_i_round_up(net->widths[0], LD_ALIGN);
   for (size_t l = 0; l < net->n_layers; l++) {
     vise_k_layer *layer = &step->layers[l];
@@ -121,11 +135,12 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
     layer->ld = (uint32_t)vise_i_round_up(layer->n_in, LD_ALIGN);
     layer->ld_out = (uint32_t)vise_i_round_up(layer->n_out, LD_ALIGN);
     layer->box = request->boxes[l];
-    if (request->row_balls != NULL && !request->forward_only) bound_rows(&request->row_balls[l], l, step);
+    if (request->row_balls != NULL && !request->forward_only && !step->rounds)
+      bound_rows(&request->row_balls[l], l, step);
 
     describe_block(&net->blocks[l], hidden, layer);
     place_tensors(&at, (uint32_t)l, layer, step);
-    place_activations(&at, request, layer);
+    place_activations(&at, request, hidden && step->rounds, layer);
   }
 
   plan->n_params = step->n_params = at.params;

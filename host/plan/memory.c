@@ -28,6 +28,8 @@ static const struct {
     [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
     [VISE_I_PLAN_ROW_THRESHOLDS] = {"thresholds of rows", sizeof(float)},
+    [VISE_I_PLAN_ROUNDED] = {"rounded weights", sizeof(float)},
+    [VISE_I_PLAN_SCALES] = {"scales", sizeof(float)},
     [VISE_I_PLAN_STATISTICS] = {"batch statistics", sizeof(double)},
     [VISE_I_PLAN_NORM_GRADIENTS] = {"norm gradients", sizeof(float)},
     [VISE_I_PLAN_SLOTS] = {"exchange", 32}, /* two sets of 16 bytes */
@@ -44,6 +46,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
 
   a[VISE_I_PLAN_PARAMS].n_elements = plan->n_values;
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_slots;
+  if (step->rounds) a[VISE_I_PLAN_ROUNDED].n_elements = plan->n_params;
+  if (step->rounds) a[VISE_I_PLAN_SCALES].n_elements = step->n_units + 2 * step->n_layers;
   a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
   if (plan->variant == VISE_K_BF16) {
     a[VISE_I_PLAN_PARAMS16].n_elements = plan->n_params;

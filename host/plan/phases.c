@@ -55,6 +55,10 @@ static void add_row_sums(vise_k_step *step) {
   add(step, VISE_K_ROW_SHRINK, 0, 0, true);
 }
 
+static void add_rounding(vise_k_step *step) {
+  if (step->rounds) add(step, VISE_K_ROUND, 0, 0, true);
+}
+
 static void add_max_norm(vise_k_step *step) {
   if (step->rule.max_norm == 0) return;
   if (vise_i_bounds_unit_norms(&step->rule)) add(step, VISE_K_UNIT_SUM, 0, 0, true);
@@ -79,6 +83,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
       add(step, VISE_K_UPDATE, 0, 0, false);
       add_row_sums(step);
       add_max_norm(step);
+      add_rounding(step);
       return;
     case VISE_K_STEP:
       add_to_gradient(plan, step);
@@ -86,6 +91,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
       add(step, VISE_K_UPDATE, 0, 0, true);
       add_row_sums(step);
       add_max_norm(step);
+      add_rounding(step);
       return;
   }
 }
@@ -121,6 +127,7 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
     case VISE_K_SUM:
     case VISE_K_UNIT_SUM:
     case VISE_K_ROW_SUM:
+    case VISE_K_ROUND:
       return 0;
   }
   return 0;
@@ -267,9 +274,9 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward",  "rows",       "loss",    "delta",     "parts",
-                                      "gradient", "sum",        "update",  "unit sum",  "max-norm",
-                                      "norm",     "norm delta", "row sum", "row shrink"};
+  static const char *const names[] = {"forward",  "rows",       "loss",    "delta",      "parts",
+                                      "gradient", "sum",        "update",  "unit sum",   "max-norm",
+                                      "norm",     "norm delta", "row sum", "row shrink", "round"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

@@ -6,7 +6,7 @@
 #define VISE_I_PLAN_H
 
 #include "host/base/error.h"
-#include "host/net/net.h"
+#include "host/net/quantization.h"
 #include "host/plan/hooks.h"
 #include "kernels/step_types.h"
 
@@ -21,12 +21,13 @@ typedef struct vise_i_plan_machine {
 
 typedef struct vise_i_plan_request {
   const vise_i_net *net;
-  const vise_i_rule *rule;          /* copied, as are boxes */
-  const vise_i_box *boxes;          /* of the layers */
-  const vise_i_row_ball *row_balls; /* likewise; NULL: none */
-  size_t max_rows;                  /* of a batch, at least 1 */
-  uint64_t seed;                    /* of dropout */
-  vise_precision precision;         /* auto is fp32 */
+  const vise_i_rule *rule;                 /* copied, as are boxes */
+  const vise_i_box *boxes;                 /* of the layers */
+  const vise_i_row_ball *row_balls;        /* likewise; NULL: none */
+  const vise_i_quantization *quantization; /* of an integer net; copied but for the scales; NULL: it is none */
+  size_t max_rows;                         /* of a batch, at least 1 */
+  uint64_t seed;                           /* of dropout */
+  vise_precision precision;                /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
   bool small_tiles;  /* fp32: none larger than 32, so that the kernel takes half of a multiprocessor's registers */
@@ -66,6 +67,8 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_UNIT_SCALES,
   VISE_I_PLAN_NORM_UNIT_SUMS,
   VISE_I_PLAN_ROW_THRESHOLDS,
+  VISE_I_PLAN_ROUNDED, /* weights of an integer net */
+  VISE_I_PLAN_SCALES,  /* of its rows and values, see vise_k_rounding */
   VISE_I_PLAN_STATISTICS,
   VISE_I_PLAN_NORM_GRADIENTS,
   VISE_I_PLAN_SLOTS,

@@ -31,6 +31,17 @@ static void add_gradient(work *w, const vise_i_plan *plan, double depth) {
   }
 }
 
+/* Searches in rows of weights, a warp to each: rounds of rows, each of some passes over the widest row, whose lanes then
+   meet. Clocks as the ledger counts them (tests/ptx). */
+static void add_searches(work *w, const vise_k_step *step) {
+  enum { PASSES = 6, CLOCKS_OF_32 = 30, CLOCKS_OF_PASS = 200, WARPS = VISE_K_STEP_THREADS / 32 };
+  const double n_rounds = rounds(vise_i_ceil_div(step->n_units, WARPS), step);
+  uint32_t widest = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) widest = step->layers[l].n_in > widest ? step->layers[l].n_in : widest;
+  const double clocks = n_rounds * PASSES * ((double)vise_i_ceil_div(widest, 32) * CLOCKS_OF_32 + CLOCKS_OF_PASS);
+  w->overhead += clocks * vise_i_multiplications_per_us() / CLOCKS_PER_US;
+}
+
 static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phase) {
   const vise_k_step *step = &plan->step;
   const vise_k_layer *layer = &step->layers[phase->layer];
@@ -52,6 +63,10 @@ static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phas
       return;
     case VISE_K_PARTS:
       add_gradient(w, plan, step->max_rows);
+      return;
+    case VISE_K_ROW_SUM:
+    case VISE_K_ROUND:
+      add_searches(w, step);
       return;
     default: /* some passes over weights or rows */
       w->overhead += (n > 1 ? n : 1) * vise_i_plan_tile_overhead() / 4;

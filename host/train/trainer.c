@@ -32,7 +32,6 @@ size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
 
 /* What is asked for and cuda lacks; NULL: nothing. */
 static const char *cuda_lacks(const vise_train_config *config) {
-  if (config->quantize != NULL) return "`quantize`";
   if (config->parts > 0) return "`parts`";
   return config->ranks != NULL ? "training by several processes" : NULL;
 }

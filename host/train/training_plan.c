@@ -5,6 +5,7 @@
 #include "host/base/call.h"
 #include "host/base/struct.h"
 #include "host/train/config.h"
+#include "host/train/quantize.h"
 #include "host/train/resolve.h"
 #include "host/train/schedule.h"
 #include "vise/plan.h"
@@ -18,6 +19,20 @@ vise_status vise_plan_device_get(int index, vise_plan_device *out, vise_error *e
   return VISE_OK;
 }
 
+/* With `quantize` the step is that of an integer net, which does not depend on its scales; *out is to be freed. */
+static vise_status plan_integers(const vise_train_config *config, vise_i_step_spec *spec, vise_i_quantization **out,
+                                 vise_error *err) {
+  vise_status status;
+  vise_i_integer_format format;
+  VISE_TRY(vise_i_quantize_format(config, &format, err));
+  if (format.acc_bits == 0) goto done;
+  VISE_TRY(vise_i_integer_check_net(spec->net, true, err));
+  VISE_TRY(vise_i_quantization_make(spec->net, &format, out, err));
+  spec->quantization = *out;
+done:
+  return status;
+}
+
 vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *config, const vise_net_config *net,
                                  size_t n_rows, size_t row_bytes, const vise_plan_device *device, vise_plan *out,
                                  vise_error *err) {
@@ -27,6 +42,7 @@ vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *conf
   vise_i_step_spec spec;
   vise_plan_device limited = {0};
   vise_train_config own;
+  vise_i_quantization *quantization = NULL;
 
   VISE_ENTER(err, config, net, out);
   VISE_TRY(vise_i_train_config_take(config, &own, err));
@@ -40,6 +56,7 @@ vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *conf
 
   VISE_TRY(vise_i_resolve_spec(config, &made, n_rows, config->weight_op.kind == VISE_PRUNE, &spec, err));
   vise_i_resolve_way(VISE_BACKEND_CUDA, &spec);
+  VISE_TRY(plan_integers(config, &spec, &quantization, err));
   if (spec.step_mode != VISE_STEP_FUSED) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`step_mode` %s: only the fused step has a plan",
                          vise_step_mode_name(spec.step_mode)));
@@ -54,6 +71,7 @@ vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *conf
   vise_i_struct_give(out, out_bytes, &plan, sizeof(plan));
 
 done:
+  vise_i_quantization_free(quantization);
   return status;
 }
 
@@ -96,6 +114,9 @@ static vise_status resolve_one(const vise_plan_many_request *r, vise_i_net *net,
   VISE_TRY(vise_i_train_config_take(r->training, config, err));
   VISE_TRY(vise_i_net_make(r->net, net, err));
   VISE_TRY(vise_i_config_validate_net(config, net, err));
+  if (config->quantize != NULL) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`quantize`: cuda trains one such net to a launch"));
+  }
   VISE_TRY(vise_i_resolve_spec(config, net, r->n_rows, config->weight_op.kind == VISE_PRUNE, spec, err));
   vise_i_resolve_way(VISE_BACKEND_CUDA, spec);
 done:

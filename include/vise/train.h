@@ -173,7 +173,7 @@ typedef struct vise_train_config {
 
   /** Train for an integer net: "int8,accP[,actA][,inI]", weights of 8 bits, accumulators of P (10 to 32), hidden values of A
       and inputs of I (2 to 8, else 8). The weights that the model gets are whole multiples of one scale for each row, and no
-      sum of a row can leave its accumulator (docs/hardware.md). cpu and cpu64. Borrowed for create. [NULL: off] */
+      sum of a row can leave its accumulator (docs/hardware.md). On cuda fp32, and not in sweeps. Borrowed for create. [NULL: off] */
   const char *quantize;
 
   /* projections of the rows of weights onto L1 balls (biases are exempt); a box must contain 0 then */

@@ -27,6 +27,9 @@ vise_gpu_test(agreement SOURCES ${gpu}/agreement_test.c ${cases} FLAVOURS plain 
 vise_gpu_test(bits SOURCES ${gpu}/bits_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
   MORE_SCHEDULES forward SMS 4
   RUNS asan/reverse/4 race/random:1/4 TIMEOUT 600)
+vise_gpu_test(integer SOURCES ${gpu}/integer_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
+  MORE_SCHEDULES reverse SMS 8
+  RUNS asan/reverse/8 race/random:1/8 TIMEOUT 600)
 vise_gpu_test(near_inputs SOURCES ${gpu}/near_inputs_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1
   MORE_SCHEDULES reverse SMS 48
   RUNS asan/random:1/48 TIMEOUT 600)

@@ -193,3 +193,73 @@ Test(trainer, a_device_error_poisons) {
   end(&other);
   rig_remove(dir);
 }
+
+/* ---- integer nets ---- */
+
+static vise_train_config integer_config(vise_step_mode mode) {
+  vise_train_config config = config_of();
+  config.clamp = false;
+  config.quantize = "int8,acc14,act4";
+  config.step_mode = mode;
+  config.epochs = 10;
+  config.lr = 0.02;
+  return config;
+}
+
+enum { INTEGER_STEPS = 10 * 7 };
+
+/* What the model gets is the integer net, and a training that was interrupted is the same. */
+static void check_integers(vise_step_mode mode) {
+  const vise_train_config config = integer_config(mode);
+  training whole = start(&config);
+  vise_error err = VISE_ERROR_INIT;
+  step(&whole, INTEGER_STEPS);
+  double *expected = weights(&whole);
+
+  vise_eval_config eval;
+  vise_metrics metrics;
+  vise_integer_report report = {0};
+  vise_eval_config_init(&eval);
+  eval.as = config.quantize;
+  eval.integer = &report;
+  cr_assert_eq(vise_evaluate(whole.model, whole.data, &eval, &metrics, &err), VISE_OK, "%s", err.text);
+  cr_expect(report.is_trained && report.is_proven);
+  cr_expect(metrics.accuracy > 0.8, "%g", metrics.accuracy);
+
+  for (size_t at = 9; at < INTEGER_STEPS; at += 40) { /* before ranges stay as they are, and after that */
+    training first = start(&config), second = start(&config);
+    void *bytes = NULL;
+    size_t n_bytes = 0;
+    step(&first, at);
+    cr_assert_eq(vise_trainer_save_memory(first.trainer, &bytes, &n_bytes, &err), VISE_OK, "%s", err.text);
+    cr_assert_eq(vise_trainer_restore_memory(second.trainer, bytes, n_bytes, &err), VISE_OK, "%s", err.text);
+    step(&second, INTEGER_STEPS - at);
+    double *got = weights(&second);
+    cr_expect(memcmp(got, expected, vise_model_n_parameters(second.model) * sizeof *got) == 0, "at %zu", at);
+    free(got);
+    vise_buffer_free(bytes);
+    end(&first);
+    end(&second);
+  }
+  free(expected);
+  end(&whole);
+}
+
+Test(trainer, integer_nets) {
+  check_integers(VISE_STEP_FUSED);
+  check_integers(VISE_STEP_UNFUSED);
+}
+
+Test(trainer, integer_nets_of_other_precisions_are_refused) {
+  static const size_t widths[] = {9, 20, 3};
+  vise_error err = VISE_ERROR_INIT;
+  vise_trainer *trainer = NULL;
+  vise_train_config config = integer_config(VISE_STEP_FUSED);
+  vise_dataset *data = rig_classes(100, 9, 3, 1);
+  vise_model *model = rig_model(widths, 3, true, VISE_F32);
+  config.precision = VISE_BF16;
+  cr_expect_eq(vise_trainer_create(&config, model, data, NULL, NULL, &trainer, &err), VISE_ERR_UNSUPPORTED);
+  cr_expect(strstr(err.text, "`quantize`: not with `precision` bf16") != NULL, "%s", err.text);
+  vise_model_free(model);
+  vise_dataset_free(data);
+}

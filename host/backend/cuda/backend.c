@@ -36,6 +36,19 @@ static vise_status check_step_mode(const vise_i_step_spec *spec, vise_error *err
       (unsigned long long)spec->steps_per_launch, vise_step_mode_name(spec->step_mode));
 }
 
+/* Kernels of integer nets are those of float32, for one net to a launch. */
+static vise_status check_quantization(const vise_i_step_spec *spec, vise_error *err) {
+  if (spec->quantization == NULL) return VISE_OK;
+  if (spec->group != NULL) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                       "`quantize`: a sweep on cuda does not have it; use `backend` cpu, or train one net at a time");
+  }
+  if (spec->precision == VISE_FP32 || spec->precision == VISE_PRECISION_AUTO) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                     "`quantize`: not with `precision` %s, whose products round once more; use fp32",
+                     vise_precision_name(spec->precision));
+}
+
 /* Lets the kernel of a team use the device's most shared memory, so that no backend takes back what another asked for,
    and checks that it has room. */
 static vise_status prepare(vise_i_cuda *b, const vise_i_cuda_team *team, vise_error *err) {
@@ -81,6 +94,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   vise_i_cuda *b = NULL;
 
   VISE_TRY(check_step_mode(spec, err));
+  VISE_TRY(check_quantization(spec, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 
   b->base.ops = &vise_i_backend_cuda;
@@ -103,6 +117,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   if (is_unfused(&b->base.spec)) VISE_TRY(vise_i_unfused_create(b, err));
   VISE_TRY(send_class_weights(b, err));
   VISE_TRY(open_mask(b, err));
+  if (spec->quantization) VISE_TRY(vise_i_cuda_set_state(&b->base, VISE_I_SCALES, spec->quantization->scales, err));
 
   *out = &b->base;
   b = NULL;

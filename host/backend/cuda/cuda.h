@@ -193,11 +193,11 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_project(vise_i_backend *backend, const 
 /* The record of a projection. */
 vise_k_step_record vise_i_cuda_project_record(const vise_i_hyper *hyper);
 
-/* A projection without bounds: it changes no weight and sums them all. */
+/* A projection without bounds: it changes no weight and sums them all; of an integer net it rounds them. */
 vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b);
 /* Whether steps must wait for that: the weights were set. */
 bool vise_i_cuda_needs_sums(const vise_i_cuda *b);
-/* Before steps: sums the weights again if they were set. */
+/* Before steps, and whatever reads rounded weights: sums the weights again, and rounds them, if they were set. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err);
 /* A float array in the device layout, from b->cx->flat to out [n_params]. */
 void vise_i_cuda_unpack(const vise_i_cuda *b, float *out);

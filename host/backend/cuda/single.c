@@ -192,6 +192,8 @@ vise_status vise_i_cuda_forward(vise_i_backend *backend, const vise_i_batch *bat
   VISE_TRY(vise_i_check_data(&backend->spec, data, false, err));
   VISE_TRY(vise_i_cuda_check_size(data, err));
 
+  if (b->train.step.rounds) VISE_TRY(vise_i_cuda_renew_sums(b, err));
+
   /* First, as it may have to make room. */
   if (data->id != 0) VISE_TRY(vise_i_cuda_grow_single(b, most_indices(b) * sizeof(uint32_t), err));
   VISE_TRY(vise_i_cuda_keep(b, &features, &kept, &is_kept, err));

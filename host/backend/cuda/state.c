@@ -49,13 +49,36 @@ void vise_i_cuda_unpack(const vise_i_cuda *b, float *out) {
   repack(b, b->net->n_tensors, (char *)b->cx->flat, (char *)out, sizeof(float), false);
 }
 
-/* Elements of an array of state on the device, and tensors in it. */
-static uint64_t n_elements(const vise_i_cuda *b, vise_i_state which) {
-  return which == VISE_I_PARAMS ? b->train.plan.n_values : b->train.plan.n_params;
+/* The scales of an integer net: those of the rows of all layers one after the other, then those of values; on the device
+   the units of biases lie between. */
+static void repack_scales(const vise_i_cuda *b, float *device, float *flat, bool to_device) {
+  const vise_k_step *step = &b->train.step;
+  const vise_i_quantization *q = b->base.spec.quantization;
+  for (size_t l = 0; l < q->n_layers; l++) {
+    float *const rows = device + step->layers[l].weight_at.units, *const own = flat + q->first_row[l];
+    const size_t n_bytes = step->layers[l].n_out * sizeof *flat;
+    memcpy(to_device ? rows : own, to_device ? own : rows, n_bytes);
+  }
+  float *const values = device + step->n_units, *const own = flat + q->n_rows;
+  memcpy(to_device ? values : own, to_device ? own : values, q->n_layers * sizeof *flat);
+  for (size_t l = 0; to_device && l < q->n_layers; l++) values[q->n_layers + l] = 1.0f / own[l];
 }
 
-static size_t n_tensors(const vise_i_cuda *b, vise_i_state which) {
-  return which == VISE_I_PARAMS ? b->net->n_all_tensors : b->net->n_tensors;
+/* An array of state between the device's layout, in b->cx->flat, and the interface's. */
+static void convert(const vise_i_cuda *b, vise_i_state which, void *flat, bool to_device) {
+  char *const device = (char *)b->cx->flat;
+  if (which == VISE_I_SCALES) {
+    repack_scales(b, b->cx->flat, flat, to_device);
+    return;
+  }
+  repack(b, which == VISE_I_PARAMS ? b->net->n_all_tensors : b->net->n_tensors, device, flat,
+         which == VISE_I_MASK ? sizeof(uint8_t) : sizeof(float), to_device);
+}
+
+/* Elements of an array of state on the device. */
+static uint64_t n_elements(const vise_i_cuda *b, vise_i_state which) {
+  if (which == VISE_I_SCALES) return b->train.plan.arrays[VISE_I_PLAN_SCALES].n_elements;
+  return which == VISE_I_PARAMS ? b->train.plan.n_values : b->train.plan.n_params;
 }
 
 static void *state_array(const vise_i_cuda *b, vise_i_state which, size_t *element_bytes) {
@@ -72,7 +95,9 @@ static void *state_array(const vise_i_cuda *b, vise_i_state which, size_t *eleme
     case VISE_I_MASK:
       return (void *)(uintptr_t)step->mask;
     case VISE_I_SCALES:
+      return step->rounds ? (void *)(uintptr_t)step->rounding.scales : NULL;
     case VISE_I_ROUNDED:
+      return step->rounds ? step->rounding.rounded : NULL;
     case VISE_I_N_STATES:
       break;
   }
@@ -92,8 +117,9 @@ vise_status vise_i_cuda_get_state(vise_i_backend *backend, vise_i_state which, v
   const void *from = state_array(b, which, &element_bytes);
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!from) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
+  if (which == VISE_I_ROUNDED) VISE_TRY(vise_i_cuda_renew_sums(b, err));
   VISE_TRY(vise_i_cuda_download(b->cx, b->cx->flat, from, n_elements(b, which) * element_bytes, err));
-  repack(b, n_tensors(b, which), (char *)b->cx->flat, out, element_bytes, false);
+  convert(b, which, out, false);
 done:
   return status;
 }
@@ -107,12 +133,15 @@ vise_status vise_i_cuda_set_state(vise_i_backend *backend, vise_i_state which, c
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   if (!to) VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: state %d is not kept", (int)which));
+  if (which == VISE_I_ROUNDED) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: rounded weights follow from the others"));
+  }
 
   memset(b->cx->flat, 0, n_bytes); /* the padding is 0 */
-  repack(b, n_tensors(b, which), (char *)b->cx->flat, (char *)(uintptr_t)values, element_bytes, true);
+  convert(b, which, (void *)(uintptr_t)values, true);
   VISE_TRY(vise_i_cuda_upload(b->cx, to, b->cx->flat, n_bytes, err));
 
-  if (which == VISE_I_PARAMS) b->sums_are_old = true;
+  if (which == VISE_I_PARAMS || which == VISE_I_SCALES) b->sums_are_old = true;
   if (which == VISE_I_PARAMS && b->train.step.params16) {
     const vise_k_step *step = &b->train.step;
     VISE_I_CUDA_TRY(b->cx, vise_k_round_bf16(step->params, step->params16, step->n_params, b->cx->steps));
@@ -153,11 +182,12 @@ vise_k_step vise_i_cuda_sums_step(const vise_i_cuda *b) {
   open.step.norm_sums = open.step.norm_unit_sums = NULL;
   open.step.has_mask = 0;
   open.step.bounds_rows = 0;
+  if (open.step.rounds) open.step.rounding.bounds = 0;
   return vise_i_cuda_mode_step(&open, VISE_K_PROJECT);
 }
 
 bool vise_i_cuda_needs_sums(const vise_i_cuda *b) {
-  return b->sums_are_old && b->train.step.weight_sums_needed;
+  return b->sums_are_old && (b->train.step.weight_sums_needed || b->train.step.rounds);
 }
 
 vise_status vise_i_cuda_renew_sums(vise_i_cuda *b, vise_error *err) {

@@ -157,7 +157,9 @@ done:
 static vise_status launch_forward(vise_i_cuda *b, const vise_k_unfused *k, const vise_i_unfused_shape *shape,
                                   vise_error *err) {
   vise_status status = VISE_OK;
-  for (uint32_t l = 0; l < k->step.n_layers; l++) VISE_TRY(launch_layer(b, k, shape, l, err));
+  vise_k_unfused used = *k;
+  used.step.params = vise_i_unfused_used(&k->step);
+  for (uint32_t l = 0; l < k->step.n_layers; l++) VISE_TRY(launch_layer(b, &used, shape, l, err));
   LAUNCH(vise_k_unfused_loss(k, shape->n_rows, b->cx->steps));
 done:
   return status;
@@ -208,6 +210,7 @@ static vise_status launch_update(vise_i_cuda *b, const vise_k_unfused *k, uint32
   LAUNCH(vise_k_unfused_decide(k, b->cx->steps));
   LAUNCH(vise_k_unfused_update(k, n_sms, b->cx->steps));
 
+  if (k->step.rounds) LAUNCH(vise_k_unfused_round(k, b->cx->steps));
   if (k->step.bounds_rows) LAUNCH(vise_k_unfused_row_l1(k, b->cx->steps));
   if (rule->max_norm == 0) goto done;
   if (vise_i_bounds_tensor_norms(rule)) LAUNCH(vise_k_unfused_norms(k, 1, b->cx->steps));

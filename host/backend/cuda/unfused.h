@@ -71,6 +71,11 @@ void vise_i_unfused_destroy(vise_i_cuda *b);
 VISE_WARN_UNUSED vise_status vise_i_unfused_launch(vise_i_cuda *b, const vise_k_step *step, size_t n_rows, bool replay,
                                                    vise_error *err);
 
+/* What products read: weights, or those of an integer net. */
+static inline float *vise_i_unfused_used(const vise_k_step *step) {
+  return step->rounds ? step->rounding.rounded : step->params;
+}
+
 /* Whether cuBLAS may leave a mask of relu on the way through a hidden layer, and use it on the way back. */
 static inline bool vise_i_unfused_masks_relu(const vise_k_layer *layer) {
   return layer->activation == VISE_RELU && vise_k_unfused_is_plain_back(layer);

@@ -6,7 +6,7 @@
  *   delta     (D W)' = W' D'    n_in x rows,   relu's derivative by the mask
  *   gradient  (D' X)' = X' D    n_in x n_out,  the bias gradient from the sums over rows of D
  *
- * Where batch norm, dropout or a residual comes between product and activation, or its derivative, relu is left to the
+ * Where batch norm, dropout, rounding or a residual comes between product and activation, or its derivative, relu is left to the
  * kernels that do these, and the product is in float32 in bf16 too.
  *
  * An epilogue that cuBLAS does not have for the types at hand is left to a kernel: candidates are tried in order.
@@ -197,7 +197,7 @@ static bool is_bf16(const vise_i_cuda *b) {
 }
 
 static void *params_at(const vise_i_cuda *b, uint64_t at) {
-  return is_bf16(b) ? (void *)(b->train.step.params16 + at) : (void *)(b->train.step.params + at);
+  return is_bf16(b) ? (void *)(b->train.step.params16 + at) : (void *)(vise_i_unfused_used(&b->train.step) + at);
 }
 
 /* wide: in float32 whatever the precision. */
@@ -246,7 +246,7 @@ static vise_status open_forward(vise_i_cuda *b, vise_i_unfused_shape *shape, siz
                .ld_d = layer->ld_out,
                .in = in,
                .out = out,
-               .bias = wide ? (void *)(step->params + layer->vector) : params_at(b, layer->vector),
+               .bias = wide ? (void *)(vise_i_unfused_used(step) + layer->vector) : params_at(b, layer->vector),
                .bias_type = out,
                .mask = b->unfused->masks[l],
                .mask_ld = b->unfused->mask_ld[l]};

@@ -111,7 +111,7 @@ Test(rounding, another_search_finds_the_same_threshold) {
     }
     for (int sign = -1; sign <= 1; sign += 2) {
       const int32_t found = search(v, sign, most, &n);
-      cr_assert_eq(found, least_threshold(v, sign, most), "round %d: %d", round, found);
+      cr_assert_eq(found, least_threshold(v, sign, most, VISE_I_FRACTION_BITS), "round %d: %d", round, found);
       n_searches++;
     }
   }

@@ -7,7 +7,7 @@
 
 /* "F0 F1! L! D0! G! S! U!" with ! on a phase that an exchange precedes. */
 static void spell(const vise_k_step *s, char *text, size_t n) {
-  static const char letters[] = "FRLDPGSUNMBC"; /* B, C: batch norm and its delta */
+  static const char letters[] = "FRLDPGSUNMBCTHI"; /* B, C: batch norm and its delta; T, H: sums of rows; I: integers */
   size_t at = 0;
   text[0] = 0;
   for (uint32_t p = 0; p < s->n_phases; p++) {
@@ -44,6 +44,42 @@ Test(plan_phases, narrow_nets) {
   expect_phases(&c1, VISE_K_GRADIENT_ONLY, "R G!");
   expect_phases(&c4, VISE_K_GRADIENT_ONLY, "F0 F1! F2! R! D1! D0! G!");
   expect_phases(&c4, VISE_K_PROJECT, "U");
+}
+
+Test(plan_phases, integer_nets_are_rounded_last) {
+  static const size_t widths[] = {7, 5, 3};
+  const vise_i_integer_format format = {.acc_bits = 14, .act_bits = 4, .in_bits = 6};
+  plan_case c = plan_case_make(2, widths, 9);
+  vise_i_quantization *q = NULL;
+  vise_i_net net;
+  cr_assert(vise_i_net_make(&c.net, &net, NULL) == VISE_OK);
+  cr_assert(vise_i_quantization_make(&net, &format, &q, NULL) == VISE_OK);
+  vise_i_quantization_set_input(q, 0.1, 9);
+  c.request.quantization = q;
+
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U! I!");
+  expect_phases(&c, VISE_K_FORWARD_ONLY, "F0 F1!");
+  expect_phases(&c, VISE_K_GRADIENT_ONLY, "F0 R! G!");
+  expect_phases(&c, VISE_K_PROJECT, "U I!");
+
+  const vise_i_plan plan = plan_case_plan(&c);
+  const vise_k_rounding *r = &plan.step.rounding;
+  cr_expect(plan.step.rounds && !vise_k_is_plain(&plan.step));
+  cr_expect(r->acc_bits == 14 && r->bounds && r->zeros[0] == 9 && r->zeros[1] == 0);
+  cr_expect(vise_k_most_level(&plan.step, 0) == 63 && vise_k_most_level(&plan.step, 1) == 15);
+  cr_expect(plan.step.layers[0].act_by != 0 && plan.step.layers[1].act_by == 0);
+  cr_expect(plan.arrays[VISE_I_PLAN_ROUNDED].n_elements == plan.n_params);
+  cr_expect(plan.arrays[VISE_I_PLAN_SCALES].n_elements == 5 + 1 + 3 + 1 + 2 * 2);
+  vise_i_quantization_free(q);
+}
+
+Test(plan_phases, sums_of_rows_come_after_the_update) {
+  static const size_t widths[] = {7, 5, 3};
+  const vise_i_row_ball balls[] = {{1, false}, {2, true}};
+  plan_case c = plan_case_make(2, widths, 9);
+  c.request.row_balls = balls;
+  expect_phases(&c, VISE_K_STEP, "F0 R! G! U! T! H!");
+  expect_phases(&c, VISE_K_PROJECT, "U T! H!");
 }
 
 /* A large last weight is not read again for every block of rows; a small one, or one for few rows, may be. */

@@ -249,9 +249,6 @@ Test(quantize, what_cannot_be_is_refused) {
   config.quantize = "int8,acc16";
   refused(config, VISE_GELU, VISE_ERR_UNSUPPORTED, "layer 0 has the activation gelu");
 
-  config.backend = VISE_BACKEND_CUDA;
-  refused(config, VISE_RELU, VISE_ERR_UNSUPPORTED, "`quantize`: `backend` cuda does not have it");
-  config.backend = VISE_BACKEND_CPU;
   config.max_norm = 1;
   refused(config, VISE_RELU, VISE_ERR_USAGE, "`max_norm`: not with `quantize`");
   config.max_norm = 0;
