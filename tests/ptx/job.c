@@ -25,7 +25,75 @@ static vise_optimizer optimizer_of(const char *name) {
   exit(2);
 }
 
-static vise_i_step_spec spec_of(const ledger_job *job, const vise_i_net *net) {
+/* ---- rules ---- */
+
+static void without_box(vise_i_step_spec *spec) {
+  for (size_t l = 0; l < spec->net->n_layers; l++) spec->boxes[l] = (vise_i_box){-INFINITY, INFINITY};
+}
+
+static void with_signs(vise_i_step_spec *spec) {
+  spec->use_mask = spec->use_signs = true;
+}
+
+/* So that about half of a row's weights are moved. */
+static void with_balls(vise_i_step_spec *spec, bool sided) {
+  for (size_t l = 0; l < spec->net->n_layers; l++) {
+    spec->row_balls[l] = (vise_i_row_ball){0.01 * (double)spec->net->widths[l] / (sided ? 2 : 1), sided};
+  }
+}
+
+static void with_row_l1(vise_i_step_spec *spec) {
+  with_balls(spec, false);
+}
+
+static void with_row_l1_sided(vise_i_step_spec *spec) {
+  with_balls(spec, true);
+}
+
+static void with_max_norm(vise_i_step_spec *spec) {
+  spec->rule.max_norm = 0.5;
+}
+
+static const struct rule {
+  const char *name;
+  void (*set)(vise_i_step_spec *spec);
+} RULES[] = {{"no-box", without_box},
+             {"signs", with_signs},
+             {"row-l1", with_row_l1},
+             {"row-l1-sided", with_row_l1_sided},
+             {"max-norm", with_max_norm}};
+enum { N_RULES = sizeof RULES / sizeof *RULES };
+
+static const struct rule *find_rule(const char *name) {
+  for (size_t i = 0; i < N_RULES; i++) {
+    if (strcmp(RULES[i].name, name) == 0) return &RULES[i];
+  }
+  return NULL;
+}
+
+bool ledger_has_rule(const char *name) {
+  vise_i_integer_format format;
+  return find_rule(name) != NULL || vise_i_integer_format_parse("--with", name, &format, NULL) == VISE_OK;
+}
+
+/* An integer net whose rows do not fit at first: weights are up to 0.05 (ledger_train), inputs up to 1. */
+static vise_i_quantization *quantize(const char *format, const vise_i_net *net) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_integer_format parsed;
+  vise_i_quantization *q = NULL;
+  require(vise_i_integer_format_parse("--with", format, &parsed, &err), &err);
+  require(vise_i_quantization_make(net, &parsed, &q, &err), &err);
+  for (size_t i = 0; i < q->n_rows; i++) q->scales[i] = 0.05f / 8;
+  for (size_t l = 1; l < q->n_layers; l++) {
+    q->scales[q->n_rows + l] = 1.0f / (float)vise_i_value_most(&parsed, l);
+  }
+  vise_i_quantization_set_input(q, 1.0 / vise_i_value_most(&parsed, 0), 0);
+  return q;
+}
+
+/* *quantization: what it borrows, to be freed; NULL where it is no integer net. */
+static vise_i_step_spec spec_of(const ledger_job *job, const vise_i_net *net, vise_i_quantization **quantization) {
+  const struct rule *rule = job->rule ? find_rule(job->rule) : NULL;
   vise_i_step_spec spec = rig_spec(net);
   spec.rule.loss = job->widths[job->n_layers] > 1 ? VISE_LOSS_CROSS_ENTROPY : VISE_LOSS_MSE;
   spec.rule.optimizer = optimizer_of(job->optimizer);
@@ -36,7 +104,22 @@ static vise_i_step_spec spec_of(const ledger_job *job, const vise_i_net *net) {
     spec.boxes[l].hi = 0.5;
   }
   spec.max_batch = job->batch;
+
+  *quantization = NULL;
+  if (rule) rule->set(&spec);
+  if (!job->rule || rule) return spec;
+  without_box(&spec);
+  spec.quantization = *quantization = quantize(job->rule, net);
   return spec;
+}
+
+/* Each second weight is to be at least 0, each second at most. */
+static void set_signs(vise_i_backend *b, const vise_i_net *net) {
+  vise_error err = VISE_ERROR_INIT;
+  uint8_t *mask = malloc(net->n_params);
+  for (size_t i = 0; i < net->n_params; i++) mask[i] = vise_i_mask_byte(true, i % 2 ? 1 : -1);
+  require(OPS->set_state(b, VISE_I_MASK, mask, &err), &err);
+  free(mask);
 }
 
 static bool has_layer(vise_k_phase_kind kind) {
@@ -103,7 +186,8 @@ void ledger_train(const ledger_job *job, ledger_parts *out) {
   uint64_t random = 1;
 
   const vise_i_net net = rig_net(job->n_layers, job->widths, VISE_RELU, true);
-  const vise_i_step_spec spec = spec_of(job, &net);
+  vise_i_quantization *quantization;
+  const vise_i_step_spec spec = spec_of(job, &net, &quantization);
   double *params = malloc(net.n_values * sizeof *params), *y = malloc(n * sizeof *y);
   float *floats = malloc(n * n_in * sizeof *floats);
   uint8_t *bytes = malloc(n * n_in);
@@ -127,6 +211,7 @@ void ledger_train(const ledger_job *job, ledger_parts *out) {
   vise_step_stats stats[LEDGER_STEPS];
   for (size_t i = 0; i < LEDGER_STEPS; i++) hyper[i] = rig_hyper(0.1);
   vise_i_backend *b = rig_begin(OPS, &spec, params, &hyper[0], &data, order, n);
+  if (spec.use_signs) set_signs(b, &net);
   const vise_i_meter *meter = vise_i_cuda_meter();
   require(meter->parts_open(b, job->many ? LEDGER_STEPS : 1, &err), &err);
   rig_run(OPS, b, n, job->batch, LEDGER_STEPS, LEDGER_STEPS, hyper, stats);
@@ -134,6 +219,7 @@ void ledger_train(const ledger_job *job, ledger_parts *out) {
 
   meter->parts_close(b);
   OPS->destroy(b);
+  vise_i_quantization_free(quantization);
   free(params);
   free(y);
   free(floats);

@@ -17,6 +17,7 @@ typedef struct ledger_job {
   bool bytes; /* rows of uint8, scaled; else of float */
   bool many;  /* all steps in one launch; else a launch for each */
   const char *optimizer;
+  const char *rule; /* beside L2, clip and box, a name of vise_ledger --with; NULL: nothing */
 } ledger_job;
 
 /* A part of a step: between the marks from and to, which are values of the kernel's clock. */
@@ -32,7 +33,10 @@ typedef struct ledger_parts {
   ledger_part parts[LEDGER_MOST_PARTS];
 } ledger_parts;
 
-/* L2 1e-5, norm clip 1, box 0.5: LEDGER_STEPS steps; the parts are those of the last but one. Ends the program on failure. */
+/* Whether there is a rule of that name: no-box, signs, row-l1, row-l1-sided, max-norm, or the format of an integer net. */
+bool ledger_has_rule(const char *name);
+
+/* L2 1e-5, norm clip 1, box 0.5, and the job's rule: LEDGER_STEPS steps; the parts are those of the last but one. Ends the program on failure. */
 void ledger_train(const ledger_job *job, ledger_parts *out);
 
 #ifdef __cplusplus

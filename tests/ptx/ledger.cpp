@@ -13,7 +13,8 @@ using namespace emu::ptx;
 namespace {
 
 constexpr char kUsage[] =
-    "usage: ledger [--layers 784-128-10 [--batch 64] [--bytes] [--adam]]... [--check FILE | --write FILE]\n";
+    "usage: ledger [--layers 784-128-10 [--batch 64] [--bytes] [--adam] [--with RULE]]...\n"
+    "              [--check FILE | --write FILE]\n";
 
 void print_row(const PartRow &r, double bytes_per_instruction) {
   const Counts &c = r.most;
@@ -70,7 +71,8 @@ Options read_options(int n, char **words) {
   Options o;
   for (int k = 1; k < n; ++k) {
     const std::string word = words[k];
-    const bool has_value = word == "--layers" || word == "--batch" || word == "--check" || word == "--write";
+    const bool has_value =
+        word == "--layers" || word == "--batch" || word == "--check" || word == "--write" || word == "--with";
     if (has_value && k + 1 == n) misuse();
     const char *value = has_value ? words[++k] : "";
 
@@ -90,15 +92,17 @@ Options read_options(int n, char **words) {
       o.jobs.back().bytes = true;
     } else if (word == "--adam") {
       o.jobs.back().optimizer = "adam";
+    } else if (word == "--with" && ledger_has_rule(value)) {
+      o.jobs.back().rule = value;
     } else {
       misuse();
     }
   }
 
   if (o.jobs.empty()) {
-    o.jobs = {{2, {784, 128, 10}, 64, true, false, "sgd"},
-              {3, {17, 64, 64, 6}, 64, false, false, "sgd"},
-              {3, {32, 256, 256, 1}, 256, false, false, "sgd"}};
+    o.jobs = {{2, {784, 128, 10}, 64, true, false, "sgd", nullptr},
+              {3, {17, 64, 64, 6}, 64, false, false, "sgd", nullptr},
+              {3, {32, 256, 256, 1}, 256, false, false, "sgd", nullptr}};
   }
   return o;
 }

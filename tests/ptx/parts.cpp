@@ -88,6 +88,7 @@ std::string title_of(const ledger_job &job) {
   for (size_t l = 0; l <= job.n_layers; ++l) text += (l ? "-" : "") + std::to_string(job.widths[l]);
   text += ", batch " + std::to_string(job.batch);
   if (job.optimizer && strcmp(job.optimizer, "sgd") != 0) text += std::string(", ") + job.optimizer;
+  if (job.rule) text += std::string(", ") + job.rule;
   return text + (job.many ? ", many steps a launch" : ", one launch a step");
 }
 
