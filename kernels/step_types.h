@@ -270,8 +270,8 @@ typedef enum vise_k_step_mode {
 /* What an integer net is made by (docs/step.md): params are latent, and what products read are the rounded ones. Rows of an
    integer net have no balls. */
 typedef struct vise_k_rounding {
-  float *rounded;                   /* device layout: s q of weights, s t B0 of biases */
-  const float *scales;              /* s of rows [n_units], by units; then of what layers read t and 1/t, [n_layers] each */
+  float *rounded;      /* device layout: s q of weights, s t B0 of biases */
+  const float *scales; /* s of rows [n_units], by units; then of what layers read t and 1/t, [n_layers] each */
   uint8_t zeros[VISE_K_MAX_LAYERS]; /* z of what layers read */
   uint8_t acc_bits, act_bits, in_bits;
   uint8_t bounds; /* latent weights are cut to what can be reached */

@@ -45,6 +45,12 @@ S to_nearest(S a) {
   return std::nearbyint(a);
 }
 
+struct Nearest {
+  static double f(double a) {
+    return std::nearbyint(a);
+  }
+};
+
 // The models of kernels/ptx.cuh say the same; these are written from the manual.
 struct Tf32 {
   static uint32_t f(float a) {
@@ -129,6 +135,7 @@ const std::vector<Spec> kConversionSpecs = {
     PTX_WHOLE("rzi.s64.f64", "l=l", s64, double, toward_zero, k64, 1, 16),
     PTX_WHOLE("rzi.s32.f64", "r=l", s32, double, toward_zero, k64, 1, 16),
     PTX_WHOLE("rni.s32.f32", "r=r", s32, float, to_nearest, k32, 1, 12),
+    {"cvt.rni.f64.f64", "l=l", lanes<Nearest, double, double>, k64, 1, 16},
     {"cvt.rna.tf32.f32", "r=r", lanes<Tf32, uint32_t, float>, k32, 3, 12},
     {"cvt.rn.bf16x2.f32", "r=rr", lanes<Bf16x2, uint32_t, float, float>, k32, 1, 12},
 };
