@@ -31,15 +31,25 @@ static void add_gradient(work *w, const vise_i_plan *plan, double depth) {
   }
 }
 
-/* Searches in rows of weights, a warp to each: rounds of rows, each of some passes over the widest row, whose lanes then
-   meet. Clocks as the ledger counts them (tests/ptx). */
-static void add_searches(work *w, const vise_k_step *step) {
-  enum { PASSES = 6, CLOCKS_OF_32 = 30, CLOCKS_OF_PASS = 200, WARPS = VISE_K_STEP_THREADS / 32 };
+/* Searches in rows of weights, a warp to each: n_passes over the widest row. Clocks as the ledger counts them
+   (tests/ptx): 784-128-10 takes 8.7 us, by sides 14.7. */
+static void add_searches(work *w, const vise_k_step *step, double n_passes) {
+  enum { CLOCKS_OF_32 = 70, CLOCKS_OF_PASS = 300, WARPS = VISE_K_STEP_THREADS / 32 };
   const double n_rounds = rounds(vise_i_ceil_div(step->n_units, WARPS), step);
   uint32_t widest = 0;
   for (uint32_t l = 0; l < step->n_layers; l++) widest = step->layers[l].n_in > widest ? step->layers[l].n_in : widest;
-  const double clocks = n_rounds * PASSES * ((double)vise_i_ceil_div(widest, 32) * CLOCKS_OF_32 + CLOCKS_OF_PASS);
+  const double clocks = n_rounds * n_passes * ((double)vise_i_ceil_div(widest, 32) * CLOCKS_OF_32 + CLOCKS_OF_PASS);
   w->overhead += clocks * vise_i_multiplications_per_us() / CLOCKS_PER_US;
+}
+
+/* Sides are searched one after the other. */
+static double passes_of_balls(const vise_k_step *step) {
+  double most = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) {
+    const double here = step->row_radii[l] < 0 ? 14 : 8;
+    if (step->row_radii[l] != 0 && here > most) most = here;
+  }
+  return most;
 }
 
 static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phase) {
@@ -65,8 +75,10 @@ static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phas
       add_gradient(w, plan, step->max_rows);
       return;
     case VISE_K_ROW_SUM:
-    case VISE_K_ROUND:
-      add_searches(w, step);
+      add_searches(w, step, passes_of_balls(step));
+      return;
+    case VISE_K_ROUND: /* each side in the same pass */
+      add_searches(w, step, 6);
       return;
     default: /* some passes over weights or rows */
       w->overhead += (n > 1 ? n : 1) * vise_i_plan_tile_overhead() / 4;

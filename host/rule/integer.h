@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "host/base/both.h"
 
@@ -103,9 +104,9 @@ typedef struct vise_i_search {
   int32_t radius;
   int32_t low, high;
   int32_t at; /* what is tried next; once it is found, the answer */
-  uint32_t excess,
-      slack;       /* how far the sums at low and high are from the radius, in halves; that of an end that stays is
-                             halved, so that both move */
+  float excess,
+      slack;       /* how far the sums at low and high are from the radius; that of an end that stays is halved, so that
+                          both move */
   int32_t last, n; /* the end that moved; how many were tried */
   bool is_found;
 } vise_i_search;
@@ -117,33 +118,31 @@ VISE_BOTH vise_i_search vise_i_search_open(int64_t radius) {
   s.low = -1;
   s.high = VISE_I_MOST_V; /* nothing is left */
   s.at = s.last = s.n = 0;
-  s.excess = s.slack = 2 * (uint32_t)s.radius + 1;
+  s.excess = s.slack = (float)s.radius + 0.5f;
   s.is_found = false;
   return s;
 }
 
-/* width part / (part + rest), to about 8 bits: part and rest below 2^30. */
-VISE_BOTH uint32_t vise_i_share(uint32_t width, uint32_t part, uint32_t rest) {
-  uint32_t sum = part + rest;
-  while (sum >= 512) {
-    sum /= 2;
-    part /= 2;
-  }
-  return width * part / sum;
+/* 1/x to about a hundredth, which is enough to choose what is tried next, without a division: the bits of a float are about
+   its logarithm. x: positive and normal. */
+VISE_BOTH float vise_i_about_inverse(float x) {
+  uint32_t bits;
+  float y;
+  memcpy(&bits, &x, sizeof bits);
+  bits = 0x7ef311c7u - bits;
+  memcpy(&y, &bits, sizeof y);
+  return y * (2.0f - x * y);
 }
 
 /* The next T between the ends: where a line between the sums meets the radius, or earlier where the slope at low, of n
    that are not 0, says so. After many that were tried, the middle, so that the search ends. */
 VISE_BOTH int32_t vise_i_search_between(const vise_i_search *s, int32_t n) {
-  const uint32_t width = (uint32_t)(s->high - s->low);
-  uint32_t step = vise_i_share(width, s->excess, s->slack);
-  if (s->last < 0 && n > 0) {
-    const uint32_t each = 2 * (uint32_t)n, whole = s->excess / each;
-    const uint32_t tangent = whole * VISE_I_ONE_V + (s->excess - whole * each) * (VISE_I_ONE_V / 4) / each * 4;
-    if (tangent >= 1 && tangent < step) step = tangent;
-  }
-  if (s->n > 30) step = width / 2;
-  return s->low + (int32_t)(step < 1 ? 1 : step > width - 1 ? width - 1 : step);
+  const int32_t width = s->high - s->low;
+  const float line = (float)width * (s->excess * vise_i_about_inverse(s->excess + s->slack));
+  const float tangent = (float)VISE_I_ONE_V * (s->excess * vise_i_about_inverse((float)(n > 0 ? n : 1)));
+  const float step = s->last < 0 && tangent >= 1.0f && tangent < line ? tangent : line;
+  const int32_t whole = s->n > 30 ? width / 2 : (int32_t)step;
+  return s->low + (whole < 1 ? 1 : whole > width - 1 ? width - 1 : whole);
 }
 
 /* Takes what a pass found at s->at. */
@@ -152,18 +151,18 @@ VISE_BOTH void vise_i_search_take(vise_i_search *s, const vise_i_side_found *fou
   s->n++;
 
   if (found->sum > s->radius) {
-    const uint32_t excess = (uint32_t)(found->sum - s->radius);
-    if (s->last < 0) s->slack = (s->slack + 1) / 2;
+    const int32_t excess = found->sum - s->radius;
+    if (s->last < 0) s->slack *= 0.5f;
     s->low = s->at + found->down - 1;
-    s->excess = 2 * excess;
+    s->excess = (float)excess;
     s->last = -1;
     s->is_found = excess == 1; /* it falls at the next T */
     if (s->is_found) s->high = s->low + 1;
   } else {
     const int32_t slack = s->radius - found->sum, high = s->at - found->up + 1;
-    if (s->last > 0) s->excess = (s->excess + 1) / 2;
+    if (s->last > 0) s->excess *= 0.5f;
     s->high = high > 0 ? high : 0;
-    s->slack = 2 * (uint32_t)slack + 1;
+    s->slack = (float)slack + 0.5f;
     s->last = 1;
     s->is_found = slack == 0 || s->high == 0;
   }
