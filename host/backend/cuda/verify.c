@@ -6,6 +6,21 @@
 #include "host/backend/projection.h"
 #include "host/base/memory.h"
 
+/* Of an integer net; room: [n_values]. */
+static vise_status verify_rounding(vise_i_cuda *b, float *room, vise_error *err) {
+  vise_status status;
+  float *scales = NULL;
+  if (b->base.spec.quantization == NULL) return VISE_OK;
+  VISE_TRY(vise_i_alloc(&scales, vise_i_state_n(b->net, VISE_I_SCALES), sizeof *scales, "scales", err));
+  VISE_TRY(vise_i_cuda_get_state(&b->base, VISE_I_SCALES, scales, err));
+  VISE_TRY(vise_i_cuda_get_state(&b->base, VISE_I_ROUNDED, room, err));
+  const vise_array rounded = vise_array_of(room, VISE_F32, 1, b->net->n_params);
+  VISE_TRY(vise_i_verify_rounding(&b->base.spec, scales, &rounded, err));
+done:
+  free(scales);
+  return status;
+}
+
 vise_status vise_i_cuda_verify(vise_i_cuda *b, const vise_i_hyper *hyper, vise_error *err) {
   vise_status status;
   float *weights = NULL;
@@ -21,6 +36,7 @@ vise_status vise_i_cuda_verify(vise_i_cuda *b, const vise_i_hyper *hyper, vise_e
 
   const vise_array all = vise_array_of(weights, VISE_F32, 1, n);
   VISE_TRY(vise_i_verify_projection(&b->base.spec, &all, mask, hyper, err));
+  VISE_TRY(verify_rounding(b, weights, err));
 
 done:
   free(weights);
