@@ -570,10 +570,10 @@ vise_status vise_i_cli_sweep_run(vise_i_cli_sweeping *s, vise_error *err) {
   vise_status status = make_round(&r, err);
   if (status == VISE_OK) status = vise_sweep_create(&config, &r.queue, err);
   s->n_jobs = vise_sweep_n_jobs(r.queue);
-  if (status == VISE_OK) status = begin_sharing(&r, err);
+  if (status == VISE_OK) status = unless_over(&r, begin_sharing(&r, err), err);
   count_fits(&r);
   if (status == VISE_OK) status = run_rungs(&r, err);
-  if (status == VISE_OK) status = end_sharing(&r, err);
+  if (status == VISE_OK) status = unless_over(&r, end_sharing(&r, err), err);
   vise_sweep_free(r.queue);
   vise_i_cli_progress_end(&r.progress);
   s->seconds = vise_i_cli_seconds() - r.start;
