@@ -158,18 +158,26 @@ static inline void add_counts(update_counts *all, const update_counts *c) {
   if (c->largest > all->largest) all->largest = c->largest;
 }
 
+/* Of the same elements; moments that are not kept are NULL. */
+typedef struct update_arrays {
+  float *w;
+  const float *g;
+  float *m1, *m2;
+  const uint8_t *mask;
+} update_arrays;
+
 /* The mask's bytes are widened a block at a time: loops over bytes and floats do not become vector code. */
-VISE_I_INLINE update_counts update_masked(const update_args *a, float *w, const float *g, float *m1, float *m2,
-                                          const uint8_t *mask, size_t n, direction how, generality kind) {
+VISE_I_INLINE update_counts update_masked(const update_args *a, const update_arrays *all_of, size_t n, direction how,
+                                          generality kind) {
   enum { BLOCK = 256 };
   int32_t wide[BLOCK];
   update_counts all = {0, 0, 0};
 
   for (size_t i = 0; i < n; i += BLOCK) {
     const size_t n_block = n - i < BLOCK ? n - i : (size_t)BLOCK;
-    for (size_t j = 0; j < n_block; j++) wide[j] = mask[i + j];
-    const update_counts c =
-        update_leaf(a, w + i, g + i, m1 ? m1 + i : NULL, m2 ? m2 + i : NULL, wide, n_block, how, kind, true);
+    float *m1 = all_of->m1 ? all_of->m1 + i : NULL, *m2 = all_of->m2 ? all_of->m2 + i : NULL;
+    for (size_t j = 0; j < n_block; j++) wide[j] = all_of->mask[i + j];
+    const update_counts c = update_leaf(a, all_of->w + i, all_of->g + i, m1, m2, wide, n_block, how, kind, true);
     add_counts(&all, &c);
   }
   return all;
@@ -184,7 +192,7 @@ VISE_I_INLINE update_counts update_masked(const update_args *a, float *w, const 
   }                                                                                                                   \
   VISE_I_CLONES static update_counts masked_##how##_##kind(const update_args *a, float *w, const float *g, float *m1, \
                                                            float *m2, const uint8_t *mask, size_t n) {                \
-    return update_masked(a, w, g, m1, m2, mask, n, how, kind);                                                        \
+    return update_masked(a, &(update_arrays){w, g, m1, m2, mask}, n, how, kind);                                      \
   }
 #define DEFINE(how) DEFINE_ONE(how, PLAIN) DEFINE_ONE(how, L2) DEFINE_ONE(how, GENERAL)
 
