@@ -7,6 +7,7 @@
 #include "host/cli/cli.h"
 #include "host/cli/html_sweep.h"
 #include "host/cli/message.h"
+#include "host/cli/ranks.h"
 #include "host/cli/signals.h"
 #include "host/cli/sweep_share.h"
 #include "host/cli/text_json.h"
@@ -221,7 +222,8 @@ static int run(vise_i_cli_sweeping *s) {
   return exit_code;
 }
 
-int vise_i_cli_sweep(int argc, char **argv) {
+/* The sweep, or help with one. ranks: others wait until its folder is there; NULL: nobody does. */
+static int sweep(vise_ranks *ranks, int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_i_cli_options options;
   vise_i_cli_sweeping s;
@@ -234,7 +236,9 @@ int vise_i_cli_sweep(int argc, char **argv) {
     vise_i_cli_tell_events(options.show == VISE_I_CLI_SHOW_JSON);
     vise_i_cli_signals_install();
   }
+  if (status == VISE_OK) status = vise_i_cli_ranks_check_sweep(ranks, &options, &err);
   if (status == VISE_OK) status = prepare(&s, &err);
+  status = vise_ranks_agree(ranks, status, &err);
 
   const int refused = vise_i_cli_sweep_folder_changed(&s) ? VISE_I_CLI_FAILED : VISE_I_CLI_NOTHING_DONE;
   const int code = status == VISE_OK ? (options.plan ? plan(&s) : run(&s))
@@ -242,4 +246,37 @@ int vise_i_cli_sweep(int argc, char **argv) {
   clear(&s);
   vise_i_cli_options_free(&options);
   return code;
+}
+
+/* A rank that is not the first: joins the sweep when its folder is there. What fails here is told, and ends nobody else. */
+static int join_first(vise_ranks *ranks, int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_i_cli_options options;
+  char jobs[16], *words[] = {argv[0], (char[]){"--join"}, NULL, (char[]){"--quiet"}, (char[]){"--jobs"}, jobs, NULL};
+
+  vise_i_cli_options_init(&options, VISE_COMMAND_SWEEP);
+  vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
+  if (status == VISE_OK) status = vise_i_cli_ranks_check_sweep(ranks, &options, &err);
+  status = vise_ranks_agree(ranks, status, &err); /* the first one tells of it */
+
+  const char *dir = options.run.out_dir != NULL ? options.run.out_dir : vise_i_cli_goes_on(&options);
+  if (status == VISE_OK && !options.plan) {
+    words[2] = strdup(dir);
+    (void)snprintf(jobs, sizeof jobs, "%d", options.jobs);
+    vise_i_cli_ranks_complain();
+    if (words[2] != NULL) (void)sweep(NULL, options.jobs > 0 ? 6 : 4, words);
+    free(words[2]);
+  }
+  vise_i_cli_options_free(&options);
+  return status == VISE_OK ? 0 : VISE_I_CLI_NOTHING_DONE;
+}
+
+int vise_i_cli_sweep(int argc, char **argv) {
+  vise_error err = VISE_ERROR_INIT;
+  vise_ranks *ranks = NULL;
+  const vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
+
+  const bool is_first = vise_ranks_rank(ranks) == 0;
+  return vise_i_cli_ranks_close(ranks, is_first ? sweep(ranks, argc, argv) : join_first(ranks, argc, argv));
 }

@@ -25,7 +25,8 @@ static const runner runners[] = {
 };
 
 static int run(const vise_i_cli_command *command, int argc, char **argv) {
-  const unsigned for_several = VISE_COMMAND_TRAIN | VISE_COMMAND_BENCH | VISE_COMMAND_INFO | VISE_COMMAND_WATCH;
+  const unsigned for_several =
+      VISE_COMMAND_TRAIN | VISE_COMMAND_SWEEP | VISE_COMMAND_BENCH | VISE_COMMAND_INFO | VISE_COMMAND_WATCH;
   if ((command->bit & for_several) == 0 && vise_i_cli_ranks_refuse(command->bit)) return VISE_I_CLI_NOTHING_DONE;
   for (size_t i = 0; i < sizeof runners / sizeof *runners; i++) {
     if (runners[i].bit == command->bit) return runners[i].run(argc - 1, argv + 1);

@@ -30,7 +30,7 @@ bool vise_i_cli_ranks_refuse(unsigned command) {
     (void)!vise_i_cli_fail(
         &err, VISE_ERR_UNSUPPORTED,
         "this is one of %zu processes that %s started, and the command is for one: they would all write "
-        "the same; `vise train` is for several",
+        "the same; `vise train` and `vise sweep` are for several",
         size, launcher);
     (void)vise_i_cli_report_error(command, &err, VISE_ERR_UNSUPPORTED, VISE_I_CLI_NOTHING_DONE);
   }
@@ -57,6 +57,18 @@ vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options,
   return vise_ranks_set_seconds(ranks, options->rank_timeout, err);
 }
 
+vise_status vise_i_cli_ranks_check_sweep(const vise_ranks *ranks, const vise_i_cli_options *options, vise_error *err) {
+  const bool has_folder = options->run.out_dir != NULL || vise_i_cli_goes_on(options) != NULL;
+  if (vise_ranks_size(ranks) == 1 || options->plan || has_folder) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "%zu processes share a sweep by its folder: give --out DIR, which all of them can reach",
+                         vise_ranks_size(ranks));
+}
+
+void vise_i_cli_ranks_complain(void) {
+  if (own_stderr >= 0) (void)dup2(own_stderr, STDERR_FILENO);
+}
+
 void vise_i_cli_ranks_speak(const vise_ranks *ranks) {
   const size_t rank = vise_ranks_rank(ranks);
   if (!vise_ranks_are_lost(ranks) || rank == 0 || own_stderr < 0) return;
@@ -65,7 +77,7 @@ void vise_i_cli_ranks_speak(const vise_ranks *ranks) {
   const long steps = (long)(rank < 16 ? rank : 16);
   const struct timespec turn = {.tv_sec = steps / 4, .tv_nsec = steps % 4 * 250000000};
   (void)nanosleep(&turn, NULL);
-  (void)dup2(own_stderr, STDERR_FILENO);
+  vise_i_cli_ranks_complain();
 }
 
 int vise_i_cli_ranks_close(vise_ranks *ranks, int code) {

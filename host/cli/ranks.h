@@ -1,5 +1,5 @@
-/* `vise train` as one of several processes that mpirun or srun started. The first one speaks; the others write nothing to
-   standard output and error, and no files. */
+/* `vise train` and `vise sweep` as one of several processes that mpirun or srun started. The first one speaks; the others
+   write nothing to standard output and error. */
 #ifndef VISE_I_CLI_RANKS_H
 #define VISE_I_CLI_RANKS_H
 
@@ -12,6 +12,11 @@ bool vise_i_cli_ranks_refuse(unsigned command);
 VISE_WARN_UNUSED vise_status vise_i_cli_ranks_open(vise_ranks **out, vise_error *err);
 /* What the options say of ranks, and ranks of the options. */
 VISE_WARN_UNUSED vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err);
+/* Of a sweep: what its processes need to find each other. */
+VISE_WARN_UNUSED vise_status vise_i_cli_ranks_check_sweep(const vise_ranks *ranks, const vise_i_cli_options *options,
+                                                          vise_error *err);
+/* From here on this process tells of its own errors. */
+void vise_i_cli_ranks_complain(void);
 /* Before an error is reported: if the others are lost, this process may speak, whichever it is. */
 void vise_i_cli_ranks_speak(const vise_ranks *ranks);
 /* Ends it all; returns code. */

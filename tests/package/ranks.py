@@ -8,6 +8,7 @@ whatever happens to one of them.
     ranks.py --kills N  N times: kill a rank at some moment, go on with another number of ranks
 """
 import argparse
+import csv
 import filecmp
 import os
 import random
@@ -139,18 +140,35 @@ def refusals():
 
     result = run(["mpirun", "--oversubscribe", "-n", "3", VISE, "predict", "--model", "m", "--data", "t.csv", "--out", "p.csv"])
     check(result.returncode == 2 and len(own_lines(result)) == 1, "a command for one process", result)
-    result = run([VISE, "train"] + words, )
-    check(result.returncode == 0, "one process", result)
-
-    os.makedirs("alone", exist_ok=True)
-    shutil.copy(VISE, "alone/vise")
-    result = run(["mpirun", "--oversubscribe", "-n", "2", "alone/vise", "train", "--train", "t.csv"])
+    os.makedirs("bare", exist_ok=True)
+    shutil.copy(VISE, "bare/vise")
+    result = run(["mpirun", "--oversubscribe", "-n", "2", "bare/vise", "train", "--train", "t.csv"])
     check(result.returncode == 2 and len(own_lines(result)) == 1 and "MPI" in own_lines(result)[0],
           "a tool without MPI", result)
     launched = dict(ENVIRONMENT, WORLD_SIZE="2", RANK="0")
     result = subprocess.run([VISE, "train"] + words, env=launched, capture_output=True, text=True, check=False)
     check(result.returncode == 2 and "mpirun" in result.stderr, "a launcher without MPI", result)
     print("refusals: said once, nothing written", flush=True)
+
+
+def sweeps():
+    words = ("--train t.csv --target class --drop weight,number --recipe none --layers auto-24-auto --epochs 15 --jobs 1 "
+             "--vary l2=off,1e-3,1e-2 --vary lr=0.01,0.1,0.3").split()
+    result = run([VISE, "sweep", "--out", "alone"] + words)
+    check(result.returncode == 0, "a sweep by one process", result)
+    result = run(["mpirun", "--oversubscribe", "-n", "3", VISE, "sweep", "--out", "shared"] + words)
+    check(result.returncode == 0, "a sweep by three ranks", result)
+
+    tables = []
+    for folder in ("alone", "shared"):
+        with open(f"{folder}/results.csv", encoding="utf-8", newline="") as file:
+            tables.append([{k: v for k, v in row.items() if "time" not in k} for row in csv.DictReader(file)])
+    check(len(tables[0]) == 9 and tables[0] == tables[1], "the results of a sweep by ranks are those of one process")
+    check(filecmp.cmp("alone/best/model.safetensors", "shared/best/model.safetensors", shallow=False),
+          "the winner of a sweep by ranks")
+    result = run(["mpirun", "--oversubscribe", "-n", "2", VISE, "sweep"] + words)
+    check(result.returncode == 2 and len(own_lines(result)) == 1 and "--out" in result.stderr, "a sweep without folder", result)
+    print("sweep: three ranks have the results of one process", flush=True)
 
 
 # ---- faults ----------------------------------------------------------------------------------------------------------
@@ -373,6 +391,7 @@ def main():
             same_weights(SAMPLE, [2, 3], ["cpu"])
             same_weights(["norm_dropout_residual"], [8], ["cpu64"])
         refusals()
+        sweeps()
         kills(2, given.seed)
         stalled()
         full_disk()
