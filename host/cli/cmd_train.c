@@ -243,6 +243,7 @@ int vise_i_cli_train_with(vise_i_cli_options *options) {
     status = vise_trainer_create(&config, setup.model, setup.train, setup.validation, setup.test, &trainer, &err);
   }
 
+  if (status != VISE_OK) vise_i_cli_ranks_speak(options->training.ranks);
   const int code = status == VISE_OK
                        ? train_and_report(options, &setup, trainer)
                        : vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
