@@ -107,6 +107,10 @@ vise_status vise_bench_ranks(vise_ranks *ranks, size_t n_bytes, double seconds, 
     return vise_i_fail(err, VISE_ERR_USAGE, "`n_bytes` %zu: expected 4 to 2^30", n_bytes);
   }
 
+  if (!(seconds > 0) || !isfinite(seconds)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`seconds` %g: expected a finite number above 0", seconds);
+  }
+
   VISE_TRY(begin(&t, n_bytes / sizeof(float), err));
   VISE_TRY(verify(&t, err));
   VISE_TRY(compare(&t, seconds, &made, err));

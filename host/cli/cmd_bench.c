@@ -161,10 +161,10 @@ static vise_status bench(const vise_i_cli_options *options, int argc, char **arg
 }
 
 /* What is not about single steps. */
-static int bench_ranks(const vise_i_cli_options *options) {
+static int bench_ranks(int argc, char **argv, const vise_i_cli_options *options) {
   vise_error err = VISE_ERROR_INIT;
   vise_ranks *ranks = NULL;
-  vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  vise_status status = vise_i_cli_ranks_open(argc, argv, &ranks, &err);
   if (status == VISE_OK) status = vise_i_cli_bench_ranks(options, ranks, &err);
 
   const int code =
@@ -185,7 +185,7 @@ int vise_i_cli_bench(int argc, char **argv) {
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   const bool of_ranks = status == VISE_OK && vise_i_cli_bench_is_of_ranks(&options);
   if (of_ranks || (status == VISE_OK && vise_i_cli_ranks_refuse(VISE_COMMAND_BENCH))) {
-    code = of_ranks ? bench_ranks(&options) : code;
+    code = of_ranks ? bench_ranks(argc, argv, &options) : code;
     vise_i_cli_options_free(&options);
     return code;
   }

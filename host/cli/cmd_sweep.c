@@ -236,7 +236,7 @@ static int sweep(vise_ranks *ranks, int argc, char **argv) {
     vise_i_cli_tell_events(options.show == VISE_I_CLI_SHOW_JSON);
     vise_i_cli_signals_install();
   }
-  if (status == VISE_OK) status = vise_i_cli_ranks_check_sweep(ranks, &options, &err);
+  if (status == VISE_OK) status = vise_i_cli_ranks_use_sweep(ranks, &options, &err);
   if (status == VISE_OK) status = prepare(&s, &err);
   status = vise_ranks_agree(ranks, status, &err);
 
@@ -256,8 +256,12 @@ static int join_first(vise_ranks *ranks, int argc, char **argv) {
 
   vise_i_cli_options_init(&options, VISE_COMMAND_SWEEP);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
-  if (status == VISE_OK) status = vise_i_cli_ranks_check_sweep(ranks, &options, &err);
+  if (status == VISE_OK) status = vise_i_cli_ranks_use_sweep(ranks, &options, &err);
   status = vise_ranks_agree(ranks, status, &err); /* the first one tells of it */
+  if (vise_ranks_are_lost(ranks)) {
+    vise_i_cli_ranks_speak(ranks);
+    (void)vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
+  }
 
   const char *dir = options.run.out_dir != NULL ? options.run.out_dir : vise_i_cli_goes_on(&options);
   if (status == VISE_OK && !options.plan) {
@@ -274,7 +278,7 @@ static int join_first(vise_ranks *ranks, int argc, char **argv) {
 int vise_i_cli_sweep(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_ranks *ranks = NULL;
-  const vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  const vise_status status = vise_i_cli_ranks_open(argc, argv, &ranks, &err);
   if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_SWEEP, &err, status, VISE_I_CLI_NOTHING_DONE);
 
   const bool is_first = vise_ranks_rank(ranks) == 0;

@@ -272,6 +272,7 @@ static int train(vise_ranks *ranks, int argc, char **argv) {
     vise_i_cli_signals_install(); /* from here on a signal leaves a run that can be resumed, even at step 0 */
     code = vise_i_cli_train_with(&options);
   } else {
+    vise_i_cli_ranks_speak(ranks);
     code = vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
   }
   vise_i_cli_options_free(&options);
@@ -281,7 +282,7 @@ static int train(vise_ranks *ranks, int argc, char **argv) {
 int vise_i_cli_train(int argc, char **argv) {
   vise_error err = VISE_ERROR_INIT;
   vise_ranks *ranks = NULL;
-  const vise_status status = vise_i_cli_ranks_open(&ranks, &err);
+  const vise_status status = vise_i_cli_ranks_open(argc, argv, &ranks, &err);
   if (status != VISE_OK) return vise_i_cli_report_error(VISE_COMMAND_TRAIN, &err, status, VISE_I_CLI_NOTHING_DONE);
   return vise_i_cli_ranks_close(ranks, train(ranks, argc, argv));
 }

@@ -158,7 +158,7 @@ const vise_option vise_i_cli_rows[] = {
    KIND(PATH, SAVING, VISE_COMMAND_TRAIN), .common = VISE_COMMAND_TRAIN, LOCAL},
   {"rank-timeout", AT("rank_timeout", rank_timeout), "SECONDS", "120",
    "with mpirun: how long a process waits for another before all end; saving is part of what is waited for",
-   KIND(REAL, PLACE, VISE_COMMAND_TRAIN), .flags = VISE_OPTION_MIN_OPEN, FREE},
+   KIND(REAL, PLACE, VISE_COMMAND_TRAIN), .flags = VISE_OPTION_MIN_OPEN, LOCAL},
   {"tensorboard", AT(NULL, tensorboard), FLAG,
    "curves, weights and options for TensorBoard, in DIR/tensorboard of `out`; a sweep: its configurations, as hparams",
    KIND(FLAG, SAVING, TRAIN), FREE},

@@ -2,11 +2,15 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host/cli/cli.h"
 #include "host/cli/commands.h"
+
+/* The ranks of a sweep meet once, when the first has read and checked everything, however long that takes. */
+#define PREPARE_SECONDS 1e6
 
 /* Standard error as it was, of a process that is not the first. */
 static int own_stderr = -1;
@@ -37,18 +41,31 @@ bool vise_i_cli_ranks_refuse(unsigned command) {
   return true;
 }
 
-vise_status vise_i_cli_ranks_open(vise_ranks **out, vise_error *err) {
+static bool asks_for_help(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    if (strncmp(argv[i], "--help", 6) == 0 || strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--version") == 0)
+      return true;
+  }
+  return false;
+}
+
+vise_status vise_i_cli_ranks_open(int argc, char **argv, vise_ranks **out, vise_error *err) {
   size_t rank = 0, size = 1;
   *out = NULL;
   if (vise_ranks_launcher(&rank, &size) == NULL) return VISE_OK;
   if (rank > 0) silence();
-  return vise_ranks_open(out, err);
+  if (asks_for_help(argc, argv)) return VISE_OK; /* it ends the process on the way */
+
+  const vise_status status = vise_ranks_open(out, err);
+  if (status == VISE_OK || rank == 0) return status;
+  (void)sleep(1); /* what fails on all is told by the first, whose end is that of all */
+  vise_i_cli_ranks_complain();
+  return status;
 }
 
 vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err) {
-  if (ranks == NULL) { /* a config.json has it in any case */
-    const int place = vise_i_cli_find(options, "rank-timeout", NULL);
-    if (place < 0 || options->source[place] != VISE_I_CLI_FROM_LINE) return VISE_OK;
+  if (ranks == NULL) {
+    if (!vise_i_cli_given(options, "rank-timeout")) return VISE_OK;
     return vise_i_cli_fail(err, VISE_ERR_USAGE,
                            "`rank_timeout`: this process trains alone; it is for those that mpirun starts");
   }
@@ -57,9 +74,10 @@ vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options,
   return vise_ranks_set_seconds(ranks, options->rank_timeout, err);
 }
 
-vise_status vise_i_cli_ranks_check_sweep(const vise_ranks *ranks, const vise_i_cli_options *options, vise_error *err) {
+vise_status vise_i_cli_ranks_use_sweep(vise_ranks *ranks, const vise_i_cli_options *options, vise_error *err) {
   const bool has_folder = options->run.out_dir != NULL || vise_i_cli_goes_on(options) != NULL;
-  if (vise_ranks_size(ranks) == 1 || options->plan || has_folder) return VISE_OK;
+  if (vise_ranks_size(ranks) == 1) return VISE_OK;
+  if (options->plan || has_folder) return vise_ranks_set_seconds(ranks, PREPARE_SECONDS, err);
   return vise_i_cli_fail(err, VISE_ERR_USAGE,
                          "%zu processes share a sweep by its folder: give --out DIR, which all of them can reach",
                          vise_ranks_size(ranks));

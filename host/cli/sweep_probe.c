@@ -89,10 +89,12 @@ vise_status vise_i_cli_sweep_probe(const vise_i_cli_sweeping *s, char out[24], v
 }
 
 const char *vise_i_cli_sweep_backend(const vise_i_cli_sweeping *s) {
+  const vise_train_config *training = &s->options->training;
+  const bool on_cpu = training->quantize != NULL || training->parts > 0; /* which cuda lacks in a sweep */
   vise_device_info info;
-  switch (s->options->training.backend) {
+  switch (training->backend) {
     case VISE_BACKEND_AUTO:
-      return vise_list_devices(&info, 1) > 0 ? "cuda" : "cpu";
+      return !on_cpu && vise_list_devices(&info, 1) > 0 ? "cuda" : "cpu";
     case VISE_BACKEND_CUDA:
       return "cuda";
     case VISE_BACKEND_CPU64:

@@ -18,8 +18,10 @@ enum { TAG = 1 };
 typedef struct mpi_carrier {
   vise_i_carrier base;
   MPI_Comm world; /* a duplicate: nobody else's messages are in it */
+  bool was_begun; /* by somebody else, who ends it */
   MPI_Request *requests;
-  size_t *peers; /* whom each request is about */
+  MPI_Status *statuses;
+  vise_i_message *pieces; /* what each request is about */
   size_t n_room;
   bool yields; /* more ranks than processors: waiting takes the time of those who work */
 } mpi_carrier;
@@ -52,9 +54,11 @@ static bool make_room(mpi_carrier *c, size_t n) {
   if (n <= c->n_room) return true;
   MPI_Request *requests = realloc(c->requests, n * sizeof *requests);
   if (requests != NULL) c->requests = requests;
-  size_t *peers = realloc(c->peers, n * sizeof *peers);
-  if (peers != NULL) c->peers = peers;
-  if (requests == NULL || peers == NULL) {
+  MPI_Status *statuses = realloc(c->statuses, n * sizeof *statuses);
+  if (statuses != NULL) c->statuses = statuses;
+  vise_i_message *pieces = realloc(c->pieces, n * sizeof *pieces);
+  if (pieces != NULL) c->pieces = pieces;
+  if (requests == NULL || statuses == NULL || pieces == NULL) {
     (void)snprintf(c->base.text, sizeof c->base.text, "out of memory for %zu messages", n);
     return false;
   }
@@ -74,7 +78,7 @@ static bool start(mpi_carrier *c, const vise_i_message *messages, size_t n_messa
       const int code = receives ? MPI_Irecv(bytes, count, MPI_BYTE, peer, TAG, c->world, request)
                                 : MPI_Isend(bytes, count, MPI_BYTE, peer, TAG, c->world, request);
       if (code != MPI_SUCCESS) return fail(c->base.text, receives ? "receiving" : "sending", code);
-      c->peers[(*n)++] = m->rank;
+      c->pieces[(*n)++] = (vise_i_message){m->rank, bytes, (size_t)count};
     }
   }
   return true;
@@ -85,9 +89,32 @@ static size_t find_late(mpi_carrier *c, size_t n) {
   for (size_t i = 0; i < n; i++) {
     int done = 0;
     if (c->requests[i] == MPI_REQUEST_NULL) continue;
-    if (MPI_Test(&c->requests[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || !done) return c->peers[i];
+    if (MPI_Test(&c->requests[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS || !done) return c->pieces[i].rank;
   }
   return c->base.size;
+}
+
+/* A rank that is at another point sends other messages: shorter ones would pass for what was waited for. */
+static bool check_sizes(mpi_carrier *c, size_t n_receives) {
+  for (size_t i = 0; i < n_receives; i++) {
+    int count = 0;
+    if (MPI_Get_count(&c->statuses[i], MPI_BYTE, &count) == MPI_SUCCESS && (size_t)count == c->pieces[i].n_bytes)
+      continue;
+    (void)snprintf(c->base.text, sizeof c->base.text,
+                   "rank %zu sent %d bytes where %zu were expected: something failed there, and it is at another point",
+                   c->pieces[i].rank, count, c->pieces[i].n_bytes);
+    return false;
+  }
+  return true;
+}
+
+/* Nobody may write into the memory of messages that have not come, once the caller has it back. */
+static void give_up(mpi_carrier *c, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (c->requests[i] == MPI_REQUEST_NULL) continue;
+    (void)MPI_Cancel(&c->requests[i]);
+    (void)MPI_Request_free(&c->requests[i]);
+  }
 }
 
 static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
@@ -96,7 +123,7 @@ static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
 
   for (size_t spins = 1;; spins++) {
     int done = 0;
-    const int code = MPI_Testall((int)n, c->requests, &done, MPI_STATUSES_IGNORE);
+    const int code = MPI_Testall((int)n, c->requests, &done, c->statuses);
     if (code != MPI_SUCCESS) return fail(c->base.text, "waiting", code);
     if (done) return true;
     if (c->yields || spins > SPINS) (void)sched_yield();
@@ -111,10 +138,14 @@ static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
 
 static int swap(vise_i_carrier *carrier, const vise_i_swap *s, double seconds, size_t *late) {
   mpi_carrier *c = (mpi_carrier *)carrier;
+  const size_t n_receives = n_pieces(s->receives, s->n_receives);
   size_t n = 0;
-  if (!make_room(c, n_pieces(s->sends, s->n_sends) + n_pieces(s->receives, s->n_receives))) return false;
-  if (!start(c, s->receives, s->n_receives, true, &n) || !start(c, s->sends, s->n_sends, false, &n)) return false;
-  return wait(c, n, seconds, late);
+  if (!make_room(c, n_pieces(s->sends, s->n_sends) + n_receives)) return false;
+
+  const bool came = start(c, s->receives, s->n_receives, true, &n) && start(c, s->sends, s->n_sends, false, &n) &&
+                    wait(c, n, seconds, late);
+  if (!came) give_up(c, n);
+  return came && check_sizes(c, n_receives);
 }
 
 static int allreduce(vise_i_carrier *carrier, float *values, int n) {
@@ -132,9 +163,10 @@ static void end_all(vise_i_carrier *carrier, int exit_code) {
 static void close_all(vise_i_carrier *carrier) {
   mpi_carrier *c = (mpi_carrier *)carrier;
   (void)MPI_Comm_free(&c->world);
-  (void)MPI_Finalize();
+  if (!c->was_begun) (void)MPI_Finalize();
   free(c->requests);
-  free(c->peers);
+  free(c->statuses);
+  free(c->pieces);
   free(c);
 }
 
@@ -154,8 +186,14 @@ static bool count_local(mpi_carrier *c, char *text) {
 }
 
 static bool begin(mpi_carrier *c, char *text) {
-  int is_on = 0, rank = 0, size = 1, given = 0;
+  int is_on = 0, is_over = 0, rank = 0, size = 1, given = 0;
+  (void)MPI_Finalized(&is_over);
+  if (is_over) {
+    (void)snprintf(text, VISE_I_CARRIER_TEXT, "it has ended in this process, and begins once");
+    return false;
+  }
   (void)MPI_Initialized(&is_on);
+  c->was_begun = is_on;
   int code = is_on ? MPI_SUCCESS : MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &given);
   if (code != MPI_SUCCESS) return fail(text, "beginning", code);
 

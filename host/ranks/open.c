@@ -1,7 +1,6 @@
 /* Joining the ranks that a launcher started: loading what speaks MPI. */
 #include <dlfcn.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,27 +15,26 @@
 #define VISE_I_MPI_MODULE "" /* this build has none */
 #endif
 
-/* MPI can be begun once in a process. */
-static atomic_bool was_opened = false;
 static const char here = 0; /* in the file that this code is in */
 
-/* The module beside the file that this code is in (a program in bin/ has it in ../lib). */
-static void *load_near_by(void) {
+/* The module beside the file that this code is in (a program in bin/ has it in ../lib), or where it is installed. */
+static void *load_module(void) {
   static const char *const places[] = {"", "../lib/", "vise/", "../lib/vise/"};
   Dl_info info;
   char path[4096];
-  if (dladdr(&here, &info) == 0 || info.dli_fname == NULL) return NULL;
+  const char *name = strrchr(VISE_I_MPI_MODULE, '/');
+  if (name == NULL || dladdr(&here, &info) == 0 || info.dli_fname == NULL) {
+    return dlopen(VISE_I_MPI_MODULE, RTLD_NOW | RTLD_GLOBAL);
+  }
 
   const char *slash = strrchr(info.dli_fname, '/');
   const int n_folder = slash != NULL ? (int)(slash - info.dli_fname) + 1 : 0;
   for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    const char *name = strrchr(VISE_I_MPI_MODULE, '/');
-    if (name == NULL) return NULL;
     const int n = snprintf(path, sizeof path, "%.*s%s%s", n_folder, info.dli_fname, places[i], name + 1);
     if (n <= 0 || (size_t)n >= sizeof path || access(path, R_OK) != 0) continue;
     return dlopen(path, RTLD_NOW | RTLD_GLOBAL);
   }
-  return NULL;
+  return dlopen(VISE_I_MPI_MODULE, RTLD_NOW | RTLD_GLOBAL);
 }
 
 static vise_status load(const vise_i_launch *launch, vise_i_carrier_open_function **out, vise_error *err) {
@@ -49,8 +47,7 @@ static vise_status load(const vise_i_launch *launch, vise_i_carrier_open_functio
         launch->rank, launch->size, launch->launcher);
   }
 
-  void *module = load_near_by();
-  if (module == NULL) module = dlopen(VISE_I_MPI_MODULE, RTLD_NOW | RTLD_GLOBAL);
+  void *module = load_module();
   if (module == NULL) return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "MPI cannot be loaded: %s", dlerror());
 
   void *symbol = dlsym(module, VISE_I_CARRIER_OPEN);
@@ -131,9 +128,6 @@ vise_status vise_ranks_open(vise_ranks **out, vise_error *err) {
         "this is process %zu of %zu by WORLD_SIZE and RANK, but ranks of Vise meet by MPI: start them with "
         "mpirun or srun, or one process without these variables",
         launch.rank, launch.size);
-  }
-  if (atomic_exchange(&was_opened, true)) {
-    return vise_i_fail(err, VISE_ERR_STATE, "the ranks of this process were opened before: MPI begins once");
   }
 
   VISE_TRY(vise_i_alloc_zero(&ranks, 1, sizeof *ranks, "ranks", err));

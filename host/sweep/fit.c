@@ -44,8 +44,12 @@ static vise_status copy_training(vise_i_sweep_fit *fit, const vise_sweep_fit *gi
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
                          "`quantize`: a sweep trains integer nets on the CPU, not on `backend` cuda; leave that auto"));
   }
+  if (whole.ranks != NULL) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`ranks`: the fits of a sweep run side by side, each by itself"));
+  }
   if (whole.backend == VISE_BACKEND_AUTO) {
-    const bool has_device = whole.quantize == NULL && vise_i_backend_find(VISE_BACKEND_CUDA, &why_not) != NULL;
+    const bool on_cpu = whole.quantize != NULL || whole.parts > 0;
+    const bool has_device = !on_cpu && vise_i_backend_find(VISE_BACKEND_CUDA, &why_not) != NULL;
     whole.backend = has_device ? VISE_BACKEND_CUDA : VISE_BACKEND_CPU;
   }
   fit->on_device = whole.backend == VISE_BACKEND_CUDA;

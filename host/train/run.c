@@ -81,8 +81,6 @@ static vise_status open_folder(vise_i_run *run, vise_error *err) {
         vise_i_out_dir_create(&run->out, config->out_dir, config->overwrite, config->config_json, &run->notes, err));
   }
   run->saves = true;
-  run->skips_seen = run->trainer->state.n_skipped;
-  run->checked_step = run->trainer->state.step;
 
 done:
   return status;
@@ -95,6 +93,8 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
 
   vise_status status = vise_ranks_agree(ranks, open_folder(run, err), err);
   if (status == VISE_OK && resumes) status = vise_i_trainer_follow(run->trainer, &run->resumed_from_step, err);
+  run->skips_seen = run->trainer->state.n_skipped;
+  run->checked_step = run->trainer->state.step;
   return status;
 }
 
@@ -202,7 +202,9 @@ static vise_status save_on_the_way(vise_i_run *run, bool epoch_ended, vise_error
   VISE_TRY(vise_i_jsonl_flush_old(&run->out.metrics, err));
   if (!checkpoint_is_due(run, epoch_ended)) goto done;
 
+  const uint64_t checked = run->checked_step;
   VISE_TRY(vise_i_run_check_weights(run, err));
+  if (vise_i_ranks_are_many(run->trainer->config.ranks)) run->checked_step = checked; /* the others do not look now */
   VISE_TRY(vise_i_out_dir_checkpoint(&run->out, run->trainer, &run->notes, err));
   run->last_checkpoint = vise_i_now();
 

@@ -14,14 +14,18 @@ vise_status vise_i_trainer_follow(vise_trainer *trainer, uint64_t *resumed_from,
   uint64_t told[2] = {*resumed_from, 0};
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
 
-  if (vise_i_ranks_is_first(ranks)) VISE_TRY(vise_trainer_save_memory(trainer, &bytes, &n_bytes, err));
+  const bool is_first = vise_i_ranks_is_first(ranks);
+  status = is_first ? vise_trainer_save_memory(trainer, &bytes, &n_bytes, err) : VISE_OK;
+  VISE_TRY(vise_ranks_agree(ranks, status, err));
   told[1] = n_bytes;
   VISE_TRY(vise_i_ranks_broadcast(ranks, told, sizeof told, err));
-  if (!vise_i_ranks_is_first(ranks)) VISE_TRY(vise_i_alloc(&bytes, (size_t)told[1], 1, "a checkpoint", err));
+  status = is_first ? VISE_OK : vise_i_alloc(&bytes, (size_t)told[1], 1, "a checkpoint", err);
+  VISE_TRY(vise_ranks_agree(ranks, status, err));
 
   VISE_TRY(vise_i_ranks_broadcast(ranks, bytes, (size_t)told[1], err));
   *resumed_from = told[0];
-  if (!vise_i_ranks_is_first(ranks)) VISE_TRY(vise_trainer_restore_memory(trainer, bytes, (size_t)told[1], err));
+  status = is_first ? VISE_OK : vise_trainer_restore_memory(trainer, bytes, (size_t)told[1], err);
+  VISE_TRY(vise_ranks_agree(ranks, status, err));
 
 done:
   free(bytes);
@@ -72,5 +76,5 @@ vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_statu
 
 done:
   free(all);
-  return status;
+  return vise_ranks_are_lost(ranks) && mine != VISE_OK ? mine : status;
 }

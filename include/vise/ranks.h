@@ -12,6 +12,9 @@
  * gradient of its share of the rows of a batch, and all take the same step. The weights are the same, bit for bit, for any
  * number of ranks, and those of one process with vise_train_config.parts. docs/scale.md says how, and what it costs.
  *
+ * vise_run_config: all ranks give the same limits, `resume` and `evaluate_at_end`; the folder, and progress, log and describe,
+ * are those of rank 0, and those of the others are ignored. vise_ranks_close ends MPI only if vise_ranks_open began it.
+ *
  * An object of ranks is used by one thread at a time. There is one in a process.
  */
 #ifndef VISE_RANKS_H
@@ -40,8 +43,8 @@ VISE_API const char *vise_ranks_launcher(size_t *rank, size_t *size);
 
 /**
  * Joins the ranks that were started together, and waits for all. *out NULL: a launcher did not start this process.
- * Errors: VISE_ERR_UNSUPPORTED (this build lacks MPI, or the launcher is none of MPI's), VISE_ERR_IO (MPI failed),
- * VISE_ERR_STATE (there is one already).
+ * Errors: VISE_ERR_UNSUPPORTED (this build lacks MPI, or the launcher is none of MPI's), VISE_ERR_IO (MPI failed,
+ * or was ended in this process before: it begins once).
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_ranks_open(vise_ranks **out, vise_error *err);
 
@@ -68,7 +71,7 @@ VISE_API VISE_WARN_UNUSED vise_status vise_ranks_agree(vise_ranks *ranks, vise_s
     is left then. false for NULL. */
 VISE_API bool vise_ranks_are_lost(const vise_ranks *ranks);
 
-/** Ends all ranks at once, this one included; exit_code is that of the launcher. */
+/** Ends all ranks at once, this one included; exit_code is that of the launcher. One rank by itself goes on. */
 VISE_API void vise_ranks_abort(vise_ranks *ranks, int exit_code);
 
 #ifdef __cplusplus
