@@ -6,6 +6,7 @@
 
 #include "host/base/file.h"
 #include "host/base/struct.h"
+#include "host/ranks/parts.h"
 #include "host/train/stopping.h"
 #include "host/train/together.h"
 
@@ -86,6 +87,21 @@ done:
   return status;
 }
 
+/* Ranks that have no part of a batch. */
+static void note_idle_ranks(const vise_i_run *run) {
+  const vise_trainer *t = run->trainer;
+  const size_t n_ranks = vise_ranks_size(t->config.ranks);
+  if (n_ranks == 1) return;
+
+  const size_t n_parts = vise_i_parts_of(t->spec.parts, t->batch, 0, n_ranks).n;
+  if (n_parts >= n_ranks) return;
+  vise_i_note(
+      &run->notes, VISE_LOG_INFO,
+      "%zu of %zu processes have no work in a step: a batch of %zu rows has %zu parts, of at least 32 rows; a larger "
+      "one has up to %d",
+      n_ranks - n_parts, n_ranks, t->batch, n_parts, VISE_MOST_PARTS);
+}
+
 static vise_status open_run(vise_i_run *run, vise_error *err) {
   vise_ranks *ranks = run->trainer->config.ranks;
   const bool resumes = run->config.resume;
@@ -95,6 +111,7 @@ static vise_status open_run(vise_i_run *run, vise_error *err) {
   if (status == VISE_OK && resumes) status = vise_i_trainer_follow(run->trainer, &run->resumed_from_step, err);
   run->skips_seen = run->trainer->state.n_skipped;
   run->checked_step = run->trainer->state.step;
+  if (status == VISE_OK) note_idle_ranks(run);
   return status;
 }
 

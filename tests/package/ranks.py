@@ -140,6 +140,9 @@ def refusals():
 
     result = run(["mpirun", "--oversubscribe", "-n", "3", VISE, "predict", "--model", "m", "--data", "t.csv", "--out", "p.csv"])
     check(result.returncode == 2 and len(own_lines(result)) == 1, "a command for one process", result)
+    result = run(mpirun(3, ["--train", "t.csv"] + options("two_parts") + ["--no-quiet"]))
+    check("1 of 3 processes have no work in a step: a batch of 64 rows has 2 parts" in result.stderr, "a note of idle ranks", result)
+
     os.makedirs("bare", exist_ok=True)
     shutil.copy(VISE, "bare/vise")
     result = run(["mpirun", "--oversubscribe", "-n", "2", "bare/vise", "train", "--train", "t.csv"])
