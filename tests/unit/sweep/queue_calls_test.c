@@ -228,6 +228,7 @@ Test(sweep_queue_calls, fits_that_are_incomplete) {
   cr_assert(queue_next(sweep, &result));
   cr_assert_eq(result.status, VISE_OK, "%s", result.error.text);
   cr_assert(isnan(result.score) && result.validation.n_rows == 0);
+  vise_sweep_result_clear(&result);
   vise_model_free(model);
   vise_dataset_free(rows);
   vise_sweep_free(sweep);
