@@ -184,8 +184,8 @@ int vise_i_cli_bench(int argc, char **argv) {
   vise_i_cli_options_init(&options, VISE_COMMAND_BENCH);
   vise_status status = vise_i_cli_parse_arguments(&options, argc, argv, &err);
   const bool of_ranks = status == VISE_OK && vise_i_cli_bench_is_of_ranks(&options);
+  if (of_ranks) code = bench_ranks(argc, argv, &options);
   if (of_ranks || (status == VISE_OK && vise_i_cli_ranks_refuse(VISE_COMMAND_BENCH))) {
-    code = of_ranks ? bench_ranks(argc, argv, &options) : code;
     vise_i_cli_options_free(&options);
     return code;
   }

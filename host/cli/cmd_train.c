@@ -178,10 +178,10 @@ static void tell_end(const vise_i_cli_report *report, int code) {
 }
 
 static int end(const run_view *view, const vise_run_result *result) {
-  const bool speaks = vise_ranks_rank(view->report.options->training.ranks) == 0;
-  if (!speaks) return result->reason == VISE_STOP_INTERRUPTED ? 128 + interrupting_signal() : 0;
   const vise_i_cli_report *report = &view->report;
   const bool interrupted = result->reason == VISE_STOP_INTERRUPTED;
+  if (vise_ranks_rank(report->options->training.ranks) > 0) return interrupted ? 128 + interrupting_signal() : 0;
+
   if (report->options->silent) {
     /* its model is all that is wanted */
   } else if (report->options->json) {

@@ -144,6 +144,8 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_options(const vise_i_cli_sweeping 
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_resolve(const vise_i_cli_sweeping *s, size_t config, size_t split,
                                                       vise_i_cli_options *options, vise_i_cli_setup *setup,
                                                       vise_error *err);
+/* What such options and their setup say of a fit, but for its training; borrowed. */
+void vise_i_cli_sweep_fill(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_sweep_fit *fit);
 /* "l2=0.001 lr=0.01". */
 void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes);
 /* Whether the axis decides how rows are prepared. */

@@ -73,11 +73,7 @@ vise_status vise_i_cli_sweep_probe(const vise_i_cli_sweeping *s, char out[24], v
     if (training.steps == 0 || training.steps > STEPS) training.steps = STEPS;
     vise_sweep_fit_init(&fit);
     fit.training = &training;
-    fit.net = setup.model == NULL ? &options.net : NULL;
-    fit.init_scheme = options.init_scheme;
-    fit.initial = setup.model;
-    fit.train = setup.train;
-    fit.validation = setup.validation;
+    vise_i_cli_sweep_fill(&options, &setup, &fit);
     fit.keep_model = true;
     status = train(&fit, &model, err);
   }

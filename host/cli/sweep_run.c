@@ -132,11 +132,7 @@ static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, co
     vise_sweep_fit_init(&fit);
     fit.id = w->config * s->n_splits + w->split;
     fit.training = &training;
-    fit.net = setup.model == NULL ? &options.net : NULL;
-    fit.init_scheme = options.init_scheme;
-    fit.initial = setup.model;
-    fit.train = setup.train;
-    fit.validation = setup.validation;
+    vise_i_cli_sweep_fill(&options, &setup, &fit);
     fit.state = w->state;
     fit.n_state_bytes = w->n_state;
     fit.keep_state = w->rung < s->n_rungs;

@@ -320,3 +320,11 @@ size_t vise_i_cli_sweep_n_planned(const vise_i_cli_sweeping *s) {
   }
   return n_planned;
 }
+
+void vise_i_cli_sweep_fill(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_sweep_fit *fit) {
+  fit->net = setup->model == NULL ? &options->net : NULL;
+  fit->init_scheme = options->init_scheme;
+  fit->initial = setup->model;
+  fit->train = setup->train;
+  fit->validation = setup->validation;
+}

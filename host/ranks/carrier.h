@@ -23,7 +23,7 @@ enum { VISE_I_CARRIER_TEXT = 256 };
 
 typedef struct vise_i_carrier {
   size_t rank, size;
-  size_t local_rank, local_size;  /* among the ranks of this machine */
+  size_t local_rank;              /* among the ranks of this machine */
   char text[VISE_I_CARRIER_TEXT]; /* of the last error */
 
   /* Sends and receives, and returns when all is done: true. Two ranks meet by calling it with messages of the same sizes

@@ -180,7 +180,6 @@ static bool count_local(mpi_carrier *c, char *text) {
   (void)MPI_Comm_size(local, &size);
   (void)MPI_Comm_free(&local);
   c->base.local_rank = (size_t)rank;
-  c->base.local_size = (size_t)size;
   c->yields = size > sysconf(_SC_NPROCESSORS_ONLN);
   return true;
 }

@@ -76,7 +76,6 @@ static vise_status open_carrier(const vise_i_launch *launch, vise_ranks *ranks, 
   ranks->rank = carrier->rank;
   ranks->size = carrier->size;
   ranks->local_rank = carrier->local_rank;
-  ranks->local_size = carrier->local_size;
 
 done:
   return status;

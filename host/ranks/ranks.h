@@ -14,7 +14,7 @@
 enum { VISE_I_HOST_NAME = 64 };
 
 struct vise_ranks {
-  size_t rank, size, local_rank, local_size;
+  size_t rank, size, local_rank;
   vise_i_carrier *carrier; /* NULL: one rank */
   double seconds;
   bool lost;

@@ -205,6 +205,13 @@ static void put_scales(json_t **b, const vise_i_scales *scales, size_t n_feature
   }
 }
 
+/* Features and targets of a row. */
+static vise_status read_row(const vise_dataset *dataset, size_t i, double *row, vise_error *err) {
+  const vise_status status = vise_dataset_get_features(dataset, i, row, err);
+  if (status != VISE_OK || vise_dataset_n_targets(dataset) == 0) return status;
+  return vise_dataset_get_targets(dataset, i, row + vise_dataset_n_features(dataset), err);
+}
+
 static vise_status put_data(json_t **b, const vise_trainer *t, vise_error *err) {
   vise_status status = VISE_OK;
   double *row = NULL;
@@ -226,8 +233,7 @@ static vise_status put_data(json_t **b, const vise_trainer *t, vise_error *err) 
   uint64_t hash = 0;
   for (size_t i = 0; i < SAMPLED_ROWS && i < n_rows; i++) {
     const size_t r = n_rows <= SAMPLED_ROWS ? i : i * (n_rows / SAMPLED_ROWS);
-    VISE_TRY(vise_dataset_get_features(dataset, r, row, err));
-    if (n_targets > 0) VISE_TRY(vise_dataset_get_targets(dataset, r, row + n_features, err));
+    VISE_TRY(read_row(dataset, r, row, err));
     hash = XXH64(row, (n_features + n_targets) * sizeof(double), hash);
   }
   put(b, "the training data", "hash %016llx", (unsigned long long)hash);
@@ -269,16 +275,15 @@ static vise_status hash_rows(const vise_i_view *view, uint64_t *out, vise_error 
   vise_status status;
   double *row = NULL;
   const vise_dataset *dataset = view->dataset;
-  const size_t n_features = vise_dataset_n_features(dataset), n_targets = vise_dataset_n_targets(dataset);
+  const double *weights = view->data.row_weights;
+  const size_t n = vise_dataset_n_features(dataset) + vise_dataset_n_targets(dataset);
   uint64_t hash = view->n_rows;
 
-  VISE_TRY(vise_i_alloc(&row, n_features + n_targets + 1, sizeof(double), "a row", err));
+  VISE_TRY(vise_i_alloc(&row, n + 1, sizeof(double), "a row", err));
   for (size_t i = 0; i < view->n_rows; i++) {
-    VISE_TRY(vise_dataset_get_features(dataset, i, row, err));
-    if (n_targets > 0) VISE_TRY(vise_dataset_get_targets(dataset, i, row + n_features, err));
-    const double *weights = view->data.row_weights;
-    row[n_features + n_targets] = weights != NULL ? weights[vise_i_view_row(view, i)] : 1;
-    hash = XXH64(row, (n_features + n_targets + 1) * sizeof(double), hash);
+    VISE_TRY(read_row(dataset, i, row, err));
+    row[n] = weights != NULL ? weights[vise_i_view_row(view, i)] : 1;
+    hash = XXH64(row, (n + 1) * sizeof(double), hash);
   }
   *out = hash;
 
@@ -321,7 +326,7 @@ static const char *text_of(const json_t *object, const char *key) {
 }
 
 /* First key of a whose text differs in b; NULL: none. */
-static const char *first_difference(const json_t *a, const json_t *b) {
+static const char *first_of(const json_t *a, const json_t *b) {
   const char *key;
   json_t *value;
   /* jansson's iteration takes a non-const object, and writes nothing. */
@@ -332,6 +337,12 @@ static const char *first_difference(const json_t *a, const json_t *b) {
   }
   json_decref(object);
   return found;
+}
+
+/* First key, of either, whose text differs in the other; NULL: none. */
+static const char *first_difference(const json_t *a, const json_t *b) {
+  const char *key = first_of(a, b);
+  return key != NULL ? key : first_of(b, a);
 }
 
 /* A key of the file in words: the names of options, which begin with --, in backquotes and with _ for -. */
@@ -357,7 +368,6 @@ static void name_key(const char *key, char *out, size_t n_bytes) {
 vise_status vise_i_fingerprint_compare(const json_t *saved, const json_t *now, const char *dir, vise_error *err) {
   char name[128];
   const char *key = first_difference(now, saved);
-  if (key == NULL) key = first_difference(saved, now);
   if (key == NULL) return VISE_OK;
   name_key(key, name, sizeof(name));
   return vise_i_fail(err, VISE_ERR_USAGE,
@@ -369,7 +379,6 @@ vise_status vise_i_fingerprint_compare(const json_t *saved, const json_t *now, c
 vise_status vise_i_fingerprint_agree(const json_t *first, const json_t *mine, vise_error *err) {
   char name[128];
   const char *key = first_difference(mine, first);
-  if (key == NULL) key = first_difference(first, mine);
   if (key == NULL) return VISE_OK;
   name_key(key, name, sizeof(name));
 

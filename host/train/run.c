@@ -236,12 +236,16 @@ vise_stop_reason vise_i_run_failure_reason(vise_i_run *run, vise_status status, 
   return VISE_STOP_SKIPS;
 }
 
+/* How this rank fared, with what was kept. */
+static vise_status with_kept(const vise_i_run *run, vise_status status, vise_error *err) {
+  return status == VISE_OK && run->kept != VISE_OK ? vise_i_fail(err, run->kept, "%s", run->kept_error.text) : status;
+}
+
 /* Before steps: how many, which the first rank says, for it alone knows when it saves. */
 static vise_status meet(vise_i_run *run, bool *interrupted, vise_error *err) {
   vise_i_meeting meeting = {.interrupted = *interrupted, .segment = vise_i_run_next_segment(run)};
-  if (run->kept != VISE_OK) (void)vise_i_fail(err, run->kept, "%s", run->kept_error.text);
+  const vise_status status = vise_i_run_meet(run, &meeting, with_kept(run, VISE_OK, err), err);
 
-  const vise_status status = vise_i_run_meet(run, &meeting, run->kept, err);
   run->met_for_good = meeting.ends;
   run->next_steps = (size_t)meeting.segment;
   *interrupted = meeting.interrupted;
@@ -252,8 +256,7 @@ static vise_status meet(vise_i_run *run, bool *interrupted, vise_error *err) {
 static vise_status part(vise_i_run *run, vise_status status, vise_error *err) {
   vise_i_meeting meeting = {.ends = true};
   if (run->met_for_good) return status;
-  if (status == VISE_OK && run->kept != VISE_OK) status = vise_i_fail(err, run->kept, "%s", run->kept_error.text);
-  return vise_i_run_meet(run, &meeting, status, err);
+  return vise_i_run_meet(run, &meeting, with_kept(run, status, err), err);
 }
 
 /* Steps until there is a reason to stop. */

@@ -9,14 +9,10 @@
 #include "host/train/fingerprint.h"
 #include "host/train/together.h"
 
-static size_t n_bytes(const vise_trainer *t) {
-  return t->net->n_values * vise_dtype_size(t->ops->dtype);
-}
-
 static uint64_t hash_of_weights(vise_trainer *t, void *room) {
   vise_error unused = VISE_ERROR_INIT;
   if (t->ops->get_state(t->backend, VISE_I_PARAMS, room, &unused) != VISE_OK) return 0;
-  return XXH64(room, n_bytes(t), 0);
+  return XXH64(room, vise_i_trainer_n_bytes(t), 0);
 }
 
 /* The first rank's text, to all; *out is this rank's copy. */
@@ -72,7 +68,7 @@ vise_status vise_i_trainer_compare_weights(vise_trainer *t, const char *why, vis
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
 
   VISE_TRY(vise_i_alloc(&all, size, sizeof *all, "ranks", err));
-  VISE_TRY(vise_i_alloc(&room, n_bytes(t), 1, "weights", err));
+  VISE_TRY(vise_i_alloc(&room, vise_i_trainer_n_bytes(t), 1, "weights", err));
   const uint64_t mine = hash_of_weights(t, room);
   VISE_TRY(vise_i_ranks_gather(ranks, &mine, sizeof mine, all, err));
   for (size_t r = 1; r < size; r++) {

@@ -34,9 +34,7 @@ done:
 
 /* What a rank says. */
 typedef struct said {
-  int32_t status;
-  uint8_t ends, interrupted, unused[2];
-  uint64_t segment, step;
+  uint64_t ends, interrupted, segment;
 } said;
 
 vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_status mine, vise_error *err) {
@@ -49,18 +47,14 @@ vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_statu
   vise_error unused = VISE_ERROR_INIT;
   if (!vise_i_ranks_are_many(ranks) || vise_ranks_are_lost(ranks)) return mine;
 
-  const said say = {.status = (int32_t)mine,
-                    .ends = meeting->ends || mine != VISE_OK,
-                    .interrupted = meeting->interrupted,
-                    .segment = meeting->segment,
-                    .step = t->state.step};
+  const said say = {meeting->ends || mine != VISE_OK, meeting->interrupted, meeting->segment};
   vise_error *first = mine == VISE_OK ? err : &unused;
   VISE_TRY(vise_i_alloc(&all, size, sizeof *all, "ranks", first));
   VISE_TRY(vise_i_ranks_gather(ranks, &say, sizeof say, all, first));
 
   for (size_t r = 0; r < size; r++) {
     n_end += all[r].ends;
-    meeting->interrupted = meeting->interrupted || all[r].interrupted;
+    meeting->interrupted = meeting->interrupted || all[r].interrupted != 0;
   }
   meeting->segment = all[0].segment;
   if (n_end == 0) goto done;

@@ -26,19 +26,9 @@ vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const
   return status;
 }
 
-size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
-  return trainer->net->n_values * vise_dtype_size(trainer->ops->dtype);
-}
-
-/* What is asked for and cuda lacks; NULL: nothing. */
-static const char *cuda_lacks(const vise_train_config *config) {
-  if (config->parts > 0) return "`parts`";
-  return config->ranks != NULL ? "training by several processes" : NULL;
-}
-
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
-  const char *lacking = cuda_lacks(config);
+  const char *lacking = vise_i_resolve_cuda_lacks(config);
   const vise_backend asked =
       lacking != NULL && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
 
@@ -307,19 +297,22 @@ done:
   return status;
 }
 
+/* Before the options are looked at: what is wrong with them is to be agreed on. */
+static vise_ranks *ranks_of(const vise_train_config *config) {
+  return config->struct_size >= VISE_I_BYTES_UP_TO(vise_train_config, ranks) ? config->ranks : NULL;
+}
+
 vise_status vise_trainer_create(const vise_train_config *config, vise_model *model, const vise_dataset *train,
                                 const vise_dataset *validation, const vise_dataset *test, vise_trainer **out,
                                 vise_error *err) {
   vise_status status;
   vise_trainer *t = NULL;
   const vise_dataset *const datasets[3] = {train, validation, test};
-  vise_train_config own;
   VISE_ENTER(err, config, model, out);
 
-  VISE_TRY(vise_i_train_config_take(config, &own, err));
   status = vise_i_trainer_prepare(config, model, datasets, true, &t, err);
   if (status == VISE_OK) status = vise_i_trainer_start(t, err);
-  VISE_TRY(vise_ranks_agree(own.ranks, status, err));
+  VISE_TRY(vise_ranks_agree(ranks_of(config), status, err));
   VISE_TRY(vise_i_trainer_compare(t, err));
   *out = t;
   t = NULL;

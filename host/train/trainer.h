@@ -174,6 +174,8 @@ VISE_WARN_UNUSED vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_
                                                     vise_error *err);
 
 /* Bytes of the flat parameters. */
-size_t vise_i_trainer_n_bytes(const vise_trainer *trainer);
+static inline size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {
+  return trainer->net->n_values * vise_dtype_size(trainer->ops->dtype);
+}
 
 #endif

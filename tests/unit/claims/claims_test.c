@@ -156,6 +156,7 @@ Test(claims, any_order_of_records_has_one_owner_for_each_fit) {
   srand(1);
   for (int i = 0; i < 4; i++) cr_assert(join((size_t)i, 1));
   for (size_t i = 0; i < PLACES; i++) expected[i] = SIZE_MAX;
+
   for (int i = 0; i < 20000; i++) {
     const size_t who = (size_t)rand() % 4, first = (size_t)rand() % PLACES, n = (size_t)rand() % (PLACES - first + 1);
     const int what = rand() % 8;
@@ -166,6 +167,7 @@ Test(claims, any_order_of_records_has_one_owner_for_each_fit) {
       cr_assert(claim(who, 1, first, n));
       for (size_t k = first; works && k < first + n; k++) expected[k] = expected[k] == SIZE_MAX ? who : expected[k];
     }
+
     for (size_t k = 0; k < PLACES; k++) {
       if (what < 2 && expected[k] == who) expected[k] = SIZE_MAX;
       cr_assert_eq(vise_i_claims_owner(claims, 1, k), expected[k], "after %d records", i + 1);

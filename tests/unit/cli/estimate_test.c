@@ -145,6 +145,7 @@ Test(cli_estimate, signs_for_other_sizes_are_told) {
                                        : "green",
                           i * 7 % 11 + i % 3);
   }
+
   tool_write_text("line.csv", text);
   tool_expect_ok("train --train line.csv --monotone x=+ --steps 5 --cross-validate no --max-categories 9 --out run");
   tool_result result = tool_run("train --train line.csv --sign run/signs.safetensors --steps 5 --max-categories 9");
@@ -152,6 +153,7 @@ Test(cli_estimate, signs_for_other_sizes_are_told) {
   SAYS(result.err, "note: the score on new rows cannot be estimated: --sign: without a fifth of the rows the net has");
   SAYS_NOT(result.out, "on new rows");
   tool_free(&result);
+
   result = tool_run("train --train line.csv --monotone x=+ --steps 5 --max-categories 9");
   SAYS(result.out, "on new rows     R^2");
   tool_free(&result);

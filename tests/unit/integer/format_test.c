@@ -49,6 +49,7 @@ Test(format, others_are_refused) {
                                       "int32,acc16",
                                       "int8,acc16 ",
                                       "int8,acc1x"};
+
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     vise_i_integer_format format;
     vise_error err = VISE_ERROR_INIT;
