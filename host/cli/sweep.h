@@ -148,6 +148,9 @@ VISE_WARN_UNUSED vise_status vise_i_cli_sweep_resolve(const vise_i_cli_sweeping 
 void vise_i_cli_sweep_fill(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_sweep_fit *fit);
 /* "l2=0.001 lr=0.01". */
 void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes);
+/* Returns status, and says of which fit text is. */
+VISE_WARN_UNUSED vise_status vise_i_cli_sweep_fit_failed(const vise_i_cli_sweeping *s, size_t config, size_t split,
+                                                         vise_status status, const char *text, vise_error *err);
 /* Whether the axis decides how rows are prepared. */
 bool vise_i_cli_sweep_prepares(const char *axis);
 
@@ -271,7 +274,8 @@ void vise_i_cli_sweep_states_remove(const vise_i_cli_sweeping *s);
 
 /* ---- sweep_probe.c ---- */
 
-/* A number that other bits would change: of the weights after the first steps of the first fit. Empty where it has none. */
+/* A number that other bits would change: of the weights after the first steps of the first fit. Empty where
+   they are not finite. */
 VISE_WARN_UNUSED vise_status vise_i_cli_sweep_probe(const vise_i_cli_sweeping *s, char out[24], vise_error *err);
 /* "cpu", ...: where fits are trained. */
 const char *vise_i_cli_sweep_backend(const vise_i_cli_sweeping *s);

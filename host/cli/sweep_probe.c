@@ -39,8 +39,8 @@ static vise_status write_hash(const vise_model *model, char out[24], vise_error 
   return status;
 }
 
-/* Trains a fit for a few steps; *out: its model, NULL where it does not come so far. */
-static vise_status train(const vise_sweep_fit *fit, vise_model **out, vise_error *err) {
+/* Trains the first fit for a few steps; *out: its model, NULL where its numbers are not finite. */
+static vise_status train(const vise_i_cli_sweeping *s, const vise_sweep_fit *fit, vise_model **out, vise_error *err) {
   vise_sweep_config config;
   vise_sweep *queue = NULL;
   vise_sweep_result result = {0};
@@ -50,8 +50,8 @@ static vise_status train(const vise_sweep_fit *fit, vise_model **out, vise_error
   vise_status status = vise_sweep_create(&config, &queue, err);
   if (status == VISE_OK) status = vise_sweep_submit(queue, fit, err);
   if (status == VISE_OK) status = vise_sweep_next(queue, (double)INFINITY, &result, &found, err);
-  if (status == VISE_OK && result.status == VISE_ERR_MEMORY) {
-    status = vise_i_cli_fail(err, result.status, "%s", result.error.text);
+  if (status == VISE_OK && result.status != VISE_OK && result.status != VISE_ERR_NONFINITE) {
+    status = vise_i_cli_sweep_fit_failed(s, 0, 0, result.status, result.error.text, err);
   }
   *out = result.model;
   result.model = NULL;
@@ -75,7 +75,7 @@ vise_status vise_i_cli_sweep_probe(const vise_i_cli_sweeping *s, char out[24], v
     fit.training = &training;
     vise_i_cli_sweep_fill(&options, &setup, &fit);
     fit.keep_model = true;
-    status = train(&fit, &model, err);
+    status = train(s, &fit, &model, err);
   }
   if (status == VISE_OK && model != NULL) status = write_hash(model, out, err);
   vise_model_free(model);

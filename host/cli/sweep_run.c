@@ -102,15 +102,6 @@ vise_status vise_i_cli_sweep_plan_rungs(vise_i_cli_sweeping *s, vise_error *err)
 
 /* ---- a fit begins ----------------------------------------------------------------------------------------------------- */
 
-static vise_status describe_failure(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
-                                    const char *text, vise_error *err) {
-  char name[256];
-  vise_i_cli_sweep_name(s, config, name, sizeof name);
-  if (s->n_folds == 1) return vise_i_cli_fail(err, status, "configuration %zu (%s): %s", config, name, text);
-  return vise_i_cli_fail(err, status, "configuration %zu (%s), fold %zu of repeat %zu: %s", config, name,
-                         split % s->n_folds + 1, split / s->n_folds, text);
-}
-
 /* Which fit, and where it begins and ends. */
 typedef struct wanted_fit {
   size_t config, split, rung;
@@ -156,7 +147,7 @@ static vise_status submit(const running *r, size_t config, size_t split, bool an
   w.n_state = state != NULL ? record->n_state : 0;
   if (status == VISE_OK) status = hand_over(r->s, r->queue, &w, &inner);
   free(state);
-  return status == VISE_OK ? VISE_OK : describe_failure(r->s, config, split, status, inner.text, err);
+  return status == VISE_OK ? VISE_OK : vise_i_cli_sweep_fit_failed(r->s, config, split, status, inner.text, err);
 }
 
 /* What a trainer would refuse is refused before the first fit. */
@@ -167,7 +158,7 @@ vise_status vise_i_cli_sweep_check_fits(const vise_i_cli_sweeping *s, vise_error
     vise_error inner = VISE_ERROR_INIT;
     if (s->same_as[config] != config) continue;
     const vise_status status = hand_over(s, NULL, &w, &inner);
-    if (status != VISE_OK) return describe_failure(s, config, 0, status, inner.text, err);
+    if (status != VISE_OK) return vise_i_cli_sweep_fit_failed(s, config, 0, status, inner.text, err);
   }
   return VISE_OK;
 }
@@ -196,7 +187,7 @@ static vise_status check_score(const vise_i_cli_sweeping *s, const vise_sweep_re
   (void)snprintf(text, sizeof text,
                  "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
                  vise_i_cli_score_name(s->options->score));
-  return describe_failure(s, config, split, VISE_ERR_USAGE, text, err);
+  return vise_i_cli_sweep_fit_failed(s, config, split, VISE_ERR_USAGE, text, err);
 }
 
 /* What a fit is after a round. */
@@ -246,7 +237,7 @@ static vise_status take(running *r, const vise_sweep_result *result, vise_error 
     return submit(r, config, split, true, err);
   }
   if (result->status != VISE_OK && result->status != VISE_ERR_NONFINITE) {
-    return describe_failure(s, config, split, result->status, result->error.text, err);
+    return vise_i_cli_sweep_fit_failed(s, config, split, result->status, result->error.text, err);
   }
 
   const double score = result->status == VISE_OK ? score_of(s, result) : (double)INFINITY;

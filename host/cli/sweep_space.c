@@ -199,6 +199,15 @@ void vise_i_cli_sweep_name(const vise_i_cli_sweeping *s, size_t config, char *bu
   }
 }
 
+vise_status vise_i_cli_sweep_fit_failed(const vise_i_cli_sweeping *s, size_t config, size_t split, vise_status status,
+                                        const char *text, vise_error *err) {
+  char name[256];
+  vise_i_cli_sweep_name(s, config, name, sizeof name);
+  if (s->n_folds == 1) return vise_i_cli_fail(err, status, "configuration %zu (%s): %s", config, name, text);
+  return vise_i_cli_fail(err, status, "configuration %zu (%s), fold %zu of repeat %zu: %s", config, name,
+                         split % s->n_folds + 1, split / s->n_folds, text);
+}
+
 bool vise_i_cli_sweep_quantizes(const vise_i_cli_sweeping *s, size_t config, char *buffer, size_t n_bytes) {
   const char *given = s->base.training.quantize;
   (void)snprintf(buffer, n_bytes, "%s", given == NULL ? "off" : given);
