@@ -18,7 +18,7 @@
 #include "host/model/safetensors.h"
 #include "host/train/run_lock.h"
 
-enum { MAX_CONFIG_BYTES = 1 << 20, METRICS_START_BYTES = 1 << 16 };
+enum { MAX_CONFIG_BYTES = 1 << 20, START_BYTES = 1 << 16 };
 
 /* ---- whether a file is from a run ------------------------------------------------------------------------------ */
 
@@ -91,21 +91,44 @@ static vise_status are_events(const char *path, const char *text, size_t n, bool
   return VISE_OK;
 }
 
-static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
+/* The first bytes of a file, malloc'ed, with a zero after them. */
+static vise_status read_start(const char *path, char **out, size_t *n_out, vise_error *err) {
   vise_status status;
   char *text = NULL;
   const int fd = vise_i_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 
   if (fd < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be opened", path));
-  VISE_TRY(vise_i_alloc(&text, METRICS_START_BYTES, 1, path, err));
+  VISE_TRY(vise_i_alloc(&text, START_BYTES + 1, 1, path, err));
   ssize_t n;
-  do n = pread(fd, text, METRICS_START_BYTES, 0);
+  do n = pread(fd, text, START_BYTES, 0);
   while (n < 0 && errno == EINTR);
   if (n < 0) VISE_TRY(vise_i_fail_errno(err, VISE_ERR_IO, errno, "%s: cannot be read", path));
-  VISE_TRY(are_events(path, text, (size_t)n, out, err));
+  text[n] = '\0';
+  *n_out = (size_t)n;
+  *out = text;
+  text = NULL;
 
 done:
   if (fd >= 0) close(fd);
+  free(text);
+  return status;
+}
+
+static vise_status is_metrics(const char *path, bool *out, vise_error *err) {
+  char *text = NULL;
+  size_t n = 0;
+  vise_status status = read_start(path, &text, &n, err);
+  if (status == VISE_OK) status = are_events(path, text, n, out, err);
+  free(text);
+  return status;
+}
+
+/* A page about the run, which tells nothing of the one that replaces it. */
+static vise_status is_report(const char *path, bool *out, vise_error *err) {
+  char *text = NULL;
+  size_t n = 0;
+  const vise_status status = read_start(path, &text, &n, err);
+  *out = status == VISE_OK && strstr(text, "<meta name=\"generator\" content=\"vise ") != NULL;
   free(text);
   return status;
 }
@@ -157,11 +180,9 @@ typedef struct known_file {
   vise_status (*is_ours)(const char *path, bool *out, vise_error *err);
 } known_file;
 
-static const known_file known_files[] = {{"model.safetensors", is_model},
-                                         {"mask.safetensors", is_mask},
-                                         {"signs.safetensors", is_signs},
-                                         {"metrics.jsonl", is_metrics},
-                                         {"config.json", is_config}};
+static const known_file known_files[] = {{"model.safetensors", is_model}, {"mask.safetensors", is_mask},
+                                         {"signs.safetensors", is_signs}, {"metrics.jsonl", is_metrics},
+                                         {"report.html", is_report},      {"config.json", is_config}};
 enum { N_KNOWN = sizeof(known_files) / sizeof(known_files[0]) };
 
 /* The known file of this name; NULL: there is none. */
@@ -237,7 +258,7 @@ static vise_status look_at(const char *name, const char *path, findings *seen, v
   const vise_status status = ours ? VISE_OK : known->is_ours(path, &ours, err);
   if (status != VISE_OK) return status;
   if (!ours) return fail_foreign(path, "it was not written by a run", err);
-  seen->run = seen->run || info.st_size > 0;
+  seen->run = seen->run || (info.st_size > 0 && known->is_ours != is_report); /* a sweep has a page too */
   return VISE_OK;
 }
 

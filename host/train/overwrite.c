@@ -53,7 +53,8 @@ done:
 
 vise_status vise_i_overwrite(const char *dir, const char *config_json, bool *changed, vise_error *remains,
                              vise_error *err) {
-  static const char *const files[] = {"model.safetensors", "mask.safetensors", "signs.safetensors", "metrics.jsonl"};
+  static const char *const files[] = {"model.safetensors", "mask.safetensors", "signs.safetensors", "metrics.jsonl",
+                                      "report.html"};
   static const char config_name[] = "config.json";
   vise_status status;
   name_list list = {NULL, 0, 0};

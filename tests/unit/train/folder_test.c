@@ -109,17 +109,32 @@ Test(run_folder, one_without_a_run_is_never_overwritten) {
   cr_expect(!there("out/metrics.jsonl") && !there("out/" VISE_RUN_LOCK_NAME));
 }
 
+static const char page_of_vise[] = "<!DOCTYPE html>\n<meta name=\"generator\" content=\"vise 0.1.0\">\n";
+
+Test(run_folder, a_page_alone_is_no_run) {
+  vise_run_result result;
+  make_dir("out");
+  put("out/report.html", page_of_vise);
+  put("out/sweep.json", "{}");
+  REFUSED(train_in("out", overwriting(), &result), VISE_ERR_USAGE, "holds no run of Vise");
+  expect_text("out/report.html", page_of_vise);
+}
+
 Test(run_folder, a_run_is_replaced_and_other_files_stay) {
   vise_run_result result;
   OK(train_in("out", overwriting(), &result));
   put("out/notes.txt", "mine");
   put("out/checkpoints/epoch_10.pt", "torch");
+  put("out/report.html", "<p>mine");
 
   vise_run_config run = overwriting();
   run.config_json = NULL;
+  REFUSED(train_in("out", run, &result), VISE_ERR_USAGE, "report.html: it was not written by a run");
+  expect_text("out/report.html", "<p>mine");
+  put("out/report.html", page_of_vise);
   OK(train_in("out", run, &result));
 
-  cr_expect(!there("out/config.json"));
+  cr_expect(!there("out/config.json") && !there("out/report.html"));
   cr_expect(there("out/model.safetensors"));
   expect_text("out/notes.txt", "mine");
   expect_text("out/checkpoints/epoch_10.pt", "torch");
