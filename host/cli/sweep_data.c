@@ -25,10 +25,39 @@ static char *key_of(const vise_i_cli_sweeping *s, size_t config) {
 
 /* ---- one preparation ------------------------------------------------------------------------------------------------ */
 
-static vise_status check_held_out(const vise_i_cli_setup *setup, vise_error *err) {
-  if (setup->validation != NULL) return VISE_OK;
+/* Whether all rows have the targets of the first. */
+static vise_status has_one_target(const vise_dataset *rows, bool *out, vise_error *err) {
+  const size_t n = vise_dataset_n_targets(rows);
+  double *first = calloc(2 * n, sizeof *first), *other = first + n;
+  if (first == NULL) return vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for the targets of a row");
+
+  vise_status status = vise_dataset_get_targets(rows, 0, first, err);
+  *out = true;
+  for (size_t i = 1; status == VISE_OK && *out && i < vise_dataset_n_rows(rows); i++) {
+    status = vise_dataset_get_targets(rows, i, other, err);
+    *out = memcmp(first, other, n * sizeof *first) == 0;
+  }
+  free(first);
+  return status;
+}
+
+/* That there are held-out rows, and that they have what they are scored by. */
+static vise_status check_held_out(const vise_i_cli_sweeping *s, const vise_i_cli_setup *setup, vise_error *err) {
+  const vise_i_cli_score score = s->options->score;
+  bool is_one = false;
+  if (setup->validation == NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--folds 1 needs --val or --val-fraction: the rows that configurations are scored on");
+  }
+  if (score != VISE_I_CLI_SCORE_AUC && score != VISE_I_CLI_SCORE_R2) return VISE_OK;
+
+  const vise_status status = has_one_target(setup->validation, &is_one, err);
+  if (status != VISE_OK || !is_one) return status;
   return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                         "--folds 1 needs --val or --val-fraction: the rows that configurations are scored on");
+                         "its held-out rows (%zu) all have the same target, and there is no %s of such: %s, or another "
+                         "--score",
+                         vise_dataset_n_rows(setup->validation), vise_i_cli_score_name(score),
+                         s->n_folds > 1 ? "give fewer --folds" : "hold out other rows");
 }
 
 static vise_status make_split(vise_i_cli_sweeping *s, size_t config, size_t split, vise_i_cli_setup *setup,
@@ -39,12 +68,13 @@ static vise_status make_split(vise_i_cli_sweeping *s, size_t config, size_t spli
   if (status == VISE_OK) status = vise_i_cli_setup_make_data(&options, &s->input, setup, &inner);
   vise_i_cli_options_free(&options);
 
+  if (status == VISE_OK) status = check_held_out(s, setup, &inner);
   if (status != VISE_OK && s->n_folds > 1) {
     return vise_i_cli_fail(err, status, "fold %zu of repeat %zu: %s", split % s->n_folds + 1, split / s->n_folds,
                            inner.text);
   }
   if (status != VISE_OK) return vise_i_cli_fail(err, status, "%s", inner.text);
-  return check_held_out(setup, err);
+  return VISE_OK;
 }
 
 static size_t bytes_of(const vise_i_cli_setup *setup) {

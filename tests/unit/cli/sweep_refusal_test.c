@@ -132,6 +132,20 @@ Test(cli_sweep_refusal, scores_that_the_rows_do_not_have) {
   }
 }
 
+/* Seen before anything is trained: three rows of one class are in three of five folds. */
+Test(cli_sweep_refusal, held_out_rows_of_one_class_have_no_auc) {
+  char rows[600] = "x,y\n";
+  for (int i = 0; i < 40; i++) snprintf(rows + strlen(rows), 12, "%d,%c\n", i, i % 13 == 5 ? 'p' : 'q');
+  tool_write_text("rare.csv", rows);
+  sweep_refused("fold 4 of repeat 0: its held-out rows (8) all have the same target, and there is no auc of such",
+                "--train rare.csv --vary l2=1,2 --score auc");
+  sweep_refused("its held-out rows (4) all have the same target, and there is no r2 of such: hold out other rows",
+                "--train rare.csv --vary l2=1,2 --score r2 --folds 1 --val-fraction 0.1");
+  tool_result trained = sweep_run("--train rare.csv --steps 2 --vary l2=1,2 --score auc --folds 3");
+  cr_assert_eq(trained.code, 0, "%s", trained.err);
+  tool_free(&trained);
+}
+
 /* A space that is large is gone through, not held: it is the folds of its fits that it takes memory for. */
 Test(cli_sweep_refusal, a_huge_grid_is_a_number_first) {
   char values[900] = "";
