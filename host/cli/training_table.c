@@ -118,16 +118,6 @@ static vise_status hold_out(making *m, double fraction, uint32_t index, size_t n
   return VISE_OK;
 }
 
-/* Columns that became inputs. */
-static size_t n_features(const vise_preprocessor *p) {
-  size_t n = 0;
-  for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {
-    vise_column_info info;
-    n += vise_preprocessor_column(p, c, &info, NULL) == VISE_OK && info.role == VISE_COLUMN_FEATURE;
-  }
-  return n;
-}
-
 /* The place of the column of groups in the table; SIZE_MAX: there is none. */
 static size_t place_of_group(const making *m) {
   const char *group = m->options->group;
@@ -165,7 +155,7 @@ static vise_status judge_target(making *m, vise_error *err) {
   const vise_status status = p == NULL ? fit_rows(m, &whole, err) : VISE_OK;
   if (status == VISE_OK) {
     m->how.target_kind = vise_preprocessor_target_kind(p != NULL ? p : whole);
-    m->setup->n_recipe_features = n_features(p != NULL ? p : whole);
+    m->setup->n_recipe_features = vise_preprocessor_n_features(p != NULL ? p : whole);
   }
   vise_preprocessor_free(whole);
   return status;
@@ -322,7 +312,7 @@ static void note_sizes(making *m) {
   if (m->options->fold != NULL) {
     setup->n_recipe_train_rows += vise_dataset_n_rows(setup->validation) + setup->n_later;
   } else {
-    setup->n_recipe_features = n_features(setup->preprocessor);
+    setup->n_recipe_features = vise_preprocessor_n_features(setup->preprocessor);
   }
 }
 

@@ -120,6 +120,13 @@ vise_status vise_preprocessor_column(const vise_preprocessor *preprocessor, size
   return VISE_OK;
 }
 
+size_t vise_preprocessor_n_features(const vise_preprocessor *preprocessor) {
+  size_t n = 0;
+  if (preprocessor == NULL) return 0;
+  for (size_t c = 0; c < preprocessor->n_columns; c++) n += preprocessor->columns[c].role == VISE_COLUMN_FEATURE;
+  return n;
+}
+
 size_t vise_preprocessor_n_inputs(const vise_preprocessor *preprocessor) {
   return preprocessor == NULL ? 0 : preprocessor->n_inputs;
 }

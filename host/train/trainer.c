@@ -281,7 +281,7 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   const bool is_member = t->spec.group != NULL;
   t->segment_steps = t->which == VISE_BACKEND_CUDA ? VISE_I_MOST_STEPS : VISE_I_SEGMENT_STEPS;
   if (t->config.steps_per_launch > t->segment_steps) t->segment_steps = (size_t)t->config.steps_per_launch;
-  if (is_member && t->steps_per_epoch < t->segment_steps) t->segment_steps = (size_t)t->steps_per_epoch;
+  if (t->has_train && t->steps_per_epoch < t->segment_steps) t->segment_steps = (size_t)t->steps_per_epoch;
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
 

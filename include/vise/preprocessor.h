@@ -95,6 +95,8 @@ typedef struct vise_column_info {
 VISE_API size_t vise_preprocessor_n_columns(const vise_preprocessor *preprocessor);
 VISE_API VISE_WARN_UNUSED vise_status vise_preprocessor_column(const vise_preprocessor *preprocessor, size_t i,
                                                                vise_column_info *out, vise_error *err);
+/** Columns that became inputs, of which a column of text has several. */
+VISE_API size_t vise_preprocessor_n_features(const vise_preprocessor *preprocessor);
 /** Inputs of the net, in the order of the columns. */
 VISE_API size_t vise_preprocessor_n_inputs(const vise_preprocessor *preprocessor);
 /** "age", "age is missing", "color=red", "color=other", "color is missing": written to buffer[n], cut if it is too

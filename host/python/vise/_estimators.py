@@ -4,6 +4,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import math
+from functools import lru_cache
 from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import _checks, _export, _fit, _signs
 from . import _library as _l
 from ._errors import UsageError
 from ._library import Handle, lib, made
-from ._options import Configs, batch_of, recipe_text
+from ._options import Configs, first_batch
 from ._parameters import PARAMETERS, Parameters
 from ._partial import PartialFit
 from ._tables import Table, column_name, dataset_of, names_of, retyped, texts_of, title_of, transform
@@ -23,6 +24,9 @@ try:
     from sklearn.exceptions import NotFittedError
 except ImportError:
     from ._without_sklearn import BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
+
+
+_NAMES = frozenset(inspect.signature(Parameters.__init__).parameters) - {"self"}
 
 
 class _Begun:
@@ -65,8 +69,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
 
     def _settings(self) -> Dict[str, Any]:
         """The parameters that are not None by name, with random_state as the seed."""
-        parameters = self.get_params(deep=False)
-        settings = {name: value for name, value in parameters.items() if value is not None}
+        settings = {name: value for name, value in self.__dict__.items() if value is not None and name in _NAMES}
         seed = _checks.seed_of(settings.pop("random_state", None))
         if seed is not None and "seed" in settings:
             raise ValueError("`seed` and `random_state` are both given: give one of the two")
@@ -107,15 +110,6 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         elif hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
         return x
-
-    def _most_rows(self, n_rows: int) -> float:
-        """Rows of a batch."""
-        configs = Configs()
-        if self.recipe == "table":
-            configs.set_recipe(recipe_text(n_rows, n_rows, 1, False, {}))
-        if self.batch is not None:
-            configs.set("batch", self.batch)
-        return batch_of(configs)
 
     def _names(self) -> Optional[List[str]]:
         """Names of the features; None without."""
@@ -193,7 +187,7 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
         self._done = (int(result.epochs), int(result.steps))
         self.n_iter_, self.n_steps_ = max(self._done[0], 1), self._done[1]
         self.loss_ = float(result.train.loss)
-        self.stop_reason_ = lib.vise_stop_reason_name(result.reason).decode()
+        self.stop_reason_ = _stop_reason(result.reason)
         self.best_epoch_ = int(result.best_epoch) or None
 
     def _note_outcome(self, outcome: Any, again: bool, goes_on: bool) -> None:
@@ -297,6 +291,9 @@ class _Estimator(Parameters, PartialFit, BaseEstimator):
             self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
 
 
+_stop_reason = lru_cache(maxsize=None)(lambda reason: lib.vise_stop_reason_name(reason).decode())
+
+
 def _joined(before: Optional[List[float]], losses: np.ndarray, n_other: int) -> List[float]:
     """The losses of all epochs: n_other of earlier trainers, then those of this one, NaN where it has none of its own."""
     known = before if before is not None else [math.nan] * n_other
@@ -311,7 +308,7 @@ class Classifier(ClassifierMixin, _Estimator):
     classes_: np.ndarray
     _class_order: np.ndarray  # where each class of the net stands in classes_
 
-    def _checked(self, X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
+    def _checked(self, settings: Dict[str, Any], X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
         """X, y and weights, with classes_ noted."""
         if y is None:
             _checks.column_of(y, type(self).__name__)
@@ -328,7 +325,7 @@ class Classifier(ClassifierMixin, _Estimator):
         if len(present) < 2:
             raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
                              f"class {present[0]!r}")
-        return _checks.in_one_batch(x, labels, weights, self._most_rows(len(labels)))
+        return _checks.in_one_batch(x, labels, weights, first_batch(settings, len(labels)))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
         """One pass over the rows X [n, features] with classes y [n], in batches; epochs, steps and patience do not count.
@@ -362,7 +359,7 @@ class Classifier(ClassifierMixin, _Estimator):
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> _Begun:
         settings = self._settings()
-        x, labels, weights = self._checked(X, y, sample_weight, again)
+        x, labels, weights = self._checked(settings, X, y, sample_weight, again)
         names, table = self._names(), self._table(x)
         target = column_name(title_of(y, "class"), names) if names is not None else None
         if labels.dtype.kind in "OUSb":
@@ -371,11 +368,10 @@ class Classifier(ClassifierMixin, _Estimator):
             table.add_numbers(labels, None if target is None else [target])
         all_names = names + [target] if names is not None and target is not None else None
 
-        configs = Configs()
         how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
         if self.class_weight is not None:
             settings = dict(settings, class_weights=self._class_weights(labels, weights))
-        data = _fit.prepare(table, how, settings, configs, weights, self._preprocessor if again else None)
+        data, configs = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
         self._order_classes(data.preprocessor)
         return _Begun(data, configs)
 
@@ -397,11 +393,14 @@ class Classifier(ClassifierMixin, _Estimator):
 
     def _order_classes(self, preprocessor: Handle) -> None:
         """Where each class of the net stands in classes_."""
+        is_number = self.classes_.dtype.kind not in "OUSb"
+        n = lib.vise_preprocessor_n_classes(preprocessor.pointer)
+        if is_number and n == len(self.classes_):  # both ascend
+            self._class_order = np.arange(n)
+            return
         by_text = {}
         for i, c in enumerate(self.classes_.tolist()):
             by_text[float(c) if not isinstance(c, (str, bytes, bool)) else str(c)] = i
-        is_number = self.classes_.dtype.kind not in "OUSb"
-        n = lib.vise_preprocessor_n_classes(preprocessor.pointer)
         texts = [lib.vise_preprocessor_class_name(preprocessor.pointer, i).decode() for i in range(n)]
         self._class_order = np.array([by_text[float(text) if is_number else text] for text in texts])
 
@@ -461,7 +460,7 @@ class Regressor(RegressorMixin, _Estimator):
                              f"{self._n_targets}, not {targets.shape[1]}")
         self._n_targets = targets.shape[1]
         weights = _checks.weights_of(sample_weight, len(targets))
-        x, targets, weights = _checks.in_one_batch(x, targets, weights, self._most_rows(len(targets)))
+        x, targets, weights = _checks.in_one_batch(x, targets, weights, first_batch(settings, len(targets)))
 
         names, table = self._names(), self._table(x)
         titles = None
@@ -471,10 +470,9 @@ class Regressor(RegressorMixin, _Estimator):
             table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
             titles = None if title is None else (titles or []) + [title]
 
-        configs = Configs()
         how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else 0)
         known = self._preprocessor if again else None
-        return _Begun(_fit.prepare(table, how, settings, configs, weights, known), configs)
+        return _Begun(*_fit.prepare(table, how, settings, weights, known))
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
         """One pass over the rows X [n, features] with the numbers y, in batches; epochs, steps and patience do not count.

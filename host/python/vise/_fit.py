@@ -8,6 +8,7 @@ import sys
 import threading
 import warnings
 from ctypes import byref, c_int
+from functools import lru_cache
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -27,7 +28,7 @@ MANY_EPOCHS = 1_000_000  # no curve is kept of more
 
 
 class Data:
-    """What a table became: datasets, the preprocessor that made them, and the configs with the recipe in them."""
+    """What a table became: datasets, and the preprocessor that made them."""
 
     def __init__(self, train: Handle, validation: Optional[Handle], preprocessor: Handle) -> None:
         self.train, self.validation, self.preprocessor = train, validation, preprocessor
@@ -63,15 +64,6 @@ def preprocessor_options(params: Mapping[str, Any], target: str, kind: int, loss
     return how
 
 
-def _features(preprocessor: Handle) -> int:
-    """Columns that became inputs."""
-    n, info = 0, _l.ColumnInfo()
-    for i in range(lib.vise_preprocessor_n_columns(preprocessor.pointer)):
-        call(lib.vise_preprocessor_column, preprocessor.pointer, i, byref(info))
-        n += info.role == _l.ROLE_FEATURE
-    return n
-
-
 def fit_preprocessor(table: Table, how: Any, rows: Optional[np.ndarray]) -> Handle:
     pointer, n = rows_pointer(rows)
     return Handle(made(lib.vise_preprocessor_fit, table.pointer, byref(how), pointer, n), lib.vise_preprocessor_free)
@@ -93,20 +85,16 @@ def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify
         lib.vise_split_clear(byref(split))
 
 
-def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs, weights: Optional[np.ndarray],
-            known: Optional[Handle] = None) -> Data:
-    """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out. known: the
-    preprocessor of a net that was trained before."""
+def prepare(table: Table, how: Any, params: Mapping[str, Any], weights: Optional[np.ndarray],
+            known: Optional[Handle] = None) -> Tuple[Data, Configs]:
+    """Makes datasets of a table, and the configs with the recipe in them: all rows are trained on, but for what
+    val_fraction or the recipe hold out. known: the preprocessor of a net that was trained before."""
+    given, uses_recipe = given_options(params), params.get("recipe") != "none"
+    configs = Configs.of(given)
     rows, held_out = None, None
-    given = given_options(params)
-    uses_recipe = params.get("recipe") != "none"
     fraction = params.get("val_fraction")
     if fraction is None:
         fraction = lib.vise_recipe_validation_fraction(table.n_rows) if uses_recipe else 0
-    for parameter, value in given.items():
-        configs.set(parameter, value)
-    if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
-        configs.put("epochs", 0)  # steps alone end it
 
     if fraction > 0:
         stratify = params.get("stratify")
@@ -120,12 +108,15 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], configs: Configs,
     data = Data(train, validation, preprocessor)
 
     if uses_recipe:
-        n_rows, n_features = lib.vise_dataset_n_rows(data.train.pointer), _features(data.preprocessor)
-        configs.set_recipe(recipe_text(table.n_rows, n_rows, n_features, data.validation is not None, given))
+        n_rows = lib.vise_dataset_n_rows(data.train.pointer)
+        n_features = lib.vise_preprocessor_n_features(data.preprocessor.pointer)
+        configs = Configs.of(given, recipe_text(table.n_rows, n_rows, n_features, data.validation is not None, given))
+    if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
+        configs.put("epochs", 0)  # steps alone end it
     settle_loss(configs, data, given)
-    configs.put("scale", _l.named(lib.vise_scale_parse, "none"))  # the preprocessor has done it
+    configs.put("scale", _UNSCALED)  # the preprocessor has done it
     fill_outputs(configs, data)
-    return data
+    return data, configs
 
 
 def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
@@ -134,21 +125,25 @@ def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
         return
     loss = lib.vise_preprocessor_loss(data.preprocessor.pointer)
     configs.put("loss", loss)
-    is_numbers = lib.vise_preprocessor_target_kind(data.preprocessor.pointer) == _l.TARGET_NUMBERS
-    if is_numbers and loss == _l.named(lib.vise_loss_parse, "mse") and "scale_target" not in given:
-        configs.put("scale_target", True)
+    if loss == _MSE and "scale_target" not in given:
+        if lib.vise_preprocessor_target_kind(data.preprocessor.pointer) == _l.TARGET_NUMBERS:
+            configs.put("scale_target", True)
+
+
+_MSE = _l.named(lib.vise_loss_parse, "mse")
+_UNSCALED = _l.named(lib.vise_scale_parse, "none")
+_takes_labels = lru_cache(maxsize=None)(lambda loss: lib.vise_loss_targets(loss) == 0)
 
 
 def fill_outputs(configs: Configs, data: Data) -> None:
     """Sizes of the net that the data decide: as many outputs as classes, one for two of them where the loss does with
     that."""
-    n_classes = lib.vise_preprocessor_n_classes(data.preprocessor.pointer)
-    loss = configs.number("loss")
-    widths = configs.widths() or [0, 0]
-    if n_classes > 0 and widths[-1] == 0:
-        takes_labels = lib.vise_loss_targets(loss) == 0
-        n_outputs = n_classes if takes_labels or n_classes > 2 else 1
-        configs.put_widths([*widths[:-1], n_outputs])
+    loss, widths = configs.number("loss"), configs.widths() or [0, 0]
+    if widths[-1] == 0:
+        n_classes = lib.vise_preprocessor_n_classes(data.preprocessor.pointer)
+        if n_classes > 0:
+            widths[-1] = n_classes if _takes_labels(loss) or n_classes > 2 else 1
+            configs.put_widths(widths)
     call(lib.vise_net_config_fill, byref(configs.net), data.train.pointer, loss)
 
 
@@ -218,11 +213,12 @@ class Outcome:
 def _n_epochs(configs: Configs, data: Data) -> int:
     """Most epochs that the run may end."""
     epochs, steps = configs.number("epochs"), configs.number("steps")
-    n_rows = lib.vise_dataset_n_rows(data.train.pointer)
-    rows_each = int(min(batch_of(configs), n_rows))
-    per_epoch = max(1, n_rows // rows_each if configs.number("drop_last") else math.ceil(n_rows / rows_each))
-    bounds = [epochs] * (epochs > 0) + [steps // per_epoch] * (steps > 0)
-    return min([*bounds, MANY_EPOCHS]) if bounds else 0
+    if steps > 0:
+        n_rows = lib.vise_dataset_n_rows(data.train.pointer)
+        rows_each = int(min(batch_of(configs), n_rows))
+        per_epoch = max(1, n_rows // rows_each if configs.number("drop_last") else math.ceil(n_rows / rows_each))
+        epochs = min(epochs, steps // per_epoch) if epochs > 0 else steps // per_epoch
+    return min(epochs, MANY_EPOCHS)
 
 
 def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Outcome:

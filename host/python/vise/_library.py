@@ -222,6 +222,7 @@ _FUNCTIONS = {
     "vise_preprocessor_options_init_sized": "vpz", "vise_preprocessor_fit": "sppZzPe",
     "vise_preprocessor_free": "vp", "vise_preprocessor_to_json": "spPe", "vise_preprocessor_from_json": "stPe",
     "vise_preprocessor_n_columns": "zp", "vise_preprocessor_column": "spzpe", "vise_preprocessor_n_inputs": "zp",
+    "vise_preprocessor_n_features": "zp",
     "vise_preprocessor_input_name": "tpztz", "vise_preprocessor_target_kind": "ip",
     "vise_preprocessor_n_classes": "zp", "vise_preprocessor_class_name": "tpz", "vise_preprocessor_loss": "ip",
     "vise_transform_options_init_sized": "vpz", "vise_preprocessor_transform": "spppPe",

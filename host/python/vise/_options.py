@@ -6,7 +6,7 @@ import math
 import numbers
 import struct
 from functools import lru_cache
-from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, sized
 
@@ -50,13 +50,13 @@ class _Row(NamedTuple):
     kind: int
     inverted: bool
     offsets: Tuple[int, ...]
+    number: Optional[struct.Struct]  # how a field of one number lies in memory
 
 
-_ROWS: Dict[str, _Row] = {parameter_of(row.name.decode()): _Row(row.name, row.of, row.type, row.name.startswith(b"no-"),
-                                                                tuple(row.offsets)) for row in rows()}
-
-# How fields of one number lie in memory.
-_FORMATS = {FLAG: "?", YES_NO: "?", COUNT: "Q", INT: "i", NAME: "i", REAL: "d"}
+_NUMBERS = {kind: struct.Struct(format_) for kind, format_ in
+            ((FLAG, "?"), (YES_NO, "?"), (COUNT, "Q"), (INT, "i"), (NAME, "i"), (REAL, "d"))}
+_ROWS: Dict[str, _Row] = {parameter_of(row.name.decode()): _Row(
+    row.name, row.of, row.type, row.name.startswith(b"no-"), tuple(row.offsets), _NUMBERS.get(row.type)) for row in rows()}
 
 
 def option_of(parameter: str) -> str:
@@ -110,20 +110,57 @@ def _texts(parameter: str, kind: int, value: Any) -> List[str]:
     raise _wrong(parameter, value, "one value")
 
 
+# Options whose values lie in the struct itself, so that a copy of it owns nothing.
+_IN_THE_STRUCT = frozenset((FLAG, YES_NO, REAL, COUNT, INT, BYTES, NAME, SWITCHED_REAL, INTERVAL, WIDTHS))
+MOST_KNOWN = 256
+_known: Dict[Any, Tuple[bytes, ...]] = {}  # the structs of Configs.of, by what they were made of
+
+
 class Configs:
     """The three configs of a training, with the texts in them."""
 
-    def __init__(self) -> None:
-        self.train = sized(Config, lib.vise_train_config_init_sized)
-        self.net = sized(Config, lib.vise_net_config_init_sized)
-        self.run = sized(RunConfig, lib.vise_run_config_init_sized)
+    def __init__(self, contents: Optional[Tuple[bytes, ...]] = None) -> None:
+        """contents: of the structs; None: all defaults."""
+        if contents is None:
+            self.train = sized(Config, lib.vise_train_config_init_sized)
+            self.net = sized(Config, lib.vise_net_config_init_sized)
+            self.run = sized(RunConfig, lib.vise_run_config_init_sized)
+        else:
+            self.train, self.net = Config.from_buffer_copy(contents[0]), Config.from_buffer_copy(contents[1])
+            self.run = RunConfig.from_buffer_copy(contents[2])
         self._structs = (self.train, self.net, self.run)
+        self._owns = False  # whether there is something to free
 
     def __del__(self) -> None:
-        lib.vise_train_config_clear(ctypes.byref(self.train))
-        lib.vise_run_config_clear(ctypes.byref(self.run))
+        if self._owns:
+            lib.vise_train_config_clear(ctypes.byref(self.train))
+            lib.vise_run_config_clear(ctypes.byref(self.run))
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], recipe: str = "") -> Configs:
+        """Those with these options, and with what vise_recipe_for_table says. They are remembered: to set options by name
+        takes longer than a step of a small net."""
+        key: Any = (recipe, *[(name, value.__class__, tuple(value) if value.__class__ is list else value)
+                              for name, value in options.items()])
+        try:
+            known = _known.get(key)
+        except TypeError:  # some value is no key
+            key, known = None, None
+        if known is not None:
+            return cls(known)
+
+        configs = cls()
+        for parameter, value in options.items():
+            configs.set(parameter, value)
+        configs.set_recipe(recipe)
+        if key is not None and not configs._owns:
+            if len(_known) >= MOST_KNOWN:
+                _known.clear()
+            _known[key] = tuple(bytes(made) for made in configs._structs)
+        return configs
 
     def _set_text(self, row: _Row, text: str) -> None:
+        self._owns = self._owns or row.kind not in _IN_THE_STRUCT
         call(_SETTERS[row.of], ctypes.byref(self._structs[row.of]), row.name, text.encode())
 
     def set(self, parameter: str, value: Any) -> None:
@@ -151,19 +188,15 @@ class Configs:
         call(_GETTERS[row.of], ctypes.byref(self._structs[row.of]), row.name, buffer, len(buffer))
         return buffer.value.decode()
 
-    def number(self, parameter: str) -> int:
-        """A flag, a count or the value of an enumeration, straight from its field; 0: off, full."""
+    def number(self, parameter: str) -> Any:
+        """A flag, a count, the value of an enumeration or a real number, straight from its field; 0: off, full."""
         row = _ROWS[parameter]
-        return int(struct.unpack_from(_FORMATS[row.kind], self._structs[row.of], row.offsets[0])[0])
+        return row.number.unpack_from(self._structs[row.of], row.offsets[0])[0]  # type: ignore[union-attr]
 
-    def real(self, parameter: str) -> float:
-        """A number that need not be whole, likewise."""
-        return float(struct.unpack_from("d", self._structs[_ROWS[parameter].of], _ROWS[parameter].offsets[0])[0])
-
-    def put(self, parameter: str, number: int) -> None:
+    def put(self, parameter: str, number: Any) -> None:
         """Sets such a field to what the library itself said."""
         row = _ROWS[parameter]
-        struct.pack_into(_FORMATS[row.kind], self._structs[row.of], row.offsets[0], number)
+        row.number.pack_into(self._structs[row.of], row.offsets[0], number)  # type: ignore[union-attr]
 
     def widths(self) -> List[int]:
         """The sizes in `layers`, 0 for auto; none: []."""
@@ -194,6 +227,13 @@ class Configs:
 def batch_of(configs: Configs) -> float:
     """Rows of a batch; infinity: all rows."""
     return configs.number("batch") or math.inf
+
+
+def first_batch(settings: Mapping[str, Any], n_rows: int) -> float:
+    """The same of the parameters of an estimator, before its data are known."""
+    given = {"batch": settings["batch"]} if "batch" in settings else {}
+    recipe = recipe_text(n_rows, n_rows, 1, False, given) if settings["recipe"] == "table" else ""
+    return batch_of(Configs.of(given, recipe))
 
 
 def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:

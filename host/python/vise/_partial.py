@@ -72,11 +72,11 @@ class PartialFit:
             configs.set_recipe(recipe_text(shape[0], shape[0], shape[1], False, {**open_end, **given}))
         for parameter, value in {**open_end, "loss": loss, **given}.items():
             configs.set(parameter, value)
-        configs.put("scale", _l.named(lib.vise_scale_parse, "none"))
+        configs.put("scale", _fit._UNSCALED)
         if configs.get("penalty_convention") == "over_m":  # there are no other rows to count
             configs.set("penalty_convention", "half")
-            configs.set("l2", configs.real("l2") / shape[0])
-            configs.set("l1", configs.real("l1") / (2 * shape[0]))
+            configs.set("l2", configs.number("l2") / shape[0])
+            configs.set("l1", configs.number("l1") / (2 * shape[0]))
         sizes = configs.widths() or [0, 0]
         sizes[0] = sizes[0] or lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
         sizes[-1] = sizes[-1] or n_outputs

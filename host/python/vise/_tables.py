@@ -24,12 +24,13 @@ def array_of(values: np.ndarray) -> Array:
     dtype = _DTYPES.get(values.dtype)
     if dtype is None:
         raise TypeError(f"numbers of type {values.dtype}")
-    if values.ndim == 1:
-        values = values[:, None]
-    size, (by_row, by_column) = values.itemsize, values.strides
+    size, shape, strides = values.itemsize, values.shape, values.strides
+    if len(shape) == 1:
+        shape, strides = (shape[0], 1), (strides[0], 0)
+    by_row, by_column = strides
     if by_row % size or by_column % size or by_row < 0 or by_column < 0:
         raise ValueError("an array whose strides are no multiples of its elements")
-    view = Array(address_of(values), dtype, *values.shape, by_row // size, by_column // size)
+    view = Array(address_of(values), dtype, *shape, by_row // size, by_column // size)
     view.values = values
     return view
 

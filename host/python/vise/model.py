@@ -239,8 +239,9 @@ class Model:
 
     def certify(self, inputs: Any = None, *, integers: Optional[str] = None, data: Any = None) -> Dict[str, Any]:
         """Proven bounds: ranges of outputs and pre-activations for inputs within `inputs` ((low, high) for all, or
-        [inputs, 2]; None: what is known of them), Lipschitz bounds, monotone inputs; a dict, as docs/files.md has it. Of a model that was trained for integers,
-        or with integers and data as export has them, also the ranges of the sums of the net in integers.
+        [inputs, 2]; None: what is known of them), Lipschitz bounds, monotone inputs; a dict, as docs/files.md has it. Of a
+        model that was trained for integers, or with integers and data as export has them, also the ranges of the sums of the
+        net in integers.
 
         >>> import vise
         >>> proof = vise.Model([2, 3, 1], seed=1).certify(inputs=(-1, 1))

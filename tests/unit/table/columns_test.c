@@ -99,7 +99,8 @@ Test(table_columns, null_is_an_error_and_no_crash) {
   cr_expect_eq(vise_table_split(NULL, NULL, NULL, &split, NULL), VISE_ERR_USAGE);
 
   cr_expect(vise_table_n_rows(NULL) == 0 && vise_table_n_columns(NULL) == 0 && vise_table_n_notes(NULL) == 0);
-  cr_expect(vise_preprocessor_n_inputs(NULL) == 0 && vise_preprocessor_class_name(NULL, 0) == NULL);
+  cr_expect(vise_preprocessor_n_inputs(NULL) == 0 && vise_preprocessor_n_features(NULL) == 0);
+  cr_expect(vise_preprocessor_class_name(NULL, 0) == NULL);
   cr_expect(vise_transformed_features(NULL).n_rows == 0 && vise_transformed_note(NULL, 0) == NULL);
 
   (vise_table_options_init)(NULL);
