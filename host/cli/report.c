@@ -126,6 +126,8 @@ const char *vise_i_cli_reason_text(vise_stop_reason reason) {
 
     case VISE_STOP_LOSS:
       return "the loss is low enough";
+    case VISE_STOP_STALL:
+      return "the training loss no longer falls";
     case VISE_STOP_PATIENCE:
       return "the validation loss got no better";
     case VISE_STOP_PROJECTED_GRADIENT:

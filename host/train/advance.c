@@ -172,6 +172,15 @@ done:
   return status;
 }
 
+/* Takes the training loss of the epoch that just ended, for stop_stall. */
+static void note_stall(vise_trainer *trainer) {
+  vise_i_train_state *s = &trainer->state;
+  const double loss = vise_i_epoch_metrics(trainer, &s->last).loss;
+  if (!(loss < s->stall_loss - trainer->config.min_delta)) return;
+  s->stall_loss = loss;
+  s->stall_epoch = s->epoch;
+}
+
 vise_status vise_i_trainer_end_steps(vise_trainer *trainer, vise_status status, vise_error *err) {
   vise_i_train_state *s = &trainer->state;
   const bool ended = s->steps_in_epoch == trainer->steps_per_epoch;
@@ -180,6 +189,7 @@ vise_status vise_i_trainer_end_steps(vise_trainer *trainer, vise_status status, 
     memset(&s->current, 0, sizeof(s->current));
     s->steps_in_epoch = 0;
     s->epoch++;
+    note_stall(trainer);
   }
   if (status == VISE_OK) status = vise_i_trainer_apply_weight_op(trainer, trainer->last_stats.skipped, ended, err);
   if (status == VISE_OK) status = vise_i_trainer_refit(trainer, err);

@@ -148,7 +148,9 @@ static vise_status check_stopping(const vise_train_config *c, vise_error *err) {
   if (c->stop_loss_on && !isfinite(c->stop_loss)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`stop_loss` %g: expected a finite number", c->stop_loss);
   }
-  if (c->min_delta > 0 && c->patience == 0) return vise_i_fail(err, VISE_ERR_USAGE, "`min_delta` needs `patience`");
+  if (c->min_delta > 0 && c->patience == 0 && c->stop_stall == 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`min_delta` needs `patience` or `stop_stall`");
+  }
   if (c->stop_projected_gradient > 0 && c->loss == VISE_LOSS_EXTERNAL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`stop_projected_gradient`: not with the external loss");
   }

@@ -53,15 +53,18 @@ static vise_status get_count(const json_t *object, const char *key, const char *
 
 /* ---- scalars ---------------------------------------------------------------------------------------------------- */
 
-/* Where the counts and the numbers of a trainer's state lie, so that saving and restoring cannot disagree. Those of
-   records are not in the checkpoints of earlier versions, and are 0 then. */
+/* Versions of Vise that added to the state. */
+typedef enum generation { FIRST, WITH_RECORDS, WITH_STALL, N_GENERATIONS } generation;
+
+/* Where the counts and the numbers of a trainer's state lie, so that saving and restoring cannot disagree. Those of a
+   generation end before ends_...[generation]; checkpoints of earlier versions lack the later ones. */
 typedef struct fields {
-  const char *keys[16];
-  uint64_t *counts[16];
-  size_t n_counts, n_old_counts;
+  const char *keys[20];
+  uint64_t *counts[20];
+  size_t n_counts, ends_of_counts[N_GENERATIONS];
   const char *bit_keys[16];
   double *numbers[16];
-  size_t n_numbers, n_old_numbers;
+  size_t n_numbers, ends_of_numbers[N_GENERATIONS];
 } fields;
 
 static void add_count(fields *f, const char *key, uint64_t *count) {
@@ -72,6 +75,11 @@ static void add_count(fields *f, const char *key, uint64_t *count) {
 static void add_number(fields *f, const char *key, double *number) {
   f->bit_keys[f->n_numbers] = key;
   f->numbers[f->n_numbers++] = number;
+}
+
+static void end_generation(fields *f, generation g) {
+  f->ends_of_counts[g] = f->n_counts;
+  f->ends_of_numbers[g] = f->n_numbers;
 }
 
 static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
@@ -98,17 +106,20 @@ static fields fields_of(vise_i_train_state *s, vise_i_counters *c) {
   add_number(&f, "best_loss", &s->best_loss);
   add_number(&f, "beta1_t", &c->beta1_t);
   add_number(&f, "beta2_t", &c->beta2_t);
+  end_generation(&f, FIRST);
 
-  f.n_old_counts = f.n_counts;
   add_count(&f, "record_steps", &s->since_record.steps);
   add_count(&f, "record_skipped", &s->since_record.skipped);
   add_count(&f, "record_norm_clipped", &s->since_record.norm_clipped);
   add_count(&f, "record_clipped_values", &s->since_record.clipped_values);
-
-  f.n_old_numbers = f.n_numbers;
   add_number(&f, "record_penalty", &s->since_record.penalty);
   add_number(&f, "record_grad_norm", &s->since_record.grad_norm);
   add_number(&f, "record_grad_norm_clipped", &s->since_record.grad_norm_clipped);
+  end_generation(&f, WITH_RECORDS);
+
+  add_count(&f, "stall_epoch", &s->stall_epoch);
+  add_number(&f, "stall_loss", &s->stall_loss);
+  end_generation(&f, WITH_STALL);
 
   return f;
 }
@@ -190,6 +201,8 @@ static const char *find_impossible(const vise_trainer *t, const vise_i_train_sta
   if (!is_count_of_rows(s->last.rows) || (double)s->last.correct > s->last.rows) return "last_epoch_rows";
   if (!(s->lr >= 0 && isfinite(s->lr))) return "lr";
   if (isnan(s->best_loss)) return "best_loss";
+  if (s->stall_epoch > s->epoch) return "stall_epoch";
+  if (isnan(s->stall_loss)) return "stall_loss";
   if (!(c->beta1_t >= 0 && c->beta1_t <= 1) || !(c->beta2_t >= 0 && c->beta2_t <= 1)) return "beta1_t";
   for (size_t l = 0; s->has_frozen_m && l < t->net->n_layers; l++) {
     if (!(s->frozen_m[l] >= 0 && isfinite(s->frozen_m[l]))) return "frozen_m";
@@ -197,11 +210,32 @@ static const char *find_impossible(const vise_trainer *t, const vise_i_train_sta
   return NULL;
 }
 
+/* The counts and numbers that the checkpoint has; what its version knew nothing of begins now. */
+static vise_status parse_numbers(const json_t *state, const char *dir, vise_i_train_state *s, vise_i_counters *counters,
+                                 vise_error *err) {
+  vise_status status = VISE_OK;
+  const fields f = fields_of(s, counters);
+  generation last = FIRST;
+  while (last + 1 < N_GENERATIONS && json_object_get(state, f.keys[f.ends_of_counts[last]]) != NULL) last++;
+
+  for (size_t i = 0; i < f.ends_of_counts[last]; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
+  for (size_t i = 0; i < f.ends_of_numbers[last]; i++) {
+    VISE_TRY(take_bits(json_object_get(state, f.bit_keys[i]), f.bit_keys[i], dir, f.numbers[i], err));
+  }
+
+  if (last < WITH_RECORDS) memset(&s->since_record, 0, sizeof s->since_record);
+  if (last < WITH_STALL) {
+    s->stall_epoch = s->epoch;
+    s->stall_loss = INFINITY;
+  }
+done:
+  return status;
+}
+
 static vise_status parse_state(const vise_trainer *t, const json_t *state, const char *dir, vise_i_train_state *s,
                                vise_i_counters *counters, vise_error *err) {
   vise_status status;
   uint64_t version = 0;
-  const fields f = fields_of(s, counters);
 
   VISE_TRY(get_count(state, "format", dir, &version, err));
   if (version != FORMAT_VERSION) {
@@ -209,14 +243,7 @@ static vise_status parse_state(const vise_trainer *t, const json_t *state, const
                          version, FORMAT_VERSION));
   }
 
-  const bool has_record = json_object_get(state, f.keys[f.n_old_counts]) != NULL;
-  const size_t n_counts = has_record ? f.n_counts : f.n_old_counts,
-               n_numbers = has_record ? f.n_numbers : f.n_old_numbers;
-  memset(&s->since_record, 0, sizeof s->since_record);
-  for (size_t i = 0; i < n_counts; i++) VISE_TRY(get_count(state, f.keys[i], dir, f.counts[i], err));
-  for (size_t i = 0; i < n_numbers; i++) {
-    VISE_TRY(take_bits(json_object_get(state, f.bit_keys[i]), f.bit_keys[i], dir, f.numbers[i], err));
-  }
+  VISE_TRY(parse_numbers(state, dir, s, counters, err));
 
   const json_t *bad_tensor = json_object_get(state, "first_bad_tensor");
   if (!json_is_integer(bad_tensor) || json_integer_value(bad_tensor) < -1 ||

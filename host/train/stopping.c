@@ -125,6 +125,7 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
 
   if (s->epoch > 0 && s->steps_in_epoch == 0) {
     if (config->patience > 0 && s->epoch - s->best_epoch >= config->patience) reason = VISE_STOP_PATIENCE;
+    if (config->stop_stall > 0 && s->epoch - s->stall_epoch >= config->stop_stall) reason = VISE_STOP_STALL;
     if (config->stop_projected_gradient > 0) {
       double distance = NAN;
       const vise_status status = vise_i_projected_gradient(trainer, &distance, err);
@@ -142,5 +143,5 @@ vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise
 
 bool vise_i_stop_is_possible(const vise_train_config *config) {
   return config->epochs > 0 || config->steps > 0 || config->stop_after_epoch > 0 || config->patience > 0 ||
-         config->stop_loss_on || config->stop_projected_gradient > 0;
+         config->stop_loss_on || config->stop_stall > 0 || config->stop_projected_gradient > 0;
 }

@@ -215,6 +215,7 @@ static vise_status prepare(vise_trainer *t, const vise_train_config *config, boo
   t->state.lr = config->lr;
   t->state.first_bad_tensor = -1;
   t->state.best_loss = INFINITY;
+  t->state.stall_loss = INFINITY;
   t->last_stats.bad_tensor = -1;
   VISE_TRY(resolve_step(t, t->datasets[0] != NULL ? vise_dataset_n_rows(t->datasets[0]) : 0, err));
 

@@ -42,6 +42,8 @@ typedef struct vise_i_train_state {
   double frozen_m[VISE_MAX_LAYERS]; /* of a weight operation at every step */
   uint64_t best_epoch;              /* patience: 0 before the first validation */
   double best_loss;
+  uint64_t stall_epoch; /* the last epoch whose training loss was lower by more than min_delta, and that loss */
+  double stall_loss;
 } vise_i_train_state;
 
 /* Which of the rows held out are not those that the checkpoint was made with. */

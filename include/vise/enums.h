@@ -124,7 +124,8 @@ enum {
   X(VISE_STOP_LOSS, "stop-loss") \
   X(VISE_STOP_PATIENCE, "patience") X(VISE_STOP_PROJECTED_GRADIENT, "projected-gradient") \
   X(VISE_STOP_SKIPS, "max-skips") X(VISE_STOP_HALT, "nonfinite") X(VISE_STOP_INTERRUPTED, "interrupted") \
-  X(VISE_STOP_ERROR, "error") X(VISE_STOP_AFTER_EPOCH, "stop-after-epoch")
+  X(VISE_STOP_ERROR, "error") X(VISE_STOP_AFTER_EPOCH, "stop-after-epoch") \
+  X(VISE_STOP_STALL, "stop-stall")
 
 #define VISE_OUTPUT_TABLE(X) \
   X(VISE_OUTPUT_RAW, "raw") X(VISE_OUTPUT_PROBABILITY, "probability") X(VISE_OUTPUT_CLASS, "class") \

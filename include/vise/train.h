@@ -150,7 +150,7 @@ typedef struct vise_train_config {
   double stop_loss;               /**< epoch-mean data loss <= this */
   double stop_projected_gradient; /**< [0] */
   uint64_t patience;              /**< epochs without improvement of the validation loss [0] */
-  double min_delta;               /**< [0] */
+  double min_delta;               /**< what counts as an improvement for patience and stop_stall [0] */
   vise_nonfinite nonfinite;       /**< [skip] */
   uint64_t max_skips;             /**< consecutive skips that end the run [8] */
 
@@ -195,6 +195,10 @@ typedef struct vise_train_config {
   uint64_t parts;
   vise_ranks
       *ranks; /**< who train together (vise/ranks.h); borrowed for the trainer's life [NULL: this process alone] */
+
+  uint64_t
+      stop_stall; /**< end after so many epochs in which the epoch-mean data loss fell by no more than min_delta below
+                          where it was; 0 = off [0] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

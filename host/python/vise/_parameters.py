@@ -85,6 +85,7 @@ class Parameters:
         drop_last: Optional[bool] = None,
         seed: Optional[int] = None,
         stop_loss: Optional[float] = None,
+        stop_stall: Optional[int] = None,
         stop_projected_gradient: Optional[float] = None,
         patience: Optional[int] = None,
         min_delta: Optional[float] = None,
@@ -189,6 +190,7 @@ class Parameters:
         self.drop_last = drop_last
         self.seed = seed
         self.stop_loss = stop_loss
+        self.stop_stall = stop_stall
         self.stop_projected_gradient = stop_projected_gradient
         self.patience = patience
         self.min_delta = min_delta
@@ -383,12 +385,15 @@ PARAMETERS = """
         seed of initial weights, split and order [0]
     stop_loss : float, default None
         stop when the mean data loss of an epoch is at most X [off]
+    stop_stall : int, default None
+        stop when the mean data loss of an epoch has not fallen by more than `min_delta` for N epochs; the last
+        weights are kept [off]
     stop_projected_gradient : float, default None
         stop when the projected gradient on all training rows is at most X [off]
     patience : int, default None
         stop N epochs after the best validation loss; its weights are restored [off]
     min_delta : float, default None
-        what counts as better [0]
+        what counts as better for `patience` and `stop_stall` [0]
     nonfinite : str, default None
         what to do with a step whose loss or gradient is not finite [skip]
     max_skips : int, default None

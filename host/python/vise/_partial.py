@@ -67,7 +67,7 @@ class PartialFit:
         configs = Configs()
         open_end = {"steps": "off", "epochs": "1", "patience": "off", "lr_schedule": "constant"}
         given = {name: value for name, value in given_options(settings).items()
-                 if name not in ("steps", "epochs", "patience")}
+                 if name not in ("steps", "epochs", "patience", "stop_stall", "min_delta")}
         if self.recipe == "table":
             configs.set_recipe(recipe_text(shape[0], shape[0], shape[1], False, {**open_end, **given}))
         for parameter, value in {**open_end, "loss": loss, **given}.items():

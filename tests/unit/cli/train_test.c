@@ -145,6 +145,12 @@ Test(cli_train, stops_as_asked) {
   SAYS(result.out, "ended by        stop-loss");
   tool_free(&result);
 
+  result =
+      tool_run("train --train iris.csv --recipe none --epochs 500 --lr 0.5 --stop-stall 4 --min-delta 0.01 --quiet");
+  cr_assert_eq(result.code, 0);
+  SAYS(result.out, "ended by        stop-stall (the training loss no longer falls)");
+  tool_free(&result);
+
   result = tool_run(
       "train --train iris.csv --recipe none --epochs 500 --lr 0.5 --val-fraction 0.3 --patience 2 --min-delta 0.1 "
       "--quiet");

@@ -185,7 +185,7 @@ static const refused table[] = {
     {weights_null, VISE_ERR_USAGE, "`class_weights`: 3 numbers, but the pointer is NULL"},
     {external_data, VISE_ERR_USAGE, "`loss` external"},
     {patience_alone, VISE_ERR_USAGE, "`patience` needs validation data"},
-    {min_delta_alone, VISE_ERR_USAGE, "`min_delta` needs `patience`"},
+    {min_delta_alone, VISE_ERR_USAGE, "`min_delta` needs `patience` or `stop_stall`"},
     {stop_loss_nan, VISE_ERR_USAGE, "`stop_loss` nan"},
     {projected_negative, VISE_ERR_USAGE, "`stop_projected_gradient` -1"},
     {max_skips_zero, VISE_ERR_USAGE, "`max_skips` 0"},

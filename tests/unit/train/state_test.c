@@ -81,6 +81,8 @@ Test(state, numbers_that_no_training_reaches_are_refused) {
       {"epoch", NULL, INT64_MAX, "step"},
       {"steps_in_epoch", NULL, INT64_MAX, "step"},
       {"best_epoch", NULL, 1000, "best_epoch"},
+      {"stall_epoch", NULL, 1000, "stall_epoch"},
+      {"stall_loss", NOT_A_NUMBER, 0, "stall_loss"},
       {"skipped", NULL, 1000, "skipped"},
       {"first_skip_step", NULL, 1000, "skipped"},
       {"norm_clipped", NULL, 1000, "norm_clipped"},

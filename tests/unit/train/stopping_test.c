@@ -201,6 +201,137 @@ Test(stopping, after_an_epoch_leaves_schedules_as_planned) {
   vise_dataset_free(train);
 }
 
+/* ---- a training loss that falls no more ------------------------------------------------------------------------- */
+
+enum { STALL_EPOCHS = 60, STALL = 3 };
+#define STALL_DELTA 0.01
+
+typedef struct stalling {
+  vise_dataset *train;
+  vise_train_config config;
+} stalling;
+
+static stalling make_stalling(vise_backend backend) {
+  stalling s = {.train = rig_classes(40, 4, 3, 1)};
+  vise_train_config_init(&s.config);
+  s.config.backend = backend;
+  s.config.lr = 0.3;
+  s.config.batch = 8;
+  s.config.epochs = STALL_EPOCHS;
+  return s;
+}
+
+/* A run from the rig's weights; losses [STALL_EPOCHS] or NULL. */
+static vise_run_result run_stalling(const stalling *s, const char *folder, bool resume, double *losses,
+                                    vise_model **model) {
+  static const size_t widths[] = {4, 6, 3};
+  const vise_dtype dtype = s->config.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
+  vise_run_config run = rig_run_config(folder, NULL);
+  run.resume = resume;
+  run.losses = losses;
+  run.n_losses = losses != NULL ? STALL_EPOCHS : 0;
+
+  vise_trainer *trainer = NULL;
+  vise_run_result result;
+  *model = rig_model(widths, 3, true, dtype);
+  OK(vise_trainer_create(&s->config, *model, s->train, NULL, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  vise_trainer_free(trainer);
+  return result;
+}
+
+/* The epoch at which the rule ends a training with these losses, and through *best the last that was better. */
+static uint64_t stall_of(const double losses[STALL_EPOCHS], uint64_t *best) {
+  double lowest = INFINITY;
+  for (uint64_t epoch = 1; epoch <= STALL_EPOCHS; epoch++) {
+    if (losses[epoch - 1] < lowest - STALL_DELTA) {
+      lowest = losses[epoch - 1];
+      *best = epoch;
+    }
+    if (epoch - *best >= STALL) return epoch;
+  }
+  return STALL_EPOCHS;
+}
+
+static void check_stall(vise_backend backend) {
+  stalling s = make_stalling(backend);
+  double losses[STALL_EPOCHS];
+  uint64_t best = 0;
+  vise_model *stopped = NULL, *last = NULL;
+  (void)run_stalling(&s, NULL, false, losses, &last);
+  vise_model_free(last);
+  const uint64_t expected = stall_of(losses, &best);
+  cr_assert(best > 1 && expected < STALL_EPOCHS, "the case is too easy: %llu", (unsigned long long)expected);
+
+  s.config.stop_stall = STALL;
+  s.config.min_delta = STALL_DELTA;
+  const vise_run_result result = run_stalling(&s, NULL, false, NULL, &stopped);
+  cr_expect_eq(result.reason, VISE_STOP_STALL);
+  cr_expect_eq(result.epochs, expected);
+  cr_expect_eq(result.best_epoch, 0);
+
+  /* The last weights are kept. */
+  s.config.stop_stall = 0;
+  s.config.min_delta = 0;
+  s.config.epochs = expected;
+  (void)run_stalling(&s, NULL, false, NULL, &last);
+  cr_expect(rig_same_params(stopped, last));
+
+  vise_model_free(stopped);
+  vise_model_free(last);
+  vise_dataset_free(s.train);
+}
+
+Test(stopping, ends_where_the_training_loss_rests) {
+  check_stall(VISE_BACKEND_CPU64);
+  check_stall(VISE_BACKEND_CPU);
+}
+
+static void forget_stall(json_t *state, void *user) {
+  (void)user;
+  json_object_del(state, "stall_epoch");
+  json_object_del(state, "stall_loss");
+}
+
+/* Interrupted between the best epoch and the end; a checkpoint of a version without the rule counts from there. */
+Test(stopping, a_stall_is_counted_across_a_resume) {
+  stalling s = make_stalling(VISE_BACKEND_CPU);
+  double losses[STALL_EPOCHS];
+  uint64_t best = 0;
+  vise_model *whole = NULL, *parts = NULL;
+  (void)run_stalling(&s, NULL, false, losses, &whole);
+  vise_model_free(whole);
+  const uint64_t expected = stall_of(losses, &best), stop = best + 1;
+  s.config.stop_stall = STALL;
+  s.config.min_delta = STALL_DELTA;
+  (void)run_stalling(&s, NULL, false, NULL, &whole);
+
+  for (int forgets = 0; forgets < 2; forgets++) {
+    char folder[256], checkpoint[64];
+    rig_folder(folder);
+    s.config.stop_after_epoch = stop;
+    (void)run_stalling(&s, folder, false, NULL, &parts);
+    vise_model_free(parts);
+    snprintf(checkpoint, sizeof checkpoint, "checkpoints/step-%09llu", (unsigned long long)stop * 5);
+    if (forgets) rig_edit_state(rig_path(folder, checkpoint), forget_stall, NULL);
+
+    s.config.stop_after_epoch = 0;
+    const vise_run_result result = run_stalling(&s, folder, true, NULL, &parts);
+    cr_expect_eq(result.reason, VISE_STOP_STALL);
+    if (forgets) {
+      cr_expect_gt(result.epochs, expected); /* its first epoch is better than none */
+    } else {
+      cr_expect_eq(result.epochs, expected);
+      cr_expect(rig_same_params(whole, parts));
+    }
+    vise_model_free(parts);
+    rig_remove(folder);
+  }
+
+  vise_model_free(whole);
+  vise_dataset_free(s.train);
+}
+
 /* ---- patience --------------------------------------------------------------------------------------------------- */
 
 /* Few training rows and a wide net: it memorizes them, and the validation loss rises again. */
