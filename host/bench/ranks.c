@@ -9,14 +9,15 @@
 #include "host/ranks/sum.h"
 #include "vise/bench.h"
 
-/* A round of either is to take about so long: many meetings, so that the clock is read rarely. */
-#define ROUND_SECONDS 0.01
+/* A round of either is to take about so long: many meetings, so that the clock is read rarely, and few enough that some
+   rounds are not disturbed by other programs. */
+#define ROUND_SECONDS 0.003
 
 typedef struct timing {
   vise_ranks *ranks;
   vise_i_addends addends;
-  float *room; /* of all values of the addends, and the sum */
-  size_t n_own;
+  float *room; /* of all values of the addends; the sum is in the place of the first, as in a step */
+  size_t n_room;
 } timing;
 
 static vise_status begin(timing *t, size_t n_values, vise_error *err) {
@@ -25,12 +26,13 @@ static vise_status begin(timing *t, size_t n_values, vise_error *err) {
                              vise_ranks_size(t->ranks));
   a->dtype = VISE_F32;
   a->n_values = n_values;
-  t->n_own = a->parts.end - a->parts.first;
+  const size_t n_own = a->parts.end - a->parts.first;
+  t->n_room = (n_own > 0 ? n_own : 1) * n_values;
 
-  const vise_status status = vise_i_alloc_aligned(&t->room, (t->n_own + 1) * n_values, sizeof(float), "sums", err);
+  const vise_status status = vise_i_alloc_aligned(&t->room, t->n_room, sizeof(float), "sums", err);
   if (status != VISE_OK) return status;
-  for (size_t k = 0; k < t->n_own; k++) a->values[a->parts.first + k] = t->room + k * n_values;
-  a->sum = t->room + t->n_own * n_values;
+  for (size_t k = 0; k < n_own; k++) a->values[a->parts.first + k] = t->room + k * n_values;
+  a->sum = t->room;
   return VISE_OK;
 }
 
@@ -51,7 +53,7 @@ static vise_status verify(timing *t, vise_error *err) {
                          (double)((const float *)a->sum)[i], (double)expected);
     }
   }
-  memset(t->room, 0, (t->n_own + 1) * a->n_values * sizeof(float)); /* sums of 0 stay 0 */
+  memset(t->room, 0, t->n_room * sizeof(float)); /* sums of 0 stay 0 */
   return VISE_OK;
 }
 
@@ -77,19 +79,23 @@ static vise_status time_allreduce(timing *t, size_t n, double *seconds, vise_err
   return VISE_OK;
 }
 
-/* Rounds in turns, as many on every rank as the first one says. */
+/* Rounds in turns, as many on every rank as the first one says, which looks at its clock. */
 static vise_status compare(timing *t, double seconds, vise_bench_exchange *out, vise_error *err) {
   vise_status status;
   double once = 0, other = 0;
   VISE_TRY(time_exchange(t, 3, &once, err));
-  uint64_t plan[2] = {(uint64_t)ceil(ROUND_SECONDS / once), (uint64_t)ceil(seconds / (2 * ROUND_SECONDS))};
-  VISE_TRY(vise_i_ranks_broadcast(t->ranks, plan, sizeof plan, err));
+  const double end = vise_i_now() + seconds;
 
-  for (uint64_t i = 0; i < plan[1]; i++) {
-    VISE_TRY(time_exchange(t, (size_t)plan[0], &once, err));
-    VISE_TRY(time_allreduce(t, (size_t)plan[0], &other, err));
+  for (bool first = true;; first = false) {
+    uint64_t n = first || vise_i_now() < end ? (uint64_t)ceil(ROUND_SECONDS / once) : 0;
+    VISE_TRY(vise_i_ranks_broadcast(t->ranks, &n, sizeof n, err));
+    if (n == 0) break;
+
+    VISE_TRY(time_exchange(t, (size_t)n, &once, err));
+    VISE_TRY(time_allreduce(t, (size_t)n, &other, err));
     if (once < out->exchange_seconds) out->exchange_seconds = once;
     if (other < out->allreduce_seconds) out->allreduce_seconds = other;
+    once = out->exchange_seconds;
   }
 
 done:

@@ -13,6 +13,15 @@
 /* A count of MPI is an int; longer messages go in pieces. */
 #define PIECE_BYTES ((size_t)1 << 30)
 
+/* On one machine, messages up to here go in pieces that Open MPI sends at once (its limit, 4096 bytes, counts a header): a
+   longer one costs an agreement with the receiver first, which takes longer than the copies. */
+#define SHORT_BYTES ((size_t)32 << 10)
+#define SHORT_PIECE_BYTES ((size_t)4032)
+
+/* So long a rank waits without a word to the system: what it waits for is most often there sooner, and who yields to other
+   programs comes back late. */
+#define YIELD_SECONDS 1e-3
+
 enum { TAG = 1 };
 
 typedef struct mpi_carrier {
@@ -23,7 +32,8 @@ typedef struct mpi_carrier {
   MPI_Status *statuses;
   vise_i_message *pieces; /* what each request is about */
   size_t n_room;
-  bool yields; /* more ranks than processors: waiting takes the time of those who work */
+  bool yields;   /* more ranks than processors: waiting takes the time of those who work */
+  bool is_local; /* all ranks are on this machine */
 } mpi_carrier;
 
 __attribute__((visibility("default"))) vise_i_carrier_open_function vise_i_carrier_open;
@@ -44,9 +54,17 @@ static double now(void) {
 
 /* ---- one swap ------------------------------------------------------------------------------------------------------ */
 
-static size_t n_pieces(const vise_i_message *messages, size_t n) {
+/* The same for who sends and who receives. */
+static size_t piece_bytes(const mpi_carrier *c, size_t n_bytes) {
+  return c->is_local && n_bytes <= SHORT_BYTES ? SHORT_PIECE_BYTES : PIECE_BYTES;
+}
+
+static size_t n_pieces(const mpi_carrier *c, const vise_i_message *messages, size_t n) {
   size_t pieces = 0;
-  for (size_t i = 0; i < n; i++) pieces += (messages[i].n_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+  for (size_t i = 0; i < n; i++) {
+    const size_t most = piece_bytes(c, messages[i].n_bytes);
+    pieces += (messages[i].n_bytes + most - 1) / most;
+  }
   return pieces;
 }
 
@@ -70,9 +88,10 @@ static bool make_room(mpi_carrier *c, size_t n) {
 static bool start(mpi_carrier *c, const vise_i_message *messages, size_t n_messages, bool receives, size_t *n) {
   for (size_t i = 0; i < n_messages; i++) {
     const vise_i_message *m = &messages[i];
-    for (size_t at = 0; at < m->n_bytes; at += PIECE_BYTES) {
+    const size_t most = piece_bytes(c, m->n_bytes);
+    for (size_t at = 0; at < m->n_bytes; at += most) {
       const size_t left = m->n_bytes - at;
-      const int count = (int)(left < PIECE_BYTES ? left : PIECE_BYTES), peer = (int)m->rank;
+      const int count = (int)(left < most ? left : most), peer = (int)m->rank;
       char *bytes = (char *)m->data + at;
       MPI_Request *request = &c->requests[*n];
       const int code = receives ? MPI_Irecv(bytes, count, MPI_BYTE, peer, TAG, c->world, request)
@@ -119,18 +138,19 @@ static void give_up(mpi_carrier *c, size_t n) {
 
 static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
   enum { SPINS = 256 };
-  double begin = 0;
+  double begin = 0, waited = 0;
 
   for (size_t spins = 1;; spins++) {
     int done = 0;
     const int code = MPI_Testall((int)n, c->requests, &done, c->statuses);
     if (code != MPI_SUCCESS) return fail(c->base.text, "waiting", code);
     if (done) return true;
-    if (c->yields || spins > SPINS) (void)sched_yield();
+    if (c->yields || waited > YIELD_SECONDS) (void)sched_yield();
 
     if (spins % SPINS != 0) continue;
     if (begin == 0) begin = now();
-    if (now() - begin < seconds) continue;
+    waited = now() - begin;
+    if (waited < seconds) continue;
     *late = find_late(c, n);
     if (*late < c->base.size) return false;
   }
@@ -138,9 +158,9 @@ static bool wait(mpi_carrier *c, size_t n, double seconds, size_t *late) {
 
 static int swap(vise_i_carrier *carrier, const vise_i_swap *s, double seconds, size_t *late) {
   mpi_carrier *c = (mpi_carrier *)carrier;
-  const size_t n_receives = n_pieces(s->receives, s->n_receives);
+  const size_t n_receives = n_pieces(c, s->receives, s->n_receives);
   size_t n = 0;
-  if (!make_room(c, n_pieces(s->sends, s->n_sends) + n_receives)) return false;
+  if (!make_room(c, n_pieces(c, s->sends, s->n_sends) + n_receives)) return false;
 
   const bool came = start(c, s->receives, s->n_receives, true, &n) && start(c, s->sends, s->n_sends, false, &n) &&
                     wait(c, n, seconds, late);
@@ -180,6 +200,7 @@ static bool count_local(mpi_carrier *c, char *text) {
   (void)MPI_Comm_size(local, &size);
   (void)MPI_Comm_free(&local);
   c->base.local_rank = (size_t)rank;
+  c->is_local = (size_t)size == c->base.size;
   c->yields = size > sysconf(_SC_NPROCESSORS_ONLN);
   return true;
 }

@@ -7,13 +7,16 @@
 #include "host/ranks/sum.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/base/loops.h"
 #include "host/base/memory.h"
 
-/* Bytes of all nodes up to which a sum is short: one meeting of the ranks is cheaper than two. */
+/* Bytes of all nodes up to which a sum is short: one meeting of the ranks is cheaper than two. For two ranks it is as many
+   bytes either way. */
 #define SHORT_BYTES ((size_t)64 << 10)
+#define SHORT_BYTES_OF_TWO ((size_t)128 << 10)
 
 VISE_I_CLONES static void add_floats(float *restrict to, const float *restrict from, size_t n) {
   for (size_t i = 0; i < n; i++) to[i] += from[i];
@@ -21,6 +24,15 @@ VISE_I_CLONES static void add_floats(float *restrict to, const float *restrict f
 
 VISE_I_CLONES static void add_doubles(double *restrict to, const double *restrict from, size_t n) {
   for (size_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+VISE_I_CLONES static void sum_floats(float *restrict to, const float *restrict a, const float *restrict b, size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
+}
+
+VISE_I_CLONES static void sum_doubles(double *restrict to, const double *restrict a, const double *restrict b,
+                                      size_t n) {
+  for (size_t i = 0; i < n; i++) to[i] = a[i] + b[i];
 }
 
 static void add(vise_dtype dtype, void *to, const void *from, size_t begin, size_t end) {
@@ -50,12 +62,28 @@ static vise_i_parts parts_of_rank(const vise_i_parts *parts, size_t rank, size_t
   return (vise_i_parts){parts->n, rank * parts->n / n_ranks, (rank + 1) * parts->n / n_ranks};
 }
 
-/* nodes [n], each NULL or a node of the tree: added into the first. */
-static void add_nodes(vise_dtype dtype, void *const *nodes, size_t n_parts, size_t n) {
+/* nodes [n_parts], each NULL or a node of the tree: their sum to `to`, which may be one of them. They are overwritten. */
+static void add_nodes(vise_dtype dtype, void *const *nodes, size_t n_parts, void *to, size_t n) {
+  const void *last = NULL; /* of the two that the root adds, the second */
   for (size_t step = 1; step < n_parts; step *= 2) {
     for (size_t p = 0; p + step < n_parts; p += 2 * step) {
-      if (nodes[p + step] != NULL) add(dtype, nodes[p], nodes[p + step], 0, n);
+      if (nodes[p + step] == NULL) continue;
+      if (2 * step >= n_parts) {
+        last = nodes[p + step];
+      } else {
+        add(dtype, nodes[p], nodes[p + step], 0, n);
+      }
     }
+  }
+
+  if (last == NULL) {
+    if (to != nodes[0]) memcpy(to, nodes[0], n * vise_dtype_size(dtype));
+  } else if (to == nodes[0] || to == last) {
+    add(dtype, to, to == last ? nodes[0] : last, 0, n);
+  } else if (dtype == VISE_F64) {
+    sum_doubles(to, nodes[0], last, n);
+  } else {
+    sum_floats(to, nodes[0], last, n);
   }
 }
 
@@ -68,8 +96,10 @@ typedef struct journey {
   void *nodes[VISE_I_MOST_PARTS]; /* of these, by the part they begin at */
 } journey;
 
+/* In whole cache lines: copies between processes are slower from and to other places. */
 static size_t begin_of_slice(const journey *j, size_t rank) {
-  return j->addends->n_values * rank / j->ranks->size;
+  const size_t n = j->addends->n_values, in_line = VISE_I_ALIGNMENT / j->value_bytes;
+  return rank == j->ranks->size ? n : n * rank / j->ranks->size / in_line * in_line;
 }
 
 /* Nodes of a rank; out may be NULL. */
@@ -87,15 +117,22 @@ static size_t bytes_of_nodes(const journey *j, size_t n_values) {
 }
 
 static vise_status make_room(const journey *j, size_t n_bytes, vise_error *err) {
+  vise_ranks *ranks = j->ranks;
   if (n_bytes == SIZE_MAX) return vise_i_fail_memory(err, 0, "sums over ranks");
-  return vise_i_grow(&j->ranks->room, &j->ranks->n_room, n_bytes, 1, "sums over ranks", err);
+  if (n_bytes <= ranks->n_room) return VISE_OK;
+
+  free(ranks->room);
+  ranks->room = NULL;
+  ranks->n_room = 0;
+  const vise_status status = vise_i_alloc_aligned(&ranks->room, n_bytes, 1, "sums over ranks", err);
+  if (status == VISE_OK) ranks->n_room = n_bytes;
+  return status;
 }
 
 /* Adds the nodes into the sum. */
 static void add_up(const journey *j) {
-  add_nodes(j->addends->dtype, j->nodes, j->addends->parts.n, j->n);
   char *to = (char *)j->addends->sum + j->first * j->value_bytes;
-  if (to != j->nodes[0]) memcpy(to, j->nodes[0], j->n * j->value_bytes);
+  add_nodes(j->addends->dtype, j->nodes, j->addends->parts.n, to, j->n);
 }
 
 /* ---- short sums: what a rank found and its nodes are one message to all ------------------------------------------- */
@@ -224,7 +261,8 @@ vise_status vise_i_add_all_parts(vise_ranks *ranks, vise_i_addends *addends, vis
     return VISE_OK;
   }
 
-  const bool is_short = addends->n_values < ranks->size || bytes_of_nodes(&j, addends->n_values) <= SHORT_BYTES;
+  const size_t most = ranks->size == 2 ? SHORT_BYTES_OF_TWO : SHORT_BYTES;
+  const bool is_short = addends->n_values < ranks->size || bytes_of_nodes(&j, addends->n_values) <= most;
   return is_short ? add_short(&j, err) : add_long(&j, err);
 }
 
