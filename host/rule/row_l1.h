@@ -69,9 +69,13 @@ VISE_BOTH vise_i_fixed vise_i_fixed_of(uint32_t largest, double radius) {
   return fixed;
 }
 
-/* V: the next integer above. */
+/* V - 1, and V: the next integer above. */
+VISE_BOTH int32_t vise_i_fixed_below(float magnitude, float scale) {
+  return (int32_t)(magnitude * scale);
+}
+
 VISE_BOTH int32_t vise_i_fixed_magnitude(float magnitude, float scale) {
-  return (int32_t)(magnitude * scale) + 1;
+  return vise_i_fixed_below(magnitude, scale) + 1;
 }
 
 /* What a pass over a row finds, at some T. */
@@ -111,8 +115,9 @@ typedef struct vise_i_row_thresholds {
 } vise_i_row_thresholds;
 
 VISE_BOTH float vise_i_shrink(float w, vise_i_row_thresholds t) {
-  const float above = w - t.positive, below = w + t.negative; /* not both of a sign of their own */
-  return (above > 0 ? above : 0.0f) + (below < 0 ? below : 0.0f);
+  const float other = -t.negative;
+  const float above = (w > t.positive ? w : t.positive) - t.positive, below = (w < other ? w : other) - other;
+  return above + below; /* one of them is 0 */
 }
 
 #endif

@@ -222,16 +222,44 @@ Test(row_l1, steps_agree_with_float64) {
   }
 }
 
-Test(row_l1, threads_keep_the_bits) {
-  static const size_t widths[] = {151, 139, 131, 10};
-  cpu_result results[2];
-  for (int i = 0; i < 2; i++) {
-    cpu_case c = step_case(true);
-    cpu_case_shape(&c, 3, widths);
-    c.spec.n_threads = 1 + 2 * i;
-    c.spec.hooks.shares_always = i == 1;
-    results[i] = cpu_case_run(&c, OPS);
+/* Weights at their bounds after the last step, as it counted them. */
+static void expect_counted(const cpu_case *c, const cpu_result *r) {
+  const vise_step_stats *last = &r->stats[c->n_steps - 1];
+  uint64_t n_lo = 0, n_hi = 0;
+  for (size_t l = 0; l < c->n_layers; l++) {
+    const vise_i_tensor *weight = &r->net.tensors[r->net.blocks[l].weight];
+    const double lo = (double)(float)c->spec.boxes[l].lo, hi = (double)(float)c->spec.boxes[l].hi;
+    for (size_t i = 0; i < weight->n_rows * weight->n_cols; i++) {
+      n_lo += isfinite(lo) && r->params[weight->offset + i] == lo;
+      n_hi += isfinite(hi) && r->params[weight->offset + i] == hi;
+    }
   }
-  cr_expect(memcmp(results[0].params, results[1].params, results[0].net.n_params * sizeof(double)) == 0);
-  for (int i = 0; i < 2; i++) cpu_result_free(&results[i]);
+  cr_expect(last->n_at_lo == n_lo && last->n_at_hi == n_hi, "%lu and %lu counted, %lu and %lu there",
+            (unsigned long)last->n_at_lo, (unsigned long)last->n_at_hi, (unsigned long)n_lo, (unsigned long)n_hi);
+}
+
+/* Three threads have panels of the first layer of their own, five share them. */
+Test(row_l1, threads_keep_the_bits_and_count_alike) {
+  static const size_t widths[] = {151, 139, 131, 10};
+  static const int n_threads[] = {1, 3, 5};
+  for (int kind = 0; kind < 4; kind++) { /* balls; balls, boxes and norms; boxes and norms; the same with 0 at an end */
+    cpu_result results[N_OF(n_threads)];
+    for (size_t i = 0; i < N_OF(n_threads); i++) {
+      cpu_case c = step_case(true);
+      cpu_case_shape(&c, 3, widths);
+      c.spec.n_threads = n_threads[i];
+      c.spec.hooks.shares_always = i > 0;
+      for (size_t l = 0; l < 3; l++) {
+        if (kind >= 2) c.spec.row_balls[l].radius = 0;
+        if (kind >= 1) c.spec.boxes[l] = (vise_i_box){kind == 3 ? 0 : -0.06, 0.05};
+      }
+      if (kind >= 1) c.spec.rule.max_norm = 0.5;
+
+      results[i] = cpu_case_run(&c, OPS);
+      expect_counted(&c, &results[i]);
+      const size_t n_bytes = results[0].net.n_params * sizeof(double);
+      cr_expect(memcmp(results[0].params, results[i].params, n_bytes) == 0, "kind %d, %d threads", kind, n_threads[i]);
+    }
+    for (size_t i = 0; i < N_OF(n_threads); i++) cpu_result_free(&results[i]);
+  }
 }

@@ -10,8 +10,8 @@
  *   loss.c     data loss and its gradient at the outputs
  *   gradient.c one read-only pass over weights and gradients: penalties, value clip, norms; its sums are in reduce.c
  *   update.c   one pass that writes: scaling, optimizer, decay, prox, mask, box, counts
- *   row_l1.c   rows onto L1 balls
- *   project.c  max-norm, projection by itself, counts
+ *   row_l1.c, max_norm.c   rows onto L1 balls, and within a norm
+ *   project.c  the order of these, projection by itself, counts
  *   rounding.c the weights of an integer net
  *   team.c     threads (crew.h, parking.c, threads.c); all go through a whole step together and wait for each other where
  *              they need what others made
@@ -200,6 +200,8 @@ void vise_i_cpu_backward(vise_i_cpu *b, const vise_i_crew *crew, bool add);
 /* ---- first_layer.c ---- */
 enum { VISE_I_CPU_PANEL = 64 };
 bool vise_i_cpu_has_panels(const vise_i_rule *rule);
+/* Whether a tensor's weights are stored so. */
+bool vise_i_cpu_in_panels(const vise_i_cpu *b, const vise_i_cpu_tensor *t);
 
 /* Units [first, end) of one panel. */
 typedef struct vise_i_cpu_piece {
@@ -319,11 +321,19 @@ void vise_i_cpu_add_sums(vise_i_cpu_sums *all, const vise_i_cpu_sums *sums);
 /* Sum of squares, exact products summed in float64. */
 double vise_i_cpu_sum_squares(const float *w, size_t n);
 
+/* A box, and how many more weights are at its bounds than before; counts: some may be, or may have been. */
+typedef struct vise_i_cpu_edges {
+  float lo, hi;
+  bool counts;
+  int64_t lo_more, hi_more;
+} vise_i_cpu_edges;
+
 /* What a thread counted in an update; on cache lines of its own. */
 typedef struct vise_i_cpu_bounds {
   uint64_t n_at_lo[VISE_I_MOST_TENSORS], n_at_hi[VISE_I_MOST_TENSORS]; /* at the box, by tensor */
   bool first_is_finite;                                                /* its part of the first layer's weights */
-  uint64_t spare[7];
+  bool norms_met[VISE_I_MOST_TENSORS]; /* of the rows that it looked at last, some were longer than max-norm allows */
+  _Alignas(64) uint8_t end[64];
 } vise_i_cpu_bounds;
 _Static_assert(sizeof(vise_i_cpu_bounds) % 64 == 0, "whole cache lines");
 
@@ -349,22 +359,39 @@ bool vise_i_cpu_judge_gradient(vise_i_cpu *b, const vise_i_hyper *hyper, vise_st
 
 /* ---- update.c ---- */
 /* docs/step.md, 8 to 12, with the counters of this step; the box must be set. Every thread of the crew updates its part
-   and counts into b->found; when all have, one adds the counts, into b->host.base.tensor_stats, and applies max-norm. */
+   and counts into b->found; when all have, one adds the counts, into b->host.base.tensor_stats, and applies the max-norm of
+   whole tensors. Rows with a bound of their own are projected while the caches have them, or, where threads share rows, in
+   vise_i_cpu_bound_rest, before which the crew meets. */
 void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper);
 void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts);
 
 /* ---- row_l1.c ---- */
-/* Projects rows onto their L1 balls, whose radii must be set; every thread of the crew projects some, and keeps its
-   counts in b->found right. */
-void vise_i_cpu_row_l1(vise_i_cpu *b, const vise_i_crew *crew);
+/* Projects rows [first, end) of a tensor onto their L1 balls, whose radii must be set; adds to the edges' counts. */
+void vise_i_cpu_row_l1(const vise_i_cpu *b, const vise_i_cpu_tensor *t, size_t first, size_t end,
+                       vise_i_cpu_edges *box);
+
+/* ---- max_norm.c ---- */
+/* Rescales those of rows [first, end) of a tensor that exceed the max-norm; adds to the edges' counts. met: whether the
+   rows before these did, which says where to look first; is set anew. */
+void vise_i_cpu_row_norms(const vise_i_cpu *b, const vise_i_cpu_tensor *t, size_t first, size_t end,
+                          vise_i_cpu_edges *box, bool *met);
+/* The same of whole tensors, where these are what max-norm bounds; whether anything exceeded it. */
+bool vise_i_cpu_tensor_norms(vise_i_cpu *b);
 
 /* ---- project.c ---- */
 /* Sets the tensors' boxes and radii for this step. */
 void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper);
+/* Whether a tensor's rows are bounded, each thread of a crew can have whole rows of it that lie together, and which. */
+bool vise_i_cpu_has_whole_rows(const vise_i_cpu *b, const vise_i_crew *crew, size_t tensor, size_t *first, size_t *end);
+/* How many rows a thread goes through at a time there. */
+size_t vise_i_cpu_rows_at_once(const vise_i_cpu *b, size_t tensor);
+/* Rows [first, end) of a tensor onto their balls, then within their norm; keeps the thread's counts in b->found right. */
+void vise_i_cpu_bound_rows(vise_i_cpu *b, const vise_i_crew *crew, size_t tensor, size_t first, size_t end);
+/* Whether there are rows left that no thread has whole; every thread of the crew bounds some of them. */
+bool vise_i_cpu_has_rest(const vise_i_cpu *b, const vise_i_crew *crew);
+void vise_i_cpu_bound_rest(vise_i_cpu *b, const vise_i_crew *crew);
 /* Applies mask (weights and moments), box, balls of rows and max-norm. */
 void vise_i_cpu_project(vise_i_cpu *b);
-/* Rescales what exceeds the max-norm; whether anything did. */
-bool vise_i_cpu_max_norm(vise_i_cpu *b);
 /* Counts entries at their bounds into b->host.base.tensor_stats, and those counts into stats. */
 void vise_i_cpu_count_bounds(vise_i_cpu *b);
 void vise_i_cpu_sum_bounds(const vise_i_cpu *b, vise_step_stats *stats);

@@ -26,6 +26,10 @@ static const vise_i_cpu_tensor *weight_of(const vise_i_cpu *b) {
   return &b->tensors[b->net->blocks[0].weight];
 }
 
+bool vise_i_cpu_in_panels(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
+  return b->has_panels && t->shape == weight_of(b)->shape;
+}
+
 /* The piece's part of b->first_rows, where a panel's rows lie together: each row piece->width after the one before. */
 static float *rows_of(const vise_i_cpu *b, const vise_i_cpu_piece *piece) {
   const size_t panel = piece->first / VISE_I_CPU_PANEL * VISE_I_CPU_PANEL;

@@ -1,4 +1,4 @@
-/* Mask, box, balls of rows and max-norm outside the update; counting entries at their bounds. */
+/* Mask and box outside the update, the bounds of rows in it and outside; counting entries at their bounds. */
 #include <math.h>
 
 #include "host/backend/cpu/cpu.h"
@@ -22,10 +22,6 @@ void vise_i_cpu_set_box(vise_i_cpu *b, const vise_i_hyper *hyper) {
   }
 }
 
-VISE_I_CLONES static void multiply_all(float *w, size_t n, float by) {
-  for (size_t i = 0; i < n; i++) w[i] *= by;
-}
-
 VISE_I_CLONES static void clamp_all(float *w, size_t n, float lo, float hi) {
   for (size_t i = 0; i < n; i++) w[i] = vise_i_clamp(w[i], lo, hi);
 }
@@ -46,112 +42,72 @@ VISE_I_CLONES static void count_equal(const float *w, size_t n, float lo, float 
   }
 }
 
-/* ---- max-norm ---- */
+/* ---- bounds of rows ---- */
 
-/* The rows of a panel, or the first of them, side by side: row r has w[i * stride + r] for i < n. */
-typedef struct beside {
-  float *w;
-  size_t n, stride, n_rows; /* at most VISE_I_CPU_PANEL */
-} beside;
+enum { LANES = VISE_I_LANES };
 
-VISE_I_INLINE void add_squares(const beside *rows, float *near, size_t n_rows) {
-  float sum[VISE_I_CPU_PANEL] = {0};
-  for (size_t i = 0; i < rows->n; i++) {
-    const float *w = rows->w + i * rows->stride;
-    for (size_t r = 0; r < n_rows; r++) sum[r] += w[r] * w[r];
-  }
-  memcpy(near, sum, sizeof sum);
+static bool bounds_norms(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
+  return vise_i_bounds_unit_norms(b->rule) && !t->shape->is_bias;
 }
 
-VISE_I_CLONES static void near_squares(const beside *rows, float near[VISE_I_CPU_PANEL]) {
-  if (rows->n_rows == VISE_I_CPU_PANEL) add_squares(rows, near, VISE_I_CPU_PANEL);
-  if (rows->n_rows != VISE_I_CPU_PANEL) add_squares(rows, near, rows->n_rows);
+static bool has_bounds(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
+  return t->last_thresholds != NULL || bounds_norms(b, t);
 }
 
-/* Whether all rows lie so far inside that rounding of their sums of squares in float32, and squares that vanish, cannot
-   matter. */
-static bool are_inside(const beside *rows, double radius) {
-  enum { MOST_TERMS = 8192 }; /* such sums may be wrong by 1/2048 */
-  float near[VISE_I_CPU_PANEL];
-  if (rows->n > MOST_TERMS || radius < 1e-12) return false;
+bool vise_i_cpu_has_whole_rows(const vise_i_cpu *b, const vise_i_crew *crew, size_t tensor, size_t *first,
+                               size_t *end) {
+  const vise_i_cpu_tensor *t = &b->tensors[tensor];
+  const size_t align = vise_i_cpu_in_panels(b, t) ? (size_t)VISE_I_CPU_PANEL : LANES;
+  const bool is_shared = t->n >= VISE_I_CPU_SHARE_ELEMENTS;
+  if (!has_bounds(b, t) || (is_shared && (t->shape->n_rows + align - 1) / align < crew->n_parts)) return false;
 
-  near_squares(rows, near);
-  for (size_t r = 0; r < rows->n_rows; r++) {
-    if (!((double)near[r] < 0.998 * radius * radius)) return false;
-  }
+  vise_i_crew_slice(crew, t->shape->n_rows, align, is_shared, first, end);
   return true;
 }
 
-VISE_I_INLINE void add_exact(const beside *rows, size_t first, size_t n_rows, double *to) {
-  double sum[VISE_I_LANES] = {0};
-  for (size_t i = 0; i < rows->n; i++) {
-    const float *w = rows->w + i * rows->stride + first;
-    for (size_t r = 0; r < n_rows; r++) sum[r] += (double)w[r] * (double)w[r];
-  }
-  for (size_t r = 0; r < n_rows; r++) to[first + r] = sum[r];
+size_t vise_i_cpu_rows_at_once(const vise_i_cpu *b, size_t tensor) {
+  enum { ELEMENTS = 16384 };
+  const vise_i_cpu_tensor *t = &b->tensors[tensor];
+  const size_t align = vise_i_cpu_in_panels(b, t) ? (size_t)VISE_I_CPU_PANEL : LANES;
+  return align * (1 + ELEMENTS / (align * t->shape->n_cols));
 }
 
-VISE_I_CLONES static void exact_squares(const beside *rows, double sum[VISE_I_CPU_PANEL]) {
-  size_t r = 0;
-  for (; r + VISE_I_LANES <= rows->n_rows; r += VISE_I_LANES) add_exact(rows, r, VISE_I_LANES, sum);
-  if (r < rows->n_rows) add_exact(rows, r, rows->n_rows - r, sum);
+/* Whether threads share rows of a tensor, or have some that do not lie together. */
+static bool is_rest(const vise_i_cpu *b, const vise_i_crew *crew, size_t tensor) {
+  size_t first, end;
+  return has_bounds(b, &b->tensors[tensor]) && !vise_i_cpu_has_whole_rows(b, crew, tensor, &first, &end);
 }
 
-VISE_I_CLONES static void scale_rows(const beside *rows, const float scale[VISE_I_CPU_PANEL]) {
-  for (size_t i = 0; i < rows->n; i++) {
-    float *w = rows->w + i * rows->stride;
-    for (size_t r = 0; r < rows->n_rows; r++) w[r] *= scale[r];
-  }
+void vise_i_cpu_bound_rows(vise_i_cpu *b, const vise_i_crew *crew, size_t tensor, size_t first, size_t end) {
+  const vise_i_cpu_tensor *t = &b->tensors[tensor];
+  vise_i_cpu_bounds *found = &b->found[crew->part];
+  vise_i_cpu_edges box = {.lo = t->lo, .hi = t->hi};
+  if (t->last_thresholds != NULL) vise_i_cpu_row_l1(b, t, first, end, &box);
+
+  const bool touched = !(t->lo < 0 && t->hi > 0) || found->n_at_lo[tensor] + found->n_at_hi[tensor] > 0;
+  box.counts = t->boxed && (touched || is_rest(b, crew, tensor)); /* which others may have counted */
+  if (bounds_norms(b, t)) vise_i_cpu_row_norms(b, t, first, end, &box, &found->norms_met[tensor]);
+  found->n_at_lo[tensor] += (uint64_t)box.lo_more; /* as many less where that is negative */
+  found->n_at_hi[tensor] += (uint64_t)box.hi_more;
 }
 
-static bool bound_rows(const vise_i_cpu *b, const beside *rows) {
-  double sum[VISE_I_CPU_PANEL];
-  float scale[VISE_I_CPU_PANEL];
-  bool any = false;
-
-  if (are_inside(rows, b->rule->max_norm)) return false;
-  exact_squares(rows, sum);
-  for (size_t r = 0; r < rows->n_rows; r++) {
-    scale[r] = (float)vise_i_max_norm_scale(b->rule, sqrt(sum[r]));
-    any |= scale[r] != 1.0f;
-  }
-  if (any) scale_rows(rows, scale);
-  return any;
-}
-
-/* Of the first layer's rows, in panels. */
-static bool bound_panels(const vise_i_cpu *b, const vise_i_cpu_tensor *t) {
-  const size_t n_rows = t->shape->n_rows;
-  bool any = false;
-  for (size_t first = 0; first < n_rows; first += VISE_I_CPU_PANEL) {
-    const vise_i_cpu_piece piece = vise_i_cpu_piece_at(b, first, n_rows);
-    const beside rows = {t->w + piece.at, t->shape->n_cols, piece.width, piece.end - piece.first};
-    any |= bound_rows(b, &rows);
-  }
-  return any;
-}
-
-bool vise_i_cpu_max_norm(vise_i_cpu *b) {
-  bool any = false;
+bool vise_i_cpu_has_rest(const vise_i_cpu *b, const vise_i_crew *crew) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
-    const vise_i_cpu_tensor *t = &b->tensors[i];
-    size_t n_each;
-    const size_t n_groups = vise_i_norm_groups(b->rule, t->shape, &n_each);
-    if (n_groups > 1 && b->has_panels && i == b->net->blocks[0].weight) {
-      any |= bound_panels(b, t);
-      continue;
-    }
-
-    for (size_t u = 0; u < n_groups; u++) {
-      const double norm = sqrt(vise_i_cpu_sum_squares(t->w + u * n_each, n_each));
-      const float scale = (float)vise_i_max_norm_scale(b->rule, norm);
-      if (scale == 1.0f) continue;
-      multiply_all(t->w + u * n_each, n_each, scale);
-      any = true;
-    }
+    if (is_rest(b, crew, i)) return true;
   }
-  return any;
+  return false;
 }
+
+void vise_i_cpu_bound_rest(vise_i_cpu *b, const vise_i_crew *crew) {
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    size_t first, end;
+    if (!is_rest(b, crew, i)) continue;
+    vise_i_crew_slice(crew, b->net->tensors[i].n_rows, LANES, true, &first, &end);
+    if (first < end) vise_i_cpu_bound_rows(b, crew, i, first, end);
+  }
+}
+
+/* ---- all of it ---- */
 
 void vise_i_cpu_project(vise_i_cpu *b) {
   for (size_t i = 0; i < b->net->n_tensors; i++) {
@@ -166,8 +122,10 @@ void vise_i_cpu_project(vise_i_cpu *b) {
     if (t->boxed) clamp_all(t->w, t->n, t->lo, t->hi);
   }
 
-  if (b->bounds_rows) vise_i_cpu_row_l1(b, &VISE_I_ALONE);
-  if (b->rule->max_norm > 0) (void)vise_i_cpu_max_norm(b);
+  for (size_t i = 0; i < b->net->n_tensors; i++) {
+    if (has_bounds(b, &b->tensors[i])) vise_i_cpu_bound_rows(b, &VISE_I_ALONE, i, 0, b->net->tensors[i].n_rows);
+  }
+  (void)vise_i_cpu_tensor_norms(b);
 }
 
 void vise_i_cpu_count_bounds(vise_i_cpu *b) {

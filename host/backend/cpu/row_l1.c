@@ -72,16 +72,16 @@ typedef struct accumulators {
 /* Up to MOST_STEPS steps. */
 VISE_I_INLINE void count_steps(const walk *part, const lanes *a, vise_i_side side, accumulators *acc, size_t n_lanes) {
   float scale[LANES];
-  int32_t t[LANES], n_below[LANES] = {0};
+  int32_t below[LANES], n_below[LANES] = {0};
   uint32_t sum[LANES] = {0}, least[LANES];
   memcpy(scale, a->scale, sizeof scale);
-  memcpy(t, a->t, sizeof t);
   memcpy(least, acc->least, sizeof least);
+  for (size_t l = 0; l < LANES; l++) below[l] = a->t[l] - 1;
 
   for (size_t i = 0; i < part->n; i++) {
     const float *w = part->w + i * part->stride;
     for (size_t l = 0; l < n_lanes; l++) {
-      const int32_t d = vise_i_fixed_magnitude(vise_i_side_magnitude(w[l], side), scale[l]) - t[l];
+      const int32_t d = vise_i_fixed_below(vise_i_side_magnitude(w[l], side), scale[l]) - below[l]; /* V - T */
       const uint32_t u = (uint32_t)d; /* below 0: more than any above */
       sum[l] += (uint32_t)(d > 0 ? d : 0);
       n_below[l] += (int32_t)(u >> 31);
@@ -112,20 +112,13 @@ VISE_I_INLINE void count_all(const walk *row, lanes *a, vise_i_side side, size_t
   }
 }
 
-/* A box, and how many more weights are at its bounds than before; counts: some may be, or may have been. */
-typedef struct edges {
-  float lo, hi;
-  bool counts;
-  int64_t lo_more, hi_more;
-} edges;
-
 /* Whether a weight of at most this magnitude (its bits), or what it is shrunk to, can be at a bound. */
-static bool may_touch(const edges *box, uint32_t largest) {
+static bool may_touch(const vise_i_cpu_edges *box, uint32_t largest) {
   return !(box->lo < 0 && box->hi > 0 && largest < bits_of(-box->lo) && largest < bits_of(box->hi));
 }
 
-VISE_I_INLINE void shrink_all(const walk *row, const vise_i_row_thresholds t[LANES], edges *box, size_t n_lanes,
-                              bool counts) {
+VISE_I_INLINE void shrink_all(const walk *row, const vise_i_row_thresholds t[LANES], vise_i_cpu_edges *box,
+                              size_t n_lanes, bool counts) {
   float positive[LANES], negative[LANES];
   int32_t lo_more[LANES] = {0}, hi_more[LANES] = {0};
   const float lo = box->lo, hi = box->hi;
@@ -162,7 +155,7 @@ DEFINE(both, VISE_I_BOTH_SIDES)
 DEFINE(positive, VISE_I_POSITIVE)
 DEFINE(negative, VISE_I_NEGATIVE)
 
-VISE_I_CLONES static void shrink(const walk *row, const vise_i_row_thresholds t[LANES], edges *box) {
+VISE_I_CLONES static void shrink(const walk *row, const vise_i_row_thresholds t[LANES], vise_i_cpu_edges *box) {
   if (row->n_lanes != LANES) {
     shrink_all(row, t, box, row->n_lanes, true);
   } else if (box->counts) {
@@ -295,32 +288,61 @@ static bool is_inside(const look *seen, size_t l, size_t n, float threshold, dou
   return threshold == 0 && n <= MOST_TERMS && !is_tiny && (double)seen->above[l] < MUCH_INSIDE * radius;
 }
 
+/* One row in its lanes. */
+static rows row_of(float *w, size_t n) {
+  const size_t body = n / LANES;
+  return (rows){.body = {w, body, LANES, LANES}, .tail = {w + body * LANES, n % LANES > 0, LANES, n % LANES}, .n = 1};
+}
+
+/* Where a search goes on with few of the rows that lie side by side, each is copied and counted by itself. */
+enum { FEW = 4, MOST_COPIED = 2048 };
+
+static void find_alone(const rows *r, const search *how, size_t lane, const vise_i_fixed *fixed, int32_t *t) {
+  float w[MOST_COPIED];
+  const size_t n = r->body.n;
+  for (size_t i = 0; i < n; i++) w[i] = r->body.w[i * r->body.stride + lane];
+
+  const rows alone = row_of(w, n);
+  lanes a = {{fixed->scale}, {*t}, {{0}}};
+  do {
+    count_rows(&alone, how, &a);
+  } while (!vise_i_fixed_next(&a.found[0], fixed->radius, &a.t[0]));
+  *t = a.t[0];
+}
+
 /* The thresholds of rows, from those of the last step on; *largest: at least the bits of their largest magnitude. False,
    with no threshold changed, if one is not finite. */
 static bool find(const rows *r, const search *how, double radius, float thresholds[LANES], uint32_t *largest) {
   const size_t n = r->n > 1 ? r->body.n : r->body.n * r->body.n_lanes + r->tail.n_lanes;
   vise_i_fixed fixed[LANES];
-  bool is_found[LANES] = {false}, all = true;
+  bool is_found[LANES] = {false};
+  size_t n_left = 0;
   lanes a = {{0}, {0}, {{0}}};
   look seen;
   if (!look_at_rows(r, how, thresholds, &seen)) return false;
 
   for (size_t l = 0; l < r->n; l++) {
     is_found[l] = is_inside(&seen, l, n, thresholds[l], radius);
-    all = all && is_found[l];
+    n_left += !is_found[l];
     fixed[l] = vise_i_fixed_of(seen.largest[l], radius);
     if (seen.largest[l] > *largest) *largest = seen.largest[l];
     a.scale[l] = fixed[l].scale;
     a.t[l] = is_found[l] ? 0 : begin(&seen, l, thresholds[l], radius, fixed[l].scale);
   }
 
-  while (!all) {
-    all = true;
+  while (n_left > 0) {
+    n_left = 0;
     count_rows(r, how, &a);
     for (size_t l = 0; l < r->n; l++) {
       if (!is_found[l]) is_found[l] = vise_i_fixed_next(&a.found[l], fixed[l].radius, &a.t[l]);
-      all = all && is_found[l];
+      n_left += !is_found[l];
     }
+    if (n_left == 0 || n_left > FEW || r->n == 1 || n > MOST_COPIED) continue;
+
+    for (size_t l = 0; l < r->n; l++) {
+      if (!is_found[l]) find_alone(r, how, l, &fixed[l], &a.t[l]);
+    }
+    break;
   }
 
   for (size_t l = 0; l < r->n; l++) thresholds[l] = vise_i_fixed_threshold(fixed[l].scale, a.t[l]);
@@ -353,7 +375,7 @@ static bool stay_inside(const rows *r, double radius, const float *last, const f
 /* ---- projection ---- */
 
 /* Shrinks rows by thresholds that are not all 0. */
-static void apply(const rows *r, const float *positive, const float *negative, edges *box) {
+static void apply(const rows *r, const float *positive, const float *negative, vise_i_cpu_edges *box) {
   vise_i_row_thresholds t[LANES] = {{0, 0}};
   float most = 0;
 
@@ -371,7 +393,7 @@ static void apply(const rows *r, const float *positive, const float *negative, e
 }
 
 /* last: thresholds of the rows at their last projection; those of the negative sides n_units later. */
-static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last, edges *box) {
+static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last, vise_i_cpu_edges *box) {
   float positive[LANES] = {0}, negative[LANES] = {0};
   float *others = last + t->shape->n_rows;
   if (stay_inside(r, t->radius, last, t->sided ? others : NULL)) return;
@@ -400,10 +422,9 @@ static void project_rows(const rows *r, const vise_i_cpu_tensor *t, float *last,
 
 /* Rows first and, in panels, those beside it; returns how many. */
 static size_t rows_at(const vise_i_cpu *b, const vise_i_cpu_tensor *t, size_t first, size_t end, rows *out) {
-  const size_t n = t->shape->n_cols, body = n / LANES;
-  if (!(b->has_panels && t->shape == &b->net->tensors[b->net->blocks[0].weight])) {
-    float *w = t->w + first * n;
-    *out = (rows){.body = {w, body, LANES, LANES}, .tail = {w + body * LANES, n % LANES > 0, LANES, n % LANES}, .n = 1};
+  const size_t n = t->shape->n_cols;
+  if (!vise_i_cpu_in_panels(b, t)) {
+    *out = row_of(t->w + first * n, n);
     return 1;
   }
 
@@ -414,21 +435,12 @@ static size_t rows_at(const vise_i_cpu *b, const vise_i_cpu_tensor *t, size_t fi
   return out->n;
 }
 
-void vise_i_cpu_row_l1(vise_i_cpu *b, const vise_i_crew *crew) {
-  for (size_t i = 0; i < b->net->n_tensors; i++) {
-    const vise_i_cpu_tensor *t = &b->tensors[i];
-    size_t first, end;
-    rows at;
-    if (t->last_thresholds == NULL) continue;
-
-    vise_i_crew_slice(crew, t->shape->n_rows, LANES, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
-    edges box = {.lo = t->lo, .hi = t->hi};
-    while (first < end) {
-      const size_t n = rows_at(b, t, first, end, &at);
-      project_rows(&at, t, t->last_thresholds + first, &box);
-      first += n;
-    }
-    b->found[crew->part].n_at_lo[i] += (uint64_t)box.lo_more; /* as many less where that is negative */
-    b->found[crew->part].n_at_hi[i] += (uint64_t)box.hi_more;
+void vise_i_cpu_row_l1(const vise_i_cpu *b, const vise_i_cpu_tensor *t, size_t first, size_t end,
+                       vise_i_cpu_edges *box) {
+  rows at;
+  while (first < end) {
+    const size_t n = rows_at(b, t, first, end, &at);
+    project_rows(&at, t, t->last_thresholds + first, box);
+    first += n;
   }
 }

@@ -54,9 +54,9 @@ static void step_part(void *context, size_t part, size_t n_parts) {
   if (work->stats->skipped) return;
 
   vise_i_cpu_update(b, &crew, work->hyper);
-  if (b->bounds_rows) {
+  if (vise_i_cpu_has_rest(b, &crew)) {
     vise_i_crew_meet(&crew);
-    vise_i_cpu_row_l1(b, &crew);
+    vise_i_cpu_bound_rest(b, &crew);
   }
   if (!b->rounded) return;
   vise_i_crew_meet(&crew);

@@ -273,6 +273,29 @@ static update_counts update_range(const vise_i_cpu *b, const vise_i_cpu_tensor *
   return all;
 }
 
+/* A thread's part of a tensor, and its bounds; returns the bits of the largest magnitude before these. */
+static uint32_t update_tensor(vise_i_cpu *b, const vise_i_crew *crew, size_t tensor, update_args a) {
+  const vise_i_cpu_tensor *t = &b->tensors[tensor];
+  vise_i_cpu_bounds *found = &b->found[crew->part];
+  uint32_t largest = 0;
+  size_t first, end;
+
+  const bool by_rows = vise_i_cpu_has_whole_rows(b, crew, tensor, &first, &end);
+  if (!by_rows) vise_i_crew_slice(crew, t->n, VISE_I_CPU_LEAF, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
+  const size_t n_each = by_rows ? t->shape->n_cols : 1, n_most = by_rows ? vise_i_cpu_rows_at_once(b, tensor) : t->n;
+
+  found->n_at_lo[tensor] = found->n_at_hi[tensor] = 0;
+  for (size_t i = first; i < end; i += n_most) {
+    const size_t next = end - i < n_most ? end : i + n_most;
+    const update_counts counts = update_range(b, t, a, i * n_each, next * n_each);
+    found->n_at_lo[tensor] += counts.n_lo;
+    found->n_at_hi[tensor] += counts.n_hi;
+    if (counts.largest > largest) largest = counts.largest;
+    if (by_rows) vise_i_cpu_bound_rows(b, crew, tensor, i, next);
+  }
+  return largest;
+}
+
 void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hyper *hyper) {
   vise_i_cpu_bounds *found = &b->found[crew->part];
   update_args a = common_args(b, hyper);
@@ -287,12 +310,8 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
     a.hi = t->hi;
     a.boxed = t->boxed;
 
-    size_t first, end;
-    vise_i_crew_slice(crew, t->n, VISE_I_CPU_LEAF, t->n >= VISE_I_CPU_SHARE_ELEMENTS, &first, &end);
-    const update_counts counts = update_range(b, t, a, first, end);
-    found->n_at_lo[i] = counts.n_lo;
-    found->n_at_hi[i] = counts.n_hi;
-    if (i == b->net->blocks[0].weight) found->first_is_finite = counts.largest < VISE_I_BITS_OF_INFINITY;
+    const uint32_t largest = update_tensor(b, crew, i, a);
+    if (i == b->net->blocks[0].weight) found->first_is_finite = largest < VISE_I_BITS_OF_INFINITY;
   }
 }
 
@@ -311,5 +330,5 @@ void vise_i_cpu_after_update(vise_i_cpu *b, size_t n_parts) {
   b->first_is_finite = true;
   for (size_t p = 0; p < n_parts; p++) b->first_is_finite &= b->found[p].first_is_finite;
 
-  if (b->rule->max_norm > 0 && vise_i_cpu_max_norm(b)) vise_i_cpu_count_bounds(b);
+  if (vise_i_cpu_tensor_norms(b)) vise_i_cpu_count_bounds(b);
 }
