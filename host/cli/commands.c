@@ -42,6 +42,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Compares gradients with differences, and every backend with cpu64, on this machine. Takes the options of train; "
      "without `train` it makes up a small data set.",
      {"vise check", "vise check --train data.csv --layers auto-32-auto --clamp 0.5", NULL}},
+
     {VISE_COMMAND_EVAL,
      "eval",
      "Use",
@@ -90,6 +91,7 @@ const vise_i_cli_command vise_i_cli_commands[] = {
      "Writes one page of HTML about a sweep or about runs, with charts; it needs no network and no other file. A sweep "
      "with `out` writes its page by itself.",
      {"vise report strengths", "vise report run", "vise report run boxed --out compared.html", NULL}},
+
     {VISE_COMMAND_BENCH,
      "bench",
      "Machine",

@@ -5,7 +5,11 @@
 
 #include "host/cli/message.h"
 
-enum { MANY_ROWS = 1000, TEXT_BYTES = 1024 };
+#define NUMBER(x) #x
+#define TEXT_OF(x) NUMBER(x)
+#define MANY TEXT_OF(VISE_RECIPE_MANY_ROWS)
+
+enum { TEXT_BYTES = 1024 };
 
 static bool is_given(void *user, const char *option) {
   return vise_i_cli_given(user, option);
@@ -104,9 +108,9 @@ void vise_i_cli_recipe_print(FILE *stream) {
                 "lr-schedule are the usual ones\n");
   (void)fprintf(stream, "  %-22s --scale standard --stratify yes\n", "always");
   (void)fprintf(stream, "  %-22s --decoupled-decay 8 sqrt(columns / rows), from 0.1 to 5\n", "");
-  print_settings(stream, "below 1000 rows", MANY_ROWS - 1);
-  print_settings(stream, "from 1000 rows on", MANY_ROWS);
+  print_settings(stream, "below " MANY " rows", VISE_RECIPE_MANY_ROWS - 1);
+  print_settings(stream, "from " MANY " rows on", VISE_RECIPE_MANY_ROWS);
   (void)fprintf(stream, "  %-22s --val-fraction %g; without validation rows no --patience\n", "",
-                vise_recipe_validation_fraction(MANY_ROWS));
+                vise_recipe_validation_fraction(VISE_RECIPE_MANY_ROWS));
   (void)fprintf(stream, "none: for NPY and IDX files; the defaults that --help lists\n");
 }

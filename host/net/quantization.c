@@ -96,12 +96,14 @@ vise_status vise_i_integer_check_net(const vise_i_net *net, bool trains, vise_er
                          "without residual connections",
                          l);
     }
+
     if (trains && block->batch_norm) {
       return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
                          "layer %zu has batch norm, which changes the scale of its rows in every step: train without "
                          "it, or quantize the finished net, into whose weights it can be folded",
                          l);
     }
+
     if (l + 1 < net->n_layers && !is_supported(block->activation)) {
       return vise_i_fail(err, VISE_ERR_UNSUPPORTED,
                          "layer %zu has the activation %s, for which there is no integer form: train with relu, "

@@ -82,6 +82,7 @@ static size_t field_bytes(const vise_option *option, size_t k) {
       return k == 0 ? sizeof(vise_weight_op_timing) : sizeof(uint64_t);
     case VISE_OPTION_CADENCE:
       return k == 2 ? sizeof(bool) : sizeof(double);
+
     default:
       return sizeof(double);
   }

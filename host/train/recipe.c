@@ -11,8 +11,7 @@
 
 #include "host/base/struct.h"
 
-/* Rows from which on a tenth is held out. */
-enum { MANY_ROWS = 1000 };
+/* From VISE_RECIPE_MANY_ROWS on. */
 #define HELD_OUT 0.1
 
 typedef struct setting {
@@ -87,7 +86,7 @@ size_t vise_recipe_for_table(const vise_recipe_facts *given, char *buffer, size_
   writer w = {.facts = &facts, .buffer = buffer, .n_bytes = buffer != NULL ? n_bytes : 0};
   if (w.n_bytes > 0) buffer[0] = '\0';
   if (vise_i_config_take(&facts, sizeof facts, given, "vise_recipe_facts", NULL) != VISE_OK) return 0;
-  const bool many = facts.n_table_rows >= MANY_ROWS;
+  const bool many = facts.n_table_rows >= VISE_RECIPE_MANY_ROWS;
 
   if (!has_optimizer(&facts)) APPLY(&w, optimizer);
   APPLY(&w, always);
@@ -102,5 +101,5 @@ size_t vise_recipe_for_table(const vise_recipe_facts *given, char *buffer, size_
 }
 
 double vise_recipe_validation_fraction(size_t n_table_rows) {
-  return n_table_rows >= MANY_ROWS ? HELD_OUT : 0;
+  return n_table_rows >= VISE_RECIPE_MANY_ROWS ? HELD_OUT : 0;
 }

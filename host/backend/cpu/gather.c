@@ -98,6 +98,7 @@ static void convert_row(vise_dtype dtype, const void *in, float *out, size_t n, 
     case VISE_F64:
       convert_row_f64(in, out, n, s);
       return;
+
     case vise_dtype_count_:
       return;
   }
