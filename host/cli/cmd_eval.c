@@ -13,31 +13,8 @@ typedef struct report {
   vise_integer_report integer; /* with --as */
 } report;
 
-static void print_integer(const char *as, const vise_integer_report *net) {
-  (void)printf("as %s  %s  ", as,
-               net->is_trained ? "as it was trained" : "rounded after training, ranges of these rows");
-  if (net->is_proven) {
-    (void)printf("no sum can overflow\n");
-  } else {
-    (void)printf("%llu of %llu sums overflowed\n", (unsigned long long)net->n_overflows,
-                 (unsigned long long)net->n_sums);
-  }
-}
-
-static json_t *integer_json(const char *as, const vise_integer_report *net) {
-  json_t *object = json_object();
-  vise_i_json_put(&object, "format", json_string(as));
-  vise_i_json_put(&object, "trained", json_boolean(net->is_trained));
-  vise_i_json_put(&object, "proven", json_boolean(net->is_proven));
-  if (!net->is_proven) {
-    vise_i_json_put(&object, "sums", json_integer((json_int_t)net->n_sums));
-    vise_i_json_put(&object, "overflows", json_integer((json_int_t)net->n_overflows));
-  }
-  return object;
-}
-
 static void print_text(const vise_i_cli_options *options, const report *r) {
-  if (options->as != NULL) print_integer(options->as, &r->integer);
+  if (options->as != NULL) vise_i_cli_print_integer(stdout, options, &r->integer);
   (void)printf("rows %zu  ", r->metrics.n_rows);
   vise_i_cli_print_metrics(stdout, &r->metrics);
   (void)printf("  (%s)\n", vise_loss_name(vise_model_loss(r->model.model)));
@@ -49,24 +26,25 @@ static vise_status print_json(const vise_i_cli_options *options, const report *r
   vise_i_json_put(&object, "model", vise_i_cli_text_to_json(options->model));
   vise_i_json_put(&object, "data", vise_i_cli_text_to_json(options->data));
   vise_i_json_put(&object, "loss_name", json_string(vise_loss_name(vise_model_loss(r->model.model))));
-  if (options->as != NULL) vise_i_json_put(&object, "integer", integer_json(options->as, &r->integer));
+  if (options->as != NULL) vise_i_json_put(&object, "integer", vise_i_cli_integer_json(options, &r->integer));
   vise_i_cli_metrics_json(&object, &r->metrics);
   vise_i_cli_scores_json(&r->scores, &r->model, &object);
   return vise_i_cli_print_json(object, err);
 }
 
 static vise_status evaluate(const vise_i_cli_options *options, report *r, vise_error *err) {
-  vise_dataset *dataset = NULL;
+  vise_dataset *dataset = NULL, *ranges = NULL;
   vise_eval_config config;
-  vise_i_cli_eval_config(options, &config);
-  config.integer = &r->integer;
 
   vise_status status = vise_i_cli_model_open(options, &r->model, err);
+  if (status == VISE_OK) status = vise_i_cli_eval_config(options, &r->model, &config, &ranges, err);
+  config.integer = &r->integer;
   if (status == VISE_OK) status = vise_i_cli_load_labelled(options, &r->model, &dataset, err);
   if (status == VISE_OK) status = vise_evaluate(r->model.model, dataset, &config, &r->metrics, err);
   config.integer = NULL;
   if (status == VISE_OK) status = vise_i_cli_scores_make(&r->model, dataset, &config, &r->scores, err);
   vise_dataset_free(dataset);
+  vise_dataset_free(ranges);
   return status;
 }
 

@@ -44,6 +44,7 @@ typedef struct prediction {
   vise_i_cli_model model;
   double *values;
   size_t n_rows, n_columns;
+  vise_integer_report integer; /* with --as */
 } prediction;
 
 /* Whether the columns are the classes of a table, by name. */
@@ -153,6 +154,7 @@ static vise_status print_done(const vise_i_cli_options *options, const predictio
     (void)fprintf(stderr, "%s: %zu row%s, %zu column%s (%s)\n", is_standard(options) ? "standard output" : options->out,
                   p->n_rows, vise_i_cli_plural(p->n_rows), p->n_columns, vise_i_cli_plural(p->n_columns),
                   vise_output_name(options->output));
+    if (options->as != NULL) vise_i_cli_print_integer(stderr, options, &p->integer);
     return VISE_OK;
   }
 
@@ -163,6 +165,7 @@ static vise_status print_done(const vise_i_cli_options *options, const predictio
   vise_i_json_put(&object, "output", json_string(vise_output_name(options->output)));
   vise_i_json_put(&object, "rows", json_integer((json_int_t)p->n_rows));
   vise_i_json_put(&object, "columns", json_integer((json_int_t)p->n_columns));
+  if (options->as != NULL) vise_i_json_put(&object, "integer", vise_i_cli_integer_json(options, &p->integer));
   return vise_i_cli_print_json(object, err);
 }
 
@@ -177,11 +180,15 @@ static void split_probability(prediction *p) {
 }
 
 static vise_status predict(const vise_i_cli_options *options, prediction *p, vise_error *err) {
-  vise_dataset *dataset = NULL;
+  vise_dataset *dataset = NULL, *ranges = NULL;
   vise_eval_config config;
-  vise_i_cli_eval_config(options, &config);
-  vise_status status = vise_i_cli_load_features(options, &p->model, &dataset, err);
-  if (status != VISE_OK) return status;
+  vise_status status = vise_i_cli_eval_config(options, &p->model, &config, &ranges, err);
+  config.integer = &p->integer;
+  if (status == VISE_OK) status = vise_i_cli_load_features(options, &p->model, &dataset, err);
+  if (status != VISE_OK) {
+    vise_dataset_free(ranges);
+    return status;
+  }
 
   p->n_rows = vise_dataset_n_rows(dataset);
   p->n_columns = vise_predict_width(p->model.model, options->output);
@@ -191,6 +198,7 @@ static vise_status predict(const vise_i_cli_options *options, prediction *p, vis
                              : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu outputs", p->n_rows);
   if (status == VISE_OK && splits) split_probability(p);
   vise_dataset_free(dataset);
+  vise_dataset_free(ranges);
   return status;
 }
 

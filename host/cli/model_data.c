@@ -1,5 +1,6 @@
 #include "host/cli/model_data.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,8 @@
 #include "host/cli/missing.h"
 #include "host/cli/setup.h"
 #include "host/cli/table_data.h"
+#include "host/cli/text_json.h"
+#include "host/json/build.h"
 
 static vise_status make_source(const vise_i_cli_options *options, vise_table_options *reading,
                                vise_dataset_source *source, vise_error *err) {
@@ -161,11 +164,56 @@ vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vi
   return load_array_features(options, vise_model_width(model->model, 0), out, err);
 }
 
-void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out) {
+vise_status vise_i_cli_eval_config(const vise_i_cli_options *options, const vise_i_cli_model *model,
+                                   vise_eval_config *out, vise_dataset **ranges, vise_error *err) {
+  vise_i_cli_options of_ranges = *options;
+  of_ranges.data = options->ranges;
+  of_ranges.labels = NULL;
+
   vise_eval_config_init(out);
   out->backend = options->training.backend;
   out->precision = options->training.precision;
   out->batch = options->training.batch;
   out->n_threads = options->training.n_threads;
   out->as = options->as;
+  *ranges = NULL;
+  if (options->ranges == NULL) return VISE_OK;
+  if (options->as == NULL) return vise_i_cli_fail_needs("ranges", "as", err);
+
+  const vise_status status = vise_i_cli_load_features(&of_ranges, model, ranges, err);
+  out->ranges = *ranges;
+  return status;
+}
+
+void vise_i_cli_print_integer(FILE *stream, const vise_i_cli_options *options, const vise_integer_report *net) {
+  (void)fprintf(stream, "as %s  ", options->as);
+  if (net->is_trained) {
+    (void)fprintf(stream, "as it was trained  ");
+  } else {
+    (void)fprintf(stream, "rounded after training, ranges of %s  ",
+                  options->ranges != NULL ? options->ranges : "these rows");
+  }
+
+  if (net->is_proven) {
+    (void)fprintf(stream, "no sum can overflow\n");
+  } else {
+    (void)fprintf(stream, "%" PRIu64 " of %" PRIu64 " sums overflowed\n", net->n_overflows, net->n_sums);
+  }
+}
+
+json_t *vise_i_cli_integer_json(const vise_i_cli_options *options, const vise_integer_report *net) {
+  json_t *object = json_object();
+  vise_i_json_put(&object, "format", json_string(options->as));
+  vise_i_json_put(&object, "trained", json_boolean(net->is_trained));
+  if (!net->is_trained) {
+    const char *ranges = options->ranges != NULL ? options->ranges : options->data;
+    vise_i_json_put(&object, "ranges_of", vise_i_cli_text_to_json(ranges));
+  }
+
+  vise_i_json_put(&object, "proven", json_boolean(net->is_proven));
+  if (!net->is_proven) {
+    vise_i_json_put(&object, "sums", json_integer((json_int_t)net->n_sums));
+    vise_i_json_put(&object, "overflows", json_integer((json_int_t)net->n_overflows));
+  }
+  return object;
 }

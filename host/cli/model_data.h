@@ -2,6 +2,9 @@
 #ifndef VISE_I_CLI_MODEL_DATA_H
 #define VISE_I_CLI_MODEL_DATA_H
 
+#include <jansson.h>
+#include <stdio.h>
+
 #include "host/cli/options.h"
 
 typedef struct vise_i_cli_model {
@@ -24,6 +27,12 @@ VISE_WARN_UNUSED vise_status vise_i_cli_load_labelled(const vise_i_cli_options *
 VISE_WARN_UNUSED vise_status vise_i_cli_load_features(const vise_i_cli_options *options, const vise_i_cli_model *model,
                                                       vise_dataset **out, vise_error *err);
 
-void vise_i_cli_eval_config(const vise_i_cli_options *options, vise_eval_config *out);
+/* With the rows of --ranges, in *ranges (NULL: there are none), which config borrows and the caller frees. */
+VISE_WARN_UNUSED vise_status vise_i_cli_eval_config(const vise_i_cli_options *options, const vise_i_cli_model *model,
+                                                    vise_eval_config *out, vise_dataset **ranges, vise_error *err);
+/* A line about the net in integers that --as asked for: whether it was trained, where its ranges are from, and its sums; and
+   the same as an object. */
+void vise_i_cli_print_integer(FILE *stream, const vise_i_cli_options *options, const vise_integer_report *net);
+json_t *vise_i_cli_integer_json(const vise_i_cli_options *options, const vise_integer_report *net);
 
 #endif

@@ -124,6 +124,7 @@ typedef struct vise_i_cli_options {
   vise_export_format format;
   uint64_t n_vectors;
   const char *as;      /* of eval and predict */
+  const char *ranges;  /* of the same */
   const char *folders; /* vise report, watch: a line for each */
   bool json, plan, recipes, once, keep_model;
   uint64_t plan_sms;

@@ -171,8 +171,12 @@ const vise_option vise_i_cli_rows[] = {
    KIND(PATH, SAVING, PREDICT), COMMON, LOCAL},
   {"as", AT("as", as), "FORMAT", NOTHING,
    "compute as an integer net of this format, as `quantize` of train; a model that was trained with another, or none, is rounded "
-   "first, with ranges of the rows at hand; ,unconstrained: without a bound on the sums, which then overflow",
+   "first, with the ranges of `ranges`; ,unconstrained: without a bound on the sums, which then overflow",
    KIND(TEXT, PLACE, MODEL)},
+  {"ranges", AT("ranges", ranges), "FILE", NOTHING,
+   "rows whose ranges a net is rounded with that was not trained with `as`: with those that export had as `data`, the net "
+   "that it wrote; without them, the rows of `data`",
+   KIND(PATH, PLACE, MODEL)},
   {"output", AT(NULL, output), "NAME", "auto",
    "what to write; mean is that of the targets; auto is mean where the loss has a link to it, else raw",
    KIND(NAME, SAVING, PREDICT), COMMON, NAMES(VISE_OUTPUT_TABLE)},

@@ -30,6 +30,10 @@ static vise_status take_config(const vise_eval_config *given, vise_eval_config *
   if (given != NULL) VISE_TRY(vise_i_config_take(config, sizeof *config, given, "vise_eval_config", err));
   VISE_TRY(vise_i_option_check_int("threads", config->n_threads, err));
   VISE_TRY(vise_i_option_check_int("device", config->device, err));
+  if (config->ranges != NULL && config->as == NULL) {
+    VISE_TRY(
+        vise_i_fail(err, VISE_ERR_USAGE, "`ranges` are those of a net in integers: give `as` too, or leave it away"));
+  }
 
 done:
   return status;
@@ -68,7 +72,12 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   spec.device = config.device;
   spec.precision = config.precision;
   if (config.as != NULL) {
-    VISE_TRY(vise_i_integer_pass_open(it.model, config.as, &it.view, &spec, &it.backend, err));
+    vise_i_view ranges;
+    if (config.ranges != NULL) {
+      VISE_TRY(vise_i_view_make(config.ranges, net, vise_model_loss(model), false, &it.scales, &ranges, err));
+    }
+    const vise_i_integer_rows rows = {&it.view, config.ranges != NULL ? &ranges : NULL};
+    VISE_TRY(vise_i_integer_pass_open(it.model, config.as, &rows, &spec, &it.backend, err));
     it.report = config.integer;
   } else {
     VISE_TRY(ops->create(&spec, &it.backend, err));

@@ -45,7 +45,7 @@ static vise_status forward(vise_i_backend *backend, const vise_i_batch *batch, d
 
 static const vise_i_backend_ops OPS = {.name = "integer", .dtype = VISE_F64, .destroy = destroy, .forward = forward};
 
-static vise_status make_net(const vise_model *model, const char *as, const vise_i_view *view, integer_pass *p,
+static vise_status make_net(const vise_model *model, const char *as, const vise_i_integer_rows *data, integer_pass *p,
                             vise_error *err) {
   vise_status status;
   vise_i_integer_format format;
@@ -55,10 +55,15 @@ static vise_status make_net(const vise_model *model, const char *as, const vise_
 
   VISE_TRY(vise_i_integer_format_parse("as", as, &format, err));
   p->is_trained = trained != NULL && vise_i_integer_format_is_same(&trained->format, &format);
+  if (p->is_trained && data->ranges != NULL) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE,
+                         "the model was trained for %s and has ranges of its own: leave `ranges` away", as));
+  }
   if (p->is_trained) {
     VISE_TRY(vise_i_integer_net_of_model(model, &p->net, err));
     goto done;
   }
+  const vise_i_view *view = data->ranges != NULL ? data->ranges : data->all;
   VISE_TRY(vise_i_integer_check_net(vise_i_model_net(model), false, err));
   VISE_TRY(vise_i_calibration_make(vise_i_model_net(model), view, &rows, &calibration, err));
   VISE_TRY(vise_i_integer_net_of_floats(model, &format, &calibration, &p->net, err));
@@ -68,14 +73,14 @@ done:
   return status;
 }
 
-vise_status vise_i_integer_pass_open(const vise_model *model, const char *as, const vise_i_view *view,
+vise_status vise_i_integer_pass_open(const vise_model *model, const char *as, const vise_i_integer_rows *rows,
                                      const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status;
   integer_pass *p = NULL;
 
   VISE_TRY(vise_i_alloc_zero(&p, 1, sizeof *p, "an integer net", err));
   p->base = (vise_i_backend){.ops = &OPS, .spec = *spec};
-  VISE_TRY(make_net(model, as, view, p, err));
+  VISE_TRY(make_net(model, as, rows, p, err));
   VISE_TRY(vise_i_alloc(&p->x, p->net->layers[0].n_in, 1, "an integer net", err));
   VISE_TRY(vise_i_alloc(&p->scratch, 2 * p->net->widest, 1, "an integer net", err));
   VISE_TRY(vise_i_alloc(&p->y, p->net->layers[p->net->n_layers - 1].n_out, sizeof *p->y, "an integer net", err));

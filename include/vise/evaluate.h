@@ -37,11 +37,15 @@ typedef struct vise_eval_config {
   int n_threads, device;    /**< as in vise_train_config [0] */
 
   /** Compute as an integer net would, to the bit: "int8,accP[,actA][,inI]" as vise_train_config.quantize. A model that was
-      trained with the same is that net; any other is rounded first, with ranges of values from the rows at hand, which must
-      stand for those that come later. ",unconstrained" leaves the bound on the sums out, to see what it costs. On the CPU,
+      trained with the same is that net; any other is rounded first, with the ranges of values that `ranges` tells. ",unconstrained" leaves the bound on the sums out, to see what it costs. On the CPU,
       one thread. Borrowed. [NULL: as the floats that it is made of] */
   const char *as;
   vise_integer_report *integer; /**< receives what there is to know about that net [NULL] */
+
+  /** Rows whose ranges of values a net is rounded with that was not trained with `as`; targets are not needed. They must stand
+      for those that come later: with the rows that vise_export_config.data had, this is the net that was exported. For a
+      model that was trained with `as` they are VISE_ERR_USAGE. Borrowed. [NULL: the rows at hand] */
+  const vise_dataset *ranges;
 } vise_eval_config;
 
 VISE_API void vise_eval_config_init(vise_eval_config *config);

@@ -128,30 +128,49 @@ def npy(path, kind, code, shape, values):
         array.array(code, values).tofile(file)
 
 
-def check_trained():
-    """A net that was trained for integers: the C and predict give the same outputs, row by row."""
-    random.seed(9)
-    rows = [[random.gauss(i % 3, 1) for _ in range(5)] for i in range(900)]
-    npy("x.npy", "<f4", "f", (900, 5), [value for row in rows for value in row])
-    npy("y.npy", "<i4", "i", (900,), [i % 3 for i in range(900)])
-    run(VISE, "train", "--train", "x.npy", "--train-labels", "y.npy", "--layers", "5-20-3", "--scale", "standard", "--epochs", "4",
-        "--quantize", "int8,acc16", "--quiet", "--backend", "cpu", "--out", "trained")
-    run(VISE, "export", "--model", "trained", "--format", "c", "--out", "i-trained")
-    build_and_run(["i-trained/net.c", "i-trained/net_test.c"], "-DNET_CHECK_SUMS")
-    run(VISE, "predict", "--model", "trained", "--data", "x.npy", "--as", "int8,acc16", "--output", "raw", "--out", "p.csv")
-
-    with open("i-trained/rows.c", "w", encoding="utf-8") as file:
+def outputs_of_c(folder, data):
+    """What the exported net makes of rows of floats, in real numbers."""
+    with open(f"{folder}/rows.c", "w", encoding="utf-8") as file:
         file.write('#include <stdio.h>\n#include "net.h"\nint main(void) {\n  float x[NET_INPUTS];\n  while (fread(x, sizeof x, 1, '
                    'stdin) == 1) {\n    uint8_t in[NET_INPUTS];\n    int32_t y[NET_OUTPUTS];\n    for (int i = 0; i < NET_INPUTS; '
                    'i++) in[i] = net_quantize(i, x[i]);\n    net_run(in, y);\n    for (int k = 0; k < NET_OUTPUTS; k++) '
                    '(void)printf("%ld ", (long)y[k]);\n  }\n  return 0;\n}\n')
-    run(CC, *STRICT, "i-trained/net.c", "i-trained/rows.c", "-o", "rows")
+    run(CC, *STRICT, f"{folder}/net.c", f"{folder}/rows.c", "-o", "rows")
+    return [int(y) for y in subprocess.run("./rows", input=data, capture_output=True, check=True).stdout.split()]
+
+
+def check_as_predicted():
+    """The C and predict give the same outputs, row by row: of a net that was trained for integers, and of one that is rounded
+    with the ranges of other rows than those at hand."""
+    random.seed(9)
+    rows = [[random.gauss(i % 3, 1) for _ in range(5)] for i in range(900)]
+    npy("x.npy", "<f4", "f", (900, 5), [value for row in rows for value in row])
+    npy("y.npy", "<i4", "i", (900,), [i % 3 for i in range(900)])
+    npy("few.npy", "<f4", "f", (9, 5), [0.5 * value for row in rows[:9] for value in row])
     data = array.array("f", [value for row in rows for value in row]).tobytes()
-    got = [int(y) for y in subprocess.run("./rows", input=data, capture_output=True, check=True).stdout.split()]
-    unit = float(re.search(r"OUTPUT_UNIT (\S+)f", read("i-trained/net.h")).group(1))
-    want = [float(y) / unit for line in read("p.csv").split()[1:] for y in line.split(",")]
-    wrong = sum(abs(a - b) > 0.01 for a, b in zip(got, want))
-    expect(len(got) == len(want) == 2700 and wrong == 0, f"{wrong} of {len(got)} outputs differ from those of predict")
+    as_other = ("--as", "int8,acc14,act6")
+    for name, training, export, ranges in (("trained", ("--quantize", "int8,acc16"), (), ("--as", "int8,acc16")),
+                                           ("rounded", (), (*as_other, "--data", "few.npy"), (*as_other, "--ranges", "few.npy"))):
+        run(VISE, "train", "--train", "x.npy", "--train-labels", "y.npy", "--layers", "5-20-3", "--scale", "standard", "--epochs", "4",
+            "--quiet", "--backend", "cpu", "--out", name, *training)
+        run(VISE, "export", "--model", name, "--format", "c", "--out", f"i-{name}", *export)
+        build_and_run([f"i-{name}/net.c", f"i-{name}/net_test.c"], "-DNET_CHECK_SUMS")
+        run(VISE, "predict", "--model", name, "--data", "x.npy", "--output", "raw", "--out", "p.csv", *ranges)
+        got = outputs_of_c(f"i-{name}", data)
+        unit = float(re.search(r"OUTPUT_UNIT (\S+)f", read(f"i-{name}/net.h")).group(1))
+        want = [float(y) / unit for line in read("p.csv").split()[1:] for y in line.split(",")]
+        wrong = sum(abs(a - b) > 0.01 for a, b in zip(got, want))
+        expect(len(got) == len(want) == 2700 and wrong == 0, f"{name}: {wrong} outputs of {len(got)} differ from those of predict")
+
+    scored = ("eval", "--model", "rounded", "--data", "x.npy", "--labels", "y.npy")
+    here, there = (run(VISE, *scored, *as_other, *ranges) for ranges in ((), ("--ranges", "few.npy")))
+    expect("ranges of these rows" in here and "ranges of few.npy" in there, f"{here}{there}")
+    expect(here.splitlines()[1] != there.splitlines()[1], "other ranges change nothing")
+    for model, ranges, says in (("rounded", (), "--ranges needs --as"), ("rounded", as_other, "none.npy"),
+                                ("trained", ("--as", "int8,acc16"), "has ranges of its own")):
+        said = run(VISE, "eval", "--model", model, "--data", "x.npy", "--labels", "y.npy", "--ranges",
+                   "none.npy" if "none" in says else "few.npy", *ranges, code=2)
+        expect(says in said, f"{ranges}: {said}")
 
 
 def check_names():
@@ -228,7 +247,7 @@ def main():
         check_integers(name, data, format_text)
     check_words()
     check_real()
-    check_trained()
+    check_as_predicted()
     check_names()
     check_faults()
     check_refusals()

@@ -1,7 +1,8 @@
-"""What `vise export` writes as C for other processors: compiled for Arm and RISC-V and run by qemu it gives the bits that this
-machine gives, it compiles for a Cortex-M0 without anything beside it, and Frama-C proves of a small net that nothing in it
-overflows or is read beyond its end. `./dev hardware` installs what it takes and runs it. Takes WORK and VISE (the tool) from the
-environment."""
+"""What `vise export` writes as C, on a million inputs: on this machine it gives what `vise predict` gives, also under sanitizers and
+with checks of all sums; compiled for Arm and RISC-V and run by qemu it gives the bits that this machine gives. It compiles for a
+Cortex-M0 without anything beside it, and Frama-C proves of a small net that nothing in it overflows or is read beyond its end.
+`./dev hardware` installs what it takes and runs it. Takes WORK and VISE (the tool) from the environment."""
+import array
 import os
 import random
 import re
@@ -23,6 +24,21 @@ int main(void) {
   uint8_t x[NET_INPUTS];
   int32_t y[NET_OUTPUTS];
   while (fread(x, 1, NET_INPUTS, stdin) == NET_INPUTS) {
+    net_run(x, y);
+    if (fwrite(y, sizeof y, 1, stdout) != 1) return 1;
+  }
+  return 0;
+}
+"""
+# Rows of floats.
+REALS = """#include <stdio.h>
+#include "net.h"
+int main(void) {
+  float v[NET_INPUTS];
+  uint8_t x[NET_INPUTS];
+  int32_t y[NET_OUTPUTS];
+  while (fread(v, sizeof v, 1, stdin) == 1) {
+    for (int i = 0; i < NET_INPUTS; i++) x[i] = net_quantize(i, v[i]);
     net_run(x, y);
     if (fwrite(y, sizeof y, 1, stdout) != 1) return 1;
   }
@@ -72,6 +88,14 @@ def make_nets():
         yield name, most
 
 
+def write_npy(path, kind, shape, values):
+    head = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + len(head).to_bytes(2, "little") + head.encode())
+        values.tofile(file)
+
+
 def rows_of(most):
     """Rows of 4 inputs up to most; of every eighth each is 0 or most."""
     random_bytes = random.Random(1)
@@ -79,6 +103,45 @@ def rows_of(most):
     for i in range(0, 4 * N_ROWS, 32):
         rows[i:i + 4] = [most * (b & 1) for b in random_bytes.randbytes(4)]
     return bytes(rows)
+
+
+def check_here(name, most):
+    """Without a report of the sanitizers, and with every partial sum held against the accumulator: the same outputs."""
+    rows = rows_of(most)
+    wanted = None
+    for options in ((), ("-O1", "-fsanitize=undefined", "-fno-sanitize-recover=all"), ("-ftrapv",), ("-DNET_CHECK_SUMS",)):
+        run("gcc", *STRICT, *options, "net.c", "driver.c", "-o", "here", cwd=name)
+        outputs = run("./here", cwd=name, rows=rows, binary=True)
+        wanted = wanted or outputs
+        expect(outputs == wanted and len(outputs) == 3 * 4 * N_ROWS, f"{name}, {options}: other outputs")
+    print(f"{name}, here: {N_ROWS} rows alike, with sanitizers and checks of the sums too", flush=True)
+
+
+def check_predict():
+    """What predict gives in integers, of a net that was trained so, and of one that is rounded with the ranges of few rows."""
+    chance = random.Random(5)
+    values = array.array("f", (chance.gauss(i % 3, 1) for i in range(4 * N_ROWS)))
+    write_npy("x.npy", "<f4", (N_ROWS, 4), values)
+    write_npy("few.npy", "<f4", (500, 4), values[:2000])
+    write_npy("y.npy", "<i4", (500,), array.array("i", [i % 3 for i in range(500)]))
+    bits = ("--as", "int8,acc16")
+    for name, training, export, ranges in (("trained", ("--quantize", "int8,acc16"), (), ()),
+                                           ("rounded", (), (*bits, "--data", "few.npy"), ("--ranges", "few.npy"))):
+        run(VISE, "train", "--train", "few.npy", "--train-labels", "y.npy", "--layers", "4-16-3", "--epochs", "5", "--quiet",
+            "--backend", "cpu", "--out", f"run-{name}", *training)
+        run(VISE, "export", "--model", f"run-{name}", "--format", "c", "--out", name, *export)
+        run(VISE, "predict", "--model", f"run-{name}", "--data", "x.npy", "--output", "raw", "--out", "p.npy", *bits, *ranges)
+        with open(f"{name}/reals.c", "w", encoding="utf-8") as file:
+            file.write(REALS)
+        run("gcc", *STRICT, "net.c", "reals.c", "-o", "reals", cwd=name)
+        got = array.array("i", run("./reals", cwd=name, rows=values.tobytes(), binary=True))
+        with open(f"{name}/net.h", encoding="utf-8") as file:
+            unit = float(re.search(r"OUTPUT_UNIT (\S+)f", file.read()).group(1))
+        with open("p.npy", "rb") as file:
+            want = array.array("d", file.read()[-8 * len(got):])
+        wrong = sum(abs(a - b / unit) > 0.01 for a, b in zip(got, want))
+        expect(len(got) == len(want) == 3 * N_ROWS and wrong == 0, f"{name}: {wrong} outputs of {len(got)} are not those of predict")
+        print(f"{name}: {N_ROWS} rows as predict has them", flush=True)
 
 
 def check_target(name, most, target):
@@ -130,7 +193,9 @@ def main():
     lacking = [tool for tool in tools if not shutil.which(tool)]
     expect(not lacking, f"there is no {', '.join(lacking)}: ./dev hardware installs them")
     nets = list(make_nets())
+    check_predict()
     for name, most in nets:
+        check_here(name, most)
         for target in TARGETS:
             check_target(name, most, target)
         check_microcontroller(name)
