@@ -16,19 +16,20 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ElementTree
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set
 
 ESTIMATORS = {"MLPClassifier": "Classifier", "MLPRegressor": "Regressor"}
 # Names of tests for either.
 EITHER = {"MLPEstimator", "Estimator", *ESTIMATORS}
 PARAMETERS = {"hidden_layer_sizes": "layers", "solver": "optimizer", "alpha": "l2", "max_iter": "epochs",
-              "batch_size": "batch", "learning_rate_init": "lr", "validation_fraction": "val_fraction"}
+              "batch_size": "batch", "learning_rate_init": "lr", "validation_fraction": "val_fraction", "tol": "min_delta",
+              "n_iter_no_change": "stop_stall"}
 # What scikit-learn's estimators have where a test gives nothing.
 DEFAULTS = {"layers": "[None, 100, None]", "optimizer": "'adam'", "l2": "1e-4", "epochs": "200", "batch": "200",
-            "lr": "1e-3", "penalty_convention": "'over_m'", "recipe": "'none'",
+            "lr": "1e-3", "penalty_convention": "'over_m'", "recipe": "'none'", "stop_stall": "10", "min_delta": "1e-4",
             "backend": "'cpu64'"}
-# Stopping by the training loss, and what only belongs to it or to L-BFGS.
-WITHOUT = {"tol", "n_iter_no_change", "max_fun", "power_t", "learning_rate"}
+# What only belongs to L-BFGS, or to schedules that others stand for.
+WITHOUT = {"max_fun", "power_t", "learning_rate"}
 ATTRIBUTES = {"max_iter": "epochs", "validation_scores_": "validation_loss_curve_"}
 READ = {"coefs_": "coefs_of", "intercepts_": "intercepts_of", "n_layers_": "n_layers_of"}
 TEXTS = {
@@ -36,6 +37,7 @@ TEXTS = {
     "Iteration": "epoch",
     "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed.":
         "beyond the range of float32",
+    "partial_fit does not support early_stopping=True": "partial_fit does not support `patience`",
     "The validation set is too small": "leaves the held-out part without rows",
     r"The least populated classes in y have only 1 member.*Classes with too few members are: \['True'\]":
         "leaves the held-out part without rows",
@@ -62,13 +64,11 @@ def n_layers_of(net):
 '''
 
 DIFFERENT = {
-    "test_tolerance": "a fit ends by epochs, steps, stop_loss or patience with rows held out, not where its loss rests",
     "test_early_stopping": "patience looks at losses, not scores: best_epoch_ in place of best_validation_score_",
     "test_mlp_param_dtypes[Classifier-float32]": "weights are of the backend's type, not of X's",
     "test_mlp_param_dtypes[Regressor-float32]": "weights are of the backend's type, not of X's",
     "test_mlp_loading_from_joblib_partial_fit": "a fit takes two rows at least",
     "test_preserve_feature_names": "targets that are all the same are refused",
-    "test_mlp_partial_fit_after_fit": "partial_fit does without patience, and does not refuse it",
     "test_mlp_diverging_loss": "a fit that diverges is an error, see the option nonfinite",
 }
 
@@ -96,18 +96,29 @@ class Rewriter(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if name in EITHER or name in ("set_params", "dict"):
+            unwanted = self._unwanted(node.keywords)
             node.keywords = [new for old in node.keywords for new in self._keyword(old, node.keywords)]
+            node.keywords = [keyword for keyword in node.keywords if keyword.arg not in unwanted]
         if name in EITHER:
             given = {keyword.arg for keyword in node.keywords}
             if None not in given:  # not by **
                 node.keywords += [ast.keyword(parameter, ast.parse(value, mode="eval").body)
-                                  for parameter, value in DEFAULTS.items() if parameter not in given]
+                                  for parameter, value in DEFAULTS.items()
+                                  if parameter not in given and parameter not in unwanted]
         if ast.unparse(node) == "pytest.warns(ConvergenceWarning)":  # a limit of epochs is an end like any other
             return ast.parse("contextlib.nullcontext()", mode="eval").body
         if ast.unparse(node) == "capsys.readouterr()":  # lines go to stderr
             return ast.parse("reversed(capsys.readouterr())", mode="eval").body
         self.generic_visit(node)
         return node
+
+    @staticmethod
+    def _unwanted(keywords: List[ast.keyword]) -> Set[str]:
+        """Options of the rule by the training loss, where a test has another rule or none."""
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in keywords}
+        if given.get("early_stopping") == "True":
+            return {"stop_stall"}
+        return {"stop_stall", "min_delta"} if given.get("n_iter_no_change") == "np.inf" else set()
 
     def _keyword(self, old: ast.keyword, beside: List[ast.keyword]) -> List[ast.keyword]:
         """What one keyword becomes."""
@@ -118,8 +129,7 @@ class Rewriter(ast.NodeTransformer):
                 return []
             fraction = [] if any(k.arg == "validation_fraction" for k in beside) else [
                 ast.keyword("val_fraction", ast.Constant(0.1))]
-            tolerance = [ast.keyword("min_delta", k.value) for k in beside if k.arg == "tol"]
-            return [*fraction, *tolerance, ast.keyword("patience", ast.Constant(10))]
+            return [*fraction, ast.keyword("patience", ast.Constant(10))]
         value = old.value
         if old.arg == "hidden_layer_sizes":
             value = ast.Call(ast.Name("layers_of", ast.Load()), [value], [])

@@ -202,6 +202,35 @@ def test_early_stopping_and_curves():
     assert len(curve) == len(net.loss_curve_) == net.n_iter_ and min(curve) == curve[net.best_epoch_ - 1]
 
 
+def test_a_fit_ends_where_its_loss_rests(iris):
+    net = vise.Classifier(recipe="none", epochs=500, stop_stall=3, min_delta=0.02).fit(*iris)
+    best = net.loss_curve_[0], 1
+    for epoch, loss in enumerate(net.loss_curve_, 1):
+        best = (loss, epoch) if loss < best[0] - 0.02 else best
+    assert net.stop_reason_ == "stop-stall" and net.n_iter_ == best[1] + 3 < 500
+    search = vise.SearchCV(net, {"lr": [net.lr or 0.01]}, cv=[(np.arange(150), np.arange(150))], refit=False).fit(*iris)
+    assert search.best_score_ == net.score(*iris)
+    forever = vise.Classifier(recipe="none", epochs=20, stop_stall=np.inf).fit(*iris)
+    assert forever.n_iter_ == 20
+    assert vise.Classifier(stop_stall=3, min_delta=0.1).partial_fit(*iris, classes=[0, 1, 2]).n_iter_ == 1
+    with pytest.raises(ValueError, match="partial_fit does not support `patience`"):
+        vise.Regressor(patience=3).partial_fit(*iris)
+
+
+def test_options_that_are_remembered_are_those_of_each_fit(iris):
+    def weights(**options):
+        return vise.Classifier(recipe="none", epochs=2, **options).fit(*iris).model_["0.weight"]
+
+    layers = [None, 4, None]
+    first = weights(layers=layers), weights(lr=1), weights(lr="0.5"), weights(class_weights=[1, 1, 9]), weights()
+    layers[1] = 5
+    assert weights(layers=layers).shape == (5, 4) and first[0].shape == (4, 4)
+    again = weights(layers=[None, 4, None]), weights(lr=1.0), weights(), weights(class_weights=[1, 1, 9])
+    for one, other in zip(again, (first[0], first[1], first[4], first[3])):
+        assert np.array_equal(one, other)
+    assert not np.array_equal(first[3], first[4]) and not np.array_equal(first[1], first[4])
+
+
 def test_several_targets_and_losses():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 4))

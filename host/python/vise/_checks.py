@@ -138,6 +138,25 @@ def labels_of(y: Any, estimator: str) -> np.ndarray:
     return values
 
 
+def label_columns(y: Any) -> Optional[np.ndarray]:
+    """y of several columns that are 0 or 1 for each label: float64 [n, labels]; None: y has one column."""
+    values = dense(y)
+    if not isinstance(values, np.ndarray):
+        values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] < 2:
+        return None
+    try:
+        numbers_ = values.astype(np.float64)
+    except (TypeError, ValueError):
+        numbers_ = np.array([np.inf])
+    if np.isnan(numbers_).any():
+        raise ValueError("Input y contains NaN.")
+    if not np.isin(numbers_, (0, 1)).all():
+        raise ValueError(f"Unknown label type: y of shape {values.shape} has other values than 0 and 1, which say of each "
+                         "label whether it is there. For one class of each row y should be a 1d array.")
+    return numbers_
+
+
 def targets_of(y: Any, estimator: str) -> Tuple[np.ndarray, bool]:
     """Numbers [n, targets], and whether y had one dimension."""
     if y is None:

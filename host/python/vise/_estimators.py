@@ -1,312 +1,37 @@
-"""vise.Classifier and vise.Regressor: estimators as scikit-learn has them, which work without it too."""
+"""vise.Classifier and vise.Regressor."""
 from __future__ import annotations
 
-import ctypes
-import inspect
-import math
-from functools import lru_cache
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from . import _checks, _export, _fit, _signs
+from . import _checks, _fit
 from . import _library as _l
-from ._errors import UsageError
-from ._library import Handle, lib, made
-from ._options import Configs, first_batch
-from ._parameters import PARAMETERS, Parameters
-from ._partial import PartialFit
-from ._tables import Table, column_name, dataset_of, names_of, retyped, texts_of, title_of, transform
-from .model import Model
+from ._base import Begun, Estimator
+from ._library import Handle, lib
+from ._options import first_batch
+from ._parameters import PARAMETERS
+from ._tables import column_name, texts_of, title_of
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-    from sklearn.exceptions import NotFittedError
+    from sklearn.base import ClassifierMixin, RegressorMixin
 except ImportError:
-    from ._without_sklearn import BaseEstimator, ClassifierMixin, NotFittedError, RegressorMixin
+    from ._without_sklearn import ClassifierMixin, RegressorMixin
 
 
-_NAMES = frozenset(inspect.signature(Parameters.__init__).parameters) - {"self"}
-
-
-class _Begun:
-    """A fit up to its first step."""
-
-    def __init__(self, data: Any, configs: Configs) -> None:
-        self.data, self.configs = data, configs
-        self.initial: Optional[Model] = None
-
-
-class _Estimator(Parameters, PartialFit, BaseEstimator):
-    """What both have in common."""
-
-    model_: Model
-    n_features_in_: int
-    feature_names_in_: np.ndarray
-    n_iter_: int
-    n_steps_: int
-    loss_: float
-    loss_curve_: List[float]
-    validation_loss_curve_: Optional[List[float]]
-    best_epoch_: Optional[int]
-    stop_reason_: str
-    _preprocessor: Handle
-    _state: Optional[bytes]  # of the trainer, for warm_start
-    _done: Tuple[int, int]  # epochs and steps of that trainer
-
-    # ---- parameters --------------------------------------------------------------------------------------------
-
-    @classmethod
-    def _get_param_names(cls) -> List[str]:
-        """Found once: to read a signature of ninety parameters takes longer than a fit of few rows."""
-        if "_parameter_names" not in cls.__dict__:
-            cls._parameter_names = sorted(set(inspect.signature(cls.__init__).parameters) - {"self"})
-        return cls._parameter_names
-
-    def get_params(self, deep: bool = True) -> Dict[str, Any]:
-        """The parameters by name."""
-        return {name: getattr(self, name) for name in self._get_param_names()}
-
-    def _settings(self) -> Dict[str, Any]:
-        """The parameters that are not None by name, with random_state as the seed."""
-        settings = {name: value for name, value in self.__dict__.items() if value is not None and name in _NAMES}
-        seed = _checks.seed_of(settings.pop("random_state", None))
-        if seed is not None and "seed" in settings:
-            raise ValueError("`seed` and `random_state` are both given: give one of the two")
-        if seed is not None:
-            settings["seed"] = seed
-        if self.recipe not in ("table", "none"):
-            raise ValueError(f"`recipe` is {self.recipe!r}; it is 'table' or 'none'")
-        if self.warm_start:
-            settings.setdefault("lr_schedule", "constant")  # no schedule knows where the last fit will end
-        return settings
+class Classifier(ClassifierMixin, Estimator):
+    classes_: np.ndarray
+    _class_order: np.ndarray  # where each class of the net stands in classes_
+    _n_labels: int = 0  # columns of y, of which several may be 1; 0: y has classes
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
-        tags.input_tags.string = True
-        tags.non_deterministic = False
+        tags.classifier_tags.multi_label = True
         return tags
 
     def _more_tags(self) -> Dict[str, Any]:
         """The same for scikit-learn before 1.6."""
-        return {"allow_nan": True, "X_types": ["2darray", "sparse", "string"]}
-
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "model_"):
-            raise NotFittedError(f"This {type(self).__name__} instance is not fitted yet. Call 'fit' with appropriate "
-                                 "arguments before using this estimator.")
-
-    # ---- fit ---------------------------------------------------------------------------------------------------
-
-    def _note_features(self, x: Any) -> Any:
-        """X checked, its columns and names kept."""
-        names = names_of(x)
-        x = _checks.features_of(x, type(self).__name__)
-        self.n_features_in_ = x.shape[1]
-        if names is not None:
-            self.feature_names_in_ = np.array(names, dtype=object)
-        elif hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
-        return x
-
-    def _names(self) -> Optional[List[str]]:
-        """Names of the features; None without."""
-        return list(self.feature_names_in_) if hasattr(self, "feature_names_in_") else None
-
-    def _table(self, x: Any) -> Table:
-        """X as a table, with the columns that are to be taken for text or for numbers."""
-        names, table = self._names(), Table(x.shape[0])
-        table.add_all(retyped(x, names, self.categorical, self.numeric), names)
-        return table
-
-    def _how(self, settings: Dict[str, Any], n_targets: int, names: Optional[List[str]], kind: int) -> Any:
-        if names is not None:
-            target = ",".join(names[-n_targets:])
-        else:
-            target = ",".join(str(i - n_targets) for i in range(n_targets))
-        return _fit.preprocessor_options(settings, target, kind, settings.get("loss"))
-
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Trains a net on the rows of X [n, features] (array, DataFrame or sparse matrix) and y: classes [n] (whole
-        numbers, bools or texts) for a Classifier, numbers [n] or [n, targets] for a Regressor. sample_weight: a weight of
-        at least 0 for each row. Returns self."""
-        again = self.warm_start and getattr(self, "_state", None) is not None
-        begun = self._begin(X, y, sample_weight, again)
-        if again:
-            model, trainer, goes_on = self._go_on(begun)
-        else:
-            model = self._new_model(begun.configs, begun.data.preprocessor)
-            trainer, goes_on = _fit.new_trainer(begun.configs, model, begun.data), False
-        outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
-
-        self._adopt(model, begun.data)
-        self._live, self._partial_state = None, None
-        self._state = _fit.save_trainer(trainer) if self.warm_start else None
-        self._note_outcome(outcome, again, goes_on)
-        outcome.interrupt.deliver()
-        return self
-
-    def _new_model(self, configs: Configs, preprocessor: Handle) -> Model:
-        """A net with its initial weights and the signs that they keep."""
-        model = _fit.new_model(configs, self.init_scheme, preprocessor)
-        if self._has_signs():
-            _signs.give_signs(model, self.monotone, self.sign, configs, preprocessor, self._names(), self.n_features_in_)
-        return model
-
-    def _has_signs(self) -> bool:
-        return self.monotone is not None or self.sign is not None
-
-    def _go_on(self, begun: _Begun) -> Tuple[Model, Handle, bool]:
-        """The net, a trainer, and whether that goes on where the trainer of the last fit ended. Where rows or options are
-        others now it begins with the weights, and with the scaling of targets that they were made for."""
-        model = self.model_.copy()
-        limits = {"epochs": self._done[0], "steps": self._done[1]}
-        asked = {name: begun.configs.number(name) for name in limits}
-        for name, done in limits.items():  # they count all steps
-            begun.configs.put(name, asked[name] + done if asked[name] > 0 else 0)
-        try:
-            trainer = _fit.new_trainer(begun.configs, model, begun.data)
-            assert self._state is not None
-            _fit.restore_trainer(trainer, self._state)
-            return model, trainer, True
-        except UsageError:
-            for name, limit in asked.items():
-                begun.configs.put(name, limit)
-            begun.configs.put("scale_target", False)
-            model = self.model_.copy()
-            return model, _fit.new_trainer(begun.configs, model, begun.data), False
-
-    def _adopt(self, model: Model, data: Any) -> None:
-        """The trained net, and how its inputs are made."""
-        self.model_, self._preprocessor = model, data.preprocessor
-
-    def _note_result(self, result: Any) -> None:
-        """Of vise_run_result or vise_sweep_result."""
-        self._done = (int(result.epochs), int(result.steps))
-        self.n_iter_, self.n_steps_ = max(self._done[0], 1), self._done[1]
-        self.loss_ = float(result.train.loss)
-        self.stop_reason_ = _stop_reason(result.reason)
-        self.best_epoch_ = int(result.best_epoch) or None
-
-    def _note_outcome(self, outcome: Any, again: bool, goes_on: bool) -> None:
-        """again: the net was trained before; goes_on: by a trainer whose counts go on."""
-        epochs, steps = self._done if goes_on else (0, 0)
-        losses = self.loss_curve_ if again else []
-        held_out = self.validation_loss_curve_ if again else None
-        other_epochs, other_steps = len(losses) - epochs, (self.n_steps_ if again else 0) - steps  # of other trainers
-        self._note_result(outcome.result)
-        self.n_iter_ = max(self._done[0] - epochs, 1)
-        self.n_steps_ += other_steps
-        if self.best_epoch_ is not None:
-            self.best_epoch_ += other_epochs
-        self.loss_curve_ = _joined(losses, outcome.losses, other_epochs)
-        self.validation_loss_curve_ = None
-        if outcome.validation_losses is not None:
-            self.validation_loss_curve_ = _joined(held_out, outcome.validation_losses, other_epochs)
-
-    # ---- use ---------------------------------------------------------------------------------------------------
-
-    def _transformed(self, x: Any) -> Handle:
-        """The net's inputs for all rows of a checked X."""
-        dtype = _l.F64 if self.model_.dtype == "float64" else _l.F32
-        return transform(self._preprocessor, self._table(x), None, dtype, targets=False, every_row=True)
-
-    def _outputs(self, X: Any, output: str) -> np.ndarray:
-        self._check_fitted()
-        dataset = dataset_of(self._transformed(_checks.check_features(self, X)), None)
-        return self.model_._predict(dataset, output, self.backend or "auto", self.threads or 0)
-
-    @property
-    def input_names_(self) -> List[str]:
-        """Names of the net's inputs, in their order: "age", "color=red", "age is missing"."""
-        self._check_fitted()
-        buffer = ctypes.create_string_buffer(4096)
-        n = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
-        return [lib.vise_preprocessor_input_name(self._preprocessor.pointer, i, buffer, len(buffer)).decode()
-                for i in range(n)]
-
-    def save(self, path: Any) -> None:
-        """Writes the model as a .safetensors file, which `vise predict` and vise.load read."""
-        self._check_fitted()
-        self.model_.save(path)
-
-    def _ranges(self, X: Any) -> Any:
-        """Least and largest value of each input that is a number; NaN for those made of texts and gaps."""
-        x = _checks.check_features(self, X)
-        n = lib.vise_preprocessor_n_inputs(self._preprocessor.pointer)
-        low, high, info = np.full(n, np.nan), np.full(n, np.nan), _l.ColumnInfo()
-        for i in range(lib.vise_preprocessor_n_columns(self._preprocessor.pointer)):
-            _l.call(lib.vise_preprocessor_column, self._preprocessor.pointer, i, ctypes.byref(info))
-            if info.role != _l.ROLE_FEATURE or info.kind == _l.COLUMN_TEXT:
-                continue
-            column = x.iloc[:, info.place] if hasattr(x, "iloc") else x[:, info.place]
-            if getattr(column.dtype, "kind", "O") == "M":
-                column = np.asarray(column, dtype="datetime64[s]").astype(np.float64) / 86400 - info.origin
-            values = np.asarray(column, dtype=np.float64)
-            low[info.first_input], high[info.first_input] = np.nanmin(values), np.nanmax(values)
-        return low, high
-
-    def certify(self, X: Any, *, integers: Optional[str] = None) -> Dict[str, Any]:
-        """Proven bounds of the net for rows within the ranges of X's columns, see vise.Model.certify."""
-        self._check_fitted()
-        data = None
-        if integers is not None:
-            data = dataset_of(self._transformed(_checks.check_features(self, X)), None)
-        return _export.certify(self.model_, self._ranges(X), "X", integers, data)
-
-    def export(self, path: Any, format: str = "onnx", *, X: Any = None, name: Optional[str] = None,
-               vectors: Optional[int] = None, integers: Optional[str] = None) -> None:
-        """Writes the net into the new or empty folder path, see vise.Model.export; X: rows, for the ranges of test vectors
-        and of the values of a net in integers. The net takes input_names_, numbers in their own units."""
-        self._check_fitted()
-        data = None
-        if X is not None and format == "c":
-            data = dataset_of(self._transformed(_checks.check_features(self, X)), None)
-        _export.export(self.model_, path, format, None if X is None else self._ranges(X), name=name, vectors=vectors,
-                       integers=integers, data=data)
-
-    def to_torch(self) -> Any:
-        """The net as a torch.nn.Sequential, see vise.Model.to_torch; its inputs are those of input_names_."""
-        self._check_fitted()
-        return self.model_.to_torch()
-
-    # ---- pickles -----------------------------------------------------------------------------------------------
-
-    def __getstate__(self) -> Dict[str, Any]:
-        state = super().__getstate__() if hasattr(super(), "__getstate__") else self.__dict__
-        kept = {name: value for name, value in state.items() if name not in ("_preprocessor", "_live")}
-        if "_live" in state:
-            kept["_partial_state"] = self._kept_partial()
-        return kept
-
-    def __setstate__(self, state: Dict[str, Any]) -> None:
-        if hasattr(super(), "__setstate__"):
-            super().__setstate__(state)
-        else:
-            self.__dict__.update(state)
-        if "model_" in state:
-            text = lib.vise_model_preprocessing(self.model_._pointer)
-            self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
-
-
-_stop_reason = lru_cache(maxsize=None)(lambda reason: lib.vise_stop_reason_name(reason).decode())
-
-
-def _joined(before: Optional[List[float]], losses: np.ndarray, n_other: int) -> List[float]:
-    """The losses of all epochs: n_other of earlier trainers, then those of this one, NaN where it has none of its own."""
-    known = before if before is not None else [math.nan] * n_other
-    made_, earlier = losses.tolist(), known[n_other:]
-    for i in range(min(len(earlier), len(made_))):
-        if math.isnan(made_[i]):
-            made_[i] = earlier[i]
-    return known[:n_other] + made_
-
-
-class Classifier(ClassifierMixin, _Estimator):
-    classes_: np.ndarray
-    _class_order: np.ndarray  # where each class of the net stands in classes_
+        return {**super()._more_tags(), "multilabel": True}
 
     def _checked(self, settings: Dict[str, Any], X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
         """X, y and weights, with classes_ noted."""
@@ -317,10 +42,10 @@ class Classifier(ClassifierMixin, _Estimator):
         _checks.rows_fit(x, labels, type(self).__name__)
         weights = _checks.weights_of(sample_weight, len(labels))
         classes = np.unique(labels)
-        if again and not np.array_equal(classes, self.classes_):
+        if again and (self._n_labels > 0 or not np.array_equal(classes, self.classes_)):
             raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                              f"Previously got {self.classes_}, `y` has {classes}")
-        self.classes_ = classes
+        self.classes_, self._n_labels = classes, 0
         present = self.classes_ if weights is None else np.unique(labels[weights > 0])
         if len(present) < 2:
             raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
@@ -328,36 +53,80 @@ class Classifier(ClassifierMixin, _Estimator):
         return _checks.in_one_batch(x, labels, weights, first_batch(settings, len(labels)))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
-        """One pass over the rows X [n, features] with classes y [n], in batches; epochs, steps and patience do not count.
-        classes: all classes there are, wanted by the first call, whose rows also decide the scaling and the values of
-        texts. The learning rate is constant unless lr_schedule is given. Returns self."""
-        name, first = type(self).__name__, not hasattr(self, "model_")
+        """One pass over the rows X [n, features] with classes y [n] or labels y [n, labels], in batches; epochs and steps
+        do not count. classes: all classes there are, wanted by the first call, whose rows also decide the scaling and the
+        values of texts. The learning rate is constant unless lr_schedule is given. Returns self."""
+        first = not hasattr(self, "model_")
         if first and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
+        self._refuse_patience()
+        columns = None if y is None else _checks.label_columns(y)
         if first:
-            self.classes_ = np.unique(classes)
+            self.classes_, self._n_labels = np.unique(classes), 0 if columns is None else columns.shape[1]
             self._class_order = np.arange(len(self.classes_))
         x = self._note_features(X) if first else _checks.check_features(self, X)
-        labels = _checks.labels_of(y, name)
+        targets = self._class_codes(x, y, classes) if columns is None else self._known_labels(x, columns, classes)
+        weights = _checks.weights_of(sample_weight, len(targets))
+        if first:
+            loss = self._label_loss() if self._n_labels > 0 else self.loss if self.loss is not None else "cross-entropy"
+            of_one = self._n_labels == 0 and loss == "bce" and len(self.classes_) == 2
+            self._begin_partial(x, targets, 1 if of_one else len(self.classes_), loss)
+        elif not self._is_partial():
+            self._go_on_partial(x)
+        self._pass_over(x, targets, weights)
+        return self
+
+    def _class_codes(self, x: Any, y: Any, classes: Any) -> np.ndarray:
+        """The net's classes of y [n, 1], for partial_fit."""
+        labels = _checks.labels_of(y, type(self).__name__)
         _checks.same_length(x, labels)
+        if self._n_labels > 0:
+            raise ValueError(f"y of {self._n_labels} labels in the first call to partial_fit has one column in this one")
         unknown = np.setdiff1d(labels, self.classes_)
         if len(unknown) > 0 or (classes is not None and not np.array_equal(np.unique(classes), self.classes_)):
             raise ValueError(f"`classes` {self.classes_.tolist()} of the first call to partial_fit are not those of this "
                              f"one: {np.unique(labels if classes is None else classes).tolist()}")
-        weights = _checks.weights_of(sample_weight, len(labels))
-
         place = np.full(len(self.classes_), -1, dtype=np.int64)
         place[self._class_order] = np.arange(len(self._class_order))
-        codes = place[np.searchsorted(self.classes_, labels)][:, None]
-        if first:
-            loss = self.loss if self.loss is not None else "cross-entropy"
-            self._begin_partial(x, codes, 1 if loss == "bce" and len(self.classes_) == 2 else len(self.classes_), loss)
-        elif not self._is_partial():
-            self._go_on_partial(x)
-        self._pass_over(x, codes, weights)
-        return self
+        return place[np.searchsorted(self.classes_, labels)][:, None]
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> _Begun:
+    def _known_labels(self, x: Any, columns: np.ndarray, classes: Any) -> np.ndarray:
+        """Labels [n, labels] for partial_fit, as many as in its first call."""
+        _checks.same_length(x, columns)
+        n = self._n_labels if classes is None else len(np.unique(classes))
+        if columns.shape[1] != self._n_labels or n != self._n_labels or len(self.classes_) != self._n_labels:
+            raise ValueError(f"y has {columns.shape[1]} labels, but there are {len(self.classes_)} `classes`, one for each "
+                             "label, of the first call to partial_fit")
+        return columns
+
+    def _label_loss(self) -> str:
+        """The loss of a net with an output for each label."""
+        if self.class_weight is not None or self.class_weights is not None:
+            raise ValueError("`class_weight` is for y with one class in each row, and y has several labels; sample_weight "
+                             "weighs its rows")
+        if self.loss not in (None, "bce", "hinge"):
+            raise ValueError(f"`loss` is {self.loss!r}, but y has several labels, each of them there or not: that takes bce "
+                             "or hinge")
+        return self.loss or "bce"
+
+    def _begin_labels(self, X: Any, y: Any, columns: np.ndarray, sample_weight: Any, again: bool) -> Begun:
+        """A fit to several labels, each of which a row may have."""
+        settings = dict(self._settings(), loss=self._label_loss())
+        x = _checks.check_features(self, X) if again else self._note_features(X)
+        _checks.rows_fit(x, columns, type(self).__name__)
+        if again and self._n_labels != columns.shape[1]:
+            raise ValueError("warm_start can only be used where `y` has the same labels as in the previous call to fit: "
+                             f"{self._n_labels} columns, not {columns.shape[1]}")
+        self._n_labels = columns.shape[1]
+        self.classes_ = self._class_order = np.arange(self._n_labels)
+        weights = _checks.weights_of(sample_weight, len(columns))
+        x, columns, weights = _checks.in_one_batch(x, columns, weights, first_batch(settings, len(columns)))
+        return self._prepared(settings, x, columns, y, weights, "label", again)
+
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> Begun:
+        columns = None if y is None else _checks.label_columns(y)
+        if columns is not None:
+            return self._begin_labels(X, y, columns, sample_weight, again)
         settings = self._settings()
         x, labels, weights = self._checked(settings, X, y, sample_weight, again)
         names, table = self._names(), self._table(x)
@@ -373,7 +142,7 @@ class Classifier(ClassifierMixin, _Estimator):
             settings = dict(settings, class_weights=self._class_weights(labels, weights))
         data, configs = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
         self._order_classes(data.preprocessor)
-        return _Begun(data, configs)
+        return Begun(data, configs)
 
     def _class_weights(self, labels: np.ndarray, weights: Optional[np.ndarray]) -> List[float]:
         """class_weight as a list in the order of classes_."""
@@ -405,12 +174,14 @@ class Classifier(ClassifierMixin, _Estimator):
         self._class_order = np.array([by_text[float(text) if is_number else text] for text in texts])
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities [n, classes] in the order of classes_."""
+        """Probabilities [n, classes] in the order of classes_; of labels each by itself."""
         self._check_fitted()
         if self.model_.loss not in ("cross-entropy", "bce"):
             raise AttributeError(f"a net trained for the loss {self.model_.loss} has no probabilities; cross-entropy and "
                                  "bce have")
         made_ = self._outputs(X, "probability")
+        if self._n_labels > 0:
+            return made_
         if made_.shape[1] == 1:
             made_ = np.hstack([1 - made_, made_])
         elif self.model_.loss == "bce":
@@ -425,8 +196,11 @@ class Classifier(ClassifierMixin, _Estimator):
             return np.log(self.predict_proba(X))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Outputs before the softmax [n, classes]; [n] for two classes, positive for the second."""
+        """Outputs before the softmax [n, classes]; [n] for two classes, positive for the second; [n, labels], positive for
+        those that are there."""
         made_ = self._outputs(X, "raw")
+        if self._n_labels > 0:
+            return made_
         if made_.shape[1] == 1:
             return made_[:, 0]
         out = np.full((len(made_), len(self.classes_)), -np.inf)
@@ -434,12 +208,14 @@ class Classifier(ClassifierMixin, _Estimator):
         return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out
 
     def predict(self, X: Any) -> np.ndarray:
-        """The most likely class of each row: [n]."""
+        """The most likely class of each row: [n]; 1 for each likely label, else 0: [n, labels]."""
+        if self._n_labels > 0:
+            return (self._outputs(X, "raw") > 0).astype(np.int64)
         codes = self._outputs(X, "class")[:, 0]
         return self.classes_[self._class_order[codes.astype(np.intp)]]
 
 
-class Regressor(RegressorMixin, _Estimator):
+class Regressor(RegressorMixin, Estimator):
     _one_dimension: bool  # of y
     _n_targets: int
 
@@ -448,7 +224,7 @@ class Regressor(RegressorMixin, _Estimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> _Begun:
+    def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> Begun:
         settings = self._settings()
         if y is None:
             _checks.targets_of(y, type(self).__name__)
@@ -462,23 +238,14 @@ class Regressor(RegressorMixin, _Estimator):
         weights = _checks.weights_of(sample_weight, len(targets))
         x, targets, weights = _checks.in_one_batch(x, targets, weights, first_batch(settings, len(targets)))
 
-        names, table = self._names(), self._table(x)
-        titles = None
-        for i in range(targets.shape[1]):
-            taken = None if names is None else names + (titles or [])
-            title = None if names is None else column_name(title_of(y, "target", i), taken)
-            table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
-            titles = None if title is None else (titles or []) + [title]
-
-        how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else 0)
-        known = self._preprocessor if again else None
-        return _Begun(*_fit.prepare(table, how, settings, weights, known))
+        return self._prepared(settings, x, targets, y, weights, "target", again)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Regressor:
-        """One pass over the rows X [n, features] with the numbers y, in batches; epochs, steps and patience do not count.
+        """One pass over the rows X [n, features] with the numbers y, in batches; epochs and steps do not count.
         The rows of the first call decide the scaling and the values of texts. The learning rate is constant unless
         lr_schedule is given. Returns self."""
         first = not hasattr(self, "model_")
+        self._refuse_patience()
         x = self._note_features(X) if first else _checks.check_features(self, X)
         targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
         _checks.same_length(x, targets)
@@ -530,7 +297,7 @@ _document(Classifier, """A net that tells classes apart, trained with hard regul
     "table" what is not given is chosen by the table's size; recipe "none" leaves each option at its own default.
 """, """
     classes_ : ndarray
-        The classes, sorted.
+        The classes, sorted; 0, 1, 2, ... for the labels where y has several columns of 0 and 1, one for each label.
 
     Examples
     --------

@@ -85,7 +85,7 @@ def _texts(parameter: str, kind: int, value: Any) -> List[str]:
         if is_number and value in (0, 1):
             return ["yes" if value else "no"]
         raise _wrong(parameter, value, "True or False")
-    if value is False:
+    if value is False or (kind == COUNT and is_number and value == math.inf):  # no end, no limit
         return ["off"]
     if kind == PATH and hasattr(value, "__fspath__"):
         return [value.__fspath__()]

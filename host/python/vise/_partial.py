@@ -32,6 +32,7 @@ class PartialFit:
         loss: Optional[str]
         scale_target: Optional[bool]
         recipe: str
+        patience: Optional[int]
 
         def _settings(self) -> Dict[str, Any]: ...
         def _table(self, x: Any) -> Table: ...
@@ -41,6 +42,12 @@ class PartialFit:
     def _is_partial(self) -> bool:
         """Whether there is a net that partial_fit goes on with."""
         return getattr(self, "_live", None) is not None or getattr(self, "_partial_state", None) is not None
+
+    def _refuse_patience(self) -> None:
+        """Patience needs rows held out, of which a pass has none."""
+        if self.patience is not None and self.patience is not False:
+            raise ValueError("partial_fit does not support `patience`: there are no rows to validate on, and no end to come "
+                             "early; set it to None")
 
     def _begin_partial(self, x: Any, targets: np.ndarray, n_outputs: int, loss: str) -> None:
         """A preprocessor fitted to the first rows, a net, and a trainer without data of its own."""

@@ -17,8 +17,8 @@ from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.metaestimators import available_if
 
 from . import _library as _l
-from ._checks import labels_of
-from ._estimators import _Estimator
+from ._base import Estimator
+from ._checks import label_columns, labels_of
 from ._library import Handle, lib, made
 from .model import Model
 
@@ -115,7 +115,7 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def _more_tags(self) -> Dict[str, Any]:
         """The same for scikit-learn before 1.6."""
-        return _Estimator._more_tags(self.estimator)
+        return Estimator._more_tags(self.estimator)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")
@@ -124,7 +124,7 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any = None, *, groups: Any = None, sample_weight: Any = None) -> SearchCV:
         """Searches, then fits the best to all rows. groups: for splitters that take them. Returns self."""
-        if not isinstance(self.estimator, _Estimator):
+        if not isinstance(self.estimator, Estimator):
             raise TypeError(f"`estimator` is a {type(self.estimator).__name__}: SearchCV takes vise.Classifier and "
                             "vise.Regressor; scikit-learn's GridSearchCV takes others, and pipelines with these")
         if y is None:
@@ -133,7 +133,7 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
         scorer = check_scoring(self.estimator, scoring=self.scoring)
         of_one_column = np.asarray(y).ndim == 1
         splitter = check_cv(self.cv, np.asarray(y) if of_one_column else y, classifier=is_classifier(self.estimator))
-        if is_classifier(self.estimator):
+        if is_classifier(self.estimator) and label_columns(y) is None:
             y = labels_of(y, type(self).__name__)
         X, y, groups, sample_weight = indexable(X, y, groups, sample_weight)
         splits = list(splitter.split(X, y, groups))

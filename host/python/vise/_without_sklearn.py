@@ -39,8 +39,9 @@ class ClassifierMixin:
     predict: Callable[[Any], np.ndarray]
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """The share of rows that are right."""
-        return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
+        """The share of rows that are right, with all their labels."""
+        right = self.predict(X) == np.asarray(y)
+        return float(np.average(right if right.ndim == 1 else right.all(axis=1), weights=sample_weight))
 
 
 class RegressorMixin:
