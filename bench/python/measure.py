@@ -3,8 +3,9 @@
     env -u OPENBLAS_CORETYPE python bench/python/measure.py [--fits N]
 
 a grid of 30 configurations by 5 folds on scikit-learn's digits (64 hidden units, 60 epochs of adam), by vise.SearchCV and by
-GridSearchCV(MLPClassifier) on two processes; the same grid with a norm clip and a box; what a fit costs beyond the call of
-the library; the import; memory after many fits."""
+GridSearchCV(MLPClassifier) on two processes, with the same range of initial weights and the same penalties; the same grid
+with a norm clip and a box; what a fit of few rows is made of: Python, the library's calls, and among these the run; the
+import; memory after many fits."""
 import argparse
 import os
 import resource
@@ -23,7 +24,8 @@ import vise
 from vise._library import lib
 
 GRID_LR = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
-GRID_L2 = [0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+GRID_ALPHA = [0.0, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]
+BATCH = 64
 
 
 def timed(call):
@@ -35,15 +37,16 @@ def timed(call):
 def searches():
     x, y = load_digits(return_X_y=True)
     x = x / 16
-    net = vise.Classifier(recipe="none", layers="auto-64-auto", optimizer="adam", epochs=60, batch=64)
+    net = vise.Classifier(recipe="none", layers="auto-64-auto", optimizer="adam", epochs=60, batch=BATCH,
+                          init_scheme="glorot")
     bounded = clone(net).set_params(clip_norm=1, clamp=0.5)
     same = dict(cv=5, n_jobs=2, refit=False)
-    grid = {"lr": GRID_LR, "l2": GRID_L2}
-    theirs = MLPClassifier((64,), batch_size=64, max_iter=60, n_iter_no_change=60, tol=0)
+    grid = {"lr": GRID_LR, "l2": [alpha / (2 * BATCH) for alpha in GRID_ALPHA]}  # alpha / 2 ||w||^2 / rows of a batch
+    theirs = MLPClassifier((64,), batch_size=BATCH, max_iter=60, n_iter_no_change=60, tol=0)
     jobs = {
         "vise.SearchCV": vise.SearchCV(net, grid, **same),
         "vise.SearchCV, clip_norm=1, clamp=0.5": vise.SearchCV(bounded, grid, **same),
-        "GridSearchCV(MLPClassifier)": GridSearchCV(theirs, {"learning_rate_init": GRID_LR, "alpha": GRID_L2}, **same),
+        "GridSearchCV(MLPClassifier)": GridSearchCV(theirs, {"learning_rate_init": GRID_LR, "alpha": GRID_ALPHA}, **same),
     }
     seconds = {}
     for name, search in jobs.items():
@@ -53,25 +56,38 @@ def searches():
         print(f"{name}: {seconds['GridSearchCV(MLPClassifier)'] / seconds[name]:.1f} times as fast")
 
 
-def overhead():
-    """Seconds of fit beyond those that the library's call vise_trainer_run takes."""
+def overhead(n=1000):
+    """What a fit of few rows is made of: the whole by itself, and in other fits the time inside the library's calls."""
     x, y = load_iris(return_X_y=True)
-    net, inside = vise.Classifier(recipe="none", epochs=1, layers="auto-8-auto"), []
-    run = lib.vise_trainer_run_sized
+    net, inside = vise.Classifier(recipe="none", epochs=1, layers="auto-8-auto"), {}
 
-    def watched(*arguments):
-        seconds, status = timed(lambda: run(*arguments))
-        inside.append(seconds)
-        return status
+    def watched(name, function):
+        def call(*arguments):
+            seconds, result = timed(lambda: function(*arguments))
+            inside[name] = inside.get(name, 0) + seconds
+            return result
 
-    lib.vise_trainer_run_sized = watched
-    beyond = []
-    for _ in range(1000):
-        seconds, _ = timed(lambda: net.fit(x, y))
-        beyond.append(seconds - inside[-1])
-    lib.vise_trainer_run_sized = run
-    print(f"fit of iris beyond the library's run: {np.median(beyond) * 1e6:.0f} us, at best {min(beyond) * 1e6:.0f} us; "
-          f"the run itself (1 epoch): {np.median(inside) * 1e6:.0f} us")
+        call.__name__ = name
+        return call
+
+    net.fit(x, y)
+    whole = [timed(lambda: net.fit(x, y))[0] for _ in range(n)]
+    functions = dict(vars(lib))
+    for name, function in functions.items():
+        setattr(lib, name, watched(name, function))
+    runs, others = [], []
+    for _ in range(n):
+        inside.clear()
+        net.fit(x, y)
+        runs.append(inside.pop("vise_trainer_run_sized"))
+        others.append(sum(inside.values()))
+    for name, function in functions.items():
+        setattr(lib, name, function)
+
+    for title, share in (("at the median", 0.5), ("at best", 0.0)):
+        total, run, other = (np.quantile(seconds, share) * 1e6 for seconds in (whole, runs, others))
+        print(f"fit of iris {title}: {total:.0f} us, of these {total - run - other:.0f} in Python, {other:.0f} in other calls "
+              f"of the library, {run:.0f} in the run (1 epoch)")
 
 
 def import_time():
