@@ -38,7 +38,7 @@ function(vise_layer name)
       vise_layer_objects(${target} ${arg_UNPARSED_ARGUMENTS} ${arg_CUDA})
       if(arg_CUDA)
         target_link_libraries(${target} PRIVATE vise_cuda_headers)
-        target_compile_definitions(${target} PRIVATE VISE_I_LINKED_CUBLAS) # the emulated one
+        target_compile_definitions(${target} PRIVATE VISE_I_LINKED_CUBLAS VISE_I_LINKED_NCCL) # emulated
       endif()
       set_target_properties(${target} PROPERTIES EXCLUDE_FROM_ALL TRUE)
     endforeach()

@@ -50,6 +50,11 @@ typedef struct vise_tile_memory {
   uint32_t ld;
 } vise_tile_memory;
 
+/* Where the gradient of a part goes among those of others (vise_k_part_place); 0 of whole steps. */
+VISE_FN size_t vise_part_slot(const vise_step *step) {
+  return !VISE_STEP_TEAMS && vise_mode_of(&step->p) == VISE_K_GRADIENT_ONLY ? step->record.part.slot : 0;
+}
+
 VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_tile *t, uint32_t i) {
   vise_tile_memory m;
   if (i < step->p.n_held) {
@@ -57,6 +62,7 @@ VISE_FN vise_tile_memory vise_tile_memory_of(vise_step *step, const vise_step_ti
     m.ld = t->side;
   } else {
     m.base = step->p.gradients + t->tensor.first + (size_t)t->row * t->tensor.ld + t->column;
+    m.base += vise_part_slot(step) * step->p.n_params;
     m.ld = t->tensor.ld;
   }
   return m;
@@ -234,6 +240,17 @@ VISE_FN void vise_store_cell_max(vise_step *step, const vise_step_tile *t) {
   if (threadIdx.x < sizeof step->cell_max / sizeof *step->cell_max) step->cell_max[threadIdx.x] = 0;
 }
 
+/* Adds what the part's slot at `at` and the ones after it have to a quad of its gradient, the last one first. */
+VISE_FN void vise_join_nodes(const vise_step *step, const float *at, float g[4]) {
+#pragma unroll 1
+  for (uint32_t i = step->record.part.n_joins; i-- > 0;) {
+    float node[4];
+    vise_quad_load(at + i * step->p.n_params, node);
+#pragma unroll
+    for (int k = 0; k < 4; k++) g[k] = node[k] + g[k];
+  }
+}
+
 /* What a warp does to one strip of the tile: the plain gradient c [rows][side], in shared memory, is shaped and stored,
    and its squares are summed. */
 VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise_shaping *s, const float *c,
@@ -254,7 +271,11 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
 
   vise_findings found = {0, 0, 0};
   vise_shape_quad(s, strip.n, g, w, &found);
-  if (strip.n > 0) vise_quad_store(to->base + (size_t)strip.row * to->ld + strip.column, g);
+  if (strip.n > 0) {
+    float *at = to->base + (size_t)strip.row * to->ld + strip.column;
+    if (!VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_join_nodes(step, at, g);
+    vise_quad_store(at, g);
+  }
 
   vise_note_findings(step, t->index, &found);
   if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) return;

@@ -12,6 +12,7 @@
 #include "kernels/layers.cuh"
 #include "kernels/near_inputs.cuh"
 #include "kernels/ops/batch_norm.cuh"
+#include "kernels/part_sums.cuh"
 #include "kernels/product_f32.cuh"
 
 #if VISE_STEP_MMA == VISE_MMA_BF16
@@ -162,6 +163,21 @@ VISE_FN void vise_add_parts(vise_step *step, const vise_step_tile *t, float *c) 
   __syncthreads();
 }
 
+/* VISE_K_GIVEN: a tile's plain gradient from the nodes of the batch's parts, into c. */
+VISE_FN void vise_add_nodes(vise_step *step, const vise_step_tile *t, float *c) {
+  const uint32_t nodes = step->record.given.nodes;
+
+#pragma unroll 1
+  for (uint32_t i = threadIdx.x; i < t->n_rows * t->side; i += VISE_K_STEP_THREADS) {
+    const uint32_t row = t->row + i / t->side, column = t->column + i % t->side;
+    const int inside = row < t->tensor.n_rows && column < t->tensor.n_columns;
+    const float *from = step->p.gradients + t->tensor.first + (size_t)row * t->tensor.ld + column;
+    c[i] = inside ? vise_sum_of_nodes(from, step->p.n_params, nodes) : 0.0f;
+  }
+
+  __syncthreads();
+}
+
 /* VISE_K_PARTS: the CTAs take pairs of slice and tile in turn. */
 VISE_FN_CALLED void vise_parts_phase(void) {
   vise_step *const step = vise_step_here();
@@ -196,7 +212,9 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t i) {
   const vise_step_tile t = vise_own_tile(step, i);
   const uint32_t n_rows = step->record.n_rows;
   float *c = vise_step_floats() + step->c;
-  if (vise_is_norm_tile(&step->p, &t)) {
+  if (vise_is_given(&step->p)) {
+    vise_add_nodes(step, &t, c);
+  } else if (vise_is_norm_tile(&step->p, &t)) {
     vise_norm_gradient(&step->p, &t, c);
   } else if (VISE_RARE(step->p.gradient_parts)) {
     vise_add_parts(step, &t, c);

@@ -28,7 +28,7 @@ VISE_FN_CALLED void vise_loss_of_known_row(uint32_t r, const float *z, float *de
   const uint32_t lane = threadIdx.x % 32, n_out = p->layers[p->n_layers - 1].n_out;
 
   if (VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL)) {
-    const float *given = p->external_delta + (size_t)r * n_out;
+    const float *given = p->external_delta + ((size_t)step->record.position + r) * n_out;
 #pragma unroll 1
     for (uint32_t k = lane; k < n_out; k += 32) delta[k] = given[k];
     if (lane == 0) p->row_losses[r] = 0.0;
@@ -125,7 +125,7 @@ VISE_FN vise_lane_row vise_rows_open_row(const vise_step *step, const vise_rows 
   const vise_k_step *p = &step->p;
   vise_lane_row row = vise_lane_row_open(p, m->n_out, p->row_weights ? vise_data_row(p, &step->record, at) : 0);
   if (VISE_RARE(p->rule.loss == VISE_LOSS_EXTERNAL) && row.inside) {
-    row.z = p->external_delta[(size_t)at * m->n_out + threadIdx.x % 32];
+    row.z = p->external_delta[((size_t)step->record.position + at) * m->n_out + threadIdx.x % 32];
   }
   return row;
 }

@@ -335,6 +335,11 @@ VISE_FN vise_k_step_mode vise_mode_of(const vise_k_step *p) {
   return VISE_STEP_PLAIN ? VISE_K_STEP : (vise_k_step_mode)p->mode;
 }
 
+/* Whether the gradient comes from launches before this one. Teams have none of these. */
+VISE_FN int vise_is_given(const vise_k_step *p) {
+  return !VISE_STEP_TEAMS && VISE_RARE(p->gradient_parts == VISE_K_GIVEN);
+}
+
 VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
   return p->n_tensors;
 }

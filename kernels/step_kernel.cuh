@@ -108,6 +108,7 @@ void vise_step_begin(vise_step *step) {
     if (!step->inverse_is_known) step->inverse = 1.0 / record->denominator;
     step->inverse_is_known = 0;
     step->loss_is_bad = !vise_is_finite_f64(external ? record->external_loss : step->inverse);
+    if (!external && vise_is_given(p) && !vise_is_finite_f64(vise_given_loss(p, record))) step->loss_is_bad = 1;
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
     step->n_correct = step->skip = 0;
     step->counts = vise_k_tensor_counts();
@@ -129,7 +130,7 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
     vise_near_turn(VISE_NEAR_AT_START);
     return;
   }
-  if (step->state.gathered || vise_mode_of(&step->p) == VISE_K_PROJECT) return;
+  if (step->state.gathered || vise_mode_of(&step->p) == VISE_K_PROJECT || vise_is_given(&step->p)) return;
   vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
   vise_step_exchange(x);
 }
@@ -236,11 +237,12 @@ VISE_FN void vise_step_walk(vise_step *step, vise_exchange *x, uint64_t *marks) 
 VISE_FN void vise_step_end(vise_step *step, uint64_t *marks) {
   const vise_k_step *p = &step->p;
 
-  if (vise_mode_of(p) == VISE_K_STEP && !VISE_STEP_TEAMS) vise_add_correct(step);
+  const int has_rows = vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY;
+  if (has_rows && !VISE_STEP_TEAMS) vise_add_correct(step);
   vise_measure_tiles();
   if (vise_step_reports(step) && !vise_reports_early(p)) {
     if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
-    if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report();
+    if (has_rows) vise_step_report();
   }
 
   vise_step_mark(marks, VISE_K_CLOCK_END);

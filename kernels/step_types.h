@@ -26,6 +26,7 @@ enum {
   VISE_K_NARROW = 64,       /* most outputs of a net whose rows phase does the last layer by itself */
   VISE_K_ROW_BLOCK = 8,     /* most rows that a CTA takes at a time in that phase */
   VISE_K_BIAS_TILE = 128,   /* entries of a bias to a tile */
+  VISE_K_MOST_PARTS = 8,    /* of a batch (host/ranks/parts.h) */
   VISE_K_MOST_SLOTS = 256,  /* of an exchange of the gradient's sums: one for each thread that waits */
   VISE_K_STEP_THREADS = 256 /* of a CTA */
 };
@@ -192,6 +193,18 @@ typedef struct vise_k_phase {
   uint8_t exchange; /* the team exchanges before this phase */
 } vise_k_phase;
 
+/* Where the gradient of a part of a batch goes (host/ranks/parts.h): to gradients + slot * n_params. First what is in n_joins
+   slots is added to it, from the last one down to its own: nodes of the tree that end where it begins. */
+typedef struct vise_k_part_place {
+  uint8_t slot, n_joins;
+} vise_k_part_place;
+
+/* The nodes that are left of a batch's n_parts parts: bit p is set where one begins at part p. They lie in gradients one
+   after the other. */
+typedef struct vise_k_part_nodes {
+  uint8_t nodes, n_parts;
+} vise_k_part_nodes;
+
 /* What one step needs to know; written by the host before the launch, read by it from device memory. */
 typedef struct vise_k_step_record {
   vise_i_hyper hyper;
@@ -201,7 +214,12 @@ typedef struct vise_k_step_record {
   uint32_t next_first, next_n_rows; /* the rows of the next record, which this step gathers ahead; 0, 0: none, and the
                                        next step gathers for itself */
   uint32_t position;                /* of the first row in the whole batch, of which this may be a part */
-  uint32_t keeps_all;               /* dropout is off */
+  uint8_t keeps_all;                /* dropout is off */
+  union {
+    vise_k_part_place part;  /* of VISE_K_GRADIENT_ONLY */
+    vise_k_part_nodes given; /* of a step whose gradient is given */
+  };
+  uint8_t reserved;
 } vise_k_step_record;
 
 typedef struct vise_k_tensor_counts {
@@ -260,10 +278,18 @@ VISE_BOTH size_t vise_k_n_clocks(uint32_t n_members) {
   return vise_k_clocks_at(VISE_K_CLOCK_STEPS + 1, n_members, 0);
 }
 
+/* How the gradient phase comes to its tiles. */
+typedef enum vise_k_gradient_way {
+  VISE_K_BY_PRODUCTS, /* it multiplies */
+  VISE_K_BY_SLICES,   /* VISE_K_PARTS makes the products, it adds them up */
+  VISE_K_GIVEN        /* launches before left nodes of the tree of parts in gradients (vise_k_part_nodes), which it
+                         adds up; the step begins with this phase, and has no rows */
+} vise_k_gradient_way;
+
 typedef enum vise_k_step_mode {
   VISE_K_STEP,          /* whole steps */
   VISE_K_FORWARD_ONLY,  /* outputs of the record's rows into the last layer's out */
-  VISE_K_GRADIENT_ONLY, /* the total gradient, penalties included, no clip, into gradients */
+  VISE_K_GRADIENT_ONLY, /* the total gradient, penalties included, no clip, into gradients; several steps: of parts */
   VISE_K_PROJECT        /* all projections; sums of the weights */
 } vise_k_step_mode;
 
@@ -303,7 +329,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint8_t sum_phase;          /* group sums come from VISE_K_SUM; else every CTA adds cells up itself */
   uint8_t weight_sums_needed; /* some penalty is on */
   uint8_t labels;             /* targets are class labels (one column), not values */
-  uint8_t gradient_parts;     /* VISE_K_PARTS makes the products, VISE_K_GRADIENT adds them up */
+  uint8_t gradient_parts;     /* vise_k_gradient_way */
   uint8_t has_norm;           /* some layer has batch norm */
   uint8_t cells_travel;       /* the gradient's sums of cells are payloads of that exchange, not in gradient_sums */
   uint8_t near_rows; /* rows of a CTA's tile of the first forward phase, where it keeps the inputs that it reads in
@@ -336,7 +362,10 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
 
   void *slots;                                   /* of the exchange, for n_members */
   float *params, *moment1, *moment2, *gradients; /* device layout; moments and gradients NULL where not kept */
-  float *parts; /* [slices of the batch][n_params]: sums of VISE_K_PARTS, where gradients come in parts; or NULL */
+  union {
+    float *parts; /* VISE_K_BY_SLICES: [slices of the batch][n_params]: sums of VISE_K_PARTS; or NULL */
+    const vise_k_step_stats *found; /* VISE_K_GIVEN: [n_parts], loss and n_correct of each part */
+  };
   const uint8_t *mask; /* device layout, bytes as in host/rule/rule.h */
   float *activations;  /* see vise_k_layer */
   float *inputs;       /* [2][max_rows][ld_inputs]: gathered rows of this step and of the next */

@@ -154,12 +154,28 @@ VISE_FN int vise_reports_early(const vise_k_step *p) {
   return vise_step_member() >= p->n_gradient_tiles && vise_mode_of(p) == VISE_K_STEP;
 }
 
+/* VISE_K_GIVEN: the loss of the batch, which is the sum over its parts. */
+VISE_FN double vise_given_loss(const vise_k_step *p, const vise_k_step_record *record) {
+  double loss = 0.0;
+#pragma unroll 1
+  for (uint32_t i = 0; i < record->given.n_parts; i++) loss += p->found[i].loss;
+  return loss;
+}
+
+VISE_FN uint32_t vise_given_correct(const vise_step *step) {
+  uint32_t n = 0;
+#pragma unroll 1
+  for (uint32_t i = 0; i < step->record.given.n_parts; i++) n += step->p.found[i].n_correct;
+  return n;
+}
+
 /* What one CTA can say of the step once the gradient is made. */
 VISE_FN void vise_step_report_ahead(vise_step *step) {
-  if (!VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL)) {
+  const int external = VISE_RARE(step->p.rule.loss == VISE_LOSS_EXTERNAL);
+  if (!external && !vise_is_given(&step->p)) {
     vise_batch_loss();
   } else if (threadIdx.x == 0) {
-    step->loss = step->record.external_loss;
+    step->loss = external ? step->record.external_loss : vise_given_loss(&step->p, &step->record);
   }
   if (!vise_penalty_is_late(&step->p)) vise_batch_penalty();
 }
@@ -198,6 +214,7 @@ VISE_FN_CALLED void vise_step_report(void) {
   if (threadIdx.x == 0) {
     vise_k_step_stats *stats = vise_step_stats(step);
     stats->loss = step->loss;
+    if (vise_is_given(p)) stats->n_correct = vise_given_correct(step);
     stats->penalty = step->penalty;
     stats->grad_norm = norm;
     stats->grad_norm_clipped = after;

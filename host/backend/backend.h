@@ -59,8 +59,9 @@ typedef struct vise_i_step_spec {
      fp32, and not in a group. */
   const vise_i_quantization *quantization;
 
-  /* The CPU backends alone. */
-  size_t parts;      /* most parts of a batch (host/ranks/parts.h); 0: the backend adds rows its own way */
+  size_t
+      parts; /* most parts of a batch (host/ranks/parts.h); 0: the backend adds rows its own way. On cuda fp32 without
+                        batch norm, fused, and not in a group */
   vise_ranks *ranks; /* who share the parts; borrowed for the backend's life; NULL: this process has all of them */
 
   /* For the CUDA backend; for the others host/train/resolve.c refuses them, or they are ignored. */

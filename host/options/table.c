@@ -276,9 +276,8 @@ const vise_option vise_i_options[] = {
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
   {"parts", AT(parts), "P", "off",
    "cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of several processes "
-   "(mpirun), by one; with mpirun 8",
-   KIND(COUNT, PLACE, TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, .max = 8, OFF,
-   .backends = (1u << VISE_BACKEND_CPU) | (1u << VISE_BACKEND_CPU64)},
+   "(mpirun), by one; with mpirun 8; on cuda fp32 without batch norm, and auto is cpu",
+   KIND(COUNT, PLACE, TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, .max = 8, OFF},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
    "take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M and G mean 2^10, "

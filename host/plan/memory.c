@@ -66,7 +66,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
   if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;
   if (step->has_mask) a[VISE_I_PLAN_MASK].n_elements = plan->n_params;
-  a[VISE_I_PLAN_GRADIENTS].n_elements = plan->n_params;
+  a[VISE_I_PLAN_GRADIENTS].n_elements = (request->n_gradients > 0 ? request->n_gradients : 1) * plan->n_params;
   if (step->gradient_parts) a[VISE_I_PLAN_PARTS].n_elements = vise_i_plan_most_slices(step->max_rows) * plan->n_params;
 
   a[VISE_I_PLAN_ROW_LOSSES].n_elements = step->max_rows;

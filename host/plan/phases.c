@@ -65,11 +65,24 @@ static void add_max_norm(vise_k_step *step) {
   add(step, VISE_K_MAX_NORM, 0, 0, true);
 }
 
-static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *step) {
+/* What comes after the gradient. */
+static void add_update(vise_k_step *step) {
+  if (step->sum_phase) add(step, VISE_K_SUM, 0, 0, true);
+  add(step, VISE_K_UPDATE, 0, 0, true);
+  add_row_sums(step);
+  add_max_norm(step);
+  add_rounding(step);
+}
+
+static void begin_phases(vise_k_step_mode mode, vise_k_step *step) {
   memset(step->phases, 0, sizeof step->phases);
   step->n_phases = 0;
   step->mode = (uint8_t)mode;
   step->n_steps = 1;
+}
+
+static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *step) {
+  begin_phases(mode, step);
 
   switch (mode) {
     case VISE_K_FORWARD_ONLY:
@@ -87,11 +100,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
       return;
     case VISE_K_STEP:
       add_to_gradient(plan, step);
-      if (step->sum_phase) add(step, VISE_K_SUM, 0, 0, true);
-      add(step, VISE_K_UPDATE, 0, 0, true);
-      add_row_sums(step);
-      add_max_norm(step);
-      add_rounding(step);
+      add_update(step);
       return;
   }
 }
@@ -100,6 +109,19 @@ void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_ste
   *out = plan->step;
   if (mode != VISE_K_STEP) out->n_near = out->near_rows = 0;
   add_phases(plan, mode, out);
+}
+
+void vise_i_plan_of_parts(const vise_i_plan *plan, vise_k_step *gradient, vise_k_step *update) {
+  vise_i_plan_mode(plan, VISE_K_GRADIENT_ONLY, gradient);
+  gradient->rule.k2 = gradient->rule.k1 = gradient->rule.kF = 0; /* penalties come once, with the update */
+  gradient->weight_sums_needed = 0;
+
+  *update = plan->step;
+  update->near_rows = 0;
+  update->gradient_parts = VISE_K_GIVEN;
+  begin_phases(VISE_K_STEP, update);
+  add(update, VISE_K_GRADIENT, 0, 0, true); /* counts are added to statistics that were cleared before the exchange */
+  add_update(update);
 }
 
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {

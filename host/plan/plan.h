@@ -26,6 +26,7 @@ typedef struct vise_i_plan_request {
   const vise_i_row_ball *row_balls;        /* likewise; NULL: none */
   const vise_i_quantization *quantization; /* of an integer net; copied but for the scales; NULL: it is none */
   size_t max_rows;                         /* of a batch, at least 1 */
+  uint32_t n_gradients;                    /* that there is room for; 0: one */
   uint64_t seed;                           /* of dropout */
   vise_precision precision;                /* auto is fp32 */
   vise_i_plan_machine machine;
@@ -108,6 +109,10 @@ VISE_WARN_UNUSED vise_status vise_i_plan_check_memory(const vise_i_plan *plan, s
 
 /* The step of another mode on the same memory. */
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out);
+
+/* The two launches of a step on a batch in parts, on the same memory: the plain gradients of parts, each of up to max_rows
+   rows; and all that comes after the gradient, of the batch. */
+void vise_i_plan_of_parts(const vise_i_plan *plan, vise_k_step *gradient, vise_k_step *update);
 
 /* Tiles or row blocks in a phase for n_rows rows; 0 for phases of sums. */
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows);

@@ -58,6 +58,20 @@ vise_status vise_i_ranks_broadcast(vise_ranks *ranks, void *data, size_t n_bytes
   return vise_i_ranks_spread(ranks, data, ranks->ends, err);
 }
 
+vise_status vise_i_ranks_roll_call(vise_ranks *ranks, vise_error *err) {
+  vise_status status;
+  const double seconds = ranks->seconds, enough = 10;
+  uint64_t *all = NULL, mine = ranks->rank;
+  VISE_TRY(vise_i_alloc(&all, ranks->size, sizeof *all, "ranks", err));
+  if (seconds > enough) ranks->seconds = enough; /* they have waited long */
+  status = vise_i_ranks_gather(ranks, &mine, sizeof mine, all, err);
+  ranks->seconds = seconds;
+
+done:
+  free(all);
+  return status;
+}
+
 /* ---- the public ones ---------------------------------------------------------------------------------------------- */
 
 size_t vise_ranks_rank(const vise_ranks *ranks) {

@@ -46,6 +46,9 @@ VISE_WARN_UNUSED vise_status vise_i_ranks_spread(vise_ranks *ranks, void *data, 
 /* all [size * n_bytes]: what each rank gave as mine. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_gather(vise_ranks *ranks, const void *mine, size_t n_bytes, void *all,
                                                  vise_error *err);
+/* After ranks have waited for something in vain: whether all are there, each of which must ask. VISE_ERR_IO names one that is
+   not. */
+VISE_WARN_UNUSED vise_status vise_i_ranks_roll_call(vise_ranks *ranks, vise_error *err);
 /* Bytes of the first rank to all. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_broadcast(vise_ranks *ranks, void *data, size_t n_bytes, vise_error *err);
 

@@ -49,7 +49,7 @@ static vise_status copy_training(vise_i_sweep_fit *fit, const vise_sweep_fit *gi
     VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`ranks`: the fits of a sweep run side by side, each by itself"));
   }
   if (whole.backend == VISE_BACKEND_AUTO) {
-    const bool on_cpu = whole.quantize != NULL || vise_i_resolve_cuda_lacks(&whole) != NULL;
+    const bool on_cpu = whole.quantize != NULL || vise_i_resolve_is_in_parts(&whole);
     const bool has_device = !on_cpu && vise_i_backend_find(VISE_BACKEND_CUDA, &why_not) != NULL;
     whole.backend = has_device ? VISE_BACKEND_CUDA : VISE_BACKEND_CPU;
   }

@@ -277,10 +277,9 @@ static vise_status check_backends(const vise_train_config *config, const vise_mo
   for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
     const char *why_not = NULL, *name = vise_backend_name(others[i]);
     const vise_i_backend_ops *ops = vise_i_backend_find(others[i], &why_not);
-    if (others[i] == VISE_BACKEND_CUDA && vise_i_resolve_cuda_lacks(config) != NULL) continue;
     if (ops == NULL || (config->backend != VISE_BACKEND_AUTO && config->backend != others[i])) continue;
     if (others[i] == VISE_BACKEND_CUDA && config->backend == VISE_BACKEND_AUTO &&
-        !vise_i_plan_takes(vise_i_model_net(model64))) {
+        (vise_i_resolve_is_in_parts(config) || !vise_i_plan_takes(vise_i_model_net(model64)))) {
       continue;
     }
 

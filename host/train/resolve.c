@@ -50,9 +50,8 @@ vise_status vise_i_resolve_backend(vise_backend requested, vise_step_mode step_m
   return VISE_OK;
 }
 
-const char *vise_i_resolve_cuda_lacks(const vise_train_config *config) {
-  if (config->parts > 0) return "`parts`";
-  return config->ranks != NULL ? "training by several processes" : NULL;
+bool vise_i_resolve_is_in_parts(const vise_train_config *config) {
+  return config->parts > 0 || config->ranks != NULL;
 }
 
 vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops *ops, const vise_model *model, vise_error *err) {

@@ -16,8 +16,8 @@ VISE_WARN_UNUSED vise_status vise_i_resolve_backend(vise_backend requested, vise
                                                     const vise_i_backend_ops **out_ops, vise_backend *out_backend,
                                                     vise_error *err);
 
-/* What is asked for and cuda lacks, as a message names it; NULL: nothing. */
-const char *vise_i_resolve_cuda_lacks(const vise_train_config *config);
+/* Whether batches come in parts. Then auto is cpu: bits must not depend on which devices a rank has. */
+bool vise_i_resolve_is_in_parts(const vise_train_config *config);
 
 /* VISE_ERR_USAGE unless the model's weights have the backend's type; says which to use. */
 VISE_WARN_UNUSED vise_status vise_i_resolve_check_dtype(const vise_i_backend_ops *ops, const vise_model *model,

@@ -28,14 +28,9 @@ vise_status vise_i_trainer_note(vise_trainer *trainer, vise_status status, const
 
 static vise_status choose_backend(vise_trainer *t, const vise_train_config *config, vise_error *err) {
   vise_status status;
-  const char *lacking = vise_i_resolve_cuda_lacks(config);
-  const vise_backend asked =
-      lacking != NULL && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
+  const bool auto_is_cpu = vise_i_resolve_is_in_parts(config);
+  const vise_backend asked = auto_is_cpu && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
 
-  if (lacking != NULL && asked == VISE_BACKEND_CUDA) {
-    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                         "%s: `backend` cuda does not have it; cpu and cpu64 do, and auto takes cpu", lacking));
-  }
   VISE_TRY(vise_i_resolve_backend(asked, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {

@@ -49,7 +49,8 @@ Test(cpu_data, refuses_what_does_not_fit) {
 }
 
 Test(cpu_data, external_delta_is_the_gradient_of_the_outputs) {
-  check_external_delta(&vise_i_backend_cpu);
+  check_external_delta(&vise_i_backend_cpu, 0);
+  check_external_delta(&vise_i_backend_cpu, 8);
 }
 
 Test(cpu_data, forward_of_many_rows_is_forward_of_each) {

@@ -198,7 +198,7 @@ Test(data, refuses_what_does_not_fit) {
 }
 
 Test(data, external_delta_is_the_gradient_of_the_outputs) {
-  check_external_delta(OPS);
+  check_external_delta(OPS, 0);
 }
 
 /* Many rows come in parts when memory is short: outputs keep their bits, gradients their value. */

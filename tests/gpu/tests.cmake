@@ -50,6 +50,9 @@ vise_gpu_test(unfused_steps SOURCES ${gpu}/unfused_steps_test.c ${step_rig} FLAV
 vise_gpu_test(parts SOURCES ${gpu}/parts_test.c ${cases} FLAVOURS plain race SCHEDULES random:1
   MORE_SCHEDULES forward SMS 8 MORE_SMS 1
   RUNS race/random:1/8 TIMEOUT 600)
+vise_gpu_test(batch_parts SOURCES ${gpu}/batch_parts_test.c ${support}/data_rig.c ${cases} FLAVOURS plain asan race
+  SCHEDULES random:1 SMS 4
+  RUNS asan/reverse/4 race/random:1/4 TIMEOUT 600)
 vise_gpu_test(bf16 SOURCES ${gpu}/bf16_test.c ${step_rig} FLAVOURS plain asan race SCHEDULES random:1 SMS 4
   RUNS asan/reverse/4 race/random:1/4 TIMEOUT 300)
 set(layers ${support}/layers_rig.c ${support}/layers_checks.c ${rig})

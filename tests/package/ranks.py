@@ -6,6 +6,8 @@ whatever happens to one of them.
     ranks.py --faults   what is refused and what fails, without the weights
     ranks.py --hosts    two hosts, which are network namespaces with a cable between them (as root)
     ranks.py --kills N  N times: kill a rank at some moment, go on with another number of ranks
+    ranks.py --cuda     a sample on cuda, with what is refused there, a rank that is killed and one that stalls, by the
+                        emulated tool (--tool), whose NCCL is emulated too. With --all: all sets of options that cuda has
 """
 import argparse
 import csv
@@ -20,7 +22,7 @@ import sys
 import tempfile
 import time
 
-VISE = os.environ["VISE"]
+VISE = sys.argv[sys.argv.index("--tool") + 1] if "--tool" in sys.argv else os.environ["VISE"]
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1", OMP_NUM_THREADS="1")
 BASE = "--quiet --recipe none --layers auto-24-16-auto --epochs 3 --lr 0.05"
 SETS = {
@@ -47,6 +49,9 @@ SETS = {
     "quantized": "--batch 128 --quantize int8,acc16 --activation relu",
     "regression": "--batch 200 --loss mse --target number --drop class --scale-target",
 }
+SETS["long_sums"] = "--batch 250 --layers auto-220-160-auto --momentum 0.5 --epochs 1"  # that travel in slices
+CUDA_LACKS = ["batch_norm", "norm_dropout_residual"]
+CUDA_SAMPLE = ["one_part", "partial_batches", "rows", "long_sums"]
 SAMPLE = ["one_part", "partial_batches", "clip_global", "rows", "norm_dropout_residual", "held_out"]
 
 
@@ -60,6 +65,9 @@ def make_table(path):
             x = [draw.gauss(0.7 * label * (i % 3 - 1), 1) for i in range(12)]
             number = sum(x[:4]) + draw.gauss(0, 0.3)
             out.write(",".join(f"{v:.5f}" for v in x) + f",{draw.uniform(0.5, 2):.3f},{number:.4f},c{label}\n")
+
+
+BACKEND = "cpu"  # of faults
 
 
 def columns(name):
@@ -154,6 +162,23 @@ def refusals():
     print("refusals: said once, nothing written", flush=True)
 
 
+def cuda_refusals():
+    result = run(mpirun(2, ["--train", "t.csv", "--out", "refused"] + options("batch_norm", "cuda")))
+    check(result.returncode == 2 and len(own_lines(result)) == 1 and "batch norm" in own_lines(result)[0]
+          and "cpu" in own_lines(result)[0], "batch norm on cuda", result)
+    for words, text in ((["--precision", "bf16"], "fp32"), (["--step", "unfused"], "unfused"),
+                        (["--steps-per-launch", "4"], "--steps-per-launch")):
+        result = run([VISE, "train", "--train", "t.csv", "--out", "refused", "--parts", "8"] + options("plain", "cuda") + words)
+        check(result.returncode == 2 and "--parts on --backend cuda" in result.stderr and text in result.stderr,
+              " ".join(words), result)
+    check(not os.path.exists("refused"), "what is refused leaves no folder", result)
+    result = run([VISE, "train", "--train", "t.csv", "--parts", "8", "--out", "auto"] + options("plain", "auto"))
+    check(result.returncode == 0, "auto", result)
+    with open("auto/config.json", encoding="utf-8") as file:
+        check('"cuda"' not in file.read(), "auto is cpu where batches come in parts")
+    print("refusals on cuda: with the reason", flush=True)
+
+
 def sweeps():
     words = ("--train t.csv --target class --drop weight,number --recipe none --layers auto-24-auto --epochs 15 --jobs 1 "
              "--vary l2=off,1e-3,1e-2 --vary lr=0.01,0.1,0.3").split()
@@ -176,16 +201,19 @@ def sweeps():
 
 # ---- faults ----------------------------------------------------------------------------------------------------------
 
-LONG = "--epochs 400 --batch 128 --checkpoint-every 37"  # amid epochs
+LONG = {"cpu": "--epochs 400 --batch 128 --checkpoint-every 37",  # amid epochs
+        "cuda": "--epochs 14 --batch 128 --checkpoint-every 7"}
 
 
 def long_run():
-    return [w for w in options("partial_batches")] + LONG.split()
+    return options("partial_batches", BACKEND) + LONG[BACKEND].split()
 
 
 def start(n, out, more=()):
     command = mpirun(n, ["--train", "t.csv", "--out", out] + long_run() + list(more))
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # An emulated device that does its work when asked, as a real one does while the host goes on: the host has a deadline.
+    environment = dict(ENVIRONMENT, VISE_EMU_STREAMS="deferred")
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def ranks_of(process):
@@ -366,11 +394,26 @@ def hosts():
         remove_hosts()
 
 
+def cuda(given):
+    global BACKEND
+    BACKEND = "cuda"
+    if not given.faults:
+        same_weights(CUDA_SAMPLE, [2, 3], ["cuda"])
+        same_weights(["one_part"], [1, 8], ["cuda"])
+    cuda_refusals()
+    uninterrupted()
+    kills(max(given.kills, 1), given.seed)
+    stalled()
+    print("all passed on cuda")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--hosts", action="store_true")
+    parser.add_argument("--cuda", action="store_true")
+    parser.add_argument("--tool", help="in the place of $VISE")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
@@ -381,8 +424,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         make_table("t.csv")
+        if given.cuda and given.all:
+            same_weights([name for name in SETS if name not in CUDA_LACKS], [1, 2, 3, 4, 8], ["cuda"])
+            return
         if given.all:
             same_weights(list(SETS), [1, 2, 3, 4, 8], ["cpu", "cpu64"])
+            return
+        if given.cuda:
+            cuda(given)
             return
         uninterrupted()
         if given.kills or given.hosts:

@@ -137,7 +137,7 @@ void check_refusal_of_data(const vise_i_backend_ops *ops) {
   ops->destroy(b);
 }
 
-void check_external_delta(const vise_i_backend_ops *ops) {
+void check_external_delta(const vise_i_backend_ops *ops, size_t parts) {
   enum { N = DATA_ROWS, K = DATA_OUT };
   static const size_t widths[] = {DATA_IN, 8, K};
   const vise_i_net net = rig_net(2, widths, VISE_RELU, true);
@@ -154,6 +154,7 @@ void check_external_delta(const vise_i_backend_ops *ops) {
   vise_i_step_spec mse = rig_spec(&net), external = rig_spec(&net);
   mse.max_batch = external.max_batch = N;
   external.rule.loss = VISE_LOSS_EXTERNAL;
+  mse.parts = external.parts = parts;
   vise_i_backend *m = rig_create(ops, &mse, params), *e = rig_create(ops, &external, params);
   const vise_i_hyper hyper = rig_hyper(0.1);
 

@@ -23,7 +23,7 @@ void check_inputs_of_every_type(const vise_i_backend_ops *ops);
 /* A label without a class, a column too few, no targets. */
 void check_refusal_of_data(const vise_i_backend_ops *ops);
 
-/* The external loss with delta = (yhat - y)/DATA_ROWS must train as mse does. */
-void check_external_delta(const vise_i_backend_ops *ops);
+/* The external loss with delta = (yhat - y)/DATA_ROWS must train as mse does. parts: as in vise_i_step_spec. */
+void check_external_delta(const vise_i_backend_ops *ops, size_t parts);
 
 #endif

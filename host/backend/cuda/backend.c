@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/backend/cuda/group.h"
+#include "host/backend/cuda/parts.h"
 #include "host/backend/cuda/unfused.h"
 #include "host/base/memory.h"
 
@@ -16,6 +17,7 @@ static void destroy(vise_i_backend *backend) {
     vise_i_unfused_destroy(b);
     vise_i_cuda_watch_free(b);
   }
+  vise_i_cuda_parts_destroy(b);
   if (b->member.group) {
     vise_i_cuda_leave(b);
   } else {
@@ -89,17 +91,26 @@ done:
   return status;
 }
 
+/* Ranks of a machine take its devices in turn, from the asked one on. */
+static int device_of(const vise_i_step_spec *spec) {
+  const int n_devices = vise_i_cuda_n_devices();
+  if (!vise_i_ranks_are_many(spec->ranks) || spec->device < 0 || spec->device >= n_devices) return spec->device;
+  return (int)(((size_t)spec->device + vise_ranks_local_rank(spec->ranks)) % (size_t)n_devices);
+}
+
 static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_cuda *b = NULL;
 
   VISE_TRY(check_step_mode(spec, err));
   VISE_TRY(check_quantization(spec, err));
+  VISE_TRY(vise_i_cuda_parts_check(spec, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 
   b->base.ops = &vise_i_backend_cuda;
   b->base.spec = *spec;
   b->base.spec.step_mode = vise_i_step_mode_of(spec);
+  b->base.spec.device = device_of(spec);
   b->net = spec->net;
   b->train.state.counters.beta1_t = b->train.state.counters.beta2_t = 1;
   b->wide.state.counters = b->train.state.counters;
@@ -108,7 +119,8 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   if (spec->group) {
     VISE_TRY(vise_i_cuda_join(b, err));
   } else {
-    VISE_TRY(vise_i_cuda_open_context(spec->device, spec->device_memory_limit, &b->cx, err));
+    VISE_TRY(vise_i_cuda_parts_create(b, err));
+    VISE_TRY(vise_i_cuda_open_context(b->base.spec.device, spec->device_memory_limit, &b->cx, err));
     VISE_TRY(vise_i_cuda_plan(b, err));
     VISE_TRY(prepare(b, &b->train, err));
     VISE_TRY(prepare(b, &b->wide, err));

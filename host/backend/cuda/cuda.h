@@ -14,6 +14,7 @@
  *   single.c   a step on the caller's batch, outputs, full gradient
  *   group.h    many backends that share a device, and launches for all of them: its files are named there
  *   unfused.h  another way to run a step, used by vise_i_cuda_launch: its files are named there
+ *   parts.h    steps on batches in parts, of one rank or several
  *   verify.c   the debug mode that asserts the projection
  *   meter.c    what vise bench measures with
  *
@@ -92,7 +93,8 @@ typedef struct vise_i_cuda_kept {
   vise_i_cuda_rows rows; /* features only; memory NULL: no room */
 } vise_i_cuda_kept;
 
-struct vise_i_unfused; /* host/backend/cuda/unfused.h */
+struct vise_i_unfused;    /* host/backend/cuda/unfused.h */
+struct vise_i_cuda_parts; /* host/backend/cuda/parts.h */
 
 /* What a backend has of its group (host/backend/cuda/group.h); all zero for one that is alone. */
 typedef struct vise_i_cuda_membership {
@@ -106,8 +108,9 @@ typedef struct vise_i_cuda_membership {
 
 typedef struct vise_i_cuda {
   vise_i_backend base;
-  struct vise_i_unfused *unfused; /* NULL: steps are fused */
-  vise_i_cuda_context *cx;        /* owned, or the group's */
+  struct vise_i_unfused *unfused;  /* NULL: steps are fused */
+  struct vise_i_cuda_parts *parts; /* NULL: batches are in one piece */
+  vise_i_cuda_context *cx;         /* owned, or the group's */
   vise_i_cuda_membership member;
   const vise_i_net *net;
   vise_i_cuda_team train, wide;
@@ -124,8 +127,8 @@ typedef struct vise_i_cuda {
 
   vise_i_cuda_watch watch;
   uint64_t n_launches, n_idle_launches; /* of steps; those after a halt are counted apart */
-  uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1, or in an unfused step its kernels and cuBLAS calls, or
-                          its graph nodes if replayed */
+  uint32_t n_launched; /* by the latest vise_i_cuda_launch: 1; of a step in parts its kernels; of an unfused step its
+                          kernels and cuBLAS calls, or its graph nodes if replayed */
   uint64_t n_captures; /* graphs captured */
 } vise_i_cuda;
 
@@ -162,7 +165,8 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err);
 
 /* Sends the team's state, its cursor at 0 and not halted, and the first n records of the mail. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_send(vise_i_cuda *b, vise_i_cuda_team *team, size_t n, vise_error *err);
-/* Launches the step; its first record is the at-th of the mail. An unfused step is launched alone (n_steps 1). */
+/* Launches the step; its first record is the at-th of the mail. Unfused steps, and those in parts, are launched alone
+   (n_steps 1). */
 VISE_WARN_UNUSED vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, const vise_k_step *step,
                                                 size_t at, vise_error *err);
 /* Once the launches so far are done, fetches statistics [first, first + n) into the mail; does not wait. */

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/parts.h"
 #include "host/backend/cuda/unfused.h"
 #include "host/backend/projection.h"
 
@@ -31,6 +31,7 @@ vise_status vise_i_cuda_launch(vise_i_cuda *b, const vise_i_cuda_team *team, con
   if (b->unfused && step->mode == VISE_K_STEP) {
     return vise_i_unfused_launch(b, step, b->cx->mail->records[at].n_rows, step->x.x != b->cx->single, err);
   }
+  if (b->parts && step->mode == VISE_K_STEP) return vise_i_cuda_parts_launch(b, step, at, err);
   b->n_launched = 1;
   VISE_I_CUDA_TRY(b->cx, vise_k_step_run(team->plan.variant, step, team->plan.shared_bytes, b->cx->steps));
 done:

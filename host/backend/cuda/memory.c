@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/parts.h"
 #include "host/backend/cuda/unfused.h"
 
 enum { GUARD_BYTE = 0xA5 };
@@ -87,6 +87,8 @@ size_t vise_i_cuda_place_all(vise_i_cuda *b, char *common) {
   b->external_delta = b->base.spec.rule.loss == VISE_LOSS_EXTERNAL
                           ? vise_i_cuda_place(&p, b->base.spec.max_batch * n_out * sizeof(float))
                           : NULL;
+
+  vise_i_cuda_parts_place(b, &p);
 
   b->train.step.class_weights = b->wide.step.class_weights = b->class_weights;
   b->train.step.external_delta = b->external_delta;

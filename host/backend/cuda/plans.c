@@ -1,5 +1,6 @@
 /* The plans of the two teams on this device. */
 #include "host/backend/cuda/group.h"
+#include "host/backend/cuda/parts.h"
 #include "host/backend/cuda/unfused.h"
 
 /* What the device has, and how much of its memory the plans may take: an explicit limit, or what is free. */
@@ -26,6 +27,7 @@ vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine);
   if (b->member.group) return plan_member(b, &request, err);
+  vise_i_cuda_parts_request(b, &request);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
 
   /* Many rows at a time, if that costs little next to the rest. */

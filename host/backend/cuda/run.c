@@ -5,6 +5,7 @@
  */
 #include "host/backend/check_data.h"
 #include "host/backend/cuda/group.h"
+#include "host/backend/cuda/parts.h"
 
 enum { REPORT_STEPS = 512 };
 
@@ -54,7 +55,7 @@ void vise_i_cuda_fill_records(const vise_i_cuda *b, const vise_i_cuda_span *span
 static vise_status launch_steps(vise_i_cuda *b, block *k, vise_k_step *step, size_t at, size_t n, vise_error *err) {
   vise_status status = VISE_OK;
   const uint64_t fused_most = b->base.spec.steps_per_launch > 0 ? b->base.spec.steps_per_launch : n;
-  const uint64_t most = b->unfused ? 1 : fused_most;
+  const uint64_t most = b->unfused || b->parts ? 1 : fused_most;
 
   for (size_t end = at + n; at < end; at += step->n_steps) {
     step->n_steps = (uint32_t)(end - at < most ? end - at : most);
@@ -67,6 +68,7 @@ static vise_status launch_steps(vise_i_cuda *b, block *k, vise_k_step *step, siz
     k->starts[k->n_launches] = (uint16_t)at;
     k->counts[k->n_launches++] = b->n_launched;
   }
+  VISE_TRY(vise_i_cuda_exchange_await(b, err));
 
 done:
   return status;
@@ -155,7 +157,7 @@ static vise_status run_block(vise_i_cuda *b, block *k, size_t *n_done, vise_erro
   k->span.steps_of_piece = b->bound.resident ? k->span.n : b->bound.rows[0].n_rows / k->span.batch;
   vise_i_cuda_fill_records(b, &k->span, b->cx->mail->records);
 
-  VISE_TRY(vise_i_cuda_send(b, &b->train, k->span.n, err));
+  VISE_TRY(vise_i_cuda_send(b, &b->train, b->parts ? vise_i_cuda_parts_spread(b, k->span.n) : k->span.n, err));
   VISE_TRY(vise_i_cuda_watch_begin(b, err));
   VISE_TRY(b->bound.resident ? run_resident(b, k, err) : run_chunks(b, k, err));
   VISE_TRY(vise_i_cuda_watch_launched(b, err));
@@ -163,7 +165,8 @@ static vise_status run_block(vise_i_cuda *b, block *k, size_t *n_done, vise_erro
   VISE_TRY(vise_i_cuda_receive(b, &b->train, err));
   VISE_TRY(vise_i_cuda_watch_end(b, err));
 
-  const size_t n = b->train.state.cursor;
+  const uint32_t cursor = b->train.state.cursor;
+  const size_t n = b->parts ? vise_i_cuda_parts_done(b, k->span.n, cursor) : cursor;
   if (n > k->span.n || n < k->n_reported || (n < k->span.n && !b->train.state.halted)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_INTERNAL, "cuda: the device did %zu of %zu steps", n, k->span.n));
   }
@@ -183,11 +186,13 @@ done:
 vise_status vise_i_cuda_run(vise_i_backend *backend, const vise_i_steps *steps, size_t *n_done, vise_error *err) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   vise_status status;
-  const size_t most = backend->spec.assert_projection ? 1 : VISE_I_CUDA_RECORDS;
+  const size_t room = b->parts ? vise_i_cuda_parts_most_steps(b) : VISE_I_CUDA_RECORDS;
+  const size_t most = backend->spec.assert_projection ? 1 : room;
   size_t done_steps = 0;
 
   VISE_TRY(vise_i_cuda_enter(b, err));
   VISE_TRY(vise_i_check_run(backend, steps, b->bound.n_indices, err));
+  if (vise_i_ranks_are_many(backend->spec.ranks)) VISE_TRY(vise_i_cuda_exchange_open(b, err));
   if (b->member.group) VISE_TRY(vise_i_cuda_send_order(b, err));
   VISE_TRY(vise_i_cuda_renew_sums(b, err));
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/backend/check_data.h"
-#include "host/backend/cuda/cuda.h"
+#include "host/backend/cuda/parts.h"
 #include "host/base/array.h"
 
 /* ---- a step ---- */
@@ -56,7 +56,12 @@ vise_status vise_i_cuda_step(vise_i_backend *backend, const vise_i_batch *batch,
   vise_i_cuda_read_rows(&step, &x, &y, &rows, with_targets && vise_i_has_labels(b->net, data));
   step.n_steps = 1;
 
-  VISE_TRY(vise_i_cuda_call(b, &b->train, &step, err));
+  if (vise_i_ranks_are_many(backend->spec.ranks)) VISE_TRY(vise_i_cuda_exchange_open(b, err));
+  VISE_TRY(vise_i_cuda_send(b, &b->train, b->parts ? vise_i_cuda_parts_spread(b, 1) : 1, err));
+  VISE_TRY(vise_i_cuda_launch(b, &b->train, &step, 0, err));
+  VISE_TRY(vise_i_cuda_exchange_await(b, err));
+  VISE_TRY(vise_i_cuda_fetch(b, &b->train, 0, 1, err));
+  VISE_TRY(vise_i_cuda_receive(b, &b->train, err));
   b->n_launches += b->n_launched;
   vise_i_cuda_report(b, &b->cx->mail->stats[0], batch->n, hyper, stats);
   VISE_TRY(vise_i_cuda_after_step(b, stats, hyper, &skips, err));

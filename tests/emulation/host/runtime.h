@@ -100,6 +100,8 @@ struct Task {
   std::vector<Point> after;
   const void *host = nullptr;  // host memory that the work reads or writes
   size_t host_bytes = 0;
+  // Of work that other processes share, in the place of run: does what it can; is it done?
+  std::function<bool()> poll = nullptr;
 };
 
 }  // namespace emu

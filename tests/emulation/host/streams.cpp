@@ -35,10 +35,15 @@ State &state() {
 }
 
 void run_first(const std::shared_ptr<CUstream_st> &stream) {
-  Task task = std::move(stream->queue.front());
-  stream->queue.pop_front();
-  for (const Point &point : task.after) reach(point);
-  task.run();
+  if (stream->queue.front().poll) {
+    if (!stream->queue.front().poll()) return;  // it stays the first
+    stream->queue.pop_front();
+  } else {
+    Task task = std::move(stream->queue.front());
+    stream->queue.pop_front();
+    for (const Point &point : task.after) reach(point);
+    task.run();
+  }
   ++stream->finished;
   auto &leaving = state().leaving;
   if (stream->queue.empty()) leaving.erase(std::remove(leaving.begin(), leaving.end(), stream), leaving.end());
