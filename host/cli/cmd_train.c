@@ -9,6 +9,7 @@
 #include "host/cli/progress.h"
 #include "host/cli/ranks.h"
 #include "host/cli/report.h"
+#include "host/cli/shard.h"
 #include "host/cli/signals.h"
 #include "host/cli/tensorboard.h"
 #include "host/json/build.h"
@@ -235,8 +236,11 @@ int vise_i_cli_train_with(vise_i_cli_options *options) {
   vise_trainer *trainer = NULL;
 
   memset(&setup, 0, sizeof setup);
+  vise_i_cli_own_paths paths = {{NULL}, {NULL}};
   vise_status status = vise_i_cli_board_check(options, &err);
+  if (status == VISE_OK) status = vise_i_cli_own_paths_take(options, &paths, &err);
   if (status == VISE_OK) status = vise_i_cli_setup_make(options, &setup, &err);
+  vise_i_cli_own_paths_put_back(options, &paths); /* as config.json is to have them */
   status = vise_ranks_agree(options->training.ranks, status, &err);
   if (status == VISE_OK) {
     const vise_train_config config = vise_i_cli_trainer_config(options, &setup);

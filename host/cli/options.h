@@ -81,7 +81,7 @@ typedef struct vise_i_cli_options {
 
   const char *train, *train_labels, *val, *val_labels, *test, *test_labels, *target, *row_weights;
   double val_fraction, test_fraction;
-  const char *fold, *group;
+  const char *fold, *group, *shard_by;
   uint64_t fold_repeat, fold_seed;
   bool time_order;
   size_t fold_number, n_folds; /* that vise_i_cli_finish reads in fold; 0: it is not given */

@@ -79,6 +79,10 @@ const vise_option vise_i_cli_rows[] = {
   {"group", AT(NULL, group), "COLUMN", NOTHING,
    "rows that are alike in this column stay in one fold; by name or index; the column is no feature",
    KIND(TEXT, DATA, TRAIN)},
+  {"shard-by", AT(NULL, shard_by), "COLUMN", NOTHING,
+   "with mpirun and `sync-every`: training rows that are alike in this column go to one process; by name or index; without it "
+   "row i goes to process i modulo their number",
+   KIND(TEXT, DATA, VISE_COMMAND_TRAIN)},
   {"time-order", AT(NULL, time_order), FLAG,
    "rows stand in order of time; folds are blocks of them, and a fold is trained on the past alone",
    KIND(FLAG, DATA, TRAIN)},

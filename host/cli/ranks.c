@@ -64,13 +64,18 @@ vise_status vise_i_cli_ranks_open(int argc, char **argv, vise_ranks **out, vise_
 }
 
 vise_status vise_i_cli_ranks_use(vise_ranks *ranks, vise_i_cli_options *options, vise_error *err) {
+  if (ranks == NULL && options->training.sync_every > 0) { /* before data are read */
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "`sync_every`: this process trains alone; it is for those that mpirun or srun starts");
+  }
   if (ranks == NULL) {
     if (!vise_i_cli_given(options, "rank-timeout")) return VISE_OK;
     return vise_i_cli_fail(err, VISE_ERR_USAGE,
                            "`rank_timeout`: this process trains alone; it is for those that mpirun starts");
   }
   options->training.ranks = ranks;
-  if (options->training.parts == 0) options->training.parts = VISE_MOST_PARTS; /* also in config.json */
+  if (options->training.parts == 0 && options->training.sync_every == 0)
+    options->training.parts = VISE_MOST_PARTS; /* also in config.json */
   return vise_ranks_set_seconds(ranks, options->rank_timeout, err);
 }
 

@@ -37,7 +37,8 @@ static void resolve_cross_validation(vise_i_cli_options *options, size_t n_rows)
   bool wanted = options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES;
   if (options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_AUTO) wanted = is_small && !tests;
 
-  const bool possible = options->command == VISE_COMMAND_TRAIN && !validates && !knows_rows;
+  const bool has_all_rows = options->training.sync_every == 0;
+  const bool possible = options->command == VISE_COMMAND_TRAIN && !validates && !knows_rows && has_all_rows;
   options->cross_validate = wanted && possible ? VISE_I_CLI_CROSS_VALIDATE_YES : VISE_I_CLI_CROSS_VALIDATE_NO;
 }
 

@@ -76,6 +76,17 @@ typedef struct operation_rule {
   bool required;
 } operation_rule;
 
+/* Whose rows are whose. */
+static vise_status check_shares(const vise_i_cli_options *options, vise_error *err) {
+  if (options->shard_by != NULL && options->training.sync_every == 0) {
+    return vise_i_cli_fail_needs("shard-by", "sync-every", err);
+  }
+  if (options->shard_by != NULL && options->training.own_data) {
+    return vise_i_cli_fail_both("shard-by", "own-data", "each process has its own rows already", err);
+  }
+  return VISE_OK;
+}
+
 static vise_status check_operation(const vise_i_cli_options *options, vise_error *err) {
   static const operation_rule rules[] = {
       {"weight-op-t", 1u << VISE_REL_CLIP | 1u << VISE_REL_RETAIN | 1u << VISE_REL_DROP_LARGE, "the rel-* operations",
@@ -318,6 +329,7 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
 
   vise_status status = check_standard_input(options, err);
   if (status == VISE_OK) status = check_data(options, err);
+  if (status == VISE_OK) status = check_shares(options, err);
   if (status == VISE_OK) status = vise_i_cli_fold_check(options, err);
   if (status != VISE_OK) return status;
 

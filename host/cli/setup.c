@@ -14,6 +14,7 @@
 #include "host/cli/message.h"
 #include "host/cli/missing.h"
 #include "host/cli/monotone.h"
+#include "host/cli/shard.h"
 #include "host/cli/table_data.h"
 
 /* ---- data ----------------------------------------------------------------------------------------------------- */
@@ -101,6 +102,8 @@ static vise_status load_arrays(vise_i_cli_options *options, vise_i_cli_setup *se
   if (status == VISE_OK && options->test != NULL) {
     status = load(options->test, options->test_labels, options, "test-labels", &setup->test, err);
   }
+  if (status == VISE_OK && vise_i_cli_shares_rows(options))
+    status = vise_i_cli_shard_array(options, &setup->train, err);
   return status;
 }
 
@@ -210,6 +213,10 @@ static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup
   }
   if (options->group != NULL) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--group is a column of a table, and %s is an array", options->train);
+  }
+  if (options->shard_by != NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "--shard-by is a column of a table, and %s is an array",
+                           options->train);
   }
   options->cross_validate = VISE_I_CLI_CROSS_VALIDATE_NO;
   return load_arrays(options, setup, err);

@@ -9,6 +9,7 @@
 #include "host/cli/message.h"
 #include "host/cli/recipe.h"
 #include "host/cli/setup.h"
+#include "host/cli/shard.h"
 #include "host/cli/table_data.h"
 #include "host/cli/text_stream.h"
 
@@ -38,6 +39,7 @@ static void fill_options(making *m) {
   m->how.loss_given = vise_i_cli_given(options, "loss");
   m->how.loss = options->training.loss;
   m->how.group = options->group;
+  if (vise_i_cli_has_own_data(options)) m->how.ranks = options->training.ranks;
 }
 
 /* Where the i-th target column stands in the table. */
@@ -82,7 +84,8 @@ static vise_status fit_rows(const making *m, vise_preprocessor **out, vise_error
   vise_error ignored = VISE_ERROR_INIT;
   open.loss_given = false;
 
-  if (m->how.loss_given && vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
+  if (m->how.loss_given && m->how.ranks == NULL &&
+      vise_preprocessor_fit(m->table, &open, m->rows, m->n_rows, &made, &ignored) == VISE_OK &&
       vise_preprocessor_loss(made) == m->how.loss) {
     *out = made;
     return VISE_OK;
@@ -306,14 +309,20 @@ static vise_status keep_table(making *m, vise_error *err) {
 }
 
 /* The recipe goes by the rows that are dealt out in folds, so that it is the same for all of these. */
-static void note_sizes(making *m) {
+static vise_status note_sizes(making *m, vise_error *err) {
   vise_i_cli_setup *setup = m->setup;
-  setup->n_recipe_train_rows = vise_dataset_n_rows(setup->train);
+  uint64_t n_rows = vise_dataset_n_rows(setup->train);
+  if (m->options->training.sync_every > 0) { /* they are those of this process */
+    const vise_status status = vise_ranks_add(m->options->training.ranks, &n_rows, 1, err);
+    if (status != VISE_OK) return status;
+  }
+  setup->n_recipe_train_rows = (size_t)n_rows;
   if (m->options->fold != NULL) {
     setup->n_recipe_train_rows += vise_dataset_n_rows(setup->validation) + setup->n_later;
   } else {
     setup->n_recipe_features = vise_preprocessor_n_features(setup->preprocessor);
   }
+  return VISE_OK;
 }
 
 /* Unless it is another's. */
@@ -322,10 +331,21 @@ static void free_table(making *m) {
   m->table = NULL;
 }
 
+/* The training rows, or this process's share of them. */
+static vise_status use_training_rows(making *m, vise_error *err) {
+  size_t *share = NULL, n_share = 0;
+  vise_i_cli_setup *setup = m->setup;
+  if (!vise_i_cli_shares_rows(m->options)) return use_rows(m, m->rows, m->n_rows, &setup->train, err);
+  vise_status status = vise_i_cli_shard_table(m->options, m->table, m->rows, m->n_rows, &share, &n_share, err);
+  if (status == VISE_OK) status = use_rows(m, share, n_share, &setup->train, err);
+  free(share);
+  return status;
+}
+
 static vise_status make_datasets(making *m, vise_error *err) {
   const vise_i_cli_options *options = m->options;
   vise_i_cli_setup *setup = m->setup;
-  vise_status status = use_rows(m, m->rows, m->n_rows, &setup->train, err);
+  vise_status status = use_training_rows(m, err);
 
   if (status == VISE_OK && m->validation.n_held_out > 0) {
     status = use_rows(m, m->validation.held_out, m->validation.n_held_out, &setup->validation, err);
@@ -340,9 +360,10 @@ static vise_status make_datasets(making *m, vise_error *err) {
   if (status == VISE_OK) status = load_other(m, options->test, options->test_labels, &setup->test, err);
   if (status != VISE_OK) return status;
 
-  note_sizes(m);
-  status = vise_i_cli_recipe_for_training(m->options, setup->n_recipe_train_rows, setup->n_recipe_features,
-                                          setup->validation != NULL, err);
+  status = note_sizes(m, err);
+  if (status == VISE_OK)
+    status = vise_i_cli_recipe_for_training(m->options, setup->n_recipe_train_rows, setup->n_recipe_features,
+                                            setup->validation != NULL, err);
   if (status == VISE_OK && setup->n_classes == 0) setup->n_classes = vise_dataset_n_classes(setup->train);
   return status;
 }
@@ -376,6 +397,9 @@ static vise_status make(making *m, vise_error *err) {
   if (status == VISE_OK) {
     const size_t n_test = (size_t)(m->options->test_fraction * (double)vise_table_n_rows(m->table));
     m->setup->n_recipe_rows = vise_table_n_rows(m->table) - n_test;
+    status = vise_i_cli_shard_count(m->options, &m->setup->n_recipe_rows, err);
+  }
+  if (status == VISE_OK) {
     status = vise_i_cli_recipe_for_data(m->options, m->setup->n_recipe_rows, err);
   }
 

@@ -101,6 +101,7 @@ vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *er
   fate *all = NULL;
   vise_error own = VISE_ERROR_INIT;
   if (!vise_i_ranks_are_many(ranks) || ranks->lost) return mine;
+  if (mine != VISE_OK && ranks->told) return mine; /* all know */
 
   if (err == NULL) err = &own;
   fate fared = {.status = (int32_t)mine};
@@ -112,8 +113,10 @@ vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *er
     goto done;
   }
 
+  ranks->told = false;
   for (size_t r = 0; r < ranks->size; r++) {
     if (all[r].status == VISE_OK) continue;
+    ranks->told = true;
     status = (vise_status)all[r].status;
     vise_error_clear(err);
     all[r].text[sizeof all[r].text - 1] = '\0';

@@ -18,6 +18,7 @@ struct vise_ranks {
   vise_i_carrier *carrier; /* NULL: one rank */
   double seconds;
   bool lost;
+  bool told;                       /* that one of them failed, by vise_ranks_agree */
   char (*hosts)[VISE_I_HOST_NAME]; /* [size] */
 
   vise_i_message *messages; /* [n_messages]: room for sends, then receives */

@@ -8,7 +8,7 @@
 #include "host/base/memory.h"
 #include "host/base/number.h"
 #include "host/base/quote.h"
-#include "host/table/fit.h"
+#include "host/table/pool.h"
 
 vise_status vise_i_fit_drop(vise_i_fit *fit, size_t c, const char *format, ...) {
   char text[256];
@@ -31,6 +31,17 @@ static double first_date(const vise_i_fit *fit, size_t c) {
   return 0;
 }
 
+/* What dates are days since: the first one. Where it would be that of somebody's row, the day of their mean. */
+static vise_status find_origin(const vise_i_fit *fit, size_t c, double *out) {
+  vise_i_values v;
+  *out = first_date(fit, c);
+  if (!vise_i_fit_is_pooled(fit)) return VISE_OK;
+  vise_status status = vise_i_fit_values(fit, c, 0, &v);
+  if (status == VISE_OK) status = vise_i_pool_values(fit, &v);
+  if (status == VISE_OK) *out = floor(v.mean);
+  return status;
+}
+
 static vise_status check_unit(const vise_i_fit *fit, size_t c, const vise_i_values *v) {
   char column[VISE_I_COLUMN_TEXT_BYTES];
   if (v->are_whole && v->smallest >= 0 && v->largest <= 255) return VISE_OK;
@@ -42,8 +53,10 @@ static vise_status check_unit(const vise_i_fit *fit, size_t c, const vise_i_valu
 static vise_status fit_number(vise_i_fit *fit, size_t c) {
   vise_i_recipe *recipe = &fit->made->columns[c];
   vise_i_values v;
-  if (recipe->kind == VISE_COLUMN_DATE) recipe->origin = first_date(fit, c);
-  const vise_status status = vise_i_fit_values(fit, c, recipe->origin, &v);
+  vise_status status = recipe->kind == VISE_COLUMN_DATE ? find_origin(fit, c, &recipe->origin) : VISE_OK;
+  if (status == VISE_OK) status = vise_i_fit_values(fit, c, recipe->origin, &v);
+  if (status == VISE_OK && fit->options->scale == VISE_SCALE_UNIT && v.n > 0) status = check_unit(fit, c, &v);
+  if (status == VISE_OK) status = vise_i_pool_values(fit, &v);
   if (status != VISE_OK) return status;
   recipe->n_gaps = v.n_gaps;
   if (v.n == 0) return vise_i_fit_drop(fit, c, "it holds nothing but gaps");
@@ -58,7 +71,7 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   recipe->scale = 1;
   if (fit->options->scale == VISE_SCALE_UNIT) {
     recipe->scale = 255;
-    return check_unit(fit, c, &v);
+    return VISE_OK;
   }
   if (fit->options->scale != VISE_SCALE_NONE) {
     recipe->shift = v.mean;
@@ -75,42 +88,15 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
 #define AUTO_CATEGORIES_AT_MOST 256
 #define AUTO_CATEGORY_ROWS 3
 
-typedef struct counted {
-  const char *text;
-  size_t n_rows;
-} counted;
-
+/* The most frequent first. */
 static int compare_counts(const void *a, const void *b) {
-  const counted *x = a, *y = b;
+  const vise_i_text_count *x = a, *y = b;
   if (x->n_rows != y->n_rows) return x->n_rows < y->n_rows ? 1 : -1;
   return strcmp(x->text, y->text);
 }
 
-/* The texts of the used rows, the most frequent first. *out is malloc'ed. */
-static vise_status count(const vise_i_fit *fit, size_t c, counted **out, size_t *n, size_t *n_gaps) {
-  vise_status status = VISE_OK;
-  const vise_i_dictionary *texts = &fit->table->columns[c].texts;
-  size_t *counts = NULL;
-  counted *made = NULL;
-  VISE_TRY(vise_i_alloc(&counts, texts->n, sizeof *counts, "texts of a column", fit->err));
-  VISE_TRY(vise_i_alloc(&made, texts->n, sizeof *made, "texts of a column", fit->err));
-  vise_i_count_texts(fit->table, c, fit->used, counts, n_gaps);
-
-  *n = 0;
-  for (uint32_t k = 0; k < texts->n; k++) {
-    if (counts[k] > 0) made[(*n)++] = (counted){vise_i_dictionary_text(texts, k), counts[k]};
-  }
-  qsort(made, *n, sizeof *made, compare_counts);
-  *out = made;
-  made = NULL;
-done:
-  free(counts);
-  free(made);
-  return status;
-}
-
 /* How many of the texts, the most frequent first, get an input of their own. */
-static size_t n_kept(const vise_i_fit *fit, const counted *texts, size_t n) {
+static size_t n_kept(const vise_i_fit *fit, const vise_i_text_count *texts, size_t n) {
   size_t kept = fit->options->max_categories > 0 ? fit->options->max_categories : AUTO_CATEGORIES;
   if (kept >= n) return n;
   if (fit->options->max_categories > 0) return kept;
@@ -119,7 +105,7 @@ static size_t n_kept(const vise_i_fit *fit, const counted *texts, size_t n) {
   return kept;
 }
 
-static vise_status keep_texts(vise_i_fit *fit, vise_i_recipe *recipe, const counted *texts, size_t n) {
+static vise_status keep_texts(vise_i_fit *fit, vise_i_recipe *recipe, const vise_i_text_count *texts, size_t n) {
   const size_t kept = n_kept(fit, texts, n);
   for (size_t k = 0; k < n; k++) {
     vise_i_list *list = k < kept ? &recipe->categories : &recipe->grouped;
@@ -131,15 +117,32 @@ static vise_status keep_texts(vise_i_fit *fit, vise_i_recipe *recipe, const coun
   return VISE_OK;
 }
 
+/* Texts that differ in more than half of the rows name these. */
+static vise_status drop_differing(vise_i_fit *fit, size_t c, size_t n, size_t n_rows) {
+  return vise_i_fit_drop(fit, c, "it is text that differs in %zu of %zu rows", n, n_rows);
+}
+
 static vise_status fit_text(vise_i_fit *fit, size_t c) {
   vise_i_recipe *recipe = &fit->made->columns[c];
   const bool asked_for = fit->table->columns[c].forced || fit->listed[c];
-  counted *texts = NULL;
-  size_t n = 0, n_gaps = 0;
-  char quote[VISE_I_QUOTE_BYTES];
+  vise_i_text_count *texts = NULL;
+  size_t n = 0, n_gaps = 0, n_rows = fit->n_used;
+  char quote[VISE_I_QUOTE_BYTES], *storage = NULL;
   vise_status status = VISE_OK;
   VISE_TRY(vise_i_judge_text(fit->table, c, fit->err));
-  VISE_TRY(count(fit, c, &texts, &n, &n_gaps));
+  VISE_TRY(vise_i_fit_texts(fit, c, &texts, &n, &n_gaps));
+
+  size_t n_different = n;
+  bool differ = n > 1 && n * 2 > n_rows && !asked_for;
+  VISE_TRY(vise_i_pool_differ(fit, &n_different, &n_rows, &differ));
+  if (differ) {
+    recipe->n_gaps = n_gaps;
+    recipe->has_gap_slot = n_gaps > 0;
+    VISE_TRY(drop_differing(fit, c, n_different, n_rows));
+    goto done;
+  }
+  VISE_TRY(vise_i_pool_texts(fit, &texts, &n, &n_gaps, &storage));
+  qsort(texts, n, sizeof *texts, compare_counts);
 
   recipe->n_gaps = n_gaps;
   recipe->has_gap_slot = n_gaps > 0;
@@ -148,13 +151,14 @@ static vise_status fit_text(vise_i_fit *fit, size_t c) {
   } else if (n == 1 && n_gaps == 0 && fit->options->keep_constant == 0) {
     VISE_TRY(vise_i_fit_drop(fit, c, "it is \"%s\" in every row",
                              vise_i_quote(quote, texts[0].text, strlen(texts[0].text))));
-  } else if (n > 1 && n * 2 > fit->n_used && !asked_for) {
-    VISE_TRY(vise_i_fit_drop(fit, c, "it is text that differs in %zu of %zu rows", n, fit->n_used));
+  } else if (n > 1 && n * 2 > fit->n_all && !asked_for) {
+    VISE_TRY(drop_differing(fit, c, n, fit->n_all));
   } else {
     VISE_TRY(keep_texts(fit, recipe, texts, n));
   }
 done:
   free(texts);
+  free(storage);
   return status;
 }
 

@@ -2,6 +2,7 @@
 #include "host/table/fit.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "host/base/memory.h"
 #include "host/base/struct.h"
 #include "host/table/groups.h"
+#include "host/table/pool.h"
 
 static vise_preprocessor_options default_options(void) {
   return (vise_preprocessor_options){
@@ -210,7 +212,9 @@ static vise_status drop_ids(vise_i_fit *fit) {
     const char *why;
     if (fit->made->columns[c].role != VISE_COLUMN_FEATURE || fit->listed[c]) continue;
     vise_status status = vise_i_judge_id(fit->table, c, &why, fit->err);
-    if (status == VISE_OK && why != NULL) status = vise_i_fit_drop(fit, c, "%s", why);
+    bool is_id = why != NULL;
+    if (status == VISE_OK && vise_i_may_be_id(fit->table, c)) status = vise_i_pool_all(fit, &is_id);
+    if (status == VISE_OK && is_id) status = vise_i_fit_drop(fit, c, "%s", why);
     if (status != VISE_OK) return status;
   }
   return VISE_OK;
@@ -272,6 +276,7 @@ vise_status vise_i_fit_begin(vise_i_fit *fit, const size_t *rows, size_t n_rows)
   VISE_TRY(find_targets(fit));
   VISE_TRY(begin_recipes(fit));
   VISE_TRY(leave_out_targets(fit));
+  fit->n_all = fit->n_used;
 
 done:
   return status;
@@ -284,6 +289,17 @@ void vise_i_fit_end(vise_i_fit *fit) {
   free(fit->targets);
 }
 
+/* Of all ranks; made has what the lines tell. */
+static vise_status count_rows(vise_i_fit *fit) {
+  uint64_t counts[] = {fit->n_used, fit->made->n_without_target, fit->made->n_dropped};
+  const vise_status status = vise_i_pool_counts(fit, counts, sizeof counts / sizeof *counts);
+  fit->n_all = (size_t)counts[0];
+  fit->made->n_rows = (size_t)counts[0];
+  fit->made->n_without_target = (size_t)counts[1];
+  fit->made->n_dropped = (size_t)counts[2];
+  return status;
+}
+
 static vise_status fit_features(vise_i_fit *fit) {
   vise_status status = VISE_OK;
   bool *dropped = NULL;
@@ -292,8 +308,10 @@ static vise_status fit_features(vise_i_fit *fit) {
   VISE_TRY(vise_i_alloc_zero(&dropped, fit->table->n_columns, sizeof *dropped, "columns", fit->err));
   VISE_TRY(take_lists(fit, dropped));
   VISE_TRY(drop_group(fit));
+  VISE_TRY(vise_i_pool_columns(fit));
   VISE_TRY(drop_ids(fit));
   VISE_TRY(treat_gaps(fit));
+  VISE_TRY(count_rows(fit));
 
   for (size_t c = 0; c < fit->table->n_columns; c++) {
     if (fit->made->columns[c].role == VISE_COLUMN_FEATURE) VISE_TRY(vise_i_fit_feature(fit, c));
@@ -319,6 +337,20 @@ static vise_status fail_no_features(const vise_i_fit *fit) {
                      fit->table->name);
 }
 
+static vise_status fit_all(vise_i_fit *fit, const size_t *rows, size_t n_rows) {
+  vise_status status;
+  VISE_TRY(vise_i_fit_begin(fit, rows, n_rows));
+  VISE_TRY(fit_features(fit));
+  VISE_TRY(vise_i_fit_target(fit));
+  if (fit->made->n_inputs == 0) VISE_TRY(fail_no_features(fit));
+
+  char name[64];
+  (void)snprintf(name, sizeof name, "%zu tables", vise_ranks_size(fit->ranks));
+  VISE_TRY(vise_i_preprocessor_describe(fit->made, vise_i_fit_is_pooled(fit) ? name : fit->table->name, fit->err));
+done:
+  return status;
+}
+
 vise_status vise_preprocessor_fit(const vise_table *table, const vise_preprocessor_options *options, const size_t *rows,
                                   size_t n_rows, vise_preprocessor **out, vise_error *err) {
   vise_status status = VISE_OK;
@@ -326,13 +358,8 @@ vise_status vise_preprocessor_fit(const vise_table *table, const vise_preprocess
   vise_i_fit fit = {.table = table, .options = &complete, .err = err};
   VISE_ENTER(err, table, out);
   VISE_TRY(vise_i_fit_options(options, &complete, err));
-  VISE_TRY(vise_i_fit_begin(&fit, rows, n_rows));
-  VISE_TRY(fit_features(&fit));
-  VISE_TRY(vise_i_fit_target(&fit));
-  if (fit.made->n_inputs == 0) VISE_TRY(fail_no_features(&fit));
-
-  fit.made->n_rows = fit.n_used;
-  VISE_TRY(vise_i_preprocessor_describe(fit.made, table->name, err));
+  fit.ranks = complete.ranks;
+  VISE_TRY(vise_ranks_agree(fit.ranks, fit_all(&fit, rows, n_rows), err));
   *out = fit.made;
   fit.made = NULL;
 done:

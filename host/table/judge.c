@@ -41,13 +41,18 @@ static bool is_whole(const vise_table *table, size_t c) {
   return true;
 }
 
+bool vise_i_may_be_id(const vise_table *table, size_t c) {
+  const vise_i_column *column = &table->columns[c];
+  if (!table->has_names || table->is_sparse || column->skipped) return false;
+  return (c == 0 && !column->named) || is_id_name(column->name);
+}
+
 vise_status vise_i_judge_id(const vise_table *table, size_t c, const char **why, vise_error *err) {
   const vise_i_column *column = &table->columns[c];
   const bool is_unnamed = c == 0 && !column->named;
   bool unique = false;
   *why = NULL;
-  if (!table->has_names || table->is_sparse || column->skipped) return VISE_OK;
-  if (!is_unnamed && !is_id_name(column->name)) return VISE_OK;
+  if (!vise_i_may_be_id(table, c)) return VISE_OK;
   if (!is_unnamed && (column->kind == VISE_COLUMN_DATE || !is_whole(table, c))) return VISE_OK;
 
   const vise_status status = vise_i_is_unique(table, c, &unique, err);

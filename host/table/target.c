@@ -7,7 +7,7 @@
 #include "host/base/memory.h"
 #include "host/base/number.h"
 #include "host/base/quote.h"
-#include "host/table/fit.h"
+#include "host/table/pool.h"
 
 enum { FEW_ROWS = 5, CODES_MAX = 20, COLUMN_BYTES = VISE_I_COLUMN_TEXT_BYTES };
 
@@ -16,6 +16,7 @@ typedef struct numbers {
   double *values;
   size_t *counts, n, n_rows, fewest;
   bool are_whole;
+  bool are_known; /* false: ranks have so many that they are no classes, and n is the most that one has */
 } numbers;
 
 static vise_status fail_target(const vise_i_fit *fit, size_t c, const char *what) {
@@ -41,7 +42,8 @@ static vise_status add_class(vise_i_fit *fit, const char *name, double value, si
 
 /* ---- text ----------------------------------------------------------------------------------------------------- */
 
-static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts) {
+/* n_texts different ones in n_rows rows. */
+static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts, size_t n_rows) {
   char what[256];
 
   if (fit->options->loss_given && !classifies(fit->options->loss)) {
@@ -52,31 +54,27 @@ static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts) 
   }
 
   if (n_texts == 1) return fail_target(fit, c, "is the same in every row, so there is nothing to learn");
-  if (n_texts * 2 > fit->n_used && fit->options->target_kind != VISE_TARGET_CLASSES) {
+  if (n_texts * 2 > n_rows && fit->options->target_kind != VISE_TARGET_CLASSES) {
     snprintf(what, sizeof what,
              "is text that differs in %zu of %zu rows, so it names rows and not classes; `target` names another column",
-             n_texts, fit->n_used);
+             n_texts, n_rows);
     return fail_target(fit, c, what);
   }
 
   return VISE_OK;
 }
 
-static vise_status add_text_classes(vise_i_fit *fit, size_t c, const size_t *counts, size_t n) {
-  const vise_i_dictionary *texts = &fit->table->columns[c].texts;
+static vise_status add_text_classes(vise_i_fit *fit, const vise_i_text_count *texts, size_t n) {
   vise_i_list names = {0};
   vise_status status = VISE_OK;
-
-  for (uint32_t k = 0; k < texts->n; k++) {
-    const char *text = vise_i_dictionary_text(texts, k);
-    if (counts[k] > 0) VISE_TRY(vise_i_list_add(&names, text, strlen(text), fit->err));
-  }
-
+  for (size_t k = 0; k < n; k++) VISE_TRY(vise_i_list_add(&names, texts[k].text, strlen(texts[k].text), fit->err));
   vise_i_sort_names(&names);
   VISE_TRY(vise_i_alloc_zero(&fit->made->classes, n, sizeof *fit->made->classes, "classes", fit->err));
+
   for (size_t k = 0; k < names.n; k++) {
-    const uint32_t code = vise_i_dictionary_find(texts, names.items[k], strlen(names.items[k]));
-    VISE_TRY(add_class(fit, names.items[k], (double)k, counts[code]));
+    size_t i = 0;
+    while (strcmp(texts[i].text, names.items[k]) != 0) i++;
+    VISE_TRY(add_class(fit, names.items[k], (double)k, texts[i].n_rows));
   }
 
 done:
@@ -87,13 +85,19 @@ done:
 static vise_status fit_text(vise_i_fit *fit, size_t c) {
   vise_status status = VISE_OK;
   const vise_i_column *column = &fit->table->columns[c];
-  size_t *counts = NULL, n_gaps, n = 0;
+  vise_i_text_count *texts = NULL;
+  char *storage = NULL;
+  size_t n_gaps = 0, n = 0, n_rows = fit->n_used;
   VISE_TRY(vise_i_judge_text(fit->table, c, fit->err));
-  VISE_TRY(vise_i_alloc(&counts, column->texts.n, sizeof *counts, "classes", fit->err));
-  vise_i_count_texts(fit->table, c, fit->used, counts, &n_gaps);
-  for (size_t k = 0; k < column->texts.n; k++) n += counts[k] > 0;
-  VISE_TRY(check_texts(fit, c, n));
-  VISE_TRY(add_text_classes(fit, c, counts, n));
+  VISE_TRY(vise_i_fit_texts(fit, c, &texts, &n, &n_gaps));
+
+  size_t n_different = n;
+  bool differ = n > 1 && n * 2 > n_rows && fit->options->target_kind != VISE_TARGET_CLASSES;
+  VISE_TRY(vise_i_pool_differ(fit, &n_different, &n_rows, &differ));
+  if (differ) VISE_TRY(check_texts(fit, c, n_different, n_rows));
+  VISE_TRY(vise_i_pool_texts(fit, &texts, &n, &n_gaps, &storage));
+  VISE_TRY(check_texts(fit, c, n, fit->n_all));
+  VISE_TRY(add_text_classes(fit, texts, n));
 
   fit->made->target_kind = VISE_TARGET_CLASSES;
   VISE_TRY(vise_i_copy_text(&fit->made->reason,
@@ -102,7 +106,8 @@ static vise_status fit_text(vise_i_fit *fit, size_t c) {
                                           : (column->forced ? "classes, by `categorical`" : "its text names classes"),
                             fit->err));
 done:
-  free(counts);
+  free(texts);
+  free(storage);
   return status;
 }
 
@@ -110,8 +115,14 @@ done:
 
 static vise_status take_numbers(const vise_i_fit *fit, size_t c, numbers *out) {
   numbers n = {.fewest = SIZE_MAX, .are_whole = true};
-  const vise_status status = vise_i_fit_distinct(fit, c, &n.values, &n.counts, &n.n);
-  if (status != VISE_OK) return status;
+  const bool asked =
+      fit->options->target_kind == VISE_TARGET_CLASSES || (fit->options->loss_given && classifies(fit->options->loss));
+  vise_status status = vise_i_fit_distinct(fit, c, &n.values, &n.counts, &n.n);
+  if (status == VISE_OK) status = vise_i_pool_distinct(fit, asked, &n.values, &n.counts, &n.n, &n.are_known);
+  if (status != VISE_OK || !n.are_known) {
+    *out = n;
+    return status;
+  }
   for (size_t k = 0; k < n.n; k++) {
     n.n_rows += n.counts[k];
     if (n.counts[k] < n.fewest) n.fewest = n.counts[k];
@@ -135,7 +146,7 @@ static bool are_labels(const numbers *n) {
 static void judge_numbers(const vise_i_fit *fit, size_t c, const numbers *n, char *reason, size_t n_bytes) {
   char low[VISE_I_NUMBER_BYTES], high[VISE_I_NUMBER_BYTES];
   reason[0] = '\0';
-  if (fit->table->columns[c].forced) return;
+  if (fit->table->columns[c].forced || !n->are_known) return;
 
   vise_i_number_text(low, n->values[0]);
   vise_i_number_text(high, n->values[n->n - 1]);
@@ -154,11 +165,11 @@ static void judge_numbers(const vise_i_fit *fit, size_t c, const numbers *n, cha
 
 static vise_status check_asked_classes(const vise_i_fit *fit, size_t c, const numbers *n) {
   char what[256];
-  if (n->n <= 2 || are_labels(n) || (double)n->n <= sqrt((double)n->n_rows)) return VISE_OK;
+  if (n->are_known && (n->n <= 2 || are_labels(n) || (double)n->n <= sqrt((double)n->n_rows))) return VISE_OK;
   snprintf(what, sizeof what,
            "has %zu different numbers in %zu rows, too many to be classes; `loss` mse takes them as numbers, "
            "`categorical` as classes",
-           n->n, n->n_rows);
+           n->n, n->are_known ? n->n_rows : fit->n_all);
   return fail_target(fit, c, what);
 }
 
@@ -183,7 +194,7 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   const bool asked = fit->options->loss_given;
   VISE_TRY(vise_i_fit_values(fit, c, 0, &range)); /* refuses what is beyond float32 */
   VISE_TRY(take_numbers(fit, c, &n));
-  if (n.n == 1) {
+  if (n.are_known && n.n == 1) {
     char text[VISE_I_NUMBER_BYTES], what[128];
     snprintf(what, sizeof what, "is %s in all of %zu rows, so there is nothing to learn",
              vise_i_number_text(text, n.values[0]), n.n_rows);
@@ -193,6 +204,7 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   const vise_target_kind kind = fit->options->target_kind;
   if (kind == VISE_TARGET_NONE) judge_numbers(fit, c, &n, reason, sizeof reason);
   if (kind == VISE_TARGET_CLASSES) {
+    if (!n.are_known) VISE_TRY(check_asked_classes(fit, c, &n));
     snprintf(reason, sizeof reason, "classes, as asked for or by all rows of the table");
   } else if (kind == VISE_TARGET_NONE && asked && classifies(fit->options->loss)) {
     VISE_TRY(check_asked_classes(fit, c, &n));
@@ -208,7 +220,8 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
                          "is called as ids are; `target` names another column, `numeric` takes it as numbers, "
                          "`categorical` as classes"));
   }
-  snprintf(reason, sizeof reason, "it has %zu different numbers; `categorical` makes them classes", n.n);
+  snprintf(reason, sizeof reason, "it has %zu different numbers%s; `categorical` makes them classes", n.n,
+           n.are_known ? "" : " in one table");
   fit->made->target_kind = VISE_TARGET_NUMBERS;
   VISE_TRY(vise_i_copy_text(&fit->made->reason, reason, fit->err));
 done:
@@ -228,7 +241,8 @@ static vise_status scale_targets(vise_i_fit *fit) {
     made->target_scale[i] = 1;
     if (made->target_kind != VISE_TARGET_NUMBERS) continue;
 
-    const vise_status status = vise_i_fit_values(fit, fit->targets[i], 0, &v);
+    vise_status status = vise_i_fit_values(fit, fit->targets[i], 0, &v);
+    if (status == VISE_OK) status = vise_i_pool_values(fit, &v);
     if (status != VISE_OK) return status;
     made->target_shift[i] = v.mean;
     made->target_scale[i] = v.deviation > 0 ? v.deviation : 1;
@@ -243,8 +257,10 @@ static vise_status check_target(vise_i_fit *fit, size_t c) {
     return fail_target(fit, c, "is dates; `target` names another column, `drop` leaves this one out");
   }
   if (column->forced || fit->options->loss_given) return VISE_OK;
-  const vise_status status = vise_i_judge_id(fit->table, c, &id, fit->err);
-  if (status != VISE_OK || id == NULL) return status;
+  vise_status status = vise_i_judge_id(fit->table, c, &id, fit->err);
+  bool is_id = id != NULL;
+  if (status == VISE_OK && vise_i_may_be_id(fit->table, c)) status = vise_i_pool_all(fit, &is_id);
+  if (status != VISE_OK || !is_id) return status;
   return fail_target(fit, c, "holds row names or ids; `target` names another column, `numeric` takes it as numbers");
 }
 

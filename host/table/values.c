@@ -205,6 +205,27 @@ void vise_i_count_texts(const vise_table *table, size_t c, const bool *used, siz
   }
 }
 
+vise_status vise_i_fit_texts(const vise_i_fit *fit, size_t c, vise_i_text_count **out, size_t *n, size_t *n_gaps) {
+  vise_status status = VISE_OK;
+  const vise_i_dictionary *texts = &fit->table->columns[c].texts;
+  size_t *counts = NULL;
+  vise_i_text_count *made = NULL;
+  VISE_TRY(vise_i_alloc(&counts, texts->n, sizeof *counts, "texts of a column", fit->err));
+  VISE_TRY(vise_i_alloc(&made, texts->n, sizeof *made, "texts of a column", fit->err));
+  vise_i_count_texts(fit->table, c, fit->used, counts, n_gaps);
+
+  *n = 0;
+  for (uint32_t k = 0; k < texts->n; k++) {
+    if (counts[k] > 0) made[(*n)++] = (vise_i_text_count){vise_i_dictionary_text(texts, k), counts[k]};
+  }
+  *out = made;
+  made = NULL;
+done:
+  free(counts);
+  free(made);
+  return status;
+}
+
 /* Numbers that only rise need no sorting: the usual row numbers. */
 static bool rises(const vise_table *table, size_t c) {
   double last = -INFINITY;

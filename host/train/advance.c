@@ -4,7 +4,18 @@
 #include <string.h>
 
 #include "host/base/memory.h"
+#include "host/train/local.h"
 #include "host/train/quantize.h"
+
+/* Of a rank that has fewer batches than another, an epoch is made of several orders of its rows. */
+static void make_order(vise_trainer *t, const vise_i_order_key *key) {
+  const size_t n_laps = t->local.n_laps > 0 ? t->local.n_laps : 1;
+  for (size_t lap = 0; lap < n_laps; lap++) {
+    vise_i_order_key of_lap = *key;
+    of_lap.epoch = key->epoch * n_laps + lap;
+    vise_i_order_make(&of_lap, t->order + lap * t->train.n_rows);
+  }
+}
 
 /* Gives the backend the row order of this epoch. */
 static vise_status ensure_order(vise_trainer *t, vise_error *err) {
@@ -20,7 +31,7 @@ static vise_status ensure_order(vise_trainer *t, vise_error *err) {
   if (t->orders != NULL) {
     status = vise_i_orders_get(t->orders, &key, &order, err);
   } else {
-    vise_i_order_make(&key, t->order);
+    make_order(t, &key);
   }
   if (status == VISE_OK) status = t->ops->set_order(t->backend, order, t->n_per_epoch, err);
   if (status != VISE_OK) return status;
@@ -147,6 +158,7 @@ static size_t segment(const vise_trainer *t, size_t n_steps) {
   size_t n = n_steps < t->segment_steps ? n_steps : t->segment_steps;
   if (t->steps_per_epoch - s->steps_in_epoch < n) n = (size_t)(t->steps_per_epoch - s->steps_in_epoch);
   if (vise_i_trainer_steps_to_refit(t) < n) n = (size_t)vise_i_trainer_steps_to_refit(t);
+  if (vise_i_local_steps(t) < n) n = (size_t)vise_i_local_steps(t);
 
   if (config->weight_op.kind == VISE_WEIGHT_OP_NONE || n == 0) return n;
   if (config->weight_op_at == VISE_AT_EVERY) return 1;
@@ -203,6 +215,7 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t
 
   vise_status status = vise_i_trainer_begin_steps(t, n_steps, &steps, err);
   if (status == VISE_OK && steps.n > 0) {
+    const bool meets = vise_i_local_meets(t, t->state.step + steps.n, t->state.steps_in_epoch + steps.n);
     memset(t->stats, 0, steps.n * sizeof(*t->stats));
     status = t->ops->run(t->backend, &steps, &done_steps, err);
 
@@ -211,6 +224,7 @@ vise_status vise_i_trainer_advance(vise_trainer *trainer, size_t n_steps, size_t
       t->stats[i].epoch = t->state.epoch + 1;
       vise_i_trainer_count(t, &t->stats[i], true);
     }
+    if (meets) status = vise_i_local_mean(t, status, err);
     status = vise_i_trainer_end_steps(t, status, err);
   }
 

@@ -60,6 +60,10 @@ static vise_status take_step(vise_trainer *t, const own_batch *batch, vise_step_
   if (own.view.n_rows == 1 && vise_i_net_has_batch_norm(t->net)) {
     VISE_TRY(vise_i_fail(err, VISE_ERR_SHAPE, "a batch of 1 row: batch norm needs at least 2, one has no variance"));
   }
+  if (vise_i_trainer_is_local(t)) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                         "`sync_every`: between the means of weights, steps are on the training data alone"));
+  }
   if (own.view.n_rows > t->spec.max_batch) VISE_TRY(vise_i_trainer_rebuild(t, own.view.n_rows, t->spec.use_mask, err));
 
   const vise_i_hyper hyper = vise_i_trainer_hyper(t);

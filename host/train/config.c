@@ -175,6 +175,43 @@ static vise_status check_weight_op(const vise_train_config *c, vise_error *err) 
   return VISE_OK;
 }
 
+/* Steps on rows of a rank's own. */
+static vise_status check_local(const vise_train_config *c, vise_error *err) {
+  if (c->sync_every == 0) {
+    return c->own_data ? vise_i_fail(err, VISE_ERR_USAGE,
+                                     "`own_data` needs `sync_every`: between the means of weights "
+                                     "each process trains on its own rows")
+                       : VISE_OK;
+  }
+
+  if (c->ranks == NULL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`sync_every` is for several processes: start them with mpirun or srun");
+  }
+  if (c->parts > 0) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`parts` and `sync_every` contradict each other: a step has the rows of one process");
+  }
+  if (c->weight_op.kind != VISE_WEIGHT_OP_NONE && c->weight_op_at == VISE_AT_EVERY) {
+    return vise_i_fail(
+        err, VISE_ERR_USAGE,
+        "`weight_op_at` every and `sync_every`: the weights that it goes by differ between the means; use a "
+        "step or an epoch");
+  }
+  if (c->quantize != NULL) {
+    return vise_i_fail(
+        err, VISE_ERR_UNSUPPORTED,
+        "`quantize` and `sync_every`: the scales of an integer net are fitted to all rows, which no process "
+        "has; round the trained net instead");
+  }
+  if (c->stop_projected_gradient > 0) {
+    return vise_i_fail(
+        err, VISE_ERR_UNSUPPORTED,
+        "`stop_projected_gradient` and `sync_every`: it takes the gradient over all rows, which no process "
+        "has");
+  }
+  return VISE_OK;
+}
+
 /* What a caller's struct lacks has its default; one that lacks nothing needs none. */
 static void begin_taking(const vise_train_config *given, vise_train_config *own) {
   const bool lacks_nothing = given != NULL && given->struct_size >= sizeof *own;
@@ -199,6 +236,7 @@ vise_status vise_i_train_config_take(const vise_train_config *given, vise_train_
   VISE_TRY(check_regularization(&own, err));
   VISE_TRY(check_weight_op(&own, err));
   VISE_TRY(check_stopping(&own, err));
+  VISE_TRY(check_local(&own, err));
   *out = own;
 
 done:

@@ -6,6 +6,7 @@
 
 #include "host/base/memory.h"
 #include "host/data/dataset.h"
+#include "host/train/local.h"
 
 void vise_i_scales_free(vise_i_scales *scales) {
   if (scales == NULL) return;
@@ -98,7 +99,9 @@ static vise_status fit_features(const vise_train_config *config, const vise_mode
 
   scales->x_kind = VISE_SCALE_STANDARD;
   vise_i_dataset_fit_features(train, scales->x_shift, scales->x_scale);
-  return VISE_OK;
+  return config->sync_every > 0 ? vise_i_local_pool_scales(config->ranks, train, vise_i_dataset_features(train),
+                                                           scales->x_shift, scales->x_scale, err)
+                                : VISE_OK;
 }
 
 static vise_status fit_targets(const vise_train_config *config, const vise_model *model, const vise_dataset *train,
@@ -116,7 +119,9 @@ static vise_status fit_targets(const vise_train_config *config, const vise_model
 
   scales->y_kind = VISE_SCALE_STANDARD;
   vise_i_dataset_fit_targets(train, scales->y_shift, scales->y_scale);
-  return VISE_OK;
+  return config->sync_every > 0 ? vise_i_local_pool_scales(config->ranks, train, vise_i_dataset_targets(train),
+                                                           scales->y_shift, scales->y_scale, err)
+                                : VISE_OK;
 }
 
 vise_status vise_i_scales_fit(const vise_train_config *config, const vise_model *model, const vise_dataset *train,

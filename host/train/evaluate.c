@@ -40,7 +40,7 @@ done:
 }
 
 vise_i_pass vise_i_inference_pass(const vise_i_inference *inference) {
-  return (vise_i_pass){inference->backend, &inference->view, inference->chunk};
+  return (vise_i_pass){.backend = inference->backend, .view = &inference->view, .chunk = inference->chunk};
 }
 
 vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *dataset, const vise_eval_config *given,

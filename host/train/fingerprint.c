@@ -216,15 +216,23 @@ static vise_status put_data(json_t **b, const vise_trainer *t, vise_error *err) 
   vise_status status = VISE_OK;
   double *row = NULL;
 
-  put(b, "--batch", "%zu", t->has_train ? t->batch : t->config.batch);
+  const bool is_local = vise_i_trainer_is_local(t);
+  put(b, "--batch", "%zu", t->has_train && !is_local ? t->batch : t->config.batch);
   put_flag(b, "--shuffle", t->config.shuffle);
   put_flag(b, "--drop-last", t->config.drop_last);
   put(b, "--seed", "%" PRIu64, t->config.seed);
   put(b, "--nonfinite", "%s", vise_nonfinite_name(t->config.nonfinite));
-  put(b, "the number of training rows", "%zu", t->has_train ? t->train.n_rows : 0);
+  const size_t n_all = is_local ? (size_t)t->local.n_rows : t->train.n_rows;
+  put(b, "the number of training rows", "%zu", t->has_train ? n_all : 0);
   if (t->spec.parts > 0) put(b, "--parts", "%zu", t->spec.parts); /* older checkpoints have none */
+  if (is_local) {
+    put(b, "--sync-every", "%" PRIu64, t->config.sync_every);
+    put(b, "the number of processes with --sync-every", "%zu", vise_ranks_size(t->config.ranks));
+    put_flag(b, "--own-data", t->config.own_data);
+    put_hash(b, "the rows of the processes", &t->local.rows_hash, sizeof t->local.rows_hash);
+  }
 
-  if (!t->has_train) goto done;
+  if (!t->has_train || is_local) goto done;
   const vise_dataset *dataset = t->train.dataset;
   const size_t n_rows = t->train.n_rows, n_features = vise_dataset_n_features(dataset);
   const size_t n_targets = vise_dataset_n_targets(dataset);
@@ -308,6 +316,10 @@ vise_status vise_i_fingerprint_of_rank(const vise_trainer *trainer, json_t **out
   for (size_t i = 0; i < 3; i++) {
     uint64_t hash = 0;
     if (!has[i]) continue;
+    if (vise_i_trainer_has_own_data(trainer) || (i == 0 && vise_i_trainer_is_local(trainer))) {
+      put(&made, names[i], "rows of its own");
+      continue;
+    }
     VISE_TRY(hash_rows(views[i], &hash, err));
     put(&made, names[i], "hash %016llx", (unsigned long long)hash);
   }

@@ -6,6 +6,7 @@
 
 #include "host/base/array.h"
 #include "host/base/memory.h"
+#include "host/ranks/pool.h"
 #include "host/rule/loss.h"
 #include "host/train/resolve.h"
 
@@ -185,7 +186,7 @@ static vise_status forward(const vise_i_pass *pass, const vise_i_batch *batch, s
                            vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_backend *backend = pass->backend;
-  vise_ranks *ranks = backend->spec.ranks;
+  vise_ranks *ranks = pass->own_rows ? NULL : pass->ranks;
   const size_t size = vise_ranks_size(ranks), rank = vise_ranks_rank(ranks);
   const size_t first = batch->n * rank / size, end = batch->n * (rank + 1) / size;
   vise_i_batch mine = *batch;
@@ -230,6 +231,55 @@ done:
   return status;
 }
 
+/* What a rank found: the sums but for their columns. */
+typedef struct found_rows {
+  uint64_t n_rows, n_correct;
+  double loss, weight;
+} found_rows;
+
+/* Adds the columns of each rank, [size, n_outputs], in the order of the ranks. */
+static void pool_columns(vise_i_metrics_sums *sums, const found_rows *all, const column *columns, size_t size) {
+  for (size_t k = 0; k < sums->spec.n_outputs; k++) {
+    vise_i_moments targets = {0};
+    double residual = 0;
+    for (size_t r = 0; r < size; r++) {
+      const column *c = &columns[r * sums->spec.n_outputs + k];
+      vise_i_moments_merge(&targets, &(vise_i_moments){(double)all[r].n_rows, c->mean, c->deviation});
+      residual += c->residual;
+    }
+    sums->columns[k] = (column){targets.mean, targets.squares, residual};
+  }
+}
+
+/* The sums over the rows of all ranks. */
+static vise_status pool(vise_i_metrics_sums *sums, vise_ranks *ranks, vise_error *err) {
+  vise_status status;
+  const size_t size = vise_ranks_size(ranks), n = sums->spec.n_outputs;
+  const found_rows mine = {sums->n_rows, sums->n_correct, sums->loss, sums->weight};
+  found_rows *all = NULL;
+  column *columns = NULL;
+
+  VISE_TRY(vise_i_alloc(&all, size, sizeof *all, "metrics", err));
+  VISE_TRY(vise_i_alloc(&columns, size * n, sizeof *columns, "metrics", err));
+  VISE_TRY(vise_i_ranks_pool_each(ranks, &mine, sizeof mine, all, err));
+  if (sums->columns != NULL) VISE_TRY(vise_i_ranks_gather(ranks, sums->columns, n * sizeof *columns, columns, err));
+
+  sums->n_rows = sums->n_correct = 0;
+  sums->loss = sums->weight = 0;
+  for (size_t r = 0; r < size; r++) {
+    sums->n_rows += (size_t)all[r].n_rows;
+    sums->n_correct += (size_t)all[r].n_correct;
+    sums->loss += all[r].loss;
+    sums->weight += all[r].weight;
+  }
+  if (sums->columns != NULL) pool_columns(sums, all, columns, size);
+
+done:
+  free(all);
+  free(columns);
+  return status;
+}
+
 /* Sums, and the view whose rows they are of. */
 typedef struct summing {
   vise_i_metrics_sums *sums;
@@ -248,6 +298,7 @@ vise_status vise_i_metrics_of_view(const vise_i_pass *pass, const vise_i_metrics
 
   VISE_TRY(vise_i_metrics_begin(spec, &s.sums, err));
   VISE_TRY(vise_i_pass_run(pass, spec->n_outputs, add_rows, &s, err));
+  if (pass->own_rows) VISE_TRY(pool(s.sums, pass->ranks, err));
   vise_i_metrics_finish(s.sums, out);
 
 done:

@@ -39,6 +39,8 @@ typedef struct vise_i_pass {
   vise_i_backend *backend;
   const vise_i_view *view;
   size_t chunk;
+  vise_ranks *ranks; /* who share the rows; NULL: nobody does */
+  bool own_rows;     /* the rows are this rank's own: metrics are those of the rows of all */
 } vise_i_pass;
 
 /* take gets the outputs [n, n_outputs] of rows first .. first + n, in row order. */

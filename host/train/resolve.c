@@ -167,7 +167,7 @@ vise_status vise_i_resolve_spec(const vise_train_config *config, const vise_i_ne
       .steps_per_launch = config->steps_per_launch,
       .device_memory_limit = config->device_memory_limit,
       .parts = (size_t)config->parts,
-      .ranks = config->ranks,
+      .ranks = config->sync_every > 0 ? NULL : config->ranks, /* else a step is this rank's alone */
   };
 
   if (made.ranks != NULL && made.parts == 0) made.parts = VISE_I_MOST_PARTS;

@@ -35,14 +35,19 @@ vise_status vise_i_rows_make(const vise_trainer *trainer, json_t **out, vise_err
   const size_t n_outputs = t->net->widths[t->net->n_layers];
   const double *deviations = t->scales.y_scale;
 
-  if (t->datasets[0] != NULL) VISE_TRY(vise_i_dataset_hash_of(t->datasets[0], &hash, err));
+  if (t->local.rows_hash != 0) { /* of what all ranks have */
+    hash.features = t->local.rows_hash;
+  } else if (t->datasets[0] != NULL) {
+    VISE_TRY(vise_i_dataset_hash_of(t->datasets[0], &hash, err));
+  }
   put(&object, training_keys[0], hash.features);
   put(&object, training_keys[1], hash.targets);
   put(&object, training_keys[2], hash.row_weights);
   put(&object, training_keys[3], deviations != NULL ? XXH3_64bits(deviations, n_outputs * sizeof *deviations) : 0);
 
-  VISE_TRY(put_held_out(&object, validation_key, t->datasets[1], err));
-  VISE_TRY(put_held_out(&object, test_key, t->datasets[2], err));
+  const bool own_data = t->local.rows_hash != 0 && vise_i_trainer_has_own_data(t);
+  VISE_TRY(put_held_out(&object, validation_key, own_data ? NULL : t->datasets[1], err));
+  VISE_TRY(put_held_out(&object, test_key, own_data ? NULL : t->datasets[2], err));
   if (object == NULL) VISE_TRY(vise_i_fail_memory(err, 0, "a checkpoint"));
   *out = object;
   object = NULL;

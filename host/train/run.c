@@ -7,6 +7,7 @@
 #include "host/base/file.h"
 #include "host/base/struct.h"
 #include "host/ranks/parts.h"
+#include "host/train/local.h"
 #include "host/train/stopping.h"
 #include "host/train/together.h"
 
@@ -17,7 +18,15 @@
 _Static_assert(sizeof(vise_metrics) == VISE_I_BYTES_UP_TO(vise_metrics, r2),
                "vise_progress and vise_run_result hold a vise_metrics: give them one that stays before it grows");
 
-static vise_status check_checkpoints(const vise_run_config *config, vise_error *err) {
+static vise_status check_checkpoints(const vise_trainer *t, const vise_run_config *config, vise_error *err) {
+  const unsigned long long every = config->checkpoint_every, sync_every = t->config.sync_every;
+  if (vise_i_trainer_is_local(t) && every % sync_every != 0) {
+    return vise_i_fail(
+        err, VISE_ERR_USAGE,
+        "`checkpoint_every` %llu: with `sync_every` %llu a multiple of it, for in between there is no net that "
+        "all have",
+        every, sync_every);
+  }
   if (!(config->checkpoint_seconds >= 0) || isinf(config->checkpoint_seconds)) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`checkpoint_seconds` %g: expected a finite number of at least 0",
                        config->checkpoint_seconds);
@@ -43,7 +52,7 @@ static vise_status check_config(const vise_trainer *t, const vise_run_config *co
   if (!vise_i_stop_is_possible(&t->config) && config->interrupted == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "nothing would end the run: give `epochs`, `steps` or a stopping rule");
   }
-  return check_checkpoints(config, err);
+  return check_checkpoints(t, config, err);
 }
 
 static void note_other_rows(const vise_i_run *run) {
@@ -91,7 +100,7 @@ done:
 static void note_idle_ranks(const vise_i_run *run) {
   const vise_trainer *t = run->trainer;
   const size_t n_ranks = vise_ranks_size(t->config.ranks);
-  if (n_ranks == 1) return;
+  if (n_ranks == 1 || vise_i_trainer_is_local(t)) return;
 
   const size_t n_parts = vise_i_parts_of(t->spec.parts, t->batch, 0, n_ranks).n;
   if (n_parts >= n_ranks) return;
@@ -208,6 +217,7 @@ static vise_status take_steps(vise_i_run *run, bool *ended, vise_error *err) {
 
 static bool checkpoint_is_due(const vise_i_run *run, bool epoch_ended) {
   const vise_run_config *config = &run->config;
+  if (!vise_i_local_is_met(run->trainer)) return false;
   if (config->checkpoint_every > 0) return run->trainer->state.step % config->checkpoint_every == 0;
   if (config->checkpoint_each_epoch) return epoch_ended;
   return config->checkpoint_seconds > 0 && vise_i_now() - run->last_checkpoint >= config->checkpoint_seconds;
@@ -267,6 +277,7 @@ static vise_status loop(vise_i_run *run, vise_stop_reason *reason, vise_error *e
   VISE_TRY(vise_i_stop_check(t, reason, err));
   while (*reason == VISE_STOP_NONE) {
     bool ended = false, interrupted = run->config.interrupted != NULL && run->config.interrupted(run->config.user);
+    interrupted = interrupted && vise_i_local_is_met(t); /* else it ends at the next mean */
     VISE_TRY(meet(run, &interrupted, err));
     if (interrupted) {
       *reason = VISE_STOP_INTERRUPTED;

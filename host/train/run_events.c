@@ -5,12 +5,18 @@
 #include "host/train/run.h"
 #include "host/train/schedule.h"
 
+/* Over rows that were held out. */
+static vise_i_pass pass_over(const vise_trainer *t, const vise_i_view *view) {
+  return (vise_i_pass){
+      .backend = t->backend, .view = view, .ranks = t->config.ranks, .own_rows = vise_i_trainer_has_own_data(t)};
+}
+
 vise_status vise_i_run_evaluate(vise_i_run *run, vise_error *err) {
   vise_status status = VISE_OK;
   vise_trainer *t = run->trainer;
   const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&t->spec);
 
-  const vise_i_pass validation = {t->backend, &t->validation, 0}, test = {t->backend, &t->test, 0};
+  const vise_i_pass validation = pass_over(t, &t->validation), test = pass_over(t, &t->test);
   if (vise_i_run_is_evaluated(run)) goto done;
 
   if (t->has_validation) VISE_TRY(vise_i_metrics_of_view(&validation, &spec, &run->validation, err));

@@ -25,6 +25,8 @@ vise_status vise_i_trainer_follow(vise_trainer *trainer, uint64_t *resumed_from,
   VISE_TRY(vise_i_ranks_broadcast(ranks, bytes, (size_t)told[1], err));
   *resumed_from = told[0];
   status = is_first ? VISE_OK : vise_trainer_restore_memory(trainer, bytes, (size_t)told[1], err);
+  if (vise_i_trainer_is_local(trainer) && !is_first)
+    trainer->state.current = (vise_i_epoch_sums){0}; /* the first has it */
   VISE_TRY(vise_ranks_agree(ranks, status, err));
 
 done:

@@ -8,6 +8,7 @@
 #include "host/base/memory.h"
 #include "host/data/dataset.h"
 #include "host/train/config.h"
+#include "host/train/local.h"
 #include "host/train/quantize.h"
 #include "host/train/resolve.h"
 #include "host/train/schedule.h"
@@ -31,6 +32,10 @@ static vise_status choose_backend(vise_trainer *t, const vise_train_config *conf
   const bool auto_is_cpu = vise_i_resolve_is_in_parts(config);
   const vise_backend asked = auto_is_cpu && config->backend == VISE_BACKEND_AUTO ? VISE_BACKEND_CPU : config->backend;
 
+  if (config->sync_every > 0 && asked == VISE_BACKEND_CUDA) {
+    VISE_TRY(vise_i_fail(err, VISE_ERR_UNSUPPORTED,
+                         "`sync_every`: `backend` cuda does not have it; cpu and cpu64 do, and auto takes cpu"));
+  }
   VISE_TRY(vise_i_resolve_backend(asked, config->step_mode, config->precision, t->net, &t->ops, &t->which, err));
 
   if (t->which != VISE_BACKEND_CUDA && config->device != 0) {
@@ -114,6 +119,7 @@ static vise_status make_views(vise_trainer *t, vise_error *err) {
     t->steps_per_epoch = t->config.drop_last ? n / t->batch : vise_i_n_batches(t->net, t->batch, n);
     t->n_per_epoch = t->config.drop_last ? t->steps_per_epoch * t->batch : n;
   }
+  VISE_TRY(vise_i_local_begin(t, err));
 
 done:
   return status;
@@ -150,6 +156,12 @@ static vise_status resolve_step(vise_trainer *t, size_t n_rows, vise_error *err)
   t->spec.use_signs = vise_model_signs(t->model) != NULL;
   vise_i_resolve_way(t->which, &t->spec);
   t->spec.quantization = t->quantization;
+
+  if (vise_i_trainer_is_local(
+          t)) { /* penalties that go by rows go by those of all; and each rank drops units of its own */
+    vise_i_resolve_penalties(&t->config, (size_t)t->local.n_rows, &t->spec.rule.k2, &t->spec.rule.k1);
+    t->spec.seed += vise_ranks_rank(t->config.ranks) * UINT64_C(0x9e3779b97f4a7c15);
+  }
 done:
   return status;
 }
@@ -271,7 +283,10 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   vise_status status;
   uint8_t *mask = NULL;
   const bool makes_orders = t->has_train && t->orders == NULL;
-  if (makes_orders) VISE_TRY(vise_i_alloc(&t->order, t->train.n_rows, sizeof(size_t), "the order of the rows", err));
+  if (makes_orders) {
+    const size_t n_laps = t->local.n_laps > 0 ? t->local.n_laps : 1;
+    VISE_TRY(vise_i_alloc(&t->order, n_laps * t->train.n_rows, sizeof(size_t), "the order of the rows", err));
+  }
 
   /* A device idles between backend calls, so it gets as many steps as one call takes. */
   const bool is_member = t->spec.group != NULL;

@@ -46,6 +46,13 @@ typedef struct vise_i_train_state {
   double stall_loss;
 } vise_i_train_state;
 
+/* Of training on rows of a rank's own (local.h); all 0 otherwise. */
+typedef struct vise_i_local {
+  uint64_t n_rows;    /* of all ranks */
+  uint64_t rows_hash; /* of all that they have */
+  size_t n_laps;      /* orders of this rank's rows that an epoch is made of */
+} vise_i_local;
+
 /* Which of the rows held out are not those that the checkpoint was made with. */
 typedef struct vise_i_other_rows {
   bool validation, test;
@@ -76,6 +83,7 @@ struct vise_trainer {
   bool order_is_set;
   uint64_t order_epoch; /* the epoch that order is for */
 
+  vise_i_local local;
   vise_i_train_state state;
   vise_i_other_rows other_rows; /* of the last restore */
   void *best_params;            /* patience: weights at the best validation loss, or NULL */
@@ -174,6 +182,15 @@ vise_metrics vise_i_epoch_metrics(const vise_trainer *trainer, const vise_i_epoc
 VISE_WARN_UNUSED vise_status vise_i_trainer_save(vise_trainer *trainer, const char *dir, json_t *run, vise_error *err);
 VISE_WARN_UNUSED vise_status vise_i_trainer_restore(vise_trainer *trainer, vise_i_checkpoint_place place, json_t **run,
                                                     vise_error *err);
+
+/* Whether steps are taken on rows of this rank's own, and whether rows held out are its own too. */
+static inline bool vise_i_trainer_is_local(const vise_trainer *trainer) {
+  return trainer->config.sync_every > 0;
+}
+
+static inline bool vise_i_trainer_has_own_data(const vise_trainer *trainer) {
+  return vise_i_trainer_is_local(trainer) && trainer->config.own_data;
+}
 
 /* Bytes of the flat parameters. */
 static inline size_t vise_i_trainer_n_bytes(const vise_trainer *trainer) {

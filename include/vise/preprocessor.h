@@ -49,6 +49,12 @@ typedef struct vise_preprocessor_options {
   const char *group; /**< a column that says which rows belong together (vise_fold_options): it is no feature [NULL] */
   size_t keep_constant; /**< 1: a column that is the same in every row stays an input, as for training that goes on with
                            rows that differ there; 0: it is left out [0] */
+  struct vise_ranks
+      *ranks; /**< several processes, each with a table of its own of the same columns (vise/ranks.h): all call
+                               vise_preprocessor_fit, and get what fits the rows of all. No row leaves its process: what
+                               does are counts, means and variances, and, with how many rows have each, values of text
+                               columns and classes. Dates are days since their mean then, scale unit is judged by each
+                               table for itself [NULL: this table alone] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);

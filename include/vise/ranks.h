@@ -12,6 +12,8 @@
  * gradient of its share of the rows of a batch, and all take the same step. The weights are the same, bit for bit, for any
  * number of ranks, and those of one process with vise_train_config.parts. docs/scale.md says how, and what it costs.
  *
+ * With vise_train_config.sync_every the training rows are each rank's own, and the mean of all weights is taken now and then.
+ *
  * vise_run_config: all ranks give the same limits, `resume` and `evaluate_at_end`; the folder, and progress, log and describe,
  * are those of rank 0, and those of the others are ignored. vise_ranks_close ends MPI only if vise_ranks_open began it.
  *
@@ -22,6 +24,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vise/status.h"
 
@@ -66,6 +69,10 @@ VISE_API VISE_WARN_UNUSED vise_status vise_ranks_set_seconds(vise_ranks *ranks, 
  * VISE_OK. So that what fails on one, a file that only it cannot read, ends all.
  */
 VISE_API VISE_WARN_UNUSED vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *err);
+
+/** values [n] of each rank become their sums, on all: counts of rows that each has of its own, say. All ranks call it; for NULL
+    it does nothing. A rank that failed calls vise_ranks_agree in its place, and all get that. */
+VISE_API VISE_WARN_UNUSED vise_status vise_ranks_add(vise_ranks *ranks, uint64_t *values, size_t n, vise_error *err);
 
 /** Whether the others do not answer any more: after VISE_ERR_IO of a call that needed them. Nothing but vise_ranks_abort
     is left then. false for NULL. */

@@ -199,6 +199,13 @@ typedef struct vise_train_config {
   uint64_t
       stop_stall; /**< end after so many epochs in which the epoch-mean data loss fell by no more than min_delta below
                           where it was; 0 = off [0] */
+
+  /** With ranks: each has training rows of its own, takes steps on them by itself, and after so many steps, at the end of an
+      epoch and of the run, all go on from the mean of their weights and of the optimizer's, weighed by their rows (local SGD,
+      federated averaging). All take as many steps; an epoch is one pass over the rows of the rank that has most batches.
+      Weights depend on the number of ranks and on whose rows are whose. Not with parts. [0: all ranks have the same rows] */
+  uint64_t sync_every;
+  bool own_data; /**< with sync_every: validation and test rows are each rank's own too, else the same on all [false] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

@@ -21,7 +21,7 @@ ALLOWED = {
     "host/proto": set(),
     "host/ranks": {PUBLIC, "host/base"},
     "host/data": {PUBLIC, "host/base"},
-    "host/table": {PUBLIC, "host/base", "host/json"},
+    "host/table": {PUBLIC, "host/base", "host/json", "host/ranks"},
     "host/rule": {PUBLIC, "host/base"},
     "host/options": {PUBLIC, "host/base", "host/rule"},
     "host/net": {PUBLIC, "host/base", "host/rule"},
