@@ -65,7 +65,17 @@ static void warn_of_result(vise_i_cli_report *report) {
 enum { MANY_ROWS = 10000 };
 
 static bool leaves_out_train(const vise_i_cli_report *report) {
+  if (report->options->training.sync_every > 0) return true; /* no process has all of them */
   return report->result.epochs == 0 && vise_dataset_n_rows(report->setup->train) > MANY_ROWS;
+}
+
+/* Of rows that are held out by each process, what the run found of all of them. */
+static void keep_own(vise_i_cli_report *report) {
+  const vise_metrics *const found[VISE_I_CLI_N_SETS] = {NULL, &report->result.validation, &report->result.test};
+  for (size_t i = 1; i < VISE_I_CLI_N_SETS; i++) {
+    report->kept[i] = (vise_i_cli_kept){
+        .metrics = *found[i], .scores = {.auc = NAN, .mae = NAN}, .exists = found[i]->n_rows > 0};
+  }
 }
 
 static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
@@ -81,6 +91,10 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
   config.device = training->device;
   config.as = training->quantize; /* as the net that it was trained to be */
 
+  if (training->own_data) {
+    keep_own(report);
+    return VISE_OK;
+  }
   for (size_t i = 0; i < VISE_I_CLI_N_SETS; i++) {
     vise_i_cli_kept *kept = &report->kept[i];
     if (rows[i] == NULL || (i == VISE_I_CLI_TRAIN_ROWS && leaves_out_train(report))) continue;
@@ -173,7 +187,9 @@ static void print_best_epoch(const vise_i_cli_report *report) {
 
 static void print_kept(const vise_i_cli_report *report) {
   const char *note = report->options->training.class_weights != NULL ? ", without class weights" : "";
-  if (leaves_out_train(report)) {
+  if (report->options->training.sync_every > 0) {
+    (void)printf("%-15s not evaluated: no process has all of its rows\n", set_names[VISE_I_CLI_TRAIN_ROWS]);
+  } else if (leaves_out_train(report)) {
     (void)printf("%-15s not evaluated: less than an epoch of its %zu rows was trained; vise eval does it\n",
                  set_names[VISE_I_CLI_TRAIN_ROWS], vise_dataset_n_rows(report->setup->train));
   }

@@ -98,7 +98,7 @@ static void add_table(json_t **data, const vise_i_cli_report *report) {
   const vise_i_cli_options *options = report->options;
   const vise_i_cli_setup *setup = report->setup;
   const char delimiter[2] = {setup->delimiter, '\0'};
-  size_t n_used = vise_dataset_n_rows(setup->train) + setup->n_later;
+  size_t n_used = vise_dataset_n_rows(setup->train) + setup->n_later + setup->n_of_others;
   if (options->val_fraction > 0 || options->fold != NULL) n_used += vise_dataset_n_rows(setup->validation);
   if (options->test_fraction > 0) n_used += vise_dataset_n_rows(setup->test);
 
@@ -122,11 +122,21 @@ static json_t *fold_json(const vise_i_cli_options *options, const vise_i_cli_set
   return fold;
 }
 
+/* Of --sync-every: whose the rows are that are counted here. */
+static json_t *processes_json(const vise_i_cli_options *options) {
+  if (options->training.sync_every == 0) return json_null();
+  json_t *processes = json_object();
+  vise_i_json_put(&processes, "number", count(vise_ranks_size(options->training.ranks)));
+  vise_i_json_put(&processes, "own_data", json_boolean(options->training.own_data));
+  return processes;
+}
+
 static json_t *data_json(const vise_i_cli_report *report) {
   const vise_i_cli_setup *setup = report->setup;
   json_t *data = json_object();
   vise_i_json_put(&data, "name", vise_i_cli_name_json(vise_dataset_name(setup->train)));
   vise_i_json_put(&data, "rows", count(vise_dataset_n_rows(setup->train)));
+  vise_i_json_put(&data, "processes", processes_json(report->options));
   vise_i_json_put(&data, "validation_rows",
                   count(setup->validation != NULL ? vise_dataset_n_rows(setup->validation) : 0));
   vise_i_json_put(&data, "test_rows", count(setup->test != NULL ? vise_dataset_n_rows(setup->test) : 0));

@@ -337,7 +337,10 @@ static vise_status use_training_rows(making *m, vise_error *err) {
   vise_i_cli_setup *setup = m->setup;
   if (!vise_i_cli_shares_rows(m->options)) return use_rows(m, m->rows, m->n_rows, &setup->train, err);
   vise_status status = vise_i_cli_shard_table(m->options, m->table, m->rows, m->n_rows, &share, &n_share, err);
-  if (status == VISE_OK) status = use_rows(m, share, n_share, &setup->train, err);
+  if (status == VISE_OK) {
+    setup->n_of_others = (m->rows != NULL ? m->n_rows : vise_table_n_rows(m->table)) - n_share;
+    status = use_rows(m, share, n_share, &setup->train, err);
+  }
   free(share);
   return status;
 }

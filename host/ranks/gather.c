@@ -10,6 +10,15 @@ vise_status vise_i_ranks_room(vise_ranks *ranks, size_t n_messages, vise_error *
   return vise_i_grow(&ranks->messages, &ranks->n_messages, n_messages, sizeof *ranks->messages, "messages", err);
 }
 
+vise_status vise_i_ranks_reserve(vise_ranks *ranks, vise_error *err) {
+  vise_status status;
+  VISE_TRY(vise_i_alloc(&ranks->ends, ranks->size, sizeof *ranks->ends, "ranks", err));
+  VISE_TRY(vise_i_alloc(&ranks->scratch, ranks->size, VISE_I_RANKS_SCRATCH, "ranks", err));
+  VISE_TRY(vise_i_ranks_room(ranks, 2 * ranks->size * (VISE_MOST_PARTS + 1), err)); /* as many as a long sum has */
+done:
+  return status;
+}
+
 vise_status vise_i_ranks_swap(vise_ranks *ranks, size_t n_sends, size_t n_receives, vise_error *err) {
   const vise_i_swap swap = {ranks->messages, ranks->messages + n_sends, n_sends, n_receives};
   size_t late = ranks->size;
@@ -95,10 +104,10 @@ typedef struct fate {
   int32_t status;
   char text[VISE_ERROR_TEXT_BYTES];
 } fate;
+_Static_assert(sizeof(fate) <= VISE_I_RANKS_SCRATCH, "what a rank says of itself has its place");
 
 vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *err) {
   vise_status status = mine;
-  fate *all = NULL;
   vise_error own = VISE_ERROR_INIT;
   if (!vise_i_ranks_are_many(ranks) || ranks->lost) return mine;
   if (mine != VISE_OK && ranks->told) return mine; /* all know */
@@ -106,12 +115,9 @@ vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *er
   if (err == NULL) err = &own;
   fate fared = {.status = (int32_t)mine};
   memcpy(fared.text, err->text, sizeof fared.text);
-  const vise_status given = vise_i_alloc(&all, ranks->size, sizeof *all, "ranks", err);
-  const vise_status told = given == VISE_OK ? vise_i_ranks_gather(ranks, &fared, sizeof fared, all, err) : given;
-  if (told != VISE_OK) {
-    status = mine != VISE_OK ? mine : told;
-    goto done;
-  }
+  fate *all = ranks->scratch;
+  const vise_status told = vise_i_ranks_gather(ranks, &fared, sizeof fared, all, err);
+  if (told != VISE_OK) return mine != VISE_OK ? mine : told;
 
   ranks->told = false;
   for (size_t r = 0; r < ranks->size; r++) {
@@ -127,8 +133,5 @@ vise_status vise_ranks_agree(vise_ranks *ranks, vise_status mine, vise_error *er
     }
     break;
   }
-
-done:
-  free(all);
   return status;
 }

@@ -54,6 +54,9 @@ static double now(void) {
 
 /* ---- one swap ------------------------------------------------------------------------------------------------------ */
 
+/* Messages of a swap to or from each rank, and pieces of each, for which there is room from the start. */
+enum { MOST_MESSAGES = 2 * 9, SHORT_PIECES = 9 };
+
 /* The same for who sends and who receives. */
 static size_t piece_bytes(const mpi_carrier *c, size_t n_bytes) {
   return c->is_local && n_bytes <= SHORT_BYTES ? SHORT_PIECE_BYTES : PIECE_BYTES;
@@ -224,6 +227,10 @@ static bool begin(mpi_carrier *c, char *text) {
   (void)MPI_Comm_size(c->world, &size);
   c->base.rank = (size_t)rank;
   c->base.size = (size_t)size;
+  if (!make_room(c, c->base.size * MOST_MESSAGES * SHORT_PIECES)) {
+    (void)snprintf(text, VISE_I_CARRIER_TEXT, "%s", c->base.text);
+    return false;
+  }
   return count_local(c, text);
 }
 

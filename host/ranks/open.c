@@ -88,7 +88,7 @@ static vise_status name_hosts(vise_ranks *ranks, vise_error *err) {
   char(*hosts)[VISE_I_HOST_NAME] = NULL;
 
   VISE_TRY(vise_i_alloc_zero(&hosts, ranks->size, sizeof *hosts, "ranks", err));
-  VISE_TRY(vise_i_alloc(&ranks->ends, ranks->size, sizeof *ranks->ends, "ranks", err));
+  VISE_TRY(vise_i_ranks_reserve(ranks, err));
   (void)gethostname(mine, sizeof mine - 1);
   VISE_TRY(vise_i_ranks_gather(ranks, mine, sizeof mine, hosts, err));
   for (size_t r = 0; r < ranks->size; r++) hosts[r][VISE_I_HOST_NAME - 1] = '\0';
@@ -107,6 +107,7 @@ static void dispose(vise_ranks *ranks) {
   free(ranks->hosts);
   free(ranks->messages);
   free(ranks->ends);
+  free(ranks->scratch);
   free(ranks->room);
   free(ranks);
 }

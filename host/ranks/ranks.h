@@ -23,10 +23,18 @@ struct vise_ranks {
 
   vise_i_message *messages; /* [n_messages]: room for sends, then receives */
   size_t n_messages;
-  size_t *ends; /* [size]: room for those of pieces */
+  size_t *ends;  /* [size]: room for those of pieces */
+  void *scratch; /* [size] of VISE_I_RANKS_SCRATCH: what ranks say when they agree or meet */
   void *room;   /* of sums */
   size_t n_room;
 };
+
+/* Bytes that a rank may say of itself in scratch. */
+enum { VISE_I_RANKS_SCRATCH = sizeof(int32_t) + VISE_ERROR_TEXT_BYTES };
+
+/* Room for what is said and sent in every step, once size and rank are known: a rank that found itself without memory amid a
+   step would leave the others waiting. */
+VISE_WARN_UNUSED vise_status vise_i_ranks_reserve(vise_ranks *ranks, vise_error *err);
 
 /* Whether there is anyone to talk to. */
 static inline bool vise_i_ranks_are_many(const vise_ranks *ranks) {

@@ -129,6 +129,11 @@ static vise_status make_room(const journey *j, size_t n_bytes, vise_error *err) 
   return status;
 }
 
+static bool is_short(const journey *j) {
+  const size_t most = j->ranks->size == 2 ? SHORT_BYTES_OF_TWO : SHORT_BYTES;
+  return j->addends->n_values < j->ranks->size || bytes_of_nodes(j, j->addends->n_values) <= most;
+}
+
 /* Adds the nodes into the sum. */
 static void add_up(const journey *j) {
   char *to = (char *)j->addends->sum + j->first * j->value_bytes;
@@ -261,9 +266,28 @@ vise_status vise_i_add_all_parts(vise_ranks *ranks, vise_i_addends *addends, vis
     return VISE_OK;
   }
 
-  const size_t most = ranks->size == 2 ? SHORT_BYTES_OF_TWO : SHORT_BYTES;
-  const bool is_short = addends->n_values < ranks->size || bytes_of_nodes(&j, addends->n_values) <= most;
-  return is_short ? add_short(&j, err) : add_long(&j, err);
+  return is_short(&j) ? add_short(&j, err) : add_long(&j, err);
+}
+
+vise_status vise_i_add_reserve(vise_ranks *ranks, size_t most_parts, size_t n_values, vise_dtype dtype,
+                               vise_error *err) {
+  vise_status status = VISE_OK;
+  if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
+
+  for (size_t n = 1; n <= most_parts; n++) {
+    vise_i_addends addends = {.parts = vise_i_parts_of(n, n * VISE_I_PART_ROWS, ranks->rank, ranks->size),
+                              .dtype = dtype,
+                              .n_values = n_values};
+    journey j = {.ranks = ranks, .addends = &addends, .value_bytes = vise_dtype_size(dtype), .n = n_values};
+    size_t n_short = 0;
+    for (size_t r = 0; r < ranks->size; r++) n_short += short_bytes(&j, r);
+
+    const size_t slice = begin_of_slice(&j, ranks->rank + 1) - begin_of_slice(&j, ranks->rank);
+    VISE_TRY(make_room(&j, is_short(&j) ? n_short : bytes_of_nodes(&j, slice), err));
+  }
+
+done:
+  return status;
 }
 
 vise_status vise_i_ranks_gather_parts(vise_ranks *ranks, const vise_i_parts *parts, double *all, size_t n,

@@ -29,6 +29,11 @@ void vise_i_add_own_parts(const vise_i_addends *addends, size_t begin, size_t en
 /* After vise_i_add_own_parts on all elements, on every rank: the sum over all, and what all parts have found. */
 VISE_WARN_UNUSED vise_status vise_i_add_all_parts(vise_ranks *ranks, vise_i_addends *addends, vise_error *err);
 
+/* Room for sums of n_values over batches of up to most_parts parts, before the first one: later it would be too late to tell
+   the others that there is none. */
+VISE_WARN_UNUSED vise_status vise_i_add_reserve(vise_ranks *ranks, size_t most_parts, size_t n_values, vise_dtype dtype,
+                                                vise_error *err);
+
 /* all [parts->n, n]: numbers of each part, of which a rank has filled its own; now those of all. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_gather_parts(vise_ranks *ranks, const vise_i_parts *parts, double *all,
                                                        size_t n, vise_error *err);

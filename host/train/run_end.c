@@ -118,8 +118,9 @@ static vise_status save(vise_i_run *run, vise_stop_reason reason, uint64_t *best
   if (run->saves) status = vise_i_out_dir_checkpoint(&run->out, run->trainer, &run->notes, err);
   VISE_TRY(vise_ranks_agree(run->trainer->config.ranks, status, err)); /* what follows needs all of them */
   if (reason != VISE_STOP_INTERRUPTED) VISE_TRY(vise_i_run_check_end(run, err));
-  VISE_TRY(store_model(run, reason, best_epoch, err));
-  if (run->saves) VISE_TRY(vise_i_out_dir_save_model(&run->out, run->trainer->model, err));
+  status = store_model(run, reason, best_epoch, err);
+  if (status == VISE_OK && run->saves) status = vise_i_out_dir_save_model(&run->out, run->trainer->model, err);
+  VISE_TRY(vise_ranks_agree(run->trainer->config.ranks, status, err)); /* none ends well without the model */
 done:
   return status;
 }

@@ -38,20 +38,20 @@ done:
 typedef struct said {
   uint64_t ends, interrupted, segment;
 } said;
+_Static_assert(sizeof(said) <= VISE_I_RANKS_SCRATCH, "what a rank says has its place");
 
 vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_status mine, vise_error *err) {
   vise_status status = mine;
   const vise_trainer *t = run->trainer;
   vise_ranks *ranks = t->config.ranks;
   const size_t size = vise_ranks_size(ranks);
-  said *all = NULL;
   size_t n_end = 0;
   vise_error unused = VISE_ERROR_INIT;
   if (!vise_i_ranks_are_many(ranks) || vise_ranks_are_lost(ranks)) return mine;
 
   const said say = {meeting->ends || mine != VISE_OK, meeting->interrupted, meeting->segment};
   vise_error *first = mine == VISE_OK ? err : &unused;
-  VISE_TRY(vise_i_alloc(&all, size, sizeof *all, "ranks", first));
+  said *all = ranks->scratch;
   VISE_TRY(vise_i_ranks_gather(ranks, &say, sizeof say, all, first));
 
   for (size_t r = 0; r < size; r++) {
@@ -71,6 +71,5 @@ vise_status vise_i_run_meet(vise_i_run *run, vise_i_meeting *meeting, vise_statu
   }
 
 done:
-  free(all);
   return vise_ranks_are_lost(ranks) && mine != VISE_OK ? mine : status;
 }

@@ -7,6 +7,7 @@
 
 #include "host/base/memory.h"
 #include "host/data/dataset.h"
+#include "host/ranks/sum.h"
 #include "host/train/config.h"
 #include "host/train/local.h"
 #include "host/train/quantize.h"
@@ -296,6 +297,9 @@ vise_status vise_i_trainer_start(vise_trainer *t, vise_error *err) {
   VISE_TRY(vise_i_alloc_zero(&t->hyper, t->segment_steps, sizeof(*t->hyper), "a trainer", err));
   if (!is_member) VISE_TRY(vise_i_alloc_zero(&t->stats, t->segment_steps, sizeof(*t->stats), "a trainer", err));
 
+  if (t->which != VISE_BACKEND_CUDA) {
+    VISE_TRY(vise_i_add_reserve(t->spec.ranks, t->spec.parts, t->net->n_params, t->ops->dtype, err));
+  }
   VISE_TRY(make_mask(t, &mask, err));
   VISE_TRY(make_backend(t, &t->spec, vise_i_model_const_params(t->model), mask, &t->backend, err));
   VISE_TRY(vise_i_trainer_start_weights(t, err));

@@ -101,8 +101,7 @@ void ranks_run(size_t n_ranks, int silent, ranks_work *work, void *context) {
     all[i].carrier = (carrier){.base = {.rank = i, .size = n_ranks, .swap = swap}, .office = &office};
     all[i].ranks = (vise_ranks){
         .rank = i, .size = n_ranks, .carrier = &all[i].carrier.base, .seconds = silent < 0 ? 60 : 0.2, .hosts = hosts};
-    all[i].ranks.ends = calloc(n_ranks, sizeof(size_t));
-    cr_assert_not_null(all[i].ranks.ends);
+    cr_assert_eq(vise_i_ranks_reserve(&all[i].ranks, NULL), VISE_OK);
     all[i].work = work;
     all[i].context = context;
     if ((int)i != silent) cr_assert_eq(pthread_create(&threads[i], NULL, run, &all[i]), 0);
@@ -112,6 +111,7 @@ void ranks_run(size_t n_ranks, int silent, ranks_work *work, void *context) {
     free(all[i].ranks.messages);
     free(all[i].ranks.room);
     free(all[i].ranks.ends);
+    free(all[i].ranks.scratch);
   }
 
   for (size_t to = 0; to < n_ranks; to++) {
