@@ -73,8 +73,8 @@ static bool leaves_out_train(const vise_i_cli_report *report) {
 static void keep_own(vise_i_cli_report *report) {
   const vise_metrics *const found[VISE_I_CLI_N_SETS] = {NULL, &report->result.validation, &report->result.test};
   for (size_t i = 1; i < VISE_I_CLI_N_SETS; i++) {
-    report->kept[i] = (vise_i_cli_kept){
-        .metrics = *found[i], .scores = {.auc = NAN, .mae = NAN}, .exists = found[i]->n_rows > 0};
+    report->kept[i] =
+        (vise_i_cli_kept){.metrics = *found[i], .scores = {.auc = NAN, .mae = NAN}, .exists = found[i]->n_rows > 0};
   }
 }
 

@@ -76,9 +76,9 @@ static void print_table(const vise_i_cli_setup *setup, FILE *stream) {
 static void print_processes(const vise_i_cli_report *report, FILE *stream) {
   const vise_train_config *training = &report->options->training;
   if (training->sync_every == 0) return;
-  (void)fprintf(stream, "%-15s %zu, which take the mean of their weights every %" PRIu64 " steps; %zu training rows on the first",
-                "processes", vise_ranks_size(training->ranks), training->sync_every,
-                vise_dataset_n_rows(report->setup->train));
+  (void)fprintf(
+      stream, "%-15s %zu, which take the mean of their weights every %" PRIu64 " steps; %zu training rows on the first",
+      "processes", vise_ranks_size(training->ranks), training->sync_every, vise_dataset_n_rows(report->setup->train));
   (void)fprintf(stream, training->own_data ? ", with %zu rows held out there\n" : "\n",
                 report->setup->validation != NULL ? vise_dataset_n_rows(report->setup->validation) : 0);
 }

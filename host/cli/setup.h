@@ -20,9 +20,9 @@ typedef struct vise_i_cli_setup {
   bool has_checkpoint;                      /* the run of --resume goes on from one, not from its beginning */
   char **notes;                             /* [n_notes]: what was found while the table was read */
   size_t n_notes;
-  size_t n_left_out; /* rows of a table, before rows were held out */
+  size_t n_left_out;  /* rows of a table, before rows were held out */
   size_t n_of_others; /* training rows of the same table that other processes have */
-  size_t n_later;    /* rows after a fold in order of time, and so in no part */
+  size_t n_later;     /* rows after a fold in order of time, and so in no part */
   size_t n_recipe_rows, n_recipe_train_rows,
       n_recipe_features; /* of a table, that its recipe goes by: rows without those
                           of a test, rows to train on (with a fold: before it was held out), columns used */

@@ -25,7 +25,7 @@ struct vise_ranks {
   size_t n_messages;
   size_t *ends;  /* [size]: room for those of pieces */
   void *scratch; /* [size] of VISE_I_RANKS_SCRATCH: what ranks say when they agree or meet */
-  void *room;   /* of sums */
+  void *room;    /* of sums */
   size_t n_room;
 };
 

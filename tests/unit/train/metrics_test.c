@@ -30,6 +30,15 @@ static vise_dataset *make_data(labels kind, size_t n_targets, size_t n_outputs, 
   return dataset;
 }
 
+/* Of the held-out rows, `chunk` at a time. */
+static vise_metrics metrics_of_rows(vise_trainer *trainer, size_t chunk) {
+  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
+  const vise_i_pass pass = {.backend = trainer->backend, .view = &trainer->validation, .chunk = chunk};
+  vise_metrics out;
+  OK(vise_i_metrics_of_view(&pass, &spec, &out, &rig_err));
+  return out;
+}
+
 /* The validation metrics just before a step on all rows are what the step reports. */
 static void check_against_step(vise_train_config *config, labels kind, size_t n_targets, size_t n_outputs,
                                bool weighted) {
@@ -43,10 +52,7 @@ static void check_against_step(vise_train_config *config, labels kind, size_t n_
   config->batch = 0;
   OK(vise_trainer_create(config, model, data, data, NULL, &trainer, &rig_err));
 
-  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
-  vise_metrics whole, chunked;
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 0}, &spec, &whole, &rig_err));
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 4}, &spec, &chunked, &rig_err));
+  const vise_metrics whole = metrics_of_rows(trainer, 0), chunked = metrics_of_rows(trainer, 4);
   OK(vise_trainer_step(trainer, 1, &stats, NULL, &rig_err));
 
   const char *name = vise_loss_name(config->loss);
@@ -139,9 +145,7 @@ Test(metrics, rmse_and_r2_by_hand) {
     }
     OK(vise_trainer_create(&config, model, data, data, NULL, &trainer, &rig_err));
 
-    const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
-    vise_metrics m;
-    OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 0}, &spec, &m, &rig_err));
+    const vise_metrics m = metrics_of_rows(trainer, 0);
 
     EXPECT_NEAR(m.rmse, sqrt(30.0 / 16), 1e-13); /* mean of (0.5 x)^2 = 7.5/4 */
     EXPECT_NEAR(m.r2, 1 - 7.5 / 20, 1e-13);
@@ -165,9 +169,7 @@ Test(metrics, of_a_selection_are_of_its_rows) {
   vise_trainer *trainer = NULL;
   OK(vise_trainer_create(&config, model, all, some, NULL, &trainer, &rig_err));
 
-  const vise_i_metrics_spec spec = vise_i_metrics_spec_of_step(&trainer->spec);
-  vise_metrics m;
-  OK(vise_i_metrics_of_view(&(vise_i_pass){trainer->backend, &trainer->validation, 2}, &spec, &m, &rig_err));
+  const vise_metrics m = metrics_of_rows(trainer, 2);
 
   double sum = 0;
   for (size_t i = 0; i < 5; i++) {
