@@ -150,7 +150,7 @@ static vise_status check_share(const vise_i_cli_options *options, size_t n, size
 }
 
 vise_status vise_i_cli_shard_table(const vise_i_cli_options *options, const vise_table *table, const size_t *rows,
-                                   size_t n_rows, size_t **out, size_t *n_out, vise_error *err) {
+                                   size_t n_rows, vise_split *out, vise_error *err) {
   const size_t n = rows != NULL ? n_rows : vise_table_n_rows(table), n_ranks = vise_ranks_size(options->training.ranks);
   size_t *owner = calloc(n, sizeof *owner), *made = calloc(n, sizeof *made), n_made = 0;
   vise_status status = VISE_OK;
@@ -171,8 +171,7 @@ vise_status vise_i_cli_shard_table(const vise_i_cli_options *options, const vise
     free(made);
     return status;
   }
-  *out = made;
-  *n_out = n_made;
+  *out = (vise_split){.kept = made, .n_kept = n_made};
   return VISE_OK;
 }
 

@@ -12,9 +12,9 @@ bool vise_i_cli_shares_rows(const vise_i_cli_options *options);
 VISE_WARN_UNUSED vise_status vise_i_cli_shard_count(const vise_i_cli_options *options, size_t *n, vise_error *err);
 
 /* This process's share of the rows of a table, rows[0..n_rows) (NULL: all): by the values of --shard-by, or row i to process
-   i modulo their number. *out, to be freed, [*n_out], ascending as they were. */
+   i modulo their number: those that are kept, in their order. vise_split_clear it. */
 VISE_WARN_UNUSED vise_status vise_i_cli_shard_table(const vise_i_cli_options *options, const vise_table *table,
-                                                    const size_t *rows, size_t n_rows, size_t **out, size_t *n_out,
+                                                    const size_t *rows, size_t n_rows, vise_split *out,
                                                     vise_error *err);
 /* The same of an array, in the place of *train. */
 VISE_WARN_UNUSED vise_status vise_i_cli_shard_array(const vise_i_cli_options *options, vise_dataset **train,

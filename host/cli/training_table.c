@@ -333,15 +333,15 @@ static void free_table(making *m) {
 
 /* The training rows, or this process's share of them. */
 static vise_status use_training_rows(making *m, vise_error *err) {
-  size_t *share = NULL, n_share = 0;
+  vise_split share = {0};
   vise_i_cli_setup *setup = m->setup;
   if (!vise_i_cli_shares_rows(m->options)) return use_rows(m, m->rows, m->n_rows, &setup->train, err);
-  vise_status status = vise_i_cli_shard_table(m->options, m->table, m->rows, m->n_rows, &share, &n_share, err);
+  vise_status status = vise_i_cli_shard_table(m->options, m->table, m->rows, m->n_rows, &share, err);
   if (status == VISE_OK) {
-    setup->n_of_others = (m->rows != NULL ? m->n_rows : vise_table_n_rows(m->table)) - n_share;
-    status = use_rows(m, share, n_share, &setup->train, err);
+    setup->n_of_others = (m->rows != NULL ? m->n_rows : vise_table_n_rows(m->table)) - share.n_kept;
+    status = use_rows(m, share.kept, share.n_kept, &setup->train, err);
   }
-  free(share);
+  vise_split_clear(&share);
   return status;
 }
 

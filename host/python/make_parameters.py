@@ -14,8 +14,8 @@ sys.path.insert(0, HERE)
 
 from vise import _options  # noqa: E402
 
-# Options that make no sense in an estimator: its data come from memory, and its files are its user's.
-LEFT_OUT = {"stop_after_epoch", "out", "overwrite", "checkpoint_every", "log_every"}
+# Options that make no sense in an estimator: its data come from memory, its files are its user's, and it is one process.
+LEFT_OUT = {"stop_after_epoch", "out", "overwrite", "checkpoint_every", "log_every", "sync_every", "own_data"}
 
 TYPES = {_options.FLAG: ("bool", "Optional[bool]"), _options.YES_NO: ("bool", "Optional[bool]"),
          _options.REAL: ("float", "Optional[float]"), _options.COUNT: ("int", "Optional[int]"),

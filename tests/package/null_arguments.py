@@ -22,7 +22,7 @@ OPTIONAL = {
     "err", "stats", "n_done", "report", "user", "result", "row_weights", "validation", "test", "train", "header", "mask",
     "shift", "scale", "n_rows", "n_cols", "device", "vise_dataset_from_arrays.targets", "vise_evaluate.config",
     "vise_dataset_from_transformed.targets", "vise_model_set_preprocessing.json", "vise_model_set_signs.signs", "vise_preprocessor_fit.options",
-    "vise_preprocessor_fit.rows", "vise_preprocessor_transform.options", "vise_table_add_numbers.names",
+    "vise_preprocessor_fit.rows", "vise_ranks_add.ranks", "vise_preprocessor_transform.options", "vise_table_add_numbers.names",
     "vise_table_add_text.name", "vise_table_add_fields.name", "vise_table_create.name", "vise_table_parse.options", "vise_table_read.options",
     "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_table_folds.options",
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",

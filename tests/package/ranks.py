@@ -2,7 +2,7 @@
 whatever happens to one of them.
 
     ranks.py            a sample (two minutes)
-    ranks.py --all      20 sets of options, 1, 2, 3, 4 and 8 ranks, on cpu and cpu64
+    ranks.py --all      21 sets of options, 1, 2, 3, 4 and 8 ranks, on cpu and cpu64 (--only NAME,...: these)
     ranks.py --faults   what is refused and what fails, without the weights
     ranks.py --hosts    two hosts, which are network namespaces with a cable between them (as root)
     ranks.py --kills N  N times: kill a rank at some moment, go on with another number of ranks
@@ -44,7 +44,7 @@ SETS = {
     "smooth": "--batch 128 --label-smoothing 0.1 --class-weights 1,3,1 --optimizer lion --lr 0.001",
     "schedules": "--batch 128 --lr-schedule cosine --warmup-steps 5 --clip-norm 1 --clip-schedule linear",
     "held_out": "--batch 128 --val-fraction 0.2 --test-fraction 0.2 --patience 2",
-    "weights_of_rows": "--batch 128 --row-weights weight",
+    "weights_of_rows": "--batch 128 --row-weights weights.csv",
     "skips": "--batch 128 --lr 1e30 --nonfinite skip --max-skips 100000",
     "quantized": "--batch 128 --quantize int8,acc16 --activation relu",
     "regression": "--batch 200 --loss mse --target number --drop class --scale-target",
@@ -58,24 +58,22 @@ SAMPLE = ["one_part", "partial_batches", "clip_global", "rows", "norm_dropout_re
 def make_table(path):
     """Three classes of twelve numbers, with weights and a number to regress on."""
     draw = random.Random(7)
-    with open(path, "w", encoding="utf-8") as out:
+    with open(path, "w", encoding="utf-8") as out, open("weights.csv", "w", encoding="utf-8") as weights:
         out.write(",".join(f"x{i}" for i in range(12)) + ",weight,number,class\n")
         for _ in range(1000):
             label = draw.randrange(3)
             x = [draw.gauss(0.7 * label * (i % 3 - 1), 1) for i in range(12)]
             number = sum(x[:4]) + draw.gauss(0, 0.3)
-            out.write(",".join(f"{v:.5f}" for v in x) + f",{draw.uniform(0.5, 2):.3f},{number:.4f},c{label}\n")
+            weight = draw.uniform(0.5, 2)
+            weights.write(f"{weight:.3f}\n")
+            out.write(",".join(f"{v:.5f}" for v in x) + f",{weight:.3f},{number:.4f},c{label}\n")
 
 
 BACKEND = "cpu"  # of faults
 
 
 def columns(name):
-    used = SETS[name]
-    drop = [c for c in ("weight", "number") if c not in used.replace("--drop class", "")]
-    if name == "regression":
-        return "--drop weight,class"
-    return f"--target class --drop {','.join(drop)}"
+    return "--drop weight,class" if name == "regression" else "--target class --drop weight,number"
 
 
 def options(name, backend="cpu"):
@@ -410,6 +408,7 @@ def cuda(given):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--only", default=",".join(SETS))
     parser.add_argument("--faults", action="store_true")
     parser.add_argument("--hosts", action="store_true")
     parser.add_argument("--cuda", action="store_true")
@@ -428,7 +427,7 @@ def main():
             same_weights([name for name in SETS if name not in CUDA_LACKS], [1, 2, 3, 4, 8], ["cuda"])
             return
         if given.all:
-            same_weights(list(SETS), [1, 2, 3, 4, 8], ["cpu", "cpu64"])
+            same_weights(given.only.split(","), [1, 2, 3, 4, 8], ["cpu", "cpu64"])
             return
         if given.cuda:
             cuda(given)

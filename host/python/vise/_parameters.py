@@ -97,8 +97,6 @@ class Parameters:
         precision: Optional[str] = None,
         threads: Optional[int] = None,
         parts: Optional[int] = None,
-        sync_every: Optional[int] = None,
-        own_data: Optional[bool] = None,
         device: Optional[int] = None,
         device_memory_limit: Union[int, str, None] = None,
         recipe: str = "table",
@@ -204,8 +202,6 @@ class Parameters:
         self.precision = precision
         self.threads = threads
         self.parts = parts
-        self.sync_every = sync_every
-        self.own_data = own_data
         self.device = device
         self.device_memory_limit = device_memory_limit
         self.recipe = recipe
@@ -419,12 +415,6 @@ PARAMETERS = """
         cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of
         several processes (mpirun), by one; with mpirun 8; on cuda fp32 without batch norm, and auto is cpu
         [off]
-    sync_every : int, default None
-        with mpirun: each process takes K steps on rows of its own, then all take the mean of their weights
-        (local SGD, federated averaging) [off]
-    own_data : bool, default None
-        with `sync_every`: each process reads tables of its own, whose rows never leave it; what the net needs
-        to know of all of them is agreed on by sums and counts [no]
     device : int, default None
         which GPU [0]
     device_memory_limit : int or str, default None

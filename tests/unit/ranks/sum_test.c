@@ -47,9 +47,13 @@ static void add(vise_ranks *ranks, void *context) {
     for (size_t i = 0; i < j->n; i++) set(j->dtype, a.values[p], i, value_of(p, i));
   }
 
+  cr_assert_eq(vise_i_add_reserve(ranks, VISE_I_MOST_PARTS, j->n, j->dtype, &err), VISE_OK);
+  const void *room_before = ranks != NULL ? ranks->room : NULL, *messages = ranks != NULL ? ranks->messages : NULL;
   vise_i_add_own_parts(&a, 0, j->n / 2);
   vise_i_add_own_parts(&a, j->n / 2, j->n);
   cr_assert_eq(vise_i_add_all_parts(ranks, &a, &err), VISE_OK, "%s", err.text);
+  cr_expect(ranks == NULL || (ranks->room == room_before && ranks->messages == messages),
+            "what was reserved is enough");
   double loss = 0;
   for (size_t p = 0; p < j->n_parts; p++) loss += a.found[p].loss * (double)a.found[p].n_correct;
 
