@@ -86,8 +86,8 @@ def overhead(n=1000):
 
     for title, share in (("at the median", 0.5), ("at best", 0.0)):
         total, run, other = (np.quantile(seconds, share) * 1e6 for seconds in (whole, runs, others))
-        print(f"fit of iris {title}: {total:.0f} us, of these {total - run - other:.0f} in Python, {other:.0f} in other calls "
-              f"of the library, {run:.0f} in the run (1 epoch)")
+        print(f"fit of iris {title}: {total:.0f} us, of these {total - run - other:.0f} in Python, {other:.0f} in other "
+              f"calls of the library, {run:.0f} in the run (1 epoch)")
 
 
 def import_time():

@@ -192,7 +192,8 @@ vise_status vise_i_parse_widths(const char *field, const char *text, size_t *wid
   if (status != VISE_OK) return status;
 
   if (list.n < 2) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`%s`: '%s' is not two or more sizes; write them as in 784-128-10", field,
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`%s`: '%s' is not two or more sizes; write them as in 784-128-10, or auto-128-auto", field,
                        text);
   }
   *n = list.n;

@@ -89,7 +89,9 @@ def test_values_are_what_python_has_for_them(value, text):
     (dict(recipe="cake"), ValueError, "recipe"), (dict(seed=1, random_state=2), ValueError, "seed"),
     (dict(patience=3), ValueError, "patience"), (dict(drop=["z"]), ValueError, "z"),
     (dict(class_weight={7: 1.0}), ValueError, "7"), (dict(backend="cuda", step="none"), ValueError, "step"),
-    (dict(layers="auto-8-2"), ValueError, "classes")])
+    (dict(layers="auto-8-2"), ValueError, "classes"), (dict(layers=64), ValueError, "`layers`: '64' is not two or more"),
+    (dict(weight_op_t=2), ValueError, "`weight_op_t` 2"), (dict(threads=-1), ValueError, "`threads`"),
+    (dict(patience=2, recipe="none"), ValueError, "`patience` needs validation data .`val_fraction`")])
 def test_wrong_options_are_told(iris, params, error, says):
     with pytest.raises(error, match=says):
         vise.Classifier(**params).fit(*iris)

@@ -110,6 +110,27 @@ def test_search_gives_the_scores_of_grid_search():
         assert np.array_equal(ours.predict_proba(x), theirs.predict_proba(x))
 
 
+HELD_OUT = dict(val_fraction=0.2, patience=2)
+
+
+@pytest.mark.parametrize("options, grid", [
+    (dict(epochs=9), {"lr": [None, 0.1], "steps": [None, 40], "layers": ["auto-4-auto", None]}),
+    (HELD_OUT, {"patience": [2, None, 9], "clamp": [None, 0.2]}), (HELD_OUT, {"seed": [1, 2]}),
+    (HELD_OUT, {"shuffle": [True, False]}), (HELD_OUT, {"random_state": [3, 4]}), ({}, {"val_fraction": [0, 0.2]}),
+    ({}, {"scale": ["none", "standard"]}), ({}, {"batch": [8, 200]}), ({}, {"backend": ["cpu", "cpu64"], "dropout": [0.1]}),
+    ({}, {"loss": ["hinge", None]}), ({}, {"class_weight": [None, {0: 0.1}]}), ({}, {"drop": [None, [3]]}),
+    (dict(recipe="none", warm_start=True), {"lr_schedule": [None, "cosine"], "epochs": [3]})])
+def test_a_search_shares_the_data_of_those_fits_alone_that_have_the_same(options, grid):
+    net = vise.Classifier(**{"epochs": 10, **options})
+    x, y = load_iris(return_X_y=True)
+    x[::9, 1] = np.nan
+    ours = vise.SearchCV(net, grid, cv=3, scoring="r2").fit(x, y)
+    theirs = GridSearchCV(net, grid, cv=3, scoring="r2").fit(x, y)
+    for split in range(3):
+        name = f"split{split}_test_score"
+        assert list(ours.cv_results_[name]) == list(theirs.cv_results_[name])
+
+
 def test_search_tells_what_is_wrong():
     x, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match="lr"):
@@ -132,10 +153,13 @@ def test_import_is_light_and_needs_numpy_alone():
     hide = ("import sys\nsys.modules['sklearn'] = sys.modules['sklearn.base'] = None\nimport numpy as np, vise\n"
             "x = np.random.default_rng(0).normal(size=(99, 2))\n"
             "net = vise.Classifier(steps=300).fit(x, x[:, 0] > 0)\nassert net.score(x, x[:, 0] > 0) > 0.9\n"
-            "assert vise.Regressor().fit(x, x[:, 0]).score(x, x[:, 0]) > 0.9\nprint(net)")
+            "assert vise.Regressor().fit(x, x[:, 0]).score(x, x[:, 0]) > 0.9\n"
+            "labels = (x > 0).astype(int)\nassert vise.Classifier(steps=300).fit(x, labels).score(x, labels) > 0.8\n"
+            "try:\n    vise.SearchCV\nexcept ImportError as error:\n    print(error)\nprint(net)")
     done = subprocess.run([sys.executable, "-c", hide], check=True, capture_output=True, text=True,
                           env=dict(os.environ, PYTHONPATH=path))
-    assert done.stdout == "Classifier(steps=300)\n"
+    assert done.stdout == ("vise.SearchCV needs scikit-learn, which is not installed: pip install scikit-learn\n"
+                           "Classifier(steps=300)\n")
 
 
 def test_version_is_that_of_the_project():

@@ -48,7 +48,12 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'vise' has no attribute {name!r}")
     from importlib import import_module
 
-    value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    try:
+        value = getattr(import_module(f".{_LATER[name]}", __name__), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "sklearn":
+            raise
+        raise ImportError(f"vise.{name} needs scikit-learn, which is not installed: pip install scikit-learn") from None
     globals()[name] = value
     return value
 

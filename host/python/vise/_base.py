@@ -5,7 +5,7 @@ import ctypes
 import inspect
 import math
 from functools import lru_cache
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 import numpy as np
 
@@ -30,10 +30,10 @@ _NAMES = frozenset(inspect.signature(Parameters.__init__).parameters) - {"self"}
 
 
 class Begun:
-    """A fit up to its first step."""
+    """A fit up to its first step, of an estimator's settings."""
 
-    def __init__(self, data: Any, configs: Configs) -> None:
-        self.data, self.configs = data, configs
+    def __init__(self, data: Any, settings: Dict[str, Any]) -> None:
+        self.data, self.settings, self.configs = data, settings, _fit.configs_for(data, settings)
         self.initial: Optional[Model] = None
 
 
@@ -141,7 +141,20 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
             table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
 
         how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else _l.TARGET_NONE)
-        return Begun(*_fit.prepare(table, how, settings, weights, self._preprocessor if again else None))
+        data = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
+        return Begun(data, settings)
+
+    def _noted(self) -> Dict[str, Any]:
+        """What a fit has noted of its data so far."""
+        return {name: value for name, value in self.__dict__.items() if name not in _NAMES}
+
+    def _begin_alike(self, begun: Begun, noted: Dict[str, Any], names: Iterable[str]) -> Begun:
+        """Begins a fit to the data of another one, of an estimator that differs in the parameters `names` alone, which data
+        do not depend on."""
+        self.__dict__.update(noted)
+        own = {name: getattr(self, name) for name in names}
+        kept = {name: value for name, value in begun.settings.items() if name not in own}
+        return Begun(begun.data, {**kept, **{name: value for name, value in own.items() if value is not None}})
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Trains a net on the rows of X [n, features] (array, DataFrame or sparse matrix) and y: for a Classifier classes

@@ -49,7 +49,7 @@ class Classifier(ClassifierMixin, Estimator):
         present = self.classes_ if weights is None else np.unique(labels[weights > 0])
         if len(present) < 2:
             raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
-                             f"class {present[0]!r}")
+                             f"class {present.tolist()[0]!r}")
         return _checks.in_one_batch(x, labels, weights, first_batch(settings, len(labels)))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
@@ -140,9 +140,9 @@ class Classifier(ClassifierMixin, Estimator):
         how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
         if self.class_weight is not None:
             settings = dict(settings, class_weights=self._class_weights(labels, weights))
-        data, configs = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
+        data = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
         self._order_classes(data.preprocessor)
-        return Begun(data, configs)
+        return Begun(data, settings)
 
     def _class_weights(self, labels: np.ndarray, weights: Optional[np.ndarray]) -> List[float]:
         """class_weight as a list in the order of classes_."""

@@ -28,10 +28,11 @@ MANY_EPOCHS = 1_000_000  # no curve is kept of more
 
 
 class Data:
-    """What a table became: datasets, and the preprocessor that made them."""
+    """What a table of n_table_rows became: datasets, and the preprocessor that made them."""
 
-    def __init__(self, train: Handle, validation: Optional[Handle], preprocessor: Handle) -> None:
+    def __init__(self, train: Handle, validation: Optional[Handle], preprocessor: Handle, n_table_rows: int) -> None:
         self.train, self.validation, self.preprocessor = train, validation, preprocessor
+        self.n_table_rows = n_table_rows
 
 
 def _list(value: Any, parameter: str) -> Optional[bytes]:
@@ -86,15 +87,14 @@ def hold_out(table: Table, how: Any, fraction: float, configs: Configs, stratify
 
 
 def prepare(table: Table, how: Any, params: Mapping[str, Any], weights: Optional[np.ndarray],
-            known: Optional[Handle] = None) -> Tuple[Data, Configs]:
-    """Makes datasets of a table, and the configs with the recipe in them: all rows are trained on, but for what
-    val_fraction or the recipe hold out. known: the preprocessor of a net that was trained before."""
-    given, uses_recipe = given_options(params), params.get("recipe") != "none"
-    configs = Configs.of(given)
+            known: Optional[Handle] = None) -> Data:
+    """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out. known: the
+    preprocessor of a net that was trained before."""
+    configs = Configs.of(given_options(params))
     rows, held_out = None, None
     fraction = params.get("val_fraction")
     if fraction is None:
-        fraction = lib.vise_recipe_validation_fraction(table.n_rows) if uses_recipe else 0
+        fraction = 0 if params.get("recipe") == "none" else lib.vise_recipe_validation_fraction(table.n_rows)
 
     if fraction > 0:
         stratify = params.get("stratify")
@@ -105,18 +105,23 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], weights: Optional
     validation = None
     if held_out is not None:
         validation = dataset_of(transform(preprocessor, table, held_out, dtype, targets=True), None)
-    data = Data(train, validation, preprocessor)
+    return Data(train, validation, preprocessor, table.n_rows)
 
-    if uses_recipe:
+
+def configs_for(data: Data, params: Mapping[str, Any]) -> Configs:
+    """The options of an estimator, with the recipe and what else follows from the data."""
+    given, recipe = given_options(params), ""
+    if params.get("recipe") != "none":
         n_rows = lib.vise_dataset_n_rows(data.train.pointer)
         n_features = lib.vise_preprocessor_n_features(data.preprocessor.pointer)
-        configs = Configs.of(given, recipe_text(table.n_rows, n_rows, n_features, data.validation is not None, given))
+        recipe = recipe_text(data.n_table_rows, n_rows, n_features, data.validation is not None, given)
+    configs = Configs.of(given, recipe)
     if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
         configs.put("epochs", 0)  # steps alone end it
     settle_loss(configs, data, given)
     configs.put("scale", _UNSCALED)  # the preprocessor has done it
     fill_outputs(configs, data)
-    return data, configs
+    return configs
 
 
 def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
@@ -259,7 +264,7 @@ _told: Dict[int, List[str]] = {}  # warnings of the runs that go on, by the addr
 
 def _log(user: int, level: int, text: bytes) -> None:
     if level == _l.LOG_WARNING:
-        _told.setdefault(user, []).append(text.decode())
+        _told.setdefault(user, []).append(_l.spoken(text))
 
 
 def _nothing(user: Any, progress: Any) -> None:

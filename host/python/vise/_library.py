@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import threading
 from ctypes import (
     CFUNCTYPE,
@@ -281,9 +282,17 @@ def _load() -> Functions:
 lib = _load()
 
 
+spoken_names: Dict[str, str] = {}  # parameters by the fields that the library's messages name, where these are others
+
+
+def spoken(text: bytes) -> str:
+    """A message of the library in the words of the package."""
+    return re.sub("`([a-z0-9_.]+)`", lambda name: f"`{spoken_names.get(name[1], name[1])}`", text.decode("utf-8", "replace"))
+
+
 def fail(status: int, text: bytes) -> None:
     """Raises the exception for a status."""
-    raise BY_STATUS.get(status, InternalError)(text.decode("utf-8", "replace"))
+    raise BY_STATUS.get(status, InternalError)(spoken(text))
 
 
 class _ThreadsFailure(threading.local):

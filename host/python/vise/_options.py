@@ -8,7 +8,7 @@ import struct
 from functools import lru_cache
 from typing import Any, Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, sized
+from ._library import GIVEN_CALL, Config, RecipeFacts, RunConfig, call, lib, sized, spoken_names
 
 OF_TRAIN, OF_NET, OF_RUN = range(3)  # vise_option_struct
 _SETTERS = (lib.vise_train_config_set, lib.vise_net_config_set, lib.vise_run_config_set)
@@ -57,6 +57,10 @@ _NUMBERS = {kind: struct.Struct(format_) for kind, format_ in
             ((FLAG, "?"), (YES_NO, "?"), (COUNT, "Q"), (INT, "i"), (NAME, "i"), (REAL, "d"))}
 _ROWS: Dict[str, _Row] = {parameter_of(row.name.decode()): _Row(
     row.name, row.of, row.type, row.name.startswith(b"no-"), tuple(row.offsets), _NUMBERS.get(row.type)) for row in rows()}
+
+
+spoken_names.update({field: parameter_of(row.name.decode()) for row in rows() for field in
+                     (row.field or b"").decode().split(",")}, validation="val_fraction")
 
 
 def option_of(parameter: str) -> str:
@@ -234,6 +238,15 @@ def first_batch(settings: Mapping[str, Any], n_rows: int) -> float:
     given = {"batch": settings["batch"]} if "batch" in settings else {}
     recipe = recipe_text(n_rows, n_rows, 1, False, given) if settings["recipe"] == "table" else ""
     return batch_of(Configs.of(given, recipe))
+
+
+# What a table's rows and columns are made into depends on these, and on no other option.
+_OF_DATA = frozenset(("scale", "loss", "class_weights", "batch", "shuffle", "seed", "backend"))
+
+
+def leaves_data(parameter: str) -> bool:
+    """Whether fits that differ in this parameter may share their data."""
+    return parameter in _ROWS and parameter not in _OF_DATA
 
 
 def given_options(parameters: Mapping[str, Any]) -> Dict[str, Any]:

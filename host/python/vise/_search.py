@@ -6,7 +6,7 @@ import numbers
 import time
 import warnings
 from ctypes import byref, c_bool
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
@@ -20,6 +20,7 @@ from . import _library as _l
 from ._base import Estimator
 from ._checks import label_columns, labels_of
 from ._library import Handle, lib, made
+from ._options import leaves_data
 from .model import Model
 
 POLL_SECONDS = 0.1  # so that Ctrl-C is seen
@@ -166,12 +167,16 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
         config.n_jobs = self.n_jobs if self.n_jobs is not None and self.n_jobs > 0 else 0
         sweep = Handle(made(lib.vise_sweep_create, byref(config)), lib.vise_sweep_free)
 
+        names = {name for params in candidates for name in params}
+        shares = all(map(leaves_data, names)) and not self.estimator.warm_start
+        first: Dict[int, Tuple[Any, Any]] = {}  # by split: a fit that began, and what it noted
+
         waiting = list(reversed(range(len(fits))))
         result, found = _l.SweepResult(), c_bool()
         while True:
             while waiting and lib.vise_sweep_n_wanted(sweep.pointer) > 0:
                 i = waiting.pop()
-                self._submit(sweep, i, fits[i], rows[fits[i].split])
+                self._submit(sweep, i, fits[i], rows[fits[i].split], names, first if shares else {})
             if not waiting and lib.vise_sweep_n_open(sweep.pointer) == 0:
                 return fits
             _l.call(lib.vise_sweep_next_sized, ctypes.sizeof(result), sweep.pointer, POLL_SECONDS, byref(result),
@@ -180,11 +185,16 @@ class SearchCV(MetaEstimatorMixin, BaseEstimator):
                 self._take_result(fits[result.id], result, rows[fits[result.id].split], scorer)
                 lib.vise_sweep_result_clear(byref(result))
 
-    def _submit(self, sweep: Handle, i: int, fit: _Fit, rows: Any) -> None:
-        """Begins a fit; one that cannot begin has its score at once."""
+    def _submit(self, sweep: Handle, i: int, fit: _Fit, rows: Any, names: Set[str], first: Dict[int, Any]) -> None:
+        """Begins a fit, with the data of the first one of its split if there is one; one that cannot begin has its score at
+        once."""
         (x, y, weights), _ = rows
         try:
-            begun = fit.estimator._begin(x, y, weights)
+            if fit.split in first:
+                begun = fit.estimator._begin_alike(*first[fit.split], names)
+            else:
+                begun = fit.estimator._begin(x, y, weights)
+                first[fit.split] = (begun, fit.estimator._noted())
             asked = _l.sized(_l.SweepFit, lib.vise_sweep_fit_init_sized)
             asked.id, asked.training = i, ctypes.addressof(begun.configs.train)
             if fit.estimator._has_signs():
