@@ -90,7 +90,7 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], weights: Optional
             known: Optional[Handle] = None) -> Data:
     """Makes datasets of a table: all rows are trained on, but for what val_fraction or the recipe hold out. known: the
     preprocessor of a net that was trained before."""
-    configs = Configs.of(given_options(params))
+    configs = Configs.to_read(given_options(params))
     rows, held_out = None, None
     fraction = params.get("val_fraction")
     if fraction is None:
@@ -230,8 +230,9 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     """Runs until a limit or Ctrl-C. show: True prints a line each epoch, "tqdm" shows a bar. Warnings of the library
     are Python's."""
     config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
-    losses = np.full(_n_epochs(configs, data), np.nan)
-    validation_losses = np.full(len(losses), np.nan) if data.validation is not None else None
+    losses = np.empty(_n_epochs(configs, data))
+    losses.fill(np.nan)
+    validation_losses = losses.copy() if data.validation is not None else None
 
     display = _display(show)
     config.interrupted = _FLAG_IS_SET

@@ -117,23 +117,25 @@ def _texts(parameter: str, kind: int, value: Any) -> List[str]:
 # Options whose values lie in the struct itself, so that a copy of it owns nothing.
 _IN_THE_STRUCT = frozenset((FLAG, YES_NO, REAL, COUNT, INT, BYTES, NAME, SWITCHED_REAL, INTERVAL, WIDTHS))
 MOST_KNOWN = 256
-_known: Dict[Any, Tuple[bytes, ...]] = {}  # the structs of Configs.of, by what they were made of
 
 
 class Configs:
     """The three configs of a training, with the texts in them."""
 
-    def __init__(self, contents: Optional[Tuple[bytes, ...]] = None) -> None:
-        """contents: of the structs; None: all defaults."""
-        if contents is None:
+    _known: Dict[Any, Configs] = {}  # by options and recipe
+
+    def __init__(self, like: Optional[Configs] = None) -> None:
+        """All defaults, or a copy of one that owns nothing."""
+        if like is None:
             self.train = sized(Config, lib.vise_train_config_init_sized)
             self.net = sized(Config, lib.vise_net_config_init_sized)
             self.run = sized(RunConfig, lib.vise_run_config_init_sized)
         else:
-            self.train, self.net = Config.from_buffer_copy(contents[0]), Config.from_buffer_copy(contents[1])
-            self.run = RunConfig.from_buffer_copy(contents[2])
+            self.train, self.net = Config.from_buffer_copy(like.train), Config.from_buffer_copy(like.net)
+            self.run = RunConfig.from_buffer_copy(like.run)
         self._structs = (self.train, self.net, self.run)
         self._owns = False  # whether there is something to free
+        self._is_shared = False
 
     def __del__(self) -> None:
         if self._owns:
@@ -141,27 +143,34 @@ class Configs:
             lib.vise_run_config_clear(ctypes.byref(self.run))
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], recipe: str = "") -> Configs:
-        """Those with these options, and with what vise_recipe_for_table says. They are remembered: to set options by name
-        takes longer than a step of a small net."""
+    def to_read(cls, options: Mapping[str, Any], recipe: str = "") -> Configs:
+        """Those with these options, and with what vise_recipe_for_table says, which nobody changes. They are remembered: to
+        set options by name takes longer than a step of a small net."""
         key: Any = (recipe, *[(name, value.__class__, tuple(value) if value.__class__ is list else value)
                               for name, value in options.items()])
         try:
-            known = _known.get(key)
+            known = cls._known.get(key)
         except TypeError:  # some value is no key
             key, known = None, None
         if known is not None:
-            return cls(known)
+            return known
 
         configs = cls()
         for parameter, value in options.items():
             configs.set(parameter, value)
         configs.set_recipe(recipe)
         if key is not None and not configs._owns:
-            if len(_known) >= MOST_KNOWN:
-                _known.clear()
-            _known[key] = tuple(bytes(made) for made in configs._structs)
+            if len(cls._known) >= MOST_KNOWN:
+                cls._known.clear()
+            configs._is_shared = True
+            cls._known[key] = configs
         return configs
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], recipe: str = "") -> Configs:
+        """The same, for one fit alone."""
+        configs = cls.to_read(options, recipe)
+        return cls(configs) if configs._is_shared else configs
 
     def _set_text(self, row: _Row, text: str) -> None:
         self._owns = self._owns or row.kind not in _IN_THE_STRUCT
@@ -237,7 +246,7 @@ def first_batch(settings: Mapping[str, Any], n_rows: int) -> float:
     """The same of the parameters of an estimator, before its data are known."""
     given = {"batch": settings["batch"]} if "batch" in settings else {}
     recipe = recipe_text(n_rows, n_rows, 1, False, given) if settings["recipe"] == "table" else ""
-    return batch_of(Configs.of(given, recipe))
+    return batch_of(Configs.to_read(given, recipe))
 
 
 # What a table's rows and columns are made into depends on these, and on no other option.
