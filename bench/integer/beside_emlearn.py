@@ -5,6 +5,7 @@
 accuracy of the C on the other 597 rows, bytes of the object file for a Cortex-M0 (arm-linux-gnueabi-gcc -Os, what it calls
 is not counted), multiplications and their kind. emlearn takes an MLPClassifier of scikit-learn; it has no integers for nets.
 Needs the packages vise, emlearn and scikit-learn, cc and arm-linux-gnueabi-gcc."""
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -68,7 +69,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         theirs = MLPClassifier((32,), max_iter=EPOCHS, n_iter_no_change=EPOCHS, learning_rate_init=3e-3, batch_size=32,
                                random_state=0).fit(x[train], y[train])
-        emlearn.convert(theirs, method="inline").save(file=os.path.join(folder, "em.h"), name="em")
+        with contextlib.chdir(folder):  # where it leaves a folder of its own
+            emlearn.convert(theirs, method="inline").save(file="em.h", name="em")
         with open(os.path.join(folder, "em.c"), "w", encoding="utf-8") as file:
             file.write('#include "em.h"\n')
         include = f"-I{emlearn.includedir}"

@@ -6,6 +6,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/progress.h"
+#include "host/cli/warnings.h"
 
 static const char *const set_names[VISE_I_CLI_N_SETS] = {"train", "validation", "test"};
 
@@ -117,6 +118,7 @@ vise_status vise_i_cli_report_make(vise_i_cli_report *report, const vise_run_res
     if (status != VISE_OK) return status;
     vise_i_cli_estimate_make(report->options, report->setup, progress, &report->estimate);
     warn_of_result(report);
+    vise_i_cli_warn_of_zeros(&report->warnings, &report->options->training, report->setup->model);
   }
   report->is_made = true;
   return VISE_OK;

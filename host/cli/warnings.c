@@ -181,3 +181,44 @@ void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_option
   warn_of_classes(list, options, setup);
   if (training->scale == VISE_SCALE_NONE && !setup->keeps_scaling) warn_of_scales(list, setup);
 }
+
+/* ---- after training ------------------------------------------------------------------------------------------- */
+
+/* Whether tensor i, of a layer's weights, has none but 0. */
+static bool is_all_zero(const vise_model *model, size_t i) {
+  size_t n_rows, n_cols;
+  if (vise_model_tensor_shape(model, i, &n_rows, &n_cols, NULL) != VISE_OK) return false;
+  double *values = calloc(n_rows * n_cols, sizeof *values);
+  if (values == NULL) return false;
+
+  bool is_zero = vise_model_get_tensor(model, i, values, n_rows * n_cols, NULL) == VISE_OK;
+  for (size_t j = 0; is_zero && j < n_rows * n_cols; j++) is_zero = values[j] == 0;
+  free(values);
+  return is_zero;
+}
+
+/* Whether tensor i has the weights of a layer, not what its batch norm multiplies by. */
+static bool is_of_layer(const vise_model *model, size_t i, size_t layer) {
+  const char *kind = strrchr(vise_model_tensor_name(model, i), '.');
+  size_t n_rows = 0, n_cols = 0;
+  if (layer == vise_model_n_layers(model) || kind == NULL || strcmp(kind, ".weight") != 0) return false;
+  return vise_model_tensor_shape(model, i, &n_rows, &n_cols, NULL) == VISE_OK &&
+         n_cols == vise_model_width(model, layer) && n_rows == vise_model_width(model, layer + 1);
+}
+
+void vise_i_cli_warn_of_zeros(vise_i_cli_warnings *list, const vise_train_config *training, const vise_model *model) {
+  size_t layer = 0;
+  for (size_t i = 0; i < vise_model_n_tensors(model); i++) {
+    if (!is_of_layer(model, i, layer)) continue;
+    if (is_all_zero(model, i)) { /* the others mostly are, too: no gradient passes */
+      vise_i_cli_warn(
+          list, "every weight of layer %zu is 0, so that nothing comes through it: %s", layer,
+          training->quantize != NULL
+              ? "accumulators of more bits, inputs and hidden values of fewer (act4, in4) or a weaker decay "
+                "leave some"
+              : "looser bounds or weaker penalties leave some");
+      return;
+    }
+    layer++;
+  }
+}

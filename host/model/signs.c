@@ -57,25 +57,27 @@ done:
 /* What a net must be like to be monotone once its later weights are not negative. */
 static vise_status check_monotone(const vise_i_net *net, const int8_t *directions, size_t n_features, vise_error *err) {
   if (n_features != net->widths[0]) {
-    return vise_i_fail(err, VISE_ERR_SHAPE, "monotone: %zu directions, the net has %zu features", n_features,
+    return vise_i_fail(err, VISE_ERR_SHAPE, "`monotone`: %zu directions, the net has %zu features", n_features,
                        net->widths[0]);
   }
 
   for (size_t l = 0; l + 1 < net->n_layers; ++l) {
     const vise_activation f = net->blocks[l].activation;
     if (f != VISE_GELU && f != VISE_SILU) continue;
-    return vise_i_fail(err, VISE_ERR_USAGE,
-                       "monotone: `activation` %s falls where its argument is negative; relu, elu, tanh and others do "
-                       "not",
-                       vise_activation_name(f));
+    return vise_i_fail(
+        err, VISE_ERR_USAGE,
+        "`monotone`: not with `activation` %s, which falls where its argument is negative; relu, elu, tanh "
+        "and others do not",
+        vise_activation_name(f));
   }
   for (size_t i = 0; i < n_features; ++i) {
     if (directions[i] < -1 || directions[i] > 1) {
-      return vise_i_fail(err, VISE_ERR_VALUE, "monotone: direction %zu is %d, expected -1, 0 or 1", i, directions[i]);
+      return vise_i_fail(err, VISE_ERR_VALUE, "`monotone`: direction %zu is %d, expected -1, 0 or 1", i, directions[i]);
     }
     if (directions[i] < 0 && net->blocks[0].residual) {
       return vise_i_fail(err, VISE_ERR_USAGE,
-                         "monotone: feature %zu cannot fall, since `residual` adds it to the first layer's outputs", i);
+                         "`monotone`: feature %zu cannot fall, since `residual` adds it to the first layer's outputs",
+                         i);
     }
   }
   return VISE_OK;

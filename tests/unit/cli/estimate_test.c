@@ -254,7 +254,8 @@ Test(cli_estimate, a_signal_ends_it_and_the_model_stays) {
 Test(cli_estimate, judges_what_is_no_better_than_a_guess) {
   json_t *object = train_json("--train iris.csv --lr 0 --init-scheme zeros --steps 5");
   const json_t *warnings = json_object_get(object, "warnings");
-  cr_assert_eq(json_array_size(warnings), 1);
+  cr_assert_eq(json_array_size(warnings), 2);
   SAYS(json_string_value(json_array_get(warnings, 0)), "in cross-validation is no better than always guessing");
+  SAYS(json_string_value(json_array_get(warnings, 1)), "every weight of layer 0 is 0");
   json_decref(object);
 }

@@ -1,6 +1,7 @@
 /* Training for an integer net, and models that compute as one. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tool.h"
 
@@ -79,6 +80,23 @@ Test(cli_quantize, goes_on_with_the_same_bits) {
   tool_expect_ok(EVAL "whole --as int8,acc12,act4,in4");
   tool_expect_ok("train --config whole/config.json --out again");
   cr_assert(tool_same_bytes("whole/model.safetensors", "again/model.safetensors"));
+}
+
+/* What a training is told of layers that have no weight but 0. */
+static void expect_zeros(const char *more, const char *says) {
+  char text[512];
+  (void)snprintf(text, sizeof text, TRAIN "--epochs 5 --overwrite --out run %s", more);
+  tool_result result = tool_run(text);
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  if (says != NULL) SAYS(result.err, says);
+  cr_expect((strstr(result.err, "every weight of layer 0 is 0") != NULL) == (says != NULL), "%s", result.err);
+  tool_free(&result);
+}
+
+Test(cli_quantize, a_layer_without_weights_is_told) {
+  expect_zeros("--quantize int8,acc10 --decoupled-decay 9", "or a weaker decay");
+  expect_zeros("--prox-l1 --l1 9", "weaker penalties");
+  expect_zeros("--quantize int8,acc16", NULL);
 }
 
 Test(cli_quantize, what_cannot_be_is_refused) {
