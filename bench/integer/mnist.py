@@ -8,6 +8,7 @@ import argparse
 import csv
 import json
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -99,6 +100,8 @@ def main():
 
     if options.csv:
         with open(options.csv, "w", newline="", encoding="utf-8") as file:
+            file.write(f"# python3 bench/integer/mnist.py --seeds {options.seeds} --epochs {options.epochs}\n"
+                       f"# {platform.machine()}, {call([options.vise, '--version']).strip()}\n")
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["seed", "way", "format", "accuracy", "overflowing_sums"])
             for seed, way, form, accuracy, overflows in rows:

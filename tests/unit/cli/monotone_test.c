@@ -86,7 +86,7 @@ Test(cli_monotone, refusals) {
       {"--monotone q=+", "the table has no column 'q'"},
       {"--monotone y=+", "column 'y' is no feature"},
       {"--monotone x=+,0=-", "'0' is there twice"},
-      {"--monotone x=+ --activation gelu", "--activation gelu falls"},
+      {"--monotone x=+ --activation gelu", "not with --activation gelu"},
       {"--monotone x=+ --clamp 0.1:1", "with signs the box must contain 0"},
       {"--monotone x=+ --sign s.safetensors", "--sign and --monotone contradict"},
       {"--sign s.safetensors", "s.safetensors: cannot be opened"},
