@@ -109,7 +109,9 @@ void vise_i_cli_print_regularization(FILE *stream, const vise_train_config *trai
 void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_result *result, size_t n_parameters) {
   (void)printf("what the regularization did\n");
 
-  if (result->n_boxed > 0) {
+  if (training->quantize != NULL) { /* the rows of a net that breaks this are no model */
+    (void)printf("  %-34s %10s  (%s)\n", "sums that can overflow", "none", training->quantize);
+  } else if (result->n_boxed > 0) {
     vise_i_cli_print_share("weights at the lower bound", result->n_at_lo, result->n_boxed, "boxed");
     vise_i_cli_print_share("weights at the upper bound", result->n_at_hi, result->n_boxed, "boxed");
   } else {

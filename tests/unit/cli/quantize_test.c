@@ -90,6 +90,8 @@ static void expect_zeros(const char *more, const char *says) {
   cr_assert_eq(result.code, 0, "%s", result.err);
   if (says != NULL) SAYS(result.err, says);
   cr_expect((strstr(result.err, "every weight of layer 0 is 0") != NULL) == (says != NULL), "%s", result.err);
+  cr_expect((strstr(result.out, "  sums that can overflow") != NULL) == (strstr(more, "quantize") != NULL), "%s",
+            result.out);
   tool_free(&result);
 }
 
