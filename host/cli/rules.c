@@ -84,6 +84,12 @@ static vise_status check_shares(const vise_i_cli_options *options, vise_error *e
   if (options->shard_by != NULL && options->training.own_data) {
     return vise_i_cli_fail_both("shard-by", "own-data", "each process has its own rows already", err);
   }
+  if (options->training.own_data && options->fold != NULL) {
+    return vise_i_cli_fail_both("fold", "own-data", "folds are dealt from one table", err);
+  }
+  if (options->training.sync_every > 0 && options->cross_validate == VISE_I_CLI_CROSS_VALIDATE_YES) {
+    return vise_i_cli_fail_both("cross-validate", "sync-every", "no process has all rows", err);
+  }
   return VISE_OK;
 }
 

@@ -187,7 +187,8 @@ def refusals():
             (f"{shared} --backend cuda", "--backend cuda"), (f"{shared} --checkpoint-every 7 --out no", "a multiple"),
             (f"{shared} --weight-op rel-clip --weight-op-t 0.5 --weight-op-at every", "--weight-op-at"),
             (f"{shared} --shard-by nothing", "no such column"), (f"{shared} --shard-by kind", "at most as many as values"),
-            (f"{own} --shard-by site", "contradict"), (f"--train all.csv {NET} --own-data", "needs --sync-every"),
+            (f"{own} --shard-by site", "contradict"), (f"{own} --fold 1/3", "contradict"),
+            (f"{shared} --cross-validate yes", "contradict"), (f"--train all.csv {NET} --own-data", "needs --sync-every"),
             (f"--train all.csv {NET} --shard-by site", "needs --sync-every"), (own.replace("t{rank}", "u{rank}"), "u0.csv")]:
         told = complaint(4 if "--shard-by kind" in words else 3, words)
         check(says in told, f"{words}: {told}")
