@@ -287,16 +287,16 @@ VISE_FN void vise_shape_strip(vise_step *step, const vise_tile *tile, const vise
   if (VISE_RARE(p->gradient_max != NULL)) vise_store_max(step, t, &strip, g);
 }
 
-/* Adds the tile's counts to those of its tensor in the step's statistics and resets them to 0. Called by all threads.
+/* Adds what was counted to the counts of a tensor in the step's statistics and resets them to 0. Called by all threads.
    Only whole steps have an exchange between the clearing of the statistics and this. */
-VISE_FN void vise_flush_counts(vise_step *step, const vise_step_tile *t) {
+VISE_FN void vise_flush_counts(vise_step *step, uint32_t tensor) {
   __syncthreads();
   enum { N = sizeof(vise_k_tensor_counts) / sizeof(uint32_t) };
   if (threadIdx.x < N) {
     uint32_t *own = (uint32_t *)&step->counts + threadIdx.x;
     const uint32_t n = *own;
     if (n && vise_mode_of(&step->p) == VISE_K_STEP) {
-      atomicAdd((uint32_t *)&vise_step_stats(step)->tensors[t->index] + threadIdx.x, n);
+      atomicAdd((uint32_t *)&vise_step_stats(step)->tensors[tensor] + threadIdx.x, n);
     }
     *own = 0;
   }
@@ -331,7 +331,7 @@ VISE_FN void vise_shape_tile(vise_step *step, const vise_step_tile *t, uint32_t 
     if (VISE_RARE(p->gradient_max != NULL)) vise_store_cell_max(step, t);
   }
 
-  vise_flush_counts(step, t);
+  vise_flush_counts(step, t->index);
 }
 
 /* dL/db of the VISE_K_BIAS_TILE units of a layer from `column` on, over rows first_row .. first_row + n_rows of the
@@ -379,8 +379,7 @@ VISE_FN_CALLED void vise_norm_strengths(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (!VISE_RARE(p->rule.kF != 0.0)) return;
-  vise_sum_tensors_alone(vise_weight_sums(p, step->state.parity, 0), 0, (double *)vise_step_stage(),
-                         step->weight_squares);
+  vise_sum_weights(step->state.parity, 0, step->weight_squares);
   if (threadIdx.x < vise_step_n_tensors(p)) {
     const double norm = vise_sqrt_f64(step->weight_squares[threadIdx.x]);
     step->norm_strengths[threadIdx.x] = norm == 0.0 ? 0.0f : (float)(p->rule.kF / norm);

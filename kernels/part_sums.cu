@@ -7,7 +7,7 @@
  * Numerics    float32 additions in the order of kernels/part_sums.cuh.
  * Limits      8 nodes.
  * Oracle      the sums of the host (host/ranks/sum.c), bit for bit, by trainings of one and more ranks
- *             (tests/package/ranks.py, tests/gpu/part_sums_test.c).
+ *             (tests/package/ranks.py, tests/gpu/batch_parts_test.c).
  */
 #include "kernels/launch.cuh"
 #include "kernels/part_sums.cuh"

@@ -20,6 +20,7 @@
 #ifndef VISE_K_STEP_KERNEL_CUH
 #define VISE_K_STEP_KERNEL_CUH
 
+#include "kernels/bounded_rows.cuh"
 #include "kernels/inputs.cuh"
 #include "kernels/products.cuh"
 #include "kernels/walk.cuh"
@@ -63,11 +64,8 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_NORM_DELTA:
       vise_norm_delta_phase(layer);
       return;
-    case VISE_K_ROW_SUM:
-      vise_row_sum_phase();
-      return;
-    case VISE_K_ROW_SHRINK:
-      vise_row_shrink_phase();
+    case VISE_K_ROW_L1:
+      vise_row_l1_phase();
       return;
     case VISE_K_MAX_NORM:
       vise_max_norm_phase();

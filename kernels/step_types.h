@@ -181,8 +181,7 @@ typedef enum vise_k_phase_kind {
   VISE_K_MAX_NORM, /* max-norm on the same tiles */
   VISE_K_NORM,     /* batch norm: statistics of the units, then what follows it in the block; a warp to a unit */
   VISE_K_NORM_DELTA, /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
-  VISE_K_ROW_SUM,    /* thresholds of the rows whose sums are bounded; a warp to a row */
-  VISE_K_ROW_SHRINK, /* the rows shrink by them, on the tiles of VISE_K_UPDATE */
+  VISE_K_ROW_L1,     /* rows whose sums are bounded shrink to them; a CTA or a warp to a row */
   VISE_K_ROUND       /* an integer net: the rounded weights of the new ones, by rows */
 } vise_k_phase_kind;
 
@@ -336,14 +335,14 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
                          shared memory, if the data set suits that (kernels/near_inputs.cuh); 0: never */
   uint8_t far_tile;  /* vise_k_tile of that phase where it does not */
   uint8_t rounds;    /* the net is one of integers */
-  uint64_t n_params; /* elements of the device layout that are trained */
-  uint64_t seed;     /* of dropout */
+  uint8_t weight_sums_by_rows; /* weight_sums and norm_sums are kept by rows, since some rows have a ball */
+  uint64_t n_params;           /* elements of the device layout that are trained */
+  uint64_t seed;               /* of dropout */
   vise_k_dropout input_dropout;
   union {
     float row_radii[VISE_K_MAX_LAYERS]; /* of the balls of rows, rounded down; negative: by sides; 0: none */
     vise_k_rounding rounding;           /* where rounds is set */
   };
-  float *row_thresholds;               /* [2][n_units]: of rows whose sums are bounded, by sides; or NULL */
   uint8_t tensors[VISE_K_MAX_TENSORS]; /* layer + VISE_K_MAX_LAYERS * (0: its weight, 1, 2: its vectors) */
 
   __attribute__((aligned(16))) vise_k_layer layers[VISE_K_MAX_LAYERS];
@@ -373,8 +372,10 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   double *row_losses;                            /* [max_rows] */
   double *gradient_sums;   /* [n_cells], or by rows [n_row_leaves]: sums of squares; not used if cells_travel */
   float *gradient_max;     /* the same shape: largest magnitudes; NULL unless clipped by maximum */
-  double *weight_sums;     /* [2][2][n_cells]: of each parity squares, magnitudes; NULL unless needed */
-  double *norm_sums;       /* like gradient_sums by rows or by cells, of the new weights, for max-norm; or NULL */
+  double *weight_sums;     /* [2][2][n_cells], or by rows [2][2][n_row_leaves]: of each parity squares, magnitudes; NULL
+                              unless needed */
+  double *norm_sums;       /* by cells, or by rows for max-norm by units or weight_sums_by_rows: squares of the new
+                              weights, for max-norm; or NULL */
   double *group_sums;      /* [3][n_groups]: gradient, weights squared, weights' magnitudes; or NULL */
   double *weight_row_sums; /* [n_row_leaves]: squares of the weights at the step's start; or NULL */
   double *unit_sums;       /* [n_units]: sums of squares of the gradient's units, where they are scaled; or NULL */
@@ -396,6 +397,21 @@ VISE_BOTH vise_i_row_ball vise_k_ball_of(const vise_k_step *p, uint32_t layer) {
   ball.radius = (double)(radius < 0 ? -radius : radius);
   ball.sided = radius < 0;
   return ball;
+}
+
+VISE_BOTH int vise_k_has_ball(const vise_k_step *p, uint32_t layer) {
+  return p->bounds_rows && p->row_radii[layer] != 0.0f;
+}
+
+/* Rows of a layer's weight that a CTA takes at a time in VISE_K_ROW_L1: one, if they are long and few, or one to a warp. */
+VISE_BOTH uint32_t vise_k_rows_at_once(const vise_k_layer *layer) {
+  return layer->n_in > VISE_K_STEP_THREADS && layer->n_out <= 256 ? 1 : VISE_K_STEP_THREADS / 32;
+}
+
+/* How often that is; 0: nothing bounds them. */
+VISE_BOTH uint32_t vise_k_row_parts(const vise_k_step *p, uint32_t layer) {
+  const uint32_t at_once = vise_k_rows_at_once(&p->layers[layer]);
+  return vise_k_has_ball(p, layer) ? (p->layers[layer].n_out + at_once - 1) / at_once : 0;
 }
 
 /* X of what a layer reads. */

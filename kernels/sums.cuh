@@ -206,6 +206,68 @@ VISE_FN_CALLED void vise_sum_cells(const double *cells, double *out) {
   vise_sum_tensors(groups, out);
 }
 
+/* Whether sums of weights are kept by rows. */
+VISE_FN int vise_weight_sums_by_rows(const vise_k_step *p) {
+  return VISE_RARE(p->weight_sums_by_rows);
+}
+
+/* Whether the squares of the new weights for max-norm are. */
+VISE_FN int vise_norms_by_rows(const vise_k_step *p) {
+  return vise_weight_sums_by_rows(p) || vise_i_bounds_unit_norms(&p->rule);
+}
+
+/* Weight sums of a parity: squares, then magnitudes. */
+VISE_FN double *vise_weight_sums(const vise_k_step *p, uint32_t parity, int magnitudes) {
+  const uint32_t n = vise_weight_sums_by_rows(p) ? p->n_row_leaves : p->n_cells;
+  return p->weight_sums + ((size_t)(parity & 1) * 2 + (magnitudes ? 1 : 0)) * n;
+}
+
+/* Whether anything takes the magnitudes. */
+VISE_FN int vise_weighs_magnitudes(const vise_k_step *p) {
+  return p->rule.k1 != 0.0;
+}
+
+/* The sum of cell `cell` of all tensors from those of the leaves of its rows, by one thread. */
+VISE_FN double vise_cell_of_rows(const vise_k_step *p, const double *leaves, uint32_t cell) {
+  uint32_t tensor = 0;
+  while (tensor + 1 < vise_step_n_tensors(p) && cell >= vise_step_tensor_at(p, tensor + 1).at.cells) tensor++;
+  const vise_step_tensor t = vise_step_tensor_at(p, tensor);
+  const uint32_t n_leaves = vise_n_leaves(t.n_columns), at = cell - t.at.cells;
+  const uint32_t first = at / n_leaves * VISE_GROUP_ROWS;
+  const double *own = leaves + t.at.row_leaves + (size_t)first * n_leaves + at % n_leaves;
+
+  double strips[VISE_STRIPS];
+#pragma unroll
+  for (uint32_t i = 0; i < VISE_STRIPS; i++) {
+    double rows[VISE_STRIP_ROWS];
+#pragma unroll
+    for (uint32_t k = 0; k < VISE_STRIP_ROWS; k++) {
+      const uint32_t row = i * VISE_STRIP_ROWS + k, is_there = first + row < t.n_rows;
+      const double sum = own[(size_t)(is_there ? row : 0) * n_leaves]; /* no branch that other loads wait for */
+      rows[k] = is_there ? sum : 0.0;
+    }
+    strips[i] = (rows[0] + rows[1]) + (rows[2] + rows[3]);
+  }
+  return vise_sum_strips(strips);
+}
+
+/* The same as vise_sum_cells from sums of the weights. */
+VISE_FN void vise_sum_weights(uint32_t parity, int magnitudes, double *out) {
+  const vise_k_step *p = &vise_step_here()->p;
+  const double *sums = vise_weight_sums(p, parity, magnitudes);
+  double *stage = (double *)vise_step_stage(), *cells = stage + VISE_K_MOST_SLOTS;
+
+  if (!vise_weight_sums_by_rows(p)) {
+    vise_sum_cells(sums, out);
+  } else if (p->cells_travel) {
+    static_assert(VISE_K_MOST_SLOTS <= VISE_K_STEP_THREADS, "a cell to a thread");
+    if (threadIdx.x < p->n_cells) cells[threadIdx.x] = vise_cell_of_rows(p, sums, threadIdx.x);
+    vise_sum_cells(cells, out);
+  } else {
+    vise_sum_tensors_alone(sums, 1, stage, out);
+  }
+}
+
 /* Largest magnitude of each tensor by a warp to a tensor, into out[n_tensors] (shared memory). */
 VISE_FN_CALLED void vise_max_tensors(float *out) {
   const vise_k_step *p = &vise_step_here()->p;
@@ -249,16 +311,6 @@ VISE_FN_CALLED void vise_sum_scaled_units(double *squares, float *max) {
   __syncthreads();
 }
 
-/* Weight sums of a parity: squares, then magnitudes. */
-VISE_FN double *vise_weight_sums(const vise_k_step *p, uint32_t parity, int magnitudes) {
-  return p->weight_sums + ((size_t)(parity & 1) * 2 + (magnitudes ? 1 : 0)) * p->n_cells;
-}
-
-/* Whether anything takes the magnitudes. */
-VISE_FN int vise_weighs_magnitudes(const vise_k_step *p) {
-  return p->rule.k1 != 0.0;
-}
-
 /* VISE_K_SUM: sums of groups of the gradient and of the weights at the start of the step; units of the gradient. */
 VISE_FN_CALLED void vise_sum_phase(void) {
   vise_step *const step = vise_step_here();
@@ -268,9 +320,10 @@ VISE_FN_CALLED void vise_sum_phase(void) {
   vise_sum_groups(p->gradient_sums, p->sums_by_rows, p->group_sums, first, n_warps);
   if (p->weight_sums_needed) {
     const uint32_t parity = step->state.parity;
-    vise_sum_groups(vise_weight_sums(p, parity, 0), 0, p->group_sums + p->n_groups, first, n_warps);
+    const int by_rows = vise_weight_sums_by_rows(p);
+    vise_sum_groups(vise_weight_sums(p, parity, 0), by_rows, p->group_sums + p->n_groups, first, n_warps);
     if (vise_weighs_magnitudes(p)) {
-      vise_sum_groups(vise_weight_sums(p, parity, 1), 0, p->group_sums + 2 * (size_t)p->n_groups, first, n_warps);
+      vise_sum_groups(vise_weight_sums(p, parity, 1), by_rows, p->group_sums + 2 * (size_t)p->n_groups, first, n_warps);
     }
   }
   if (p->sums_by_rows) vise_scale_units();

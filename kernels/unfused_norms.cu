@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS, 1)
   const uint32_t tensor = threadIdx.x;
 
   if (new_weights) {
-    vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
+    vise_sum_tensors_alone(p->norm_sums, vise_norms_by_rows(p), (double *)vise_step_stage(), step->weight_squares);
     if (tensor < vise_step_n_tensors(p)) {
       u.context->max_norm_scales[tensor] = vise_bound_scale(step, step->weight_squares[tensor]);
     }

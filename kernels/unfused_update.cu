@@ -22,6 +22,7 @@
  */
 #define VISE_ALL_INLINE
 #include "kernels/round_rows.cuh"
+#include "kernels/row_l1.cuh"
 #include "kernels/unfused.cuh"
 #include "kernels/update.cuh"
 
@@ -91,7 +92,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
   vise_cell c = vise_cell_at(&step->p, blockIdx.x);
   for (uint32_t cell = blockIdx.x, half = 0; cell < step->p.n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(&step->p, cell);
-    if (here.t.index != c.t.index) vise_flush_counts(step, &c.t);
+    if (here.t.index != c.t.index) vise_flush_counts(step, c.t.index);
 
     c = here;
     const vise_shaping s = vise_shaping_of(step, &c.t);
@@ -101,7 +102,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     if (threadIdx.x == 0) store_cell(&step->p, &c, strips[half], max[half]);
   }
 
-  vise_flush_counts(step, &c.t);
+  vise_flush_counts(step, c.t.index);
   if (threadIdx.x > 0) return;
   if (step->bad_gradient != VISE_NO_TENSOR) atomicMin(&u.context->bad_gradient, step->bad_gradient);
   if (step->bad_total != VISE_NO_TENSOR) atomicMin(&u.context->bad_total, step->bad_total);
@@ -113,16 +114,18 @@ VISE_KERNEL(unfused_gradient_cta_per_cell);
 /* Counts entries at their bounds, and notes the sums of the weights that the next step reports. */
 VISE_FN void measure_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4],
                           double (*strips)[VISE_STRIPS]) {
-  vise_count_at_bounds(step, how, w, c->n);
-  if (!step->p.weight_sums_needed) return;
-  vise_cell_note(NULL, 0, c, strips[0], vise_quad_squares(w));
-  vise_cell_note(NULL, 0, c, strips[1], vise_quad_magnitudes(w));
+  const vise_k_step *p = &step->p;
+  const int by_rows = vise_weight_sums_by_rows(p);
+  vise_count_at_bounds(step, how->lo, how->hi, w, c->n);
+  if (!p->weight_sums_needed) return;
+  vise_cell_note(vise_weight_sums(p, step->state.parity + 1, 0), by_rows, c, strips[0], vise_quad_squares(w));
+  vise_cell_note(vise_weight_sums(p, step->state.parity + 1, 1), by_rows, c, strips[1], vise_quad_magnitudes(w));
 }
 
 /* After a barrier, one thread: the sums of the cell. */
 VISE_FN void store_measures(vise_step *step, const vise_cell *c, double (*strips)[VISE_STRIPS]) {
   const size_t at = vise_cell_place(c);
-  if (!step->p.weight_sums_needed) return;
+  if (!step->p.weight_sums_needed || vise_weight_sums_by_rows(&step->p)) return;
   vise_weight_sums(&step->p, step->state.parity + 1, 0)[at] = vise_sum_strips(strips[0]);
   vise_weight_sums(&step->p, step->state.parity + 1, 1)[at] = vise_sum_strips(strips[1]);
 }
@@ -131,22 +134,22 @@ VISE_FN void store_measures(vise_step *step, const vise_cell *c, double (*strips
 VISE_FN void end_cell(vise_step *step, const vise_cell *c, const vise_update *how, const float w[4], int stage,
                       double (*strips)[VISE_STRIPS]) {
   const vise_k_step *p = &step->p;
-  if (!vise_more_stages(p, stage)) {
+  if (!vise_more_stages(p, p->bounds_rows, stage)) {
     measure_cell(step, c, how, w, strips);
-  } else if (p->norm_sums && stage == vise_stage_of_norms(p)) {
-    vise_cell_note(p->norm_sums, vise_i_bounds_unit_norms(&p->rule), c, strips[0], vise_quad_squares(w));
+  } else if (p->norm_sums && stage == vise_stage_of_norms(p->bounds_rows)) {
+    vise_cell_note(p->norm_sums, vise_norms_by_rows(p), c, strips[0], vise_quad_squares(w));
   }
 }
 
 /* Whether that leaves something in strips. */
 VISE_FN int leaves_strips(const vise_k_step *p, int stage) {
-  if (!vise_more_stages(p, stage)) return p->weight_sums_needed;
-  return p->norm_sums && stage == vise_stage_of_norms(p) && !vise_i_bounds_unit_norms(&p->rule);
+  if (!vise_more_stages(p, p->bounds_rows, stage)) return p->weight_sums_needed && !vise_weight_sums_by_rows(p);
+  return p->norm_sums && stage == vise_stage_of_norms(p->bounds_rows) && !vise_norms_by_rows(p);
 }
 
 /* After a barrier, one thread: the sums of the cell. */
 VISE_FN void store_cell_sums(vise_step *step, const vise_cell *c, int stage, double (*strips)[VISE_STRIPS]) {
-  if (vise_more_stages(&step->p, stage)) {
+  if (vise_more_stages(&step->p, step->p.bounds_rows, stage)) {
     step->p.norm_sums[vise_cell_place(c)] = vise_sum_strips(strips[0]);
   } else {
     store_measures(step, c, strips);
@@ -216,7 +219,7 @@ VISE_FN void update_cells(const vise_k_unfused *u, int integer, double (*strips)
   for (uint32_t cell = blockIdx.x, half = 0; cell < p->n_cells; cell += gridDim.x, half ^= 1) {
     const vise_cell here = vise_cell_at(p, cell);
     if (here.t.index != c.t.index) {
-      vise_flush_counts(step, &c.t);
+      vise_flush_counts(step, c.t.index);
       how = vise_update_of(step, &here.t);
     }
 
@@ -228,7 +231,7 @@ VISE_FN void update_cells(const vise_k_unfused *u, int integer, double (*strips)
     if (threadIdx.x == 0) store_cell_sums(step, &c, VISE_STAGE_UPDATE, strips[half]);
   }
 
-  vise_flush_counts(step, &c.t);
+  vise_flush_counts(step, c.t.index);
 }
 
 extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
@@ -259,16 +262,12 @@ VISE_KERNEL(unfused_round_warp_per_row);
 
 /* The thresholds of the rows of a group, by its warps, into found [VISE_GROUP_ROWS] (shared memory). */
 VISE_FN void find_thresholds(vise_step *step, const vise_step_tensor *t, uint32_t group, vise_i_row_thresholds *found) {
-  const vise_i_row_ball ball = vise_k_ball_of(&step->p, t->layer);
-  const int bounded = !step->skip && !t->is_bias && ball.radius > 0;
+  const int bounded = !step->skip && !t->is_bias && vise_k_has_ball(&step->p, t->layer);
 
   for (uint32_t i = threadIdx.x / 32; i < VISE_GROUP_ROWS; i += VISE_STEP_WARPS) {
     const uint32_t row = group * VISE_GROUP_ROWS + i;
     vise_i_row_thresholds by = {0.0f, 0.0f};
-    if (bounded && row < t->n_rows) {
-      const float *w = step->p.params + t->first + (size_t)row * t->ld;
-      by = vise_row_thresholds(w, t->n_columns, &ball, step->record.hyper.row_l1_factor);
-    }
+    if (bounded && row < t->n_rows) by = vise_row_thresholds(step, t, row, 0);
     if (threadIdx.x % 32 == 0) found[i] = by;
   }
 
@@ -305,7 +304,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     if (threadIdx.x == 0) store_cell_sums(step, &c, VISE_STAGE_SHRINK, strips[half]);
   }
 
-  vise_flush_counts(step, &c.t);
+  vise_flush_counts(step, c.t.index);
 }
 VISE_KERNEL(unfused_row_l1_cta_per_group);
 
@@ -368,7 +367,7 @@ extern "C" __global__ void __launch_bounds__(VISE_UNFUSED_THREADS)
     if (threadIdx.x == 0) store_measures(step, &c, strips[half]);
   }
 
-  vise_flush_counts(step, &c.t);
+  vise_flush_counts(step, c.t.index);
 }
 VISE_KERNEL(unfused_max_norm_cta_per_group);
 

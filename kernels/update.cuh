@@ -1,7 +1,7 @@
 /*
  * The update phase: on its tiles of the gradient a CTA clips by norm, steps the optimizer, and projects; then further
- * phases shrink rows whose sums are bounded, and scale rows or tensors by max-norm. Weights and moments are written only here, and only if the step is
- * taken. Formulas and their order: host/backend/cpu64/optimizer.c and project.c; float32 throughout.
+ * phases shrink rows whose sums are bounded (kernels/bounded_rows.cuh), and scale rows or tensors by max-norm. Weights
+ * and moments are written only by these, and only if the step is taken. Formulas and their order: host/backend/cpu64/optimizer.c and project.c; float32 throughout.
  */
 #ifndef VISE_K_UPDATE_CUH
 #define VISE_K_UPDATE_CUH
@@ -10,7 +10,6 @@
 #include "kernels/gradient.cuh"
 #include "kernels/ops/batch_norm.cuh"
 #include "kernels/rounding.cuh"
-#include "kernels/row_l1.cuh"
 
 VISE_FN vise_update vise_update_of(vise_step *step, const vise_step_tile *t) {
   const vise_i_rule *rule = &step->p.rule;
@@ -132,26 +131,34 @@ VISE_FN void vise_update_quad(vise_step *step, const vise_update *u, float scale
 }
 
 /* Counts the first n entries of w that are at their bounds. Called by all lanes. */
-VISE_FN void vise_count_at_bounds(vise_step *step, const vise_update *u, const float w[4], uint32_t n) {
+VISE_FN void vise_count_at_bounds(vise_step *step, float lo, float hi, const float w[4], uint32_t n) {
   uint32_t n_at_lo = 0, n_at_hi = 0;
 
 #pragma unroll
   for (uint32_t i = 0; i < 4; i++) {
-    n_at_lo += i < n && w[i] == u->lo;
-    n_at_hi += i < n && w[i] == u->hi;
+    n_at_lo += i < n && w[i] == lo;
+    n_at_hi += i < n && w[i] == hi;
   }
 
-  if (vise_is_finite(u->lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
-  if (vise_is_finite(u->hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
+  if (vise_is_finite(lo)) vise_step_count(&step->counts.n_at_lo, n_at_lo);
+  if (vise_is_finite(hi)) vise_step_count(&step->counts.n_at_hi, n_at_hi);
 }
 
 /* Counts entries at their bounds and leaves the sums of the weights that the next step reports. */
 VISE_FN void vise_measure_strip(vise_step *step, const vise_step_tile *t, const vise_update *u, const vise_strip *s,
                                 const float w[4]) {
-  vise_count_at_bounds(step, u, w, s->n);
-  if (!step->p.weight_sums_needed) return;
+  const vise_k_step *p = &step->p;
+  vise_count_at_bounds(step, u->lo, u->hi, w, s->n);
+  if (!p->weight_sums_needed) return;
+  if (vise_weight_sums_by_rows(p)) {
+    vise_note_rows(vise_weight_sums(p, step->state.parity + 1, 0), t, s, vise_quad_squares(w));
+    if (vise_weighs_magnitudes(p)) {
+      vise_note_rows(vise_weight_sums(p, step->state.parity + 1, 1), t, s, vise_quad_magnitudes(w));
+    }
+    return;
+  }
   vise_note_strip(0, t, s, vise_quad_squares(w));
-  if (vise_weighs_magnitudes(&step->p)) vise_note_strip(1, t, s, vise_quad_magnitudes(w));
+  if (vise_weighs_magnitudes(p)) vise_note_strip(1, t, s, vise_quad_magnitudes(w));
 }
 
 /* A near tile's copy follows what is stored, where it stays for the next step. */
@@ -214,42 +221,40 @@ VISE_FN void vise_bound_quad(vise_step *step, const vise_step_tile *t, const vis
   vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
 }
 
-/* Sums of rows: as bound_quad. */
-VISE_FN void vise_shrink_quad(vise_step *step, const vise_step_tile *t, const vise_strip *s, float w[4]) {
-  const vise_k_step *p = &step->p;
-  const uint32_t unit = t->tensor.at.units + t->row + s->row;
-  if (p->row_radii[t->tensor.layer] == 0.0f) return;
-
-  vise_i_row_thresholds by;
-  by.positive = p->row_thresholds[unit];
-  by.negative = p->row_thresholds[p->n_units + unit];
-  if (!vise_shrink_by(by, s->n, w)) return;
-  vise_put_params(p, t->tensor.first + (size_t)(t->row + s->row) * t->tensor.ld + t->column + s->column, w);
-}
-
-/* What is done to the tiles, each in a phase of its own. */
+/* What is done to the weights, each in a phase of its own: SHRINK to rows (kernels/bounded_rows.cuh), the others to
+   tiles. */
 enum { VISE_STAGE_UPDATE, VISE_STAGE_SHRINK, VISE_STAGE_BOUND };
 
+/* Whether the rows of a tensor shrink. */
+VISE_FN int vise_has_ball(const vise_k_step *p, const vise_step_tensor *t) {
+  return VISE_RARE(p->bounds_rows) && !t->is_bias && vise_k_has_ball(p, t->layer);
+}
+
 /* The last that is to come before max-norm, if that comes: it leaves the sums of norms. */
-VISE_FN int vise_stage_of_norms(const vise_k_step *p) {
-  return p->bounds_rows ? VISE_STAGE_SHRINK : VISE_STAGE_UPDATE;
+VISE_FN int vise_stage_of_norms(int shrinks) {
+  return shrinks ? VISE_STAGE_SHRINK : VISE_STAGE_UPDATE;
 }
 
 /* Whether counts, and the sums that the next step reports, are still to be made after this stage. */
-VISE_FN int vise_more_stages(const vise_k_step *p, int stage) {
-  return (p->norm_sums != NULL && stage != VISE_STAGE_BOUND) || (p->bounds_rows && stage == VISE_STAGE_UPDATE);
+VISE_FN int vise_more_stages(const vise_k_step *p, int shrinks, int stage) {
+  return (p->norm_sums != NULL && stage != VISE_STAGE_BOUND) || (shrinks && stage == VISE_STAGE_UPDATE);
 }
 
 /* Whether counts and sums of this CTA's i-th tile are made after the CTA has arrived for the next step, from the near
    copy. In launches of many teams the counts must be there before. */
-VISE_FN int vise_measures_late(const vise_k_step *p, uint32_t i) {
-  return !VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_STEP && i < p->n_near &&
-         !VISE_RARE(vise_more_stages(p, VISE_STAGE_UPDATE));
+VISE_FN int vise_measures_late(const vise_k_step *p, const vise_step_tile *t, uint32_t i) {
+  return !VISE_STEP_TEAMS && vise_mode_of(p) == VISE_K_STEP && i < p->n_near && !VISE_RARE(p->norm_sums != NULL) &&
+         !vise_has_ball(p, &t->tensor);
+}
+
+/* Whether a stage has nothing to say of a tile: others do, later or when its rows shrink. */
+VISE_FN int vise_stage_is_silent(const vise_k_step *p, const vise_step_tile *t, uint32_t i, int stage) {
+  return stage == VISE_STAGE_UPDATE && (vise_measures_late(p, t, i) || vise_has_ball(p, &t->tensor));
 }
 
 /* A strip of a stage, whose values are those of device memory. */
 VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vise_update *u, const vise_strip *strip,
-                               int stage, int late) {
+                               int stage, int silent) {
   const vise_k_step *p = &step->p;
   const vise_step_tile *t = &tile->place;
   const vise_tile_values *values = &tile->values;
@@ -259,26 +264,27 @@ VISE_FN void vise_update_strip(vise_step *step, const vise_tile *tile, const vis
   if (s.n > 0) {
     vise_quad_load(values->weights + (size_t)s.row * values->ld + s.column, w);
     if (!step->skip && stage == VISE_STAGE_UPDATE) vise_update_entries(step, tile, u, &s, w);
-    if (!step->skip && VISE_RARE(stage == VISE_STAGE_SHRINK) && !t->tensor.is_bias) vise_shrink_quad(step, t, &s, w);
     if (!step->skip && VISE_RARE(stage == VISE_STAGE_BOUND) && !t->tensor.is_bias) vise_bound_quad(step, t, &s, w);
   }
-  if (late) return;
+  if (silent) return;
 
-  if (!VISE_RARE(vise_more_stages(p, stage))) {
+  if (!VISE_RARE(vise_more_stages(p, 0, stage))) {
     vise_measure_strip(step, t, u, &s, w);
-  } else if (p->norm_sums && stage == vise_stage_of_norms(p)) {
-    if (vise_i_bounds_unit_norms(&p->rule)) vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
-    if (vise_i_bounds_tensor_norms(&p->rule)) vise_note_strip(0, t, &s, vise_quad_squares(w));
+  } else {
+    if (vise_norms_by_rows(p)) {
+      vise_note_rows(p->norm_sums, t, &s, vise_quad_squares(w));
+    } else {
+      vise_note_strip(0, t, &s, vise_quad_squares(w));
+    }
   }
 }
 
 /* Sums of the tile's cells: of new weights for the next step's report, or, before max-norm, for its norms. */
 VISE_FN void vise_store_weight_cells(vise_step *step, const vise_step_tile *t, int stage) {
   const vise_k_step *p = &step->p;
-  if (VISE_RARE(vise_more_stages(p, stage))) {
-    const int for_norms = p->norm_sums && stage == vise_stage_of_norms(p);
-    if (for_norms && vise_i_bounds_tensor_norms(&p->rule)) vise_store_cells(p->norm_sums, 0, t);
-  } else if (p->weight_sums_needed) {
+  if (VISE_RARE(vise_more_stages(p, 0, stage))) {
+    if (!vise_norms_by_rows(p)) vise_store_cells(p->norm_sums, 0, t);
+  } else if (p->weight_sums_needed && !vise_weight_sums_by_rows(p)) {
     vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 0), 0, t);
     if (vise_weighs_magnitudes(p)) vise_store_cells(vise_weight_sums(p, step->state.parity + 1, 1), 1, t);
   }
@@ -327,21 +333,21 @@ VISE_FN_CALLED void vise_update_tiles(int stage) {
                             vise_tile_memory_of(step, &t, i)};
     const vise_update u = ahead && i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);
     const vise_strips strips = vise_strips_of(&t);
-    const int late = stage == VISE_STAGE_UPDATE && vise_measures_late(p, i);
+    const int silent = vise_stage_is_silent(p, &t, i, stage);
 
-    if (!late) vise_clear_strips();
+    if (!silent) vise_clear_strips();
 #pragma unroll 1
     for (uint32_t strip = threadIdx.x / 32; strip < strips.n; strip += VISE_STEP_WARPS) {
       const uint32_t row = (strip >> strips.across_log) * VISE_STRIP_ROWS;
       const uint32_t leaf = strip & ((1u << strips.across_log) - 1);
       const vise_strip s = vise_strip_at(&t, row, leaf);
-      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, &s, stage, late);
+      if (vise_strip_exists(&t, row, leaf)) vise_update_strip(step, &tile, &u, &s, stage, silent);
     }
 
-    if (late) continue;
+    if (silent) continue;
     __syncthreads();
     vise_store_weight_cells(step, &t, stage);
-    vise_flush_counts(step, &t);
+    vise_flush_counts(step, t.index);
   }
 }
 
@@ -351,8 +357,9 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
   const vise_k_step *p = &step->p;
 
 #pragma unroll 1
-  for (uint32_t i = 0; i < step->n_own && vise_measures_late(p, i); i++) {
+  for (uint32_t i = 0; i < step->n_own && i < p->n_near; i++) {
     const vise_step_tile t = vise_own_tile(step, i);
+    if (!vise_measures_late(p, &t, i)) continue;
     const vise_tile_values values = vise_tile_values_of(step, &t, i);
     const vise_update u = i < VISE_STEP_OWN ? step->updates[i] : vise_update_of(step, &t);
     const vise_strips strips = vise_strips_of(&t);
@@ -372,7 +379,7 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
 
     __syncthreads();
     vise_store_weight_cells(step, &t, VISE_STAGE_UPDATE);
-    vise_flush_counts(step, &t);
+    vise_flush_counts(step, t.index);
   }
 }
 
@@ -384,15 +391,11 @@ VISE_FN_CALLED void vise_update_phase(void) {
   vise_update_tiles(VISE_STAGE_UPDATE);
 }
 
-VISE_FN_CALLED void vise_row_shrink_phase(void) {
-  vise_update_tiles(VISE_STAGE_SHRINK);
-}
-
 VISE_FN_CALLED void vise_max_norm_phase(void) {
   vise_step *const step = vise_step_here();
   const vise_k_step *p = &step->p;
   if (vise_i_bounds_tensor_norms(&p->rule)) {
-    vise_sum_tensors_alone(p->norm_sums, 0, (double *)vise_step_stage(), step->weight_squares);
+    vise_sum_tensors_alone(p->norm_sums, vise_norms_by_rows(p), (double *)vise_step_stage(), step->weight_squares);
   }
   vise_update_tiles(VISE_STAGE_BOUND);
 }

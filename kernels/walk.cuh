@@ -106,8 +106,8 @@ VISE_FN_CALLED void vise_batch_penalty(void) {
       vise_sum_tensors(p->group_sums + 2 * (size_t)p->n_groups, step->weight_magnitudes);
     }
   } else {
-    vise_sum_cells(vise_weight_sums(p, step->state.parity, 0), step->weight_squares);
-    if (vise_weighs_magnitudes(p)) vise_sum_cells(vise_weight_sums(p, step->state.parity, 1), step->weight_magnitudes);
+    vise_sum_weights(step->state.parity, 0, step->weight_squares);
+    if (vise_weighs_magnitudes(p)) vise_sum_weights(step->state.parity, 1, step->weight_magnitudes);
   }
 
   if (threadIdx.x == 0) {

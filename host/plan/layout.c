@@ -101,7 +101,7 @@ static float round_down(double x) {
 static void bound_rows(const vise_i_row_ball *ball, size_t l, vise_k_step *step) {
   const float radius = round_down(ball->radius);
   step->row_radii[l] = ball->sided ? -radius : radius;
-  if (radius > 0) step->bounds_rows = 1;
+  if (radius > 0) step->bounds_rows = step->weight_sums_by_rows = 1;
 }
 
 /* In the place of balls. */

@@ -27,7 +27,6 @@ static const struct {
     [VISE_I_PLAN_UNIT_MAX] = {"largest of units", sizeof(float)},
     [VISE_I_PLAN_UNIT_SCALES] = {"scales of units", sizeof(float)},
     [VISE_I_PLAN_NORM_UNIT_SUMS] = {"norms of units", sizeof(double)},
-    [VISE_I_PLAN_ROW_THRESHOLDS] = {"thresholds of rows", sizeof(float)},
     [VISE_I_PLAN_ROUNDED] = {"rounded weights", sizeof(float)},
     [VISE_I_PLAN_SCALES] = {"scales", sizeof(float)},
     [VISE_I_PLAN_STATISTICS] = {"batch statistics", sizeof(double)},
@@ -60,6 +59,7 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   const bool by_units = vise_i_scales_units(rule), by_max = vise_i_clips_by_max(rule);
   const bool norm_by_units = vise_i_bounds_unit_norms(rule);
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
+  const size_t n_weight_sums = step->weight_sums_by_rows ? step->n_row_leaves : step->n_cells;
 
   a[VISE_I_PLAN_STATISTICS].n_elements = plan->n_statistics;
   a[VISE_I_PLAN_NORM_GRADIENTS].n_elements = plan->n_statistics;
@@ -72,12 +72,11 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   a[VISE_I_PLAN_ROW_LOSSES].n_elements = step->max_rows;
   a[VISE_I_PLAN_GRADIENT_SUMS].n_elements = n_sums;
   if (by_max) a[VISE_I_PLAN_GRADIENT_MAX].n_elements = n_sums;
-  if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = (size_t)4 * step->n_cells;
-  if (rule->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : step->n_cells;
+  if (step->weight_sums_needed) a[VISE_I_PLAN_WEIGHT_SUMS].n_elements = 4 * n_weight_sums;
+  if (rule->max_norm != 0) a[VISE_I_PLAN_NORM_SUMS].n_elements = norm_by_units ? step->n_row_leaves : n_weight_sums;
   if (step->sum_phase) a[VISE_I_PLAN_GROUP_SUMS].n_elements = (size_t)3 * step->n_groups;
   if (by_units) a[VISE_I_PLAN_UNIT_SUMS].n_elements = a[VISE_I_PLAN_UNIT_SCALES].n_elements = step->n_units;
   if (norm_by_units) a[VISE_I_PLAN_NORM_UNIT_SUMS].n_elements = step->n_units;
-  if (step->bounds_rows) a[VISE_I_PLAN_ROW_THRESHOLDS].n_elements = (size_t)2 * step->n_units;
   if (by_units && by_max) a[VISE_I_PLAN_UNIT_MAX].n_elements = step->n_units;
   if (vise_i_weighs_units(rule)) a[VISE_I_PLAN_WEIGHT_ROW_SUMS].n_elements = step->n_row_leaves;
 }

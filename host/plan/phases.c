@@ -49,10 +49,8 @@ static void add_to_gradient(const vise_i_plan *plan, vise_k_step *step) {
   add(step, VISE_K_GRADIENT, 0, 0, true);
 }
 
-static void add_row_sums(vise_k_step *step) {
-  if (!step->bounds_rows) return;
-  add(step, VISE_K_ROW_SUM, 0, 0, true);
-  add(step, VISE_K_ROW_SHRINK, 0, 0, true);
+static void add_row_l1(vise_k_step *step) {
+  if (step->bounds_rows) add(step, VISE_K_ROW_L1, 0, 0, true);
 }
 
 static void add_rounding(vise_k_step *step) {
@@ -69,7 +67,7 @@ static void add_max_norm(vise_k_step *step) {
 static void add_update(vise_k_step *step) {
   if (step->sum_phase) add(step, VISE_K_SUM, 0, 0, true);
   add(step, VISE_K_UPDATE, 0, 0, true);
-  add_row_sums(step);
+  add_row_l1(step);
   add_max_norm(step);
   add_rounding(step);
 }
@@ -94,7 +92,7 @@ static void add_phases(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_st
       return;
     case VISE_K_PROJECT:
       add(step, VISE_K_UPDATE, 0, 0, false);
-      add_row_sums(step);
+      add_row_l1(step);
       add_max_norm(step);
       add_rounding(step);
       return;
@@ -124,6 +122,12 @@ void vise_i_plan_of_parts(const vise_i_plan *plan, vise_k_step *gradient, vise_k
   add_update(update);
 }
 
+static uint64_t n_row_parts(const vise_k_step *step) {
+  uint64_t n = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) n += vise_k_row_parts(step, l);
+  return n;
+}
+
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows) {
   const vise_k_layer *layer = &step->layers[phase->layer];
   const vise_k_tile tile = (vise_k_tile)phase->tile;
@@ -140,7 +144,6 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return step->n_gradient_tiles * vise_i_ceil_div(n_rows, vise_slice_length((uint32_t)n_rows));
     case VISE_K_GRADIENT:
     case VISE_K_UPDATE:
-    case VISE_K_ROW_SHRINK:
     case VISE_K_MAX_NORM:
       return step->n_gradient_tiles;
     case VISE_K_NORM:
@@ -148,9 +151,10 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return vise_i_ceil_div(layer->n_out, VISE_K_STEP_THREADS / 32);
     case VISE_K_SUM:
     case VISE_K_UNIT_SUM:
-    case VISE_K_ROW_SUM:
     case VISE_K_ROUND:
       return 0;
+    case VISE_K_ROW_L1:
+      return n_row_parts(step);
   }
   return 0;
 }
@@ -296,9 +300,8 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward",  "rows",       "loss",    "delta",      "parts",
-                                      "gradient", "sum",        "update",  "unit sum",   "max-norm",
-                                      "norm",     "norm delta", "row sum", "row shrink", "round"};
+  static const char *const names[] = {"forward", "rows",     "loss",     "delta", "parts",      "gradient", "sum",
+                                      "update",  "unit sum", "max-norm", "norm",  "norm delta", "row l1",   "round"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

@@ -67,7 +67,6 @@ typedef enum vise_i_plan_array_id {
   VISE_I_PLAN_UNIT_MAX,
   VISE_I_PLAN_UNIT_SCALES,
   VISE_I_PLAN_NORM_UNIT_SUMS,
-  VISE_I_PLAN_ROW_THRESHOLDS,
   VISE_I_PLAN_ROUNDED, /* weights of an integer net */
   VISE_I_PLAN_SCALES,  /* of its rows and values, see vise_k_rounding */
   VISE_I_PLAN_STATISTICS,

@@ -76,15 +76,12 @@ static double update(const vise_i_plan *plan) {
   return step->held_floats * (n * written + read * sizeof(float));
 }
 
-/* Rows of weights that the warps of a CTA read, which has them in its caches from then on: neighbours, or each
-   n_members-th of them. */
-static double rows_of_weights(const vise_k_step *step, bool neighbours) {
-  const uint32_t at_once = neighbours ? VISE_K_STEP_THREADS / 32 : 1;
-  const uint64_t n_rounds = vise_i_ceil_div(step->n_units, (uint64_t)step->n_members * at_once);
-  double widest = 0, n_rows = (double)(n_rounds * at_once);
+/* Rows of weights that a CTA reads, which has them in its caches from then on: each n_members-th. */
+static double rows_of_weights(const vise_k_step *step) {
+  const uint64_t n_rows = vise_i_ceil_div(step->n_units, step->n_members);
+  double widest = 0;
   for (uint32_t l = 0; l < step->n_layers; l++) widest = step->layers[l].n_in > widest ? step->layers[l].n_in : widest;
-  if (n_rows > step->n_units) n_rows = step->n_units;
-  return n_rows * widest * sizeof(float);
+  return (double)n_rows * widest * sizeof(float);
 }
 
 double vise_i_plan_phase_bytes(const vise_i_plan *plan, uint32_t i) {
@@ -111,13 +108,11 @@ double vise_i_plan_phase_bytes(const vise_i_plan *plan, uint32_t i) {
       return gradient(plan);
     case VISE_K_UPDATE:
       return update(plan);
-    case VISE_K_ROW_SHRINK:
     case VISE_K_MAX_NORM:
       return 2 * own_tiles(step) * step->held_floats * sizeof(float);
-    case VISE_K_ROW_SUM:
-      return rows_of_weights(step, true);
-    case VISE_K_ROUND: /* and as many are written */
-      return 2 * rows_of_weights(step, false);
+    case VISE_K_ROW_L1: /* and as many are written */
+    case VISE_K_ROUND:
+      return 2 * rows_of_weights(step);
     default: /* a number for each 1024 weights */
       return (double)step->n_cells * sizeof(double) / step->n_members;
   }

@@ -31,25 +31,30 @@ static void add_gradient(work *w, const vise_i_plan *plan, double depth) {
   }
 }
 
-/* Searches in rows of weights, a warp to each: n_passes over the widest row. Clocks as the ledger counts them
-   (tests/ptx): 784-128-10 takes 8.7 us, by sides 14.7. */
-static void add_searches(work *w, const vise_k_step *step, double n_passes) {
-  enum { CLOCKS_OF_32 = 70, CLOCKS_OF_PASS = 300, WARPS = VISE_K_STEP_THREADS / 32 };
-  const double n_rounds = rounds(vise_i_ceil_div(step->n_units, WARPS), step);
-  uint32_t widest = 0;
-  for (uint32_t l = 0; l < step->n_layers; l++) widest = step->layers[l].n_in > widest ? step->layers[l].n_in : widest;
-  const double clocks = n_rounds * n_passes * ((double)vise_i_ceil_div(widest, 32) * CLOCKS_OF_32 + CLOCKS_OF_PASS);
+/* Searches in rows of weights: n_passes over the widest row, by threads of which one has n_own elements. Clocks as the
+   ledger counts them (tests/ptx). */
+static void add_searches(work *w, double n_rounds, double n_passes, double n_own) {
+  enum { CLOCKS_OF_ELEMENT = 70, CLOCKS_OF_PASS = 300 };
+  const double clocks = n_rounds * n_passes * (n_own * CLOCKS_OF_ELEMENT + CLOCKS_OF_PASS);
   w->overhead += clocks * vise_i_multiplications_per_us() / CLOCKS_PER_US;
 }
 
-/* Sides are searched one after the other. */
-static double passes_of_balls(const vise_k_step *step) {
-  double most = 0;
+/* Of integer nets, a warp to a row; each side in the same pass. */
+static void add_rounding(work *w, const vise_k_step *step) {
+  uint32_t widest = 0;
+  for (uint32_t l = 0; l < step->n_layers; l++) widest = step->layers[l].n_in > widest ? step->layers[l].n_in : widest;
+  const double n_rounds = rounds(vise_i_ceil_div(step->n_units, VISE_K_STEP_THREADS / 32), step);
+  add_searches(w, n_rounds, 6, (double)vise_i_ceil_div(widest, 32));
+}
+
+/* Of balls; sides are searched one after the other. */
+static void add_row_l1(work *w, const vise_k_step *step) {
   for (uint32_t l = 0; l < step->n_layers; l++) {
-    const double here = step->row_radii[l] < 0 ? 14 : 8;
-    if (step->row_radii[l] != 0 && here > most) most = here;
+    const vise_k_layer *layer = &step->layers[l];
+    const uint32_t n_threads = VISE_K_STEP_THREADS / vise_k_rows_at_once(layer);
+    const double n_rounds = (double)vise_k_row_parts(step, l) / step->n_members;
+    add_searches(w, n_rounds, step->row_radii[l] < 0 ? 12 : 6, (double)vise_i_ceil_div(layer->n_in, n_threads));
   }
-  return most;
 }
 
 static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phase) {
@@ -74,11 +79,11 @@ static void add_phase(work *w, const vise_i_plan *plan, const vise_k_phase *phas
     case VISE_K_PARTS:
       add_gradient(w, plan, step->max_rows);
       return;
-    case VISE_K_ROW_SUM:
-      add_searches(w, step, passes_of_balls(step));
+    case VISE_K_ROW_L1:
+      add_row_l1(w, step);
       return;
-    case VISE_K_ROUND: /* each side in the same pass */
-      add_searches(w, step, 6);
+    case VISE_K_ROUND:
+      add_rounding(w, step);
       return;
     default: /* some passes over weights or rows */
       w->overhead += (n > 1 ? n : 1) * vise_i_plan_tile_overhead() / 4;

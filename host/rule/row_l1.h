@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "host/base/both.h"
 
@@ -62,9 +63,10 @@ VISE_BOTH float vise_i_side_magnitude(float w, vise_i_side side) {
 /* Of a row whose largest magnitude has these bits, and is finite. */
 VISE_BOTH vise_i_fixed vise_i_fixed_of(uint32_t largest, double radius) {
   const int exponent = 27 + 126 - (int)(largest >> 23), scale = exponent < 127 ? exponent : 127;
-  const double scaled = ldexp(radius, scale);
+  const uint32_t bits = (uint32_t)(scale + 127) << 23;
   vise_i_fixed fixed;
-  fixed.scale = (float)ldexp(1.0, scale);
+  memcpy(&fixed.scale, &bits, sizeof bits);
+  const double scaled = radius * (double)fixed.scale;
   fixed.radius = scaled < 4e18 ? (int64_t)scaled : INT64_MAX;
   return fixed;
 }
@@ -84,25 +86,58 @@ typedef struct vise_i_fixed_found {
   int32_t n_from, least_from; /* how many V >= T, and the least of them, INT32_MAX where there is none */
 } vise_i_fixed_found;
 
+/* 1/n, a millionth too small, from the bits of a float, which are about its logarithm, and three steps of Newton's method:
+   each squares the error, at first an eighth. */
+VISE_BOTH float vise_i_fixed_inverse(int32_t n) {
+  const float x = (float)n;
+  uint32_t bits;
+  float y;
+  memcpy(&bits, &x, sizeof bits);
+  bits = 0x7ef311c7u - bits;
+  memcpy(&y, &bits, sizeof y);
+  for (int i = 0; i < 3; i++) y = y * (2.0f - x * y);
+  return y * (1.0f - 1.0f / 1048576);
+}
+
+/* floor(a / n) for a >= 0 and n > 0 where that is below 2^31, without a division, which GPUs have to spell out. What float32
+   says is a few thousand too small at most; what it says of the rest, 1. */
+VISE_BOTH int64_t vise_i_fixed_quotient(int64_t a, int32_t n) {
+  const float inverse = vise_i_fixed_inverse(n);
+  int64_t quotient = (int64_t)((float)a * inverse);
+  quotient += (int64_t)((float)(a - quotient * n) * inverse);
+  return quotient + (a - quotient * n >= n);
+}
+
 /* Moves T, which may be anywhere, towards the answer; true when it is there. Where the sum is too large, a tangent to it
    says how far T is too low at least, and up to the next V the tangent is the sum; where it is not too large, how far T is
    too high at most. So T goes down once at most, and then up. */
 VISE_BOTH bool vise_i_fixed_next(const vise_i_fixed_found *found, int64_t radius, int32_t *t) {
   const int64_t from = *t, n = found->n_from;
   if (found->sum > radius) {
-    const int64_t next = from + (found->sum - radius + n - 1) / n;
+    const int64_t next = from + vise_i_fixed_quotient(found->sum - radius + n - 1, found->n_from);
     *t = (int32_t)next;
     return found->least_from >= next;
   }
 
-  const int64_t next = n == 0 ? 0 : from - (radius - found->sum) / n, least = next < 0 ? 0 : next;
+  const int64_t slack = radius - found->sum;
+  const int64_t least = slack >= from * n ? 0 : from - vise_i_fixed_quotient(slack, found->n_from);
   *t = (int32_t)least;
   return least == from;
 }
 
+/* 1/scale, a power of two as well. */
+VISE_BOTH double vise_i_fixed_unit(float scale) {
+  uint32_t bits;
+  double unit;
+  memcpy(&bits, &scale, sizeof bits);
+  const uint64_t inverse = (uint64_t)(1023 + 127 - (bits >> 23)) << 52;
+  memcpy(&unit, &inverse, sizeof unit);
+  return unit;
+}
+
 /* t, rounded up. */
 VISE_BOTH float vise_i_fixed_threshold(float scale, int32_t t) {
-  const double exact = (double)t / (double)scale;
+  const double exact = (double)t * vise_i_fixed_unit(scale);
   const float near = (float)exact;
   return (double)near < exact ? nextafterf(near, INFINITY) : near;
 }

@@ -188,3 +188,48 @@ Test(bits, run_and_step_are_the_same) {
   OPS->destroy(step);
   step_rig_free(r);
 }
+
+/* Thresholds do not depend on how they are searched for: by a CTA to a long row, or a warp; from the last ones on. */
+Test(bits, sums_of_rows_are_those_of_the_cpu) {
+  static const size_t shapes[][4] = {{700, 20, 3}, {300, 270, 2}, {40, 33, 5}};
+  static const int n_ctas[] = {1, 3, 0};
+  const vise_i_hyper hyper = rig_hyper(0.1);
+  uint64_t random = 3;
+
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    const vise_i_net net = rig_net(2, shapes[i], VISE_RELU, true);
+    vise_i_step_spec spec = rig_spec(&net);
+    double *params = malloc(net.n_values * sizeof *params);
+    double *expected = malloc(net.n_values * sizeof *params), *got = malloc(net.n_values * sizeof *params);
+    vise_error err = VISE_ERROR_INIT;
+    rig_fill(&random, 0.1, params, net.n_values);
+    for (size_t k = 5; k < net.n_values; k += 3) params[k] = k % 2 ? 0 : 0 - params[k - 5]; /* zeros and ties */
+
+    for (int sided = 0; sided < 2; sided++) {
+      for (size_t l = 0; l < 2; l++) spec.row_balls[l] = (vise_i_row_ball){(double)shapes[i][l] / 128, sided};
+      vise_i_backend *cpu = rig_create(&vise_i_backend_cpu, &spec, params);
+      cr_assert(vise_i_backend_cpu.project(cpu, &hyper, &err) == VISE_OK, "%s", err.text);
+      rig_get_state(&vise_i_backend_cpu, cpu, VISE_I_PARAMS, net.n_params, expected);
+      vise_i_backend_cpu.destroy(cpu);
+      cr_assert(memcmp(expected, params, net.n_params * sizeof *params) != 0);
+
+      for (size_t k = 0; k < sizeof n_ctas / sizeof *n_ctas; k++) {
+        spec.hooks.n_ctas = n_ctas[k];
+        vise_i_backend *b = rig_create(OPS, &spec, params);
+        for (int again = 0; again < 2; again++) {
+          rig_set_params(OPS, b, net.n_params, params);
+          cr_assert(OPS->project(b, &hyper, &err) == VISE_OK, "%s", err.text);
+          rig_get_state(OPS, b, VISE_I_PARAMS, net.n_params, got);
+          cr_expect(memcmp(got, expected, net.n_params * sizeof *got) == 0, "shape %zu, sided %d, %d CTAs, %d", i,
+                    sided, n_ctas[k], again);
+        }
+        OPS->destroy(b);
+      }
+      spec.hooks.n_ctas = 0;
+    }
+
+    free(params);
+    free(expected);
+    free(got);
+  }
+}

@@ -117,6 +117,23 @@ Test(ptx, layers) {
   }
 }
 
+/* Sums of long rows, by CTAs and, where there are many, by warps. */
+Test(ptx, sums_of_rows) {
+  static const size_t shapes[][4] = {{530, 12, 3}, {260, 257, 3}};
+  for (size_t i = 0; i < 4; i++) {
+    cpu_case c = short_case();
+    cpu_case_shape(&c, 2, shapes[i % 2]);
+    c.batch = 5;
+    c.n_steps = 3;
+    cpu_option_apply(&c, "l1");
+    cpu_option_apply(&c, "box");
+    cpu_option_apply(&c, i < 2 ? "row l1" : "row l1 by sides");
+    if (i == 1) cpu_option_apply(&c, "max-norm");
+    if (i == 2) cpu_option_apply(&c, "max-norm per tensor");
+    expect_same_bits(&c, "sums of rows");
+  }
+}
+
 /* A loss that is not finite: the steps are skipped. */
 Test(ptx, skipped_steps) {
   cpu_case c = short_case();

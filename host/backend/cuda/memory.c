@@ -46,7 +46,6 @@ static void place_team(vise_i_cuda *b, vise_i_cuda_team *team, vise_i_cuda_place
   step->weight_row_sums = array_at(b, plan, VISE_I_PLAN_WEIGHT_ROW_SUMS);
   step->unit_max = array_at(b, plan, VISE_I_PLAN_UNIT_MAX);
   step->unit_scales = array_at(b, plan, VISE_I_PLAN_UNIT_SCALES);
-  step->row_thresholds = array_at(b, plan, VISE_I_PLAN_ROW_THRESHOLDS);
   if (step->rounds) {
     step->rounding.rounded = array_at(b, plan, VISE_I_PLAN_ROUNDED);
     step->rounding.scales = array_at(b, plan, VISE_I_PLAN_SCALES);
