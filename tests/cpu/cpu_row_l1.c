@@ -178,6 +178,17 @@ static void expect_defined(const layout *l, bool sided, double scale, double fac
   free(expected);
 }
 
+/* Of quotients of every size, with the least rest, the largest, and any. */
+Test(row_l1, quotients_are_those_of_integers) {
+  uint64_t state = 11;
+  for (size_t i = 0; i < 3000000; i++) {
+    const int32_t n = 1 + (int32_t)(rig_draw(&state) % (i % 2 ? 8192 : 16777216));
+    const int64_t quotient = (int64_t)(rig_draw(&state) >> (1 + rig_draw(&state) % 31));
+    const int64_t rests[] = {0, n - 1, (int64_t)rig_draw(&state) % n}, a = quotient * n + rests[i % 3];
+    cr_assert(vise_i_fixed_quotient(a, n) == quotient, "%lld / %d", (long long)a, n);
+  }
+}
+
 Test(row_l1, float32_is_its_definition) {
   static const layout layouts[] = {{1, {1, 1}, 0},     {1, {15, 3}, 0},      {1, {40, 16}, 0},    {1, {33, 17}, 0},
                                    {1, {50, 65}, 0},   {1, {7, 100}, 0},     {1, {301, 64}, 0},   {2, {5, 9, 4}, 1},

@@ -104,6 +104,7 @@ static vise_i_step_spec spec_of(const ledger_job *job, const vise_i_net *net, vi
     spec.boxes[l].hi = 0.5;
   }
   spec.max_batch = job->batch;
+  spec.hooks.forced_tile = job->tile;
 
   *quantization = NULL;
   if (rule) rule->set(&spec);

@@ -18,6 +18,7 @@ typedef struct ledger_job {
   bool many;  /* all steps in one launch; else a launch for each */
   const char *optimizer;
   const char *rule; /* beside L2, clip and box, a name of vise_ledger --with; NULL: nothing */
+  int tile;         /* of all products, as in host/plan/hooks.h; 0: the plan's */
 } ledger_job;
 
 /* A part of a step: between the marks from and to, which are values of the kernel's clock. */

@@ -1,9 +1,11 @@
 // The ledger: what each part of a training step takes, counted as the compiled kernel runs on the emulated device, and
 // the time that follows from the rates of tests/emulation/ptx/rates.h. tests/ptx/README.md says how to read it.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/step_types.h"
 #include "tests/emulation/ptx/rates.h"
 #include "tests/ptx/figures.h"
 #include "tests/ptx/parts.h"
@@ -14,7 +16,7 @@ namespace {
 
 constexpr char kUsage[] =
     "usage: ledger [--layers 784-128-10 [--batch 64] [--bytes] [--adam] [--with RULE]]...\n"
-    "              [--check FILE | --write FILE]\n";
+    "              [--check FILE | --write FILE | --tiles]\n";
 
 void print_row(const PartRow &r, double bytes_per_instruction) {
   const Counts &c = r.most;
@@ -65,6 +67,7 @@ void read_layers(const char *text, ledger_job *job) {
 struct Options {
   std::vector<ledger_job> jobs;
   std::string check, write;
+  bool tiles = false;
 };
 
 Options read_options(int n, char **words) {
@@ -84,6 +87,8 @@ Options read_options(int n, char **words) {
       o.check = value;
     } else if (word == "--write") {
       o.write = value;
+    } else if (word == "--tiles") {
+      o.tiles = true;
     } else if (o.jobs.empty()) {
       misuse();
     } else if (word == "--batch") {
@@ -100,11 +105,34 @@ Options read_options(int n, char **words) {
   }
 
   if (o.jobs.empty()) {
-    o.jobs = {{2, {784, 128, 10}, 64, true, false, "sgd", nullptr},
-              {3, {17, 64, 64, 6}, 64, false, false, "sgd", nullptr},
-              {3, {32, 256, 256, 1}, 256, false, false, "sgd", nullptr}};
+    o.jobs = {{2, {784, 128, 10}, 64, true, false, "sgd", nullptr, 0},
+              {3, {17, 64, 64, 6}, 64, false, false, "sgd", nullptr, 0},
+              {3, {32, 256, 256, 1}, 256, false, false, "sgd", nullptr, 0}};
   }
   return o;
+}
+
+// Each job with the tiles of its plan, and with all products in tiles of one size: returns 1 if a plan's take longer by
+// more than 2 %.
+int compare_tiles(const std::vector<ledger_job> &jobs) {
+  int result = 0;
+  for (ledger_job job : jobs) {
+    const StepTable plan = step_table(job, true);
+    double least = plan.sum.us;
+    printf("%s: %.2f us", plan.title.c_str(), plan.sum.us);
+
+    for (int tile : {VISE_K_TILE_8, VISE_K_TILE_32}) {
+      job.tile = 1 + tile;
+      const double us = step_table(job, true).sum.us;
+      least = std::min(least, us);
+      printf("; tiles of %u: %.2f us", vise_k_tile_side(vise_k_tile(tile)), us);
+    }
+
+    const bool is_best = plan.sum.us <= 1.02 * least;
+    printf("%s\n", is_best ? "" : ": the plan's are not the best");
+    if (!is_best) result = 1;
+  }
+  return result;
 }
 
 }  // namespace
@@ -115,6 +143,8 @@ int main(int n, char **words) {
   setenv("VISE_EMU_PTX_ONLY", "1", 1);
   setenv("VISE_EMU_SMS", "132", 0);
   count_launches(true);
+
+  if (options.tiles) return compare_tiles(options.jobs);
 
   std::vector<StepTable> tables;
   for (const ledger_job &job : options.jobs) {

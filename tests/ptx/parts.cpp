@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "kernels/step_types.h"
 #include "tests/emulation/ptx/rates.h"
 
 using namespace emu::ptx;
@@ -89,6 +90,7 @@ std::string title_of(const ledger_job &job) {
   text += ", batch " + std::to_string(job.batch);
   if (job.optimizer && strcmp(job.optimizer, "sgd") != 0) text += std::string(", ") + job.optimizer;
   if (job.rule) text += std::string(", ") + job.rule;
+  if (job.tile) text += ", tile " + std::to_string(vise_k_tile_side(vise_k_tile(job.tile - 1)));
   return text + (job.many ? ", many steps a launch" : ", one launch a step");
 }
 
