@@ -10,6 +10,7 @@
 static void destroy(vise_i_backend *backend) {
   vise_i_cuda *b = vise_i_cuda_of(backend);
   if (!b) return;
+  vise_i_cuda_parts_destroy(b); /* first: an exchange that the others do not come to would hold up the stream */
   if (b->cx) {
     if (b->cx->steps) (void)cudaStreamSynchronize(b->cx->steps);
     if (b->cx->copies) (void)cudaStreamSynchronize(b->cx->copies);
@@ -17,7 +18,6 @@ static void destroy(vise_i_backend *backend) {
     vise_i_unfused_destroy(b);
     vise_i_cuda_watch_free(b);
   }
-  vise_i_cuda_parts_destroy(b);
   if (b->member.group) {
     vise_i_cuda_leave(b);
   } else {

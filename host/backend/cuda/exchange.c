@@ -42,8 +42,10 @@ done:
 void vise_i_cuda_exchange_close(vise_i_cuda *b) {
   vise_i_cuda_parts *parts = b->parts;
   if (parts->comm != NULL) {
-    /* Leaving waits for the others. */
-    (void)(vise_ranks_are_lost(parts->ranks) ? parts->nccl->end(parts->comm) : parts->nccl->leave(parts->comm));
+    /* Leaving waits for the others, and what is still in the stream might for ever. */
+    const bool all_is_done =
+        !parts->is_broken && parts->n_passed == parts->n_begun && !vise_ranks_are_lost(parts->ranks);
+    (void)(all_is_done ? parts->nccl->leave(parts->comm) : parts->nccl->end(parts->comm));
     parts->comm = NULL;
   }
   for (size_t i = 0; i < VISE_I_CUDA_STEPS_AHEAD; i++) {

@@ -171,6 +171,7 @@ vise_status vise_i_cuda_parts_launch(vise_i_cuda *b, const vise_k_step *step, si
   plan.step = *step;
   vise_i_plan_of_parts(&plan, &gradient, &update);
   b->n_launched = 0;
+  parts->is_broken = true; /* until the step is on its way */
 
   gradient.n_steps = (uint32_t)n_own;
   gradient.gradients += vise_i_cuda_own_place(&nodes) * plan.n_params;
@@ -179,9 +180,11 @@ vise_status vise_i_cuda_parts_launch(vise_i_cuda *b, const vise_k_step *step, si
 
   if (vise_i_ranks_are_many(parts->ranks)) VISE_TRY(vise_i_cuda_exchange(b, &nodes, err));
 
+  gradient.clocks = update.clocks = NULL;
   update.found = parts->found;
   update.stats = stats_from(step->stats + i, place);
   VISE_TRY(launch(b, &update, err));
+  parts->is_broken = false;
   if (vise_i_ranks_are_many(parts->ranks)) VISE_TRY(vise_i_cuda_exchange_begun(b, err));
 
 done:

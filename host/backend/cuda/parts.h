@@ -33,6 +33,7 @@ typedef struct vise_i_cuda_parts {
   struct vise_i_nccl_comm *comm;               /* NULL: the ranks have not joined yet */
   cudaEvent_t passed[VISE_I_CUDA_STEPS_AHEAD]; /* step i is over: passed[i % VISE_I_CUDA_STEPS_AHEAD] */
   uint64_t n_begun, n_passed;                  /* steps */
+  bool is_broken;                              /* an exchange failed on its way to the device */
 } vise_i_cuda_parts;
 
 /* The nodes of the tree that the parts of a batch have become before ranks exchange them. */
