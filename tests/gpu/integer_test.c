@@ -164,6 +164,24 @@ Test(integer, rounded_weights_are_those_of_cpu) {
 
 /* ---- steps ---- */
 
+/* A step in parts rounds in a launch of its own. */
+Test(integer, one_part_has_the_bits_of_the_whole) {
+  const vise_net_config net = net_of(VISE_RELU, true, 0.25);
+  integer_rig t = make(VISE_ADAM, FORMATS[0], &net);
+  vise_i_backend *whole = step_rig_start(t.r);
+  step_rig_run(t.r, whole, RIG_STEPS, RIG_STEPS, t.r->stats);
+  t.r->spec.parts = 1;
+  vise_i_backend *part = step_rig_start(t.r);
+  step_rig_run(t.r, part, RIG_STEPS, RIG_STEPS, t.r->stats);
+
+  expect_same_state(t.r, part, whole, VISE_I_PARAMS, "latent weights");
+  expect_same_state(t.r, part, whole, VISE_I_ROUNDED, "rounded weights");
+  cr_expect_eq(OPS->n_launches(part), 2 * RIG_STEPS);
+  OPS->destroy(whole);
+  OPS->destroy(part);
+  end(&t);
+}
+
 /* What steps leave: latent weights that were cut, and the rounded ones that cpu makes of them. */
 static void expect_rounded_after_steps(const integer_rig *t, vise_step_mode mode) {
   step_rig *r = t->r;
