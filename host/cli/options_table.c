@@ -82,7 +82,7 @@ const vise_option vise_i_cli_rows[] = {
   {"shard-by", AT(NULL, shard_by), "COLUMN", NOTHING,
    "with mpirun and `sync-every`: training rows that are alike in this column go to one process; by name or index; without it "
    "row i goes to process i modulo their number",
-   KIND(TEXT, DATA, VISE_COMMAND_TRAIN)},
+   KIND(TEXT, DATA, TRAIN)},
   {"time-order", AT(NULL, time_order), FLAG,
    "rows stand in order of time; folds are blocks of them, and a fold is trained on the past alone",
    KIND(FLAG, DATA, TRAIN)},

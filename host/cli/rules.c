@@ -308,6 +308,13 @@ static vise_status check_sweep(const vise_i_cli_options *options, vise_error *er
   return check_streams(options, err);
 }
 
+/* Whose rows are whose is for one training. */
+static vise_status check_sweep_shares(const vise_i_cli_options *options, vise_error *err) {
+  if (options->training.sync_every == 0) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_UNSUPPORTED,
+                         "--sync-every: the fits of a sweep run side by side, each in one process that has all rows");
+}
+
 /* Standard input comes once: who reads it second finds nothing. */
 static vise_status check_standard_input(const vise_i_cli_options *options, vise_error *err) {
   const char *first = NULL;
@@ -347,9 +354,12 @@ vise_status vise_i_cli_finish(vise_i_cli_options *options, vise_error *err) {
       status = check_shown(options, err);
       return status == VISE_OK ? check_training(options, err) : status;
     case VISE_COMMAND_CHECK:
+      options->training.sync_every = 0; /* of the config.json of a run: gradients are those of the rows at hand */
+      options->training.own_data = false;
       return check_training(options, err);
     case VISE_COMMAND_SWEEP:
       status = check_shown(options, err);
+      if (status == VISE_OK) status = check_sweep_shares(options, err);
       if (status == VISE_OK) status = check_sweep(options, err);
       return status == VISE_OK ? check_training(options, err) : status;
     case VISE_COMMAND_INFO:

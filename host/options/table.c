@@ -281,12 +281,12 @@ const vise_option vise_i_options[] = {
   {"sync-every", AT(sync_every), "K", "off",
    "with mpirun: each process takes K steps on rows of its own, then all take the mean of their weights (local SGD, federated "
    "averaging)",
-   KIND(COUNT, PLACE, VISE_COMMAND_TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, OFF,
+   KIND(COUNT, PLACE, TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, OFF,
    .backends = (1u << VISE_BACKEND_CPU) | (1u << VISE_BACKEND_CPU64)},
   {"own-data", AT(own_data), FLAG,
    "with `sync-every`: each process reads tables of its own, whose rows never leave it; what the net needs to know of all of "
    "them is agreed on by sums and counts",
-   KIND(FLAG, PLACE, VISE_COMMAND_TRAIN), .flags = VISE_OPTION_ADDED},
+   KIND(FLAG, PLACE, TRAIN), .flags = VISE_OPTION_ADDED},
   {"device", AT(device), "N", "0", "which GPU", KIND(INT, PLACE, TRAIN | BENCH), CUDA},
   {"device-memory-limit", AT(device_memory_limit), "BYTES", "off",
    "take no more of the GPU's memory; data that do not fit come in chunks, with the same results; K, M and G mean 2^10, "
