@@ -21,8 +21,8 @@ constexpr char kUsage[] =
 void print_row(const PartRow &r, double bytes_per_instruction) {
   const Counts &c = r.most;
   const auto us = [&](Count count, double rate) { return double(c[count]) / rate / kRates.clocks_per_us; };
-  printf("%-14s %6.2f %-8s %6.2f %6.2f %6.2f %6.2f %6.2f %7.1f %7.1f %6.1f %5llu %5llu %5llu %6.1f\n", r.name.c_str(),
-         r.us, r.bound.c_str(), r.serial / kRates.clocks_per_us, us(kSlots, kRates.slots),
+  printf("%-14s %6.2f %-8s %4zu %6.2f %6.2f %6.2f %6.2f %6.2f %7.1f %7.1f %6.1f %5llu %5llu %5llu %6.1f\n",
+         r.name.c_str(), r.us, r.bound.c_str(), r.cta, r.serial / kRates.clocks_per_us, us(kSlots, kRates.slots),
          us(kIntegerSlots, kRates.integer_slots), us(kFloat64Slots, kRates.float64_slots),
          us(kWavefronts, kRates.wavefronts), double(c[kSectorsFromL2]) / 32, double(c[kSectorsAgain]) / 32,
          double(c[kSectorsStored]) / 32, static_cast<unsigned long long>(c[kDivisions]),
@@ -36,8 +36,8 @@ void print_table(const StepTable &table) {
   printf("%s: %s, %zu CTAs\n", table.title.c_str(), table.kernel.c_str(), table.n_ctas);
   printf("%zu instructions of PTX, by the tables %zu of the machine, in truth %zu (%zu KB)\n", table.n_instructions,
          table.n_slots, bytes / 16, bytes / 1024);
-  printf("%-14s %6s %-8s %6s %6s %6s %6s %6s %7s %7s %6s %5s %5s %5s %6s\n", "part", "us", "bound", "serial", "issue",
-         "int", "f64", "shared", "L2 KB", "again", "st KB", "div", "bar", "call", "code");
+  printf("%-14s %6s %-8s %4s %6s %6s %6s %6s %6s %7s %7s %6s %5s %5s %5s %6s\n", "part", "us", "bound", "CTA", "serial",
+         "issue", "int", "f64", "shared", "L2 KB", "again", "st KB", "div", "bar", "call", "code");
   for (const PartRow &row : table.parts) print_row(row, ratio);
   print_row(table.sum, ratio);
 

@@ -54,6 +54,7 @@ PartRow row_of(const ledger_part &part, const LaunchCounts &launch, size_t from,
   PartRow row;
   row.name = part.name;
   double path = part.waits ? INFINITY : 0, most_busy = 0, most_work = 0;
+  double longest = -1;
   for (const auto &cta : launch.ctas) {
     const Counts counts = sum_between(cta, from, to);
     for (size_t c = 0; c < kCounts; ++c) row.most[c] = std::max(row.most[c], counts[c]);
@@ -63,6 +64,11 @@ PartRow row_of(const ledger_part &part, const LaunchCounts &launch, size_t from,
       const double work = double(cta.at(mark_of(part.middle).mark).end) - double(cta.at(from).end);
       most_work = std::max(most_work, work + kLatencies.l2);
     }
+
+    const size_t last = part.waits ? mark_of(part.middle).mark : to;
+    const double busy_for = double(cta.at(last).end) - double(cta.at(from).end);
+    if (busy_for > longest) row.cta = static_cast<size_t>(&cta - launch.ctas.data());
+    longest = std::max(longest, busy_for);
 
     const char *bound;
     const double clocks = busy(counts, &bound);

@@ -10,6 +10,7 @@ struct PartRow {
   std::string name;
   emu::ptx::Counts most{};  // of each count, over CTAs
   double serial = 0;        // clocks
+  size_t cta = 0;           // whose serial path that is; of exchanges, who does the most meanwhile
   double us = 0;
   std::string bound;  // what takes that long
 };
