@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/cli/message.h"
+#include "host/cli/model_data.h"
 #include "host/cli/monotone.h"
 #include "host/cli/signals.h"
 #include "host/cli/table_data.h"
@@ -127,15 +128,8 @@ static vise_status train(fold *f, bool *interrupted, vise_error *err) {
 }
 
 static vise_status score(const fold *f, vise_i_cli_estimate *out, vise_error *err) {
-  const vise_train_config *training = &f->options->training;
+  const vise_eval_config config = vise_i_cli_eval_of_training(&f->options->training);
   vise_metrics metrics;
-  vise_eval_config config;
-  vise_eval_config_init(&config);
-  config.backend = training->backend;
-  config.precision = training->precision;
-  config.n_threads = training->n_threads;
-  config.device = training->device;
-  config.as = training->quantize; /* as the net that it was trained to be */
 
   const vise_status status = vise_evaluate(f->model, f->held_out, &config, &metrics, err);
   if (status != VISE_OK) return status;

@@ -185,6 +185,22 @@ vise_status vise_i_cli_eval_config(const vise_i_cli_options *options, const vise
   return status;
 }
 
+vise_eval_config vise_i_cli_eval_of_training(const vise_train_config *training) {
+  vise_eval_config config;
+  vise_eval_config_init(&config);
+  config.backend = training->backend;
+  config.precision = training->precision;
+  config.n_threads = training->n_threads;
+  config.device = training->device;
+  config.as = training->quantize;
+
+  if (training->quantize != NULL && training->backend == VISE_BACKEND_CUDA) {
+    config.backend = VISE_BACKEND_CPU;
+    config.device = 0;
+  }
+  return config;
+}
+
 void vise_i_cli_print_integer(FILE *stream, const vise_i_cli_options *options, const vise_integer_report *net) {
   (void)fprintf(stream, "as %s  ", options->as);
   if (net->is_trained) {

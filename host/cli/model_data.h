@@ -30,6 +30,9 @@ VISE_WARN_UNUSED vise_status vise_i_cli_load_features(const vise_i_cli_options *
 /* With the rows of --ranges, in *ranges (NULL: there are none), which config borrows and the caller frees. */
 VISE_WARN_UNUSED vise_status vise_i_cli_eval_config(const vise_i_cli_options *options, const vise_i_cli_model *model,
                                                     vise_eval_config *out, vise_dataset **ranges, vise_error *err);
+/* How train and its estimate score a net: where it was trained, as the net that it was trained to be; in integers that is
+   the CPU's to compute. */
+vise_eval_config vise_i_cli_eval_of_training(const vise_train_config *training);
 /* A line about the net in integers that --as asked for: whether it was trained, where its ranges are from, and its sums; and
    the same as an object. */
 void vise_i_cli_print_integer(FILE *stream, const vise_i_cli_options *options, const vise_integer_report *net);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/cli/cli.h"
+#include "host/cli/model_data.h"
 #include "host/cli/progress.h"
 #include "host/cli/warnings.h"
 
@@ -84,13 +85,7 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
   const vise_train_config *training = &report->options->training;
   const vise_dataset *const rows[VISE_I_CLI_N_SETS] = {setup->train, setup->validation, setup->test};
   const vise_i_cli_model model = {.model = setup->model, .preprocessor = setup->preprocessor};
-  vise_eval_config config;
-  vise_eval_config_init(&config);
-  config.backend = training->backend;
-  config.precision = training->precision;
-  config.n_threads = training->n_threads;
-  config.device = training->device;
-  config.as = training->quantize; /* as the net that it was trained to be */
+  const vise_eval_config config = vise_i_cli_eval_of_training(training);
 
   if (training->own_data) {
     keep_own(report);

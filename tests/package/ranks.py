@@ -50,8 +50,8 @@ SETS = {
     "regression": "--batch 200 --loss mse --target number --drop class --scale-target",
 }
 SETS["long_sums"] = "--batch 250 --layers auto-220-160-auto --momentum 0.5 --epochs 1"  # that travel in slices
-CUDA_LACKS = ["batch_norm", "norm_dropout_residual", "quantized"]  # the tool scores integer nets on the CPU alone
-CUDA_SAMPLE = ["one_part", "partial_batches", "rows", "long_sums"]
+CUDA_LACKS = ["batch_norm", "norm_dropout_residual"]
+CUDA_SAMPLE = ["one_part", "partial_batches", "rows", "quantized", "long_sums"]
 SAMPLE = ["one_part", "partial_batches", "clip_global", "rows", "norm_dropout_residual", "held_out"]
 
 
