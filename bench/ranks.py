@@ -14,7 +14,7 @@ import tempfile
 
 ENVIRONMENT = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
 # Net, batch, steps.
-CASES = [("32-64-4", 512, 4000), ("32-256-256-4", 1024, 400), ("32-1024-1024-4", 2048, 12)]
+CASES = [("32-64-4", 512, 1000), ("32-256-256-4", 1024, 100), ("32-1024-1024-4", 2048, 8)]
 WAYS = {
     "1 process, 1 thread": ([], 1),
     "1 process, 2 threads": ([], 2),
