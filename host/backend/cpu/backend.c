@@ -149,6 +149,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
   VISE_TRY(vise_i_team_create(spec->n_threads, &b->team, err));
   vise_i_team_allow_parking(b->team);
   VISE_TRY(vise_i_alloc_aligned(&b->found, vise_i_team_size(b->team), sizeof *b->found, "threads", err));
+  memset(b->found, 0, vise_i_team_size(b->team) * sizeof *b->found);
   VISE_TRY(vise_i_cpu_rounded_create(b, err));
   VISE_TRY(vise_i_cpu_ahead_create(b, err));
   VISE_TRY(vise_i_cpu_views_create(b, err));
