@@ -7,6 +7,7 @@
 
 #include "host/cli/cli.h"
 #include "host/cli/message.h"
+#include "host/cli/table_data.h"
 
 bool vise_i_cli_has_own_data(const vise_i_cli_options *options) {
   return options->training.sync_every > 0 && options->training.own_data;
@@ -60,21 +61,8 @@ static int compare_values(const void *a, const void *b) {
 
 static vise_status find_column(const vise_i_cli_options *options, const vise_table *table, size_t *out,
                                vise_error *err) {
-  const size_t n = vise_table_n_columns(table);
-  for (size_t c = 0; c < n; c++) {
-    const char *name = vise_table_column_name(table, c);
-    if (name == NULL || strcmp(name, options->shard_by) != 0) continue;
-    *out = c;
-    return VISE_OK;
-  }
-
-  char *end = NULL;
-  const long place = strtol(options->shard_by, &end, 10);
-  const long from_begin = place < 0 ? (long)n + place : place;
-  if (*end == '\0' && from_begin >= 0 && from_begin < (long)n) {
-    *out = (size_t)from_begin;
-    return VISE_OK;
-  }
+  *out = vise_i_cli_column_place(table, options->shard_by);
+  if (*out != SIZE_MAX) return VISE_OK;
   return vise_i_cli_fail(err, VISE_ERR_USAGE, "--shard-by %s: %s has no such column", options->shard_by,
                          vise_table_name(table));
 }

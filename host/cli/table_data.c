@@ -39,6 +39,18 @@ vise_status vise_i_cli_table_options(const vise_i_cli_options *options, vise_tab
   return VISE_OK;
 }
 
+size_t vise_i_cli_column_place(const vise_table *table, const char *column) {
+  const size_t n = vise_table_n_columns(table);
+  for (size_t c = 0; c < n; c++) {
+    const char *name = vise_table_column_name(table, c);
+    if (name != NULL && strcmp(name, column) == 0) return c;
+  }
+
+  char *end = NULL;
+  const long place = strtol(column, &end, 10), from_begin = place < 0 ? (long)n + place : place;
+  return *end == '\0' && from_begin >= 0 && from_begin < (long)n ? (size_t)from_begin : SIZE_MAX;
+}
+
 vise_status vise_i_cli_table_read(const vise_i_cli_options *options, const char *path, const vise_preprocessor *like,
                                   bool targets, vise_table **out, vise_error *err) {
   vise_table_options reading;

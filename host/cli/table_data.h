@@ -18,6 +18,9 @@ VISE_WARN_UNUSED vise_status vise_i_cli_table_read(const vise_i_cli_options *opt
                                                    const vise_preprocessor *like, bool targets, vise_table **out,
                                                    vise_error *err);
 
+/* The place of a column that is given by its name or its place, from the end if that is negative; SIZE_MAX: there is none. */
+size_t vise_i_cli_column_place(const vise_table *table, const char *column);
+
 /* A file of targets or row weights as numbers, [n_rows, n_cols]; free() array->data. */
 VISE_WARN_UNUSED vise_status vise_i_cli_array_read(const vise_i_cli_options *options, const char *path,
                                                    vise_array *array, vise_error *err);

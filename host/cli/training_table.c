@@ -121,25 +121,11 @@ static vise_status hold_out(making *m, double fraction, uint32_t index, size_t n
   return VISE_OK;
 }
 
-/* The place of the column of groups in the table; SIZE_MAX: there is none. */
-static size_t place_of_group(const making *m) {
-  const char *group = m->options->group;
-  const size_t n = vise_table_n_columns(m->table);
-  for (size_t c = 0; c < n; c++) {
-    const char *name = vise_table_column_name(m->table, c);
-    if (name != NULL && strcmp(name, group) == 0) return c;
-  }
-
-  char *end = NULL;
-  const long place = strtol(group, &end, 10);
-  return *end == '\0' ? (size_t)(place < 0 ? (long)n + place : place) : SIZE_MAX;
-}
-
 /* A model of --init may know the groups as a feature. */
 static vise_status check_group(const making *m, vise_error *err) {
   const vise_preprocessor *p = m->setup->preprocessor;
   if (p == NULL || m->options->group == NULL) return VISE_OK;
-  const size_t place = place_of_group(m);
+  const size_t place = vise_i_cli_column_place(m->table, m->options->group);
   const char *name = vise_table_column_name(m->table, place);
 
   for (size_t c = 0; c < vise_preprocessor_n_columns(p); c++) {

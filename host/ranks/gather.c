@@ -67,6 +67,11 @@ vise_status vise_i_ranks_broadcast(vise_ranks *ranks, void *data, size_t n_bytes
   return vise_i_ranks_spread(ranks, data, ranks->ends, err);
 }
 
+size_t vise_i_ranks_slice(const vise_ranks *ranks, size_t n, size_t value_bytes, size_t rank) {
+  const size_t in_line = VISE_I_ALIGNMENT / value_bytes;
+  return rank == ranks->size ? n : n * rank / ranks->size / in_line * in_line;
+}
+
 vise_status vise_i_ranks_roll_call(vise_ranks *ranks, vise_error *err) {
   vise_status status;
   const double seconds = ranks->seconds, enough = 10;

@@ -5,8 +5,12 @@ static size_t n_slices(size_t n_rows) {
 }
 
 vise_i_parts vise_i_parts_of(size_t most, size_t n_rows, size_t rank, size_t n_ranks) {
-  const size_t n = n_slices(n_rows) < most ? n_slices(n_rows) : most;
-  return (vise_i_parts){.n = n, .first = rank * n / n_ranks, .end = (rank + 1) * n / n_ranks};
+  const vise_i_parts all = {.n = n_slices(n_rows) < most ? n_slices(n_rows) : most};
+  return vise_i_parts_of_rank(&all, rank, n_ranks);
+}
+
+vise_i_parts vise_i_parts_of_rank(const vise_i_parts *of, size_t rank, size_t n_ranks) {
+  return (vise_i_parts){.n = of->n, .first = rank * of->n / n_ranks, .end = (rank + 1) * of->n / n_ranks};
 }
 
 size_t vise_i_most_parts(size_t most, size_t n_rows, size_t rank, size_t n_ranks) {

@@ -21,6 +21,8 @@ typedef struct vise_i_parts {
 
 /* Of n_rows >= 1 rows in at most `most` >= 1 parts, those of a rank of n_ranks. */
 vise_i_parts vise_i_parts_of(size_t most, size_t n_rows, size_t rank, size_t n_ranks);
+/* Of the same batch, those of another rank. */
+vise_i_parts vise_i_parts_of_rank(const vise_i_parts *of, size_t rank, size_t n_ranks);
 /* The most parts that a rank has of batches of up to n_rows rows, and the most rows of one part. */
 size_t vise_i_most_parts(size_t most, size_t n_rows, size_t rank, size_t n_ranks);
 size_t vise_i_most_part_rows(size_t most, size_t n_rows);

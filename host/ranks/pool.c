@@ -8,10 +8,8 @@
 
 /* ---- arrays -------------------------------------------------------------------------------------------------------- */
 
-/* Elements that a rank adds: whole cache lines. */
 static size_t begin_of_slice(const vise_ranks *ranks, size_t n, size_t rank) {
-  const size_t in_line = VISE_I_ALIGNMENT / sizeof(double);
-  return rank == ranks->size ? n : n * rank / ranks->size / in_line * in_line;
+  return vise_i_ranks_slice(ranks, n, sizeof(double), rank);
 }
 
 vise_status vise_i_ranks_sum_room(vise_ranks *ranks, size_t n, double **out, vise_error *err) {

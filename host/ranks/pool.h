@@ -4,6 +4,7 @@
 #define VISE_I_RANKS_POOL_H
 
 #include "host/ranks/ranks.h"
+#include "host/ranks/statistics.h"
 
 /* Room for vise_i_ranks_sum of n values; free() it. It is made before the ranks meet, so that lack of it can be told. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_sum_room(vise_ranks *ranks, size_t n, double **out, vise_error *err);
@@ -18,20 +19,6 @@ VISE_WARN_UNUSED vise_status vise_i_ranks_pool(vise_ranks *ranks, const void *mi
 /* The same where all have as many: all [size * n_bytes] is the caller's. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_pool_each(vise_ranks *ranks, const void *mine, size_t n_bytes, void *all,
                                                     vise_error *err);
-
-/* Of n numbers: their mean, and the sum of the squares of what they differ from it. */
-typedef struct vise_i_moments {
-  double n, mean, squares;
-} vise_i_moments;
-
-/* Those of both (Chan, Golub and LeVeque). */
-static inline void vise_i_moments_merge(vise_i_moments *to, const vise_i_moments *from) {
-  const double n = to->n + from->n, difference = from->mean - to->mean;
-  if (!(from->n > 0)) return;
-  to->mean += difference * (from->n / n);
-  to->squares += from->squares + difference * difference * (to->n * from->n / n);
-  to->n = n;
-}
 
 /* Of columns: moments [n] of each rank become those of all. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_pool_moments(vise_ranks *ranks, vise_i_moments *moments, size_t n,

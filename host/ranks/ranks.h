@@ -55,6 +55,9 @@ VISE_WARN_UNUSED vise_status vise_i_ranks_spread(vise_ranks *ranks, void *data, 
 /* all [size * n_bytes]: what each rank gave as mine. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_gather(vise_ranks *ranks, const void *mine, size_t n_bytes, void *all,
                                                  vise_error *err);
+/* Where the values begin, of n, that a rank adds for all; they end where those of the next one begin. In whole cache lines:
+   copies between processes are slower from and to other places. */
+size_t vise_i_ranks_slice(const vise_ranks *ranks, size_t n, size_t value_bytes, size_t rank);
 /* After ranks have waited for something in vain: whether all are there, each of which must ask. VISE_ERR_IO names one that is
    not. */
 VISE_WARN_UNUSED vise_status vise_i_ranks_roll_call(vise_ranks *ranks, vise_error *err);

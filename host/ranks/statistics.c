@@ -4,11 +4,12 @@
 
 /* Means and sums of squared deviations [2, width] of n_from rows, into those of n_to. */
 static void merge(double *to, const double *from, size_t width, double n_to, double n_from) {
-  const double n = n_to + n_from;
   for (size_t k = 0; k < width; k++) {
-    const double difference = from[k] - to[k];
-    to[k] += difference * (n_from / n);
-    to[width + k] += from[width + k] + difference * difference * (n_to * n_from / n);
+    vise_i_moments sum = {n_to, to[k], to[width + k]};
+    const vise_i_moments other = {n_from, from[k], from[width + k]};
+    vise_i_moments_merge(&sum, &other);
+    to[k] = sum.mean;
+    to[width + k] = sum.squares;
   }
 }
 

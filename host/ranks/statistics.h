@@ -6,6 +6,20 @@
 #include "host/ranks/parts.h"
 #include "host/ranks/ranks.h"
 
+/* Of n numbers: their mean, and the sum of the squares of what they differ from it. */
+typedef struct vise_i_moments {
+  double n, mean, squares;
+} vise_i_moments;
+
+/* Those of both (Chan, Golub and LeVeque). */
+static inline void vise_i_moments_merge(vise_i_moments *to, const vise_i_moments *from) {
+  const double n = to->n + from->n, difference = from->mean - to->mean;
+  if (!(from->n > 0)) return;
+  to->mean += difference * (from->n / n);
+  to->squares += from->squares + difference * difference * (to->n * from->n / n);
+  to->n = n;
+}
+
 /* Whose: `width` units, over the parts of n_rows rows. */
 typedef struct vise_i_part_units {
   vise_ranks *ranks;

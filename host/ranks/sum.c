@@ -58,10 +58,6 @@ void vise_i_add_own_parts(const vise_i_addends *addends, size_t begin, size_t en
   }
 }
 
-static vise_i_parts parts_of_rank(const vise_i_parts *parts, size_t rank, size_t n_ranks) {
-  return (vise_i_parts){parts->n, rank * parts->n / n_ranks, (rank + 1) * parts->n / n_ranks};
-}
-
 /* nodes [n_parts], each NULL or a node of the tree: their sum to `to`, which may be one of them. They are overwritten. */
 static void add_nodes(vise_dtype dtype, void *const *nodes, size_t n_parts, void *to, size_t n) {
   const void *last = NULL; /* of the two that the root adds, the second */
@@ -96,16 +92,14 @@ typedef struct journey {
   void *nodes[VISE_I_MOST_PARTS]; /* of these, by the part they begin at */
 } journey;
 
-/* In whole cache lines: copies between processes are slower from and to other places. */
 static size_t begin_of_slice(const journey *j, size_t rank) {
-  const size_t n = j->addends->n_values, in_line = VISE_I_ALIGNMENT / j->value_bytes;
-  return rank == j->ranks->size ? n : n * rank / j->ranks->size / in_line * in_line;
+  return vise_i_ranks_slice(j->ranks, j->addends->n_values, j->value_bytes, rank);
 }
 
 /* Nodes of a rank; out may be NULL. */
 static size_t nodes_of(const journey *j, size_t rank, size_t *out) {
   size_t unused[VISE_I_MOST_PARTS];
-  const vise_i_parts parts = parts_of_rank(&j->addends->parts, rank, j->ranks->size);
+  const vise_i_parts parts = vise_i_parts_of_rank(&j->addends->parts, rank, j->ranks->size);
   return vise_i_parts_nodes(&parts, out != NULL ? out : unused);
 }
 
@@ -144,7 +138,7 @@ static void add_up(const journey *j) {
 
 /* Bytes of a rank's message, whole numbers of the largest type. */
 static size_t short_bytes(const journey *j, size_t rank) {
-  const vise_i_parts parts = parts_of_rank(&j->addends->parts, rank, j->ranks->size);
+  const vise_i_parts parts = vise_i_parts_of_rank(&j->addends->parts, rank, j->ranks->size);
   const size_t found = (parts.end - parts.first) * sizeof(vise_i_part_found);
   const size_t values = nodes_of(j, rank, NULL) * j->n * j->value_bytes;
   return (found + values + sizeof(double) - 1) / sizeof(double) * sizeof(double);
@@ -153,7 +147,7 @@ static size_t short_bytes(const journey *j, size_t rank) {
 /* The message of a rank, at its place in the room: made, or read. */
 static void pack(journey *j, size_t rank, char *message, bool mine) {
   vise_i_addends *a = j->addends;
-  const vise_i_parts parts = parts_of_rank(&a->parts, rank, j->ranks->size);
+  const vise_i_parts parts = vise_i_parts_of_rank(&a->parts, rank, j->ranks->size);
   const size_t n_found = (parts.end - parts.first) * sizeof *a->found, n_bytes = j->n * j->value_bytes;
   size_t nodes[VISE_I_MOST_PARTS];
   const size_t n_nodes = nodes_of(j, rank, nodes);
@@ -218,7 +212,7 @@ static size_t put_receives(journey *j, size_t n_sends) {
 
   for (size_t i = 0; i < ranks->size; i++) {
     const size_t from = (ranks->rank + i) % ranks->size;
-    const vise_i_parts parts = parts_of_rank(&a->parts, from, ranks->size);
+    const vise_i_parts parts = vise_i_parts_of_rank(&a->parts, from, ranks->size);
     const size_t n_nodes = vise_i_parts_nodes(&parts, nodes), n_parts = parts.end - parts.first;
     if (n_parts > 0 && i > 0) {
       ranks->messages[n++] = (vise_i_message){from, &a->found[parts.first], n_parts * sizeof *a->found};
@@ -294,7 +288,7 @@ vise_status vise_i_ranks_gather_parts(vise_ranks *ranks, const vise_i_parts *par
                                       vise_error *err) {
   if (!vise_i_ranks_are_many(ranks)) return VISE_OK;
   for (size_t r = 0; r < ranks->size; r++) {
-    ranks->ends[r] = parts_of_rank(parts, r, ranks->size).end * n * sizeof *all;
+    ranks->ends[r] = vise_i_parts_of_rank(parts, r, ranks->size).end * n * sizeof *all;
   }
   return vise_i_ranks_spread(ranks, all, ranks->ends, err);
 }

@@ -1,9 +1,9 @@
 /* What ranks send each other in a step, from device to device, and how they wait for it. */
 #include <sched.h>
-#include <time.h>
 
 #include "host/backend/cuda/nccl.h"
 #include "host/backend/cuda/parts.h"
+#include "host/base/file.h"
 #include "kernels/part_sums.h"
 
 /* ---- joining ---- */
@@ -88,7 +88,8 @@ typedef struct peer {
 } peer;
 
 static peer peer_of(const journey *j, size_t rank) {
-  peer p = {.rank = rank, .parts = vise_i_cuda_parts_of_rank(j->parts, &j->nodes->parts, rank)};
+  const size_t size = vise_ranks_size(j->parts->ranks);
+  peer p = {.rank = rank, .parts = vise_i_parts_of_rank(&j->nodes->parts, rank, size)};
   p.n_nodes = vise_i_parts_nodes(&p.parts, p.begins);
   return p;
 }
@@ -215,12 +216,6 @@ done:
 
 /* ---- waiting ---- */
 
-static double now(void) {
-  struct timespec t;
-  (void)clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Nothing that waits for the exchange may stay in the stream. */
 static vise_status give_up(vise_i_cuda *b, const char *why, vise_error *err) {
   vise_i_cuda_parts *parts = b->parts;
@@ -238,7 +233,7 @@ static vise_status give_up(vise_i_cuda *b, const char *why, vise_error *err) {
 static vise_status await_step(vise_i_cuda *b, uint64_t i, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_cuda_parts *parts = b->parts;
-  const double begin = now();
+  const double begin = vise_i_now();
   enum { SPINS = 64 };
 
   for (size_t spins = 1;; spins++) {
@@ -252,7 +247,7 @@ static vise_status await_step(vise_i_cuda *b, uint64_t i, vise_error *err) {
     if (result != VISE_I_NCCL_SUCCESS && result != VISE_I_NCCL_IN_PROGRESS) {
       return give_up(b, parts->nccl->error_text(result), err);
     }
-    if (now() - begin > parts->ranks->seconds) return give_up(b, "an exchange has not ended in time", err);
+    if (vise_i_now() - begin > parts->ranks->seconds) return give_up(b, "an exchange has not ended in time", err);
     (void)sched_yield();
   }
 

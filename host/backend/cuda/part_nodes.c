@@ -6,17 +6,13 @@ _Static_assert((int)VISE_K_MOST_PARTS == (int)VISE_I_MOST_PARTS, "as many parts 
 /* Bytes of all nodes up to which they go from every rank to every other: a second meeting takes longer than they do. */
 #define WHOLE_BYTES ((size_t)256 << 10)
 
-vise_i_parts vise_i_cuda_parts_of_rank(const vise_i_cuda_parts *parts, const vise_i_parts *of, size_t rank) {
-  return vise_i_parts_of(of->n, of->n * VISE_I_PART_ROWS, rank, vise_ranks_size(parts->ranks));
-}
-
 vise_i_cuda_nodes vise_i_cuda_nodes_of(const vise_i_cuda *b, size_t n_rows) {
   const vise_i_cuda_parts *parts = b->parts;
   const size_t rank = vise_ranks_rank(parts->ranks), size = vise_ranks_size(parts->ranks);
   vise_i_cuda_nodes out = {.parts = vise_i_parts_of(parts->most, n_rows, rank, size)};
 
   for (size_t r = 0; r < size; r++) {
-    const vise_i_parts of = vise_i_cuda_parts_of_rank(parts, &out.parts, r);
+    const vise_i_parts of = vise_i_parts_of_rank(&out.parts, r, size);
     size_t begins[VISE_I_MOST_PARTS];
     const size_t n = vise_i_parts_nodes(&of, begins);
     for (size_t k = 0; k < n; k++) out.all |= (uint8_t)(1u << begins[k]);

@@ -47,8 +47,6 @@ typedef struct vise_i_cuda_nodes {
 
 /* ---- part_nodes.c ---- */
 
-/* Parts [first, end) of a batch in n parts, of any rank. */
-vise_i_parts vise_i_cuda_parts_of_rank(const vise_i_cuda_parts *parts, const vise_i_parts *of, size_t rank);
 /* Of a batch of n_rows rows. */
 vise_i_cuda_nodes vise_i_cuda_nodes_of(const vise_i_cuda *b, size_t n_rows);
 /* Where the gradient of part p, of this rank's own, goes: a node that it completes is added to the one before it. depth: nodes
