@@ -114,7 +114,7 @@ Test(bits, comparison_sees_another_training) {
 }
 
 Test(bits, data_in_chunks) {
-  static const size_t n_rows[] = {RIG_BATCH, 2 * RIG_BATCH + 3, 41};
+  static const size_t n_rows[] = {RIG_BATCH, 2 * RIG_BATCH + 3, 29};
   step_rig *r = gpu_rig_make(VISE_ADAM);
   float *reference = step_rig_train(r, RIG_STEPS, r->stats);
 

@@ -16,7 +16,7 @@ extern emu_counts emu_read_counts(void) __attribute__((weak));
 extern void emu_lose_store(unsigned block, uint64_t after) __attribute__((weak));
 
 Test(steps, launches_are_counted) {
-  static const struct { uint64_t per_launch, n_launches; } cases[] = {{1, 13}, {7, 2}, {0, 1}, {100, 1}};
+  static const struct { uint64_t per_launch, n_launches; } cases[] = {{1, RIG_EPOCH}, {7, 2}, {0, 1}, {100, 1}};
 
   for (size_t i = 0; i < 4; i++) {
     step_rig *r = gpu_rig_make(VISE_ADAM);
@@ -29,7 +29,7 @@ Test(steps, launches_are_counted) {
     cr_assert(cudaDeviceSynchronize() == cudaSuccess); /* the order may still be in flight */
     const emu_counts before = emu_read_counts ? emu_read_counts() : (emu_counts){0};
 
-    step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
+    step_rig_expect(r, b, 0, RIG_EPOCH, VISE_OK, RIG_EPOCH, &err);
     cr_expect(OPS->n_launches(b) == cases[i].n_launches && vise_i_cuda_of(b)->n_idle_launches == 0);
 
     if (emu_read_counts) {
@@ -42,7 +42,7 @@ Test(steps, launches_are_counted) {
       cr_expect(after.copies - before.copies == 4, "%d copies", (int)(after.copies - before.copies));
     }
 
-    cr_expect(vise_i_cuda_of(b)->train.state.cursor == 13);
+    cr_expect(vise_i_cuda_of(b)->train.state.cursor == RIG_EPOCH);
     OPS->destroy(b);
     step_rig_free(r);
   }
@@ -55,8 +55,8 @@ Test(steps, launches_of_chunks_end_with_them) {
   vise_i_backend *b = step_rig_start(r);
   const size_t steps = vise_i_cuda_of(b)->bound.rows[0].n_rows / RIG_BATCH;
   cr_assert(!vise_i_cuda_of(b)->bound.resident && steps >= 3 && steps < 7);
-  step_rig_expect(r, b, 0, 13, VISE_OK, 13, &err);
-  cr_expect(OPS->n_launches(b) == (13 + steps - 1) / steps);
+  step_rig_expect(r, b, 0, RIG_EPOCH, VISE_OK, RIG_EPOCH, &err);
+  cr_expect(OPS->n_launches(b) == (RIG_EPOCH + steps - 1) / steps);
   OPS->destroy(b);
   step_rig_free(r);
 }
@@ -114,7 +114,7 @@ Test(steps, halt_ends_at_once_and_propagate_goes_on) {
   step_rig *r = gpu_rig_make(VISE_SGD);
   r->spec.steps_per_launch = 1;
   vise_i_backend *b = check_halt(r);
-  cr_expect(OPS->n_launches(b) == 1 && vise_i_cuda_of(b)->n_idle_launches == 9);
+  cr_expect(OPS->n_launches(b) == 1 && vise_i_cuda_of(b)->n_idle_launches == RIG_EPOCH - 1);
   OPS->destroy(b);
   check_propagate(r);
   step_rig_free(r);

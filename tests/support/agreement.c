@@ -35,7 +35,7 @@ static void over_shapes(const agreement *a, size_t option, const stack *stacks, 
                         size_t n_batches) {
   for (size_t s = 0; s < n_stacks; s++) {
     for (size_t b = 0; b < n_batches; b++) {
-      if (rig_is_short() && (option + s + b) % 2 != 0) continue; /* each shape with one of two batches */
+      if (rig_is_short() && (option + s + b) % (a->is_slow ? 3 : 2) != 0) continue;
       cpu_case c = agreement_case(a, option + s + b);
       cpu_case_shape(&c, stacks[s].n_layers, stacks[s].widths);
       c.batch = batches[b];
@@ -77,7 +77,7 @@ void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t 
   for (size_t i = 1 + part; i < cpu_n_options; i += n_parts) {
     for (size_t j = i + 1; j < cpu_n_options; j++) {
       if (strcmp(cpu_options[i].group, cpu_options[j].group) == 0) continue;
-      if (rig_is_short() && (j - i) % 3 != 0) continue; /* each option with a third of the others */
+      if (rig_is_short() && (j - i) % (a->is_slow ? 5 : 3) != 0) continue; /* each option with some of the others */
 
       cpu_case c = agreement_case(a, i + j);
       if (a->is_slow) {
@@ -94,7 +94,7 @@ void agreement_in_pairs(const agreement *a, size_t part, size_t n_parts, size_t 
     }
   }
 
-  cr_assert(n_pairs > (rig_is_short() ? least / 4 : least), "%zu pairs", n_pairs);
+  cr_assert(n_pairs > (rig_is_short() ? least / (a->is_slow ? 7 : 4) : least), "%zu pairs", n_pairs);
 }
 
 void agreement_of_one_output(const agreement *a) {
