@@ -105,11 +105,27 @@ static vise_status evaluate(vise_i_cli_report *report, vise_error *err) {
   return VISE_OK;
 }
 
+/* The run's own, but of a net in integers, whose run watched the floats that it is made of. */
+static vise_status find_val_loss(vise_i_cli_report *report, vise_error *err) {
+  const vise_train_config *training = &report->options->training;
+  report->val_loss = report->result.validation.loss;
+  if (training->quantize == NULL || report->setup->validation == NULL) return VISE_OK;
+
+  vise_metrics metrics;
+  vise_eval_config config = vise_i_cli_eval_of_training(training);
+  config.class_weights = training->class_weights;
+  config.n_class_weights = training->n_class_weights;
+  const vise_status status = vise_evaluate(report->setup->model, report->setup->validation, &config, &metrics, err);
+  if (status == VISE_OK) report->val_loss = metrics.loss;
+  return status;
+}
+
 vise_status vise_i_cli_report_make(vise_i_cli_report *report, const vise_run_result *result,
                                    vise_i_cli_progress *progress, vise_error *err) {
   report->result = *result;
   if (result->reason != VISE_STOP_INTERRUPTED) {
-    const vise_status status = evaluate(report, err);
+    vise_status status = evaluate(report, err);
+    if (status == VISE_OK) status = find_val_loss(report, err);
     if (status != VISE_OK) return status;
     vise_i_cli_estimate_make(report->options, report->setup, progress, &report->estimate);
     warn_of_result(report);

@@ -27,6 +27,7 @@ typedef struct vise_i_cli_report {
   const vise_i_cli_setup *setup;
   bool is_made;
   vise_run_result result;
+  double val_loss; /* of the validation rows, weighted by class as in training; NaN without such rows */
   vise_i_cli_kept kept[VISE_I_CLI_N_SETS];
   vise_i_cli_estimate estimate;
   vise_i_cli_warnings warnings;

@@ -263,7 +263,7 @@ json_t *vise_i_cli_report_json(const vise_i_cli_report *report) {
   vise_i_json_put(&object, "skipped_steps", count(r->n_skipped));
   vise_i_json_put(&object, "version", json_string(vise_version()));
   const bool is_scored = r->reason != VISE_STOP_INTERRUPTED && report->setup->validation != NULL;
-  vise_i_json_put(&object, "val_loss", is_scored ? vise_i_cli_json_real(r->validation.loss) : json_null());
+  vise_i_json_put(&object, "val_loss", is_scored ? vise_i_cli_json_real(report->val_loss) : json_null());
 
   vise_i_cli_report_add_start(report, &object);
   vise_i_json_put(&object, "metrics", metrics_json(report));

@@ -68,7 +68,9 @@ vise_status vise_i_cli_score_fit(void *user, uint64_t id, const vise_model *mode
   vise_eval_config_init(&config);
   config.backend = vise_model_dtype(model) == VISE_F64 ? VISE_BACKEND_CPU64 : VISE_BACKEND_CPU;
   config.n_threads = 1;
-  config.as = quantizes ? format : NULL; /* as the net that it was trained to be */
+  config.as = quantizes ? format : NULL;                 /* as the net that it was trained to be */
+  config.class_weights = s->base.training.class_weights; /* as the losses of other fits are weighted */
+  config.n_class_weights = s->base.training.n_class_weights;
   if (of_metrics) {
     const vise_status status = vise_evaluate(model, validation, &config, &metrics, err);
     (void)vise_i_cli_score_of_metrics(score, &metrics, out);

@@ -108,6 +108,30 @@ done:
   return status;
 }
 
+vise_status vise_i_class_weights_check(vise_loss loss, const double *weights, size_t n, vise_error *err) {
+  if ((weights == NULL) != (n == 0)) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %zu numbers, but the pointer is %s", n,
+                       weights == NULL ? "NULL" : "not NULL");
+  }
+
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (!(weights[i] >= 0 && isfinite(weights[i]))) {
+      return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights` %g: expected a number of at least 0 (weight %zu)",
+                         weights[i], i);
+    }
+    sum += weights[i];
+  }
+
+  if (n > 0 && !(sum > 0 && isfinite(sum))) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: their sum is %g, expected a number above 0", sum);
+  }
+  if (n > 0 && loss == VISE_LOSS_EXTERNAL) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: the external loss has none");
+  }
+  return VISE_OK;
+}
+
 static vise_status check_loss(const vise_train_config *c, vise_error *err) {
   if (c->label_smoothing > 0 && vise_i_loss_targets(c->loss) != VISE_TARGETS_LABELS) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`label_smoothing` is for `loss` cross-entropy, not %s",
@@ -121,27 +145,7 @@ static vise_status check_loss(const vise_train_config *c, vise_error *err) {
                        vise_loss_name(c->loss));
   }
 
-  if ((c->class_weights == NULL) != (c->n_class_weights == 0)) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %zu numbers, but the pointer is %s", c->n_class_weights,
-                       c->class_weights == NULL ? "NULL" : "not NULL");
-  }
-
-  double sum = 0;
-  for (size_t i = 0; i < c->n_class_weights; i++) {
-    if (!(c->class_weights[i] >= 0 && isfinite(c->class_weights[i]))) {
-      return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights` %g: expected a number of at least 0 (weight %zu)",
-                         c->class_weights[i], i);
-    }
-    sum += c->class_weights[i];
-  }
-
-  if (c->n_class_weights > 0 && !(sum > 0 && isfinite(sum))) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: their sum is %g, expected a number above 0", sum);
-  }
-  if (c->n_class_weights > 0 && c->loss == VISE_LOSS_EXTERNAL) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: the external loss has none");
-  }
-  return VISE_OK;
+  return vise_i_class_weights_check(c->loss, c->class_weights, c->n_class_weights, err);
 }
 
 static vise_status check_stopping(const vise_train_config *c, vise_error *err) {
@@ -243,21 +247,28 @@ done:
   return status;
 }
 
-static vise_status check_class_weight_count(const vise_train_config *c, size_t n_outputs, vise_error *err) {
-  if (c->n_class_weights == 0) return VISE_OK;
+vise_status vise_i_class_weights_check_net(vise_loss loss, size_t n, size_t n_outputs, vise_error *err) {
+  if (n == 0) return VISE_OK;
 
-  const bool binary = n_outputs == 1 && vise_i_loss_is_binary(c->loss);
+  const bool binary = n_outputs == 1 && vise_i_loss_is_binary(loss);
   if (n_outputs == 1 && !binary) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: `loss` %s with one output has no classes",
-                       vise_loss_name(c->loss));
+                       vise_loss_name(loss));
   }
 
   const size_t expected = binary ? 2 : n_outputs;
-  if (c->n_class_weights != expected) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %zu numbers, expected %zu, one for each class",
-                       c->n_class_weights, expected);
+  if (n != expected) {
+    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %zu numbers, expected %zu, one for each class", n,
+                       expected);
   }
   return VISE_OK;
+}
+
+vise_status vise_i_class_weights_check_data(vise_loss loss, size_t n, const vise_dataset *data, vise_error *err) {
+  const size_t n_targets = vise_i_dataset_targets_for(data, vise_loss_targets(loss)).n_cols;
+  if (n == 0 || n_targets <= 1) return VISE_OK;
+  return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %s has %zu target columns, expected one of class labels",
+                     vise_dataset_name(data), n_targets);
 }
 
 /* What batch norm and dropout do not go with. */
@@ -296,7 +307,7 @@ vise_status vise_i_config_validate_net(const vise_train_config *config, const vi
   }
 
   VISE_TRY(check_layers(config, net, err));
-  VISE_TRY(check_class_weight_count(config, n_outputs, err));
+  VISE_TRY(vise_i_class_weights_check_net(config->loss, config->n_class_weights, n_outputs, err));
   VISE_TRY(vise_i_config_check_rows_of_net(config, net, err));
   if (config->prox_l1) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`prox_l1`", err));
   if (config->max_norm > 0) VISE_TRY(vise_i_config_require_zero_in_boxes(config, net->n_layers, "`max_norm`", err));
@@ -374,10 +385,8 @@ vise_status vise_i_config_validate_data(const vise_train_config *config, const v
   }
 
   const size_t n_outputs = net->widths[net->n_layers];
-  if (config->n_class_weights > 0 && n_targets > 1) {
-    return vise_i_fail(err, VISE_ERR_USAGE, "`class_weights`: %s has %zu target columns, expected one of class labels",
-                       vise_dataset_name(train), n_targets);
-  }
+  const vise_status status = vise_i_class_weights_check_data(config->loss, config->n_class_weights, train, err);
+  if (status != VISE_OK) return status;
   if (config->scale_target && n_targets == 1 && n_outputs > 1) {
     return vise_i_fail(err, VISE_ERR_USAGE,
                        "`scale_target`: the one target column of %s with %zu outputs means class "

@@ -22,6 +22,14 @@ VISE_WARN_UNUSED vise_status vise_i_config_validate_data(const vise_train_config
                                                          const vise_dataset *train, const vise_dataset *validation,
                                                          vise_error *err);
 
+/* Class weights by themselves, against the outputs of a net (their number), and against the targets. VISE_ERR_USAGE. */
+VISE_WARN_UNUSED vise_status vise_i_class_weights_check(vise_loss loss, const double *weights, size_t n,
+                                                        vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_class_weights_check_net(vise_loss loss, size_t n, size_t n_outputs,
+                                                            vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_class_weights_check_data(vise_loss loss, size_t n, const vise_dataset *data,
+                                                             vise_error *err);
+
 /* Refuses a box without 0 where something else needs 0 in it (mask, prune, proximal L1, max-norm, ...):
    VISE_ERR_USAGE naming `needed_by`. */
 VISE_WARN_UNUSED vise_status vise_i_config_require_zero_in_boxes(const vise_train_config *config, size_t n_layers,

@@ -5,6 +5,7 @@
 #include "host/base/struct.h"
 #include "host/model/model.h"
 #include "host/options/options.h"
+#include "host/train/config.h"
 #include "host/train/inference.h"
 #include "host/train/integer_pass.h"
 #include "host/train/resolve.h"
@@ -39,6 +40,15 @@ done:
   return status;
 }
 
+static vise_status check_weights(const vise_eval_config *config, const vise_model *model, const vise_dataset *dataset,
+                                 size_t n_outputs, vise_error *err) {
+  const vise_loss loss = vise_model_loss(model);
+  const size_t n = config->n_class_weights;
+  vise_status status = vise_i_class_weights_check(loss, config->class_weights, n, err);
+  if (status == VISE_OK) status = vise_i_class_weights_check_net(loss, n, n_outputs, err);
+  return status == VISE_OK ? vise_i_class_weights_check_data(loss, n, dataset, err) : status;
+}
+
 vise_i_pass vise_i_inference_pass(const vise_i_inference *inference) {
   return (vise_i_pass){.backend = inference->backend, .view = &inference->view, .chunk = inference->chunk};
 }
@@ -63,8 +73,10 @@ vise_status vise_i_inference_open(const vise_model *model, const vise_dataset *d
   VISE_TRY(vise_i_scales_of_model(model, &it.scales, err));
 
   const vise_i_net *net = vise_i_model_net(it.model);
-  VISE_TRY(vise_i_view_make(dataset, net, vise_model_loss(model), need_targets, &it.scales, &it.view, err));
   it.n_outputs = net->widths[net->n_layers];
+  VISE_TRY(vise_i_view_make(dataset, net, vise_model_loss(model), need_targets, &it.scales, &it.view, err));
+  if (need_targets) VISE_TRY(check_weights(&config, model, dataset, it.n_outputs, err));
+  it.class_weights = config.class_weights;
   it.chunk = vise_i_metrics_chunk(it.view.n_rows, it.n_outputs);
   if (config.batch > 0 && config.batch < it.chunk) it.chunk = config.batch;
 
@@ -109,6 +121,7 @@ vise_status vise_evaluate_sized(size_t out_bytes, const vise_model *model, const
   if (status != VISE_OK) return status;
 
   vise_i_metrics_spec spec = vise_i_metrics_spec_of_model(inference.model);
+  spec.class_weights = inference.class_weights;
   const vise_i_pass pass = vise_i_inference_pass(&inference);
   status = vise_i_metrics_of_view(&pass, &spec, &metrics, err);
   if (status == VISE_OK) vise_i_struct_give(out, out_bytes, &metrics, sizeof metrics);

@@ -12,6 +12,7 @@ typedef struct vise_i_inference {
   vise_i_scales scales;
   vise_i_view view;
   size_t n_outputs, chunk;     /* chunk: rows at a time */
+  const double *class_weights; /* of the loss, borrowed; NULL: none */
   vise_integer_report *report; /* to be filled when it is closed; NULL: it is no integer net, or nobody asks */
 } vise_i_inference;
 

@@ -46,6 +46,11 @@ typedef struct vise_eval_config {
       for those that come later: with the rows that vise_export_config.data had, this is the net that was exported. For a
       model that was trained with `as` they are VISE_ERR_USAGE. Borrowed. [NULL: the rows at hand] */
   const vise_dataset *ranges;
+
+  /** The loss of vise_evaluate weighted as vise_train_config.class_weights weighs it: n_class_weights >= 0 numbers, one for
+      each class. Accuracy is not weighted, and predictions do not ask. Borrowed. [NULL: every class counts alike] */
+  const double *class_weights;
+  size_t n_class_weights; /**< [0] */
 } vise_eval_config;
 
 VISE_API void vise_eval_config_init(vise_eval_config *config);

@@ -16,6 +16,7 @@ TestSuite(cli_sweep_quantize, .init = enter, .fini = tool_leave);
 
 /* Asserts that a fit has the score that train tells of the rows held out, digit for digit. */
 static void expect_score(const json_t *fit, const char *name, const char *options) {
+  if (strcmp(name, "loss") == 0) sweep_expect_alone(fit, options, 2);
   json_t *end = sweep_alone(fit, options, 2);
   const json_t *held_out = json_object_get(json_object_get(end, "metrics"), "validation");
   const double got = sweep_number(fit, "score"), wanted = sweep_number(held_out, name);
@@ -33,7 +34,8 @@ static void expect_all(const char *name, const char *options, size_t n) {
 /* The loss that is watched on the way is of floats, in which an output has no unit: with few bits there it differs. */
 static bool differs_from_floats(const json_t *fit, const char *options) {
   json_t *end = sweep_alone(fit, options, 2);
-  const bool differs = sweep_number(end, "val_loss") != sweep_number(fit, "score");
+  const json_t *best = json_object_get(end, "best_epoch");
+  const bool differs = sweep_number(best, "validation_loss") != sweep_number(fit, "score");
   json_decref(end);
   return differs;
 }
@@ -65,6 +67,23 @@ Test(cli_sweep_quantize, fits_are_those_of_train_where_formats_are_varied) {
         options, scores[i]);
     expect_all(scores[i], options, 6);
   }
+}
+
+/* The losses of a net in floats and of one in integers are both those of training, so that they can be compared. */
+Test(cli_sweep_quantize, losses_are_weighted_by_class) {
+  static const char options[] = HOW "--backend cpu --class-weights 1,40,1";
+  sweep_ok("%s --vary quantize=off;int8,acc16 --folds 2 --jobs 2 --refit no --out dir", options);
+  json_t *fits = sweep_fits("dir");
+  cr_assert_eq(json_array_size(fits), 4);
+  for (size_t i = 0; i < 4; i++) sweep_expect_alone(json_array_get(fits, i), options, 2);
+
+  double sums[2] = {0, 0};
+  for (size_t i = 0; i < 4; i++) {
+    const json_t *fit = json_array_get(fits, i);
+    sums[(size_t)sweep_number(fit, "config")] += sweep_number(fit, "score");
+  }
+  cr_assert(fabs(sums[0] - sums[1]) < 0.05 * sums[0], "in floats %g, in integers %g", sums[0], sums[1]);
+  json_decref(fits);
 }
 
 /* A score that only the model can tell. */

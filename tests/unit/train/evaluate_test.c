@@ -228,6 +228,38 @@ Test(evaluate, agrees_with_a_sum_by_hand_for_any_batch) {
   vise_dataset_free(data);
 }
 
+Test(evaluate, weighs_classes_as_a_training_does) {
+  const double labels[4] = {0, 1, 2, 2}, class_weights[3] = {1, 5, 0.5};
+  vise_dataset *data = rig_dataset(inputs, 4, 2, labels, 1);
+  vise_model *model = linear_model(VISE_LOSS_CROSS_ENTROPY, VISE_F64);
+  vise_eval_config config = on(VISE_BACKEND_CPU64, 0);
+  vise_metrics plain, weighted;
+  double loss = 0, weight = 0;
+
+  for (size_t r = 0; r < 4; r++) {
+    double sum = 0;
+    const size_t label = (size_t)labels[r];
+    for (size_t k = 0; k < 3; k++) sum += exp(output_at(inputs + 2 * r, k));
+    loss += class_weights[label] * (log(sum) - output_at(inputs + 2 * r, label));
+    weight += class_weights[label];
+  }
+
+  OK(vise_evaluate(model, data, &config, &plain, &rig_err));
+  config.class_weights = class_weights;
+  config.n_class_weights = 3;
+  OK(vise_evaluate(model, data, &config, &weighted, &rig_err));
+  EXPECT_NEAR(weighted.loss, loss / weight, 1e-12);
+  cr_expect_eq(weighted.accuracy, plain.accuracy);
+
+  config.n_class_weights = 2;
+  REFUSED(vise_evaluate(model, data, &config, &weighted, &rig_err), VISE_ERR_USAGE, "2 numbers, expected 3");
+  config.class_weights = NULL;
+  REFUSED(vise_evaluate(model, data, &config, &weighted, &rig_err), VISE_ERR_USAGE, "the pointer is NULL");
+
+  vise_model_free(model);
+  vise_dataset_free(data);
+}
+
 Test(evaluate, refuses_data_that_do_not_fit) {
   const double labels[4] = {0, 1, 2, 3};
   vise_eval_config config = on(VISE_BACKEND_CPU64, 0);
