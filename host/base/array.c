@@ -43,11 +43,11 @@ double vise_i_array_get(const vise_array *array, size_t r, size_t c) {
   }
 }
 
-bool vise_i_array_find_nonfinite(const vise_array *array, size_t *row, size_t *col) {
+bool vise_i_array_find_beyond(const vise_array *array, double most, size_t *row, size_t *col) {
   if (array->dtype != VISE_F32 && array->dtype != VISE_F64) return false;
   for (size_t r = 0; r < array->n_rows; ++r) {
     for (size_t c = 0; c < array->n_cols; ++c) {
-      if (isfinite(vise_i_array_get(array, r, c))) continue;
+      if (fabs(vise_i_array_get(array, r, c)) <= most) continue;
       *row = r;
       *col = c;
       return true;

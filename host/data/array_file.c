@@ -135,6 +135,36 @@ done:
   return status;
 }
 
+/* No early exit, so that the loops are vectorised. */
+static bool block_goes_beyond(const void *data, vise_dtype dtype, size_t n, double most) {
+  int bad = 0;
+  if (dtype == VISE_F32) {
+    const float *v = data;
+    for (size_t k = 0; k < n; k++) bad |= !(fabsf(v[k]) <= FLT_MAX);
+  } else {
+    const double *v = data;
+    for (size_t k = 0; k < n; k++) bad |= !(fabs(v[k]) <= most);
+  }
+  return bad != 0;
+}
+
+static vise_status check_values(const vise_array *a, const char *name, double most, vise_error *err) {
+  size_t row = 0, col = 0;
+  if (a->dtype != VISE_F32 && a->dtype != VISE_F64) return VISE_OK;
+  const bool dense =
+      (a->col_stride == 1 && a->row_stride == a->n_cols) || (a->row_stride == 1 && a->col_stride == a->n_rows);
+  if (dense && !block_goes_beyond(a->data, a->dtype, a->n_rows * a->n_cols, most)) return VISE_OK;
+  if (!vise_i_array_find_beyond(a, most, &row, &col)) return VISE_OK;
+
+  const double v = vise_i_array_get(a, row, col);
+  return vise_i_fail(err, VISE_ERR_VALUE, "%s: row %zu, column %zu (from 0) is %g%s", name, row, col, v,
+                     isfinite(v) ? ", beyond the range of float32 (3.4e38)" : "; every value must be finite");
+}
+
+vise_status vise_i_check_finite(const vise_array *a, const char *name, vise_error *err) {
+  return check_values(a, name, DBL_MAX, err);
+}
+
 vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error *err) {
   vise_status status = VISE_OK;
   uint8_t *prefix = NULL, *memory = NULL, *data = NULL;
@@ -158,7 +188,7 @@ vise_status vise_i_array_read(vise_i_input *input, vise_i_table *out, vise_error
     array.col_stride = l.n_rows;
   }
 
-  VISE_TRY(vise_i_check_finite(&array, input->name, err));
+  VISE_TRY(check_values(&array, input->name, FLT_MAX, err));
   *out = (vise_i_table){memory, array};
   memory = NULL;
 
@@ -185,28 +215,4 @@ vise_status vise_i_npy_parse(const char *name, const uint8_t *bytes, size_t n, v
 
 vise_status vise_i_idx_parse(const char *name, const uint8_t *bytes, size_t n, vise_i_table *out, vise_error *err) {
   return parse_memory(VISE_I_KIND_IDX, name, bytes, n, out, err);
-}
-
-/* No early exit, so that the loops are vectorised. */
-static bool block_has_nonfinite(const void *data, vise_dtype dtype, size_t n) {
-  int bad = 0;
-  if (dtype == VISE_F32) {
-    const float *v = data;
-    for (size_t k = 0; k < n; k++) bad |= !(fabsf(v[k]) <= FLT_MAX);
-  } else {
-    const double *v = data;
-    for (size_t k = 0; k < n; k++) bad |= !(fabs(v[k]) <= DBL_MAX);
-  }
-  return bad != 0;
-}
-
-vise_status vise_i_check_finite(const vise_array *a, const char *name, vise_error *err) {
-  size_t row = 0, col = 0;
-  if (a->dtype != VISE_F32 && a->dtype != VISE_F64) return VISE_OK;
-  const bool dense =
-      (a->col_stride == 1 && a->row_stride == a->n_cols) || (a->row_stride == 1 && a->col_stride == a->n_rows);
-  if (dense && !block_has_nonfinite(a->data, a->dtype, a->n_rows * a->n_cols)) return VISE_OK;
-  if (!vise_i_array_find_nonfinite(a, &row, &col)) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_VALUE, "%s: row %zu, column %zu (from 0) is %g; every value must be finite", name,
-                     row, col, vise_i_array_get(a, row, col));
 }

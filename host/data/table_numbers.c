@@ -1,4 +1,5 @@
 /* Tables as arrays: for files of targets and of row weights, and for models of arrays. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +56,10 @@ static vise_status number_at(const vise_table *table, size_t row, size_t column,
       return vise_i_fail(err, VISE_ERR_VALUE, "%s: holds dates; every value must be a number here",
                          place(where, table, row, column));
   }
-  if (status != VISE_OK || isfinite(*out)) return status;
+  if (status != VISE_OK || fabs(*out) <= FLT_MAX) return status;
   return vise_i_fail(err, VISE_ERR_VALUE, "%s: %s", place(where, table, row, column),
                      isnan(*out) ? "the field is empty or marks a gap; fill it in or drop the row"
-                                 : "the number is infinite, or too large for f64");
+                                 : "the number is infinite, or beyond the range of float32 (3.4e38)");
 }
 
 /* Row after row, so that the first bad field in the file is the one that is told. */

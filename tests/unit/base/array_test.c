@@ -1,6 +1,7 @@
 #include "host/base/array.h"
 
 #include <criterion/criterion.h>
+#include <float.h>
 #include <math.h>
 
 Test(array, elements_of_every_type_and_order) {
@@ -28,11 +29,11 @@ Test(array, finds_the_first_nonfinite) {
   double values[6] = {0, 1, 2, 3, (double)INFINITY, (double)NAN};
   vise_array array = vise_array_of(values, VISE_F64, 2, 3);
   size_t row = 9, col = 9;
-  cr_assert(vise_i_array_find_nonfinite(&array, &row, &col));
+  cr_assert(vise_i_array_find_beyond(&array, DBL_MAX, &row, &col));
   cr_assert_eq(row, 1);
   cr_assert_eq(col, 1);
   array.n_rows = 1;
-  cr_assert_not(vise_i_array_find_nonfinite(&array, &row, &col));
+  cr_assert_not(vise_i_array_find_beyond(&array, DBL_MAX, &row, &col));
 }
 
 Test(array, invalid_ones_are_refused) {

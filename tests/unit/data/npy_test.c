@@ -252,13 +252,16 @@ Test(npy, refuses_every_truncation) {
   release_buffer(&b);
 }
 
-Test(npy, names_the_first_nonfinite_value) {
+Test(npy, names_the_first_value_that_float32_lacks) {
   double bad[6] = {1, 2, 3, 4, 5, NAN};
   expect_refused(make_npy(1, "<f8", "False", "(2, 3)", bad, sizeof bad), VISE_ERR_VALUE,
                  "row 1, column 2 (from 0) is nan");
   bad[1] = -INFINITY;
   expect_refused(make_npy(1, "<f8", "False", "(2, 3)", bad, sizeof bad), VISE_ERR_VALUE, "row 0, column 1");
   expect_refused(make_npy(1, "<f8", "True", "(2, 3)", bad, sizeof bad), VISE_ERR_VALUE, "row 1, column 0");
+  bad[1] = -3.5e38;
+  expect_refused(make_npy(1, "<f8", "False", "(2, 3)", bad, sizeof bad), VISE_ERR_VALUE,
+                 "row 0, column 1 (from 0) is -3.5e+38, beyond the range of float32");
   float single[6] = {1, 2, 3, INFINITY, 5, 6};
   expect_refused(make_npy(1, "<f4", "False", "(6,)", single, sizeof single), VISE_ERR_VALUE, "row 3, column 0");
 }
