@@ -1,5 +1,6 @@
 /* Columns that are no features as they are: row names and ids, and text that was meant to be numbers. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -65,10 +66,10 @@ vise_status vise_i_judge_id(const vise_table *table, size_t c, const char **why,
 
 typedef enum disguise { A_GAP, A_NUMBER, WITH_A_COMMA, WITH_EXTRAS, A_TEXT } disguise;
 
-/* digits{1,3} and then groups of mark and three digits. */
+/* digits{1,3}, the first of which is no 0, and then groups of mark and three digits. */
 static bool is_grouped(const char *s, char mark) {
   size_t n = strspn(s += *s == '-' || *s == '+', "0123456789");
-  if (n < 1 || n > 3 || s[n] != mark) return false;
+  if (n < 1 || n > 3 || *s == '0' || s[n] != mark) return false;
   for (s += n; *s == mark; s += 4) {
     if (strspn(s + 1, "0123456789") != 3) return false;
   }
@@ -151,10 +152,15 @@ static vise_status fail_disguised(const vise_table *table, size_t c, const tally
                        place, quote, mark, mark);
   }
 
+  const char mark = table->decimal == '.' ? ',' : '.';
+  char or_decimal[64] = "";
+  if (is_grouped(text, mark)) {
+    (void)snprintf(or_decimal, sizeof or_decimal, "`decimal` \"%c\" if that is the decimal mark, ", mark);
+  }
   return vise_i_fail(err, VISE_ERR_VALUE,
                      "%s: \"%s\" looks like a number with other characters in it; `strip` removes them, such as "
-                     "`strip` \"%%$%c\", `categorical` takes the column as text, `drop` leaves it out",
-                     place, quote, table->decimal == '.' ? ',' : '.');
+                     "`strip` \"%%$%c\", %s`categorical` takes the column as text, `drop` leaves it out",
+                     place, quote, mark, or_decimal);
 }
 
 vise_status vise_i_judge_text(const vise_table *table, size_t c, vise_error *err) {
@@ -171,9 +177,9 @@ vise_status vise_i_judge_text(const vise_table *table, size_t c, vise_error *err
   const size_t n_numbers = t.n_rows[A_NUMBER] + n_disguised, n_values = n_numbers + t.n_rows[A_TEXT];
   const size_t n_different = t.n_texts[A_NUMBER] + t.n_texts[WITH_A_COMMA] + t.n_texts[WITH_EXTRAS];
   if (t.n_rows[A_TEXT] == 0) {
+    /* Where one has a decimal comma, 1,234 is 1.234: the comma may not be removed. */
     if (n_disguised == 0) return VISE_OK;
-    return fail_disguised(table, c, &t, t.n_rows[WITH_A_COMMA] > t.n_rows[WITH_EXTRAS] ? WITH_A_COMMA : WITH_EXTRAS,
-                          err);
+    return fail_disguised(table, c, &t, t.n_rows[WITH_A_COMMA] > 0 ? WITH_A_COMMA : WITH_EXTRAS, err);
   }
   if ((double)n_numbers < 0.9 * (double)n_values || n_different <= FEW) return VISE_OK;
 

@@ -257,6 +257,11 @@ static void thousand_row(size_t i, char *out, size_t n) {
   snprintf(out, n, "\"%zu,%03zu\";%zu", i % 5 + 1, i * 7, i * i);
 }
 
+/* Three decimals each, as thousands have digits; but one of them begins with 0. */
+static void decimals_row(size_t i, char *out, size_t n) {
+  snprintf(out, n, "%s%zu,%03zu;%zu", i % 2 == 0 ? "-" : "", i == 12 ? (size_t)0 : i % 9 + 1, 100 + i * 7, i * i);
+}
+
 Test(table_feature, refuses_numbers_in_disguise) {
   EXPECT_REFUSAL(rows_of("a,y", 100, long_row), NULL,
                  "x.csv:72: column \"a\": \"x70\" is not a number, as 99 of the column's 100 values are; `na`");
@@ -265,6 +270,9 @@ Test(table_feature, refuses_numbers_in_disguise) {
   EXPECT_REFUSAL(rows_of("a;y", 20, comma_row), NULL,
                  "column \"a\": \"0,0\" looks like a number with the decimal mark ,; `decimal` \",\"");
   EXPECT_REFUSAL(rows_of("a;y", 20, thousand_row), NULL, "looks like a number with other characters in it; `strip`");
+  EXPECT_REFUSAL(rows_of("a;y", 20, thousand_row), NULL, "`decimal` \",\" if that is the decimal mark, `categorical`");
+  EXPECT_REFUSAL(rows_of("a;y", 20, decimals_row), NULL,
+                 "x.csv:14: column \"a\": \"-0,184\" looks like a number with the decimal mark ,; `decimal` \",\"");
 }
 
 Test(table_feature, disguised_numbers_can_be_settled) {
