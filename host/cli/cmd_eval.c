@@ -1,7 +1,10 @@
 /* vise eval: loss, accuracy and what else can be said of a saved model. */
+#include <math.h>
+
 #include "host/cli/cli.h"
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
+#include "host/cli/tell.h"
 #include "host/cli/text_json.h"
 #include "host/json/build.h"
 
@@ -42,6 +45,10 @@ static vise_status evaluate(const vise_i_cli_options *options, report *r, vise_e
   if (status == VISE_OK) status = vise_i_cli_load_labelled(options, &r->model, &dataset, err);
   if (status == VISE_OK) status = vise_evaluate(r->model.model, dataset, &config, &r->metrics, err);
   config.integer = NULL;
+  if (status == VISE_OK && !isfinite(r->metrics.loss)) {
+    vise_i_cli_tell(VISE_I_CLI_WARNING, "%s: the loss is not finite: rows have outputs beyond what the net can hold",
+                    options->data);
+  }
   if (status == VISE_OK) status = vise_i_cli_scores_make(&r->model, dataset, &config, &r->scores, err);
   vise_dataset_free(dataset);
   vise_dataset_free(ranges);

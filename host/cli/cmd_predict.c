@@ -1,4 +1,5 @@
 /* vise predict: outputs of a saved model for every row of a file. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +8,7 @@
 #include "host/cli/files.h"
 #include "host/cli/model_data.h"
 #include "host/cli/scores.h"
+#include "host/cli/tell.h"
 #include "host/cli/terminal.h"
 #include "host/cli/text_json.h"
 #include "host/cli/text_stream.h"
@@ -81,10 +83,13 @@ static vise_status make_header(const vise_i_cli_options *options, const predicti
   return vise_i_cli_text_end(&text, "the names of the columns", out, NULL, err);
 }
 
-/* What status says became of the bytes, to standard output; frees them. */
-static vise_status print_bytes(vise_status status, void *bytes, size_t n_bytes) {
-  if (status == VISE_OK)
-    (void)fwrite(bytes, 1, n_bytes, vise_i_cli_data_output()); /* whose end is checked by vise_i_cli_end */
+/* What status says became of the bytes, to standard output, all of them; frees them. */
+static vise_status print_bytes(vise_status status, void *bytes, size_t n_bytes, vise_error *err) {
+  FILE *stream = vise_i_cli_data_output();
+  if (status == VISE_OK && (fwrite(bytes, 1, n_bytes, stream) != n_bytes || fflush(stream) != 0)) {
+    status =
+        vise_i_cli_fail(err, VISE_ERR_IO, "the results could not be written to standard output: %s", strerror(errno));
+  }
   vise_buffer_free(bytes);
   return status;
 }
@@ -95,7 +100,7 @@ static vise_status put_array(const vise_i_cli_options *options, const vise_array
   size_t n_bytes = 0;
   if (!is_standard(options)) return vise_array_save(options->out, array, header, err);
   const vise_status status = vise_array_save_memory(array, header, &bytes, &n_bytes, err);
-  return print_bytes(status, bytes, n_bytes);
+  return print_bytes(status, bytes, n_bytes, err);
 }
 
 static vise_status put_texts(const vise_i_cli_options *options, const char *const *texts, size_t n_rows,
@@ -104,7 +109,7 @@ static vise_status put_texts(const vise_i_cli_options *options, const char *cons
   size_t n_bytes = 0;
   if (!is_standard(options)) return vise_texts_save(options->out, texts, n_rows, "class", err);
   const vise_status status = vise_texts_save_memory(texts, n_rows, "class", &bytes, &n_bytes, err);
-  return print_bytes(status, bytes, n_bytes);
+  return print_bytes(status, bytes, n_bytes, err);
 }
 
 /* The names of classes, where the model has them; a row without a class is empty. */
@@ -179,6 +184,20 @@ static void split_probability(prediction *p) {
   p->n_columns = 2;
 }
 
+/* Outputs that are no numbers: inputs beyond what the net can hold. */
+static void warn_of_nonfinite(const vise_i_cli_options *options, const prediction *p) {
+  size_t n_bad = 0, first = 0;
+  for (size_t r = 0; r < p->n_rows; r++) {
+    bool is_bad = false;
+    for (size_t k = 0; k < p->n_columns; k++) is_bad = is_bad || !isfinite(p->values[r * p->n_columns + k]);
+    if (is_bad && n_bad++ == 0) first = r;
+  }
+  if (n_bad == 0) return;
+  vise_i_cli_tell(VISE_I_CLI_WARNING,
+                  "%s: %zu row%s with outputs that are not finite, the first of them row %zu (from 0)", options->data,
+                  n_bad, vise_i_cli_plural(n_bad), first);
+}
+
 static vise_status predict(const vise_i_cli_options *options, prediction *p, vise_error *err) {
   vise_dataset *dataset = NULL, *ranges = NULL;
   vise_eval_config config;
@@ -197,6 +216,7 @@ static vise_status predict(const vise_i_cli_options *options, prediction *p, vis
   status = p->values != NULL ? vise_predict(p->model.model, dataset, &config, options->output, p->values, err)
                              : vise_i_cli_fail(err, VISE_ERR_MEMORY, "out of memory for %zu outputs", p->n_rows);
   if (status == VISE_OK && splits) split_probability(p);
+  if (status == VISE_OK) warn_of_nonfinite(options, p);
   vise_dataset_free(dataset);
   vise_dataset_free(ranges);
   return status;

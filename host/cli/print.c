@@ -35,7 +35,7 @@ const char *vise_i_cli_plural(uint64_t n) {
 }
 
 void vise_i_cli_print_metrics(FILE *stream, const vise_metrics *metrics) {
-  (void)fprintf(stream, "loss %.6g", metrics->loss);
+  (void)fprintf(stream, "loss %.6g", isnan(metrics->loss) ? (double)NAN : metrics->loss); /* no -nan */
   if (!isnan(metrics->accuracy)) (void)fprintf(stream, "  accuracy %.2f %%", 100 * metrics->accuracy);
   if (!isnan(metrics->rmse)) (void)fprintf(stream, "  RMSE %.6g", metrics->rmse);
   if (!isnan(metrics->r2)) (void)fprintf(stream, "  R^2 %.6g", metrics->r2);

@@ -94,3 +94,31 @@ Test(cli_arrays, what_is_no_number_is_refused_with_the_dtype_that_would_be_right
                       "objects.npy: dtype '|O' holds Python objects; save "
                       "array.astype('f4'), or labels as array.astype('i8')");
 }
+
+/* Inputs are within float32, what the scaling makes of them is not. */
+Test(cli_arrays, outputs_that_are_not_finite_are_told) {
+  double x[60];
+  int8_t y[60];
+  for (int i = 0; i < 60; i++) {
+    x[i] = 1e-4 * (i % 7);
+    y[i] = i % 7 > 3;
+  }
+  write_npy("x.npy", "<f8", "(60, 1)", x, sizeof x);
+  write_npy("y.npy", "|i1", "(60,)", y, sizeof y);
+  x[4] = 3e38;
+  write_npy("far.npy", "<f8", "(60, 1)", x, sizeof x);
+  tool_expect_ok("train --train x.npy --train-labels y.npy --scale standard --epochs 3 --quiet --out run");
+
+  tool_result result = tool_run("predict --model run --data far.npy --out p.csv");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.err, "warning: far.npy: 1 row with outputs that are not finite, the first of them row 4 (from 0)\n");
+  tool_free(&result);
+  result = tool_run("eval --model run --data far.npy --labels y.npy");
+  SAYS(result.err, "warning: far.npy: the loss is not finite");
+  SAYS(result.out, "loss nan ");
+  tool_free(&result);
+
+  result = tool_run("predict --model run --data x.npy --out p.csv");
+  cr_assert(strstr(result.err, "warning") == NULL, "%s", result.err);
+  tool_free(&result);
+}

@@ -274,6 +274,8 @@ Test(cli_folder, output_that_cannot_be_written_fails_every_command) {
     char *text = tool_read("call.err", NULL);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1, "%s: %d: %s", calls[i], status, text);
     SAYS(text, "the results could not be written to standard output");
+    cr_assert(strstr(text, "standard output: 120 rows") == NULL, "what was not written is told as if it were: %s",
+              text);
     free(text);
   }
 }
