@@ -40,13 +40,18 @@ static void keep_board(run_view *view, vise_status status, const vise_error *err
   (void)!vise_i_cli_board_end(&view->board, NULL);
 }
 
+static void warn(run_view *view) {
+  vise_i_cli_warn_of_idle(&view->report.warnings, view->report.options);
+  vise_i_cli_warn_of_start(&view->report.warnings, view->report.options, view->report.setup);
+}
+
 static void tell_start(run_view *view) {
   const vise_i_cli_report *report = &view->report;
   const vise_i_cli_options *options = report->options;
   if (vise_i_cli_tells_events()) {
     if (!options->json && !options->silent) vise_i_cli_report_print_data(report, stdout);
     vise_i_cli_report_tell_start(report);
-    if (!options->silent) vise_i_cli_warn_of_start(&view->report.warnings, options, report->setup);
+    if (!options->silent) warn(view);
     return;
   }
   if (options->silent) return;
@@ -54,7 +59,7 @@ static void tell_start(run_view *view) {
   /* Whatever --quiet says, it is told what the data were taken for. */
   if (!options->json || !options->quiet) vise_i_cli_report_print_data(report, options->json ? stderr : stdout);
   if (!options->quiet) vise_i_cli_report_print_start(report);
-  vise_i_cli_warn_of_start(&view->report.warnings, options, report->setup);
+  warn(view);
 }
 
 /* Nothing is said of a run that is refused. */

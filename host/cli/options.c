@@ -92,6 +92,19 @@ bool vise_i_cli_given(const vise_i_cli_options *options, const char *name) {
   return i >= 0 && options->source[i] != VISE_I_CLI_DEFAULT;
 }
 
+bool vise_i_cli_used(const vise_i_cli_options *options, const char *name) {
+  const int i = vise_i_cli_find(options, name, NULL);
+  if (i < 0 || options->source[i] == VISE_I_CLI_DEFAULT) return false;
+
+  char text[64], nothing[64];
+  vise_train_config defaults;
+  const vise_option *row = options->rows[i];
+  vise_train_config_init(&defaults);
+  (void)vise_option_text(row, &options->training, text, sizeof text);
+  (void)vise_option_text(row, &defaults, nothing, sizeof nothing);
+  return strcmp(text, row->word != NULL ? row->word : nothing) != 0;
+}
+
 vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text, vise_i_cli_source source,
                            vise_error *err) {
   const vise_option *row = options->rows[i];

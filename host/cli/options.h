@@ -158,6 +158,8 @@ void vise_i_cli_options_free(vise_i_cli_options *options);
    "no-X" is found for a flag X too, and "X" for a flag "no-X"; *negated tells which it was. */
 int vise_i_cli_find(const vise_i_cli_options *options, const char *name, bool *negated);
 bool vise_i_cli_given(const vise_i_cli_options *options, const char *name);
+/* Whether an option of the training was given, with another value than the one that means nothing. */
+bool vise_i_cli_used(const vise_i_cli_options *options, const char *name);
 
 /* Sets row i from text. The error names the option by its field, in backquotes. */
 VISE_WARN_UNUSED vise_status vise_i_cli_set(vise_i_cli_options *options, int i, const char *text,

@@ -58,16 +58,6 @@ static vise_status check_data(const vise_i_cli_options *options, vise_error *err
   return check_cross_validation(options, err);
 }
 
-/* Whether an option was given, and with another value than the one that means nothing. */
-static bool is_used(const vise_i_cli_options *options, const char *name) {
-  const int i = vise_i_cli_find(options, name, NULL);
-  const vise_option *row = options->rows[i];
-  char text[64];
-  (void)vise_option_text(row, &options->training, text, sizeof text);
-  return options->source[i] != VISE_I_CLI_DEFAULT &&
-         strcmp(text, row->word != NULL ? row->word : row->default_value) != 0;
-}
-
 /* What belongs to some weight operations only, and what they cannot do without. */
 typedef struct operation_rule {
   const char *option;
@@ -109,7 +99,7 @@ static vise_status check_operation(const vise_i_cli_options *options, vise_error
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op %s needs --%s", vise_weight_op_kind_name(kind),
                              rule->option);
     }
-    if (!applies && is_used(options, rule->option)) {
+    if (!applies && vise_i_cli_used(options, rule->option)) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s is for %s, not for --weight-op %s", rule->option,
                              rule->kinds_text, vise_weight_op_kind_name(kind));
     }

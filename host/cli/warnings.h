@@ -19,6 +19,8 @@ void vise_i_cli_warnings_free(vise_i_cli_warnings *list);
    different scale. options hold what was resolved. */
 void vise_i_cli_warn_of_start(vise_i_cli_warnings *list, const vise_i_cli_options *options,
                               const vise_i_cli_setup *setup);
+/* Of options that were given and do nothing beside the others (warn_idle.c). */
+void vise_i_cli_warn_of_idle(vise_i_cli_warnings *list, const vise_i_cli_options *options);
 /* After the training: of the first layer that has no weight but 0. */
 void vise_i_cli_warn_of_zeros(vise_i_cli_warnings *list, const vise_train_config *training, const vise_model *model);
 

@@ -359,6 +359,13 @@ static vise_status check_planned(const vise_train_config *c, const vise_i_net *n
     }
   }
 
+  const bool is_at_step = c->weight_op.kind != VISE_WEIGHT_OP_NONE && c->weight_op_at == VISE_AT_STEP;
+  if (is_at_step && c->sync_every == 0 && c->weight_op_when > c->epochs * per_epoch) {
+    return vise_i_fail(err, VISE_ERR_USAGE,
+                       "`weight_op_at` step:%llu: the run ends before, at the %llu steps of `epochs` %llu",
+                       (unsigned long long)c->weight_op_when, (unsigned long long)(c->epochs * per_epoch),
+                       (unsigned long long)c->epochs);
+  }
   return VISE_OK;
 }
 
