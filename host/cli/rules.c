@@ -83,6 +83,28 @@ static vise_status check_shares(const vise_i_cli_options *options, vise_error *e
   return VISE_OK;
 }
 
+/* The values that a sweep tries for an option, up to the end of their line; NULL: it does not vary it. */
+static const char *varied(const vise_i_cli_options *options, const char *name) {
+  const size_t n = strlen(name);
+  for (const char *line = options->vary; line != NULL; line = strchr(line, '\n')) {
+    line += *line == '\n';
+    if (strncmp(line, name, n) == 0 && line[n] == '=') return line + n + 1;
+  }
+  return NULL;
+}
+
+static bool applies(const vise_i_cli_options *options, const operation_rule *rule) {
+  const char *values = varied(options, "weight-op");
+  if (values == NULL) return (rule->kinds >> options->training.weight_op.kind & 1) != 0;
+
+  const char *end = strchrnul(values, '\n');
+  for (vise_weight_op_kind kind = VISE_WEIGHT_OP_NONE; kind <= VISE_PRUNE; kind++) {
+    const char *at = strstr(values, vise_weight_op_kind_name(kind));
+    if ((rule->kinds >> kind & 1) != 0 && at != NULL && at < end) return true;
+  }
+  return false;
+}
+
 static vise_status check_operation(const vise_i_cli_options *options, vise_error *err) {
   static const operation_rule rules[] = {
       {"weight-op-t", 1u << VISE_REL_CLIP | 1u << VISE_REL_RETAIN | 1u << VISE_REL_DROP_LARGE, "the rel-* operations",
@@ -91,17 +113,17 @@ static vise_status check_operation(const vise_i_cli_options *options, vise_error
       {"weight-op-literal", 1u << VISE_REL_CLIP, "rel-clip", false},
   };
   const vise_weight_op_kind kind = options->training.weight_op.kind;
+  const char *kind_text = varied(options, "weight-op") != NULL ? "of --vary" : vise_weight_op_kind_name(kind);
 
   for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
     const operation_rule *rule = &rules[i];
-    const bool applies = (rule->kinds >> kind & 1) != 0;
-    if (applies && rule->required && !vise_i_cli_given(options, rule->option)) {
-      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op %s needs --%s", vise_weight_op_kind_name(kind),
-                             rule->option);
+    const bool is_there = vise_i_cli_given(options, rule->option) || varied(options, rule->option) != NULL;
+    if (applies(options, rule) && rule->required && !is_there) {
+      return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op %s needs --%s", kind_text, rule->option);
     }
-    if (!applies && vise_i_cli_used(options, rule->option)) {
+    if (!applies(options, rule) && vise_i_cli_used(options, rule->option)) {
       return vise_i_cli_fail(err, VISE_ERR_USAGE, "--%s is for %s, not for --weight-op %s", rule->option,
-                             rule->kinds_text, vise_weight_op_kind_name(kind));
+                             rule->kinds_text, kind_text);
     }
   }
   return VISE_OK;
@@ -109,8 +131,9 @@ static vise_status check_operation(const vise_i_cli_options *options, vise_error
 
 static vise_status check_training(const vise_i_cli_options *options, vise_error *err) {
   const vise_train_config *training = &options->training;
-  const bool has_op = training->weight_op.kind != VISE_WEIGHT_OP_NONE;
-  const bool has_time = training->weight_op_at == VISE_AT_EVERY || training->weight_op_when > 0;
+  const bool has_op = training->weight_op.kind != VISE_WEIGHT_OP_NONE || varied(options, "weight-op") != NULL;
+  const bool has_time = training->weight_op_at == VISE_AT_EVERY || training->weight_op_when > 0 ||
+                        varied(options, "weight-op-at") != NULL;
 
   if (has_op && !has_time) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "--weight-op needs --weight-op-at step:N, epoch:N or every");

@@ -75,6 +75,45 @@ Test(cli_sweep, fits_limited_by_a_varied_epoch_are_those_of_train) {
   expect_alone("dir", how, 2, 1);
 }
 
+/* What a weight operation needs may be what is varied. */
+Test(cli_sweep, fits_of_varied_operations_are_those_of_train) {
+  static const char prune[] = "--train line.csv --recipe none --epochs 3 --weight-op prune --weight-op-at epoch:2";
+  sweep_ok("%s --vary weight-op-fraction=0.2,0.6 --folds 2 --refit no --out dir", prune);
+  cr_assert_eq(n_fits("dir"), 4);
+  expect_alone("dir", prune, 2, 1);
+
+  static const char how[] = "--train line.csv --recipe none --epochs 3 --weight-op-t 0.5";
+  sweep_ok(
+      "%s --vary weight-op=rel-clip,rel-retain --vary weight-op-at=step:2,epoch:2 --folds 2 --refit no --overwrite "
+      "--out dir",
+      how);
+  cr_assert_eq(n_fits("dir"), 8);
+  expect_alone("dir", how, 2, 1);
+  tool_expect_refused("sweep --train line.csv --recipe none --weight-op-at epoch:1 --vary weight-op=none,prune",
+                      "--weight-op of --vary needs --weight-op-fraction");
+}
+
+/* A stall is counted over the rounds. */
+Test(cli_sweep, fits_of_halving_that_stall_are_those_of_train) {
+  static const char how[] =
+      "--train people.csv --drop who --recipe none --optimizer adam --batch 16 --epochs 24 --layers auto-8-auto "
+      "--stop-stall 2 --min-delta 0.03";
+  sweep_ok("%s --vary lr=1e-4,1e-2,3e-2,0.3 --vary seed=0,7 --halving 2 --folds 2 --refit no --jobs 2 --out dir", how);
+
+  json_t *fits = sweep_fits("dir");
+  size_t n_stalled = 0;
+  for (size_t i = 0; i < json_array_size(fits); i++) {
+    const json_t *fit = json_array_get(fits, i);
+    const bool is_ok = strcmp(json_string_value(json_object_get(fit, "status")), "ok") == 0;
+    if (!is_ok) continue;
+    const bool stalled = sweep_number(fit, "epochs") < 24;
+    n_stalled += stalled && sweep_number(fit, "round") > 1;
+    sweep_expect_alone(fit, how, 2);
+  }
+  cr_assert_gt(n_stalled, 0, "none stalled in a later round");
+  json_decref(fits);
+}
+
 /* A fit that ended at its last rung is one that never stopped; the others are those that end after their epochs. */
 Test(cli_sweep, fits_of_halving_are_those_of_train) {
   static const char how[] =
