@@ -8,7 +8,7 @@
 #define SLACK_F32 1e-6
 #define SLACK_F64 1e-12
 
-/* A row is at its bound where its sum is so close to it: projecting ends a little below. */
+/* A sum or norm is at its bound where it is so close to it: projecting ends a little below. */
 #define AT_BOUND 1e-4
 
 vise_i_box vise_i_tensor_box(const vise_i_step_spec *spec, const vise_i_tensor *tensor, double clamp_factor) {
@@ -59,6 +59,26 @@ static vise_status verify_entries(const vise_i_tensor *t, const vise_array *weig
   return VISE_OK;
 }
 
+static double group_norm(const vise_i_tensor *t, const vise_array *weights, size_t group, size_t n_each) {
+  double sum = 0;
+  for (size_t i = 0; i < n_each; i++) {
+    const double w = vise_i_array_get(weights, 0, t->offset + group * n_each + i);
+    sum += w * w;
+  }
+  return sqrt(sum);
+}
+
+uint64_t vise_i_norms_at_bound(const vise_i_rule *rule, const vise_i_tensor *tensor, const vise_array *weights,
+                               uint64_t *n_bounded) {
+  size_t n_each;
+  uint64_t n = 0;
+  *n_bounded = vise_i_norm_groups(rule, tensor, &n_each);
+  for (size_t u = 0; u < *n_bounded; u++) {
+    n += group_norm(tensor, weights, u, n_each) >= rule->max_norm * (1 - AT_BOUND);
+  }
+  return n;
+}
+
 static vise_status verify_norms(const vise_i_rule *rule, const vise_i_tensor *t, const vise_array *weights,
                                 vise_error *err) {
   const bool narrow = weights->dtype == VISE_F32;
@@ -66,14 +86,10 @@ static vise_status verify_norms(const vise_i_rule *rule, const vise_i_tensor *t,
   const size_t n_groups = vise_i_norm_groups(rule, t, &n_each);
 
   for (size_t u = 0; u < n_groups; u++) {
-    double sum = 0;
-    for (size_t i = 0; i < n_each; i++) {
-      const double w = vise_i_array_get(weights, 0, t->offset + u * n_each + i);
-      sum += w * w;
-    }
-    if (sqrt(sum) > rule->max_norm * (1 + (narrow ? SLACK_F32 : SLACK_F64))) {
+    const double norm = group_norm(t, weights, u, n_each);
+    if (norm > rule->max_norm * (1 + (narrow ? SLACK_F32 : SLACK_F64))) {
       return vise_i_fail(err, VISE_ERR_INTERNAL, "%s, unit %zu: norm %.*g is above the bound %.*g after a step",
-                         t->name, u, narrow ? 9 : 17, sqrt(sum), narrow ? 9 : 17, rule->max_norm);
+                         t->name, u, narrow ? 9 : 17, norm, narrow ? 9 : 17, rule->max_norm);
     }
   }
 

@@ -19,6 +19,10 @@ bool vise_i_bounds_rows(const vise_i_step_spec *spec);
 uint64_t vise_i_rows_at_bound(const vise_i_step_spec *spec, const vise_i_tensor *tensor, const vise_array *weights,
                               double factor, uint64_t *n_bounded);
 
+/* How many norms of a tensor are at the bound of max-norm, and how many it bounds. */
+uint64_t vise_i_norms_at_bound(const vise_i_rule *rule, const vise_i_tensor *tensor, const vise_array *weights,
+                               uint64_t *n_bounded);
+
 /* In float64: projects a row onto the L1 ball of the radius, by its magnitudes on a side. A row that is not finite stays. */
 void vise_i_bound_row(double *w, size_t n, vise_i_side side, double radius);
 /* The same of all rows of a tensor, w. */

@@ -1,9 +1,7 @@
 /* Which limit binds, in words, and what to try next. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "host/cli/html_run.h"
-#include "host/cli/text_stream.h"
 
 /* Shares from which a limit is said to shape the net, and to do most of the work; below the first it is idle. */
 static const double idle_share = 0.01, strong_share = 0.3, always_share = 0.9;
@@ -80,33 +78,6 @@ static void put_value_clip(FILE *page, double share) {
                                          "one, or <code>--clip-norm</code> in its place, keeps it.");
 }
 
-/* The share of units, or of layers, whose norm is the largest that is allowed. */
-static double at_max_norm(FILE *page, const vise_i_cli_run_files *run) {
-  const vise_train_config *config = &run->options.training;
-  const bool by_unit = config->max_norm_scope == VISE_MAX_NORM_UNIT;
-  double n_at = 0, n_all = 0;
-  for (size_t l = 0; l < vise_model_n_layers(run->model); l++) {
-    size_t n_rows = 0, n_cols = 0;
-    const size_t tensor = vise_i_cli_run_weights_of(run->model, l);
-    if (vise_model_tensor_shape(run->model, tensor, &n_rows, &n_cols, NULL) != VISE_OK) return (double)NAN;
-    double *w = calloc(n_rows * n_cols, sizeof *w);
-    if (w == NULL || vise_model_get_tensor(run->model, tensor, w, n_rows * n_cols, NULL) != VISE_OK) {
-      vise_i_cli_text_lacks(page);
-      n_rows = 0;
-    }
-
-    const size_t n_each = by_unit ? n_cols : n_rows * n_cols;
-    for (size_t begin = 0; begin < n_rows * n_cols; begin += n_each) {
-      double squares = 0;
-      for (size_t i = begin; i < begin + n_each; i++) squares += w[i] * w[i];
-      n_at += sqrt(squares) > config->max_norm * (1 - 1e-5);
-      n_all++;
-    }
-    free(w);
-  }
-  return n_at / n_all;
-}
-
 static void put_max_norm(FILE *page, const vise_i_cli_run_files *run, double share) {
   char text[VISE_I_CLI_NUMBER_BYTES];
   if (!isfinite(share)) return;
@@ -129,6 +100,18 @@ static void put_row_sums(FILE *page, double share) {
                     ? ": it shapes the net."
                     : ": it does most of the regularizing, and makes zeros. If the training loss is "
                       "too high, raise <code>--row-l1</code> (or <code>--row-l1-sided</code>) first.");
+}
+
+static void put_signs(FILE *page, double share) {
+  char text[VISE_I_CLI_NUMBER_BYTES];
+  if (!isfinite(share)) return;
+  (void)fprintf(page, "<li><strong>The signs</strong> leave %s of the weights that have one at 0%s</li>\n",
+                vise_i_cli_html_share(share, text),
+                share < idle_share     ? ": the data agree with them."
+                : share < strong_share ? ": they shape the net."
+                                       : ": much of the net is off. If the training loss is too high, more units make "
+                                         "up for it, unless the data contradict <code>--sign</code> or "
+                                         "<code>--monotone</code>.");
 }
 
 static void put_penalty(FILE *page, const vise_i_cli_run_files *run) {
@@ -222,12 +205,12 @@ static void put_sweep(FILE *page, const vise_i_cli_run_files *run) {
 }
 
 /* What each limit holds back, of 1; NaN: it is off. */
-typedef enum limit { BOX, MAX_NORM, ROW_SUMS, NORM_CLIP, VALUE_CLIP, N_LIMITS } limit;
+typedef enum limit { BOX, MAX_NORM, ROW_SUMS, SIGNS, NORM_CLIP, VALUE_CLIP, N_LIMITS } limit;
 
 /* The limit with the largest share, or that none binds. */
 static void put_verdict(FILE *page, const double shares[N_LIMITS]) {
-  static const char *const names[N_LIMITS] = {"the box", "the bound on norms", "the bound on sums of rows",
-                                              "the clip of norms", "the clip of values"};
+  static const char *const names[N_LIMITS] = {"the box",   "the bound on norms", "the bound on sums of rows",
+                                              "the signs", "the clip of norms",  "the clip of values"};
   size_t most = N_LIMITS;
   for (size_t i = 0; i < N_LIMITS; i++) {
     if (shares[i] >= idle_share && (most == N_LIMITS || shares[i] > shares[most])) most = i;
@@ -239,7 +222,7 @@ static void put_verdict(FILE *page, const double shares[N_LIMITS]) {
   (void)fprintf(page, "<p class=\"lead\">The limit that binds most is <strong>%s</strong>.</p>\n", names[most]);
 }
 
-static void find_shares(FILE *page, const vise_i_cli_run_files *run, double shares[N_LIMITS]) {
+static void find_shares(const vise_i_cli_run_files *run, double shares[N_LIMITS]) {
   const json_t *done = json_object_get(run->end, "regularization");
   const vise_train_config *config = &run->options.training;
   const double taken = vise_i_cli_run_number(run->end, "steps") - vise_i_cli_run_number(run->end, "skipped_steps"),
@@ -249,8 +232,9 @@ static void find_shares(FILE *page, const vise_i_cli_run_files *run, double shar
   shares[BOX] = (vise_i_cli_run_number(done, "at_lower_bound") + vise_i_cli_run_number(done, "at_upper_bound")) /
                 vise_i_cli_run_number(done, "boxed_weights");
   shares[ROW_SUMS] = vise_i_cli_run_number(done, "rows_at_bound") / vise_i_cli_run_number(done, "bounded_rows");
+  shares[MAX_NORM] = vise_i_cli_run_number(done, "norms_at_bound") / vise_i_cli_run_number(done, "bounded_norms");
+  shares[SIGNS] = vise_i_cli_run_number(done, "signed_at_zero") / vise_i_cli_run_number(done, "signed_weights");
   if (!run->has_options) return;
-  if (config->max_norm > 0 && run->model != NULL) shares[MAX_NORM] = at_max_norm(page, run);
   if (config->clip_norm > 0 || config->clip_agc > 0) {
     shares[NORM_CLIP] = vise_i_cli_run_number(done, "steps_norm_clipped") / taken;
   }
@@ -263,16 +247,17 @@ void vise_i_cli_run_advice(FILE *page, const vise_i_cli_runs *of) {
   const vise_i_cli_run_files *run = &of->runs[0];
   double shares[N_LIMITS];
   if (of->n > 1 || !json_is_object(json_object_get(run->end, "regularization"))) return;
-  find_shares(page, run, shares);
+  find_shares(run, shares);
   const bool is_strong = shares[BOX] >= strong_share || shares[MAX_NORM] >= strong_share ||
-                         shares[ROW_SUMS] >= strong_share || shares[NORM_CLIP] >= always_share ||
-                         shares[VALUE_CLIP] >= strong_share;
+                         shares[ROW_SUMS] >= strong_share || shares[SIGNS] >= strong_share ||
+                         shares[NORM_CLIP] >= always_share || shares[VALUE_CLIP] >= strong_share;
 
   put_verdict(page, shares);
   (void)fputs("<ul class=\"advice\">\n", page);
   put_box(page, run, shares[BOX]);
   put_max_norm(page, run, shares[MAX_NORM]);
   put_row_sums(page, shares[ROW_SUMS]);
+  put_signs(page, shares[SIGNS]);
   put_norm_clip(page, shares[NORM_CLIP]);
   put_value_clip(page, shares[VALUE_CLIP]);
   put_penalty(page, run);

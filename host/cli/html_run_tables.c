@@ -136,6 +136,8 @@ static const effect effects[] = {{"weights at the lower bound", "boxed weights",
                                  {"steps whose norm was clipped", "steps", "off"},
                                  {"gradient entries value-clipped", "entries", "off"},
                                  {"rows at the bound of their sum", "bounded rows", "off"},
+                                 {"norms at their bound", "bounded norms", "off"},
+                                 {"weights with a sign that are 0", "weights with a sign", "none"},
                                  {"zero weights", "weights", "\xe2\x80\x93"},
                                  {"skipped steps", "steps", "\xe2\x80\x93"}};
 enum { N_EFFECTS = sizeof effects / sizeof *effects };
@@ -152,6 +154,9 @@ static void effect_of(const vise_i_cli_run_files *run, size_t which, double *par
       {vise_i_cli_run_number(regularization, "clipped_values"),
        (steps - skipped) * vise_i_cli_run_number(json_object_get(run->end, "net"), "parameters")},
       {vise_i_cli_run_number(regularization, "rows_at_bound"), vise_i_cli_run_number(regularization, "bounded_rows")},
+      {vise_i_cli_run_number(regularization, "norms_at_bound"), vise_i_cli_run_number(regularization, "bounded_norms")},
+      {vise_i_cli_run_number(regularization, "signed_at_zero"),
+       vise_i_cli_run_number(regularization, "signed_weights")},
       {vise_i_cli_run_number(regularization, "zero_weights"), vise_i_cli_run_number(regularization, "weights")},
       {skipped, steps}};
   *part = values[which][0];

@@ -121,6 +121,13 @@ void vise_i_cli_print_effects(const vise_train_config *training, const vise_run_
   if (result->n_bounded_rows > 0) {
     vise_i_cli_print_share("rows at the bound of their sum", result->n_rows_at_bound, result->n_bounded_rows, "");
   }
+  if (result->n_bounded_norms > 0) {
+    const char *of = training->max_norm_scope == VISE_MAX_NORM_UNIT ? "rows" : "layers";
+    vise_i_cli_print_share("norms at their bound", result->n_norms_at_bound, result->n_bounded_norms, of);
+  }
+  if (result->n_signed > 0) {
+    vise_i_cli_print_share("weights with a sign that are 0", result->n_signed_at_zero, result->n_signed, "");
+  }
 
   if (training->clip_norm > 0 || training->clip_agc > 0) {
     vise_i_cli_print_share("steps whose norm was clipped", result->n_norm_clipped, result->steps, "");

@@ -167,6 +167,10 @@ static json_t *effects_json(const vise_i_cli_report *report) {
   vise_i_json_put(&effects, "at_upper_bound", count(r->n_at_hi));
   vise_i_json_put(&effects, "bounded_rows", count(r->n_bounded_rows));
   vise_i_json_put(&effects, "rows_at_bound", count(r->n_rows_at_bound));
+  vise_i_json_put(&effects, "bounded_norms", count(r->n_bounded_norms));
+  vise_i_json_put(&effects, "norms_at_bound", count(r->n_norms_at_bound));
+  vise_i_json_put(&effects, "signed_weights", count(r->n_signed));
+  vise_i_json_put(&effects, "signed_at_zero", count(r->n_signed_at_zero));
   vise_i_json_put(&effects, "steps_norm_clipped", count(r->n_norm_clipped));
   vise_i_json_put(&effects, "clipped_values", count(r->n_clipped_values));
   vise_i_json_put(&effects, "weights", count(r->n_weights));

@@ -12,6 +12,17 @@
 #include "host/train/run.h"
 #include "host/train/stopping.h"
 
+/* Pruned weights are 0 for a reason of their own. */
+static void count_signed(const vise_trainer *t, const void *params, vise_run_result *result) {
+  const uint8_t *mask = vise_model_mask(t->model);
+  const int8_t *signs = vise_model_signs(t->model);
+  for (size_t i = 0; signs != NULL && i < t->net->n_params; i++) {
+    if (signs[i] == 0 || (mask != NULL && mask[i] == 0)) continue;
+    result->n_signed++;
+    result->n_signed_at_zero += vise_i_param_get(t->ops->dtype, params, i) == 0;
+  }
+}
+
 /* What the weights are like in the end. */
 static void count_weights(const vise_trainer *t, const void *params, vise_run_result *result) {
   const vise_array weights = vise_array_of(params, t->ops->dtype, 1, t->net->n_params);
@@ -22,13 +33,16 @@ static void count_weights(const vise_trainer *t, const void *params, vise_run_re
     result->n_at_lo += seen.n_at_lo;
     result->n_at_hi += seen.n_at_hi;
 
-    uint64_t n_bounded;
+    uint64_t n_bounded, n_norms;
     result->n_rows_at_bound += vise_i_rows_at_bound(&t->spec, &t->net->tensors[k], &weights, factor, &n_bounded);
     result->n_bounded_rows += n_bounded;
+    result->n_norms_at_bound += vise_i_norms_at_bound(&t->spec.rule, &t->net->tensors[k], &weights, &n_norms);
+    result->n_bounded_norms += n_norms;
     if (t->net->tensors[k].is_bias) continue;
     result->n_weights += seen.n_weights;
     result->n_zero_weights += seen.n_zero;
   }
+  count_signed(t, params, result);
 }
 
 static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run_result *result) {

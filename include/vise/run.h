@@ -127,7 +127,10 @@ typedef struct vise_run_result {
   uint64_t lowest_epoch;      /**< with validation rows: the epoch whose validation loss was the best, by min_delta;
                                  whether its weights were kept is said by best_epoch; else 0 */
   double lowest_loss;         /**< that loss, weighted by class_weights if there are any; NaN where lowest_epoch is 0 */
-  uint64_t n_rows_at_bound, n_bounded_rows; /**< of row_l1 and row_l1_sided, at the end */
+  uint64_t n_rows_at_bound, n_bounded_rows;   /**< of row_l1 and row_l1_sided, at the end */
+  uint64_t n_norms_at_bound, n_bounded_norms; /**< of max_norm, at the end: rows, or with its scope whole tensors */
+  uint64_t n_signed_at_zero, n_signed;        /**< weights and biases that have a sign and are not pruned, and those of
+                                                 them that are 0, at the end */
 } vise_run_result;
 
 /**

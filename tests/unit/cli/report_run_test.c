@@ -107,16 +107,28 @@ Test(cli_run_page, says_which_limit_binds) {
   static const char *const value[] = {"The limit that binds most is <strong>the clip of values</strong>.", NULL};
   static const char *const max_norm[] = {"The limit that binds most is <strong>the bound on norms</strong>.",
                                          "it does most of the regularizing. If the training loss is too high, raise",
-                                         NULL};
+                                         "</td><td>1 of 1 bounded norms", NULL};
   static const char *const none[] = {"No limit binds.", "does next to nothing. Half its width", "a safety net", NULL};
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --clamp 0.01", box);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --clip-norm 1e-4", norm);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --clip-value 1e-4", value);
-  expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --max-norm 0.01", max_norm);
+  expect_advice("--train line.csv --recipe none --layers auto-auto --epochs 20 --max-norm 0.01", max_norm);
 
-  static const char *const sums[] = {"The limit that binds most is <strong>the bound on sums of rows</strong>.",
+  static const char *const idle[] = {"No limit binds.", "</td><td>0 of 2 bounded norms",
+                                     "of the layers: it does next to nothing.", NULL};
+  expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 5 --max-norm 99 --max-norm-scope tensor",
+                idle);
+
+  static const char *const signs[] = {"The limit that binds most is <strong>the signs</strong>.",
+                                      "much of the net is off", "</td><td>1 of 1 weights with a sign", NULL};
+  expect_advice("--train line.csv --recipe none --epochs 20 --layers auto-auto --monotone x=-", signs);
+
+  static const char *const sums[] = {"norms at their bound</th><td>off</td>",
+                                     "weights with a sign that are 0</th><td>none</td>",
+                                     "The limit that binds most is <strong>the bound on sums of rows</strong>.",
                                      "<strong>The bound on sums of rows</strong> holds back",
-                                     "raise <code>--row-l1</code>", NULL};
+                                     "raise <code>--row-l1</code>",
+                                     NULL};
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 20 --row-l1 0.01", sums);
   expect_advice("--train line.csv --recipe none --layers auto-4-auto --epochs 5 --clamp 50 --clip-norm 1e6", none);
 }

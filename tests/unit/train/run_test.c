@@ -468,6 +468,36 @@ Test(run, saves_the_mask_of_a_pruned_net) {
   rig_remove(folder);
 }
 
+/* The target rises with the first input, whose weight may not, so that it ends at 0; the second's may; the third's is
+   pruned. */
+Test(run, counts_what_signs_and_norms_hold_back) {
+  static const double x[] = {1, 1, 1, 2, 2, 0.1, 3, 3, 0.1}, y[] = {1, 2, 3};
+  static const int8_t signs[] = {-1, 1, 1, 1};
+  static const uint8_t mask[] = {1, 1, 0, 1};
+  static const size_t one_layer[] = {3, 1};
+
+  for (int i = 0; i < 2; i++) {
+    vise_dataset *train = rig_dataset(x, 3, 3, y, 1);
+    vise_model *model = rig_model(one_layer, 2, true, i == 0 ? VISE_F64 : VISE_F32);
+    OK(vise_model_set_signs(model, signs, 4, &rig_err));
+    OK(vise_model_set_mask(model, mask, 4, &rig_err));
+
+    vise_train_config config = small_config();
+    config.backend = i == 0 ? VISE_BACKEND_CPU64 : VISE_BACKEND_CPU;
+    config.loss = VISE_LOSS_MSE;
+    config.epochs = 300;
+    config.max_norm = 0.5;
+    vise_run_result result;
+    OK(run_with(&config, train, NULL, NULL, model, &result));
+
+    cr_expect(result.n_signed == 3 && result.n_signed_at_zero == 1, "%d of %d", (int)result.n_signed_at_zero,
+              (int)result.n_signed);
+    cr_expect(result.n_bounded_norms == 1 && result.n_norms_at_bound == 1);
+    vise_model_free(model);
+    vise_dataset_free(train);
+  }
+}
+
 /* ---- what a run tells without calling back ---------------------------------------------------------------------- */
 
 Test(run, writes_losses_to_the_callers_arrays) {

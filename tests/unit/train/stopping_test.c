@@ -135,6 +135,10 @@ Test(stopping, the_projected_gradient_knows_l1_and_max_norm) {
   result = run_a(&config, &w, &b);
   cr_expect_eq(result.reason, VISE_STOP_PROJECTED_GRADIENT);
   EXPECT_NEAR(w, 1.5, 1e-12);
+  cr_expect(result.n_norms_at_bound == 1 && result.n_bounded_norms == 1);
+  config.max_norm = 4; /* more than the 2.5 that it would have without */
+  result = run_a(&config, &w, &b);
+  cr_expect(result.n_norms_at_bound == 0 && result.n_bounded_norms == 1);
 }
 
 Test(stopping, ends_at_a_loss) {
