@@ -156,7 +156,7 @@ const char *vise_i_cli_reason_text(vise_stop_reason reason) {
     case VISE_STOP_STALL:
       return "the training loss no longer falls";
     case VISE_STOP_PATIENCE:
-      return "the validation loss got no better";
+      return "the validation rows were predicted no better";
     case VISE_STOP_PROJECTED_GRADIENT:
       return "the projected gradient is small enough";
 
@@ -193,8 +193,13 @@ static void print_best_epoch(const vise_i_cli_report *report) {
   const vise_run_result *result = &report->result;
   const char *weighted = report->options->training.class_weights != NULL ? "weighted " : "";
   if (result->lowest_epoch == 0) return;
-  (void)printf("%-15s %" PRIu64 ", %s%svalidation loss %.6g%s\n", "best epoch", result->lowest_epoch,
-               result->best_epoch > 0 ? "whose weights were kept, with " : "with ", weighted, result->lowest_loss,
+  (void)printf("%-15s %" PRIu64 ", ", "best epoch", result->lowest_epoch);
+  if (isnan(result->lowest_loss)) { /* by the score, which was the best before the run was interrupted */
+    (void)printf("by the validation score; the weights of the last step were kept\n");
+    return;
+  }
+  (void)printf("%s%svalidation loss %.6g%s\n", result->best_epoch > 0 ? "whose weights were kept, with " : "with ",
+               weighted, result->lowest_loss,
                result->best_epoch > 0 ? "" : "; those of the last step were kept, see --patience");
 }
 

@@ -194,7 +194,8 @@ static vise_status fit_number(vise_i_fit *fit, size_t c) {
   const bool asked = fit->options->loss_given;
   VISE_TRY(vise_i_fit_values(fit, c, 0, &range)); /* refuses what is beyond float32 */
   VISE_TRY(take_numbers(fit, c, &n));
-  if (n.are_known && n.n == 1) {
+  const bool takes_constant = fit->options->constant_target != 0 && fit->options->target_kind == VISE_TARGET_NUMBERS;
+  if (n.are_known && n.n == 1 && !takes_constant) {
     char text[VISE_I_NUMBER_BYTES], what[128];
     snprintf(what, sizeof what, "is %s in all of %zu rows, so there is nothing to learn",
              vise_i_number_text(text, n.values[0]), n.n_rows);

@@ -151,6 +151,8 @@ vise_status vise_i_check_train(const vise_train_config *config, const vise_model
   c.max_skips = 1;
   c.patience = 0; /* there is no validation data here */
   c.min_delta = 0;
+  c.patience_by = VISE_PATIENCE_BY_LOSS;
+  c.keep_best = false;
   c.assert_projection = true;
   if ((c.batch == 0 || c.batch > MAX_BATCH) && n_rows > MAX_BATCH) c.batch = MAX_BATCH;
 

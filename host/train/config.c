@@ -155,6 +155,13 @@ static vise_status check_stopping(const vise_train_config *c, vise_error *err) {
   if (c->min_delta > 0 && c->patience == 0 && c->stop_stall == 0) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`min_delta` needs `patience` or `stop_stall`");
   }
+  if (c->patience == 0 && (c->patience_by != VISE_PATIENCE_BY_LOSS || c->keep_best)) {
+    const char *field = c->keep_best ? "keep_best" : "patience_by";
+    return vise_i_fail(err, VISE_ERR_USAGE, "`%s` needs `patience`", field);
+  }
+  if (c->keep_best && c->ranks != NULL) {
+    return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "`keep_best`: not with `ranks`, which may go wrong one by one");
+  }
   if (c->stop_projected_gradient > 0 && c->loss == VISE_LOSS_EXTERNAL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`stop_projected_gradient`: not with the external loss");
   }
@@ -369,10 +376,24 @@ static vise_status check_planned(const vise_train_config *c, const vise_i_net *n
   return VISE_OK;
 }
 
+/* R^2 takes two rows. */
+static vise_status check_score(const vise_train_config *config, const vise_dataset *validation, vise_error *err) {
+  if (config->patience == 0 || vise_i_loss_classifies(config->loss) || vise_dataset_n_rows(validation) >= 2) {
+    return VISE_OK;
+  }
+  return vise_i_fail(err, VISE_ERR_USAGE,
+                     "`patience_by` score: R^2 needs at least 2 validation rows, and %s has one; loss does with that",
+                     vise_dataset_name(validation));
+}
+
 vise_status vise_i_config_validate_data(const vise_train_config *config, const vise_i_net *net,
                                         const vise_dataset *train, const vise_dataset *validation, vise_error *err) {
   if (config->patience > 0 && validation == NULL) {
     return vise_i_fail(err, VISE_ERR_USAGE, "`patience` needs validation data (`validation`)");
+  }
+  if (config->patience_by == VISE_PATIENCE_BY_SCORE) {
+    const vise_status status = check_score(config, validation, err);
+    if (status != VISE_OK) return status;
   }
   if (train == NULL) return check_without_data(config, err);
 

@@ -7,6 +7,7 @@
 
 #include "host/base/memory.h"
 #include "host/train/run.h"
+#include "host/train/stopping.h"
 
 /* Steps between two looks at the weights while nothing is suspicious: a look copies them all, from a device too. */
 enum { STEPS_BETWEEN = 64, STEPS_BETWEEN_ON_DEVICE = VISE_I_MOST_STEPS };
@@ -87,12 +88,13 @@ vise_status vise_i_run_check_epoch(vise_i_run *run, vise_error *err) {
   run->skips_seen = t->state.n_skipped;
   if (suspicious || t->state.step - run->checked_step >= between) VISE_TRY(vise_i_run_check_weights(run, err));
 
-  if (t->config.patience > 0 && isnan(run->validation.loss)) {
+  if (t->config.patience > 0 && isnan(vise_i_patience_watched(t, &run->validation))) {
+    const char *watched = t->config.patience_by == VISE_PATIENCE_BY_SCORE ? "score" : "loss";
     run->has_bad_numbers = true;
     VISE_TRY(vise_i_fail(err, VISE_ERR_NONFINITE,
-                         "epoch %" PRIu64 ": the validation loss is not a number, so that no epoch can be called the "
+                         "epoch %" PRIu64 ": the validation %s is not a number, so that no epoch can be called the "
                          "best; look at the validation data and their scale",
-                         t->state.epoch));
+                         t->state.epoch, watched));
   }
   warn(run);
 

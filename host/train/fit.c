@@ -1,12 +1,12 @@
 /* A fit in one call: options as text, a net of the data's sizes, a run. */
 #include "vise/fit.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/train/metrics.h"
 #include "vise/options.h"
 
 #define BLANKS " \t\r\n"
@@ -157,6 +157,6 @@ vise_status vise_score(const vise_model *model, const vise_dataset *dataset, dou
   vise_metrics metrics;
   VISE_ENTER(err, model, dataset, out);
   const vise_status status = vise_evaluate(model, dataset, NULL, &metrics, err);
-  if (status == VISE_OK) *out = isnan(metrics.accuracy) ? metrics.r2 : metrics.accuracy;
+  if (status == VISE_OK) *out = vise_i_metrics_score(&metrics);
   return status;
 }

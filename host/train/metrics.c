@@ -174,6 +174,10 @@ void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out) {
   out->r2 = sums->n_rows < 2 ? NAN : r2 / (double)sums->spec.n_outputs;
 }
 
+double vise_i_metrics_score(const vise_metrics *metrics) {
+  return isnan(metrics->accuracy) ? metrics->r2 : metrics->accuracy;
+}
+
 size_t vise_i_metrics_chunk(size_t n_rows, size_t n_outputs) {
   size_t chunk = ((size_t)4 << 20) / sizeof(double) / (n_outputs > 0 ? n_outputs : 1);
   if (chunk > 4096) chunk = 4096;

@@ -34,6 +34,9 @@ void vise_i_metrics_add(vise_i_metrics_sums *sums, const vise_i_view *view, size
 void vise_i_metrics_finish(const vise_i_metrics_sums *sums, vise_metrics *out);
 void vise_i_metrics_free(vise_i_metrics_sums *sums);
 
+/* How good they are in one number, at most 1: the accuracy of what classifies, else R^2. */
+double vise_i_metrics_score(const vise_metrics *metrics);
+
 /* A pass forward over the rows of a view at the backend's current weights, chunk rows at a time (0: chosen). */
 typedef struct vise_i_pass {
   vise_i_backend *backend;

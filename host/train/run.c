@@ -134,8 +134,10 @@ static void note_losses(const vise_i_run *run) {
   if (epoch == 0 || epoch > config->n_losses) return;
 
   if (config->losses != NULL) config->losses[epoch - 1] = vise_i_epoch_metrics(t, &t->state.last).loss;
-  if (config->validation_losses != NULL && run->evaluated_step == t->state.step) {
-    config->validation_losses[epoch - 1] = run->validation.loss;
+  if (run->evaluated_step != t->state.step) return;
+  if (config->validation_losses != NULL) config->validation_losses[epoch - 1] = run->validation.loss;
+  if (config->validation_scores != NULL) {
+    config->validation_scores[epoch - 1] = vise_i_metrics_score(&run->validation);
   }
 }
 
@@ -153,7 +155,7 @@ static vise_status keep(vise_i_run *run, vise_status status, vise_error *err) {
 vise_status vise_i_run_end_epoch(vise_i_run *run, vise_error *err) {
   vise_status status;
   if (vise_i_run_evaluates_epochs(run)) VISE_TRY(vise_i_run_evaluate(run, err));
-  VISE_TRY(vise_i_patience_update(run->trainer, run->validation.loss, err));
+  VISE_TRY(vise_i_patience_update(run->trainer, &run->validation, err));
   VISE_TRY(vise_i_recorder_take(&run->recorder, run->trainer, &run->record, err));
   if (run->saves) VISE_TRY(keep(run, vise_i_run_log_epoch(run, err), err));
   note_losses(run);

@@ -1,4 +1,5 @@
 /* The end of a run: what is saved, restored, counted and told. */
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,13 +46,14 @@ static void count_weights(const vise_trainer *t, const void *params, vise_run_re
   count_signed(t, params, result);
 }
 
-static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run_result *result) {
+static void fill_result(const vise_i_run *run, vise_stop_reason reason, uint64_t best_epoch, vise_run_result *result) {
   const vise_trainer *t = run->trainer;
   const vise_i_train_state *s = &t->state;
   const double now = vise_i_now();
 
   memset(result, 0, sizeof(*result));
   result->reason = reason;
+  result->best_epoch = best_epoch;
   result->steps = s->step;
   result->epochs = s->epoch;
   result->launches = t->ops->n_launches(t->backend);
@@ -68,6 +70,8 @@ static void fill_result(const vise_i_run *run, vise_stop_reason reason, vise_run
   result->resumed_from_step = run->resumed_from_step;
   result->lowest_epoch = isfinite(s->best_loss) ? s->best_epoch : 0;
   result->lowest_loss = result->lowest_epoch > 0 ? s->best_loss : NAN;
+  if (t->config.patience_by == VISE_PATIENCE_BY_SCORE)
+    result->lowest_loss = best_epoch > 0 ? run->validation.loss : NAN;
 }
 
 /* Evaluates the weights of the best epoch, projected on the final box, and stores them in the model; the backend keeps
@@ -139,6 +143,22 @@ done:
   return status;
 }
 
+/* The model of a run that went wrong after its best epoch, where keep_best asks for it. There is no checkpoint: nothing can
+   go on from here. */
+static vise_status keep_best(vise_i_run *run, uint64_t *best_epoch, vise_error *err) {
+  vise_status status;
+  const uint64_t epoch = run->trainer->state.best_epoch;
+  vise_i_note(&run->notes, VISE_LOG_WARNING, "%s; the weights of epoch %" PRIu64 ", the best before, are kept",
+              err->text, epoch);
+  vise_error_clear(err);
+
+  VISE_TRY(store_best(run, err));
+  if (run->saves) VISE_TRY(vise_i_out_dir_save_model(&run->out, run->trainer->model, err));
+  *best_epoch = epoch;
+done:
+  return status;
+}
+
 static vise_status read_members(const char *text, json_t **out, vise_error *err) {
   vise_i_json_fault fault;
   const vise_status status = vise_i_json_parse(text, strlen(text), out, &fault);
@@ -205,6 +225,9 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
     if (status != VISE_OK) reason = run->has_bad_numbers ? VISE_STOP_HALT : VISE_STOP_ERROR;
   }
 
+  if (status == VISE_ERR_NONFINITE && t->config.keep_best && t->best_params != NULL) {
+    status = vise_i_trainer_note(t, keep_best(run, &best_epoch, err), err);
+  }
   if (status != VISE_OK && t->poison == VISE_OK) {
     /* The first error is what counts; the model still gets the current weights. */
     if (vise_i_trainer_store(t, &ignored) != VISE_OK) vise_error_clear(&ignored);
@@ -212,8 +235,7 @@ vise_status vise_i_run_finish(vise_i_run *run, vise_status status, vise_stop_rea
   }
 
   vise_run_result made;
-  fill_result(run, reason, &made);
-  made.best_epoch = best_epoch;
+  fill_result(run, reason, best_epoch, &made);
   count_weights(t, vise_i_model_const_params(t->model), &made);
 
   json_t *more = NULL;

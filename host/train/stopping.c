@@ -96,10 +96,16 @@ done:
   return status;
 }
 
-vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss, vise_error *err) {
+double vise_i_patience_watched(const vise_trainer *trainer, const vise_metrics *validation) {
+  const bool by_score = trainer->config.patience_by == VISE_PATIENCE_BY_SCORE;
+  return by_score ? -vise_i_metrics_score(validation) : validation->loss;
+}
+
+vise_status vise_i_patience_update(vise_trainer *trainer, const vise_metrics *validation, vise_error *err) {
   vise_status status = VISE_OK;
   vise_trainer *t = trainer;
-  if (!t->has_validation || !(validation_loss < t->state.best_loss - t->config.min_delta)) return VISE_OK;
+  const double watched = vise_i_patience_watched(t, validation);
+  if (!t->has_validation || !(watched < t->state.best_loss - t->config.min_delta)) return VISE_OK;
 
   if (t->config.patience > 0) {
     if (t->best_params == NULL) VISE_TRY(vise_i_alloc(&t->best_params, vise_i_trainer_n_bytes(t), 1, "weights", err));
@@ -108,7 +114,7 @@ vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss
     t->best_scales = NULL;
     VISE_TRY(vise_i_trainer_copy_scales(t, &t->best_scales, err));
   }
-  t->state.best_loss = validation_loss;
+  t->state.best_loss = watched;
   t->state.best_epoch = t->state.epoch;
 done:
   return status;

@@ -11,9 +11,14 @@
  */
 VISE_WARN_UNUSED vise_status vise_i_projected_gradient(vise_trainer *trainer, double *out, vise_error *err);
 
-/* Takes the validation loss of the epoch that just ended: remembers the weights when it is the best so far by more than
- * min_delta. Without patience only that epoch and its loss are remembered; without validation rows nothing is done. */
-VISE_WARN_UNUSED vise_status vise_i_patience_update(vise_trainer *trainer, double validation_loss, vise_error *err);
+/* What patience goes by, less is better: the validation loss, or minus the score. */
+double vise_i_patience_watched(const vise_trainer *trainer, const vise_metrics *validation);
+
+/* Takes the validation metrics of the epoch that just ended: remembers the weights when what is watched is the best so far
+ * by more than min_delta. Without patience only that epoch and its value are remembered; without validation rows nothing is
+ * done. */
+VISE_WARN_UNUSED vise_status vise_i_patience_update(vise_trainer *trainer, const vise_metrics *validation,
+                                                    vise_error *err);
 
 /* Why the run ends here, or VISE_STOP_NONE. Rules that are checked per epoch are checked at the end of one. */
 VISE_WARN_UNUSED vise_status vise_i_stop_check(vise_trainer *trainer, vise_stop_reason *out, vise_error *err);

@@ -41,7 +41,7 @@ typedef struct vise_i_train_state {
   bool has_frozen_m;
   double frozen_m[VISE_MAX_LAYERS]; /* of a weight operation at every step */
   uint64_t best_epoch;              /* patience: 0 before the first validation */
-  double best_loss;
+  double best_loss;                 /* or minus the best score, see patience_by */
   uint64_t stall_epoch; /* the last epoch whose training loss was lower by more than min_delta, and that loss */
   double stall_loss;
 } vise_i_train_state;

@@ -90,6 +90,8 @@ enum {
 
 #define VISE_MAX_NORM_SCOPE_TABLE(X) X(VISE_MAX_NORM_UNIT, "unit") X(VISE_MAX_NORM_TENSOR, "tensor")
 
+#define VISE_PATIENCE_BY_TABLE(X) X(VISE_PATIENCE_BY_LOSS, "loss") X(VISE_PATIENCE_BY_SCORE, "score")
+
 #define VISE_NONFINITE_TABLE(X) \
   X(VISE_NONFINITE_SKIP, "skip") X(VISE_NONFINITE_HALT, "halt") X(VISE_NONFINITE_PROPAGATE, "propagate")
 
@@ -175,6 +177,7 @@ enum {
   T(vise_clip_scope, VISE_CLIP_SCOPE_TABLE)                 \
   T(vise_max_norm_scope, VISE_MAX_NORM_SCOPE_TABLE)         \
   T(vise_nonfinite, VISE_NONFINITE_TABLE)                   \
+  T(vise_patience_by, VISE_PATIENCE_BY_TABLE)               \
   T(vise_scale, VISE_SCALE_TABLE)                           \
   T(vise_weight_op_kind, VISE_WEIGHT_OP_TABLE)              \
   T(vise_prune_scope, VISE_PRUNE_SCOPE_TABLE)               \

@@ -55,6 +55,9 @@ typedef struct vise_preprocessor_options {
                                does are counts, means and variances, and, with how many rows have each, values of text
                                columns and classes. Dates are days since their mean then, scale unit is judged by each
                                table for itself [NULL: this table alone] */
+  size_t
+      constant_target; /**< 1: with target_kind numbers, a target that is the same in every row is taken, with a deviation
+                             of 1; 0: it is refused, as one from which nothing can be learnt [0] */
 } vise_preprocessor_options;
 
 VISE_API void vise_preprocessor_options_init(vise_preprocessor_options *options);

@@ -99,6 +99,8 @@ typedef struct vise_run_config {
   double *validation_losses; /**< likewise the validation loss, where it is evaluated [NULL] */
   size_t n_losses;
   bool progress_by_time; /**< progress is called about ten times a second, not at the end of each epoch too [false] */
+  double *
+      validation_scores; /**< [n_losses], as validation_losses: accuracy or R^2, see patience_by (vise/train.h) [NULL] */
 } vise_run_config;
 
 VISE_API void vise_run_config_init(vise_run_config *config);
@@ -124,9 +126,10 @@ typedef struct vise_run_result {
   double seconds_to_first_step; /**< from the start of the run */
   vise_metrics train, validation, test;
   uint64_t resumed_from_step; /**< 0: fresh */
-  uint64_t lowest_epoch;      /**< with validation rows: the epoch whose validation loss was the best, by min_delta;
-                                 whether its weights were kept is said by best_epoch; else 0 */
-  double lowest_loss;         /**< that loss, weighted by class_weights if there are any; NaN where lowest_epoch is 0 */
+  uint64_t lowest_epoch; /**< with validation rows: the epoch whose validation loss (or score, see patience_by) was the
+                                  best, by min_delta; whether its weights were kept is said by best_epoch; else 0 */
+  double lowest_loss;    /**< the validation loss of that epoch, weighted by class_weights if there are any; NaN where
+                                  lowest_epoch is 0, and with patience_by score where its weights were not kept */
   uint64_t n_rows_at_bound, n_bounded_rows;   /**< of row_l1 and row_l1_sided, at the end */
   uint64_t n_norms_at_bound, n_bounded_norms; /**< of max_norm, at the end: rows, or with its scope whole tensors */
   uint64_t n_signed_at_zero, n_signed;        /**< weights and biases that have a sign and are not pruned, and those of
@@ -137,7 +140,7 @@ typedef struct vise_run_result {
  * Trains until a limit or stopping rule, writes metrics, checkpoints and the final model to out_dir (docs/files.md), and
  * syncs the model. config NULL: the defaults. result (may be NULL) says why the run ended. max-skips and nonfinite return
  * VISE_ERR_NONFINITE with result filled, and so do weights that an update made non-finite (which are never saved), a
- * validation loss that is NaN under patience, and a last epoch without a finite loss. One run at a time may use out_dir.
+ * validation loss (or score) that is NaN under patience, and a last epoch without a finite loss; but see keep_best. One run at a time may use out_dir.
  * overwrite replaces an earlier run at once and as a whole: killed at any moment, the process leaves that run, or this one to
  * go on with; where files are still to be put back, the next run in the folder does it.
  * Errors met before anything was written leave out_dir as it was, and result too: VISE_ERR_USAGE (it holds something else),

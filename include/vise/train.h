@@ -149,7 +149,7 @@ typedef struct vise_train_config {
   bool stop_loss_on;              /**< [false] */
   double stop_loss;               /**< epoch-mean data loss <= this */
   double stop_projected_gradient; /**< [0] */
-  uint64_t patience;              /**< epochs without improvement of the validation loss [0] */
+  uint64_t patience;              /**< epochs without improvement of what patience_by names [0] */
   double min_delta;               /**< what counts as an improvement for patience and stop_stall [0] */
   vise_nonfinite nonfinite;       /**< [skip] */
   uint64_t max_skips;             /**< consecutive skips that end the run [8] */
@@ -206,6 +206,13 @@ typedef struct vise_train_config {
       Weights depend on the number of ranks and on whose rows are whose. Not with parts. [0: all ranks have the same rows] */
   uint64_t sync_every;
   bool own_data; /**< with sync_every: validation and test rows are each rank's own too, else the same on all [false] */
+  char unused[7]; /**< so that what follows begins where the struct ended before */
+  vise_patience_by
+      patience_by; /**< what patience watches: the validation loss, or the score, which is the accuracy of a
+                                   loss of classes and R^2 of one of numbers, with min_delta in its units [loss] */
+  bool
+      keep_best; /**< with patience: training that goes wrong after an epoch whose weights were kept, so that it would be
+                     VISE_ERR_NONFINITE, ends well with those, and with a warning; not with ranks [false] */
 } vise_train_config;
 
 /** Sets the defaults. The struct may be that of an older or newer header: n_bytes is its size, the macro's the size of

@@ -48,11 +48,15 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
     loss_: float
     loss_curve_: List[float]
     validation_loss_curve_: Optional[List[float]]
+    validation_scores_: Optional[List[float]]
+    best_loss_: Optional[float]
+    best_validation_score_: Optional[float]
     best_epoch_: Optional[int]
     stop_reason_: str
     _preprocessor: Handle
     _state: Optional[bytes]  # of the trainer, for warm_start
     _done: Tuple[int, int]  # epochs and steps of that trainer
+    _takes_float32: bool = False  # the type of X at the first fit
 
     # ---- parameters --------------------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
         """X checked, its columns and names kept."""
         names = names_of(x)
         x = _checks.features_of(x, type(self).__name__)
-        self.n_features_in_ = x.shape[1]
+        self.n_features_in_, self._takes_float32 = x.shape[1], _is_float32(x)
         if names is not None:
             self.feature_names_in_ = np.array(names, dtype=object)
         elif hasattr(self, "feature_names_in_"):
@@ -121,12 +125,12 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
         table.add_all(retyped(x, names, self.categorical, self.numeric), names)
         return table
 
-    def _how(self, settings: Dict[str, Any], n_targets: int, names: Optional[List[str]], kind: int) -> Any:
+    def _how(self, settings: Dict[str, Any], n_rows: int, n_targets: int, names: Optional[List[str]], kind: int) -> Any:
         if names is not None:
             target = ",".join(names[-n_targets:])
         else:
             target = ",".join(str(i - n_targets) for i in range(n_targets))
-        return _fit.preprocessor_options(settings, target, kind, settings.get("loss"))
+        return _fit.preprocessor_options(settings, target, kind, settings.get("loss"), n_rows)
 
     def _prepared(self, settings: Dict[str, Any], x: Any, targets: np.ndarray, y: Any, weights: Optional[np.ndarray],
                   otherwise: str, again: bool) -> Begun:
@@ -140,7 +144,8 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
                 titles.append(title)
             table.add_numbers(np.ascontiguousarray(targets[:, i]), None if title is None else [title])
 
-        how = self._how(settings, targets.shape[1], titles, _l.TARGET_NUMBERS if targets.shape[1] == 1 else _l.TARGET_NONE)
+        kind = _l.TARGET_NUMBERS if targets.shape[1] == 1 else _l.TARGET_NONE
+        how = self._how(settings, table.n_rows, targets.shape[1], titles, kind)
         data = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
         return Begun(data, settings)
 
@@ -222,7 +227,7 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
         """again: the net was trained before; goes_on: by a trainer whose counts go on."""
         epochs, steps = self._done if goes_on else (0, 0)
         losses = self.loss_curve_ if again else []
-        held_out = self.validation_loss_curve_ if again else None
+        held_out, scores = (self.validation_loss_curve_, self.validation_scores_) if again else (None, None)
         other_epochs, other_steps = len(losses) - epochs, (self.n_steps_ if again else 0) - steps  # of other trainers
         self._note_result(outcome.result)
         self.n_iter_ = max(self._done[0] - epochs, 1)
@@ -230,9 +235,12 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
         if self.best_epoch_ is not None:
             self.best_epoch_ += other_epochs
         self.loss_curve_ = _joined(losses, outcome.losses, other_epochs)
-        self.validation_loss_curve_ = None
+        self.validation_loss_curve_ = self.validation_scores_ = None
         if outcome.validation_losses is not None:
             self.validation_loss_curve_ = _joined(held_out, outcome.validation_losses, other_epochs)
+            self.validation_scores_ = _joined(scores, outcome.validation_scores, other_epochs)
+        self.best_loss_ = _best(min, self.loss_curve_) if self.validation_scores_ is None else None
+        self.best_validation_score_ = _best(max, self.validation_scores_)
 
     # ---- use ---------------------------------------------------------------------------------------------------
 
@@ -243,8 +251,38 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
 
     def _outputs(self, X: Any, output: str) -> np.ndarray:
         self._check_fitted()
-        dataset = dataset_of(self._transformed(_checks.check_features(self, X)), None)
-        return self.model_._predict(dataset, output, self.backend or "auto", self.threads or 0)
+        x = _checks.check_features(self, X)
+        dataset = dataset_of(self._transformed(x), None)
+        outputs = self.model_._predict(dataset, output, self.backend or "auto", self.threads or 0)
+        return outputs.astype(np.float32) if self._takes_float32 and _is_float32(x) else outputs
+
+    def _tensors(self, ending: str) -> List[np.ndarray]:
+        """Those of the linear layers."""
+        self._check_fitted()
+        dtype = np.float32 if self._takes_float32 else np.float64
+        return [self.model_[name].astype(dtype) for name in self.model_._linear_names(ending)]
+
+    @property
+    def coefs_(self) -> List[np.ndarray]:
+        """Copies of the weights [inputs, outputs] of the linear layers, in the type of X."""
+        return [weights.reshape(len(weights), -1).T for weights in self._tensors(".weight")]
+
+    @property
+    def intercepts_(self) -> List[np.ndarray]:
+        """Copies of the biases [outputs] of the linear layers that have them, in the type of X."""
+        return self._tensors(".bias")
+
+    @property
+    def n_layers_(self) -> int:
+        """Layers, that of the inputs counted."""
+        self._check_fitted()
+        return len(self.model_.widths)
+
+    @property
+    def n_outputs_(self) -> int:
+        """Outputs of the net."""
+        self._check_fitted()
+        return self.model_.widths[-1]
 
     @property
     def input_names_(self) -> List[str]:
@@ -319,7 +357,17 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
             self._preprocessor = Handle(made(lib.vise_preprocessor_from_json, text), lib.vise_preprocessor_free)
 
 
+def _is_float32(x: Any) -> bool:
+    """Whether a checked X is an array of float32, or a DataFrame of nothing else."""
+    return isinstance(x, np.ndarray) and x.dtype == np.float32
+
+
 _stop_reason = lru_cache(maxsize=None)(lambda reason: lib.vise_stop_reason_name(reason).decode())
+
+
+def _best(choose: Any, curve: Optional[List[float]]) -> Optional[float]:
+    """The least or the largest number of a curve; None where there is none."""
+    return choose((value for value in curve if not math.isnan(value)), default=None) if curve is not None else None
 
 
 def _joined(before: Optional[List[float]], losses: np.ndarray, n_other: int) -> List[float]:

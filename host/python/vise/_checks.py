@@ -203,12 +203,9 @@ def same_length(x: Any, y: np.ndarray) -> None:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{x.shape[0]}, {len(y)}]")
 
 
-def rows_fit(x: Any, y: np.ndarray, estimator: str) -> None:
-    """The same, and enough of them for a fit."""
-    same_length(x, y)
-    if len(y) < 2:
-        raise ValueError(f"Found array with n_samples=1 (shape={x.shape}) while a minimum of 2 is required by "
-                         f"{estimator}.")
+def warn_of_constant(what: str) -> None:
+    """A fit to targets that are all the same is one to nothing, but it is a fit."""
+    warnings.warn(f"{what}, so there is nothing else to learn", RuntimeWarning, stacklevel=5)
 
 
 def in_one_batch(x: Any, y: np.ndarray, weights: Optional[np.ndarray], batch: float) -> Tuple[Any, np.ndarray, Any]:

@@ -22,6 +22,7 @@ except ImportError:
 class Classifier(ClassifierMixin, Estimator):
     classes_: np.ndarray
     _class_order: np.ndarray  # where each class of the net stands in classes_
+    _only_class: Optional[int] = None  # the place in classes_ of the one that all rows had
     _n_labels: int = 0  # columns of y, of which several may be 1; 0: y has classes
 
     def __sklearn_tags__(self) -> Any:
@@ -33,23 +34,27 @@ class Classifier(ClassifierMixin, Estimator):
         """The same for scikit-learn before 1.6."""
         return {**super()._more_tags(), "multilabel": True}
 
+    def _settings(self) -> Dict[str, Any]:
+        settings = super()._settings()
+        return settings if self._only_class is None else _for_one_class(settings)
+
     def _checked(self, settings: Dict[str, Any], X: Any, y: Any, sample_weight: Any, again: bool) -> Any:
         """X, y and weights, with classes_ noted."""
         if y is None:
             _checks.column_of(y, type(self).__name__)
         x = _checks.check_features(self, X) if again else self._note_features(X)
         labels = _checks.labels_of(y, type(self).__name__)
-        _checks.rows_fit(x, labels, type(self).__name__)
+        _checks.same_length(x, labels)
         weights = _checks.weights_of(sample_weight, len(labels))
         classes = np.unique(labels)
         if again and (self._n_labels > 0 or not np.array_equal(classes, self.classes_)):
             raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                              f"Previously got {self.classes_}, `y` has {classes}")
         self.classes_, self._n_labels = classes, 0
-        present = self.classes_ if weights is None else np.unique(labels[weights > 0])
-        if len(present) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: all rows (of weight above 0) are of "
-                             f"class {present.tolist()[0]!r}")
+        present = classes if weights is None else np.unique(labels[weights > 0])
+        if len(present) == 1:
+            self._only_class = int(np.searchsorted(classes, present[0]))
+            _checks.warn_of_constant(f"all rows (of weight above 0) are of the class {present.tolist()[0]!r}")
         return _checks.in_one_batch(x, labels, weights, first_batch(settings, len(labels)))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
@@ -64,6 +69,7 @@ class Classifier(ClassifierMixin, Estimator):
         if first:
             self.classes_, self._n_labels = np.unique(classes), 0 if columns is None else columns.shape[1]
             self._class_order = np.arange(len(self.classes_))
+            self._only_class = 0 if len(self.classes_) == 1 and self._n_labels == 0 else None
         x = self._note_features(X) if first else _checks.check_features(self, X)
         targets = self._class_codes(x, y, classes) if columns is None else self._known_labels(x, columns, classes)
         weights = _checks.weights_of(sample_weight, len(targets))
@@ -86,6 +92,11 @@ class Classifier(ClassifierMixin, Estimator):
         if len(unknown) > 0 or (classes is not None and not np.array_equal(np.unique(classes), self.classes_)):
             raise ValueError(f"`classes` {self.classes_.tolist()} of the first call to partial_fit are not those of this "
                              f"one: {np.unique(labels if classes is None else classes).tolist()}")
+        if self._only_class is not None:
+            only = self.classes_[self._only_class]
+            if (labels != only).any():
+                raise ValueError(f"the net was fitted to rows of the class {only!r} alone, and y has others: call fit")
+            return np.ones((len(labels), 1), dtype=np.int64)
         place = np.full(len(self.classes_), -1, dtype=np.int64)
         place[self._class_order] = np.arange(len(self._class_order))
         return place[np.searchsorted(self.classes_, labels)][:, None]
@@ -113,7 +124,7 @@ class Classifier(ClassifierMixin, Estimator):
         """A fit to several labels, each of which a row may have."""
         settings = dict(self._settings(), loss=self._label_loss())
         x = _checks.check_features(self, X) if again else self._note_features(X)
-        _checks.rows_fit(x, columns, type(self).__name__)
+        _checks.same_length(x, columns)
         if again and self._n_labels != columns.shape[1]:
             raise ValueError("warm_start can only be used where `y` has the same labels as in the previous call to fit: "
                              f"{self._n_labels} columns, not {columns.shape[1]}")
@@ -124,11 +135,13 @@ class Classifier(ClassifierMixin, Estimator):
         return self._prepared(settings, x, columns, y, weights, "label", again)
 
     def _begin(self, X: Any, y: Any, sample_weight: Any, again: bool = False) -> Begun:
-        columns = None if y is None else _checks.label_columns(y)
+        columns, self._only_class = None if y is None else _checks.label_columns(y), None
         if columns is not None:
             return self._begin_labels(X, y, columns, sample_weight, again)
         settings = self._settings()
         x, labels, weights = self._checked(settings, X, y, sample_weight, again)
+        if self._only_class is not None:
+            return self._begin_one_class(settings, x, y, weights, again)
         names, table = self._names(), self._table(x)
         target = column_name(title_of(y, "class"), names) if names is not None else None
         if labels.dtype.kind in "OUSb":
@@ -137,12 +150,18 @@ class Classifier(ClassifierMixin, Estimator):
             table.add_numbers(labels, None if target is None else [target])
         all_names = names + [target] if names is not None and target is not None else None
 
-        how = self._how(settings, 1, all_names, _l.TARGET_CLASSES)
+        how = self._how(settings, table.n_rows, 1, all_names, _l.TARGET_CLASSES)
         if self.class_weight is not None:
             settings = dict(settings, class_weights=self._class_weights(labels, weights))
         data = _fit.prepare(table, how, settings, weights, self._preprocessor if again else None)
         self._order_classes(data.preprocessor)
         return Begun(data, settings)
+
+    def _begin_one_class(self, settings: Dict[str, Any], x: Any, y: Any, weights: Optional[np.ndarray],
+                         again: bool) -> Begun:
+        """A fit to rows of one class: a net with an output for it, which is 1 in every row."""
+        self._class_order = np.array([self._only_class])
+        return self._prepared(_for_one_class(settings), x, np.ones((x.shape[0], 1)), y, weights, "class", again)
 
     def _class_weights(self, labels: np.ndarray, weights: Optional[np.ndarray]) -> List[float]:
         """class_weight as a list in the order of classes_."""
@@ -182,12 +201,19 @@ class Classifier(ClassifierMixin, Estimator):
         made_ = self._outputs(X, "probability")
         if self._n_labels > 0:
             return made_
+        if self._only_class is not None:
+            made_[:] = 1  # no other is known
+            return self._by_class(made_, 0)
         if made_.shape[1] == 1:
             made_ = np.hstack([1 - made_, made_])
         elif self.model_.loss == "bce":
             made_ = made_ / made_.sum(axis=1, keepdims=True)
-        out = np.zeros((len(made_), len(self.classes_)))
-        out[:, self._class_order] = made_[:, :len(self._class_order)]
+        return self._by_class(made_, 0)
+
+    def _by_class(self, outputs: np.ndarray, otherwise: float) -> np.ndarray:
+        """Outputs of the net in the order of classes_, `otherwise` for those that it does not know."""
+        out = np.full((len(outputs), len(self.classes_)), otherwise, dtype=outputs.dtype)
+        out[:, self._class_order] = outputs[:, :len(self._class_order)]
         return out
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
@@ -201,10 +227,14 @@ class Classifier(ClassifierMixin, Estimator):
         made_ = self._outputs(X, "raw")
         if self._n_labels > 0:
             return made_
+        if self._only_class is not None:  # in favour of the one that is known
+            made_ = np.abs(made_)
+            if len(self.classes_) <= 2:
+                return made_[:, 0] if self._only_class == len(self.classes_) - 1 else -made_[:, 0]
+            return self._by_class(made_, -np.inf)
         if made_.shape[1] == 1:
             return made_[:, 0]
-        out = np.full((len(made_), len(self.classes_)), -np.inf)
-        out[:, self._class_order] = made_[:, :len(self._class_order)]
+        out = self._by_class(made_, -np.inf)
         return out[:, 1] - out[:, 0] if out.shape[1] == 2 else out
 
     def predict(self, X: Any) -> np.ndarray:
@@ -212,6 +242,8 @@ class Classifier(ClassifierMixin, Estimator):
         if self._n_labels > 0:
             return (self._outputs(X, "raw") > 0).astype(np.int64)
         codes = self._outputs(X, "class")[:, 0]
+        if self._only_class is not None:
+            codes = np.zeros_like(codes)
         return self.classes_[self._class_order[codes.astype(np.intp)]]
 
 
@@ -230,7 +262,9 @@ class Regressor(RegressorMixin, Estimator):
             _checks.targets_of(y, type(self).__name__)
         x = _checks.check_features(self, X) if again else self._note_features(X)
         targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
-        _checks.rows_fit(x, targets, type(self).__name__)
+        _checks.same_length(x, targets)
+        if _is_constant(targets):
+            _checks.warn_of_constant(f"y is {targets[0].tolist()[0]:g} in every row")
         if again and targets.shape[1] != self._n_targets:
             raise ValueError("warm_start can only be used where `y` has as many columns as in the previous call to fit: "
                              f"{self._n_targets}, not {targets.shape[1]}")
@@ -263,6 +297,18 @@ class Regressor(RegressorMixin, Estimator):
         return out[:, 0] if self._one_dimension else out
 
 
+def _for_one_class(settings: Dict[str, Any]) -> Dict[str, Any]:
+    """Settings for a net with one output, for the one class that there is."""
+    of_several = ("class_weight", "class_weights", "label_smoothing")
+    kept = {name: value for name, value in settings.items() if name not in of_several}
+    return dict(kept, loss=kept["loss"] if kept.get("loss") in ("bce", "hinge") else "bce")
+
+
+def _is_constant(targets: np.ndarray) -> bool:
+    """Whether a single target is the same in every row."""
+    return targets.shape[1] == 1 and len(targets) > 0 and bool((targets == targets[0]).all())
+
+
 def _document(estimator: Any, head: str, example: str) -> None:
     estimator.__doc__ = head + PARAMETERS + _ATTRIBUTES + example
 
@@ -282,9 +328,16 @@ _ATTRIBUTES = """
         Steps that were taken, with warm_start those of all fits.
     loss_ : float
         Training loss averaged over the last epoch.
-    loss_curve_, validation_loss_curve_ : list of float
-        Loss of each epoch, with warm_start of all fits; NaN where the validation rows were not looked at, None without
-        them.
+    loss_curve_, validation_loss_curve_, validation_scores_ : list of float
+        Loss of each epoch, and loss and accuracy or R^2 of the validation rows, with warm_start of all fits; NaN where these
+        were not looked at or the numbers went wrong, None without them.
+    best_loss_, best_validation_score_ : float or None
+        The least of loss_curve_, where there are no validation rows; the largest of validation_scores_, where there are.
+    coefs_, intercepts_ : list of ndarray
+        Weights [inputs, outputs] and biases [outputs] of the linear layers, as float32 where X was, else as float64: copies,
+        of a net whose inputs are input_names_. model_ has those that it computes with.
+    n_layers_, n_outputs_ : int
+        Layers, that of the inputs counted, and outputs of the net.
     best_epoch_ : int or None
         With patience, the epoch whose weights were kept.
     stop_reason_ : str

@@ -47,10 +47,11 @@ def _list(value: Any, parameter: str) -> Optional[bytes]:
     return ",".join(texts).encode()
 
 
-def preprocessor_options(params: Mapping[str, Any], target: str, kind: int, loss: Optional[str]) -> Any:
+def preprocessor_options(params: Mapping[str, Any], target: str, kind: int, loss: Optional[str], n_rows: int) -> Any:
     """vise_preprocessor_options of an estimator's parameters, and what must be kept alive with them."""
     how = _l.sized(_l.PreprocessorOptions, lib.vise_preprocessor_options_init_sized)
-    how.target, how.target_kind = target.encode(), kind
+    how.target, how.target_kind, how.constant_target = target.encode(), kind, 1
+    how.keep_constant = n_rows == 1  # in one row every column is
     how.drop, how.features = _list(params.get("drop"), "drop"), _list(params.get("features"), "features")
     if params.get("missing") is not None:
         how.missing = _l.named(lib.vise_missing_parse, params["missing"])
@@ -119,6 +120,8 @@ def configs_for(data: Data, params: Mapping[str, Any]) -> Configs:
     if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
         configs.put("epochs", 0)  # steps alone end it
     settle_loss(configs, data, given)
+    if configs.number("patience") > 0 and "keep_best" not in given and configs.number("nonfinite") != _HALT:
+        configs.put("keep_best", True)
     configs.put("scale", _UNSCALED)  # the preprocessor has done it
     fill_outputs(configs, data)
     return configs
@@ -137,6 +140,7 @@ def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
 
 _MSE = _l.named(lib.vise_loss_parse, "mse")
 _UNSCALED = _l.named(lib.vise_scale_parse, "none")
+_HALT = _l.named(lib.vise_nonfinite_parse, "halt")
 _takes_labels = lru_cache(maxsize=None)(lambda loss: lib.vise_loss_targets(loss) == 0)
 
 
@@ -210,9 +214,12 @@ class _Interrupt:
 class Outcome:
     """How a run ended: result is vise_run_result, curves by epoch, NaN where there is none."""
 
-    def __init__(self, result: Any, losses: np.ndarray, validation_losses: Optional[np.ndarray],
-                 interrupt: _Interrupt) -> None:
-        self.result, self.losses, self.validation_losses, self.interrupt = result, losses, validation_losses, interrupt
+    def __init__(self, result: Any, losses: np.ndarray, held_out: Optional[np.ndarray], interrupt: _Interrupt) -> None:
+        self.result, self.losses, self.interrupt = result, losses, interrupt
+        self.validation_losses: Optional[np.ndarray] = None
+        self.validation_scores: Optional[np.ndarray] = None
+        if held_out is not None:
+            self.validation_losses, self.validation_scores = held_out
 
 
 def _n_epochs(configs: Configs, data: Data) -> int:
@@ -232,13 +239,14 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
     losses = np.empty(_n_epochs(configs, data))
     losses.fill(np.nan)
-    validation_losses = losses.copy() if data.validation is not None else None
+    held_out = np.full((2, len(losses)), np.nan) if data.validation is not None else None  # losses and scores
 
     display = _display(show)
     config.interrupted = _FLAG_IS_SET
     config.user = ctypes.addressof(interrupt.flag)
     config.losses, config.n_losses = address_of(losses), len(losses)
-    config.validation_losses = address_of(validation_losses) if validation_losses is not None else None
+    if held_out is not None:
+        config.validation_losses, config.validation_scores = address_of(held_out[0]), address_of(held_out[1])
     config.progress_by_time = display is None or not display.each_epoch
     config.progress = _l.PROGRESS_CALL(display.show) if display is not None else _NOTHING
     config.log = _LOG
@@ -257,7 +265,7 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     if status != 0:
         _l.fail(status, failure.text)
     n = min(int(result.epochs), len(losses))
-    return Outcome(result, losses[:n], validation_losses[:n] if validation_losses is not None else None, interrupt)
+    return Outcome(result, losses[:n], held_out[:, :n] if held_out is not None else None, interrupt)
 
 
 _told: Dict[int, List[str]] = {}  # warnings of the runs that go on, by the addresses of their flags

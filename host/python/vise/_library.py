@@ -93,7 +93,8 @@ class RunConfig(Structure):
                 ("interrupted", c_void_p), ("progress", PROGRESS_CALL), ("log", LOG_CALL), ("user", c_void_p),
                 ("owned", c_void_p), ("checkpoint_seconds", c_double), ("checkpoint_each_epoch", c_bool),
                 ("describe", c_void_p), ("evaluate_at_end", c_bool), ("losses", c_void_p),
-                ("validation_losses", c_void_p), ("n_losses", c_size_t), ("progress_by_time", c_bool)]
+                ("validation_losses", c_void_p), ("n_losses", c_size_t), ("progress_by_time", c_bool),
+                ("validation_scores", c_void_p)]
 
 
 class RunResult(Structure):
@@ -119,7 +120,8 @@ class PreprocessorOptions(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("target", c_char_p), ("features", c_char_p), ("drop", c_char_p),
                 ("missing", c_int), ("max_categories", c_size_t), ("scale", c_int), ("loss_given", c_bool),
-                ("loss", c_int), ("target_kind", c_int), ("group", c_char_p), ("keep_constant", c_size_t)]
+                ("loss", c_int), ("target_kind", c_int), ("group", c_char_p), ("keep_constant", c_size_t),
+                ("ranks", c_void_p), ("constant_target", c_size_t)]
 
 
 class TransformOptions(Structure):
@@ -215,7 +217,8 @@ _FUNCTIONS = {
     "vise_net_config_get": "spttze", "vise_train_config_clear": "vp", "vise_run_config_clear": "vp",
     "vise_net_config_fill": "sppie", "vise_flag_is_set": "bp", "vise_loss_parse": "stIe", "vise_loss_name": "ti",
     "vise_loss_targets": "ii", "vise_scale_parse": "stIe", "vise_missing_parse": "stIe",
-    "vise_init_scheme_parse": "stIe", "vise_backend_parse": "stIe", "vise_stop_reason_name": "ti",
+    "vise_init_scheme_parse": "stIe", "vise_nonfinite_parse": "stIe", "vise_backend_parse": "stIe",
+    "vise_stop_reason_name": "ti",
     "vise_activation_name": "ti", "vise_recipe_facts_init_sized": "vpz", "vise_recipe_for_table": "zptz",
     "vise_recipe_validation_fraction": "dz", "vise_table_create": "stzPe", "vise_table_add_numbers": "spTAe",
     "vise_table_add_text": "sptTe", "vise_table_add_fields": "sptTe", "vise_table_free": "vp",

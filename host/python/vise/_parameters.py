@@ -88,6 +88,8 @@ class Parameters:
         stop_stall: Optional[int] = None,
         stop_projected_gradient: Optional[float] = None,
         patience: Optional[int] = None,
+        patience_by: Optional[str] = None,
+        keep_best: Optional[bool] = None,
         min_delta: Optional[float] = None,
         nonfinite: Optional[str] = None,
         max_skips: Optional[int] = None,
@@ -193,6 +195,8 @@ class Parameters:
         self.stop_stall = stop_stall
         self.stop_projected_gradient = stop_projected_gradient
         self.patience = patience
+        self.patience_by = patience_by
+        self.keep_best = keep_best
         self.min_delta = min_delta
         self.nonfinite = nonfinite
         self.max_skips = max_skips
@@ -392,6 +396,11 @@ PARAMETERS = """
         stop when the projected gradient on all training rows is at most X [off]
     patience : int, default None
         stop N epochs after the best validation loss; its weights are restored [off]
+    patience_by : str, default None
+        what `patience` watches: the validation loss, or the score, which is accuracy or R^2 [loss]
+    keep_best : bool, default None
+        with `patience`: training that goes wrong after an epoch whose weights were kept ends well with those,
+        and a warning [no]
     min_delta : float, default None
         what counts as better for `patience` and `stop_stall` [0]
     nonfinite : str, default None

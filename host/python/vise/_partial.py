@@ -52,7 +52,7 @@ class PartialFit:
     def _begin_partial(self, x: Any, targets: np.ndarray, n_outputs: int, loss: str) -> None:
         """A preprocessor fitted to the first rows, a net, and a trainer without data of its own."""
         settings = dict(self._settings(), val_fraction=0)
-        how = _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None)
+        how = _fit.preprocessor_options(settings, "", _l.TARGET_NONE, None, x.shape[0])
         how.keep_constant = 1  # rows to come may differ
         self._preprocessor = _fit.fit_preprocessor(self._table(x), how, None)
 

@@ -123,6 +123,12 @@ class Model:
         text = lib.vise_model_preprocessing(self._whole)
         return json.loads(text) if text is not None else None
 
+    def _linear_names(self, ending: str) -> List[str]:
+        """Names of the tensors of linear layers that end so, ".weight" or ".bias"."""
+        names = self.tensor_names
+        normed = {name[:-len(".running_mean")] for name in names if name.endswith(".running_mean")}
+        return [name for name in names if name.endswith(ending) and name[:-len(ending)] not in normed]
+
     def _index(self, name: str) -> int:
         names = self.tensor_names
         if name not in names:

@@ -255,3 +255,24 @@ Test(table_target, is_not_what_a_delimiter_at_the_end_of_lines_leaves) {
     EXPECT_TARGET(texts[k], NULL, "classes cross-entropy: u 2 v 2");
   }
 }
+
+Test(table_target, a_constant_one_is_taken_where_that_is_asked) {
+  vise_preprocessor_options options;
+  vise_table *table;
+  double shift = 0, scale = 0;
+  vise_error err = VISE_ERROR_INIT;
+  vise_preprocessor_options_init(&options);
+  options.constant_target = 1;
+  options.target_kind = VISE_TARGET_NUMBERS;
+  vise_preprocessor *p = fit_text("x,y\n1,7\n2,7\n3,7\n", &options, &table);
+  cr_assert_eq(vise_preprocessor_target_scaling(p, 0, &shift, &scale, &err), VISE_OK, "%s", err.text);
+  EXPECT_NEAR(shift, 7, 0);
+  EXPECT_NEAR(scale, 1, 0);
+
+  /* Of classes one alone is nothing to tell apart. */
+  vise_preprocessor *none = NULL;
+  options.target_kind = VISE_TARGET_CLASSES;
+  EXPECT_ERROR(vise_preprocessor_fit(table, &options, NULL, 0, &none, &err), &err, VISE_ERR_VALUE, "nothing to learn");
+  vise_preprocessor_free(p);
+  vise_table_free(table);
+}

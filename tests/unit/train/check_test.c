@@ -129,6 +129,8 @@ Test(check, passes_penalties_clips_optimizers_and_constraints) {
     config.row_l1 = 1.5;
     config.max_norm = 0.5;
     config.min_delta = 0.1;
+    config.patience_by = VISE_PATIENCE_BY_SCORE;
+    config.keep_best = true;
     config.patience = 3; /* needs validation data in training, but not here */
 
     check_passes(&config, model, data, &h);

@@ -99,6 +99,8 @@ CHANGE(weights_null, c->n_class_weights = 3)
 CHANGE(external_data, c->loss = VISE_LOSS_EXTERNAL)
 CHANGE(patience_alone, c->patience = 3)
 CHANGE(min_delta_alone, c->min_delta = 0.1)
+CHANGE(patience_by_alone, c->patience_by = VISE_PATIENCE_BY_SCORE)
+CHANGE(keep_best_alone, c->keep_best = true)
 CHANGE(stop_loss_nan, c->stop_loss_on = true; c->stop_loss = NAN)
 CHANGE(projected_negative, c->stop_projected_gradient = -1)
 CHANGE(max_skips_zero, c->max_skips = 0)
@@ -186,6 +188,8 @@ static const refused table[] = {
     {external_data, VISE_ERR_USAGE, "`loss` external"},
     {patience_alone, VISE_ERR_USAGE, "`patience` needs validation data"},
     {min_delta_alone, VISE_ERR_USAGE, "`min_delta` needs `patience` or `stop_stall`"},
+    {patience_by_alone, VISE_ERR_USAGE, "`patience_by` needs `patience`"},
+    {keep_best_alone, VISE_ERR_USAGE, "`keep_best` needs `patience`"},
     {stop_loss_nan, VISE_ERR_USAGE, "`stop_loss` nan"},
     {projected_negative, VISE_ERR_USAGE, "`stop_projected_gradient` -1"},
     {max_skips_zero, VISE_ERR_USAGE, "`max_skips` 0"},

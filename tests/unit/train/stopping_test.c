@@ -475,3 +475,103 @@ Test(stopping, a_run_that_lost_patience_can_go_on) {
   vise_dataset_free(o.validation);
   rig_remove(folder);
 }
+
+/* Epochs of a run by the score, whose curve it fills. */
+static vise_run_result run_by_score(overfit *o, double *scores, size_t n, vise_model *model) {
+  vise_trainer *trainer = NULL;
+  vise_run_config run = rig_run_config(NULL, NULL);
+  vise_run_result result;
+  run.validation_scores = scores;
+  run.n_losses = n;
+  OK(vise_trainer_create(&o->config, model, o->train, o->validation, NULL, &trainer, &rig_err));
+  OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+  vise_trainer_free(trainer);
+  return result;
+}
+
+Test(stopping, patience_by_score_keeps_the_most_accurate_epoch) {
+  enum { N = 500 };
+  overfit o = make_overfit(VISE_BACKEND_CPU64);
+  vise_model *model = rig_model(wide, 3, true, VISE_F64), *by_loss = rig_model(wide, 3, true, VISE_F64);
+  static double scores[N], others[N];
+  const vise_run_result loss = run_by_score(&o, others, N, by_loss);
+  o.config.patience_by = VISE_PATIENCE_BY_SCORE;
+
+  const vise_run_result result = run_by_score(&o, scores, N, model);
+  cr_expect_eq(result.reason, VISE_STOP_PATIENCE);
+  cr_expect_eq(result.epochs, result.best_epoch + 10);
+  const double best = scores[result.best_epoch - 1];
+  for (size_t i = 0; i < result.epochs; i++) {
+    cr_expect(i + 1 < result.best_epoch ? scores[i] < best : scores[i] <= best);
+  }
+  cr_expect_eq(result.validation.accuracy, best);
+  cr_expect(memcmp(&result.lowest_loss, &result.validation.loss, sizeof(double)) == 0);
+  cr_expect_neq(result.best_epoch, loss.best_epoch); /* the two rules tell epochs apart */
+
+  vise_model_free(model);
+  vise_model_free(by_loss);
+  vise_dataset_free(o.train);
+  vise_dataset_free(o.validation);
+}
+
+Test(stopping, patience_by_score_refuses_one_row_of_numbers) {
+  const double x[] = {1, 2, 3}, y[] = {1, 2, 4};
+  vise_dataset *train = rig_dataset(x, 3, 1, y, 1), *one = rig_dataset(x, 1, 1, y, 1);
+  vise_train_config config = config_a(10);
+  vise_model *model = line(0, 0);
+  vise_trainer *trainer = NULL;
+  config.patience = 2;
+  config.patience_by = VISE_PATIENCE_BY_SCORE;
+  EXPECT_ERROR(vise_trainer_create(&config, model, train, one, NULL, &trainer, &rig_err), &rig_err, VISE_ERR_USAGE,
+               "R^2 needs at least 2 validation rows");
+  vise_model_free(model);
+  vise_dataset_free(train);
+  vise_dataset_free(one);
+}
+
+/* A learning rate at which weights overflow after some epochs. */
+static void check_kept(const char *folder, vise_nonfinite policy, bool keeps) {
+  vise_dataset *train = data_a();
+  vise_model *model = line(0.05, 0);
+  vise_trainer *trainer = NULL;
+  const vise_run_config run = rig_run_config(folder, NULL);
+  vise_run_result result;
+  vise_train_config config = config_a(0);
+  config.clip_value = false;
+  config.lr = 100;
+  config.epochs = 400;
+  config.patience = 400;
+  config.nonfinite = policy;
+  config.keep_best = keeps;
+
+  OK(vise_trainer_create(&config, model, train, train, NULL, &trainer, &rig_err));
+  if (keeps) {
+    double w = NAN;
+    OK(vise_trainer_run(trainer, &run, &result, &rig_err));
+    cr_expect(result.reason == VISE_STOP_HALT || result.reason == VISE_STOP_SKIPS);
+    cr_expect_eq(result.best_epoch, 1);
+    OK(vise_model_get_tensor(model, 0, &w, 1, &rig_err));
+    cr_expect(isfinite(w));
+    cr_expect(memcmp(&result.lowest_loss, &result.validation.loss, sizeof(double)) == 0);
+  } else {
+    EXPECT_ERROR(vise_trainer_run(trainer, &run, &result, &rig_err), &rig_err, VISE_ERR_NONFINITE, "not finite");
+    cr_expect_eq(result.best_epoch, 0);
+  }
+  vise_trainer_free(trainer);
+  vise_model_free(model);
+  vise_dataset_free(train);
+}
+
+Test(stopping, keep_best_ends_well_where_numbers_went_wrong) {
+  static const vise_nonfinite policies[] = {VISE_NONFINITE_SKIP, VISE_NONFINITE_HALT, VISE_NONFINITE_PROPAGATE};
+  for (size_t i = 0; i < 3; i++) {
+    char folder[256];
+    vise_model *saved = NULL;
+    rig_folder(folder);
+    check_kept(NULL, policies[i], false);
+    check_kept(folder, policies[i], true);
+    OK(vise_model_load(folder, &saved, &rig_err));
+    vise_model_free(saved);
+    rig_remove(folder);
+  }
+}
