@@ -16,10 +16,10 @@
 bool vise_i_is_called_id(const char *name) {
   const size_t n = strlen(name);
   if (strcasecmp(name, "id") == 0) return true;
-  if (n <= 3) return false;
+  if (n < 3) return false;
   const char *end = name + n - 3;
   if (strcasecmp(end, "_id") == 0 || strcasecmp(end, ".id") == 0) return true;
-  return *end >= 'a' && *end <= 'z' && (strcmp(end + 1, "Id") == 0 || strcmp(end + 1, "ID") == 0);
+  return n > 3 && *end >= 'a' && *end <= 'z' && (strcmp(end + 1, "Id") == 0 || strcmp(end + 1, "ID") == 0);
 }
 
 /* What is not so called for sure, but is ids if no value repeats. */

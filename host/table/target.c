@@ -55,9 +55,10 @@ static vise_status check_texts(const vise_i_fit *fit, size_t c, size_t n_texts, 
 
   if (n_texts == 1) return fail_target(fit, c, "is the same in every row, so there is nothing to learn");
   if (n_texts * 2 > n_rows && fit->options->target_kind != VISE_TARGET_CLASSES) {
-    snprintf(what, sizeof what,
-             "is text that differs in %zu of %zu rows, so it names rows and not classes; `target` names another column",
-             n_texts, n_rows);
+    const bool is_alone = fit->table->n_columns == 1;
+    snprintf(what, sizeof what, "is text that differs in %zu of %zu rows, so it names rows and not classes; `%s` %s",
+             n_texts, n_rows, is_alone ? "delimiter" : "target",
+             is_alone ? "tells what separates columns" : "names another column");
     return fail_target(fit, c, what);
   }
 

@@ -208,6 +208,7 @@ Test(table_feature, leaves_out_what_tells_nothing) {
       {",a,y\n1,5,1\n2,6,2\n5,7,3\n", "left out: Unnamed: 0, row names"},
       {"\"\",a,y\nx,5,1\ny,6,2\nz,7,3\n", "left out: Unnamed: 0, row names"},
       {"a,ID,y\n5,1,1\n6,2,2\n7,9,3\n", "left out: ID, an id"},
+      {"_id,a,y\n5,1,1\n6,1,2\n7,2,3\n", "left out: _id, an id"},
       {"a,cust_id,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: cust_id, an id"},
       {"a,Patient,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: Patient, an id"},
       {"a,PassengerId,y\n5,1,1\n6,3,2\n7,2,3\n", "left out: PassengerId, an id"},

@@ -154,6 +154,7 @@ Test(table_target, refuses_what_cannot_be_learnt) {
       {"x,id\n5,1\n7,2\n9,3\n", "target column \"id\" holds row names or ids"},
       {"x,cust_id\n5,17\n7,17\n9,23\n8,40\n", "target column \"cust_id\" is called as ids are"},
       {"y\n1\n2\n", "no feature is left beside the target"},
+      {"a~y\n1~u\n2~v\n3~w\n", "text that differs in 3 of 3 rows, so it names rows and not classes; `delimiter` tells"},
       {",y\n1,5\n2,6\n", "no feature is left; column \"Unnamed: 0\" was left out: row names"},
   };
 
