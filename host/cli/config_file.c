@@ -8,6 +8,7 @@
 #include "host/cli/json_file.h"
 #include "host/cli/message.h"
 #include "host/cli/options.h"
+#include "host/cli/suggest.h"
 #include "host/cli/text_json.h"
 
 enum { REAL_BYTES = 40 };
@@ -78,14 +79,22 @@ static vise_status set_value(vise_i_cli_options *options, int i, const char *pat
   return vise_i_cli_fail(err, status, "%s: %s", path, said);
 }
 
+static vise_status fail_unknown(const vise_i_cli_options *options, const char *path, const char *key, vise_error *err) {
+  vise_i_cli_guess guess = {key, NULL, 0};
+  for (size_t k = 0; k < options->n_rows; k++) vise_i_cli_suggest(&guess, options->rows[k]->name);
+
+  if (guess.best != NULL) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: unknown key \"%s\"; did you mean \"%s\"?", path, key, guess.best);
+  }
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "%s: unknown key \"%s\"; keys are the names of vise %s's options without the dashes", path,
+                         key, vise_i_cli_command_of(options->command)->name);
+}
+
 static vise_status set_key(vise_i_cli_options *options, const char *path, const char *key, const json_t *value,
                            vise_error *err) {
   const int i = vise_i_cli_find(options, key, NULL);
-  if (i < 0) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                           "%s: unknown key \"%s\"; keys are the names of vise %s's options without the dashes", path,
-                           key, vise_i_cli_command_of(options->command)->name);
-  }
+  if (i < 0) return fail_unknown(options, path, key, err);
   if (strcmp(key, "config") == 0 || strcmp(key, "resume") == 0 || strcmp(key, "join") == 0) {
     return vise_i_cli_fail(err, VISE_ERR_USAGE, "%s: \"%s\" is for the command line only", path, key);
   }

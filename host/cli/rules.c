@@ -74,6 +74,11 @@ static vise_status check_shares(const vise_i_cli_options *options, vise_error *e
   if (options->shard_by != NULL && options->training.own_data) {
     return vise_i_cli_fail_both("shard-by", "own-data", "each process has its own rows already", err);
   }
+  if (options->training.own_data && options->training.sync_every == 0) {
+    return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                           "--own-data needs --sync-every: between the means of weights each process trains on its own "
+                           "rows");
+  }
   if (options->training.own_data && options->fold != NULL) {
     return vise_i_cli_fail_both("fold", "own-data", "folds are dealt from one table", err);
   }

@@ -203,6 +203,8 @@ Test(cli_config, refuses_files_that_are_wrong) {
       {"[1]", "not a JSON object"},
       {"{\"learning-rate\": 0.1}", "unknown key \"learning-rate\""},
       {"{\"--lr\": 0.1}", "unknown key \"--lr\""},
+      {"{\"epocs\": 5}", "unknown key \"epocs\"; did you mean \"epochs\"?"},
+      {"{\"clamp_layer\": []}", "unknown key \"clamp_layer\"; did you mean \"clamp-layer\"?"},
       {"{\"bias\": false}", "unknown key \"bias\""},
       {"{\"data\": \"iris.csv\"}", "unknown key \"data\""}, /* eval's */
       {"{\"config\": \"d.json\"}", "command line only"},

@@ -44,6 +44,11 @@ Test(cli_refusal, unknown_and_abbreviated_options) {
   EXPECT_ALL("train --train iris.csv --recipe none --out run", rows);
 }
 
+/* Before a file is looked for whose name has the number of a process in it. */
+Test(cli_refusal, rows_of_processes_need_means_of_weights) {
+  tool_expect_refused("train --train rows-{rank}.csv --own-data", "--own-data needs --sync-every: between the means");
+}
+
 Test(cli_refusal, numbers_that_are_none) {
   static const refused rows[] = {
       {"--lr fast", "--lr: 'fast' is not a number"},
