@@ -202,6 +202,8 @@ json_t *vise_i_cli_sweep_rungs_json(const vise_i_cli_sweeping *s);
 
 bool vise_i_cli_score_larger(vise_i_cli_score score);
 const char *vise_i_cli_score_name(vise_i_cli_score score);
+/* Whether nets of that loss and so many outputs can have it. */
+bool vise_i_cli_score_fits(vise_i_cli_score score, vise_loss loss, size_t n_outputs);
 /* Whether the metrics of a fit have it; else its model has to be asked. */
 bool vise_i_cli_score_of_metrics(vise_i_cli_score score, const vise_metrics *metrics, double *out);
 /* What vise_sweep_config.score is for; user: the vise_i_cli_sweeping. Nets in integers are scored as such; where the metrics

@@ -110,6 +110,13 @@ typedef struct wanted_fit {
   bool looks_at_rows; /* where it is only checked */
 } wanted_fit;
 
+/* Why held-out rows have no score of that name. */
+static vise_status fail_unscored(vise_i_cli_score score, vise_error *err) {
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
+                         vise_i_cli_score_name(score));
+}
+
 /* Hands the fit to the queue; without one it is only checked. */
 static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, const wanted_fit *w, vise_error *err) {
   vise_i_cli_options options;
@@ -128,6 +135,10 @@ static vise_status hand_over(const vise_i_cli_sweeping *s, vise_sweep *queue, co
     fit.n_state_bytes = w->n_state;
     fit.keep_state = w->rung < s->n_rungs;
     status = queue != NULL ? vise_sweep_submit(queue, &fit, err) : vise_sweep_check(&fit, w->looks_at_rows, err);
+    const size_t n_outputs = options.net.widths[options.net.n_layers];
+    if (status == VISE_OK && queue == NULL && !vise_i_cli_score_fits(s->options->score, training.loss, n_outputs)) {
+      status = fail_unscored(s->options->score, err);
+    }
   }
 
   vise_model_free(setup.model);
@@ -183,11 +194,9 @@ static vise_status check_score(const vise_i_cli_sweeping *s, const vise_sweep_re
                                vise_error *err) {
   const size_t config = result->id / s->n_splits, split = result->id % s->n_splits;
   if (!isnan(score) || !isfinite(result->validation.loss)) return VISE_OK;
-  char text[160];
-  (void)snprintf(text, sizeof text,
-                 "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
-                 vise_i_cli_score_name(s->options->score));
-  return vise_i_cli_sweep_fit_failed(s, config, split, VISE_ERR_USAGE, text, err);
+  vise_error inner = VISE_ERROR_INIT;
+  const vise_status status = fail_unscored(s->options->score, &inner);
+  return vise_i_cli_sweep_fit_failed(s, config, split, status, inner.text, err);
 }
 
 /* What a fit is after a round. */

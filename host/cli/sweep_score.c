@@ -19,6 +19,23 @@ bool vise_i_cli_score_larger(vise_i_cli_score score) {
   return score != VISE_I_CLI_SCORE_LOSS && score != VISE_I_CLI_SCORE_RMSE && score != VISE_I_CLI_SCORE_MAE;
 }
 
+bool vise_i_cli_score_fits(vise_i_cli_score score, vise_loss loss, size_t n_outputs) {
+  const vise_targets targets = vise_loss_targets(loss);
+  const bool of_numbers = targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS;
+  switch (score) {
+    case VISE_I_CLI_SCORE_LOSS:
+      return true;
+    case VISE_I_CLI_SCORE_RMSE:
+    case VISE_I_CLI_SCORE_MAE:
+    case VISE_I_CLI_SCORE_R2:
+      return of_numbers;
+    case VISE_I_CLI_SCORE_AUC:
+      return !of_numbers && n_outputs <= 2;
+    default:
+      return !of_numbers;
+  }
+}
+
 bool vise_i_cli_score_of_metrics(vise_i_cli_score score, const vise_metrics *metrics, double *out) {
   switch (score) {
     case VISE_I_CLI_SCORE_LOSS:

@@ -121,11 +121,12 @@ Test(cli_sweep_refusal, scores_that_the_rows_do_not_have) {
                {"people.csv", "rmse"}, {"people.csv", "mae"},    {"people.csv", "auc"}};
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
     char says[96];
-    tool_result result =
-        sweep_run("--train %s --steps 2 --vary l2=1,2 --folds 2 --score %s", calls[i].rows, calls[i].score);
+    tool_result result = sweep_run("--train %s --steps 2 --vary l2=1,2 --folds 2 --score %s --out scored",
+                                   calls[i].rows, calls[i].score);
+    cr_assert(!tool_exists("scored"), "%s", calls[i].score);
     snprintf(says, sizeof says, "its held-out rows have no %s: the targets, or the loss, are not of the kind for it",
              calls[i].score);
-    cr_assert_eq(result.code, 1, "%d: %s", result.code, result.err);
+    cr_assert_eq(result.code, 2, "%d: %s", result.code, result.err);
     SAYS(result.err, says);
     SAYS(result.err, "vise sweep: configuration ");
     tool_free(&result);
