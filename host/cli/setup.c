@@ -154,50 +154,29 @@ static vise_status make_up(const vise_i_cli_options *options, vise_i_cli_setup *
 
 /* ---- sizes ---------------------------------------------------------------------------------------------------- */
 
-/* The outputs that classes with names need: one for two of them, where the loss does with that. */
-static size_t outputs_of_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup) {
-  const bool one_each = vise_loss_targets(options->training.loss) == VISE_TARGETS_LABELS || setup->n_classes > 2;
-  return one_each ? setup->n_classes : 1;
-}
-
-/* Replaces "auto" at the end of the net of a table of classes, where labels alone do not tell their number. */
-static void fill_outputs(vise_i_cli_options *options, const vise_i_cli_setup *setup) {
+/* What a table says of the net; the sizes are those of arrays by the time they are read. */
+static vise_status settle_net(vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
   vise_net_config *net = &options->net;
-  const vise_targets targets = vise_loss_targets(options->training.loss);
-  if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return;
-  if (net->n_layers > 0 && net->widths[net->n_layers] > 0) return;
-
-  if (net->n_layers == 0) {
-    net->n_layers = 1;
-    net->widths[0] = 0;
-  }
-  net->widths[net->n_layers] =
-      targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS ? 1 : outputs_of_classes(options, setup);
+  const vise_loss loss = options->training.loss;
+  return setup->preprocessor != NULL ? vise_net_config_settle(net, setup->preprocessor, setup->train, loss, err)
+                                     : vise_net_config_fill(net, setup->train, loss, err);
 }
 
-/* Typed outputs must have room for all classes. */
+/* Classes of the model of --init stay classes. */
 static vise_status check_classes(const vise_i_cli_options *options, const vise_i_cli_setup *setup, vise_error *err) {
-  const size_t n_outputs = options->net.widths[options->net.n_layers];
   if (setup->preprocessor == NULL || vise_preprocessor_n_classes(setup->preprocessor) == 0) return VISE_OK;
   const vise_targets targets = vise_loss_targets(options->training.loss);
-  if (setup->keeps_scaling && (targets == VISE_TARGETS_NUMBERS || targets == VISE_TARGETS_COUNTS)) {
-    return vise_i_cli_fail(err, VISE_ERR_USAGE,
-                           "--loss %s and --init contradict each other: the target of %s is %zu classes, not numbers",
-                           vise_loss_name(options->training.loss), options->init, setup->n_classes);
-  }
-  const size_t n_wanted = outputs_of_classes(options, setup);
-  if (n_outputs >= n_wanted) return VISE_OK;
-  return vise_i_cli_fail(err, VISE_ERR_SHAPE,
-                         "--layers: the net has %zu output%s but %s has %zu classes; write %zu or auto last", n_outputs,
-                         vise_i_cli_plural(n_outputs), vise_dataset_name(setup->train), setup->n_classes, n_wanted);
+  if (!setup->keeps_scaling || (targets != VISE_TARGETS_NUMBERS && targets != VISE_TARGETS_COUNTS)) return VISE_OK;
+  return vise_i_cli_fail(err, VISE_ERR_USAGE,
+                         "--loss %s and --init contradict each other: the target of %s is %zu classes, not numbers",
+                         vise_loss_name(options->training.loss), options->init, setup->n_classes);
 }
 
 static vise_status load_table(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
                               vise_error *err) {
   const vise_status status = vise_i_cli_training_table(options, setup, initial, err);
   if (status != VISE_OK) return status;
-  fill_outputs(options, setup);
-  return vise_net_config_fill(&options->net, setup->train, options->training.loss, err);
+  return settle_net(options, setup, err);
 }
 
 static vise_status load_all(vise_i_cli_options *options, vise_i_cli_setup *setup, const vise_model *initial,
@@ -413,11 +392,8 @@ vise_status vise_i_cli_setup_follow(vise_i_cli_options *options, const vise_i_cl
   out->model = NULL;
 
   if (status == VISE_OK && initial != NULL) status = vise_i_cli_adopt_net(options, initial, err);
-  if (status == VISE_OK && data->preprocessor != NULL) {
-    status = vise_i_cli_training_table_follow(options, data, err);
-    if (status == VISE_OK) fill_outputs(options, out);
-  }
-  if (status == VISE_OK) status = vise_net_config_fill(&options->net, data->train, options->training.loss, err);
+  if (status == VISE_OK && data->preprocessor != NULL) status = vise_i_cli_training_table_follow(options, data, err);
+  if (status == VISE_OK) status = settle_net(options, out, err);
   if (status == VISE_OK) status = check_classes(options, out, err);
   if (status == VISE_OK && needs_model(options, initial)) status = make_model(options, initial, out, err);
   if (status == VISE_OK || out->model == NULL) goto done;

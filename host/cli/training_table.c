@@ -227,16 +227,8 @@ vise_status vise_i_cli_preprocessor_of(const vise_model *model, const char *path
 
 /* What follows from the target where the options leave it open. */
 static void resolve_target(vise_i_cli_options *options, const vise_preprocessor *p) {
-  vise_train_config *training = &options->training;
-  const vise_target_kind kind = vise_preprocessor_target_kind(p);
-  const bool loss_given = vise_i_cli_given(options, "loss");
-  if (kind == VISE_TARGET_NONE) return;
-
-  if (!loss_given) training->loss = vise_preprocessor_loss(p);
-  const bool scalable = training->loss == VISE_LOSS_MSE || training->loss == VISE_LOSS_HUBER;
-  if (kind == VISE_TARGET_NUMBERS && !loss_given && scalable && !vise_i_cli_given(options, "scale-target")) {
-    training->scale_target = true;
-  }
+  vise_train_config_settle(&options->training, p, vise_i_cli_given(options, "loss"),
+                           vise_i_cli_given(options, "scale-target"));
 }
 
 static vise_status fit(making *m, vise_error *err) {

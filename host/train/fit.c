@@ -6,6 +6,7 @@
 
 #include "host/base/call.h"
 #include "host/base/memory.h"
+#include "host/base/struct.h"
 #include "host/train/metrics.h"
 #include "vise/options.h"
 
@@ -119,36 +120,68 @@ vise_status vise_net_config_fill(vise_net_config *net, const vise_dataset *datas
   return VISE_OK;
 }
 
-static vise_status make_model(fit *f, const vise_dataset *train, vise_model **out, vise_error *err) {
+static vise_fit_config fit_defaults(void) {
+  return (vise_fit_config){.struct_size = sizeof(vise_fit_config), .init_scheme = VISE_INIT_LINEAR};
+}
+
+VISE_I_DEFINE_INIT(vise_fit_config, validation, fit_defaults)
+
+static vise_status make_model(const vise_fit_config *config, const vise_train_config *training, vise_model **out,
+                              vise_error *err) {
   vise_status status;
-  const vise_dtype dtype = f->train.backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
-  VISE_TRY(vise_net_config_fill(&f->net, train, f->train.loss, err));
-  VISE_TRY(vise_model_create(&f->net, dtype, out, err));
-  VISE_TRY(vise_model_initialize(*out, f->init_scheme, f->train.seed, err));
+  vise_net_config net;
+  const vise_dtype dtype = training->backend == VISE_BACKEND_CPU64 ? VISE_F64 : VISE_F32;
+  vise_net_config_init(&net);
+  if (config->net != NULL) VISE_TRY(vise_i_config_take(&net, sizeof net, config->net, "vise_net_config", err));
+  VISE_TRY(vise_net_config_fill(&net, config->train, training->loss, err));
+  VISE_TRY(vise_model_create(&net, dtype, out, err));
+  VISE_TRY(vise_model_initialize(*out, config->init_scheme, training->seed, err));
 done:
   return status;
 }
 
-vise_status vise_fit(const vise_dataset *train, const vise_dataset *validation, const char *options, vise_model **out,
-                     vise_error *err) {
-  vise_status status = VISE_OK;
+vise_status vise_fit_with_sized(size_t result_bytes, const vise_fit_config *config, vise_model **out,
+                                vise_run_result *result, vise_error *err) {
+  vise_status status;
   vise_model *model = NULL;
   vise_trainer *trainer = NULL;
-  fit f;
+  vise_fit_config own = fit_defaults();
+  vise_train_config training;
+  VISE_ENTER(err, config, out);
+  VISE_TRY(vise_i_config_take(&own, sizeof own, config, "vise_fit_config", err));
+  if (own.train == NULL) VISE_TRY(vise_i_fail(err, VISE_ERR_USAGE, "vise_fit_config: `train` is NULL"));
 
-  VISE_ENTER(err, train, out);
-  init(&f);
-  if (options != NULL) VISE_TRY(set_all(&f, options, err));
-  VISE_TRY(make_model(&f, train, &model, err));
-
-  VISE_TRY(vise_trainer_create(&f.train, model, train, validation, NULL, &trainer, err));
-  VISE_TRY(vise_trainer_run(trainer, &f.run, NULL, err));
+  vise_train_config_init(&training);
+  if (own.training != NULL)
+    VISE_TRY(vise_i_config_take(&training, sizeof training, own.training, "vise_train_config", err));
+  VISE_TRY(make_model(&own, &training, &model, err));
+  VISE_TRY(vise_trainer_create(&training, model, own.train, own.validation, NULL, &trainer, err));
+  VISE_TRY(vise_trainer_run_sized(result_bytes, trainer, own.run, result, err));
   *out = model;
   model = NULL;
 
 done:
   vise_trainer_free(trainer);
   vise_model_free(model);
+  return status;
+}
+
+vise_status(vise_fit_with)(const vise_fit_config *config, vise_model **out, vise_run_result *result, vise_error *err) {
+  return vise_fit_with_sized(sizeof(vise_run_result), config, out, result, err);
+}
+
+vise_status vise_fit(const vise_dataset *train, const vise_dataset *validation, const char *options, vise_model **out,
+                     vise_error *err) {
+  vise_status status = VISE_OK;
+  fit f;
+
+  VISE_ENTER(err, train, out);
+  init(&f);
+  if (options != NULL) VISE_TRY(set_all(&f, options, err));
+  const vise_fit_config config = {sizeof config, &f.train, &f.net, f.init_scheme, &f.run, train, validation};
+  VISE_TRY(vise_fit_with(&config, out, NULL, err));
+
+done:
   clear(&f);
   return status;
 }

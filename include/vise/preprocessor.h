@@ -145,6 +145,8 @@ typedef struct vise_transform_options {
   bool keep_all_rows; /**< a row out for each row in, for predictions: drop-rows fills gaps as auto does */
   bool use_up;        /**< give the table's memory back while converting; its values cannot be read after that */
   size_t max_bytes;   /**< most memory that the inputs may take; 0 (default): half of what is free */
+  const vise_array
+      *row_weights; /**< for vise_dataset_prepare (vise/fit.h) alone: [rows of the table, 1]; borrowed [NULL] */
 } vise_transform_options;
 
 VISE_API void vise_transform_options_init(vise_transform_options *options);

@@ -27,7 +27,7 @@ OPTIONAL = {
     "vise_table_split.options", "vise_table_split.preprocessor_options", "vise_table_folds.options",
     "vise_table_folds.preprocessor_options", "vise_folds_split.rows", "vise_folds_split_past.rows", "vise_dataset_folds.options",
     "vise_predict.config", "vise_score.config", "vise_trainer_run.config", "vise_bench_run.out", "vise_fit.options",
-    "vise_sweep_create.config", "vise_ranks_add.ranks",
+    "vise_sweep_create.config", "vise_dataset_prepare.options", "vise_dataset_prepare.how", "vise_ranks_add.ranks",
     "vise_complexity_parse.list", "vise_certify.config", "vise_certificate_output.float32_error",
     "vise_certificate_integers.is_trained", "vise_certificate_sums.fullest",
 }

@@ -22,8 +22,9 @@ def test_one_row_is_learnt():
 
 def test_constant_targets_are_predicted():
     x = np.random.default_rng(0).normal(size=(40, 3))
-    with pytest.warns(RuntimeWarning, match="y is 7 in every row"):
+    with pytest.warns(RuntimeWarning, match="y is 7 in every row") as told:
         net = vise.Regressor(val_fraction=0.2, patience=3).fit(x, np.full(40, 7.0))
+    assert told[0].filename == __file__
     assert np.abs(net.predict(x) - 7).max() < 0.3
     several = vise.Regressor().fit(x, np.column_stack([x[:, 0], np.full(40, 7.0)]))  # one of two says something
     assert np.abs(several.predict(x)[:, 1] - 7).max() < 1
@@ -34,8 +35,9 @@ def test_constant_targets_are_predicted():
 def test_one_class_alone_is_predicted(y, weights, only):
     x = np.random.default_rng(0).normal(size=(9, 2))
     net = vise.Classifier(steps=5, label_smoothing=0.1)
-    with pytest.warns(RuntimeWarning, match="all rows .* are of the class"):
+    with pytest.warns(RuntimeWarning, match="all rows .* are of the class") as told:
         net.fit(x, y, weights)
+    assert told[0].filename == __file__
     for one in (net, pickle.loads(pickle.dumps(net))):
         assert one.classes_.tolist() == sorted(set(y)) and set(one.predict(x).tolist()) == {only}
         assert np.array_equal(one.predict_proba(x), np.tile(one.classes_ == only, (9, 1)))

@@ -167,16 +167,16 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
         sample_weight: a weight of at least 0 for each row. Returns self."""
         again = self.warm_start and getattr(self, "_state", None) is not None
         begun = self._begin(X, y, sample_weight, again)
-        if again:
-            model, trainer, goes_on = self._go_on(begun)
+        goes_on, state = False, None
+        if self.warm_start or self._has_signs():
+            model, trainer, goes_on = self._trainer_for(begun, again)
+            outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
+            state = _fit.save_trainer(trainer) if self.warm_start else None
         else:
-            model = self._new_model(begun.configs, begun.data.preprocessor)
-            trainer, goes_on = _fit.new_trainer(begun.configs, model, begun.data), False
-        outcome = _fit.run(trainer, begun.configs, begun.data, self.verbose)
+            model, outcome = _fit.fit(begun.configs, begun.data, self.init_scheme, self.verbose)
 
         self._adopt(model, begun.data)
-        self._live, self._partial_state = None, None
-        self._state = _fit.save_trainer(trainer) if self.warm_start else None
+        self._live, self._partial_state, self._state = None, None, state
         self._note_outcome(outcome, again, goes_on)
         outcome.interrupt.deliver()
         return self
@@ -190,6 +190,13 @@ class Estimator(Parameters, PartialFit, BaseEstimator):
 
     def _has_signs(self) -> bool:
         return self.monotone is not None or self.sign is not None
+
+    def _trainer_for(self, begun: Begun, again: bool) -> Tuple[Model, Handle, bool]:
+        """The net, a trainer, and whether that goes on where the trainer of the last fit ended."""
+        if again:
+            return self._go_on(begun)
+        model = self._new_model(begun.configs, begun.data.preprocessor)
+        return model, _fit.new_trainer(begun.configs, model, begun.data), False
 
     def _go_on(self, begun: Begun) -> Tuple[Model, Handle, bool]:
         """The net, a trainer, and whether that goes on where the trainer of the last fit ended. Where rows or options are

@@ -138,6 +138,17 @@ def labels_of(y: Any, estimator: str) -> np.ndarray:
     return values
 
 
+def distinct(labels: np.ndarray) -> np.ndarray:
+    """The different labels of a column, ascending; in less time than np.unique needs for few of them."""
+    if labels.dtype.kind not in "bui" or len(labels) == 0:
+        return np.unique(labels)
+    ordered = np.sort(labels)
+    begins = np.empty(len(ordered), dtype=bool)
+    begins[0] = True
+    np.not_equal(ordered[1:], ordered[:-1], out=begins[1:])
+    return ordered[begins]
+
+
 def label_columns(y: Any) -> Optional[np.ndarray]:
     """y of several columns that are 0 or 1 for each label: float64 [n, labels]; None: y has one column."""
     values = dense(y)
@@ -203,9 +214,9 @@ def same_length(x: Any, y: np.ndarray) -> None:
         raise ValueError(f"Found input variables with inconsistent numbers of samples: [{x.shape[0]}, {len(y)}]")
 
 
-def warn_of_constant(what: str) -> None:
-    """A fit to targets that are all the same is one to nothing, but it is a fit."""
-    warnings.warn(f"{what}, so there is nothing else to learn", RuntimeWarning, stacklevel=5)
+def warn_of_constant(what: str, n_calls: int) -> None:
+    """A fit to targets that are all the same is one to nothing, but it is a fit. n_calls: from the user's line to here."""
+    warnings.warn(f"{what}, so there is nothing else to learn", RuntimeWarning, stacklevel=n_calls + 1)
 
 
 def in_one_batch(x: Any, y: np.ndarray, weights: Optional[np.ndarray], batch: float) -> Tuple[Any, np.ndarray, Any]:

@@ -46,7 +46,7 @@ class Classifier(ClassifierMixin, Estimator):
         labels = _checks.labels_of(y, type(self).__name__)
         _checks.same_length(x, labels)
         weights = _checks.weights_of(sample_weight, len(labels))
-        classes = np.unique(labels)
+        classes = _checks.distinct(labels)
         if again and (self._n_labels > 0 or not np.array_equal(classes, self.classes_)):
             raise ValueError("warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                              f"Previously got {self.classes_}, `y` has {classes}")
@@ -54,7 +54,7 @@ class Classifier(ClassifierMixin, Estimator):
         present = classes if weights is None else np.unique(labels[weights > 0])
         if len(present) == 1:
             self._only_class = int(np.searchsorted(classes, present[0]))
-            _checks.warn_of_constant(f"all rows (of weight above 0) are of the class {present.tolist()[0]!r}")
+            _checks.warn_of_constant(f"all rows (of weight above 0) are of the class {present.tolist()[0]!r}", 4)
         return _checks.in_one_batch(x, labels, weights, first_batch(settings, len(labels)))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Classifier:
@@ -264,7 +264,7 @@ class Regressor(RegressorMixin, Estimator):
         targets, self._one_dimension = _checks.targets_of(y, type(self).__name__)
         _checks.same_length(x, targets)
         if _is_constant(targets):
-            _checks.warn_of_constant(f"y is {targets[0].tolist()[0]:g} in every row")
+            _checks.warn_of_constant(f"y is {targets[0].tolist()[0]:g} in every row", 3)
         if again and targets.shape[1] != self._n_targets:
             raise ValueError("warm_start can only be used where `y` has as many columns as in the previous call to fit: "
                              f"{self._n_targets}, not {targets.shape[1]}")

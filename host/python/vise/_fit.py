@@ -8,15 +8,14 @@ import sys
 import threading
 import warnings
 from ctypes import byref, c_int
-from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 
 from . import _library as _l
 from ._library import Handle, call, lib, made
 from ._options import Configs, batch_of, given_options, recipe_text
-from ._tables import Table, address_of, dataset_of, rows_pointer, transform
+from ._tables import Table, address_of, prepared, rows_pointer
 from .model import Model
 
 try:
@@ -100,12 +99,10 @@ def prepare(table: Table, how: Any, params: Mapping[str, Any], weights: Optional
     if fraction > 0:
         stratify = params.get("stratify")
         rows, held_out = hold_out(table, how, fraction, configs, True if stratify is None else bool(stratify))
-    preprocessor = known if known is not None else fit_preprocessor(table, how, rows)
-    dtype = dtype_of(configs)
-    train = dataset_of(transform(preprocessor, table, rows, dtype, targets=True), weights)
+    train, preprocessor = prepared(table, how, rows, dtype_of(configs), weights, known)
     validation = None
     if held_out is not None:
-        validation = dataset_of(transform(preprocessor, table, held_out, dtype, targets=True), None)
+        validation, _ = prepared(table, how, held_out, dtype_of(configs), None, preprocessor)
     return Data(train, validation, preprocessor, table.n_rows)
 
 
@@ -119,41 +116,17 @@ def configs_for(data: Data, params: Mapping[str, Any]) -> Configs:
     configs = Configs.of(given, recipe)
     if "steps" in given and "epochs" not in given and configs.number("steps") > 0:
         configs.put("epochs", 0)  # steps alone end it
-    settle_loss(configs, data, given)
+    lib.vise_train_config_settle(byref(configs.train), data.preprocessor.pointer, "loss" in given, "scale_target" in given)
     if configs.number("patience") > 0 and "keep_best" not in given and configs.number("nonfinite") != _HALT:
         configs.put("keep_best", True)
     configs.put("scale", _UNSCALED)  # the preprocessor has done it
-    fill_outputs(configs, data)
+    call(lib.vise_net_config_settle, byref(configs.net), data.preprocessor.pointer, data.train.pointer,
+         configs.number("loss"))
     return configs
 
 
-def settle_loss(configs: Configs, data: Data, given: Mapping[str, Any]) -> None:
-    """The loss that follows from the target, and the scaling of targets that goes with it."""
-    if "loss" in given:
-        return
-    loss = lib.vise_preprocessor_loss(data.preprocessor.pointer)
-    configs.put("loss", loss)
-    if loss == _MSE and "scale_target" not in given:
-        if lib.vise_preprocessor_target_kind(data.preprocessor.pointer) == _l.TARGET_NUMBERS:
-            configs.put("scale_target", True)
-
-
-_MSE = _l.named(lib.vise_loss_parse, "mse")
 _UNSCALED = _l.named(lib.vise_scale_parse, "none")
 _HALT = _l.named(lib.vise_nonfinite_parse, "halt")
-_takes_labels = lru_cache(maxsize=None)(lambda loss: lib.vise_loss_targets(loss) == 0)
-
-
-def fill_outputs(configs: Configs, data: Data) -> None:
-    """Sizes of the net that the data decide: as many outputs as classes, one for two of them where the loss does with
-    that."""
-    loss, widths = configs.number("loss"), configs.widths() or [0, 0]
-    if widths[-1] == 0:
-        n_classes = lib.vise_preprocessor_n_classes(data.preprocessor.pointer)
-        if n_classes > 0:
-            widths[-1] = n_classes if _takes_labels(loss) or n_classes > 2 else 1
-            configs.put_widths(widths)
-    call(lib.vise_net_config_fill, byref(configs.net), data.train.pointer, loss)
 
 
 def new_model(configs: Configs, init_scheme: Optional[str], preprocessor: Optional[Handle]) -> Model:
@@ -236,9 +209,33 @@ def _n_epochs(configs: Configs, data: Data) -> int:
 def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Outcome:
     """Runs until a limit or Ctrl-C. show: True prints a line each epoch, "tqdm" shows a bar. Warnings of the library
     are Python's."""
+    def call_it(result: Any, failure: Any) -> int:
+        return lib.vise_trainer_run_sized(ctypes.sizeof(result), trainer.pointer, byref(configs.run), byref(result),
+                                          byref(failure))
+
+    return _watched(call_it, configs, data, show)
+
+
+def fit(configs: Configs, data: Data, init_scheme: Optional[str], show: Any = False) -> Tuple[Model, Outcome]:
+    """The same for a net with its initial weights, which nobody else sees before it is trained."""
+    asked = _l.FitConfig.from_buffer_copy(_FIT)
+    asked.training, asked.net = ctypes.addressof(configs.train), ctypes.addressof(configs.net)
+    asked.init_scheme = _l.named(lib.vise_init_scheme_parse, init_scheme or "linear")
+    asked.run, asked.train = ctypes.addressof(configs.run), data.train.pointer
+    asked.validation = data.validation.pointer if data.validation is not None else None
+    out = ctypes.c_void_p()
+
+    def call_it(result: Any, failure: Any) -> int:
+        return lib.vise_fit_with_sized(ctypes.sizeof(result), byref(asked), byref(out), byref(result), byref(failure))
+
+    outcome = _watched(call_it, configs, data, show)
+    return Model._of(out.value or 0, data.preprocessor), outcome
+
+
+def _watched(call_it: Callable[[Any, Any], int], configs: Configs, data: Data, show: Any) -> Outcome:
+    """A run with what is told of it on the way, and by Ctrl-C to it."""
     config, result, interrupt = configs.run, _l.RunResult(), _Interrupt()
-    losses = np.empty(_n_epochs(configs, data))
-    losses.fill(np.nan)
+    losses = np.full(_n_epochs(configs, data), np.nan)
     held_out = np.full((2, len(losses)), np.nan) if data.validation is not None else None  # losses and scores
 
     display = _display(show)
@@ -254,14 +251,13 @@ def run(trainer: Handle, configs: Configs, data: Data, show: Any = False) -> Out
     failure = _l.Failure()  # not the thread's, which calls made meanwhile from here take
     try:
         with interrupt:
-            status = lib.vise_trainer_run_sized(ctypes.sizeof(result), trainer.pointer, byref(config), byref(result),
-                                                byref(failure))
+            status = call_it(result, failure)
     finally:
         told = _told.pop(config.user, ())
     if display is not None:
         display.close()
     for text in told:
-        warnings.warn(text, RuntimeWarning, stacklevel=3)
+        warnings.warn(text, RuntimeWarning, stacklevel=4)
     if status != 0:
         _l.fail(status, failure.text)
     n = min(int(result.epochs), len(losses))
@@ -282,6 +278,7 @@ def _nothing(user: Any, progress: Any) -> None:
 
 # Made once: each takes as long as many calls.
 _LOG, _NOTHING = _l.LOG_CALL(_log), _l.PROGRESS_CALL(_nothing)
+_FIT = _l.sized(_l.FitConfig, lib.vise_fit_config_init_sized)
 _FLAG_IS_SET = ctypes.cast(lib.vise_flag_is_set, ctypes.c_void_p)
 
 

@@ -108,6 +108,13 @@ class RunResult(Structure):
                 ("resumed_from_step", c_uint64), ("lowest_epoch", c_uint64), ("lowest_loss", c_double)]
 
 
+class FitConfig(Structure):
+    """vise_fit_config"""
+
+    _fields_ = [("struct_size", c_size_t), ("training", c_void_p), ("net", c_void_p), ("init_scheme", c_int),
+                ("run", c_void_p), ("train", c_void_p), ("validation", c_void_p)]
+
+
 class EvalConfig(Structure):
     """vise_eval_config"""
 
@@ -128,7 +135,8 @@ class TransformOptions(Structure):
     """vise_transform_options"""
 
     _fields_ = [("struct_size", c_size_t), ("dtype", c_int), ("rows", POINTER(c_size_t)), ("n_rows", c_size_t),
-                ("targets", c_bool), ("keep_all_rows", c_bool), ("use_up", c_bool), ("max_bytes", c_size_t)]
+                ("targets", c_bool), ("keep_all_rows", c_bool), ("use_up", c_bool), ("max_bytes", c_size_t),
+                ("row_weights", POINTER(Array))]
 
 
 class ColumnInfo(Structure):
@@ -215,8 +223,10 @@ _FUNCTIONS = {
     "vise_net_config_init_sized": "vpz", "vise_run_config_init_sized": "vpz", "vise_train_config_set": "sptte",
     "vise_net_config_set": "sptte", "vise_run_config_set": "sptte", "vise_train_config_get": "spttze",
     "vise_net_config_get": "spttze", "vise_train_config_clear": "vp", "vise_run_config_clear": "vp",
-    "vise_net_config_fill": "sppie", "vise_flag_is_set": "bp", "vise_loss_parse": "stIe", "vise_loss_name": "ti",
-    "vise_loss_targets": "ii", "vise_scale_parse": "stIe", "vise_missing_parse": "stIe",
+    "vise_net_config_settle": "spppie", "vise_train_config_settle": "vppbb", "vise_dataset_prepare": "spppPPe",
+    "vise_fit_config_init_sized": "vpz", "vise_fit_with_sized": "szpPpe", "vise_flag_is_set": "bp",
+    "vise_loss_parse": "stIe", "vise_loss_name": "ti",
+    "vise_scale_parse": "stIe", "vise_missing_parse": "stIe",
     "vise_init_scheme_parse": "stIe", "vise_nonfinite_parse": "stIe", "vise_backend_parse": "stIe",
     "vise_stop_reason_name": "ti",
     "vise_activation_name": "ti", "vise_recipe_facts_init_sized": "vpz", "vise_recipe_for_table": "zptz",
@@ -227,8 +237,8 @@ _FUNCTIONS = {
     "vise_preprocessor_free": "vp", "vise_preprocessor_to_json": "spPe", "vise_preprocessor_from_json": "stPe",
     "vise_preprocessor_n_columns": "zp", "vise_preprocessor_column": "spzpe", "vise_preprocessor_n_inputs": "zp",
     "vise_preprocessor_n_features": "zp",
-    "vise_preprocessor_input_name": "tpztz", "vise_preprocessor_target_kind": "ip",
-    "vise_preprocessor_n_classes": "zp", "vise_preprocessor_class_name": "tpz", "vise_preprocessor_loss": "ip",
+    "vise_preprocessor_input_name": "tpztz",
+    "vise_preprocessor_n_classes": "zp", "vise_preprocessor_class_name": "tpz",
     "vise_transform_options_init_sized": "vpz", "vise_preprocessor_transform": "spppPe",
     "vise_transformed_free": "vp", "vise_transformed_features": "ap", "vise_dataset_from_transformed": "spAAPe",
     "vise_dataset_from_arrays": "sAAAbPe", "vise_dataset_free": "vp", "vise_dataset_n_rows": "zp",

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import byref, c_char_p, c_size_t
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -192,6 +192,22 @@ def dataset_of(transformed: Handle, weights: Optional[np.ndarray]) -> Handle:
     pointer, transformed.pointer = transformed.pointer, None
     view = byref(array_of(weights)) if weights is not None else None
     return Handle(made(lib.vise_dataset_from_transformed, pointer, None, view), lib.vise_dataset_free)
+
+
+def prepared(table: Table, how: Any, rows: Optional[np.ndarray], dtype: int, weights: Optional[np.ndarray],
+             known: Optional[Handle]) -> Tuple[Handle, Handle]:
+    """Rows of a table (None: all) as a dataset, and the preprocessor that made it: `known`, or a new one fitted to them."""
+    options, (pointer, n) = _l.sized(_l.TransformOptions, lib.vise_transform_options_init_sized), rows_pointer(rows)
+    options.dtype, options.n_rows = dtype, n
+    if pointer is not None:
+        options.rows = ctypes.cast(pointer, ctypes.POINTER(c_size_t))
+    if weights is not None:
+        options.row_weights = ctypes.pointer(array_of(weights))
+    preprocessor = ctypes.c_void_p(known.pointer if known is not None else None)
+    dataset = made(lib.vise_dataset_prepare, table.pointer, byref(how), byref(options), byref(preprocessor))
+    if known is None:
+        known = Handle(preprocessor.value or 0, lib.vise_preprocessor_free)
+    return Handle(dataset, lib.vise_dataset_free), known
 
 
 def transform(preprocessor: Handle, table: Table, rows: Optional[np.ndarray], dtype: int, targets: bool,
