@@ -233,6 +233,28 @@ Test(row_l1, steps_agree_with_float64) {
   }
 }
 
+static bool keeps_all(size_t parameter) {
+  (void)parameter;
+  return true;
+}
+
+/* Signs by weight, and with 96 inputs by input: the weights of all units to it then have one sign, a panel's together. */
+Test(row_l1, signs_agree_with_float64) {
+  for (int kind = 0; kind < 4; kind++) { /* by input, without a box, in one, in one that ends at 0; by weight */
+    const size_t widths[] = {kind == 3 ? 97 : 96, 140, 31, 10};
+    cpu_case c = step_case(false);
+    char text[256];
+    cpu_case_shape(&c, 3, widths);
+    c.mask = c.signs = true;
+    c.keeps = keeps_all;
+    for (size_t l = 0; l < 3; l++) {
+      c.spec.row_balls[l].radius = 0;
+      if (kind > 0) c.spec.boxes[l] = (vise_i_box){kind == 2 ? 0 : -0.05, 0.04};
+    }
+    cr_expect(cpu_case_agrees(&c, OPS, 1, text, sizeof text), "kind %d: %s", kind, text);
+  }
+}
+
 /* Weights at their bounds after the last step, as it counted them. */
 static void expect_counted(const cpu_case *c, const cpu_result *r) {
   const vise_step_stats *last = &r->stats[c->n_steps - 1];
@@ -272,5 +294,38 @@ Test(row_l1, threads_keep_the_bits_and_count_alike) {
       cr_expect(memcmp(results[0].params, results[i].params, n_bytes) == 0, "kind %d, %d threads", kind, n_threads[i]);
     }
     for (size_t i = 0; i < N_OF(n_threads); i++) cpu_result_free(&results[i]);
+  }
+}
+
+static size_t kept_row; /* of the second layer, [30, 600] */
+
+static bool keeps_row(size_t parameter) {
+  const size_t begin = 20 * 600 + 600, n = 30 * 600;
+  return parameter < begin || parameter >= begin + n || (parameter - begin) / 600 == kept_row;
+}
+
+/* Where threads share rows, one bounds what another one updated, and takes from the counts what that one counted: also
+   where its own part has nothing at a bound. */
+Test(row_l1, threads_correct_the_counts_of_others) {
+  static const size_t widths[] = {20, 600, 30, 10}, rows[] = {0, 7, 14, 15, 16, 29};
+  for (size_t i = 0; i < N_OF(rows); i++) {
+    cpu_case c = step_case(true);
+    cpu_case_shape(&c, 3, widths);
+    c.spec.n_threads = 3;
+    c.spec.hooks.shares_always = true;
+    c.spec.rule.max_norm = 0.05;
+    c.activation = VISE_IDENTITY; /* so that every row has a gradient */
+    c.lr = 1e4;                   /* and the step ends at the box */
+    c.n_steps = 1;
+    c.mask = true;
+    c.keeps = keeps_row;
+    kept_row = rows[i];
+    for (size_t l = 0; l < 3; l++) {
+      c.spec.row_balls[l].radius = 0;
+      c.spec.boxes[l] = (vise_i_box){-0.004, 0.004};
+    }
+    cpu_result result = cpu_case_run(&c, OPS);
+    expect_counted(&c, &result);
+    cpu_result_free(&result);
   }
 }

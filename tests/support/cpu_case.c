@@ -122,7 +122,7 @@ static numbers make_numbers(const cpu_case *c, const vise_i_net *net) {
 
   m.mask = malloc(net->n_params);
   if (!m.mask) abort();
-  for (size_t i = 0; i < net->n_params; i++) m.mask[i] = rig_random(&state) < 0.4;
+  for (size_t i = 0; i < net->n_params; i++) m.mask[i] = c->keeps ? c->keeps(i) : rig_random(&state) < 0.4;
   for (size_t i = 0; c->signs && i < net->n_params; i++) m.mask[i] = vise_i_mask_byte(m.mask[i], (int)(i % 3) - 1);
 
   m.n_order = 0;

@@ -15,9 +15,10 @@ typedef struct cpu_case {
   const vise_layer *layers; /* the net's list, in place of all this but widths[0]; NULL: none */
   size_t n_listed;
   size_t n_rows, batch, n_steps;
-  size_t steps_per_call; /* 0: one; a call ends with the rows */
-  double zeros;          /* this share of the features */
-  size_t bad_every;      /* this often a row of the order has a NaN feature while the steps run; 0: never */
+  size_t steps_per_call;           /* 0: one; a call ends with the rows */
+  double zeros;                    /* this share of the features */
+  size_t bad_every;                /* this often a row of the order has a NaN feature while the steps run; 0: never */
+  bool (*keeps)(size_t parameter); /* of the mask; NULL: by chance */
   bool class_labels, row_weights, class_weights, mask, signs; /* signs: of those that the mask keeps */
   double target_low, target_high; /* targets that are not labels: uniform between, or only these two if binary */
   bool binary;

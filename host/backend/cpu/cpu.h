@@ -33,6 +33,7 @@
 
 #include "host/backend/cpu/crew.h"
 #include "host/backend/host.h"
+#include "host/base/loops.h"
 #include "host/ops/cpu.h"
 #include "host/product/product.h"
 #include "host/ranks/sum.h"
@@ -327,6 +328,21 @@ typedef struct vise_i_cpu_edges {
   bool counts;
   int64_t lo_more, hi_more;
 } vise_i_cpu_edges;
+
+/* Counts a weight that changes, to one of two counters, of its lane. */
+VISE_I_INLINE void vise_i_cpu_count_edges(float before, float after, float lo, float hi, int32_t *lo_more,
+                                          int32_t *hi_more) {
+  *lo_more += (after == lo) - (before == lo);
+  *hi_more += (after == hi) - (before == hi);
+}
+
+VISE_I_INLINE void vise_i_cpu_add_edges(vise_i_cpu_edges *box, const int32_t *lo_more, const int32_t *hi_more,
+                                        size_t n) {
+  for (size_t l = 0; l < n; l++) {
+    box->lo_more += lo_more[l];
+    box->hi_more += hi_more[l];
+  }
+}
 
 /* What a thread counted in an update; on cache lines of its own. */
 typedef struct vise_i_cpu_bounds {

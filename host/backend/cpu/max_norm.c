@@ -69,16 +69,12 @@ VISE_I_INLINE void scale_all(const beside *rows, const float *scales, vise_i_cpu
     float *w = rows->w + i * rows->stride;
     for (size_t r = 0; r < n_rows; r++) {
       const float before = w[r], after = before * scale[r];
-      if (counts) lo_more[r] += (after == lo) - (before == lo);
-      if (counts) hi_more[r] += (after == hi) - (before == hi);
+      if (counts) vise_i_cpu_count_edges(before, after, lo, hi, &lo_more[r], &hi_more[r]);
       w[r] = after;
     }
   }
 
-  for (size_t r = 0; counts && r < n_rows; r++) {
-    box->lo_more += lo_more[r];
-    box->hi_more += hi_more[r];
-  }
+  if (counts) vise_i_cpu_add_edges(box, lo_more, hi_more, n_rows);
 }
 
 VISE_I_CLONES static void scale_rows(const beside *rows, const float scales[VISE_I_CPU_PANEL], vise_i_cpu_edges *box) {
@@ -109,15 +105,14 @@ static bool bound_beside(const vise_i_cpu *b, const beside *rows, vise_i_cpu_edg
 /* n weights that lie together. */
 VISE_I_CLONES static void scale_together(float *w, size_t n, float scale, vise_i_cpu_edges *box) {
   const float lo = box->lo, hi = box->hi;
-  int64_t lo_more = 0, hi_more = 0;
-  for (size_t i = 0; box->counts && i < n; i++) {
-    const float before = w[i], after = before * scale;
-    lo_more += (after == lo) - (before == lo);
-    hi_more += (after == hi) - (before == hi);
+  enum { MOST = 1 << 20 }; /* counts of so many fit 32 bits */
+  for (size_t i = 0; box->counts && i < n; i += MOST) {
+    const size_t end = n - i < MOST ? n : i + MOST;
+    int32_t lo_more = 0, hi_more = 0;
+    for (size_t j = i; j < end; j++) vise_i_cpu_count_edges(w[j], w[j] * scale, lo, hi, &lo_more, &hi_more);
+    vise_i_cpu_add_edges(box, &lo_more, &hi_more, 1);
   }
   for (size_t i = 0; i < n; i++) w[i] *= scale;
-  box->lo_more += lo_more;
-  box->hi_more += hi_more;
 }
 
 static bool bound_together(const vise_i_cpu *b, float *w, size_t n, vise_i_cpu_edges *box) {

@@ -129,16 +129,12 @@ VISE_I_INLINE void shrink_all(const walk *row, const vise_i_row_thresholds t[LAN
     float *w = row->w + i * row->stride;
     for (size_t l = 0; l < n_lanes; l++) {
       const float before = w[l], after = vise_i_shrink(before, (vise_i_row_thresholds){positive[l], negative[l]});
-      if (counts) lo_more[l] += (after == lo) - (before == lo);
-      if (counts) hi_more[l] += (after == hi) - (before == hi);
+      if (counts) vise_i_cpu_count_edges(before, after, lo, hi, &lo_more[l], &hi_more[l]);
       w[l] = after;
     }
   }
 
-  for (size_t l = 0; counts && l < n_lanes; l++) {
-    box->lo_more += lo_more[l];
-    box->hi_more += hi_more[l];
-  }
+  if (counts) vise_i_cpu_add_edges(box, lo_more, hi_more, n_lanes);
 }
 
 /* One of each for each side, and for less than all lanes. */

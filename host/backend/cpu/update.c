@@ -27,6 +27,7 @@ typedef struct update_args {
   float scale, lr, cap, keep, shrink, lo, hi;
   float mu, rho, rho_rest, beta1, beta1_rest, beta2, beta2_rest, eps, correct1, correct2;
   int32_t penalty_last; /* all bits or none: of the shaping's */
+  float least, most;    /* what weights are clamped to: lo and hi, or 0 where a sign cuts them */
   bool boxed;           /* lo or hi is finite; if not, the rarer functions clamp all the same, which changes nothing */
 } update_args;
 
@@ -100,14 +101,9 @@ VISE_I_INLINE float shrink1(float w, float by) {
   return keep_unless(copysignf(rest, w), -(rest <= 0));
 }
 
-/* All bits where a weight of this mask byte is pruned. */
-VISE_I_INLINE int32_t is_pruned(int32_t byte) {
-  return -(byte == 0);
-}
-
-/* All bits where a mask byte has this one. */
-VISE_I_INLINE int32_t has(int32_t byte, int32_t bit) {
-  return (int32_t)((uint32_t)byte * (0x80000000u / (uint32_t)bit)) >> 31;
+/* All bits where a mask byte is this one. */
+VISE_I_INLINE int32_t is(int32_t byte, int32_t other) {
+  return -(byte == other);
 }
 
 VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict w, const float *restrict g,
@@ -130,25 +126,27 @@ VISE_I_INLINE update_counts update_leaf(const update_args *args, float *restrict
     }
 
     if (mask) {
-      const int32_t pruned = is_pruned(mask[i]);
+      const int32_t pruned = is(mask[i], 0);
       x = keep_unless(x, pruned);
-      x = vise_i_clamp(x, keep_unless(-INFINITY, has(mask[i], VISE_I_NOT_NEGATIVE)),
-                       keep_unless(INFINITY, has(mask[i], VISE_I_NOT_POSITIVE)));
       v1 = keep_unless(v1, pruned);
       v2 = keep_unless(v2, pruned);
     }
 
-    if (boxed) {
-      x = vise_i_clamp(x, a->lo, a->hi);
+    if (boxed) { /* which a sign cuts at 0, where there is one: it contains 0 then */
+      const float lo = mask ? keep_unless(a->least, is(mask[i], VISE_I_KEPT | VISE_I_NOT_NEGATIVE)) : a->least;
+      const float hi = mask ? keep_unless(a->most, is(mask[i], VISE_I_KEPT | VISE_I_NOT_POSITIVE)) : a->most;
+      x = vise_i_clamp(x, lo, hi);
       n_lo += x == a->lo;
       n_hi += x == a->hi;
     }
-    largest = magnitude_bits(x) > largest ? magnitude_bits(x) : largest;
+    if (!mask) largest = magnitude_bits(x) > largest ? magnitude_bits(x) : largest;
     w[i] = x;
     if (first) m1[i] = v1;
     if (second) m2[i] = v2;
   }
 
+  /* In the loop above the compiler would make two selects of each clamp with bounds of its own, of floats and of bits. */
+  for (size_t i = 0; mask && i < n; i++) largest = magnitude_bits(w[i]) > largest ? magnitude_bits(w[i]) : largest;
   return (update_counts){n_lo, n_hi, (uint32_t)largest};
 }
 
@@ -166,18 +164,45 @@ typedef struct update_arrays {
   const uint8_t *mask;
 } update_arrays;
 
+enum { BLOCK = VISE_I_CPU_PANEL };
+
+/* Whether a block of a mask is one byte throughout. In panels an input's weights lie together, and mostly have one sign. */
+VISE_I_INLINE bool is_even(const uint8_t *mask) {
+  uint64_t words[BLOCK / 8], differs = 0;
+  memcpy(words, mask, BLOCK);
+  for (size_t i = 0; i < BLOCK / 8; i++) differs |= words[i] ^ 0x0101010101010101u * mask[0];
+  return differs == 0;
+}
+
+/* How many elements from the first on are kept and have one sign; whole blocks. */
+VISE_I_INLINE size_t even_run(const uint8_t *mask, size_t n) {
+  size_t run = 0;
+  while (run + BLOCK <= n && mask[0] != 0 && mask[run] == mask[0] && is_even(mask + run)) run += BLOCK;
+  return run;
+}
+
 /* The mask's bytes are widened a block at a time: loops over bytes and floats do not become vector code. */
 VISE_I_INLINE update_counts update_masked(const update_args *a, const update_arrays *all_of, size_t n, direction how,
                                           generality kind) {
-  enum { BLOCK = 256 };
   int32_t wide[BLOCK];
   update_counts all = {0, 0, 0};
 
-  for (size_t i = 0; i < n; i += BLOCK) {
-    const size_t n_block = n - i < BLOCK ? n - i : (size_t)BLOCK;
+  for (size_t i = 0, n_block; i < n; i += n_block) {
+    const uint8_t *mask = all_of->mask + i;
     float *m1 = all_of->m1 ? all_of->m1 + i : NULL, *m2 = all_of->m2 ? all_of->m2 + i : NULL;
-    for (size_t j = 0; j < n_block; j++) wide[j] = all_of->mask[i + j];
-    const update_counts c = update_leaf(a, all_of->w + i, all_of->g + i, m1, m2, wide, n_block, how, kind, true);
+    const size_t run = even_run(mask, n - i);
+    n_block = run > 0 ? run : (n - i < BLOCK ? n - i : (size_t)BLOCK);
+
+    update_counts c;
+    if (run > 0) {
+      update_args cut = *a;
+      if (mask[0] & VISE_I_NOT_NEGATIVE) cut.least = 0;
+      if (mask[0] & VISE_I_NOT_POSITIVE) cut.most = 0;
+      c = update_leaf(&cut, all_of->w + i, all_of->g + i, m1, m2, NULL, n_block, how, kind, true);
+    } else {
+      for (size_t j = 0; j < n_block; j++) wide[j] = mask[j];
+      c = update_leaf(a, all_of->w + i, all_of->g + i, m1, m2, wide, n_block, how, kind, true);
+    }
     add_counts(&all, &c);
   }
   return all;
@@ -308,6 +333,8 @@ void vise_i_cpu_update(vise_i_cpu *b, const vise_i_crew *crew, const vise_i_hype
     a.shrink = (float)vise_i_shrinkage(b->rule, &t->k, hyper->lr);
     a.lo = t->lo;
     a.hi = t->hi;
+    a.least = a.lo;
+    a.most = a.hi;
     a.boxed = t->boxed;
 
     const uint32_t largest = update_tensor(b, crew, i, a);
