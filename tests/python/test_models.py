@@ -194,6 +194,58 @@ def test_certificates_have_the_sums_of_integers():
         net.certify(x, integers="int8,acc16,unconstrained")
 
 
+# What predicts with the C of a net in integers: rows of numbers in, raw outputs out.
+INTEGER_MAIN = """
+#include <stdio.h>
+#include "net.h"
+int main(void) {
+  uint8_t x[NET_INPUTS];
+  int32_t y[NET_OUTPUTS];
+  float value;
+  for (int i = 0; scanf("%f", &value) == 1; i++) {
+    x[i % NET_INPUTS] = net_quantize(i % NET_INPUTS, value);
+    if (i % NET_INPUTS != NET_INPUTS - 1) continue;
+    net_run(x, y);
+    for (int k = 0; k < NET_OUTPUTS; k++) printf("%.17g\\n", (double)net_real(k, y[k]));
+  }
+  return 0;
+}
+"""
+
+
+def test_predictions_in_integers_are_those_of_the_exported_c(tmp_path):
+    x, y = load_iris(return_X_y=True)
+    x = x.astype(np.float32)
+    rounded = vise.Classifier(layers="auto-8-auto", scale="none").fit(x, y).model_
+    trained = vise.Classifier(layers="auto-8-auto", scale="none", quantize="int8,acc14,act4").fit(x, y).model_
+    for name, model, more in (("rounded", rounded, dict(integers="int8,acc16", data=x[::2])), ("trained", trained, {})):
+        folder = tmp_path / name
+        model.export(folder, "c", **more)
+        (folder / "main.c").write_text(INTEGER_MAIN)
+        subprocess.run(["cc", "-std=c99", "net.c", "main.c", "-o", "main"], cwd=folder, check=True)
+        rows = " ".join(repr(float(value)) for value in x.ravel())
+        told = subprocess.run(["./main"], cwd=folder, input=rows, check=True, capture_output=True, text=True).stdout
+        outputs = np.array(told.split(), dtype=float).reshape(len(x), 3)
+        got = model.predict(x, "raw", **(more or dict(integers="int8,acc14,act4")))
+        np.testing.assert_allclose(got, outputs, rtol=1e-6)
+    assert (rounded.predict(x, integers="int8,acc16", data=x[:9]) != rounded.predict(x, integers="int8,acc16")).any()
+    assert (rounded.predict(x, integers="int8,acc16", data=x) == rounded.predict(x, integers="int8,acc16")).all()
+
+
+def test_predictions_in_integers_refuse():
+    model, x = vise.Model([2, 3, 1], seed=1), [[0.5, -1.0]]
+    with pytest.raises(ValueError, match="`data` is for `integers`"):
+        model.predict(x, data=x)
+    for text in ("int8", "int7,acc16", "int8,acc99"):
+        with pytest.raises(ValueError, match="acc|int"):
+            model.predict(x, integers=text)
+    with pytest.raises(ValueError):
+        model.predict(x, integers="int8,acc16", data=[[1.0, 2.0, 3.0]])
+    quantized = vise.Regressor(quantize="int8,acc16").fit(np.eye(4), np.arange(4.0)).model_
+    with pytest.raises(ValueError, match="ranges"):
+        quantized.predict(np.eye(4), integers="int8,acc16", data=np.eye(4))
+
+
 def test_exports_are_files_that_run(tmp_path):
     x, y = load_iris(return_X_y=True)
     net = vise.Classifier(layers="auto-8-auto").fit(x, y)

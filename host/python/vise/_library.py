@@ -119,7 +119,7 @@ class EvalConfig(Structure):
     """vise_eval_config"""
 
     _fields_ = [("struct_size", c_size_t), ("backend", c_int), ("precision", c_int), ("batch", c_size_t),
-                ("n_threads", c_int), ("device", c_int)]
+                ("n_threads", c_int), ("device", c_int), ("as_", c_char_p), ("integer", c_void_p), ("ranges", c_void_p)]
 
 
 class PreprocessorOptions(Structure):
