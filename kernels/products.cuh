@@ -215,7 +215,7 @@ VISE_FN_CALLED void vise_shape_gradient_tile(uint32_t i) {
   if (vise_is_given(&step->p)) {
     vise_add_nodes(step, &t, c);
   } else if (vise_is_norm_tile(&step->p, &t)) {
-    vise_norm_gradient(&step->p, &t, c);
+    vise_norm_gradient(step, &t, c);
   } else if (VISE_RARE(step->p.gradient_parts)) {
     vise_add_parts(step, &t, c);
   } else if (t.tensor.is_bias) {

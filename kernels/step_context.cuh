@@ -340,6 +340,16 @@ VISE_FN int vise_is_given(const vise_k_step *p) {
   return !VISE_STEP_TEAMS && VISE_RARE(p->gradient_parts == VISE_K_GIVEN);
 }
 
+/* Whether the launch is one of those segments. Nor have teams any of these. */
+VISE_FN int vise_segment_has(const vise_k_step *p, vise_k_segment what) {
+  return !VISE_STEP_TEAMS && VISE_RARE((p->segment & (uint32_t)what) != 0);
+}
+
+/* Where a part has its activations and inputs among those of this process: the steps of a launch are its parts. */
+VISE_FN uint32_t vise_segment_place(const vise_step *step) {
+  return vise_segment_has(&step->p, VISE_K_IN_SEGMENTS) ? step->p.n_steps - (step->end - step->state.cursor) : 0;
+}
+
 VISE_FN uint32_t vise_step_n_tensors(const vise_k_step *p) {
   return p->n_tensors;
 }

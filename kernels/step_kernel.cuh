@@ -64,6 +64,14 @@ static __device__ __forceinline__ void vise_step_phase(uint32_t kind, uint32_t l
     case VISE_K_NORM_DELTA:
       vise_norm_delta_phase(layer);
       return;
+#if !VISE_STEP_TEAMS
+    case VISE_K_NORM_SUMS:
+      vise_norm_sums_phase(layer);
+      return;
+    case VISE_K_NORM_DELTA_SUMS:
+      vise_norm_delta_sums_phase(layer);
+      return;
+#endif
     case VISE_K_ROW_L1:
       vise_row_l1_phase();
       return;
@@ -110,10 +118,10 @@ void vise_step_begin(vise_step *step) {
     step->bad_gradient = step->bad_total = VISE_NO_TENSOR;
     step->n_correct = step->skip = 0;
     step->counts = vise_k_tensor_counts();
-    step->inputs = vise_inputs_half(p, gathered ? gathered - 1 : 0);
+    step->inputs = vise_inputs_half(p, gathered ? gathered - 1 : vise_segment_place(step));
   }
 
-  if (vise_step_reports(step)) {
+  if (vise_step_reports(step) && !vise_segment_has(p, VISE_K_IS_SILENT)) {
     uint32_t *words = (uint32_t *)vise_step_stats(step);
 #pragma unroll 1
     for (uint32_t i = threadIdx.x; i < sizeof(vise_k_step_stats) / 4; i += VISE_K_STEP_THREADS) words[i] = 0;
@@ -129,7 +137,8 @@ VISE_FN void vise_step_inputs(vise_step *step, vise_exchange *x) {
     return;
   }
   if (step->state.gathered || vise_mode_of(&step->p) == VISE_K_PROJECT || vise_is_given(&step->p)) return;
-  vise_gather_rows(&step->record, step->record.first, step->record.n_rows, 0);
+  if (vise_segment_has(&step->p, VISE_K_ROWS_ARE_THERE)) return;
+  vise_gather_rows(&step->record, step->record.first, step->record.n_rows, vise_segment_place(step));
   vise_step_exchange(x);
 }
 
@@ -238,7 +247,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *marks) {
   const int has_rows = vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_GRADIENT_ONLY;
   if (has_rows && !VISE_STEP_TEAMS) vise_add_correct(step);
   vise_measure_tiles();
-  if (vise_step_reports(step) && !vise_reports_early(p)) {
+  if (vise_step_reports(step) && !vise_reports_early(p) && !vise_segment_has(p, VISE_K_IS_SILENT)) {
     if (vise_mode_of(p) == VISE_K_GRADIENT_ONLY) vise_step_report_ahead(step);
     if (has_rows) vise_step_report();
   }
@@ -250,6 +259,7 @@ VISE_FN void vise_step_end(vise_step *step, uint64_t *marks) {
     if (vise_mode_of(p) == VISE_K_STEP || vise_mode_of(p) == VISE_K_PROJECT) state->parity ^= 1;
     state->gathered = vise_mode_of(p) == VISE_K_STEP && step->record.next_n_rows > 0 ? 1 + (half ^ 1) : 0;
     state->cursor++;
+    if (vise_segment_has(p, VISE_K_IN_SEGMENTS)) step->p.activations += p->part_floats;
     step->tiles_are_near = vise_mode_of(p) == VISE_K_STEP && !VISE_RARE(p->rule.max_norm != 0 || p->bounds_rows);
   }
 }
@@ -356,7 +366,10 @@ extern "C" __global__ void __launch_bounds__(VISE_K_STEP_THREADS, 1)
 
   /* No release here, which would hold up the launch: its end makes all visible. */
   if (vise_step_reports(step) && threadIdx.x < 32) {
-    if (threadIdx.x == 0) step->state.epoch = x.epoch;
+    if (threadIdx.x == 0) {
+      step->state.epoch = x.epoch;
+      if (vise_segment_has(&step->p, VISE_K_CURSOR_STAYS)) step->state.cursor -= step->p.n_steps;
+    }
     __syncwarp();
     if (threadIdx.x < sizeof(vise_k_step_state) / 16) {
       ((ptx_b128 *)step->p.state)[threadIdx.x] = ((const ptx_b128 *)&step->state)[threadIdx.x];

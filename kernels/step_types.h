@@ -103,7 +103,7 @@ typedef struct vise_k_layer {
   uint32_t act_by, pre_by, linear_by, delta_out_by;
   uint32_t running;    /* batch norm: 1/32 of the first element of the running means, see vise_k_running */
   uint32_t statistics; /* batch norm: first item of its mean [n_out], then its variance [n_out], of the batch; in
-                          norm_gradients of the gradients of gain and shift */
+                          norm_gradients of the gradients of gain and shift; of parts see vise_k_norm_of_part */
   uint32_t first_weight_tile, first_vector_tile; /* in the gradient phase's list of tiles */
 
   uint8_t activation; /* vise_activation; of the last layer: identity */
@@ -180,9 +180,11 @@ typedef enum vise_k_phase_kind {
   VISE_K_UNIT_SUM, /* like VISE_K_SUM, of the new weights, for max-norm */
   VISE_K_MAX_NORM, /* max-norm on the same tiles */
   VISE_K_NORM,     /* batch norm: statistics of the units, then what follows it in the block; a warp to a unit */
-  VISE_K_NORM_DELTA, /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
-  VISE_K_ROW_L1,     /* rows whose sums are bounded shrink to them; a CTA or a warp to a row */
-  VISE_K_ROUND       /* an integer net: the rounded weights of the new ones, by rows */
+  VISE_K_NORM_DELTA,     /* dL/du to dL/dz through batch norm, gradients of its gain and shift; a warp to a unit */
+  VISE_K_ROW_L1,         /* rows whose sums are bounded shrink to them; a CTA or a warp to a row */
+  VISE_K_ROUND,          /* an integer net: the rounded weights of the new ones, by rows */
+  VISE_K_NORM_SUMS,      /* of a part alone: what VISE_K_NORM in the next launch needs of each, and */
+  VISE_K_NORM_DELTA_SUMS /* VISE_K_NORM_DELTA; a warp to a unit */
 } vise_k_phase_kind;
 
 typedef struct vise_k_phase {
@@ -204,16 +206,34 @@ typedef struct vise_k_part_nodes {
   uint8_t nodes, n_parts;
 } vise_k_part_nodes;
 
+/* Which part of a batch this is, where batch norm needs all of them. */
+typedef struct vise_k_part_index {
+  uint16_t index, n_parts;
+} vise_k_part_index;
+
+/* First row of part `part` of n_rows rows in n_parts (host/ranks/parts.h); of part n_parts, n_rows. */
+VISE_BOTH uint32_t vise_k_part_begin(uint32_t n_rows, uint32_t n_parts, uint32_t part) {
+  const uint32_t begin = part * ((n_rows + 31) / 32) / n_parts * 32;
+  return begin < n_rows ? begin : n_rows;
+}
+
 /* What one step needs to know; written by the host before the launch, read by it from device memory. */
 typedef struct vise_k_step_record {
   vise_i_hyper hyper;
-  double denominator;               /* what the weighted sum of the rows' losses is divided by */
-  double external_loss;             /* reported by the external loss */
-  uint32_t first, n_rows;           /* rows order[first .. first + n_rows) of the data */
-  uint32_t next_first, next_n_rows; /* the rows of the next record, which this step gathers ahead; 0, 0: none, and the
-                                       next step gathers for itself */
-  uint32_t position;                /* of the first row in the whole batch, of which this may be a part */
-  uint8_t keeps_all;                /* dropout is off */
+  double denominator;     /* what the weighted sum of the rows' losses is divided by */
+  double external_loss;   /* reported by the external loss */
+  uint32_t first, n_rows; /* rows order[first .. first + n_rows) of the data */
+  union {
+    uint32_t next_first; /* the rows of the next record, which a whole step gathers ahead; 0, 0: none, and the next step
+                            gathers for itself */
+    uint32_t batch_rows; /* of VISE_K_GRADIENT_ONLY in segments: rows of the whole batch */
+  };
+  union {
+    uint32_t next_n_rows;
+    vise_k_part_index of_batch;
+  };
+  uint32_t position; /* of the first row in the whole batch, of which this may be a part */
+  uint8_t keeps_all; /* dropout is off */
   union {
     vise_k_part_place part;  /* of VISE_K_GRADIENT_ONLY */
     vise_k_part_nodes given; /* of a step whose gradient is given */
@@ -292,6 +312,16 @@ typedef enum vise_k_step_mode {
   VISE_K_PROJECT        /* all projections; sums of the weights */
 } vise_k_step_mode;
 
+/* Where the parts of a batch (vise_k_step_record) share batch norm's statistics, the launch of their gradients ends at each
+   batch norm, forward and back, and the next one goes on when all parts' sums are there: it is in segments. Each part has
+   activations and inputs of its own. */
+typedef enum vise_k_segment {
+  VISE_K_IN_SEGMENTS = 1,    /* also of the update, which moves the running statistics */
+  VISE_K_ROWS_ARE_THERE = 2, /* a segment before this one has gathered them */
+  VISE_K_IS_SILENT = 4,      /* another one has the loss, and reports */
+  VISE_K_CURSOR_STAYS = 8    /* another one takes the same records */
+} vise_k_segment;
+
 /* What an integer net is made by (docs/step.md): params are latent, and what products read are the rounded ones. Rows of an
    integer net have no balls. */
 typedef struct vise_k_rounding {
@@ -336,6 +366,7 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   uint8_t far_tile;  /* vise_k_tile of that phase where it does not */
   uint8_t rounds;    /* the net is one of integers */
   uint8_t weight_sums_by_rows; /* weight_sums and norm_sums are kept by rows, since some rows have a ball */
+  uint8_t segment;             /* vise_k_segment: of some, their sum */
   uint64_t n_params;           /* elements of the device layout that are trained */
   uint64_t seed;               /* of dropout */
   vise_k_dropout input_dropout;
@@ -382,13 +413,24 @@ typedef struct __attribute__((aligned(16))) vise_k_step {
   float *unit_max;         /* [n_units]: largest magnitudes of the same, clipped by maximum; or NULL */
   float *unit_scales;      /* [n_units]: what they are multiplied by; or NULL */
   double *norm_unit_sums;  /* [n_units]: sums of squares of the new weights' units, for max-norm by units; or NULL */
-  double *statistics;      /* of batch norms, of the batch at hand; or NULL */
-  float *norm_gradients;   /* of their gains and shifts, likewise; or NULL */
-  uint64_t *clocks;        /* [vise_k_n_clocks(n_members)], or NULL: no clocks are read */
+  double *statistics;      /* of batch norms, of the batch at hand, or of its parts; or NULL */
+  union {
+    float *norm_gradients; /* of their gains and shifts, likewise; or NULL */
+    uint64_t part_floats;  /* of segments: activations from a part to the next */
+  };
+  uint64_t *clocks; /* [vise_k_n_clocks(n_members)], or NULL: no clocks are read */
 #if VISE_WATCHDOG
   vise_k_watchdog *watchdog; /* or NULL */
 #endif
 } vise_k_step;
+
+/* The first of a part's numbers at a layer's batch norm, in `statistics` of a launch in segments. Forward: its mean [n_out],
+   then its sum of squared deviations [n_out]; back: the gradients of gain and shift. Those of the parts lie one after the
+   other. */
+VISE_BOTH uint64_t vise_k_norm_of_part(const vise_k_layer *layer, int back, uint32_t part) {
+  return (uint64_t)layer->statistics * 2 * VISE_K_MOST_PARTS +
+         (uint64_t)2 * layer->n_out * ((back ? VISE_K_MOST_PARTS : 0) + part);
+}
 
 /* What bounds the rows of a layer's weight. */
 VISE_BOTH vise_i_row_ball vise_k_ball_of(const vise_k_step *p, uint32_t layer) {

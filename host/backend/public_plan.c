@@ -1,6 +1,6 @@
 #include "host/backend/public_plan.h"
 
-#include "host/backend/step_plan.h"
+#include "host/backend/part_nodes.h"
 
 _Static_assert(VISE_K_MAX_PHASES + 1 <= VISE_PLAN_MAX_PHASES, "room for all phases");
 _Static_assert(VISE_I_PLAN_N_ARRAYS <= VISE_PLAN_MAX_ARRAYS, "room for all arrays");
@@ -65,8 +65,10 @@ vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_dev
     machine = (vise_i_plan_machine){(uint32_t)device->n_multiprocessors, device->shared_bytes, device->memory_bytes};
   }
 
-  const vise_i_plan_request request = vise_i_step_request(spec, &machine);
-  const vise_status status = vise_i_plan_make(&request, &plan, err);
+  vise_i_plan_request request = vise_i_step_request(spec, &machine);
+  vise_i_part_request(spec, &request);
+  vise_status status = vise_i_part_check(spec, err);
+  if (status == VISE_OK) status = vise_i_plan_make(&request, &plan, err);
   if (status != VISE_OK) return status;
 
   vise_plan view = {
@@ -79,6 +81,8 @@ vise_status vise_i_public_plan(const vise_i_step_spec *spec, const vise_plan_dev
       .n_held = plan.step.n_held,
       .n_bytes = plan.n_bytes,
       .near_rows = plan.step.near_rows,
+      .n_launches = spec->parts > 0 ? vise_i_plan_n_segments(&plan) + 1 : 0,
+      .n_collectives = spec->parts > 0 ? vise_i_plan_n_segments(&plan) : 0,
   };
 
   view_phases(&plan, &view);

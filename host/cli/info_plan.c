@@ -107,6 +107,14 @@ static void print_phases(const vise_plan *plan) {
   }
 }
 
+static void print_parts(const plan_case *c) {
+  const vise_plan *plan = &c->plan;
+  (void)printf(
+      "parts     all but the memory is of a step on one part; a step on a batch is %u launches, which take up to the\n"
+      "          gradient once for each part of a process; processes that share the parts meet %u time%s in it\n",
+      plan->n_launches, plan->n_collectives, vise_i_cli_plural(plan->n_collectives));
+}
+
 static void print_text(const plan_case *c) {
   const vise_plan *plan = &c->plan;
   (void)printf("device    %d multiprocessors, ", c->device.n_multiprocessors);
@@ -115,7 +123,8 @@ static void print_text(const plan_case *c) {
   (void)printf("net       ");
   vise_i_cli_print_widths(stdout, &c->options->net);
   vise_i_cli_print_extras(stdout, &c->options->net);
-  (void)printf(", batches of %zu row%s\n", plan->n_rows, vise_i_cli_plural(plan->n_rows));
+  (void)printf(", %s of %zu row%s\n", plan->n_launches > 0 ? "parts" : "batches", plan->n_rows,
+               vise_i_cli_plural(plan->n_rows));
 
   (void)printf("kernel    %s, %u CTAs of %u threads, ", plan->kernel, plan->n_ctas, plan->n_threads);
   print_bytes((double)plan->shared_bytes);
@@ -149,6 +158,7 @@ static void print_text(const plan_case *c) {
       "          %.2f at %.1f TFLOP/s and %.2f for the bytes, at %.2f TB/s for all or those of the CTA (assumed\n"
       "          rates)\n",
       plan->arithmetic_us, plan->flop_per_us / 1e6, plan->memory_us, plan->bytes_per_us / 1e6);
+  if (plan->n_launches > 0) print_parts(c);
 }
 
 static vise_status print_json(const plan_case *c, vise_error *err) {
@@ -181,6 +191,8 @@ static vise_status print_json(const plan_case *c, vise_error *err) {
   vise_i_json_put(&object, "bytes_moved", json_real(plan->bytes_moved));
   vise_i_json_put(&object, "cta_bytes", json_real(plan->cta_bytes));
   vise_i_json_put(&object, "floor_us", json_real(plan->floor_us));
+  vise_i_json_put(&object, "launches", json_integer((json_int_t)plan->n_launches));
+  vise_i_json_put(&object, "collectives", json_integer((json_int_t)plan->n_collectives));
   return vise_i_cli_print_json(object, err);
 }
 

@@ -282,7 +282,7 @@ const vise_option vise_i_options[] = {
    .word = "auto", .backends = 1u << VISE_BACKEND_CPU},
   {"parts", AT(parts), "P", "off",
    "cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of several processes "
-   "(mpirun), by one; with mpirun 8; on cuda fp32 without batch norm, and auto is cpu",
+   "(mpirun), by one; with mpirun 8; on cuda fp32, and auto is cpu",
    KIND(COUNT, PLACE, TRAIN), .flags = VISE_OPTION_ADDED, .min = 1, .max = 8, OFF},
   {"sync-every", AT(sync_every), "K", "off",
    "with mpirun: each process takes K steps on rows of its own, then all take the mean of their weights (local SGD, federated "

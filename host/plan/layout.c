@@ -147,7 +147,8 @@ void vise_i_plan_layout(const vise_i_plan_request *request, vise_i_plan *plan) {
   for (size_t l = 0; l < net->n_layers; l++) place_running(&at, &step->layers[l]);
   plan->n_values = at.params;
   plan->n_statistics = at.statistics;
-  plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = at.activations;
+  plan->arrays[VISE_I_PLAN_ACTIVATIONS].n_elements = (request->n_parts > 0 ? request->n_parts : 1) * at.activations;
+  plan->part_floats = at.activations;
   step->n_cells = (uint32_t)at.cells;
   step->n_row_leaves = (uint32_t)at.row_leaves;
   step->n_groups = (uint32_t)at.groups;

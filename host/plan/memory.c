@@ -47,7 +47,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   a[VISE_I_PLAN_SLOTS].n_elements = step->n_slots;
   if (step->rounds) a[VISE_I_PLAN_ROUNDED].n_elements = plan->n_params;
   if (step->rounds) a[VISE_I_PLAN_SCALES].n_elements = step->n_units + 2 * step->n_layers;
-  a[VISE_I_PLAN_INPUTS].n_elements = (size_t)2 * step->max_rows * step->ld_inputs;
+  const size_t n_inputs = request->n_parts > 2 ? request->n_parts : 2; /* of this step and the next, or of each part */
+  a[VISE_I_PLAN_INPUTS].n_elements = n_inputs * step->max_rows * step->ld_inputs;
   if (plan->variant == VISE_K_BF16) {
     a[VISE_I_PLAN_PARAMS16].n_elements = plan->n_params;
     a[VISE_I_PLAN_INPUTS16].n_elements = a[VISE_I_PLAN_INPUTS].n_elements;
@@ -61,7 +62,8 @@ static void count_elements(const vise_i_plan_request *request, vise_i_plan *plan
   const size_t n_sums = step->sums_by_rows ? step->n_row_leaves : step->n_cells;
   const size_t n_weight_sums = step->weight_sums_by_rows ? step->n_row_leaves : step->n_cells;
 
-  a[VISE_I_PLAN_STATISTICS].n_elements = plan->n_statistics;
+  a[VISE_I_PLAN_STATISTICS].n_elements =
+      (request->n_parts > 0 ? 2 * VISE_K_MOST_PARTS : 1) * (size_t)plan->n_statistics;
   a[VISE_I_PLAN_NORM_GRADIENTS].n_elements = plan->n_statistics;
   if (step->has_moment1) a[VISE_I_PLAN_MOMENT1].n_elements = plan->n_params;
   if (step->has_moment2) a[VISE_I_PLAN_MOMENT2].n_elements = plan->n_params;

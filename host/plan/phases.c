@@ -109,17 +109,58 @@ void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_ste
   add_phases(plan, mode, out);
 }
 
-void vise_i_plan_of_parts(const vise_i_plan *plan, vise_k_step *gradient, vise_k_step *update) {
-  vise_i_plan_mode(plan, VISE_K_GRADIENT_ONLY, gradient);
-  gradient->rule.k2 = gradient->rule.k1 = gradient->rule.kF = 0; /* penalties come once, with the update */
-  gradient->weight_sums_needed = 0;
+uint32_t vise_i_plan_n_segments(const vise_i_plan *plan) {
+  uint32_t n = 1;
+  for (uint32_t l = 0; l < plan->step.n_layers; l++) n += plan->step.layers[l].has_norm ? 2 : 0;
+  return n;
+}
 
-  *update = plan->step;
-  update->near_rows = 0;
-  update->gradient_parts = VISE_K_GIVEN;
-  begin_phases(VISE_K_STEP, update);
-  add(update, VISE_K_GRADIENT, 0, 0, true); /* counts are added to statistics that were cleared before the exchange */
-  add_update(update);
+/* Leaves a step the phases of one segment. A batch norm is cut in two: its sums end a segment, the next one begins with
+   the rest of it, for which nobody need wait: the launch before has made all that it reads. */
+static void take_segment(const vise_i_plan *plan, vise_k_step *step, uint32_t segment) {
+  vise_k_phase all[VISE_K_MAX_PHASES];
+  const uint32_t n = step->n_phases;
+  uint32_t at = 0;
+  bool has_loss = false;
+
+  memcpy(all, step->phases, sizeof all);
+  begin_phases(VISE_K_GRADIENT_ONLY, step);
+  for (uint32_t i = 0; i < n; i++) {
+    const vise_k_phase *phase = &all[i];
+    const bool forward = phase->kind == VISE_K_NORM, back = phase->kind == VISE_K_NORM_DELTA;
+    if ((forward || back) && at++ == segment) {
+      add(step, forward ? VISE_K_NORM_SUMS : VISE_K_NORM_DELTA_SUMS, phase->layer, 0, true);
+    } else if (at == segment) {
+      add(step, (vise_k_phase_kind)phase->kind, phase->layer, phase->tile, phase->exchange && !forward && !back);
+      has_loss = has_loss || phase->kind == VISE_K_ROWS || phase->kind == VISE_K_LOSS;
+    }
+  }
+
+  step->part_floats = plan->part_floats;
+  step->segment = VISE_K_IN_SEGMENTS;
+  if (segment > 0) step->segment |= VISE_K_ROWS_ARE_THERE;
+  if (!has_loss) step->segment |= VISE_K_IS_SILENT;
+  if (segment < at) step->segment |= VISE_K_CURSOR_STAYS;
+}
+
+void vise_i_plan_segment(const vise_i_plan *plan, uint32_t segment, vise_k_step *out) {
+  vise_i_plan_mode(plan, VISE_K_GRADIENT_ONLY, out);
+  out->rule.k2 = out->rule.k1 = out->rule.kF = 0; /* penalties come once, with the update */
+  out->weight_sums_needed = 0;
+  if (vise_i_plan_n_segments(plan) > 1) take_segment(plan, out, segment);
+}
+
+void vise_i_plan_update_of_parts(const vise_i_plan *plan, vise_k_step *out) {
+  *out = plan->step;
+  out->near_rows = 0;
+  out->gradient_parts = VISE_K_GIVEN;
+  begin_phases(VISE_K_STEP, out);
+  if (vise_i_plan_n_segments(plan) > 1) {
+    out->segment = VISE_K_IN_SEGMENTS;
+    out->part_floats = 0; /* it has no parts of its own */
+  }
+  add(out, VISE_K_GRADIENT, 0, 0, true); /* counts are added to statistics that were cleared before the exchange */
+  add_update(out);
 }
 
 static uint64_t n_row_parts(const vise_k_step *step) {
@@ -148,6 +189,8 @@ uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase,
       return step->n_gradient_tiles;
     case VISE_K_NORM:
     case VISE_K_NORM_DELTA:
+    case VISE_K_NORM_SUMS:
+    case VISE_K_NORM_DELTA_SUMS:
       return vise_i_ceil_div(layer->n_out, VISE_K_STEP_THREADS / 32);
     case VISE_K_SUM:
     case VISE_K_UNIT_SUM:
@@ -300,8 +343,9 @@ done:
 }
 
 const char *vise_i_plan_phase_name(vise_k_phase_kind kind) {
-  static const char *const names[] = {"forward", "rows",     "loss",     "delta", "parts",      "gradient", "sum",
-                                      "update",  "unit sum", "max-norm", "norm",  "norm delta", "row l1",   "round"};
+  static const char *const names[] = {"forward", "rows",   "loss",      "delta",          "parts", "gradient",
+                                      "sum",     "update", "unit sum",  "max-norm",       "norm",  "norm delta",
+                                      "row l1",  "round",  "norm sums", "norm delta sums"};
   return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "?";
 }
 

@@ -27,12 +27,13 @@ typedef struct vise_i_plan_request {
   const vise_i_quantization *quantization; /* of an integer net; copied but for the scales; NULL: it is none */
   size_t max_rows;                         /* of a batch, at least 1 */
   uint32_t n_gradients;                    /* that there is room for; 0: one */
-  uint64_t seed;                           /* of dropout */
-  vise_precision precision;                /* auto is fp32 */
+  uint32_t n_parts;         /* that launches in segments have room for (vise_k_segment); 0: there are none of these */
+  uint64_t seed;            /* of dropout */
+  vise_precision precision; /* auto is fp32 */
   vise_i_plan_machine machine;
   bool forward_only; /* outputs alone: no gradients, moments, sums */
   bool small_tiles;  /* fp32: none larger than 32, so that the kernel takes half of a multiprocessor's registers */
-  bool is_member;    /* of a team among many in a launch, whose kernels keep no inputs near */
+  bool gathers;      /* of a team among many in a launch, or a step in parts: these keep no inputs near */
   bool has_mask, has_signs;
   vise_i_hooks hooks;
 } vise_i_plan_request;
@@ -87,6 +88,7 @@ typedef struct vise_i_plan {
   uint64_t n_params;     /* elements of the device layout, of moments, gradients and mask */
   uint64_t n_values;     /* of params: running statistics too */
   uint32_t n_statistics; /* of the batch norms of a batch */
+  uint64_t part_floats;  /* activations of a batch, or of a part */
   vise_i_plan_array arrays[VISE_I_PLAN_N_ARRAYS];
   size_t n_bytes, guard_bytes; /* of all arrays, guards included */
   uint8_t forward_tile[VISE_K_MAX_LAYERS];
@@ -109,9 +111,13 @@ VISE_WARN_UNUSED vise_status vise_i_plan_check_memory(const vise_i_plan *plan, s
 /* The step of another mode on the same memory. */
 void vise_i_plan_mode(const vise_i_plan *plan, vise_k_step_mode mode, vise_k_step *out);
 
-/* The two launches of a step on a batch in parts, on the same memory: the plain gradients of parts, each of up to max_rows
-   rows; and all that comes after the gradient, of the batch. */
-void vise_i_plan_of_parts(const vise_i_plan *plan, vise_k_step *gradient, vise_k_step *update);
+/* The launches of a step on a batch in parts, on the same memory. First the plain gradients of parts, each of up to
+   max_rows rows: one launch, or with batch norm one more for each of these on either way. They end at phases
+   VISE_K_NORM_SUMS and VISE_K_NORM_DELTA_SUMS, after which the next one needs what all parts found there. */
+uint32_t vise_i_plan_n_segments(const vise_i_plan *plan);
+void vise_i_plan_segment(const vise_i_plan *plan, uint32_t segment, vise_k_step *out);
+/* Then all that comes after the gradient, of the batch. */
+void vise_i_plan_update_of_parts(const vise_i_plan *plan, vise_k_step *out);
 
 /* Tiles or row blocks in a phase for n_rows rows; 0 for phases of sums. */
 uint64_t vise_i_plan_n_tiles(const vise_k_step *step, const vise_k_phase *phase, size_t n_rows);

@@ -20,7 +20,7 @@ vise_i_plan_request vise_i_plan_member_request(const vise_i_plan_request *net, c
   vise_i_plan_request request = *net;
   request.hooks.n_ctas = teams->n_members;
   request.small_tiles = teams->small_tiles;
-  request.is_member = true;
+  request.gathers = true;
   request.machine.shared_bytes = teams->most_shared;
   request.machine.memory_bytes = 0;
   return request;

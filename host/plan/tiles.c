@@ -206,7 +206,7 @@ void vise_i_plan_near_inputs(const vise_i_plan_request *request, vise_i_plan *pl
 
   step->near_rows = 0;
   step->far_tile = (uint8_t)tile;
-  if (request->forward_only || request->is_member || plan->variant != VISE_K_SMALL_F32) return;
+  if (request->forward_only || request->gathers || plan->variant != VISE_K_SMALL_F32) return;
   if (first->has_residual || step->input_dropout.threshold > 0 || step->gradient_parts) return;
   if (step->n_layers == 1 && plan->narrow) return;
   if (vise_slice_length(first->n_in) > 32 || vise_slice_length(step->max_rows) > 32) return;

@@ -103,6 +103,9 @@ double vise_i_plan_phase_bytes(const vise_i_plan *plan, uint32_t i) {
       return 4 * n_values;
     case VISE_K_NORM_DELTA: /* z and dL/du twice, then dL/dz */
       return 5 * n_values;
+    case VISE_K_NORM_SUMS:       /* z twice */
+    case VISE_K_NORM_DELTA_SUMS: /* z and dL/du */
+      return 2 * n_values;
     case VISE_K_PARTS:
     case VISE_K_GRADIENT:
       return gradient(plan);

@@ -49,11 +49,6 @@ vise_status vise_plan_make_sized(size_t out_bytes, const vise_train_config *conf
   config = &own;
   VISE_TRY(vise_i_net_make(net, &made, err));
   VISE_TRY(vise_i_config_validate_net(config, &made, err));
-  if (vise_i_resolve_is_in_parts(config)) {
-    VISE_TRY(
-        vise_i_fail(err, VISE_ERR_UNSUPPORTED,
-                    "`parts`: a step in parts is several launches; the plan is of one that takes the whole batch"));
-  }
   if (config->batch == 0 && n_rows == 0) {
     VISE_TRY(
         vise_i_fail(err, VISE_ERR_USAGE, "a full `batch` needs training data: the plan depends on the number of rows"));

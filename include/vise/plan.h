@@ -40,7 +40,7 @@ typedef struct vise_plan_array {
 
 typedef struct vise_plan {
   const char *kernel; /**< "small fp32", "large fp32", "tf32", "bf16" */
-  size_t n_rows;      /**< in a batch */
+  size_t n_rows;      /**< in a batch, or a part of one */
 
   unsigned n_ctas, n_threads;
   size_t shared_bytes;               /**< per CTA */
@@ -63,6 +63,13 @@ typedef struct vise_plan {
                          columns of its tile of the gradient; 0: all rows are gathered first, then all wait */
   double cta_bytes;   /**< that the CTA with most work moves in a step, with what its tiles read again */
   double phase_bytes[VISE_PLAN_MAX_PHASES]; /**< those of each phase */
+  unsigned
+      n_launches; /**< with parts: that a step takes, 2, and 2 for each batch norm. The phases, and what follows them,
+                             are then those of a step on one part of n_rows rows; the arrays have room for all of one
+                             process. 0: batches are in one piece, and many steps may be one launch */
+  unsigned
+      n_collectives; /**< with parts: exchanges of the processes that share them, 1, and 2 for each batch norm. Sums of
+                             parts of over 256 KiB take a launch and an exchange more */
 } vise_plan;
 
 /**

@@ -190,8 +190,7 @@ typedef struct vise_train_config {
                         [0] */
 
   /** A batch is cut into up to so many parts, of whole slices of 32 rows, whose gradients are added in a binary tree: what
-      ranks share. Weights do not depend on how many ranks there are, but on this. 1 to 8; on cuda fp32 without batch norm; auto
-      is cpu. With ranks 0 is 8. [0: rows are added as the backend does by itself] */
+      ranks share. Weights do not depend on how many ranks there are, but on this. 1 to 8; on cuda fp32; auto is cpu. With ranks 0 is 8. [0: rows are added as the backend does by itself] */
   uint64_t parts;
   vise_ranks
       *ranks; /**< who train together (vise/ranks.h); borrowed for the trainer's life [NULL: this process alone] */

@@ -104,7 +104,7 @@ static vise_status create(const vise_i_step_spec *spec, vise_i_backend **out, vi
 
   VISE_TRY(check_step_mode(spec, err));
   VISE_TRY(check_quantization(spec, err));
-  VISE_TRY(vise_i_cuda_parts_check(spec, err));
+  VISE_TRY(vise_i_part_check(spec, err));
   VISE_TRY(vise_i_alloc_zero(&b, 1, sizeof *b, "backend", err));
 
   b->base.ops = &vise_i_backend_cuda;

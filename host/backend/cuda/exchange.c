@@ -60,7 +60,7 @@ void vise_i_cuda_exchange_close(vise_i_cuda *b) {
 typedef struct journey {
   vise_i_cuda *b;
   vise_i_cuda_parts *parts;
-  const vise_i_cuda_nodes *nodes;
+  const vise_i_part_nodes *nodes;
   size_t n_params; /* of the device layout */
   float *gradients;
 } journey;
@@ -106,20 +106,18 @@ static size_t slice_of(const journey *j, size_t rank, size_t *n) {
 }
 
 size_t vise_i_cuda_exchange_floats(const vise_i_cuda *b, size_t n_rows, size_t n_params) {
-  const vise_i_cuda_nodes nodes = vise_i_cuda_nodes_of(b, n_rows);
+  const vise_i_part_nodes nodes = vise_i_part_nodes_of(&b->base.spec, n_rows);
   const size_t size = vise_ranks_size(b->parts->ranks);
   if (nodes.travel_whole || size == 1) return 0;
   return (nodes.n_all - nodes.n_own) * (n_params / size + 4);
 }
 
-/* What each rank's parts found. */
-static vise_status swap_found(const journey *j, const peer *of, vise_error *err) {
+/* What each rank's parts have, `each` bytes a part: all of them begin at `all`, in their order. */
+static vise_status swap_of_parts(const journey *j, const peer *of, void *all, size_t each, vise_error *err) {
   vise_status status = VISE_OK;
   const vise_i_parts *mine = &j->nodes->parts;
-  vise_k_step_stats *found = j->parts->found;
-  const size_t each = sizeof *found;
-  VISE_TRY(send(j, found + mine->first, (mine->end - mine->first) * each, of->rank, err));
-  VISE_TRY(receive(j, found + of->parts.first, (of->parts.end - of->parts.first) * each, of->rank, err));
+  VISE_TRY(send(j, (char *)all + mine->first * each, (mine->end - mine->first) * each, of->rank, err));
+  VISE_TRY(receive(j, (char *)all + of->parts.first * each, (of->parts.end - of->parts.first) * each, of->rank, err));
 done:
   return status;
 }
@@ -167,7 +165,7 @@ static vise_status swap_nodes(const journey *j, vise_k_part_sums *sums, vise_err
       at += of.n_nodes;
       continue;
     }
-    VISE_TRY(swap_found(j, &of, err));
+    VISE_TRY(swap_of_parts(j, &of, j->parts->found, sizeof *j->parts->found, err));
     VISE_TRY(j->nodes->travel_whole ? swap_whole(j, &of, &at, err) : swap_slices(j, &of, &to, sums, err));
   }
   VISE_I_NCCL_TRY(j->parts->nccl, j->parts->nccl->group_end());
@@ -195,7 +193,7 @@ done:
   return status;
 }
 
-vise_status vise_i_cuda_exchange(vise_i_cuda *b, const vise_i_cuda_nodes *nodes, vise_error *err) {
+vise_status vise_i_cuda_exchange(vise_i_cuda *b, const vise_i_part_nodes *nodes, vise_error *err) {
   vise_status status = VISE_OK;
   const journey j = {b, b->parts, nodes, b->train.plan.n_params, b->train.step.gradients};
   const peer me = peer_of(&j, vise_ranks_rank(b->parts->ranks));
@@ -209,6 +207,26 @@ vise_status vise_i_cuda_exchange(vise_i_cuda *b, const vise_i_cuda_nodes *nodes,
   VISE_I_CUDA_TRY(b->cx, vise_k_part_sums_run(&sums, b->cx->steps));
   b->n_launched++;
   VISE_TRY(spread_sums(&j, &sums, err));
+
+done:
+  return status;
+}
+
+vise_status vise_i_cuda_exchange_norm(vise_i_cuda *b, const vise_i_part_nodes *nodes, const vise_k_step *launch,
+                                      vise_error *err) {
+  vise_status status = VISE_OK;
+  const journey j = {.b = b, .parts = b->parts, .nodes = nodes};
+  const vise_k_phase *last = &launch->phases[launch->n_phases - 1];
+  const vise_k_layer *layer = &launch->layers[last->layer];
+  double *all = launch->statistics + vise_k_norm_of_part(layer, last->kind == VISE_K_NORM_DELTA_SUMS, 0);
+  const size_t size = vise_ranks_size(j.parts->ranks), rank = vise_ranks_rank(j.parts->ranks);
+
+  VISE_I_NCCL_TRY(j.parts->nccl, j.parts->nccl->group_start());
+  for (size_t r = 0; r < size; r++) {
+    const peer of = peer_of(&j, r);
+    if (r != rank) VISE_TRY(swap_of_parts(&j, &of, all, (size_t)2 * layer->n_out * sizeof *all, err));
+  }
+  VISE_I_NCCL_TRY(j.parts->nccl, j.parts->nccl->group_end());
 
 done:
   return status;

@@ -5,39 +5,6 @@
 #include "host/backend/cuda/nccl.h"
 #include "host/base/memory.h"
 
-/* ---- what there is ---- */
-
-vise_status vise_i_cuda_parts_check(const vise_i_step_spec *spec, vise_error *err) {
-  const char *what = NULL;
-  if (spec->parts == 0) return VISE_OK;
-
-  if (spec->group != NULL) {
-    what = "a sweep, whose nets share launches";
-  } else if (spec->step_mode == VISE_STEP_UNFUSED || spec->step_mode == VISE_STEP_UNFUSED_GRAPH) {
-    what = "`step_mode` unfused";
-  } else if (spec->precision == VISE_TF32 || spec->precision == VISE_BF16) {
-    what = "`precision` tf32 or bf16; use fp32";
-  } else if (spec->steps_per_launch > 1) {
-    what = "`steps_per_launch` above 1: a step in parts takes launches of its own";
-  } else if (vise_i_net_has_batch_norm(spec->net)) {
-    what = "batch norm, whose means need all parts of a batch; `backend` cpu and cpu64 have it";
-  }
-  if (what == NULL) return VISE_OK;
-  return vise_i_fail(err, VISE_ERR_UNSUPPORTED, "%s on `backend` cuda: not with %s",
-                     vise_i_ranks_are_many(spec->ranks) ? "training by several processes" : "`parts`", what);
-}
-
-/* Gradients that there must be room for, of batches of n_rows rows. */
-static size_t n_gradients_of(const vise_i_cuda *b, size_t n_rows) {
-  const vise_i_cuda_nodes nodes = vise_i_cuda_nodes_of(b, n_rows);
-  size_t most = nodes.travel_whole ? nodes.n_all : 1, depth = 0;
-  for (size_t p = nodes.parts.first; p < nodes.parts.end; p++) {
-    depth = vise_i_cuda_place_of_part(&nodes.parts, p, depth).slot + 1u;
-    if (vise_i_cuda_own_place(&nodes) + depth > most) most = vise_i_cuda_own_place(&nodes) + depth;
-  }
-  return most;
-}
-
 /* ---- memory ---- */
 
 vise_status vise_i_cuda_parts_create(vise_i_cuda *b, vise_error *err) {
@@ -64,17 +31,6 @@ void vise_i_cuda_parts_destroy(vise_i_cuda *b) {
   b->parts = NULL;
 }
 
-void vise_i_cuda_parts_request(const vise_i_cuda *b, vise_i_plan_request *request) {
-  const vise_i_step_spec *spec = &b->base.spec;
-  if (b->parts == NULL) return;
-  request->max_rows = vise_i_most_part_rows(b->parts->most, spec->max_batch);
-  if (request->max_rows > spec->max_batch) request->max_rows = spec->max_batch;
-  for (size_t n = 1; n <= b->parts->most; n++) {
-    const size_t n_gradients = n_gradients_of(b, n * VISE_I_PART_ROWS);
-    if (n_gradients > request->n_gradients) request->n_gradients = (uint32_t)n_gradients;
-  }
-}
-
 void vise_i_cuda_parts_place(vise_i_cuda *b, vise_i_cuda_placer *p) {
   vise_i_cuda_parts *parts = b->parts;
   size_t n_floats = 0;
@@ -91,15 +47,12 @@ void vise_i_cuda_parts_place(vise_i_cuda *b, vise_i_cuda_placer *p) {
 /* ---- records ---- */
 
 size_t vise_i_cuda_parts_most_steps(const vise_i_cuda *b) {
-  const vise_ranks *ranks = b->parts->ranks;
-  const size_t most =
-      vise_i_most_parts(b->parts->most, b->base.spec.max_batch, vise_ranks_rank(ranks), vise_ranks_size(ranks));
-  return VISE_I_CUDA_RECORDS / (most + 1);
+  return VISE_I_CUDA_RECORDS / (vise_i_part_most_own(&b->base.spec) + 1);
 }
 
 /* Records of a step's launches, from that of the step; returns their number. */
 static size_t spread_step(const vise_i_cuda *b, const vise_k_step_record *step, vise_k_step_record *out) {
-  const vise_i_cuda_nodes nodes = vise_i_cuda_nodes_of(b, step->n_rows);
+  const vise_i_part_nodes nodes = vise_i_part_nodes_of(&b->base.spec, step->n_rows);
   const vise_i_parts *parts = &nodes.parts;
   size_t n = 0, depth = 0;
 
@@ -110,7 +63,9 @@ static size_t spread_step(const vise_i_cuda *b, const vise_k_step_record *step, 
     out[n].first = step->first + (uint32_t)first;
     out[n].n_rows = (uint32_t)(end - first);
     out[n].position = (uint32_t)first;
-    out[n].part = vise_i_cuda_place_of_part(parts, p, depth);
+    out[n].batch_rows = step->n_rows;
+    out[n].of_batch = (vise_k_part_index){(uint16_t)p, (uint16_t)parts->n};
+    out[n].part = vise_i_part_place(parts, p, depth);
     depth = out[n++].part.slot + 1u;
   }
 
@@ -126,7 +81,7 @@ size_t vise_i_cuda_parts_spread(vise_i_cuda *b, size_t n) {
   size_t end = 0;
 
   for (size_t i = 0; i < n; i++) {
-    const vise_i_parts parts = vise_i_cuda_nodes_of(b, records[i].n_rows).parts;
+    const vise_i_parts parts = vise_i_part_nodes_of(&b->base.spec, records[i].n_rows).parts;
     end += parts.end - parts.first + 1;
     b->parts->places[i] = (uint16_t)(end - 1);
   }
@@ -159,28 +114,46 @@ done:
   return status;
 }
 
+/* The gradients of this rank's parts, and the exchanges that this takes: at each batch norm, then of the sums. */
+static vise_status launch_gradients(vise_i_cuda *b, const vise_i_plan *plan, size_t place,
+                                    const vise_i_part_nodes *nodes, vise_error *err) {
+  vise_status status = VISE_OK;
+  vise_i_cuda_parts *parts = b->parts;
+  const size_t n_own = nodes->parts.end - nodes->parts.first;
+  const uint32_t n_segments = vise_i_plan_n_segments(plan);
+  const bool are_many = vise_i_ranks_are_many(parts->ranks);
+
+  for (uint32_t segment = 0; segment < n_segments; segment++) {
+    vise_k_step step;
+    vise_i_plan_segment(plan, segment, &step);
+    step.n_steps = (uint32_t)n_own;
+    step.gradients += vise_i_part_own_place(nodes) * plan->n_params;
+    step.stats = stats_from(parts->found + nodes->parts.first, place - n_own);
+    if (segment > 0) step.clocks = NULL;
+    if (n_own > 0) VISE_TRY(launch(b, &step, err));
+    if (are_many && segment + 1 < n_segments) VISE_TRY(vise_i_cuda_exchange_norm(b, nodes, &step, err));
+  }
+  if (are_many) VISE_TRY(vise_i_cuda_exchange(b, nodes, err));
+
+done:
+  return status;
+}
+
 vise_status vise_i_cuda_parts_launch(vise_i_cuda *b, const vise_k_step *step, size_t i, vise_error *err) {
   vise_status status = VISE_OK;
   vise_i_cuda_parts *parts = b->parts;
   const size_t place = parts->places[i];
-  const vise_i_cuda_nodes nodes = vise_i_cuda_nodes_of(b, b->cx->mail->records[place].n_rows);
-  const size_t n_own = nodes.parts.end - nodes.parts.first;
+  const vise_i_part_nodes nodes = vise_i_part_nodes_of(&b->base.spec, b->cx->mail->records[place].n_rows);
   vise_i_plan plan = b->train.plan;
-  vise_k_step gradient, update;
+  vise_k_step update;
 
   plan.step = *step;
-  vise_i_plan_of_parts(&plan, &gradient, &update);
   b->n_launched = 0;
   parts->is_broken = true; /* until the step is on its way */
+  VISE_TRY(launch_gradients(b, &plan, place, &nodes, err));
 
-  gradient.n_steps = (uint32_t)n_own;
-  gradient.gradients += vise_i_cuda_own_place(&nodes) * plan.n_params;
-  gradient.stats = stats_from(parts->found + nodes.parts.first, place - n_own);
-  if (n_own > 0) VISE_TRY(launch(b, &gradient, err));
-
-  if (vise_i_ranks_are_many(parts->ranks)) VISE_TRY(vise_i_cuda_exchange(b, &nodes, err));
-
-  gradient.clocks = update.clocks = NULL;
+  vise_i_plan_update_of_parts(&plan, &update);
+  update.clocks = NULL;
   update.found = parts->found;
   update.stats = stats_from(step->stats + i, place);
   VISE_TRY(launch(b, &update, err));

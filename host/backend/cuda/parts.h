@@ -1,11 +1,11 @@
 /*
  * Steps on batches in parts (host/ranks/parts.h). A step is two launches of the fused kernel: the gradients of this process's
  * parts, one after the other, each added to those that it makes a node of the tree with; and all that comes after the gradient.
- * In between ranks exchange nodes on the device, by NCCL, in the same stream:
- *   parts.c       memory, records and launches
- *   part_nodes.c  the nodes of the tree
- *   exchange.c    what goes from rank to rank, and waiting for it
- *   nccl.h        NCCL
+ * Each batch norm cuts the first one in two, on the way forward and on the way back: it needs what all parts found up to there.
+ * In between ranks exchange that, and nodes, on the device, by NCCL, in the same stream:
+ *   parts.c     memory, records and launches
+ *   exchange.c  what goes from rank to rank, and waiting for it
+ *   nccl.h      NCCL
  * Sums of up to 256 KiB go from every rank to every other, and the second launch adds them. Of larger ones a rank adds a slice,
  * by a launch of its own, and sends that to all. Either way the additions are those of host/ranks/sum.c.
  */
@@ -13,7 +13,7 @@
 #define VISE_I_CUDA_PARTS_H
 
 #include "host/backend/cuda/cuda.h"
-#include "host/ranks/parts.h"
+#include "host/backend/part_nodes.h"
 
 enum { VISE_I_CUDA_STEPS_AHEAD = 16 }; /* that the host may be ahead of the device, where it waits with a deadline */
 
@@ -36,33 +36,10 @@ typedef struct vise_i_cuda_parts {
   bool is_broken;                              /* an exchange failed on its way to the device */
 } vise_i_cuda_parts;
 
-/* The nodes of the tree that the parts of a batch have become before ranks exchange them. */
-typedef struct vise_i_cuda_nodes {
-  vise_i_parts parts;  /* of this rank */
-  size_t n_own, n_all; /* nodes of this rank, of all */
-  size_t first;        /* nodes of the ranks before it */
-  uint8_t all;         /* bit p: one begins at part p */
-  bool travel_whole;   /* to every rank, which all add them up */
-} vise_i_cuda_nodes;
-
-/* ---- part_nodes.c ---- */
-
-/* Of a batch of n_rows rows. */
-vise_i_cuda_nodes vise_i_cuda_nodes_of(const vise_i_cuda *b, size_t n_rows);
-/* Where the gradient of part p, of this rank's own, goes: a node that it completes is added to the one before it. depth: nodes
-   so far. */
-vise_k_part_place vise_i_cuda_place_of_part(const vise_i_parts *parts, size_t p, size_t depth);
-/* The place of the first of its nodes among the gradients. */
-size_t vise_i_cuda_own_place(const vise_i_cuda_nodes *nodes);
-
 /* ---- parts.c ---- */
 
-/* Refuses what steps in parts lack. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_parts_check(const vise_i_step_spec *spec, vise_error *err);
 /* Before the plan: b->parts, NULL unless batches are in parts. */
 VISE_WARN_UNUSED vise_status vise_i_cuda_parts_create(vise_i_cuda *b, vise_error *err);
-/* Rows of a launch, and gradients that there is room for. */
-void vise_i_cuda_parts_request(const vise_i_cuda *b, vise_i_plan_request *request);
 /* Its arrays in the arena. */
 void vise_i_cuda_parts_place(vise_i_cuda *b, vise_i_cuda_placer *p);
 void vise_i_cuda_parts_destroy(vise_i_cuda *b);
@@ -83,7 +60,10 @@ VISE_WARN_UNUSED vise_status vise_i_cuda_parts_launch(vise_i_cuda *b, const vise
 VISE_WARN_UNUSED vise_status vise_i_cuda_exchange_open(vise_i_cuda *b, vise_error *err);
 void vise_i_cuda_exchange_close(vise_i_cuda *b);
 /* Puts the exchange of a step's nodes, and of what parts found, into the stream; counts the launches. */
-VISE_WARN_UNUSED vise_status vise_i_cuda_exchange(vise_i_cuda *b, const vise_i_cuda_nodes *nodes, vise_error *err);
+VISE_WARN_UNUSED vise_status vise_i_cuda_exchange(vise_i_cuda *b, const vise_i_part_nodes *nodes, vise_error *err);
+/* The same of what the parts found at the batch norm that the launch ends at. */
+VISE_WARN_UNUSED vise_status vise_i_cuda_exchange_norm(vise_i_cuda *b, const vise_i_part_nodes *nodes,
+                                                       const vise_k_step *launch, vise_error *err);
 /* Floats of the slices that come from other ranks, of batches of n_rows rows; n_params: of the device layout. */
 size_t vise_i_cuda_exchange_floats(const vise_i_cuda *b, size_t n_rows, size_t n_params);
 /* After a step's launches: waits until no more than VISE_I_CUDA_STEPS_AHEAD are under way. */

@@ -27,7 +27,7 @@ vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
   VISE_TRY(describe_machine(b, &machine, err));
   vise_i_plan_request request = vise_i_step_request(spec, &machine);
   if (b->member.group) return plan_member(b, &request, err);
-  vise_i_cuda_parts_request(b, &request);
+  vise_i_part_request(spec, &request);
   VISE_TRY(vise_i_plan_make(&request, &b->train.plan, err));
 
   /* Many rows at a time, if that costs little next to the rest. */
@@ -37,6 +37,7 @@ vise_status vise_i_cuda_plan(vise_i_cuda *b, vise_error *err) {
   for (size_t rows = VISE_I_CUDA_WIDE_ROWS;; rows /= 2) {
     if (rows < spec->max_batch) rows = spec->max_batch;
     request.max_rows = rows;
+    request.n_parts = 0; /* its launches are of rows in one piece */
     request.machine.memory_bytes = 0;
     VISE_TRY(vise_i_plan_make(&request, &b->wide.plan, err));
     if (rows == spec->max_batch) break;

@@ -422,8 +422,7 @@ PARAMETERS = """
         for each processor [auto]
     parts : int, default None
         cut each batch into up to P parts (at most 8), whose gradients are added in a tree: the weights of
-        several processes (mpirun), by one; with mpirun 8; on cuda fp32 without batch norm, and auto is cpu
-        [off]
+        several processes (mpirun), by one; with mpirun 8; on cuda fp32, and auto is cpu [off]
     device : int, default None
         which GPU [0]
     device_memory_limit : int or str, default None

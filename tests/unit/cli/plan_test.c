@@ -50,6 +50,30 @@ Test(cli_plan, as_json) {
   tool_free(&result);
 }
 
+/* The plan is that of a part; launches and meetings of processes are those of the batch. */
+Test(cli_plan, in_parts) {
+  tool_result result = tool_run("info --plan --plan-sms=132 --layers 30-20-20-3 --batch-norm --batch 256 --parts 8");
+  cr_assert_eq(result.code, 0, "%s", result.err);
+  SAYS(result.out, "parts of 32 rows");
+  SAYS(result.out, "a step on a batch is 6 launches");
+  SAYS(result.out, "meet 5 times");
+  tool_free(&result);
+
+  static const char *const with[] = {"--parts 8", "--parts 8 --batch-norm", ""};
+  static const json_int_t n_launches[] = {2, 6, 0}, n_collectives[] = {1, 5, 0};
+  for (size_t i = 0; i < 3; i++) {
+    char words[128];
+    (void)snprintf(words, sizeof words, "info --plan --json --plan-sms=132 --layers 30-20-20-3 %s", with[i]);
+    result = tool_run(words);
+    json_t *plan = tool_json_text(result.out);
+    cr_expect_eq(json_integer_value(json_object_get(plan, "launches")), n_launches[i], "%s", with[i]);
+    cr_expect_eq(json_integer_value(json_object_get(plan, "collectives")), n_collectives[i], "%s", with[i]);
+    json_decref(plan);
+    tool_free(&result);
+  }
+  tool_expect_refused("info --plan --plan-sms 132 --layers 3-4 --parts 8 --precision tf32", "tf32 or bf16");
+}
+
 Test(cli_plan, takes_sizes_from_the_data) {
   tool_result result =
       tool_run("info --plan --plan-sms 4 --train iris.csv --recipe none --layers auto-70-auto --batch full");

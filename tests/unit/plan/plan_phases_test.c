@@ -7,12 +7,13 @@
 
 /* "F0 F1! L! D0! G! S! U!" with ! on a phase that an exchange precedes. */
 static void spell(const vise_k_step *s, char *text, size_t n) {
-  static const char letters[] = "FRLDPGSUNMBCTI"; /* B, C: batch norm and its delta; T: sums of rows; I: integers */
+  /* B, C: batch norm and its delta; b, c: the sums of a part for these; T: sums of rows; I: integers */
+  static const char letters[] = "FRLDPGSUNMBCTIbc";
   size_t at = 0;
   text[0] = 0;
   for (uint32_t p = 0; p < s->n_phases; p++) {
     const vise_k_phase *phase = &s->phases[p];
-    const bool norm = phase->kind == VISE_K_NORM || phase->kind == VISE_K_NORM_DELTA;
+    const bool norm = strchr("BCbc", letters[phase->kind]) != NULL;
     const bool layered = norm || phase->kind == VISE_K_FORWARD || phase->kind == VISE_K_DELTA;
     at += (size_t)snprintf(text + at, n - at, "%s%c", p > 0 ? " " : "", letters[phase->kind]);
     if (layered) at += (size_t)snprintf(text + at, n - at, "%u", phase->layer);
@@ -124,6 +125,52 @@ Test(plan_phases, batch_norm) {
   expect_phases(&w, VISE_K_FORWARD_ONLY, "F0 F1! F2!");
 }
 
+/* The launches of gradients in parts: each batch norm ends one on the way forward and one on the way back. */
+static void expect_segments(const plan_case *c, uint32_t n, const char *const *expected, uint32_t with_loss) {
+  const vise_i_plan plan = plan_case_plan(c);
+  vise_k_step step;
+  cr_assert_eq(vise_i_plan_n_segments(&plan), n);
+  for (uint32_t i = 0; i < n; i++) {
+    char text[256];
+    vise_i_plan_segment(&plan, i, &step);
+    spell(&step, text, sizeof text);
+    cr_expect_str_eq(text, expected[i]);
+    cr_expect(step.mode == VISE_K_GRADIENT_ONLY && step.rule.k2 == 0 && step.n_held == 0);
+    if (n == 1) cr_expect_eq(step.segment, 0);
+    if (n == 1) continue;
+
+    cr_expect(step.segment & VISE_K_IN_SEGMENTS);
+    cr_expect_eq((step.segment & VISE_K_ROWS_ARE_THERE) != 0, i > 0);
+    cr_expect_eq((step.segment & VISE_K_IS_SILENT) != 0, i != with_loss);
+    cr_expect_eq((step.segment & VISE_K_CURSOR_STAYS) != 0, i + 1 < n);
+  }
+
+  vise_i_plan_update_of_parts(&plan, &step);
+  cr_expect_eq(step.segment, n > 1 ? VISE_K_IN_SEGMENTS : 0);
+  cr_expect(step.mode == VISE_K_STEP && step.gradient_parts == VISE_K_GIVEN);
+}
+
+Test(plan_phases, batch_norm_cuts_gradients_of_parts) {
+  static const size_t two[] = {7, 5, 3}, wide[] = {7, 5, 4, 100};
+  plan_case c = plan_case_make(2, two, 9), w = plan_case_make(3, wide, 9);
+  c.rule.k2 = w.rule.k2 = 0.1;
+  expect_segments(&c, 1, (const char *[]){"F0 R! G!"}, 0);
+  c.net.batch_norm = w.net.batch_norm = true;
+  expect_segments(&c, 3, (const char *[]){"F0 b0!", "B0 R! c0!", "C0 G!"}, 1);
+  expect_segments(&w, 5, (const char *[]){"F0 b0!", "B0 F1! b1!", "B1 F2! L! D1! c1!", "C1 D0! c0!", "C0 G!"}, 2);
+
+  /* Each part has a place of its own, and numbers at each batch norm, for each way. */
+  const vise_i_plan one = plan_case_plan(&w);
+  w.request.n_parts = 3;
+  const vise_i_plan three = plan_case_plan(&w);
+  const vise_i_plan_array *a = one.arrays, *b = three.arrays;
+  cr_expect_eq(b[VISE_I_PLAN_ACTIVATIONS].n_elements, 3 * one.part_floats);
+  cr_expect_eq(a[VISE_I_PLAN_ACTIVATIONS].n_elements, one.part_floats);
+  cr_expect_eq(2 * b[VISE_I_PLAN_INPUTS].n_elements, 3 * a[VISE_I_PLAN_INPUTS].n_elements);
+  cr_expect_eq(b[VISE_I_PLAN_STATISTICS].n_elements, 2 * VISE_K_MOST_PARTS * 2 * (5 + 4));
+  cr_expect_eq(vise_k_norm_of_part(&three.step.layers[1], 1, VISE_K_MOST_PARTS), 2 * VISE_K_MOST_PARTS * 2 * (5 + 4));
+}
+
 Test(plan_phases, too_many_batch_norms_are_refused) {
   size_t widths[VISE_K_MAX_LAYERS + 1];
   vise_error err = VISE_ERROR_INIT;
@@ -206,7 +253,7 @@ Test(plan_phases, forward_only) {
 }
 
 Test(plan_phases, names) {
-  for (int k = VISE_K_FORWARD; k <= VISE_K_MAX_NORM; k++) {
+  for (int k = VISE_K_FORWARD; k <= VISE_K_NORM_DELTA_SUMS; k++) {
     cr_expect(vise_i_plan_phase_name((vise_k_phase_kind)k)[0] != '?');
   }
   for (int v = 0; v < VISE_K_N_VARIANTS; v++) cr_expect(vise_i_plan_variant_name((vise_k_variant)v)[0] != '?');

@@ -222,7 +222,7 @@ Test(plan, near_inputs) {
     c.net.residual = cases[i].residual;
     c.net.input_dropout = cases[i].input_dropout;
     c.request.machine.shared_bytes = cases[i].shared_kib * 1024;
-    c.request.is_member = cases[i].member;
+    c.request.gathers = cases[i].member;
     c.request.hooks.gradient_parts = cases[i].parts;
     c.request.hooks.n_ctas = cases[i].n_ctas;
 
