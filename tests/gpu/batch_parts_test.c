@@ -150,8 +150,8 @@ static void expect_same_bits(bool batch_norm) {
 }
 
 Test(batch_parts, bits_are_those_of_the_number_of_parts) {
-  expect_same_bits(false);
-  expect_same_bits(true);
+  if (!rig_is_short()) expect_same_bits(false);
+  expect_same_bits(true); /* goes through the same products */
 }
 
 Test(batch_parts, external_deltas_go_to_their_rows) {
