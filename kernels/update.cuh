@@ -387,7 +387,13 @@ VISE_FN_CALLED void vise_measure_tiles(void) {
 VISE_FN_CALLED void vise_update_phase(void) {
   vise_step *const step = vise_step_here();
   if (vise_mode_of(&step->p) != VISE_K_PROJECT) vise_decide();
-  if (VISE_RARE(step->p.has_norm) && vise_mode_of(&step->p) == VISE_K_STEP && !step->skip) vise_norm_track();
+  if (VISE_RARE(step->p.has_norm) && vise_mode_of(&step->p) == VISE_K_STEP && !step->skip) {
+    if (vise_segment_has(&step->p, VISE_K_IN_SEGMENTS)) {
+      vise_norm_track_parts();
+    } else {
+      vise_norm_track();
+    }
+  }
   vise_update_tiles(VISE_STAGE_UPDATE);
 }
 

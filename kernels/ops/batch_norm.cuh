@@ -284,21 +284,7 @@ VISE_FN void vise_norm_track_unit(const vise_k_step *p, const vise_k_layer *l, u
   variances[unit] = fmaf(share, (float)(variance * unbiased), rest * variances[unit]);
 }
 
-/* The same in the update of a batch in parts: a warp takes a unit. */
-VISE_FN_CALLED void vise_norm_track_parts(uint32_t layer) {
-  const vise_step *const step = vise_step_here();
-  const vise_k_step *p = &step->p;
-  const vise_k_layer *l = &p->layers[layer];
-  const uint32_t n_rows = step->record.n_rows, n_parts = step->record.given.n_parts;
-
-#pragma unroll 1
-  for (uint32_t unit = vise_first_unit(); unit < l->n_out; unit += vise_unit_step(p)) {
-    const vise_norm_moments m = vise_norm_merge(vise_norm_part(p, l, 0, 0, unit), l->n_out, n_rows, n_parts);
-    if (threadIdx.x % 32 == 0) vise_norm_track_unit(p, l, unit, n_rows, m.mean, m.squares / m.n);
-  }
-}
-
-/* After the decision to take the step. */
+/* After the decision to take the step: the statistics of the batch at hand. */
 VISE_FN_CALLED void vise_norm_track(void) {
   const vise_step *step = vise_step_here();
   const vise_k_step *p = &step->p;
@@ -306,15 +292,28 @@ VISE_FN_CALLED void vise_norm_track(void) {
 #pragma unroll 1
   for (uint32_t layer = 0; layer < p->n_layers; layer++) {
     const vise_k_layer *l = &p->layers[layer];
-    if (l->has_norm && vise_segment_has(p, VISE_K_IN_SEGMENTS)) {
-      vise_norm_track_parts(layer);
-      continue;
-    }
 #pragma unroll 1
     for (uint32_t unit = vise_step_member() * VISE_K_STEP_THREADS + threadIdx.x; l->has_norm && unit < l->n_out;
          unit += p->n_members * VISE_K_STEP_THREADS) {
       const double *statistics = vise_norm_statistics(p, l, unit);
       vise_norm_track_unit(p, l, unit, step->record.n_rows, statistics[0], statistics[l->n_out]);
+    }
+  }
+}
+
+/* The same of a batch in parts, whose statistics are merged first: a warp takes a unit. */
+VISE_FN_CALLED void vise_norm_track_parts(void) {
+  const vise_step *step = vise_step_here();
+  const vise_k_step *p = &step->p;
+  const uint32_t n_rows = step->record.n_rows, n_parts = step->record.given.n_parts;
+
+#pragma unroll 1
+  for (uint32_t layer = 0; layer < p->n_layers; layer++) {
+    const vise_k_layer *l = &p->layers[layer];
+#pragma unroll 1
+    for (uint32_t unit = vise_first_unit(); l->has_norm && unit < l->n_out; unit += vise_unit_step(p)) {
+      const vise_norm_moments m = vise_norm_merge(vise_norm_part(p, l, 0, 0, unit), l->n_out, n_rows, n_parts);
+      if (threadIdx.x % 32 == 0) vise_norm_track_unit(p, l, unit, n_rows, m.mean, m.squares / m.n);
     }
   }
 }

@@ -65,6 +65,8 @@ def vise_faults(words):
         text = printed(vise, *words)
         return [] if text or words[1:] in (["COMMAND"], ["OPTION"]) else [f"vise has no help about {words[1:]}"]
     text = printed(vise, words[0], "--help-all")
+    if words[0] == "info" and "--plan" in words:  # of a training, whose options it takes
+        text += printed(vise, "check", "--help-all")
     if not text:
         return [f"vise has no command {words[0]}"]
     known = {"--help", "--help-all", "--version", *OPTION.findall(text)}
@@ -203,6 +205,7 @@ SEEDED_VISE = [
     ("```sh (not run: a reason)\nvise train --train F --none 3 && vise info\n```", "vise train has no option --none"),
     ("```sh (not run: a reason)\nX=1 build/bin/vise none\n```", "vise has no command none"),
     ("`vise predict --none`", "vise predict has no option --none"),
+    ("`vise info --plan --parts 8` and `vise info --parts 8`", "vise info has no option --parts"),
 ]
 CLEAN = ["```sh (not run: a reason)\nexport A=\"b\"\ncc examples/fit.c -o fit $(pkg-config --libs vise) && ./fit\n```",
          "```text\nanything\n```", "`vise train --lr 0.1 --no-bias ...` and `./dev gpu --out DIR`", "```sh\nls\n```"]

@@ -195,7 +195,7 @@ class Model:
 
         >>> import vise
         >>> model, x = vise.Model([2, 3, 1], seed=1), [[0.5, -1.0], [1.0, 0.25]]
-        >>> abs(model.predict(x, integers="int8,acc20") - model.predict(x)).max() < 0.05
+        >>> bool(abs(model.predict(x, integers="int8,acc20") - model.predict(x)).max() < 0.05)
         True
         """
         x = numbers_of(dense(x))
